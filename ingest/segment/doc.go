@@ -1,0 +1,35 @@
+// Package segment is the append-only gzip file that is the collector's spool
+// file and, once sealed, the archive file.
+//
+// A segment is a concatenation of members, one a batch. Each is a complete gzip
+// member (RFC 1952), so zcat, Java's GZIPInputStream and Hadoop's GzipCodec read
+// the whole as one file of lines. The member's extra field says what the batch
+// is, and how long the member is, so that a scan goes from header to header
+// without inflating. All of a header's 62 bytes:
+//
+//	 0  1f 8b 08 04    gzip, deflate, FEXTRA and nothing else
+//	 4  0 (4)          MTIME: none, the same batch gives the same bytes
+//	 8  0, 255         XFL, OS unknown
+//	10  50 (2, LE)     XLEN
+//	12  'S' 'L'        the subfield's id
+//	14  46 (2, LE)     the subfield's length; all below is big-endian
+//	16  version (1)    1
+//	17  flags (1)      bit 0: the log's last line has no newline, one was added
+//	18  stream (8)     schema.StreamID
+//	26  start (8)      the range's start in the stream, bytes
+//	34  end (8)        the range's end
+//	42  lines (4)      lines in the range
+//	46  length (4)     the whole member: header, deflate data, trailer
+//	50  synced (8)     how many bytes of this file were on disk when the member was written
+//	58  check (4)      CRC-32C of bytes 0 to 57
+//
+// The trailer's CRC32 and ISIZE check the lines; check covers the header, for a
+// flipped bit in a range would go unseen otherwise. The field synced lets
+// [Recover] tell a torn tail, which it cuts, from damage in bytes that have been
+// acknowledged, which it never touches.
+//
+// Life of a segment: [Create] makes NAME.gz.open; [Writer.Append] and
+// [Writer.Sync] fill it; [Writer.Seal] renames it to NAME.gz, and nobody writes
+// to it again. What a crash leaves as NAME.gz.open goes through [Recover] and
+// then [Seal]; it is not appended to, so every segment has one writer in its life.
+package segment

@@ -1,0 +1,105 @@
+package segment
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/klauspost/compress/flate"
+
+	"sluice/schema"
+)
+
+// Encoder turns batches into members. It is apart from Writer because a
+// compressor's tables take about a megabyte: a collector needs one a worker, not
+// one for each of hundreds of open segments. Not safe for concurrent use.
+type Encoder struct {
+	deflate *flate.Writer
+	out     buffer
+}
+
+// buffer is the compressor's destination; it grows to the longest member.
+type buffer []byte
+
+func (b *buffer) Write(p []byte) (int, error) {
+	*b = append(*b, p...)
+	return len(p), nil
+}
+
+// newline is immutable; a local one would be allocated for each use.
+var newline = []byte{'\n'}
+
+// DefaultLevel is the compression level to use where nobody asks for another. On
+// real logs in batches of 1 MiB, level 1 makes 468 MB/s at a ratio of 7.7, 2 419
+// at 8.2, 3 360 at 8.2, 6 243 at 9.8 (one core).
+const DefaultLevel = 1
+
+// NewEncoder takes a level of 1 (fastest) to 9 (smallest).
+func NewEncoder(level int) (*Encoder, error) {
+	if level < 1 || level > 9 {
+		return nil, fmt.Errorf("segment: compression level %d: use 1 (fastest) to 9 (smallest)", level)
+	}
+	w, err := flate.NewWriter(nil, level)
+	if err != nil {
+		return nil, fmt.Errorf("segment: compression level %d: %w", level, err)
+	}
+	return &Encoder{deflate: w}, nil
+}
+
+// encode compresses b into a whole member whose header is still empty: only the
+// writer knows the offset and what is synced. The bytes are valid until the next
+// call.
+func (e *Encoder) encode(b schema.Batch) ([]byte, Member, error) {
+	m, err := describe(b)
+	if err != nil {
+		return nil, m, err
+	}
+	e.out = append(e.out[:0], make([]byte, headerBytes)...)
+	e.deflate.Reset(&e.out)
+	if _, err := e.deflate.Write(b.Data); err != nil {
+		return nil, m, err
+	}
+	sum := crc32.ChecksumIEEE(b.Data)
+	if m.Unterminated {
+		sum = crc32.Update(sum, crc32.IEEETable, newline)
+		if _, err := e.deflate.Write(newline); err != nil {
+			return nil, m, err
+		}
+	}
+	if err := e.deflate.Close(); err != nil {
+		return nil, m, err
+	}
+	e.out = binary.LittleEndian.AppendUint32(e.out, sum)
+	e.out = binary.LittleEndian.AppendUint32(e.out, uint32(m.dataBytes()))
+	m.Bytes = int64(len(e.out))
+	return e.out, m, nil
+}
+
+// describe checks that the batch is what it says: a wrong count or range in the
+// archive would make every later audit wrong.
+func describe(b schema.Batch) (Member, error) {
+	n := len(b.Data)
+	switch {
+	case b.Stream == nil:
+		return Member{}, fmt.Errorf("batch %v has no stream", b.Range)
+	case n == 0 || n > MaxBatchBytes:
+		return Member{}, fmt.Errorf("batch %v has %d bytes; 1 to %d can be written", b.Range, n, MaxBatchBytes)
+	case b.Range.Start < 0 || b.Range.End < b.Range.Start || b.Range.Len() != int64(n):
+		return Member{}, fmt.Errorf("batch %v has %d bytes", b.Range, n)
+	}
+	unterminated := b.Data[n-1] != '\n'
+	if lines := countLines(b.Data); lines != b.Lines {
+		return Member{}, fmt.Errorf("batch %v says %d lines and has %d", b.Range, b.Lines, lines)
+	}
+	return Member{Stream: b.Stream.ID, Range: b.Range, Lines: b.Lines, Unterminated: unterminated}, nil
+}
+
+// countLines counts a last line without newline too.
+func countLines(data []byte) int {
+	n := bytes.Count(data, newline)
+	if len(data) > 0 && data[len(data)-1] != '\n' {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,129 @@
+package segment
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+
+	"sluice/schema"
+)
+
+const (
+	// MaxBatchBytes is the longest range that one member holds.
+	MaxBatchBytes = 64 << 20
+
+	headerBytes  = 62
+	trailerBytes = 8
+	// minMemberBytes: the shortest deflate stream that holds a byte has three.
+	minMemberBytes = headerBytes + 3 + trailerBytes
+	// maxMemberBytes leaves room for data that deflate cannot shrink (five bytes
+	// a stored block, of 65,535 bytes or, at worst, far less).
+	maxMemberBytes = MaxBatchBytes + MaxBatchBytes/64 + 1024
+	// maxInflation is deflate's limit: 258 bytes from two bits. It keeps a header
+	// from asking for memory that its member cannot fill.
+	maxInflation = 1032
+
+	flagUnterminated = 1 << 0
+)
+
+// headerPrefix is what every member begins with, version included.
+const headerPrefix = "\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff\x32\x00SL\x2e\x00\x01"
+
+// castagnoli is immutable.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Member is one batch in a segment: what it is and where it stands.
+type Member struct {
+	Stream schema.StreamID
+	Range  schema.Range
+	Lines  int
+	// Unterminated: the log's last line has no newline. The gzip data has one all
+	// the same, so that lines never stick together; it is not in Range.
+	Unterminated bool
+	// Offset and Bytes are the member's place and length in the file.
+	Offset, Bytes int64
+}
+
+// End is the offset of the byte after the member.
+func (m Member) End() int64 { return m.Offset + m.Bytes }
+
+// dataBytes is the length of the inflated data.
+func (m Member) dataBytes() int {
+	n := int(m.Range.Len())
+	if m.Unterminated {
+		n++
+	}
+	return n
+}
+
+// FormatError says where bytes stop being a segment.
+type FormatError struct {
+	Offset int64 // of the member in the file
+	Reason string
+	// Foreign: the header is as it was written, by a later version or by something
+	// that is wrong in itself. A torn write never looks like that.
+	Foreign bool
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("member at byte %d: %s", e.Offset, e.Reason)
+}
+
+// putHeader fills the first headerBytes of dst.
+func putHeader(dst []byte, m Member, synced int64) {
+	n := copy(dst, headerPrefix)
+	dst[n] = 0
+	if m.Unterminated {
+		dst[n] |= flagUnterminated
+	}
+	be := binary.BigEndian
+	be.PutUint64(dst[18:], uint64(m.Stream))
+	be.PutUint64(dst[26:], uint64(m.Range.Start))
+	be.PutUint64(dst[34:], uint64(m.Range.End))
+	be.PutUint32(dst[42:], uint32(m.Lines))
+	be.PutUint32(dst[46:], uint32(m.Bytes))
+	be.PutUint64(dst[50:], uint64(synced))
+	be.PutUint32(dst[58:], crc32.Checksum(dst[:58], castagnoli))
+}
+
+// parseHeader reads what putHeader writes; src has at least headerBytes. Without
+// an error every number is within its bounds, and inflating needs no more than
+// maxInflation times the member's length.
+func parseHeader(src []byte, offset int64) (m Member, synced int64, bad *FormatError) {
+	const versionAt = len(headerPrefix) - 1
+	be := binary.BigEndian
+	if string(src[:versionAt]) != headerPrefix[:versionAt] {
+		return m, 0, &FormatError{Offset: offset, Reason: "not the header of a segment's member"}
+	}
+	if crc32.Checksum(src[:58], castagnoli) != be.Uint32(src[58:]) {
+		return m, 0, &FormatError{Offset: offset, Reason: "the header's checksum is wrong"}
+	}
+	m = Member{
+		Stream:       schema.StreamID(be.Uint64(src[18:])),
+		Range:        schema.Range{Start: int64(be.Uint64(src[26:])), End: int64(be.Uint64(src[34:]))},
+		Lines:        int(be.Uint32(src[42:])),
+		Unterminated: src[17]&flagUnterminated != 0,
+		Offset:       offset,
+		Bytes:        int64(be.Uint32(src[46:])),
+	}
+	synced = int64(be.Uint64(src[50:]))
+	reason := ""
+	switch n := m.Range.Len(); {
+	case src[versionAt] != headerPrefix[versionAt]:
+		reason = fmt.Sprintf("version %d, and only 1 is known", src[versionAt])
+	case src[17]&^flagUnterminated != 0:
+		reason = fmt.Sprintf("unknown flags %#x", src[17])
+	case m.Range.Start < 0 || m.Range.End < 0 || n <= 0 || n > MaxBatchBytes:
+		reason = fmt.Sprintf("impossible range %v", m.Range)
+	case m.Lines <= 0 || int64(m.Lines) > n:
+		reason = fmt.Sprintf("%d lines in %d bytes", m.Lines, n)
+	case m.Bytes < minMemberBytes || m.Bytes > maxMemberBytes || n/maxInflation > m.Bytes:
+		reason = fmt.Sprintf("impossible length %d for %d bytes of log", m.Bytes, n)
+	case synced < 0 || synced > offset:
+		reason = fmt.Sprintf("%d bytes before it are said to be synced", synced)
+	}
+	if reason != "" {
+		return Member{}, 0, &FormatError{Offset: offset, Reason: reason, Foreign: true}
+	}
+	return m, synced, nil
+}

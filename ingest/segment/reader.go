@@ -1,0 +1,137 @@
+package segment
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// Reader goes through a segment member by member. Next reads 62 bytes a member;
+// Data inflates one. It believes no length: memory is bounded by MaxBatchBytes
+// and by what the member's compressed bytes can hold. Not safe for concurrent use.
+type Reader struct {
+	src    io.ReaderAt
+	size   int64
+	next   int64
+	member Member
+	synced int64 // the member's own claim
+
+	header  [headerBytes]byte
+	raw     []byte
+	data    []byte
+	body    bytes.Reader
+	inflate io.ReadCloser // also a flate.Resetter
+}
+
+// NewReader reads the first size bytes of src, which must not change meanwhile.
+func NewReader(src io.ReaderAt, size int64) *Reader {
+	return &Reader{src: src, size: size}
+}
+
+// Next goes to the next member. At the end it returns io.EOF; where the bytes are
+// no member, or the file ends within one, a *FormatError, and it stays there.
+// Any other error is the source's. An intact header does not say that the data
+// is: Data does.
+func (r *Reader) Next() (Member, error) {
+	left := r.size - r.next
+	if left == 0 {
+		return Member{}, io.EOF
+	}
+	r.member = Member{}
+	if left < headerBytes {
+		return Member{}, r.bad(r.next, fmt.Sprintf("the file ends after %d bytes of its header", left))
+	}
+	if err := readFull(r.src, r.header[:], r.next); err != nil {
+		return Member{}, fmt.Errorf("segment: read header at byte %d: %w", r.next, err)
+	}
+	m, synced, bad := parseHeader(r.header[:], r.next)
+	if bad != nil {
+		return Member{}, bad
+	}
+	if m.Bytes > left {
+		return Member{}, r.bad(r.next, fmt.Sprintf("the file ends after %d of its %d bytes", left, m.Bytes))
+	}
+	r.member, r.synced, r.next = m, synced, m.End()
+	return m, nil
+}
+
+// Data inflates the member that Next returned and checks it against checksum,
+// length and line count. It returns the range's bytes as they stand in the log:
+// a newline that was added is not among them. They are the reader's, valid until
+// the next call. Bytes that are not what they should be give a *FormatError; Next
+// can go on after it.
+func (r *Reader) Data() ([]byte, error) {
+	m := r.member
+	if m.Bytes == 0 {
+		return nil, errors.New("segment: data asked for before a member was found")
+	}
+	r.raw = grow(r.raw, int(m.Bytes))
+	if err := readFull(r.src, r.raw, m.Offset); err != nil {
+		return nil, fmt.Errorf("segment: read member at byte %d: %w", m.Offset, err)
+	}
+	trailer := r.raw[len(r.raw)-trailerBytes:]
+	r.body.Reset(r.raw[headerBytes : len(r.raw)-trailerBytes])
+	if err := r.fill(m.dataBytes()); err != nil {
+		return nil, r.bad(m.Offset, err.Error())
+	}
+	switch {
+	case crc32.ChecksumIEEE(r.data) != binary.LittleEndian.Uint32(trailer):
+		return nil, r.bad(m.Offset, "the checksum of its lines is wrong")
+	case uint32(len(r.data)) != binary.LittleEndian.Uint32(trailer[4:]):
+		return nil, r.bad(m.Offset, "the length in its trailer is wrong")
+	case r.data[len(r.data)-1] != '\n' || countLines(r.data) != m.Lines:
+		return nil, r.bad(m.Offset, fmt.Sprintf("it does not hold the %d whole lines it says", m.Lines))
+	}
+	return r.data[:m.Range.Len()], nil
+}
+
+// fill inflates body into data, which must come to n bytes, no more and no fewer.
+func (r *Reader) fill(n int) error {
+	if r.inflate == nil {
+		r.inflate = flate.NewReader(&r.body)
+	} else if err := r.inflate.(flate.Resetter).Reset(&r.body, nil); err != nil {
+		return err
+	}
+	r.data = grow(r.data, n)
+	if _, err := io.ReadFull(r.inflate, r.data); err != nil {
+		return fmt.Errorf("its data cannot be inflated to %d bytes: %w", n, err)
+	}
+	var more [1]byte
+	if k, err := r.inflate.Read(more[:]); k != 0 || err != io.EOF {
+		return fmt.Errorf("its data does not end after %d bytes", n)
+	}
+	if r.body.Len() != 0 {
+		return fmt.Errorf("%d bytes follow its data", r.body.Len())
+	}
+	return nil
+}
+
+func (r *Reader) bad(offset int64, reason string) error {
+	return &FormatError{Offset: offset, Reason: reason}
+}
+
+// grow returns a slice of n bytes, b's own array where that is long enough.
+func grow(b []byte, n int) []byte {
+	if cap(b) < n {
+		return make([]byte, n)
+	}
+	return b[:n]
+}
+
+// readFull reads len(p) bytes at offset; a file that is shorter than it was said
+// to be gives io.ErrUnexpectedEOF.
+func readFull(src io.ReaderAt, p []byte, offset int64) error {
+	n, err := src.ReadAt(p, offset)
+	if n == len(p) {
+		return nil
+	}
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,233 @@
+package segment
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sluice/ingest/segment/vfs"
+)
+
+// ErrNotSegment: the file does not begin as a segment does, or was written by a
+// later version. It is left as it is.
+var ErrNotSegment = errors.New("not a segment that this version can read; move it away")
+
+// ErrDamaged: bytes that had reached the disk, and may have been acknowledged,
+// are not what was written. The file is left as it is, for a person or a repair
+// to look at; Reader still reads the members that are whole.
+var ErrDamaged = errors.New("the segment is damaged")
+
+// RecoverOptions says how much Recover looks at.
+type RecoverOptions struct {
+	// VerifyAll inflates every member. Without it only those are checked that no
+	// later member says were on disk: the rest was, and a crash cannot hurt it.
+	VerifyAll bool
+}
+
+// Recovery is what Recover found.
+type Recovery struct {
+	// Members are the whole batches, in the order they were appended.
+	Members []Member
+	// Bytes is the file's length now.
+	Bytes int64
+	// CutBytes were cut off the end because of CutReason; 0 and nil when the last
+	// member was whole.
+	CutBytes  int64
+	CutReason *FormatError
+	// Removed: no member was whole, so the file is gone.
+	Removed bool
+}
+
+// Recover makes an open segment, left by a crash or a failed write, whole: it
+// cuts the torn tail and has all that is left on disk when it returns. What it
+// keeps includes every batch whose Sync succeeded, and may include later ones, so
+// positions are to be taken from Members. The file keeps its open name; Seal it
+// next. Recover can itself be interrupted and run again.
+//
+// Errors: ErrNotSegment, ErrDamaged (both wrapped with place and reason, the file
+// untouched), or what the file system says.
+func Recover(fsys vfs.FS, openPath string, opts RecoverOptions) (Recovery, error) {
+	rec, err := recoverFile(fsys, openPath, opts)
+	if err != nil {
+		return Recovery{}, fmt.Errorf("segment: recover %s: %w", openPath, err)
+	}
+	return rec, nil
+}
+
+func recoverFile(fsys vfs.FS, openPath string, opts RecoverOptions) (rec Recovery, err error) {
+	if !strings.HasSuffix(openPath, OpenSuffix) {
+		return rec, fmt.Errorf("the name of an open segment ends in %s, and a sealed one is never changed", OpenSuffix)
+	}
+	f, err := fsys.OpenFile(openPath, os.O_RDWR, 0)
+	if err != nil {
+		return rec, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return rec, err
+	}
+	s := scan{file: f, size: info.Size()}
+	if err := s.headers(); err != nil {
+		return rec, err
+	}
+	if err := s.checkMembers(opts.VerifyAll); err != nil {
+		return rec, err
+	}
+	if err := s.checkTail(); err != nil {
+		return rec, err
+	}
+	rec = Recovery{Members: s.members, Bytes: s.good(), CutBytes: s.size - s.good(), CutReason: s.torn}
+	if len(s.members) == 0 {
+		rec.Removed = true
+		return rec, remove(fsys, openPath)
+	}
+	return rec, s.persist(fsys, filepath.Dir(openPath))
+}
+
+// scan is the state of one recovery.
+type scan struct {
+	file    vfs.File
+	size    int64
+	members []Member
+	synced  int64        // the members together say that this much was on disk
+	torn    *FormatError // why the file is not good up to its end
+}
+
+// good is the length up to which all is whole.
+func (s *scan) good() int64 {
+	if len(s.members) == 0 {
+		return 0
+	}
+	return s.members[len(s.members)-1].End()
+}
+
+// headers hops from member to member, as far as that goes.
+func (s *scan) headers() error {
+	r := NewReader(s.file, s.size)
+	for {
+		m, err := r.Next()
+		if err == io.EOF || errors.As(err, &s.torn) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.members = append(s.members, m)
+		s.synced = max(s.synced, r.synced)
+	}
+}
+
+// checkMembers inflates what a crash can have hurt. The first bad member of that
+// is where the tail is torn.
+func (s *scan) checkMembers(all bool) error {
+	r := NewReader(s.file, s.size)
+	for i, m := range s.members {
+		inDoubt := m.Offset >= s.synced
+		if !inDoubt && !all {
+			continue
+		}
+		r.member = m
+		_, err := r.Data()
+		var bad *FormatError
+		switch {
+		case err == nil:
+			continue
+		case !errors.As(err, &bad):
+			return err
+		case !inDoubt:
+			return fmt.Errorf("%w: %w", ErrDamaged, bad)
+		}
+		s.members, s.torn = s.members[:i], bad
+		return nil
+	}
+	return nil
+}
+
+// checkTail makes sure that what is to be cut is a torn tail and no more. A torn
+// write leaves the beginning of a header, or zeros where the file system had made
+// room; and no member after it can have been written in the belief that these
+// bytes were on disk.
+func (s *scan) checkTail() error {
+	cut := s.good()
+	if cut == s.size {
+		return nil
+	}
+	if s.torn.Foreign {
+		return fmt.Errorf("%w: %w", ErrNotSegment, s.torn)
+	}
+	if cut == 0 {
+		head := make([]byte, min(s.size, int64(len(headerPrefix)-1)))
+		if err := readFull(s.file, head, 0); err != nil {
+			return err
+		}
+		if !strings.HasPrefix(headerPrefix, string(head)) && len(bytes.Trim(head, "\x00")) > 0 {
+			return fmt.Errorf("%w: %w", ErrNotSegment, s.torn)
+		}
+	}
+	later, err := s.laterClaim(cut)
+	if err != nil {
+		return err
+	}
+	if later >= 0 {
+		return fmt.Errorf("%w: %w, and the member at byte %d was written after these bytes were on disk", ErrDamaged, s.torn, later)
+	}
+	return nil
+}
+
+// laterClaim looks in the bytes after cut, whole members or not, for a header
+// that says more than cut bytes were on disk. It returns its offset, or -1.
+func (s *scan) laterClaim(cut int64) (int64, error) {
+	const stepBytes = 1 << 20
+	buf := make([]byte, min(s.size-cut, stepBytes+headerBytes-1))
+	magic := []byte(headerPrefix[:len(headerPrefix)-1])
+	for at := cut; s.size-at >= headerBytes; at += stepBytes {
+		window := buf[:min(int64(len(buf)), s.size-at)]
+		if err := readFull(s.file, window, at); err != nil {
+			return -1, err
+		}
+		for i := 0; ; i++ {
+			j := bytes.Index(window[i:], magic)
+			if j < 0 || len(window)-i-j < headerBytes {
+				break
+			}
+			i += j
+			if _, synced, bad := parseHeader(window[i:], at+int64(i)); bad == nil && synced > cut {
+				return at + int64(i), nil
+			}
+		}
+	}
+	return -1, nil
+}
+
+// persist cuts the file and makes the rest survive a crash. The members in doubt
+// are written once more, in place: after a failed fsync Linux marks pages clean
+// that never reached the disk, and another fsync would report success.
+func (s *scan) persist(fsys vfs.FS, dir string) error {
+	var raw []byte
+	for _, m := range s.members {
+		if m.Offset < s.synced {
+			continue
+		}
+		raw = grow(raw, int(m.Bytes))
+		if err := readFull(s.file, raw, m.Offset); err != nil {
+			return err
+		}
+		if _, err := s.file.WriteAt(raw, m.Offset); err != nil {
+			return err
+		}
+	}
+	if s.good() < s.size {
+		if err := s.file.Truncate(s.good()); err != nil {
+			return err
+		}
+	}
+	if err := s.file.Sync(); err != nil {
+		return err
+	}
+	return fsys.SyncDir(dir)
+}

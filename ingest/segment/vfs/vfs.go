@@ -1,0 +1,85 @@
+// Package vfs is what sluice's files on disk need of a file system, as an
+// interface, so that tests can make each step fail; package crashfs does.
+package vfs
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// FS is a file system. Errors are those of package os (fs.ErrExist,
+// fs.ErrNotExist). It must be safe for concurrent use.
+type FS interface {
+	// OpenFile takes package os's flags.
+	OpenFile(path string, flag int, perm fs.FileMode) (File, error)
+	Mkdir(path string, perm fs.FileMode) error
+	Stat(path string) (fs.FileInfo, error)
+	Rename(from, to string) error
+	Remove(path string) error
+	// SyncDir makes the directory's entries survive a crash.
+	SyncDir(dir string) error
+}
+
+// File is an open file; *os.File is one. There is no Write: all writing is at a
+// known place, so that no hidden position can be wrong after an error.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Stat() (fs.FileInfo, error)
+	Truncate(size int64) error
+	Sync() error
+}
+
+// OS is the machine's own file system.
+type OS struct{}
+
+// OpenFile implements FS.
+func (OS) OpenFile(path string, flag int, perm fs.FileMode) (File, error) {
+	f, err := os.OpenFile(path, flag, perm)
+	if err != nil {
+		return nil, err // not a nil *os.File in an interface
+	}
+	return f, nil
+}
+
+// Mkdir implements FS.
+func (OS) Mkdir(path string, perm fs.FileMode) error { return os.Mkdir(path, perm) }
+
+// Stat implements FS.
+func (OS) Stat(path string) (fs.FileInfo, error) { return os.Stat(path) }
+
+// Rename implements FS.
+func (OS) Rename(from, to string) error { return os.Rename(from, to) }
+
+// Remove implements FS.
+func (OS) Remove(path string) error { return os.Remove(path) }
+
+// SyncDir implements FS.
+func (OS) SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// MkdirAll makes dir and what is missing above it. The parent is synced even
+// where dir exists: who made it may have died before doing so.
+func MkdirAll(fsys FS, dir string, perm fs.FileMode) error {
+	parent := filepath.Dir(dir)
+	err := fsys.Mkdir(dir, perm)
+	if errors.Is(err, fs.ErrNotExist) && parent != dir {
+		if err := MkdirAll(fsys, parent, perm); err != nil {
+			return err
+		}
+		err = fsys.Mkdir(dir, perm)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return fsys.SyncDir(parent)
+}

@@ -1,0 +1,217 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"sluice/ingest/segment/vfs"
+	"sluice/schema"
+)
+
+// OpenSuffix marks a segment that is not sealed.
+const OpenSuffix = ".open"
+
+const (
+	dirPerm  fs.FileMode = 0o750 // logs name people's addresses
+	filePerm fs.FileMode = 0o640
+)
+
+// Writer appends batches to one open segment. It is safe for concurrent use: a
+// caller can go on appending while another goroutine waits in Sync, and that is
+// how several batches share one fsync.
+//
+// After an error in writing or syncing nothing is known of the file's tail, and
+// every later call fails: Close it, Recover it, and take from there what is held.
+type Writer struct {
+	fsys vfs.FS
+	path string // with OpenSuffix
+	file vfs.File
+
+	mu     sync.Mutex
+	size   int64 // where the next member goes
+	synced int64 // what is on disk
+	err    error // the first failure
+	closed bool
+}
+
+// Create makes the segment whose sealed name is path (ending in .gz). Missing
+// directories are made. It fails with fs.ErrExist where the segment, open or
+// sealed, is there already. When it returns, the empty segment survives a crash.
+func Create(fsys vfs.FS, path string) (*Writer, error) {
+	w := &Writer{fsys: fsys, path: path + OpenSuffix}
+	if err := w.create(); err != nil {
+		return nil, fmt.Errorf("segment: create %s: %w", w.path, err)
+	}
+	return w, nil
+}
+
+func (w *Writer) create() error {
+	dir := filepath.Dir(w.path)
+	if err := vfs.MkdirAll(w.fsys, dir, dirPerm); err != nil {
+		return err
+	}
+	if err := mustNotExist(w.fsys, sealedPath(w.path)); err != nil {
+		return err
+	}
+	f, err := w.fsys.OpenFile(w.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, filePerm)
+	if err != nil {
+		return err
+	}
+	if err := w.fsys.SyncDir(dir); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	w.file = f
+	return nil
+}
+
+// Append writes the batch as one member, after compressing it with enc, and
+// returns what it is and where it stands. The batch is not safe before a Sync
+// that was called after Append returned. b.Data is not kept. A batch that is not
+// what it says (Range, Lines) is refused and does no harm to the segment.
+func (w *Writer) Append(enc *Encoder, b schema.Batch) (Member, error) {
+	data, m, err := enc.encode(b)
+	if err != nil {
+		return Member{}, fmt.Errorf("segment: append to %s: %w", w.path, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return Member{}, w.stopped("append to")
+	}
+	m.Offset = w.size
+	putHeader(data, m, w.synced)
+	if _, err := w.file.WriteAt(data, w.size); err != nil {
+		return Member{}, w.poison("append to", err)
+	}
+	w.size = m.End()
+	return m, nil
+}
+
+// Sync waits until all that was appended before the call is on disk.
+func (w *Writer) Sync() error {
+	w.mu.Lock()
+	size, synced, failed := w.size, w.synced, w.err
+	w.mu.Unlock()
+	if failed != nil {
+		return w.stopped("sync")
+	}
+	if size == synced {
+		return nil
+	}
+	err := w.file.Sync() // outside the lock: Append goes on meanwhile
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		return w.poison("sync", err)
+	}
+	if w.err != nil {
+		// Another Sync failed meanwhile: the kernel reports a lost page to one of
+		// the two callers only, so this one's success says nothing.
+		return w.stopped("sync")
+	}
+	w.synced = max(w.synced, size)
+	return nil
+}
+
+// Size is the file's length in bytes, synced or not.
+func (w *Writer) Size() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.size
+}
+
+// Path is the file's present name, with OpenSuffix.
+func (w *Writer) Path() string { return w.path }
+
+// Seal syncs and closes the segment and gives it its final name, which it
+// returns. A segment without a member is removed instead, and the name is empty.
+// No other call may be under way, and none may follow.
+func (w *Writer) Seal() (string, error) {
+	if err := w.Sync(); err != nil {
+		return "", errors.Join(err, w.Close())
+	}
+	if err := w.Close(); err != nil {
+		return "", err
+	}
+	if w.size == 0 {
+		return "", remove(w.fsys, w.path)
+	}
+	return Seal(w.fsys, w.path)
+}
+
+// Close gives the file handle back and leaves the segment open, for Recover.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	if w.err == nil {
+		w.err = fs.ErrClosed
+	}
+	if err := w.file.Close(); err != nil {
+		return fmt.Errorf("segment: close %s: %w", w.path, err)
+	}
+	return nil
+}
+
+func (w *Writer) poison(what string, err error) error {
+	if w.err == nil {
+		w.err = err
+	}
+	return fmt.Errorf("segment: %s %s: %w", what, w.path, err)
+}
+
+func (w *Writer) stopped(what string) error {
+	return fmt.Errorf("segment: %s %s: not usable after an earlier error: %w", what, w.path, w.err)
+}
+
+// Seal gives a synced open segment, as Recover leaves it, its final name, and
+// returns that. It never replaces a file.
+func Seal(fsys vfs.FS, openPath string) (string, error) {
+	sealed := sealedPath(openPath)
+	if sealed == openPath {
+		return "", fmt.Errorf("segment: seal %s: the name of an open segment ends in %s", openPath, OpenSuffix)
+	}
+	err := mustNotExist(fsys, sealed)
+	if err == nil {
+		err = fsys.Rename(openPath, sealed)
+	}
+	if err == nil {
+		err = fsys.SyncDir(filepath.Dir(sealed))
+	}
+	if err != nil {
+		return "", fmt.Errorf("segment: seal %s: %w", openPath, err)
+	}
+	return sealed, nil
+}
+
+func sealedPath(openPath string) string { return strings.TrimSuffix(openPath, OpenSuffix) }
+
+func mustNotExist(fsys vfs.FS, path string) error {
+	_, err := fsys.Stat(path)
+	if err == nil {
+		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func remove(fsys vfs.FS, path string) error {
+	err := fsys.Remove(path)
+	if err == nil {
+		err = fsys.SyncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("segment: remove the empty %s: %w", path, err)
+	}
+	return nil
+}
