@@ -24,7 +24,7 @@ var ErrDamaged = errors.New("the segment is damaged")
 // RecoverOptions says how much Recover looks at.
 type RecoverOptions struct {
 	// VerifyAll inflates every member. Without it only those are checked that no
-	// later member says were on disk: the rest was, and a crash cannot hurt it.
+	// member that is kept says were on disk: the rest was, and a crash cannot hurt it.
 	VerifyAll bool
 }
 
@@ -94,7 +94,8 @@ type scan struct {
 	file    vfs.File
 	size    int64
 	members []Member
-	synced  int64        // the members together say that this much was on disk
+	claims  []int64      // how much each member says was on disk when it was written
+	synced  int64        // the most that any of them says
 	torn    *FormatError // why the file is not good up to its end
 }
 
@@ -118,34 +119,57 @@ func (s *scan) headers() error {
 			return err
 		}
 		s.members = append(s.members, m)
+		s.claims = append(s.claims, r.synced)
 		s.synced = max(s.synced, r.synced)
 	}
 }
 
-// checkMembers inflates what a crash can have hurt. The first bad member of that
-// is where the tail is torn.
+// checkMembers inflates what a crash can have hurt; the first bad member of that
+// is where the tail is torn. What was on disk is checked where asked for, and
+// where the members that vouch for it are cut off: the next Recover, with nobody
+// left to vouch, would take damage in it for a torn tail.
 func (s *scan) checkMembers(all bool) error {
 	r := NewReader(s.file, s.size)
-	for i, m := range s.members {
-		inDoubt := m.Offset >= s.synced
-		if !inDoubt && !all {
+	inDoubt := len(s.members)
+	for inDoubt > 0 && s.members[inDoubt-1].Offset >= s.synced {
+		inDoubt--
+	}
+	for i, m := range s.members[inDoubt:] {
+		bad, err := check(r, m)
+		if bad != nil {
+			s.members, s.torn = s.members[:inDoubt+i], bad
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	vouched := int64(0)
+	for _, claim := range s.claims[:len(s.members)] {
+		vouched = max(vouched, claim)
+	}
+	for _, m := range s.members[:inDoubt] {
+		if !all && m.Offset < vouched {
 			continue
 		}
-		r.member = m
-		_, err := r.Data()
-		var bad *FormatError
-		switch {
-		case err == nil:
-			continue
-		case !errors.As(err, &bad):
-			return err
-		case !inDoubt:
+		bad, err := check(r, m)
+		if bad != nil {
 			return fmt.Errorf("%w: %w", ErrDamaged, bad)
 		}
-		s.members, s.torn = s.members[:i], bad
-		return nil
+		if err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// check inflates m: bad says what is wrong with it, err what is with the disk.
+func check(r *Reader, m Member) (bad *FormatError, err error) {
+	r.member = m
+	if _, err = r.Data(); errors.As(err, &bad) {
+		return bad, nil
+	}
+	return nil, err
 }
 
 // checkTail makes sure that what is to be cut is a torn tail and no more. A torn

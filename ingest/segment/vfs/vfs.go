@@ -67,8 +67,9 @@ func (OS) SyncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// MkdirAll makes dir and what is missing above it. The parent is synced even
-// where dir exists: who made it may have died before doing so.
+// MkdirAll makes dir and what is missing above it, and syncs the parent of each
+// that it made. The parent of a dir that exists is synced too, for who made it may
+// have died before doing so; unless it is a place that we may only pass through.
 func MkdirAll(fsys FS, dir string, perm fs.FileMode) error {
 	parent := filepath.Dir(dir)
 	err := fsys.Mkdir(dir, perm)
@@ -78,8 +79,14 @@ func MkdirAll(fsys FS, dir string, perm fs.FileMode) error {
 		}
 		err = fsys.Mkdir(dir, perm)
 	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	if err == nil {
+		return fsys.SyncDir(parent)
+	}
+	if info, statErr := fsys.Stat(dir); statErr != nil || !info.IsDir() {
 		return err
 	}
-	return fsys.SyncDir(parent)
+	if err := fsys.SyncDir(parent); !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }

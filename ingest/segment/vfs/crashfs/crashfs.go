@@ -186,7 +186,7 @@ func (f *FS) begin(kind, path string) error {
 	return nil
 }
 
-// rename the changes both now and, some time, on disk. f.mu is held.
+// change makes the changes now, and some time on disk. f.mu is held.
 func (f *FS) change(changes ...nameChange) {
 	for i := range changes {
 		changes[i].atomic = i < len(changes)-1

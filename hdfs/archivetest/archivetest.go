@@ -1,0 +1,243 @@
+// Package archivetest is the contract of an archive as tests, the same for the
+// local folder and for HDFS.
+package archivetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"sluice/hdfs"
+)
+
+// Run tests the archives that open gives. Each must be empty.
+func Run(t *testing.T, open func(*testing.T) hdfs.Archive) {
+	for name, test := range map[string]func(*testing.T, hdfs.Archive){
+		"what is stored is listed and read back":         storedIsRead,
+		"storing again changes nothing":                  storeTwice,
+		"other bytes do not replace a file":              conflict,
+		"bad names are refused":                          badNames,
+		"a missing local file leaves nothing":            missingLocal,
+		"a local directory is not stored":                localDirectory,
+		"an ended context leaves nothing":                endedContext,
+		"an archive without files lists none":            emptyList,
+		"opening what is not there is fs.ErrNotExist":    openMissing,
+		"a sweep leaves what is stored":                  sweep,
+		"files can be stored at the same time":           concurrent,
+		"a file where a directory must be is an error":   fileInTheWay,
+		"a directory where the file must be is an error": directoryInTheWay,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+// local writes a file of this content and returns its path.
+func local(t *testing.T, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "20260903-1.gz")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func store(t *testing.T, a hdfs.Archive, name string, content []byte) {
+	t.Helper()
+	if err := a.Store(t.Context(), local(t, content), name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expect says what the whole archive holds.
+func expect(t *testing.T, a hdfs.Archive, want map[string][]byte) {
+	t.Helper()
+	files, err := a.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.IsSortedFunc(files, func(x, y hdfs.File) int { return bytes.Compare([]byte(x.Name), []byte(y.Name)) }) {
+		t.Errorf("not in the order of names: %v", files)
+	}
+	if len(files) != len(want) {
+		t.Fatalf("listed %v, want %d files", files, len(want))
+	}
+	for _, f := range files {
+		content, known := want[f.Name]
+		if !known || f.Bytes != int64(len(content)) {
+			t.Errorf("listed %+v, want %d bytes", f, len(content))
+		}
+		if got := read(t, a, f.Name); !bytes.Equal(got, content) {
+			t.Errorf("%s: %d bytes, not what was stored", f.Name, len(got))
+		}
+	}
+}
+
+func read(t *testing.T, a hdfs.Archive, name string) []byte {
+	t.Helper()
+	r, err := a.Open(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := make([]byte, r.Size())
+	if n, err := r.ReadAt(content, 0); n != len(content) {
+		t.Fatalf("%s: read %d of %d bytes: %v", name, n, len(content), err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// big is longer than any buffer on the way, and not a multiple of one.
+func big(seed byte) []byte {
+	b := make([]byte, 3<<20+12345)
+	for i := range b {
+		b[i] = byte(i*i>>8) ^ seed
+	}
+	return b
+}
+
+func storedIsRead(t *testing.T, a hdfs.Archive) {
+	want := map[string][]byte{
+		"top.gz":                             []byte("top"),
+		"20260903/web01/access.c1-1.log.gz":  big(1),
+		"20260903/web01/access.c1-2.log.gz":  []byte("x"),
+		"20260903/web-01/access.c1-3.log.gz": []byte("y"),
+		"20260903/100%/a b é.gz":             []byte("z"),
+	}
+	for name, content := range want {
+		store(t, a, name, content)
+	}
+	expect(t, a, want)
+}
+
+func storeTwice(t *testing.T, a hdfs.Archive) {
+	content := big(2)
+	path := local(t, content)
+	for range 3 {
+		if err := a.Store(t.Context(), path, "d/f.gz"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store(t, a, "d/f.gz", content) // from another place
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, a, map[string][]byte{"d/f.gz": content})
+}
+
+func conflict(t *testing.T, a hdfs.Archive) {
+	content := big(3)
+	store(t, a, "d/f.gz", content)
+	changed := bytes.Clone(content)
+	changed[len(changed)-1]++
+	for _, other := range [][]byte{changed, content[:100], {}} {
+		if err := a.Store(t.Context(), local(t, other), "d/f.gz"); !errors.Is(err, hdfs.ErrConflict) {
+			t.Errorf("%d other bytes: %v, want ErrConflict", len(other), err)
+		}
+	}
+	expect(t, a, map[string][]byte{"d/f.gz": content})
+}
+
+func badNames(t *testing.T, a hdfs.Archive) {
+	path := local(t, []byte("x"))
+	for _, name := range []string{"", "..", "../f.gz", "/f.gz", "d/../../f.gz", hdfs.TmpDir + "/f.gz", "d/", "d/.f.gz"} {
+		if err := a.Store(t.Context(), path, name); err == nil {
+			t.Errorf("stored as %q", name)
+		}
+		if r, err := a.Open(t.Context(), name); err == nil {
+			t.Errorf("opened %q", name)
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	expect(t, a, nil)
+}
+
+func missingLocal(t *testing.T, a hdfs.Archive) {
+	if err := a.Store(t.Context(), filepath.Join(t.TempDir(), "no.gz"), "d/f.gz"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v, want fs.ErrNotExist", err)
+	}
+	expect(t, a, nil)
+}
+
+func localDirectory(t *testing.T, a hdfs.Archive) {
+	if err := a.Store(t.Context(), t.TempDir(), "d/f.gz"); err == nil {
+		t.Error("a directory was stored")
+	}
+	expect(t, a, nil)
+}
+
+func endedContext(t *testing.T, a hdfs.Archive) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := a.Store(ctx, local(t, big(4)), "d/f.gz"); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want context.Canceled", err)
+	}
+	expect(t, a, nil)
+	store(t, a, "d/f.gz", big(4))
+	expect(t, a, map[string][]byte{"d/f.gz": big(4)})
+}
+
+func emptyList(t *testing.T, a hdfs.Archive) { expect(t, a, nil) }
+
+func openMissing(t *testing.T, a hdfs.Archive) {
+	if _, err := a.Open(t.Context(), "d/f.gz"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v, want fs.ErrNotExist", err)
+	}
+}
+
+func sweep(t *testing.T, a hdfs.Archive) {
+	store(t, a, "d/f.gz", []byte("x"))
+	for range 2 {
+		if err := a.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(t, a, map[string][]byte{"d/f.gz": []byte("x")})
+	store(t, a, "d/g.gz", []byte("y"))
+}
+
+func concurrent(t *testing.T, a hdfs.Archive) {
+	want := map[string][]byte{}
+	paths := map[string]string{}
+	for i := range 8 {
+		name := fmt.Sprintf("day%d/h/f%d.gz", i%2, i)
+		want[name] = big(byte(i))
+		paths[name] = local(t, want[name])
+	}
+	var stores sync.WaitGroup
+	for name, path := range paths {
+		stores.Go(func() {
+			if err := a.Store(t.Context(), path, name); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	stores.Wait()
+	expect(t, a, want)
+}
+
+func fileInTheWay(t *testing.T, a hdfs.Archive) {
+	store(t, a, "d", []byte("x"))
+	if err := a.Store(t.Context(), local(t, []byte("y")), "d/f.gz"); err == nil {
+		t.Error("stored below a file")
+	}
+	expect(t, a, map[string][]byte{"d": []byte("x")})
+}
+
+func directoryInTheWay(t *testing.T, a hdfs.Archive) {
+	store(t, a, "d/f.gz", []byte("x"))
+	if err := a.Store(t.Context(), local(t, []byte("y")), "d"); err == nil {
+		t.Error("stored over a directory")
+	}
+	expect(t, a, map[string][]byte{"d/f.gz": []byte("x")})
+}

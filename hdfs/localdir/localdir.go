@@ -1,0 +1,142 @@
+package localdir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"sluice/hdfs"
+)
+
+const (
+	dirPerm  fs.FileMode = 0o750 // logs name people's addresses
+	filePerm fs.FileMode = 0o640
+	// ownerEnd ends the owner's id in the name of a temporary file.
+	ownerEnd = "~"
+)
+
+// Archive implements hdfs.Archive on the folder root.
+type Archive struct {
+	root  string
+	owner string
+	next  atomic.Uint64
+	link  func(oldname, newname string) error // os.Link, but in tests
+}
+
+var _ hdfs.Archive = (*Archive)(nil)
+
+// Open uses the folder root as an archive, and makes it where it is missing. The
+// owner is the id of the collector: no two that run at the same time may share
+// one. The folder must be writable, which Open tries.
+func Open(root, owner string) (*Archive, error) {
+	a := &Archive{root: filepath.Clean(root), owner: hdfs.Element(owner), link: os.Link}
+	if owner == "" || strings.Contains(owner, ownerEnd) {
+		return nil, fmt.Errorf("archive %s: owner id %q: it must not be empty or hold a %s", root, owner, ownerEnd)
+	}
+	if err := mkdirAll(a.tmpDir()); err != nil {
+		return nil, fmt.Errorf("archive %s: %w", root, err)
+	}
+	probe := a.tmpName()
+	f, err := os.OpenFile(probe, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, filePerm)
+	if err != nil {
+		return nil, fmt.Errorf("archive %s: cannot be written: %w", root, err)
+	}
+	if err := errors.Join(f.Close(), os.Remove(probe)); err != nil {
+		return nil, fmt.Errorf("archive %s: cannot be written: %w", root, err)
+	}
+	return a, nil
+}
+
+func (a *Archive) tmpDir() string { return filepath.Join(a.root, hdfs.TmpDir) }
+
+func (a *Archive) tmpName() string {
+	return filepath.Join(a.tmpDir(), fmt.Sprintf("%s%s%d", a.owner, ownerEnd, a.next.Add(1)))
+}
+
+func (a *Archive) path(name string) string { return filepath.Join(a.root, filepath.FromSlash(name)) }
+
+// List implements hdfs.Archive.
+func (a *Archive) List(ctx context.Context) ([]hdfs.File, error) {
+	var files []hdfs.File
+	err := filepath.WalkDir(a.root, func(p string, d fs.DirEntry, err error) error {
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		name, err := filepath.Rel(a.root, p)
+		if err != nil || name == "." {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		if hdfs.CheckName(name) != nil { // hidden, or not one that we could read back
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		files = append(files, hdfs.File{Name: name, Bytes: info.Size()})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("archive %s: list: %w", a.root, err)
+	}
+	// The walk has a/b before a-b, for it sorts each directory by itself.
+	slices.SortFunc(files, func(x, y hdfs.File) int { return strings.Compare(x.Name, y.Name) })
+	return files, nil
+}
+
+// reader implements hdfs.Reader.
+type reader struct {
+	*os.File
+	size int64
+}
+
+func (r reader) Size() int64 { return r.size }
+
+// Open implements hdfs.Archive.
+func (a *Archive) Open(_ context.Context, name string) (hdfs.Reader, error) {
+	if err := hdfs.CheckName(name); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(a.path(name))
+	if err != nil {
+		return nil, fmt.Errorf("archive %s: %w", a.root, err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("archive %s: %w", a.root, err), f.Close())
+	}
+	return reader{File: f, size: info.Size()}, nil
+}
+
+// Sweep implements hdfs.Archive.
+func (a *Archive) Sweep(ctx context.Context) error {
+	entries, err := os.ReadDir(a.tmpDir())
+	if err != nil {
+		return fmt.Errorf("archive %s: sweep: %w", a.root, err)
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), a.owner+ownerEnd) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := os.Remove(filepath.Join(a.tmpDir(), e.Name())); err != nil {
+			return fmt.Errorf("archive %s: sweep: %w", a.root, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package localdir
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"sluice/hdfs"
+	"sluice/hdfs/archivetest"
+)
+
+func openArchive(t *testing.T, root string) *Archive {
+	t.Helper()
+	a, err := Open(root, "c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// noLinks is an archive on another file system than the spool.
+func noLinks(t *testing.T, root string) *Archive {
+	a := openArchive(t, root)
+	a.link = func(oldname, newname string) error {
+		return &os.LinkError{Op: "link", Old: oldname, New: newname, Err: syscall.EXDEV}
+	}
+	return a
+}
+
+func TestContract(t *testing.T) {
+	t.Run("linked", func(t *testing.T) {
+		archivetest.Run(t, func(t *testing.T) hdfs.Archive { return openArchive(t, t.TempDir()) })
+	})
+	t.Run("copied", func(t *testing.T) {
+		archivetest.Run(t, func(t *testing.T) hdfs.Archive { return noLinks(t, t.TempDir()) })
+	})
+	t.Run("root made", func(t *testing.T) {
+		archivetest.Run(t, func(t *testing.T) hdfs.Archive { return openArchive(t, filepath.Join(t.TempDir(), "a", "b")) })
+	})
+}
+
+func writeFile(t *testing.T, path string, content string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func leftovers(t *testing.T, root string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(root, hdfs.TmpDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func TestOneFileSystemMeansNoCopy(t *testing.T) {
+	dir := t.TempDir()
+	local := writeFile(t, filepath.Join(dir, "1.gz"), "x")
+	root := filepath.Join(dir, "archive")
+	if err := openArchive(t, root).Store(t.Context(), local, "d/f.gz"); err != nil {
+		t.Fatal(err)
+	}
+	a, err := os.Stat(local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.Stat(filepath.Join(root, "d/f.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !os.SameFile(a, b) {
+		t.Error("the segment was copied")
+	}
+}
+
+func TestSweepRemovesOnlyItsOwn(t *testing.T) {
+	root := t.TempDir()
+	a := openArchive(t, root)
+	for _, name := range []string{"c1~1", "c1~99", "c10~1", "c~1", "c2~1", "c1", "other"} {
+		writeFile(t, filepath.Join(root, hdfs.TmpDir, name), "x")
+	}
+	if err := a.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(leftovers(t, root), " "); got != "c1 c10~1 c2~1 c~1 other" {
+		t.Errorf("left are %s", got)
+	}
+}
+
+func TestAFailedCopyLeavesNothing(t *testing.T) {
+	root := t.TempDir()
+	a := noLinks(t, root)
+	local := writeFile(t, filepath.Join(t.TempDir(), "1.gz"), strings.Repeat("x", 5*copyBufferBytes))
+	ctx := &endingContext{Context: t.Context(), left: 4} // in the middle of the copy
+	if err := a.Store(ctx, local, "d/f.gz"); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want context.Canceled", err)
+	}
+	if left := leftovers(t, root); len(left) != 0 {
+		t.Errorf("left are %v", left)
+	}
+	if _, err := a.Open(t.Context(), "d/f.gz"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v, want fs.ErrNotExist", err)
+	}
+}
+
+// endingContext ends after it was asked left times.
+type endingContext struct {
+	context.Context
+	left int
+}
+
+func (c *endingContext) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestOpenSaysWhatCannotBeWritten(t *testing.T) {
+	file := writeFile(t, filepath.Join(t.TempDir(), "file"), "x")
+	for name, root := range map[string]string{
+		"the root is a file":         file,
+		"the root is below a file":   filepath.Join(file, "archive"),
+		"the file system refuses it": "/proc/archive",
+	} {
+		if _, err := Open(root, "c1"); err == nil || !strings.Contains(err.Error(), root) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, owner := range []string{"", "a~b"} {
+		if _, err := Open(t.TempDir(), owner); err == nil || !strings.Contains(err.Error(), "owner id") {
+			t.Errorf("owner %q: %v", owner, err)
+		}
+	}
+}
+
+func TestAnOwnerIsNoPath(t *testing.T) {
+	root := t.TempDir()
+	a, err := Open(root, "../../c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dir := filepath.Dir(a.tmpName()); dir != filepath.Join(root, hdfs.TmpDir) {
+		t.Errorf("temporary files are in %s", dir)
+	}
+}
+
+func TestAFolderWithoutPermissionIsSaid(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root may write everywhere; the read-only disk and the file in the way are tested instead")
+	}
+	root := t.TempDir()
+	a := openArchive(t, root)
+	if err := os.Chmod(root, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.Chmod(root, 0o700); err != nil {
+			t.Error(err)
+		}
+	})
+	local := writeFile(t, filepath.Join(t.TempDir(), "1.gz"), "x")
+	if err := a.Store(t.Context(), local, "d/f.gz"); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("%v, want fs.ErrPermission", err)
+	}
+}
