@@ -1,0 +1,88 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// StreamEntry is a stream's own row in the table: what `--host` and audit need
+// so that they need no full scan.
+type StreamEntry struct {
+	Stream
+	// First and Last are the earliest and latest event time among its rows, 0
+	// while it has no dated row.
+	First, Last int64
+	// Stored is the position up to which the stream is in the table and in the
+	// archive.
+	Stored int64
+	// Lines and ParseErrors count its rows.
+	Lines, ParseErrors int64
+}
+
+// Extend takes the time of one more dated line into First and Last.
+func (e *StreamEntry) Extend(time int64) {
+	if e.First == 0 || time < e.First {
+		e.First = time
+	}
+	e.Last = max(e.Last, time)
+}
+
+// AppendStream adds the stream's own row. All its cells are text, so that any
+// shell can read them.
+func (l Layout) AppendStream(rows *Rows, e *StreamEntry) {
+	rows.keys = l.directoryKey(rows.keys, e.ID)
+	text := func(qualifier, value string) {
+		rows.cells = append(rows.cells, Cell{qualifier, rows.keep([]byte(value)), 0})
+	}
+	number := func(qualifier string, n int64) { text(qualifier, strconv.FormatInt(n, 10)) }
+	number("errors", e.ParseErrors)
+	number("first", e.First)
+	text("format", e.Format)
+	text("host", e.Host)
+	number("last", e.Last)
+	number("lines", e.Lines)
+	text("path", e.Path)
+	number("stored", e.Stored)
+	text("stream", e.ID.String())
+	rows.end(0)
+}
+
+// ParseStream reads a row of the stream directory.
+func (l Layout) ParseStream(row *Row) (StreamEntry, error) {
+	var e StreamEntry
+	var errs []error
+	for _, c := range row.Cells {
+		number := func(n *int64) {
+			var err error
+			*n, err = strconv.ParseInt(string(c.Value), 10, 64)
+			errs = append(errs, err)
+		}
+		switch c.Qualifier {
+		case "errors":
+			number(&e.ParseErrors)
+		case "first":
+			number(&e.First)
+		case "format":
+			e.Format = string(c.Value)
+		case "host":
+			e.Host = string(c.Value)
+		case "last":
+			number(&e.Last)
+		case "lines":
+			number(&e.Lines)
+		case "path":
+			e.Path = string(c.Value)
+		case "stored":
+			number(&e.Stored)
+		case "stream":
+			var err error
+			e.ID, err = ParseStreamID(string(c.Value))
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return e, fmt.Errorf("%w: stream directory row %x: %w", ErrLayout, row.Key, err)
+	}
+	return e, nil
+}

@@ -1,0 +1,105 @@
+package schema
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// RowEncoder turns the records of one stream into rows. It is made once a
+// stream and is not safe for concurrent use.
+type RowEncoder struct {
+	layout  Layout
+	stream  *Stream
+	host    []byte
+	columns []column
+}
+
+type columnSource uint8
+
+const (
+	fromField columnSource = iota
+	fromHost
+	fromLogbody
+	fromParseError
+)
+
+type column struct {
+	qualifier string
+	source    columnSource
+	index     int // into the record's values, for fromField
+	kind      Kind
+}
+
+// flumeQualifiers are what the flume layout calls fields that the old tables
+// had under another name.
+var flumeQualifiers = map[string]string{"path": "url", "bytes": "size"}
+
+// NewRowEncoder prepares the columns of a stream whose format has these fields.
+func (l Layout) NewRowEncoder(s *Stream, fields []Field) *RowEncoder {
+	e := &RowEncoder{layout: l, stream: s, host: []byte(s.Host), columns: []column{
+		{HostField, fromHost, 0, Text},
+		{LogbodyField, fromLogbody, 0, Text},
+		{ParseErrorField, fromParseError, 0, Text},
+	}}
+	for i, f := range fields {
+		if !f.Derived {
+			e.columns = append(e.columns, column{l.Qualifier(f.Name), fromField, i, f.Kind})
+		}
+	}
+	e.columns = slices.DeleteFunc(e.columns, func(c column) bool { return !l.keeps(c.qualifier) })
+	slices.SortFunc(e.columns, func(a, b column) int { return strings.Compare(a.qualifier, b.qualifier) })
+	return e
+}
+
+// Qualifier is what the layout calls a field's cell.
+func (l Layout) Qualifier(field string) string {
+	if l.Name == LayoutFlume {
+		if q, ok := flumeQualifiers[field]; ok {
+			return q
+		}
+	}
+	return field
+}
+
+// Append adds the row of the record that stands at offset of the stream. The
+// row's cells point into the record's line where they can.
+func (e *RowEncoder) Append(rows *Rows, offset int64, rec *Record) {
+	rows.keys = e.layout.AppendKey(rows.keys, rec.Time, e.stream.ID, offset)
+	for i := range e.columns {
+		c := &e.columns[i]
+		switch c.source {
+		case fromField:
+			e.appendField(rows, c, rec)
+		case fromHost:
+			rows.cells = append(rows.cells, Cell{c.qualifier, e.host, 0})
+		case fromLogbody:
+			rows.cells = append(rows.cells, Cell{c.qualifier, rec.Line, 0})
+		case fromParseError:
+			if rec.Err.Set() {
+				rows.cells = append(rows.cells, Cell{c.qualifier, rows.keep([]byte(rec.Err.Error())), 0})
+			}
+		}
+	}
+	rows.end(rec.Time)
+}
+
+func (e *RowEncoder) appendField(rows *Rows, c *column, rec *Record) {
+	v := &rec.Values[c.index]
+	if v.State == Null {
+		return
+	}
+	number := (c.kind == Int || c.kind == Time) && e.layout.Name == LayoutTyped
+	switch {
+	case number:
+		var b [8]byte
+		rows.cells = append(rows.cells, Cell{c.qualifier, rows.keep(EncodeNumber(b[:0], v.Num)), 0})
+	case c.kind == Time && v.Start == v.End: // put together from several directives
+		var b [20]byte
+		rows.cells = append(rows.cells, Cell{c.qualifier, rows.keep(strconv.AppendInt(b[:0], v.Num, 10)), 0})
+	case v.State == InLine:
+		rows.cells = append(rows.cells, Cell{c.qualifier, rec.Bytes(c.index), v.Start + 1})
+	default:
+		rows.cells = append(rows.cells, Cell{c.qualifier, rows.keep(rec.Bytes(c.index)), 0})
+	}
+}

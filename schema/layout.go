@@ -1,0 +1,107 @@
+package schema
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Layout says how records become rows: key, family, qualifiers, encodings. It
+// is recorded in the table when the table is made and read back by every
+// command; it never changes after that.
+type Layout struct {
+	// Name is "typed" or "flume".
+	Name string `json:"name"`
+	// Family is the one column family.
+	Family string `json:"family"`
+	// Salts is the number of pre-split regions that rows are spread over, 1 to
+	// 254; 0 where the key has no salt (flume).
+	Salts int `json:"salts,omitempty"`
+	// Cells are the fields kept as cells of their own beside logbody; empty: all.
+	// What is not kept is parsed from logbody when it is read.
+	Cells []string `json:"cells,omitempty"`
+}
+
+// The layouts' names.
+const (
+	LayoutTyped = "typed"
+	LayoutFlume = "flume"
+)
+
+// DefaultSalts is how many regions a new table is spread over.
+const DefaultSalts = 8
+
+// ErrLayout marks a layout that cannot be used.
+var ErrLayout = errors.New("schema: layout")
+
+// NewLayout returns the layout called name with its defaults.
+func NewLayout(name string) (Layout, error) {
+	switch name {
+	case LayoutTyped, "":
+		return Layout{Name: LayoutTyped, Family: "l", Salts: DefaultSalts}, nil
+	case LayoutFlume:
+		return Layout{Name: LayoutFlume, Family: "prop"}, nil
+	}
+	return Layout{}, fmt.Errorf("%w %q is not known: use typed or flume", ErrLayout, name)
+}
+
+// Marshal writes the layout for the table's descriptor.
+func (l Layout) Marshal() []byte {
+	b, err := json.Marshal(l)
+	if err != nil {
+		panic(err) // strings and numbers only
+	}
+	return b
+}
+
+// UnmarshalLayout reads what Marshal wrote, and checks it.
+func UnmarshalLayout(b []byte) (Layout, error) {
+	var l Layout
+	if err := json.Unmarshal(b, &l); err != nil {
+		return l, fmt.Errorf("%w: not readable: %w", ErrLayout, err)
+	}
+	return l, l.Check()
+}
+
+// Check says whether the layout can be used.
+func (l Layout) Check() error {
+	switch {
+	case l.Name != LayoutTyped && l.Name != LayoutFlume:
+		return fmt.Errorf("%w %q is not known: use typed or flume", ErrLayout, l.Name)
+	case l.Family == "" || strings.ContainsAny(l.Family, ":/\x00"):
+		return fmt.Errorf("%w: family %q is not a column family's name", ErrLayout, l.Family)
+	case l.Name == LayoutTyped && (l.Salts < 1 || l.Salts > maxSalts):
+		return fmt.Errorf("%w: %d salts: use 1 to %d", ErrLayout, l.Salts, maxSalts)
+	case l.Name == LayoutFlume && l.Salts != 0:
+		return fmt.Errorf("%w: flume keys have no salt", ErrLayout)
+	}
+	return nil
+}
+
+// Equal reports whether two tables of these layouts hold the same rows for the
+// same lines.
+func (l Layout) Equal(o Layout) bool {
+	return l.Name == o.Name && l.Family == o.Family && l.Salts == o.Salts && slices.Equal(l.Cells, o.Cells)
+}
+
+// keeps reports whether the field has a cell of its own.
+func (l Layout) keeps(field string) bool {
+	return len(l.Cells) == 0 || field == LogbodyField || field == ParseErrorField || slices.Contains(l.Cells, field)
+}
+
+// EncodeNumber is how a number or a time is stored: eight bytes, big-endian,
+// as HBase's Bytes.toLong, Hive's #b and Phoenix's UNSIGNED_LONG read it.
+func EncodeNumber(dst []byte, n int64) []byte {
+	return binary.BigEndian.AppendUint64(dst, uint64(n))
+}
+
+// DecodeNumber reads what EncodeNumber wrote.
+func DecodeNumber(b []byte) (int64, error) {
+	if len(b) != 8 {
+		return 0, fmt.Errorf("%w: a number of %d bytes, not 8", ErrLayout, len(b))
+	}
+	return int64(binary.BigEndian.Uint64(b)), nil
+}

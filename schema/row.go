@@ -1,0 +1,89 @@
+package schema
+
+// Cell is one typed value of a row. The bytes belong to whoever made the row.
+type Cell struct {
+	Qualifier string
+	Value     []byte
+	// Span is where Value stands in the row's logbody, plus one; 0 when it does
+	// not stand there as it is. A table may store the place instead of the bytes.
+	Span uint32
+}
+
+// Row is one line as a table holds it: what Scan yields. Its bytes are valid
+// until the next row is asked for.
+type Row struct {
+	Key    []byte
+	Time   int64 // nanoseconds since 1970, 0 for a line without a readable time
+	Stream StreamID
+	Offset int64
+	Cells  []Cell
+}
+
+// Cell returns the value under a qualifier; false when the row has none (null).
+func (r *Row) Cell(qualifier string) ([]byte, bool) {
+	for i := range r.Cells {
+		if r.Cells[i].Qualifier == qualifier {
+			return r.Cells[i].Value, true
+		}
+	}
+	return nil, false
+}
+
+// Rows is a block of rows on the way into a table, in the order of their lines.
+// It is made to be used again; its values point into the lines they came from,
+// so a table copies what it keeps before Put returns.
+type Rows struct {
+	refs  []rowRef
+	keys  []byte
+	cells []Cell
+	arena []byte // numbers, and text whose escapes were undone
+}
+
+type rowRef struct {
+	keyEnd, cellEnd int
+	time            int64
+}
+
+// Reset empties the block and keeps its memory.
+func (r *Rows) Reset() {
+	clear(r.cells) // lets go of the lines
+	r.refs, r.keys, r.cells, r.arena = r.refs[:0], r.keys[:0], r.cells[:0], r.arena[:0]
+}
+
+// Len is the number of rows.
+func (r *Rows) Len() int { return len(r.refs) }
+
+// Key returns row i's key.
+func (r *Rows) Key(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = r.refs[i-1].keyEnd
+	}
+	end := r.refs[i].keyEnd
+	return r.keys[start:end:end]
+}
+
+// Cells returns row i's cells in the order of their qualifiers.
+func (r *Rows) Cells(i int) []Cell {
+	start := 0
+	if i > 0 {
+		start = r.refs[i-1].cellEnd
+	}
+	return r.cells[start:r.refs[i].cellEnd]
+}
+
+// Time returns row i's event time in nanoseconds since 1970; 0 when it has none.
+func (r *Rows) Time(i int) int64 { return r.refs[i].time }
+
+// end closes the row whose key and cells were appended.
+func (r *Rows) end(time int64) {
+	r.refs = append(r.refs, rowRef{len(r.keys), len(r.cells), time})
+}
+
+// keep copies b into the block's own memory. Growing moves the block but leaves
+// earlier copies where they are, so slices handed out before stay good.
+func (r *Rows) keep(b []byte) []byte {
+	n := len(r.arena)
+	r.arena = append(r.arena, b...)
+	return r.arena[n:len(r.arena):len(r.arena)]
+}
