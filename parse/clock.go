@@ -1,0 +1,225 @@
+package parse
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/schema"
+)
+
+// clockFormat is one compiled %t or %{…}t.
+type clockFormat struct {
+	clf   bool   // [17/May/2015:10:05:03 +0000]
+	end   bool   // of the request's end
+	parts []byte // strftime conversions by letter, literals as 0 and the byte, or an epoch* letter
+}
+
+// Letters of our own beside strftime's, for what mod_log_config adds.
+const (
+	epochSeconds = '\x01' + iota
+	epochMillis
+	epochMicros
+	fracMillis
+	fracMicros
+)
+
+// strftimeAliases are conversions that stand for others (C locale, as httpd runs).
+var strftimeAliases = map[byte]string{
+	'c': "%a %b %e %H:%M:%S %Y", 'D': "%m/%d/%y", 'x': "%m/%d/%y", 'F': "%Y-%m-%d",
+	'R': "%H:%M", 'T': "%H:%M:%S", 'X': "%H:%M:%S", 'r': "%I:%M:%S %p", 'h': "%b", '+': "%a %b %e %H:%M:%S %Z %Y",
+}
+
+func compileClock(d directive) (clockFormat, error) {
+	arg := d.arg
+	var c clockFormat
+	if rest, ok := strings.CutPrefix(arg, "end"); ok && (rest == "" || rest[0] == ':') {
+		c.end, arg = true, strings.TrimPrefix(rest, ":")
+	} else if rest, ok := strings.CutPrefix(arg, "begin"); ok && (rest == "" || rest[0] == ':') {
+		arg = strings.TrimPrefix(rest, ":")
+	}
+	switch arg {
+	case "":
+		c.clf = true
+	case "sec":
+		c.parts = []byte{epochSeconds}
+	case "msec":
+		c.parts = []byte{epochMillis}
+	case "usec":
+		c.parts = []byte{epochMicros}
+	case "msec_frac":
+		c.parts = []byte{fracMillis}
+	case "usec_frac":
+		c.parts = []byte{fracMicros}
+	default:
+		var err error
+		if c.parts, err = compileStrftime(nil, arg, d.text); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+func compileStrftime(parts []byte, format, directive string) ([]byte, error) {
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' {
+			parts = append(parts, 0, format[i])
+			continue
+		}
+		i++
+		for i < len(format) && strings.IndexByte("EO_-0", format[i]) >= 0 { // glibc's modifiers
+			i++
+		}
+		if i == len(format) {
+			return nil, fmt.Errorf("%w: %s ends within a strftime conversion", ErrFormat, directive)
+		}
+		c := format[i]
+		if alias, ok := strftimeAliases[c]; ok {
+			var err error
+			if parts, err = compileStrftime(parts, alias, directive); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		switch c {
+		case '%':
+			parts = append(parts, 0, '%')
+		case 'n':
+			parts = append(parts, 0, '\n')
+		case 't':
+			parts = append(parts, 0, '\t')
+		default:
+			if strings.IndexByte("aAbBCdeHIjklmMpPsSuUVwWyYzZgG", c) < 0 {
+				return nil, fmt.Errorf("%w: %s: strftime knows no %%%c", ErrFormat, directive, c)
+			}
+			parts = append(parts, c)
+		}
+	}
+	return parts, nil
+}
+
+// local reports whether the format gives a wall clock, which needs a zone.
+func (c *clockFormat) local() bool {
+	return !c.clf && slices.ContainsFunc(c.letters(), func(l byte) bool { return strings.IndexByte("HIkl", l) >= 0 })
+}
+
+// zoned reports whether the format says its zone or counts from 1970.
+func (c *clockFormat) zoned() bool {
+	return c.clf || slices.ContainsFunc(c.letters(), func(l byte) bool {
+		return l == 'z' || l == 's' || l == epochSeconds || l == epochMillis || l == epochMicros
+	})
+}
+
+func (c *clockFormat) letters() []byte {
+	var letters []byte
+	for i := 0; i < len(c.parts); i++ {
+		if c.parts[i] == 0 {
+			i++
+		} else {
+			letters = append(letters, c.parts[i])
+		}
+	}
+	return letters
+}
+
+// clock gathers what a line's time directives say of one moment.
+type clock struct {
+	year, month, day, yearDay  int
+	hour, minute, second       int
+	century, shortYear         int
+	nanos                      int64
+	epochNanos                 int64
+	zone                       int32
+	twelve, pm                 bool
+	hasYear, hasShort, hasCent bool
+	hasEpoch, hasZone, seen    bool
+	hasDay                     bool
+}
+
+// moment puts the parts together. Without a zone of its own the wall clock is
+// zone's; in the hour that is repeated in autumn the earlier of both.
+func (c *clock) moment(zone *time.Location) (nanos int64, zoneSeconds int32, ok bool) {
+	if c.hasEpoch {
+		if c.hasZone {
+			zoneSeconds = c.zone
+		}
+		whole := c.epochNanos
+		if whole%1e9 == 0 {
+			whole += c.nanos
+		}
+		return whole, zoneSeconds, whole >= 0
+	}
+	year := c.year
+	if !c.hasYear {
+		switch {
+		case c.hasShort && c.hasCent:
+			year = c.century*100 + c.shortYear
+		case c.hasShort && c.shortYear < 69: // POSIX: 69–99 are of the last century
+			year = 2000 + c.shortYear
+		case c.hasShort:
+			year = 1900 + c.shortYear
+		default:
+			return 0, 0, false
+		}
+	}
+	month, day := c.month, c.day
+	if c.yearDay > 0 && (month == 0 || !c.hasDay) {
+		month, day = 1, c.yearDay
+	} else if month == 0 || !c.hasDay || day > daysIn(month, year) {
+		return 0, 0, false
+	}
+	hour := c.hour
+	if c.twelve {
+		hour %= 12
+		if c.pm {
+			hour += 12
+		}
+	}
+	if year < 1970 || year > 2261 {
+		return 0, 0, false
+	}
+	t := time.Date(year, time.Month(month), day, hour, c.minute, c.second, int(c.nanos), zone)
+	if c.hasZone {
+		t = time.Date(year, time.Month(month), day, hour, c.minute, c.second, int(c.nanos), time.UTC).Add(-time.Duration(c.zone) * time.Second)
+		return t.UnixNano(), c.zone, t.UnixNano() >= 0
+	}
+	_, offset := t.Zone()
+	return t.UnixNano(), int32(offset), t.UnixNano() >= 0
+}
+
+// setTime fills the time fields that are put together from several directives,
+// or given by a pattern, and the record's own time.
+func (f *Format) setTime(rec *schema.Record, r *reader) {
+	zone := f.zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	if r != nil {
+		for i, field := range [...]int{f.time, f.end} {
+			if field < 0 || !r.clocks[i].seen {
+				continue
+			}
+			v := &rec.Values[field]
+			nanos, offset, ok := r.clocks[i].moment(zone)
+			if !ok {
+				*v = schema.Value{}
+				if !rec.Err.Set() {
+					rec.Err = schema.ParseError{Offset: int(v.Start), Directive: f.fields[field].Directive, Reason: "the parts make no date from 1970 to 2261"}
+				}
+				continue
+			}
+			v.Num = nanos
+			if i == 0 || f.time < 0 {
+				rec.ZoneSeconds = offset
+			}
+		}
+	}
+	field := f.time
+	if field < 0 {
+		field = f.end
+	}
+	if field >= 0 {
+		rec.Time, rec.Dated = rec.Values[field].Num, rec.Values[field].State != schema.Null
+	}
+}

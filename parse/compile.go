@@ -1,0 +1,243 @@
+package parse
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/schema"
+)
+
+// op is how a step reads its value.
+type op uint8
+
+const (
+	opText    op = iota // up to the literal behind it
+	opAddr              // the same; dotted quads become numbers on the way
+	opQuoted            // up to an unescaped quote
+	opRequest           // %r in quotes
+	opInt               // digits, a sign, or "-"
+	opTime              // %t, %{…}t
+	opQuery             // %q: empty, or from '?' on
+	opByte              // %X, %F: one byte
+)
+
+// step reads one directive's value and the literal behind it.
+type step struct {
+	op    op
+	kind  schema.Kind
+	field int // index into the record's values
+	// lit stands behind the value: up to the next directive, or the line's end.
+	lit string
+	// lastColon: the value ends at the last ':' before what follows the number
+	// behind it, because an IPv6 address has colons of its own (%a:%p).
+	lastColon bool
+	last      bool // the line ends after lit
+	user      bool // %u: the empty user is written as ""
+	dash      bool // "-" is a value and not null (%X)
+	nullable  bool // a time that can be "-" (%200t)
+	tail      bool // nothing separates it from the next directive
+	request   requestFields
+	clock     clockFormat
+	directive string
+}
+
+// requestFields are where %r's parts go, -1 for none.
+type requestFields struct{ method, path, query, protocol int }
+
+// Compile turns a mod_log_config format string into a parser. A backslash
+// before a quote is dropped, as the configuration file's reader drops it; \n, \t,
+// \r and \\ are what mod_log_config makes of them.
+func Compile(logFormat string) (*Format, error) {
+	c := compiler{f: &Format{text: logFormat, zone: time.UTC, time: -1, end: -1}, hasRequest: hasDirective(logFormat, "r")}
+	rest := logFormat
+	for rest != "" {
+		var err error
+		if rest[0] != '%' || strings.HasPrefix(rest, "%%") {
+			rest = c.literal(rest)
+		} else if rest, err = c.directive(rest); err != nil {
+			return nil, err
+		}
+	}
+	if len(c.f.steps) == 0 {
+		return nil, fmt.Errorf("%w: %q has no directive: a format string looks like '%s'", ErrFormat, logFormat, nicknames["common"])
+	}
+	c.finish()
+	return c.f, nil
+}
+
+type compiler struct {
+	f          *Format
+	lit        []byte
+	directives []directive // of f.fields, by index
+	hasRequest bool
+}
+
+// hasDirective reports whether the format contains the directive, whatever its modifiers.
+func hasDirective(format, name string) bool {
+	for {
+		i := strings.IndexByte(format, '%')
+		if i < 0 {
+			return false
+		}
+		if strings.HasPrefix(format[i:], "%%") {
+			format = format[i+2:]
+			continue
+		}
+		d, rest, err := readDirective(format[i:])
+		if err != nil {
+			return false
+		}
+		if d.name == name {
+			return true
+		}
+		format = rest
+	}
+}
+
+func (c *compiler) literal(s string) string {
+	if s[0] == '%' {
+		c.lit = append(c.lit, '%')
+		return s[2:]
+	}
+	if s[0] == '\\' && len(s) > 1 {
+		if i := strings.IndexByte(`nrt\"'`, s[1]); i >= 0 {
+			c.lit = append(c.lit, "\n\r\t\\\"'"[i])
+			return s[2:]
+		}
+	}
+	c.lit = append(c.lit, s[0])
+	return s[1:]
+}
+
+func (c *compiler) directive(s string) (string, error) {
+	d, rest, err := readDirective(s)
+	if err != nil {
+		return "", err
+	}
+	sp, err := d.spec()
+	if err != nil {
+		return "", err
+	}
+	before := c.endLiteral()
+	st := step{op: sp.op, kind: sp.kind, directive: d.text, user: d.name == "u", dash: d.name == "X", nullable: d.cond}
+	switch sp.op {
+	case opTime:
+		if st.clock, err = compileClock(d); err != nil {
+			return "", err
+		}
+		st.field = c.timeField(d, st.clock.end)
+	case opRequest:
+		c.requestFields(d, &st)
+	default:
+		name := sp.field
+		if d.name == "U" && c.hasRequest {
+			name = "url_path" // path is %r's, with its query
+		}
+		st.field = c.field(d, name, sp.kind)
+	}
+	if st.kind == schema.Addr {
+		st.op = opAddr
+	}
+	quoted := strings.HasSuffix(before, `"`) && strings.HasPrefix(strings.TrimPrefix(rest, `\`), `"`)
+	if quoted && (st.op == opText || st.op == opAddr) {
+		st.op = opQuoted
+	}
+	c.f.steps = append(c.f.steps, st)
+	return rest, nil
+}
+
+// endLiteral hands the literal read so far to the step before it.
+func (c *compiler) endLiteral() string {
+	lit := string(c.lit)
+	c.lit = c.lit[:0]
+	if n := len(c.f.steps); n > 0 {
+		c.f.steps[n-1].lit = lit
+	} else {
+		c.f.prefix = lit
+	}
+	return lit
+}
+
+// field makes a field. Where the format has the name already, the final
+// request's value keeps it and the original's is called original_NAME; any
+// other repetition is numbered.
+func (c *compiler) field(d directive, name string, kind schema.Kind) int {
+	if i := schema.Index(c.f.fields, name); i >= 0 {
+		old := c.directives[i]
+		switch {
+		case d.final && !old.final && old.name == d.name && schema.Index(c.f.fields, "original_"+name) < 0:
+			c.f.fields[i].Name = "original_" + name
+		case !d.final && old.final && old.name == d.name && schema.Index(c.f.fields, "original_"+name) < 0:
+			name = "original_" + name
+		}
+	}
+	base := name
+	for n := 2; schema.Index(c.f.fields, name) >= 0 || reserved(name); n++ {
+		name = fmt.Sprintf("%s_%d", base, n)
+	}
+	c.f.fields = append(c.f.fields, schema.Field{Name: name, Kind: kind, Directive: d.text})
+	c.directives = append(c.directives, d)
+	return len(c.f.fields) - 1
+}
+
+// reserved are the names that every row has beside its format's fields.
+func reserved(name string) bool {
+	return name == schema.HostField || name == schema.LogbodyField || name == schema.ParseErrorField
+}
+
+// timeField returns the field of a time directive: all directives of one moment
+// share one.
+func (c *compiler) timeField(d directive, end bool) int {
+	index, name := &c.f.time, schema.TimeField
+	if end {
+		index, name = &c.f.end, "end_time"
+	}
+	if *index < 0 {
+		*index = c.field(d, name, schema.Time)
+	} else {
+		c.f.parts = true
+	}
+	return *index
+}
+
+// requestFields makes the fields that %r yields. A part that has a directive of
+// its own in the format (%m, %H) is left to that one.
+func (c *compiler) requestFields(d directive, st *step) {
+	part := func(name string, derived bool) int {
+		if schema.Index(c.f.fields, name) >= 0 || name != "path" && hasDirective(c.f.text, map[string]string{"method": "m", "protocol": "H", "query": "q"}[name]) {
+			return -1
+		}
+		i := c.field(d, name, schema.Text)
+		c.f.fields[i].Derived = derived
+		return i
+	}
+	st.request = requestFields{method: part("method", false), path: part("path", false), protocol: part("protocol", false), query: part("query", true)}
+	st.field = c.field(d, "request", schema.Text)
+	c.f.fields[st.field].Derived = true
+}
+
+// finish ties the steps together: what ends each value is known only now.
+func (c *compiler) finish() {
+	c.endLiteral()
+	steps := c.f.steps
+	for i := range steps {
+		s := &steps[i]
+		s.last = i == len(steps)-1
+		s.tail = s.lit == "" && !s.last
+		if s.op == opTime && !s.clock.clf {
+			c.f.parts = true
+		}
+		if s.lit == ":" && !s.last && (s.op == opAddr || s.op == opText) && steps[i+1].op == opInt {
+			s.lastColon = true
+		}
+	}
+	for i := range steps[:len(steps)-1] {
+		// %U%q is the path with its query: one field, as %r has it.
+		if s := &steps[i]; s.tail && c.f.fields[s.field].Name == "path" && steps[i+1].op == opQuery {
+			steps[i+1].request.path = s.field + 1
+		}
+	}
+	c.f.fields = slices.Clip(c.f.fields)
+}

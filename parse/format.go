@@ -1,0 +1,92 @@
+package parse
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/schema"
+)
+
+// Format is a compiled LogFormat or pattern. It does not change after Compile
+// and may be used by many goroutines at a time, each with a record of its own.
+type Format struct {
+	text   string
+	fields []schema.Field
+	prefix string // literal text before the first directive
+	steps  []step
+	zone   *time.Location
+	parts  bool // the time is put together from several directives
+	time   int  // index of the field time, -1
+	end    int  // index of the field end_time, -1
+
+	pattern *pattern // instead of steps
+}
+
+// nicknames are the formats that httpd's and Debian's configurations name.
+var nicknames = map[string]string{
+	"common":         `%h %l %u %t "%r" %>s %b`,
+	"combined":       `%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`,
+	"combinedio":     `%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %I %O`,
+	"vhost_common":   `%v %h %l %u %t "%r" %>s %b`,
+	"vhost_combined": `%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"`,
+	"referer":        `%{Referer}i -> %U`,
+	"agent":          `%{User-agent}i`,
+}
+
+// Names returns the nicknames that Lookup knows, in order.
+func Names() []string {
+	var names []string
+	for name := range nicknames {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// PatternPrefix starts the text of a format that is a regular expression.
+const PatternPrefix = "pattern:"
+
+// Lookup compiles a format given as a user gives it: a nickname (common,
+// combined, …), a LogFormat string, or "pattern:" and a regular expression.
+// Times whose format has no zone are taken in zone; nil is UTC.
+func Lookup(text string, zone *time.Location) (*Format, error) {
+	if expr, ok := strings.CutPrefix(text, PatternPrefix); ok {
+		return CompilePattern(expr, zone)
+	}
+	format := text
+	if s, ok := nicknames[text]; ok {
+		format = s
+	} else if !strings.Contains(text, "%") {
+		return nil, fmt.Errorf("%w: %q is no directive and no nickname: use auto, %s, or a format string such as '%s'",
+			ErrFormat, text, strings.Join(Names(), ", "), nicknames["common"])
+	}
+	f, err := Compile(format)
+	if err != nil {
+		return nil, err
+	}
+	f.text = text
+	if zone != nil {
+		f.zone = zone
+	}
+	return f, nil
+}
+
+// String returns the text that Lookup compiles to this format again.
+func (f *Format) String() string { return f.text }
+
+// Fields returns the format's fields in the order of the line. They are shared:
+// read only.
+func (f *Format) Fields() []schema.Field { return f.fields }
+
+// NeedsZone reports whether the format's times say no zone, so that one has to
+// be known from elsewhere.
+func (f *Format) NeedsZone() bool {
+	for _, s := range f.steps {
+		if s.op == opTime && s.clock.local() {
+			return !slices.ContainsFunc(f.steps, func(s step) bool { return s.op == opTime && s.clock.zoned() })
+		}
+	}
+	return false
+}

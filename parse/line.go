@@ -1,0 +1,238 @@
+package parse
+
+import (
+	"bytes"
+
+	"sluice/schema"
+)
+
+// Parse reads one line, without its newline, into rec. The record's spans point
+// into line, so line must stay as it is while the record is used. Parse always
+// succeeds: what could not be read is null, and rec.Err says where and why.
+func (f *Format) Parse(line []byte, rec *schema.Record) {
+	rec.Reset(line, f.fields)
+	if f.pattern != nil {
+		f.pattern.parse(rec)
+		f.setTime(rec, nil)
+		return
+	}
+	// A line of a file written with CRLF: the CR belongs to the line and to no field.
+	end := len(line)
+	if end > 0 && line[end-1] == '\r' {
+		end--
+	}
+	r := reader{f: f, rec: rec, line: line[:end], escaped: bytes.IndexByte(line, '\\') >= 0}
+	if !r.forward() {
+		r.recover()
+	}
+	if f.parts {
+		f.setTime(rec, &r)
+	} else if f.time >= 0 {
+		v := &rec.Values[f.time]
+		rec.Time, rec.Dated = v.Num, v.State != schema.Null
+	} else if f.end >= 0 {
+		v := &rec.Values[f.end]
+		rec.Time, rec.Dated = v.Num, v.State != schema.Null
+	}
+}
+
+// reader is one line being read. It lives on Parse's stack.
+type reader struct {
+	f       *Format
+	rec     *schema.Record
+	line    []byte
+	escaped bool // there is a backslash somewhere in the line
+	clocks  [2]clock
+
+	// where forward stopped
+	step, at, pos int // the step, where its value starts, where it could not go on
+	start         int // where the value of the step before starts
+	reason        string
+}
+
+// forward runs the steps from the left. It returns false at the first one that
+// does not fit.
+func (r *reader) forward() bool {
+	f, line := r.f, r.line
+	p := 0
+	if f.prefix != "" {
+		if !hasPrefixAt(line, 0, f.prefix) {
+			r.stop(0, 0, 0, "the line does not start as its format does")
+			return false
+		}
+		p = len(f.prefix)
+	}
+	for i := range f.steps {
+		s := &f.steps[i]
+		next, reason := r.read(s, p)
+		if reason != "" {
+			r.stop(i, p, max(next, p), reason)
+			return false
+		}
+		lit := s.lit
+		if len(lit) == 1 { // most are one space
+			if next >= len(line) || line[next] != lit[0] {
+				r.stop(i, p, next, "the text behind it differs from the format")
+				return false
+			}
+		} else if !hasPrefixAt(line, next, lit) {
+			r.stop(i, p, next, "the text behind it differs from the format")
+			return false
+		}
+		r.start, p = p, next+len(lit)
+	}
+	if p != len(line) {
+		r.stop(len(f.steps), p, p, "the line goes on after the last directive")
+		return false
+	}
+	return true
+}
+
+func (r *reader) stop(step, at, pos int, reason string) {
+	r.step, r.at, r.pos, r.reason = step, at, pos, reason
+}
+
+func hasPrefixAt(line []byte, p int, lit string) bool {
+	return len(line)-p >= len(lit) && string(line[p:p+len(lit)]) == lit
+}
+
+// read reads the value of s that starts at p. It returns where the value ends,
+// or a reason and where it could not be read on.
+func (r *reader) read(s *step, p int) (int, string) {
+	switch s.op {
+	case opQuoted:
+		end := r.quoteEnd(p, s.lit)
+		if end < 0 {
+			return p, "no closing quote"
+		}
+		r.setText(s, p, end)
+		return end, ""
+	case opRequest:
+		end := -1
+		if s.lit != "" && s.lit[0] == '"' {
+			end = r.quoteEnd(p, s.lit)
+		} else {
+			end = r.textEnd(s, p)
+		}
+		if end < 0 {
+			return p, "no end of the request line"
+		}
+		r.setRequest(s, p, end)
+		return end, ""
+	case opAddr:
+		if end, ok := r.readIPv4(s, p); ok {
+			return end, ""
+		}
+		fallthrough
+	case opText:
+		end := r.textEnd(s, p)
+		if end < 0 {
+			return p, "the text behind it does not come"
+		}
+		r.setText(s, p, end)
+		return end, ""
+	case opInt:
+		return r.readInt(s, p)
+	case opTime:
+		return r.readTime(s, p)
+	case opQuery:
+		return r.readQuery(s, p)
+	default:
+		return r.readByte(s, p)
+	}
+}
+
+// quoteEnd returns where the quoted value that starts at p ends: at a quote
+// that is not escaped and that the format's next literal starts with. Writers
+// other than Apache leave quotes inside a value as they are, so a quote that
+// does not go on as the format does is taken for one of those.
+func (r *reader) quoteEnd(p int, lit string) int {
+	line := r.line
+	for q := p; q <= len(line); {
+		i := bytes.IndexByte(line[q:], '"')
+		if i < 0 {
+			return -1
+		}
+		q += i
+		if (!r.escaped || !escapedAt(line, p, q)) && hasPrefixAt(line, q, lit) {
+			return q
+		}
+		q++
+	}
+	return -1
+}
+
+// escapedAt reports whether the byte at q is escaped: an odd number of
+// backslashes stands before it, from p on.
+func escapedAt(line []byte, p, q int) bool {
+	n := 0
+	for q-n-1 >= p && line[q-n-1] == '\\' {
+		n++
+	}
+	return n&1 == 1
+}
+
+// textEnd returns where a value without quotes ends: where the literal behind
+// it comes, or at the line's end.
+func (r *reader) textEnd(s *step, p int) int {
+	line := r.line
+	if s.lit == "" {
+		if s.tail {
+			return r.tailEnd(s, p)
+		}
+		return len(line)
+	}
+	if s.lastColon {
+		return r.lastColon(s, p)
+	}
+	for q := p; q < len(line); q++ {
+		i := bytes.IndexByte(line[q:], s.lit[0])
+		if i < 0 {
+			return -1
+		}
+		q += i
+		if len(s.lit) == 1 || hasPrefixAt(line, q, s.lit) && (!s.last || q+len(s.lit) == len(line)) {
+			return q
+		}
+	}
+	return -1
+}
+
+// next is the step behind s, nil for the last.
+func (r *reader) next(s *step) *step {
+	for i := range r.f.steps[:len(r.f.steps)-1] {
+		if &r.f.steps[i] == s {
+			return &r.f.steps[i+1]
+		}
+	}
+	return nil
+}
+
+// tailEnd is textEnd where nothing separates the value from the next: a query
+// starts with '?', of anything else the first takes all.
+func (r *reader) tailEnd(s *step, p int) int {
+	n := r.next(s)
+	end := r.textEnd(n, p)
+	if end >= 0 && n.op == opQuery {
+		if i := bytes.IndexByte(r.line[p:end], '?'); i >= 0 {
+			end = p + i
+		}
+	}
+	return end
+}
+
+// lastColon is textEnd for %a:%p: the last colon before the number's own end.
+func (r *reader) lastColon(s *step, p int) int {
+	end := len(r.line)
+	if n := r.next(s); n.lit != "" {
+		i := bytes.Index(r.line[p:], []byte(n.lit))
+		if i < 0 {
+			return -1
+		}
+		end = p + i
+	}
+	if i := bytes.LastIndexByte(r.line[p:end], ':'); i >= 0 {
+		return p + i
+	}
+	return -1
+}

@@ -1,0 +1,158 @@
+package parse
+
+import (
+	"bytes"
+
+	"sluice/schema"
+)
+
+// maxCandidates bounds how many places are tried for the start of a value that
+// is read from the right.
+const maxCandidates = 16
+
+// recover reads a line that forward could not, from its other end. Steps behind
+// the one that failed are read right to left as far as they go. Where both ends
+// meet in one text value the line was only ambiguous (a user's name with a
+// space and a bracket, a request without quotes) and nothing is wrong with it;
+// otherwise what lies between them stays null and the record says where and why.
+func (r *reader) recover() {
+	steps := r.f.steps
+	failed := r.step
+	if failed == len(steps) { // everything was read, and there is more
+		if r.extend(len(steps)-1, r.start, len(r.line)) {
+			return
+		}
+		r.fail("end of the format")
+		return
+	}
+	first, start := r.backward(failed)
+	for i := failed; i < first; i++ {
+		r.null(&steps[i])
+	}
+	switch {
+	case first == failed && failed > 0:
+		prev := &steps[failed-1]
+		if r.extend(failed-1, r.start, start-len(prev.lit)) {
+			return
+		}
+	case first == failed && start == len(r.f.prefix):
+		if !r.noPrefix() {
+			return
+		}
+	case first == failed+1:
+		if r.extend(failed, r.at, start-len(steps[failed].lit)) {
+			return
+		}
+	}
+	r.fail(steps[failed].directive)
+}
+
+// noPrefix reports whether the line lacks the text that the format starts with.
+func (r *reader) noPrefix() bool { return !hasPrefixAt(r.line, 0, r.f.prefix) }
+
+func (r *reader) fail(directive string) {
+	r.rec.Err = schema.ParseError{Offset: r.pos, Directive: directive, Reason: r.reason}
+}
+
+// extend takes all of [start, end) as the text value of step i, because the
+// text that seemed to end it was part of it.
+func (r *reader) extend(i, start, end int) bool {
+	s := &r.f.steps[i]
+	if end < start || start < 0 || s.tail || !hasPrefixAt(r.line, end, s.lit) {
+		return false
+	}
+	switch s.op {
+	case opText, opAddr, opQuoted:
+		r.setText(s, start, end)
+	case opRequest:
+		r.setRequest(s, start, end)
+	default:
+		return false
+	}
+	return true
+}
+
+// backward reads steps from the last down to low. It returns the first step
+// that was read and where its value starts; len(steps) and the line's end when
+// none was.
+func (r *reader) backward(low int) (int, int) {
+	steps := r.f.steps
+	start := len(r.line)
+	for i := len(steps) - 1; i >= low; i-- {
+		s := &steps[i]
+		end := start - len(s.lit)
+		if end < 0 || !hasPrefixAt(r.line, end, s.lit) {
+			return i + 1, start
+		}
+		before := r.f.prefix
+		if i > 0 {
+			before = steps[i-1].lit
+		}
+		from, ok := r.readBack(s, before, end, i == 0)
+		if !ok || from < r.at {
+			r.null(s)
+			return i + 1, start
+		}
+		start = from
+	}
+	return low, start
+}
+
+// readBack reads the value of s that ends at end: it starts where before, the
+// literal in front of it, comes last. It returns where.
+func (r *reader) readBack(s *step, before string, end int, first bool) (int, bool) {
+	if first {
+		return len(r.f.prefix), r.whole(s, len(before), end)
+	}
+	if before == "" {
+		return 0, false
+	}
+	limit := end
+	for range maxCandidates {
+		q := bytes.LastIndex(r.line[:limit], []byte(before))
+		if q < 0 || q+len(before) < r.at {
+			return 0, false
+		}
+		start := q + len(before)
+		quote := before[len(before)-1] == '"' && escapedAt(r.line, 0, q+len(before)-1)
+		if !quote && start <= end && r.whole(s, start, end) {
+			return start, true
+		}
+		limit = q + len(before) - 1
+	}
+	return 0, false
+}
+
+// whole reads the value of s that is exactly [start, end).
+func (r *reader) whole(s *step, start, end int) bool {
+	if start > end {
+		return false
+	}
+	switch s.op {
+	case opText, opAddr, opQuoted:
+		if s.op == opAddr {
+			if next, ok := r.readIPv4(s, start); ok && next == end {
+				return true
+			}
+		}
+		r.setText(s, start, end)
+		return true
+	case opRequest:
+		r.setRequest(s, start, end)
+		return true
+	}
+	next, reason := r.read(s, start)
+	return reason == "" && next == end
+}
+
+// null takes back what a step may have stored.
+func (r *reader) null(s *step) {
+	r.rec.Values[s.field] = schema.Value{}
+	if s.op == opRequest {
+		for _, field := range [...]int{s.request.method, s.request.path, s.request.query, s.request.protocol} {
+			if field >= 0 {
+				r.rec.Values[field] = schema.Value{}
+			}
+		}
+	}
+}
