@@ -45,6 +45,7 @@ func (l Layout) AppendStream(rows *Rows, e *StreamEntry) {
 	text("path", e.Path)
 	number("stored", e.Stored)
 	text("stream", e.ID.String())
+	text("zone", e.Zone)
 	rows.end(0)
 }
 
@@ -79,6 +80,8 @@ func (l Layout) ParseStream(row *Row) (StreamEntry, error) {
 			var err error
 			e.ID, err = ParseStreamID(string(c.Value))
 			errs = append(errs, err)
+		case "zone":
+			e.Zone = string(c.Value)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

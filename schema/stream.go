@@ -46,6 +46,8 @@ type Stream struct {
 	Host   string
 	Path   string // where the file was first seen
 	Format string // LogFormat, its nickname, or "pattern:" and a regular expression
+	// Zone is that of times whose format says none: an IANA name, "" for UTC.
+	Zone string
 }
 
 // Range is the bytes [Start, End) of a stream. For a compressed log they count

@@ -1,0 +1,45 @@
+// Package ingest takes log files to a table and an archive.
+//
+// [Run] reads logs once; [Collector] is the half behind it: it puts each batch
+// into a segment on its own disk, parses it, writes the rows, and hands sealed
+// segments to the archive. What it has received and what is stored are two
+// positions of each stream; only the second is written to the checkpoint, and a
+// segment is forgotten only after that. Every step can be done again: a row is
+// overwritten with itself, an archive file replaced by itself.
+package ingest
+
+import (
+	"context"
+	"time"
+
+	"sluice/schema"
+)
+
+// Table is where rows go. Put and Flush are called by one goroutine.
+type Table interface {
+	Layout() schema.Layout
+	// Put writes rows and keeps nothing of them. They need not survive a crash
+	// before Flush returns.
+	Put(ctx context.Context, rows *schema.Rows) error
+	// Flush makes every row of earlier Puts durable.
+	Flush(ctx context.Context) error
+	// Streams lists the stream directory.
+	Streams(ctx context.Context) ([]schema.StreamEntry, error)
+}
+
+// Archive is where sealed segments go.
+type Archive interface {
+	// Store copies the file and verifies the copy; storing it again under the
+	// same name changes nothing.
+	Store(ctx context.Context, localPath, name string) error
+	// Sweep removes what an earlier life left unfinished.
+	Sweep(ctx context.Context) error
+}
+
+// Naming is an archive's path pattern: which directory a line's time belongs to.
+type Naming interface {
+	// Period is the time that shares a directory with t: a day, an hour, a minute.
+	Period(t time.Time) (start, end time.Time)
+	// Expand returns the directory below the archive's root.
+	Expand(event time.Time, labels map[string]string) (string, error)
+}

@@ -1,0 +1,59 @@
+package ingest
+
+import (
+	"slices"
+
+	"sluice/schema"
+)
+
+// rangeSet is a set of bytes of one stream: sorted ranges that do not touch.
+type rangeSet []schema.Range
+
+// add puts r into the set.
+func (s *rangeSet) add(r schema.Range) {
+	if r.Len() <= 0 {
+		return
+	}
+	i, _ := slices.BinarySearchFunc(*s, r.Start, func(x schema.Range, start int64) int {
+		if x.End < start {
+			return -1
+		}
+		return 1
+	})
+	j := i
+	for j < len(*s) && (*s)[j].Start <= r.End {
+		r.Start, r.End = min(r.Start, (*s)[j].Start), max(r.End, (*s)[j].End)
+		j++
+	}
+	*s = slices.Replace(*s, i, j, r)
+}
+
+// missing returns the parts of r that are not in the set, in order.
+func (s rangeSet) missing(r schema.Range) []schema.Range {
+	var out []schema.Range
+	for _, x := range s {
+		if x.End <= r.Start {
+			continue
+		}
+		if x.Start >= r.End {
+			break
+		}
+		if x.Start > r.Start {
+			out = append(out, schema.Range{Start: r.Start, End: x.Start})
+		}
+		r.Start = x.End
+	}
+	if r.Len() > 0 {
+		out = append(out, r)
+	}
+	return out
+}
+
+// prefix is the position up to which the set has every byte from the stream's
+// beginning.
+func (s rangeSet) prefix() int64 {
+	if len(s) > 0 && s[0].Start == 0 {
+		return s[0].End
+	}
+	return 0
+}

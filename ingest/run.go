@@ -1,0 +1,161 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// OnceConfig is what Once works with.
+type OnceConfig struct {
+	Checkpoint *Checkpoint
+	Collector  *Collector
+	Host       string
+	// Format is a LogFormat, a nickname, a pattern (parse.Lookup), or auto.
+	Format string
+	// Zone is an IANA name for times that say no zone; empty is UTC.
+	Zone string
+	Log  *slog.Logger
+}
+
+// OnceResult is what became of the logs.
+type OnceResult struct {
+	// Files were read to their end; EarlierBytes of them were stored before.
+	Files, EarlierBytes int64
+	// Failed has an error for each log that could not be read to its end.
+	Failed []error
+}
+
+// Once reads every log to its end, from where an earlier run got to. A log that
+// fails is left where it is and the next one is read. When ctx is done Once
+// stops between two batches. An error is one of table, archive or spool: the
+// lines not stored yet are read again by the next run. The caller closes the
+// collector, whatever Once returns.
+func Once(ctx context.Context, cfg OnceConfig, logs []Log) (OnceResult, error) {
+	var result OnceResult
+	streams := make([]*Tracked, len(logs))
+	for i, l := range logs {
+		t, err := cfg.identify(l)
+		if err != nil {
+			result.Failed = append(result.Failed, err)
+			continue
+		}
+		streams[i] = t
+	}
+	// The spool may hold only what the checkpoint can name.
+	if err := cfg.Checkpoint.Save(); err != nil {
+		return result, err
+	}
+	for i, l := range logs {
+		if streams[i] == nil {
+			continue
+		}
+		earlier, err := cfg.read(ctx, l, streams[i])
+		var failed *logError
+		switch {
+		case errors.As(err, &failed):
+			result.Failed = append(result.Failed, err)
+		case err != nil:
+			return result, err
+		default:
+			result.Files++
+		}
+		result.EarlierBytes += earlier
+	}
+	return result, nil
+}
+
+// logError is an error of one log, not of what takes its lines.
+type logError struct{ error }
+
+func (e *logError) Unwrap() error { return e.error }
+
+// identify opens the log, chooses its format, and finds its stream. A log
+// without a byte has no stream: nil.
+func (cfg *OnceConfig) identify(l Log) (*Tracked, error) {
+	r, err := l.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	start := make([]byte, 64<<10)
+	n, err := io.ReadFull(r, start)
+	if start = start[:n]; err != nil && err != io.EOF && err != io.ErrUnexpectedEOF && n == 0 {
+		return nil, fmt.Errorf("%s: %w", l.Path, err)
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	format := cfg.Format
+	if format == parse.AutoName {
+		f, err := parse.Auto(start, nil)
+		if err != nil {
+			cfg.Log.Warn("the log's format is not known; every line is kept raw", "log", l.Path, "as", f.String(), "error", err)
+		}
+		format = f.String()
+	}
+	t, err := cfg.Checkpoint.identify(cfg.Host, l.Path, format, l.ID, start, l.Open)
+	if err != nil {
+		return nil, err
+	}
+	t.Format, t.Zone = format, cfg.Zone
+	return t, nil
+}
+
+// read takes one log from where it is stored to its end. It returns how many
+// bytes were stored before.
+func (cfg *OnceConfig) read(ctx context.Context, l Log, t *Tracked) (int64, error) {
+	r, err := l.Open()
+	if err != nil {
+		return 0, &logError{err}
+	}
+	defer r.Close()
+	stored := t.Stored
+	if err := skip(r, stored); err != nil {
+		return stored, &logError{fmt.Errorf("%s is shorter than what is stored of it (%d bytes): %w", l.Path, stored, err)}
+	}
+	chunks := make(chan chunk)
+	free := make(chan []byte, 2)
+	free <- nil
+	free <- nil
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(chunks)
+		if err := readChunks(ctx, r, stored, free, chunks); err != nil {
+			return &logError{fmt.Errorf("%s: read: %w", l.Path, err)}
+		}
+		return nil
+	})
+	group.Go(func() error { return cfg.append(ctx, t, chunks) })
+	err = group.Wait()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = context.Canceled
+	}
+	return stored, err
+}
+
+func (cfg *OnceConfig) append(ctx context.Context, t *Tracked, chunks <-chan chunk) error {
+	for c := range chunks {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		end := c.start + int64(len(c.data))
+		err := cfg.Collector.Append(ctx, t, schema.Batch{
+			Stream: &t.Stream, Range: schema.Range{Start: c.start, End: end}, Data: c.data, Lines: c.lines,
+		})
+		if err != nil {
+			return err
+		}
+		t.remember(c.data, end)
+		c.free <- c.data[:0]
+	}
+	return nil
+}
+

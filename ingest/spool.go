@@ -1,0 +1,172 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"sluice/ingest/segment"
+	"sluice/ingest/segment/vfs"
+	"sluice/schema"
+)
+
+// piece is one member of a segment: a range of a stream, and what its lines were.
+type piece struct {
+	stream schema.StreamID
+	schema.Range
+	lines, errors int64
+}
+
+// spooled is a segment on our own disk, from its first member until it is in
+// the archive and the checkpoint says so.
+type spooled struct {
+	name   segment.Name
+	writer *segment.Writer // nil once sealed
+	path   string          // of the sealed file
+	stored bool            // it is in the archive
+	pieces []piece
+}
+
+// spool is the folder of segments.
+type spool struct {
+	fsys vfs.FS
+	dir  string
+	open map[string]*spooled // by host and period
+	held []*spooled          // sealed, not forgotten
+}
+
+// append writes the batch into the open segment of its host and period.
+func (s *spool) append(enc *segment.Encoder, b schema.Batch, period string, seq func() uint64) (*spooled, error) {
+	key := b.Stream.Host + "/" + period
+	sp := s.open[key]
+	if sp == nil {
+		sp = &spooled{name: segment.Name{Host: b.Stream.Host, Period: period, Seq: seq()}}
+		w, err := segment.Create(s.fsys, filepath.Join(s.dir, filepath.FromSlash(sp.name.String())))
+		if err != nil {
+			return nil, err
+		}
+		sp.writer = w
+		s.open[key] = sp
+	}
+	if _, err := sp.writer.Append(enc, b); err != nil {
+		return nil, err
+	}
+	return sp, nil
+}
+
+// seal closes the open segments that are at least minBytes long.
+func (s *spool) seal(minBytes int64) error {
+	for key, sp := range s.open {
+		if sp.writer.Size() < minBytes {
+			continue
+		}
+		path, err := sp.writer.Seal()
+		if err != nil {
+			return err
+		}
+		delete(s.open, key)
+		sp.writer, sp.path = nil, path
+		if path != "" {
+			s.held = append(s.held, sp)
+		}
+	}
+	return nil
+}
+
+// close lets go of the files of segments that a failure left open; the next
+// start recovers them.
+func (s *spool) close() error {
+	var errs []error
+	for key, sp := range s.open {
+		errs = append(errs, sp.writer.Close())
+		delete(s.open, key)
+	}
+	return errors.Join(errs...)
+}
+
+// forget removes the files of segments for which done says that the checkpoint
+// has all they hold.
+func (s *spool) forget(done func(*spooled) bool) error {
+	kept := s.held[:0]
+	var errs []error
+	for _, sp := range s.held {
+		if !sp.stored || !done(sp) {
+			kept = append(kept, sp)
+			continue
+		}
+		if err := s.fsys.Remove(sp.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	clear(s.held[len(kept):])
+	s.held = kept
+	return errors.Join(errs...)
+}
+
+// recover finds the segments of an earlier life, makes them whole and seals
+// them. each is called for every member with its lines; it is for writing the
+// rows again.
+func (s *spool) recover(each func(sp *spooled, m segment.Member, data []byte) error) (cut int64, err error) {
+	err = filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(s.dir, path)
+		if err != nil {
+			return err
+		}
+		name, open, err := segment.ParseName(filepath.ToSlash(rel))
+		if err != nil {
+			return fmt.Errorf("%s is not a segment: move it away: %w", path, err)
+		}
+		if open {
+			found, err := segment.Recover(s.fsys, path, segment.RecoverOptions{})
+			if err != nil {
+				return err
+			}
+			cut += found.CutBytes
+			if found.Removed {
+				return nil
+			}
+			if path, err = segment.Seal(s.fsys, path); err != nil {
+				return err
+			}
+		}
+		sp := &spooled{name: name, path: path}
+		s.held = append(s.held, sp)
+		return s.replay(sp, each)
+	})
+	return cut, err
+}
+
+func (s *spool) replay(sp *spooled, each func(*spooled, segment.Member, []byte) error) (err error) {
+	f, err := s.fsys.OpenFile(sp.path, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	r := segment.NewReader(f, info.Size())
+	for {
+		m, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", sp.path, err)
+		}
+		data, err := r.Data()
+		if err != nil {
+			return fmt.Errorf("%s: %w", sp.path, err)
+		}
+		if err := each(sp, m, data); err != nil {
+			return err
+		}
+	}
+}
