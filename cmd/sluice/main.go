@@ -1,0 +1,111 @@
+// Command sluice takes Apache access logs to a table of typed rows and an
+// archive, and reads them back.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the whole command line; docs/configuration.md is checked against it.
+type cli struct {
+	Config  kong.ConfigFlag `placeholder:"FILE" help:"Read flags from a YAML file: flag names as keys, below the command's name. Flags and the environment win over it."`
+	Data    string          `default:"sluice-data" placeholder:"DIR" help:"Folder for checkpoint and spool; without --table and --archive also for the table and the archive."`
+	Verbose bool            `short:"v" help:"Say more on standard error."`
+	Quiet   bool            `short:"q" help:"Say only warnings and errors on standard error."`
+
+	Run     runCmd     `cmd:"" help:"Take logs to a table and an archive."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// app is what a command works with.
+type app struct {
+	ctx            context.Context
+	cli            *cli
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	log            *slog.Logger
+}
+
+// usageError is an error that the user mends on the command line or in the
+// environment; nothing was done. Exit status 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// exitError ends with a status after everything was said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is main with everything handed in; it returns the exit status.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c,
+		kong.Name("sluice"),
+		kong.Description("Apache access logs to a table of typed rows and an archive: no line lost, none stored twice."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.Configuration(loadYAML),
+		kong.DefaultEnvars("SLUICE"),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Vars{"formats": strings.Join(formatNames(), ", ")},
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "sluice:", err)
+		return 1
+	}
+	k, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "sluice: %v; sluice --help lists commands and flags\n", err)
+		return 2
+	}
+	level := slog.LevelInfo
+	if c.Verbose {
+		level = slog.LevelDebug
+	} else if c.Quiet {
+		level = slog.LevelWarn
+	}
+	a := &app{ctx, &c, stdin, stdout, stderr, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))}
+	return a.status(k.Run(a))
+}
+
+// status says what went wrong and returns the exit status.
+func (a *app) status(err error) int {
+	var exit exitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return int(exit)
+	case errors.Is(err, syscall.EPIPE): // `sluice scan | head`
+		return 0
+	}
+	fmt.Fprintln(a.stderr, "sluice:", err)
+	if errors.As(err, &usageError{}) {
+		return 2
+	}
+	return 1
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/ingest"
+)
+
+// showProgress says how far a run is until the function it returns is called:
+// a bar on a terminal, a line every ten seconds elsewhere, nothing with --quiet.
+func showProgress(a *app, c *ingest.Collector, logs []ingest.Log) (stop func()) {
+	if a.cli.Quiet {
+		return func() {}
+	}
+	var total int64
+	for _, l := range logs {
+		if info, err := os.Stat(l.Path); err == nil && !l.Compressed() {
+			total += info.Size()
+		}
+	}
+	file, isFile := a.stderr.(*os.File)
+	terminal := isFile && isTerminal(file)
+	every := 10 * time.Second
+	if terminal {
+		every = 200 * time.Millisecond
+	}
+	done, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		began := time.Now()
+		for {
+			select {
+			case <-done:
+				if terminal {
+					fmt.Fprint(file, "\r\x1b[K")
+				}
+				return
+			case <-ticker.C:
+				lines, bytes := c.Counters.Lines.Load(), c.Counters.Bytes.Load()
+				rate := float64(lines) / time.Since(began).Seconds()
+				if terminal {
+					fmt.Fprintf(file, "\r\x1b[K%s %d lines, %.0f MB, %.0f lines/s", bar(bytes, total), lines, float64(bytes)/1e6, rate)
+				} else {
+					a.log.Info("reading", "lines", lines, "bytes", bytes, "lines_per_second", int(rate))
+				}
+			}
+		}
+	}()
+	return func() { close(done); <-stopped }
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// bar draws how much of total is done; without a total it draws nothing.
+func bar(done, total int64) string {
+	const width = 30
+	if total <= 0 {
+		return ""
+	}
+	n := min(int(done*width/total), width)
+	return fmt.Sprintf("[%s%s] %3d %%", strings.Repeat("=", n), strings.Repeat(" ", width-n), min(done*100/total, 100))
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/ingest"
+	"sluice/ingest/segment"
+	"sluice/ingest/segment/vfs"
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// formatFlags say how lines are read.
+type formatFlags struct {
+	Format   string `default:"auto" placeholder:"F" help:"LogFormat string, or a name: auto (looks at the first lines), ${formats}."`
+	Pattern  string `placeholder:"RE" help:"Regular expression with named groups, (?P<status>\\d+), instead of a LogFormat."`
+	Timezone string `placeholder:"ZONE" help:"Zone of times that say none, such as Europe/Berlin (default UTC)."`
+}
+
+// text returns what parse.Lookup takes, or auto, checked.
+func (f formatFlags) text() (string, *time.Location, error) {
+	zone, err := time.LoadLocation(f.Timezone)
+	if err != nil {
+		return "", nil, usage("--timezone: %w", err)
+	}
+	text := f.Format
+	if f.Pattern != "" {
+		if f.Format != parse.AutoName {
+			return "", nil, usage("--format and --pattern are two ways to say one thing: give one")
+		}
+		text = parse.PatternPrefix + f.Pattern
+	}
+	if text == parse.AutoName {
+		return text, zone, nil
+	}
+	if _, err := parse.Lookup(text, zone); err != nil {
+		return "", nil, usageError{err}
+	}
+	return text, zone, nil
+}
+
+func formatNames() []string { return parse.Names() }
+
+type runCmd struct {
+	formatFlags
+	tableFlags
+	Archive  string   `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host})."`
+	Once     bool     `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
+	Host     string   `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
+	Layout   string   `default:"typed" enum:"typed,flume" help:"Layout of a table that is made: typed or flume."`
+	Cells    []string `placeholder:"FIELD" help:"Fields that get a cell of their own in a table that is made (default: all)."`
+	RollSize int64    `default:"100" placeholder:"MIB" help:"Size of an archive file, compressed, at which the next is begun."`
+	Level    int      `default:"1" placeholder:"N" help:"gzip level of the archive, 1 to 9."`
+	Files    []string `arg:"" name:"file" help:"Logs, or globs of them. Names ending in .gz, .zst or .bz2 are read as what they hold."`
+}
+
+// Help is kong's longer help.
+func (runCmd) Help() string {
+	return `Reads Apache access logs and stores every line twice: as a row of typed cells in a
+table, and byte for byte in a gzip archive by date and host. Without --table and
+--archive both are folders below --data, and no server is needed:
+
+    sluice run --once /var/log/apache2/access.log
+    sluice scan --status 5xx --limit 10
+
+Killed at any moment and run again, every line is there exactly once. The exit
+status is 0 only if every line that was read is stored.`
+}
+
+func (r *runCmd) Run(a *app) error {
+	if !r.Once {
+		return usage("following logs that are being written is not built yet: use --once, from cron if need be; each run goes on where the last one got to")
+	}
+	format, _, err := r.text()
+	if err != nil {
+		return err
+	}
+	if r.Host == "" {
+		if r.Host, err = os.Hostname(); err != nil {
+			return usage("this host's name is not known (%w): give it with --host", err)
+		}
+	}
+	if err := segment.CheckHost(r.Host); err != nil {
+		return usageError{err}
+	}
+	if r.RollSize < 1 || r.Level < 1 || r.Level > 9 {
+		return usage("--roll-size takes 1 or more (MiB), --level 1 to 9")
+	}
+	logs, err := expand(r.Files)
+	if err != nil {
+		return err
+	}
+	return r.once(a, format, logs)
+}
+
+// expand opens each file and glob once; a file that is named twice, or linked
+// to, is read once.
+func expand(names []string) ([]ingest.Log, error) {
+	var logs []ingest.Log
+	for _, name := range names {
+		paths := []string{name}
+		if _, err := os.Stat(name); err != nil && strings.ContainsAny(name, "*?[") {
+			var err error
+			if paths, err = filepath.Glob(name); err != nil {
+				return nil, usage("%s: %w", name, err)
+			}
+			if len(paths) == 0 {
+				return nil, usage("%s: no file has such a name", name)
+			}
+		}
+		for _, path := range paths {
+			l, err := ingest.OpenLog(path)
+			if err != nil {
+				return nil, usageError{err}
+			}
+			if !slices.ContainsFunc(logs, func(o ingest.Log) bool { return o.ID == l.ID }) {
+				logs = append(logs, l)
+			}
+		}
+	}
+	return logs, nil
+}
+
+// once does the run: everything is opened before anything is read.
+func (r *runCmd) once(a *app, format string, logs []ingest.Log) (err error) {
+	began := time.Now()
+	lock, err := lockData(a.cli.Data)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	id, err := newCollectorID()
+	if err != nil {
+		return err
+	}
+	checkpoint, err := ingest.OpenCheckpoint(vfs.OS{}, filepath.Join(a.cli.Data, "checkpoint"), id)
+	if err != nil {
+		return usageError{err}
+	}
+	layout, err := schema.NewLayout(r.Layout)
+	if err != nil {
+		return usageError{err}
+	}
+	layout.Cells = r.Cells
+	archive, pattern, err := openArchive(r.Archive, a.cli.Data, checkpoint.Collector())
+	if err != nil {
+		return err
+	}
+	table, err := a.createTable(r.tableFlags, &layout)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, table.Close()) }()
+	collector, err := ingest.NewCollector(a.ctx, ingest.CollectorConfig{
+		FS: vfs.OS{}, SpoolDir: filepath.Join(a.cli.Data, "spool"), Checkpoint: checkpoint,
+		Table: table, Archive: archive, Naming: pattern, RollBytes: r.RollSize << 20, Level: r.Level, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	shown := showProgress(a, collector, logs)
+	result, err := ingest.Once(a.ctx, ingest.OnceConfig{
+		Checkpoint: checkpoint, Collector: collector, Host: r.Host, Format: format, Zone: r.Timezone, Log: a.log,
+	}, logs)
+	interrupted := errors.Is(err, context.Canceled)
+	if err == nil || interrupted {
+		// What was read is stored, even when the user had enough.
+		err = collector.Close(context.WithoutCancel(a.ctx))
+	} else {
+		err = errors.Join(err, collector.Abort())
+	}
+	shown()
+	if err != nil {
+		return fmt.Errorf("not every line is stored; mend this and run again, it goes on from there: %w", err)
+	}
+	for _, failed := range result.Failed {
+		fmt.Fprintln(a.stderr, "sluice:", failed)
+	}
+	r.summary(a.stdout, &collector.Counters, result, time.Since(began))
+	if interrupted {
+		fmt.Fprintln(a.stderr, "sluice: interrupted; run again to go on")
+	}
+	if interrupted || len(result.Failed) > 0 {
+		return exitError(1)
+	}
+	return nil
+}
+
+// summary is the last line.
+func (r *runCmd) summary(w io.Writer, c *ingest.Counters, result ingest.OnceResult, took time.Duration) {
+	fmt.Fprintf(w, "lines=%d bytes=%d rows=%d parse_errors=%d seconds=%.2f files=%d failed=%d earlier_bytes=%d archive_files=%d\n",
+		c.Lines.Load(), c.Bytes.Load(), c.Rows.Load(), c.ParseErrors.Load(), took.Seconds(),
+		result.Files, len(result.Failed), result.EarlierBytes, c.Segments.Load())
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	kongyaml "github.com/alecthomas/kong-yaml"
+	"gopkg.in/yaml.v3"
+)
+
+// maxConfigBytes bounds a configuration file.
+const maxConfigBytes = 1 << 20
+
+// loadYAML is kong-yaml's loader, but a key that is no flag is an error: a
+// setting that is silently not used is worse than none.
+func loadYAML(r io.Reader) (kong.Resolver, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxConfigBytes))
+	if err != nil {
+		return nil, err
+	}
+	resolver, err := kongyaml.Loader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	var keys map[string]any
+	if err := yaml.Unmarshal(b, &keys); err != nil {
+		return nil, err
+	}
+	return strictResolver{resolver, keys}, nil
+}
+
+type strictResolver struct {
+	kong.Resolver
+	keys map[string]any
+}
+
+// Validate implements kong.Resolver.
+func (s strictResolver) Validate(app *kong.Application) error {
+	if err := checkKeys(app.Node, s.keys, ""); err != nil {
+		return err
+	}
+	return s.Resolver.Validate(app)
+}
+
+func checkKeys(node *kong.Node, keys map[string]any, path string) error {
+	var known []string
+	for _, f := range node.Flags {
+		known = append(known, f.Name)
+	}
+	for key, value := range keys {
+		if slices.Contains(known, key) {
+			continue
+		}
+		i := slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == key })
+		below, isMap := value.(map[string]any)
+		if i < 0 || !isMap {
+			slices.Sort(known)
+			return fmt.Errorf("configuration: %q is no flag of sluice%s; there are: %s", path+key, strings.ReplaceAll(" "+path, ".", ""), strings.Join(known, ", "))
+		}
+		if err := checkKeys(node.Children[i], below, path+key+"."); err != nil {
+			return err
+		}
+	}
+	return nil
+}
