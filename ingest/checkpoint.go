@@ -158,3 +158,6 @@ func (c *Checkpoint) nextSeq() uint64 {
 
 // useSeq takes note of a number that a segment in the spool has.
 func (c *Checkpoint) useSeq(seq uint64) { c.doc.Seq = max(c.doc.Seq, seq) }
+
+// Collector is the id that names this folder's files in the archive.
+func (c *Checkpoint) Collector() string { return c.doc.Collector }

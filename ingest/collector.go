@@ -40,7 +40,7 @@ const maxOpenSegments = 64
 
 // Counters count what a Collector has done. They may be read at any time.
 type Counters struct {
-	Lines, Bytes, Rows, ParseErrors, Segments, SpoolBytes atomic.Int64
+	Lines, Bytes, Rows, ParseErrors, Segments atomic.Int64
 }
 
 // Collector takes batches to the table and the archive. It is not safe for
@@ -157,9 +157,19 @@ func (c *Collector) stream(t *Tracked) (*streamState, error) {
 // Append takes a batch: what of it was not received before goes into segments
 // and into the table. The stream must be in the checkpoint, saved.
 func (c *Collector) Append(ctx context.Context, t *Tracked, b schema.Batch) error {
+	st := c.streams[t.ID]
+	fresh := st == nil
 	st, err := c.stream(t)
 	if err != nil {
 		return err
+	}
+	if fresh {
+		// Rows are read by their stream's format, so its own row goes first.
+		c.rows.Reset()
+		c.cfg.Table.Layout().AppendStream(&c.rows, &t.StreamEntry)
+		if err := c.cfg.Table.Put(ctx, &c.rows); err != nil {
+			return err
+		}
 	}
 	for _, r := range st.received.missing(b.Range) {
 		part := b

@@ -158,4 +158,3 @@ func (cfg *OnceConfig) append(ctx context.Context, t *Tracked, chunks <-chan chu
 	}
 	return nil
 }
-

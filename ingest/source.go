@@ -96,3 +96,6 @@ func skip(r io.Reader, position int64) error {
 	_, err := io.CopyN(io.Discard, r, position)
 	return err
 }
+
+// Compressed reports whether the file's length is not that of its lines.
+func (l Log) Compressed() bool { return l.compressed }

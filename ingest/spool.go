@@ -110,36 +110,46 @@ func (s *spool) forget(done func(*spooled) bool) error {
 // them. each is called for every member with its lines; it is for writing the
 // rows again.
 func (s *spool) recover(each func(sp *spooled, m segment.Member, data []byte) error) (cut int64, err error) {
-	err = filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(s.dir, path)
+	hosts, err := s.fsys.ReadDir(s.dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, host := range hosts {
+		names, err := s.fsys.ReadDir(filepath.Join(s.dir, host))
 		if err != nil {
-			return err
+			return cut, err
 		}
-		name, open, err := segment.ParseName(filepath.ToSlash(rel))
-		if err != nil {
-			return fmt.Errorf("%s is not a segment: move it away: %w", path, err)
-		}
-		if open {
-			found, err := segment.Recover(s.fsys, path, segment.RecoverOptions{})
+		for _, name := range names {
+			n, err := s.takeUp(host+"/"+name, each)
+			cut += n
 			if err != nil {
-				return err
-			}
-			cut += found.CutBytes
-			if found.Removed {
-				return nil
-			}
-			if path, err = segment.Seal(s.fsys, path); err != nil {
-				return err
+				return cut, err
 			}
 		}
-		sp := &spooled{name: name, path: path}
-		s.held = append(s.held, sp)
-		return s.replay(sp, each)
-	})
-	return cut, err
+	}
+	return cut, nil
+}
+
+// takeUp makes one segment of an earlier life whole and seals it.
+func (s *spool) takeUp(file string, each func(*spooled, segment.Member, []byte) error) (cut int64, err error) {
+	path := filepath.Join(s.dir, filepath.FromSlash(file))
+	name, open, err := segment.ParseName(file)
+	if err != nil {
+		return 0, fmt.Errorf("%s is not a segment; move it out of the spool: %w", path, err)
+	}
+	if open {
+		found, err := segment.Recover(s.fsys, path, segment.RecoverOptions{})
+		if err != nil || found.Removed {
+			return found.CutBytes, err
+		}
+		cut = found.CutBytes
+		if path, err = segment.Seal(s.fsys, path); err != nil {
+			return cut, err
+		}
+	}
+	sp := &spooled{name: name, path: path}
+	s.held = append(s.held, sp)
+	return cut, s.replay(sp, each)
 }
 
 func (s *spool) replay(sp *spooled, each func(*spooled, segment.Member, []byte) error) (err error) {

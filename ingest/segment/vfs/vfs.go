@@ -19,6 +19,8 @@ type FS interface {
 	Stat(path string) (fs.FileInfo, error)
 	Rename(from, to string) error
 	Remove(path string) error
+	// ReadDir returns the names in a directory, in order.
+	ReadDir(dir string) ([]string, error)
 	// SyncDir makes the directory's entries survive a crash.
 	SyncDir(dir string) error
 }
@@ -57,6 +59,16 @@ func (OS) Rename(from, to string) error { return os.Rename(from, to) }
 
 // Remove implements FS.
 func (OS) Remove(path string) error { return os.Remove(path) }
+
+// ReadDir implements FS.
+func (OS) ReadDir(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, err
+}
 
 // SyncDir implements FS.
 func (OS) SyncDir(dir string) error {

@@ -257,6 +257,22 @@ func (f *FS) Rename(from, to string) error {
 	return nil
 }
 
+// ReadDir implements vfs.FS.
+func (f *FS) ReadDir(dir string) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.isDir(dir) {
+		return nil, &fs.PathError{Op: "readdir", Path: dir, Err: fs.ErrNotExist}
+	}
+	var names []string
+	for _, path := range sortedKeys(f.names) {
+		if path != dir && filepath.Dir(path) == dir {
+			names = append(names, filepath.Base(path))
+		}
+	}
+	return names, nil
+}
+
 // Remove implements vfs.FS.
 func (f *FS) Remove(path string) error {
 	f.mu.Lock()

@@ -1,0 +1,256 @@
+package ingest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/ingest/segment/vfs"
+	"sluice/ingest/segment/vfs/crashfs"
+	"sluice/schema"
+)
+
+// fakeTable keeps rows by key; a crash keeps those that were flushed, and some
+// of the others.
+type fakeTable struct{ durable, volatile map[string]string }
+
+func (f *fakeTable) Layout() schema.Layout {
+	return schema.Layout{Name: schema.LayoutTyped, Family: "l", Salts: 3}
+}
+
+func (f *fakeTable) Put(_ context.Context, rows *schema.Rows) error {
+	for i := range rows.Len() {
+		var line string
+		for _, c := range rows.Cells(i) {
+			if c.Qualifier == schema.LogbodyField {
+				line = string(c.Value)
+			}
+		}
+		f.volatile[string(rows.Key(i))] = line
+	}
+	return nil
+}
+
+func (f *fakeTable) Flush(context.Context) error {
+	for k, v := range f.volatile {
+		f.durable[k] = v
+	}
+	clear(f.volatile)
+	return nil
+}
+
+func (f *fakeTable) Streams(context.Context) ([]schema.StreamEntry, error) { return nil, nil }
+
+func (f *fakeTable) crash(random *rand.Rand) {
+	for k, v := range f.volatile {
+		if random.IntN(2) == 0 {
+			f.durable[k] = v
+		}
+	}
+	clear(f.volatile)
+}
+
+// lines are the table's rows without the stream directory, sorted.
+func (f *fakeTable) lines() []string {
+	var out []string
+	for k, v := range f.durable {
+		if k[0] != 0xff {
+			out = append(out, v)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// fakeArchive keeps what was stored; fail makes a Store fail before or after
+// the file is there.
+type fakeArchive struct {
+	fs    *crashfs.FS
+	files map[string][]byte
+	fail  func() error
+}
+
+func (f *fakeArchive) Store(_ context.Context, localPath, name string) error {
+	file, err := f.fs.OpenFile(localPath, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	b, err := io.ReadAll(io.NewSectionReader(file, 0, 1<<30))
+	if err != nil {
+		return err
+	}
+	if err := f.fail(); err != nil {
+		return err
+	}
+	if old, ok := f.files[name]; ok && !bytes.Equal(old, b) {
+		return fmt.Errorf("%s is there with other bytes", name)
+	}
+	f.files[name] = b
+	return f.fail()
+}
+
+func (f *fakeArchive) Sweep(context.Context) error { return nil }
+
+func (f *fakeArchive) lines(t *testing.T) []string {
+	var out []string
+	for name, b := range f.files {
+		r, err := gzip.NewReader(bytes.NewReader(b))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		day := strings.Split(name, "/")[0]
+		for line := range strings.Lines(string(text)) {
+			line = strings.TrimSuffix(line, "\n")
+			if !strings.Contains(line, "bad") && !strings.Contains(line, "["+day[6:]+"/May/2015") {
+				t.Fatalf("%s holds a line of another day: %s", name, line)
+			}
+			out = append(out, line)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// days is an archive pattern of one directory a day and host.
+type days struct{}
+
+func (days) Period(t time.Time) (start, end time.Time) {
+	start = time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
+	return start, start.AddDate(0, 0, 1)
+}
+
+func (days) Expand(t time.Time, labels map[string]string) (string, error) {
+	return t.Format("20060102") + "/" + labels["host"], nil
+}
+
+// crashLog is a log whose lines jump over midnight, with bad lines between and
+// without a newline at its end.
+func crashLog(lines int) string {
+	var b strings.Builder
+	for i := range lines {
+		if i%7 == 3 {
+			fmt.Fprintf(&b, "bad line %d\n", i)
+			continue
+		}
+		fmt.Fprintf(&b, "192.0.2.%d - - [%d/May/2015:23:59:%02d +0200] \"GET /%d HTTP/1.1\" 200 %d\n", i%250, 17+i/20%2, i%60, i, i)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// life takes the log from where the checkpoint says to its end, or as far as it
+// comes.
+func life(fs *crashfs.FS, table *fakeTable, archive *fakeArchive, log string, random *rand.Rand) error {
+	ctx := context.Background()
+	if err := vfs.MkdirAll(fs, "/data", 0o700); err != nil {
+		return err
+	}
+	checkpoint, err := OpenCheckpoint(fs, "/data/checkpoint", "c1")
+	if err != nil {
+		return err
+	}
+	tracked, err := checkpoint.identify("web01", "access.log", "common", FileID{1, 2}, []byte(log), openText(log))
+	if err != nil {
+		return err
+	}
+	if err := checkpoint.Save(); err != nil {
+		return err
+	}
+	c, err := NewCollector(ctx, CollectorConfig{
+		FS: fs, SpoolDir: "/data/spool", Checkpoint: checkpoint, Table: table, Archive: archive,
+		Naming: days{}, RollBytes: 900, Level: 1, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return err
+	}
+	for position := int(tracked.Stored); position < len(log); {
+		end := min(len(log), position+1+random.IntN(900))
+		if i := strings.IndexByte(log[end:], '\n'); i >= 0 {
+			end += i + 1
+		} else {
+			end = len(log)
+		}
+		data := []byte(log[position:end])
+		err := c.Append(ctx, tracked, schema.Batch{
+			Stream: &tracked.Stream, Range: schema.Range{Start: int64(position), End: int64(end)}, Data: data, Lines: countLines(data),
+		})
+		if err != nil {
+			return errors.Join(err, c.Abort())
+		}
+		position = end
+	}
+	if err := c.Close(ctx); err != nil {
+		return err
+	}
+	if tracked.Stored != int64(len(log)) || tracked.Lines != int64(countLines([]byte(log))) {
+		return fmt.Errorf("at the end stored is %d of %d, lines %d", tracked.Stored, len(log), tracked.Lines)
+	}
+	return nil
+}
+
+// TestEveryLineIsStoredOnceWhereverPowerFails stops at every operation on the
+// disk and in the archive, loses power, and goes on.
+func TestEveryLineIsStoredOnceWhereverPowerFails(t *testing.T) {
+	log := crashLog(120)
+	want := strings.Split(log, "\n")
+	slices.Sort(want)
+	seeds := uint64(6)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
+		for op := 0; ; op++ {
+			random := rand.New(rand.NewPCG(seed, uint64(op)))
+			fs := crashfs.New()
+			table := &fakeTable{map[string]string{}, map[string]string{}}
+			archive := &fakeArchive{fs: fs, files: map[string][]byte{}}
+			count := 0
+			dead := func() error {
+				if count++; count > op {
+					return crashfs.ErrInjected
+				}
+				return nil
+			}
+			fs.Fail = func(crashfs.Op) error { return dead() }
+			archive.fail = dead
+			first := life(fs, table, archive, log, random)
+			if first != nil && !errors.Is(first, crashfs.ErrInjected) {
+				t.Fatalf("seed %d, operation %d: %v", seed, op, first)
+			}
+			table.crash(random)
+			fs = fs.Crash(random)
+			archive.fs, archive.fail = fs, func() error { return nil }
+			for again := range 2 { // the second finds nothing to do
+				if err := life(fs, table, archive, log, random); err != nil {
+					t.Fatalf("seed %d, operation %d, life %d after %v: %v", seed, op, again+2, first, err)
+				}
+			}
+			if got := archive.lines(t); !slices.Equal(got, want) {
+				t.Fatalf("seed %d, operation %d: the archive holds %d lines, want %d; first life: %v", seed, op, len(got), len(want), first)
+			}
+			if got := table.lines(); !slices.Equal(got, want) {
+				t.Fatalf("seed %d, operation %d: the table holds %d lines, want %d; first life: %v", seed, op, len(got), len(want), first)
+			}
+			if left := fs.Names(); !slices.Equal(left, []string{"/data/checkpoint"}) {
+				t.Fatalf("seed %d, operation %d: files left: %v", seed, op, left)
+			}
+			if first == nil {
+				t.Logf("seed %d: %d operations", seed, op)
+				break
+			}
+		}
+	}
+}
