@@ -1,0 +1,275 @@
+package httpdconf
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// commonLogFormat is mod_log_config's DEFAULT_LOG_FORMAT, which every server also
+// knows by the nickname CLF.
+const commonLogFormat = `%h %l %u %t "%r" %>s %b`
+
+// server is the main server or a virtual host.
+type server struct {
+	name      string // ServerName
+	addresses string // of <VirtualHost>; "" is the main server
+	formats   map[string]string
+	// standard is the LogFormat without a nickname, for TransferLog; "" is none. It
+	// may itself be a nickname.
+	standard string
+	logs     []*directive
+}
+
+func newServer(addresses string) *server {
+	return &server{addresses: addresses, formats: map[string]string{"clf": commonLogFormat}}
+}
+
+func (s *server) label() string {
+	if s.addresses == "" {
+		return ""
+	}
+	if s.name != "" {
+		return s.name
+	}
+	return s.addresses
+}
+
+// directive is a CustomLog, GlobalLog or TransferLog whose format is not yet looked up.
+type directive struct {
+	Log
+	server *server
+	format string // format or nickname; "" for TransferLog
+	global bool
+}
+
+func (r *reader) logFormat(args []string) error {
+	if err := r.serverLevel(); err != nil {
+		return err
+	}
+	if len(args) < 1 || len(args) > 2 || args[0] == "" {
+		return errors.New("takes a format and at most one nickname; quote the format")
+	}
+	if len(args) == 2 && args[1] != "" {
+		r.current.formats[strings.ToLower(args[1])] = args[0] // nicknames know no case
+	} else {
+		r.current.standard = args[0]
+	}
+	return nil
+}
+
+func (r *reader) addLog(name string, args []string, at place) error {
+	if err := r.serverLevel(); err != nil {
+		return err
+	}
+	d := &directive{server: r.current, global: name == "globallog", Log: Log{File: at.file, Line: at.line}}
+	if d.global {
+		if err := r.globalOnly(); err != nil {
+			return err
+		}
+	}
+	if name == "transferlog" {
+		if len(args) != 1 || args[0] == "" {
+			return errors.New("takes one file or |command; quote a name that has spaces")
+		}
+	} else if err := d.take(args); err != nil {
+		return err
+	}
+	if len(r.logs) >= maxLogs {
+		return fmt.Errorf("more than %d logs", maxLogs)
+	}
+	if err := r.setTarget(d, args[0], at); err != nil {
+		return err
+	}
+	r.current.logs = append(r.current.logs, d)
+	r.logs = append(r.logs, d)
+	return nil
+}
+
+// take reads what follows CustomLog's file: a format or nickname, a condition.
+func (d *directive) take(args []string) error {
+	if len(args) < 2 || len(args) > 3 || args[0] == "" || args[1] == "" {
+		return errors.New("takes a file, a format or nickname, and at most one condition; quote the format")
+	}
+	d.format = args[1]
+	if len(args) == 2 {
+		return nil
+	}
+	d.Condition = args[2]
+	kind, rest, _ := strings.Cut(args[2], "=")
+	switch strings.ToLower(kind) {
+	case "env":
+		rest = strings.TrimPrefix(rest, "!")
+	case "expr":
+	default:
+		return fmt.Errorf("condition %q; write env=NAME, env=!NAME or \"expr=…\"", args[2])
+	}
+	if rest == "" {
+		return fmt.Errorf("condition %q is empty after '='", args[2])
+	}
+	return nil
+}
+
+func (r *reader) setTarget(d *directive, target string, at place) error {
+	provider, _, _ := strings.Cut(target, ":")
+	switch {
+	case strings.HasPrefix(target, "|"):
+		// "||" is "|" to httpd 2.4; "|$" goes through a shell.
+		command := strings.TrimPrefix(target[1:], "|")
+		d.Pipe = strings.TrimPrefix(command, "$")
+		if strings.Trim(d.Pipe, spaces) == "" {
+			return errors.New("no command follows '|'")
+		}
+		var err error
+		if d.Rotated, err = rotated(d.Pipe); err != nil {
+			r.warn(at, "the files that the command writes are not known: %v", err)
+		}
+	case (provider == "syslog" || provider == "journald") && r.hasProviders():
+		d.Provider = target
+	default:
+		d.Path = target // made absolute at the end: ServerRoot may follow
+		if provider == "syslog" || provider == "journald" {
+			r.warn(at, "httpd 2.4 writes a file called %q; for syslog write \"|/usr/bin/logger …\"", target)
+		}
+	}
+	return nil
+}
+
+// hasProviders says whether *Log takes "syslog:…". httpd's trunk does; 2.4.71, tried,
+// makes a file of that name.
+func (r *reader) hasProviders() bool {
+	trunk, err := compareVersion(r.version, ">= 2.5")
+	return err == nil && trunk
+}
+
+// resolve gives every log its path and format. httpd looks nicknames up when it
+// opens the logs, so one defined after its use counts, and one redefined counts for
+// every use.
+func (r *reader) resolve() []Log {
+	for _, d := range r.logs {
+		d.Format, d.Nickname = r.format(d, d.server)
+		if d.Nickname == "" && d.format != "" && !strings.Contains(d.format, "%") {
+			r.warn(place{d.File, d.Line}, "no LogFormat is called %q, so every line will be that word; define it at the top level or in the same virtual host", d.format)
+		}
+		if d.Path != "" {
+			d.Path = r.under(d.Path)
+		}
+	}
+	r.inherit()
+	r.warnMixed()
+	logs := make([]Log, len(r.logs))
+	for i, d := range r.logs {
+		d.VirtualHost = d.server.label()
+		logs[i] = d.Log
+	}
+	return logs
+}
+
+// format is what d writes for requests of s, and the nickname by which it was found.
+func (r *reader) format(d *directive, s *server) (format, nickname string) {
+	if d.format == "" {
+		return r.standard(s), ""
+	}
+	if format, ok := r.lookup(s, d.format); ok {
+		return format, d.format
+	}
+	return d.format, ""
+}
+
+// standard is TransferLog's format in s.
+func (r *reader) standard(s *server) string {
+	standard := s.standard
+	if standard == "" {
+		standard = r.main.standard
+	}
+	if standard == "" {
+		return commonLogFormat
+	}
+	if format, ok := r.lookup(s, standard); ok {
+		return format
+	}
+	return standard
+}
+
+// lookup finds a nickname: a virtual host's own first, then the main server's.
+func (r *reader) lookup(s *server, nickname string) (string, bool) {
+	nickname = strings.ToLower(nickname)
+	if format, ok := s.formats[nickname]; ok {
+		return format, true
+	}
+	format, ok := r.main.formats[nickname]
+	return format, ok
+}
+
+// inherit hands the main server's logs to the virtual hosts that have none, and its
+// global ones to all.
+func (r *reader) inherit() {
+	var without []*server
+	var labels, all []string
+	for _, s := range r.virtual {
+		all = append(all, s.label())
+		if len(s.logs) == 0 {
+			without = append(without, s)
+			labels = append(labels, s.label())
+		}
+	}
+	r.relook(without)
+	for _, d := range r.main.logs {
+		d.InheritedBy = labels
+		if d.global {
+			d.InheritedBy = all
+		}
+		if d.format != "" {
+			continue
+		}
+		for _, s := range without {
+			if r.standard(s) != d.Format {
+				r.warn(place{d.File, d.Line}, "requests of %s are written here too, in that virtual host's own LogFormat; give it its own log", s.label())
+			}
+		}
+	}
+}
+
+// relook is a trap of httpd's: opening the logs that a virtual host inherits, it
+// looks their nicknames up once more, the host's own first, and what it finds
+// replaces the format for everybody. Hosts are opened last to first, so the
+// first in the file has the last word.
+func (r *reader) relook(without []*server) {
+	byNickname := map[string][]*directive{}
+	for _, d := range r.main.logs {
+		if d.format != "" {
+			key := strings.ToLower(d.format)
+			byNickname[key] = append(byNickname[key], d)
+		}
+	}
+	for _, s := range slices.Backward(without) {
+		for _, nickname := range slices.Sorted(maps.Keys(s.formats)) {
+			format := s.formats[nickname]
+			for _, d := range byNickname[nickname] {
+				if d.Format == format {
+					continue
+				}
+				d.Format, d.Nickname = format, d.format
+				r.warn(place{d.File, d.Line}, "%s has no log of its own but a LogFormat %s of its own, which httpd then uses here for every host", s.label(), d.format)
+			}
+		}
+	}
+}
+
+// warnMixed finds files into which two formats are written.
+func (r *reader) warnMixed() {
+	first := map[string]*directive{}
+	for _, d := range r.logs {
+		if d.Path == "" {
+			continue
+		}
+		f, ok := first[d.Path]
+		if !ok {
+			first[d.Path] = d
+		} else if f.Format != d.Format {
+			r.warn(place{d.File, d.Line}, "%s is also written by %s:%d, in another format; give each format a file of its own", d.Path, f.File, f.Line)
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package httpdconf
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// place is where a directive starts.
+type place struct {
+	file string
+	line int
+}
+
+func (p place) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
+
+// reader is one Read: what httpd knows while it reads its configuration.
+type reader struct {
+	root      string // ServerRoot
+	rootFixed bool   // given by Options
+	version   string
+	vars      variables
+	modules   map[string]bool
+	macros    map[string]*macro
+	using     []string // macros being put in, the innermost last
+
+	open      []section // sections not yet closed, over all files being read
+	depth     int       // files being read
+	files     int       // files read
+	bytesLeft int
+
+	main     *server
+	virtual  []*server
+	current  *server
+	logs     []*directive
+	warnings []string
+}
+
+func newReader(path string, opts Options) (*reader, error) {
+	r := &reader{
+		root:      opts.ServerRoot,
+		rootFixed: opts.ServerRoot != "",
+		version:   opts.Version,
+		modules:   compiledIn(opts.Modules),
+		macros:    map[string]*macro{},
+		bytesLeft: maxTotalBytes,
+		main:      newServer(""),
+	}
+	r.current = r.main
+	if r.version == "" {
+		r.version = DefaultVersion
+	}
+	dir := filepath.Dir(path)
+	if r.root == "" {
+		r.root = dir
+		if filepath.Base(dir) == "conf" {
+			r.root = filepath.Dir(dir)
+		}
+	}
+	root, err := filepath.Abs(r.root)
+	if err != nil {
+		return nil, fmt.Errorf("apache configuration: server root %s: %w", r.root, err)
+	}
+	r.root = root
+	env, err := readEnvvars(dir, opts.Env)
+	if err != nil {
+		return nil, fmt.Errorf("apache configuration: %w", err)
+	}
+	r.vars = newVariables(opts.Defines, env)
+	return r, nil
+}
+
+func (r *reader) warn(at place, format string, args ...any) {
+	switch len(r.warnings) {
+	case maxWarnings:
+	case maxWarnings - 1:
+		r.warnings = append(r.warnings, fmt.Sprintf("more than %d warnings; the others are not shown", maxWarnings))
+	default:
+		r.warnings = append(r.warnings, at.String()+": "+fmt.Sprintf(format, args...))
+	}
+}
+
+// under is a path as httpd reads it: relative ones start at ServerRoot.
+func (r *reader) under(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(r.root, path)
+}
+
+// readFile reads one file to its end. A section must end in the file it starts in.
+func (r *reader) readFile(path string) error {
+	if r.files++; r.files > maxFiles {
+		return fmt.Errorf("%s: more than %d files are included; does a file include itself?", path, maxFiles)
+	}
+	text, err := readBounded(path)
+	if err != nil {
+		return err
+	}
+	r.depth++
+	defer func() { r.depth-- }()
+	in := &input{base: len(r.open)}
+	for l := (lines{rest: text}); ; {
+		line, number, ok, err := l.next()
+		at := place{path, number}
+		if err != nil {
+			return &placedError{at, err}
+		}
+		if !ok {
+			return r.endFile(in)
+		}
+		if err := r.line(in, line, at); err != nil {
+			return err
+		}
+	}
+}
+
+// readBounded reads a whole file, if it is a regular one: a FIFO would hang.
+func readBounded(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	if path == os.DevNull {
+		return nil, nil
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file; name the configuration file itself", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(text) > maxFileBytes {
+		return nil, fmt.Errorf("%s: more than %d bytes; is this an httpd configuration?", path, maxFileBytes)
+	}
+	return text, nil
+}
+
+func openError(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: %w; run as root or as a user who may read it", path, fs.ErrPermission)
+	}
+	return fmt.Errorf("open %s: %w", path, err)
+}
+
+// line acts on one logical line, of a file or of a macro.
+func (r *reader) line(in *input, text string, at place) error {
+	err := r.act(in, text, at)
+	if err == nil || errors.As(err, new(*placedError)) {
+		return err
+	}
+	return &placedError{at, err}
+}
+
+func (r *reader) act(in *input, text string, at place) error {
+	if text == "" || text[0] == '#' {
+		return nil
+	}
+	if err := r.spend(lineCostBytes + len(text)); err != nil {
+		return err
+	}
+	if in.collect != nil {
+		return in.collect(text, at)
+	}
+	text, missing, err := r.vars.expand(text)
+	if err != nil {
+		return err
+	}
+	if err := r.spend(len(text)); err != nil {
+		return err
+	}
+	name, args := word(text)
+	name = strings.ToLower(name)
+	if understood[strings.TrimSuffix(name, ">")] {
+		for _, v := range missing {
+			r.warn(at, "${%s} is not defined; give httpd's value of it as a define or in the environment", v)
+		}
+	}
+	switch {
+	case strings.HasPrefix(name, "</"):
+		return r.closeSection(in, name)
+	case strings.HasPrefix(name, "<"):
+		return r.openSection(in, name, args, at)
+	}
+	return r.directive(in, name, args, at)
+}
+
+// spend counts what is processed, so that no nest of includes, variables and
+// macros can keep Read busy without end.
+func (r *reader) spend(n int) error {
+	if r.bytesLeft -= n; r.bytesLeft < 0 {
+		return fmt.Errorf("the configuration is larger than %d bytes with everything put in; does a file or macro repeat itself?", maxTotalBytes)
+	}
+	return nil
+}
+
+// placedError is an error that says where; the innermost place is the one to mend.
+type placedError struct {
+	at  place
+	err error
+}
+
+func (e *placedError) Error() string { return e.at.String() + ": " + e.err.Error() }
+func (e *placedError) Unwrap() error { return e.err }

@@ -1,0 +1,173 @@
+package httpdconf
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// input is a file being read, and what of it is still open.
+type input struct {
+	base int // sections before it in reader.open belong to the files around it
+	// collect takes the raw lines of what is not read as directives (a section whose
+	// condition fails, a macro's body, Perl) until it finds the end and clears itself.
+	collect   func(line string, at place) error
+	collected section // what collect waits to see closed
+}
+
+// section is an open <name …>.
+type section struct {
+	name string // lower case, without "<"
+	at   place
+	// decided sections are gone once httpd has decided them: they are no context.
+	decided bool
+}
+
+// foreign sections hold another language, up to their closing tag.
+var foreign = map[string]bool{
+	"perl": true, "luahooktranslatename": true, "luahookfixups": true, "luahookmaptostorage": true,
+	"luahookaccesschecker": true, "luahookcheckuserid": true, "luahookauthchecker": true,
+	"luahooktypechecker": true, "luaquickhandler": true,
+}
+
+func (r *reader) openSection(in *input, tag, args string, at place) error {
+	name := strings.TrimPrefix(tag, "<")
+	if trimmed, ok := strings.CutSuffix(name, ">"); ok {
+		name = trimmed
+		if args == "" {
+			args = ">"
+		}
+	}
+	end := strings.LastIndexByte(args, '>')
+	if end < 0 {
+		return fmt.Errorf("<%s has no closing '>'; add it at the end of the line", name)
+	}
+	args = strings.Trim(args[:end], spaces)
+	s := section{name: name, at: at}
+	if decide, ok := conditions[name]; ok {
+		holds, err := decide(r, args, at)
+		if err != nil {
+			return fmt.Errorf("<%s %s>: %w", name, args, err)
+		}
+		if !holds {
+			in.skip(s)
+			return nil
+		}
+		s.decided = true
+	}
+	switch {
+	case name == "macro":
+		return r.defineMacro(in, args, at)
+	case foreign[name]:
+		r.warn(at, "<%s> is not run: a log that it sets up is not listed", name)
+		in.ignore(s)
+		return nil
+	case name == "virtualhost":
+		if err := r.openVirtualHost(args); err != nil {
+			return err
+		}
+	}
+	r.open = append(r.open, s)
+	return nil
+}
+
+func (r *reader) closeSection(in *input, tag string) error {
+	name, ok := strings.CutSuffix(strings.TrimPrefix(tag, "</"), ">")
+	if !ok {
+		return fmt.Errorf("%s has no closing '>'; write %s> without a space", tag, tag)
+	}
+	if len(r.open) == in.base {
+		return fmt.Errorf("%s closes nothing in this file; remove it or add <%s …>", tag, name)
+	}
+	last := r.open[len(r.open)-1]
+	if last.name != name {
+		return fmt.Errorf("expected </%s> (for %s), found %s", last.name, last.at, tag)
+	}
+	r.open = r.open[:len(r.open)-1]
+	if name == "virtualhost" {
+		r.current = r.main
+	}
+	return nil
+}
+
+// endFile refuses sections left open. httpd forgives those that it has decided.
+func (r *reader) endFile(in *input) error {
+	if in.collect != nil {
+		s := in.collected
+		return &placedError{s.at, fmt.Errorf("<%s> is not closed in its file; add </%s>", s.name, s.name)}
+	}
+	for _, s := range r.open[in.base:] {
+		if !s.decided {
+			return &placedError{s.at, fmt.Errorf("<%s> is not closed in its file; add </%s>", s.name, s.name)}
+		}
+		r.warn(s.at, "<%s> is not closed in its file; httpd takes the rest of the file as part of it", s.name)
+	}
+	r.open = r.open[:in.base]
+	return nil
+}
+
+// within is the innermost section that is a context to httpd: "" or a name.
+func (r *reader) within() string {
+	for i := len(r.open) - 1; i >= 0; i-- {
+		if !r.open[i].decided {
+			return r.open[i].name
+		}
+	}
+	return ""
+}
+
+// errContext is a directive where httpd does not allow it.
+var errContext = errors.New("not allowed here")
+
+// serverLevel is an error in <Directory>, <If> and their like.
+func (r *reader) serverLevel() error {
+	if in := r.within(); in != "" && in != "virtualhost" {
+		return fmt.Errorf("%w, inside <%s>; move it out to the server or virtual host", errContext, in)
+	}
+	return nil
+}
+
+// globalOnly is an error in every section, <VirtualHost> too.
+func (r *reader) globalOnly() error {
+	if in := r.within(); in != "" {
+		return fmt.Errorf("%w, inside <%s>; move it to the top level", errContext, in)
+	}
+	return nil
+}
+
+// skip passes over a section whose condition fails; sections in it must nest.
+func (in *input) skip(s section) {
+	nest := []string{s.name}
+	in.collected = s
+	in.collect = func(line string, at place) error {
+		w, args := word(line)
+		w = strings.ToLower(w)
+		switch {
+		case strings.HasPrefix(w, "</"):
+			name := strings.TrimSuffix(w[2:], ">")
+			if last := nest[len(nest)-1]; name != last {
+				return fmt.Errorf("expected </%s> (in <%s> of %s), found %s", last, s.name, s.at, w)
+			}
+			if nest = nest[:len(nest)-1]; len(nest) == 0 {
+				in.collect = nil
+			}
+		case strings.HasPrefix(w, "<"):
+			if args == "" {
+				w = strings.TrimSuffix(w, ">")
+			}
+			nest = append(nest, w[1:])
+		}
+		return nil
+	}
+}
+
+// ignore passes over lines that are no directives.
+func (in *input) ignore(s section) {
+	in.collected = s
+	in.collect = func(line string, at place) error {
+		if w, _ := word(line); strings.EqualFold(w, "</"+s.name+">") {
+			in.collect = nil
+		}
+		return nil
+	}
+}
