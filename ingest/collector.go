@@ -244,14 +244,11 @@ func (c *Collector) Close(ctx context.Context) error {
 // on from there.
 func (c *Collector) Abort() error { return c.spool.close() }
 
-// commit makes sealed segments stored. The order is the guarantee: rows are
-// durable, then the archive has the file, then the checkpoint says so, and only
-// then the local file goes. A crash between any two repeats steps that change
-// nothing when repeated.
+// commit makes sealed segments stored. The order is the guarantee: the archive
+// has the file and rows are durable, then the checkpoint says so, and only then
+// the local file goes. A crash between any two repeats steps that change nothing
+// when repeated.
 func (c *Collector) commit(ctx context.Context) error {
-	if err := c.cfg.Table.Flush(ctx); err != nil {
-		return err
-	}
 	touched := map[schema.StreamID]bool{}
 	for _, sp := range c.spool.held {
 		if sp.stored {
@@ -284,11 +281,9 @@ func (c *Collector) commit(ctx context.Context) error {
 	})
 }
 
-// writeDirectory advances stored and writes the streams' own rows.
+// writeDirectory advances stored, writes the streams' own rows, and makes all
+// rows durable.
 func (c *Collector) writeDirectory(ctx context.Context, touched map[schema.StreamID]bool) error {
-	if len(touched) == 0 {
-		return nil
-	}
 	c.rows.Reset()
 	for id := range touched {
 		st := c.streams[id]
