@@ -18,8 +18,8 @@ var autoOrder = []string{"combined", "combinedio", "vhost_combined", "common", "
 // maxAutoLines is how many lines Auto looks at.
 const maxAutoLines = 100
 
-// Auto returns the format that reads most of the first lines of a log without
-// an error. head is the start of a log; its last line may be cut. When no format
+// Auto returns the format that reads most of the first lines of a log as they
+// stand, from left to right. head is the start of a log; its last line may be cut. When no format
 // reads any of the lines the error says so, and the format is combined, so that
 // a caller may go on and keep every line raw.
 func Auto(head []byte, zone *time.Location) (*Format, error) {
@@ -47,13 +47,15 @@ func Auto(head []byte, zone *time.Location) (*Format, error) {
 	return best, nil
 }
 
-// reads counts the lines without a parse error.
+// reads counts the lines that need no reading from both ends: a line of another
+// format may come out of that without an error, its values in the wrong fields.
 func (f *Format) reads(lines [][]byte) int {
 	var rec schema.Record
 	n := 0
 	for _, line := range lines {
-		f.Parse(line, &rec)
-		if !rec.Err.Set() {
+		rec.Reset(line, f.fields)
+		r := newReader(f, &rec, line)
+		if r.forward() {
 			n++
 		}
 	}

@@ -18,7 +18,8 @@ type clockFormat struct {
 
 // Letters of our own beside strftime's, for what mod_log_config adds.
 const (
-	epochSeconds = '\x01' + iota
+	epochSeconds   = '\x01' + iota
+	epochTenDigits // %{sec}t with another number right behind it
 	epochMillis
 	epochMicros
 	fracMillis
@@ -101,13 +102,13 @@ func compileStrftime(parts []byte, format, directive string) ([]byte, error) {
 
 // local reports whether the format gives a wall clock, which needs a zone.
 func (c *clockFormat) local() bool {
-	return !c.clf && slices.ContainsFunc(c.letters(), func(l byte) bool { return strings.IndexByte("HIkl", l) >= 0 })
+	return !c.clf && slices.ContainsFunc(c.letters(), func(l byte) bool { return strings.IndexByte("HIklYyCdejmbB", l) >= 0 })
 }
 
 // zoned reports whether the format says its zone or counts from 1970.
 func (c *clockFormat) zoned() bool {
 	return c.clf || slices.ContainsFunc(c.letters(), func(l byte) bool {
-		return l == 'z' || l == 's' || l == epochSeconds || l == epochMillis || l == epochMicros
+		return l == 'z' || l == 's' || l == epochSeconds || l == epochTenDigits || l == epochMillis || l == epochMicros
 	})
 }
 
@@ -133,8 +134,14 @@ type clock struct {
 	zone                       int32
 	twelve, pm                 bool
 	hasYear, hasShort, hasCent bool
-	hasEpoch, hasZone, seen    bool
-	hasDay                     bool
+	hasEpoch, hasZone, hasDay  bool
+	seen                       uint64 // parts that were read, a bit each
+}
+
+// setEpoch takes a count from 1970. Of several that one moment was cut off to,
+// %{sec}t and %{usec}t, the largest is the finest.
+func (c *clock) setEpoch(nanos int64) {
+	c.epochNanos, c.hasEpoch = max(c.epochNanos, nanos), true
 }
 
 // moment puts the parts together. Without a zone of its own the wall clock is
@@ -144,10 +151,8 @@ func (c *clock) moment(zone *time.Location) (nanos int64, zoneSeconds int32, ok 
 		if c.hasZone {
 			zoneSeconds = c.zone
 		}
-		whole := c.epochNanos
-		if whole%1e9 == 0 {
-			whole += c.nanos
-		}
+		sub := c.epochNanos % 1e9
+		whole := c.epochNanos - sub + max(sub, c.nanos)
 		return whole, zoneSeconds, whole >= 0
 	}
 	year := c.year
@@ -166,6 +171,9 @@ func (c *clock) moment(zone *time.Location) (nanos int64, zoneSeconds int32, ok 
 	month, day := c.month, c.day
 	if c.yearDay > 0 && (month == 0 || !c.hasDay) {
 		month, day = 1, c.yearDay
+		if day > 337+daysIn(2, year) {
+			return 0, 0, false
+		}
 	} else if month == 0 || !c.hasDay || day > daysIn(month, year) {
 		return 0, 0, false
 	}
@@ -197,15 +205,20 @@ func (f *Format) setTime(rec *schema.Record, r *reader) {
 	}
 	if r != nil {
 		for i, field := range [...]int{f.time, f.end} {
-			if field < 0 || !r.clocks[i].seen {
+			if field < 0 || r.clocks[i].seen == 0 {
 				continue
 			}
 			v := &rec.Values[field]
+			if r.clocks[i].seen != f.moment[i] { // half a time is none
+				*v = schema.Value{}
+				continue
+			}
 			nanos, offset, ok := r.clocks[i].moment(zone)
 			if !ok {
+				start := int(v.Start)
 				*v = schema.Value{}
 				if !rec.Err.Set() {
-					rec.Err = schema.ParseError{Offset: int(v.Start), Directive: f.fields[field].Directive, Reason: "the parts make no date from 1970 to 2261"}
+					rec.Err = schema.ParseError{Offset: start, Directive: f.fields[field].Directive, Reason: "the parts make no date from 1970 to 2261"}
 				}
 				continue
 			}

@@ -37,9 +37,11 @@ type step struct {
 	user      bool // %u: the empty user is written as ""
 	dash      bool // "-" is a value and not null (%X)
 	nullable  bool // a time that can be "-" (%200t)
+	word      bool // %H has no space; the path before it may have
 	tail      bool // nothing separates it from the next directive
 	request   requestFields
 	clock     clockFormat
+	part      uint64 // this directive's bit of its moment
 	directive string
 }
 
@@ -121,13 +123,15 @@ func (c *compiler) directive(s string) (string, error) {
 		return "", err
 	}
 	before := c.endLiteral()
-	st := step{op: sp.op, kind: sp.kind, directive: d.text, user: d.name == "u", dash: d.name == "X", nullable: d.cond}
+	st := step{op: sp.op, kind: sp.kind, directive: d.text, user: d.name == "u", word: d.name == "H", dash: d.name == "X", nullable: d.cond}
 	switch sp.op {
 	case opTime:
 		if st.clock, err = compileClock(d); err != nil {
 			return "", err
 		}
-		st.field = c.timeField(d, st.clock.end)
+		if st.field, st.part, err = c.timeField(d, st.clock.end); err != nil {
+			return "", err
+		}
 	case opRequest:
 		c.requestFields(d, &st)
 	default:
@@ -187,19 +191,24 @@ func reserved(name string) bool {
 	return name == schema.HostField || name == schema.LogbodyField || name == schema.ParseErrorField
 }
 
-// timeField returns the field of a time directive: all directives of one moment
-// share one.
-func (c *compiler) timeField(d directive, end bool) int {
-	index, name := &c.f.time, schema.TimeField
+// timeField returns the field of a time directive and the directive's bit of
+// the moment: all directives of one moment share a field.
+func (c *compiler) timeField(d directive, end bool) (int, uint64, error) {
+	index, name, moment := &c.f.time, schema.TimeField, &c.f.moment[0]
 	if end {
-		index, name = &c.f.end, "end_time"
+		index, name, moment = &c.f.end, "end_time", &c.f.moment[1]
 	}
 	if *index < 0 {
 		*index = c.field(d, name, schema.Time)
 	} else {
 		c.f.parts = true
 	}
-	return *index
+	part := *moment + 1 // all bits below are taken
+	if part == 0 {
+		return 0, 0, fmt.Errorf("%w: %s is the 65th time of one moment", ErrFormat, d.text)
+	}
+	*moment |= part
+	return *index, part, nil
 }
 
 // requestFields makes the fields that %r yields. A part that has a directive of
@@ -228,6 +237,9 @@ func (c *compiler) finish() {
 		s.tail = s.lit == "" && !s.last
 		if s.op == opTime && !s.clock.clf {
 			c.f.parts = true
+		}
+		if s.tail && steps[i+1].op == opTime && len(s.clock.parts) == 1 && s.clock.parts[0] == epochSeconds {
+			s.clock.parts[0] = epochTenDigits
 		}
 		if s.lit == ":" && !s.last && (s.op == opAddr || s.op == opText) && steps[i+1].op == opInt {
 			s.lastColon = true

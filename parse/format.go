@@ -21,6 +21,8 @@ type Format struct {
 	time   int  // index of the field time, -1
 	end    int  // index of the field end_time, -1
 
+	moment [2]uint64 // the parts of time and of end_time, a bit each
+
 	pattern *pattern // instead of steps
 }
 

@@ -16,12 +16,7 @@ func (f *Format) Parse(line []byte, rec *schema.Record) {
 		f.setTime(rec, nil)
 		return
 	}
-	// A line of a file written with CRLF: the CR belongs to the line and to no field.
-	end := len(line)
-	if end > 0 && line[end-1] == '\r' {
-		end--
-	}
-	r := reader{f: f, rec: rec, line: line[:end], escaped: bytes.IndexByte(line, '\\') >= 0}
+	r := newReader(f, rec, line)
 	if !r.forward() {
 		r.recover()
 	}
@@ -47,7 +42,17 @@ type reader struct {
 	// where forward stopped
 	step, at, pos int // the step, where its value starts, where it could not go on
 	start         int // where the value of the step before starts
+	tail          int // where the last value with nothing behind it starts: %U of %U%q
 	reason        string
+}
+
+func newReader(f *Format, rec *schema.Record, line []byte) reader {
+	escaped := bytes.IndexByte(line, '\\') >= 0
+	// A line of a file written with CRLF: the CR belongs to the line and to no field.
+	if end := len(line) - 1; end >= 0 && line[end] == '\r' {
+		line = line[:end]
+	}
+	return reader{f: f, rec: rec, line: line, escaped: escaped}
 }
 
 // forward runs the steps from the left. It returns false at the first one that
@@ -123,11 +128,22 @@ func (r *reader) read(s *step, p int) (int, string) {
 		if end, ok := r.readIPv4(s, p); ok {
 			return end, ""
 		}
-		fallthrough
+		end := r.textEnd(s, p)
+		if end < 0 || !plausibleAddr(r.line[p:end]) {
+			return p, "an address or a host name is expected"
+		}
+		r.setText(s, p, end)
+		return end, ""
 	case opText:
 		end := r.textEnd(s, p)
 		if end < 0 {
 			return p, "the text behind it does not come"
+		}
+		if s.word && bytes.IndexByte(r.line[p:end], ' ') >= 0 {
+			return p, "one word is expected"
+		}
+		if s.tail {
+			r.tail = p
 		}
 		r.setText(s, p, end)
 		return end, ""

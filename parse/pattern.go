@@ -47,6 +47,9 @@ func CompilePattern(expr string, zone *time.Location) (*Format, error) {
 		if reserved(name) {
 			return nil, fmt.Errorf("%w: pattern %q: a group cannot be called %s, every row has one", ErrFormat, expr, name)
 		}
+		if !plainName(name) || schema.Index(f.fields, name) >= 0 {
+			return nil, fmt.Errorf("%w: pattern %q: a group cannot be called %s: names are of a-z, 0-9 and _, each once", ErrFormat, expr, name)
+		}
 		if name == schema.TimeField {
 			f.time = len(f.fields)
 		}
@@ -58,6 +61,16 @@ func CompilePattern(expr string, zone *time.Location) (*Format, error) {
 	}
 	f.pattern = p
 	return f, nil
+}
+
+// plainName reports whether a name is fit for a qualifier and for Avro.
+func plainName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c != '_' && c-'0' > 9 && c-'a' > 'z'-'a' {
+			return false
+		}
+	}
+	return true
 }
 
 func patternKind(name string) schema.Kind {

@@ -32,7 +32,12 @@ func (r *reader) recover() {
 	switch {
 	case first == failed && failed > 0:
 		prev := &steps[failed-1]
-		if r.extend(failed-1, r.start, start-len(prev.lit)) {
+		end := start - len(prev.lit)
+		if r.extend(failed-1, r.start, end) {
+			return
+		}
+		if prev.op == opText && end >= r.start && surplus(r.line[r.start:end]) {
+			r.shifted()
 			return
 		}
 	case first == failed && start == len(r.f.prefix):
@@ -62,14 +67,56 @@ func (r *reader) extend(i, start, end int) bool {
 		return false
 	}
 	switch s.op {
-	case opText, opAddr, opQuoted:
+	case opAddr:
+		return false // no address has a space
+	case opText:
+		if surplus(r.line[start:end]) {
+			return false
+		}
+		r.setText(s, start, end)
+	case opQuoted:
 		r.setText(s, start, end)
 	case opRequest:
 		r.setRequest(s, start, end)
+	case opQuery:
+		return s.request.path > 0 && r.extendPath(s, end)
 	default:
 		return false
 	}
 	return true
+}
+
+// extendPath takes all up to end as %U%q: the query starts at the first '?'.
+func (r *reader) extendPath(s *step, end int) bool {
+	query := end
+	if i := bytes.IndexByte(r.line[r.tail:end], '?'); i >= 0 {
+		query = r.tail + i
+	}
+	r.set(s.request.path-1, r.tail, query)
+	next, reason := r.readQueryTo(s, query, end)
+	return reason == "" && next == end
+}
+
+// surplus reports whether a text that is to be one value looks like several: a
+// dash on its own is another field's null.
+func surplus(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("- ")) || bytes.HasSuffix(b, []byte(" -"))
+}
+
+// shifted reads a line that has more values in front than its format: what
+// forward read stands in the wrong fields, so only the right end is believed.
+func (r *reader) shifted() {
+	r.at = 0
+	first, start := r.backward(0)
+	for i := range first {
+		r.null(&r.f.steps[i])
+	}
+	if first > 0 {
+		r.pos, r.reason = len(r.f.prefix), "the line has more values than its format"
+		if s := &r.f.steps[first-1]; start > 0 {
+			r.fail(s.directive)
+		}
+	}
 }
 
 // backward reads steps from the last down to low. It returns the first step
@@ -134,6 +181,9 @@ func (r *reader) whole(s *step, start, end int) bool {
 			if next, ok := r.readIPv4(s, start); ok && next == end {
 				return true
 			}
+			if !plausibleAddr(r.line[start:end]) {
+				return false
+			}
 		}
 		r.setText(s, start, end)
 		return true
@@ -148,6 +198,9 @@ func (r *reader) whole(s *step, start, end int) bool {
 // null takes back what a step may have stored.
 func (r *reader) null(s *step) {
 	r.rec.Values[s.field] = schema.Value{}
+	if s.op == opTime {
+		r.clock(s.clock.end).seen &^= s.part
+	}
 	if s.op == opRequest {
 		for _, field := range [...]int{s.request.method, s.request.path, s.request.query, s.request.protocol} {
 			if field >= 0 {

@@ -85,23 +85,22 @@ func (c *clock) convert(letter byte, line []byte, p int) (int, bool) {
 			return p, false
 		}
 		c.second = n
-	case 'U', 'V', 'W', 'g':
-		return skip(number(2, 0, 99), next, p)
+	case 'U', 'V', 'W', 'g': // says nothing that the date does not
+		if !number(2, 0, 99) {
+			return p, false
+		}
 	case 'u', 'w':
-		return skip(number(1, 0, 7), next, p)
+		if !number(1, 0, 7) {
+			return p, false
+		}
 	case 'G':
-		return skip(number(4, 0, 9999), next, p)
+		if !number(4, 0, 9999) {
+			return p, false
+		}
 	default:
 		return c.convertText(letter, line, p)
 	}
 	return next, true
-}
-
-func skip(ok bool, next, p int) (int, bool) {
-	if ok {
-		return next, true
-	}
-	return p, false
 }
 
 // convertText reads names, zones and counts from 1970.
@@ -137,7 +136,7 @@ func (c *clock) convertText(letter byte, line []byte, p int) (int, bool) {
 			width, unit = 6, 1e3
 		}
 		n, next, ok := digits(line, p, width)
-		c.nanos = int64(n) * unit
+		c.nanos = max(c.nanos, int64(n)*unit) // of two fractions the finer one counts
 		return next, ok && next-p == width
 	}
 	return c.readEpoch(letter, line, p)
@@ -148,6 +147,9 @@ func (c *clock) readEpoch(letter byte, line []byte, p int) (int, bool) {
 	next := p
 	for next < len(line) && line[next]-'0' <= 9 {
 		next++
+	}
+	if letter == epochTenDigits {
+		next = min(next, p+10)
 	}
 	n, err := strconv.ParseInt(string(line[p:min(next, p+19)]), 10, 64)
 	unit := int64(1e9)
@@ -160,10 +162,7 @@ func (c *clock) readEpoch(letter byte, line []byte, p int) (int, bool) {
 	if err != nil || next-p > 18 || n > (1<<63-1)/unit {
 		return p, false
 	}
-	if n *= unit; !c.hasEpoch || n%1e9 != 0 || c.epochNanos == 0 {
-		c.epochNanos = n // of %{sec}t and %{usec}t the finer one counts
-	}
-	c.hasEpoch = true
+	c.setEpoch(n * unit)
 	return next, true
 }
 

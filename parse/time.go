@@ -12,9 +12,12 @@ func (r *reader) readTime(s *step, p int) (int, string) {
 	}
 	if !s.clock.clf {
 		c := r.clock(s.clock.end)
+		before := *c
 		next, reason := c.read(s.clock.parts, r.line, p)
-		if reason == "" {
-			c.seen = true
+		if reason != "" {
+			*c = before
+		} else {
+			c.seen |= s.part
 			if v := &r.rec.Values[s.field]; v.State == schema.Null {
 				v.Start, v.End, v.State = uint32(p), uint32(next), schema.InLine
 			}
@@ -36,7 +39,8 @@ func (r *reader) readTime(s *step, p int) (int, string) {
 	}
 	if r.f.parts {
 		c := r.clock(s.clock.end)
-		c.epochNanos, c.hasEpoch, c.seen = seconds*1e9, true, true
+		c.setEpoch(seconds * 1e9)
+		c.seen |= s.part
 		c.zone, c.hasZone = zone, true
 	}
 	return p + clfBytes, ""

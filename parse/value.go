@@ -112,6 +112,27 @@ func (r *reader) readIPv4(s *step, p int) (int, bool) {
 	return i, true
 }
 
+// plausibleAddr tells an address or a host name from garbage. Apache escapes
+// what is not printable, so such a byte was never a client's; a host with a port
+// is a virtual host's, of a format with one field more.
+func plausibleAddr(b []byte) bool {
+	colons, digits := 0, 0 // digits behind the last colon
+	for _, c := range b {
+		switch {
+		case c <= ' ' || c > '~' || c == '"' || c == '[':
+			return false
+		case c == ':':
+			colons++
+			digits = 0
+		case c-'0' <= 9:
+			digits++
+		default:
+			digits = -len(b)
+		}
+	}
+	return len(b) > 0 && (colons != 1 || digits <= 0)
+}
+
 // readInt reads a number of at most 18 digits, or "-".
 func (r *reader) readInt(s *step, p int) (int, string) {
 	line := r.line
@@ -152,6 +173,10 @@ func (r *reader) readQuery(s *step, p int) (int, string) {
 	if end < 0 {
 		return p, "the text behind it does not come"
 	}
+	return r.readQueryTo(s, p, end)
+}
+
+func (r *reader) readQueryTo(s *step, p, end int) (int, string) {
 	switch {
 	case end > p && r.line[p] == '?':
 		r.set(s.field, p+1, end)
@@ -159,7 +184,7 @@ func (r *reader) readQuery(s *step, p int) (int, string) {
 			r.rec.Values[s.field] = schema.Value{Start: uint32(p + 1), End: uint32(end), State: schema.InLine}
 		}
 		if i := s.request.path; i > 0 && r.rec.Values[i-1].State != schema.Null {
-			r.set(i-1, r.pathStart(i-1, p), end)
+			r.set(i-1, r.tail, end)
 		}
 	case end == p || end == p+1 && r.line[p] == '-':
 		r.rec.Values[s.field] = schema.Value{}
@@ -167,23 +192,6 @@ func (r *reader) readQuery(s *step, p int) (int, string) {
 		return p, "a query starts with ?"
 	}
 	return end, ""
-}
-
-// pathStart is where the path that ends at p starts; in the line even where its
-// escapes were undone.
-func (r *reader) pathStart(field, p int) int {
-	v := &r.rec.Values[field]
-	if v.State == schema.InLine {
-		return int(v.Start)
-	}
-	for i := range r.f.steps {
-		if s := &r.f.steps[i]; s.field == field && i > 0 {
-			if j := bytes.LastIndex(r.line[:p], []byte(r.f.steps[i-1].lit)); j >= 0 {
-				return j + len(r.f.steps[i-1].lit)
-			}
-		}
-	}
-	return len(r.f.prefix)
 }
 
 // readByte reads %X and %F: one byte each.
