@@ -20,39 +20,78 @@ type chunk struct {
 	data  []byte
 	start int64
 	lines int
-	free  chan<- []byte // where data goes when it is done with
+}
+
+// lineReader cuts what it reads into chunks of whole lines.
+type lineReader struct {
+	r        io.Reader
+	position int64
+	rest     []byte // the beginning of a line, read with the chunk before
+}
+
+// next reads one chunk into buffer, which it may grow. The chunk is empty only
+// with an error; io.EOF is the end, and can come with the last chunk.
+func (l *lineReader) next(buffer []byte) (chunk, error) {
+	buffer, err := fill(l.r, append(buffer[:0], l.rest...))
+	end := bytes.LastIndexByte(buffer, '\n') + 1
+	for end == 0 && err == nil && len(buffer) < maxLineBytes {
+		buffer, err = fill(l.r, buffer)
+		end = bytes.LastIndexByte(buffer, '\n') + 1
+	}
+	if err == io.EOF || end == 0 && err == nil {
+		end = len(buffer)
+	}
+	l.rest = append(l.rest[:0], buffer[end:]...)
+	c := chunk{data: buffer[:end], start: l.position, lines: countLines(buffer[:end])}
+	l.position += int64(end)
+	return c, err
 }
 
 // readChunks reads r, which stands at position, to its end and sends whole
-// lines. Buffers come from free and are handed back there by the receiver.
-func readChunks(ctx context.Context, r io.Reader, position int64, free chan []byte, out chan<- chunk) error {
-	var rest []byte
+// lines. Buffers come from free; the receiver hands them back there.
+func readChunks(ctx context.Context, r io.Reader, position int64, free <-chan []byte, out chan<- chunk) error {
+	l := lineReader{r: r, position: position}
 	for {
-		var buffer []byte
 		select {
-		case buffer = <-free:
+		case buffer := <-free:
+			c, err := l.next(buffer)
+			if len(c.data) > 0 {
+				select {
+				case out <- c:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		buffer = append(buffer[:0], rest...)
-		buffer, err := fill(r, buffer)
-		end := bytes.LastIndexByte(buffer, '\n') + 1
-		for end == 0 && err == nil && len(buffer) < maxLineBytes {
-			buffer, err = fill(r, buffer)
-			end = bytes.LastIndexByte(buffer, '\n') + 1
-		}
-		if err == io.EOF || end == 0 {
-			end = len(buffer)
-		}
-		rest = append(rest[:0], buffer[end:]...)
-		if end > 0 {
-			c := chunk{data: buffer[:end], start: position, lines: countLines(buffer[:end]), free: free}
-			select {
-			case out <- c:
-				position += int64(end)
-			case <-ctx.Done():
-				return ctx.Err()
+	}
+}
+
+// ReadLines calls each for every line of r, with its offset, until r ends, each
+// fails or ctx is done. The line lacks its newline and is valid until each
+// returns.
+func ReadLines(ctx context.Context, r io.Reader, each func(line []byte, offset int64) error) error {
+	l := lineReader{r: r}
+	var buffer []byte
+	for ctx.Err() == nil {
+		c, err := l.next(buffer)
+		buffer = c.data
+		for data, offset := c.data, c.start; len(data) > 0; {
+			line, size := data, len(data)
+			if i := bytes.IndexByte(data, '\n'); i >= 0 {
+				line, size = data[:i], i+1
 			}
+			if err := each(line, offset); err != nil {
+				return err
+			}
+			data, offset = data[size:], offset+int64(size)
 		}
 		if err == io.EOF {
 			return nil
@@ -61,6 +100,7 @@ func readChunks(ctx context.Context, r io.Reader, position int64, free chan []by
 			return err
 		}
 	}
+	return ctx.Err()
 }
 
 // fill reads until b has a batch's bytes more, or the log ends.

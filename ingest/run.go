@@ -133,7 +133,7 @@ func (cfg *OnceConfig) read(ctx context.Context, l Log, t *Tracked) (int64, erro
 		}
 		return nil
 	})
-	group.Go(func() error { return cfg.append(ctx, t, chunks) })
+	group.Go(func() error { return cfg.append(ctx, t, chunks, free) })
 	err = group.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = context.Canceled
@@ -141,7 +141,7 @@ func (cfg *OnceConfig) read(ctx context.Context, l Log, t *Tracked) (int64, erro
 	return stored, err
 }
 
-func (cfg *OnceConfig) append(ctx context.Context, t *Tracked, chunks <-chan chunk) error {
+func (cfg *OnceConfig) append(ctx context.Context, t *Tracked, chunks <-chan chunk, free chan<- []byte) error {
 	for c := range chunks {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -154,7 +154,7 @@ func (cfg *OnceConfig) append(ctx context.Context, t *Tracked, chunks <-chan chu
 			return err
 		}
 		t.remember(c.data, end)
-		c.free <- c.data[:0]
+		free <- c.data[:0]
 	}
 	return nil
 }
