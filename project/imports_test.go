@@ -1,0 +1,80 @@
+package project
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "sluice/"
+
+// edges is which package may import which of ours. It is the drawing in
+// ARCHITECTURE.md as data: schema ← parse ← ingest ← cmd, schema ← hbase,
+// schema ← hdfs. A new package gets a row; a new edge is a decision.
+var edges = []struct{ pkg, imports, testImports string }{
+	{"schema", "", ""},
+	{"parse", "schema", ""},
+	{"parse/httpdconf", "", "parse"},
+
+	{"ingest", "schema parse ingest/segment ingest/segment/vfs",
+		"hbase/embedded hdfs hdfs/localdir ingest/segment/vfs/crashfs bench/sample"},
+	{"ingest/segment", "schema ingest/segment/vfs", "ingest/segment/vfs/crashfs bench/sample"},
+	{"ingest/segment/vfs", "", "ingest/segment/vfs/crashfs"},
+	{"ingest/segment/vfs/crashfs", "ingest/segment/vfs", ""},
+
+	{"hbase", "schema", ""},
+	{"hbase/embedded", "schema hbase", "parse hbase/tabletest bench/sample"},
+	{"hbase/tabletest", "schema parse hbase bench/sample", ""},
+
+	{"hdfs", "schema", ""},
+	{"hdfs/localdir", "hdfs", "hdfs/archivetest"},
+	{"hdfs/archivetest", "hdfs", ""},
+
+	{"query", "schema", "parse bench/sample"},
+	{"print", "schema query", "parse bench/sample"},
+
+	{"bench", "*", "*"},
+	{"bench/sample", "", "parse schema"},
+	{"cmd/sluice", "*", "*"},
+	{"project", "", ""},
+}
+
+// testOnly are packages that only tests and the measurements may import.
+var testOnly = []string{"hbase/tabletest", "hdfs/archivetest", "ingest/segment/vfs/crashfs", "bench/sample"}
+
+func TestImportsGoOneWay(t *testing.T) {
+	for _, s := range sources(t) {
+		i := slices.IndexFunc(edges, func(e struct{ pkg, imports, testImports string }) bool { return e.pkg == s.dir() })
+		if i < 0 {
+			t.Errorf("%s: package %s has no row in the table of imports", s.path, s.dir())
+			continue
+		}
+		allowed := edges[i].imports
+		if s.test() {
+			allowed += " " + edges[i].testImports
+		}
+		for _, spec := range s.file.Imports {
+			if !mayImport(s, spec.Path.Value, strings.Fields(allowed)) {
+				t.Errorf("%s:%d: %s may not import %s; it may import: %s", s.path, s.lineOf(spec.Pos()), s.dir(), spec.Path.Value, allowed)
+			}
+		}
+	}
+}
+
+// mayImport looks an import up in what the table allows; "*" is all but the
+// command and, outside tests and measurements, what is for tests only.
+func mayImport(s *source, quoted string, allowed []string) bool {
+	imported, err := strconv.Unquote(quoted)
+	if err != nil {
+		return false
+	}
+	pkg, ours := strings.CutPrefix(imported, module)
+	if !ours || pkg == s.dir() || slices.Contains(allowed, pkg) { // its own: package x_test
+		return true
+	}
+	if !slices.Contains(allowed, "*") || strings.HasPrefix(pkg, "cmd/") {
+		return false
+	}
+	return s.test() || s.dir() == "bench" || !slices.Contains(testOnly, pkg)
+}
