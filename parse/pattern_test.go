@@ -1,0 +1,90 @@
+package parse
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/schema"
+)
+
+func TestPatternGivesTypedFields(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ expr, line, want string }{
+		{`^(?P<client>\S+) (?P<status>\d+|-) (?P<note>.*)$`, `192.0.2.1 200 a\"b`,
+			`client = "192.0.2.1" = 192.0.2.1; status = 200; note = "a\"b"`},
+		{`^(?P<client>\S+) (?P<status>\d+|-) (?P<note>.*)$`, `host.example.com - `, `client = "host.example.com"; status = null; note = ""`},
+		{`^(?P<note>.*)$`, `-`, `note = null`},
+		{`^a(?P<x>b)?c(?P<y>d*)$`, `ac`, `x = null; y = ""`},
+		{`^(?P<bytes>\S+)$`, `12x`, `bytes = null; error at 0 of (?P<bytes>)`},
+		{`^(?P<bytes>\S+)$`, `99999999999999999999`, `bytes = null; error at 0 of (?P<bytes>)`},
+		{`(?P<time>\S+ \S+)$`, `x 2015-05-17 10:05:03`, `time = 1431849903000000000`},
+		{`(?P<time>.+)$`, `2015-05-17T10:05:03.5Z`, `time = 1431857103500000000`},
+		{`(?P<time>.+)$`, `17/May/2015:10:05:03 +0000`, `time = 1431857103000000000`},
+		{`(?P<time>.+)$`, `1431857103`, `time = 1431857103000000000`},
+		{`(?P<time>.+)$`, `-`, `time = null`},
+		{`(?P<time>.+)$`, `yesterday`, `time = null; error at 0 of (?P<time>)`},
+		{`(?P<time>.+)$`, `1815-06-18T11:00:00Z`, `time = null; error at 0 of (?P<time>)`},
+		{`^(?P<a>[\xe9\xff]+)(?P<b>é?)$`, "\xe9\xff\xc3\xa9", `a = "\xe9\xff"; b = "é"`},
+		{`^(?P<a>.+)$`, "\xff\x00\xc3", `a = "\xff\x00\xc3"`},
+		{`^(?P<a>\w+)$`, "no match", `a = null; error at 0 of pattern`},
+		{`^(?P<a>\w+)$`, "crlf\r", `a = "crlf"`},
+		{`(?P<Status>\d+)`, "200", `status = 200`},
+	} {
+		f, err := CompilePattern(c.expr, berlin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rec schema.Record
+		f.Parse([]byte(c.line), &rec)
+		var got []string
+		for i, field := range rec.Fields {
+			got = append(got, field.Name+" = "+dumpValue(&rec, i))
+		}
+		if rec.Err.Set() {
+			got = append(got, "error at 0 of "+rec.Err.Directive)
+		}
+		if s := strings.Join(got, "; "); s != c.want {
+			t.Errorf("%s of %q:\n got %s\nwant %s", c.expr, c.line, s, c.want)
+		}
+	}
+}
+
+func TestPatternThatBacktracksIsAParseErrorAndNotAHang(t *testing.T) {
+	f, err := CompilePattern(`^(?P<a>(x+x+)+)(?P<b>y)$`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rec schema.Record
+	f.Parse([]byte(strings.Repeat("x", 60)), &rec)
+	if !strings.Contains(rec.Err.Reason, "backtracks") || rec.Err.Directive != "pattern" || !rec.Null(0) {
+		t.Errorf("%v", rec.Err)
+	}
+	f.Parse([]byte("xxy"), &rec)
+	if rec.Err.Set() || string(rec.Bytes(0)) != "xx" {
+		t.Errorf("the line after it: %s", dump(&rec))
+	}
+}
+
+func TestBadPatternsSayWhatIsWrong(t *testing.T) {
+	for _, c := range []struct{ expr, message string }{
+		{`(`, "pattern"},
+		{`(?P<a>x`, "pattern"},
+		{`\S+`, "no named group"},
+		{`(\S+)`, "no named group"},
+		{`(?P<logbody>.*)`, "cannot be called logbody"},
+		{`(?P<host>.*)`, "cannot be called host"},
+		{`(?P<parse_error>.*)`, "cannot be called parse_error"},
+		{`(?P<a>x)(?P<A>y)`, "cannot be called a"},
+		{`(?P<café>x)`, "pattern"},
+	} {
+		f, err := Lookup(PatternPrefix+c.expr, nil)
+		if f != nil || !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("%s: %v, want %q", c.expr, err, c.message)
+		}
+	}
+}
