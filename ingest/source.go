@@ -90,6 +90,9 @@ func decompressor(path string) func(io.Reader) (io.Reader, error) {
 // skip moves a log's reader to a position.
 func skip(r io.Reader, position int64) error {
 	if s, ok := r.(io.Seeker); ok {
+		if end, err := s.Seek(0, io.SeekEnd); err != nil || end < position {
+			return errors.Join(err, io.ErrUnexpectedEOF)
+		}
 		_, err := s.Seek(position, io.SeekStart)
 		return err
 	}

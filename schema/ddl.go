@@ -1,0 +1,135 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+)
+
+// TableDDL is what the statements need to know beside layout and fields.
+type TableDDL struct {
+	// Name is the HBase table, with its namespace where it has one: "web:accesslog".
+	Name string
+	// Compression is HBase's name of it: NONE, SNAPPY, GZ, ZSTD; empty is NONE.
+	Compression string
+	// TTLSeconds, where > 0, is how long after the event a row is kept.
+	TTLSeconds int64
+}
+
+// sqlName is the table's name without its namespace, for Hive and Phoenix views.
+func (t TableDDL) sqlName() string { return t.Name[strings.IndexByte(t.Name, ':')+1:] }
+
+// LayoutAttribute is the table attribute under which the layout is recorded.
+const LayoutAttribute = "sluice.layout"
+
+// HBaseDDL is the HBase shell's statement that makes the table: one family, one
+// version, FAST_DIFF, split at every salt, the layout in the table's descriptor.
+func (l Layout) HBaseDDL(t TableDDL) string {
+	var b strings.Builder
+	if namespace, _, ok := strings.Cut(t.Name, ":"); ok {
+		fmt.Fprintf(&b, "create_namespace '%s'\n", namespace)
+	}
+	compression := t.Compression
+	if compression == "" {
+		compression = "NONE"
+	}
+	fmt.Fprintf(&b, "create '%s',\n  {NAME => '%s', VERSIONS => 1, DATA_BLOCK_ENCODING => 'FAST_DIFF', COMPRESSION => '%s'", t.Name, l.Family, compression)
+	if t.TTLSeconds > 0 {
+		fmt.Fprintf(&b, ", TTL => %d", t.TTLSeconds)
+	}
+	b.WriteString("},\n")
+	if keys := l.SplitKeys(); len(keys) > 0 {
+		b.WriteString("  {SPLITS => [")
+		for i, key := range keys {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			for _, c := range key {
+				fmt.Fprintf(&b, `"\x%02X"`, c) // double quotes: Ruby reads escapes in no others
+			}
+		}
+		b.WriteString("]},\n")
+	}
+	fmt.Fprintf(&b, "  {METADATA => {'%s' => '%s'}}\n", LayoutAttribute, l.Marshal())
+	return b.String()
+}
+
+// sqlColumn is a cell as an SQL engine sees it.
+type sqlColumn struct {
+	name, qualifier string
+	number          bool // eight bytes, big-endian
+	text            bool // valid as a string; else bytes
+}
+
+// columns are the cells of a table whose lines have these fields.
+func (l Layout) columns(fields []Field) []sqlColumn {
+	columns := []sqlColumn{{HostField, HostField, false, true}}
+	for _, f := range fields {
+		if f.Derived {
+			continue
+		}
+		number := (f.Kind == Int || f.Kind == Time) && l.Name == LayoutTyped
+		columns = append(columns, sqlColumn{f.Name, l.Qualifier(f.Name), number, true})
+	}
+	columns = append(columns, sqlColumn{ParseErrorField, ParseErrorField, false, true}, sqlColumn{LogbodyField, LogbodyField, false, false})
+	kept := columns[:0]
+	for _, c := range columns {
+		if c.name == HostField && len(l.Cells) == 0 || l.keeps(c.name) {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+// HiveDDL is an external table over HBase (HBaseStorageHandler; #b is how it
+// reads eight bytes as a bigint), and a view of it that leaves the stream
+// directory's rows out and has the time as a timestamp.
+func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
+	columns := l.columns(fields)
+	var types, mapping, names strings.Builder
+	for _, c := range columns {
+		kind, suffix := "STRING", ""
+		switch {
+		case c.number:
+			kind, suffix = "BIGINT", "#b"
+		case !c.text:
+			kind = "BINARY"
+		}
+		fmt.Fprintf(&types, ",\n  `%s` %s", c.name, kind)
+		fmt.Fprintf(&mapping, ",%s:%s%s", l.Family, c.qualifier, suffix)
+		fmt.Fprintf(&names, ", `%s`", c.name)
+	}
+	name := t.sqlName()
+	var b strings.Builder
+	fmt.Fprintf(&b, "CREATE EXTERNAL TABLE `%s_hbase` (\n  `rowkey` BINARY%s\n)\n", name, types.String())
+	fmt.Fprintf(&b, "STORED BY 'org.apache.hadoop.hive.hbase.HBaseStorageHandler'\nWITH SERDEPROPERTIES ('hbase.columns.mapping' = ':key%s')\n", mapping.String())
+	fmt.Fprintf(&b, "TBLPROPERTIES ('hbase.table.name' = '%s');\n\n", t.Name)
+	moment := ""
+	if i := Index(fields, TimeField); i >= 0 && l.Name == LayoutTyped && l.keeps(TimeField) {
+		moment = ", CAST(`time` / 1000000000 AS TIMESTAMP) AS `event_time`"
+	}
+	fmt.Fprintf(&b, "CREATE VIEW `%s` AS\nSELECT `rowkey`%s%s\nFROM `%s_hbase` WHERE `logbody` IS NOT NULL;\n", name, names.String(), moment, name)
+	return b.String()
+}
+
+// PhoenixDDL is a view over the HBase table. Names are quoted, because the cells'
+// are in lower case; rows of the stream directory have no "logbody".
+func (l Layout) PhoenixDDL(t TableDDL, fields []Field) string {
+	var b strings.Builder
+	name := `"` + t.sqlName() + `"`
+	if namespace, _, ok := strings.Cut(t.Name, ":"); ok {
+		name = `"` + namespace + `".` + name
+	}
+	fmt.Fprintf(&b, "CREATE VIEW %s (\n  \"rowkey\" VARBINARY PRIMARY KEY", name)
+	for _, c := range l.columns(fields) {
+		kind := "VARCHAR"
+		switch {
+		case c.number:
+			kind = "UNSIGNED_LONG"
+		case !c.text:
+			kind = "VARBINARY"
+		}
+		fmt.Fprintf(&b, ",\n  \"%s\".\"%s\" %s", l.Family, c.qualifier, kind)
+	}
+	b.WriteString("\n);\n")
+	return b.String()
+}

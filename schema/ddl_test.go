@@ -1,0 +1,57 @@
+package schema
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
+
+var combinedFields = []Field{
+	{Name: "client", Kind: Addr}, {Name: "ident"}, {Name: "user"}, {Name: "time", Kind: Time},
+	{Name: "method"}, {Name: "path"}, {Name: "protocol"}, {Name: "query", Derived: true}, {Name: "request", Derived: true},
+	{Name: "status", Kind: Int}, {Name: "bytes", Kind: Int}, {Name: "referer"}, {Name: "agent"},
+}
+
+// golden compares with testdata/name, or writes it with -rewrite.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *rewrite {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; -rewrite writes it anew. Got:\n%s", path, got)
+	}
+}
+
+// TestDDL pins the statements with which others make and read the table.
+func TestDDL(t *testing.T) {
+	typed, err := NewLayout(LayoutTyped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flume, err := NewLayout(LayoutFlume)
+	if err != nil {
+		t.Fatal(err)
+	}
+	few := typed
+	few.Salts, few.Cells = 2, []string{"host", "status", "path"}
+	for name, l := range map[string]Layout{"typed": typed, "flume": flume, "few": few} {
+		table := TableDDL{Name: "web:accesslog", Compression: "SNAPPY", TTLSeconds: 7776000}
+		golden(t, "ddl_"+name+"_hbase.txt", l.HBaseDDL(table))
+		golden(t, "ddl_"+name+"_hive.txt", l.HiveDDL(table, combinedFields))
+		golden(t, "ddl_"+name+"_phoenix.txt", l.PhoenixDDL(TableDDL{Name: "accesslog"}, combinedFields))
+	}
+}
