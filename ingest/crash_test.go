@@ -75,7 +75,7 @@ func (f *fakeTable) lines() []string {
 // fakeArchive keeps what was stored; fail makes a Store fail before or after
 // the file is there.
 type fakeArchive struct {
-	fs    *crashfs.FS
+	fs    vfs.FS
 	files map[string][]byte
 	fail  func() error
 }

@@ -1,0 +1,209 @@
+package ingest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"go.uber.org/goleak"
+
+	"sluice/ingest/segment/vfs"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// site is a folder, a table and an archive that runs share.
+type site struct {
+	dir     string
+	table   *fakeTable
+	archive *fakeArchive
+}
+
+func newSite(t *testing.T) *site {
+	return &site{t.TempDir(), &fakeTable{map[string]string{}, map[string]string{}},
+		&fakeArchive{fs: vfs.OS{}, files: map[string][]byte{}, fail: func() error { return nil }}}
+}
+
+// once runs over the named files of the site's folder.
+func (s *site) once(t *testing.T, ctx context.Context, names ...string) (OnceResult, *Counters, error) {
+	t.Helper()
+	var logs []Log
+	for _, name := range names {
+		l, err := OpenLog(filepath.Join(s.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		logs = append(logs, l)
+	}
+	discard := slog.New(slog.DiscardHandler)
+	checkpoint, err := OpenCheckpoint(vfs.OS{}, filepath.Join(s.dir, "checkpoint"), "c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := NewCollector(context.Background(), CollectorConfig{
+		FS: vfs.OS{}, SpoolDir: filepath.Join(s.dir, "spool"), Checkpoint: checkpoint, Table: s.table,
+		Archive: s.archive, Naming: days{}, RollBytes: 64 << 10, Level: 1, Log: discard,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := Once(ctx, OnceConfig{Checkpoint: checkpoint, Collector: c, Host: "web01", Format: "auto", Log: discard}, logs)
+	return result, &c.Counters, errors.Join(err, c.Close(context.Background()))
+}
+
+func (s *site) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// holds fails unless table and archive hold these lines exactly.
+func (s *site) holds(t *testing.T, text string) {
+	t.Helper()
+	want := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	slices.Sort(want)
+	if got := s.table.lines(); !slices.Equal(got, want) {
+		t.Errorf("the table holds %d lines, want %d", len(got), len(want))
+	}
+	if got := s.archive.lines(t); !slices.Equal(got, want) {
+		t.Errorf("the archive holds %d lines, want %d", len(got), len(want))
+	}
+}
+
+// TestOnceStoresGrowthOnly: run after run, through a rename, a compressed copy
+// and a last line that was not finished.
+func TestOnceStoresGrowthOnly(t *testing.T) {
+	s, log := newSite(t), crashLog(50)+"\n"
+	s.write(t, "access.log", log)
+	steps := []struct {
+		name  string
+		do    func()
+		file  string
+		lines int64
+	}{
+		{"a new log", func() {}, "access.log", 50},
+		{"nothing new", func() {}, "access.log", 0},
+		{"grown", func() { log += "bad new line\n"; s.write(t, "access.log", log) }, "access.log", 1},
+		{"renamed", func() {
+			if err := os.Rename(filepath.Join(s.dir, "access.log"), filepath.Join(s.dir, "access.log.1")); err != nil {
+				t.Fatal(err)
+			}
+		}, "access.log.1", 0},
+		{"compressed", func() { s.write(t, "access.log.1.gz", gzipped(t, log)) }, "access.log.1.gz", 0},
+		{"a copy with more", func() { log += "bad last line"; s.write(t, "copy", log) }, "copy", 1},
+		{"the copy again", func() {}, "copy", 0},
+	}
+	for _, step := range steps {
+		step.do()
+		result, counters, err := s.once(t, t.Context(), step.file)
+		if err != nil || len(result.Failed) > 0 {
+			t.Fatalf("%s: %v, %v", step.name, err, result.Failed)
+		}
+		if got := counters.Lines.Load(); got != step.lines {
+			t.Errorf("%s: %d lines, want %d", step.name, got, step.lines)
+		}
+		s.holds(t, log)
+	}
+}
+
+func gzipped(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// TestOnceReadsWhatCompressedLogsHold.
+func TestOnceReadsWhatCompressedLogsHold(t *testing.T) {
+	log := crashLog(50)
+	encoder, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		"a.gz": gzipped(t, log), "two-members.gz": gzipped(t, log[:100]) + gzipped(t, log[100:]),
+		"a.zst": string(encoder.EncodeAll([]byte(log), nil)),
+	} {
+		s := newSite(t)
+		s.write(t, name, content)
+		if result, _, err := s.once(t, t.Context(), name); err != nil || len(result.Failed) > 0 {
+			t.Fatalf("%s: %v, %v", name, err, result.Failed)
+		}
+		s.holds(t, log)
+	}
+	if err := encoder.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOneBadLogDoesNotStopTheOthers, and what could be read of it is stored.
+func TestOneBadLogDoesNotStopTheOthers(t *testing.T) {
+	s, log := newSite(t), crashLog(40)+"\n"
+	var random strings.Builder // so that half of the file holds whole lines
+	for i := range 200_000 {
+		random.WriteString("bad " + strings.Repeat(string(rune('a'+i*7%26)), i*31%17) + "\n")
+	}
+	whole := gzipped(t, random.String())
+	s.write(t, "torn.gz", whole[:len(whole)/2])
+	s.write(t, "access.log", log)
+	s.write(t, "empty", "")
+	result, counters, err := s.once(t, t.Context(), "torn.gz", "empty", "access.log")
+	if err != nil || len(result.Failed) != 1 || !strings.Contains(result.Failed[0].Error(), "torn.gz") {
+		t.Fatalf("%v, %v", err, result.Failed)
+	}
+	if counters.Lines.Load() <= 40 {
+		t.Errorf("%d lines: nothing of the torn log", counters.Lines.Load())
+	}
+	s.write(t, "torn.gz", whole) // put back whole: the rest is stored
+	if result, _, err := s.once(t, t.Context(), "torn.gz"); err != nil || len(result.Failed) > 0 {
+		t.Fatalf("%v, %v", err, result.Failed)
+	}
+	s.holds(t, random.String()+log)
+}
+
+// TestALogThatShrankIsAnError: its lines are not read as if they were new.
+func TestALogThatShrankIsAnError(t *testing.T) {
+	s, log := newSite(t), crashLog(40)+"\n"
+	s.write(t, "access.log", log)
+	if _, _, err := s.once(t, t.Context(), "access.log"); err != nil {
+		t.Fatal(err)
+	}
+	s.write(t, "access.log", log[:len(log)/2]) // the same inode and first line
+	result, _, err := s.once(t, t.Context(), "access.log")
+	if err != nil || len(result.Failed) != 1 || !strings.Contains(result.Failed[0].Error(), "shorter than what is stored") {
+		t.Errorf("%v, %v", err, result.Failed)
+	}
+	s.holds(t, log)
+}
+
+// TestInterruptedRunKeepsWhatItRead: the next run goes on from there.
+func TestInterruptedRunKeepsWhatItRead(t *testing.T) {
+	s, log := newSite(t), crashLog(60_000)+"\n"
+	s.write(t, "access.log", log)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.archive.fail = func() error { cancel(); return nil } // at the first segment
+	_, counters, err := s.once(t, ctx, "access.log")
+	if !errors.Is(err, context.Canceled) || counters.Lines.Load() == 0 || counters.Lines.Load() >= 60_000 {
+		t.Fatalf("%d lines, %v: want some, and canceled", counters.Lines.Load(), err)
+	}
+	if _, _, err := s.once(t, t.Context(), "access.log"); err != nil {
+		t.Fatal(err)
+	}
+	s.holds(t, log)
+}
