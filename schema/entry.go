@@ -148,8 +148,8 @@ func (e *Entry) Addr(p Place, buf *[]byte) (netip.Addr, bool) {
 		return e.Record.Addr(p.index)
 	}
 	text := e.Text(p, buf)
-	if bytes.IndexByte(text, ':') < 0 && bytes.IndexByte(text, '.') < 0 {
-		return netip.Addr{}, false
+	if bytes.IndexByte(text, ':') < 0 && len(bytes.Trim(text, "0123456789.")) > 0 {
+		return netip.Addr{}, false // a host name, spared the error of ParseAddr
 	}
 	// A string of its own would be an allocation a line; ParseAddr keeps no part
 	// of what it is given but in an error, which goes no further than here.

@@ -1,0 +1,203 @@
+package query
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sluice/schema"
+)
+
+// ErrFilter marks a filter that cannot be applied.
+var ErrFilter = errors.New("where")
+
+// Matcher applies a filter to entries. It is not safe for concurrent use: make
+// one a goroutine.
+type Matcher struct {
+	root    *node // nil passes all
+	columns *schema.Columns
+	places  []schema.Place
+	buf     []byte
+}
+
+// node is a filter with its text made ready and its field a column.
+type node struct {
+	op     schema.Op
+	args   []node
+	column int
+	number bool // compare num, not text
+	num    int64
+	text   []byte
+	expr   *regexp.Regexp
+	block  netip.Prefix
+}
+
+// Compile prepares a filter; nil passes every entry. Given the fields of the
+// formats that the entries can have, it fails when none of them has a field of
+// the filter; a format that lacks it has it null. The error wraps ErrFilter.
+func Compile(f *schema.Filter, formats ...[]schema.Field) (*Matcher, error) {
+	if f == nil {
+		return &Matcher{}, nil
+	}
+	var c compiler
+	root, err := c.compile(f)
+	if err != nil {
+		return nil, err
+	}
+	if len(formats) > 0 {
+		if err := CheckFields(c.names, formats...); err != nil {
+			return nil, err
+		}
+	}
+	return &Matcher{root: &root, columns: schema.NewColumns(c.names)}, nil
+}
+
+// CheckFields fails, naming the fields there are, unless every name is a field of
+// one of the formats or one that all entries have. The error wraps ErrFilter.
+func CheckFields(names []string, formats ...[]schema.Field) error {
+	known := []string{schema.HostField, schema.FileField, schema.StreamField, schema.OffsetField,
+		schema.TimeField, schema.ParseErrorField, schema.LogbodyField}
+	for _, fields := range formats {
+		for _, f := range fields {
+			if !slices.Contains(known, f.Name) {
+				known = append(known, f.Name)
+			}
+		}
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("%w: there is no field %q; there are %s", ErrFilter, name, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+type compiler struct{ names []string }
+
+func (c *compiler) compile(f *schema.Filter) (node, error) {
+	n := node{op: f.Op, num: f.Num, text: []byte(f.Text), number: f.Kind == schema.Int || f.Kind == schema.Time}
+	var err error
+	switch f.Op {
+	case schema.And, schema.Or, schema.Not:
+		if len(f.Args) == 0 || f.Op == schema.Not && len(f.Args) != 1 {
+			return n, fmt.Errorf("%w: operation %d of %d arguments", ErrFilter, f.Op, len(f.Args))
+		}
+		n.args = make([]node, len(f.Args))
+		for i, arg := range f.Args {
+			if n.args[i], err = c.compile(arg); err != nil {
+				return n, err
+			}
+		}
+		return n, nil
+	case schema.Matches:
+		n.expr, err = regexp.Compile(f.Text)
+	case schema.Within:
+		n.block, err = netip.ParsePrefix(f.Text)
+	case schema.Equal, schema.Less, schema.LessEqual, schema.Prefix, schema.Contains, schema.IsNull:
+	default:
+		err = fmt.Errorf("operation %d is not known", f.Op)
+	}
+	if err != nil {
+		return n, fmt.Errorf("%w: %s: %w", ErrFilter, f.Field, err)
+	}
+	if n.column = slices.Index(c.names, f.Field); n.column < 0 {
+		n.column = len(c.names)
+		c.names = append(c.names, f.Field)
+	}
+	return n, nil
+}
+
+// Match reports whether the entry passes the filter. It keeps nothing of it.
+func (m *Matcher) Match(e *schema.Entry) bool {
+	if m.root == nil {
+		return true
+	}
+	m.places = m.columns.Of(e.Record)
+	return m.match(m.root, e)
+}
+
+func (m *Matcher) match(n *node, e *schema.Entry) bool {
+	switch n.op {
+	case schema.And:
+		for i := range n.args {
+			if !m.match(&n.args[i], e) {
+				return false
+			}
+		}
+		return true
+	case schema.Or:
+		for i := range n.args {
+			if m.match(&n.args[i], e) {
+				return true
+			}
+		}
+		return false
+	case schema.Not:
+		return !m.match(&n.args[0], e)
+	}
+	p := m.places[n.column]
+	if null := e.Null(p); null || n.op == schema.IsNull {
+		return null && n.op == schema.IsNull
+	}
+	switch n.op {
+	case schema.Within:
+		a, ok := e.Addr(p, &m.buf)
+		return ok && n.block.Contains(a)
+	case schema.Matches:
+		return n.expr.Match(e.Text(p, &m.buf))
+	case schema.Prefix:
+		return bytes.HasPrefix(e.Text(p, &m.buf), n.text)
+	case schema.Contains:
+		return bytes.Contains(e.Text(p, &m.buf), n.text)
+	}
+	order, ok := m.order(n, p, e)
+	switch n.op {
+	case schema.Less:
+		return ok && order < 0
+	case schema.LessEqual:
+		return ok && order <= 0
+	}
+	return ok && order == 0
+}
+
+// order compares the value at p to the node's: below, at or above 0. A number
+// has no order to a text that is none.
+func (m *Matcher) order(n *node, p schema.Place, e *schema.Entry) (int, bool) {
+	if !n.number {
+		return bytes.Compare(e.Text(p, &m.buf), n.text), true
+	}
+	num, ok := e.Num(p), true
+	if p.Kind != schema.Int && p.Kind != schema.Time {
+		num, ok = readNumber(e.Text(p, &m.buf))
+	}
+	switch {
+	case num < n.num:
+		return -1, ok
+	case num > n.num:
+		return 1, ok
+	}
+	return 0, ok
+}
+
+// readNumber reads a decimal number of at most 18 digits.
+func readNumber(b []byte) (int64, bool) {
+	digits := bytes.TrimPrefix(b, []byte("-"))
+	if len(digits) == 0 || len(digits) > 18 {
+		return 0, false
+	}
+	n := int64(0)
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if len(digits) < len(b) {
+		n = -n
+	}
+	return n, true
+}
