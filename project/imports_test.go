@@ -40,8 +40,8 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"project", "", ""},
 }
 
-// testOnly are packages that only tests and the measurements may import.
-var testOnly = []string{"hbase/tabletest", "hdfs/archivetest", "ingest/segment/vfs/crashfs", "bench/sample"}
+// testOnly are packages that only tests may import.
+var testOnly = []string{"hbase/tabletest", "hdfs/archivetest", "ingest/segment/vfs/crashfs"}
 
 func TestImportsGoOneWay(t *testing.T) {
 	for _, s := range sources(t) {
@@ -63,7 +63,7 @@ func TestImportsGoOneWay(t *testing.T) {
 }
 
 // mayImport looks an import up in what the table allows; "*" is all but the
-// command and, outside tests and measurements, what is for tests only.
+// command and, outside tests, what is for tests only.
 func mayImport(s *source, quoted string, allowed []string) bool {
 	imported, err := strconv.Unquote(quoted)
 	if err != nil {
@@ -76,5 +76,5 @@ func mayImport(s *source, quoted string, allowed []string) bool {
 	if !slices.Contains(allowed, "*") || strings.HasPrefix(pkg, "cmd/") {
 		return false
 	}
-	return s.test() || s.dir() == "bench" || !slices.Contains(testOnly, pkg)
+	return s.test() || !slices.Contains(testOnly, pkg)
 }

@@ -24,8 +24,7 @@ type source struct {
 	fset *token.FileSet
 }
 
-// dir is the package's path below the root, test reports whether the file is a
-// test's, or of a package that only tests import.
+// dir is the package's path below the root.
 func (s *source) dir() string { return path.Dir(s.path) }
 
 func (s *source) test() bool { return strings.HasSuffix(s.path, "_test.go") }

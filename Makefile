@@ -1,0 +1,52 @@
+# make test is the whole of it: what it accepts may be released.
+# It needs Go, git, and a C compiler for the race detector; apache2, a JDK and
+# Maven where a test compares with the real thing. A test that finds its program
+# missing says so and is left out, unless CI=true: then it fails.
+
+GO          ?= go
+FUZZTIME    ?= 5s
+STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Go itself turns cgo off where there is no C compiler.
+RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
+
+.PHONY: build test check race fuzz bench clean
+.NOTPARALLEL:
+
+build:
+	$(GO) build ./cmd/sluice
+
+test: check race fuzz
+
+# Formatting and package rules are tests too (package project); gofmt stands here
+# because it says first, and in a second, what is quickly mended.
+check:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:" $$unformatted >&2; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) mod tidy -diff
+
+race:
+ifeq ($(RACE),)
+	@echo "no C compiler: the race detector is left out" >&2; [ "$$CI" != true ]
+endif
+	$(GO) test $(RACE) ./...
+
+# Every fuzz target there is, for FUZZTIME each.
+fuzz:
+	@set -e; \
+	for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n 1 dirname | sort -u); do \
+		targets=$$($(GO) test -list '^Fuzz' $$dir); \
+		for target in $$(echo "$$targets" | grep '^Fuzz'); do \
+			echo "$(GO) test -fuzz $$target -fuzztime $(FUZZTIME) $$dir"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; \
+		done; \
+	done
+
+bench: build
+	./sluice bench
+
+clean:
+	rm -f sluice
+	$(GO) clean -testcache
