@@ -24,6 +24,7 @@ type cli struct {
 	Quiet   bool            `short:"q" help:"Say only warnings and errors on standard error."`
 
 	Run     runCmd     `cmd:"" help:"Take logs to a table and an archive."`
+	Bench   benchCmd   `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

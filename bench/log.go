@@ -1,0 +1,129 @@
+package bench
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"sluice/ingest"
+	"sluice/parse"
+	"sluice/schema"
+)
+
+const (
+	// MaxLoadedBytes is how much of a log is measured in memory: more than any
+	// cache holds, and little enough that the garbage collector does not notice.
+	MaxLoadedBytes = 64 << 20
+	batchBytes     = 1 << 20 // as ingest reads
+)
+
+// Lines are the first lines of a log, in memory, and the format they are in.
+type Lines struct {
+	data   []byte
+	count  int64
+	format *parse.Format
+}
+
+// Load reads the first MaxLoadedBytes of a log (ingest.Open), in whole lines.
+// The format is what parse.Lookup takes, or auto.
+func Load(path, format string) (_ *Lines, err error) {
+	r, err := ingest.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	data, err := io.ReadAll(io.LimitReader(r, MaxLoadedBytes))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if end := bytes.LastIndexByte(data, '\n') + 1; end > 0 {
+		data = data[:end]
+	} else if len(data) > 0 {
+		return nil, fmt.Errorf("%s: no newline in its first %d bytes: not a log that can be measured", path, len(data))
+	}
+	if len(data) == 0 {
+		return nil, fmt.Errorf("%s is empty: there is nothing to measure", path)
+	}
+	l := &Lines{data: data, count: int64(bytes.Count(data, []byte{'\n'}))}
+	if format == parse.AutoName {
+		l.format, err = parse.Auto(data[:min(len(data), 64<<10)], nil)
+	} else {
+		l.format, err = parse.Lookup(format, time.UTC)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return l, nil
+}
+
+// Size counts a log's lines and bytes, as a run will see them.
+func Size(path string) (_ LogSize, err error) {
+	size := LogSize{Path: path}
+	r, err := ingest.Open(path)
+	if err != nil {
+		return size, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	buffer := make([]byte, 256<<10)
+	last := byte('\n')
+	for {
+		n, err := r.Read(buffer)
+		size.Lines += int64(bytes.Count(buffer[:n], []byte{'\n'}))
+		size.Bytes += int64(n)
+		if n > 0 {
+			last = buffer[n-1]
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return size, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if last != '\n' { // a last line that is not finished is a line
+		size.Lines++
+	}
+	return size, nil
+}
+
+// head is the first n lines.
+func (l *Lines) head(n int64) *Lines {
+	if n >= l.count {
+		return l
+	}
+	end := 0
+	for range n {
+		end += bytes.IndexByte(l.data[end:], '\n') + 1
+	}
+	return &Lines{l.data[:end], n, l.format}
+}
+
+// batches cuts the lines as ingest does.
+func (l *Lines) batches(stream *schema.Stream) iter.Seq[schema.Batch] {
+	return func(yield func(schema.Batch) bool) {
+		for start := 0; start < len(l.data); {
+			end := min(start+batchBytes, len(l.data))
+			if whole := bytes.LastIndexByte(l.data[start:end], '\n') + 1; whole > 0 {
+				end = start + whole
+			} else {
+				end += bytes.IndexByte(l.data[end:], '\n') + 1
+			}
+			data := l.data[start:end]
+			b := schema.Batch{
+				Stream: stream, Data: data, Lines: bytes.Count(data, []byte{'\n'}),
+				Range: schema.Range{Start: int64(start), End: int64(end)},
+			}
+			if !yield(b) {
+				return
+			}
+			start = end
+		}
+	}
+}
+
+func (l *Lines) stream() *schema.Stream {
+	return &schema.Stream{ID: 0x0123456789abcdef, Host: "bench", Path: "access.log", Format: l.format.String()}
+}

@@ -1,0 +1,86 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// Print writes the result for people. Figures are medians, with the least in
+// brackets.
+func (r *Result) Print(w io.Writer) error {
+	var b strings.Builder
+	what := r.Log.Path
+	if what == "" {
+		what = fmt.Sprintf("the sample log of seed %d", r.Log.Seed)
+	}
+	fmt.Fprintf(&b, "%s: %d lines, %.1f MB, %.0f bytes a line\n", what, r.Log.Lines, float64(r.Log.Bytes)/1e6, float64(r.Log.Bytes)/float64(max(r.Log.Lines, 1)))
+	fmt.Fprintf(&b, "%d CPUs, %s %s/%s; median of %d rounds (least in brackets)\n", r.Machine.CPUs, r.Machine.Go, r.Machine.OS, r.Machine.Arch, r.Rounds)
+	r.Parse.print(&b)
+	r.Table.print(&b)
+	r.Archive.print(&b)
+	r.Run.print(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// table lines columns up; everything in them but the first is a number.
+func table(b *strings.Builder, head string, rows func(row func(format string, args ...any))) {
+	fmt.Fprintln(b)
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, head)
+	rows(func(format string, args ...any) { fmt.Fprintf(t, format+"\n", args...) })
+	t.Flush() // a strings.Builder takes everything
+}
+
+func (c Cost) text(digits int) string {
+	return fmt.Sprintf("%.*f (%.*f)", digits, c.Median, digits, c.Min)
+}
+
+func (p *Parse) print(b *strings.Builder) {
+	if p == nil {
+		return
+	}
+	table(b, "parse "+p.Format+"\tns a line\tMB/s\ttimes newlines\tallocations a line\tlines", func(row func(string, ...any)) {
+		for _, r := range p.Readers {
+			row("%s\t%s\t%.0f\t%s\t%.3f\t%d", r.Name, r.NanosPerLine.text(1), r.MBPerSecond, r.TimesSplit.text(1), r.AllocsPerLine, r.Lines)
+		}
+	})
+}
+
+func (t *Table) print(b *strings.Builder) {
+	if t == nil {
+		return
+	}
+	table(b, fmt.Sprintf("table, %d rows\tCPU s a million\trows/s", t.Rows), func(row func(string, ...any)) {
+		row("parse and encode\t%s\t%.0f", t.EncodeCPU.text(2), 1e6/t.EncodeCPU.Median)
+		row("put and flush\t%s\t%.0f", t.PutCPU.text(2), 1e6/t.PutSeconds.Median)
+		row("scan in time order\t\t%.0f", 1e6/t.ScanSeconds.Median)
+		row("on disk: %.0f bytes a row, of lines of %.0f", t.BytesPerRow, t.BytesPerLine)
+	})
+}
+
+func (a *Archive) print(b *strings.Builder) {
+	if a == nil {
+		return
+	}
+	table(b, "archive\tCPU s a GB\tMB a CPU s\tratio\tgzip alone, CPU s a GB\tits ratio\ttimes gzip", func(row func(string, ...any)) {
+		for _, l := range a.Levels {
+			row("level %d\t%s\t%.0f\t%.2f\t%s\t%.2f\t%s", l.Level, l.SegmentCPU.text(2), l.MBPerSecond, l.Ratio, l.GzipCPU.text(2), l.GzipRatio, l.TimesGzip.text(2))
+		}
+	})
+}
+
+func (r *Run) print(b *strings.Builder) {
+	if r == nil {
+		return
+	}
+	table(b, fmt.Sprintf("run --once, %d lines", r.Lines), func(row func(string, ...any)) {
+		row("CPU s a million lines\t%s", r.CPU.text(2))
+		row("seconds a million lines\t%s", r.Wall.text(2))
+		row("lines/s\t%d", r.LinesPerSec)
+		row("peak memory, MiB\t%.0f (%.0f)", r.PeakBytes.Median/(1<<20), r.PeakBytes.Min/(1<<20))
+		row("on disk, bytes a line\t%.1f table, %.1f archive", float64(r.TableBytes)/float64(r.Lines), float64(r.ArchiveBytes)/float64(r.Lines))
+	})
+}
