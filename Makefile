@@ -35,14 +35,7 @@ endif
 
 # Every fuzz target there is, for FUZZTIME each.
 fuzz:
-	@set -e; \
-	for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n 1 dirname | sort -u); do \
-		targets=$$($(GO) test -list '^Fuzz' $$dir); \
-		for target in $$(echo "$$targets" | grep '^Fuzz'); do \
-			echo "$(GO) test -fuzz $$target -fuzztime $(FUZZTIME) $$dir"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; \
-		done; \
-	done
+	GO=$(GO) project/fuzz.sh $(FUZZTIME)
 
 bench: build
 	./sluice bench
