@@ -184,17 +184,22 @@ func (c *clock) moment(zone *time.Location) (nanos int64, zoneSeconds int32, ok 
 			hour += 12
 		}
 	}
-	if year < 1970 || year > 2261 {
-		return 0, 0, false
+	if c.hasZone {
+		zone = time.UTC
 	}
 	t := time.Date(year, time.Month(month), day, hour, c.minute, c.second, int(c.nanos), zone)
 	if c.hasZone {
-		t = time.Date(year, time.Month(month), day, hour, c.minute, c.second, int(c.nanos), time.UTC).Add(-time.Duration(c.zone) * time.Second)
-		return t.UnixNano(), c.zone, t.UnixNano() >= 0
+		t = t.Add(-time.Duration(c.zone) * time.Second)
+		zoneSeconds = c.zone
+	} else {
+		_, offset := t.Zone()
+		zoneSeconds = int32(offset)
 	}
-	_, offset := t.Zone()
-	return t.UnixNano(), int32(offset), t.UnixNano() >= 0
+	return t.UnixNano(), zoneSeconds, inRange(t)
 }
+
+// inRange reports whether a row key can hold the time.
+func inRange(t time.Time) bool { return t.Unix() >= 0 && t.Unix() < maxSeconds }
 
 // setTime fills the time fields that are put together from several directives,
 // or given by a pattern, and the record's own time.

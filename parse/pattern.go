@@ -186,7 +186,7 @@ var patternTimes = []string{
 func parsePatternTime(s string, zone *time.Location) (nanos int64, zoneSeconds int32, ok bool) {
 	for _, layout := range patternTimes {
 		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
-			if t.Year() < 1970 || t.Year() > 2261 || t.UnixNano() < 0 {
+			if !inRange(t) {
 				return 0, 0, false
 			}
 			_, offset := t.Zone()

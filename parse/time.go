@@ -72,7 +72,7 @@ func parseCLF(b *[28]byte) (seconds int64, zone int32, ok bool) {
 	hour, minute, second := two(13), two(16), two(19)
 	zh, zm := two(23), two(25)
 	if bad != 0 || month == 0 || day < 1 || day > daysIn(month, year) || hour > 23 || minute > 59 || second > 60 ||
-		zh > 23 || zm > 59 || b[22] != '+' && b[22] != '-' || year < 1970 || year > 2261 {
+		zh > 23 || zm > 59 || b[22] != '+' && b[22] != '-' {
 		return 0, 0, false
 	}
 	zone = int32(zh*3600 + zm*60)
@@ -80,8 +80,12 @@ func parseCLF(b *[28]byte) (seconds int64, zone int32, ok bool) {
 		zone = -zone
 	}
 	seconds = daysSince1970(year, month, day)*86400 + int64(hour*3600+minute*60+second) - int64(zone)
-	return seconds, zone, seconds >= 0
+	return seconds, zone, seconds >= 0 && seconds < maxSeconds
 }
+
+// maxSeconds is 2262-01-01T00:00:00Z, the last New Year that an int64 of
+// nanoseconds reaches.
+const maxSeconds = 9214646400
 
 // monthOf returns 1 to 12 for Apache's English month names, 0 for anything else.
 func monthOf(a, b, c byte) int {
