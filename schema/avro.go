@@ -1,0 +1,187 @@
+package schema
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"unicode/utf8"
+)
+
+// ErrAvro marks what Avro has no words for.
+var ErrAvro = errors.New("schema: avro")
+
+var avroName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
+
+// AvroFields are the fields of the Avro record of a format: the host, the
+// format's fields but for those that are derived, parse_error and logbody.
+func AvroFields(fields []Field) []Field {
+	columns := []Field{{Name: HostField}}
+	for _, f := range fields {
+		if !f.Derived {
+			columns = append(columns, f)
+		}
+	}
+	return append(columns, Field{Name: ParseErrorField}, Field{Name: LogbodyField})
+}
+
+// AvroSchema returns the Avro schema of a record called name (a namespace may
+// stand before it, with a dot) of these fields, in one line of JSON. The host is
+// a string and logbody bytes, never null; all others are a union of null and
+// string, long, or timestamp-micros. The error wraps ErrAvro.
+func AvroSchema(name string, fields []Field) (string, error) {
+	if !avroName.MatchString(name) {
+		return "", fmt.Errorf("%w: %q is not the name of a record: use letters, digits, _ and dots", ErrAvro, name)
+	}
+	type field struct {
+		Name    string           `json:"name"`
+		Type    any              `json:"type"`
+		Default *json.RawMessage `json:"default,omitempty"`
+	}
+	record := struct {
+		Type   string  `json:"type"`
+		Name   string  `json:"name"`
+		Fields []field `json:"fields"`
+	}{"record", name, []field{}}
+	null := json.RawMessage("null")
+	seen := make(map[string]bool)
+	for _, f := range fields {
+		avro := AvroName(f.Name)
+		if seen[avro] {
+			return "", fmt.Errorf("%w: two fields called %s", ErrAvro, avro)
+		}
+		seen[avro] = true
+		out := field{Name: avro}
+		switch {
+		case f.Name == HostField:
+			out.Type = "string"
+		case f.Name == LogbodyField:
+			out.Type = "bytes"
+		default:
+			out.Type, out.Default = []any{"null", avroType(f.Kind)}, &null
+		}
+		record.Fields = append(record.Fields, out)
+	}
+	b, err := json.Marshal(record)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrAvro, err)
+	}
+	return string(b), nil
+}
+
+func avroType(k Kind) any {
+	switch k {
+	case Int:
+		return "long"
+	case Time:
+		return struct {
+			Type        string `json:"type"`
+			LogicalType string `json:"logicalType"`
+		}{"long", "timestamp-micros"}
+	}
+	return "string"
+}
+
+// AvroName makes a name valid in Avro: what is not a letter, a digit or _ becomes
+// _, and a digit does not come first. Names of LogFormat fields stay as they are.
+func AvroName(field string) string {
+	b := []byte(field)
+	for i, c := range b {
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9') {
+			b[i] = '_'
+		}
+	}
+	if len(b) == 0 || '0' <= b[0] && b[0] <= '9' {
+		b = append([]byte{'_'}, b...)
+	}
+	return string(b)
+}
+
+// AvroMicros is a time as timestamp-micros has it: microseconds since 1970, what
+// is finer cut off.
+func AvroMicros(nanos int64) int64 {
+	micros := nanos / 1000
+	if nanos%1000 < 0 {
+		micros--
+	}
+	return micros
+}
+
+// AvroEncoder writes entries as Avro binary records under the schema that
+// AvroSchema makes of the same fields. It is not safe for concurrent use.
+type AvroEncoder struct {
+	fields       []Field
+	columns      *Columns
+	buf, escaped []byte
+}
+
+// NewAvroEncoder encodes these fields; a format that lacks one has it null.
+func NewAvroEncoder(fields []Field) *AvroEncoder {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.Name
+	}
+	return &AvroEncoder{fields: fields, columns: NewColumns(names)}
+}
+
+// Append appends the entry's record. Avro's strings are UTF-8: a byte of a text
+// that is not part of any becomes \xhh, as Apache writes it. logbody is bytes,
+// and stays as it is.
+func (a *AvroEncoder) Append(dst []byte, e *Entry) []byte {
+	places := a.columns.Of(e.Record)
+	for i, f := range a.fields {
+		p := places[i]
+		number := f.Kind == Int || f.Kind == Time
+		switch {
+		case f.Name == LogbodyField:
+			dst = appendAvroBytes(dst, e.Record.Line)
+		case f.Name == HostField:
+			dst = a.appendString(dst, e.Text(p, &a.buf))
+		case e.Null(p) || number && p.Kind != f.Kind:
+			dst = append(dst, 0) // the union's first
+		case f.Kind == Int:
+			dst = appendAvroLong(append(dst, 2), e.Num(p))
+		case f.Kind == Time:
+			dst = appendAvroLong(append(dst, 2), AvroMicros(e.Num(p)))
+		default:
+			dst = a.appendString(append(dst, 2), e.Text(p, &a.buf))
+		}
+	}
+	return dst
+}
+
+func (a *AvroEncoder) appendString(dst, text []byte) []byte {
+	if !utf8.Valid(text) {
+		a.escaped = appendValid(a.escaped[:0], text)
+		text = a.escaped
+	}
+	return appendAvroBytes(dst, text)
+}
+
+// appendValid appends text with the bytes that are not UTF-8 as \xhh.
+func appendValid(dst, text []byte) []byte {
+	const digits = "0123456789abcdef"
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		if r == utf8.RuneError && n == 1 {
+			dst = append(dst, '\\', 'x', digits[text[0]>>4], digits[text[0]&15])
+		} else {
+			dst = append(dst, text[:n]...)
+		}
+		text = text[n:]
+	}
+	return dst
+}
+
+func appendAvroBytes(dst, b []byte) []byte {
+	return append(appendAvroLong(dst, int64(len(b))), b...)
+}
+
+// appendAvroLong writes a number zigzag, seven bits a byte, the lowest first.
+func appendAvroLong(dst []byte, n int64) []byte {
+	u := uint64(n)<<1 ^ uint64(n>>63)
+	for ; u >= 0x80; u >>= 7 {
+		dst = append(dst, byte(u)|0x80)
+	}
+	return append(dst, byte(u))
+}
