@@ -202,35 +202,33 @@ func (c *clock) moment(zone *time.Location) (nanos int64, zoneSeconds int32, ok 
 func inRange(t time.Time) bool { return t.Unix() >= 0 && t.Unix() < maxSeconds }
 
 // setTime fills the time fields that are put together from several directives,
-// or given by a pattern, and the record's own time.
-func (f *Format) setTime(rec *schema.Record, r *reader) {
+// and the record's own time.
+func (f *Format) setTime(rec *schema.Record, clocks *[2]clock) {
 	zone := f.zone
 	if zone == nil {
 		zone = time.UTC
 	}
-	if r != nil {
-		for i, field := range [...]int{f.time, f.end} {
-			if field < 0 || r.clocks[i].seen == 0 {
-				continue
+	for i, field := range [...]int{f.time, f.end} {
+		if field < 0 || clocks[i].seen == 0 {
+			continue
+		}
+		v := &rec.Values[field]
+		if clocks[i].seen != f.moment[i] { // half a time is none
+			*v = schema.Value{}
+			continue
+		}
+		nanos, offset, ok := clocks[i].moment(zone)
+		if !ok {
+			start := int(v.Start)
+			*v = schema.Value{}
+			if !rec.Err.Set() {
+				rec.Err = schema.ParseError{Offset: start, Directive: f.fields[field].Directive, Reason: "the parts make no date from 1970 to 2261"}
 			}
-			v := &rec.Values[field]
-			if r.clocks[i].seen != f.moment[i] { // half a time is none
-				*v = schema.Value{}
-				continue
-			}
-			nanos, offset, ok := r.clocks[i].moment(zone)
-			if !ok {
-				start := int(v.Start)
-				*v = schema.Value{}
-				if !rec.Err.Set() {
-					rec.Err = schema.ParseError{Offset: start, Directive: f.fields[field].Directive, Reason: "the parts make no date from 1970 to 2261"}
-				}
-				continue
-			}
-			v.Num = nanos
-			if i == 0 || f.time < 0 {
-				rec.ZoneSeconds = offset
-			}
+			continue
+		}
+		v.Num = nanos
+		if i == 0 || f.time < 0 {
+			rec.ZoneSeconds = offset
 		}
 	}
 	field := f.time

@@ -29,7 +29,10 @@ type step struct {
 	kind  schema.Kind
 	field int // index into the record's values
 	// lit stands behind the value: up to the next directive, or the line's end.
-	lit string
+	lit     string
+	litWord uint32 // lit of one to four bytes as a number, and the mask of its bytes
+	litMask uint32
+	quick   bool // text of one byte behind it, in which "-" is null
 	// lastColon: the value ends at the last ':' before what follows the number
 	// behind it, because an IPv6 address has colons of its own (%a:%p).
 	lastColon bool
@@ -235,6 +238,13 @@ func (c *compiler) finish() {
 		s := &steps[i]
 		s.last = i == len(steps)-1
 		s.tail = s.lit == "" && !s.last
+		if n := len(s.lit); n > 0 && n <= 4 {
+			s.litMask = ^uint32(0) >> (32 - 8*n)
+			for j := range n {
+				s.litWord |= uint32(s.lit[j]) << (8 * j)
+			}
+		}
+		s.quick = s.op == opText && len(s.lit) == 1 && s.lit != "-"
 		if s.op == opTime && !s.clock.clf {
 			c.f.parts = true
 		}

@@ -20,6 +20,7 @@ func (r *reader) recover() {
 	failed := r.step
 	if failed == len(steps) { // everything was read, and there is more
 		if r.extend(len(steps)-1, r.start, len(r.line)) {
+			r.clear()
 			return
 		}
 		r.fail("end of the format")
@@ -34,6 +35,7 @@ func (r *reader) recover() {
 		prev := &steps[failed-1]
 		end := start - len(prev.lit)
 		if r.extend(failed-1, r.start, end) {
+			r.clear()
 			return
 		}
 		if prev.op == opText && end >= r.start && surplus(r.line[r.start:end]) {
@@ -42,10 +44,12 @@ func (r *reader) recover() {
 		}
 	case first == failed && start == len(r.f.prefix):
 		if !r.noPrefix() {
+			r.clear()
 			return
 		}
 	case first == failed+1:
 		if r.extend(failed, r.at, start-len(steps[failed].lit)) {
+			r.clear()
 			return
 		}
 	}
@@ -55,8 +59,11 @@ func (r *reader) recover() {
 // noPrefix reports whether the line lacks the text that the format starts with.
 func (r *reader) noPrefix() bool { return !hasPrefixAt(r.line, 0, r.f.prefix) }
 
+// clear takes back the error: the line was only ambiguous.
+func (r *reader) clear() { r.rec.Err = schema.ParseError{} }
+
 func (r *reader) fail(directive string) {
-	r.rec.Err = schema.ParseError{Offset: r.pos, Directive: directive, Reason: r.reason}
+	r.rec.Err.Offset, r.rec.Err.Directive = r.pos, directive
 }
 
 // extend takes all of [start, end) as the text value of step i, because the
@@ -77,6 +84,7 @@ func (r *reader) extend(i, start, end int) bool {
 	case opQuoted:
 		r.setText(s, start, end)
 	case opRequest:
+		r.null(s)
 		r.setRequest(s, start, end)
 	case opQuery:
 		return s.request.path > 0 && r.extendPath(s, end)
@@ -107,16 +115,16 @@ func surplus(b []byte) bool {
 // forward read stands in the wrong fields, so only the right end is believed.
 func (r *reader) shifted() {
 	r.at = 0
-	first, start := r.backward(0)
+	first, _ := r.backward(0)
 	for i := range first {
 		r.null(&r.f.steps[i])
 	}
-	if first > 0 {
-		r.pos, r.reason = len(r.f.prefix), "the line has more values than its format"
-		if s := &r.f.steps[first-1]; start > 0 {
-			r.fail(s.directive)
-		}
+	if first == 0 {
+		r.clear()
+		return
 	}
+	r.pos, r.rec.Err.Reason = len(r.f.prefix), "the line has more values than its format"
+	r.fail(r.f.steps[first-1].directive)
 }
 
 // backward reads steps from the last down to low. It returns the first step
@@ -188,6 +196,7 @@ func (r *reader) whole(s *step, start, end int) bool {
 		r.setText(s, start, end)
 		return true
 	case opRequest:
+		r.null(s)
 		r.setRequest(s, start, end)
 		return true
 	}
@@ -198,7 +207,7 @@ func (r *reader) whole(s *step, start, end int) bool {
 // null takes back what a step may have stored.
 func (r *reader) null(s *step) {
 	r.rec.Values[s.field] = schema.Value{}
-	if s.op == opTime {
+	if s.op == opTime && r.clocks != nil {
 		r.clock(s.clock.end).seen &^= s.part
 	}
 	if s.op == opRequest {

@@ -15,50 +15,49 @@ func (r *reader) setRequest(s *step, p, end int) {
 	r.set(s.field, p, end)
 	q := &s.request
 	line := r.line
-	i := p
-	for i < end && tokenByte[line[i]] {
-		i++
-	}
+	i := methodEnd(line, p, end)
 	if i == p || i < end && line[i] != ' ' || end-p == 1 && line[p] == '-' {
-		for _, field := range [...]int{q.method, q.path, q.query, q.protocol} {
-			if field >= 0 {
-				r.rec.Values[field].State = schema.Null
-			}
-		}
 		return
 	}
-	part := func(field, from, to int) {
-		if field < 0 {
-			return
-		}
-		if from >= to || from < 0 {
-			r.rec.Values[field].State = schema.Null
-			return
-		}
-		if to-from == 1 && line[from] == '-' { // "GET - HTTP/1.1": a dash that was sent
-			r.rec.Values[field] = schema.Value{Start: uint32(from), End: uint32(to), State: schema.InLine}
-			return
-		}
-		r.set(field, from, to)
-	}
-	part(q.method, p, i)
+	r.setPart(q.method, p, i)
 	pathEnd := protocolStart(line, i, end)
-	part(q.protocol, pathEnd+1, end)
-	part(q.path, i+1, pathEnd)
-	if q.query >= 0 {
-		query := -1
-		if i < pathEnd {
-			query = bytes.IndexByte(line[i:pathEnd], '?')
-		}
-		switch {
-		case query < 0:
-			r.rec.Values[q.query].State = schema.Null
-		case i+query+1 == pathEnd: // "/?": a query that is empty
-			r.rec.Values[q.query] = schema.Value{Start: uint32(pathEnd), End: uint32(pathEnd), State: schema.InLine}
-		default:
-			part(q.query, i+query+1, pathEnd)
-		}
+	r.setPart(q.protocol, pathEnd+1, end)
+	r.setPart(q.path, i+1, pathEnd)
+	if q.query < 0 || i >= pathEnd {
+		return
 	}
+	query := bytes.IndexByte(line[i:pathEnd], '?')
+	if query < 0 {
+		return
+	}
+	from := i + query + 1
+	if r.setPart(q.query, from, pathEnd); from == pathEnd { // "/?": a query that is empty
+		r.rec.Values[q.query] = schema.Value{Start: uint32(from), End: uint32(from), State: schema.InLine}
+	}
+}
+
+// setPart stores a part of a request line. A dash there is one that was sent.
+func (r *reader) setPart(field, from, to int) {
+	if field < 0 || from >= to {
+		return
+	}
+	if r.escaped && !(to-from == 1 && r.line[from] == '-') {
+		r.set(field, from, to)
+		return
+	}
+	v := &r.rec.Values[field]
+	v.Start, v.End, v.State = uint32(from), uint32(to), schema.InLine
+}
+
+// methodEnd returns the end of the token at p.
+func methodEnd(line []byte, p, end int) int {
+	if end-p >= 4 && string(line[p:p+4]) == "GET " {
+		return p + 3
+	}
+	for p < end && tokenByte[line[p]] {
+		p++
+	}
+	return p
 }
 
 // protocolStart returns the space before HTTP/…, or end where there is none.

@@ -133,6 +133,25 @@ func plausibleAddr(b []byte) bool {
 	return len(b) > 0 && (colons != 1 || digits <= 0)
 }
 
+// quickInt reads one to nine digits and declines anything else.
+func (r *reader) quickInt(s *step, p int) int {
+	line := r.line
+	n, i := uint32(0), p
+	for ; i < len(line); i++ {
+		d := uint32(line[i] - '0')
+		if d > 9 {
+			break
+		}
+		n = n*10 + d
+	}
+	if i == p || i-p > 9 {
+		return -1
+	}
+	v := &r.rec.Values[s.field]
+	v.Num, v.Start, v.End, v.State = int64(n), uint32(p), uint32(i), schema.InLine
+	return i
+}
+
 // readInt reads a number of at most 18 digits, or "-".
 func (r *reader) readInt(s *step, p int) (int, string) {
 	line := r.line
