@@ -32,7 +32,8 @@ type step struct {
 	lit     string
 	litWord uint32 // lit of one to four bytes as a number, and the mask of its bytes
 	litMask uint32
-	quick   bool // text of one byte behind it, in which "-" is null
+	quick   bool // text with one byte behind it
+	quoted  bool // a quote is behind it
 	// lastColon: the value ends at the last ':' before what follows the number
 	// behind it, because an IPv6 address has colons of its own (%a:%p).
 	lastColon bool
@@ -244,6 +245,7 @@ func (c *compiler) finish() {
 				s.litWord |= uint32(s.lit[j]) << (8 * j)
 			}
 		}
+		s.quoted = strings.HasPrefix(s.lit, `"`)
 		s.quick = s.op == opText && len(s.lit) == 1 && s.lit != "-"
 		if s.op == opTime && !s.clock.clf {
 			c.f.parts = true

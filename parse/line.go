@@ -54,6 +54,7 @@ type reader struct {
 	line    []byte
 	escaped bool      // there is a backslash somewhere in the line
 	clocks  *[2]clock // of time and end_time, where they are of parts
+	zone    int32     // of the last %t
 
 	// where forward stopped
 	step, at, pos int // the step, where its value starts, where it could not go on
@@ -71,80 +72,89 @@ func newReader(f *Format, rec *schema.Record, line []byte) reader {
 }
 
 // forward runs the steps from the left. It returns false at the first one that
-// does not fit. A step of a plain line is read by quick; what quick declines is
-// read by read.
+// does not fit. The values that nearly every line has are read here and in the
+// quick functions, which answer -1 to anything else; that is left to read. The
+// record's values are null before, so null is not stored.
 func (r *reader) forward() bool {
-	f, line := r.f, r.line
-	p := 0
-	if f.prefix != "" {
-		if !hasPrefixAt(line, 0, f.prefix) {
-			r.stop(0, 0, 0, "the line does not start as its format does")
-			return false
-		}
-		p = len(f.prefix)
+	steps, line, values := r.f.steps, r.line, r.rec.Values
+	start, p := 0, len(r.f.prefix)
+	if !hasPrefixAt(line, 0, r.f.prefix) {
+		r.stop(0, 0, 0, 0, "the line does not start as its format does")
+		return false
 	}
-	for i := range f.steps {
-		s := &f.steps[i]
-		next := r.quick(s, p)
+	for i := range steps {
+		s := &steps[i]
+		next := -1
+		switch s.op {
+		case opInt:
+			next = quickInt(&values[s.field], line, p)
+		case opAddr:
+			next = r.readIPv4(s, p)
+		case opText:
+			if s.quick && p+1 < len(line) && line[p] == '-' && line[p+1] == s.lit[0] {
+				start, p = p, p+2
+				continue
+			}
+		case opTime:
+			if s.clock.clf && r.clocks == nil {
+				next = r.quickTime(s, p)
+			}
+		case opQuoted:
+			if end := r.quickQuote(s, p); end >= 0 {
+				if end != p+1 || line[p] != '-' {
+					v := &values[s.field]
+					v.Start, v.End, v.State = uint32(p), uint32(end), schema.InLine
+				}
+				start, p = p, end+len(s.lit)
+				continue
+			}
+		case opRequest:
+			if end := r.quickQuote(s, p); end >= 0 {
+				r.setRequest(s, p, end)
+				start, p = p, end+len(s.lit)
+				continue
+			}
+		}
 		if next < 0 {
 			var reason string
+			r.start = start
 			if next, reason = r.read(s, p); reason != "" {
-				r.stop(i, p, max(next, p), reason)
+				r.stop(i, start, p, max(next, p), reason)
 				return false
 			}
 		}
 		if !s.hasLit(line, next) {
-			r.stop(i, p, next, "the text behind it differs from the format")
+			r.stop(i, start, p, next, "the text behind it differs from the format")
 			return false
 		}
-		r.start, p = p, next+len(s.lit)
+		start, p = p, next+len(s.lit)
 	}
 	if p != len(line) {
-		r.stop(len(f.steps), p, p, "the line goes on after the last directive")
+		r.stop(len(steps), start, p, p, "the line goes on after the last directive")
 		return false
 	}
 	return true
 }
 
-// quick reads the values that nearly every line has, and declines anything else
-// with -1. The record's values are null before, so null is not stored.
-func (r *reader) quick(s *step, p int) int {
-	line := r.line
-	switch s.op {
-	case opInt:
-		return r.quickInt(s, p)
-	case opAddr:
-		if end, ok := r.readIPv4(s, p); ok {
-			return end
-		}
-	case opText:
-		if s.quick && p+1 < len(line) && line[p] == '-' && line[p+1] == s.lit[0] {
-			return p + 1
-		}
-	case opQuoted, opRequest:
-		if r.escaped || s.litMask == 0 || p > len(line) {
-			return -1
-		}
-		n := bytes.IndexByte(line[p:], '"')
-		if n < 0 || !s.hasLit(line, p+n) || s.lit[0] != '"' {
-			return -1
-		}
-		end := p + n
-		if s.op == opRequest {
-			r.setRequest(s, p, end)
-		} else if n != 1 || line[p] != '-' {
-			v := &r.rec.Values[s.field]
-			v.Start, v.End, v.State = uint32(p), uint32(end), schema.InLine
-			return end
-		}
-		return end
+// quickQuote returns the first quote behind p if nothing is escaped and the
+// format goes on there.
+func (r *reader) quickQuote(s *step, p int) int {
+	if r.escaped || !s.quoted || p > len(r.line) {
+		return -1
 	}
-	return -1
+	n := bytes.IndexByte(r.line[p:], '"')
+	if n < 0 || !s.hasLit(r.line, p+n) {
+		return -1
+	}
+	return p + n
 }
 
 // hasLit reports whether the text behind the value stands at p. Up to four
 // bytes of it are compared as one number.
 func (s *step) hasLit(line []byte, p int) bool {
+	if len(s.lit) == 1 {
+		return p < len(line) && line[p] == s.lit[0]
+	}
 	if s.litMask != 0 && p+4 <= len(line) {
 		return binary.LittleEndian.Uint32(line[p:])&s.litMask == s.litWord
 	}
@@ -153,8 +163,8 @@ func (s *step) hasLit(line []byte, p int) bool {
 
 // stop notes where forward stopped. The reason goes straight to the record: in
 // the reader it would make the clocks escape to the heap.
-func (r *reader) stop(step, at, pos int, reason string) {
-	r.step, r.at, r.pos = step, at, pos
+func (r *reader) stop(step, start, at, pos int, reason string) {
+	r.step, r.start, r.at, r.pos = step, start, at, pos
 	r.rec.Err.Reason = reason
 }
 
@@ -186,7 +196,7 @@ func (r *reader) read(s *step, p int) (int, string) {
 		r.setRequest(s, p, end)
 		return end, ""
 	case opAddr:
-		if end, ok := r.readIPv4(s, p); ok {
+		if end := r.readIPv4(s, p); end >= 0 {
 			return end, ""
 		}
 		end := r.textEnd(s, p)

@@ -186,7 +186,7 @@ func (r *reader) whole(s *step, start, end int) bool {
 	switch s.op {
 	case opText, opAddr, opQuoted:
 		if s.op == opAddr {
-			if next, ok := r.readIPv4(s, start); ok && next == end {
+			if r.readIPv4(s, start) == end {
 				return true
 			}
 			if !plausibleAddr(r.line[start:end]) {

@@ -81,8 +81,8 @@ func hex(c byte) int {
 }
 
 // readIPv4 reads a dotted quad and makes a number of it on the way. Anything
-// else (IPv6, a host name, "-") is left to textEnd.
-func (r *reader) readIPv4(s *step, p int) (int, bool) {
+// else (IPv6, a host name, "-") is -1 and left to textEnd.
+func (r *reader) readIPv4(s *step, p int) int {
 	line := r.line
 	var address, part uint32
 	digits, dots := 0, 0
@@ -101,15 +101,12 @@ func (r *reader) readIPv4(s *step, p int) (int, bool) {
 		part, digits = 0, 0
 		dots++
 	}
-	if dots != 3 || digits == 0 || digits > 3 || part > 255 || !hasPrefixAt(line, i, s.lit) || s.tail {
-		return p, false
-	}
-	if s.last && i != len(line) {
-		return p, false
+	if dots != 3 || digits == 0 || digits > 3 || part > 255 || s.tail || !s.hasLit(line, i) || s.last && i+len(s.lit) != len(line) {
+		return -1
 	}
 	v := &r.rec.Values[s.field]
 	v.Num, v.Start, v.End, v.State, v.IPv4 = int64(address<<8|part), uint32(p), uint32(i), schema.InLine, true
-	return i, true
+	return i
 }
 
 // plausibleAddr tells an address or a host name from garbage. Apache escapes
@@ -134,8 +131,7 @@ func plausibleAddr(b []byte) bool {
 }
 
 // quickInt reads one to nine digits and declines anything else.
-func (r *reader) quickInt(s *step, p int) int {
-	line := r.line
+func quickInt(v *schema.Value, line []byte, p int) int {
 	n, i := uint32(0), p
 	for ; i < len(line); i++ {
 		d := uint32(line[i] - '0')
@@ -147,7 +143,6 @@ func (r *reader) quickInt(s *step, p int) int {
 	if i == p || i-p > 9 {
 		return -1
 	}
-	v := &r.rec.Values[s.field]
 	v.Num, v.Start, v.End, v.State = int64(n), uint32(p), uint32(i), schema.InLine
 	return i
 }
