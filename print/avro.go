@@ -1,0 +1,124 @@
+package print
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/hamba/avro/v2"
+	"github.com/hamba/avro/v2/ocf"
+
+	"sluice/schema"
+)
+
+// AvroRecord is what the record is called in Avro files.
+const AvroRecord = "sluice.Access"
+
+// avroBlockBytes is how much of a container file is compressed at a time.
+const avroBlockBytes = 64 << 10
+
+// avroColumns are the output's columns; the default has the host, so that one
+// schema serves parse, scan and `sluice schema avro`.
+func (o Options) avroColumns() []schema.Field {
+	o.Host = true
+	return o.columns()
+}
+
+// avroPrinter writes an object container file.
+type avroPrinter struct {
+	file   *ocf.Encoder
+	encode *schema.AvroEncoder
+	out    []byte
+}
+
+func newAvro(w io.Writer, o Options) (*avroPrinter, error) {
+	columns := o.avroColumns()
+	text, err := schema.AvroSchema(AvroRecord, columns)
+	if err != nil {
+		return nil, fmt.Errorf("print: %w", err)
+	}
+	// The writer is wrapped because the encoder reads on in a file that is not
+	// empty, and standard output cannot be read.
+	file, err := ocf.NewEncoder(text, struct{ io.Writer }{w},
+		ocf.WithCodec(ocf.Deflate), ocf.WithBlockLength(0), ocf.WithBlockSize(avroBlockBytes),
+		ocf.WithEncoderSchemaCache(&avro.SchemaCache{}),
+		ocf.WithSchemaMarshaler(func(avro.Schema) ([]byte, error) { return []byte(text), nil }))
+	if err != nil {
+		return nil, fmt.Errorf("print: avro: %w", err)
+	}
+	return &avroPrinter{file: file, encode: schema.NewAvroEncoder(columns)}, nil
+}
+
+// Print implements [Printer].
+func (p *avroPrinter) Print(e *schema.Entry) error {
+	p.out = p.encode.Append(p.out[:0], e)
+	if _, err := p.file.Write(p.out); err != nil {
+		return fmt.Errorf("print: avro: %w", err)
+	}
+	return nil
+}
+
+// Close implements [Printer].
+func (p *avroPrinter) Close() error {
+	if err := p.file.Close(); err != nil {
+		return fmt.Errorf("print: avro: %w", err)
+	}
+	return nil
+}
+
+// avroJSONPrinter prints the records of the container file in Avro's own JSON
+// encoding, one a line: what avro-tools tojson prints of it.
+type avroJSONPrinter struct {
+	w       io.Writer
+	fields  []schema.Field
+	keys    [][]byte
+	columns *schema.Columns
+	out     []byte
+	text    []byte
+}
+
+func newAvroJSON(w io.Writer, o Options) *avroJSONPrinter {
+	p := &avroJSONPrinter{w: w, fields: o.avroColumns()}
+	for _, f := range p.fields {
+		p.keys = append(p.keys, append(appendJSON(nil, []byte(schema.AvroName(f.Name))), ':'))
+	}
+	p.columns = schema.NewColumns(names(p.fields))
+	return p
+}
+
+// Print implements [Printer].
+func (p *avroJSONPrinter) Print(e *schema.Entry) error {
+	p.out = append(p.out[:0], '{')
+	for i, place := range p.columns.Of(e.Record) {
+		if i > 0 {
+			p.out = append(p.out, ',')
+		}
+		p.out = append(p.out, p.keys[i]...)
+		p.value(p.fields[i], e, place)
+	}
+	p.out = append(p.out, "}\n"...)
+	return write(p.w, p.out)
+}
+
+// Close implements [Printer].
+func (p *avroJSONPrinter) Close() error { return nil }
+
+func (p *avroJSONPrinter) value(f schema.Field, e *schema.Entry, place schema.Place) {
+	number := f.Kind == schema.Int || f.Kind == schema.Time
+	switch {
+	case f.Name == schema.LogbodyField:
+		p.out = appendLatin1(p.out, e.Record.Line)
+	case f.Name == schema.HostField:
+		p.out = appendJSON(p.out, e.Text(place, &p.text))
+	case e.Null(place) || number && place.Kind != f.Kind:
+		p.out = append(p.out, "null"...)
+	case number:
+		n := e.Num(place)
+		if f.Kind == schema.Time {
+			n = schema.AvroMicros(n)
+		}
+		p.out = append(strconv.AppendInt(append(p.out, `{"long":`...), n, 10), '}')
+	default:
+		p.out = append(appendJSON(append(p.out, `{"string":`...), e.Text(place, &p.text)), '}')
+	}
+}

@@ -1,0 +1,98 @@
+package print
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/hamba/avro/v2/ocf"
+
+	"sluice/schema"
+)
+
+func avroFile(t *testing.T) []byte {
+	return output(t, "avro", Options{Formats: [][]schema.Field{lookup(t, "combined").Fields()}}, entries(t))
+}
+
+func TestAvroFilesAreReadBack(t *testing.T) {
+	file := avroFile(t)
+	d, err := ocf.NewDecoder(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := schema.AvroSchema(AvroRecord, schema.AvroFields(lookup(t, "combined").Fields()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if meta := d.Metadata(); string(meta["avro.schema"]) != want || string(meta["avro.codec"]) != "deflate" {
+		t.Errorf("metadata %s", meta)
+	}
+	for i, line := range hostile {
+		var rec map[string]any
+		if !d.HasNext() {
+			t.Fatalf("%d records of %d: %v", i, len(hostile), d.Error())
+		}
+		if err := d.Decode(&rec); err != nil {
+			t.Fatal(err)
+		}
+		if body, ok := rec["logbody"].([]byte); !ok || string(body) != line || rec["host"] != `web"01` {
+			t.Errorf("%q is read back as %v", line, rec)
+		}
+	}
+	if d.HasNext() || d.Error() != nil {
+		t.Errorf("more records, or %v", d.Error())
+	}
+}
+
+func TestAvroFilesWithoutRecordsAreFiles(t *testing.T) {
+	d, err := ocf.NewDecoder(bytes.NewReader(output(t, "avro", Options{Fields: []string{"status"}}, nil)))
+	if err != nil || d.HasNext() {
+		t.Errorf("%v", err)
+	}
+}
+
+const avroTools = "org.apache.avro:avro-tools:1.12.0"
+
+// TestJavaReadsAvroFiles has Avro's own tools print a file as JSON: it is, byte
+// for byte, what the output avrojson prints.
+func TestJavaReadsAvroFiles(t *testing.T) {
+	dir := t.TempDir()
+	jar := filepath.Join(dir, "avro-tools-1.12.0.jar")
+	if err := fetchAvroTools(dir); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("left out: ", err)
+	}
+	file := filepath.Join(dir, "file.avro")
+	if err := os.WriteFile(file, avroFile(t), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("java", "-Dfile.encoding=UTF-8", "-jar", jar, "tojson", file)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	got, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("avro-tools tojson: %v\n%s", err, &stderr)
+	}
+	want := output(t, "avrojson", Options{Formats: [][]schema.Field{lookup(t, "combined").Fields()}}, entries(t))
+	if !bytes.Equal(got, want) {
+		t.Errorf("avro-tools prints\n%s\nwant\n%s", got, want)
+	}
+}
+
+func fetchAvroTools(dir string) error {
+	for _, tool := range []string{"java", "mvn"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return err
+		}
+	}
+	out, err := exec.Command("mvn", "-q", "-B", "dependency:copy", "-Dartifact="+avroTools, "-DoutputDirectory="+dir).CombinedOutput()
+	if err != nil {
+		return errors.Join(err, errors.New(string(out)))
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package print
+
+import (
+	"io"
+
+	"sluice/schema"
+)
+
+// dialect is how values stand between separators.
+type dialect struct {
+	separator byte
+	end       string
+	null      string
+	append    func(dst, text []byte) []byte
+}
+
+// csvDialect follows RFC 4180: lines end in CR LF; a value with a quote, a
+// comma or a line end in it is quoted. Null is nothing at all, and the empty
+// text is quoted.
+var csvDialect = dialect{',', "\r\n", "", appendCSV}
+
+// tsvDialect is what PostgreSQL's COPY and MySQL's LOAD DATA read.
+var tsvDialect = dialect{'\t', "\n", `\N`, appendTSV}
+
+// separatedPrinter prints csv and tsv: a header, and an entry a line.
+type separatedPrinter struct {
+	w       io.Writer
+	dialect dialect
+	header  []string // until it is written
+	columns *schema.Columns
+	out     []byte
+	text    []byte
+}
+
+func newSeparated(w io.Writer, columns []schema.Field, d dialect) *separatedPrinter {
+	return &separatedPrinter{w: w, dialect: d, header: names(columns), columns: schema.NewColumns(names(columns))}
+}
+
+// Print implements [Printer].
+func (p *separatedPrinter) Print(e *schema.Entry) error {
+	p.out = p.out[:0]
+	p.appendHeader()
+	for i, place := range p.columns.Of(e.Record) {
+		if i > 0 {
+			p.out = append(p.out, p.dialect.separator)
+		}
+		if e.Null(place) {
+			p.out = append(p.out, p.dialect.null...)
+		} else {
+			p.out = p.dialect.append(p.out, e.Text(place, &p.text))
+		}
+	}
+	p.out = append(p.out, p.dialect.end...)
+	return write(p.w, p.out)
+}
+
+// Close implements [Printer]: a header is written even where no entry came.
+func (p *separatedPrinter) Close() error {
+	p.out = p.out[:0]
+	p.appendHeader()
+	return write(p.w, p.out)
+}
+
+func (p *separatedPrinter) appendHeader() {
+	for i, name := range p.header {
+		if i > 0 {
+			p.out = append(p.out, p.dialect.separator)
+		}
+		p.out = p.dialect.append(p.out, []byte(name))
+	}
+	if p.header != nil {
+		p.out = append(p.out, p.dialect.end...)
+	}
+	p.header = nil
+}
