@@ -207,7 +207,7 @@ func TestEveryLineIsStoredOnceWhereverPowerFails(t *testing.T) {
 	log := crashLog(120)
 	want := strings.Split(log, "\n")
 	slices.Sort(want)
-	seeds := uint64(6)
+	seeds := uint64(3)
 	if testing.Short() {
 		seeds = 1
 	}

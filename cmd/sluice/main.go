@@ -25,6 +25,9 @@ type cli struct {
 
 	Run     runCmd     `cmd:"" help:"Take logs to a table and an archive."`
 	Bench   benchCmd   `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`
+	Parse   parseCmd   `cmd:"" help:"Print logs as typed records; nothing is stored."`
+	Scan    scanCmd    `cmd:"" help:"Print a table's rows in time order, or count them."`
+	Schema  schemaCmd  `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/hdfs/localdir"
 	"sluice/ingest"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
@@ -129,9 +130,27 @@ func expand(names []string) ([]ingest.Log, error) {
 	return logs, nil
 }
 
+// newLayout is that of a table that is made.
+func (r *runCmd) newLayout() (schema.Layout, error) {
+	layout, err := schema.NewLayout(r.Layout)
+	layout.Cells = r.Cells
+	return layout, asUsage(err)
+}
+
 // once does the run: everything is opened before anything is read.
 func (r *runCmd) once(a *app, format string, logs []ingest.Log) (err error) {
 	began := time.Now()
+	layout, err := r.newLayout()
+	if err != nil {
+		return err
+	}
+	if _, err := r.dir(a.cli.Data); err != nil {
+		return err
+	}
+	pattern, err := archivePattern(r.Archive, a.cli.Data)
+	if err != nil {
+		return err
+	}
 	lock, err := lockData(a.cli.Data)
 	if err != nil {
 		return err
@@ -145,14 +164,9 @@ func (r *runCmd) once(a *app, format string, logs []ingest.Log) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	layout, err := schema.NewLayout(r.Layout)
+	archive, err := localdir.Open(pattern.Root(), checkpoint.Collector())
 	if err != nil {
 		return usageError{err}
-	}
-	layout.Cells = r.Cells
-	archive, pattern, err := openArchive(r.Archive, a.cli.Data, checkpoint.Collector())
-	if err != nil {
-		return err
 	}
 	table, err := a.createTable(r.tableFlags, &layout)
 	if err != nil {

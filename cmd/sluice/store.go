@@ -13,8 +13,6 @@ import (
 
 	"sluice/hbase/embedded"
 	"sluice/hdfs"
-	"sluice/hdfs/localdir"
-	"sluice/ingest"
 	"sluice/ingest/segment/vfs"
 	"sluice/schema"
 )
@@ -70,37 +68,33 @@ func (a *app) createTable(t tableFlags, layout *schema.Layout) (*embedded.Table,
 	return table, nil
 }
 
-// openArchive opens dir:PATTERN, and makes the folder where it is missing.
-func openArchive(url, data, owner string) (ingest.Archive, hdfs.Pattern, error) {
+// archivePattern reads dir:PATTERN; nothing is opened yet.
+func archivePattern(url, data string) (hdfs.Pattern, error) {
 	var none hdfs.Pattern
 	if url == "" {
 		abs, err := filepath.Abs(data)
 		if err != nil {
-			return nil, none, usageError{err}
+			return none, usageError{err}
 		}
 		url = dirScheme + strings.ReplaceAll(abs, "%", "%%") + "/archive/%Y%m%d/%{host}"
 	}
 	text, ok := strings.CutPrefix(url, dirScheme)
 	if !ok || text == "" {
-		return nil, none, usage("--archive %s: not an archive's URL: write dir:PATTERN, such as dir:/logs/%%Y%%m%%d/%%{host}", url)
+		return none, usage("--archive %s: not an archive's URL: write dir:PATTERN, such as dir:/logs/%%Y%%m%%d/%%{host}", url)
 	}
 	pattern, err := hdfs.ParsePattern(text)
 	if err != nil {
-		return nil, none, usage("--archive: %w", err)
+		return none, usage("--archive: %w", err)
 	}
 	for _, label := range pattern.Labels() {
 		if label != "host" {
-			return nil, none, usage("--archive %s: %%{%s} is not known here, only %%{host}", url, label)
+			return none, usage("--archive %s: %%{%s} is not known here, only %%{host}", url, label)
 		}
 	}
 	if pattern.Unit() == hdfs.Second {
-		return nil, none, usage("--archive %s: a directory for every second; use %%M at most", url)
+		return none, usage("--archive %s: a directory for every second; use %%M at most", url)
 	}
-	archive, err := localdir.Open(pattern.Root(), owner)
-	if err != nil {
-		return nil, none, usageError{err}
-	}
-	return archive, pattern, nil
+	return pattern, nil
 }
 
 // lockData keeps a second process out of the data folder. The lock goes with

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -36,6 +37,17 @@ func loadYAML(r io.Reader) (kong.Resolver, error) {
 type strictResolver struct {
 	kong.Resolver
 	keys map[string]any
+}
+
+// Resolve implements kong.Resolver. kong itself lets a file win over the
+// environment; here what is nearer to the call wins.
+func (s strictResolver) Resolve(c *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, set := os.LookupEnv(name); set {
+			return nil, nil
+		}
+	}
+	return s.Resolver.Resolve(c, parent, flag)
 }
 
 // Validate implements kong.Resolver.

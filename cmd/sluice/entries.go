@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"strings"
+	"time"
+
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// scanner is a table that rows can be read from.
+type scanner interface {
+	Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error]
+	Streams(ctx context.Context) ([]schema.StreamEntry, error)
+}
+
+// entries makes entries of rows: the line is read again by its stream's format,
+// so that a record is the same whatever the layout keeps as cells.
+type entries struct {
+	table   scanner
+	log     *slog.Logger
+	streams map[schema.StreamID]*stream
+	fields  [][]schema.Field // of the streams' formats, each format once
+	rec     schema.Record
+}
+
+type stream struct {
+	entry  schema.StreamEntry
+	format *parse.Format
+}
+
+// newEntries reads the stream directory.
+func newEntries(ctx context.Context, table scanner, log *slog.Logger) (*entries, error) {
+	e := &entries{table: table, log: log, streams: map[schema.StreamID]*stream{}}
+	list, err := table.Streams(ctx)
+	if err != nil {
+		return nil, err
+	}
+	formats := map[string]*parse.Format{}
+	for _, s := range list {
+		key := s.Zone + "\x00" + s.Format
+		if formats[key] == nil {
+			zone, err := time.LoadLocation(s.Zone)
+			if err != nil {
+				return nil, fmt.Errorf("stream %s of %s: %w", s.ID, s.Host, err)
+			}
+			f, err := parse.Lookup(s.Format, zone)
+			if err != nil {
+				return nil, fmt.Errorf("stream %s of %s: %w", s.ID, s.Host, err)
+			}
+			formats[key] = f
+			e.fields = append(e.fields, f.Fields())
+		}
+		e.streams[s.ID] = &stream{s, formats[key]}
+	}
+	return e, nil
+}
+
+// ofHosts returns the streams of the named hosts (comma-separated), and an
+// error when there are none.
+func (e *entries) ofHosts(hosts string) ([]schema.StreamID, error) {
+	ids := []schema.StreamID{}
+	known := map[string]bool{}
+	for id, s := range e.streams {
+		known[s.entry.Host] = true
+		for host := range strings.SplitSeq(hosts, ",") {
+			if s.entry.Host == host {
+				ids = append(ids, id)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		names := []string{}
+		for host := range known {
+			names = append(names, host)
+		}
+		return nil, usage("--host %s: the table has no line of it, only of: %s", hosts, strings.Join(names, ", "))
+	}
+	return ids, nil
+}
+
+// scan yields the entries of the rows that s selects. An entry is valid until
+// the next.
+func (e *entries) scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Entry, error] {
+	return func(yield func(*schema.Entry, error) bool) {
+		var entry schema.Entry
+		for row, err := range e.table.Scan(ctx, s) {
+			if err == nil {
+				err = e.read(row, &entry)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(&entry, nil) {
+				return
+			}
+		}
+	}
+}
+
+// read parses a row's line.
+func (e *entries) read(row *schema.Row, entry *schema.Entry) error {
+	line, ok := row.Cell(schema.LogbodyField)
+	if !ok {
+		return fmt.Errorf("row %x has no %s", row.Key, schema.LogbodyField)
+	}
+	s := e.streams[row.Stream]
+	if s == nil {
+		return errors.Join(fmt.Errorf("row %x is of stream %s, which the table's directory does not have", row.Key, row.Stream),
+			errors.New("a run that was killed may have left it: run it again"))
+	}
+	s.format.Parse(line, &e.rec)
+	*entry = schema.Entry{Stream: &s.entry.Stream, Offset: row.Offset, Record: &e.rec}
+	return nil
+}

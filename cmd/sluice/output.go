@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/print"
+	"sluice/schema"
+)
+
+// outputFlags say how records are printed.
+type outputFlags struct {
+	Output string   `short:"o" default:"auto" enum:"auto,raw,json,avrojson,avro,csv,tsv,table" placeholder:"O" help:"json (one object a line), avrojson, avro (container file), csv, tsv, table, or raw: lines as they were; auto is table on a terminal, json elsewhere."`
+	Fields []string `placeholder:"FIELD" help:"Fields to print, in this order: those of the format, host, file, stream, offset, logbody, parse_error."`
+}
+
+// kind is the output that auto stands for.
+func (o outputFlags) kind(w io.Writer) string {
+	switch f, ok := w.(*os.File); {
+	case o.Output != "auto":
+		return o.Output
+	case ok && isTerminal(f):
+		return "table"
+	}
+	return "json"
+}
+
+// open makes the printer of entries of these formats. host puts the host first;
+// live shows each entry when it comes.
+func (o outputFlags) open(w io.Writer, host, live bool, formats ...[]schema.Field) (print.Printer, error) {
+	options := print.Options{Fields: o.Fields, Formats: formats, Host: host, Width: width(w)}
+	if live {
+		options.HeadRows = 1
+		p, err := print.New(w, o.kind(w), options)
+		return p, asUsage(err)
+	}
+	buffer := bufio.NewWriterSize(w, 256<<10)
+	p, err := print.New(buffer, o.kind(w), options)
+	return bufferedPrinter{p, buffer}, asUsage(err)
+}
+
+func asUsage(err error) error {
+	if err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// bufferedPrinter writes what it holds back when it is closed.
+type bufferedPrinter struct {
+	print.Printer
+	buffer *bufio.Writer
+}
+
+func (b bufferedPrinter) Close() error { return errors.Join(b.Printer.Close(), b.buffer.Flush()) }
+
+// width is the terminal's, in characters; 0 where there is none.
+func width(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return int(size.Col)
+}

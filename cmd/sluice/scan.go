@@ -1,0 +1,224 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/print"
+	"sluice/query"
+	"sluice/schema"
+)
+
+type scanCmd struct {
+	tableFlags
+	From      string        `placeholder:"T" help:"Rows from this time on: 2015-05-17, '2015-05-17 10:05', RFC 3339, now, today, yesterday, -2h."`
+	To        string        `placeholder:"T" help:"Rows before this time."`
+	Last      string        `placeholder:"D" help:"Rows of the last 90m, 24h, 7d, 2w."`
+	Undated   bool          `help:"Only lines whose time could not be read."`
+	Host      string        `env:"SLUICE_SCAN_HOST" placeholder:"H" help:"Lines of these web hosts, comma-separated."`
+	Status    string        `placeholder:"S" help:"404, 5xx, 400-499, or several with commas."`
+	Method    string        `placeholder:"M" help:"GET, or several with commas."`
+	Path      string        `placeholder:"PREFIX" help:"What the path starts with."`
+	Client    string        `placeholder:"IP" help:"Address, CIDR block or host name, or several with commas."`
+	Where     string        `placeholder:"EXPR" help:"Expression over fields: 'status >= 500 and path =~ \"^/api\"'."`
+	Limit     int           `placeholder:"N" help:"Stop after so many rows."`
+	Reverse   bool          `help:"Newest first."`
+	Count     bool          `help:"Print the number of rows."`
+	Top       string        `placeholder:"FIELD" help:"Print the most frequent values of a field (--limit of them, default 10)."`
+	Histogram time.Duration `placeholder:"1h" help:"Print the number of rows in each such span of time."`
+	outputFlags
+}
+
+// Help is kong's longer help.
+func (scanCmd) Help() string {
+	return `Rows come in the order of their time. Flags are joined by and:
+
+    sluice scan --status 5xx --last 24h
+    sluice scan --host web01 --from yesterday --to today --output raw
+    sluice scan --where 'bytes > 1000000 and not agent contains "bot"' --fields time,client,path,bytes
+    sluice scan --status 404 --top path
+    sluice scan --histogram 1h
+
+Fields are those of the log's format, and host, file, stream, offset, logbody and
+parse_error. --output raw prints the lines as Apache wrote them, byte for byte.`
+}
+
+func (s *scanCmd) Run(a *app) (err error) {
+	now := time.Now()
+	scan, err := s.times(now)
+	if err != nil {
+		return usageError{err}
+	}
+	if scan.Filter, err = s.filter(now); err != nil {
+		return usageError{err}
+	}
+	summary, err := s.summary()
+	if err != nil {
+		return err
+	}
+	table, err := a.openTable(s.tableFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, table.Close()) }()
+	rows, err := newEntries(a.ctx, table, a.log)
+	if err != nil {
+		return err
+	}
+	if s.Host != "" {
+		if scan.Streams, err = rows.ofHosts(s.Host); err != nil {
+			return err
+		}
+	}
+	matcher, err := query.Compile(scan.Filter, rows.fields...)
+	if err != nil {
+		return usageError{err}
+	}
+	if summary != nil {
+		return s.summarize(a, rows, scan, matcher, summary)
+	}
+	return s.print(a, rows, scan, matcher)
+}
+
+// times turns --from, --to, --last and --undated into a scan.
+func (s *scanCmd) times(now time.Time) (scan schema.Scan, err error) {
+	scan.Reverse = s.Reverse
+	if s.Undated {
+		if s.From+s.To+s.Last != "" {
+			return scan, errors.New("--undated is for lines without a time: leave --from, --to and --last out")
+		}
+		scan.To = 1
+		return scan, nil
+	}
+	if s.From != "" {
+		if s.Last != "" {
+			return scan, errors.New("--from and --last are two ways to say one thing: give one")
+		}
+		if scan.From, err = query.ParseTime(s.From, now, time.Local); err != nil {
+			return scan, err
+		}
+	}
+	if s.To != "" {
+		if scan.To, err = query.ParseTime(s.To, now, time.Local); err != nil {
+			return scan, err
+		}
+	}
+	if s.Last != "" {
+		length, err := query.ParseLast(s.Last)
+		if err != nil {
+			return scan, err
+		}
+		end := now.UnixNano()
+		if scan.To > 0 {
+			end = scan.To
+		}
+		scan.From = max(end-int64(length), 1)
+	}
+	if scan.To > 0 && scan.From >= scan.To {
+		return scan, errors.New("--from is not before --to: no row can be between them")
+	}
+	return scan, nil
+}
+
+// filter joins the flags.
+func (s *scanCmd) filter(now time.Time) (*schema.Filter, error) {
+	var all []*schema.Filter
+	for _, f := range []struct {
+		value string
+		parse func(string) (*schema.Filter, error)
+	}{
+		{s.Status, query.Status}, {s.Method, query.Method}, {s.Client, query.Client},
+		{s.Path, func(p string) (*schema.Filter, error) { return query.Path(p), nil }},
+		{s.Where, func(e string) (*schema.Filter, error) { return query.Parse(e, now, time.Local) }},
+	} {
+		if f.value == "" {
+			continue
+		}
+		filter, err := f.parse(f.value)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, filter)
+	}
+	return query.All(all...), nil
+}
+
+// summary is what the summary flags ask for; nil for rows.
+func (s *scanCmd) summary() (query.Summary, error) {
+	var all []query.Summary
+	if s.Count {
+		all = append(all, new(query.Count))
+	}
+	if s.Top != "" {
+		n := s.Limit
+		if n <= 0 {
+			n = 10
+		}
+		all = append(all, query.NewTop(s.Top, n, query.DefaultTopBytes))
+	}
+	if s.Histogram != 0 {
+		h, err := query.NewHistogram(s.Histogram, time.Local)
+		if err != nil {
+			return nil, usage("--histogram: %w", err)
+		}
+		all = append(all, h)
+	}
+	switch {
+	case len(all) > 1:
+		return nil, usage("--count, --top and --histogram are three questions: ask one at a time")
+	case len(all) == 1:
+		return all[0], nil
+	}
+	return nil, nil
+}
+
+// summarize answers --count, --top and --histogram.
+func (s *scanCmd) summarize(a *app, rows *entries, scan schema.Scan, matcher *query.Matcher, summary query.Summary) error {
+	if s.Top != "" {
+		if err := query.CheckFields([]string{s.Top}, rows.fields...); err != nil {
+			return usage("--top: %w", err)
+		}
+	}
+	for entry, err := range rows.scan(a.ctx, scan) {
+		if err != nil {
+			return err
+		}
+		if matcher.Match(entry) {
+			if err := summary.Add(entry); err != nil {
+				return err
+			}
+		}
+	}
+	report := summary.Report()
+	if s.Count && s.Output == "auto" { // a bare number is what a script wants
+		_, err := fmt.Fprintln(a.stdout, report.Groups[0].Count)
+		return err
+	}
+	return print.Report(a.stdout, s.kind(a.stdout), report)
+}
+
+// print prints the rows that match.
+func (s *scanCmd) print(a *app, rows *entries, scan schema.Scan, matcher *query.Matcher) error {
+	printer, err := s.open(a.stdout, true, false, rows.fields...)
+	if err != nil {
+		return err
+	}
+	if scan.Filter == nil {
+		scan.Limit = s.Limit
+	}
+	printed := 0
+	for entry, err := range rows.scan(a.ctx, scan) {
+		if err == nil && matcher.Match(entry) {
+			err = printer.Print(entry)
+			printed++
+		}
+		if err != nil {
+			return errors.Join(err, printer.Close())
+		}
+		if s.Limit > 0 && printed == s.Limit {
+			break
+		}
+	}
+	return printer.Close()
+}
