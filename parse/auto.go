@@ -54,8 +54,12 @@ func (f *Format) reads(lines [][]byte) int {
 	n := 0
 	for _, line := range lines {
 		rec.Reset(line, f.fields)
-		r := newReader(f, &rec, line)
-		if r.forward() {
+		var clocks [2]clock
+		r := reader{f: f, rec: &rec}
+		if f.parts {
+			r.clocks = &clocks
+		}
+		if r.begin(line); r.forward() {
 			n++
 		}
 	}

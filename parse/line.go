@@ -19,7 +19,8 @@ func (f *Format) Parse(line []byte, rec *schema.Record) {
 		f.parseParts(line, rec)
 		return
 	default:
-		r := newReader(f, rec, line)
+		r := reader{f: f, rec: rec}
+		r.begin(line)
 		if !r.forward() {
 			r.recover()
 		}
@@ -39,8 +40,8 @@ func (f *Format) Parse(line []byte, rec *schema.Record) {
 // much as reading a time.
 func (f *Format) parseParts(line []byte, rec *schema.Record) {
 	var clocks [2]clock
-	r := newReader(f, rec, line)
-	r.clocks = &clocks
+	r := reader{f: f, rec: rec, clocks: &clocks}
+	r.begin(line)
 	if !r.forward() {
 		r.recover()
 	}
@@ -62,13 +63,17 @@ type reader struct {
 	tail          int // where the last value with nothing behind it starts: %U of %U%q
 }
 
-func newReader(f *Format, rec *schema.Record, line []byte) reader {
-	escaped := bytes.IndexByte(line, '\\') >= 0
-	// A line of a file written with CRLF: the CR belongs to the line and to no field.
-	if end := len(line) - 1; end >= 0 && line[end] == '\r' {
-		line = line[:end]
+func (r *reader) begin(line []byte) {
+	r.line, r.escaped = trimCR(line), bytes.IndexByte(line, '\\') >= 0
+}
+
+// trimCR cuts the CR of a file written with CRLF: it belongs to the line and to
+// no field.
+func trimCR(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		return line[:n-1]
 	}
-	return reader{f: f, rec: rec, line: line, escaped: escaped}
+	return line
 }
 
 // forward runs the steps from the left. It returns false at the first one that

@@ -104,10 +104,7 @@ func (p *pattern) parse(rec *schema.Record) {
 		buffer = new([]rune)
 	}
 	defer p.runes.Put(buffer)
-	line := rec.Line
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		line = line[:n-1]
-	}
+	line := trimCR(rec.Line)
 	runes := (*buffer)[:0]
 	for _, c := range line {
 		runes = append(runes, rune(c))

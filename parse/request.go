@@ -12,9 +12,14 @@ import (
 // included. A request line that does not start with a method has no parts: what
 // a TLS client sent to a plain port is a request, not a path.
 func (r *reader) setRequest(s *step, p, end int) {
-	r.set(s.field, p, end)
 	q := &s.request
 	line := r.line
+	if r.escaped || end-p == 1 {
+		r.set(s.field, p, end)
+	} else {
+		v := &r.rec.Values[s.field]
+		v.Start, v.End, v.State = uint32(p), uint32(end), schema.InLine
+	}
 	i := methodEnd(line, p, end)
 	if i == p || i < end && line[i] != ' ' || end-p == 1 && line[p] == '-' {
 		return

@@ -84,28 +84,26 @@ func hex(c byte) int {
 // else (IPv6, a host name, "-") is -1 and left to textEnd.
 func (r *reader) readIPv4(s *step, p int) int {
 	line := r.line
-	var address, part uint32
-	digits, dots := 0, 0
-	i := p
-	for ; i < len(line); i++ {
-		c := line[i]
-		if d := uint32(c - '0'); d <= 9 {
-			part = part*10 + d
-			digits++
-			continue
+	address, i := uint32(0), p
+	for part := range 4 {
+		if part > 0 {
+			if i >= len(line) || line[i] != '.' {
+				return -1
+			}
+			i++
 		}
-		if c != '.' || digits == 0 || digits > 3 || part > 255 {
-			break
+		n, digits := digitsAt(line, i)
+		if digits == 0 || digits > 3 || n > 255 {
+			return -1
 		}
-		address = address<<8 | part
-		part, digits = 0, 0
-		dots++
+		i += digits
+		address = address<<8 | n
 	}
-	if dots != 3 || digits == 0 || digits > 3 || part > 255 || s.tail || !s.hasLit(line, i) || s.last && i+len(s.lit) != len(line) {
+	if s.tail || !s.hasLit(line, i) || s.last && i+len(s.lit) != len(line) {
 		return -1
 	}
 	v := &r.rec.Values[s.field]
-	v.Num, v.Start, v.End, v.State, v.IPv4 = int64(address<<8|part), uint32(p), uint32(i), schema.InLine, true
+	v.Num, v.Start, v.End, v.State, v.IPv4 = int64(address), uint32(p), uint32(i), schema.InLine, true
 	return i
 }
 
@@ -132,7 +130,18 @@ func plausibleAddr(b []byte) bool {
 
 // quickInt reads one to nine digits and declines anything else.
 func quickInt(v *schema.Value, line []byte, p int) int {
-	n, i := uint32(0), p
+	n, digits := digitsAt(line, p)
+	if digits == 0 || digits > 9 {
+		return -1
+	}
+	v.Num, v.Start, v.End, v.State = int64(n), uint32(p), uint32(p+digits), schema.InLine
+	return p + digits
+}
+
+// digitsAt returns the number at p and how many digits it has; of more than
+// nine the number is not to be used.
+func digitsAt(line []byte, p int) (n uint32, digits int) {
+	i := p
 	for ; i < len(line); i++ {
 		d := uint32(line[i] - '0')
 		if d > 9 {
@@ -140,11 +149,7 @@ func quickInt(v *schema.Value, line []byte, p int) int {
 		}
 		n = n*10 + d
 	}
-	if i == p || i-p > 9 {
-		return -1
-	}
-	v.Num, v.Start, v.End, v.State = int64(n), uint32(p), uint32(i), schema.InLine
-	return i
+	return n, i - p
 }
 
 // readInt reads a number of at most 18 digits, or "-".
