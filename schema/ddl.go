@@ -73,7 +73,7 @@ func (l Layout) columns(fields []Field) []sqlColumn {
 	columns = append(columns, sqlColumn{ParseErrorField, ParseErrorField, false, true}, sqlColumn{LogbodyField, LogbodyField, false, false})
 	kept := columns[:0]
 	for _, c := range columns {
-		if c.name == HostField && len(l.Cells) == 0 || l.keeps(c.name) {
+		if l.keeps(c.name) {
 			kept = append(kept, c)
 		}
 	}
@@ -92,7 +92,7 @@ func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
 		case c.number:
 			kind, suffix = "BIGINT", "#b"
 		case !c.text:
-			kind = "BINARY"
+			kind, suffix = "BINARY", "#b" // as text Hive would take it for base64
 		}
 		fmt.Fprintf(&types, ",\n  `%s` %s", c.name, kind)
 		fmt.Fprintf(&mapping, ",%s:%s%s", l.Family, c.qualifier, suffix)
@@ -101,7 +101,7 @@ func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
 	name := t.sqlName()
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE EXTERNAL TABLE `%s_hbase` (\n  `rowkey` BINARY%s\n)\n", name, types.String())
-	fmt.Fprintf(&b, "STORED BY 'org.apache.hadoop.hive.hbase.HBaseStorageHandler'\nWITH SERDEPROPERTIES ('hbase.columns.mapping' = ':key%s')\n", mapping.String())
+	fmt.Fprintf(&b, "STORED BY 'org.apache.hadoop.hive.hbase.HBaseStorageHandler'\nWITH SERDEPROPERTIES ('hbase.columns.mapping' = ':key#b%s')\n", mapping.String())
 	fmt.Fprintf(&b, "TBLPROPERTIES ('hbase.table.name' = '%s');\n\n", t.Name)
 	moment := ""
 	if i := Index(fields, TimeField); i >= 0 && l.Name == LayoutTyped && l.keeps(TimeField) {
@@ -115,6 +115,7 @@ func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
 // are in lower case; rows of the stream directory have no "logbody".
 func (l Layout) PhoenixDDL(t TableDDL, fields []Field) string {
 	var b strings.Builder
+	b.WriteString("-- Each stream has a row of its own beside its lines: WHERE \"logbody\" IS NOT NULL leaves it out.\n")
 	name := `"` + t.sqlName() + `"`
 	if namespace, _, ok := strings.Cut(t.Name, ":"); ok {
 		name = `"` + namespace + `".` + name

@@ -38,16 +38,17 @@ var flumeQualifiers = map[string]string{"path": "url", "bytes": "size"}
 // NewRowEncoder prepares the columns of a stream whose format has these fields.
 func (l Layout) NewRowEncoder(s *Stream, fields []Field) *RowEncoder {
 	e := &RowEncoder{layout: l, stream: s, host: []byte(s.Host), columns: []column{
-		{HostField, fromHost, 0, Text},
 		{LogbodyField, fromLogbody, 0, Text},
 		{ParseErrorField, fromParseError, 0, Text},
 	}}
+	if l.keeps(HostField) {
+		e.columns = append(e.columns, column{HostField, fromHost, 0, Text})
+	}
 	for i, f := range fields {
-		if !f.Derived {
+		if !f.Derived && l.keeps(f.Name) {
 			e.columns = append(e.columns, column{l.Qualifier(f.Name), fromField, i, f.Kind})
 		}
 	}
-	e.columns = slices.DeleteFunc(e.columns, func(c column) bool { return !l.keeps(c.qualifier) })
 	slices.SortFunc(e.columns, func(a, b column) int { return strings.Compare(a.qualifier, b.qualifier) })
 	return e
 }

@@ -137,3 +137,23 @@ func TestRowEncoderAllocatesNothing(t *testing.T) {
 		t.Error("null has a cell")
 	}
 }
+
+// TestCellsKeptAreNamedByField in either layout, though flume calls path url.
+func TestCellsKeptAreNamedByField(t *testing.T) {
+	for _, l := range layouts(t) {
+		l.Cells = []string{"path"}
+		fields := []Field{{Name: "path"}, {Name: "user"}}
+		var rec Record
+		rec.Reset([]byte("/x frank"), fields)
+		rec.Values[0] = Value{Start: 0, End: 2, State: InLine}
+		rec.Values[1] = Value{Start: 3, End: 8, State: InLine}
+		var rows Rows
+		l.NewRowEncoder(&Stream{ID: 1, Host: "web01"}, fields).Append(&rows, 0, &rec)
+		row := Row{Cells: rows.Cells(0)}
+		path, _ := row.Cell(l.Qualifier("path"))
+		line, _ := row.Cell(LogbodyField)
+		if len(row.Cells) != 2 || string(path) != "/x" || string(line) != "/x frank" {
+			t.Errorf("%s: cells %v", l.Name, row.Cells)
+		}
+	}
+}

@@ -71,7 +71,7 @@ func (l Layout) Check() error {
 	switch {
 	case l.Name != LayoutTyped && l.Name != LayoutFlume:
 		return fmt.Errorf("%w %q is not known: use typed or flume", ErrLayout, l.Name)
-	case l.Family == "" || strings.ContainsAny(l.Family, ":/\x00"):
+	case l.Family == "" || strings.Trim(l.Family, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "":
 		return fmt.Errorf("%w: family %q is not a column family's name", ErrLayout, l.Family)
 	case l.Name == LayoutTyped && (l.Salts < 1 || l.Salts > maxSalts):
 		return fmt.Errorf("%w: %d salts: use 1 to %d", ErrLayout, l.Salts, maxSalts)
