@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"sluice/parse"
@@ -12,8 +14,16 @@ import (
 
 // listApacheLogs prints each access log of an Apache configuration with the
 // command that ingests it, or as JSON, one object a log.
-func listApacheLogs(a *app, path, output string) error {
-	config, err := httpdconf.Read(path, httpdconf.Options{})
+func (p *parseCmd) listApacheLogs(a *app) error {
+	defines := map[string]string{}
+	for _, d := range p.Define {
+		name, value, _ := strings.Cut(d, "=")
+		defines[name] = value
+	}
+	config, err := httpdconf.Read(p.ApacheConf, httpdconf.Options{ServerRoot: p.ServerRoot, Defines: defines})
+	if errors.Is(err, fs.ErrNotExist) && p.ServerRoot == "" {
+		return usage("%w (for a copy of a configuration name its folder with --server-root)", err)
+	}
 	if err != nil {
 		return usageError{err}
 	}
@@ -24,7 +34,7 @@ func listApacheLogs(a *app, path, output string) error {
 		if _, err := parse.Compile(l.Format); err != nil {
 			fmt.Fprintf(a.stderr, "sluice: %s:%d: %v\n", l.File, l.Line, err)
 		}
-		if output == "json" {
+		if p.Output == "json" {
 			b, err := json.Marshal(newApacheLog(l))
 			if err != nil {
 				return err
@@ -37,7 +47,7 @@ func listApacheLogs(a *app, path, output string) error {
 		}
 	}
 	if len(config.Logs) == 0 {
-		return usage("%s: httpd writes no access log by this configuration", path)
+		return usage("%s: httpd writes no access log by this configuration", p.ApacheConf)
 	}
 	return nil
 }

@@ -20,6 +20,8 @@ type parseCmd struct {
 	Host       string   `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
 	Follow     bool     `short:"F" help:"Go on as the one file grows, through rotations, as tail -F does."`
 	ApacheConf string   `placeholder:"FILE" help:"List the access logs of an httpd.conf, each with the command that takes it in."`
+	ServerRoot string   `placeholder:"DIR" help:"With --apache-conf: the folder that stands for ServerRoot, for a copy of a configuration."`
+	Define     []string `short:"D" placeholder:"NAME" help:"With --apache-conf: what httpd is started with, NAME or NAME=VALUE."`
 	Files      []string `arg:"" optional:"" name:"file" help:"Logs; - is standard input. Names ending in .gz, .zst or .bz2 are read as what they hold."`
 }
 
@@ -39,7 +41,10 @@ func (p *parseCmd) Run(a *app) error {
 		if len(p.Files) > 0 || p.Follow {
 			return usage("--apache-conf lists logs and reads none: leave files and --follow out")
 		}
-		return listApacheLogs(a, p.ApacheConf, p.Output)
+		return p.listApacheLogs(a)
+	}
+	if p.ServerRoot != "" || len(p.Define) > 0 {
+		return usage("--server-root and --define go with --apache-conf")
 	}
 	if len(p.Files) == 0 {
 		return usage("no log to read: name files, or - for standard input")

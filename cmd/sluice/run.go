@@ -16,6 +16,7 @@ import (
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
 	"sluice/parse"
+	"sluice/query"
 	"sluice/schema"
 )
 
@@ -130,17 +131,36 @@ func expand(names []string) ([]ingest.Log, error) {
 	return logs, nil
 }
 
-// newLayout is that of a table that is made.
-func (r *runCmd) newLayout() (schema.Layout, error) {
+// newLayout is that of a table that is made. A cell that no format has a field
+// for is a mistake that the table would keep for ever.
+func (r *runCmd) newLayout(format string) (schema.Layout, error) {
 	layout, err := schema.NewLayout(r.Layout)
+	if err != nil {
+		return layout, usageError{err}
+	}
 	layout.Cells = r.Cells
-	return layout, asUsage(err)
+	names := []string{format}
+	if format == parse.AutoName {
+		names = parse.Names()
+	}
+	var fields [][]schema.Field
+	for _, name := range names {
+		f, err := parse.Lookup(name, nil)
+		if err != nil {
+			return layout, usageError{err}
+		}
+		fields = append(fields, f.Fields())
+	}
+	if err := query.CheckFields(r.Cells, fields...); err != nil {
+		return layout, usage("--cells: %w", err)
+	}
+	return layout, nil
 }
 
 // once does the run: everything is opened before anything is read.
 func (r *runCmd) once(a *app, format string, logs []ingest.Log) (err error) {
 	began := time.Now()
-	layout, err := r.newLayout()
+	layout, err := r.newLayout(format)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,80 @@
+// Package tabletest is the contract of a table as tests, the same for the embedded
+// table and for HBase.
+package tabletest
+
+import (
+	"context"
+	"iter"
+	"testing"
+
+	"sluice/schema"
+)
+
+// Table is what a table does. Package embedded says what it promises.
+type Table interface {
+	Put(ctx context.Context, rows *schema.Rows) error
+	Flush(ctx context.Context) error
+	Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error]
+	Streams(ctx context.Context) ([]schema.StreamEntry, error)
+	Layout() schema.Layout
+	Close() error
+}
+
+// Run tests the tables that open gives. Each must be new and of the layout asked
+// for; Run closes it.
+func Run(t *testing.T, open func(*testing.T, schema.Layout) Table) {
+	tests := map[string]func(*testing.T, *fixture){
+		"a new table has its layout and no rows":        newTable,
+		"what is put is scanned, cell by cell":          putIsScanned,
+		"put again changes nothing":                     putAgain,
+		"an empty block of rows is nothing":             emptyRows,
+		"put copies what it keeps":                      putCopies,
+		"a range has its start and not its end":         rangeEnds,
+		"reverse is exactly the other way round":        reverse,
+		"a limit is a limit":                            limit,
+		"a limit does not cut off what a filter wants":  limitWithFilter,
+		"only the streams that were asked for":          streams,
+		"rows without a time stand at time 0":           undated,
+		"rows of one time stand by stream and offset":   ties,
+		"null has no cell and empty has an empty one":   nullAndEmpty,
+		"bytes are bytes":                               anyBytes,
+		"a long line is stored whole":                   longLine,
+		"the highest offset and a late time are stored": extremes,
+		"the stream directory is apart from the rows":   directory,
+		"a consumer may stop and the table goes on":     stopEarly,
+		"a scan ends with its context":                  endedContext,
+		"rows put during a scan do not disturb it":      putWhileScanning,
+	}
+	for name, layout := range layouts(t) {
+		t.Run(name, func(t *testing.T) {
+			for name, test := range tests {
+				t.Run(name, func(t *testing.T) {
+					table := open(t, layout)
+					test(t, &fixture{t: t, Table: table, layout: layout, want: make(map[string]row)})
+					if err := table.Close(); err != nil {
+						t.Errorf("close: %v", err)
+					}
+				})
+			}
+		})
+	}
+}
+
+// layouts are those that a table is tested with.
+func layouts(t *testing.T) map[string]schema.Layout {
+	named := func(name string) schema.Layout {
+		l, err := schema.NewLayout(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	few := named(schema.LayoutTyped)
+	few.Salts, few.Cells = 3, []string{"status"}
+	all := named(schema.LayoutTyped)
+	all.Salts = 254
+	return map[string]schema.Layout{
+		"typed": named(schema.LayoutTyped), "flume": named(schema.LayoutFlume),
+		"typed with few cells": few, "typed with every salt": all,
+	}
+}
