@@ -27,6 +27,8 @@ func (p *parseCmd) listApacheLogs(a *app) error {
 	if err != nil {
 		return usageError{err}
 	}
+	out := json.NewEncoder(a.stdout)
+	out.SetEscapeHTML(false)
 	for _, w := range config.Warnings {
 		fmt.Fprintln(a.stderr, "sluice:", w)
 	}
@@ -35,11 +37,7 @@ func (p *parseCmd) listApacheLogs(a *app) error {
 			fmt.Fprintf(a.stderr, "sluice: %s:%d: %v\n", l.File, l.Line, err)
 		}
 		if p.Output == "json" {
-			b, err := json.Marshal(newApacheLog(l))
-			if err != nil {
-				return err
-			}
-			if _, err := fmt.Fprintf(a.stdout, "%s\n", b); err != nil {
+			if err := out.Encode(newApacheLog(l)); err != nil {
 				return err
 			}
 		} else if err := printApacheLog(a.stdout, l); err != nil {
