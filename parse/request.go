@@ -12,46 +12,68 @@ import (
 // included. A request line that does not start with a method has no parts: what
 // a TLS client sent to a plain port is a request, not a path.
 func (r *reader) setRequest(s *step, p, end int) {
-	q := &s.request
-	line := r.line
-	if r.escaped || end-p == 1 {
-		r.set(s.field, p, end)
-	} else {
-		v := &r.rec.Values[s.field]
-		v.Start, v.End, v.State = uint32(p), uint32(end), schema.InLine
-	}
-	i := methodEnd(line, p, end)
-	if i == p || i < end && line[i] != ' ' || end-p == 1 && line[p] == '-' {
-		return
-	}
-	r.setPart(q.method, p, i)
-	pathEnd := protocolStart(line, i, end)
-	r.setPart(q.protocol, pathEnd+1, end)
-	r.setPart(q.path, i+1, pathEnd)
-	if q.query < 0 || i >= pathEnd {
-		return
-	}
-	query := bytes.IndexByte(line[i:pathEnd], '?')
-	if query < 0 {
-		return
-	}
-	from := i + query + 1
-	if r.setPart(q.query, from, pathEnd); from == pathEnd { // "/?": a query that is empty
-		r.rec.Values[q.query] = schema.Value{Start: uint32(from), End: uint32(from), State: schema.InLine}
+	r.splitRequest(s, p, end)
+	if r.escaped {
+		for _, field := range [...]int{s.field, s.request.method, s.request.path, s.request.query, s.request.protocol} {
+			r.undo(field)
+		}
 	}
 }
 
-// setPart stores a part of a request line. A dash there is one that was sent.
-func (r *reader) setPart(field, from, to int) {
-	if field < 0 || from >= to {
+func (r *reader) splitRequest(s *step, p, end int) {
+	line, q := r.line, &s.request
+	if end-p == 1 && line[p] == '-' {
+		r.rec.Values[s.field].State = schema.Null
 		return
 	}
-	if r.escaped && !(to-from == 1 && r.line[from] == '-') {
-		r.set(field, from, to)
+	r.setPart(s.field, p, end)
+	if p == end {
+		r.setEmpty(s.field, p)
+	}
+	i := methodEnd(line, p, end)
+	if i == p || i < end && line[i] != ' ' {
+		return
+	}
+	pathEnd := protocolStart(line, i, end)
+	r.setPart(q.method, p, i)
+	r.setPart(q.path, i+1, pathEnd)
+	r.setPart(q.protocol, pathEnd+1, end)
+	if q.query < 0 || i >= pathEnd {
+		return
+	}
+	n := bytes.IndexByte(line[i:pathEnd], '?')
+	if n < 0 {
+		return
+	}
+	query := i + n + 1
+	if r.setPart(q.query, query, pathEnd); query == pathEnd { // "/?"
+		r.setEmpty(q.query, query)
+	}
+}
+
+// setPart stores a part of a request line, if the format has a field for it. A
+// dash there is one that was sent, and no null.
+func (r *reader) setPart(field, from, to int) {
+	if field >= 0 && from < to {
+		v := &r.rec.Values[field]
+		v.Start, v.End, v.State = uint32(from), uint32(to), schema.InLine
+	}
+}
+
+func (r *reader) setEmpty(field, p int) {
+	v := &r.rec.Values[field]
+	v.Start, v.End, v.State = uint32(p), uint32(p), schema.InLine
+}
+
+// undo undoes the escapes of a field that lies in the line.
+func (r *reader) undo(field int) {
+	if field < 0 {
 		return
 	}
 	v := &r.rec.Values[field]
-	v.Start, v.End, v.State = uint32(from), uint32(to), schema.InLine
+	if from, to := int(v.Start), int(v.End); v.State == schema.InLine && bytes.IndexByte(r.line[from:to], '\\') >= 0 {
+		r.unescape(v, from, to)
+	}
 }
 
 // methodEnd returns the end of the token at p.
