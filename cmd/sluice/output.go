@@ -40,7 +40,10 @@ func (o outputFlags) open(w io.Writer, host, live bool, formats ...[]schema.Fiel
 	}
 	buffer := bufio.NewWriterSize(w, 256<<10)
 	p, err := print.New(buffer, o.kind(w), options)
-	return bufferedPrinter{p, buffer}, asUsage(err)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return bufferedPrinter{p, buffer}, nil
 }
 
 func asUsage(err error) error {
