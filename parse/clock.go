@@ -192,10 +192,23 @@ func (c *clock) moment(zone *time.Location) (nanos int64, zoneSeconds int32, ok 
 		t = t.Add(-time.Duration(c.zone) * time.Second)
 		zoneSeconds = c.zone
 	} else {
+		t = earlier(t)
 		_, offset := t.Zone()
 		zoneSeconds = int32(offset)
 	}
 	return t.UnixNano(), zoneSeconds, inRange(t)
+}
+
+// earlier returns the first moment with t's wall clock. time.Date does not say
+// which of two it gives; the zone of some hours before tells whether there are two.
+func earlier(t time.Time) time.Time {
+	_, now := t.Zone()
+	_, before := t.Add(-6 * time.Hour).Zone()
+	first := t.Add(time.Duration(now-before) * time.Second)
+	if _, offset := first.Zone(); before > now && offset == before {
+		return first
+	}
+	return t
 }
 
 // inRange reports whether a row key can hold the time.

@@ -183,6 +183,9 @@ var patternTimes = []string{
 func parsePatternTime(s string, zone *time.Location) (nanos int64, zoneSeconds int32, ok bool) {
 	for _, layout := range patternTimes {
 		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			if !strings.Contains(layout, "07") { // no zone in the line
+				t = earlier(t)
+			}
 			if !inRange(t) {
 				return 0, 0, false
 			}
