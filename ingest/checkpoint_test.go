@@ -18,7 +18,12 @@ func openText(s string) func() (io.ReadCloser, error) {
 // identify is Checkpoint.identify for a log whose content is text.
 func identify(t *testing.T, c *Checkpoint, id FileID, text string) *Tracked {
 	t.Helper()
-	tracked, err := c.identify("web01", "access.log", "common", id, []byte(text), openText(text))
+	return identifyAt(t, c, "missing/access.log", id, text)
+}
+
+func identifyAt(t *testing.T, c *Checkpoint, path string, id FileID, text string) *Tracked {
+	t.Helper()
+	tracked, err := c.identify("web01", path, "common", id, []byte(text), openText(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,26 +133,31 @@ func TestIdentity(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name string
+		path string
 		id   FileID
 		text string
 		same bool
 	}{
-		{"the log itself", FileID{1, 2}, log, true},
-		{"the log, grown", FileID{1, 2}, log + "fourth\n", true},
-		{"the inode used again by another log", FileID{1, 2}, "other\n", false},
-		{"a copy, or what a compressed copy holds", FileID{1, 9}, log, true},
-		{"a copy that has more", FileID{1, 9}, log + "fourth\n", true},
-		{"another log that begins alike", FileID{1, 9}, "first\nsecond\nother\n", false},
-		{"a copy that was cut", FileID{1, 9}, "first\nsec", false},
-		{"the inode on another device", FileID{3, 2}, "x\n", false},
+		{"the log itself", "missing/access.log", FileID{1, 2}, log, true},
+		{"the log, grown", "missing/access.log", FileID{1, 2}, log + "fourth\n", true},
+		{"the log, renamed", "missing/old", FileID{1, 2}, log, true},
+		{"the inode used again by another log", "missing/access.log", FileID{1, 2}, "other\n", false},
+		{"a rotated copy", "missing/access.log.1", FileID{1, 9}, log, true},
+		{"a compressed copy", "missing/access.log-20260901.gz", FileID{1, 9}, log, true},
+		{"a copy that has more", "missing/access.log.12.zst", FileID{1, 9}, log + "fourth\n", true},
+		{"another virtual host's log of the same lines", "missing/shop-access.log", FileID{1, 9}, log, false},
+		{"a log of the same lines in another folder", "missing/shop/access.log", FileID{1, 9}, log, false},
+		{"another log that begins alike", "missing/access.log.1", FileID{1, 9}, "first\nsecond\nother\n", false},
+		{"a copy that was cut", "missing/access.log.1", FileID{1, 9}, "first\nsec", false},
+		{"the inode on another device", "missing/access.log", FileID{3, 2}, "x\n", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, tracked := start(t)
-			got := identify(t, c, test.id, test.text)
+			got := identifyAt(t, c, test.path, test.id, test.text)
 			if same := got == tracked; same != test.same {
 				t.Errorf("taken for the same stream: %v, want %v", same, test.same)
 			}
-			if again := identify(t, c, test.id, test.text); again != got {
+			if again := identifyAt(t, c, test.path, test.id, test.text); again != got {
 				t.Errorf("the second look finds another stream")
 			}
 		})

@@ -85,6 +85,11 @@ func (s *site) holds(t *testing.T, text string) {
 func TestOnceStoresGrowthOnly(t *testing.T) {
 	s, log := newSite(t), crashLog(50)+"\n"
 	s.write(t, "access.log", log)
+	remove := func(name string) {
+		if err := os.Remove(filepath.Join(s.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	steps := []struct {
 		name  string
 		do    func()
@@ -99,9 +104,13 @@ func TestOnceStoresGrowthOnly(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "access.log.1", 0},
-		{"compressed", func() { s.write(t, "access.log.1.gz", gzipped(t, log)) }, "access.log.1.gz", 0},
-		{"a copy with more", func() { log += "bad last line"; s.write(t, "copy", log) }, "copy", 1},
-		{"the copy again", func() {}, "copy", 0},
+		{"compressed", func() { remove("access.log.1"); s.write(t, "access.log.2.gz", gzipped(t, log)) }, "access.log.2.gz", 0},
+		{"written on while it was compressed", func() {
+			remove("access.log.2.gz")
+			log += "bad last line"
+			s.write(t, "access.log.3.gz", gzipped(t, log))
+		}, "access.log.3.gz", 1},
+		{"that again", func() {}, "access.log.3.gz", 0},
 	}
 	for _, step := range steps {
 		step.do()
@@ -206,4 +215,19 @@ func TestInterruptedRunKeepsWhatItRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.holds(t, log)
+}
+
+// TestLogsOfTheSameLinesAreAllStored: a health check writes the same line to
+// every virtual host's log in one second, and none of them is a copy.
+func TestLogsOfTheSameLinesAreAllStored(t *testing.T) {
+	s, log := newSite(t), crashLog(1)+"\n"
+	var want string
+	for i, name := range []string{"a.log", "b.log", "a.log.1"} {
+		s.write(t, name, log)
+		if _, counters, err := s.once(t, t.Context(), name); err != nil || counters.Lines.Load() != 1 {
+			t.Fatalf("log %d: %d lines, %v", i, counters.Lines.Load(), err)
+		}
+		want += log
+	}
+	s.holds(t, want)
 }
