@@ -97,9 +97,16 @@ func (c *Checkpoint) decode(b []byte) error {
 	if !ok || string(sum) != fmt.Sprintf("%08x", crc32.Checksum(body, castagnoli)) {
 		return errors.New("its checksum does not fit")
 	}
-	if err := json.Unmarshal(body, &c.doc); err != nil {
+	var doc checkpointDoc
+	if err := json.Unmarshal(body, &doc); err != nil {
 		return err
 	}
+	for _, t := range doc.Streams {
+		if t == nil || t.Stored < 0 || t.HeadBytes < 0 || t.TailBytes < 0 || t.TailAt < int64(t.TailBytes) {
+			return errors.New("it holds a stream with impossible positions")
+		}
+	}
+	c.doc = doc
 	if c.doc.Kind != checkpointKind || c.doc.Version != checkpointVersion {
 		return fmt.Errorf("it is %q version %d, not %q version %d", c.doc.Kind, c.doc.Version, checkpointKind, checkpointVersion)
 	}
@@ -120,7 +127,7 @@ func (c *Checkpoint) save() error {
 	if err != nil {
 		return err
 	}
-	body = fmt.Appendf(body, "\n%08x\n", crc32.Checksum(body, castagnoli))
+	body = withSum(body)
 	temporary := c.path + ".tmp"
 	f, err := c.fsys.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
 	if err != nil {
@@ -137,6 +144,11 @@ func (c *Checkpoint) save() error {
 		return err
 	}
 	return c.fsys.SyncDir(filepath.Dir(c.path))
+}
+
+// withSum puts the checksum that decode wants behind the document.
+func withSum(body []byte) []byte {
+	return fmt.Appendf(body, "\n%08x\n", crc32.Checksum(body, castagnoli))
 }
 
 // Stream returns the stream of that id, nil when it is not known.
