@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -15,7 +16,7 @@ import (
 
 // Log is a log file to be read once, from beginning to end.
 type Log struct {
-	Path       string
+	Path       string // absolute
 	ID         FileID
 	compressed bool
 }
@@ -36,7 +37,12 @@ func OpenLog(path string) (Log, error) {
 		return Log{}, fmt.Errorf("%s is no regular file", path)
 	}
 	id, err := fileID(info)
-	return Log{Path: path, ID: id, compressed: decompressor(path) != nil}, err
+	if err != nil {
+		return Log{}, fmt.Errorf("%s: %w", path, err)
+	}
+	// The next run may be started in another folder.
+	absolute, err := filepath.Abs(path)
+	return Log{Path: absolute, ID: id, compressed: decompressor(path) != nil}, err
 }
 
 // Open returns the log's lines from the beginning: what a compressed file holds.
