@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"testing"
 
@@ -26,10 +25,4 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(env.WorkDir+"/access.log", log, 0o600)
 		},
 	})
-}
-
-// sluice runs the command in this process and returns its exit status.
-func sluice(t *testing.T, stdout, stderr *os.File, args ...string) int {
-	t.Helper()
-	return run(context.Background(), args, os.Stdin, stdout, stderr)
 }
