@@ -2,6 +2,7 @@ package parse
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"sluice/schema"
 )
@@ -83,23 +84,16 @@ func hex(c byte) int {
 // readIPv4 reads a dotted quad and makes a number of it on the way. Anything
 // else (IPv6, a host name, "-") is -1 and left to textEnd.
 func (r *reader) readIPv4(s *step, p int) int {
-	line := r.line
-	address, i := uint32(0), p
-	for part := range 4 {
-		if part > 0 {
-			if i >= len(line) || line[i] != '.' {
-				return -1
-			}
-			i++
-		}
-		n, digits := digitsAt(line, i)
-		if digits == 0 || digits > 3 || n > 255 {
-			return -1
-		}
-		i += digits
-		address = address<<8 | n
+	var address uint32
+	var i int
+	if p+windowBytes <= len(r.line) {
+		address, i = quadAt((*[windowBytes]byte)(r.line[p:]))
+	} else {
+		var window [windowBytes]byte
+		copy(window[:], r.line[min(p, len(r.line)):])
+		address, i = quadAt(&window)
 	}
-	if s.tail || !s.hasLit(line, i) || s.last && i+len(s.lit) != len(line) {
+	if i += p; i == p || s.tail || !s.hasLit(r.line, i) || s.last && i+len(s.lit) != len(r.line) {
 		return -1
 	}
 	v := &r.rec.Values[s.field]
@@ -128,28 +122,18 @@ func plausibleAddr(b []byte) bool {
 	return len(b) > 0 && (colons != 1 || digits <= 0)
 }
 
-// quickInt reads one to nine digits and declines anything else.
+// quickInt reads one to seven digits and declines anything else, the end of the
+// line among it.
 func quickInt(v *schema.Value, line []byte, p int) int {
-	n, digits := digitsAt(line, p)
-	if digits == 0 || digits > 9 {
+	if p+8 > len(line) {
+		return -1
+	}
+	n, digits := numberIn(binary.LittleEndian.Uint64(line[p:]))
+	if digits == 0 || digits > 7 {
 		return -1
 	}
 	v.Num, v.Start, v.End, v.State = int64(n), uint32(p), uint32(p+digits), schema.InLine
 	return p + digits
-}
-
-// digitsAt returns the number at p and how many digits it has; of more than
-// nine the number is not to be used.
-func digitsAt(line []byte, p int) (n uint32, digits int) {
-	i := p
-	for ; i < len(line); i++ {
-		d := uint32(line[i] - '0')
-		if d > 9 {
-			break
-		}
-		n = n*10 + d
-	}
-	return n, i - p
 }
 
 // readInt reads a number of at most 18 digits, or "-".
