@@ -46,7 +46,7 @@ func checkRecord(t *testing.T, f *Format, line []byte, rec *schema.Record) {
 	}
 	for i := range rec.Values {
 		v := &rec.Values[i]
-		if v.State == schema.InLine && (v.Start > v.End || int(v.End) > len(line)) ||
+		if (v.State == schema.InLine || v.State == schema.InQuery) && (v.Start > v.End || int(v.End) > len(line)) ||
 			v.State == schema.InScratch && (v.Start > v.End || int(v.End) > len(rec.Scratch())) {
 			t.Fatalf("%s is outside: %+v", rec.Fields[i].Name, v)
 		}

@@ -118,7 +118,7 @@ func dump(rec *schema.Record) string {
 
 func dumpValue(rec *schema.Record, i int) string {
 	v := &rec.Values[i]
-	if v.State == schema.Null {
+	if rec.Null(i) {
 		return "null"
 	}
 	text := rec.Bytes(i)

@@ -41,6 +41,11 @@ func (r *reader) splitRequest(s *step, p, end int) {
 	if q.query < 0 || i >= pathEnd {
 		return
 	}
+	if !r.escaped {
+		v := &r.rec.Values[q.query]
+		v.Start, v.End, v.State = uint32(i+1), uint32(pathEnd), schema.InQuery
+		return
+	}
 	n := bytes.IndexByte(line[i:pathEnd], '?')
 	if n < 0 {
 		return

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 )
@@ -15,6 +16,10 @@ const (
 	InLine
 	// InScratch: Apache's escapes were undone, so the bytes are the record's own.
 	InScratch
+	// InQuery: the bytes are those behind the first '?' in Line[Start:End]; null
+	// when there is none. A path's query is looked for when somebody asks for it,
+	// for most never do, and whether a path has one no processor foretells.
+	InQuery
 )
 
 // Value is one field of one record: a span, and for numbers, times and IPv4
@@ -90,12 +95,20 @@ func (r *Record) Bytes(i int) []byte {
 		return r.Line[v.Start:v.End:v.End]
 	case InScratch:
 		return r.scratch[v.Start:v.End:v.End]
+	case InQuery:
+		path := r.Line[v.Start:v.End:v.End]
+		if i := bytes.IndexByte(path, '?'); i >= 0 {
+			return path[i+1:]
+		}
 	}
 	return nil
 }
 
 // Null reports whether field i is null.
-func (r *Record) Null(i int) bool { return r.Values[i].State == Null }
+func (r *Record) Null(i int) bool {
+	state := r.Values[i].State
+	return state == Null || state == InQuery && r.Bytes(i) == nil
+}
 
 // Addr returns field i as an IP address; false when it is null or a host name.
 func (r *Record) Addr(i int) (netip.Addr, bool) {
