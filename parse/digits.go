@@ -37,44 +37,36 @@ func numberIn(w uint64) (n uint64, digits int) {
 const windowBytes = 16
 
 // quadAt reads the dotted quad that b starts with. It returns the address and
-// its length, 0 where there is none.
+// its length, 0 where there is none. The first two numbers and their dots are in
+// the first eight bytes, the others in the eight behind them.
 func quadAt(b *[windowBytes]byte) (address uint32, length int) {
-	low, high := binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:])
-	// One bit a byte: the bytes that are no digits, then their places.
-	ends := gather(nonDigits(low)) | gather(nonDigits(high))<<8 | 1<<windowBytes
-	first := bits.TrailingZeros32(ends)
-	ends &= ends - 1
-	second := bits.TrailingZeros32(ends)
-	ends &= ends - 1
-	third := bits.TrailingZeros32(ends)
-	ends &= ends - 1
-	fourth := bits.TrailingZeros32(ends)
-	if third >= windowBytes-1 || b[first&15] != '.' || b[second&15] != '.' || b[third&15] != '.' {
+	a, c, half, ok := pairIn(binary.LittleEndian.Uint64(b[:]))
+	if !ok || b[half] != '.' {
 		return 0, 0
 	}
-	a, ok1 := octet(b, 0, first)
-	c, ok2 := octet(b, first+1, second)
-	d, ok3 := octet(b, second+1, third)
-	e, ok4 := octet(b, third+1, fourth)
-	if !(ok1 && ok2 && ok3 && ok4) {
+	half++
+	d, e, rest, ok := pairIn(binary.LittleEndian.Uint64(b[half : half+8]))
+	if !ok {
 		return 0, 0
 	}
-	return a<<24 | c<<16 | d<<8 | e, fourth
+	return a<<24 | c<<16 | d<<8 | e, half + rest
 }
 
-// gather makes one bit of each byte's high bit.
-func gather(high uint64) uint32 { return uint32(high >> 7 * 0x0102040810204080 >> 56) }
-
-// octet is the number of one to three digits in b[from:to].
-func octet(b *[windowBytes]byte, from, to int) (uint32, bool) {
-	n := uint32(b[(to-1)&15]&15) + tens[b[(to-2)&15]&15&mask(to-from, 2)] + hundreds[b[(to-3)&15]&15&mask(to-from, 3)]
-	return n, uint(to-from-1) < 3 && n < 256
+// pairIn reads two numbers below 256 with a dot between them. length is where
+// the second one ends, at most 7.
+func pairIn(w uint64) (a, c uint32, length int, ok bool) {
+	ends := nonDigits(w)
+	first := uint(bits.TrailingZeros64(ends)) &^ 7 // in bits
+	second := uint(bits.TrailingZeros64(ends&(ends-1))) &^ 7
+	behind := second - first - 8
+	if first-8 > 16 || behind-8 > 16 || w>>first&0xff != '.' {
+		return 0, 0, 0, false
+	}
+	a = octet(uint32(w) << (24 - first))
+	c = octet(uint32(w>>(first+8)) << (24 - behind))
+	return a, c, int(second >> 3), a|c < 256
 }
 
-// mask is 15 if length >= least, else 0.
-func mask(length, least int) byte { return byte((least-1-length)>>63) & 15 }
-
-var (
-	tens     = [16]uint32{0, 10, 20, 30, 40, 50, 60, 70, 80, 90}
-	hundreds = [16]uint32{0, 100, 200, 300, 400, 500, 600, 700, 800, 900}
-)
+// octet is the number whose digits are the lowest three bytes of x, the highest
+// byte the last digit. What is in the fourth does not count.
+func octet(x uint32) uint32 { return x&15*100 + x>>8&15*10 + x>>16&15 }

@@ -157,9 +157,6 @@ func (r *reader) quickQuote(s *step, p int) int {
 // hasLit reports whether the text behind the value stands at p. Up to four
 // bytes of it are compared as one number.
 func (s *step) hasLit(line []byte, p int) bool {
-	if len(s.lit) == 1 {
-		return p < len(line) && line[p] == s.lit[0]
-	}
 	if s.litMask != 0 && p+4 <= len(line) {
 		return binary.LittleEndian.Uint32(line[p:])&s.litMask == s.litWord
 	}
