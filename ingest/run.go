@@ -85,7 +85,7 @@ func (cfg *OnceConfig) identify(l Log) (*Tracked, error) {
 		return nil, err
 	}
 	defer r.Close()
-	start := make([]byte, 64<<10)
+	start := make([]byte, parse.HeadBytes)
 	n, err := io.ReadFull(r, start)
 	if start = start[:n]; err != nil && err != io.EOF && err != io.ErrUnexpectedEOF && n == 0 {
 		return nil, fmt.Errorf("%s: %w", l.Path, err)

@@ -18,6 +18,10 @@ var autoOrder = []string{"combined", "combinedio", "vhost_combined", "common", "
 // maxAutoLines is how many lines Auto looks at.
 const maxAutoLines = 100
 
+// HeadBytes is how much of a log's start Auto should be given: two of the
+// longest lines that Apache writes, and more.
+const HeadBytes = 256 << 10
+
 // Auto returns the format that reads most of the first lines of a log as they
 // stand, from left to right. head is the start of a log; its last line may be cut. When no format
 // reads any of the lines the error says so, and the format is combined, so that

@@ -96,7 +96,7 @@ func (w *recordWriter) file(name string) error {
 		}
 	}
 	defer r.Close()
-	head := make([]byte, 64<<10)
+	head := make([]byte, parse.HeadBytes)
 	var n int
 	var err error
 	if w.text == parse.AutoName && !w.cmd.Follow {
