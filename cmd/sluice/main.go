@@ -24,10 +24,10 @@ type cli struct {
 	Quiet   bool            `short:"q" help:"Say only warnings and errors on standard error."`
 
 	Run     runCmd     `cmd:"" help:"Take logs to a table and an archive."`
-	Bench   benchCmd   `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`
 	Parse   parseCmd   `cmd:"" help:"Print logs as typed records; nothing is stored."`
 	Scan    scanCmd    `cmd:"" help:"Print a table's rows in time order, or count them."`
 	Schema  schemaCmd  `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
+	Bench   benchCmd   `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
