@@ -87,26 +87,3 @@ func emptyOrForeign(db *pebble.DB) (err error) {
 	}
 	return errors.Join(ErrNoTable, it.Error())
 }
-
-// checkFolder refuses a folder in which there is something but no Pebble store,
-// before anything is made in it. What Pebble had made of a store when its making
-// was cut short is no obstacle.
-func checkFolder(names []string) error {
-	for _, name := range names {
-		if !pebbleName(name) {
-			return fmt.Errorf("%w: there is %q in it", ErrNotTable, name)
-		}
-	}
-	return nil
-}
-
-// pebbleName reports whether Pebble makes files of this name.
-func pebbleName(name string) bool {
-	if name == "LOCK" || strings.HasPrefix(name, "marker.") ||
-		strings.HasPrefix(name, "MANIFEST-") || strings.HasPrefix(name, "OPTIONS-") {
-		return true
-	}
-	number, suffix, _ := strings.Cut(name, ".")
-	return strings.Trim(number, "0123456789") == "" && number != "" &&
-		(suffix == "log" || suffix == "sst" || suffix == "dbtmp")
-}

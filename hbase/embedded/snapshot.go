@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -74,10 +73,11 @@ func takeSnapshot(dir string, disk vfs.FS) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "marker.manifest.") }) {
-		if err := checkFolder(names); err != nil {
-			return nil, err
-		}
+	store, err := state(names)
+	if err != nil {
+		return nil, err
+	}
+	if !store {
 		return nil, ErrNoTable
 	}
 	s := &snapshot{FS: vfs.NewMem(), dir: dir, tables: make(map[string]vfs.File)}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -48,8 +49,9 @@ type Table struct {
 	snapshot *snapshot
 
 	// Of a table that is written.
-	disk      *disk
-	compacted chan struct{} // holds one when a compaction ended
+	disk       *disk
+	compacting atomic.Int32  // compactions that are running
+	compacted  chan struct{} // holds one when a compaction ended
 
 	mu        sync.Mutex // Put and Flush
 	value     []byte
@@ -143,12 +145,17 @@ func (t *Table) openPebble(log *slog.Logger) error {
 	o.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) { t.disk.fail(err) },
 		DataCorruption:  func(info pebble.DataCorruptionInfo) { o.Logger.Errorf("%s", info) },
+		CompactionBegin: func(pebble.CompactionInfo) { t.compacting.Add(1) },
 		CompactionEnd: func(pebble.CompactionInfo) {
+			t.compacting.Add(-1)
 			select {
 			case t.compacted <- struct{}{}:
 			default:
 			}
 		},
+	}
+	if err := t.disk.clearHalfMade(t.dir); err != nil {
+		return err
 	}
 	db, err := pebble.Open(t.dir, o)
 	if err != nil {
