@@ -70,8 +70,8 @@ func settle(b *testing.B, table *Table) {
 	if err := table.Flush(context.Background()); err != nil {
 		b.Fatal(err)
 	}
-	for table.db.Metrics().Compact.NumInProgress > 0 {
-		time.Sleep(time.Millisecond) // the event comes before the count
+	for table.compacting.Load() > 0 {
+		<-table.compacted
 	}
 }
 
