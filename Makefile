@@ -10,13 +10,13 @@ STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Go itself turns cgo off where there is no C compiler.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
-.PHONY: build test check race fuzz bench clean
+.PHONY: build test check race allocations fuzz bench clean
 .NOTPARALLEL:
 
 build:
 	$(GO) build ./cmd/sluice
 
-test: check race fuzz
+test: check race allocations fuzz
 
 # Formatting and package rules are tests too (package project); gofmt stands here
 # because it says first, and in a second, what is quickly mended.
@@ -32,6 +32,11 @@ ifeq ($(RACE),)
 	@echo "no C compiler: the race detector is left out" >&2; [ "$$CI" != true ]
 endif
 	$(GO) test $(RACE) ./...
+
+# The race detector allocates by itself, so what must allocate nothing is counted
+# once more without it.
+allocations:
+	$(GO) test -run Alloc ./...
 
 # Every fuzz target there is, for FUZZTIME each.
 fuzz:
