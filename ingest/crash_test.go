@@ -49,8 +49,6 @@ func (f *fakeTable) Flush(context.Context) error {
 	return nil
 }
 
-func (f *fakeTable) Streams(context.Context) ([]schema.StreamEntry, error) { return nil, nil }
-
 func (f *fakeTable) crash(random *rand.Rand) {
 	for k, v := range f.volatile {
 		if random.IntN(2) == 0 {

@@ -23,8 +23,6 @@ type Table interface {
 	Put(ctx context.Context, rows *schema.Rows) error
 	// Flush makes every row of earlier Puts durable.
 	Flush(ctx context.Context) error
-	// Streams lists the stream directory.
-	Streams(ctx context.Context) ([]schema.StreamEntry, error)
 }
 
 // Archive is where sealed segments go.
