@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
 	"sluice/parse"
@@ -23,7 +24,7 @@ import (
 type CollectorConfig struct {
 	FS         vfs.FS
 	SpoolDir   string
-	Checkpoint *Checkpoint
+	Checkpoint *checkpoint.File
 	Table      Table
 	Archive    Archive
 	Naming     Naming
@@ -58,7 +59,7 @@ type Collector struct {
 
 // streamState is a stream that batches come for.
 type streamState struct {
-	tracked  *Tracked
+	tracked  *checkpoint.Stream
 	format   *parse.Format
 	rows     *schema.RowEncoder
 	received rangeSet // in segments, or stored
@@ -89,7 +90,7 @@ func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) 
 		return nil, fmt.Errorf("spool: take up what an earlier run left: %w", err)
 	}
 	for _, sp := range c.spool.held {
-		cfg.Checkpoint.useSeq(sp.name.Seq)
+		cfg.Checkpoint.UseSeq(sp.name.Seq)
 	}
 	if cut > 0 {
 		cfg.Log.Warn("a torn segment was cut; its lines are read from the log again", "bytes", cut)
@@ -106,7 +107,7 @@ func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) 
 func (c *Collector) replay(ctx context.Context, sp *spooled, m segment.Member, data []byte) error {
 	tracked := c.cfg.Checkpoint.Stream(m.Stream)
 	if tracked == nil {
-		return fmt.Errorf("%s holds stream %s, which the checkpoint does not know: %w", sp.path, m.Stream, ErrCheckpoint)
+		return fmt.Errorf("%s holds stream %s, which the checkpoint does not know: %w", sp.path, m.Stream, checkpoint.ErrDamaged)
 	}
 	st, err := c.stream(tracked)
 	if err != nil {
@@ -129,7 +130,7 @@ func (c *Collector) replay(ctx context.Context, sp *spooled, m segment.Member, d
 }
 
 // stream returns the state of a stream, made on its first batch.
-func (c *Collector) stream(t *Tracked) (*streamState, error) {
+func (c *Collector) stream(t *checkpoint.Stream) (*streamState, error) {
 	if st := c.streams[t.ID]; st != nil && st.format.String() == t.Format {
 		return st, nil
 	}
@@ -156,7 +157,7 @@ func (c *Collector) stream(t *Tracked) (*streamState, error) {
 
 // Append takes a batch: what of it was not received before goes into segments
 // and into the table. The stream must be in the checkpoint, saved.
-func (c *Collector) Append(ctx context.Context, t *Tracked, b schema.Batch) error {
+func (c *Collector) Append(ctx context.Context, t *checkpoint.Stream, b schema.Batch) error {
 	st := c.streams[t.ID]
 	fresh := st == nil
 	st, err := c.stream(t)
@@ -207,7 +208,7 @@ func (c *Collector) spoolCuts(st *streamState, b schema.Batch) error {
 		sp, err := c.spool.append(c.enc, schema.Batch{
 			Stream: b.Stream, Range: x.Range, Lines: int(x.lines),
 			Data: b.Data[x.Start-b.Range.Start : x.End-b.Range.Start],
-		}, x.period, c.cfg.Checkpoint.nextSeq)
+		}, x.period, c.cfg.Checkpoint.NextSeq)
 		if err != nil {
 			return err
 		}
@@ -287,7 +288,7 @@ func (c *Collector) writeDirectory(ctx context.Context, touched map[schema.Strea
 	c.rows.Reset()
 	for id := range touched {
 		st := c.streams[id]
-		st.advance()
+		c.cfg.Checkpoint.Update(st.advance)
 		c.cfg.Table.Layout().AppendStream(&c.rows, &st.tracked.StreamEntry)
 	}
 	if err := c.cfg.Table.Put(ctx, &c.rows); err != nil {
@@ -324,5 +325,5 @@ func (c *Collector) archiveName(n segment.Name) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return path.Join(filepath.ToSlash(dir), fmt.Sprintf("access.%s-%06d.log.gz", c.cfg.Checkpoint.doc.Collector, n.Seq)), nil
+	return path.Join(filepath.ToSlash(dir), fmt.Sprintf("access.%s-%06d.log.gz", c.cfg.Checkpoint.Collector(), n.Seq)), nil
 }

@@ -17,8 +17,11 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"parse", "schema", ""},
 	{"parse/httpdconf", "", "parse"},
 
-	{"ingest", "schema parse ingest/segment ingest/segment/vfs",
+	{"ingest", "schema parse ingest/checkpoint ingest/governor ingest/logfile ingest/segment ingest/segment/vfs ingest/tail",
 		"hbase/embedded hdfs hdfs/localdir ingest/segment/vfs/crashfs bench/sample"},
+	{"ingest/checkpoint", "schema ingest/logfile ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
+	{"ingest/logfile", "", ""},
+	{"ingest/tail", "schema parse ingest/checkpoint ingest/logfile", "ingest/segment/vfs"},
 	{"ingest/segment", "schema ingest/segment/vfs", "ingest/segment/vfs/crashfs bench/sample"},
 	{"ingest/segment/vfs", "", "ingest/segment/vfs/crashfs"},
 	{"ingest/segment/vfs/crashfs", "ingest/segment/vfs", ""},

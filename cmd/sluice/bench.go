@@ -14,7 +14,7 @@ import (
 
 	"sluice/bench"
 	"sluice/bench/sample"
-	"sluice/ingest"
+	"sluice/ingest/logfile"
 	"sluice/parse"
 )
 
@@ -55,7 +55,7 @@ func (c *benchCmd) Run(a *app) error {
 		}
 	}
 	if c.File != "" {
-		if _, err := ingest.OpenLog(c.File); err != nil {
+		if _, err := logfile.Look(c.File); err != nil {
 			return usageError{err}
 		}
 	}

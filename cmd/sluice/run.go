@@ -13,6 +13,8 @@ import (
 
 	"sluice/hdfs/localdir"
 	"sluice/ingest"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
 	"sluice/parse"
@@ -105,8 +107,8 @@ func (r *runCmd) Run(a *app) error {
 
 // expand opens each file and glob once; a file that is named twice, or linked
 // to, is read once.
-func expand(names []string) ([]ingest.Log, error) {
-	var logs []ingest.Log
+func expand(names []string) ([]logfile.Log, error) {
+	var logs []logfile.Log
 	for _, name := range names {
 		paths := []string{name}
 		if _, err := os.Stat(name); err != nil && strings.ContainsAny(name, "*?[") {
@@ -119,11 +121,11 @@ func expand(names []string) ([]ingest.Log, error) {
 			}
 		}
 		for _, path := range paths {
-			l, err := ingest.OpenLog(path)
+			l, err := logfile.Look(path)
 			if err != nil {
 				return nil, usageError{err}
 			}
-			if !slices.ContainsFunc(logs, func(o ingest.Log) bool { return o.ID == l.ID }) {
+			if !slices.ContainsFunc(logs, func(o logfile.Log) bool { return o.ID == l.ID }) {
 				logs = append(logs, l)
 			}
 		}
@@ -158,7 +160,7 @@ func (r *runCmd) newLayout(format string) (schema.Layout, error) {
 }
 
 // once does the run: everything is opened before anything is read.
-func (r *runCmd) once(a *app, format string, logs []ingest.Log) (err error) {
+func (r *runCmd) once(a *app, format string, logs []logfile.Log) (err error) {
 	began := time.Now()
 	layout, err := r.newLayout(format)
 	if err != nil {
@@ -180,7 +182,7 @@ func (r *runCmd) once(a *app, format string, logs []ingest.Log) (err error) {
 	if err != nil {
 		return err
 	}
-	checkpoint, err := ingest.OpenCheckpoint(vfs.OS{}, filepath.Join(a.cli.Data, "checkpoint"), id)
+	checkpoint, err := checkpoint.Open(vfs.OS{}, filepath.Join(a.cli.Data, "checkpoint"), id)
 	if err != nil {
 		return usageError{err}
 	}

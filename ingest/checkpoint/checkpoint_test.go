@@ -1,4 +1,4 @@
-package ingest
+package checkpoint
 
 import (
 	"errors"
@@ -8,22 +8,30 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/ingest/logfile"
 	"sluice/ingest/segment/vfs/crashfs"
+	"sluice/schema"
+)
+
+// Two files of one device.
+var (
+	log12 = logfile.ID{Device: 1, Inode: 2}
+	log19 = logfile.ID{Device: 1, Inode: 9}
 )
 
 func openText(s string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(s)), nil }
 }
 
-// identify is Checkpoint.identify for a log whose content is text.
-func identify(t *testing.T, c *Checkpoint, id FileID, text string) *Tracked {
+// identify is File.Identify for a log whose content is text.
+func identify(t *testing.T, c *File, id logfile.ID, text string) *Stream {
 	t.Helper()
 	return identifyAt(t, c, "missing/access.log", id, text)
 }
 
-func identifyAt(t *testing.T, c *Checkpoint, path string, id FileID, text string) *Tracked {
+func identifyAt(t *testing.T, c *File, path string, id logfile.ID, text string) *Stream {
 	t.Helper()
-	tracked, err := c.identify("web01", path, "common", id, []byte(text), openText(text))
+	tracked, err := c.Identify(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path, Format: "common"}}, id, []byte(text), openText(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,11 +43,11 @@ func TestCheckpointIsOldOrNewAfterACrash(t *testing.T) {
 	for seed := range uint64(50) {
 		for op := 0; ; op++ {
 			fs := crashfs.New()
-			c, err := OpenCheckpoint(fs, "/checkpoint", "c1")
+			c, err := Open(fs, "/checkpoint", "c1")
 			if err != nil {
 				t.Fatal(err)
 			}
-			tracked := identify(t, c, FileID{1, 2}, "first\nsecond\n")
+			tracked := identify(t, c, log12, "first\nsecond\n")
 			tracked.Stored = 6
 			if err := c.Save(); err != nil {
 				t.Fatal(err)
@@ -53,7 +61,7 @@ func TestCheckpointIsOldOrNewAfterACrash(t *testing.T) {
 			}
 			tracked.Stored = 13
 			failed := c.Save()
-			after, err := OpenCheckpoint(fs.Crash(rand.New(rand.NewPCG(seed, uint64(op)))), "/checkpoint", "c2")
+			after, err := Open(fs.Crash(rand.New(rand.NewPCG(seed, uint64(op)))), "/checkpoint", "c2")
 			if err != nil {
 				t.Fatalf("seed %d, operation %d: %v", seed, op, err)
 			}
@@ -74,11 +82,11 @@ func TestCheckpointIsOldOrNewAfterACrash(t *testing.T) {
 // TestADamagedCheckpointIsAnError: starting over silently would double every line.
 func TestADamagedCheckpointIsAnError(t *testing.T) {
 	good := crashfs.New()
-	c, err := OpenCheckpoint(good, "/checkpoint", "c1")
+	c, err := Open(good, "/checkpoint", "c1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	identify(t, c, FileID{1, 2}, "first\n")
+	identify(t, c, log12, "first\n")
 	if err := c.Save(); err != nil {
 		t.Fatal(err)
 	}
@@ -112,8 +120,8 @@ func TestADamagedCheckpointIsAnError(t *testing.T) {
 		if _, err := f.WriteAt(b, 0); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenCheckpoint(fs, "/checkpoint", "c1"); !errors.Is(err, ErrCheckpoint) {
-			t.Errorf("%.40s: %v, want ErrCheckpoint", name, err)
+		if _, err := Open(fs, "/checkpoint", "c1"); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%.40s: %v, want ErrDamaged", name, err)
 		}
 	}
 }
@@ -121,35 +129,35 @@ func TestADamagedCheckpointIsAnError(t *testing.T) {
 // TestIdentity says which file is which stream.
 func TestIdentity(t *testing.T) {
 	const log = "first\nsecond\nthird\n"
-	start := func(t *testing.T) (*Checkpoint, *Tracked) {
-		c, err := OpenCheckpoint(crashfs.New(), "/checkpoint", "c1")
+	start := func(t *testing.T) (*File, *Stream) {
+		c, err := Open(crashfs.New(), "/checkpoint", "c1")
 		if err != nil {
 			t.Fatal(err)
 		}
-		tracked := identify(t, c, FileID{1, 2}, log)
+		tracked := identify(t, c, log12, log)
 		tracked.Stored = int64(len(log))
-		tracked.remember([]byte(log), int64(len(log)))
+		c.Remember(tracked, []byte(log), int64(len(log)))
 		return c, tracked
 	}
 	for _, test := range []struct {
 		name string
 		path string
-		id   FileID
+		id   logfile.ID
 		text string
 		same bool
 	}{
-		{"the log itself", "missing/access.log", FileID{1, 2}, log, true},
-		{"the log, grown", "missing/access.log", FileID{1, 2}, log + "fourth\n", true},
-		{"the log, renamed", "missing/old", FileID{1, 2}, log, true},
-		{"the inode used again by another log", "missing/access.log", FileID{1, 2}, "other\n", false},
-		{"a rotated copy", "missing/access.log.1", FileID{1, 9}, log, true},
-		{"a compressed copy", "missing/access.log-20260901.gz", FileID{1, 9}, log, true},
-		{"a copy that has more", "missing/access.log.12.zst", FileID{1, 9}, log + "fourth\n", true},
-		{"another virtual host's log of the same lines", "missing/shop-access.log", FileID{1, 9}, log, false},
-		{"a log of the same lines in another folder", "missing/shop/access.log", FileID{1, 9}, log, false},
-		{"another log that begins alike", "missing/access.log.1", FileID{1, 9}, "first\nsecond\nother\n", false},
-		{"a copy that was cut", "missing/access.log.1", FileID{1, 9}, "first\nsec", false},
-		{"the inode on another device", "missing/access.log", FileID{3, 2}, "x\n", false},
+		{"the log itself", "missing/access.log", log12, log, true},
+		{"the log, grown", "missing/access.log", log12, log + "fourth\n", true},
+		{"the log, renamed", "missing/old", log12, log, true},
+		{"the inode used again by another log", "missing/access.log", log12, "other\n", false},
+		{"a rotated copy", "missing/access.log.1", log19, log, true},
+		{"a compressed copy", "missing/access.log-20260901.gz", log19, log, true},
+		{"a copy that has more", "missing/access.log.12.zst", log19, log + "fourth\n", true},
+		{"another virtual host's log of the same lines", "missing/shop-access.log", log19, log, false},
+		{"a log of the same lines in another folder", "missing/shop/access.log", log19, log, false},
+		{"another log that begins alike", "missing/access.log.1", log19, "first\nsecond\nother\n", false},
+		{"a copy that was cut", "missing/access.log.1", log19, "first\nsec", false},
+		{"the inode on another device", "missing/access.log", logfile.ID{Device: 3, Inode: 2}, "x\n", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, tracked := start(t)
@@ -163,11 +171,11 @@ func TestIdentity(t *testing.T) {
 		})
 	}
 	t.Run("a first line that was cut when it was seen first", func(t *testing.T) {
-		c, err := OpenCheckpoint(crashfs.New(), "/checkpoint", "c1")
+		c, err := Open(crashfs.New(), "/checkpoint", "c1")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if identify(t, c, FileID{1, 2}, "fir") != identify(t, c, FileID{1, 2}, log) {
+		if identify(t, c, log12, "fir") != identify(t, c, log12, log) {
 			t.Error("the log became another stream when its first line was finished")
 		}
 	})

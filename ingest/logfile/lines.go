@@ -1,4 +1,4 @@
-package ingest
+package logfile
 
 import (
 	"bytes"
@@ -7,34 +7,34 @@ import (
 )
 
 const (
-	// batchBytes is how much is read at a time: large enough to compress well,
+	// BatchBytes is how much is read at a time: large enough to compress well,
 	// small enough that two in flight cost little memory.
-	batchBytes = 1 << 20
-	// maxLineBytes: what goes on without a newline for longer is cut there, each
+	BatchBytes = 1 << 20
+	// MaxLineBytes: what goes on without a newline for longer is cut there, each
 	// piece a line of its own.
-	maxLineBytes = 8 << 20
+	MaxLineBytes = 8 << 20
 )
 
-// chunk is whole lines as they come from a log; the last may lack its newline.
-type chunk struct {
-	data  []byte
-	start int64
-	lines int
+// Chunk is whole lines as they come from a log; the last may lack its newline.
+type Chunk struct {
+	Data  []byte
+	Start int64
+	Lines int
 }
 
 // lineReader cuts what it reads into chunks of whole lines.
 type lineReader struct {
 	r        io.Reader
 	position int64
-	rest     []byte // the beginning of a line, read with the chunk before
+	rest     []byte // the beginning of a line, read with the Chunk before
 }
 
-// next reads one chunk into buffer, which it may grow. The chunk is empty only
-// with an error; io.EOF is the end, and can come with the last chunk.
-func (l *lineReader) next(buffer []byte) (chunk, error) {
+// next reads one Chunk into buffer, which it may grow. The Chunk is empty only
+// with an error; io.EOF is the end, and can come with the last Chunk.
+func (l *lineReader) next(buffer []byte) (Chunk, error) {
 	buffer, err := fill(l.r, append(buffer[:0], l.rest...))
 	end := bytes.LastIndexByte(buffer, '\n') + 1
-	for end == 0 && err == nil && len(buffer) < maxLineBytes {
+	for end == 0 && err == nil && len(buffer) < MaxLineBytes {
 		buffer, err = fill(l.r, buffer)
 		end = bytes.LastIndexByte(buffer, '\n') + 1
 	}
@@ -42,20 +42,20 @@ func (l *lineReader) next(buffer []byte) (chunk, error) {
 		end = len(buffer)
 	}
 	l.rest = append(l.rest[:0], buffer[end:]...)
-	c := chunk{data: buffer[:end], start: l.position, lines: countLines(buffer[:end])}
+	c := Chunk{Data: buffer[:end], Start: l.position, Lines: CountLines(buffer[:end])}
 	l.position += int64(end)
 	return c, err
 }
 
-// readChunks reads r, which stands at position, to its end and sends whole
+// ReadChunks reads r, which stands at position, to its end and sends whole
 // lines. Buffers come from free; the receiver hands them back there.
-func readChunks(ctx context.Context, r io.Reader, position int64, free <-chan []byte, out chan<- chunk) error {
+func ReadChunks(ctx context.Context, r io.Reader, position int64, free <-chan []byte, out chan<- Chunk) error {
 	l := lineReader{r: r, position: position}
 	for {
 		select {
 		case buffer := <-free:
 			c, err := l.next(buffer)
-			if len(c.data) > 0 {
+			if len(c.Data) > 0 {
 				select {
 				case out <- c:
 				case <-ctx.Done():
@@ -82,8 +82,8 @@ func ReadLines(ctx context.Context, r io.Reader, each func(line []byte, offset i
 	var buffer []byte
 	for ctx.Err() == nil {
 		c, err := l.next(buffer)
-		buffer = c.data
-		for data, offset := c.data, c.start; len(data) > 0; {
+		buffer = c.Data
+		for data, offset := c.Data, c.Start; len(data) > 0; {
 			line, size := data, len(data)
 			if i := bytes.IndexByte(data, '\n'); i >= 0 {
 				line, size = data[:i], i+1
@@ -105,7 +105,7 @@ func ReadLines(ctx context.Context, r io.Reader, each func(line []byte, offset i
 
 // fill reads until b has a batch's bytes more, or the log ends.
 func fill(r io.Reader, b []byte) ([]byte, error) {
-	want := len(b) + batchBytes
+	want := len(b) + BatchBytes
 	if cap(b) < want {
 		b = append(make([]byte, 0, want), b...)
 	}
@@ -119,7 +119,8 @@ func fill(r io.Reader, b []byte) ([]byte, error) {
 	return b, nil
 }
 
-func countLines(b []byte) int {
+// CountLines counts b's lines; the last may lack its newline.
+func CountLines(b []byte) int {
 	n := bytes.Count(b, []byte("\n"))
 	if len(b) > 0 && b[len(b)-1] != '\n' {
 		n++

@@ -1,4 +1,4 @@
-package ingest
+package checkpoint
 
 import (
 	"testing"
@@ -10,7 +10,7 @@ import (
 // same.
 func FuzzCheckpoint(f *testing.F) {
 	fs := crashfs.New()
-	c, err := OpenCheckpoint(fs, "/checkpoint", "c1")
+	c, err := Open(fs, "/checkpoint", "c1")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func FuzzCheckpoint(f *testing.F) {
 		if err := c.Save(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenCheckpoint(fs, "/checkpoint", "c2"); err != nil {
+		if _, err := Open(fs, "/checkpoint", "c2"); err != nil {
 			t.Errorf("what was written is not read: %v", err)
 		}
 	})

@@ -1,4 +1,4 @@
-package ingest
+package logfile
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ func TestReadLinesGivesEveryByteInOrder(t *testing.T) {
 	for i := range 4000 {
 		n := random.IntN(300)
 		if i%1000 == 999 {
-			n = batchBytes + random.IntN(batchBytes)
+			n = BatchBytes + random.IntN(BatchBytes)
 		}
 		fmt.Fprintf(&log, "%d %s\n", i, strings.Repeat("x", n))
 	}
@@ -51,13 +51,13 @@ func TestReadLinesGivesEveryByteInOrder(t *testing.T) {
 
 // TestALineWithoutEndIsCut: memory is bounded whatever a log holds.
 func TestALineWithoutEndIsCut(t *testing.T) {
-	const size = 3*maxLineBytes + 5
+	const size = 3*MaxLineBytes + 5
 	var pieces []int
 	err := ReadLines(t.Context(), io.LimitReader(zeros{}, size), func(line []byte, _ int64) error {
 		pieces = append(pieces, len(line))
 		return nil
 	})
-	if fmt.Sprint(pieces) != fmt.Sprint([]int{maxLineBytes, maxLineBytes, maxLineBytes, 5}) || err != nil {
+	if fmt.Sprint(pieces) != fmt.Sprint([]int{MaxLineBytes, MaxLineBytes, MaxLineBytes, 5}) || err != nil {
 		t.Errorf("pieces of %v bytes, %v", pieces, err)
 	}
 }

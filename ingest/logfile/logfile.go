@@ -1,4 +1,5 @@
-package ingest
+// Package logfile opens log files, compressed ones too, and reads them as whole lines.
+package logfile
 
 import (
 	"bufio"
@@ -9,21 +10,28 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
 
+// ID is a file as the file system knows it.
+type ID struct {
+	Device uint64 `json:"device"`
+	Inode  uint64 `json:"inode"`
+}
+
 // Log is a log file to be read once, from beginning to end.
 type Log struct {
 	Path       string // absolute
-	ID         FileID
+	ID         ID
 	compressed bool
 }
 
-// OpenLog looks at a file: it must be a regular file (or a link to one) that
+// Look looks at a file: it must be a regular file (or a link to one) that
 // can be read.
-func OpenLog(path string) (Log, error) {
+func Look(path string) (Log, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Log{}, err
@@ -36,7 +44,7 @@ func OpenLog(path string) (Log, error) {
 	if !info.Mode().IsRegular() {
 		return Log{}, fmt.Errorf("%s is no regular file", path)
 	}
-	id, err := fileID(info)
+	id, err := IDOf(info)
 	if err != nil {
 		return Log{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -93,8 +101,8 @@ func decompressor(path string) func(io.Reader) (io.Reader, error) {
 	return nil
 }
 
-// skip moves a log's reader to a position.
-func skip(r io.Reader, position int64) error {
+// Skip moves a log's reader to a position.
+func Skip(r io.Reader, position int64) error {
 	if s, ok := r.(io.Seeker); ok {
 		if end, err := s.Seek(0, io.SeekEnd); err != nil || end < position {
 			return errors.Join(err, io.ErrUnexpectedEOF)
@@ -104,6 +112,15 @@ func skip(r io.Reader, position int64) error {
 	}
 	_, err := io.CopyN(io.Discard, r, position)
 	return err
+}
+
+// IDOf returns what the file system calls the file.
+func IDOf(info os.FileInfo) (ID, error) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ID{}, errors.New("the file system tells no inode")
+	}
+	return ID{uint64(st.Dev), st.Ino}, nil
 }
 
 // Compressed reports whether the file's length is not that of its lines.
