@@ -38,6 +38,8 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"print", "schema query", "parse bench/sample"},
 
 	{"bench", "*", "*"},
+	{"bench/fleet", "bench/sample", "parse schema"},
+	{"bench/peers", "", ""},
 	{"bench/sample", "", "parse schema"},
 	{"cmd/sluice", "*", "*"},
 	{"project", "", ""},
