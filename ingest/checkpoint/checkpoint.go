@@ -32,7 +32,7 @@ type File struct {
 	doc    document
 	byID   map[schema.StreamID]*Stream
 	byFile map[logfile.ID][]*Stream
-	byName map[string][]*Stream // by rotatedName
+	byName map[string][]*Stream // by RotatedName
 }
 
 type document struct {
@@ -61,6 +61,9 @@ type Stream struct {
 	// SeenBytes is the greatest length the log was seen with: what of it is not
 	// stored when the log is gone is lost.
 	SeenBytes int64 `json:"seen_bytes,omitempty"`
+	// SkippedBytes at the beginning were not read: the operator wanted new lines
+	// only.
+	SkippedBytes int64 `json:"skipped_bytes,omitempty"`
 	// LostBytes were deleted before they were read, and counted.
 	LostBytes int64 `json:"lost_bytes,omitempty"`
 	// GoneUnix is when none of its files was there any more, in seconds; 0 while
@@ -214,7 +217,7 @@ func (c *File) enter(t *Stream) {
 	for _, id := range t.Files {
 		c.byFile[id] = append(c.byFile[id], t)
 	}
-	name := rotatedName(t.Path)
+	name := RotatedName(t.Path)
 	c.byName[name] = append(c.byName[name], t)
 }
 

@@ -38,8 +38,8 @@ func hash(b []byte) string {
 	return hex.EncodeToString(sum[:12])
 }
 
-// begins reports whether a file that starts with b can be the stream.
-func (t *Stream) begins(b []byte) bool {
+// Begins reports whether a file that starts with b can be the stream.
+func (t *Stream) Begins(b []byte) bool {
 	return len(b) >= t.HeadBytes && hash(b[:t.HeadBytes]) == t.Head
 }
 
@@ -69,7 +69,7 @@ func (c *File) Find(host string, id logfile.ID, start []byte) *Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, t := range slices.Backward(c.byFile[id]) {
-		if t.Host == host && t.begins(start) {
+		if t.Host == host && t.Begins(start) {
 			return t
 		}
 	}
@@ -82,13 +82,27 @@ func (c *File) Like(host, path string, start []byte) []*Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var like []*Stream
-	for _, t := range c.byName[rotatedName(path)] {
-		if t.Host == host && t.TailBytes > 0 && t.begins(start) {
+	for _, t := range c.byName[RotatedName(path)] {
+		if t.Host == host && t.TailBytes > 0 && t.Begins(start) {
 			like = append(like, t)
 		}
 	}
 	slices.Reverse(like)
 	return like
+}
+
+// Named returns the streams of a log and its rotated copies, the latest first.
+func (c *File) Named(host, path string) []*Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var named []*Stream
+	for _, t := range c.byName[RotatedName(path)] {
+		if t.Host == host {
+			named = append(named, t)
+		}
+	}
+	slices.Reverse(named)
+	return named
 }
 
 // Add makes a new stream. start is the log's first bytes, its first line at least.
@@ -118,9 +132,12 @@ func (c *File) AddFile(t *Stream, id logfile.ID) {
 	c.byFile[id] = append(c.byFile[id], t)
 }
 
+// tailBytes are enough to tell a log from another: a whole line, its time too.
+const tailBytes = 256
+
 // Remember notes the bytes before position, for Holds.
 func (c *File) Remember(t *Stream, before []byte, position int64) {
-	before = before[max(0, len(before)-schema.MaxHeadBytes):]
+	before = before[max(0, len(before)-tailBytes):]
 	sum := hash(before)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -153,7 +170,7 @@ func (t *Stream) contentMatches(open func() (io.ReadCloser, error)) (bool, error
 		return false, err
 	}
 	defer r.Close()
-	if _, err := io.CopyN(io.Discard, r, t.TailAt-int64(t.TailBytes)); err != nil {
+	if err := logfile.Skip(r, t.TailAt-int64(t.TailBytes)); err != nil {
 		return false, nil // shorter, or damaged: it is not this stream
 	}
 	b := make([]byte, t.TailBytes)
@@ -161,9 +178,9 @@ func (t *Stream) contentMatches(open func() (io.ReadCloser, error)) (bool, error
 	return err == nil && hash(b) == t.Tail, nil
 }
 
-// rotatedName is the path without what logrotate and rotatelogs put behind it:
+// RotatedName is the path without what logrotate and rotatelogs put behind it:
 // a number or a date, and the compressor's suffix.
-func rotatedName(path string) string {
+func RotatedName(path string) string {
 	for _, suffix := range []string{".gz", ".zst", ".bz2"} {
 		path = strings.TrimSuffix(path, suffix)
 	}
@@ -210,7 +227,7 @@ func (t *Stream) isWhole(path string) (bool, error) {
 	if _, err := io.ReadFull(r, start); err != nil {
 		return false, nil
 	}
-	if !t.begins(start) {
+	if !t.Begins(start) {
 		return false, nil
 	}
 	return t.contentMatches(func() (io.ReadCloser, error) { return logfile.Open(path) })

@@ -22,16 +22,21 @@ type Chunk struct {
 	Lines int
 }
 
-// lineReader cuts what it reads into chunks of whole lines.
-type lineReader struct {
+// LineReader cuts what it reads into chunks of whole lines.
+type LineReader struct {
 	r        io.Reader
 	position int64
 	rest     []byte // the beginning of a line, read with the Chunk before
 }
 
-// next reads one Chunk into buffer, which it may grow. The Chunk is empty only
+// NewLineReader reads r, which stands at position.
+func NewLineReader(r io.Reader, position int64) *LineReader {
+	return &LineReader{r: r, position: position}
+}
+
+// Next reads one Chunk into buffer, which it may grow. The Chunk is empty only
 // with an error; io.EOF is the end, and can come with the last Chunk.
-func (l *lineReader) next(buffer []byte) (Chunk, error) {
+func (l *LineReader) Next(buffer []byte) (Chunk, error) {
 	buffer, err := fill(l.r, append(buffer[:0], l.rest...))
 	end := bytes.LastIndexByte(buffer, '\n') + 1
 	for end == 0 && err == nil && len(buffer) < MaxLineBytes {
@@ -50,11 +55,11 @@ func (l *lineReader) next(buffer []byte) (Chunk, error) {
 // ReadChunks reads r, which stands at position, to its end and sends whole
 // lines. Buffers come from free; the receiver hands them back there.
 func ReadChunks(ctx context.Context, r io.Reader, position int64, free <-chan []byte, out chan<- Chunk) error {
-	l := lineReader{r: r, position: position}
+	l := LineReader{r: r, position: position}
 	for {
 		select {
 		case buffer := <-free:
-			c, err := l.next(buffer)
+			c, err := l.Next(buffer)
 			if len(c.Data) > 0 {
 				select {
 				case out <- c:
@@ -78,10 +83,10 @@ func ReadChunks(ctx context.Context, r io.Reader, position int64, free <-chan []
 // fails or ctx is done. The line lacks its newline and is valid until each
 // returns.
 func ReadLines(ctx context.Context, r io.Reader, each func(line []byte, offset int64) error) error {
-	l := lineReader{r: r}
+	l := LineReader{r: r}
 	var buffer []byte
 	for ctx.Err() == nil {
-		c, err := l.next(buffer)
+		c, err := l.Next(buffer)
 		buffer = c.Data
 		for data, offset := c.Data, c.Start; len(data) > 0; {
 			line, size := data, len(data)

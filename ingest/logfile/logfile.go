@@ -50,7 +50,7 @@ func Look(path string) (Log, error) {
 	}
 	// The next run may be started in another folder.
 	absolute, err := filepath.Abs(path)
-	return Log{Path: absolute, ID: id, compressed: decompressor(path) != nil}, err
+	return Log{Path: absolute, ID: id, compressed: CompressedName(path)}, err
 }
 
 // Open returns the log's lines from the beginning: what a compressed file holds.
@@ -100,6 +100,9 @@ func decompressor(path string) func(io.Reader) (io.Reader, error) {
 	}
 	return nil
 }
+
+// CompressedName reports whether a file of that name is read as what it holds.
+func CompressedName(path string) bool { return decompressor(path) != nil }
 
 // Skip moves a log's reader to a position.
 func Skip(r io.Reader, position int64) error {
