@@ -35,7 +35,7 @@ func (t *Tailer) holdBack(f *file, start []byte) bool {
 			}
 			continue
 		}
-		if original != f && sameEnd(f, original) {
+		if original != f && (!t.intact(original) || sameEnd(f, original)) {
 			if !slices.Contains(t.held, f) {
 				t.held = append(t.held, f)
 				t.cfg.Log.Info("a copy of a log is not read as long as the log itself is there", "copy", f.path(), "log", original.path())
@@ -62,6 +62,17 @@ func (t *Tailer) adopt(f *file, s *checkpoint.Stream) bool {
 	f.stream, f.copied, f.live = s, true, false
 	t.missing = slices.DeleteFunc(t.missing, func(o *checkpoint.Stream) bool { return o == s })
 	return true
+}
+
+// intact reports whether a log still holds what was read of it: if not, its next
+// look finds that out, and what a copy of it is then.
+func (t *Tailer) intact(f *file) bool {
+	if f.fd < 0 {
+		return true
+	}
+	b := make([]byte, f.markSize())
+	n, err := pread(f.fd, b, f.read-int64(len(b)))
+	return err == nil && n == len(b) && t.markOf(b) == f.mark
 }
 
 // fileOf returns the file that a stream is being read from.
@@ -164,15 +175,10 @@ func (t *Tailer) takeCopy(s *checkpoint.Stream, path string, m *matcher, positio
 		r.Close() //nolint:errcheck // it was only read
 		return false
 	}
-	if logfile.CompressedName(path) {
-		if l, err := logfile.Look(path); err == nil {
-			t.cfg.Checkpoint.AddFile(s, l.ID)
-		}
-		t.cfg.Log.Info("the rest of a log is read from its compressed copy", "log", s.Path, "copy", path, "from", position)
-		t.rests = append(t.rests, newRest(s, r, path, position))
-		return true
-	}
 	r.Close() //nolint:errcheck // it was only read
+	if logfile.CompressedName(path) {
+		return t.readRest(s, path, position)
+	}
 	return t.readCopy(s, path, m, position)
 }
 
@@ -300,8 +306,22 @@ type rest struct {
 	path   string
 }
 
-func newRest(s *checkpoint.Stream, r io.ReadCloser, path string, position int64) *rest {
-	return &rest{s, logfile.NewLineReader(r, position), r.Close, path}
+// readRest has a compressed copy read from position as the stream's continuation.
+func (t *Tailer) readRest(s *checkpoint.Stream, path string, position int64) bool {
+	r, err := logfile.Open(path)
+	if err != nil {
+		return false
+	}
+	if err := logfile.Skip(r, position); err != nil {
+		r.Close() //nolint:errcheck // it was only read
+		return false
+	}
+	if l, err := logfile.Look(path); err == nil {
+		t.cfg.Checkpoint.AddFile(s, l.ID)
+	}
+	t.cfg.Log.Info("the rest of a log is read from its compressed copy", "log", s.Path, "copy", path, "from", position)
+	t.rests = append(t.rests, &rest{s, logfile.NewLineReader(r, position), r.Close, path})
+	return true
 }
 
 // continueRests reads a batch from each compressed copy.
@@ -361,4 +381,3 @@ func preadFull(fd int, b []byte, offset int64) (int, error) {
 	}
 	return len(b), nil
 }
-

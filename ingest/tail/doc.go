@@ -32,8 +32,9 @@ type Config struct {
 	// Position says from where a known stream is read on; nil: from where it is
 	// stored.
 	Position func(*checkpoint.Stream) int64
-	// FromEnd: logs that are there at the first start are read from their end.
-	// Logs that come later are read whole.
+	// FromEnd: logs that are there when nothing is known of any log are read from
+	// their end. Logs that come later are read whole, those too that came while
+	// nobody looked.
 	FromEnd bool
 	// Latency is the time between two sweeps. 0 adapts it to the number of files
 	// that grow, between minInterval and maxInterval.

@@ -105,6 +105,7 @@ func (t *Tailer) seeToDirectories() {
 	t.relist = false
 	t.findDirs()
 	for _, d := range t.dirs {
+		t.checkDirectory(d)
 		if all || !d.listed && !t.now.Before(d.next) || d.links || t.watch.dirs < 0 {
 			t.list(d)
 		}

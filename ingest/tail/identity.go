@@ -70,7 +70,7 @@ func (t *Tailer) begin(f *file, start []byte) bool {
 	f.stream = t.cfg.Checkpoint.Add(origin, f.id, start)
 	f.live, f.copied, f.read, f.mark = true, false, 0, t.markOf(nil)
 	t.setFormat(f, start)
-	if t.cfg.FromEnd && t.first {
+	if t.skipOld && t.first {
 		t.skipToEnd(f)
 	}
 	t.counters.Streams.Add(1)

@@ -9,11 +9,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sluice/ingest/logfile"
 )
 
 // directory is a folder that a source names.
 type directory struct {
 	path     string
+	id       logfile.ID
 	wd       int32
 	matchers []*matcher
 	files    map[string]*file // by name
@@ -116,7 +119,33 @@ func (t *Tailer) watchDirectory(d *directory) error {
 	if d.wd = wd; wd >= 0 {
 		t.dirsBy[wd] = d
 	}
-	return nil
+	d.id, err = directoryID(d.path)
+	return err
+}
+
+func directoryID(path string) (logfile.ID, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return logfile.ID{}, &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return idOf(&st), nil
+}
+
+// checkDirectory finds out that a directory was removed or replaced. Its watch
+// does not tell as long as a file that was in it is open.
+func (t *Tailer) checkDirectory(d *directory) {
+	if !d.listed {
+		return
+	}
+	id, err := directoryID(d.path)
+	if err == nil && id == d.id {
+		return
+	}
+	if err == nil {
+		err = &os.PathError{Op: "watch", Path: d.path, Err: fs.ErrNotExist}
+	}
+	t.directoryFailed(d, err)
+	d.next = t.now
 }
 
 // directoryFailed notes a directory that cannot be read; it is tried again.
@@ -217,8 +246,15 @@ func (t *Tailer) notice(d *directory, name string) {
 	}
 	id := idOf(&st)
 	if f := t.files[id]; f != nil {
+		nameless := len(f.places) == 0 && f.fd < 0
 		t.named(f, d, name)
-		return
+		if !nameless {
+			return
+		}
+		// Its inode may be another file's by now: then its watch has ended.
+		if err := t.coldEvents(); err != nil || t.files[id] == f {
+			return
+		}
 	}
 	if m == nil {
 		t.nameGone(d, name)

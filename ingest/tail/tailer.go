@@ -38,6 +38,7 @@ type Tailer struct {
 	missing  []*checkpoint.Stream // whose files are not found
 	rests    []*rest
 	first    bool // the first listing is under way
+	skipOld  bool // nothing is known yet, and old lines are not wanted
 	relist   bool // events were lost
 
 	lastSweep, nextHousekeeping, nextDirs, nextListing time.Time
@@ -78,6 +79,7 @@ func New(cfg Config) (*Tailer, error) {
 		dirs: map[string]*directory{}, dirsBy: map[int32]*directory{}, files: map[logfile.ID]*file{},
 		coldBy: map[int32]*file{}, moving: map[uint32]*file{},
 		free: make(chan *Delivery, buffers), out: make(chan *Delivery, buffers),
+		skipOld: cfg.FromEnd && len(cfg.Checkpoint.Streams()) == 0,
 		scratch: make([]byte, max(parse.HeadBytes, schema.MaxHeadBytes)),
 	}
 	for range buffers {
