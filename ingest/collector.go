@@ -30,6 +30,9 @@ type CollectorConfig struct {
 	Naming     Naming
 	// RollBytes is the length at which a segment is sealed and archived.
 	RollBytes int64
+	// RollInterval after its first line a segment is sealed and archived, RollIdle
+	// after its last one; 0 is never.
+	RollInterval, RollIdle time.Duration
 	// Level is gzip's, 1 to 9.
 	Level int
 	Log   *slog.Logger
@@ -54,6 +57,7 @@ type Collector struct {
 	rec      schema.Record
 	rows     schema.Rows
 	cuts     []cut
+	dirty    bool // rows were put since the last Flush
 	Counters Counters
 }
 
@@ -195,6 +199,7 @@ func (c *Collector) append(ctx context.Context, st *streamState, b schema.Batch)
 		return err
 	}
 	st.received.add(b.Range)
+	c.dirty = true
 	c.Counters.Lines.Add(lines)
 	c.Counters.Rows.Add(int64(c.rows.Len()))
 	c.Counters.Bytes.Add(b.Range.Len())
@@ -231,6 +236,22 @@ func (c *Collector) roll(ctx context.Context) error {
 		return nil
 	}
 	return c.commit(ctx)
+}
+
+// Tick does what is due by the clock: rows become durable, and segments that are
+// old or idle are sealed and archived.
+func (c *Collector) Tick(ctx context.Context, now time.Time) error {
+	if err := c.spool.sealOld(now, c.cfg.RollInterval, c.cfg.RollIdle); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(c.spool.held, func(sp *spooled) bool { return !sp.stored }) {
+		return c.commit(ctx)
+	}
+	if !c.dirty {
+		return nil
+	}
+	c.dirty = false
+	return c.cfg.Table.Flush(ctx)
 }
 
 // Close archives what is left and brings the checkpoint up to date.
@@ -294,7 +315,17 @@ func (c *Collector) writeDirectory(ctx context.Context, touched map[schema.Strea
 	if err := c.cfg.Table.Put(ctx, &c.rows); err != nil {
 		return err
 	}
+	c.dirty = false
 	return c.cfg.Table.Flush(ctx)
+}
+
+// positions are how far each stream was received, of those that have segments.
+func (c *Collector) positions() map[schema.StreamID]int64 {
+	positions := map[schema.StreamID]int64{}
+	for id, st := range c.streams {
+		positions[id] = st.received.prefix()
+	}
+	return positions
 }
 
 // advance moves Stored over what is archived without a gap, and counts it once.

@@ -184,6 +184,13 @@ func (c *File) Streams() []*Stream {
 	return slices.Clone(c.doc.Streams)
 }
 
+// Stored is how far the stream is stored.
+func (c *File) Stored(t *Stream) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return t.Stored
+}
+
 // Update runs f while nobody else looks at the streams' fields.
 func (c *File) Update(f func()) {
 	c.mu.Lock()

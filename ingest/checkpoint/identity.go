@@ -144,6 +144,13 @@ func (c *File) Remember(t *Stream, before []byte, position int64) {
 	t.TailBytes, t.Tail, t.TailAt = len(before), sum, position
 }
 
+// HasTail reports whether bytes were noted that Holds can look for.
+func (c *File) HasTail(t *Stream) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return t.TailBytes > 0
+}
+
 // Holds reports whether the content has the stream's last bytes where the
 // stream has them.
 func (c *File) Holds(t *Stream, open func() (io.ReadCloser, error)) (bool, error) {

@@ -49,13 +49,13 @@ func (t *Tailer) holdBack(f *file, start []byte) bool {
 
 // adopt makes a file the continuation of a stream whose own file is gone.
 func (t *Tailer) adopt(f *file, s *checkpoint.Stream) bool {
-	if s.TailBytes == 0 {
+	if !t.cfg.Checkpoint.HasTail(s) {
 		return false
 	}
 	if same, err := t.cfg.Checkpoint.Holds(s, contentOf(f)); err != nil || !same {
 		return false
 	}
-	if !t.resume(f, t.cfg.Position(s)) {
+	if !t.resume(f, t.position(s)) {
 		return false
 	}
 	t.cfg.Checkpoint.AddFile(s, f.id)
@@ -280,9 +280,9 @@ func (t *Tailer) findStream(s *checkpoint.Stream, d *directory) {
 	if m == nil {
 		m = d.matchers[0]
 	}
-	position := t.cfg.Position(s)
+	position := t.position(s)
 	same := func(path string, start, _ []byte) bool {
-		if !s.Begins(start) || s.TailBytes == 0 {
+		if !s.Begins(start) || !t.cfg.Checkpoint.HasTail(s) {
 			return s.Begins(start)
 		}
 		holds, err := t.cfg.Checkpoint.Holds(s, func() (io.ReadCloser, error) { return logfile.Open(path) })

@@ -28,7 +28,7 @@ func (t *Tailer) identify(f *file, finished bool) bool {
 		return false
 	}
 	if s := t.cfg.Checkpoint.Find(t.cfg.Host, f.id, start); s != nil {
-		if t.continues(f, s) && t.resume(f, t.cfg.Position(s)) {
+		if t.continues(f, s) && t.resume(f, t.position(s)) {
 			t.cfg.Checkpoint.Update(func() { s.GoneUnix = 0 })
 			f.live = s.Path == f.path()
 			f.stream = s
@@ -54,10 +54,19 @@ func (t *Tailer) resume(f *file, position int64) bool {
 	return t.takeMark(f) == nil
 }
 
+// position is from where a stream is read on: from where this life got to, where
+// it read it.
+func (t *Tailer) position(s *checkpoint.Stream) int64 {
+	if read, ok := t.positions[s.ID]; ok {
+		return read
+	}
+	return t.cfg.Position(s)
+}
+
 // continues reports whether a file that begins as the stream does also has the
 // stream's last bytes where the stream has them.
 func (t *Tailer) continues(f *file, s *checkpoint.Stream) bool {
-	if s.TailBytes == 0 {
+	if !t.cfg.Checkpoint.HasTail(s) {
 		return true
 	}
 	same, err := t.cfg.Checkpoint.Holds(s, contentOf(f))

@@ -196,6 +196,7 @@ func (t *Tailer) truncated(f *file) {
 			t.lost(f, unread)
 		}
 		t.cfg.Log.Info("a log was truncated", "log", f.path(), "read", was, "stream", s.ID)
+		t.positions[s.ID] = max(t.positions[s.ID], was)
 		f.rotated(t.now)
 	}
 	f.stream, f.copied = nil, false

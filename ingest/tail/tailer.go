@@ -37,9 +37,11 @@ type Tailer struct {
 	failing  []*file
 	missing  []*checkpoint.Stream // whose files are not found
 	rests    []*rest
-	first    bool // the first listing is under way
-	skipOld  bool // nothing is known yet, and old lines are not wanted
-	relist   bool // events were lost
+	// positions are how far this life read the streams whose files are gone.
+	positions map[schema.StreamID]int64
+	first     bool // the first listing is under way
+	skipOld   bool // nothing is known yet, and old lines are not wanted
+	relist    bool // events were lost
 
 	lastSweep, nextHousekeeping, nextDirs, nextListing time.Time
 	pace                                               pace
@@ -72,13 +74,14 @@ func New(cfg Config) (*Tailer, error) {
 		cfg.Now = time.Now
 	}
 	if cfg.Position == nil {
-		cfg.Position = func(s *checkpoint.Stream) int64 { return s.Stored }
+		cfg.Position = cfg.Checkpoint.Stored
 	}
 	t := &Tailer{
 		cfg: cfg, gate: cfg.Gate, seed: maphash.MakeSeed(), now: cfg.Now(), first: true,
 		dirs: map[string]*directory{}, dirsBy: map[int32]*directory{}, files: map[logfile.ID]*file{},
 		coldBy: map[int32]*file{}, moving: map[uint32]*file{},
-		free: make(chan *Delivery, buffers), out: make(chan *Delivery, buffers),
+		positions: map[schema.StreamID]int64{},
+		free:      make(chan *Delivery, buffers), out: make(chan *Delivery, buffers),
 		skipOld: cfg.FromEnd && len(cfg.Checkpoint.Streams()) == 0,
 		scratch: make([]byte, max(parse.HeadBytes, schema.MaxHeadBytes)),
 	}
@@ -231,6 +234,9 @@ func (t *Tailer) coldEvents() error {
 func (t *Tailer) drop(f *file) {
 	t.closeFile(f)
 	t.unwatchFile(f)
+	if f.stream != nil {
+		t.positions[f.stream.ID] = max(t.positions[f.stream.ID], f.read)
+	}
 	for _, p := range f.places {
 		delete(p.dir.files, p.name)
 	}
