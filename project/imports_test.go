@@ -20,6 +20,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"ingest", "schema parse ingest/checkpoint ingest/governor ingest/logfile ingest/segment ingest/segment/vfs ingest/tail",
 		"hbase/embedded hdfs hdfs/localdir ingest/segment/vfs/crashfs bench/sample"},
 	{"ingest/checkpoint", "schema ingest/logfile ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
+	{"ingest/governor", "", ""},
 	{"ingest/logfile", "", ""},
 	{"ingest/tail", "schema parse ingest/checkpoint ingest/logfile", "ingest/segment/vfs"},
 	{"ingest/segment", "schema ingest/segment/vfs", "ingest/segment/vfs/crashfs bench/sample"},
@@ -36,6 +37,8 @@ var edges = []struct{ pkg, imports, testImports string }{
 
 	{"query", "schema", "parse bench/sample"},
 	{"print", "schema query", "parse bench/sample"},
+
+	{"health", "ingest/governor ingest/tail", ""},
 
 	{"bench", "*", "*"},
 	{"bench/fleet", "bench/sample", "parse schema"},

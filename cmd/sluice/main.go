@@ -24,6 +24,7 @@ type cli struct {
 	Quiet   bool            `short:"q" help:"Say only warnings and errors on standard error."`
 
 	Run     runCmd     `cmd:"" help:"Take logs to a table and an archive."`
+	Status  statusCmd  `cmd:"" help:"Say what the sluice that follows logs is about."`
 	Parse   parseCmd   `cmd:"" help:"Print logs as typed records; nothing is stored."`
 	Scan    scanCmd    `cmd:"" help:"Print a table's rows in time order, or count them."`
 	Schema  schemaCmd  `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
