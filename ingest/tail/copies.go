@@ -35,7 +35,7 @@ func (t *Tailer) holdBack(f *file, start []byte) bool {
 			}
 			continue
 		}
-		if original != f && (!t.intact(original) || sameEnd(f, original)) {
+		if original != f && !t.differs(f, original) {
 			if !slices.Contains(t.held, f) {
 				t.held = append(t.held, f)
 				t.cfg.Log.Info("a copy of a log is not read as long as the log itself is there", "copy", f.path(), "log", original.path())
@@ -64,17 +64,6 @@ func (t *Tailer) adopt(f *file, s *checkpoint.Stream) bool {
 	return true
 }
 
-// intact reports whether a log still holds what was read of it: if not, its next
-// look finds that out, and what a copy of it is then.
-func (t *Tailer) intact(f *file) bool {
-	if f.fd < 0 {
-		return true
-	}
-	b := make([]byte, f.markSize())
-	n, err := pread(f.fd, b, f.read-int64(len(b)))
-	return err == nil && n == len(b) && t.markOf(b) == f.mark
-}
-
 // fileOf returns the file that a stream is being read from.
 func (t *Tailer) fileOf(s *checkpoint.Stream) *file {
 	for _, id := range s.Files {
@@ -85,13 +74,11 @@ func (t *Tailer) fileOf(s *checkpoint.Stream) *file {
 	return nil
 }
 
-// sameEnd reports whether the end of copy is found at the same place of the
-// original.
-func sameEnd(copied, original *file) bool {
-	size, err := fileSize(copied.fd)
-	if err != nil {
-		return false
-	}
+// differs reports whether a file is certainly no copy of a log that begins alike:
+// its end is not found at the same place of the log. As long as that is not
+// known it is not certain: the log cannot be opened under the name it is known
+// by, or no longer holds what was read of it, and its next look tells.
+func (t *Tailer) differs(copied, original *file) bool {
 	fd := original.fd
 	if fd < 0 {
 		opened, st, err := openRegular(original.path())
@@ -104,12 +91,29 @@ func sameEnd(copied, original *file) bool {
 		}
 		fd = opened
 	}
-	n := min(size, 4096)
+	mark := make([]byte, original.markSize())
+	if _, err := preadFull(fd, mark, original.read-int64(len(mark))); err != nil || t.markOf(mark) != original.mark {
+		return false
+	}
+	head := make([]byte, schema.MaxHeadBytes)
+	if n, err := pread(fd, head, 0); err != nil || !original.stream.Begins(head[:n]) {
+		return false
+	}
+	size, err := fileSize(copied.fd)
+	if err != nil {
+		return false
+	}
+	n := min(size, compareBytes)
 	a, b := make([]byte, n), make([]byte, n)
-	_, errA := preadFull(copied.fd, a, size-n)
-	_, errB := preadFull(fd, b, size-n)
-	return errA == nil && errB == nil && bytes.Equal(a, b)
+	if _, err := preadFull(copied.fd, a, size-n); err != nil {
+		return false
+	}
+	_, err = preadFull(fd, b, size-n)
+	return err != nil || !bytes.Equal(a, b)
 }
+
+// compareBytes of a copy's end are looked for in the log.
+const compareBytes = 4096
 
 // continueInCopy looks for the copy of a log that was just truncated, and has
 // what is unread of it read from there.

@@ -39,6 +39,7 @@ type file struct {
 	read   int64              // everything before was handed over
 	size   int64              // as last seen
 	mark   uint64             // hash of the markBytes before read
+	part   bool               // what is unread is a line that is not finished
 	live   bool               // it has had no other name than the one it is written under
 	away   bool               // it was moved to where its name is not seen
 
@@ -122,7 +123,7 @@ func (f *file) markSize() int { return int(min(f.read, markBytes)) }
 
 // takeMark reads the mark at the file's position.
 func (t *Tailer) takeMark(f *file) error {
-	b := t.scratch[:f.markSize()]
+	b := t.before[:f.markSize()]
 	n, err := pread(f.fd, b, f.read-int64(len(b)))
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ func (t *Tailer) identify(f *file, finished bool) bool {
 	}
 	whole := bytes.IndexByte(start, '\n') >= 0 || len(start) >= schema.MaxHeadBytes
 	if len(start) == 0 || !whole && !finished {
+		f.part = true
 		return false
 	}
 	if s := t.cfg.Checkpoint.Find(t.cfg.Host, f.id, start); s != nil {
@@ -37,6 +38,7 @@ func (t *Tailer) identify(f *file, finished bool) bool {
 		}
 		// The same inode and first line, but shorter, or other bytes before the
 		// position: it was truncated while nobody looked.
+		t.cfg.Log.Info("a log was truncated while nobody looked", "log", f.path(), "stream", s.ID, "position", t.position(s))
 		t.missing = append(t.missing, s)
 	} else if t.holdBack(f, start) {
 		return false

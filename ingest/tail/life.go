@@ -75,7 +75,7 @@ func (t *Tailer) open(f *file) bool {
 // settle lets a file that was quiet before it was opened go cold at once: at the
 // start there may be thousands.
 func (t *Tailer) settle(f *file) {
-	if f.fd >= 0 && t.now.Sub(f.active) > t.quiet() && (f.stream == nil || f.read >= f.size) && !slices.Contains(t.held, f) {
+	if f.fd >= 0 && t.now.Sub(f.active) > t.quiet() && !slices.Contains(t.held, f) {
 		t.cool(f)
 	}
 }
@@ -98,6 +98,9 @@ func (t *Tailer) quiet() time.Duration {
 // cool closes a file and has the kernel tell of its next write. It reports false
 // when the file was written meanwhile, or there are no more watches.
 func (t *Tailer) cool(f *file) bool {
+	if f.size > f.read && !f.part {
+		return false
+	}
 	wd, err := t.watch.watchCold(f.fd)
 	if err != nil {
 		if !t.noWatches {

@@ -180,19 +180,41 @@ func (t *Tailer) dirEvent(e event) {
 		if f := d.files[e.name]; f != nil {
 			t.moving[e.cookie] = f
 			t.nameGone(d, e.name)
+		} else if m := d.match(e.name); m != nil { // gone before it was looked at
+			t.renamed[e.cookie] = m
 		}
 	case e.mask&unix.IN_MOVED_TO != 0:
+		m := d.match(e.name)
 		if f := t.moving[e.cookie]; f != nil {
 			delete(t.moving, e.cookie)
 			t.named(f, d, e.name)
-			return
+			m = f.source
+		} else if was := t.renamed[e.cookie]; was != nil {
+			m = was
 		}
-		t.notice(d, e.name)
+		t.touched = append(t.touched, touch{d, e.name, m})
 	case e.mask&unix.IN_DELETE != 0:
 		t.nameGone(d, e.name)
 	case e.mask&unix.IN_CREATE != 0:
-		t.notice(d, e.name)
+		t.touched = append(t.touched, touch{d, e.name, d.match(e.name)})
 	}
+}
+
+// touch is a name that came, and the source of what has it; nil: none.
+type touch struct {
+	dir     *directory
+	name    string
+	matcher *matcher
+}
+
+// seeTouched looks at the names that came. Only when all events were seen: an
+// event tells what a name was, and a look what it is; looked at in between, the
+// file that was made last would be taken for the one that was renamed.
+func (t *Tailer) seeTouched() {
+	for _, n := range t.touched {
+		t.noticeAs(n.dir, n.name, n.matcher)
+	}
+	t.touched = t.touched[:0]
 }
 
 // named gives a file a name, which may have been another one's.
@@ -225,9 +247,11 @@ func (t *Tailer) nameGone(d *directory, name string) {
 }
 
 // notice looks at what has that name now.
-func (t *Tailer) notice(d *directory, name string) {
+func (t *Tailer) notice(d *directory, name string) { t.noticeAs(d, name, d.match(name)) }
+
+// noticeAs is notice for a log of the source m; nil: of no source.
+func (t *Tailer) noticeAs(d *directory, name string, m *matcher) {
 	path := filepath.Join(d.path, name)
-	m := d.match(name)
 	var st unix.Stat_t
 	err := unix.Stat(path, &st)
 	if err == unix.ENOENT {
@@ -266,7 +290,9 @@ func (t *Tailer) notice(d *directory, name string) {
 	f := &file{id: id, source: m, fd: -1, wd: -1, mark: t.markOf(nil), size: st.Size, active: t.now}
 	t.files[id] = f
 	t.named(f, d, name)
-	f.active = time.Unix(st.Mtim.Unix())
+	if at := time.Unix(st.Mtim.Unix()); at.Before(t.now) { // a wrong clock may have written it
+		f.active = at
+	}
 	if !t.first {
 		t.admit(f)
 	}

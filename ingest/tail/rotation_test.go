@@ -71,7 +71,7 @@ func TestRotation(t *testing.T) {
 			w.rename("access.log", "access.log.1")
 			w.append("access.log", b)
 			w.turn(time.Second)
-		}, []string{b}},
+		}, []string{b, a}},
 		{"rename, and removed while an old child still writes", nil, func(w *world) {
 			w.start()
 			old := w.open("access.log")

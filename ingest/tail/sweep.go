@@ -83,6 +83,10 @@ func (t *Tailer) look(ctx context.Context, f *file) outcome {
 		f.size = f.read
 		return atEnd
 	}
+	if f.read == 0 && !f.stream.Begins(b[:n]) { // truncated since it was identified
+		t.truncated(f)
+		return more
+	}
 	return t.take(ctx, f, b[:n], mark, n < len(b))
 }
 
@@ -99,12 +103,14 @@ func (t *Tailer) take(ctx context.Context, f *file, b []byte, mark int, ended bo
 	end := bytes.LastIndexByte(fresh, '\n') + 1
 	if end == 0 {
 		if ended {
-			return atEnd // the line is not finished
+			f.part = true
+			return atEnd
 		}
 		return t.longLine(ctx, f)
 	}
 	t.hand(f, b[:mark+end], mark)
 	if ended {
+		f.part = end < len(fresh)
 		return atEnd
 	}
 	return more
@@ -116,6 +122,7 @@ func (t *Tailer) hand(f *file, b []byte, mark int) {
 	d, data := t.current, b[mark:]
 	start := f.read
 	f.read += int64(len(data))
+	f.part = false
 	f.mark = t.markOf(b)
 	lines := logfile.CountLines(data)
 	d.Batches = append(d.Batches, Batch{Stream: f.stream, Range: schema.Range{Start: start, End: f.read}, Data: data, Lines: lines})
@@ -156,6 +163,7 @@ func (t *Tailer) longLine(ctx context.Context, f *file) outcome {
 			t.hand(f, b[:mark+end], mark)
 			return more
 		case n < len(b):
+			f.part = true
 			return atEnd
 		case n == logfile.MaxLineBytes+mark:
 			t.hand(f, b[:n], mark)

@@ -32,8 +32,10 @@ type Tailer struct {
 	hot      []*file
 	sweeping []*file
 	turn     int
-	moving   map[uint32]*file // names that went, by cookie, until they come
-	held     []*file          // look like copies of a log that is there
+	moving   map[uint32]*file    // names that went, by cookie, until they come
+	renamed  map[uint32]*matcher // the source of a log that was renamed before it was seen
+	touched  []touch             // names that came with the events at hand
+	held     []*file             // look like copies of a log that is there
 	failing  []*file
 	missing  []*checkpoint.Stream // whose files are not found
 	rests    []*rest
@@ -51,7 +53,8 @@ type Tailer struct {
 	free    chan *Delivery
 	out     chan *Delivery
 	starved atomic.Bool
-	scratch []byte
+	scratch []byte // the beginning of a file
+	before  [markBytes]byte
 
 	counters Counters
 	statusMu sync.Mutex
@@ -79,7 +82,7 @@ func New(cfg Config) (*Tailer, error) {
 	t := &Tailer{
 		cfg: cfg, gate: cfg.Gate, seed: maphash.MakeSeed(), now: cfg.Now(), first: true,
 		dirs: map[string]*directory{}, dirsBy: map[int32]*directory{}, files: map[logfile.ID]*file{},
-		coldBy: map[int32]*file{}, moving: map[uint32]*file{},
+		coldBy: map[int32]*file{}, moving: map[uint32]*file{}, renamed: map[uint32]*matcher{},
 		positions: map[schema.StreamID]int64{},
 		free:      make(chan *Delivery, buffers), out: make(chan *Delivery, buffers),
 		skipOld: cfg.FromEnd && len(cfg.Checkpoint.Streams()) == 0,
@@ -203,6 +206,8 @@ func (t *Tailer) events() error {
 	if err != nil {
 		return fmt.Errorf("tail: %w", err)
 	}
+	clear(t.renamed)
+	t.seeTouched()
 	for cookie, f := range t.moving { // the other half would have come with it
 		delete(t.moving, cookie)
 		if len(f.places) == 0 {

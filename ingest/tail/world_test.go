@@ -89,6 +89,7 @@ func (w *world) crash() {
 // stop ends the life and saves what was delivered as stored.
 func (w *world) stop() {
 	w.Helper()
+	w.tailer.noteSizes()
 	w.save()
 	w.tailer.stop()
 	w.tailer = nil
@@ -96,7 +97,6 @@ func (w *world) stop() {
 
 func (w *world) save() {
 	w.Helper()
-	w.tailer.noteSizes()
 	if err := os.MkdirAll(filepath.Join(w.dir, "state"), 0o700); err != nil {
 		w.Fatal(err)
 	}
@@ -161,6 +161,7 @@ func (w *world) deliver(d *Delivery) {
 		}
 		if !slices.Contains(w.order, id) {
 			w.order = append(w.order, id)
+			w.save() // as Follow does
 		}
 		w.got[id] = append(w.got[id], b.Data...)
 		w.checkpoint.Remember(b.Stream, b.Data, b.End)
@@ -255,4 +256,11 @@ func lines(tag string, n int) string {
 		fmt.Fprintf(&b, `10.0.0.1 - - [24/Nov/2026:10:00:%02d +0000] "GET /%s/%d HTTP/1.1" 200 %d`+"\n", i%60, tag, i, i)
 	}
 	return b.String()
+}
+
+func (w *world) reopen() *checkpoint.File {
+	w.Helper()
+	cp, err := checkpoint.Open(vfs.OS{}, w.path("state/checkpoint"), "c1")
+	w.must(err)
+	return cp
 }
