@@ -49,10 +49,12 @@ func (t *Tailer) holdBack(f *file, start []byte) bool {
 
 // adopt makes a file the continuation of a stream whose own file is gone.
 func (t *Tailer) adopt(f *file, s *checkpoint.Stream) bool {
-	if !t.cfg.Checkpoint.HasTail(s) {
+	if !t.cfg.Checkpoint.HasTail(s) && t.position(s) > 0 {
 		return false
 	}
-	if same, err := t.cfg.Checkpoint.Holds(s, contentOf(f)); err != nil || !same {
+	// Of one that nothing was read of, the beginning is all there is to compare,
+	// and all of this file is read.
+	if same, err := t.cfg.Checkpoint.Holds(s, contentOf(f)); t.cfg.Checkpoint.HasTail(s) && (err != nil || !same) {
 		return false
 	}
 	if !t.resume(f, t.position(s)) {
