@@ -58,6 +58,7 @@ type Stream struct {
 	TailBytes int    `json:"tail_bytes,omitempty"`
 	Tail      string `json:"tail,omitempty"`
 	TailAt    int64  `json:"tail_at,omitempty"`
+	tail      []byte // not hashed yet
 	// SeenBytes is the greatest length the log was seen with: what of it is not
 	// stored when the log is gone is lost.
 	SeenBytes int64 `json:"seen_bytes,omitempty"`
@@ -141,6 +142,9 @@ func (c *File) Save() error {
 
 func (c *File) save() error {
 	c.mu.Lock()
+	for _, t := range c.doc.Streams {
+		t.settleTail()
+	}
 	body, err := json.Marshal(&c.doc)
 	c.mu.Unlock()
 	if err != nil {

@@ -135,13 +135,22 @@ func (c *File) AddFile(t *Stream, id logfile.ID) {
 // tailBytes are enough to tell a log from another: a whole line, its time too.
 const tailBytes = 256
 
-// Remember notes the bytes before position, for Holds.
+// Remember notes the bytes before position, for Holds. They are copied; what
+// they hash to is reckoned when it is asked for: thousands of batches a second
+// come by.
 func (c *File) Remember(t *Stream, before []byte, position int64) {
 	before = before[max(0, len(before)-tailBytes):]
-	sum := hash(before)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t.TailBytes, t.Tail, t.TailAt = len(before), sum, position
+	t.tail = append(t.tail[:0], before...)
+	t.TailBytes, t.TailAt = len(before), position
+}
+
+// settleTail brings Tail up to date with what Remember noted.
+func (t *Stream) settleTail() {
+	if t.tail != nil {
+		t.Tail = hash(t.tail)
+	}
 }
 
 // HasTail reports whether bytes were noted that Holds can look for.
@@ -155,6 +164,7 @@ func (c *File) HasTail(t *Stream) bool {
 // stream has them.
 func (c *File) Holds(t *Stream, open func() (io.ReadCloser, error)) (bool, error) {
 	c.mu.Lock()
+	t.settleTail()
 	known := *t
 	c.mu.Unlock()
 	return known.contentMatches(open)
@@ -163,6 +173,7 @@ func (c *File) Holds(t *Stream, open func() (io.ReadCloser, error)) (bool, error
 // exists reports whether one of the stream's files is still there.
 func (c *File) exists(t *Stream) bool {
 	c.mu.Lock()
+	t.settleTail()
 	known := *t
 	known.Files = slices.Clone(t.Files)
 	c.mu.Unlock()
