@@ -64,13 +64,16 @@ func (c *child) send(v any) (r tailReply, err error) {
 // stop ends the process when it has saved its outcome.
 func (c *child) stop() (tailReply, error) {
 	r, err := c.ask(doStop, 0)
-	return r, errors.Join(err, c.in.Close(), c.cmd.Wait())
+	return r, errors.Join(err, c.cmd.Wait())
 }
 
 func (c *child) kill() error {
 	err := c.cmd.Process.Kill()
-	c.cmd.Wait() //nolint:errcheck // it was killed
-	return errors.Join(err, c.in.Close())
+	c.cmd.Wait() //nolint:errcheck // it was killed; this closes its pipes
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
 }
 
 // flumeWarm is how long Flume's Java machine is let run before it is measured.
@@ -168,8 +171,7 @@ func (m *tailMeasurement) run(ctx context.Context) (err error) {
 	if err := m.startReader(ctx); err != nil {
 		return err
 	}
-	lines, err := m.watch(ctx)
-	if err != nil {
+	if err := m.watch(ctx); err != nil {
 		return errors.Join(err, m.stopReader())
 	}
 	w, err := m.writer.stop()
@@ -178,7 +180,6 @@ func (m *tailMeasurement) run(ctx context.Context) (err error) {
 	}
 	row.Lines += int(w.Lines)
 	row.Rotated += w.Rotated
-	_ = lines
 	return m.check(w.Lines)
 }
 
@@ -210,30 +211,30 @@ func (m *tailMeasurement) stopReader() error {
 }
 
 // watch lets the load run and takes the window's figures.
-func (m *tailMeasurement) watch(ctx context.Context) (lines int64, err error) {
+func (m *tailMeasurement) watch(ctx context.Context) error {
 	if _, err := m.writer.ask(doGo, 0); err != nil {
-		return 0, err
+		return err
 	}
 	warm := m.cfg.Warm
 	if m.rounds.row.Reader == readerFlume {
 		warm = max(warm, flumeWarm)
 	}
 	if err := pass(ctx, warm); err != nil {
-		return 0, err
+		return err
 	}
 	w0, r0, err := m.both(doBegin)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	began := time.Now()
 	killed, err := m.window(ctx)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	seconds := time.Since(began).Seconds()
 	w1, r1, err := m.both(doEnd)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	r := m.rounds
 	if n := w1.Lines - w0.Lines; n > 0 {
@@ -245,7 +246,7 @@ func (m *tailMeasurement) watch(ctx context.Context) (lines int64, err error) {
 		r.p50 = append(r.p50, float64(r1.P50.Microseconds())/1e3)
 		r.p99 = append(r.p99, float64(r1.P99.Microseconds())/1e3)
 	}
-	return w1.Lines, nil
+	return nil
 }
 
 // window waits; our own reader is killed in it, if that was asked for.

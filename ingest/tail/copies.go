@@ -137,20 +137,7 @@ type sameLog func(path string, start, before []byte) bool
 // begins as it does and has the same bytes before the position. The rest of it is
 // read as the stream's.
 func (t *Tailer) search(s *checkpoint.Stream, path string, m *matcher, position int64, same sameLog) bool {
-	dir := filepath.Dir(path)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return false
-	}
-	// The longest holds the most: plain files before compressed ones.
-	slices.SortStableFunc(entries, func(a, b os.DirEntry) int {
-		return boolOrder(logfile.CompressedName(a.Name()), logfile.CompressedName(b.Name()))
-	})
-	for _, e := range entries {
-		name := filepath.Join(dir, e.Name())
-		if !e.Type().IsRegular() || checkpoint.RotatedName(name) != checkpoint.RotatedName(path) {
-			continue
-		}
+	for _, name := range t.siblings(path) {
 		if t.takeCopy(s, name, m, position, same) {
 			return true
 		}
@@ -158,14 +145,30 @@ func (t *Tailer) search(s *checkpoint.Stream, path string, m *matcher, position 
 	return false
 }
 
-func boolOrder(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
+// siblings are the regular files that a log's rotations may have made, plain ones
+// before compressed ones. A folder is listed once a step: hundreds of logs are
+// truncated at a time.
+func (t *Tailer) siblings(path string) []string {
+	dir := filepath.Dir(path)
+	byName := t.listings[dir]
+	if byName == nil {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil
+		}
+		byName = map[string][]string{}
+		for _, compressed := range []bool{false, true} {
+			for _, e := range entries {
+				if e.Type().IsRegular() && logfile.CompressedName(e.Name()) == compressed {
+					name := filepath.Join(dir, e.Name())
+					rotated := checkpoint.RotatedName(name)
+					byName[rotated] = append(byName[rotated], name)
+				}
+			}
+		}
+		t.listings[dir] = byName
 	}
-	return 1
+	return byName[checkpoint.RotatedName(path)]
 }
 
 // takeCopy reads the rest of a stream from a file, if it holds the stream.
