@@ -68,6 +68,9 @@ func (f *followFlags) govern(a *app) (*governor.Governor, error) {
 	if f.CPU < 0 || f.Latency < 0 || f.MinMargin < 0 {
 		return nil, usage("--cpu, --latency and --min-margin take 0 or more")
 	}
+	if f.FromStart && f.FromEnd {
+		return nil, usage("--from-start and --from-end are opposites: give one")
+	}
 	if !f.NoNice {
 		if err := governor.Lower(); err != nil {
 			a.log.Warn("this runs at a higher priority than it should", "error", err)
