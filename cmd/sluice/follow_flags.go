@@ -16,8 +16,8 @@ import (
 type followFlags struct {
 	Source    []source          `sep:"none" placeholder:"SPEC" help:"A source with a format and labels of its own, in YAML: {path: /log/shop/*.log, format: combined, timezone: Europe/Berlin, labels: {site: shop}}. May be repeated."`
 	Label     map[string]string `placeholder:"NAME=VALUE" help:"A label of all logs followed; kept with each stream."`
-	FromStart bool              `xor:"from" help:"Read logs whole that are there at the first start (default)."`
-	FromEnd   bool              `xor:"from" help:"Read logs that are there at the first start from their end. Logs that come later are read whole."`
+	FromStart bool              `help:"Read logs whole that are there at the first start (default)."`
+	FromEnd   bool              `help:"Read logs that are there at the first start from their end. Logs that come later are read whole."`
 	Latency   time.Duration     `placeholder:"TIME" help:"Time between two looks at the logs that grow (default: 200ms to 2s, by their number)."`
 	CPU       float64           `name:"cpu" default:"5" placeholder:"PERCENT" help:"CPU that following may take, in percent of one core, parsing and compressing included; 0 is no limit."`
 	CatchUp   bool              `help:"Take more than --cpu while unread lines are about to be deleted (--min-margin)."`
