@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -20,7 +21,11 @@ func startFlumeReader(ctx context.Context, m *tailMeasurement) (tailReader, erro
 	if err != nil {
 		return nil, err
 	}
-	f, err := peers.StartFlume(ctx, jars, m.fleet.Dir, filepath.Join(m.dir, "flume"))
+	home := filepath.Join(m.dir, "flume")
+	if err := os.Mkdir(home, 0o750); err != nil {
+		return nil, err
+	}
+	f, err := peers.StartFlume(ctx, jars, m.fleet.Dir, home)
 	if err != nil {
 		return nil, err
 	}
