@@ -50,6 +50,8 @@ const (
 	floorPart = 0.1
 	// risePerSecond is how fast reading comes back: ten seconds from floor to full.
 	risePerSecond = 0.1
+	// slowFactor of the budget or less is called slowed.
+	slowFactor = 0.9
 	// calm is how long there must be no reason to be slow before it says full.
 	calm = 3 * time.Second
 )
@@ -79,6 +81,8 @@ type Governor struct {
 	limited   bool      // something was refused since the last step
 	wanting   time.Time // when last something was refused for the budget's sake
 	factor    float64   // of the budget, by the host's pressure
+	pressed   time.Time // when last the factor was below 1
+	slowed    bool      // by pressure
 	cores     float64   // budget times factor
 	readings  []reading
 
@@ -220,15 +224,13 @@ func (g *Governor) step(now time.Time) {
 // weigh finds the worst signal, the part of the budget it leaves, and whether it
 // stops reading.
 func (g *Governor) weigh() (worst reading, target float64, pause bool) {
+	severity := 0.0
 	for _, r := range g.readings {
-		if r.severity() >= worst.severity() && r.severity() > 0 {
-			worst = r
+		if s := r.severity(); s > severity {
+			worst, severity = r, s
 		}
 	}
-	if worst.high == 0 {
-		return worst, 1, false
-	}
-	return worst, 1 - worst.severity()*(1-floorPart), worst.pauses && worst.severity() >= 1
+	return worst, 1 - severity*(1-floorPart), worst.pauses && severity >= 1
 }
 
 // follow moves the factor: down at once, up bit by bit. The step up ends a little
@@ -239,6 +241,22 @@ func (g *Governor) follow(target float64, dt time.Duration) {
 		return
 	}
 	g.factor = min(target, g.factor+risePerSecond*dt.Seconds())
+}
+
+// slow reports whether the host's pressure is worth a name: from a tenth of the
+// budget on, and then until there was none for calm, so that a load that hovers
+// at the mark is one state and not hundreds.
+func (g *Governor) slow(now time.Time) bool {
+	if g.factor < 1 {
+		g.pressed = now
+	}
+	if g.factor < slowFactor {
+		g.slowed = true
+	}
+	if now.Sub(g.pressed) >= calm {
+		g.slowed = false
+	}
+	return g.slowed
 }
 
 // judge names the level and its reason.
@@ -254,9 +272,9 @@ func (g *Governor) judge(now time.Time, worst reading, pause bool, busy, urgent 
 		return Paused, worst.String() + also
 	case catchUp:
 		return Full, "catching up beyond the budget: " + urgent
-	case g.factor < 1 && worst.high != 0:
+	case g.slow(now) && worst.name != "":
 		return Slowed, fmt.Sprintf("%s; using %.1f %% of a core at most%s", worst.String(), g.cores*100, also)
-	case g.factor < 1:
+	case g.slow(now):
 		return Slowed, fmt.Sprintf("the host was under pressure; coming back, using %.1f %% of a core at most%s", g.cores*100, also)
 	case now.Sub(g.wanting) < calm && !g.wanting.IsZero():
 		return Slowed, fmt.Sprintf("the budget of %.1f %% of a core is used up (--cpu)%s", g.cores*100, also)

@@ -80,7 +80,7 @@ func (p *plant) run(d time.Duration, want int, each func()) {
 		}
 		p.used += own
 		p.total += 20
-		p.busy += p.others*10 + own.Seconds()*100
+		p.busy += min(p.others*10+own.Seconds()*100, 20)
 		p.files()
 		if each != nil {
 			each()
