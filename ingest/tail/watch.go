@@ -18,7 +18,6 @@ import (
 type watcher struct {
 	dirs, cold, wakeup int
 	buffer             []byte
-	overflowed         bool
 }
 
 // event is one inotify event; name is empty for an event of the watched file
