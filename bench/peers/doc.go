@@ -1,2 +1,0 @@
-// Package peers runs other programs that follow logs, to be measured beside ours.
-package peers
