@@ -8,7 +8,7 @@ import (
 	"iter"
 	"time"
 
-	"sluice/ingest"
+	"sluice/ingest/logfile"
 	"sluice/parse"
 	"sluice/schema"
 )
@@ -30,7 +30,7 @@ type Lines struct {
 // Load reads the first MaxLoadedBytes of a log (ingest.Open), in whole lines.
 // The format is what parse.Lookup takes, or auto.
 func Load(path, format string) (_ *Lines, err error) {
-	r, err := ingest.Open(path)
+	r, err := logfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func Load(path, format string) (_ *Lines, err error) {
 // Size counts a log's lines and bytes, as a run will see them.
 func Size(path string) (_ LogSize, err error) {
 	size := LogSize{Path: path}
-	r, err := ingest.Open(path)
+	r, err := logfile.Open(path)
 	if err != nil {
 		return size, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
 	"sluice/parse"
@@ -23,12 +24,15 @@ import (
 type CollectorConfig struct {
 	FS         vfs.FS
 	SpoolDir   string
-	Checkpoint *Checkpoint
+	Checkpoint *checkpoint.File
 	Table      Table
 	Archive    Archive
 	Naming     Naming
 	// RollBytes is the length at which a segment is sealed and archived.
 	RollBytes int64
+	// RollInterval after its first line a segment is sealed and archived, RollIdle
+	// after its last one; 0 is never.
+	RollInterval, RollIdle time.Duration
 	// Level is gzip's, 1 to 9.
 	Level int
 	Log   *slog.Logger
@@ -53,12 +57,13 @@ type Collector struct {
 	rec      schema.Record
 	rows     schema.Rows
 	cuts     []cut
+	dirty    bool // rows were put since the last Flush
 	Counters Counters
 }
 
 // streamState is a stream that batches come for.
 type streamState struct {
-	tracked  *Tracked
+	tracked  *checkpoint.Stream
 	format   *parse.Format
 	rows     *schema.RowEncoder
 	received rangeSet // in segments, or stored
@@ -89,7 +94,7 @@ func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) 
 		return nil, fmt.Errorf("spool: take up what an earlier run left: %w", err)
 	}
 	for _, sp := range c.spool.held {
-		cfg.Checkpoint.useSeq(sp.name.Seq)
+		cfg.Checkpoint.UseSeq(sp.name.Seq)
 	}
 	if cut > 0 {
 		cfg.Log.Warn("a torn segment was cut; its lines are read from the log again", "bytes", cut)
@@ -106,7 +111,7 @@ func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) 
 func (c *Collector) replay(ctx context.Context, sp *spooled, m segment.Member, data []byte) error {
 	tracked := c.cfg.Checkpoint.Stream(m.Stream)
 	if tracked == nil {
-		return fmt.Errorf("%s holds stream %s, which the checkpoint does not know: %w", sp.path, m.Stream, ErrCheckpoint)
+		return fmt.Errorf("%s holds stream %s, which the checkpoint does not know: %w", sp.path, m.Stream, checkpoint.ErrDamaged)
 	}
 	st, err := c.stream(tracked)
 	if err != nil {
@@ -129,7 +134,7 @@ func (c *Collector) replay(ctx context.Context, sp *spooled, m segment.Member, d
 }
 
 // stream returns the state of a stream, made on its first batch.
-func (c *Collector) stream(t *Tracked) (*streamState, error) {
+func (c *Collector) stream(t *checkpoint.Stream) (*streamState, error) {
 	if st := c.streams[t.ID]; st != nil && st.format.String() == t.Format {
 		return st, nil
 	}
@@ -156,7 +161,7 @@ func (c *Collector) stream(t *Tracked) (*streamState, error) {
 
 // Append takes a batch: what of it was not received before goes into segments
 // and into the table. The stream must be in the checkpoint, saved.
-func (c *Collector) Append(ctx context.Context, t *Tracked, b schema.Batch) error {
+func (c *Collector) Append(ctx context.Context, t *checkpoint.Stream, b schema.Batch) error {
 	st := c.streams[t.ID]
 	fresh := st == nil
 	st, err := c.stream(t)
@@ -194,6 +199,7 @@ func (c *Collector) append(ctx context.Context, st *streamState, b schema.Batch)
 		return err
 	}
 	st.received.add(b.Range)
+	c.dirty = true
 	c.Counters.Lines.Add(lines)
 	c.Counters.Rows.Add(int64(c.rows.Len()))
 	c.Counters.Bytes.Add(b.Range.Len())
@@ -207,7 +213,7 @@ func (c *Collector) spoolCuts(st *streamState, b schema.Batch) error {
 		sp, err := c.spool.append(c.enc, schema.Batch{
 			Stream: b.Stream, Range: x.Range, Lines: int(x.lines),
 			Data: b.Data[x.Start-b.Range.Start : x.End-b.Range.Start],
-		}, x.period, c.cfg.Checkpoint.nextSeq)
+		}, x.period, c.cfg.Checkpoint.NextSeq)
 		if err != nil {
 			return err
 		}
@@ -230,6 +236,22 @@ func (c *Collector) roll(ctx context.Context) error {
 		return nil
 	}
 	return c.commit(ctx)
+}
+
+// Tick does what is due by the clock: rows become durable, and segments that are
+// old or idle are sealed and archived.
+func (c *Collector) Tick(ctx context.Context, now time.Time) error {
+	if err := c.spool.sealOld(now, c.cfg.RollInterval, c.cfg.RollIdle); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(c.spool.held, func(sp *spooled) bool { return !sp.stored }) {
+		return c.commit(ctx)
+	}
+	if !c.dirty {
+		return nil
+	}
+	c.dirty = false
+	return c.cfg.Table.Flush(ctx)
 }
 
 // Close archives what is left and brings the checkpoint up to date.
@@ -287,13 +309,23 @@ func (c *Collector) writeDirectory(ctx context.Context, touched map[schema.Strea
 	c.rows.Reset()
 	for id := range touched {
 		st := c.streams[id]
-		st.advance()
+		c.cfg.Checkpoint.Update(st.advance)
 		c.cfg.Table.Layout().AppendStream(&c.rows, &st.tracked.StreamEntry)
 	}
 	if err := c.cfg.Table.Put(ctx, &c.rows); err != nil {
 		return err
 	}
+	c.dirty = false
 	return c.cfg.Table.Flush(ctx)
+}
+
+// positions are how far each stream was received, of those that have segments.
+func (c *Collector) positions() map[schema.StreamID]int64 {
+	positions := map[schema.StreamID]int64{}
+	for id, st := range c.streams {
+		positions[id] = st.received.prefix()
+	}
+	return positions
 }
 
 // advance moves Stored over what is archived without a gap, and counts it once.
@@ -324,5 +356,5 @@ func (c *Collector) archiveName(n segment.Name) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return path.Join(filepath.ToSlash(dir), fmt.Sprintf("access.%s-%06d.log.gz", c.cfg.Checkpoint.doc.Collector, n.Seq)), nil
+	return path.Join(filepath.ToSlash(dir), fmt.Sprintf("access.%s-%06d.log.gz", c.cfg.Checkpoint.Collector(), n.Seq)), nil
 }

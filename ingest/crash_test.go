@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/logfile"
 	"sluice/ingest/segment/vfs"
 	"sluice/ingest/segment/vfs/crashfs"
 	"sluice/schema"
@@ -156,11 +158,11 @@ func life(fs *crashfs.FS, table *fakeTable, archive *fakeArchive, log string, ra
 	if err := vfs.MkdirAll(fs, "/data", 0o700); err != nil {
 		return err
 	}
-	checkpoint, err := OpenCheckpoint(fs, "/data/checkpoint", "c1")
+	checkpoint, err := checkpoint.Open(fs, "/data/checkpoint", "c1")
 	if err != nil {
 		return err
 	}
-	tracked, err := checkpoint.identify("web01", "access.log", "common", FileID{1, 2}, []byte(log), openText(log))
+	tracked, err := checkpoint.Identify(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: "access.log", Format: "common"}}, logfile.ID{Device: 1, Inode: 2}, []byte(log), func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(log)), nil })
 	if err != nil {
 		return err
 	}
@@ -183,7 +185,7 @@ func life(fs *crashfs.FS, table *fakeTable, archive *fakeArchive, log string, ra
 		}
 		data := []byte(log[position:end])
 		err := c.Append(ctx, tracked, schema.Batch{
-			Stream: &tracked.Stream, Range: schema.Range{Start: int64(position), End: int64(end)}, Data: data, Lines: countLines(data),
+			Stream: &tracked.Stream, Range: schema.Range{Start: int64(position), End: int64(end)}, Data: data, Lines: logfile.CountLines(data),
 		})
 		if err != nil {
 			return errors.Join(err, c.Abort())
@@ -193,7 +195,7 @@ func life(fs *crashfs.FS, table *fakeTable, archive *fakeArchive, log string, ra
 	if err := c.Close(ctx); err != nil {
 		return err
 	}
-	if tracked.Stored != int64(len(log)) || tracked.Lines != int64(countLines([]byte(log))) {
+	if tracked.Stored != int64(len(log)) || tracked.Lines != int64(logfile.CountLines([]byte(log))) {
 		return fmt.Errorf("at the end stored is %d of %d, lines %d", tracked.Stored, len(log), tracked.Lines)
 	}
 	return nil

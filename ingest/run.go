@@ -9,13 +9,15 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/logfile"
 	"sluice/parse"
 	"sluice/schema"
 )
 
 // OnceConfig is what Once works with.
 type OnceConfig struct {
-	Checkpoint *Checkpoint
+	Checkpoint *checkpoint.File
 	Collector  *Collector
 	Host       string
 	// Format is a LogFormat, a nickname, a pattern (parse.Lookup), or auto.
@@ -38,9 +40,9 @@ type OnceResult struct {
 // stops between two batches. An error is one of table, archive or spool: the
 // lines not stored yet are read again by the next run. The caller closes the
 // collector, whatever Once returns.
-func Once(ctx context.Context, cfg OnceConfig, logs []Log) (OnceResult, error) {
+func Once(ctx context.Context, cfg OnceConfig, logs []logfile.Log) (OnceResult, error) {
 	var result OnceResult
-	streams := make([]*Tracked, len(logs))
+	streams := make([]*checkpoint.Stream, len(logs))
 	for i, l := range logs {
 		t, err := cfg.identify(l)
 		if err != nil {
@@ -79,7 +81,7 @@ func (e *logError) Unwrap() error { return e.error }
 
 // identify opens the log, chooses its format, and finds its stream. A log
 // without a byte has no stream: nil.
-func (cfg *OnceConfig) identify(l Log) (*Tracked, error) {
+func (cfg *OnceConfig) identify(l logfile.Log) (*checkpoint.Stream, error) {
 	r, err := l.Open()
 	if err != nil {
 		return nil, err
@@ -101,34 +103,34 @@ func (cfg *OnceConfig) identify(l Log) (*Tracked, error) {
 		}
 		format = f.String()
 	}
-	t, err := cfg.Checkpoint.identify(cfg.Host, l.Path, format, l.ID, start, l.Open)
+	t, err := cfg.Checkpoint.Identify(schema.StreamEntry{Stream: schema.Stream{Host: cfg.Host, Path: l.Path}}, l.ID, start, l.Open)
 	if err != nil {
 		return nil, err
 	}
-	t.Format, t.Zone = format, cfg.Zone
+	cfg.Checkpoint.Update(func() { t.Format, t.Zone = format, cfg.Zone })
 	return t, nil
 }
 
 // read takes one log from where it is stored to its end. It returns how many
 // bytes were stored before.
-func (cfg *OnceConfig) read(ctx context.Context, l Log, t *Tracked) (int64, error) {
+func (cfg *OnceConfig) read(ctx context.Context, l logfile.Log, t *checkpoint.Stream) (int64, error) {
 	r, err := l.Open()
 	if err != nil {
 		return 0, &logError{err}
 	}
 	defer r.Close()
 	stored := t.Stored
-	if err := skip(r, stored); err != nil {
+	if err := logfile.Skip(r, stored); err != nil {
 		return stored, &logError{fmt.Errorf("%s is shorter than what is stored of it (%d bytes): %w", l.Path, stored, err)}
 	}
-	chunks := make(chan chunk)
+	chunks := make(chan logfile.Chunk)
 	free := make(chan []byte, 2)
 	free <- nil
 	free <- nil
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(chunks)
-		if err := readChunks(ctx, r, stored, free, chunks); err != nil {
+		if err := logfile.ReadChunks(ctx, r, stored, free, chunks); err != nil {
 			return &logError{fmt.Errorf("%s: read: %w", l.Path, err)}
 		}
 		return nil
@@ -141,20 +143,20 @@ func (cfg *OnceConfig) read(ctx context.Context, l Log, t *Tracked) (int64, erro
 	return stored, err
 }
 
-func (cfg *OnceConfig) append(ctx context.Context, t *Tracked, chunks <-chan chunk, free chan<- []byte) error {
+func (cfg *OnceConfig) append(ctx context.Context, t *checkpoint.Stream, chunks <-chan logfile.Chunk, free chan<- []byte) error {
 	for c := range chunks {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		end := c.start + int64(len(c.data))
+		end := c.Start + int64(len(c.Data))
 		err := cfg.Collector.Append(ctx, t, schema.Batch{
-			Stream: &t.Stream, Range: schema.Range{Start: c.start, End: end}, Data: c.data, Lines: c.lines,
+			Stream: &t.Stream, Range: schema.Range{Start: c.Start, End: end}, Data: c.Data, Lines: c.Lines,
 		})
 		if err != nil {
 			return err
 		}
-		t.remember(c.data, end)
-		free <- c.data[:0]
+		cfg.Checkpoint.Remember(t, c.Data, end)
+		free <- c.Data[:0]
 	}
 	return nil
 }

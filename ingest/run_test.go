@@ -16,6 +16,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"go.uber.org/goleak"
 
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/logfile"
 	"sluice/ingest/segment/vfs"
 )
 
@@ -36,16 +38,16 @@ func newSite(t *testing.T) *site {
 // once runs over the named files of the site's folder.
 func (s *site) once(t *testing.T, ctx context.Context, names ...string) (OnceResult, *Counters, error) {
 	t.Helper()
-	var logs []Log
+	var logs []logfile.Log
 	for _, name := range names {
-		l, err := OpenLog(filepath.Join(s.dir, name))
+		l, err := logfile.Look(filepath.Join(s.dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		logs = append(logs, l)
 	}
 	discard := slog.New(slog.DiscardHandler)
-	checkpoint, err := OpenCheckpoint(vfs.OS{}, filepath.Join(s.dir, "checkpoint"), "c1")
+	checkpoint, err := checkpoint.Open(vfs.OS{}, filepath.Join(s.dir, "checkpoint"), "c1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
@@ -28,6 +29,14 @@ type spooled struct {
 	path   string          // of the sealed file
 	stored bool            // it is in the archive
 	pieces []piece
+	ticks  age
+}
+
+// age is when a segment was first and last seen to grow, as ticks tell: it needs
+// no clock of its own.
+type age struct {
+	bytes         int64
+	opened, grown time.Time
 }
 
 // spool is the folder of segments.
@@ -59,8 +68,27 @@ func (s *spool) append(enc *segment.Encoder, b schema.Batch, period string, seq 
 
 // seal closes the open segments that are at least minBytes long.
 func (s *spool) seal(minBytes int64) error {
+	return s.sealIf(func(sp *spooled) bool { return sp.writer.Size() >= minBytes })
+}
+
+// sealOld closes the open segments whose first line came interval ago, or whose
+// last one came idle ago; 0 is never.
+func (s *spool) sealOld(now time.Time, interval, idle time.Duration) error {
+	return s.sealIf(func(sp *spooled) bool {
+		a := &sp.ticks
+		if a.opened.IsZero() {
+			a.opened = now
+		}
+		if size := sp.writer.Size(); size != a.bytes {
+			a.bytes, a.grown = size, now
+		}
+		return interval > 0 && now.Sub(a.opened) >= interval || idle > 0 && now.Sub(a.grown) >= idle
+	})
+}
+
+func (s *spool) sealIf(due func(*spooled) bool) error {
 	for key, sp := range s.open {
-		if sp.writer.Size() < minBytes {
+		if !due(sp) {
 			continue
 		}
 		path, err := sp.writer.Seal()

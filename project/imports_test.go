@@ -17,17 +17,17 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"parse", "schema", ""},
 	{"parse/httpdconf", "", "parse"},
 
-	{"ingest", "schema parse ingest/segment ingest/segment/vfs",
+	{"ingest", "schema parse ingest/checkpoint ingest/governor ingest/logfile ingest/segment ingest/segment/vfs ingest/tail",
 		"hbase/embedded hdfs hdfs/localdir ingest/segment/vfs/crashfs bench/sample"},
+	{"ingest/checkpoint", "schema ingest/logfile ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
+	{"ingest/governor", "", ""},
+	{"ingest/logfile", "", ""},
+	{"ingest/tail", "schema parse ingest/checkpoint ingest/logfile", "ingest/segment/vfs"},
 	{"ingest/segment", "schema ingest/segment/vfs", "ingest/segment/vfs/crashfs bench/sample"},
 	{"ingest/segment/vfs", "", "ingest/segment/vfs/crashfs"},
 	{"ingest/segment/vfs/crashfs", "ingest/segment/vfs", ""},
 
-	{"hbase", "schema hbase/region hbase/rpc hbase/wire", "hbase/embedded hbase/tabletest cluster"},
-	{"hbase/region", "hbase/rpc hbase/wire", ""},
-	{"hbase/rpc", "hbase/wire", "cluster"},
-	{"hbase/sasl", "hbase/rpc", "schema hbase hbase/tabletest cluster"},
-	{"hbase/wire", "", ""},
+	{"hbase", "schema", ""},
 	{"hbase/embedded", "schema hbase", "parse hbase/tabletest bench/sample"},
 	{"hbase/tabletest", "schema parse hbase bench/sample", ""},
 
@@ -38,15 +38,18 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"query", "schema", "parse bench/sample"},
 	{"print", "schema query", "parse bench/sample"},
 
-	{"cluster", "", ""},
+	{"health", "ingest/governor ingest/tail", ""},
+
 	{"bench", "*", "*"},
+	{"bench/fleet", "bench/sample", "parse schema"},
+	{"bench/peers", "", ""},
 	{"bench/sample", "", "parse schema"},
 	{"cmd/sluice", "*", "*"},
 	{"project", "", ""},
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"cluster", "hbase/tabletest", "hdfs/archivetest", "ingest/segment/vfs/crashfs"}
+var testOnly = []string{"hbase/tabletest", "hdfs/archivetest", "ingest/segment/vfs/crashfs"}
 
 func TestImportsGoOneWay(t *testing.T) {
 	for _, s := range sources(t) {

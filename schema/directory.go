@@ -3,13 +3,18 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // StreamEntry is a stream's own row in the table: what `--host` and audit need
 // so that they need no full scan.
 type StreamEntry struct {
 	Stream
+	// Labels are what the operator calls the log by: site=shop.
+	Labels map[string]string `json:",omitempty"`
 	// First and Last are the earliest and latest event time among its rows, 0
 	// while it has no dated row.
 	First, Last int64
@@ -19,6 +24,9 @@ type StreamEntry struct {
 	// Lines and ParseErrors count its rows.
 	Lines, ParseErrors int64
 }
+
+// labelPrefix stands before a label's name in a directory row's qualifier.
+const labelPrefix = "label:"
 
 // Extend takes the time of one more dated line into First and Last.
 func (e *StreamEntry) Extend(time int64) {
@@ -40,6 +48,9 @@ func (l Layout) AppendStream(rows *Rows, e *StreamEntry) {
 	number("first", e.First)
 	text("format", e.Format)
 	text("host", e.Host)
+	for _, name := range slices.Sorted(maps.Keys(e.Labels)) {
+		text(labelPrefix+name, e.Labels[name])
+	}
 	number("last", e.Last)
 	number("lines", e.Lines)
 	text("path", e.Path)
@@ -58,6 +69,12 @@ func (l Layout) ParseStream(row *Row) (StreamEntry, error) {
 			var err error
 			*n, err = strconv.ParseInt(string(c.Value), 10, 64)
 			errs = append(errs, err)
+		}
+		if name, ok := strings.CutPrefix(c.Qualifier, labelPrefix); ok {
+			if e.Labels == nil {
+				e.Labels = map[string]string{}
+			}
+			e.Labels[name] = string(c.Value)
 		}
 		switch c.Qualifier {
 		case "errors":

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,12 +15,12 @@ import (
 
 	"sluice/bench"
 	"sluice/bench/sample"
-	"sluice/ingest"
+	"sluice/ingest/logfile"
 	"sluice/parse"
 )
 
 type benchCmd struct {
-	What       string `arg:"" optional:"" default:"all" enum:"parse,table,archive,run,all" help:"parse, table, archive, run (a whole run --once) or all."`
+	What       string `arg:"" optional:"" default:"all" enum:"parse,table,archive,run,tail,all" help:"parse, table, archive, run (a whole run --once), tail (following many logs), or all but tail."`
 	File       string `arg:"" optional:"" help:"Log to measure with, instead of the sample log."`
 	Lines      int    `default:"1000000" placeholder:"N" help:"Lines of the sample log."`
 	Seed       uint64 `default:"1" placeholder:"N" help:"Seed of the sample log: the same seed gives the same log."`
@@ -27,6 +28,7 @@ type benchCmd struct {
 	Rounds     int    `default:"5" placeholder:"N" help:"How often each is measured; the median is shown, and the least."`
 	JSON       bool   `help:"Print JSON instead of tables."`
 	Dir        string `placeholder:"DIR" help:"Folder for temporary files, about twice the log's size (default: the system's)."`
+	fleetFlags `group:"tail"`
 	CPUProfile string `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof, of the one measurement that is named. A run is then measured in this process."`
 }
 
@@ -36,6 +38,7 @@ func (benchCmd) Help() string {
 
     sluice bench
     sluice bench parse access.log
+    sluice bench tail --shape even,hot,idle --readers none,sluice-1s,nxadm,flume
 
 Parser, table and archive are measured on the log's first 64 MiB, in memory; run is
 the whole of sluice run --once on all of it, in a process of its own. On a machine
@@ -55,9 +58,12 @@ func (c *benchCmd) Run(a *app) error {
 		}
 	}
 	if c.File != "" {
-		if _, err := ingest.OpenLog(c.File); err != nil {
+		if _, err := logfile.Look(c.File); err != nil {
 			return usageError{err}
 		}
+	}
+	if c.What == "tail" {
+		return c.tail(a)
 	}
 	dir, err := os.MkdirTemp(c.Dir, "sluice-bench-")
 	if err != nil {
@@ -67,6 +73,11 @@ func (c *benchCmd) Run(a *app) error {
 	if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
 		return err
 	}
+	return c.print(a, result)
+}
+
+// print prints a result as it was asked for.
+func (c *benchCmd) print(a *app, result interface{ Print(io.Writer) error }) error {
 	if !c.JSON {
 		return result.Print(a.stdout)
 	}

@@ -23,12 +23,14 @@ type cli struct {
 	Verbose bool            `short:"v" help:"Say more on standard error."`
 	Quiet   bool            `short:"q" help:"Say only warnings and errors on standard error."`
 
-	Run     runCmd     `cmd:"" help:"Take logs to a table and an archive."`
-	Parse   parseCmd   `cmd:"" help:"Print logs as typed records; nothing is stored."`
-	Scan    scanCmd    `cmd:"" help:"Print a table's rows in time order, or count them."`
-	Schema  schemaCmd  `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
-	Bench   benchCmd   `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Run        runCmd        `cmd:"" help:"Take logs to a table and an archive."`
+	Status     statusCmd     `cmd:"" help:"Say what the sluice that follows logs is about."`
+	Parse      parseCmd      `cmd:"" help:"Print logs as typed records; nothing is stored."`
+	Scan       scanCmd       `cmd:"" help:"Print a table's rows in time order, or count them."`
+	Schema     schemaCmd     `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
+	Bench      benchCmd      `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`
+	BenchChild benchChildCmd `cmd:"" hidden:"" help:"A part of bench tail."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // app is what a command works with.

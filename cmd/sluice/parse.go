@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"sluice/ingest"
+	"sluice/ingest/logfile"
 	"sluice/parse"
 	"sluice/print"
 	"sluice/schema"
@@ -63,7 +63,7 @@ func (p *parseCmd) Run(a *app) error {
 	}
 	for _, name := range p.Files { // all of them, before anything is printed
 		if name != "-" {
-			if _, err := ingest.OpenLog(name); err != nil {
+			if _, err := logfile.Look(name); err != nil {
 				return usageError{err}
 			}
 		}
@@ -91,7 +91,7 @@ func (w *recordWriter) file(name string) error {
 	r := io.NopCloser(w.app.stdin)
 	if name != "-" {
 		var err error
-		if r, err = ingest.Open(name); err != nil {
+		if r, err = logfile.Open(name); err != nil {
 			return err
 		}
 	}
@@ -124,7 +124,7 @@ func (w *recordWriter) file(name string) error {
 	if w.cmd.Follow {
 		return follow(w.app.ctx, name, each)
 	}
-	return ingest.ReadLines(w.app.ctx, io.MultiReader(bytes.NewReader(head[:n]), r), each)
+	return logfile.ReadLines(w.app.ctx, io.MultiReader(bytes.NewReader(head[:n]), r), each)
 }
 
 // format chooses the format of a file whose first bytes are head.

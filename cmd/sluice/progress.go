@@ -9,11 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/ingest"
+	"sluice/ingest/logfile"
 )
 
 // showProgress says how far a run is until the function it returns is called:
 // a bar on a terminal, a line every ten seconds elsewhere, nothing with --quiet.
-func showProgress(a *app, c *ingest.Collector, logs []ingest.Log) (stop func()) {
+func showProgress(a *app, c *ingest.Collector, logs []logfile.Log) (stop func()) {
 	if a.cli.Quiet {
 		return func() {}
 	}

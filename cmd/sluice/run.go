@@ -11,8 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"sluice/hbase/embedded"
 	"sluice/hdfs/localdir"
 	"sluice/ingest"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
 	"sluice/parse"
@@ -54,14 +57,17 @@ func formatNames() []string { return parse.Names() }
 type runCmd struct {
 	formatFlags
 	tableFlags
-	Archive  string   `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host})."`
-	Once     bool     `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
-	Host     string   `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
-	Layout   string   `default:"typed" enum:"typed,flume" help:"Layout of a table that is made: typed or flume."`
-	Cells    []string `placeholder:"FIELD" help:"Fields that get a cell of their own in a table that is made (default: all)."`
-	RollSize int64    `default:"100" placeholder:"MIB" help:"Size of an archive file, compressed, at which the next is begun."`
-	Level    int      `default:"1" placeholder:"N" help:"gzip level of the archive, 1 to 9."`
-	Files    []string `arg:"" name:"file" help:"Logs, or globs of them. Names ending in .gz, .zst or .bz2 are read as what they hold."`
+	followFlags
+	Archive      string        `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host})."`
+	Once         bool          `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
+	Host         string        `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
+	Layout       string        `default:"typed" enum:"typed,flume" help:"Layout of a table that is made: typed or flume."`
+	Cells        []string      `placeholder:"FIELD" help:"Fields that get a cell of their own in a table that is made (default: all)."`
+	RollSize     int64         `default:"100" placeholder:"MIB" help:"Size of an archive file, compressed, at which the next is begun."`
+	Level        int           `default:"1" placeholder:"N" help:"gzip level of the archive, 1 to 9."`
+	RollInterval time.Duration `default:"2h" placeholder:"TIME" help:"Age at which an archive file is finished, when following."`
+	RollIdle     time.Duration `default:"15m" placeholder:"TIME" help:"Time without a line after which an archive file is finished, when following."`
+	Files        []string      `arg:"" optional:"" name:"file" help:"Logs, globs of them, or re:DIR/REGEX. With --once, names ending in .gz, .zst or .bz2 are read as what they hold."`
 }
 
 // Help is kong's longer help.
@@ -73,14 +79,17 @@ table, and byte for byte in a gzip archive by date and host. Without --table and
     sluice run --once /var/log/apache2/access.log
     sluice scan --status 5xx --limit 10
 
+With --once each log is read to its present end. Without, logs are followed as
+they grow, through every kind of rotation, and new ones are found:
+
+    sluice run '/var/log/apache2/*access*.log'
+    sluice run 're:/log/access_.*' --source '{path: /log/shop/*.log, format: combined, labels: {site: shop}}'
+
 Killed at any moment and run again, every line is there exactly once. The exit
 status is 0 only if every line that was read is stored.`
 }
 
 func (r *runCmd) Run(a *app) error {
-	if !r.Once {
-		return usage("following logs that are being written is not built yet: use --once, from cron if need be; each run goes on where the last one got to")
-	}
 	format, _, err := r.text()
 	if err != nil {
 		return err
@@ -96,6 +105,15 @@ func (r *runCmd) Run(a *app) error {
 	if r.RollSize < 1 || r.Level < 1 || r.Level > 9 {
 		return usage("--roll-size takes 1 or more (MiB), --level 1 to 9")
 	}
+	if !r.Once {
+		return r.follow(a, format)
+	}
+	if len(r.Source) > 0 {
+		return usage("--source is for following: with --once, name the logs and give --format")
+	}
+	if len(r.Files) == 0 {
+		return usage("which logs? Name them: sluice run --once /var/log/apache2/access.log")
+	}
 	logs, err := expand(r.Files)
 	if err != nil {
 		return err
@@ -105,8 +123,8 @@ func (r *runCmd) Run(a *app) error {
 
 // expand opens each file and glob once; a file that is named twice, or linked
 // to, is read once.
-func expand(names []string) ([]ingest.Log, error) {
-	var logs []ingest.Log
+func expand(names []string) ([]logfile.Log, error) {
+	var logs []logfile.Log
 	for _, name := range names {
 		paths := []string{name}
 		if _, err := os.Stat(name); err != nil && strings.ContainsAny(name, "*?[") {
@@ -119,11 +137,11 @@ func expand(names []string) ([]ingest.Log, error) {
 			}
 		}
 		for _, path := range paths {
-			l, err := ingest.OpenLog(path)
+			l, err := logfile.Look(path)
 			if err != nil {
 				return nil, usageError{err}
 			}
-			if !slices.ContainsFunc(logs, func(o ingest.Log) bool { return o.ID == l.ID }) {
+			if !slices.ContainsFunc(logs, func(o logfile.Log) bool { return o.ID == l.ID }) {
 				logs = append(logs, l)
 			}
 		}
@@ -133,15 +151,15 @@ func expand(names []string) ([]ingest.Log, error) {
 
 // newLayout is that of a table that is made. A cell that no format has a field
 // for is a mistake that the table would keep for ever.
-func (r *runCmd) newLayout(format string) (schema.Layout, error) {
+func (r *runCmd) newLayout(formats []string) (schema.Layout, error) {
 	layout, err := schema.NewLayout(r.Layout)
 	if err != nil {
 		return layout, usageError{err}
 	}
 	layout.Cells = r.Cells
-	names := []string{format}
-	if format == parse.AutoName {
-		names = parse.Names()
+	names := formats
+	if slices.Contains(formats, parse.AutoName) {
+		names = append(slices.DeleteFunc(slices.Clone(formats), func(f string) bool { return f == parse.AutoName }), parse.Names()...)
 	}
 	var fields [][]schema.Field
 	for _, name := range names {
@@ -157,68 +175,102 @@ func (r *runCmd) newLayout(format string) (schema.Layout, error) {
 	return layout, nil
 }
 
-// once does the run: everything is opened before anything is read.
-func (r *runCmd) once(a *app, format string, logs []ingest.Log) (err error) {
-	began := time.Now()
-	layout, err := r.newLayout(format)
+// stores is what a run works with, opened.
+type stores struct {
+	lock       *os.File
+	checkpoint *checkpoint.File
+	table      *embedded.Table
+	collector  *ingest.Collector
+}
+
+// open opens everything before anything is read.
+func (r *runCmd) open(a *app, formats ...string) (s *stores, err error) {
+	s = &stores{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	layout, err := r.newLayout(formats)
 	if err != nil {
-		return err
+		return s, err
 	}
-	if err := r.check(a.cli.Data); err != nil {
-		return err
+	if _, err := r.dir(a.cli.Data); err != nil {
+		return s, err
 	}
 	pattern, err := archivePattern(r.Archive, a.cli.Data)
 	if err != nil {
-		return err
+		return s, err
 	}
-	lock, err := lockData(a.cli.Data)
-	if err != nil {
-		return err
+	if s.lock, err = lockData(a.cli.Data); err != nil {
+		return s, err
 	}
-	defer lock.Close()
 	id, err := newCollectorID()
 	if err != nil {
-		return err
+		return s, err
 	}
-	checkpoint, err := ingest.OpenCheckpoint(vfs.OS{}, filepath.Join(a.cli.Data, "checkpoint"), id)
+	if s.checkpoint, err = checkpoint.Open(vfs.OS{}, filepath.Join(a.cli.Data, "checkpoint"), id); err != nil {
+		return s, usageError{err}
+	}
+	archive, err := localdir.Open(pattern.Root(), s.checkpoint.Collector())
 	if err != nil {
-		return usageError{err}
+		return s, usageError{err}
 	}
-	archive, err := localdir.Open(pattern.Root(), checkpoint.Collector())
-	if err != nil {
-		return usageError{err}
+	if s.table, err = a.createTable(r.tableFlags, &layout); err != nil {
+		return s, err
 	}
-	table, err := a.createTable(r.tableFlags, &layout)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, table.Close()) }()
-	collector, err := ingest.NewCollector(a.ctx, ingest.CollectorConfig{
-		FS: vfs.OS{}, SpoolDir: filepath.Join(a.cli.Data, "spool"), Checkpoint: checkpoint,
-		Table: table, Archive: archive, Naming: pattern, RollBytes: r.RollSize << 20, Level: r.Level, Log: a.log,
+	s.collector, err = ingest.NewCollector(a.ctx, ingest.CollectorConfig{
+		FS: vfs.OS{}, SpoolDir: filepath.Join(a.cli.Data, "spool"), Checkpoint: s.checkpoint,
+		Table: s.table, Archive: archive, Naming: pattern, RollBytes: r.RollSize << 20,
+		RollInterval: r.RollInterval, RollIdle: r.RollIdle, Level: r.Level, Log: a.log,
 	})
+	return s, err
+}
+
+// finish stores what was received, unless storing is what failed.
+func (s *stores) finish(ctx context.Context, failed error) error {
+	if failed == nil {
+		return s.collector.Close(context.WithoutCancel(ctx))
+	}
+	return errors.Join(failed, s.collector.Abort())
+}
+
+func (s *stores) close() error {
+	var errs []error
+	if s.table != nil {
+		errs = append(errs, s.table.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// once reads every log to its present end.
+func (r *runCmd) once(a *app, format string, logs []logfile.Log) (err error) {
+	began := time.Now()
+	s, err := r.open(a, format)
 	if err != nil {
 		return err
 	}
-	shown := showProgress(a, collector, logs)
+	defer func() { err = errors.Join(err, s.close()) }()
+	shown := showProgress(a, s.collector, logs)
 	result, err := ingest.Once(a.ctx, ingest.OnceConfig{
-		Checkpoint: checkpoint, Collector: collector, Host: r.Host, Format: format, Zone: r.Timezone, Log: a.log,
+		Checkpoint: s.checkpoint, Collector: s.collector, Host: r.Host, Format: format, Zone: r.Timezone, Log: a.log,
 	}, logs)
 	interrupted := errors.Is(err, context.Canceled)
-	if err == nil || interrupted {
-		// What was read is stored, even when the user had enough.
-		err = collector.Close(context.WithoutCancel(a.ctx))
-	} else {
-		err = errors.Join(err, collector.Abort())
+	if interrupted { // what was read is stored, even when the user had enough
+		err = nil
 	}
+	err = s.finish(a.ctx, err)
 	shown()
 	if err != nil {
-		return fmt.Errorf("not every line is stored; mend this and run again, it goes on from there: %w", err)
+		return notStored(err)
 	}
 	for _, failed := range result.Failed {
 		fmt.Fprintln(a.stderr, "sluice:", failed)
 	}
-	r.summary(a.stdout, &collector.Counters, result, time.Since(began))
+	r.summary(a.stdout, &s.collector.Counters, result, time.Since(began))
 	if interrupted {
 		fmt.Fprintln(a.stderr, "sluice: interrupted; run again to go on")
 	}
@@ -226,6 +278,10 @@ func (r *runCmd) once(a *app, format string, logs []ingest.Log) (err error) {
 		return exitError(1)
 	}
 	return nil
+}
+
+func notStored(err error) error {
+	return fmt.Errorf("not every line is stored; mend this and run again, it goes on from there: %w", err)
 }
 
 // summary is the last line.

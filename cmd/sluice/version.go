@@ -8,8 +8,8 @@ import (
 
 type versionCmd struct{}
 
-// Run prints what the build knows of itself.
-func (versionCmd) Run(a *app) error {
+// version is what the build knows of itself.
+func version() string {
 	version, revision := "devel", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if info.Main.Version != "" && info.Main.Version != "(devel)" {
@@ -21,6 +21,11 @@ func (versionCmd) Run(a *app) error {
 			}
 		}
 	}
-	_, err := fmt.Fprintf(a.stdout, "sluice %s%s %s %s/%s\n", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return version + revision
+}
+
+// Run prints it.
+func (versionCmd) Run(a *app) error {
+	_, err := fmt.Fprintf(a.stdout, "sluice %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

@@ -2,6 +2,7 @@ package tabletest
 
 import (
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -140,7 +141,7 @@ func directory(t *testing.T, f *fixture) {
 	var rows schema.Rows
 	var want []schema.StreamEntry
 	for i, log := range logs {
-		e := schema.StreamEntry{Stream: log.Stream, First: FirstTime, Last: FirstTime + int64(i), Stored: log.Offset, Lines: 280}
+		e := schema.StreamEntry{Stream: log.Stream, Labels: map[string]string{"site": "shop"}, First: FirstTime, Last: FirstTime + int64(i), Stored: log.Offset, Lines: 280}
 		want = append(want, e)
 		old := e
 		old.Lines, old.Stored = 1, 2
@@ -165,7 +166,7 @@ func directory(t *testing.T, f *fixture) {
 			t.Errorf("not in the order of ids: %s after %s", e.ID, entries[i-1].ID)
 		}
 		for _, w := range want {
-			if w.ID == e.ID && w != e {
+			if w.ID == e.ID && !reflect.DeepEqual(w, e) {
 				t.Errorf("%+v, want %+v", e, w)
 			}
 		}

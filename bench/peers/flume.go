@@ -1,0 +1,183 @@
+package peers
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+//go:embed flume/pom.xml
+var flumePOM []byte
+
+//go:embed flume/agent.conf
+var flumeAgent string
+
+// ErrMissing says that Java or Maven is not installed.
+var ErrMissing = errors.New("java and mvn are needed")
+
+// Flume is a Flume 1.11 agent with a TAILDIR source, a memory channel and a null
+// sink, in a process of its own.
+type Flume struct {
+	cmd     *exec.Cmd
+	out     bytes.Buffer
+	metrics string
+	ended   chan error
+}
+
+const (
+	flumeStarts  = time.Minute
+	flumeStops   = 10 * time.Second
+	flumePoll    = 100 * time.Millisecond
+	maxMetrics   = 1 << 20
+	ticksASecond = 100 // USER_HZ, which is 100 wherever Linux has Go
+)
+
+// Jars resolves Flume's jars into a folder below cache, once, with Maven, and
+// returns the folder. ErrMissing: there is no Java, or no Maven.
+func Jars(ctx context.Context, cache string) (string, error) {
+	for _, program := range []string{"java", "mvn"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return "", fmt.Errorf("%w: %w", ErrMissing, err)
+		}
+	}
+	dir := filepath.Join(cache, fmt.Sprintf("flume-%08x", crc32.ChecksumIEEE(flumePOM)))
+	if _, err := os.Stat(filepath.Join(dir, "complete")); err == nil {
+		return filepath.Join(dir, "lib"), nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	pom := filepath.Join(dir, "pom.xml")
+	if err := os.WriteFile(pom, flumePOM, 0o644); err != nil {
+		return "", err
+	}
+	lib := filepath.Join(dir, "lib")
+	out, err := exec.CommandContext(ctx, "mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+lib).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("resolve Flume's jars: mvn: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return lib, os.WriteFile(filepath.Join(dir, "complete"), nil, 0o644)
+}
+
+// StartFlume starts an agent that follows the access-NUMBER.log files in logs,
+// and waits until its counters answer. home, a folder, gets its configuration
+// and positions.
+func StartFlume(ctx context.Context, jars, logs, home string) (*Flume, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	conf := filepath.Join(home, "agent.conf")
+	text := strings.NewReplacer("@HOME@", home, "@LOGS@", logs).Replace(flumeAgent)
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		return nil, err
+	}
+	f := &Flume{metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", port), ended: make(chan error, 1)}
+	f.cmd = exec.CommandContext(ctx, "java", "-Xmx512m", "-XX:+UseSerialGC",
+		"--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
+		"-Dflume.monitoring.type=http", "-Dflume.monitoring.port="+strconv.Itoa(port),
+		"-cp", filepath.Join(jars, "*"), "org.apache.flume.node.Application", "--no-reload-conf", "-n", "a", "-f", conf)
+	f.cmd.Stdout, f.cmd.Stderr = &f.out, &f.out
+	if err := f.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { f.ended <- f.cmd.Wait() }()
+	tick := time.NewTicker(flumePoll)
+	defer tick.Stop()
+	for began := time.Now(); time.Since(began) < flumeStarts; {
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), f.Stop())
+		case err := <-f.ended:
+			return nil, fmt.Errorf("flume ended: %w: %s", err, bytes.TrimSpace(f.out.Bytes()))
+		case <-tick.C:
+			if _, err := f.Taken(ctx); err == nil {
+				return f, nil
+			}
+		}
+	}
+	return nil, errors.Join(fmt.Errorf("flume's counters did not answer within %s", flumeStarts), f.Stop())
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
+}
+
+// Taken is how many lines the sink took so far.
+func (f *Flume) Taken(ctx context.Context) (int64, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, f.metrics, nil)
+	if err != nil {
+		return 0, err
+	}
+	r, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Body.Close()
+	return taken(http.MaxBytesReader(nil, r.Body, maxMetrics))
+}
+
+// taken reads the counter out of Flume's report: objects of strings.
+func taken(r interface{ Read([]byte) (int, error) }) (int64, error) {
+	var report map[string]map[string]string
+	if err := json.NewDecoder(r).Decode(&report); err != nil {
+		return 0, fmt.Errorf("flume's counters: %w", err)
+	}
+	return strconv.ParseInt(report["CHANNEL.memory"]["EventTakeSuccessCount"], 10, 64)
+}
+
+// PID is the agent's process.
+func (f *Flume) PID() int { return f.cmd.Process.Pid }
+
+// CPU is what the agent used since it began, to a hundredth of a second.
+func (f *Flume) CPU() (time.Duration, error) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(f.PID()), "stat"))
+	if err != nil {
+		return 0, err
+	}
+	return cpuOfStat(string(text))
+}
+
+// cpuOfStat adds user and system time, fields 14 and 15 of proc_pid_stat(5).
+func cpuOfStat(text string) (time.Duration, error) {
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:]) // from field 3 on
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("a process's stat has %d fields", len(fields))
+	}
+	user, err := strconv.ParseInt(fields[11], 10, 64)
+	system, err2 := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * time.Second / ticksASecond, errors.Join(err, err2)
+}
+
+// Stop ends the agent.
+func (f *Flume) Stop() error {
+	http.DefaultClient.CloseIdleConnections()
+	if err := f.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-f.ended: // with the signal's status
+		return nil
+	case <-time.After(flumeStops):
+		err := f.cmd.Process.Kill()
+		<-f.ended
+		return err
+	}
+}

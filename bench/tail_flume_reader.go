@@ -1,0 +1,80 @@
+package bench
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sluice/bench/peers"
+)
+
+// flumeReader is Flume's TAILDIR source as a tailReader. What it delivers can
+// only be counted.
+type flumeReader struct {
+	ctx   context.Context
+	flume *peers.Flume
+}
+
+func startFlumeReader(ctx context.Context, m *tailMeasurement) (tailReader, error) {
+	jars, err := peers.Jars(ctx, m.cfg.Peers)
+	if err != nil {
+		return nil, err
+	}
+	home := filepath.Join(m.dir, "flume")
+	if err := os.Mkdir(home, 0o750); err != nil {
+		return nil, err
+	}
+	f, err := peers.StartFlume(ctx, jars, m.fleet.Dir, home)
+	if err != nil {
+		return nil, err
+	}
+	return &flumeReader{ctx, f}, nil
+}
+
+func (f *flumeReader) ask(do string, lines int64) (r tailReply, err error) {
+	if do == doDrain {
+		if err := f.drain(lines); err != nil {
+			return r, err
+		}
+	}
+	if r.CPU, err = f.flume.CPU(); err != nil {
+		return r, err
+	}
+	r.PeakBytes, err = peakBytes(f.flume.PID())
+	return r, err
+}
+
+// drain waits until so many lines were taken, or no more come.
+func (f *flumeReader) drain(lines int64) error {
+	tick := time.NewTicker(quietWhenDone)
+	defer tick.Stop()
+	var last int64
+	since := time.Now()
+	for {
+		n, err := f.flume.Taken(f.ctx)
+		if err != nil || n >= lines {
+			return err
+		}
+		if n != last {
+			last, since = n, time.Now()
+		}
+		if time.Since(since) > 2*quietWhenNot { // it looks for new files every 5 s
+			return nil
+		}
+		select {
+		case <-f.ctx.Done():
+			return f.ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (f *flumeReader) stop() (r tailReply, err error) {
+	if r.Lines, err = f.flume.Taken(f.ctx); err != nil {
+		return r, err
+	}
+	return r, f.flume.Stop()
+}
+
+func (f *flumeReader) kill() error { return f.flume.Stop() }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"gopkg.in/yaml.v3"
+
+	"sluice/ingest/tail"
+)
+
+// followFlags say what is followed and how much of the host that may take.
+type followFlags struct {
+	Source    []source          `sep:"none" placeholder:"SPEC" help:"A source with a format and labels of its own, in YAML: {path: /log/shop/*.log, format: combined, timezone: Europe/Berlin, labels: {site: shop}}. May be repeated."`
+	Label     map[string]string `placeholder:"NAME=VALUE" help:"A label of all logs followed; kept with each stream."`
+	FromStart bool              `help:"Read logs whole that are there at the first start (default)."`
+	FromEnd   bool              `help:"Read logs that are there at the first start from their end. Logs that come later are read whole."`
+	Latency   time.Duration     `placeholder:"TIME" help:"Time between two looks at the logs that grow (default: 200ms to 2s, by their number)."`
+	CPU       float64           `name:"cpu" default:"5" placeholder:"PERCENT" help:"CPU that following may take, in percent of one core, parsing and compressing included; 0 is no limit."`
+	CatchUp   bool              `help:"Take more than --cpu while unread lines are about to be deleted (--min-margin)."`
+	MinMargin time.Duration     `default:"1h" placeholder:"TIME" help:"Warn when unread lines would be read less than this before their rotation deletes them; 0 is never."`
+	NoNice    bool              `help:"Keep the priority this was started with, and use all cores. Without: nice 19, lowest I/O priority, one core."`
+}
+
+// source is one --source.
+type source struct {
+	Path     string            `json:"path"`
+	Format   string            `json:"format"`
+	Timezone string            `json:"timezone"`
+	Labels   map[string]string `json:"labels"`
+}
+
+// Decode implements kong.MapperValue: the command line's YAML.
+func (s *source) Decode(ctx *kong.DecodeContext) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("source", &text); err != nil {
+		return err
+	}
+	var m map[string]any
+	if err := yaml.Unmarshal([]byte(text), &m); err != nil {
+		return fmt.Errorf("%q is not {path: …, format: …, labels: {…}}: %w", text, err)
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return s.UnmarshalJSON(b)
+}
+
+// UnmarshalJSON is also what a configuration file comes through; a key that is
+// not known is an error.
+func (s *source) UnmarshalJSON(b []byte) error {
+	type plain source
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode((*plain)(s)); err != nil {
+		return fmt.Errorf("source %s: %w", b, err)
+	}
+	if s.Path == "" {
+		return fmt.Errorf("source %s: path is missing", b)
+	}
+	return nil
+}
+
+// sources are the logs to follow: those named, with the flags' format, and those
+// with their own.
+func (f *followFlags) sources(files []string, format, zone string) ([]tail.Source, error) {
+	var sources []tail.Source
+	for _, path := range files {
+		sources = append(sources, tail.Source{Pattern: path, Format: format, Zone: zone, Labels: f.Label})
+	}
+	for _, s := range f.Source {
+		flags := formatFlags{Format: s.Format, Timezone: s.Timezone}
+		if s.Format == "" {
+			flags.Format = format
+		}
+		if s.Timezone == "" {
+			flags.Timezone = zone
+		}
+		text, _, err := flags.text()
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", s.Path, err)
+		}
+		labels := map[string]string{}
+		for _, more := range []map[string]string{f.Label, s.Labels} {
+			for name, value := range more {
+				labels[name] = value
+			}
+		}
+		sources = append(sources, tail.Source{Pattern: s.Path, Format: text, Zone: flags.Timezone, Labels: labels})
+	}
+	if len(sources) == 0 {
+		return nil, usage("which logs? Name them, or a pattern of them: sluice run '/var/log/apache2/*access*.log'")
+	}
+	return sources, nil
+}

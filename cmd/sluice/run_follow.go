@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"sluice/health"
+	"sluice/ingest"
+	"sluice/ingest/governor"
+	"sluice/ingest/tail"
+)
+
+// tickInterval is how often rows are made durable and the status is written.
+const tickInterval = 5 * time.Second
+
+// follow reads logs as they grow until the process is told to stop.
+func (r *runCmd) follow(a *app, format string) (err error) {
+	sources, err := r.sources(r.Files, format, r.Timezone)
+	if err != nil {
+		return err
+	}
+	formats := make([]string, 0, len(sources))
+	for _, s := range sources {
+		formats = append(formats, s.Format)
+	}
+	gate, err := r.govern(a)
+	if err != nil {
+		return err
+	}
+	s, err := r.open(a, formats...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	ticker := time.NewTicker(tickInterval)
+	defer ticker.Stop()
+	began := time.Now()
+	a.log.Info("following logs; their lines are stored until this is told to stop", "sources", len(sources), "cpu_percent", r.CPU)
+	var tailer *tail.Tailer
+	report := func(t *tail.Tailer) {
+		tailer = t
+		r.report(a, s, gate, t, began)
+	}
+	err = s.finish(a.ctx, ingest.Follow(a.ctx, ingest.FollowConfig{
+		Checkpoint: s.checkpoint, Collector: s.collector, Ticks: ticker.C, Report: report,
+		Tail: tail.Config{
+			Sources: sources, Host: r.Host, FromEnd: r.FromEnd, Latency: r.Latency, Gate: gate, MinMargin: r.MinMargin, Log: a.log,
+		},
+	}))
+	if tailer != nil {
+		report(tailer)
+	}
+	if err != nil {
+		return notStored(err)
+	}
+	c := &s.collector.Counters
+	fmt.Fprintf(a.stdout, "lines=%d bytes=%d rows=%d parse_errors=%d seconds=%.2f archive_files=%d\n",
+		c.Lines.Load(), c.Bytes.Load(), c.Rows.Load(), c.ParseErrors.Load(), time.Since(began).Seconds(), c.Segments.Load())
+	return nil
+}
+
+// govern makes the governor, and the process one that steps aside.
+func (f *followFlags) govern(a *app) (*governor.Governor, error) {
+	if f.CPU < 0 || f.Latency < 0 || f.MinMargin < 0 {
+		return nil, usage("--cpu, --latency and --min-margin take 0 or more")
+	}
+	if f.FromStart && f.FromEnd {
+		return nil, usage("--from-start and --from-end are opposites: give one")
+	}
+	if !f.NoNice {
+		if err := governor.Lower(); err != nil {
+			a.log.Warn("this runs at a higher priority than it should", "error", err)
+		}
+		if os.Getenv("GOMAXPROCS") == "" {
+			runtime.GOMAXPROCS(1)
+		}
+	}
+	return governor.New(governor.Config{CPUShare: f.CPU / 100, CatchUp: f.CatchUp, Root: "/", Log: a.log})
+}
+
+// report writes the status file; `sluice status` reads it.
+func (r *runCmd) report(a *app, s *stores, gate *governor.Governor, t *tail.Tailer, began time.Time) {
+	c, read := &s.collector.Counters, t.Counters()
+	status := health.Status{
+		At: time.Now(), PID: os.Getpid(), Began: began, Host: r.Host, Version: version(),
+		Lines: c.Lines.Load(), Bytes: c.Bytes.Load(), Rows: c.Rows.Load(), ParseErrors: c.ParseErrors.Load(), ArchiveFiles: c.Segments.Load(),
+		LostBytes: read.LostBytes.Load(), LostFiles: read.LostFiles.Load(), Failures: read.Failures.Load(),
+		Governor: gate.State(), Logs: t.Status(),
+	}
+	if err := health.Write(statusPath(a.cli.Data), &status); err != nil {
+		a.log.Warn("the status cannot be written", "error", err)
+	}
+}
+
+func statusPath(data string) string { return filepath.Join(data, "status.json") }

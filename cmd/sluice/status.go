@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"sluice/health"
+)
+
+type statusCmd struct {
+	JSON bool `name:"json" help:"Print the status as JSON."`
+}
+
+// Help is kong's longer help.
+func (statusCmd) Help() string {
+	return `Prints what the sluice that follows logs with this --data folder is about: how far
+it is, whether its governor slows it and why, which logs cannot be read, which
+are behind, and what was lost. The exit status is 1 when it does not run, cannot
+read a log, is paused, or has lost lines.`
+}
+
+// staleAfter: a status is written every tickInterval.
+const staleAfter = time.Minute
+
+func (c *statusCmd) Run(a *app) error {
+	s, err := health.Read(statusPath(a.cli.Data))
+	if errors.Is(err, fs.ErrNotExist) {
+		return usage("no sluice has followed logs with --data %s: start one with `sluice run LOGS`", a.cli.Data)
+	}
+	if err != nil {
+		return err
+	}
+	running := locked(a.cli.Data)
+	if c.JSON {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(s); err != nil {
+			return err
+		}
+	} else {
+		printStatus(a.stdout, &s, running, time.Now())
+	}
+	if !running || len(s.Logs.Failing) > 0 || s.LostFiles > 0 || s.Governor.Level == "paused" || time.Since(s.At) > staleAfter {
+		return exitError(1)
+	}
+	return nil
+}
+
+// locked reports whether a process is at work in the data folder.
+func locked(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, "lock"))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
+}
+
+func printStatus(w io.Writer, s *health.Status, running bool, now time.Time) {
+	state := fmt.Sprintf("running as process %d since %s", s.PID, s.Began.Format(time.DateTime))
+	if !running {
+		state = "NOT RUNNING; this is what it said last"
+	}
+	fmt.Fprintf(w, "%s: %s; as of %s ago\n", s.Host, state, now.Sub(s.At).Round(time.Second))
+	fmt.Fprintf(w, "governor: %s for %s: %s; uses %.1f %% of a core\n", s.Governor.Level, now.Sub(s.Governor.Since).Round(time.Second), s.Governor.Reason, s.Governor.CPUShare*100)
+	fmt.Fprintf(w, "logs: %d followed, %d growing, %d bytes unread, %d bytes/s\n", s.Logs.Files, s.Logs.Hot, s.Logs.UnreadBytes, s.Logs.BytesPerSecond)
+	fmt.Fprintf(w, "stored: %d lines, %d bytes, %d parse errors, %d archive files\n", s.Lines, s.Bytes, s.ParseErrors, s.ArchiveFiles)
+	if s.LostFiles > 0 {
+		fmt.Fprintf(w, "LOST: %d bytes in %d logs were deleted before they were read\n", s.LostBytes, s.LostFiles)
+	}
+	for _, f := range s.Logs.Failing {
+		fmt.Fprintf(w, "CANNOT READ: %s for %s, %d attempts: %s\n", f.Path, now.Sub(f.Since).Round(time.Second), f.Attempts, f.Error)
+	}
+	for i, b := range s.Logs.Behind {
+		if i == 10 {
+			fmt.Fprintf(w, "and %d more logs with unread lines\n", len(s.Logs.Behind)-i)
+			break
+		}
+		margin := ""
+		if b.MarginSeconds != nil {
+			margin = fmt.Sprintf(", read %s before its rotation deletes it", (time.Duration(*b.MarginSeconds) * time.Second).Round(time.Second))
+		}
+		fmt.Fprintf(w, "behind: %s, %d bytes%s\n", b.Path, b.UnreadBytes, margin)
+	}
+	for _, path := range s.Logs.Held {
+		fmt.Fprintf(w, "not read, as it is a copy: %s\n", path)
+	}
+}

@@ -1,0 +1,73 @@
+// Package health is what an operator is told of a running sluice.
+package health
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"sluice/ingest/governor"
+	"sluice/ingest/tail"
+)
+
+// Status is what a process that follows logs says of itself, every few seconds.
+type Status struct {
+	At      time.Time `json:"at"`
+	PID     int       `json:"pid"`
+	Began   time.Time `json:"began"`
+	Host    string    `json:"host"`
+	Version string    `json:"version"`
+	// Lines and the like count since it began.
+	Lines        int64 `json:"lines"`
+	Bytes        int64 `json:"bytes"`
+	Rows         int64 `json:"rows"`
+	ParseErrors  int64 `json:"parse_errors"`
+	ArchiveFiles int64 `json:"archive_files"`
+	// LostBytes were deleted before they were read, LostFiles times.
+	LostBytes int64 `json:"lost_bytes"`
+	LostFiles int64 `json:"lost_files"`
+	// Failures counts reads that failed; Logs names what fails now.
+	Failures int64          `json:"failures"`
+	Governor governor.State `json:"governor"`
+	Logs     tail.Status    `json:"logs"`
+}
+
+// maxStatusBytes bounds a status file: some hundred names.
+const maxStatusBytes = 1 << 20
+
+// Write replaces the status file at path. It need not survive a crash: the next
+// life writes its own.
+func Write(path string, s *Status) error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("status: %w", err)
+	}
+	temporary := path + ".tmp"
+	if err := os.WriteFile(temporary, append(b, '\n'), 0o640); err != nil {
+		return fmt.Errorf("status: %w", err)
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return fmt.Errorf("status: %w", err)
+	}
+	return nil
+}
+
+// Read reads the status file at path.
+func Read(path string) (s Status, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return s, fmt.Errorf("status: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	b, err := io.ReadAll(io.LimitReader(f, maxStatusBytes))
+	if err != nil {
+		return s, fmt.Errorf("status: read %s: %w", path, err)
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return s, fmt.Errorf("status: %s: %w", path, err)
+	}
+	return s, nil
+}

@@ -1,0 +1,252 @@
+// Package checkpoint is what is remembered of every stream between two lives of
+// the process: which file it is, and how far it is stored.
+package checkpoint
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"sluice/ingest/logfile"
+	"sluice/ingest/segment/vfs"
+	"sluice/schema"
+)
+
+// File is what is remembered of every stream. It is one file, replaced whole: a
+// temporary file, fsync, rename, fsync of the directory. Its methods may be
+// called by several goroutines; the fields of its streams are read and written
+// inside Update, but where one goroutine alone uses them and calls Save.
+type File struct {
+	fsys vfs.FS
+	path string
+
+	mu     sync.Mutex
+	doc    document
+	byID   map[schema.StreamID]*Stream
+	byFile map[logfile.ID][]*Stream
+	byName map[string][]*Stream // by RotatedName
+}
+
+type document struct {
+	Kind    string `json:"sluice"`
+	Version int    `json:"version"`
+	// Collector names this folder's segments in the archive; no two share one.
+	Collector string `json:"collector"`
+	// Seq is the last segment number that was used.
+	Seq     uint64    `json:"seq"`
+	Streams []*Stream `json:"streams"`
+}
+
+// Stream is a stream and how far it is stored.
+type Stream struct {
+	schema.StreamEntry
+	// Files are the places the stream was seen in: the log, and copies of it.
+	Files []logfile.ID `json:"files"`
+	// HeadBytes of the stream's beginning have the hash Head: its first line.
+	HeadBytes int    `json:"head_bytes"`
+	Head      string `json:"head"`
+	// TailBytes before TailAt have the hash Tail, where known: with Head it tells
+	// a copy of this log from another log that begins alike.
+	TailBytes int    `json:"tail_bytes,omitempty"`
+	Tail      string `json:"tail,omitempty"`
+	TailAt    int64  `json:"tail_at,omitempty"`
+	tail      []byte // not hashed yet
+	// SeenBytes is the greatest length the log was seen with: what of it is not
+	// stored when the log is gone is lost.
+	SeenBytes int64 `json:"seen_bytes,omitempty"`
+	// SkippedBytes at the beginning were not read: the operator wanted new lines
+	// only.
+	SkippedBytes int64 `json:"skipped_bytes,omitempty"`
+	// LostBytes were deleted before they were read, and counted.
+	LostBytes int64 `json:"lost_bytes,omitempty"`
+	// GoneUnix is when none of its files was there any more, in seconds; 0 while
+	// one is.
+	GoneUnix int64 `json:"gone_unix,omitempty"`
+}
+
+// ErrDamaged: the checkpoint is there and cannot be used. Starting from
+// nothing would store every line again, so nobody does.
+var ErrDamaged = errors.New("checkpoint is damaged or not of sluice")
+
+const (
+	documentKind    = "checkpoint"
+	documentVersion = 1
+	// maxFileBytes: some hundred bytes a stream, for a million streams.
+	maxFileBytes = 1 << 30
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Open reads the checkpoint at path; where there is none it starts a new one,
+// with collector as its id.
+func Open(fsys vfs.FS, path, collector string) (*File, error) {
+	c := &File{fsys: fsys, path: path}
+	c.index()
+	f, err := fsys.OpenFile(path, os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		c.doc = document{Kind: documentKind, Version: documentVersion, Collector: collector}
+		return c, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: open: %w", err)
+	}
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, maxFileBytes))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("checkpoint: read %s: %w", path, err)
+	}
+	if err := c.decode(b); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w; put back a copy of it, or move it and the spool away to store every log again from its beginning", path, ErrDamaged, err)
+	}
+	return c, nil
+}
+
+// decode reads a JSON document and, on a line of its own, its CRC-32C.
+func (c *File) decode(b []byte) error {
+	body, sum, ok := bytes.Cut(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
+	if !ok || string(sum) != fmt.Sprintf("%08x", crc32.Checksum(body, castagnoli)) {
+		return errors.New("its checksum does not fit")
+	}
+	var doc document
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return err
+	}
+	for _, t := range doc.Streams {
+		if t == nil || t.Stored < 0 || t.HeadBytes < 0 || t.TailBytes < 0 || t.TailAt < int64(t.TailBytes) || t.SeenBytes < 0 || t.LostBytes < 0 {
+			return errors.New("it holds a stream with impossible positions")
+		}
+	}
+	c.doc = doc
+	c.index()
+	if c.doc.Kind != documentKind || c.doc.Version != documentVersion {
+		return fmt.Errorf("it is %q version %d, not %q version %d", c.doc.Kind, c.doc.Version, documentKind, documentVersion)
+	}
+	return nil
+}
+
+// Save writes the checkpoint. When it returns nil the new one survives a crash;
+// else the old one is still there.
+func (c *File) Save() error {
+	if err := c.save(); err != nil {
+		return fmt.Errorf("checkpoint: write %s: %w", c.path, err)
+	}
+	return nil
+}
+
+func (c *File) save() error {
+	c.mu.Lock()
+	for _, t := range c.doc.Streams {
+		t.settleTail()
+	}
+	body, err := json.Marshal(&c.doc)
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	body = withSum(body)
+	temporary := c.path + ".tmp"
+	f, err := c.fsys.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(body, 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := c.fsys.Rename(temporary, c.path); err != nil {
+		return err
+	}
+	return c.fsys.SyncDir(filepath.Dir(c.path))
+}
+
+// withSum puts the checksum that decode wants behind the document.
+func withSum(body []byte) []byte {
+	return fmt.Appendf(body, "\n%08x\n", crc32.Checksum(body, castagnoli))
+}
+
+// Stream returns the stream of that id, nil when it is not known.
+func (c *File) Stream(id schema.StreamID) *Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byID[id]
+}
+
+// Streams returns all streams, in the order in which they were met.
+func (c *File) Streams() []*Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.doc.Streams)
+}
+
+// Stored is how far the stream is stored.
+func (c *File) Stored(t *Stream) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return t.Stored
+}
+
+// Update runs f while nobody else looks at the streams' fields.
+func (c *File) Update(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
+}
+
+// Forget drops the streams that done says true of.
+func (c *File) Forget(done func(*Stream) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := len(c.doc.Streams)
+	c.doc.Streams = slices.DeleteFunc(c.doc.Streams, done)
+	if len(c.doc.Streams) < before {
+		c.index()
+	}
+}
+
+// index makes the maps anew.
+func (c *File) index() {
+	c.byID = map[schema.StreamID]*Stream{}
+	c.byFile = map[logfile.ID][]*Stream{}
+	c.byName = map[string][]*Stream{}
+	for _, t := range c.doc.Streams {
+		c.enter(t)
+	}
+}
+
+func (c *File) enter(t *Stream) {
+	c.byID[t.ID] = t
+	for _, id := range t.Files {
+		c.byFile[id] = append(c.byFile[id], t)
+	}
+	name := RotatedName(t.Path)
+	c.byName[name] = append(c.byName[name], t)
+}
+
+// NextSeq returns a segment number that was not used. It is saved with the next
+// Save; until then the segment's own name, found again by UseSeq, keeps it.
+func (c *File) NextSeq() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.doc.Seq++
+	return c.doc.Seq
+}
+
+// UseSeq takes note of a number that a segment in the spool has.
+func (c *File) UseSeq(seq uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.doc.Seq = max(c.doc.Seq, seq)
+}
+
+// Collector is the id that names this folder's files in the archive.
+func (c *File) Collector() string { return c.doc.Collector }

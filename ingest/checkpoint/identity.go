@@ -1,0 +1,252 @@
+package checkpoint
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sluice/ingest/logfile"
+	"sluice/schema"
+)
+
+// Identity of a log: the file system's name for it (device and inode) and its
+// first line. A renamed log keeps both. One that logrotate compressed, or copied
+// before truncating it, keeps its first line, the bytes before the stored
+// position, its folder and, but for a number or a date, its name; and the file it
+// was made of is gone. All of that is asked for, because the other mistake is the
+// worse one: two logs that begin alike (a health check on every virtual host in
+// one second) taken for one would lose lines.
+
+// head returns what of b is the first line, as far as identity goes.
+func head(b []byte) []byte {
+	b = b[:min(len(b), schema.MaxHeadBytes)]
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return b[:i+1]
+	}
+	return b
+}
+
+func hash(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:12])
+}
+
+// Begins reports whether a file that starts with b can be the stream.
+func (t *Stream) Begins(b []byte) bool {
+	return len(b) >= t.HeadBytes && hash(b[:t.HeadBytes]) == t.Head
+}
+
+// Identify finds the stream that the log is, or makes one of origin, which says
+// host, path, format, zone and labels. start is the log's first bytes; open gives
+// its content from the beginning, for comparing.
+func (c *File) Identify(origin schema.StreamEntry, id logfile.ID, start []byte, open func() (io.ReadCloser, error)) (*Stream, error) {
+	if t := c.Find(origin.Host, id, start); t != nil {
+		return t, nil
+	}
+	for _, t := range c.Like(origin.Host, origin.Path, start) {
+		same, err := c.Holds(t, open)
+		if err != nil {
+			return nil, err
+		}
+		if same && !c.exists(t) {
+			c.AddFile(t, id)
+			return t, nil
+		}
+	}
+	return c.Add(origin, id, start), nil
+}
+
+// Find returns the stream that was last seen in this very file, nil when there is
+// none.
+func (c *File) Find(host string, id logfile.ID, start []byte) *Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range slices.Backward(c.byFile[id]) {
+		if t.Host == host && t.Begins(start) {
+			return t
+		}
+	}
+	return nil
+}
+
+// Like returns the streams that the file may be a copy of, by its name and its
+// beginning, the latest first; Holds tells whether it is.
+func (c *File) Like(host, path string, start []byte) []*Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var like []*Stream
+	for _, t := range c.byName[RotatedName(path)] {
+		if t.Host == host && t.TailBytes > 0 && t.Begins(start) {
+			like = append(like, t)
+		}
+	}
+	slices.Reverse(like)
+	return like
+}
+
+// Named returns the streams of a log and its rotated copies, the latest first.
+func (c *File) Named(host, path string) []*Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var named []*Stream
+	for _, t := range c.byName[RotatedName(path)] {
+		if t.Host == host {
+			named = append(named, t)
+		}
+	}
+	slices.Reverse(named)
+	return named
+}
+
+// Add makes a new stream. start is the log's first bytes, its first line at least.
+func (c *File) Add(origin schema.StreamEntry, id logfile.ID, start []byte) *Stream {
+	first := head(start)
+	t := &Stream{StreamEntry: origin, Files: []logfile.ID{id}, HeadBytes: len(first), Head: hash(first)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// A log that is truncated and begins again with the same line is a stream of
+	// its own all the same.
+	named := slices.Clone(first)
+	for t.ID = schema.NewStreamID(t.Host, id.Device, id.Inode, named); c.byID[t.ID] != nil; {
+		named = append(named, '+')
+		t.ID = schema.NewStreamID(t.Host, id.Device, id.Inode, named)
+	}
+	c.doc.Streams = append(c.doc.Streams, t)
+	c.enter(t)
+	return t
+}
+
+// AddFile notes one more file that holds the stream.
+func (c *File) AddFile(t *Stream, id logfile.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.Files = append(t.Files, id)
+	t.GoneUnix = 0
+	c.byFile[id] = append(c.byFile[id], t)
+}
+
+// tailBytes are enough to tell a log from another: a whole line, its time too.
+const tailBytes = 256
+
+// Remember notes the bytes before position, for Holds. They are copied; what
+// they hash to is reckoned when it is asked for: thousands of batches a second
+// come by.
+func (c *File) Remember(t *Stream, before []byte, position int64) {
+	before = before[max(0, len(before)-tailBytes):]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.tail = append(t.tail[:0], before...)
+	t.TailBytes, t.TailAt = len(before), position
+}
+
+// settleTail brings Tail up to date with what Remember noted.
+func (t *Stream) settleTail() {
+	if t.tail != nil {
+		t.Tail = hash(t.tail)
+	}
+}
+
+// HasTail reports whether bytes were noted that Holds can look for.
+func (c *File) HasTail(t *Stream) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return t.TailBytes > 0
+}
+
+// Holds reports whether the content has the stream's last bytes where the
+// stream has them.
+func (c *File) Holds(t *Stream, open func() (io.ReadCloser, error)) (bool, error) {
+	c.mu.Lock()
+	t.settleTail()
+	known := *t
+	c.mu.Unlock()
+	return known.contentMatches(open)
+}
+
+// exists reports whether one of the stream's files is still there.
+func (c *File) exists(t *Stream) bool {
+	c.mu.Lock()
+	t.settleTail()
+	known := *t
+	known.Files = slices.Clone(t.Files)
+	c.mu.Unlock()
+	return known.exists()
+}
+
+// contentMatches reports whether the log holds the stream's last bytes where
+// the stream has them.
+func (t *Stream) contentMatches(open func() (io.ReadCloser, error)) (bool, error) {
+	r, err := open()
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	if err := logfile.Skip(r, t.TailAt-int64(t.TailBytes)); err != nil {
+		return false, nil // shorter, or damaged: it is not this stream
+	}
+	b := make([]byte, t.TailBytes)
+	_, err = io.ReadFull(r, b)
+	return err == nil && hash(b) == t.Tail, nil
+}
+
+// RotatedName is the path without what logrotate and rotatelogs put behind it:
+// a number or a date, and the compressor's suffix.
+func RotatedName(path string) string {
+	for _, suffix := range []string{".gz", ".zst", ".bz2"} {
+		path = strings.TrimSuffix(path, suffix)
+	}
+	short := strings.TrimRight(path, "0123456789-_.")
+	if short == path || strings.HasSuffix(short, "/") {
+		return filepath.Clean(path)
+	}
+	return filepath.Clean(short)
+}
+
+// exists reports whether one of the files that the stream is known by is still
+// there, whole, beside where it was first seen.
+func (t *Stream) exists() bool {
+	dir := filepath.Dir(t.Path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist) // not known: then it may be there
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		id, err := logfile.IDOf(info)
+		if err != nil || !slices.Contains(t.Files, id) {
+			continue
+		}
+		if whole, err := t.isWhole(filepath.Join(dir, e.Name())); whole || err != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// isWhole reports whether the file, which has the stream's inode, still holds
+// the stream: not truncated, and not another file that got its inode.
+func (t *Stream) isWhole(path string) (bool, error) {
+	r, err := logfile.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	start := make([]byte, t.HeadBytes)
+	if _, err := io.ReadFull(r, start); err != nil {
+		return false, nil
+	}
+	if !t.Begins(start) {
+		return false, nil
+	}
+	return t.contentMatches(func() (io.ReadCloser, error) { return logfile.Open(path) })
+}

@@ -1,0 +1,82 @@
+package governor
+
+import (
+	"bytes"
+	"path"
+	"time"
+)
+
+const (
+	// limitAge is how long a limit is believed: they are changed by hand.
+	limitAge = 10 * time.Second
+	// limitPart of the cgroup's limit is ours at most. The whole of it would have
+	// the kernel stop us, and whoever else is in the group, for the rest of a period.
+	limitPart = 0.8
+	// maxGroupDepth bounds the way up.
+	maxGroupDepth = 32
+)
+
+// limit is the CPU that a cgroup may use; the zero value is no limit.
+type limit struct {
+	cores  float64
+	period time.Duration
+	dir    string // the group that has it, below the root
+}
+
+// findLimit looks for the limit that holds for us: the tightest on the way from
+// our group to the root. A container sees its own group's files at the mount's
+// root, or further down, or not at all: what is not there is passed over.
+func (h *host) findLimit(now time.Time) {
+	h.limitAt = now
+	var found limit
+	if b, err := h.read("proc/self/cgroup"); err == nil {
+		v1, v2 := cgroupPaths(b)
+		if v1 != "" {
+			h.tightest(&found, "sys/fs/cgroup/cpu", v1, h.quotaV1)
+			h.tightest(&found, "sys/fs/cgroup/cpu,cpuacct", v1, h.quotaV1)
+		} else if v2 != "" {
+			h.tightest(&found, "sys/fs/cgroup", v2, h.quotaV2)
+		}
+	}
+	if found.dir != h.limit.dir {
+		h.throttling = counters{path: path.Join(found.dir, "cpu.stat"), parse: throttled}
+	}
+	h.limit = found
+}
+
+func (h *host) tightest(found *limit, mount, group string, quota func(dir string) (limit, bool)) {
+	group = path.Clean("/" + group) // a group above the namespace's root is shown as /..
+	for range maxGroupDepth {
+		dir := path.Join(mount, group)
+		if l, ok := quota(dir); ok && (found.cores == 0 || l.cores < found.cores) {
+			l.dir = dir
+			*found = l
+		}
+		if group == "/" {
+			return
+		}
+		group = path.Dir(group)
+	}
+}
+
+// quotaV2: kernel doc admin-guide/cgroup-v2, cpu.max.
+func (h *host) quotaV2(dir string) (limit, bool) {
+	b, err := h.read(path.Join(dir, "cpu.max"))
+	if err != nil {
+		return limit{}, false
+	}
+	return cpuMax(b)
+}
+
+// quotaV1: kernel doc scheduler/sched-bwc.
+func (h *host) quotaV1(dir string) (limit, bool) {
+	b, err := h.read(path.Join(dir, "cpu.cfs_quota_us"))
+	if err != nil {
+		return limit{}, false
+	}
+	quota := bytes.Clone(bytes.TrimSpace(b)) // the next read overwrites b
+	if b, err = h.read(path.Join(dir, "cpu.cfs_period_us")); err != nil {
+		return limit{}, false
+	}
+	return newLimit(quota, bytes.TrimSpace(b))
+}

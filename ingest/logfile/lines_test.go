@@ -1,0 +1,84 @@
+package logfile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// TestReadLinesGivesEveryByteInOrder reads lines of all lengths through readers
+// of all kinds.
+func TestReadLinesGivesEveryByteInOrder(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var log bytes.Buffer
+	for i := range 4000 {
+		n := random.IntN(300)
+		if i%1000 == 999 {
+			n = BatchBytes + random.IntN(BatchBytes)
+		}
+		fmt.Fprintf(&log, "%d %s\n", i, strings.Repeat("x", n))
+	}
+	log.WriteString("no newline at the end")
+	text := log.String()
+	for name, r := range map[string]io.Reader{
+		"whole": strings.NewReader(text), "halves": iotest.HalfReader(strings.NewReader(text)),
+		"end with data": iotest.DataErrReader(strings.NewReader(text)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got bytes.Buffer
+			err := ReadLines(t.Context(), r, func(line []byte, offset int64) error {
+				if offset != int64(got.Len()) {
+					return fmt.Errorf("a line at %d, not %d", offset, got.Len())
+				}
+				got.Write(line)
+				if got.Len() < len(text) {
+					got.WriteByte('\n')
+				}
+				return nil
+			})
+			if err != nil || got.String() != text {
+				t.Errorf("%d bytes of %d, error %v", got.Len(), len(text), err)
+			}
+		})
+	}
+}
+
+// TestALineWithoutEndIsCut: memory is bounded whatever a log holds.
+func TestALineWithoutEndIsCut(t *testing.T) {
+	const size = 3*MaxLineBytes + 5
+	var pieces []int
+	err := ReadLines(t.Context(), io.LimitReader(zeros{}, size), func(line []byte, _ int64) error {
+		pieces = append(pieces, len(line))
+		return nil
+	})
+	if fmt.Sprint(pieces) != fmt.Sprint([]int{MaxLineBytes, MaxLineBytes, MaxLineBytes, 5}) || err != nil {
+		t.Errorf("pieces of %v bytes, %v", pieces, err)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// TestReadLinesStops when it is told to, and with the reader's error after what
+// could be read.
+func TestReadLinesStops(t *testing.T) {
+	broken := errors.New("broken")
+	lines := 0
+	count := func([]byte, int64) error { lines++; return nil }
+	r := io.MultiReader(strings.NewReader("one\ntwo\nthr"), iotest.ErrReader(broken))
+	if err := ReadLines(t.Context(), r, count); !errors.Is(err, broken) || lines != 2 {
+		t.Errorf("%d lines, %v; want 2 and the reader's error", lines, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := ReadLines(ctx, zeros{}, count); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want canceled", err)
+	}
+}

@@ -1,0 +1,166 @@
+package tail
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"sluice/ingest/checkpoint"
+)
+
+// backlog is what is known of when a file's unread part will be deleted.
+type backlog struct {
+	rotatedAt  time.Time     // the last time it was truncated under its name
+	period     time.Duration // between two rotations; 0 where it is not known
+	deadline   time.Time     // when the unread part will be deleted
+	margin     time.Duration
+	warned     bool
+	reckonedAt time.Time
+}
+
+// pace is how fast logs are read.
+type pace struct {
+	at             time.Time
+	bytes          int64
+	bytesPerSecond float64
+}
+
+// reckon measures the pace, writes down sizes, and warns of unread lines that are
+// about to be deleted.
+func (t *Tailer) reckon() {
+	bytes := t.counters.Bytes.Load()
+	if seconds := t.now.Sub(t.pace.at).Seconds(); seconds > 0 && !t.pace.at.IsZero() {
+		rate := float64(bytes-t.pace.bytes) / seconds
+		t.pace.bytesPerSecond = rate/2 + t.pace.bytesPerSecond/2
+	}
+	t.pace.at, t.pace.bytes = t.now, bytes
+	var urgent *file
+	var unread int64
+	for _, f := range t.hot {
+		if size, err := fileSize(f.fd); err == nil && size > f.size {
+			f.size = size
+		}
+		unread += f.unread()
+	}
+	for _, f := range t.hot {
+		// One look's growth is no backlog.
+		if t.cfg.MinMargin == 0 || float64(f.unread()) <= t.pace.bytesPerSecond*5 && f.unread() < 8*bufferBytes {
+			f.deadline, f.warned = time.Time{}, false
+			continue
+		}
+		t.reckonFile(f, unread)
+		if !f.deadline.IsZero() && f.margin < t.cfg.MinMargin && (urgent == nil || f.margin < urgent.margin) {
+			urgent = f
+		}
+	}
+	t.urge(urgent)
+	t.noteSizes()
+	t.publish()
+}
+
+// urge tells the gate, and the log once, of the log that is nearest to losing
+// lines.
+func (t *Tailer) urge(f *file) {
+	if f == nil {
+		if t.gate != nil {
+			t.gate.SetUrgent(false, "")
+		}
+		return
+	}
+	reason := fmt.Sprintf("%s: %d bytes are unread and its rotation will delete them in about %s; at the present pace reading takes all but %s of that",
+		f.path(), f.unread(), f.deadline.Sub(t.now).Round(time.Second), f.margin.Round(time.Second))
+	if !f.warned {
+		f.warned = true
+		t.cfg.Log.Error("unread lines are about to be deleted; give the agent more CPU (--cpu, --catch-up), or keep rotated logs longer", "log", f.path(),
+			"unread_bytes", f.unread(), "deleted_in", f.deadline.Sub(t.now).Round(time.Second), "margin", f.margin.Round(time.Second))
+	}
+	if t.gate != nil {
+		t.gate.SetUrgent(true, reason)
+	}
+}
+
+// reckonFile estimates when the unread part is deleted and how long reading it
+// takes: all logs' unread parts share the pace.
+func (t *Tailer) reckonFile(f *file, unread int64) {
+	if t.now.Sub(f.reckonedAt) > time.Minute {
+		f.reckonedAt = t.now
+		f.deadline = t.deadlineOf(f)
+	}
+	if f.deadline.IsZero() {
+		return
+	}
+	seconds := 1e9 // nothing is being read: for ever
+	if t.pace.bytesPerSecond > 0 {
+		seconds = min(float64(unread)/t.pace.bytesPerSecond, seconds)
+	}
+	f.margin = f.deadline.Sub(t.now) - time.Duration(seconds*float64(time.Second))
+}
+
+// deadlineOf looks at how the log's earlier generations stand in its folder:
+// their distance in time is the period of rotation, their number is how many
+// rotations a log lives. A log that is truncated in place is lost at the next one.
+// Zero: there are too few to tell.
+func (t *Tailer) deadlineOf(f *file) time.Time {
+	times := generations(f.path())
+	if len(times) < 2 {
+		return time.Time{}
+	}
+	newest := times[len(times)-1]
+	period := newest.Sub(times[0]) / time.Duration(len(times)-1)
+	if period <= 0 {
+		return time.Time{}
+	}
+	f.period = period
+	if !f.rotatedAt.IsZero() { // copytruncate
+		return f.rotatedAt.Add(period)
+	}
+	if f.live {
+		return newest.Add(period * time.Duration(len(times)+1))
+	}
+	// It is deleted when as many newer ones stand before it as there are now.
+	older := 0
+	for _, at := range times {
+		if at.Before(f.active) {
+			older++
+		}
+	}
+	return newest.Add(period * time.Duration(max(1, older)))
+}
+
+// generations returns the times at which the log's earlier generations were last
+// written, the oldest first.
+func generations(path string) []time.Time {
+	dir := filepath.Dir(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var times []time.Time
+	for _, e := range entries {
+		name := filepath.Join(dir, e.Name())
+		if name == path || checkpoint.RotatedName(name) != checkpoint.RotatedName(path) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+			times = append(times, info.ModTime())
+		}
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	return times
+}
+
+// rotated notes that the file was truncated under its name.
+func (b *backlog) rotated(now time.Time) {
+	b.rotatedAt, b.reckonedAt = now, time.Time{}
+}
+
+// marginSeconds is for the status.
+func (b *backlog) marginSeconds() *float64 {
+	if b.deadline.IsZero() {
+		return nil
+	}
+	s := b.margin.Seconds()
+	return &s
+}

@@ -1,0 +1,157 @@
+package tail
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// housekeeping is how often is seen to what no event tells.
+	housekeeping = time.Second
+	// idleHousekeeping is the same when no log grows.
+	idleHousekeeping = 10 * time.Second
+	// dirsInterval is how often wildcards in directories are expanded, and logs
+	// that are symbolic links are looked at.
+	dirsInterval = 10 * time.Second
+	// listingInterval is how often every directory is listed, should an event have
+	// been missed for a reason nobody thought of.
+	listingInterval = 5 * time.Minute
+	// statusInterval is how often sizes are written down and lags are reckoned.
+	statusInterval = 5 * time.Second
+)
+
+// housekeep does what time asks for.
+func (t *Tailer) housekeep(ctx context.Context) {
+	t.retry()
+	t.seeToDirectories()
+	for _, f := range slices.Clone(t.hot) {
+		t.seeTo(ctx, f)
+	}
+	for _, f := range slices.Clone(t.held) {
+		if f.fd >= 0 {
+			t.meet(f)
+		}
+	}
+	if t.now.Sub(t.pace.at) >= statusInterval {
+		t.reckon()
+	}
+	t.nextHousekeeping = t.now.Add(housekeeping)
+	if len(t.hot) == 0 && len(t.failing) == 0 {
+		t.nextHousekeeping = t.now.Add(idleHousekeeping)
+	}
+}
+
+// seeTo lets a quiet file go cold, and ends one that is finished.
+func (t *Tailer) seeTo(ctx context.Context, f *file) {
+	quiet := t.now.Sub(f.active)
+	switch {
+	case len(f.places) == 0:
+		if quiet >= orphanQuiet {
+			t.retire(ctx, f)
+		}
+	case quiet < t.quiet() || slices.Contains(t.held, f):
+	case f.size > f.read && f.stream != nil && !f.live:
+		// Renamed, quiet for long, and its last line without a newline: it is
+		// taken as it is.
+		if t.finishLine(ctx, f) {
+			f.active = t.now
+		}
+	default:
+		t.cool(f)
+	}
+}
+
+// retry tries the logs again that failed.
+func (t *Tailer) retry() {
+	for _, f := range slices.Clone(t.failing) {
+		if t.now.Before(f.next) {
+			continue
+		}
+		if len(f.places) == 0 { // removed meanwhile
+			t.lostUnread(f)
+			t.gone(f)
+			continue
+		}
+		if t.open(f) {
+			f.active = t.now
+			t.meet(f)
+		}
+	}
+}
+
+// lostUnread counts what is known to be unread of a log that is gone.
+func (t *Tailer) lostUnread(f *file) {
+	switch {
+	case f.stream != nil && t.search(f.stream, f.path(), f.source, f.read, t.sameAs(f)):
+	case f.stream != nil:
+		t.lost(f, f.unread())
+	case f.size > 0:
+		t.counters.LostFiles.Add(1)
+		t.counters.LostBytes.Add(f.size)
+		t.cfg.Log.Error("a log was deleted before it could be read", "log", f.last, "bytes", f.size, "error", f.err)
+	}
+}
+
+// seeToDirectories lists what has to be listed.
+func (t *Tailer) seeToDirectories() {
+	all := !t.now.Before(t.nextListing)
+	if !all && t.now.Before(t.nextDirs) && !t.relist {
+		return
+	}
+	t.relist = false
+	t.findDirs()
+	for _, d := range t.dirs {
+		t.checkDirectory(d)
+		if all || !d.listed && !t.now.Before(d.next) || d.links || t.watch.dirs < 0 {
+			t.list(d)
+		}
+	}
+	t.nextDirs = t.now.Add(dirsInterval)
+	if all {
+		t.nextListing = t.now.Add(listingInterval)
+	}
+	if len(t.missing) > 0 {
+		missing := t.missing
+		t.missing = nil
+		for _, s := range missing {
+			if d := t.dirs[dirOf(s.Path)]; d != nil && d.listed {
+				t.findStream(s, d)
+			} else {
+				t.missing = append(t.missing, s)
+			}
+		}
+	}
+	t.sweepUnwatched()
+}
+
+// sweepUnwatched looks at cold files where the kernel does not tell of writes.
+func (t *Tailer) sweepUnwatched() {
+	if t.watch.cold >= 0 {
+		return
+	}
+	for _, f := range t.files {
+		if f.fd >= 0 || f.err != nil || len(f.places) == 0 {
+			continue
+		}
+		var st unix.Stat_t
+		if err := unix.Stat(f.path(), &st); err != nil && !errors.Is(err, unix.ENOENT) || st.Size != f.size {
+			t.warm(f)
+		}
+	}
+}
+
+// noteSizes writes down in the checkpoint how long the logs are: what is beyond
+// stored when they are gone is lost.
+func (t *Tailer) noteSizes() {
+	t.cfg.Checkpoint.Update(func() {
+		for _, f := range t.hot {
+			if f.stream != nil {
+				f.stream.SeenBytes = max(f.stream.SeenBytes, f.size)
+			}
+		}
+	})
+}

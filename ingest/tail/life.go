@@ -1,0 +1,233 @@
+package tail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// admit begins to follow a file: it is opened, identified, and swept while it
+// grows.
+func (t *Tailer) admit(f *file) {
+	if !t.open(f) {
+		return
+	}
+	t.meet(f)
+	t.settle(f)
+}
+
+// meetAll admits what the first listing found: first the logs that are known by
+// their inode, so that a copy of one of them is seen to be one.
+func (t *Tailer) meetAll() {
+	var strangers []*file
+	for _, f := range t.files {
+		if !t.open(f) {
+			continue
+		}
+		start, err := t.headOf(f)
+		if err != nil {
+			t.failed(f, err)
+			continue
+		}
+		if t.cfg.Checkpoint.Find(t.cfg.Host, f.id, start) != nil {
+			t.meet(f)
+			t.settle(f)
+			continue
+		}
+		t.closeFile(f)
+		strangers = append(strangers, f)
+	}
+	for _, f := range strangers {
+		t.admit(f)
+	}
+	t.findMissing()
+}
+
+// open opens a file by its name and makes it hot. It must be the file it was.
+func (t *Tailer) open(f *file) bool {
+	fd, st, err := openRegular(f.path())
+	if err == nil && idOf(&st) != f.id {
+		unix.Close(fd)
+		err = fmt.Errorf("%s: another file has this name", f.path())
+		t.relist = true
+	}
+	if errors.Is(err, unix.ENOENT) && len(f.places) > 0 {
+		t.relist = true
+	}
+	if err != nil {
+		t.failed(f, err)
+		return false
+	}
+	if f.err != nil {
+		t.cfg.Log.Info("a log can be read again", "log", f.path(), "after", t.ago(f.since))
+		f.failure = failure{}
+		t.failing = slices.DeleteFunc(t.failing, func(o *file) bool { return o == f })
+	}
+	f.fd, f.size = fd, st.Size
+	t.hot = append(t.hot, f)
+	return true
+}
+
+// settle lets a file that was quiet before it was opened go cold at once: at the
+// start there may be thousands.
+func (t *Tailer) settle(f *file) {
+	if f.fd >= 0 && t.now.Sub(f.active) > t.quiet() && !slices.Contains(t.held, f) {
+		t.cool(f)
+	}
+}
+
+// failed notes that a file cannot be read; it is tried again.
+func (t *Tailer) failed(f *file, err error) {
+	t.counters.Failures.Add(1)
+	t.closeFile(f)
+	if f.fail(err, t.now) {
+		t.cfg.Log.Warn("a log cannot be read; it is tried again", "log", f.path(), "error", err)
+		t.failing = append(t.failing, f)
+	}
+}
+
+// quiet is how long a file must not have grown to be cold.
+func (t *Tailer) quiet() time.Duration {
+	return max(quietSweeps*t.cfg.interval(len(t.hot)), 10*time.Second)
+}
+
+// cool closes a file and has the kernel tell of its next write. It reports false
+// when the file was written meanwhile, or there are no more watches.
+func (t *Tailer) cool(f *file) bool {
+	if f.size > f.read && !f.part {
+		return false
+	}
+	wd, err := t.watch.watchCold(f.fd)
+	if err != nil {
+		if !t.noWatches {
+			t.noWatches = true
+			t.cfg.Log.Warn("no file watch is left: idle logs stay open and are looked at; raise fs.inotify.max_user_watches", "log", f.path(), "error", err)
+		}
+		return false
+	}
+	// Whatever was written before the watch is seen here, whatever comes after it
+	// is told.
+	size, err := fileSize(f.fd)
+	if err != nil || size != f.size {
+		t.watch.unwatchCold(wd)
+		return false
+	}
+	f.wd = wd
+	t.coldBy[wd] = f
+	t.closeFile(f)
+	return true
+}
+
+func (t *Tailer) unwatchFile(f *file) {
+	if f.wd >= 0 {
+		delete(t.coldBy, f.wd)
+		t.watch.unwatchCold(f.wd)
+		f.wd = -1
+	}
+}
+
+// coldEvent is one event of a cold file.
+func (t *Tailer) coldEvent(e event) {
+	f := t.coldBy[e.wd]
+	if f == nil {
+		return
+	}
+	delete(t.coldBy, e.wd)
+	f.wd = -1
+	if e.mask&unix.IN_MODIFY != 0 {
+		t.warm(f)
+		return
+	}
+	t.gone(f) // the watch ended with its inode
+}
+
+// warm opens a file that was cold.
+func (t *Tailer) warm(f *file) {
+	t.unwatchFile(f)
+	if len(f.places) == 0 {
+		t.outOfSight(f)
+		return
+	}
+	if t.open(f) {
+		f.active = t.now
+	}
+}
+
+// outOfSight is a file that was written after it was moved to where no source
+// looks: its lines can be read nowhere.
+func (t *Tailer) outOfSight(f *file) {
+	t.counters.LostFiles.Add(1)
+	t.cfg.Log.Error("a log was written after it was moved to a folder that no source names; name that folder too", "log", f.last, "inode", f.id.Inode)
+	t.gone(f)
+}
+
+// gone ends a file: it was removed, and everything that could be read was.
+func (t *Tailer) gone(f *file) {
+	if s := f.stream; s != nil {
+		t.cfg.Checkpoint.Update(func() {
+			s.GoneUnix = t.now.Unix()
+			s.SeenBytes = max(s.SeenBytes, f.read)
+		})
+	}
+	t.drop(f)
+}
+
+// retire closes a file that nobody has a name of and that has long been quiet.
+// It reports false when it has to be tried again.
+func (t *Tailer) retire(ctx context.Context, f *file) bool {
+	var st unix.Stat_t
+	if err := unix.Fstat(f.fd, &st); err == nil && st.Nlink > 0 {
+		return t.cool(f) // moved out of sight
+	}
+	if f.size > f.read && !t.finishLine(ctx, f) {
+		return false
+	}
+	t.gone(f)
+	return true
+}
+
+// truncated begins a new life of a file whose bytes before the position are not
+// what they were. What was cut off unread is looked for in a copy.
+func (t *Tailer) truncated(f *file) {
+	if s := f.stream; s != nil {
+		was, unread := f.read, f.unread()
+		if !t.continueInCopy(f) {
+			t.lost(f, unread)
+		}
+		t.cfg.Log.Info("a log was truncated", "log", f.path(), "read", was, "stream", s.ID)
+		t.positions[s.ID] = max(t.positions[s.ID], was)
+		f.rotated(t.now)
+	}
+	f.stream, f.copied = nil, false
+	f.read, f.size, f.mark = 0, 0, t.markOf(nil)
+}
+
+// lost counts what was deleted or cut off before it was read.
+func (t *Tailer) lost(f *file, bytes int64) {
+	if bytes <= 0 {
+		return
+	}
+	s := f.stream
+	t.counters.LostBytes.Add(bytes)
+	t.counters.LostFiles.Add(1)
+	t.cfg.Checkpoint.Update(func() { s.LostBytes += bytes })
+	t.cfg.Log.Error("lines were deleted before they were read", "log", f.path(), "stream", s.ID, "from", f.read, "bytes", bytes)
+}
+
+// fileSize is an open file's length.
+func fileSize(fd int) (int64, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return 0, err
+	}
+	return st.Size, nil
+}
+
+// readerAt reads a descriptor that somebody else owns.
+type readerAt int
+
+func (r readerAt) ReadAt(b []byte, offset int64) (int, error) { return preadFull(int(r), b, offset) }

@@ -1,0 +1,299 @@
+package tail
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/ingest/logfile"
+)
+
+// directory is a folder that a source names.
+type directory struct {
+	path     string
+	id       logfile.ID
+	wd       int32
+	matchers []*matcher
+	files    map[string]*file // by name
+	listed   bool             // its present content is known
+	links    bool             // a log in it is a symbolic link
+	failure
+}
+
+func (d *directory) match(name string) *matcher {
+	for _, m := range d.matchers {
+		if m.match(name) {
+			return m
+		}
+	}
+	return nil
+}
+
+// findDirs brings the directories up to date with the sources.
+func (t *Tailer) findDirs() {
+	for _, m := range t.matchers {
+		paths, err := m.expand()
+		if err != nil {
+			t.cfg.Log.Warn("a source's directories are not found", "source", m.Pattern, "error", err)
+			continue
+		}
+		for _, path := range paths {
+			d := t.dirs[path]
+			if d == nil {
+				if info, err := os.Stat(path); m.globbed && (err != nil || !info.IsDir()) {
+					continue
+				}
+				d = &directory{path: path, wd: -1, files: map[string]*file{}}
+				t.dirs[path] = d
+			}
+			if !slices.Contains(d.matchers, m) {
+				d.matchers = append(d.matchers, m)
+				d.listed = false
+			}
+		}
+	}
+}
+
+// listAll lists every directory.
+func (t *Tailer) listAll() {
+	t.findDirs()
+	for _, d := range t.dirs {
+		t.list(d)
+	}
+	t.nextDirs = t.now.Add(dirsInterval)
+	t.nextListing = t.now.Add(listingInterval)
+}
+
+// list compares a directory with what is known of it. The watch comes first:
+// what comes after it is told.
+func (t *Tailer) list(d *directory) {
+	err := t.watchDirectory(d)
+	var entries []fs.DirEntry
+	if err == nil {
+		entries, err = os.ReadDir(d.path)
+	}
+	if err != nil {
+		t.directoryFailed(d, err)
+		return
+	}
+	if d.err != nil {
+		t.cfg.Log.Info("a directory can be read again", "directory", d.path, "after", t.ago(d.since))
+		d.failure = failure{}
+	}
+	d.listed = true
+	there := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		there[e.Name()] = true
+	}
+	var gone []string
+	for name := range d.files {
+		if !there[name] {
+			gone = append(gone, name)
+		}
+	}
+	var nameless bool
+	for _, name := range gone {
+		t.nameGone(d, name)
+		nameless = true
+	}
+	for _, e := range entries {
+		if d.match(e.Name()) != nil || d.files[e.Name()] != nil || nameless {
+			t.notice(d, e.Name())
+		}
+	}
+}
+
+func (t *Tailer) watchDirectory(d *directory) error {
+	if d.wd >= 0 {
+		return nil
+	}
+	wd, err := t.watch.watchDir(d.path)
+	if err != nil {
+		return err
+	}
+	if d.wd = wd; wd >= 0 {
+		t.dirsBy[wd] = d
+	}
+	d.id, err = directoryID(d.path)
+	return err
+}
+
+func directoryID(path string) (logfile.ID, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return logfile.ID{}, &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return idOf(&st), nil
+}
+
+// checkDirectory finds out that a directory was removed or replaced. Its watch
+// does not tell as long as a file that was in it is open.
+func (t *Tailer) checkDirectory(d *directory) {
+	if !d.listed {
+		return
+	}
+	id, err := directoryID(d.path)
+	if err == nil && id == d.id {
+		return
+	}
+	if err == nil {
+		err = &os.PathError{Op: "watch", Path: d.path, Err: fs.ErrNotExist}
+	}
+	t.directoryFailed(d, err)
+	d.next = t.now
+}
+
+// directoryFailed notes a directory that cannot be read; it is tried again.
+func (t *Tailer) directoryFailed(d *directory, err error) {
+	t.counters.Failures.Add(1)
+	if d.fail(err, t.now) {
+		t.cfg.Log.Warn("a directory cannot be read; it is tried again", "directory", d.path, "error", err)
+	}
+	if d.wd >= 0 {
+		delete(t.dirsBy, d.wd)
+		t.watch.unwatchDir(d.wd)
+		d.wd = -1
+	}
+	d.listed = false
+	if errors.Is(err, fs.ErrNotExist) {
+		for name := range d.files {
+			t.nameGone(d, name)
+		}
+	}
+}
+
+// dirEvent is one event of a watched directory.
+func (t *Tailer) dirEvent(e event) {
+	d := t.dirsBy[e.wd]
+	if d == nil {
+		return
+	}
+	switch {
+	case e.mask&(unix.IN_DELETE_SELF|unix.IN_MOVE_SELF|unix.IN_IGNORED|unix.IN_UNMOUNT) != 0:
+		t.directoryFailed(d, &os.PathError{Op: "watch", Path: d.path, Err: fs.ErrNotExist})
+	case e.mask&unix.IN_MOVED_FROM != 0:
+		if f := d.files[e.name]; f != nil {
+			t.moving[e.cookie] = f
+			t.nameGone(d, e.name)
+		} else if m := d.match(e.name); m != nil { // gone before it was looked at
+			t.renamed[e.cookie] = m
+		}
+	case e.mask&unix.IN_MOVED_TO != 0:
+		m := d.match(e.name)
+		if f := t.moving[e.cookie]; f != nil {
+			delete(t.moving, e.cookie)
+			t.named(f, d, e.name)
+			m = f.source
+		} else if was := t.renamed[e.cookie]; was != nil {
+			m = was
+		}
+		t.touched = append(t.touched, touch{d, e.name, m})
+	case e.mask&unix.IN_DELETE != 0:
+		t.nameGone(d, e.name)
+	case e.mask&unix.IN_CREATE != 0:
+		t.touched = append(t.touched, touch{d, e.name, d.match(e.name)})
+	}
+}
+
+// touch is a name that came, and the source of what has it; nil: none.
+type touch struct {
+	dir     *directory
+	name    string
+	matcher *matcher
+}
+
+// seeTouched looks at the names that came. Only when all events were seen: an
+// event tells what a name was, and a look what it is; looked at in between, the
+// file that was made last would be taken for the one that was renamed.
+func (t *Tailer) seeTouched() {
+	for _, n := range t.touched {
+		t.noticeAs(n.dir, n.name, n.matcher)
+	}
+	t.touched = t.touched[:0]
+}
+
+// named gives a file a name, which may have been another one's.
+func (t *Tailer) named(f *file, d *directory, name string) {
+	if d.files[name] == f {
+		return
+	}
+	t.nameGone(d, name)
+	d.files[name] = f
+	f.places = append(f.places, place{d, name})
+	f.last, f.away = f.path(), false
+	if f.stream != nil {
+		f.live = f.stream.Path == f.last && !f.copied
+	}
+}
+
+// nameGone takes a name away from the file that had it. A file without a name is
+// read on as long as its descriptor is open.
+func (t *Tailer) nameGone(d *directory, name string) {
+	f := d.files[name]
+	if f == nil {
+		return
+	}
+	delete(d.files, name)
+	f.last = filepath.Join(d.path, name)
+	f.places = slices.DeleteFunc(f.places, func(p place) bool { return p == place{d, name} })
+	if len(f.places) == 0 && f.fd >= 0 {
+		f.active = t.now // it is quiet from now on
+	}
+}
+
+// notice looks at what has that name now.
+func (t *Tailer) notice(d *directory, name string) { t.noticeAs(d, name, d.match(name)) }
+
+// noticeAs is notice for a log of the source m; nil: of no source.
+func (t *Tailer) noticeAs(d *directory, name string, m *matcher) {
+	path := filepath.Join(d.path, name)
+	var st unix.Stat_t
+	err := unix.Stat(path, &st)
+	if err == unix.ENOENT {
+		t.nameGone(d, name)
+		return
+	}
+	if err != nil {
+		if m != nil {
+			t.directoryFailed(d, &os.PathError{Op: "stat", Path: path, Err: err})
+		}
+		return
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		t.nameGone(d, name)
+		return
+	}
+	id := idOf(&st)
+	if f := t.files[id]; f != nil {
+		nameless := len(f.places) == 0 && f.fd < 0
+		t.named(f, d, name)
+		if !nameless {
+			return
+		}
+		// Its inode may be another file's by now: then its watch has ended.
+		if err := t.coldEvents(); err != nil || t.files[id] == f {
+			return
+		}
+	}
+	if m == nil {
+		t.nameGone(d, name)
+		return
+	}
+	if link, err := os.Readlink(path); err == nil && link != "" {
+		d.links = true
+	}
+	f := &file{id: id, source: m, fd: -1, wd: -1, mark: t.markOf(nil), size: st.Size, active: t.now}
+	t.files[id] = f
+	t.named(f, d, name)
+	if at := time.Unix(st.Mtim.Unix()); at.Before(t.now) { // a wrong clock may have written it
+		f.active = at
+	}
+	if !t.first {
+		t.admit(f)
+	}
+}

@@ -1,0 +1,84 @@
+package tail
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+func dirOf(path string) string { return filepath.Dir(path) }
+
+// Status is what a Tailer is about, some seconds old.
+type Status struct {
+	At time.Time `json:"at"`
+	// Files are followed; Hot of them have grown of late and are open.
+	Files int `json:"files"`
+	Hot   int `json:"hot"`
+	// UnreadBytes are known to wait in the logs.
+	UnreadBytes int64 `json:"unread_bytes"`
+	// BytesPerSecond is the pace of reading.
+	BytesPerSecond int64     `json:"bytes_per_second"`
+	Failing        []Failure `json:"failing,omitempty"`
+	// Behind are the logs with the longest unread part.
+	Behind []Behind `json:"behind,omitempty"`
+	// Held are copies of logs that are there themselves.
+	Held []string `json:"held,omitempty"`
+}
+
+// Failure is a log or a directory that cannot be read.
+type Failure struct {
+	Path     string    `json:"path"`
+	Error    string    `json:"error"`
+	Since    time.Time `json:"since"`
+	Attempts int       `json:"attempts"`
+}
+
+// Behind is a log with an unread part.
+type Behind struct {
+	Path        string `json:"path"`
+	UnreadBytes int64  `json:"unread_bytes"`
+	// MarginSeconds is how long before its deletion the unread part will have been
+	// read, at the present pace; nil where the log's rotation is not known.
+	MarginSeconds *float64 `json:"margin_seconds,omitempty"`
+}
+
+// maxNamed bounds what a status lists by name.
+const maxNamed = 100
+
+// Status returns the latest status. Any goroutine may call it.
+func (t *Tailer) Status() Status {
+	t.statusMu.Lock()
+	defer t.statusMu.Unlock()
+	return t.status
+}
+
+func (t *Tailer) publish() {
+	s := Status{At: t.now, Files: len(t.files), Hot: len(t.hot), BytesPerSecond: int64(t.pace.bytesPerSecond)}
+	for _, d := range t.dirs {
+		if d.err != nil {
+			s.Failing = append(s.Failing, Failure{d.path, d.err.Error(), d.since, d.attempts})
+		}
+	}
+	for _, f := range t.failing {
+		s.Failing = append(s.Failing, Failure{f.path(), f.err.Error(), f.since, f.attempts})
+	}
+	for _, f := range t.held {
+		s.Held = append(s.Held, f.path())
+	}
+	for _, f := range t.files {
+		unread := f.unread()
+		s.UnreadBytes += unread
+		if unread > 0 {
+			s.Behind = append(s.Behind, Behind{f.path(), unread, f.marginSeconds()})
+		}
+	}
+	slices.SortFunc(s.Failing, func(a, b Failure) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(s.Behind, func(a, b Behind) int { return int(min(max(b.UnreadBytes-a.UnreadBytes, -1), 1)) })
+	s.Failing = s.Failing[:min(len(s.Failing), maxNamed)]
+	s.Behind = s.Behind[:min(len(s.Behind), maxNamed)]
+	s.Held = s.Held[:min(len(s.Held), maxNamed)]
+	t.statusMu.Lock()
+	t.status = s
+	t.statusMu.Unlock()
+}
