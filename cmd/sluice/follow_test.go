@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/bench/fleet"
+	"sluice/health"
+)
+
+// TestFollowedLinesAreStoredOnceWhateverIsKilled follows logs that are rotated
+// by rename, with writers that keep the old file, and by copytruncate. The
+// process is killed with SIGKILL at random moments and started again, and told to
+// end at last: then archive and table hold every line exactly once.
+func TestFollowedLinesAreStoredOnceWhateverIsKilled(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
+	dir := t.TempDir()
+	servers := []*fleet.Fleet{
+		server(t, filepath.Join(dir, "rename"), fleet.Config{Rotation: fleet.Rename, RotateEvery: 1500 * time.Millisecond, LateFor: time.Second, Seed: seed}),
+		server(t, filepath.Join(dir, "copy"), fleet.Config{Rotation: fleet.CopyTruncate, RotateEvery: 1100 * time.Millisecond, Seed: seed}),
+	}
+	data := filepath.Join(dir, "data")
+	args := []string{
+		"--quiet", "--data", data, "run", "--host", "web01", "--cpu", "0", "--latency", "100ms", "--roll-size", "1", "--roll-interval", "2s", "--no-nice",
+		filepath.Join(dir, "rename", "*.log*"), filepath.Join(dir, "copy", "*.log*"),
+	}
+
+	ctx, stopServers := context.WithCancel(t.Context())
+	writing, ctx := errgroup.WithContext(ctx)
+	for _, f := range servers {
+		writing.Go(func() error { return serve(ctx, f) })
+	}
+	for range 8 {
+		c := start(t, args...)
+		timer := time.AfterFunc(time.Duration(random.Int64N(int64(1500*time.Millisecond))), func() { c.Process.Kill() })
+		err := c.Wait()
+		timer.Stop()
+		if c.ProcessState.Exited() {
+			t.Fatalf("it ended before it was killed: %v\n%s", err, c.said(t))
+		}
+	}
+	stopServers()
+	if err := writing.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	untilAllIsRead(t, data, args)
+
+	var logs []byte
+	for _, folder := range []string{"rename", "copy"} {
+		for _, path := range files(t, filepath.Join(dir, folder)) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			logs = append(logs, text...)
+		}
+	}
+	written := 0
+	for _, f := range servers {
+		n, _, rotations := f.Written()
+		t.Logf("%d lines, %d rotations", n, rotations)
+		written += int(n)
+	}
+	if n := bytes.Count(logs, []byte("\n")); n != written {
+		t.Fatalf("the logs hold %d lines, %d were written", n, written)
+	}
+	sameLines(t, "archive", archived(t, filepath.Join(data, "archive")), logs)
+	var rows, stderr bytes.Buffer
+	if code := run(context.Background(), []string{"--data", data, "scan", "--output", "raw"}, nil, &rows, &stderr); code != 0 {
+		t.Fatalf("scan: status %d: %s", code, &stderr)
+	}
+	sameLines(t, "table", rows.Bytes(), logs)
+	if left := files(t, filepath.Join(data, "spool")); len(left) > 0 {
+		t.Errorf("segments left in the spool: %v", left)
+	}
+}
+
+// server makes a web server's logs in dir.
+func server(t *testing.T, dir string, c fleet.Config) *fleet.Fleet {
+	t.Helper()
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c.Dir, c.Now, c.Files, c.Busy, c.LinesPerSecond, c.Shape, c.Staggered, c.Keep = dir, time.Now, 5, 4, 1500, fleet.Even, true, 1000
+	f, err := fleet.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+// serve writes and rotates until ctx is done.
+func serve(ctx context.Context, f *fleet.Fleet) error {
+	f.Begin()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := f.Step(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// untilAllIsRead runs sluice until its status says that no line is unread, and
+// tells it to end.
+func untilAllIsRead(t *testing.T, data string, args []string) {
+	t.Helper()
+	c := start(t, args...)
+	c.await(t, func() bool {
+		s, err := health.Read(statusPath(data))
+		return err == nil && s.PID == c.Process.Pid && s.Logs.Files > 0 && s.Logs.UnreadBytes == 0
+	})
+	if err := c.end(t); err != nil {
+		t.Fatalf("%v\n%s", err, c.said(t))
+	}
+}
+
+// follower is a sluice that runs beside the test.
+type follower struct {
+	*exec.Cmd
+	stderr string // its file
+}
+
+func start(t *testing.T, args ...string) *follower {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	c := &follower{command(t, args...), f.Name()}
+	c.Stderr = f
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// said is what it wrote on standard error so far.
+func (c *follower) said(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(c.stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// await asks every now and then whether what it waits for has come.
+func (c *follower) await(t *testing.T, come func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for !come() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("it does not come\n%s", c.said(t))
+		}
+	}
+}
+
+// end tells it to end and returns how it did.
+func (c *follower) end(t *testing.T) error {
+	t.Helper()
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	return c.Wait()
+}
+
+// sameLines fails unless what holds each line of the logs once.
+func sameLines(t *testing.T, what string, got, logs []byte) {
+	t.Helper()
+	count := map[string]int{}
+	for line := range strings.Lines(string(logs)) {
+		count[line]++
+	}
+	for line := range strings.Lines(string(got)) {
+		count[line]--
+	}
+	var missing, surplus []string
+	for line, n := range count {
+		if n > 0 {
+			missing = append(missing, line)
+		} else if n < 0 {
+			surplus = append(surplus, line)
+		}
+	}
+	if len(missing)+len(surplus) > 0 {
+		slices.Sort(missing)
+		slices.Sort(surplus)
+		t.Errorf("the %s lacks %d lines and has %d too often or that are no line of the logs:\n%.1000q\n%.1000q", what, len(missing), len(surplus), missing, surplus)
+	}
+}
