@@ -238,3 +238,29 @@ func TestADirectoryThatVanishesIsTriedAgain(t *testing.T) {
 	}
 	w.tailer.stop()
 }
+
+// TestANameThatCannotBeLookedAtIsTriedAgain, and its directory's other names,
+// new ones too, are seen at once all the while.
+func TestANameThatCannotBeLookedAtIsTriedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.must(os.Symlink("loop.log", w.path("loop.log")))
+	w.start()
+	w.append("new.log", lines("a", 1))
+	w.turn(time.Second)
+	w.want(lines("a", 1))
+	w.turns(30)
+	if got := w.tailer.Status().Failing; len(got) != 1 || got[0].Path != w.path("loop.log") || got[0].Attempts < 2 {
+		t.Errorf("failing: %+v, want loop.log with some attempts", got)
+	}
+	if n := strings.Count(w.log.String(), "cannot be looked at"); n != 1 {
+		t.Errorf("it is said %d times\n%s", n, w.log.String())
+	}
+	w.remove("loop.log")
+	w.append("loop.log", lines("b", 1))
+	w.turns(6)
+	w.want(lines("a", 1), lines("b", 1))
+	if got := w.tailer.Status().Failing; len(got) != 0 {
+		t.Errorf("still failing: %+v", got)
+	}
+	w.tailer.stop()
+}

@@ -106,7 +106,7 @@ func (t *Tailer) seeToDirectories() {
 	t.findDirs()
 	for _, d := range t.dirs {
 		t.checkDirectory(d)
-		if all || !d.listed && !t.now.Before(d.next) || d.links || t.watch.dirs < 0 {
+		if all || !d.listed && !t.now.Before(d.next) || d.links || len(d.unseen) > 0 || t.watch.dirs < 0 {
 			t.list(d)
 		}
 	}

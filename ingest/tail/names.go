@@ -3,6 +3,7 @@ package tail
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,6 +23,9 @@ type directory struct {
 	files    map[string]*file // by name
 	listed   bool             // its present content is known
 	links    bool             // a log in it is a symbolic link
+	// unseen are the names that cannot be looked at: a symbolic link into a folder
+	// that is shut, or to itself. They are tried again with the listings.
+	unseen map[string]*failure
 	failure
 }
 
@@ -90,6 +94,7 @@ func (t *Tailer) list(d *directory) {
 	for _, e := range entries {
 		there[e.Name()] = true
 	}
+	maps.DeleteFunc(d.unseen, func(name string, _ *failure) bool { return !there[name] })
 	var gone []string
 	for name := range d.files {
 		if !there[name] {
@@ -167,6 +172,23 @@ func (t *Tailer) directoryFailed(d *directory, err error) {
 	}
 }
 
+// cannotSee notes a name that cannot be looked at. The directory's other names
+// are none the worse for it.
+func (t *Tailer) cannotSee(d *directory, name string, err error) {
+	t.counters.Failures.Add(1)
+	failed := d.unseen[name]
+	if failed == nil {
+		failed = &failure{}
+		if d.unseen == nil {
+			d.unseen = map[string]*failure{}
+		}
+		d.unseen[name] = failed
+	}
+	if failed.fail(err, t.now) {
+		t.cfg.Log.Warn("a log cannot be looked at; it is tried again", "log", filepath.Join(d.path, name), "error", err)
+	}
+}
+
 // dirEvent is one event of a watched directory.
 func (t *Tailer) dirEvent(e event) {
 	d := t.dirsBy[e.wd]
@@ -194,6 +216,7 @@ func (t *Tailer) dirEvent(e event) {
 		}
 		t.touched = append(t.touched, touch{d, e.name, m})
 	case e.mask&unix.IN_DELETE != 0:
+		delete(d.unseen, e.name)
 		t.nameGone(d, e.name)
 	case e.mask&unix.IN_CREATE != 0:
 		t.touched = append(t.touched, touch{d, e.name, d.match(e.name)})
@@ -255,15 +278,17 @@ func (t *Tailer) noticeAs(d *directory, name string, m *matcher) {
 	var st unix.Stat_t
 	err := unix.Stat(path, &st)
 	if err == unix.ENOENT {
+		delete(d.unseen, name)
 		t.nameGone(d, name)
 		return
 	}
 	if err != nil {
 		if m != nil {
-			t.directoryFailed(d, &os.PathError{Op: "stat", Path: path, Err: err})
+			t.cannotSee(d, name, &os.PathError{Op: "stat", Path: path, Err: err})
 		}
 		return
 	}
+	delete(d.unseen, name)
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		t.nameGone(d, name)
 		return

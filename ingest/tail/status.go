@@ -59,6 +59,9 @@ func (t *Tailer) publish() {
 		if d.err != nil {
 			s.Failing = append(s.Failing, Failure{d.path, d.err.Error(), d.since, d.attempts})
 		}
+		for name, f := range d.unseen {
+			s.Failing = append(s.Failing, Failure{filepath.Join(d.path, name), f.err.Error(), f.since, f.attempts})
+		}
 	}
 	for _, f := range t.failing {
 		s.Failing = append(s.Failing, Failure{f.path(), f.err.Error(), f.since, f.attempts})
