@@ -2,7 +2,9 @@ package main
 
 import (
 	"os"
+	"regexp"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -17,6 +19,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"until": until},
 		Setup: func(env *testscript.Env) error {
 			log, err := os.ReadFile("../../testdata/logs/access.log")
 			if err != nil {
@@ -25,4 +28,28 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(env.WorkDir+"/access.log", log, 0o600)
 		},
 	})
+}
+
+// until runs a command again and again, until what it prints matches: a process
+// in the background comes to it in its own time. ! until waits for a command that
+// also fails.
+//
+//	until PATTERN COMMAND ...
+func until(ts *testscript.TestScript, fails bool, args []string) {
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for {
+		err := ts.Exec(args[1], args[2:]...)
+		if (err != nil) == fails && pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			ts.Fatalf("%s does not print %s: %v", args[1], args[0], err)
+		}
+	}
 }
