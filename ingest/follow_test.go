@@ -1,0 +1,186 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment/vfs"
+	"sluice/ingest/tail"
+)
+
+// following is a Follow that runs beside the test.
+type following struct {
+	collector *Collector
+	ticks     chan time.Time
+	reports   chan *tail.Tailer
+	stop      context.CancelFunc
+	ended     chan error
+}
+
+// follow begins to follow the logs of the site's folder.
+func (s *site) follow(t *testing.T) *following {
+	t.Helper()
+	discard := slog.New(slog.DiscardHandler)
+	cp, err := checkpoint.Open(vfs.OS{}, filepath.Join(s.dir, "checkpoint"), "c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := NewCollector(context.Background(), CollectorConfig{
+		FS: vfs.OS{}, SpoolDir: filepath.Join(s.dir, "spool"), Checkpoint: cp, Table: s.table,
+		Archive: s.archive, Naming: days{}, RollBytes: 64 << 10, RollInterval: time.Hour, RollIdle: time.Minute, Level: 1, Log: discard,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	f := &following{c, make(chan time.Time), make(chan *tail.Tailer), cancel, make(chan error, 1)}
+	go func() {
+		f.ended <- Follow(ctx, FollowConfig{
+			Checkpoint: cp, Collector: c, Ticks: f.ticks, Report: func(t *tail.Tailer) { f.reports <- t },
+			Tail: tail.Config{
+				Sources: []tail.Source{{Pattern: filepath.Join(s.dir, "*.log"), Format: "auto"}}, Host: "web01", Latency: time.Millisecond, Log: discard,
+			},
+		})
+	}()
+	return f
+}
+
+// tick has done what is due at that time.
+func (f *following) tick(t *testing.T, now time.Time) {
+	t.Helper()
+	select {
+	case f.ticks <- now:
+		<-f.reports
+	case err := <-f.ended:
+		t.Fatalf("it ended: %v", err)
+	}
+}
+
+// tickUntil ticks at the same time until so many lines were taken.
+func (f *following) tickUntil(t *testing.T, now time.Time, lines int64) {
+	t.Helper()
+	for deadline := time.After(time.Minute); f.collector.Counters.Lines.Load() < lines; {
+		select {
+		case <-deadline:
+			t.Fatalf("%d lines were taken, want %d", f.collector.Counters.Lines.Load(), lines)
+		default:
+			f.tick(t, now)
+		}
+	}
+}
+
+// end has it end, and closes its collector.
+func (f *following) end(t *testing.T) {
+	t.Helper()
+	f.stop()
+	if err := <-f.ended; err != nil {
+		t.Fatal(err)
+	}
+	if err := f.collector.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFollowStoresWhatGrows, makes rows durable with a tick, archives with the
+// clock, and goes on in a next life from where it got to.
+func TestFollowStoresWhatGrows(t *testing.T) {
+	s, log := newSite(t), crashLog(50)+"\n"
+	s.write(t, "access.log", log)
+	f := s.follow(t)
+	now := time.Unix(1_800_000_000, 0)
+	f.tickUntil(t, now, 50)
+	f.tick(t, now)
+	if got := len(s.table.durable); got < 50 {
+		t.Errorf("%d rows are durable after a tick, want 50 and the directory's", got)
+	}
+	if got := len(s.archive.files); got != 0 {
+		t.Errorf("%d files are archived at once", got)
+	}
+	f.tick(t, now.Add(2*time.Minute)) // idle for longer than RollIdle
+	s.holds(t, log)
+	s.append(t, "access.log", "bad more\n")
+	f.tickUntil(t, now.Add(2*time.Minute), 51)
+	f.end(t)
+	log += "bad more\n"
+	s.holds(t, log)
+
+	s.append(t, "access.log", "bad and more\n")
+	f = s.follow(t)
+	f.tickUntil(t, now, 1)
+	f.end(t)
+	s.holds(t, log+"bad and more\n")
+	if got := f.collector.Counters.Lines.Load(); got != 1 {
+		t.Errorf("the second life took %d lines, want 1", got)
+	}
+}
+
+// TestFollowGoesOnFromItsSpool: what was received by a life that ended badly is
+// not read from the log again.
+func TestFollowGoesOnFromItsSpool(t *testing.T) {
+	s, log := newSite(t), crashLog(50)+"\n"
+	s.write(t, "access.log", log)
+	f := s.follow(t)
+	f.tickUntil(t, time.Unix(1, 0), 50)
+	f.stop()
+	if err := errors.Join(<-f.ended, f.collector.Abort()); err != nil {
+		t.Fatal(err)
+	}
+	s.append(t, "access.log", "bad more\n")
+	f = s.follow(t)
+	f.tickUntil(t, time.Unix(1, 0), 1)
+	f.end(t)
+	s.holds(t, log+"bad more\n")
+	if got := f.collector.Counters.Lines.Load(); got != 1 {
+		t.Errorf("the second life took %d lines, want 1", got)
+	}
+}
+
+// TestFollowEndsWhenNothingCanBeStored, and says what failed; the next life
+// stores it.
+func TestFollowEndsWhenNothingCanBeStored(t *testing.T) {
+	s, log := newSite(t), crashLog(20_000)+"\n"
+	full := errors.New("no space left on device")
+	s.archive.fail = func() error { return full }
+	s.write(t, "access.log", log)
+	f := s.follow(t)
+	if err := <-f.ended; !errors.Is(err, full) || !strings.Contains(err.Error(), "access.log") {
+		t.Errorf("it ended with %v", err)
+	}
+	f.stop()
+	if err := f.collector.Abort(); err != nil {
+		t.Fatal(err)
+	}
+	s.archive.fail = func() error { return nil }
+	f = s.follow(t)
+	f.stop()
+	if err := <-f.ended; err != nil {
+		t.Fatal(err)
+	}
+	if err := f.collector.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := s.once(t, t.Context(), "access.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.holds(t, log)
+}
+
+func (s *site) append(t *testing.T, name, text string) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(s.dir, name), os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = f.WriteString(text)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
