@@ -88,6 +88,44 @@ func TestFollowedLinesAreStoredOnceWhateverIsKilled(t *testing.T) {
 	}
 }
 
+// TestAStartThatIsInterruptedSaysSo, when it is about what an earlier life left:
+// nothing has failed.
+func TestAStartThatIsInterruptedSaysSo(t *testing.T) {
+	dir := t.TempDir()
+	log, data := filepath.Join(dir, "access.log"), filepath.Join(dir, "data")
+	if err := os.WriteFile(log, []byte("a line\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, "--data", data, "run", "--host", "web01", "--no-nice", log)
+	c.await(t, func() bool {
+		s, err := health.Read(statusPath(data))
+		return err == nil && s.Lines == 1
+	})
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err == nil || len(files(t, filepath.Join(data, "spool"))) == 0 {
+		t.Fatalf("it left nothing: %v", err)
+	}
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, test := range []struct {
+		args []string
+		code int
+	}{{[]string{"run", "--host", "web01", "--no-nice", log}, 0}, {[]string{"run", "--once", "--host", "web01", log}, 1}} {
+		var stdout, stderr bytes.Buffer
+		code := run(interrupted, append([]string{"--quiet", "--data", data}, test.args...), nil, &stdout, &stderr)
+		if code != test.code || stderr.String() != "sluice: interrupted while storing what an earlier run left; run again to go on\n" {
+			t.Errorf("%v: status %d, want %d: %s", test.args, code, test.code, &stderr)
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), []string{"--quiet", "--data", data, "run", "--once", "--host", "web01", log}, nil, &stdout, &stderr); code != 0 {
+		t.Fatalf("status %d: %s", code, &stderr)
+	}
+	sameLines(t, "archive", archived(t, filepath.Join(data, "archive")), []byte("a line\n"))
+}
+
 // server makes a web server's logs in dir.
 func server(t *testing.T, dir string, c fleet.Config) *fleet.Fleet {
 	t.Helper()

@@ -250,6 +250,9 @@ func (s *stores) close() error {
 func (r *runCmd) once(a *app, format string, logs []logfile.Log) (err error) {
 	began := time.Now()
 	s, err := r.open(a, format)
+	if a.interrupted(err) {
+		return exitError(1)
+	}
 	if err != nil {
 		return err
 	}
@@ -278,6 +281,16 @@ func (r *runCmd) once(a *app, format string, logs []logfile.Log) (err error) {
 		return exitError(1)
 	}
 	return nil
+}
+
+// interrupted reports whether the user had enough while what an earlier run left
+// was being stored, and says so. All of it is still there.
+func (a *app) interrupted(err error) bool {
+	if a.ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+		return false
+	}
+	fmt.Fprintln(a.stderr, "sluice: interrupted while storing what an earlier run left; run again to go on")
+	return true
 }
 
 func notStored(err error) error {

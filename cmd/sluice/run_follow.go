@@ -32,6 +32,9 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 		return err
 	}
 	s, err := r.open(a, formats...)
+	if a.interrupted(err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
