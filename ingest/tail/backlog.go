@@ -18,6 +18,7 @@ type backlog struct {
 	margin     time.Duration
 	warned     bool
 	reckonedAt time.Time
+	sizeBefore int64 // at the reckoning before
 }
 
 // pace is how fast logs are read.
@@ -25,17 +26,26 @@ type pace struct {
 	at             time.Time
 	bytes          int64
 	bytesPerSecond float64
+	measured       bool
+}
+
+// measure takes in how many bytes were read by now. The first time there is
+// nothing to compare with, the second nothing to smooth.
+func (p *pace) measure(now time.Time, bytes int64) {
+	if seconds := now.Sub(p.at).Seconds(); seconds > 0 && !p.at.IsZero() {
+		rate := float64(bytes-p.bytes) / seconds
+		if p.measured {
+			rate = (rate + p.bytesPerSecond) / 2
+		}
+		p.bytesPerSecond, p.measured = rate, true
+	}
+	p.at, p.bytes = now, bytes
 }
 
 // reckon measures the pace, writes down sizes, and warns of unread lines that are
 // about to be deleted.
 func (t *Tailer) reckon() {
-	bytes := t.counters.Bytes.Load()
-	if seconds := t.now.Sub(t.pace.at).Seconds(); seconds > 0 && !t.pace.at.IsZero() {
-		rate := float64(bytes-t.pace.bytes) / seconds
-		t.pace.bytesPerSecond = rate/2 + t.pace.bytesPerSecond/2
-	}
-	t.pace.at, t.pace.bytes = t.now, bytes
+	t.pace.measure(t.now, t.counters.Bytes.Load())
 	var urgent *file
 	var unread int64
 	for _, f := range t.hot {
@@ -45,9 +55,12 @@ func (t *Tailer) reckon() {
 		unread += f.unread()
 	}
 	for _, f := range t.hot {
-		// One look's growth is no backlog.
-		if t.cfg.MinMargin == 0 || float64(f.unread()) <= t.pace.bytesPerSecond*5 && f.unread() < 8*bufferBytes {
-			f.deadline, f.warned = time.Time{}, false
+		// What came since the reckoning before is no backlog: it is read with the
+		// next sweep. Nor is a line that is not finished, or a copy that is held back.
+		behind := f.read < f.sizeBefore && !f.part && f.stream != nil
+		f.sizeBefore = f.size
+		if t.cfg.MinMargin == 0 || !behind {
+			f.deadline, f.reckonedAt, f.warned = time.Time{}, time.Time{}, false
 			continue
 		}
 		t.reckonFile(f, unread)
@@ -69,16 +82,30 @@ func (t *Tailer) urge(f *file) {
 		}
 		return
 	}
-	reason := fmt.Sprintf("%s: %d bytes are unread and its rotation will delete them in about %s; at the present pace reading takes all but %s of that",
-		f.path(), f.unread(), f.deadline.Sub(t.now).Round(time.Second), f.margin.Round(time.Second))
+	reason := fmt.Sprintf("%s: %d bytes are unread and its rotation will delete them in about %s; %s",
+		f.path(), f.unread(), f.deadline.Sub(t.now).Round(time.Second), f.marginText())
 	if !f.warned {
 		f.warned = true
 		t.cfg.Log.Error("unread lines are about to be deleted; give the agent more CPU (--cpu, --catch-up), or keep rotated logs longer", "log", f.path(),
-			"unread_bytes", f.unread(), "deleted_in", f.deadline.Sub(t.now).Round(time.Second), "margin", f.margin.Round(time.Second))
+			"unread_bytes", f.unread(), "deleted_in", f.deadline.Sub(t.now).Round(time.Second), "margin", f.marginText())
 	}
 	if t.gate != nil {
 		t.gate.SetUrgent(true, reason)
 	}
+}
+
+// forEver is how long reading takes when nothing is being read.
+const forEver = 1e9 * time.Second
+
+// marginText is for people.
+func (b *backlog) marginText() string {
+	switch {
+	case b.margin < -forEver/2:
+		return "and hardly anything is being read"
+	case b.margin < 0:
+		return fmt.Sprintf("at the present pace reading takes %s longer than that", (-b.margin).Round(time.Second))
+	}
+	return fmt.Sprintf("at the present pace reading ends %s before that", b.margin.Round(time.Second))
 }
 
 // reckonFile estimates when the unread part is deleted and how long reading it
@@ -91,7 +118,7 @@ func (t *Tailer) reckonFile(f *file, unread int64) {
 	if f.deadline.IsZero() {
 		return
 	}
-	seconds := 1e9 // nothing is being read: for ever
+	seconds := forEver.Seconds()
 	if t.pace.bytesPerSecond > 0 {
 		seconds = min(float64(unread)/t.pace.bytesPerSecond, seconds)
 	}

@@ -70,6 +70,9 @@ func (t *Tailer) publish() {
 		s.Held = append(s.Held, f.path())
 	}
 	for _, f := range t.files {
+		if slices.Contains(t.held, f) {
+			continue // its log has the lines
+		}
 		unread := f.unread()
 		s.UnreadBytes += unread
 		if unread > 0 {

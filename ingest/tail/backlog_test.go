@@ -1,0 +1,128 @@
+package tail
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// meter is a Gate that lets so many bytes through a second of the world's clock.
+type meter struct {
+	world     *world
+	perSecond int
+	second    int64
+	left      int
+	urgent    []string // what it was told, without repetitions; "" is not urgent
+}
+
+func (g *meter) Allow(want int) int {
+	if s := g.world.clock.Unix(); s != g.second {
+		g.second, g.left = s, g.perSecond
+	}
+	return min(want, g.left)
+}
+
+func (g *meter) Read(n int) { g.left -= n }
+
+func (g *meter) Wait() time.Duration { return time.Second }
+
+func (g *meter) SetUrgent(urgent bool, reason string) {
+	if !urgent {
+		reason = ""
+	}
+	if n := len(g.urgent); n == 0 || (g.urgent[n-1] == "") != (reason == "") {
+		g.urgent = append(g.urgent, reason)
+	}
+}
+
+// generation makes an earlier generation of a log, last written so long ago.
+func (w *world) generation(name string, ago time.Duration) {
+	w.Helper()
+	w.append(name, lines(name, 1))
+	w.must(os.Chtimes(w.path(name), w.clock, w.clock.Add(-ago)))
+}
+
+// TestUnreadLinesThatRotationWillDeleteAreWarnedOf: two generations are kept, 50 s
+// apart, so what is in the log is deleted in 100 s.
+func TestUnreadLinesThatRotationWillDeleteAreWarnedOf(t *testing.T) {
+	const backlogBytes = 10 << 20
+	for _, test := range []struct {
+		name        string
+		generations int
+		minMargin   time.Duration
+		perSecond   int
+		warned      bool
+	}{
+		{"too slow for what is left", 2, 30 * time.Second, 50 << 10, true},
+		{"in time, but by less than the margin", 2, 95 * time.Second, 400 << 10, true},
+		{"in time", 2, 30 * time.Second, 400 << 10, false},
+		{"no margin is asked for", 2, 0, 50 << 10, false},
+		{"too few generations to tell", 1, 30 * time.Second, 50 << 10, false},
+		{"many are kept", 20, 30 * time.Second, 50 << 10, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			gate := &meter{world: w, perSecond: test.perSecond}
+			w.gate, w.minMargin = gate, test.minMargin
+			for n := range test.generations {
+				w.generation("access.log."+string(rune('a'+n)), time.Duration(n+1)*50*time.Second)
+			}
+			for n := range test.generations {
+				w.rename("access.log."+string(rune('a'+n)), "access.log.2026"+strings.Repeat("1", n+1))
+			}
+			w.append("access.log", strings.Repeat(lines("a", 100), backlogBytes/len(lines("a", 100))+1))
+			w.start()
+			w.turns(12)
+			const sentence = "unread lines are about to be deleted"
+			if said := strings.Count(w.log.String(), sentence); said != map[bool]int{true: 1}[test.warned] {
+				t.Errorf("warned %d times\n%s", said, w.log.String())
+			}
+			behind := w.tailer.Status().Behind
+			if len(behind) != 1 || behind[0].Path != w.path("access.log") {
+				t.Fatalf("behind: %+v", behind)
+			}
+			known := test.generations > 1 && test.minMargin > 0
+			if (behind[0].MarginSeconds != nil) != known {
+				t.Errorf("the margin is known: %v, want %v", behind[0].MarginSeconds != nil, known)
+			}
+			last := gate.urgent[len(gate.urgent)-1]
+			if (last != "") != test.warned || test.warned && !strings.Contains(last, "access.log") {
+				t.Errorf("the gate was told %q", gate.urgent)
+			}
+			gate.perSecond = 1 << 30 // as with --catch-up
+			w.turns(12)
+			if last := gate.urgent[len(gate.urgent)-1]; last != "" {
+				t.Errorf("nothing is unread, and the gate was told %q", last)
+			}
+			w.tailer.stop()
+		})
+	}
+}
+
+// TestWhatWillNotBeReadIsNoBacklog: a copy that is held back, and a line that is
+// not finished, are no reason to hurry, however slow things are.
+func TestWhatWillNotBeReadIsNoBacklog(t *testing.T) {
+	w := newWorld(t, "access.log*")
+	gate := &meter{world: w, perSecond: 1 << 30}
+	w.gate, w.minMargin = gate, time.Hour
+	w.generation("access.log.2", 100*time.Second)
+	w.generation("access.log.1", 50*time.Second)
+	w.append("access.log", strings.Repeat(lines("log", 100), 100))
+	w.start()
+	w.copy("access.log", "access.log.copy")
+	w.rename("access.log.copy", "access.log.20261124")
+	w.turns(30)
+	w.append("access.log", "not fini")
+	w.turns(30)
+	status := w.tailer.Status()
+	if len(status.Held) != 1 || status.UnreadBytes != int64(len("not fini")) || len(status.Behind) != 1 {
+		t.Errorf("held %v, %d bytes unread, behind %+v\n%s", status.Held, status.UnreadBytes, status.Behind, w.log.String())
+	}
+	for _, reason := range gate.urgent {
+		if reason != "" {
+			t.Errorf("the gate was told %q", reason)
+		}
+	}
+	w.tailer.stop()
+}
