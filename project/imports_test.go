@@ -43,6 +43,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"bench", "*", "*"},
 	{"bench/fleet", "bench/sample", "parse schema"},
 	{"bench/peers", "", ""},
+	{"bench/trace", "", ""},
 	{"bench/sample", "", "parse schema"},
 	{"cmd/sluice", "*", "*"},
 	{"project", "", ""},

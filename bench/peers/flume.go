@@ -147,8 +147,11 @@ func taken(r interface{ Read([]byte) (int, error) }) (int64, error) {
 func (f *Flume) PID() int { return f.cmd.Process.Pid }
 
 // CPU is what the agent used since it began, to a hundredth of a second.
-func (f *Flume) CPU() (time.Duration, error) {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(f.PID()), "stat"))
+func (f *Flume) CPU() (time.Duration, error) { return CPU(f.PID()) }
+
+// CPU is what a process used since it began, to a hundredth of a second.
+func CPU(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return 0, err
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 type benchCmd struct {
-	What       string `arg:"" optional:"" default:"all" enum:"parse,table,archive,run,tail,all" help:"parse, table, archive, run (a whole run --once), tail (following many logs), or all but tail."`
+	What       string `arg:"" optional:"" default:"all" enum:"parse,table,archive,run,tail,web,hog,all" help:"parse, table, archive, run (a whole run --once), tail (following many logs), web (a web server under load, with and without a reader), hog (following beside somebody who computes), or all but the last three."`
 	File       string `arg:"" optional:"" help:"Log to measure with, instead of the sample log."`
 	Lines      int    `default:"1000000" placeholder:"N" help:"Lines of the sample log."`
 	Seed       uint64 `default:"1" placeholder:"N" help:"Seed of the sample log: the same seed gives the same log."`
@@ -29,6 +29,7 @@ type benchCmd struct {
 	JSON       bool   `help:"Print JSON instead of tables."`
 	Dir        string `placeholder:"DIR" help:"Folder for temporary files, about twice the log's size (default: the system's)."`
 	fleetFlags `group:"tail"`
+	loadFlags  `group:"web, hog"`
 	CPUProfile string `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof, of the one measurement that is named. A run is then measured in this process."`
 }
 
@@ -62,8 +63,13 @@ func (c *benchCmd) Run(a *app) error {
 			return usageError{err}
 		}
 	}
-	if c.What == "tail" {
+	switch c.What {
+	case "tail":
 		return c.tail(a)
+	case "web":
+		return c.web(a)
+	case "hog":
+		return c.hog(a)
 	}
 	dir, err := os.MkdirTemp(c.Dir, "sluice-bench-")
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -51,11 +50,9 @@ func (c *benchCmd) tail(a *app) (err error) {
 		cfg.Rotations = append(cfg.Rotations, fleet.Rotation(r))
 	}
 	if cfg.Peers == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return usage("--peers: %w", err)
+		if cfg.Peers, err = peersFolder(); err != nil {
+			return err
 		}
-		cfg.Peers = filepath.Join(cache, "sluice-peers")
 	}
 	if cfg.Dir, err = os.MkdirTemp(c.Dir, "sluice-bench-"); err != nil {
 		return usage("--dir: %w", err)

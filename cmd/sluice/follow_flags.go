@@ -23,6 +23,7 @@ type followFlags struct {
 	CatchUp   bool              `help:"Take more than --cpu while unread lines are about to be deleted (--min-margin)."`
 	MinMargin time.Duration     `default:"1h" placeholder:"TIME" help:"Warn when unread lines would be read less than this before their rotation deletes them; 0 is never."`
 	NoNice    bool              `help:"Keep the priority this was started with, and use all cores. Without: nice 19, lowest I/O priority, one core."`
+	Trace     string            `hidden:"" type:"path" placeholder:"FILE" help:"Write what the governor decides, a CSV row a step."`
 }
 
 // source is one --source.

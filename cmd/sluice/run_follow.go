@@ -27,10 +27,15 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	for _, s := range sources {
 		formats = append(formats, s.Format)
 	}
-	gate, err := r.govern(a)
+	trace, err := r.openTrace()
 	if err != nil {
 		return err
 	}
+	gate, err := r.govern(a, trace)
+	if err != nil {
+		return errors.Join(err, closeTrace(trace))
+	}
+	defer func() { err = errors.Join(err, closeTrace(trace)) }()
 	s, err := r.open(a, formats...)
 	if a.interrupted(err) {
 		return nil
@@ -67,7 +72,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 }
 
 // govern makes the governor, and the process one that steps aside.
-func (f *followFlags) govern(a *app) (*governor.Governor, error) {
+func (f *followFlags) govern(a *app, trace *governor.Trace) (*governor.Governor, error) {
 	if f.CPU < 0 || f.Latency < 0 || f.MinMargin < 0 {
 		return nil, usage("--cpu, --latency and --min-margin take 0 or more")
 	}
@@ -82,7 +87,26 @@ func (f *followFlags) govern(a *app) (*governor.Governor, error) {
 			runtime.GOMAXPROCS(1)
 		}
 	}
-	return governor.New(governor.Config{CPUShare: f.CPU / 100, CatchUp: f.CatchUp, Root: "/", Log: a.log})
+	return governor.New(governor.Config{CPUShare: f.CPU / 100, CatchUp: f.CatchUp, Root: "/", Trace: trace, Log: a.log})
+}
+
+// openTrace makes the file of --trace; without the flag it is nil.
+func (f *followFlags) openTrace() (*governor.Trace, error) {
+	if f.Trace == "" {
+		return nil, nil
+	}
+	file, err := os.Create(f.Trace)
+	if err != nil {
+		return nil, usage("--trace: %w", err)
+	}
+	return &governor.Trace{W: file}, nil
+}
+
+func closeTrace(t *governor.Trace) error {
+	if t == nil {
+		return nil
+	}
+	return errors.Join(t.Err(), t.W.Close())
 }
 
 // report writes the status file; `sluice status` reads it.

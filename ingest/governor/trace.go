@@ -8,16 +8,16 @@ import (
 
 // Trace writes what a Governor decided, a CSV row a step: for a picture of it.
 type Trace struct {
-	W     io.Writer
-	began time.Time
-	err   error
+	W      io.WriteCloser
+	headed bool
+	err    error
 }
 
 // row writes a step; after an error it writes no more.
 func (t *Trace) row(now time.Time, level Level, bytesPerSecond, own, cores float64, readings []reading) {
-	if t.began.IsZero() {
-		t.began = now
-		_, t.err = fmt.Fprintln(t.W, "seconds,level,bytes_per_second,cpu_share,budget_share,cpu_pressure,io_pressure,steal,throttled,load")
+	if !t.headed {
+		t.headed = true
+		_, t.err = fmt.Fprintln(t.W, "unix_seconds,level,bytes_per_second,cpu_share,budget_share,cpu_pressure,io_pressure,steal,throttled,load")
 	}
 	if t.err != nil {
 		return
@@ -26,7 +26,7 @@ func (t *Trace) row(now time.Time, level Level, bytesPerSecond, own, cores float
 	for _, r := range readings {
 		values[r.name] = r.value
 	}
-	_, t.err = fmt.Fprintf(t.W, "%.3f,%s,%.0f,%.4f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f\n", now.Sub(t.began).Seconds(), level, bytesPerSecond, own, cores,
+	_, t.err = fmt.Fprintf(t.W, "%.3f,%s,%.0f,%.4f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f\n", float64(now.UnixMilli())/1e3, level, bytesPerSecond, own, cores,
 		values["cpu"], values["io"], values["steal"], values["throttled"], values["load"])
 }
 
