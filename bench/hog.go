@@ -120,8 +120,7 @@ func pause(ctx context.Context, d time.Duration) error {
 func (h *Hog) judge() {
 	begin, end := h.Marks[0].At, h.Marks[1].At
 	full := 0.0
-	var sums [3]float64
-	var counts [3]int
+	var sums, seconds [3]float64
 	for i, s := range h.Steps {
 		phase := 0
 		switch {
@@ -132,8 +131,11 @@ func (h *Hog) judge() {
 		default:
 			full = max(full, s.BudgetShare)
 		}
-		sums[phase] += s.CPUShare
-		counts[phase]++
+		if i > 0 { // a share is of the time since the step before
+			dt := s.At.Sub(h.Steps[i-1].At).Seconds()
+			sums[phase] += s.CPUShare * dt
+			seconds[phase] += dt
+		}
 		if i > 0 && s.Level != h.Steps[i-1].Level {
 			h.Changes++
 		}
@@ -148,7 +150,7 @@ func (h *Hog) judge() {
 		}
 	}
 	for i, into := range []*float64{&h.Before, &h.During, &h.After} {
-		*into = 100 * sums[i] / float64(max(counts[i], 1))
+		*into = 100 * sums[i] / max(seconds[i], 1)
 	}
 }
 

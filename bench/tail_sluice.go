@@ -57,8 +57,12 @@ func (s *sluiceTail) Run(ctx context.Context) error {
 }
 
 func (s *sluiceTail) deliver() error {
-	tick := time.NewTicker(saveEvery)
-	defer tick.Stop()
+	var save <-chan time.Time
+	if s.durable {
+		tick := time.NewTicker(saveEvery)
+		defer tick.Stop()
+		save = tick.C
+	}
 	for {
 		select {
 		case d, ok := <-s.tailer.Deliveries():
@@ -70,10 +74,7 @@ func (s *sluiceTail) deliver() error {
 			if err != nil {
 				return err
 			}
-		case <-tick.C:
-			if !s.durable {
-				continue
-			}
+		case <-save:
 			if err := s.saveCheckpoint(); err != nil {
 				return err
 			}

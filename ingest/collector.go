@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -244,6 +245,7 @@ func (c *Collector) Tick(ctx context.Context, now time.Time) error {
 	if err := c.spool.sealOld(now, c.cfg.RollInterval, c.cfg.RollIdle); err != nil {
 		return err
 	}
+	c.forget()
 	if slices.ContainsFunc(c.spool.held, func(sp *spooled) bool { return !sp.stored }) {
 		return c.commit(ctx)
 	}
@@ -252,6 +254,20 @@ func (c *Collector) Tick(ctx context.Context, now time.Time) error {
 	}
 	c.dirty = false
 	return c.cfg.Table.Flush(ctx)
+}
+
+// forget drops the streams that the checkpoint has forgotten, but for those that
+// a segment still names.
+func (c *Collector) forget() {
+	named := map[schema.StreamID]bool{}
+	for _, sp := range c.spool.held {
+		for _, p := range sp.pieces {
+			named[p.stream] = true
+		}
+	}
+	maps.DeleteFunc(c.streams, func(id schema.StreamID, _ *streamState) bool {
+		return !named[id] && c.cfg.Checkpoint.Stream(id) == nil
+	})
 }
 
 // Close archives what is left and brings the checkpoint up to date.

@@ -49,7 +49,10 @@ func Follow(ctx context.Context, cfg FollowConfig) error {
 
 // take gives the collector what the tailer reads.
 func (cfg *FollowConfig) take(ctx context.Context, tailer *tail.Tailer) error {
-	var known int64 // streams that the saved checkpoint has
+	var known int64        // streams that the saved checkpoint has
+	if cfg.Report != nil { // the last life's is not ours
+		cfg.Report(tailer)
+	}
 	for {
 		select {
 		case d, ok := <-tailer.Deliveries():

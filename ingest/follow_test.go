@@ -49,6 +49,11 @@ func (s *site) follow(t *testing.T) *following {
 			},
 		})
 	}()
+	select {
+	case <-f.reports: // at once, so that nobody takes the last life's for this one's
+	case err := <-f.ended:
+		t.Fatalf("it ended: %v", err)
+	}
 	return f
 }
 

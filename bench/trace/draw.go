@@ -52,8 +52,10 @@ func SVG(w io.Writer, title string, steps []Step, marks []Mark) error {
 	fmt.Fprintf(d, `<rect width="%d" height="%d" fill="#fff"/>`+"\n", width, height)
 	fmt.Fprintf(d, `<text x="%d" y="20" font-size="15" font-weight="bold">%s</text>`+"\n", left, html.EscapeString(title))
 	d.levels()
-	d.panel(firstPanel, "pressure that others cause, % of the time", []line{
-		{"waiting for the CPU", "#c0392b", func(s Step) float64 { return s.CPUPressure }},
+	d.panel(firstPanel, "pressure by others, %", []line{
+		// A step's clock and the kernel's differ by some per cent.
+		{"waiting for the CPU", "#c0392b", func(s Step) float64 { return min(s.CPUPressure, 1) }},
+		{"CPUs in use", "#e59866", func(s Step) float64 { return s.CPUUse }},
 		{"waiting for disks", "#8e44ad", func(s Step) float64 { return s.IOPressure }},
 		{"stolen by the hypervisor", "#7f8c8d", func(s Step) float64 { return s.Steal }},
 	})

@@ -19,10 +19,12 @@ type Step struct {
 	CPUShare, BudgetShare         float64
 	CPUPressure, IOPressure       float64
 	Steal, Throttled, LoadPerCore float64
+	// CPUUse is the part of all CPUs that others use.
+	CPUUse float64
 }
 
 // columns of the CSV.
-const columns = 10
+const columns = 11
 
 // Read reads a whole trace. One whose writer was killed may end within a row:
 // what is whole is returned.
@@ -56,7 +58,7 @@ func Read(r io.Reader) ([]Step, error) {
 func parseStep(row []string) (s Step, err error) {
 	var seconds float64
 	s.Level = row[1]
-	into := []*float64{&seconds, nil, &s.BytesPerSecond, &s.CPUShare, &s.BudgetShare, &s.CPUPressure, &s.IOPressure, &s.Steal, &s.Throttled, &s.LoadPerCore}
+	into := []*float64{&seconds, nil, &s.BytesPerSecond, &s.CPUShare, &s.BudgetShare, &s.CPUPressure, &s.IOPressure, &s.Steal, &s.Throttled, &s.LoadPerCore, &s.CPUUse}
 	for i, f := range into {
 		if f == nil {
 			continue

@@ -13,11 +13,11 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
-const text = `unix_seconds,level,bytes_per_second,cpu_share,budget_share,cpu_pressure,io_pressure,steal,throttled,load
-1800000000.000,full,5000000,0.0200,0.0500,0.010,0.000,0.001,0.000,0.500
-1800000000.500,slowed,500000,0.0060,0.0050,0.930,0.100,0.001,0.000,2.500
-1800000001.000,paused,0,0.0010,0.0050,0.950,0.700,0.001,0.000,2.500
-1800000002.000,full,5000000,0.0400,0.0500,0.000,0.000,0.001,0.000,0.100
+const text = `unix_seconds,level,bytes_per_second,cpu_share,budget_share,cpu_pressure,io_pressure,steal,throttled,load,cpu_use
+1800000000.000,full,5000000,0.0200,0.0500,0.010,0.000,0.001,0.000,0.500,0.300
+1800000000.500,slowed,500000,0.0060,0.0050,0.930,0.100,0.001,0.000,2.500,0.990
+1800000001.000,paused,0,0.0010,0.0050,0.950,0.700,0.001,0.000,2.500,0.990
+1800000002.000,full,5000000,0.0400,0.0500,0.000,0.000,0.001,0.000,0.100,0.100
 `
 
 func TestATraceIsDrawnAsIs(t *testing.T) {

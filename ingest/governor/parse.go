@@ -70,11 +70,14 @@ func ownDiskBytes(b []byte) (c counts, ok bool) {
 	return counts{in + out}, ok1 && ok2
 }
 
-// throttled reads a cgroup's cpu.stat: in how many periods the group was stopped
-// because its quota was used up.
+// throttled reads a cgroup's cpu.stat: its periods, in how many of them the group
+// was stopped because its quota was used up, and the microseconds it used, which
+// version 1 does not tell here.
 func throttled(b []byte) (c counts, ok bool) {
-	n, ok := value(b, "nr_throttled ")
-	return counts{n}, ok
+	periods, ok := value(b, "nr_periods ")
+	stopped, ok2 := value(b, "nr_throttled ")
+	used, _ := value(b, "usage_usec ")
+	return counts{periods, stopped, used}, ok && ok2
 }
 
 // loadNow reads /proc/loadavg: the load of the last minute and how many threads

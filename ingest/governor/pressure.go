@@ -18,7 +18,9 @@ type signal struct {
 // fifths on there is hardly a moment in which nobody waits. A host steals or
 // throttles nothing when all is well.
 var ( // immutable
-	cpuSignal      = signal{"cpu", 0.30, 0.80, false, "others wait for the CPU %.0f %% of the time"}
+	cpuSignal = signal{"cpu", 0.30, 0.80, false, "others wait for the CPU %.0f %% of the time"}
+	// The kernel counts PSI every two seconds at most; ticks are there at once.
+	useSignal      = signal{"use", 0.90, 0.98, false, "others use %.0f %% of all CPUs"}
 	loadSignal     = signal{"load", 0.70, 1.50, false, "%.2f threads a core want to run"}
 	stealSignal    = signal{"steal", 0.10, 0.50, false, "the hypervisor takes %.0f %% of the CPU"}
 	ioSignal       = signal{"io", 0.20, 0.60, true, "all wait for disks %.0f %% of the time"}
@@ -52,6 +54,7 @@ func (h *host) readings(into []reading) []reading {
 		into = append(into, reading{loadSignal, h.load})
 	}
 	if h.stat.known && h.stat.rate[0] > 0 {
+		into = append(into, reading{useSignal, (h.stat.rate[0] - h.stat.rate[1]) / h.stat.rate[0] * part})
 		into = append(into, reading{stealSignal, h.stat.rate[2] / h.stat.rate[0]})
 	}
 	if h.psiIO.known {

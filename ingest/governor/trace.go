@@ -17,7 +17,7 @@ type Trace struct {
 func (t *Trace) row(now time.Time, level Level, bytesPerSecond, own, cores float64, readings []reading) {
 	if !t.headed {
 		t.headed = true
-		_, t.err = fmt.Fprintln(t.W, "unix_seconds,level,bytes_per_second,cpu_share,budget_share,cpu_pressure,io_pressure,steal,throttled,load")
+		_, t.err = fmt.Fprintln(t.W, "unix_seconds,level,bytes_per_second,cpu_share,budget_share,cpu_pressure,io_pressure,steal,throttled,load,cpu_use")
 	}
 	if t.err != nil {
 		return
@@ -26,8 +26,8 @@ func (t *Trace) row(now time.Time, level Level, bytesPerSecond, own, cores float
 	for _, r := range readings {
 		values[r.name] = r.value
 	}
-	_, t.err = fmt.Fprintf(t.W, "%.3f,%s,%.0f,%.4f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f\n", float64(now.UnixMilli())/1e3, level, bytesPerSecond, own, cores,
-		values["cpu"], values["io"], values["steal"], values["throttled"], values["load"])
+	_, t.err = fmt.Fprintf(t.W, "%.3f,%s,%.0f,%.4f,%.4f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", float64(now.UnixMilli())/1e3, level, bytesPerSecond, own, cores,
+		values["cpu"], values["io"], values["steal"], values["throttled"], values["load"], values["use"])
 }
 
 // Err is the first error of W.

@@ -25,7 +25,7 @@ func (p place) path() string { return filepath.Join(p.dir.path, p.name) }
 
 // file is a log that is followed. It is in one of four conditions: hot (fd open,
 // swept), cold (watched), failing (tried again later), held back (it looks like a
-// copy of another log: suspect.go).
+// copy of another log: copies.go).
 type file struct {
 	id     logfile.ID
 	source *matcher

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sluice/ingest/checkpoint"
 )
 
 const (
@@ -22,6 +24,10 @@ const (
 	listingInterval = 5 * time.Minute
 	// statusInterval is how often sizes are written down and lags are reckoned.
 	statusInterval = 5 * time.Second
+	// forgetAfter is how long a stream is kept when its log and all copies of it
+	// are gone and everything is stored. A copy that turns up later, from a backup
+	// say, is a log of its own.
+	forgetAfter = 7 * 24 * time.Hour
 )
 
 // housekeep does what time asks for.
@@ -106,13 +112,14 @@ func (t *Tailer) seeToDirectories() {
 	t.findDirs()
 	for _, d := range t.dirs {
 		t.checkDirectory(d)
-		if all || !d.listed && !t.now.Before(d.next) || d.links || len(d.unseen) > 0 || t.watch.dirs < 0 {
+		if all || !d.listed && !t.now.Before(d.next) || d.links || d.unwatched || len(d.unseen) > 0 || t.watch.dirs < 0 {
 			t.list(d)
 		}
 	}
 	t.nextDirs = t.now.Add(dirsInterval)
 	if all {
 		t.nextListing = t.now.Add(listingInterval)
+		t.forget()
 	}
 	if len(t.missing) > 0 {
 		missing := t.missing
@@ -126,6 +133,21 @@ func (t *Tailer) seeToDirectories() {
 		}
 	}
 	t.sweepUnwatched()
+}
+
+// forget drops what nobody will ask for: with daily rotations of 800 logs the
+// checkpoint would grow by 800 streams a day.
+func (t *Tailer) forget() {
+	t.cfg.Checkpoint.Forget(func(s *checkpoint.Stream) bool {
+		if s.GoneUnix == 0 || t.now.Sub(time.Unix(s.GoneUnix, 0)) < forgetAfter || slices.Contains(t.missing, s) {
+			return false
+		}
+		if s.Stored < t.positions[s.ID] || s.Stored+s.LostBytes < s.SeenBytes {
+			return false // not stored yet, or not counted as lost
+		}
+		delete(t.positions, s.ID)
+		return true
+	})
 }
 
 // sweepUnwatched looks at cold files where the kernel does not tell of writes.

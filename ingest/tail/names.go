@@ -16,13 +16,14 @@ import (
 
 // directory is a folder that a source names.
 type directory struct {
-	path     string
-	id       logfile.ID
-	wd       int32
-	matchers []*matcher
-	files    map[string]*file // by name
-	listed   bool             // its present content is known
-	links    bool             // a log in it is a symbolic link
+	path      string
+	id        logfile.ID
+	wd        int32
+	matchers  []*matcher
+	files     map[string]*file // by name
+	listed    bool             // its present content is known
+	links     bool             // a log in it is a symbolic link
+	unwatched bool             // no watch was left for it: it is listed every dirsInterval
 	// unseen are the names that cannot be looked at: a symbolic link into a folder
 	// that is shut, or to itself. They are tried again with the listings.
 	unseen map[string]*failure
@@ -118,9 +119,18 @@ func (t *Tailer) watchDirectory(d *directory) error {
 		return nil
 	}
 	wd, err := t.watch.watchDir(d.path)
+	if errors.Is(err, unix.ENOSPC) {
+		if !d.unwatched {
+			t.cfg.Log.Warn("a directory cannot be watched: new and renamed logs in it are seen after up to 10 s", "directory", d.path, "error", err)
+		}
+		d.unwatched = true
+		d.id, err = directoryID(d.path)
+		return err
+	}
 	if err != nil {
 		return err
 	}
+	d.unwatched = false
 	if d.wd = wd; wd >= 0 {
 		t.dirsBy[wd] = d
 	}

@@ -18,6 +18,8 @@ import (
 type watcher struct {
 	dirs, cold, wakeup int
 	buffer             []byte
+	// add is inotify_add_watch(2); tests have a kernel without a watch left.
+	add func(fd int, path string, mask uint32) (int, error)
 }
 
 // event is one inotify event; name is empty for an event of the watched file
@@ -39,7 +41,7 @@ func newWatcher() (*watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
-	w := &watcher{dirs: -1, cold: -1, wakeup: wakeup, buffer: make([]byte, 64<<10)}
+	w := &watcher{dirs: -1, cold: -1, wakeup: wakeup, buffer: make([]byte, 64<<10), add: unix.InotifyAddWatch}
 	if w.dirs, err = unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err == nil {
 		w.cold, err = unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	}
@@ -93,7 +95,7 @@ func (w *watcher) watchDir(path string) (int32, error) {
 	if w.dirs < 0 {
 		return -1, nil
 	}
-	wd, err := unix.InotifyAddWatch(w.dirs, path, dirMask)
+	wd, err := w.add(w.dirs, path, dirMask)
 	return int32(wd), noSpace(err, path)
 }
 
@@ -103,7 +105,7 @@ func (w *watcher) watchCold(fd int) (int32, error) {
 	if w.cold < 0 {
 		return -1, unix.ENOSPC
 	}
-	wd, err := unix.InotifyAddWatch(w.cold, fmt.Sprintf("/proc/self/fd/%d", fd), coldMask)
+	wd, err := w.add(w.cold, fmt.Sprintf("/proc/self/fd/%d", fd), coldMask)
 	return int32(wd), err
 }
 

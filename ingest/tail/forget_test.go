@@ -1,0 +1,65 @@
+package tail
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestStreamsThatAreGoneAndStoredAreForgotten: not before a week, and never one
+// that is not stored.
+func TestStreamsThatAreGoneAndStoredAreForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.append("access.log", lines("a", 3))
+	w.append("other.log", lines("b", 3))
+	w.turns(3)
+	w.save()
+	w.remove("access.log")
+	w.turns(1)
+	w.turn(orphanQuiet) // then it is taken for finished
+	w.turn(idleHousekeeping)
+	count := func() int { return len(w.checkpoint.Streams()) }
+	if count() != 2 {
+		t.Fatalf("%d streams, want 2", count())
+	}
+	w.turn(forgetAfter - time.Hour)
+	if w.turns(2); count() != 2 {
+		t.Errorf("%d streams before a week is over, want 2", count())
+	}
+	gone := w.checkpoint.Streams()
+	w.checkpoint.Update(func() { gone[0].SeenBytes++ }) // a byte that nobody stored or counted
+	w.turn(2 * time.Hour)
+	if w.turns(2); count() != 2 {
+		t.Errorf("%d streams, of which one is not stored: want 2", count())
+	}
+	w.checkpoint.Update(func() { gone[0].LostBytes++ })
+	w.turn(listingInterval)
+	if w.turns(2); count() != 1 {
+		t.Errorf("%d streams after more than a week, want 1", count())
+	}
+	w.append("other.log", lines("c", 2))
+	w.turns(3)
+	w.want(lines("a", 3), lines("b", 3)+lines("c", 2))
+	w.stop()
+}
+
+// TestWithoutAWatchLogsAreFoundByListing: the limit of watches is used up by
+// somebody else.
+func TestWithoutAWatchLogsAreFoundByListing(t *testing.T) {
+	w := newWorld(t)
+	w.append("access.log", lines("a", 3))
+	w.start()
+	w.tailer.watch.add = func(int, string, uint32) (int, error) { return -1, unix.ENOSPC }
+	w.turns(3)
+	w.rename("access.log", "access.log.1")
+	w.append("access.log", lines("b", 3))
+	w.turn(dirsInterval)
+	w.turns(3)
+	w.want(lines("a", 3), lines("b", 3))
+	if s := w.tailer.Status(); len(s.Failing) != 0 {
+		t.Errorf("%+v fails", s.Failing)
+	}
+	w.stop()
+}
