@@ -195,7 +195,7 @@ func (r *runCmd) open(a *app, formats ...string) (s *stores, err error) {
 	if err != nil {
 		return s, err
 	}
-	if _, err := r.dir(a.cli.Data); err != nil {
+	if err := r.check(a.cli.Data); err != nil {
 		return s, err
 	}
 	pattern, err := archivePattern(r.Archive, a.cli.Data)
