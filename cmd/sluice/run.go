@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"sluice/hbase/embedded"
 	"sluice/hdfs/localdir"
 	"sluice/ingest"
 	"sluice/ingest/checkpoint"
@@ -179,7 +178,7 @@ func (r *runCmd) newLayout(formats []string) (schema.Layout, error) {
 type stores struct {
 	lock       *os.File
 	checkpoint *checkpoint.File
-	table      *embedded.Table
+	table      table
 	collector  *ingest.Collector
 }
 
