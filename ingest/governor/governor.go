@@ -133,16 +133,17 @@ func (g *Governor) fullCores() float64 {
 	return min(cores, g.host.limitCores()*limitPart)
 }
 
-// Allow returns how many of want bytes may be read now.
+// Allow returns how many of want bytes may be read now. With 0 it only looks at
+// the host, if that is due.
 func (g *Governor) Allow(want int) int {
 	if now := g.cfg.Now(); now.Sub(g.stepped) >= stepInterval || now.Before(g.stepped) {
 		g.step(now)
 	}
-	if g.allowance <= 0 {
+	if g.allowance <= 0 && want > 0 {
 		g.limited = true
 		return 0
 	}
-	return int(min(int64(want), g.allowance))
+	return int(max(min(int64(want), g.allowance), 0))
 }
 
 // Read says that so many bytes were read.

@@ -87,6 +87,9 @@ const (
 	// bufferBytes is how much is handed over at a time; buffers go round.
 	bufferBytes = 1 << 20
 	buffers     = 3
+	// gateInterval is how often the gate is asked while logs grow, also between two
+	// sweeps: it steps aside for a load that began a moment ago.
+	gateInterval = 500 * time.Millisecond
 	// markBytes before the position are compared at every look.
 	markBytes = 256
 )

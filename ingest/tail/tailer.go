@@ -126,6 +126,9 @@ func (t *Tailer) Run(ctx context.Context) (err error) {
 		if pause == 0 {
 			continue
 		}
+		if t.gate != nil && len(t.hot) > 0 {
+			pause = min(pause, gateInterval)
+		}
 		if err := t.watch.wait(pause, cold); err != nil {
 			return err
 		}
@@ -158,6 +161,9 @@ func (t *Tailer) stop() {
 func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err error) {
 	t.now = t.cfg.Now()
 	clear(t.listings)
+	if t.gate != nil {
+		t.gate.Allow(0)
+	}
 	if t.first {
 		t.listAll()
 		t.meetAll()
