@@ -52,7 +52,8 @@ type Config struct {
 
 // Gate is a governor, as a Tailer sees it; one goroutine calls it.
 type Gate interface {
-	// Allow returns how many of want bytes may be read now.
+	// Allow returns how many of want bytes may be read now. It is also called with
+	// 0, so that it can look at the host.
 	Allow(want int) int
 	// Read says that so many were read.
 	Read(n int)
