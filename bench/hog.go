@@ -33,8 +33,7 @@ type HogConfig struct {
 type Hog struct {
 	Processes int `json:"processes"`
 	// AsideSeconds is from the hog's start until half of the budget or less was
-	// allowed, BackSeconds from its end until the level was full for good; negative:
-	// never.
+	// allowed, BackSeconds from its end until nearly all of it was; negative: never.
 	AsideSeconds float64 `json:"aside_seconds"`
 	BackSeconds  float64 `json:"back_seconds"`
 	Changes      int     `json:"changes"` // of the level
@@ -142,10 +141,7 @@ func (h *Hog) judge() {
 		if phase == 1 && h.AsideSeconds < 0 && s.BudgetShare <= full/2 {
 			h.AsideSeconds = s.At.Sub(begin).Seconds()
 		}
-		switch {
-		case phase == 2 && s.Level != "full":
-			h.BackSeconds = -1
-		case phase == 2 && h.BackSeconds < 0:
+		if phase == 2 && h.BackSeconds < 0 && s.BudgetShare >= 0.95*full {
 			h.BackSeconds = s.At.Sub(end).Seconds()
 		}
 	}
@@ -170,7 +166,7 @@ func (h *Hog) Picture(w io.Writer) error {
 // Print writes the result for people.
 func (h *Hog) Print(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "a hog of %d processes: aside after %.1f s, full again %.1f s after its end, %d changes of level\n", h.Processes, h.AsideSeconds, h.BackSeconds, h.Changes)
+	fmt.Fprintf(&b, "a hog of %d processes: aside after %.1f s, back %.1f s after its end, %d changes of level\n", h.Processes, h.AsideSeconds, h.BackSeconds, h.Changes)
 	fmt.Fprintf(&b, "CPU of the agent, %% of one core: %.2f before, %.2f beside it, %.2f after it\n", h.Before, h.During, h.After)
 	fmt.Fprintf(&b, "%d lines written, %d stored\n", h.Written, h.Taken)
 	_, err := io.WriteString(w, b.String())
