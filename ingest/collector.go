@@ -119,6 +119,11 @@ func (c *Collector) replay(ctx context.Context, sp *spooled, m segment.Member, d
 		return err
 	}
 	p := piece{m.Stream, m.Range, int64(m.Lines), 0}
+	// What the last life noted of its end may not have been saved. Without it a copy
+	// of the log could not be told from another log, and would be stored twice.
+	if m.Range.End > tracked.TailAt {
+		c.cfg.Checkpoint.Remember(tracked, data, m.Range.End)
+	}
 	if m.Range.End > tracked.Stored {
 		c.rows.Reset()
 		c.parse(st, schema.Batch{Stream: &tracked.Stream, Range: m.Range, Data: data, Lines: m.Lines})

@@ -45,7 +45,7 @@ func (s *site) follow(t *testing.T) *following {
 		f.ended <- Follow(ctx, FollowConfig{
 			Checkpoint: cp, Collector: c, Ticks: f.ticks, Report: func(t *tail.Tailer) { f.reports <- t },
 			Tail: tail.Config{
-				Sources: []tail.Source{{Pattern: filepath.Join(s.dir, "*.log"), Format: "auto"}}, Host: "web01", Latency: time.Millisecond, Log: discard,
+				Sources: []tail.Source{{Pattern: filepath.Join(s.dir, "*.log*"), Format: "auto"}}, Host: "web01", Latency: time.Millisecond, Log: discard,
 			},
 		})
 	}()
@@ -188,4 +188,30 @@ func (s *site) append(t *testing.T, name, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestACopyOfALogWhoseEndWasNotSavedIsNotStoredTwice: the process dies when the
+// spool has more than the checkpoint says, and the log is copied and truncated
+// before the next life.
+func TestACopyOfALogWhoseEndWasNotSavedIsNotStoredTwice(t *testing.T) {
+	s, log := newSite(t), crashLog(50)+"\n"
+	s.write(t, "access.log", log)
+	f := s.follow(t)
+	f.tickUntil(t, time.Unix(1_800_000_000, 0), 50)
+	f.stop()
+	if err := <-f.ended; err != nil {
+		t.Fatal(err)
+	}
+	if err := f.collector.Abort(); err != nil {
+		t.Fatal(err)
+	}
+	s.write(t, "access.log.1", log+"bad unread\n")
+	if err := os.Truncate(filepath.Join(s.dir, "access.log"), 0); err != nil {
+		t.Fatal(err)
+	}
+	s.append(t, "access.log", "bad new\n")
+	f = s.follow(t)
+	f.tickUntil(t, time.Unix(1_800_000_000, 0), 2)
+	f.end(t)
+	s.holds(t, log+"bad new\nbad unread\n")
 }
