@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -22,6 +23,7 @@ type Command func(ctx context.Context, args ...string) *exec.Cmd
 // runner is `sluice run` following logs, as an operator starts it.
 type runner struct {
 	data, trace string
+	command     Command
 	cmd         *exec.Cmd
 	out, errs   bytes.Buffer
 	ended       chan error
@@ -37,7 +39,7 @@ const (
 // startRunner follows LOGS/*.log; what it stores is below home. It returns when
 // the first status is written.
 func startRunner(ctx context.Context, command Command, logs, home string) (*runner, error) {
-	r := &runner{data: filepath.Join(home, "data"), trace: filepath.Join(home, "trace.csv"), ended: make(chan error, 1)}
+	r := &runner{data: filepath.Join(home, "data"), trace: filepath.Join(home, "trace.csv"), command: command, ended: make(chan error, 1)}
 	r.cmd = command(ctx, "run", "--quiet", "--data", r.data, "--host", "bench", "--format", "combined", "--trace", r.trace, filepath.Join(logs, "*.log"))
 	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.errs
 	if err := r.cmd.Start(); err != nil {
@@ -63,30 +65,32 @@ func startRunner(ctx context.Context, command Command, logs, home string) (*runn
 
 func (r *runner) cpu() (time.Duration, error) { return peers.CPU(r.cmd.Process.Pid) }
 
-// taken is how many lines are in table and archive, by the status.
+// taken is how many lines it took so far, by its status.
 func (r *runner) taken() (int64, error) {
 	s, err := health.Read(filepath.Join(r.data, "status.json"))
 	return s.Lines, err
 }
 
-// drain waits until so many lines were taken, or no more come.
-func (r *runner) drain(ctx context.Context, lines int64) (n int64, err error) {
-	tick := time.NewTicker(runnerPoll)
+// awaitLines asks, every poll, how many lines were taken, until it is so many or
+// no more have come for as long as stalls.
+func awaitLines(ctx context.Context, lines int64, poll, stalls time.Duration, taken func() (int64, error)) error {
+	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	last, since := int64(-1), time.Now()
 	for {
-		if n, err = r.taken(); err != nil && !errors.Is(err, os.ErrNotExist) || n >= lines {
-			return n, err
+		n, err := taken()
+		if err != nil || n >= lines {
+			return err
 		}
 		if n != last {
 			last, since = n, time.Now()
 		}
-		if time.Since(since) > runnerStalls {
-			return n, nil
+		if time.Since(since) > stalls {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return n, ctx.Err()
+			return ctx.Err()
 		case <-tick.C:
 		}
 	}
@@ -100,6 +104,19 @@ func (r *runner) steps() ([]trace.Step, error) {
 	}
 	defer f.Close()
 	return trace.Read(f)
+}
+
+// finish waits until so many lines were taken, or no more come, stops it, and
+// returns how many rows are in its table.
+func (r *runner) finish(ctx context.Context, lines int64) (rows int64, err error) {
+	if err := errors.Join(awaitLines(ctx, lines, runnerPoll, runnerStalls, r.taken), r.stop()); err != nil {
+		return 0, err
+	}
+	out, err := r.command(ctx, "scan", "--data", r.data, "--count").Output()
+	if err != nil {
+		return 0, fmt.Errorf("sluice scan: %w", err)
+	}
+	return strconv.ParseInt(string(bytes.TrimSpace(out)), 10, 64)
 }
 
 // stop ends it as an operator would.

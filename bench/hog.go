@@ -38,10 +38,14 @@ type Hog struct {
 	BackSeconds  float64 `json:"back_seconds"`
 	Changes      int     `json:"changes"` // of the level
 	// What the agent used, in percent of one core.
-	Before, During, After float64
-	Written, Taken        int64        `json:"-"`
-	Steps                 []trace.Step `json:"-"`
-	Marks                 []trace.Mark `json:"-"`
+	Before float64 `json:"cpu_percent_before"`
+	During float64 `json:"cpu_percent_during"`
+	After  float64 `json:"cpu_percent_after"`
+	// Lines that were written, and rows that are in the table.
+	Written int64        `json:"written"`
+	Taken   int64        `json:"stored"`
+	Steps   []trace.Step `json:"-"`
+	Marks   []trace.Mark `json:"-"`
 }
 
 // MeasureHog follows a fleet's logs with `sluice run` before, beside and after a
@@ -73,10 +77,7 @@ func MeasureHog(ctx context.Context, cfg HogConfig) (*Hog, error) {
 	}
 	h.Written = writer.lines()
 	cfg.Say("waiting for the last lines")
-	if h.Taken, err = agent.drain(ctx, h.Written); err != nil {
-		return nil, errors.Join(err, agent.stop())
-	}
-	if err := agent.stop(); err != nil {
+	if h.Taken, err = agent.finish(ctx, h.Written); err != nil {
 		return nil, err
 	}
 	if h.Steps, err = agent.steps(); err != nil {

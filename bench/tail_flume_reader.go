@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"time"
 
 	"sluice/bench/peers"
 )
@@ -45,29 +44,10 @@ func (f *flumeReader) ask(do string, lines int64) (r tailReply, err error) {
 	return r, err
 }
 
-// drain waits until so many lines were taken, or no more come.
+// drain waits until so many lines were taken, or no more come: it looks for new
+// files every 5 s.
 func (f *flumeReader) drain(lines int64) error {
-	tick := time.NewTicker(quietWhenDone)
-	defer tick.Stop()
-	var last int64
-	since := time.Now()
-	for {
-		n, err := f.flume.Taken(f.ctx)
-		if err != nil || n >= lines {
-			return err
-		}
-		if n != last {
-			last, since = n, time.Now()
-		}
-		if time.Since(since) > 2*quietWhenNot { // it looks for new files every 5 s
-			return nil
-		}
-		select {
-		case <-f.ctx.Done():
-			return f.ctx.Err()
-		case <-tick.C:
-		}
-	}
+	return awaitLines(f.ctx, lines, quietWhenDone, 2*quietWhenNot, func() (int64, error) { return f.flume.Taken(f.ctx) })
 }
 
 func (f *flumeReader) stop() (r tailReply, err error) {

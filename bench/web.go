@@ -58,7 +58,8 @@ type WebRow struct {
 // webReader reads the logs of a web server.
 type webReader interface {
 	cpu() (time.Duration, error)
-	drain(ctx context.Context, lines int64) (int64, error)
+	// finish waits for so many lines, stops the reader, and returns how many it has.
+	finish(ctx context.Context, lines int64) (int64, error)
 	stop() error
 }
 
@@ -148,8 +149,8 @@ func (w *Web) measure(ctx context.Context, cfg WebConfig, server *peers.Apache, 
 	if err != nil {
 		return failed(err)
 	}
-	taken, err := reader.drain(ctx, logged)
-	if err = errors.Join(err, reader.stop()); err != nil {
+	taken, err := reader.finish(ctx, logged)
+	if err != nil {
 		return err
 	}
 	f.rate = append(f.rate, load.RequestsPerSecond)
@@ -188,9 +189,9 @@ func (cfg *WebConfig) startReader(ctx context.Context, name, logs, home string) 
 // nobody reads nothing.
 type nobody struct{}
 
-func (nobody) cpu() (time.Duration, error)                 { return 0, nil }
-func (nobody) drain(context.Context, int64) (int64, error) { return 0, nil }
-func (nobody) stop() error                                 { return nil }
+func (nobody) cpu() (time.Duration, error)                  { return 0, nil }
+func (nobody) finish(context.Context, int64) (int64, error) { return 0, nil }
+func (nobody) stop() error                                  { return nil }
 
 // webFlume is Flume's TAILDIR source beside a web server.
 type webFlume struct{ *flumeReader }
@@ -198,11 +199,10 @@ type webFlume struct{ *flumeReader }
 func (f webFlume) cpu() (time.Duration, error) { return f.flume.CPU() }
 func (f webFlume) stop() error                 { return f.flume.Stop() }
 
-func (f webFlume) drain(ctx context.Context, lines int64) (int64, error) {
-	if err := f.flumeReader.drain(lines); err != nil {
-		return 0, err
-	}
-	return f.flume.Taken(ctx)
+func (f webFlume) finish(ctx context.Context, lines int64) (int64, error) {
+	err := f.drain(lines)
+	taken, err2 := f.flume.Taken(ctx)
+	return taken, errors.Join(err, err2, f.stop())
 }
 
 // emptyLogs cuts every log to nothing. Nobody reads them at that time, and Apache
@@ -231,10 +231,13 @@ func eachLog(dir string, do func(path string) error) error {
 	return err
 }
 
-// Wrong says what our reader did not take, a line each.
+// Wrong says what our reader did not store and the server did not serve, a line each.
 func (w *Web) Wrong() []string {
 	var wrong []string
 	for _, r := range w.Rows {
+		if r.Errors > 0 {
+			wrong = append(wrong, fmt.Sprintf("beside %s %d requests failed", r.Beside, r.Errors))
+		}
 		if r.Beside == readerSluice && r.Taken != r.Logged {
 			wrong = append(wrong, fmt.Sprintf("%d lines were logged, %d stored", r.Logged, r.Taken))
 		}

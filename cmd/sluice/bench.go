@@ -40,6 +40,8 @@ func (benchCmd) Help() string {
     sluice bench
     sluice bench parse access.log
     sluice bench tail --shape even,hot,idle --readers none,sluice-1s,nxadm,flume
+    sluice bench web --picture web.svg      # needs apache2, wrk; java and mvn for flume
+    sluice bench hog --rate 2000 --load 40s # needs stress-ng
 
 Parser, table and archive are measured on the log's first 64 MiB, in memory; run is
 the whole of sluice run --once on all of it, in a process of its own. On a machine

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"sluice/bench"
@@ -30,14 +31,12 @@ func (c *benchCmd) web(a *app) error {
 	}
 	return c.inFolder(func(dir string) error {
 		cfg := bench.WebConfig{
-			Hosts: c.Files, Beside: c.Beside, Rounds: c.Rounds, Load: c.Load, Dir: dir, Peers: c.Peers, Command: spawnSelf,
+			Hosts: c.Files, Beside: c.Beside, Rounds: c.Rounds, Load: c.Load, Dir: dir, Command: spawnSelf,
 			Say: func(what string) { a.log.Info("measuring", "beside", what) },
 		}
 		var err error
-		if cfg.Peers == "" {
-			if cfg.Peers, err = peersFolder(); err != nil {
-				return err
-			}
+		if cfg.Peers, err = c.peersFolder(); err != nil {
+			return err
 		}
 		result, err := bench.MeasureWeb(a.ctx, cfg)
 		if err != nil {
@@ -103,7 +102,10 @@ func (c *benchCmd) draw(picture func(io.Writer) error) error {
 }
 
 // peersFolder keeps what peers need between runs.
-func peersFolder() (string, error) {
+func (c *benchCmd) peersFolder() (string, error) {
+	if c.Peers != "" {
+		return c.Peers, nil
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", usage("--peers: %w", err)
@@ -114,7 +116,11 @@ func peersFolder() (string, error) {
 // spawnSelf starts this program as a user would, but for the settings of this
 // process.
 func spawnSelf(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := spawnTailChild(ctx)
-	cmd.Args = append([]string{cmd.Path}, args...)
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	for _, s := range os.Environ() {
+		if !strings.HasPrefix(s, "SLUICE_") {
+			cmd.Env = append(cmd.Env, s)
+		}
+	}
 	return cmd
 }

@@ -2,22 +2,19 @@ package main
 
 import (
 	"context"
-	"errors"
-	"os"
 	"os/exec"
-	"strings"
 	"time"
 
 	"sluice/bench"
 	"sluice/bench/fleet"
 )
 
-// fleetFlags are those of `bench tail`.
+// fleetFlags are those of `bench tail`; some are also of `bench web` and `bench hog`.
 type fleetFlags struct {
 	Readers []string      `default:"none,sluice-1s,sluice-200ms,nxadm" placeholder:"NAME" help:"tail: readers to measure one after another: none, sluice-auto, sluice-1s (or another interval), sweep-1s, nxadm, flume."`
-	Files   int           `default:"800" placeholder:"N" help:"tail: number of logs."`
-	Busy    int           `default:"800" placeholder:"N" help:"tail: how many of them are written to."`
-	Rate    int           `default:"20000" placeholder:"N" help:"tail: lines a second, over all logs."`
+	Files   int           `default:"800" placeholder:"N" help:"tail, hog: number of logs; web: of virtual hosts."`
+	Busy    int           `default:"800" placeholder:"N" help:"tail, hog: how many of them are written to."`
+	Rate    int           `default:"20000" placeholder:"N" help:"tail, hog: lines a second, over all logs."`
 	Shape   []string      `default:"even" placeholder:"NAME" help:"tail: how lines are spread: even, hot (90 % in 8 logs), idle."`
 	Rotate  []string      `default:"none" placeholder:"NAME" help:"tail: none, rename (old descriptors are written to for a while), copytruncate."`
 	Every   time.Duration `default:"10s" placeholder:"TIME" help:"tail: time between two rotations of a log."`
@@ -25,7 +22,7 @@ type fleetFlags struct {
 	Warm    time.Duration `default:"5s" placeholder:"TIME" help:"tail: time before the measurement."`
 	Window  time.Duration `default:"30s" placeholder:"TIME" help:"tail: time of the measurement."`
 	Kill    bool          `help:"tail: kill sluice with SIGKILL at random moments and start it again."`
-	Peers   string        `placeholder:"DIR" help:"tail: folder that keeps Flume's jars (default: the user's cache)."`
+	Peers   string        `placeholder:"DIR" help:"tail, web: folder that keeps Flume's jars (default: the user's cache)."`
 }
 
 // tail measures what following logs costs.
@@ -35,7 +32,7 @@ func (c *benchCmd) tail(a *app) (err error) {
 			Files: c.Files, Busy: min(c.Busy, c.Files), LinesPerSecond: c.Rate, LinesPerWrite: 1, RotateEvery: c.Every, Staggered: c.Stagger,
 			LateFor: c.Every / 4, Keep: 1000, Seed: c.Seed,
 		},
-		Readers: c.Readers, Warm: c.Warm, Window: c.Window, Rounds: c.Rounds, Kill: c.Kill, Peers: c.Peers,
+		Readers: c.Readers, Warm: c.Warm, Window: c.Window, Rounds: c.Rounds, Kill: c.Kill,
 		Spawn: spawnTailChild, Say: func(what string) { a.log.Info("measuring", "what", what) },
 	}
 	for _, r := range c.Readers {
@@ -49,38 +46,27 @@ func (c *benchCmd) tail(a *app) (err error) {
 	for _, r := range c.Rotate {
 		cfg.Rotations = append(cfg.Rotations, fleet.Rotation(r))
 	}
-	if cfg.Peers == "" {
-		if cfg.Peers, err = peersFolder(); err != nil {
+	if cfg.Peers, err = c.peersFolder(); err != nil {
+		return err
+	}
+	return c.inFolder(func(dir string) error {
+		cfg.Dir = dir
+		result, err := bench.MeasureTail(a.ctx, cfg)
+		if err != nil {
 			return err
 		}
-	}
-	if cfg.Dir, err = os.MkdirTemp(c.Dir, "sluice-bench-"); err != nil {
-		return usage("--dir: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(cfg.Dir)) }()
-	result, err := bench.MeasureTail(a.ctx, cfg)
-	if err != nil {
-		return err
-	}
-	if err := c.print(a, result); err != nil {
-		return err
-	}
-	if len(result.Wrong()) > 0 {
-		return exitError(1)
-	}
-	return nil
+		if err := c.print(a, result); err != nil {
+			return err
+		}
+		if len(result.Wrong()) > 0 { // they are printed with it
+			return exitError(1)
+		}
+		return nil
+	})
 }
 
 // spawnTailChild starts this program again as a part of `bench tail`.
-func spawnTailChild(ctx context.Context) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", "bench-child")
-	for _, s := range os.Environ() {
-		if !strings.HasPrefix(s, "SLUICE_") {
-			cmd.Env = append(cmd.Env, s)
-		}
-	}
-	return cmd
-}
+func spawnTailChild(ctx context.Context) *exec.Cmd { return spawnSelf(ctx, "bench-child") }
 
 // benchChildCmd is the writer or a reader of `bench tail`; it is told which on
 // its standard input.

@@ -33,9 +33,9 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	}
 	gate, err := r.govern(a, trace)
 	if err != nil {
-		return errors.Join(err, closeTrace(trace))
+		return errors.Join(err, trace.Close())
 	}
-	defer func() { err = errors.Join(err, closeTrace(trace)) }()
+	defer func() { err = errors.Join(err, trace.Close()) }()
 	s, err := r.open(a, formats...)
 	if a.interrupted(err) {
 		return nil
@@ -100,13 +100,6 @@ func (f *followFlags) openTrace() (*governor.Trace, error) {
 		return nil, usage("--trace: %w", err)
 	}
 	return &governor.Trace{W: file}, nil
-}
-
-func closeTrace(t *governor.Trace) error {
-	if t == nil {
-		return nil
-	}
-	return errors.Join(t.Err(), t.W.Close())
 }
 
 // report writes the status file; `sluice status` reads it.

@@ -55,7 +55,12 @@ func TestTheGroupsLimitBoundsTheBudget(t *testing.T) {
 			if s := p.g.State(); s.Level != Paused || !strings.Contains(s.Reason, "control group") {
 				t.Errorf("stopped in every period: %+v", s)
 			}
-			stopping = 0
+			p.others, p.waiting = 2, 1 // as bad, and it does not stop reading by itself
+			p.run(2*time.Second, 1<<30, tick)
+			if s := p.g.State(); s.Level != Paused || !strings.Contains(s.Reason, "control group") {
+				t.Errorf("stopped in every period, and others use all CPUs: %+v", s)
+			}
+			stopping, p.others, p.waiting = 0, 0, 0
 			p.run(15*time.Second, 1_000, tick)
 			if s := p.g.State(); s.Level != Full {
 				t.Errorf("not stopped any more: %+v", s)

@@ -227,7 +227,9 @@ func (g *Governor) step(now time.Time) {
 func (g *Governor) weigh() (worst reading, target float64, pause bool) {
 	severity := 0.0
 	for _, r := range g.readings {
-		if s := r.severity(); s > severity {
+		// Of two as bad the one that stops reading counts: a full disk queue is not
+		// hidden behind busy CPUs.
+		if s := r.severity(); s > severity || s > 0 && s == severity && r.pauses {
 			worst, severity = r, s
 		}
 	}
@@ -307,11 +309,11 @@ func (g *Governor) publish(now time.Time, level Level, reason string, own float6
 	if !changed {
 		return
 	}
-	level2 := slog.LevelInfo
+	severity := slog.LevelInfo
 	if level == Paused {
-		level2 = slog.LevelWarn
+		severity = slog.LevelWarn
 	}
-	g.cfg.Log.Log(context.Background(), level2, "governor: "+string(level), "reason", reason, "was", string(old.Level), "for", now.Sub(old.Since).Round(time.Millisecond))
+	g.cfg.Log.Log(context.Background(), severity, "governor: "+string(level), "reason", reason, "was", string(old.Level), "for", now.Sub(old.Since).Round(time.Millisecond))
 }
 
 // decay is what of a memory of so long is left after dt.

@@ -1,6 +1,7 @@
 package governor
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -30,5 +31,10 @@ func (t *Trace) row(now time.Time, level Level, bytesPerSecond, own, cores float
 		values["cpu"], values["io"], values["steal"], values["throttled"], values["load"], values["use"])
 }
 
-// Err is the first error of W.
-func (t *Trace) Err() error { return t.err }
+// Close closes W, and tells the first error of writing to it. A nil Trace has none.
+func (t *Trace) Close() error {
+	if t == nil {
+		return nil
+	}
+	return errors.Join(t.err, t.W.Close())
+}
