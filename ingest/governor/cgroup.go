@@ -18,9 +18,8 @@ const (
 
 // limit is the CPU that a cgroup may use; the zero value is no limit.
 type limit struct {
-	cores  float64
-	period time.Duration
-	dir    string // the group that has it, below the root
+	cores float64
+	dir   string // the group that has it, below the root
 }
 
 // findLimit looks for the limit that holds for us: the tightest on the way from

@@ -138,7 +138,7 @@ func (h *host) updateLoad(now time.Time) {
 	ok := false
 	var running float64
 	if err == nil {
-		_, running, ok = loadNow(b)
+		running, ok = loadNow(b)
 	}
 	if !ok {
 		h.say(&h.loadAbsent, "proc/loadavg", err)

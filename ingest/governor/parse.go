@@ -5,7 +5,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // The parsers take what the kernel wrote, cut off at the reader's limit, and
@@ -80,20 +79,19 @@ func throttled(b []byte) (c counts, ok bool) {
 	return counts{periods, stopped, used}, ok && ok2
 }
 
-// loadNow reads /proc/loadavg: the load of the last minute and how many threads
-// want to run at this moment, the reader being one of them.
-func loadNow(b []byte) (minute, running float64, ok bool) {
+// loadNow reads /proc/loadavg: how many threads want to run at this moment, the
+// reader being one of them.
+func loadNow(b []byte) (running float64, ok bool) {
 	f := bytes.Fields(b)
 	if len(f) < 4 {
-		return 0, 0, false
+		return 0, false
 	}
-	minute, err := strconv.ParseFloat(string(f[0]), 64)
 	now, _, slash := bytes.Cut(f[3], []byte("/"))
 	n, isNumber := number(now)
-	if err != nil || !slash || !isNumber || !(minute >= 0 && minute < 1e6) || n > 1e6 {
-		return 0, 0, false
+	if !slash || !isNumber || n > 1e6 {
+		return 0, false
 	}
-	return minute, float64(n), true
+	return float64(n), true
 }
 
 // cpuCount counts a list such as 0-3,8 (/sys/devices/system/cpu/online).
@@ -128,7 +126,7 @@ func newLimit(quota, period []byte) (l limit, ok bool) {
 	if !ok1 || !ok2 || q == 0 || p < 1000 || p > 1e6 {
 		return limit{}, false
 	}
-	return limit{cores: float64(q) / float64(p), period: time.Duration(p) * time.Microsecond}, true
+	return limit{cores: float64(q) / float64(p)}, true
 }
 
 // cgroupPaths reads /proc/self/cgroup: the group of the cpu controller in a
