@@ -1,6 +1,6 @@
 # make test is the whole of it: what it accepts may be released.
-# It needs Go, git, and a C compiler for the race detector; apache2, a JDK and
-# Maven where a test compares with the real thing. A test that finds its program
+# It needs Go, git, and a C compiler for the race detector; apache2, a JDK, Maven
+# and a Kerberos KDC where a test compares with the real thing. A test that finds its program
 # missing says so and is left out, unless CI=true: then it fails.
 
 GO          ?= go
@@ -31,7 +31,7 @@ race:
 ifeq ($(RACE),)
 	@echo "no C compiler: the race detector is left out" >&2; [ "$$CI" != true ]
 endif
-	$(GO) test $(RACE) ./...
+	cluster/cluster hold $(GO) test $(RACE) ./...
 
 # The race detector allocates by itself, so what must allocate nothing is counted
 # once more without it.

@@ -27,7 +27,11 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"ingest/segment/vfs", "", "ingest/segment/vfs/crashfs"},
 	{"ingest/segment/vfs/crashfs", "ingest/segment/vfs", ""},
 
-	{"hbase", "schema", ""},
+	{"hbase", "schema hbase/region hbase/rpc hbase/wire", "hbase/embedded hbase/tabletest cluster"},
+	{"hbase/region", "hbase/rpc hbase/wire", ""},
+	{"hbase/rpc", "hbase/wire", "cluster"},
+	{"hbase/sasl", "hbase/rpc", "schema hbase hbase/tabletest cluster"},
+	{"hbase/wire", "", ""},
 	{"hbase/embedded", "schema hbase", "parse hbase/tabletest bench/sample"},
 	{"hbase/tabletest", "schema parse hbase bench/sample", ""},
 
@@ -40,6 +44,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 
 	{"health", "ingest/governor ingest/tail", ""},
 
+	{"cluster", "", ""},
 	{"bench", "*", "*"},
 	{"bench/fleet", "bench/sample", "parse schema"},
 	{"bench/peers", "", ""},
@@ -50,7 +55,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"hbase/tabletest", "hdfs/archivetest", "ingest/segment/vfs/crashfs"}
+var testOnly = []string{"cluster", "hbase/tabletest", "hdfs/archivetest", "ingest/segment/vfs/crashfs"}
 
 func TestImportsGoOneWay(t *testing.T) {
 	for _, s := range sources(t) {

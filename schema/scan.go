@@ -8,6 +8,9 @@ type Scan struct {
 	From, To int64
 	// Streams, where not nil, are the only streams wanted.
 	Streams []StreamID
+	// Cells, where not nil, are the qualifiers of the only cells wanted; a table may
+	// yield more.
+	Cells []string
 	// Filter, where not nil, may be used by a table to leave rows out early. A
 	// table may also ignore it: whoever scans applies it again.
 	Filter *Filter

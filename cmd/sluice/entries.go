@@ -89,6 +89,7 @@ func (e *entries) ofHosts(hosts string) ([]schema.StreamID, error) {
 func (e *entries) scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Entry, error] {
 	return func(yield func(*schema.Entry, error) bool) {
 		var entry schema.Entry
+		s.Cells = []string{schema.LogbodyField} // the fields are read from it
 		for row, err := range e.table.Scan(ctx, s) {
 			if err == nil {
 				err = e.read(row, &entry)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"sluice/hbase/embedded"
 	"sluice/hdfs/localdir"
 	"sluice/ingest"
 	"sluice/ingest/checkpoint"
@@ -179,7 +178,7 @@ func (r *runCmd) newLayout(formats []string) (schema.Layout, error) {
 type stores struct {
 	lock       *os.File
 	checkpoint *checkpoint.File
-	table      *embedded.Table
+	table      table
 	collector  *ingest.Collector
 }
 
@@ -195,7 +194,7 @@ func (r *runCmd) open(a *app, formats ...string) (s *stores, err error) {
 	if err != nil {
 		return s, err
 	}
-	if _, err := r.dir(a.cli.Data); err != nil {
+	if err := r.check(a.cli.Data); err != nil {
 		return s, err
 	}
 	pattern, err := archivePattern(r.Archive, a.cli.Data)

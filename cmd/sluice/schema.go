@@ -1,22 +1,25 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"sluice/hbase"
 	"sluice/parse"
 	"sluice/schema"
 )
 
 type schemaCmd struct {
-	Kind        string        `arg:"" enum:"avro,hbase,hive,phoenix" help:"avro (the schema of records), or the DDL for hbase, hive, phoenix."`
+	tableFlags
+	Kind        string        `arg:"" enum:"avro,hbase,hive,phoenix,apply" help:"avro (the schema of records), the DDL for hbase, hive, phoenix, or apply: make the HBase table of --table."`
 	Format      string        `default:"combined" placeholder:"F" help:"LogFormat string, or a name: ${formats}."`
 	Pattern     string        `placeholder:"RE" help:"Regular expression with named groups instead of a LogFormat."`
 	Layout      string        `default:"typed" enum:"typed,flume" help:"Layout of the table: typed or flume."`
 	Cells       []string      `placeholder:"FIELD" help:"Fields that have a cell of their own (default: all)."`
 	Name        string        `default:"accesslog" placeholder:"NAME" help:"The table, with its namespace where it has one (web:accesslog), or the Avro record."`
-	Compression string        `default:"NONE" enum:"NONE,SNAPPY,GZ,ZSTD,LZ4" help:"The column family's compression: NONE, SNAPPY, GZ, ZSTD or LZ4."`
+	Compression string        `default:"" enum:",NONE,SNAPPY,GZ,ZSTD,LZ4" placeholder:"C" help:"The column family's compression: NONE, SNAPPY, GZ, ZSTD or LZ4 (default: NONE; with apply, one that the cluster has)."`
 	TTL         time.Duration `placeholder:"2160h" help:"How long after the event a row is kept (default: for ever)."`
 }
 
@@ -24,10 +27,17 @@ type schemaCmd struct {
 func (schemaCmd) Help() string {
 	return `    sluice schema avro --format combinedio >accesslog.avsc
     sluice schema hbase --name web:accesslog --compression SNAPPY | hbase shell
-    sluice schema hive | beeline -f /dev/stdin`
+    sluice schema hive | beeline -f /dev/stdin
+    sluice schema apply --table hbase://zk1,zk2/web:accesslog --ttl 2160h
+
+apply makes the table and its namespace, split at every salt; one that is there
+with this layout is left as it is.`
 }
 
 func (s *schemaCmd) Run(a *app) error {
+	if s.Kind == "apply" {
+		return s.apply(a)
+	}
 	text := s.Format
 	if s.Pattern != "" {
 		text = parse.PatternPrefix + s.Pattern
@@ -48,12 +58,8 @@ func (s *schemaCmd) text(fields []schema.Field) (string, error) {
 	if s.Kind == "avro" {
 		return schema.AvroSchema(s.Name, schema.AvroFields(fields))
 	}
-	layout, err := schema.NewLayout(s.Layout)
+	layout, err := s.layout()
 	if err != nil {
-		return "", err
-	}
-	layout.Cells = s.Cells
-	if err := layout.Check(); err != nil {
 		return "", err
 	}
 	if strings.ContainsAny(s.Name, "'\"`\\\n ") || s.Name == "" {
@@ -68,4 +74,41 @@ func (s *schemaCmd) text(fields []schema.Field) (string, error) {
 	default:
 		return layout.PhoenixDDL(table, fields), nil
 	}
+}
+
+// layout is the one that the flags describe.
+func (s *schemaCmd) layout() (schema.Layout, error) {
+	layout, err := schema.NewLayout(s.Layout)
+	if err != nil {
+		return layout, err
+	}
+	layout.Cells = s.Cells
+	return layout, layout.Check()
+}
+
+// apply makes the table.
+func (s *schemaCmd) apply(a *app) (err error) {
+	u, ok, err := s.onHBase()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return usage("schema apply makes a table of HBase's: say which, --table hbase://ZOOKEEPER/TABLE")
+	}
+	layout, err := s.layout()
+	if err != nil {
+		return usageError{err}
+	}
+	admin := hbase.OpenAdmin(u, hbase.Options{Timeout: s.HBaseTimeout, Logger: a.log})
+	defer func() { err = errors.Join(err, admin.Close()) }()
+	compression, made, err := admin.Create(a.ctx, hbase.Creation{Layout: layout, Compression: s.Compression, TTL: s.TTL})
+	if err != nil {
+		return err
+	}
+	what := "made"
+	if !made {
+		what = "there already"
+	}
+	_, err = fmt.Fprintf(a.stdout, "table=%s layout=%s family=%s salts=%d compression=%s: %s\n", u.Table, layout.Name, layout.Family, layout.Salts, compression, what)
+	return err
 }

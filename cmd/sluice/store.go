@@ -10,9 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
+	"sluice/hbase"
 	"sluice/hbase/embedded"
 	"sluice/hdfs"
+	"sluice/ingest"
 	"sluice/ingest/segment/vfs"
 	"sluice/schema"
 )
@@ -24,7 +27,38 @@ const (
 
 // tableFlags say which table.
 type tableFlags struct {
-	Table string `placeholder:"URL" help:"The table: embedded:DIR, a folder (default: embedded:DATA/table)."`
+	Table        string        `placeholder:"URL" help:"The table: embedded:DIR, a folder (default: embedded:DATA/table); hbase://ZK1,ZK2[:2181][/ZNODE]/TABLE; hbase+rpc://MASTER1,MASTER2[:16000]/TABLE."`
+	HBaseTimeout time.Duration `name:"hbase-timeout" default:"5s" placeholder:"D" help:"How long a server of HBase may be silent, or a connection to it take, before another way is tried."`
+}
+
+// table is what commands need of one.
+type table interface {
+	ingest.Table
+	scanner
+	Close() error
+}
+
+// onHBase reports whether the table is one of HBase's, and where.
+func (t tableFlags) onHBase() (u hbase.URL, ok bool, err error) {
+	if !strings.HasPrefix(t.Table, hbase.SchemeZooKeeper+"://") && !strings.HasPrefix(t.Table, hbase.SchemeRPC+"://") {
+		return u, false, nil
+	}
+	if t.HBaseTimeout <= 0 {
+		return u, true, usage("--hbase-timeout %s: it takes more than nothing", t.HBaseTimeout)
+	}
+	if u, err = hbase.ParseURL(t.Table); err != nil {
+		return u, true, usage("--table %w", err)
+	}
+	return u, true, nil
+}
+
+// check says whether the flags name a table, before anything is opened.
+func (t tableFlags) check(data string) error {
+	if _, ok, err := t.onHBase(); ok {
+		return err
+	}
+	_, err := t.dir(data)
+	return err
 }
 
 // dir returns the folder of the embedded table.
@@ -34,13 +68,19 @@ func (t tableFlags) dir(data string) (string, error) {
 	}
 	dir, ok := strings.CutPrefix(t.Table, embeddedScheme)
 	if !ok || dir == "" {
-		return "", usage("--table %s: not a table's URL: write embedded:DIR", t.Table)
+		return "", usage("--table %s: not a table's URL: write embedded:DIR or hbase://ZOOKEEPER/TABLE", t.Table)
 	}
 	return dir, nil
 }
 
 // openTable opens a table for reading; it must be there.
-func (a *app) openTable(t tableFlags) (*embedded.Table, error) {
+func (a *app) openTable(t tableFlags) (table, error) {
+	if u, ok, err := t.onHBase(); ok {
+		if err != nil {
+			return nil, err
+		}
+		return a.openHBase(u, t, hbase.Options{})
+	}
 	dir, err := t.dir(a.cli.Data)
 	if err != nil {
 		return nil, err
@@ -55,8 +95,15 @@ func (a *app) openTable(t tableFlags) (*embedded.Table, error) {
 	return table, nil
 }
 
-// createTable opens a table for writing, and makes it where there is none.
-func (a *app) createTable(t tableFlags, layout *schema.Layout) (*embedded.Table, error) {
+// createTable opens a table for writing. The embedded table is made where there is
+// none; one of HBase's is not, for that is a decision about a cluster.
+func (a *app) createTable(t tableFlags, layout *schema.Layout) (table, error) {
+	if u, ok, err := t.onHBase(); ok {
+		if err != nil {
+			return nil, err
+		}
+		return a.openHBase(u, t, hbase.Options{Layout: layout, Refused: a.quarantine})
+	}
 	dir, err := t.dir(a.cli.Data)
 	if err != nil {
 		return nil, err
@@ -64,6 +111,23 @@ func (a *app) createTable(t tableFlags, layout *schema.Layout) (*embedded.Table,
 	table, err := embedded.Open(dir, embedded.Options{Layout: layout, Logger: a.log})
 	if err != nil {
 		return nil, usageError{err}
+	}
+	return table, nil
+}
+
+// openHBase opens a table that is there; a cluster that does not answer is asked
+// until the user has enough.
+func (a *app) openHBase(u hbase.URL, t tableFlags, o hbase.Options) (table, error) {
+	o.Timeout, o.Logger = t.HBaseTimeout, a.log
+	table, err := hbase.Open(a.ctx, u, o)
+	var layout *hbase.LayoutError
+	switch {
+	case errors.Is(err, hbase.ErrTableNotFound), errors.Is(err, hbase.ErrNoLayout):
+		return nil, usage("%w: make one with `sluice schema apply --table %s`", err, t.Table)
+	case errors.As(err, &layout):
+		return nil, usageError{err}
+	case err != nil:
+		return nil, err
 	}
 	return table, nil
 }

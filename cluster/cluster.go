@@ -1,0 +1,139 @@
+package cluster
+
+import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+)
+
+// Cluster is a running cluster. Its methods may be called from several
+// goroutines, but no two that change the same daemon.
+type Cluster struct {
+	// Addresses are host:port.
+	ZooKeeper, NameNode, Master string
+	RegionServers               []string
+	// ConfDir has core-site.xml, hdfs-site.xml and hbase-site.xml.
+	ConfDir string
+
+	// With Kerberos: the client's configuration (krb5.conf), principal and
+	// keytab, and the servers' principals with their host, without realm.
+	KRB5Config, ClientPrincipal, ClientKeytab string
+	HBasePrincipal, HDFSPrincipal             string
+	// With TLS: files in PEM, the authority's certificate, and a client's key and
+	// certificate together.
+	TLSAuthority, TLSClient string
+
+	script, home, folder string
+	environment          []string
+	options              Options
+	unlock               func() error
+
+	mu     sync.Mutex
+	paused map[string]bool
+}
+
+// Daemons' names: zookeeper, namenode, datanode1, datanode2, master,
+// regionserver1, regionserver2 and, with Kerberos, kdc. regionserverN listens on
+// RegionServers[N-1].
+
+// Kill ends a daemon with SIGKILL: a crash.
+func (c *Cluster) Kill(name string) error {
+	c.setPaused(name, false)
+	_, err := c.call(nil, "kill", name)
+	return err
+}
+
+// Pause stops a daemon with SIGSTOP: it hangs, its connections stay open, and
+// new ones are still accepted, by the kernel.
+func (c *Cluster) Pause(name string) error {
+	c.setPaused(name, true)
+	_, err := c.call(nil, "pause", name)
+	return err
+}
+
+// Resume lets a paused daemon go on.
+func (c *Cluster) Resume(name string) error {
+	c.setPaused(name, false)
+	_, err := c.call(nil, "resume", name)
+	return err
+}
+
+// StartDaemon starts a daemon that was killed, and returns when its port
+// answers; HBase may need longer to use it.
+func (c *Cluster) StartDaemon(name string) error {
+	_, err := c.call(nil, "start", name)
+	return err
+}
+
+// AwaitHBase waits until the master is initialised and both region servers
+// report to it. All daemons must run.
+func (c *Cluster) AwaitHBase() error {
+	_, err := c.call(nil, "up")
+	return err
+}
+
+// Java runs a class on the cluster's class path, which has HBase's and Hadoop's
+// own clients, and gives what it wrote to standard output; standard error
+// is in the error. Add to the class path with CLUSTER_CP, given as one of env
+// ("NAME=value"). In a secured cluster it is logged in as the client, or as
+// CLUSTER_USER (hdfs, hbase, none).
+func (c *Cluster) Java(env []string, class string, args ...string) (string, error) {
+	return c.call(env, append([]string{"java", class}, args...)...)
+}
+
+// HDFS runs a command of Hadoop's file system shell, as Java does.
+func (c *Cluster) HDFS(args ...string) (string, error) {
+	return c.call(nil, append([]string{"hdfs"}, args...)...)
+}
+
+// Home is the folder with the daemons' logs (log/NAME.log) and, with Kerberos,
+// the realm (kdc) and all keytabs.
+func (c *Cluster) Home() string { return c.home }
+
+func (c *Cluster) setPaused(name string, paused bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if paused {
+		c.paused[name] = true
+	} else {
+		delete(c.paused, name)
+	}
+}
+
+// call runs the script and gives its standard output.
+func (c *Cluster) call(env []string, args ...string) (string, error) {
+	cmd := exec.Command(c.script, args...)
+	cmd.Env = append(c.environment[:len(c.environment):len(c.environment)], env...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("cluster %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return stdout.String(), nil
+}
+
+// readAddresses takes them from `cluster env`, which writes NAME=value words.
+func (c *Cluster) readAddresses() error {
+	out, err := c.call(nil, "env")
+	if err != nil {
+		return err
+	}
+	value := map[string]string{}
+	for _, word := range strings.Fields(out) {
+		name, v, _ := strings.Cut(word, "=")
+		value[name] = v
+	}
+	c.ZooKeeper, c.NameNode, c.Master, c.ConfDir = value["ZOOKEEPER"], value["NAMENODE"], value["MASTER"], value["HBASE_CONF_DIR"]
+	c.RegionServers = strings.Split(value["REGIONSERVERS"], ",")
+	c.KRB5Config, c.ClientPrincipal, c.ClientKeytab = value["KRB5_CONFIG"], value["CLIENT_PRINCIPAL"], value["CLIENT_KEYTAB"]
+	c.HBasePrincipal, c.HDFSPrincipal = value["HBASE_PRINCIPAL"], value["HDFS_PRINCIPAL"]
+	c.TLSAuthority, c.TLSClient = value["TLS_CA"], value["TLS_CLIENT"]
+	for _, address := range append(c.RegionServers, c.ZooKeeper, c.NameNode, c.Master) {
+		if !strings.Contains(address, ":") {
+			return fmt.Errorf("cluster env: no address: %s", out)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options says which cluster a test needs. The zero value is the plain one,
+// shared with other tests.
+type Options struct {
+	// Exclusive is for a test that disturbs others: that kills or pauses
+	// daemons, or looks at what is common to all. It waits for the others, and
+	// they wait for it; what it broke is mended when it ends.
+	Exclusive bool
+	// Kerberos is the one quality of protection that every server accepts:
+	// "authentication", "integrity" or "privacy". "" is no Kerberos.
+	Kerberos string
+	// TLS is "" for none, "server", or "mutual" where a client needs a
+	// certificate too.
+	TLS string
+}
+
+// offset is added to every port. Both keep servers' ports below those that the
+// kernel gives to clients, and away from a cluster that was started by hand.
+const (
+	plainOffset   = 10_000
+	guardedOffset = 15_000
+)
+
+func (o Options) guarded() bool { return o.Kerberos != "" || o.TLS != "" }
+
+// environment is what the script reads.
+func (o Options) environment() []string {
+	secure, qop, tls := "0", "authentication", "0"
+	if o.Kerberos != "" {
+		secure, qop = "1", o.Kerberos
+	}
+	switch o.TLS {
+	case "server":
+		tls = "1"
+	case "mutual":
+		tls = "mutual"
+	}
+	return []string{"CLUSTER_SECURE=" + secure, "CLUSTER_QOP=" + qop, "CLUSTER_AES=0", "CLUSTER_TLS=" + tls}
+}
+
+// Start gives the test a cluster that runs and answers, which may take half a
+// minute, and more where the jars are yet to be fetched. A test that has one must
+// not ask for another: it would wait for itself.
+//
+// Tables stay until the cluster stops: take names of your own.
+func Start(t testing.TB, options Options) *Cluster {
+	t.Helper()
+	need(t, "java", "mvn", "flock", "curl")
+	if options.Kerberos != "" {
+		need(t, "krb5kdc", "kadmin.local", "keytool", "openssl")
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCluster(filepath.Join(root, "cluster", "cluster"), filepath.Join(cache, "sluice-tests"), options)
+	if err := c.acquire(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.release(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := c.up(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func need(t testing.TB, programs ...string) {
+	t.Helper()
+	for _, name := range programs {
+		if _, err := exec.LookPath(name); err == nil {
+			continue
+		}
+		if _, err := exec.LookPath("/usr/sbin/" + name); err == nil { // Debian's KDC; not on a user's path
+			continue
+		}
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is needed in CI, for tests with a real HBase", name)
+		}
+		t.Skipf("left out: no %s, which tests with a real HBase need", name)
+	}
+}
+
+// moduleRoot is the nearest folder above that has a go.mod: tests run in the
+// folder of their package.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		_, err := os.Stat(filepath.Join(dir, "go.mod"))
+		if err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if !errors.Is(err, fs.ErrNotExist) || parent == dir {
+			return "", fmt.Errorf("find the cluster's script: no go.mod above the working directory: %w", err)
+		}
+		dir = parent
+	}
+}
+
+func newCluster(script, folder string, options Options) *Cluster {
+	name, offset := "plain", plainOffset
+	if options.guarded() {
+		name, offset = "guarded", guardedOffset
+	}
+	home := filepath.Join(folder, name)
+	return &Cluster{
+		script: script, home: home, folder: folder, options: options, paused: map[string]bool{},
+		environment: append(os.Environ(), "CLUSTER_HOME="+home, "CLUSTER_LIB="+filepath.Join(folder, "lib"),
+			"CLUSTER_OFFSET="+strconv.Itoa(offset), "CLUSTER_DATANODES=2", "CLUSTER_REGIONSERVERS=2"),
+	}
+}
+
+// acquire waits until the cluster may be used. Three locks: that somebody is
+// there, for which reap waits and which only the end of the process gives back;
+// whose turn it is, for the length of a test; and, in up, that one process at a
+// time starts daemons.
+func (c *Cluster) acquire() error {
+	if _, err := lock(filepath.Join(c.folder, "users"), unix.LOCK_SH); err != nil {
+		return err
+	}
+	how := unix.LOCK_SH
+	if c.options.Exclusive || c.options.guarded() { // the guarded one changes its ways from test to test
+		how = unix.LOCK_EX
+	}
+	unlock, err := lock(c.home+".turn", how)
+	c.unlock = unlock
+	return err
+}
+
+// up starts what does not run. A cluster that is not whole is made anew: one
+// that was stopped takes a minute longer to come up than an empty one.
+func (c *Cluster) up() (err error) {
+	unlock, err := lock(c.home+".up", unix.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if !c.runs() {
+		if err := c.reap(); err != nil {
+			return err
+		}
+		if _, err := c.call(nil, "wipe"); err != nil {
+			return err
+		}
+	}
+	if _, err := c.call(c.options.environment(), "up"); err != nil {
+		return err
+	}
+	return c.readAddresses()
+}
+
+// runs reports whether every daemon answers, in the mode that is asked for.
+func (c *Cluster) runs() bool {
+	out, err := c.call(nil, "status")
+	if err != nil || strings.Contains(out, " down\n") {
+		return false
+	}
+	mode, err := os.ReadFile(filepath.Join(c.home, "data", "mode"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	var want []string
+	if c.options.guarded() {
+		for _, setting := range c.options.environment() {
+			_, value, _ := strings.Cut(setting, "=")
+			want = append(want, value)
+		}
+	}
+	return strings.Join(strings.Fields(string(mode)), " ") == strings.Join(want, " ")
+}
+
+// reap starts the process that stops the cluster when nobody is left who could.
+// It is a session of its own, so that neither a terminal's interrupt nor the
+// runner of the tests ends it.
+func (c *Cluster) reap() error {
+	cmd := exec.Command(c.script, "reap")
+	cmd.Env, cmd.Dir, cmd.SysProcAttr = c.environment, "/", &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start what stops the cluster: %w", err)
+	}
+	return cmd.Process.Release()
+}
+
+// release ends the test's turn. What an exclusive one stopped is started again.
+func (c *Cluster) release() error {
+	var errs []error
+	for name := range c.paused {
+		errs = append(errs, c.Resume(name))
+	}
+	if c.options.Exclusive {
+		if _, err := c.call(nil, "up"); err != nil {
+			errs = append(errs, fmt.Errorf("mend what the test broke: %w", err))
+		}
+	}
+	return errors.Join(append(errs, c.unlock())...)
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/bench/sample"
+	"sluice/cluster"
+)
+
+// What a user types, on a real cluster: make a table, fill it twice, read it.
+func TestARunIntoHBaseIsScannedLineByLine(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{})
+	dir := t.TempDir()
+	log := filepath.Join(dir, "access.log")
+	var text bytes.Buffer
+	if err := sample.Write(&text, 1, 5000); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(log, text.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	table := fmt.Sprintf("--table=hbase://%s/sluicetest:run%d", c.ZooKeeper, time.Now().UnixNano())
+	sluice := func(want int, args ...string) (stdout, stderr string) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		if got := run(t.Context(), append([]string{"--data", filepath.Join(dir, "data"), "-q"}, args...), strings.NewReader(""), &out, &errs); got != want {
+			t.Fatalf("%q: status %d, want %d: %s", args, got, want, errs.String())
+		}
+		return out.String(), errs.String()
+	}
+	if _, errs := sluice(2, "run", "--once", "--host", "web01", table, log); !strings.Contains(errs, "sluice schema apply") {
+		t.Errorf("a table that is not there: %s", errs)
+	}
+	for _, want := range []string{"made", "there already"} {
+		if out, _ := sluice(0, "schema", "apply", table); !strings.Contains(out, want) {
+			t.Errorf("apply: %s", out)
+		}
+	}
+	if _, errs := sluice(1, "schema", "apply", "--layout", "flume", table); !strings.Contains(errs, "layout typed, not flume") {
+		t.Errorf("apply of another layout: %s", errs)
+	}
+	for range 2 {
+		sluice(0, "run", "--once", "--host", "web01", table, log)
+		if err := os.RemoveAll(filepath.Join(dir, "data", "checkpoint")); err != nil { // every line again
+			t.Fatal(err)
+		}
+	}
+	if out, _ := sluice(0, "scan", "--count", table); out != "5000\n" {
+		t.Errorf("%s rows, want 5000", out)
+	}
+	embedded := "--table=embedded:" + filepath.Join(dir, "embedded")
+	sluice(0, "--data", filepath.Join(dir, "other"), "run", "--once", "--host", "web01", embedded, log)
+	for _, args := range [][]string{
+		{"--output", "raw"}, {"--output", "raw", "--reverse", "--limit", "77"}, {"--output", "json", "--status", "5xx,404"},
+		{"--where", `bytes > 5000 and not agent contains "bot" or method = "POST"`, "--output", "raw"}, {"--path", "/", "--count"},
+		{"--where", `referer is null or status != 200`, "--count"}, {"--host", "web01", "--top", "status"},
+	} {
+		got, _ := sluice(0, append([]string{"scan", table}, args...)...)
+		want, _ := sluice(0, append([]string{"scan", embedded}, args...)...)
+		if got != want {
+			t.Errorf("scan %q: HBase %.300s\nembedded %.300s", args, got, want)
+		}
+	}
+}

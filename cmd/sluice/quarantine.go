@@ -1,0 +1,43 @@
+package main
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"sluice/schema"
+)
+
+// refusedRow is a line of the quarantine file: a row that no server takes.
+type refusedRow struct {
+	Key    string            `json:"key"` // hexadecimal
+	Reason string            `json:"reason"`
+	Cells  map[string][]byte `json:"cells"` // base64
+}
+
+// quarantine keeps a row that the table refused for good in DATA/quarantine.jsonl,
+// synced: the row counts as stored then.
+func (a *app) quarantine(key []byte, cells []schema.Cell, reason error) error {
+	row := refusedRow{Key: hex.EncodeToString(key), Reason: reason.Error(), Cells: make(map[string][]byte)}
+	for _, c := range cells {
+		row.Cells[c.Qualifier] = c.Value
+	}
+	line, err := json.Marshal(row)
+	if err != nil {
+		return fmt.Errorf("quarantine row %s: %w", row.Key, err)
+	}
+	name := filepath.Join(a.cli.Data, "quarantine.jsonl")
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+	if err != nil {
+		return fmt.Errorf("quarantine row %s: %w", row.Key, err)
+	}
+	_, err = f.Write(append(line, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("quarantine row %s: %w", row.Key, err)
+	}
+	a.log.Warn("the table refuses a row for good", "key", row.Key, "why", reason, "kept in", name)
+	return nil
+}

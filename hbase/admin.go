@@ -1,0 +1,316 @@
+package hbase
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/hbase/region"
+	"sluice/hbase/rpc"
+	"sluice/hbase/wire"
+	"sluice/schema"
+)
+
+// Admin makes tables and reads their descriptors. It is safe for concurrent use.
+type Admin struct {
+	url      URL
+	cluster  *region.Cluster
+	troubles *region.Troubles
+}
+
+// OpenAdmin connects to nothing yet. Options.Layout is not looked at.
+func OpenAdmin(url URL, o Options) *Admin {
+	o = o.withDefaults()
+	troubles := &region.Troubles{Now: o.Now, Log: o.Logger}
+	return &Admin{url: url, cluster: openCluster(url, o, troubles), troubles: troubles}
+}
+
+// Close ends what is under way.
+func (a *Admin) Close() error { return a.cluster.Close() }
+
+// State is what is tried again at the moment.
+func (a *Admin) State() []Trouble { return a.troubles.List() }
+
+// Creation is how a table is made.
+type Creation struct {
+	Layout schema.Layout
+	// Compression is HBase's name of it; empty: the first of SNAPPY, ZSTD, LZ4 and
+	// GZ that the cluster has.
+	Compression string
+	// TTL is how long after the event a row is kept; 0: for ever.
+	TTL time.Duration
+}
+
+// compressions are those that are tried, the cheapest first.
+var compressions = []string{"SNAPPY", "ZSTD", "LZ4", "GZ"}
+
+// Create makes the table, and its namespace, and returns the compression that it
+// has. A table that is there already with this layout is left as it is; with
+// another it is a *LayoutError.
+func (a *Admin) Create(ctx context.Context, c Creation) (compression string, made bool, err error) {
+	if err := c.Layout.Check(); err != nil {
+		return "", false, err
+	}
+	have, compression, err := a.describe(ctx)
+	switch {
+	case err == nil && !have.Equal(c.Layout):
+		return "", false, &LayoutError{a.url.Table, have, c.Layout}
+	case err == nil:
+		return compression, false, nil
+	case !errors.Is(err, ErrTableNotFound):
+		return "", false, err
+	}
+	if err := a.createNamespace(ctx); err != nil {
+		return "", false, err
+	}
+	try := []string{c.Compression}
+	if c.Compression == "" {
+		try = append(compressions, "NONE")
+	}
+	for _, compression = range try {
+		err = a.create(ctx, c, compression)
+		if !lacksCompression(err) {
+			break
+		}
+	}
+	if lacksCompression(err) {
+		err = fmt.Errorf("the cluster's servers have no %s (leave the compression out, and sluice takes one that they have): %w", c.Compression, err)
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("hbase: create %s: %w", a.url.Table, err)
+	}
+	return compression, true, nil
+}
+
+// lacksCompression: the master tries a compression before it makes the table.
+func lacksCompression(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "ompression")
+}
+
+func tableName(name string) []byte {
+	namespace, table := splitName(name)
+	return wire.AppendBytes(wire.AppendBytes(nil, 1, namespace), 2, table)
+}
+
+// appendPair appends a BytesBytesPair or NameStringPair.
+func appendPair(dst []byte, field int, name, value string) []byte {
+	return wire.AppendBytes(dst, field, wire.AppendBytes(wire.AppendBytes(nil, 1, name), 2, value))
+}
+
+func (a *Admin) create(ctx context.Context, c Creation, compression string) error {
+	family := wire.AppendBytes(nil, 1, c.Layout.Family)
+	family = appendPair(family, 2, "VERSIONS", "1")
+	family = appendPair(family, 2, "DATA_BLOCK_ENCODING", "FAST_DIFF")
+	family = appendPair(family, 2, "COMPRESSION", compression)
+	family = appendPair(family, 2, "BLOOMFILTER", "NONE") // rows are scanned, never looked for by key
+	if seconds := int64(c.TTL / time.Second); seconds > 0 {
+		family = appendPair(family, 2, "TTL", strconv.FormatInt(seconds, 10))
+	}
+	table := wire.AppendBytes(nil, 1, tableName(a.url.Table))
+	table = appendPair(table, 2, schema.LayoutAttribute, string(c.Layout.Marshal()))
+	table = wire.AppendBytes(table, 3, family)
+	param := wire.AppendBytes(nil, 1, table)
+	for _, key := range c.Layout.SplitKeys() {
+		param = wire.AppendBytes(param, 2, key)
+	}
+	return a.procedure(ctx, "CreateTable", wire.AppendUint(param, 4, rand.Uint64())) // the nonce: asked again, it is one table
+}
+
+func (a *Admin) createNamespace(ctx context.Context) error {
+	namespace, _ := splitName(a.url.Table)
+	if namespace == defaultNamespace {
+		return nil
+	}
+	err := a.procedure(ctx, "CreateNamespace", wire.AppendUint(wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, namespace)), 3, rand.Uint64()))
+	var remote *rpc.RemoteError
+	if asRemote(err, &remote) && strings.HasSuffix(remote.Class, "NamespaceExistException") {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("hbase: create namespace %s: %w", namespace, err)
+	}
+	return nil
+}
+
+// Drop removes the table and all that is in it.
+func (a *Admin) Drop(ctx context.Context) error {
+	name := wire.AppendBytes(nil, 1, tableName(a.url.Table))
+	var remote *rpc.RemoteError
+	err := a.procedure(ctx, "DisableTable", name)
+	if asRemote(err, &remote) && strings.HasSuffix(remote.Class, "TableNotEnabledException") {
+		err = nil
+	}
+	if err == nil {
+		err = a.procedure(ctx, "DeleteTable", name)
+	}
+	if err != nil {
+		return fmt.Errorf("hbase: drop %s: %w", a.url.Table, err)
+	}
+	return nil
+}
+
+// call calls the master, whoever it is by then.
+func (a *Admin) call(ctx context.Context, method string, param []byte) (message []byte, err error) {
+	err = a.cluster.Retry(ctx, "the master", func(ctx context.Context) error {
+		response, err := a.cluster.Master(ctx, &rpc.Request{Method: method, Param: param})
+		if err == nil {
+			message = response.Message // kept: it is not released
+		}
+		return err
+	})
+	return message, err
+}
+
+// procedure asks the master for something that takes a while, and waits for its end.
+func (a *Admin) procedure(ctx context.Context, method string, param []byte) error {
+	message, err := a.call(ctx, method, param)
+	if err != nil {
+		return err
+	}
+	id, err := firstUint(message, 1)
+	if err != nil {
+		return err
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		message, err := a.call(ctx, "getProcedureResult", wire.AppendUint(nil, 1, id))
+		if err != nil {
+			return err
+		}
+		running, err := parseProcedure(message)
+		if err != nil || !running {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", method, ctx.Err())
+		}
+	}
+}
+
+func firstUint(message []byte, field int) (uint64, error) {
+	f := wire.Read(message)
+	for f.Next() {
+		if f.Number == field {
+			return f.Uint, nil
+		}
+	}
+	return 0, f.Err
+}
+
+const procedureRunning = 1
+
+// parseProcedure reads a GetProcedureResultResponse; its exception is the error.
+func parseProcedure(message []byte) (running bool, err error) {
+	var remote *rpc.RemoteError
+	f := wire.Read(message)
+	for f.Next() {
+		switch f.Number {
+		case 1:
+			running = f.Uint == procedureRunning
+		case 5: // ForeignExceptionMessage {2 GenericExceptionMessage {1 class, 2 message}}
+			foreign := wire.Read(f.Bytes)
+			for foreign.Next() {
+				if foreign.Number == 2 {
+					if remote, err = rpc.ParseNested(foreign.Bytes); err != nil {
+						return false, err
+					}
+				}
+			}
+			if foreign.Err != nil {
+				return false, foreign.Err
+			}
+		}
+	}
+	if f.Err == nil && remote != nil {
+		return false, remote
+	}
+	return running, f.Err
+}
+
+// Layout reads the layout that the table was made with.
+func (a *Admin) Layout(ctx context.Context) (schema.Layout, error) {
+	layout, _, err := a.describe(ctx)
+	return layout, err
+}
+
+func (a *Admin) describe(ctx context.Context) (layout schema.Layout, compression string, err error) {
+	message, err := a.call(ctx, "GetTableDescriptors", wire.AppendBytes(nil, 1, tableName(a.url.Table)))
+	if err != nil {
+		var remote *rpc.RemoteError
+		if asRemote(err, &remote) && strings.HasSuffix(remote.Class, "TableNotFoundException") {
+			err = ErrTableNotFound
+		}
+		return layout, "", fmt.Errorf("hbase: %s: %w", a.url.Table, err)
+	}
+	d, err := parseDescriptor(message)
+	switch {
+	case err != nil:
+	case !d.found:
+		err = ErrTableNotFound
+	case d.layout == nil:
+		err = ErrNoLayout
+	default:
+		layout, err = schema.UnmarshalLayout(d.layout)
+	}
+	if err != nil {
+		return layout, "", fmt.Errorf("hbase: %s: %w", a.url.Table, err)
+	}
+	return layout, d.compression, nil
+}
+
+// descriptor is what we read of a table's.
+type descriptor struct {
+	found       bool
+	layout      []byte
+	compression string
+}
+
+func parseDescriptor(message []byte) (d descriptor, err error) {
+	f := wire.Read(message)
+	for f.Next() {
+		if f.Number != 1 {
+			continue
+		}
+		d.found = true
+		table := wire.Read(f.Bytes)
+		for table.Next() {
+			switch table.Number {
+			case 2:
+				if name, value := parsePair(table.Bytes); name == schema.LayoutAttribute {
+					d.layout = value
+				}
+			case 3:
+				family := wire.Read(table.Bytes)
+				for family.Next() {
+					if name, value := parsePair(family.Bytes); family.Number == 2 && name == "COMPRESSION" {
+						d.compression = string(value)
+					}
+				}
+			}
+		}
+		if table.Err != nil {
+			return d, table.Err
+		}
+	}
+	return d, f.Err
+}
+
+func parsePair(b []byte) (name string, value []byte) {
+	f := wire.Read(b)
+	for f.Next() {
+		switch f.Number {
+		case 1:
+			name = string(f.Bytes)
+		case 2:
+			value = f.Bytes
+		}
+	}
+	return name, value
+}

@@ -1,0 +1,171 @@
+package hbase_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"sluice/hbase"
+	"sluice/hbase/tabletest"
+	"sluice/schema"
+)
+
+func openFake(t *testing.T, f *fake, layout schema.Layout, o hbase.Options) *hbase.Table {
+	t.Helper()
+	return openNew(t, f.url(t), layout, o)
+}
+
+func TestContract(t *testing.T) {
+	tabletest.Run(t, func(t *testing.T, layout schema.Layout) tabletest.Table {
+		return openFake(t, newFake(t), layout, hbase.Options{})
+	})
+}
+
+// A row may come in several results, over answers; and scanners may be lost between
+// them.
+func TestRowsInPiecesAreJoined(t *testing.T) {
+	f := newFake(t)
+	layout := typed(t)
+	layout.Salts = 2
+	table := openFake(t, f, layout, hbase.Options{})
+	check(t, table.Put(t.Context(), lines(layout, tabletest.NewLog("web01", 1), 1000)))
+	check(t, table.Flush(t.Context()))
+	calls := 0
+	f.fault(2, func(method string) string {
+		if calls++; method == "Scan" && calls%60 == 59 {
+			return "org.apache.hadoop.hbase.UnknownScannerException"
+		}
+		return ""
+	})
+	same(t, t.Context(), table, layout, 1000)
+	check(t, table.Close())
+}
+
+func TestARegionIsSplitWhileItIsWrittenAndScanned(t *testing.T) {
+	f := newFake(t)
+	layout := typed(t)
+	table := openFake(t, f, layout, hbase.Options{})
+	log := tabletest.NewLog("web01", 1)
+	for i := range 10 {
+		check(t, table.Put(t.Context(), lines(layout, log, 1000)))
+		if i%3 == 1 {
+			check(t, table.Flush(t.Context()))
+			f.split([]byte{byte(i), 0x18, 0xd1}, []byte{byte(i), 0x80})
+		}
+	}
+	check(t, table.Flush(t.Context()))
+	seen := 0
+	for _, err := range table.Scan(t.Context(), schema.Scan{}) {
+		check(t, err)
+		if seen++; seen == 5000 {
+			f.split([]byte{6, 0x18, 0xd1})
+		}
+	}
+	if seen != 10_000 {
+		t.Errorf("%d rows, want 10000", seen)
+	}
+	same(t, t.Context(), table, layout, 10_000)
+	if n := count(t, table, schema.Scan{Reverse: true}); n != 10_000 {
+		t.Errorf("%d rows the other way round, want 10000", n)
+	}
+	check(t, table.Close())
+}
+
+// One row that no server takes must not keep the others back, however the server
+// says it.
+func TestARefusedRowIsKeptElsewhereAndTheOthersAreWritten(t *testing.T) {
+	const never = "org.apache.hadoop.hbase.DoNotRetryIOException"
+	for name, refuse := range map[string]func(bad bool) (row, region string){
+		"by row": func(bad bool) (string, string) {
+			if bad {
+				return never, ""
+			}
+			return "", ""
+		},
+		"with its whole region": func(bad bool) (string, string) {
+			if bad {
+				return "", never
+			}
+			return "", ""
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			layout := typed(t)
+			rows := lines(layout, tabletest.NewLog("web01", 1), 3000)
+			bad := []string{string(rows.Key(7)), string(rows.Key(2900))}
+			slices.Sort(bad)
+			f.refuse = func(key []byte) (string, string) { return refuse(slices.Contains(bad, string(key))) }
+			var kept []string
+			table := openFake(t, f, layout, hbase.Options{Refused: func(key []byte, cells []schema.Cell, reason error) error {
+				if len(cells) < 10 || !strings.Contains(reason.Error(), "DoNotRetry") {
+					return fmt.Errorf("%d cells, %w", len(cells), reason)
+				}
+				kept = append(kept, string(key))
+				return nil
+			}})
+			check(t, table.Put(t.Context(), rows))
+			check(t, table.Flush(t.Context()))
+			slices.Sort(kept)
+			if !slices.Equal(kept, bad) {
+				t.Errorf("kept %x, want %x", kept, bad)
+			}
+			if n := count(t, table, schema.Scan{}); n != 2998 {
+				t.Errorf("%d rows, want 2998", n)
+			}
+			check(t, table.Close())
+		})
+	}
+}
+
+func TestWithoutAPlaceForRefusedRowsWritingEnds(t *testing.T) {
+	f := newFake(t)
+	layout := typed(t)
+	f.refuse = func([]byte) (string, string) { return "org.apache.hadoop.hbase.DoNotRetryIOException", "" }
+	table := openFake(t, f, layout, hbase.Options{})
+	check(t, table.Put(t.Context(), lines(layout, tabletest.NewLog("web01", 1), 10)))
+	for range 2 { // for good
+		if err := table.Flush(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be stored") {
+			t.Errorf("flush: %v", err)
+		}
+	}
+	check(t, table.Close())
+}
+
+// What is tried again can be seen, and ends with the caller's context.
+func TestAServerThatIsTooBusyIsSeenAndTriedAgain(t *testing.T) {
+	f := newFake(t)
+	layout := typed(t)
+	table := openFake(t, f, layout, hbase.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	tries := 0
+	f.fault(0, func(method string) string {
+		if method != "Multi" {
+			return ""
+		}
+		if tries++; tries == 3 {
+			state := table.State()
+			if len(state) != 1 || state[0].Attempts < 1 || !strings.Contains(state[0].Err.Error(), "RegionTooBusy") {
+				t.Errorf("state %v", state)
+			}
+			cancel()
+		}
+		if tries > 5 {
+			return ""
+		}
+		return "org.apache.hadoop.hbase.RegionTooBusyException"
+	})
+	check(t, table.Put(ctx, lines(layout, tabletest.NewLog("web01", 1), 1000)))
+	if err := table.Flush(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "RegionTooBusy") {
+		t.Errorf("flush with an ended context: %v", err)
+	}
+	check(t, table.Flush(t.Context()))
+	if state := table.State(); len(state) != 0 {
+		t.Errorf("state afterwards: %v", state)
+	}
+	same(t, t.Context(), table, layout, 1000)
+	check(t, table.Close())
+}

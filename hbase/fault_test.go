@@ -1,0 +1,183 @@
+package hbase_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/cluster"
+	"sluice/hbase"
+	"sluice/hbase/tabletest"
+	"sluice/schema"
+)
+
+// Faults in the middle of writing: afterwards every row that was put is there,
+// cell by cell, and once.
+func TestEveryRowIsThereAfterAFault(t *testing.T) {
+	faults := map[string]func(*testing.T, *cluster.Cluster){
+		"a region server is killed": func(t *testing.T, c *cluster.Cluster) {
+			check(t, c.Kill("regionserver1"))
+		},
+		"the meta table's server is killed": func(t *testing.T, c *cluster.Cluster) {
+			meta, err := hbase.MetaServer(t.Context(), newURL(t, c))
+			check(t, err)
+			i := slices.Index(c.RegionServers, meta)
+			if i < 0 {
+				t.Fatalf("the meta table is on %s, not on one of %v", meta, c.RegionServers)
+			}
+			check(t, c.Kill(fmt.Sprintf("regionserver%d", i+1)))
+		},
+		"a region server is paused and taken for dead": func(t *testing.T, c *cluster.Cluster) {
+			check(t, c.Pause("regionserver2"))
+			t.Cleanup(func() { // resumed it would find itself taken for dead, and end
+				check(t, c.Kill("regionserver2"))
+				check(t, c.StartDaemon("regionserver2"))
+			})
+		},
+		"both region servers are paused shortly": func(t *testing.T, c *cluster.Cluster) {
+			for _, name := range []string{"regionserver1", "regionserver2"} {
+				check(t, c.Pause(name))
+			}
+			await(t, 3*time.Second)
+			for _, name := range []string{"regionserver1", "regionserver2"} {
+				check(t, c.Resume(name))
+			}
+		},
+		"the master is killed": func(t *testing.T, c *cluster.Cluster) {
+			check(t, c.Kill("master"))
+		},
+		"ZooKeeper and a region server are killed, and ZooKeeper is started again": func(t *testing.T, c *cluster.Cluster) {
+			check(t, c.Kill("zookeeper"))
+			check(t, c.Kill("regionserver2"))
+			check(t, c.StartDaemon("zookeeper"))
+		},
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			c := cluster.Start(t, cluster.Options{Exclusive: true})
+			layout := typed(t)
+			u := newURL(t, c)
+			table := openNew(t, u, layout, hbase.Options{Timeout: 2 * time.Second})
+			writeThrough(t, table, layout, func() { fault(t, c) })
+			if state := table.State(); len(state) != 0 {
+				t.Errorf("troubles after all is durable: %v", state)
+			}
+			check(t, table.Close())
+		})
+	}
+}
+
+// Regions that move, split and merge while they are written.
+func TestEveryRowIsThereWhileRegionsChange(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{})
+	layout := typed(t)
+	table := newTable(t, c, layout, hbase.Options{})
+	writeThrough(t, table, layout, func() {
+		middle := []byte{3, 0x18, 0xd1, 0xa8, 0x4a}
+		for _, change := range []error{
+			hbase.Move(t.Context(), table, []byte{1}),
+			hbase.Split(t.Context(), table, middle),
+			hbase.Move(t.Context(), table, []byte{2}),
+			hbase.Merge(t.Context(), table, []byte{5}),
+			hbase.Move(t.Context(), table, middle),
+		} {
+			if change != nil {
+				t.Error(change)
+			}
+		}
+	})
+	check(t, table.Close())
+}
+
+// openNew makes and opens a table of a cluster that is to be broken; it is not
+// dropped, for the master may be gone.
+func openNew(t *testing.T, u hbase.URL, layout schema.Layout, o hbase.Options) *hbase.Table {
+	t.Helper()
+	a := hbase.OpenAdmin(u, o)
+	_, _, err := a.Create(t.Context(), hbase.Creation{Layout: layout})
+	check(t, err)
+	check(t, a.Close())
+	table, err := hbase.Open(t.Context(), u, o)
+	check(t, err)
+	return table
+}
+
+// writeThrough puts rows before, during and after the fault, and looks for them all.
+func writeThrough(t *testing.T, table *hbase.Table, layout schema.Layout, fault func()) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	const rows, blocks, faultAt = 2000, 60, 20
+	var g errgroup.Group
+	log := tabletest.NewLog("web01", 1)
+	for i := range blocks {
+		if i == faultAt {
+			g.Go(func() error { fault(); return nil })
+		}
+		if err := table.Put(ctx, lines(layout, log, rows)); err != nil {
+			t.Fatalf("block %d: %v", i, err)
+		}
+	}
+	check(t, g.Wait())
+	if err := table.Flush(ctx); err != nil {
+		t.Fatalf("%v; %v", err, table.State())
+	}
+	same(t, ctx, table, layout, rows*blocks)
+}
+
+// same holds the table's rows to those of the log from its beginning.
+func same(t *testing.T, ctx context.Context, table *hbase.Table, layout schema.Layout, n int) {
+	t.Helper()
+	log := tabletest.NewLog("web01", 1)
+	want := map[string]string{}
+	for range n / 1000 {
+		rows := lines(layout, log, 1000)
+		for i := range rows.Len() {
+			want[string(rows.Key(i))] = cellText(rows.Cells(i))
+		}
+	}
+	for row, err := range table.Scan(ctx, schema.Scan{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, ok := want[string(row.Key)]
+		if !ok {
+			t.Fatalf("row %x was not put, or is there twice", row.Key)
+		}
+		if got := cellText(row.Cells); got != text {
+			t.Fatalf("row %x is\n%s\nwant\n%s", row.Key, got, text)
+		}
+		delete(want, string(row.Key))
+	}
+	if len(want) > 0 {
+		t.Errorf("%d of %d rows are missing", len(want), n)
+	}
+}
+
+func cellText(cells []schema.Cell) string {
+	var b []byte
+	for _, c := range cells {
+		b = append(append(append(append(b, c.Qualifier...), '='), c.Value...), '\n')
+	}
+	return string(b)
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// await lets a daemon be in its state for a while.
+func await(t *testing.T, d time.Duration) {
+	t.Helper()
+	select {
+	case <-time.After(d):
+	case <-t.Context().Done():
+	}
+}

@@ -1,0 +1,243 @@
+package hbase
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"sluice/hbase/wire"
+	"sluice/schema"
+)
+
+const (
+	filterPackage = "org.apache.hadoop.hbase.filter."
+	// maxStreams is how many streams servers are asked to look for.
+	maxStreams = 64
+	// streamAt is where a typed key has its stream's id.
+	streamAt = 9
+)
+
+// Comparisons, as CompareType numbers them.
+const (
+	less           = 0
+	lessOrEqual    = 1
+	equal          = 2
+	notEqual       = 3
+	greaterOrEqual = 4
+	greater        = 5
+)
+
+const (
+	mustPassAll = 1
+	mustPassOne = 2
+)
+
+// filter is what servers can do of a scan: a Filter, or nil. What it lets through is
+// what the scan wants and perhaps more; exact says that streams are not among the more.
+func (t *Table) filter(s schema.Scan) (filter []byte, exact bool) {
+	var all [][]byte
+	exact = s.Streams == nil
+	if t.layout.Name == schema.LayoutTyped && s.Streams != nil && len(s.Streams) <= maxStreams {
+		var some [][]byte
+		for _, id := range s.Streams {
+			some = append(some, streamFilter(id))
+		}
+		all, exact = append(all, list(mustPassOne, some)), true
+	}
+	if s.Filter != nil {
+		if f := (pushdown{t.layout}).filter(s.Filter, false); f != nil {
+			all = append(all, f)
+		}
+	}
+	if len(all) == 0 {
+		return nil, exact
+	}
+	return list(mustPassAll, all), exact
+}
+
+func streamFilter(id schema.StreamID) []byte {
+	value := binary.BigEndian.AppendUint64(nil, uint64(id))
+	component := wire.AppendUint(wire.AppendBytes(nil, 1, value), 2, streamAt)
+	compare := wire.AppendBytes(wire.AppendUint(nil, 1, equal), 2, named(filterPackage+"BinaryComponentComparator", component))
+	return named(filterPackage+"RowFilter", wire.AppendBytes(nil, 1, compare))
+}
+
+// named is a Filter or a Comparator: a class and its message.
+func named(class string, message []byte) []byte {
+	return wire.AppendBytes(wire.AppendBytes(nil, 1, class), 2, message)
+}
+
+// list joins filters; one needs no joining.
+func list(operator uint64, filters [][]byte) []byte {
+	if len(filters) == 1 {
+		return filters[0]
+	}
+	m := wire.AppendUint(nil, 1, operator)
+	for _, f := range filters {
+		m = wire.AppendBytes(m, 2, f)
+	}
+	return named(filterPackage+"FilterList", m)
+}
+
+// pushdown turns expressions into filters that let through at least what the
+// expression does: whoever scans applies it again.
+//
+// A row without the cell always passes: the field may be one that is parsed from
+// logbody. So does a cell of another kind than the comparison's, for two formats
+// of one table may mean different things by a name: numbers are 8 bytes and those of
+// a log begin with a byte below 0x20 (2^61), or with 0xf0 and more when negative;
+// decimal text begins with 0x2d or more.
+type pushdown struct{ layout schema.Layout }
+
+const (
+	firstOfText    = "\x2d"
+	lastOfNumber   = "\x20"
+	firstOfMinuses = "\xf0"
+)
+
+// filter is f, or not f where negate is set; nil passes everything.
+func (p pushdown) filter(f *schema.Filter, negate bool) []byte {
+	switch f.Op {
+	case schema.And, schema.Or:
+		return p.join(f, negate)
+	case schema.Not:
+		if len(f.Args) == 1 {
+			return p.filter(f.Args[0], !negate)
+		}
+		return nil
+	}
+	if !pushable(f.Field) {
+		return nil
+	}
+	if f.Kind == schema.Int || f.Kind == schema.Time {
+		return p.number(f, negate)
+	}
+	return p.text(f, negate)
+}
+
+// join is and, or: not (a and b) is not a, or not b.
+func (p pushdown) join(f *schema.Filter, negate bool) []byte {
+	and := (f.Op == schema.And) != negate
+	var parts [][]byte
+	for _, arg := range f.Args {
+		part := p.filter(arg, negate)
+		switch {
+		case part != nil:
+			parts = append(parts, part)
+		case !and: // one that passes everything, and so all of them
+			return nil
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	if and {
+		return list(mustPassAll, parts)
+	}
+	return list(mustPassOne, parts)
+}
+
+// pushable are fields that can only be cells: the others come from the stream.
+func pushable(field string) bool {
+	switch field {
+	case schema.HostField, schema.FileField, schema.StreamField, schema.OffsetField:
+		return false
+	}
+	return true
+}
+
+// number compares eight bytes, which have the order of numbers that are not negative.
+func (p pushdown) number(f *schema.Filter, negate bool) []byte {
+	if p.layout.Name != schema.LayoutTyped || f.Num < 0 {
+		return nil
+	}
+	var operator uint64
+	switch f.Op {
+	case schema.Equal:
+		operator = equal
+	case schema.Less:
+		operator = less
+	case schema.LessEqual:
+		operator = lessOrEqual
+	default:
+		return nil
+	}
+	value := schema.EncodeNumber(nil, f.Num)
+	return list(mustPassOne, [][]byte{
+		p.cell(f.Field, inverse(operator, negate), binaryComparator(value)),
+		p.cell(f.Field, greaterOrEqual, binaryComparator([]byte(firstOfText))),
+	})
+}
+
+func inverse(operator uint64, negate bool) uint64 {
+	if !negate {
+		return operator
+	}
+	return [...]uint64{less: greaterOrEqual, lessOrEqual: greater, equal: notEqual}[operator]
+}
+
+// text compares bytes.
+func (p pushdown) text(f *schema.Filter, negate bool) []byte {
+	comparator, operator := binaryComparator([]byte(f.Text)), uint64(equal)
+	switch f.Op {
+	case schema.Equal:
+	case schema.Less:
+		operator = less
+	case schema.LessEqual:
+		operator = lessOrEqual
+	case schema.Prefix:
+		comparator = named(filterPackage+"BinaryPrefixComparator", wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, f.Text)))
+	case schema.Contains:
+		if negate || !plain(f.Text) { // it does not tell A from a, so what it leaves out is not known
+			return nil
+		}
+		comparator = named(filterPackage+"SubstringComparator", wire.AppendBytes(nil, 1, f.Text))
+	default:
+		return nil
+	}
+	return list(mustPassOne, [][]byte{
+		p.cell(f.Field, inverse(operator, negate), comparator),
+		p.cell(f.Field, less, binaryComparator([]byte(lastOfNumber))),
+		p.cell(f.Field, greaterOrEqual, binaryComparator([]byte(firstOfMinuses))),
+	})
+}
+
+// plain is printable ASCII: the servers read text as UTF-8.
+func plain(text string) bool {
+	for i := range len(text) {
+		if text[i] < 0x20 || text[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}
+
+func binaryComparator(value []byte) []byte {
+	return named(filterPackage+"BinaryComparator", wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, value)))
+}
+
+// cell is a SingleColumnValueFilter.
+func (p pushdown) cell(field string, operator uint64, comparator []byte) []byte {
+	m := wire.AppendBytes(nil, 1, p.layout.Family)
+	m = wire.AppendBytes(m, 2, p.layout.Qualifier(field))
+	m = wire.AppendUint(m, 3, operator)
+	m = wire.AppendBytes(m, 4, comparator)
+	m = wire.AppendBool(m, 5, false) // not there: passes
+	return named(filterPackage+"SingleColumnValueFilter", wire.AppendBool(m, 6, true))
+}
+
+// filterColumns adds the columns that the filter looks at: a server looks only at
+// those that it is to send.
+func filterColumns(l schema.Layout, f *schema.Filter, columns []string) []string {
+	if f == nil {
+		return columns
+	}
+	if f.Field != "" {
+		if q := l.Qualifier(f.Field); !slices.Contains(columns, q) {
+			columns = append(columns, q)
+		}
+	}
+	for _, arg := range f.Args {
+		columns = filterColumns(l, arg, columns)
+	}
+	return columns
+}

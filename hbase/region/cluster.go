@@ -1,0 +1,130 @@
+package region
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"sluice/hbase/rpc"
+)
+
+// Cluster is a cluster's servers: where they are and how to talk to them. It is
+// safe for concurrent use.
+type Cluster struct {
+	registry Registry
+	pool     *rpc.Pool
+	timeout  time.Duration
+	troubles *Troubles
+
+	mu           sync.Mutex
+	meta, master rpc.Server // the zero Server is not known
+}
+
+// NewCluster takes registry and pool over. A lookup in the meta table takes at most
+// twice the timeout, so that a server which says nothing is given up first.
+func NewCluster(registry Registry, pool *rpc.Pool, timeout time.Duration, troubles *Troubles) *Cluster {
+	return &Cluster{registry: registry, pool: pool, timeout: timeout, troubles: troubles}
+}
+
+// Close ends every call.
+func (c *Cluster) Close() error { return errors.Join(c.registry.Close(), c.pool.Close()) }
+
+// Call is a call to a region server.
+func (c *Cluster) Call(ctx context.Context, server rpc.Server, request *rpc.Request) (*rpc.Response, error) {
+	return c.pool.Call(ctx, server, rpc.ClientService, request)
+}
+
+// metaCall is a call to the server of the meta table, which it forgets when it is
+// not that any more.
+func (c *Cluster) metaCall(ctx context.Context, request *rpc.Request) (*rpc.Response, error) {
+	response, err := c.found(ctx, &c.meta, c.registry.Meta, rpc.ClientService, request)
+	if err != nil {
+		return nil, fmt.Errorf("meta table: %w", err)
+	}
+	return response, nil
+}
+
+// Master is a call to the master.
+func (c *Cluster) Master(ctx context.Context, request *rpc.Request) (*rpc.Response, error) {
+	response, err := c.found(ctx, &c.master, c.registry.Master, rpc.MasterService, request)
+	if err != nil {
+		return nil, fmt.Errorf("master: %w", err)
+	}
+	return response, nil
+}
+
+// found calls the server in known, which find finds.
+func (c *Cluster) found(ctx context.Context, known *rpc.Server, find func(context.Context) (rpc.Server, error), service string, request *rpc.Request) (*rpc.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*c.timeout)
+	defer cancel()
+	c.mu.Lock()
+	server := *known
+	c.mu.Unlock()
+	if server == (rpc.Server{}) {
+		var err error
+		if server, err = find(ctx); err != nil {
+			return nil, err
+		}
+		c.mu.Lock()
+		*known = server
+		c.mu.Unlock()
+	}
+	response, err := c.pool.Call(ctx, server, service, request)
+	if rpc.Classify(err) == rpc.Locate {
+		c.mu.Lock()
+		if *known == server {
+			*known = rpc.Server{}
+		}
+		c.mu.Unlock()
+	}
+	return response, err
+}
+
+// Retry calls do until it returns no error, one that is for good, or one that stays
+// after a number of times. It pauses between attempts, ends with ctx, and tells
+// Troubles of name what it waits for.
+func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Context) error) error {
+	var b rpc.Backoff
+	var doubts int
+	for {
+		err := do(ctx)
+		if err == nil {
+			if b.Attempts > 0 {
+				c.troubles.Over(name)
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w; the last attempt: %w", ctx.Err(), err)
+		}
+		switch reaction := Classify(err); reaction {
+		case rpc.GiveUp, rpc.RefuseRow:
+			return err
+		case rpc.Doubt:
+			if doubts++; doubts > maxDoubts {
+				return err
+			}
+		}
+		c.troubles.Note(name, err)
+		if e := b.Wait(ctx); e != nil {
+			return fmt.Errorf("%w; the last attempt: %w", e, err)
+		}
+	}
+}
+
+// maxDoubts is how often an error is met that nobody knows; 10 attempts take some
+// 15 seconds.
+const maxDoubts = 10
+
+// Classify is rpc.Classify, and decides about this package's errors.
+func Classify(err error) rpc.Reaction {
+	switch {
+	case errors.Is(err, ErrTableNotFound), errors.Is(err, ErrTableDisabled):
+		return rpc.GiveUp
+	case errors.Is(err, ErrNotOpen), errors.Is(err, ErrNoServer):
+		return rpc.Locate
+	}
+	return rpc.Classify(err)
+}

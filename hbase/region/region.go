@@ -1,0 +1,183 @@
+package region
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+
+	"sluice/hbase/rpc"
+	"sluice/hbase/wire"
+)
+
+var (
+	// ErrTableNotFound: the meta table has no region of the table.
+	ErrTableNotFound = errors.New("the table is not there")
+	// ErrTableDisabled: the table is there and serves nobody.
+	ErrTableDisabled = errors.New("the table is disabled")
+	// ErrNotOpen: the meta table has no open region for a key at the moment.
+	ErrNotOpen = errors.New("no server has the region open")
+)
+
+// Region is a part of a table: the keys Start <= key < End, an empty End being the
+// table's. It does not change once found.
+type Region struct {
+	// Name is the whole name: table,start,id.encoded.
+	Name       []byte
+	Start, End []byte
+	Server     rpc.Server
+}
+
+// Has reports whether the key is the region's.
+func (r *Region) Has(key []byte) bool {
+	return bytes.Compare(key, r.Start) >= 0 && (len(r.End) == 0 || bytes.Compare(key, r.End) < 0)
+}
+
+// Specifier is the region in a request.
+func (r *Region) Specifier() []byte { return specifier(r.Name) }
+
+func specifier(name []byte) []byte {
+	return wire.AppendBytes(wire.AppendUint(nil, 1, 1), 2, name)
+}
+
+var (
+	metaRegion = []byte("hbase:meta,,1")
+	pbuf       = []byte("PBUF")
+)
+
+const (
+	lastID     = "99999999999999" // after every region's id, which is a time in ms
+	readPread  = 2
+	familyInfo = "info"
+)
+
+// lookup finds the region of a key in the meta table: rows are regions' names, and
+// the last row that begins no later than the key is its region's.
+func (c *Cluster) lookup(ctx context.Context, table string, key []byte) (*Region, error) {
+	last := append(append([]byte(table+","), key...), ","+lastID...)
+	first := table + ",," // both commas: rows of the meta table are compared part by part
+	scan := wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, familyInfo))
+	scan = wire.AppendBytes(scan, 3, last)
+	scan = wire.AppendBytes(scan, 4, first)
+	scan = wire.AppendBool(scan, 15, true) // reversed
+	row, err := c.metaRow(ctx, scan)
+	if err != nil {
+		return nil, err
+	}
+	if len(row) == 0 {
+		return nil, fmt.Errorf("%s: %w", table, ErrTableNotFound)
+	}
+	r, err := parseRegion(row)
+	if err != nil {
+		return nil, fmt.Errorf("the meta table's row %q: %w", row[0].Row, err)
+	}
+	if !r.Has(key) {
+		return nil, fmt.Errorf("%w: after %q", ErrNotOpen, r.Name)
+	}
+	return r, nil
+}
+
+// metaRow is the first row of a scan of the meta table, none when it has none. The
+// cells are copies.
+func (c *Cluster) metaRow(ctx context.Context, scan []byte) ([]wire.Cell, error) {
+	// A scan that is not a pread is turned into a stream after some blocks, with an
+	// answer that has no rows yet.
+	scan = wire.AppendUint(scan, 23, readPread)
+	param := wire.AppendBytes(nil, 1, specifier(metaRegion))
+	param = wire.AppendBytes(param, 2, scan)
+	param = wire.AppendUint(param, 4, 1)
+	param = wire.AppendBool(param, 5, true) // one answer, and the scanner is closed
+	param = wire.AppendUint(param, 11, 1)
+	response, err := c.metaCall(ctx, &rpc.Request{Method: "Scan", Param: param})
+	if err != nil {
+		return nil, err
+	}
+	defer response.Release()
+	more := false
+	f := wire.Read(response.Message)
+	for f.Next() {
+		if f.Number == 8 {
+			more = f.Bool()
+		}
+	}
+	var cells []wire.Cell
+	for block := bytes.Clone(response.Cells); len(block) > 0 && f.Err == nil; {
+		var cell wire.Cell
+		if cell, block, f.Err = wire.CutCell(block); f.Err == nil {
+			cells = append(cells, cell)
+		}
+	}
+	if f.Err == nil && len(cells) == 0 && more {
+		return nil, fmt.Errorf("%w: the meta table gave no row and says that there are more", ErrNotOpen)
+	}
+	return cells, f.Err
+}
+
+// parseRegion reads a region's row.
+func parseRegion(row []wire.Cell) (*Region, error) {
+	r := &Region{Name: row[0].Row}
+	var info, server []byte
+	for _, c := range row {
+		switch string(c.Qualifier) {
+		case "regioninfo":
+			info = c.Value
+		case "server":
+			server = c.Value
+		}
+	}
+	message, ok := bytes.CutPrefix(info, pbuf)
+	if !ok {
+		return nil, fmt.Errorf("%w: no regioninfo", wire.ErrMalformed)
+	}
+	offline := false
+	f := wire.Read(message)
+	for f.Next() {
+		switch f.Number {
+		case 3:
+			r.Start = f.Bytes
+		case 4:
+			r.End = f.Bytes
+		case 5, 6: // offline, split: daughters are on their way
+			offline = offline || f.Bool()
+		}
+	}
+	switch {
+	case f.Err != nil:
+		return nil, f.Err
+	case offline || len(server) == 0:
+		return nil, ErrNotOpen
+	}
+	host, port, err := net.SplitHostPort(string(server))
+	if err == nil {
+		r.Server.Host = host
+		r.Server.Port, err = strconv.Atoi(port)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: server %q", wire.ErrMalformed, server)
+	}
+	return r, checkServer(r.Server)
+}
+
+// CheckEnabled returns ErrTableDisabled for a table that is disabled: the meta table
+// still names servers for its regions, and they say only that they have none.
+func (c *Cluster) CheckEnabled(ctx context.Context, table string) error {
+	scan := wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, "table"))
+	scan = wire.AppendBytes(scan, 3, table)
+	scan = wire.AppendBytes(scan, 4, table)
+	scan = wire.AppendBool(scan, 22, true) // include_stop_row
+	row, err := c.metaRow(ctx, scan)
+	if err != nil {
+		return err
+	}
+	for _, cell := range row {
+		f := wire.Read(cell.Value)
+		for f.Next() {
+			if string(cell.Qualifier) == "state" && f.Number == 1 && f.Uint != 0 {
+				return fmt.Errorf("%s: %w", table, ErrTableDisabled)
+			}
+		}
+	}
+	return nil
+}

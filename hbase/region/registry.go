@@ -1,0 +1,142 @@
+package region
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"sluice/hbase/rpc"
+	"sluice/hbase/wire"
+)
+
+// Registry knows where to begin.
+type Registry interface {
+	// Meta is the server of the meta table's one region.
+	Meta(ctx context.Context) (rpc.Server, error)
+	// Master is the active master.
+	Master(ctx context.Context) (rpc.Server, error)
+	Close() error
+}
+
+// ErrNoServer: the cluster has no such server at the moment.
+var ErrNoServer = errors.New("no server")
+
+// parseServerName reads a ServerName.
+func parseServerName(b []byte) (s rpc.Server, err error) {
+	f := wire.Read(b)
+	for f.Next() {
+		switch f.Number {
+		case 1:
+			s.Host = string(f.Bytes)
+		case 2:
+			s.Port = int(f.Uint)
+		case 3:
+			s.StartCode = f.Uint
+		}
+	}
+	if f.Err != nil {
+		return s, f.Err
+	}
+	return s, checkServer(s)
+}
+
+func checkServer(s rpc.Server) error {
+	if s.Host == "" || s.Port <= 0 || s.Port > 65535 {
+		return fmt.Errorf("%w: %q, port %d is no server", wire.ErrMalformed, s.Host, s.Port)
+	}
+	return nil
+}
+
+// parseZNode reads the server that a node in ZooKeeper holds: 0xFF, u32 length of
+// an id, the id, "PBUF", and a message whose field 1 is the ServerName.
+func parseZNode(b []byte) (rpc.Server, error) {
+	var none rpc.Server
+	if len(b) < 5 || b[0] != 0xff || uint64(binary.BigEndian.Uint32(b[1:])) > uint64(len(b)-5) {
+		return none, fmt.Errorf("%w: a node of %d bytes", wire.ErrMalformed, len(b))
+	}
+	message, ok := bytes.CutPrefix(b[5+binary.BigEndian.Uint32(b[1:]):], []byte("PBUF"))
+	if !ok {
+		return none, fmt.Errorf("%w: a node without PBUF", wire.ErrMalformed)
+	}
+	f := wire.Read(message)
+	for f.Next() {
+		if f.Number == 1 && f.Bytes != nil {
+			return parseServerName(f.Bytes)
+		}
+	}
+	return none, fmt.Errorf("%w: a node without a server", errors.Join(wire.ErrMalformed, f.Err))
+}
+
+// RPCRegistry asks the masters, or any servers, where things are: it needs no
+// ZooKeeper.
+type RPCRegistry struct {
+	pool    *rpc.Pool
+	servers []rpc.Server
+}
+
+// NewRPCRegistry asks these servers, through the pool.
+func NewRPCRegistry(pool *rpc.Pool, servers []rpc.Server) *RPCRegistry {
+	return &RPCRegistry{pool, servers}
+}
+
+// Close does nothing: the pool is its owner's.
+func (r *RPCRegistry) Close() error { return nil }
+
+// Meta implements Registry.
+func (r *RPCRegistry) Meta(ctx context.Context) (rpc.Server, error) {
+	return r.ask(ctx, "GetMetaRegionLocations", func(message []byte) (rpc.Server, error) {
+		f := wire.Read(message)
+		for f.Next() {
+			if f.Number != 1 {
+				continue
+			}
+			location := wire.Read(f.Bytes)
+			for location.Next() {
+				if location.Number == 2 && location.Bytes != nil {
+					return parseServerName(location.Bytes)
+				}
+			}
+		}
+		return rpc.Server{}, errors.Join(ErrNoServer, f.Err)
+	})
+}
+
+// Master implements Registry.
+func (r *RPCRegistry) Master(ctx context.Context) (rpc.Server, error) {
+	return r.ask(ctx, "GetActiveMaster", func(message []byte) (rpc.Server, error) {
+		f := wire.Read(message)
+		for f.Next() {
+			if f.Number == 1 && f.Bytes != nil {
+				return parseServerName(f.Bytes)
+			}
+		}
+		return rpc.Server{}, errors.Join(ErrNoServer, f.Err)
+	})
+}
+
+// ask asks one server after the other, beginning anywhere.
+func (r *RPCRegistry) ask(ctx context.Context, method string, read func([]byte) (rpc.Server, error)) (rpc.Server, error) {
+	var errs []error
+	first := rand.IntN(len(r.servers))
+	for i := range r.servers {
+		server := r.servers[(first+i)%len(r.servers)]
+		response, err := r.pool.Call(ctx, server, rpc.MetaService, &rpc.Request{Method: method})
+		if err == nil {
+			found, err := read(response.Message)
+			response.Release()
+			if err == nil {
+				return found, nil
+			}
+			errs = append(errs, fmt.Errorf("%s: %s: %w", server, method, err))
+			continue
+		}
+		errs = append(errs, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return rpc.Server{}, errors.Join(errs...)
+}

@@ -1,0 +1,100 @@
+package rpc
+
+import (
+	"context"
+	"sync"
+)
+
+// Pool keeps one connection to each service of each server, and makes another when
+// one broke. It is safe for concurrent use.
+type Pool struct {
+	options Options
+
+	mu      sync.Mutex
+	entries map[poolKey]*poolEntry
+	closed  bool
+}
+
+type poolKey struct{ address, service string }
+
+// poolEntry's token is held while its connection is looked at or made.
+type poolEntry struct {
+	token chan struct{}
+	conn  *Conn
+}
+
+// NewPool makes an empty pool.
+func NewPool(o Options) *Pool {
+	return &Pool{options: o.withDefaults(), entries: make(map[poolKey]*poolEntry)}
+}
+
+// Get returns a connection that is not known to be broken. Of several callers one
+// dials and the others wait for it.
+func (p *Pool) Get(ctx context.Context, server Server, service string) (*Conn, error) {
+	key := poolKey{server.Address(), service}
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	e := p.entries[key]
+	if e == nil {
+		e = &poolEntry{token: make(chan struct{}, 1)}
+		p.entries[key] = e
+	}
+	p.mu.Unlock()
+	select {
+	case e.token <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-e.token }()
+	if e.conn != nil {
+		select {
+		case <-e.conn.Broken():
+			_ = e.conn.Close() // waits for its goroutines only
+			e.conn = nil
+		default:
+			return e.conn, nil
+		}
+	}
+	conn, err := Dial(ctx, server, service, p.options)
+	if err != nil {
+		return nil, err
+	}
+	e.conn = conn
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		e.conn = nil
+		_ = conn.Close()
+		return nil, ErrClosed
+	}
+	return conn, nil
+}
+
+// Call is a call to a server's service.
+func (p *Pool) Call(ctx context.Context, server Server, service string, request *Request) (*Response, error) {
+	conn, err := p.Get(ctx, server, service)
+	if err != nil {
+		return nil, err
+	}
+	return conn.Call(ctx, request)
+}
+
+// Close ends every connection and every call; whoever dials gives up when ctx does.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	entries := p.entries
+	p.entries = nil
+	p.mu.Unlock()
+	for _, e := range entries {
+		e.token <- struct{}{}
+		if e.conn != nil {
+			_ = e.conn.Close()
+		}
+		<-e.token
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package rpc
+
+import (
+	"encoding/binary"
+	"net"
+	"time"
+
+	"sluice/hbase/wire"
+)
+
+const (
+	// gatherCalls bounds how many calls are written at once.
+	gatherCalls = 32
+	// writeBytes is what is written under one deadline: a slow network may take
+	// longer for a frame of 2 MB than a server may be silent.
+	writeBytes = 512 << 10
+)
+
+// writer puts frames together. Headers and messages of several calls stand in one
+// buffer, cell blocks stay where they are.
+type writer struct {
+	conn    *Conn
+	head    []byte
+	scratch []byte
+	bounds  []bound
+	pieces  [][]byte
+	calls   []*call
+	snappy  [][]byte
+}
+
+// bound says how far in head a call's header and message go, and which cells follow.
+type bound struct {
+	end   int
+	cells [][]byte
+}
+
+// write sends what is queued, as much at once as there is, until the connection breaks.
+func (c *Conn) write() error {
+	w := &writer{conn: c}
+	for {
+		select {
+		case <-c.broken:
+			return ErrClosed
+		case first := <-c.queue:
+			w.gather(first)
+		}
+		err := w.flush()
+		for _, call := range w.calls {
+			close(call.written)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// gather takes the first call and what else waits.
+func (w *writer) gather(first *call) {
+	w.head, w.bounds, w.calls, w.snappy = w.head[:0], w.bounds[:0], w.calls[:0], w.snappy[:0]
+	w.add(first)
+	for len(w.calls) < gatherCalls {
+		select {
+		case next := <-w.conn.queue:
+			w.add(next)
+		default:
+			return
+		}
+	}
+}
+
+func (w *writer) add(c *call) {
+	if !c.state.CompareAndSwap(queued, writing) {
+		return
+	}
+	w.calls = append(w.calls, c)
+	cells := c.request.Cells
+	if w.conn.options.Snappy && len(cells) > 0 {
+		cells = [][]byte{wire.AppendSnappy(nil, cells)}
+	}
+	w.scratch = appendHeader(w.scratch[:0], c, blockBytes(cells))
+	start := len(w.head)
+	w.head = append(w.head, 0, 0, 0, 0)
+	w.head = wire.AppendDelimited(w.head, w.scratch)
+	w.head = wire.AppendDelimited(w.head, c.request.Param)
+	binary.BigEndian.PutUint32(w.head[start:], uint32(len(w.head)-start-4+blockBytes(cells)))
+	w.bounds = append(w.bounds, bound{len(w.head), cells})
+}
+
+// appendHeader appends a RequestHeader.
+func appendHeader(dst []byte, c *call, blockBytes int) []byte {
+	dst = wire.AppendUint(dst, 1, uint64(c.id))
+	dst = wire.AppendBytes(dst, 3, c.request.Method)
+	dst = wire.AppendBool(dst, 4, true)
+	if blockBytes > 0 {
+		var meta [12]byte
+		dst = wire.AppendBytes(dst, 5, wire.AppendUint(meta[:0], 1, uint64(blockBytes)))
+	}
+	if ms := c.timeout.Milliseconds(); ms > 0 {
+		dst = wire.AppendUint(dst, 7, uint64(ms))
+	}
+	return dst
+}
+
+func blockBytes(cells [][]byte) int {
+	n := 0
+	for _, piece := range cells {
+		n += len(piece)
+	}
+	return n
+}
+
+func appendLength(dst []byte, n int) []byte { return binary.BigEndian.AppendUint32(dst, uint32(n)) }
+
+// flush writes what was gathered.
+func (w *writer) flush() error {
+	w.pieces = w.pieces[:0]
+	start := 0
+	for _, b := range w.bounds {
+		w.pieces = append(w.pieces, w.head[start:b.end])
+		w.pieces = append(w.pieces, b.cells...)
+		start = b.end
+	}
+	pieces := w.pieces
+	for len(pieces) > 0 {
+		var now net.Buffers
+		now, pieces = cut(pieces, writeBytes)
+		if err := w.conn.conn.SetWriteDeadline(time.Now().Add(w.conn.options.Timeout)); err != nil {
+			return err
+		}
+		if _, err := now.WriteTo(w.conn.conn); err != nil {
+			return err
+		}
+		if len(pieces) > 0 || w.conn.waiting() <= len(w.calls) {
+			w.conn.sign()
+		}
+	}
+	clear(w.pieces) // lets go of the callers' bytes
+	clear(w.bounds)
+	return nil
+}
+
+// cut takes pieces of at most size bytes from the front; it shortens the first of
+// the rest in place.
+func cut(pieces [][]byte, size int) (front, rest [][]byte) {
+	for i, piece := range pieces {
+		if len(piece) > size {
+			front = append(append(front, pieces[:i]...), piece[:size])
+			pieces[i] = piece[size:]
+			return front, pieces[i:]
+		}
+		size -= len(piece)
+	}
+	return append(front, pieces...), nil // a copy: writing empties it
+}

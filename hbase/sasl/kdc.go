@@ -1,0 +1,261 @@
+package sasl
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/jcmturner/gokrb5/v8/config"
+	"github.com/jcmturner/gokrb5/v8/credentials"
+	"github.com/jcmturner/gokrb5/v8/crypto"
+	"github.com/jcmturner/gokrb5/v8/iana/errorcode"
+	"github.com/jcmturner/gokrb5/v8/iana/keyusage"
+	"github.com/jcmturner/gokrb5/v8/iana/patype"
+	"github.com/jcmturner/gokrb5/v8/keytab"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
+)
+
+const (
+	kdcTimeout    = 2 * time.Second // for one KDC, before the next is asked
+	maxKDCBytes   = 1 << 20
+	maxReferrals  = 5
+	verifyAnySkew = 100 * 365 * 24 * time.Hour // the skew is looked at here, to say how much it is
+)
+
+// Whoever reads these has to do something about them; the text around says what.
+var (
+	// ErrNoTicket: there is no usable ticket, and nothing to get one with.
+	ErrNoTicket = errors.New("no Kerberos ticket")
+	// ErrExpired: the ticket was valid once.
+	ErrExpired = errors.New("the Kerberos ticket has expired")
+	// ErrClockSkew: the clocks here and there differ too much.
+	ErrClockSkew = errors.New("the clocks differ")
+	// ErrPrincipal: the KDC does not know a name, or the key for it is wrong.
+	ErrPrincipal = errors.New("wrong principal or key")
+	// ErrKDC: no KDC could be asked.
+	ErrKDC = errors.New("no KDC answers")
+)
+
+// ticket is one of the KDC's, with what its answer said about it.
+type ticket struct {
+	ticket messages.Ticket
+	key    types.EncryptionKey
+	end    time.Time
+}
+
+// kdc asks the KDCs of krb5.conf. It keeps nothing.
+type kdc struct {
+	config *config.Config
+	now    func() time.Time
+	// dial makes a connection; KDCs are asked by TCP, which all of them speak, and
+	// which loses no answer.
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// logIn gets a ticket for getting tickets, by a key of the keytab.
+func (k *kdc) logIn(ctx context.Context, name types.PrincipalName, realm string, keys *keytab.Keytab) (t ticket, err error) {
+	request, err := messages.NewASReqForTGT(realm, k.config, name)
+	if err != nil {
+		return t, fmt.Errorf("make a request for a ticket: %w", err)
+	}
+	b, err := request.Marshal()
+	if err != nil {
+		return t, fmt.Errorf("make a request for a ticket: %w", err)
+	}
+	answer, err := k.ask(ctx, realm, b)
+	var refused messages.KRBError
+	if errors.As(err, &refused) && refused.ErrorCode == errorcode.KDC_ERR_PREAUTH_REQUIRED {
+		if b, err = preauthenticate(&request, refused, name, realm, keys); err != nil {
+			return t, err
+		}
+		answer, err = k.ask(ctx, realm, b)
+	}
+	if err != nil {
+		return t, k.explain(err, name.PrincipalNameString()+"@"+realm)
+	}
+	var reply messages.ASRep
+	if err := reply.Unmarshal(answer); err != nil {
+		return t, fmt.Errorf("read the KDC's answer: %w", err)
+	}
+	lenient := *k.config
+	lenient.LibDefaults.Clockskew = verifyAnySkew
+	if ok, err := reply.Verify(&lenient, credentials.NewFromPrincipalName(name, realm).WithKeytab(keys), request); !ok {
+		return t, fmt.Errorf("%w: the KDC's answer for %s@%s does not fit the keytab: make a new one, for its keys changed: %w", ErrPrincipal, name.PrincipalNameString(), realm, err)
+	}
+	if err := k.checkClock(reply.DecryptedEncPart.AuthTime); err != nil {
+		return t, err
+	}
+	return ticket{reply.Ticket, reply.DecryptedEncPart.Key, reply.DecryptedEncPart.EndTime}, nil
+}
+
+// preauthenticate puts the time into the request, encrypted by our key, in the
+// encryption type that the KDC asks for.
+func preauthenticate(request *messages.ASReq, refused messages.KRBError, name types.PrincipalName, realm string, keys *keytab.Keytab) ([]byte, error) {
+	var hints types.PADataSequence
+	if err := hints.Unmarshal(refused.EData); err != nil {
+		return nil, fmt.Errorf("the KDC asks for preauthentication, not saying how: %w", err)
+	}
+	for _, hint := range hints {
+		if hint.PADataType != patype.PA_ETYPE_INFO2 {
+			continue
+		}
+		info, err := hint.GetETypeInfo2()
+		if err != nil || len(info) == 0 {
+			return nil, fmt.Errorf("the KDC asks for preauthentication, not saying how: %w", err)
+		}
+		key, version, err := keys.GetEncryptionKey(name, realm, 0, info[0].EType)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrPrincipal, err)
+		}
+		stamp, err := types.GetPAEncTSEncAsnMarshalled()
+		if err != nil {
+			return nil, err
+		}
+		sealed, err := crypto.GetEncryptedData(stamp, key, keyusage.AS_REQ_PA_ENC_TIMESTAMP, version)
+		if err != nil {
+			return nil, err
+		}
+		value, err := sealed.Marshal()
+		if err != nil {
+			return nil, err
+		}
+		request.PAData = append(request.PAData, types.PAData{PADataType: patype.PA_ENC_TIMESTAMP, PADataValue: value})
+		return request.Marshal()
+	}
+	return nil, errors.New("the KDC asks for preauthentication of a kind that a keytab does not serve")
+}
+
+// serviceTicket gets a ticket for a service, of another realm too if the KDCs
+// refer to one another.
+func (k *kdc) serviceTicket(ctx context.Context, name types.PrincipalName, realm string, tgt ticket, service types.PrincipalName) (t ticket, err error) {
+	for range maxReferrals {
+		request, err := messages.NewTGSReq(name, realm, k.config, tgt.ticket, tgt.key, service, false)
+		if err != nil {
+			return t, fmt.Errorf("make a request for a ticket: %w", err)
+		}
+		b, err := request.Marshal()
+		if err != nil {
+			return t, fmt.Errorf("make a request for a ticket: %w", err)
+		}
+		answer, err := k.ask(ctx, realm, b)
+		if err != nil {
+			return t, k.explain(err, service.PrincipalNameString()+"@"+realm)
+		}
+		var reply messages.TGSRep
+		if err := reply.Unmarshal(answer); err != nil {
+			return t, fmt.Errorf("read the KDC's answer: %w", err)
+		}
+		if err := reply.DecryptEncPart(tgt.key); err != nil {
+			return t, fmt.Errorf("read the KDC's answer: %w", err)
+		}
+		lenient := *k.config
+		lenient.LibDefaults.Clockskew = verifyAnySkew
+		if ok, err := reply.Verify(&lenient, request); !ok {
+			return t, fmt.Errorf("the KDC's answer for %s: %w", service.PrincipalNameString(), err)
+		}
+		t = ticket{reply.Ticket, reply.DecryptedEncPart.Key, reply.DecryptedEncPart.EndTime}
+		if to := reply.Ticket.SName; len(to.NameString) == 2 && to.NameString[0] == "krbtgt" && !to.Equal(service) {
+			realm, tgt = to.NameString[1], t
+			continue
+		}
+		return t, nil
+	}
+	return t, fmt.Errorf("the KDCs refer to one another more than %d times for %s", maxReferrals, service.PrincipalNameString())
+}
+
+// checkClock compares the KDC's time with ours.
+func (k *kdc) checkClock(theirs time.Time) error {
+	ahead := k.now().Sub(theirs)
+	if ahead.Abs() <= k.config.LibDefaults.Clockskew {
+		return nil
+	}
+	return skewed(ahead)
+}
+
+func skewed(ahead time.Duration) error {
+	word := "ahead of"
+	if ahead < 0 {
+		word = "behind"
+	}
+	return fmt.Errorf("%w: this machine's is %v %s the KDC's: set it (NTP)", ErrClockSkew, ahead.Abs().Round(time.Second), word)
+}
+
+// explain says what an operator can do about a KDC's refusal.
+func (k *kdc) explain(err error, who string) error {
+	var refused messages.KRBError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.ErrorCode {
+	case errorcode.KDC_ERR_C_PRINCIPAL_UNKNOWN:
+		return fmt.Errorf("%w: the KDC does not know %s: is it the principal of the keytab?", ErrPrincipal, who)
+	case errorcode.KDC_ERR_S_PRINCIPAL_UNKNOWN:
+		return fmt.Errorf("%w: the KDC knows no service %s: the host must be named as in the servers' keytabs, and the name before it as in hbase.regionserver.kerberos.principal", ErrPrincipal, who)
+	case errorcode.KDC_ERR_PREAUTH_FAILED:
+		return fmt.Errorf("%w: the keytab's key of %s is not the KDC's: make a new keytab", ErrPrincipal, who)
+	case errorcode.KRB_AP_ERR_SKEW:
+		return skewed(k.now().Sub(refused.STime))
+	case errorcode.KRB_AP_ERR_TKT_EXPIRED:
+		return fmt.Errorf("%w, says the KDC: %w", ErrExpired, refused)
+	}
+	return fmt.Errorf("the KDC refuses %s: %w", who, refused)
+}
+
+// ask sends a request to a realm's KDCs in turn until one answers.
+func (k *kdc) ask(ctx context.Context, realm string, request []byte) ([]byte, error) {
+	n, addresses, err := k.config.GetKDCs(realm, true)
+	if err != nil || n == 0 {
+		return nil, fmt.Errorf("%w: krb5.conf names none for realm %s: %w", ErrKDC, realm, err)
+	}
+	var failed []error
+	for i := 1; i <= n; i++ {
+		answer, err := k.askOne(ctx, addresses[i], request)
+		if err == nil {
+			var refused messages.KRBError
+			if refused.Unmarshal(answer) == nil {
+				return nil, refused
+			}
+			return answer, nil
+		}
+		failed = append(failed, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, fmt.Errorf("%w of realm %s: %w", ErrKDC, realm, errors.Join(failed...))
+}
+
+// askOne sends a request behind its length (u32), and reads such an answer (RFC
+// 4120, 7.2.2).
+func (k *kdc) askOne(ctx context.Context, address string, request []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, kdcTimeout)
+	defer cancel()
+	conn, err := k.dial(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if _, err := conn.Write(appendToken(nil, request)); err != nil {
+		return nil, err
+	}
+	var length [4]byte
+	if _, err := io.ReadFull(conn, length[:]); err != nil {
+		return nil, fmt.Errorf("%s: %w", address, err)
+	}
+	size := binary.BigEndian.Uint32(length[:])
+	if size > maxKDCBytes {
+		return nil, fmt.Errorf("%s answers with %d bytes", address, size)
+	}
+	answer := make([]byte, size)
+	if _, err := io.ReadFull(conn, answer); err != nil {
+		return nil, fmt.Errorf("%s: %w", address, err)
+	}
+	return answer, nil
+}

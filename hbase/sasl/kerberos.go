@@ -1,0 +1,196 @@
+package sasl
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jcmturner/gokrb5/v8/asn1tools"
+	"github.com/jcmturner/gokrb5/v8/config"
+	"github.com/jcmturner/gokrb5/v8/crypto"
+	"github.com/jcmturner/gokrb5/v8/iana"
+	"github.com/jcmturner/gokrb5/v8/iana/chksumtype"
+	"github.com/jcmturner/gokrb5/v8/keytab"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
+
+	"sluice/hbase/rpc"
+)
+
+// Config says who we are and whom we trust. The zero Config is what kinit leaves:
+// the system's krb5.conf, the user's ticket cache.
+type Config struct {
+	// Krb5Config is krb5.conf; empty: KRB5_CONFIG, or /etc/krb5.conf.
+	Krb5Config string
+	// Keytab has the key of Principal (user or user/host, with or without
+	// @REALM; empty: the first one in the keytab). Tickets are got with it, and got
+	// again before they expire.
+	Keytab, Principal string
+	// Cache is the ticket cache that is used without a keytab, and read again when
+	// its tickets expire; empty: KRB5CCNAME, or /tmp/krb5cc_UID.
+	Cache string
+	// ServerPrincipal is that of the servers, as in
+	// hbase.regionserver.kerberos.principal, _HOST standing for each one's name;
+	// empty: hbase/_HOST. Without a realm it is that of krb5.conf's
+	// [domain_realm], or our own.
+	ServerPrincipal string
+	// Protections are those that we accept, the best first, as in
+	// hbase.rpc.protection; empty: the strongest that a server offers.
+	Protections []Protection
+	// Now is a clock; nil: time.Now.
+	Now func() time.Time
+	// Getenv reads the environment; nil: os.Getenv.
+	Getenv func(string) string
+}
+
+// Kerberos makes connections by SASL's GSSAPI. Its methods are safe for concurrent
+// use.
+type Kerberos struct {
+	config      *config.Config
+	tickets     *tickets
+	server      string
+	protections []Protection
+	now         func() time.Time
+}
+
+// New reads krb5.conf and keytab. Tickets are got when a connection is made.
+func New(c Config) (*Kerberos, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Getenv == nil {
+		c.Getenv = os.Getenv
+	}
+	for _, p := range c.Protections {
+		if !slices.Contains([]Protection{Authentication, Integrity, Privacy}, p) {
+			return nil, fmt.Errorf("a protection is authentication, integrity or privacy, not %q", p)
+		}
+	}
+	path := first(c.Krb5Config, c.Getenv("KRB5_CONFIG"), "/etc/krb5.conf")
+	krb5, err := config.Load(path)
+	var unsupported config.UnsupportedDirective
+	if err != nil && !errors.As(err, &unsupported) { // what it does not support we do not need
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	t := &tickets{
+		kdc:  kdc{config: krb5, now: c.Now, dial: (&net.Dialer{}).DialContext},
+		turn: make(chan struct{}, 1), services: map[string]ticket{},
+		cachePath: strings.TrimPrefix(first(c.Cache, c.Getenv("KRB5CCNAME"), "/tmp/krb5cc_"+strconv.Itoa(os.Getuid())), "FILE:"),
+	}
+	if c.Keytab != "" {
+		if err := t.readKeytab(c.Keytab, c.Principal); err != nil {
+			return nil, err
+		}
+	}
+	return &Kerberos{config: krb5, tickets: t, server: first(c.ServerPrincipal, "hbase/_HOST"), protections: c.Protections, now: c.Now}, nil
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// readKeytab finds out who we are.
+func (t *tickets) readKeytab(path, principal string) error {
+	keys, err := keytab.Load(path)
+	if err != nil {
+		return fmt.Errorf("read the keytab %s: %w", path, err)
+	}
+	t.keys = keys
+	if principal == "" {
+		if len(keys.Entries) == 0 {
+			return fmt.Errorf("%w: the keytab %s is empty", ErrPrincipal, path)
+		}
+		principal = keys.Entries[0].Principal.String()
+	}
+	t.name, t.realm = types.ParseSPNString(principal)
+	t.realm = first(t.realm, t.kdc.config.LibDefaults.DefaultRealm)
+	for _, e := range keys.Entries {
+		if slices.Equal(e.Principal.Components, t.name.NameString) && e.Principal.Realm == t.realm {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: the keytab %s has no key of %s@%s (klist -k says whose it has)", ErrPrincipal, path, t.name.PrincipalNameString(), t.realm)
+}
+
+// Handshake is an rpc.Handshake.
+func (k *Kerberos) Handshake(ctx context.Context, raw net.Conn, server rpc.Server) (net.Conn, error) {
+	service, realm := k.servicePrincipal(server.Host)
+	t, name, nameRealm, err := k.tickets.get(ctx, service, realm)
+	if err != nil {
+		return nil, fmt.Errorf("a ticket for %s: %w", service.PrincipalNameString(), err)
+	}
+	token, secrets, err := contextToken(t, name, nameRealm, k.now())
+	if err != nil {
+		return nil, fmt.Errorf("begin with %s: %w", service.PrincipalNameString(), err)
+	}
+	if _, err := raw.Write(appendToken(rpc.Preamble(rpc.AuthKerberos), token)); err != nil {
+		return nil, fmt.Errorf("send the ticket: %w", err)
+	}
+	offer, err := readReply(raw)
+	if err != nil {
+		return nil, fmt.Errorf("show the ticket for %s: %w", service.PrincipalNameString(), err)
+	}
+	return agree(raw, secrets, offer, k.protections)
+}
+
+// servicePrincipal is the server's, and its realm where that is known.
+func (k *Kerberos) servicePrincipal(host string) (types.PrincipalName, string) {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	service, realm := types.ParseSPNString(strings.ReplaceAll(k.server, "_HOST", host))
+	return service, first(realm, k.config.ResolveRealm(host))
+}
+
+// What is asked of a context (RFC 4121, 4.1.1.1). Mutual authentication is not:
+// the server's offer is signed by a key that only it can have got from the ticket.
+const contextFlags = 4 | 8 | 16 | 32 // replay detection, sequence, confidentiality, integrity
+
+// contextToken is the first token of a context, an AP-REQ (RFC 4121, 4.1), with a
+// key of its own for what follows.
+func contextToken(t ticket, name types.PrincipalName, realm string, now time.Time) ([]byte, *secrets, error) {
+	cipher, err := crypto.GetEtype(t.key.KeyType)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encryption type %d: %w", t.key.KeyType, err)
+	}
+	subkey := types.EncryptionKey{KeyType: t.key.KeyType, KeyValue: make([]byte, cipher.GetKeyByteSize())}
+	rand.Read(subkey.KeyValue)
+	var random [4]byte
+	rand.Read(random[:])
+	number := binary.BigEndian.Uint32(random[:]) >> 2 // some take it for signed
+
+	flags := make([]byte, 24) // length of bindings, none of them, flags; little-endian
+	flags[0], flags[20] = 16, contextFlags
+	now = now.UTC()
+	request, err := messages.NewAPReq(t.ticket, t.key, types.Authenticator{
+		AVNO: iana.PVNO, CRealm: realm, CName: name,
+		Cksum: types.Checksum{CksumType: chksumtype.GSSAPI, Checksum: flags},
+		Cusec: now.Nanosecond() / 1000, CTime: now,
+		SubKey: subkey, SeqNumber: int64(number),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := request.Marshal()
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := newSecrets(subkey, uint64(number), false)
+	if err != nil {
+		return nil, nil, err
+	}
+	// The mechanism's object identifier, 1.2.840.113554.1.2.2, and the token's: 01 00.
+	head := []byte{0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02, 0x01, 0x00}
+	return asn1tools.AddASNAppTag(append(head, b...), 0), s, nil
+}

@@ -1,0 +1,148 @@
+package sasl
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"sluice/hbase/rpc"
+)
+
+// Protection is what is done to bytes on their way, as hbase.rpc.protection
+// names it.
+type Protection string
+
+// The protections, each with what the one before it has.
+const (
+	Authentication Protection = "authentication"
+	Integrity      Protection = "integrity"
+	Privacy        Protection = "privacy"
+)
+
+// layers are the protections by their bit in the server's offer (RFC 4752, 3.3),
+// strongest first.
+var layers = []struct {
+	protection Protection
+	bit        byte
+}{{Privacy, 4}, {Integrity, 2}, {Authentication, 1}}
+
+// ErrProtection: server and client have no protection in common.
+var ErrProtection = errors.New("no protection in common")
+
+// ErrNoSecurity: the server does not do Kerberos.
+var ErrNoSecurity = errors.New("the server has no security")
+
+const (
+	// fallBack in place of a length is the server's wish to go on without security.
+	fallBack = -88
+	// maxReplyBytes bounds each part of an answer during the handshake.
+	maxReplyBytes = 64 << 10
+	// maxOurTokenBytes bounds a token of ours, whatever the server would take.
+	maxOurTokenBytes = 64 << 10
+)
+
+// readReply reads an answer during the handshake: a status (i32, 0 is good), and a
+// token behind its length; or the class and the text of an exception.
+func readReply(r io.Reader) ([]byte, error) {
+	status, err := readInt32(r)
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("%w: it closed the connection without an answer: is it HBase, and does it speak TLS?", err)
+		}
+		return nil, err
+	}
+	if status != 0 {
+		class, err := readPart(r)
+		if err != nil {
+			return nil, fmt.Errorf("the server speaks no SASL: %w", err)
+		}
+		text, err := readPart(r)
+		if err != nil {
+			return nil, fmt.Errorf("the server speaks no SASL: %w", err)
+		}
+		return nil, &rpc.RemoteError{Class: string(class), Message: string(text)}
+	}
+	return readPart(r)
+}
+
+func readPart(r io.Reader) ([]byte, error) {
+	n, err := readInt32(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case n == fallBack:
+		return nil, fmt.Errorf("%w, and Kerberos was asked for: leave out the Kerberos settings, or set hbase.security.authentication to kerberos in the server's hbase-site.xml", ErrNoSecurity)
+	case n < 0 || n > maxReplyBytes:
+		return nil, fmt.Errorf("a part of the server's answer is to have %d bytes", n)
+	}
+	b := make([]byte, n)
+	_, err = io.ReadFull(r, b)
+	return b, err
+}
+
+func readInt32(r io.Reader) (int32, error) {
+	var b [4]byte
+	_, err := io.ReadFull(r, b[:])
+	return int32(binary.BigEndian.Uint32(b[:])), err
+}
+
+// agree answers the server's offer, a signed token with the bits of the
+// protections that it accepts (1) and the size of token that it takes (3), by one of
+// them and the size that we take. It returns what carries everything after.
+func agree(raw net.Conn, s *secrets, offer []byte, accept []Protection) (net.Conn, error) {
+	data, err := s.unwrap(offer, false)
+	if err != nil {
+		return nil, fmt.Errorf("the server's offer: %w", err)
+	}
+	if len(data) != 4 {
+		return nil, fmt.Errorf("the server's offer has %d bytes, not 4", len(data))
+	}
+	chosen, bit, err := choose(data[0], accept)
+	if err != nil {
+		return nil, err
+	}
+	answer := []byte{bit, 0xff, 0xff, 0xff} // what HBase sends is bounded by its answers, not by this
+	if chosen == Authentication {
+		answer = []byte{bit, 0, 0, 0}
+	}
+	token, err := s.wrap(answer, false)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := raw.Write(appendToken(nil, token)); err != nil {
+		return nil, fmt.Errorf("answer the server's offer: %w", err)
+	}
+	if chosen == Authentication {
+		return raw, nil
+	}
+	taken := int(binary.BigEndian.Uint32(data) & 0xffffff)
+	maxPlain := min(taken, maxOurTokenBytes) - s.maxOverhead()
+	if maxPlain < 1 {
+		return nil, fmt.Errorf("the server takes tokens of %d bytes, too few to say anything", taken)
+	}
+	return &conn{Conn: raw, secrets: s, seal: chosen == Privacy, maxPlain: maxPlain}, nil
+}
+
+// choose takes the first of accept that is offered; without accept, the strongest.
+func choose(offered byte, accept []Protection) (Protection, byte, error) {
+	var names []string
+	bits := map[Protection]byte{}
+	for _, l := range layers {
+		if offered&l.bit != 0 {
+			names = append(names, string(l.protection))
+			bits[l.protection] = l.bit
+			if len(accept) == 0 {
+				return l.protection, l.bit, nil
+			}
+		}
+	}
+	for _, p := range accept {
+		if bits[p] != 0 {
+			return p, bits[p], nil
+		}
+	}
+	return "", 0, fmt.Errorf("%w: the server's hbase.rpc.protection is %q, ours %v: allow one of the server's", ErrProtection, strings.Join(names, ","), accept)
+}

@@ -1,0 +1,204 @@
+package sasl_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"sluice/cluster"
+	"sluice/hbase"
+	"sluice/hbase/rpc"
+	"sluice/hbase/sasl"
+	"sluice/hbase/tabletest"
+	"sluice/schema"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func client(c *cluster.Cluster) sasl.Config {
+	return sasl.Config{Krb5Config: c.KRB5Config, Keytab: c.ClientKeytab, Principal: c.ClientPrincipal, Getenv: func(string) string { return "" }}
+}
+
+func kerberos(t *testing.T, c sasl.Config) rpc.Handshake {
+	t.Helper()
+	k, err := sasl.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k.Handshake
+}
+
+// clusterID asks the first region server who it belongs to: the smallest call that
+// needs the whole handshake.
+func clusterID(t *testing.T, c *cluster.Cluster, h rpc.Handshake) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	conn, err := rpc.Dial(ctx, server(t, c.RegionServers[0]), rpc.MetaService, rpc.Options{Handshake: h, Timeout: 10 * time.Second})
+	if err != nil {
+		return err
+	}
+	_, err = conn.Call(ctx, &rpc.Request{Method: "GetClusterId"})
+	return errors.Join(err, conn.Close())
+}
+
+func server(t *testing.T, address string) rpc.Server {
+	t.Helper()
+	host, port, _ := strings.Cut(address, ":")
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rpc.Server{Host: host, Port: n}
+}
+
+// At each quality of protection, with one region server's rows wrapped both ways,
+// a table keeps the contract of tables.
+func TestTheWholePathAtEachProtection(t *testing.T) {
+	for _, protection := range []sasl.Protection{sasl.Authentication, sasl.Integrity, sasl.Privacy} {
+		t.Run(string(protection), func(t *testing.T) {
+			c := cluster.Start(t, cluster.Options{Kerberos: string(protection)})
+			wholePath(t, c, kerberos(t, client(c)))
+			whatOthersAreTold(t, c, protection)
+			if protection == sasl.Privacy {
+				ticketsRunOut(t, c)
+				ticketCache(t, c)
+			}
+		})
+	}
+}
+
+func TestTheWholePathUnderTLS(t *testing.T) {
+	for _, o := range []cluster.Options{{TLS: "server"}, {TLS: "mutual"}, {TLS: "mutual", Kerberos: "privacy"}} {
+		t.Run(strings.Trim(o.TLS+" "+o.Kerberos, " "), func(t *testing.T) {
+			c := cluster.Start(t, o)
+			next := rpc.Handshake(rpc.Simple)
+			if o.Kerberos != "" {
+				next = kerberos(t, client(c))
+			}
+			settings := sasl.TLSConfig{AuthorityFile: c.TLSAuthority}
+			bare, err := sasl.TLS(settings, next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			settings.CertificateFile = c.TLSClient
+			certified, err := sasl.TLS(settings, next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wholePath(t, c, certified)
+			switch err := clusterID(t, c, bare); {
+			case o.TLS == "mutual" && err == nil:
+				t.Error("a server that asks for a certificate took a client without one")
+			case o.TLS == "server" && err != nil:
+				t.Error(err)
+			}
+			settings.ServerName = "other.example.com"
+			other, err := sasl.TLS(settings, next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			says(t, "a certificate for another name", clusterID(t, c, other), sasl.ErrTLS, "not for other.example.com")
+			distrustful, err := sasl.TLS(sasl.TLSConfig{}, next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			says(t, "a certificate that nobody vouches for", clusterID(t, c, distrustful), sasl.ErrTLS, "name its authority's certificate")
+			if err := clusterID(t, c, next); err == nil {
+				t.Error("a server with TLS only took a plain client")
+			} else {
+				t.Logf("a plain client is told: %v", err)
+			}
+		})
+	}
+}
+
+// wholePath makes a table, writes lines into it and reads them back, found by
+// ZooKeeper and by the masters.
+func wholePath(t *testing.T, c *cluster.Cluster, h rpc.Handshake) {
+	t.Helper()
+	layout, err := schema.NewLayout(schema.LayoutTyped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, base := range []string{"hbase://" + c.ZooKeeper, "hbase+rpc://" + c.Master} {
+		u, err := hbase.ParseURL(fmt.Sprintf("%s/t%d_%d", base, time.Now().UnixNano(), i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := hbase.Options{Handshake: h, Layout: &layout, Timeout: 10 * time.Second}
+		a := hbase.OpenAdmin(u, o)
+		if _, made, err := a.Create(t.Context(), hbase.Creation{Layout: layout}); err != nil || !made {
+			t.Fatalf("create %s: made is %v, %v", base, made, err)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+		table, err := hbase.Open(t.Context(), u, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fillAndRead(t, table, layout)
+		if err := table.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// fillAndRead writes enough for several tokens each way, and compares every line.
+func fillAndRead(t *testing.T, table *hbase.Table, layout schema.Layout) {
+	t.Helper()
+	const lines = 5000
+	log := tabletest.NewLog("web01", 1)
+	var rows schema.Rows
+	e := layout.NewRowEncoder(&log.Stream, tabletest.Fields)
+	want := map[string]int{}
+	for range lines {
+		record, offset := log.Next()
+		record.Line = append([]byte(nil), record.Line...)
+		want[string(record.Line)]++
+		e.Append(&rows, offset, record)
+	}
+	if err := table.Put(t.Context(), &rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := table.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for row, err := range table.Scan(t.Context(), schema.Scan{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		for _, cell := range row.Cells {
+			if cell.Qualifier == "logbody" {
+				want[string(cell.Value)]--
+			}
+		}
+	}
+	for line, count := range want {
+		if count != 0 {
+			t.Errorf("%d too few of %q", count, line)
+			break
+		}
+	}
+	if n != lines {
+		t.Errorf("%d rows, want %d", n, lines)
+	}
+}
+
+func says(t *testing.T, what string, err, want error, text string) {
+	t.Helper()
+	if !errors.Is(err, want) || !strings.Contains(err.Error(), text) {
+		t.Errorf("%s: %v; want %q and %q in it", what, err, want, text)
+		return
+	}
+	t.Logf("%s: %v", what, err)
+}

@@ -1,0 +1,124 @@
+package sasl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/jcmturner/gokrb5/v8/keytab"
+	"github.com/jcmturner/gokrb5/v8/messages"
+	"github.com/jcmturner/gokrb5/v8/types"
+)
+
+// maxCacheBytes bounds a ticket cache; one has some kilobytes.
+const maxCacheBytes = 16 << 20
+
+// tickets keeps the tickets of one client, and gets new ones in time. Its methods
+// are safe for concurrent use; one asks the KDC at a time, and the others get
+// what it got.
+type tickets struct {
+	kdc       kdc
+	name      types.PrincipalName // with keys; else the cache says who we are
+	realm     string
+	keys      *keytab.Keytab // nil: the cache
+	cachePath string
+
+	turn     chan struct{} // holds one while somebody is at what follows
+	tgt      ticket
+	services map[string]ticket
+}
+
+// get gives a ticket for a service and the name of the client whom it is for.
+func (t *tickets) get(ctx context.Context, service types.PrincipalName, realm string) (ticket, types.PrincipalName, string, error) {
+	select {
+	case t.turn <- struct{}{}:
+		defer func() { <-t.turn }()
+	case <-ctx.Done():
+		return ticket{}, types.PrincipalName{}, "", ctx.Err()
+	}
+	spn := service.PrincipalNameString() + "@" + realm
+	if held, ok := t.services[spn]; ok && t.fresh(held) {
+		return held, t.name, t.realm, nil
+	}
+	if !t.fresh(t.tgt) || t.keys == nil { // the cache is read anew: kinit may have been there
+		if err := t.renew(ctx); err != nil {
+			return ticket{}, t.name, t.realm, err
+		}
+	}
+	tgt := t.tgt
+	if realm != "" && realm != t.realm {
+		var err error
+		crossing := types.PrincipalName{NameType: 2, NameString: []string{"krbtgt", realm}}
+		if tgt, err = t.kdc.serviceTicket(ctx, t.name, t.realm, tgt, crossing); err != nil {
+			return ticket{}, t.name, t.realm, fmt.Errorf("get into realm %s: %w", realm, err)
+		}
+	} else {
+		realm = t.realm
+	}
+	got, err := t.kdc.serviceTicket(ctx, t.name, realm, tgt, service)
+	if err != nil {
+		return ticket{}, t.name, t.realm, err
+	}
+	t.services[spn] = got
+	return got, t.name, t.realm, nil
+}
+
+// fresh reports whether a ticket will do for a handshake that begins now.
+func (t *tickets) fresh(held ticket) bool { return held.end.Sub(t.kdc.now()) > freshFor }
+
+// freshFor is how long a ticket must still be valid to be used: longer than a
+// handshake takes.
+const freshFor = 10 * time.Second
+
+// renew gets a new ticket for getting tickets.
+func (t *tickets) renew(ctx context.Context) (err error) {
+	if t.keys != nil {
+		t.tgt, err = t.kdc.logIn(ctx, t.name, t.realm, t.keys)
+		return err
+	}
+	return t.readCache()
+}
+
+func (t *tickets) readCache() error {
+	info, err := os.Stat(t.cachePath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: there is neither a keytab nor a ticket cache at %s: run kinit, or name a keytab", ErrNoTicket, t.cachePath)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoTicket, err)
+	}
+	if info.Size() > maxCacheBytes {
+		return fmt.Errorf("%w: %s has %d bytes, which no ticket cache has", ErrNoTicket, t.cachePath, info.Size())
+	}
+	b, err := os.ReadFile(t.cachePath)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoTicket, err)
+	}
+	cache, err := parseCache(b)
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrNoTicket, t.cachePath, err)
+	}
+	var best cacheEntry
+	for _, e := range cache.entries {
+		if e.server == "krbtgt/"+cache.realm && e.realm == cache.realm && e.end.After(best.end) {
+			best = e
+		}
+	}
+	if best.ticket == nil {
+		return fmt.Errorf("%w: %s has none for getting tickets: run kinit", ErrNoTicket, t.cachePath)
+	}
+	if !best.end.After(t.kdc.now()) {
+		return fmt.Errorf("%w: that of %s@%s in %s ended at %s: run kinit, or use a keytab, from which new ones are got in time",
+			ErrExpired, cache.name, cache.realm, t.cachePath, best.end.Format(time.RFC3339))
+	}
+	var tgt messages.Ticket
+	if err := tgt.Unmarshal(best.ticket); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrNoTicket, t.cachePath, err)
+	}
+	name, _ := types.ParseSPNString(cache.name)
+	t.name, t.realm, t.tgt = name, cache.realm, ticket{tgt, best.key, best.end}
+	return nil
+}

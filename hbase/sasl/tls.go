@@ -1,0 +1,76 @@
+package sasl
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"sluice/hbase/rpc"
+)
+
+// TLSConfig says whom to trust and who we are. Files are in PEM.
+type TLSConfig struct {
+	// AuthorityFile has the certificates of those who sign the servers'; empty: the
+	// system's.
+	AuthorityFile string
+	// CertificateFile and KeyFile are ours, for servers that ask for one
+	// (hbase.server.netty.tls.client.auth.mode); KeyFile may be left out when the
+	// key is in CertificateFile.
+	CertificateFile, KeyFile string
+	// ServerName is the name that all servers' certificates have; empty: each one's
+	// own host name.
+	ServerName string
+}
+
+// ErrTLS: the server could not be talked to by TLS.
+var ErrTLS = errors.New("TLS")
+
+// TLS puts TLS under another handshake. The files are read once.
+func TLS(c TLSConfig, next rpc.Handshake) (rpc.Handshake, error) {
+	settings := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.AuthorityFile != "" {
+		pem, err := os.ReadFile(c.AuthorityFile)
+		if err != nil {
+			return nil, fmt.Errorf("the certificates of authorities: %w", err)
+		}
+		settings.RootCAs = x509.NewCertPool()
+		if !settings.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s has no certificate in PEM (-----BEGIN CERTIFICATE-----)", c.AuthorityFile)
+		}
+	}
+	if c.CertificateFile != "" {
+		own, err := tls.LoadX509KeyPair(c.CertificateFile, first(c.KeyFile, c.CertificateFile))
+		if err != nil {
+			return nil, fmt.Errorf("our certificate %s: %w", c.CertificateFile, err)
+		}
+		settings.Certificates = []tls.Certificate{own}
+	}
+	return func(ctx context.Context, raw net.Conn, server rpc.Server) (net.Conn, error) {
+		mine := settings.Clone()
+		mine.ServerName = first(c.ServerName, server.Host)
+		conn := tls.Client(raw, mine)
+		if err := conn.HandshakeContext(ctx); err != nil {
+			return nil, explainTLS(err, mine.ServerName)
+		}
+		return next(ctx, conn, server)
+	}, nil
+}
+
+func explainTLS(err error, name string) error {
+	var plain tls.RecordHeaderError
+	var unknown x509.UnknownAuthorityError
+	var wrongName x509.HostnameError
+	switch {
+	case errors.As(err, &plain):
+		return fmt.Errorf("%w: the server does not speak it: leave out the TLS settings, or set hbase.server.netty.tls.enabled on it: %w", ErrTLS, err)
+	case errors.As(err, &unknown):
+		return fmt.Errorf("%w: the server's certificate is signed by nobody we trust: name its authority's certificate: %w", ErrTLS, err)
+	case errors.As(err, &wrongName):
+		return fmt.Errorf("%w: the server's certificate is not for %s: name the server as its certificate does: %w", ErrTLS, name, err)
+	}
+	return fmt.Errorf("%w: %w", ErrTLS, err)
+}

@@ -1,0 +1,287 @@
+package hbase
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"sluice/hbase/region"
+	"sluice/schema"
+)
+
+const (
+	// maxPendingBytes bounds what waits to become requests, over all servers.
+	maxPendingBytes = 16 << 20
+	// maxFlyingBytes bounds what is on its way, over all servers.
+	maxFlyingBytes = 32 << 20
+)
+
+// writer gathers rows by region and server, and sends each server's as a request
+// when there are enough. What is sent is a flight: it owns its rows until they are
+// durable or refused. So Put waits only where a server has as much on its way as
+// it may have.
+type writer struct {
+	cluster    *region.Cluster
+	regions    *region.Table
+	troubles   *region.Troubles
+	family     string
+	durability Durability
+	refused    func(key []byte, cells []schema.Cell, reason error) error
+	directory  schema.KeyRange
+
+	// token is held by the one that puts or flushes.
+	token chan struct{}
+	lanes map[string]*lane
+	open  map[*region.Region]*batch
+	last  *batch
+	// pending is the bytes in all open batches.
+	pending int
+	// streams are keys of the stream directory that were put since the last flush:
+	// the only rows that say something new under an old key.
+	streams map[string]bool
+
+	life   context.Context // ends flights
+	cancel context.CancelFunc
+	wait   sync.WaitGroup // for flights
+
+	mu      sync.Mutex
+	flying  int // bytes
+	flights int
+	err     error         // for good
+	changed chan struct{} // closed and made anew when a flight ended
+}
+
+// lane is what goes to one server.
+type lane struct {
+	server  string
+	batches []*batch
+	pending int // bytes
+	flying  int // bytes; under writer.mu
+}
+
+func newWriter(c *region.Cluster, regions *region.Table, troubles *region.Troubles, layout schema.Layout, o Options) *writer {
+	w := &writer{
+		cluster: c, regions: regions, troubles: troubles, family: layout.Family, durability: o.Durability, refused: o.Refused,
+		directory: layout.DirectoryRange(),
+		token:     make(chan struct{}, 1), lanes: make(map[string]*lane), open: make(map[*region.Region]*batch),
+		streams: make(map[string]bool), changed: make(chan struct{}),
+	}
+	w.life, w.cancel = context.WithCancel(context.Background())
+	return w
+}
+
+func (w *writer) acquire(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case w.token <- struct{}{}:
+		err := w.failure()
+		if err != nil {
+			w.release()
+		}
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *writer) release() { <-w.token }
+
+// put takes the rows over.
+func (w *writer) put(ctx context.Context, rows *schema.Rows) error {
+	if err := w.acquire(ctx); err != nil {
+		return err
+	}
+	defer w.release()
+	for i := range rows.Len() {
+		if err := w.add(ctx, rows.Key(i), rows.Time(i), rows.Cells(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) add(ctx context.Context, key []byte, time int64, cells []schema.Cell) error {
+	if err := checkRow(key, cells); err != nil {
+		return w.refuse(key, cells, err)
+	}
+	if time == 0 && inRange(w.directory, key) {
+		if w.streams[string(key)] { // two flights have no order between them
+			if err := w.drain(ctx); err != nil {
+				return err
+			}
+		}
+		w.streams[string(key)] = true
+	}
+	b := w.last
+	if b == nil || !b.region.Has(key) {
+		var err error
+		if b, err = w.batch(ctx, key); err != nil {
+			return err
+		}
+		w.last = b
+	}
+	before := len(b.cells)
+	b.appendRow(w.family, key, time, cells)
+	grown := len(b.cells) - before
+	b.lane.pending += grown
+	w.pending += grown
+	switch {
+	case b.lane.pending >= maxRequestBytes || len(b.rows) >= maxRequestRows:
+		return w.send(ctx, b.lane)
+	case w.pending >= maxPendingBytes:
+		return w.send(ctx, w.fullest())
+	}
+	return nil
+}
+
+// batch is the open batch for a key, of a region that is looked up if need be.
+func (w *writer) batch(ctx context.Context, key []byte) (*batch, error) {
+	r := w.regions.Known(key)
+	if r == nil {
+		var err error
+		if r, err = locate(ctx, w.cluster, w.regions, key); err != nil {
+			return nil, err
+		}
+	}
+	if b := w.open[r]; b != nil {
+		return b, nil
+	}
+	address := r.Server.Address()
+	l := w.lanes[address]
+	if l == nil {
+		l = &lane{server: address}
+		w.lanes[address] = l
+	}
+	b := batches.Get().(*batch)
+	b.region, b.lane = r, l
+	l.batches = append(l.batches, b)
+	w.open[r] = b
+	return b, nil
+}
+
+// batches are used again, by whichever table writes next.
+var batches = sync.Pool{New: func() any { return new(batch) }}
+
+func (w *writer) fullest() *lane {
+	var most *lane
+	for _, l := range w.lanes {
+		if most == nil || l.pending > most.pending {
+			most = l
+		}
+	}
+	return most
+}
+
+// send makes a flight of a lane's batches, when there is room for it.
+func (w *writer) send(ctx context.Context, l *lane) error {
+	if len(l.batches) == 0 {
+		return nil
+	}
+	bytes := l.pending
+	err := w.until(ctx, func() bool {
+		ok := (l.flying == 0 || l.flying+bytes <= windowBytes+maxRequestBytes/8) && (w.flying == 0 || w.flying+bytes <= maxFlyingBytes)
+		if ok {
+			l.flying += bytes
+			w.flying += bytes
+			w.flights++
+		}
+		return ok
+	})
+	if err != nil {
+		return err
+	}
+	f := &flight{w: w, lane: l, bytes: bytes, todo: l.batches}
+	for _, b := range l.batches {
+		delete(w.open, b.region)
+	}
+	l.batches, l.pending, w.last = nil, 0, nil
+	w.pending -= bytes
+	w.wait.Go(f.fly)
+	return nil
+}
+
+// flush waits until every row that was put is durable.
+func (w *writer) flush(ctx context.Context) error {
+	if err := w.acquire(ctx); err != nil {
+		return err
+	}
+	defer w.release()
+	return w.drain(ctx)
+}
+
+func (w *writer) drain(ctx context.Context) error {
+	for _, l := range w.lanes {
+		if err := w.send(ctx, l); err != nil {
+			return err
+		}
+	}
+	if err := w.until(ctx, func() bool { return w.flights == 0 }); err != nil {
+		return err
+	}
+	clear(w.streams)
+	return nil
+}
+
+// until waits for a condition, which is looked at under the lock.
+func (w *writer) until(ctx context.Context, condition func() bool) error {
+	for {
+		w.mu.Lock()
+		err, ok, changed := w.err, w.err == nil && condition(), w.changed
+		w.mu.Unlock()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return w.explain(ctx.Err())
+		}
+	}
+}
+
+// explain says what was waited for, where a server is in trouble.
+func (w *writer) explain(err error) error {
+	for _, t := range w.troubles.List() {
+		return fmt.Errorf("%w, waiting for %s since %s: %w", err, t.What, t.Since.Format("15:04:05"), t.Err)
+	}
+	return err
+}
+
+// landed takes a flight off the list.
+func (w *writer) landed(f *flight, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.flights--
+	f.lane.flying -= f.bytes
+	w.flying -= f.bytes
+	if err != nil && w.err == nil {
+		w.err = err
+		w.cancel() // what else is on its way will not be reported as durable
+	}
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+func (w *writer) failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// refuse hands a row to whoever keeps what no server takes.
+func (w *writer) refuse(key []byte, cells []schema.Cell, reason error) error {
+	if w.refused == nil {
+		return fmt.Errorf("row %x cannot be stored: %w", key, reason)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.refused(key, cells, reason)
+}
+
+// close ends what is on its way.
+func (w *writer) close() {
+	w.cancel()
+	w.wait.Wait()
+}
