@@ -208,7 +208,9 @@ func (c *Cluster) reap() error {
 	return cmd.Process.Release()
 }
 
-// release ends the test's turn. What an exclusive one stopped is started again.
+// release ends the test's turn. What an exclusive one stopped is started again; a
+// cluster that was hit too hard for that (without data nodes a master gives up)
+// is thrown away, and the next test gets a new one.
 func (c *Cluster) release() error {
 	var errs []error
 	for name := range c.paused {
@@ -216,7 +218,8 @@ func (c *Cluster) release() error {
 	}
 	if c.options.Exclusive {
 		if _, err := c.call(nil, "up"); err != nil {
-			errs = append(errs, fmt.Errorf("mend what the test broke: %w", err))
+			_, err = c.call(nil, "wipe")
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(append(errs, c.unlock())...)
