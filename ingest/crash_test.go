@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,13 +25,22 @@ import (
 
 // fakeTable keeps rows by key; a crash keeps those that were flushed, and some
 // of the others.
-type fakeTable struct{ durable, volatile map[string]string }
+type fakeTable struct {
+	mu                sync.Mutex
+	durable, volatile map[string]string
+}
+
+func newFakeTable() *fakeTable {
+	return &fakeTable{durable: map[string]string{}, volatile: map[string]string{}}
+}
 
 func (f *fakeTable) Layout() schema.Layout {
 	return schema.Layout{Name: schema.LayoutTyped, Family: "l", Salts: 3}
 }
 
 func (f *fakeTable) Put(_ context.Context, rows *schema.Rows) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for i := range rows.Len() {
 		var line string
 		for _, c := range rows.Cells(i) {
@@ -44,6 +54,8 @@ func (f *fakeTable) Put(_ context.Context, rows *schema.Rows) error {
 }
 
 func (f *fakeTable) Flush(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for k, v := range f.volatile {
 		f.durable[k] = v
 	}
@@ -62,6 +74,8 @@ func (f *fakeTable) crash(random *rand.Rand) {
 
 // lines are the table's rows without the stream directory, sorted.
 func (f *fakeTable) lines() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var out []string
 	for k, v := range f.durable {
 		if k[0] != 0xff {
@@ -75,6 +89,7 @@ func (f *fakeTable) lines() []string {
 // fakeArchive keeps what was stored; fail makes a Store fail before or after
 // the file is there.
 type fakeArchive struct {
+	mu    sync.Mutex
 	fs    vfs.FS
 	files map[string][]byte
 	fail  func() error
@@ -92,6 +107,8 @@ func (f *fakeArchive) Store(_ context.Context, localPath, name string) error {
 	if err := f.fail(); err != nil {
 		return err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if old, ok := f.files[name]; ok && !bytes.Equal(old, b) {
 		return fmt.Errorf("%s is there with other bytes", name)
 	}
@@ -102,6 +119,8 @@ func (f *fakeArchive) Store(_ context.Context, localPath, name string) error {
 func (f *fakeArchive) Sweep(context.Context) error { return nil }
 
 func (f *fakeArchive) lines(t *testing.T) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var out []string
 	for name, b := range f.files {
 		r, err := gzip.NewReader(bytes.NewReader(b))
@@ -215,10 +234,13 @@ func TestEveryLineIsStoredOnceWhereverPowerFails(t *testing.T) {
 		for op := 0; ; op++ {
 			random := rand.New(rand.NewPCG(seed, uint64(op)))
 			fs := crashfs.New()
-			table := &fakeTable{map[string]string{}, map[string]string{}}
+			table := newFakeTable()
 			archive := &fakeArchive{fs: fs, files: map[string][]byte{}}
 			count := 0
+			var counting sync.Mutex
 			dead := func() error {
+				counting.Lock()
+				defer counting.Unlock()
 				if count++; count > op {
 					return crashfs.ErrInjected
 				}

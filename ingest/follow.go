@@ -22,16 +22,31 @@ type FollowConfig struct {
 	// Ticks are when what is due by the clock is done: rows made durable, segments
 	// sealed. Once a few seconds.
 	Ticks <-chan time.Time
-	// Report, if any, is called at every tick, in Follow's goroutine.
+	// Report, if any, is called at the start and at every tick, by one goroutine.
 	Report func(*tail.Tailer)
 }
 
+// errReread: the spool's disk did not keep what was read.
+var errReread = errors.New("lines that the spool's disk did not keep are read again")
+
 // Follow reads logs as they grow, until ctx is done; what was read by then is in
-// segments and in the table. The caller closes the collector, whatever Follow
-// returns: nil when ctx ended it.
+// segments and on its way to the table. The caller closes the collector, whatever
+// Follow returns: nil when ctx ended it.
 func Follow(ctx context.Context, cfg FollowConfig) error {
-	positions := cfg.Collector.positions()
 	cfg.Tail.Checkpoint = cfg.Checkpoint
+	for {
+		err := cfg.follow(ctx)
+		if !errors.Is(err, errReread) {
+			return err
+		}
+		cfg.Tail.Log.Warn(errReread.Error())
+	}
+}
+
+// follow is Follow, until something has to be read again.
+func (cfg *FollowConfig) follow(ctx context.Context) error {
+	dropped := cfg.Collector.droppedPieces()
+	positions := cfg.Collector.positions()
 	cfg.Tail.Position = func(s *checkpoint.Stream) int64 { return max(cfg.Checkpoint.Stored(s), positions[s.ID]) }
 	tailer, err := tail.New(cfg.Tail)
 	if err != nil {
@@ -39,8 +54,10 @@ func Follow(ctx context.Context, cfg FollowConfig) error {
 	}
 	// What was read is kept even when the user had enough.
 	group, reading := errgroup.WithContext(ctx)
+	taken, done := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error { return tailer.Run(reading) })
-	group.Go(func() error { return cfg.take(context.WithoutCancel(ctx), tailer) })
+	group.Go(func() error { defer done(); return cfg.take(taken, tailer, dropped) })
+	group.Go(func() error { return cfg.tick(taken, tailer) })
 	if err := group.Wait(); !errors.Is(err, context.Canceled) || ctx.Err() == nil {
 		return err
 	}
@@ -48,46 +65,57 @@ func Follow(ctx context.Context, cfg FollowConfig) error {
 }
 
 // take gives the collector what the tailer reads.
-func (cfg *FollowConfig) take(ctx context.Context, tailer *tail.Tailer) error {
-	var known int64        // streams that the saved checkpoint has
-	if cfg.Report != nil { // the last life's is not ours
-		cfg.Report(tailer)
-	}
-	for {
-		select {
-		case d, ok := <-tailer.Deliveries():
-			if !ok {
-				return nil
-			}
-			// The spool may hold only what the checkpoint can name.
-			if streams := tailer.Counters().Streams.Load(); streams != known {
-				if err := cfg.Checkpoint.Save(); err != nil {
-					return err
-				}
-				known = streams
-			}
-			for _, b := range d.Batches {
-				if err := cfg.append(ctx, b); err != nil {
-					return err
-				}
-			}
-			d.Release()
-		case now := <-cfg.Ticks:
-			if err := cfg.Collector.Tick(ctx, now); err != nil {
+func (cfg *FollowConfig) take(ctx context.Context, tailer *tail.Tailer, dropped int) error {
+	var known int64 // streams that the saved checkpoint has
+	for d := range tailer.Deliveries() {
+		// The spool may hold only what the checkpoint can name.
+		if streams := tailer.Counters().Streams.Load(); streams != known {
+			if err := cfg.Collector.attempt(ctx, "checkpoint", cfg.Checkpoint.Save); err != nil {
 				return err
 			}
-			if cfg.Report != nil {
-				cfg.Report(tailer)
+			known = streams
+		}
+		for _, b := range d.Batches {
+			if err := cfg.append(ctx, b); err != nil {
+				return err
 			}
 		}
+		d.Release()
+		if cfg.Collector.droppedPieces() != dropped {
+			return errReread
+		}
 	}
+	return nil
 }
 
 func (cfg *FollowConfig) append(ctx context.Context, b tail.Batch) error {
-	err := cfg.Collector.Append(ctx, b.Stream, schema.Batch{Stream: &b.Stream.Stream, Range: b.Range, Data: b.Data, Lines: b.Lines})
+	err := cfg.Collector.Offer(ctx, b.Stream, schema.Batch{Stream: &b.Stream.Stream, Range: b.Range, Data: b.Data, Lines: b.Lines})
 	if err != nil {
 		return fmt.Errorf("store %s %v: %w", b.Stream.Path, b.Range, err)
 	}
 	cfg.Checkpoint.Remember(b.Stream, b.Data, b.End)
 	return nil
+}
+
+// tick does what is due by the clock, until ctx is done.
+func (cfg *FollowConfig) tick(ctx context.Context, tailer *tail.Tailer) error {
+	report := func() {
+		if cfg.Report != nil {
+			cfg.Report(tailer)
+		}
+	}
+	report() // the last life's is not ours
+	for {
+		select {
+		case now := <-cfg.Ticks:
+			if err := cfg.Collector.Tick(now); err != nil {
+				return err
+			}
+			report()
+		case <-cfg.Collector.life.Done():
+			return cfg.Collector.ended(errEnded)
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }

@@ -9,8 +9,27 @@ import (
 
 // cut is a run of lines of one batch that belong to one period.
 type cut struct {
-	piece
-	period string
+	schema.Range
+	lines, errors int64
+	first, last   int64 // event times; 0 where none is dated
+	period        string
+}
+
+// parcel is a batch on its way to the table.
+type parcel struct {
+	weight int64 // of it in the queue; 0: only its cuts are wanted, no rows
+	data   []byte
+	lines  []byte // what is read: data, or the sender's own bytes
+	rows   schema.Rows
+	rec    schema.Record
+	cuts   []cut
+	pieces []*piece
+}
+
+func (p *parcel) reset() {
+	p.rows.Reset()
+	clear(p.pieces)
+	p.weight, p.lines, p.cuts, p.pieces = 0, nil, p.cuts[:0], p.pieces[:0]
 }
 
 // periodLayout, cut to the unit, names periods in segment names.
@@ -23,11 +42,10 @@ type period struct {
 	name     string
 }
 
-// parse turns a batch into rows (c.rows, appended) and into cuts by period
-// (c.cuts). It returns the number of lines.
-func (c *Collector) parse(st *streamState, b schema.Batch) (lines int64) {
-	c.cuts = c.cuts[:0]
-	data, offset := b.Data, b.Range.Start
+// read turns the parcel's lines, which stand at offset of their stream, into cuts
+// by period and, where the parcel is for the table, into rows.
+func (p *parcel) read(r *lineReader, naming Naming, offset int64) {
+	data := p.lines
 	var run cut
 	for len(data) > 0 {
 		line, size := data, len(data)
@@ -35,49 +53,53 @@ func (c *Collector) parse(st *streamState, b schema.Batch) (lines int64) {
 			line, size = data[:i], i+1
 		}
 		data = data[size:]
-		st.format.Parse(line, &c.rec)
-		st.rows.Append(&c.rows, offset, &c.rec)
-		if name := c.period(st); name != run.period {
+		r.format.Parse(line, &p.rec)
+		if p.weight > 0 {
+			r.encoder.Append(&p.rows, offset, &p.rec)
+		}
+		if name := r.periodOf(&p.rec, naming); name != run.period {
 			if run.lines > 0 {
-				c.cuts = append(c.cuts, run)
+				p.cuts = append(p.cuts, run)
 			}
-			run = cut{piece{b.Stream.ID, schema.Range{Start: offset}, 0, 0}, name}
+			run = cut{Range: schema.Range{Start: offset}, period: name}
 		}
 		offset += int64(size)
 		run.End = offset
 		run.lines++
-		if c.rec.Err.Set() {
+		if p.rec.Err.Set() {
 			run.errors++
 		}
-		lines++
+		if p.rec.Dated {
+			run.extend(p.rec.Time)
+		}
 	}
 	if run.lines > 0 {
-		c.cuts = append(c.cuts, run)
+		p.cuts = append(p.cuts, run)
 	}
-	return lines
 }
 
-// period returns the name of the period of the line just parsed, and takes its
-// time into the stream's entry. A line without a time goes where the line
-// before it went.
-func (c *Collector) period(st *streamState) string {
-	p := &st.period
-	if !c.rec.Dated {
-		if p.name == "" {
-			*p = c.periodOf(0, 0)
-		}
-		return p.name
+func (x *cut) extend(t int64) {
+	if x.first == 0 || t < x.first {
+		x.first = t
 	}
-	t := c.rec.Time
-	st.tracked.Extend(t)
-	if t < p.from || t >= p.to || c.rec.ZoneSeconds != p.zone || p.name == "" {
-		*p = c.periodOf(t, c.rec.ZoneSeconds)
+	x.last = max(x.last, t)
+}
+
+// periodOf returns the name of a line's period. A line without a time goes where
+// the line before it went.
+func (r *lineReader) periodOf(rec *schema.Record, naming Naming) string {
+	p := &r.period
+	switch {
+	case rec.Dated && (rec.Time < p.from || rec.Time >= p.to || rec.ZoneSeconds != p.zone || p.name == ""):
+		*p = newPeriod(naming, rec.Time, rec.ZoneSeconds)
+	case p.name == "":
+		*p = newPeriod(naming, 0, 0)
 	}
 	return p.name
 }
 
-func (c *Collector) periodOf(nanos int64, zone int32) period {
-	start, end := c.cfg.Naming.Period(time.Unix(0, nanos).In(time.FixedZone("", int(zone))))
+func newPeriod(naming Naming, nanos int64, zone int32) period {
+	start, end := naming.Period(time.Unix(0, nanos).In(time.FixedZone("", int(zone))))
 	layout := periodLayout
 	switch span := end.Sub(start); {
 	case span > time.Hour:

@@ -28,6 +28,20 @@ func (s *rangeSet) add(r schema.Range) {
 	*s = slices.Replace(*s, i, j, r)
 }
 
+// remove takes r out of the set.
+func (s *rangeSet) remove(r schema.Range) {
+	var out rangeSet
+	for _, x := range *s {
+		if x.Start < min(x.End, r.Start) {
+			out = append(out, schema.Range{Start: x.Start, End: min(x.End, r.Start)})
+		}
+		if max(x.Start, r.End) < x.End {
+			out = append(out, schema.Range{Start: max(x.Start, r.End), End: x.End})
+		}
+	}
+	*s = out
+}
+
 // missing returns the parts of r that are not in the set, in order.
 func (s rangeSet) missing(r schema.Range) []schema.Range {
 	var out []schema.Range

@@ -149,7 +149,7 @@ func (cfg *OnceConfig) append(ctx context.Context, t *checkpoint.Stream, chunks 
 			return err
 		}
 		end := c.Start + int64(len(c.Data))
-		err := cfg.Collector.Append(ctx, t, schema.Batch{
+		err := cfg.Collector.Offer(ctx, t, schema.Batch{
 			Stream: &t.Stream, Range: schema.Range{Start: c.Start, End: end}, Data: c.Data, Lines: c.Lines,
 		})
 		if err != nil {

@@ -31,7 +31,7 @@ type site struct {
 }
 
 func newSite(t *testing.T) *site {
-	return &site{t.TempDir(), &fakeTable{map[string]string{}, map[string]string{}},
+	return &site{t.TempDir(), newFakeTable(),
 		&fakeArchive{fs: vfs.OS{}, files: map[string][]byte{}, fail: func() error { return nil }}}
 }
 

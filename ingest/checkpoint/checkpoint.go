@@ -28,6 +28,8 @@ type File struct {
 	fsys vfs.FS
 	path string
 
+	saving sync.Mutex // held while the file is replaced
+
 	mu     sync.Mutex
 	doc    document
 	byID   map[schema.StreamID]*Stream
@@ -141,6 +143,8 @@ func (c *File) Save() error {
 }
 
 func (c *File) save() error {
+	c.saving.Lock()
+	defer c.saving.Unlock()
 	c.mu.Lock()
 	for _, t := range c.doc.Streams {
 		t.settleTail()

@@ -1,0 +1,110 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+
+	"sluice/schema"
+)
+
+// commit makes segments stored that are in the archive and in the table. The order
+// is the guarantee: the archive has the file and rows are durable, then the
+// checkpoint says so, and only then the local file goes. A crash between any two
+// repeats steps that change nothing when repeated.
+func (s *storer) commit(ctx context.Context) error {
+	ready := s.ready()
+	if len(ready) == 0 {
+		return nil
+	}
+	if err := s.cfg.Table.Flush(ctx); err != nil {
+		return err
+	}
+	if err := s.putEntries(ctx, s.advance(ready)); err != nil {
+		return err
+	}
+	// The streams' own rows too, or a crash would leave old ones behind for good.
+	if err := s.cfg.Table.Flush(ctx); err != nil {
+		return err
+	}
+	s.dirty = false
+	if err := s.attempt(ctx, "checkpoint", s.cfg.Checkpoint.Save); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	for _, sp := range ready {
+		sp.stored, sp.storedAt = true, s.cfg.Now()
+	}
+	s.mu.Unlock()
+	return s.forget(ctx)
+}
+
+// ready are the segments that the archive has and whose rows were put.
+func (s *storer) ready() (ready []*spooled) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sp := range s.spool.held {
+		if sp.archived && !sp.stored && sp.untabled == 0 {
+			ready = append(ready, sp)
+		}
+	}
+	return ready
+}
+
+// advance moves stored over what the segments hold, and returns the entries of
+// their streams as they are then.
+func (s *storer) advance(ready []*spooled) (entries []schema.StreamEntry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	touched := map[*streamState]bool{}
+	for _, sp := range ready {
+		for _, p := range sp.pieces {
+			p.stream.stored.add(p.Range)
+			p.stream.pieces = append(p.stream.pieces, p)
+			touched[p.stream] = true
+		}
+	}
+	s.cfg.Checkpoint.Update(func() {
+		for st := range touched {
+			e := st.advanced(st.tracked.StreamEntry)
+			t := &st.tracked.StreamEntry // who it is may be read meanwhile, and stays
+			t.First, t.Last, t.Stored, t.Lines, t.ParseErrors = e.First, e.Last, e.Stored, e.Lines, e.ParseErrors
+			entries = append(entries, e)
+		}
+	})
+	return entries
+}
+
+// forget removes the files of segments that the checkpoint has all of.
+func (s *storer) forget(ctx context.Context) error {
+	s.mu.Lock()
+	var done []*spooled
+	for _, sp := range s.spool.held {
+		if sp.stored && s.cfg.Now().Sub(sp.storedAt) >= s.cfg.KeepLocal && s.covered(sp) {
+			done = append(done, sp)
+		}
+	}
+	s.mu.Unlock()
+	for _, sp := range done {
+		err := s.attempt(ctx, "spool", func() error { return s.spool.remove(sp.path) })
+		if err != nil {
+			return fmt.Errorf("spool: remove what is stored: %w", err)
+		}
+		s.mu.Lock()
+		s.spool.drop(sp)
+		s.mu.Unlock()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.announce()
+	return nil
+}
+
+// covered: what is before the segment's pieces is stored too. s.mu is held.
+func (s *storer) covered(sp *spooled) bool {
+	for _, p := range sp.pieces {
+		if p.End > s.cfg.Checkpoint.Stored(p.stream.tracked) {
+			return false
+		}
+	}
+	return true
+}

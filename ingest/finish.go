@@ -1,0 +1,219 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sluice/ingest/segment"
+	"sluice/schema"
+)
+
+// feed gives segments that were rolled to those who finish them, as far as these
+// have room. c.mu is held.
+func (c *Collector) feed() {
+	for len(c.spool.due) > 0 {
+		select {
+		case c.rolled <- c.spool.due[0]:
+			c.spool.due = c.spool.due[1:]
+		default:
+			return // whoever finishes one feeds the next
+		}
+	}
+}
+
+// finishAll seals and archives segments.
+func (c *Collector) finishAll(ctx context.Context) error {
+	for {
+		select {
+		case sp := <-c.rolled:
+			err := c.finish(ctx, sp)
+			if err != nil && (!c.cfg.Patient || ctx.Err() != nil) {
+				return err
+			}
+			if err != nil {
+				c.finishLater(ctx, sp, err)
+			}
+			c.mu.Lock()
+			c.feed()
+			c.announce()
+			c.mu.Unlock()
+			c.nudge()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// finishLater tries a segment again after a while; others are finished meanwhile.
+func (c *Collector) finishLater(ctx context.Context, sp *spooled, err error) {
+	if c.troubles.note(sp.name.String(), err) {
+		c.cfg.Log.Warn("a segment cannot be finished; it is tried again until it can", "segment", sp.name, "error", err)
+	}
+	pause := sp.pause.next()
+	c.group.Go(func() error {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.spool.due = append(c.spool.due, sp)
+		c.feed()
+		return nil
+	})
+}
+
+// finish takes one segment into the archive.
+func (c *Collector) finish(ctx context.Context, sp *spooled) error {
+	if err := c.seal(sp); err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	c.mu.Lock()
+	local, pieces := sp.path, len(sp.pieces)
+	if pieces == 0 {
+		c.spool.drop(sp)
+	}
+	c.mu.Unlock()
+	if pieces > 0 {
+		name, err := c.archiveName(sp.name)
+		if err != nil {
+			return err
+		}
+		if err := c.cfg.Archive.Store(ctx, local, name); err != nil {
+			return fmt.Errorf("archive: store %s: %w", name, err)
+		}
+		c.Counters.Segments.Add(1)
+	}
+	c.troubles.over(sp.name.String())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sp.archived = true
+	return nil
+}
+
+// seal gives the segment its final name; one that could not be written any more
+// is made whole first.
+func (c *Collector) seal(sp *spooled) error {
+	sp.use.Lock()
+	defer sp.use.Unlock()
+	if sp.writer == nil {
+		return nil
+	}
+	c.mu.Lock()
+	broken := sp.broken
+	c.mu.Unlock()
+	if !broken {
+		sealed, err := sp.writer.Seal()
+		if err == nil {
+			c.sealed(sp, sealed)
+			return nil
+		}
+		c.mu.Lock()
+		sp.broken = true
+		c.mu.Unlock()
+		if !c.cfg.Patient {
+			return err
+		}
+		c.cfg.Log.Warn("a segment could not be sealed, and is mended", "segment", sp.name, "error", err)
+	}
+	if err := sp.writer.Close(); err != nil { // what is on disk counts, and Recover looks
+		c.cfg.Log.Warn("a segment that failed", "error", err)
+	}
+	return c.mend(sp)
+}
+
+// mend recovers a segment after a failed write or sync. What of it is not on
+// disk was not received after all.
+func (c *Collector) mend(sp *spooled) error {
+	open := sp.writer.Path()
+	sealed := strings.TrimSuffix(open, segment.OpenSuffix)
+	if _, err := c.cfg.FS.Stat(sealed); err == nil { // it failed after its last step
+		if err := c.cfg.FS.SyncDir(filepath.Dir(sealed)); err != nil {
+			return err
+		}
+		c.sealed(sp, sealed)
+		return nil
+	}
+	found, err := segment.Recover(c.cfg.FS, open, segment.RecoverOptions{})
+	if errors.Is(err, fs.ErrNotExist) {
+		err, found.Removed = nil, true
+	}
+	if err != nil {
+		return err
+	}
+	c.keepOnly(sp, found.Members)
+	if found.Removed {
+		c.sealed(sp, "")
+		return nil
+	}
+	if sealed, err = segment.Seal(c.cfg.FS, open); err != nil {
+		return err
+	}
+	c.sealed(sp, sealed)
+	return nil
+}
+
+// keepOnly forgets the pieces that are not among the members.
+func (c *Collector) keepOnly(sp *spooled, members []segment.Member) {
+	whole := map[place]bool{}
+	for _, m := range members {
+		whole[place{m.Stream, m.Range}] = true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept := []*piece{}
+	for _, p := range sp.pieces {
+		if whole[place{p.stream.tracked.ID, p.Range}] {
+			kept = append(kept, p)
+			continue
+		}
+		p.in = nil
+		p.stream.received.remove(p.Range)
+		if !p.tabled {
+			sp.untabled--
+		}
+		sp.bytes -= p.member.Bytes
+		c.spool.bytes -= p.member.Bytes
+		c.dropped++
+	}
+	sp.pieces = kept
+}
+
+// sealed notes that the segment is whole, on disk, under its final name.
+func (c *Collector) sealed(sp *spooled, path string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sp.writer, sp.path = nil, path
+	for _, p := range sp.pieces {
+		p.stream.synced.add(p.Range)
+	}
+	sp.fresh = nil
+	c.announce()
+}
+
+// archiveName is made from the segment alone, so that storing it again gives
+// the same name.
+func (c *Collector) archiveName(n segment.Name) (string, error) {
+	start, err := time.Parse(periodLayout[:len(n.Period)], n.Period)
+	if err != nil {
+		return "", err
+	}
+	dir, err := c.cfg.Naming.Expand(start, map[string]string{"host": n.Host})
+	if err != nil {
+		return "", err
+	}
+	return path.Join(filepath.ToSlash(dir), fmt.Sprintf("access.%s-%06d.log.gz", c.cfg.Checkpoint.Collector(), n.Seq)), nil
+}
+
+// place is where a piece stands.
+type place struct {
+	stream schema.StreamID
+	schema.Range
+}

@@ -1,0 +1,242 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment"
+	"sluice/schema"
+)
+
+// Append takes a batch: what of it was not received before goes into segments,
+// and towards the table. The stream must be in the checkpoint, saved. Batches of
+// one stream are taken in the order of the calls. b.Data is not kept.
+//
+// An error that wraps ErrBusy says that the batch, or its last part, was not taken
+// and can be offered again; any other is for good. Whether what was taken survives
+// a crash says Sync.
+func (c *Collector) Append(ctx context.Context, t *checkpoint.Stream, b schema.Batch) error {
+	if b.Range.Len() != int64(len(b.Data)) || len(b.Data) == 0 || len(b.Data) > segment.MaxBatchBytes || b.Range.Start < 0 || b.Range.End > schema.MaxOffset {
+		return fmt.Errorf("a batch of %d bytes cannot be the range %v of a stream", len(b.Data), b.Range)
+	}
+	if err := c.admit(); err != nil {
+		return err
+	}
+	st := c.stream(t)
+	st.taking.Lock()
+	defer st.taking.Unlock()
+	origin, labels := c.origin(t)
+	if err := st.reader.prepare(origin, labels, c.cfg.Table.Layout()); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	missing := st.received.missing(b.Range)
+	c.mu.Unlock()
+	c.Counters.Batches.Add(1)
+	fresh := int64(0)
+	for _, r := range missing {
+		part := b
+		part.Range, part.Data = r, b.Data[r.Start-b.Range.Start:r.End-b.Range.Start]
+		part.Stream, part.Labels = origin, labels
+		if err := c.take(ctx, st, part); err != nil {
+			return err
+		}
+		fresh += r.Len()
+	}
+	c.Counters.Duplicates.Add(b.Range.Len() - fresh)
+	return nil
+}
+
+// admit says whether a batch may come.
+func (c *Collector) admit() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	if limit := c.cfg.SpoolMaxBytes; limit > 0 && c.spool.bytes >= limit {
+		c.spool.roll(0) // what is open keeps room from others
+		c.feed()
+		return fmt.Errorf("%w: the spool %s is full: %d bytes, --spool-max is %d", ErrBusy, c.cfg.SpoolDir, c.spool.bytes, limit)
+	}
+	return nil
+}
+
+// Offer is Append that waits until the spool has room.
+func (c *Collector) Offer(ctx context.Context, t *checkpoint.Stream, b schema.Batch) error {
+	for {
+		c.mu.Lock()
+		changed := c.changed
+		c.mu.Unlock()
+		err := c.Append(ctx, t, b)
+		if !errors.Is(err, ErrBusy) || !c.cfg.Patient && !c.full() {
+			return err
+		}
+		if err := c.pause(ctx, changed); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Collector) full() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cfg.SpoolMaxBytes > 0 && c.spool.bytes >= c.cfg.SpoolMaxBytes
+}
+
+// take puts a batch that is new into segments and hands its rows on.
+func (c *Collector) take(ctx context.Context, st *streamState, b schema.Batch) (err error) {
+	p, err := c.newParcel(ctx, b.Data)
+	if err != nil {
+		return err
+	}
+	p.read(&st.reader, c.cfg.Naming, b.Range.Start)
+	for i := range p.cuts {
+		x := &p.cuts[i]
+		part := b
+		part.Range, part.Data = x.Range, b.Data[x.Start-b.Range.Start:x.End-b.Range.Start]
+		part.Lines = int(x.lines)
+		var piece *piece
+		if piece, err = c.spoolPiece(ctx, st, part, x); err != nil {
+			break // the rows of what is spooled go on; the others do no harm
+		}
+		p.pieces = append(p.pieces, piece)
+		c.Counters.Lines.Add(x.lines)
+		c.Counters.Bytes.Add(x.Len())
+		c.Counters.ParseErrors.Add(x.errors)
+	}
+	c.handOver(p)
+	return err
+}
+
+// spoolPiece writes one member into the open segment of its host and period.
+func (c *Collector) spoolPiece(ctx context.Context, st *streamState, b schema.Batch, x *cut) (*piece, error) {
+	for {
+		c.mu.Lock()
+		sp, err := c.spool.segment(b.Stream.Host, x.period, c.cfg.Checkpoint.NextSeq)
+		c.mu.Unlock()
+		if err != nil {
+			return nil, c.spoolFailed(err)
+		}
+		if p, err := c.appendTo(ctx, sp, st, b, x); p != nil || err != nil {
+			return p, err
+		}
+		// It was rolled in the moment between.
+	}
+}
+
+// appendTo returns nil, and no error, for a segment that is not open any more.
+func (c *Collector) appendTo(ctx context.Context, sp *spooled, st *streamState, b schema.Batch, x *cut) (*piece, error) {
+	sp.use.RLock()
+	defer sp.use.RUnlock()
+	if sp.writer == nil {
+		return nil, nil
+	}
+	var enc *segment.Encoder
+	select {
+	case enc = <-c.encoders:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	m, err := sp.writer.Append(enc, b)
+	c.encoders <- enc
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.spool.rollBroken(sp)
+		c.feed()
+		return nil, c.spoolFailed(err)
+	}
+	p := &piece{stream: st, Range: b.Range, lines: x.lines, errors: x.errors, first: x.first, last: x.last, in: sp, member: m}
+	sp.pieces = append(sp.pieces, p)
+	sp.fresh = append(sp.fresh, p)
+	sp.untabled++
+	sp.bytes += m.Bytes
+	c.spool.bytes += m.Bytes
+	st.received.add(p.Range)
+	c.troubles.over("spool")
+	switch {
+	case len(c.spool.open) > maxOpenSegments:
+		c.spool.roll(0)
+	case sp.bytes >= c.cfg.RollBytes:
+		c.spool.roll(c.cfg.RollBytes)
+	}
+	c.feed()
+	return p, nil
+}
+
+// spoolFailed is what a sender is told of an error of the spool's disk.
+func (c *Collector) spoolFailed(err error) error {
+	err = fmt.Errorf("spool: %w", err)
+	if !c.cfg.Patient {
+		return err
+	}
+	c.troubles.note("spool", err)
+	return fmt.Errorf("%w: %w", ErrBusy, err)
+}
+
+// newParcel readies a parcel for a batch: with room in the queue for the table
+// it has the lines, of its own; without, it only lends itself for reading them.
+func (c *Collector) newParcel(ctx context.Context, data []byte) (*parcel, error) {
+	p := c.spare.Get().(*parcel)
+	p.reset()
+	n := min(int64(len(data)), tableQueueBytes)
+	if !c.queue.TryAcquire(n) {
+		if c.cfg.SpoolAhead {
+			p.lines = data
+			return p, nil
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(c.life, cancel)()
+		if err := c.queue.Acquire(ctx, n); err != nil {
+			return nil, c.ended(err)
+		}
+	}
+	p.weight = n
+	p.data = append(p.data[:0], data...)
+	p.lines = p.data
+	return p, nil
+}
+
+// handOver gives a parcel to the goroutine that stores, or leaves its pieces to be
+// read again.
+func (c *Collector) handOver(p *parcel) {
+	if len(p.pieces) == 0 {
+		c.release(p)
+		return
+	}
+	if p.weight > 0 {
+		select {
+		case c.parcels <- p:
+			return
+		default: // many small ones
+		}
+	}
+	c.mu.Lock()
+	c.backlog = append(c.backlog, p.pieces...)
+	c.mu.Unlock()
+	c.release(p)
+	c.nudge()
+}
+
+// release takes a parcel back.
+func (c *Collector) release(p *parcel) {
+	if p.weight > 0 {
+		c.queue.Release(p.weight)
+	}
+	p.reset()
+	c.spare.Put(p)
+}
+
+// ended is the reason why nothing goes on, or err where there is none.
+func (c *Collector) ended(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	return err
+}

@@ -1,0 +1,134 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment"
+)
+
+// recover takes up the segments of an earlier life: each is made whole and
+// sealed, and its pieces are received; those that are not stored are to be
+// written to the table again. Nobody else is at work yet.
+func (c *Collector) recover() (cutBytes int64, err error) {
+	hosts, err := c.cfg.FS.ReadDir(c.cfg.SpoolDir)
+	if err != nil {
+		return 0, err
+	}
+	for _, host := range hosts {
+		names, err := c.cfg.FS.ReadDir(filepath.Join(c.cfg.SpoolDir, host))
+		if err != nil {
+			return cutBytes, err
+		}
+		for _, name := range names {
+			n, err := c.recoverFile(host + "/" + name)
+			cutBytes += n
+			if err != nil {
+				return cutBytes, err
+			}
+		}
+	}
+	return cutBytes, nil
+}
+
+// recoverFile takes up one segment.
+func (c *Collector) recoverFile(file string) (cutBytes int64, err error) {
+	path := filepath.Join(c.cfg.SpoolDir, filepath.FromSlash(file))
+	name, open, err := segment.ParseName(file)
+	if err != nil {
+		return 0, fmt.Errorf("%s is not a segment; move it out of the spool: %w", path, err)
+	}
+	if open {
+		found, err := segment.Recover(c.cfg.FS, path, segment.RecoverOptions{})
+		if err != nil || found.Removed {
+			return found.CutBytes, err
+		}
+		cutBytes = found.CutBytes
+		if path, err = segment.Seal(c.cfg.FS, path); err != nil {
+			return cutBytes, err
+		}
+	}
+	c.cfg.Checkpoint.UseSeq(name.Seq)
+	sp := &spooled{name: name, path: path}
+	c.spool.held = append(c.spool.held, sp)
+	c.spool.due = append(c.spool.due, sp)
+	return cutBytes, c.takePieces(sp)
+}
+
+// takePieces reads what a sealed segment holds.
+func (c *Collector) takePieces(sp *spooled) (err error) {
+	f, err := c.cfg.FS.OpenFile(sp.path, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	sp.bytes = info.Size()
+	c.spool.bytes += sp.bytes
+	r := segment.NewReader(f, info.Size())
+	last := map[*streamState]segment.Member{}
+	for {
+		m, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", sp.path, err)
+		}
+		st, err := c.takePiece(sp, m)
+		if err != nil {
+			return err
+		}
+		if m.Range.End > last[st].Range.End {
+			last[st] = m
+		}
+	}
+	for st, m := range last {
+		if err := c.rememberTail(st, r, m); err != nil {
+			return fmt.Errorf("%s: %w", sp.path, err)
+		}
+	}
+	return nil
+}
+
+func (c *Collector) takePiece(sp *spooled, m segment.Member) (*streamState, error) {
+	tracked := c.cfg.Checkpoint.Stream(m.Stream)
+	if tracked == nil {
+		return nil, fmt.Errorf("%s holds stream %s, which the checkpoint does not know: %w", sp.path, m.Stream, checkpoint.ErrDamaged)
+	}
+	st := c.streamOf(tracked)
+	p := &piece{stream: st, Range: m.Range, lines: int64(m.Lines), in: sp, member: m, earlier: true}
+	sp.pieces = append(sp.pieces, p)
+	if m.Range.End <= st.stored.prefix() {
+		p.tabled = true
+		return st, nil
+	}
+	sp.untabled++
+	c.backlog = append(c.backlog, p)
+	st.received.add(m.Range)
+	st.synced.add(m.Range)
+	return st, nil
+}
+
+// rememberTail notes the stream's last bytes: what the last life noted may not
+// have been saved. Without it a copy of the log could not be told from another
+// log, and would be stored twice.
+func (c *Collector) rememberTail(st *streamState, r *segment.Reader, m segment.Member) error {
+	t := st.tracked
+	if m.Range.End <= t.TailAt {
+		return nil
+	}
+	r.At(m)
+	data, err := r.Data()
+	if err == nil {
+		c.cfg.Checkpoint.Remember(t, data, m.Range.End)
+	}
+	return err
+}

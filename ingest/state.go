@@ -1,0 +1,149 @@
+package ingest
+
+import (
+	"context"
+	"sort"
+	"sync"
+	"time"
+)
+
+// State is what a Collector is about.
+type State struct {
+	// Segments are on our disk, SpoolBytes long in all.
+	Segments   int   `json:"segments"`
+	SpoolBytes int64 `json:"spool_bytes"`
+	// UntabledBytes were received, and are not in the table: the table's lag.
+	UntabledBytes int64 `json:"untabled_bytes"`
+	// Troubles are what is tried again, the oldest first.
+	Troubles []Trouble `json:"troubles,omitempty"`
+}
+
+// Trouble is something that fails and is tried again.
+type Trouble struct {
+	What     string    `json:"what"` // spool, archive, checkpoint
+	Since    time.Time `json:"since"`
+	Attempts int       `json:"attempts"`
+	Error    string    `json:"error"`
+}
+
+// State may be asked for at any time.
+func (c *Collector) State() State {
+	s := State{Troubles: c.troubles.list()}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.Segments = len(c.spool.open) + len(c.spool.held)
+	s.SpoolBytes = c.spool.bytes
+	count := func(sp *spooled) {
+		if sp.untabled == 0 {
+			return
+		}
+		for _, p := range sp.pieces {
+			if !p.tabled {
+				s.UntabledBytes += p.Len()
+			}
+		}
+	}
+	for _, sp := range c.spool.open {
+		count(sp)
+	}
+	for _, sp := range c.spool.held {
+		count(sp)
+	}
+	return s
+}
+
+// troubles are kept by what fails.
+type troubles struct {
+	now func() time.Time
+
+	mu   sync.Mutex
+	byIt map[string]*Trouble
+}
+
+// note takes down one more failure; it reports whether it is the first.
+func (t *troubles) note(what string, err error) (first bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byIt == nil {
+		t.byIt = map[string]*Trouble{}
+	}
+	x := t.byIt[what]
+	if first = x == nil; first {
+		x = &Trouble{What: what, Since: t.now()}
+		t.byIt[what] = x
+	}
+	x.Attempts++
+	x.Error = err.Error()
+	return first
+}
+
+// over: it works; it reports whether it had failed.
+func (t *troubles) over(what string) (had bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, had = t.byIt[what]
+	delete(t.byIt, what)
+	return had
+}
+
+func (t *troubles) list() (list []Trouble) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, x := range t.byIt {
+		list = append(list, *x)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Since.Before(list[j].Since) })
+	return list
+}
+
+// How long is waited before something is tried again.
+const (
+	firstPause = 500 * time.Millisecond
+	maxPause   = time.Minute
+)
+
+// backoff is how long is waited: longer each time.
+type backoff struct{ last time.Duration }
+
+func (b *backoff) next() time.Duration {
+	b.last = min(max(2*b.last, firstPause), maxPause)
+	return b.last
+}
+
+// attempt does something until it works, where the collector is patient; else
+// once.
+func (c *Collector) attempt(ctx context.Context, what string, do func() error) error {
+	var pause backoff
+	for {
+		err := do()
+		if err == nil {
+			if c.troubles.over(what) {
+				c.cfg.Log.Info("it works again", "what", what)
+			}
+			return nil
+		}
+		if !c.cfg.Patient || ctx.Err() != nil {
+			return err
+		}
+		if c.troubles.note(what, err) {
+			c.cfg.Log.Warn("it fails, and is tried again until it works", "what", what, "error", err)
+		}
+		select {
+		case <-time.After(pause.next()):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// pause waits for a change, or a little.
+func (c *Collector) pause(ctx context.Context, changed <-chan struct{}) error {
+	select {
+	case <-changed:
+		return c.ended(nil)
+	case <-time.After(firstPause):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,160 @@
+package ingest
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment"
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// streamState is a stream that batches come for.
+type streamState struct {
+	tracked *checkpoint.Stream
+
+	taking sync.Mutex // held while a batch is taken, so that lines stay in order
+	reader lineReader
+
+	declared bool       // its directory row was put; the goroutine that stores owns it
+	again    lineReader // and reads segments with this
+
+	// Under Collector.mu:
+	received rangeSet // in segments, or stored
+	synced   rangeSet // of these, what survives a crash
+	stored   rangeSet // in table and archive
+	pieces   []*piece // stored, beyond tracked.Stored
+}
+
+// piece is one member of a segment: a range of a stream, and what its lines were.
+type piece struct {
+	stream *streamState
+	schema.Range
+	lines, errors int64
+	first, last   int64 // event times; 0 where no line is dated
+	in            *spooled
+	member        segment.Member
+	earlier       bool // an earlier life received it
+	tabled        bool // its rows were put
+}
+
+// lineReader reads one stream's lines. Not safe for concurrent use.
+type lineReader struct {
+	format  *parse.Format
+	encoder *schema.RowEncoder
+	period  period // of the last dated line
+}
+
+// prepare makes the reader one of the stream's present format.
+func (r *lineReader) prepare(stream *schema.Stream, labels map[string]string, layout schema.Layout) error {
+	if r.format != nil && r.format.String() == stream.Format {
+		return nil
+	}
+	if err := segment.CheckEntry(*stream, labels); err != nil {
+		return fmt.Errorf("stream %s: %w", stream.ID, err)
+	}
+	zone, err := time.LoadLocation(stream.Zone)
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", stream.ID, err)
+	}
+	format, err := parse.Lookup(stream.Format, zone)
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", stream.ID, err)
+	}
+	r.format, r.encoder = format, layout.NewRowEncoder(stream, format.Fields())
+	return nil
+}
+
+// stream returns the state of a stream, made on its first batch.
+func (c *Collector) stream(t *checkpoint.Stream) *streamState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.streamOf(t)
+}
+
+// streamOf is stream; c.mu is held, or nobody else is there yet.
+func (c *Collector) streamOf(t *checkpoint.Stream) *streamState {
+	st := c.streams[t.ID]
+	if st == nil {
+		st = &streamState{tracked: t}
+		st.claim(c.cfg.Checkpoint.Stored(t))
+		c.streams[t.ID] = st
+	}
+	return st
+}
+
+// claim takes everything before position as stored.
+func (st *streamState) claim(position int64) {
+	r := schema.Range{Start: 0, End: position}
+	st.received.add(r)
+	st.synced.add(r)
+	st.stored.add(r)
+}
+
+// origin is the stream as the checkpoint has it now; its format may change once.
+func (c *Collector) origin(t *checkpoint.Stream) (s *schema.Stream, labels map[string]string) {
+	c.cfg.Checkpoint.Update(func() {
+		now := t.Stream
+		s, labels = &now, t.Labels
+	})
+	return s, labels
+}
+
+// positions are how far each stream was received, of those that have segments.
+func (c *Collector) positions() map[schema.StreamID]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	positions := map[schema.StreamID]int64{}
+	for id, st := range c.streams {
+		positions[id] = st.received.prefix()
+	}
+	return positions
+}
+
+// Position is how far a stream is received, on disk, and how far it is stored.
+type Position struct{ Received, Stored int64 }
+
+// Position returns a stream's. claimed is up to where its sender knows it to be
+// stored, here or elsewhere; 0 is nothing.
+func (c *Collector) Position(t *checkpoint.Stream, claimed int64) Position {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	st := c.streamOf(t)
+	st.claim(claimed)
+	return Position{st.synced.prefix(), st.stored.prefix()}
+}
+
+// forgetStreams drops the streams that the checkpoint has forgotten, but for those
+// that a segment still names. c.mu is held.
+func (c *Collector) forgetStreams() {
+	for id, st := range c.streams {
+		if c.cfg.Checkpoint.Stream(id) == nil && !c.spool.names(st) {
+			delete(c.streams, id)
+		}
+	}
+}
+
+// advanced is the stream's entry as it is when its pieces up to stored are counted.
+// c.mu is held.
+func (st *streamState) advanced(e schema.StreamEntry) schema.StreamEntry {
+	stored := st.stored.prefix()
+	st.pieces = slices.DeleteFunc(st.pieces, func(p *piece) bool {
+		if p.End > stored {
+			return false
+		}
+		if p.Start >= e.Stored {
+			e.Lines += p.lines
+			e.ParseErrors += p.errors
+			if p.last != 0 {
+				e.Extend(p.first)
+				e.Extend(p.last)
+			}
+		}
+		return true
+	})
+	e.Stored = max(e.Stored, stored)
+	return e
+}
