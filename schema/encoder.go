@@ -70,6 +70,15 @@ func (l Layout) Qualifier(field string) string {
 	return field
 }
 
+// Schema is the Avro schema of the packed records, for the stream's own row; empty
+// in the other layouts. The error is PackedSchema's: such a format cannot be packed.
+func (e *RowEncoder) Schema() (string, error) {
+	if e.packer == nil {
+		return "", nil
+	}
+	return AvroSchema(PackedRecord, e.packer.avro.fields)
+}
+
 // Append adds the row of the record that stands at offset of the stream. The
 // row's cells point into the record's line where they can; a packed one is copied.
 func (e *RowEncoder) Append(rows *Rows, offset int64, rec *Record) {

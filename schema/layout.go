@@ -92,6 +92,28 @@ func (l Layout) Equal(o Layout) bool {
 	return l.Name == o.Name && l.Family == o.Family && l.Salts == o.Salts && slices.Equal(l.Cells, o.Cells)
 }
 
+// Differences says what of l is not as in want, one phrase a field: "salts 3, not 8".
+func (l Layout) Differences(want Layout) []string {
+	var different []string
+	differ := func(what string, have, want any) {
+		if h, w := fmt.Sprint(have), fmt.Sprint(want); h != w {
+			different = append(different, fmt.Sprintf("%s %s, not %s", what, h, w))
+		}
+	}
+	differ("layout", l.Name, want.Name)
+	differ("family", l.Family, want.Family)
+	differ("salts", l.Salts, want.Salts)
+	differ("cells", l.cellNames(), want.cellNames())
+	return different
+}
+
+func (l Layout) cellNames() string {
+	if len(l.Cells) == 0 {
+		return "all"
+	}
+	return strings.Join(l.Cells, ",")
+}
+
 // keeps reports whether the field has a cell of its own.
 func (l Layout) keeps(field string) bool {
 	return len(l.Cells) == 0 || field == LogbodyField || field == ParseErrorField || slices.Contains(l.Cells, field)

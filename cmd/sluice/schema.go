@@ -72,7 +72,7 @@ func (s *schemaCmd) text(fields []schema.Field) (string, error) {
 	case "hive":
 		return layout.HiveDDL(table, fields), nil
 	default:
-		return layout.PhoenixDDL(table, fields), nil
+		return layout.PhoenixDDL(table, fields)
 	}
 }
 
