@@ -13,6 +13,8 @@ type TableDDL struct {
 	Compression string
 	// TTLSeconds, where > 0, is how long after the event a row is kept.
 	TTLSeconds int64
+	// Schema, where not empty, is the Avro schema of a packed table's usual format.
+	Schema string
 }
 
 // sqlName is the table's name without its namespace, for Hive and Phoenix views.
@@ -20,6 +22,10 @@ func (t TableDDL) sqlName() string { return t.Name[strings.IndexByte(t.Name, ':'
 
 // LayoutAttribute is the table attribute under which the layout is recorded.
 const LayoutAttribute = "sluice.layout"
+
+// SchemaAttribute is the table attribute with the Avro schema of the format that a
+// packed table was made for. Streams of other formats have theirs in their own rows.
+const SchemaAttribute = "sluice.schema"
 
 // HBaseDDL is the HBase shell's statement that makes the table: one family, one
 // version, FAST_DIFF, split at every salt, the layout in the table's descriptor.
@@ -49,7 +55,11 @@ func (l Layout) HBaseDDL(t TableDDL) string {
 		}
 		b.WriteString("]},\n")
 	}
-	fmt.Fprintf(&b, "  {METADATA => {'%s' => '%s'}}\n", LayoutAttribute, l.Marshal())
+	fmt.Fprintf(&b, "  {METADATA => {'%s' => '%s'", LayoutAttribute, l.Marshal())
+	if t.Schema != "" {
+		fmt.Fprintf(&b, ", '%s' => '%s'", SchemaAttribute, t.Schema)
+	}
+	b.WriteString("}}\n")
 	return b.String()
 }
 
