@@ -28,7 +28,7 @@ const LayoutAttribute = "sluice.layout"
 const SchemaAttribute = "sluice.schema"
 
 // HBaseDDL is the HBase shell's statement that makes the table: one family, one
-// version, FAST_DIFF, split at every salt, the layout in the table's descriptor.
+// version, FAST_DIFF, no Bloom filter, split at every salt, the layout in the table's descriptor.
 func (l Layout) HBaseDDL(t TableDDL) string {
 	var b strings.Builder
 	if namespace, _, ok := strings.Cut(t.Name, ":"); ok {
@@ -38,7 +38,7 @@ func (l Layout) HBaseDDL(t TableDDL) string {
 	if compression == "" {
 		compression = "NONE"
 	}
-	fmt.Fprintf(&b, "create '%s',\n  {NAME => '%s', VERSIONS => 1, DATA_BLOCK_ENCODING => 'FAST_DIFF', COMPRESSION => '%s'", t.Name, l.Family, compression)
+	fmt.Fprintf(&b, "create '%s',\n  {NAME => '%s', VERSIONS => 1, DATA_BLOCK_ENCODING => 'FAST_DIFF', BLOOMFILTER => 'NONE', COMPRESSION => '%s'", t.Name, l.Family, compression)
 	if t.TTLSeconds > 0 {
 		fmt.Fprintf(&b, ", TTL => %d", t.TTLSeconds)
 	}
@@ -94,8 +94,7 @@ func (l Layout) columns(fields []Field) []sqlColumn {
 }
 
 // hivePacked goes before a packed table, which Hive has no means to look into.
-const hivePacked = `-- A packed row is one Avro record in single-object encoding, which Hive's Avro SerDe does not take:
--- it comes as bytes, for a function of your own. The layout typed has a column a field.
+const hivePacked = `-- A packed row is one Avro record in single-object encoding. Here it comes as bytes, for a function of your own. The layout typed has a column a field.
 `
 
 // HiveDDL is an external table over HBase (HBaseStorageHandler; #b is how it
