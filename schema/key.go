@@ -21,8 +21,8 @@ import (
 // writes the same row again.
 const (
 	saltedKeyBytes = 23
-	flumeKeyBytes = 19 + 1 + 16 + 1 + 12
-	maxSalts      = 254
+	flumeKeyBytes  = 19 + 1 + 16 + 1 + 12
+	maxSalts       = 254
 	// directorySalt is the salt byte of the stream directory: after every row.
 	directorySalt = 0xff
 	// flumeDirectory starts the keys of the stream directory in a flume table: after every digit.
