@@ -195,7 +195,7 @@ func life(fs *crashfs.FS, table *fakeTable, archive *fakeArchive, log string, ra
 	if err != nil {
 		return err
 	}
-	for position := int(tracked.Stored); position < len(log); {
+	for position := int(checkpoint.Stored(tracked)); position < len(log); {
 		end := min(len(log), position+1+random.IntN(900))
 		if i := strings.IndexByte(log[end:], '\n'); i >= 0 {
 			end += i + 1

@@ -27,8 +27,8 @@ func (c *Collector) Append(ctx context.Context, t *checkpoint.Stream, b schema.B
 	st := c.stream(t)
 	st.taking.Lock()
 	defer st.taking.Unlock()
-	origin, labels := c.origin(t)
-	if err := st.reader.prepare(origin, labels, c.cfg.Table.Layout()); err != nil {
+	origin, labels, err := c.prepare(st, &st.reader)
+	if err != nil {
 		return err
 	}
 	c.mu.Lock()

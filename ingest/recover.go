@@ -104,6 +104,9 @@ func (c *Collector) takePiece(sp *spooled, m segment.Member) (*streamState, erro
 		return nil, fmt.Errorf("%s holds stream %s, which the checkpoint does not know: %w", sp.path, m.Stream, checkpoint.ErrDamaged)
 	}
 	st := c.streamOf(tracked)
+	if _, _, err := c.prepare(st, &st.again); err != nil {
+		return nil, err
+	}
 	p := &piece{stream: st, Range: m.Range, lines: int64(m.Lines), in: sp, member: m, earlier: true}
 	sp.pieces = append(sp.pieces, p)
 	if m.Range.End <= st.stored.prefix() {

@@ -119,7 +119,7 @@ func (cfg *OnceConfig) read(ctx context.Context, l logfile.Log, t *checkpoint.St
 		return 0, &logError{err}
 	}
 	defer r.Close()
-	stored := t.Stored
+	stored := cfg.Collector.received(t)
 	if err := logfile.Skip(r, stored); err != nil {
 		return stored, &logError{fmt.Errorf("%s is shorter than what is stored of it (%d bytes): %w", l.Path, stored, err)}
 	}

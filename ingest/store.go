@@ -152,8 +152,7 @@ func (s *storer) again(ctx context.Context, x *piece) error {
 		return err
 	}
 	st := x.stream
-	origin, labels := s.origin(st.tracked)
-	if err := st.again.prepare(origin, labels, s.cfg.Table.Layout()); err != nil {
+	if _, _, err := s.prepare(st, &st.again); err != nil {
 		return err
 	}
 	p := &s.scrap

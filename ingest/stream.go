@@ -45,6 +45,7 @@ type piece struct {
 type lineReader struct {
 	format  *parse.Format
 	encoder *schema.RowEncoder
+	schema  string // of packed records
 	period  period // of the last dated line
 }
 
@@ -64,8 +65,23 @@ func (r *lineReader) prepare(stream *schema.Stream, labels map[string]string, la
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", stream.ID, err)
 	}
-	r.format, r.encoder = format, layout.NewRowEncoder(stream, format.Fields())
+	encoder := layout.NewRowEncoder(stream, format.Fields())
+	if r.schema, err = encoder.Schema(); err != nil {
+		return fmt.Errorf("stream %s: %w", stream.ID, err)
+	}
+	r.format, r.encoder = format, encoder
 	return nil
+}
+
+// prepare makes one of a stream's readers one of its present format, and returns
+// the stream as the checkpoint has it.
+func (c *Collector) prepare(st *streamState, r *lineReader) (*schema.Stream, map[string]string, error) {
+	origin, labels := c.origin(st.tracked)
+	if err := r.prepare(origin, labels, c.cfg.Table.Layout()); err != nil {
+		return nil, nil, err
+	}
+	c.cfg.Checkpoint.Update(func() { st.tracked.Schema = r.schema })
+	return origin, labels, nil
 }
 
 // stream returns the state of a stream, made on its first batch.
@@ -112,6 +128,13 @@ func (c *Collector) positions() map[schema.StreamID]int64 {
 		positions[id] = st.received.prefix()
 	}
 	return positions
+}
+
+// received is how far a stream was received.
+func (c *Collector) received(t *checkpoint.Stream) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.streamOf(t).received.prefix()
 }
 
 // Position is how far a stream is received, on disk, and how far it is stored.

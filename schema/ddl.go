@@ -13,6 +13,8 @@ type TableDDL struct {
 	Compression string
 	// TTLSeconds, where > 0, is how long after the event a row is kept.
 	TTLSeconds int64
+	// Schema, where not empty, is the Avro schema of a packed table's usual format.
+	Schema string
 }
 
 // sqlName is the table's name without its namespace, for Hive and Phoenix views.
@@ -21,8 +23,12 @@ func (t TableDDL) sqlName() string { return t.Name[strings.IndexByte(t.Name, ':'
 // LayoutAttribute is the table attribute under which the layout is recorded.
 const LayoutAttribute = "sluice.layout"
 
+// SchemaAttribute is the table attribute with the Avro schema of the format that a
+// packed table was made for. Streams of other formats have theirs in their own rows.
+const SchemaAttribute = "sluice.schema"
+
 // HBaseDDL is the HBase shell's statement that makes the table: one family, one
-// version, FAST_DIFF, split at every salt, the layout in the table's descriptor.
+// version, FAST_DIFF, no Bloom filter, split at every salt, the layout in the table's descriptor.
 func (l Layout) HBaseDDL(t TableDDL) string {
 	var b strings.Builder
 	if namespace, _, ok := strings.Cut(t.Name, ":"); ok {
@@ -32,7 +38,7 @@ func (l Layout) HBaseDDL(t TableDDL) string {
 	if compression == "" {
 		compression = "NONE"
 	}
-	fmt.Fprintf(&b, "create '%s',\n  {NAME => '%s', VERSIONS => 1, DATA_BLOCK_ENCODING => 'FAST_DIFF', COMPRESSION => '%s'", t.Name, l.Family, compression)
+	fmt.Fprintf(&b, "create '%s',\n  {NAME => '%s', VERSIONS => 1, DATA_BLOCK_ENCODING => 'FAST_DIFF', BLOOMFILTER => 'NONE', COMPRESSION => '%s'", t.Name, l.Family, compression)
 	if t.TTLSeconds > 0 {
 		fmt.Fprintf(&b, ", TTL => %d", t.TTLSeconds)
 	}
@@ -49,7 +55,11 @@ func (l Layout) HBaseDDL(t TableDDL) string {
 		}
 		b.WriteString("]},\n")
 	}
-	fmt.Fprintf(&b, "  {METADATA => {'%s' => '%s'}}\n", LayoutAttribute, l.Marshal())
+	fmt.Fprintf(&b, "  {METADATA => {'%s' => '%s'", LayoutAttribute, l.Marshal())
+	if t.Schema != "" {
+		fmt.Fprintf(&b, ", '%s' => '%s'", SchemaAttribute, t.Schema)
+	}
+	b.WriteString("}}\n")
 	return b.String()
 }
 
@@ -62,6 +72,9 @@ type sqlColumn struct {
 
 // columns are the cells of a table whose lines have these fields.
 func (l Layout) columns(fields []Field) []sqlColumn {
+	if l.Name == LayoutPacked {
+		return []sqlColumn{{PackedQualifier, PackedQualifier, false, false}}
+	}
 	columns := []sqlColumn{{HostField, HostField, false, true}}
 	for _, f := range fields {
 		if f.Derived {
@@ -79,6 +92,10 @@ func (l Layout) columns(fields []Field) []sqlColumn {
 	}
 	return kept
 }
+
+// hivePacked goes before a packed table, which Hive has no means to look into.
+const hivePacked = `-- A packed row is one Avro record in single-object encoding. Here it comes as bytes, for a function of your own. The layout typed has a column a field.
+`
 
 // HiveDDL is an external table over HBase (HBaseStorageHandler; #b is how it
 // reads eight bytes as a bigint), and a view of it that leaves the stream
@@ -100,6 +117,11 @@ func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
 	}
 	name := t.sqlName()
 	var b strings.Builder
+	kept := LogbodyField
+	if l.Name == LayoutPacked {
+		b.WriteString(hivePacked)
+		kept = PackedQualifier
+	}
 	fmt.Fprintf(&b, "CREATE EXTERNAL TABLE `%s_hbase` (\n  `rowkey` BINARY%s\n)\n", name, types.String())
 	fmt.Fprintf(&b, "STORED BY 'org.apache.hadoop.hive.hbase.HBaseStorageHandler'\nWITH SERDEPROPERTIES ('hbase.columns.mapping' = ':key#b%s')\n", mapping.String())
 	fmt.Fprintf(&b, "TBLPROPERTIES ('hbase.table.name' = '%s');\n\n", t.Name)
@@ -107,13 +129,17 @@ func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
 	if i := Index(fields, TimeField); i >= 0 && l.Name == LayoutTyped && l.keeps(TimeField) {
 		moment = ", CAST(`time` / 1000000000 AS TIMESTAMP) AS `event_time`"
 	}
-	fmt.Fprintf(&b, "CREATE VIEW `%s` AS\nSELECT `rowkey`%s%s\nFROM `%s_hbase` WHERE `logbody` IS NOT NULL;\n", name, names.String(), moment, name)
+	fmt.Fprintf(&b, "CREATE VIEW `%s` AS\nSELECT `rowkey`%s%s\nFROM `%s_hbase` WHERE `%s` IS NOT NULL;\n", name, names.String(), moment, name, kept)
 	return b.String()
 }
 
 // PhoenixDDL is a view over the HBase table. Names are quoted, because the cells'
-// are in lower case; rows of the stream directory have no "logbody".
-func (l Layout) PhoenixDDL(t TableDDL, fields []Field) string {
+// are in lower case; rows of the stream directory have no "logbody". The error wraps ErrLayout: a
+// packed table is nothing for Phoenix.
+func (l Layout) PhoenixDDL(t TableDDL, fields []Field) (string, error) {
+	if l.Name == LayoutPacked {
+		return "", fmt.Errorf("%w: Phoenix cannot read a packed table: it knows no Avro, and would show each row as bytes; use the layout typed", ErrLayout)
+	}
 	var b strings.Builder
 	b.WriteString("-- Each stream has a row of its own beside its lines: WHERE \"logbody\" IS NOT NULL leaves it out.\n")
 	name := `"` + t.sqlName() + `"`
@@ -132,5 +158,5 @@ func (l Layout) PhoenixDDL(t TableDDL, fields []Field) string {
 		fmt.Fprintf(&b, ",\n  \"%s\".\"%s\" %s", l.Family, c.qualifier, kind)
 	}
 	b.WriteString("\n);\n")
-	return b.String()
+	return b.String(), nil
 }
