@@ -22,6 +22,7 @@ type cli struct {
 	Data    string          `default:"sluice-data" placeholder:"DIR" help:"Folder for checkpoint and spool; without --table and --archive also for the table and the archive."`
 	Verbose bool            `short:"v" help:"Say more on standard error."`
 	Quiet   bool            `short:"q" help:"Say only warnings and errors on standard error."`
+	kerberosFlags
 
 	Run        runCmd        `cmd:"" help:"Take logs to a table and an archive."`
 	Status     statusCmd     `cmd:"" help:"Say what the sluice that follows logs is about."`
