@@ -42,7 +42,7 @@ func TestARunIntoHBaseIsScannedLineByLine(t *testing.T) {
 			t.Errorf("apply: %s", out)
 		}
 	}
-	if _, errs := sluice(1, "schema", "apply", "--layout", "flume", table); !strings.Contains(errs, "layout typed, not flume") {
+	if _, errs := sluice(2, "schema", "apply", "--layout", "flume", table); !strings.Contains(errs, "layout typed, not flume") {
 		t.Errorf("apply of another layout: %s", errs)
 	}
 	for range 2 {

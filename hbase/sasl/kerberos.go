@@ -148,6 +148,12 @@ func readKeytab(path, principal, defaultRealm string) (keys *keytab.Keytab, name
 	return nil, name, "", fmt.Errorf("%w: the keytab %s has no key of %s@%s (klist -k says whose it has)", ErrPrincipal, path, name.PrincipalNameString(), realm)
 }
 
+// LogIn gets the ticket for getting tickets, if there is none that will do, and says
+// whose it is and until when.
+func (k *Kerberos) LogIn(ctx context.Context) (principal string, until time.Time, err error) {
+	return k.tickets.logIn(ctx)
+}
+
 // Handshake is an rpc.Handshake.
 func (k *Kerberos) Handshake(ctx context.Context, raw net.Conn, server rpc.Server) (net.Conn, error) {
 	service, realm := k.servicePrincipal(server.Host)

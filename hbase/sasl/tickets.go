@@ -68,6 +68,22 @@ func (t *tickets) get(ctx context.Context, service types.PrincipalName, realm st
 	return got, t.name, t.realm, nil
 }
 
+// logIn is Kerberos.LogIn.
+func (t *tickets) logIn(ctx context.Context) (string, time.Time, error) {
+	select {
+	case t.turn <- struct{}{}:
+		defer func() { <-t.turn }()
+	case <-ctx.Done():
+		return "", time.Time{}, ctx.Err()
+	}
+	if !t.fresh(t.tgt) {
+		if err := t.renew(ctx); err != nil {
+			return "", time.Time{}, err
+		}
+	}
+	return t.name.PrincipalNameString() + "@" + t.realm, t.tgt.end, nil
+}
+
 // fresh reports whether a ticket will do for a handshake that begins now.
 func (t *tickets) fresh(held ticket) bool { return held.end.Sub(t.kdc.now()) > freshFor }
 
