@@ -22,13 +22,17 @@ type Options struct {
 	// daemons, or looks at what is common to all. It waits for the others, and
 	// they wait for it; what it broke is mended when it ends.
 	Exclusive bool
-	// Kerberos is the one quality of protection that every server accepts:
-	// "authentication", "integrity" or "privacy". "" is no Kerberos.
+	// Kerberos is the one quality of protection that every server accepts,
+	// "authentication", "integrity" or "privacy", or AnyProtection. "" is no Kerberos.
 	Kerberos string
 	// TLS is "" for none, "server", or "mutual" where a client needs a
 	// certificate too.
 	TLS string
 }
+
+// AnyProtection is for servers that leave the choice to the client: tests of all
+// three in one start.
+const AnyProtection = "authentication,integrity,privacy"
 
 // offset is added to every port. Both keep servers' ports below those that the
 // kernel gives to clients, and away from a cluster that was started by hand.

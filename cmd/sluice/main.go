@@ -29,6 +29,7 @@ type cli struct {
 	Parse      parseCmd      `cmd:"" help:"Print logs as typed records; nothing is stored."`
 	Scan       scanCmd       `cmd:"" help:"Print a table's rows in time order, or count them."`
 	Schema     schemaCmd     `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
+	Doctor     doctorCmd     `cmd:"" help:"Say step by step whether table and archive work."`
 	Bench      benchCmd      `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`
 	BenchChild benchChildCmd `cmd:"" hidden:"" help:"A part of bench tail."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
