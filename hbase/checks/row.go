@@ -138,7 +138,9 @@ func (p *probe) mutate(ctx context.Context, kind uint64) error {
 	return err
 }
 
-// get reads the cell: nil where there is none.
+// get reads the cell: nil where there is none. The answer's cells are in the
+// message, GetResponse {1 Result {1 Cell {3 qualifier, 4 timestamp, 6 value}}}, for a
+// client that does not say its version, as ours; else behind it.
 func (p *probe) get(ctx context.Context) (*wire.Cell, error) {
 	column := wire.AppendBytes(wire.AppendBytes(nil, 1, p.layout.Family), 2, p.qualifier)
 	get := wire.AppendBytes(wire.AppendBytes(nil, 1, p.key), 2, column)
@@ -147,7 +149,31 @@ func (p *probe) get(ctx context.Context) (*wire.Cell, error) {
 	if err != nil {
 		return nil, err
 	}
-	for block := response.Cells; len(block) > 0; { // kept: it is not released
+	result := wire.Read(firstField(response.Message)) // kept: it is not released
+	for result.Next() {
+		if result.Number != 1 {
+			continue
+		}
+		var cell wire.Cell
+		f := wire.Read(result.Bytes)
+		for f.Next() {
+			switch f.Number {
+			case 3:
+				cell.Qualifier = f.Bytes
+			case 4:
+				cell.Timestamp = f.Uint
+			case 6:
+				cell.Value = f.Bytes
+			}
+		}
+		if f.Err != nil {
+			return nil, f.Err
+		}
+		if string(cell.Qualifier) == p.qualifier {
+			return &cell, nil
+		}
+	}
+	for block := response.Cells; len(block) > 0 && result.Err == nil; {
 		var cell wire.Cell
 		if cell, block, err = wire.CutCell(block); err != nil {
 			return nil, err
@@ -156,7 +182,7 @@ func (p *probe) get(ctx context.Context) (*wire.Cell, error) {
 			return &cell, nil
 		}
 	}
-	return nil, nil
+	return nil, result.Err
 }
 
 // shellKey is a key as the HBase shell takes it between double quotes.
