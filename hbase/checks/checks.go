@@ -53,10 +53,6 @@ const (
 // Run makes the steps in their order. It ends with ctx; a step ends by itself after
 // some times Options.Timeout.
 func Run(ctx context.Context, s Subject, r *doctor.Report) (err error) {
-	if s.Options.Timeout <= 0 {
-		s.Options.Timeout = rpc.DefaultTimeout
-	}
-	s.Options.Logger = slog.New(slog.DiscardHandler) // what is wrong is in the report
 	e := &examination{Subject: s, report: r}
 	e.open()
 	defer func() { err = errors.Join(err, e.cluster.Close()) }()
@@ -92,6 +88,10 @@ func Run(ctx context.Context, s Subject, r *doctor.Report) (err error) {
 
 // open makes what connects, when it is asked to.
 func (e *examination) open() {
+	if e.Options.Timeout <= 0 {
+		e.Options.Timeout = rpc.DefaultTimeout
+	}
+	e.Options.Logger = slog.New(slog.DiscardHandler) // what is wrong is in the report
 	e.pool = rpc.NewPool(rpc.Options{User: e.Options.User, Timeout: e.Options.Timeout, Handshake: e.Options.Handshake})
 	if e.URL.Scheme == hbase.SchemeRPC {
 		e.registry = region.NewRPCRegistry(e.pool, e.URL.Servers)

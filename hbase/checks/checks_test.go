@@ -92,7 +92,7 @@ func TestAWholeClusterIsWell(t *testing.T) {
 			t.Errorf("%s: %d failed:\n%s", name, failed, text)
 		}
 		wants(t, text, "ok zookeeper "+c.ZooKeeper+": standalone; a temporary node was made", "ok master "+c.Master+": HBase 2.", "region servers: 2",
-			"ok region server "+c.RegionServers[0], "ok region server "+c.RegionServers[1], "layout "+name, "all open, on ")
+			"ok region server "+c.RegionServers[0], "ok region server "+c.RegionServers[1], "layout "+name, "all open; ")
 		masters, err := hbase.ParseURL("hbase+rpc://" + c.Master + "/" + u.Table)
 		check(t, err)
 		if _, failed := examine(t, masters, hbase.Options{}); failed != 0 {
@@ -106,7 +106,7 @@ func TestAWholeClusterIsWell(t *testing.T) {
 // directory, and it is deleted though the examination was interrupted.
 func seesOnlyItsLines(t *testing.T, u hbase.URL, layout schema.Layout) {
 	t.Helper()
-	e := &examination{Subject: Subject{URL: u, Options: hbase.Options{Timeout: 5 * time.Second}}, layout: layout}
+	e := &examination{Subject: Subject{URL: u}, layout: layout}
 	e.open()
 	regions, err := e.cluster.Assignments(t.Context(), u.Table)
 	check(t, err)

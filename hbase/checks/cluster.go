@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"sluice/doctor"
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
 	"sluice/hbase/wire"
@@ -57,6 +59,10 @@ func (s clusterStatus) alive(server rpc.Server) bool {
 func (e *examination) askMaster(ctx context.Context) bool {
 	return e.step(ctx, stepMaster+" "+e.master.Address(), func(ctx context.Context) (string, error) {
 		response, err := e.pool.Call(ctx, e.master, rpc.MasterService, &rpc.Request{Method: "GetClusterStatus"})
+		var refused *rpc.RemoteError
+		if errors.As(err, &refused) && !errors.Is(err, rpc.ErrLost) && strings.HasSuffix(refused.Class, ".AccessDeniedException") {
+			return "", doctor.Skip("it answers, and tells only administrators which servers there are")
+		}
 		if err != nil {
 			return "", err
 		}

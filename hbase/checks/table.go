@@ -71,6 +71,6 @@ func (e *examination) assignments(ctx context.Context) bool {
 			return "", fmt.Errorf("of %d regions %d are not served (in a moment they may be; if not, see the master's page, or HBCK2): %s",
 				len(e.regions), n, strings.Join(wrong[:min(n, shownRegions)], "; "))
 		}
-		return fmt.Sprintf("%d, all open, on %d servers", len(e.regions), len(servers)), nil
+		return fmt.Sprintf("%d, all open; servers that have them: %d", len(e.regions), len(servers)), nil
 	})
 }

@@ -101,7 +101,7 @@ func explainTLS(err error, name string) error {
 	var unknown x509.UnknownAuthorityError
 	var wrongName x509.HostnameError
 	var invalid x509.CertificateInvalidError
-	var alert tls.AlertError
+	var alert *net.OpError // whose text is the server's: crypto/tls has no type of its own for it
 	text := ""
 	switch {
 	case errors.As(err, &plain):
@@ -112,7 +112,7 @@ func explainTLS(err error, name string) error {
 		text = "the server's certificate is not for " + name + ": name the server as its certificate does"
 	case errors.As(err, &invalid):
 		text = "the server's certificate cannot be used"
-	case errors.As(err, &alert):
+	case errors.As(err, &alert) && alert.Op == "remote error":
 		text = "the server refuses us: it may want a certificate of ours, or another one"
 	case ended(err):
 		return fmt.Errorf("%w: %w", ErrTLS, rpc.ErrMute)
