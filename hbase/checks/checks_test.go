@@ -202,5 +202,5 @@ func TestAServerThatHangsIsNamed(t *testing.T) {
 	if failed == 0 {
 		t.Error("nothing failed")
 	}
-	wants(t, text, "FAILED region server "+c.RegionServers[1]+": ", "the server is silent", "ok region server "+c.RegionServers[0])
+	wants(t, text, "FAILED region server "+c.RegionServers[1]+": "+c.RegionServers[1]+": connection lost: the server is silent", "ok region server "+c.RegionServers[0])
 }

@@ -25,8 +25,12 @@ func (e *examination) table(ctx context.Context) bool {
 		if want != nil && want.Name != e.layout.Name {
 			return "", &hbase.LayoutError{Table: e.URL.Table, Have: e.layout, Want: *want}
 		}
-		if err := e.cluster.CheckEnabled(ctx, e.URL.Table); err != nil {
+		err = e.cluster.CheckEnabled(ctx, e.URL.Table)
+		if errors.Is(err, hbase.ErrTableDisabled) {
 			return "", fmt.Errorf("%w: enable '%s' in the HBase shell", err, e.URL.Table)
+		}
+		if err != nil {
+			return "", err
 		}
 		text := fmt.Sprintf("layout %s, family %s", e.layout.Name, e.layout.Family)
 		if e.layout.Salts > 0 {

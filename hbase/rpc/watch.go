@@ -45,7 +45,7 @@ func (c *Conn) Ping(ctx context.Context) error {
 	if errors.As(err, &remote) && !errors.Is(err, ErrLost) { // it has no such method
 		return nil
 	}
-	return err
+	return errors.Unwrap(err) // the method's name would tell nobody anything
 }
 
 // probe asks for a sign of life; any answer is one, and nobody waits for it.
