@@ -79,6 +79,36 @@ func (u *user) told(what, table, sentence string, flags ...string) {
 	u.t.Logf("%s: %s", what, errs)
 }
 
+// Each mode of the cluster takes half a minute to start. The last one is that of the
+// tests of hbase/sasl, which come next.
+
+func TestMutualTLSWithKerberos(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{Kerberos: "privacy", TLS: "mutual"})
+	u := newUser(t, c, "--kerberos-keytab="+c.ClientKeytab)
+	authority, certificate := "--hbase-tls-ca="+c.TLSAuthority, "--hbase-tls-cert="+c.TLSClient
+	table := u.wholePath(authority, certificate)
+	out, _ := u.sluice(0, table, "doctor", authority, certificate)
+	if !strings.Contains(out, "the master's certificate is for localhost, 127.0.0.1, until 20") || strings.Count(out, "its certificate is good until") != 2 {
+		t.Errorf("doctor says of TLS:\n%s", out)
+	}
+	u.told("a client with a store that only Java reads", table, "give --hbase-tls-ca ca.pem")
+	u.told("a client without a certificate", table, "it may want a certificate of ours", authority)
+	u.told("a client that trusts others", table, "name its authority's certificate", "--hbase-tls-ca=system", certificate)
+	u.told("a client of another protection", table, `the server's hbase.rpc.protection is "privacy"`, authority, certificate, "--hbase-protection=authentication")
+}
+
+func TestTLSAlone(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{TLS: "server"})
+	u := newUser(t, c)
+	table := u.wholePath("--hbase-tls-ca=" + c.TLSAuthority)
+	t.Setenv("HBASE_CONF_DIR", "")
+	plain := "hbase://" + c.ZooKeeper + "/" + strings.TrimPrefix(table, "hbase:///")
+	out, _ := u.sluice(1, plain, "doctor")
+	if !strings.Contains(out, "does it want TLS") || !strings.Contains(out, "--hbase-tls-ca") || strings.Contains(out, "EOF") || strings.Contains(out, "broken pipe") {
+		t.Errorf("a plain client's doctor:\n%s", out)
+	}
+}
+
 func TestKerberosAtEachProtection(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Kerberos: cluster.AnyProtection})
 	u := newUser(t, c)
@@ -176,32 +206,5 @@ func (u *user) rows(table, path, cache string) {
 			u.t.Fatalf("%s is not stored after a minute", path)
 		case <-time.After(200 * time.Millisecond):
 		}
-	}
-}
-
-func TestMutualTLSWithKerberos(t *testing.T) {
-	c := cluster.Start(t, cluster.Options{Kerberos: "privacy", TLS: "mutual"})
-	u := newUser(t, c, "--kerberos-keytab="+c.ClientKeytab)
-	authority, certificate := "--hbase-tls-ca="+c.TLSAuthority, "--hbase-tls-cert="+c.TLSClient
-	table := u.wholePath(authority, certificate)
-	out, _ := u.sluice(0, table, "doctor", authority, certificate)
-	if !strings.Contains(out, "the master's certificate is for localhost, 127.0.0.1, until 20") || strings.Count(out, "its certificate is good until") != 2 {
-		t.Errorf("doctor says of TLS:\n%s", out)
-	}
-	u.told("a client with a store that only Java reads", table, "give --hbase-tls-ca ca.pem")
-	u.told("a client without a certificate", table, "it may want a certificate of ours", authority)
-	u.told("a client that trusts others", table, "name its authority's certificate", "--hbase-tls-ca=system", certificate)
-	u.told("a client of another protection", table, `the server's hbase.rpc.protection is "privacy"`, authority, certificate, "--hbase-protection=authentication")
-}
-
-func TestTLSAlone(t *testing.T) {
-	c := cluster.Start(t, cluster.Options{TLS: "server"})
-	u := newUser(t, c)
-	table := u.wholePath("--hbase-tls-ca=" + c.TLSAuthority)
-	t.Setenv("HBASE_CONF_DIR", "")
-	plain := "hbase://" + c.ZooKeeper + "/" + strings.TrimPrefix(table, "hbase:///")
-	out, _ := u.sluice(1, plain, "doctor")
-	if !strings.Contains(out, "does it want TLS") || !strings.Contains(out, "--hbase-tls-ca") || strings.Contains(out, "EOF") || strings.Contains(out, "broken pipe") {
-		t.Errorf("a plain client's doctor:\n%s", out)
 	}
 }
