@@ -47,7 +47,11 @@ func (d *doctorCmd) Run(a *app) error {
 	}
 	report := &doctor.Report{Show: d.show(a), Explain: func(err error) error { return explainHBase(err, d.Table) }}
 	for _, examine := range []part{d.data(a), table, archive} {
-		if err := examine(a.ctx, report); err != nil {
+		err := examine(a.ctx, report)
+		if a.ctx.Err() != nil { // the report says where
+			return exitError(1)
+		}
+		if err != nil {
 			return err
 		}
 	}

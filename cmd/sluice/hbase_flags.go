@@ -101,11 +101,7 @@ func (h hbaseFlags) kerberos(files site.Site, k kerberosFlags) (*sasl.Kerberos, 
 	for _, name := range names {
 		c.Protections = append(c.Protections, sasl.Protection(strings.ToLower(name)))
 	}
-	kerberos, err := sasl.New(c)
-	if err != nil && len(h.HBaseProtection) > 0 {
-		return nil, fmt.Errorf("--hbase-protection, --kerberos-keytab: %w", err)
-	}
-	return kerberos, err
+	return sasl.New(c)
 }
 
 const systemAuthorities = "system"

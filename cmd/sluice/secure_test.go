@@ -130,6 +130,14 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	if !strings.Contains(out, "FAILED   master") || !strings.Contains(out, "knows no service") || !strings.Contains(out, "skipped  row") {
 		t.Errorf("doctor with a service that is not there:\n%s", out)
 	}
+	krb5, err := kerberosFlags{KerberosKeytab: c.ClientKeytab}.client() // the same log-in for HDFS
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := krb5.Login(); err != nil {
+		t.Error(err)
+	}
+	krb5.Destroy()
 	u.ticketRunsOut(table)
 	t.Setenv("HBASE_CONF_DIR", "")
 	plain := "hbase://" + c.ZooKeeper + "/" + strings.TrimPrefix(table, "hbase:///")

@@ -69,7 +69,7 @@ func New(c Config) (*Kerberos, error) {
 	}
 	for _, p := range c.Protections {
 		if !slices.Contains([]Protection{Authentication, Integrity, Privacy}, p) {
-			return nil, fmt.Errorf("a protection is authentication, integrity or privacy, not %q", p)
+			return nil, fmt.Errorf("Kerberos: a protection (hbase.rpc.protection, --hbase-protection) is authentication, integrity or privacy, not %q", p)
 		}
 	}
 	krb5, err := c.load()
