@@ -30,6 +30,8 @@ const (
 
 	// maxFileBytes bounds a file; the largest have some 100 KB.
 	maxFileBytes = 4 << 20
+	// maxValueBytes bounds what values that name one another grow to.
+	maxValueBytes = 16 << 10
 	// maxReplaced is how often names in a value are replaced; class Configuration
 	// does it as often.
 	maxReplaced = 20
@@ -113,7 +115,7 @@ func (s Site) Get(name string) string {
 	for range maxReplaced {
 		bytes := len(value)
 		replaced := variable.ReplaceAllStringFunc(value, func(v string) string {
-			if p, known := s.values[v[2:len(v)-1]]; known && bytes+len(p.Value) <= maxFileBytes {
+			if p, known := s.values[v[2:len(v)-1]]; known && bytes+len(p.Value) <= maxValueBytes {
 				bytes += len(p.Value)
 				return p.Value
 			}
