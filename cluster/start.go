@@ -22,13 +22,17 @@ type Options struct {
 	// daemons, or looks at what is common to all. It waits for the others, and
 	// they wait for it; what it broke is mended when it ends.
 	Exclusive bool
-	// Kerberos is the one quality of protection that every server accepts:
-	// "authentication", "integrity" or "privacy". "" is no Kerberos.
+	// Kerberos is the one quality of protection that every server accepts,
+	// "authentication", "integrity" or "privacy", or AnyProtection, where HBase
+	// leaves the choice to its client (and HDFS asks for privacy). "" is no Kerberos.
 	Kerberos string
 	// TLS is "" for none, "server", or "mutual" where a client needs a
 	// certificate too.
 	TLS string
 }
+
+// AnyProtection is for tests of all three in one start.
+const AnyProtection = "any"
 
 // offset is added to every port. Both keep servers' ports below those that the
 // kernel gives to clients, and away from a cluster that was started by hand.
@@ -41,8 +45,12 @@ func (o Options) guarded() bool { return o.Kerberos != "" || o.TLS != "" }
 
 // environment is what the script reads.
 func (o Options) environment() []string {
-	secure, qop, tls := "0", "authentication", "0"
-	if o.Kerberos != "" {
+	secure, qop, tls, several := "0", "authentication", "0", "0"
+	switch o.Kerberos {
+	case "":
+	case AnyProtection:
+		secure, qop, several = "1", "privacy", "1"
+	default:
 		secure, qop = "1", o.Kerberos
 	}
 	switch o.TLS {
@@ -51,7 +59,7 @@ func (o Options) environment() []string {
 	case "mutual":
 		tls = "mutual"
 	}
-	return []string{"CLUSTER_SECURE=" + secure, "CLUSTER_QOP=" + qop, "CLUSTER_AES=0", "CLUSTER_TLS=" + tls}
+	return []string{"CLUSTER_SECURE=" + secure, "CLUSTER_QOP=" + qop, "CLUSTER_AES=0", "CLUSTER_TLS=" + tls, "CLUSTER_ANY=" + several}
 }
 
 // Start gives the test a cluster that runs and answers, which may take half a

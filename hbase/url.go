@@ -1,6 +1,8 @@
 package hbase
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -36,8 +38,19 @@ type URL struct {
 	Table   string       // with its namespace where it has one
 }
 
-// ParseURL reads a table's URL.
-func ParseURL(text string) (u URL, err error) {
+// Place is what a URL may leave out: ZooKeeper's servers and the cluster's node, as
+// hbase-site.xml has them.
+type Place struct {
+	Quorum string // hbase.zookeeper.quorum: zk1,zk2:2182
+	Port   int    // of those that have none; 0: 2181
+	Root   string // zookeeper.znode.parent; empty: /hbase
+}
+
+// ParseURL reads a table's URL that leaves nothing out.
+func ParseURL(text string) (URL, error) { return Place{}.ParseURL(text) }
+
+// ParseURL reads a table's URL; hbase:///TABLE is one at this place.
+func (p Place) ParseURL(text string) (u URL, err error) {
 	scheme, rest, _ := strings.Cut(text, "://")
 	u.Scheme = scheme
 	port := defaultZooKeeper
@@ -54,7 +67,12 @@ func ParseURL(text string) (u URL, err error) {
 	}
 	place, table := rest[:slash], rest[slash+1:]
 	servers, root, _ := strings.Cut(place, "/")
-	if u.Servers, err = parseServers(servers, port); err != nil {
+	if servers == "" && scheme == SchemeZooKeeper {
+		u.Servers, err = p.servers()
+	} else {
+		u.Servers, err = parseServers(servers, port)
+	}
+	if err != nil {
 		return u, errURL(text, err.Error())
 	}
 	if u.Table, err = checkTable(table); err != nil {
@@ -64,11 +82,26 @@ func ParseURL(text string) (u URL, err error) {
 	case scheme == SchemeRPC && root != "":
 		return u, errURL(text, "masters have no path before the table")
 	case scheme == SchemeZooKeeper && root == "":
-		u.Root = defaultRoot
+		u.Root = cmp.Or(strings.TrimSuffix(p.Root, "/"), defaultRoot)
 	case scheme == SchemeZooKeeper:
 		u.Root = "/" + strings.TrimSuffix(root, "/")
 	}
 	return u, nil
+}
+
+// servers are the quorum's. There, unlike in a URL, a port is for one server alone.
+func (p Place) servers() (all []rpc.Server, err error) {
+	if p.Quorum == "" {
+		return nil, errors.New("it names no ZooKeeper, and there is no hbase.zookeeper.quorum of an hbase-site.xml (HBASE_CONF_DIR names its folder)")
+	}
+	for name := range strings.SplitSeq(p.Quorum, ",") {
+		one, err := parseServers(strings.TrimSpace(name), cmp.Or(p.Port, defaultZooKeeper))
+		if err != nil {
+			return nil, fmt.Errorf("hbase.zookeeper.quorum: %w", err)
+		}
+		all = append(all, one...)
+	}
+	return all, nil
 }
 
 func errURL(text, why string) error {

@@ -42,6 +42,33 @@ func TestURLs(t *testing.T) {
 	}
 }
 
+// hbase-site.xml says what a URL leaves out. There, unlike in a URL, a port belongs to
+// one server alone.
+func TestAPlaceFillsWhatAURLLeavesOut(t *testing.T) {
+	p := Place{Quorum: "zk1, zk2:2222 ,zk3", Port: 2100, Root: "/secure/"}
+	for text, want := range map[string]struct {
+		servers []string
+		root    string
+	}{
+		"hbase:///web:t":      {[]string{"zk1:2100", "zk2:2222", "zk3:2100"}, "/secure"},
+		"hbase:///other/t":    {[]string{"zk1:2100", "zk2:2222", "zk3:2100"}, "/other"},
+		"hbase://zk9/t":       {[]string{"zk9:2181"}, "/secure"},
+		"hbase://zk9/hbase/t": {[]string{"zk9:2181"}, "/hbase"},
+		"hbase+rpc://m1/t":    {[]string{"m1:16000"}, ""},
+		"hbase+rpc:///t":      {},
+		"hbase:///":           {},
+		"hbase:////web:t":     {[]string{"zk1:2100", "zk2:2222", "zk3:2100"}, "/secure"},
+	} {
+		u, err := p.ParseURL(text)
+		if (err == nil) != (want.servers != nil) || err == nil && (!slices.Equal(u.addresses(), want.servers) || u.Root != want.root) {
+			t.Errorf("%s: %v, %s, %v", text, u.addresses(), u.Root, err)
+		}
+	}
+	if _, err := (Place{Quorum: "zk1,,zk2"}).ParseURL("hbase:///t"); err == nil {
+		t.Error("a quorum with a hole is taken")
+	}
+}
+
 func FuzzURL(f *testing.F) {
 	f.Add("hbase://zk1,zk2:2181/hbase/web:accesslog")
 	f.Add("hbase+rpc://[::1]:16000/t")

@@ -30,7 +30,9 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"hbase", "schema hbase/region hbase/rpc hbase/wire", "hbase/embedded hbase/tabletest parse query cluster"},
 	{"hbase/region", "hbase/rpc hbase/wire", ""},
 	{"hbase/rpc", "hbase/wire", "cluster"},
+	{"hbase/checks", "doctor schema hbase hbase/region hbase/rpc hbase/sasl hbase/wire", "hbase/tabletest cluster"},
 	{"hbase/sasl", "hbase/rpc", "schema hbase hbase/tabletest cluster"},
+	{"hbase/site", "", ""},
 	{"hbase/wire", "", ""},
 	{"hbase/embedded", "schema hbase", "parse hbase/tabletest bench/sample"},
 	{"hbase/tabletest", "schema parse hbase bench/sample", ""},
@@ -42,6 +44,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"query", "schema", "parse bench/sample"},
 	{"print", "schema query", "parse bench/sample"},
 
+	{"doctor", "", ""},
 	{"health", "ingest/governor ingest/tail", ""},
 
 	{"cluster", "", ""},

@@ -133,6 +133,21 @@ func (l Layout) SplitKeys() [][]byte {
 	return keys
 }
 
+// SpareKeys are keys that no line and no stream has, and no scan and no reading of
+// the directory comes across, one in each region that a new table has for lines:
+// whoever wants to know whether a row can be written uses these. In a typed table
+// they are before the first time of their salt.
+func (l Layout) SpareKeys() [][]byte {
+	if l.Name == LayoutFlume {
+		return [][]byte{[]byte("doctor")} // between the digits and the directory
+	}
+	keys := make([][]byte, l.Salts)
+	for salt := range keys {
+		keys[salt] = []byte{byte(salt), 0, 0, 0}
+	}
+	return keys
+}
+
 // DirectoryRange is where the stream directory's rows are.
 func (l Layout) DirectoryRange() KeyRange {
 	if l.Name == LayoutFlume {

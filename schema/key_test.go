@@ -94,6 +94,37 @@ func TestRangesHoldJustTheirTimes(t *testing.T) {
 	}
 }
 
+// TestNobodyComesAcrossSpareKeys: neither a scan nor the directory; and each is in a
+// region of its own.
+func TestNobodyComesAcrossSpareKeys(t *testing.T) {
+	typed := layouts(t)[0]
+	typed.Salts = maxSalts
+	for _, l := range append(layouts(t), typed) {
+		ranges := append(l.Ranges(0, 0), l.DirectoryRange())
+		for _, from := range []int64{1, 1 << 40} {
+			ranges = append(ranges, l.Ranges(from, 1<<62)...)
+		}
+		regions := map[int]bool{}
+		for _, key := range l.SpareKeys() {
+			for _, r := range ranges {
+				if bytes.Compare(key, r.Start) >= 0 && (r.Stop == nil || bytes.Compare(key, r.Stop) < 0) {
+					t.Errorf("%s: %x is among %x to %x", l.Name, key, r.Start, r.Stop)
+				}
+			}
+			region := 0
+			for _, split := range l.SplitKeys() {
+				if bytes.Compare(key, split) >= 0 {
+					region++
+				}
+			}
+			regions[region] = true
+		}
+		if len(regions) != max(l.Salts, 1) {
+			t.Errorf("%s: spare keys in %d regions, want %d", l.Name, len(regions), max(l.Salts, 1))
+		}
+	}
+}
+
 // TestABatchGoesToFewSalts: 64 KiB of a stream share a salt, the next go to the next.
 func TestABatchGoesToFewSalts(t *testing.T) {
 	l := layouts(t)[0]

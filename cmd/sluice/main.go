@@ -22,12 +22,14 @@ type cli struct {
 	Data    string          `default:"sluice-data" placeholder:"DIR" help:"Folder for checkpoint and spool; without --table and --archive also for the table and the archive."`
 	Verbose bool            `short:"v" help:"Say more on standard error."`
 	Quiet   bool            `short:"q" help:"Say only warnings and errors on standard error."`
+	kerberosFlags
 
 	Run        runCmd        `cmd:"" help:"Take logs to a table and an archive."`
 	Status     statusCmd     `cmd:"" help:"Say what the sluice that follows logs is about."`
 	Parse      parseCmd      `cmd:"" help:"Print logs as typed records; nothing is stored."`
 	Scan       scanCmd       `cmd:"" help:"Print a table's rows in time order, or count them."`
 	Schema     schemaCmd     `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
+	Doctor     doctorCmd     `cmd:"" help:"Say step by step whether table and archive work."`
 	Bench      benchCmd      `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`
 	BenchChild benchChildCmd `cmd:"" hidden:"" help:"A part of bench tail."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`

@@ -197,7 +197,7 @@ func (r *runCmd) open(a *app, formats ...string) (s *stores, err error) {
 	if err != nil {
 		return s, err
 	}
-	if err := r.check(a.cli.Data); err != nil {
+	if err := a.checkTable(r.tableFlags); err != nil {
 		return s, err
 	}
 	pattern, err := archivePattern(r.Archive, a.cli.Data)

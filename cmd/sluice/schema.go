@@ -100,12 +100,12 @@ func (s *schemaCmd) packedSchema(fields []schema.Field) (string, error) {
 
 // apply makes the table.
 func (s *schemaCmd) apply(a *app, fields []schema.Field) (err error) {
-	u, ok, err := s.onHBase()
+	if !s.onHBase() {
+		return usage("schema apply makes a table of HBase's: say which, --table hbase://ZOOKEEPER/TABLE")
+	}
+	h, err := a.hbaseTable(s.tableFlags)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return usage("schema apply makes a table of HBase's: say which, --table hbase://ZOOKEEPER/TABLE")
 	}
 	layout, err := s.layout()
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *schemaCmd) apply(a *app, fields []schema.Field) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	admin := hbase.OpenAdmin(u, hbase.Options{Timeout: s.HBaseTimeout, Logger: a.log})
+	admin := hbase.OpenAdmin(h.url, h.options)
 	defer func() { err = errors.Join(err, admin.Close()) }()
 	compression, made, err := admin.Create(a.ctx, hbase.Creation{Layout: layout, Compression: s.Compression, TTL: s.TTL, Schema: avro})
 	var layoutError *hbase.LayoutError
@@ -124,12 +124,12 @@ func (s *schemaCmd) apply(a *app, fields []schema.Field) (err error) {
 		return usageError{err}
 	}
 	if err != nil {
-		return err
+		return explainHBase(err, s.Table)
 	}
 	what := "made"
 	if !made {
 		what = "there already"
 	}
-	_, err = fmt.Fprintf(a.stdout, "table=%s layout=%s family=%s salts=%d compression=%s: %s\n", u.Table, layout.Name, layout.Family, layout.Salts, compression, what)
+	_, err = fmt.Fprintf(a.stdout, "table=%s layout=%s family=%s salts=%d compression=%s: %s\n", h.url.Table, layout.Name, layout.Family, layout.Salts, compression, what)
 	return err
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"sluice/hbase"
 	"sluice/hbase/embedded"
@@ -27,8 +26,8 @@ const (
 
 // tableFlags say which table.
 type tableFlags struct {
-	Table        string        `placeholder:"URL" help:"The table: embedded:DIR, a folder (default: embedded:DATA/table); hbase://ZK1,ZK2[:2181][/ZNODE]/TABLE; hbase+rpc://MASTER1,MASTER2[:16000]/TABLE."`
-	HBaseTimeout time.Duration `name:"hbase-timeout" default:"5s" placeholder:"D" help:"How long a server of HBase may be silent, or a connection to it take, before another way is tried."`
+	Table string `placeholder:"URL" help:"The table: embedded:DIR, a folder (default: embedded:DATA/table); hbase://ZK1,ZK2[:2181][/ZNODE]/TABLE, or hbase:///TABLE at the servers of hbase-site.xml (HBASE_CONF_DIR); hbase+rpc://MASTER1,MASTER2[:16000]/TABLE."`
+	hbaseFlags
 }
 
 // table is what commands need of one.
@@ -38,26 +37,18 @@ type table interface {
 	Close() error
 }
 
-// onHBase reports whether the table is one of HBase's, and where.
-func (t tableFlags) onHBase() (u hbase.URL, ok bool, err error) {
-	if !strings.HasPrefix(t.Table, hbase.SchemeZooKeeper+"://") && !strings.HasPrefix(t.Table, hbase.SchemeRPC+"://") {
-		return u, false, nil
-	}
-	if t.HBaseTimeout <= 0 {
-		return u, true, usage("--hbase-timeout %s: it takes more than nothing", t.HBaseTimeout)
-	}
-	if u, err = hbase.ParseURL(t.Table); err != nil {
-		return u, true, usage("--table %w", err)
-	}
-	return u, true, nil
+// onHBase reports whether the table is one of HBase's.
+func (t tableFlags) onHBase() bool {
+	return strings.HasPrefix(t.Table, hbase.SchemeZooKeeper+"://") || strings.HasPrefix(t.Table, hbase.SchemeRPC+"://")
 }
 
-// check says whether the flags name a table, before anything is opened.
-func (t tableFlags) check(data string) error {
-	if _, ok, err := t.onHBase(); ok {
+// checkTable says whether the flags name a table, before anything is opened.
+func (a *app) checkTable(t tableFlags) error {
+	if t.onHBase() {
+		_, err := a.hbaseTable(t)
 		return err
 	}
-	_, err := t.dir(data)
+	_, err := t.dir(a.cli.Data)
 	return err
 }
 
@@ -75,11 +66,8 @@ func (t tableFlags) dir(data string) (string, error) {
 
 // openTable opens a table for reading; it must be there.
 func (a *app) openTable(t tableFlags) (table, error) {
-	if u, ok, err := t.onHBase(); ok {
-		if err != nil {
-			return nil, err
-		}
-		return a.openHBase(u, t, hbase.Options{})
+	if t.onHBase() {
+		return a.openHBase(t, nil)
 	}
 	dir, err := t.dir(a.cli.Data)
 	if err != nil {
@@ -98,11 +86,8 @@ func (a *app) openTable(t tableFlags) (table, error) {
 // createTable opens a table for writing. The embedded table is made where there is
 // none; one of HBase's is not, for that is a decision about a cluster.
 func (a *app) createTable(t tableFlags, layout *schema.Layout) (table, error) {
-	if u, ok, err := t.onHBase(); ok {
-		if err != nil {
-			return nil, err
-		}
-		return a.openHBase(u, t, hbase.Options{Layout: layout, Refused: a.quarantine})
+	if t.onHBase() {
+		return a.openHBase(t, layout)
 	}
 	dir, err := t.dir(a.cli.Data)
 	if err != nil {
@@ -115,19 +100,19 @@ func (a *app) createTable(t tableFlags, layout *schema.Layout) (table, error) {
 	return table, nil
 }
 
-// openHBase opens a table that is there; a cluster that does not answer is asked
-// until the user has enough.
-func (a *app) openHBase(u hbase.URL, t tableFlags, o hbase.Options) (table, error) {
-	o.Timeout, o.Logger = t.HBaseTimeout, a.log
-	table, err := hbase.Open(a.ctx, u, o)
-	var layout *hbase.LayoutError
-	switch {
-	case errors.Is(err, hbase.ErrTableNotFound), errors.Is(err, hbase.ErrNoLayout):
-		return nil, usage("%w: make one with `sluice schema apply --table %s`", err, t.Table)
-	case errors.As(err, &layout):
-		return nil, usageError{err}
-	case err != nil:
+// openHBase opens a table that is there, with this layout if it is to be written;
+// a cluster that does not answer is asked until the user has enough.
+func (a *app) openHBase(t tableFlags, layout *schema.Layout) (table, error) {
+	h, err := a.hbaseTable(t)
+	if err != nil {
 		return nil, err
+	}
+	if h.options.Layout = layout; layout != nil {
+		h.options.Refused = a.quarantine
+	}
+	table, err := hbase.Open(a.ctx, h.url, h.options)
+	if err != nil {
+		return nil, explainHBase(err, t.Table)
 	}
 	return table, nil
 }

@@ -82,14 +82,19 @@ func (c *Cluster) lookup(ctx context.Context, table string, key []byte) (*Region
 // metaRow is the first row of a scan of the meta table, none when it has none. The
 // cells are copies.
 func (c *Cluster) metaRow(ctx context.Context, scan []byte) ([]wire.Cell, error) {
+	return c.metaRows(ctx, scan, 1)
+}
+
+// metaRows are the first rows, up to so many.
+func (c *Cluster) metaRows(ctx context.Context, scan []byte, rows int) ([]wire.Cell, error) {
 	// A scan that is not a pread is turned into a stream after some blocks, with an
 	// answer that has no rows yet.
 	scan = wire.AppendUint(scan, 23, readPread)
 	param := wire.AppendBytes(nil, 1, specifier(metaRegion))
 	param = wire.AppendBytes(param, 2, scan)
-	param = wire.AppendUint(param, 4, 1)
+	param = wire.AppendUint(param, 4, uint64(rows))
 	param = wire.AppendBool(param, 5, true) // one answer, and the scanner is closed
-	param = wire.AppendUint(param, 11, 1)
+	param = wire.AppendUint(param, 11, uint64(rows))
 	response, err := c.metaCall(ctx, &rpc.Request{Method: "Scan", Param: param})
 	if err != nil {
 		return nil, err
@@ -115,7 +120,8 @@ func (c *Cluster) metaRow(ctx context.Context, scan []byte) ([]wire.Cell, error)
 	return cells, f.Err
 }
 
-// parseRegion reads a region's row.
+// parseRegion reads a region's row. With ErrNotOpen there is a Region without a
+// server.
 func parseRegion(row []wire.Cell) (*Region, error) {
 	r := &Region{Name: row[0].Row}
 	var info, server []byte
@@ -147,7 +153,7 @@ func parseRegion(row []wire.Cell) (*Region, error) {
 	case f.Err != nil:
 		return nil, f.Err
 	case offline || len(server) == 0:
-		return nil, ErrNotOpen
+		return r, ErrNotOpen
 	}
 	host, port, err := net.SplitHostPort(string(server))
 	if err == nil {

@@ -24,8 +24,8 @@ type Registry interface {
 // ErrNoServer: the cluster has no such server at the moment.
 var ErrNoServer = errors.New("no server")
 
-// parseServerName reads a ServerName.
-func parseServerName(b []byte) (s rpc.Server, err error) {
+// ParseServerName reads a ServerName {1 host, 2 port, 3 start code}.
+func ParseServerName(b []byte) (s rpc.Server, err error) {
 	f := wire.Read(b)
 	for f.Next() {
 		switch f.Number {
@@ -64,7 +64,7 @@ func parseZNode(b []byte) (rpc.Server, error) {
 	f := wire.Read(message)
 	for f.Next() {
 		if f.Number == 1 && f.Bytes != nil {
-			return parseServerName(f.Bytes)
+			return ParseServerName(f.Bytes)
 		}
 	}
 	return none, fmt.Errorf("%w: a node without a server", errors.Join(wire.ErrMalformed, f.Err))
@@ -96,7 +96,7 @@ func (r *RPCRegistry) Meta(ctx context.Context) (rpc.Server, error) {
 			location := wire.Read(f.Bytes)
 			for location.Next() {
 				if location.Number == 2 && location.Bytes != nil {
-					return parseServerName(location.Bytes)
+					return ParseServerName(location.Bytes)
 				}
 			}
 		}
@@ -110,7 +110,7 @@ func (r *RPCRegistry) Master(ctx context.Context) (rpc.Server, error) {
 		f := wire.Read(message)
 		for f.Next() {
 			if f.Number == 1 && f.Bytes != nil {
-				return parseServerName(f.Bytes)
+				return ParseServerName(f.Bytes)
 			}
 		}
 		return rpc.Server{}, errors.Join(ErrNoServer, f.Err)

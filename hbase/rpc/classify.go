@@ -47,10 +47,14 @@ func Classify(err error) Reaction {
 		return RetryNow
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrClosed):
 		return GiveUp // our own side had enough
+	case errors.Is(err, ErrSettings):
+		return GiveUp // whoever runs us has something to do
 	case errors.As(err, &remote):
 		return classify(remote)
 	case errors.Is(err, context.DeadlineExceeded):
 		return Locate // a call took too long: the region may be served elsewhere by now
+	case errors.Is(err, ErrMute):
+		return Doubt // it ended just then, or it will never talk to us
 	case errors.Is(err, ErrLost):
 		return Locate // the server may be dead, and its regions will be opened by others
 	}

@@ -46,6 +46,8 @@ func TestEachExceptionHasItsReaction(t *testing.T) {
 		{&RemoteError{Class: "a.b.New", DoNotRetry: true}, RefuseRow},
 		{fmt.Errorf("a: %w", lost(Server{}, errors.New("reset"))), Locate},
 		{lost(Server{}, &RemoteError{Class: "org.apache.hadoop.security.AccessControlException"}), GiveUp},
+		{lost(Server{}, fmt.Errorf("the wrong key: %w", ErrSettings)), GiveUp},
+		{lost(Server{}, ErrMute), Doubt},
 		{context.DeadlineExceeded, Locate},
 		{context.Canceled, GiveUp},
 		{ErrClosed, GiveUp},

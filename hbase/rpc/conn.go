@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"sluice/hbase/wire"
@@ -84,6 +86,7 @@ type Conn struct {
 	start    time.Time
 	lastSign atomic.Int64
 	probing  atomic.Bool
+	heard    atomic.Bool // whether it ever said anything
 }
 
 // Dial makes a connection. It ends with ctx and at the timeout.
@@ -174,6 +177,18 @@ func (c *Conn) Close() error {
 	return nil
 }
 
+// explain says what the end of a connection means.
+func (c *Conn) explain(err error) error {
+	ended := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	switch {
+	case ended && !c.heard.Load():
+		return ErrMute
+	case errors.Is(err, io.EOF):
+		return errors.New("the server closed the connection")
+	}
+	return err
+}
+
 // fail ends the connection once.
 func (c *Conn) fail(err error) {
 	c.mu.Lock()
@@ -184,7 +199,7 @@ func (c *Conn) fail(err error) {
 	if errors.Is(err, ErrClosed) {
 		c.err = fmt.Errorf("%s: %w", c.server, err)
 	} else {
-		c.err = lost(c.server, err)
+		c.err = lost(c.server, c.explain(err))
 	}
 	calls := c.calls
 	c.calls = nil

@@ -20,6 +20,40 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// A server that wants TLS says nothing to a client without: that is told from one
+// that ended, which had said something.
+func TestAServerThatNeverSaidAWordIsMute(t *testing.T) {
+	for _, words := range []bool{false, true} {
+		ours, theirs := net.Pipe()
+		c, err := Dial(t.Context(), Server{Host: "a", Port: 1}, ClientService, Options{
+			Handshake: func(_ context.Context, conn net.Conn, _ Server) (net.Conn, error) { return conn, nil },
+			Dial: func(context.Context, string) (net.Conn, error) {
+				go func() {
+					defer theirs.Close()
+					if _, err := frameOf(theirs); err != nil { // the connection header
+						return
+					}
+					if words {
+						_, _ = theirs.Write([]byte{0})
+					}
+				}()
+				return ours, nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-c.Broken()
+		_, err = c.Call(t.Context(), &Request{Method: "Get"})
+		if errors.Is(err, ErrMute) == words || !errors.Is(err, ErrLost) {
+			t.Errorf("it had said something: %v; %v", words, err)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // received is a request as a server sees it.
 type received struct {
 	id     uint64

@@ -15,6 +15,13 @@ var (
 	// ErrSilent: the server's machine takes bytes, and the server gives no sign of
 	// life. Also an ErrLost.
 	ErrSilent = errors.New("the server is silent")
+	// ErrMute: the server closed a connection on which it never said a word. Also an
+	// ErrLost. HBase says nothing to a client that does not speak TLS where it wants
+	// that, and other servers say nothing to us.
+	ErrMute = errors.New("the server closed the connection without a word: is it HBase, and does it want TLS, a certificate of ours, or neither?")
+	// ErrSettings: the two sides do not fit together, and will not before somebody
+	// changes settings, tickets or certificates. Errors of a Handshake may be one.
+	ErrSettings = errors.New("settings")
 	// ErrClosed: the connection or the pool was closed by our own side.
 	ErrClosed = errors.New("rpc: closed")
 )

@@ -36,6 +36,7 @@ type signs struct{ c *Conn }
 func (s signs) Read(b []byte) (int, error) {
 	n, err := s.c.conn.Read(b)
 	if n > 0 {
+		s.c.heard.Store(true)
 		s.c.sign()
 		s.c.probing.Store(false)
 	}

@@ -1,6 +1,10 @@
 package rpc
 
-import "time"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // probeMethod is one that no server has: the thread that reads from the network
 // says so itself, at once, however long the queue for handlers is. So a server
@@ -32,6 +36,16 @@ func (c *Conn) watch() error {
 			c.probe()
 		}
 	}
+}
+
+// Ping returns nil when the server answers at all.
+func (c *Conn) Ping(ctx context.Context) error {
+	_, err := c.Call(ctx, &Request{Method: probeMethod})
+	var remote *RemoteError
+	if errors.As(err, &remote) && !errors.Is(err, ErrLost) { // it has no such method
+		return nil
+	}
+	return errors.Unwrap(err) // the method's name would tell nobody anything
 }
 
 // probe asks for a sign of life; any answer is one, and nobody waits for it.

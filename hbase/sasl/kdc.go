@@ -18,6 +18,8 @@ import (
 	"github.com/jcmturner/gokrb5/v8/keytab"
 	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/types"
+
+	"sluice/hbase/rpc"
 )
 
 const (
@@ -27,19 +29,30 @@ const (
 	verifyAnySkew = 100 * 365 * 24 * time.Hour // the skew is looked at here, to say how much it is
 )
 
+// settingsError is also an rpc.ErrSettings: trying again does not help.
+type settingsError string
+
+func (e settingsError) Error() string        { return string(e) }
+func (e settingsError) Is(target error) bool { return target == rpc.ErrSettings }
+
 // Whoever reads these has to do something about them; the text around says what.
-var (
+const (
 	// ErrNoTicket: there is no usable ticket, and nothing to get one with.
-	ErrNoTicket = errors.New("no Kerberos ticket")
+	ErrNoTicket settingsError = "no Kerberos ticket"
 	// ErrExpired: the ticket was valid once.
-	ErrExpired = errors.New("the Kerberos ticket has expired")
+	ErrExpired settingsError = "the Kerberos ticket has expired"
 	// ErrClockSkew: the clocks here and there differ too much.
-	ErrClockSkew = errors.New("the clocks differ")
+	ErrClockSkew settingsError = "the clocks differ"
 	// ErrPrincipal: the KDC does not know a name, or the key for it is wrong.
-	ErrPrincipal = errors.New("wrong principal or key")
-	// ErrKDC: no KDC could be asked.
-	ErrKDC = errors.New("no KDC answers")
+	ErrPrincipal settingsError = "wrong principal or key"
+	// ErrProtection: server and client have no protection in common.
+	ErrProtection settingsError = "no protection in common"
+	// ErrNoSecurity: the server does not do Kerberos.
+	ErrNoSecurity settingsError = "the server has no security"
 )
+
+// ErrKDC: no KDC could be asked. One may answer later.
+var ErrKDC = errors.New("no KDC answers")
 
 // ticket is one of the KDC's, with what its answer said about it.
 type ticket struct {

@@ -32,10 +32,11 @@ type Config struct {
 	Krb5Config string
 	// Keytab has the key of Principal (user or user/host, with or without
 	// @REALM; empty: the first one in the keytab). Tickets are got with it, and got
-	// again before they expire.
+	// again before they expire. Without a keytab the cache's tickets must be
+	// Principal's, if it is given.
 	Keytab, Principal string
-	// Cache is the ticket cache that is used without a keytab, and read again when
-	// its tickets expire; empty: KRB5CCNAME, or /tmp/krb5cc_UID.
+	// Cache is the ticket cache that is used without a keytab, a file, and read again
+	// when its tickets expire; empty: KRB5CCNAME, or /tmp/krb5cc_UID.
 	Cache string
 	// ServerPrincipal is that of the servers, as in
 	// hbase.regionserver.kerberos.principal, _HOST standing for each one's name;
@@ -66,24 +67,19 @@ func New(c Config) (*Kerberos, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Getenv == nil {
-		c.Getenv = os.Getenv
-	}
 	for _, p := range c.Protections {
 		if !slices.Contains([]Protection{Authentication, Integrity, Privacy}, p) {
-			return nil, fmt.Errorf("a protection is authentication, integrity or privacy, not %q", p)
+			return nil, fmt.Errorf("Kerberos: a protection (hbase.rpc.protection, --hbase-protection) is authentication, integrity or privacy, not %q", p)
 		}
 	}
-	path := first(c.Krb5Config, c.Getenv("KRB5_CONFIG"), "/etc/krb5.conf")
-	krb5, err := config.Load(path)
-	var unsupported config.UnsupportedDirective
-	if err != nil && !errors.As(err, &unsupported) { // what it does not support we do not need
-		return nil, fmt.Errorf("read %s: %w", path, err)
+	krb5, err := c.load()
+	if err != nil {
+		return nil, err
 	}
 	t := &tickets{
 		kdc:  kdc{config: krb5, now: c.Now, dial: (&net.Dialer{}).DialContext},
 		turn: make(chan struct{}, 1), services: map[string]ticket{},
-		cachePath: strings.TrimPrefix(first(c.Cache, c.Getenv("KRB5CCNAME"), "/tmp/krb5cc_"+strconv.Itoa(os.Getuid())), "FILE:"),
+		cachePath: c.cachePath(), principal: c.Principal,
 	}
 	if c.Keytab != "" {
 		if err := t.readKeytab(c.Keytab, c.Principal); err != nil {
@@ -91,6 +87,29 @@ func New(c Config) (*Kerberos, error) {
 		}
 	}
 	return &Kerberos{config: krb5, tickets: t, server: first(c.ServerPrincipal, "hbase/_HOST"), protections: c.Protections, now: c.Now}, nil
+}
+
+func (c Config) env(name string) string {
+	if c.Getenv != nil {
+		return c.Getenv(name)
+	}
+	return os.Getenv(name)
+}
+
+// load reads krb5.conf.
+func (c Config) load() (*config.Config, error) {
+	path := first(c.Krb5Config, c.env("KRB5_CONFIG"), "/etc/krb5.conf")
+	krb5, err := config.Load(path)
+	var unsupported config.UnsupportedDirective
+	if err != nil && !errors.As(err, &unsupported) { // what it does not support we do not need
+		return nil, fmt.Errorf("Kerberos: read krb5.conf (KRB5_CONFIG names it): %s: %w", path, err)
+	}
+	return krb5, nil
+}
+
+// cachePath is the ticket cache, with its kind before it where that is not FILE.
+func (c Config) cachePath() string {
+	return strings.TrimPrefix(first(c.Cache, c.env("KRB5CCNAME"), "/tmp/krb5cc_"+strconv.Itoa(os.Getuid())), "FILE:")
 }
 
 func first(values ...string) string {
@@ -103,26 +122,36 @@ func first(values ...string) string {
 }
 
 // readKeytab finds out who we are.
-func (t *tickets) readKeytab(path, principal string) error {
-	keys, err := keytab.Load(path)
-	if err != nil {
-		return fmt.Errorf("read the keytab %s: %w", path, err)
+func (t *tickets) readKeytab(path, principal string) (err error) {
+	t.keys, t.name, t.realm, err = readKeytab(path, principal, t.kdc.config.LibDefaults.DefaultRealm)
+	return err
+}
+
+// readKeytab finds the principal's key, or the first one.
+func readKeytab(path, principal, defaultRealm string) (keys *keytab.Keytab, name types.PrincipalName, realm string, err error) {
+	if keys, err = keytab.Load(path); err != nil {
+		return nil, name, "", fmt.Errorf("read the keytab %s: %w", path, err)
 	}
-	t.keys = keys
 	if principal == "" {
 		if len(keys.Entries) == 0 {
-			return fmt.Errorf("%w: the keytab %s is empty", ErrPrincipal, path)
+			return nil, name, "", fmt.Errorf("%w: the keytab %s is empty", ErrPrincipal, path)
 		}
 		principal = keys.Entries[0].Principal.String()
 	}
-	t.name, t.realm = types.ParseSPNString(principal)
-	t.realm = first(t.realm, t.kdc.config.LibDefaults.DefaultRealm)
+	name, realm = types.ParseSPNString(principal)
+	realm = first(realm, defaultRealm)
 	for _, e := range keys.Entries {
-		if slices.Equal(e.Principal.Components, t.name.NameString) && e.Principal.Realm == t.realm {
-			return nil
+		if slices.Equal(e.Principal.Components, name.NameString) && e.Principal.Realm == realm {
+			return keys, name, realm, nil
 		}
 	}
-	return fmt.Errorf("%w: the keytab %s has no key of %s@%s (klist -k says whose it has)", ErrPrincipal, path, t.name.PrincipalNameString(), t.realm)
+	return nil, name, "", fmt.Errorf("%w: the keytab %s has no key of %s@%s (klist -k says whose it has)", ErrPrincipal, path, name.PrincipalNameString(), realm)
+}
+
+// LogIn gets the ticket for getting tickets, if there is none that will do, and says
+// whose it is and until when.
+func (k *Kerberos) LogIn(ctx context.Context) (principal string, until time.Time, err error) {
+	return k.tickets.logIn(ctx)
 }
 
 // Handshake is an rpc.Handshake.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 
 	"sluice/hbase/rpc"
 )
@@ -29,12 +30,6 @@ var layers = []struct {
 	bit        byte
 }{{Privacy, 4}, {Integrity, 2}, {Authentication, 1}}
 
-// ErrProtection: server and client have no protection in common.
-var ErrProtection = errors.New("no protection in common")
-
-// ErrNoSecurity: the server does not do Kerberos.
-var ErrNoSecurity = errors.New("the server has no security")
-
 const (
 	// fallBack in place of a length is the server's wish to go on without security.
 	fallBack = -88
@@ -49,8 +44,8 @@ const (
 func readReply(r io.Reader) ([]byte, error) {
 	status, err := readInt32(r)
 	if err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("%w: it closed the connection without an answer: is it HBase, and does it speak TLS?", err)
+		if ended(err) {
+			return nil, rpc.ErrMute
 		}
 		return nil, err
 	}
@@ -66,6 +61,11 @@ func readReply(r io.Reader) ([]byte, error) {
 		return nil, &rpc.RemoteError{Class: string(class), Message: string(text)}
 	}
 	return readPart(r)
+}
+
+// ended: the server closed the connection, one way or the other.
+func ended(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func readPart(r io.Reader) ([]byte, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/jcmturner/gokrb5/v8/keytab"
@@ -25,6 +26,7 @@ type tickets struct {
 	realm     string
 	keys      *keytab.Keytab // nil: the cache
 	cachePath string
+	principal string // whose the cache must be; empty: anybody's
 
 	turn     chan struct{} // holds one while somebody is at what follows
 	tgt      ticket
@@ -66,6 +68,22 @@ func (t *tickets) get(ctx context.Context, service types.PrincipalName, realm st
 	return got, t.name, t.realm, nil
 }
 
+// logIn is Kerberos.LogIn.
+func (t *tickets) logIn(ctx context.Context) (string, time.Time, error) {
+	select {
+	case t.turn <- struct{}{}:
+		defer func() { <-t.turn }()
+	case <-ctx.Done():
+		return "", time.Time{}, ctx.Err()
+	}
+	if !t.fresh(t.tgt) {
+		if err := t.renew(ctx); err != nil {
+			return "", time.Time{}, err
+		}
+	}
+	return t.name.PrincipalNameString() + "@" + t.realm, t.tgt.end, nil
+}
+
 // fresh reports whether a ticket will do for a handshake that begins now.
 func (t *tickets) fresh(held ticket) bool { return held.end.Sub(t.kdc.now()) > freshFor }
 
@@ -83,36 +101,9 @@ func (t *tickets) renew(ctx context.Context) (err error) {
 }
 
 func (t *tickets) readCache() error {
-	info, err := os.Stat(t.cachePath)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: there is neither a keytab nor a ticket cache at %s: run kinit, or name a keytab", ErrNoTicket, t.cachePath)
-	}
+	cache, best, _, err := readCache(t.cachePath, t.principal, t.kdc.now())
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNoTicket, err)
-	}
-	if info.Size() > maxCacheBytes {
-		return fmt.Errorf("%w: %s has %d bytes, which no ticket cache has", ErrNoTicket, t.cachePath, info.Size())
-	}
-	b, err := os.ReadFile(t.cachePath)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNoTicket, err)
-	}
-	cache, err := parseCache(b)
-	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrNoTicket, t.cachePath, err)
-	}
-	var best cacheEntry
-	for _, e := range cache.entries {
-		if e.server == "krbtgt/"+cache.realm && e.realm == cache.realm && e.end.After(best.end) {
-			best = e
-		}
-	}
-	if best.ticket == nil {
-		return fmt.Errorf("%w: %s has none for getting tickets: run kinit", ErrNoTicket, t.cachePath)
-	}
-	if !best.end.After(t.kdc.now()) {
-		return fmt.Errorf("%w: that of %s@%s in %s ended at %s: run kinit, or use a keytab, from which new ones are got in time",
-			ErrExpired, cache.name, cache.realm, t.cachePath, best.end.Format(time.RFC3339))
+		return err
 	}
 	var tgt messages.Ticket
 	if err := tgt.Unmarshal(best.ticket); err != nil {
@@ -121,4 +112,48 @@ func (t *tickets) readCache() error {
 	name, _ := types.ParseSPNString(cache.name)
 	t.name, t.realm, t.tgt = name, cache.realm, ticket{tgt, best.key, best.end}
 	return nil
+}
+
+// cacheKind are the kinds of caches that are no files.
+var cacheKind = regexp.MustCompile(`^(DIR|KCM|KEYRING|MEMORY|API|MSLSA):`)
+
+// readCache reads a cache and finds the ticket for getting tickets that lasts longest;
+// b is the file.
+func readCache(path, principal string, now time.Time) (cache ticketCache, best cacheEntry, b []byte, err error) {
+	if kind := cacheKind.FindStringSubmatch(path); kind != nil {
+		return cache, best, nil, fmt.Errorf("%w: the ticket cache %s is of kind %s, and only files are read: export KRB5CCNAME=FILE:/path and run kinit, or name a keytab", ErrNoTicket, path, kind[1])
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return cache, best, nil, fmt.Errorf("%w: there is neither a keytab nor a ticket cache at %s: run kinit, or name a keytab", ErrNoTicket, path)
+	}
+	if err != nil {
+		return cache, best, nil, fmt.Errorf("%w: %w", ErrNoTicket, err)
+	}
+	if info.Size() > maxCacheBytes {
+		return cache, best, nil, fmt.Errorf("%w: %s has %d bytes, which no ticket cache has", ErrNoTicket, path, info.Size())
+	}
+	if b, err = os.ReadFile(path); err != nil {
+		return cache, best, nil, fmt.Errorf("%w: %w", ErrNoTicket, err)
+	}
+	if cache, err = parseCache(b); err != nil {
+		return cache, best, nil, fmt.Errorf("%w: %s: %w", ErrNoTicket, path, err)
+	}
+	whose := cache.name + "@" + cache.realm
+	if principal != "" && principal != whose && principal != cache.name {
+		return cache, best, nil, fmt.Errorf("%w: %s has those of %s, not of %s: run kinit %s, or name a keytab", ErrNoTicket, path, whose, principal, principal)
+	}
+	for _, e := range cache.entries {
+		if e.server == "krbtgt/"+cache.realm && e.realm == cache.realm && e.end.After(best.end) {
+			best = e
+		}
+	}
+	if best.ticket == nil {
+		return cache, best, nil, fmt.Errorf("%w: %s has none for getting tickets: run kinit", ErrNoTicket, path)
+	}
+	if !best.end.After(now) {
+		return cache, best, nil, fmt.Errorf("%w: that of %s in %s ended at %s: run kinit, or use a keytab, from which new ones are got in time",
+			ErrExpired, whose, path, best.end.Format(time.RFC3339))
+	}
+	return cache, best, b, nil
 }

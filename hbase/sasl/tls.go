@@ -31,6 +31,40 @@ var ErrTLS = errors.New("TLS")
 
 // TLS puts TLS under another handshake. The files are read once.
 func TLS(c TLSConfig, next rpc.Handshake) (rpc.Handshake, error) {
+	settings, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, raw net.Conn, server rpc.Server) (net.Conn, error) {
+		conn, err := c.greet(ctx, settings, raw, server)
+		if err != nil {
+			return nil, err
+		}
+		return next(ctx, conn, server)
+	}, nil
+}
+
+// Certificate is the one that a server shows, which is good: it is checked as by any
+// connection.
+func (c TLSConfig) Certificate(ctx context.Context, server rpc.Server) (*x509.Certificate, error) {
+	settings, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", server.Address())
+	if err != nil {
+		return nil, err
+	}
+	defer raw.Close()
+	conn, err := c.greet(ctx, settings, raw, server)
+	if err != nil {
+		return nil, err
+	}
+	return conn.ConnectionState().PeerCertificates[0], nil
+}
+
+// load reads the files.
+func (c TLSConfig) load() (*tls.Config, error) {
 	settings := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.AuthorityFile != "" {
 		pem, err := os.ReadFile(c.AuthorityFile)
@@ -49,28 +83,41 @@ func TLS(c TLSConfig, next rpc.Handshake) (rpc.Handshake, error) {
 		}
 		settings.Certificates = []tls.Certificate{own}
 	}
-	return func(ctx context.Context, raw net.Conn, server rpc.Server) (net.Conn, error) {
-		mine := settings.Clone()
-		mine.ServerName = first(c.ServerName, server.Host)
-		conn := tls.Client(raw, mine)
-		if err := conn.HandshakeContext(ctx); err != nil {
-			return nil, explainTLS(err, mine.ServerName)
-		}
-		return next(ctx, conn, server)
-	}, nil
+	return settings, nil
+}
+
+func (c TLSConfig) greet(ctx context.Context, settings *tls.Config, raw net.Conn, server rpc.Server) (*tls.Conn, error) {
+	mine := settings.Clone()
+	mine.ServerName = first(c.ServerName, server.Host)
+	conn := tls.Client(raw, mine)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return nil, explainTLS(err, mine.ServerName)
+	}
+	return conn, nil
 }
 
 func explainTLS(err error, name string) error {
 	var plain tls.RecordHeaderError
 	var unknown x509.UnknownAuthorityError
 	var wrongName x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var alert *net.OpError // whose text is the server's: crypto/tls has no type of its own for it
+	text := ""
 	switch {
 	case errors.As(err, &plain):
-		return fmt.Errorf("%w: the server does not speak it: leave out the TLS settings, or set hbase.server.netty.tls.enabled on it: %w", ErrTLS, err)
+		text = "the server does not speak it: leave out the TLS settings, or set hbase.server.netty.tls.enabled on it"
 	case errors.As(err, &unknown):
-		return fmt.Errorf("%w: the server's certificate is signed by nobody we trust: name its authority's certificate: %w", ErrTLS, err)
+		text = "the server's certificate is signed by nobody we trust: name its authority's certificate"
 	case errors.As(err, &wrongName):
-		return fmt.Errorf("%w: the server's certificate is not for %s: name the server as its certificate does: %w", ErrTLS, name, err)
+		text = "the server's certificate is not for " + name + ": name the server as its certificate does"
+	case errors.As(err, &invalid):
+		text = "the server's certificate cannot be used"
+	case errors.As(err, &alert) && alert.Op == "remote error":
+		text = "the server refuses us: it may want a certificate of ours, or another one"
+	case ended(err):
+		return fmt.Errorf("%w: %w", ErrTLS, rpc.ErrMute)
+	default:
+		return fmt.Errorf("%w: %w", ErrTLS, err)
 	}
-	return fmt.Errorf("%w: %w", ErrTLS, err)
+	return fmt.Errorf("%w: %s: %w", ErrTLS, text, settingsError(err.Error()))
 }

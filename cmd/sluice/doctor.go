@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"sluice/doctor"
+	"sluice/hbase/checks"
+	"sluice/hbase/embedded"
+	"sluice/schema"
+)
+
+type doctorCmd struct {
+	tableFlags
+	Archive string `placeholder:"URL" help:"The archive, as for run (default: dir:DATA/archive/%Y%m%d/%{host})."`
+	Layout  string `default:"" enum:",typed,flume" placeholder:"LAYOUT" help:"The layout that the table must have: typed or flume (default: any)."`
+	Output  string `short:"o" default:"text" enum:"text,json" placeholder:"O" help:"text, a line a step, or json, an object a line."`
+}
+
+// Help is kong's longer help.
+func (doctorCmd) Help() string {
+	return `    sluice doctor --table hbase://zk1,zk2,zk3/web:accesslog
+    HBASE_CONF_DIR=/etc/hbase/conf sluice doctor --table hbase:///web:accesslog --kerberos-keytab sluice.keytab
+
+Says step by step what works of what a run with these flags needs, and how long it
+takes: the --data folder, log-in, each server of ZooKeeper, master, each region
+server, the table's layout and regions, a row that is written, read and deleted on
+each of its servers, clocks, the archive. The exit status is 1 if a step failed.`
+}
+
+// part examines one thing that a run needs.
+type part func(ctx context.Context, r *doctor.Report) error
+
+func (d *doctorCmd) Run(a *app) error {
+	table, err := d.table(a)
+	if err != nil {
+		return err
+	}
+	archive, err := d.archive(a)
+	if err != nil {
+		return err
+	}
+	report := &doctor.Report{Show: d.show(a), Explain: func(err error) error { return explainHBase(err, d.Table) }}
+	for _, examine := range []part{d.data(a), table, archive} {
+		err := examine(a.ctx, report)
+		if a.ctx.Err() != nil { // the report says where
+			return exitError(1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if report.Failed() > 0 {
+		return exitError(1)
+	}
+	return nil
+}
+
+func (d *doctorCmd) data(a *app) part {
+	return func(_ context.Context, r *doctor.Report) error {
+		doctor.Folder(r, "data", a.cli.Data)
+		return nil
+	}
+}
+
+func (d *doctorCmd) archive(a *app) (part, error) {
+	pattern, err := archivePattern(d.Archive, a.cli.Data)
+	if err != nil {
+		return nil, err
+	}
+	return func(_ context.Context, r *doctor.Report) error {
+		doctor.Folder(r, "archive", pattern.Root())
+		return nil
+	}, nil
+}
+
+func (d *doctorCmd) table(a *app) (part, error) {
+	if d.onHBase() {
+		h, err := a.hbaseTable(d.tableFlags)
+		if err != nil {
+			return nil, err
+		}
+		if d.Layout != "" {
+			layout, err := schema.NewLayout(d.Layout)
+			if err != nil {
+				return nil, usageError{err}
+			}
+			h.options.Layout = &layout
+		}
+		return func(ctx context.Context, r *doctor.Report) error {
+			for _, file := range h.files {
+				a.log.Debug("settings", "from", file)
+			}
+			return checks.Run(ctx, checks.Subject{URL: h.url, Options: h.options, Kerberos: h.kerberos, TLS: h.tls}, r)
+		}, nil
+	}
+	dir, err := d.dir(a.cli.Data)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, r *doctor.Report) error {
+		doctor.Folder(r, "table", dir)
+		r.Step("table: layout", func() (string, error) { return d.openEmbedded(ctx, a, dir) })
+		return nil
+	}, nil
+}
+
+// openEmbedded reads a table in a folder, if there is one.
+func (d *doctorCmd) openEmbedded(ctx context.Context, a *app, dir string) (_ string, err error) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return "", doctor.Skip("there is no table yet; the first run makes it")
+	}
+	table, err := embedded.Open(dir, embedded.Options{ReadOnly: true, Logger: a.log})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, table.Close()) }()
+	layout := table.Layout()
+	if d.Layout != "" && layout.Name != d.Layout {
+		return "", fmt.Errorf("the table has layout %s, not %s: leave --layout out, or use another table", layout.Name, d.Layout)
+	}
+	streams, err := table.Streams(ctx)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("layout %s, of %d logs", layout.Name, len(streams)), nil
+}
+
+// show prints results as they come; what cannot be printed ends nothing.
+func (d *doctorCmd) show(a *app) func(doctor.Result) {
+	if d.Output == "json" {
+		lines := json.NewEncoder(a.stdout)
+		return func(r doctor.Result) { _ = lines.Encode(r) }
+	}
+	return func(r doctor.Result) {
+		took := ""
+		if r.Status != doctor.Skipped {
+			took = fmt.Sprintf("%.1f ms", float64(r.Took)/float64(time.Millisecond))
+		}
+		fmt.Fprintf(a.stdout, "%-8s %-30s %9s  %s\n", r.Status, r.Step, took, r.Text)
+	}
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/hbase"
+	"sluice/hbase/rpc"
+	"sluice/hbase/sasl"
+	"sluice/hbase/site"
+)
+
+// hbaseFlags say how a cluster is spoken to, where hbase-site.xml does not.
+type hbaseFlags struct {
+	HBaseTimeout    time.Duration `name:"hbase-timeout" default:"5s" placeholder:"D" help:"How long a server of HBase may be silent, or a connection to it take, before another way is tried."`
+	HBaseService    string        `name:"hbase-service" placeholder:"NAME" help:"Kerberos: who HBase's servers are, such as hbase/_HOST@EXAMPLE.COM, _HOST standing for each one's name (default: hbase.regionserver.kerberos.principal of hbase-site.xml, or hbase/_HOST)."`
+	HBaseProtection []string      `name:"hbase-protection" placeholder:"QOP" help:"Kerberos: what is accepted of authentication, integrity and privacy, the best first (default: hbase.rpc.protection of hbase-site.xml, or the strongest that a server offers)."`
+	HBaseTLSCA      string        `name:"hbase-tls-ca" placeholder:"FILE" help:"TLS: certificates of those who sign HBase's, in PEM; system for the system's."`
+	HBaseTLSCert    string        `name:"hbase-tls-cert" placeholder:"FILE" help:"TLS: our certificate, in PEM, for servers that ask for one."`
+	HBaseTLSKey     string        `name:"hbase-tls-key" placeholder:"FILE" help:"TLS: its key, in PEM (default: in the certificate's file)."`
+}
+
+// hbaseTable is where a table is and how its cluster is spoken to, by flags and
+// Hadoop's files.
+type hbaseTable struct {
+	url      hbase.URL
+	options  hbase.Options
+	kerberos *sasl.Kerberos  // nil: without
+	tls      *sasl.TLSConfig // nil: without
+	files    []string        // Hadoop's that were read
+}
+
+// hbaseTable reads the table's URL, and the files that it needs; nothing is connected.
+func (a *app) hbaseTable(t tableFlags) (h hbaseTable, err error) {
+	if t.HBaseTimeout <= 0 {
+		return h, usage("--hbase-timeout %s: it takes more than nothing", t.HBaseTimeout)
+	}
+	files, err := site.Load(os.Getenv)
+	if err != nil {
+		return h, usageError{err}
+	}
+	h.files = files.Files()
+	place := hbase.Place{Quorum: files.Get("hbase.zookeeper.quorum"), Root: files.Get("zookeeper.znode.parent")}
+	if port := files.Get("hbase.zookeeper.property.clientPort"); port != "" {
+		if place.Port, err = strconv.Atoi(port); err != nil {
+			return h, usage("hbase.zookeeper.property.clientPort: %w", err)
+		}
+	}
+	if h.url, err = place.ParseURL(t.Table); err != nil {
+		return h, usage("--table %w", err)
+	}
+	handshake := rpc.Handshake(rpc.Simple)
+	if t.kerberized(files, a.cli.kerberosFlags) {
+		if h.kerberos, err = t.kerberos(files, a.cli.kerberosFlags); err != nil {
+			return h, usageError{err}
+		}
+		handshake = h.kerberos.Handshake
+	}
+	if h.tls, err = t.tls(files); err != nil {
+		return h, err
+	}
+	if h.tls != nil {
+		if handshake, err = sasl.TLS(*h.tls, handshake); err != nil {
+			return h, usageError{err}
+		}
+	}
+	h.options = hbase.Options{Timeout: t.HBaseTimeout, Handshake: handshake, Logger: a.log}
+	return h, nil
+}
+
+// kerberized reports whether the cluster asks for Kerberos. What was said of HBase's
+// own Kerberos counts most, then hbase-site.xml; a log-in alone may be for HDFS only.
+func (h hbaseFlags) kerberized(files site.Site, k kerberosFlags) bool {
+	if h.HBaseService != "" || len(h.HBaseProtection) > 0 {
+		return true
+	}
+	if method := files.Get("hbase.security.authentication"); method != "" {
+		return strings.EqualFold(method, "kerberos")
+	}
+	return k.KerberosKeytab != "" || k.KerberosPrincipal != ""
+}
+
+func (h hbaseFlags) kerberos(files site.Site, k kerberosFlags) (*sasl.Kerberos, error) {
+	c := k.login()
+	c.ServerPrincipal = h.HBaseService
+	if c.ServerPrincipal == "" {
+		master, server := files.Get("hbase.master.kerberos.principal"), files.Get("hbase.regionserver.kerberos.principal")
+		if master != "" && server != "" && master != server {
+			return nil, fmt.Errorf("hbase-site.xml: the masters are %s and the region servers %s, and they must be the same: give both one principal", master, server)
+		}
+		c.ServerPrincipal = server
+	}
+	names := h.HBaseProtection
+	if len(names) == 0 {
+		names = files.List("hbase.rpc.protection")
+	}
+	for _, name := range names {
+		c.Protections = append(c.Protections, sasl.Protection(strings.ToLower(name)))
+	}
+	return sasl.New(c)
+}
+
+const systemAuthorities = "system"
+
+// tls is nil for a cluster without TLS.
+func (h hbaseFlags) tls(files site.Site) (*sasl.TLSConfig, error) {
+	if h.HBaseTLSCA == "" && h.HBaseTLSCert == "" && !files.Is("hbase.client.netty.tls.enabled", "true") {
+		if h.HBaseTLSKey != "" {
+			return nil, usage("--hbase-tls-key %s: a key without its certificate: give --hbase-tls-cert too", h.HBaseTLSKey)
+		}
+		return nil, nil
+	}
+	c := &sasl.TLSConfig{AuthorityFile: h.HBaseTLSCA, CertificateFile: h.HBaseTLSCert, KeyFile: h.HBaseTLSKey}
+	store := files.Get("hbase.rpc.tls.truststore.location")
+	switch {
+	case c.AuthorityFile == systemAuthorities:
+		c.AuthorityFile = ""
+	case c.AuthorityFile != "" || store == "":
+	case files.Is("hbase.rpc.tls.truststore.type", "PEM") || strings.HasSuffix(store, ".pem"):
+		c.AuthorityFile = store
+	default:
+		return nil, usage("hbase-site.xml: hbase.rpc.tls.truststore.location is %s, which only Java reads: write its certificates in PEM (keytool -exportcert -rfc -keystore %s -alias … -file ca.pem) and give --hbase-tls-ca ca.pem, or --hbase-tls-ca %s", store, store, systemAuthorities)
+	}
+	return c, nil
+}
+
+// explainHBase says how what went wrong at a cluster is mended here; what a user
+// mends is a usageError.
+func explainHBase(err error, url string) error {
+	var layout *hbase.LayoutError
+	var remote *rpc.RemoteError
+	errors.As(err, &remote)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, hbase.ErrTableNotFound), errors.Is(err, hbase.ErrNoLayout):
+		return usage("%w: make one with `sluice schema apply --table %s`", err, url)
+	case errors.As(err, &layout):
+		return usageError{err}
+	case errors.Is(err, rpc.ErrSettings):
+		return usageError{err}
+	case remote != nil && strings.HasSuffix(remote.Class, ".AccessDeniedException") && strings.Contains(remote.Message, "uthentication is required"):
+		return usage("%w: this cluster asks for Kerberos: let HBASE_CONF_DIR name the folder of its hbase-site.xml, or give --kerberos-keytab or --hbase-service", err)
+	case remote != nil && strings.HasSuffix(remote.Class, "SaslException"):
+		return usage("%w: the servers do not take our ticket: --hbase-service must be who they are (hbase.regionserver.kerberos.principal), and the clocks must agree", err)
+	case remote != nil && (strings.HasSuffix(remote.Class, ".AccessDeniedException") || strings.HasSuffix(remote.Class, ".AccessControlException")):
+		return usage("%w: this user may not: in the HBase shell, grant it RWC on the table or its namespace (C is for reading the table's layout, and for schema apply)", err)
+	case errors.Is(err, rpc.ErrMute):
+		return fmt.Errorf("%w (for TLS: --hbase-tls-ca, --hbase-tls-cert)", err)
+	}
+	return err
+}

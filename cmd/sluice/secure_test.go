@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/cluster"
+)
+
+// user types commands at a secured cluster, with the settings that an operator has:
+// Hadoop's files, and flags for what these do not say.
+type user struct {
+	t     *testing.T
+	c     *cluster.Cluster
+	flags []string // that every command gets
+	log   string
+}
+
+func newUser(t *testing.T, c *cluster.Cluster, flags ...string) *user {
+	t.Helper()
+	t.Setenv("HBASE_CONF_DIR", c.ConfDir)
+	t.Setenv("KRB5_CONFIG", c.KRB5Config)
+	t.Setenv("KRB5CCNAME", "FILE:"+filepath.Join(t.TempDir(), "none"))
+	return &user{t, c, flags, filepath.Join("..", "..", "testdata", "logs", "access.log")}
+}
+
+// sluice types a command for a table of the cluster in its hbase-site.xml.
+func (u *user) sluice(want int, table string, args ...string) (stdout, stderr string) {
+	u.t.Helper()
+	ctx, cancel := context.WithTimeout(u.t.Context(), time.Minute)
+	defer cancel()
+	args = append(append([]string{"--data", u.t.TempDir(), "-q"}, args...), "--table", table)
+	args = append(args, u.flags...)
+	var out, errs bytes.Buffer
+	if got := run(ctx, args, strings.NewReader(""), &out, &errs); got != want {
+		u.t.Fatalf("%q: status %d, want %d: %s%s", args, got, want, out.String(), errs.String())
+	}
+	return out.String(), errs.String()
+}
+
+// wholePath is from no table to its rows.
+func (u *user) wholePath(flags ...string) (table string) {
+	u.t.Helper()
+	table = fmt.Sprintf("hbase:///sluicetest:t%d", time.Now().UnixNano())
+	with := func(args ...string) []string { return append(args, flags...) }
+	if out, _ := u.sluice(0, table, with("schema", "apply")...); !strings.Contains(out, "made") {
+		u.t.Errorf("apply: %s", out)
+	}
+	u.sluice(0, table, with("run", "--once", "--host", "web01", u.log)...)
+	out, _ := u.sluice(0, table, with("scan", "--output", "raw")...)
+	want, err := os.ReadFile(u.log)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	if len(out) != len(want) {
+		u.t.Errorf("%d bytes were read back, %d written", len(out), len(want))
+	}
+	out, _ = u.sluice(0, table, with("doctor")...)
+	if strings.Count(out, "deleted") != 2 || strings.Contains(out, "FAILED") {
+		u.t.Errorf("doctor:\n%s", out)
+	}
+	return table
+}
+
+// told: a command fails, with a sentence and no word of how it was noticed.
+func (u *user) told(what, table, sentence string, flags ...string) {
+	u.t.Helper()
+	_, errs := u.sluice(2, table, append([]string{"scan", "--count"}, flags...)...)
+	if !strings.Contains(errs, sentence) || strings.Contains(errs, "EOF") || strings.Contains(errs, "broken pipe") {
+		u.t.Errorf("%s: %s; want %q in it", what, errs, sentence)
+	}
+	u.t.Logf("%s: %s", what, errs)
+}
+
+// Each mode of the cluster takes half a minute to start. The last one is that of the
+// tests of hbase/sasl, which come next.
+
+func TestMutualTLSWithKerberos(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{Kerberos: "privacy", TLS: "mutual"})
+	u := newUser(t, c, "--kerberos-keytab="+c.ClientKeytab)
+	authority, certificate := "--hbase-tls-ca="+c.TLSAuthority, "--hbase-tls-cert="+c.TLSClient
+	table := u.wholePath(authority, certificate)
+	out, _ := u.sluice(0, table, "doctor", authority, certificate)
+	if !strings.Contains(out, "the master's certificate is for localhost, 127.0.0.1, until 20") || strings.Count(out, "its certificate is good until") != 2 {
+		t.Errorf("doctor says of TLS:\n%s", out)
+	}
+	u.told("a client with a store that only Java reads", table, "give --hbase-tls-ca ca.pem")
+	u.told("a client without a certificate", table, "it may want a certificate of ours", authority)
+	u.told("a client that trusts others", table, "name its authority's certificate", "--hbase-tls-ca=system", certificate)
+	u.told("a client of another protection", table, `the server's hbase.rpc.protection is "privacy"`, authority, certificate, "--hbase-protection=authentication")
+}
+
+func TestTLSAlone(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{TLS: "server"})
+	u := newUser(t, c)
+	table := u.wholePath("--hbase-tls-ca=" + c.TLSAuthority)
+	t.Setenv("HBASE_CONF_DIR", "")
+	plain := "hbase://" + c.ZooKeeper + "/" + strings.TrimPrefix(table, "hbase:///")
+	out, _ := u.sluice(1, plain, "doctor")
+	if !strings.Contains(out, "does it want TLS") || !strings.Contains(out, "--hbase-tls-ca") || strings.Contains(out, "EOF") || strings.Contains(out, "broken pipe") {
+		t.Errorf("a plain client's doctor:\n%s", out)
+	}
+}
+
+func TestKerberosAtEachProtection(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{Kerberos: cluster.AnyProtection})
+	u := newUser(t, c)
+	keytab := "--kerberos-keytab=" + c.ClientKeytab
+	var table string
+	for _, protection := range []string{"authentication", "integrity", "privacy"} {
+		table = u.wholePath(keytab, "--hbase-protection", protection)
+	}
+	out, _ := u.sluice(0, table, "doctor", keytab)
+	if !strings.Contains(out, "a ticket for sluice@SLUICE.TEST until 20") {
+		t.Errorf("doctor says of the ticket:\n%s", out)
+	}
+	u.told("nobody", table, "neither a keytab nor a ticket cache")
+	u.told("somebody who is not in the keytab", table, "has no key of somebody@SLUICE.TEST", keytab, "--kerberos-principal=somebody")
+	u.told("a service that is not there", table, "the KDC knows no service other/localhost@SLUICE.TEST", keytab, "--hbase-service=other/_HOST")
+	u.told("a ticket for another service", table, "--hbase-service must be who they are", keytab, "--hbase-service=HTTP/_HOST")
+	u.told("a client with TLS", table, "leave out the TLS settings", keytab, "--hbase-tls-ca=system")
+	out, _ = u.sluice(1, table, "doctor", keytab, "--hbase-service=other/_HOST")
+	if !strings.Contains(out, "FAILED   master") || !strings.Contains(out, "knows no service") || !strings.Contains(out, "skipped  row") {
+		t.Errorf("doctor with a service that is not there:\n%s", out)
+	}
+	krb5, err := kerberosFlags{KerberosKeytab: c.ClientKeytab}.client() // the same log-in for HDFS
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := krb5.Login(); err != nil {
+		t.Error(err)
+	}
+	krb5.Destroy()
+	u.ticketRunsOut(table)
+	t.Setenv("HBASE_CONF_DIR", "")
+	plain := "hbase://" + c.ZooKeeper + "/" + strings.TrimPrefix(table, "hbase:///")
+	u.told("a client without settings", plain, "this cluster asks for Kerberos: let HBASE_CONF_DIR name")
+	u.told("no place", table, "HBASE_CONF_DIR")
+}
+
+// ticketRunsOut follows a log with a ticket that lives 12 seconds: what comes after
+// its end is stored, by connections that were made before. A new client is told, and
+// is well after kinit.
+func (u *user) ticketRunsOut(table string) {
+	t := u.t
+	if _, err := exec.LookPath("kinit"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Logf("left out: %v", err)
+		return
+	}
+	cache := "FILE:" + filepath.Join(t.TempDir(), "cache")
+	t.Setenv("KRB5CCNAME", cache)
+	kinit := func(life string) {
+		t.Helper()
+		if out, err := exec.Command("kinit", "-k", "-t", u.c.ClientKeytab, "-l", life, "-c", cache, u.c.ClientPrincipal).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	kinit("12s")
+	end := time.After(12500 * time.Millisecond)
+	log := filepath.Join(t.TempDir(), "access.log")
+	line := `192.0.2.1 - - [17/May/2025:10:05:03 +0000] "GET /%s HTTP/1.1" 200 1 "-" "test"` + "\n"
+	appendLine := func(name string) {
+		t.Helper()
+		f, err := os.OpenFile(log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Fprintf(f, line, name); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	appendLine("before")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	var errs bytes.Buffer
+	args := []string{"--data", t.TempDir(), "-q", "run", "--no-nice", "--host", "web02", "--table", table, "--roll-idle", "1s", log}
+	go func() { ended <- run(ctx, args, strings.NewReader(""), &bytes.Buffer{}, &errs) }()
+	defer cancel()
+	u.rows(table, "/before", cache)
+	<-end
+	appendLine("after")
+	u.told("one whose ticket ran out", table, "run kinit, or use a keytab")
+	kinit("10m")
+	u.rows(table, "/after", cache)
+	cancel()
+	if status := <-ended; status != 0 {
+		t.Errorf("following ended with %d: %s", status, errs.String())
+	}
+}
+
+// rows waits until a path has a row.
+func (u *user) rows(table, path, cache string) {
+	u.t.Helper()
+	deadline := time.After(time.Minute)
+	for {
+		if out, _ := u.sluice(0, table, "scan", "--count", "--path", path); out == "1\n" {
+			return
+		}
+		select {
+		case <-deadline:
+			u.t.Fatalf("%s is not stored after a minute", path)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}

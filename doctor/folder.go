@@ -1,0 +1,104 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// minFreeBytes: below it, a folder that is filled is nearly full.
+const minFreeBytes = 1 << 30
+
+// Folder examines a folder that is written to, or will be made: a file is made
+// in it, written to disk, read and removed.
+func Folder(r *Report, name, dir string) {
+	where := ""
+	if !r.Step(name, func() (string, error) {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return "", err
+		}
+		if where, err = existing(abs); err != nil {
+			return "", err
+		}
+		if where != abs {
+			return fmt.Sprintf("%s is not there; it will be made below %s", dir, where), nil
+		}
+		return dir + " is there", nil
+	}) {
+		r.Skip(name+": write", "there is no folder to write to")
+		return
+	}
+	r.Step(name+": write", func() (string, error) {
+		if err := tryFile(where); err != nil {
+			return "", err
+		}
+		return "a file was written, brought to disk (fsync), read and removed", nil
+	})
+	r.Step(name+": space", func() (string, error) { return space(where) })
+}
+
+// existing is dir, an absolute path, or the nearest folder above it that is there.
+func existing(dir string) (string, error) {
+	for {
+		info, err := os.Stat(dir)
+		switch {
+		case err == nil && !info.IsDir():
+			return "", fmt.Errorf("%s is not a folder: name another one", dir)
+		case err == nil:
+			return dir, nil
+		case !errors.Is(err, os.ErrNotExist):
+			return "", err
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// tryFile leaves nothing behind.
+func tryFile(dir string) (err error) {
+	f, err := os.CreateTemp(dir, ".sluice-doctor-")
+	if err != nil {
+		return fmt.Errorf("%w: it must be this user's to write", err)
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	const text = "a line of the doctor's\n"
+	if _, err := f.WriteString(text); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("what is written cannot be brought to disk: %w", err)
+	}
+	b, err := os.ReadFile(f.Name())
+	if err != nil {
+		return err
+	}
+	if string(b) != text {
+		return fmt.Errorf("%s does not hold what was written to it", f.Name())
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	// A file system without fsync of folders says EINVAL; what is in the file is safe.
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
+		return errors.Join(fmt.Errorf("the folder cannot be brought to disk: %w", err), d.Close())
+	}
+	return d.Close()
+}
+
+func space(dir string) (string, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return "", fmt.Errorf("statfs %s: %w", dir, err)
+	}
+	free := s.Bavail * uint64(s.Bsize)
+	text := fmt.Sprintf("%.1f GB of %.1f GB are free", float64(free)/1e9, float64(s.Blocks*uint64(s.Bsize))/1e9)
+	if free < minFreeBytes {
+		return "", fmt.Errorf("%s: make room, or name another folder", text)
+	}
+	return text, nil
+}

@@ -1,0 +1,69 @@
+package region
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"sluice/hbase/wire"
+)
+
+// Assignment is where the meta table says that a region is.
+type Assignment struct {
+	*Region
+	// State is the region's, such as OPEN or OPENING.
+	State string
+}
+
+const (
+	// OpenState is the state of a region that is served.
+	OpenState = "OPEN"
+
+	metaPage = 100 // rows of the meta table in one answer
+)
+
+// Assignments are all of a table's regions in the order of their keys, but for
+// those that were split. One that no server has open has the zero Server.
+func (c *Cluster) Assignments(ctx context.Context, table string) (all []Assignment, err error) {
+	start := []byte(table + ",,")
+	for {
+		scan := wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, familyInfo))
+		scan = wire.AppendBytes(scan, 3, start)
+		scan = wire.AppendBytes(scan, 4, table+" ,,") // rows of the meta table are compared part by part
+		cells, err := c.metaRows(ctx, scan, metaPage)
+		if err != nil {
+			return nil, err
+		}
+		if len(cells) == 0 {
+			return all, nil
+		}
+		for len(cells) > 0 {
+			n := 1
+			for n < len(cells) && bytes.Equal(cells[n].Row, cells[0].Row) {
+				n++
+			}
+			a, split, err := parseAssignment(cells[:n])
+			if err != nil {
+				return nil, fmt.Errorf("the meta table's row %q: %w", cells[0].Row, err)
+			}
+			if !split {
+				all = append(all, a)
+			}
+			start = append(bytes.Clone(cells[0].Row), 0)
+			cells = cells[n:]
+		}
+	}
+}
+
+func parseAssignment(row []wire.Cell) (a Assignment, split bool, err error) {
+	if a.Region, err = parseRegion(row); err != nil && !errors.Is(err, ErrNotOpen) {
+		return a, false, err
+	}
+	for _, c := range row {
+		if string(c.Qualifier) == "state" {
+			a.State = string(c.Value)
+		}
+	}
+	return a, a.State == "SPLIT" || a.State == "MERGED", nil
+}

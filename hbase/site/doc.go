@@ -1,0 +1,4 @@
+// Package site reads Hadoop's configuration files (hbase-site.xml,
+// core-site.xml) as far as a client needs them: names and values, and ${name} in
+// a value.
+package site

@@ -1,0 +1,145 @@
+package site
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Site is what files say. The zero Site says nothing.
+type Site struct {
+	values map[string]property
+	files  []string
+}
+
+type property struct {
+	Name  string `xml:"name"`
+	Value string `xml:"value"`
+	Final bool   `xml:"final"`
+}
+
+const (
+	hbaseSite = "hbase-site.xml"
+	coreSite  = "core-site.xml"
+
+	// maxFileBytes bounds a file; the largest have some 100 KB.
+	maxFileBytes = 4 << 20
+	// maxValueBytes bounds what values that name one another grow to.
+	maxValueBytes = 16 << 10
+	// maxReplaced is how often names in a value are replaced; class Configuration
+	// does it as often.
+	maxReplaced = 20
+)
+
+// Load reads the files of HADOOP_CONF_DIR and HBASE_CONF_DIR, the second's going
+// before the first's. Where neither is set, nothing is known and it is no error; it
+// is one where HBASE_CONF_DIR has no hbase-site.xml.
+func Load(getenv func(string) string) (Site, error) {
+	var s Site
+	hadoop, hbase := getenv("HADOOP_CONF_DIR"), getenv("HBASE_CONF_DIR")
+	for _, name := range []string{coreSite, hbaseSite} {
+		for _, dir := range []string{hadoop, hbase} {
+			if dir == "" {
+				continue
+			}
+			err := s.read(filepath.Join(dir, name))
+			if errors.Is(err, fs.ErrNotExist) && (name == coreSite || dir != hbase) {
+				continue
+			}
+			if err != nil {
+				return Site{}, fmt.Errorf("the configuration of HBase: %w", err)
+			}
+		}
+	}
+	return s, nil
+}
+
+// read adds a file; what it says goes before what is known, but for what is final.
+func (s *Site) read(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(b) > maxFileBytes {
+		return fmt.Errorf("%s has more than %d bytes", path, maxFileBytes)
+	}
+	properties, err := parse(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if s.values == nil {
+		s.values = make(map[string]property)
+	}
+	for _, p := range properties {
+		if !s.values[p.Name].Final {
+			s.values[p.Name] = p
+		}
+	}
+	s.files = append(s.files, path)
+	return nil
+}
+
+func parse(b []byte) ([]property, error) {
+	var document struct {
+		XMLName    xml.Name   `xml:"configuration"`
+		Properties []property `xml:"property"`
+	}
+	if err := xml.Unmarshal(b, &document); err != nil {
+		return nil, fmt.Errorf("no configuration of Hadoop's: %w", err)
+	}
+	for i := range document.Properties {
+		p := &document.Properties[i]
+		p.Name, p.Value = strings.TrimSpace(p.Name), strings.TrimSpace(p.Value)
+	}
+	return document.Properties, nil
+}
+
+// Files are those that were read.
+func (s Site) Files() []string { return s.files }
+
+// Get is a property's value, empty where there is none. A ${name} in it is
+// replaced by that property, if there is one.
+func (s Site) Get(name string) string {
+	value := s.values[name].Value
+	for range maxReplaced {
+		bytes := len(value)
+		replaced := variable.ReplaceAllStringFunc(value, func(v string) string {
+			if p, known := s.values[v[2:len(v)-1]]; known && bytes+len(p.Value) <= maxValueBytes {
+				bytes += len(p.Value)
+				return p.Value
+			}
+			return v
+		})
+		if replaced == value {
+			break
+		}
+		value = replaced
+	}
+	return value
+}
+
+var variable = regexp.MustCompile(`\$\{[^}$]+\}`)
+
+// Is reports whether a property has this value, in whichever case.
+func (s Site) Is(name, value string) bool { return strings.EqualFold(s.Get(name), value) }
+
+// List is a property's value as a list with commas.
+func (s Site) List(name string) (list []string) {
+	for part := range strings.SplitSeq(s.Get(name), ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
+}
