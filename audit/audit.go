@@ -61,7 +61,7 @@ type audit struct {
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	a, err := newAudit(ctx, cfg)
 	if err == nil {
-		_, err = a.compare(ctx)
+		err = a.compare(ctx, nil)
 	}
 	if err != nil {
 		return nil, err
@@ -89,8 +89,9 @@ func newAudit(ctx context.Context, cfg Config) (*audit, error) {
 	return a, a.readSpool()
 }
 
-// compare fills the report; it returns the chunks whose rows differ.
-func (a *audit) compare(ctx context.Context) ([]chunk, error) {
+// compare fills the report. Where mend is not nil, it gets the rows that the table
+// lacks or has otherwise.
+func (a *audit) compare(ctx context.Context, mend func(*schema.Rows) error) error {
 	var expected, found tally
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -102,12 +103,11 @@ func (a *audit) compare(ctx context.Context) ([]chunk, error) {
 		return err
 	})
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return err
 	}
-	bad := differing(expected, found)
-	if err := a.pinpoint(ctx, bad, expected, found, nil); err != nil {
-		return nil, err
+	if err := a.pinpoint(ctx, differing(expected, found), expected, found, mend); err != nil {
+		return err
 	}
 	a.finish()
-	return bad, nil
+	return nil
 }

@@ -67,13 +67,7 @@ func (e *encoder) count(t tally, s *stream, data []byte, start int64) (n count) 
 			at, total = c, sum{}
 		}
 		total.add(e.hasher.row(e.rows.Key(0), e.rows.Cells(0)), 1)
-		n.lines++
-		if e.rec.Err.Set() {
-			n.errors++
-		}
-		if e.rec.Dated {
-			n.extend(e.rec.Time)
-		}
+		n.add(&e.rec)
 		return nil
 	})
 	if total.rows > 0 {
@@ -158,11 +152,9 @@ func (a *audit) complete(ctx context.Context, s *stream, r *catalog.Reader, e *e
 	}
 	s.sortPieces()
 	for _, hole := range s.holes() {
-		logged, err := a.missingLines(s, hole, e, t)
-		if err != nil {
+		if err := a.fromLog(s, hole, e, t); err != nil {
 			return err
 		}
-		s.missing = append(s.missing, missing{Range: hole, logged: logged})
 	}
 	s.sortPieces()
 	return a.compareLog(ctx, s, r)
@@ -248,24 +240,30 @@ func (a *audit) pieceData(ctx context.Context, s *stream, r *catalog.Reader, p p
 	return data[p.Start-m.Range.Start : p.End-m.Range.Start], nil
 }
 
-// missingLines takes what the archive lacks from the log. It returns how many of
-// its lines are wanted.
-func (a *audit) missingLines(s *stream, hole schema.Range, e *encoder, t tally) (lines int64, err error) {
-	if s.log == nil {
-		return 0, nil
+// fromLog takes what the archive lacks from the log, as far as that has it.
+func (a *audit) fromLog(s *stream, hole schema.Range, e *encoder, t tally) error {
+	got := missing{Range: schema.Range{Start: hole.Start, End: hole.Start}, inLog: true}
+	if s.log != nil {
+		var n count
+		err := s.log.lines(hole, func(data []byte, start int64) error {
+			n.merge(e.count(t, s, data, start))
+			got.End = start + int64(len(data))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		s.lines.merge(n)
+		got.logged = n.lines
 	}
-	got := schema.Range{Start: hole.Start, End: hole.Start}
-	var n count
-	err = s.log.lines(hole, func(data []byte, start int64) error {
-		n.merge(e.count(t, s, data, start))
-		got.End = start + int64(len(data))
-		return nil
-	})
 	if got.Len() > 0 {
-		s.pieces = append(s.pieces, piece{got, noMember})
+		s.pieces = append(s.pieces, piece{got.Range, noMember})
+		s.missing = append(s.missing, got)
 	}
-	s.lines.merge(n)
-	return n.lines, err
+	if got.End < hole.End {
+		s.missing = append(s.missing, missing{Range: schema.Range{Start: got.End, End: hole.End}})
+	}
+	return nil
 }
 
 // differMissing says that the archive lacks a range, unless it was said that it is
@@ -286,7 +284,7 @@ func (a *audit) differMissing(s *stream, m missing) {
 	}
 	text := "the log is not here"
 	switch {
-	case m.logged > 0:
+	case m.inLog:
 		text = fmt.Sprintf("the log has %d lines of it", m.logged)
 	case s.log != nil:
 		text = "the log does not have it either"
@@ -307,8 +305,9 @@ func (a *audit) compareLog(ctx context.Context, s *stream, r *catalog.Reader) er
 			continue
 		}
 		logged, err := s.log.read(p.Range)
-		if err != nil {
-			return err
+		if err != nil { // of a compressed one that is damaged, most likely
+			a.differ(s, Difference{LogDifferent, p.Range, err.Error()})
+			return nil
 		}
 		if int64(len(logged)) == p.Len() && p.Range == a.catalog.Members[p.member].FreshRange() && a.seeds.bytes(logged) == a.sums[p.member] {
 			continue
@@ -321,7 +320,8 @@ func (a *audit) compareLog(ctx context.Context, s *stream, r *catalog.Reader) er
 	}
 	size, err := s.log.size()
 	if err != nil {
-		return err
+		a.differ(s, Difference{LogDifferent, schema.Range{Start: s.log.at}, err.Error()})
+		return nil
 	}
 	s.LogBytes = size
 	s.Unread = max(0, size-s.Stored-s.InFlight)

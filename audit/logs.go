@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -33,21 +34,31 @@ func (l *log) close() error { return l.r.Close() }
 // seek goes to a position; a compressed log is read anew to go back. False: the
 // log is shorter.
 func (l *log) seek(position int64) (bool, error) {
-	if position < l.at && l.Compressed() {
+	if s, ok := l.r.(io.Seeker); ok {
+		end, err := s.Seek(0, io.SeekEnd)
+		if err == nil && end >= position {
+			l.at, err = s.Seek(position, io.SeekStart)
+		}
+		return end >= position, l.failed(err)
+	}
+	if position < l.at {
 		if err := errors.Join(l.close(), l.open()); err != nil {
 			return false, err
 		}
 	}
-	distance := position
-	if l.Compressed() {
-		distance -= l.at
-	}
-	err := logfile.Skip(l.r, distance)
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+	n, err := io.CopyN(io.Discard, l.r, position-l.at)
+	l.at += n
+	if err == io.EOF {
 		return false, nil
 	}
-	l.at = position
-	return err == nil, err
+	return err == nil, l.failed(err)
+}
+
+func (l *log) failed(err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: read at byte %d: %w", l.Path, l.at, err)
+	}
+	return nil
 }
 
 // read returns the range's bytes, fewer where the log ends before.
@@ -61,7 +72,7 @@ func (l *log) read(r schema.Range) ([]byte, error) {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		err = nil
 	}
-	return b[:n], err
+	return b[:n], l.failed(err)
 }
 
 // lines gives the range's whole lines, in pieces of about a megabyte.
@@ -84,7 +95,7 @@ func (l *log) lines(r schema.Range, each func(data []byte, start int64) error) e
 			return nil
 		}
 		if err != nil {
-			return err
+			return l.failed(err)
 		}
 	}
 }
@@ -96,7 +107,7 @@ func (l *log) size() (int64, error) {
 	}
 	n, err := io.Copy(io.Discard, l.r)
 	l.at += n
-	return l.at, err
+	return l.at, l.failed(err)
 }
 
 // candidate is a file that may be a stream's log.

@@ -92,6 +92,7 @@ func (a *audit) pinpoint(ctx context.Context, bad []chunk, expected, found tally
 	return nil
 }
 
+// run compares the lines and rows of the chunks, and mends.
 func (b *batch) run(ctx context.Context, mend func(*schema.Rows) error) error {
 	if len(b.chunks) == 0 {
 		return nil
@@ -119,12 +120,36 @@ func (b *batch) run(ctx context.Context, mend func(*schema.Rows) error) error {
 	if mend == nil {
 		return nil
 	}
-	return b.eachLine(ctx, func(s *stream, line []byte, offset int64) error {
-		if w := b.lines[place{s.ID, offset}]; w == nil || w.ok {
-			return nil
+	return b.mend(ctx, mend)
+}
+
+// mend makes the rows again that were not found as they must be.
+func (b *batch) mend(ctx context.Context, put func(*schema.Rows) error) error {
+	rows := &b.encoder.rows
+	for _, id := range b.streams {
+		s := b.audit.streams[id]
+		if s.format == nil {
+			continue
 		}
-		return mend(&b.encoder.rows)
-	})
+		err := b.eachPiece(ctx, s, func(data []byte, start int64) error {
+			rows.Reset()
+			err := catalog.EachLine(data, start, func(line []byte, offset int64) error {
+				w, m := b.lines[place{id, offset}], s.missingAt(offset)
+				if w != nil && !w.ok && (m == nil || !m.disputed) {
+					b.encoder.line(s, line, offset)
+				}
+				return nil
+			})
+			if err != nil || rows.Len() == 0 {
+				return err
+			}
+			return put(rows)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eachLine gives the wanted lines of the chunks, each with its row in b.encoder.
@@ -249,11 +274,13 @@ func (b *batch) row(ctx context.Context, row *schema.Row) error {
 		w.ok = true
 	case w != nil && w.key == string(row.Key):
 		w.seen = true
+		s.dispute(row.Offset)
 		text, err := b.explain(ctx, s, row)
 		b.audit.differ(s, Difference{RowDifferent, schema.Range{Start: row.Offset, End: row.Offset + w.size}, text})
 		return err
 	case s.unproven(row.Offset):
 	default:
+		s.dispute(row.Offset)
 		line, _ := row.Cell(schema.LogbodyField)
 		b.audit.differ(s, Difference{RowExtra, schema.Range{Start: row.Offset, End: row.Offset + int64(len(line))}, fmt.Sprintf("row %x", row.Key)})
 	}
@@ -262,13 +289,29 @@ func (b *batch) row(ctx context.Context, row *schema.Row) error {
 
 // unproven counts a row whose line the archive lacks, and so does the log.
 func (s *stream) unproven(offset int64) bool {
+	m := s.missingAt(offset)
+	if m == nil || m.inLog {
+		return false
+	}
+	m.rows++
+	return true
+}
+
+// dispute notes that the table contradicts the log where the archive has nothing.
+func (s *stream) dispute(offset int64) {
+	if m := s.missingAt(offset); m != nil {
+		m.disputed = true
+	}
+}
+
+// missingAt is the missing range that the offset is in, or nil.
+func (s *stream) missingAt(offset int64) *missing {
 	for i := range s.missing {
-		if m := &s.missing[i]; offset >= m.Start && offset < m.End && m.logged == 0 {
-			m.rows++
-			return true
+		if m := &s.missing[i]; offset >= m.Start && offset < m.End {
+			return m
 		}
 	}
-	return false
+	return nil
 }
 
 // explain says what of a row is not what its line makes, as long as rows are named.

@@ -123,9 +123,13 @@ type Report struct {
 	Repairs Repairs
 }
 
-// Repairs count what was mended.
+// Repairs are what Repair mended.
 type Repairs struct {
-	Rows, Ranges, Files int64
+	// Rows were written, and Streams entered into the table's directory.
+	Rows, Streams int64
+	// Restored are archive files made of what only a log had; Rewritten lack now what
+	// stood twice or was damaged; Removed had nothing else.
+	Restored, Rewritten, Removed []string
 	// Left says what could not be mended, and what to do.
 	Left []string
 }

@@ -31,12 +31,27 @@ type stream struct {
 // missing is a range that the archive lacks.
 type missing struct {
 	schema.Range
-	logged int64 // lines of it that the log has
+	inLog  bool  // the log has it,
+	logged int64 // and so many lines of it are wanted
 	rows   int64 // rows of it in the table, where no log has the lines
+	// disputed: the table has rows of it that the log's lines do not make, and there
+	// is no archive to say which are right.
+	disputed bool
 }
 
 // count is what some lines come to, as in a stream's entry.
 type count struct{ lines, errors, first, last int64 }
+
+// add takes one line.
+func (c *count) add(rec *schema.Record) {
+	c.lines++
+	if rec.Err.Set() {
+		c.errors++
+	}
+	if rec.Dated {
+		c.extend(rec.Time)
+	}
+}
 
 func (c *count) merge(o count) {
 	c.lines += o.lines
