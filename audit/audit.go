@@ -30,8 +30,9 @@ type Config struct {
 	// Checkpoint knows the logs of this host; nil: they are looked for by what the
 	// table's directory says.
 	Checkpoint *checkpoint.File
-	// SpoolDir holds what is on its way; "": nothing is.
-	SpoolDir string
+	// Before is what Look saw before the table was opened; nil: no collector is at
+	// work.
+	Before *Sight
 	// Host is this host's name, for logs that are looked for by the directory.
 	Host string
 	// Hosts, where not empty, are the only ones wanted.
@@ -70,7 +71,8 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 }
 
 // newAudit reads the positions first, then what the archive has, and the rows
-// last: what was stored when the positions were read is in both.
+// last: what was stored when the positions were read, and what Config.Before calls
+// settled, is in both.
 func newAudit(ctx context.Context, cfg Config) (*audit, error) {
 	a := &audit{Config: cfg, seeds: newSeeds(), layout: cfg.Table.Layout(), streams: map[schema.StreamID]*stream{}}
 	if err := a.readPositions(ctx); err != nil {
@@ -83,10 +85,7 @@ func newAudit(ctx context.Context, cfg Config) (*audit, error) {
 	}
 	a.sums, a.damaged = make([]digest, len(a.catalog.Members)), make([]bool, len(a.catalog.Members))
 	a.addCatalog()
-	if err := a.findLogs(); err != nil {
-		return nil, err
-	}
-	return a, a.readSpool()
+	return a, a.findLogs()
 }
 
 // compare fills the report. Where mend is not nil, it gets the rows that the table

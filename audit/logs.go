@@ -12,7 +12,6 @@ import (
 
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/logfile"
-	"sluice/ingest/segment"
 	"sluice/schema"
 )
 
@@ -196,53 +195,14 @@ func (a *audit) isLog(s *stream, c candidate) (bool, error) {
 		return schema.NewStreamID(s.Host, c.ID.Device, c.ID.Inode, first) == s.ID, nil
 	}
 	if slices.Contains(s.tracked.Files, c.ID) {
-		return a.Checkpoint.Find(s.Host, c.ID, c.start) == s.tracked, nil
+		if t := a.Checkpoint.Find(s.Host, c.ID, c.start); t != nil {
+			return t == s.tracked, nil
+		}
+		// Another log that got its inode, or its first line was changed.
+		return a.Checkpoint.Holds(s.tracked, c.Open)
 	}
 	if checkpoint.RotatedName(c.Path) != checkpoint.RotatedName(s.Path) || !s.tracked.Begins(c.start) || a.Checkpoint.Find(s.Host, c.ID, c.start) != nil {
 		return false, nil
 	}
 	return a.Checkpoint.Holds(s.tracked, c.Open)
-}
-
-// readSpool counts what is in segments of our own disk and not stored yet.
-func (a *audit) readSpool() error {
-	if a.SpoolDir == "" {
-		return nil
-	}
-	names, err := filepath.Glob(filepath.Join(a.SpoolDir, "*", "*.gz*"))
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := a.readSpooled(name); err != nil && !errors.Is(err, fs.ErrNotExist) { // stored meanwhile
-			return err
-		}
-	}
-	return nil
-}
-
-func (a *audit) readSpooled(name string) (err error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	r := segment.NewReader(f, info.Size())
-	for {
-		m, err := r.Next()
-		var torn *segment.FormatError
-		if err == io.EOF || errors.As(err, &torn) { // it is being written
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if s := a.streams[m.Stream]; s != nil && m.Range.End > s.Stored {
-			s.InFlight += m.Range.End - max(m.Range.Start, s.Stored)
-		}
-	}
 }

@@ -80,16 +80,19 @@ func (r *repair) run(ctx context.Context) error {
 	return err
 }
 
-// enterStreams writes the directory rows that are not there.
+// enterStreams writes the directory rows that are not there, or are behind.
 func (r *repair) enterStreams(ctx context.Context) error {
 	var rows schema.Rows
 	for _, s := range r.streams {
-		if s.inDirectory || s.format == nil || s.Stored == 0 {
+		if s.format == nil || s.Stored == 0 || s.inDirectory && s.directory >= s.Stored {
 			continue
 		}
 		e := s.StreamEntry
-		if s.tracked == nil {
-			e.Lines, e.ParseErrors, e.First, e.Last = s.lines.lines, s.lines.errors, s.lines.first, s.lines.last
+		e.Lines, e.ParseErrors = max(e.Lines, s.lines.lines), max(e.ParseErrors, s.lines.errors)
+		for _, t := range []int64{s.lines.first, s.lines.last} {
+			if t != 0 {
+				e.Extend(t)
+			}
 		}
 		r.layout.AppendStream(&rows, &e)
 		r.done.Streams++

@@ -15,6 +15,7 @@ type stream struct {
 	Stream
 	tracked     *checkpoint.Stream // nil: the checkpoint does not know it
 	inDirectory bool
+	directory   int64           // what the directory says is stored
 	described   bool            // Format is known
 	known       bool            // Stored is
 	held        *catalog.Stream // nil: nothing in the archive
@@ -105,14 +106,15 @@ func (a *audit) readPositions(ctx context.Context) error {
 			a.streams[e.ID] = s
 		}
 		// Rows are read as the directory says; the position may be behind.
+		s.directory = e.Stored
 		e.Stored = max(e.Stored, s.Stored)
 		s.StreamEntry, s.inDirectory, s.described, s.known = e, true, true, true
 	}
 	return nil
 }
 
-// addCatalog takes what the archive holds. Of a stream that nobody else knows all
-// of it was stored.
+// addCatalog takes what the archive holds. It may be stored beyond the position that
+// was saved: a table that was lost is behind its archive.
 func (a *audit) addCatalog() {
 	for id, held := range a.catalog.Streams {
 		s := a.streams[id]
@@ -124,11 +126,18 @@ func (a *audit) addCatalog() {
 			a.streams[id] = s
 		}
 		s.held = held
-		if !s.known {
-			s.Stored = a.catalog.End(held)
+		for _, i := range held.Members {
+			m := &a.catalog.Members[i]
+			if a.Before.inFlight(id, s.Stored) > 0 && m.Range.Start > s.Stored {
+				break // what is between is on its way
+			}
+			if a.Before.settled(a.catalog.Files[m.File].Name, m) {
+				s.Stored = max(s.Stored, m.Range.End)
+			}
 		}
 	}
 	for _, s := range a.streams {
+		s.InFlight = a.Before.inFlight(s.ID, s.Stored)
 		if !s.inDirectory && s.Stored > 0 {
 			a.differ(s, Difference{StreamUnknown, schema.Range{Start: 0, End: s.Stored}, ""})
 		}

@@ -54,6 +54,9 @@ func (c *auditCmd) Run(a *app) (err error) {
 	if cfg.Archive, err = readArchive(cfg.Pattern); err != nil {
 		return err
 	}
+	if cfg.Before, err = audit.Look(a.ctx, cfg.Archive, filepath.Join(a.cli.Data, "spool")); err != nil {
+		return err
+	}
 	table, err := a.openTable(c.tableFlags)
 	if err != nil {
 		return err
@@ -96,7 +99,7 @@ func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
-	cfg.Table = table
+	cfg.Table, cfg.Archive = table, archive
 	report, err := audit.Repair(a.ctx, cfg, archive, a.cli.Data)
 	if report != nil {
 		printAudit(a.stdout, report, true, time.Since(began))
@@ -150,7 +153,7 @@ func openMender(cfg audit.Config) (audit.Mender, error) {
 
 // config is what is compared, without the table and the archive.
 func (c *auditCmd) config(a *app) (cfg audit.Config, err error) {
-	cfg = audit.Config{Hosts: splitHosts(c.Host), Named: c.Show, SpoolDir: filepath.Join(a.cli.Data, "spool")}
+	cfg = audit.Config{Hosts: splitHosts(c.Host), Named: c.Show}
 	if cfg.From, cfg.To, err = parseSpan(c.From, c.To); err != nil {
 		return cfg, err
 	}
