@@ -48,7 +48,7 @@ var damages = []damage{
 		if err != nil {
 			w.t.Fatal(err)
 		}
-	}, "archive holds twice 6", "", 5},
+	}, "archive holds twice 2", "", 5},
 	{"a byte of the archive changed", func(w *world) {
 		m := w.catalog().Members[7]
 		w.edit("20260901/web01/access.c1-000002.log.gz", func(b []byte) []byte { b[m.End()-30] ^= 1; return b })
@@ -165,6 +165,7 @@ func TestTwoDamagesAreFoundAndMended(t *testing.T) {
 }
 
 func testDamages(t *testing.T, damages ...damage) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, d := range damages {
 		d.do(w)
@@ -242,6 +243,36 @@ func TestWhatIsNowhereElseIsLeftAsItIs(t *testing.T) {
 				t.Errorf("repaired %+v", repaired.Repairs)
 			}
 		})
+	}
+}
+
+// Of two copies one is damaged, in the file that comes first or in the other one:
+// the sound one stays, and is found.
+func TestOfTwoCopiesTheSoundOneStays(t *testing.T) {
+	for _, second := range []string{"20260901/web01/access.c0-000002.log.gz", "20260901/web01/access.c2-000002.log.gz"} {
+		w := newWorld(t)
+		m := w.catalog().Members[7]
+		b, err := os.ReadFile(w.path("20260901/web01/access.c1-000002.log.gz"))
+		if err == nil {
+			err = os.WriteFile(w.path(second), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.edit("20260901/web01/access.c1-000002.log.gz", func(b []byte) []byte { b[m.End()-30] ^= 1; return b })
+		w.fillTable()
+		for _, s := range w.streams {
+			if err := os.Remove(s.path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := kindsOf(w.audit()); !strings.Contains(got, "archive holds twice") || !strings.Contains(got, "archive damaged 1") {
+			t.Errorf("found %s", got)
+		}
+		repaired := w.repair()
+		if after := w.audit(); after.Differences() > 0 || len(repaired.Repairs.Left) > 0 {
+			t.Errorf("%s%s", named(repaired), named(after))
+		}
 	}
 }
 

@@ -178,12 +178,12 @@ func (a *audit) checkMembers(ctx context.Context, s *stream, r *catalog.Reader) 
 			a.differ(s, Difference{ArchiveDamaged, m.Range, name + ": " + bad.Error()})
 			continue
 		}
-		if m.Fresh > m.Range.Start {
-			a.differ(s, Difference{ArchiveDoubled, schema.Range{Start: m.Range.Start, End: m.Fresh}, name})
-		}
 		if m.Fresh < m.Range.End {
 			s.pieces = append(s.pieces, piece{m.FreshRange(), i})
 		}
+	}
+	for _, d := range a.catalog.Doubled(s.held, func(i int32) bool { return a.damaged[i] }) {
+		a.differ(s, Difference{ArchiveDoubled, d.Range, a.catalog.Files[d.File].Name})
 	}
 	return nil
 }

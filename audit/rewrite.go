@@ -24,41 +24,50 @@ const (
 	drop
 )
 
-// rewrite writes the files again that hold something twice or damaged.
+// rewrite writes the files again that hold something twice or damaged. What is to
+// become of every member is decided before the first file changes, for the members
+// of one are compared with those of others.
 func (r *repair) rewrite(ctx context.Context) (err error) {
 	reader := r.catalog.NewReader()
 	defer func() { err = errors.Join(err, reader.Close()) }()
+	fates := make([]keep, len(r.catalog.Members))
+	for i := range fates {
+		if fates[i], err = r.fate(ctx, reader, int32(i)); err != nil {
+			return err
+		}
+	}
 	for i := range r.catalog.Files {
 		f := &r.catalog.Files[i]
-		if f.Foreign {
+		if !r.changes(f, fates[f.First:f.First+f.Members]) {
 			continue
 		}
-		fates, changed, stays := make([]keep, f.Members), false, false
-		for m := range fates {
-			if fates[m], err = r.fate(ctx, reader, int32(f.First+m)); err != nil {
-				return err
-			}
-			changed = changed || fates[m] != keepWhole
-			stays = stays || fates[m] == keepWhole && r.damaged[f.First+m]
-		}
-		if stays {
-			continue // a file with damage that nobody can mend is left as it is
-		}
-		if len(f.Damage) > 0 {
-			if r.complete(f.Host) {
-				changed = true
-			} else {
-				r.left("%s: its damage stays, for some of its lines may be nowhere else", f.Name)
-			}
-		}
-		if !changed {
-			continue
-		}
-		if err := r.rewriteFile(ctx, reader, f, fates); err != nil {
+		if err := r.rewriteFile(ctx, reader, f, fates[f.First:f.First+f.Members]); err != nil {
 			return fmt.Errorf("write %s again: %w", f.Name, err)
 		}
 	}
 	return nil
+}
+
+// changes reports whether a file is to be written again.
+func (r *repair) changes(f *catalog.File, fates []keep) bool {
+	if f.Foreign {
+		return false
+	}
+	changed := false
+	for i, fate := range fates {
+		if fate == keepWhole && r.damaged[f.First+i] {
+			return false // a file with damage that nobody can mend is left as it is
+		}
+		changed = changed || fate != keepWhole
+	}
+	if len(f.Damage) == 0 {
+		return changed
+	}
+	if !r.complete(f.Host) {
+		r.left("%s: its damage stays, for some of its lines may be nowhere else", f.Name)
+		return false
+	}
+	return true
 }
 
 // complete reports whether the archive has every line of the host that was stored.

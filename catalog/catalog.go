@@ -240,11 +240,28 @@ func (c *Catalog) Holes(s *Stream) []schema.Range {
 	return holes
 }
 
-// Doubled are the members of which something stands in an earlier one too.
-func (c *Catalog) Doubled(s *Stream) []int32 {
-	return slices.DeleteFunc(slices.Clone(s.Members), func(i int32) bool {
-		return c.Members[i].Fresh == c.Members[i].Range.Start
-	})
+// Double is a range in a file that stands in another place too.
+type Double struct {
+	File int32
+	schema.Range
+}
+
+// Doubled are the ranges that an earlier member holds too. Members that doubt says
+// true of do not count as one of the two; nil is none.
+func (c *Catalog) Doubled(s *Stream, doubt func(member int32) bool) []Double {
+	var found []Double
+	for _, i := range s.Members {
+		m := &c.Members[i]
+		if m.Fresh == m.Range.Start || doubt != nil && doubt(i) {
+			continue
+		}
+		if last := len(found) - 1; last >= 0 && found[last].File == m.File && found[last].End == m.Range.Start {
+			found[last].End = m.Fresh
+			continue
+		}
+		found = append(found, Double{m.File, schema.Range{Start: m.Range.Start, End: m.Fresh}})
+	}
+	return found
 }
 
 // StreamIDs are the streams' ids by host, path and id.

@@ -88,9 +88,8 @@ func (c *Catalog) streamProblems(s *Stream, report func(Problem)) {
 	for _, hole := range c.Holes(s) {
 		report(Problem{Stream: s.Entry.ID, Range: hole, Text: "missing"})
 	}
-	for _, i := range c.Doubled(s) {
-		m := &c.Members[i]
-		report(Problem{c.Files[m.File].Name, m.Stream, schema.Range{Start: m.Range.Start, End: m.Fresh}, "stands in the archive twice"})
+	for _, d := range c.Doubled(s, nil) {
+		report(Problem{c.Files[d.File].Name, s.Entry.ID, d.Range, "stands in the archive twice"})
 	}
 }
 
