@@ -143,6 +143,27 @@ func TestNothingDiffersWhereNothingIsWrong(t *testing.T) {
 	}
 }
 
+func TestEveryLayoutIsCompared(t *testing.T) {
+	few := schema.Layout{Name: schema.LayoutTyped, Family: "l", Salts: 3, Cells: []string{"status", "path"}}
+	flume, err := schema.NewLayout(schema.LayoutFlume)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, layout := range []schema.Layout{few, flume} {
+		w := newWorld(t)
+		w.layout = &layout
+		damages[0].do(w)
+		w.fillTable()
+		if got := kindsOf(w.audit()); got != "row missing 1" {
+			t.Errorf("%s: found %s", layout.Name, got)
+		}
+		w.repair()
+		if report := w.audit(); report.Differences() > 0 {
+			t.Errorf("%s: %s", layout.Name, named(report))
+		}
+	}
+}
+
 func nothingDone(r *Repairs) bool {
 	return r.Rows+r.Streams == 0 && len(r.Restored)+len(r.Rewritten)+len(r.Removed)+len(r.Left) == 0
 }

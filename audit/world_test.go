@@ -44,6 +44,7 @@ type world struct {
 	quarantine map[string][]schema.Cell
 	// drop and change say which rows the table gets otherwise.
 	drop, change func(s *worldStream, line int) bool
+	layout       *schema.Layout // nil: typed
 	table        *embedded.Table
 }
 
@@ -163,7 +164,7 @@ func (w *world) store(path, name string) {
 func (w *world) fillTable() {
 	w.t.Helper()
 	var err error
-	if w.table, err = embedded.Open(filepath.Join(w.dir, "table"), embedded.Options{}); err != nil {
+	if w.table, err = embedded.Open(filepath.Join(w.dir, "table"), embedded.Options{Layout: w.layout}); err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() {

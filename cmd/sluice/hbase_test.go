@@ -56,6 +56,10 @@ func TestARunIntoHBaseIsScannedLineByLine(t *testing.T) {
 	}
 	embedded := "--table=embedded:" + filepath.Join(dir, "embedded")
 	sluice(0, "--data", filepath.Join(dir, "other"), "run", "--once", "--host", "web01", embedded, log)
+	// The archive of the embedded one is that of the same lines.
+	if out, _ := sluice(0, "--data", filepath.Join(dir, "other"), "audit", table); !strings.Contains(out, "lines=5000 ") || !strings.Contains(out, "differences=0") {
+		t.Errorf("audit of HBase: %s", out)
+	}
 	for _, args := range [][]string{
 		{"--output", "raw"}, {"--output", "raw", "--reverse", "--limit", "77"}, {"--output", "json", "--status", "5xx,404"},
 		{"--where", `bytes > 5000 and not agent contains "bot" or method = "POST"`, "--output", "raw"}, {"--path", "/", "--count"},
