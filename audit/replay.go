@@ -102,10 +102,10 @@ func (r *Replay) fail(format string, args ...any) {
 	r.failed = append(r.failed, fmt.Sprintf(format, args...))
 }
 
-// Files is how many files there are, Total how many bytes of log they hold.
+// Files is how many files there are.
 func (r *Replay) Files() int { return len(r.catalog.Files) }
 
-// Total is explained at Files.
+// Total is how many bytes of log they hold.
 func (r *Replay) Total() (n int64) {
 	for i := range r.catalog.Files {
 		n += r.catalog.Files[i].LogBytes

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -188,7 +189,7 @@ func (c *Catalog) order() {
 	for _, s := range c.Streams {
 		slices.SortStableFunc(s.Members, func(a, b int32) int {
 			x, y := c.Members[a].Range, c.Members[b].Range
-			return compare(x.Start, y.Start, y.End, x.End)
+			return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(y.End, x.End))
 		})
 		held := int64(0)
 		for _, i := range s.Members {
@@ -199,25 +200,10 @@ func (c *Catalog) order() {
 	}
 }
 
-// compare compares a with b and, where they are the same, c with d.
-func compare(a, b, c, d int64) int {
-	if a == b {
-		a, b = c, d
-	}
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-// Begin and End are the first and the last byte, plus one, that the archive holds
-// of the stream.
+// Begin is the first byte of the stream that the archive holds.
 func (c *Catalog) Begin(s *Stream) int64 { return c.Members[s.Members[0]].Range.Start }
 
-// End is explained at Begin.
+// End is the position behind the last byte of the stream that the archive holds.
 func (c *Catalog) End(s *Stream) int64 {
 	end := int64(0)
 	for _, i := range s.Members {
@@ -274,4 +260,9 @@ func (c *Catalog) StreamIDs() []schema.StreamID {
 		return CompareStreams(&c.Streams[a].Entry.Stream, &c.Streams[b].Entry.Stream)
 	})
 	return ids
+}
+
+// CompareStreams orders streams by host, path and id.
+func CompareStreams(a, b *schema.Stream) int {
+	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Path, b.Path), cmp.Compare(a.ID, b.ID))
 }

@@ -12,13 +12,7 @@ import (
 
 	"sluice/hdfs"
 	"sluice/ingest/segment"
-	"sluice/schema"
 )
-
-// CompareStreams orders streams by host, path and id.
-func CompareStreams(a, b *schema.Stream) int {
-	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Path, b.Path), cmp.Compare(a.ID, b.ID))
-}
 
 const (
 	headerWindowBytes = 64 << 10
