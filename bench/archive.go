@@ -33,7 +33,7 @@ type Level struct {
 	MBPerSecond float64 `json:"mb_per_cpu_second"`
 }
 
-var archiveLevels = []int{1, 3, 6}
+var archiveLevels = []int{1, 2, 3, 4, 5, 6, 7, 8, 9}
 
 // MeasureArchive writes the lines into segments below dir.
 func MeasureArchive(ctx context.Context, l *Lines, dir string, rounds int) (*Archive, error) {

@@ -33,6 +33,7 @@ type step struct {
 	literal string
 	label   string
 	time    func(time.Time) string
+	letter  byte // of the time's escape
 }
 
 // Unit is the time that the files of one directory span.
@@ -173,7 +174,7 @@ func (p *Pattern) parseEscape(s string) (rest string, err error) {
 		layout := e.layout
 		e.format = func(t time.Time) string { return t.Format(layout) }
 	}
-	p.steps = append(p.steps, step{time: e.format})
+	p.steps = append(p.steps, step{time: e.format, letter: s[0]})
 	p.unit = max(p.unit, e.unit)
 	return s[1:], nil
 }

@@ -41,6 +41,10 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"hdfs/localdir", "hdfs", "hdfs/archivetest"},
 	{"hdfs/archivetest", "hdfs", ""},
 
+	{"catalog", "schema parse hdfs ingest/segment", "ingest/segment/vfs hdfs/localdir bench/sample"},
+	{"audit", "schema parse catalog hdfs ingest/checkpoint ingest/logfile ingest/segment ingest/segment/vfs",
+		"hbase/embedded hdfs/localdir ingest bench/sample"},
+
 	{"query", "schema", "parse bench/sample"},
 	{"print", "schema query", "parse bench/sample"},
 

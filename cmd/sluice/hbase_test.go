@@ -69,6 +69,10 @@ func runAndScan(t *testing.T, c *cluster.Cluster, layout []string) {
 	}
 	embedded := "--table=embedded:" + filepath.Join(dir, "embedded")
 	sluice(0, append(ingest("--data", filepath.Join(dir, "other")), embedded)...)
+	// The archive of the embedded one is that of the same lines.
+	if out, _ := sluice(0, "--data", filepath.Join(dir, "other"), "audit", table); !strings.Contains(out, "lines=5000 ") || !strings.Contains(out, "differences=0") {
+		t.Errorf("audit of HBase: %s", out)
+	}
 	for _, args := range [][]string{
 		{"--output", "raw"}, {"--output", "raw", "--reverse", "--limit", "77"}, {"--output", "json", "--status", "5xx,404"},
 		{"--where", `bytes > 5000 and not agent contains "bot" or method = "POST"`, "--output", "raw"}, {"--path", "/", "--count"},

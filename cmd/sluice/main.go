@@ -28,6 +28,8 @@ type cli struct {
 	Status     statusCmd     `cmd:"" help:"Say what the sluice that follows logs is about."`
 	Parse      parseCmd      `cmd:"" help:"Print logs as typed records; nothing is stored."`
 	Scan       scanCmd       `cmd:"" help:"Print a table's rows in time order, or count them."`
+	Archive    archiveCmd    `cmd:"" help:"List, print and verify what an archive holds."`
+	Audit      auditCmd      `cmd:"" help:"Compare log, archive and table line by line."`
 	Schema     schemaCmd     `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
 	Doctor     doctorCmd     `cmd:"" help:"Say step by step whether table and archive work."`
 	Bench      benchCmd      `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`

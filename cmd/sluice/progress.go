@@ -15,14 +15,19 @@ import (
 // showProgress says how far a run is until the function it returns is called:
 // a bar on a terminal, a line every ten seconds elsewhere, nothing with --quiet.
 func showProgress(a *app, c *ingest.Collector, logs []logfile.Log) (stop func()) {
-	if a.cli.Quiet {
-		return func() {}
-	}
 	var total int64
 	for _, l := range logs {
 		if info, err := os.Stat(l.Path); err == nil && !l.Compressed() {
 			total += info.Size()
 		}
+	}
+	return showCounts(a, total, func() (lines, bytes int64) { return c.Counters.Lines.Load(), c.Counters.Bytes.Load() })
+}
+
+// showCounts says how far counters are on their way to a total of bytes.
+func showCounts(a *app, total int64, counts func() (lines, bytes int64)) (stop func()) {
+	if a.cli.Quiet {
+		return func() {}
 	}
 	file, isFile := a.stderr.(*os.File)
 	terminal := isFile && isTerminal(file)
@@ -44,7 +49,7 @@ func showProgress(a *app, c *ingest.Collector, logs []logfile.Log) (stop func())
 				}
 				return
 			case <-ticker.C:
-				lines, bytes := c.Counters.Lines.Load(), c.Counters.Bytes.Load()
+				lines, bytes := counts()
 				rate := float64(lines) / time.Since(began).Seconds()
 				if terminal {
 					fmt.Fprintf(file, "\r\x1b[K%s %d lines, %.0f MB, %.0f lines/s", bar(bytes, total), lines, float64(bytes)/1e6, rate)

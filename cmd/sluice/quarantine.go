@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sluice/schema"
 )
@@ -40,4 +44,38 @@ func (a *app) quarantine(key []byte, cells []schema.Cell, reason error) error {
 	}
 	a.log.Warn("the table refuses a row for good", "key", row.Key, "why", reason, "kept in", name)
 	return nil
+}
+
+// readQuarantine reads the rows that quarantine kept: key to cells, by qualifier.
+// One that was refused twice is the later one.
+func (a *app) readQuarantine() (rows map[string][]schema.Cell, err error) {
+	name := filepath.Join(a.cli.Data, "quarantine.jsonl")
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	rows = map[string][]schema.Cell{}
+	for d := json.NewDecoder(f); ; {
+		var row refusedRow
+		err := d.Decode(&row)
+		if err == io.EOF || err == io.ErrUnexpectedEOF { // a line is being written
+			return rows, nil
+		}
+		var key []byte
+		if err == nil {
+			key, err = hex.DecodeString(row.Key)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		var cells []schema.Cell
+		for _, qualifier := range slices.Sorted(maps.Keys(row.Cells)) {
+			cells = append(cells, schema.Cell{Qualifier: qualifier, Value: row.Cells[qualifier]})
+		}
+		rows[string(key)] = cells
+	}
 }

@@ -58,6 +58,7 @@ type runCmd struct {
 	tableFlags
 	followFlags
 	Archive      string        `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host})."`
+	FromArchive  string        `placeholder:"URL" help:"Put the lines of an archive into the table, with the keys and cells that they had; no log is read. Done again, it changes nothing."`
 	Once         bool          `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
 	Host         string        `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
 	Layout       string        `default:"typed" enum:"typed,packed,flume" help:"Layout of a table that is made: typed, packed or flume."`
@@ -84,6 +85,10 @@ they grow, through every kind of rotation, and new ones are found:
     sluice run '/var/log/apache2/*access*.log'
     sluice run 're:/log/access_.*' --source '{path: /log/shop/*.log, format: combined, labels: {site: shop}}'
 
+A table that was lost is made again of the archive alone:
+
+    sluice run --from-archive 'dir:/logs/%Y%m%d/%{host}' --table hbase://zk1,zk2/web:accesslog
+
 Killed at any moment and run again, every line is there exactly once. The exit
 status is 0 only if every line that was read is stored.`
 }
@@ -92,6 +97,9 @@ func (r *runCmd) Run(a *app) error {
 	format, _, err := r.text()
 	if err != nil {
 		return err
+	}
+	if r.FromArchive != "" {
+		return r.replay(a, format)
 	}
 	if r.Host == "" {
 		if r.Host, err = os.Hostname(); err != nil {

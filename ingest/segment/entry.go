@@ -108,8 +108,11 @@ type description struct {
 }
 
 // missing returns the entry that the next member of the stream has to carry; nil
-// when the segment has it.
+// when the segment has it, or there is nothing to say.
 func (d described) missing(s *schema.Stream, labels map[string]string) ([]byte, error) {
+	if *s == (schema.Stream{ID: s.ID}) && len(labels) == 0 {
+		return nil, nil
+	}
 	if known, ok := d[s.ID]; ok && known.stream == *s && maps.Equal(known.labels, labels) {
 		return nil, nil
 	}

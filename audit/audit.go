@@ -1,0 +1,112 @@
+package audit
+
+import (
+	"context"
+	"iter"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/catalog"
+	"sluice/hdfs"
+	"sluice/ingest/checkpoint"
+	"sluice/schema"
+)
+
+// Table is the table that is compared.
+type Table interface {
+	Layout() schema.Layout
+	Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error]
+	Streams(ctx context.Context) ([]schema.StreamEntry, error)
+	// Put and Flush are for repairs.
+	Put(ctx context.Context, rows *schema.Rows) error
+	Flush(ctx context.Context) error
+}
+
+// Config is what an audit compares.
+type Config struct {
+	Table   Table
+	Archive catalog.Archive
+	Pattern hdfs.Pattern
+	// Checkpoint knows the logs of this host; nil: they are looked for by what the
+	// table's directory says.
+	Checkpoint *checkpoint.File
+	// Before is what Look saw before the table was opened; nil: no collector is at
+	// work.
+	Before *Sight
+	// Host is this host's name, for logs that are looked for by the directory.
+	Host string
+	// Hosts, where not empty, are the only ones wanted.
+	Hosts []string
+	// From <= time < To, nanoseconds since 1970, are the only lines wanted; 0 is no
+	// bound. With a bound, lines without a time are left out.
+	From, To int64
+	// Quarantine are the rows that the table refused: key to cells, by qualifier.
+	Quarantine map[string][]schema.Cell
+	// Named is how many differences of a stream are named.
+	Named int
+}
+
+// audit is one that is under way.
+type audit struct {
+	Config
+	seeds   seeds
+	layout  schema.Layout
+	catalog *catalog.Catalog
+	streams map[schema.StreamID]*stream
+	report  Report
+	sums    []digest // of each member's fresh bytes
+	damaged []bool   // members
+}
+
+// Run compares. An error is one of reading; differences are in the report.
+func Run(ctx context.Context, cfg Config) (*Report, error) {
+	a, err := newAudit(ctx, cfg)
+	if err == nil {
+		err = a.compare(ctx, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &a.report, nil
+}
+
+// newAudit reads the positions first, then what the archive has, and the rows
+// last: what was stored when the positions were read, and what Config.Before calls
+// settled, is in both.
+func newAudit(ctx context.Context, cfg Config) (*audit, error) {
+	a := &audit{Config: cfg, seeds: newSeeds(), layout: cfg.Table.Layout(), streams: map[schema.StreamID]*stream{}}
+	if err := a.readPositions(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	a.catalog, err = catalog.Read(ctx, cfg.Archive, cfg.Pattern, func(f *catalog.File) bool { return a.wantHost(f.Host) })
+	if err != nil {
+		return nil, err
+	}
+	a.sums, a.damaged = make([]digest, len(a.catalog.Members)), make([]bool, len(a.catalog.Members))
+	a.addCatalog()
+	return a, a.findLogs()
+}
+
+// compare fills the report. Where mend is not nil, it gets the rows that the table
+// lacks or has otherwise.
+func (a *audit) compare(ctx context.Context, mend func(*schema.Rows) error) error {
+	var expected, found tally
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		expected, err = a.readLines(inner)
+		return err
+	})
+	group.Go(func() (err error) {
+		found, err = a.readTable(inner)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if err := a.pinpoint(ctx, differing(expected, found), expected, found, mend); err != nil {
+		return err
+	}
+	a.finish()
+	return nil
+}

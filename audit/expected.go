@@ -1,0 +1,342 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"sluice/catalog"
+	"sluice/ingest/segment"
+	"sluice/schema"
+)
+
+func damageText(f *catalog.File, d catalog.Damage) string {
+	return fmt.Sprintf("%s: %d bytes at byte %d are no member: %s", f.Name, d.Bytes, d.Offset, d.Reason)
+}
+
+// encoder makes of lines the rows that a table must have. It is not safe for
+// concurrent use.
+type encoder struct {
+	audit  *audit
+	hasher hasher
+	rows   schema.Rows
+	rec    schema.Record
+	known  map[schema.StreamID]*schema.RowEncoder
+}
+
+func (a *audit) newEncoder() *encoder {
+	return &encoder{audit: a, hasher: hasher{seeds: a.seeds}, known: map[schema.StreamID]*schema.RowEncoder{}}
+}
+
+// line makes the row of one line; false for a line that is not wanted.
+func (e *encoder) line(s *stream, line []byte, offset int64) bool {
+	s.format.Parse(line, &e.rec)
+	if e.audit.From > 0 && e.rec.Time < e.audit.From || e.audit.To > 0 && e.rec.Time >= e.audit.To {
+		return false
+	}
+	rows := e.known[s.ID]
+	if rows == nil {
+		rows = e.audit.layout.NewRowEncoder(&s.StreamEntry.Stream, s.format.Fields())
+		e.known[s.ID] = rows
+	}
+	rows.Append(&e.rows, offset, &e.rec)
+	return true
+}
+
+// count adds the rows of a range's lines, those below Stored, to the tally.
+func (e *encoder) count(t tally, s *stream, data []byte, start int64) (n count) {
+	if s.format == nil {
+		return n
+	}
+	var at chunk
+	var total sum
+	_ = catalog.EachLine(data, start, func(line []byte, offset int64) error { // the function gives none
+		if offset >= s.Stored {
+			return nil
+		}
+		e.rows.Reset()
+		if !e.line(s, line, offset) {
+			return nil
+		}
+		if c := chunkOf(s.ID, offset); c != at {
+			if total.rows > 0 {
+				t.add(at, total.digest, total.rows)
+			}
+			at, total = c, sum{}
+		}
+		total.add(e.hasher.row(e.rows.Key(0), e.rows.Cells(0)), 1)
+		n.add(&e.rec)
+		return nil
+	})
+	if total.rows > 0 {
+		t.add(at, total.digest, total.rows)
+	}
+	return n
+}
+
+// readLines reads the archive, and the logs beside it, and returns the sums of the
+// rows that all lines must make.
+func (a *audit) readLines(ctx context.Context) (tally, error) {
+	encoders, tallies := make([]*encoder, catalog.Workers()), make([]tally, catalog.Workers())
+	counts := make([]map[schema.StreamID]count, catalog.Workers())
+	for i := range encoders {
+		encoders[i], tallies[i], counts[i] = a.newEncoder(), tally{}, map[schema.StreamID]count{}
+	}
+	err := a.catalog.Walk(ctx, func(worker int, i int32, data []byte, bad *segment.FormatError) error {
+		m := &a.catalog.Members[i]
+		s := a.streams[m.Stream]
+		if s == nil { // of a host that is not wanted
+			return nil
+		}
+		if bad != nil {
+			a.damaged[i] = true
+			return nil
+		}
+		fresh := data[m.Fresh-m.Range.Start:]
+		if s.log != nil {
+			a.sums[i] = a.seeds.bytes(fresh)
+		}
+		n := counts[worker][s.ID]
+		n.merge(encoders[worker].count(tallies[worker], s, fresh, m.Fresh))
+		counts[worker][s.ID] = n
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := tallies[0]
+	for i := range tallies {
+		if i > 0 {
+			all.merge(tallies[i])
+		}
+		for id, n := range counts[i] {
+			a.streams[id].lines.merge(n)
+		}
+	}
+	r := a.catalog.NewReader()
+	for _, s := range a.streams {
+		if err = a.complete(ctx, s, r, encoders[0], all); err != nil {
+			break
+		}
+	}
+	return all, errors.Join(err, r.Close())
+}
+
+// complete compares a stream with its log, says what the archive lacks, and takes
+// that from elsewhere.
+func (a *audit) complete(ctx context.Context, s *stream, r *catalog.Reader, e *encoder, t tally) (err error) {
+	if s.log != nil {
+		if err := s.log.open(); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.log.close()) }()
+	}
+	if err := a.checkMembers(ctx, s, r); err != nil {
+		return err
+	}
+	for _, hole := range s.holes() {
+		spare, err := a.spare(ctx, s, r, hole)
+		if err != nil {
+			return err
+		}
+		for _, p := range spare {
+			data, err := a.pieceData(ctx, s, r, p)
+			if err != nil {
+				return err
+			}
+			s.lines.merge(e.count(t, s, data, p.Start))
+			s.pieces = append(s.pieces, p)
+		}
+	}
+	s.sortPieces()
+	for _, hole := range s.holes() {
+		if err := a.fromLog(s, hole, e, t); err != nil {
+			return err
+		}
+	}
+	s.sortPieces()
+	return a.compareLog(ctx, s, r)
+}
+
+// checkMembers takes the pieces from the sound members and says what of them is
+// damaged or stands twice.
+func (a *audit) checkMembers(ctx context.Context, s *stream, r *catalog.Reader) error {
+	if s.held == nil {
+		return nil
+	}
+	for _, i := range s.held.Members {
+		m := &a.catalog.Members[i]
+		name := a.catalog.Files[m.File].Name
+		if a.damaged[i] {
+			_, err := r.Data(ctx, m)
+			var bad *segment.FormatError
+			if !errors.As(err, &bad) {
+				return fmt.Errorf("%s: a member that could not be read can be read now, or not at all: %w", name, err)
+			}
+			a.differ(s, Difference{ArchiveDamaged, m.Range, name + ": " + bad.Error()})
+			continue
+		}
+		if m.Fresh < m.Range.End {
+			s.pieces = append(s.pieces, piece{m.FreshRange(), i})
+		}
+	}
+	for _, d := range a.catalog.Doubled(s.held, func(i int32) bool { return a.damaged[i] }) {
+		a.differ(s, Difference{ArchiveDoubled, d.Range, a.catalog.Files[d.File].Name})
+	}
+	return nil
+}
+
+// holes are the ranges below Stored that no piece has. The pieces are in order.
+func (s *stream) holes() []schema.Range {
+	var holes []schema.Range
+	at := min(s.skipped(), s.Stored)
+	for _, p := range s.pieces {
+		if start := min(p.Start, s.Stored); start > at {
+			holes = append(holes, schema.Range{Start: at, End: start})
+		}
+		at = max(at, p.End)
+	}
+	if at < s.Stored {
+		holes = append(holes, schema.Range{Start: at, End: s.Stored})
+	}
+	return holes
+}
+
+func (s *stream) sortPieces() {
+	slices.SortFunc(s.pieces, func(a, b piece) int { return int(min(max(a.Start-b.Start, -1), 1)) })
+}
+
+// spare looks for the hole's bytes, those of a damaged member, in members that
+// stand there a second time.
+func (a *audit) spare(ctx context.Context, s *stream, r *catalog.Reader, hole schema.Range) ([]piece, error) {
+	var found []piece
+	if s.held == nil {
+		return nil, nil
+	}
+	for _, i := range s.held.Members {
+		m := &a.catalog.Members[i]
+		part := schema.Range{Start: max(hole.Start, m.Range.Start), End: min(hole.End, m.Range.End)}
+		if part.Len() <= 0 || a.damaged[i] {
+			continue
+		}
+		if _, err := r.Data(ctx, m); err != nil {
+			return nil, err
+		}
+		found = append(found, piece{part, i})
+		hole.Start = part.End
+	}
+	return found, nil
+}
+
+// pieceData reads a piece that is in the archive.
+func (a *audit) pieceData(ctx context.Context, s *stream, r *catalog.Reader, p piece) ([]byte, error) {
+	m := &a.catalog.Members[p.member]
+	data, err := r.Data(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return data[p.Start-m.Range.Start : p.End-m.Range.Start], nil
+}
+
+// fromLog takes what the archive lacks from the log, as far as that has it.
+func (a *audit) fromLog(s *stream, hole schema.Range, e *encoder, t tally) error {
+	got := missing{Range: schema.Range{Start: hole.Start, End: hole.Start}, inLog: true}
+	if s.log != nil {
+		var n count
+		err := s.log.lines(hole, func(data []byte, start int64) error {
+			n.merge(e.count(t, s, data, start))
+			got.End = start + int64(len(data))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		s.lines.merge(n)
+		got.logged = n.lines
+	}
+	if got.Len() > 0 {
+		s.pieces = append(s.pieces, piece{got.Range, noMember})
+		s.missing = append(s.missing, got)
+	}
+	if got.End < hole.End {
+		s.missing = append(s.missing, missing{Range: schema.Range{Start: got.End, End: hole.End}})
+	}
+	return nil
+}
+
+// differMissing says that the archive lacks a range, unless it was said that it is
+// damaged there, or that lines as old are not wanted.
+func (a *audit) differMissing(s *stream, m missing) {
+	if s.held != nil && slices.ContainsFunc(s.held.Members, func(i int32) bool {
+		r := a.catalog.Members[i].Range
+		return a.damaged[i] && r.Start <= m.Start && r.End >= m.End
+	}) {
+		return
+	}
+	kind := ArchiveMissing
+	if m.Start == min(s.skipped(), s.Stored) {
+		kind = ArchiveBegins
+	}
+	if kind == ArchiveBegins && a.From > 0 && m.logged+m.rows == 0 {
+		return // older than what is wanted, for all that is known
+	}
+	text := "the log is not here"
+	switch {
+	case m.inLog:
+		text = fmt.Sprintf("the log has %d lines of it", m.logged)
+	case s.log != nil:
+		text = "the log does not have it either"
+	}
+	if m.rows > 0 {
+		text += fmt.Sprintf(", the table has %d rows of it", m.rows)
+	}
+	a.differ(s, Difference{kind, m.Range, text})
+}
+
+// compareLog compares the archive's ranges with the log's bytes.
+func (a *audit) compareLog(ctx context.Context, s *stream, r *catalog.Reader) error {
+	if s.log == nil {
+		return nil
+	}
+	for _, p := range s.pieces {
+		if p.member == noMember {
+			continue
+		}
+		logged, err := s.log.read(p.Range)
+		if err != nil { // of a compressed one that is damaged, most likely
+			a.differ(s, Difference{LogDifferent, p.Range, err.Error()})
+			return nil
+		}
+		if int64(len(logged)) == p.Len() && p.Range == a.catalog.Members[p.member].FreshRange() && a.seeds.bytes(logged) == a.sums[p.member] {
+			continue
+		}
+		data, err := a.pieceData(ctx, s, r, p)
+		if err != nil {
+			return err
+		}
+		a.differLines(s, data[:min(len(data), len(logged))], logged, p.Start)
+	}
+	size, err := s.log.size()
+	if err != nil {
+		a.differ(s, Difference{LogDifferent, schema.Range{Start: s.log.at}, err.Error()})
+		return nil
+	}
+	s.LogBytes = size
+	s.Unread = max(0, size-s.Stored-s.InFlight)
+	if size < s.Stored {
+		a.differ(s, Difference{LogShort, schema.Range{Start: size, End: s.Stored}, s.LogPath})
+	}
+	return nil
+}
+
+// differLines names the archive's lines that the log has otherwise.
+func (a *audit) differLines(s *stream, archived, logged []byte, start int64) {
+	_ = catalog.EachLine(archived, start, func(line []byte, offset int64) error { // the function gives none
+		if other := logged[offset-start:][:len(line)]; !bytes.Equal(line, other) {
+			a.differ(s, Difference{LogDifferent, schema.Range{Start: offset, End: offset + int64(len(line))}, fmt.Sprintf("%s has %.60q", s.LogPath, other)})
+		}
+		return nil
+	})
+}

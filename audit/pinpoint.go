@@ -1,0 +1,355 @@
+package audit
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"sluice/catalog"
+	"sluice/schema"
+)
+
+// pinpointLines is how many lines are gone through at a time: about 30 MB.
+const pinpointLines = 200_000
+
+// differing returns the chunks whose sums are not the same, by stream and place.
+func differing(expected, found tally) []chunk {
+	var bad []chunk
+	for c, s := range expected {
+		if found[c] != s {
+			bad = append(bad, c)
+		}
+	}
+	for c := range found {
+		if _, ok := expected[c]; !ok {
+			bad = append(bad, c)
+		}
+	}
+	slices.SortFunc(bad, func(a, b chunk) int { return cmp.Or(cmp.Compare(a.stream, b.stream), cmp.Compare(a.n, b.n)) })
+	return bad
+}
+
+// place is a line's.
+type place struct {
+	stream schema.StreamID
+	offset int64
+}
+
+// wanted is a line of a chunk that differs.
+type wanted struct {
+	digest
+	size int64
+	ok   bool // the table has its row
+	seen bool // the table has a row of its place and key, a different one
+	key  string
+}
+
+// batch is some chunks that differ, gone through together.
+type batch struct {
+	audit    *audit
+	chunks   map[chunk]bool
+	streams  []schema.StreamID
+	lines    map[place]*wanted
+	order    []place
+	from, to int64 // times of the lines
+	found    int64 // rows that the table has in these chunks
+	encoder  *encoder
+	reader   *catalog.Reader
+}
+
+// pinpoint goes through the chunks that differ line by line. Where mend is not
+// nil, it gets the rows that the table lacks or has otherwise.
+func (a *audit) pinpoint(ctx context.Context, bad []chunk, expected, found tally, mend func(*schema.Rows) error) (err error) {
+	r := a.catalog.NewReader()
+	defer func() { err = errors.Join(err, r.Close()) }()
+	e := a.newEncoder()
+	for len(bad) > 0 {
+		b := &batch{audit: a, chunks: map[chunk]bool{}, lines: map[place]*wanted{}, from: math.MaxInt64, encoder: e, reader: r}
+		lines := int64(0)
+		for len(bad) > 0 && lines < pinpointLines {
+			c := bad[0]
+			bad = bad[1:]
+			if a.streams[c.stream] == nil { // rows of a stream that nobody knows
+				a.streams[c.stream] = &stream{Stream: Stream{StreamEntry: schema.StreamEntry{Stream: schema.Stream{ID: c.stream}}}}
+			}
+			if a.streams[c.stream].format == nil && len(a.streams[c.stream].pieces) > 0 {
+				continue // FormatUnknown
+			}
+			b.chunks[c] = true
+			b.streams = append(b.streams, c.stream)
+			lines += expected[c].rows
+			b.found += found[c].rows
+		}
+		b.streams = slices.Compact(b.streams)
+		if err := b.run(ctx, mend); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run compares the lines and rows of the chunks, and mends.
+func (b *batch) run(ctx context.Context, mend func(*schema.Rows) error) error {
+	if len(b.chunks) == 0 {
+		return nil
+	}
+	err := b.eachLine(ctx, func(s *stream, line []byte, offset int64) error {
+		p := place{s.ID, offset}
+		rows := &b.encoder.rows
+		b.lines[p] = &wanted{digest: b.encoder.hasher.row(rows.Key(0), rows.Cells(0)), size: int64(len(line)), key: string(rows.Key(0))}
+		b.order = append(b.order, p)
+		b.from, b.to = min(b.from, rows.Time(0)), max(b.to, rows.Time(0)+1)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := b.match(ctx); err != nil {
+		return err
+	}
+	for _, p := range b.order {
+		if w := b.lines[p]; !w.ok && !w.seen {
+			s := b.audit.streams[p.stream]
+			b.audit.differ(s, Difference{RowMissing, schema.Range{Start: p.offset, End: p.offset + w.size}, ""})
+		}
+	}
+	if mend == nil {
+		return nil
+	}
+	return b.mend(ctx, mend)
+}
+
+// mend makes the rows again that were not found as they must be.
+func (b *batch) mend(ctx context.Context, put func(*schema.Rows) error) error {
+	rows := &b.encoder.rows
+	for _, id := range b.streams {
+		s := b.audit.streams[id]
+		if s.format == nil {
+			continue
+		}
+		err := b.eachPiece(ctx, s, func(data []byte, start int64) error {
+			rows.Reset()
+			err := catalog.EachLine(data, start, func(line []byte, offset int64) error {
+				w, m := b.lines[place{id, offset}], s.missingAt(offset)
+				if w != nil && !w.ok && (m == nil || !m.disputed) {
+					b.encoder.line(s, line, offset)
+				}
+				return nil
+			})
+			if err != nil || rows.Len() == 0 {
+				return err
+			}
+			return put(rows)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachLine gives the wanted lines of the chunks, each with its row in b.encoder.
+func (b *batch) eachLine(ctx context.Context, each func(s *stream, line []byte, offset int64) error) error {
+	for _, id := range b.streams {
+		s := b.audit.streams[id]
+		if s.format == nil {
+			continue
+		}
+		visit := func(data []byte, start int64) error {
+			return catalog.EachLine(data, start, func(line []byte, offset int64) error {
+				if offset >= s.Stored || !b.chunks[chunkOf(id, offset)] {
+					return nil
+				}
+				b.encoder.rows.Reset()
+				if !b.encoder.line(s, line, offset) {
+					return nil
+				}
+				return each(s, line, offset)
+			})
+		}
+		if err := b.eachPiece(ctx, s, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachPiece reads the pieces that touch the chunks.
+func (b *batch) eachPiece(ctx context.Context, s *stream, visit func(data []byte, start int64) error) (err error) {
+	opened := false
+	defer func() {
+		if opened {
+			err = errors.Join(err, s.log.close())
+		}
+	}()
+	for _, p := range s.pieces {
+		if !b.touches(s.ID, p.Range) {
+			continue
+		}
+		if p.member != noMember {
+			data, err := b.audit.pieceData(ctx, s, b.reader, p)
+			if err == nil {
+				err = visit(data, p.Start)
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if !opened {
+			if err := s.log.open(); err != nil {
+				return err
+			}
+			opened = true
+		}
+		if err := s.log.lines(p.Range, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) touches(id schema.StreamID, r schema.Range) bool {
+	for n := r.Start >> chunkBits; n <= (r.End-1)>>chunkBits; n++ {
+		if b.chunks[chunk{id, n}] {
+			return true
+		}
+	}
+	return false
+}
+
+// match scans the table for the chunks' rows: within the time of the lines and,
+// where that does not yield as many as there are, everywhere.
+func (b *batch) match(ctx context.Context) error {
+	scan := b.audit.scan(b.streams)
+	if b.from < b.to {
+		scan.From, scan.To = max(scan.From, b.from), b.to
+		if b.found > 0 {
+			seen, err := b.count(ctx, scan)
+			if err != nil {
+				return err
+			}
+			if seen < b.found {
+				scan = b.audit.scan(b.streams)
+			}
+		}
+	}
+	return b.audit.eachRow(ctx, scan, func(row *schema.Row, _ bool) error {
+		if !b.chunks[chunkOf(row.Stream, row.Offset)] {
+			return nil
+		}
+		return b.row(ctx, row)
+	})
+}
+
+// count is how many rows of the chunks a scan yields.
+func (b *batch) count(ctx context.Context, scan schema.Scan) (n int64, err error) {
+	scan.Cells = []string{schema.LogbodyField} // none would do
+	err = b.audit.eachRow(ctx, scan, func(row *schema.Row, _ bool) error {
+		s := b.audit.streams[row.Stream]
+		if b.chunks[chunkOf(row.Stream, row.Offset)] && (s == nil || !s.beyond(row.Offset)) {
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+// beyond reports whether a row is not compared, for its line is not stored yet.
+func (s *stream) beyond(offset int64) bool { return s.known && offset >= s.Stored }
+
+// row takes one row of the table into account.
+func (b *batch) row(ctx context.Context, row *schema.Row) error {
+	s := b.audit.streams[row.Stream]
+	if s.beyond(row.Offset) {
+		return nil
+	}
+	w := b.lines[place{row.Stream, row.Offset}]
+	switch {
+	case w != nil && w.digest == b.encoder.hasher.row(row.Key, row.Cells):
+		w.ok = true
+	case w != nil && w.key == string(row.Key):
+		w.seen = true
+		s.dispute(row.Offset)
+		text, err := b.explain(ctx, s, row)
+		b.audit.differ(s, Difference{RowDifferent, schema.Range{Start: row.Offset, End: row.Offset + w.size}, text})
+		return err
+	case s.unproven(row.Offset):
+	default:
+		s.dispute(row.Offset)
+		line, _ := row.Cell(schema.LogbodyField)
+		b.audit.differ(s, Difference{RowExtra, schema.Range{Start: row.Offset, End: row.Offset + int64(len(line))}, fmt.Sprintf("row %x", row.Key)})
+	}
+	return nil
+}
+
+// unproven counts a row whose line the archive lacks, and so does the log.
+func (s *stream) unproven(offset int64) bool {
+	m := s.missingAt(offset)
+	if m == nil || m.inLog {
+		return false
+	}
+	m.rows++
+	return true
+}
+
+// dispute notes that the table contradicts the log where the archive has nothing.
+func (s *stream) dispute(offset int64) {
+	if m := s.missingAt(offset); m != nil {
+		m.disputed = true
+	}
+}
+
+// missingAt is the missing range that the offset is in, or nil.
+func (s *stream) missingAt(offset int64) *missing {
+	for i := range s.missing {
+		if m := &s.missing[i]; offset >= m.Start && offset < m.End {
+			return m
+		}
+	}
+	return nil
+}
+
+// explain says what of a row is not what its line makes, as long as rows are named.
+func (b *batch) explain(ctx context.Context, s *stream, row *schema.Row) (string, error) {
+	text := fmt.Sprintf("row %x", row.Key)
+	if s.Counts[RowDifferent] >= int64(b.audit.Named) {
+		return text, nil
+	}
+	i := slices.IndexFunc(s.pieces, func(p piece) bool { return row.Offset >= p.Start && row.Offset < p.End })
+	if i < 0 || s.pieces[i].member == noMember {
+		return text, nil
+	}
+	data, err := b.audit.pieceData(ctx, s, b.reader, s.pieces[i])
+	if err != nil {
+		return "", err
+	}
+	line, _, _ := bytes.Cut(data[row.Offset-s.pieces[i].Start:], []byte("\n"))
+	b.encoder.rows.Reset()
+	if !b.encoder.line(s, line, row.Offset) {
+		return text, nil
+	}
+	return text + ": " + cellDifference(row.Cells, b.encoder.rows.Cells(0)), nil
+}
+
+// cellDifference names the first cell that differs.
+func cellDifference(have, want []schema.Cell) string {
+	haveRow, wantRow := schema.Row{Cells: have}, schema.Row{Cells: want}
+	for _, w := range want {
+		if h, ok := haveRow.Cell(w.Qualifier); !ok {
+			return fmt.Sprintf("no cell %s; the line makes %.60q", w.Qualifier, w.Value)
+		} else if !bytes.Equal(h, w.Value) {
+			return fmt.Sprintf("cell %s is %.60q; the line makes %.60q", w.Qualifier, h, w.Value)
+		}
+	}
+	for _, h := range have {
+		if _, ok := wantRow.Cell(h.Qualifier); !ok {
+			return fmt.Sprintf("cell %s is %.60q; the line makes none", h.Qualifier, h.Value)
+		}
+	}
+	return "its cells are in another order"
+}

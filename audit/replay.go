@@ -1,0 +1,250 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"sluice/catalog"
+	"sluice/hdfs"
+	"sluice/ingest/segment"
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// ReplayConfig is what Replay works with.
+type ReplayConfig struct {
+	Table   Table
+	Archive catalog.Archive
+	Pattern hdfs.Pattern
+	// Format and Zone are for streams that neither table nor archive describes; ""
+	// leaves them out.
+	Format, Zone string
+}
+
+// Replay is an archive on its way into a table.
+type Replay struct {
+	cfg     ReplayConfig
+	catalog *catalog.Catalog
+	streams map[schema.StreamID]*replayed
+
+	mu     sync.Mutex
+	failed []string
+	bad    map[int32]bool // members
+
+	// Lines, Bytes and ParseErrors count what is in the table; they may be read at
+	// any time.
+	Lines, Bytes, ParseErrors atomic.Int64
+}
+
+// replayed is a stream on its way. Its count is written under the replay's lock.
+type replayed struct {
+	entry  schema.StreamEntry
+	held   *catalog.Stream
+	format *parse.Format
+	count
+	damaged []schema.Range
+}
+
+// NewReplay reads what the archive holds.
+func NewReplay(ctx context.Context, cfg ReplayConfig) (*Replay, error) {
+	r := &Replay{cfg: cfg, streams: map[schema.StreamID]*replayed{}, bad: map[int32]bool{}}
+	var err error
+	if r.catalog, err = catalog.Read(ctx, cfg.Archive, cfg.Pattern, nil); err != nil {
+		return nil, err
+	}
+	list, err := cfg.Table.Streams(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := map[schema.StreamID]schema.StreamEntry{}
+	for _, e := range list {
+		known[e.ID] = e
+	}
+	for _, id := range r.catalog.StreamIDs() {
+		r.add(r.catalog.Streams[id], known[id])
+	}
+	for i := range r.catalog.Files {
+		f := &r.catalog.Files[i]
+		for _, d := range f.Damage {
+			r.failed = append(r.failed, damageText(f, d))
+		}
+	}
+	return r, nil
+}
+
+// add takes one stream: as the table knows it, else as the archive does, else as
+// the flags say.
+func (r *Replay) add(held *catalog.Stream, known schema.StreamEntry) {
+	e := held.Entry
+	switch {
+	case known.ID != 0:
+		e = known
+	case held.Described:
+	case r.cfg.Format != "":
+		file := &r.catalog.Files[r.catalog.Members[held.Members[0]].File]
+		e.Host, e.Path, e.Format, e.Zone = file.Host, file.Name, r.cfg.Format, r.cfg.Zone
+	default:
+		r.fail("stream %s: neither table nor archive say how its lines are to be read: give --format", e.ID)
+		return
+	}
+	format, err := catalog.Lookup(&e.Stream)
+	if err != nil {
+		r.fail("%v", err)
+		return
+	}
+	r.streams[e.ID] = &replayed{entry: e, held: held, format: format}
+}
+
+func (r *Replay) fail(format string, args ...any) {
+	r.failed = append(r.failed, fmt.Sprintf(format, args...))
+}
+
+// Files is how many files there are.
+func (r *Replay) Files() int { return len(r.catalog.Files) }
+
+// Total is how many bytes of log they hold.
+func (r *Replay) Total() (n int64) {
+	for i := range r.catalog.Files {
+		n += r.catalog.Files[i].LogBytes
+	}
+	return n
+}
+
+// Run puts every line of the archive into the table, with the key and the cells
+// that it had when it came from its log, and enters the streams into the table's
+// directory. Done again, it changes nothing. What could not be read is returned in
+// failed; the rest is in the table then. An error is one of table or archive.
+func (r *Replay) Run(ctx context.Context) (failed []string, err error) {
+	if err := r.enter(ctx); err != nil { // rows are read by their stream's format
+		return nil, err
+	}
+	writers := make([]replayWriter, catalog.Workers())
+	for i := range writers {
+		writers[i] = replayWriter{replay: r, known: map[schema.StreamID]*schema.RowEncoder{}}
+	}
+	err = r.catalog.Walk(ctx, func(worker int, i int32, data []byte, bad *segment.FormatError) error {
+		m := &r.catalog.Members[i]
+		s := r.streams[m.Stream]
+		if s == nil {
+			return nil
+		}
+		if bad != nil {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.bad[i] = true
+			r.fail("%s: bytes %v of stream %s: %v", r.catalog.Files[m.File].Name, m.Range, m.Stream, bad)
+			return nil
+		}
+		return writers[worker].put(ctx, s, data[m.Fresh-m.Range.Start:], m.Fresh)
+	})
+	if err == nil {
+		err = r.spares(ctx, &writers[0])
+	}
+	if err == nil {
+		r.settle()
+		err = r.enter(ctx)
+	}
+	if err == nil {
+		err = r.cfg.Table.Flush(ctx)
+	}
+	return r.failed, err
+}
+
+// spares puts what stands twice where its first copy is damaged.
+func (r *Replay) spares(ctx context.Context, w *replayWriter) (err error) {
+	reader := r.catalog.NewReader()
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	for i := range r.bad {
+		hole := r.catalog.Members[i].FreshRange()
+		s := r.streams[r.catalog.Members[i].Stream]
+		for _, j := range s.held.Members {
+			m := &r.catalog.Members[j]
+			part := schema.Range{Start: max(hole.Start, m.Range.Start), End: min(hole.End, m.Range.End)}
+			if r.bad[j] || part.Len() <= 0 {
+				continue
+			}
+			data, err := reader.Data(ctx, m)
+			if err == nil {
+				err = w.put(ctx, s, data[part.Start-m.Range.Start:part.End-m.Range.Start], part.Start)
+			}
+			if err != nil {
+				return err
+			}
+			hole.Start = part.End
+		}
+		if hole.Len() > 0 {
+			s.damaged = append(s.damaged, hole)
+		}
+	}
+	return nil
+}
+
+// settle brings the streams' entries up to date. Where the table knew more than
+// the archive holds, that stays.
+func (r *Replay) settle() {
+	for _, s := range r.streams {
+		stored := r.catalog.End(s.held)
+		for _, hole := range append(r.catalog.Holes(s.held), s.damaged...) {
+			stored = min(stored, hole.Start)
+		}
+		e := &s.entry
+		e.Stored = max(e.Stored, stored)
+		e.Lines, e.ParseErrors = max(e.Lines, s.lines), max(e.ParseErrors, s.errors)
+		for _, t := range []int64{s.first, s.last} {
+			if t != 0 {
+				e.Extend(t)
+			}
+		}
+	}
+}
+
+// enter writes the streams' own rows.
+func (r *Replay) enter(ctx context.Context) error {
+	var rows schema.Rows
+	layout := r.cfg.Table.Layout()
+	for _, s := range r.streams {
+		var err error
+		if s.entry.Schema, err = layout.NewRowEncoder(&s.entry.Stream, s.format.Fields()).Schema(); err != nil {
+			return fmt.Errorf("stream %s: %w", s.entry.ID, err)
+		}
+		layout.AppendStream(&rows, &s.entry)
+	}
+	return r.cfg.Table.Put(ctx, &rows)
+}
+
+// replayWriter makes rows for one worker.
+type replayWriter struct {
+	replay *Replay
+	known  map[schema.StreamID]*schema.RowEncoder
+	rows   schema.Rows
+	rec    schema.Record
+}
+
+func (w *replayWriter) put(ctx context.Context, s *replayed, data []byte, start int64) error {
+	encoder := w.known[s.entry.ID]
+	if encoder == nil {
+		encoder = w.replay.cfg.Table.Layout().NewRowEncoder(&s.entry.Stream, s.format.Fields())
+		w.known[s.entry.ID] = encoder
+	}
+	w.rows.Reset()
+	var n count
+	_ = catalog.EachLine(data, start, func(line []byte, offset int64) error { // the function gives none
+		s.format.Parse(line, &w.rec)
+		encoder.Append(&w.rows, offset, &w.rec)
+		n.add(&w.rec)
+		return nil
+	})
+	if err := w.replay.cfg.Table.Put(ctx, &w.rows); err != nil {
+		return err
+	}
+	w.replay.Lines.Add(n.lines)
+	w.replay.Bytes.Add(int64(len(data)))
+	w.replay.ParseErrors.Add(n.errors)
+	w.replay.mu.Lock()
+	defer w.replay.mu.Unlock()
+	s.merge(n)
+	return nil
+}

@@ -1,0 +1,148 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"sluice/catalog"
+	"sluice/ingest/segment"
+	"sluice/ingest/segment/vfs"
+	"sluice/schema"
+)
+
+// maxOpenSegments bounds the files that are made side by side.
+const maxOpenSegments = 64
+
+// restorer puts what only a log has into segments, one for each directory of the
+// archive.
+type restorer struct {
+	*repair
+	stream *stream
+	place  catalog.Place
+	open   map[string]*restored // by directory
+	dir    string               // of the last line
+	rec    schema.Record
+}
+
+type restored struct {
+	writer *segment.Writer
+	name   string // in the archive
+}
+
+// restore makes archive files of the pieces that only a log has.
+func (r *repair) restore(ctx context.Context) error {
+	for _, s := range r.streams {
+		x := &restorer{repair: r, stream: s, place: catalog.Place{Pattern: r.Pattern}, open: map[string]*restored{}}
+		for _, p := range s.pieces {
+			if m := s.missingAt(p.Start); p.member != noMember || m != nil && m.disputed {
+				continue
+			}
+			if err := x.piece(ctx, p.Range); err != nil {
+				return fmt.Errorf("restore %v of %s: %w", p.Range, s.LogPath, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (x *restorer) piece(ctx context.Context, r schema.Range) (err error) {
+	if err := x.stream.log.open(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.stream.log.close()) }()
+	if x.dir, err = x.Pattern.Expand(time.Unix(0, 0).UTC(), map[string]string{"host": x.stream.Host}); err != nil {
+		return err
+	}
+	err = x.stream.log.lines(r, func(data []byte, start int64) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return x.cut(ctx, data, start)
+	})
+	if err != nil {
+		return err
+	}
+	return x.store(ctx)
+}
+
+// cut writes runs of lines that belong into one directory.
+func (x *restorer) cut(ctx context.Context, data []byte, start int64) error {
+	run, lines := start, 0
+	flush := func(end int64) error {
+		if end == run {
+			return nil
+		}
+		err := x.append(ctx, schema.Batch{
+			Stream: &x.stream.StreamEntry.Stream, Labels: x.stream.Labels,
+			Range: schema.Range{Start: run, End: end}, Data: data[run-start : end-start], Lines: lines,
+		})
+		run, lines = end, 0
+		return err
+	}
+	err := catalog.EachLine(data, start, func(line []byte, offset int64) error {
+		dir := x.dir
+		if x.stream.format.Parse(line, &x.rec); x.rec.Dated {
+			var err error
+			if dir, err = x.place.Dir(x.stream.Host, &x.rec); err != nil {
+				return err
+			}
+		}
+		if dir != x.dir {
+			if err := flush(offset); err != nil {
+				return err
+			}
+			x.dir = dir
+		}
+		lines++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return flush(start + int64(len(data)))
+}
+
+func (x *restorer) append(ctx context.Context, b schema.Batch) error {
+	out := x.open[x.dir]
+	if out == nil {
+		if len(x.open) >= maxOpenSegments {
+			if err := x.store(ctx); err != nil {
+				return err
+			}
+		}
+		// The name says what is in it, so that a second try makes the same one.
+		file := fmt.Sprintf("access.repair-%s-%d.log.gz", b.Stream.ID, b.Range.Start)
+		w, err := segment.Create(vfs.OS{}, filepath.Join(x.repair.dir, file))
+		if err != nil {
+			return err
+		}
+		out = &restored{w, path.Join(x.dir, file)}
+		x.open[x.dir] = out
+	}
+	_, err := out.writer.Append(x.encoder, b)
+	return err
+}
+
+// store archives the segments that are open.
+func (x *restorer) store(ctx context.Context) error {
+	for dir, out := range x.open {
+		sealed, err := out.writer.Seal()
+		if err == nil {
+			err = x.mender.Store(ctx, sealed, out.name)
+		}
+		if err == nil {
+			err = os.Remove(sealed)
+		}
+		if err != nil {
+			return err
+		}
+		delete(x.open, dir)
+		x.done.Restored = append(x.done.Restored, out.name)
+	}
+	return nil
+}

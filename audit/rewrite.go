@@ -1,0 +1,207 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"sluice/catalog"
+	"sluice/ingest/segment"
+	"sluice/ingest/segment/vfs"
+	"sluice/schema"
+)
+
+// keep is what becomes of a member when its file is written again.
+type keep uint8
+
+const (
+	keepWhole keep = iota
+	keepFresh      // without the beginning, which stands elsewhere
+	drop
+)
+
+// rewrite writes the files again that hold something twice or damaged. What is to
+// become of every member is decided before the first file changes, for the members
+// of one are compared with those of others.
+func (r *repair) rewrite(ctx context.Context) (err error) {
+	reader := r.catalog.NewReader()
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	fates := make([]keep, len(r.catalog.Members))
+	for i := range fates {
+		if fates[i], err = r.fate(ctx, reader, int32(i)); err != nil {
+			return err
+		}
+	}
+	for i := range r.catalog.Files {
+		f := &r.catalog.Files[i]
+		if !r.changes(f, fates[f.First:f.First+f.Members]) {
+			continue
+		}
+		if err := r.rewriteFile(ctx, reader, f, fates[f.First:f.First+f.Members]); err != nil {
+			return fmt.Errorf("write %s again: %w", f.Name, err)
+		}
+	}
+	return nil
+}
+
+// changes reports whether a file is to be written again.
+func (r *repair) changes(f *catalog.File, fates []keep) bool {
+	if f.Foreign {
+		return false
+	}
+	changed := false
+	for i, fate := range fates {
+		if fate == keepWhole && r.damaged[f.First+i] {
+			return false // a file with damage that nobody can mend is left as it is
+		}
+		changed = changed || fate != keepWhole
+	}
+	if len(f.Damage) == 0 {
+		return changed
+	}
+	if !r.complete(f.Host) {
+		r.left("%s: its damage stays, for some of its lines may be nowhere else", f.Name)
+		return false
+	}
+	return true
+}
+
+// complete reports whether the archive has every line of the host that was stored.
+func (r *repair) complete(host string) bool {
+	for _, s := range r.streams {
+		if s.Host == host && (!s.known || !s.covers(schema.Range{Start: min(s.skipped(), s.Stored), End: s.Stored})) {
+			return false
+		}
+	}
+	return true
+}
+
+// fate decides about one member.
+func (r *repair) fate(ctx context.Context, reader *catalog.Reader, i int32) (keep, error) {
+	m := &r.catalog.Members[i]
+	s := r.streams[m.Stream]
+	name := r.catalog.Files[m.File].Name
+	switch {
+	case s == nil:
+		return keepWhole, nil
+	case r.damaged[i]:
+		if s.covers(m.Range) {
+			return drop, nil
+		}
+		r.left("%s: the damaged member of stream %s, bytes %v, stays, for its lines are nowhere else", name, s.ID, m.Range)
+		return keepWhole, nil
+	case m.Fresh == m.Range.Start:
+		return keepWhole, nil
+	case slices.ContainsFunc(s.pieces, func(p piece) bool { return p.member == i && p.Start < m.Fresh }):
+		return keepWhole, nil // the other copy is damaged
+	}
+	same, err := r.sameBytes(ctx, reader, s, m)
+	if err != nil || !same {
+		if !same {
+			r.left("%s: bytes %v of stream %s stand in the archive twice, and not the same: look which are right", name, schema.Range{Start: m.Range.Start, End: m.Fresh}, s.ID)
+		}
+		return keepWhole, err
+	}
+	if m.Fresh < m.Range.End {
+		return keepFresh, nil
+	}
+	return drop, nil
+}
+
+// covers reports whether the archive has all of the range, now that it has what
+// only a log had.
+func (s *stream) covers(r schema.Range) bool {
+	at := r.Start
+	for _, p := range s.pieces {
+		if m := s.missingAt(p.Start); m != nil && m.disputed {
+			continue
+		}
+		if p.Start <= at && p.End > at {
+			at = p.End
+		}
+	}
+	return at >= r.End
+}
+
+// sameBytes compares what of a member stands elsewhere too with the pieces.
+func (r *repair) sameBytes(ctx context.Context, reader *catalog.Reader, s *stream, m *catalog.Member) (bool, error) {
+	data, err := reader.Data(ctx, m)
+	if err != nil {
+		return false, err
+	}
+	twice := bytes.Clone(data[:m.Fresh-m.Range.Start])
+	at := m.Range.Start
+	for _, p := range s.pieces {
+		part := schema.Range{Start: max(p.Start, m.Range.Start), End: min(p.End, m.Fresh)}
+		if part.Len() <= 0 {
+			continue
+		}
+		if p.member == noMember || part.Start != at {
+			return false, nil
+		}
+		other, err := r.pieceData(ctx, s, reader, piece{part, p.member})
+		if err != nil {
+			return false, err
+		}
+		if !bytes.Equal(other, twice[part.Start-m.Range.Start:part.End-m.Range.Start]) {
+			return false, nil
+		}
+		at = part.End
+	}
+	return at == m.Fresh, nil
+}
+
+// rewriteFile makes the file anew and puts it in the place of the old one.
+func (r *repair) rewriteFile(ctx context.Context, reader *catalog.Reader, f *catalog.File, fates []keep) error {
+	w, err := segment.Create(vfs.OS{}, filepath.Join(r.dir, "rewritten.gz"))
+	if err != nil {
+		return err
+	}
+	for i, fate := range fates {
+		if fate == drop {
+			continue
+		}
+		if err := r.keepMember(ctx, reader, w, &r.catalog.Members[f.First+i], fate); err != nil {
+			return errors.Join(err, w.Close())
+		}
+	}
+	sealed, err := w.Seal()
+	if err != nil {
+		return err
+	}
+	if sealed == "" {
+		r.done.Removed = append(r.done.Removed, f.Name)
+		return r.mender.Remove(ctx, f.Name)
+	}
+	r.done.Rewritten = append(r.done.Rewritten, f.Name)
+	return errors.Join(r.mender.Replace(ctx, sealed, f.Name), os.Remove(sealed))
+}
+
+func (r *repair) keepMember(ctx context.Context, reader *catalog.Reader, w *segment.Writer, m *catalog.Member, fate keep) error {
+	e := schema.StreamEntry{Stream: schema.Stream{ID: m.Stream}}
+	if s := r.streams[m.Stream]; s != nil {
+		e = s.StreamEntry
+	}
+	if fate == keepWhole {
+		src, err := reader.Segment(ctx, m)
+		if err == nil {
+			_, err = w.Copy(src, m.Member, &e)
+		}
+		return err
+	}
+	data, err := reader.Data(ctx, m)
+	if err != nil {
+		return err
+	}
+	data = data[m.Fresh-m.Range.Start:]
+	lines := 0
+	if err := catalog.EachLine(data, 0, func([]byte, int64) error { lines++; return nil }); err != nil {
+		return err
+	}
+	_, err = w.Append(r.encoder, schema.Batch{Stream: &e.Stream, Labels: e.Labels, Range: m.FreshRange(), Data: data, Lines: lines})
+	return err
+}

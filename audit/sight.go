@@ -1,0 +1,90 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"sluice/catalog"
+	"sluice/ingest/segment"
+	"sluice/schema"
+)
+
+// Sight is what was in archive and spool at some moment. A collector forgets a
+// segment of its spool when archive and table have it, durably. So a file that the
+// archive had, and of which the spool has nothing any more, is in a table that is
+// opened after that.
+type Sight struct {
+	files  map[string]bool
+	ranges map[schema.StreamID][]schema.Range
+}
+
+// Look is to be called before the table is opened, where a collector may be at
+// work. spoolDir is the folder of its segments.
+func Look(ctx context.Context, a catalog.Archive, spoolDir string) (*Sight, error) {
+	s := &Sight{files: map[string]bool{}, ranges: map[schema.StreamID][]schema.Range{}}
+	list, err := a.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range list {
+		s.files[f.Name] = true
+	}
+	names, err := filepath.Glob(filepath.Join(spoolDir, "*", "*.gz*"))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if err := s.read(name); err != nil && !errors.Is(err, fs.ErrNotExist) { // stored meanwhile
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// read goes through the headers of a segment, which may be growing.
+func (s *Sight) read(name string) (err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	r := segment.NewReader(f, info.Size())
+	for {
+		m, err := r.Next()
+		var torn *segment.FormatError
+		if err == io.EOF || errors.As(err, &torn) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.ranges[m.Stream] = append(s.ranges[m.Stream], m.Range)
+	}
+}
+
+// settled reports whether a member must be in the table by now.
+func (s *Sight) settled(file string, m *catalog.Member) bool {
+	return s == nil || s.files[file] && !slices.ContainsFunc(s.ranges[m.Stream], func(r schema.Range) bool {
+		return r.Start < m.Range.End && m.Range.Start < r.End
+	})
+}
+
+// inFlight is how many bytes of a stream the spool has beyond what is stored.
+func (s *Sight) inFlight(id schema.StreamID, stored int64) (n int64) {
+	if s == nil {
+		return 0
+	}
+	for _, r := range s.ranges[id] {
+		n += max(r.End, stored) - max(r.Start, stored)
+	}
+	return n
+}

@@ -1,0 +1,198 @@
+package audit
+
+import (
+	"context"
+	"slices"
+
+	"sluice/catalog"
+	"sluice/ingest/checkpoint"
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// stream is what is known of a stream while it is compared.
+type stream struct {
+	Stream
+	tracked     *checkpoint.Stream // nil: the checkpoint does not know it
+	inDirectory bool
+	directory   int64           // what the directory says is stored
+	described   bool            // Format is known
+	known       bool            // Stored is
+	held        *catalog.Stream // nil: nothing in the archive
+	format      *parse.Format   // nil: see FormatUnknown
+	log         *log            // nil: no log here
+	// pieces are where the lines come from, in order; no two overlap. missing is
+	// what of the stored range the archive cannot give.
+	pieces  []piece
+	missing []missing
+	// lines is what they come to.
+	lines count
+}
+
+// missing is a range that the archive lacks.
+type missing struct {
+	schema.Range
+	inLog  bool  // the log has it,
+	logged int64 // and so many lines of it are wanted
+	rows   int64 // rows of it in the table, where no log has the lines
+	// disputed: the table has rows of it that the log's lines do not make, and there
+	// is no archive to say which are right.
+	disputed bool
+}
+
+// count is what some lines come to, as in a stream's entry.
+type count struct{ lines, errors, first, last int64 }
+
+// add takes one line.
+func (c *count) add(rec *schema.Record) {
+	c.lines++
+	if rec.Err.Set() {
+		c.errors++
+	}
+	if rec.Dated {
+		c.extend(rec.Time)
+	}
+}
+
+func (c *count) merge(o count) {
+	c.lines += o.lines
+	c.errors += o.errors
+	for _, t := range []int64{o.first, o.last} {
+		if t != 0 {
+			c.extend(t)
+		}
+	}
+}
+
+func (c *count) extend(time int64) {
+	if c.first == 0 || time < c.first {
+		c.first = time
+	}
+	c.last = max(c.last, time)
+}
+
+// piece is a range and where it is read: a member, or the log (noMember).
+type piece struct {
+	schema.Range
+	member int32
+}
+
+const noMember = -1
+
+func (a *audit) wantHost(host string) bool {
+	return len(a.Hosts) == 0 || host == "" || slices.Contains(a.Hosts, host)
+}
+
+// readPositions takes the streams of the table's directory and of the checkpoint.
+func (a *audit) readPositions(ctx context.Context) error {
+	if a.Checkpoint != nil {
+		for _, t := range a.Checkpoint.Streams() {
+			if a.wantHost(t.Host) {
+				a.streams[t.ID] = &stream{Stream: Stream{StreamEntry: t.StreamEntry}, tracked: t, described: true, known: true}
+			}
+		}
+	}
+	list, err := a.Table.Streams(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if !a.wantHost(e.Host) {
+			continue
+		}
+		s := a.streams[e.ID]
+		if s == nil {
+			s = &stream{}
+			a.streams[e.ID] = s
+		}
+		// Rows are read as the directory says; the position may be behind.
+		s.directory = e.Stored
+		e.Stored = max(e.Stored, s.Stored)
+		s.StreamEntry, s.inDirectory, s.described, s.known = e, true, true, true
+	}
+	return nil
+}
+
+// addCatalog takes what the archive holds. It may be stored beyond the position that
+// was saved: a table that was lost is behind its archive.
+func (a *audit) addCatalog() {
+	for id, held := range a.catalog.Streams {
+		s := a.streams[id]
+		if s == nil {
+			if held.Described && !a.wantHost(held.Entry.Host) {
+				continue
+			}
+			s = &stream{Stream: Stream{StreamEntry: held.Entry}, described: held.Described}
+			a.streams[id] = s
+		}
+		s.held = held
+		for _, i := range held.Members {
+			m := &a.catalog.Members[i]
+			if a.Before.inFlight(id, s.Stored) > 0 && m.Range.Start > s.Stored {
+				break // what is between is on its way
+			}
+			if a.Before.settled(a.catalog.Files[m.File].Name, m) {
+				s.Stored = max(s.Stored, m.Range.End)
+			}
+		}
+	}
+	for _, s := range a.streams {
+		s.InFlight = a.Before.inFlight(s.ID, s.Stored)
+		if !s.inDirectory && s.Stored > 0 {
+			a.differ(s, Difference{StreamUnknown, schema.Range{Start: 0, End: s.Stored}, ""})
+		}
+		if s.described {
+			var err error
+			if s.format, err = catalog.Lookup(&s.StreamEntry.Stream); err != nil {
+				a.differ(s, Difference{FormatUnknown, schema.Range{}, err.Error()})
+			}
+		} else {
+			a.differ(s, Difference{FormatUnknown, schema.Range{}, "neither table, checkpoint nor archive says it"})
+		}
+	}
+}
+
+// differ counts a difference, and names it if there are not too many of its kind.
+func (a *audit) differ(s *stream, d Difference) {
+	s.Counts[d.Kind]++
+	if s.Counts[d.Kind] <= int64(a.Named) {
+		s.Named = append(s.Named, d)
+	}
+}
+
+// skipped is how much of its beginning was left out because the operator wanted
+// new lines only.
+func (s *stream) skipped() int64 {
+	if s.tracked == nil {
+		return 0
+	}
+	return s.tracked.SkippedBytes
+}
+
+// finish puts the report together.
+func (a *audit) finish() {
+	for _, s := range a.streams {
+		for _, m := range s.missing {
+			a.differMissing(s, m)
+		}
+		s.LinesRead = s.lines.lines
+		for _, p := range s.pieces {
+			if p.member != noMember {
+				s.ArchiveBytes += min(p.End, s.Stored) - min(p.Start, s.Stored)
+			}
+		}
+		a.report.Streams = append(a.report.Streams, &s.Stream)
+	}
+	slices.SortFunc(a.report.Streams, func(x, y *Stream) int {
+		return catalog.CompareStreams(&x.StreamEntry.Stream, &y.StreamEntry.Stream)
+	})
+	for i := range a.catalog.Files {
+		f := &a.catalog.Files[i]
+		if f.Foreign {
+			a.report.Foreign = append(a.report.Foreign, f.Name)
+		}
+		for _, d := range f.Damage {
+			a.report.Files = append(a.report.Files, damageText(f, d))
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package catalog
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"sluice/hdfs"
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// EachLine gives each line of data, without its newline, and the offset in the
+// stream at which it stands; data begins at start. The last line may lack its
+// newline.
+func EachLine(data []byte, start int64, each func(line []byte, offset int64) error) error {
+	for len(data) > 0 {
+		line, size := data, len(data)
+		if i := bytes.IndexByte(data, '\n'); i >= 0 {
+			line, size = data[:i], i+1
+		}
+		if err := each(line, start); err != nil {
+			return err
+		}
+		data, start = data[size:], start+int64(size)
+	}
+	return nil
+}
+
+// Lookup compiles the stream's format.
+func Lookup(s *schema.Stream) (*parse.Format, error) {
+	zone, err := time.LoadLocation(s.Zone)
+	if err == nil {
+		var f *parse.Format
+		if f, err = parse.Lookup(s.Format, zone); err == nil {
+			return f, nil
+		}
+	}
+	return nil, fmt.Errorf("stream %s (%s of %s): %w", s.ID, s.Path, s.Host, err)
+}
+
+// Place says which directory of an archive a line belongs into. It remembers the
+// last answer, and is not safe for concurrent use.
+type Place struct {
+	Pattern  hdfs.Pattern
+	host     string
+	from, to int64
+	zone     int32
+	dir      string
+}
+
+// Dir is the directory for a dated record of the host.
+func (p *Place) Dir(host string, rec *schema.Record) (string, error) {
+	if p.dir != "" && host == p.host && rec.Time >= p.from && rec.Time < p.to && rec.ZoneSeconds == p.zone {
+		return p.dir, nil
+	}
+	t := time.Unix(0, rec.Time).In(time.FixedZone("", int(rec.ZoneSeconds)))
+	start, end := p.Pattern.Period(t)
+	dir, err := p.Pattern.Expand(t, map[string]string{"host": host})
+	if err != nil {
+		return "", err
+	}
+	p.host, p.from, p.to, p.zone, p.dir = host, start.UnixNano(), end.UnixNano(), rec.ZoneSeconds, dir
+	return dir, nil
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"sluice/catalog"
+	"sluice/hdfs"
+	"sluice/hdfs/localdir"
+	"sluice/query"
+	"sluice/schema"
+)
+
+// archiveCmd reads an archive back.
+type archiveCmd struct {
+	Ls     archiveLsCmd     `cmd:"" help:"List what is there by host and day."`
+	Cat    archiveCatCmd    `cmd:"" help:"Print the lines as Apache wrote them."`
+	Verify archiveVerifyCmd `cmd:"" help:"Read everything and say what is wrong."`
+}
+
+// archiveFlags say which archive, and what of it.
+type archiveFlags struct {
+	URL     string `arg:"" optional:"" name:"archive" help:"The archive, as with --archive."`
+	Archive string `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host})."`
+	Host    string `env:"SLUICE_ARCHIVE_HOST" placeholder:"H" help:"Only these web hosts, comma-separated."`
+	Day     string `placeholder:"DAY" help:"Only files of this day: 2026-09-03 or 20260903."`
+}
+
+// open reads the headers of the files that are asked for.
+func (f *archiveFlags) open(a *app) (*catalog.Catalog, hdfs.Pattern, error) {
+	if f.URL != "" && f.Archive != "" {
+		return nil, hdfs.Pattern{}, usage("the archive is given twice: %s and --archive %s", f.URL, f.Archive)
+	}
+	day, err := parseDay(f.Day)
+	if err != nil {
+		return nil, hdfs.Pattern{}, err
+	}
+	pattern, err := archivePattern(f.URL+f.Archive, a.cli.Data)
+	if err != nil {
+		return nil, pattern, err
+	}
+	archive, err := readArchive(pattern)
+	if err != nil {
+		return nil, pattern, err
+	}
+	hosts := splitHosts(f.Host)
+	c, err := catalog.Read(a.ctx, archive, pattern, func(file *catalog.File) bool {
+		return (hosts == nil || slices.Contains(hosts, file.Host)) && (day.IsZero() || file.Time.Truncate(24*time.Hour).Equal(day))
+	})
+	return c, pattern, err
+}
+
+// readArchive opens an archive that is there, to be read.
+func readArchive(pattern hdfs.Pattern) (catalog.Archive, error) {
+	archive, err := localdir.OpenToRead(pattern.Root())
+	if err != nil {
+		return nil, usage("%w: name another with --archive or --data", err)
+	}
+	return archive, nil
+}
+
+func splitHosts(hosts string) []string {
+	if hosts == "" {
+		return nil
+	}
+	return strings.Split(hosts, ",")
+}
+
+// parseDay reads a day; "" is the zero Time.
+func parseDay(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.DateOnly, "20060102"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usage("--day %s: write 2026-09-03 or 20260903", s)
+}
+
+type archiveLsCmd struct {
+	archiveFlags
+	Ranges bool `help:"Also the byte ranges of each stream."`
+}
+
+// Help is kong's longer help.
+func (archiveLsCmd) Help() string {
+	return `    sluice archive ls
+    sluice archive ls --host web01 --day 2026-09-03 --ranges
+    sluice archive ls 'dir:/logs/%Y%m%d/%{host}'
+
+Days are those of the files' names, in the logs' own zone. Files that no sluice
+wrote are named at the end.`
+}
+
+func (c *archiveLsCmd) Run(a *app) error {
+	held, _, err := c.open(a)
+	if err != nil {
+		return err
+	}
+	groups := held.Groups()
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "day\thost\tfiles\tstreams\tlines\tbytes\tcompressed\t")
+	for _, g := range groups {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t\n", g.DayText(), g.Host, g.Files, len(g.Ranges), g.Lines, g.LogBytes, g.Bytes)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if c.Ranges {
+		printRanges(a.stdout, held, groups)
+	}
+	for i := range held.Files {
+		if f := &held.Files[i]; f.Foreign {
+			fmt.Fprintf(a.stdout, "not of sluice: %s, %d bytes\n", f.Name, f.Bytes)
+		}
+	}
+	return nil
+}
+
+func printRanges(w io.Writer, held *catalog.Catalog, groups []*catalog.Group) {
+	for _, g := range groups {
+		fmt.Fprintf(w, "%s %s\n", g.DayText(), g.Host)
+		for _, id := range held.StreamIDs() {
+			if ranges := g.Ranges[id]; len(ranges) > 0 {
+				e := &held.Streams[id].Entry
+				fmt.Fprintf(w, "  %s %s: %s\n", id, e.Path, joinRanges(ranges))
+			}
+		}
+	}
+}
+
+func joinRanges(ranges []schema.Range) string {
+	text := make([]string, len(ranges))
+	for i, r := range ranges {
+		text[i] = r.String()
+	}
+	return strings.Join(text, " ")
+}
+
+type archiveCatCmd struct {
+	archiveFlags
+	From string `placeholder:"T" help:"Lines from this time on: 2015-05-17, '2015-05-17 10:05', RFC 3339, now, today, yesterday, -2h."`
+	To   string `placeholder:"T" help:"Lines before this time."`
+}
+
+// Help is kong's longer help.
+func (archiveCatCmd) Help() string {
+	return `    sluice archive cat --host web01 --day 2026-09-03 | grep ' 500 '
+
+The lines come in the order of the files, byte for byte as they stood in the log, each
+once even where the archive holds it twice. Every checksum is compared on the way.`
+}
+
+func (c *archiveCatCmd) Run(a *app) error {
+	var cat catalog.Cat
+	var err error
+	if cat.From, cat.To, err = parseSpan(c.From, c.To); err != nil {
+		return err
+	}
+	held, _, err := c.open(a)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(a.stdout, 1<<20)
+	return errors.Join(held.Cat(a.ctx, w, cat), w.Flush())
+}
+
+// parseSpan reads --from and --to; 0 is no bound.
+func parseSpan(from, to string) (start, end int64, err error) {
+	now := time.Now()
+	if from != "" {
+		if start, err = query.ParseTime(from, now, time.Local); err != nil {
+			return 0, 0, usage("--from: %w", err)
+		}
+	}
+	if to != "" {
+		if end, err = query.ParseTime(to, now, time.Local); err != nil {
+			return 0, 0, usage("--to: %w", err)
+		}
+	}
+	if end > 0 && start >= end {
+		return 0, 0, usage("--from is not before --to: no line can be between them")
+	}
+	return start, end, nil
+}
+
+type archiveVerifyCmd struct{ archiveFlags }
+
+// Help is kong's longer help.
+func (archiveVerifyCmd) Help() string {
+	return `Reads every file and compares checksums, line counts, and the host and day of every
+line with the file's name; then the ranges of each stream: a hole between two of them,
+or a range that stands twice, is wrong. That the beginning of a log is not there is said
+and is no error, for old files are deleted. With --host or --day, holes are not looked
+for between files that are left out. Exit status 1 if anything is wrong.`
+}
+
+func (c *archiveVerifyCmd) Run(a *app) error {
+	began := time.Now()
+	held, pattern, err := c.open(a)
+	if err != nil {
+		return err
+	}
+	problems := 0
+	err = held.Verify(a.ctx, pattern, func(p catalog.Problem) {
+		if c.Day != "" && p.File == "" { // a hole: the lines of other days
+			return
+		}
+		problems++
+		fmt.Fprintln(a.stdout, p)
+	})
+	if err != nil {
+		return err
+	}
+	var lines, logBytes int64
+	foreign, later := 0, 0
+	for i := range held.Files {
+		f := &held.Files[i]
+		lines, logBytes = lines+f.Lines, logBytes+f.LogBytes
+		if f.Foreign {
+			foreign++
+			fmt.Fprintf(a.stdout, "not of sluice, left alone: %s\n", f.Name)
+		}
+	}
+	for _, id := range held.StreamIDs() {
+		if s := held.Streams[id]; held.Begin(s) > 0 && c.Day == "" {
+			later++
+			fmt.Fprintf(a.stdout, "begins at byte %d, what was before is not here: stream %s %s %s\n", held.Begin(s), id, s.Entry.Host, s.Entry.Path)
+		}
+	}
+	fmt.Fprintf(a.stdout, "files=%d members=%d streams=%d lines=%d bytes=%d problems=%d foreign=%d begin_later=%d seconds=%.2f\n",
+		len(held.Files)-foreign, len(held.Members), len(held.Streams), lines, logBytes, problems, foreign, later, time.Since(began).Seconds())
+	if problems > 0 {
+		return exitError(1)
+	}
+	return nil
+}

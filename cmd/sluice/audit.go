@@ -1,0 +1,226 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sluice/audit"
+	"sluice/hdfs/localdir"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment/vfs"
+)
+
+type auditCmd struct {
+	tableFlags
+	Archive string `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host})."`
+	Host    string `env:"SLUICE_AUDIT_HOST" placeholder:"H" help:"Only these web hosts, comma-separated."`
+	From    string `placeholder:"T" help:"Only lines from this time on, as where older files were deleted: 2015-05-17, -90d, RFC 3339."`
+	To      string `placeholder:"T" help:"Only lines before this time."`
+	Show    int    `default:"10" placeholder:"N" help:"How many differences of each kind are named for a stream."`
+	Repair  bool   `help:"Write what the table lacks or has otherwise, archive what only a log has, and write archive files again without what stands twice or is damaged. Stop sluice first."`
+}
+
+// Help is kong's longer help.
+func (auditCmd) Help() string {
+	return `Compares, for every stream, log, archive and table: the log's bytes with the archive's
+as far as the log is on this host, and every row of the table with what its line makes,
+byte for byte. Prints a line for each stream, what differs below it, and counts; with
+--quiet only streams that differ. The exit status is 1 if anything differs.
+
+    sluice audit
+    sluice audit --table hbase://zk1,zk2/web:accesslog --archive 'dir:/logs/%Y%m%d/%{host}' --from -90d
+    sluice audit --repair
+
+Lines that are not stored yet are no difference. With --data the logs are those that
+the folder's checkpoint knows; without it, those that the table's directory names.
+--repair compares once more when it is done, and the exit status is of that.`
+}
+
+func (c *auditCmd) Run(a *app) (err error) {
+	if c.Show < 0 {
+		return usage("--show takes 0 or more")
+	}
+	cfg, err := c.config(a)
+	if err != nil {
+		return err
+	}
+	if c.Repair {
+		return c.repair(a, cfg)
+	}
+	if cfg.Archive, err = readArchive(cfg.Pattern); err != nil {
+		return err
+	}
+	if cfg.Before, err = audit.Look(a.ctx, cfg.Archive, filepath.Join(a.cli.Data, "spool")); err != nil {
+		return err
+	}
+	table, err := a.openTable(c.tableFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, table.Close()) }()
+	cfg.Table = table
+	return runAudit(a, cfg)
+}
+
+func runAudit(a *app, cfg audit.Config) error {
+	began := time.Now()
+	report, err := audit.Run(a.ctx, cfg)
+	if err != nil {
+		return err
+	}
+	printAudit(a.stdout, report, a.cli.Quiet, time.Since(began))
+	if report.Differences() > 0 {
+		return exitError(1)
+	}
+	return nil
+}
+
+// repair mends, and compares again where anything differed.
+func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
+	began := time.Now()
+	lock, err := lockForRepair(a.cli.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	archive, err := openMender(cfg)
+	if err != nil {
+		return err
+	}
+	if dir, err := c.dir(a.cli.Data); err == nil && !exists(dir) { // one of HBase's has no folder
+		return usage("no table at %s: fill one with `sluice run --from-archive`", dir)
+	}
+	table, err := a.createTable(c.tableFlags, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, table.Close()) }()
+	cfg.Table, cfg.Archive = table, archive
+	report, err := audit.Repair(a.ctx, cfg, archive, a.cli.Data)
+	if report != nil {
+		printAudit(a.stdout, report, true, time.Since(began))
+		printRepairs(a.stdout, &report.Repairs)
+	}
+	if err != nil || report.Differences() == 0 {
+		return err
+	}
+	fmt.Fprintln(a.stdout, "compared again:")
+	return runAudit(a, cfg)
+}
+
+// lockForRepair keeps a collector out of the data folder, and refuses while an
+// earlier one has left segments: it would archive them under names whose files are
+// others now.
+func lockForRepair(data string) (*os.File, error) {
+	lock, err := lockData(data)
+	if err != nil {
+		return nil, err
+	}
+	left, err := filepath.Glob(filepath.Join(data, "spool", "*", "*.gz*"))
+	if err == nil && len(left) > 0 {
+		err = usage("an earlier run has left %d segments in %s: start `sluice run` again with the same flags, let it finish them, and repair then", len(left), filepath.Join(data, "spool"))
+	}
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// openMender opens an archive that is there, to be changed.
+func openMender(cfg audit.Config) (audit.Mender, error) {
+	if _, err := readArchive(cfg.Pattern); err != nil {
+		return nil, err
+	}
+	owner := "repair"
+	if cfg.Checkpoint != nil {
+		owner = cfg.Checkpoint.Collector()
+	}
+	archive, err := localdir.Open(cfg.Pattern.Root(), owner)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return archive, nil
+}
+
+// config is what is compared, without the table and the archive.
+func (c *auditCmd) config(a *app) (cfg audit.Config, err error) {
+	cfg = audit.Config{Hosts: splitHosts(c.Host), Named: c.Show}
+	if cfg.From, cfg.To, err = parseSpan(c.From, c.To); err != nil {
+		return cfg, err
+	}
+	if err := a.checkTable(c.tableFlags); err != nil {
+		return cfg, err
+	}
+	if cfg.Pattern, err = archivePattern(c.Archive, a.cli.Data); err != nil {
+		return cfg, err
+	}
+	if cfg.Host, err = os.Hostname(); err != nil {
+		return cfg, fmt.Errorf("this host's name: %w", err)
+	}
+	if cfg.Checkpoint, err = readCheckpoint(a.cli.Data); err != nil {
+		return cfg, err
+	}
+	cfg.Quarantine, err = a.readQuarantine()
+	return cfg, err
+}
+
+// readCheckpoint reads the checkpoint of a data folder; nil when there is none.
+func readCheckpoint(data string) (*checkpoint.File, error) {
+	path := filepath.Join(data, "checkpoint")
+	if !exists(path) {
+		return nil, nil
+	}
+	return checkpoint.Open(vfs.OS{}, path, "")
+}
+
+func printAudit(w io.Writer, r *audit.Report, quiet bool, took time.Duration) {
+	var lines, rows, bytes, differing int64
+	for _, s := range r.Streams {
+		lines, rows, bytes = lines+s.LinesRead, rows+s.Rows+s.Quarantined, bytes+s.ArchiveBytes
+		if s.Differences() > 0 {
+			differing++
+		} else if quiet {
+			continue
+		}
+		fmt.Fprintln(w, s)
+		for _, d := range s.Named {
+			fmt.Fprintln(w, "   ", d)
+		}
+		if more := s.Differences() - int64(len(s.Named)); more > 0 {
+			fmt.Fprintf(w, "    and %d more (--show)\n", more)
+		}
+	}
+	for _, text := range r.Files {
+		fmt.Fprintln(w, text)
+	}
+	for _, name := range r.Foreign {
+		fmt.Fprintln(w, "not of sluice, left alone:", name)
+	}
+	fmt.Fprintf(w, "streams=%d lines=%d bytes=%d rows=%d differing_streams=%d differences=%d seconds=%.2f\n",
+		len(r.Streams), lines, bytes, rows, differing, r.Differences(), took.Seconds())
+}
+
+func printRepairs(w io.Writer, done *audit.Repairs) {
+	for _, x := range []struct {
+		what  string
+		names []string
+	}{{"restored from the log", done.Restored}, {"written again", done.Rewritten}, {"removed, for all of it stands elsewhere", done.Removed}} {
+		for _, name := range x.names {
+			fmt.Fprintf(w, "%s: %s\n", x.what, name)
+		}
+	}
+	for _, text := range done.Left {
+		fmt.Fprintln(w, "left as it is:", text)
+	}
+	fmt.Fprintf(w, "rows_written=%d streams_entered=%d files_restored=%d files_rewritten=%d files_removed=%d\n",
+		done.Rows, done.Streams, len(done.Restored), len(done.Rewritten), len(done.Removed))
+}
