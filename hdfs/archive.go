@@ -18,6 +18,15 @@ type Archive interface {
 	// nothing is seen under name. Storing the same bytes under the same name again
 	// succeeds. Other bytes under that name are left alone: ErrConflict.
 	Store(ctx context.Context, localPath, name string) error
+	// Replace puts a copy of the file at localPath in the place of an archived one,
+	// for a repair: the one way to other bytes under a name. Whoever opens it reads
+	// the old bytes or the new ones, whole. fs.ErrNotExist where there is none.
+	Replace(ctx context.Context, localPath, name string) error
+	// Remove takes a file out of the archive; fs.ErrNotExist where there is none.
+	Remove(ctx context.Context, name string) error
+	// Mark puts an empty file DoneFile into the directory, which is made if need be:
+	// nothing more is to come there. Marking again succeeds.
+	Mark(ctx context.Context, dir string) error
 	// List gives every file of the archive, in the order of names. Files of other
 	// programs are among them; unfinished and hidden ones (an element of the name
 	// that begins with _ or .) are not.
@@ -49,6 +58,10 @@ var ErrConflict = errors.New("the archive has a different file of this name; doe
 // TmpDir is the directory in an archive's root where unfinished files are. The
 // underscore hides it from Hive, Spark and MapReduce.
 const TmpDir = "_tmp"
+
+// DoneFile says that a directory is complete, as MapReduce and Spark say it of
+// their output. The underscore hides it from readers.
+const DoneFile = "_SUCCESS"
 
 // CheckName refuses names that lead out of the archive, that HDFS does not take,
 // or that are hidden from Hadoop's readers.

@@ -33,6 +33,9 @@ func Run(t *testing.T, open func(*testing.T) hdfs.Archive) {
 		"files can be stored at the same time":           concurrent,
 		"a file where a directory must be is an error":   fileInTheWay,
 		"a directory where the file must be is an error": directoryInTheWay,
+		"a replaced file has the new bytes":              replace,
+		"a removed file is gone":                         remove,
+		"a mark is not listed and can be made again":     mark,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -240,4 +243,58 @@ func directoryInTheWay(t *testing.T, a hdfs.Archive) {
 		t.Error("stored over a directory")
 	}
 	expect(t, a, map[string][]byte{"d/f.gz": []byte("x")})
+}
+
+func replace(t *testing.T, a hdfs.Archive) {
+	store(t, a, "d/f.gz", big(5))
+	store(t, a, "d/g.gz", []byte("x"))
+	for _, content := range [][]byte{big(6), []byte("short"), big(6), big(6)} {
+		if err := a.Replace(t.Context(), local(t, content), "d/f.gz"); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, a, map[string][]byte{"d/f.gz": content, "d/g.gz": []byte("x")})
+	}
+	if err := a.Replace(t.Context(), local(t, []byte("x")), "d/no.gz"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("replaced what is not there: %v, want fs.ErrNotExist", err)
+	}
+	if err := a.Replace(t.Context(), filepath.Join(t.TempDir(), "no.gz"), "d/f.gz"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("replaced by what is not there: %v, want fs.ErrNotExist", err)
+	}
+	if err := a.Replace(t.Context(), local(t, []byte("x")), "../f.gz"); err == nil {
+		t.Error("replaced what is outside")
+	}
+	expect(t, a, map[string][]byte{"d/f.gz": big(6), "d/g.gz": []byte("x")})
+}
+
+func remove(t *testing.T, a hdfs.Archive) {
+	store(t, a, "d/f.gz", []byte("x"))
+	store(t, a, "d/g.gz", []byte("y"))
+	if err := a.Remove(t.Context(), "d/f.gz"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Remove(t.Context(), "d/f.gz"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("removed again: %v, want fs.ErrNotExist", err)
+	}
+	if err := a.Remove(t.Context(), "d"); err == nil {
+		t.Error("removed a directory with files")
+	}
+	if err := a.Remove(t.Context(), "../f.gz"); err == nil {
+		t.Error("removed what is outside")
+	}
+	expect(t, a, map[string][]byte{"d/g.gz": []byte("y")})
+	store(t, a, "d/f.gz", []byte("other"))
+	expect(t, a, map[string][]byte{"d/f.gz": []byte("other"), "d/g.gz": []byte("y")})
+}
+
+func mark(t *testing.T, a hdfs.Archive) {
+	store(t, a, "d/h/f.gz", []byte("x"))
+	for _, dir := range []string{"d/h", "d/h", "empty/h"} {
+		if err := a.Mark(t.Context(), dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Mark(t.Context(), "../d"); err == nil {
+		t.Error("marked what is outside")
+	}
+	expect(t, a, map[string][]byte{"d/h/f.gz": []byte("x")})
 }

@@ -1,0 +1,37 @@
+package localdir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"sluice/hdfs"
+)
+
+// Mark implements hdfs.Archive.
+func (a *Archive) Mark(_ context.Context, dir string) error {
+	err := hdfs.CheckName(dir)
+	if err == nil {
+		err = mark(a.path(dir))
+	}
+	if err != nil {
+		return fmt.Errorf("archive %s: mark %s as complete: %w", a.root, dir, err)
+	}
+	return nil
+}
+
+func mark(dir string) error {
+	if err := mkdirAll(dir); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, hdfs.DoneFile), os.O_WRONLY|os.O_CREATE, filePerm)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
