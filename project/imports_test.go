@@ -37,6 +37,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 
 	{"hdfs", "schema", ""},
 	{"hdfs/localdir", "hdfs", "hdfs/archivetest"},
+	{"hdfs/dfs", "hdfs", "hdfs/archivetest cluster"},
 	{"hdfs/archivetest", "hdfs", ""},
 
 	{"query", "schema", "parse bench/sample"},
