@@ -24,6 +24,8 @@ const (
 	closeTries = 300
 )
 
+var errReadOnly = errors.New("it was opened for reading only")
+
 // Store implements hdfs.Archive.
 func (a *Archive) Store(ctx context.Context, localPath, name string) error {
 	err := a.fromFile(ctx, localPath, name, a.place)
@@ -63,7 +65,7 @@ func (a *Archive) fromFile(ctx context.Context, localPath, name string, put func
 		return err
 	}
 	if a.o.Owner == "" {
-		return errors.New("it was opened for reading only")
+		return errReadOnly
 	}
 	src, err := openSource(localPath)
 	if err != nil {
@@ -263,6 +265,9 @@ func (a *Archive) Mark(ctx context.Context, dir string) error {
 	if err := hdfs.CheckName(dir); err != nil {
 		return err
 	}
+	if a.o.Owner == "" {
+		return errReadOnly
+	}
 	err := a.again(ctx, "mark "+dir, func(c *client) error {
 		if err := a.mkdirAll(c, a.path(dir)); err != nil {
 			return err
@@ -275,14 +280,22 @@ func (a *Archive) Mark(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		w, err := c.CreateFile(done, replication, blockBytes, a.o.Permissions)
+		// Renamed, so that one whose Close failed is Sweep's, not a mark.
+		if err := a.mkdirAll(c, a.tmpDir()); err != nil {
+			return err
+		}
+		tmp := a.tmpName()
+		w, err := c.CreateFile(tmp, replication, blockBytes, a.o.Permissions)
 		if err != nil {
 			return err
 		}
 		if err := a.finish(ctx, w); err != nil {
 			return err
 		}
-		return a.chown(c, done)
+		if err := a.chown(c, tmp); err != nil {
+			return err
+		}
+		return c.Rename(tmp, done)
 	})
 	return a.on(dir, "mark as complete", err)
 }
