@@ -39,6 +39,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 
 	{"hdfs", "schema", ""},
 	{"hdfs/localdir", "hdfs", "hdfs/archivetest"},
+	{"hdfs/dfs", "hdfs", "hdfs/archivetest cluster"},
 	{"hdfs/archivetest", "hdfs", ""},
 
 	{"catalog", "schema parse hdfs ingest/segment", "ingest/segment/vfs hdfs/localdir bench/sample"},

@@ -24,8 +24,8 @@ type archiveCmd struct {
 	Verify archiveVerifyCmd `cmd:"" help:"Read everything and say what is wrong."`
 }
 
-// archiveFlags say which archive, and what of it.
-type archiveFlags struct {
+// archiveReadFlags say which archive, and what of it.
+type archiveReadFlags struct {
 	URL     string `arg:"" optional:"" name:"archive" help:"The archive, as with --archive."`
 	Archive string `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host})."`
 	Host    string `env:"SLUICE_ARCHIVE_HOST" placeholder:"H" help:"Only these web hosts, comma-separated."`
@@ -33,7 +33,7 @@ type archiveFlags struct {
 }
 
 // open reads the headers of the files that are asked for.
-func (f *archiveFlags) open(a *app) (*catalog.Catalog, hdfs.Pattern, error) {
+func (f *archiveReadFlags) open(a *app) (*catalog.Catalog, hdfs.Pattern, error) {
 	if f.URL != "" && f.Archive != "" {
 		return nil, hdfs.Pattern{}, usage("the archive is given twice: %s and --archive %s", f.URL, f.Archive)
 	}
@@ -86,7 +86,7 @@ func parseDay(s string) (time.Time, error) {
 }
 
 type archiveLsCmd struct {
-	archiveFlags
+	archiveReadFlags
 	Ranges bool `help:"Also the byte ranges of each stream."`
 }
 
@@ -146,7 +146,7 @@ func joinRanges(ranges []schema.Range) string {
 }
 
 type archiveCatCmd struct {
-	archiveFlags
+	archiveReadFlags
 	From string `placeholder:"T" help:"Lines from this time on: 2015-05-17, '2015-05-17 10:05', RFC 3339, now, today, yesterday, -2h."`
 	To   string `placeholder:"T" help:"Lines before this time."`
 }
@@ -192,7 +192,7 @@ func parseSpan(from, to string) (start, end int64, err error) {
 	return start, end, nil
 }
 
-type archiveVerifyCmd struct{ archiveFlags }
+type archiveVerifyCmd struct{ archiveReadFlags }
 
 // Help is kong's longer help.
 func (archiveVerifyCmd) Help() string {

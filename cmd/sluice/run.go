@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"sluice/hdfs/localdir"
 	"sluice/ingest"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/logfile"
@@ -57,8 +56,8 @@ type runCmd struct {
 	formatFlags
 	tableFlags
 	followFlags
-	Archive      string        `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host})."`
-	FromArchive  string        `placeholder:"URL" help:"Put the lines of an archive into the table, with the keys and cells that they had; no log is read. Done again, it changes nothing."`
+	FromArchive string `placeholder:"URL" help:"Put the lines of an archive into the table, with the keys and cells that they had; no log is read. Done again, it changes nothing."`
+	archiveFlags
 	Once         bool          `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
 	Host         string        `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
 	Layout       string        `default:"typed" enum:"typed,packed,flume" help:"Layout of a table that is made: typed, packed or flume."`
@@ -190,6 +189,7 @@ type stores struct {
 	lock       *os.File
 	checkpoint *checkpoint.File
 	table      table
+	archive    archive
 	collector  *ingest.Collector
 }
 
@@ -222,16 +222,15 @@ func (r *runCmd) open(a *app, formats ...string) (s *stores, err error) {
 	if s.checkpoint, err = checkpoint.Open(vfs.OS{}, filepath.Join(a.cli.Data, "checkpoint"), id); err != nil {
 		return s, usageError{err}
 	}
-	archive, err := localdir.Open(pattern.Root(), s.checkpoint.Collector())
-	if err != nil {
-		return s, usageError{err}
+	if s.archive, err = a.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector()); err != nil {
+		return s, err
 	}
 	if s.table, err = a.createTable(r.tableFlags, &layout); err != nil {
 		return s, err
 	}
 	s.collector, err = ingest.NewCollector(a.ctx, ingest.CollectorConfig{
 		FS: vfs.OS{}, SpoolDir: filepath.Join(a.cli.Data, "spool"), Checkpoint: s.checkpoint,
-		Table: s.table, Archive: archive, Naming: pattern, RollBytes: r.RollSize << 20,
+		Table: s.table, Archive: s.archive, Naming: pattern, RollBytes: r.RollSize << 20,
 		RollInterval: r.RollInterval, RollIdle: r.RollIdle, Level: r.Level, Log: a.log,
 	})
 	return s, err
@@ -249,6 +248,9 @@ func (s *stores) close() error {
 	var errs []error
 	if s.table != nil {
 		errs = append(errs, s.table.Close())
+	}
+	if s.archive != nil {
+		errs = append(errs, s.archive.Close())
 	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())

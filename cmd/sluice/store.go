@@ -14,6 +14,7 @@ import (
 	"sluice/hbase"
 	"sluice/hbase/embedded"
 	"sluice/hdfs"
+	"sluice/hdfs/dfs"
 	"sluice/ingest"
 	"sluice/ingest/segment/vfs"
 	"sluice/schema"
@@ -117,7 +118,7 @@ func (a *app) openHBase(t tableFlags, layout *schema.Layout) (table, error) {
 	return table, nil
 }
 
-// archivePattern reads dir:PATTERN; nothing is opened yet.
+// archivePattern reads dir:PATTERN or hdfs://…/PATTERN; nothing is opened yet.
 func archivePattern(url, data string) (hdfs.Pattern, error) {
 	var none hdfs.Pattern
 	if url == "" {
@@ -128,8 +129,13 @@ func archivePattern(url, data string) (hdfs.Pattern, error) {
 		url = dirScheme + strings.ReplaceAll(abs, "%", "%%") + "/archive/%Y%m%d/%{host}"
 	}
 	text, ok := strings.CutPrefix(url, dirScheme)
-	if !ok || text == "" {
-		return none, usage("--archive %s: not an archive's URL: write dir:PATTERN, such as dir:/logs/%%Y%%m%%d/%%{host}", url)
+	if strings.HasPrefix(url, dfs.Scheme) {
+		var err error
+		if _, text, err = dfs.SplitURL(url); err != nil {
+			return none, usage("--archive %w", err)
+		}
+	} else if !ok || text == "" {
+		return none, usage("--archive %s: not an archive's URL: write dir:PATTERN, such as dir:/logs/%%Y%%m%%d/%%{host}, or hdfs://NAMENODE/PATTERN", url)
 	}
 	pattern, err := hdfs.ParsePattern(text)
 	if err != nil {

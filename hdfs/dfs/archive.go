@@ -1,0 +1,277 @@
+package dfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"sluice/hdfs"
+)
+
+const (
+	firstWait = 200 * time.Millisecond
+	maxWait   = 15 * time.Second
+	// cleanupTime is how long what was begun may be tidied up after ctx has ended;
+	// Sweep of the next life does the rest.
+	cleanupTime = 5 * time.Second
+	// ownerEnd ends the owner's id in the name of a temporary file.
+	ownerEnd = "~"
+)
+
+// Options say what new files are like, and how patient we are.
+type Options struct {
+	// Owner is the id of the collector: no two that run at the same time may share
+	// one. "" is for reading only.
+	Owner string
+	// Permissions of files; directories can be passed by whom they let read. 0: 0640.
+	Permissions fs.FileMode
+	// User and Group get what is made, if given; HDFS lets only its superuser do so.
+	User, Group string
+	// Replication and BlockBytes are HDFS's own when 0.
+	Replication int
+	BlockBytes  int64
+	// Uploads is how many Stores are under way at a time; others wait. 0: 2.
+	Uploads int
+	// Timeout is how long a server may be silent, or take a connection. 0: 30 s.
+	Timeout time.Duration
+	Logger  *slog.Logger
+}
+
+// Archive implements hdfs.Archive in HDFS. What fails is tried again until the
+// context ends, unless only a person can mend it.
+type Archive struct {
+	root     string
+	o        Options
+	kerberos bool
+	pool     *pool
+	troubles *troubles
+	uploads  chan struct{}
+	life     string // differs from one process of the owner to the next
+	next     atomic.Uint64
+	waiting  func(context.Context, time.Duration) error
+}
+
+var _ hdfs.Archive = (*Archive)(nil)
+
+// Open uses the directory root of a cluster as an archive. Nothing is asked of the
+// cluster yet, which may be away.
+func Open(cluster Cluster, root string, o Options) (*Archive, error) {
+	if strings.Contains(o.Owner, ownerEnd) {
+		return nil, fmt.Errorf("archive %s: owner id %q: it must not hold a %s", root, o.Owner, ownerEnd)
+	}
+	if o.Permissions == 0 {
+		o.Permissions = 0o640
+	}
+	if o.Uploads == 0 {
+		o.Uploads = 2
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Owner != "" {
+		o.Owner = hdfs.Element(o.Owner)
+	}
+	return &Archive{
+		root: path.Clean(root), o: o, kerberos: cluster.options.KerberosClient != nil,
+		pool:     &pool{options: cluster.options, timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses)},
+		troubles: &troubles{now: time.Now, log: o.Logger, open: map[string]Trouble{}},
+		uploads:  make(chan struct{}, o.Uploads), life: strconv.FormatInt(time.Now().UnixNano(), 36), waiting: wait,
+	}, nil
+}
+
+// Close ends the connections. No call may be under way.
+func (a *Archive) Close() error { return a.pool.close() }
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// again lends a client to call as retry does.
+func (a *Archive) again(ctx context.Context, what string, call func(*client) error) error {
+	return a.retry(ctx, what, func() error { return a.pool.do(ctx, call) })
+}
+
+// retry calls until it succeeds, is told that this is of no use, or ctx ends.
+func (a *Archive) retry(ctx context.Context, what string, attempt func() error) (err error) {
+	defer func() { a.troubles.over(what, err) }()
+	for pause := firstWait; ; pause = min(2*pause, maxWait) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := attempt()
+		if err == nil {
+			return nil
+		}
+		if ended := ctx.Err(); ended != nil {
+			return errors.Join(ended, err)
+		}
+		err = explain(err, a.kerberos)
+		if permanent(err) {
+			return err
+		}
+		a.troubles.note(what, err)
+		if ended := a.waiting(ctx, pause); ended != nil {
+			return errors.Join(ended, err)
+		}
+	}
+}
+
+// on adds to an error what was attempted.
+func (a *Archive) on(name, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("archive hdfs:%s: %s %s: %w", a.root, what, name, err)
+}
+
+func (a *Archive) path(name string) string { return path.Join(a.root, name) }
+
+func (a *Archive) tmpDir() string { return path.Join(a.root, hdfs.TmpDir) }
+
+func (a *Archive) tmpName() string {
+	return path.Join(a.tmpDir(), fmt.Sprintf("%s%s%s-%d", a.o.Owner, ownerEnd, a.life, a.next.Add(1)))
+}
+
+// List implements hdfs.Archive.
+func (a *Archive) List(ctx context.Context) ([]hdfs.File, error) {
+	var files []hdfs.File
+	err := a.again(ctx, "list", func(c *client) error {
+		files = nil
+		err := a.list(ctx, c, "", &files)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // no root yet, or a directory that went away
+		}
+		return err
+	})
+	if err != nil {
+		return nil, a.on("", "list", err)
+	}
+	slices.SortFunc(files, func(x, y hdfs.File) int { return strings.Compare(x.Name, y.Name) })
+	return files, nil
+}
+
+func (a *Archive) list(ctx context.Context, c *client, dir string, files *[]hdfs.File) error {
+	infos, err := c.ReadDir(a.path(dir))
+	if err != nil {
+		return err
+	}
+	for _, info := range infos {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		name := path.Join(dir, info.Name())
+		switch {
+		case hdfs.CheckName(name) != nil: // hidden, or not one that we could read back
+		case info.IsDir():
+			if err := a.list(ctx, c, name, files); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		default:
+			*files = append(*files, hdfs.File{Name: name, Bytes: info.Size()})
+		}
+	}
+	return nil
+}
+
+// Remove implements hdfs.Archive.
+func (a *Archive) Remove(ctx context.Context, name string) error {
+	if err := hdfs.CheckName(name); err != nil {
+		return err
+	}
+	err := a.again(ctx, "remove "+name, func(c *client) error {
+		if err := regular(c, a.path(name)); err != nil {
+			return err
+		}
+		return c.Client.Remove(a.path(name))
+	})
+	return a.on(name, "remove", err)
+}
+
+// Sweep implements hdfs.Archive.
+func (a *Archive) Sweep(ctx context.Context) error {
+	err := a.again(ctx, "sweep", func(c *client) error {
+		infos, err := c.ReadDir(a.tmpDir())
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		for _, info := range infos {
+			if err == nil && a.o.Owner != "" && strings.HasPrefix(info.Name(), a.o.Owner+ownerEnd) {
+				err = remove(c, path.Join(a.tmpDir(), info.Name()))
+			}
+		}
+		return err
+	})
+	return a.on(hdfs.TmpDir, "sweep", err)
+}
+
+// remove removes a file and with it the lease on it, if both are there.
+func remove(c *client, name string) error {
+	if err := c.Client.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// regular is nil if there is a file of this name.
+func regular(c *client, name string) error {
+	info, err := c.Stat(name)
+	if err == nil && info.IsDir() {
+		err = errDirectory
+	}
+	return err
+}
+
+// mkdirAll makes dir and what is missing above it, as the options say.
+func (a *Archive) mkdirAll(c *client, dir string) error {
+	info, err := c.Stat(dir)
+	if err == nil && !info.IsDir() {
+		return fmt.Errorf("%s: %w", dir, errNotDirectory)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := a.mkdirAll(c, path.Dir(dir)); err != nil {
+		return err
+	}
+	err = c.Mkdir(dir, dirPermissions(a.o.Permissions))
+	if errors.Is(err, fs.ErrExist) { // another upload was quicker
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return a.chown(c, dir)
+}
+
+// dirPermissions lets pass who may read, and the owner write.
+func dirPermissions(file fs.FileMode) fs.FileMode { return file | 0o300 | file&0o444>>2 }
+
+func (a *Archive) chown(c *client, name string) error {
+	if a.o.User == "" && a.o.Group == "" {
+		return nil
+	}
+	err := c.Chown(name, a.o.User, a.o.Group)
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("give %s to %s:%s, which only HDFS's superuser may: %w", name, a.o.User, a.o.Group, err)
+	}
+	return err
+}

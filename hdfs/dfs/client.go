@@ -1,0 +1,226 @@
+package dfs
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/colinmarc/hdfs/v2"
+)
+
+const (
+	// maxClientAge: with Kerberos a client's data encryption key, which it asks for
+	// once, ends some time.
+	maxClientAge = time.Hour
+	// maxIdleClients is more than upload at a time, as a rule.
+	maxIdleClients = 4
+)
+
+// client is one of the library's with the connections it has opened: the library
+// gives them no deadlines and does not close all of them.
+type client struct {
+	*hdfs.Client
+	timeout time.Duration
+	born    time.Time
+	stop    func() bool // of the call under way: leaves the connections open when its context ends
+
+	mu       sync.Mutex
+	nameNode string // the one dialled last
+	conns    map[*conn]struct{}
+	aborted  bool
+}
+
+// conn ends when its peer is silent for too long.
+type conn struct {
+	net.Conn
+	client *client
+	data   bool
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.client.timeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.client.timeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// SetDeadline is the library's, which means none by the zero time.
+func (c *conn) SetDeadline(time.Time) error { return nil }
+
+func (c *conn) Close() error {
+	c.client.mu.Lock()
+	delete(c.client.conns, c)
+	c.client.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// dialer is for the library, data tells data nodes from name nodes.
+func (c *client) dialer(data bool) func(context.Context, string, string) (net.Conn, error) {
+	dial := net.Dialer{Timeout: c.timeout}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if !data {
+			c.mu.Lock()
+			c.nameNode = address
+			c.mu.Unlock()
+		}
+		plain, err := dial.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		made := &conn{Conn: plain, client: c, data: data}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.aborted {
+			return nil, errors.Join(net.ErrClosed, plain.Close())
+		}
+		c.conns[made] = struct{}{}
+		return made, nil
+	}
+}
+
+// hangUp closes the connections, or those to data nodes only. What waits on one of
+// them returns. An error says no more than that one was closed already.
+func (c *client) hangUp(dataOnly bool) {
+	c.mu.Lock()
+	var open []*conn
+	for made := range c.conns {
+		if made.data || !dataOnly {
+			open = append(open, made)
+		}
+	}
+	c.aborted = c.aborted || !dataOnly
+	c.mu.Unlock()
+	for _, made := range open {
+		_ = made.Close()
+	}
+}
+
+// abort makes every call return, and the lease end with nobody to renew it.
+func (c *client) abort() { c.hangUp(false) }
+
+func (c *client) lastNameNode() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nameNode
+}
+
+// pool keeps clients between calls.
+type pool struct {
+	options hdfs.ClientOptions
+	timeout time.Duration
+	now     func() time.Time
+
+	mu        sync.Mutex
+	idle      []*client
+	nameNodes []string // in the order in which they are tried
+}
+
+// do lends a client to a call.
+func (p *pool) do(ctx context.Context, call func(*client) error) error {
+	c, err := p.take(ctx)
+	if err != nil {
+		return err
+	}
+	err = call(c)
+	p.done(c, err)
+	return err
+}
+
+// take lends a client until done; its connections are closed when ctx ends.
+func (p *pool) take(ctx context.Context) (*client, error) {
+	c := p.pop()
+	c.stop = context.AfterFunc(ctx, c.abort)
+	if c.Client != nil {
+		return c, nil
+	}
+	made, err := hdfs.NewClient(p.optionsFor(c))
+	if err != nil {
+		c.stop()
+		c.abort()
+		p.demote(c.lastNameNode())
+		return nil, err
+	}
+	c.Client = made
+	return c, nil
+}
+
+// done takes a client back. After an error it is thrown away, and the next begins
+// with another name node: one that hangs would be asked first for ever.
+func (p *pool) done(c *client, err error) {
+	inTime := c.stop()
+	if healthy(err) && inTime {
+		c.hangUp(true)
+		p.give(c)
+		return
+	}
+	if inTime {
+		p.demote(c.lastNameNode())
+	}
+	c.abort()
+	_ = c.Client.Close() // the connection is closed already; this ends renewing leases
+}
+
+// pop gives an idle client, or one without the library's.
+func (p *pool) pop() *client {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.idle) > 0 {
+		c := p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		if p.now().Sub(c.born) < maxClientAge {
+			return c
+		}
+		_ = c.Client.Close()
+	}
+	return &client{timeout: p.timeout, born: p.now(), conns: map[*conn]struct{}{}}
+}
+
+func (p *pool) give(c *client) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) < maxIdleClients {
+		p.idle = append(p.idle, c)
+		return
+	}
+	_ = c.Client.Close()
+}
+
+func (p *pool) optionsFor(c *client) hdfs.ClientOptions {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o := p.options
+	o.Addresses = slices.Clone(p.nameNodes)
+	o.NamenodeDialFunc, o.DatanodeDialFunc = c.dialer(false), c.dialer(true)
+	return o
+}
+
+// demote puts a name node last.
+func (p *pool) demote(nameNode string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(p.nameNodes, nameNode); i >= 0 {
+		p.nameNodes = append(slices.Delete(p.nameNodes, i, i+1), nameNode)
+	}
+}
+
+// close ends the idle clients.
+func (p *pool) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, c := range p.idle {
+		errs = append(errs, c.Client.Close())
+	}
+	p.idle = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,123 @@
+package dfs
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sluice/cluster"
+	"sluice/hdfs"
+	"sluice/hdfs/archivetest"
+)
+
+// openIn opens an archive of its own in a cluster.
+func openIn(t *testing.T, c *cluster.Cluster, root string, o Options) *Archive {
+	t.Helper()
+	t.Setenv("HADOOP_CONF_DIR", c.ConfDir)
+	where, err := Locate("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Owner == "" {
+		o.Owner = "c1"
+	}
+	a, err := Open(where, root, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
+func writeFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "1.gz")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func newRoot(t *testing.T) string {
+	return fmt.Sprintf("/dfs-test/%d-%s", os.Getpid(), strings.NewReplacer("/", "_", " ", "_").Replace(t.Name()))
+}
+
+func TestContract(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{})
+	archivetest.Run(t, func(t *testing.T) hdfs.Archive { return openIn(t, c, newRoot(t), Options{}) })
+}
+
+func TestChecksumIsHadoops(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{})
+	a := openIn(t, c, newRoot(t), Options{BlockBytes: 1 << 20, Replication: 1})
+	content := strings.Repeat("0123456789", 250_000) // 2.4 blocks, the last chunk short
+	for name, text := range map[string]string{"blocks.gz": content, "short.gz": "x", "empty.gz": "", "one.gz": content[:1<<20]} {
+		path := writeFile(t, text)
+		if err := a.Store(t.Context(), path, name); err != nil {
+			t.Fatal(err)
+		}
+		out, err := c.HDFS("-checksum", a.path(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, err := localChecksum(t.Context(), strings.NewReader(text), int64(len(text)), 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fields := strings.Fields(out); len(fields) < 3 || !strings.HasSuffix(fields[len(fields)-1], fmt.Sprintf("%x", sum)) {
+			t.Errorf("%s: hdfs dfs -checksum says %q, we %x", name, out, sum)
+		}
+	}
+}
+
+func TestSweepRemovesOnlyItsOwn(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{})
+	a := openIn(t, c, newRoot(t), Options{})
+	err := a.pool.do(t.Context(), func(c *client) error {
+		if err := a.mkdirAll(c, a.tmpDir()); err != nil {
+			return err
+		}
+		for _, name := range []string{"c1~1-1", "c1~x-99", "c10~1-1", "c~1-1", "c1", "other"} {
+			w, err := c.CreateFile(a.tmpDir()+"/"+name, 1, 1<<20, 0o600)
+			if err == nil && name != "c1~1-1" { // left open
+				err = w.Close()
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := leftovers(t, a); got != "c1 c10~1-1 c~1-1 other" {
+		t.Errorf("left are %s", got)
+	}
+}
+
+// leftovers are the names in _tmp.
+func leftovers(t *testing.T, a *Archive) string {
+	t.Helper()
+	var names []string
+	err := a.pool.do(t.Context(), func(c *client) error {
+		infos, err := c.ReadDir(a.tmpDir())
+		for _, info := range infos {
+			names = append(names, info.Name())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(names, " ")
+}

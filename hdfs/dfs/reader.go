@@ -1,0 +1,102 @@
+package dfs
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	dfs "github.com/colinmarc/hdfs/v2"
+
+	"sluice/hdfs"
+)
+
+// reader implements hdfs.Reader. It keeps a client, so that reading on costs no
+// new connection; a read that fails is tried again on another.
+type reader struct {
+	ctx  context.Context // of Open: io.ReaderAt has none
+	a    *Archive
+	name string
+	size int64
+
+	mu     sync.Mutex
+	client *client // nil: none at the moment
+	file   *dfs.FileReader
+}
+
+// Open implements hdfs.Archive. ReadAt fails when ctx has ended.
+func (a *Archive) Open(ctx context.Context, name string) (hdfs.Reader, error) {
+	if err := hdfs.CheckName(name); err != nil {
+		return nil, err
+	}
+	r := &reader{ctx: ctx, a: a, name: name}
+	err := a.retry(ctx, "open "+name, r.open)
+	if err != nil {
+		return nil, a.on(name, "open", err)
+	}
+	r.size = r.file.Stat().Size()
+	return r, nil
+}
+
+// open is one attempt.
+func (r *reader) open() error {
+	c, err := r.a.pool.take(r.ctx)
+	if err != nil {
+		return err
+	}
+	f, err := c.Client.Open(r.a.path(r.name))
+	if err == nil && f.Stat().IsDir() {
+		err = errDirectory
+	}
+	if err != nil {
+		r.a.pool.done(c, err)
+		return err
+	}
+	r.client, r.file = c, f
+	return nil
+}
+
+func (r *reader) Size() int64 { return r.size }
+
+func (r *reader) ReadAt(p []byte, offset int64) (n int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if offset >= r.size {
+		return 0, io.EOF
+	}
+	want := p[:min(int64(len(p)), r.size-offset)]
+	err = r.a.retry(r.ctx, "read "+r.name, func() error {
+		if r.client == nil {
+			if err := r.open(); err != nil {
+				return err
+			}
+		}
+		_, err := r.file.Seek(offset, io.SeekStart)
+		if err == nil {
+			n, err = io.ReadFull(r.file, want)
+		}
+		if err != nil {
+			r.a.pool.done(r.client, err)
+			r.client = nil
+		}
+		return err
+	})
+	if err != nil {
+		return n, r.a.on(r.name, "read", err)
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (r *reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.client == nil {
+		return nil
+	}
+	err := r.file.Close()
+	r.a.pool.done(r.client, err)
+	r.client = nil
+	return err
+}
