@@ -34,10 +34,11 @@ type Event struct {
 const (
 	// calm is before the first fault: something must have been written.
 	calm = 5 * time.Second
-	// minGap and maxGap are between two beginnings: less than most faults last, so
-	// that some meet.
+	// minGap and maxGap are between two beginnings: little enough that some faults
+	// meet, and enough that between most of them something is written. (With half of
+	// it nothing was for minutes: HBase needs 20 s after a region server's death.)
 	minGap = 2 * time.Second
-	maxGap = 14 * time.Second
+	maxGap = 30 * time.Second
 	// settling is added to a fault's hold, until what it claimed is said to be free
 	// again.
 	settling = 10 * time.Second

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -44,12 +46,22 @@ func TestTheTableHolds(t *testing.T) {
 	}
 	t.Logf("seed %d, layout %s", *soakSeed, layout.Name)
 	err = Table(t.Context(), TableConfig{
-		Cluster: c, Journal: NewJournal(testWriter{t}), Dir: t.TempDir(), Seed: *soakSeed, Length: length,
+		Binary: build(t), Cluster: c, Journal: NewJournal(testWriter{t}), Dir: t.TempDir(), Seed: *soakSeed, Length: length,
 		Layout: layout, MaxLogs: *soakLogs, Plan: plan,
 	})
 	if err != nil {
 		t.Errorf("go test ./soak -v -soak %v -seed %d -layout %s: %v", length, *soakSeed, layout.Name, err)
 	}
+}
+
+// build builds the program.
+func build(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sluice")
+	if out, err := exec.Command("go", "build", "-o", path, "sluice/cmd/sluice").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v: %s", err, out)
+	}
+	return path
 }
 
 // short is what happens in every run of the tests.

@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -22,8 +22,10 @@ import (
 type TableConfig struct {
 	Cluster *cluster.Cluster
 	Journal *Journal
-	// Dir is for the reference; it must be empty.
-	Dir    string
+	// Dir is for references and logs; it must be empty.
+	Dir string
+	// Binary is the program.
+	Binary string
 	Seed   uint64
 	Length time.Duration
 	Layout schema.Layout
@@ -33,18 +35,24 @@ type TableConfig struct {
 	Plan []Event
 }
 
-// Table soaks the table on HBase: a writer and a reader, each a client of its own.
+// Table soaks the table on HBase: a writer and a reader, each a client of its own,
+// and the program, which fills another table and is killed, too.
 func Table(ctx context.Context, c TableConfig) (err error) {
-	url, err := hbase.ParseURL(fmt.Sprintf("hbase://%s/soak_%d_%d", c.Cluster.ZooKeeper, c.Seed, time.Now().UnixNano()))
+	text := fmt.Sprintf("hbase://%s/soak_%d_%d", c.Cluster.ZooKeeper, c.Seed, time.Now().UnixNano())
+	url, err := hbase.ParseURL(text)
 	if err != nil {
 		return err
 	}
-	admin := hbase.OpenAdmin(url, c.options("admin"))
-	defer func() { err = errors.Join(err, admin.Close()) }()
-	if _, _, err := admin.Create(ctx, hbase.Creation{Layout: c.Layout}); err != nil {
+	admin, err := c.create(ctx, url)
+	if err != nil {
 		return err
 	}
-	reference, err := embedded.Open(c.Dir, embedded.Options{Layout: &c.Layout})
+	defer func() { err = errors.Join(err, admin.Close()) }()
+	command, err := c.command(ctx, text+"_run")
+	if err != nil {
+		return err
+	}
+	reference, err := embedded.Open(filepath.Join(c.Dir, "reference"), embedded.Options{Layout: &c.Layout})
 	if err != nil {
 		return err
 	}
@@ -65,15 +73,16 @@ func Table(ctx context.Context, c TableConfig) (err error) {
 	}
 	writer := &Writer{Logs: logs, Table: tables[0], Seed: c.Seed, MaxLogs: c.MaxLogs}
 	reader := &Reader{Logs: logs, Table: tables[1], Seed: c.Seed}
-	pace := &pace{journal: c.Journal, writer: writer, reader: reader}
+	pace := &pace{journal: c.Journal, writer: writer, reader: reader, command: command}
 	soak := &Soak{
 		World:  &World{Cluster: c.Cluster, Admin: admin, Key: func(n uint64) []byte { return logs.key(c.Layout, n) }, Journal: c.Journal},
 		Plan:   plan,
 		Length: c.Length,
-		Loads:  []Load{writer, reader},
+		Loads:  []Load{writer, reader, command},
 		Watch:  pace.watch,
 		Checks: []Check{
 			{"rows and cells are those of the logs", func(ctx context.Context) error { return same(ctx, logs, tables[1]) }},
+			{"the program's rows are those of its logs", command.check},
 			{"nothing is tried again any more", func(context.Context) error { return quiet(tables[:]) }},
 			{"memory is bounded", func(context.Context) error { return pace.bounded() }},
 		},
@@ -84,7 +93,33 @@ func Table(ctx context.Context, c TableConfig) (err error) {
 }
 
 func (c TableConfig) options(who string) hbase.Options {
-	return hbase.Options{Logger: c.Journal.Logger(who).With(slog.String("layout", c.Layout.Name))}
+	return hbase.Options{Logger: c.Journal.Logger(who)}
+}
+
+// create makes a table.
+func (c TableConfig) create(ctx context.Context, url hbase.URL) (*hbase.Admin, error) {
+	admin := hbase.OpenAdmin(url, c.options("admin"))
+	if _, _, err := admin.Create(ctx, hbase.Creation{Layout: c.Layout}); err != nil {
+		return nil, errors.Join(err, admin.Close())
+	}
+	return admin, nil
+}
+
+// command makes the program's table.
+func (c TableConfig) command(ctx context.Context, text string) (*Command, error) {
+	url, err := hbase.ParseURL(text)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := c.create(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(c.Dir, "command")
+	if err := errors.Join(admin.Close(), os.Mkdir(dir, 0o700)); err != nil {
+		return nil, err
+	}
+	return &Command{Binary: c.Binary, Dir: dir, Table: url, URL: text, Options: c.options("check"), Layout: c.Layout.Name, Seed: c.Seed}, nil
 }
 
 // key is one that a row may have: of any salt, in the hours written so far.
@@ -119,11 +154,15 @@ func quiet(tables []*hbase.Table) error {
 // and cache, the logs' text, and the tests' own.
 const maxRSSBytes = 768 << 20
 
+// maxCommandRSSBytes bounds the program.
+const maxCommandRSSBytes = 256 << 20
+
 // pace watches how fast the loads are.
 type pace struct {
 	journal *Journal
 	writer  *Writer
 	reader  *Reader
+	command *Command
 
 	seconds, still, longest int
 	puts                    int64
@@ -147,8 +186,9 @@ func (p *pace) watch() {
 }
 
 func (p *pace) report() {
-	p.journal.Say("pace", fmt.Sprintf("%d lines in %d rows put, longest without a put %d s; %d rows compared in %d scans; at most %d MiB resident; writer %s",
-		p.writer.Logs.lines.Load(), p.puts, p.longest, p.reader.rows.Load(), p.reader.scans.Load(), peakRSSBytes()>>20, troubles(p.writer.Table)))
+	p.journal.Say("pace", fmt.Sprintf("%d lines in %d rows put, longest without a put %d s; %d rows compared in %d scans; at most %d MiB resident; the program ran %d times, killed %d, at most %d MiB; writer %s",
+		p.writer.Logs.lines.Load(), p.puts, p.longest, p.reader.rows.Load(), p.reader.scans.Load(), peakRSSBytes()>>20,
+		p.command.runs.Load(), p.command.kills.Load(), p.command.peakRSSBytes.Load()>>20, troubles(p.writer.Table)))
 }
 
 func troubles(t *hbase.Table) string {
@@ -162,6 +202,9 @@ func troubles(t *hbase.Table) string {
 func (p *pace) bounded() error {
 	if rss := peakRSSBytes(); rss > maxRSSBytes {
 		return fmt.Errorf("%d MiB were resident", rss>>20)
+	}
+	if rss := p.command.peakRSSBytes.Load(); rss > maxCommandRSSBytes {
+		return fmt.Errorf("the program had %d MiB resident", rss>>20)
 	}
 	return nil
 }
