@@ -9,9 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"sluice/bench/sample"
@@ -31,10 +31,10 @@ type Command struct {
 	Layout      string // its name
 	Seed        uint64
 
-	logs         []string
-	lines        int64
-	runs, kills  atomic.Int64
-	peakRSSBytes atomic.Int64
+	logs             []string
+	lines            int64
+	runs, kills, pid atomic.Int64
+	peakRSSBytes     int64 // as far as watch saw it
 }
 
 const (
@@ -92,11 +92,12 @@ func (c *Command) once(ctx context.Context, path string, rng *rand.Rand, enough 
 	cmd := c.sluice(life, "data", "run", "--once", "--host", "web01", "--layout", c.Layout, "--table", c.URL, path)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	err = cmd.Run()
-	c.runs.Add(1)
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		c.peakRSSBytes.Store(max(c.peakRSSBytes.Load(), usage.Maxrss<<10))
+	if err = cmd.Start(); err == nil {
+		c.pid.Store(int64(cmd.Process.Pid))
+		err = cmd.Wait()
+		c.pid.Store(0)
 	}
+	c.runs.Add(1)
 	switch {
 	case err == nil:
 		return true, nil
@@ -107,6 +108,14 @@ func (c *Command) once(ctx context.Context, path string, rng *rand.Rand, enough 
 		return false, nil
 	}
 	return false, fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, stderr.String())
+}
+
+// watch looks at the memory of the run under way. What wait4 says of it would not do:
+// it counts what the process had between fork and exec, which is ours.
+func (c *Command) watch() {
+	if pid := c.pid.Load(); pid != 0 {
+		c.peakRSSBytes = max(c.peakRSSBytes, peakRSSBytes(strconv.FormatInt(pid, 10)))
+	}
 }
 
 // check compares the table with an embedded one that the program fills from the

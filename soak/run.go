@@ -22,8 +22,9 @@ type Soak struct {
 	Length time.Duration
 	Loads  []Load
 	Checks []Check
-	// Watch is called every second while the loads run.
-	Watch func()
+	// Watch is called every second while the loads run, Report when that is over or
+	// they do not end: it says in the journal what they did, and what they try.
+	Watch, Report func()
 }
 
 // patience is how long loads may take to end when all daemons run again: a server
@@ -54,7 +55,9 @@ func (s *Soak) Run(ctx context.Context) error {
 	case e := <-ended:
 		err = errors.Join(err, e)
 	case <-late.C:
-		s.Watch() // says what is tried
+		stopWatching()
+		<-watched
+		s.Report()
 		giveUp()
 		err = errors.Join(err, fmt.Errorf("a call was not answered %v after all daemons ran again: %w", patience, <-ended))
 	}
@@ -63,6 +66,7 @@ func (s *Soak) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.Report()
 	s.World.Journal.Say("world", "faults and loads are over")
 	for _, c := range s.Checks {
 		if e := c.Run(ctx); e != nil {

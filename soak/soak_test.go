@@ -1,7 +1,6 @@
 package soak
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"os/exec"
@@ -24,14 +23,6 @@ var (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testWriter writes lines to the test's log as they come.
-type testWriter struct{ t *testing.T }
-
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Logf("%s", bytes.TrimSuffix(p, []byte("\n")))
-	return len(p), nil
-}
-
 // What was flushed is in the table, once and whole, whatever happens to the daemons.
 func TestTheTableHolds(t *testing.T) {
 	options := cluster.Options{Own: true}
@@ -46,7 +37,7 @@ func TestTheTableHolds(t *testing.T) {
 	}
 	t.Logf("seed %d, layout %s", *soakSeed, layout.Name)
 	err = Table(t.Context(), TableConfig{
-		Binary: build(t), Cluster: c, Journal: NewJournal(testWriter{t}), Dir: t.TempDir(), Seed: *soakSeed, Length: length,
+		Binary: build(t), Cluster: c, Journal: NewJournal(t.Output()), Dir: t.TempDir(), Seed: *soakSeed, Length: length,
 		Layout: layout, MaxLogs: *soakLogs, Plan: plan,
 	})
 	if err != nil {

@@ -80,6 +80,7 @@ func Table(ctx context.Context, c TableConfig) (err error) {
 		Length: c.Length,
 		Loads:  []Load{writer, reader, command},
 		Watch:  pace.watch,
+		Report: pace.report,
 		Checks: []Check{
 			{"rows and cells are those of the logs", func(ctx context.Context) error { return same(ctx, logs, tables[1]) }},
 			{"the program's rows are those of its logs", command.check},
@@ -87,9 +88,7 @@ func Table(ctx context.Context, c TableConfig) (err error) {
 			{"memory is bounded", func(context.Context) error { return pace.bounded() }},
 		},
 	}
-	err = soak.Run(ctx)
-	pace.report()
-	return err
+	return soak.Run(ctx)
 }
 
 func (c TableConfig) options(who string) hbase.Options {
@@ -172,6 +171,7 @@ const tellEverySeconds = 15
 
 func (p *pace) watch() {
 	p.seconds++
+	p.command.watch()
 	puts := p.writer.Logs.puts.Load()
 	if puts > p.puts {
 		p.still = 0
@@ -187,8 +187,8 @@ func (p *pace) watch() {
 
 func (p *pace) report() {
 	p.journal.Say("pace", fmt.Sprintf("%d lines in %d rows put, longest without a put %d s; %d rows compared in %d scans; at most %d MiB resident; the program ran %d times, killed %d, at most %d MiB; writer %s",
-		p.writer.Logs.lines.Load(), p.puts, p.longest, p.reader.rows.Load(), p.reader.scans.Load(), peakRSSBytes()>>20,
-		p.command.runs.Load(), p.command.kills.Load(), p.command.peakRSSBytes.Load()>>20, troubles(p.writer.Table)))
+		p.writer.Logs.lines.Load(), p.puts, p.longest, p.reader.rows.Load(), p.reader.scans.Load(), peakRSSBytes("self")>>20,
+		p.command.runs.Load(), p.command.kills.Load(), p.command.peakRSSBytes>>20, troubles(p.writer.Table)))
 }
 
 func troubles(t *hbase.Table) string {
@@ -200,19 +200,19 @@ func troubles(t *hbase.Table) string {
 }
 
 func (p *pace) bounded() error {
-	if rss := peakRSSBytes(); rss > maxRSSBytes {
+	if rss := peakRSSBytes("self"); rss > maxRSSBytes {
 		return fmt.Errorf("%d MiB were resident", rss>>20)
 	}
-	if rss := p.command.peakRSSBytes.Load(); rss > maxCommandRSSBytes {
+	if rss := p.command.peakRSSBytes; rss > maxCommandRSSBytes {
 		return fmt.Errorf("the program had %d MiB resident", rss>>20)
 	}
 	return nil
 }
 
-// peakRSSBytes is the most memory that this process ever had; 0 where the kernel
-// does not say.
-func peakRSSBytes() int64 {
-	status, err := os.ReadFile("/proc/self/status")
+// peakRSSBytes is the most memory that a process, or "self", ever had; 0 where the
+// kernel does not say, or it has ended.
+func peakRSSBytes(pid string) int64 {
+	status, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
 		return 0
 	}
