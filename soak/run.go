@@ -25,11 +25,13 @@ type Soak struct {
 	// Watch is called every second while the loads run, Report when that is over or
 	// they do not end: it says in the journal what they did, and what they try.
 	Watch, Report func()
+	// Done counts the work of the loads that faults must not bring to rest for good.
+	Done func() int64
 }
 
 // patience is how long loads may take to end when all daemons run again: a server
 // that has just come back replays logs, and its regions were elsewhere.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
 
 // Run lets the plan happen while the loads work, mends everything, waits for the
 // loads, and checks.
@@ -81,21 +83,43 @@ func (s *Soak) Run(ctx context.Context) error {
 // disturb lets the plan happen, and mends everything. It ends early with a load
 // that failed.
 func (s *Soak) disturb(ctx context.Context) error {
-	began := time.Now()
 	keeping, stopKeeping := context.WithCancel(ctx)
 	var keeper, faults errgroup.Group
 	keeper.Go(func() error { return s.World.keep(keeping) })
-	for _, e := range s.Plan {
-		wait(ctx, e.At-time.Since(began))
+	length, cancel := context.WithTimeout(ctx, s.Length)
+	defer cancel()
+	begun := s.faults(length, func(e Event) {
+		faults.Go(func() error { s.World.act(ctx, e); return nil })
+	})
+	<-length.Done()
+	err := faults.Wait()
+	s.World.Journal.Say("world", fmt.Sprintf("%d faults are over, of %d planned", begun, len(s.Plan)))
+	stopKeeping()
+	return errors.Join(err, keeper.Wait(), s.World.heal())
+}
+
+// faults begins the plan's events, each at its time, but not before something was done
+// since the last but one began: so two or more may meet, and a slow machine's cluster,
+// which needs minutes to come back, is not kept down for the whole time. What waits
+// puts off all that follow. It returns how many there were.
+func (s *Soak) faults(ctx context.Context, begin func(Event)) (begun int) {
+	began := time.Now()
+	var late time.Duration
+	var done []int64 // when each event began
+	for i, e := range s.Plan {
+		wait(ctx, e.At+late-time.Since(began))
+		for i >= 2 && s.Done() == done[i-2] && ctx.Err() == nil {
+			wait(ctx, time.Second)
+			late = max(late, time.Since(began)-e.At)
+		}
 		if ctx.Err() != nil {
 			break
 		}
-		faults.Go(func() error { s.World.act(ctx, e); return nil })
+		done = append(done, s.Done())
+		begin(e)
+		begun++
 	}
-	wait(ctx, s.Length-time.Since(began))
-	err := faults.Wait()
-	stopKeeping()
-	return errors.Join(err, keeper.Wait(), s.World.heal())
+	return begun
 }
 
 func (s *Soak) watch(ctx context.Context) {

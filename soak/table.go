@@ -81,6 +81,7 @@ func Table(ctx context.Context, c TableConfig) (err error) {
 		Loads:  []Load{writer, reader, command},
 		Watch:  pace.watch,
 		Report: pace.report,
+		Done:   logs.puts.Load,
 		Checks: []Check{
 			{"rows and cells are those of the logs", func(ctx context.Context) error { return same(ctx, logs, tables[1]) }},
 			{"the program's rows are those of its logs", command.check},
