@@ -152,10 +152,10 @@ func quiet(tables []*hbase.Table) error {
 
 // maxRSSBytes bounds the whole process: two clients, the reference with its memtables
 // and cache, the logs' text, and the tests' own.
-const maxRSSBytes = 768 << 20
+const maxRSSBytes = 512 << 20
 
 // maxCommandRSSBytes bounds the program.
-const maxCommandRSSBytes = 256 << 20
+const maxCommandRSSBytes = 128 << 20
 
 // pace watches how fast the loads are.
 type pace struct {
