@@ -94,8 +94,9 @@ func (s *Soak) disturb(ctx context.Context) error {
 	<-length.Done()
 	err := faults.Wait()
 	s.World.Journal.Say("world", fmt.Sprintf("%d faults are over, of %d planned", begun, len(s.Plan)))
+	err = errors.Join(err, s.World.heal(ctx))
 	stopKeeping()
-	return errors.Join(err, keeper.Wait(), s.World.heal())
+	return errors.Join(err, keeper.Wait())
 }
 
 // faults begins the plan's events, each at its time, but not before something was done

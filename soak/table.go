@@ -125,11 +125,12 @@ func (c TableConfig) command(ctx context.Context, text string) (*Command, error)
 // key is one that a row may have: of any salt, in the hours written so far.
 func (l *Logs) key(layout schema.Layout, n uint64) []byte {
 	rng := rand.New(rand.NewPCG(n, 4))
-	key := []byte{byte(rng.IntN(max(1, layout.Salts)))}
-	if log := l.pick(rng); log != nil {
-		key = binary.BigEndian.AppendUint64(key, uint64(log.start.Add(below(rng, 4*time.Minute)).UnixNano()))
+	log := l.pick(rng)
+	if log == nil {
+		log = newLog(0, 0) // which is being written
 	}
-	return key
+	salt := byte(rng.IntN(max(1, layout.Salts)))
+	return binary.BigEndian.AppendUint64([]byte{salt}, uint64(log.start.Add(below(rng, 4*time.Minute)).UnixNano()))
 }
 
 // same compares the whole table with the reference, and its rows with the lines.

@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -87,10 +88,18 @@ func (w *World) revive(name string) {
 	}
 }
 
-// heal waits until all daemons run and HBase serves.
-func (w *World) heal() error {
+// heal waits until all daemons run and HBase serves; keep must go on meanwhile, for
+// what a fault did may end a server as late as now.
+func (w *World) heal(ctx context.Context) error {
 	var err error
-	for range 3 { // what a fault did may end a server as late as now
+	for range 3 {
+		dead, deadErr := w.Cluster.Dead()
+		for ; deadErr == nil && len(dead) > 0 && ctx.Err() == nil; dead, deadErr = w.Cluster.Dead() {
+			wait(ctx, keepInterval)
+		}
+		if deadErr != nil || ctx.Err() != nil {
+			return cmp.Or(deadErr, ctx.Err())
+		}
 		if err = w.Cluster.AwaitHBase(); err == nil {
 			return nil
 		}
