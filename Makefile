@@ -5,12 +5,15 @@
 
 GO          ?= go
 FUZZTIME    ?= 5s
+SEED        ?= 1
+DURATION    ?= 10m
+LAYOUT      ?= typed
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Go itself turns cgo off where there is no C compiler.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
-.PHONY: build test check race allocations fuzz bench clean
+.PHONY: build test check race allocations fuzz soak bench clean
 .NOTPARALLEL:
 
 build:
@@ -41,6 +44,10 @@ allocations:
 # Every fuzz target there is, for FUZZTIME each.
 fuzz:
 	GO=$(GO) project/fuzz.sh $(FUZZTIME)
+
+# A real cluster of its own, and faults in the order of SEED: docs/soak.md.
+soak:
+	$(GO) test -v -timeout 0 -run TestTheTableHolds ./soak -soak $(DURATION) -seed $(SEED) -layout $(LAYOUT)
 
 bench: build
 	./sluice bench

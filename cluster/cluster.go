@@ -67,6 +67,12 @@ func (c *Cluster) StartDaemon(name string) error {
 	return err
 }
 
+// Dead are the daemons that do not run: that were killed, or gave up.
+func (c *Cluster) Dead() ([]string, error) {
+	out, err := c.call(nil, "dead")
+	return strings.Fields(out), err
+}
+
 // AwaitHBase waits until the master is initialised and both region servers
 // report to it. All daemons must run.
 func (c *Cluster) AwaitHBase() error {

@@ -22,6 +22,9 @@ type Options struct {
 	// daemons, or looks at what is common to all. It waits for the others, and
 	// they wait for it; what it broke is mended when it ends.
 	Exclusive bool
+	// Own is for a test that takes minutes: a plain cluster that no other test
+	// uses, so that none waits for it.
+	Own bool
 	// Kerberos is the one quality of protection that every server accepts,
 	// "authentication", "integrity" or "privacy", or AnyProtection, where HBase
 	// leaves the choice to its client (and HDFS asks for privacy). "" is no Kerberos.
@@ -39,6 +42,7 @@ const AnyProtection = "any"
 const (
 	plainOffset   = 10_000
 	guardedOffset = 15_000
+	ownOffset     = 4_000
 )
 
 func (o Options) guarded() bool { return o.Kerberos != "" || o.TLS != "" }
@@ -137,6 +141,9 @@ func newCluster(script, folder string, options Options) *Cluster {
 	if options.guarded() {
 		name, offset = "guarded", guardedOffset
 	}
+	if options.Own {
+		name, offset = "own", ownOffset
+	}
 	home := filepath.Join(folder, name)
 	return &Cluster{
 		script: script, home: home, folder: folder, options: options, paused: map[string]bool{},
@@ -154,7 +161,7 @@ func (c *Cluster) acquire() error {
 		return err
 	}
 	how := unix.LOCK_SH
-	if c.options.Exclusive || c.options.guarded() { // the guarded one changes its ways from test to test
+	if c.options.Exclusive || c.options.Own || c.options.guarded() { // the guarded one changes its ways from test to test
 		how = unix.LOCK_EX
 	}
 	unlock, err := lock(c.home+".turn", how)
@@ -224,7 +231,7 @@ func (c *Cluster) release() error {
 	for name := range c.paused {
 		errs = append(errs, c.Resume(name))
 	}
-	if c.options.Exclusive {
+	if c.options.Exclusive || c.options.Own {
 		if _, err := c.call(nil, "up"); err != nil {
 			_, err = c.call(nil, "wipe")
 			errs = append(errs, err)

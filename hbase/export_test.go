@@ -1,11 +1,9 @@
 package hbase
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"sluice/hbase/region"
@@ -24,21 +22,11 @@ func MetaServer(ctx context.Context, u URL) (string, error) {
 	return server.Address(), errors.Join(err, z.Close())
 }
 
-// Split splits a region at a key.
-func Split(ctx context.Context, t *Table, key []byte) error {
-	r, err := locate(ctx, t.cluster, t.cluster.Table(t.url.Table), key)
-	if err != nil {
-		return err
-	}
-	id, _, _ := bytes.Cut(r.Name[bytes.LastIndexByte(r.Name, ',')+1:], []byte("."))
-	n, err := strconv.ParseUint(string(id), 10, 64)
-	if err != nil {
-		return err
-	}
-	info := wire.AppendBytes(wire.AppendUint(nil, 1, n), 2, tableName(t.url.Table))
-	info = wire.AppendBytes(wire.AppendBytes(info, 3, r.Start), 4, r.End)
-	return t.admin().procedure(ctx, "SplitRegion", wire.AppendBytes(wire.AppendBytes(nil, 1, info), 2, key))
-}
+// Split splits the region of a key.
+func Split(ctx context.Context, t *Table, key []byte) error { return t.admin().Split(ctx, key) }
+
+// Move moves the region of a key to any other server.
+func Move(ctx context.Context, t *Table, key []byte) error { return t.admin().Move(ctx, key) }
 
 // Merge merges the region of a key with the next one.
 func Merge(ctx context.Context, t *Table, key []byte) error {
@@ -56,20 +44,4 @@ func Merge(ctx context.Context, t *Table, key []byte) error {
 		param = wire.AppendBytes(param, 1, encoded(r))
 	}
 	return t.admin().procedure(ctx, "MergeTableRegions", wire.AppendBool(param, 3, true))
-}
-
-// Move moves the region of a key to any other server.
-func Move(ctx context.Context, t *Table, key []byte) error {
-	r, err := locate(ctx, t.cluster, t.cluster.Table(t.url.Table), key)
-	if err != nil {
-		return err
-	}
-	_, err = t.admin().call(ctx, "MoveRegion", wire.AppendBytes(nil, 1, encoded(r)))
-	return err
-}
-
-// encoded is how the master wants a region named: by its hash, type 2.
-func encoded(r *region.Region) []byte {
-	name := bytes.TrimSuffix(r.Name, []byte("."))
-	return wire.AppendBytes(wire.AppendUint(nil, 1, 2), 2, name[bytes.LastIndexByte(name, '.')+1:])
 }

@@ -53,6 +53,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"health", "ingest/governor ingest/tail", ""},
 
 	{"cluster", "", ""},
+	{"soak", "schema parse hbase hbase/embedded bench/sample cluster", ""},
 	{"bench", "*", "*"},
 	{"bench/fleet", "bench/sample", "parse schema"},
 	{"bench/peers", "", ""},
@@ -63,7 +64,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"cluster", "hbase/tabletest", "hdfs/archivetest", "ingest/segment/vfs/crashfs"}
+var testOnly = []string{"cluster", "soak", "hbase/tabletest", "hdfs/archivetest", "ingest/segment/vfs/crashfs"}
 
 func TestImportsGoOneWay(t *testing.T) {
 	for _, s := range sources(t) {

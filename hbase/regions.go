@@ -1,0 +1,55 @@
+package hbase
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+
+	"sluice/hbase/region"
+	"sluice/hbase/wire"
+)
+
+// Move asks the master to move the region that holds a key to any other server. It
+// does not wait for the move.
+func (a *Admin) Move(ctx context.Context, key []byte) error {
+	r, err := a.locate(ctx, key)
+	if err == nil {
+		_, err = a.call(ctx, "MoveRegion", wire.AppendBytes(nil, 1, encoded(r)))
+	}
+	if err != nil {
+		return fmt.Errorf("hbase: move a region of %s: %w", a.url.Table, err)
+	}
+	return nil
+}
+
+// Split splits the region that holds a key, at the key, and waits until it is done.
+func (a *Admin) Split(ctx context.Context, key []byte) error {
+	r, err := a.locate(ctx, key)
+	if err != nil {
+		return fmt.Errorf("hbase: split a region of %s: %w", a.url.Table, err)
+	}
+	// The region's name is TABLE,START,ID.HASH. and the master wants the id.
+	id, _, _ := bytes.Cut(r.Name[bytes.LastIndexByte(r.Name, ',')+1:], []byte("."))
+	n, err := strconv.ParseUint(string(id), 10, 64)
+	if err != nil {
+		return fmt.Errorf("hbase: split region %q: %w", r.Name, err)
+	}
+	info := wire.AppendBytes(wire.AppendUint(nil, 1, n), 2, tableName(a.url.Table))
+	info = wire.AppendBytes(wire.AppendBytes(info, 3, r.Start), 4, r.End)
+	if err := a.procedure(ctx, "SplitRegion", wire.AppendBytes(wire.AppendBytes(nil, 1, info), 2, key)); err != nil {
+		return fmt.Errorf("hbase: split region %q: %w", r.Name, err)
+	}
+	return nil
+}
+
+// locate finds the region of a key as it is now.
+func (a *Admin) locate(ctx context.Context, key []byte) (*region.Region, error) {
+	return locate(ctx, a.cluster, a.cluster.Table(a.url.Table), key)
+}
+
+// encoded is how the master wants a region named: by its hash, type 2.
+func encoded(r *region.Region) []byte {
+	name := bytes.TrimSuffix(r.Name, []byte("."))
+	return wire.AppendBytes(wire.AppendUint(nil, 1, 2), 2, name[bytes.LastIndexByte(name, '.')+1:])
+}

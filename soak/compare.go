@@ -1,0 +1,92 @@
+package soak
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"sluice/schema"
+)
+
+// Scanner is a table as a check reads it.
+type Scanner interface {
+	Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error]
+}
+
+// maxTold bounds the differences that an error tells one by one.
+const maxTold = 5
+
+// Same scans both and compares row by row, cell by cell and byte by byte. It returns
+// how many rows want has; an error says what differs.
+func Same(ctx context.Context, want, got Scanner, s schema.Scan) (rows int64, err error) {
+	nextWant, stopWant := iter.Pull2(want.Scan(ctx, s))
+	defer stopWant()
+	nextGot, stopGot := iter.Pull2(got.Scan(ctx, s))
+	defer stopGot()
+	var d differences
+	w, wantErr, wantOK := nextWant()
+	g, gotErr, gotOK := nextGot()
+	for wantOK || gotOK {
+		if wantErr != nil || gotErr != nil {
+			return rows, cmp.Or(wantErr, gotErr)
+		}
+		order := compareRows(w, g, wantOK, gotOK)
+		switch {
+		case order < 0:
+			d.note("missing", w)
+		case order > 0:
+			d.note("not of the log, or twice", g)
+		case !bytes.Equal(w.Key, g.Key) || !slices.EqualFunc(w.Cells, g.Cells, sameCell):
+			d.note("other cells", g)
+		}
+		if order <= 0 {
+			rows++
+			w, wantErr, wantOK = nextWant()
+		}
+		if order >= 0 {
+			g, gotErr, gotOK = nextGot()
+		}
+	}
+	return rows, d.err()
+}
+
+// compareRows puts rows into the order of a scan; one that is not there is behind all.
+func compareRows(a, b *schema.Row, aOK, bOK bool) int {
+	if !aOK || !bOK {
+		return cmp.Compare(btoi(bOK), btoi(aOK))
+	}
+	return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Offset, b.Offset))
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func sameCell(a, b schema.Cell) bool {
+	return a.Qualifier == b.Qualifier && bytes.Equal(a.Value, b.Value)
+}
+
+type differences struct {
+	n    int
+	told []string
+}
+
+func (d *differences) note(what string, r *schema.Row) {
+	if d.n++; d.n <= maxTold {
+		d.told = append(d.told, fmt.Sprintf("%s: key %x, stream %s, offset %d", what, r.Key, r.Stream, r.Offset))
+	}
+}
+
+func (d *differences) err() error {
+	if d.n == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d rows differ: %s", d.n, strings.Join(d.told, "; "))
+}

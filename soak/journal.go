@@ -1,0 +1,76 @@
+package soak
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Journal is what happened, with the time since it began: one line each, as it
+// happens. It is safe for concurrent use.
+type Journal struct {
+	mu    sync.Mutex
+	began time.Time
+	w     io.Writer
+	said  map[string]int
+}
+
+// NewJournal begins one.
+func NewJournal(w io.Writer) *Journal {
+	return &Journal{began: time.Now(), w: w, said: map[string]int{}}
+}
+
+// Say writes a line; who is the fault, the world, or the client.
+func (j *Journal) Say(who, text string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.said[who]++
+	if i := strings.IndexByte(text, '\n'); i >= 0 {
+		text = text[:i]
+	}
+	const most = 400
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	fmt.Fprintf(j.w, "%7.1f %-7s %s\n", time.Since(j.began).Seconds(), who, text)
+}
+
+// Count is how many lines somebody said.
+func (j *Journal) Count(who string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.said[who]
+}
+
+// Logger writes to the journal what a client says.
+func (j *Journal) Logger(who string) *slog.Logger {
+	return slog.New(journalHandler{j: j, who: who})
+}
+
+// journalHandler is a slog.Handler; a line's own time is the journal's.
+type journalHandler struct {
+	j    *Journal
+	who  string
+	with string
+}
+
+func (h journalHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
+func (h journalHandler) WithGroup(string) slog.Handler                { return h }
+
+func (h journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	for _, a := range attrs {
+		h.with += " " + a.String()
+	}
+	return h
+}
+
+func (h journalHandler) Handle(_ context.Context, r slog.Record) error {
+	text := r.Message + h.with
+	r.Attrs(func(a slog.Attr) bool { text += " " + a.String(); return true })
+	h.j.Say(h.who, text)
+	return nil
+}

@@ -1,0 +1,207 @@
+package soak
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/bench/sample"
+	"sluice/hbase"
+	"sluice/hbase/embedded"
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// Load is work that goes on while faults happen.
+type Load interface {
+	// Run works at full speed until enough is closed, then ends what it has begun
+	// and returns nil. It must not give up before ctx ends: a cluster that is out of
+	// order is no error.
+	Run(ctx context.Context, enough <-chan struct{}) error
+}
+
+const (
+	linesPerLog = 50_000
+	// linesPerPut is about what a collector has in a batch.
+	linesPerPut = 5_000
+	// againEvery: each so manyth log is written a second time, which must change
+	// nothing. Not each: a second write would bring back a row that the first one
+	// lost.
+	againEvery = 2
+)
+
+// Logs are what was written so far, in both tables. Writer makes them, Reader reads
+// them.
+type Logs struct {
+	// Reference holds what the table must hold, in a folder.
+	Reference *embedded.Table
+
+	mu   sync.Mutex
+	done []*log
+	// lines and puts are how many lines there are, and how often one was put.
+	lines, puts atomic.Int64
+}
+
+// log is one host's log. Each has hours of its own.
+type log struct {
+	seed   uint64
+	start  time.Time
+	stream schema.Stream
+}
+
+// hoursPerLog is how much later each log begins than the one before it.
+const hoursPerLog = 1
+
+func newLog(seed, i uint64) *log {
+	host := fmt.Sprintf("web%03d", i)
+	return &log{
+		seed:   seed<<20 + i,
+		start:  time.Date(2026, time.September, 2, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * hoursPerLog * time.Hour),
+		stream: schema.Stream{ID: schema.NewStreamID(host, seed, i, nil), Host: host, Path: "/var/log/apache2/access.log", Format: "combined"},
+	}
+}
+
+// scan asks for the log's rows that have a time.
+func (l *log) scan() schema.Scan {
+	return schema.Scan{
+		From: l.start.Add(-10 * time.Minute).UnixNano(), To: l.start.Add(50 * time.Minute).UnixNano(),
+		Streams: []schema.StreamID{l.stream.ID},
+	}
+}
+
+// text makes the log's lines.
+func (l *log) text() ([]byte, error) {
+	s := sample.New(l.seed, linesPerLog)
+	s.Start = l.start
+	var text bytes.Buffer
+	_, err := s.WriteTo(&text)
+	return text.Bytes(), err
+}
+
+// pick is any log that was written, and flushed; nil when there is none yet.
+func (l *Logs) pick(rng *rand.Rand) *log {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.done) == 0 {
+		return nil
+	}
+	return l.done[rng.IntN(len(l.done))]
+}
+
+// Writer writes one log after the other.
+type Writer struct {
+	Logs    *Logs
+	Table   *hbase.Table
+	Seed    uint64
+	MaxLogs int // from then on they are only written again
+}
+
+// Run implements Load.
+func (w *Writer) Run(ctx context.Context, enough <-chan struct{}) error {
+	format, err := parse.Lookup("combined", time.UTC)
+	if err != nil {
+		return err
+	}
+	rng := rand.New(rand.NewPCG(w.Seed, 2))
+	for i := uint64(0); ; i++ {
+		select {
+		case <-enough:
+			return nil
+		default:
+		}
+		l, first := newLog(w.Seed, i), i < uint64(w.MaxLogs)
+		if !first {
+			i := rng.IntN(w.MaxLogs) / againEvery * againEvery
+			l = newLog(w.Seed, uint64(i))
+		}
+		if err := w.write(ctx, l, format, first); err != nil {
+			return err
+		}
+		if first {
+			w.Logs.mu.Lock()
+			w.Logs.done = append(w.Logs.done, l)
+			w.Logs.mu.Unlock()
+			if i%againEvery == 0 {
+				if err := w.write(ctx, l, format, false); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// write puts a log into the table and, the first time, into the reference.
+func (w *Writer) write(ctx context.Context, l *log, format *parse.Format, first bool) error {
+	text, err := l.text()
+	if err != nil {
+		return err
+	}
+	encoder := w.Table.Layout().NewRowEncoder(&l.stream, format.Fields())
+	var rows schema.Rows
+	var rec schema.Record
+	put := func() error {
+		if first {
+			if err := w.Logs.Reference.Put(ctx, &rows); err != nil {
+				return err
+			}
+			w.Logs.lines.Add(int64(rows.Len()))
+		}
+		if err := w.Table.Put(ctx, &rows); err != nil {
+			return err
+		}
+		w.Logs.puts.Add(int64(rows.Len()))
+		rows.Reset()
+		return nil
+	}
+	offset := int64(0)
+	for line := range bytes.Lines(text) {
+		format.Parse(bytes.TrimSuffix(line, []byte("\n")), &rec)
+		encoder.Append(&rows, offset, &rec)
+		offset += int64(len(line))
+		if rows.Len() == linesPerPut {
+			if err := put(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := put(); err != nil {
+		return err
+	}
+	return w.Table.Flush(ctx)
+}
+
+// Reader scans logs that are written, with a client of its own, and compares them.
+type Reader struct {
+	Logs  *Logs
+	Table *hbase.Table
+	Seed  uint64
+
+	rows, scans atomic.Int64
+}
+
+// Run implements Load.
+func (r *Reader) Run(ctx context.Context, enough <-chan struct{}) error {
+	rng := rand.New(rand.NewPCG(r.Seed, 3))
+	for {
+		select {
+		case <-enough:
+			return nil
+		default:
+		}
+		l := r.Logs.pick(rng)
+		if l == nil {
+			wait(ctx, 100*time.Millisecond)
+			continue
+		}
+		rows, err := Same(ctx, r.Logs.Reference, r.Table, l.scan())
+		if err != nil {
+			return fmt.Errorf("scan of %s: %w", l.stream.Host, err)
+		}
+		r.rows.Add(rows)
+		r.scans.Add(1)
+	}
+}

@@ -1,0 +1,83 @@
+package soak
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// plans calls do with the plans of many seeds.
+func plans(do func(seed uint64, plan []Event)) {
+	for seed := range uint64(200) {
+		do(seed, Plan(seed, HBaseFaults(seed), 10*time.Minute))
+	}
+}
+
+func TestASeedGivesOnePlan(t *testing.T) {
+	names := func(seed uint64) (names []string) {
+		for _, e := range Plan(seed, HBaseFaults(seed), 10*time.Minute) {
+			names = append(names, e.At.String()+" "+e.Fault.Name+" "+e.Hold.String())
+		}
+		return names
+	}
+	if a, b := names(7), names(7); !reflect.DeepEqual(a, b) {
+		t.Errorf("twice the same seed: %v, %v", a, b)
+	}
+	if a, b := names(7), names(8); reflect.DeepEqual(a, b) {
+		t.Errorf("two seeds, one plan: %v", a)
+	}
+}
+
+func TestEveryFaultComesToPass(t *testing.T) {
+	seen := map[string]int{}
+	plans(func(_ uint64, plan []Event) {
+		for _, e := range plan {
+			seen[e.Fault.Name]++
+		}
+	})
+	for _, seed := range []uint64{1, 2, 3} {
+		for _, f := range HBaseFaults(seed) {
+			if seen[f.Name] == 0 {
+				t.Errorf("%s: never, in 200 plans", f.Name)
+			}
+		}
+	}
+}
+
+// What one fault holds no other touches; so no two data nodes are away at once.
+func TestFaultsKeepTheirClaims(t *testing.T) {
+	plans(func(seed uint64, plan []Event) {
+		for i, e := range plan {
+			for _, later := range plan[i+1:] {
+				if later.At > e.At+e.Hold {
+					continue
+				}
+				for _, c := range later.Fault.Claims {
+					if slices.Contains(e.Fault.Claims, c) {
+						t.Errorf("seed %d: %s at %v and %s at %v both hold %s", seed, e.Fault.Name, e.At, later.Fault.Name, later.At, c)
+					}
+				}
+			}
+		}
+	})
+}
+
+// What was written while one data node was away is on the other alone.
+func TestOneDataNodeIsNeverKilled(t *testing.T) {
+	plans(func(seed uint64, plan []Event) {
+		killed := map[string]bool{}
+		for _, e := range plan {
+			if strings.HasPrefix(e.Fault.Name, "kill datanode") {
+				killed[e.Fault.Name] = true
+			}
+			if strings.Contains(e.Fault.Name, "datanode") && !slices.Contains(e.Fault.Claims, "datanodes") {
+				t.Errorf("%s does not keep the other data node safe", e.Fault.Name)
+			}
+		}
+		if len(killed) > 1 {
+			t.Errorf("seed %d: %v", seed, killed)
+		}
+	})
+}
