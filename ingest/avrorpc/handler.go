@@ -19,12 +19,20 @@ type Peer struct {
 
 func peerOf(conn net.Conn) Peer {
 	p := Peer{Address: addressOf(conn)}
-	if t, ok := conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
-		state := t.ConnectionState()
-		p.TLS = true
-		if len(state.VerifiedChains) > 0 {
-			p.Names = namesOf(state.VerifiedChains[0][0])
+	for conn != nil {
+		if t, ok := conn.(*tls.Conn); ok {
+			state := t.ConnectionState()
+			p.TLS = true
+			if len(state.VerifiedChains) > 0 {
+				p.Names = namesOf(state.VerifiedChains[0][0])
+			}
+			return p
 		}
+		layer, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return p
+		}
+		conn = layer.NetConn()
 	}
 	return p
 }
