@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.*;
 import java.util.zip.CRC32C;
 import org.apache.avro.Protocol;
+import org.apache.avro.Schema;
 import org.apache.avro.compiler.idl.Idl;
 import org.apache.avro.generic.*;
 import org.apache.avro.ipc.generic.GenericRequestor;
@@ -24,7 +25,7 @@ public class Sender {
     NettyTransceiver transceiver = new NettyTransceiver(new InetSocketAddress("127.0.0.1", Integer.parseInt(args[1])), 10000);
     try {
       GenericRequestor collector = new GenericRequestor(protocol, transceiver);
-      GenericData.Fixed id = new GenericData.Fixed(protocol.getType("StreamId"), new byte[] {0, 0, 0, 0, 0, 0, 0, 7});
+      GenericData.Fixed id = new GenericData.Fixed(type(protocol, "StreamId"), new byte[] {0, 0, 0, 0, 0, 0, 0, 7});
       GenericRecord stream = record(protocol, "Stream", "id", id, "path", "/var/log/access.log", "format", "combined", "zone", "",
           "labels", Map.of("site", "a"), "firstLine", ByteBuffer.allocate(0), "size", (long) log.length);
       GenericRecord welcome = call(protocol, collector, "hello", record(protocol, "Hello",
@@ -38,7 +39,7 @@ public class Sender {
         CRC32C crc = new CRC32C();
         crc.update(log, start, end - start);
         GenericRecord receipt = call(protocol, collector, "append", record(protocol, "Batch", "stream", id, "start", (long) start, "end", (long) end, "lines", lines,
-            "compression", new GenericData.EnumSymbol(protocol.getType("Compression"), "NONE"), "crc", (int) crc.getValue(), "body", ByteBuffer.wrap(log, start, end - start)));
+            "compression", new GenericData.EnumSymbol(type(protocol, "Compression"), "NONE"), "crc", (int) crc.getValue(), "body", ByteBuffer.wrap(log, start, end - start)));
         if (!receipt.get("status").toString().equals("OK") || (long) receipt.get("received") != end) throw new Exception("receipt " + receipt);
         start = end;
       }
@@ -51,8 +52,12 @@ public class Sender {
     }
   }
 
+  static Schema type(Protocol protocol, String name) {
+    return protocol.getType(protocol.getNamespace() + "." + name);
+  }
+
   static GenericRecord record(Protocol protocol, String type, Object... fields) {
-    GenericRecord r = new GenericData.Record(protocol.getType(type));
+    GenericRecord r = new GenericData.Record(type(protocol, type));
     for (int i = 0; i < fields.length; i += 2) r.put((String) fields[i], fields[i + 1]);
     return r;
   }
