@@ -148,6 +148,10 @@ func internName(b []byte) string {
 func (c *serverConn) beginCalls() {
 	defer close(c.work)
 	for call := range c.begin {
+		if c.drained.Err() != nil { // nobody hears of it, and what came before it may not have been begun
+			c.end(call)
+			continue
+		}
 		if call.finisher, call.err = c.session.Begin(c.drained, call); errors.Is(call.err, ErrHangUp) {
 			c.broke(call.err)
 			c.end(call)
