@@ -19,6 +19,9 @@ var edges = []struct{ pkg, imports, testImports string }{
 
 	{"ingest", "schema parse ingest/checkpoint ingest/governor ingest/logfile ingest/segment ingest/segment/vfs ingest/tail",
 		"hbase/embedded hdfs hdfs/localdir ingest/segment/vfs/crashfs bench/sample"},
+	{"ingest/avrorpc", "", ""},
+	{"ingest/flume", "ingest/avrorpc", "bench/peers bench/sample"},
+	{"ingest/protocol", "schema ingest/avrorpc", "bench/sample"},
 	{"ingest/checkpoint", "schema ingest/logfile ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
 	{"ingest/governor", "", ""},
 	{"ingest/logfile", "", ""},

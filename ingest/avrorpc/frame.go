@@ -1,0 +1,189 @@
+package avrorpc
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"net"
+	"sync"
+	"time"
+)
+
+// ErrLimit is wrapped where a peer goes beyond what it is allowed.
+var ErrLimit = errors.New("beyond the limit")
+
+const (
+	ownBytes   = 4 << 10 // of each frame, that are not counted
+	readBuffer = 16 << 10
+)
+
+// frame is a message in memory: its buffers joined. It goes back to the pools when
+// its call is answered.
+type frame struct {
+	serial int32
+	b      []byte
+	taken  int64 // from the budget
+	beyond bool  // holds the place outside the budget
+}
+
+// frames hands out frames by size, a power of two.
+type frames struct {
+	pools [32]sync.Pool
+	budget
+}
+
+func classOf(n int) int { return bits.Len(uint(max(n, ownBytes) - 1)) }
+
+func (p *frames) get(n int) *frame {
+	class := classOf(n)
+	if f, ok := p.pools[class].Get().(*frame); ok {
+		f.b = f.b[:0]
+		return f
+	}
+	return &frame{b: make([]byte, 0, 1<<class)}
+}
+
+// put takes a frame that nobody looks at any more.
+func (p *frames) put(f *frame) {
+	if f.taken > 0 || f.beyond {
+		p.give(f.taken, f.beyond)
+	}
+	f.taken, f.beyond = 0, false
+	p.pools[classOf(cap(f.b))].Put(f)
+}
+
+// frameReader reads the frames of one connection.
+type frameReader struct {
+	conn   net.Conn
+	in     *bufio.Reader
+	frames *frames
+	limits Limits
+	// ended says that the deadline was set for good.
+	ended context.Context
+}
+
+// next reads a frame. Only what has arrived takes memory, doubled, whatever the
+// lengths promise. io.EOF: the peer ended between two frames.
+func (r *frameReader) next() (*frame, error) {
+	if err := r.deadline(r.limits.Idle); err != nil {
+		return nil, err
+	}
+	if _, err := r.in.Peek(1); err != nil {
+		return nil, err
+	}
+	if err := r.deadline(r.limits.Frame); err != nil {
+		return nil, err
+	}
+	f := r.frames.get(ownBytes)
+	f, err := r.buffers(f, time.Now())
+	if err != nil {
+		r.frames.put(f)
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, fmt.Errorf("read a frame: %w", err)
+	}
+	return f, nil
+}
+
+func (r *frameReader) deadline(d time.Duration) error {
+	var at time.Time
+	if d > 0 {
+		at = time.Now().Add(d)
+	}
+	if err := r.conn.SetReadDeadline(at); err != nil {
+		return err
+	}
+	return r.ended.Err() // or the deadline that ends reading would be lost
+}
+
+func (r *frameReader) buffers(f *frame, began time.Time) (*frame, error) {
+	serial, err := r.int32()
+	if err != nil {
+		return f, err
+	}
+	f.serial = serial
+	count, err := r.int32()
+	if err != nil {
+		return f, err
+	}
+	if count < 0 || int(count) > r.limits.Buffers {
+		return f, fmt.Errorf("%w: a frame of %d buffers", ErrLimit, count)
+	}
+	for range count {
+		n, err := r.int32()
+		if err != nil {
+			return f, err
+		}
+		if n < 0 || int(n) > r.limits.FrameBytes-len(f.b) {
+			return f, fmt.Errorf("%w: a buffer of %d bytes after %d", ErrLimit, n, len(f.b))
+		}
+		for left := int(n); left > 0; {
+			if len(f.b) == cap(f.b) {
+				if f, began, err = r.grow(f, began); err != nil {
+					return f, err
+				}
+			}
+			part := f.b[len(f.b):min(cap(f.b), len(f.b)+left)]
+			if _, err := io.ReadFull(r.in, part); err != nil {
+				return f, err
+			}
+			f.b = f.b[:len(f.b)+len(part)]
+			left -= len(part)
+		}
+	}
+	return f, nil
+}
+
+func (r *frameReader) int32() (int32, error) {
+	b, err := r.in.Peek(4)
+	if err != nil {
+		return 0, err
+	}
+	n := int32(binary.BigEndian.Uint32(b))
+	_, err = r.in.Discard(4)
+	return n, err
+}
+
+// grow moves what has arrived into twice the room. The time it waits for the budget
+// is given back to the peer.
+func (r *frameReader) grow(f *frame, began time.Time) (*frame, time.Time, error) {
+	more := int64(cap(f.b))
+	beyond := f.beyond
+	if !beyond {
+		waited := time.Now()
+		var err error
+		if beyond, err = r.frames.take(r.ended, more); err != nil {
+			return f, began, err
+		}
+		began = began.Add(time.Since(waited))
+		if err := r.deadline(max(r.limits.Frame-time.Since(began), 1)); err != nil {
+			r.frames.give(taken(more, beyond), beyond)
+			return f, began, err
+		}
+	}
+	g := r.frames.get(2 * cap(f.b))
+	g.serial, g.b = f.serial, append(g.b, f.b...)
+	g.taken, g.beyond = f.taken+taken(more, beyond), beyond
+	f.taken, f.beyond = 0, false
+	r.frames.put(f)
+	return g, began, nil
+}
+
+func taken(n int64, beyond bool) int64 {
+	if beyond {
+		return 0
+	}
+	return n
+}
+
+// appendFrame appends a frame's head for one buffer of n bytes.
+func appendFrame(b []byte, serial int32, n int) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(serial))
+	b = binary.BigEndian.AppendUint32(b, 1)
+	return binary.BigEndian.AppendUint32(b, uint32(n))
+}

@@ -1,0 +1,98 @@
+package avrorpc
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/netip"
+)
+
+// Peer is who is at the other end.
+type Peer struct {
+	Address netip.AddrPort
+	// Names are those of the verified certificate: its DNS names, and its common
+	// name where it has none; empty without one.
+	Names []string
+	TLS   bool
+}
+
+func peerOf(conn net.Conn) Peer {
+	p := Peer{Address: addressOf(conn)}
+	for conn != nil {
+		if t, ok := conn.(*tls.Conn); ok {
+			state := t.ConnectionState()
+			p.TLS = true
+			if len(state.VerifiedChains) > 0 {
+				p.Names = namesOf(state.VerifiedChains[0][0])
+			}
+			return p
+		}
+		layer, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return p
+		}
+		conn = layer.NetConn()
+	}
+	return p
+}
+
+func addressOf(conn net.Conn) netip.AddrPort {
+	a, _ := netip.ParseAddrPort(conn.RemoteAddr().String()) // a pipe has none
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+func namesOf(c *x509.Certificate) []string {
+	if len(c.DNSNames) == 0 && c.Subject.CommonName != "" {
+		return []string{c.Subject.CommonName}
+	}
+	return c.DNSNames
+}
+
+// Call is a request. It and what it points to are the server's again when Finish
+// has returned, or Begin with an error.
+type Call struct {
+	Peer    *Peer
+	Message string // its name in the protocol
+	// Params are the parameters as they came, a part of the frame.
+	Params []byte
+
+	frame     *frame
+	handshake match // where it had one
+	greets    bool
+	finisher  Finisher
+	err       error
+	reply     []byte
+}
+
+// Session answers the calls of one connection.
+type Session interface {
+	// Begin is called for one call after another, in the order in which they came.
+	// As long as it blocks no further call is begun, and when Limits.InFlight of
+	// them wait nothing more is read; pings are answered until then. An error is
+	// the reply; one that wraps ErrHangUp ends the connection instead.
+	Begin(ctx context.Context, c *Call) (Finisher, error)
+	// Close is called once, after every call has finished.
+	Close()
+}
+
+// Finisher is what remains to be done of a call that was begun.
+type Finisher interface {
+	// Finish appends the message's result to reply, in Avro's encoding. It may block
+	// until there is one, beside others of the same connection. An error is sent as
+	// the error union's string. ctx ends Limits.Drain after the server's.
+	Finish(ctx context.Context, reply []byte) ([]byte, error)
+}
+
+// FinishFunc is a Finisher.
+type FinishFunc func(ctx context.Context, reply []byte) ([]byte, error)
+
+// Finish calls f.
+func (f FinishFunc) Finish(ctx context.Context, reply []byte) ([]byte, error) { return f(ctx, reply) }
+
+// Service is a protocol that is served, and who answers it.
+type Service struct {
+	Protocol *Protocol
+	// Open is called when a connection's handshake has named the protocol.
+	Open func(ctx context.Context, peer Peer) (Session, error)
+}

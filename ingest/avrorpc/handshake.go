@@ -1,0 +1,119 @@
+package avrorpc
+
+import "errors"
+
+const (
+	maxProtocolText = 64 << 10
+	maxMeta         = 64
+	maxMetaBytes    = 4 << 10
+	maxName         = 256
+)
+
+// ErrProtocol is a peer that speaks no protocol of ours.
+var ErrProtocol = errors.New("no protocol in common")
+
+// match is the handshake's answer.
+type match int64
+
+const (
+	matchBoth match = iota
+	matchClient
+	matchNone
+)
+
+// readHandshake finds the protocol that a client speaks among ours, by hash or by
+// the name in its text. A text that differs from ours only in its documentation has
+// another hash; one that differs in its messages has to have another name.
+func readHandshake(r *Reader, ours []*Protocol) (*Protocol, match) {
+	clientHash := fixed16(r)
+	var text []byte
+	if r.Enum(2) == 1 {
+		text = r.Bytes(maxProtocolText)
+	}
+	serverHash := fixed16(r)
+	if r.Enum(2) == 1 {
+		skipMeta(r)
+	}
+	if r.Err() != nil {
+		return nil, matchNone
+	}
+	guess := ours[0]
+	for _, p := range ours {
+		if p.Hash == serverHash {
+			guess = p
+		}
+	}
+	name := ""
+	if text != nil {
+		var err error
+		if name, err = protocolName(text); err != nil {
+			r.Fail("a protocol that is none")
+			return nil, matchNone
+		}
+	}
+	for _, p := range ours {
+		if p.Hash != clientHash && p.Name != name {
+			continue
+		}
+		if p.Hash == serverHash {
+			return p, matchBoth
+		}
+		return p, matchClient
+	}
+	if text != nil {
+		r.Fail("a protocol that is not served here")
+	}
+	return guess, matchNone
+}
+
+func fixed16(r *Reader) (h Hash) {
+	copy(h[:], r.Fixed(len(h)))
+	return h
+}
+
+func skipMeta(r *Reader) {
+	for items := r.Items(maxMeta); items.Next(); {
+		r.Bytes(maxName)
+		r.Bytes(maxMetaBytes)
+	}
+}
+
+// appendHandshake appends the answer; where the client did not know our protocol it
+// is told.
+func appendHandshake(b []byte, p *Protocol, m match) []byte {
+	b = AppendLong(b, int64(m))
+	if m == matchBoth {
+		return append(b, 0, 0, 0)
+	}
+	b = AppendBytes(append(b, 2), p.JSON)
+	b = append(append(b, 2), p.Hash[:]...)
+	return append(b, 0)
+}
+
+// appendRequestHandshake appends a client's handshake; the text goes along only
+// when the server asked for it.
+func appendRequestHandshake(b []byte, p *Protocol, server Hash, text bool) []byte {
+	b = append(b, p.Hash[:]...)
+	if text {
+		b = AppendBytes(append(b, 2), p.JSON)
+	} else {
+		b = append(b, 0)
+	}
+	b = append(b, server[:]...)
+	return append(b, 2, 0) // metadata that is there and empty, as Java sends it
+}
+
+// readHandshakeReply reads the answer; server is what the server speaks, where it says so.
+func readHandshakeReply(r *Reader, server *Hash) match {
+	m := match(r.Enum(3))
+	if r.Enum(2) == 1 {
+		r.Bytes(maxProtocolText)
+	}
+	if r.Enum(2) == 1 {
+		*server = fixed16(r)
+	}
+	if r.Enum(2) == 1 {
+		skipMeta(r)
+	}
+	return m
+}

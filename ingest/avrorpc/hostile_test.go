@@ -1,0 +1,120 @@
+package avrorpc
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"io"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zlib"
+)
+
+// hostile makes what one stranger sends. Those that stall leave the connection open.
+func hostile(rng *rand.Rand, kind int) []byte {
+	switch kind % 5 {
+	case 0: // anything
+		b := make([]byte, 1+rng.IntN(4096))
+		for i := range b {
+			b[i] = byte(rng.Uint32())
+		}
+		return b
+	case 1: // a length that is not allowed
+		return appendFrame(nil, 1, 1<<30)
+	case 2: // a length that is, and never comes
+		return append(appendFrame(nil, 1, 4<<20-1), make([]byte, rng.IntN(2048))...)
+	case 3: // half a head
+		return []byte{0, 0, 0}
+	default: // zlib of a frame full of zeros, and on and on
+		var b bytes.Buffer
+		z := zlib.NewWriter(&b)
+		_, _ = z.Write(appendFrame(nil, 1, 4<<20-1)) // memory takes all
+		_, _ = z.Write(make([]byte, 6<<20))
+		_ = z.Close()
+		return b.Bytes()
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse)
+}
+
+func TestAThousandHostileConnectionsNeitherGrowNorStallTheServer(t *testing.T) {
+	const strangers = 1000
+	limits := Limits{Conns: 2 * strangers, ConnsPerPeer: 2 * strangers, Frame: time.Minute, Bytes: 8 << 20}
+	address := serve(t, &Server{Limits: limits, Upgrade: Layers{}.Upgrade, Services: []Service{{Protocol: echoProtocol(t),
+		Open: func(context.Context, Peer) (Session, error) { return echo{}, nil }}}})
+	c := connect(t, address, ClientOptions{})
+	honest := func() {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		body := make([]byte, 100<<10)
+		if got, err := c.Call(ctx, "append", nil, body, nil); err != nil || len(got) != len(body) {
+			t.Fatalf("an honest call: %d bytes, %v", len(got), err)
+		}
+	}
+	honest()
+	before := heap()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	payloads := make([][]byte, strangers)
+	bomb := hostile(rng, 4) // making it costs more than taking it
+	for i := range payloads {
+		if payloads[i] = bomb; i%5 < 4 {
+			payloads[i] = hostile(rng, i)
+		}
+	}
+	var conns []net.Conn
+	defer func() {
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+	}()
+	var sent sync.WaitGroup
+	for i, payload := range payloads {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+		sent.Go(func() { _, _ = conn.Write(payload) }) // refused as it may be
+		if i%100 == 0 {
+			honest()
+		}
+	}
+	sent.Wait()
+	honest()
+	// Readers of 16 KiB twice, a goroutine or three, and some 50 KiB for zlib each.
+	if grown := heap() - before; grown > strangers*128<<10 {
+		t.Errorf("grown by %d KiB", grown>>10)
+	} else {
+		t.Logf("grown by %d KiB for %d strangers", grown>>10, strangers)
+	}
+	honest()
+}
+
+// TestAFrameThatDoesNotComeEndsTheConnection is the slow sender.
+func TestAFrameThatDoesNotComeEndsTheConnection(t *testing.T) {
+	address := echoServer(t, Limits{Frame: 20 * time.Millisecond}, nil)
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write(binary.BigEndian.AppendUint32(nil, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(conn); len(b) > 0 {
+		t.Errorf("%d bytes came, %v", len(b), err)
+	}
+}

@@ -1,0 +1,104 @@
+package avrorpc
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"github.com/klauspost/compress/zlib"
+)
+
+// ErrPlain is a connection without TLS where TLS is asked for.
+var ErrPlain = errors.New("the connection is not secured by TLS")
+
+// Layers is an Upgrade for Server: it looks at a connection's first byte and takes
+// off TLS and zlib, each once at most, in either order. Flume up to 1.9 puts TLS
+// outermost, later versions zlib.
+type Layers struct {
+	TLS *tls.Config // nil: no TLS is spoken; otherwise nothing else is
+}
+
+const (
+	tlsFirst  = 0x16 // a handshake record
+	zlibFirst = 0x78 // deflate with a window of 32 KiB
+)
+
+// Upgrade is for Server.Upgrade. A frame begins with neither byte: serials of
+// senders count from zero.
+func (l Layers) Upgrade(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	secured, deflated := false, false
+	for {
+		p := &peeked{Conn: conn, in: bufio.NewReaderSize(conn, readBuffer)}
+		first, err := p.in.Peek(1)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case first[0] == tlsFirst && l.TLS != nil && !secured:
+			t := tls.Server(p, l.TLS)
+			if err := t.HandshakeContext(ctx); err != nil {
+				return nil, fmt.Errorf("TLS handshake: %w", err)
+			}
+			conn, secured = t, true
+		case first[0] == zlibFirst && !deflated:
+			conn, deflated = Deflate(p), true
+		case l.TLS != nil && !secured:
+			return nil, ErrPlain
+		default:
+			return p, nil
+		}
+	}
+}
+
+// peeked is a connection whose first bytes were looked at.
+type peeked struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (p *peeked) Read(b []byte) (int, error) { return p.in.Read(b) }
+
+// NetConn is the connection beneath.
+func (p *peeked) NetConn() net.Conn { return p.Conn }
+
+// Deflate makes a connection whose bytes are compressed by zlib in both
+// directions, each write flushed, as Flume's compression-type deflate.
+func Deflate(conn net.Conn) net.Conn {
+	return &deflated{Conn: conn, out: zlib.NewWriter(conn)}
+}
+
+type deflated struct {
+	net.Conn
+	in  io.Reader // nil before the first byte
+	mu  sync.Mutex
+	out *zlib.Writer
+}
+
+// NetConn is the connection beneath.
+func (d *deflated) NetConn() net.Conn { return d.Conn }
+
+func (d *deflated) Read(b []byte) (int, error) {
+	if d.in == nil {
+		in, err := zlib.NewReader(bufio.NewReaderSize(d.Conn, ownBytes))
+		if err != nil {
+			return 0, err
+		}
+		d.in = in
+	}
+	return d.in.Read(b)
+}
+
+func (d *deflated) Write(b []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n, err := d.out.Write(b)
+	if err == nil {
+		err = d.out.Flush()
+	}
+	return n, err
+}

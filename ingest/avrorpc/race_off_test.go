@@ -1,0 +1,5 @@
+//go:build !race
+
+package avrorpc
+
+const raceDetector = false

@@ -1,0 +1,6 @@
+//go:build race
+
+package avrorpc
+
+// raceDetector: it allocates where the code does not.
+const raceDetector = true

@@ -1,0 +1,156 @@
+package avrorpc
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// ErrHangUp ends a connection where a Session returns it: what it sent is no
+// protocol of ours any more.
+var ErrHangUp = errors.New("hang up")
+
+// Server answers calls. It is not to be changed once it serves.
+type Server struct {
+	Services []Service // one at least; the first is told to clients that nobody knows
+	Limits   Limits
+	// Upgrade makes of an accepted connection the one to read, for TLS and
+	// compression; nil: as it is. It is bounded by Limits.Frame.
+	Upgrade func(ctx context.Context, conn net.Conn) (net.Conn, error)
+	Log     *slog.Logger // nil: discarded
+}
+
+// listening is a Server while it serves.
+type listening struct {
+	*Server
+	protocols []*Protocol
+	frames    frames
+	calls     sync.Pool
+
+	mu    sync.Mutex
+	conns map[netip.Addr]int
+	total int
+}
+
+// Serve accepts connections until ctx ends, then stops reading, lets what was begun
+// finish for Limits.Drain, and returns nil. It closes l.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	served := *s
+	served.Limits = s.Limits.withDefaults()
+	if served.Log == nil {
+		served.Log = slog.New(slog.DiscardHandler)
+	}
+	n := &listening{Server: &served, conns: make(map[netip.Addr]int)}
+	n.frames.free = served.Limits.Bytes
+	for _, service := range s.Services {
+		n.protocols = append(n.protocols, service.Protocol)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer stop()
+	var conns sync.WaitGroup
+	defer conns.Wait()
+	for {
+		raw, err := l.Accept()
+		if ctx.Err() != nil {
+			if err == nil {
+				_ = raw.Close()
+			}
+			return nil
+		}
+		if err != nil {
+			if again(ctx, err) {
+				continue
+			}
+			return errors.Join(fmt.Errorf("accept a connection: %w", err), l.Close())
+		}
+		peer := addressOf(raw).Addr()
+		if !n.admit(peer) {
+			served.Log.Warn("a connection too many", "peer", peer)
+			_ = raw.Close()
+			continue
+		}
+		conns.Go(func() {
+			defer n.leave(peer)
+			if err := n.serve(ctx, raw); err != nil {
+				served.Log.Warn("connection ended", "peer", raw.RemoteAddr(), "error", err)
+			}
+		})
+	}
+}
+
+// again waits a moment after an error that passes, such as too many open files.
+func again(ctx context.Context, err error) bool {
+	var passing interface{ Temporary() bool }
+	if errors.Is(err, net.ErrClosed) || !errors.As(err, &passing) || !passing.Temporary() {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(50 * time.Millisecond):
+	}
+	return true
+}
+
+func (n *listening) admit(peer netip.Addr) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.total >= n.Limits.Conns || n.conns[peer] >= n.Limits.ConnsPerPeer {
+		return false
+	}
+	n.total++
+	n.conns[peer]++
+	return true
+}
+
+func (n *listening) leave(peer netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.total--
+	if n.conns[peer]--; n.conns[peer] == 0 {
+		delete(n.conns, peer)
+	}
+}
+
+// serve serves a connection to its end.
+func (n *listening) serve(ctx context.Context, raw net.Conn) error {
+	drained, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer raw.Close()
+	stop := context.AfterFunc(ctx, func() {
+		_ = raw.SetReadDeadline(time.Unix(1, 0))
+		select {
+		case <-drained.Done():
+		case <-time.After(n.Limits.Drain):
+			cancel()
+			_ = raw.Close()
+		}
+	})
+	defer stop()
+	conn := raw
+	if n.Upgrade != nil {
+		if err := raw.SetDeadline(time.Now().Add(n.Limits.Frame)); err != nil {
+			return err
+		}
+		var err error
+		if conn, err = n.Upgrade(ctx, raw); err != nil {
+			return err
+		}
+		if err := raw.SetDeadline(time.Time{}); err != nil {
+			return err
+		}
+	}
+	c := &serverConn{listening: n, conn: conn, peer: peerOf(conn), drained: drained, cancel: cancel,
+		begin: make(chan *Call, n.Limits.InFlight), slots: make(chan struct{}, n.Limits.InFlight), work: make(chan *Call)}
+	err := c.run(ctx, &frameReader{conn: conn, in: bufio.NewReaderSize(conn, readBuffer), frames: &n.frames, limits: n.Limits, ended: ctx})
+	if ctx.Err() != nil || errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,49 @@
+package flume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"sluice/ingest/avrorpc"
+)
+
+// ErrFailed is a status other than OK: the source could not put the events into
+// its channels. They may be sent again; Flume then stores them once more if it had
+// put them into some.
+var ErrFailed = errors.New("flume's source has not taken the events")
+
+// Client delivers to a Flume Avro source.
+type Client struct{ *avrorpc.Client }
+
+// NewClient shakes hands on conn, which TLS and [avrorpc.Deflate] may be around.
+func NewClient(ctx context.Context, conn net.Conn, o avrorpc.ClientOptions) (*Client, error) {
+	c, err := avrorpc.NewClient(ctx, conn, Protocol(), o)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{c}, nil
+}
+
+// Append delivers a batch. nil: the source's channels have all of it.
+func (c *Client) Append(ctx context.Context, events []Event) error {
+	b := avrorpc.AppendCount(nil, len(events))
+	for i := range events {
+		b = events[i].append(b)
+	}
+	b = avrorpc.AppendEnd(b, len(events))
+	reply, err := c.Call(ctx, "appendBatch", nil, b, nil)
+	if err != nil {
+		return fmt.Errorf("deliver %d events to flume: %w", len(events), err)
+	}
+	r := avrorpc.NewReader(reply)
+	status := r.Enum(statuses)
+	if err := r.End(); err != nil {
+		return fmt.Errorf("flume's status: %w", err)
+	}
+	if status != statusOK {
+		return ErrFailed
+	}
+	return nil
+}

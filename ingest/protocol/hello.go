@@ -1,0 +1,140 @@
+package protocol
+
+import (
+	"encoding/binary"
+
+	"sluice/ingest/avrorpc"
+	"sluice/schema"
+)
+
+// Stream is a log that a sender has.
+type Stream struct {
+	ID                 schema.StreamID
+	Path, Format, Zone string
+	Labels             map[string]string
+	FirstLine          []byte
+	Size               int64 // bytes in the log now
+}
+
+// Hello is who a sender is, and what it has.
+type Hello struct {
+	Host, Agent string
+	Labels      map[string]string
+	Streams     []Stream
+}
+
+// Append appends the message's encoding.
+func (h *Hello) Append(b []byte) []byte {
+	b = avrorpc.AppendBytes(b, h.Host)
+	b = avrorpc.AppendBytes(b, h.Agent)
+	b = appendLabels(b, h.Labels)
+	b = avrorpc.AppendCount(b, len(h.Streams))
+	for i := range h.Streams {
+		s := &h.Streams[i]
+		b = binary.BigEndian.AppendUint64(b, uint64(s.ID))
+		b = avrorpc.AppendBytes(b, s.Path)
+		b = avrorpc.AppendBytes(b, s.Format)
+		b = avrorpc.AppendBytes(b, s.Zone)
+		b = appendLabels(b, s.Labels)
+		b = avrorpc.AppendBytes(b, s.FirstLine)
+		b = avrorpc.AppendLong(b, s.Size)
+	}
+	return avrorpc.AppendEnd(b, len(h.Streams))
+}
+
+// Decode reads what Append writes, from anybody; nothing of b is kept.
+func (h *Hello) Decode(b []byte) error {
+	r := avrorpc.NewReader(b)
+	*h = Hello{Host: r.String(MaxStringBytes), Agent: r.String(MaxStringBytes), Labels: readLabels(&r)}
+	for items := r.Items(MaxStreams); items.Next(); {
+		s := Stream{ID: readID(&r), Path: r.String(MaxStringBytes), Format: r.String(MaxStringBytes), Zone: r.String(MaxStringBytes), Labels: readLabels(&r)}
+		s.FirstLine = append([]byte(nil), r.Bytes(schema.MaxHeadBytes)...)
+		if s.Size = r.Long(); s.Size < 0 {
+			r.Fail("a size below zero")
+		}
+		h.Streams = append(h.Streams, s)
+	}
+	return r.End()
+}
+
+// Welcome is a collector's answer to Hello.
+type Welcome struct {
+	Collector     string
+	Positions     []Position
+	MaxBatchBytes int
+	Compressions  []Compression
+}
+
+// Append appends the message's encoding.
+func (w *Welcome) Append(b []byte) []byte {
+	b = avrorpc.AppendBytes(b, w.Collector)
+	b = appendPositions(b, w.Positions)
+	b = avrorpc.AppendLong(b, int64(w.MaxBatchBytes))
+	b = avrorpc.AppendCount(b, len(w.Compressions))
+	for _, c := range w.Compressions {
+		b = avrorpc.AppendLong(b, int64(c))
+	}
+	return avrorpc.AppendEnd(b, len(w.Compressions))
+}
+
+// Decode reads what Append writes, from anybody.
+func (w *Welcome) Decode(b []byte) error {
+	r := avrorpc.NewReader(b)
+	*w = Welcome{Collector: r.String(MaxStringBytes), Positions: readPositions(&r, nil), MaxBatchBytes: int(r.Int())}
+	for items := r.Items(compressions); items.Next(); {
+		w.Compressions = append(w.Compressions, Compression(r.Enum(compressions)))
+	}
+	if w.MaxBatchBytes < 0 {
+		r.Fail("a batch size below zero")
+	}
+	return r.End()
+}
+
+func readID(r *avrorpc.Reader) schema.StreamID {
+	b := r.Fixed(8)
+	if b == nil {
+		return 0
+	}
+	return schema.StreamID(binary.BigEndian.Uint64(b))
+}
+
+func appendLabels(b []byte, labels map[string]string) []byte {
+	b = avrorpc.AppendCount(b, len(labels))
+	for k, v := range labels {
+		b = avrorpc.AppendBytes(avrorpc.AppendBytes(b, k), v)
+	}
+	return avrorpc.AppendEnd(b, len(labels))
+}
+
+func readLabels(r *avrorpc.Reader) map[string]string {
+	var labels map[string]string
+	for items := r.Items(MaxLabels); items.Next(); {
+		if labels == nil {
+			labels = make(map[string]string)
+		}
+		k := r.String(MaxStringBytes)
+		labels[k] = r.String(MaxStringBytes)
+	}
+	return labels
+}
+
+func appendPositions(b []byte, positions []Position) []byte {
+	b = avrorpc.AppendCount(b, len(positions))
+	for _, p := range positions {
+		b = binary.BigEndian.AppendUint64(b, uint64(p.Stream))
+		b = avrorpc.AppendLong(avrorpc.AppendLong(b, p.Received), p.Stored)
+	}
+	return avrorpc.AppendEnd(b, len(positions))
+}
+
+// readPositions appends to positions.
+func readPositions(r *avrorpc.Reader, positions []Position) []Position {
+	for items := r.Items(MaxStreams); items.Next(); {
+		p := Position{Stream: readID(r), Received: r.Long(), Stored: r.Long()}
+		if p.Stored < 0 || p.Received < p.Stored {
+			r.Fail("a position that is stored and not received")
+		}
+		positions = append(positions, p)
+	}
+	return positions
+}

@@ -1,0 +1,89 @@
+package protocol
+
+import (
+	"encoding/binary"
+
+	"sluice/ingest/avrorpc"
+	"sluice/schema"
+)
+
+// Progress is how far a log is read.
+type Progress struct {
+	Stream         schema.StreamID
+	Size, Read     int64
+	OldestUnreadMs int64 // ms since 1970; 0: all is read
+}
+
+// Governor is what an agent's governor says.
+type Governor struct {
+	Budget        int64 // bytes a second; 0: no limit
+	PausedSinceMs int64 // ms since 1970; 0: it does not pause
+	Reason        string
+}
+
+// Heartbeat is how a sender is.
+type Heartbeat struct {
+	Host     string
+	TimeMs   int64
+	Streams  []Progress
+	Governor Governor
+	Counters map[string]int64
+}
+
+// Append appends the message's encoding.
+func (h *Heartbeat) Append(b []byte) []byte {
+	b = avrorpc.AppendLong(avrorpc.AppendBytes(b, h.Host), h.TimeMs)
+	b = avrorpc.AppendCount(b, len(h.Streams))
+	for _, p := range h.Streams {
+		b = binary.BigEndian.AppendUint64(b, uint64(p.Stream))
+		b = avrorpc.AppendLong(avrorpc.AppendLong(avrorpc.AppendLong(b, p.Size), p.Read), p.OldestUnreadMs)
+	}
+	b = avrorpc.AppendEnd(b, len(h.Streams))
+	b = avrorpc.AppendLong(avrorpc.AppendLong(b, h.Governor.Budget), h.Governor.PausedSinceMs)
+	b = avrorpc.AppendBytes(b, h.Governor.Reason)
+	b = avrorpc.AppendCount(b, len(h.Counters))
+	for k, v := range h.Counters {
+		b = avrorpc.AppendLong(avrorpc.AppendBytes(b, k), v)
+	}
+	return avrorpc.AppendEnd(b, len(h.Counters))
+}
+
+// Decode reads what Append writes, from anybody; nothing of b is kept.
+func (h *Heartbeat) Decode(b []byte) error {
+	r := avrorpc.NewReader(b)
+	*h = Heartbeat{Host: r.String(MaxStringBytes), TimeMs: r.Long()}
+	for items := r.Items(MaxStreams); items.Next(); {
+		p := Progress{Stream: readID(&r), Size: r.Long(), Read: r.Long(), OldestUnreadMs: r.Long()}
+		h.Streams = append(h.Streams, p)
+	}
+	h.Governor = Governor{Budget: r.Long(), PausedSinceMs: r.Long(), Reason: r.String(MaxStringBytes)}
+	for items := r.Items(MaxCounters); items.Next(); {
+		if h.Counters == nil {
+			h.Counters = make(map[string]int64)
+		}
+		k := r.String(MaxStringBytes)
+		h.Counters[k] = r.Long()
+	}
+	return r.End()
+}
+
+// Directive is what a collector wants of a sender.
+type Directive struct {
+	Positions         []Position
+	Pause             bool
+	MaxBytesPerSecond int64 // 0: no limit
+	Reason            string
+}
+
+// Append appends the message's encoding.
+func (d *Directive) Append(b []byte) []byte {
+	b = avrorpc.AppendBool(appendPositions(b, d.Positions), d.Pause)
+	return avrorpc.AppendBytes(avrorpc.AppendLong(b, d.MaxBytesPerSecond), d.Reason)
+}
+
+// Decode reads what Append writes, from anybody. Positions' memory is used again.
+func (d *Directive) Decode(b []byte) error {
+	r := avrorpc.NewReader(b)
+	*d = Directive{Positions: readPositions(&r, d.Positions[:0]), Pause: r.Bool(), MaxBytesPerSecond: r.Long(), Reason: r.String(MaxStringBytes)}
+	return r.End()
+}
