@@ -29,7 +29,7 @@ type cli struct {
 	Scan       scanCmd       `cmd:"" help:"Print a table's rows in time order, or count them."`
 	Schema     schemaCmd     `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
 	Bench      benchCmd      `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`
-	BenchChild benchChildCmd `cmd:"" hidden:"" help:"A part of bench tail."`
+	BenchChild benchChildCmd `cmd:"" hidden:"" help:"A part of bench tail and bench hbase."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
