@@ -24,6 +24,9 @@ type HBaseConfig struct {
 	Clients []string
 	Rounds  int
 	Dir     string // for temporary files
+	// CPUProfile, where not empty, begins the names of CPU profiles of our client:
+	// then come the layout and what it did.
+	CPUProfile string
 	// Spawn starts HBaseChild in a process of its own.
 	Spawn func(ctx context.Context) *exec.Cmd
 	Say   func(what string)
@@ -93,15 +96,18 @@ type HBaseWrite struct {
 	ColdCPU    float64 `json:"cold_cpu_seconds_per_million"`
 	ServersCPU Cost    `json:"servers_cpu_seconds_per_million"` // region servers', until a flush's end
 	PeakBytes  int64   `json:"peak_bytes"`
+	// Allocs is allocations a row, of ours.
+	Allocs float64 `json:"allocations_per_row,omitempty"`
 }
 
 // HBaseScan is a client that reads every row and cell.
 type HBaseScan struct {
-	Client     string `json:"client"`
-	RowsPerSec Cost   `json:"rows_per_second"`
-	CPU        Cost   `json:"cpu_seconds_per_million"`
-	ServersCPU Cost   `json:"servers_cpu_seconds_per_million"`
-	PeakBytes  int64  `json:"peak_bytes"`
+	Client     string  `json:"client"`
+	RowsPerSec Cost    `json:"rows_per_second"`
+	CPU        Cost    `json:"cpu_seconds_per_million"`
+	ServersCPU Cost    `json:"servers_cpu_seconds_per_million"`
+	PeakBytes  int64   `json:"peak_bytes"`
+	Allocs     float64 `json:"allocations_per_row,omitempty"`
 }
 
 // MeasureHBase fills and reads tables with our client and with Java's, in turn. Each
@@ -128,6 +134,13 @@ func MeasureHBase(ctx context.Context, cfg HBaseConfig) (*HBase, error) {
 	return result, nil
 }
 
+func allocsText(n float64) string {
+	if n == 0 { // Java does not say
+		return ""
+	}
+	return fmt.Sprintf("%.4f", n)
+}
+
 // Print writes the result for people.
 func (r *HBase) Print(w io.Writer) error {
 	var b strings.Builder
@@ -136,14 +149,14 @@ func (r *HBase) Print(w io.Writer) error {
 	for _, l := range r.Layouts {
 		table(&b, fmt.Sprintf("layout %s, compression %s: %.1f cells, %.0f bytes of values, on disk %.0f bytes a row", l.Name, l.Compression, l.CellsPerRow, l.ValueBytes, l.DiskBytes),
 			func(func(string, ...any)) {})
-		table(&b, "write\trows/s\tclient CPU\tmaking rows\tfrom its start\tservers' CPU\tpeak MB", func(row func(string, ...any)) {
+		table(&b, "write\trows/s\tclient CPU\tmaking rows\tfrom its start\tservers' CPU\tpeak MB\tallocations a row", func(row func(string, ...any)) {
 			for _, x := range l.Writes {
-				row("%s\t%s\t%s\t%s\t%.2f\t%s\t%.0f", x.Client, x.RowsPerSec.text(0), x.CPU.text(2), x.MakeCPU.text(2), x.ColdCPU, x.ServersCPU.text(1), float64(x.PeakBytes)/1e6)
+				row("%s\t%s\t%s\t%s\t%.2f\t%s\t%.0f\t%s", x.Client, x.RowsPerSec.text(0), x.CPU.text(2), x.MakeCPU.text(2), x.ColdCPU, x.ServersCPU.text(1), float64(x.PeakBytes)/1e6, allocsText(x.Allocs))
 			}
 		})
-		table(&b, "scan\trows/s\tclient CPU\tservers' CPU\tpeak MB", func(row func(string, ...any)) {
+		table(&b, "scan\trows/s\tclient CPU\tservers' CPU\tpeak MB\tallocations a row", func(row func(string, ...any)) {
 			for _, x := range l.Scans {
-				row("%s\t%s\t%s\t%s\t%.0f", x.Client, x.RowsPerSec.text(0), x.CPU.text(2), x.ServersCPU.text(1), float64(x.PeakBytes)/1e6)
+				row("%s\t%s\t%s\t%s\t%.0f\t%s", x.Client, x.RowsPerSec.text(0), x.CPU.text(2), x.ServersCPU.text(1), float64(x.PeakBytes)/1e6, allocsText(x.Allocs))
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -28,7 +29,9 @@ type hbaseReply struct {
 	Bytes int64 `json:"bytes"`
 	// Encode is the CPU time of reading the log, parsing it and making rows.
 	Encode time.Duration `json:"encode,omitempty"`
-	Err    string        `json:"err,omitempty"`
+	// Allocs is how often memory was allocated: ours only.
+	Allocs int64  `json:"allocs,omitempty"`
+	Err    string `json:"err,omitempty"`
 }
 
 // HBaseChild is our client in a process of its own:
@@ -36,6 +39,7 @@ type hbaseReply struct {
 //	rows LOG FORMAT   what is to be written
 //	write URL         write its rows into a table
 //	scan URL          read a table in time order, every cell
+//	profile FILE      write a CPU profile of what comes
 //
 // It ends with in.
 func HBaseChild(ctx context.Context, in io.Reader, out io.Writer) error {
@@ -44,6 +48,7 @@ func HBaseChild(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	var child hbaseChild
+	defer pprof.StopCPUProfile()
 	requests := bufio.NewScanner(in)
 	for requests.Scan() {
 		reply, err := child.act(ctx, strings.Split(requests.Text(), "\t"))
@@ -64,6 +69,12 @@ func (c *hbaseChild) act(ctx context.Context, words []string) (hbaseReply, error
 	case words[0] == "rows" && len(words) == 3:
 		c.log, c.format = words[1], words[2]
 		return hbaseReply{}, nil
+	case words[0] == "profile" && len(words) == 2:
+		f, err := os.Create(words[1]) // open until the process ends
+		if err != nil {
+			return hbaseReply{}, err
+		}
+		return hbaseReply{}, pprof.StartCPUProfile(f)
 	case words[0] == "write" && len(words) == 2:
 		return c.onTable(ctx, words[1], c.write)
 	case words[0] == "scan" && len(words) == 2:
@@ -82,7 +93,12 @@ func (c *hbaseChild) onTable(ctx context.Context, url string, do func(context.Co
 		return r, err
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
-	return do(ctx, table)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r, err = do(ctx, table)
+	runtime.ReadMemStats(&after)
+	r.Allocs = int64(after.Mallocs - before.Mallocs)
+	return r, err
 }
 
 func (c *hbaseChild) write(ctx context.Context, table *hbase.Table) (r hbaseReply, err error) {

@@ -72,7 +72,7 @@ type hbaseTurn struct {
 }
 
 // start starts the clients that are asked for and can do what can says.
-func (m *hbaseMeasurement) start(ctx context.Context, can func(hbaseClientKind) bool) (turns []*hbaseTurn, err error) {
+func (m *hbaseMeasurement) start(ctx context.Context, what string, can func(hbaseClientKind) bool) (turns []*hbaseTurn, err error) {
 	for _, name := range m.cfg.Clients {
 		kind, err := hbaseClientOf(name)
 		if err != nil {
@@ -90,6 +90,11 @@ func (m *hbaseMeasurement) start(ctx context.Context, can func(hbaseClientKind) 
 			return turns, err
 		}
 		turns = append(turns, &hbaseTurn{client: c})
+		if m.cfg.CPUProfile != "" && !kind.java {
+			if _, err := c.ask("profile\t" + m.cfg.CPUProfile + "-" + m.layout.Name + "-" + what); err != nil {
+				return turns, err
+			}
+		}
 	}
 	return turns, nil
 }
@@ -126,7 +131,7 @@ func (m *hbaseMeasurement) inTurn(turns []*hbaseTurn, what string, do func(t *hb
 
 // writes measures writing, each pass into a table of its own, and keeps the last one.
 func (m *hbaseMeasurement) writes(ctx context.Context, l *HBaseLayout) (last string, err error) {
-	turns, err := m.start(ctx, func(k hbaseClientKind) bool { return k.write != "" })
+	turns, err := m.start(ctx, "write", func(k hbaseClientKind) bool { return k.write != "" })
 	defer func() { err = errors.Join(err, stopAll(turns)) }()
 	if err != nil {
 		return "", err
@@ -146,6 +151,7 @@ func (m *hbaseMeasurement) writes(ctx context.Context, l *HBaseLayout) (last str
 		w := &HBaseWrite{Client: t.client.kind.name, ColdCPU: perMillion(t.cold, m.rows)}
 		w.RowsPerSec, w.CPU, w.ServersCPU = m.costs(t.passes)
 		w.MakeCPU = costOf(t.makes, func(p hbasePass) float64 { return perMillion(p.cpu, m.rows) })
+		w.Allocs = m.allocs(t.passes)
 		if w.PeakBytes, err = peakBytes(t.client.pid); err != nil {
 			return last, err
 		}
@@ -198,7 +204,6 @@ func (m *hbaseMeasurement) write(ctx context.Context, l *HBaseLayout, t *hbaseTu
 // sameRows: every client has to write and to read the same.
 func (m *hbaseMeasurement) sameRows(l *HBaseLayout, t *hbaseTurn, r hbaseReply) error {
 	if m.first == (hbaseReply{}) {
-		r.Encode = 0
 		m.first, m.rows = r, r.Rows
 		l.CellsPerRow = float64(r.Cells) / float64(max(r.Rows, 1))
 		l.ValueBytes = float64(r.Bytes) / float64(max(r.Rows, 1))
@@ -210,7 +215,7 @@ func (m *hbaseMeasurement) sameRows(l *HBaseLayout, t *hbaseTurn, r hbaseReply) 
 
 // scans measures reading a table, whole.
 func (m *hbaseMeasurement) scans(ctx context.Context, l *HBaseLayout, name string) (err error) {
-	turns, err := m.start(ctx, func(k hbaseClientKind) bool { return k.scan != "" })
+	turns, err := m.start(ctx, "scan", func(k hbaseClientKind) bool { return k.scan != "" })
 	defer func() { err = errors.Join(err, stopAll(turns)) }()
 	if err != nil {
 		return err
@@ -238,6 +243,7 @@ func (m *hbaseMeasurement) scans(ctx context.Context, l *HBaseLayout, name strin
 	for _, t := range turns {
 		s := &HBaseScan{Client: t.client.kind.name}
 		s.RowsPerSec, s.CPU, s.ServersCPU = m.costs(t.passes)
+		s.Allocs = m.allocs(t.passes)
 		if s.PeakBytes, err = peakBytes(t.client.pid); err != nil {
 			return err
 		}
@@ -251,6 +257,15 @@ func (m *hbaseMeasurement) costs(passes []hbasePass) (rowsPerSec, cpu, servers C
 	rowsPerSec = Cost{1e6 / seconds.Median, 1e6 / seconds.Min}
 	cpu = costOf(passes, func(p hbasePass) float64 { return perMillion(p.cpu, m.rows) })
 	return rowsPerSec, cpu, costOf(passes, func(p hbasePass) float64 { return perMillion(p.serversCPU, m.rows) })
+}
+
+// allocs is allocations a row, in all passes.
+func (m *hbaseMeasurement) allocs(passes []hbasePass) float64 {
+	n := int64(0)
+	for _, p := range passes {
+		n += p.reply.Allocs
+	}
+	return float64(n) / float64(max(m.rows*int64(len(passes)), 1))
 }
 
 // tableFor is how a client is told of a table.

@@ -31,7 +31,7 @@ type benchCmd struct {
 	fleetFlags `group:"tail"`
 	loadFlags  `group:"web, hog"`
 	hbaseFlags `group:"hbase"`
-	CPUProfile string `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof, of the one measurement that is named. A run is then measured in this process."`
+	CPUProfile string `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof, of the one measurement that is named (hbase: of our client, a file a layout and phase). A run is then measured in this process."`
 }
 
 // Help is kong's longer help.

@@ -36,7 +36,7 @@ func (c *benchCmd) hbase(a *app) error {
 		}
 		result, err := bench.MeasureHBase(a.ctx, bench.HBaseConfig{
 			Cluster: peers.HBaseCluster{Script: c.Cluster}, Log: path, Format: c.Format,
-			Layouts: c.Layouts, Compression: c.Compression, Clients: c.Clients, Rounds: c.Rounds, Dir: dir,
+			Layouts: c.Layouts, Compression: c.Compression, Clients: c.Clients, Rounds: c.Rounds, Dir: dir, CPUProfile: c.CPUProfile,
 			Spawn: func(ctx context.Context) *exec.Cmd { return spawnSelf(ctx, "bench-child", "hbase") },
 			Say:   func(what string) { a.log.Info("measuring", "what", what) },
 		})
