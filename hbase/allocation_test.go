@@ -41,56 +41,91 @@ func TestAnAnswerToARequestAllocatesNothingForItsRows(t *testing.T) {
 	}
 }
 
-// Rows that are read point into the answer that they came in.
-func TestReadingRowsAllocatesNothingForThemAndTheirCells(t *testing.T) {
-	layout, err := schema.NewLayout(schema.LayoutTyped)
-	if err != nil {
-		t.Fatal(err)
-	}
+// answer is a scan's answer of rowsOfATest rows, and the block that is made of it.
+func answer(t testing.TB, layout schema.Layout, cells []schema.Cell) (message, block []byte) {
+	t.Helper()
 	var b batch
 	var counts []byte
-	cells := elevenCells()
 	for i := range rowsOfATest {
 		b.appendRow("l", layout.AppendKey(nil, 1e18+int64(i), 1, 0), 1e18, cells)
 		counts = append(counts, byte(len(cells)))
 	}
-	message := wire.AppendBool(wire.AppendBytes(nil, 1, counts), 8, true)
-	var row schema.Row
-	var n names
+	return wire.AppendBool(wire.AppendBytes(nil, 1, counts), 8, true), b.cells
+}
+
+// reader reads one answer as a scan does.
+type reader struct {
+	merge merge
+	names names
+	row   schema.Row
+}
+
+func (r *reader) read(t testing.TB, message, cells []byte) (rows int) {
+	t.Helper()
+	s, err := parseScan(message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scan := &rangeScan{order: &scanOrder{}, region: &region.Region{}}
+	whole, err := scan.block(&rpc.Response{Cells: cells}, &s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole.end = true
+	blocks := make(chan *block, 1)
+	blocks <- whole
+	c := &cursor{blocks: blocks}
+	for {
+		more, err := r.merge.advance(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !more {
+			return rows
+		}
+		if err := c.read(&r.row, &r.names); err != nil {
+			t.Fatal(err)
+		}
+		rows++
+	}
+}
+
+// Rows that are read point into the answer that they came in.
+func TestReadingRowsAllocatesNothingForThemAndTheirCells(t *testing.T) {
+	layout, cells := typedLayout(t), elevenCells()
+	message, block := answer(t, layout, cells)
+	r := reader{merge: merge{layout: layout}}
 	read := func() {
-		s, err := parseScan(message)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := &rangeScan{order: &scanOrder{}, region: &region.Region{}}
-		whole, err := r.block(&rpc.Response{Cells: b.cells}, &s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		whole.end = true
-		blocks := make(chan *block, 1)
-		blocks <- whole
-		m := merge{layout: layout}
-		c := &cursor{blocks: blocks}
-		for rows := 0; ; rows++ {
-			more, err := m.advance(context.Background(), c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !more {
-				if rows != rowsOfATest {
-					t.Fatalf("%d rows", rows)
-				}
-				return
-			}
-			if err := c.read(&row, &n); err != nil || len(row.Cells) != len(cells) || !bytes.Equal(row.Cells[0].Value, cells[0].Value) {
-				t.Fatalf("%+v, %v", row, err)
-			}
+		if rows := r.read(t, message, block); rows != rowsOfATest || len(r.row.Cells) != len(cells) || !bytes.Equal(r.row.Cells[0].Value, cells[0].Value) {
+			t.Fatalf("%d rows, the last is %+v", rows, r.row)
 		}
 	}
 	read()
 	// For the answer: its block, the list of its rows, and how many cells each has.
 	if n := testing.AllocsPerRun(100, read); n > 30 {
 		t.Errorf("%v allocations for %d rows of %d cells", n, rowsOfATest, len(cells))
+	}
+}
+
+func typedLayout(t testing.TB) schema.Layout {
+	t.Helper()
+	layout, err := schema.NewLayout(schema.LayoutTyped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return layout
+}
+
+// BenchmarkReadRows reads rows out of an answer; an operation is a row.
+func BenchmarkReadRows(b *testing.B) {
+	layout := typedLayout(b)
+	for name, cells := range map[string][]schema.Cell{"eleven cells": elevenCells(), "two cells": elevenCells()[:2]} {
+		b.Run(name, func(b *testing.B) {
+			message, block := answer(b, layout, cells)
+			r := reader{merge: merge{layout: layout}}
+			for n := 0; n < b.N; n += rowsOfATest {
+				r.read(b, message, block)
+			}
+		})
 	}
 }
