@@ -50,17 +50,21 @@ var compressions = []string{"SNAPPY", "ZSTD", "LZ4", "GZ"}
 
 // Create makes the table, and its namespace, and returns the compression that it
 // has. A table that is there already with this layout is left as it is; with
-// another it is a *LayoutError.
+// another it is a *LayoutError, and with a family of other attributes than those
+// asked for a *FamilyError.
 func (a *Admin) Create(ctx context.Context, c Creation) (compression string, made bool, err error) {
 	if err := c.Layout.Check(); err != nil {
 		return "", false, err
 	}
-	have, compression, err := a.describe(ctx)
+	have, d, err := a.describe(ctx)
 	switch {
 	case err == nil && !have.Equal(c.Layout):
 		return "", false, &LayoutError{a.url.Table, have, c.Layout}
 	case err == nil:
-		return compression, false, nil
+		if different := c.differences(d.family); len(different) > 0 {
+			return "", false, &FamilyError{a.url.Table, different}
+		}
+		return d.family["COMPRESSION"], false, nil
 	case !errors.Is(err, ErrTableNotFound):
 		return "", false, err
 	}
@@ -101,14 +105,55 @@ func appendPair(dst []byte, field int, name, value string) []byte {
 	return wire.AppendBytes(dst, field, wire.AppendBytes(wire.AppendBytes(nil, 1, name), 2, value))
 }
 
+// attributes are those of the column family, by HBase's names.
+func (c Creation) attributes(compression string) [][2]string {
+	ttl := foreverTTL
+	if seconds := int64(c.TTL / time.Second); seconds > 0 {
+		ttl = strconv.FormatInt(seconds, 10)
+	}
+	return [][2]string{
+		{"VERSIONS", "1"}, {"DATA_BLOCK_ENCODING", "FAST_DIFF"}, {"COMPRESSION", compression}, {"TTL", ttl},
+		{"BLOOMFILTER", "NONE"}, // rows are scanned, never looked for by key
+	}
+}
+
+// foreverTTL is HConstants.FOREVER: a family without a TTL.
+const foreverTTL = "2147483647"
+
+// differences says which attributes of a family are not as they would be made. A
+// compression that was not asked for may be any, and so may a Bloom filter.
+func (c Creation) differences(family map[string]string) (different []string) {
+	for _, attribute := range c.attributes(strings.ToUpper(c.Compression)) {
+		name, want, have := attribute[0], attribute[1], family[attribute[0]]
+		if have == "" {
+			have = familyDefaults[name]
+		}
+		if name == "BLOOMFILTER" || name == "COMPRESSION" && want == "" || strings.EqualFold(have, want) {
+			continue
+		}
+		different = append(different, fmt.Sprintf("%s %s, not %s", name, readableTTL(name, have), readableTTL(name, want)))
+	}
+	return different
+}
+
+// familyDefaults are what a descriptor means that does not say it
+// (class ColumnFamilyDescriptorBuilder).
+var familyDefaults = map[string]string{"VERSIONS": "1", "DATA_BLOCK_ENCODING": "NONE", "COMPRESSION": "NONE", "TTL": foreverTTL}
+
+func readableTTL(name, value string) string {
+	if name != "TTL" {
+		return value
+	}
+	if value == foreverTTL {
+		return "FOREVER"
+	}
+	return value + " s"
+}
+
 func (a *Admin) create(ctx context.Context, c Creation, compression string) error {
 	family := wire.AppendBytes(nil, 1, c.Layout.Family)
-	family = appendPair(family, 2, "VERSIONS", "1")
-	family = appendPair(family, 2, "DATA_BLOCK_ENCODING", "FAST_DIFF")
-	family = appendPair(family, 2, "COMPRESSION", compression)
-	family = appendPair(family, 2, "BLOOMFILTER", "NONE") // rows are scanned, never looked for by key
-	if seconds := int64(c.TTL / time.Second); seconds > 0 {
-		family = appendPair(family, 2, "TTL", strconv.FormatInt(seconds, 10))
+	for _, attribute := range c.attributes(compression) {
+		family = appendPair(family, 2, attribute[0], attribute[1])
 	}
 	table := wire.AppendBytes(nil, 1, tableName(a.url.Table))
 	table = appendPair(table, 2, schema.LayoutAttribute, string(c.Layout.Marshal()))
@@ -240,16 +285,16 @@ func (a *Admin) Layout(ctx context.Context) (schema.Layout, error) {
 	return layout, err
 }
 
-func (a *Admin) describe(ctx context.Context) (layout schema.Layout, compression string, err error) {
+func (a *Admin) describe(ctx context.Context) (layout schema.Layout, d descriptor, err error) {
 	message, err := a.call(ctx, "GetTableDescriptors", wire.AppendBytes(nil, 1, tableName(a.url.Table)))
 	if err != nil {
 		var remote *rpc.RemoteError
 		if asRemote(err, &remote) && strings.HasSuffix(remote.Class, "TableNotFoundException") {
 			err = ErrTableNotFound
 		}
-		return layout, "", fmt.Errorf("hbase: %s: %w", a.url.Table, err)
+		return layout, d, fmt.Errorf("hbase: %s: %w", a.url.Table, err)
 	}
-	d, err := parseDescriptor(message)
+	d, err = parseDescriptor(message)
 	switch {
 	case err != nil:
 	case !d.found:
@@ -260,16 +305,16 @@ func (a *Admin) describe(ctx context.Context) (layout schema.Layout, compression
 		layout, err = schema.UnmarshalLayout(d.layout)
 	}
 	if err != nil {
-		return layout, "", fmt.Errorf("hbase: %s: %w", a.url.Table, err)
+		return layout, d, fmt.Errorf("hbase: %s: %w", a.url.Table, err)
 	}
-	return layout, d.compression, nil
+	return layout, d, nil
 }
 
 // descriptor is what we read of a table's.
 type descriptor struct {
-	found       bool
-	layout      []byte
-	compression string
+	found  bool
+	layout []byte
+	family map[string]string // attributes of the one column family
 }
 
 func parseDescriptor(message []byte) (d descriptor, err error) {
@@ -278,7 +323,7 @@ func parseDescriptor(message []byte) (d descriptor, err error) {
 		if f.Number != 1 {
 			continue
 		}
-		d.found = true
+		d.found, d.family = true, make(map[string]string)
 		table := wire.Read(f.Bytes)
 		for table.Next() {
 			switch table.Number {
@@ -289,8 +334,9 @@ func parseDescriptor(message []byte) (d descriptor, err error) {
 			case 3:
 				family := wire.Read(table.Bytes)
 				for family.Next() {
-					if name, value := parsePair(family.Bytes); family.Number == 2 && name == "COMPRESSION" {
-						d.compression = string(value)
+					if family.Number == 2 {
+						name, value := parsePair(family.Bytes)
+						d.family[name] = string(value)
 					}
 				}
 			}

@@ -12,7 +12,7 @@ const (
 	filterPackage = "org.apache.hadoop.hbase.filter."
 	// maxStreams is how many streams servers are asked to look for.
 	maxStreams = 64
-	// streamAt is where a typed key has its stream's id.
+	// streamAt is where a salted key has its stream's id.
 	streamAt = 9
 )
 
@@ -36,14 +36,14 @@ const (
 func (t *Table) filter(s schema.Scan) (filter []byte, exact bool) {
 	var all [][]byte
 	exact = s.Streams == nil
-	if t.layout.Name == schema.LayoutTyped && s.Streams != nil && len(s.Streams) <= maxStreams {
+	if t.layout.Name != schema.LayoutFlume && s.Streams != nil && len(s.Streams) <= maxStreams {
 		var some [][]byte
 		for _, id := range s.Streams {
 			some = append(some, streamFilter(id))
 		}
 		all, exact = append(all, list(mustPassOne, some)), true
 	}
-	if s.Filter != nil {
+	if s.Filter != nil && t.layout.Name != schema.LayoutPacked { // no server looks into a record
 		if f := (pushdown{t.layout}).filter(s.Filter, false); f != nil {
 			all = append(all, f)
 		}

@@ -18,6 +18,19 @@ var (
 	ErrNoLayout = errors.New("the table's descriptor has no layout of sluice's (attribute " + schema.LayoutAttribute + ")")
 )
 
+// FamilyError: the table is there with the layout asked for, and its family was made
+// another way.
+type FamilyError struct {
+	Table string
+	// Different is a phrase for each attribute: "TTL 3600, not FOREVER".
+	Different []string
+}
+
+func (e *FamilyError) Error() string {
+	return fmt.Sprintf("hbase: the family of the table %s has %s: alter it in HBase's shell, leave the setting out, or use another table",
+		e.Table, strings.Join(e.Different, ", "))
+}
+
 // LayoutError: the table was made with another layout than the one asked for.
 type LayoutError struct {
 	Table      string
@@ -25,23 +38,6 @@ type LayoutError struct {
 }
 
 func (e *LayoutError) Error() string {
-	var different []string
-	differ := func(what string, have, want any) {
-		if h, w := fmt.Sprint(have), fmt.Sprint(want); h != w {
-			different = append(different, fmt.Sprintf("%s %s, not %s", what, h, w))
-		}
-	}
-	differ("layout", e.Have.Name, e.Want.Name)
-	differ("family", e.Have.Family, e.Want.Family)
-	differ("salts", e.Have.Salts, e.Want.Salts)
-	differ("cells", cellNames(e.Have), cellNames(e.Want))
 	return fmt.Sprintf("hbase: the table %s was made with %s; a table keeps its layout: leave the setting out, or use another table",
-		e.Table, strings.Join(different, ", "))
-}
-
-func cellNames(l schema.Layout) string {
-	if len(l.Cells) == 0 {
-		return "all"
-	}
-	return strings.Join(l.Cells, ",")
+		e.Table, strings.Join(e.Have.Differences(e.Want), ", "))
 }

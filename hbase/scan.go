@@ -92,9 +92,9 @@ func streamSet(ids []schema.StreamID) map[schema.StreamID]bool {
 	return set
 }
 
-// columns are the cells that servers send: nil for all.
+// columns are the cells that servers send: nil for all, as of a packed row's one.
 func (t *Table) columns(s schema.Scan) []string {
-	if s.Cells == nil {
+	if s.Cells == nil || t.layout.Name == schema.LayoutPacked {
 		return nil
 	}
 	columns := filterColumns(t.layout, s.Filter, slices.Clone(s.Cells))

@@ -152,6 +152,12 @@ func (c *Collector) stream(t *checkpoint.Stream) (*streamState, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stream %s: %w", t.ID, err)
 	}
+	rows := c.cfg.Table.Layout().NewRowEncoder(&t.Stream, format.Fields())
+	avro, err := rows.Schema()
+	if err != nil {
+		return nil, fmt.Errorf("stream %s: %w", t.ID, err)
+	}
+	c.cfg.Checkpoint.Update(func() { t.Schema = avro })
 	st := c.streams[t.ID]
 	if st == nil {
 		st = &streamState{tracked: t}
@@ -160,8 +166,7 @@ func (c *Collector) stream(t *checkpoint.Stream) (*streamState, error) {
 		st.archived.add(stored)
 		c.streams[t.ID] = st
 	}
-	st.format = format
-	st.rows = c.cfg.Table.Layout().NewRowEncoder(&t.Stream, format.Fields())
+	st.format, st.rows = format, rows
 	return st, nil
 }
 

@@ -62,6 +62,9 @@ type sqlColumn struct {
 
 // columns are the cells of a table whose lines have these fields.
 func (l Layout) columns(fields []Field) []sqlColumn {
+	if l.Name == LayoutPacked {
+		return []sqlColumn{{PackedQualifier, PackedQualifier, false, false}}
+	}
 	columns := []sqlColumn{{HostField, HostField, false, true}}
 	for _, f := range fields {
 		if f.Derived {
@@ -79,6 +82,11 @@ func (l Layout) columns(fields []Field) []sqlColumn {
 	}
 	return kept
 }
+
+// hivePacked goes before a packed table, which Hive has no means to look into.
+const hivePacked = `-- A packed row is one Avro record in single-object encoding, which Hive's Avro SerDe does not take:
+-- it comes as bytes, for a function of your own. The layout typed has a column a field.
+`
 
 // HiveDDL is an external table over HBase (HBaseStorageHandler; #b is how it
 // reads eight bytes as a bigint), and a view of it that leaves the stream
@@ -100,6 +108,11 @@ func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
 	}
 	name := t.sqlName()
 	var b strings.Builder
+	kept := LogbodyField
+	if l.Name == LayoutPacked {
+		b.WriteString(hivePacked)
+		kept = PackedQualifier
+	}
 	fmt.Fprintf(&b, "CREATE EXTERNAL TABLE `%s_hbase` (\n  `rowkey` BINARY%s\n)\n", name, types.String())
 	fmt.Fprintf(&b, "STORED BY 'org.apache.hadoop.hive.hbase.HBaseStorageHandler'\nWITH SERDEPROPERTIES ('hbase.columns.mapping' = ':key#b%s')\n", mapping.String())
 	fmt.Fprintf(&b, "TBLPROPERTIES ('hbase.table.name' = '%s');\n\n", t.Name)
@@ -107,13 +120,17 @@ func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
 	if i := Index(fields, TimeField); i >= 0 && l.Name == LayoutTyped && l.keeps(TimeField) {
 		moment = ", CAST(`time` / 1000000000 AS TIMESTAMP) AS `event_time`"
 	}
-	fmt.Fprintf(&b, "CREATE VIEW `%s` AS\nSELECT `rowkey`%s%s\nFROM `%s_hbase` WHERE `logbody` IS NOT NULL;\n", name, names.String(), moment, name)
+	fmt.Fprintf(&b, "CREATE VIEW `%s` AS\nSELECT `rowkey`%s%s\nFROM `%s_hbase` WHERE `%s` IS NOT NULL;\n", name, names.String(), moment, name, kept)
 	return b.String()
 }
 
 // PhoenixDDL is a view over the HBase table. Names are quoted, because the cells'
-// are in lower case; rows of the stream directory have no "logbody".
-func (l Layout) PhoenixDDL(t TableDDL, fields []Field) string {
+// are in lower case; rows of the stream directory have no "logbody". The error wraps ErrLayout: a
+// packed table is nothing for Phoenix.
+func (l Layout) PhoenixDDL(t TableDDL, fields []Field) (string, error) {
+	if l.Name == LayoutPacked {
+		return "", fmt.Errorf("%w: Phoenix cannot read a packed table: it knows no Avro, and would show each row as bytes; use the layout typed", ErrLayout)
+	}
 	var b strings.Builder
 	b.WriteString("-- Each stream has a row of its own beside its lines: WHERE \"logbody\" IS NOT NULL leaves it out.\n")
 	name := `"` + t.sqlName() + `"`
@@ -132,5 +149,5 @@ func (l Layout) PhoenixDDL(t TableDDL, fields []Field) string {
 		fmt.Fprintf(&b, ",\n  \"%s\".\"%s\" %s", l.Family, c.qualifier, kind)
 	}
 	b.WriteString("\n);\n")
-	return b.String()
+	return b.String(), nil
 }

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -46,12 +47,21 @@ func TestDDL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	packed, err := NewLayout(LayoutPacked)
+	if err != nil {
+		t.Fatal(err)
+	}
 	few := typed
 	few.Salts, few.Cells = 2, []string{"host", "status", "path"}
-	for name, l := range map[string]Layout{"typed": typed, "flume": flume, "few": few} {
+	for name, l := range map[string]Layout{"typed": typed, "flume": flume, "few": few, "packed": packed} {
 		table := TableDDL{Name: "web:accesslog", Compression: "SNAPPY", TTLSeconds: 7776000}
 		golden(t, "ddl_"+name+"_hbase.txt", l.HBaseDDL(table))
 		golden(t, "ddl_"+name+"_hive.txt", l.HiveDDL(table, combinedFields))
-		golden(t, "ddl_"+name+"_phoenix.txt", l.PhoenixDDL(TableDDL{Name: "accesslog"}, combinedFields))
+		phoenix, err := l.PhoenixDDL(TableDDL{Name: "accesslog"}, combinedFields)
+		if packed := name == LayoutPacked; packed != errors.Is(err, ErrLayout) {
+			t.Errorf("%s for Phoenix: %v", name, err)
+		} else if !packed {
+			golden(t, "ddl_"+name+"_phoenix.txt", phoenix)
+		}
 	}
 }

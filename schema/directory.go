@@ -23,6 +23,9 @@ type StreamEntry struct {
 	Stored int64
 	// Lines and ParseErrors count its rows.
 	Lines, ParseErrors int64
+	// Schema is the Avro schema that its packed records were written with; empty in
+	// other layouts. It follows from the format, so nobody else keeps it.
+	Schema string `json:"-"`
 }
 
 // labelPrefix stands before a label's name in a directory row's qualifier.
@@ -54,6 +57,9 @@ func (l Layout) AppendStream(rows *Rows, e *StreamEntry) {
 	number("last", e.Last)
 	number("lines", e.Lines)
 	text("path", e.Path)
+	if e.Schema != "" {
+		text("schema", e.Schema)
+	}
 	number("stored", e.Stored)
 	text("stream", e.ID.String())
 	text("zone", e.Zone)
@@ -91,6 +97,8 @@ func (l Layout) ParseStream(row *Row) (StreamEntry, error) {
 			number(&e.Lines)
 		case "path":
 			e.Path = string(c.Value)
+		case "schema":
+			e.Schema = string(c.Value)
 		case "stored":
 			number(&e.Stored)
 		case "stream":

@@ -13,6 +13,7 @@ type RowEncoder struct {
 	stream  *Stream
 	host    []byte
 	columns []column
+	packer  *packer // packed: instead of columns
 }
 
 type columnSource uint8
@@ -37,6 +38,9 @@ var flumeQualifiers = map[string]string{"path": "url", "bytes": "size"}
 
 // NewRowEncoder prepares the columns of a stream whose format has these fields.
 func (l Layout) NewRowEncoder(s *Stream, fields []Field) *RowEncoder {
+	if l.Name == LayoutPacked {
+		return &RowEncoder{layout: l, stream: s, packer: newPacker(s, fields)}
+	}
 	e := &RowEncoder{layout: l, stream: s, host: []byte(s.Host), columns: []column{
 		{LogbodyField, fromLogbody, 0, Text},
 		{ParseErrorField, fromParseError, 0, Text},
@@ -53,9 +57,12 @@ func (l Layout) NewRowEncoder(s *Stream, fields []Field) *RowEncoder {
 	return e
 }
 
-// Qualifier is what the layout calls a field's cell.
+// Qualifier is what the layout calls a field's cell, or the cell that it is in.
 func (l Layout) Qualifier(field string) string {
-	if l.Name == LayoutFlume {
+	switch l.Name {
+	case LayoutPacked:
+		return PackedQualifier
+	case LayoutFlume:
 		if q, ok := flumeQualifiers[field]; ok {
 			return q
 		}
@@ -63,10 +70,22 @@ func (l Layout) Qualifier(field string) string {
 	return field
 }
 
+// Schema is the Avro schema of the packed records, for the stream's own row; empty
+// in the other layouts. The error is PackedSchema's: such a format cannot be packed.
+func (e *RowEncoder) Schema() (string, error) {
+	if e.packer == nil {
+		return "", nil
+	}
+	return AvroSchema(PackedRecord, e.packer.avro.fields)
+}
+
 // Append adds the row of the record that stands at offset of the stream. The
-// row's cells point into the record's line where they can.
+// row's cells point into the record's line where they can; a packed one is copied.
 func (e *RowEncoder) Append(rows *Rows, offset int64, rec *Record) {
 	rows.keys = e.layout.AppendKey(rows.keys, rec.Time, e.stream.ID, offset)
+	if e.packer != nil {
+		e.packer.append(rows, offset, rec)
+	}
 	for i := range e.columns {
 		c := &e.columns[i]
 		switch c.source {

@@ -13,7 +13,7 @@ import (
 // is recorded in the table when the table is made and read back by every
 // command; it never changes after that.
 type Layout struct {
-	// Name is "typed" or "flume".
+	// Name is "typed", "packed" or "flume".
 	Name string `json:"name"`
 	// Family is the one column family.
 	Family string `json:"family"`
@@ -21,14 +21,15 @@ type Layout struct {
 	// 254; 0 where the key has no salt (flume).
 	Salts int `json:"salts,omitempty"`
 	// Cells are the fields kept as cells of their own beside logbody; empty: all.
-	// What is not kept is parsed from logbody when it is read.
+	// What is not kept is parsed from logbody when it is read. Only typed has a choice.
 	Cells []string `json:"cells,omitempty"`
 }
 
 // The layouts' names.
 const (
-	LayoutTyped = "typed"
-	LayoutFlume = "flume"
+	LayoutTyped  = "typed"
+	LayoutPacked = "packed"
+	LayoutFlume  = "flume"
 )
 
 // DefaultSalts is how many regions a new table is spread over.
@@ -42,10 +43,12 @@ func NewLayout(name string) (Layout, error) {
 	switch name {
 	case LayoutTyped, "":
 		return Layout{Name: LayoutTyped, Family: "l", Salts: DefaultSalts}, nil
+	case LayoutPacked:
+		return Layout{Name: LayoutPacked, Family: "l", Salts: DefaultSalts}, nil
 	case LayoutFlume:
 		return Layout{Name: LayoutFlume, Family: "prop"}, nil
 	}
-	return Layout{}, fmt.Errorf("%w %q is not known: use typed or flume", ErrLayout, name)
+	return Layout{}, fmt.Errorf("%w %q is not known: use typed, packed or flume", ErrLayout, name)
 }
 
 // Marshal writes the layout for the table's descriptor.
@@ -69,14 +72,16 @@ func UnmarshalLayout(b []byte) (Layout, error) {
 // Check says whether the layout can be used.
 func (l Layout) Check() error {
 	switch {
-	case l.Name != LayoutTyped && l.Name != LayoutFlume:
-		return fmt.Errorf("%w %q is not known: use typed or flume", ErrLayout, l.Name)
+	case l.Name != LayoutTyped && l.Name != LayoutPacked && l.Name != LayoutFlume:
+		return fmt.Errorf("%w %q is not known: use typed, packed or flume", ErrLayout, l.Name)
 	case l.Family == "" || strings.Trim(l.Family, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "":
 		return fmt.Errorf("%w: family %q is not a column family's name", ErrLayout, l.Family)
-	case l.Name == LayoutTyped && (l.Salts < 1 || l.Salts > maxSalts):
+	case l.Name != LayoutFlume && (l.Salts < 1 || l.Salts > maxSalts):
 		return fmt.Errorf("%w: %d salts: use 1 to %d", ErrLayout, l.Salts, maxSalts)
 	case l.Name == LayoutFlume && l.Salts != 0:
 		return fmt.Errorf("%w: flume keys have no salt", ErrLayout)
+	case l.Name == LayoutPacked && len(l.Cells) > 0:
+		return fmt.Errorf("%w: packed has one cell a row: a choice of cells is for typed", ErrLayout)
 	}
 	return nil
 }
@@ -85,6 +90,28 @@ func (l Layout) Check() error {
 // same lines.
 func (l Layout) Equal(o Layout) bool {
 	return l.Name == o.Name && l.Family == o.Family && l.Salts == o.Salts && slices.Equal(l.Cells, o.Cells)
+}
+
+// Differences says what of l is not as in want, one phrase a field: "salts 3, not 8".
+func (l Layout) Differences(want Layout) []string {
+	var different []string
+	differ := func(what string, have, want any) {
+		if h, w := fmt.Sprint(have), fmt.Sprint(want); h != w {
+			different = append(different, fmt.Sprintf("%s %s, not %s", what, h, w))
+		}
+	}
+	differ("layout", l.Name, want.Name)
+	differ("family", l.Family, want.Family)
+	differ("salts", l.Salts, want.Salts)
+	differ("cells", l.cellNames(), want.cellNames())
+	return different
+}
+
+func (l Layout) cellNames() string {
+	if len(l.Cells) == 0 {
+		return "all"
+	}
+	return strings.Join(l.Cells, ",")
 }
 
 // keeps reports whether the field has a cell of its own.

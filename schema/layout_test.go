@@ -8,7 +8,7 @@ import (
 // FuzzLayout: what is read from a table's descriptor is checked, and what passes
 // is written again the same.
 func FuzzLayout(f *testing.F) {
-	for _, name := range []string{LayoutTyped, LayoutFlume} {
+	for _, name := range []string{LayoutTyped, LayoutPacked, LayoutFlume} {
 		l, err := NewLayout(name)
 		if err != nil {
 			f.Fatal(err)
@@ -37,7 +37,7 @@ func FuzzLayout(f *testing.F) {
 // TestLayoutsThatCannotBeAreRefused by name, family and salts.
 func TestLayoutsThatCannotBeAreRefused(t *testing.T) {
 	for _, l := range []Layout{
-		{}, {Name: "packed", Family: "l", Salts: 8}, {Name: "typed", Salts: 8}, {Name: "typed", Family: "a:b", Salts: 8},
+		{}, {Name: "packed", Family: "l"}, {Name: "packed", Family: "l", Salts: 8, Cells: []string{"status"}}, {Name: "other", Family: "l", Salts: 8}, {Name: "typed", Salts: 8}, {Name: "typed", Family: "a:b", Salts: 8},
 		{Name: "typed", Family: "l"}, {Name: "typed", Family: "l", Salts: 255}, {Name: "flume", Family: "prop", Salts: 8}, {Name: "typed", Family: "l'", Salts: 8},
 	} {
 		if err := l.Check(); !errors.Is(err, ErrLayout) {

@@ -20,11 +20,15 @@ type Row struct {
 }
 
 // Cell returns the value under a qualifier; false when the row has none (null).
+// The logbody of a packed row is read out of its record.
 func (r *Row) Cell(qualifier string) ([]byte, bool) {
 	for i := range r.Cells {
 		if r.Cells[i].Qualifier == qualifier {
 			return r.Cells[i].Value, true
 		}
+	}
+	if qualifier == LogbodyField && len(r.Cells) == 1 && r.Cells[0].Qualifier == PackedQualifier {
+		return packedLine(r.Cells[0].Value)
 	}
 	return nil, false
 }

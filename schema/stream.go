@@ -69,4 +69,7 @@ type Batch struct {
 	Data []byte
 	// Lines is how many lines Data holds.
 	Lines int
+	// Labels are what the operator calls the log by, for the archive; nil is none.
+	// They are not changed.
+	Labels map[string]string
 }

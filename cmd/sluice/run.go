@@ -60,7 +60,7 @@ type runCmd struct {
 	Archive      string        `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host})."`
 	Once         bool          `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
 	Host         string        `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
-	Layout       string        `default:"typed" enum:"typed,flume" help:"Layout of a table that is made: typed or flume."`
+	Layout       string        `default:"typed" enum:"typed,packed,flume" help:"Layout of a table that is made: typed, packed or flume."`
 	Cells        []string      `placeholder:"FIELD" help:"Fields that get a cell of their own in a table that is made (default: all)."`
 	RollSize     int64         `default:"100" placeholder:"MIB" help:"Size of an archive file, compressed, at which the next is begun."`
 	Level        int           `default:"1" placeholder:"N" help:"gzip level of the archive, 1 to 9."`
@@ -156,6 +156,9 @@ func (r *runCmd) newLayout(formats []string) (schema.Layout, error) {
 		return layout, usageError{err}
 	}
 	layout.Cells = r.Cells
+	if err := layout.Check(); err != nil {
+		return layout, usageError{err}
+	}
 	names := formats
 	if slices.Contains(formats, parse.AutoName) {
 		names = append(slices.DeleteFunc(slices.Clone(formats), func(f string) bool { return f == parse.AutoName }), parse.Names()...)

@@ -16,7 +16,7 @@ type schemaCmd struct {
 	Kind        string        `arg:"" enum:"avro,hbase,hive,phoenix,apply" help:"avro (the schema of records), the DDL for hbase, hive, phoenix, or apply: make the HBase table of --table."`
 	Format      string        `default:"combined" placeholder:"F" help:"LogFormat string, or a name: ${formats}."`
 	Pattern     string        `placeholder:"RE" help:"Regular expression with named groups instead of a LogFormat."`
-	Layout      string        `default:"typed" enum:"typed,flume" help:"Layout of the table: typed or flume."`
+	Layout      string        `default:"typed" enum:"typed,packed,flume" help:"Layout of the table: typed, packed or flume."`
 	Cells       []string      `placeholder:"FIELD" help:"Fields that have a cell of their own (default: all)."`
 	Name        string        `default:"accesslog" placeholder:"NAME" help:"The table, with its namespace where it has one (web:accesslog), or the Avro record."`
 	Compression string        `default:"" enum:",NONE,SNAPPY,GZ,ZSTD,LZ4" placeholder:"C" help:"The column family's compression: NONE, SNAPPY, GZ, ZSTD or LZ4 (default: NONE; with apply, one that the cluster has)."`
@@ -72,7 +72,7 @@ func (s *schemaCmd) text(fields []schema.Field) (string, error) {
 	case "hive":
 		return layout.HiveDDL(table, fields), nil
 	default:
-		return layout.PhoenixDDL(table, fields), nil
+		return layout.PhoenixDDL(table, fields)
 	}
 }
 

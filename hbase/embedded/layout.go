@@ -32,25 +32,8 @@ type LayoutError struct {
 }
 
 func (e *LayoutError) Error() string {
-	var different []string
-	differ := func(what string, have, want any) {
-		if h, w := fmt.Sprint(have), fmt.Sprint(want); h != w {
-			different = append(different, fmt.Sprintf("%s %s, not %s", what, h, w))
-		}
-	}
-	differ("layout", e.Have.Name, e.Want.Name)
-	differ("family", e.Have.Family, e.Want.Family)
-	differ("salts", e.Have.Salts, e.Want.Salts)
-	differ("cells", cellNames(e.Have), cellNames(e.Want))
 	return fmt.Sprintf("embedded: the table %s was made with %s; a table keeps its layout: leave the setting out, or use another folder",
-		e.Dir, strings.Join(different, ", "))
-}
-
-func cellNames(l schema.Layout) string {
-	if len(l.Cells) == 0 {
-		return "all"
-	}
-	return strings.Join(l.Cells, ",")
+		e.Dir, strings.Join(e.Have.Differences(e.Want), ", "))
 }
 
 // readLayout returns the layout recorded in db; ErrNoTable when the store is empty

@@ -16,7 +16,7 @@ import (
 func logRows(t testing.TB, n int) *schema.Rows {
 	t.Helper()
 	var rows schema.Rows
-	for _, name := range []string{schema.LayoutTyped, schema.LayoutFlume} {
+	for _, name := range []string{schema.LayoutTyped, schema.LayoutPacked, schema.LayoutFlume} {
 		layout, err := schema.NewLayout(name)
 		if err != nil {
 			t.Fatal(err)

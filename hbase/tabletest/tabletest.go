@@ -83,7 +83,7 @@ func layouts(t *testing.T) map[string]schema.Layout {
 	all := named(schema.LayoutTyped)
 	all.Salts = 254
 	return map[string]schema.Layout{
-		"typed": named(schema.LayoutTyped), "flume": named(schema.LayoutFlume),
+		"typed": named(schema.LayoutTyped), "packed": named(schema.LayoutPacked), "flume": named(schema.LayoutFlume),
 		"typed with few cells": few, "typed with every salt": all,
 	}
 }

@@ -5,16 +5,17 @@
 // member (RFC 1952), so zcat, Java's GZIPInputStream and Hadoop's GzipCodec read
 // the whole as one file of lines. The member's extra field says what the batch
 // is, and how long the member is, so that a scan goes from header to header
-// without inflating. All of a header's 62 bytes:
+// without inflating. The 62 bytes of a header:
 //
 //	 0  1f 8b 08 04    gzip, deflate, FEXTRA and nothing else
 //	 4  0 (4)          MTIME: none, the same batch gives the same bytes
 //	 8  0, 255         XFL, OS unknown
-//	10  50 (2, LE)     XLEN
+//	10  50 (2, LE)     XLEN; more where the stream's entry follows
 //	12  'S' 'L'        the subfield's id
 //	14  46 (2, LE)     the subfield's length; all below is big-endian
 //	16  version (1)    1
-//	17  flags (1)      bit 0: the log's last line has no newline, one was added
+//	17  flags (1)      bit 0: the log's last line has no newline, one was added;
+//	                   bit 1: the stream's entry follows
 //	18  stream (8)     schema.StreamID
 //	26  start (8)      the range's start in the stream, bytes
 //	34  end (8)        the range's end
@@ -22,6 +23,10 @@
 //	46  length (4)     the whole member: header, deflate data, trailer
 //	50  synced (8)     how many bytes of this file were on disk when the member was written
 //	58  check (4)      CRC-32C of bytes 0 to 57
+//
+// A stream's first member in a segment carries its entry: host, path, format, zone
+// and labels (entry.go). So an archive can be read, and replayed into a table, when
+// table and checkpoint are gone.
 //
 // The trailer's CRC32 and ISIZE check the lines; check covers the header, for a
 // flipped bit in a range would go unseen otherwise. The field synced lets

@@ -47,15 +47,19 @@ func NewEncoder(level int) (*Encoder, error) {
 	return &Encoder{deflate: w}, nil
 }
 
-// encode compresses b into a whole member whose header is still empty: only the
-// writer knows the offset and what is synced. The bytes are valid until the next
-// call.
-func (e *Encoder) encode(b schema.Batch) ([]byte, Member, error) {
+// encode compresses b into a whole member that carries the entry, nil for none.
+// Its header is still empty: only the writer knows the offset and what is synced.
+// The bytes are valid until the next call.
+func (e *Encoder) encode(b schema.Batch, entry []byte) ([]byte, Member, error) {
 	m, err := describe(b)
 	if err != nil {
 		return nil, m, err
 	}
 	e.out = append(e.out[:0], make([]byte, headerBytes)...)
+	if entry != nil {
+		m.EntryBytes = len(entry)
+		e.out = appendEntry(e.out, entry)
+	}
 	e.deflate.Reset(&e.out)
 	if _, err := e.deflate.Write(b.Data); err != nil {
 		return nil, m, err

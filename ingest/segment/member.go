@@ -14,20 +14,26 @@ const (
 
 	headerBytes  = 62
 	trailerBytes = 8
-	// minMemberBytes: the shortest deflate stream that holds a byte has three.
-	minMemberBytes = headerBytes + 3 + trailerBytes
+	// minBodyBytes: the shortest deflate stream that holds a byte has three.
+	minBodyBytes = 3 + trailerBytes
 	// maxMemberBytes leaves room for data that deflate cannot shrink (five bytes
 	// a stored block, of 65,535 bytes or, at worst, far less).
-	maxMemberBytes = MaxBatchBytes + MaxBatchBytes/64 + 1024
+	maxMemberBytes = MaxBatchBytes + MaxBatchBytes/64 + MaxEntryBytes + 1024
 	// maxInflation is deflate's limit: 258 bytes from two bits. It keeps a header
 	// from asking for memory that its member cannot fill.
 	maxInflation = 1032
 
 	flagUnterminated = 1 << 0
+	flagEntry        = 1 << 1
 )
 
-// headerPrefix is what every member begins with, version included.
-const headerPrefix = "\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff\x32\x00SL\x2e\x00\x01"
+// headerPrefix is what every member begins with, version included. The two bytes
+// at xlenAt differ in members that carry an entry.
+const (
+	headerPrefix = "\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff\x32\x00SL\x2e\x00\x01"
+	xlenAt       = 10
+	xlen         = headerBytes - xlenAt - 2
+)
 
 // castagnoli is immutable.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -40,6 +46,9 @@ type Member struct {
 	// Unterminated: the log's last line has no newline. The gzip data has one all
 	// the same, so that lines never stick together; it is not in Range.
 	Unterminated bool
+	// EntryBytes is the length of the stream's entry in the member's header, 0 for
+	// none; Reader.Entry reads it.
+	EntryBytes int
 	// Offset and Bytes are the member's place and length in the file.
 	Offset, Bytes int64
 }
@@ -56,6 +65,14 @@ func (m Member) dataBytes() int {
 	return n
 }
 
+// headBytes is the length of the header, the entry included.
+func (m Member) headBytes() int {
+	if m.EntryBytes == 0 {
+		return headerBytes
+	}
+	return headerBytes + entryFrameBytes + m.EntryBytes
+}
+
 // FormatError says where bytes stop being a segment.
 type FormatError struct {
 	Offset int64 // of the member in the file
@@ -69,13 +86,18 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("member at byte %d: %s", e.Offset, e.Reason)
 }
 
-// putHeader fills the first headerBytes of dst.
+// putHeader fills the first headerBytes of dst. The entry, if any, stands behind
+// them already.
 func putHeader(dst []byte, m Member, synced int64) {
 	n := copy(dst, headerPrefix)
 	dst[n] = 0
 	if m.Unterminated {
 		dst[n] |= flagUnterminated
 	}
+	if m.EntryBytes > 0 {
+		dst[n] |= flagEntry
+	}
+	binary.LittleEndian.PutUint16(dst[xlenAt:], uint16(m.headBytes()-xlenAt-2))
 	be := binary.BigEndian
 	be.PutUint64(dst[18:], uint64(m.Stream))
 	be.PutUint64(dst[26:], uint64(m.Range.Start))
@@ -92,7 +114,7 @@ func putHeader(dst []byte, m Member, synced int64) {
 func parseHeader(src []byte, offset int64) (m Member, synced int64, bad *FormatError) {
 	const versionAt = len(headerPrefix) - 1
 	be := binary.BigEndian
-	if string(src[:versionAt]) != headerPrefix[:versionAt] {
+	if string(src[:xlenAt]) != headerPrefix[:xlenAt] || string(src[xlenAt+2:versionAt]) != headerPrefix[xlenAt+2:versionAt] {
 		return m, 0, &FormatError{Offset: offset, Reason: "not the header of a segment's member"}
 	}
 	if crc32.Checksum(src[:58], castagnoli) != be.Uint32(src[58:]) {
@@ -107,17 +129,24 @@ func parseHeader(src []byte, offset int64) (m Member, synced int64, bad *FormatE
 		Bytes:        int64(be.Uint32(src[46:])),
 	}
 	synced = int64(be.Uint64(src[50:]))
+	// What lies behind the first subfield is the entry, and there is nothing else.
+	behind := int(binary.LittleEndian.Uint16(src[xlenAt:])) - xlen
+	if src[17]&flagEntry != 0 {
+		m.EntryBytes = behind - entryFrameBytes
+	}
 	reason := ""
 	switch n := m.Range.Len(); {
 	case src[versionAt] != headerPrefix[versionAt]:
 		reason = fmt.Sprintf("version %d, and only 1 is known", src[versionAt])
-	case src[17]&^flagUnterminated != 0:
+	case src[17]&^(flagUnterminated|flagEntry) != 0:
 		reason = fmt.Sprintf("unknown flags %#x", src[17])
+	case m.EntryBytes == 0 && behind != 0 || m.EntryBytes < 0 || m.EntryBytes > MaxEntryBytes || src[17]&flagEntry != 0 && m.EntryBytes == 0:
+		reason = fmt.Sprintf("%d unknown bytes in its header", behind)
 	case m.Range.Start < 0 || m.Range.End < 0 || n <= 0 || n > MaxBatchBytes:
 		reason = fmt.Sprintf("impossible range %v", m.Range)
 	case m.Lines <= 0 || int64(m.Lines) > n:
 		reason = fmt.Sprintf("%d lines in %d bytes", m.Lines, n)
-	case m.Bytes < minMemberBytes || m.Bytes > maxMemberBytes || n/maxInflation > m.Bytes:
+	case m.Bytes < int64(m.headBytes()+minBodyBytes) || m.Bytes > maxMemberBytes || n/maxInflation > m.Bytes:
 		reason = fmt.Sprintf("impossible length %d for %d bytes of log", m.Bytes, n)
 	case synced < 0 || synced > offset:
 		reason = fmt.Sprintf("%d bytes before it are said to be synced", synced)

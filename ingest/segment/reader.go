@@ -60,6 +60,50 @@ func (r *Reader) Next() (Member, error) {
 	return m, nil
 }
 
+// At makes m, which a Reader of the same file returned, the member that Data and
+// Entry read, and Next the one behind it.
+func (r *Reader) At(m Member) { r.member, r.next = m, m.End() }
+
+// Resync goes on after a *FormatError of Next: it looks for the next intact header
+// and returns how many bytes are no member, up to there or to the end.
+func (r *Reader) Resync() (skippedBytes int64, err error) {
+	from := r.next
+	at, err := findHeader(r.src, from+1, r.size, func(int64) bool { return true })
+	if err != nil {
+		return 0, fmt.Errorf("segment: look for a member after byte %d: %w", from, err)
+	}
+	if at < 0 {
+		at = r.size
+	}
+	r.next = at
+	return at - from, nil
+}
+
+// findHeader returns where in [from, size) the first intact header is whose claim
+// of synced bytes want takes; -1 for nowhere.
+func findHeader(src io.ReaderAt, from, size int64, want func(synced int64) bool) (int64, error) {
+	const stepBytes = 1 << 20
+	buf := make([]byte, max(0, min(size-from, stepBytes+headerBytes-1)))
+	magic := []byte(headerPrefix[:xlenAt])
+	for at := from; size-at >= headerBytes; at += stepBytes {
+		window := buf[:min(int64(len(buf)), size-at)]
+		if err := readFull(src, window, at); err != nil {
+			return -1, err
+		}
+		for i := 0; ; i++ {
+			j := bytes.Index(window[i:], magic)
+			if j < 0 || len(window)-i-j < headerBytes {
+				break
+			}
+			i += j
+			if _, synced, bad := parseHeader(window[i:], at+int64(i)); bad == nil && want(synced) {
+				return at + int64(i), nil
+			}
+		}
+	}
+	return -1, nil
+}
+
 // Data inflates the member that Next returned and checks it against checksum,
 // length and line count. It returns the range's bytes as they stand in the log:
 // a newline that was added is not among them. They are the reader's, valid until
@@ -74,8 +118,13 @@ func (r *Reader) Data() ([]byte, error) {
 	if err := readFull(r.src, r.raw, m.Offset); err != nil {
 		return nil, fmt.Errorf("segment: read member at byte %d: %w", m.Offset, err)
 	}
+	if m.EntryBytes > 0 {
+		if _, err := checkEntry(r.raw[headerBytes:m.headBytes()]); err != nil {
+			return nil, r.bad(m.Offset, err.Error())
+		}
+	}
 	trailer := r.raw[len(r.raw)-trailerBytes:]
-	r.body.Reset(r.raw[headerBytes : len(r.raw)-trailerBytes])
+	r.body.Reset(r.raw[m.headBytes() : len(r.raw)-trailerBytes])
 	if err := r.fill(m.dataBytes()); err != nil {
 		return nil, r.bad(m.Offset, err.Error())
 	}

@@ -189,7 +189,11 @@ func (s *scan) checkTail() error {
 		if err := readFull(s.file, head, 0); err != nil {
 			return err
 		}
-		if !strings.HasPrefix(headerPrefix, string(head)) && len(bytes.Trim(head, "\x00")) > 0 {
+		zeros := len(bytes.Trim(head, "\x00")) == 0
+		if len(head) > xlenAt { // these differ with the entry's length
+			copy(head[xlenAt:], headerPrefix[xlenAt:xlenAt+2])
+		}
+		if !strings.HasPrefix(headerPrefix, string(head)) && !zeros {
 			return fmt.Errorf("%w: %w", ErrNotSegment, s.torn)
 		}
 	}
@@ -206,26 +210,7 @@ func (s *scan) checkTail() error {
 // laterClaim looks in the bytes after cut, whole members or not, for a header
 // that says more than cut bytes were on disk. It returns its offset, or -1.
 func (s *scan) laterClaim(cut int64) (int64, error) {
-	const stepBytes = 1 << 20
-	buf := make([]byte, min(s.size-cut, stepBytes+headerBytes-1))
-	magic := []byte(headerPrefix[:len(headerPrefix)-1])
-	for at := cut; s.size-at >= headerBytes; at += stepBytes {
-		window := buf[:min(int64(len(buf)), s.size-at)]
-		if err := readFull(s.file, window, at); err != nil {
-			return -1, err
-		}
-		for i := 0; ; i++ {
-			j := bytes.Index(window[i:], magic)
-			if j < 0 || len(window)-i-j < headerBytes {
-				break
-			}
-			i += j
-			if _, synced, bad := parseHeader(window[i:], at+int64(i)); bad == nil && synced > cut {
-				return at + int64(i), nil
-			}
-		}
-	}
-	return -1, nil
+	return findHeader(s.file, cut, s.size, func(synced int64) bool { return synced > cut })
 }
 
 // persist cuts the file and makes the rest survive a crash. The members in doubt

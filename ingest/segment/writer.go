@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,11 +33,12 @@ type Writer struct {
 	path string // with OpenSuffix
 	file vfs.File
 
-	mu     sync.Mutex
-	size   int64 // where the next member goes
-	synced int64 // what is on disk
-	err    error // the first failure
-	closed bool
+	mu        sync.Mutex
+	size      int64 // where the next member goes
+	synced    int64 // what is on disk
+	described described
+	err       error // the first failure
+	closed    bool
 }
 
 // Create makes the segment whose sealed name is path (ending in .gz). Missing
@@ -70,14 +72,58 @@ func (w *Writer) create() error {
 }
 
 // Append writes the batch as one member, after compressing it with enc, and
-// returns what it is and where it stands. The batch is not safe before a Sync
-// that was called after Append returned. b.Data is not kept. A batch that is not
-// what it says (Range, Lines) is refused and does no harm to the segment.
+// returns what it is and where it stands. The first member of a stream, and the
+// first after its format or labels changed, carries the stream's entry. The batch
+// is not safe before a Sync that was called after Append returned. b.Data is not
+// kept. A batch that is not what it says (Range, Lines) is refused and does no harm
+// to the segment.
 func (w *Writer) Append(enc *Encoder, b schema.Batch) (Member, error) {
-	data, m, err := enc.encode(b)
+	entry, err := w.missingEntry(b.Stream, b.Labels)
 	if err != nil {
 		return Member{}, fmt.Errorf("segment: append to %s: %w", w.path, err)
 	}
+	data, m, err := enc.encode(b, entry)
+	if err != nil {
+		return Member{}, fmt.Errorf("segment: append to %s: %w", w.path, err)
+	}
+	return w.write(data, m, b.Stream, b.Labels)
+}
+
+// Copy writes the member m of another segment, after checking it: the same deflate
+// data and trailer below a header for its new place, with the stream's entry if
+// this segment lacks it. Damage is a *FormatError, and nothing is written.
+func (w *Writer) Copy(from *Reader, m Member, e *schema.StreamEntry) (Member, error) {
+	from.At(m)
+	if _, err := from.Data(); err != nil {
+		return Member{}, err
+	}
+	entry, err := w.missingEntry(&e.Stream, e.Labels)
+	if err != nil {
+		return Member{}, fmt.Errorf("segment: copy to %s: %w", w.path, err)
+	}
+	data := make([]byte, headerBytes, len(from.raw)+entryFrameBytes+len(entry))
+	body := from.raw[m.headBytes():]
+	if m.EntryBytes = len(entry); entry != nil {
+		data = appendEntry(data, entry)
+	}
+	data = append(data, body...)
+	m.Bytes = int64(len(data))
+	return w.write(data, m, &e.Stream, e.Labels)
+}
+
+// missingEntry is the entry that the stream's next member has to carry. Two
+// callers may both be told so: an entry that stands twice does no harm.
+func (w *Writer) missingEntry(s *schema.Stream, labels map[string]string) ([]byte, error) {
+	if s == nil {
+		return nil, nil // refused by encode
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.described.missing(s, labels)
+}
+
+// write puts an encoded member at the end of the file.
+func (w *Writer) write(data []byte, m Member, s *schema.Stream, labels map[string]string) (Member, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil {
@@ -89,6 +135,12 @@ func (w *Writer) Append(enc *Encoder, b schema.Batch) (Member, error) {
 		return Member{}, w.poison("append to", err)
 	}
 	w.size = m.End()
+	if m.EntryBytes > 0 {
+		if w.described == nil {
+			w.described = described{}
+		}
+		w.described[s.ID] = description{*s, maps.Clone(labels)}
+	}
 	return m, nil
 }
 

@@ -1,0 +1,121 @@
+package schema
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"strings"
+)
+
+const (
+	// PackedQualifier is the packed layout's one cell.
+	PackedQualifier = "record"
+	// PackedRecord is what its Avro record is called.
+	PackedRecord = "sluice.Access"
+
+	// packedHeadBytes: C3 01, the marker of Avro's single-object encoding, and the
+	// writer schema's fingerprint, 8 bytes, little-endian.
+	packedHeadBytes = 2 + 8
+)
+
+var packedMarker = [2]byte{0xc3, 0x01}
+
+// PackedFields are the fields of the packed record of a format: those of
+// AvroFields with logbody first, for there it is found without the schema.
+func PackedFields(fields []Field) []Field {
+	columns := AvroFields(fields)
+	return append([]Field{{Name: LogbodyField}}, columns[:len(columns)-1]...)
+}
+
+// PackedSchema is the writer schema of a format's packed records. The error wraps
+// ErrAvro: two of the fields have one name in Avro.
+func PackedSchema(fields []Field) (string, error) {
+	return AvroSchema(PackedRecord, PackedFields(fields))
+}
+
+// packer encodes the packed records of one format.
+type packer struct {
+	head  [packedHeadBytes]byte
+	avro  *AvroEncoder
+	entry Entry
+}
+
+func newPacker(s *Stream, fields []Field) *packer {
+	columns := PackedFields(fields)
+	p := &packer{avro: NewAvroEncoder(columns), entry: Entry{Stream: s}}
+	copy(p.head[:], packedMarker[:])
+	binary.LittleEndian.PutUint64(p.head[2:], avroFingerprint(canonicalAvro(PackedRecord, columns)))
+	return p
+}
+
+// append adds the record's one cell.
+func (p *packer) append(rows *Rows, offset int64, rec *Record) {
+	p.entry.Offset, p.entry.Record = offset, rec
+	start := len(rows.arena)
+	rows.arena = p.avro.Append(append(rows.arena, p.head[:]...), &p.entry)
+	rows.cells = append(rows.cells, Cell{PackedQualifier, rows.arena[start:len(rows.arena):len(rows.arena)], 0})
+}
+
+// packedLine is the logbody of a packed record, which is its first field; false
+// where the bytes are no such record.
+func packedLine(record []byte) ([]byte, bool) {
+	if len(record) < packedHeadBytes || [2]byte(record) != packedMarker {
+		return nil, false
+	}
+	rest := record[packedHeadBytes:]
+	n, used := binary.Varint(rest) // Avro's long: zigzag, seven bits a byte
+	if used <= 0 || n < 0 || n > int64(len(rest)-used) {
+		return nil, false
+	}
+	return rest[used : used+int(n) : used+int(n)], true
+}
+
+// canonicalAvro is the schema that AvroSchema makes of these in Avro's Parsing
+// Canonical Form: names and types, nothing else, in one order.
+func canonicalAvro(name string, fields []Field) []byte {
+	var b strings.Builder
+	quote := func(s string) {
+		text, err := json.Marshal(s)
+		if err != nil {
+			panic(err) // a string
+		}
+		b.Write(text)
+	}
+	b.WriteString(`{"name":`)
+	quote(name)
+	b.WriteString(`,"type":"record","fields":[`)
+	for i, f := range fields {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(`{"name":`)
+		quote(AvroName(f.Name))
+		b.WriteString(`,"type":`)
+		switch {
+		case f.Name == HostField:
+			b.WriteString(`"string"`)
+		case f.Name == LogbodyField:
+			b.WriteString(`"bytes"`)
+		case f.Kind == Int || f.Kind == Time:
+			b.WriteString(`["null","long"]`)
+		default:
+			b.WriteString(`["null","string"]`)
+		}
+		b.WriteByte('}')
+	}
+	b.WriteString("]}")
+	return []byte(b.String())
+}
+
+// avroFingerprint is CRC-64-AVRO: the Rabin fingerprint of the specification's
+// chapter "Schema Fingerprints".
+func avroFingerprint(canonical []byte) uint64 {
+	const empty = 0xc15d213aa4d7a795
+	sum := uint64(empty)
+	for _, c := range canonical {
+		sum ^= uint64(c)
+		for range 8 {
+			sum = sum>>1 ^ empty&-(sum&1)
+		}
+	}
+	return sum
+}
