@@ -22,6 +22,22 @@ type cursor struct {
 	i      int
 	cells  []byte     // of the row
 	head   schema.Row // without cells
+	warmed byte       // keeps warm's reads from being left out
+}
+
+const (
+	// warmRows is how many rows are asked for from memory at once.
+	warmRows = 16
+	// headBytes is how far into a row its first cell's qualifier begins, about.
+	headBytes = 48
+)
+
+// warm reads a byte of each of the next rows: an answer waits for its turn until no
+// cache has it any more, and memory brings sixteen rows nearly as fast as one.
+func (c *cursor) warm() {
+	for _, row := range c.block.rows[c.i:min(c.i+warmRows, len(c.block.rows))] {
+		c.warmed ^= row[0] ^ row[min(headBytes, len(row)-1)]
+	}
 }
 
 // next moves to the next row; false at the range's end.
@@ -44,6 +60,9 @@ func (c *cursor) next(ctx context.Context) (bool, error) {
 		case <-ctx.Done():
 			return false, ctx.Err()
 		}
+	}
+	if c.i%warmRows == 0 {
+		c.warm()
 	}
 	c.cells = c.block.rows[c.i]
 	c.i++
