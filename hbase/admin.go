@@ -43,6 +43,9 @@ type Creation struct {
 	Compression string
 	// TTL is how long after the event a row is kept; 0: for ever.
 	TTL time.Duration
+	// Schema, where not empty, is recorded in the descriptor: the Avro schema of a
+	// packed table's usual format.
+	Schema string
 }
 
 // compressions are those that are tried, the cheapest first.
@@ -157,6 +160,9 @@ func (a *Admin) create(ctx context.Context, c Creation, compression string) erro
 	}
 	table := wire.AppendBytes(nil, 1, tableName(a.url.Table))
 	table = appendPair(table, 2, schema.LayoutAttribute, string(c.Layout.Marshal()))
+	if c.Schema != "" {
+		table = appendPair(table, 2, schema.SchemaAttribute, c.Schema)
+	}
 	table = wire.AppendBytes(table, 3, family)
 	param := wire.AppendBytes(nil, 1, table)
 	for _, key := range c.Layout.SplitKeys() {

@@ -13,6 +13,8 @@ type TableDDL struct {
 	Compression string
 	// TTLSeconds, where > 0, is how long after the event a row is kept.
 	TTLSeconds int64
+	// Schema, where not empty, is the Avro schema of a packed table's usual format.
+	Schema string
 }
 
 // sqlName is the table's name without its namespace, for Hive and Phoenix views.
@@ -21,8 +23,12 @@ func (t TableDDL) sqlName() string { return t.Name[strings.IndexByte(t.Name, ':'
 // LayoutAttribute is the table attribute under which the layout is recorded.
 const LayoutAttribute = "sluice.layout"
 
+// SchemaAttribute is the table attribute with the Avro schema of the format that a
+// packed table was made for. Streams of other formats have theirs in their own rows.
+const SchemaAttribute = "sluice.schema"
+
 // HBaseDDL is the HBase shell's statement that makes the table: one family, one
-// version, FAST_DIFF, split at every salt, the layout in the table's descriptor.
+// version, FAST_DIFF, no Bloom filter, split at every salt, the layout in the table's descriptor.
 func (l Layout) HBaseDDL(t TableDDL) string {
 	var b strings.Builder
 	if namespace, _, ok := strings.Cut(t.Name, ":"); ok {
@@ -32,7 +38,7 @@ func (l Layout) HBaseDDL(t TableDDL) string {
 	if compression == "" {
 		compression = "NONE"
 	}
-	fmt.Fprintf(&b, "create '%s',\n  {NAME => '%s', VERSIONS => 1, DATA_BLOCK_ENCODING => 'FAST_DIFF', COMPRESSION => '%s'", t.Name, l.Family, compression)
+	fmt.Fprintf(&b, "create '%s',\n  {NAME => '%s', VERSIONS => 1, DATA_BLOCK_ENCODING => 'FAST_DIFF', BLOOMFILTER => 'NONE', COMPRESSION => '%s'", t.Name, l.Family, compression)
 	if t.TTLSeconds > 0 {
 		fmt.Fprintf(&b, ", TTL => %d", t.TTLSeconds)
 	}
@@ -49,7 +55,11 @@ func (l Layout) HBaseDDL(t TableDDL) string {
 		}
 		b.WriteString("]},\n")
 	}
-	fmt.Fprintf(&b, "  {METADATA => {'%s' => '%s'}}\n", LayoutAttribute, l.Marshal())
+	fmt.Fprintf(&b, "  {METADATA => {'%s' => '%s'", LayoutAttribute, l.Marshal())
+	if t.Schema != "" {
+		fmt.Fprintf(&b, ", '%s' => '%s'", SchemaAttribute, t.Schema)
+	}
+	b.WriteString("}}\n")
 	return b.String()
 }
 
@@ -84,8 +94,7 @@ func (l Layout) columns(fields []Field) []sqlColumn {
 }
 
 // hivePacked goes before a packed table, which Hive has no means to look into.
-const hivePacked = `-- A packed row is one Avro record in single-object encoding, which Hive's Avro SerDe does not take:
--- it comes as bytes, for a function of your own. The layout typed has a column a field.
+const hivePacked = `-- A packed row is one Avro record in single-object encoding. Here it comes as bytes, for a function of your own. The layout typed has a column a field.
 `
 
 // HiveDDL is an external table over HBase (HBaseStorageHandler; #b is how it

@@ -55,6 +55,11 @@ func TestDDL(t *testing.T) {
 	few.Salts, few.Cells = 2, []string{"host", "status", "path"}
 	for name, l := range map[string]Layout{"typed": typed, "flume": flume, "few": few, "packed": packed} {
 		table := TableDDL{Name: "web:accesslog", Compression: "SNAPPY", TTLSeconds: 7776000}
+		if name == LayoutPacked {
+			if table.Schema, err = PackedSchema(combinedFields); err != nil {
+				t.Fatal(err)
+			}
+		}
 		golden(t, "ddl_"+name+"_hbase.txt", l.HBaseDDL(table))
 		golden(t, "ddl_"+name+"_hive.txt", l.HiveDDL(table, combinedFields))
 		phoenix, err := l.PhoenixDDL(TableDDL{Name: "accesslog"}, combinedFields)

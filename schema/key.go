@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// The typed key, 23 bytes:
+// The key of typed and packed, 23 bytes:
 //
 //	salt 1 | event time, ns since 1970 8 | stream id 8 | offset 6
 //
@@ -20,9 +20,9 @@ import (
 // Both are made from the line's own place and time, so writing a line again
 // writes the same row again.
 const (
-	typedKeyBytes = 23
-	flumeKeyBytes = 19 + 1 + 16 + 1 + 12
-	maxSalts      = 254
+	saltedKeyBytes = 23
+	flumeKeyBytes  = 19 + 1 + 16 + 1 + 12
+	maxSalts       = 254
 	// directorySalt is the salt byte of the stream directory: after every row.
 	directorySalt = 0xff
 	// flumeDirectory starts the keys of the stream directory in a flume table: after every digit.
@@ -44,12 +44,12 @@ func (l Layout) AppendKey(dst []byte, time int64, id StreamID, offset int64) []b
 	if l.Name == LayoutFlume {
 		return appendFlumeKey(dst, time, id, offset)
 	}
-	var k [typedKeyBytes + 2]byte
+	var k [saltedKeyBytes + 2]byte
 	k[0] = l.Salt(id, offset)
 	binary.BigEndian.PutUint64(k[1:], uint64(time))
 	binary.BigEndian.PutUint64(k[9:], uint64(id))
 	binary.BigEndian.PutUint64(k[17:], uint64(offset)<<16)
-	return append(dst, k[:typedKeyBytes]...)
+	return append(dst, k[:saltedKeyBytes]...)
 }
 
 func appendFlumeKey(dst []byte, time int64, id StreamID, offset int64) []byte {
@@ -72,8 +72,8 @@ func (l Layout) ParseKey(row *Row) error {
 	if l.Name == LayoutFlume {
 		return parseFlumeKey(row)
 	}
-	if len(k) != typedKeyBytes {
-		return fmt.Errorf("%w: a row key of %d bytes, not %d: %x", ErrLayout, len(k), typedKeyBytes, k)
+	if len(k) != saltedKeyBytes {
+		return fmt.Errorf("%w: a row key of %d bytes, not %d: %x", ErrLayout, len(k), saltedKeyBytes, k)
 	}
 	row.Time = int64(binary.BigEndian.Uint64(k[1:]))
 	row.Stream = StreamID(binary.BigEndian.Uint64(k[9:]))
@@ -146,7 +146,7 @@ func (l Layout) directoryKey(dst []byte, id StreamID) []byte {
 	if l.Name == LayoutFlume {
 		return append(append(dst, flumeDirectory...), id.String()...)
 	}
-	var k [typedKeyBytes]byte
+	var k [saltedKeyBytes]byte
 	k[0] = directorySalt
 	binary.BigEndian.PutUint64(k[9:], uint64(id))
 	return append(dst, k[:]...)

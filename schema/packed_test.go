@@ -79,6 +79,10 @@ func TestTheFingerprintIsThatOfTheSpecification(t *testing.T) {
 	if got := avroFingerprint([]byte(`"int"`)); got != 0x7275d51a3f395c8f {
 		t.Errorf("%x", got)
 	}
+	// Java's SchemaNormalization.parsingFingerprint64 of PackedSchema.
+	if got := avroFingerprint(canonicalAvro(PackedRecord, PackedFields(combinedFields))); got != 0xb85ea5604fb4a28b {
+		t.Errorf("combined: %x", got)
+	}
 }
 
 // TestPackingAllocatesNothing by the row, and reading the line none either.

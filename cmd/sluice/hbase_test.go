@@ -16,6 +16,13 @@ import (
 // What a user types, on a real cluster: make a table, fill it twice, read it.
 func TestARunIntoHBaseIsScannedLineByLine(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
+	for _, layout := range [][]string{{"--layout=typed"}, {"--layout=typed", "--cells=status,path"}, {"--layout=packed"}, {"--layout=flume"}} {
+		t.Run(strings.Join(layout, " "), func(t *testing.T) { runAndScan(t, c, layout) })
+	}
+}
+
+// runAndScan compares a table of HBase's with the embedded one, both of a layout.
+func runAndScan(t *testing.T, c *cluster.Cluster, layout []string) {
 	dir := t.TempDir()
 	log := filepath.Join(dir, "access.log")
 	var text bytes.Buffer
@@ -34,19 +41,25 @@ func TestARunIntoHBaseIsScannedLineByLine(t *testing.T) {
 		}
 		return out.String(), errs.String()
 	}
-	if _, errs := sluice(2, "run", "--once", "--host", "web01", table, log); !strings.Contains(errs, "sluice schema apply") {
+	ingest := func(args ...string) []string {
+		return append(append(args, "run", "--once", "--host", "web01", log), layout...)
+	}
+	if _, errs := sluice(2, append(ingest(), table)...); !strings.Contains(errs, "sluice schema apply") {
 		t.Errorf("a table that is not there: %s", errs)
 	}
 	for _, want := range []string{"made", "there already"} {
-		if out, _ := sluice(0, "schema", "apply", table); !strings.Contains(out, want) {
+		if out, _ := sluice(0, append([]string{"schema", "apply", table}, layout...)...); !strings.Contains(out, want) {
 			t.Errorf("apply: %s", out)
 		}
 	}
-	if _, errs := sluice(1, "schema", "apply", "--layout", "flume", table); !strings.Contains(errs, "layout typed, not flume") {
+	if _, errs := sluice(2, append([]string{"schema", "apply", table, "--ttl", "1h"}, layout...)...); !strings.Contains(errs, "TTL FOREVER, not 3600 s") {
+		t.Errorf("apply of another TTL: %s", errs)
+	}
+	if _, errs := sluice(2, "schema", "apply", "--cells", "agent", table); !strings.Contains(errs, "not agent") {
 		t.Errorf("apply of another layout: %s", errs)
 	}
 	for range 2 {
-		sluice(0, "run", "--once", "--host", "web01", table, log)
+		sluice(0, append(ingest(), table)...)
 		if err := os.RemoveAll(filepath.Join(dir, "data", "checkpoint")); err != nil { // every line again
 			t.Fatal(err)
 		}
@@ -55,7 +68,7 @@ func TestARunIntoHBaseIsScannedLineByLine(t *testing.T) {
 		t.Errorf("%s rows, want 5000", out)
 	}
 	embedded := "--table=embedded:" + filepath.Join(dir, "embedded")
-	sluice(0, "--data", filepath.Join(dir, "other"), "run", "--once", "--host", "web01", embedded, log)
+	sluice(0, append(ingest("--data", filepath.Join(dir, "other")), embedded)...)
 	for _, args := range [][]string{
 		{"--output", "raw"}, {"--output", "raw", "--reverse", "--limit", "77"}, {"--output", "json", "--status", "5xx,404"},
 		{"--where", `bytes > 5000 and not agent contains "bot" or method = "POST"`, "--output", "raw"}, {"--path", "/", "--count"},

@@ -35,9 +35,6 @@ with this layout is left as it is.`
 }
 
 func (s *schemaCmd) Run(a *app) error {
-	if s.Kind == "apply" {
-		return s.apply(a)
-	}
 	text := s.Format
 	if s.Pattern != "" {
 		text = parse.PatternPrefix + s.Pattern
@@ -45,6 +42,9 @@ func (s *schemaCmd) Run(a *app) error {
 	format, err := parse.Lookup(text, nil)
 	if err != nil {
 		return usageError{err}
+	}
+	if s.Kind == "apply" {
+		return s.apply(a, format.Fields())
 	}
 	out, err := s.text(format.Fields())
 	if err != nil {
@@ -65,7 +65,11 @@ func (s *schemaCmd) text(fields []schema.Field) (string, error) {
 	if strings.ContainsAny(s.Name, "'\"`\\\n ") || s.Name == "" {
 		return "", fmt.Errorf("--name %q is not a table's name", s.Name)
 	}
-	table := schema.TableDDL{Name: s.Name, Compression: s.Compression, TTLSeconds: int64(s.TTL / time.Second)}
+	avro, err := s.packedSchema(fields)
+	if err != nil {
+		return "", err
+	}
+	table := schema.TableDDL{Name: s.Name, Compression: s.Compression, TTLSeconds: int64(s.TTL / time.Second), Schema: avro}
 	switch s.Kind {
 	case "hbase":
 		return layout.HBaseDDL(table), nil
@@ -86,8 +90,16 @@ func (s *schemaCmd) layout() (schema.Layout, error) {
 	return layout, layout.Check()
 }
 
+// packedSchema is what a packed table's descriptor has of the format; else empty.
+func (s *schemaCmd) packedSchema(fields []schema.Field) (string, error) {
+	if s.Layout != schema.LayoutPacked {
+		return "", nil
+	}
+	return schema.PackedSchema(fields)
+}
+
 // apply makes the table.
-func (s *schemaCmd) apply(a *app) (err error) {
+func (s *schemaCmd) apply(a *app, fields []schema.Field) (err error) {
 	u, ok, err := s.onHBase()
 	if err != nil {
 		return err
@@ -99,9 +111,18 @@ func (s *schemaCmd) apply(a *app) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
+	avro, err := s.packedSchema(fields)
+	if err != nil {
+		return usageError{err}
+	}
 	admin := hbase.OpenAdmin(u, hbase.Options{Timeout: s.HBaseTimeout, Logger: a.log})
 	defer func() { err = errors.Join(err, admin.Close()) }()
-	compression, made, err := admin.Create(a.ctx, hbase.Creation{Layout: layout, Compression: s.Compression, TTL: s.TTL})
+	compression, made, err := admin.Create(a.ctx, hbase.Creation{Layout: layout, Compression: s.Compression, TTL: s.TTL, Schema: avro})
+	var layoutError *hbase.LayoutError
+	var family *hbase.FamilyError
+	if errors.As(err, &layoutError) || errors.As(err, &family) {
+		return usageError{err}
+	}
 	if err != nil {
 		return err
 	}
