@@ -78,6 +78,9 @@ func cutRow(cells []byte, count int) (row, rest []byte, err error) {
 
 // rowKey is the key of a row's first cell.
 func rowKey(row []byte) ([]byte, error) {
-	c, _, err := wire.CutCell(row)
-	return c.Row, err
+	p, err := wire.FirstCell(row)
+	if err != nil {
+		return nil, err
+	}
+	return row[wire.RowAt:p.Row:p.Row], nil
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sluice/hbase/wire"
 	"sluice/schema"
@@ -21,6 +22,22 @@ type cursor struct {
 	i      int
 	cells  []byte     // of the row
 	head   schema.Row // without cells
+	warmed byte       // keeps warm's reads from being left out
+}
+
+const (
+	// warmRows is how many rows are asked for from memory at once.
+	warmRows = 16
+	// headBytes is how far into a row its first cell's qualifier begins, about.
+	headBytes = 48
+)
+
+// warm reads a byte of each of the next rows: an answer waits for its turn until no
+// cache has it any more, and memory brings sixteen rows nearly as fast as one.
+func (c *cursor) warm() {
+	for _, row := range c.block.rows[c.i:min(c.i+warmRows, len(c.block.rows))] {
+		c.warmed ^= row[0] ^ row[min(headBytes, len(row)-1)]
+	}
 }
 
 // next moves to the next row; false at the range's end.
@@ -44,6 +61,9 @@ func (c *cursor) next(ctx context.Context) (bool, error) {
 			return false, ctx.Err()
 		}
 	}
+	if c.i%warmRows == 0 {
+		c.warm()
+	}
 	c.cells = c.block.rows[c.i]
 	c.i++
 	key, err := rowKey(c.cells)
@@ -62,50 +82,56 @@ func (c *cursor) close() {
 	}
 }
 
-// names are the qualifiers met so far as strings. Rows have mostly the same cells
-// in the same order: what stood in a place before is looked at first.
-type names struct {
-	places []string
-	known  map[string]string
+// names are the qualifiers met so far as strings, sorted, as they are in a row:
+// the next cell's is mostly the next one here, or one soon after it.
+type names struct{ sorted []string }
+
+const (
+	// maxNames bounds what is remembered of a table that somebody else writes as well.
+	maxNames = 4096
+	// soon is how many cells in a row may be null before names are searched.
+	soon = 4
+)
+
+// find is the place of a qualifier that is expected at a place or soon after it.
+func (n *names) find(place int, qualifier []byte) int {
+	for i := place; i < min(place+soon, len(n.sorted)); i++ {
+		if n.sorted[i] == string(qualifier) {
+			return i
+		}
+	}
+	return n.search(qualifier)
 }
 
-// maxNames bounds what is remembered of a table that somebody else writes as well.
-const maxNames = 4096
-
-func (n *names) at(place int, qualifier []byte) string {
-	if place < len(n.places) && n.places[place] == string(qualifier) {
-		return n.places[place]
+func (n *names) search(qualifier []byte) int {
+	i, ok := slices.BinarySearch(n.sorted, string(qualifier))
+	switch {
+	case ok:
+	case len(n.sorted) >= maxNames:
+		n.sorted, i = []string{string(qualifier)}, 0
+	default:
+		n.sorted = slices.Insert(n.sorted, i, string(qualifier))
 	}
-	name, ok := n.known[string(qualifier)]
-	if !ok {
-		if n.known == nil || len(n.known) >= maxNames {
-			n.known = make(map[string]string)
-		}
-		name = string(qualifier)
-		n.known[name] = name
-	}
-	if place == len(n.places) && place < maxNames {
-		n.places = append(n.places, name)
-	} else if place < len(n.places) {
-		n.places[place] = name
-	}
-	return name
+	return i
 }
 
 // read fills row with the cursor's.
 func (c *cursor) read(row *schema.Row, n *names) error {
 	row.Key, row.Time, row.Stream, row.Offset = c.head.Key, c.head.Time, c.head.Stream, c.head.Offset
 	row.Cells = row.Cells[:0]
+	place := 0
 	for cells := c.cells; len(cells) > 0; {
-		cell, rest, err := wire.CutCell(cells)
+		p, err := wire.FirstCell(cells)
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(cell.Row, row.Key) {
+		if !bytes.Equal(cells[wire.RowAt:p.Row], row.Key) {
 			return fmt.Errorf("%w: a result with cells of two rows", wire.ErrMalformed)
 		}
-		row.Cells = append(row.Cells, schema.Cell{Qualifier: n.at(len(row.Cells), cell.Qualifier), Value: cell.Value})
-		cells = rest
+		place = n.find(place, cells[p.Family:p.Qualifier])
+		row.Cells = append(row.Cells, schema.Cell{Qualifier: n.sorted[place], Value: cells[p.Qualifier+wire.ValueGap : p.Value : p.Value]})
+		cells = cells[p.End:]
+		place++
 	}
 	return nil
 }

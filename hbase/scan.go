@@ -14,7 +14,7 @@ import (
 const (
 	// scanBytes is what a scan may hold of what its ranges read ahead. A range has
 	// up to three blocks: one that is read, one that waits, one that is coming.
-	scanBytes     = 24 << 20
+	scanBytes     = 12 << 20
 	minBlockBytes = 32 << 10
 	maxBlockBytes = 2 << 20
 )

@@ -108,7 +108,7 @@ func TestFollowStoresWhatGrows(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	f.tickUntil(t, now, 50)
 	f.tickFor(t, now, func() bool { return len(s.table.lines()) == 50 }) // durable, with no commit
-	f.tick(t, now) // sees the segment as long as it is now
+	f.tick(t, now)                                                       // sees the segment as long as it is now
 	if got := len(s.archive.lines(t)); got != 0 {
 		t.Errorf("%d lines are archived at once", got)
 	}

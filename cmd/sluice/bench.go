@@ -20,17 +20,18 @@ import (
 )
 
 type benchCmd struct {
-	What       string `arg:"" optional:"" default:"all" enum:"parse,table,archive,run,tail,web,hog,all" help:"parse, table, archive, run (a whole run --once), tail (following many logs), web (a web server under load, with and without a reader), hog (following beside somebody who computes), or all but the last three."`
-	File       string `arg:"" optional:"" help:"Log to measure with, instead of the sample log."`
-	Lines      int    `default:"1000000" placeholder:"N" help:"Lines of the sample log."`
-	Seed       uint64 `default:"1" placeholder:"N" help:"Seed of the sample log: the same seed gives the same log."`
-	Format     string `default:"auto" placeholder:"F" help:"LogFormat string, or a name: auto (looks at the first lines), ${formats}."`
-	Rounds     int    `default:"5" placeholder:"N" help:"How often each is measured; the median is shown, and the least."`
-	JSON       bool   `help:"Print JSON instead of tables."`
-	Dir        string `placeholder:"DIR" help:"Folder for temporary files, about twice the log's size (default: the system's)."`
-	fleetFlags `group:"tail"`
-	loadFlags  `group:"web, hog"`
-	CPUProfile string `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof, of the one measurement that is named. A run is then measured in this process."`
+	What            string `arg:"" optional:"" default:"all" enum:"parse,table,archive,run,tail,web,hog,hbase,all" help:"parse, table, archive, run (a whole run --once), tail (following many logs), web (a web server under load, with and without a reader), hog (following beside somebody who computes), hbase (a cluster, by our client and by HBase's own), or all but the last four."`
+	File            string `arg:"" optional:"" help:"Log to measure with, instead of the sample log."`
+	Lines           int    `default:"1000000" placeholder:"N" help:"Lines of the sample log."`
+	Seed            uint64 `default:"1" placeholder:"N" help:"Seed of the sample log: the same seed gives the same log."`
+	Format          string `default:"auto" placeholder:"F" help:"LogFormat string, or a name: auto (looks at the first lines), ${formats}."`
+	Rounds          int    `default:"5" placeholder:"N" help:"How often each is measured; the median is shown, and the least."`
+	JSON            bool   `help:"Print JSON instead of tables."`
+	Dir             string `placeholder:"DIR" help:"Folder for temporary files, about twice the log's size (default: the system's)."`
+	fleetFlags      `group:"tail"`
+	loadFlags       `group:"web, hog"`
+	hbaseBenchFlags `group:"hbase"`
+	CPUProfile      string `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof, of the one measurement that is named (hbase: of our client, a file a layout and phase). A run is then measured in this process."`
 }
 
 // Help is kong's longer help.
@@ -42,6 +43,7 @@ func (benchCmd) Help() string {
     sluice bench tail --shape even,hot,idle --readers none,sluice-1s,nxadm,flume
     sluice bench web --picture web.svg      # needs apache2, wrk; java and mvn for flume
     sluice bench hog --rate 2000 --load 40s # needs stress-ng
+    cluster/cluster up && sluice bench hbase --layouts typed,packed --rounds 3; cluster/cluster down
 
 Parser, table and archive are measured on the log's first 64 MiB, in memory; run is
 the whole of sluice run --once on all of it, in a process of its own. On a machine
@@ -72,6 +74,8 @@ func (c *benchCmd) Run(a *app) error {
 		return c.web(a)
 	case "hog":
 		return c.hog(a)
+	case "hbase":
+		return c.hbase(a)
 	}
 	dir, err := os.MkdirTemp(c.Dir, "sluice-bench-")
 	if err != nil {

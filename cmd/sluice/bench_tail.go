@@ -68,8 +68,15 @@ func (c *benchCmd) tail(a *app) (err error) {
 // spawnTailChild starts this program again as a part of `bench tail`.
 func spawnTailChild(ctx context.Context) *exec.Cmd { return spawnSelf(ctx, "bench-child") }
 
-// benchChildCmd is the writer or a reader of `bench tail`; it is told which on
-// its standard input.
-type benchChildCmd struct{}
+// benchChildCmd is the writer or a reader of `bench tail`, or our client of `bench
+// hbase`; it is told what to do on its standard input.
+type benchChildCmd struct {
+	Of string `arg:"" optional:"" default:"tail" enum:"tail,hbase"`
+}
 
-func (benchChildCmd) Run(a *app) error { return bench.TailChild(a.ctx, a.stdin, a.stdout) }
+func (c benchChildCmd) Run(a *app) error {
+	if c.Of == "hbase" {
+		return bench.HBaseChild(a.ctx, a.stdin, a.stdout)
+	}
+	return bench.TailChild(a.ctx, a.stdin, a.stdout)
+}

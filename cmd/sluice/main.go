@@ -33,7 +33,7 @@ type cli struct {
 	Schema     schemaCmd     `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
 	Doctor     doctorCmd     `cmd:"" help:"Say step by step whether table and archive work."`
 	Bench      benchCmd      `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`
-	BenchChild benchChildCmd `cmd:"" hidden:"" help:"A part of bench tail."`
+	BenchChild benchChildCmd `cmd:"" hidden:"" help:"A part of bench tail and bench hbase."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 

@@ -61,36 +61,62 @@ func AppendCell(dst, row []byte, family, qualifier string, timestamp uint64, kin
 	return append(dst, value...)
 }
 
+// Place is where the first cell of a block has its parts: offsets in the block.
+type Place struct {
+	// The row is from RowAt to Row, the family from Row+1 to Family, the qualifier
+	// from there to Qualifier, the value from Qualifier+ValueGap to Value. The next
+	// cell begins at End: tags may be before it, which are of no use here.
+	Row, Family, Qualifier, Value, End int
+}
+
+const (
+	// RowAt is where every cell's row begins.
+	RowAt = lengthBytes + 8 + 2
+	// ValueGap is the timestamp and the type.
+	ValueGap = 9
+)
+
+// FirstCell finds the parts of a block's first cell. All are within the block.
+func FirstCell(block []byte) (p Place, err error) {
+	if len(block) < cellFixedBytes {
+		return p, errCell(block)
+	}
+	total := uint64(binary.BigEndian.Uint32(block))
+	keyLen := uint64(binary.BigEndian.Uint32(block[4:]))
+	valueLen := uint64(binary.BigEndian.Uint32(block[8:]))
+	if total > uint64(len(block)-lengthBytes) || total < 8+keyLen+valueLen || keyLen < keyFixedBytes {
+		return p, errCell(block)
+	}
+	rowLen := uint64(binary.BigEndian.Uint16(block[12:]))
+	if rowLen+keyFixedBytes > keyLen {
+		return p, errCell(block)
+	}
+	p.Row = RowAt + int(rowLen)
+	familyLen := uint64(block[p.Row])
+	if rowLen+familyLen+keyFixedBytes > keyLen {
+		return p, errCell(block)
+	}
+	p.Family = p.Row + 1 + int(familyLen)
+	p.Qualifier = RowAt - 2 + int(keyLen) - ValueGap
+	p.Value = p.Qualifier + ValueGap + int(valueLen)
+	p.End = lengthBytes + int(total)
+	return p, nil
+}
+
 // CutCell cuts the first cell off a block.
 func CutCell(block []byte) (c Cell, rest []byte, err error) {
-	if len(block) < cellFixedBytes {
-		return c, nil, errCell(block)
+	p, err := FirstCell(block)
+	if err != nil {
+		return c, nil, err
 	}
-	total := binary.BigEndian.Uint32(block)
-	keyLen := binary.BigEndian.Uint32(block[4:])
-	valueLen := binary.BigEndian.Uint32(block[8:])
-	// Tags may follow the value: they are in the length and of no use here.
-	if uint64(total) > uint64(len(block)-lengthBytes) || uint64(total) < 8+uint64(keyLen)+uint64(valueLen) || keyLen < keyFixedBytes {
-		return c, nil, errCell(block)
-	}
-	rest = block[lengthBytes+int(total):]
-	key, value := block[12:12+keyLen], block[12+keyLen:]
-	rowLen := uint32(binary.BigEndian.Uint16(key))
-	if rowLen+keyFixedBytes > keyLen {
-		return c, nil, errCell(block)
-	}
-	familyLen := uint32(key[2+rowLen])
-	if rowLen+familyLen+keyFixedBytes > keyLen {
-		return c, nil, errCell(block)
-	}
-	family, end := 3+rowLen, keyLen-9
-	c.Row = key[2 : 2+rowLen : 2+rowLen]
-	c.Family = key[family : family+familyLen : family+familyLen]
-	c.Qualifier = key[family+familyLen : end : end]
-	c.Timestamp = binary.BigEndian.Uint64(key[end:])
-	c.Type = CellType(key[keyLen-1])
-	c.Value = value[:valueLen:valueLen]
-	return c, rest, nil
+	value := p.Qualifier + ValueGap
+	c.Row = block[RowAt:p.Row:p.Row]
+	c.Family = block[p.Row+1 : p.Family : p.Family]
+	c.Qualifier = block[p.Family:p.Qualifier:p.Qualifier]
+	c.Timestamp = binary.BigEndian.Uint64(block[p.Qualifier:])
+	c.Type = CellType(block[value-1])
+	c.Value = block[value:p.Value:p.Value]
+	return c, block[p.End:], nil
 }
 
 func errCell(block []byte) error {

@@ -1,0 +1,150 @@
+package peers
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed hbase/peer/*.java
+var hbasePeer embed.FS
+
+// HBaseMain is the class of HBase's Java client as a peer; its comment says what it
+// does. It is to be run by `cluster java`, with the folder of CompileHBase in CLUSTER_CP.
+const HBaseMain = "peer.Main"
+
+// HBaseCluster is a cluster that the script cluster/cluster started; which one, say
+// the variables of the environment that the script reads.
+type HBaseCluster struct {
+	// Script is the script's path.
+	Script string
+}
+
+func (c HBaseCluster) call(ctx context.Context, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, c.Script, args...).Output()
+	if err == nil {
+		return string(out), nil
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(exit.Stderr))
+	}
+	return "", fmt.Errorf("%s %s: %w", c.Script, strings.Join(args, " "), err)
+}
+
+// ZooKeeper is host:port of a cluster that is up.
+func (c HBaseCluster) ZooKeeper(ctx context.Context) (string, error) {
+	status, err := c.call(ctx, "status")
+	if err != nil {
+		return "", err
+	}
+	if strings.Contains(status, " down\n") {
+		return "", fmt.Errorf("%s: not every daemon is up: start them with `%s up`", c.Script, c.Script)
+	}
+	env, err := c.call(ctx, "env")
+	if err != nil {
+		return "", err
+	}
+	for _, word := range strings.Fields(env) {
+		if address, ok := strings.CutPrefix(word, "ZOOKEEPER="); ok {
+			return address, nil
+		}
+	}
+	return "", fmt.Errorf("%s env: no address of ZooKeeper", c.Script)
+}
+
+// RegionServers are the processes of the region servers.
+func (c HBaseCluster) RegionServers(ctx context.Context) (pids []int, err error) {
+	status, err := c.call(ctx, "status")
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(status) { // regionserver1  pid 26499  port 16020  up
+		words := strings.Fields(line)
+		if len(words) < 3 || !strings.HasPrefix(words[0], "regionserver") {
+			continue
+		}
+		pid, err := strconv.Atoi(words[2])
+		if err != nil {
+			return nil, fmt.Errorf("%s status: %w", c.Script, err)
+		}
+		pids = append(pids, pid)
+	}
+	return pids, nil
+}
+
+// CPUOf is what processes used together since they began.
+func CPUOf(pids []int) (sum time.Duration, err error) {
+	for _, pid := range pids {
+		used, err := CPU(pid)
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
+// TableBytes is what a table's files hold in HDFS, one replica counted.
+func (c HBaseCluster) TableBytes(ctx context.Context, table string) (int64, error) {
+	namespace, name, ok := strings.Cut(table, ":")
+	if !ok {
+		namespace, name = "default", table
+	}
+	out, err := c.call(ctx, "hdfs", "-du", "-s", path.Join("/hbase/data", namespace, name))
+	if err != nil {
+		return 0, err
+	}
+	size, _, _ := strings.Cut(out, " ")
+	return strconv.ParseInt(size, 10, 64)
+}
+
+// CompileHBase compiles HBaseMain into a folder with the cluster's jars.
+func (c HBaseCluster) CompileHBase(ctx context.Context, dir string) error {
+	args := []string{"java", "com.sun.tools.javac.Main", "-nowarn", "-Xlint:none", "-d", dir}
+	sources, err := WriteHBaseSources(dir)
+	if err != nil {
+		return err
+	}
+	if _, err := c.call(ctx, append(args, sources...)...); err != nil {
+		return fmt.Errorf("%w: a JDK of 17 or later is needed", err)
+	}
+	return nil
+}
+
+// WriteHBaseSources writes HBaseMain's sources into a folder, for javac.
+func WriteHBaseSources(dir string) (paths []string, err error) {
+	entries, err := hbasePeer.ReadDir("hbase/peer")
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		text, err := hbasePeer.ReadFile(path.Join("hbase/peer", e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		to := filepath.Join(dir, e.Name())
+		if err := os.WriteFile(to, text, 0o644); err != nil {
+			return nil, err
+		}
+		paths = append(paths, to)
+	}
+	return paths, nil
+}
+
+// HBaseJava is the command that runs HBaseMain as compiled into classes.
+func (c HBaseCluster) HBaseJava(ctx context.Context, classes string) *exec.Cmd {
+	// The script's java is for short work; of two values of a flag the last counts.
+	cmd := exec.CommandContext(ctx, c.Script, "java", "-XX:TieredStopAtLevel=4", "-XX:+UseParallelGC", "-Xmx1g", HBaseMain)
+	cmd.Env = append(os.Environ(), "CLUSTER_CP="+classes)
+	return cmd
+}
