@@ -50,7 +50,7 @@ func (c *Collector) syncAll(ctx context.Context) error {
 	for {
 		select {
 		case <-c.syncs:
-			c.syncOpen(ctx)
+			c.syncOpen()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -58,7 +58,7 @@ func (c *Collector) syncAll(ctx context.Context) error {
 }
 
 // syncOpen makes all open segments durable as they are now.
-func (c *Collector) syncOpen(ctx context.Context) {
+func (c *Collector) syncOpen() {
 	var group errgroup.Group
 	group.SetLimit(syncsAtOnce)
 	c.mu.Lock()
@@ -69,6 +69,9 @@ func (c *Collector) syncOpen(ctx context.Context) {
 		}
 	}
 	c.mu.Unlock()
+	if len(open) == 0 {
+		return // it is in a segment that is being sealed or mended, which tells
+	}
 	for _, sp := range open {
 		group.Go(func() error { c.syncOne(sp); return nil })
 	}

@@ -65,7 +65,7 @@ func (w *Writer) create() error {
 		return err
 	}
 	if err := w.fsys.SyncDir(dir); err != nil {
-		return errors.Join(err, f.Close())
+		return errors.Join(err, f.Close(), w.fsys.Remove(w.path))
 	}
 	w.file = f
 	return nil

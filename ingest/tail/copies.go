@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -137,38 +138,67 @@ type sameLog func(path string, start, before []byte) bool
 // begins as it does and has the same bytes before the position. The rest of it is
 // read as the stream's.
 func (t *Tailer) search(s *checkpoint.Stream, path string, m *matcher, position int64, same sameLog) bool {
-	for _, name := range t.siblings(path) {
-		if t.takeCopy(s, name, m, position, same) {
-			return true
+	seen := map[string]bool{}
+	for again := range 2 {
+		l := t.listing(filepath.Dir(path), again > 0)
+		for _, name := range l.byName[checkpoint.RotatedName(path)] {
+			if !seen[name] && t.takeCopy(s, name, m, position, same) {
+				return true
+			}
+			seen[name] = true
+		}
+		if l.fresh {
+			break
 		}
 	}
 	return false
 }
 
-// siblings are the regular files that a log's rotations may have made, plain ones
-// before compressed ones. A folder is listed once a step: hundreds of logs are
-// truncated at a time.
-func (t *Tailer) siblings(path string) []string {
-	dir := filepath.Dir(path)
-	byName := t.listings[dir]
-	if byName == nil {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return nil
+// listing is a folder's regular files that rotations may have made, by the name of
+// their log: plain ones before compressed ones.
+type listing struct {
+	byName   map[string][]string
+	modified time.Time // the folder, before it was listed
+	settled  bool      // that was long enough ago
+	fresh    bool      // it is the folder as it is now
+}
+
+// settles is how old a folder's time of modification is when a change since must
+// have another: file systems take the kernel's coarse clock.
+const settles = 100 * time.Millisecond
+
+// listing lists a folder, once a step: hundreds of logs are truncated at a time.
+// Anew it is listed again, where something can have changed since: a fleet is
+// rotated log by log, and a copy may have come after that of the log before.
+func (t *Tailer) listing(dir string, anew bool) listing {
+	l, known := t.listings[dir]
+	if known {
+		info, err := os.Stat(dir)
+		l.fresh = err == nil && l.settled && info.ModTime().Equal(l.modified)
+		if l.fresh || !anew {
+			return l
 		}
-		byName = map[string][]string{}
-		for _, compressed := range []bool{false, true} {
-			for _, e := range entries {
-				if e.Type().IsRegular() && logfile.CompressedName(e.Name()) == compressed {
-					name := filepath.Join(dir, e.Name())
-					rotated := checkpoint.RotatedName(name)
-					byName[rotated] = append(byName[rotated], name)
-				}
+	}
+	l = listing{byName: map[string][]string{}, fresh: true}
+	if info, err := os.Stat(dir); err == nil {
+		l.modified = info.ModTime()
+		l.settled = time.Since(l.modified) >= settles
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return l
+	}
+	for _, compressed := range []bool{false, true} {
+		for _, e := range entries {
+			if e.Type().IsRegular() && logfile.CompressedName(e.Name()) == compressed {
+				name := filepath.Join(dir, e.Name())
+				rotated := checkpoint.RotatedName(name)
+				l.byName[rotated] = append(l.byName[rotated], name)
 			}
 		}
-		t.listings[dir] = byName
 	}
-	return byName[checkpoint.RotatedName(path)]
+	t.listings[dir] = l
+	return l
 }
 
 // takeCopy reads the rest of a stream from a file, if it holds the stream.

@@ -39,7 +39,7 @@ type Tailer struct {
 	failing  []*file
 	missing  []*checkpoint.Stream // whose files are not found
 	rests    []*rest
-	listings map[string]map[string][]string // siblings, of the present step
+	listings map[string]listing // of the present step
 	// positions are how far this life read the streams whose files are gone.
 	positions map[schema.StreamID]int64
 	first     bool // the first listing is under way
@@ -84,7 +84,7 @@ func New(cfg Config) (*Tailer, error) {
 		cfg: cfg, gate: cfg.Gate, seed: maphash.MakeSeed(), now: cfg.Now(), first: true,
 		dirs: map[string]*directory{}, dirsBy: map[int32]*directory{}, files: map[logfile.ID]*file{},
 		coldBy: map[int32]*file{}, moving: map[uint32]*file{}, renamed: map[uint32]*matcher{},
-		positions: map[schema.StreamID]int64{}, listings: map[string]map[string][]string{},
+		positions: map[schema.StreamID]int64{}, listings: map[string]listing{},
 		free: make(chan *Delivery, buffers), out: make(chan *Delivery, buffers),
 		skipOld: cfg.FromEnd && len(cfg.Checkpoint.Streams()) == 0,
 		scratch: make([]byte, max(parse.HeadBytes, schema.MaxHeadBytes)),
