@@ -42,6 +42,10 @@ type CollectorConfig struct {
 	Level int
 	// Uploads is how many segments are archived side by side; 0 is one.
 	Uploads int
+	// MarkClosed: directories of days that ended ClosedGrace ago are marked as
+	// complete, when all that came for them is archived.
+	MarkClosed  bool
+	ClosedGrace time.Duration
 	// Patient: what fails is tried again until it works, and State says so. Else
 	// the first error ends the collector.
 	Patient bool
@@ -89,6 +93,7 @@ type Collector struct {
 	wake     chan struct{}
 	rolled   chan *spooled
 	syncs    chan struct{}
+	closing  chan time.Time // at which days are looked at that may have ended
 	troubles troubles
 	Counters Counters
 
@@ -118,7 +123,7 @@ func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) 
 	c := &Collector{
 		cfg: cfg, encoders: make(chan *segment.Encoder, runtime.GOMAXPROCS(0)), queue: semaphore.NewWeighted(tableQueueBytes),
 		parcels: make(chan *parcel, 1024), wake: make(chan struct{}, 1),
-		rolled: make(chan *spooled, cfg.Uploads), syncs: make(chan struct{}, 1),
+		rolled: make(chan *spooled, cfg.Uploads), syncs: make(chan struct{}, 1), closing: make(chan time.Time, 1),
 		streams: map[schema.StreamID]*streamState{}, changed: make(chan struct{}),
 		spool: spool{fsys: cfg.FS, dir: cfg.SpoolDir, open: map[string]*spooled{}},
 	}
@@ -176,6 +181,9 @@ func (c *Collector) start() {
 	for range c.cfg.Uploads {
 		worker(c.finishAll)
 	}
+	if c.cfg.MarkClosed {
+		worker(c.markAll)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.feed()
@@ -192,6 +200,10 @@ func (c *Collector) Tick(now time.Time) error {
 	c.flush = true
 	c.feed()
 	c.nudge()
+	select {
+	case c.closing <- now:
+	default: // one is under way
+	}
 	return c.err
 }
 
@@ -199,6 +211,9 @@ func (c *Collector) Tick(now time.Time) error {
 // that until ctx ends. What is not stored then is taken up by the next life.
 func (c *Collector) Close(ctx context.Context) error {
 	err := c.drain(ctx)
+	if err == nil && c.cfg.MarkClosed {
+		err = c.mark(ctx, c.cfg.Now())
+	}
 	c.fail(errEnded)
 	return errors.Join(err, c.stop())
 }

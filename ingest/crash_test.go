@@ -93,6 +93,8 @@ type fakeArchive struct {
 	fs    vfs.FS
 	files map[string][]byte
 	fail  func() error
+
+	marked []string // directories, as often as they were
 }
 
 func (f *fakeArchive) Store(_ context.Context, localPath, name string) error {
@@ -117,6 +119,16 @@ func (f *fakeArchive) Store(_ context.Context, localPath, name string) error {
 }
 
 func (f *fakeArchive) Sweep(context.Context) error { return nil }
+
+func (f *fakeArchive) Mark(_ context.Context, dir string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.fail(); err != nil {
+		return err
+	}
+	f.marked = append(f.marked, dir)
+	return nil
+}
 
 func (f *fakeArchive) lines(t *testing.T) []string {
 	f.mu.Lock()

@@ -30,6 +30,9 @@ type Archive interface {
 	// Store copies the file and verifies the copy; storing it again under the
 	// same name changes nothing.
 	Store(ctx context.Context, localPath, name string) error
+	// Mark says in a directory that nothing is to come there any more; again is no
+	// error.
+	Mark(ctx context.Context, dir string) error
 	// Sweep removes what an earlier life left unfinished.
 	Sweep(ctx context.Context) error
 }

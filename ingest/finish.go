@@ -83,6 +83,9 @@ func (c *Collector) finish(ctx context.Context, sp *spooled) error {
 	c.mu.Unlock()
 	if pieces > 0 {
 		name, err := c.archiveName(sp.name)
+		if err == nil {
+			err = c.noteUnmarked(sp, name)
+		}
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ type cut struct {
 	lines, errors int64
 	first, last   int64 // event times; 0 where none is dated
 	period        string
+	zone          int32 // its seconds east of UTC
 }
 
 // parcel is a batch on its way to the table.
@@ -61,7 +62,7 @@ func (p *parcel) read(r *lineReader, naming Naming, offset int64) {
 			if run.lines > 0 {
 				p.cuts = append(p.cuts, run)
 			}
-			run = cut{Range: schema.Range{Start: offset}, period: name}
+			run = cut{Range: schema.Range{Start: offset}, period: name, zone: r.period.zone}
 		}
 		offset += int64(size)
 		run.End = offset

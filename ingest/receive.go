@@ -153,6 +153,9 @@ func (c *Collector) appendTo(ctx context.Context, sp *spooled, st *streamState, 
 	sp.pieces = append(sp.pieces, p)
 	sp.fresh = append(sp.fresh, p)
 	sp.untabled++
+	if !sp.zoned || x.zone < sp.zone {
+		sp.zone, sp.zoned = x.zone, true
+	}
 	sp.bytes += m.Bytes
 	c.spool.bytes += m.Bytes
 	st.received.add(p.Range)

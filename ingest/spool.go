@@ -35,6 +35,8 @@ type spooled struct {
 	stored   bool
 	storedAt time.Time
 	ticks    age
+	zone     int32 // the westernmost of its lines', seconds east of UTC
+	zoned    bool  // zone is known
 }
 
 // age is when a segment was first and last seen to grow, as ticks tell.

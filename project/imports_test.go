@@ -17,8 +17,8 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"parse", "schema", ""},
 	{"parse/httpdconf", "", "parse"},
 
-	{"ingest", "schema parse ingest/checkpoint ingest/governor ingest/logfile ingest/segment ingest/segment/vfs ingest/tail",
-		"hbase/embedded hdfs hdfs/localdir ingest/segment/vfs/crashfs bench/sample"},
+	{"ingest", "schema parse hdfs ingest/checkpoint ingest/governor ingest/logfile ingest/segment ingest/segment/vfs ingest/tail",
+		"hbase/embedded hdfs/localdir ingest/segment/vfs/crashfs bench/sample"},
 	{"ingest/avrorpc", "", ""},
 	{"ingest/flume", "ingest/avrorpc", "bench/peers bench/sample"},
 	{"ingest/protocol", "schema ingest/avrorpc", "bench/sample"},

@@ -58,15 +58,17 @@ type runCmd struct {
 	followFlags
 	FromArchive string `placeholder:"URL" help:"Put the lines of an archive into the table, with the keys and cells that they had; no log is read. Done again, it changes nothing."`
 	archiveFlags
-	Once         bool          `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
-	Host         string        `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
-	Layout       string        `default:"typed" enum:"typed,packed,flume" help:"Layout of a table that is made: typed, packed or flume."`
-	Cells        []string      `placeholder:"FIELD" help:"Fields that get a cell of their own in a table that is made (default: all)."`
-	RollSize     int64         `default:"100" placeholder:"MIB" help:"Size of an archive file, compressed, at which the next is begun."`
-	Level        int           `default:"1" placeholder:"N" help:"gzip level of the archive, 1 to 9."`
-	RollInterval time.Duration `default:"2h" placeholder:"TIME" help:"Age at which an archive file is finished, when following."`
-	RollIdle     time.Duration `default:"15m" placeholder:"TIME" help:"Time without a line after which an archive file is finished, when following."`
-	Files        []string      `arg:"" optional:"" name:"file" help:"Logs, globs of them, or re:DIR/REGEX. With --once, names ending in .gz, .zst or .bz2 are read as what they hold."`
+	Once           bool          `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
+	Host           string        `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
+	Layout         string        `default:"typed" enum:"typed,packed,flume" help:"Layout of a table that is made: typed, packed or flume."`
+	Cells          []string      `placeholder:"FIELD" help:"Fields that get a cell of their own in a table that is made (default: all)."`
+	RollSize       int64         `default:"100" placeholder:"MIB" help:"Size of an archive file, compressed, at which the next is begun."`
+	Level          int           `default:"1" placeholder:"N" help:"gzip level of the archive, 1 to 9."`
+	RollInterval   time.Duration `default:"2h" placeholder:"TIME" help:"Age at which an archive file is finished, when following."`
+	RollIdle       time.Duration `default:"15m" placeholder:"TIME" help:"Time without a line after which an archive file is finished, when following."`
+	MarkClosedDays bool          `help:"Put an empty file _SUCCESS into the archive's directories of a day that is over, when all that came for it is archived: for jobs that wait for it."`
+	MarkGrace      time.Duration `default:"2h" placeholder:"TIME" help:"How long after midnight, in the log's own zone, lines of a day may still come before --mark-closed-days marks it."`
+	Files          []string      `arg:"" optional:"" name:"file" help:"Logs, globs of them, or re:DIR/REGEX. With --once, names ending in .gz, .zst or .bz2 are read as what they hold."`
 }
 
 // Help is kong's longer help.
@@ -110,6 +112,9 @@ func (r *runCmd) Run(a *app) error {
 	}
 	if r.RollSize < 1 || r.Level < 1 || r.Level > 9 {
 		return usage("--roll-size takes 1 or more (MiB), --level 1 to 9")
+	}
+	if r.MarkGrace < 0 {
+		return usage("--mark-grace takes 0 or more")
 	}
 	if !r.Once {
 		return r.follow(a, format)
@@ -232,6 +237,7 @@ func (r *runCmd) open(a *app, formats ...string) (s *stores, err error) {
 		FS: vfs.OS{}, SpoolDir: filepath.Join(a.cli.Data, "spool"), Checkpoint: s.checkpoint,
 		Table: s.table, Archive: s.archive, Naming: pattern, RollBytes: r.RollSize << 20,
 		RollInterval: r.RollInterval, RollIdle: r.RollIdle, Level: r.Level, Log: a.log,
+		MarkClosed: r.MarkClosedDays, ClosedGrace: r.MarkGrace,
 	})
 	return s, err
 }

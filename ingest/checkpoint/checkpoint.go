@@ -45,6 +45,8 @@ type document struct {
 	// Seq is the last segment number that was used.
 	Seq     uint64    `json:"seq"`
 	Streams []*Stream `json:"streams"`
+	// Unmarked are the archive's directories that are to be marked as complete.
+	Unmarked []Directory `json:"unmarked,omitempty"`
 }
 
 // Stream is a stream and how far it is stored.
