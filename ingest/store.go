@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
@@ -110,11 +109,12 @@ func (s *storer) putEntries(ctx context.Context, entries []schema.StreamEntry) e
 // rest does one thing that is not urgent: idle when there was none.
 func (s *storer) rest(ctx context.Context) (idle bool, err error) {
 	s.mu.Lock()
-	i := slices.IndexFunc(s.backlog, func(p *piece) bool { return p.in == nil || !p.in.broken || p.in.writer == nil })
 	var p *piece
-	if i >= 0 {
-		p = s.backlog[i]
-		s.backlog = slices.Delete(s.backlog, i, i+1)
+	if len(s.backlog) > 0 {
+		p, s.backlog = s.backlog[0], s.backlog[1:]
+		if p.in != nil && p.in.broken && p.in.writer != nil { // it is mended first
+			p, s.backlog = nil, append(s.backlog, p)
+		}
 	}
 	flush := s.flush
 	s.mu.Unlock()
