@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"sluice/ingest/agent"
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
 )
@@ -33,6 +34,8 @@ type Status struct {
 	Failures int64          `json:"failures"`
 	Governor governor.State `json:"governor"`
 	Logs     tail.Status    `json:"logs"`
+	// Sending is an agent's way to its collector.
+	Sending *agent.State `json:"sending,omitempty"`
 }
 
 // maxStatusBytes bounds a status file: some hundred names.

@@ -58,34 +58,7 @@ func TestFollowedLinesAreStoredOnceWhateverIsKilled(t *testing.T) {
 	}
 	untilAllIsRead(t, data, args)
 
-	var logs []byte
-	for _, folder := range []string{"rename", "copy"} {
-		for _, path := range files(t, filepath.Join(dir, folder)) {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			logs = append(logs, text...)
-		}
-	}
-	written := 0
-	for _, f := range servers {
-		n, _, rotations := f.Written()
-		t.Logf("%d lines, %d rotations", n, rotations)
-		written += int(n)
-	}
-	if n := bytes.Count(logs, []byte("\n")); n != written {
-		t.Fatalf("the logs hold %d lines, %d were written", n, written)
-	}
-	sameLines(t, "archive", archived(t, filepath.Join(data, "archive")), logs)
-	var rows, stderr bytes.Buffer
-	if code := run(context.Background(), []string{"--data", data, "scan", "--output", "raw"}, nil, &rows, &stderr); code != 0 {
-		t.Fatalf("scan: status %d: %s", code, &stderr)
-	}
-	sameLines(t, "table", rows.Bytes(), logs)
-	if left := files(t, filepath.Join(data, "spool")); len(left) > 0 {
-		t.Errorf("segments left in the spool: %v", left)
-	}
+	sameAsLogs(t, data, servers, []string{filepath.Join(dir, "rename"), filepath.Join(dir, "copy")})
 }
 
 // TestAStartThatIsInterruptedStoresWhatWasLeft by an earlier life: nothing has

@@ -12,13 +12,9 @@ import (
 	"time"
 
 	"sluice/ingest"
-	"sluice/ingest/checkpoint"
 	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
-	"sluice/ingest/segment/vfs"
 	"sluice/parse"
-	"sluice/query"
-	"sluice/schema"
 )
 
 // formatFlags say how lines are read.
@@ -54,21 +50,12 @@ func formatNames() []string { return parse.Names() }
 
 type runCmd struct {
 	formatFlags
-	tableFlags
+	storeFlags
 	followFlags
-	FromArchive string `placeholder:"URL" help:"Put the lines of an archive into the table, with the keys and cells that they had; no log is read. Done again, it changes nothing."`
-	archiveFlags
-	Once           bool          `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
-	Host           string        `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
-	Layout         string        `default:"typed" enum:"typed,packed,flume" help:"Layout of a table that is made: typed, packed or flume."`
-	Cells          []string      `placeholder:"FIELD" help:"Fields that get a cell of their own in a table that is made (default: all)."`
-	RollSize       int64         `default:"100" placeholder:"MIB" help:"Size of an archive file, compressed, at which the next is begun."`
-	Level          int           `default:"1" placeholder:"N" help:"gzip level of the archive, 1 to 9."`
-	RollInterval   time.Duration `default:"2h" placeholder:"TIME" help:"Age at which an archive file is finished, when following."`
-	RollIdle       time.Duration `default:"15m" placeholder:"TIME" help:"Time without a line after which an archive file is finished, when following."`
-	MarkClosedDays bool          `help:"Put an empty file _SUCCESS into the archive's directories of a day that is over, when all that came for it is archived: for jobs that wait for it."`
-	MarkGrace      time.Duration `default:"2h" placeholder:"TIME" help:"How long after midnight, in the log's own zone, lines of a day may still come before --mark-closed-days marks it."`
-	Files          []string      `arg:"" optional:"" name:"file" help:"Logs, globs of them, or re:DIR/REGEX. With --once, names ending in .gz, .zst or .bz2 are read as what they hold."`
+	FromArchive string   `placeholder:"URL" help:"Put the lines of an archive into the table, with the keys and cells that they had; no log is read. Done again, it changes nothing."`
+	Once        bool     `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
+	Host        string   `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
+	Files       []string `arg:"" optional:"" name:"file" help:"Logs, globs of them, or re:DIR/REGEX. With --once, names ending in .gz, .zst or .bz2 are read as what they hold."`
 }
 
 // Help is kong's longer help.
@@ -110,11 +97,8 @@ func (r *runCmd) Run(a *app) error {
 	if err := segment.CheckHost(r.Host); err != nil {
 		return usageError{err}
 	}
-	if r.RollSize < 1 || r.Level < 1 || r.Level > 9 {
-		return usage("--roll-size takes 1 or more (MiB), --level 1 to 9")
-	}
-	if r.MarkGrace < 0 {
-		return usage("--mark-grace takes 0 or more")
+	if err := r.checkRolls(); err != nil {
+		return err
 	}
 	if !r.Once {
 		return r.follow(a, format)
@@ -160,114 +144,10 @@ func expand(names []string) ([]logfile.Log, error) {
 	return logs, nil
 }
 
-// newLayout is that of a table that is made. A cell that no format has a field
-// for is a mistake that the table would keep for ever.
-func (r *runCmd) newLayout(formats []string) (schema.Layout, error) {
-	layout, err := schema.NewLayout(r.Layout)
-	if err != nil {
-		return layout, usageError{err}
-	}
-	layout.Cells = r.Cells
-	if err := layout.Check(); err != nil {
-		return layout, usageError{err}
-	}
-	names := formats
-	if slices.Contains(formats, parse.AutoName) {
-		names = append(slices.DeleteFunc(slices.Clone(formats), func(f string) bool { return f == parse.AutoName }), parse.Names()...)
-	}
-	var fields [][]schema.Field
-	for _, name := range names {
-		f, err := parse.Lookup(name, nil)
-		if err != nil {
-			return layout, usageError{err}
-		}
-		fields = append(fields, f.Fields())
-	}
-	if err := query.CheckFields(r.Cells, fields...); err != nil {
-		return layout, usage("--cells: %w", err)
-	}
-	return layout, nil
-}
-
-// stores is what a run works with, opened.
-type stores struct {
-	lock       *os.File
-	checkpoint *checkpoint.File
-	table      table
-	archive    archive
-	collector  *ingest.Collector
-}
-
-// open opens everything before anything is read.
-func (r *runCmd) open(a *app, formats ...string) (s *stores, err error) {
-	s = &stores{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
-		}
-	}()
-	layout, err := r.newLayout(formats)
-	if err != nil {
-		return s, err
-	}
-	if err := a.checkTable(r.tableFlags); err != nil {
-		return s, err
-	}
-	pattern, err := archivePattern(r.Archive, a.cli.Data)
-	if err != nil {
-		return s, err
-	}
-	if s.lock, err = lockData(a.cli.Data); err != nil {
-		return s, err
-	}
-	id, err := newCollectorID()
-	if err != nil {
-		return s, err
-	}
-	if s.checkpoint, err = checkpoint.Open(vfs.OS{}, filepath.Join(a.cli.Data, "checkpoint"), id); err != nil {
-		return s, usageError{err}
-	}
-	if s.archive, err = a.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector()); err != nil {
-		return s, err
-	}
-	if s.table, err = a.createTable(r.tableFlags, &layout); err != nil {
-		return s, err
-	}
-	s.collector, err = ingest.NewCollector(a.ctx, ingest.CollectorConfig{
-		FS: vfs.OS{}, SpoolDir: filepath.Join(a.cli.Data, "spool"), Checkpoint: s.checkpoint,
-		Table: s.table, Archive: s.archive, Naming: pattern, RollBytes: r.RollSize << 20,
-		RollInterval: r.RollInterval, RollIdle: r.RollIdle, Level: r.Level, Log: a.log,
-		MarkClosed: r.MarkClosedDays, ClosedGrace: r.MarkGrace,
-	})
-	return s, err
-}
-
-// finish stores what was received, unless storing is what failed.
-func (s *stores) finish(ctx context.Context, failed error) error {
-	if failed == nil {
-		return s.collector.Close(context.WithoutCancel(ctx))
-	}
-	return errors.Join(failed, s.collector.Abort())
-}
-
-func (s *stores) close() error {
-	var errs []error
-	if s.table != nil {
-		errs = append(errs, s.table.Close())
-	}
-	if s.archive != nil {
-		errs = append(errs, s.archive.Close())
-	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
-	}
-	return errors.Join(errs...)
-}
-
 // once reads every log to its present end.
 func (r *runCmd) once(a *app, format string, logs []logfile.Log) (err error) {
 	began := time.Now()
-	s, err := r.open(a, format)
+	s, err := r.open(a, storeOptions{formats: []string{format}})
 	if a.interrupted(err) {
 		return exitError(1)
 	}

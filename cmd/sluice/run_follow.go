@@ -36,7 +36,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 		return errors.Join(err, trace.Close())
 	}
 	defer func() { err = errors.Join(err, trace.Close()) }()
-	s, err := r.open(a, formats...)
+	s, err := r.open(a, storeOptions{formats: formats, collector: ingest.CollectorConfig{Patient: true}})
 	if a.interrupted(err) {
 		return nil
 	}

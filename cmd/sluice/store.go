@@ -158,12 +158,21 @@ func lockData(dir string) (*os.File, error) {
 	if err := vfs.MkdirAll(vfs.OS{}, dir, 0o750); err != nil {
 		return nil, usage("--data: cannot make the folder: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o640)
+	f, err := lockFile(filepath.Join(dir, "lock"))
 	if err != nil {
-		return nil, usage("--data %s: cannot be written: %w", dir, err)
+		return nil, usage("--data %s: %w", dir, err)
+	}
+	return f, nil
+}
+
+// lockFile makes a file and locks it.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be written: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(usage("--data %s: another sluice is at work there; wait for it, or use another folder", dir), f.Close())
+		return nil, errors.Join(errors.New("another sluice is at work there; wait for it, or use another folder"), f.Close())
 	}
 	return f, nil
 }

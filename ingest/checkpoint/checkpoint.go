@@ -187,6 +187,27 @@ func (c *File) Stream(id schema.StreamID) *Stream {
 	return c.byID[id]
 }
 
+// Declare returns the stream of entry's id, made where it is not known: one whose
+// log is on another host, so that it has no file here. Format, zone and labels are
+// entry's from now on, and Stored where it is greater.
+func (c *File) Declare(entry schema.StreamEntry) (*Stream, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.byID[entry.ID]
+	if t == nil {
+		t = &Stream{StreamEntry: entry}
+		c.doc.Streams = append(c.doc.Streams, t)
+		c.enter(t)
+		return t, nil
+	}
+	if t.Host != entry.Host {
+		return nil, fmt.Errorf("stream %s is of host %s, not of %s", entry.ID, t.Host, entry.Host)
+	}
+	t.Format, t.Zone, t.Labels = entry.Format, entry.Zone, entry.Labels
+	t.Stored, t.GoneUnix = max(t.Stored, entry.Stored), 0
+	return t, nil
+}
+
 // Streams returns all streams, in the order in which they were met.
 func (c *File) Streams() []*Stream {
 	c.mu.Lock()

@@ -14,6 +14,8 @@ type Stream struct {
 	Labels             map[string]string
 	FirstLine          []byte
 	Size               int64 // bytes in the log now
+	// Stored is up to where the sender knows it to be stored, here or elsewhere.
+	Stored int64
 }
 
 // Hello is who a sender is, and what it has.
@@ -37,7 +39,7 @@ func (h *Hello) Append(b []byte) []byte {
 		b = avrorpc.AppendBytes(b, s.Zone)
 		b = appendLabels(b, s.Labels)
 		b = avrorpc.AppendBytes(b, s.FirstLine)
-		b = avrorpc.AppendLong(b, s.Size)
+		b = avrorpc.AppendLong(avrorpc.AppendLong(b, s.Size), s.Stored)
 	}
 	return avrorpc.AppendEnd(b, len(h.Streams))
 }
@@ -49,8 +51,8 @@ func (h *Hello) Decode(b []byte) error {
 	for items := r.Items(MaxStreams); items.Next(); {
 		s := Stream{ID: readID(&r), Path: r.String(MaxStringBytes), Format: r.String(MaxStringBytes), Zone: r.String(MaxStringBytes), Labels: readLabels(&r)}
 		s.FirstLine = append([]byte(nil), r.Bytes(schema.MaxHeadBytes)...)
-		if s.Size = r.Long(); s.Size < 0 {
-			r.Fail("a size below zero")
+		if s.Size, s.Stored = r.Long(), r.Long(); s.Size < 0 || s.Stored < 0 || s.Stored > schema.MaxOffset {
+			r.Fail("a size or position that no log has")
 		}
 		h.Streams = append(h.Streams, s)
 	}

@@ -24,7 +24,7 @@ func messages() []message {
 	positions := []Position{{1, 20, 10}, {1 << 63, 1 << 40, 0}}
 	return []message{
 		&Hello{Host: "web01", Agent: "sluice 1", Labels: map[string]string{"site": "a"}, Streams: []Stream{
-			{ID: 7, Path: "/var/log/access.log", Format: "combined", Zone: "Europe/Berlin", Labels: map[string]string{"a": "b"}, FirstLine: []byte("x"), Size: 99}}},
+			{ID: 7, Path: "/var/log/access.log", Format: "combined", Zone: "Europe/Berlin", Labels: map[string]string{"a": "b"}, FirstLine: []byte("x"), Size: 99, Stored: 12}}},
 		&Welcome{Collector: "c1", Positions: positions, MaxBatchBytes: 1 << 20, Compressions: []Compression{Zstd, S2}},
 		&Receipt{Status: Refused, Reason: "why", Received: 5, Stored: 4},
 		&Heartbeat{Host: "web01", TimeMs: 1, Streams: []Progress{{7, 3, 2, 1}}, Governor: Governor{1, 2, "busy"}, Counters: map[string]int64{"lines": 4}},

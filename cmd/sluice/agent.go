@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"sluice/health"
+	"sluice/ingest/agent"
+	"sluice/ingest/governor"
+	"sluice/ingest/protocol"
+	"sluice/ingest/segment"
+	"sluice/ingest/tail"
+)
+
+type agentCmd struct {
+	formatFlags
+	followFlags
+	tlsFlags
+	Collector     []string      `placeholder:"HOST:PORT" help:"Collectors, HOST:PORT each. Which one this host prefers follows from its name, so that hosts share them."`
+	Checkpoint    string        `type:"path" placeholder:"FILE" help:"What is remembered of each log (default: DATA/checkpoint)."`
+	Host          string        `placeholder:"NAME" help:"The name under which lines are stored (default: this machine's)."`
+	Compression   string        `default:"s2" enum:"none,zstd,s2" help:"Compression on the way: s2 costs least, zstd makes half as many bytes of it, none."`
+	Window        int64         `default:"8" placeholder:"MIB" help:"What may be read and not be on a collector's disk, compressed, in memory."`
+	FailoverAfter time.Duration `default:"30s" placeholder:"TIME" help:"How long a collector may be away before the next is taken; 0 is for ever."`
+	Drain         time.Duration `default:"10s" placeholder:"TIME" help:"How long what was read may take to be sent after the signal to end."`
+	Files         []string      `arg:"" optional:"" name:"file" help:"Logs, globs of them, or re:DIR/REGEX."`
+}
+
+// Help is kong's longer help.
+func (agentCmd) Help() string {
+	return `Follows the logs of a web host as run does, and sends them to a collector:
+
+    sluice agent --collector c1:4141,c2:4141 '/var/log/apache2/*access*.log'
+
+Only what the collector has in table and archive is remembered as done; killed at any
+moment, or with its collector lost, it goes on from there. When no collector takes
+lines the logs wait.`
+}
+
+// heartbeat is how often an agent says how it is.
+const heartbeat = 3 * time.Second
+
+func (c *agentCmd) Run(a *app) (err error) {
+	format, _, err := c.text()
+	if err != nil {
+		return err
+	}
+	if c.Host == "" {
+		if c.Host, err = os.Hostname(); err != nil {
+			return usage("this host's name is not known (%w): give it with --host", err)
+		}
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	sources, err := c.sources(c.Files, format, c.Timezone)
+	if err != nil {
+		return err
+	}
+	certificates, err := c.files()
+	if err != nil {
+		return err
+	}
+	trace, err := c.openTrace()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, trace.Close()) }()
+	gate, err := c.govern(a, trace)
+	if err != nil {
+		return err
+	}
+	file, locks, err := a.openCheckpoint(c.Checkpoint)
+	defer func() {
+		for _, lock := range locks {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	var sender *agent.Agent
+	report := func(t *tail.Tailer) { c.report(a, sender, gate, t, began) }
+	sender = agent.New(agent.Config{
+		Collectors: c.Collector, Dial: certificates.dial, Checkpoint: file, Name: "sluice " + version(),
+		Compression: c.compression(), WindowBytes: c.Window << 20, FailoverAfter: c.FailoverAfter, Heartbeat: heartbeat, Drain: c.Drain,
+		Governor: func() protocol.Governor { return governed(gate.State()) }, Report: report, Log: a.log,
+		Tail: tail.Config{Sources: sources, Host: c.Host, FromEnd: c.FromEnd, Latency: c.Latency, Gate: gate, MinMargin: c.MinMargin, Log: a.log},
+	})
+	a.log.Info("following logs; their lines are sent until this is told to stop", "sources", len(sources), "collectors", c.Collector, "cpu_percent", c.CPU)
+	return sender.Run(a.ctx)
+}
+
+// check says what is wrong with the flags.
+func (c *agentCmd) check() error {
+	if err := segment.CheckHost(c.Host); err != nil {
+		return usageError{err}
+	}
+	if len(c.Collector) == 0 {
+		return usage("which collector? Name it: --collector c1:4141, or several: --collector c1:4141,c2:4141")
+	}
+	for _, address := range c.Collector {
+		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+			return usage("--collector %s: write HOST:PORT, such as c1:4141", address)
+		}
+	}
+	if c.Window < 1 || c.FailoverAfter < 0 || c.Drain < 0 {
+		return usage("--window takes 1 or more (MiB), --failover-after and --drain no less than 0")
+	}
+	return nil
+}
+
+func (c *agentCmd) compression() protocol.Compression {
+	names := []string{protocol.None.String(), protocol.Zstd.String(), protocol.S2.String()}
+	return protocol.Compression(slices.Index(names, c.Compression))
+}
+
+// governed is a governor's state as a collector is told it.
+func governed(s governor.State) protocol.Governor {
+	g := protocol.Governor{Budget: s.BytesPerSecond, Reason: s.Reason}
+	if s.Level == "paused" {
+		g.PausedSinceMs = s.Since.UnixMilli()
+	}
+	return g
+}
+
+// dialTimeout is how long a connection and its TLS handshake may take.
+const dialTimeout = 10 * time.Second
+
+// dial connects to a collector; without certificates, in clear.
+func (t *tlsFiles) dial(ctx context.Context, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	dialer := &net.Dialer{}
+	if t == nil {
+		return dialer.DialContext(ctx, "tcp", address)
+	}
+	config, err := t.read()
+	if err != nil {
+		return nil, err
+	}
+	return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", address)
+}
+
+// report writes the status file.
+func (c *agentCmd) report(a *app, sender *agent.Agent, gate *governor.Governor, t *tail.Tailer, began time.Time) {
+	read, state := t.Counters(), sender.State()
+	status := health.Status{
+		At: time.Now(), PID: os.Getpid(), Began: began, Host: c.Host, Version: version(),
+		Lines: read.Lines.Load(), Bytes: read.Bytes.Load(),
+		LostBytes: read.LostBytes.Load(), LostFiles: read.LostFiles.Load(), Failures: read.Failures.Load(),
+		Governor: gate.State(), Logs: t.Status(), Sending: &state,
+	}
+	if err := health.Write(statusPath(a.cli.Data), &status); err != nil {
+		a.log.Warn("the status cannot be written", "error", err)
+	}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/bench/fleet"
+	"sluice/health"
+)
+
+// TestWhatAgentsSendIsStoredOnceWhateverIsKilled: two hosts whose logs are rotated,
+// an agent on each, a collector. All three are killed with SIGKILL at random moments
+// and started again; then archive and table hold every line exactly once.
+func TestWhatAgentsSendIsStoredOnceWhateverIsKilled(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	dir := t.TempDir()
+	logs := []string{filepath.Join(dir, "web01"), filepath.Join(dir, "web02")}
+	servers := []*fleet.Fleet{
+		server(t, logs[0], fleet.Config{Rotation: fleet.Rename, RotateEvery: 1500 * time.Millisecond, LateFor: time.Second, Seed: seed}),
+		server(t, logs[1], fleet.Config{Rotation: fleet.CopyTruncate, RotateEvery: 1100 * time.Millisecond, Seed: seed}),
+	}
+	address := freeAddress(t)
+	data := filepath.Join(dir, "data")
+	programs := [][]string{collectorArgs(data, address)}
+	for i, folder := range logs {
+		programs = append(programs, agentArgs(filepath.Join(dir, fmt.Sprint("agent", i)), fmt.Sprintf("web0%d", i+1), address, filepath.Join(folder, "*.log*")))
+	}
+
+	ctx, stopServers := context.WithCancel(t.Context())
+	working, ctx := errgroup.WithContext(ctx)
+	for _, f := range servers {
+		working.Go(func() error { return serve(ctx, f) })
+	}
+	t.Run("killed", func(t *testing.T) {
+		for i, args := range programs {
+			random := rand.New(rand.NewPCG(seed, uint64(i)))
+			t.Run(args[3], func(t *testing.T) {
+				t.Parallel()
+				killAgainAndAgain(t, random, args)
+			})
+		}
+	})
+	stopServers()
+	if err := working.Wait(); err != nil || t.Failed() {
+		t.Fatal(err)
+	}
+	collector := start(t, programs[0]...)
+	for i, args := range programs[1:] {
+		untilAllIsSent(t, filepath.Join(dir, fmt.Sprint("agent", i)), args)
+	}
+	if err := collector.end(t); err != nil {
+		t.Fatalf("%v\n%s", err, collector.said(t))
+	}
+	sameAsLogs(t, data, servers, logs)
+}
+
+// killAgainAndAgain kills a sluice six times within ten seconds or so.
+func killAgainAndAgain(t *testing.T, random *rand.Rand, args []string) {
+	for range 6 {
+		c := start(t, args...)
+		timer := time.AfterFunc(time.Duration(500+random.Int64N(1500))*time.Millisecond, func() { c.Process.Kill() })
+		err := c.Wait()
+		timer.Stop()
+		if c.ProcessState.Exited() {
+			t.Fatalf("it ended before it was killed: %v\n%s", err, c.said(t))
+		}
+	}
+}
+
+func collectorArgs(data, address string) []string {
+	return []string{"--quiet", "--data", data, "collector", "--listen", address, "--roll-size", "1", "--roll-interval", "2s"}
+}
+
+func agentArgs(data, host, collectors, glob string) []string {
+	return []string{"--quiet", "--data", data, "agent", "--collector", collectors, "--host", host, "--cpu", "0", "--latency", "100ms", "--no-nice", glob}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// untilAllIsSent runs an agent until a collector has all of its lines, and tells it to
+// end.
+func untilAllIsSent(t *testing.T, data string, args []string) {
+	t.Helper()
+	c := start(t, args...)
+	c.await(t, func() bool {
+		s, err := health.Read(statusPath(data))
+		return err == nil && s.PID == c.Process.Pid && s.Logs.Files > 0 && s.Logs.UnreadBytes == 0 && s.Sending.Connected && s.Sending.UnacknowledgedBytes == 0
+	})
+	if err := c.end(t); err != nil {
+		t.Fatalf("%v\n%s", err, c.said(t))
+	}
+}
+
+// sameAsLogs fails unless archive and table of a data folder hold the lines of the
+// logs, each once, and the spool none.
+func sameAsLogs(t *testing.T, data string, servers []*fleet.Fleet, folders []string) {
+	t.Helper()
+	var logs []byte
+	for _, folder := range folders {
+		for _, path := range files(t, folder) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			logs = append(logs, text...)
+		}
+	}
+	written := 0
+	for _, f := range servers {
+		n, _, rotations := f.Written()
+		t.Logf("%d lines, %d rotations", n, rotations)
+		written += int(n)
+	}
+	if n := bytes.Count(logs, []byte("\n")); n != written {
+		t.Fatalf("the logs hold %d lines, %d were written", n, written)
+	}
+	sameLines(t, "archive", archived(t, filepath.Join(data, "archive")), logs)
+	var rows, stderr bytes.Buffer
+	if code := run(context.Background(), []string{"--data", data, "scan", "--output", "raw"}, nil, &rows, &stderr); code != 0 {
+		t.Fatalf("scan: status %d: %s", code, &stderr)
+	}
+	sameLines(t, "table", rows.Bytes(), logs)
+	if left := files(t, filepath.Join(data, "spool")); len(left) > 0 {
+		t.Errorf("segments left in the spool: %v", left)
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/ingest"
+	"sluice/ingest/avrorpc"
+	"sluice/ingest/receiver"
+	"sluice/parse"
+)
+
+type collectorCmd struct {
+	storeFlags
+	tlsFlags
+	Listen         string        `default:"127.0.0.1:4141" placeholder:"HOST:PORT" help:"Where agents connect to."`
+	InsecureListen bool          `help:"Listen beyond this machine without TLS: whoever reaches the port can write lines under any host's name."`
+	Checkpoint     string        `type:"path" placeholder:"FILE" help:"What is remembered of each stream (default: DATA/checkpoint)."`
+	Spool          string        `type:"path" placeholder:"DIR" help:"Folder for what is received and not stored (default: DATA/spool)."`
+	Drain          time.Duration `default:"30s" placeholder:"TIME" help:"How long storing may take after the signal to end; what is left is stored by the next start."`
+}
+
+// Help is kong's longer help.
+func (collectorCmd) Help() string {
+	return `Takes the lines that agents send to a table and an archive:
+
+    sluice collector --listen 10.0.0.5:4141 --table hbase://zk1,zk2/web:accesslog \
+      --archive 'hdfs://nn1,nn2/logs/%Y%m%d/%{host}' \
+      --tls-cert c1.pem --tls-key c1.key --tls-ca ca.pem
+
+A batch is acknowledged when it is on this machine's disk, in the spool; an agent
+remembers it as done when table and archive have it. Without TLS only agents on this
+machine are listened to.`
+}
+
+func (c *collectorCmd) Run(a *app) (err error) {
+	if err := c.checkRolls(); err != nil {
+		return err
+	}
+	if c.Drain < 0 {
+		return usage("--drain takes 0 or more")
+	}
+	certificates, err := c.files()
+	if err != nil {
+		return err
+	}
+	listener, err := c.listen(a.ctx, certificates != nil)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() //nolint:errcheck // Serve closes it too
+	s, err := c.open(a, storeOptions{
+		formats: []string{parse.AutoName}, checkpoint: c.Checkpoint, spool: c.Spool,
+		collector: ingest.CollectorConfig{Patient: true, SpoolAhead: true},
+	})
+	if a.interrupted(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	err = c.serve(a, s, listener, certificates)
+	return errors.Join(err, c.end(a, s, err))
+}
+
+// listen opens the port. Without TLS it is one of this machine's own, unless the user
+// says otherwise.
+func (c *collectorCmd) listen(ctx context.Context, secured bool) (net.Listener, error) {
+	address, err := net.ResolveTCPAddr("tcp", c.Listen)
+	if err != nil {
+		return nil, usage("--listen %s: %w", c.Listen, err)
+	}
+	if !secured && !c.InsecureListen && !address.IP.IsLoopback() {
+		return nil, usage("--listen %s: whoever reaches that port could write lines under any host's name: give --tls-cert, --tls-key and --tls-ca, or say --insecure-listen", c.Listen)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return nil, usage("--listen: %w", err)
+	}
+	return listener, nil
+}
+
+// serve answers agents until the process is told to stop.
+func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certificates *tlsFiles) error {
+	r, err := receiver.New(receiver.Config{Checkpoint: s.checkpoint, Collector: s.collector, Log: a.log})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	layers := avrorpc.Layers{}
+	if certificates != nil {
+		layers.TLS = certificates.server()
+	}
+	server := &avrorpc.Server{Services: []avrorpc.Service{r.Service()}, Limits: receiver.Limits(), Upgrade: layers.Upgrade, Log: a.log}
+	a.log.Info("listening; what agents send is stored until this is told to stop", "address", listener.Addr(), "tls", certificates != nil)
+	fmt.Fprintln(a.stdout, "listening on", listener.Addr())
+	group, ctx := errgroup.WithContext(a.ctx)
+	group.Go(func() error { return server.Serve(ctx, listener) })
+	group.Go(func() error {
+		ticker := time.NewTicker(tickInterval)
+		defer ticker.Stop()
+		for {
+			select {
+			case now := <-ticker.C:
+				if err := r.Tick(now); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+	return group.Wait()
+}
+
+// end stores what was received, as far as that goes.
+func (c *collectorCmd) end(a *app, s *stores, failed error) error {
+	if failed != nil {
+		return s.collector.Abort()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), c.Drain)
+	defer cancel()
+	err := s.collector.Close(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.log.Warn("not all is stored yet; nothing is lost", "error", err)
+		err = nil
+	}
+	n := &s.collector.Counters
+	fmt.Fprintf(a.stdout, "lines=%d bytes=%d rows=%d parse_errors=%d archive_files=%d\n", n.Lines.Load(), n.Bytes.Load(), n.Rows.Load(), n.ParseErrors.Load(), n.Segments.Load())
+	return err
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"sluice/ingest"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment/vfs"
+	"sluice/parse"
+	"sluice/query"
+	"sluice/schema"
+)
+
+// storeFlags say where lines go, and in which shape.
+type storeFlags struct {
+	tableFlags
+	archiveFlags
+	Layout         string        `default:"typed" enum:"typed,packed,flume" help:"Layout of a table that is made: typed, packed or flume."`
+	Cells          []string      `placeholder:"FIELD" help:"Fields that get a cell of their own in a table that is made (default: all)."`
+	RollSize       int64         `default:"100" placeholder:"MIB" help:"Size of an archive file, compressed, at which the next is begun."`
+	Level          int           `default:"1" placeholder:"N" help:"gzip level of the archive, 1 to 9."`
+	RollInterval   time.Duration `default:"2h" placeholder:"TIME" help:"Age at which an archive file is finished, when following."`
+	RollIdle       time.Duration `default:"15m" placeholder:"TIME" help:"Time without a line after which an archive file is finished, when following."`
+	SpoolMax       int64         `default:"10240" placeholder:"MIB" help:"Size of what may wait on this disk for archive and table; then no more is taken until it shrinks. 0 is no bound."`
+	KeepLocal      time.Duration `default:"0s" placeholder:"TIME" help:"How long an archive file stays on this disk, too, after it is archived."`
+	MarkClosedDays bool          `help:"Put an empty file _SUCCESS into the archive's directories of a day that is over, when all that came for it is archived: for jobs that wait for it."`
+	MarkGrace      time.Duration `default:"2h" placeholder:"TIME" help:"How long after midnight, in the log's own zone, lines of a day may still come before --mark-closed-days marks it."`
+}
+
+// newLayout is that of a table that is made. A cell that no format has a field
+// for is a mistake that the table would keep for ever.
+func (r *storeFlags) newLayout(formats []string) (schema.Layout, error) {
+	layout, err := schema.NewLayout(r.Layout)
+	if err != nil {
+		return layout, usageError{err}
+	}
+	layout.Cells = r.Cells
+	if err := layout.Check(); err != nil {
+		return layout, usageError{err}
+	}
+	names := formats
+	if slices.Contains(formats, parse.AutoName) {
+		names = append(slices.DeleteFunc(slices.Clone(formats), func(f string) bool { return f == parse.AutoName }), parse.Names()...)
+	}
+	var fields [][]schema.Field
+	for _, name := range names {
+		f, err := parse.Lookup(name, nil)
+		if err != nil {
+			return layout, usageError{err}
+		}
+		fields = append(fields, f.Fields())
+	}
+	if err := query.CheckFields(r.Cells, fields...); err != nil {
+		return layout, usage("--cells: %w", err)
+	}
+	return layout, nil
+}
+
+// stores is what a run works with, opened.
+type stores struct {
+	locks      []*os.File
+	checkpoint *checkpoint.File
+	table      table
+	archive    archive
+	collector  *ingest.Collector
+	patient    bool // what fails is tried again
+}
+
+// storeOptions are what a command says of its stores.
+type storeOptions struct {
+	formats []string // of the logs, for the layout of a table that is made
+	// checkpoint is a file, spool a folder; "" are those of --data.
+	checkpoint, spool string
+	// collector has what goes beyond the flags; open fills in the rest.
+	collector ingest.CollectorConfig
+}
+
+// checkRolls checks what can be said wrongly of archive files.
+func (r *storeFlags) checkRolls() error {
+	if r.RollSize < 1 || r.Level < 1 || r.Level > 9 {
+		return usage("--roll-size takes 1 or more (MiB), --level 1 to 9")
+	}
+	if r.MarkGrace < 0 || r.SpoolMax < 0 || r.KeepLocal < 0 {
+		return usage("--mark-grace, --spool-max and --keep-local take 0 or more")
+	}
+	return nil
+}
+
+// open opens everything before anything is read.
+func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
+	s = &stores{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	layout, err := r.newLayout(o.formats)
+	if err != nil {
+		return s, err
+	}
+	if err := a.checkTable(r.tableFlags); err != nil {
+		return s, err
+	}
+	pattern, err := archivePattern(r.Archive, a.cli.Data)
+	if err != nil {
+		return s, err
+	}
+	if s.checkpoint, s.locks, err = a.openCheckpoint(o.checkpoint); err != nil {
+		return s, err
+	}
+	if s.archive, err = a.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector()); err != nil {
+		return s, err
+	}
+	if s.table, err = a.createTable(r.tableFlags, &layout); err != nil {
+		return s, err
+	}
+	c := o.collector
+	s.patient = c.Patient
+	c.FS, c.SpoolDir, c.Checkpoint = vfs.OS{}, cmp.Or(o.spool, filepath.Join(a.cli.Data, "spool")), s.checkpoint
+	c.Table, c.Archive, c.Naming = s.table, s.archive, pattern
+	c.RollBytes, c.RollInterval, c.RollIdle, c.Level, c.Log = r.RollSize<<20, r.RollInterval, r.RollIdle, r.Level, a.log
+	c.SpoolMaxBytes, c.KeepLocal, c.Uploads = r.SpoolMax<<20, r.KeepLocal, r.ArchiveUploads
+	c.MarkClosed, c.ClosedGrace = r.MarkClosedDays, r.MarkGrace
+	s.collector, err = ingest.NewCollector(a.ctx, c)
+	return s, err
+}
+
+// openCheckpoint opens the checkpoint at path, "" for that of --data, and keeps others
+// away from it.
+func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) {
+	lock, err := lockData(a.cli.Data)
+	if err != nil {
+		return nil, nil, err
+	}
+	locks := []*os.File{lock}
+	if path == "" {
+		path = filepath.Join(a.cli.Data, "checkpoint")
+	} else {
+		if lock, err = lockFile(path + ".lock"); err != nil {
+			return nil, locks, usage("--checkpoint %s: %w", path, err)
+		}
+		locks = append(locks, lock)
+	}
+	id, err := newCollectorID()
+	if err != nil {
+		return nil, locks, err
+	}
+	file, err := checkpoint.Open(vfs.OS{}, path, id)
+	if err != nil {
+		return nil, locks, usageError{err}
+	}
+	return file, locks, nil
+}
+
+// drainTime bounds how long one who follows logs waits at its end for an archive
+// or a table that is away; the next start goes on with what is left.
+const drainTime = time.Minute
+
+// finish stores what was received, unless storing is what failed.
+func (s *stores) finish(ctx context.Context, failed error) error {
+	ctx = context.WithoutCancel(ctx)
+	if s.patient {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, drainTime)
+		defer cancel()
+	}
+	if failed == nil {
+		return s.collector.Close(ctx)
+	}
+	return errors.Join(failed, s.collector.Abort())
+}
+
+func (s *stores) close() error {
+	var errs []error
+	if s.table != nil {
+		errs = append(errs, s.table.Close())
+	}
+	if s.archive != nil {
+		errs = append(errs, s.archive.Close())
+	}
+	for _, lock := range s.locks {
+		errs = append(errs, lock.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,176 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/protocol"
+	"sluice/ingest/tail"
+	"sluice/schema"
+)
+
+// read follows the logs into the window until ctx is done; what was read by then is
+// in it. running ends it at once.
+func (a *Agent) read(ctx, running context.Context) error {
+	codec, err := protocol.NewCodec(tailBytes)
+	if err != nil {
+		return err
+	}
+	defer codec.Close()
+	for {
+		err := a.readOn(ctx, running, codec)
+		if !a.restarted() || err != nil || ctx.Err() != nil || running.Err() != nil {
+			return err
+		}
+	}
+}
+
+// tailBytes is the length of usual batches.
+const tailBytes = 1 << 20
+
+// readOn is read until the tailer is halted.
+func (a *Agent) readOn(ctx, running context.Context, codec *protocol.Codec) error {
+	reading, stopReading := context.WithCancel(running)
+	defer stopReading()
+	taking, stopTaking := context.WithCancel(running)
+	defer stopTaking()
+	defer context.AfterFunc(ctx, stopReading)()
+
+	cfg := a.cfg.Tail
+	cfg.Checkpoint, cfg.Position = a.cfg.Checkpoint, a.position
+	tailer, err := tail.New(cfg)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.tailer = tailer
+	a.halt = func() { stopReading(); stopTaking() }
+	a.mu.Unlock()
+	var group errgroup.Group
+	group.Go(func() error { return tailer.Run(reading) })
+	group.Go(func() error {
+		defer stopReading()
+		return a.take(taking, tailer, codec)
+	})
+	if err = group.Wait(); errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.halt = nil
+	return err
+}
+
+// restart has all logs read again: each from where from says, or from what is
+// acknowledged. Nothing is being sent meanwhile. It returns when nothing of what was
+// read before is left.
+func (a *Agent) restart(ctx context.Context, from map[schema.StreamID]int64) error {
+	a.mu.Lock()
+	halt, done := a.halt, make(chan struct{})
+	if halt == nil { // it has not begun, or has ended
+		maps.Copy(a.begin, from)
+		a.mu.Unlock()
+		return nil
+	}
+	a.from, a.restarting, a.halt = from, done, nil
+	a.mu.Unlock()
+	halt()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// restarted does what restart waits for; it reports whether somebody does.
+func (a *Agent) restarted() bool {
+	spans := a.window.spans()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.restarting == nil {
+		return false
+	}
+	for id, s := range spans {
+		a.begin[id] = s.acked
+	}
+	maps.Copy(a.begin, a.from)
+	clear(a.refused)
+	a.window.clear()
+	close(a.restarting)
+	a.restarting, a.from = nil, nil
+	return true
+}
+
+// position is from where a stream is read.
+func (a *Agent) position(t *checkpoint.Stream) int64 {
+	stored := a.cfg.Checkpoint.Stored(t)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return max(stored, a.begin[t.ID])
+}
+
+// take puts what the tailer reads into the window.
+func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.Codec) error {
+	var known int64 // streams that the saved checkpoint has
+	var room []byte
+	for d := range tailer.Deliveries() {
+		for _, b := range d.Batches {
+			a.cfg.Checkpoint.Remember(b.Stream, b.Data, b.End)
+		}
+		// A collector may know only what our checkpoint can name, or a stream that it
+		// has would be another one after a crash.
+		if streams := tailer.Counters().Streams.Load(); streams != known {
+			if err := a.save(ctx); err != nil {
+				return err
+			}
+			known = streams
+		}
+		for _, b := range d.Batches {
+			if a.refuses(b.Stream.ID) {
+				continue // it stays in the log
+			}
+			m := protocol.Batch{Stream: b.Stream.ID, Range: b.Range, Lines: b.Lines, Compression: a.cfg.Compression}
+			codec.Encode(&m, b.Data, room)
+			if m.Compression != protocol.None {
+				room = m.Body[:0]
+			}
+			p := &parcel{stream: b.Stream, Range: b.Range, head: m.AppendHead(nil), body: append([]byte(nil), m.Body...)}
+			if err := a.window.add(ctx, p); err != nil {
+				return err
+			}
+		}
+		d.Release()
+	}
+	return nil
+}
+
+// save writes the checkpoint, until it can.
+func (a *Agent) save(ctx context.Context) error {
+	for {
+		err := a.cfg.Checkpoint.Save()
+		if err == nil {
+			return nil
+		}
+		a.cfg.Log.Warn("nothing is read until the checkpoint can be saved", "error", err)
+		select {
+		case <-time.After(saveAgain):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+const saveAgain = 5 * time.Second
+
+func (a *Agent) refuses(id schema.StreamID) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, ok := a.refused[id]
+	return ok
+}

@@ -1,0 +1,279 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/ingest/avrorpc"
+	"sluice/ingest/protocol"
+	"sluice/schema"
+)
+
+// send sends what is in the window, and waits for more.
+func (s *session) send(ctx context.Context) error {
+	pause := time.Duration(0)
+	for {
+		busy, err := s.round(ctx)
+		if err != nil {
+			return err
+		}
+		if busy == "" {
+			return errDrained
+		}
+		pause = min(max(2*pause, firstPause), maxPause)
+		if s.noteBusy(busy) {
+			pause = firstPause
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// noteBusy says why the collector takes nothing; "" is that it does. It reports
+// whether that is new.
+func (s *session) noteBusy(why string) (changed bool) {
+	s.change(func(st *State) {
+		if changed = (st.Busy == "") != (why == ""); changed {
+			now := time.Now()
+			st.BusySince = &now
+		}
+		if st.Busy = why; why == "" {
+			st.BusySince = nil
+		}
+	})
+	if changed && why != "" {
+		s.cfg.Log.Warn("the collector takes nothing for now; the logs wait", "why", why)
+	} else if changed {
+		s.cfg.Log.Info("the collector takes batches again")
+	}
+	return changed
+}
+
+// sent is a parcel on its way.
+type sent struct {
+	*parcel
+	call *avrorpc.Pending
+}
+
+// round sends parcels from the first one that was not acknowledged on. busy is why the
+// collector did not take one: then those on their way were waited for. Without, all is
+// sent, and no more will come.
+func (s *session) round(ctx context.Context) (busy string, err error) {
+	group, ctx := errgroup.WithContext(ctx)
+	sending, stop := context.WithCancel(ctx)
+	defer stop()
+	calls := make(chan sent, callsInFlight)
+	group.Go(func() error {
+		defer close(calls)
+		for seq := uint64(0); ; {
+			p, err := s.window.next(sending, seq)
+			if err == nil && p == nil {
+				return nil
+			}
+			var call *avrorpc.Pending
+			if err == nil {
+				call, err = s.start(sending, p)
+			}
+			if err != nil {
+				if sending.Err() != nil && ctx.Err() == nil {
+					return nil // it is busy: what is on its way is waited for
+				}
+				return err
+			}
+			seq = p.seq
+			select {
+			case calls <- sent{p, call}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	})
+	group.Go(func() error {
+		var reply []byte
+		for c := range calls {
+			var err error
+			if reply, err = c.call.Wait(ctx, reply[:0]); err != nil {
+				return err
+			}
+			why, err := s.receive(c.parcel, reply)
+			if err != nil {
+				return err
+			}
+			if why != "" {
+				busy = why
+				stop()
+			}
+		}
+		return nil
+	})
+	err = group.Wait()
+	return busy, err
+}
+
+// callsInFlight is how many batches may be on their way: enough for a link with a round
+// trip of some tenths of a second.
+const callsInFlight = 64
+
+// start sends a parcel, when the collector wants any; a stream that it does not know
+// is named first.
+func (s *session) start(ctx context.Context, p *parcel) (*avrorpc.Pending, error) {
+	s.mu.Lock()
+	_, said := s.said[p.stream.ID]
+	paused, lift, limit := s.pause, s.lift, s.limit
+	s.mu.Unlock()
+	if !said {
+		if err := s.introduce(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if paused {
+		select {
+		case <-lift:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	call, err := s.client.Start(ctx, protocol.MessageAppend, p.head, p.body)
+	if err != nil {
+		return nil, fmt.Errorf("send %s %v: %w", p.stream.Path, p.Range, err)
+	}
+	if limit > 0 {
+		select {
+		case <-time.After(time.Duration(float64(len(p.body)) / float64(limit) * float64(time.Second))):
+		case <-ctx.Done():
+		}
+	}
+	return call, nil
+}
+
+// introduce names the streams that are new since hello.
+func (s *session) introduce(ctx context.Context) error {
+	streams := s.window.streams(func(id schema.StreamID) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		_, ok := s.said[id]
+		return ok
+	})
+	spans := s.window.spans()
+	from, err := s.hello(ctx, streams)
+	if err != nil {
+		return err
+	}
+	for _, t := range streams {
+		if at, ok := from[t.ID]; ok && at < spans[t.ID].acked {
+			return errAgain
+		}
+	}
+	return nil
+}
+
+// receive takes a receipt. busy is why the parcel was not taken and is to be sent
+// again.
+func (s *session) receive(p *parcel, reply []byte) (busy string, err error) {
+	var r protocol.Receipt
+	if err := r.Decode(reply); err != nil {
+		return "", fmt.Errorf("receipt: %w", err)
+	}
+	switch r.Status {
+	case protocol.OK:
+		s.stored(protocol.Position{Stream: p.stream.ID, Received: r.Received, Stored: r.Stored})
+		s.window.done(p)
+		s.noteBusy("")
+	case protocol.Busy:
+		s.stored(protocol.Position{Stream: p.stream.ID, Received: r.Received, Stored: r.Stored})
+		return cmp.Or(r.Reason, "it says no reason"), nil
+	case protocol.Refused:
+		s.refuse(p, r.Reason)
+	default:
+		return "", fmt.Errorf("batch %v of %s: %s", p.Range, p.stream.Path, r.Reason)
+	}
+	return "", nil
+}
+
+// refuse leaves a stream alone whose lines the collector does not take: they stay in
+// the log, and are offered again later.
+func (s *session) refuse(p *parcel, why string) {
+	s.Agent.mu.Lock()
+	_, known := s.refused[p.stream.ID]
+	s.refused[p.stream.ID] = why
+	if !known {
+		s.begin[p.stream.ID] = p.Start
+	}
+	s.Agent.mu.Unlock()
+	s.window.forget(p.stream)
+	if !known {
+		s.cfg.Log.Error("the collector refuses a log; its lines stay where they are and are offered again later", "log", p.stream.Path, "range", p.Range.String(), "why", why)
+	}
+}
+
+// beat sends heartbeats.
+func (s *session) beat(ctx context.Context) error {
+	ticker := time.NewTicker(s.cfg.Heartbeat)
+	defer ticker.Stop()
+	for {
+		if err := s.heartbeat(ctx); err != nil {
+			return err
+		}
+		if time.Since(s.began) > refusedAgain && s.refusing() {
+			return errAgain
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *session) refusing() bool {
+	s.Agent.mu.Lock()
+	defer s.Agent.mu.Unlock()
+	return len(s.refused) > 0
+}
+
+// heartbeat says how this host is, and takes what the collector says.
+func (s *session) heartbeat(ctx context.Context) error {
+	// What is acknowledged now is synced there, whatever is on its way.
+	spans := s.window.spans()
+	h := protocol.Heartbeat{Host: s.cfg.Tail.Host, TimeMs: time.Now().UnixMilli(), Counters: map[string]int64{"unacknowledged_bytes": s.window.size()}}
+	if s.cfg.Governor != nil {
+		h.Governor = s.cfg.Governor()
+	}
+	reply, err := s.client.Call(ctx, protocol.MessageStatus, h.Append(nil), nil, nil)
+	if err != nil {
+		return fmt.Errorf("heartbeat: %w", err)
+	}
+	var d protocol.Directive
+	if err := d.Decode(reply); err != nil {
+		return fmt.Errorf("directive: %w", err)
+	}
+	s.obey(&d)
+	for _, p := range d.Positions {
+		s.stored(p)
+		if x, ok := spans[p.Stream]; ok && p.Received < x.acked && !s.refuses(p.Stream) {
+			return errAgain
+		}
+	}
+	return nil
+}
+
+// obey takes what a directive says of sending.
+func (s *session) obey(d *protocol.Directive) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pause && !d.Pause {
+		close(s.lift)
+		s.lift = make(chan struct{})
+	}
+	if s.pause != d.Pause {
+		s.cfg.Log.Info("the collector wants batches", "pause", d.Pause, "reason", d.Reason)
+	}
+	s.pause, s.limit = d.Pause, d.MaxBytesPerSecond
+}

@@ -1,0 +1,167 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/ingest/avrorpc"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/protocol"
+	"sluice/schema"
+)
+
+const (
+	// streamsAHello is how many streams are named at a time, helloBytes how long their
+	// formats and labels may be: a frame is bounded.
+	streamsAHello = 1000
+	helloBytes    = 256 << 10
+	// refusedAgain: what a collector refused is offered again after this; it may have
+	// been mended there.
+	refusedAgain = 5 * time.Minute
+)
+
+// session is one connection to a collector, from hello on.
+type session struct {
+	*Agent
+	client *avrorpc.Client
+	began  time.Time
+
+	mu    sync.Mutex
+	said  map[schema.StreamID]*checkpoint.Stream
+	pause bool          // the collector wants nothing
+	limit int64         // bytes a second; 0: none
+	lift  chan struct{} // closed when it wants something again
+}
+
+// session sends until the connection breaks or something else is to be done; home is
+// the collector to go to where the error is errHome.
+func (a *Agent) session(ctx context.Context, at int, greeted func()) (home int, err error) {
+	client, err := a.connect(ctx, a.order[at])
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close() //nolint:errcheck // it returns nil
+	s := &session{Agent: a, client: client, began: time.Now(), said: map[schema.StreamID]*checkpoint.Stream{}, lift: make(chan struct{})}
+	if err := s.greet(ctx); err != nil {
+		return 0, err
+	}
+	a.change(func(st *State) {
+		*st = State{Collector: a.order[at], Connected: true, Since: time.Now()}
+	})
+	a.cfg.Log.Info("connected", "collector", a.order[at])
+	greeted()
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.send(running) })
+	group.Go(func() error { return s.beat(running) })
+	group.Go(func() (err error) { home, err = a.lookHome(running, at); return err })
+	err = group.Wait()
+	if errors.Is(err, errDrained) { // what was stored meanwhile
+		if last := s.heartbeat(ctx); last != nil {
+			a.cfg.Log.Debug("the last heartbeat", "error", last)
+		}
+	}
+	return home, err
+}
+
+// greet says hello with the streams that the collector may know, and begins where it
+// says.
+func (s *session) greet(ctx context.Context) error {
+	spans := s.window.spans()
+	var streams []*checkpoint.Stream
+	for _, t := range s.cfg.Checkpoint.Streams() {
+		position := s.position(t)
+		s.cfg.Checkpoint.Update(func() {
+			if t.Stored < t.SeenBytes-t.LostBytes || spans[t.ID].read > t.Stored || position > t.Stored {
+				streams = append(streams, t)
+			}
+		})
+	}
+	from, err := s.hello(ctx, streams)
+	if err != nil {
+		return err
+	}
+	again := false
+	for _, t := range streams {
+		x, ok := spans[t.ID]
+		if !ok {
+			p := s.position(t)
+			x = span{p, p}
+		}
+		if at, ok := from[t.ID]; ok && (at < x.acked || at > x.read) {
+			again = true
+		}
+	}
+	s.Agent.mu.Lock()
+	again = again || len(s.refused) > 0
+	s.Agent.mu.Unlock()
+	if again {
+		return s.restart(ctx, from)
+	}
+	s.window.remove(func(p *parcel) bool { return p.End <= from[p.stream.ID] })
+	return nil
+}
+
+// hello names streams and returns from where each is to be sent.
+func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[schema.StreamID]int64, error) {
+	from := map[schema.StreamID]int64{}
+	for first := true; first || len(streams) > 0; first = false {
+		h := protocol.Hello{Host: s.cfg.Tail.Host, Agent: s.cfg.Name}
+		room := helloBytes
+		for len(streams) > 0 && len(h.Streams) < streamsAHello && room > 0 {
+			t := streams[0]
+			streams = streams[1:]
+			s.cfg.Checkpoint.Update(func() {
+				h.Streams = append(h.Streams, protocol.Stream{ID: t.ID, Path: t.Path, Format: t.Format, Zone: t.Zone, Labels: t.Labels, Size: t.SeenBytes, Stored: t.Stored})
+			})
+			room -= len(t.Path) + len(t.Format)
+			for name, value := range t.Labels {
+				room -= len(name) + len(value)
+			}
+			s.mu.Lock()
+			s.said[t.ID] = t
+			s.mu.Unlock()
+		}
+		reply, err := s.client.Call(ctx, protocol.MessageHello, h.Append(nil), nil, nil)
+		if err != nil {
+			return nil, fmt.Errorf("say hello: %w", err)
+		}
+		var w protocol.Welcome
+		if err := w.Decode(reply); err != nil {
+			return nil, fmt.Errorf("welcome: %w", err)
+		}
+		if c := s.cfg.Compression; c != protocol.None && !slices.Contains(w.Compressions, c) {
+			return nil, fmt.Errorf("collector %s takes no batches compressed by %s", w.Collector, c)
+		}
+		for _, p := range w.Positions {
+			from[p.Stream] = max(p.Received, s.stored(p))
+		}
+	}
+	return from, nil
+}
+
+// stored takes what a collector has stored into the checkpoint, and returns what the
+// checkpoint has then.
+func (s *session) stored(p protocol.Position) (stored int64) {
+	s.mu.Lock()
+	t := s.said[p.Stream]
+	s.mu.Unlock()
+	if t == nil {
+		return 0
+	}
+	more := false
+	s.cfg.Checkpoint.Update(func() {
+		more = p.Stored > t.Stored
+		t.Stored = max(t.Stored, p.Stored)
+		stored = t.Stored
+	})
+	if more {
+		s.noteStored()
+	}
+	return stored
+}

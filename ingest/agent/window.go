@@ -1,0 +1,184 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"sluice/ingest/checkpoint"
+	"sluice/schema"
+)
+
+// parcel is a batch that no collector is known to have, encoded.
+type parcel struct {
+	stream *checkpoint.Stream
+	schema.Range
+	seq        uint64
+	head, body []byte
+}
+
+// maxParcels bounds the window where batches are small: ten thousand logs that grow
+// by a line make as many.
+const maxParcels = 8192
+
+// window holds parcels in the order in which they were read.
+type window struct {
+	limit int64
+
+	mu      sync.Mutex
+	parcels []*parcel
+	bytes   int64
+	last    uint64 // seq
+	read    map[schema.StreamID]int64
+	ended   bool
+	changed chan struct{}
+}
+
+func newWindow(limit int64) *window {
+	return &window{limit: limit, read: map[schema.StreamID]int64{}, changed: make(chan struct{})}
+}
+
+// announce wakes who waits. w.mu is held.
+func (w *window) announce() {
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+// add puts a parcel in; it waits for room.
+func (w *window) add(ctx context.Context, p *parcel) error {
+	for {
+		w.mu.Lock()
+		if len(w.parcels) == 0 || w.bytes+int64(len(p.body)) <= w.limit && len(w.parcels) < maxParcels {
+			w.last++
+			p.seq = w.last
+			w.parcels = append(w.parcels, p)
+			w.bytes += int64(len(p.body))
+			w.read[p.stream.ID] = p.End
+			w.announce()
+			w.mu.Unlock()
+			return nil
+		}
+		changed := w.changed
+		w.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// next returns the first parcel after seq; it waits for one. nil: none will come, and
+// all before were done.
+func (w *window) next(ctx context.Context, seq uint64) (*parcel, error) {
+	for {
+		w.mu.Lock()
+		i, found := slices.BinarySearchFunc(w.parcels, seq, func(p *parcel, seq uint64) int { return cmp.Compare(p.seq, seq) })
+		if found {
+			i++
+		}
+		if i < len(w.parcels) {
+			defer w.mu.Unlock()
+			return w.parcels[i], nil
+		}
+		drained := w.ended && len(w.parcels) == 0
+		changed := w.changed
+		w.mu.Unlock()
+		if drained {
+			return nil, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// done takes a parcel out.
+func (w *window) done(p *parcel) {
+	w.remove(func(o *parcel) bool { return o == p })
+}
+
+func (w *window) remove(gone func(*parcel) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := len(w.parcels)
+	w.parcels = slices.DeleteFunc(w.parcels, func(p *parcel) bool {
+		if gone(p) {
+			w.bytes -= int64(len(p.body))
+			return true
+		}
+		return false
+	})
+	if len(w.parcels) < before {
+		w.announce()
+	}
+}
+
+// forget drops a stream's parcels.
+func (w *window) forget(t *checkpoint.Stream) {
+	w.remove(func(p *parcel) bool { return p.stream == t })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.read, t.ID)
+}
+
+// span is where a stream stands: up to acked a collector has had it, up to read it
+// was read.
+type span struct{ acked, read int64 }
+
+// spans are those of the streams that were read since clear.
+func (w *window) spans() map[schema.StreamID]span {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	spans := make(map[schema.StreamID]span, len(w.read))
+	for id, read := range w.read {
+		spans[id] = span{read, read}
+	}
+	for _, p := range w.parcels {
+		if s := spans[p.stream.ID]; p.Start < s.acked {
+			spans[p.stream.ID] = span{p.Start, s.read}
+		}
+	}
+	return spans
+}
+
+// streams are those of the parcels, each once, that has says false of.
+func (w *window) streams(has func(schema.StreamID) bool) []*checkpoint.Stream {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var streams []*checkpoint.Stream
+	seen := map[schema.StreamID]bool{}
+	for _, p := range w.parcels {
+		if !seen[p.stream.ID] && !has(p.stream.ID) {
+			seen[p.stream.ID] = true
+			streams = append(streams, p.stream)
+		}
+	}
+	return streams
+}
+
+// clear forgets everything: it is read again.
+func (w *window) clear() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.parcels, w.bytes = nil, 0
+	clear(w.read)
+	w.announce()
+}
+
+// end: nothing more is added.
+func (w *window) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	w.announce()
+}
+
+func (w *window) size() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.bytes
+}
