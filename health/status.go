@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"sluice/ingest"
 	"sluice/ingest/agent"
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
@@ -34,6 +35,8 @@ type Status struct {
 	Failures int64          `json:"failures"`
 	Governor governor.State `json:"governor"`
 	Logs     tail.Status    `json:"logs"`
+	// Storing is the way from the spool to table and archive.
+	Storing *ingest.State `json:"storing,omitempty"`
 	// Sending is an agent's way to its collector.
 	Sending *agent.State `json:"sending,omitempty"`
 }

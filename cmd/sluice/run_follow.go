@@ -109,7 +109,7 @@ func (r *runCmd) report(a *app, s *stores, gate *governor.Governor, t *tail.Tail
 		At: time.Now(), PID: os.Getpid(), Began: began, Host: r.Host, Version: version(),
 		Lines: c.Lines.Load(), Bytes: c.Bytes.Load(), Rows: c.Rows.Load(), ParseErrors: c.ParseErrors.Load(), ArchiveFiles: c.Segments.Load(),
 		LostBytes: read.LostBytes.Load(), LostFiles: read.LostFiles.Load(), Failures: read.Failures.Load(),
-		Governor: gate.State(), Logs: t.Status(),
+		Governor: gate.State(), Logs: t.Status(), Storing: s.state(),
 	}
 	if err := health.Write(statusPath(a.cli.Data), &status); err != nil {
 		a.log.Warn("the status cannot be written", "error", err)

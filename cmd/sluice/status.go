@@ -23,7 +23,7 @@ func (statusCmd) Help() string {
 	return `Prints what the sluice that follows logs with this --data folder is about: how far
 it is, whether its governor slows it and why, which logs cannot be read, which
 are behind, and what was lost. The exit status is 1 when it does not run, cannot
-read a log, is paused, or has lost lines.`
+read a log or store what it read, is paused, or has lost lines.`
 }
 
 // staleAfter: a status is written every tickInterval.
@@ -47,7 +47,7 @@ func (c *statusCmd) Run(a *app) error {
 	} else {
 		printStatus(a.stdout, &s, running, time.Now())
 	}
-	if !running || len(s.Logs.Failing) > 0 || s.LostFiles > 0 || s.Governor.Level == "paused" || time.Since(s.At) > staleAfter {
+	if !running || len(s.Logs.Failing) > 0 || s.LostFiles > 0 || s.Governor.Level == "paused" || s.Storing != nil && len(s.Storing.Troubles) > 0 || time.Since(s.At) > staleAfter {
 		return exitError(1)
 	}
 	return nil
@@ -72,6 +72,12 @@ func printStatus(w io.Writer, s *health.Status, running bool, now time.Time) {
 	fmt.Fprintf(w, "governor: %s for %s: %s; uses %.1f %% of a core\n", s.Governor.Level, now.Sub(s.Governor.Since).Round(time.Second), s.Governor.Reason, s.Governor.CPUShare*100)
 	fmt.Fprintf(w, "logs: %d followed, %d growing, %d bytes unread, %d bytes/s\n", s.Logs.Files, s.Logs.Hot, s.Logs.UnreadBytes, s.Logs.BytesPerSecond)
 	fmt.Fprintf(w, "stored: %d lines, %d bytes, %d parse errors, %d archive files\n", s.Lines, s.Bytes, s.ParseErrors, s.ArchiveFiles)
+	if storing := s.Storing; storing != nil {
+		fmt.Fprintf(w, "waiting: %d archive files, %d bytes on this disk; %d bytes of lines for the table\n", storing.Segments, storing.SpoolBytes, storing.UntabledBytes)
+		for _, x := range storing.Troubles {
+			fmt.Fprintf(w, "FAILS, AND IS TRIED AGAIN: %s for %s, %d attempts: %s\n", x.What, now.Sub(x.Since).Round(time.Second), x.Attempts, x.Error)
+		}
+	}
 	if s.LostFiles > 0 {
 		fmt.Fprintf(w, "LOST: %d bytes in %d logs were deleted before they were read\n", s.LostBytes, s.LostFiles)
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"sluice/hbase"
+	"sluice/hdfs/dfs"
 	"sluice/ingest"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment/vfs"
@@ -156,6 +158,22 @@ func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) 
 		return nil, locks, usageError{err}
 	}
 	return file, locks, nil
+}
+
+// state is what the collector is about, with what table and archive try again.
+func (s *stores) state() *ingest.State {
+	state := s.collector.State()
+	if t, ok := s.table.(*hbase.Table); ok {
+		for _, x := range t.State() {
+			state.Troubles = append(state.Troubles, ingest.Trouble{What: "table: " + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
+		}
+	}
+	if a, ok := s.archive.(*dfs.Archive); ok {
+		for _, x := range a.Troubles() {
+			state.Troubles = append(state.Troubles, ingest.Trouble{What: "archive: " + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
+		}
+	}
+	return &state
 }
 
 // drainTime bounds how long one who follows logs waits at its end for an archive
