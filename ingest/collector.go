@@ -63,7 +63,7 @@ const (
 	maxOpenSegments = 64
 	// tableQueueBytes bounds the lines that wait for the table in memory. Their rows
 	// take up to four times as much.
-	tableQueueBytes = 6 << 20
+	tableQueueBytes = 2 << 20
 )
 
 // ErrBusy: the batch was not taken, and can be offered again later: the spool is
