@@ -12,7 +12,6 @@ import (
 
 	"sluice/catalog"
 	"sluice/hdfs"
-	"sluice/hdfs/localdir"
 	"sluice/query"
 	"sluice/schema"
 )
@@ -27,42 +26,37 @@ type archiveCmd struct {
 // archiveReadFlags say which archive, and what of it.
 type archiveReadFlags struct {
 	URL     string `arg:"" optional:"" name:"archive" help:"The archive, as with --archive."`
-	Archive string `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host})."`
+	Archive string `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host}), or hdfs://NAMENODE1,NAMENODE2[:8020]/PATTERN."`
 	Host    string `env:"SLUICE_ARCHIVE_HOST" placeholder:"H" help:"Only these web hosts, comma-separated."`
 	Day     string `placeholder:"DAY" help:"Only files of this day: 2026-09-03 or 20260903."`
 }
 
-// open reads the headers of the files that are asked for.
-func (f *archiveReadFlags) open(a *app) (*catalog.Catalog, hdfs.Pattern, error) {
+// read calls do with what the headers of the files say that are asked for.
+func (f *archiveReadFlags) read(a *app, do func(*catalog.Catalog, hdfs.Pattern) error) (err error) {
 	if f.URL != "" && f.Archive != "" {
-		return nil, hdfs.Pattern{}, usage("the archive is given twice: %s and --archive %s", f.URL, f.Archive)
+		return usage("the archive is given twice: %s and --archive %s", f.URL, f.Archive)
 	}
 	day, err := parseDay(f.Day)
 	if err != nil {
-		return nil, hdfs.Pattern{}, err
+		return err
 	}
 	pattern, err := archivePattern(f.URL+f.Archive, a.cli.Data)
 	if err != nil {
-		return nil, pattern, err
+		return err
 	}
-	archive, err := readArchive(pattern)
+	archive, err := a.readArchive(f.URL+f.Archive, pattern)
 	if err != nil {
-		return nil, pattern, err
+		return err
 	}
+	defer func() { err = errors.Join(err, archive.Close()) }()
 	hosts := splitHosts(f.Host)
-	c, err := catalog.Read(a.ctx, archive, pattern, func(file *catalog.File) bool {
+	held, err := catalog.Read(a.ctx, archive, pattern, func(file *catalog.File) bool {
 		return (hosts == nil || slices.Contains(hosts, file.Host)) && (day.IsZero() || file.Time.Truncate(24*time.Hour).Equal(day))
 	})
-	return c, pattern, err
-}
-
-// readArchive opens an archive that is there, to be read.
-func readArchive(pattern hdfs.Pattern) (catalog.Archive, error) {
-	archive, err := localdir.OpenToRead(pattern.Root())
 	if err != nil {
-		return nil, usage("%w: name another with --archive or --data", err)
+		return err
 	}
-	return archive, nil
+	return do(held, pattern)
 }
 
 func splitHosts(hosts string) []string {
@@ -101,10 +95,10 @@ wrote are named at the end.`
 }
 
 func (c *archiveLsCmd) Run(a *app) error {
-	held, _, err := c.open(a)
-	if err != nil {
-		return err
-	}
+	return c.read(a, func(held *catalog.Catalog, _ hdfs.Pattern) error { return c.list(a, held) })
+}
+
+func (c *archiveLsCmd) list(a *app, held *catalog.Catalog) error {
 	groups := held.Groups()
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "day\thost\tfiles\tstreams\tlines\tbytes\tcompressed\t")
@@ -165,12 +159,10 @@ func (c *archiveCatCmd) Run(a *app) error {
 	if cat.From, cat.To, err = parseSpan(c.From, c.To); err != nil {
 		return err
 	}
-	held, _, err := c.open(a)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(a.stdout, 1<<20)
-	return errors.Join(held.Cat(a.ctx, w, cat), w.Flush())
+	return c.read(a, func(held *catalog.Catalog, _ hdfs.Pattern) error {
+		w := bufio.NewWriterSize(a.stdout, 1<<20)
+		return errors.Join(held.Cat(a.ctx, w, cat), w.Flush())
+	})
 }
 
 // parseSpan reads --from and --to; 0 is no bound.
@@ -205,12 +197,12 @@ for between files that are left out. Exit status 1 if anything is wrong.`
 
 func (c *archiveVerifyCmd) Run(a *app) error {
 	began := time.Now()
-	held, pattern, err := c.open(a)
-	if err != nil {
-		return err
-	}
+	return c.read(a, func(held *catalog.Catalog, pattern hdfs.Pattern) error { return c.verify(a, held, pattern, began) })
+}
+
+func (c *archiveVerifyCmd) verify(a *app, held *catalog.Catalog, pattern hdfs.Pattern, began time.Time) error {
 	problems := 0
-	err = held.Verify(a.ctx, pattern, func(p catalog.Problem) {
+	err := held.Verify(a.ctx, pattern, func(p catalog.Problem) {
 		if c.Day != "" && p.File == "" { // a hole: the lines of other days
 			return
 		}

@@ -7,9 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"sluice/hdfs"
 	"sluice/hdfs/dfs"
-	"sluice/hdfs/localdir"
 )
 
 // archiveFlags say which archive, and what is made in it.
@@ -21,50 +19,6 @@ type archiveFlags struct {
 	ArchiveOwner       string        `placeholder:"USER:GROUP" help:"Owner of what is made in HDFS, which only its superuser may give away (default: who we are)."`
 	ArchiveReplication int           `default:"0" placeholder:"N" help:"Copies of a file in HDFS (0: as its name node says)."`
 	ArchiveBlockSize   int           `default:"0" placeholder:"MIB" help:"Block size of files in HDFS (0: as its name node says)."`
-}
-
-// archive is what commands need of one.
-type archive interface {
-	hdfs.Archive
-	Close() error
-}
-
-// folder is an archive that needs no Close.
-type folder struct{ *localdir.Archive }
-
-func (folder) Close() error { return nil }
-
-// openArchive opens the archive below the pattern's root for the collector owner.
-// HDFS is not asked yet.
-func (a *app) openArchive(f archiveFlags, pattern hdfs.Pattern, owner string) (archive, error) {
-	if !strings.HasPrefix(f.Archive, dfs.Scheme) {
-		local, err := localdir.Open(pattern.Root(), owner)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		return folder{local}, nil
-	}
-	options, err := f.options()
-	if err != nil {
-		return nil, err
-	}
-	authority, _, err := dfs.SplitURL(f.Archive)
-	if err != nil {
-		return nil, usage("--archive %w", err)
-	}
-	cluster, err := dfs.Locate(authority)
-	if err != nil {
-		return nil, usage("--archive %s: %w", f.Archive, err)
-	}
-	if cluster.NeedsKerberos() {
-		return nil, usage("--archive %s: the cluster asks for Kerberos, which is not there for archives yet", f.Archive)
-	}
-	options.Owner, options.Logger = owner, a.log
-	opened, err := dfs.Open(cluster, pattern.Root(), options)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return opened, nil
 }
 
 // options checks the flags for HDFS.

@@ -9,19 +9,18 @@ import (
 	"time"
 
 	"sluice/audit"
-	"sluice/hdfs/localdir"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment/vfs"
 )
 
 type auditCmd struct {
 	tableFlags
-	Archive string `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host})."`
-	Host    string `env:"SLUICE_AUDIT_HOST" placeholder:"H" help:"Only these web hosts, comma-separated."`
-	From    string `placeholder:"T" help:"Only lines from this time on, as where older files were deleted: 2015-05-17, -90d, RFC 3339."`
-	To      string `placeholder:"T" help:"Only lines before this time."`
-	Show    int    `default:"10" placeholder:"N" help:"How many differences of each kind are named for a stream."`
-	Repair  bool   `help:"Write what the table lacks or has otherwise, archive what only a log has, and write archive files again without what stands twice or is damaged. Stop sluice first."`
+	archiveFlags
+	Host   string `env:"SLUICE_AUDIT_HOST" placeholder:"H" help:"Only these web hosts, comma-separated."`
+	From   string `placeholder:"T" help:"Only lines from this time on, as where older files were deleted: 2015-05-17, -90d, RFC 3339."`
+	To     string `placeholder:"T" help:"Only lines before this time."`
+	Show   int    `default:"10" placeholder:"N" help:"How many differences of each kind are named for a stream."`
+	Repair bool   `help:"Write what the table lacks or has otherwise, archive what only a log has, and write archive files again without what stands twice or is damaged. Stop sluice first."`
 }
 
 // Help is kong's longer help.
@@ -51,9 +50,12 @@ func (c *auditCmd) Run(a *app) (err error) {
 	if c.Repair {
 		return c.repair(a, cfg)
 	}
-	if cfg.Archive, err = readArchive(cfg.Pattern); err != nil {
+	archive, err := a.readArchive(c.Archive, cfg.Pattern)
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, archive.Close()) }()
+	cfg.Archive = archive
 	if cfg.Before, err = audit.Look(a.ctx, cfg.Archive, filepath.Join(a.cli.Data, "spool")); err != nil {
 		return err
 	}
@@ -87,10 +89,11 @@ func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	archive, err := openMender(cfg)
+	archive, err := c.openMender(a, cfg)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, archive.Close()) }()
 	if dir, err := c.dir(a.cli.Data); err == nil && !exists(dir) { // one of HBase's has no folder
 		return usage("no table at %s: fill one with `sluice run --from-archive`", dir)
 	}
@@ -136,19 +139,19 @@ func exists(path string) bool {
 }
 
 // openMender opens an archive that is there, to be changed.
-func openMender(cfg audit.Config) (audit.Mender, error) {
-	if _, err := readArchive(cfg.Pattern); err != nil {
+func (c *auditCmd) openMender(a *app, cfg audit.Config) (archive, error) {
+	there, err := a.readArchive(c.Archive, cfg.Pattern)
+	if err == nil {
+		err = there.Close()
+	}
+	if err != nil {
 		return nil, err
 	}
 	owner := "repair"
 	if cfg.Checkpoint != nil {
 		owner = cfg.Checkpoint.Collector()
 	}
-	archive, err := localdir.Open(cfg.Pattern.Root(), owner)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return archive, nil
+	return a.openArchive(c.archiveFlags, cfg.Pattern, owner)
 }
 
 // config is what is compared, without the table and the archive.

@@ -17,9 +17,9 @@ import (
 
 type doctorCmd struct {
 	tableFlags
-	Archive string `placeholder:"URL" help:"The archive, as for run (default: dir:DATA/archive/%Y%m%d/%{host})."`
-	Layout  string `default:"" enum:",typed,flume" placeholder:"LAYOUT" help:"The layout that the table must have: typed or flume (default: any)."`
-	Output  string `short:"o" default:"text" enum:"text,json" placeholder:"O" help:"text, a line a step, or json, an object a line."`
+	archiveFlags
+	Layout string `default:"" enum:",typed,flume" placeholder:"LAYOUT" help:"The layout that the table must have: typed or flume (default: any)."`
+	Output string `short:"o" default:"text" enum:"text,json" placeholder:"O" help:"text, a line a step, or json, an object a line."`
 }
 
 // Help is kong's longer help.
@@ -72,6 +72,9 @@ func (d *doctorCmd) archive(a *app) (part, error) {
 	pattern, err := archivePattern(d.Archive, a.cli.Data)
 	if err != nil {
 		return nil, err
+	}
+	if isHDFS(d.Archive) {
+		return a.checkHDFS(d.archiveFlags, pattern)
 	}
 	return func(_ context.Context, r *doctor.Report) error {
 		doctor.Folder(r, "archive", pattern.Root())

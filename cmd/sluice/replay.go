@@ -23,10 +23,11 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 	if err != nil {
 		return usage("--from-archive: %w", err)
 	}
-	archive, err := readArchive(pattern)
+	archive, err := a.readArchive(r.FromArchive, pattern)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, archive.Close()) }()
 	table, err := a.createTable(r.tableFlags, &layout)
 	if err != nil {
 		return err

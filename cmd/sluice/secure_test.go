@@ -26,6 +26,7 @@ type user struct {
 func newUser(t *testing.T, c *cluster.Cluster, flags ...string) *user {
 	t.Helper()
 	t.Setenv("HBASE_CONF_DIR", c.ConfDir)
+	t.Setenv("HADOOP_CONF_DIR", c.ConfDir)
 	t.Setenv("KRB5_CONFIG", c.KRB5Config)
 	t.Setenv("KRB5CCNAME", "FILE:"+filepath.Join(t.TempDir(), "none"))
 	return &user{t, c, flags, filepath.Join("..", "..", "testdata", "logs", "access.log")}
@@ -34,10 +35,15 @@ func newUser(t *testing.T, c *cluster.Cluster, flags ...string) *user {
 // sluice types a command for a table of the cluster in its hbase-site.xml.
 func (u *user) sluice(want int, table string, args ...string) (stdout, stderr string) {
 	u.t.Helper()
+	return u.types(want, append(args, "--table", table)...)
+}
+
+// types a command.
+func (u *user) types(want int, args ...string) (stdout, stderr string) {
+	u.t.Helper()
 	ctx, cancel := context.WithTimeout(u.t.Context(), time.Minute)
 	defer cancel()
-	args = append(append([]string{"--data", u.t.TempDir(), "-q"}, args...), "--table", table)
-	args = append(args, u.flags...)
+	args = append(append([]string{"--data", u.t.TempDir(), "-q"}, args...), u.flags...)
 	var out, errs bytes.Buffer
 	if got := run(ctx, args, strings.NewReader(""), &out, &errs); got != want {
 		u.t.Fatalf("%q: status %d, want %d: %s%s", args, got, want, out.String(), errs.String())
@@ -67,6 +73,28 @@ func (u *user) wholePath(flags ...string) (table string) {
 		u.t.Errorf("doctor:\n%s", out)
 	}
 	return table
+}
+
+// archived: a log goes to HDFS, where Hadoop's own shell reads it. Encrypted without
+// AES we do not, and say so.
+func (u *user) archived(flags ...string) {
+	u.t.Helper()
+	with := func(args ...string) []string { return append(args, flags...) }
+	root := fmt.Sprintf("/sluicetest/a%d", time.Now().UnixNano())
+	archive := "hdfs://" + root + "/%Y%m%d/%{host}"
+	u.sluice(0, "embedded:"+u.t.TempDir(), with("run", "--once", "--host", "web01", "--archive", archive, u.log)...)
+	out, err := u.c.HDFS("-text", root+"/*/*/*.gz")
+	want, errLog := os.ReadFile(u.log)
+	if err != nil || errLog != nil || len(out) != len(want) {
+		u.t.Errorf("hdfs dfs -text: %d bytes, %v; written %d, %v", len(out), err, len(want), errLog)
+	}
+	out, _ = u.sluice(0, "embedded:"+u.t.TempDir(), with("doctor", "--archive", archive)...)
+	if !strings.Contains(out, "is active, we are sluice") || !strings.Contains(out, "ok       archive: write, compare, delete") {
+		u.t.Errorf("doctor of an archive:\n%s", out)
+	}
+	if _, errs := u.types(1, with("archive", "cat", archive)...); !strings.Contains(errs, "dfs.encrypt.data.transfer.cipher.suites") {
+		u.t.Errorf("archive cat: %s", errs)
+	}
 }
 
 // told: a command fails, with a sentence and no word of how it was noticed.
@@ -121,6 +149,10 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	if !strings.Contains(out, "a ticket for sluice@SLUICE.TEST until 20") {
 		t.Errorf("doctor says of the ticket:\n%s", out)
 	}
+	u.archived(keytab)
+	if _, errs := u.types(2, "archive", "ls", "hdfs:///sluicetest"); !strings.Contains(errs, "neither a keytab nor a ticket cache") {
+		t.Errorf("an archive without a log-in: %s", errs)
+	}
 	u.told("nobody", table, "neither a keytab nor a ticket cache")
 	u.told("somebody who is not in the keytab", table, "has no key of somebody@SLUICE.TEST", keytab, "--kerberos-principal=somebody")
 	u.told("a service that is not there", table, "the KDC knows no service other/localhost@SLUICE.TEST", keytab, "--hbase-service=other/_HOST")
@@ -140,6 +172,10 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	krb5.Destroy()
 	u.ticketRunsOut(table)
 	t.Setenv("HBASE_CONF_DIR", "")
+	t.Setenv("HADOOP_CONF_DIR", "")
+	if out, _ := u.types(1, "doctor", "--archive", "hdfs://"+c.NameNode+"/sluicetest"); !strings.Contains(out, "does HADOOP_CONF_DIR name the cluster's configuration") {
+		t.Errorf("an archive without settings: %s", out)
+	}
 	plain := "hbase://" + c.ZooKeeper + "/" + strings.TrimPrefix(table, "hbase:///")
 	u.told("a client without settings", plain, "this cluster asks for Kerberos: let HBASE_CONF_DIR name")
 	u.told("no place", table, "HBASE_CONF_DIR")

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/jcmturner/gokrb5/v8/client"
+
+	"sluice/doctor"
+	"sluice/hdfs"
+	"sluice/hdfs/dfs"
+	"sluice/hdfs/localdir"
+)
+
+// archive is what commands need of one.
+type archive interface {
+	hdfs.Archive
+	Close() error
+}
+
+// folder is an archive that needs no Close.
+type folder struct{ *localdir.Archive }
+
+func (folder) Close() error { return nil }
+
+// inHDFS is an archive with the log-in that is its own.
+type inHDFS struct {
+	*dfs.Archive
+	login *client.Client // nil: none
+}
+
+func (h inHDFS) Close() error {
+	err := h.Archive.Close()
+	if h.login != nil {
+		h.login.Destroy()
+	}
+	return err
+}
+
+func isHDFS(url string) bool { return strings.HasPrefix(url, dfs.Scheme) }
+
+// openHDFS opens the archive of a URL below the pattern's root. HDFS is not asked
+// yet.
+func (a *app) openHDFS(url string, pattern hdfs.Pattern, o dfs.Options) (archive, error) {
+	authority, _, err := dfs.SplitURL(url)
+	if err != nil {
+		return nil, usage("--archive %w", err)
+	}
+	cluster, err := dfs.Locate(authority)
+	if err != nil {
+		return nil, usage("--archive %s: %w", url, err)
+	}
+	var h inHDFS
+	if cluster.NeedsKerberos() {
+		if h.login, err = a.cli.kerberosFlags.client(); err != nil {
+			return nil, err
+		}
+		cluster = cluster.WithKerberos(h.login)
+	}
+	o.Logger = a.log
+	if h.Archive, err = dfs.Open(cluster, pattern.Root(), o); err != nil {
+		return nil, usageError{err}
+	}
+	return h, nil
+}
+
+// openArchive opens the archive below the pattern's root for the collector owner.
+// HDFS is not asked yet.
+func (a *app) openArchive(f archiveFlags, pattern hdfs.Pattern, owner string) (archive, error) {
+	if isHDFS(f.Archive) {
+		options, err := f.options()
+		if err != nil {
+			return nil, err
+		}
+		options.Owner = owner
+		return a.openHDFS(f.Archive, pattern, options)
+	}
+	local, err := localdir.Open(pattern.Root(), owner)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return folder{local}, nil
+}
+
+// readArchive opens an archive that is there, to be read.
+func (a *app) readArchive(url string, pattern hdfs.Pattern) (archive, error) {
+	if !isHDFS(url) {
+		local, err := localdir.OpenToRead(pattern.Root())
+		if err != nil {
+			return nil, usage("%w: name another with --archive or --data", err)
+		}
+		return folder{local}, nil
+	}
+	opened, err := a.openHDFS(url, pattern, dfs.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err = opened.(inHDFS).There(a.ctx); err != nil {
+		err = errors.Join(err, opened.Close())
+		if errors.Is(err, fs.ErrNotExist) {
+			err = usage("%w: name another with --archive", err)
+		}
+		return nil, err
+	}
+	return opened, nil
+}
+
+// checkHDFS is the doctor's part for an archive in HDFS.
+func (a *app) checkHDFS(f archiveFlags, pattern hdfs.Pattern) (part, error) {
+	opened, err := a.openArchive(f, pattern, "doctor")
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, r *doctor.Report) error {
+		opened.(inHDFS).Check(ctx, r.Step)
+		return opened.Close()
+	}, nil
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/bench/sample"
+	"sluice/cluster"
+	"sluice/ingest/segment"
+)
+
+// hdfsUser types commands for a table of HBase's and an archive in HDFS.
+type hdfsUser struct {
+	t           *testing.T
+	c           *cluster.Cluster
+	dir         string
+	root        string // of the archive
+	archive     string // its URL
+	table       string // --table=URL
+	log, logged string // a path, its text
+}
+
+func newHDFSUser(t *testing.T, c *cluster.Cluster, lines int) *hdfsUser {
+	t.Helper()
+	t.Setenv("HADOOP_CONF_DIR", c.ConfDir)
+	now := time.Now().UnixNano()
+	u := &hdfsUser{t: t, c: c, dir: t.TempDir(), root: fmt.Sprintf("/sluicetest/run%d", now), table: fmt.Sprintf("--table=hbase://%s/sluicetest:a%d", c.ZooKeeper, now)}
+	u.archive, u.log = "hdfs://"+u.root+"/%Y%m%d/%{host}", filepath.Join(u.dir, "access.log")
+	var text bytes.Buffer
+	if err := sample.Write(&text, 1, lines); err != nil {
+		t.Fatal(err)
+	}
+	u.logged = text.String()
+	if err := os.WriteFile(u.log, text.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func (u *hdfsUser) sluice(want int, args ...string) string {
+	u.t.Helper()
+	var out, errs bytes.Buffer
+	args = append([]string{"--data", filepath.Join(u.dir, "data"), "-q"}, args...)
+	if got := run(u.t.Context(), args, strings.NewReader(""), &out, &errs); got != want {
+		u.t.Fatalf("%q: status %d, want %d: %s%s", args, got, want, out.String(), errs.String())
+	}
+	return out.String()
+}
+
+// hdfs is Hadoop's own shell.
+func (u *hdfsUser) hdfs(args ...string) string {
+	u.t.Helper()
+	out, err := u.c.HDFS(args...)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return out
+}
+
+// sameLines compares without order: files are by day.
+func (u *hdfsUser) sameLines(who, got string) {
+	u.t.Helper()
+	if !slices.Equal(linesOf(got), linesOf(u.logged)) {
+		u.t.Errorf("%s gives %d bytes, which are not the log's %d", who, len(got), len(u.logged))
+	}
+}
+
+func linesOf(text string) []string { return slices.Sorted(strings.Lines(text)) }
+
+// audited looks at what differs.
+func (u *hdfsUser) audited(want int, words ...string) {
+	u.t.Helper()
+	out := u.sluice(want, "audit", u.table, "--archive", u.archive)
+	for _, word := range words {
+		if !strings.Contains(out, word) {
+			u.t.Errorf("audit does not say %q: %s", word, out)
+		}
+	}
+}
+
+// files are the archive's, copied by Hadoop's shell.
+func (u *hdfsUser) files() []string {
+	u.t.Helper()
+	u.hdfs("-get", u.root, u.dir)
+	files, err := filepath.Glob(filepath.Join(u.dir, filepath.Base(u.root), "*", "*", "*.gz"))
+	if err != nil || len(files) == 0 {
+		u.t.Fatalf("files: %q, %v", files, err)
+	}
+	return files
+}
+
+func TestOneRunFillsHBaseAndHDFS(t *testing.T) {
+	const lines = 20_000
+	u := newHDFSUser(t, cluster.Start(t, cluster.Options{}), lines)
+	u.sluice(0, "schema", "apply", u.table)
+	u.sluice(0, "run", "--once", "--host", "web01", u.table, "--archive", u.archive, u.log)
+	u.audited(0, fmt.Sprintf("lines=%d ", lines), "differences=0")
+	u.sameLines("archive cat", u.sluice(0, "archive", "cat", u.archive))
+	if out := u.sluice(0, "archive", "verify", u.archive); !strings.Contains(out, fmt.Sprintf("lines=%d ", lines)) || !strings.Contains(out, "problems=0") {
+		t.Errorf("verify: %s", out)
+	}
+	if out := u.sluice(0, "archive", "ls", u.archive); !strings.Contains(out, "web01") {
+		t.Errorf("ls: %s", out)
+	}
+	if out := u.sluice(0, "doctor", u.table, "--archive", u.archive); !strings.Contains(out, "is active") || !strings.Contains(out, "archive: write, compare, delete") {
+		t.Errorf("doctor: %s", out)
+	}
+	replayed := "embedded:" + filepath.Join(u.dir, "replayed")
+	u.sluice(0, "run", "--from-archive", u.archive, "--table", replayed)
+	if out := u.sluice(0, "scan", "--count", "--table", replayed); out != fmt.Sprintln(lines) {
+		t.Errorf("%s rows of the archive, want %d", out, lines)
+	}
+	u.sameLines("hdfs dfs -text", u.hdfs("-text", u.root+"/*/*/*.gz"))
+	files := u.files()
+	plain, err := exec.Command("zcat", files...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.sameLines("zcat", string(plain))
+	u.mended(files)
+}
+
+// mended: what somebody does to the archive is found, and repaired from the log.
+func (u *hdfsUser) mended(files []string) {
+	t := u.t
+	biggest := slices.MaxFunc(files, func(x, y string) int { return len(members(t, x)) - len(members(t, y)) })
+	cut := members(t, biggest)
+	if len(cut) < 2 {
+		t.Fatalf("%s has %d members; the test wants several", biggest, len(cut))
+	}
+	short := filepath.Join(u.dir, "short.gz")
+	if err := os.WriteFile(short, bytes.Join(cut[1:], nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inHDFS := u.root + strings.TrimPrefix(biggest, filepath.Join(u.dir, filepath.Base(u.root)))
+	u.hdfs("-put", "-f", short, inHDFS)
+	u.audited(1)
+	u.sluice(0, "audit", "--repair", u.table, "--archive", u.archive)
+	u.audited(0, "differences=0")
+	u.hdfs("-rm", "-skipTrash", inHDFS)
+	u.audited(1)
+	u.sluice(0, "audit", "--repair", u.table, "--archive", u.archive)
+	u.audited(0, "differences=0")
+	u.sameLines("archive cat after the repairs", u.sluice(0, "archive", "cat", u.archive))
+}
+
+// members are a segment's, whole.
+func members(t *testing.T, path string) [][]byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [][]byte
+	for r := segment.NewReader(bytes.NewReader(b), int64(len(b))); ; {
+		m, err := r.Next()
+		if err != nil {
+			return all
+		}
+		all = append(all, b[m.Offset:m.Offset+m.Bytes])
+	}
+}
