@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -28,10 +29,44 @@ func HBaseFaults(seed uint64) []Fault {
 		{Name: "move a region", Weight: 5, Begin: func(ctx context.Context, w *World, n uint64) error {
 			return w.Admin.Move(ctx, w.Key(n))
 		}},
-		{Name: "split a region", Weight: 3, Begin: func(ctx context.Context, w *World, n uint64) error {
-			return w.Admin.Split(ctx, w.Key(n))
-		}},
+		{Name: "split a region", Weight: 3, Begin: split},
 	}
+}
+
+// splitPause is between two tries of a split.
+const splitPause = 3 * time.Second
+
+// split splits a region. The master refuses ("NOT splittable") whenever the region's
+// server does not answer it, or the region is being opened, and asks nobody again:
+// that is for us to do.
+func split(ctx context.Context, w *World, n uint64) error {
+	for ; ; n++ {
+		err := w.Admin.Split(ctx, w.Key(n))
+		if err == nil {
+			w.splits.Add(1)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		w.Journal.Say("fault", "split a region: once more after: "+err.Error())
+		wait(ctx, splitPause)
+	}
+}
+
+// atLeastOneSplit splits a region if none was until now.
+func atLeastOneSplit(ctx context.Context, w *World) error {
+	if w.splits.Load() > 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, faultTimeout)
+	defer cancel()
+	w.Journal.Say("fault", "split a region, for none was")
+	if err := split(ctx, w, 0); err != nil {
+		return fmt.Errorf("no region was split in the whole run: %w", err)
+	}
+	w.Journal.Say("fault", "split a region, for none was: done")
+	return nil
 }
 
 // Kill kills a daemon with SIGKILL, and starts it again.

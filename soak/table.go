@@ -81,6 +81,7 @@ func Table(ctx context.Context, c TableConfig) (err error) {
 		Loads:  []Load{writer, reader, command},
 		Watch:  pace.watch,
 		Report: pace.report,
+		Last:   atLeastOneSplit,
 		Done:   logs.puts.Load,
 		Checks: []Check{
 			{"rows and cells are those of the logs", func(ctx context.Context) error { return same(ctx, logs, tables[1]) }},
