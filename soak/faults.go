@@ -33,6 +33,24 @@ func HBaseFaults(seed uint64) []Fault {
 	}
 }
 
+// ArchiveFaults are those of an archive's cluster and of the spool's disk, if there is
+// one. HBase needs HDFS, too: a region server whose log cannot be written gives up.
+func ArchiveFaults(seed uint64, disk *Disk) []Fault {
+	victim := []string{"datanode1", "datanode2"}[rand.New(rand.NewPCG(seed, 1)).IntN(2)]
+	faults := []Fault{
+		Kill(victim, 4, 20*time.Second, "datanodes"),
+		Pause("datanode1", 3, 20*time.Second, "datanodes"),
+		Pause("datanode2", 3, 20*time.Second, "datanodes"),
+		Kill("namenode", 3, 10*time.Second),
+		Pause("namenode", 3, 20*time.Second),
+		Kill("regionserver1", 1, 10*time.Second),
+	}
+	if disk != nil {
+		faults = append(faults, FillDisk(disk, 4, 15*time.Second))
+	}
+	return faults
+}
+
 // splitPause is between two tries of a split.
 const splitPause = 3 * time.Second
 
