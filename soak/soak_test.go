@@ -42,8 +42,8 @@ func TestTheArchiveHolds(t *testing.T) {
 	faults := ArchiveFaults(1, nil)
 	soak(t, Archive, []Event{
 		{At: 2 * time.Second, Fault: named(t, faults, "pause namenode"), Hold: 2 * time.Second},
-		{At: 5 * time.Second, Fault: named(t, faults, "pause datanode1"), Hold: 3 * time.Second},
-		{At: 10 * time.Second, Fault: named(t, faults, "kill datanode2"), Hold: time.Second},
+		{At: 5 * time.Second, Fault: named(t, faults, "pause datanode2"), Hold: 3 * time.Second},
+		{At: 10 * time.Second, Fault: named(t, faults, "kill datanode1"), Hold: time.Second},
 	})
 }
 
