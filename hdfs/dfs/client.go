@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/colinmarc/hdfs/v2"
@@ -31,6 +32,7 @@ type client struct {
 	nameNode string // the one dialled last
 	conns    map[*conn]struct{}
 	aborted  bool
+	broken   error // of a write to a data node, the first
 }
 
 // conn ends when its peer is silent for too long.
@@ -38,20 +40,36 @@ type conn struct {
 	net.Conn
 	client *client
 	data   bool
+	failed atomic.Pointer[error] // of Write, where data
 }
 
 func (c *conn) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.client.timeout)); err != nil {
-		return 0, err
+	n, err := 0, c.SetReadDeadline(time.Now().Add(c.client.timeout))
+	if err == nil {
+		n, err = c.Conn.Read(p)
 	}
-	return c.Conn.Read(p)
+	if failed := c.failed.Load(); err != nil && failed != nil {
+		err = *failed
+	}
+	return n, err
 }
 
+// Write to a data node does not fail: it ends the connection, and Read says why.
+// The library's writer of blocks leaves two goroutines waiting for ever when a
+// write fails, and none when no acknowledgement comes.
 func (c *conn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.client.timeout)); err != nil {
-		return 0, err
+	n, err := 0, c.SetWriteDeadline(time.Now().Add(c.client.timeout))
+	if err == nil {
+		n, err = c.Conn.Write(p)
 	}
-	return c.Conn.Write(p)
+	if err == nil || !c.data {
+		return n, err
+	}
+	if c.failed.CompareAndSwap(nil, &err) {
+		c.client.breaks(err)
+		_ = c.Close() // that it was closed already is no news
+	}
+	return len(p), nil
 }
 
 // SetDeadline is the library's, which means none by the zero time.
@@ -103,6 +121,29 @@ func (c *client) hangUp(dataOnly bool) {
 	for _, made := range open {
 		_ = made.Close()
 	}
+}
+
+// breaks notes that what was written to a data node did not get there.
+func (c *client) breaks(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.broken == nil {
+		c.broken = err
+	}
+}
+
+// whole is nil unless a write to a data node has failed.
+func (c *client) whole() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.broken
+}
+
+// usable reports whether another call can have it.
+func (c *client) usable() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.aborted && c.broken == nil
 }
 
 // abort makes every call return, and the lease end with nobody to renew it.
@@ -158,7 +199,7 @@ func (p *pool) take(ctx context.Context) (*client, error) {
 // with another name node: one that hangs would be asked first for ever.
 func (p *pool) done(c *client, err error) {
 	inTime := c.stop()
-	if healthy(err) && inTime {
+	if healthy(err) && inTime && c.usable() {
 		c.hangUp(true)
 		p.give(c)
 		return

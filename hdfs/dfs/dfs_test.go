@@ -7,10 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"sluice/cluster"
 	"sluice/hdfs"
 	"sluice/hdfs/archivetest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // openIn opens an archive of its own in a cluster.
 func openIn(t *testing.T, c *cluster.Cluster, root string, o Options) *Archive {

@@ -184,10 +184,14 @@ func (a *Archive) upload(ctx context.Context, c *client, src source, tmp string)
 	err = eachWrite(ctx, src, src.bytes, func(p []byte) error {
 		_, _ = sum.Write(p) // cannot fail
 		_, err := dst.Write(p)
-		return err
+		return errors.Join(err, c.whole())
 	})
 	if err != nil {
-		return err // not closed: Close could make a whole file of a part
+		// Close ends the library's goroutines. It must not reach the name node, and
+		// make a whole file of a part.
+		c.abort()
+		_ = dst.Close()
+		return err
 	}
 	if err := a.finish(ctx, dst); err != nil {
 		return err
