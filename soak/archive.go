@@ -90,16 +90,21 @@ func (c Config) archive(ctx context.Context) (r *archiveRun, err error) {
 	archive := fmt.Sprintf("%s%s/%s/%%Y%%m%%d/%%{host}", dfs.Scheme, c.Cluster.NameNode, name)
 	flags := []string{"--archive", archive, "--archive-timeout", "5s", "--roll-size", "1"}
 	r.once = &Command{
-		Program: Program{Binary: c.Binary, Data: filepath.Join(dirs["disk"], "once"), Excuse: excuse},
+		Program: Program{Binary: c.Binary, Data: filepath.Join(dirs["disk"], "once"), Excuse: excuse, Told: c.told("once")},
 		Dir:     dirs["once"], Table: url, URL: text, Options: c.options("check"), Layout: c.Layout.Name, Seed: c.Seed,
 		Hosts: []string{"web01", "web02"}, Flags: flags, Text: c.days,
 	}
 	r.follower = &Follower{
-		Program: Program{Binary: c.Binary, Data: filepath.Join(dirs["disk"], "follow"), Excuse: excuse},
+		Program: Program{Binary: c.Binary, Data: filepath.Join(dirs["disk"], "follow"), Excuse: excuse, Told: c.told("follow")},
 		Dir:     dirs["follow"], Flags: slices.Concat(flags, []string{"--table", text, "--layout", c.Layout.Name}), Host: "web03", Seed: c.Seed,
 	}
 	r.archived, err = r.look(archive)
 	return r, err
+}
+
+// told journals what a program says.
+func (c Config) told(who string) func(string) {
+	return func(line string) { c.Journal.Say(who, line) }
 }
 
 // days makes a log of several days; each fourth is a long one of a day.
@@ -168,9 +173,9 @@ func (r *archiveRun) close() error {
 // rows compares the table with one that the undisturbed program fills from all logs.
 func (r *archiveRun) rows(ctx context.Context) error {
 	all := &Command{
-		Program: Program{Binary: r.Binary}, Dir: r.Dir, Table: r.once.Table, Options: r.once.Options, Layout: r.Layout.Name,
-		logs: r.archived.logs(), lines: r.once.lines + r.follower.lines.Load(),
+		Program: Program{Binary: r.Binary}, Dir: r.Dir, Table: r.once.Table, Options: r.once.Options, Layout: r.Layout.Name, logs: r.archived.logs(),
 	}
+	all.lines.Store(r.once.lines.Load() + r.follower.lines.Load())
 	return all.check(ctx)
 }
 
@@ -184,6 +189,7 @@ func (r *archiveRun) watch() {
 }
 
 func (r *archiveRun) report() {
+	r.Journal.Say("pace", fmt.Sprintf("%d lines in %d logs taken once, %d in %d followed", r.once.lines.Load(), r.once.count.Load(), r.follower.lines.Load(), r.follower.count.Load()))
 	for _, x := range []struct {
 		who string
 		p   *Program

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"sluice/bench/sample"
@@ -33,8 +34,8 @@ type Command struct {
 	Flags []string
 	Text  func(i uint64) ([]byte, error)
 
-	logs  []hostLog
-	lines int64
+	logs         []hostLog
+	lines, count atomic.Int64 // of logs
 }
 
 // hostLog is a log file, and whose it is.
@@ -76,7 +77,8 @@ func (c *Command) write(i uint64) (hostLog, error) {
 		err = os.WriteFile(l.path, text, 0o600)
 	}
 	c.logs = append(c.logs, l)
-	c.lines += int64(bytes.Count(text, []byte("\n")))
+	c.lines.Add(int64(bytes.Count(text, []byte("\n"))))
+	c.count.Add(1)
 	return l, err
 }
 
@@ -135,8 +137,8 @@ func (c *Command) check(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, got.Close()) }()
 	rows, err := Same(ctx, want, got, schema.Scan{})
-	if err == nil && rows != c.lines {
-		err = fmt.Errorf("%d rows of %d lines", rows, c.lines)
+	if lines := c.lines.Load(); err == nil && rows != lines {
+		err = fmt.Errorf("%d rows of %d lines", rows, lines)
 	}
 	return err
 }

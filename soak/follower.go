@@ -28,8 +28,8 @@ type Follower struct {
 	Host  string
 	Seed  uint64
 
-	logs  []hostLog // the last one is written
-	lines atomic.Int64
+	logs         []hostLog // the last one is written
+	lines, count atomic.Int64
 }
 
 const (
@@ -119,6 +119,7 @@ func (f *Follower) grow(ctx context.Context, enough <-chan struct{}) error {
 
 // life writes one log in bursts; over: it was enough before its end.
 func (f *Follower) life(ctx context.Context, enough <-chan struct{}, text []byte) (over bool, err error) {
+	f.count.Add(1)
 	file, err := os.OpenFile(f.current(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return true, err

@@ -19,6 +19,8 @@ type Program struct {
 	// Excuse reports whether it may have ended with an error by itself since then;
 	// nil: it may not.
 	Excuse func(since time.Time) bool
+	// Told gets what it says on standard error; nil: nobody.
+	Told func(line string)
 
 	runs, kills, gaveUp, pid atomic.Int64
 	peakRSSBytes             int64 // as far as watch saw it
@@ -64,6 +66,9 @@ func (p *Program) end(ctx, alive context.Context, cmd *exec.Cmd) (done bool, err
 	began := time.Now()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
+	if p.Told != nil {
+		cmd.Stderr = lines{told: p.Told, kept: &stderr}
+	}
 	if err = cmd.Start(); err == nil {
 		p.pid.Store(int64(cmd.Process.Pid))
 		err = cmd.Wait()
@@ -84,6 +89,19 @@ func (p *Program) end(ctx, alive context.Context, cmd *exec.Cmd) (done bool, err
 		return false, nil
 	}
 	return false, fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, stderr.String())
+}
+
+// lines tells what is written: a write is a line or some, as loggers do it.
+type lines struct {
+	told func(string)
+	kept *bytes.Buffer
+}
+
+func (l lines) Write(p []byte) (int, error) {
+	for line := range strings.Lines(string(p)) {
+		l.told(strings.TrimSpace(line))
+	}
+	return l.kept.Write(p)
 }
 
 // watch looks at the memory of the run under way. What wait4 says of it would not do:
