@@ -8,6 +8,7 @@ FUZZTIME    ?= 5s
 SEED        ?= 1
 DURATION    ?= 10m
 LAYOUT      ?= typed
+WHAT        ?= table
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Go itself turns cgo off where there is no C compiler.
@@ -47,7 +48,7 @@ fuzz:
 
 # A real cluster of its own, and faults in the order of SEED: docs/soak.md.
 soak:
-	$(GO) test -v -timeout 0 -run TestTheTableHolds ./soak -soak $(DURATION) -seed $(SEED) -layout $(LAYOUT)
+	$(GO) test -v -timeout 0 -run '(?i)^TestThe$(WHAT)Holds$$' ./soak -soak $(DURATION) -seed $(SEED) -layout $(LAYOUT)
 
 bench: build
 	./sluice bench

@@ -32,7 +32,7 @@ func (f *flight) fly() {
 	err := f.deliver()
 	for what := range f.waited {
 		if err == nil {
-			f.w.troubles.Over(what)
+			f.w.troubles.Over(what, f)
 		}
 	}
 	f.w.landed(f, err)
@@ -251,5 +251,5 @@ func (f *flight) note(what string, err error) {
 		f.waited = make(map[string]bool)
 	}
 	f.waited[what] = true
-	f.w.troubles.Note(what, fmt.Errorf("attempt %d: %w", f.backoff.Attempts+1, err))
+	f.w.troubles.Note(what, f, fmt.Errorf("attempt %d: %w", f.backoff.Attempts+1, err))
 }

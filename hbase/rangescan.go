@@ -51,13 +51,14 @@ func (r *rangeScan) run(ctx context.Context) error {
 	var backoff rpc.Backoff
 	doubts := 0
 	what := "scan of " + r.table.url.Table
+	defer r.table.troubles.GiveUp(what, r)
 	for {
 		progress, done, err := r.step(ctx)
 		if done || ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if progress && backoff.Attempts > 0 {
-			r.table.troubles.Over(what)
+			r.table.troubles.Over(what, r)
 			backoff, doubts = rpc.Backoff{}, 0
 		}
 		if err == nil {
@@ -72,7 +73,7 @@ func (r *rangeScan) run(ctx context.Context) error {
 				return err
 			}
 		}
-		r.table.troubles.Note(what, err)
+		r.table.troubles.Note(what, r, err)
 		if err := backoff.Wait(ctx); err != nil {
 			return err
 		}

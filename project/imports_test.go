@@ -58,7 +58,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"health", "ingest/agent ingest ingest/governor ingest/tail", ""},
 
 	{"cluster", "", ""},
-	{"soak", "schema parse hbase hbase/embedded bench/sample cluster", ""},
+	{"soak", "schema parse hbase hbase/embedded hdfs hdfs/dfs catalog bench/sample cluster", ""},
 	{"bench", "*", "*"},
 	{"bench/fleet", "bench/sample", "parse schema"},
 	{"bench/peers", "", ""},

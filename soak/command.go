@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -24,47 +21,43 @@ import (
 // table, is killed with SIGKILL at random moments, and run again until it has
 // ended well.
 type Command struct {
-	Binary, Dir string
-	Table       hbase.URL
-	URL         string // Table as a user types it
-	Options     hbase.Options
-	Layout      string // its name
-	Seed        uint64
+	Program
+	Dir     string // for logs and the reference
+	Table   hbase.URL
+	URL     string // Table as a user types it
+	Options hbase.Options
+	Layout  string // its name
+	Seed    uint64
+	// Hosts wrote the logs, in turn.
+	Hosts []string
+	// Flags are more of them; Text makes a log, nil: one of linesPerFile lines.
+	Flags []string
+	Text  func(i uint64) ([]byte, error)
 
-	logs             []string
-	lines            int64
-	runs, kills, pid atomic.Int64
-	peakRSSBytes     int64 // as far as watch saw it
+	logs         []hostLog
+	lines, count atomic.Int64 // of logs
 }
 
+// hostLog is a log file, and whose it is.
+type hostLog struct{ host, path string }
+
 const (
+	logFormat    = "combined"
 	linesPerFile = 20_000
 	// maxLife is when it is killed at the latest, if it is: before most runs end.
 	maxLife = 4 * time.Second
 )
 
-// sluice is a run of the program, killed when ctx ends.
-func (c *Command) sluice(ctx context.Context, data string, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, c.Binary, append([]string{"--data", filepath.Join(c.Dir, data), "-q"}, args...)...)
-}
-
 // Run implements Load.
 func (c *Command) Run(ctx context.Context, enough <-chan struct{}) error {
 	rng := rand.New(rand.NewPCG(c.Seed, 5))
 	for i := uint64(0); ; i++ {
-		path := filepath.Join(c.Dir, fmt.Sprintf("access%03d.log", i))
-		var text bytes.Buffer
-		if err := sample.Write(&text, c.Seed<<20+i, linesPerFile); err != nil {
+		l, err := c.write(i)
+		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
-			return err
-		}
-		c.logs = append(c.logs, path)
-		c.lines += int64(bytes.Count(text.Bytes(), []byte("\n")))
 		for done := false; !done; {
-			var err error
-			if done, err = c.once(ctx, path, rng, enough); err != nil {
+			if done, err = c.once(ctx, l, rng, enough); err != nil {
 				return err
 			}
 		}
@@ -76,55 +69,62 @@ func (c *Command) Run(ctx context.Context, enough <-chan struct{}) error {
 	}
 }
 
+// write writes the next log.
+func (c *Command) write(i uint64) (hostLog, error) {
+	l := hostLog{c.Hosts[i%uint64(len(c.Hosts))], filepath.Join(c.Dir, fmt.Sprintf("access%03d.log", i))}
+	text, err := c.text(i)
+	if err == nil {
+		err = os.WriteFile(l.path, text, 0o600)
+	}
+	c.logs = append(c.logs, l)
+	c.lines.Add(int64(bytes.Count(text, []byte("\n"))))
+	c.count.Add(1)
+	return l, err
+}
+
+func (c *Command) text(i uint64) ([]byte, error) {
+	if c.Text != nil {
+		return c.Text(i)
+	}
+	var text bytes.Buffer
+	err := sample.Write(&text, c.Seed<<20+i, linesPerFile)
+	return text.Bytes(), err
+}
+
 // once runs the program; in every second case, as long as it is not enough, with a
 // life that is drawn.
-func (c *Command) once(ctx context.Context, path string, rng *rand.Rand, enough <-chan struct{}) (done bool, err error) {
-	life, cancel := context.WithCancel(ctx)
-	defer cancel()
+func (c *Command) once(ctx context.Context, l hostLog, rng *rand.Rand, enough <-chan struct{}) (done bool, err error) {
+	life := time.Duration(0)
 	if rng.IntN(2) == 0 {
 		select {
 		case <-enough:
 		default:
-			life, cancel = context.WithTimeout(ctx, below(rng, maxLife))
-			defer cancel()
+			life = below(rng, maxLife)
 		}
 	}
-	cmd := c.sluice(life, "data", "run", "--once", "--host", "web01", "--layout", c.Layout, "--table", c.URL, path)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err = cmd.Start(); err == nil {
-		c.pid.Store(int64(cmd.Process.Pid))
-		err = cmd.Wait()
-		c.pid.Store(0)
-	}
-	c.runs.Add(1)
-	switch {
-	case err == nil:
-		return true, nil
-	case ctx.Err() != nil:
-		return false, ctx.Err()
-	case life.Err() != nil:
-		c.kills.Add(1)
-		return false, nil
-	}
-	return false, fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, stderr.String())
+	return c.live(ctx, life, c.args(l, c.URL, l.path)...)
 }
 
-// watch looks at the memory of the run under way. What wait4 says of it would not do:
-// it counts what the process had between fork and exec, which is ours.
-func (c *Command) watch() {
-	if pid := c.pid.Load(); pid != 0 {
-		c.peakRSSBytes = max(c.peakRSSBytes, peakRSSBytes(strconv.FormatInt(pid, 10)))
-	}
+// args are those of a run with a table.
+func (c *Command) args(l hostLog, table string, paths ...string) []string {
+	args := append([]string{"run", "--once", "--host", l.host, "--layout", c.Layout, "--format", logFormat, "--table", table}, c.Flags...)
+	return append(args, paths...)
 }
 
 // check compares the table with an embedded one that the program fills from the
 // same files, undisturbed.
 func (c *Command) check(ctx context.Context) (err error) {
-	dir := filepath.Join(c.Dir, "reference", "table")
-	args := append([]string{"run", "--once", "--host", "web01", "--layout", c.Layout, "--table", "embedded:" + dir}, c.logs...)
-	if out, err := c.sluice(ctx, "reference", args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("fill the embedded table: %w: %s", err, out)
+	reference := Program{Binary: c.Binary, Data: filepath.Join(c.Dir, "reference")}
+	dir := filepath.Join(reference.Data, "table")
+	paths := map[string][]string{}
+	for _, l := range c.logs {
+		paths[l.host] = append(paths[l.host], l.path)
+	}
+	for host, paths := range paths {
+		args := append([]string{"run", "--once", "--host", host, "--layout", c.Layout, "--format", logFormat, "--table", "embedded:" + dir}, paths...)
+		if out, err := reference.command(ctx, args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("fill the embedded table: %w: %s", err, out)
+		}
 	}
 	want, err := embedded.Open(dir, embedded.Options{ReadOnly: true})
 	if err != nil {
@@ -137,8 +137,8 @@ func (c *Command) check(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, got.Close()) }()
 	rows, err := Same(ctx, want, got, schema.Scan{})
-	if err == nil && rows != c.lines {
-		err = fmt.Errorf("%d rows of %d lines", rows, c.lines)
+	if lines := c.lines.Load(); err == nil && rows != lines {
+		err = fmt.Errorf("%d rows of %d lines", rows, lines)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -28,10 +29,62 @@ func HBaseFaults(seed uint64) []Fault {
 		{Name: "move a region", Weight: 5, Begin: func(ctx context.Context, w *World, n uint64) error {
 			return w.Admin.Move(ctx, w.Key(n))
 		}},
-		{Name: "split a region", Weight: 3, Begin: func(ctx context.Context, w *World, n uint64) error {
-			return w.Admin.Split(ctx, w.Key(n))
-		}},
+		{Name: "split a region", Weight: 3, Begin: split},
 	}
+}
+
+// ArchiveFaults are those of an archive's cluster and of the spool's disk, if there is
+// one. HBase needs HDFS, too: a region server whose log cannot be written gives up.
+func ArchiveFaults(seed uint64, disk *Disk) []Fault {
+	victim := []string{"datanode1", "datanode2"}[rand.New(rand.NewPCG(seed, 1)).IntN(2)]
+	faults := []Fault{
+		Kill(victim, 4, 20*time.Second, "datanodes"),
+		Pause("datanode1", 3, 20*time.Second, "datanodes"),
+		Pause("datanode2", 3, 20*time.Second, "datanodes"),
+		Kill("namenode", 3, 10*time.Second),
+		Pause("namenode", 3, 20*time.Second),
+		Kill("regionserver1", 1, 10*time.Second),
+	}
+	if disk != nil {
+		faults = append(faults, FillDisk(disk, 4, 15*time.Second))
+	}
+	return faults
+}
+
+// splitPause is between two tries of a split.
+const splitPause = 3 * time.Second
+
+// split splits a region. The master refuses ("NOT splittable") whenever the region's
+// server does not answer it, or the region is being opened, and asks nobody again:
+// that is for us to do.
+func split(ctx context.Context, w *World, n uint64) error {
+	for ; ; n++ {
+		err := w.Admin.Split(ctx, w.Key(n))
+		if err == nil {
+			w.splits.Add(1)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		w.Journal.Say("fault", "split a region: once more after: "+err.Error())
+		wait(ctx, splitPause)
+	}
+}
+
+// atLeastOneSplit splits a region if none was until now.
+func atLeastOneSplit(ctx context.Context, w *World) error {
+	if w.splits.Load() > 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, faultTimeout)
+	defer cancel()
+	w.Journal.Say("fault", "split a region, for none was")
+	if err := split(ctx, w, 0); err != nil {
+		return fmt.Errorf("no region was split in the whole run: %w", err)
+	}
+	w.Journal.Say("fault", "split a region, for none was: done")
+	return nil
 }
 
 // Kill kills a daemon with SIGKILL, and starts it again.

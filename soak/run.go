@@ -25,6 +25,8 @@ type Soak struct {
 	// Watch is called every second while the loads run, Report when that is over or
 	// they do not end: it says in the journal what they did, and what they try.
 	Watch, Report func()
+	// Last, if any, is done when all daemons run again and the loads still work.
+	Last func(ctx context.Context, w *World) error
 	// Done counts the work of the loads that faults must not bring to rest for good.
 	Done func() int64
 }
@@ -95,6 +97,9 @@ func (s *Soak) disturb(ctx context.Context) error {
 	err := faults.Wait()
 	s.World.Journal.Say("world", fmt.Sprintf("%d faults are over, of %d planned", begun, len(s.Plan)))
 	err = errors.Join(err, s.World.heal(ctx))
+	if err == nil && s.Last != nil {
+		err = s.Last(ctx, s.World)
+	}
 	stopKeeping()
 	return errors.Join(err, keeper.Wait())
 }

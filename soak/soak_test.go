@@ -1,10 +1,11 @@
 package soak
 
 import (
+	"context"
 	"flag"
-	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,10 +26,33 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // What was flushed is in the table, once and whole, whatever happens to the daemons.
 func TestTheTableHolds(t *testing.T) {
+	faults := HBaseFaults(1)
+	soak(t, Table, []Event{
+		{At: 2 * time.Second, Fault: named(t, faults, "split a region"), N: 1},
+		{At: 4 * time.Second, Fault: named(t, faults, "pause regionserver1"), Hold: 2 * time.Second},
+		{At: 5 * time.Second, Fault: named(t, faults, "move a region"), N: 2},
+		{At: 8 * time.Second, Fault: named(t, faults, "kill regionserver2"), Hold: time.Second},
+	})
+}
+
+// Every line that Apache wrote is in the archive, once, in the file of its host and
+// day, and nothing half-written is left behind, whatever happens to daemons, disk and
+// program.
+func TestTheArchiveHolds(t *testing.T) {
+	faults := ArchiveFaults(1, nil)
+	soak(t, Archive, []Event{
+		{At: 2 * time.Second, Fault: named(t, faults, "pause namenode"), Hold: 2 * time.Second},
+		{At: 5 * time.Second, Fault: named(t, faults, "pause datanode2"), Hold: 3 * time.Second},
+		{At: 10 * time.Second, Fault: named(t, faults, "kill datanode1"), Hold: time.Second},
+	})
+}
+
+// soak runs one as long as the flags say, or shortly, on the tests' cluster.
+func soak(t *testing.T, run func(context.Context, Config) error, short []Event) {
 	options := cluster.Options{Own: true}
 	length, plan := *soakLength, []Event(nil)
 	if length == 0 {
-		options, length, plan = cluster.Options{Exclusive: true}, 15*time.Second, short()
+		options, length, plan = cluster.Options{Exclusive: true}, 15*time.Second, short
 	}
 	c := cluster.Start(t, options)
 	layout, err := schema.NewLayout(*soakLayout)
@@ -36,12 +60,12 @@ func TestTheTableHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("seed %d, layout %s", *soakSeed, layout.Name)
-	err = Table(t.Context(), TableConfig{
+	err = run(t.Context(), Config{
 		Binary: build(t), Cluster: c, Journal: NewJournal(t.Output()), Dir: t.TempDir(), Seed: *soakSeed, Length: length,
 		Layout: layout, MaxLogs: *soakLogs, Plan: plan,
 	})
 	if err != nil {
-		t.Errorf("go test ./soak -v -soak %v -seed %d -layout %s: %v", length, *soakSeed, layout.Name, err)
+		t.Errorf("go test ./soak -v -run '^%s$' -soak %v -seed %d -layout %s: %v", t.Name(), length, *soakSeed, layout.Name, err)
 	}
 }
 
@@ -55,21 +79,12 @@ func build(t *testing.T) string {
 	return path
 }
 
-// short is what happens in every run of the tests.
-func short() []Event {
-	faults := HBaseFaults(1)
-	byName := func(name string) *Fault {
-		for i := range faults {
-			if faults[i].Name == name {
-				return &faults[i]
-			}
-		}
-		panic(fmt.Sprintf("no fault is called %s", name))
+// named is the fault of that name.
+func named(t *testing.T, faults []Fault, name string) *Fault {
+	t.Helper()
+	i := slices.IndexFunc(faults, func(f Fault) bool { return f.Name == name })
+	if i < 0 {
+		t.Fatalf("no fault is called %s", name)
 	}
-	return []Event{
-		{At: 2 * time.Second, Fault: byName("split a region"), N: 1},
-		{At: 4 * time.Second, Fault: byName("pause regionserver1"), Hold: 2 * time.Second},
-		{At: 5 * time.Second, Fault: byName("move a region"), N: 2},
-		{At: 8 * time.Second, Fault: byName("kill regionserver2"), Hold: time.Second},
-	}
+	return &faults[i]
 }

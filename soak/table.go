@@ -18,8 +18,8 @@ import (
 	"sluice/schema"
 )
 
-// TableConfig is what a soak of the table works with.
-type TableConfig struct {
+// Config is what a soak works with.
+type Config struct {
 	Cluster *cluster.Cluster
 	Journal *Journal
 	// Dir is for references and logs; it must be empty.
@@ -37,7 +37,7 @@ type TableConfig struct {
 
 // Table soaks the table on HBase: a writer and a reader, each a client of its own,
 // and the program, which fills another table and is killed, too.
-func Table(ctx context.Context, c TableConfig) (err error) {
+func Table(ctx context.Context, c Config) (err error) {
 	text := fmt.Sprintf("hbase://%s/soak_%d_%d", c.Cluster.ZooKeeper, c.Seed, time.Now().UnixNano())
 	url, err := hbase.ParseURL(text)
 	if err != nil {
@@ -81,6 +81,7 @@ func Table(ctx context.Context, c TableConfig) (err error) {
 		Loads:  []Load{writer, reader, command},
 		Watch:  pace.watch,
 		Report: pace.report,
+		Last:   atLeastOneSplit,
 		Done:   logs.puts.Load,
 		Checks: []Check{
 			{"rows and cells are those of the logs", func(ctx context.Context) error { return same(ctx, logs, tables[1]) }},
@@ -92,12 +93,12 @@ func Table(ctx context.Context, c TableConfig) (err error) {
 	return soak.Run(ctx)
 }
 
-func (c TableConfig) options(who string) hbase.Options {
+func (c Config) options(who string) hbase.Options {
 	return hbase.Options{Logger: c.Journal.Logger(who)}
 }
 
 // create makes a table.
-func (c TableConfig) create(ctx context.Context, url hbase.URL) (*hbase.Admin, error) {
+func (c Config) create(ctx context.Context, url hbase.URL) (*hbase.Admin, error) {
 	admin := hbase.OpenAdmin(url, c.options("admin"))
 	if _, _, err := admin.Create(ctx, hbase.Creation{Layout: c.Layout}); err != nil {
 		return nil, errors.Join(err, admin.Close())
@@ -106,7 +107,7 @@ func (c TableConfig) create(ctx context.Context, url hbase.URL) (*hbase.Admin, e
 }
 
 // command makes the program's table.
-func (c TableConfig) command(ctx context.Context, text string) (*Command, error) {
+func (c Config) command(ctx context.Context, text string) (*Command, error) {
 	url, err := hbase.ParseURL(text)
 	if err != nil {
 		return nil, err
@@ -119,7 +120,10 @@ func (c TableConfig) command(ctx context.Context, text string) (*Command, error)
 	if err := errors.Join(admin.Close(), os.Mkdir(dir, 0o700)); err != nil {
 		return nil, err
 	}
-	return &Command{Binary: c.Binary, Dir: dir, Table: url, URL: text, Options: c.options("check"), Layout: c.Layout.Name, Seed: c.Seed}, nil
+	return &Command{
+		Program: Program{Binary: c.Binary, Data: filepath.Join(dir, "data")},
+		Dir:     dir, Table: url, URL: text, Options: c.options("check"), Layout: c.Layout.Name, Seed: c.Seed, Hosts: []string{"web01"},
+	}, nil
 }
 
 // key is one that a row may have: of any salt, in the hours written so far.

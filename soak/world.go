@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/cluster"
@@ -21,8 +22,9 @@ type World struct {
 	Key     func(n uint64) []byte
 	Journal *Journal
 
-	mu   sync.Mutex
-	held map[string]bool
+	mu     sync.Mutex
+	held   map[string]bool
+	splits atomic.Int64 // that were done
 }
 
 // hold takes all claims, or none of them.
@@ -108,8 +110,8 @@ func (w *World) heal(ctx context.Context) error {
 	return fmt.Errorf("the cluster does not come back: %w", err)
 }
 
-// faultTimeout is for what a fault asks the master.
-const faultTimeout = time.Minute
+// faultTimeout is for what a fault asks the master, which may be away for minutes.
+const faultTimeout = 2 * time.Minute
 
 // act lets an event happen. That a fault could not be done (a split of a region
 // that moves) is noted, and no error: the cluster is meant to be out of order.
@@ -127,11 +129,14 @@ func (w *World) act(ctx context.Context, e Event) {
 		said = fmt.Sprintf("%s for %v", f.Name, e.Hold.Round(100*time.Millisecond))
 	}
 	w.Journal.Say("fault", said)
-	if err := f.Begin(begin, w, e.N); err != nil {
+	err := f.Begin(begin, w, e.N)
+	switch {
+	case err != nil:
 		w.Journal.Say("fault", f.Name+": "+err.Error())
+	case f.End == nil:
+		w.Journal.Say("fault", f.Name+": done")
 	}
 	if f.End == nil {
-		w.Journal.Say("fault", f.Name+": done")
 		return
 	}
 	wait(ctx, e.Hold)

@@ -88,10 +88,17 @@ func (t *Table) insert(r *Region) {
 // found since stays.
 func (t *Table) Drop(r *Region) { t.replace(r, nil) }
 
-// Moved notes where a region is, if it is still thought to be where r says.
+// Moved notes where a region is by the word of the server that had it, if it is still
+// thought to be where r says. Only the first such word is believed: servers remember
+// for two minutes whom they gave a region to, so when it went to and fro, and was split
+// after that, each of two sends to the other. The meta table is asked instead.
 func (t *Table) Moved(r *Region, to rpc.Server) {
+	if r.told {
+		t.Drop(r)
+		return
+	}
 	moved := *r
-	moved.Server = to
+	moved.Server, moved.told = to, true
 	t.replace(r, &moved)
 }
 

@@ -88,12 +88,11 @@ func (c *Cluster) found(ctx context.Context, known *rpc.Server, find func(contex
 func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Context) error) error {
 	var b rpc.Backoff
 	var doubts int
+	defer c.troubles.GiveUp(name, &b)
 	for {
 		err := do(ctx)
 		if err == nil {
-			if b.Attempts > 0 {
-				c.troubles.Over(name)
-			}
+			c.troubles.Over(name, &b)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -107,7 +106,7 @@ func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Contex
 				return err
 			}
 		}
-		c.troubles.Note(name, err)
+		c.troubles.Note(name, &b, err)
 		if e := b.Wait(ctx); e != nil {
 			return fmt.Errorf("%w; the last attempt: %w", e, err)
 		}

@@ -28,6 +28,8 @@ type Region struct {
 	Name       []byte
 	Start, End []byte
 	Server     rpc.Server
+
+	told bool // Server is what another server said, not the meta table
 }
 
 // Has reports whether the key is the region's.

@@ -50,6 +50,21 @@ func TestARegionThatIsFoundTakesThePlaceOfThoseItOverlaps(t *testing.T) {
 	}
 }
 
+// Two servers that each gave the region to the other, and lost it then, send from one
+// to the other until they forget.
+func TestTwoServersThatSendToEachOtherAreNotBelieved(t *testing.T) {
+	table := (&Cluster{}).Table("t")
+	table.insert(at("", ""))
+	for _, to := range []string{"b", "a"} {
+		if r := table.Known([]byte("k")); r != nil {
+			table.Moved(r, rpc.Server{Host: to, Port: 1})
+		}
+	}
+	if r := table.Known([]byte("k")); r != nil {
+		t.Errorf("after the second word it is thought to be at %v", r.Server)
+	}
+}
+
 func TestARowOfTheMetaTable(t *testing.T) {
 	row := func(server string, offline bool) []wire.Cell {
 		info := wire.AppendBytes(wire.AppendBytes([]byte("PBUF"), 3, "a"), 4, "b")

@@ -1,0 +1,163 @@
+package soak
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sluice/catalog"
+	"sluice/cluster"
+	"sluice/hdfs"
+	"sluice/hdfs/dfs"
+)
+
+// archived is an archive in HDFS as it is looked at when all is over.
+type archived struct {
+	cluster *cluster.Cluster
+	pattern hdfs.Pattern
+	archive *dfs.Archive
+	logs    func() []hostLog
+	spools  []string // data folders
+}
+
+// want counts the logs.
+func (a *archived) want() (Tallies, error) {
+	t := Tallies{}
+	for _, l := range a.logs() {
+		f, err := os.Open(l.path)
+		if err == nil {
+			err = errors.Join(t.read(f, l.host, ""), f.Close())
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// lines: for every host and day the archive has the logs' lines, read with our client
+// of HDFS and Go's gzip, which know nothing of members.
+func (a *archived) lines(ctx context.Context) error {
+	want, err := a.want()
+	if err != nil {
+		return err
+	}
+	files, err := a.archive.List(ctx)
+	if err != nil {
+		return err
+	}
+	got := Tallies{}
+	for _, f := range files {
+		if err := a.count(ctx, got, f); err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+	}
+	return want.equal(got)
+}
+
+func (a *archived) count(ctx context.Context, t Tallies, f hdfs.File) (err error) {
+	r, err := a.archive.Open(ctx, f.Name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if f.Bytes == 0 {
+		return errors.New("it is empty")
+	}
+	text, err := gzip.NewReader(io.NewSectionReader(r, 0, r.Size()))
+	if err != nil {
+		return err
+	}
+	dir, host := path.Split(path.Dir(f.Name))
+	return t.read(text, host, strings.TrimSuffix(dir, "/"))
+}
+
+// hadoop: Hadoop's own reader finds the same lines.
+func (a *archived) hadoop(context.Context) error {
+	want, err := a.want()
+	if err != nil {
+		return err
+	}
+	got := Tallies{}
+	for key := range want {
+		host, day, ok := strings.Cut(key, " ")
+		if !ok {
+			continue
+		}
+		text, err := a.cluster.HDFS("-text", path.Join(a.pattern.Root(), day, host, "*"))
+		if err == nil {
+			err = got.read(strings.NewReader(text), host, day)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return want.equal(got)
+}
+
+// sound: every member is whole, and ranges meet without gap or overlap.
+func (a *archived) sound(ctx context.Context) error {
+	c, err := catalog.Read(ctx, a.archive, a.pattern, nil)
+	if err != nil {
+		return err
+	}
+	var told []string
+	err = c.Verify(ctx, a.pattern, func(p catalog.Problem) { told = append(told, p.String()) })
+	for _, id := range c.StreamIDs() {
+		if begin := c.Begin(c.Streams[id]); begin > 0 {
+			told = append(told, fmt.Sprintf("stream %s begins at %d", id, begin))
+		}
+	}
+	if len(told) > 0 {
+		err = errors.Join(err, fmt.Errorf("%d problems: %s", len(told), strings.Join(told[:min(len(told), maxTold)], "; ")))
+	}
+	return err
+}
+
+// tidy: no temporary file, and no file whose writer has not closed it.
+func (a *archived) tidy(context.Context) error {
+	list, err := a.cluster.HDFS("-ls", "-R", a.pattern.Root())
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(list) {
+		if strings.Contains(line, "/"+hdfs.TmpDir+"/") {
+			return fmt.Errorf("a temporary file: %s", strings.TrimSpace(line))
+		}
+	}
+	told, err := a.cluster.Java(nil, "org.apache.hadoop.hdfs.tools.DFSck", a.pattern.Root(), "-files", "-openforwrite")
+	if err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(strings.Split(told, "\n"), func(l string) bool { return strings.Contains(l, "OPENFORWRITE") }); i >= 0 {
+		return fmt.Errorf("an open lease: %s", strings.Split(told, "\n")[i])
+	}
+	if !strings.Contains(told, "is HEALTHY") {
+		return fmt.Errorf("fsck: %s", told)
+	}
+	return nil
+}
+
+// emptySpools: no segment is left on our own disk.
+func (a *archived) emptySpools(context.Context) error {
+	for _, data := range a.spools {
+		err := filepath.WalkDir(filepath.Join(data, "spool"), func(name string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				err = fmt.Errorf("%s is left", name)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

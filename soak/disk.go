@@ -1,0 +1,80 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Disk is a small file system of its own, in memory, that can be filled.
+type Disk struct {
+	Dir string
+
+	mu      sync.Mutex
+	full    bool
+	emptied time.Time // for the last time
+}
+
+// MountDisk mounts one on dir, which only root may; Unmount must be called.
+func MountDisk(dir string, bytes int64) (*Disk, error) {
+	if err := unix.Mount("sluice-soak", dir, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID, fmt.Sprintf("size=%d,mode=0700", bytes)); err != nil {
+		return nil, fmt.Errorf("mount a small disk on %s: %w", dir, err)
+	}
+	return &Disk{Dir: dir}, nil
+}
+
+// Unmount takes it away with all that is in it.
+func (d *Disk) Unmount() error { return unix.Unmount(d.Dir, unix.MNT_DETACH) }
+
+func (d *Disk) ballast() string { return filepath.Join(d.Dir, "ballast") }
+
+// Fill leaves no byte free.
+func (d *Disk) Fill() (err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.full = true
+	f, err := os.OpenFile(d.ballast(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	for n := 1 << 20; n > 0; {
+		switch _, err := f.Write(make([]byte, n)); {
+		case errors.Is(err, unix.ENOSPC):
+			n /= 2
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// Empty takes away what Fill wrote.
+func (d *Disk) Empty() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.full, d.emptied = false, time.Now()
+	return os.Remove(d.ballast())
+}
+
+// WasFull reports whether it was at any moment since then.
+func (d *Disk) WasFull(since time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.full || d.emptied.After(since)
+}
+
+// FillDisk fills the disk, and empties it again.
+func FillDisk(d *Disk, weight int, maxHold time.Duration) Fault {
+	return Fault{
+		Name: "fill the spool's disk", Claims: []string{"disk"}, Weight: weight, MaxHold: maxHold,
+		Begin: func(context.Context, *World, uint64) error { return d.Fill() },
+		End:   func(context.Context, *World) error { return d.Empty() },
+	}
+}

@@ -1,0 +1,99 @@
+package soak
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Tally is lines that were counted: how many, and the sum of their hashes. Two that are
+// equal hold the same lines, each as often, in whatever order.
+type Tally struct {
+	Lines    int64
+	sum, sm2 uint64
+}
+
+func (t *Tally) add(line []byte) {
+	h := sha256.Sum256(line)
+	t.Lines++
+	t.sum += binary.LittleEndian.Uint64(h[:])
+	t.sm2 += binary.LittleEndian.Uint64(h[8:])
+}
+
+// Tallies are those of hosts ("web01") and of their days ("web01 20260903").
+type Tallies map[string]*Tally
+
+// dated finds the day where nobody can doubt it. Where it does not, as in a line with
+// a quote too many, the line counts for its host alone.
+var dated = regexp.MustCompile(`^[0-9a-f.:]+ - [0-9A-Za-z-]+ \[(\d\d/[A-Z][a-z]{2}/\d{4}):\d\d:\d\d:\d\d \+0000\] "`)
+
+// read counts a host's lines. day is that of the directory they are in; "" is any. A
+// dated line of another one is an error.
+func (t Tallies) read(r io.Reader, host, day string) error {
+	in := bufio.NewReaderSize(r, 1<<16)
+	for {
+		line, err := in.ReadBytes('\n')
+		if err == io.EOF && len(line) == 0 {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("a line of %s without its end: %q: %w", host, line, err)
+		}
+		t.of(host).add(line)
+		m := dated.FindSubmatch(line)
+		if m == nil {
+			continue
+		}
+		at, err := time.Parse("02/Jan/2006", string(m[1]))
+		if err != nil {
+			return err
+		}
+		own := at.Format("20060102")
+		if day != "" && day != own {
+			return fmt.Errorf("a line of %s is in %s of %s: %q", own, day, host, bytes.TrimSpace(line))
+		}
+		t.of(host + " " + own).add(line)
+	}
+}
+
+func (t Tallies) of(key string) *Tally {
+	if t[key] == nil {
+		t[key] = new(Tally)
+	}
+	return t[key]
+}
+
+// equal says what differs.
+func (t Tallies) equal(got Tallies) error {
+	var told []string
+	keys := slices.Compact(slices.Sorted(func(yield func(string) bool) {
+		for _, m := range []Tallies{t, got} {
+			for key := range maps.Keys(m) {
+				if !yield(key) {
+					return
+				}
+			}
+		}
+	}))
+	for _, key := range keys {
+		want, have := t.of(key), got.of(key)
+		switch {
+		case want.Lines != have.Lines:
+			told = append(told, fmt.Sprintf("%s: %d lines, want %d", key, have.Lines, want.Lines))
+		case *want != *have:
+			told = append(told, fmt.Sprintf("%s: %d lines as wanted, but other ones", key, have.Lines))
+		}
+	}
+	if len(told) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the archive is not the logs: %s", strings.Join(told, "; "))
+}
