@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"sluice/hbase"
@@ -107,27 +108,43 @@ func (c *hbaseChild) write(ctx context.Context, table *hbase.Table) (r hbaseRepl
 		return r, err
 	}
 	defer func() { err = errors.Join(err, source.close()) }()
-	for {
-		more, used, err := timedNext(source)
-		r.Encode += used
-		if err != nil {
-			return r, err
-		}
-		if !more {
-			return r, table.Flush(ctx)
-		}
-		for i := range source.rows.Len() {
-			cells := source.rows.Cells(i)
-			r.Cells += int64(len(cells))
-			for j := range cells {
-				r.Bytes += int64(len(cells[j].Value))
+	// Rows are made beside Put, as a collector makes them. Handed over one by one:
+	// the batch before the last is done with when the last is taken.
+	batches := make(chan *schema.Rows)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(batches)
+		for {
+			more, used, err := timedNext(source)
+			r.Encode += used
+			if err != nil || !more {
+				return err
+			}
+			select {
+			case batches <- source.rows:
+			case <-ctx.Done():
+				return ctx.Err()
 			}
 		}
-		r.Rows += int64(source.rows.Len())
-		if err := table.Put(ctx, &source.rows); err != nil {
-			return r, err
+	})
+	group.Go(func() error {
+		for rows := range batches {
+			for i := range rows.Len() {
+				cells := rows.Cells(i)
+				r.Cells += int64(len(cells))
+				for j := range cells {
+					r.Bytes += int64(len(cells[j].Value))
+				}
+			}
+			r.Rows += int64(rows.Len())
+			if err := table.Put(ctx, rows); err != nil {
+				return err
+			}
 		}
-	}
+		return table.Flush(ctx)
+	})
+	err = group.Wait()
+	return r, err
 }
 
 // timedNext is source.next and the CPU time of its thread.

@@ -24,11 +24,13 @@ type rowSource struct {
 	format  *parse.Format
 	encoder *schema.RowEncoder
 	data    []byte // read, of which the first used bytes were lines already
+	spare   []byte // what the rows of the batch before point into
 	used    int
 	offset  int64 // of data in the log
 	ended   bool
 	rec     schema.Record
-	rows    schema.Rows
+	rows    *schema.Rows
+	blocks  [2]schema.Rows // of this batch, and of the one before
 }
 
 func openRows(path, format string, layout schema.Layout) (*rowSource, error) {
@@ -36,7 +38,8 @@ func openRows(path, format string, layout schema.Layout) (*rowSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &rowSource{log: log, data: make([]byte, 0, batchBytes)}
+	s := &rowSource{log: log, data: make([]byte, 0, batchBytes), spare: make([]byte, 0, batchBytes)}
+	s.rows = &s.blocks[0]
 	if err = s.fill(); err == nil && format == parse.AutoName {
 		s.format, err = parse.Auto(s.data[:min(len(s.data), 64<<10)], nil)
 	} else if err == nil {
@@ -53,7 +56,7 @@ func openRows(path, format string, layout schema.Layout) (*rowSource, error) {
 // fill reads behind the line that is not whole.
 func (s *rowSource) fill() error {
 	s.offset += int64(s.used)
-	s.data = s.data[:copy(s.data, s.data[s.used:])]
+	s.data, s.spare = append(s.spare[:0], s.data[s.used:]...), s.data
 	s.used = 0
 	if len(s.data) == cap(s.data) {
 		s.data = slices.Grow(s.data, cap(s.data))
@@ -66,9 +69,14 @@ func (s *rowSource) fill() error {
 	return err
 }
 
-// next makes the rows of the next batch; they are good until it is called again.
-// false: there are no more.
+// next makes the rows of the next batch; those of the batch before stay good until
+// it is called once more. false: there are no more.
 func (s *rowSource) next() (bool, error) {
+	if s.rows == &s.blocks[0] {
+		s.rows = &s.blocks[1]
+	} else {
+		s.rows = &s.blocks[0]
+	}
 	s.rows.Reset()
 	for s.rows.Len() == 0 {
 		end := bytes.LastIndexByte(s.data[s.used:], '\n') + 1
@@ -77,7 +85,7 @@ func (s *rowSource) next() (bool, error) {
 		}
 		for line := range bytes.Lines(s.data[s.used : s.used+end]) {
 			s.format.Parse(bytes.TrimSuffix(line, []byte{'\n'}), &s.rec)
-			s.encoder.Append(&s.rows, s.offset+int64(s.used), &s.rec)
+			s.encoder.Append(s.rows, s.offset+int64(s.used), &s.rec)
 			s.used += len(line)
 		}
 		if s.rows.Len() > 0 {
@@ -170,7 +178,7 @@ func eachRows(path, format string, layout schema.Layout, do func(*schema.Rows) e
 		if err != nil || !more {
 			return err
 		}
-		if err := do(&s.rows); err != nil {
+		if err := do(s.rows); err != nil {
 			return err
 		}
 	}
