@@ -40,6 +40,9 @@ type fake struct {
 	hook func(method string) (exception string)
 	// refuse is the exception of a row, or of its whole region.
 	refuse func(key []byte) (row, region string)
+	// toAndFro: who asks for a region that is not there any more is told that it was
+	// moved to this very server.
+	toAndFro bool
 	// results bounds what one answer of a scan holds, in cells: rows come in pieces.
 	results int
 }
@@ -280,11 +283,17 @@ func (f *fake) multi(param, cells []byte) (response []byte) {
 			}
 			result = wire.AppendBytes(result, 1, one)
 		}
+		var why string
 		if !ok {
 			regionFault = notServing
+			if f.toAndFro {
+				host, port, _ := net.SplitHostPort(f.listener.Addr().String())
+				regionFault = "org.apache.hadoop.hbase.exceptions.RegionMovedException"
+				why = "Region moved to: hostname=" + host + " port=" + port + " startCode=1. As of locationSeqNum=4."
+			}
 		}
 		if regionFault != "" {
-			result = wire.AppendBytes(nil, 2, wire.AppendBytes(nil, 1, regionFault))
+			result = wire.AppendBytes(nil, 2, wire.AppendBytes(wire.AppendBytes(nil, 1, regionFault), 2, why))
 			clear(put)
 		}
 		for key, row := range put {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/hbase"
 	"sluice/hbase/tabletest"
@@ -71,6 +72,27 @@ func TestARegionIsSplitWhileItIsWrittenAndScanned(t *testing.T) {
 	if n := count(t, table, schema.Scan{Reverse: true}); n != 10_000 {
 		t.Errorf("%d rows the other way round, want 10000", n)
 	}
+	check(t, table.Close())
+}
+
+// A server remembers where a region went for two minutes, also when that was split
+// since: two of them sent writers from one to the other all that time.
+func TestARegionThatWentToAndFroAndWasSplitIsFound(t *testing.T) {
+	f := newFake(t)
+	layout := typed(t)
+	table := openFake(t, f, layout, hbase.Options{})
+	log := tabletest.NewLog("web01", 1)
+	check(t, table.Put(t.Context(), lines(layout, log, 1000)))
+	check(t, table.Flush(t.Context()))
+	f.toAndFro = true
+	f.split([]byte{1, 0x18, 0xd1})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	check(t, table.Put(ctx, lines(layout, log, 1000)))
+	if err := table.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	same(t, t.Context(), table, layout, 2000)
 	check(t, table.Close())
 }
 
