@@ -14,6 +14,11 @@ import (
 	"sluice/hdfs/dfs"
 )
 
+// maxCollectorRSSBytes bounds the program with both sinks, as its own bounds add up: 48
+// MiB of rows in the writer for HBase, 30 MiB of lines and rows that wait for it, the
+// same again until the garbage collector runs, and 36 MiB for all else.
+const maxCollectorRSSBytes = 192 << 20
+
 // diskBytes is what both programs' data folders share.
 const diskBytes = 96 << 20
 
@@ -38,6 +43,7 @@ func Archive(ctx context.Context, c Config) (err error) {
 		Loads:  []Load{once, follower},
 		Watch:  run.watch,
 		Report: run.report,
+		Last:   run.disk.atLeastOnceFull,
 		Done:   func() int64 { return once.runs.Load() - once.kills.Load() - once.gaveUp.Load() },
 		Checks: []Check{
 			{"no segment is left in the spools", a.emptySpools},
@@ -200,7 +206,7 @@ func (r *archiveRun) report() {
 }
 
 func (r *archiveRun) bounded() error {
-	if rss := max(r.once.peakRSSBytes, r.follower.peakRSSBytes); rss > maxCommandRSSBytes {
+	if rss := max(r.once.peakRSSBytes, r.follower.peakRSSBytes); rss > maxCollectorRSSBytes {
 		return fmt.Errorf("the program had %d MiB resident", rss>>20)
 	}
 	return nil

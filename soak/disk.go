@@ -21,6 +21,9 @@ type Disk struct {
 	emptied time.Time // for the last time
 }
 
+// fullAtLast is how long a disk is full that never was in the whole run.
+const fullAtLast = 8 * time.Second
+
 // MountDisk mounts one on dir, which only root may; Unmount must be called.
 func MountDisk(dir string, bytes int64) (*Disk, error) {
 	if err := unix.Mount("sluice-soak", dir, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID, fmt.Sprintf("size=%d,mode=0700", bytes)); err != nil {
@@ -68,6 +71,19 @@ func (d *Disk) WasFull(since time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.full || d.emptied.After(since)
+}
+
+// atLeastOnceFull fills the disk, while the loads work, if it never was.
+func (d *Disk) atLeastOnceFull(ctx context.Context, w *World) error {
+	if d == nil || d.WasFull(time.Time{}) {
+		return nil
+	}
+	w.Journal.Say("fault", fmt.Sprintf("fill the spool's disk for %v, for it never was", fullAtLast))
+	err := d.Fill()
+	wait(ctx, fullAtLast)
+	err = errors.Join(err, d.Empty())
+	w.Journal.Say("fault", "fill the spool's disk: over")
+	return err
 }
 
 // FillDisk fills the disk, and empties it again.

@@ -46,7 +46,7 @@ func ArchiveFaults(seed uint64, disk *Disk) []Fault {
 		Kill("regionserver1", 1, 10*time.Second),
 	}
 	if disk != nil {
-		faults = append(faults, FillDisk(disk, 4, 15*time.Second))
+		faults = append(faults, FillDisk(disk, 6, 15*time.Second))
 	}
 	return faults
 }
