@@ -87,14 +87,13 @@ func (a *archived) hadoop(context.Context) error {
 		return err
 	}
 	got := Tallies{}
-	for key := range want {
-		host, day, ok := strings.Cut(key, " ")
-		if !ok {
-			continue
+	for host := range want {
+		if strings.Contains(host, " ") {
+			continue // one of its days
 		}
-		text, err := a.cluster.HDFS("-text", path.Join(a.pattern.Root(), day, host, "*"))
+		text, err := a.cluster.HDFS("-text", path.Join(a.pattern.Root(), "*", host, "*"))
 		if err == nil {
-			err = got.read(strings.NewReader(text), host, day)
+			err = got.read(strings.NewReader(text), host, "")
 		}
 		if err != nil {
 			return err

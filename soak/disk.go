@@ -22,7 +22,7 @@ type Disk struct {
 }
 
 // fullAtLast is how long a disk is full that never was in the whole run.
-const fullAtLast = 8 * time.Second
+const fullAtLast = 5 * time.Second
 
 // MountDisk mounts one on dir, which only root may; Unmount must be called.
 func MountDisk(dir string, bytes int64) (*Disk, error) {
