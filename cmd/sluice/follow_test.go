@@ -221,6 +221,6 @@ func sameLines(t *testing.T, what string, got, logs []byte) {
 	if len(missing)+len(surplus) > 0 {
 		slices.Sort(missing)
 		slices.Sort(surplus)
-		t.Errorf("the %s lacks %d lines and has %d too often or that are no line of the logs:\n%.1000q\n%.1000q", what, len(missing), len(surplus), missing, surplus)
+		t.Errorf("the %s lacks %d lines and has %d too often or that are no line of the logs:\n%.100q\n%.100q", what, len(missing), len(surplus), missing[:min(5, len(missing))], surplus[:min(5, len(surplus))])
 	}
 }

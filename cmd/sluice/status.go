@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sluice/health"
+	"sluice/ingest/agent"
 )
 
 type statusCmd struct {
@@ -23,7 +24,8 @@ func (statusCmd) Help() string {
 	return `Prints what the sluice that follows logs with this --data folder is about: how far
 it is, whether its governor slows it and why, which logs cannot be read, which
 are behind, and what was lost. The exit status is 1 when it does not run, cannot
-read a log or store what it read, is paused, or has lost lines.`
+read a log or store what it read, is paused, has lost lines, or, as an agent, has no
+collector that takes them.`
 }
 
 // staleAfter: a status is written every tickInterval.
@@ -47,10 +49,15 @@ func (c *statusCmd) Run(a *app) error {
 	} else {
 		printStatus(a.stdout, &s, running, time.Now())
 	}
-	if !running || len(s.Logs.Failing) > 0 || s.LostFiles > 0 || s.Governor.Level == "paused" || s.Storing != nil && len(s.Storing.Troubles) > 0 || time.Since(s.At) > staleAfter {
+	if !running || len(s.Logs.Failing) > 0 || s.LostFiles > 0 || s.Governor.Level == "paused" || !sends(s.Sending) || s.Storing != nil && len(s.Storing.Troubles) > 0 || time.Since(s.At) > staleAfter {
 		return exitError(1)
 	}
 	return nil
+}
+
+// sends reports whether an agent's lines go to a collector; nil is no agent's.
+func sends(x *agent.State) bool {
+	return x == nil || x.Connected && x.BusySince == nil && len(x.Refused) == 0
 }
 
 // locked reports whether a process is at work in the data folder.
@@ -71,7 +78,11 @@ func printStatus(w io.Writer, s *health.Status, running bool, now time.Time) {
 	fmt.Fprintf(w, "%s: %s; as of %s ago\n", s.Host, state, now.Sub(s.At).Round(time.Second))
 	fmt.Fprintf(w, "governor: %s for %s: %s; uses %.1f %% of a core\n", s.Governor.Level, now.Sub(s.Governor.Since).Round(time.Second), s.Governor.Reason, s.Governor.CPUShare*100)
 	fmt.Fprintf(w, "logs: %d followed, %d growing, %d bytes unread, %d bytes/s\n", s.Logs.Files, s.Logs.Hot, s.Logs.UnreadBytes, s.Logs.BytesPerSecond)
-	fmt.Fprintf(w, "stored: %d lines, %d bytes, %d parse errors, %d archive files\n", s.Lines, s.Bytes, s.ParseErrors, s.ArchiveFiles)
+	if s.Sending == nil {
+		fmt.Fprintf(w, "stored: %d lines, %d bytes, %d parse errors, %d archive files\n", s.Lines, s.Bytes, s.ParseErrors, s.ArchiveFiles)
+	} else {
+		printSending(w, s, now)
+	}
 	if storing := s.Storing; storing != nil {
 		fmt.Fprintf(w, "waiting: %d archive files, %d bytes on this disk; %d bytes of lines for the table\n", storing.Segments, storing.SpoolBytes, storing.UntabledBytes)
 		for _, x := range storing.Troubles {
@@ -97,5 +108,23 @@ func printStatus(w io.Writer, s *health.Status, running bool, now time.Time) {
 	}
 	for _, path := range s.Logs.Held {
 		fmt.Fprintf(w, "not read, as it is a copy: %s\n", path)
+	}
+}
+
+// printSending says how an agent stands with its collector.
+func printSending(w io.Writer, s *health.Status, now time.Time) {
+	x := s.Sending
+	fmt.Fprintf(w, "read: %d lines, %d bytes; %d bytes on their way\n", s.Lines, s.Bytes, x.UnacknowledgedBytes)
+	since := now.Sub(x.Since).Round(time.Second)
+	if x.Connected {
+		fmt.Fprintf(w, "collector: %s for %s\n", x.Collector, since)
+	} else {
+		fmt.Fprintf(w, "NO COLLECTOR for %s: %s\n", since, x.Error)
+	}
+	if x.BusySince != nil {
+		fmt.Fprintf(w, "PAUSED for %s: the collector takes nothing: %s\n", now.Sub(*x.BusySince).Round(time.Second), x.Busy)
+	}
+	for id, why := range x.Refused {
+		fmt.Fprintf(w, "REFUSED: stream %s: %s\n", id, why)
 	}
 }

@@ -117,19 +117,19 @@ func (a *Agent) position(t *checkpoint.Stream) int64 {
 
 // take puts what the tailer reads into the window.
 func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.Codec) error {
-	var known int64 // streams that the saved checkpoint has
 	var room []byte
 	for d := range tailer.Deliveries() {
+		fresh := false
 		for _, b := range d.Batches {
+			fresh = fresh || !a.cfg.Checkpoint.HasTail(b.Stream)
 			a.cfg.Checkpoint.Remember(b.Stream, b.Data, b.End)
 		}
-		// A collector may know only what our checkpoint can name, or a stream that it
-		// has would be another one after a crash.
-		if streams := tailer.Counters().Streams.Load(); streams != known {
+		// A collector may have only what our checkpoint can tell from others: without its
+		// last bytes a copy of the log would be another log after a crash.
+		if fresh {
 			if err := a.save(ctx); err != nil {
 				return err
 			}
-			known = streams
 		}
 		for _, b := range d.Batches {
 			if a.refuses(b.Stream.ID) {

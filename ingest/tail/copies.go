@@ -94,14 +94,6 @@ func (t *Tailer) differs(copied, original *file) bool {
 		}
 		fd = opened
 	}
-	mark := make([]byte, original.markSize())
-	if _, err := preadFull(fd, mark, original.read-int64(len(mark))); err != nil || t.markOf(mark) != original.mark {
-		return false
-	}
-	head := make([]byte, schema.MaxHeadBytes)
-	if n, err := pread(fd, head, 0); err != nil || !original.stream.Begins(head[:n]) {
-		return false
-	}
 	size, err := fileSize(copied.fd)
 	if err != nil {
 		return false
@@ -111,8 +103,18 @@ func (t *Tailer) differs(copied, original *file) bool {
 	if _, err := preadFull(copied.fd, a, size-n); err != nil {
 		return false
 	}
-	_, err = preadFull(fd, b, size-n)
-	return err != nil || !bytes.Equal(a, b)
+	if _, err := preadFull(fd, b, size-n); err == nil && bytes.Equal(a, b) {
+		return false
+	}
+	// Looked at last: the log may have been truncated a moment ago, between its copy
+	// and our look at it.
+	mark := make([]byte, original.markSize())
+	if _, err := preadFull(fd, mark, original.read-int64(len(mark))); err != nil || t.markOf(mark) != original.mark {
+		return false
+	}
+	head := make([]byte, schema.MaxHeadBytes)
+	k, err := pread(fd, head, 0)
+	return err == nil && original.stream.Begins(head[:k])
 }
 
 // compareBytes of a copy's end are looked for in the log.

@@ -1,0 +1,342 @@
+package receiver
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"sluice/hdfs"
+	"sluice/hdfs/localdir"
+	"sluice/ingest"
+	"sluice/ingest/agent"
+	"sluice/ingest/avrorpc"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/protocol"
+	"sluice/ingest/segment/vfs"
+	"sluice/ingest/tail"
+	"sluice/schema"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// counted is a table that only counts.
+type counted struct{ rows atomic.Int64 }
+
+func (*counted) Layout() schema.Layout { return schema.Layout{Salts: 1} }
+func (c *counted) Put(_ context.Context, rows *schema.Rows) error {
+	c.rows.Add(int64(rows.Len()))
+	return nil
+}
+func (*counted) Flush(context.Context) error { return nil }
+
+// shut is an archive that fails as long as it is told to.
+type shut struct {
+	ingest.Archive
+	closed *atomic.Bool
+}
+
+func (s shut) Store(ctx context.Context, path, name string) error {
+	if s.closed.Load() {
+		return errors.New("the archive is shut")
+	}
+	return s.Archive.Store(ctx, path, name)
+}
+
+// collector is one that runs beside the test.
+type collector struct {
+	dir, address string
+	receiver     *Receiver
+	core         *ingest.Collector
+	shut         atomic.Bool
+	cancel       context.CancelFunc
+	ended        chan error
+}
+
+// collect starts a collector with its state in dir; its archive is dir/archive.
+func collect(t *testing.T, dir, address string, spoolMaxBytes int64) *collector {
+	t.Helper()
+	c := &collector{dir: dir, ended: make(chan error, 1)}
+	log := slog.New(slog.DiscardHandler)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.MkdirAll(dir, 0o700))
+	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(dir, "checkpoint"), fmt.Sprint(time.Now().UnixNano()))
+	must(err)
+	archive, err := localdir.Open(filepath.Join(dir, "archive"), file.Collector())
+	must(err)
+	pattern, err := hdfs.ParsePattern(filepath.Join(dir, "archive") + "/%Y%m%d/%{host}")
+	must(err)
+	c.core, err = ingest.NewCollector(t.Context(), ingest.CollectorConfig{
+		FS: vfs.OS{}, SpoolDir: filepath.Join(dir, "spool"), Checkpoint: file, Table: new(counted), Archive: shut{archive, &c.shut}, Naming: pattern,
+		RollBytes: 16 << 10, SpoolMaxBytes: spoolMaxBytes, Level: 1, Patient: true, SpoolAhead: true, Log: log,
+	})
+	must(err)
+	c.receiver, err = New(Config{Checkpoint: file, Collector: c.core, Log: log})
+	must(err)
+	listener, err := net.Listen("tcp", address)
+	must(err)
+	c.address = listener.Addr().String()
+	var ctx context.Context
+	ctx, c.cancel = context.WithCancel(context.Background())
+	limits := Limits()
+	limits.Drain = 100 * time.Millisecond
+	go func() {
+		c.ended <- (&avrorpc.Server{Services: []avrorpc.Service{c.receiver.Service()}, Limits: limits}).Serve(ctx, listener)
+	}()
+	return c
+}
+
+// end stops it; kill leaves what is not stored where it is.
+func (c *collector) end(t *testing.T, kill bool) {
+	t.Helper()
+	c.cancel()
+	err := <-c.ended
+	if kill {
+		err = errors.Join(err, c.core.Abort())
+	} else {
+		err = errors.Join(err, c.core.Close(context.Background()))
+	}
+	c.receiver.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// holds fails unless the archive has these lines, each once.
+func (c *collector) holds(t *testing.T, want string) {
+	t.Helper()
+	var got bytes.Buffer
+	err := filepath.WalkDir(filepath.Join(c.dir, "archive"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".gz") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		r, err := gzip.NewReader(bytes.NewReader(text))
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(&got, r)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(sorted(got.String()), sorted(want)) {
+		t.Errorf("%s holds %d lines, want %d", c.dir, strings.Count(got.String(), "\n"), strings.Count(want, "\n"))
+	}
+}
+
+func sorted(text string) []string { return slices.Sorted(strings.Lines(text)) }
+
+// sender is an agent that runs beside the test.
+type sender struct {
+	*agent.Agent
+	file   *checkpoint.File
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+// follow starts an agent of host web01 whose logs and state are in dir.
+func follow(t *testing.T, dir string, collectors ...string) *sender {
+	t.Helper()
+	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(dir, "checkpoint"), "agent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	s := &sender{file: file, ended: make(chan error, 1), Agent: agent.New(agent.Config{
+		Collectors: collectors, Checkpoint: file, Name: "test", Compression: protocol.S2, WindowBytes: 1 << 20,
+		Dial: func(ctx context.Context, address string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		},
+		FailoverAfter: 300 * time.Millisecond, Heartbeat: 20 * time.Millisecond, Drain: 10 * time.Second, Log: log,
+		Tail: tail.Config{Sources: []tail.Source{{Pattern: filepath.Join(dir, "*.log"), Format: "common"}}, Host: "web01", Latency: 10 * time.Millisecond, Log: log},
+	})}
+	var ctx context.Context
+	ctx, s.cancel = context.WithCancel(context.Background())
+	go func() { s.ended <- s.Run(ctx) }()
+	return s
+}
+
+func (s *sender) end(t *testing.T) {
+	t.Helper()
+	s.cancel()
+	if err := <-s.ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// await asks until it is so.
+func await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(time.Minute); !so(); {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("it never came to it: ", what)
+		}
+	}
+}
+
+// received waits until a collector has so many lines on its disk.
+func (c *collector) received(t *testing.T, s *sender, lines int64) {
+	t.Helper()
+	await(t, fmt.Sprint(lines, " lines received"), func() bool {
+		return c.core.Counters.Lines.Load() >= lines && s.State().UnacknowledgedBytes == 0
+	})
+}
+
+// lines are n lines of a log, from the number first on.
+func lines(first, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET /%d HTTP/1.1\" 200 %d\n", first+i, first+i)
+	}
+	return b.String()
+}
+
+// write appends to a log in dir.
+func write(t *testing.T, dir, name, text string) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = f.WriteString(text)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestACollectorThatLostItsDiskIsGivenItsLinesAgain, from the log; and what it had
+// stored is not sent again.
+func TestACollectorThatLostItsDiskIsGivenItsLinesAgain(t *testing.T) {
+	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
+	c := collect(t, dir, "127.0.0.1:0", 0)
+	first, second, third := lines(0, 3000), lines(3000, 10), lines(3010, 10)
+	write(t, logs, "a.log", first)
+	s := follow(t, logs, c.address)
+	c.received(t, s, 3000)
+	write(t, logs, "a.log", second)
+	c.received(t, s, 3010)
+	var stored int64
+	await(t, "the agent knows what is stored", func() bool {
+		if err := c.core.Tick(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		stored = s.file.Stored(s.file.Streams()[0])
+		return stored > 0
+	})
+	c.end(t, true)
+	for _, lost := range []string{"spool", "checkpoint"} {
+		if err := os.RemoveAll(filepath.Join(dir, lost)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, logs, "a.log", third)
+	c = collect(t, dir, c.address, 0)
+	await(t, "all is received again", func() bool {
+		return c.core.Counters.Bytes.Load()+stored == int64(len(first+second+third)) && s.State().UnacknowledgedBytes == 0
+	})
+	s.end(t)
+	c.end(t, false)
+	c.holds(t, first+second+third)
+}
+
+// TestAnAgentGoesToTheNextCollectorAndComesBack: the second has no line of the
+// agent's, so it is given all that is not stored, and the first knows at last what
+// the second stored.
+func TestAnAgentGoesToTheNextCollectorAndComesBack(t *testing.T) {
+	root, logs := t.TempDir(), t.TempDir()
+	one, two := collect(t, filepath.Join(root, "c1"), "127.0.0.1:0", 0), collect(t, filepath.Join(root, "c2"), "127.0.0.1:0", 0)
+	write(t, logs, "a.log", lines(0, 10))
+	s := follow(t, logs, one.address, two.address)
+	await(t, "connected", func() bool { return s.State().Connected })
+	if s.State().Collector == two.address { // the order follows from the ports
+		one, two = two, one
+	}
+	one.received(t, s, 10)
+	one.end(t, true)
+	write(t, logs, "a.log", lines(10, 10))
+	two.received(t, s, 20)
+	first := collect(t, one.dir, one.address, 0)
+	await(t, "home", func() bool { return s.State().Connected && s.State().Collector == first.address })
+	write(t, logs, "a.log", lines(20, 10))
+	await(t, "the rest", func() bool { return first.core.Counters.Lines.Load() >= 20 && s.State().UnacknowledgedBytes == 0 })
+	s.end(t)
+	first.end(t, false)
+	two.end(t, false)
+	first.holds(t, lines(0, 30))
+	two.holds(t, lines(0, 20))
+}
+
+// TestAFullSpoolMakesTheLogsWait, and the agent says so; nothing is lost when it has
+// room again.
+func TestAFullSpoolMakesTheLogsWait(t *testing.T) {
+	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
+	c := collect(t, dir, "127.0.0.1:0", 4<<10)
+	c.shut.Store(true)
+	for i := range 20 {
+		write(t, logs, fmt.Sprintf("%d.log", i), lines(i*1000, 1000))
+	}
+	s := follow(t, logs, c.address)
+	await(t, "busy", func() bool { return s.State().Busy != "" })
+	if !strings.Contains(s.State().Busy, "--spool-max") {
+		t.Errorf("it is busy because %s", s.State().Busy)
+	}
+	c.shut.Store(false)
+	c.received(t, s, 20_000)
+	s.end(t)
+	c.end(t, false)
+	c.holds(t, lines(0, 20_000))
+}
+
+// TestALogThatIsRefusedDoesNotHoldUpOthers, and stays where it is.
+func TestALogThatIsRefusedDoesNotHoldUpOthers(t *testing.T) {
+	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
+	c := collect(t, dir, "127.0.0.1:0", 0)
+	write(t, logs, "a.log", lines(0, 10))
+	s := follow(t, logs, c.address)
+	c.received(t, s, 10)
+	s.end(t)
+	stream := s.file.Streams()[0]
+	theirs := c.receiver.cfg.Checkpoint.Stream(stream.ID)
+	c.receiver.cfg.Checkpoint.Update(func() { theirs.Host = "web02" })
+	write(t, logs, "a.log", lines(10, 10))
+	write(t, logs, "b.log", lines(20, 10))
+	s = follow(t, logs, c.address)
+	await(t, "refused", func() bool { return len(s.State().Refused) == 1 })
+	c.received(t, s, 20)
+	s.end(t)
+	if why := s.State().Refused[stream.ID.String()]; !strings.Contains(why, "is of host web02") {
+		t.Error(why)
+	}
+	if stored := s.file.Stored(s.file.Stream(stream.ID)); stored > int64(len(lines(0, 10))) {
+		t.Errorf("%d bytes are said to be stored", stored)
+	}
+	c.end(t, false)
+}
