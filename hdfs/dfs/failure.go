@@ -20,7 +20,7 @@ func (e localError) Unwrap() error { return e.error }
 var (
 	errDirectory    = errors.New("there is a directory of this name")
 	errNotDirectory = errors.New("there is a file where a directory must be")
-	errProtected    = errors.New("what is stored is whole, but cannot be read by us where dfs.data.transfer.protection is integrity or privacy and data nodes do not agree on AES: let dfs.encrypt.data.transfer.cipher.suites be AES/CTR/NoPadding there, or fetch the files with `hdfs dfs -get` and read that folder with dir:")
+	errProtected    = errors.New("what is stored is whole, but cannot be read by us where dfs.data.transfer.protection is integrity or privacy and data nodes do not agree on AES: let dfs.encrypt.data.transfer.cipher.suites be AES/CTR/NoPadding there, or fetch the files with `hdfs dfs -get` and read that folder with --archive dir:PATTERN")
 )
 
 // healthy reports whether the client that gave err can be used again: the name
