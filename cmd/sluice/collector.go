@@ -22,6 +22,7 @@ type collectorCmd struct {
 	InsecureListen bool          `help:"Listen beyond this machine without TLS: whoever reaches the port can write lines under any host's name."`
 	Checkpoint     string        `type:"path" placeholder:"FILE" help:"What is remembered of each stream (default: DATA/checkpoint)."`
 	Spool          string        `type:"path" placeholder:"DIR" help:"Folder for what is received and not stored (default: DATA/spool)."`
+	StatusListen   string        `placeholder:"HOST:PORT" help:"Serve /health, /metrics (Prometheus) and /metrics.json (as Flume reports) there, such as 127.0.0.1:4142 (default: nowhere)."`
 	Drain          time.Duration `default:"30s" placeholder:"TIME" help:"How long storing may take after the signal to end; what is left is stored by the next start."`
 }
 
@@ -101,6 +102,11 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	a.log.Info("listening; what agents send is stored until this is told to stop", "address", listener.Addr(), "tls", certificates != nil)
 	fmt.Fprintln(a.stdout, "listening on", listener.Addr())
 	group, ctx := errgroup.WithContext(a.ctx)
+	if c.StatusListen != "" {
+		if err := c.serveStatus(ctx, a, group, s, r); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+	}
 	group.Go(func() error { return server.Serve(ctx, listener) })
 	group.Go(func() error {
 		ticker := time.NewTicker(tickInterval)
