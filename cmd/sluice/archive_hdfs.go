@@ -53,6 +53,9 @@ func (a *app) openHDFS(url string, pattern hdfs.Pattern, o dfs.Options) (archive
 		return nil, usage("--archive %s: %w", url, err)
 	}
 	var h inHDFS
+	if p := cluster.Protection(); p == "integrity" || p == "privacy" {
+		return nil, usage("--archive %s: dfs.data.transfer.protection is %s, with which archives do not work yet: upload finished files of dir: with Hadoop's own client", url, p)
+	}
 	if cluster.NeedsKerberos() {
 		if h.login, err = a.cli.kerberosFlags.client(); err != nil {
 			return nil, err

@@ -75,28 +75,6 @@ func (u *user) wholePath(flags ...string) (table string) {
 	return table
 }
 
-// archived: a log goes to HDFS, where Hadoop's own shell reads it. Encrypted without
-// AES we do not, and say so.
-func (u *user) archived(flags ...string) {
-	u.t.Helper()
-	with := func(args ...string) []string { return append(args, flags...) }
-	root := fmt.Sprintf("/sluicetest/a%d", time.Now().UnixNano())
-	archive := "hdfs://" + root + "/%Y%m%d/%{host}"
-	u.sluice(0, "embedded:"+u.t.TempDir(), with("run", "--once", "--host", "web01", "--archive", archive, u.log)...)
-	out, err := u.c.HDFS("-text", root+"/*/*/*.gz")
-	want, errLog := os.ReadFile(u.log)
-	if err != nil || errLog != nil || len(out) != len(want) {
-		u.t.Errorf("hdfs dfs -text: %d bytes, %v; written %d, %v", len(out), err, len(want), errLog)
-	}
-	out, _ = u.sluice(0, "embedded:"+u.t.TempDir(), with("doctor", "--archive", archive)...)
-	if !strings.Contains(out, "is active, we are sluice") || !strings.Contains(out, "ok       archive: write, compare, delete") {
-		u.t.Errorf("doctor of an archive:\n%s", out)
-	}
-	if _, errs := u.types(1, with("archive", "cat", archive)...); !strings.Contains(errs, "dfs.encrypt.data.transfer.cipher.suites") {
-		u.t.Errorf("archive cat: %s", errs)
-	}
-}
-
 // told: a command fails, with a sentence and no word of how it was noticed.
 func (u *user) told(what, table, sentence string, flags ...string) {
 	u.t.Helper()
@@ -149,9 +127,8 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	if !strings.Contains(out, "a ticket for sluice@SLUICE.TEST until 20") {
 		t.Errorf("doctor says of the ticket:\n%s", out)
 	}
-	u.archived(keytab)
-	if _, errs := u.types(2, "archive", "ls", "hdfs:///sluicetest"); !strings.Contains(errs, "neither a keytab nor a ticket cache") {
-		t.Errorf("an archive without a log-in: %s", errs)
+	if _, errs := u.types(2, "archive", "ls", "hdfs:///sluicetest", keytab); !strings.Contains(errs, "dfs.data.transfer.protection is privacy") {
+		t.Errorf("an archive over encrypted connections: %s", errs)
 	}
 	u.told("nobody", table, "neither a keytab nor a ticket cache")
 	u.told("somebody who is not in the keytab", table, "has no key of somebody@SLUICE.TEST", keytab, "--kerberos-principal=somebody")
@@ -172,10 +149,6 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	krb5.Destroy()
 	u.ticketRunsOut(table)
 	t.Setenv("HBASE_CONF_DIR", "")
-	t.Setenv("HADOOP_CONF_DIR", "")
-	if out, _ := u.types(1, "doctor", "--archive", "hdfs://"+c.NameNode+"/sluicetest"); !strings.Contains(out, "does HADOOP_CONF_DIR name the cluster's configuration") {
-		t.Errorf("an archive without settings: %s", out)
-	}
 	plain := "hbase://" + c.ZooKeeper + "/" + strings.TrimPrefix(table, "hbase:///")
 	u.told("a client without settings", plain, "this cluster asks for Kerberos: let HBASE_CONF_DIR name")
 	u.told("no place", table, "HBASE_CONF_DIR")

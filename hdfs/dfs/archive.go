@@ -49,16 +49,15 @@ type Options struct {
 // Archive implements hdfs.Archive in HDFS. What fails is tried again until the
 // context ends, unless only a person can mend it.
 type Archive struct {
-	root      string
-	o         Options
-	kerberos  bool
-	protected bool // what goes to and from data nodes is signed or encrypted
-	pool      *pool
-	troubles  *troubles
-	uploads   chan struct{}
-	life      string // differs from one process of the owner to the next
-	next      atomic.Uint64
-	waiting   func(context.Context, time.Duration) error
+	root     string
+	o        Options
+	kerberos bool
+	pool     *pool
+	troubles *troubles
+	uploads  chan struct{}
+	life     string // differs from one process of the owner to the next
+	next     atomic.Uint64
+	waiting  func(context.Context, time.Duration) error
 }
 
 var _ hdfs.Archive = (*Archive)(nil)
@@ -86,10 +85,9 @@ func Open(cluster Cluster, root string, o Options) (*Archive, error) {
 	}
 	return &Archive{
 		root: path.Clean(root), o: o, kerberos: cluster.options.KerberosClient != nil,
-		protected: cluster.options.DataTransferProtection == "integrity" || cluster.options.DataTransferProtection == "privacy",
-		pool:      &pool{options: cluster.options, timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses)},
-		troubles:  &troubles{now: time.Now, log: o.Logger, open: map[string]Trouble{}},
-		uploads:   make(chan struct{}, o.Uploads), life: strconv.FormatInt(time.Now().UnixNano(), 36), waiting: wait,
+		pool:     &pool{options: cluster.options, timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses)},
+		troubles: &troubles{now: time.Now, log: o.Logger, open: map[string]Trouble{}},
+		uploads:  make(chan struct{}, o.Uploads), life: strconv.FormatInt(time.Now().UnixNano(), 36), waiting: wait,
 	}, nil
 }
 

@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // openIn opens an archive of its own in a cluster.
-func openIn(t *testing.T, c *cluster.Cluster, root string, o Options) *Archive {
+func openIn(t testing.TB, c *cluster.Cluster, root string, o Options) *Archive {
 	t.Helper()
 	t.Setenv("HADOOP_CONF_DIR", c.ConfDir)
 	where, err := Locate("")
@@ -39,7 +39,7 @@ func openIn(t *testing.T, c *cluster.Cluster, root string, o Options) *Archive {
 	return a
 }
 
-func writeFile(t *testing.T, content string) string {
+func writeFile(t testing.TB, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "1.gz")
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -48,7 +48,7 @@ func writeFile(t *testing.T, content string) string {
 	return path
 }
 
-func newRoot(t *testing.T) string {
+func newRoot(t testing.TB) string {
 	return fmt.Sprintf("/dfs-test/%d-%s", os.Getpid(), strings.NewReplacer("/", "_", " ", "_").Replace(t.Name()))
 }
 

@@ -20,7 +20,6 @@ func (e localError) Unwrap() error { return e.error }
 var (
 	errDirectory    = errors.New("there is a directory of this name")
 	errNotDirectory = errors.New("there is a file where a directory must be")
-	errProtected    = errors.New("what is stored is whole, but cannot be read by us where dfs.data.transfer.protection is integrity or privacy and data nodes do not agree on AES: let dfs.encrypt.data.transfer.cipher.suites be AES/CTR/NoPadding there, or fetch the files with `hdfs dfs -get` and read that folder with --archive dir:PATTERN")
 )
 
 // healthy reports whether the client that gave err can be used again: the name
@@ -35,7 +34,7 @@ func permanent(err error) bool {
 	switch {
 	case errors.As(err, &local): // another attempt reads the same disk
 		return true
-	case errors.Is(err, sluice.ErrConflict), errors.Is(err, errDirectory), errors.Is(err, errNotDirectory), errors.Is(err, errProtected):
+	case errors.Is(err, sluice.ErrConflict), errors.Is(err, errDirectory), errors.Is(err, errNotDirectory):
 		return true // the name is taken until somebody looks at why
 	case errors.Is(err, fs.ErrNotExist): // an answer
 		return true

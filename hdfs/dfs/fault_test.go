@@ -15,7 +15,7 @@ import (
 )
 
 // noise are bytes that do not compress, and take a while to send.
-func noise(t *testing.T, size int) (path string, content []byte) {
+func noise(t testing.TB, size int) (path string, content []byte) {
 	t.Helper()
 	random := rand.NewChaCha8([32]byte{1})
 	content = make([]byte, size)

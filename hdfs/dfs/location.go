@@ -27,6 +27,10 @@ func (c Cluster) NameNodes() []string { return c.options.Addresses }
 // NeedsKerberos reports whether the configuration asks for it.
 func (c Cluster) NeedsKerberos() bool { return c.options.KerberosClient != nil }
 
+// Protection is what the configuration asks for on the way to data nodes:
+// authentication, integrity, privacy, or "".
+func (c Cluster) Protection() string { return c.options.DataTransferProtection }
+
 // WithKerberos gives the cluster a client that is logged in.
 func (c Cluster) WithKerberos(login *kerberos.Client) Cluster {
 	c.options.KerberosClient = login

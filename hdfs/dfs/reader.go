@@ -2,7 +2,6 @@ package dfs
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"sync"
 
@@ -10,11 +9,6 @@ import (
 
 	"sluice/hdfs"
 )
-
-// protectedReads is how often a read is tried over a protected connection: the
-// library loses bytes there where a read ends within one of SASL's messages
-// (digestMD5PrivacyConn, digestMD5IntegrityConn), but for AES.
-const protectedReads = 3
 
 // reader implements hdfs.Reader. It keeps a client, so that reading on costs no
 // new connection; a read that fails is tried again on another.
@@ -70,7 +64,6 @@ func (r *reader) ReadAt(p []byte, offset int64) (n int, err error) {
 		return 0, io.EOF
 	}
 	want := p[:min(int64(len(p)), r.size-offset)]
-	attempts := 0
 	err = r.a.retry(r.ctx, "read "+r.name, func() error {
 		if r.client == nil {
 			if err := r.open(); err != nil {
@@ -84,9 +77,6 @@ func (r *reader) ReadAt(p []byte, offset int64) (n int, err error) {
 		if err != nil {
 			r.a.pool.done(r.client, err)
 			r.client = nil
-			if attempts++; attempts >= protectedReads && r.a.protected {
-				err = fmt.Errorf("%w: %w", errProtected, err)
-			}
 		}
 		return err
 	})
