@@ -52,6 +52,7 @@ func Archive(ctx context.Context, c Config) (err error) {
 			{"Hadoop reads the same", a.hadoop},
 			{"members are whole, ranges meet", a.sound},
 			{"the table has a row for each line", run.rows},
+			{"sluice audit finds no difference", run.audit},
 			{"memory is bounded", func(context.Context) error { return run.bounded() }},
 		},
 	}
@@ -65,6 +66,7 @@ type archiveRun struct {
 	once     *Command
 	follower *Follower
 	archived *archived
+	stores   []string // flags that name table and archive
 	seconds  int
 }
 
@@ -104,6 +106,7 @@ func (c Config) archive(ctx context.Context) (r *archiveRun, err error) {
 		Program: Program{Binary: c.Binary, Data: filepath.Join(dirs["disk"], "follow"), Excuse: excuse, Told: c.told("follow")},
 		Dir:     dirs["follow"], Flags: slices.Concat(flags, []string{"--table", text, "--layout", c.Layout.Name}), Host: "web03", Seed: c.Seed,
 	}
+	r.stores = []string{"--table", text, "--archive", archive}
 	r.archived, err = r.look(archive)
 	return r, err
 }
@@ -183,6 +186,16 @@ func (r *archiveRun) rows(ctx context.Context) error {
 	}
 	all.lines.Store(r.once.lines.Load() + r.follower.lines.Load())
 	return all.check(ctx)
+}
+
+// audit lets the program itself compare logs, archive and table.
+func (r *archiveRun) audit(ctx context.Context) error {
+	for _, p := range []*Program{&r.once.Program, &r.follower.Program} {
+		if out, err := p.command(ctx, slices.Concat([]string{"audit"}, r.stores)...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", p.Data, err, out)
+		}
+	}
+	return nil
 }
 
 func (r *archiveRun) watch() {
