@@ -11,9 +11,9 @@ import (
 
 const (
 	// maxPendingBytes bounds what waits to become requests, over all servers.
-	maxPendingBytes = 16 << 20
+	maxPendingBytes = 8 << 20
 	// maxFlyingBytes bounds what is on its way, over all servers.
-	maxFlyingBytes = 32 << 20
+	maxFlyingBytes = 16 << 20
 )
 
 // writer gathers rows by region and server, and sends each server's as a request
