@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -97,7 +99,61 @@ func Start(t testing.TB, options Options) *Cluster {
 	if err := c.up(); err != nil {
 		t.Fatal(err)
 	}
+	if !options.Exclusive && !options.Own { // those break it themselves
+		ctx, cancel := context.WithCancel(context.Background())
+		watched := make(chan error, 1)
+		go func() { watched <- c.keepUp(ctx) }()
+		t.Cleanup(func() {
+			cancel()
+			if err := <-watched; err != nil {
+				t.Errorf("start what gave up: %v", err)
+			}
+		})
+	}
 	return c
+}
+
+// watchInterval is how often a shared cluster is looked at.
+const watchInterval = 10 * time.Second
+
+// keepUp starts daemons that gave up by themselves, as an init system would: a
+// server from which the test before took disk or name node may end when that test
+// is long over, and this one would wait for it for ever.
+func (c *Cluster) keepUp(ctx context.Context) error {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			if dead, err := c.Dead(); err != nil || len(dead) == 0 {
+				continue // it is asked again
+			}
+			if err := c.startDead(); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// startDead starts what does not run, unless somebody else has done so meanwhile.
+func (c *Cluster) startDead() (err error) {
+	unlock, err := lock(c.home+".up", unix.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	dead, err := c.Dead()
+	if err != nil {
+		return err
+	}
+	for _, name := range dead {
+		if err := c.StartDaemon(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func need(t testing.TB, programs ...string) {

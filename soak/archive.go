@@ -14,10 +14,10 @@ import (
 	"sluice/hdfs/dfs"
 )
 
-// maxCollectorRSSBytes bounds the program with both sinks, as its own bounds add up: 48
-// MiB of rows in the writer for HBase, 30 MiB of lines and rows that wait for it, the
-// same again until the garbage collector runs, and 36 MiB for all else.
-const maxCollectorRSSBytes = 192 << 20
+// maxCollectorRSSBytes bounds the program with both sinks, as its own bounds add up: 24
+// MiB of rows in the writer for HBase, 10 MiB of lines and rows that wait for it, the
+// same again until the garbage collector runs, and 60 MiB for all else.
+const maxCollectorRSSBytes = 128 << 20
 
 // diskBytes is what both programs' data folders share.
 const diskBytes = 96 << 20
