@@ -195,7 +195,7 @@ func (u *user) ticketRunsOut(table string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	var errs bytes.Buffer
-	args := []string{"--data", t.TempDir(), "-q", "run", "--no-nice", "--host", "web02", "--table", table, "--roll-idle", "1s", log}
+	args := []string{"--data", t.TempDir(), "-q", "run", "--no-nice", "--cpu", "0", "--host", "web02", "--table", table, "--roll-idle", "1s", log}
 	go func() { ended <- run(ctx, args, strings.NewReader(""), &bytes.Buffer{}, &errs) }()
 	defer cancel()
 	u.rows(table, "/before", cache)
