@@ -35,7 +35,7 @@ race:
 ifeq ($(RACE),)
 	@echo "no C compiler: the race detector is left out" >&2; [ "$$CI" != true ]
 endif
-	cluster/cluster hold $(GO) test -timeout 30m $(RACE) ./...
+	cluster/cluster hold $(GO) test -timeout 45m $(RACE) ./...
 
 # The race detector allocates by itself, so what must allocate nothing is counted
 # once more without it.
