@@ -108,6 +108,7 @@ func TestTLSAlone(t *testing.T) {
 	u := newUser(t, c)
 	table := u.wholePath("--hbase-tls-ca=" + c.TLSAuthority)
 	t.Setenv("HBASE_CONF_DIR", "")
+	t.Setenv("HADOOP_CONF_DIR", "")
 	plain := "hbase://" + c.ZooKeeper + "/" + strings.TrimPrefix(table, "hbase:///")
 	out, _ := u.sluice(1, plain, "doctor")
 	if !strings.Contains(out, "does it want TLS") || !strings.Contains(out, "--hbase-tls-ca") || strings.Contains(out, "EOF") || strings.Contains(out, "broken pipe") {
@@ -149,6 +150,7 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	krb5.Destroy()
 	u.ticketRunsOut(table)
 	t.Setenv("HBASE_CONF_DIR", "")
+	t.Setenv("HADOOP_CONF_DIR", "")
 	plain := "hbase://" + c.ZooKeeper + "/" + strings.TrimPrefix(table, "hbase:///")
 	u.told("a client without settings", plain, "this cluster asks for Kerberos: let HBASE_CONF_DIR name")
 	u.told("no place", table, "HBASE_CONF_DIR")
