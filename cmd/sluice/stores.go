@@ -176,14 +176,15 @@ func (s *stores) state() *ingest.State {
 	return &state
 }
 
-// drainTime bounds how long one who follows logs waits at its end for an archive
-// or a table that is away; the next start goes on with what is left.
+// drainTime bounds how long one who follows logs, or was told to stop, waits at its
+// end for an archive or a table that is away; the next start goes on with what is left.
 const drainTime = time.Minute
 
 // finish stores what was received, unless storing is what failed.
 func (s *stores) finish(ctx context.Context, failed error) error {
+	stopped := ctx.Err() != nil
 	ctx = context.WithoutCancel(ctx)
-	if s.patient {
+	if s.patient || stopped {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, drainTime)
 		defer cancel()
