@@ -25,6 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestAServerThatNeverSaidAWordIsMute(t *testing.T) {
 	for _, words := range []bool{false, true} {
 		ours, theirs := net.Pipe()
+		dialed := make(chan struct{}) // a pipe that is closed as its last byte is read may call the write a failure
 		c, err := Dial(t.Context(), Server{Host: "a", Port: 1}, ClientService, Options{
 			Handshake: func(_ context.Context, conn net.Conn, _ Server) (net.Conn, error) { return conn, nil },
 			Dial: func(context.Context, string) (net.Conn, error) {
@@ -33,6 +34,7 @@ func TestAServerThatNeverSaidAWordIsMute(t *testing.T) {
 					if _, err := frameOf(theirs); err != nil { // the connection header
 						return
 					}
+					<-dialed
 					if words {
 						_, _ = theirs.Write([]byte{0})
 					}
@@ -40,6 +42,7 @@ func TestAServerThatNeverSaidAWordIsMute(t *testing.T) {
 				return ours, nil
 			},
 		})
+		close(dialed)
 		if err != nil {
 			t.Fatal(err)
 		}

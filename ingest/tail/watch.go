@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +19,10 @@ import (
 type watcher struct {
 	dirs, cold, wakeup int
 	buffer             []byte
+	// closing: a wake that comes late must not write to a descriptor whose number is
+	// somebody else's file by now.
+	closing sync.Mutex
+	closed  bool
 	// add is inotify_add_watch(2); tests have a kernel without a watch left.
 	add func(fd int, path string, mask uint32) (int, error)
 }
@@ -52,6 +57,12 @@ func newWatcher() (*watcher, error) {
 }
 
 func (w *watcher) close() error {
+	w.closing.Lock()
+	defer w.closing.Unlock()
+	if w.closed {
+		return nil
+	}
+	w.closed = true
 	var errs []error
 	for _, fd := range []int{w.dirs, w.cold, w.wakeup} {
 		if fd >= 0 {
@@ -61,8 +72,14 @@ func (w *watcher) close() error {
 	return errors.Join(errs...)
 }
 
-// wake ends a wait, the present one or the next. Any goroutine may call it.
+// wake ends a wait, the present one or the next. Any goroutine may call it, also
+// after close.
 func (w *watcher) wake() {
+	w.closing.Lock()
+	defer w.closing.Unlock()
+	if w.closed {
+		return
+	}
 	var one [8]byte
 	binary.NativeEndian.PutUint64(one[:], 1)
 	unix.Write(w.wakeup, one[:]) //nolint:errcheck // full means that it is awake already
