@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -101,6 +102,12 @@ func (a *app) createTable(t tableFlags, layout *schema.Layout) (table, error) {
 	return table, nil
 }
 
+// writingGCPercent: what a writer to HBase holds is in buffers that are used again, so
+// that collecting earlier costs it little: packed, a million lines, 1.79 CPU seconds
+// for 1.77 and 99 MiB for 111, with 40 and 100. The embedded table, which makes what it writes anew,
+// would need twice the CPU.
+const writingGCPercent = 50
+
 // openHBase opens a table that is there, with this layout if it is to be written;
 // a cluster that does not answer is asked until the user has enough.
 func (a *app) openHBase(t tableFlags, layout *schema.Layout) (table, error) {
@@ -110,6 +117,9 @@ func (a *app) openHBase(t tableFlags, layout *schema.Layout) (table, error) {
 	}
 	if h.options.Layout = layout; layout != nil {
 		h.options.Refused = a.quarantine
+		if os.Getenv("GOGC") == "" {
+			debug.SetGCPercent(writingGCPercent)
+		}
 	}
 	table, err := hbase.Open(a.ctx, h.url, h.options)
 	if err != nil {
