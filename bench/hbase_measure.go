@@ -280,8 +280,8 @@ func (m *hbaseMeasurement) url(name string) string {
 	return hbase.SchemeZooKeeper + "://" + m.zookeeper + "/" + name
 }
 
-func (m *hbaseMeasurement) withAdmin(name string, do func(*hbase.Admin) error) error {
-	u, err := hbase.ParseURL(m.url(name))
+func withAdmin(url string, do func(*hbase.Admin) error) error {
+	u, err := hbase.ParseURL(url)
 	if err != nil {
 		return err
 	}
@@ -290,7 +290,7 @@ func (m *hbaseMeasurement) withAdmin(name string, do func(*hbase.Admin) error) e
 }
 
 func (m *hbaseMeasurement) create(ctx context.Context, name string) error {
-	return m.withAdmin(name, func(a *hbase.Admin) error {
+	return withAdmin(m.url(name), func(a *hbase.Admin) error {
 		_, _, err := a.Create(ctx, hbase.Creation{Layout: m.layout, Compression: m.cfg.Compression})
 		return err
 	})
@@ -301,7 +301,7 @@ func (m *hbaseMeasurement) drop(ctx context.Context, name string) error {
 	if name == "" {
 		return nil
 	}
-	return m.withAdmin(name, func(a *hbase.Admin) error { return a.Drop(ctx) })
+	return withAdmin(m.url(name), func(a *hbase.Admin) error { return a.Drop(ctx) })
 }
 
 func (m *hbaseMeasurement) diskBytes(ctx context.Context, name string) (float64, error) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -25,11 +26,16 @@ var flumePOM []byte
 //go:embed flume/agent.conf
 var flumeAgent string
 
+// flumeOpens lets a Java of today do what Flume, Hadoop and HBase do with it.
+var flumeOpens = []string{
+	"--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
+	"--add-opens=java.base/sun.nio.ch=ALL-UNNAMED", "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED",
+}
+
 // ErrMissing says that Java or Maven is not installed.
 var ErrMissing = errors.New("java and mvn are needed")
 
-// Flume is a Flume 1.11 agent with a TAILDIR source, a memory channel and a null
-// sink, in a process of its own.
+// Flume is a process of Flume 1.11.
 type Flume struct {
 	cmd     *exec.Cmd
 	out     bytes.Buffer
@@ -45,15 +51,19 @@ const (
 	ticksASecond = 100 // USER_HZ, which is 100 wherever Linux has Go
 )
 
-// Jars resolves Flume's jars into a folder below cache, once, with Maven, and
-// returns the folder. ErrMissing: there is no Java, or no Maven.
+// Jars resolves the jars that StartFlume needs into a folder below cache, once, with
+// Maven, and returns the folder. ErrMissing: there is no Java, or no Maven.
 func Jars(ctx context.Context, cache string) (string, error) {
+	return resolve(ctx, cache, flumePOM)
+}
+
+func resolve(ctx context.Context, cache string, project []byte) (string, error) {
 	for _, program := range []string{"java", "mvn"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return "", fmt.Errorf("%w: %w", ErrMissing, err)
 		}
 	}
-	dir := filepath.Join(cache, fmt.Sprintf("flume-%08x", crc32.ChecksumIEEE(flumePOM)))
+	dir := filepath.Join(cache, fmt.Sprintf("flume-%08x", crc32.ChecksumIEEE(project)))
 	if _, err := os.Stat(filepath.Join(dir, "complete")); err == nil {
 		return filepath.Join(dir, "lib"), nil
 	}
@@ -61,7 +71,7 @@ func Jars(ctx context.Context, cache string) (string, error) {
 		return "", err
 	}
 	pom := filepath.Join(dir, "pom.xml")
-	if err := os.WriteFile(pom, flumePOM, 0o644); err != nil {
+	if err := os.WriteFile(pom, project, 0o644); err != nil {
 		return "", err
 	}
 	lib := filepath.Join(dir, "lib")
@@ -72,24 +82,29 @@ func Jars(ctx context.Context, cache string) (string, error) {
 	return lib, os.WriteFile(filepath.Join(dir, "complete"), nil, 0o644)
 }
 
-// StartFlume starts an agent that follows the access-NUMBER.log files in logs,
-// and waits until its counters answer. home, a folder, gets its configuration
-// and positions.
+// StartFlume starts an agent with a TAILDIR source, a memory channel and a null sink,
+// which follows the access-NUMBER.log files in logs, and waits until its counters
+// answer. home, a folder, gets its configuration and positions.
 func StartFlume(ctx context.Context, jars, logs, home string) (*Flume, error) {
+	text := strings.NewReplacer("@HOME@", home, "@LOGS@", logs).Replace(flumeAgent)
+	return startFlume(ctx, "a", text, home, filepath.Join(jars, "*"))
+}
+
+// startFlume starts the agent of that name in a configuration, which goes into home,
+// and waits until its counters answer.
+func startFlume(ctx context.Context, name, text, home, classPath string) (*Flume, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	conf := filepath.Join(home, "agent.conf")
-	text := strings.NewReplacer("@HOME@", home, "@LOGS@", logs).Replace(flumeAgent)
+	conf := filepath.Join(home, name+".conf")
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 		return nil, err
 	}
 	f := &Flume{metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", port), ended: make(chan error, 1)}
-	f.cmd = exec.CommandContext(ctx, "java", "-Xmx512m", "-XX:+UseSerialGC",
-		"--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
+	f.cmd = exec.CommandContext(ctx, "java", append([]string{"-Xmx512m", "-XX:+UseSerialGC"}, append(flumeOpens,
 		"-Dflume.monitoring.type=http", "-Dflume.monitoring.port="+strconv.Itoa(port),
-		"-cp", filepath.Join(jars, "*"), "org.apache.flume.node.Application", "--no-reload-conf", "-n", "a", "-f", conf)
+		"-cp", classPath, "org.apache.flume.node.Application", "--no-reload-conf", "-n", name, "-f", conf)...)...)
 	f.cmd.Stdout, f.cmd.Stderr = &f.out, &f.out
 	if err := f.cmd.Start(); err != nil {
 		return nil, err
@@ -104,12 +119,13 @@ func StartFlume(ctx context.Context, jars, logs, home string) (*Flume, error) {
 		case err := <-f.ended:
 			return nil, fmt.Errorf("flume ended: %w: %s", err, bytes.TrimSpace(f.out.Bytes()))
 		case <-tick.C:
-			if _, err := f.Taken(ctx); err == nil {
+			if report, err := f.counters(ctx); err == nil && len(report) > 0 {
 				return f, nil
 			}
 		}
 	}
-	return nil, errors.Join(fmt.Errorf("flume's counters did not answer within %s", flumeStarts), f.Stop())
+	stopped := f.Stop()
+	return nil, errors.Join(fmt.Errorf("flume's counters did not answer within %s: %s", flumeStarts, bytes.TrimSpace(f.out.Bytes())), stopped)
 }
 
 func freePort() (int, error) {
@@ -120,27 +136,49 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// Taken is how many lines the sink took so far.
+// Taken is how many lines the null sink took so far.
 func (f *Flume) Taken(ctx context.Context) (int64, error) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, f.metrics, nil)
+	return f.Count(ctx, "CHANNEL.memory", "EventTakeSuccessCount")
+}
+
+// Count is a counter, by its component's name in Flume's report.
+func (f *Flume) Count(ctx context.Context, component, counter string) (int64, error) {
+	report, err := f.counters(ctx)
 	if err != nil {
 		return 0, err
+	}
+	return report.count(component, counter)
+}
+
+// flumeReport is what Flume says of its components, by name.
+type flumeReport map[string]map[string]string
+
+func (r flumeReport) count(component, counter string) (int64, error) {
+	n, err := strconv.ParseInt(r[component][counter], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("flume's counter %s of %s: %w", counter, component, err)
+	}
+	return n, nil
+}
+
+func (f *Flume) counters(ctx context.Context) (flumeReport, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, f.metrics, nil)
+	if err != nil {
+		return nil, err
 	}
 	r, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer r.Body.Close()
-	return taken(http.MaxBytesReader(nil, r.Body, maxMetrics))
+	return readReport(http.MaxBytesReader(nil, r.Body, maxMetrics))
 }
 
-// taken reads the counter out of Flume's report: objects of strings.
-func taken(r interface{ Read([]byte) (int, error) }) (int64, error) {
-	var report map[string]map[string]string
+func readReport(r io.Reader) (report flumeReport, err error) {
 	if err := json.NewDecoder(r).Decode(&report); err != nil {
-		return 0, fmt.Errorf("flume's counters: %w", err)
+		return nil, fmt.Errorf("flume's counters: %w", err)
 	}
-	return strconv.ParseInt(report["CHANNEL.memory"]["EventTakeSuccessCount"], 10, 64)
+	return report, nil
 }
 
 // PID is the agent's process.

@@ -7,12 +7,19 @@ import (
 )
 
 func TestCountersAndTimesAreRead(t *testing.T) {
-	n, err := taken(strings.NewReader(`{"SINK.none":{"Type":"SINK"},"CHANNEL.memory":{"EventPutSuccessCount":"13","EventTakeSuccessCount":"12","Type":"CHANNEL"}}`))
+	count := func(text string) (int64, error) {
+		report, err := readReport(strings.NewReader(text))
+		if err != nil {
+			return 0, err
+		}
+		return report.count("CHANNEL.memory", "EventTakeSuccessCount")
+	}
+	n, err := count(`{"SINK.none":{"Type":"SINK"},"CHANNEL.memory":{"EventPutSuccessCount":"13","EventTakeSuccessCount":"12","Type":"CHANNEL"}}`)
 	if err != nil || n != 12 {
 		t.Errorf("%d %v", n, err)
 	}
 	for _, text := range []string{"", "{}", `{"CHANNEL.memory":{"EventTakeSuccessCount":"many"}}`} {
-		if n, err := taken(strings.NewReader(text)); err == nil {
+		if n, err := count(text); err == nil {
 			t.Errorf("%q: %d", text, n)
 		}
 	}

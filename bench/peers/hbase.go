@@ -43,23 +43,35 @@ func (c HBaseCluster) call(ctx context.Context, args ...string) (string, error) 
 
 // ZooKeeper is host:port of a cluster that is up.
 func (c HBaseCluster) ZooKeeper(ctx context.Context) (string, error) {
+	env, err := c.Environment(ctx)
+	return env["ZOOKEEPER"], err
+}
+
+// Environment is where a cluster that is up has its daemons and its configuration:
+// ZOOKEEPER, NAMENODE, HBASE_CONF_DIR and the like.
+func (c HBaseCluster) Environment(ctx context.Context) (map[string]string, error) {
 	status, err := c.call(ctx, "status")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if strings.Contains(status, " down\n") {
-		return "", fmt.Errorf("%s: not every daemon is up: start them with `%s up`", c.Script, c.Script)
+		return nil, fmt.Errorf("%s: not every daemon is up: start them with `%s up`", c.Script, c.Script)
 	}
-	env, err := c.call(ctx, "env")
+	text, err := c.call(ctx, "env")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	for _, word := range strings.Fields(env) {
-		if address, ok := strings.CutPrefix(word, "ZOOKEEPER="); ok {
-			return address, nil
+	env := map[string]string{}
+	for _, word := range strings.Fields(text) {
+		name, value, _ := strings.Cut(word, "=")
+		env[name] = value
+	}
+	for _, name := range []string{"ZOOKEEPER", "NAMENODE", "HBASE_CONF_DIR"} {
+		if env[name] == "" {
+			return nil, fmt.Errorf("%s env: no %s", c.Script, name)
 		}
 	}
-	return "", fmt.Errorf("%s env: no address of ZooKeeper", c.Script)
+	return env, nil
 }
 
 // RegionServers are the processes of the region servers.

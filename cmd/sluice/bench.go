@@ -20,7 +20,7 @@ import (
 )
 
 type benchCmd struct {
-	What            string `arg:"" optional:"" default:"all" enum:"parse,table,archive,run,tail,web,hog,hbase,all" help:"parse, table, archive, run (a whole run --once), tail (following many logs), web (a web server under load, with and without a reader), hog (following beside somebody who computes), hbase (a cluster, by our client and by HBase's own), or all but the last four."`
+	What            string `arg:"" optional:"" default:"all" enum:"parse,table,archive,run,tail,web,hog,hbase,path,all" help:"parse, table, archive, run (a whole run --once), tail (following many logs), web (a web server under load, with and without a reader), hog (following beside somebody who computes), hbase (a cluster, by our client and by HBase's own), path (agents and a collector, to HBase and HDFS), or all but the last five."`
 	File            string `arg:"" optional:"" help:"Log to measure with, instead of the sample log."`
 	Lines           int    `default:"1000000" placeholder:"N" help:"Lines of the sample log."`
 	Seed            uint64 `default:"1" placeholder:"N" help:"Seed of the sample log: the same seed gives the same log."`
@@ -31,6 +31,7 @@ type benchCmd struct {
 	fleetFlags      `group:"tail"`
 	loadFlags       `group:"web, hog"`
 	hbaseBenchFlags `group:"hbase"`
+	pathFlags       `group:"path"`
 	CPUProfile      string `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof, of the one measurement that is named (hbase: of our client, a file a layout and phase). A run is then measured in this process."`
 }
 
@@ -44,6 +45,7 @@ func (benchCmd) Help() string {
     sluice bench web --picture web.svg      # needs apache2, wrk; java and mvn for flume
     sluice bench hog --rate 2000 --load 40s # needs stress-ng
     cluster/cluster up && sluice bench hbase --layouts typed,packed --rounds 3; cluster/cluster down
+    sluice bench path --ways typed,flume-file --rounds 3  # with a cluster, too
 
 Parser, table and archive are measured on the log's first 64 MiB, in memory; run is
 the whole of sluice run --once on all of it, in a process of its own. On a machine
@@ -76,6 +78,8 @@ func (c *benchCmd) Run(a *app) error {
 		return c.hog(a)
 	case "hbase":
 		return c.hbase(a)
+	case "path":
+		return c.path(a)
 	}
 	dir, err := os.MkdirTemp(c.Dir, "sluice-bench-")
 	if err != nil {

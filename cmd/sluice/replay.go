@@ -15,7 +15,7 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 	if r.Once || len(r.Files) > 0 {
 		return usage("--from-archive reads an archive and no log: leave --once and the logs out")
 	}
-	layout, err := r.newLayout([]string{format})
+	layout, err := r.layout([]string{format})
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, archive.Close()) }()
-	table, err := a.createTable(r.tableFlags, &layout)
+	table, err := a.createTable(r.tableFlags, layout)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func (t tableFlags) dir(data string) (string, error) {
 // openTable opens a table for reading; it must be there.
 func (a *app) openTable(t tableFlags) (table, error) {
 	if t.onHBase() {
-		return a.openHBase(t, nil)
+		return a.openHBase(t, hbase.Options{})
 	}
 	dir, err := t.dir(a.cli.Data)
 	if err != nil {
@@ -85,11 +85,14 @@ func (a *app) openTable(t tableFlags) (table, error) {
 	return table, nil
 }
 
-// createTable opens a table for writing. The embedded table is made where there is
+// createTable opens a table for writing, with that layout or, nil, the one it has. The embedded table is made where there is
 // none; one of HBase's is not, for that is a decision about a cluster.
 func (a *app) createTable(t tableFlags, layout *schema.Layout) (table, error) {
 	if t.onHBase() {
-		return a.openHBase(t, layout)
+		if os.Getenv("GOGC") == "" {
+			debug.SetGCPercent(writingGCPercent)
+		}
+		return a.openHBase(t, hbase.Options{Layout: layout, Refused: a.quarantine})
 	}
 	dir, err := t.dir(a.cli.Data)
 	if err != nil {
@@ -108,19 +111,14 @@ func (a *app) createTable(t tableFlags, layout *schema.Layout) (table, error) {
 // would need twice the CPU.
 const writingGCPercent = 50
 
-// openHBase opens a table that is there, with this layout if it is to be written;
-// a cluster that does not answer is asked until the user has enough.
-func (a *app) openHBase(t tableFlags, layout *schema.Layout) (table, error) {
+// openHBase opens a table that is there, with options' Layout and Refused; a cluster
+// that does not answer is asked until the user has enough.
+func (a *app) openHBase(t tableFlags, options hbase.Options) (table, error) {
 	h, err := a.hbaseTable(t)
 	if err != nil {
 		return nil, err
 	}
-	if h.options.Layout = layout; layout != nil {
-		h.options.Refused = a.quarantine
-		if os.Getenv("GOGC") == "" {
-			debug.SetGCPercent(writingGCPercent)
-		}
-	}
+	h.options.Layout, h.options.Refused = options.Layout, options.Refused
 	table, err := hbase.Open(a.ctx, h.url, h.options)
 	if err != nil {
 		return nil, explainHBase(err, t.Table)

@@ -23,7 +23,7 @@ import (
 type storeFlags struct {
 	tableFlags
 	archiveFlags
-	Layout         string        `default:"typed" enum:"typed,packed,flume" help:"Layout of a table that is made: typed, packed or flume."`
+	Layout         string        `default:"" enum:",typed,packed,flume" help:"Layout that the table has, or gets when it is made: typed, packed or flume (default: the one it has; typed when it is made)."`
 	Cells          []string      `placeholder:"FIELD" help:"Fields that get a cell of their own in a table that is made (default: all)."`
 	RollSize       int64         `default:"100" placeholder:"MIB" help:"Size of an archive file, compressed, at which the next is begun."`
 	Level          int           `default:"1" placeholder:"N" help:"gzip level of the archive, 1 to 9."`
@@ -35,16 +35,19 @@ type storeFlags struct {
 	MarkGrace      time.Duration `default:"2h" placeholder:"TIME" help:"How long after midnight, in the log's own zone, lines of a day may still come before --mark-closed-days marks it."`
 }
 
-// newLayout is that of a table that is made. A cell that no format has a field
-// for is a mistake that the table would keep for ever.
-func (r *storeFlags) newLayout(formats []string) (schema.Layout, error) {
-	layout, err := schema.NewLayout(r.Layout)
+// layout is the one that the table must have, nil: the one it has. A cell that no
+// format has a field for is a mistake that the table would keep for ever.
+func (r *storeFlags) layout(formats []string) (*schema.Layout, error) {
+	if r.Layout == "" && len(r.Cells) == 0 {
+		return nil, nil
+	}
+	layout, err := schema.NewLayout(cmp.Or(r.Layout, schema.LayoutTyped))
 	if err != nil {
-		return layout, usageError{err}
+		return nil, usageError{err}
 	}
 	layout.Cells = r.Cells
 	if err := layout.Check(); err != nil {
-		return layout, usageError{err}
+		return nil, usageError{err}
 	}
 	names := formats
 	if slices.Contains(formats, parse.AutoName) {
@@ -54,14 +57,14 @@ func (r *storeFlags) newLayout(formats []string) (schema.Layout, error) {
 	for _, name := range names {
 		f, err := parse.Lookup(name, nil)
 		if err != nil {
-			return layout, usageError{err}
+			return nil, usageError{err}
 		}
 		fields = append(fields, f.Fields())
 	}
 	if err := query.CheckFields(r.Cells, fields...); err != nil {
-		return layout, usage("--cells: %w", err)
+		return nil, usage("--cells: %w", err)
 	}
-	return layout, nil
+	return &layout, nil
 }
 
 // stores is what a run works with, opened.
@@ -102,7 +105,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	layout, err := r.newLayout(o.formats)
+	layout, err := r.layout(o.formats)
 	if err != nil {
 		return s, err
 	}
@@ -119,7 +122,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	if s.archive, err = a.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector()); err != nil {
 		return s, err
 	}
-	if s.table, err = a.createTable(r.tableFlags, &layout); err != nil {
+	if s.table, err = a.createTable(r.tableFlags, layout); err != nil {
 		return s, err
 	}
 	c := o.collector
