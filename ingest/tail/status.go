@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,6 +35,27 @@ type Status struct {
 	Behind []Behind `json:"behind,omitempty"`
 	// Held are copies of logs that are there themselves.
 	Held []string `json:"held,omitempty"`
+}
+
+const (
+	// deadAfter: a log that cannot be read for so long is not one that is just being
+	// rotated.
+	deadAfter = 10 * time.Second
+	// stuckAfter: a status comes every few seconds, however little there is to do.
+	stuckAfter = time.Minute
+)
+
+// Troubles says in words what keeps logs from being read.
+func (s *Status) Troubles(now time.Time) (troubles []string) {
+	if age := now.Sub(s.At); age > stuckAfter {
+		troubles = append(troubles, fmt.Sprintf("reading is stuck for %s", age.Round(time.Second)))
+	}
+	for _, f := range s.Failing {
+		if age := now.Sub(f.Since); age > deadAfter {
+			troubles = append(troubles, fmt.Sprintf("%s cannot be read for %s: %s", f.Path, age.Round(time.Second), f.Error))
+		}
+	}
+	return troubles
 }
 
 // Failure is a log or a directory that cannot be read.

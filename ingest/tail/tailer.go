@@ -90,7 +90,7 @@ func New(cfg Config) (*Tailer, error) {
 		skipOld: cfg.FromEnd && len(cfg.Checkpoint.Streams()) == 0,
 		scratch: make([]byte, max(parse.HeadBytes, schema.MaxHeadBytes)),
 	}
-	t.began = t.now
+	t.began, t.status.At = t.now, t.now
 	for range buffers {
 		t.free <- &Delivery{tailer: t}
 	}
