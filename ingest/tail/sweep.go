@@ -99,8 +99,8 @@ func (t *Tailer) take(ctx context.Context, f *file, b []byte, mark int, ended bo
 		if ended {
 			f.size = grown
 		}
-		f.growth.note(f.size, t.now.Sub(t.began))
 	}
+	f.growth.note(f.size, t.now.Sub(t.began))
 	end := bytes.LastIndexByte(fresh, '\n') + 1
 	if end == 0 {
 		if ended {
