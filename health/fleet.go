@@ -13,13 +13,15 @@ import (
 // Fleet is what a process knows of itself and of hosts: a collector of all that send
 // to it, an agent or a run of its own.
 type Fleet struct {
-	Now    time.Time
-	Began  time.Time
-	Kind   Kind
-	Host   string // that it runs on
-	Hosts  map[string]Host
-	Sinks  map[string]Sink
-	Counts Counts
+	Now   time.Time
+	Began time.Time
+	Kind  Kind
+	Host  string // that it runs on
+	// Version is the program's.
+	Version string
+	Hosts   map[string]Host
+	Sinks   map[string]Sink
+	Counts  Counts
 	// BufferBytes wait in the spool, or in an agent's window; BufferMaxBytes may, 0 for
 	// no bound. Segments and UntabledBytes are of a spool.
 	BufferBytes, BufferMaxBytes int64

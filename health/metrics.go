@@ -71,6 +71,7 @@ func (e exporter) Collect(out chan<- prometheus.Metric) {
 		}
 		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("sluice_"+name, help, labels, nil), kind, v, values...)
 	}
+	send(gauge, "build_info", "1, for its label.", 1, "version", f.Version)
 	send(gauge, "healthy", "1 if /health says OKAY, else 0.", truth(health.Well()), "", "")
 	for _, m := range ofProcess {
 		send(m.kind, m.name, m.help, m.value(&f), "", "")

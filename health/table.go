@@ -106,7 +106,7 @@ func (h *Health) heard(x *Host) string {
 	if h.Process.Kind != Collector {
 		return "-"
 	}
-	return age(x.SeenSeconds) + " ago"
+	return age(max(x.SeenSeconds, 0.1)) + " ago"
 }
 
 func (g *Governor) text() string {

@@ -33,7 +33,7 @@ func (s *sending) fleet() health.Fleet {
 		counts.Lines, counts.Bytes, counts.Failures = c.Lines.Load(), c.Bytes.Load(), c.Failures.Load()
 	}
 	return health.Fleet{
-		Now: now, Began: s.began, Kind: health.Agent, Host: s.cmd.Host, Counts: counts,
+		Now: now, Began: s.began, Kind: health.Agent, Host: s.cmd.Host, Version: version(), Counts: counts,
 		Hosts:       map[string]health.Host{s.cmd.Host: health.Reader(now, s.agent.Heartbeat(), state, silentAfter, s.cmd.MaxLag)},
 		BufferBytes: state.UnacknowledgedBytes, BufferMaxBytes: s.cmd.Window << 20,
 	}

@@ -25,7 +25,7 @@ func (c *collecting) thresholds() health.Thresholds {
 func (c *collecting) fleet() health.Fleet {
 	now, state := time.Now(), c.stores.state()
 	return health.Fleet{
-		Now: now, Began: c.began, Kind: health.Collector, Host: c.host,
+		Now: now, Began: c.began, Kind: health.Collector, Host: c.host, Version: version(),
 		Hosts: health.Senders(now, c.receiver.Hosts(), state, c.cmd.SilentAfter), Sinks: health.Sinks(now, state.Troubles), Counts: c.stores.counts(),
 		BufferBytes: state.SpoolBytes, BufferMaxBytes: c.cmd.SpoolMax << 20, Segments: state.Segments, UntabledBytes: state.UntabledBytes,
 	}
