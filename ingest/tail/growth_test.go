@@ -82,14 +82,23 @@ func TestAgesAreOfWhatWaitsNotOfTraffic(t *testing.T) {
 	w.turns(40)
 	want("not read", 30, 45, 70, 85)
 	g.perSecond, w.hold = 1<<20, false
+	w.turns(20)
+	for range 6 { // its descriptor is closed
+		w.turn(10 * time.Minute)
+	}
+	g.perSecond = 0
+	w.append("a.log", lines("d", 3))
+	w.turns(40)
+	want("not read since it was quiet", 30, 45, 30, 45)
+	g.perSecond = 1 << 20
 	w.append("a.log", "half a li")
 	w.turns(20)
 	want("all but half a line is read", 0, 0, 0, 0)
 
 	// The next life finds lines that the one before did not get to.
 	w.stop()
-	w.append("a.log", "ne\n"+lines("d", 3))
-	w.append("b.log", lines("e", 3))
+	w.append("a.log", "ne\n"+lines("e", 3))
+	w.append("b.log", lines("f", 3))
 	g.perSecond, g.left = 0, 0
 	w.start()
 	w.turns(20)

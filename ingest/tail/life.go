@@ -69,6 +69,9 @@ func (t *Tailer) open(f *file) bool {
 	}
 	f.fd, f.size = fd, st.Size
 	t.hot = append(t.hot, f)
+	if f.stream != nil {
+		t.met(f)
+	}
 	return true
 }
 

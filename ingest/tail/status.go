@@ -114,6 +114,9 @@ func (t *Tailer) publish() {
 			}
 		}
 	})
+	for _, r := range t.rests {
+		s.UnreadSeconds = max(s.UnreadSeconds, t.now.Sub(r.at).Seconds())
+	}
 	slices.SortFunc(s.Failing, func(a, b Failure) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(s.Behind, func(a, b Behind) int { return int(min(max(b.UnreadBytes-a.UnreadBytes, -1), 1)) })
 	s.Failing = s.Failing[:min(len(s.Failing), maxNamed)]
