@@ -132,19 +132,26 @@ func (c *topCmd) show(ctx context.Context, terminal *os.File, at string) error {
 	}
 }
 
-// screen is what fills a terminal with lines, as many and as much of them as fit.
-func screen(lines []string, columns, rows int) []byte {
+// screen is what fills a terminal with lines, as many of them as fit; what is longer than
+// a row goes on in the next.
+func screen(text []string, columns, rows int) []byte {
+	var lines []string
+	for _, line := range text {
+		runes := []rune(line)
+		for len(runes) > columns {
+			lines = append(lines, string(runes[:columns]))
+			runes = runes[columns:]
+		}
+		lines = append(lines, string(runes))
+	}
 	var b bytes.Buffer
 	b.WriteString(toTheTop)
 	if len(lines) > rows {
-		lines = append(lines[:rows-1:rows-1], fmt.Sprintf("and %d more lines: a larger window, or sluice top --once", len(lines)-rows+1))
+		lines = append(lines[:rows-1:rows-1], fmt.Sprintf("and %d more", len(lines)-rows+1))
 	}
 	for i, line := range lines {
 		if i > 0 {
 			b.WriteString("\r\n")
-		}
-		if runes := []rune(line); len(runes) > columns {
-			line = string(runes[:columns])
 		}
 		b.WriteString(line + restOfLine)
 	}
