@@ -10,9 +10,9 @@ func (c *File) Hosts() []string {
 	return slices.Clone(c.doc.Hosts)
 }
 
-// Expect says whether a host is missed when it is silent. It is saved with the next
-// Save.
-func (c *File) Expect(host string, expected bool) {
+// Expect says whether a host is missed when it is silent; it reports whether that is
+// new, and to be saved.
+func (c *File) Expect(host string, expected bool) (changed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	i, known := slices.BinarySearch(c.doc.Hosts, host)
@@ -22,4 +22,5 @@ func (c *File) Expect(host string, expected bool) {
 	case !expected && known:
 		c.doc.Hosts = slices.Delete(c.doc.Hosts, i, i+1)
 	}
+	return expected != known
 }

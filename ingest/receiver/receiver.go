@@ -95,8 +95,14 @@ func New(cfg Config) (*Receiver, error) {
 		}
 		r.decoders <- &decoder{codec: codec}
 	}
+	retired := false
 	for _, host := range cfg.Retired {
-		cfg.Checkpoint.Expect(host, false)
+		retired = cfg.Checkpoint.Expect(host, false) || retired
+	}
+	if retired {
+		if err := cfg.Checkpoint.Save(); err != nil {
+			return nil, err
+		}
 	}
 	for _, host := range cfg.Checkpoint.Hosts() {
 		r.hosts[host] = &Host{Name: host, Seen: cfg.Now(), Missed: true, Earlier: true}

@@ -279,7 +279,11 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 	if first, said := s.beat.Counters[protocol.FirstChoice]; said {
 		missed = first != 0
 	}
-	s.cfg.Checkpoint.Expect(s.host, missed)
+	if s.cfg.Checkpoint.Expect(s.host, missed) { // once in a host's life
+		if err := s.cfg.Checkpoint.Save(); err != nil {
+			s.cfg.Log.Warn("which hosts are missed when they are silent cannot be saved; it is with the next position", "error", err)
+		}
+	}
 	s.note(s.host, func(h *Host) {
 		if len(s.beat.Streams) > 0 {
 			h.OldestUnreadMs = oldest(s.beat.Streams)
