@@ -33,16 +33,18 @@ type Status struct {
 	LostFiles int64 `json:"lost_files"`
 	// Failures counts reads that failed; Logs names what fails now.
 	Failures int64          `json:"failures"`
-	Governor governor.State `json:"governor"`
-	Logs     tail.Status    `json:"logs"`
+	Governor governor.State `json:"governor,omitzero"`
+	Logs     tail.Status    `json:"logs,omitzero"`
 	// Storing is the way from the spool to table and archive.
 	Storing *ingest.State `json:"storing,omitempty"`
 	// Sending is an agent's way to its collector.
 	Sending *agent.State `json:"sending,omitempty"`
+	// Health is what /health says.
+	Health *Health `json:"health,omitempty"`
 }
 
-// maxStatusBytes bounds a status file: some hundred names.
-const maxStatusBytes = 1 << 20
+// maxStatusBytes bounds a status file: ten thousand hosts.
+const maxStatusBytes = 16 << 20
 
 // Write replaces the status file at path. It need not survive a crash: the next
 // life writes its own.

@@ -28,6 +28,7 @@ import (
 type fakeTable struct {
 	mu                sync.Mutex
 	durable, volatile map[string]string
+	put               func() // if any, before rows are taken
 }
 
 func newFakeTable() *fakeTable {
@@ -39,6 +40,9 @@ func (f *fakeTable) Layout() schema.Layout {
 }
 
 func (f *fakeTable) Put(_ context.Context, rows *schema.Rows) error {
+	if f.put != nil {
+		f.put()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := range rows.Len() {

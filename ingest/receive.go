@@ -149,7 +149,7 @@ func (c *Collector) appendTo(ctx context.Context, sp *spooled, st *streamState, 
 		c.feed()
 		return nil, c.spoolFailed(err)
 	}
-	p := &piece{stream: st, Range: b.Range, lines: x.lines, errors: x.errors, first: x.first, last: x.last, in: sp, member: m}
+	p := &piece{stream: st, Range: b.Range, lines: x.lines, errors: x.errors, first: x.first, last: x.last, in: sp, member: m, at: c.cfg.Now()}
 	sp.pieces = append(sp.pieces, p)
 	sp.fresh = append(sp.fresh, p)
 	sp.untabled++

@@ -107,7 +107,7 @@ func (c *Collector) takePiece(sp *spooled, m segment.Member) (*streamState, erro
 	if _, _, err := c.prepare(st, &st.again); err != nil {
 		return nil, err
 	}
-	p := &piece{stream: st, Range: m.Range, lines: int64(m.Lines), in: sp, member: m, earlier: true}
+	p := &piece{stream: st, Range: m.Range, lines: int64(m.Lines), in: sp, member: m, earlier: true, at: c.cfg.Now()}
 	sp.pieces = append(sp.pieces, p)
 	if m.Range.End <= st.stored.prefix() {
 		p.tabled = true

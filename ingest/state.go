@@ -14,8 +14,18 @@ type State struct {
 	SpoolBytes int64 `json:"spool_bytes"`
 	// UntabledBytes were received, and are not in the table: the table's lag.
 	UntabledBytes int64 `json:"untabled_bytes"`
+	// Waiting are the hosts with lines that are received and not stored.
+	Waiting map[string]Waiting `json:"waiting,omitempty"`
 	// Troubles are what is tried again, the oldest first.
 	Troubles []Trouble `json:"troubles,omitempty"`
+}
+
+// Waiting is how old what waits of a host is, from when it was received on.
+type Waiting struct {
+	// UntabledSeconds is the age of the oldest line that is not in the table,
+	// UnstoredSeconds of the oldest that table and archive do not have both; 0: none.
+	UntabledSeconds float64 `json:"untabled_seconds"`
+	UnstoredSeconds float64 `json:"unstored_seconds"`
 }
 
 // Trouble is something that fails and is tried again.
@@ -28,20 +38,28 @@ type Trouble struct {
 
 // State may be asked for at any time.
 func (c *Collector) State() State {
-	s := State{Troubles: c.troubles.list()}
+	s := State{Troubles: c.troubles.list(), Waiting: map[string]Waiting{}}
+	now := c.cfg.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.Segments = len(c.spool.open) + len(c.spool.held)
 	s.SpoolBytes = c.spool.bytes
 	count := func(sp *spooled) {
-		if sp.untabled == 0 {
+		if sp.stored || len(sp.pieces) == 0 {
 			return
 		}
-		for _, p := range sp.pieces {
-			if !p.tabled {
-				s.UntabledBytes += p.Len()
+		// Pieces are in the order in which they came.
+		w := s.Waiting[sp.name.Host]
+		w.UnstoredSeconds = max(w.UnstoredSeconds, now.Sub(sp.pieces[0].at).Seconds())
+		if sp.untabled > 0 {
+			for _, p := range sp.pieces {
+				if !p.tabled {
+					s.UntabledBytes += p.Len()
+					w.UntabledSeconds = max(w.UntabledSeconds, now.Sub(p.at).Seconds())
+				}
 			}
 		}
+		s.Waiting[sp.name.Host] = w
 	}
 	for _, sp := range c.spool.open {
 		count(sp)

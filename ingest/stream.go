@@ -37,8 +37,9 @@ type piece struct {
 	first, last   int64 // event times; 0 where no line is dated
 	in            *spooled
 	member        segment.Member
-	earlier       bool // an earlier life received it
-	tabled        bool // its rows were put
+	earlier       bool      // an earlier life received it
+	tabled        bool      // its rows were put
+	at            time.Time // when it was received; of an earlier one, when it was taken up
 }
 
 // lineReader reads one stream's lines. Not safe for concurrent use.

@@ -55,7 +55,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"print", "schema query", "parse bench/sample"},
 
 	{"doctor", "", ""},
-	{"health", "ingest ingest/agent ingest/governor ingest/receiver ingest/tail", "ingest/protocol"},
+	{"health", "ingest ingest/agent ingest/governor ingest/protocol ingest/receiver ingest/tail", ""},
 
 	{"cluster", "", ""},
 	{"soak", "schema parse hbase hbase/embedded hdfs hdfs/dfs catalog bench/sample cluster", ""},

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"sluice/health"
 	"sluice/ingest/agent"
 	"sluice/ingest/governor"
 	"sluice/ingest/protocol"
@@ -21,6 +20,7 @@ type agentCmd struct {
 	formatFlags
 	followFlags
 	tlsFlags
+	statusFlags
 	Collector     []string      `placeholder:"HOST:PORT" help:"Collectors, HOST:PORT each. Which one this host prefers follows from its name, so that hosts share them."`
 	Checkpoint    string        `type:"path" placeholder:"FILE" help:"What is remembered of each log (default: DATA/checkpoint)."`
 	Host          string        `placeholder:"NAME" help:"The name under which lines are stored (default: this machine's)."`
@@ -55,7 +55,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 			return usage("this host's name is not known (%w): give it with --host", err)
 		}
 	}
-	if err := c.check(); err != nil {
+	if err := errors.Join(c.check(), c.statusFlags.check()); err != nil {
 		return err
 	}
 	sources, err := c.sources(c.Files, format, c.Timezone)
@@ -84,17 +84,20 @@ func (c *agentCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	began := time.Now()
-	var sender *agent.Agent
-	report := func(t *tail.Tailer) { c.report(a, sender, gate, t, began) }
-	sender = agent.New(agent.Config{
+	at := &sending{cmd: c, began: time.Now(), gate: gate}
+	at.agent = agent.New(agent.Config{
 		Collectors: c.Collector, Dial: certificates.dial, Checkpoint: file, Name: "sluice " + version(),
 		Compression: c.compression(), WindowBytes: c.Window << 20, FailoverAfter: c.FailoverAfter, Heartbeat: heartbeat, Drain: c.Drain,
-		Governor: func() protocol.Governor { return governed(gate.State()) }, Report: report, Log: a.log,
+		Governor: func() protocol.Governor { return governed(gate.State()) }, Report: func(t *tail.Tailer) { at.report(a, t) }, Log: a.log,
 		Tail: tail.Config{Sources: sources, Host: c.Host, FromEnd: c.FromEnd, Latency: c.Latency, Gate: gate, MinMargin: c.MinMargin, Log: a.log},
 	})
+	end, err := c.serve(a, at.fleet, at.thresholds())
+	if err != nil {
+		return err
+	}
+	defer end()
 	a.log.Info("following logs; their lines are sent until this is told to stop", "sources", len(sources), "collectors", c.Collector, "cpu_percent", c.CPU)
-	return sender.Run(a.ctx)
+	return at.agent.Run(a.ctx)
 }
 
 // check says what is wrong with the flags.
@@ -125,7 +128,8 @@ func (c *agentCmd) compression() protocol.Compression {
 func governed(s governor.State) protocol.Governor {
 	g := protocol.Governor{Budget: s.BytesPerSecond, Reason: s.Reason}
 	if s.Level == "paused" {
-		g.PausedSinceMs = s.Since.UnixMilli()
+		now := time.Now() // a distance that no clock's correction changes
+		g.PausedSinceMs = now.UnixMilli() - now.Sub(s.Since).Milliseconds()
 	}
 	return g
 }
@@ -146,18 +150,4 @@ func (t *tlsFiles) dial(ctx context.Context, address string) (net.Conn, error) {
 		return nil, err
 	}
 	return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", address)
-}
-
-// report writes the status file.
-func (c *agentCmd) report(a *app, sender *agent.Agent, gate *governor.Governor, t *tail.Tailer, began time.Time) {
-	read, state := t.Counters(), sender.State()
-	status := health.Status{
-		At: time.Now(), PID: os.Getpid(), Began: began, Host: c.Host, Version: version(),
-		Lines: read.Lines.Load(), Bytes: read.Bytes.Load(),
-		LostBytes: read.LostBytes.Load(), LostFiles: read.LostFiles.Load(), Failures: read.Failures.Load(),
-		Governor: gate.State(), Logs: t.Status(), Sending: &state,
-	}
-	if err := health.Write(statusPath(a.cli.Data), &status); err != nil {
-		a.log.Warn("the status cannot be written", "error", err)
-	}
 }

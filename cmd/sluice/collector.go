@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,11 +19,13 @@ import (
 type collectorCmd struct {
 	storeFlags
 	tlsFlags
+	statusFlags
 	Listen         string        `default:"127.0.0.1:4141" placeholder:"HOST:PORT" help:"Where agents connect to."`
 	InsecureListen bool          `help:"Listen beyond this machine without TLS: whoever reaches the port can write lines under any host's name."`
 	Checkpoint     string        `type:"path" placeholder:"FILE" help:"What is remembered of each stream (default: DATA/checkpoint)."`
 	Spool          string        `type:"path" placeholder:"DIR" help:"Folder for what is received and not stored (default: DATA/spool)."`
-	StatusListen   string        `placeholder:"HOST:PORT" help:"Serve /health, /metrics (Prometheus) and /metrics.json (as Flume reports) there, such as 127.0.0.1:4142 (default: nowhere)."`
+	SilentAfter    time.Duration `default:"2m" placeholder:"TIME" help:"How long a host may say nothing before /health and status say ERROR. Agents say something every 3 s, whether there are lines or not."`
+	Retired        []string      `placeholder:"HOST" help:"Hosts that were taken out of service: they are not missed any more."`
 	Drain          time.Duration `default:"30s" placeholder:"TIME" help:"How long storing may take after the signal to end; what is left is stored by the next start."`
 }
 
@@ -43,8 +46,11 @@ func (c *collectorCmd) Run(a *app) (err error) {
 	if err := c.checkRolls(); err != nil {
 		return err
 	}
-	if c.Drain < 0 {
-		return usage("--drain takes 0 or more")
+	if c.Drain < 0 || c.SilentAfter <= 0 {
+		return usage("--drain takes 0 or more, --silent-after more than 0")
+	}
+	if err := c.statusFlags.check(); err != nil {
+		return err
 	}
 	certificates, err := c.files()
 	if err != nil {
@@ -89,11 +95,21 @@ func (c *collectorCmd) listen(ctx context.Context, secured bool) (net.Listener, 
 
 // serve answers agents until the process is told to stop.
 func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certificates *tlsFiles) error {
-	r, err := receiver.New(receiver.Config{Checkpoint: s.checkpoint, Collector: s.collector, Log: a.log})
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	r, err := receiver.New(receiver.Config{Checkpoint: s.checkpoint, Collector: s.collector, Retired: c.Retired, Log: a.log})
 	if err != nil {
 		return err
 	}
 	defer r.Close()
+	at := &collecting{cmd: c, host: host, began: time.Now(), stores: s, receiver: r}
+	end, err := c.statusFlags.serve(a, at.fleet, at.thresholds())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer end()
 	layers := avrorpc.Layers{}
 	if certificates != nil {
 		layers.TLS = certificates.server()
@@ -102,16 +118,12 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	a.log.Info("listening; what agents send is stored until this is told to stop", "address", listener.Addr(), "tls", certificates != nil)
 	fmt.Fprintln(a.stdout, "listening on", listener.Addr())
 	group, ctx := errgroup.WithContext(a.ctx)
-	if c.StatusListen != "" {
-		if err := c.serveStatus(ctx, a, group, s, r); err != nil {
-			return errors.Join(err, listener.Close())
-		}
-	}
 	group.Go(func() error { return server.Serve(ctx, listener) })
 	group.Go(func() error {
 		ticker := time.NewTicker(tickInterval)
 		defer ticker.Stop()
 		for {
+			at.report(a)
 			select {
 			case now := <-ticker.C:
 				if err := r.Tick(now); err != nil {

@@ -1,56 +1,55 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"net"
-	"net/http"
 	"os"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"sluice/health"
 	"sluice/ingest/receiver"
 )
 
-const (
-	// silentAfter so long without a heartbeat a host is called silent.
-	silentAfter = 2 * time.Minute
-	// pausedAfter so long a pause, or something that fails, is an error.
-	pausedAfter = 10 * time.Minute
-	// statusTimeout is how long a status request and its answer may take.
-	statusTimeout = 10 * time.Second
-)
+// collecting is a collector at work.
+type collecting struct {
+	cmd      *collectorCmd
+	host     string
+	began    time.Time
+	stores   *stores
+	receiver *receiver.Receiver
+}
 
-// serveStatus answers an uptime checker and scrapers until ctx is done.
-func (c *collectorCmd) serveStatus(ctx context.Context, a *app, group *errgroup.Group, s *stores, r *receiver.Receiver) error {
-	host, err := os.Hostname()
-	if err != nil {
-		return err
+func (c *collecting) thresholds() health.Thresholds {
+	return health.Thresholds{SilentAfter: c.cmd.SilentAfter, MaxLag: c.cmd.MaxLag, RollInterval: c.cmd.RollInterval}
+}
+
+// fleet is how it stands with its hosts.
+func (c *collecting) fleet() health.Fleet {
+	now, state := time.Now(), c.stores.state()
+	return health.Fleet{
+		Now: now, Began: c.began, Kind: health.Collector, Host: c.host, Version: version(),
+		Hosts: health.Senders(now, c.receiver.Hosts(), state, c.cmd.SilentAfter), Sinks: health.Sinks(now, state.Troubles), Counts: c.stores.counts(),
+		BufferBytes: state.SpoolBytes, BufferMaxBytes: c.cmd.SpoolMax << 20, Segments: state.Segments, UntabledBytes: state.UntabledBytes,
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.StatusListen)
-	if err != nil {
-		return usage("--status-listen: %w", err)
+}
+
+// report writes the status file; `sluice status` reads it.
+func (c *collecting) report(a *app) {
+	f := c.fleet()
+	h := f.Check(c.thresholds())
+	status := health.Status{
+		At: f.Now, PID: os.Getpid(), Began: c.began, Host: c.host, Version: version(),
+		Lines: f.Counts.Lines, Bytes: f.Counts.Bytes, Rows: f.Counts.Rows, ParseErrors: f.Counts.ParseErrors, ArchiveFiles: f.Counts.Segments,
+		Storing: c.stores.state(), Health: &h,
 	}
-	began := time.Now()
-	look := func() health.Fleet {
-		n := &s.collector.Counters
-		return health.Fleet{Now: time.Now(), Host: host, Began: began, Hosts: r.Hosts(), State: s.collector.State(), Counts: health.Counts{
-			Lines: n.Lines.Load(), Bytes: n.Bytes.Load(), Rows: n.Rows.Load(), ParseErrors: n.ParseErrors.Load(), Segments: n.Segments.Load(), Batches: n.Batches.Load(),
-		}}
+	if err := health.Write(statusPath(a.cli.Data), &status); err != nil {
+		a.log.Warn("the status cannot be written", "error", err)
 	}
-	server := &http.Server{
-		Handler:     health.Handler(look, health.Thresholds{SilentAfter: silentAfter, PausedAfter: pausedAfter}, c.SpoolMax<<20),
-		ReadTimeout: statusTimeout, WriteTimeout: statusTimeout, IdleTimeout: statusTimeout, MaxHeaderBytes: 16 << 10,
+}
+
+// counts are those of the lines that came to be stored.
+func (s *stores) counts() health.Counts {
+	n := &s.collector.Counters
+	return health.Counts{
+		Lines: n.Lines.Load(), Bytes: n.Bytes.Load(), Accepted: n.Lines.Load(), Batches: n.Batches.Load(),
+		Rows: n.Rows.Load(), ParseErrors: n.ParseErrors.Load(), Segments: n.Segments.Load(),
 	}
-	a.log.Info("telling how it is", "address", listener.Addr())
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	group.Go(func() error { <-ctx.Done(); return server.Close() })
-	return nil
 }

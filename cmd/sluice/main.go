@@ -27,7 +27,8 @@ type cli struct {
 	Run        runCmd        `cmd:"" help:"Take logs to a table and an archive."`
 	Agent      agentCmd      `cmd:"" help:"Send a web host's logs to a collector."`
 	Collector  collectorCmd  `cmd:"" help:"Take what agents send to a table and an archive."`
-	Status     statusCmd     `cmd:"" help:"Say what the sluice that follows logs is about."`
+	Status     statusCmd     `cmd:"" help:"Say what the sluice with this --data folder is about."`
+	Top        topCmd        `cmd:"" help:"Show how a collector and its hosts are, live."`
 	Parse      parseCmd      `cmd:"" help:"Print logs as typed records; nothing is stored."`
 	Scan       scanCmd       `cmd:"" help:"Print a table's rows in time order, or count them."`
 	Archive    archiveCmd    `cmd:"" help:"List, print and verify what an archive holds."`

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -11,7 +15,7 @@ import (
 
 // TestMain lets this binary be sluice itself, in scripts and for kill -9.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sluice": main})
+	testscript.Main(m, map[string]func(){"sluice": main, "fetch": fetch})
 }
 
 // TestScripts runs testdata/script: sluice as its users type it.
@@ -19,8 +23,11 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"until": until},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"until": until, "answers": answers},
 		Setup: func(env *testscript.Env) error {
+			for _, name := range []string{"COLLECTOR", "STATUS", "AGENT"} { // addresses that are free
+				env.Setenv(name, freeAddress(t))
+			}
 			log, err := os.ReadFile("../../testdata/logs/access.log")
 			if err != nil {
 				return err
@@ -51,5 +58,33 @@ func until(ts *testscript.TestScript, fails bool, args []string) {
 		case <-deadline:
 			ts.Fatalf("%s does not print %s: %v", args[1], args[0], err)
 		}
+	}
+}
+
+// answers asks a server, fails unless it answers with the status, and leaves what it
+// says in the file body.
+//
+//	answers STATUS URL
+func answers(ts *testscript.TestScript, fails bool, args []string) {
+	answer, err := http.Get(args[1])
+	ts.Check(err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("body"), body, 0o600))
+	if (strconv.Itoa(answer.StatusCode) == args[0]) == fails {
+		ts.Fatalf("%s: %s", args[1], answer.Status)
+	}
+}
+
+// fetch is a program that prints what a server says, whatever its status.
+func fetch() {
+	answer, err := http.Get(os.Args[1])
+	if err == nil {
+		_, err = io.Copy(os.Stdout, answer.Body)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }

@@ -52,6 +52,7 @@ type runCmd struct {
 	formatFlags
 	storeFlags
 	followFlags
+	statusFlags
 	FromArchive string   `placeholder:"URL" help:"Put the lines of an archive into the table, with the keys and cells that they had; no log is read. Done again, it changes nothing."`
 	Once        bool     `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
 	Host        string   `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
@@ -100,8 +101,14 @@ func (r *runCmd) Run(a *app) error {
 	if err := r.checkRolls(); err != nil {
 		return err
 	}
+	if err := r.statusFlags.check(); err != nil {
+		return err
+	}
 	if !r.Once {
 		return r.follow(a, format)
+	}
+	if r.StatusListen != "" {
+		return usage("--status-listen is for following: leave out --once")
 	}
 	if len(r.Source) > 0 {
 		return usage("--source is for following: with --once, name the logs and give --format")

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"time"
 
-	"sluice/health"
 	"sluice/ingest"
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
@@ -46,12 +45,16 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	ticker := time.NewTicker(tickInterval)
 	defer ticker.Stop()
-	began := time.Now()
+	at := &following{cmd: r, began: time.Now(), stores: s, gate: gate}
+	end, err := r.serve(a, at.fleet, at.thresholds())
+	if err != nil {
+		return errors.Join(err, s.collector.Abort())
+	}
+	defer end()
 	a.log.Info("following logs; their lines are stored until this is told to stop", "sources", len(sources), "cpu_percent", r.CPU)
-	var tailer *tail.Tailer
 	report := func(t *tail.Tailer) {
-		tailer = t
-		r.report(a, s, gate, t, began)
+		at.tailer.Store(t)
+		at.report(a)
 	}
 	err = s.finish(a.ctx, ingest.Follow(a.ctx, ingest.FollowConfig{
 		Checkpoint: s.checkpoint, Collector: s.collector, Ticks: ticker.C, Report: report,
@@ -59,15 +62,15 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 			Sources: sources, Host: r.Host, FromEnd: r.FromEnd, Latency: r.Latency, Gate: gate, MinMargin: r.MinMargin, Log: a.log,
 		},
 	}))
-	if tailer != nil {
-		report(tailer)
+	if at.tailer.Load() != nil {
+		at.report(a)
 	}
 	if err != nil {
 		return notStored(err)
 	}
 	c := &s.collector.Counters
 	fmt.Fprintf(a.stdout, "lines=%d bytes=%d rows=%d parse_errors=%d seconds=%.2f archive_files=%d\n",
-		c.Lines.Load(), c.Bytes.Load(), c.Rows.Load(), c.ParseErrors.Load(), time.Since(began).Seconds(), c.Segments.Load())
+		c.Lines.Load(), c.Bytes.Load(), c.Rows.Load(), c.ParseErrors.Load(), time.Since(at.began).Seconds(), c.Segments.Load())
 	return nil
 }
 
@@ -100,20 +103,6 @@ func (f *followFlags) openTrace() (*governor.Trace, error) {
 		return nil, usage("--trace: %w", err)
 	}
 	return &governor.Trace{W: file}, nil
-}
-
-// report writes the status file; `sluice status` reads it.
-func (r *runCmd) report(a *app, s *stores, gate *governor.Governor, t *tail.Tailer, began time.Time) {
-	c, read := &s.collector.Counters, t.Counters()
-	status := health.Status{
-		At: time.Now(), PID: os.Getpid(), Began: began, Host: r.Host, Version: version(),
-		Lines: c.Lines.Load(), Bytes: c.Bytes.Load(), Rows: c.Rows.Load(), ParseErrors: c.ParseErrors.Load(), ArchiveFiles: c.Segments.Load(),
-		LostBytes: read.LostBytes.Load(), LostFiles: read.LostFiles.Load(), Failures: read.Failures.Load(),
-		Governor: gate.State(), Logs: t.Status(), Storing: s.state(),
-	}
-	if err := health.Write(statusPath(a.cli.Data), &status); err != nil {
-		a.log.Warn("the status cannot be written", "error", err)
-	}
 }
 
 func statusPath(data string) string { return filepath.Join(data, "status.json") }

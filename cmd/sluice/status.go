@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,11 +22,11 @@ type statusCmd struct {
 
 // Help is kong's longer help.
 func (statusCmd) Help() string {
-	return `Prints what the sluice that follows logs with this --data folder is about: how far
+	return `Prints what the run, agent or collector with this --data folder is about: how far
 it is, whether its governor slows it and why, which logs cannot be read, which
-are behind, and what was lost. The exit status is 1 when it does not run, cannot
-read a log or store what it read, is paused, has lost lines, or, as an agent, has no
-collector that takes them.`
+are behind, and what was lost; of a collector, how its hosts are. The exit status is 1
+when it does not run, cannot read a log or store what it read, is paused, has lost
+lines, has no collector that takes them, or when /health says ERROR.`
 }
 
 // staleAfter: a status is written every tickInterval.
@@ -34,7 +35,7 @@ const staleAfter = time.Minute
 func (c *statusCmd) Run(a *app) error {
 	s, err := health.Read(statusPath(a.cli.Data))
 	if errors.Is(err, fs.ErrNotExist) {
-		return usage("no sluice has followed logs with --data %s: start one with `sluice run LOGS`", a.cli.Data)
+		return usage("no sluice has run with --data %s: start one with `sluice run LOGS`", a.cli.Data)
 	}
 	if err != nil {
 		return err
@@ -49,10 +50,16 @@ func (c *statusCmd) Run(a *app) error {
 	} else {
 		printStatus(a.stdout, &s, running, time.Now())
 	}
-	if !running || len(s.Logs.Failing) > 0 || s.LostFiles > 0 || s.Governor.Level == "paused" || !sends(s.Sending) || s.Storing != nil && len(s.Storing.Troubles) > 0 || time.Since(s.At) > staleAfter {
+	if !running || !well(&s) || time.Since(s.At) > staleAfter {
 		return exitError(1)
 	}
 	return nil
+}
+
+// well reports whether nothing is wrong now, though /health may bear it for a while.
+func well(s *health.Status) bool {
+	return len(s.Logs.Failing) == 0 && s.LostFiles == 0 && s.Governor.Level != "paused" && sends(s.Sending) &&
+		(s.Storing == nil || len(s.Storing.Troubles) == 0) && (s.Health == nil || s.Health.Well())
 }
 
 // sends reports whether an agent's lines go to a collector; nil is no agent's.
@@ -76,22 +83,42 @@ func printStatus(w io.Writer, s *health.Status, running bool, now time.Time) {
 		state = "NOT RUNNING; this is what it said last"
 	}
 	fmt.Fprintf(w, "%s: %s; as of %s ago\n", s.Host, state, now.Sub(s.At).Round(time.Second))
+	if s.Health != nil && s.Health.Process.Kind == health.Collector {
+		printStoring(w, s, now)
+		fmt.Fprintln(w, strings.Join(s.Health.Table(), "\n"))
+		return
+	}
 	fmt.Fprintf(w, "governor: %s for %s: %s; uses %.1f %% of a core\n", s.Governor.Level, now.Sub(s.Governor.Since).Round(time.Second), s.Governor.Reason, s.Governor.CPUShare*100)
 	fmt.Fprintf(w, "logs: %d followed, %d growing, %d bytes unread, %d bytes/s\n", s.Logs.Files, s.Logs.Hot, s.Logs.UnreadBytes, s.Logs.BytesPerSecond)
 	if s.Sending == nil {
-		fmt.Fprintf(w, "stored: %d lines, %d bytes, %d parse errors, %d archive files\n", s.Lines, s.Bytes, s.ParseErrors, s.ArchiveFiles)
+		printStoring(w, s, now)
 	} else {
 		printSending(w, s, now)
 	}
+	if s.LostFiles > 0 {
+		fmt.Fprintf(w, "LOST: %d bytes in %d logs were deleted before they were read\n", s.LostBytes, s.LostFiles)
+	}
+	printLogs(w, s, now)
+	if s.Health != nil {
+		for _, why := range s.Health.Metrics[s.Host].Reasons {
+			fmt.Fprintln(w, "ERROR:", why)
+		}
+	}
+}
+
+// printStoring says how the way to table and archive is.
+func printStoring(w io.Writer, s *health.Status, now time.Time) {
+	fmt.Fprintf(w, "stored: %d lines, %d bytes, %d parse errors, %d archive files\n", s.Lines, s.Bytes, s.ParseErrors, s.ArchiveFiles)
 	if storing := s.Storing; storing != nil {
 		fmt.Fprintf(w, "waiting: %d archive files, %d bytes on this disk; %d bytes of lines for the table\n", storing.Segments, storing.SpoolBytes, storing.UntabledBytes)
 		for _, x := range storing.Troubles {
 			fmt.Fprintf(w, "FAILS, AND IS TRIED AGAIN: %s for %s, %d attempts: %s\n", x.What, now.Sub(x.Since).Round(time.Second), x.Attempts, x.Error)
 		}
 	}
-	if s.LostFiles > 0 {
-		fmt.Fprintf(w, "LOST: %d bytes in %d logs were deleted before they were read\n", s.LostBytes, s.LostFiles)
-	}
+}
+
+// printLogs names the logs that something is to be said of.
+func printLogs(w io.Writer, s *health.Status, now time.Time) {
 	for _, f := range s.Logs.Failing {
 		fmt.Fprintf(w, "CANNOT READ: %s for %s, %d attempts: %s\n", f.Path, now.Sub(f.Since).Round(time.Second), f.Attempts, f.Error)
 	}

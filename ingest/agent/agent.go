@@ -54,6 +54,7 @@ type Agent struct {
 	state   State
 	begin   map[schema.StreamID]int64  // from where the present tailer began
 	refused map[schema.StreamID]string // what the collector does not take
+	skipped int64                      // bytes of these that were read
 	tailer  *tail.Tailer
 	dirty   bool // a stored position changed
 	// halt ends the present tailer; nil where there is none. restart waits for
@@ -74,6 +75,9 @@ type State struct {
 	BusySince *time.Time `json:"busy_since,omitempty"`
 	// UnacknowledgedBytes were read and are not on a collector's disk; compressed.
 	UnacknowledgedBytes int64 `json:"unacknowledged_bytes"`
+	// SentLines and SentBatches a collector has acknowledged since the agent began.
+	SentLines   int64 `json:"sent_lines"`
+	SentBatches int64 `json:"sent_batches"`
 	// Refused are streams that the collector does not take, and why.
 	Refused map[string]string `json:"refused,omitempty"`
 }

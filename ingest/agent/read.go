@@ -101,6 +101,7 @@ func (a *Agent) restarted() bool {
 	}
 	maps.Copy(a.begin, a.from)
 	clear(a.refused)
+	a.skipped = 0
 	a.window.clear()
 	close(a.restarting)
 	a.restarting, a.from = nil, nil
@@ -133,6 +134,7 @@ func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.C
 		}
 		for _, b := range d.Batches {
 			if a.refuses(b.Stream.ID) {
+				a.skip(b.Len())
 				continue // it stays in the log
 			}
 			m := protocol.Batch{Stream: b.Stream.ID, Range: b.Range, Lines: b.Lines, Compression: a.cfg.Compression}
@@ -140,7 +142,7 @@ func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.C
 			if m.Compression != protocol.None {
 				room = m.Body[:0]
 			}
-			p := &parcel{stream: b.Stream, Range: b.Range, head: m.AppendHead(nil), body: append([]byte(nil), m.Body...)}
+			p := &parcel{stream: b.Stream, Range: b.Range, lines: b.Lines, at: time.Now(), head: m.AppendHead(nil), body: append([]byte(nil), m.Body...)}
 			if err := a.window.add(ctx, p); err != nil {
 				return err
 			}
@@ -173,4 +175,11 @@ func (a *Agent) refuses(id schema.StreamID) bool {
 	defer a.mu.Unlock()
 	_, ok := a.refused[id]
 	return ok
+}
+
+// skip counts bytes that were read and are not sent.
+func (a *Agent) skip(bytes int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.skipped += bytes
 }

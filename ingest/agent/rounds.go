@@ -185,6 +185,7 @@ func (s *session) receive(p *parcel, reply []byte) (busy string, err error) {
 	case protocol.OK:
 		s.stored(protocol.Position{Stream: p.stream.ID, Received: r.Received, Stored: r.Stored})
 		s.window.done(p)
+		s.change(func(st *State) { st.SentLines += int64(p.lines); st.SentBatches++ })
 		s.noteBusy("")
 	case protocol.Busy:
 		s.stored(protocol.Position{Stream: p.stream.ID, Received: r.Received, Stored: r.Stored})
@@ -207,7 +208,7 @@ func (s *session) refuse(p *parcel, why string) {
 		s.begin[p.stream.ID] = p.Start
 	}
 	s.Agent.mu.Unlock()
-	s.window.forget(p.stream)
+	s.skip(s.window.forget(p.stream))
 	if !known {
 		s.cfg.Log.Error("the collector refuses a log; its lines stay where they are and are offered again later", "log", p.stream.Path, "range", p.Range.String(), "why", why)
 	}
@@ -242,9 +243,10 @@ func (s *session) refusing() bool {
 func (s *session) heartbeat(ctx context.Context) error {
 	// What is acknowledged now is synced there, whatever is on its way.
 	spans := s.window.spans()
-	h := protocol.Heartbeat{Host: s.cfg.Tail.Host, TimeMs: time.Now().UnixMilli(), Counters: map[string]int64{"unacknowledged_bytes": s.window.size()}}
-	if s.cfg.Governor != nil {
-		h.Governor = s.cfg.Governor()
+	h := s.Heartbeat()
+	h.Counters[protocol.FirstChoice] = 0
+	if s.home {
+		h.Counters[protocol.FirstChoice] = 1
 	}
 	reply, err := s.client.Call(ctx, protocol.MessageStatus, h.Append(nil), nil, nil)
 	if err != nil {

@@ -30,6 +30,7 @@ const (
 type session struct {
 	*Agent
 	client *avrorpc.Client
+	home   bool // it is this host's first choice
 	began  time.Time
 
 	mu    sync.Mutex
@@ -47,12 +48,12 @@ func (a *Agent) session(ctx context.Context, at int, greeted func()) (home int, 
 		return 0, err
 	}
 	defer client.Close() //nolint:errcheck // it returns nil
-	s := &session{Agent: a, client: client, began: time.Now(), said: map[schema.StreamID]*checkpoint.Stream{}, lift: make(chan struct{})}
+	s := &session{Agent: a, client: client, home: at == 0, began: time.Now(), said: map[schema.StreamID]*checkpoint.Stream{}, lift: make(chan struct{})}
 	if err := s.greet(ctx); err != nil {
 		return 0, err
 	}
 	a.change(func(st *State) {
-		*st = State{Collector: a.order[at], Connected: true, Since: time.Now()}
+		*st = State{Collector: a.order[at], Connected: true, Since: time.Now(), SentLines: st.SentLines, SentBatches: st.SentBatches}
 	})
 	a.cfg.Log.Info("connected", "collector", a.order[at])
 	greeted()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"sluice/ingest/checkpoint"
 	"sluice/schema"
@@ -15,6 +16,8 @@ type parcel struct {
 	stream *checkpoint.Stream
 	schema.Range
 	seq        uint64
+	lines      int
+	at         time.Time // when it was read
 	head, body []byte
 }
 
@@ -117,12 +120,19 @@ func (w *window) remove(gone func(*parcel) bool) {
 	}
 }
 
-// forget drops a stream's parcels.
-func (w *window) forget(t *checkpoint.Stream) {
-	w.remove(func(p *parcel) bool { return p.stream == t })
+// forget drops a stream's parcels, and returns how many bytes they are.
+func (w *window) forget(t *checkpoint.Stream) (bytes int64) {
+	w.remove(func(p *parcel) bool {
+		if p.stream != t {
+			return false
+		}
+		bytes += p.Len()
+		return true
+	})
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.read, t.ID)
+	return bytes
 }
 
 // span is where a stream stands: up to acked a collector has had it, up to read it

@@ -47,6 +47,8 @@ type document struct {
 	Streams []*Stream `json:"streams"`
 	// Unmarked are the archive's directories that are to be marked as complete.
 	Unmarked []Directory `json:"unmarked,omitempty"`
+	// Hosts are those that are missed when they are silent.
+	Hosts []string `json:"hosts,omitempty"`
 }
 
 // Stream is a stream and how far it is stored.
@@ -127,6 +129,7 @@ func (c *File) decode(b []byte) error {
 			return errors.New("it holds a stream with impossible positions")
 		}
 	}
+	slices.Sort(doc.Hosts)
 	c.doc = doc
 	c.index()
 	if c.doc.Kind != documentKind || c.doc.Version != documentVersion {

@@ -32,6 +32,7 @@ const (
 	MaxStreams     = 20_000
 	MaxLabels      = 64
 	MaxCounters    = 1024
+	MaxTroubles    = 32
 	MaxStringBytes = 8 << 10
 )
 

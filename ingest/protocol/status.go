@@ -28,7 +28,32 @@ type Heartbeat struct {
 	Streams  []Progress
 	Governor Governor
 	Counters map[string]int64
+	Troubles []string
 }
+
+// What an agent of ours counts in a heartbeat. Of a sender that does not, nothing is
+// known but what came from it.
+const (
+	// In bytes, of all logs that are there: written >= read >= received >= stored.
+	WrittenBytes  = "written_bytes"
+	ReadBytes     = "read_bytes"
+	ReceivedBytes = "received_bytes"
+	StoredBytes   = "stored_bytes"
+	// Ages at TimeMs: of the oldest line that no collector has, and of the oldest that
+	// is not stored. 0: there is none.
+	UnreceivedMs = "unreceived_ms"
+	UnstoredMs   = "unstored_ms"
+	// UnacknowledgedBytes are read and on no collector's disk, compressed.
+	UnacknowledgedBytes = "unacknowledged_bytes"
+	Files               = "files"
+	LinesPerSecond      = "lines_per_second"
+	// Since the sender began: deleted before they were read, in how many logs.
+	LostBytes = "lost_bytes"
+	LostFiles = "lost_files"
+	// FirstChoice is 0 where the host prefers another collector, which will miss it
+	// when it is silent.
+	FirstChoice = "first_choice"
+)
 
 // Append appends the message's encoding.
 func (h *Heartbeat) Append(b []byte) []byte {
@@ -45,7 +70,11 @@ func (h *Heartbeat) Append(b []byte) []byte {
 	for k, v := range h.Counters {
 		b = avrorpc.AppendLong(avrorpc.AppendBytes(b, k), v)
 	}
-	return avrorpc.AppendEnd(b, len(h.Counters))
+	b = avrorpc.AppendCount(avrorpc.AppendEnd(b, len(h.Counters)), len(h.Troubles))
+	for _, text := range h.Troubles {
+		b = avrorpc.AppendBytes(b, text)
+	}
+	return avrorpc.AppendEnd(b, len(h.Troubles))
 }
 
 // Decode reads what Append writes, from anybody; nothing of b is kept.
@@ -63,6 +92,9 @@ func (h *Heartbeat) Decode(b []byte) error {
 		}
 		k := r.String(MaxStringBytes)
 		h.Counters[k] = r.Long()
+	}
+	for items := r.Items(MaxTroubles); items.Next(); {
+		h.Troubles = append(h.Troubles, r.String(MaxStringBytes))
 	}
 	return r.End()
 }

@@ -330,6 +330,9 @@ func TestALogThatIsRefusedDoesNotHoldUpOthers(t *testing.T) {
 	write(t, logs, "b.log", lines(20, 10))
 	s = follow(t, logs, c.address)
 	await(t, "refused", func() bool { return len(s.State().Refused) == 1 })
+	if h := s.Heartbeat(); len(h.Troubles) != 1 || !strings.Contains(h.Troubles[0], "refuses stream "+stream.ID.String()+": ") {
+		t.Errorf("what is refused is not in the heartbeat: %q", h.Troubles)
+	}
 	c.received(t, s, 20)
 	s.end(t)
 	if why := s.State().Refused[stream.ID.String()]; !strings.Contains(why, "is of host web02") {

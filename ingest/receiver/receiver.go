@@ -28,6 +28,9 @@ const (
 	// forgetAfter: a stream that no agent speaks of any more, and all of which is
 	// stored, is forgotten.
 	forgetAfter = 30 * 24 * time.Hour
+	// maxHosts bounds what somebody makes us remember who says hello under one name
+	// after the other.
+	maxHosts = 10_000
 )
 
 // Config is what a Receiver works with.
@@ -35,6 +38,8 @@ type Config struct {
 	Checkpoint *checkpoint.File
 	Collector  *ingest.Collector
 	Log        *slog.Logger
+	// Retired are hosts that are not missed any more, until they come again.
+	Retired []string
 	// Now is the clock of Hosts and Tick; nil: time.Now.
 	Now func() time.Time
 }
@@ -58,8 +63,14 @@ type Host struct {
 	// Connections are open; Seen is when it last said something.
 	Connections int
 	Seen        time.Time
-	// Beat is its last heartbeat; Streams of it are not kept.
-	Beat protocol.Heartbeat
+	// Beat is its last heartbeat, which came at BeatAt; Streams of it are not kept, but
+	// for the time of the oldest unread byte, by the sender's clock: 0 is none.
+	Beat           protocol.Heartbeat
+	BeatAt         time.Time
+	OldestUnreadMs int64
+	// Missed: this collector is the host's first choice, so that it is missed when it is
+	// silent. Earlier: it sent in an earlier life, and not yet in this one.
+	Missed, Earlier bool
 	// Batches, Lines and Bytes came since this process began; Busy and Refused were
 	// not taken.
 	Batches, Lines, Bytes, Busy, Refused int64
@@ -84,6 +95,18 @@ func New(cfg Config) (*Receiver, error) {
 		}
 		r.decoders <- &decoder{codec: codec}
 	}
+	retired := false
+	for _, host := range cfg.Retired {
+		retired = cfg.Checkpoint.Expect(host, false) || retired
+	}
+	if retired {
+		if err := cfg.Checkpoint.Save(); err != nil {
+			return nil, err
+		}
+	}
+	for _, host := range cfg.Checkpoint.Hosts() {
+		r.hosts[host] = &Host{Name: host, Seen: cfg.Now(), Missed: true, Earlier: true}
+	}
 	return r, nil
 }
 
@@ -104,7 +127,8 @@ func (r *Receiver) Service() avrorpc.Service {
 	}}
 }
 
-// Hosts are all that sent since this process began, by name.
+// Hosts are all that sent since this process began, and those that are missed, by
+// name.
 func (r *Receiver) Hosts() []Host {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -116,16 +140,23 @@ func (r *Receiver) Hosts() []Host {
 	return hosts
 }
 
+// room says whether one more host can be kept in mind.
+func (r *Receiver) room(host string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hosts[host] != nil || len(r.hosts) < maxHosts
+}
+
 // note changes what is known of a host that said something just now.
 func (r *Receiver) note(host string, change func(*Host)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h := r.hosts[host]
 	if h == nil {
-		h = &Host{Name: host}
+		h = &Host{Name: host, Missed: true}
 		r.hosts[host] = h
 	}
-	h.Seen = r.cfg.Now()
+	h.Seen, h.Earlier = r.cfg.Now(), false
 	change(h)
 }
 

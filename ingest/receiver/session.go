@@ -82,6 +82,9 @@ func (s *session) hello(params []byte) (avrorpc.Finisher, error) {
 	if err := s.mayWrite(hello.Host); err != nil {
 		return nil, err
 	}
+	if !s.room(hello.Host) {
+		return nil, fmt.Errorf("%w: %d hosts have come already", avrorpc.ErrHangUp, maxHosts)
+	}
 	if len(s.streams)+len(hello.Streams) > maxStreams {
 		return nil, fmt.Errorf("%w: it has %d streams and names %d more", avrorpc.ErrHangUp, len(s.streams), len(hello.Streams))
 	}
@@ -272,8 +275,20 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 	if err := s.beat.Decode(params); err != nil {
 		return nil, fmt.Errorf("%w: heartbeat: %w", avrorpc.ErrHangUp, err)
 	}
+	missed := true
+	if first, said := s.beat.Counters[protocol.FirstChoice]; said {
+		missed = first != 0
+	}
+	if s.cfg.Checkpoint.Expect(s.host, missed) { // once in a host's life
+		if err := s.cfg.Checkpoint.Save(); err != nil {
+			s.cfg.Log.Warn("which hosts are missed when they are silent cannot be saved; it is with the next position", "error", err)
+		}
+	}
 	s.note(s.host, func(h *Host) {
-		h.Beat = s.beat
+		if len(s.beat.Streams) > 0 {
+			h.OldestUnreadMs = oldest(s.beat.Streams)
+		}
+		h.Beat, h.BeatAt, h.Missed = s.beat, h.Seen, missed
 		h.Beat.Streams = nil
 	})
 	var d protocol.Directive
@@ -287,4 +302,14 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 		}
 	}
 	return avrorpc.FinishFunc(func(_ context.Context, b []byte) ([]byte, error) { return d.Append(b), nil }), nil
+}
+
+// oldest is when the oldest unread byte was written, 0 where there is none.
+func oldest(streams []protocol.Progress) (ms int64) {
+	for _, p := range streams {
+		if p.OldestUnreadMs > 0 && (ms == 0 || p.OldestUnreadMs < ms) {
+			ms = p.OldestUnreadMs
+		}
+	}
+	return ms
 }

@@ -25,32 +25,35 @@ type backlog struct {
 type pace struct {
 	at             time.Time
 	bytes          int64
+	lines          int64
 	bytesPerSecond float64
+	linesPerSecond float64
 	measured       bool
 }
 
-// measure takes in how many bytes were read by now. The first time there is
-// nothing to compare with, the second nothing to smooth.
-func (p *pace) measure(now time.Time, bytes int64) {
+// measure takes in how much was read by now. The first time there is nothing to
+// compare with, the second nothing to smooth.
+func (p *pace) measure(now time.Time, bytes, lines int64) {
 	if seconds := now.Sub(p.at).Seconds(); seconds > 0 && !p.at.IsZero() {
-		rate := float64(bytes-p.bytes) / seconds
+		rate, lineRate := float64(bytes-p.bytes)/seconds, float64(lines-p.lines)/seconds
 		if p.measured {
-			rate = (rate + p.bytesPerSecond) / 2
+			rate, lineRate = (rate+p.bytesPerSecond)/2, (lineRate+p.linesPerSecond)/2
 		}
-		p.bytesPerSecond, p.measured = rate, true
+		p.bytesPerSecond, p.linesPerSecond, p.measured = rate, lineRate, true
 	}
-	p.at, p.bytes = now, bytes
+	p.at, p.bytes, p.lines = now, bytes, lines
 }
 
 // reckon measures the pace, writes down sizes, and warns of unread lines that are
 // about to be deleted.
 func (t *Tailer) reckon() {
-	t.pace.measure(t.now, t.counters.Bytes.Load())
+	t.pace.measure(t.now, t.counters.Bytes.Load(), t.counters.Lines.Load())
 	var urgent *file
 	var unread int64
 	for _, f := range t.hot {
 		if size, err := fileSize(f.fd); err == nil && size > f.size {
 			f.size = size
+			f.growth.note(size, t.now.Sub(t.began))
 		}
 		unread += f.unread()
 	}

@@ -284,6 +284,7 @@ func (t *Tailer) readCopy(s *checkpoint.Stream, path string, m *matcher, positio
 		t.failed(f, errors.New(path+": it is shorter than what was read of it"))
 		return false
 	}
+	t.met(f)
 	if !slices.Contains(s.Files, f.id) {
 		t.cfg.Checkpoint.AddFile(s, f.id)
 	}
@@ -345,6 +346,7 @@ type rest struct {
 	lines  *logfile.LineReader
 	close  func() error
 	path   string
+	at     time.Time // when it was found
 }
 
 // readRest has a compressed copy read from position as the stream's continuation.
@@ -361,7 +363,7 @@ func (t *Tailer) readRest(s *checkpoint.Stream, path string, position int64) boo
 		t.cfg.Checkpoint.AddFile(s, l.ID)
 	}
 	t.cfg.Log.Info("the rest of a log is read from its compressed copy", "log", s.Path, "copy", path, "from", position)
-	t.rests = append(t.rests, &rest{s, logfile.NewLineReader(r, position), r.Close, path})
+	t.rests = append(t.rests, &rest{s, logfile.NewLineReader(r, position), r.Close, path, t.now})
 	return true
 }
 

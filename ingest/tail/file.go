@@ -38,10 +38,11 @@ type file struct {
 	wd     int32              // of the one-shot watch; -1 unless cold
 	read   int64              // everything before was handed over
 	size   int64              // as last seen
-	mark   uint64             // hash of the markBytes before read
-	part   bool               // what is unread is a line that is not finished
-	live   bool               // it has had no other name than the one it is written under
-	away   bool               // it was moved to where its name is not seen
+	growth growth
+	mark   uint64 // hash of the markBytes before read
+	part   bool   // what is unread is a line that is not finished
+	live   bool   // it has had no other name than the one it is written under
+	away   bool   // it was moved to where its name is not seen
 
 	active time.Time // of the last growth
 	failure

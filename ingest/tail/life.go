@@ -69,6 +69,9 @@ func (t *Tailer) open(f *file) bool {
 	}
 	f.fd, f.size = fd, st.Size
 	t.hot = append(t.hot, f)
+	if f.stream != nil {
+		t.met(f)
+	}
 	return true
 }
 
@@ -203,7 +206,7 @@ func (t *Tailer) truncated(f *file) {
 		f.rotated(t.now)
 	}
 	f.stream, f.copied = nil, false
-	f.read, f.size, f.mark = 0, 0, t.markOf(nil)
+	f.read, f.size, f.mark, f.growth = 0, 0, t.markOf(nil), nil
 }
 
 // lost counts what was deleted or cut off before it was read.

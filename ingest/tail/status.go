@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,13 +18,44 @@ type Status struct {
 	Hot   int `json:"hot"`
 	// UnreadBytes are known to wait in the logs.
 	UnreadBytes int64 `json:"unread_bytes"`
-	// BytesPerSecond is the pace of reading.
+	// WrittenBytes is how long the logs are that are there, ReadBytes how much of them
+	// is read, StoredBytes how much of them table and archive have.
+	WrittenBytes int64 `json:"written_bytes"`
+	ReadBytes    int64 `json:"read_bytes"`
+	StoredBytes  int64 `json:"stored_bytes"`
+	// UnreadSeconds ago the oldest unread line was first seen, UnstoredSeconds ago the
+	// oldest one that is not stored; 0 where there is none.
+	UnreadSeconds   float64 `json:"unread_seconds"`
+	UnstoredSeconds float64 `json:"unstored_seconds"`
+	// BytesPerSecond and LinesPerSecond are the pace of reading.
 	BytesPerSecond int64     `json:"bytes_per_second"`
+	LinesPerSecond float64   `json:"lines_per_second"`
 	Failing        []Failure `json:"failing,omitempty"`
 	// Behind are the logs with the longest unread part.
 	Behind []Behind `json:"behind,omitempty"`
 	// Held are copies of logs that are there themselves.
 	Held []string `json:"held,omitempty"`
+}
+
+const (
+	// deadAfter: a log that cannot be read for so long is not one that is just being
+	// rotated.
+	deadAfter = 10 * time.Second
+	// stuckAfter: a status comes every few seconds, however little there is to do.
+	stuckAfter = time.Minute
+)
+
+// Troubles says in words what keeps logs from being read.
+func (s *Status) Troubles(now time.Time) (troubles []string) {
+	if age := now.Sub(s.At); age > stuckAfter {
+		troubles = append(troubles, fmt.Sprintf("reading is stuck for %s", age.Round(time.Second)))
+	}
+	for _, f := range s.Failing {
+		if age := now.Sub(f.Since); age > deadAfter {
+			troubles = append(troubles, fmt.Sprintf("%s cannot be read for %s: %s", f.Path, age.Round(time.Second), f.Error))
+		}
+	}
+	return troubles
 }
 
 // Failure is a log or a directory that cannot be read.
@@ -54,7 +86,7 @@ func (t *Tailer) Status() Status {
 }
 
 func (t *Tailer) publish() {
-	s := Status{At: t.now, Files: len(t.files), Hot: len(t.hot), BytesPerSecond: int64(t.pace.bytesPerSecond)}
+	s := Status{At: t.now, Files: len(t.files), Hot: len(t.hot), BytesPerSecond: int64(t.pace.bytesPerSecond), LinesPerSecond: t.pace.linesPerSecond}
 	for _, d := range t.dirs {
 		if d.err != nil {
 			s.Failing = append(s.Failing, Failure{d.path, d.err.Error(), d.since, d.attempts})
@@ -69,15 +101,21 @@ func (t *Tailer) publish() {
 	for _, f := range t.held {
 		s.Held = append(s.Held, f.path())
 	}
-	for _, f := range t.files {
-		if slices.Contains(t.held, f) {
-			continue // its log has the lines
+	t.cfg.Checkpoint.Update(func() {
+		for _, f := range t.files {
+			if slices.Contains(t.held, f) {
+				continue // its log has the lines
+			}
+			s.age(f, t.now.Sub(t.began))
+			unread := f.unread()
+			s.UnreadBytes += unread
+			if unread > 0 {
+				s.Behind = append(s.Behind, Behind{f.path(), unread, f.marginSeconds()})
+			}
 		}
-		unread := f.unread()
-		s.UnreadBytes += unread
-		if unread > 0 {
-			s.Behind = append(s.Behind, Behind{f.path(), unread, f.marginSeconds()})
-		}
+	})
+	for _, r := range t.rests {
+		s.UnreadSeconds = max(s.UnreadSeconds, t.now.Sub(r.at).Seconds())
 	}
 	slices.SortFunc(s.Failing, func(a, b Failure) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(s.Behind, func(a, b Behind) int { return int(min(max(b.UnreadBytes-a.UnreadBytes, -1), 1)) })

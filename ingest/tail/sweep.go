@@ -100,6 +100,7 @@ func (t *Tailer) take(ctx context.Context, f *file, b []byte, mark int, ended bo
 			f.size = grown
 		}
 	}
+	f.growth.note(f.size, t.now.Sub(t.began))
 	end := bytes.LastIndexByte(fresh, '\n') + 1
 	if end == 0 {
 		if ended {
@@ -194,7 +195,13 @@ func (t *Tailer) finishLine(ctx context.Context, f *file) bool {
 
 // meet identifies a hot file that has no stream yet. It reports false while its
 // first line is not whole, or when it is not to be read.
-func (t *Tailer) meet(f *file) bool { return t.identify(f, false) }
+func (t *Tailer) meet(f *file) bool {
+	if !t.identify(f, false) {
+		return false
+	}
+	t.met(f)
+	return true
+}
 
 // headOf reads the beginning of a file, as much as a format is guessed from.
 func (t *Tailer) headOf(f *file) ([]byte, error) {

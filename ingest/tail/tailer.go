@@ -22,6 +22,7 @@ type Tailer struct {
 	gate  Gate
 	watch *watcher
 	seed  maphash.Seed
+	began time.Time
 	now   time.Time // of the present step
 
 	matchers []*matcher
@@ -89,6 +90,7 @@ func New(cfg Config) (*Tailer, error) {
 		skipOld: cfg.FromEnd && len(cfg.Checkpoint.Streams()) == 0,
 		scratch: make([]byte, max(parse.HeadBytes, schema.MaxHeadBytes)),
 	}
+	t.began, t.status.At = t.now, t.now
 	for range buffers {
 		t.free <- &Delivery{tailer: t}
 	}

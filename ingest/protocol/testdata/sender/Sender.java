@@ -46,7 +46,7 @@ public class Sender {
       GenericRecord progress = record(protocol, "Progress", "stream", id, "size", (long) log.length, "read", (long) log.length, "oldestUnreadMs", 0L);
       GenericRecord governor = record(protocol, "Governor", "budget", 0L, "pausedSinceMs", 0L, "reason", "");
       System.out.println("directive " + call(protocol, collector, "status", record(protocol, "Heartbeat", "host", "web01", "timeMs", 1L,
-          "streams", List.of(progress), "governor", governor, "counters", Map.of("lines", 1L))));
+          "streams", List.of(progress), "governor", governor, "counters", Map.of("lines", 1L), "troubles", List.of())));
     } finally {
       transceiver.close();
     }

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"os"
+	"sync/atomic"
+	"time"
+
+	"sluice/health"
+	"sluice/ingest/agent"
+	"sluice/ingest/governor"
+	"sluice/ingest/tail"
+)
+
+// sending is an agent at work.
+type sending struct {
+	cmd    *agentCmd
+	began  time.Time
+	gate   *governor.Governor
+	agent  *agent.Agent
+	tailer atomic.Pointer[tail.Tailer] // nil until a collector said from where
+}
+
+func (s *sending) thresholds() health.Thresholds {
+	return health.Thresholds{SilentAfter: silentAfter, MaxLag: s.cmd.MaxLag}
+}
+
+// fleet is how it stands with its host.
+func (s *sending) fleet() health.Fleet {
+	now, state := time.Now(), s.agent.State()
+	counts := health.Counts{Accepted: state.SentLines, Batches: state.SentBatches}
+	if t := s.tailer.Load(); t != nil {
+		c := t.Counters()
+		counts.Lines, counts.Bytes, counts.Failures = c.Lines.Load(), c.Bytes.Load(), c.Failures.Load()
+	}
+	return health.Fleet{
+		Now: now, Began: s.began, Kind: health.Agent, Host: s.cmd.Host, Version: version(), Counts: counts,
+		Hosts:       map[string]health.Host{s.cmd.Host: health.Reader(now, s.agent.Heartbeat(), state, silentAfter, s.cmd.MaxLag)},
+		BufferBytes: state.UnacknowledgedBytes, BufferMaxBytes: s.cmd.Window << 20,
+	}
+}
+
+// report writes the status file; `sluice status` reads it.
+func (s *sending) report(a *app, t *tail.Tailer) {
+	s.tailer.Store(t)
+	f, read, state := s.fleet(), t.Counters(), s.agent.State()
+	h := f.Check(s.thresholds())
+	status := health.Status{
+		At: f.Now, PID: os.Getpid(), Began: s.began, Host: s.cmd.Host, Version: version(),
+		Lines: f.Counts.Lines, Bytes: f.Counts.Bytes,
+		LostBytes: read.LostBytes.Load(), LostFiles: read.LostFiles.Load(), Failures: f.Counts.Failures,
+		Governor: s.gate.State(), Logs: t.Status(), Sending: &state, Health: &h,
+	}
+	if err := health.Write(statusPath(a.cli.Data), &status); err != nil {
+		a.log.Warn("the status cannot be written", "error", err)
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"os"
+	"sync/atomic"
+	"time"
+
+	"sluice/health"
+	"sluice/ingest/governor"
+	"sluice/ingest/tail"
+)
+
+// following is a run at work.
+type following struct {
+	cmd    *runCmd
+	began  time.Time
+	stores *stores
+	gate   *governor.Governor
+	tailer atomic.Pointer[tail.Tailer] // nil until logs are followed
+}
+
+func (r *following) thresholds() health.Thresholds {
+	return health.Thresholds{SilentAfter: silentAfter, MaxLag: r.cmd.MaxLag, RollInterval: r.cmd.RollInterval}
+}
+
+// read is what its tailer says.
+func (r *following) read() (tail.Status, *tail.Counters) {
+	if t := r.tailer.Load(); t != nil {
+		return t.Status(), t.Counters()
+	}
+	return tail.Status{At: time.Now()}, new(tail.Counters)
+}
+
+// fleet is how it stands with its host.
+func (r *following) fleet() health.Fleet {
+	state := r.stores.state()
+	logs, read := r.read()
+	counts := r.stores.counts()
+	counts.Failures = read.Failures.Load()
+	now := time.Now()
+	return health.Fleet{
+		Now: now, Began: r.began, Kind: health.Run, Host: r.cmd.Host, Version: version(),
+		Hosts: map[string]health.Host{r.cmd.Host: health.Follower(now, logs, read, r.gate.State(), state.Waiting[r.cmd.Host])},
+		Sinks: health.Sinks(now, state.Troubles), Counts: counts,
+		BufferBytes: state.SpoolBytes, BufferMaxBytes: r.cmd.SpoolMax << 20, Segments: state.Segments, UntabledBytes: state.UntabledBytes,
+	}
+}
+
+// report writes the status file; `sluice status` reads it.
+func (r *following) report(a *app) {
+	f := r.fleet()
+	logs, read := r.read()
+	h := f.Check(r.thresholds())
+	status := health.Status{
+		At: f.Now, PID: os.Getpid(), Began: r.began, Host: r.cmd.Host, Version: version(),
+		Lines: f.Counts.Lines, Bytes: f.Counts.Bytes, Rows: f.Counts.Rows, ParseErrors: f.Counts.ParseErrors, ArchiveFiles: f.Counts.Segments,
+		LostBytes: read.LostBytes.Load(), LostFiles: read.LostFiles.Load(), Failures: read.Failures.Load(),
+		Governor: r.gate.State(), Logs: logs, Storing: r.stores.state(), Health: &h,
+	}
+	if err := health.Write(statusPath(a.cli.Data), &status); err != nil {
+		a.log.Warn("the status cannot be written", "error", err)
+	}
+}

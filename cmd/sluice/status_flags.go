@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"sluice/health"
+)
+
+// statusFlags say who is told how a process is, and what is an error.
+type statusFlags struct {
+	StatusListen string        `placeholder:"HOST:PORT" help:"Serve /health, /metrics (Prometheus) and /metrics.json (as Flume reports) there, such as 127.0.0.1:4142; :4142 is the same, beyond this machine name the address (default: nowhere)."`
+	MaxLag       time.Duration `default:"10m" placeholder:"TIME" help:"How old a line may be and not be stored before /health and status say ERROR; the archive has --roll-interval more. So long, too, may the governor pause and a sink fail."`
+}
+
+const (
+	// silentAfter so long without a collector an agent says so.
+	silentAfter = 2 * time.Minute
+	// statusTimeout is how long a status request and its answer may take.
+	statusTimeout = 10 * time.Second
+)
+
+func (f *statusFlags) check() error {
+	if f.MaxLag <= 0 {
+		return usage("--max-lag takes more than 0")
+	}
+	return nil
+}
+
+// serve answers an uptime checker and scrapers until end is called. Without
+// --status-listen it does nothing.
+func (f *statusFlags) serve(a *app, look func() health.Fleet, t health.Thresholds) (end func(), err error) {
+	if f.StatusListen == "" {
+		return func() {}, nil
+	}
+	address := f.StatusListen
+	if strings.HasPrefix(address, ":") { // whoever wants the world to see it says so
+		address = "127.0.0.1" + address
+	}
+	listener, err := (&net.ListenConfig{}).Listen(a.ctx, "tcp", address)
+	if err != nil {
+		return nil, usage("--status-listen: %w", err)
+	}
+	server := &http.Server{
+		Handler:     health.Handler(look, t),
+		ReadTimeout: statusTimeout, WriteTimeout: statusTimeout, IdleTimeout: statusTimeout, MaxHeaderBytes: 16 << 10,
+	}
+	a.log.Info("telling how it is", "address", listener.Addr())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("nobody is told any more how it is", "error", err)
+		}
+	}()
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), time.Second)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			server.Close() //nolint:errcheck // whoever asks still is cut off
+		}
+		<-done
+	}, nil
+}

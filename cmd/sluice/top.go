@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/health"
+)
+
+type topCmd struct {
+	Status   string        `default:"http://127.0.0.1:4142" placeholder:"URL" help:"Where a collector, an agent or a run tells how it is: its --status-listen."`
+	Interval time.Duration `default:"2s" placeholder:"TIME" help:"Time between two looks."`
+	Once     bool          `help:"Print it once and end, with exit status 1 if something is wrong. So it is, too, where standard output is no terminal."`
+}
+
+// Help is kong's longer help.
+func (topCmd) Help() string {
+	return `Shows what /health says, again and again until Ctrl-C: sinks and hosts, those first
+that are not well, with the reasons.
+
+    sluice collector --status-listen :4142 …
+    sluice top
+    sluice top --once --status http://127.0.0.1:4142 || mail -s "logs" ops@example.com
+
+UNREAD are bytes that Apache wrote and nobody has read; LAG is how old the oldest line
+is that the table lacks (of an agent: that no collector has), UNSTORED the oldest that
+table and archive do not have both.`
+}
+
+// maxHealthBytes bounds what is taken for an answer: ten thousand hosts.
+const maxHealthBytes = 16 << 20
+
+func (c *topCmd) Run(a *app) error {
+	u, err := url.Parse(c.Status)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return usage("--status %s: write http://HOST:PORT, as --status-listen of the other has it", c.Status)
+	}
+	if c.Interval < 100*time.Millisecond {
+		return usage("--interval takes 100ms or more")
+	}
+	at := u.JoinPath("health").String()
+	if file, ok := a.stdout.(*os.File); ok && isTerminal(file) && !c.Once {
+		return c.show(a.ctx, file, at)
+	}
+	h, err := lookAt(a.ctx, at)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(a.stdout, strings.Join(h.Table(), "\n")); err != nil {
+		return err
+	}
+	if !h.Well() {
+		return exitError(1)
+	}
+	return nil
+}
+
+// lookAt asks for /health, which has status 200 or 503.
+func lookAt(ctx context.Context, at string) (*health.Health, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("nobody tells how it is: %w; does it run, with --status-listen?", err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxHealthBytes))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", at, err)
+	}
+	var h health.Health
+	if err := json.Unmarshal(body, &h); err != nil || h.Status == "" {
+		return nil, fmt.Errorf("%s is not a sluice's: it answers %s, %.60q", at, answer.Status, body)
+	}
+	return &h, nil
+}
+
+// The terminal's own words (ECMA-48, and xterm's for its second screen).
+const (
+	secondScreen = "\x1b[?1049h\x1b[?25l"
+	firstScreen  = "\x1b[?25h\x1b[?1049l"
+	toTheTop     = "\x1b[H"
+	restOfLine   = "\x1b[K"
+	restOfScreen = "\x1b[J"
+)
+
+// show keeps it on the terminal until ctx is done.
+func (c *topCmd) show(ctx context.Context, terminal *os.File, at string) error {
+	if _, err := io.WriteString(terminal, secondScreen); err != nil {
+		return err
+	}
+	defer io.WriteString(terminal, firstScreen) //nolint:errcheck // the terminal is gone
+	ticker := time.NewTicker(c.Interval)
+	defer ticker.Stop()
+	for {
+		h, err := lookAt(ctx, at)
+		lines := []string{time.Now().Format(time.TimeOnly) + "  " + at}
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil: // it may come back
+			lines = append(lines, "", err.Error())
+		default:
+			lines = append(lines, h.Table()...)
+		}
+		columns, rows := 80, 24
+		if size, err := unix.IoctlGetWinsize(int(terminal.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 && size.Row > 0 {
+			columns, rows = int(size.Col), int(size.Row)
+		}
+		if _, err := terminal.Write(screen(lines, columns, rows)); err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// screen is what fills a terminal with lines, as many of them as fit; what is longer than
+// a row goes on in the next.
+func screen(text []string, columns, rows int) []byte {
+	var lines []string
+	for _, line := range text {
+		runes := []rune(line)
+		for len(runes) > columns {
+			lines = append(lines, string(runes[:columns]))
+			runes = runes[columns:]
+		}
+		lines = append(lines, string(runes))
+	}
+	var b bytes.Buffer
+	b.WriteString(toTheTop)
+	if len(lines) > rows {
+		lines = append(lines[:rows-1:rows-1], fmt.Sprintf("and %d more", len(lines)-rows+1))
+	}
+	for i, line := range lines {
+		if i > 0 {
+			b.WriteString("\r\n")
+		}
+		b.WriteString(line + restOfLine)
+	}
+	b.WriteString(restOfScreen)
+	return b.Bytes()
+}

@@ -1,0 +1,78 @@
+package agent
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/ingest/protocol"
+	"sluice/ingest/tail"
+)
+
+// Heartbeat is how this host is: what is written, read, received and stored of its
+// logs, how old what is not is, and what fails.
+func (a *Agent) Heartbeat() protocol.Heartbeat {
+	now := time.Now()
+	h := protocol.Heartbeat{Host: a.cfg.Tail.Host, TimeMs: now.UnixMilli()}
+	if a.cfg.Governor != nil {
+		h.Governor = a.cfg.Governor()
+	}
+	a.mu.Lock()
+	tailer := a.tailer
+	skipped := a.skipped
+	for id, why := range a.refused {
+		h.Troubles = append(h.Troubles, fmt.Sprintf("the collector refuses stream %s: %s", id, why))
+	}
+	a.mu.Unlock()
+	slices.Sort(h.Troubles)
+	var s tail.Status
+	c := new(tail.Counters)
+	if tailer != nil {
+		s, c = tailer.Status(), tailer.Counters()
+		h.Troubles = append(h.Troubles, s.Troubles(now)...)
+	}
+	h.Troubles = bounded(h.Troubles)
+	unreceived, oldest := a.window.unreceived(now)
+	if since := now.Sub(s.At); s.UnreadSeconds > 0 {
+		oldest = max(oldest, seconds(s.UnreadSeconds)+since)
+	}
+	unstored := oldest
+	if s.UnstoredSeconds > 0 {
+		unstored = max(unstored, seconds(s.UnstoredSeconds)+now.Sub(s.At))
+	}
+	h.Counters = map[string]int64{
+		protocol.Files: int64(s.Files), protocol.WrittenBytes: s.WrittenBytes, protocol.ReadBytes: s.ReadBytes,
+		protocol.ReceivedBytes: max(s.ReadBytes-unreceived-skipped, s.StoredBytes), protocol.StoredBytes: s.StoredBytes,
+		protocol.UnacknowledgedBytes: a.window.size(), protocol.LinesPerSecond: int64(s.LinesPerSecond + 0.5),
+		protocol.LostBytes: c.LostBytes.Load(), protocol.LostFiles: c.LostFiles.Load(),
+		protocol.UnreceivedMs: oldest.Milliseconds(), protocol.UnstoredMs: unstored.Milliseconds(),
+	}
+	return h
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// bounded is what a heartbeat can hold.
+func bounded(troubles []string) []string {
+	for i, text := range troubles {
+		troubles[i] = text[:min(len(text), protocol.MaxStringBytes)]
+	}
+	if n := len(troubles); n > protocol.MaxTroubles {
+		troubles = append(troubles[:protocol.MaxTroubles-1], fmt.Sprintf("and %d more", n-protocol.MaxTroubles+1))
+	}
+	return troubles
+}
+
+// unreceived is how many bytes were read that no collector is known to have, and how
+// long ago the first of them was read.
+func (w *window) unreceived(now time.Time) (bytes int64, oldest time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.parcels {
+		bytes += p.Len()
+	}
+	if len(w.parcels) > 0 {
+		oldest = now.Sub(w.parcels[0].at)
+	}
+	return bytes, oldest
+}

@@ -1,0 +1,88 @@
+package receiver
+
+import (
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"sluice/ingest/protocol"
+)
+
+// host is what a collector knows of web01.
+func (c *collector) host() Host {
+	for _, h := range c.receiver.Hosts() {
+		if h.Name == "web01" {
+			return h
+		}
+	}
+	return Host{}
+}
+
+// TestACollectorMissesTheHostsThatPreferIt, after a restart too; not one that was only
+// there while its own collector was away, nor one that is retired.
+func TestACollectorMissesTheHostsThatPreferIt(t *testing.T) {
+	root, logs := t.TempDir(), t.TempDir()
+	one, two := collect(t, filepath.Join(root, "c1"), "127.0.0.1:0", 0), collect(t, filepath.Join(root, "c2"), "127.0.0.1:0", 0)
+	write(t, logs, "a.log", lines(0, 10))
+	s := follow(t, logs, one.address, two.address)
+	await(t, "connected", func() bool { return s.State().Connected })
+	if s.State().Collector == two.address { // the order follows from the ports
+		one, two = two, one
+	}
+	one.received(t, s, 10)
+	await(t, "a heartbeat", func() bool { return !one.host().BeatAt.IsZero() })
+	if h := one.host(); !h.Missed || h.Earlier || h.Connections != 1 {
+		t.Errorf("the first choice: %+v", h)
+	}
+	one.end(t, false)
+	await(t, "a heartbeat to the second", func() bool { return !two.host().BeatAt.IsZero() })
+	if two.host().Missed {
+		t.Error("the second choice misses a host that is another's")
+	}
+	s.end(t)
+	two.end(t, false)
+
+	again := collect(t, one.dir, one.address, 0)
+	if h := again.host(); !h.Missed || !h.Earlier || h.Seen.IsZero() {
+		t.Errorf("after a restart: %+v", h)
+	}
+	again.end(t, false)
+	other := collect(t, two.dir, two.address, 0)
+	if h := other.host(); h.Name != "" {
+		t.Errorf("the second choice after a restart: %+v", h)
+	}
+	other.end(t, false)
+	retired, err := New(Config{Checkpoint: again.receiver.cfg.Checkpoint, Collector: again.core, Retired: []string{"web01"}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer retired.Close()
+	if left := retired.Hosts(); len(left) > 0 {
+		t.Errorf("a host that is retired: %+v", left)
+	}
+}
+
+// TestAHeartbeatSaysWhatIsWrittenAndWhatIsStored of the logs that are there, and the age
+// of what is not stored.
+func TestAHeartbeatSaysWhatIsWrittenAndWhatIsStored(t *testing.T) {
+	logs := t.TempDir()
+	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
+	text := lines(0, 100) // too few for a segment to be full
+	write(t, logs, "a.log", text)
+	s := follow(t, logs, c.address)
+	c.received(t, s, 100)
+	size := int64(len(text))
+	counters := func() map[string]int64 { return c.host().Beat.Counters }
+	await(t, "all is received, and not stored", func() bool {
+		n := counters()
+		return n[protocol.Files] == 1 && n[protocol.WrittenBytes] == size && n[protocol.ReadBytes] == size && n[protocol.ReceivedBytes] == size
+	})
+	if n := counters(); n[protocol.StoredBytes] != 0 || n[protocol.UnreceivedMs] != 0 || n[protocol.UnstoredMs] == 0 {
+		t.Errorf("%v", n)
+	}
+	if c.core.State().Waiting["web01"].UnstoredSeconds == 0 {
+		t.Error("the collector does not know what it has not stored")
+	}
+	s.end(t)
+	c.end(t, false)
+}
