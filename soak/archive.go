@@ -107,8 +107,12 @@ func (c Config) archive(ctx context.Context) (r *archiveRun, err error) {
 		Dir:     dirs["follow"], Flags: slices.Concat(flags, []string{"--table", text, "--layout", c.Layout.Name}), Host: "web03", Seed: c.Seed,
 	}
 	r.stores = []string{"--table", text, "--archive", archive}
-	r.archived, err = r.look(archive)
-	return r, err
+	if r.archived, err = c.look(archive); err != nil {
+		return r, err
+	}
+	r.archived.spools = []string{r.once.Data, r.follower.Data}
+	r.archived.logs = func() []hostLog { return slices.Concat(r.once.logs, r.follower.logs) }
+	return r, nil
 }
 
 // told journals what a program says.
@@ -144,8 +148,8 @@ func (r *archiveRun) mount(dir string) func(time.Time) bool {
 	return disk.WasFull
 }
 
-// look opens the archive for the checks.
-func (r *archiveRun) look(url string) (*archived, error) {
+// look opens an archive for the checks; its logs and spools are the caller's to say.
+func (c Config) look(url string) (*archived, error) {
 	authority, text, err := dfs.SplitURL(url)
 	if err != nil {
 		return nil, err
@@ -158,14 +162,11 @@ func (r *archiveRun) look(url string) (*archived, error) {
 	if err != nil {
 		return nil, err
 	}
-	archive, err := dfs.Open(nameNodes, pattern.Root(), dfs.Options{Logger: r.Journal.Logger("check")})
+	archive, err := dfs.Open(nameNodes, pattern.Root(), dfs.Options{Logger: c.Journal.Logger("check")})
 	if err != nil {
 		return nil, err
 	}
-	return &archived{
-		cluster: r.Cluster, pattern: pattern, archive: archive, spools: []string{r.once.Data, r.follower.Data},
-		logs: func() []hostLog { return slices.Concat(r.once.logs, r.follower.logs) },
-	}, nil
+	return &archived{cluster: c.Cluster, pattern: pattern, archive: archive}, nil
 }
 
 func (r *archiveRun) close() error {

@@ -47,6 +47,27 @@ func TestTheArchiveHolds(t *testing.T) {
 	})
 }
 
+// Every line that web servers wrote is in table and archive, once, whatever happens to
+// agents, collectors, the ways between them and the cluster.
+func TestTheAgentsHold(t *testing.T) {
+	soak(t, func(ctx context.Context, c Config) error {
+		if c.Plan != nil { // the short one: its faults are made with the processes
+			c.Plan, c.Draw = nil, func(faults []Fault) []Event {
+				return []Event{
+					{At: 3 * time.Second, Fault: named(t, faults, "swallow what collector1 answers"), Hold: 2 * time.Second},
+					{At: 4 * time.Second, Fault: named(t, faults, "kill collector2"), Hold: 5 * time.Second},
+					{At: 6 * time.Second, Fault: named(t, faults, "kill agent1"), Hold: 500 * time.Millisecond},
+					{At: 8 * time.Second, Fault: named(t, faults, "pause regionserver1"), Hold: 2 * time.Second},
+					{At: 9 * time.Second, Fault: named(t, faults, "cut web02 off"), Hold: time.Second},
+					{At: 10 * time.Second, Fault: named(t, faults, "pause collector1"), Hold: 2 * time.Second},
+					{At: 12 * time.Second, Fault: named(t, faults, "swallow all from and to web03"), Hold: time.Second},
+				}
+			}
+		}
+		return Agents(ctx, c)
+	}, []Event{})
+}
+
 // soak runs one as long as the flags say, or shortly, on the tests' cluster.
 func soak(t *testing.T, run func(context.Context, Config) error, short []Event) {
 	options := cluster.Options{Own: true}

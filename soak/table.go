@@ -33,6 +33,8 @@ type Config struct {
 	MaxLogs int
 	// Plan is what happens; nil: what is drawn from Seed.
 	Plan []Event
+	// Draw makes the plan of a soak whose faults are of its own processes.
+	Draw func(own []Fault) []Event
 }
 
 // Table soaks the table on HBase: a writer and a reader, each a client of its own,

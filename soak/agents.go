@@ -1,0 +1,309 @@
+package soak
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/hbase"
+	"sluice/hdfs/dfs"
+)
+
+const (
+	webHosts, collectorCount = 3, 2
+
+	// What the issue allows them.
+	maxAgentRSSBytes         = 64 << 20
+	maxAgentCollectorRSSByte = 256 << 20
+
+	// How long a collector may be away before an agent takes the other one: less than
+	// most faults last, so that agents go to and fro.
+	failoverAfter = "3s"
+	// spoolMax is what a collector may have on its disk, in MiB: less than comes in two
+	// minutes, so that a table that is away makes the logs wait.
+	spoolMax = "4"
+)
+
+// Agents soaks the way from web hosts to the cluster: three hosts whose logs grow and
+// are rotated, an agent on each, two collectors that share them. The connections
+// between are disturbed, and agents, collectors and the cluster's daemons killed and
+// paused.
+func Agents(ctx context.Context, c Config) (err error) {
+	run, err := c.agents(ctx)
+	defer func() { err = errors.Join(err, run.close()) }()
+	if err != nil {
+		return err
+	}
+	ways, sinks := AgentFaults(run.hosts, run.collectors), SinkFaults(c.Seed)
+	plan := agentPlan(c.Seed, ways, sinks, c.Length)
+	if c.Draw != nil {
+		plan = c.Draw(slices.Concat(ways, sinks))
+	}
+	for _, e := range plan {
+		c.Journal.Say("plan", fmt.Sprintf("%6.1f s: %s for %v", e.At.Seconds(), e.Fault.Name, e.Hold.Round(100*time.Millisecond)))
+	}
+	a := run.archived
+	soak := &Soak{
+		World:  &World{Cluster: c.Cluster, Admin: run.admin, Key: run.key, Journal: c.Journal},
+		Plan:   plan,
+		Length: c.Length,
+		Loads:  []Load{run},
+		Watch:  run.watch,
+		Report: run.report,
+		Done:   run.stored,
+		Checks: []Check{
+			{"every agent's checkpoint says that all is stored", run.remembered},
+			{"no segment is left in the spools", a.emptySpools},
+			{"no temporary file and no open lease is left", a.tidy},
+			{"nothing differs but ranges that are archived twice", run.mendDoubles},
+			{"for every host and day the archive has the logs' lines", a.lines},
+			{"members are whole, ranges meet", a.sound},
+			{"the table has a row for each line", run.rows},
+			{"sluice audit finds no difference", run.audit},
+			{"memory is bounded", func(context.Context) error { return run.bounded() }},
+		},
+	}
+	return soak.Run(ctx)
+}
+
+// agentsRun is a soak of agents and collectors under way.
+type agentsRun struct {
+	Config
+	hosts      []*WebHost
+	collectors []*Service
+	links      []*Link
+	admin      *hbase.Admin
+	archived   *archived
+	stores     []string // flags that name table and archive
+	doubled    int      // ranges that the archive held twice
+	seconds    int
+}
+
+// agents puts it together.
+func (c Config) agents(ctx context.Context) (r *agentsRun, err error) {
+	r = &agentsRun{Config: c}
+	name := fmt.Sprintf("soak_%d_%d", c.Seed, time.Now().UnixNano())
+	table := fmt.Sprintf("hbase://%s/%s", c.Cluster.ZooKeeper, name)
+	url, err := hbase.ParseURL(table)
+	if err != nil {
+		return r, err
+	}
+	if r.admin, err = c.create(ctx, url); err != nil {
+		return r, err
+	}
+	archive := fmt.Sprintf("%s%s/%s/%%Y%%m%%d/%%{host}", dfs.Scheme, c.Cluster.NameNode, name)
+	r.stores = []string{"--table", table, "--archive", archive}
+	for j := range collectorCount {
+		if err := r.collector(j); err != nil {
+			return r, err
+		}
+	}
+	for i, rotation := range rotations(c.Length)[:webHosts] {
+		h, err := r.host(i)
+		r.hosts = append(r.hosts, h)
+		if err == nil {
+			err = h.serve(rotation, c.Seed<<8+uint64(i))
+		}
+		if err != nil {
+			return r, err
+		}
+	}
+	if r.archived, err = c.look(archive); err != nil {
+		return r, err
+	}
+	for _, s := range r.collectors {
+		r.archived.spools = append(r.archived.spools, s.Data)
+	}
+	r.archived.logs = r.logs
+	return r, nil
+}
+
+// collector adds one, on a port that stays.
+func (r *agentsRun) collector(j int) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		return err
+	}
+	name := fmt.Sprintf("collector%d", j+1)
+	r.collectors = append(r.collectors, &Service{
+		Program: Program{Binary: r.Binary, Data: filepath.Join(r.Dir, name), Told: r.told(name)}, Name: name,
+		Args: append([]string{"collector", "--listen", address, "--layout", r.Layout.Name, "--archive-timeout", "5s", "--drain", "1m",
+			"--roll-size", "1", "--roll-interval", "3s", "--roll-idle", "2s", "--spool-max", spoolMax}, r.stores...),
+	})
+	for range webHosts {
+		l, err := NewLink(address)
+		if err != nil {
+			return err
+		}
+		r.links = append(r.links, l)
+	}
+	return nil
+}
+
+// host adds a host with its agent; its links are there.
+func (r *agentsRun) host(i int) (*WebHost, error) {
+	h := &WebHost{Name: fmt.Sprintf("web%02d", i+1)}
+	h.Dir = filepath.Join(r.Dir, h.Name)
+	args := []string{"agent", "--host", h.Name, "--format", logFormat, "--cpu", "0", "--no-nice", "--latency", "100ms", "--min-margin", "0", "--failover-after", failoverAfter}
+	for j := range r.collectors {
+		l := r.links[j*webHosts+i]
+		h.Links = append(h.Links, l)
+		args = append(args, "--collector", l.Address())
+	}
+	name := fmt.Sprintf("agent%d", i+1)
+	data := filepath.Join(r.Dir, name)
+	h.Agent = &Service{
+		Program: Program{Binary: r.Binary, Data: data, Told: r.told(name)}, Name: name,
+		Args: append(args, filepath.Join(h.Dir, "*.log*")),
+	}
+	return h, os.MkdirAll(data, 0o700)
+}
+
+func (r *agentsRun) close() (err error) {
+	for _, l := range r.links {
+		err = errors.Join(err, l.close())
+	}
+	if r.archived != nil {
+		err = errors.Join(err, r.archived.archive.Close())
+	}
+	if r.admin != nil {
+		err = errors.Join(err, r.admin.Close())
+	}
+	return err
+}
+
+// key is one that a row may have.
+func (r *agentsRun) key(n uint64) []byte {
+	salt := byte(n % uint64(max(1, r.Layout.Salts)))
+	at := clockStart().Add(time.Duration(n % uint64(clockFactor*r.Length)))
+	return binary.BigEndian.AppendUint64([]byte{salt}, uint64(at.UnixNano()))
+}
+
+// Run implements Load: hosts write until it is enough; when the agents know that all
+// is stored they are told to end, and the collectors after them.
+func (r *agentsRun) Run(ctx context.Context, enough <-chan struct{}) error {
+	running, cancel := context.WithCancel(ctx)
+	defer cancel()
+	all, running := errgroup.WithContext(running)
+	for _, l := range r.links {
+		all.Go(func() error { return l.Run(running) })
+	}
+	var collectors, agents, writers errgroup.Group
+	for _, s := range r.collectors {
+		collectors.Go(func() error { return s.Run(running) })
+	}
+	for _, h := range r.hosts {
+		agents.Go(func() error { return h.Agent.Run(running) })
+		writers.Go(func() error {
+			if err := h.write(running, enough); err != nil {
+				return err
+			}
+			return h.drained(running)
+		})
+	}
+	all.Go(func() error {
+		err := writers.Wait()
+		for _, h := range r.hosts {
+			h.Agent.Stop()
+		}
+		return err
+	})
+	all.Go(func() error {
+		err := agents.Wait()
+		for _, s := range r.collectors {
+			s.Stop()
+		}
+		return err
+	})
+	all.Go(func() error {
+		err := collectors.Wait()
+		cancel() // the links
+		return err
+	})
+	return all.Wait()
+}
+
+// stored is how many bytes the agents know to be stored.
+func (r *agentsRun) stored() (sum int64) {
+	for _, h := range r.hosts {
+		if n, err := h.look(); err == nil { // it may be replaced just now
+			h.stored = n
+		}
+		sum += h.stored
+	}
+	return sum
+}
+
+func (r *agentsRun) services() (all []*Service) {
+	all = slices.Clone(r.collectors)
+	for _, h := range r.hosts {
+		all = append(all, h.Agent)
+	}
+	return all
+}
+
+func (r *agentsRun) watch() {
+	r.seconds++
+	for _, s := range r.services() {
+		s.watch()
+	}
+	if r.seconds%tellEverySeconds == 0 {
+		r.report()
+	}
+}
+
+func (r *agentsRun) report() {
+	r.stored()
+	for _, h := range r.hosts {
+		connections, resets := 0, 0
+		text := fmt.Sprintf("%s: %d bytes are stored;", h.Name, h.stored)
+		for j, l := range h.Links {
+			l.mu.Lock()
+			text += fmt.Sprintf(" %d connections to %s,", l.connections, r.collectors[j].Name)
+			connections, resets = connections+l.connections, resets+l.resets
+			l.mu.Unlock()
+		}
+		r.Journal.Say("pace", fmt.Sprintf("%s %d of %d reset", text, resets, connections))
+	}
+	for _, s := range r.services() {
+		r.Journal.Say("pace", fmt.Sprintf("%s: ran %d times, killed %d, at most %d MiB", s.Name, s.runs.Load(), s.kills.Load(), s.peakRSSBytes>>20))
+	}
+}
+
+func (r *agentsRun) bounded() error {
+	for _, h := range r.hosts {
+		if rss := h.Agent.peakRSSBytes; rss > maxAgentRSSBytes {
+			return fmt.Errorf("%s had %d MiB resident", h.Agent.Name, rss>>20)
+		}
+	}
+	for _, s := range r.collectors {
+		if rss := s.peakRSSBytes; rss > maxAgentCollectorRSSByte {
+			return fmt.Errorf("%s had %d MiB resident", s.Name, rss>>20)
+		}
+	}
+	return nil
+}
+
+// logs are all hosts' files.
+func (r *agentsRun) logs() (all []hostLog) {
+	for _, h := range r.hosts {
+		logs, err := h.logs()
+		if err != nil {
+			r.Journal.Say("check", err.Error())
+		}
+		all = append(all, logs...)
+	}
+	return all
+}
