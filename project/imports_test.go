@@ -58,7 +58,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"health", "ingest ingest/agent ingest/governor ingest/protocol ingest/receiver ingest/tail", ""},
 
 	{"cluster", "", ""},
-	{"soak", "schema parse hbase hbase/embedded hdfs hdfs/dfs catalog ingest/checkpoint ingest/segment/vfs bench/sample bench/fleet cluster", ""},
+	{"soak", "schema parse hbase hbase/embedded hdfs hdfs/dfs catalog ingest/agent ingest/checkpoint ingest/segment/vfs bench/sample bench/fleet cluster", ""},
 	{"bench", "*", "*"},
 	{"bench/fleet", "bench/sample", "parse schema"},
 	{"bench/peers", "", ""},

@@ -1,7 +1,6 @@
 package soak
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -40,13 +39,6 @@ func AgentFaults(hosts []*WebHost, collectors []*Service) []Fault {
 // SinkFaults are those of the cluster behind the collectors: HBase's and HDFS's.
 func SinkFaults(seed uint64) []Fault {
 	return slices.Concat(HBaseFaults(seed), ArchiveFaults(seed, nil))
-}
-
-// agentPlan draws both kinds, each at its own pace.
-func agentPlan(seed uint64, agents, sinks []Fault, length time.Duration) []Event {
-	plan := slices.Concat(Plan(seed, agents, length), Plan(^seed, sinks, length))
-	slices.SortStableFunc(plan, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
-	return plan
 }
 
 // killService kills a process of ours with SIGKILL, and starts it again.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"sluice/hbase"
 	"sluice/hdfs/dfs"
+	"sluice/ingest/agent"
 )
 
 const (
@@ -43,17 +45,18 @@ func Agents(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	ways, sinks := AgentFaults(run.hosts, run.collectors), SinkFaults(c.Seed)
-	plan := agentPlan(c.Seed, ways, sinks, c.Length)
+	free, plan := Plan(c.Seed, ways, c.Length), Plan(^c.Seed, sinks, c.Length) // of its own, or they would begin at one time
 	if c.Draw != nil {
-		plan = c.Draw(slices.Concat(ways, sinks))
+		free, plan = c.Draw(slices.Concat(ways, sinks)), nil
 	}
-	for _, e := range plan {
+	for _, e := range slices.Concat(free, plan) {
 		c.Journal.Say("plan", fmt.Sprintf("%6.1f s: %s for %v", e.At.Seconds(), e.Fault.Name, e.Hold.Round(100*time.Millisecond)))
 	}
 	a := run.archived
 	soak := &Soak{
 		World:  &World{Cluster: c.Cluster, Admin: run.admin, Key: run.key, Journal: c.Journal},
 		Plan:   plan,
+		Free:   free,
 		Length: c.Length,
 		Loads:  []Load{run},
 		Watch:  run.watch,
@@ -79,6 +82,7 @@ type agentsRun struct {
 	Config
 	hosts      []*WebHost
 	collectors []*Service
+	addresses  []string // the collectors'
 	links      []*Link
 	admin      *hbase.Admin
 	archived   *archived
@@ -142,25 +146,31 @@ func (r *agentsRun) collector(j int) error {
 		Args: append([]string{"collector", "--listen", address, "--layout", r.Layout.Name, "--archive-timeout", "5s", "--drain", "1m",
 			"--roll-size", "1", "--roll-interval", "3s", "--roll-idle", "2s", "--spool-max", spoolMax}, r.stores...),
 	})
-	for range webHosts {
-		l, err := NewLink(address)
-		if err != nil {
-			return err
-		}
-		r.links = append(r.links, l)
-	}
+	r.addresses = append(r.addresses, address)
 	return nil
 }
 
-// host adds a host with its agent; its links are there.
+// host adds a host with its agent. Which collector it prefers follows from the links'
+// ports, so the links are given their ends by that: hosts are shared.
 func (r *agentsRun) host(i int) (*WebHost, error) {
 	h := &WebHost{Name: fmt.Sprintf("web%02d", i+1)}
 	h.Dir = filepath.Join(r.Dir, h.Name)
 	args := []string{"agent", "--host", h.Name, "--format", logFormat, "--cpu", "0", "--no-nice", "--latency", "100ms", "--min-margin", "0", "--failover-after", failoverAfter}
-	for j := range r.collectors {
-		l := r.links[j*webHosts+i]
-		h.Links = append(h.Links, l)
+	byAddress := map[string]*Link{}
+	for range r.collectors {
+		l, err := NewLink()
+		if err != nil {
+			return h, err
+		}
+		r.links = append(r.links, l)
+		byAddress[l.Address()] = l
 		args = append(args, "--collector", l.Address())
+	}
+	h.Links = make([]*Link, len(r.collectors))
+	for n, address := range agent.Preference(h.Name, slices.Collect(maps.Keys(byAddress))) {
+		j := (i + n) % len(r.collectors)
+		h.Links[j] = byAddress[address]
+		h.Links[j].Target = r.addresses[j]
 	}
 	name := fmt.Sprintf("agent%d", i+1)
 	data := filepath.Join(r.Dir, name)

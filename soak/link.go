@@ -30,12 +30,12 @@ const (
 
 // Link is a way from one agent to one collector: a TCP proxy that can be disturbed.
 type Link struct {
-	Target   string // host:port
-	Delay    time.Duration
+	Target   string // host:port; not to be changed any more once it runs
 	listener net.Listener
 
 	mu      sync.Mutex
 	weather Weather
+	delay   time.Duration // of each piece, where it is slow
 	changed chan struct{}
 	pipes   map[*pipe]bool
 	// connections were made, resets were ours.
@@ -50,12 +50,12 @@ type pipe struct {
 }
 
 // NewLink listens on a port of its own; Run ends that.
-func NewLink(target string) (*Link, error) {
+func NewLink() (*Link, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	return &Link{Target: target, listener: l, changed: make(chan struct{}), pipes: map[*pipe]bool{}}, nil
+	return &Link{listener: l, changed: make(chan struct{}), pipes: map[*pipe]bool{}}, nil
 }
 
 // Address is where agents connect to.
@@ -98,7 +98,7 @@ func (l *Link) close() error {
 // much as a router does that comes back.
 func (l *Link) Set(w Weather, delay time.Duration) {
 	l.mu.Lock()
-	l.weather, l.Delay = w, delay
+	l.weather, l.delay = w, delay
 	close(l.changed)
 	l.changed = make(chan struct{})
 	l.mu.Unlock()
@@ -192,7 +192,7 @@ func (l *Link) pass(ctx context.Context, p *pipe, replies bool) bool {
 	if l.weather == HalfOpen || l.weather == Mute && replies {
 		p.lost = true
 	}
-	slow, delay, lost, changed := l.weather == Slow, l.Delay, p.lost, l.changed
+	slow, delay, lost, changed := l.weather == Slow, l.delay, p.lost, l.changed
 	l.mu.Unlock()
 	if slow && !lost {
 		late := time.NewTimer(delay)

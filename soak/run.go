@@ -17,8 +17,11 @@ type Check struct {
 
 // Soak is what Run puts together.
 type Soak struct {
-	World  *World
-	Plan   []Event
+	World *World
+	Plan  []Event
+	// Free are events that begin at their times whatever the loads do; those of Plan
+	// may have to wait.
+	Free   []Event
 	Length time.Duration
 	Loads  []Load
 	Checks []Check
@@ -38,7 +41,7 @@ const patience = 5 * time.Minute
 // Run lets the plan happen while the loads work, mends everything, waits for the
 // loads, and checks.
 func (s *Soak) Run(ctx context.Context) error {
-	s.World.Journal.Say("world", fmt.Sprintf("%d faults in %v", len(s.Plan), s.Length))
+	s.World.Journal.Say("world", fmt.Sprintf("%d faults in %v", len(s.Plan)+len(s.Free), s.Length))
 	loadsCtx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	loads, loadsCtx := errgroup.WithContext(loadsCtx)
@@ -90,12 +93,14 @@ func (s *Soak) disturb(ctx context.Context) error {
 	keeper.Go(func() error { return s.World.keep(keeping) })
 	length, cancel := context.WithTimeout(ctx, s.Length)
 	defer cancel()
-	begun := s.faults(length, func(e Event) {
-		faults.Go(func() error { s.World.act(ctx, e); return nil })
-	})
+	begin := func(e Event) { faults.Go(func() error { s.World.act(ctx, e); return nil }) }
+	free := make(chan int)
+	go func() { free <- s.faults(length, s.Free, nil, begin) }()
+	begun := s.faults(length, s.Plan, s.Done, begin)
+	begun += <-free
 	<-length.Done()
 	err := faults.Wait()
-	s.World.Journal.Say("world", fmt.Sprintf("%d faults are over, of %d planned", begun, len(s.Plan)))
+	s.World.Journal.Say("world", fmt.Sprintf("%d faults are over, of %d planned", begun, len(s.Plan)+len(s.Free)))
 	err = errors.Join(err, s.World.heal(ctx))
 	if err == nil && s.Last != nil {
 		err = s.Last(ctx, s.World)
@@ -104,24 +109,27 @@ func (s *Soak) disturb(ctx context.Context) error {
 	return errors.Join(err, keeper.Wait())
 }
 
-// faults begins the plan's events, each at its time, but not before something was done
-// since the last but one began: so two or more may meet, and a slow machine's cluster,
+// faults begins a plan's events, each at its time, but not before something was done
+// (as far as work says; nil: it does not matter) since the last but one began: so two or more may meet, and a slow machine's cluster,
 // which needs minutes to come back, is not kept down for the whole time. What waits
 // puts off all that follow. It returns how many there were.
-func (s *Soak) faults(ctx context.Context, begin func(Event)) (begun int) {
+func (s *Soak) faults(ctx context.Context, plan []Event, work func() int64, begin func(Event)) (begun int) {
+	if work == nil {
+		work = func() int64 { return int64(begun) }
+	}
 	began := time.Now()
 	var late time.Duration
 	var done []int64 // when each event began
-	for i, e := range s.Plan {
+	for i, e := range plan {
 		wait(ctx, e.At+late-time.Since(began))
-		for i >= 2 && s.Done() == done[i-2] && ctx.Err() == nil {
+		for i >= 2 && work() == done[i-2] && ctx.Err() == nil {
 			wait(ctx, time.Second)
 			late = max(late, time.Since(began)-e.At)
 		}
 		if ctx.Err() != nil {
 			break
 		}
-		done = append(done, s.Done())
+		done = append(done, work())
 		begin(e)
 		begun++
 	}

@@ -84,7 +84,7 @@ type State struct {
 
 // New makes an Agent.
 func New(cfg Config) *Agent {
-	return &Agent{cfg: cfg, window: newWindow(cfg.WindowBytes), order: preference(cfg.Tail.Host, cfg.Collectors),
+	return &Agent{cfg: cfg, window: newWindow(cfg.WindowBytes), order: Preference(cfg.Tail.Host, cfg.Collectors),
 		begin: map[schema.StreamID]int64{}, refused: map[schema.StreamID]string{}, state: State{Since: time.Now()}}
 }
 

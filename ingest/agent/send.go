@@ -14,9 +14,9 @@ import (
 	"sluice/ingest/protocol"
 )
 
-// preference sorts collectors for a host by rendezvous hashing: each host has an
+// Preference sorts collectors for a host by rendezvous hashing: each host has an
 // order of its own, and a collector that comes or goes moves only its own hosts.
-func preference(host string, collectors []string) []string {
+func Preference(host string, collectors []string) []string {
 	weight := func(address string) uint64 {
 		h := fnv.New64a()
 		h.Write([]byte(host + "\x00" + address)) //nolint:errcheck // it never fails
