@@ -48,7 +48,7 @@ fuzz:
 
 # A real cluster of its own, and faults in the order of SEED: docs/soak.md.
 soak:
-	$(GO) test -v -timeout 0 -run '(?i)^TestThe$(WHAT)Holds$$' ./soak -soak $(DURATION) -seed $(SEED) -layout $(LAYOUT)
+	$(GO) test -v -timeout 0 -run '(?i)^TestThe$(WHAT)Holds?$$' ./soak -soak $(DURATION) -seed $(SEED) -layout $(LAYOUT)
 
 bench: build
 	./sluice bench
