@@ -26,6 +26,9 @@ const (
 	maxAgentRSSBytes         = 64 << 20
 	maxAgentCollectorRSSByte = 256 << 20
 
+	// wayGap is the greatest gap between two faults that no daemon of the cluster has: they
+	// are mended in a moment.
+	wayGap = 10 * time.Second
 	// How long a collector may be away before an agent takes the other one: less than
 	// most faults last, so that agents go to and fro.
 	failoverAfter = "3s"
@@ -45,7 +48,7 @@ func Agents(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	ways, sinks := AgentFaults(run.hosts, run.collectors), SinkFaults(c.Seed)
-	free, plan := Plan(c.Seed, ways, c.Length), Plan(^c.Seed, sinks, c.Length) // of its own, or they would begin at one time
+	free, plan := planOf(c.Seed, ways, c.Length, wayGap), Plan(^c.Seed, sinks, c.Length) // of its own, or they would begin at one time
 	if c.Draw != nil {
 		free, plan = c.Draw(slices.Concat(ways, sinks)), nil
 	}

@@ -46,6 +46,11 @@ const (
 
 // Plan draws the events of so long a time. The same seed gives the same plan.
 func Plan(seed uint64, faults []Fault, length time.Duration) []Event {
+	return planOf(seed, faults, length, maxGap)
+}
+
+// planOf is Plan with another greatest gap between two beginnings.
+func planOf(seed uint64, faults []Fault, length, maxGap time.Duration) []Event {
 	rng := rand.New(rand.NewPCG(seed, 0x736f616b))
 	free := map[string]time.Duration{} // when a claim ends
 	var plan []Event

@@ -1,0 +1,233 @@
+package agent
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/ingest/protocol"
+	"sluice/ingest/tail"
+	"sluice/schema"
+)
+
+// TestACollectorThatIsAwayIsLeftAfterFailoverAfter, not before, and gone back to when
+// it is there again.
+func TestACollectorThatIsAwayIsLeftAfterFailoverAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, first, second := agentOf(t, nil)
+		defer n.close()
+		s := n.stream(t)
+		first.away = true
+		n.sending()
+		n.put(t, s, 0, 100)
+		time.Sleep(29 * time.Second)
+		if second.calls[protocol.MessageHello] > 0 {
+			t.Error("it did not wait for its first collector")
+		}
+		time.Sleep(maxPause + maxPause/2)
+		if at := n.State(); !at.Connected || at.Collector != n.order[1] {
+			t.Errorf("it is not at the second: %+v", at)
+		}
+		second.whole(t, 0, 100)
+		first.set(func(f *far) { f.away = false })
+		time.Sleep(31 * time.Second)
+		if at := n.State(); !at.Connected || at.Collector != n.order[0] {
+			t.Errorf("it did not come home: %+v", at)
+		}
+	})
+}
+
+// TestWithoutFailoverItWaitsForItsCollector for as long as that takes.
+func TestWithoutFailoverItWaitsForItsCollector(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, first, second := agentOf(t, func(c *Config) { c.FailoverAfter = 0 })
+		defer n.close()
+		s := n.stream(t)
+		first.away = true
+		n.sending()
+		n.put(t, s, 0, 100)
+		time.Sleep(time.Hour)
+		if second.calls[protocol.MessageHello] > 0 {
+			t.Error("it went to another")
+		}
+		first.set(func(f *far) { f.away = false })
+		time.Sleep(maxPause + maxPause/2)
+		first.whole(t, 0, 100)
+	})
+}
+
+// TestWhatABrokenConnectionLeftIsSentAgain: what the collector has is not, and the rest
+// comes of the window.
+func TestWhatABrokenConnectionLeftIsSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, first, _ := agentOf(t, nil)
+		defer n.close()
+		s := n.stream(t)
+		first.busy = "of no room"
+		n.sending()
+		n.put(t, s, 0, 100)
+		synctest.Wait()
+		if size := n.State().UnacknowledgedBytes; size != 100 {
+			t.Fatalf("%d bytes wait", size)
+		}
+		first.set(func(f *far) { // it took 40 bytes, and nobody was told
+			f.busy, f.have[s.ID] = "", protocol.Position{Stream: s.ID, Received: 40}
+		})
+		first.cut(false)
+		time.Sleep(time.Second)
+		first.whole(t, 40, 100)
+		if size := n.State().UnacknowledgedBytes; size != 0 {
+			t.Errorf("%d bytes wait still", size)
+		}
+	})
+}
+
+// TestABusyCollectorIsAskedLessAndLess, and nothing is lost when it has room again.
+func TestABusyCollectorIsAskedLessAndLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, first, _ := agentOf(t, nil)
+		defer n.close()
+		s := n.stream(t)
+		first.busy = "the spool is full"
+		n.sending()
+		n.put(t, s, 0, 1000)
+		time.Sleep(time.Minute)
+		first.set(func(f *far) {
+			// After pauses of 0.25, 0.5, 1 … 10 s, each time as many as are on their way at once.
+			if rounds := f.offers / callsInFlight; rounds > 12 || f.offers < 8 {
+				t.Errorf("%d offers in a minute", f.offers)
+			}
+			f.busy = ""
+		})
+		if at := n.State(); at.Busy != "the spool is full" || at.BusySince == nil || at.UnacknowledgedBytes != 1000 {
+			t.Errorf("%+v", at)
+		}
+		time.Sleep(maxPause)
+		first.whole(t, 0, 1000)
+		if at := n.State(); at.Busy != "" || at.BusySince != nil {
+			t.Errorf("%+v", at)
+		}
+	})
+}
+
+// TestOnlyWhatIsStoredIsRemembered: not what was received, and never less than before.
+func TestOnlyWhatIsStoredIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, first, _ := agentOf(t, nil)
+		defer n.close()
+		s := n.stream(t)
+		n.sending()
+		n.put(t, s, 0, 1000)
+		for _, step := range []struct{ says, want int64 }{{0, 0}, {400, 400}, {100, 400}, {1000, 1000}} {
+			first.set(func(f *far) { f.have[s.ID] = protocol.Position{Stream: s.ID, Received: 1000, Stored: step.says} })
+			time.Sleep(2 * n.cfg.Heartbeat)
+			synctest.Wait()
+			if got := n.stored(t, s.ID); got != step.want {
+				t.Errorf("told of %d it remembers %d, want %d", step.says, got, step.want)
+			}
+		}
+		first.whole(t, 0, 1000)
+	})
+}
+
+// following is an agent that follows a log in dir; its pauses are short.
+func following(t *testing.T, dir string) (n *near, first, second *far, end func() error) {
+	t.Helper()
+	n, first, second = agentOf(t, func(c *Config) {
+		c.FailoverAfter, c.Heartbeat = time.Millisecond, 5*time.Millisecond
+		c.Tail.Sources, c.Tail.Latency = []tail.Source{{Pattern: filepath.Join(dir, "*.log"), Format: "common"}}, time.Millisecond
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }()
+	return n, first, second, func() error { cancel(); return <-ended }
+}
+
+// await asks until it is so.
+func await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(time.Minute); !so(); {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("it never came to it: ", what)
+		}
+	}
+}
+
+// TestACollectorThatKnowsNothingIsGivenWhatIsNotStored, from the log: what another one
+// received and had not stored may be lost with it.
+func TestACollectorThatKnowsNothingIsGivenWhatIsNotStored(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.log"), []byte(lines(100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n, first, second, end := following(t, dir)
+	defer n.close()
+	await(t, "the first has all", func() bool { first.mu.Lock(); defer first.mu.Unlock(); return received(first) == 1000 })
+	first.whole(t, 0, 1000)
+	id := n.file.Streams()[0].ID
+	first.set(func(f *far) { f.have[id] = protocol.Position{Stream: id, Received: 1000, Stored: 400} })
+	await(t, "it is remembered", func() bool { return n.stored(t, id) == 400 })
+	first.cut(true)
+	await(t, "the second has all", func() bool { second.mu.Lock(); defer second.mu.Unlock(); return received(second) == 1000 })
+	second.whole(t, 400, 1000)
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	if got := n.stored(t, id); got != 400 {
+		t.Errorf("%d bytes are remembered as stored", got)
+	}
+}
+
+// received is up to where it has its one stream; it is locked.
+func received(f *far) (to int64) {
+	for _, p := range f.have {
+		to = max(to, p.Received)
+	}
+	return to
+}
+
+// TestAnAgentEndsThoughNoCollectorAnswers, after --drain; what it read is in the log.
+func TestAnAgentEndsThoughNoCollectorAnswers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.log"), []byte(lines(100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n, first, _, end := following(t, dir)
+	defer n.close()
+	first.set(func(f *far) { f.busy = "the spool is full" })
+	await(t, "it is busy", func() bool { return n.State().Busy != "" })
+	n.cfg.Drain = time.Millisecond
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	if got := n.stored(t, n.file.Streams()[0].ID); got != 0 {
+		t.Errorf("%d bytes are remembered as stored", got)
+	}
+}
+
+// TestHostsShareCollectors, and one that goes moves only its own hosts.
+func TestHostsShareCollectors(t *testing.T) {
+	three := []string{"c1:4141", "c2:4141", "c3:4141"}
+	count := map[string]int{}
+	for i := range 300 {
+		host := "web" + schema.StreamID(i).String()
+		order := Preference(host, three)
+		count[order[0]]++
+		if order[2] != Preference(host, []string{order[2], order[0]})[1] || order[0] != Preference(host, []string{order[2], order[0]})[0] {
+			t.Errorf("%s: the order changes with what is in it", host)
+		}
+	}
+	for address, hosts := range count {
+		if hosts < 60 || len(count) != 3 {
+			t.Errorf("%s has %d of 300 hosts: %v", address, hosts, count)
+		}
+	}
+}
+

@@ -1,0 +1,274 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"sluice/ingest/avrorpc"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/protocol"
+	"sluice/ingest/segment/vfs"
+	"sluice/ingest/tail"
+	"sluice/schema"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// far is a collector at the other end of the wire that does as a test says.
+type far struct {
+	mu     sync.Mutex
+	away   bool   // it takes no connections
+	busy   string // why it takes no batches
+	offers int    // batches that came
+	took   []schema.Range
+	have   map[schema.StreamID]protocol.Position
+	calls  map[string]int
+	conns  []net.Conn
+}
+
+// serve answers one connection to its end.
+func (f *far) serve(ctx context.Context, conn net.Conn) error {
+	server := &avrorpc.Server{Services: []avrorpc.Service{{Protocol: protocol.New(), Open: func(context.Context, avrorpc.Peer) (avrorpc.Session, error) {
+		return farSession{f}, nil
+	}}}, Limits: avrorpc.Limits{Drain: time.Millisecond}}
+	return server.Serve(ctx, &single{conn: conn, closed: make(chan struct{})})
+}
+
+// single is a listener with one connection.
+type single struct {
+	conn   net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (s *single) Accept() (net.Conn, error) {
+	if conn := s.conn; conn != nil {
+		s.conn = nil
+		return conn, nil
+	}
+	<-s.closed
+	return nil, net.ErrClosed
+}
+
+func (s *single) Close() error   { s.once.Do(func() { close(s.closed) }); return nil }
+func (s *single) Addr() net.Addr { return &net.UnixAddr{} }
+
+// farSession is one connection.
+type farSession struct{ *far }
+
+func (farSession) Close() {}
+
+func (f farSession) Begin(_ context.Context, c *avrorpc.Call) (avrorpc.Finisher, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls[c.Message]++
+	switch c.Message {
+	case protocol.MessageHello:
+		var h protocol.Hello
+		if err := h.Decode(c.Params); err != nil {
+			return nil, err
+		}
+		w := protocol.Welcome{Collector: "far", MaxBatchBytes: 1 << 20, Compressions: []protocol.Compression{protocol.None}}
+		for _, s := range h.Streams {
+			p := f.have[s.ID]
+			p = protocol.Position{Stream: s.ID, Received: max(p.Received, s.Stored), Stored: max(p.Stored, s.Stored)}
+			f.have[s.ID] = p
+			w.Positions = append(w.Positions, p)
+		}
+		return reply(w.Append), nil
+	case protocol.MessageAppend:
+		var m protocol.Batch
+		if err := m.Decode(c.Params); err != nil {
+			return nil, err
+		}
+		r := f.take(&m)
+		return reply(r.Append), nil
+	}
+	var d protocol.Directive
+	for _, p := range f.have {
+		d.Positions = append(d.Positions, p)
+	}
+	return reply(d.Append), nil
+}
+
+func reply(encode func([]byte) []byte) avrorpc.Finisher {
+	return avrorpc.FinishFunc(func(_ context.Context, b []byte) ([]byte, error) { return encode(b), nil })
+}
+
+// take is what becomes of a batch; f is locked.
+func (f *far) take(m *protocol.Batch) protocol.Receipt {
+	p, known := f.have[m.Stream]
+	f.offers++
+	switch {
+	case !known:
+		return protocol.Receipt{Status: protocol.UnknownStream, Reason: "say hello with it first"}
+	case f.busy != "":
+		return protocol.Receipt{Status: protocol.Busy, Reason: f.busy, Received: p.Received, Stored: p.Stored}
+	}
+	f.took = append(f.took, m.Range)
+	p.Received = max(p.Received, m.Range.End)
+	f.have[m.Stream] = p
+	return protocol.Receipt{Received: p.Received, Stored: p.Stored}
+}
+
+// set changes what it does.
+func (f *far) set(change func(*far)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
+// cut ends its connections, and lets none come while it is away.
+func (f *far) cut(away bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.away = away
+	for _, c := range f.conns {
+		_ = c.Close() // it is cut
+	}
+	f.conns = nil
+}
+
+// whole fails unless it took [from, to) of a stream, each byte once.
+func (f *far) whole(t *testing.T, from, to int64) {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at := from
+	for _, r := range f.took {
+		if r.Start != at {
+			t.Fatalf("after byte %d it took %v: %v", at, r, f.took)
+		}
+		at = r.End
+	}
+	if at != to {
+		t.Errorf("it took up to byte %d of %d", at, to)
+	}
+}
+
+// near is an agent and the collectors that it may reach, by address.
+type near struct {
+	*Agent
+	file *checkpoint.File
+	path string // of file
+	far  map[string]*far
+	all  sync.WaitGroup
+	end  context.CancelFunc
+}
+
+// agentOf makes an agent of two collectors, first and second in its order.
+func agentOf(t *testing.T, change func(*Config)) (n *near, first, second *far) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	n = &near{path: filepath.Join(t.TempDir(), "checkpoint"), far: map[string]*far{}, end: cancel}
+	var err error
+	if n.file, err = checkpoint.Open(vfs.OS{}, n.path, "agent"); err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	cfg := Config{
+		Collectors: []string{"c1:4141", "c2:4141"}, Checkpoint: n.file, Name: "test", WindowBytes: 1 << 20,
+		FailoverAfter: 30 * time.Second, Heartbeat: 3 * time.Second, Drain: time.Second, Log: log,
+		Tail: tail.Config{Host: "web01", Log: log},
+		Dial: func(_ context.Context, address string) (net.Conn, error) { return n.dial(ctx, address) },
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	n.Agent = New(cfg)
+	for _, address := range cfg.Collectors {
+		n.far[address] = &far{have: map[schema.StreamID]protocol.Position{}, calls: map[string]int{}}
+	}
+	return n, n.far[n.order[0]], n.far[n.order[1]]
+}
+
+// dial connects by a pipe.
+func (n *near) dial(ctx context.Context, address string) (net.Conn, error) {
+	f := n.far[address]
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.away {
+		return nil, errors.New("connection refused")
+	}
+	ours, theirs := net.Pipe()
+	f.conns = append(f.conns, theirs)
+	n.all.Go(func() { _ = f.serve(ctx, theirs) }) // it returns nil
+	return ours, nil
+}
+
+// sending lets it send what is put into its window, without logs.
+func (n *near) sending() {
+	running, stop := context.WithCancel(context.Background())
+	end := n.end
+	n.end = func() { stop(); end() }
+	n.all.Go(func() { _ = n.send(running, running, make(chan struct{})) }) // nil: running ended it
+	n.all.Go(func() { n.tick(running) })
+}
+
+// close ends all of it.
+func (n *near) close() {
+	n.end()
+	n.all.Wait()
+}
+
+// stream is one of 1,000 bytes that it has.
+func (n *near) stream(t *testing.T) *checkpoint.Stream {
+	t.Helper()
+	s, err := n.file.Declare(schema.StreamEntry{Stream: schema.Stream{ID: 7, Host: "web01", Path: "/a.log", Format: "common"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.file.Update(func() { s.SeenBytes = 1000 })
+	return s
+}
+
+// put puts [from, to) into the window, in batches of ten bytes.
+func (n *near) put(t *testing.T, s *checkpoint.Stream, from, to int64) {
+	t.Helper()
+	codec, err := protocol.NewCodec(1 << 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer codec.Close()
+	for ; from < to; from += 10 {
+		m := protocol.Batch{Stream: s.ID, Range: schema.Range{Start: from, End: from + 10}, Lines: 1}
+		codec.Encode(&m, []byte("012345678\n"), nil)
+		if err := n.window.add(t.Context(), &parcel{stream: s, Range: m.Range, head: m.AppendHead(nil), body: m.Body}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// stored is what the checkpoint on the disk says.
+func (n *near) stored(t *testing.T, id schema.StreamID) int64 {
+	t.Helper()
+	file, err := checkpoint.Open(vfs.OS{}, n.path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(file.Streams(), func(s *checkpoint.Stream) bool { return s.ID == id })
+	if i < 0 {
+		return 0
+	}
+	return file.Streams()[i].Stored
+}
+
+// lines are n lines of ten bytes and more.
+func lines(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "line %04d\n", i)
+	}
+	return b.String()
+}
