@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -62,6 +63,53 @@ func TestWhatAgentsSendIsStoredOnceWhateverIsKilled(t *testing.T) {
 		t.Fatalf("%v\n%s", err, collector.said(t))
 	}
 	sameAsLogs(t, data, servers, logs)
+}
+
+// TestASecondSignalEndsAnAgentAtOnce, though a collector that hangs has not answered; the
+// next start sends what is left.
+func TestASecondSignalEndsAnAgentAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	log, data, collected := filepath.Join(dir, "access.log"), filepath.Join(dir, "agent"), filepath.Join(dir, "data")
+	if err := os.WriteFile(log, []byte("a line\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := freeAddress(t)
+	collector := start(t, collectorArgs(collected, address)...)
+	args := append(agentArgs(data, "web01", address, log), "--drain", "1h")
+	c := start(t, args...)
+	c.await(t, func() bool {
+		s, err := health.Read(statusPath(data))
+		return err == nil && s.Sending.Connected && s.Logs.Files > 0
+	})
+	if err := collector.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(time.Minute)
+	for over := false; !over; {
+		select {
+		case <-ended:
+			over = true
+		case <-again.C: // the first begins the drain; two at once would be one
+			_ = c.Process.Signal(syscall.SIGTERM) // it may have ended just now
+		case <-late:
+			t.Fatalf("it does not end\n%s", c.said(t))
+		}
+	}
+	if c.ProcessState.Exited() {
+		t.Fatalf("it ended by itself: %v\n%s", c.ProcessState, c.said(t))
+	}
+	if err := collector.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	untilAllIsSent(t, data, args)
+	if err := collector.end(t); err != nil {
+		t.Fatalf("%v\n%s", err, collector.said(t))
+	}
+	sameLines(t, "archive", archived(t, filepath.Join(collected, "archive")), []byte("a line\n"))
 }
 
 // killAgainAndAgain kills a sluice six times within ten seconds or so.

@@ -85,6 +85,34 @@ func TestWhatABrokenConnectionLeftIsSentAgain(t *testing.T) {
 	})
 }
 
+// TestWhatCannotBeReadAgainIsLeftToTheNextStart: after the end nothing is read any more,
+// and a collector that lost what it had must not be sent what comes behind it, nor be
+// called again and again.
+func TestWhatCannotBeReadAgainIsLeftToTheNextStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, first, _ := agentOf(t, nil)
+		defer n.close()
+		s := n.stream(t)
+		n.sending()
+		n.put(t, s, 0, 100)
+		synctest.Wait()
+		first.set(func(f *far) { f.busy = "the spool is full" })
+		n.put(t, s, 100, 200)
+		synctest.Wait()
+		n.window.end()
+		first.set(func(f *far) { f.busy, f.have = "", map[schema.StreamID]protocol.Position{} })
+		first.cut(false)
+		time.Sleep(time.Minute)
+		first.whole(t, 0, 100)
+		if hellos := first.calls[protocol.MessageHello]; hellos > 3 || n.State().UnacknowledgedBytes > 0 {
+			t.Errorf("it said hello %d times, and %+v", hellos, n.State())
+		}
+		if got := n.stored(t, s.ID); got != 0 {
+			t.Errorf("%d bytes are remembered as stored", got)
+		}
+	})
+}
+
 // TestABusyCollectorIsAskedLessAndLess, and nothing is lost when it has room again.
 func TestABusyCollectorIsAskedLessAndLess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -121,6 +149,8 @@ func TestOnlyWhatIsStoredIsRemembered(t *testing.T) {
 		s := n.stream(t)
 		n.sending()
 		n.put(t, s, 0, 1000)
+		synctest.Wait()
+		first.whole(t, 0, 1000)
 		for _, step := range []struct{ says, want int64 }{{0, 0}, {400, 400}, {100, 400}, {1000, 1000}} {
 			first.set(func(f *far) { f.have[s.ID] = protocol.Position{Stream: s.ID, Received: 1000, Stored: step.says} })
 			time.Sleep(2 * n.cfg.Heartbeat)
@@ -129,7 +159,6 @@ func TestOnlyWhatIsStoredIsRemembered(t *testing.T) {
 				t.Errorf("told of %d it remembers %d, want %d", step.says, got, step.want)
 			}
 		}
-		first.whole(t, 0, 1000)
 	})
 }
 
@@ -230,4 +259,3 @@ func TestHostsShareCollectors(t *testing.T) {
 		}
 	}
 }
-

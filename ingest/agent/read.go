@@ -72,8 +72,9 @@ func (a *Agent) readOn(ctx, running context.Context, codec *protocol.Codec) erro
 func (a *Agent) restart(ctx context.Context, from map[schema.StreamID]int64) error {
 	a.mu.Lock()
 	halt, done := a.halt, make(chan struct{})
-	if halt == nil { // it has not begun, or has ended
+	if halt == nil { // it has not begun, or has ended: then the next start reads it
 		maps.Copy(a.begin, from)
+		a.window.clear()
 		a.mu.Unlock()
 		return nil
 	}

@@ -79,10 +79,6 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 		if greeted {
 			pause, away = 0, time.Now()
 		}
-		if errors.Is(err, errAgain) && pause == 0 {
-			pause = firstPause / 2
-			continue
-		}
 		if a.cfg.FailoverAfter > 0 && len(a.order) > 1 && time.Since(away) >= a.cfg.FailoverAfter {
 			at, away, pause = (at+1)%len(a.order), time.Now(), 0
 			a.cfg.Log.Warn("the collector is away; trying the next", "collector", a.order[at])
