@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,3 +216,35 @@ func BenchmarkCall(b *testing.B) {
 type nothing struct{}
 
 func (nothing) Finish(_ context.Context, reply []byte) ([]byte, error) { return reply, nil }
+
+// closing is a connection that is closed between two writes.
+type closing struct {
+	net.Conn
+	closed atomic.Bool
+}
+
+func (c *closing) SetWriteDeadline(t time.Time) error {
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// TestACallEndsThoughTheConnectionClosedBeforeItsFirstByte: it had been taken to be
+// written.
+func TestACallEndsThoughTheConnectionClosedBeforeItsFirstByte(t *testing.T) {
+	raw, err := net.Dial("tcp", echoServer(t, Limits{}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := &closing{Conn: raw}
+	c, err := NewClient(t.Context(), conn, echoProtocol(t), ClientOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	conn.closed.Store(true)
+	if _, err := c.Call(t.Context(), "append", nil, []byte("x"), nil); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+}

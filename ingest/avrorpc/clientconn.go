@@ -23,11 +23,11 @@ func (c *Client) write() error {
 		}
 		batch = c.takeQueue(batch[:0])
 		small, buffers = gather(batch, small[:0], buffers[:0])
-		if err := c.conn.SetWriteDeadline(time.Now().Add(c.options.Probe)); err != nil {
-			return err
+		err := c.conn.SetWriteDeadline(time.Now().Add(c.options.Probe)) // fails where it was closed just now
+		if err == nil {
+			rest = buffers
+			_, err = rest.WriteTo(c.conn)
 		}
-		rest = buffers
-		_, err := rest.WriteTo(c.conn)
 		clear(buffers)
 		c.wrote(batch)
 		if err != nil {
