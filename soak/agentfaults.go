@@ -7,7 +7,8 @@ import (
 )
 
 // AgentFaults are those of the ways between agents and collectors, and of both.
-func AgentFaults(hosts []*WebHost, collectors []*Service) []Fault {
+// lost is told the ids of collectors whose disks are gone.
+func AgentFaults(hosts []*WebHost, collectors []*Service, lost func(id string)) []Fault {
 	var faults []Fault
 	var all []string
 	for _, h := range hosts {
@@ -29,6 +30,7 @@ func AgentFaults(hosts []*WebHost, collectors []*Service) []Fault {
 		faults = append(faults,
 			killService(c, 4, 15*time.Second),
 			pauseService(c, 3, 35*time.Second),
+			loseService(c, 1, 15*time.Second, lost),
 			disturb("cut "+c.Name+" off", Down, links, 2, 20*time.Second, all...),
 			disturb("swallow what "+c.Name+" answers", Mute, links, 2, 25*time.Second, all...),
 		)
@@ -56,6 +58,19 @@ func pauseService(s *Service, weight int, maxHold time.Duration) Fault {
 		Name: "pause " + s.Name, Claims: []string{s.Name}, Weight: weight, MaxHold: maxHold,
 		Begin: func(context.Context, *World, uint64) error { s.Pause(); return nil },
 		End:   func(context.Context, *World) error { s.Resume(); return nil },
+	}
+}
+
+// loseService kills it and takes its disk away.
+func loseService(s *Service, weight int, maxHold time.Duration, lost func(id string)) Fault {
+	return Fault{
+		Name: "lose the disk of " + s.Name, Claims: []string{s.Name}, Weight: weight, MaxHold: maxHold,
+		Begin: func(ctx context.Context, _ *World, _ uint64) error {
+			id, err := s.Lose(ctx)
+			lost(id)
+			return err
+		},
+		End: func(context.Context, *World) error { s.Start(); return nil },
 	}
 }
 

@@ -47,7 +47,7 @@ func Agents(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	ways, sinks := AgentFaults(run.hosts, run.collectors), SinkFaults(c.Seed)
+	ways, sinks := AgentFaults(run.hosts, run.collectors, run.archived.lose), SinkFaults(c.Seed)
 	free, plan := planOf(c.Seed, ways, c.Length, wayGap), Plan(^c.Seed, sinks, c.Length) // of its own, or they would begin at one time
 	if c.Draw != nil {
 		free, plan = c.Draw(slices.Concat(ways, sinks)), nil
@@ -228,6 +228,7 @@ func (r *agentsRun) Run(ctx context.Context, enough <-chan struct{}) error {
 	}
 	all.Go(func() error {
 		err := writers.Wait()
+		r.written()
 		for _, h := range r.hosts {
 			h.Agent.Stop()
 		}
@@ -246,6 +247,14 @@ func (r *agentsRun) Run(ctx context.Context, enough <-chan struct{}) error {
 		return err
 	})
 	return all.Wait()
+}
+
+// written says what the hosts wrote, which has ended.
+func (r *agentsRun) written() {
+	for _, h := range r.hosts {
+		lines, bytes, rotations := h.fleet.Written()
+		r.Journal.Say("pace", fmt.Sprintf("%s wrote %d lines, %d bytes, and rotated %d times", h.Name, lines, bytes, rotations))
+	}
 }
 
 // stored is how many bytes the agents know to be stored.

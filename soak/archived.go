@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"sluice/catalog"
 	"sluice/cluster"
@@ -26,6 +27,24 @@ type archived struct {
 	archive *dfs.Archive
 	logs    func() []hostLog
 	spools  []string // data folders
+
+	mu   sync.Mutex
+	lost []string // ids of collectors that will never come back
+}
+
+// lose: a collector is gone with its disk. What it was writing then stays where it was,
+// for nobody else may touch it.
+func (a *archived) lose(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lost = append(a.lost, id)
+}
+
+// ofLost says whether a listing's line is of such a file.
+func (a *archived) ofLost(line string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(a.lost, func(id string) bool { return strings.Contains(line, "/"+hdfs.TmpDir+"/"+id+"~") })
 }
 
 // want counts the logs.
@@ -128,7 +147,7 @@ func (a *archived) tidy(context.Context) error {
 		return err
 	}
 	for line := range strings.Lines(list) {
-		if strings.Contains(line, "/"+hdfs.TmpDir+"/") {
+		if strings.Contains(line, "/"+hdfs.TmpDir+"/") && !a.ofLost(line) {
 			return fmt.Errorf("a temporary file: %s", strings.TrimSpace(line))
 		}
 	}
@@ -136,7 +155,7 @@ func (a *archived) tidy(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if i := slices.IndexFunc(strings.Split(told, "\n"), func(l string) bool { return strings.Contains(l, "OPENFORWRITE") }); i >= 0 {
+	if i := slices.IndexFunc(strings.Split(told, "\n"), func(l string) bool { return strings.Contains(l, "OPENFORWRITE") && !a.ofLost(l) }); i >= 0 {
 		return fmt.Errorf("an open lease: %s", strings.Split(told, "\n")[i])
 	}
 	if !strings.Contains(told, "is HEALTHY") {

@@ -81,3 +81,30 @@ func TestOneDataNodeIsNeverKilled(t *testing.T) {
 		}
 	})
 }
+
+// What agents and collectors are disturbed by is drawn, too, and no link has two
+// weathers at once.
+func TestAgentsFaultsComeToPassAndKeepTheirClaims(t *testing.T) {
+	var hosts []*WebHost
+	for _, name := range []string{"web01", "web02", "web03"} {
+		hosts = append(hosts, &WebHost{Name: name, Agent: &Service{Name: "agent of " + name}, Links: make([]*Link, collectorCount)})
+	}
+	faults := AgentFaults(hosts, []*Service{{Name: "collector1"}, {Name: "collector2"}}, nil)
+	seen := map[string]int{}
+	for seed := range uint64(50) {
+		plan := planOf(seed, faults, 10*time.Minute, wayGap)
+		for i, e := range plan {
+			seen[e.Fault.Name]++
+			for _, later := range plan[i+1:] {
+				if later.At <= e.At+e.Hold && slices.ContainsFunc(later.Fault.Claims, func(c string) bool { return slices.Contains(e.Fault.Claims, c) }) {
+					t.Errorf("seed %d: %s at %v and %s at %v", seed, e.Fault.Name, e.At, later.Fault.Name, later.At)
+				}
+			}
+		}
+	}
+	for _, f := range faults {
+		if seen[f.Name] == 0 {
+			t.Errorf("%s: never, in 50 plans", f.Name)
+		}
+	}
+}

@@ -4,8 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment/vfs"
 )
 
 // Service is the program run for good, as an init system does it: a fault kills,
@@ -92,6 +98,20 @@ func (s *Service) Kill() {
 	if s.kill != nil {
 		s.kill()
 	}
+}
+
+// Lose kills it, and its disk is lost: the data folder is gone, as an id that is in
+// the names of what it left in the archive. Start lets it live again, as a new one.
+func (s *Service) Lose(ctx context.Context) (id string, err error) {
+	s.Kill()
+	for s.pid.Load() != 0 && ctx.Err() == nil {
+		wait(ctx, 10*time.Millisecond)
+	}
+	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(s.Data, "checkpoint"), "")
+	if err != nil {
+		return "", err
+	}
+	return file.Collector(), os.RemoveAll(s.Data)
 }
 
 // Start starts what was killed.

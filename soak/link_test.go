@@ -1,0 +1,150 @@
+package soak
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// echo answers each line with itself, and counts those that came.
+type echo struct {
+	net.Listener
+	mu    sync.Mutex
+	lines []string
+}
+
+func (e *echo) serve() {
+	for {
+		conn, err := e.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close()
+			in := bufio.NewReader(conn)
+			for {
+				line, err := in.ReadString('\n')
+				if err != nil {
+					return
+				}
+				e.mu.Lock()
+				e.lines = append(e.lines, line)
+				e.mu.Unlock()
+				if _, err := io.WriteString(conn, line); err != nil {
+					return
+				}
+			}
+		}()
+	}
+}
+
+// came waits until so many lines have come.
+func (e *echo) came(t *testing.T, n int) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	late := time.After(time.Minute)
+	for {
+		e.mu.Lock()
+		got := len(e.lines)
+		e.mu.Unlock()
+		if got == n {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("%d lines came, want %d", got, n)
+		}
+	}
+}
+
+// A link does to connections what its weather says, and a connection that lost bytes
+// never carries others behind them.
+func TestALinkIsAsItsWeather(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &echo{Listener: listener}
+	go e.serve()
+	defer listener.Close()
+	l, err := NewLink()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Target = listener.Addr().String()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	dial := func() (net.Conn, *bufio.Reader) {
+		t.Helper()
+		conn, err := net.Dial("tcp", l.Address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn, bufio.NewReader(conn)
+	}
+	say := func(conn net.Conn) {
+		t.Helper()
+		if _, err := io.WriteString(conn, "line\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answered := func(in *bufio.Reader) {
+		t.Helper()
+		if _, err := in.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reset := func(in *bufio.Reader) {
+		t.Helper()
+		if got, err := in.ReadString('\n'); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+
+	conn, in := dial()
+	defer conn.Close()
+	say(conn)
+	answered(in)
+	l.Set(Mute, 0)
+	say(conn)
+	e.came(t, 2) // it is heard of, and not answered
+	l.Set(Fair, 0)
+	reset(in)
+
+	conn, in = dial()
+	defer conn.Close()
+	say(conn)
+	answered(in)
+	l.Set(HalfOpen, 0)
+	say(conn)
+	l.Set(Slow, time.Millisecond)
+	say(conn) // behind what was lost, or before the loss was seen
+	l.Set(Down, 0)
+	reset(in)
+
+	l.Set(Slow, time.Millisecond)
+	conn, in = dial()
+	defer conn.Close()
+	say(conn)
+	answered(in)
+	l.Set(Down, 0)
+	reset(in)
+	conn, in = dial()
+	defer conn.Close()
+	reset(in)
+}
