@@ -72,7 +72,7 @@ func call(conn net.Conn, message string, head, body []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	// The client would close the connection; a stranger does not.
-	client, err := avrorpc.NewClient(ctx, stays{conn}, protocol.New(), avrorpc.ClientOptions{})
+	client, err := avrorpc.NewClient(ctx, &stays{Conn: conn}, protocol.New(), avrorpc.ClientOptions{})
 	if err != nil {
 		return err
 	}
@@ -80,16 +80,38 @@ func call(conn net.Conn, message string, head, body []byte) error {
 	return errors.Join(err, client.Close())
 }
 
-// stays is a connection that its user cannot close.
-type stays struct{ net.Conn }
+// stays is a connection that its user cannot close: from then on it only fails.
+type stays struct {
+	net.Conn
+	mu     sync.Mutex
+	closed bool
+}
 
-func (s stays) Close() error { return s.SetDeadline(time.Unix(1, 0)) }
+func (s *stays) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return s.Conn.SetDeadline(time.Unix(1, 0))
+}
+
+func (s *stays) set(deadline func(time.Time) error, at time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return net.ErrClosed
+	}
+	return deadline(at)
+}
+
+func (s *stays) SetDeadline(t time.Time) error      { return s.set(s.Conn.SetDeadline, t) }
+func (s *stays) SetReadDeadline(t time.Time) error  { return s.set(s.Conn.SetReadDeadline, t) }
+func (s *stays) SetWriteDeadline(t time.Time) error { return s.set(s.Conn.SetWriteDeadline, t) }
 
 // offer sends a batch of a stream that was said.
 func offer(conn net.Conn, body []byte, length int64) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	client, err := avrorpc.NewClient(ctx, stays{conn}, protocol.New(), avrorpc.ClientOptions{})
+	client, err := avrorpc.NewClient(ctx, &stays{Conn: conn}, protocol.New(), avrorpc.ClientOptions{})
 	if err != nil {
 		return err
 	}
