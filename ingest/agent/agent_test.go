@@ -24,7 +24,7 @@ func TestACollectorThatIsAwayIsLeftAfterFailoverAfter(t *testing.T) {
 		n.sending()
 		n.put(t, s, 0, 100)
 		time.Sleep(29 * time.Second)
-		if second.calls[protocol.MessageHello] > 0 {
+		if second.hellos() > 0 {
 			t.Error("it did not wait for its first collector")
 		}
 		time.Sleep(maxPause + maxPause/2)
@@ -50,7 +50,7 @@ func TestWithoutFailoverItWaitsForItsCollector(t *testing.T) {
 		n.sending()
 		n.put(t, s, 0, 100)
 		time.Sleep(time.Hour)
-		if second.calls[protocol.MessageHello] > 0 {
+		if second.hellos() > 0 {
 			t.Error("it went to another")
 		}
 		first.set(func(f *far) { f.away = false })
@@ -104,7 +104,7 @@ func TestWhatCannotBeReadAgainIsLeftToTheNextStart(t *testing.T) {
 		first.cut(false)
 		time.Sleep(time.Minute)
 		first.whole(t, 0, 100)
-		if hellos := first.calls[protocol.MessageHello]; hellos > 3 || n.State().UnacknowledgedBytes > 0 {
+		if hellos := first.hellos(); hellos > 3 || n.State().UnacknowledgedBytes > 0 {
 			t.Errorf("it said hello %d times, and %+v", hellos, n.State())
 		}
 		if got := n.stored(t, s.ID); got != 0 {
@@ -166,7 +166,7 @@ func TestOnlyWhatIsStoredIsRemembered(t *testing.T) {
 func following(t *testing.T, dir string) (n *near, first, second *far, end func() error) {
 	t.Helper()
 	n, first, second = agentOf(t, func(c *Config) {
-		c.FailoverAfter, c.Heartbeat = time.Millisecond, 5*time.Millisecond
+		c.FailoverAfter, c.Heartbeat, c.Drain = time.Millisecond, 5*time.Millisecond, 10*time.Millisecond
 		c.Tail.Sources, c.Tail.Latency = []tail.Source{{Pattern: filepath.Join(dir, "*.log"), Format: "common"}}, time.Millisecond
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -232,7 +232,6 @@ func TestAnAgentEndsThoughNoCollectorAnswers(t *testing.T) {
 	defer n.close()
 	first.set(func(f *far) { f.busy = "the spool is full" })
 	await(t, "it is busy", func() bool { return n.State().Busy != "" })
-	n.cfg.Drain = time.Millisecond
 	if err := end(); err != nil {
 		t.Error(err)
 	}

@@ -27,14 +27,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // far is a collector at the other end of the wire that does as a test says.
 type far struct {
-	mu     sync.Mutex
-	away   bool   // it takes no connections
-	busy   string // why it takes no batches
-	offers int    // batches that came
-	took   []schema.Range
-	have   map[schema.StreamID]protocol.Position
-	calls  map[string]int
-	conns  []net.Conn
+	mu      sync.Mutex
+	away    bool   // it takes no connections
+	busy    string // why it takes no batches
+	offers  int    // batches that came
+	took    []schema.Range
+	have    map[schema.StreamID]protocol.Position
+	greeted int
+	conns   []net.Conn
 }
 
 // serve answers one connection to its end.
@@ -72,9 +72,9 @@ func (farSession) Close() {}
 func (f farSession) Begin(_ context.Context, c *avrorpc.Call) (avrorpc.Finisher, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls[c.Message]++
 	switch c.Message {
 	case protocol.MessageHello:
+		f.greeted++
 		var h protocol.Hello
 		if err := h.Decode(c.Params); err != nil {
 			return nil, err
@@ -140,6 +140,13 @@ func (f *far) cut(away bool) {
 	f.conns = nil
 }
 
+// hellos is how often it was greeted.
+func (f *far) hellos() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.greeted
+}
+
 // whole fails unless it took [from, to) of a stream, each byte once.
 func (f *far) whole(t *testing.T, from, to int64) {
 	t.Helper()
@@ -188,7 +195,7 @@ func agentOf(t *testing.T, change func(*Config)) (n *near, first, second *far) {
 	}
 	n.Agent = New(cfg)
 	for _, address := range cfg.Collectors {
-		n.far[address] = &far{have: map[schema.StreamID]protocol.Position{}, calls: map[string]int{}}
+		n.far[address] = &far{have: map[schema.StreamID]protocol.Position{}}
 	}
 	return n, n.far[n.order[0]], n.far[n.order[1]]
 }

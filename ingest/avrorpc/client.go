@@ -223,7 +223,7 @@ func (p *Pending) Wait(ctx context.Context, dst []byte) ([]byte, error) {
 		}
 		<-p.ended // soon: the reply has come, or a write ends at its deadline
 	}
-	if !p.replied {
+	if p.left() { // its reply may come now: who takes that settles it
 		return dst, ctx.Err()
 	}
 	dst, err := append(dst, p.reply...), p.err
@@ -248,11 +248,20 @@ func (p *Pending) leave() bool {
 		p.leaving = true
 		return false
 	case callQueued:
-		delete(c.pending, p.serial)
-		c.settle(p)
+		if c.pending[p.serial] == p { // else the connection has failed, and ends it in a moment
+			delete(c.pending, p.serial)
+			c.settle(p)
+		}
 	}
 	p.state, p.head, p.body = callLeft, nil, nil
 	return true
+}
+
+// left says whether it became nobody's while it was written.
+func (p *Pending) left() bool {
+	p.client.mu.Lock()
+	defer p.client.mu.Unlock()
+	return p.state == callLeft
 }
 
 // Call is Start and Wait.

@@ -95,7 +95,11 @@ func (c *Client) read() error {
 		c.signs.Add(1)
 		c.mu.Lock()
 		p := c.pending[f.serial]
-		delete(c.pending, f.serial)
+		if p != nil && p.state == callQueued { // the server guessed its serial
+			p = nil
+		} else {
+			delete(c.pending, f.serial)
+		}
 		c.mu.Unlock()
 		if p != nil {
 			reply, err := readReply(f.b)
