@@ -261,9 +261,9 @@ func (r *agentsRun) written() {
 func (r *agentsRun) stored() (sum int64) {
 	for _, h := range r.hosts {
 		if n, err := h.look(); err == nil { // it may be replaced just now
-			h.stored = n
+			h.stored.Store(n)
 		}
-		sum += h.stored
+		sum += h.stored.Load()
 	}
 	return sum
 }
@@ -290,7 +290,7 @@ func (r *agentsRun) report() {
 	r.stored()
 	for _, h := range r.hosts {
 		connections, resets := 0, 0
-		text := fmt.Sprintf("%s: %d bytes are stored;", h.Name, h.stored)
+		text := fmt.Sprintf("%s: %d bytes are stored;", h.Name, h.stored.Load())
 		for j, l := range h.Links {
 			l.mu.Lock()
 			text += fmt.Sprintf(" %d connections to %s,", l.connections, r.collectors[j].Name)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"sluice/bench/fleet"
@@ -23,7 +24,7 @@ type WebHost struct {
 
 	fleet *fleet.Fleet
 	// stored is what the agent's checkpoint said last.
-	stored int64
+	stored atomic.Int64
 }
 
 const (
