@@ -12,8 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"sluice/hbase"
 	"sluice/hdfs/dfs"
 	"sluice/ingest/agent"
@@ -22,9 +20,10 @@ import (
 const (
 	webHosts, collectorCount = 3, 2
 
-	// What the issue allows them.
-	maxAgentRSSBytes         = 64 << 20
-	maxAgentCollectorRSSByte = 256 << 20
+	// What they may have resident: a window of 8 MiB and what Go takes beside it; what a
+	// follower may (archive.go), and the frames of all connections.
+	maxAgentRSSBytes     = 64 << 20
+	maxReceivingRSSBytes = 256 << 20
 
 	// wayGap is the greatest gap between two faults that no daemon of the cluster has: they
 	// are mended in a moment.
@@ -202,130 +201,4 @@ func (r *agentsRun) key(n uint64) []byte {
 	salt := byte(n % uint64(max(1, r.Layout.Salts)))
 	at := clockStart().Add(time.Duration(n % uint64(clockFactor*r.Length)))
 	return binary.BigEndian.AppendUint64([]byte{salt}, uint64(at.UnixNano()))
-}
-
-// Run implements Load: hosts write until it is enough; when the agents know that all
-// is stored they are told to end, and the collectors after them.
-func (r *agentsRun) Run(ctx context.Context, enough <-chan struct{}) error {
-	running, cancel := context.WithCancel(ctx)
-	defer cancel()
-	all, running := errgroup.WithContext(running)
-	for _, l := range r.links {
-		all.Go(func() error { return l.Run(running) })
-	}
-	var collectors, agents, writers errgroup.Group
-	for _, s := range r.collectors {
-		collectors.Go(func() error { return s.Run(running) })
-	}
-	for _, h := range r.hosts {
-		agents.Go(func() error { return h.Agent.Run(running) })
-		writers.Go(func() error {
-			if err := h.write(running, enough); err != nil {
-				return err
-			}
-			return h.drained(running)
-		})
-	}
-	all.Go(func() error {
-		err := writers.Wait()
-		r.written()
-		for _, h := range r.hosts {
-			h.Agent.Stop()
-		}
-		return err
-	})
-	all.Go(func() error {
-		err := agents.Wait()
-		for _, s := range r.collectors {
-			s.Stop()
-		}
-		return err
-	})
-	all.Go(func() error {
-		err := collectors.Wait()
-		cancel() // the links
-		return err
-	})
-	return all.Wait()
-}
-
-// written says what the hosts wrote, which has ended.
-func (r *agentsRun) written() {
-	for _, h := range r.hosts {
-		lines, bytes, rotations := h.fleet.Written()
-		r.Journal.Say("pace", fmt.Sprintf("%s wrote %d lines, %d bytes, and rotated %d times", h.Name, lines, bytes, rotations))
-	}
-}
-
-// stored is how many bytes the agents know to be stored.
-func (r *agentsRun) stored() (sum int64) {
-	for _, h := range r.hosts {
-		if n, err := h.look(); err == nil { // it may be replaced just now
-			h.stored.Store(n)
-		}
-		sum += h.stored.Load()
-	}
-	return sum
-}
-
-func (r *agentsRun) services() (all []*Service) {
-	all = slices.Clone(r.collectors)
-	for _, h := range r.hosts {
-		all = append(all, h.Agent)
-	}
-	return all
-}
-
-func (r *agentsRun) watch() {
-	r.seconds++
-	for _, s := range r.services() {
-		s.watch()
-	}
-	if r.seconds%tellEverySeconds == 0 {
-		r.report()
-	}
-}
-
-func (r *agentsRun) report() {
-	r.stored()
-	for _, h := range r.hosts {
-		connections, resets := 0, 0
-		text := fmt.Sprintf("%s: %d bytes are stored;", h.Name, h.stored.Load())
-		for j, l := range h.Links {
-			l.mu.Lock()
-			text += fmt.Sprintf(" %d connections to %s,", l.connections, r.collectors[j].Name)
-			connections, resets = connections+l.connections, resets+l.resets
-			l.mu.Unlock()
-		}
-		r.Journal.Say("pace", fmt.Sprintf("%s %d of %d reset", text, resets, connections))
-	}
-	for _, s := range r.services() {
-		r.Journal.Say("pace", fmt.Sprintf("%s: ran %d times, killed %d, at most %d MiB", s.Name, s.runs.Load(), s.kills.Load(), s.peakRSSBytes>>20))
-	}
-}
-
-func (r *agentsRun) bounded() error {
-	for _, h := range r.hosts {
-		if rss := h.Agent.peakRSSBytes; rss > maxAgentRSSBytes {
-			return fmt.Errorf("%s had %d MiB resident", h.Agent.Name, rss>>20)
-		}
-	}
-	for _, s := range r.collectors {
-		if rss := s.peakRSSBytes; rss > maxAgentCollectorRSSByte {
-			return fmt.Errorf("%s had %d MiB resident", s.Name, rss>>20)
-		}
-	}
-	return nil
-}
-
-// logs are all hosts' files.
-func (r *agentsRun) logs() (all []hostLog) {
-	for _, h := range r.hosts {
-		logs, err := h.logs()
-		if err != nil {
-			r.Journal.Say("check", err.Error())
-		}
-		all = append(all, logs...)
-	}
-	return all
 }
