@@ -20,9 +20,7 @@ const (
 // writing may go on at the same time, neither of them twice.
 type conn struct {
 	net.Conn
-	secrets  *secrets
-	seal     bool
-	maxPlain int // bytes of data in one token of ours
+	context *Context
 
 	token bytes.Buffer
 	data  []byte // unwrapped and not yet read
@@ -31,8 +29,8 @@ type conn struct {
 // Write implements net.Conn.
 func (c *conn) Write(b []byte) (n int, err error) {
 	for len(b) > 0 {
-		piece := b[:min(len(b), c.maxPlain)]
-		token, err := c.secrets.wrap(piece, c.seal)
+		piece := b[:min(len(b), c.context.MaxPlain())]
+		token, err := c.context.Wrap(piece)
 		if err != nil {
 			return n, err
 		}
@@ -80,7 +78,7 @@ func (c *conn) next() error {
 		}
 		return fmt.Errorf("read a token: %w", err)
 	}
-	data, err := c.secrets.unwrap(c.token.Bytes(), c.seal)
+	data, err := c.context.Unwrap(c.token.Bytes())
 	c.data = data
 	return err
 }

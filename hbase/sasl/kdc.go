@@ -68,6 +68,8 @@ type kdc struct {
 	// dial makes a connection; KDCs are asked by TCP, which all of them speak, and
 	// which loses no answer.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// principalSetting names the servers' principal.
+	principalSetting string
 }
 
 // logIn gets a ticket for getting tickets, by a key of the keytab.
@@ -208,7 +210,7 @@ func (k *kdc) explain(err error, who string) error {
 	case errorcode.KDC_ERR_C_PRINCIPAL_UNKNOWN:
 		return fmt.Errorf("%w: the KDC does not know %s: is it the principal of the keytab?", ErrPrincipal, who)
 	case errorcode.KDC_ERR_S_PRINCIPAL_UNKNOWN:
-		return fmt.Errorf("%w: the KDC knows no service %s: the host must be named as in the servers' keytabs, and the name before it as in hbase.regionserver.kerberos.principal", ErrPrincipal, who)
+		return fmt.Errorf("%w: the KDC knows no service %s: the host must be named as in the servers' keytabs, and the name before it as in %s", ErrPrincipal, who, k.principalSetting)
 	case errorcode.KDC_ERR_PREAUTH_FAILED:
 		return fmt.Errorf("%w: the keytab's key of %s is not the KDC's: make a new keytab", ErrPrincipal, who)
 	case errorcode.KRB_AP_ERR_SKEW:

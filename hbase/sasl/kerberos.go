@@ -46,6 +46,9 @@ type Config struct {
 	// Protections are those that we accept, the best first, as in
 	// hbase.rpc.protection; empty: the strongest that a server offers.
 	Protections []Protection
+	// PrincipalSetting and ProtectionSetting are the servers' settings for these two,
+	// by which errors name them; empty: HBase's.
+	PrincipalSetting, ProtectionSetting string
 	// Now is a clock; nil: time.Now.
 	Now func() time.Time
 	// Getenv reads the environment; nil: os.Getenv.
@@ -60,6 +63,8 @@ type Kerberos struct {
 	server      string
 	protections []Protection
 	now         func() time.Time
+
+	protectionSetting string
 }
 
 // New reads krb5.conf and keytab. Tickets are got when a connection is made.
@@ -67,9 +72,10 @@ func New(c Config) (*Kerberos, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	protectionSetting := first(c.ProtectionSetting, "hbase.rpc.protection")
 	for _, p := range c.Protections {
 		if !slices.Contains([]Protection{Authentication, Integrity, Privacy}, p) {
-			return nil, fmt.Errorf("Kerberos: a protection (hbase.rpc.protection, --hbase-protection) is authentication, integrity or privacy, not %q", p)
+			return nil, fmt.Errorf("Kerberos: a protection (%s) is authentication, integrity or privacy, not %q", protectionSetting, p)
 		}
 	}
 	krb5, err := c.load()
@@ -77,7 +83,8 @@ func New(c Config) (*Kerberos, error) {
 		return nil, err
 	}
 	t := &tickets{
-		kdc:  kdc{config: krb5, now: c.Now, dial: (&net.Dialer{}).DialContext},
+		kdc: kdc{config: krb5, now: c.Now, dial: (&net.Dialer{}).DialContext,
+			principalSetting: first(c.PrincipalSetting, "hbase.regionserver.kerberos.principal")},
 		turn: make(chan struct{}, 1), services: map[string]ticket{},
 		cachePath: c.cachePath(), principal: c.Principal,
 	}
@@ -86,7 +93,8 @@ func New(c Config) (*Kerberos, error) {
 			return nil, err
 		}
 	}
-	return &Kerberos{config: krb5, tickets: t, server: first(c.ServerPrincipal, "hbase/_HOST"), protections: c.Protections, now: c.Now}, nil
+	return &Kerberos{config: krb5, tickets: t, server: first(c.ServerPrincipal, "hbase/_HOST"), protections: c.Protections, now: c.Now,
+		protectionSetting: protectionSetting}, nil
 }
 
 func (c Config) env(name string) string {
@@ -156,23 +164,19 @@ func (k *Kerberos) LogIn(ctx context.Context) (principal string, until time.Time
 
 // Handshake is an rpc.Handshake.
 func (k *Kerberos) Handshake(ctx context.Context, raw net.Conn, server rpc.Server) (net.Conn, error) {
-	service, realm := k.servicePrincipal(server.Host)
-	t, name, nameRealm, err := k.tickets.get(ctx, service, realm)
+	c, token, err := k.Begin(ctx, server.Host)
 	if err != nil {
-		return nil, fmt.Errorf("a ticket for %s: %w", service.PrincipalNameString(), err)
-	}
-	token, secrets, err := contextToken(t, name, nameRealm, k.now())
-	if err != nil {
-		return nil, fmt.Errorf("begin with %s: %w", service.PrincipalNameString(), err)
+		return nil, err
 	}
 	if _, err := raw.Write(appendToken(rpc.Preamble(rpc.AuthKerberos), token)); err != nil {
 		return nil, fmt.Errorf("send the ticket: %w", err)
 	}
 	offer, err := readReply(raw)
 	if err != nil {
+		service, _ := k.servicePrincipal(server.Host)
 		return nil, fmt.Errorf("show the ticket for %s: %w", service.PrincipalNameString(), err)
 	}
-	return agree(raw, secrets, offer, k.protections)
+	return agree(raw, c, offer)
 }
 
 // servicePrincipal is the server's, and its realm where that is known.

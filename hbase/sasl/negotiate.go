@@ -35,8 +35,6 @@ const (
 	fallBack = -88
 	// maxReplyBytes bounds each part of an answer during the handshake.
 	maxReplyBytes = 64 << 10
-	// maxOurTokenBytes bounds a token of ours, whatever the server would take.
-	maxOurTokenBytes = 64 << 10
 )
 
 // readReply reads an answer during the handshake: a status (i32, 0 is good), and a
@@ -89,45 +87,24 @@ func readInt32(r io.Reader) (int32, error) {
 	return int32(binary.BigEndian.Uint32(b[:])), err
 }
 
-// agree answers the server's offer, a signed token with the bits of the
-// protections that it accepts (1) and the size of token that it takes (3), by one of
-// them and the size that we take. It returns what carries everything after.
-func agree(raw net.Conn, s *secrets, offer []byte, accept []Protection) (net.Conn, error) {
-	data, err := s.unwrap(offer, false)
-	if err != nil {
-		return nil, fmt.Errorf("the server's offer: %w", err)
-	}
-	if len(data) != 4 {
-		return nil, fmt.Errorf("the server's offer has %d bytes, not 4", len(data))
-	}
-	chosen, bit, err := choose(data[0], accept)
+// agree answers the server's offer and returns what carries everything after.
+func agree(raw net.Conn, c *Context, offer []byte) (net.Conn, error) {
+	answer, err := c.Agree(offer)
 	if err != nil {
 		return nil, err
 	}
-	answer := []byte{bit, 0xff, 0xff, 0xff} // what HBase sends is bounded by its answers, not by this
-	if chosen == Authentication {
-		answer = []byte{bit, 0, 0, 0}
-	}
-	token, err := s.wrap(answer, false)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := raw.Write(appendToken(nil, token)); err != nil {
+	if _, err := raw.Write(appendToken(nil, answer)); err != nil {
 		return nil, fmt.Errorf("answer the server's offer: %w", err)
 	}
-	if chosen == Authentication {
+	if c.agreed == Authentication {
 		return raw, nil
 	}
-	taken := int(binary.BigEndian.Uint32(data) & 0xffffff)
-	maxPlain := min(taken, maxOurTokenBytes) - s.maxOverhead()
-	if maxPlain < 1 {
-		return nil, fmt.Errorf("the server takes tokens of %d bytes, too few to say anything", taken)
-	}
-	return &conn{Conn: raw, secrets: s, seal: chosen == Privacy, maxPlain: maxPlain}, nil
+	return &conn{Conn: raw, context: c}, nil
 }
 
 // choose takes the first of accept that is offered; without accept, the strongest.
-func choose(offered byte, accept []Protection) (Protection, byte, error) {
+// setting is the server's, for the sentence where there is none.
+func choose(offered byte, accept []Protection, setting string) (Protection, byte, error) {
 	var names []string
 	bits := map[Protection]byte{}
 	for _, l := range layers {
@@ -144,5 +121,5 @@ func choose(offered byte, accept []Protection) (Protection, byte, error) {
 			return p, bits[p], nil
 		}
 	}
-	return "", 0, fmt.Errorf("%w: the server's hbase.rpc.protection is %q, ours %v: allow one of the server's", ErrProtection, strings.Join(names, ","), accept)
+	return "", 0, fmt.Errorf("%w: the server's %s is %q, ours %v: allow one of the server's", ErrProtection, setting, strings.Join(names, ","), accept)
 }

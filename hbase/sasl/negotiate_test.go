@@ -26,7 +26,7 @@ func TestChoiceOfProtection(t *testing.T) {
 		{4, []Protection{Authentication, Integrity}, ""},
 		{0, nil, ""},
 	} {
-		got, _, err := choose(c.offered, c.accept)
+		got, _, err := choose(c.offered, c.accept, "hbase.rpc.protection")
 		if got != c.want || (c.want == "") != errors.Is(err, ErrProtection) {
 			t.Errorf("offered %b, accepted %v: %q, %v; want %q", c.offered, c.accept, got, err, c.want)
 		}
@@ -79,7 +79,7 @@ func TestWrappedConnectionCarriesBytes(t *testing.T) {
 		}
 		server := make(chan net.Conn, 1)
 		go func() { server <- accept(t, theirs, b, offered) }()
-		client, err := agree(ours, a, offer, nil)
+		client, err := agree(ours, &Context{secrets: a}, offer)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +113,7 @@ func accept(t *testing.T, raw net.Conn, s *secrets, offered byte) net.Conn {
 	if offered == 1 {
 		return raw
 	}
-	return &conn{Conn: raw, secrets: s, seal: offered == 4, maxPlain: 1000}
+	return &conn{Conn: raw, context: &Context{secrets: s, agreed: map[byte]Protection{2: Integrity, 4: Privacy}[offered], maxPlain: 1000}}
 }
 
 // A length that is promised takes no memory, and the end within a token is one.
@@ -129,7 +129,7 @@ func TestLengthsAreNotTrusted(t *testing.T) {
 		ours, theirs := net.Pipe()
 		go func() { theirs.Write(c.bytes); theirs.Close() }()
 		a, _ := pair(t, 18)
-		wrapped := &conn{Conn: ours, secrets: a, seal: true, maxPlain: 100}
+		wrapped := &conn{Conn: ours, context: &Context{secrets: a, agreed: Privacy, maxPlain: 100}}
 		if _, err := wrapped.Read(make([]byte, 1)); !errors.Is(err, c.want) {
 			t.Errorf("%x: %v, want %v", c.bytes, err, c.want)
 		}

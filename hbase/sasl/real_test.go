@@ -69,7 +69,7 @@ func TestTheWholePathAtEachProtection(t *testing.T) {
 	}
 	whatOthersAreTold(t, c)
 	ticketsRunOut(t, c)
-	clientForOthers(t, c)
+	logIns(t, c)
 }
 
 // wholePath makes a table, writes lines into it and reads them back, found by

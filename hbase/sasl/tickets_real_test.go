@@ -1,7 +1,6 @@
 package sasl_test
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,23 +94,25 @@ func ticketsRunOut(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// clientForOthers: gokrb5's own client, made of the same settings, gets tickets, by
-// the keytab and by what kinit wrote.
-func clientForOthers(t *testing.T, c *cluster.Cluster) {
+// logIns: the log-in alone, by the keytab and by what kinit wrote.
+func logIns(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	settings := client(c)
-	tickets := func() {
+	logIn := func() error {
 		t.Helper()
-		krb5, err := settings.Client()
+		krb5, err := sasl.New(settings)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer krb5.Destroy()
-		if _, _, err := krb5.GetServiceTicket(c.HDFSPrincipal); err != nil {
-			t.Error(err)
+		who, until, err := krb5.LogIn(t.Context())
+		if err == nil && (who != c.ClientPrincipal || !until.After(time.Now())) {
+			t.Errorf("we are %s until %v", who, until)
 		}
+		return err
 	}
-	tickets()
+	if err := logIn(); err != nil {
+		t.Error(err)
+	}
 	if _, err := exec.LookPath("kinit"); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
@@ -126,13 +127,11 @@ func clientForOthers(t *testing.T, c *cluster.Cluster) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	tickets()
+	if err := logIn(); err != nil {
+		t.Error(err)
+	}
 	settings.Principal = "somebody@SLUICE.TEST"
-	if _, err := settings.Client(); !errors.Is(err, sasl.ErrNoTicket) || !strings.Contains(err.Error(), "run kinit somebody@SLUICE.TEST") {
-		t.Errorf("another one's cache: %v", err)
-	}
+	says(t, "another one's cache", logIn(), sasl.ErrNoTicket, "run kinit somebody@SLUICE.TEST")
 	settings.Cache = "KCM:0"
-	if _, err := settings.Client(); !errors.Is(err, sasl.ErrNoTicket) || !strings.Contains(err.Error(), "export KRB5CCNAME=FILE:/path") {
-		t.Errorf("a cache that is no file: %v", err)
-	}
+	says(t, "a cache that is no file", logIn(), sasl.ErrNoTicket, "export KRB5CCNAME=FILE:/path")
 }

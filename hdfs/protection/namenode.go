@@ -1,0 +1,297 @@
+package protection
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"syscall"
+
+	"sluice/hbase/rpc"
+	"sluice/hbase/sasl"
+	"sluice/hbase/wire"
+)
+
+// A connection begins with "hrpc", the version, the class of service and the
+// protocol of authentication (RpcHeader.proto; class Server of hadoop-common).
+const (
+	preambleBytes = 7
+	authSASL      = 0xdf
+)
+
+// The states of an RpcSaslProto.
+const (
+	stateSuccess = iota
+	stateNegotiate
+	stateInitiate
+	stateChallenge
+	stateResponse
+	stateWrap
+)
+
+const (
+	// callSASL is the call's number of packets that carry SASL, as sint32 and, in
+	// answers, as uint32.
+	callSASL       = -33
+	callSASLZigzag = 65
+	// maxPacketBytes is ipc.maximum.response.length.
+	maxPacketBytes = 128 << 20
+	// maxHandshakeBytes bounds a packet before both sides have agreed.
+	maxHandshakeBytes = 64 << 10
+	// keepBytes is how large a buffer may be that is kept for the next packet.
+	keepBytes = 4 << 20
+)
+
+// NameNode logs in at a name node, which raw was just made to, and gives a
+// connection for a client that logs in as SIMPLE. host is as it was dialled. Errors
+// that are sasl's or a refusal are rpc.ErrSettings.
+func NameNode(ctx context.Context, raw net.Conn, host string, kerberos *sasl.Kerberos) (net.Conn, error) {
+	if _, err := raw.Write([]byte{'h', 'r', 'p', 'c', 9, 0, authSASL}); err != nil {
+		return nil, fmt.Errorf("begin with the name node: %w", err)
+	}
+	offered, err := ask(raw, stateNegotiate, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	auth := offered.kerberos()
+	if auth == nil {
+		return nil, fmt.Errorf("%w: hadoop.security.authentication is kerberos in our core-site.xml and not in the name node's", sasl.ErrNoSecurity)
+	}
+	agreement, token, err := kerberos.Begin(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	challenge, err := ask(raw, stateInitiate, token, auth)
+	if err != nil {
+		return nil, err
+	}
+	if challenge.state != stateChallenge {
+		return nil, fmt.Errorf("the name node answers our ticket with state %d", challenge.state)
+	}
+	answer, err := agreement.Agree(challenge.token)
+	if err != nil {
+		return nil, err
+	}
+	done, err := ask(raw, stateResponse, answer, nil)
+	if err != nil {
+		return nil, err
+	}
+	if done.state != stateSuccess {
+		return nil, fmt.Errorf("the name node ends the log-in with state %d", done.state)
+	}
+	return &nameNode{Conn: raw, context: agreement, preamble: preambleBytes}, nil
+}
+
+// saslMessage is an RpcSaslProto.
+type saslMessage struct {
+	state uint64
+	token []byte
+	auths [][]byte
+}
+
+func readSASL(b []byte) (m saslMessage, err error) {
+	f := wire.Read(b)
+	for f.Next() {
+		switch f.Number {
+		case 2:
+			m.state = f.Uint
+		case 3:
+			m.token = f.Bytes
+		case 4:
+			m.auths = append(m.auths, f.Bytes)
+		}
+	}
+	return m, f.Err
+}
+
+// kerberos is the server's offer of it, nil for none.
+func (m saslMessage) kerberos() []byte {
+	for _, auth := range m.auths {
+		for f := wire.Read(auth); f.Next(); {
+			if f.Number == 1 && string(f.Bytes) == "KERBEROS" {
+				return auth
+			}
+		}
+	}
+	return nil
+}
+
+// appendSASL appends a packet: its length, an RpcRequestHeaderProto, an
+// RpcSaslProto.
+func appendSASL(dst []byte, state uint64, token, auth []byte) []byte {
+	header := wire.AppendUint(nil, 1, 2)   // protocol buffers
+	header = wire.AppendUint(header, 2, 0) // a final packet
+	header = wire.AppendUint(header, 3, callSASLZigzag)
+	header = wire.AppendBytes(header, 4, "") // the client's id, which a log-in has none of
+	message := wire.AppendUint(nil, 2, state)
+	if token != nil {
+		message = wire.AppendBytes(message, 3, token)
+	}
+	if auth != nil {
+		message = wire.AppendBytes(message, 4, auth)
+	}
+	packet := wire.AppendDelimited(wire.AppendDelimited(nil, header), message)
+	return append(binary.BigEndian.AppendUint32(dst, uint32(len(packet))), packet...)
+}
+
+// ask is one step of the handshake.
+func ask(raw net.Conn, state uint64, token, auth []byte) (saslMessage, error) {
+	if _, err := raw.Write(appendSASL(nil, state, token, auth)); err != nil {
+		return saslMessage{}, fmt.Errorf("log in at the name node: %w", err)
+	}
+	var packet bytes.Buffer
+	m, err := readAnswer(raw, &packet, maxHandshakeBytes)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+		err = fmt.Errorf("log in at the name node: it ended the connection: %w", err)
+	}
+	return m, err
+}
+
+// readAnswer reads a packet that carries SASL into buffer, which the message is a
+// part of. The buffer grows as bytes come, not as their number is promised.
+func readAnswer(r io.Reader, buffer *bytes.Buffer, maxBytes uint32) (m saslMessage, err error) {
+	var length [4]byte
+	if _, err := io.ReadFull(r, length[:]); err != nil {
+		return m, err
+	}
+	n := binary.BigEndian.Uint32(length[:])
+	if n > maxBytes {
+		return m, fmt.Errorf("the name node's answer is to have %d bytes", n)
+	}
+	if buffer.Cap() > keepBytes {
+		*buffer = bytes.Buffer{}
+	}
+	buffer.Reset()
+	if _, err := io.CopyN(buffer, r, int64(n)); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return m, err
+	}
+	header, rest, err := wire.CutDelimited(buffer.Bytes())
+	if err != nil {
+		return m, fmt.Errorf("the name node's answer: %w", err)
+	}
+	if err := answerError(header); err != nil {
+		return m, err
+	}
+	message, _, err := wire.CutDelimited(rest)
+	if err != nil {
+		return m, fmt.Errorf("the name node's answer: %w", err)
+	}
+	return readSASL(message)
+}
+
+// answerError reads an RpcResponseHeaderProto: it must be one of SASL, and no
+// refusal.
+func answerError(header []byte) error {
+	var call, status uint64
+	var class, text string
+	f := wire.Read(header)
+	for f.Next() {
+		switch f.Number {
+		case 1:
+			call = f.Uint
+		case 2:
+			status = f.Uint
+		case 4:
+			class = string(f.Bytes)
+		case 5:
+			text = string(f.Bytes)
+		}
+	}
+	if f.Err != nil {
+		return fmt.Errorf("the name node's answer: %w", f.Err)
+	}
+	if status != 0 {
+		return &refusal{class, text}
+	}
+	if want := int32(callSASL); uint32(call) != uint32(want) {
+		return fmt.Errorf("the name node's answer is that to call %d, and no log-in", int32(call))
+	}
+	return nil
+}
+
+// refusal is a name node's exception during the log-in.
+type refusal struct{ class, text string }
+
+func (r *refusal) Error() string {
+	text, _, _ := strings.Cut(r.text, "\n")
+	return fmt.Sprintf("the name node refuses our log-in (%s: %s): dfs.namenode.kerberos.principal must be who it is, and the clocks must agree", r.class, text)
+}
+
+// Is makes a log-in that failed an rpc.ErrSettings. A replay is none: two of our
+// tickets had the same microsecond.
+func (r *refusal) Is(target error) bool {
+	return target == rpc.ErrSettings && !strings.Contains(r.text, "replay") &&
+		(strings.HasSuffix(r.class, ".SaslException") || strings.HasSuffix(r.class, ".AccessControlException"))
+}
+
+// nameNode carries the packets of a client after the log-in.
+type nameNode struct {
+	net.Conn
+	context *sasl.Context
+
+	writing  sync.Mutex
+	preamble int // bytes of the client's own that are still to come, and go nowhere
+
+	reading sync.Mutex
+	packet  bytes.Buffer
+	data    []byte // unwrapped and not yet read
+}
+
+// Write implements net.Conn.
+func (c *nameNode) Write(b []byte) (n int, err error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	n = min(c.preamble, len(b))
+	c.preamble -= n
+	if c.context.Agreed() == sasl.Authentication {
+		if n == len(b) {
+			return n, nil
+		}
+		written, err := c.Conn.Write(b[n:])
+		return n + written, err
+	}
+	for n < len(b) {
+		piece := b[n:min(len(b), n+c.context.MaxPlain())]
+		token, err := c.context.Wrap(piece)
+		if err != nil {
+			return n, err
+		}
+		if _, err := c.Conn.Write(appendSASL(nil, stateWrap, token, nil)); err != nil {
+			return n, err
+		}
+		n += len(piece)
+	}
+	return n, nil
+}
+
+// Read implements net.Conn.
+func (c *nameNode) Read(b []byte) (int, error) {
+	if c.context.Agreed() == sasl.Authentication {
+		return c.Conn.Read(b)
+	}
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	for len(c.data) == 0 {
+		m, err := readAnswer(c.Conn, &c.packet, maxPacketBytes)
+		if err != nil {
+			return 0, err
+		}
+		if m.state != stateWrap {
+			return 0, fmt.Errorf("the name node's answer is not wrapped, but of state %d", m.state)
+		}
+		if c.data, err = c.context.Unwrap(m.token); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(b, c.data)
+	c.data = c.data[n:]
+	return n, nil
+}
