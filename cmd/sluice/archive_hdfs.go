@@ -6,12 +6,12 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/jcmturner/gokrb5/v8/client"
-
 	"sluice/doctor"
+	"sluice/hbase/sasl"
 	"sluice/hdfs"
 	"sluice/hdfs/dfs"
 	"sluice/hdfs/localdir"
+	"sluice/hdfs/protection"
 )
 
 // archive is what commands need of one.
@@ -25,19 +25,8 @@ type folder struct{ *localdir.Archive }
 
 func (folder) Close() error { return nil }
 
-// inHDFS is an archive with the log-in that is its own.
-type inHDFS struct {
-	*dfs.Archive
-	login *client.Client // nil: none
-}
-
-func (h inHDFS) Close() error {
-	err := h.Archive.Close()
-	if h.login != nil {
-		h.login.Destroy()
-	}
-	return err
-}
+// inHDFS is an archive that can be looked at.
+type inHDFS struct{ *dfs.Archive }
 
 func isHDFS(url string) bool { return strings.HasPrefix(url, dfs.Scheme) }
 
@@ -52,21 +41,19 @@ func (a *app) openHDFS(url string, pattern hdfs.Pattern, o dfs.Options) (archive
 	if err != nil {
 		return nil, usage("--archive %s: %w", url, err)
 	}
-	var h inHDFS
-	if p := cluster.Protection(); p == "integrity" || p == "privacy" {
-		return nil, usage("--archive %s: dfs.data.transfer.protection is %s, with which archives do not work yet: upload finished files of dir: with Hadoop's own client", url, p)
-	}
-	if cluster.NeedsKerberos() {
-		if h.login, err = a.cli.kerberosFlags.client(); err != nil {
-			return nil, err
+	if cluster.Kerberos != nil {
+		login, err := sasl.New(a.cli.kerberosFlags.as(*cluster.Kerberos))
+		if err != nil {
+			return nil, usageError{err}
 		}
-		cluster = cluster.WithKerberos(h.login)
+		cluster = cluster.WithKerberos(login)
 	}
 	o.Logger = a.log
-	if h.Archive, err = dfs.Open(cluster, pattern.Root(), o); err != nil {
+	opened, err := dfs.Open(cluster, pattern.Root(), o)
+	if err != nil {
 		return nil, usageError{err}
 	}
-	return h, nil
+	return inHDFS{opened}, nil
 }
 
 // openArchive opens the archive below the pattern's root for the collector owner.
@@ -102,8 +89,11 @@ func (a *app) readArchive(url string, pattern hdfs.Pattern) (archive, error) {
 	}
 	if err = opened.(inHDFS).There(a.ctx); err != nil {
 		err = errors.Join(err, opened.Close())
-		if errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			err = usage("%w: name another with --archive", err)
+		case errors.Is(err, protection.ErrSettings):
+			err = usageError{err}
 		}
 		return nil, err
 	}

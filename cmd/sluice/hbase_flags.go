@@ -85,8 +85,7 @@ func (h hbaseFlags) kerberized(files site.Site, k kerberosFlags) bool {
 }
 
 func (h hbaseFlags) kerberos(files site.Site, k kerberosFlags) (*sasl.Kerberos, error) {
-	c := k.login()
-	c.ServerPrincipal = h.HBaseService
+	c := k.as(sasl.Config{ServerPrincipal: h.HBaseService})
 	if c.ServerPrincipal == "" {
 		master, server := files.Get("hbase.master.kerberos.principal"), files.Get("hbase.regionserver.kerberos.principal")
 		if master != "" && server != "" && master != server {

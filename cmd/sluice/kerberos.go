@@ -1,10 +1,6 @@
 package main
 
-import (
-	"github.com/jcmturner/gokrb5/v8/client"
-
-	"sluice/hbase/sasl"
-)
+import "sluice/hbase/sasl"
 
 // kerberosFlags say who we are in a secured cluster, to HBase and HDFS alike. The
 // rest is where Kerberos looks for it: krb5.conf is KRB5_CONFIG or /etc/krb5.conf,
@@ -14,16 +10,8 @@ type kerberosFlags struct {
 	KerberosKeytab    string `placeholder:"FILE" help:"Log in with this keytab, again and again, instead of the ticket cache that kinit writes (KRB5CCNAME)."`
 }
 
-// login is for connections to HBase.
-func (k kerberosFlags) login() sasl.Config {
-	return sasl.Config{Principal: k.KerberosPrincipal, Keytab: k.KerberosKeytab}
-}
-
-// client is for connections to HDFS; whoever has it calls Destroy at the end.
-func (k kerberosFlags) client() (*client.Client, error) {
-	gokrb5, err := k.login().Client()
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return gokrb5, nil
+// as adds who we are to what a cluster asks for.
+func (k kerberosFlags) as(c sasl.Config) sasl.Config {
+	c.Principal, c.Keytab = k.KerberosPrincipal, k.KerberosKeytab
+	return c
 }

@@ -84,8 +84,9 @@ func Open(cluster Cluster, root string, o Options) (*Archive, error) {
 		o.Owner = hdfs.Element(o.Owner)
 	}
 	return &Archive{
-		root: path.Clean(root), o: o, kerberos: cluster.options.KerberosClient != nil,
-		pool:     &pool{options: cluster.options, timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses)},
+		root: path.Clean(root), o: o, kerberos: cluster.login != nil,
+		pool: &pool{options: cluster.options, login: cluster.login, transfer: cluster.transfer, timeout: o.Timeout, now: time.Now,
+			nameNodes: slices.Clone(cluster.options.Addresses)},
 		troubles: &troubles{now: time.Now, log: o.Logger, open: map[string]Trouble{}},
 		uploads:  make(chan struct{}, o.Uploads), life: strconv.FormatInt(time.Now().UnixNano(), 36), waiting: wait,
 	}, nil

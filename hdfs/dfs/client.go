@@ -3,6 +3,7 @@ package dfs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -10,6 +11,9 @@ import (
 	"time"
 
 	"github.com/colinmarc/hdfs/v2"
+
+	"sluice/hbase/sasl"
+	"sluice/hdfs/protection"
 )
 
 const (
@@ -24,15 +28,18 @@ const (
 // gives them no deadlines and does not close all of them.
 type client struct {
 	*hdfs.Client
-	timeout time.Duration
-	born    time.Time
-	stop    func() bool // of the call under way: leaves the connections open when its context ends
+	timeout  time.Duration
+	login    *sasl.Kerberos // nil: a cluster without Kerberos
+	transfer []sasl.Protection
+	born     time.Time
+	stop     func() bool // of the call under way: leaves the connections open when its context ends
 
 	mu       sync.Mutex
 	nameNode string // the one dialled last
 	conns    map[*conn]struct{}
 	aborted  bool
 	broken   error // of a write to a data node, the first
+	refused  error // why a log-in failed, the last
 }
 
 // conn ends when its peer is silent for too long.
@@ -82,28 +89,76 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// dialer is for the library, data tells data nodes from name nodes.
+// dialer is for the library, data tells data nodes from name nodes. The library
+// knows of no log-in: what it gets does that below.
 func (c *client) dialer(data bool) func(context.Context, string, string) (net.Conn, error) {
-	dial := net.Dialer{Timeout: c.timeout}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if !data {
 			c.mu.Lock()
 			c.nameNode = address
 			c.mu.Unlock()
 		}
-		plain, err := dial.DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
+		made, err := c.dial(ctx, network, address, data)
+		switch {
+		case err != nil || c.login == nil:
+			return made, err
+		case data:
+			return protection.DataNode(made, c.transfer, c.refuse), nil
 		}
-		made := &conn{Conn: plain, client: c, data: data}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.aborted {
-			return nil, errors.Join(net.ErrClosed, plain.Close())
-		}
-		c.conns[made] = struct{}{}
-		return made, nil
+		return c.logIn(ctx, made, address)
 	}
+}
+
+// dial is nil and an error, or a connection that hangUp closes.
+func (c *client) dial(ctx context.Context, network, address string, data bool) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: c.timeout}
+	plain, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	made := &conn{Conn: plain, client: c, data: data}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.aborted {
+		return nil, errors.Join(net.ErrClosed, plain.Close())
+	}
+	c.conns[made] = struct{}{}
+	return made, nil
+}
+
+// logIn makes a connection to a name node fit for the library.
+func (c *client) logIn(ctx context.Context, made net.Conn, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, errors.Join(err, made.Close())
+	}
+	safe, err := protection.NameNode(ctx, made, host, c.login)
+	if err != nil {
+		err = fmt.Errorf("name node %s: %w", address, err)
+		c.refuse(err)
+		return nil, errors.Join(err, made.Close())
+	}
+	return safe, nil
+}
+
+// refuse notes why a log-in failed: the library drops the reason, or makes a string
+// of it.
+func (c *client) refuse(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused = err
+}
+
+// because is an error of the library's with the reason for it.
+func (c *client) because(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil && c.refused != nil && !healthy(err) {
+		return c.refused
+	}
+	return err
 }
 
 // hangUp closes the connections, or those to data nodes only. What waits on one of
@@ -157,9 +212,11 @@ func (c *client) lastNameNode() string {
 
 // pool keeps clients between calls.
 type pool struct {
-	options hdfs.ClientOptions
-	timeout time.Duration
-	now     func() time.Time
+	options  hdfs.ClientOptions
+	login    *sasl.Kerberos // nil: a cluster without Kerberos
+	transfer []sasl.Protection
+	timeout  time.Duration
+	now      func() time.Time
 
 	mu        sync.Mutex
 	idle      []*client
@@ -172,7 +229,7 @@ func (p *pool) do(ctx context.Context, call func(*client) error) error {
 	if err != nil {
 		return err
 	}
-	err = call(c)
+	err = c.because(call(c))
 	p.done(c, err)
 	return err
 }
@@ -184,15 +241,28 @@ func (p *pool) take(ctx context.Context) (*client, error) {
 	if c.Client != nil {
 		return c, nil
 	}
-	made, err := hdfs.NewClient(p.optionsFor(c))
+	made, err := p.connect(ctx, c)
 	if err != nil {
 		c.stop()
 		c.abort()
 		p.demote(c.lastNameNode())
-		return nil, err
+		return nil, c.because(err)
 	}
 	c.Client = made
 	return c, nil
+}
+
+// connect makes the library's client.
+func (p *pool) connect(ctx context.Context, c *client) (*hdfs.Client, error) {
+	o := p.optionsFor(c)
+	if p.login != nil {
+		who, _, err := p.login.LogIn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		o.User = who // as the name node will know us: another name would be one that we act for
+	}
+	return hdfs.NewClient(o)
 }
 
 // done takes a client back. After an error it is thrown away, and the next begins
@@ -223,7 +293,7 @@ func (p *pool) pop() *client {
 		}
 		_ = c.Client.Close()
 	}
-	return &client{timeout: p.timeout, born: p.now(), conns: map[*conn]struct{}{}}
+	return &client{timeout: p.timeout, login: p.login, transfer: p.transfer, born: p.now(), conns: map[*conn]struct{}{}}
 }
 
 func (p *pool) give(c *client) {

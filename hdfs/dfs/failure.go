@@ -9,6 +9,7 @@ import (
 	"github.com/colinmarc/hdfs/v2"
 
 	sluice "sluice/hdfs"
+	"sluice/hdfs/protection"
 )
 
 // localError is about the file to be stored.
@@ -39,6 +40,8 @@ func permanent(err error) bool {
 	case errors.Is(err, fs.ErrNotExist): // an answer
 		return true
 	case errors.Is(err, fs.ErrPermission): // until an administrator grants it
+		return true
+	case errors.Is(err, protection.ErrSettings): // until somebody changes tickets, keys or protections
 		return true
 	}
 	var remote hdfs.Error

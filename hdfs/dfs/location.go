@@ -10,7 +10,8 @@ import (
 
 	"github.com/colinmarc/hdfs/v2"
 	"github.com/colinmarc/hdfs/v2/hadoopconf"
-	kerberos "github.com/jcmturner/gokrb5/v8/client"
+
+	"sluice/hbase/sasl"
 )
 
 // Scheme begins an archive's URL.
@@ -19,21 +20,20 @@ const Scheme = "hdfs://"
 const defaultPort = "8020"
 
 // Cluster is how a cluster is reached.
-type Cluster struct{ options hdfs.ClientOptions }
+type Cluster struct {
+	options hdfs.ClientOptions
+	// Kerberos is what the configuration asks of a log-in, nil where there is none.
+	Kerberos *sasl.Config
+	login    *sasl.Kerberos
+	transfer []sasl.Protection // dfs.data.transfer.protection
+}
 
 // NameNodes are host:port, all of one cluster.
 func (c Cluster) NameNodes() []string { return c.options.Addresses }
 
-// NeedsKerberos reports whether the configuration asks for it.
-func (c Cluster) NeedsKerberos() bool { return c.options.KerberosClient != nil }
-
-// Protection is what the configuration asks for on the way to data nodes:
-// authentication, integrity, privacy, or "".
-func (c Cluster) Protection() string { return c.options.DataTransferProtection }
-
-// WithKerberos gives the cluster a client that is logged in.
-func (c Cluster) WithKerberos(login *kerberos.Client) Cluster {
-	c.options.KerberosClient = login
+// WithKerberos gives the cluster who we are.
+func (c Cluster) WithKerberos(login *sasl.Kerberos) Cluster {
+	c.login = login
 	return c
 }
 
@@ -65,9 +65,14 @@ func Locate(authority string) (Cluster, error) {
 	if o.Addresses, err = nameNodes(conf, authority); err != nil {
 		return Cluster{}, err
 	}
-	if o.KerberosClient != nil && o.DataTransferProtection == "" {
-		o.DataTransferProtection = "authentication" // a data node ends a connection without any
+	cluster := Cluster{}
+	if o.KerberosClient != nil {
+		if cluster.Kerberos, cluster.transfer, err = security(conf); err != nil {
+			return Cluster{}, err
+		}
 	}
+	// Both are ours: see package protection.
+	o.KerberosClient, o.DataTransferProtection = nil, ""
 	if o.User = os.Getenv("HADOOP_USER_NAME"); o.User == "" {
 		u, err := user.Current()
 		if err != nil {
@@ -75,7 +80,36 @@ func Locate(authority string) (Cluster, error) {
 		}
 		o.User = u.Username
 	}
-	return Cluster{options: o}, nil
+	cluster.options = o
+	return cluster, nil
+}
+
+// security is what the configuration says of Kerberos and protection.
+func security(conf hadoopconf.HadoopConf) (login *sasl.Config, transfer []sasl.Protection, err error) {
+	const principal, rpc, data = "dfs.namenode.kerberos.principal", "hadoop.rpc.protection", "dfs.data.transfer.protection"
+	if conf[principal] == "" {
+		return nil, nil, fmt.Errorf("hadoop's configuration: hadoop.security.authentication is kerberos, and there is no %s in hdfs-site.xml", principal)
+	}
+	login = &sasl.Config{ServerPrincipal: conf[principal], PrincipalSetting: principal, ProtectionSetting: rpc}
+	if login.Protections, err = protections(conf, rpc); err != nil {
+		return nil, nil, err
+	}
+	transfer, err = protections(conf, data)
+	return login, transfer, err
+}
+
+// protections are a setting's, in its order; none: whatever a server offers.
+func protections(conf hadoopconf.HadoopConf, setting string) (list []sasl.Protection, err error) {
+	for word := range strings.SplitSeq(conf[setting], ",") {
+		switch p := sasl.Protection(strings.ToLower(strings.TrimSpace(word))); p {
+		case sasl.Authentication, sasl.Integrity, sasl.Privacy:
+			list = append(list, p)
+		case "":
+		default:
+			return nil, fmt.Errorf("hadoop's configuration: %s is %q: it may have authentication, integrity and privacy", setting, conf[setting])
+		}
+	}
+	return list, nil
 }
 
 func defaultAuthority(conf hadoopconf.HadoopConf) (string, error) {

@@ -48,6 +48,7 @@ func (r *reader) open() error {
 		err = errDirectory
 	}
 	if err != nil {
+		err = c.because(err)
 		r.a.pool.done(c, err)
 		return err
 	}
@@ -75,6 +76,7 @@ func (r *reader) ReadAt(p []byte, offset int64) (n int, err error) {
 			n, err = io.ReadFull(r.file, want)
 		}
 		if err != nil {
+			err = r.client.because(err)
 			r.a.pool.done(r.client, err)
 			r.client = nil
 		}

@@ -47,9 +47,13 @@ const (
 	keepBytes = 4 << 20
 )
 
+// ErrSettings: the two sides do not fit together, and will not before somebody changes
+// settings or tickets.
+var ErrSettings = rpc.ErrSettings
+
 // NameNode logs in at a name node, which raw was just made to, and gives a
 // connection for a client that logs in as SIMPLE. host is as it was dialled. Errors
-// that are sasl's or a refusal are rpc.ErrSettings.
+// that waiting does not mend are ErrSettings.
 func NameNode(ctx context.Context, raw net.Conn, host string, kerberos *sasl.Kerberos) (net.Conn, error) {
 	if _, err := raw.Write([]byte{'h', 'r', 'p', 'c', 9, 0, authSASL}); err != nil {
 		return nil, fmt.Errorf("begin with the name node: %w", err)
@@ -225,10 +229,10 @@ func (r *refusal) Error() string {
 	return fmt.Sprintf("the name node refuses our log-in (%s: %s): dfs.namenode.kerberos.principal must be who it is, and the clocks must agree", r.class, text)
 }
 
-// Is makes a log-in that failed an rpc.ErrSettings. A replay is none: two of our
+// Is makes a log-in that failed an ErrSettings. A replay is none: two of our
 // tickets had the same microsecond.
 func (r *refusal) Is(target error) bool {
-	return target == rpc.ErrSettings && !strings.Contains(r.text, "replay") &&
+	return target == ErrSettings && !strings.Contains(r.text, "replay") &&
 		(strings.HasSuffix(r.class, ".SaslException") || strings.HasSuffix(r.class, ".AccessControlException"))
 }
 

@@ -1,0 +1,146 @@
+package protection
+
+import (
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sluice/hbase/sasl"
+)
+
+// qops are the protections by their names in RFC 2831, strongest first.
+var qops = []struct {
+	protection sasl.Protection
+	name       string
+}{{sasl.Privacy, "auth-conf"}, {sasl.Integrity, "auth-int"}, {sasl.Authentication, "auth"}}
+
+// digest is one log-in by DIGEST-MD5 (RFC 2831).
+type digest struct {
+	user, password, service string // service is the digest-uri: hdfs/0
+	cnonce                  string
+
+	realm, nonce, qop string // of the challenge
+	agreed            sasl.Protection
+}
+
+func newDigest(user, password, service string) *digest {
+	return &digest{user: user, password: password, service: service, cnonce: rand.Text()}
+}
+
+// maxDirectives bounds a challenge; servers send seven.
+const maxDirectives = 64
+
+// directives cuts a challenge: NAME=VALUE with commas between, values quoted or not.
+func directives(challenge string) (map[string]string, error) {
+	values := map[string]string{}
+	for rest := strings.TrimLeft(challenge, " ,"); rest != ""; rest = strings.TrimLeft(rest, " ,") {
+		name, after, ok := strings.Cut(rest, "=")
+		if !ok || len(values) == maxDirectives {
+			return nil, fmt.Errorf("no challenge of DIGEST-MD5: %q", challenge[:min(len(challenge), 80)])
+		}
+		var value strings.Builder
+		quoted, i := strings.HasPrefix(after, `"`), 0
+		if quoted {
+			i = 1
+		}
+		for ; i < len(after); i++ {
+			switch {
+			case quoted && after[i] == '\\' && i+1 < len(after):
+				i++
+			case quoted && after[i] == '"', !quoted && after[i] == ',':
+				goto end
+			}
+			value.WriteByte(after[i])
+		}
+	end:
+		values[strings.ToLower(strings.TrimSpace(name))] = value.String()
+		rest = after[min(i+1, len(after)):]
+	}
+	return values, nil
+}
+
+// answer is the response to a challenge, by the first protection of accept that is
+// offered; without accept, the strongest.
+func (d *digest) answer(challenge string, accept []sasl.Protection) (response string, err error) {
+	values, err := directives(challenge)
+	if err != nil {
+		return "", err
+	}
+	d.realm, d.nonce = values["realm"], values["nonce"]
+	offered := strings.Split(values["qop"], ",")
+	if values["qop"] == "" {
+		offered = []string{"auth"} // RFC 2831, 2.1.1
+	}
+	if d.agreed, d.qop, err = chooseQOP(offered, accept); err != nil {
+		return "", err
+	}
+	response = fmt.Sprintf(`charset=utf-8,username="%s",realm="%s",nonce="%s",nc=00000001,cnonce="%s",digest-uri="%s",response=%s,qop=%s`,
+		quote(d.user), quote(d.realm), quote(d.nonce), d.cnonce, d.service, d.proof("AUTHENTICATE:"), d.qop)
+	if d.agreed == sasl.Privacy {
+		if !slices.Contains(strings.Split(values["cipher"], ","), "rc4") {
+			return "", fmt.Errorf("%w: the data node seals by %q, and we by rc4 or, where both sides have it, AES: set dfs.encrypt.data.transfer.algorithm to rc4", sasl.ErrProtection, values["cipher"])
+		}
+		response += ",cipher=rc4"
+	}
+	return response, nil
+}
+
+func quote(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) }
+
+func chooseQOP(offered []string, accept []sasl.Protection) (sasl.Protection, string, error) {
+	names := map[sasl.Protection]string{}
+	var theirs []sasl.Protection
+	for _, q := range qops {
+		if slices.ContainsFunc(offered, func(o string) bool { return strings.TrimSpace(o) == q.name }) {
+			names[q.protection] = q.name
+			theirs = append(theirs, q.protection)
+		}
+	}
+	if len(accept) == 0 {
+		accept = theirs
+	}
+	for _, p := range accept {
+		if names[p] != "" {
+			return p, names[p], nil
+		}
+	}
+	return "", "", fmt.Errorf("%w: the data node's dfs.data.transfer.protection is %q, ours %q: allow one of the data node's", sasl.ErrProtection, theirs, accept)
+}
+
+// verify checks the server's own proof that it knows the password.
+func (d *digest) verify(answer string) error {
+	values, err := directives(answer)
+	if err != nil {
+		return err
+	}
+	if !hmac.Equal([]byte(values["rspauth"]), []byte(d.proof(":"))) {
+		return fmt.Errorf("the data node does not know the block's token: it may not be what it says")
+	}
+	return nil
+}
+
+// session is H(A1), which all keys are made of.
+func (d *digest) session() []byte {
+	who := sum(d.user + ":" + d.realm + ":" + d.password)
+	return sum(string(who) + ":" + d.nonce + ":" + d.cnonce)
+}
+
+// proof is the response-value, or the server's, by the beginning of A2.
+func (d *digest) proof(begin string) string {
+	a2 := begin + d.service
+	if d.agreed != sasl.Authentication {
+		a2 += ":" + strings.Repeat("0", 32)
+	}
+	return hex.EncodeToString(sum(strings.Join([]string{
+		hex.EncodeToString(d.session()), d.nonce, "00000001", d.cnonce, d.qop, hex.EncodeToString(sum(a2)),
+	}, ":")))
+}
+
+func sum(s string) []byte {
+	b := md5.Sum([]byte(s))
+	return b[:]
+}
