@@ -28,15 +28,16 @@ type Options struct {
 	// uses, so that none waits for it.
 	Own bool
 	// Kerberos is the one quality of protection that every server accepts,
-	// "authentication", "integrity" or "privacy", or AnyProtection, where HBase
-	// leaves the choice to its client (and HDFS asks for privacy). "" is no Kerberos.
+	// "authentication", "integrity" or "privacy", or AnyProtection, where servers
+	// leave the choice to their clients. "" is no Kerberos.
 	Kerberos string
 	// TLS is "" for none, "server", or "mutual" where a client needs a
 	// certificate too.
 	TLS string
 }
 
-// AnyProtection is for tests of all three in one start.
+// AnyProtection is for tests of all three in one start. Data nodes seal with AES then,
+// and with RC4 elsewhere.
 const AnyProtection = "any"
 
 // offset is added to every port. Both keep servers' ports below those that the
@@ -51,11 +52,11 @@ func (o Options) guarded() bool { return o.Kerberos != "" || o.TLS != "" }
 
 // environment is what the script reads.
 func (o Options) environment() []string {
-	secure, qop, tls, several := "0", "authentication", "0", "0"
+	secure, qop, aes, tls, several := "0", "authentication", "0", "0", "0"
 	switch o.Kerberos {
 	case "":
 	case AnyProtection:
-		secure, qop, several = "1", "privacy", "1"
+		secure, aes, several = "1", "1", "1"
 	default:
 		secure, qop = "1", o.Kerberos
 	}
@@ -65,7 +66,7 @@ func (o Options) environment() []string {
 	case "mutual":
 		tls = "mutual"
 	}
-	return []string{"CLUSTER_SECURE=" + secure, "CLUSTER_QOP=" + qop, "CLUSTER_AES=0", "CLUSTER_TLS=" + tls, "CLUSTER_ANY=" + several}
+	return []string{"CLUSTER_SECURE=" + secure, "CLUSTER_QOP=" + qop, "CLUSTER_AES=" + aes, "CLUSTER_TLS=" + tls, "CLUSTER_ANY=" + several}
 }
 
 // Start gives the test a cluster that runs and answers, which may take half a

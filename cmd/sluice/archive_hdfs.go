@@ -25,14 +25,11 @@ type folder struct{ *localdir.Archive }
 
 func (folder) Close() error { return nil }
 
-// inHDFS is an archive that can be looked at.
-type inHDFS struct{ *dfs.Archive }
-
 func isHDFS(url string) bool { return strings.HasPrefix(url, dfs.Scheme) }
 
 // openHDFS opens the archive of a URL below the pattern's root. HDFS is not asked
 // yet.
-func (a *app) openHDFS(url string, pattern hdfs.Pattern, o dfs.Options) (archive, error) {
+func (a *app) openHDFS(url string, pattern hdfs.Pattern, o dfs.Options) (*dfs.Archive, error) {
 	authority, _, err := dfs.SplitURL(url)
 	if err != nil {
 		return nil, usage("--archive %w", err)
@@ -53,19 +50,31 @@ func (a *app) openHDFS(url string, pattern hdfs.Pattern, o dfs.Options) (archive
 	if err != nil {
 		return nil, usageError{err}
 	}
-	return inHDFS{opened}, nil
+	return opened, nil
+}
+
+// openToWrite opens an archive in HDFS for the collector owner.
+func (a *app) openToWrite(f archiveFlags, pattern hdfs.Pattern, owner string) (*dfs.Archive, error) {
+	options, err := f.options()
+	if err != nil {
+		return nil, err
+	}
+	options.Owner = owner
+	return a.openHDFS(f.Archive, pattern, options)
 }
 
 // openArchive opens the archive below the pattern's root for the collector owner.
-// HDFS is not asked yet.
+// HDFS is not asked yet, but a log-in that can never succeed is an error.
 func (a *app) openArchive(f archiveFlags, pattern hdfs.Pattern, owner string) (archive, error) {
 	if isHDFS(f.Archive) {
-		options, err := f.options()
+		opened, err := a.openToWrite(f, pattern, owner)
 		if err != nil {
 			return nil, err
 		}
-		options.Owner = owner
-		return a.openHDFS(f.Archive, pattern, options)
+		if err := opened.LogIn(a.ctx); errors.Is(err, protection.ErrSettings) {
+			return nil, usageError{errors.Join(err, opened.Close())}
+		}
+		return opened, nil // a KDC that is away may come back, as a name node may
 	}
 	local, err := localdir.Open(pattern.Root(), owner)
 	if err != nil {
@@ -87,7 +96,7 @@ func (a *app) readArchive(url string, pattern hdfs.Pattern) (archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = opened.(inHDFS).There(a.ctx); err != nil {
+	if err = opened.There(a.ctx); err != nil {
 		err = errors.Join(err, opened.Close())
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -102,12 +111,12 @@ func (a *app) readArchive(url string, pattern hdfs.Pattern) (archive, error) {
 
 // checkHDFS is the doctor's part for an archive in HDFS.
 func (a *app) checkHDFS(f archiveFlags, pattern hdfs.Pattern) (part, error) {
-	opened, err := a.openArchive(f, pattern, "doctor")
+	opened, err := a.openToWrite(f, pattern, "doctor")
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, r *doctor.Report) error {
-		opened.(inHDFS).Check(ctx, r.Step)
+		opened.Check(ctx, r.Step)
 		return opened.Close()
 	}, nil
 }

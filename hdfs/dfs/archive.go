@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path"
 	"slices"
@@ -85,8 +86,8 @@ func Open(cluster Cluster, root string, o Options) (*Archive, error) {
 	}
 	return &Archive{
 		root: path.Clean(root), o: o, kerberos: cluster.login != nil,
-		pool: &pool{options: cluster.options, login: cluster.login, transfer: cluster.transfer, timeout: o.Timeout, now: time.Now,
-			nameNodes: slices.Clone(cluster.options.Addresses)},
+		pool: &pool{options: cluster.options, login: cluster.login, transfer: cluster.transfer, dialTCP: (&net.Dialer{}).DialContext,
+			timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses)},
 		troubles: &troubles{now: time.Now, log: o.Logger, open: map[string]Trouble{}},
 		uploads:  make(chan struct{}, o.Uploads), life: strconv.FormatInt(time.Now().UnixNano(), 36), waiting: wait,
 	}, nil
@@ -141,7 +142,7 @@ func (a *Archive) on(name, what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("archive hdfs:%s: %s %s: %w", a.root, what, name, err)
+	return fmt.Errorf("archive hdfs:%s: %s: %w", a.root, strings.TrimSuffix(what+" "+name, " "), err)
 }
 
 func (a *Archive) path(name string) string { return path.Join(a.root, name) }
@@ -152,13 +153,23 @@ func (a *Archive) tmpName() string {
 	return path.Join(a.tmpDir(), fmt.Sprintf("%s%s%s-%d", a.o.Owner, ownerEnd, a.life, a.next.Add(1)))
 }
 
+// LogIn makes one attempt to get a ticket, where one is needed. An error is
+// protection.ErrSettings if a second would be of no use.
+func (a *Archive) LogIn(ctx context.Context) error {
+	if a.pool.login == nil {
+		return nil
+	}
+	_, _, err := a.pool.login.LogIn(ctx)
+	return a.on("", "log in", err)
+}
+
 // There is fs.ErrNotExist, named, where the archive's root is not.
 func (a *Archive) There(ctx context.Context) error {
 	err := a.again(ctx, "look", func(c *client) error {
 		_, err := c.Stat(a.root)
 		return err
 	})
-	return a.on("", "look for", err)
+	return a.on("", "open", err)
 }
 
 // List implements hdfs.Archive.

@@ -24,11 +24,22 @@ func (a *Archive) Check(ctx context.Context, step func(name string, do func() (f
 			return found, err
 		})
 	}
+	if a.kerberos && !step("archive: kerberos", func() (string, error) { return a.checkLogIn(ctx) }) {
+		return
+	}
 	if !one("name node", a.checkNameNode) {
 		return
 	}
 	one("free space", checkSpace)
 	one("write, compare, delete", func(c *client) (string, error) { return a.checkWrite(ctx, c) })
+}
+
+func (a *Archive) checkLogIn(ctx context.Context) (string, error) {
+	who, until, err := a.pool.login.LogIn(ctx)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("a ticket for %s until %s", who, until.Local().Format(time.DateTime)), nil
 }
 
 // checkNameNode finds the active one: the others have answered that they are not.

@@ -31,6 +31,7 @@ type client struct {
 	timeout  time.Duration
 	login    *sasl.Kerberos // nil: a cluster without Kerberos
 	transfer []sasl.Protection
+	dialTCP  func(ctx context.Context, network, address string) (net.Conn, error)
 	born     time.Time
 	stop     func() bool // of the call under way: leaves the connections open when its context ends
 
@@ -111,8 +112,9 @@ func (c *client) dialer(data bool) func(context.Context, string, string) (net.Co
 
 // dial is nil and an error, or a connection that hangUp closes.
 func (c *client) dial(ctx context.Context, network, address string, data bool) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: c.timeout}
-	plain, err := dialer.DialContext(ctx, network, address)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	plain, err := c.dialTCP(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
@@ -151,13 +153,14 @@ func (c *client) refuse(err error) {
 	c.refused = err
 }
 
-// because is an error of the library's with the reason for it.
+// because is an error of the library's, or the reason for it.
 func (c *client) because(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil && c.refused != nil && !healthy(err) {
+	if !healthy(err) && c.refused != nil {
 		return c.refused
 	}
+	c.refused = nil // of one data node, and another did it
 	return err
 }
 
@@ -215,6 +218,7 @@ type pool struct {
 	options  hdfs.ClientOptions
 	login    *sasl.Kerberos // nil: a cluster without Kerberos
 	transfer []sasl.Protection
+	dialTCP  func(ctx context.Context, network, address string) (net.Conn, error)
 	timeout  time.Duration
 	now      func() time.Time
 
@@ -293,7 +297,7 @@ func (p *pool) pop() *client {
 		}
 		_ = c.Client.Close()
 	}
-	return &client{timeout: p.timeout, login: p.login, transfer: p.transfer, born: p.now(), conns: map[*conn]struct{}{}}
+	return &client{timeout: p.timeout, login: p.login, transfer: p.transfer, dialTCP: p.dialTCP, born: p.now(), conns: map[*conn]struct{}{}}
 }
 
 func (p *pool) give(c *client) {
