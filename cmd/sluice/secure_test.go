@@ -41,14 +41,31 @@ func (u *user) sluice(want int, table string, args ...string) (stdout, stderr st
 // types a command.
 func (u *user) types(want int, args ...string) (stdout, stderr string) {
 	u.t.Helper()
+	status, stdout, stderr := u.command(args...)
+	if status != want {
+		u.t.Fatalf("%q: status %d, want %d: %s%s", args, status, want, stdout, stderr)
+	}
+	return stdout, stderr
+}
+
+// fails is types, for any status but success.
+func (u *user) fails(args ...string) (stdout, stderr string) {
+	u.t.Helper()
+	status, stdout, stderr := u.command(args...)
+	if status == 0 {
+		u.t.Fatalf("%q succeeds: %s%s", args, stdout, stderr)
+	}
+	return stdout, stderr
+}
+
+func (u *user) command(args ...string) (status int, stdout, stderr string) {
+	u.t.Helper()
 	ctx, cancel := context.WithTimeout(u.t.Context(), time.Minute)
 	defer cancel()
 	args = append(append([]string{"--data", u.t.TempDir(), "-q"}, args...), u.flags...)
 	var out, errs bytes.Buffer
-	if got := run(ctx, args, strings.NewReader(""), &out, &errs); got != want {
-		u.t.Fatalf("%q: status %d, want %d: %s%s", args, got, want, out.String(), errs.String())
-	}
-	return out.String(), errs.String()
+	status = run(ctx, args, strings.NewReader(""), &out, &errs)
+	return status, out.String(), errs.String()
 }
 
 // wholePath is from no table to its rows.
@@ -100,6 +117,7 @@ func TestMutualTLSWithKerberos(t *testing.T) {
 	u.told("a client with a store that only Java reads", table, "give --hbase-tls-ca ca.pem")
 	u.told("a client without a certificate", table, "it may want a certificate of ours", authority)
 	u.told("a client that trusts others", table, "name its authority's certificate", "--hbase-tls-ca=system", certificate)
+	u.archiveAtPrivacyAlone(authority, certificate)
 	u.told("a client of another protection", table, `the server's hbase.rpc.protection is "privacy"`, authority, certificate, "--hbase-protection=authentication")
 }
 
@@ -128,9 +146,6 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	if !strings.Contains(out, "a ticket for sluice@SLUICE.TEST until 20") {
 		t.Errorf("doctor says of the ticket:\n%s", out)
 	}
-	if _, errs := u.types(2, "archive", "ls", "hdfs:///sluicetest", keytab); !strings.Contains(errs, "dfs.data.transfer.protection is privacy") {
-		t.Errorf("an archive over encrypted connections: %s", errs)
-	}
 	u.told("nobody", table, "neither a keytab nor a ticket cache")
 	u.told("somebody who is not in the keytab", table, "has no key of somebody@SLUICE.TEST", keytab, "--kerberos-principal=somebody")
 	u.told("a service that is not there", table, "the KDC knows no service other/localhost@SLUICE.TEST", keytab, "--hbase-service=other/_HOST")
@@ -140,14 +155,7 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	if !strings.Contains(out, "FAILED   master") || !strings.Contains(out, "knows no service") || !strings.Contains(out, "skipped  row") {
 		t.Errorf("doctor with a service that is not there:\n%s", out)
 	}
-	krb5, err := kerberosFlags{KerberosKeytab: c.ClientKeytab}.client() // the same log-in for HDFS
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := krb5.Login(); err != nil {
-		t.Error(err)
-	}
-	krb5.Destroy()
+	u.archives(keytab)
 	u.ticketRunsOut(table)
 	t.Setenv("HBASE_CONF_DIR", "")
 	t.Setenv("HADOOP_CONF_DIR", "")
@@ -157,8 +165,8 @@ func TestKerberosAtEachProtection(t *testing.T) {
 }
 
 // ticketRunsOut follows a log with a ticket that lives 12 seconds: what comes after
-// its end is stored, by connections that were made before. A new client is told, and
-// is well after kinit.
+// its end is stored and archived, by connections that were made before. A new client is
+// told, and is well with a new ticket.
 func (u *user) ticketRunsOut(table string) {
 	t := u.t
 	if _, err := exec.LookPath("kinit"); err != nil {
@@ -170,13 +178,13 @@ func (u *user) ticketRunsOut(table string) {
 	}
 	cache := "FILE:" + filepath.Join(t.TempDir(), "cache")
 	t.Setenv("KRB5CCNAME", cache)
-	kinit := func(life string) {
+	kinit := func(life, cache string) {
 		t.Helper()
 		if out, err := exec.Command("kinit", "-k", "-t", u.c.ClientKeytab, "-l", life, "-c", cache, u.c.ClientPrincipal).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
-	kinit("12s")
+	kinit("12s", cache)
 	end := time.After(12500 * time.Millisecond)
 	log := filepath.Join(t.TempDir(), "access.log")
 	line := `192.0.2.1 - - [17/May/2025:10:05:03 +0000] "GET /%s HTTP/1.1" 200 1 "-" "test"` + "\n"
@@ -197,15 +205,23 @@ func (u *user) ticketRunsOut(table string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	var errs bytes.Buffer
-	args := []string{"--data", t.TempDir(), "-q", "run", "--no-nice", "--cpu", "0", "--host", "web02", "--table", table, "--roll-idle", "1s", log}
+	url := newArchive("ticket")
+	args := []string{"--data", t.TempDir(), "-q", "run", "--no-nice", "--cpu", "0", "--host", "web02", "--table", table, "--archive", url, "--roll-idle", "1s", log}
 	go func() { ended <- run(ctx, args, strings.NewReader(""), &bytes.Buffer{}, &errs) }()
 	defer cancel()
-	u.rows(table, "/before", cache)
+	u.rows(table, "/before")
+	u.archived(url, 1)
 	<-end
 	appendLine("after")
 	u.told("one whose ticket ran out", table, "run kinit, or use a keytab")
-	kinit("10m")
-	u.rows(table, "/after", cache)
+	if _, errs := u.types(2, "archive", "ls", url); !strings.Contains(errs, "run kinit, or use a keytab") {
+		t.Errorf("an archive for one whose ticket ran out: %s", errs)
+	}
+	another := cache + "-of-another"
+	kinit("10m", another)
+	t.Setenv("KRB5CCNAME", another)
+	u.rows(table, "/after")
+	u.archived(url, 2)
 	cancel()
 	if status := <-ended; status != 0 {
 		t.Errorf("following ended with %d: %s", status, errs.String())
@@ -213,7 +229,7 @@ func (u *user) ticketRunsOut(table string) {
 }
 
 // rows waits until a path has a row.
-func (u *user) rows(table, path, cache string) {
+func (u *user) rows(table, path string) {
 	u.t.Helper()
 	deadline := time.After(time.Minute)
 	for {
@@ -223,6 +239,22 @@ func (u *user) rows(table, path, cache string) {
 		select {
 		case <-deadline:
 			u.t.Fatalf("%s is not stored after a minute", path)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// archived waits until an archive has so many lines.
+func (u *user) archived(url string, lines int) {
+	u.t.Helper()
+	deadline := time.After(time.Minute)
+	for {
+		if status, out, _ := u.command("archive", "cat", url); status == 0 && strings.Count(out, "\n") == lines {
+			return
+		}
+		select {
+		case <-deadline:
+			u.t.Fatalf("%d lines are not archived after a minute", lines)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}

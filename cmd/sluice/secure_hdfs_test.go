@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// configured writes Hadoop's files again, the client's, with words of them changed,
+// old and new in turn.
+func (u *user) configured(words ...string) {
+	u.t.Helper()
+	conf := u.t.TempDir()
+	for _, name := range []string{"core-site.xml", "hdfs-site.xml"} {
+		b, err := os.ReadFile(filepath.Join(u.c.ConfDir, name))
+		if err != nil {
+			u.t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(conf, name), []byte(strings.NewReplacer(words...).Replace(string(b))), 0o600); err != nil {
+			u.t.Fatal(err)
+		}
+	}
+	u.t.Setenv("HADOOP_CONF_DIR", conf)
+}
+
+// Protections of the client, where servers accept all of them or privacy.
+const (
+	acceptsAll     = "<value>authentication,integrity,privacy</value>"
+	acceptsPrivacy = "<value>privacy</value>"
+)
+
+func accepts(protection string) string { return "<value>" + protection + "</value>" }
+
+func newArchive(name string) (url string) {
+	return fmt.Sprintf("hdfs:///sluicetest/%s-%d/%%Y%%m%%d/%%{host}", name, time.Now().UnixNano())
+}
+
+// wholeArchive is from no archive to one that agrees with log and table, and to
+// another table that is made of it.
+func (u *user) wholeArchive(flags ...string) {
+	u.t.Helper()
+	url := newArchive("whole")
+	with := func(args ...string) []string { return append(args, flags...) }
+	table := func() string {
+		url := fmt.Sprintf("hbase:///sluicetest:t%d", time.Now().UnixNano())
+		u.sluice(0, url, with("schema", "apply")...)
+		return url
+	}
+	first, data := table(), u.t.TempDir()
+	u.sluice(0, first, with("run", "--once", "--host", "web01", "--data", data, "--archive", url, u.log)...)
+	if out, _ := u.types(0, with("archive", "ls", url)...); !strings.Contains(out, "web01") {
+		u.t.Errorf("archive ls:\n%s", out)
+	}
+	u.types(0, with("archive", "verify", url)...)
+	want, err := os.ReadFile(u.log)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	if out, _ := u.types(0, with("archive", "cat", url)...); out != string(want) {
+		u.t.Errorf("%d bytes are in the archive, %d in the log", len(out), len(want))
+	}
+	u.sluice(0, first, with("audit", "--data", data, "--archive", url)...)
+	again := table()
+	u.sluice(0, again, with("run", "--from-archive", url)...)
+	u.sluice(0, again, with("audit", "--data", data, "--archive", url)...)
+	if out, _ := u.sluice(0, first, with("doctor", "--archive", url)...); !strings.Contains(out, "ok       archive: kerberos") || strings.Contains(out, "FAILED") {
+		u.t.Errorf("doctor:\n%s", out)
+	}
+}
+
+// refused: nothing can be stored, and a sentence says why.
+func (u *user) refused(what, sentence string, flags ...string) {
+	u.t.Helper()
+	_, errs := u.fails(append([]string{"run", "--once", "--host", "web01", "--archive", newArchive("refused"), u.log}, flags...)...)
+	if !strings.Contains(errs, sentence) || strings.Contains(errs, "EOF") || strings.Contains(errs, "broken pipe") {
+		u.t.Errorf("%s: %s; want %q in it", what, errs, sentence)
+	}
+	u.t.Logf("%s: %s", what, errs)
+}
+
+// nothingLeft: no file is there of archives that were refused, nor one in any _tmp.
+func (u *user) nothingLeft() {
+	u.t.Helper()
+	out, err := u.c.HDFS("-ls", "-R", "/sluicetest")
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	for line := range strings.Lines(out) {
+		if !strings.HasPrefix(line, "d") && (strings.Contains(line, "/refused-") || strings.Contains(line, "/_tmp/")) {
+			u.t.Errorf("this is left: %s", line)
+		}
+	}
+}
+
+// archives: an archive is written and read at each protection.
+func (u *user) archives(flags ...string) {
+	for _, protection := range []string{"authentication", "integrity", "privacy"} {
+		u.configured(acceptsAll, accepts(protection))
+		u.wholeArchive(flags...)
+	}
+	u.refused("nobody", "there is neither a keytab nor a ticket cache")
+	u.refused("somebody who is not in the keytab", "has no key of somebody@SLUICE.TEST", append(flags, "--kerberos-principal=somebody")...)
+	u.configured("hdfs/localhost@", "other/_HOST@")
+	u.refused("a service that is not there", "the KDC knows no service other/localhost@SLUICE.TEST: the host must be named as in the servers' keytabs, and the name before it as in dfs.namenode.kerberos.principal", flags...)
+	u.configured("hdfs/localhost@", "HTTP/_HOST@")
+	u.refused("a ticket for another service", "dfs.namenode.kerberos.principal must be who it is", flags...)
+	u.t.Setenv("HADOOP_CONF_DIR", u.c.ConfDir)
+	u.nothingLeft()
+}
+
+// archiveAtPrivacyAlone: data nodes that have no AES seal by RC4, and a client that
+// asks for less is told by each kind of server.
+func (u *user) archiveAtPrivacyAlone(flags ...string) {
+	u.wholeArchive(flags...)
+	u.configured(acceptsPrivacy, accepts("integrity"))
+	u.refused("a client of less than the name node wants", `the server's hadoop.rpc.protection is "privacy", ours [integrity]`, "--kerberos-keytab="+u.c.ClientKeytab)
+	u.configured("dfs.data.transfer.protection</name>"+acceptsPrivacy, "dfs.data.transfer.protection</name>"+accepts("integrity"))
+	u.refused("a client of less than the data nodes want", `the data node's dfs.data.transfer.protection is ["privacy"], ours ["integrity"]`, "--kerberos-keytab="+u.c.ClientKeytab)
+	u.t.Setenv("HADOOP_CONF_DIR", u.c.ConfDir)
+	u.nothingLeft()
+}
