@@ -38,18 +38,19 @@ func newArchive(name string) (url string) {
 }
 
 // wholeArchive is from no archive to one that agrees with log and table, and to
-// another table that is made of it.
-func (u *user) wholeArchive(flags ...string) {
+// another table that is made of it. hbase are flags for the table's commands alone.
+func (u *user) wholeArchive(hbase []string, login ...string) {
 	u.t.Helper()
 	url := newArchive("whole")
-	with := func(args ...string) []string { return append(args, flags...) }
+	with := func(args ...string) []string { return append(args, login...) }
+	stores := func(args ...string) []string { return with(append(args, hbase...)...) }
 	table := func() string {
 		url := fmt.Sprintf("hbase:///sluicetest:t%d", time.Now().UnixNano())
-		u.sluice(0, url, with("schema", "apply")...)
+		u.sluice(0, url, stores("schema", "apply")...)
 		return url
 	}
 	first, data := table(), u.t.TempDir()
-	u.sluice(0, first, with("run", "--once", "--host", "web01", "--data", data, "--archive", url, u.log)...)
+	u.sluice(0, first, stores("run", "--once", "--host", "web01", "--data", data, "--archive", url, u.log)...)
 	if out, _ := u.types(0, with("archive", "ls", url)...); !strings.Contains(out, "web01") {
 		u.t.Errorf("archive ls:\n%s", out)
 	}
@@ -61,11 +62,11 @@ func (u *user) wholeArchive(flags ...string) {
 	if out, _ := u.types(0, with("archive", "cat", url)...); out != string(want) {
 		u.t.Errorf("%d bytes are in the archive, %d in the log", len(out), len(want))
 	}
-	u.sluice(0, first, with("audit", "--data", data, "--archive", url)...)
+	u.sluice(0, first, stores("audit", "--data", data, "--archive", url)...)
 	again := table()
-	u.sluice(0, again, with("run", "--from-archive", url)...)
-	u.sluice(0, again, with("audit", "--data", data, "--archive", url)...)
-	if out, _ := u.sluice(0, first, with("doctor", "--archive", url)...); !strings.Contains(out, "ok       archive: kerberos") || strings.Contains(out, "FAILED") {
+	u.sluice(0, again, stores("run", "--from-archive", url)...)
+	u.sluice(0, again, stores("audit", "--data", data, "--archive", url)...)
+	if out, _ := u.sluice(0, first, stores("doctor", "--archive", url)...); !strings.Contains(out, "ok       archive: kerberos") || strings.Contains(out, "FAILED") {
 		u.t.Errorf("doctor:\n%s", out)
 	}
 }
@@ -95,29 +96,29 @@ func (u *user) nothingLeft() {
 }
 
 // archives: an archive is written and read at each protection.
-func (u *user) archives(flags ...string) {
+func (u *user) archives(login ...string) {
 	for _, protection := range []string{"authentication", "integrity", "privacy"} {
 		u.configured(acceptsAll, accepts(protection))
-		u.wholeArchive(flags...)
+		u.wholeArchive(nil, login...)
 	}
 	u.refused("nobody", "there is neither a keytab nor a ticket cache")
-	u.refused("somebody who is not in the keytab", "has no key of somebody@SLUICE.TEST", append(flags, "--kerberos-principal=somebody")...)
+	u.refused("somebody who is not in the keytab", "has no key of somebody@SLUICE.TEST", append(login, "--kerberos-principal=somebody")...)
 	u.configured("hdfs/localhost@", "other/_HOST@")
-	u.refused("a service that is not there", "the KDC knows no service other/localhost@SLUICE.TEST: the host must be named as in the servers' keytabs, and the name before it as in dfs.namenode.kerberos.principal", flags...)
+	u.refused("a service that is not there", "the KDC knows no service other/localhost@SLUICE.TEST: the host must be named as in the servers' keytabs, and the name before it as in dfs.namenode.kerberos.principal", login...)
 	u.configured("hdfs/localhost@", "HTTP/_HOST@")
-	u.refused("a ticket for another service", "dfs.namenode.kerberos.principal must be who it is", flags...)
+	u.refused("a ticket for another service", "dfs.namenode.kerberos.principal must be who it is", login...)
 	u.t.Setenv("HADOOP_CONF_DIR", u.c.ConfDir)
 	u.nothingLeft()
 }
 
 // archiveAtPrivacyAlone: data nodes that have no AES seal by RC4, and a client that
 // asks for less is told by each kind of server.
-func (u *user) archiveAtPrivacyAlone(flags ...string) {
-	u.wholeArchive(flags...)
+func (u *user) archiveAtPrivacyAlone(hbase ...string) {
+	u.wholeArchive(hbase)
 	u.configured(acceptsPrivacy, accepts("integrity"))
-	u.refused("a client of less than the name node wants", `the server's hadoop.rpc.protection is "privacy", ours [integrity]`, "--kerberos-keytab="+u.c.ClientKeytab)
+	u.refused("a client of less than the name node wants", `the server's hadoop.rpc.protection is "privacy", ours [integrity]`)
 	u.configured("dfs.data.transfer.protection</name>"+acceptsPrivacy, "dfs.data.transfer.protection</name>"+accepts("integrity"))
-	u.refused("a client of less than the data nodes want", `the data node's dfs.data.transfer.protection is ["privacy"], ours ["integrity"]`, "--kerberos-keytab="+u.c.ClientKeytab)
+	u.refused("a client of less than the data nodes want", `the data node's dfs.data.transfer.protection is ["privacy"], ours ["integrity"]`)
 	u.t.Setenv("HADOOP_CONF_DIR", u.c.ConfDir)
 	u.nothingLeft()
 }
