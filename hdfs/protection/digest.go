@@ -42,25 +42,31 @@ func directives(challenge string) (map[string]string, error) {
 		if !ok || len(values) == maxDirectives {
 			return nil, fmt.Errorf("no challenge of DIGEST-MD5: %q", challenge[:min(len(challenge), 80)])
 		}
-		var value strings.Builder
-		quoted, i := strings.HasPrefix(after, `"`), 0
-		if quoted {
-			i = 1
+		var value string
+		if text, quoted := strings.CutPrefix(after, `"`); quoted {
+			value, rest = cutQuoted(text)
+		} else {
+			value, rest, _ = strings.Cut(after, ",")
 		}
-		for ; i < len(after); i++ {
-			switch {
-			case quoted && after[i] == '\\' && i+1 < len(after):
-				i++
-			case quoted && after[i] == '"', !quoted && after[i] == ',':
-				goto end
-			}
-			value.WriteByte(after[i])
-		}
-	end:
-		values[strings.ToLower(strings.TrimSpace(name))] = value.String()
-		rest = after[min(i+1, len(after)):]
+		values[strings.ToLower(name)] = strings.TrimSpace(value)
 	}
 	return values, nil
+}
+
+// cutQuoted ends at a quote, or where there is none; a backslash goes before one that
+// is meant.
+func cutQuoted(text string) (value, rest string) {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '"':
+			return b.String(), text[i+1:]
+		case text[i] == '\\' && i+1 < len(text):
+			i++
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String(), ""
 }
 
 // answer is the response to a challenge, by the first protection of accept that is
