@@ -31,6 +31,7 @@ type client struct {
 	timeout  time.Duration
 	login    *sasl.Kerberos // nil: a cluster without Kerberos
 	transfer []sasl.Protection
+	key      *protection.DataKey // nil: data nodes take blocks' tokens
 	dialTCP  func(ctx context.Context, network, address string) (net.Conn, error)
 	born     time.Time
 	stop     func() bool // of the call under way: leaves the connections open when its context ends
@@ -101,10 +102,10 @@ func (c *client) dialer(data bool) func(context.Context, string, string) (net.Co
 		}
 		made, err := c.dial(ctx, network, address, data)
 		switch {
-		case err != nil || c.login == nil:
+		case err != nil, data && c.login == nil && c.key == nil:
 			return made, err
 		case data:
-			return protection.DataNode(made, c.transfer, c.refuse), nil
+			return protection.DataNode(made, c.transfer, c.key, c.refuse), nil
 		}
 		return c.logIn(ctx, made, address)
 	}
@@ -130,6 +131,9 @@ func (c *client) dial(ctx context.Context, network, address string, data bool) (
 
 // logIn makes a connection to a name node fit for the library.
 func (c *client) logIn(ctx context.Context, made net.Conn, address string) (net.Conn, error) {
+	if c.login == nil {
+		return made, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	host, _, err := net.SplitHostPort(address)
@@ -266,7 +270,34 @@ func (p *pool) connect(ctx context.Context, c *client) (*hdfs.Client, error) {
 		}
 		o.User = who // as the name node will know us: another name would be one that we act for
 	}
-	return hdfs.NewClient(o)
+	made, err := hdfs.NewClient(o)
+	if err != nil {
+		return nil, err
+	}
+	defaults, err := made.ServerDefaults() // the library keeps them, and would ask for them later
+	if err == nil && defaults.EncryptDataTransfer {
+		c.key, err = c.fetchKey(ctx, o.User)
+	}
+	if err != nil {
+		return nil, errors.Join(err, made.Close())
+	}
+	return made, nil
+}
+
+// fetchKey asks the name node that answered last, on a connection for this alone: the
+// library asks too, and keeps the key to itself.
+func (c *client) fetchKey(ctx context.Context, user string) (*protection.DataKey, error) {
+	address := c.lastNameNode()
+	made, err := c.dial(ctx, "tcp", address, false)
+	if err != nil {
+		return nil, err
+	}
+	safe, err := c.logIn(ctx, made, address)
+	if err != nil {
+		return nil, err
+	}
+	key, err := protection.FetchDataKey(safe, user)
+	return key, errors.Join(err, safe.Close())
 }
 
 // done takes a client back. After an error it is thrown away, and the next begins

@@ -61,6 +61,7 @@ func Locate(authority string) (Cluster, error) {
 			return Cluster{}, err
 		}
 	}
+	delete(conf, "dfs.encrypt.data.transfer") // the name node knows, and the log-in is ours: see package protection
 	o := hdfs.ClientOptionsFromConf(conf)
 	if o.Addresses, err = nameNodes(conf, authority); err != nil {
 		return Cluster{}, err
@@ -71,7 +72,6 @@ func Locate(authority string) (Cluster, error) {
 			return Cluster{}, err
 		}
 	}
-	// Both are ours: see package protection.
 	o.KerberosClient, o.DataTransferProtection = nil, ""
 	if o.User = os.Getenv("HADOOP_USER_NAME"); o.User == "" {
 		u, err := user.Current()

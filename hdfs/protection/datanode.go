@@ -29,20 +29,25 @@ const (
 const privilegedPorts = 1024
 
 // DataNode gives a connection for a client that speaks to a data node without a
-// log-in. The log-in is made at the first Write, which must have a whole request. It
-// takes a protection of accept, the best first; without, the strongest that the data
-// node offers. failed, if not nil, is told why a log-in failed.
-func DataNode(raw net.Conn, accept []sasl.Protection, failed func(error)) net.Conn {
-	if address, ok := raw.RemoteAddr().(*net.TCPAddr); ok && address.Port < privilegedPorts {
+// log-in. The log-in is made at the first Write, which must have a whole request, with
+// its block's token, or with key, if that is not nil. It takes a protection of accept,
+// the best first; without, the strongest that the data node offers. failed, if not nil,
+// is told why a log-in failed.
+func DataNode(raw net.Conn, accept []sasl.Protection, key *DataKey, failed func(error)) net.Conn {
+	if address, ok := raw.RemoteAddr().(*net.TCPAddr); ok && address.Port < privilegedPorts && key == nil {
 		return raw
 	}
-	return &dataNode{Conn: raw, accept: accept, failed: failed}
+	if key != nil {
+		accept = []sasl.Protection{sasl.Privacy}
+	}
+	return &dataNode{Conn: raw, accept: accept, key: key, failed: failed}
 }
 
 // dataNode is a connection whose log-in waits for a request.
 type dataNode struct {
 	net.Conn // as it was dialled
 	accept   []sasl.Protection
+	key      *DataKey
 	failed   func(error)
 
 	once sync.Once
@@ -50,11 +55,20 @@ type dataNode struct {
 	err  error
 }
 
+// RemoteAddr is at a privileged port: colinmarc/hdfs makes no log-in of its own there,
+// which it would where data nodes want a DataKey.
+func (c *dataNode) RemoteAddr() net.Addr {
+	if address, ok := c.Conn.RemoteAddr().(*net.TCPAddr); ok {
+		return &net.TCPAddr{IP: address.IP, Zone: address.Zone, Port: privilegedPorts - 1}
+	}
+	return c.Conn.RemoteAddr()
+}
+
 // Write implements net.Conn.
 func (c *dataNode) Write(b []byte) (int, error) {
 	c.once.Do(func() {
-		if c.made, c.err = logIn(c.Conn, b, c.accept); c.err != nil {
-			c.err = fmt.Errorf("log in at data node %s: %w", c.RemoteAddr(), c.err)
+		if c.made, c.err = c.logIn(b); c.err != nil {
+			c.err = fmt.Errorf("log in at data node %s: %w", c.Conn.RemoteAddr(), c.err)
 			if c.failed != nil {
 				c.failed(c.err)
 			}
@@ -78,15 +92,20 @@ func (c *dataNode) Read(b []byte) (int, error) {
 }
 
 // logIn makes the handshake for a request.
-func logIn(raw net.Conn, request []byte, accept []sasl.Protection) (net.Conn, error) {
-	if len(request) >= 4 && binary.BigEndian.Uint32(request) == startOfSASL {
-		return raw, nil // the client logs in itself: dfs.encrypt.data.transfer
+func (c *dataNode) logIn(request []byte) (net.Conn, error) {
+	if c.key != nil {
+		return handshake(c.Conn, newDigest(c.key.user, c.key.password, digestService), c.accept)
 	}
 	identifier, password, err := blockToken(request)
 	if err != nil {
 		return nil, err
 	}
-	d := newDigest(base64.StdEncoding.EncodeToString(identifier), base64.StdEncoding.EncodeToString(password), digestService)
+	base64 := base64.StdEncoding.EncodeToString
+	return handshake(c.Conn, newDigest(base64(identifier), base64(password), digestService), c.accept)
+}
+
+// handshake gives what carries a request.
+func handshake(raw net.Conn, d *digest, accept []sasl.Protection) (net.Conn, error) {
 	start := binary.BigEndian.AppendUint32(nil, startOfSASL)
 	if _, err := raw.Write(appendHandshake(start, nil, false)); err != nil {
 		return nil, err

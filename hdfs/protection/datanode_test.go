@@ -144,7 +144,7 @@ func TestWhatIsAskedAndAnswered(t *testing.T) {
 				}
 				ended <- err
 			}()
-			c := DataNode(ours, nil, func(err error) { t.Error(err) })
+			c := DataNode(ours, nil, nil, func(err error) { t.Error(err) })
 			if _, err := c.Write(request); err != nil {
 				t.Fatal(err)
 			}
@@ -177,7 +177,7 @@ func logInAt(t *testing.T, request []byte, talk func(theirs net.Conn)) error {
 		talk(theirs)
 	}()
 	var told error
-	_, err := DataNode(ours, []sasl.Protection{sasl.Privacy, sasl.Integrity}, func(err error) { told = err }).Write(request)
+	_, err := DataNode(ours, []sasl.Protection{sasl.Privacy, sasl.Integrity}, nil, func(err error) { told = err }).Write(request)
 	if told != err {
 		t.Errorf("told is %v of %v", told, err)
 	}
@@ -288,7 +288,7 @@ func FuzzLogIn(f *testing.F) {
 	f.Add(appendHandshake(nil, []byte(`realm="0",nonce="n",qop="auth"`), false), []byte{1})
 	f.Fuzz(func(t *testing.T, challenge, proof []byte) {
 		raw := script{says: bytes.NewReader(append(bytes.Clone(challenge), proof...))}
-		if _, err := logIn(raw, readRequest(opReadBlock, "who", "secret"), nil); err == nil {
+		if _, err := handshake(raw, newDigest("who", "secret", digestService), nil); err == nil {
 			t.Error("a log-in with whoever does not know the token")
 		}
 	})

@@ -35,10 +35,8 @@ const (
 )
 
 const (
-	// callSASL is the call's number of packets that carry SASL, as sint32 and, in
-	// answers, as uint32.
-	callSASL       = -33
-	callSASLZigzag = 65
+	// callSASL is the call's number of packets that carry SASL.
+	callSASL = -33
 	// maxPacketBytes is ipc.maximum.response.length.
 	maxPacketBytes = 128 << 20
 	// maxHandshakeBytes bounds a packet before both sides have agreed.
@@ -125,13 +123,8 @@ func (m saslMessage) kerberos() []byte {
 	return nil
 }
 
-// appendSASL appends a packet: its length, an RpcRequestHeaderProto, an
-// RpcSaslProto.
+// appendSASL appends a packet with an RpcSaslProto.
 func appendSASL(dst []byte, state uint64, token, auth []byte) []byte {
-	header := wire.AppendUint(nil, 1, 2)   // protocol buffers
-	header = wire.AppendUint(header, 2, 0) // a final packet
-	header = wire.AppendUint(header, 3, callSASLZigzag)
-	header = wire.AppendBytes(header, 4, "") // the client's id, which a log-in has none of
 	message := wire.AppendUint(nil, 2, state)
 	if token != nil {
 		message = wire.AppendBytes(message, 3, token)
@@ -139,7 +132,20 @@ func appendSASL(dst []byte, state uint64, token, auth []byte) []byte {
 	if auth != nil {
 		message = wire.AppendBytes(message, 4, auth)
 	}
-	packet := wire.AppendDelimited(wire.AppendDelimited(nil, header), message)
+	return appendPacket(dst, callSASL, "", message)
+}
+
+// appendPacket appends a packet of a call: its length, an RpcRequestHeaderProto, the
+// call's messages. A log-in has no client id.
+func appendPacket(dst []byte, call int32, clientID string, messages ...[]byte) []byte {
+	header := wire.AppendUint(nil, 1, 2)   // protocol buffers
+	header = wire.AppendUint(header, 2, 0) // a final packet
+	header = wire.AppendUint(header, 3, uint64(uint32(call<<1^call>>31)))
+	header = wire.AppendBytes(header, 4, clientID)
+	packet := wire.AppendDelimited(nil, header)
+	for _, message := range messages {
+		packet = wire.AppendDelimited(packet, message)
+	}
 	return append(binary.BigEndian.AppendUint32(dst, uint32(len(packet))), packet...)
 }
 
@@ -157,15 +163,25 @@ func ask(raw net.Conn, state uint64, token, auth []byte) (saslMessage, error) {
 }
 
 // readAnswer reads a packet that carries SASL into buffer, which the message is a
-// part of. The buffer grows as bytes come, not as their number is promised.
+// part of.
 func readAnswer(r io.Reader, buffer *bytes.Buffer, maxBytes uint32) (m saslMessage, err error) {
+	message, err := readPacket(r, buffer, maxBytes, callSASL)
+	if err != nil {
+		return m, err
+	}
+	return readSASL(message)
+}
+
+// readPacket reads the answer to a call into buffer, which the message is a part of.
+// The buffer grows as bytes come, not as their number is promised.
+func readPacket(r io.Reader, buffer *bytes.Buffer, maxBytes uint32, call int32) (message []byte, err error) {
 	var length [4]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {
-		return m, err
+		return nil, err
 	}
 	n := binary.BigEndian.Uint32(length[:])
 	if n > maxBytes {
-		return m, fmt.Errorf("the name node's answer is to have %d bytes", n)
+		return nil, fmt.Errorf("the name node's answer is to have %d bytes", n)
 	}
 	if buffer.Cap() > keepBytes {
 		*buffer = bytes.Buffer{}
@@ -175,25 +191,23 @@ func readAnswer(r io.Reader, buffer *bytes.Buffer, maxBytes uint32) (m saslMessa
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
-		return m, err
+		return nil, err
 	}
 	header, rest, err := wire.CutDelimited(buffer.Bytes())
 	if err != nil {
-		return m, fmt.Errorf("the name node's answer: %w", err)
+		return nil, fmt.Errorf("the name node's answer: %w", err)
 	}
-	if err := answerError(header); err != nil {
-		return m, err
+	if err := answerError(header, call); err != nil {
+		return nil, err
 	}
-	message, _, err := wire.CutDelimited(rest)
-	if err != nil {
-		return m, fmt.Errorf("the name node's answer: %w", err)
+	if message, _, err = wire.CutDelimited(rest); err != nil {
+		return nil, fmt.Errorf("the name node's answer: %w", err)
 	}
-	return readSASL(message)
+	return message, nil
 }
 
-// answerError reads an RpcResponseHeaderProto: it must be one of SASL, and no
-// refusal.
-func answerError(header []byte) error {
+// answerError reads an RpcResponseHeaderProto: it must be of the call, and no refusal.
+func answerError(header []byte, want int32) error {
 	var call, status uint64
 	var class, text string
 	f := wire.Read(header)
@@ -215,18 +229,22 @@ func answerError(header []byte) error {
 	if status != 0 {
 		return &refusal{class, text}
 	}
-	if want := int32(callSASL); uint32(call) != uint32(want) {
-		return fmt.Errorf("the name node's answer is that to call %d, and no log-in", int32(call))
+	if uint32(call) != uint32(want) {
+		return fmt.Errorf("the name node's answer is that to call %d, not %d", int32(call), want)
 	}
 	return nil
 }
 
-// refusal is a name node's exception during the log-in.
+// refusal is a name node's exception, of the log-in as a rule.
 type refusal struct{ class, text string }
 
 func (r *refusal) Error() string {
 	text, _, _ := strings.Cut(r.text, "\n")
-	return fmt.Sprintf("the name node refuses our log-in (%s: %s): dfs.namenode.kerberos.principal must be who it is, and the clocks must agree", r.class, text)
+	text = fmt.Sprintf("the name node refuses us (%s: %s)", r.class, text)
+	if r.Is(ErrSettings) {
+		text += ": dfs.namenode.kerberos.principal must be who it is, and the clocks must agree"
+	}
+	return text
 }
 
 // Is makes a log-in that failed an ErrSettings. A replay is none: two of our

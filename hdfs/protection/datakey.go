@@ -1,0 +1,76 @@
+package protection
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net"
+
+	"sluice/hbase/wire"
+)
+
+const (
+	protocolClass = "org.apache.hadoop.hdfs.protocol.ClientProtocol"
+	// callContext is the number of the packet that says who we are.
+	callContext = -3
+	clientBytes = 16
+)
+
+// DataKey is what a client logs in with at data nodes where
+// dfs.encrypt.data.transfer is set, in the place of blocks' tokens.
+type DataKey struct{ user, password string }
+
+// FetchDataKey asks a name node, which made is fit to speak to and has not been spoken
+// to, as user. nil where data nodes want none.
+func FetchDataKey(made net.Conn, user string) (*DataKey, error) {
+	id := rand.Text()[:clientBytes]
+	b := []byte{'h', 'r', 'p', 'c', 9, 0, 0}
+	who := wire.AppendBytes(nil, 2, wire.AppendBytes(nil, 1, user))
+	b = appendPacket(b[:preambleBytes:preambleBytes], callContext, id, wire.AppendBytes(who, 3, protocolClass))
+	if _, err := made.Write(b); err != nil {
+		return nil, fmt.Errorf("ask for the key of data nodes: %w", err)
+	}
+	method := wire.AppendBytes(wire.AppendBytes(nil, 1, "getDataEncryptionKey"), 2, protocolClass)
+	if _, err := made.Write(appendPacket(nil, 0, id, wire.AppendUint(method, 3, 1), nil)); err != nil {
+		return nil, fmt.Errorf("ask for the key of data nodes: %w", err)
+	}
+	var buffer bytes.Buffer
+	message, err := readPacket(made, &buffer, maxHandshakeBytes, 0)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the key of data nodes: %w", err)
+	}
+	message, err = field(message, 1)
+	if err != nil || len(message) == 0 {
+		return nil, err
+	}
+	return readDataKey(message)
+}
+
+// readDataKey reads a DataEncryptionKeyProto. The user's name is the key's number,
+// block pool and nonce.
+func readDataKey(message []byte) (*DataKey, error) {
+	var number uint64
+	var pool, nonce, key []byte
+	f := wire.Read(message)
+	for f.Next() {
+		switch f.Number {
+		case 1:
+			number = f.Uint
+		case 2:
+			pool = f.Bytes
+		case 3:
+			nonce = f.Bytes
+		case 4:
+			key = f.Bytes
+		}
+	}
+	if f.Err == nil && len(key) == 0 {
+		f.Err = fmt.Errorf("it is empty")
+	}
+	if f.Err != nil {
+		return nil, fmt.Errorf("the key of data nodes: %w", f.Err)
+	}
+	base64 := base64.StdEncoding.EncodeToString
+	return &DataKey{fmt.Sprintf("%d %s %s", int32(number), pool, base64(nonce)), base64(key)}, nil
+}
