@@ -44,7 +44,8 @@ var edges = []struct{ pkg, imports, testImports string }{
 
 	{"hdfs", "schema", ""},
 	{"hdfs/localdir", "hdfs", "hdfs/archivetest"},
-	{"hdfs/dfs", "hdfs", "hdfs/archivetest cluster"},
+	{"hdfs/dfs", "hdfs hdfs/protection hbase/sasl", "hdfs/archivetest cluster"},
+	{"hdfs/protection", "hbase/rpc hbase/sasl hbase/wire", ""},
 	{"hdfs/archivetest", "hdfs", ""},
 
 	{"catalog", "schema parse hdfs ingest/segment", "ingest/segment/vfs hdfs/localdir bench/sample"},

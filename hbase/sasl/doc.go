@@ -1,6 +1,6 @@
 // Package sasl makes connections to a secured HBase: Kerberos, by SASL's
 // mechanism GSSAPI (RFC 4752), and TLS. Each is an rpc.Handshake, and TLS goes
-// around another one.
+// around another one. Other protocols carry a Context of Kerberos.
 //
 // The messages to the KDC are gokrb5's types; what is sent, to whom and when is
 // ours, because its client renews tickets in goroutines that cannot be waited

@@ -101,7 +101,7 @@ func (t *tickets) renew(ctx context.Context) (err error) {
 }
 
 func (t *tickets) readCache() error {
-	cache, best, _, err := readCache(t.cachePath, t.principal, t.kdc.now())
+	cache, best, err := readCache(t.cachePath, t.principal, t.kdc.now())
 	if err != nil {
 		return err
 	}
@@ -117,31 +117,31 @@ func (t *tickets) readCache() error {
 // cacheKind are the kinds of caches that are no files.
 var cacheKind = regexp.MustCompile(`^(DIR|KCM|KEYRING|MEMORY|API|MSLSA):`)
 
-// readCache reads a cache and finds the ticket for getting tickets that lasts longest;
-// b is the file.
-func readCache(path, principal string, now time.Time) (cache ticketCache, best cacheEntry, b []byte, err error) {
+// readCache reads a cache and finds the ticket for getting tickets that lasts longest.
+func readCache(path, principal string, now time.Time) (cache ticketCache, best cacheEntry, err error) {
 	if kind := cacheKind.FindStringSubmatch(path); kind != nil {
-		return cache, best, nil, fmt.Errorf("%w: the ticket cache %s is of kind %s, and only files are read: export KRB5CCNAME=FILE:/path and run kinit, or name a keytab", ErrNoTicket, path, kind[1])
+		return cache, best, fmt.Errorf("%w: the ticket cache %s is of kind %s, and only files are read: export KRB5CCNAME=FILE:/path and run kinit, or name a keytab", ErrNoTicket, path, kind[1])
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return cache, best, nil, fmt.Errorf("%w: there is neither a keytab nor a ticket cache at %s: run kinit, or name a keytab", ErrNoTicket, path)
+		return cache, best, fmt.Errorf("%w: there is neither a keytab nor a ticket cache at %s: run kinit, or name a keytab", ErrNoTicket, path)
 	}
 	if err != nil {
-		return cache, best, nil, fmt.Errorf("%w: %w", ErrNoTicket, err)
+		return cache, best, fmt.Errorf("%w: %w", ErrNoTicket, err)
 	}
 	if info.Size() > maxCacheBytes {
-		return cache, best, nil, fmt.Errorf("%w: %s has %d bytes, which no ticket cache has", ErrNoTicket, path, info.Size())
+		return cache, best, fmt.Errorf("%w: %s has %d bytes, which no ticket cache has", ErrNoTicket, path, info.Size())
 	}
-	if b, err = os.ReadFile(path); err != nil {
-		return cache, best, nil, fmt.Errorf("%w: %w", ErrNoTicket, err)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return cache, best, fmt.Errorf("%w: %w", ErrNoTicket, err)
 	}
 	if cache, err = parseCache(b); err != nil {
-		return cache, best, nil, fmt.Errorf("%w: %s: %w", ErrNoTicket, path, err)
+		return cache, best, fmt.Errorf("%w: %s: %w", ErrNoTicket, path, err)
 	}
 	whose := cache.name + "@" + cache.realm
 	if principal != "" && principal != whose && principal != cache.name {
-		return cache, best, nil, fmt.Errorf("%w: %s has those of %s, not of %s: run kinit %s, or name a keytab", ErrNoTicket, path, whose, principal, principal)
+		return cache, best, fmt.Errorf("%w: %s has those of %s, not of %s: run kinit %s, or name a keytab", ErrNoTicket, path, whose, principal, principal)
 	}
 	for _, e := range cache.entries {
 		if e.server == "krbtgt/"+cache.realm && e.realm == cache.realm && e.end.After(best.end) {
@@ -149,11 +149,11 @@ func readCache(path, principal string, now time.Time) (cache ticketCache, best c
 		}
 	}
 	if best.ticket == nil {
-		return cache, best, nil, fmt.Errorf("%w: %s has none for getting tickets: run kinit", ErrNoTicket, path)
+		return cache, best, fmt.Errorf("%w: %s has none for getting tickets: run kinit", ErrNoTicket, path)
 	}
 	if !best.end.After(now) {
-		return cache, best, nil, fmt.Errorf("%w: that of %s in %s ended at %s: run kinit, or use a keytab, from which new ones are got in time",
+		return cache, best, fmt.Errorf("%w: that of %s in %s ended at %s: run kinit, or use a keytab, from which new ones are got in time",
 			ErrExpired, whose, path, best.end.Format(time.RFC3339))
 	}
-	return cache, best, b, nil
+	return cache, best, nil
 }
