@@ -257,7 +257,7 @@ func (p *pool) take(ctx context.Context) (*client, error) {
 		return nil, c.because(err)
 	}
 	c.Client = made
-	return c, nil
+	return c, c.because(nil) // forget why another name node did not take us
 }
 
 // connect makes the library's client.
