@@ -83,8 +83,8 @@ func TestFlagsWinOverEnvironmentOverFile(t *testing.T) {
 	t.Setenv("SLUICE_ROLL_SIZE", "3")
 	t.Setenv("SLUICE_DATA", "environment")
 	got := parseWith(t, file, "--roll-size", "4")
-	if got.Run.RollSize != 4 || got.Run.Level != 3 || got.Data != "environment" || got.Run.Format != "common" || got.Run.Layout != "typed" {
-		t.Errorf("roll-size %d (want the flag's 4), level %d (the environment's 3), data %q (the environment's), format %q (the file's common), layout %q (the default, typed)",
+	if got.Run.RollSize != 4 || got.Run.Level != 3 || got.Data != "environment" || got.Run.Format != "common" || got.Run.Layout != "" {
+		t.Errorf("roll-size %d (want the flag's 4), level %d (the environment's 3), data %q (the environment's), format %q (the file's common), layout %q (none, the default)",
 			got.Run.RollSize, got.Run.Level, got.Data, got.Run.Format, got.Run.Layout)
 	}
 }
