@@ -164,7 +164,7 @@ func head(l logfile.Log) (start []byte, err error) {
 func (a *audit) findLogs() error {
 	f := folders{}
 	for _, s := range a.streams {
-		if !filepath.IsAbs(s.Path) || s.tracked == nil && s.Host != a.Host {
+		if !filepath.IsAbs(s.Path) || s.Sparse || s.tracked == nil && s.Host != a.Host {
 			continue
 		}
 		candidates, err := f.list(filepath.Dir(s.Path))

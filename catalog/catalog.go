@@ -212,8 +212,12 @@ func (c *Catalog) End(s *Stream) int64 {
 	return end
 }
 
-// Holes are the ranges that are missing between the first and the last.
+// Holes are the ranges that are missing between the first and the last; in a sparse
+// stream none is.
 func (c *Catalog) Holes(s *Stream) []schema.Range {
+	if s.Entry.Sparse {
+		return nil
+	}
 	var holes []schema.Range
 	held := c.Begin(s)
 	for _, i := range s.Members {

@@ -79,7 +79,7 @@ func (s *storer) forget(ctx context.Context) error {
 	s.mu.Lock()
 	var done []*spooled
 	for _, sp := range s.spool.held {
-		if sp.stored && s.cfg.Now().Sub(sp.storedAt) >= s.cfg.KeepLocal && s.covered(sp) {
+		if sp.stored && s.cfg.Now().Sub(sp.storedAt) >= s.keeps(sp) && s.covered(sp) {
 			done = append(done, sp)
 		}
 	}
@@ -91,6 +91,7 @@ func (s *storer) forget(ctx context.Context) error {
 		}
 		s.mu.Lock()
 		s.spool.drop(sp)
+		sp.forgetSparse()
 		s.mu.Unlock()
 	}
 	s.mu.Lock()

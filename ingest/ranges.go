@@ -63,6 +63,14 @@ func (s rangeSet) missing(r schema.Range) []schema.Range {
 	return out
 }
 
+// reached is the end of the last range.
+func (s rangeSet) reached() int64 {
+	if len(s) == 0 {
+		return 0
+	}
+	return s[len(s)-1].End
+}
+
 // prefix is the position up to which the set has every byte from the stream's
 // beginning.
 func (s rangeSet) prefix() int64 {

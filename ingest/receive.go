@@ -74,8 +74,8 @@ func (c *Collector) Offer(ctx context.Context, t *checkpoint.Stream, b schema.Ba
 		if !errors.Is(err, ErrBusy) || !c.cfg.Patient && !c.full() {
 			return err
 		}
-		if err := c.pause(ctx, changed); err != nil {
-			return err
+		if paused := c.pause(ctx, changed); paused != nil {
+			return fmt.Errorf("%w; %w", paused, err)
 		}
 	}
 }

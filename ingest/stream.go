@@ -27,6 +27,9 @@ type streamState struct {
 	synced   rangeSet // of these, what survives a crash
 	stored   rangeSet // in table and archive
 	pieces   []*piece // stored, beyond tracked.Stored
+	// forgotten is up to where a sparse stream may have had lines that the spool has
+	// no more.
+	forgotten int64
 }
 
 // piece is one member of a segment: a range of a stream, and what its lines were.
@@ -97,7 +100,11 @@ func (c *Collector) streamOf(t *checkpoint.Stream) *streamState {
 	st := c.streams[t.ID]
 	if st == nil {
 		st = &streamState{tracked: t}
-		st.claim(c.cfg.Checkpoint.Stored(t))
+		if stored := c.cfg.Checkpoint.Stored(t); t.Sparse {
+			st.forgotten = stored
+		} else {
+			st.claim(stored)
+		}
 		c.streams[t.ID] = st
 	}
 	return st
@@ -151,6 +158,13 @@ func (c *Collector) Position(t *checkpoint.Stream, claimed int64) Position {
 	return Position{st.synced.prefix(), st.stored.prefix()}
 }
 
+// Holds reports whether the spool has anything of a stream.
+func (c *Collector) Holds(t *checkpoint.Stream) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.spool.names(c.streamOf(t))
+}
+
 // forgetStreams drops the streams that the checkpoint has forgotten, but for those
 // that a segment still names. c.mu is held.
 func (c *Collector) forgetStreams() {
@@ -165,11 +179,14 @@ func (c *Collector) forgetStreams() {
 // c.mu is held.
 func (st *streamState) advanced(e schema.StreamEntry) schema.StreamEntry {
 	stored := st.stored.prefix()
+	if e.Sparse {
+		stored = st.stored.reached()
+	}
 	st.pieces = slices.DeleteFunc(st.pieces, func(p *piece) bool {
 		if p.End > stored {
 			return false
 		}
-		if p.Start >= e.Stored {
+		if p.Start >= e.Stored || e.Sparse && !p.earlier {
 			e.Lines += p.lines
 			e.ParseErrors += p.errors
 			if p.last != 0 {

@@ -60,6 +60,9 @@ func (l Layout) AppendStream(rows *Rows, e *StreamEntry) {
 	if e.Schema != "" {
 		text("schema", e.Schema)
 	}
+	if e.Sparse {
+		text("sparse", "true")
+	}
 	number("stored", e.Stored)
 	text("stream", e.ID.String())
 	text("zone", e.Zone)
@@ -99,6 +102,8 @@ func (l Layout) ParseStream(row *Row) (StreamEntry, error) {
 			e.Path = string(c.Value)
 		case "schema":
 			e.Schema = string(c.Value)
+		case "sparse":
+			e.Sparse = string(c.Value) == "true"
 		case "stored":
 			number(&e.Stored)
 		case "stream":

@@ -77,7 +77,7 @@ func TestRangesHoldJustTheirTimes(t *testing.T) {
 			}
 		}
 		var rows Rows
-		l.AppendStream(&rows, &StreamEntry{Stream: Stream{ID: 77, Host: "web01", Path: "p", Format: "combined", Zone: "Europe/Berlin"}, Labels: map[string]string{"site": "shop", "tier": ""}, First: 1, Last: 2, Stored: 3, Lines: 4, ParseErrors: 5})
+		l.AppendStream(&rows, &StreamEntry{Stream: Stream{ID: 77, Host: "web01", Path: "p", Format: "combined", Zone: "Europe/Berlin", Sparse: true}, Labels: map[string]string{"site": "shop", "tier": ""}, First: 1, Last: 2, Stored: 3, Lines: 4, ParseErrors: 5})
 		if !in(l.DirectoryRange(), rows.Key(0)) {
 			t.Errorf("%s: the directory's row %x lies outside it", l.Name, rows.Key(0))
 		}
@@ -87,7 +87,7 @@ func TestRangesHoldJustTheirTimes(t *testing.T) {
 			}
 		}
 		back, err := l.ParseStream(&Row{Key: rows.Key(0), Cells: rows.Cells(0)})
-		want := StreamEntry{Stream: Stream{ID: 77, Host: "web01", Path: "p", Format: "combined", Zone: "Europe/Berlin"}, Labels: map[string]string{"site": "shop", "tier": ""}, First: 1, Last: 2, Stored: 3, Lines: 4, ParseErrors: 5}
+		want := StreamEntry{Stream: Stream{ID: 77, Host: "web01", Path: "p", Format: "combined", Zone: "Europe/Berlin", Sparse: true}, Labels: map[string]string{"site": "shop", "tier": ""}, First: 1, Last: 2, Stored: 3, Lines: 4, ParseErrors: 5}
 		if err != nil || !reflect.DeepEqual(back, want) {
 			t.Errorf("%s: the entry came back as %+v, %v", l.Name, back, err)
 		}

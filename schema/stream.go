@@ -48,6 +48,9 @@ type Stream struct {
 	Format string // LogFormat, its nickname, or "pattern:" and a regular expression
 	// Zone is that of times whose format says none: an IANA name, "" for UTC.
 	Zone string
+	// Sparse: its lines came from a sender that says where each begins, and nothing
+	// of what is between: Flume. Ranges may come in any order, and holes stay.
+	Sparse bool `json:",omitempty"`
 }
 
 // Range is the bytes [Start, End) of a stream. For a compressed log they count

@@ -38,13 +38,13 @@ var ErrMissing = errors.New("java and mvn are needed")
 // Flume is a process of Flume 1.11.
 type Flume struct {
 	cmd     *exec.Cmd
-	out     bytes.Buffer
+	log     string // what it says
 	metrics string
 	ended   chan error
 }
 
 const (
-	flumeStarts  = time.Minute
+	flumeStarts  = 3 * time.Minute
 	flumeStops   = 10 * time.Second
 	flumePoll    = 100 * time.Millisecond
 	maxMetrics   = 1 << 20
@@ -90,6 +90,12 @@ func StartFlume(ctx context.Context, jars, logs, home string) (*Flume, error) {
 	return startFlume(ctx, "a", text, home, filepath.Join(jars, "*"))
 }
 
+// RunFlume starts the agent a of a configuration, whose channel is called memory, and
+// waits until its counters answer.
+func RunFlume(ctx context.Context, jars, home, configuration string) (*Flume, error) {
+	return startFlume(ctx, "a", configuration, home, filepath.Join(jars, "*"))
+}
+
 // startFlume starts the agent of that name in a configuration, which goes into home,
 // and waits until its counters answer.
 func startFlume(ctx context.Context, name, text, home, classPath string) (*Flume, error) {
@@ -98,14 +104,19 @@ func startFlume(ctx context.Context, name, text, home, classPath string) (*Flume
 		return nil, err
 	}
 	conf := filepath.Join(home, name+".conf")
-	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil { // it may have passwords
 		return nil, err
 	}
-	f := &Flume{metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", port), ended: make(chan error, 1)}
+	f := &Flume{log: filepath.Join(home, name+".out"), metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", port), ended: make(chan error, 1)}
+	out, err := os.Create(f.log)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close() //nolint:errcheck // the process writes to it
 	f.cmd = exec.CommandContext(ctx, "java", append([]string{"-Xmx512m", "-XX:+UseSerialGC"}, append(flumeOpens,
 		"-Dflume.monitoring.type=http", "-Dflume.monitoring.port="+strconv.Itoa(port),
 		"-cp", classPath, "org.apache.flume.node.Application", "--no-reload-conf", "-n", name, "-f", conf)...)...)
-	f.cmd.Stdout, f.cmd.Stderr = &f.out, &f.out
+	f.cmd.Stdout, f.cmd.Stderr, f.cmd.Dir = out, out, home
 	if err := f.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -117,7 +128,7 @@ func startFlume(ctx context.Context, name, text, home, classPath string) (*Flume
 		case <-ctx.Done():
 			return nil, errors.Join(ctx.Err(), f.Stop())
 		case err := <-f.ended:
-			return nil, fmt.Errorf("flume ended: %w: %s", err, bytes.TrimSpace(f.out.Bytes()))
+			return nil, fmt.Errorf("flume ended: %w: %s", err, f.Said())
 		case <-tick.C:
 			if report, err := f.counters(ctx); err == nil && len(report) > 0 {
 				return f, nil
@@ -125,7 +136,7 @@ func startFlume(ctx context.Context, name, text, home, classPath string) (*Flume
 		}
 	}
 	stopped := f.Stop()
-	return nil, errors.Join(fmt.Errorf("flume's counters did not answer within %s: %s", flumeStarts, bytes.TrimSpace(f.out.Bytes())), stopped)
+	return nil, errors.Join(fmt.Errorf("flume's counters did not answer within %s: %s", flumeStarts, f.Said()), stopped)
 }
 
 func freePort() (int, error) {
@@ -179,6 +190,15 @@ func readReport(r io.Reader) (report flumeReport, err error) {
 		return nil, fmt.Errorf("flume's counters: %w", err)
 	}
 	return report, nil
+}
+
+// Said is what the agent said, most likely errors.
+func (f *Flume) Said() string {
+	text, err := os.ReadFile(f.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(bytes.TrimSpace(text))
 }
 
 // PID is the agent's process.

@@ -21,7 +21,8 @@ type agentCmd struct {
 	followFlags
 	tlsFlags
 	statusFlags
-	Collector     []string      `placeholder:"HOST:PORT" help:"Collectors, HOST:PORT each. Which one this host prefers follows from its name, so that hosts share them."`
+	Collector     []string      `placeholder:"HOST:PORT" help:"Collectors, HOST:PORT each. Which one this host prefers follows from its name, so that hosts share them. flume://HOST:PORT,HOST:PORT are Avro sources of Flume."`
+	FlumeDeflate  bool          `help:"Flume's Avro source has compression-type = deflate."`
 	Checkpoint    string        `type:"path" placeholder:"FILE" help:"What is remembered of each log (default: DATA/checkpoint)."`
 	Host          string        `placeholder:"NAME" help:"The name under which lines are stored (default: this machine's)."`
 	Compression   string        `default:"s2" enum:"none,zstd,s2" help:"Compression on the way: s2 costs least, zstd makes half as many bytes of it, none."`
@@ -29,6 +30,8 @@ type agentCmd struct {
 	FailoverAfter time.Duration `default:"30s" placeholder:"TIME" help:"How long a collector may be away before the next is taken; 0 is for ever."`
 	Drain         time.Duration `default:"10s" placeholder:"TIME" help:"How long what was read may take to be sent after the signal to end."`
 	Files         []string      `arg:"" optional:"" name:"file" help:"Logs, globs of them, or re:DIR/REGEX."`
+
+	flume bool
 }
 
 // Help is kong's longer help.
@@ -62,7 +65,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	certificates, err := c.files()
+	certificates, err := c.files(c.flume)
 	if err != nil {
 		return err
 	}
@@ -86,7 +89,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 	}
 	at := &sending{cmd: c, began: time.Now(), gate: gate}
 	at.agent = agent.New(agent.Config{
-		Collectors: c.Collector, Dial: certificates.dial, Checkpoint: file, Name: "sluice " + version(),
+		Collectors: c.Collector, Flume: c.flume, Dial: c.dial(certificates), Checkpoint: file, Name: "sluice " + version(),
 		Compression: c.compression(), WindowBytes: c.Window << 20, FailoverAfter: c.FailoverAfter, Heartbeat: heartbeat, Drain: c.Drain,
 		Governor: func() protocol.Governor { return governed(gate.State()) }, Report: func(t *tail.Tailer) { at.report(a, t) }, Log: a.log,
 		Tail: tail.Config{Sources: sources, Host: c.Host, FromEnd: c.FromEnd, Latency: c.Latency, Gate: gate, MinMargin: c.MinMargin, Log: a.log},
@@ -108,6 +111,9 @@ func (c *agentCmd) check() error {
 	if len(c.Collector) == 0 {
 		return usage("which collector? Name it: --collector c1:4141, or several: --collector c1:4141,c2:4141")
 	}
+	if err := c.findFlume(); err != nil {
+		return err
+	}
 	for _, address := range c.Collector {
 		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
 			return usage("--collector %s: write HOST:PORT, such as c1:4141", address)
@@ -120,6 +126,9 @@ func (c *agentCmd) check() error {
 }
 
 func (c *agentCmd) compression() protocol.Compression {
+	if c.flume {
+		return protocol.None
+	}
 	names := []string{protocol.None.String(), protocol.Zstd.String(), protocol.S2.String()}
 	return protocol.Compression(slices.Index(names, c.Compression))
 }

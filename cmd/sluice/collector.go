@@ -26,12 +26,13 @@ type collectorCmd struct {
 	Spool          string        `type:"path" placeholder:"DIR" help:"Folder for what is received and not stored (default: DATA/spool)."`
 	SilentAfter    time.Duration `default:"2m" placeholder:"TIME" help:"How long a host may say nothing before /health and status say ERROR. Agents say something every 3 s, whether there are lines or not."`
 	Retired        []string      `placeholder:"HOST" help:"Hosts that were taken out of service: they are not missed any more."`
+	Flume          flumeFlags    `embed:"" prefix:"flume-"`
 	Drain          time.Duration `default:"30s" placeholder:"TIME" help:"How long storing may take after the signal to end; what is left is stored by the next start."`
 }
 
 // Help is kong's longer help.
 func (collectorCmd) Help() string {
-	return `Takes the lines that agents send to a table and an archive:
+	return `Takes the lines that agents send, and Flume's Avro sinks, to a table and an archive:
 
     sluice collector --listen 10.0.0.5:4141 --table hbase://zk1,zk2/web:accesslog \
       --archive 'hdfs://nn1,nn2/logs/%Y%m%d/%{host}' \
@@ -52,9 +53,16 @@ func (c *collectorCmd) Run(a *app) (err error) {
 	if err := c.statusFlags.check(); err != nil {
 		return err
 	}
-	certificates, err := c.files()
+	format, err := c.Flume.text()
 	if err != nil {
 		return err
+	}
+	certificates, err := c.files(false)
+	if err != nil {
+		return err
+	}
+	if c.Flume.WithoutCertificate && certificates == nil {
+		return usage("--flume-without-certificate is for a collector with --tls-cert, --tls-key and --tls-ca")
 	}
 	listener, err := c.listen(a.ctx, certificates != nil)
 	if err != nil {
@@ -62,7 +70,7 @@ func (c *collectorCmd) Run(a *app) (err error) {
 	}
 	defer listener.Close() //nolint:errcheck // Serve closes it too
 	s, err := c.open(a, storeOptions{
-		formats: []string{parse.AutoName}, checkpoint: c.Checkpoint, spool: c.Spool,
+		formats: []string{parse.AutoName, format}, checkpoint: c.Checkpoint, spool: c.Spool,
 		collector: ingest.CollectorConfig{Patient: true, SpoolAhead: true},
 	})
 	if a.interrupted(err) {
@@ -72,7 +80,7 @@ func (c *collectorCmd) Run(a *app) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	err = c.serve(a, s, listener, certificates)
+	err = c.serve(a, s, listener, certificates, format)
 	return errors.Join(err, c.end(a, s, err))
 }
 
@@ -94,12 +102,12 @@ func (c *collectorCmd) listen(ctx context.Context, secured bool) (net.Listener, 
 }
 
 // serve answers agents until the process is told to stop.
-func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certificates *tlsFiles) error {
+func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certificates *tlsFiles, format string) error {
 	host, err := os.Hostname()
 	if err != nil {
 		return err
 	}
-	r, err := receiver.New(receiver.Config{Checkpoint: s.checkpoint, Collector: s.collector, Retired: c.Retired, Log: a.log})
+	r, err := receiver.New(receiver.Config{Checkpoint: s.checkpoint, Collector: s.collector, Retired: c.Retired, FlumeFormat: format, FlumeZone: c.Flume.Timezone, Log: a.log})
 	if err != nil {
 		return err
 	}
@@ -112,9 +120,9 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	defer end()
 	layers := avrorpc.Layers{}
 	if certificates != nil {
-		layers.TLS = certificates.server()
+		layers.TLS = certificates.server(!c.Flume.WithoutCertificate)
 	}
-	server := &avrorpc.Server{Services: []avrorpc.Service{r.Service()}, Limits: receiver.Limits(), Upgrade: layers.Upgrade, Log: a.log}
+	server := &avrorpc.Server{Services: []avrorpc.Service{r.Service(), r.FlumeService()}, Limits: receiver.Limits(), Upgrade: layers.Upgrade, Log: a.log}
 	a.log.Info("listening; what agents send is stored until this is told to stop", "address", listener.Addr(), "tls", certificates != nil)
 	fmt.Fprintln(a.stdout, "listening on", listener.Addr())
 	group, ctx := errgroup.WithContext(a.ctx)

@@ -18,12 +18,14 @@ type tlsFlags struct {
 	TLSCA   string `name:"tls-ca" placeholder:"FILE" help:"TLS: certificates of those who sign the other side's, in PEM."`
 }
 
-// files are the certificates, nil for connections without TLS.
-func (f tlsFlags) files() (*tlsFiles, error) {
+// files are the certificates, nil for connections without TLS. anonymous: --tls-ca
+// alone will do, we need show none.
+func (f tlsFlags) files(anonymous bool) (*tlsFiles, error) {
 	if f == (tlsFlags{}) {
 		return nil, nil
 	}
-	if f.TLSCert == "" || f.TLSKey == "" || f.TLSCA == "" {
+	only := tlsFlags{TLSCA: f.TLSCA}
+	if (f.TLSCert == "" || f.TLSKey == "" || f.TLSCA == "") && (!anonymous || f != only) {
 		return nil, usage("--tls-cert, --tls-key and --tls-ca go together: both sides show a certificate")
 	}
 	t := &tlsFiles{flags: f}
@@ -55,6 +57,9 @@ func (t *tlsFiles) read() (*tls.Config, error) {
 	defer t.mu.Unlock()
 	var now [3]stamp
 	for i, path := range []string{t.flags.TLSCert, t.flags.TLSKey, t.flags.TLSCA} {
+		if path == "" {
+			continue
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			return t.config, t.unless(err)
@@ -64,9 +69,13 @@ func (t *tlsFiles) read() (*tls.Config, error) {
 	if t.config != nil && now == t.stamps {
 		return t.config, nil
 	}
-	certificate, err := tls.LoadX509KeyPair(t.flags.TLSCert, t.flags.TLSKey)
-	if err != nil {
-		return t.config, t.unless(fmt.Errorf("--tls-cert %s, --tls-key %s: %w", t.flags.TLSCert, t.flags.TLSKey, err))
+	var own []tls.Certificate
+	if t.flags.TLSCert != "" {
+		certificate, err := tls.LoadX509KeyPair(t.flags.TLSCert, t.flags.TLSKey)
+		if err != nil {
+			return t.config, t.unless(fmt.Errorf("--tls-cert %s, --tls-key %s: %w", t.flags.TLSCert, t.flags.TLSKey, err))
+		}
+		own = append(own, certificate)
 	}
 	text, err := os.ReadFile(t.flags.TLSCA)
 	if err != nil {
@@ -78,7 +87,7 @@ func (t *tlsFiles) read() (*tls.Config, error) {
 	}
 	t.stamps = now
 	t.config = &tls.Config{
-		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate},
+		MinVersion: tls.VersionTLS12, Certificates: own,
 		RootCAs: pool, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
 	}
 	return t.config, nil
@@ -92,7 +101,15 @@ func (t *tlsFiles) unless(err error) error {
 	return err
 }
 
-// server is the configuration of the side that is connected to.
-func (t *tlsFiles) server() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return t.read() }}
+// server is the configuration of the side that is connected to. all: who shows no
+// certificate is not spoken to.
+func (t *tlsFiles) server(all bool) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		config, err := t.read()
+		if err == nil && !all {
+			config = config.Clone()
+			config.ClientAuth = tls.VerifyClientCertIfGiven
+		}
+		return config, err
+	}}
 }

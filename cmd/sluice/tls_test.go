@@ -115,7 +115,7 @@ func TestRenewedCertificatesAreTaken(t *testing.T) {
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
 	ca.issue(t, dir, "c1", "c1", 2)
-	files, err := tlsFlags{TLSCert: filepath.Join(dir, "c1.pem"), TLSKey: filepath.Join(dir, "c1.key"), TLSCA: ca.path}.files()
+	files, err := tlsFlags{TLSCert: filepath.Join(dir, "c1.pem"), TLSKey: filepath.Join(dir, "c1.key"), TLSCA: ca.path}.files(false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,8 @@ type Config struct {
 	// Collectors are addresses, host:port; which of them is this host's first choice
 	// follows from Tail.Host.
 	Collectors []string
+	// Flume: they are Flume's Avro sources; Compression is None then.
+	Flume bool
 	// Dial connects to one of them; it gives up by itself after a while.
 	Dial       func(ctx context.Context, address string) (net.Conn, error)
 	Checkpoint *checkpoint.File

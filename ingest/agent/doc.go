@@ -7,4 +7,6 @@
 // lost its disk) is given what it lacks from the log itself, by reading on from the
 // position that it names. Only what a collector says is stored is remembered in the
 // checkpoint.
+//
+// Where the collector is a Flume, its OK is all there is: what it took is stored.
 package agent

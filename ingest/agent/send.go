@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/ingest/avrorpc"
+	"sluice/ingest/flume"
 	"sluice/ingest/protocol"
 )
 
@@ -57,7 +58,11 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 	}
 	for {
 		greeted := false
-		home, err := a.session(running, at, func() { greeted = true; meet() })
+		session := a.session
+		if a.cfg.Flume {
+			session = a.flumeSession
+		}
+		home, err := session(running, at, func() { greeted = true; meet() })
 		meet()
 		switch {
 		case errors.Is(err, errDrained):
@@ -116,7 +121,11 @@ func (a *Agent) connect(ctx context.Context, address string) (*avrorpc.Client, e
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
-	return avrorpc.NewClient(ctx, conn, protocol.New(), avrorpc.ClientOptions{InFlight: callsInFlight, Bytes: a.cfg.WindowBytes})
+	spoken := protocol.New()
+	if a.cfg.Flume {
+		spoken = flume.Protocol()
+	}
+	return avrorpc.NewClient(ctx, conn, spoken, avrorpc.ClientOptions{InFlight: callsInFlight, Bytes: a.cfg.WindowBytes})
 }
 
 // lookHome asks the collectors that this host prefers to the present one, every now

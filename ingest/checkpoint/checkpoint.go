@@ -211,6 +211,14 @@ func (c *File) Declare(entry schema.StreamEntry) (*Stream, error) {
 	return t, nil
 }
 
+// Begin notes a stream's first line, where it was made without a file.
+func (c *File) Begin(t *Stream, start []byte) {
+	first := head(start)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.HeadBytes, t.Head = len(first), hash(first)
+}
+
 // Streams returns all streams, in the order in which they were met.
 func (c *File) Streams() []*Stream {
 	c.mu.Lock()

@@ -8,9 +8,8 @@ import (
 )
 
 const (
-	statusOK = iota
-	statusFailed
-	statuses = 3
+	statusOK = 0
+	statuses = 3 // OK, FAILED, UNKNOWN
 )
 
 // Receiver takes the events of one connection.
@@ -18,8 +17,8 @@ type Receiver interface {
 	// Receive is called with one request after another; as long as it blocks nothing
 	// further is begun. The events are valid until wait has returned, which is called
 	// beside other requests: nil is answered with OK, so the events must be safe
-	// then. An error of either is answered with FAILED, and the sink sends the same
-	// events again on another connection.
+	// then. An error of either is the answer; the sink writes it into its log, and
+	// sends the same events again on another connection, as it does after FAILED.
 	Receive(ctx context.Context, events *Events) (wait func(context.Context) error, err error)
 	// Close is called once, after every request.
 	Close()
@@ -48,12 +47,12 @@ func (s session) Begin(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher, 
 		return nil, fmt.Errorf("%w: %w", avrorpc.ErrHangUp, err)
 	}
 	wait, err := s.Receive(ctx, events)
+	if err != nil {
+		return nil, err
+	}
 	return avrorpc.FinishFunc(func(ctx context.Context, reply []byte) ([]byte, error) {
-		if err == nil {
-			err = wait(ctx)
-		}
-		if err != nil { // whoever returned it knows why, and counts it
-			return avrorpc.AppendLong(reply, statusFailed), nil
+		if err := wait(ctx); err != nil {
+			return nil, err
 		}
 		return avrorpc.AppendLong(reply, statusOK), nil
 	}), nil

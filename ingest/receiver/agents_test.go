@@ -90,7 +90,7 @@ func collect(t *testing.T, dir, address string, spoolMaxBytes int64) *collector 
 		RollBytes: 16 << 10, SpoolMaxBytes: spoolMaxBytes, Level: 1, Patient: true, SpoolAhead: true, Log: log,
 	})
 	must(err)
-	c.receiver, err = New(Config{Checkpoint: file, Collector: c.core, Log: log})
+	c.receiver, err = New(Config{Checkpoint: file, Collector: c.core, FlumeFormat: "common", FlumeWait: time.Second, Log: log})
 	must(err)
 	listener, err := net.Listen("tcp", address)
 	must(err)
@@ -100,7 +100,7 @@ func collect(t *testing.T, dir, address string, spoolMaxBytes int64) *collector 
 	limits := Limits()
 	limits.Drain = 100 * time.Millisecond
 	go func() {
-		c.ended <- (&avrorpc.Server{Services: []avrorpc.Service{c.receiver.Service()}, Limits: limits}).Serve(ctx, listener)
+		c.ended <- (&avrorpc.Server{Services: []avrorpc.Service{c.receiver.Service(), c.receiver.FlumeService()}, Limits: limits}).Serve(ctx, listener)
 	}()
 	return c
 }
@@ -161,13 +161,23 @@ type sender struct {
 // follow starts an agent of host web01 whose logs and state are in dir.
 func follow(t *testing.T, dir string, collectors ...string) *sender {
 	t.Helper()
+	return followAs(t, dir, false, collectors...)
+}
+
+// followAs is follow; flume: it speaks to the collectors as to Flume's.
+func followAs(t *testing.T, dir string, flume bool, collectors ...string) *sender {
+	t.Helper()
 	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(dir, "checkpoint"), "agent")
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
+	compression := protocol.S2
+	if flume {
+		compression = protocol.None
+	}
 	s := &sender{file: file, ended: make(chan error, 1), Agent: agent.New(agent.Config{
-		Collectors: collectors, Checkpoint: file, Name: "test", Compression: protocol.S2, WindowBytes: 1 << 20,
+		Collectors: collectors, Flume: flume, Checkpoint: file, Name: "test", Compression: compression, WindowBytes: 1 << 20,
 		Dial: func(ctx context.Context, address string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		},

@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/logfile"
 	"sluice/ingest/protocol"
+	"sluice/parse"
 	"sluice/schema"
 )
 
@@ -37,7 +39,13 @@ const (
 type Config struct {
 	Checkpoint *checkpoint.File
 	Collector  *ingest.Collector
-	Log        *slog.Logger
+	// FlumeFormat is the LogFormat of what Flume sends, or auto (also ""); FlumeZone the zone of
+	// times that say none.
+	FlumeFormat, FlumeZone string
+	// FlumeWait is how long events may wait for room in the spool before Flume is told
+	// to send them again; 0: 10 s.
+	FlumeWait time.Duration
+	Log       *slog.Logger
 	// Retired are hosts that are not missed any more, until they come again.
 	Retired []string
 	// Now is the clock of Hosts and Tick; nil: time.Now.
@@ -55,6 +63,9 @@ type Receiver struct {
 	mu    sync.Mutex
 	hosts map[string]*Host
 	live  map[schema.StreamID]int // sessions that said it
+
+	places *places   // that Flume's events name
+	runs   sync.Pool // *run
 }
 
 // Host is what is known of a host that sends.
@@ -87,7 +98,10 @@ func New(cfg Config) (*Receiver, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	r := &Receiver{cfg: cfg, decoders: make(chan *decoder, runtime.GOMAXPROCS(0)), hosts: map[string]*Host{}, live: map[schema.StreamID]int{}}
+	cfg.FlumeFormat = cmp.Or(cfg.FlumeFormat, parse.AutoName)
+	cfg.FlumeWait = cmp.Or(cfg.FlumeWait, flumeWait)
+	r := &Receiver{cfg: cfg, decoders: make(chan *decoder, runtime.GOMAXPROCS(0)), hosts: map[string]*Host{}, live: map[schema.StreamID]int{}, places: newPlaces()}
+	r.runs.New = func() any { return new(run) }
 	for range cap(r.decoders) {
 		codec, err := protocol.NewCodec(MaxBodyBytes)
 		if err != nil {
@@ -188,7 +202,7 @@ func (r *Receiver) forget(now time.Time) {
 	})
 	old = slices.DeleteFunc(old, func(t *checkpoint.Stream) bool {
 		p := r.cfg.Collector.Position(t, 0)
-		return p.Received > p.Stored
+		return p.Received > p.Stored || r.cfg.Collector.Holds(t)
 	})
 	if len(old) > 0 {
 		r.cfg.Checkpoint.Forget(func(t *checkpoint.Stream) bool { return slices.Contains(old, t) })

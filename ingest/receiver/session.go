@@ -45,13 +45,11 @@ func (s *session) Close() {
 	}
 	s.note(s.host, func(h *Host) {
 		h.Connections--
-		for id, x := range s.streams {
+		for _, x := range s.streams {
 			if x.tracked == nil {
 				continue
 			}
-			if s.live[id]--; s.live[id] == 0 {
-				delete(s.live, id)
-			}
+			s.leave(x.tracked)
 		}
 	})
 }

@@ -16,7 +16,7 @@ import (
 //
 //	62  'S' 'E'     the subfield's id
 //	64  n + 4 (2, LE)
-//	66  JSON (n)    host, path, format, zone, labels
+//	66  JSON (n)    host, path, format, zone, sparse, labels
 //	    check (4)   CRC-32C of the JSON, big-endian
 //
 // It is what a table's stream directory has, so that an archive can be replayed
@@ -34,6 +34,7 @@ type entryText struct {
 	Path   string            `json:"path,omitempty"`
 	Format string            `json:"format,omitempty"`
 	Zone   string            `json:"zone,omitempty"`
+	Sparse bool              `json:"sparse,omitempty"`
 	Labels map[string]string `json:"labels,omitempty"`
 }
 
@@ -45,7 +46,7 @@ func CheckEntry(s schema.Stream, labels map[string]string) error {
 }
 
 func marshalEntry(s *schema.Stream, labels map[string]string) ([]byte, error) {
-	b, err := json.Marshal(entryText{s.Host, s.Path, s.Format, s.Zone, labels})
+	b, err := json.Marshal(entryText{s.Host, s.Path, s.Format, s.Zone, s.Sparse, labels})
 	if err == nil && len(b) > MaxEntryBytes {
 		err = fmt.Errorf("path, format and labels of %.100q take %d bytes, and the archive has room for %d", s.Path, len(b), MaxEntryBytes)
 	}
@@ -94,7 +95,7 @@ func (r *Reader) Entry() (schema.StreamEntry, error) {
 		return schema.StreamEntry{}, r.bad(m.Offset, err.Error())
 	}
 	return schema.StreamEntry{
-		Stream: schema.Stream{ID: m.Stream, Host: text.Host, Path: text.Path, Format: text.Format, Zone: text.Zone},
+		Stream: schema.Stream{ID: m.Stream, Host: text.Host, Path: text.Path, Format: text.Format, Zone: text.Zone, Sparse: text.Sparse},
 		Labels: text.Labels,
 	}, nil
 }

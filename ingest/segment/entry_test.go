@@ -14,7 +14,7 @@ import (
 	"sluice/schema"
 )
 
-var entryStream = schema.Stream{ID: 7, Host: "web01", Path: "/var/log/apache2/access.log", Format: `%h "%r" %>s`, Zone: "Europe/Berlin"}
+var entryStream = schema.Stream{ID: 7, Host: "web01", Path: "/var/log/apache2/access.log", Format: `%h "%r" %>s`, Zone: "Europe/Berlin", Sparse: true}
 
 // entries reads the entry of every member that carries one, "" for the others.
 func entries(t *testing.T, content []byte) (got []schema.StreamEntry) {

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strings"
+
+	"sluice/ingest/avrorpc"
+)
+
+// flumeScheme stands before the addresses of Flume's Avro sources.
+const flumeScheme = "flume://"
+
+// findFlume takes the scheme off the collectors' addresses; it may stand before each of
+// them, or before the first for all.
+func (c *agentCmd) findFlume() error {
+	for i, address := range c.Collector {
+		rest, ok := strings.CutPrefix(address, flumeScheme)
+		if ok && i > 0 && !c.flume {
+			return usage("--collector %s: an agent delivers to Flume's collectors or to ours, not to both", address)
+		}
+		c.flume = c.flume || ok
+		c.Collector[i] = strings.TrimSuffix(rest, "/")
+	}
+	if c.FlumeDeflate && !c.flume {
+		return usage("--flume-deflate is for --collector flume://HOST:PORT")
+	}
+	return nil
+}
+
+// dial is how a collector is connected to.
+func (c *agentCmd) dial(t *tlsFiles) func(context.Context, string) (net.Conn, error) {
+	if !c.flume || !c.FlumeDeflate {
+		return t.dial
+	}
+	return t.dialDeflated
+}
+
+// dialDeflated is dial to a Flume that compresses: zlib is outermost, as Flume has it
+// since 1.10, and TLS within.
+func (t *tlsFiles) dialDeflated(ctx context.Context, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	conn := avrorpc.Deflate(raw)
+	if t == nil {
+		return conn, nil
+	}
+	config, err := t.read()
+	if err == nil {
+		config = config.Clone()
+		config.ServerName, _, err = net.SplitHostPort(address)
+	}
+	if err == nil {
+		secured := tls.Client(conn, config)
+		err, conn = secured.HandshakeContext(ctx), secured
+	}
+	if err != nil {
+		return nil, errors.Join(err, raw.Close())
+	}
+	return conn, nil
+}

@@ -1,0 +1,33 @@
+package flume
+
+import (
+	"testing"
+
+	"sluice/ingest/avrorpc"
+)
+
+// FuzzEvents reads any bytes as a request: what is taken gives as many events as it
+// says, and each comes back as it was.
+func FuzzEvents(f *testing.F) {
+	line := Event{Headers: []Header{{[]byte(HeaderHost), []byte("web01")}, {[]byte(HeaderByteOffset), []byte("7")}}, Body: []byte("a line")}
+	f.Add(line.append(nil), true)
+	f.Add(avrorpc.AppendEnd(line.append(line.append(avrorpc.AppendCount(nil, 2))), 2), false)
+	f.Add([]byte{0}, false)
+	f.Fuzz(func(t *testing.T, params []byte, single bool) {
+		events, err := newEvents(params, single)
+		if err != nil {
+			return
+		}
+		var e, again Event
+		left := events.Len()
+		for ; events.Next(&e); left-- {
+			r := avrorpc.NewReader(e.append(nil))
+			if again.read(&r); r.End() != nil || string(again.Body) != string(e.Body) || len(again.Headers) != len(e.Headers) {
+				t.Fatalf("%+v comes back as %+v: %v", e, again, r.End())
+			}
+		}
+		if left != 0 || events.r.Err() != nil {
+			t.Fatalf("%d events are left: %v", left, events.r.Err())
+		}
+	})
+}

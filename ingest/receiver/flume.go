@@ -1,0 +1,224 @@
+package receiver
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/ingest/avrorpc"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/flume"
+	"sluice/ingest/segment"
+	"sluice/schema"
+)
+
+const (
+	// flumeWait is Config.FlumeWait's default: Flume's own patience is 20 s.
+	flumeWait = 10 * time.Second
+	// maxRunBytes is how many bytes of one file's events are taken at a time.
+	maxRunBytes = 4 << 20
+	// maxCursors bounds the places of which a connection knows where it stands; beyond
+	// it all are forgotten, and found again by what comes.
+	maxCursors = 10_000
+)
+
+// FlumeService answers Flume's Avro sinks.
+func (r *Receiver) FlumeService() avrorpc.Service {
+	return flume.Service(func(_ context.Context, peer avrorpc.Peer) (flume.Receiver, error) {
+		return &flumeSession{Receiver: r, peer: peer, at: map[place]cursor{}, hosts: map[string]bool{}}, nil
+	})
+}
+
+// flumeSession is one connection of a Flume agent. Receive is called by one goroutine.
+type flumeSession struct {
+	*Receiver
+	peer  avrorpc.Peer
+	at    map[place]cursor
+	hosts map[string]bool
+	last  place // of the last event; most come from the same file
+}
+
+// run is lines of one place that follow each other.
+type run struct {
+	place       place
+	start, next int64 // of lines that say where they stood
+	lines       int64
+	data        []byte
+}
+
+// taken is a range that the collector has and may not have on disk yet.
+type taken struct {
+	stream *checkpoint.Stream
+	schema.Range
+}
+
+// Receive is for flume.
+func (s *flumeSession) Receive(ctx context.Context, events *flume.Events) (func(context.Context) error, error) {
+	waiting, cancel := context.WithTimeout(ctx, s.cfg.FlumeWait)
+	defer cancel()
+	x := s.runs.Get().(*run)
+	defer s.release(x)
+	var all []taken
+	var e flume.Event
+	for more := true; more; {
+		var p place
+		var start int64
+		if more = events.Next(&e); more {
+			var err error
+			if p, start, err = s.placeOf(&e); err != nil {
+				return nil, s.refused(err)
+			}
+		}
+		if x.lines > 0 && (p != x.place || !p.counted && start != x.next || len(x.data)+len(e.Body) > maxRunBytes) {
+			t, err := s.store(waiting, x)
+			if err != nil {
+				return nil, s.busy(ctx, x.place.host, err)
+			}
+			all = append(all, t)
+		}
+		if more {
+			x.add(p, start, e.Body)
+		}
+	}
+	return func(ctx context.Context) error {
+		for _, t := range all {
+			if err := s.cfg.Collector.Sync(ctx, t.stream, t.Range); err != nil {
+				return s.busy(ctx, t.stream.Host, err)
+			}
+		}
+		return nil
+	}, nil
+}
+
+// release keeps a run's memory for others.
+func (r *Receiver) release(x *run) {
+	if x.reset(); cap(x.data) > keptRoomBytes {
+		x.data = nil
+	}
+	r.runs.Put(x)
+}
+
+func (x *run) reset() { *x = run{data: x.data[:0]} }
+
+func (x *run) add(p place, start int64, body []byte) {
+	if x.lines == 0 {
+		x.place, x.start = p, start
+	}
+	x.data = append(append(x.data, body...), '\n')
+	x.next = start + int64(len(body)) + 1
+	x.lines++
+}
+
+// store gives a run to the collector.
+func (s *flumeSession) store(ctx context.Context, x *run) (taken, error) {
+	was, known := s.at[x.place]
+	at, rng, err := s.put(ctx, x.place, was, x.start, x.data)
+	if err != nil {
+		return taken{}, err
+	}
+	if at.stream != was.stream {
+		if len(s.at) >= maxCursors {
+			s.forgetCursors()
+			known = false
+		}
+		s.mu.Lock()
+		if known {
+			s.leave(was.stream)
+		}
+		s.live[at.stream.ID]++
+		s.mu.Unlock()
+	}
+	s.at[x.place] = at
+	lines, bytes := x.lines, int64(len(x.data))
+	s.note(x.place.host, func(h *Host) { h.Batches++; h.Lines += lines; h.Bytes += bytes })
+	x.reset()
+	return taken{at.stream, rng}, nil
+}
+
+// leave: one session less speaks of a stream. r.mu is held.
+func (r *Receiver) leave(t *checkpoint.Stream) {
+	if r.live[t.ID]--; r.live[t.ID] == 0 {
+		delete(r.live, t.ID)
+	}
+}
+
+// placeOf reads where an event stood. One that does not say it, or says nonsense, is
+// numbered as it comes.
+func (s *flumeSession) placeOf(e *flume.Event) (p place, start int64, err error) {
+	header, file := e.Header(flume.HeaderHost), e.Header(flume.HeaderFile)
+	host := s.last.host
+	if host == "" || string(header) != host {
+		if host, err = s.hostOf(header); err != nil {
+			return p, 0, err
+		}
+	}
+	start, bad := strconv.ParseInt(string(e.Header(flume.HeaderByteOffset)), 10, 64)
+	counted := bad != nil || len(file) == 0 || start < 0 || start > schema.MaxOffset-int64(len(e.Body))-1
+	if host != s.last.host || string(file) != s.last.file || counted != s.last.counted {
+		s.last = place{host, string(file), counted}
+	}
+	return s.last, start, nil
+}
+
+// hostOf is the host that an event is of, checked.
+func (s *flumeSession) hostOf(header []byte) (string, error) {
+	host := string(header)
+	if host == "" {
+		if host = strings.ReplaceAll(s.peer.Address.Addr().String(), ":", "-"); len(s.peer.Names) > 0 {
+			host = s.peer.Names[0]
+		}
+	}
+	if s.hosts[host] {
+		return host, nil
+	}
+	if err := segment.CheckHost(host); err != nil {
+		return "", err
+	}
+	if len(s.peer.Names) > 0 && !slices.ContainsFunc(s.peer.Names, func(name string) bool { return strings.EqualFold(name, host) }) {
+		return "", fmt.Errorf("the certificate is for %q, so it may not write lines of host %s (Flume's host interceptor says the name with useIP = false)", s.peer.Names, host)
+	}
+	if !s.room(host) {
+		return "", fmt.Errorf("%d hosts have come already", maxHosts)
+	}
+	s.hosts[host] = true
+	s.note(host, func(h *Host) {
+		h.Agent = "flume"
+		h.Connections++
+	})
+	return host, nil
+}
+
+// refused notes events that will not be taken as they are.
+func (s *flumeSession) refused(err error) error {
+	s.cfg.Log.Warn("events of a Flume agent are refused; it keeps them and sends them again", "peer", s.peer.Address, "error", err)
+	return err
+}
+
+// busy is what Flume is told when events were not taken for now.
+func (s *flumeSession) busy(ctx context.Context, host string, err error) error {
+	if ctx.Err() == nil {
+		s.note(host, func(h *Host) { h.Busy++ })
+	}
+	s.cfg.Log.Debug("events of a Flume agent were not taken", "host", host, "error", err)
+	return err
+}
+
+// Close is for flume.
+func (s *flumeSession) Close() {
+	for host := range s.hosts {
+		s.note(host, func(h *Host) { h.Connections-- })
+	}
+	s.forgetCursors()
+}
+
+func (s *flumeSession) forgetCursors() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, at := range s.at {
+		s.leave(at.stream)
+	}
+	clear(s.at)
+}

@@ -1,0 +1,244 @@
+package receiver
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"strconv"
+	"sync"
+	"time"
+
+	"sluice/ingest"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment"
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// place is a file on a host as Flume's events name it. The file that has the name
+// changes: each is a stream of its own, told by its first line where that came, and
+// else by the first one that came.
+type place struct {
+	host, file string // file is "" for events that do not name one
+	// counted: its events do not say where they stood, so they are numbered here.
+	counted bool
+}
+
+// numbering is that of a place's events in this life of the process. An offset is never
+// used for another event, not even after a crash: the next life begins a stream of its
+// own.
+type numbering struct {
+	stream *checkpoint.Stream
+	next   int64
+}
+
+// places are what Flume's events name. Two senders may speak of one place: its lock is
+// held while lines are put there.
+type places struct {
+	seed  maphash.Seed
+	locks [64]sync.Mutex // each of many places
+
+	mu      sync.Mutex
+	numbers map[place]*numbering
+}
+
+// maxNumbered bounds the places whose events are numbered; beyond it all begin streams
+// of their own anew.
+const maxNumbered = 10_000
+
+func newPlaces() *places { return &places{seed: maphash.MakeSeed(), numbers: map[place]*numbering{}} }
+
+func (x *places) lock(p place) *sync.Mutex {
+	return &x.locks[maphash.Comparable(x.seed, p)%uint64(len(x.locks))]
+}
+
+func (x *places) numbering(p place) *numbering {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := x.numbers[p]
+	if n == nil {
+		if len(x.numbers) >= maxNumbered {
+			clear(x.numbers)
+		}
+		n = &numbering{}
+		x.numbers[p] = n
+	}
+	return n
+}
+
+// cursor is where a sender stands in a place: what goes on from there is the same
+// file.
+type cursor struct {
+	stream *checkpoint.Stream
+	end    int64
+}
+
+// countedPath is the path of streams whose events name no file.
+const countedPath = "flume"
+
+// olderStreams is how many streams of a place, the newest first, are looked at for
+// lines that were sent again: Flume sends again what it sent last.
+const olderStreams = 4
+
+// put stores a run of a place's lines, which are data and begin at start, and returns
+// the stream and the range that they have.
+func (r *Receiver) put(ctx context.Context, p place, at cursor, start int64, data []byte) (cursor, schema.Range, error) {
+	lock := r.places.lock(p)
+	lock.Lock()
+	defer lock.Unlock()
+	var t *checkpoint.Stream
+	var err error
+	if p.counted {
+		t, start, err = r.number(p, data)
+	} else {
+		t, err = r.resolve(ctx, p, at, start, data)
+	}
+	rng := schema.Range{Start: start, End: start + int64(len(data))}
+	if err == nil {
+		err = r.cfg.Collector.Offer(ctx, t, schema.Batch{Stream: &t.Stream, Range: rng, Data: data, Lines: bytes.Count(data, []byte("\n"))})
+	}
+	if err != nil {
+		return at, rng, err
+	}
+	return cursor{t, rng.End}, rng, nil
+}
+
+// number says where lines go whose place counts.
+func (r *Receiver) number(p place, lines []byte) (t *checkpoint.Stream, start int64, err error) {
+	n := r.places.numbering(p)
+	if n.stream == nil || r.cfg.Checkpoint.Stream(n.stream.ID) == nil { // forgotten, after weeks
+		life := fmt.Appendf(nil, "%s %d", r.cfg.Checkpoint.Collector(), r.cfg.Now().UnixNano())
+		if n.stream, err = r.begin(p, -1, life, lines); err != nil {
+			return nil, 0, err
+		}
+		n.next = 0
+	}
+	start = n.next
+	n.next += int64(len(lines))
+	return n.stream, start, nil
+}
+
+// resolve finds the stream that lines belong to. Lines that came before go where they
+// went, so that they are known again; lines never go where others stand.
+func (r *Receiver) resolve(ctx context.Context, p place, at cursor, start int64, data []byte) (*checkpoint.Stream, error) {
+	rng := schema.Range{Start: start, End: start + int64(len(data))}
+	// TAILDIR cuts off a carriage return and counts it.
+	goesOn := func(t *checkpoint.Stream) bool { return t == at.stream && (start == at.end || start == at.end+1) }
+	first, _, _ := bytes.Cut(data, []byte("\n"))
+	var fresh *checkpoint.Stream
+	known := r.streamsOf(p)
+	for i, t := range known {
+		begins := start == 0 && t.Begins(append(first[:len(first):len(first)], '\n'))
+		if start == 0 && !begins || i >= olderStreams && !begins && !goesOn(t) {
+			continue
+		}
+		match, err := r.cfg.Collector.Compare(ctx, t, rng, data)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case match == ingest.Same && (i == 0 || dates(t, first)), (begins || goesOn(t)) && match != ingest.Different:
+			return t, nil
+		case match == ingest.Fresh && i == 0:
+			fresh = t // unless an older one has these very lines
+		}
+	}
+	if fresh != nil {
+		return fresh, nil
+	}
+	return r.begin(p, start, first, data)
+}
+
+// dates reports whether a line says when it was written. Without a time it may stand in
+// the same place of two files, and be two lines.
+func dates(t *checkpoint.Stream, line []byte) bool {
+	format, err := parse.Lookup(t.Format, nil)
+	if err != nil {
+		return false
+	}
+	var rec schema.Record
+	format.Parse(line, &rec)
+	return rec.Dated
+}
+
+// streamsOf are a place's streams, the newest first.
+func (r *Receiver) streamsOf(p place) []*checkpoint.Stream {
+	known := r.cfg.Checkpoint.Named(p.host, p.file)
+	n := 0
+	for _, t := range known {
+		if t.Sparse && t.Path == p.file {
+			known[n] = t
+			n++
+		}
+	}
+	return known[:n]
+}
+
+// begin makes a stream of what came first of it, at start, and puts it into the
+// checkpoint. lines are to guess its format from.
+func (r *Receiver) begin(p place, start int64, first, lines []byte) (*checkpoint.Stream, error) {
+	id := placeID(p, start, first)
+	if t := r.cfg.Checkpoint.Stream(id); t != nil {
+		return t, nil
+	}
+	entry := schema.StreamEntry{Stream: schema.Stream{ID: id, Host: p.host, Path: p.file, Zone: r.cfg.FlumeZone, Sparse: true}}
+	if p.file == "" {
+		entry.Path = countedPath
+	}
+	var err error
+	if entry.Format, err = r.flumeFormat(p, lines); err != nil {
+		return nil, err
+	}
+	if err := segment.CheckEntry(entry.Stream, nil); err != nil {
+		return nil, err
+	}
+	r.declaring.Lock()
+	defer r.declaring.Unlock()
+	t, err := r.cfg.Checkpoint.Declare(entry)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case start == 0:
+		r.cfg.Checkpoint.Begin(t, append(first[:len(first):len(first)], '\n'))
+	case start > 0:
+		r.cfg.Checkpoint.Update(func() { t.SkippedBytes = start })
+	}
+	return t, r.cfg.Checkpoint.Save()
+}
+
+// flumeFormat is the LogFormat of a place's lines.
+func (r *Receiver) flumeFormat(p place, lines []byte) (string, error) {
+	if r.cfg.FlumeFormat != parse.AutoName {
+		return r.cfg.FlumeFormat, nil
+	}
+	zone, err := time.LoadLocation(r.cfg.FlumeZone)
+	if err != nil {
+		return "", err
+	}
+	format, err := parse.Auto(lines[:min(len(lines), parse.HeadBytes)], zone)
+	if err == nil {
+		return format.String(), nil
+	}
+	if known := r.streamsOf(p); len(known) > 0 {
+		return known[0].Format, nil
+	}
+	r.cfg.Log.Warn("the format of Flume's events is not known; every line is kept raw", "host", p.host, "file", p.file, "as", format.String(), "error", err)
+	return format.String(), nil
+}
+
+// placeID names a stream by what came first of it: another file of the same name
+// begins with another line, and another collector that is sent the same file from its
+// beginning gives it the same name.
+func placeID(p place, start int64, first []byte) schema.StreamID {
+	h := sha256.New()
+	for _, part := range []string{"flume", p.host, p.file, strconv.FormatInt(start, 10)} {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		h.Write([]byte(part))
+	}
+	h.Write(first)
+	return schema.StreamID(binary.BigEndian.Uint64(h.Sum(nil)))
+}
