@@ -106,10 +106,12 @@ type Collector struct {
 	spool   spool
 	now     time.Time // of the last tick
 	flush   bool      // the table's rows are to be made durable
-	backlog []*piece  // received, and not offered to the table
-	dropped int       // pieces that a failing disk did not keep
-	err     error     // why nothing goes on
-	changed chan struct{}
+	// forgetting: files of what is stored are being removed.
+	forgetting bool
+	backlog    []*piece // received, and not offered to the table
+	dropped    int      // pieces that a failing disk did not keep
+	err        error    // why nothing goes on
+	changed    chan struct{}
 }
 
 // NewCollector takes up what an earlier life left in the spool (a torn tail is
@@ -228,7 +230,7 @@ func (c *Collector) drain(ctx context.Context) error {
 		c.spool.roll(0)
 		c.feed()
 		err, changed := c.err, c.changed
-		left := slices.ContainsFunc(c.spool.held, func(sp *spooled) bool { return !sp.stored }) || c.flush
+		left := slices.ContainsFunc(c.spool.held, func(sp *spooled) bool { return !sp.stored }) || c.flush || c.forgetting
 		c.mu.Unlock()
 		if err != nil || !left {
 			return err

@@ -34,6 +34,7 @@ func (s *storer) commit(ctx context.Context) error {
 	for _, sp := range ready {
 		sp.stored, sp.storedAt = true, s.cfg.Now()
 	}
+	s.forgetting = true
 	s.mu.Unlock()
 	return s.forget(ctx)
 }
@@ -96,6 +97,7 @@ func (s *storer) forget(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.forgetting = false
 	s.announce()
 	return nil
 }
