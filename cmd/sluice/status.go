@@ -35,7 +35,7 @@ const staleAfter = time.Minute
 func (c *statusCmd) Run(a *app) error {
 	s, err := health.Read(statusPath(a.cli.Data))
 	if errors.Is(err, fs.ErrNotExist) {
-		return usage("no sluice has run with --data %s: start one with `sluice run LOGS`", a.cli.Data)
+		return usage("nothing follows logs with --data %s, and nothing did: start `sluice run LOGS`, an agent or a collector; run --once leaves no status, it says all when it ends", a.cli.Data)
 	}
 	if err != nil {
 		return err

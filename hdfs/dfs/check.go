@@ -2,7 +2,9 @@ package dfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"time"
@@ -10,7 +12,8 @@ import (
 
 // Check makes steps that say what works, through step, which reports whether one
 // went well. It tries each once. What it writes is a file of ours in _tmp, which it
-// removes.
+// removes, with the directories that it had to make: whoever asks is root perhaps,
+// and whoever stores is not, and could not write into them.
 func (a *Archive) Check(ctx context.Context, step func(name string, do func() (found string, err error)) bool) {
 	one := func(name string, do func(c *client) (string, error)) bool {
 		return step("archive: "+name, func() (found string, err error) {
@@ -73,6 +76,12 @@ func (a *Archive) checkWrite(ctx context.Context, c *client) (found string, err 
 	if _, err := f.WriteString(text); err != nil {
 		return "", err
 	}
+	missing := a.missing(c, a.tmpDir())
+	defer func() {
+		for _, dir := range missing {
+			_ = remove(c, dir) // one that somebody has filled meanwhile stays
+		}
+	}()
 	if err := a.mkdirAll(c, a.tmpDir()); err != nil {
 		return "", err
 	}
@@ -90,4 +99,15 @@ func (a *Archive) checkWrite(ctx context.Context, c *client) (found string, err 
 	}
 	off := time.Until(info.ModTime()).Round(100 * time.Millisecond)
 	return fmt.Sprintf("in %s; the name node's clock and ours differ by %s", path.Dir(tmp), off.Abs()), nil
+}
+
+// missing returns those of dir and its parents that are not there, the deepest first.
+func (a *Archive) missing(c *client, dir string) (dirs []string) {
+	for ; dir != "/"; dir = path.Dir(dir) {
+		if _, err := c.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		dirs = append(dirs, dir)
+	}
+	return dirs
 }

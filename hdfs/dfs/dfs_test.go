@@ -80,6 +80,37 @@ func TestChecksumIsHadoops(t *testing.T) {
 	}
 }
 
+func TestCheckLeavesNothingBehind(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{})
+	root := newRoot(t)
+	a := openIn(t, c, root+"/logs", Options{})
+	there := func() (there bool) {
+		if err := a.pool.do(t.Context(), func(c *client) error {
+			there = len(a.missing(c, root)) == 0
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return there
+	}
+	a.Check(t.Context(), func(name string, do func() (string, error)) bool {
+		if _, err := do(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		return true
+	})
+	if there() {
+		t.Errorf("%s is there: who stores may not be who asked", root)
+	}
+	if err := a.Store(t.Context(), writeFile(t, "x"), "day/1.gz"); err != nil {
+		t.Fatal(err)
+	}
+	a.Check(t.Context(), func(_ string, do func() (string, error)) bool { _, err := do(); return err == nil })
+	if !there() {
+		t.Errorf("%s is gone, which was there before", root)
+	}
+}
+
 func TestSweepRemovesOnlyItsOwn(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	a := openIn(t, c, newRoot(t), Options{})

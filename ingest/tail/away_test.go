@@ -185,7 +185,33 @@ func TestALogThatCannotBeReadIsTriedAgain(t *testing.T) {
 	if got := w.tailer.Status().Failing; len(got) != 0 {
 		t.Errorf("still failing: %+v", got)
 	}
+	for _, said := range []string{"a log cannot be read; it is tried again", "a log can be read again"} {
+		if got := strings.Count(w.log.String(), said); got != 1 {
+			t.Errorf("it said %d times %q\n%s", got, said, w.log.String())
+		}
+	}
 	w.wantSet(lines("a", 1), lines("b", 1)+lines("c", 1))
+	w.tailer.stop()
+}
+
+// TestALogThatIsBeingMadeIsNoWarning: logrotate makes a log with no permissions, and
+// gives it its owner and mode after that.
+func TestALogThatIsBeingMadeIsNoWarning(t *testing.T) {
+	w := newWorld(t)
+	asNobody(t, w.dir)
+	w.start()
+	w.append("new.log", lines("a", 1))
+	w.must(os.Chmod(w.path("new.log"), 0))
+	w.turns(1)
+	if got := w.tailer.Status().Failing; len(got) != 1 {
+		t.Fatalf("failing: %+v, want new.log", got)
+	}
+	w.must(os.Chmod(w.path("new.log"), 0o644))
+	w.turns(3)
+	w.wantSet(lines("a", 1))
+	if strings.Contains(w.log.String(), "read") {
+		t.Errorf("it said\n%s", w.log.String())
+	}
 	w.tailer.stop()
 }
 

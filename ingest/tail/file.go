@@ -60,6 +60,8 @@ type failure struct {
 const (
 	firstRetry = time.Second
 	lastRetry  = 30 * time.Second
+	// attemptsToTell is how many must have failed before the log tells of it.
+	attemptsToTell = 2
 )
 
 // fail notes an error; it reports whether it is the first since the file was well.

@@ -63,7 +63,9 @@ func (t *Tailer) open(f *file) bool {
 		return false
 	}
 	if f.err != nil {
-		t.cfg.Log.Info("a log can be read again", "log", f.path(), "after", t.ago(f.since))
+		if f.attempts >= attemptsToTell {
+			t.cfg.Log.Info("a log can be read again", "log", f.path(), "after", t.ago(f.since))
+		}
 		f.failure = failure{}
 		t.failing = slices.DeleteFunc(t.failing, func(o *file) bool { return o == f })
 	}
@@ -83,13 +85,17 @@ func (t *Tailer) settle(f *file) {
 	}
 }
 
-// failed notes that a file cannot be read; it is tried again.
+// failed notes that a file cannot be read; it is tried again. The log says so from
+// the second time on: a log that logrotate has just made is root's alone until it
+// has got its owner and permissions, and whoever is not root may look between.
 func (t *Tailer) failed(f *file, err error) {
 	t.counters.Failures.Add(1)
 	t.closeFile(f)
 	if f.fail(err, t.now) {
-		t.cfg.Log.Warn("a log cannot be read; it is tried again", "log", f.path(), "error", err)
 		t.failing = append(t.failing, f)
+	}
+	if f.attempts == attemptsToTell {
+		t.cfg.Log.Warn("a log cannot be read; it is tried again", "log", f.path(), "error", err)
 	}
 }
 
