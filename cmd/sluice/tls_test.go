@@ -98,6 +98,11 @@ func TestAnAgentWritesItsOwnHostOnly(t *testing.T) {
 	if err := other.end(t); err != nil {
 		t.Error(err)
 	}
+	plain := start(t, agentArgs(filepath.Join(dir, "plain"), "web01", address, log)...)
+	plain.await(t, func() bool { return strings.Contains(plain.said(t), "does it want TLS?") })
+	if err := plain.end(t); err != nil {
+		t.Error(err)
+	}
 	own := filepath.Join(dir, "own")
 	agent := start(t, append(agentArgs(own, "web01", address, log), certificate...)...)
 	agent.await(t, func() bool {

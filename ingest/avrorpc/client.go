@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -95,6 +97,9 @@ func NewClient(ctx context.Context, conn net.Conn, p *Protocol, o ClientOptions)
 	if err != nil {
 		cancel()
 		_ = conn.Close() // the error that counts is why
+		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+			err = fmt.Errorf("it hung up: is it a collector, and does it want TLS? %w", err)
+		}
 		return nil, fmt.Errorf("shake hands with %s: %w", conn.RemoteAddr(), err)
 	}
 	c.done.Go(func() { c.fail(c.write()) })
