@@ -188,13 +188,13 @@ func (r *runCmd) once(a *app, format string, logs []logfile.Log) (err error) {
 	return nil
 }
 
-// interrupted reports whether the user had enough while what an earlier run left
-// was being stored, and says so. All of it is still there.
+// interrupted reports whether the user had enough before anything was taken: the table
+// was not there, or what an earlier run left was being stored. All of it is still there.
 func (a *app) interrupted(err error) bool {
 	if a.ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return false
 	}
-	fmt.Fprintln(a.stderr, "sluice: interrupted while storing what an earlier run left; run again to go on")
+	fmt.Fprintln(a.stderr, "sluice: interrupted before it took anything: the table did not answer yet, or what an earlier run left was being stored; nothing is lost, run again to go on")
 	return true
 }
 
