@@ -75,6 +75,24 @@ func TestConfigurationDocExampleIsTheDefaults(t *testing.T) {
 	}
 }
 
+// What operations.md shows of /etc/sluice.yaml names flags that there are.
+func TestOperationsDocConfigurationsAreRead(t *testing.T) {
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := 0
+	for _, block := range strings.Split(string(text), yamlFence)[1:] {
+		if block, _, _ = strings.Cut(block, "```"); strings.HasPrefix(block, "data: ") {
+			parseWith(t, block)
+			shown++
+		}
+	}
+	if shown < 3 {
+		t.Errorf("%d configurations, want a run's, an agent's and a collector's", shown)
+	}
+}
+
 // A flag wins over the environment, the environment over the file, and the file
 // over the default.
 func TestFlagsWinOverEnvironmentOverFile(t *testing.T) {
