@@ -105,7 +105,7 @@ func (cfg *OnceConfig) identify(l logfile.Log) (*checkpoint.Stream, error) {
 	}
 	t, err := cfg.Checkpoint.Identify(schema.StreamEntry{Stream: schema.Stream{Host: cfg.Host, Path: l.Path}}, l.ID, start, l.Open)
 	if err != nil {
-		return nil, err
+		return nil, &logError{fmt.Errorf("%s: %w", l.Path, err)}
 	}
 	cfg.Checkpoint.Update(func() { t.Format, t.Zone = format, cfg.Zone })
 	return t, nil

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -45,10 +46,13 @@ func (t *Stream) Begins(b []byte) bool {
 
 // Identify finds the stream that the log is, or makes one of origin, which says
 // host, path, format, zone and labels. start is the log's first bytes; open gives
-// its content from the beginning, for comparing.
+// its content from the beginning, for comparing. *OtherHostError: see there.
 func (c *File) Identify(origin schema.StreamEntry, id logfile.ID, start []byte, open func() (io.ReadCloser, error)) (*Stream, error) {
 	if t := c.Find(origin.Host, id, start); t != nil {
 		return t, nil
+	}
+	if err := c.Elsewhere(origin.Host, id, start); err != nil {
+		return nil, err
 	}
 	for _, t := range c.Like(origin.Host, origin.Path, start) {
 		same, err := c.Holds(t, open)
@@ -61,6 +65,26 @@ func (c *File) Identify(origin schema.StreamEntry, id logfile.ID, start []byte, 
 		}
 	}
 	return c.Add(origin, id, start), nil
+}
+
+// OtherHostError: the log's lines are under another host's name, and would be stored
+// once more under this one. A machine that was given a new name is no reason for that.
+type OtherHostError struct{ Host, Other string }
+
+func (e *OtherHostError) Error() string {
+	return fmt.Sprintf("its lines are stored as host %[2]s's, and would be stored once more as %[1]s's: go on with --host %[2]s, or begin anew with another --data", e.Host, e.Other)
+}
+
+// Elsewhere returns an *OtherHostError where this very file is another host's stream.
+func (c *File) Elsewhere(host string, id logfile.ID, start []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range slices.Backward(c.byFile[id]) {
+		if t.Host != host && t.Begins(start) {
+			return &OtherHostError{host, t.Host}
+		}
+	}
+	return nil
 }
 
 // Find returns the stream that was last seen in this very file, nil when there is

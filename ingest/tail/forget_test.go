@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -61,5 +62,30 @@ func TestWithoutAWatchLogsAreFoundByListing(t *testing.T) {
 	if s := w.tailer.Status(); len(s.Failing) != 0 {
 		t.Errorf("%+v fails", s.Failing)
 	}
+	w.stop()
+}
+
+// TestAMachineWithANewNameStoresNoLogOnceMore: it says so, and reads what comes new.
+func TestAMachineWithANewNameStoresNoLogOnceMore(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.append("access.log", lines("a", 3))
+	w.turns(3)
+	w.stop()
+	w.host = "web02"
+	w.start()
+	w.append("access.log", lines("b", 1))
+	w.append("other.log", lines("c", 2))
+	w.turns(3)
+	w.want(lines("a", 3), lines("c", 2))
+	failing := w.tailer.Status().Failing
+	if len(failing) != 1 || !strings.Contains(failing[0].Error, "go on with --host web01") {
+		t.Errorf("failing: %+v", failing)
+	}
+	w.stop()
+	w.host = "web01"
+	w.start()
+	w.turns(3)
+	w.want(lines("a", 3)+lines("b", 1), lines("c", 2))
 	w.stop()
 }

@@ -40,6 +40,9 @@ func (t *Tailer) identify(f *file, finished bool) bool {
 		// position: it was truncated while nobody looked.
 		t.cfg.Log.Info("a log was truncated while nobody looked", "log", f.path(), "stream", s.ID, "position", t.position(s))
 		t.missing = append(t.missing, s)
+	} else if err := t.cfg.Checkpoint.Elsewhere(t.cfg.Host, f.id, start); err != nil {
+		t.failed(f, err)
+		return false
 	} else if t.holdBack(f, start) {
 		return false
 	}

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"os"
@@ -23,6 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // delivers is kept by stream, and every batch must begin where the one before it
 // ended.
 type world struct {
+	host string // web01 where it is empty
 	*testing.T
 	dir        string
 	clock      time.Time
@@ -65,7 +67,7 @@ func (w *world) start() {
 	}
 	w.checkpoint = cp
 	w.tailer, err = New(Config{
-		Sources: w.sources, Host: "web01", Checkpoint: cp, FromEnd: w.fromEnd, Latency: w.latency, Gate: w.gate, MinMargin: w.minMargin,
+		Sources: w.sources, Host: cmp.Or(w.host, "web01"), Checkpoint: cp, FromEnd: w.fromEnd, Latency: w.latency, Gate: w.gate, MinMargin: w.minMargin,
 		Log: slog.New(slog.NewTextHandler(&w.log, nil)), Now: func() time.Time { return w.clock },
 	})
 	if err != nil {
