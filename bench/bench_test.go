@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -173,11 +174,17 @@ func TestPrint(t *testing.T) {
 		}},
 		Run: &Run{1000, Cost{4, 3.5}, Cost{5, 4.5}, Cost{100 << 20, 99 << 20}, 200_000, 80_000, 40_000},
 	}
+	printed(t, r, "print.golden")
+}
+
+// printed compares what is printed with a file of testdata.
+func printed(t *testing.T, r interface{ Print(io.Writer) error }, name string) {
+	t.Helper()
 	var b strings.Builder
 	if err := r.Print(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden := filepath.Join("testdata", "print.golden")
+	golden := filepath.Join("testdata", name)
 	if *rewrite {
 		if err := os.WriteFile(golden, []byte(b.String()), 0o600); err != nil {
 			t.Fatal(err)

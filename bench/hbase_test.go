@@ -151,21 +151,5 @@ func TestPrintHBase(t *testing.T) {
 			Scans: []*HBaseScan{{"sluice", Cost{381000, 390000}, Cost{0.9, 0.8}, Cost{3.5, 3}, 70e6, 0.08}},
 		}},
 	}
-	var b strings.Builder
-	if err := r.Print(&b); err != nil {
-		t.Fatal(err)
-	}
-	golden := filepath.Join("testdata", "hbase.golden")
-	if *rewrite {
-		if err := os.WriteFile(golden, []byte(b.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.String() != string(want) {
-		t.Errorf("printed\n%s\nnot\n%s", b.String(), want)
-	}
+	printed(t, r, "hbase.golden")
 }
