@@ -61,6 +61,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 	if err := errors.Join(c.check(), c.statusFlags.check()); err != nil {
 		return err
 	}
+	holdLittle()
 	sources, err := c.sources(c.Files, format, c.Timezone)
 	if err != nil {
 		return err
