@@ -126,3 +126,33 @@ func TestWhatWillNotBeReadIsNoBacklog(t *testing.T) {
 	}
 	w.tailer.stop()
 }
+
+// TestABacklogOfARenamedLogIsNotCutInsideALine: nobody has had time for its lines for
+// long, and that it is quiet does not make the middle of one its end. Nor does what is
+// so old go past the gate.
+func TestABacklogOfARenamedLogIsNotCutInsideALine(t *testing.T) {
+	for _, removed := range []bool{false, true} {
+		w := newWorld(t, "access.log*")
+		gate := &meter{world: w, perSecond: 1 << 30}
+		w.gate = gate
+		w.start()
+		w.append("access.log", lines("a", 10))
+		w.turns(2)
+		gate.perSecond = 0
+		backlog := strings.Repeat(lines("b", 1000), 3*bufferBytes/len(lines("b", 1000)))
+		w.append("access.log", backlog+"the last line has no newline")
+		w.rename("access.log", "access.log.1")
+		w.turns(1)
+		if removed {
+			w.remove("access.log.1")
+		}
+		w.turns(60)
+		w.want(lines("a", 10))
+		gate.perSecond = 1 << 30
+		w.turns(60)
+		w.turn(orphanQuiet)
+		w.turns(3)
+		w.want(lines("a", 10) + backlog + "the last line has no newline")
+		w.stop()
+	}
+}

@@ -35,7 +35,9 @@ func (t *Tailer) housekeep(ctx context.Context) {
 	t.retry()
 	t.seeToDirectories()
 	for _, f := range slices.Clone(t.hot) {
-		t.seeTo(ctx, f)
+		if f.fd >= 0 { // else closed by what happened to another one
+			t.seeTo(ctx, f)
+		}
 	}
 	for _, f := range slices.Clone(t.held) {
 		if f.fd >= 0 {
@@ -60,6 +62,7 @@ func (t *Tailer) seeTo(ctx context.Context, f *file) {
 			t.retire(ctx, f)
 		}
 	case quiet < t.quiet() || slices.Contains(t.held, f):
+	case f.size > f.read && !f.part: // whole lines, which nobody has had room for
 	case f.size > f.read && f.stream != nil && !f.live:
 		// Renamed, quiet for long, and its last line without a newline: it is
 		// taken as it is.

@@ -192,7 +192,7 @@ func (t *Tailer) retire(ctx context.Context, f *file) bool {
 	if err := unix.Fstat(f.fd, &st); err == nil && st.Nlink > 0 {
 		return t.cool(f) // moved out of sight
 	}
-	if f.size > f.read && !t.finishLine(ctx, f) {
+	if f.size > f.read && (!f.part || !t.finishLine(ctx, f)) {
 		return false
 	}
 	t.gone(f)

@@ -173,7 +173,8 @@ func (t *Tailer) longLine(ctx context.Context, f *file) outcome {
 	}
 }
 
-// finishLine takes a last line that will get no newline any more.
+// finishLine takes a last line that will get no newline any more. It reports false when
+// it is to be tried again: there was no room, or the log has grown meanwhile.
 func (t *Tailer) finishLine(ctx context.Context, f *file) bool {
 	if f.stream == nil && !t.identify(f, true) {
 		return true
@@ -184,12 +185,25 @@ func (t *Tailer) finishLine(ctx context.Context, f *file) bool {
 			return false
 		}
 		d := t.current
-		b := d.buffer[len(d.buffer) : len(d.buffer)+mark+min(cap(d.buffer)-len(d.buffer)-mark, int(max(f.unread(), minRead)))]
+		// One byte more than there is says whether it is all.
+		want := min(cap(d.buffer)-len(d.buffer)-mark, int(max(f.unread()+1, minRead)))
+		b := d.buffer[len(d.buffer) : len(d.buffer)+mark+want]
 		n, err := pread(f.fd, b, f.read-int64(mark))
 		if err != nil || n <= mark || t.markOf(b[:mark]) != f.mark {
 			return true
 		}
-		t.hand(f, b[:n], mark)
+		switch end := bytes.LastIndexByte(b[mark:n], '\n') + 1; {
+		case end > 0: // whoever wrote that may yet end what is behind it
+			t.hand(f, b[:mark+end], mark)
+			f.size, f.active = max(f.size, f.read), t.now
+			return false
+		case n < len(b):
+			t.hand(f, b[:n], mark)
+			return true
+		}
+		if t.longLine(ctx, f) == starving { // the buffer grows to it
+			return false
+		}
 	}
 }
 

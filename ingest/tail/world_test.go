@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/logfile"
 	"sluice/ingest/segment/vfs"
 	"sluice/schema"
 )
@@ -157,6 +159,9 @@ func (w *world) deliver(d *Delivery) {
 		have := int64(len(w.got[id])) + b.Stream.SkippedBytes
 		if b.Start != have || b.Len() != int64(len(b.Data)) {
 			w.Fatalf("%s: a batch %v of %d bytes after %d", b.Stream.Path, b.Range, len(b.Data), have)
+		}
+		if got := w.got[id]; len(got) > 0 && got[len(got)-1] != '\n' && len(got)-bytes.LastIndexByte(got, '\n')-1 < logfile.MaxLineBytes {
+			w.Fatalf("%s: a line was taken to end at %d, and goes on with %.40q", b.Stream.Path, have, b.Data)
 		}
 		if n := strings.Count(strings.TrimSuffix(string(b.Data), "\n"), "\n") + 1; n != b.Lines {
 			w.Fatalf("%s: a batch of %d lines says it has %d", b.Stream.Path, n, b.Lines)
