@@ -76,6 +76,7 @@ type benchChildCmd struct {
 
 func (c benchChildCmd) Run(a *app) error {
 	if c.Of == "hbase" {
+		holdLittle() // as a run does
 		return bench.HBaseChild(a.ctx, a.stdin, a.stdout)
 	}
 	return bench.TailChild(a.ctx, a.stdin, a.stdout)
