@@ -49,7 +49,8 @@ func (p *process) stop() (u Usage, err error) {
 	return u, nil
 }
 
-// table makes an empty table, and says how to be rid of it.
+// table makes an empty table, and says how to be rid of it and of the archive, a folder
+// of the same name.
 func (m *pathMeasurement) table(ctx context.Context, layout string) (name string, drop func() error, err error) {
 	m.tables++
 	name = fmt.Sprintf("bench_path_%d_%d", time.Now().UnixNano(), m.tables)
@@ -58,7 +59,8 @@ func (m *pathMeasurement) table(ctx context.Context, layout string) (name string
 		return "", nil, fmt.Errorf("make the table: %w: %s", err, bytes.TrimSpace(out))
 	}
 	return name, func() error {
-		return withAdmin(url, func(a *hbase.Admin) error { return a.Drop(context.WithoutCancel(ctx)) })
+		ctx := context.WithoutCancel(ctx)
+		return errors.Join(withAdmin(url, func(a *hbase.Admin) error { return a.Drop(ctx) }), m.Cluster.Remove(ctx, "/"+name))
 	}, nil
 }
 

@@ -120,6 +120,12 @@ func (c HBaseCluster) TableBytes(ctx context.Context, table string) (int64, erro
 	return strconv.ParseInt(size, 10, 64)
 }
 
+// Remove removes a folder of HDFS and what is in it.
+func (c HBaseCluster) Remove(ctx context.Context, folder string) error {
+	_, err := c.call(ctx, "hdfs", "-rm", "-r", "-f", "-skipTrash", folder)
+	return err
+}
+
 // CompileHBase compiles HBaseMain into a folder with the cluster's jars.
 func (c HBaseCluster) CompileHBase(ctx context.Context, dir string) error {
 	args := []string{"java", "com.sun.tools.javac.Main", "-nowarn", "-Xlint:none", "-d", dir}
