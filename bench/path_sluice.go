@@ -3,9 +3,11 @@ package bench
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,10 +80,14 @@ func sluiceWay(layout string) pathWay {
 		if err != nil {
 			return r, err
 		}
+		status, err := freeAddress()
+		if err != nil {
+			return r, err
+		}
 		life, end := context.WithCancel(ctx) // of what an error leaves
 		defer end()
 		collector, err := m.start(life, "collector", "collector", "--quiet", "--data", filepath.Join(dir, "collector"), "--listen", address,
-			"--table", table, "--archive", archive)
+			"--status-listen", status, "--table", table, "--archive", archive)
 		if err != nil {
 			return r, err
 		}
@@ -93,8 +99,12 @@ func sluiceWay(layout string) pathWay {
 		if err != nil {
 			return r, err
 		}
-		received := func() (int64, error) { return receivedLines(dir, hosts) }
-		if err := awaitLines(ctx, int64(m.Lines), runnerPoll/4, runnerStalls, received); err != nil {
+		sent, err := logBytes(dir, hosts)
+		if err != nil {
+			return r, err
+		}
+		received := func() (int64, error) { return receivedBytes(ctx, status) }
+		if err := awaitLines(ctx, sent, runnerPoll/4, runnerStalls, received); err != nil {
 			return r, err
 		}
 		for _, a := range agents {
@@ -117,7 +127,7 @@ func sluiceWay(layout string) pathWay {
 // agents starts one a host, without the budget that a web server's would have.
 func (m *pathMeasurement) agents(ctx context.Context, address, dir string, hosts []string) (all []*process, err error) {
 	for _, host := range hosts {
-		a, err := m.start(ctx, host, "agent", "--quiet", "--data", agentData(dir, host), "--host", host, "--collector", address,
+		a, err := m.start(ctx, host, "agent", "--quiet", "--data", filepath.Join(dir, host+".data"), "--host", host, "--collector", address,
 			"--format", "combined", "--cpu", "0", "--no-nice", "--compression", m.Compression, filepath.Join(dir, host, "*.log"))
 		if err != nil {
 			return all, err
@@ -127,16 +137,36 @@ func (m *pathMeasurement) agents(ctx context.Context, address, dir string, hosts
 	return all, nil
 }
 
-func agentData(dir, host string) string { return filepath.Join(dir, host+".data") }
-
-// receivedLines are those that agents have read and the collector has on its disk,
-// by the agents' status.
-func receivedLines(dir string, hosts []string) (sum int64, err error) {
+// logBytes is how long the hosts' logs are.
+func logBytes(dir string, hosts []string) (sum int64, err error) {
 	for _, host := range hosts {
-		s, err := health.Read(filepath.Join(agentData(dir, host), "status.json"))
-		if err == nil && s.Sending != nil && s.Sending.UnacknowledgedBytes == 0 {
-			sum += s.Lines
+		n, err := folderBytes(filepath.Join(dir, host))
+		if err != nil {
+			return 0, err
 		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// receivedBytes are those that have come to the collector, by its /health: an agent's
+// own status is some seconds old.
+func receivedBytes(ctx context.Context, address string) (sum int64, err error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/health", nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	var h health.Health
+	if err := json.NewDecoder(answer.Body).Decode(&h); err != nil {
+		return 0, fmt.Errorf("the collector's /health: %w", err)
+	}
+	for _, host := range h.Metrics {
+		sum += host.Bytes
 	}
 	return sum, nil
 }

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -33,6 +34,9 @@ func (c HBaseCluster) call(ctx context.Context, args ...string) (string, error) 
 	out, err := exec.CommandContext(ctx, c.Script, args...).Output()
 	if err == nil {
 		return string(out), nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%w: --cluster names the script that started the cluster", err)
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

@@ -9,7 +9,7 @@ import (
 type pathFlags struct {
 	Ways            []string `default:"typed,packed" placeholder:"NAME" help:"path: ways to measure in turn: typed, packed (ours, by the table's layout), flume-file (durable), flume-memory."`
 	Hosts           []int    `default:"1" placeholder:"N" help:"path: how many agents, in turn; Flume is measured with one."`
-	WireCompression string   `default:"s2" placeholder:"NAME" help:"path: the agents' --compression."`
+	WireCompression string   `default:"s2" enum:"none,s2,zstd" placeholder:"NAME" help:"path: the agents' --compression: none, s2 or zstd."`
 }
 
 // path measures the whole path, from log files to HBase and HDFS.

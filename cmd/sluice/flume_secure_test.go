@@ -59,6 +59,7 @@ func TestEventsWithoutAPlaceAreStored(t *testing.T) {
 
 // TestAnAgentDeliversToASecuredFlume, whose first collector is away.
 func TestAnAgentDeliversToASecuredFlume(t *testing.T) {
+	flumeJars(t) // or it is left out, where there is no Java
 	dir := t.TempDir()
 	log, data, address := filepath.Join(dir, "access.log"), filepath.Join(dir, "data"), freeAddress(t)
 	all := sampleLines(t, 3, 3000)
@@ -71,7 +72,7 @@ func TestAnAgentDeliversToASecuredFlume(t *testing.T) {
 		{"-exportcert", "-rfc", "-file", pem},
 	} {
 		if out, err := exec.Command("keytool", append(args, "-alias", "flume", "-storepass", "changeit", "-keystore", store)...).CombinedOutput(); err != nil {
-			t.Skipf("keytool: %v: %s", err, out)
+			t.Fatalf("keytool: %v: %s", err, out)
 		}
 	}
 	f := startFlume(t, "source.conf", "a.sources.in.compression-type = deflate\na.sources.in.ssl = true\na.sources.in.keystore = "+store+
