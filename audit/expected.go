@@ -52,13 +52,13 @@ func (e *encoder) count(t tally, s *stream, data []byte, start int64) (n count) 
 	}
 	var at chunk
 	var total sum
-	_ = catalog.EachLine(data, start, func(line []byte, offset int64) error { // the function gives none
+	for offset, line := range catalog.Lines(data, start) {
 		if offset >= s.Stored {
-			return nil
+			break
 		}
 		e.rows.Reset()
 		if !e.line(s, line, offset) {
-			return nil
+			continue
 		}
 		if c := chunkOf(s.ID, offset); c != at {
 			if total.rows > 0 {
@@ -68,8 +68,7 @@ func (e *encoder) count(t tally, s *stream, data []byte, start int64) (n count) 
 		}
 		total.add(e.hasher.row(e.rows.Key(0), e.rows.Cells(0)), 1)
 		n.add(&e.rec)
-		return nil
-	})
+	}
 	if total.rows > 0 {
 		t.add(at, total.digest, total.rows)
 	}
@@ -336,10 +335,9 @@ func (a *audit) compareLog(ctx context.Context, s *stream, r *catalog.Reader) er
 
 // differLines names the archive's lines that the log has otherwise.
 func (a *audit) differLines(s *stream, archived, logged []byte, start int64) {
-	_ = catalog.EachLine(archived, start, func(line []byte, offset int64) error { // the function gives none
+	for offset, line := range catalog.Lines(archived, start) {
 		if other := logged[offset-start:][:len(line)]; !bytes.Equal(line, other) {
 			a.differ(s, Difference{LogDifferent, schema.Range{Start: offset, End: offset + int64(len(line))}, fmt.Sprintf("%s has %.60q", s.LogPath, other)})
 		}
-		return nil
-	})
+	}
 }

@@ -133,15 +133,14 @@ func (b *batch) mend(ctx context.Context, put func(*schema.Rows) error) error {
 		}
 		err := b.eachPiece(ctx, s, func(data []byte, start int64) error {
 			rows.Reset()
-			err := catalog.EachLine(data, start, func(line []byte, offset int64) error {
+			for offset, line := range catalog.Lines(data, start) {
 				w, m := b.lines[place{id, offset}], s.missingAt(offset)
 				if w != nil && !w.ok && (m == nil || !m.disputed) {
 					b.encoder.line(s, line, offset)
 				}
+			}
+			if rows.Len() == 0 {
 				return nil
-			})
-			if err != nil || rows.Len() == 0 {
-				return err
 			}
 			return put(rows)
 		})
@@ -160,16 +159,19 @@ func (b *batch) eachLine(ctx context.Context, each func(s *stream, line []byte, 
 			continue
 		}
 		visit := func(data []byte, start int64) error {
-			return catalog.EachLine(data, start, func(line []byte, offset int64) error {
+			for offset, line := range catalog.Lines(data, start) {
 				if offset >= s.Stored || !b.chunks[chunkOf(id, offset)] {
-					return nil
+					continue
 				}
 				b.encoder.rows.Reset()
 				if !b.encoder.line(s, line, offset) {
-					return nil
+					continue
 				}
-				return each(s, line, offset)
-			})
+				if err := each(s, line, offset); err != nil {
+					return err
+				}
+			}
+			return nil
 		}
 		if err := b.eachPiece(ctx, s, visit); err != nil {
 			return err

@@ -231,12 +231,11 @@ func (w *replayWriter) put(ctx context.Context, s *replayed, data []byte, start 
 	}
 	w.rows.Reset()
 	var n count
-	_ = catalog.EachLine(data, start, func(line []byte, offset int64) error { // the function gives none
+	for offset, line := range catalog.Lines(data, start) {
 		s.format.Parse(line, &w.rec)
 		encoder.Append(&w.rows, offset, &w.rec)
 		n.add(&w.rec)
-		return nil
-	})
+	}
 	if err := w.replay.cfg.Table.Put(ctx, &w.rows); err != nil {
 		return err
 	}

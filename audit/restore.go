@@ -84,7 +84,7 @@ func (x *restorer) cut(ctx context.Context, data []byte, start int64) error {
 		run, lines = end, 0
 		return err
 	}
-	err := catalog.EachLine(data, start, func(line []byte, offset int64) error {
+	for offset, line := range catalog.Lines(data, start) {
 		dir := x.dir
 		if x.stream.format.Parse(line, &x.rec); x.rec.Dated {
 			var err error
@@ -99,10 +99,6 @@ func (x *restorer) cut(ctx context.Context, data []byte, start int64) error {
 			x.dir = dir
 		}
 		lines++
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	return flush(start + int64(len(data)))
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"sluice/catalog"
+	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
 	"sluice/schema"
@@ -198,10 +199,7 @@ func (r *repair) keepMember(ctx context.Context, reader *catalog.Reader, w *segm
 		return err
 	}
 	data = data[m.Fresh-m.Range.Start:]
-	lines := 0
-	if err := catalog.EachLine(data, 0, func([]byte, int64) error { lines++; return nil }); err != nil {
-		return err
-	}
+	lines := logfile.CountLines(data)
 	_, err = w.Append(r.encoder, schema.Batch{Stream: &e.Stream, Labels: e.Labels, Range: m.FreshRange(), Data: data, Lines: lines})
 	return err
 }

@@ -63,7 +63,7 @@ func (c *Catalog) Cat(ctx context.Context, w io.Writer, cat Cat) (err error) {
 func (cat Cat) within(format *parse.Format, data []byte) []byte {
 	var rec schema.Record
 	wanted, kept := false, data[:0]
-	_ = EachLine(data, 0, func(line []byte, offset int64) error { // the function gives none
+	for offset, line := range Lines(data, 0) {
 		if format.Parse(line, &rec); rec.Dated {
 			wanted = rec.Time >= cat.From && (cat.To <= 0 || rec.Time < cat.To)
 		}
@@ -71,7 +71,6 @@ func (cat Cat) within(format *parse.Format, data []byte) []byte {
 			end := min(offset+int64(len(line))+1, int64(len(data)))
 			kept = append(kept, data[offset:end]...)
 		}
-		return nil
-	})
+	}
 	return kept
 }

@@ -3,6 +3,7 @@ package catalog
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"time"
 
 	"sluice/hdfs"
@@ -10,21 +11,22 @@ import (
 	"sluice/schema"
 )
 
-// EachLine gives each line of data, without its newline, and the offset in the
+// Lines are the lines of data, without their newlines, each by the offset in the
 // stream at which it stands; data begins at start. The last line may lack its
 // newline.
-func EachLine(data []byte, start int64, each func(line []byte, offset int64) error) error {
-	for len(data) > 0 {
-		line, size := data, len(data)
-		if i := bytes.IndexByte(data, '\n'); i >= 0 {
-			line, size = data[:i], i+1
+func Lines(data []byte, start int64) iter.Seq2[int64, []byte] {
+	return func(yield func(offset int64, line []byte) bool) {
+		for len(data) > 0 {
+			line, size := data, len(data)
+			if i := bytes.IndexByte(data, '\n'); i >= 0 {
+				line, size = data[:i], i+1
+			}
+			if !yield(start, line) {
+				return
+			}
+			data, start = data[size:], start+int64(size)
 		}
-		if err := each(line, start); err != nil {
-			return err
-		}
-		data, start = data[size:], start+int64(size)
 	}
-	return nil
 }
 
 // Lookup compiles the stream's format.

@@ -120,21 +120,23 @@ func (v *verifier) check(m *Member, data []byte) (string, error) {
 	}
 	wrong, example := 0, ""
 	want := path.Dir(f.Name)
-	err := EachLine(data, m.Range.Start, func(line []byte, offset int64) error {
+	for offset, line := range Lines(data, m.Range.Start) {
 		format.Parse(line, &v.rec)
 		if !v.rec.Dated { // goes where the line before it went
-			return nil
+			continue
 		}
 		dir, err := v.place.Dir(s.Entry.Host, &v.rec)
-		if err == nil && dir != want {
+		if err != nil {
+			return "", err
+		}
+		if dir != want {
 			if wrong++; wrong == 1 {
 				example = fmt.Sprintf("the line at byte %d belongs into %s", offset, dir)
 			}
 		}
-		return err
-	})
-	if wrong > 0 {
-		return fmt.Sprintf("%s, and so do %d of its %d lines", example, wrong, m.Lines), err
 	}
-	return "", err
+	if wrong > 0 {
+		return fmt.Sprintf("%s, and so do %d of its %d lines", example, wrong, m.Lines), nil
+	}
+	return "", nil
 }

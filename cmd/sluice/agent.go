@@ -117,7 +117,7 @@ func (c *agentCmd) check() error {
 	}
 	for _, address := range c.Collector {
 		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
-			return usage("--collector %s: write HOST:PORT, such as c1:4141", address)
+			return usage("--collector %q: write HOST:PORT, such as c1:4141, or flume://HOST:PORT for Flume's", address)
 		}
 	}
 	if c.Window < 1 || c.FailoverAfter < 0 || c.Drain < 0 {

@@ -1,7 +1,6 @@
 package receiver
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"sluice/ingest"
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/logfile"
 	"sluice/ingest/protocol"
 	"sluice/ingest/segment"
 	"sluice/parse"
@@ -225,11 +225,7 @@ func (s *session) take(ctx context.Context, t *checkpoint.Stream, m *protocol.Ba
 	if cap(d.room) > keptRoomBytes {
 		d.room = nil
 	}
-	lines := bytes.Count(data, []byte{'\n'})
-	if data[len(data)-1] != '\n' {
-		lines++ // a log's last line, or a piece of one that is too long
-	}
-	if lines != m.Lines {
+	if lines := logfile.CountLines(data); lines != m.Lines {
 		return fmt.Errorf("%w: %d lines that are %d", errRefused, m.Lines, lines)
 	}
 	return s.cfg.Collector.Append(ctx, t, schema.Batch{Stream: &t.Stream, Range: m.Range, Data: data, Lines: m.Lines})
