@@ -5,17 +5,11 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/hamba/avro/v2"
-	"github.com/hamba/avro/v2/ocf"
-
 	"sluice/schema"
 )
 
 // AvroRecord is what the record is called in Avro files.
 const AvroRecord = "sluice.Access"
-
-// avroBlockBytes is how much of a container file is compressed at a time.
-const avroBlockBytes = 64 << 10
 
 // avroColumns are the output's columns; the default has the host, so that one
 // schema serves parse, scan and `sluice schema avro`.
@@ -26,9 +20,8 @@ func (o Options) avroColumns() []schema.Field {
 
 // avroPrinter writes an object container file.
 type avroPrinter struct {
-	file   *ocf.Encoder
+	file   *container
 	encode *schema.AvroEncoder
-	out    []byte
 }
 
 func newAvro(w io.Writer, o Options) (*avroPrinter, error) {
@@ -37,34 +30,21 @@ func newAvro(w io.Writer, o Options) (*avroPrinter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("print: %w", err)
 	}
-	// The writer is wrapped because the encoder reads on in a file that is not
-	// empty, and standard output cannot be read.
-	file, err := ocf.NewEncoder(text, struct{ io.Writer }{w},
-		ocf.WithCodec(ocf.Deflate), ocf.WithBlockLength(0), ocf.WithBlockSize(avroBlockBytes),
-		ocf.WithEncoderSchemaCache(&avro.SchemaCache{}),
-		ocf.WithSchemaMarshaler(func(avro.Schema) ([]byte, error) { return []byte(text), nil }))
+	file, err := newContainer(w, text)
 	if err != nil {
-		return nil, fmt.Errorf("print: avro: %w", err)
+		return nil, err
 	}
 	return &avroPrinter{file: file, encode: schema.NewAvroEncoder(columns)}, nil
 }
 
 // Print implements [Printer].
 func (p *avroPrinter) Print(e *schema.Entry) error {
-	p.out = p.encode.Append(p.out[:0], e)
-	if _, err := p.file.Write(p.out); err != nil {
-		return fmt.Errorf("print: avro: %w", err)
-	}
-	return nil
+	p.file.block = p.encode.Append(p.file.block, e)
+	return p.file.end()
 }
 
 // Close implements [Printer].
-func (p *avroPrinter) Close() error {
-	if err := p.file.Close(); err != nil {
-		return fmt.Errorf("print: avro: %w", err)
-	}
-	return nil
-}
+func (p *avroPrinter) Close() error { return p.file.flush() }
 
 // avroJSONPrinter prints the records of the container file in Avro's own JSON
 // encoding, one a line: what avro-tools tojson prints of it.

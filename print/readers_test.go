@@ -1,0 +1,157 @@
+package print
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"sluice/schema"
+)
+
+// python returns the interpreter of a virtual environment with the readers of
+// testdata/readers/requirements.txt. It is made once and kept in the tests' cache.
+func python(t *testing.T) string {
+	t.Helper()
+	if _, err := exec.LookPath("python3"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("left out: ", err)
+	}
+	requirements, err := os.ReadFile("testdata/readers/requirements.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(cache, "sluice-tests", fmt.Sprintf("avro-readers-%08x", crc32.ChecksumIEEE(requirements)))
+	interpreter, complete := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "complete")
+	if _, err := os.Stat(complete); err == nil {
+		return interpreter
+	}
+	err = errors.Join(
+		commandError("python3", "-m", "venv", "--clear", dir),
+		commandError(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "testdata/readers/requirements.txt"))
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("left out: ", err)
+	}
+	if err := os.WriteFile(complete, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return interpreter
+}
+
+func commandError(name string, args ...string) error {
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %q: %w: %s", name, args, err, out)
+	}
+	return nil
+}
+
+// avroCases are files whose values every reader must agree on.
+func avroCases(t *testing.T) map[string]func(kind string) []byte {
+	combined := [][]schema.Field{lookup(t, "combined").Fields()}
+	many := entries(t)
+	for len(many) < 4000 { // several blocks, and counts of two bytes
+		many = append(many, entries(t)...)
+	}
+	cases := map[string]struct {
+		o    Options
+		list []*schema.Entry
+	}{
+		"hostile lines":      {Options{Formats: combined}, entries(t)},
+		"several blocks":     {Options{Formats: combined}, many},
+		"one record":         {Options{Formats: combined}, entries(t)[:1]},
+		"columns of choice":  {Options{Formats: combined, Fields: []string{"time", "status", "offset", "stream", "file", "logbody", "query"}}, entries(t)},
+		"all null but bytes": {Options{Formats: combined, Fields: []string{"status", "time", "logbody"}}, entries(t)[8:10]},
+	}
+	files := map[string]func(string) []byte{}
+	for name, c := range cases {
+		files[name] = func(kind string) []byte { return output(t, kind, c.o, c.list) }
+	}
+	return files
+}
+
+// TestPythonReadsAvroFiles has fastavro and polars read container files: each value
+// is what the output avrojson prints, which avro-tools agrees with byte for byte.
+func TestPythonReadsAvroFiles(t *testing.T) {
+	interpreter := python(t)
+	for name, file := range avroCases(t) {
+		path := filepath.Join(t.TempDir(), "file.avro")
+		if err := os.WriteFile(path, file("avro"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := plainRecords(t, file("avrojson"))
+		for _, reader := range []string{"fastavro", "polars"} {
+			t.Run(name+"/"+reader, func(t *testing.T) {
+				cmd := exec.Command(interpreter, "testdata/readers/read.py", reader, path)
+				var stderr bytes.Buffer
+				cmd.Stderr = &stderr
+				out, err := cmd.Output()
+				if err != nil {
+					t.Fatalf("%v: %s", err, &stderr)
+				}
+				got := decodeLines(t, out)
+				if len(got) != len(want) {
+					t.Fatalf("%d records, want %d", len(got), len(want))
+				}
+				for i := range want {
+					if !reflect.DeepEqual(got[i], want[i]) {
+						t.Fatalf("record %d:\n%v\nwant\n%v", i, got[i], want[i])
+					}
+				}
+			})
+		}
+	}
+}
+
+// plainRecords are the records of an avrojson output as read.py prints them: no
+// union around a value, and the bytes of logbody, which Avro's JSON has as Latin-1,
+// in hexadecimal.
+func plainRecords(t *testing.T, avroJSON []byte) []map[string]any {
+	t.Helper()
+	records := decodeLines(t, avroJSON)
+	for _, r := range records {
+		for name, v := range r {
+			if union, ok := v.(map[string]any); ok {
+				for _, inner := range union {
+					r[name] = inner
+				}
+			}
+		}
+		if body, ok := r["logbody"].(string); ok {
+			var raw []byte
+			for _, c := range body {
+				raw = append(raw, byte(c))
+			}
+			r["logbody"] = map[string]any{"bytes": fmt.Sprintf("%x", raw)}
+		}
+	}
+	return records
+}
+
+func decodeLines(t *testing.T, text []byte) (records []map[string]any) {
+	t.Helper()
+	for line := range bytes.Lines(text) {
+		d := json.NewDecoder(bytes.NewReader(line))
+		d.UseNumber() // a float64 would hide a wrong digit
+		var r map[string]any
+		if err := d.Decode(&r); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+		records = append(records, r)
+	}
+	return records
+}
