@@ -45,9 +45,18 @@ type Config struct {
 	// at the present pace; less is warned of and said to the Gate. 0: no watch is
 	// kept.
 	MinMargin time.Duration
-	Log       *slog.Logger
+	// MaxOpen is how many logs may be open at a time. 0: what the process's limit of
+	// descriptors allows, with a reserve for everything else.
+	MaxOpen int
+	Log     *slog.Logger
 	// Now is the clock; nil is the system's.
 	Now func() time.Time
+
+	// local reports whether inotify reports every write to an open file; nil is the
+	// kernel's answer. Tests have file systems that are written from elsewhere.
+	local func(fd int) bool
+	// writers asks whether anybody has an open file open for writing; nil is the kernel.
+	writers func(fd int) writers
 }
 
 // Gate is a governor, as a Tailer sees it; one goroutine calls it.
@@ -85,6 +94,12 @@ const (
 	// orphanQuiet is how long a log without a name must have been quiet to be
 	// taken for finished: a server's old children write long after a restart.
 	orphanQuiet = 10 * time.Minute
+	// orphanGrace is how long a removed log must have been quiet before it is asked
+	// whether a process still has it open for writing.
+	orphanGrace = 5 * time.Second
+	// maxOrphans is how many removed logs are kept open where the kernel does not
+	// answer that.
+	maxOrphans = 64
 	// bufferBytes is how much is handed over at a time; buffers go round.
 	bufferBytes = 1 << 20
 	buffers     = 3

@@ -42,9 +42,11 @@ type file struct {
 	mark   uint64 // hash of the markBytes before read
 	part   bool   // what is unread is a line that is not finished
 	live   bool   // it has had no other name than the one it is written under
+	waits  bool   // it is closed with unread lines, for want of a descriptor
 	away   bool   // it was moved to where its name is not seen
 
-	active time.Time // of the last growth
+	active   time.Time     // of the last growth
+	modified unix.Timespec // when it was closed
 	failure
 	backlog
 }

@@ -2,11 +2,8 @@ package tail
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"sluice/ingest/checkpoint"
 )
@@ -33,24 +30,39 @@ const (
 // housekeep does what time asks for.
 func (t *Tailer) housekeep(ctx context.Context) {
 	t.retry()
+	t.pollCold()
 	t.seeToDirectories()
+	t.countOrphans()
 	for _, f := range slices.Clone(t.hot) {
 		if f.fd >= 0 { // else closed by what happened to another one
 			t.seeTo(ctx, f)
 		}
 	}
 	for _, f := range slices.Clone(t.held) {
-		if f.fd >= 0 {
+		if f.fd >= 0 || len(f.places) > 0 && f.err == nil && t.open(f) {
 			t.meet(f)
 		}
 	}
 	if t.now.Sub(t.pace.at) >= statusInterval {
 		t.reckon()
+		t.relieve()
 	}
 	t.nextHousekeeping = t.now.Add(housekeeping)
-	if len(t.hot) == 0 && len(t.failing) == 0 {
+	if len(t.hot) == 0 && len(t.failing) == 0 && !t.directoriesFail() {
 		t.nextHousekeeping = t.now.Add(idleHousekeeping)
+		if len(t.polled) > 0 {
+			t.nextHousekeeping = t.now.Add(min(t.pollInterval(), idleHousekeeping))
+		}
 	}
+}
+
+func (t *Tailer) directoriesFail() bool {
+	for _, d := range t.dirs {
+		if d.err != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // seeTo lets a quiet file go cold, and ends one that is finished.
@@ -58,9 +70,7 @@ func (t *Tailer) seeTo(ctx context.Context, f *file) {
 	quiet := t.now.Sub(f.active)
 	switch {
 	case len(f.places) == 0:
-		if quiet >= orphanQuiet {
-			t.retire(ctx, f)
-		}
+		t.seeToOrphan(ctx, f)
 	case quiet < t.quiet() || slices.Contains(t.held, f):
 	case f.size > f.read && !f.part: // whole lines, which nobody has had room for
 	case f.size > f.read && f.stream != nil && !f.live:
@@ -122,6 +132,8 @@ func (t *Tailer) seeToDirectories() {
 	t.nextDirs = t.now.Add(dirsInterval)
 	if all {
 		t.nextListing = t.now.Add(listingInterval)
+		t.watchAgain()
+		clear(t.devices)
 		t.forget()
 	}
 	if len(t.missing) > 0 {
@@ -135,7 +147,6 @@ func (t *Tailer) seeToDirectories() {
 			}
 		}
 	}
-	t.sweepUnwatched()
 }
 
 // forget drops what nobody will ask for: with daily rotations of 800 logs the
@@ -153,22 +164,6 @@ func (t *Tailer) forget() {
 	})
 }
 
-// sweepUnwatched looks at cold files where the kernel does not tell of writes.
-func (t *Tailer) sweepUnwatched() {
-	if t.watch.cold >= 0 {
-		return
-	}
-	for _, f := range t.files {
-		if f.fd >= 0 || f.err != nil || len(f.places) == 0 {
-			continue
-		}
-		var st unix.Stat_t
-		if err := unix.Stat(f.path(), &st); err != nil && !errors.Is(err, unix.ENOENT) || st.Size != f.size {
-			t.warm(f)
-		}
-	}
-}
-
 // noteSizes writes down in the checkpoint how long the logs are: what is beyond
 // stored when they are gone is lost.
 func (t *Tailer) noteSizes() {
@@ -179,4 +174,12 @@ func (t *Tailer) noteSizes() {
 			}
 		}
 	})
+}
+
+// watchAgain asks the kernel again for watches that it did not give at the start.
+// Logs that went cold without one are polled until they are next written.
+func (t *Tailer) watchAgain() {
+	if t.watch.again() {
+		t.cfg.Log.Info("file watches available again")
+	}
 }

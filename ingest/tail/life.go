@@ -49,7 +49,11 @@ func (t *Tailer) meetAll() {
 
 // open opens a file by its name and makes it hot. It must be the file it was.
 func (t *Tailer) open(f *file) bool {
+	t.makeRoom(1)
 	fd, st, err := openRegular(f.path())
+	if err != nil && t.pressed(err) {
+		fd, st, err = openRegular(f.path())
+	}
 	if err == nil && idOf(&st) != f.id {
 		unix.Close(fd)
 		err = fmt.Errorf("%s: another file has this name", f.path())
@@ -70,6 +74,8 @@ func (t *Tailer) open(f *file) bool {
 		t.failing = slices.DeleteFunc(t.failing, func(o *file) bool { return o == f })
 	}
 	f.fd, f.size = fd, st.Size
+	delete(t.polled, f)
+	f.waits = false
 	t.hot = append(t.hot, f)
 	if f.stream != nil {
 		t.met(f)
@@ -111,6 +117,9 @@ func (t *Tailer) cool(f *file) bool {
 		return false
 	}
 	wd, err := t.watch.watchCold(f.fd)
+	if err != nil && t.watch.cold < 0 {
+		return t.coolUnwatched(f)
+	}
 	if err != nil {
 		if !t.noWatches {
 			t.noWatches = true
@@ -120,14 +129,27 @@ func (t *Tailer) cool(f *file) bool {
 	}
 	// Whatever was written before the watch is seen here, whatever comes after it
 	// is told.
-	size, err := fileSize(f.fd)
-	if err != nil || size != f.size {
+	var st unix.Stat_t
+	if err := unix.Fstat(f.fd, &st); err != nil || st.Size != f.size || st.Nlink == 0 {
 		t.watch.unwatchCold(wd)
 		return false
 	}
-	f.wd = wd
+	f.wd, f.modified = wd, st.Mtim
 	t.coldBy[wd] = f
+	if !t.local(f) {
+		t.polled[f] = true
+	}
 	t.closeFile(f)
+	return true
+}
+
+// coolUnwatched closes a file where the kernel gives no watches: it is polled.
+func (t *Tailer) coolUnwatched(f *file) bool {
+	var st unix.Stat_t
+	if err := unix.Fstat(f.fd, &st); err != nil || st.Size != f.size || st.Nlink == 0 {
+		return false
+	}
+	t.closePolled(f, &st)
 	return true
 }
 
@@ -185,12 +207,16 @@ func (t *Tailer) gone(f *file) {
 	t.drop(f)
 }
 
-// retire closes a file that nobody has a name of and that has long been quiet.
+// retire closes a file without a name that is finished.
 // It reports false when it has to be tried again.
 func (t *Tailer) retire(ctx context.Context, f *file) bool {
 	var st unix.Stat_t
-	if err := unix.Fstat(f.fd, &st); err == nil && st.Nlink > 0 {
+	switch err := unix.Fstat(f.fd, &st); {
+	case err == nil && st.Nlink > 0:
 		return t.cool(f) // moved out of sight
+	case err == nil && st.Size > f.size: // the next sweep reads it
+		f.size, f.part = st.Size, false
+		return false
 	}
 	if f.size > f.read && (!f.part || !t.finishLine(ctx, f)) {
 		return false

@@ -80,7 +80,7 @@ func (t *Tailer) list(d *directory) {
 	err := t.watchDirectory(d)
 	var entries []fs.DirEntry
 	if err == nil {
-		entries, err = os.ReadDir(d.path)
+		entries, err = t.readDir(d.path)
 	}
 	if err != nil {
 		t.directoryFailed(d, err)
@@ -167,6 +167,7 @@ func (t *Tailer) checkDirectory(d *directory) {
 func (t *Tailer) directoryFailed(d *directory, err error) {
 	t.counters.Failures.Add(1)
 	if d.fail(err, t.now) {
+		t.nextHousekeeping = t.now // the status is to say so soon
 		t.cfg.Log.Warn("a directory cannot be read; it is tried again", "directory", d.path, "error", err)
 	}
 	if d.wd >= 0 {
@@ -308,6 +309,9 @@ func (t *Tailer) noticeAs(d *directory, name string, m *matcher) {
 		nameless := len(f.places) == 0 && f.fd < 0
 		t.named(f, d, name)
 		if !nameless {
+			if !t.first {
+				t.compareTo(f, &st)
+			}
 			return
 		}
 		// Its inode may be another file's by now: then its watch has ended.

@@ -47,8 +47,9 @@ func (t *Tailer) sweep(ctx context.Context) (again, waits bool) {
 			return false, true
 		}
 	}
+	waiting, waits := t.sweepWaiting(ctx)
 	t.flush(ctx)
-	return again, false
+	return again || waiting, waits
 }
 
 // look reads what a file has grown by and puts it into the present delivery.

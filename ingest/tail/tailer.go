@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,9 @@ type Tailer struct {
 	failing  []*file
 	missing  []*checkpoint.Stream // whose files are not found
 	rests    []*rest
+	waiting  []*file            // closed with unread lines, for want of a descriptor
+	polled   map[*file]bool     // closed, and compared by stat
+	devices  map[uint64]bool    // whether a device's file system is local
 	listings map[string]listing // of the present step
 	// positions are how far this life read the streams whose files are gone.
 	positions map[schema.StreamID]int64
@@ -47,9 +51,13 @@ type Tailer struct {
 	skipOld   bool // nothing is known yet, and old lines are not wanted
 	relist    bool // events were lost
 
-	lastSweep, nextHousekeeping, nextDirs, nextListing time.Time
-	pace                                               pace
-	noWatches                                          bool // said once
+	lastSweep, lastPoll, nextHousekeeping, nextDirs, nextListing time.Time
+	pace                                                         pace
+	noWatches                                                    bool // said once
+
+	orphans         int  // logs without a name that are open
+	maxOpen, budget int  // logs that may be open: as configured, and at present
+	noDescriptors   bool // said once
 
 	current *Delivery
 	free    chan *Delivery
@@ -78,6 +86,12 @@ func New(cfg Config) (*Tailer, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.writers == nil {
+		cfg.writers = writersOf
+	}
+	if cfg.local == nil {
+		cfg.local = isLocal
+	}
 	if cfg.Position == nil {
 		cfg.Position = cfg.Checkpoint.Stored
 	}
@@ -85,11 +99,16 @@ func New(cfg Config) (*Tailer, error) {
 		cfg: cfg, gate: cfg.Gate, seed: maphash.MakeSeed(), now: cfg.Now(), first: true,
 		dirs: map[string]*directory{}, dirsBy: map[int32]*directory{}, files: map[logfile.ID]*file{},
 		coldBy: map[int32]*file{}, moving: map[uint32]*file{}, renamed: map[uint32]*matcher{},
+		polled: map[*file]bool{}, devices: map[uint64]bool{}, maxOpen: cfg.MaxOpen,
 		positions: map[schema.StreamID]int64{}, listings: map[string]listing{},
 		free: make(chan *Delivery, buffers), out: make(chan *Delivery, buffers),
 		skipOld: cfg.FromEnd && len(cfg.Checkpoint.Streams()) == 0,
 		scratch: make([]byte, max(parse.HeadBytes, schema.MaxHeadBytes)),
 	}
+	if t.maxOpen == 0 {
+		t.maxOpen = processBudget()
+	}
+	t.budget = t.maxOpen
 	t.began, t.status.At = t.now, t.now
 	for range buffers {
 		t.free <- &Delivery{tailer: t}
@@ -191,7 +210,7 @@ func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err 
 	switch {
 	case waits:
 		return t.waitForRoom(interval), false, nil
-	case again || len(t.rests) > 0:
+	case again || len(t.rests) > 0 || len(t.waiting) > 0:
 		t.lastSweep = time.Time{}
 		return 0, false, nil
 	case len(t.hot) > 0:
@@ -238,7 +257,7 @@ func (t *Tailer) coldEvents() error {
 		return fmt.Errorf("tail: %w", err)
 	}
 	if overflowed {
-		for _, f := range t.coldBy {
+		for _, f := range slices.Collect(maps.Values(t.coldBy)) {
 			t.warm(f)
 		}
 	}
@@ -249,6 +268,7 @@ func (t *Tailer) coldEvents() error {
 func (t *Tailer) drop(f *file) {
 	t.closeFile(f)
 	t.unwatchFile(f)
+	delete(t.polled, f)
 	if f.stream != nil {
 		t.positions[f.stream.ID] = max(t.positions[f.stream.ID], f.read)
 	}
@@ -262,4 +282,5 @@ func (t *Tailer) drop(f *file) {
 	same := func(o *file) bool { return o == f }
 	t.held = slices.DeleteFunc(t.held, same)
 	t.failing = slices.DeleteFunc(t.failing, same)
+	t.waiting = slices.DeleteFunc(t.waiting, same)
 }

@@ -56,6 +56,20 @@ func newWatcher() (*watcher, error) {
 	return w, nil
 }
 
+// again asks once more for what the kernel did not give at the start. It reports
+// whether there is something new.
+func (w *watcher) again() bool {
+	had := min(w.dirs, w.cold)
+	for _, fd := range []*int{&w.dirs, &w.cold} {
+		if *fd < 0 {
+			if n, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err == nil {
+				*fd = n
+			}
+		}
+	}
+	return had < 0 && min(w.dirs, w.cold) >= 0
+}
+
 func (w *watcher) close() error {
 	w.closing.Lock()
 	defer w.closing.Unlock()

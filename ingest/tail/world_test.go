@@ -40,6 +40,9 @@ type world struct {
 	got        map[schema.StreamID][]byte
 	order      []schema.StreamID
 	log        strings.Builder
+	maxOpen    int
+	remote     bool // no event comes for a write
+	writers    func(fd int) writers
 	hold       bool // deliveries are not taken
 	kept       []*Delivery
 }
@@ -69,8 +72,9 @@ func (w *world) start() {
 	}
 	w.checkpoint = cp
 	w.tailer, err = New(Config{
-		Sources: w.sources, Host: cmp.Or(w.host, "web01"), Checkpoint: cp, FromEnd: w.fromEnd, Latency: w.latency, Gate: w.gate, MinMargin: w.minMargin,
-		Log: slog.New(slog.NewTextHandler(&w.log, nil)), Now: func() time.Time { return w.clock },
+		Sources: w.sources, Host: cmp.Or(w.host, "web01"), Checkpoint: cp, FromEnd: w.fromEnd, Latency: w.latency, Gate: w.gate, MinMargin: w.minMargin, MaxOpen: w.maxOpen, writers: w.writers,
+		local: func(fd int) bool { return !w.remote && isLocal(fd) },
+		Log:   slog.New(slog.NewTextHandler(&w.log, nil)), Now: func() time.Time { return w.clock },
 	})
 	if err != nil {
 		w.Fatal(err)
