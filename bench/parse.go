@@ -121,7 +121,7 @@ func newReaders(l *Lines) ([]*reader, error) {
 	}
 	return append(readers,
 		&reader{name: "standard regexp", lines: few, read: readRegexp(regexp.MustCompile(combinedPattern))},
-		&reader{name: "sluice --pattern (regexp2)", lines: few, read: readFormat(pattern)},
+		&reader{name: "sluice --pattern", lines: few, read: readFormat(pattern)},
 	), nil
 }
 

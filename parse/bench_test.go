@@ -63,6 +63,20 @@ func BenchmarkParsePattern(b *testing.B) {
 	}
 }
 
+// BenchmarkPatternUndecided is the rate of lines that a pattern cannot decide.
+func BenchmarkPatternUndecided(b *testing.B) {
+	f, err := CompilePattern(`^(?P<a>(\S+)+)(?= )y`, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var rec schema.Record
+	line := []byte(strings.Repeat("x", 200))
+	for b.Loop() {
+		f.Parse(line, &rec)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "lines/s")
+}
+
 // BenchmarkRegexp is the standard library's, which finds the groups only.
 func BenchmarkRegexp(b *testing.B) {
 	re := regexp.MustCompile(benchPattern)

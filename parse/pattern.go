@@ -2,44 +2,56 @@ package parse
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/dlclark/regexp2/v2"
-
 	"sluice/schema"
 )
 
-// patternTimeout bounds one line's match. regexp2's clock ticks at 100 ms, so
-// a shorter one would say no more.
-const patternTimeout = 200 * time.Millisecond
-
 // pattern reads lines by a regular expression with named groups.
 type pattern struct {
-	re     *regexp2.Regexp
-	groups []int // group number of each field
-	zone   *time.Location
-	runes  sync.Pool // *[]rune, a line as the engine wants it
+	engine  engine
+	groups  []int // group number of each field
+	zone    *time.Location
+	scratch sync.Pool // *scratch
 }
 
-// CompilePattern makes a format of a regular expression (RE2 syntax) whose
-// named groups are the fields. A group with the name of a field that a
-// LogFormat has (status, bytes, client, time, …) has that field's type. The
-// expression sees bytes: in a class or an escape, \xE9 is the byte 0xE9.
+// engine finds the groups of a regular expression in a line.
+type engine interface {
+	// find returns start and end of each group in line, by group number: -1 for
+	// a group that took no part, nil where the expression does not match. The
+	// error says why it could not be decided whether it matches.
+	find(line []byte, s *scratch) ([]int, error)
+	// names are the groups' names by number, "" for a group without one.
+	names() []string
+}
+
+// scratch is what one match needs; it is used for one line after another.
+type scratch struct {
+	runes []rune // the line, a rune for each byte
+	text  []byte // the same in UTF-8
+	spans []int
+}
+
+// CompilePattern makes a format of a regular expression (RE2 syntax, lookaround
+// and backreferences besides) whose named groups are the fields. A group with the
+// name of a field that a LogFormat has (status, bytes, client, time, …) has that
+// field's type. The expression sees bytes: in a class or an escape, \xE9 is the
+// byte 0xE9. [Format.Backtracks] tells whether the time for a line is linear in
+// its length.
 func CompilePattern(expr string, zone *time.Location) (*Format, error) {
 	if zone == nil {
 		zone = time.UTC
 	}
-	re, err := regexp2.Compile(bytesAsRunes(expr), regexp2.RE2)
+	engine, err := newEngine(bytesAsRunes(expr))
 	if err != nil {
 		return nil, fmt.Errorf("%w: pattern %q: %w", ErrFormat, expr, err)
 	}
-	re.MatchTimeout = patternTimeout
 	f := &Format{text: PatternPrefix + expr, zone: zone, time: -1, end: -1}
-	p := &pattern{re: re, zone: zone}
-	for _, n := range re.GetGroupNumbers() {
-		name := re.GroupNameFromNumber(n)
+	p := &pattern{engine: engine, zone: zone}
+	for n, name := range engine.names() {
 		if name == "" || name[0] >= '0' && name[0] <= '9' {
 			continue
 		}
@@ -61,6 +73,35 @@ func CompilePattern(expr string, zone *time.Location) (*Format, error) {
 	}
 	f.pattern = p
 	return f, nil
+}
+
+// newEngine returns the standard library's engine for an expression that it
+// reads as regexp2 does, and regexp2's for any other.
+func newEngine(expr string) (engine, error) {
+	linear, err := newLinear(expr)
+	if err != nil {
+		return nil, err
+	}
+	if linear != nil && readAlike(expr) {
+		return linear, nil
+	}
+	back, err := newBacktracking(expr)
+	if err != nil && linear != nil {
+		return linear, nil // RE2 syntax that regexp2 does not know
+	}
+	return back, err
+}
+
+// Backtracks reports whether the format is a pattern whose matching takes more
+// than linear time, so that a line that a web client chose can make it slow. Such
+// a pattern has a bounded time for each line, and a line that takes longer is a
+// parse error: whether it does depends on the machine, not on the line alone.
+func (f *Format) Backtracks() bool {
+	if f.pattern == nil {
+		return false
+	}
+	_, ok := f.pattern.engine.(*backtracking)
+	return ok
 }
 
 // plainName reports whether a name is fit for a qualifier and for Avro.
@@ -99,43 +140,27 @@ func bytesAsRunes(s string) string {
 
 // parse fills rec from its line.
 func (p *pattern) parse(rec *schema.Record) {
-	buffer, _ := p.runes.Get().(*[]rune)
-	if buffer == nil {
-		buffer = new([]rune)
+	sc, _ := p.scratch.Get().(*scratch)
+	if sc == nil {
+		sc = new(scratch)
 	}
-	defer p.runes.Put(buffer)
+	defer p.scratch.Put(sc)
 	line := trimCR(rec.Line)
-	runes := (*buffer)[:0]
-	for _, c := range line {
-		runes = append(runes, rune(c))
-	}
-	*buffer = runes
-	matched, err := p.match(runes, line, rec)
-	if err != nil {
-		// The engine's clock also runs while the process waits for a processor.
-		matched, err = p.match(runes, line, rec)
-	}
+	spans, err := p.engine.find(line, sc)
 	switch {
 	case err != nil:
-		clear(rec.Values)
-		rec.Err = schema.ParseError{Directive: "pattern", Reason: "no match within " + patternTimeout.String() + ": the pattern backtracks too much"}
-	case !matched:
+		rec.Err = schema.ParseError{Directive: "pattern", Reason: err.Error()}
+		return
+	case spans == nil:
 		rec.Err = schema.ParseError{Directive: "pattern", Reason: "the line does not match"}
+		return
 	}
-}
-
-func (p *pattern) match(runes []rune, line []byte, rec *schema.Record) (matched bool, err error) {
 	r := reader{rec: rec, line: line, escaped: true}
-	err = p.re.FindRunesMatches(runes, 0, func(v regexp2.MatchView) bool {
-		matched = true
-		for field, group := range p.groups {
-			if start, n, ok := v.GroupRange(group); ok {
-				p.set(&r, field, start, start+n)
-			}
+	for field, group := range p.groups {
+		if start, end := spans[2*group], spans[2*group+1]; start >= 0 {
+			p.set(&r, field, start, end)
 		}
-		return false
-	})
-	return matched, err
+	}
 }
 
 // set stores a group's value by the field's type. A number or time that is none
@@ -193,9 +218,35 @@ func parsePatternTime(s string, zone *time.Location) (nanos int64, zoneSeconds i
 			return t.UnixNano(), int32(offset), true
 		}
 	}
-	var c clock
-	if next, good := c.readEpoch(epochSeconds, []byte(s), 0); good && next == len(s) {
-		return c.epochNanos, 0, true
+	nanos, ok = parseEpoch(s)
+	return nanos, 0, ok
+}
+
+// parseEpoch reads a count from 1970, perhaps with a fraction, to the nanosecond.
+// Seconds have up to 10 digits before 2262, and no log has lines from before 2001,
+// when milliseconds got 13, microseconds 16 and nanoseconds 19: so many digits
+// say which of them it is, and any other number is uncertain.
+func parseEpoch(s string) (nanos int64, ok bool) {
+	whole, fraction, point := strings.Cut(s, ".")
+	decimals := 0 // of a second, in the whole number
+	switch n := len(whole); {
+	case n == 13 || n == 16 || n == 19:
+		decimals = n - 10
+	case n == 0 || n > 10:
+		return 0, false
 	}
-	return 0, 0, false
+	if point && fraction == "" || decimals+len(fraction) > 9 {
+		return 0, false
+	}
+	number := whole + fraction
+	for i := range len(number) {
+		if number[i]-'0' > 9 {
+			return 0, false
+		}
+	}
+	nanos, err := strconv.ParseInt(number+"000000000"[:9-decimals-len(fraction)], 10, 64)
+	if err != nil || nanos/1e9 >= maxSeconds || decimals > 0 && whole[0] == '0' {
+		return 0, false
+	}
+	return nanos, true
 }

@@ -2,7 +2,9 @@ package parse
 
 import (
 	"errors"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,7 +59,7 @@ func TestPatternGivesTypedFields(t *testing.T) {
 }
 
 func TestPatternThatBacktracksIsAParseErrorAndNotAHang(t *testing.T) {
-	f, err := CompilePattern(`^(?P<a>(x+x+)+)(?P<b>y)$`, nil)
+	f, err := CompilePattern(`^(?P<a>(x+x+)+)(?=y)(?P<b>y)$`, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +71,77 @@ func TestPatternThatBacktracksIsAParseErrorAndNotAHang(t *testing.T) {
 	f.Parse([]byte("xxy"), &rec)
 	if rec.Err.Set() || string(rec.Bytes(0)) != "xx" {
 		t.Errorf("the line after it: %s", dump(&rec))
+	}
+}
+
+func TestPatternTimesAreExactOrNull(t *testing.T) {
+	f, err := CompilePattern(`^(?P<time>.*)$`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int64{
+		"1431857103.5": 1431857103_500000000, "1431857103.123456789": 1431857103_123456789, "1431857103.000000001": 1431857103_000000001,
+		"1431857103.10": 1431857103_100000000, "0.5": 500000000, "1431857103": 1431857103_000000000, "9214646399.999999999": 9214646399_999999999,
+		"1431857103123": 1431857103_123000000, "1431857103123.456": 1431857103_123456000, "1431857103123456": 1431857103_123456000,
+		"1431857103123456.789": 1431857103_123456789, "1431857103123456789": 1431857103_123456789,
+		"1431857103.": -1, ".5": -1, "1431857103.1234567890": -1, "1431857103,5": -1, "1.4e9": -1, "+1431857103": -1, "-1431857103": -1,
+		"14318571031": -1, "143185710312": -1, "14318571031234": -1, "143185710312345": -1, "14318571031234567": -1, "143185710312345678": -1,
+		"0431857103123": -1, "9214646400": -1, "9999999999999999999": -1, "1431857103.5 ": -1, "1431857103.5.5": -1, "1431857103.-5": -1, "": -1,
+	} {
+		var rec schema.Record
+		f.Parse([]byte(text), &rec)
+		switch {
+		case want < 0 && (rec.Dated || !rec.Null(0) || !rec.Err.Set()):
+			t.Errorf("%q: %d, %v", text, rec.Time, rec.Err)
+		case want >= 0 && (rec.Time != want || !rec.Dated || rec.Err.Set()):
+			t.Errorf("%q: %d, want %d; %v", text, rec.Time, want, rec.Err)
+		}
+	}
+}
+
+func TestAPatternThatStarvesIsTriedAgain(t *testing.T) {
+	f, err := CompilePattern(`^(?P<a>\w+) (?=\d)(?P<b>\d+)`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rec schema.Record
+	var group sync.WaitGroup
+	stop := make(chan struct{})
+	for range 8 * runtime.GOMAXPROCS(0) { // more than there are processors
+		group.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for n := range 20_000 {
+		f.Parse([]byte("word 12"), &rec)
+		if rec.Err.Set() {
+			t.Errorf("line %d: %v", n, rec.Err)
+			break
+		}
+	}
+	close(stop)
+	group.Wait()
+}
+
+func TestAPatternThatBacktracksAtEachLineGoesOn(t *testing.T) {
+	for _, expr := range []string{`^(?P<a>(\S+)+)(?= )y`, `^(?P<a>(\w+)+)\1z`, `(?P<a>(x+x+)+(?<=x)y)`, `^(?P<a>(?:[a-z]+x?)+)(?<!x)!`} {
+		f, err := CompilePattern(expr, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rec schema.Record
+		for range 20 {
+			f.Parse([]byte(strings.Repeat("x", 200)), &rec)
+			if !strings.Contains(rec.Err.Reason, "backtracks") || rec.Dated || !rec.Null(0) {
+				t.Fatalf("%s: %v", expr, rec.Err)
+			}
+		}
 	}
 }
 

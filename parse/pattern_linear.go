@@ -1,0 +1,174 @@
+package parse
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxLinearProgram bounds the instructions of a pattern: a line costs no more
+// than its bytes times these. A counted repetition is as many copies.
+const maxLinearProgram = 10_000
+
+// linear is the standard library's engine. Its time is linear in the line.
+type linear struct {
+	re     *regexp.Regexp
+	groups []string
+}
+
+// newLinear returns nil where the standard library cannot compile the expression.
+func newLinear(expr string) (*linear, error) {
+	re, err := regexp.Compile(expr)
+	if err != nil {
+		return nil, nil //nolint:nilerr // regexp2 says what is wrong with it, if anything
+	}
+	if tree, err := syntax.Parse(expr, syntax.Perl); err == nil {
+		if program, err := syntax.Compile(tree.Simplify()); err == nil && len(program.Inst) > maxLinearProgram {
+			return nil, fmt.Errorf("its counted repetitions make %d instructions, more than %d: use + or * instead of high counts", len(program.Inst), maxLinearProgram)
+		}
+	}
+	return &linear{re, re.SubexpNames()}, nil
+}
+
+func (l *linear) names() []string { return l.groups }
+
+// find matches the bytes as they are if all are ASCII. Otherwise each byte is
+// made the character of its number, so that no byte is invalid.
+func (l *linear) find(line []byte, s *scratch) ([]int, error) {
+	ascii := true
+	for _, c := range line {
+		if c >= utf8.RuneSelf {
+			ascii = false
+			break
+		}
+	}
+	if ascii {
+		return l.re.FindSubmatchIndex(line), nil
+	}
+	s.text = s.text[:0]
+	for _, c := range line {
+		s.text = utf8.AppendRune(s.text, rune(c))
+	}
+	spans := l.re.FindSubmatchIndex(s.text)
+	for i, at := range spans {
+		if at > 0 {
+			spans[i] = utf8.RuneCount(s.text[:at])
+		}
+	}
+	return spans, nil
+}
+
+// readAlike reports whether the standard library finds the same groups as regexp2
+// wherever both compile an expression. Rows that were stored before there was a
+// choice are regexp2's, and a row has to stay what it was.
+func readAlike(expr string) bool {
+	for i := 0; i+1 < len(expr); i++ {
+		switch {
+		case expr[i] == '\\' && '1' <= expr[i+1] && expr[i+1] <= '9':
+			return false // a backreference or an octal number
+		case expr[i] == '\\':
+			i++
+		case strings.HasPrefix(expr[i:], "-["):
+			return false // takes one class from another, or is a range up to [
+		}
+	}
+	tree, err := syntax.Parse(expr, syntax.Perl)
+	return err == nil && namesDiffer(tree.CapNames()) && alike(tree)
+}
+
+// namesDiffer: two groups of one name are one group to regexp2.
+func namesDiffer(names []string) bool {
+	for i, name := range names {
+		if name != "" && slices.Contains(names[:i], name) {
+			return false
+		}
+	}
+	return true
+}
+
+func alike(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+		return false // regexp2 has letters beyond ASCII
+	case syntax.OpLiteral:
+		if re.Flags&syntax.FoldCase != 0 && !foldsAlike(re.Rune) {
+			return false
+		}
+	case syntax.OpCharClass:
+		if re.Flags&syntax.FoldCase != 0 && !foldsAlike(re.Rune) {
+			return false
+		}
+	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest, syntax.OpRepeat:
+		if body := re.Sub[0]; nullable(body) && choosy(body) {
+			return false // what an empty turn of a loop does is each engine's own
+		}
+	}
+	for _, sub := range re.Sub {
+		if !alike(sub) {
+			return false
+		}
+	}
+	return true
+}
+
+// foldsAlike is for ASCII, and the two characters beyond a byte that fold to it.
+func foldsAlike(runes []rune) bool {
+	for _, r := range runes {
+		if r >= utf8.RuneSelf && r != 'ſ' && r != '\u212a' {
+			return false
+		}
+	}
+	return true
+}
+
+// nullable reports whether an expression can match nothing.
+func nullable(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpLiteral, syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL, syntax.OpNoMatch:
+		return false
+	case syntax.OpPlus, syntax.OpCapture:
+		return nullable(re.Sub[0])
+	case syntax.OpRepeat:
+		return re.Min == 0 || nullable(re.Sub[0])
+	case syntax.OpConcat:
+		for _, sub := range re.Sub {
+			if !nullable(sub) {
+				return false
+			}
+		}
+		return true
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			if nullable(sub) {
+				return true
+			}
+		}
+		return false
+	}
+	return true
+}
+
+// choosy reports whether an expression has a named group, or something to prefer
+// to the longest match.
+func choosy(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpAlternate, syntax.OpBeginLine, syntax.OpBeginText, syntax.OpEndLine, syntax.OpEndText:
+		return true
+	case syntax.OpCapture:
+		if re.Name != "" {
+			return true
+		}
+	}
+	if re.Flags&syntax.NonGreedy != 0 {
+		return true
+	}
+	for _, sub := range re.Sub {
+		if choosy(sub) {
+			return true
+		}
+	}
+	return false
+}
