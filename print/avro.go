@@ -46,6 +46,9 @@ func (p *avroPrinter) Print(e *schema.Entry) error {
 // Close implements [Printer].
 func (p *avroPrinter) Close() error { return p.file.flush() }
 
+// Flush implements [Printer]: the block ends, however few records it has.
+func (p *avroPrinter) Flush() error { return p.file.flush() }
+
 // avroJSONPrinter prints the records of the container file in Avro's own JSON
 // encoding, one a line: what avro-tools tojson prints of it.
 type avroJSONPrinter struct {
@@ -82,6 +85,9 @@ func (p *avroJSONPrinter) Print(e *schema.Entry) error {
 
 // Close implements [Printer].
 func (p *avroJSONPrinter) Close() error { return nil }
+
+// Flush implements [Printer].
+func (p *avroJSONPrinter) Flush() error { return nil }
 
 func (p *avroJSONPrinter) value(f schema.Field, e *schema.Entry, place schema.Place) {
 	number := f.Kind == schema.Int || f.Kind == schema.Time

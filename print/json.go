@@ -63,6 +63,9 @@ func (p *jsonPrinter) Print(e *schema.Entry) error {
 	return write(p.w, p.out)
 }
 
+// Flush implements [Printer].
+func (p *jsonPrinter) Flush() error { return nil }
+
 // Close implements [Printer].
 func (p *jsonPrinter) Close() error { return nil }
 

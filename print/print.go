@@ -14,6 +14,9 @@ import (
 type Printer interface {
 	// Print writes one entry, of which it keeps nothing.
 	Print(e *schema.Entry) error
+	// Flush writes the entries that are held back, so that a reader sees them now. A
+	// table's column widths are fixed by the first entries that are flushed.
+	Flush() error
 	// Close writes what is held back. It does not close the writer.
 	Close() error
 }
@@ -39,8 +42,10 @@ type Options struct {
 	// Zone is the zone of the times in a table; nil is the line's own, written out.
 	Zone *time.Location
 	// HeadRows is how many rows a table holds back to see how wide its columns
-	// must be; 0 is 1000. 1 shows each row when it comes, and all columns.
+	// must be; 0 is 1000.
 	HeadRows int
+	// AllColumns shows a table's columns also where the first rows have no value.
+	AllColumns bool
 }
 
 // Kinds are the outputs that New knows.
@@ -147,5 +152,7 @@ func (p *rawPrinter) Print(e *schema.Entry) error {
 	p.buf = append(append(p.buf[:0], e.Record.Line...), '\n')
 	return write(p.w, p.buf)
 }
+
+func (p *rawPrinter) Flush() error { return nil }
 
 func (p *rawPrinter) Close() error { return nil }

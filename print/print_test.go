@@ -178,7 +178,7 @@ func TestLaterRowsOfATable(t *testing.T) {
 	o := Options{Formats: [][]schema.Field{lookup(t, "combined").Fields()}, HeadRows: 2, Width: 120}
 	all := entries(t)
 	golden(t, "later.table", output(t, "table", o, append([]*schema.Entry{all[1], all[1]}, all...)))
-	o.HeadRows = 1
+	o.HeadRows, o.AllColumns = 1, true
 	golden(t, "follow.table", output(t, "table", o, all))
 }
 

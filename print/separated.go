@@ -54,6 +54,9 @@ func (p *separatedPrinter) Print(e *schema.Entry) error {
 	return write(p.w, p.out)
 }
 
+// Flush implements [Printer].
+func (p *separatedPrinter) Flush() error { return nil }
+
 // Close implements [Printer]: a header is written even where no entry came.
 func (p *separatedPrinter) Close() error {
 	p.out = p.out[:0]

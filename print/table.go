@@ -42,7 +42,7 @@ type tablePrinter struct {
 }
 
 func newTable(w io.Writer, o Options) *tablePrinter {
-	p := &tablePrinter{w: w, all: len(o.Fields) > 0 || o.HeadRows == 1, width: o.Width, headRows: o.HeadRows, zone: o.Zone}
+	p := &tablePrinter{w: w, all: len(o.Fields) > 0 || o.AllColumns, width: o.Width, headRows: o.HeadRows, zone: o.Zone}
 	p.fields = o.columns()
 	if len(o.Fields) == 0 {
 		p.fields = slices.DeleteFunc(p.fields, func(f schema.Field) bool { return f.Name == schema.LogbodyField })
@@ -79,6 +79,14 @@ func (p *tablePrinter) Print(e *schema.Entry) error {
 	}
 	p.head = append(p.head, row)
 	if len(p.head) < p.headRows {
+		return nil
+	}
+	return p.writeHead(false)
+}
+
+// Flush implements [Printer].
+func (p *tablePrinter) Flush() error {
+	if p.widths != nil || len(p.head) == 0 {
 		return nil
 	}
 	return p.writeHead(false)

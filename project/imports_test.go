@@ -107,3 +107,30 @@ func mayImport(s *source, quoted string, allowed []string) bool {
 	}
 	return s.test() || !slices.Contains(testOnly, pkg)
 }
+
+// onlyIn are modules of others that one package alone may import.
+var onlyIn = map[string]string{"github.com/nxadm/tail": "bench"}
+
+// TestMeasuredReadersAreNotUsed: what a benchmark measures beside ours is no part of
+// the product.
+func TestMeasuredReadersAreNotUsed(t *testing.T) {
+	used := map[string]bool{}
+	for _, s := range sources(t) {
+		for _, spec := range s.file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			room, restricted := onlyIn[imported]
+			used[imported] = used[imported] || restricted
+			if restricted && s.dir() != room {
+				t.Errorf("%s:%d: only %s may import %s", s.path, s.lineOf(spec.Pos()), room, imported)
+			}
+		}
+	}
+	for module := range onlyIn {
+		if !used[module] {
+			t.Errorf("nothing imports %s: drop its rule", module)
+		}
+	}
+}

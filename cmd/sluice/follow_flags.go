@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -66,14 +67,23 @@ func (s *source) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// sources are the logs to follow: those named, with the flags' format, and those
-// with their own.
+// sources are the logs to follow.
 func (f *followFlags) sources(files []string, format, zone string) ([]tail.Source, error) {
+	sources, err := sourcesOf(files, f.Source, format, zone, f.Label)
+	if err == nil && len(sources) == 0 {
+		err = usage("which logs? Name them, or a pattern of them: sluice run '/var/log/apache2/*access*.log'")
+	}
+	return sources, err
+}
+
+// sourcesOf are the logs that are named, with the flags' format, and those with their
+// own. A pattern that can match nothing is an error.
+func sourcesOf(files []string, own []source, format, zone string, labels map[string]string) ([]tail.Source, error) {
 	var sources []tail.Source
 	for _, path := range files {
-		sources = append(sources, tail.Source{Pattern: path, Format: format, Zone: zone, Labels: f.Label})
+		sources = append(sources, tail.Source{Pattern: path, Format: format, Zone: zone, Labels: labels})
 	}
-	for _, s := range f.Source {
+	for _, s := range own {
 		flags := formatFlags{Format: s.Format, Timezone: s.Timezone}
 		if s.Format == "" {
 			flags.Format = format
@@ -85,16 +95,18 @@ func (f *followFlags) sources(files []string, format, zone string) ([]tail.Sourc
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", s.Path, err)
 		}
-		labels := map[string]string{}
-		for _, more := range []map[string]string{f.Label, s.Labels} {
-			for name, value := range more {
-				labels[name] = value
-			}
-		}
-		sources = append(sources, tail.Source{Pattern: s.Path, Format: text, Zone: flags.Timezone, Labels: labels})
+		all := map[string]string{}
+		maps.Copy(all, labels)
+		maps.Copy(all, s.Labels)
+		sources = append(sources, tail.Source{Pattern: s.Path, Format: text, Zone: flags.Timezone, Labels: all})
 	}
-	if len(sources) == 0 {
-		return nil, usage("which logs? Name them, or a pattern of them: sluice run '/var/log/apache2/*access*.log'")
+	for _, s := range sources {
+		if s.Pattern == stdinName {
+			continue
+		}
+		if err := s.Check(); err != nil {
+			return nil, usageError{err}
+		}
 	}
 	return sources, nil
 }

@@ -63,6 +63,9 @@ type exitError int
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func main() {
+	// A write to a pipe without a reader is an error like another; by default it ends
+	// the process.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
@@ -113,7 +116,7 @@ func (a *app) status(err error) int {
 		return 0
 	case errors.As(err, &exit):
 		return int(exit)
-	case errors.Is(err, syscall.EPIPE): // `sluice scan | head`
+	case a.outputClosed(err): // `sluice scan | head`
 		return 0
 	}
 	fmt.Fprintln(a.stderr, "sluice:", err)

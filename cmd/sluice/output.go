@@ -30,14 +30,9 @@ func (o outputFlags) kind(w io.Writer) string {
 }
 
 // open makes the printer of entries of these formats. host puts the host first;
-// live shows each entry when it comes.
+// live is for output that is flushed while entries still come.
 func (o outputFlags) open(w io.Writer, host, live bool, formats ...[]schema.Field) (print.Printer, error) {
-	options := print.Options{Fields: o.Fields, Formats: formats, Host: host, Width: width(w)}
-	if live {
-		options.HeadRows = 1
-		p, err := print.New(w, o.kind(w), options)
-		return p, asUsage(err)
-	}
+	options := print.Options{Fields: o.Fields, Formats: formats, Host: host, Width: width(w), AllColumns: live}
 	buffer := bufio.NewWriterSize(w, 256<<10)
 	p, err := print.New(buffer, o.kind(w), options)
 	if err != nil {
@@ -46,18 +41,13 @@ func (o outputFlags) open(w io.Writer, host, live bool, formats ...[]schema.Fiel
 	return bufferedPrinter{p, buffer}, nil
 }
 
-func asUsage(err error) error {
-	if err != nil {
-		return usageError{err}
-	}
-	return nil
-}
-
-// bufferedPrinter writes what it holds back when it is closed.
+// bufferedPrinter writes what it holds back when it is flushed or closed.
 type bufferedPrinter struct {
 	print.Printer
 	buffer *bufio.Writer
 }
+
+func (b bufferedPrinter) Flush() error { return errors.Join(b.Printer.Flush(), b.buffer.Flush()) }
 
 func (b bufferedPrinter) Close() error { return errors.Join(b.Printer.Close(), b.buffer.Flush()) }
 

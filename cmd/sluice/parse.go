@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"sluice/ingest/logfile"
+	"sluice/ingest/tail"
 	"sluice/parse"
 	"sluice/print"
 	"sluice/schema"
@@ -17,20 +19,24 @@ import (
 type parseCmd struct {
 	formatFlags
 	outputFlags
+	parseFollowFlags
 	Host       string   `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
-	Follow     bool     `short:"F" help:"Go on as the one file grows, through rotations, as tail -F does."`
+	Source     []source `env:"SLUICE_PARSE_SOURCE" sep:"none" placeholder:"SPEC" help:"Logs with a format of their own, in YAML: {path: /log/shop/*.log, format: combined, timezone: Europe/Berlin}. May be repeated."`
 	ApacheConf string   `placeholder:"FILE" help:"List the access logs of an httpd.conf, each with the command that takes it in."`
 	ServerRoot string   `placeholder:"DIR" help:"With --apache-conf: the folder that stands for ServerRoot, for a copy of a configuration."`
 	Define     []string `short:"D" placeholder:"NAME" help:"With --apache-conf: what httpd is started with, NAME or NAME=VALUE."`
-	Files      []string `arg:"" optional:"" name:"file" help:"Logs; - is standard input. Names ending in .gz, .zst or .bz2 are read as what they hold."`
+	Files      []string `arg:"" optional:"" name:"file" help:"Logs, globs of them, or re:DIR/REGEX; - is standard input. Names ending in .gz, .zst or .bz2 are read as what they hold."`
 }
 
 // Help is kong's longer help.
 func (parseCmd) Help() string {
 	return `Nothing is stored. A line that does not follow its format is printed with the fields
-that could be read and parse_error; the exit status stays 0.
+that could be read and parse_error; the exit status stays 0. With --follow, records
+are printed as the logs grow, through rotations, until the process is told to stop or
+standard output has no reader. --fields host,file,offset,... adds where a line is from.
 
     sluice parse access.log
+    sluice parse --follow --output avrojson 're:/log/access_.*'
     sluice parse --format '%h %l %u %t "%r" %>s %b %D' --output csv - <access.log
     sluice parse --pattern '(?P<client>\S+) .* (?P<status>\d+)$' app.log
     sluice parse --apache-conf /etc/apache2/apache2.conf`
@@ -46,95 +52,128 @@ func (p *parseCmd) Run(a *app) error {
 	if p.ServerRoot != "" || len(p.Define) > 0 {
 		return usage("--server-root and --define go with --apache-conf")
 	}
-	if len(p.Files) == 0 {
-		return usage("no log to read: name files, or - for standard input")
-	}
-	text, zone, err := p.text()
-	if err != nil {
+	if err := p.parseFollowFlags.check(); err != nil {
 		return err
 	}
-	if p.Follow && (len(p.Files) != 1 || p.Files[0] == "-") {
-		return usage("--follow takes one file")
+	text, _, err := p.text()
+	if err != nil {
+		return err
 	}
 	if p.Host == "" {
 		if p.Host, err = os.Hostname(); err != nil {
 			return usage("this host's name is not known (%w): give it with --host", err)
 		}
 	}
-	for _, name := range p.Files { // all of them, before anything is printed
-		if name != "-" {
-			if _, err := logfile.Look(name); err != nil {
-				return usageError{err}
-			}
-		}
+	sources, err := sourcesOf(p.Files, p.Source, text, p.Timezone, nil)
+	if err != nil {
+		return err
 	}
-	out := &recordWriter{cmd: p, app: a, text: text, zone: zone}
-	for _, name := range p.Files {
-		if err := out.file(name); err != nil {
+	if len(sources) == 0 {
+		return usage("no log to read: name files, or - for standard input")
+	}
+	if p.Follow {
+		if slices.Contains(p.Files, stdinName) {
+			return usage("--follow is for files: leave it out to read standard input to its end")
+		}
+		return p.follow(a, sources)
+	}
+	logs, err := p.logs(sources)
+	if err != nil {
+		return err
+	}
+	out := &recordWriter{cmd: p, app: a}
+	for _, l := range logs {
+		if err := out.file(l); err != nil {
 			return errors.Join(err, out.close())
 		}
 	}
 	return out.close()
 }
 
+// stdinName is standard input among the files.
+const stdinName = "-"
+
+// input is a log to print, and how its lines are read.
+type input struct {
+	path, format string
+	zone         *time.Location
+}
+
+// logs finds the files of the sources, all of them before anything is printed.
+func (p *parseCmd) logs(sources []tail.Source) (logs []input, err error) {
+	for _, s := range sources {
+		zone, err := time.LoadLocation(s.Zone)
+		if err != nil {
+			return nil, usage("--timezone: %w", err)
+		}
+		paths := []string{s.Pattern}
+		if s.Pattern != stdinName {
+			if paths, err = s.Paths(); err != nil {
+				return nil, usageError{err}
+			}
+		}
+		for _, path := range paths {
+			if path != stdinName {
+				if _, err := logfile.Look(path); err != nil {
+					return nil, usageError{err}
+				}
+			}
+			logs = append(logs, input{path, s.Format, zone})
+		}
+	}
+	return logs, nil
+}
+
 // recordWriter prints the records of one file after another.
 type recordWriter struct {
 	cmd     *parseCmd
 	app     *app
-	text    string // what formatFlags say
-	zone    *time.Location
 	printer print.Printer
 	rec     schema.Record
 }
 
-func (w *recordWriter) file(name string) error {
+func (w *recordWriter) file(l input) error {
 	r := io.NopCloser(w.app.stdin)
-	if name != "-" {
+	if l.path != stdinName {
 		var err error
-		if r, err = logfile.Open(name); err != nil {
+		if r, err = logfile.Open(l.path); err != nil {
 			return err
 		}
 	}
 	defer r.Close()
 	head := make([]byte, parse.HeadBytes)
 	var n int
-	var err error
-	if w.text == parse.AutoName && !w.cmd.Follow {
+	if l.format == parse.AutoName {
+		var err error
 		if n, err = io.ReadFull(r, head); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", l.path, err)
 		}
-	} else if w.text == parse.AutoName {
-		n, _ = io.ReadFull(r, head) // to choose a format only: following starts over
 	}
-	format, err := w.format(name, head[:n])
+	format, err := w.format(l, head[:n])
 	if err != nil {
 		return err
 	}
 	if w.printer == nil {
-		if w.printer, err = w.cmd.open(w.app.stdout, false, w.cmd.Follow, format.Fields()); err != nil {
+		if w.printer, err = w.cmd.open(w.app.stdout, false, false, format.Fields()); err != nil {
 			return err
 		}
 	}
-	entry := schema.Entry{Stream: &schema.Stream{Host: w.cmd.Host, Path: name, Format: format.String()}, Record: &w.rec}
-	each := func(line []byte, offset int64) error {
+	entry := schema.Entry{Stream: &schema.Stream{Host: w.cmd.Host, Path: l.path, Format: format.String()}, Record: &w.rec}
+	return logfile.ReadLines(w.app.ctx, io.MultiReader(bytes.NewReader(head[:n]), r), func(line []byte, offset int64) error {
 		format.Parse(line, &w.rec)
 		entry.Offset = offset
 		return w.printer.Print(&entry)
-	}
-	if w.cmd.Follow {
-		return follow(w.app.ctx, name, each)
-	}
-	return logfile.ReadLines(w.app.ctx, io.MultiReader(bytes.NewReader(head[:n]), r), each)
+	})
 }
 
 // format chooses the format of a file whose first bytes are head.
-func (w *recordWriter) format(name string, head []byte) (*parse.Format, error) {
-	if w.text != parse.AutoName {
-		return parse.Lookup(w.text, w.zone)
+func (w *recordWriter) format(l input, head []byte) (*parse.Format, error) {
+	if l.format != parse.AutoName {
+		return parse.Lookup(l.format, l.zone)
 	}
-	f, err := parse.Auto(head, w.zone)
+	f, err := parse.Auto(head, l.zone)
 	if err != nil && len(head) > 0 {
-		w.app.log.Warn("the log's format is not known", "log", name, "as", f.String(), "error", err)
+		w.app.log.Warn("the log's format is not known", "log", l.path, "as", f.String(), "error", err)
 	}
 	return f, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -157,6 +158,9 @@ func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) 
 		return nil, locks, err
 	}
 	file, err := checkpoint.Open(vfs.OS{}, path, id)
+	if err == nil && file.Collector() == parseCollector {
+		err = fmt.Errorf("%s: it is of sluice parse: what was only printed is not stored; name another file", path)
+	}
 	if err != nil {
 		return nil, locks, usageError{err}
 	}

@@ -31,7 +31,50 @@ type matcher struct {
 	Source
 	dirs    string // a glob of directories
 	globbed bool   // dirs has a wildcard
+	literal bool   // the pattern is a path
 	name    func(string) bool
+}
+
+// Check reports what is wrong with the pattern.
+func (s Source) Check() error {
+	_, err := newMatcher(s)
+	return err
+}
+
+// Paths returns the regular files that the pattern names now, compressed ones too, in
+// the order of their names. A path without a wildcard is returned as it is.
+func (s Source) Paths() ([]string, error) {
+	m, err := newMatcher(s)
+	if err != nil {
+		return nil, err
+	}
+	if m.literal {
+		return []string{s.Pattern}, nil
+	}
+	dirs, err := m.expand()
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", s.Pattern, err)
+	}
+	var paths []string
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", s.Pattern, err)
+		}
+		for _, e := range entries {
+			path := filepath.Join(dir, e.Name())
+			if !m.name(e.Name()) {
+				continue
+			}
+			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+				paths = append(paths, path)
+			}
+		}
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("source %s: no file matches", s.Pattern)
+	}
+	return paths, nil
 }
 
 func newMatcher(s Source) (*matcher, error) {
@@ -53,7 +96,9 @@ func newMatcher(s Source) (*matcher, error) {
 		m.dirs, m.name = quoteGlob(dir), re.MatchString
 		return m, nil
 	}
+	m.literal = !strings.ContainsAny(path, `*?[\\`)
 	if _, err := os.Lstat(path); err == nil { // a name like access[1].log
+		m.literal = true
 		dir, name = quoteGlob(dir), quoteGlob(name)
 	}
 	if _, err := filepath.Match(dir+name, ""); err != nil {

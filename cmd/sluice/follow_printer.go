@@ -1,0 +1,264 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/tail"
+	"sluice/parse"
+	"sluice/print"
+	"sluice/schema"
+)
+
+// followPrinter prints what a Tailer delivers, and flushes after each delivery. A
+// position counts as done when the output was written up to it.
+type followPrinter struct {
+	cmd        *parseCmd
+	app        *app
+	sources    []tail.Source
+	checkpoint *checkpoint.File
+
+	printer print.Printer // nil until the columns are known
+	columns []schema.Field
+	formats map[formatKey]*parse.Format
+	streams map[schema.StreamID]*printedStream
+	rec     schema.Record
+	unsaved bool
+}
+
+type formatKey struct{ format, zone string }
+
+// printedStream is a stream whose lines are printed.
+type printedStream struct {
+	stream schema.Stream
+	format *parse.Format
+}
+
+// maxPrintedStreams bounds what is kept of streams; each rotation makes another one.
+const maxPrintedStreams = 10000
+
+// check finds mistakes in --output and --fields before anything is followed, where the
+// formats are known by then.
+func (f *followPrinter) check() error {
+	f.formats, f.streams = map[formatKey]*parse.Format{}, map[schema.StreamID]*printedStream{}
+	for _, s := range f.sources {
+		if s.Format == parse.AutoName {
+			return nil
+		}
+	}
+	return f.open()
+}
+
+// print prints until no more deliveries come.
+func (f *followPrinter) print(deliveries <-chan *tail.Delivery) error {
+	var ticks <-chan time.Time
+	if f.cmd.Checkpoint != "" {
+		ticker := time.NewTicker(saveInterval)
+		defer ticker.Stop()
+		ticks = ticker.C
+	}
+	for {
+		select {
+		case d, more := <-deliveries:
+			if !more {
+				return errors.Join(f.close(), f.save())
+			}
+			if err := f.delivery(d); err != nil {
+				return err
+			}
+			d.Release()
+		case <-ticks:
+			if err := f.save(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (f *followPrinter) delivery(d *tail.Delivery) error {
+	for i := range d.Batches {
+		if err := f.batch(&d.Batches[i]); err != nil {
+			return err
+		}
+	}
+	if err := f.printer.Flush(); err != nil {
+		return err
+	}
+	for _, b := range d.Batches {
+		f.checkpoint.Remember(b.Stream, b.Data, b.End)
+		f.checkpoint.Update(func() { b.Stream.Stored = max(b.Stream.Stored, b.End) })
+	}
+	f.unsaved = true
+	return nil
+}
+
+// batch prints the lines of one batch.
+func (f *followPrinter) batch(b *tail.Batch) error {
+	s, err := f.streamOf(b.Stream)
+	if err != nil {
+		return err
+	}
+	if f.printer == nil {
+		if err := f.open(); err != nil {
+			return err
+		}
+	}
+	entry := schema.Entry{Stream: &s.stream, Record: &f.rec, Offset: b.Start}
+	for data := b.Data; len(data) > 0; {
+		line, size := data, len(data)
+		if i := bytes.IndexByte(data, '\n'); i >= 0 {
+			line, size = data[:i], i+1
+		}
+		s.format.Parse(line, &f.rec)
+		if err := f.printer.Print(&entry); err != nil {
+			return err
+		}
+		data, entry.Offset = data[size:], entry.Offset+int64(size)
+	}
+	return nil
+}
+
+// streamOf returns what is needed to print a stream's lines. A stream's format can
+// change: its log was found again by another source.
+func (f *followPrinter) streamOf(tracked *checkpoint.Stream) (*printedStream, error) {
+	var now schema.Stream
+	f.checkpoint.Update(func() { now = tracked.Stream })
+	s := f.streams[now.ID]
+	if s != nil && s.stream.Format == now.Format && s.stream.Zone == now.Zone {
+		return s, nil
+	}
+	format, err := f.formatOf(now.Format, now.Zone)
+	if err != nil {
+		return nil, err
+	}
+	if len(f.streams) >= maxPrintedStreams {
+		clear(f.streams)
+	}
+	s = &printedStream{now, format}
+	f.streams[now.ID] = s
+	f.warnOfMissingColumns(s)
+	return s, nil
+}
+
+func (f *followPrinter) formatOf(text, zoneName string) (*parse.Format, error) {
+	key := formatKey{text, zoneName}
+	if known := f.formats[key]; known != nil {
+		return known, nil
+	}
+	zone, err := time.LoadLocation(zoneName)
+	if err != nil {
+		return nil, fmt.Errorf("format %s: %w", text, err)
+	}
+	format, err := parse.Lookup(text, zone)
+	if err != nil {
+		return nil, err
+	}
+	f.formats[key] = format
+	return format, nil
+}
+
+// open opens the printer. Its columns are the fields of the formats that the sources
+// name; with auto, also of the logs that are known by now.
+func (f *followPrinter) open() error {
+	var fields [][]schema.Field
+	add := func(text, zone string) error {
+		format, err := f.formatOf(text, zone)
+		if err == nil {
+			fields = append(fields, format.Fields())
+		}
+		return err
+	}
+	auto := false
+	for _, s := range f.sources {
+		if auto = auto || s.Format == parse.AutoName; s.Format == parse.AutoName {
+			continue
+		}
+		if err := add(s.Format, s.Zone); err != nil {
+			return err
+		}
+	}
+	if auto {
+		for _, s := range f.known() {
+			if err := add(s.Format, s.Zone); err != nil {
+				return err
+			}
+		}
+	}
+	if len(fields) == 0 { // nothing was found; the output is empty but whole
+		format, err := parse.Auto(nil, nil)
+		if err != nil {
+			return err
+		}
+		fields = append(fields, format.Fields())
+	}
+	var err error
+	f.columns = print.Union(fields...)
+	if f.printer, err = f.cmd.outputFlags.open(f.app.stdout, false, true, fields...); err != nil {
+		return err
+	}
+	return f.printer.Flush() // the header of an Avro file
+}
+
+// known are the streams whose formats are known, without the fields that may change.
+func (f *followPrinter) known() (streams []schema.Stream) {
+	for _, s := range f.checkpoint.Streams() {
+		f.checkpoint.Update(func() {
+			if s.Format != "" {
+				streams = append(streams, s.Stream)
+			}
+		})
+	}
+	return streams
+}
+
+// warnOfMissingColumns says which fields of a log do not fit into columns that were
+// fixed before the log was found.
+func (f *followPrinter) warnOfMissingColumns(s *printedStream) {
+	kind := f.cmd.kind(f.app.stdout)
+	if f.printer == nil || len(f.cmd.Fields) > 0 || kind == "json" || kind == "raw" {
+		return
+	}
+	var missing []string
+	for _, field := range s.format.Fields() {
+		if !field.Derived && schema.Index(f.columns, field.Name) < 0 && !slices.Contains(missing, field.Name) {
+			missing = append(missing, field.Name)
+		}
+	}
+	if len(missing) > 0 {
+		f.app.log.Warn("log has fields that the output's columns do not include; give --format or --fields, or use --output json", "path", s.stream.Path, "fields", missing)
+	}
+}
+
+func (f *followPrinter) close() error {
+	if f.printer == nil {
+		if err := f.open(); err != nil {
+			return err
+		}
+	}
+	return f.printer.Close()
+}
+
+// save saves the checkpoint. The output comes first: what it is saved for must survive
+// the same crash.
+func (f *followPrinter) save() error {
+	if f.cmd.Checkpoint == "" || !f.unsaved {
+		return nil
+	}
+	if out, ok := f.app.stdout.(*os.File); ok {
+		if info, err := out.Stat(); err == nil && info.Mode().IsRegular() {
+			if err := out.Sync(); err != nil {
+				return fmt.Errorf("standard output: %w", err)
+			}
+		}
+	}
+	if err := f.checkpoint.Save(); err != nil {
+		return err
+	}
+	f.unsaved = false
+	return nil
+}

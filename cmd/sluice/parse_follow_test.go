@@ -1,0 +1,276 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hamba/avro/v2/ocf"
+	"golang.org/x/sys/unix"
+)
+
+// logLine is a line of the log format common.
+func logLine(n int) string {
+	return fmt.Sprintf("192.0.2.1 - - [17/May/2015:10:00:00 +0000] \"GET /%06d HTTP/1.1\" 200 1\n", n)
+}
+
+func appendTo(t *testing.T, path, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err == nil {
+		_, err = f.WriteString(text)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startWriting starts sluice with a file as its standard output.
+func startWriting(t *testing.T, stdout *os.File, args ...string) *follower {
+	t.Helper()
+	stderr, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stderr.Close()
+	c := &follower{command(t, args...), stderr.Name()}
+	c.Stdout, c.Stderr = stdout, stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// parseFollow starts parse --follow of a log and closes our copy of its output.
+func parseFollow(t *testing.T, stdout *os.File, args ...string) *follower {
+	t.Helper()
+	defer stdout.Close()
+	return startWriting(t, stdout, append([]string{"--quiet", "parse", "--host", "web01", "--follow", "--latency", "20ms"}, args...)...)
+}
+
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	if err := r.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	return r, w
+}
+
+// TestFollowedRecordsAreSeenAtOnceInEveryOutput reads each record before the next line
+// is written.
+func TestFollowedRecordsAreSeenAtOnceInEveryOutput(t *testing.T) {
+	for _, output := range []string{"json", "avrojson", "csv", "tsv", "table", "raw"} {
+		t.Run(output, func(t *testing.T) {
+			log := filepath.Join(t.TempDir(), "access.log")
+			r, w := pipe(t)
+			c := parseFollow(t, w, "--output", output, log)
+			lines := bufio.NewScanner(r)
+			for n := range 3 {
+				appendTo(t, log, logLine(n))
+				for lines.Scan() && !strings.Contains(lines.Text(), fmt.Sprintf("/%06d", n)) {
+				}
+				if err := lines.Err(); err != nil {
+					t.Fatalf("record %d: %v\n%s", n, err, c.said(t))
+				}
+			}
+			if err := c.end(t); err != nil || c.said(t) != "" || lines.Scan() {
+				t.Errorf("%v; it says %q; then %q", err, c.said(t), lines.Text())
+			}
+		})
+	}
+}
+
+// TestAFollowedAvroFileIsWholeAfterEachBurst: a reader gets each record when it comes,
+// and the file is sound when following ends.
+func TestAFollowedAvroFileIsWholeAfterEachBurst(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "access.log")
+	r, w := pipe(t)
+	c := parseFollow(t, w, "--output", "avro", "--format", "common", log)
+	file, err := ocf.NewDecoder(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		appendTo(t, log, logLine(n))
+		var record map[string]any
+		if !file.HasNext() {
+			t.Fatalf("record %d: %v", n, file.Error())
+		}
+		if err := file.Decode(&record); err != nil || string(record["logbody"].([]byte))+"\n" != logLine(n) {
+			t.Fatalf("record %d: %v, %v", n, record, err)
+		}
+	}
+	if err := c.end(t); err != nil || file.HasNext() || file.Error() != nil {
+		t.Errorf("it ends with %v, the file with %v\n%s", err, file.Error(), c.said(t))
+	}
+}
+
+// TestAnOutputWithoutAReaderEndsFollowingQuietly, also when no line comes.
+func TestAnOutputWithoutAReaderEndsFollowingQuietly(t *testing.T) {
+	ended := func(t *testing.T, c *follower) {
+		t.Helper()
+		if err := c.Wait(); err != nil || c.said(t) != "" {
+			t.Errorf("%v; it says %q", err, c.said(t))
+		}
+	}
+	t.Run("after the first record", func(t *testing.T) {
+		log := filepath.Join(t.TempDir(), "access.log")
+		appendTo(t, log, logLine(1))
+		r, w := pipe(t)
+		c := parseFollow(t, w, log)
+		if _, err := r.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		ended(t, c)
+	})
+	t.Run("before any log is there", func(t *testing.T) {
+		r, w := pipe(t)
+		c := parseFollow(t, w, filepath.Join(t.TempDir(), "access.log"))
+		r.Close()
+		ended(t, c)
+	})
+	t.Run("while the pipe is full", func(t *testing.T) {
+		log := filepath.Join(t.TempDir(), "access.log")
+		appendTo(t, log, strings.Repeat(logLine(1), 10000))
+		r, w := pipe(t)
+		c := parseFollow(t, w, log)
+		if _, err := r.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		ended(t, c)
+	})
+	t.Run("a socket", func(t *testing.T) {
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := parseFollow(t, os.NewFile(uintptr(fds[0]), "ours"), filepath.Join(t.TempDir(), "access.log"))
+		unix.Close(fds[1])
+		ended(t, c)
+	})
+	t.Run("without following", func(t *testing.T) {
+		log := filepath.Join(t.TempDir(), "access.log")
+		appendTo(t, log, strings.Repeat(logLine(1), 100000))
+		r, w := pipe(t)
+		defer w.Close()
+		c := startWriting(t, w, "parse", log)
+		if _, err := r.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		ended(t, c)
+	})
+}
+
+// TestABrokenConnectionIsNotAClosedOutput: EPIPE of a connection is an error.
+func TestABrokenConnectionIsNotAClosedOutput(t *testing.T) {
+	a := &app{stdout: os.Stdout}
+	network := &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", syscall.EPIPE)}
+	other := &os.PathError{Op: "write", Path: "/var/spool/x", Err: syscall.EPIPE}
+	ours := &os.PathError{Op: "write", Path: os.Stdout.Name(), Err: syscall.EPIPE}
+	if a.outputClosed(network) || a.outputClosed(other) || a.outputClosed(io.ErrClosedPipe) || !a.outputClosed(fmt.Errorf("print: %w", ours)) {
+		t.Error("a broken connection is taken for an output without a reader, or the other way round")
+	}
+}
+
+// TestFollowingEndsThoughNobodyReadsItsOutput: the pipe stays full after the signal.
+func TestFollowingEndsThoughNobodyReadsItsOutput(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "access.log")
+	appendTo(t, log, strings.Repeat(logLine(1), 10000))
+	r, w := pipe(t)
+	c := parseFollow(t, w, log)
+	if _, err := r.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.end(t); err == nil || !strings.Contains(c.said(t), "standard output took nothing") {
+		t.Errorf("%v; it says %q", err, c.said(t))
+	}
+}
+
+// TestAKilledParseWithACheckpointLosesNoLine: what was printed in the last second
+// before kill -9 may be printed again; after a clean end nothing is.
+func TestAKilledParseWithACheckpointLosesNoLine(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
+	dir := t.TempDir()
+	log, out := filepath.Join(dir, "access.log"), filepath.Join(dir, "out")
+	args := []string{"--output", "raw", "--checkpoint", filepath.Join(dir, "seen"), log + "*"}
+	began := func() *follower {
+		f, err := os.OpenFile(out, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parseFollow(t, f, args...)
+	}
+	printed := func() []byte {
+		b, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	var lines int
+	write := func() {
+		for range 1 + random.IntN(2000) {
+			appendTo(t, log, logLine(lines))
+			lines++
+		}
+	}
+	for i := range 6 {
+		c := began()
+		write()
+		if i%3 == 1 {
+			if err := os.Rename(log, fmt.Sprintf("%s.%d", log, i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write()
+		timer := time.AfterFunc(time.Duration(random.Int64N(int64(1500*time.Millisecond))), func() { c.Process.Kill() })
+		if err := c.Wait(); c.ProcessState.Exited() {
+			t.Fatalf("it ended before it was killed: %v\n%s", err, c.said(t))
+		}
+		timer.Stop()
+	}
+	c := began()
+	write() // so that this process prints the last line
+	c.await(t, func() bool { return bytes.HasSuffix(printed(), []byte(logLine(lines-1))) })
+	if err := c.end(t); err != nil {
+		t.Fatalf("%v\n%s", err, c.said(t))
+	}
+	text := string(printed())
+	for n := range lines {
+		if !strings.Contains(text, strings.TrimSuffix(logLine(n), "\n")) {
+			t.Fatalf("line %d of %d was not printed", n, lines)
+		}
+	}
+
+	size := len(text)
+	c = began()
+	appendTo(t, log, logLine(lines))
+	c.await(t, func() bool { return bytes.HasSuffix(printed(), []byte(logLine(lines))) })
+	if err := c.end(t); err != nil {
+		t.Fatalf("%v\n%s", err, c.said(t))
+	}
+	if got := string(printed()[size:]); got != logLine(lines) {
+		t.Errorf("after a clean end %d bytes were printed, not the new line alone", len(got))
+	}
+}
