@@ -33,7 +33,7 @@ func (p *parseCmd) listApacheLogs(a *app) error {
 		fmt.Fprintln(a.stderr, "sluice:", w)
 	}
 	for _, l := range config.Logs {
-		if _, err := parse.Compile(l.Format); err != nil {
+		if _, err := parse.Compile(l.Format); err != nil && l.Unread == "" {
 			fmt.Fprintf(a.stderr, "sluice: %s:%d: %v\n", l.File, l.Line, err)
 		}
 		if p.Output == "json" {
@@ -56,6 +56,7 @@ type apacheLog struct {
 	Pipe      string   `json:"pipe,omitempty"`
 	Rotated   []string `json:"rotated,omitempty"`
 	Provider  string   `json:"provider,omitempty"`
+	Unread    string   `json:"unread,omitempty"`
 	Format    string   `json:"format"`
 	Nickname  string   `json:"nickname,omitempty"`
 	VHost     string   `json:"vhost,omitempty"`
@@ -66,7 +67,7 @@ type apacheLog struct {
 }
 
 func newApacheLog(l httpdconf.Log) apacheLog {
-	return apacheLog{l.Path, l.Pipe, l.Rotated, l.Provider, l.Format, l.Nickname, l.VirtualHost, l.InheritedBy, l.Condition, l.File, l.Line}
+	return apacheLog{l.Path, l.Pipe, l.Rotated, l.Provider, l.Unread, l.Format, l.Nickname, l.VirtualHost, l.InheritedBy, l.Condition, l.File, l.Line}
 }
 
 func printApacheLog(w io.Writer, l httpdconf.Log) error {
@@ -80,16 +81,16 @@ func printApacheLog(w io.Writer, l httpdconf.Log) error {
 	if l.Condition != "" {
 		server += ", only " + l.Condition
 	}
-	files := l.Rotated
-	switch {
-	case l.Path != "":
-		files = []string{l.Path}
-	case len(files) == 0:
-		_, err := fmt.Fprintf(w, "# %s:%d: %s: goes to %s%s, which is no file\n", l.File, l.Line, server, l.Pipe, l.Provider)
+	if l.Unread != "" {
+		_, err := fmt.Fprintf(w, "# %s:%d: %s: left out: %s\n", l.File, l.Line, server, l.Unread)
 		return err
 	}
-	for i := range files {
-		files[i] = quote(files[i])
+	var files []string
+	for _, name := range l.Rotated {
+		files = append(files, quote(name))
+	}
+	if l.Path != "" {
+		files = []string{quote(l.Path)}
 	}
 	_, err := fmt.Fprintf(w, "# %s:%d: %s\nsluice run --once --format %s %s\n", l.File, l.Line, server, quote(l.Format), strings.Join(files, " "))
 	return err

@@ -21,10 +21,13 @@ type Log struct {
 	// Pipe is the command httpd writes to, without "|", "||" or "|$".
 	Pipe string
 	// Rotated are globs (path/filepath.Match) of the files that Pipe writes, when it
-	// is rotatelogs and its path is absolute.
+	// is rotatelogs or cronolog.
 	Rotated []string
 	// Provider is "syslog:…" or "journald:…", to httpd 2.5; to 2.4 that is a file.
 	Provider string
+	// Unread says why there are no files to be read as a log: a device, a pipe whose
+	// files are not known, a format without a directive. "" where there are.
+	Unread string
 
 	// Format is the format string as mod_log_config gets it: nickname looked up,
 	// quotes and their backslashes gone, "\t" and "\n" still two characters.

@@ -86,7 +86,7 @@ func describe(c *Config) string {
 	for _, l := range c.Logs {
 		fmt.Fprintf(&b, "%s:%d\n", l.File, l.Line)
 		for _, f := range []struct{ name, value string }{
-			{"path", l.Path}, {"pipe", l.Pipe}, {"rotated", strings.Join(l.Rotated, " and ")}, {"provider", l.Provider},
+			{"path", l.Path}, {"pipe", l.Pipe}, {"rotated", strings.Join(l.Rotated, " and ")}, {"provider", l.Provider}, {"unread", l.Unread},
 			{"format", l.Format}, {"nickname", l.Nickname}, {"host", l.VirtualHost},
 			{"inherited by", strings.Join(l.InheritedBy, ", ")}, {"condition", l.Condition},
 		} {

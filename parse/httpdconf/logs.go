@@ -43,6 +43,7 @@ type directive struct {
 	server *server
 	format string // format or nickname; "" for TransferLog
 	global bool
+	shell  bool // Pipe is a shell's
 }
 
 func (r *reader) logFormat(args []string) error {
@@ -113,24 +114,19 @@ func (d *directive) take(args []string) error {
 }
 
 func (r *reader) setTarget(d *directive, target string, at place) error {
-	provider, _, _ := strings.Cut(target, ":")
 	switch {
 	case strings.HasPrefix(target, "|"):
 		// "||" is "|" to httpd 2.4; "|$" goes through a shell.
 		command := strings.TrimPrefix(target[1:], "|")
-		d.Pipe = strings.TrimPrefix(command, "$")
+		d.Pipe, d.shell = strings.CutPrefix(command, "$")
 		if strings.Trim(d.Pipe, spaces) == "" {
 			return errors.New("no command follows '|'")
 		}
-		var err error
-		if d.Rotated, err = rotated(d.Pipe); err != nil {
-			r.warn(at, "the files that the command writes are not known: %v", err)
-		}
-	case (provider == "syslog" || provider == "journald") && r.hasProviders():
+	case isProvider(target) && r.hasProviders():
 		d.Provider = target
 	default:
 		d.Path = target // made absolute at the end: ServerRoot may follow
-		if provider == "syslog" || provider == "journald" {
+		if isProvider(target) {
 			r.warn(at, "httpd 2.4 writes a file called %q; for syslog write \"|/usr/bin/logger …\"", target)
 		}
 	}
@@ -162,6 +158,7 @@ func (r *reader) resolve() []Log {
 	logs := make([]Log, len(r.logs))
 	for i, d := range r.logs {
 		d.VirtualHost = d.server.label()
+		r.judge(d)
 		logs[i] = d.Log
 	}
 	return logs

@@ -4,11 +4,105 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 )
 
-// rotated gives the globs of the files that a rotatelogs command writes (none for
-// another command), from how support/rotatelogs.c names them:
+// pipe is what httpd writes to: a command that it starts itself ("|", "||") or has a
+// shell start ("|$").
+type pipe struct {
+	command string
+	shell   bool
+}
+
+// globs gives the globs (path/filepath.Match) of the files that rotatelogs or
+// cronolog writes. Relative names are below the ServerRoot, where httpd starts its
+// commands.
+func (p pipe) globs(under func(string) string) ([]string, error) {
+	argv, err := shellWords(p.command)
+	if err != nil {
+		return nil, err
+	}
+	if p.shell {
+		argv = firstCommand(argv)
+	}
+	argv = cutPrefixes(argv)
+	unknown := fmt.Errorf("it goes to the command %q, whose files are not known; name those that it writes", p.command)
+	if len(argv) == 0 {
+		return nil, unknown
+	}
+	var names []string
+	switch program := filepath.Base(argv[0]); {
+	case program == "rotatelogs":
+		names, err = rotatelogs(argv[1:])
+	case program == "cronolog":
+		names, err = cronolog(argv[1:])
+	case isShell(program) && len(argv) > 2 && argv[1] == "-c":
+		return pipe{argv[2], true}.globs(under)
+	default:
+		return nil, unknown
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", filepath.Base(argv[0]), err)
+	}
+	for i, name := range names {
+		if p.shell && strings.ContainsAny(name, "$`~{") {
+			return nil, fmt.Errorf("it goes to %s, whose file name a shell computes: %s; name the files that it writes", filepath.Base(argv[0]), name)
+		}
+		names[i] = under(name)
+	}
+	return names, nil
+}
+
+func isShell(program string) bool {
+	return slices.Contains([]string{"sh", "bash", "dash", "ksh", "zsh"}, program)
+}
+
+// firstCommand cuts redirections and what follows the first command of a shell's line.
+func firstCommand(argv []string) (kept []string) {
+	for i := 0; i < len(argv); i++ {
+		w := argv[i]
+		redirection := strings.TrimLeft(w, "0123456789")
+		switch {
+		case slices.Contains([]string{"|", "||", "&", "&&", ";", "|&"}, w):
+			return kept
+		case strings.HasPrefix(redirection, ">") || strings.HasPrefix(redirection, "<"):
+			if strings.Trim(redirection, "<>&|") == "" {
+				i++ // its file is the next word
+			}
+		case strings.HasSuffix(w, ";"):
+			return append(kept, strings.TrimSuffix(w, ";"))
+		default:
+			kept = append(kept, w)
+		}
+	}
+	return kept
+}
+
+// cutPrefixes cuts what may stand before a command without changing its files.
+func cutPrefixes(argv []string) []string {
+	for len(argv) > 0 {
+		name, _, assignment := strings.Cut(argv[0], "=")
+		switch {
+		case assignment && !strings.Contains(name, "/"):
+		case slices.Contains([]string{"exec", "env", "nohup"}, filepath.Base(argv[0])):
+		case filepath.Base(argv[0]) == "nice":
+			if len(argv) > 2 && argv[1] == "-n" {
+				argv = argv[2:]
+			} else if len(argv) > 1 && strings.HasPrefix(argv[1], "-") {
+				argv = argv[1:]
+			}
+		default:
+			return argv
+		}
+		argv = argv[1:]
+	}
+	return argv
+}
+
+// rotatelogs gives the globs of the files that rotatelogs writes, from how
+// support/rotatelogs.c names them:
 //
 //	with '%' in the name   strftime of it
 //	-t                     the name as it is
@@ -16,100 +110,108 @@ import (
 //	otherwise              name.SECONDS, ten digits
 //
 // A hard link to the current file (-L) is left out: it is the same file.
-func rotated(command string) ([]string, error) {
-	argv, err := shellWords(command)
-	if err != nil {
-		return nil, err
-	}
-	if len(argv) > 0 && argv[0] == "exec" {
-		argv = argv[1:]
-	}
-	if len(argv) == 0 || filepath.Base(argv[0]) != "rotatelogs" {
-		return nil, nil
-	}
-	flags, rest := rotatelogsFlags(argv[1:])
+func rotatelogs(args []string) ([]string, error) {
+	flags, rest := getopt(args, "Lpn")
 	if len(rest) < 2 {
-		return nil, errors.New("rotatelogs needs a file and a time or size")
+		return nil, errors.New("needs a file and a time or size")
 	}
 	name := rest[0]
+	numbered, hasNumber := flags['n']
 	switch {
-	case strings.ContainsAny(name, "$`"):
-		return nil, fmt.Errorf("%s is computed by a shell; write the path itself", name)
-	case !filepath.IsAbs(name):
-		return nil, fmt.Errorf("%s is relative to the folder httpd was started in; write an absolute path", name)
-	}
-	name = filepath.Clean(name)
-	switch {
+	case strings.Contains(name, "%") && hasNumber:
+		return nil, fmt.Errorf("refuses -n with a %% in %s", name)
 	case strings.Contains(name, "%"):
 		return []string{strftimeGlob(name)}, nil
-	case flags['t']:
+	case has(flags, 't'):
 		return []string{escapeGlob(name)}, nil
-	case flags['n']:
-		return []string{escapeGlob(name), escapeGlob(name) + ".[0-9]*"}, nil
+	case hasNumber:
+		n, err := strconv.Atoi(numbered)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("refuses -n %s", numbered)
+		}
+		return append([]string{escapeGlob(name)}, numbers(escapeGlob(name)+".", n-1)...), nil
 	}
-	return []string{escapeGlob(name) + "." + strings.Repeat("[0-9]", 10)}, nil
+	return []string{escapeGlob(name) + "." + digits(10)}, nil
 }
 
-// rotatelogsFlags reads getopt's "lL:p:fDtTvecn:".
-func rotatelogsFlags(args []string) (flags map[byte]bool, rest []string) {
-	flags = map[byte]bool{}
+// numbers are the globs of prefix and a number from 1 to last: exact to the number
+// of digits, which is what tells them from dates and from compressed copies.
+func numbers(prefix string, last int) (globs []string) {
+	for length, first := 0, 1; first <= last; length, first = length+1, 10*first {
+		lead := "[1-9]"
+		switch {
+		case last < 2*first:
+			lead = "1"
+		case last < 10*first-1:
+			lead = fmt.Sprintf("[1-%d]", last/first)
+		}
+		globs = append(globs, prefix+lead+digits(length))
+	}
+	return globs
+}
+
+func has(flags map[byte]string, flag byte) bool {
+	_, ok := flags[flag]
+	return ok
+}
+
+// getopt reads options of one letter up to the first other word; valued are those
+// that take a value.
+func getopt(args []string, valued string) (flags map[byte]string, rest []string) {
+	flags = map[byte]string{}
 	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
-		group := args[0][1:]
-		args = args[1:]
-		if group == "-" {
-			break
+		if args[0] == "--" {
+			return flags, args[1:]
 		}
-		for i := range len(group) {
-			flags[group[i]] = true
-			if strings.IndexByte("Lpn", group[i]) < 0 {
-				continue
-			}
-			if i == len(group)-1 && len(args) > 0 {
-				args = args[1:] // its value is the next word
-			}
-			break
-		}
+		args = cutOptions(flags, args, valued)
 	}
 	return flags, args
 }
 
-// digits are the conversions of strftime that always give that many digits.
-var digits = map[byte]int{
-	'Y': 4, 'm': 2, 'd': 2, 'H': 2, 'I': 2, 'M': 2, 'S': 2, 'y': 2, 'j': 3,
-	'C': 2, 'U': 2, 'W': 2, 'V': 2, 'G': 4, 'g': 2, 'u': 1, 'w': 1,
-}
-
-func strftimeGlob(name string) string {
-	var b strings.Builder
-	for i := 0; i < len(name); i++ {
-		if name[i] != '%' || i == len(name)-1 {
-			b.WriteString(escapeGlob(name[i : i+1]))
+// cutOptions takes a word like -vn5 off args, and the next where that is a value.
+func cutOptions(flags map[byte]string, args []string, valued string) (rest []string) {
+	group, rest := args[0][1:], args[1:]
+	for i := range len(group) {
+		flags[group[i]] = ""
+		if strings.IndexByte(valued, group[i]) < 0 {
 			continue
 		}
-		i++
-		switch c := name[i]; {
-		case c == '%':
-			b.WriteByte('%')
-		case c == 'F':
-			b.WriteString(strftimeGlob("%Y-%m-%d"))
-		case c == 'T':
-			b.WriteString(strftimeGlob("%H:%M:%S"))
-		case c == 'R':
-			b.WriteString(strftimeGlob("%H:%M"))
-		case digits[c] > 0:
-			b.WriteString(strings.Repeat("[0-9]", digits[c]))
-		default:
-			if strings.IndexByte("EO_-0^#", c) >= 0 && i < len(name)-1 {
-				i++ // a modifier; the conversion follows
-			}
-			b.WriteByte('*')
+		if flags[group[i]] = group[i+1:]; i == len(group)-1 && len(rest) > 0 {
+			flags[group[i]], rest = rest[0], rest[1:]
 		}
+		break
 	}
-	return b.String()
+	return rest
 }
 
-func escapeGlob(s string) string {
-	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(s)
+// cronologValued are cronolog's long options that take a value.
+var cronologValued = []string{"hardlink", "symlink", "prev-symlink", "link", "period", "delay", "debug", "start-time", "time-zone"}
+
+// cronolog gives the glob of the files that cronolog writes: strftime of its
+// template, which is its only word that is no option. Options may follow it, and long
+// ones be shortened. Its links name the same files.
+func cronolog(args []string) ([]string, error) {
+	var templates []string
+	for len(args) > 0 {
+		long, isLong := strings.CutPrefix(args[0], "--")
+		switch {
+		case args[0] == "--":
+			templates, args = append(templates, args[1:]...), nil
+		case isLong:
+			takes := slices.ContainsFunc(cronologValued, func(name string) bool { return strings.HasPrefix(name, long) })
+			if args = args[1:]; takes && len(args) > 0 {
+				args = args[1:]
+			}
+		case len(args[0]) > 1 && args[0][0] == '-':
+			args = cutOptions(map[byte]string{}, args, "HSPlpdxsz")
+		default:
+			templates, args = append(templates, args[0]), args[1:]
+		}
+	}
+	if len(templates) != 1 {
+		return nil, errors.New("needs one template of a file's name")
+	}
+	return []string{strftimeGlob(templates[0])}, nil
 }
 
 // shellWords splits a command as apr_tokenize_to_argv and a shell both do.

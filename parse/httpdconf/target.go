@@ -1,0 +1,109 @@
+package httpdconf
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxLinks is how many symbolic links are followed, as by the kernel.
+const maxLinks = 40
+
+// notALogFile says why the file at an absolute path cannot be read as a log: a device,
+// a descriptor of httpd's process, a pipe. "" is a file, or one that is not there yet.
+//
+// local says that httpd runs on this host. Links are then followed by name and not
+// opened: /dev/stdout, to which images for containers link their logs, would here
+// be this process's own.
+func notALogFile(path string, local bool) string {
+	for range maxLinks {
+		if why := special(path); why != "" || !local {
+			return why
+		}
+		target, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = filepath.Clean(target)
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		if why := special(filepath.Join(dir, filepath.Base(path))); why != "" {
+			return why
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil { // made when httpd starts; one that is not to be seen says so when it is read
+		return ""
+	}
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return ""
+	case mode.IsDir():
+		return path + " is a directory, not a log file"
+	case mode&fs.ModeNamedPipe != 0:
+		return path + " is a named pipe, whose lines one reader gets; write a file, or a |command, instead"
+	default:
+		return path + " is a device or socket, not a log file"
+	}
+}
+
+// special says why what has such a path is no log file on any host.
+func special(path string) string {
+	switch {
+	case strings.HasPrefix(path, "/dev/shm/"):
+		return ""
+	case path == "/dev/stdout", path == "/dev/stderr", strings.HasPrefix(path, "/dev/fd/"):
+		return path + " is what httpd was started with, which its supervisor or container keeps; write a file to have a log"
+	case strings.HasPrefix(path, "/dev/"):
+		return path + " is a device, not a log file"
+	case strings.HasPrefix(path, "/proc/"):
+		return path + " is of a process, not a log file; write a file to have a log"
+	}
+	return ""
+}
+
+// judge says in Unread why a log has no files to read, and fills in those of a pipe.
+func (r *reader) judge(d *directive) {
+	switch {
+	case !strings.Contains(d.Format, "%"):
+		d.Unread = fmt.Sprintf("every line of it is %q, for its format has no directive", d.Format)
+	case undefinedVariable(d.Pipe + d.Path):
+		d.Unread = d.Pipe + d.Path + " has a variable that is not defined here; give httpd's value of it (--define NAME=VALUE)"
+	case d.Pipe != "":
+		var err error
+		if d.Rotated, err = (pipe{d.Pipe, d.shell}).globs(r.underGlob); err != nil {
+			d.Unread = err.Error()
+		}
+	case d.Provider != "":
+		d.Unread = d.Provider + " is a log of the system, not a file"
+	case isProvider(filepath.Base(d.Path)):
+		d.Unread = d.Path + " is where httpd 2.4 writes what was meant for syslog; write \"|/usr/bin/logger …\" for syslog, or a file"
+	default:
+		d.Unread = notALogFile(d.Path, !r.rootFixed)
+	}
+}
+
+// underGlob makes a glob absolute.
+func (r *reader) underGlob(glob string) string {
+	if filepath.IsAbs(glob) {
+		return filepath.Clean(glob)
+	}
+	return filepath.Join(escapeGlob(r.root), glob)
+}
+
+// undefinedVariable reports whether a path still has a ${NAME}.
+func undefinedVariable(path string) bool {
+	_, rest, ok := strings.Cut(path, "${")
+	return ok && strings.Contains(rest, "}")
+}
+
+// isProvider reports whether a target names a log of the system.
+func isProvider(target string) bool {
+	provider, _, _ := strings.Cut(target, ":")
+	return provider == "syslog" || provider == "journald"
+}
