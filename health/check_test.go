@@ -70,7 +70,7 @@ func TestHealthSaysWhatIsWrongWithAHost(t *testing.T) {
 		{"lost lines", beatAt(now, 0, map[string]int64{protocol.LostFiles: 1, protocol.LostBytes: 7}), ingest.Waiting{}, "7 bytes in 1 logs were deleted before they were read"},
 		{"a reader that died", with(beatAt(now, 0, nil), func(h *receiver.Host) { h.Beat.Troubles = []string{"reading is stuck for 5m0s"} }), ingest.Waiting{}, "reading is stuck for 5m0s"},
 	} {
-		f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01": Sender(now, test.host, test.waiting)}}
+		f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01": Sender(now, test.host, test.waiting, ingest.Share{})}}
 		h := f.Check(limits)
 		x := h.Metrics["web01"]
 		if got := strings.Join(x.Reasons, "; "); got != test.want || (x.Status == "OKAY") != (test.want == "") || h.Well() != (test.want == "") {

@@ -95,7 +95,7 @@ func sinkOf(t ingest.Trouble) string {
 func Senders(now time.Time, hosts []receiver.Host, s *ingest.State, silentAfter time.Duration) map[string]Host {
 	all := map[string]Host{}
 	for _, h := range hosts {
-		x := Sender(now, h, s.Waiting[h.Name])
+		x := Sender(now, h, s.Waiting[h.Name], s.Shares[h.Name])
 		if h.Missed || h.Connections > 0 || now.Sub(h.Seen) <= silentAfter || s.Waiting[h.Name] != (ingest.Waiting{}) {
 			all[h.Name] = x
 		}
@@ -104,6 +104,7 @@ func Senders(now time.Time, hosts []receiver.Host, s *ingest.State, silentAfter 
 		if _, known := all[name]; !known { // what an earlier life received
 			var x Host
 			x.wait(w)
+			x.share(s.Shares[name])
 			all[name] = x
 		}
 	}

@@ -47,6 +47,8 @@ type Host struct {
 	Bytes   int64 `json:"bytes"`
 	Busy    int64 `json:"busy"`
 	Refused int64 `json:"refused"`
+	// SpoolBytes are the host's in the collector's spool.
+	SpoolBytes int64 `json:"spool_bytes"`
 
 	missed   bool     // it is an error when it is silent
 	troubles []string // what it says is wrong
@@ -60,7 +62,7 @@ type Governor struct {
 }
 
 // Sender is a host that sends to a collector, which has waiting of it.
-func Sender(now time.Time, h receiver.Host, waiting ingest.Waiting) Host {
+func Sender(now time.Time, h receiver.Host, waiting ingest.Waiting, share ingest.Share) Host {
 	since := now.Sub(h.BeatAt)
 	x := beat(&h.Beat, since)
 	if _, said := h.Beat.Counters[protocol.UnreceivedMs]; !said && h.OldestUnreadMs > 0 {
@@ -74,7 +76,19 @@ func Sender(now time.Time, h receiver.Host, waiting ingest.Waiting) Host {
 	// Who sends no heartbeats is well as long as its connection is there.
 	x.missed = h.Missed && (h.Earlier || !h.BeatAt.IsZero() || h.Connections == 0)
 	x.wait(waiting)
+	for _, f := range h.Faults {
+		x.troubles = append(x.troubles, fmt.Sprintf("%s (%d times, the last at %s)", f.Text, f.Count, f.At.UTC().Format(time.RFC3339)))
+	}
+	x.share(share)
 	return x
+}
+
+// share adds what the host has of the spool.
+func (h *Host) share(s ingest.Share) {
+	h.SpoolBytes = s.Bytes
+	if s.OverSeconds > 0 {
+		h.troubles = append(h.troubles, fmt.Sprintf("it has used its share of the spool for %s, %d bytes in %d batches, and waits until they are stored", span(s.OverSeconds), s.Bytes, s.Batches))
+	}
 }
 
 // Reader is a host whose logs an agent in this process reads.

@@ -36,6 +36,13 @@ type CollectorConfig struct {
 	// SpoolMaxBytes bounds the segments on our disk; at it Append says ErrBusy. 0
 	// is no bound.
 	SpoolMaxBytes int64
+	// HostShare is how many times what is left free of the spool one host may have in it:
+	// the fuller it is, the less for each, and there is always room for another host. 0:
+	// one host may have all.
+	HostShare int
+	// DeclareFound: a stream that a segment in the spool names and the checkpoint does not
+	// is what the segment says. Else it is an error.
+	DeclareFound bool
 	// KeepLocal is how long a segment's file stays after it is stored.
 	KeepLocal time.Duration
 	// Level is gzip's, 1 to 9.
@@ -127,7 +134,7 @@ func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) 
 		parcels: make(chan *parcel, 1024), wake: make(chan struct{}, 1),
 		rolled: make(chan *spooled, cfg.Uploads), syncs: make(chan struct{}, 1), closing: make(chan time.Time, 1),
 		streams: map[schema.StreamID]*streamState{}, changed: make(chan struct{}),
-		spool: spool{fsys: cfg.FS, dir: cfg.SpoolDir, open: map[string]*spooled{}},
+		spool: spool{fsys: cfg.FS, dir: cfg.SpoolDir, open: map[string]*spooled{}, hosts: map[string]*share{}},
 	}
 	c.spare.New = func() any { return new(parcel) }
 	c.troubles.now = cfg.Now

@@ -60,6 +60,7 @@ func (s *storer) advance(ready []*spooled) (entries []schema.StreamEntry) {
 	for _, sp := range ready {
 		for _, p := range sp.pieces {
 			p.stream.stored.add(p.Range)
+			p.stream.gaps.remove(p.Range)
 			p.stream.pieces = append(p.stream.pieces, p)
 			touched[p.stream] = true
 		}
@@ -69,6 +70,7 @@ func (s *storer) advance(ready []*spooled) (entries []schema.StreamEntry) {
 			e := st.advanced(st.tracked.StreamEntry)
 			t := &st.tracked.StreamEntry // who it is may be read meanwhile, and stays
 			t.First, t.Last, t.Stored, t.Lines, t.ParseErrors = e.First, e.Last, e.Stored, e.Lines, e.ParseErrors
+			st.tracked.Missing = st.missing()
 			entries = append(entries, e)
 		}
 	})

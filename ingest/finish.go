@@ -182,8 +182,9 @@ func (c *Collector) keepOnly(sp *spooled, members []segment.Member) {
 		if !p.tabled {
 			sp.untabled--
 		}
+		p.stream.held--
 		sp.bytes -= p.member.Bytes
-		c.spool.bytes -= p.member.Bytes
+		c.spool.grow(sp, -p.member.Bytes, -1)
 		c.dropped++
 	}
 	sp.pieces = kept

@@ -30,6 +30,7 @@ type rig struct {
 	archive   *fakeArchive
 	cp        *checkpoint.File
 	collector *Collector
+	cfg       CollectorConfig
 }
 
 func newRig(t *testing.T, change func(*CollectorConfig)) *rig {
@@ -50,10 +51,27 @@ func newRig(t *testing.T, change func(*CollectorConfig)) *rig {
 	if change != nil {
 		change(&cfg)
 	}
+	r.cfg = cfg
 	if r.collector, err = NewCollector(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// restart ends the collector and starts it again on what is on the disk.
+func (r *rig) restart(t *testing.T) {
+	t.Helper()
+	err := r.collector.Abort()
+	if err == nil {
+		r.cp, err = checkpoint.Open(r.fs, "/data/checkpoint", "c1")
+	}
+	if err == nil {
+		r.cfg.Checkpoint = r.cp
+		r.collector, err = NewCollector(t.Context(), r.cfg)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // stream enters a log of a host.
@@ -255,13 +273,16 @@ func TestWhatASenderClaimsIsStoredElsewhere(t *testing.T) {
 	}
 	data := []byte("bad new line\n")
 	b := schema.Batch{Stream: &s.Stream, Range: schema.Range{Start: 1000, End: 1013}, Data: data, Lines: 1}
-	if err := r.collector.Append(t.Context(), s, b); err != nil {
+	if got := r.collector.Position(s, 0); got != (Position{}) {
+		t.Fatalf("another is told %+v of what one claimed", got)
+	}
+	if err := r.collector.Receive(t.Context(), s, b, 1000, 1000); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.collector.Sync(t.Context(), s, b.Range); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.collector.Position(s, 0); got != (Position{1013, 1000}) {
+	if got := r.collector.Position(s, 1000); got != (Position{1013, 1000}) {
 		t.Errorf("position %+v after a batch that is on disk", got)
 	}
 	if err := r.collector.Close(t.Context()); err != nil {

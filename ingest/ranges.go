@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"slices"
+	"sort"
 
 	"sluice/schema"
 )
@@ -73,9 +74,27 @@ func (s rangeSet) reached() int64 {
 
 // prefix is the position up to which the set has every byte from the stream's
 // beginning.
-func (s rangeSet) prefix() int64 {
-	if len(s) > 0 && s[0].Start == 0 {
-		return s[0].End
+func (s rangeSet) prefix() int64 { return s.reach(0) }
+
+// reach is the position up to which the set has every byte from at on; at itself, where
+// it has not the first of them.
+func (s rangeSet) reach(at int64) int64 {
+	i := sort.Search(len(s), func(i int) bool { return s[i].End > at })
+	if i < len(s) && s[i].Start <= at {
+		return s[i].End
 	}
-	return 0
+	return at
+}
+
+// prefixOver is prefix where the bytes of gaps count as had; it does not end with a gap.
+func (s rangeSet) prefixOver(gaps rangeSet) (end int64) {
+	for at := int64(0); ; {
+		next := s.reach(at)
+		if next > at {
+			end = next
+		} else if next = gaps.reach(at); next == at {
+			return end
+		}
+		at = next
+	}
 }

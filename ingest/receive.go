@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"sluice/ingest/checkpoint"
@@ -18,15 +17,20 @@ import (
 // and can be offered again; any other is for good. Whether what was taken survives
 // a crash says Sync.
 func (c *Collector) Append(ctx context.Context, t *checkpoint.Stream, b schema.Batch) error {
-	if b.Range.Len() != int64(len(b.Data)) || len(b.Data) == 0 || len(b.Data) > segment.MaxBatchBytes || b.Range.Start < 0 || b.Range.End > schema.MaxOffset {
-		return fmt.Errorf("a batch of %d bytes cannot be the range %v of a stream", len(b.Data), b.Range)
-	}
-	if err := c.admit(); err != nil {
-		return err
-	}
 	st := c.stream(t)
 	st.taking.Lock()
 	defer st.taking.Unlock()
+	return c.append(ctx, st, b)
+}
+
+// append is Append; st.taking is held.
+func (c *Collector) append(ctx context.Context, st *streamState, b schema.Batch) error {
+	if b.Range.Len() != int64(len(b.Data)) || len(b.Data) == 0 || len(b.Data) > segment.MaxBatchBytes || b.Range.Start < 0 || b.Range.End > schema.MaxOffset {
+		return fmt.Errorf("a batch of %d bytes cannot be the range %v of a stream", len(b.Data), b.Range)
+	}
+	if err := c.admit(st.tracked.Host); err != nil {
+		return err
+	}
 	origin, labels, err := c.prepare(st, &st.reader)
 	if err != nil {
 		return err
@@ -47,43 +51,6 @@ func (c *Collector) Append(ctx context.Context, t *checkpoint.Stream, b schema.B
 	}
 	c.Counters.Duplicates.Add(b.Range.Len() - fresh)
 	return nil
-}
-
-// admit says whether a batch may come.
-func (c *Collector) admit() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
-		return c.err
-	}
-	if limit := c.cfg.SpoolMaxBytes; limit > 0 && c.spool.bytes >= limit {
-		c.spool.roll(0) // what is open keeps room from others
-		c.feed()
-		return fmt.Errorf("%w: the spool %s is full: %d bytes, --spool-max is %d", ErrBusy, c.cfg.SpoolDir, c.spool.bytes, limit)
-	}
-	return nil
-}
-
-// Offer is Append that waits until the spool has room.
-func (c *Collector) Offer(ctx context.Context, t *checkpoint.Stream, b schema.Batch) error {
-	for {
-		c.mu.Lock()
-		changed := c.changed
-		c.mu.Unlock()
-		err := c.Append(ctx, t, b)
-		if !errors.Is(err, ErrBusy) || !c.cfg.Patient && !c.full() {
-			return err
-		}
-		if paused := c.pause(ctx, changed); paused != nil {
-			return fmt.Errorf("%w; %w", paused, err)
-		}
-	}
-}
-
-func (c *Collector) full() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cfg.SpoolMaxBytes > 0 && c.spool.bytes >= c.cfg.SpoolMaxBytes
 }
 
 // take puts a batch that is new into segments and hands its rows on.
@@ -157,7 +124,8 @@ func (c *Collector) appendTo(ctx context.Context, sp *spooled, st *streamState, 
 		sp.zone, sp.zoned = x.zone, true
 	}
 	sp.bytes += m.Bytes
-	c.spool.bytes += m.Bytes
+	c.spool.grow(sp, m.Bytes, 1)
+	st.held++
 	st.received.add(p.Range)
 	c.troubles.over("spool")
 	switch {

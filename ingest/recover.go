@@ -71,7 +71,7 @@ func (c *Collector) takePieces(sp *spooled) (err error) {
 		return err
 	}
 	sp.bytes = info.Size()
-	c.spool.bytes += sp.bytes
+	c.spool.grow(sp, sp.bytes, 0)
 	r := segment.NewReader(f, info.Size())
 	last := map[*streamState]segment.Member{}
 	for {
@@ -82,7 +82,7 @@ func (c *Collector) takePieces(sp *spooled) (err error) {
 		if err != nil {
 			return fmt.Errorf("%s: %w", sp.path, err)
 		}
-		st, err := c.takePiece(sp, m)
+		st, err := c.takePiece(sp, r, m)
 		if err != nil {
 			return err
 		}
@@ -98,10 +98,26 @@ func (c *Collector) takePieces(sp *spooled) (err error) {
 	return nil
 }
 
-func (c *Collector) takePiece(sp *spooled, m segment.Member) (*streamState, error) {
-	tracked := c.cfg.Checkpoint.Stream(m.Stream)
-	if tracked == nil {
+// trackedOf is the stream that a member is of. One that another host named is not saved
+// before its lines are spooled: the segment says what it is.
+func (c *Collector) trackedOf(sp *spooled, r *segment.Reader, m segment.Member) (*checkpoint.Stream, error) {
+	if tracked := c.cfg.Checkpoint.Stream(m.Stream); tracked != nil {
+		return tracked, nil
+	}
+	if m.EntryBytes == 0 || !c.cfg.DeclareFound || !c.cfg.Checkpoint.Found() {
 		return nil, fmt.Errorf("%s holds stream %s, which the checkpoint does not know: %w", sp.path, m.Stream, checkpoint.ErrDamaged)
+	}
+	entry, err := r.Entry()
+	if err != nil {
+		return nil, err
+	}
+	return c.cfg.Checkpoint.Restore(entry), nil
+}
+
+func (c *Collector) takePiece(sp *spooled, r *segment.Reader, m segment.Member) (*streamState, error) {
+	tracked, err := c.trackedOf(sp, r, m)
+	if err != nil {
+		return nil, err
 	}
 	st := c.streamOf(tracked)
 	if _, _, err := c.prepare(st, &st.again); err != nil {
@@ -109,7 +125,9 @@ func (c *Collector) takePiece(sp *spooled, m segment.Member) (*streamState, erro
 	}
 	p := &piece{stream: st, Range: m.Range, lines: int64(m.Lines), in: sp, member: m, earlier: true, at: c.cfg.Now()}
 	sp.pieces = append(sp.pieces, p)
-	if m.Range.End <= st.stored.prefix() {
+	c.spool.grow(sp, 0, 1)
+	st.held++
+	if len(st.stored.missing(m.Range)) == 0 {
 		p.tabled = true
 		return st, nil
 	}

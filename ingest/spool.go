@@ -53,6 +53,36 @@ type spool struct {
 	due   []*spooled          // rolled, and not yet given to those who finish
 	held  []*spooled          // rolled, not forgotten
 	bytes int64               // of all files
+	// pieces are those of all files, hosts what each host has of both.
+	pieces int64
+	hosts  map[string]*share
+}
+
+// share is what one host has in the spool.
+type share struct {
+	bytes, pieces int64
+	overSince     time.Time // since when batches of it wait for its own room; zero: they do not
+}
+
+// grow notes that a segment has so much more.
+func (s *spool) grow(sp *spooled, bytes, pieces int64) {
+	s.bytes += bytes
+	s.pieces += pieces
+	host := s.share(sp.name.Host)
+	host.bytes += bytes
+	host.pieces += pieces
+	if host.pieces <= 0 && host.bytes <= 0 {
+		delete(s.hosts, sp.name.Host)
+	}
+}
+
+func (s *spool) share(host string) *share {
+	x := s.hosts[host]
+	if x == nil {
+		x = new(share)
+		s.hosts[host] = x
+	}
+	return x
 }
 
 // segment returns the open segment of a host and period, made where there is none.
@@ -107,19 +137,6 @@ func (s *spool) rollIf(due func(*spooled) bool) {
 	}
 }
 
-// names reports whether a segment holds a piece of the stream.
-func (s *spool) names(st *streamState) bool {
-	has := func(sp *spooled) bool {
-		return slices.ContainsFunc(sp.pieces, func(p *piece) bool { return p.stream == st })
-	}
-	for _, sp := range s.open {
-		if has(sp) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(s.held, has)
-}
-
 // close lets go of the files of segments that are open; the next life recovers
 // them.
 func (s *spool) close() error {
@@ -137,7 +154,10 @@ func (s *spool) close() error {
 // drop takes a segment that holds nothing any more off the list.
 func (s *spool) drop(sp *spooled) {
 	s.held = slices.DeleteFunc(s.held, func(o *spooled) bool { return o == sp })
-	s.bytes -= sp.bytes
+	s.grow(sp, -sp.bytes, -int64(len(sp.pieces)))
+	for _, p := range sp.pieces {
+		p.stream.held--
+	}
 }
 
 // remove deletes a segment's file.

@@ -16,6 +16,8 @@ type State struct {
 	UntabledBytes int64 `json:"untabled_bytes"`
 	// Waiting are the hosts with lines that are received and not stored.
 	Waiting map[string]Waiting `json:"waiting,omitempty"`
+	// Shares are what each host has in the spool.
+	Shares map[string]Share `json:"shares,omitempty"`
 	// Troubles are what is tried again, the oldest first.
 	Troubles []Trouble `json:"troubles,omitempty"`
 }
@@ -28,6 +30,14 @@ type Waiting struct {
 	UnstoredSeconds float64 `json:"unstored_seconds"`
 }
 
+// Share is what a host has of the spool.
+type Share struct {
+	Bytes   int64 `json:"bytes"`
+	Batches int64 `json:"batches"`
+	// OverSeconds it has waited for its share, 0: it does not wait.
+	OverSeconds float64 `json:"over_seconds,omitempty"`
+}
+
 // Trouble is something that fails and is tried again.
 type Trouble struct {
 	What     string    `json:"what"` // spool, archive, checkpoint
@@ -38,7 +48,7 @@ type Trouble struct {
 
 // State may be asked for at any time.
 func (c *Collector) State() State {
-	s := State{Troubles: c.troubles.list(), Waiting: map[string]Waiting{}}
+	s := State{Troubles: c.troubles.list(), Waiting: map[string]Waiting{}, Shares: map[string]Share{}}
 	now := c.cfg.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,6 +76,13 @@ func (c *Collector) State() State {
 	}
 	for _, sp := range c.spool.held {
 		count(sp)
+	}
+	for host, x := range c.spool.hosts {
+		share := Share{Bytes: x.bytes, Batches: x.pieces}
+		if !x.overSince.IsZero() && c.over(host, x) != nil {
+			share.OverSeconds = max(now.Sub(x.overSince).Seconds(), 0.001)
+		}
+		s.Shares[host] = share
 	}
 	return s
 }

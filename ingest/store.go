@@ -122,6 +122,9 @@ func (s *storer) rest(ctx context.Context) (idle bool, err error) {
 	case p != nil:
 		return false, s.attempt(ctx, "spool", func() error { return s.again(ctx, p) })
 	case flush:
+		if err := s.giveUpHoles(ctx); err != nil {
+			return true, err
+		}
 		if err := s.forget(ctx); err != nil { // what KeepLocal kept until now
 			return true, err
 		}

@@ -26,7 +26,11 @@ type streamState struct {
 	received rangeSet // in segments, or stored
 	synced   rangeSet // of these, what survives a crash
 	stored   rangeSet // in table and archive
-	pieces   []*piece // stored, beyond tracked.Stored
+	// gaps are before what was received and were not: their sender has them stored
+	// elsewhere, or they are long overdue (hole.go).
+	gaps   rangeSet
+	pieces []*piece // stored, beyond tracked.Stored
+	held   int      // pieces of it in the spool
 	// forgotten is up to where a sparse stream may have had lines that the spool has
 	// no more.
 	forgotten int64
@@ -103,19 +107,22 @@ func (c *Collector) streamOf(t *checkpoint.Stream) *streamState {
 		if stored := c.cfg.Checkpoint.Stored(t); t.Sparse {
 			st.forgotten = stored
 		} else {
-			st.claim(stored)
+			st.claim(stored, c.cfg.Checkpoint.Missing(t))
 		}
 		c.streams[t.ID] = st
 	}
 	return st
 }
 
-// claim takes everything before position as stored.
-func (st *streamState) claim(position int64) {
-	r := schema.Range{Start: 0, End: position}
-	st.received.add(r)
-	st.synced.add(r)
-	st.stored.add(r)
+// claim takes everything before position as stored, but for gaps.
+func (st *streamState) claim(position int64, gaps []schema.Range) {
+	for _, set := range []*rangeSet{&st.received, &st.synced, &st.stored} {
+		set.add(schema.Range{Start: 0, End: position})
+		for _, gap := range gaps {
+			set.remove(gap)
+		}
+	}
+	st.gaps = slices.Clone(gaps)
 }
 
 // origin is the stream as the checkpoint has it now; its format may change once.
@@ -148,28 +155,39 @@ func (c *Collector) received(t *checkpoint.Stream) int64 {
 // Position is how far a stream is received, on disk, and how far it is stored.
 type Position struct{ Received, Stored int64 }
 
-// Position returns a stream's. claimed is up to where its sender knows it to be
-// stored, here or elsewhere; 0 is nothing.
+// Position returns a stream's. claimed is up to where the one who asks knows it to be
+// stored, here or elsewhere; 0 is nothing. What is claimed is believed for this answer
+// only, so that nobody can make lines of others count as received.
 func (c *Collector) Position(t *checkpoint.Stream, claimed int64) Position {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	st := c.streamOf(t)
-	st.claim(claimed)
-	return Position{st.synced.prefix(), st.stored.prefix()}
+	return Position{st.synced.reachFrom(claimed), st.stored.reachFrom(claimed)}
 }
 
-// Holds reports whether the spool has anything of a stream.
-func (c *Collector) Holds(t *checkpoint.Stream) bool {
+// reachFrom is how far the set goes where everything before claimed counts as had.
+func (s rangeSet) reachFrom(claimed int64) int64 {
+	return max(s.prefix(), s.reach(claimed))
+}
+
+// Held are the streams that the spool has something of.
+func (c *Collector) Held() map[schema.StreamID]bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.spool.names(c.streamOf(t))
+	held := map[schema.StreamID]bool{}
+	for id, st := range c.streams {
+		if st.held > 0 {
+			held[id] = true
+		}
+	}
+	return held
 }
 
 // forgetStreams drops the streams that the checkpoint has forgotten, but for those
 // that a segment still names. c.mu is held.
 func (c *Collector) forgetStreams() {
 	for id, st := range c.streams {
-		if c.cfg.Checkpoint.Stream(id) == nil && !c.spool.names(st) {
+		if st.held == 0 && c.cfg.Checkpoint.Stream(id) == nil {
 			delete(c.streams, id)
 		}
 	}
@@ -178,7 +196,7 @@ func (c *Collector) forgetStreams() {
 // advanced is the stream's entry as it is when its pieces up to stored are counted.
 // c.mu is held.
 func (st *streamState) advanced(e schema.StreamEntry) schema.StreamEntry {
-	stored := st.stored.prefix()
+	stored := st.stored.prefixOver(st.gaps)
 	if e.Sparse {
 		stored = st.stored.reached()
 	}
@@ -186,7 +204,7 @@ func (st *streamState) advanced(e schema.StreamEntry) schema.StreamEntry {
 		if p.End > stored {
 			return false
 		}
-		if p.Start >= e.Stored || e.Sparse && !p.earlier {
+		if p.Start >= e.Stored || !p.earlier {
 			e.Lines += p.lines
 			e.ParseErrors += p.errors
 			if p.last != 0 {

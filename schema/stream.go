@@ -8,7 +8,7 @@ import (
 )
 
 // StreamID names a stream: one log file on one host for its whole life, through
-// renames. It is a hash of host, device, inode and first line.
+// renames. It is a hash of host, device, inode and first line (StreamSeed).
 type StreamID uint64
 
 // String is 16 hexadecimal digits, as in row keys and file names.
@@ -23,17 +23,41 @@ func ParseStreamID(s string) (StreamID, error) {
 	return StreamID(n), nil
 }
 
-// NewStreamID hashes what makes a file this file and no other. firstLine is the
-// file's first line, or its first MaxHeadBytes where the line is longer.
-func NewStreamID(host string, device, inode uint64, firstLine []byte) StreamID {
+// StreamSeed is what makes a file this file and no other, apart from its host: a hash of
+// device, inode and first line. With a host's name it makes a StreamID, so whoever shows
+// the seed shows that the id belongs to that host.
+type StreamSeed [16]byte
+
+// NewStreamSeed hashes a file's identity. firstLine is the file's first line, or its
+// first MaxHeadBytes where the line is longer.
+func NewStreamSeed(device, inode uint64, firstLine []byte) StreamSeed {
 	h := sha256.New()
-	var b [24]byte
-	binary.BigEndian.PutUint64(b[0:], uint64(len(host)))
-	binary.BigEndian.PutUint64(b[8:], device)
-	binary.BigEndian.PutUint64(b[16:], inode)
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[0:], device)
+	binary.BigEndian.PutUint64(b[8:], inode)
 	h.Write(b[:])
-	h.Write([]byte(host))
 	h.Write(firstLine)
+	return StreamSeed(h.Sum(nil))
+}
+
+// ID is the stream's id on a host.
+func (s StreamSeed) ID(host string) StreamID { return streamID("stream", host, s[:]) }
+
+// NewStreamID is the id of a file on a host.
+func NewStreamID(host string, device, inode uint64, firstLine []byte) StreamID {
+	return NewStreamSeed(device, inode, firstLine).ID(host)
+}
+
+// ForeignStreamID is the id under which a collector stores a stream whose sender named it
+// by an id without a seed: another host that names the same id gets another one.
+func ForeignStreamID(host string, named StreamID) StreamID {
+	return streamID("named", host, binary.BigEndian.AppendUint64(nil, uint64(named)))
+}
+
+func streamID(kind, host string, what []byte) StreamID {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s %d %s", kind, len(host), host)
+	h.Write(what)
 	return StreamID(binary.BigEndian.Uint64(h.Sum(nil)))
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"sluice/ingest"
 	"sluice/ingest/avrorpc"
+	"sluice/ingest/checkpoint"
 	"sluice/ingest/receiver"
 	"sluice/parse"
 )
@@ -26,6 +27,9 @@ type collectorCmd struct {
 	Spool          string        `type:"path" placeholder:"DIR" help:"Folder for what is received and not stored (default: DATA/spool)."`
 	SilentAfter    time.Duration `default:"2m" placeholder:"TIME" help:"How long a host may say nothing before /health and status say ERROR. Agents say something every 3 s, whether there are lines or not."`
 	Retired        []string      `placeholder:"HOST" help:"Hosts that were taken out of service: they are not missed any more."`
+	HostShare      int           `default:"3" placeholder:"N" help:"How many times what is left free of --spool-max one host may have in the spool, so that one host never takes the room of another: with 3, one host alone may fill three quarters, two three sevenths each. Then its batches wait, and /health names it. 0 is no bound."`
+	HostStreams    int           `default:"50000" placeholder:"N" help:"Logs of one host that are remembered; beyond it those are forgotten that are stored and have been idle longest, and if there are none a new one is refused. All hosts together may have ten times as many."`
+	HostText       int64         `default:"16" placeholder:"MIB" help:"What paths, formats and labels of one host's logs may take in the checkpoint; all hosts together may have 16 times as much."`
 	Flume          flumeFlags    `embed:"" prefix:"flume-"`
 	Drain          time.Duration `default:"30s" placeholder:"TIME" help:"How long storing may take after the signal to end; what is left is stored by the next start."`
 }
@@ -50,6 +54,9 @@ func (c *collectorCmd) Run(a *app) (err error) {
 	if c.Drain < 0 || c.SilentAfter <= 0 {
 		return usage("--drain takes 0 or more, --silent-after more than 0")
 	}
+	if c.HostShare < 0 || c.HostStreams < 1 || c.HostText < 1 {
+		return usage("--host-share takes 0 or more, --host-streams and --host-text 1 or more")
+	}
 	if err := c.statusFlags.check(); err != nil {
 		return err
 	}
@@ -71,7 +78,7 @@ func (c *collectorCmd) Run(a *app) (err error) {
 	defer listener.Close() //nolint:errcheck // Serve closes it too
 	s, err := c.open(a, storeOptions{
 		formats: []string{parse.AutoName, format}, checkpoint: c.Checkpoint, spool: c.Spool,
-		collector: ingest.CollectorConfig{Patient: true, SpoolAhead: true},
+		collector: ingest.CollectorConfig{Patient: true, SpoolAhead: true, HostShare: c.HostShare, DeclareFound: true},
 	})
 	if a.interrupted(err) {
 		return nil
@@ -107,7 +114,7 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	if err != nil {
 		return err
 	}
-	r, err := receiver.New(receiver.Config{Checkpoint: s.checkpoint, Collector: s.collector, Retired: c.Retired, FlumeFormat: format, FlumeZone: c.Flume.Timezone, Log: a.log})
+	r, err := receiver.New(receiver.Config{Checkpoint: s.checkpoint, Collector: s.collector, Retired: c.Retired, Quota: checkpoint.Quota{HostStreams: c.HostStreams, HostBytes: c.HostText << 20}, FlumeFormat: format, FlumeZone: c.Flume.Timezone, Log: a.log})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -118,7 +119,8 @@ func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[
 			t := streams[0]
 			streams = streams[1:]
 			s.cfg.Checkpoint.Update(func() {
-				h.Streams = append(h.Streams, protocol.Stream{ID: t.ID, Path: t.Path, Format: t.Format, Zone: t.Zone, Labels: t.Labels, Size: t.SeenBytes, Stored: t.Stored})
+				seed, _ := hex.DecodeString(t.Seed) // ours; a wrong one is none
+				h.Streams = append(h.Streams, protocol.Stream{ID: t.ID, Seed: seed, Path: t.Path, Format: t.Format, Zone: t.Zone, Labels: t.Labels, Size: t.SeenBytes, Stored: t.Stored})
 			})
 			room -= len(t.Path) + len(t.Format)
 			for name, value := range t.Labels {

@@ -232,7 +232,7 @@ func (n *near) close() {
 // stream is one of 1,000 bytes that it has.
 func (n *near) stream(t *testing.T) *checkpoint.Stream {
 	t.Helper()
-	s, err := n.file.Declare(schema.StreamEntry{Stream: schema.Stream{ID: 7, Host: "web01", Path: "/a.log", Format: "common"}})
+	s, err := n.file.Declare(schema.StreamEntry{Stream: schema.Stream{ID: 7, Host: "web01", Path: "/a.log", Format: "common"}}, true, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"sluice/ingest/logfile"
 	"sluice/ingest/segment/vfs"
@@ -28,6 +29,8 @@ type File struct {
 	fsys vfs.FS
 	path string
 
+	maxBytes int64 // that Open reads
+
 	saving sync.Mutex // held while the file is replaced
 
 	mu     sync.Mutex
@@ -35,6 +38,10 @@ type File struct {
 	byID   map[schema.StreamID]*Stream
 	byFile map[logfile.ID][]*Stream
 	byName map[string][]*Stream // by RotatedName
+	usage  map[string]*usage    // by host, of streams that were declared
+	total  usage
+	quota  Quota
+	found  bool // it was there when it was opened
 }
 
 type document struct {
@@ -54,6 +61,11 @@ type document struct {
 // Stream is a stream and how far it is stored.
 type Stream struct {
 	schema.StreamEntry
+	// Seed, in hexadecimal, shows a collector that the id is of this host.
+	Seed string `json:"seed,omitempty"`
+	// Missing are the ranges before Stored that were never received here: their sender
+	// has them stored elsewhere. Lines that come for them are taken.
+	Missing []schema.Range `json:"missing,omitempty"`
 	// Files are the places the stream was seen in: the log, and copies of it.
 	Files []logfile.ID `json:"files"`
 	// HeadBytes of the stream's beginning have the hash Head: its first line.
@@ -76,6 +88,9 @@ type Stream struct {
 	// GoneUnix is when none of its files was there any more, in seconds; 0 while
 	// one is.
 	GoneUnix int64 `json:"gone_unix,omitempty"`
+
+	cost    int64     // of its host's quota, where it was declared
+	touched time.Time // when its sender last named it or sent something of it
 }
 
 // ErrDamaged: the checkpoint is there and cannot be used. Starting from
@@ -94,7 +109,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Open reads the checkpoint at path; where there is none it starts a new one,
 // with collector as its id.
 func Open(fsys vfs.FS, path, collector string) (*File, error) {
-	c := &File{fsys: fsys, path: path}
+	c := &File{fsys: fsys, path: path, maxBytes: maxFileBytes}
 	c.index()
 	f, err := fsys.OpenFile(path, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -104,13 +119,17 @@ func Open(fsys vfs.FS, path, collector string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: open: %w", err)
 	}
-	b, err := io.ReadAll(io.NewSectionReader(f, 0, maxFileBytes))
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, maxFileBytes+1))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("checkpoint: read %s: %w", path, err)
+	}
+	if len(b) > maxFileBytes {
+		return nil, fmt.Errorf("checkpoint: %s has more than %d bytes, which no sluice writes", path, maxFileBytes)
 	}
 	if err := c.decode(b); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w; put back a copy of it, or move it and the spool away to store every log again from its beginning", path, ErrDamaged, err)
 	}
+	c.found = true
 	return c, nil
 }
 
@@ -125,7 +144,7 @@ func (c *File) decode(b []byte) error {
 		return err
 	}
 	for _, t := range doc.Streams {
-		if t == nil || t.Stored < 0 || t.HeadBytes < 0 || t.TailBytes < 0 || t.TailAt < int64(t.TailBytes) || t.SeenBytes < 0 || t.LostBytes < 0 {
+		if t == nil || t.Stored < 0 || !t.missingIsSound() || t.HeadBytes < 0 || t.TailBytes < 0 || t.TailAt < int64(t.TailBytes) || t.SeenBytes < 0 || t.LostBytes < 0 {
 			return errors.New("it holds a stream with impossible positions")
 		}
 	}
@@ -160,6 +179,9 @@ func (c *File) save() error {
 		return err
 	}
 	body = withSum(body)
+	if int64(len(body)) > c.maxBytes { // Open would refuse it, and the old one is whole
+		return fmt.Errorf("%d streams take %d bytes, and %d can be read again", len(c.Streams()), len(body), c.maxBytes)
+	}
 	temporary := c.path + ".tmp"
 	f, err := c.fsys.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
 	if err != nil {
@@ -190,33 +212,12 @@ func (c *File) Stream(id schema.StreamID) *Stream {
 	return c.byID[id]
 }
 
-// Declare returns the stream of entry's id, made where it is not known: one whose
-// log is on another host, so that it has no file here. Format, zone and labels are
-// entry's from now on, and Stored where it is greater.
-func (c *File) Declare(entry schema.StreamEntry) (*Stream, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	t := c.byID[entry.ID]
-	if t == nil {
-		t = &Stream{StreamEntry: entry}
-		c.doc.Streams = append(c.doc.Streams, t)
-		c.enter(t)
-		return t, nil
-	}
-	if t.Host != entry.Host {
-		return nil, fmt.Errorf("stream %s is of host %s, not of %s", entry.ID, t.Host, entry.Host)
-	}
-	t.Format, t.Zone, t.Labels = entry.Format, entry.Zone, entry.Labels
-	t.Stored, t.GoneUnix = max(t.Stored, entry.Stored), 0
-	return t, nil
-}
-
 // Begin notes a stream's first line, where it was made without a file.
 func (c *File) Begin(t *Stream, start []byte) {
 	first := head(start)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t.HeadBytes, t.Head = len(first), hash(first)
+	t.HeadBytes, t.Head = len(first), hashOf(first)
 }
 
 // Streams returns all streams, in the order in which they were met.
@@ -231,6 +232,13 @@ func (c *File) Stored(t *Stream) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return t.Stored
+}
+
+// Missing is what of a stream before Stored was never received here.
+func (c *File) Missing(t *Stream) []schema.Range {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(t.Missing)
 }
 
 // Update runs f while nobody else looks at the streams' fields.
@@ -256,6 +264,7 @@ func (c *File) index() {
 	c.byID = map[schema.StreamID]*Stream{}
 	c.byFile = map[logfile.ID][]*Stream{}
 	c.byName = map[string][]*Stream{}
+	c.usage, c.total = map[string]*usage{}, usage{}
 	for _, t := range c.doc.Streams {
 		c.enter(t)
 	}
@@ -263,6 +272,7 @@ func (c *File) index() {
 
 func (c *File) enter(t *Stream) {
 	c.byID[t.ID] = t
+	c.charge(t)
 	for _, id := range t.Files {
 		c.byFile[id] = append(c.byFile[id], t)
 	}

@@ -34,14 +34,14 @@ func head(b []byte) []byte {
 	return b
 }
 
-func hash(b []byte) string {
+func hashOf(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:12])
 }
 
 // Begins reports whether a file that starts with b can be the stream.
 func (t *Stream) Begins(b []byte) bool {
-	return len(b) >= t.HeadBytes && hash(b[:t.HeadBytes]) == t.Head
+	return len(b) >= t.HeadBytes && hashOf(b[:t.HeadBytes]) == t.Head
 }
 
 // Identify finds the stream that the log is, or makes one of origin, which says
@@ -132,19 +132,25 @@ func (c *File) Named(host, path string) []*Stream {
 // Add makes a new stream. start is the log's first bytes, its first line at least.
 func (c *File) Add(origin schema.StreamEntry, id logfile.ID, start []byte) *Stream {
 	first := head(start)
-	t := &Stream{StreamEntry: origin, Files: []logfile.ID{id}, HeadBytes: len(first), Head: hash(first)}
+	t := &Stream{StreamEntry: origin, Files: []logfile.ID{id}, HeadBytes: len(first), Head: hashOf(first)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// A log that is truncated and begins again with the same line is a stream of
 	// its own all the same.
 	named := slices.Clone(first)
-	for t.ID = schema.NewStreamID(t.Host, id.Device, id.Inode, named); c.byID[t.ID] != nil; {
+	t.name(schema.NewStreamSeed(id.Device, id.Inode, named))
+	for c.byID[t.ID] != nil {
 		named = append(named, '+')
-		t.ID = schema.NewStreamID(t.Host, id.Device, id.Inode, named)
+		t.name(schema.NewStreamSeed(id.Device, id.Inode, named))
 	}
 	c.doc.Streams = append(c.doc.Streams, t)
 	c.enter(t)
 	return t
+}
+
+// name gives the stream the id that its seed makes.
+func (t *Stream) name(seed schema.StreamSeed) {
+	t.Seed, t.ID = hex.EncodeToString(seed[:]), seed.ID(t.Host)
 }
 
 // AddFile notes one more file that holds the stream.
@@ -170,10 +176,49 @@ func (c *File) Remember(t *Stream, before []byte, position int64) {
 	t.TailBytes, t.TailAt = len(before), position
 }
 
+// RememberLast is Remember for what is behind all that was noted before.
+func (c *File) RememberLast(t *Stream, before []byte, position int64) {
+	c.mu.Lock()
+	behind := position > t.TailAt
+	c.mu.Unlock()
+	if behind { // another sender's, in the moment between, does no harm
+		c.Remember(t, before, position)
+	}
+}
+
+// Tail returns what Remember noted last: length bytes before at have that hash. length is
+// 0 where nothing was noted.
+func (c *File) Tail(t *Stream) (at int64, hash [12]byte, length int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.settleTail()
+	sum, err := hex.DecodeString(t.Tail)
+	if err != nil || len(sum) != len(hash) || t.TailBytes == 0 {
+		return 0, hash, 0
+	}
+	return t.TailAt, [12]byte(sum), t.TailBytes
+}
+
+// Contradicts reports whether data, which stand at start, have other bytes than were noted
+// where both have them.
+func (c *File) Contradicts(t *Stream, data []byte, start int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	from := t.TailAt - int64(t.TailBytes)
+	if t.TailBytes == 0 || from < start || t.TailAt > start+int64(len(data)) {
+		return false
+	}
+	b := data[from-start : t.TailAt-start]
+	if t.tail != nil {
+		return !bytes.Equal(b, t.tail)
+	}
+	return hashOf(b) != t.Tail
+}
+
 // settleTail brings Tail up to date with what Remember noted.
 func (t *Stream) settleTail() {
 	if t.tail != nil {
-		t.Tail = hash(t.tail)
+		t.Tail = hashOf(t.tail)
 	}
 }
 
@@ -217,7 +262,7 @@ func (t *Stream) contentMatches(open func() (io.ReadCloser, error)) (bool, error
 	}
 	b := make([]byte, t.TailBytes)
 	_, err = io.ReadFull(r, b)
-	return err == nil && hash(b) == t.Tail, nil
+	return err == nil && hashOf(b) == t.Tail, nil
 }
 
 // RotatedName is the path without what logrotate and rotatelogs put behind it:

@@ -9,7 +9,10 @@ import (
 
 // Stream is a log that a sender has.
 type Stream struct {
-	ID                 schema.StreamID
+	ID schema.StreamID
+	// Seed shows that the id is of the sender's host (schema.StreamSeed); empty: it does
+	// not.
+	Seed               []byte
 	Path, Format, Zone string
 	Labels             map[string]string
 	FirstLine          []byte
@@ -34,6 +37,7 @@ func (h *Hello) Append(b []byte) []byte {
 	for i := range h.Streams {
 		s := &h.Streams[i]
 		b = binary.BigEndian.AppendUint64(b, uint64(s.ID))
+		b = avrorpc.AppendBytes(b, s.Seed)
 		b = avrorpc.AppendBytes(b, s.Path)
 		b = avrorpc.AppendBytes(b, s.Format)
 		b = avrorpc.AppendBytes(b, s.Zone)
@@ -49,7 +53,7 @@ func (h *Hello) Decode(b []byte) error {
 	r := avrorpc.NewReader(b)
 	*h = Hello{Host: r.String(MaxStringBytes), Agent: r.String(MaxStringBytes), Labels: readLabels(&r)}
 	for items := r.Items(MaxStreams); items.Next(); {
-		s := Stream{ID: readID(&r), Path: r.String(MaxStringBytes), Format: r.String(MaxStringBytes), Zone: r.String(MaxStringBytes), Labels: readLabels(&r)}
+		s := Stream{ID: readID(&r), Seed: append([]byte(nil), r.Bytes(len(schema.StreamSeed{}))...), Path: r.String(MaxStringBytes), Format: r.String(MaxStringBytes), Zone: r.String(MaxStringBytes), Labels: readLabels(&r)}
 		s.FirstLine = append([]byte(nil), r.Bytes(schema.MaxHeadBytes)...)
 		if s.Size, s.Stored = r.Long(), r.Long(); s.Size < 0 || s.Stored < 0 || s.Stored > schema.MaxOffset {
 			r.Fail("a size or position that no log has")
@@ -63,6 +67,7 @@ func (h *Hello) Decode(b []byte) error {
 type Welcome struct {
 	Collector     string
 	Positions     []Position
+	Tails         []Tail
 	MaxBatchBytes int
 	Compressions  []Compression
 }
@@ -71,6 +76,7 @@ type Welcome struct {
 func (w *Welcome) Append(b []byte) []byte {
 	b = avrorpc.AppendBytes(b, w.Collector)
 	b = appendPositions(b, w.Positions)
+	b = appendTails(b, w.Tails)
 	b = avrorpc.AppendLong(b, int64(w.MaxBatchBytes))
 	b = avrorpc.AppendCount(b, len(w.Compressions))
 	for _, c := range w.Compressions {
@@ -82,7 +88,7 @@ func (w *Welcome) Append(b []byte) []byte {
 // Decode reads what Append writes, from anybody.
 func (w *Welcome) Decode(b []byte) error {
 	r := avrorpc.NewReader(b)
-	*w = Welcome{Collector: r.String(MaxStringBytes), Positions: readPositions(&r, nil), MaxBatchBytes: int(r.Int())}
+	*w = Welcome{Collector: r.String(MaxStringBytes), Positions: readPositions(&r, nil), Tails: readTails(&r), MaxBatchBytes: int(r.Int())}
 	for items := r.Items(compressions); items.Next(); {
 		w.Compressions = append(w.Compressions, Compression(r.Enum(compressions)))
 	}
@@ -139,4 +145,26 @@ func readPositions(r *avrorpc.Reader, positions []Position) []Position {
 		positions = append(positions, p)
 	}
 	return positions
+}
+
+func appendTails(b []byte, tails []Tail) []byte {
+	b = avrorpc.AppendCount(b, len(tails))
+	for _, t := range tails {
+		b = binary.BigEndian.AppendUint64(b, uint64(t.Stream))
+		b = avrorpc.AppendLong(avrorpc.AppendLong(b, t.At), int64(t.Length))
+		b = append(b, t.Hash[:]...)
+	}
+	return avrorpc.AppendEnd(b, len(tails))
+}
+
+func readTails(r *avrorpc.Reader) (tails []Tail) {
+	for items := r.Items(MaxStreams); items.Next(); {
+		t := Tail{Stream: readID(r), At: r.Long(), Length: int(r.Int())}
+		copy(t.Hash[:], r.Fixed(len(t.Hash)))
+		if t.Length < 1 || t.Length > MaxTailBytes || t.At < int64(t.Length) {
+			r.Fail("a tail that no stream has")
+		}
+		tails = append(tails, t)
+	}
+	return tails
 }

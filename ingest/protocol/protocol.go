@@ -34,12 +34,24 @@ const (
 	MaxCounters    = 1024
 	MaxTroubles    = 32
 	MaxStringBytes = 8 << 10
+	// MaxCounterBytes bounds a counter's name, MaxTailBytes what a Tail is of.
+	MaxCounterBytes = 64
+	MaxTailBytes    = 256
 )
 
 // Position is how far a stream is received and stored.
 type Position struct {
 	Stream           schema.StreamID
 	Received, Stored int64
+}
+
+// Tail is a fingerprint of the last bytes that a collector was sent of a stream: Length
+// bytes before At.
+type Tail struct {
+	Stream schema.StreamID
+	At     int64
+	Length int
+	Hash   [12]byte // of SHA-256, the first bytes
 }
 
 // Compression is a body's.

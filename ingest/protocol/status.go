@@ -90,7 +90,7 @@ func (h *Heartbeat) Decode(b []byte) error {
 		if h.Counters == nil {
 			h.Counters = make(map[string]int64)
 		}
-		k := r.String(MaxStringBytes)
+		k := r.String(MaxCounterBytes)
 		h.Counters[k] = r.Long()
 	}
 	for items := r.Items(MaxTroubles); items.Next(); {

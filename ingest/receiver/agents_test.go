@@ -87,7 +87,7 @@ func collect(t *testing.T, dir, address string, spoolMaxBytes int64) *collector 
 	must(err)
 	c.core, err = ingest.NewCollector(t.Context(), ingest.CollectorConfig{
 		FS: vfs.OS{}, SpoolDir: filepath.Join(dir, "spool"), Checkpoint: file, Table: new(counted), Archive: shut{archive, &c.shut}, Naming: pattern,
-		RollBytes: 16 << 10, SpoolMaxBytes: spoolMaxBytes, Level: 1, Patient: true, SpoolAhead: true, Log: log,
+		RollBytes: 16 << 10, SpoolMaxBytes: spoolMaxBytes, Level: 1, Patient: true, SpoolAhead: true, HostShare: 3, DeclareFound: true, Log: log,
 	})
 	must(err)
 	c.receiver, err = New(Config{Checkpoint: file, Collector: c.core, FlumeFormat: "common", FlumeWait: time.Second, Log: log})
@@ -334,8 +334,10 @@ func TestALogThatIsRefusedDoesNotHoldUpOthers(t *testing.T) {
 	c.received(t, s, 10)
 	s.end(t)
 	stream := s.file.Streams()[0]
-	theirs := c.receiver.cfg.Checkpoint.Stream(stream.ID)
-	c.receiver.cfg.Checkpoint.Update(func() { theirs.Host = "web02" })
+	s.file.Update(func() { stream.Labels = map[string]string{"site": strings.Repeat("x", checkpoint.MaxLabelBytes)} })
+	if err := s.file.Save(); err != nil {
+		t.Fatal(err)
+	}
 	write(t, logs, "a.log", lines(10, 10))
 	write(t, logs, "b.log", lines(20, 10))
 	s = follow(t, logs, c.address)
@@ -345,7 +347,7 @@ func TestALogThatIsRefusedDoesNotHoldUpOthers(t *testing.T) {
 	}
 	c.received(t, s, 20)
 	s.end(t)
-	if why := s.State().Refused[stream.ID.String()]; !strings.Contains(why, "is of host web02") {
+	if why := s.State().Refused[stream.ID.String()]; !strings.Contains(why, "labels") {
 		t.Error(why)
 	}
 	if stored := s.file.Stored(s.file.Stream(stream.ID)); stored > int64(len(lines(0, 10))) {

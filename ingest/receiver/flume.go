@@ -3,7 +3,6 @@ package receiver
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/flume"
-	"sluice/ingest/segment"
 	"sluice/schema"
 )
 
@@ -174,11 +172,15 @@ func (s *flumeSession) hostOf(header []byte) (string, error) {
 	if s.hosts[host] {
 		return host, nil
 	}
-	if err := segment.CheckHost(host); err != nil {
-		return "", err
+	name, err := hostNamed(avrorpc.Peer{TLS: len(s.peer.Names) > 0, Names: s.peer.Names}, host)
+	if err != nil {
+		return "", fmt.Errorf("%w (Flume's host interceptor says the name with useIP = false)", err)
 	}
-	if len(s.peer.Names) > 0 && !slices.ContainsFunc(s.peer.Names, func(name string) bool { return strings.EqualFold(name, host) }) {
-		return "", fmt.Errorf("the certificate is for %q, so it may not write lines of host %s (Flume's host interceptor says the name with useIP = false)", s.peer.Names, host)
+	if host = name; s.hosts[host] {
+		return host, nil
+	}
+	if len(s.hosts) >= maxHosts {
+		return "", fmt.Errorf("events of %d hosts came by this connection already", maxHosts)
 	}
 	if !s.room(host) {
 		return "", fmt.Errorf("%d hosts have come already", maxHosts)

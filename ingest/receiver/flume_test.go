@@ -246,8 +246,8 @@ func TestAnEventsHostIsItsCertificates(t *testing.T) {
 		{nil, "", "192.0.2.7", ""},
 		{nil, "web/02", "", "slash"},
 		{[]string{"web01"}, "", "web01", ""},
-		{[]string{"web01"}, "WEB01", "WEB01", ""},
-		{[]string{"web01"}, "web02", "", "may not write lines of host web02"},
+		{[]string{"web01"}, "WEB01", "web01", ""},
+		{[]string{"web01"}, "web02", "", "may not write streams of host web02"},
 	} {
 		c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 		s := &flumeSession{Receiver: c.receiver, hosts: map[string]bool{}, peer: avrorpc.Peer{Address: netip.MustParseAddrPort("192.0.2.7:5"), TLS: test.names != nil, Names: test.names}}

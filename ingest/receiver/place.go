@@ -197,7 +197,7 @@ func (r *Receiver) begin(p place, start int64, first, lines []byte) (*checkpoint
 	}
 	r.declaring.Lock()
 	defer r.declaring.Unlock()
-	t, err := r.cfg.Checkpoint.Declare(entry)
+	t, err := r.enter(entry, true)
 	if err != nil {
 		return nil, err
 	}

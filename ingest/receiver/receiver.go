@@ -5,9 +5,8 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/ingest"
@@ -29,7 +28,9 @@ const (
 	keptRoomBytes = 2 << 20
 	// forgetAfter: a stream that no agent speaks of any more, and all of which is
 	// stored, is forgotten.
-	forgetAfter = 30 * 24 * time.Hour
+	forgetAfter = 7 * 24 * time.Hour
+	// forgetInterval is the time between two looks for such streams.
+	forgetInterval = time.Minute
 	// maxHosts bounds what somebody makes us remember who says hello under one name
 	// after the other.
 	maxHosts = 10_000
@@ -46,6 +47,8 @@ type Config struct {
 	// to send them again; 0: 10 s.
 	FlumeWait time.Duration
 	Log       *slog.Logger
+	// Quota bounds the streams that hosts may have.
+	Quota checkpoint.Quota
 	// Retired are hosts that are not missed any more, until they come again.
 	Retired []string
 	// Now is the clock of Hosts and Tick; nil: time.Now.
@@ -63,28 +66,13 @@ type Receiver struct {
 	mu    sync.Mutex
 	hosts map[string]*Host
 	live  map[schema.StreamID]int // sessions that said it
+	named int                     // streams of all connections
+
+	unsaved atomic.Bool // the checkpoint is to be saved with the next tick
+	forgot  time.Time   // when forget last looked; declaring is held
 
 	places *places   // that Flume's events name
 	runs   sync.Pool // *run
-}
-
-// Host is what is known of a host that sends.
-type Host struct {
-	Name, Agent string
-	// Connections are open; Seen is when it last said something.
-	Connections int
-	Seen        time.Time
-	// Beat is its last heartbeat, which came at BeatAt; Streams of it are not kept, but
-	// for the time of the oldest unread byte, by the sender's clock: 0 is none.
-	Beat           protocol.Heartbeat
-	BeatAt         time.Time
-	OldestUnreadMs int64
-	// Missed: this collector is the host's first choice, so that it is missed when it is
-	// silent. Earlier: it sent in an earlier life, and not yet in this one.
-	Missed, Earlier bool
-	// Batches, Lines and Bytes came since this process began; Busy and Refused were
-	// not taken.
-	Batches, Lines, Bytes, Busy, Refused int64
 }
 
 // decoder is a codec and its memory.
@@ -98,6 +86,8 @@ func New(cfg Config) (*Receiver, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.Quota = cfg.Quota.WithDefaults()
+	cfg.Checkpoint.SetQuota(cfg.Quota)
 	cfg.FlumeFormat = cmp.Or(cfg.FlumeFormat, parse.AutoName)
 	cfg.FlumeWait = cmp.Or(cfg.FlumeWait, flumeWait)
 	r := &Receiver{cfg: cfg, decoders: make(chan *decoder, runtime.GOMAXPROCS(0)), hosts: map[string]*Host{}, live: map[schema.StreamID]int{}, places: newPlaces()}
@@ -109,11 +99,11 @@ func New(cfg Config) (*Receiver, error) {
 		}
 		r.decoders <- &decoder{codec: codec}
 	}
-	retired := false
+	changed := !cfg.Checkpoint.Found() // a spool without a checkpoint would be an error
 	for _, host := range cfg.Retired {
-		retired = cfg.Checkpoint.Expect(host, false) || retired
+		changed = cfg.Checkpoint.Expect(host, false) || changed
 	}
-	if retired {
+	if changed {
 		if err := cfg.Checkpoint.Save(); err != nil {
 			return nil, err
 		}
@@ -137,41 +127,8 @@ func Limits() avrorpc.Limits { return avrorpc.Limits{FrameBytes: MaxBodyBytes + 
 // Service answers agents.
 func (r *Receiver) Service() avrorpc.Service {
 	return avrorpc.Service{Protocol: protocol.New(), Open: func(_ context.Context, peer avrorpc.Peer) (avrorpc.Session, error) {
-		return &session{Receiver: r, peer: peer, streams: map[schema.StreamID]*said{}}, nil
+		return &session{Receiver: r, peer: peer, streams: map[schema.StreamID]*said{}, active: map[schema.StreamID]*said{}}, nil
 	}}
-}
-
-// Hosts are all that sent since this process began, and those that are missed, by
-// name.
-func (r *Receiver) Hosts() []Host {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	hosts := make([]Host, 0, len(r.hosts))
-	for _, h := range r.hosts {
-		hosts = append(hosts, *h)
-	}
-	slices.SortFunc(hosts, func(a, b Host) int { return strings.Compare(a.Name, b.Name) })
-	return hosts
-}
-
-// room says whether one more host can be kept in mind.
-func (r *Receiver) room(host string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.hosts[host] != nil || len(r.hosts) < maxHosts
-}
-
-// note changes what is known of a host that said something just now.
-func (r *Receiver) note(host string, change func(*Host)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	h := r.hosts[host]
-	if h == nil {
-		h = &Host{Name: host, Missed: true}
-		r.hosts[host] = h
-	}
-	h.Seen, h.Earlier = r.cfg.Now(), false
-	change(h)
 }
 
 // Tick does what is due by the clock, the collector's too.
@@ -179,15 +136,25 @@ func (r *Receiver) Tick(now time.Time) error {
 	r.declaring.Lock()
 	defer r.declaring.Unlock()
 	r.forget(now)
+	r.forgetHosts(now)
+	if r.unsaved.CompareAndSwap(true, false) {
+		if err := r.cfg.Checkpoint.Save(); err != nil {
+			r.unsaved.Store(true)
+			r.cfg.Log.Warn("cannot save the list of expected hosts, will retry", "err", err)
+		}
+	}
 	return r.cfg.Collector.Tick(now)
 }
 
 // forget drops streams that nobody will ask for: each rotation of each log makes one.
 func (r *Receiver) forget(now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	if now.Sub(r.forgot) < forgetInterval && !now.Before(r.forgot) {
+		return
+	}
+	r.forgot = now
 	var old []*checkpoint.Stream
 	streams := r.cfg.Checkpoint.Streams()
+	r.mu.Lock()
 	r.cfg.Checkpoint.Update(func() {
 		for _, t := range streams {
 			switch {
@@ -200,11 +167,8 @@ func (r *Receiver) forget(now time.Time) {
 			}
 		}
 	})
-	old = slices.DeleteFunc(old, func(t *checkpoint.Stream) bool {
-		p := r.cfg.Collector.Position(t, 0)
-		return p.Received > p.Stored || r.cfg.Collector.Holds(t)
-	})
-	if len(old) > 0 {
-		r.cfg.Checkpoint.Forget(func(t *checkpoint.Stream) bool { return slices.Contains(old, t) })
+	r.mu.Unlock()
+	if old = r.stored(old); len(old) > 0 {
+		r.forgetAll(old)
 	}
 }

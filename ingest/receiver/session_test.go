@@ -13,23 +13,30 @@ import (
 )
 
 func TestAHostWritesItsOwnStreamsOnly(t *testing.T) {
-	certified := avrorpc.Peer{TLS: true, Names: []string{"web01", "www.example.com"}}
+	certified := avrorpc.Peer{TLS: true, Names: []string{"web01", "www.Example.com", "xn--bcher-kva.example"}}
 	for _, test := range []struct {
 		peer avrorpc.Peer
 		host string
+		is   string
 		want string
 	}{
-		{certified, "web01", ""},
-		{certified, "WEB01", ""},
-		{certified, "www.example.com", ""},
-		{certified, "web02", "the certificate is for"},
-		{avrorpc.Peer{TLS: true}, "web01", "the certificate is for"},
-		{avrorpc.Peer{}, "web01", ""},
-		{avrorpc.Peer{}, "web/01", "slash"},
+		{certified, "web01", "web01", ""},
+		{certified, "WEB01", "web01", ""},
+		{certified, "web01.", "web01", ""},
+		{certified, "www.example.com", "www.Example.com", ""},
+		{certified, "WWW.EXAMPLE.COM.", "www.Example.com", ""},
+		{certified, "b\u00fccher.example", "", "the certificate is for"},
+		{certified, "XN--BCHER-KVA.example", "xn--bcher-kva.example", ""},
+		{avrorpc.Peer{TLS: true, Names: []string{"bak"}}, "ba\u212a", "", "the certificate is for"},
+		{certified, "web02", "", "the certificate is for"},
+		{avrorpc.Peer{TLS: true}, "web01", "", "the certificate is for"},
+		{avrorpc.Peer{TLS: true, Names: []string{"../x"}}, "../x", "", "begins with ."},
+		{avrorpc.Peer{}, "web01", "web01", ""},
+		{avrorpc.Peer{}, "web/01", "", "slash"},
 	} {
-		err := (&session{peer: test.peer}).mayWrite(test.host)
-		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%+v as %q: %v", test.peer, test.host, err)
+		is, err := (&session{peer: test.peer}).mayWrite(test.host)
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) || err == nil && is != test.is {
+			t.Errorf("%+v as %q: %q, %v", test.peer, test.host, is, err)
 		}
 	}
 }

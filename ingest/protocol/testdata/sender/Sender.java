@@ -26,7 +26,7 @@ public class Sender {
     try {
       GenericRequestor collector = new GenericRequestor(protocol, transceiver);
       GenericData.Fixed id = new GenericData.Fixed(type(protocol, "StreamId"), new byte[] {0, 0, 0, 0, 0, 0, 0, 7});
-      GenericRecord stream = record(protocol, "Stream", "id", id, "path", "/var/log/access.log", "format", "combined", "zone", "",
+      GenericRecord stream = record(protocol, "Stream", "id", id, "seed", ByteBuffer.allocate(0), "path", "/var/log/access.log", "format", "combined", "zone", "",
           "labels", Map.of("site", "a"), "firstLine", ByteBuffer.allocate(0), "size", (long) log.length, "stored", 0L);
       GenericRecord welcome = call(protocol, collector, "hello", record(protocol, "Hello",
           "host", "web01", "agent", "Sender.java", "labels", Map.of(), "streams", List.of(stream)));

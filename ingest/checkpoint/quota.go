@@ -1,0 +1,252 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"sluice/schema"
+)
+
+// Quota bounds what senders can make a checkpoint remember. A zero means the default.
+type Quota struct {
+	// HostStreams bounds the streams of one host, Streams those of all. 50,000 and
+	// 500,000.
+	HostStreams, Streams int
+	// HostBytes bounds the text of one host's streams (path, format, zone and labels, as
+	// they are written), Bytes that of all. 16 MiB and 256 MiB.
+	HostBytes, Bytes int64
+}
+
+// WithDefaults is the quota with the defaults filled in.
+func (q Quota) WithDefaults() Quota {
+	if q.HostStreams <= 0 {
+		q.HostStreams = 50_000
+	}
+	if q.Streams <= 0 {
+		q.Streams = 10 * q.HostStreams
+	}
+	if q.HostBytes <= 0 {
+		q.HostBytes = 16 << 20
+	}
+	if q.Bytes <= 0 {
+		q.Bytes = 16 * q.HostBytes
+	}
+	return q
+}
+
+// MaxLabelBytes bounds the names and values of one stream's labels together.
+const MaxLabelBytes = 4 << 10
+
+// ErrQuota: a host, or all of them together, have as many streams as can be remembered.
+var ErrQuota = errors.New("no more streams are taken")
+
+// usage is what a host's declared streams take.
+type usage struct {
+	streams int
+	bytes   int64
+}
+
+// SetQuota sets the bounds of Declare. It is called before the first Declare.
+func (c *File) SetQuota(q Quota) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.quota = q
+}
+
+// Usage returns how many streams of a host were declared.
+func (c *File) Usage(host string) (streams int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if u := c.usage[host]; u != nil {
+		streams = u.streams
+	}
+	return streams
+}
+
+// charge counts a stream that is entered. c.mu is held.
+func (c *File) charge(t *Stream) {
+	if len(t.Files) > 0 {
+		return // a log of this machine
+	}
+	t.cost = costOf(&t.StreamEntry)
+	u := c.usage[t.Host]
+	if u == nil {
+		u = new(usage)
+		c.usage[t.Host] = u
+	}
+	u.add(1, t.cost)
+	c.total.add(1, t.cost)
+}
+
+func (u *usage) add(streams int, bytes int64) {
+	u.streams += streams
+	u.bytes += bytes
+}
+
+// costOf is how many bytes a stream's text takes in the file.
+func costOf(e *schema.StreamEntry) int64 {
+	n := escapedBytes(e.Path) + escapedBytes(e.Format) + escapedBytes(e.Zone)
+	for name, value := range e.Labels {
+		n += escapedBytes(name) + escapedBytes(value) + int64(len(`"":"",`))
+	}
+	return n
+}
+
+// escapedBytes is how long a text is at most as JSON: a control character, one that HTML
+// gives a meaning and what is no UTF-8 take six bytes.
+func escapedBytes(s string) (n int64) {
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			n += 2
+		case r < ' ' || r == '<' || r == '>' || r == '&' || r == utf8.RuneError || r == '\u2028' || r == '\u2029':
+			n += 6
+		default:
+			n += int64(utf8.RuneLen(r))
+		}
+	}
+	return n
+}
+
+// room returns an ErrQuota unless a host may have so much more. c.mu is held.
+func (c *File) room(host string, streams int, bytes int64) error {
+	q := c.quota.WithDefaults()
+	var u usage
+	if known := c.usage[host]; known != nil {
+		u = *known
+	}
+	u.add(streams, bytes)
+	total := c.total
+	total.add(streams, bytes)
+	switch {
+	case streams > 0 && u.streams > q.HostStreams:
+		return fmt.Errorf("%w: host %s has %d streams, the most that one may have", ErrQuota, host, q.HostStreams)
+	case bytes > 0 && u.bytes > q.HostBytes:
+		return fmt.Errorf("%w: paths, formats and labels of host %s take %d bytes, %d is the most", ErrQuota, host, u.bytes, q.HostBytes)
+	case streams > 0 && total.streams > q.Streams:
+		return fmt.Errorf("%w: all hosts together have %d streams, the most that there may be", ErrQuota, q.Streams)
+	case bytes > 0 && total.bytes > q.Bytes:
+		return fmt.Errorf("%w: paths, formats and labels of all hosts take %d bytes, %d is the most", ErrQuota, total.bytes, q.Bytes)
+	}
+	return nil
+}
+
+// CheckLabels refuses labels that are longer than MaxLabelBytes together.
+func CheckLabels(labels map[string]string) error {
+	n := 0
+	for name, value := range labels {
+		n += len(name) + len(value)
+	}
+	if n > MaxLabelBytes {
+		return fmt.Errorf("its labels have %d bytes, %d is the most", n, MaxLabelBytes)
+	}
+	return nil
+}
+
+// Known returns the stream that a host names by an id, nil when there is none.
+func (c *File) Known(host string, named schema.StreamID) *Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known(host, named)
+}
+
+func (c *File) known(host string, named schema.StreamID) *Stream {
+	for _, id := range []schema.StreamID{named, schema.ForeignStreamID(host, named)} {
+		if t := c.byID[id]; t != nil && t.Host == host {
+			return t
+		}
+	}
+	return nil
+}
+
+// Declare returns the stream that entry's host names by entry's id, made where it is not
+// known: one whose log is on another host, so that it has no file here. The stream has
+// that id where own says that it was shown to be the host's, and else the host's
+// ForeignStreamID. Format, zone and labels are entry's from now on. ErrQuota: there are
+// too many.
+func (c *File) Declare(entry schema.StreamEntry, own bool, now time.Time) (*Stream, error) {
+	if err := CheckLabels(entry.Labels); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.known(entry.Host, entry.ID)
+	if t == nil {
+		if err := c.room(entry.Host, 1, costOf(&entry)); err != nil {
+			return nil, err
+		}
+		if !own || c.byID[entry.ID] != nil {
+			entry.ID = schema.ForeignStreamID(entry.Host, entry.ID)
+		}
+		entry.Stored = 0
+		t = &Stream{StreamEntry: entry, touched: now}
+		c.doc.Streams = append(c.doc.Streams, t)
+		c.enter(t)
+		return t, nil
+	}
+	known := t.StreamEntry
+	known.Format, known.Zone, known.Labels = entry.Format, entry.Zone, entry.Labels
+	cost := costOf(&known)
+	if err := c.room(t.Host, 0, cost-t.cost); err != nil {
+		return nil, err
+	}
+	if len(t.Files) == 0 {
+		c.usage[t.Host].add(0, cost-t.cost)
+		c.total.add(0, cost-t.cost)
+		t.cost = cost
+	}
+	t.Format, t.Zone, t.Labels = entry.Format, entry.Zone, entry.Labels
+	t.GoneUnix, t.touched = 0, now
+	return t, nil
+}
+
+// Found reports whether the checkpoint was there when it was opened.
+func (c *File) Found() bool { return c.found }
+
+// Restore enters a stream as a segment that was found says it is.
+func (c *File) Restore(entry schema.StreamEntry) *Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := &Stream{StreamEntry: entry}
+	c.doc.Streams = append(c.doc.Streams, t)
+	c.enter(t)
+	return t
+}
+
+// Touch notes that a stream's sender sent something of it; false where it is forgotten.
+func (c *File) Touch(t *Stream, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.touched = now
+	return c.byID[t.ID] == t
+}
+
+// Idle returns the streams of a host, "" for all, that were declared and not touched
+// since before, the longest first.
+func (c *File) Idle(host string, before time.Time) []*Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var idle []*Stream
+	for _, t := range c.doc.Streams {
+		if (host == "" || t.Host == host) && len(t.Files) == 0 && t.touched.Before(before) {
+			idle = append(idle, t)
+		}
+	}
+	slices.SortStableFunc(idle, func(a, b *Stream) int { return a.touched.Compare(b.touched) })
+	return idle
+}
+
+// missingIsSound reports whether the ranges can be what is missing of the stream.
+func (t *Stream) missingIsSound() bool {
+	at := int64(0)
+	for _, r := range t.Missing {
+		if r.Start < at || r.End <= r.Start || r.End > t.Stored {
+			return false
+		}
+		at = r.End
+	}
+	return true
+}

@@ -1,0 +1,266 @@
+package receiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/ingest/avrorpc"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/protocol"
+	"sluice/ingest/segment"
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// hello takes down who speaks and what it has. Nothing is written: a segment says itself
+// what its streams are.
+func (s *session) hello(params []byte) (avrorpc.Finisher, error) {
+	var hello protocol.Hello
+	if err := hello.Decode(params); err != nil {
+		return nil, fmt.Errorf("%w: hello: %w", avrorpc.ErrHangUp, err)
+	}
+	host, err := s.mayWrite(hello.Host)
+	if err != nil {
+		return nil, err
+	}
+	if !s.room(host) {
+		return nil, fmt.Errorf("%w: %d hosts have come already", avrorpc.ErrHangUp, maxHosts)
+	}
+	if err := s.mayName(host, hello.Streams); err != nil {
+		return nil, fmt.Errorf("%w: %w", avrorpc.ErrHangUp, err)
+	}
+	first := s.host == ""
+	s.host = host
+	s.note(s.host, func(h *Host) {
+		h.Agent = cut(hello.Agent, maxAgentBytes)
+		if first {
+			h.Connections++
+			s.alive.said(s.cfg.Now())
+			h.sessions[s] = true
+		}
+	})
+	welcome := protocol.Welcome{Collector: s.cfg.Checkpoint.Collector(), MaxBatchBytes: batchBytes, Compressions: []protocol.Compression{protocol.None, protocol.Zstd, protocol.S2}}
+	s.declareAll(hello.Host, hello.Streams)
+	for i := range hello.Streams {
+		x := &hello.Streams[i]
+		known := s.streams[x.ID]
+		if known.tracked == nil {
+			continue
+		}
+		known.claimed = max(known.claimed, x.Stored)
+		known.told = s.cfg.Collector.Position(known.tracked, known.claimed)
+		known.offered = max(known.offered, known.told.Received)
+		if known.told.Received > known.told.Stored {
+			s.active[x.ID] = known
+		}
+		welcome.Positions = append(welcome.Positions, protocol.Position{Stream: x.ID, Received: known.told.Received, Stored: known.told.Stored})
+		if at, hash, length := s.cfg.Checkpoint.Tail(known.tracked); length > 0 {
+			welcome.Tails = append(welcome.Tails, protocol.Tail{Stream: x.ID, At: at, Length: length, Hash: hash})
+		}
+	}
+	return avrorpc.FinishFunc(func(_ context.Context, b []byte) ([]byte, error) { return welcome.Append(b), nil }), nil
+}
+
+// mayWrite returns the name of the host whose streams this peer may write: the
+// certificate's spelling of it.
+func (s *session) mayWrite(host string) (string, error) {
+	name, err := hostNamed(s.peer, host)
+	if err != nil {
+		return "", err
+	}
+	if s.host != "" && s.host != name {
+		return "", fmt.Errorf("this connection is host %s's, not %s's", s.host, name)
+	}
+	return name, nil
+}
+
+// hostNamed returns the host that a peer means. With TLS it is a name of the certificate,
+// as the certificate spells it, so that one host has one name however it is written.
+func hostNamed(peer avrorpc.Peer, host string) (string, error) {
+	if err := segment.CheckHost(host); err != nil {
+		return "", err
+	}
+	if !peer.TLS {
+		return host, nil
+	}
+	for _, name := range peer.Names {
+		if sameName(name, host) {
+			return name, segment.CheckHost(name)
+		}
+	}
+	return "", fmt.Errorf("the certificate is for %q, so it may not write streams of host %s", peer.Names, host)
+}
+
+// sameName compares names as DNS does: ASCII's cases are alike, and a dot at the end says
+// nothing. strings.EqualFold has more spellings: U+212A is a k for it.
+func sameName(a, b string) bool {
+	a, b = strings.TrimSuffix(a, "."), strings.TrimSuffix(b, ".")
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
+// mayName bounds what connections hold of streams that they named: those of one host
+// together, and all.
+func (s *session) mayName(host string, streams []protocol.Stream) error {
+	fresh := map[schema.StreamID]bool{}
+	for i := range streams {
+		if s.streams[streams[i].ID] == nil {
+			fresh[streams[i].ID] = true
+		}
+	}
+	s.prune()
+	q := s.cfg.Quota
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	named := len(fresh)
+	if h := s.hosts[host]; h != nil {
+		named += h.named
+	}
+	if named > 2*q.HostStreams {
+		return fmt.Errorf("connections of host %s name %d streams, %d is the most", host, named, 2*q.HostStreams)
+	}
+	if s.named+len(fresh) > 2*q.Streams {
+		return fmt.Errorf("%d streams are named by all connections, the most that may be", s.named)
+	}
+	return nil
+}
+
+// prune drops the streams that this connection named and that are forgotten since.
+func (s *session) prune() {
+	if len(s.streams) < s.cfg.Quota.HostStreams {
+		return
+	}
+	for id, x := range s.streams {
+		if x.tracked != nil && s.cfg.Checkpoint.Stream(x.tracked.ID) != x.tracked {
+			s.forgetSaid(id, x)
+		}
+	}
+}
+
+// forgetSaid drops a stream that the checkpoint has forgotten.
+func (s *session) forgetSaid(id schema.StreamID, x *said) {
+	delete(s.streams, id)
+	delete(s.active, id)
+	s.note(s.host, func(h *Host) {
+		h.named--
+		s.named--
+		s.leave(x.tracked)
+	})
+}
+
+// declareAll enters streams into the checkpoint; spelled is the host's name as the sender
+// spells it.
+func (s *session) declareAll(spelled string, streams []protocol.Stream) {
+	s.declaring.Lock()
+	defer s.declaring.Unlock()
+	for i := range streams {
+		x := &streams[i]
+		known := s.streams[x.ID]
+		had := known != nil && known.tracked != nil
+		if known == nil {
+			known = new(said)
+			s.streams[x.ID] = known
+			s.note(s.host, func(h *Host) { h.named++; s.named++ })
+		}
+		if err := s.declare(known, spelled, x); err != nil {
+			known.refused = cut(err.Error(), maxReasonBytes)
+			kind := "stream"
+			if errors.Is(err, checkpoint.ErrQuota) {
+				kind = "streams"
+			}
+			s.fault(s.host, kind, fmt.Sprintf("stream %.100q refused: %s", x.Path, known.refused))
+			if had { // its batches are refused from now on, but it is one that is spoken of
+				continue
+			}
+		}
+		if !had && known.tracked != nil {
+			s.mu.Lock()
+			s.live[known.tracked.ID]++
+			s.mu.Unlock()
+		}
+	}
+}
+
+func (s *session) declare(known *said, spelled string, x *protocol.Stream) error {
+	known.refused = ""
+	entry := schema.StreamEntry{Stream: schema.Stream{ID: x.ID, Host: s.host, Path: x.Path, Format: x.Format, Zone: x.Zone}, Labels: x.Labels}
+	if err := segment.CheckEntry(entry.Stream, entry.Labels); err != nil {
+		return err
+	}
+	zone, err := time.LoadLocation(x.Zone)
+	if err != nil {
+		return err
+	}
+	if _, err := parse.Lookup(x.Format, zone); err != nil {
+		return err
+	}
+	// A name that the certificate spells otherwise is still the host's own.
+	own := len(x.Seed) == len(schema.StreamSeed{}) && schema.StreamSeed(x.Seed).ID(spelled) == x.ID
+	tracked, err := s.enter(entry, own)
+	if err == nil && known.tracked != tracked {
+		known.tracked = tracked
+	}
+	return err
+}
+
+// enter declares a stream. Where its host has too many, those are forgotten that nothing
+// was heard of for the longest and all of which is stored. r.declaring is held.
+func (r *Receiver) enter(entry schema.StreamEntry, own bool) (*checkpoint.Stream, error) {
+	now := r.cfg.Now()
+	t, err := r.cfg.Checkpoint.Declare(entry, own, now)
+	if !errors.Is(err, checkpoint.ErrQuota) {
+		return t, err
+	}
+	r.evict(entry.Host, now)
+	return r.cfg.Checkpoint.Declare(entry, own, now)
+}
+
+// idleBefore is how long nothing was heard of a stream that gives way to another: longer
+// than a batch may be on its way.
+const idleBefore = time.Minute
+
+// evict forgets a tenth of what a host may have, the longest idle first.
+func (r *Receiver) evict(host string, now time.Time) {
+	idle := r.cfg.Checkpoint.Idle(host, now.Add(-idleBefore))
+	idle = r.stored(idle)
+	idle = idle[:min(len(idle), max(1, r.cfg.Quota.HostStreams/10))]
+	if len(idle) > 0 {
+		r.forgetAll(idle)
+	}
+}
+
+// stored are those of streams of which nothing is on its way.
+func (r *Receiver) stored(streams []*checkpoint.Stream) (stored []*checkpoint.Stream) {
+	held := r.cfg.Collector.Held()
+	for _, t := range streams {
+		if !held[t.ID] {
+			stored = append(stored, t)
+		}
+	}
+	return stored
+}
+
+func (r *Receiver) forgetAll(streams []*checkpoint.Stream) {
+	old := make(map[*checkpoint.Stream]bool, len(streams))
+	for _, t := range streams {
+		old[t] = true
+	}
+	r.cfg.Checkpoint.Forget(func(t *checkpoint.Stream) bool { return old[t] })
+}
