@@ -72,7 +72,7 @@ func (c *Collector) checkShare(host string) error {
 func (c *Collector) over(host string, x *share) error {
 	times := int64(c.cfg.HostShare)
 	if limit := c.cfg.SpoolMaxBytes; limit > 0 && x.bytes >= times*(limit-c.spool.bytes) {
-		return fmt.Errorf("%w for host %s: it has %d bytes there, and %d are left free for all", errFull, host, x.bytes, limit-c.spool.bytes)
+		return fmt.Errorf("%w for host %s: it has %d bytes there, and %d are left free for all, --spool-max is %d, --host-share %d", errFull, host, x.bytes, limit-c.spool.bytes, limit, times)
 	}
 	if left := maxSpoolPieces - c.spool.pieces; x.pieces >= times*left {
 		return fmt.Errorf("%w for host %s: %d of its batches are there, and %d more may come of all", errFull, host, x.pieces, left)

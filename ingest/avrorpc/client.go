@@ -278,6 +278,9 @@ func (c *Client) Call(ctx context.Context, message string, head, body, dst []byt
 	return p.Wait(ctx, dst)
 }
 
+// LocalAddr is this side's address.
+func (c *Client) LocalAddr() net.Addr { return c.conn.LocalAddr() }
+
 // Broken is closed when the connection is of no more use.
 func (c *Client) Broken() <-chan struct{} { return c.broken }
 

@@ -35,8 +35,8 @@ func head(b []byte) []byte {
 }
 
 func hashOf(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:12])
+	sum := TailHash(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // Begins reports whether a file that starts with b can be the stream.
@@ -197,6 +197,12 @@ func (c *File) Tail(t *Stream) (at int64, hash [12]byte, length int) {
 		return 0, hash, 0
 	}
 	return t.TailAt, [12]byte(sum), t.TailBytes
+}
+
+// TailHash is the hash of a stream's last bytes, as Tail returns it.
+func TailHash(b []byte) [12]byte {
+	sum := sha256.Sum256(b)
+	return [12]byte(sum[:12])
 }
 
 // Contradicts reports whether data, which stand at start, have other bytes than were noted
