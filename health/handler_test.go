@@ -50,7 +50,7 @@ func TestTheThreePagesStayAsTheyAre(t *testing.T) {
 		{agent, "/metrics.json", "agent_metrics.json", 200, ""},
 	} {
 		w := httptest.NewRecorder()
-		Handler(func() Fleet { return test.fleet }, limits).ServeHTTP(w, httptest.NewRequest("GET", test.page, nil))
+		Handler(func() Fleet { return test.fleet }, limits, []string{"Example.com."}).ServeHTTP(w, httptest.NewRequest("GET", test.page, nil))
 		if w.Code != test.status {
 			t.Errorf("%s: status %d", test.page, w.Code)
 		}
@@ -71,7 +71,7 @@ func TestTheThreePagesStayAsTheyAre(t *testing.T) {
 		golden(t, test.golden, text)
 	}
 	w := httptest.NewRecorder()
-	Handler(example, limits).ServeHTTP(w, httptest.NewRequest("POST", "/health", nil))
+	Handler(example, limits, []string{"Example.com."}).ServeHTTP(w, httptest.NewRequest("POST", "/health", nil))
 	if w.Code != 405 {
 		t.Errorf("POST: status %d", w.Code)
 	}
@@ -100,5 +100,23 @@ func golden(t *testing.T, name, got string) {
 	want, err := os.ReadFile(path)
 	if err != nil || string(want) != got {
 		t.Errorf("%s differs (%v); it is now:\n%s", path, err, got)
+	}
+}
+
+// A web page elsewhere can let a name of its own resolve to the status server.
+func TestARequestForANameThatIsNotOursIsRejected(t *testing.T) {
+	handler := Handler(example, limits, []string{"c1", "C1.example.com."})
+	for host, want := range map[string]int{
+		"c1": 200, "c1:4142": 200, "C1.Example.com:4142": 200, "c1.example.com.": 200,
+		"localhost:4142": 200, "127.0.0.1:4142": 200, "192.0.2.1": 200, "[::1]:4142": 200, "[fe80::1%25eth0]:4142": 200, "": 200,
+		"attacker.example": 421, "attacker.example:4142": 421, "c1.attacker.example": 421, "127.0.0.1.attacker.example": 421, "localhost.attacker.example": 421, "c1.example.com@attacker.example": 421,
+	} {
+		r := httptest.NewRequest("GET", "/metrics.json", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("Host %q: status %d, want %d: %s", host, w.Code, want, w.Body)
+		}
 	}
 }

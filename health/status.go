@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -53,8 +54,18 @@ func Write(path string, s *Status) error {
 	if err != nil {
 		return fmt.Errorf("status: %w", err)
 	}
+	// Always a new file: one that another user placed there, or a link, must not be
+	// written through.
 	temporary := path + ".tmp"
-	if err := os.WriteFile(temporary, append(b, '\n'), 0o640); err != nil {
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("status: %w", err)
+	}
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err != nil {
+		return fmt.Errorf("status: %w", err)
+	}
+	_, err = f.Write(append(b, '\n'))
+	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("status: %w", err)
 	}
 	if err := os.Rename(temporary, path); err != nil {
@@ -70,7 +81,10 @@ func Read(path string) (s Status, err error) {
 		return s, fmt.Errorf("status: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	b, err := io.ReadAll(io.LimitReader(f, maxStatusBytes))
+	b, err := io.ReadAll(io.LimitReader(f, maxStatusBytes+1))
+	if err == nil && len(b) > maxStatusBytes {
+		err = fmt.Errorf("it is larger than %d bytes", maxStatusBytes)
+	}
 	if err != nil {
 		return s, fmt.Errorf("status: read %s: %w", path, err)
 	}

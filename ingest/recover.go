@@ -20,7 +20,12 @@ func (c *Collector) recover() (cutBytes int64, err error) {
 		return 0, err
 	}
 	for _, host := range hosts {
-		names, err := c.cfg.FS.ReadDir(filepath.Join(c.cfg.SpoolDir, host))
+		dir := filepath.Join(c.cfg.SpoolDir, host)
+		if info, err := c.cfg.FS.Stat(dir); err == nil && !info.IsDir() {
+			c.cfg.Log.Warn("file in the spool is not a segment, ignored", "path", dir)
+			continue
+		}
+		names, err := c.cfg.FS.ReadDir(dir)
 		if err != nil {
 			return cutBytes, err
 		}
@@ -40,7 +45,9 @@ func (c *Collector) recoverFile(file string) (cutBytes int64, err error) {
 	path := filepath.Join(c.cfg.SpoolDir, filepath.FromSlash(file))
 	name, open, err := segment.ParseName(file)
 	if err != nil {
-		return 0, fmt.Errorf("%s is not a segment; move it out of the spool: %w", path, err)
+		// A file that is not ours must not keep the lines of every host waiting.
+		c.cfg.Log.Warn("file in the spool is not a segment, ignored", "path", path, "err", err)
+		return 0, nil
 	}
 	if open {
 		found, err := segment.Recover(c.cfg.FS, path, segment.RecoverOptions{})

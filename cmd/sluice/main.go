@@ -69,6 +69,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
+	restrictUmask()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -104,7 +105,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	} else if c.Quiet {
 		level = slog.LevelWarn
 	}
-	a := &app{ctx, &c, stdin, stdout, stderr, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))}
+	a := &app{ctx, &c, stdin, stdout, stderr, slog.New(newThrottle(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})))}
 	return a.status(k.Run(a))
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"sluice/schema"
 )
@@ -34,7 +35,7 @@ func (a *app) quarantine(key []byte, cells []schema.Cell, reason error) error {
 		return fmt.Errorf("quarantine row %s: %w", row.Key, err)
 	}
 	name := filepath.Join(a.cli.Data, "quarantine.jsonl")
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o640)
 	if err != nil {
 		return fmt.Errorf("quarantine row %s: %w", row.Key, err)
 	}

@@ -5,15 +5,19 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"sluice/health"
+	"sluice/ingest/admission"
 )
 
 // statusFlags say who is told how a process is, and what is an error.
 type statusFlags struct {
 	StatusListen string        `placeholder:"HOST:PORT" help:"Serve /health, /metrics (Prometheus) and /metrics.json (as Flume reports) there, such as 127.0.0.1:4142; :4142 is the same, beyond this machine name the address (default: nowhere)."`
+	StatusName   []string      `placeholder:"NAME" help:"Host names under which --status-listen may be asked, beside its own name, this machine's and IP addresses: a request for another name is rejected, because a web page elsewhere could make it (DNS rebinding)."`
 	MaxLag       time.Duration `default:"10m" placeholder:"TIME" help:"How old a line may be and not be stored before /health and status say ERROR; the archive has --roll-interval more. So long, too, may the governor pause and a sink fail."`
 }
 
@@ -22,6 +26,9 @@ const (
 	silentAfter = 2 * time.Minute
 	// statusTimeout is how long a status request and its answer may take.
 	statusTimeout = 10 * time.Second
+	// The connections that the status port serves at a time, in total and of one
+	// peer: scrapers and checkers need a few, and each takes a descriptor.
+	statusConns, statusConnsPerPeer = 64, 16
 )
 
 func (f *statusFlags) check() error {
@@ -46,15 +53,16 @@ func (f *statusFlags) serve(a *app, look func() health.Fleet, t health.Threshold
 		return nil, usage("--status-listen: %w", err)
 	}
 	server := &http.Server{
-		Handler:     health.Handler(look, t),
+		Handler:     health.Handler(look, t, f.names(address)),
 		ReadTimeout: statusTimeout, WriteTimeout: statusTimeout, IdleTimeout: statusTimeout, MaxHeaderBytes: 16 << 10,
 	}
-	a.log.Info("telling how it is", "address", listener.Addr())
+	gate := admission.New(admission.Limits{Conns: statusConns, ConnsPerPeer: statusConnsPerPeer}, a.log.With("listener", "status"), nil)
+	a.log.Info("status server listening", "address", listener.Addr())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			a.log.Error("nobody is told any more how it is", "error", err)
+		if err := server.Serve(gate.Listener(listener)); !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("status server failed", "err", err)
 		}
 	}()
 	return func() {
@@ -65,4 +73,17 @@ func (f *statusFlags) serve(a *app, look func() health.Fleet, t health.Threshold
 		}
 		<-done
 	}, nil
+}
+
+// names are the host names under which the status server at address may be asked.
+func (f *statusFlags) names(address string) []string {
+	names := slices.Clone(f.StatusName)
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		names = append(names, host)
+	}
+	if host, err := os.Hostname(); err == nil {
+		short, _, _ := strings.Cut(host, ".")
+		names = append(names, host, short)
+	}
+	return names
 }

@@ -78,6 +78,12 @@ func (a *app) openTable(t tableFlags) (table, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, usage("no table at %s: fill one with `sluice run --once access.log`, or name another with --table or --data", dir)
 	}
+	if err := checkPrivate("--table", dir); err != nil {
+		return nil, err
+	}
+	if err := narrow(dir); err != nil {
+		return nil, err
+	}
 	table, err := embedded.Open(dir, embedded.Options{ReadOnly: true, Logger: a.log})
 	if err != nil {
 		return nil, usageError{err}
@@ -94,6 +100,12 @@ func (a *app) createTable(t tableFlags, layout *schema.Layout) (table, error) {
 	}
 	dir, err := t.dir(a.cli.Data)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkPrivate("--table", dir); err != nil {
+		return nil, err
+	}
+	if err := narrow(dir); err != nil {
 		return nil, err
 	}
 	table, err := embedded.Open(dir, embedded.Options{Layout: layout, Logger: a.log})
@@ -165,6 +177,9 @@ func archivePattern(url, data string) (hdfs.Pattern, error) {
 // lockData keeps a second process out of the data folder. The lock goes with
 // the process, however it ends.
 func lockData(dir string) (*os.File, error) {
+	if err := checkPrivate("--data", dir); err != nil {
+		return nil, err
+	}
 	if err := vfs.MkdirAll(vfs.OS{}, dir, 0o750); err != nil {
 		return nil, usage("--data: cannot make the folder: %w", err)
 	}
@@ -177,7 +192,7 @@ func lockData(dir string) (*os.File, error) {
 
 // lockFile makes a file and locks it.
 func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o640)
 	if err != nil {
 		return nil, fmt.Errorf("cannot be written: %w", err)
 	}

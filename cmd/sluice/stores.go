@@ -120,6 +120,10 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	if s.checkpoint, s.locks, err = a.openCheckpoint(o.checkpoint); err != nil {
 		return s, err
 	}
+	spool := cmp.Or(o.spool, filepath.Join(a.cli.Data, "spool"))
+	if err := checkPrivate("--spool", spool); err != nil {
+		return s, err
+	}
 	if s.archive, err = a.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector()); err != nil {
 		return s, err
 	}
@@ -128,7 +132,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	}
 	c := o.collector
 	s.patient = c.Patient
-	c.FS, c.SpoolDir, c.Checkpoint = vfs.OS{}, cmp.Or(o.spool, filepath.Join(a.cli.Data, "spool")), s.checkpoint
+	c.FS, c.SpoolDir, c.Checkpoint = vfs.OS{}, spool, s.checkpoint
 	c.Table, c.Archive, c.Naming = s.table, s.archive, pattern
 	c.RollBytes, c.RollInterval, c.RollIdle, c.Level, c.Log = r.RollSize<<20, r.RollInterval, r.RollIdle, r.Level, a.log
 	c.SpoolMaxBytes, c.KeepLocal, c.Uploads = r.SpoolMax<<20, r.KeepLocal, r.ArchiveUploads
@@ -148,6 +152,9 @@ func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) 
 	if path == "" {
 		path = filepath.Join(a.cli.Data, "checkpoint")
 	} else {
+		if err := checkPrivate("--checkpoint: directory", filepath.Dir(path)); err != nil {
+			return nil, locks, err
+		}
 		if lock, err = lockFile(path + ".lock"); err != nil {
 			return nil, locks, usage("--checkpoint %s: %w", path, err)
 		}

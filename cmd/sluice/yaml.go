@@ -19,9 +19,12 @@ const maxConfigBytes = 1 << 20
 // loadYAML is kong-yaml's loader, but a key that is no flag is an error: a
 // setting that is silently not used is worse than none.
 func loadYAML(r io.Reader) (kong.Resolver, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxConfigBytes))
+	b, err := io.ReadAll(io.LimitReader(r, maxConfigBytes+1))
 	if err != nil {
 		return nil, err
+	}
+	if len(b) > maxConfigBytes {
+		return nil, fmt.Errorf("configuration: the file is larger than %d bytes", maxConfigBytes)
 	}
 	resolver, err := kongyaml.Loader(bytes.NewReader(b))
 	if err != nil {

@@ -43,7 +43,7 @@ func Open(root, owner string) (*Archive, error) {
 		return nil, fmt.Errorf("archive %s: %w", root, err)
 	}
 	probe := a.tmpName()
-	f, err := os.OpenFile(probe, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, filePerm)
+	f, err := createNew(probe)
 	if err != nil {
 		return nil, fmt.Errorf("archive %s: cannot be written: %w", root, err)
 	}
@@ -51,6 +51,15 @@ func Open(root, owner string) (*Archive, error) {
 		return nil, fmt.Errorf("archive %s: cannot be written: %w", root, err)
 	}
 	return a, nil
+}
+
+// createNew makes a temporary file in the place of what an earlier process left: it
+// writes through no link that another user placed there.
+func createNew(path string) (*os.File, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, filePerm)
 }
 
 func (a *Archive) tmpDir() string { return filepath.Join(a.root, hdfs.TmpDir) }

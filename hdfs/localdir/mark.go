@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"sluice/hdfs"
 )
@@ -26,7 +27,7 @@ func mark(dir string) error {
 	if err := mkdirAll(dir); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, hdfs.DoneFile), os.O_WRONLY|os.O_CREATE, filePerm)
+	f, err := os.OpenFile(filepath.Join(dir, hdfs.DoneFile), os.O_WRONLY|os.O_CREATE|syscall.O_NOFOLLOW, filePerm)
 	if err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func (a *Archive) placeCopy(ctx context.Context, src *os.File, final string) err
 
 // writeCopy makes tmp a synced copy of src and reads it back.
 func writeCopy(ctx context.Context, src *os.File, tmp string) error {
-	dst, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, filePerm)
+	dst, err := createNew(tmp)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,8 @@ import "time"
 // Limits bound what strangers can make a server hold, and for how long. A zero
 // means the default of the field.
 type Limits struct {
-	// Conns bounds the connections, ConnsPerPeer those of one address. One more is
-	// closed as it comes. 1024 and 64.
+	// Conns bounds the connections, ConnsPerPeer those of one address: package
+	// admission says which connection is closed when one more comes. 1024 and 64.
 	Conns, ConnsPerPeer int
 	// FrameBytes bounds what a frame's buffers hold together, Buffers how many they
 	// are. 4 MiB and 4096: Java cuts at 8 KiB.

@@ -8,14 +8,19 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"sync"
 	"time"
+
+	"sluice/ingest/admission"
 )
 
 // ErrHangUp ends a connection where a Session returns it: what it sent is no
 // protocol of ours any more.
 var ErrHangUp = errors.New("hang up")
+
+// errReplaced ends a connection whose place went to another one before it
+// authenticated; the gate logs those.
+var errReplaced = errors.New("connection limit reached, connection replaced")
 
 // Server answers calls. It is not to be changed once it serves.
 type Server struct {
@@ -34,9 +39,7 @@ type listening struct {
 	frames    frames
 	calls     sync.Pool
 
-	mu    sync.Mutex
-	conns map[netip.Addr]int
-	total int
+	gate *admission.Gate
 }
 
 // Serve accepts connections until ctx ends, then stops reading, lets what was begun
@@ -47,7 +50,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if served.Log == nil {
 		served.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &listening{Server: &served, conns: make(map[netip.Addr]int)}
+	n := &listening{Server: &served}
+	n.gate = admission.New(admission.Limits{Conns: served.Limits.Conns, ConnsPerPeer: served.Limits.ConnsPerPeer}, served.Log, nil)
 	n.frames.free = served.Limits.Bytes
 	for _, service := range s.Services {
 		n.protocols = append(n.protocols, service.Protocol)
@@ -71,15 +75,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			return errors.Join(fmt.Errorf("accept a connection: %w", err), l.Close())
 		}
 		peer := addressOf(raw).Addr()
-		if !n.admit(peer) {
-			served.Log.Warn("a connection too many", "peer", peer)
+		place := n.gate.Admit(raw, peer)
+		if place == nil {
 			_ = raw.Close()
 			continue
 		}
 		conns.Go(func() {
-			defer n.leave(peer)
-			if err := n.serve(ctx, raw); err != nil {
-				served.Log.Warn("connection ended", "peer", raw.RemoteAddr(), "error", err)
+			defer n.gate.Leave(place)
+			// The gate logs the connections that it closes.
+			if err := n.serve(ctx, raw, place); err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, errReplaced) {
+				served.Log.Warn("connection ended", "peer", raw.RemoteAddr(), "err", err)
 			}
 		})
 	}
@@ -98,28 +103,8 @@ func again(ctx context.Context, err error) bool {
 	return true
 }
 
-func (n *listening) admit(peer netip.Addr) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.total >= n.Limits.Conns || n.conns[peer] >= n.Limits.ConnsPerPeer {
-		return false
-	}
-	n.total++
-	n.conns[peer]++
-	return true
-}
-
-func (n *listening) leave(peer netip.Addr) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.total--
-	if n.conns[peer]--; n.conns[peer] == 0 {
-		delete(n.conns, peer)
-	}
-}
-
 // serve serves a connection to its end.
-func (n *listening) serve(ctx context.Context, raw net.Conn) error {
+func (n *listening) serve(ctx context.Context, raw net.Conn, place *admission.Place) error {
 	drained, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer raw.Close()
@@ -146,7 +131,11 @@ func (n *listening) serve(ctx context.Context, raw net.Conn) error {
 			return err
 		}
 	}
-	c := &serverConn{listening: n, conn: conn, peer: peerOf(conn), drained: drained, cancel: cancel,
+	peer := peerOf(conn)
+	if len(peer.Names) > 0 && !n.gate.Authenticate(place) {
+		return errReplaced
+	}
+	c := &serverConn{listening: n, conn: conn, peer: peer, place: place, drained: drained, cancel: cancel,
 		begin: make(chan *Call, n.Limits.InFlight), slots: make(chan struct{}, n.Limits.InFlight), work: make(chan *Call)}
 	err := c.run(ctx, &frameReader{conn: conn, in: bufio.NewReaderSize(conn, readBuffer), frames: &n.frames, limits: n.Limits, ended: ctx})
 	if ctx.Err() != nil || errors.Is(err, io.EOF) {

@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"sluice/ingest/admission"
 )
 
 // serverConn is a connection that is served.
@@ -14,6 +16,7 @@ type serverConn struct {
 	*listening
 	conn    net.Conn
 	peer    Peer
+	place   *admission.Place
 	session Session
 	known   *Protocol
 	drained context.Context
@@ -67,7 +70,10 @@ func (c *serverConn) read(ctx context.Context, in *frameReader) error {
 			}
 			continue
 		}
-		in.limits.Idle = first
+		if in.limits.Idle = first; !c.gate.Authenticate(c.place) {
+			c.release(call)
+			return errReplaced
+		}
 		select {
 		case c.slots <- struct{}{}:
 			c.begin <- call // has room for as many as there are slots

@@ -182,8 +182,13 @@ func (c *File) save() error {
 	if int64(len(body)) > c.maxBytes { // Open would refuse it, and the old one is whole
 		return fmt.Errorf("%d streams take %d bytes, and %d can be read again", len(c.Streams()), len(body), c.maxBytes)
 	}
+	// The temporary file is always a new one: one that another user placed there,
+	// or a link, must not receive the checkpoint.
 	temporary := c.path + ".tmp"
-	f, err := c.fsys.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
+	if err := c.fsys.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := c.fsys.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {
 		return err
 	}

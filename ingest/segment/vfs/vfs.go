@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // FS is a file system. Errors are those of package os (fs.ErrExist,
@@ -39,8 +40,13 @@ type File interface {
 // OS is the machine's own file system.
 type OS struct{}
 
-// OpenFile implements FS.
+// OpenFile implements FS. A file that is opened for writing is never reached through
+// a symbolic link at the end of its path: another user who could place one there
+// would choose which file is overwritten.
 func (OS) OpenFile(path string, flag int, perm fs.FileMode) (File, error) {
+	if flag&(os.O_WRONLY|os.O_RDWR) != 0 {
+		flag |= syscall.O_NOFOLLOW
+	}
 	f, err := os.OpenFile(path, flag, perm)
 	if err != nil {
 		return nil, err // not a nil *os.File in an interface

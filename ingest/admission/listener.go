@@ -1,0 +1,44 @@
+package admission
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+)
+
+// Listener returns a listener that accepts only connections that have a place at
+// the gate. A connection stays pending until it is closed, so a new one can always
+// replace the oldest of the peer that has the most.
+func (g *Gate) Listener(l net.Listener) net.Listener { return &listener{l, g} }
+
+type listener struct {
+	net.Listener
+	gate *Gate
+}
+
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		addr, _ := netip.ParseAddrPort(c.RemoteAddr().String()) // a pipe has none
+		if place := l.gate.Admit(c, addr.Addr()); place != nil {
+			return &placed{Conn: c, leave: sync.OnceFunc(func() { l.gate.Leave(place) })}, nil
+		}
+		c.Close() //nolint:errcheck // nothing was written to it
+	}
+}
+
+// placed is a connection that gives its place back when it is closed.
+type placed struct {
+	net.Conn
+	leave func()
+}
+
+// Close implements net.Conn.
+func (p *placed) Close() error {
+	p.leave()
+	return p.Conn.Close()
+}
