@@ -57,8 +57,13 @@ type Agent struct {
 	begin   map[schema.StreamID]int64  // from where the present tailer began
 	refused map[schema.StreamID]string // what the collector does not take
 	skipped int64                      // bytes of these that were read
-	tailer  *tail.Tailer
-	dirty   bool // a stored position changed
+	// distrusted are positions that were not believed.
+	distrusted []string
+	// lastContested is the last place at which a collector had other lines.
+	lastContested ending
+	forked        bool // a log became another stream: all is read again
+	tailer        *tail.Tailer
+	dirty         bool // a stored position changed
 	// halt ends the present tailer; nil where there is none. restart waits for
 	// restarting, and from is what it asks for.
 	halt       func()
@@ -162,6 +167,7 @@ func (a *Agent) tick(ctx context.Context) {
 		a.dirty = false
 		a.mu.Unlock()
 		if dirty {
+			a.window.keep(func(id schema.StreamID) bool { return a.cfg.Checkpoint.Stream(id) != nil })
 			if err := a.cfg.Checkpoint.Save(); err != nil {
 				a.cfg.Log.Warn("stored positions cannot be saved; it is tried again", "error", err)
 				a.noteStored()

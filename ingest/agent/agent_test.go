@@ -27,7 +27,7 @@ func TestACollectorThatIsAwayIsLeftAfterFailoverAfter(t *testing.T) {
 		if second.hellos() > 0 {
 			t.Error("it did not wait for its first collector")
 		}
-		time.Sleep(maxPause + maxPause/2)
+		time.Sleep(2 * maxPause)
 		if at := n.State(); !at.Connected || at.Collector != n.order[1] {
 			t.Errorf("it is not at the second: %+v", at)
 		}

@@ -23,6 +23,7 @@ func (a *Agent) Heartbeat() protocol.Heartbeat {
 	for id, why := range a.refused {
 		h.Troubles = append(h.Troubles, fmt.Sprintf("the collector refuses stream %s: %s", id, why))
 	}
+	h.Troubles = append(h.Troubles, a.distrusted...)
 	a.mu.Unlock()
 	slices.Sort(h.Troubles)
 	var s tail.Status

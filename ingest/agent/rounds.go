@@ -140,6 +140,9 @@ func (s *session) start(ctx context.Context, p *parcel) (*avrorpc.Pending, error
 			return nil, ctx.Err()
 		}
 	}
+	s.mu.Lock()
+	s.sent[p.stream.ID] = max(s.sent[p.stream.ID], p.End)
+	s.mu.Unlock()
 	call, err := s.client.Start(ctx, protocol.MessageAppend, p.head, p.body)
 	if err != nil {
 		return nil, fmt.Errorf("send %s %v: %w", p.stream.Path, p.Range, err)
@@ -183,14 +186,21 @@ func (s *session) receive(p *parcel, reply []byte) (busy string, err error) {
 	}
 	switch r.Status {
 	case protocol.OK:
-		s.stored(protocol.Position{Stream: p.stream.ID, Received: r.Received, Stored: r.Stored})
 		s.window.done(p)
+		at := protocol.Position{Stream: p.stream.ID, Received: r.Received, Stored: r.Stored}
+		if s.beyond(at) {
+			return "", errAgain // a hello tells whose lines it has
+		}
+		s.stored(at)
 		s.change(func(st *State) { st.SentLines += int64(p.lines); st.SentBatches++ })
 		s.noteBusy("")
 	case protocol.Busy:
 		s.stored(protocol.Position{Stream: p.stream.ID, Received: r.Received, Stored: r.Stored})
 		return cmp.Or(r.Reason, "it says no reason"), nil
 	case protocol.Refused:
+		if s.contested(p, r.Received) {
+			return "", errAgain
+		}
 		s.refuse(p, r.Reason)
 	default:
 		return "", fmt.Errorf("batch %v of %s: %s", p.Range, p.stream.Path, r.Reason)
@@ -258,6 +268,9 @@ func (s *session) heartbeat(ctx context.Context) error {
 	}
 	s.obey(&d)
 	for _, p := range d.Positions {
+		if s.beyond(p) {
+			return errAgain
+		}
 		s.stored(p)
 		if x, ok := spans[p.Stream]; ok && p.Received < x.acked && !s.refuses(p.Stream) {
 			return errAgain

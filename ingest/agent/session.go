@@ -34,11 +34,15 @@ type session struct {
 	home   bool // it is this host's first choice
 	began  time.Time
 
-	mu    sync.Mutex
-	said  map[schema.StreamID]*checkpoint.Stream
-	pause bool          // the collector wants nothing
-	limit int64         // bytes a second; 0: none
-	lift  chan struct{} // closed when it wants something again
+	mu   sync.Mutex
+	said map[schema.StreamID]*checkpoint.Stream
+	// limits are up to where the collector is known to have each stream; beyond it no
+	// position is believed.
+	limits map[schema.StreamID]int64
+	sent   map[schema.StreamID]int64 // the greatest end that was sent
+	pause  bool                      // the collector wants nothing
+	limit  int64                     // bytes a second; 0: none
+	lift   chan struct{}             // closed when it wants something again
 }
 
 // session sends until the connection breaks or something else is to be done; home is
@@ -49,7 +53,7 @@ func (a *Agent) session(ctx context.Context, at int, greeted func()) (home int, 
 		return 0, err
 	}
 	defer client.Close() //nolint:errcheck // it returns nil
-	s := &session{Agent: a, client: client, home: at == 0, began: time.Now(), said: map[schema.StreamID]*checkpoint.Stream{}, lift: make(chan struct{})}
+	s := &session{Agent: a, client: client, home: at == 0, began: time.Now(), said: map[schema.StreamID]*checkpoint.Stream{}, limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{}, lift: make(chan struct{})}
 	if err := s.greet(ctx); err != nil {
 		return 0, err
 	}
@@ -74,6 +78,7 @@ func (a *Agent) session(ctx context.Context, at int, greeted func()) (home int, 
 // greet says hello with the streams that the collector may know, and begins where it
 // says.
 func (s *session) greet(ctx context.Context) error {
+	s.window.keep(func(id schema.StreamID) bool { return s.cfg.Checkpoint.Stream(id) != nil })
 	spans := s.window.spans()
 	var streams []*checkpoint.Stream
 	for _, t := range s.cfg.Checkpoint.Streams() {
@@ -100,7 +105,8 @@ func (s *session) greet(ctx context.Context) error {
 		}
 	}
 	s.Agent.mu.Lock()
-	again = again || len(s.refused) > 0
+	again = again || len(s.refused) > 0 || s.forked
+	s.forked = false
 	s.Agent.mu.Unlock()
 	if again {
 		return s.restart(ctx, from)
@@ -112,6 +118,7 @@ func (s *session) greet(ctx context.Context) error {
 // hello names streams and returns from where each is to be sent.
 func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[schema.StreamID]int64, error) {
 	from := map[schema.StreamID]int64{}
+	var others []*checkpoint.Stream
 	for first := true; first || len(streams) > 0; first = false {
 		h := protocol.Hello{Host: s.cfg.Tail.Host, Agent: s.cfg.Name}
 		room := helloBytes
@@ -141,30 +148,55 @@ func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[
 		if c := s.cfg.Compression; c != protocol.None && !slices.Contains(w.Compressions, c) {
 			return nil, fmt.Errorf("collector %s takes no batches compressed by %s", w.Collector, c)
 		}
-		for _, p := range w.Positions {
-			from[p.Stream] = max(p.Received, s.stored(p))
+		sent := s.window.tails()
+		tails := map[schema.StreamID]protocol.Tail{}
+		for _, tail := range w.Tails {
+			tails[tail.Stream] = tail
 		}
+		for _, p := range w.Positions {
+			t := s.named(p.Stream)
+			if t == nil {
+				continue
+			}
+			at, err := s.believe(t, p, tails[p.Stream], sent)
+			if err != nil {
+				others = append(others, t)
+				continue
+			}
+			from[p.Stream] = at
+		}
+	}
+	if len(others) > 0 {
+		return from, s.fork(others)
 	}
 	return from, nil
 }
 
-// stored takes what a collector has stored into the checkpoint, and returns what the
-// checkpoint has then.
-func (s *session) stored(p protocol.Position) (stored int64) {
+// named is a stream that was said, by its id.
+func (s *session) named(id schema.StreamID) *checkpoint.Stream {
 	s.mu.Lock()
-	t := s.said[p.Stream]
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	return s.said[id]
+}
+
+// stored takes what a collector has stored into the checkpoint, as far as it is believed,
+// and returns what the checkpoint has then.
+func (s *session) stored(p protocol.Position) (stored int64) {
+	t := s.named(p.Stream)
 	if t == nil {
 		return 0
 	}
-	more := false
+	if stored = s.cfg.Checkpoint.Stored(t); p.Stored <= stored {
+		return stored
+	}
+	if !s.believable(t, p.Stored) {
+		s.distrust(t, p)
+		return stored
+	}
 	s.cfg.Checkpoint.Update(func() {
-		more = p.Stored > t.Stored
 		t.Stored = max(t.Stored, p.Stored)
 		stored = t.Stored
 	})
-	if more {
-		s.noteStored()
-	}
+	s.noteStored()
 	return stored
 }

@@ -3,11 +3,13 @@ package agent
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/protocol"
 	"sluice/schema"
 )
 
@@ -19,6 +21,7 @@ type parcel struct {
 	lines      int
 	at         time.Time // when it was read
 	head, body []byte
+	tail       protocol.Tail // of its last bytes, uncompressed
 }
 
 // maxParcels bounds the window where batches are small: ten thousand logs that grow
@@ -34,12 +37,15 @@ type window struct {
 	bytes   int64
 	last    uint64 // seq
 	read    map[schema.StreamID]int64
+	// acks are the last bytes of each stream that a collector acknowledged.
+	acks    map[schema.StreamID]protocol.Tail
+	kept    int // acks after the last keep
 	ended   bool
 	changed chan struct{}
 }
 
 func newWindow(limit int64) *window {
-	return &window{limit: limit, read: map[schema.StreamID]int64{}, changed: make(chan struct{})}
+	return &window{limit: limit, read: map[schema.StreamID]int64{}, acks: map[schema.StreamID]protocol.Tail{}, changed: make(chan struct{})}
 }
 
 // announce wakes who waits. w.mu is held.
@@ -99,8 +105,13 @@ func (w *window) next(ctx context.Context, seq uint64) (*parcel, error) {
 	}
 }
 
-// done takes a parcel out.
+// done takes a parcel out that a collector acknowledged.
 func (w *window) done(p *parcel) {
+	w.mu.Lock()
+	if p.End > w.acks[p.stream.ID].At {
+		w.acks[p.stream.ID] = p.tail
+	}
+	w.mu.Unlock()
 	w.remove(func(o *parcel) bool { return o == p })
 }
 
@@ -118,6 +129,45 @@ func (w *window) remove(gone func(*parcel) bool) {
 	if len(w.parcels) < before {
 		w.announce()
 	}
+}
+
+// acked is up to where collectors acknowledged a stream.
+func (w *window) acked(id schema.StreamID) int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.acks[id].At
+}
+
+// ending is a position of a stream at which a batch ends.
+type ending struct {
+	id schema.StreamID
+	at int64
+}
+
+// tails are the fingerprints of what was sent, by where it ends.
+func (w *window) tails() map[ending]protocol.Tail {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	tails := make(map[ending]protocol.Tail, len(w.acks)+len(w.parcels))
+	for id, t := range w.acks {
+		tails[ending{id, t.At}] = t
+	}
+	for _, p := range w.parcels {
+		tails[ending{p.stream.ID, p.End}] = p.tail
+	}
+	return tails
+}
+
+// keep drops what is known of streams that are known no more. Looking through all is only
+// worth it when there are many.
+func (w *window) keep(known func(schema.StreamID) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.acks) < 2*w.kept {
+		return
+	}
+	maps.DeleteFunc(w.acks, func(id schema.StreamID, _ protocol.Tail) bool { return !known(id) })
+	w.kept = max(len(w.acks), 500)
 }
 
 // forget drops a stream's parcels, and returns how many bytes they are.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/logfile"
 	"sluice/ingest/protocol"
 	"sluice/ingest/segment/vfs"
 	"sluice/ingest/tail"
@@ -33,6 +35,7 @@ type far struct {
 	offers  int    // batches that came
 	took    []schema.Range
 	have    map[schema.StreamID]protocol.Position
+	tails   map[schema.StreamID]protocol.Tail
 	greeted int
 	conns   []net.Conn
 }
@@ -85,6 +88,9 @@ func (f farSession) Begin(_ context.Context, c *avrorpc.Call) (avrorpc.Finisher,
 			p = protocol.Position{Stream: s.ID, Received: max(p.Received, s.Stored), Stored: max(p.Stored, s.Stored)}
 			f.have[s.ID] = p
 			w.Positions = append(w.Positions, p)
+			if tail := f.tailAt(s.ID, p.Received); tail.Length > 0 {
+				w.Tails = append(w.Tails, tail)
+			}
 		}
 		return reply(w.Append), nil
 	case protocol.MessageAppend:
@@ -106,6 +112,18 @@ func reply(encode func([]byte) []byte) avrorpc.Finisher {
 	return avrorpc.FinishFunc(func(_ context.Context, b []byte) ([]byte, error) { return encode(b), nil })
 }
 
+// tailAt is the fingerprint of what it has of a stream: what came last, or, where a test
+// says what it has, a line as put sends it.
+func (f *far) tailAt(id schema.StreamID, received int64) protocol.Tail {
+	if tail := f.tails[id]; tail.At == received || received == 0 {
+		return tail
+	}
+	return tailOf(id, []byte(putLine), received)
+}
+
+// putLine is what put sends.
+const putLine = "012345678\n"
+
 // take is what becomes of a batch; f is locked.
 func (f *far) take(m *protocol.Batch) protocol.Receipt {
 	p, known := f.have[m.Stream]
@@ -118,6 +136,7 @@ func (f *far) take(m *protocol.Batch) protocol.Receipt {
 	}
 	f.took = append(f.took, m.Range)
 	p.Received = max(p.Received, m.Range.End)
+	f.tails[m.Stream] = tailOf(m.Stream, m.Body, m.Range.End)
 	f.have[m.Stream] = p
 	return protocol.Receipt{Received: p.Received, Stored: p.Stored}
 }
@@ -195,7 +214,7 @@ func agentOf(t *testing.T, change func(*Config)) (n *near, first, second *far) {
 	}
 	n.Agent = New(cfg)
 	for _, address := range cfg.Collectors {
-		n.far[address] = &far{have: map[schema.StreamID]protocol.Position{}}
+		n.far[address] = &far{have: map[schema.StreamID]protocol.Position{}, tails: map[schema.StreamID]protocol.Tail{}}
 	}
 	return n, n.far[n.order[0]], n.far[n.order[1]]
 }
@@ -229,13 +248,18 @@ func (n *near) close() {
 	n.all.Wait()
 }
 
-// stream is one of 1,000 bytes that it has.
+// stream is a log of 1,000 bytes that it has.
 func (n *near) stream(t *testing.T) *checkpoint.Stream {
 	t.Helper()
-	s, err := n.file.Declare(schema.StreamEntry{Stream: schema.Stream{ID: 7, Host: "web01", Path: "/a.log", Format: "common"}}, true, time.Now())
+	path := filepath.Join(filepath.Dir(n.path), "a.log")
+	if err := os.WriteFile(path, []byte(strings.Repeat(putLine, 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := logfile.Look(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := n.file.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path, Format: "common"}}, l.ID, []byte(putLine))
 	n.file.Update(func() { s.SeenBytes = 1000 })
 	return s
 }
@@ -250,8 +274,8 @@ func (n *near) put(t *testing.T, s *checkpoint.Stream, from, to int64) {
 	defer codec.Close()
 	for ; from < to; from += 10 {
 		m := protocol.Batch{Stream: s.ID, Range: schema.Range{Start: from, End: from + 10}, Lines: 1}
-		codec.Encode(&m, []byte("012345678\n"), nil)
-		if err := n.window.add(t.Context(), &parcel{stream: s, Range: m.Range, head: m.AppendHead(nil), body: m.Body}); err != nil {
+		codec.Encode(&m, []byte(putLine), nil)
+		if err := n.window.add(t.Context(), &parcel{stream: s, Range: m.Range, head: m.AppendHead(nil), body: m.Body, tail: tailOf(s.ID, []byte(putLine), m.Range.End)}); err != nil {
 			t.Fatal(err)
 		}
 	}

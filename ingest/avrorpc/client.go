@@ -129,8 +129,10 @@ func (c *Client) greet(p *Protocol) error {
 			return err
 		}
 		r := NewReader(f.b)
-		m := readHandshakeReply(&r, &server)
-		err = r.Err()
+		m, spoken := readHandshakeReply(&r, &server)
+		if err = r.Err(); err == nil && m == matchNone {
+			err = otherVersion(p, spoken)
+		}
 		c.in.frames.put(f)
 		if err != nil {
 			return err

@@ -1,6 +1,10 @@
 package avrorpc
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
 
 const (
 	maxProtocolText = 64 << 10
@@ -61,7 +65,7 @@ func readHandshake(r *Reader, ours []*Protocol) (*Protocol, match) {
 		return p, matchClient
 	}
 	if text != nil {
-		r.Fail("a protocol that is not served here")
+		r.Fail(fmt.Sprintf("protocol %.60q, which is not served here: is its sender of another version?", name))
 	}
 	return guess, matchNone
 }
@@ -103,11 +107,12 @@ func appendRequestHandshake(b []byte, p *Protocol, server Hash, text bool) []byt
 	return append(b, 2, 0) // metadata that is there and empty, as Java sends it
 }
 
-// readHandshakeReply reads the answer; server is what the server speaks, where it says so.
-func readHandshakeReply(r *Reader, server *Hash) match {
-	m := match(r.Enum(3))
+// readHandshakeReply reads the answer; server is what the server speaks, and text
+// its protocol, where it says so.
+func readHandshakeReply(r *Reader, server *Hash) (m match, text []byte) {
+	m = match(r.Enum(3))
 	if r.Enum(2) == 1 {
-		r.Bytes(maxProtocolText)
+		text = r.Bytes(maxProtocolText)
 	}
 	if r.Enum(2) == 1 {
 		*server = fixed16(r)
@@ -115,5 +120,16 @@ func readHandshakeReply(r *Reader, server *Hash) match {
 	if r.Enum(2) == 1 {
 		skipMeta(r)
 	}
-	return m
+	return m, text
+}
+
+// otherVersion is an error where a server speaks another version of a protocol: one of the
+// same namespace, by another name.
+func otherVersion(p *Protocol, text []byte) error {
+	name, err := protocolName(text)
+	ours, _, _ := strings.Cut(p.Name, ".")
+	if theirs, _, found := strings.Cut(name, "."); err != nil || !found || theirs != ours || name == p.Name {
+		return nil
+	}
+	return fmt.Errorf("%w: the other side speaks %.60q, this one %q: upgrade the older of the two", ErrProtocol, name, p.Name)
 }

@@ -1,0 +1,154 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/protocol"
+	"sluice/schema"
+)
+
+// What a collector says of a stream is believed as far as it can be checked: a position
+// must be behind a newline, and not beyond what this agent sent, or what the collector
+// shows to have by a fingerprint of the bytes before it. The other mistake is the worse
+// one: lines that count as stored and are not.
+
+// errOther: the collector has other lines under a stream's id.
+var errOther = errors.New("the collector has another log's lines under a log's id; the log is sent as a stream of its own")
+
+// tailOf is the fingerprint of a batch's last bytes, as a collector makes it.
+func tailOf(id schema.StreamID, data []byte, end int64) protocol.Tail {
+	b := data[max(0, len(data)-protocol.MaxTailBytes):]
+	return protocol.Tail{Stream: id, At: end, Length: len(b), Hash: checkpoint.TailHash(b)}
+}
+
+// compared is what a comparison of a collector's fingerprint with the log came to.
+type compared int
+
+const (
+	unknown compared = iota // the log cannot be read
+	same
+	other
+)
+
+// compare compares a fingerprint with what was sent, or with the log.
+func (s *session) compare(t *checkpoint.Stream, tail protocol.Tail, sent map[ending]protocol.Tail) compared {
+	if sent, ok := sent[ending{t.ID, tail.At}]; ok && sent.Length == tail.Length {
+		if sent.Hash == tail.Hash {
+			return same
+		}
+		return other
+	}
+	b := make([]byte, tail.Length)
+	n, err := s.cfg.Checkpoint.ReadAt(t, b, tail.At-int64(tail.Length))
+	switch {
+	case err != nil:
+		return unknown
+	case n < len(b) || checkpoint.TailHash(b) != tail.Hash:
+		return other
+	}
+	return same
+}
+
+// believe returns from where a stream is to be sent, by what a collector says in a
+// welcome, and takes what it has stored. sent are the fingerprints of what was sent.
+func (s *session) believe(t *checkpoint.Stream, p protocol.Position, tail protocol.Tail, sent map[ending]protocol.Tail) (from int64, err error) {
+	own := s.cfg.Checkpoint.Stored(t)
+	limit := max(own, s.window.acked(t.ID))
+	if tail.At > own {
+		switch s.compare(t, tail, sent) {
+		case other:
+			return 0, errOther
+		case same:
+			limit = max(limit, tail.At)
+		}
+	}
+	s.mu.Lock()
+	s.limits[t.ID] = max(limit, s.limits[t.ID])
+	s.mu.Unlock()
+	own = s.stored(p)
+	_, ends := sent[ending{t.ID, p.Received}]
+	if p.Received > own && p.Received <= limit && (ends || s.behindNewline(t, p.Received)) {
+		return p.Received, nil
+	}
+	return max(own, min(p.Received, s.window.acked(t.ID))), nil
+}
+
+// fork makes streams of their own of logs that a collector has others under the ids of.
+func (s *session) fork(streams []*checkpoint.Stream) error {
+	for _, t := range streams {
+		forked, err := s.cfg.Checkpoint.Fork(t)
+		if err != nil {
+			return err
+		}
+		s.Agent.mu.Lock()
+		s.forked = true
+		s.Agent.mu.Unlock()
+		s.cfg.Log.Error("collector has other lines under this log's stream, sending the log as another stream", "path", t.Path, "stream", t.ID, "new_stream", forked.ID)
+	}
+	return errOther
+}
+
+// believable reports whether a position may be taken as stored.
+func (s *session) believable(t *checkpoint.Stream, stored int64) bool {
+	s.mu.Lock()
+	limit := s.limits[t.ID]
+	s.mu.Unlock()
+	return stored <= max(limit, s.window.acked(t.ID)) && s.behindNewline(t, stored)
+}
+
+// beyond reports whether a collector has more of a stream than it was sent.
+func (s *session) beyond(p protocol.Position) bool {
+	t := s.named(p.Stream)
+	if t == nil {
+		return false
+	}
+	s.mu.Lock()
+	limit := max(s.limits[p.Stream], s.sent[p.Stream])
+	s.mu.Unlock()
+	return p.Received > max(limit, s.cfg.Checkpoint.Stored(t))
+}
+
+// contested reports whether a batch is refused though the collector has lines in its
+// place: they are somebody else's, which a hello finds out. It is asked once a place.
+func (s *session) contested(p *parcel, received int64) bool {
+	s.Agent.mu.Lock()
+	defer s.Agent.mu.Unlock()
+	at := ending{p.stream.ID, p.Start}
+	if received <= p.Start || s.lastContested == at {
+		return false
+	}
+	s.lastContested = at
+	return true
+}
+
+// behindNewline reports whether a position is the end of what was acknowledged, or is
+// behind a newline in the log.
+func (s *session) behindNewline(t *checkpoint.Stream, position int64) bool {
+	if s.window.acked(t.ID) == position {
+		return true
+	}
+	var b [1]byte
+	n, err := s.cfg.Checkpoint.ReadAt(t, b[:], position-1)
+	return err == nil && n == 1 && b[0] == '\n'
+}
+
+// distrust notes a position that was not believed; the last few are kept.
+func (s *session) distrust(t *checkpoint.Stream, p protocol.Position) {
+	text := fmt.Sprintf("the collector says that %s is stored up to byte %d, which was not sent or is within a line: it is not believed", t.Path, p.Stored)
+	s.Agent.mu.Lock()
+	known := slices.Contains(s.distrusted, text)
+	if !known {
+		s.distrusted = append(s.distrusted, text)
+		s.distrusted = s.distrusted[max(0, len(s.distrusted)-maxDistrusted):]
+	}
+	s.Agent.mu.Unlock()
+	if !known {
+		s.cfg.Log.Error("collector claims a position that cannot be right", "path", t.Path, "stream", t.ID, "stored", p.Stored)
+	}
+}
+
+// maxDistrusted bounds what is kept of such positions.
+const maxDistrusted = 4

@@ -1,0 +1,119 @@
+package checkpoint
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"sluice/ingest/logfile"
+	"sluice/schema"
+)
+
+// ErrNoContent: no file that is plainly the stream's can be read now. It may be
+// compressed, or gone.
+var ErrNoContent = errors.New("no file of the stream can be read")
+
+// ReadAt reads the stream's bytes from its log; fewer than len(b) where the log ends
+// before. ErrNoContent: there is none to read.
+func (c *File) ReadAt(t *Stream, b []byte, offset int64) (n int, err error) {
+	c.mu.Lock()
+	t.settleTail()
+	known := *t
+	known.Files = slices.Clone(t.Files)
+	c.mu.Unlock()
+	f, err := known.open()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if n, err = f.ReadAt(b, offset); err == io.EOF {
+		err = nil
+	}
+	return n, err
+}
+
+// open finds the stream's log: where it was first seen, or beside that under a name that
+// it may have been given when it was rotated.
+func (t *Stream) open() (*os.File, error) {
+	if f := t.openAs(t.Path); f != nil {
+		return f, nil
+	}
+	entries, err := os.ReadDir(filepath.Dir(t.Path))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", ErrNoContent, err)
+	}
+	name := RotatedName(t.Path)
+	for _, e := range entries {
+		path := filepath.Join(filepath.Dir(t.Path), e.Name())
+		if path == t.Path || RotatedName(path) != name || logfile.CompressedName(path) {
+			continue
+		}
+		if f := t.openAs(path); f != nil {
+			return f, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s", ErrNoContent, t.Path)
+}
+
+// openAs opens a file if it is the stream's: one of its inodes, with its first line and
+// the last bytes that were read of it; nil if not.
+func (t *Stream) openAs(path string) *os.File {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || logfile.CompressedName(path) {
+		return nil
+	}
+	id, err := logfile.IDOf(info)
+	if err != nil || !slices.Contains(t.Files, id) {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	if t.isIn(f) {
+		return f
+	}
+	_ = f.Close() // it was read only
+	return nil
+}
+
+func (t *Stream) isIn(f *os.File) bool {
+	start := make([]byte, t.HeadBytes)
+	if _, err := f.ReadAt(start, 0); err != nil || !t.Begins(start) {
+		return false
+	}
+	if t.TailBytes == 0 {
+		return true
+	}
+	tail := make([]byte, t.TailBytes)
+	_, err := f.ReadAt(tail, t.TailAt-int64(t.TailBytes))
+	return err == nil && hashOf(tail) == t.Tail
+}
+
+// Fork makes another stream of a stream's log, which goes on where t is stored, and
+// forgets t: a collector has other lines under its id.
+func (c *File) Fork(t *Stream) (*Stream, error) {
+	c.mu.Lock()
+	old, err := hex.DecodeString(t.Seed)
+	if err != nil || len(old) == 0 {
+		old = fmt.Append(nil, t.ID)
+	}
+	fork := *t
+	fork.Files, fork.tail = slices.Clone(t.Files), slices.Clone(t.tail)
+	for c.byID[fork.ID] != nil {
+		sum := sha256.Sum256(append([]byte("fork"), old...))
+		old = sum[:len(schema.StreamSeed{})]
+		fork.name(schema.StreamSeed(old))
+	}
+	c.doc.Streams = slices.DeleteFunc(c.doc.Streams, func(o *Stream) bool { return o == t })
+	c.doc.Streams = append(c.doc.Streams, &fork)
+	c.index()
+	c.mu.Unlock()
+	return &fork, c.Save()
+}
