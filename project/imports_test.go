@@ -19,7 +19,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 
 	{"ingest", "schema parse hdfs ingest/checkpoint ingest/governor ingest/logfile ingest/segment ingest/segment/vfs ingest/tail",
 		"hbase/embedded hdfs/localdir ingest/segment/vfs/crashfs bench/sample"},
-	{"ingest/agent", "schema ingest/avrorpc ingest/checkpoint ingest/flume ingest/protocol ingest/tail", "ingest/segment/vfs"},
+	{"ingest/agent", "schema ingest/avrorpc ingest/checkpoint ingest/flume ingest/protocol ingest/tail", "ingest/logfile ingest/segment/vfs"},
 	{"ingest/receiver", "schema parse ingest ingest/avrorpc ingest/checkpoint ingest/flume ingest/logfile ingest/protocol ingest/segment", "ingest/agent ingest/segment/vfs ingest/tail bench/sample hdfs hdfs/localdir hbase/embedded"},
 	{"ingest/admission", "", ""},
 	{"ingest/avrorpc", "ingest/admission", ""},
