@@ -36,13 +36,18 @@ func (e *encoder) line(s *stream, line []byte, offset int64) bool {
 	if e.audit.From > 0 && e.rec.Time < e.audit.From || e.audit.To > 0 && e.rec.Time >= e.audit.To {
 		return false
 	}
+	e.append(s, &e.rec, offset)
+	return true
+}
+
+// append makes the row of a record.
+func (e *encoder) append(s *stream, rec *schema.Record, offset int64) {
 	rows := e.known[s.ID]
 	if rows == nil {
 		rows = e.audit.layout.NewRowEncoder(&s.StreamEntry.Stream, s.format.Fields())
 		e.known[s.ID] = rows
 	}
-	rows.Append(&e.rows, offset, &e.rec)
-	return true
+	rows.Append(&e.rows, offset, rec)
 }
 
 // count adds the rows of a range's lines, those below Stored, to the tally.

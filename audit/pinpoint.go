@@ -46,6 +46,7 @@ type wanted struct {
 	ok   bool // the table has its row
 	seen bool // the table has a row of its place and key, a different one
 	key  string
+	line []byte // where its pattern backtracks, and may have read it in another way
 }
 
 // batch is some chunks that differ, gone through together.
@@ -100,7 +101,11 @@ func (b *batch) run(ctx context.Context, mend func(*schema.Rows) error) error {
 	err := b.eachLine(ctx, func(s *stream, line []byte, offset int64) error {
 		p := place{s.ID, offset}
 		rows := &b.encoder.rows
-		b.lines[p] = &wanted{digest: b.encoder.hasher.row(rows.Key(0), rows.Cells(0)), size: int64(len(line)), key: string(rows.Key(0))}
+		w := &wanted{digest: b.encoder.hasher.row(rows.Key(0), rows.Cells(0)), size: int64(len(line)), key: string(rows.Key(0))}
+		if s.format.Backtracks() {
+			w.line = bytes.Clone(line)
+		}
+		b.lines[p] = w
 		b.order = append(b.order, p)
 		b.from, b.to = min(b.from, rows.Time(0)), max(b.to, rows.Time(0)+1)
 		return nil
@@ -272,9 +277,9 @@ func (b *batch) row(ctx context.Context, row *schema.Row) error {
 	}
 	w := b.lines[place{row.Stream, row.Offset}]
 	switch {
-	case w != nil && w.digest == b.encoder.hasher.row(row.Key, row.Cells):
+	case w != nil && !w.ok && b.makes(s, w, row):
 		w.ok = true
-	case w != nil && w.key == string(row.Key):
+	case w != nil && !w.ok && w.key == string(row.Key):
 		w.seen = true
 		s.dispute(row.Offset)
 		text, err := b.explain(ctx, s, row)
@@ -287,6 +292,21 @@ func (b *batch) row(ctx context.Context, row *schema.Row) error {
 		b.audit.differ(s, Difference{RowExtra, schema.Range{Start: row.Offset, End: row.Offset + int64(len(line))}, fmt.Sprintf("row %x", row.Key)})
 	}
 	return nil
+}
+
+// makes reports whether a line makes the row. A pattern that backtracks may have
+// had no time for the line when it was stored and have it now, or the other way round:
+// either row is right, but only one of them.
+func (b *batch) makes(s *stream, w *wanted, row *schema.Row) bool {
+	found := b.encoder.hasher.row(row.Key, row.Cells)
+	if w.digest == found {
+		return true
+	}
+	return w.line != nil && s.format.Readings(w.line, &b.encoder.rec, func(rec *schema.Record) bool {
+		b.encoder.rows.Reset()
+		b.encoder.append(s, rec, row.Offset)
+		return b.encoder.hasher.row(b.encoder.rows.Key(0), b.encoder.rows.Cells(0)) == found
+	})
 }
 
 // unproven counts a row whose line the archive lacks, and so does the log.

@@ -45,6 +45,8 @@ type world struct {
 	// drop and change say which rows the table gets otherwise.
 	drop, change func(s *worldStream, line int) bool
 	layout       *schema.Layout // nil: typed
+	format       string         // "": combined
+	own          map[int]string // lines, by their number
 	table        *embedded.Table
 }
 
@@ -56,10 +58,13 @@ type worldStream struct {
 	start []int64
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldOf(t, "", nil) }
+
+// newWorldOf has logs of a format of their own, with lines of their own in the middle.
+func newWorldOf(t *testing.T, format string, own map[int]string) *world {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{t: t, dir: dir}
+	w := &world{t: t, dir: dir, format: format, own: own}
 	var err error
 	if w.pattern, err = hdfs.ParsePattern(filepath.Join(dir, "archive") + "/%Y%m%d/%{host}"); err != nil {
 		t.Fatal(err)
@@ -77,6 +82,13 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+func (w *world) formatText() string {
+	if w.format != "" {
+		return w.format
+	}
+	return "combined"
+}
+
 // newStream writes a log and enters it into the checkpoint.
 func (w *world) newStream(path string, number int) *worldStream {
 	w.t.Helper()
@@ -87,6 +99,9 @@ func (w *world) newStream(path string, number int) *worldStream {
 		line := fmt.Appendf(nil, "192.0.2.%d - - [%s] \"GET /%d/%d?q=1 HTTP/1.1\" 200 %d \"-\" \"agent \\\"x\\\"\"\n", i%250, moment.Format("02/Jan/2006:15:04:05 -0700"), number, i, 1000+i)
 		if i == 7 {
 			line = []byte("no line of Apache's\n")
+		}
+		if text := w.own[i]; text != "" {
+			line = []byte(text + "\n")
 		}
 		s.lines, s.start = append(s.lines, line), append(s.start, at)
 		at += int64(len(line))
@@ -99,7 +114,7 @@ func (w *world) newStream(path string, number int) *worldStream {
 		w.t.Fatal(err)
 	}
 	s.Stream, err = w.checkpoint.Identify(schema.StreamEntry{
-		Stream: schema.Stream{Host: "web01", Path: path, Format: "combined"}, Labels: map[string]string{"site": "shop"},
+		Stream: schema.Stream{Host: "web01", Path: path, Format: w.formatText()}, Labels: map[string]string{"site": "shop"},
 	}, l.ID, slices.Concat(s.lines...), l.Open)
 	if err != nil {
 		w.t.Fatal(err)
@@ -172,7 +187,7 @@ func (w *world) fillTable() {
 			w.t.Error(err)
 		}
 	})
-	format, err := parse.Lookup("combined", nil)
+	format, err := parse.Lookup(w.formatText(), nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ type Format struct {
 	moment [2]uint64 // the parts of time and of end_time, a bit each
 
 	pattern *pattern // instead of steps
+	patient *pattern // with more time, where it backtracks: see Readings
 }
 
 // nicknames are the formats that httpd's and Debian's configurations name.

@@ -72,6 +72,13 @@ func CompilePattern(expr string, zone *time.Location) (*Format, error) {
 		return nil, fmt.Errorf("%w: pattern %q has no named group: write (?P<client>\\S+) and the like", ErrFormat, expr)
 	}
 	f.pattern = p
+	if f.Backtracks() {
+		patient, err := newBacktracking(bytesAsRunes(expr), patientTimeout)
+		if err != nil {
+			return nil, fmt.Errorf("%w: pattern %q: %w", ErrFormat, expr, err)
+		}
+		f.patient = &pattern{engine: patient, groups: p.groups, zone: zone}
+	}
 	return f, nil
 }
 
@@ -85,7 +92,7 @@ func newEngine(expr string) (engine, error) {
 	if linear != nil && readAlike(expr) {
 		return linear, nil
 	}
-	back, err := newBacktracking(expr)
+	back, err := newBacktracking(expr, patternTimeout)
 	if err != nil && linear != nil {
 		return linear, nil // RE2 syntax that regexp2 does not know
 	}

@@ -10,12 +10,17 @@ import (
 
 	"github.com/dlclark/regexp2/v2"
 	"golang.org/x/sys/unix"
+
+	"sluice/schema"
 )
 
 const (
 	// patternTimeout bounds the processor's time for one line. A lookahead over a
 	// line of 98 KB takes less.
 	patternTimeout = 4 * time.Millisecond
+	// patientTimeout is patternTimeout for whoever asks whether a line could have
+	// been decided.
+	patientTimeout = 100 * patternTimeout
 	// patternTick is how exact regexp2's clock is. It runs while patterns are
 	// matched, and takes a thousandth of a core.
 	patternTick = time.Millisecond
@@ -38,17 +43,18 @@ var errStack = errors.New("no match: the pattern backtracks over too much of the
 type backtracking struct {
 	re     *regexp2.Regexp
 	groups []string
-	slow   atomic.Bool // the line before could not be decided
+	limit  time.Duration // of a line, in processor time
+	slow   atomic.Bool   // the line before could not be decided
 }
 
-func newBacktracking(expr string) (*backtracking, error) {
+func newBacktracking(expr string, limit time.Duration) (*backtracking, error) {
 	re, err := regexp2.Compile(expr, regexp2.RE2, regexp2.OptionMaxBacktrackingStackSize(patternStack))
 	if err != nil {
 		return nil, err
 	}
 	setTick()
-	re.MatchTimeout = patternTimeout
-	b := &backtracking{re: re}
+	re.MatchTimeout = limit
+	b := &backtracking{re: re, limit: limit}
 	for _, n := range re.GetGroupNumbers() {
 		for len(b.groups) <= n {
 			b.groups = append(b.groups, "")
@@ -86,7 +92,7 @@ func (b *backtracking) matchMeasured(s *scratch) ([]int, error) {
 		if spans, err := b.match(s); !timedOut(err) {
 			return spans, err
 		}
-		if threadTime()-before >= patternTimeout/2 {
+		if threadTime()-before >= b.limit/2 {
 			break
 		}
 	}
@@ -120,4 +126,23 @@ func (b *backtracking) match(s *scratch) (spans []int, err error) {
 		err = errStack
 	}
 	return spans, err
+}
+
+// Readings reads a line of a format that backtracks in the ways in which a run can
+// have read it, each into rec: without a decision, and with far more time than a run
+// gives it. It stops when ok returns true, and returns whether it did. Other formats
+// have no such readings.
+func (f *Format) Readings(line []byte, rec *schema.Record, ok func(*schema.Record) bool) bool {
+	if !f.Backtracks() {
+		return false
+	}
+	rec.Reset(line, f.fields)
+	rec.Err = schema.ParseError{Directive: "pattern", Reason: errUndecided.Error()}
+	if ok(rec) {
+		return true
+	}
+	patient := *f
+	patient.pattern = f.patient
+	patient.Parse(line, rec)
+	return ok(rec)
 }
