@@ -23,25 +23,25 @@ func All(fs ...*schema.Filter) *schema.Filter {
 // "404,5xx,400-499".
 func Status(list string) (*schema.Filter, error) {
 	return anyOf(list, func(s string) (*schema.Filter, error) {
-		f, err := compare("status", "=", literal{text: s})
-		if err != nil {
+		low, high, ok := numberRange(s)
+		if !ok || low < 100 || high > 999 { // 4x is 40 to 49, and no status
 			return nil, fmt.Errorf("status %q: expected a number (404), a class (5xx) or a range (400-499)", s)
 		}
-		return f, nil
+		return compare("status", "=", literal{text: s})
 	})
 }
 
 // Method is the filter of --method: methods between commas, in any case.
 func Method(list string) (*schema.Filter, error) {
 	return anyOf(list, func(s string) (*schema.Filter, error) {
-		if s == "" {
-			return nil, fmt.Errorf("method %q: expected a method such as GET", list)
+		if s == "" || strings.Trim(s, methodLetters) != "" {
+			return nil, fmt.Errorf("method %q: expected a method such as GET, or several with commas: GET,POST", list)
 		}
-		return &schema.Filter{Op: schema.Equal, Field: "method", Text: strings.ToUpper(s)}, nil
+		return &schema.Filter{Op: schema.EqualFold, Field: "method", Text: s}, nil
 	})
 }
 
-// Client is the filter of --client: addresses, CIDR blocks and host names
+// Client is the filter of --client: addresses, blocks, ranges and host names
 // between commas.
 func Client(list string) (*schema.Filter, error) {
 	return anyOf(list, func(s string) (*schema.Filter, error) {
@@ -53,9 +53,25 @@ func Client(list string) (*schema.Filter, error) {
 	})
 }
 
-// Path is the filter of --path: what the path starts with.
-func Path(prefix string) *schema.Filter {
-	return &schema.Filter{Op: schema.Prefix, Field: "path", Text: prefix}
+// methodLetters are those of the methods that there are.
+const methodLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
+// Path is the filter of --path: what the path starts with. A path is / and more, *,
+// or of a proxy: a URL, or a host with its port.
+func Path(prefix string) (*schema.Filter, error) {
+	hint := ""
+	switch {
+	case strings.ContainsRune(prefix, '?'):
+		hint = `leave out the ? and what is behind it; the query is a field of its own: --where 'query contains "..."'`
+	case len(prefix) > 1 && strings.HasSuffix(prefix, "*"):
+		hint = "leave out the *; all paths that start so are found"
+	case !strings.HasPrefix(prefix, "/") && !strings.Contains(prefix, ":") && prefix != "*":
+		hint = `a path starts with /; for a part of it: --where 'path contains "..."'`
+	}
+	if hint != "" {
+		return nil, fmt.Errorf("path %q: expected what a path starts with (/api): %s", prefix, hint)
+	}
+	return &schema.Filter{Op: schema.Prefix, Field: "path", Text: prefix}, nil
 }
 
 func anyOf(list string, one func(string) (*schema.Filter, error)) (*schema.Filter, error) {

@@ -11,15 +11,23 @@ import (
 // maxBuckets bounds a histogram: what is more no one reads.
 const maxBuckets = 100_000
 
+const (
+	maxWidth = 366 * 24 * time.Hour
+	week     = 7 * 24 * time.Hour
+	// firstMonday is 1970-01-05; 1970 began on a Thursday.
+	firstMonday = 4 * 24 * time.Hour
+)
+
 // ErrTooManyBuckets: the entries' times are too far apart for the width.
 var ErrTooManyBuckets = errors.New("too many buckets")
 
 // Histogram counts entries by their time, in buckets of one width that start
 // at multiples of it on the wall clock of a zone: days at midnight, hours at the
-// full hour. The hour that the clock goes through twice when summer ends is one
+// full hour, weeks on Monday. The hour that the clock goes through twice when summer ends is one
 // bucket.
 type Histogram struct {
 	width       int64 // ns
+	origin      int64 // where a bucket starts, ns since 1970 on the wall clock
 	zone        *time.Location
 	undated     int64
 	counts      map[int64]int64
@@ -30,12 +38,19 @@ type Histogram struct {
 // for zone is UTC.
 func NewHistogram(width time.Duration, zone *time.Location) (*Histogram, error) {
 	if width < time.Second || width%time.Second != 0 {
-		return nil, fmt.Errorf("a histogram's buckets are whole seconds wide, not %v: use 1m, 1h, 1d", width)
+		return nil, fmt.Errorf("%v is no width of a bucket: use a whole number of seconds, such as 10m, 1h, 1d or 1w", width)
+	}
+	if width > maxWidth {
+		return nil, fmt.Errorf("buckets of %v are wider than a year: use 1h, 1d or 1w", width)
 	}
 	if zone == nil {
 		zone = time.UTC
 	}
-	return &Histogram{width: int64(width), zone: zone, counts: make(map[int64]int64)}, nil
+	h := &Histogram{width: int64(width), zone: zone, counts: make(map[int64]int64)}
+	if width%week == 0 {
+		h.origin = int64(firstMonday)
+	}
+	return h, nil
 }
 
 // Add implements [Summary]. The error wraps ErrTooManyBuckets.
@@ -46,7 +61,7 @@ func (h *Histogram) Add(e *schema.Entry) error {
 	}
 	t := time.Unix(0, e.Record.Time).In(h.zone)
 	_, offset := t.Zone()
-	wall := e.Record.Time + int64(offset)*int64(time.Second)
+	wall := e.Record.Time + int64(offset)*int64(time.Second) - h.origin
 	key := wall / h.width
 	if wall%h.width < 0 {
 		key--
@@ -68,7 +83,7 @@ func (h *Histogram) Add(e *schema.Entry) error {
 // start is the moment at which a bucket starts; false where the zone's clock
 // never shows that time, because summer begins.
 func (h *Histogram) start(key int64) (time.Time, bool) {
-	w := time.Unix(0, key*h.width).UTC() // the wall clock, as if it were UTC's
+	w := time.Unix(0, key*h.width+h.origin).UTC() // the wall clock, as if it were UTC's
 	t := time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), 0, h.zone)
 	return t, t.Hour() == w.Hour() && t.Minute() == w.Minute()
 }

@@ -3,7 +3,6 @@ package query
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -105,24 +104,6 @@ func between(field string, low, high int64) *schema.Filter {
 		not(&schema.Filter{Op: schema.Less, Field: field, Kind: schema.Int, Num: low}),
 		{Op: schema.LessEqual, Field: field, Kind: schema.Int, Num: high},
 	})
-}
-
-// address is the filter of a client given as an address, a block, or a name.
-func address(field, text string) (*schema.Filter, error) {
-	if a, err := netip.ParseAddr(text); err == nil {
-		a = a.Unmap().WithZone("")
-		return &schema.Filter{Op: schema.Within, Field: field, Kind: schema.Addr, Text: netip.PrefixFrom(a, a.BitLen()).String()}, nil
-	}
-	if p, err := netip.ParsePrefix(text); err == nil {
-		if p.Addr().Is4In6() && p.Bits() >= 96 {
-			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-		}
-		return &schema.Filter{Op: schema.Within, Field: field, Kind: schema.Addr, Text: p.Masked().String()}, nil
-	}
-	if text == "" || strings.ContainsAny(text, "/: ") || strings.Trim(text, "0123456789.") == "" {
-		return nil, fmt.Errorf("an address (10.1.2.3), a block (10.0.0.0/8) or a host name for %s", field)
-	}
-	return &schema.Filter{Op: schema.Equal, Field: field, Text: text}, nil
 }
 
 // numberRange reads "404", "-1", "5xx" (any number of digits and x's) and "400-499".

@@ -97,7 +97,7 @@ func (c *compiler) compile(f *schema.Filter) (node, error) {
 		n.expr, err = regexp.Compile(f.Text)
 	case schema.Within:
 		n.block, err = netip.ParsePrefix(f.Text)
-	case schema.Equal, schema.Less, schema.LessEqual, schema.Prefix, schema.Contains, schema.IsNull:
+	case schema.Equal, schema.EqualFold, schema.Less, schema.LessEqual, schema.Prefix, schema.Contains, schema.IsNull:
 	default:
 		err = fmt.Errorf("operation %d is not known", f.Op)
 	}
@@ -146,7 +146,9 @@ func (m *Matcher) match(n *node, e *schema.Entry) bool {
 	switch n.op {
 	case schema.Within:
 		a, ok := e.Addr(p, &m.buf)
-		return ok && n.block.Contains(a)
+		return ok && n.block.Contains(a.WithZone("")) // a block contains no address with a zone
+	case schema.EqualFold:
+		return equalFold(e.Text(p, &m.buf), n.text)
 	case schema.Matches:
 		return n.expr.Match(e.Text(p, &m.buf))
 	case schema.Prefix:
@@ -200,4 +202,25 @@ func readNumber(b []byte) (int64, bool) {
 		n = -n
 	}
 	return n, true
+}
+
+// equalFold ignores the case of ASCII letters only, as HBase's servers do where
+// they look for ASCII.
+func equalFold(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if c-'A' <= 'Z'-'A' {
+		c |= 0x20
+	}
+	return c
 }

@@ -101,7 +101,7 @@ func TestExpressionErrorsSayWhereAndWhat(t *testing.T) {
 		`path = "\x4"`:                      `expected \\ for a backslash`,
 		`path starts "x"`:                   `expected with at byte 12`,
 		`path is empty`:                     `expected null or not null at byte 8`,
-		`client in 10.0.0/8`:                `expected an address (10.1.2.3), a block (10.0.0.0/8) or a host name for client`,
+		`client in 10.0.0/8`:                `expected an address (10.1.2.3), a block (10.0.0.0/8 or 10.*), a range (10.1.2.3-10.1.2.9) or a host name (web.example.org or *.example.org) for client`,
 		`client = 10.0.0.300`:               `expected an address`,
 		`client < 10.0.0.0`:                 `addresses have no order`,
 		`time > tomorrow`:                   `expected a time for time (2015-05-17, `,
@@ -185,8 +185,8 @@ func TestFlags(t *testing.T) {
 		{flag(Status("404,5xx")), true}, {flag(Status("400-499, 404")), false},
 		{flag(Method("get,post")), true}, {flag(Method("HEAD")), false},
 		{flag(Client("10.1.0.0/16")), true}, {flag(Client("10.1.2.4,::1,web.example.org")), false},
-		{Path("/api"), true}, {Path("/img"), false},
-		{All(), true}, {All(nil, Path("/api"), flag(Status("404"))), false}, {All(Path("/api"), nil, flag(Status("503"))), true},
+		{flag(Path("/api")), true}, {flag(Path("/img")), false},
+		{All(), true}, {All(nil, flag(Path("/api")), flag(Status("404"))), false}, {All(flag(Path("/api")), nil, flag(Status("503"))), true},
 	} {
 		m, err := Compile(c.f)
 		if err != nil {
@@ -202,6 +202,104 @@ func TestFlags(t *testing.T) {
 	} {
 		if _, err := bad(); err == nil || !strings.Contains(err.Error(), "expected") {
 			t.Errorf("error %v does not say what was expected", err)
+		}
+	}
+}
+
+// found are the lines, of one log, that a filter finds.
+func found(t *testing.T, f *schema.Filter, clients ...string) string {
+	t.Helper()
+	m, err := Compile(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	format := testFormat(t, "common")
+	var found []string
+	for _, client := range clients {
+		if m.Match(testEntry(t, format, client+` - - [17/May/2015:12:05:03 +0200] "GET /abi HTTP/1.1" 503 2326`)) {
+			found = append(found, client)
+		}
+	}
+	return strings.Join(found, " ")
+}
+
+func TestClientsAreFoundHoweverTheyAreWritten(t *testing.T) {
+	clients := []string{"192.0.2.1", "192.0.2.9", "192.0.20.1", "fe80::1%eth0", "fe80::1%eth1", "fe80::2", "2001:db8::1", "::ffff:198.51.100.7", "web.example.org", "DB.example.org", "10-1.example.com"}
+	for text, want := range map[string]string{
+		"fe80::1%eth0": "fe80::1%eth0", "fe80::1": "fe80::1%eth0 fe80::1%eth1", "fe80::/10": "fe80::1%eth0 fe80::1%eth1 fe80::2", "FE80::1%eth1": "fe80::1%eth1",
+		"fe80::1%eth.": "", "2001:DB8::1": "2001:db8::1", "2001:0db8:0:0:0:0:0:1": "2001:db8::1", "[2001:db8::1]": "2001:db8::1", "2001:db8:*": "2001:db8::1",
+		"192.0.2.*": "192.0.2.1 192.0.2.9", "192.0.*.*": "192.0.2.1 192.0.2.9 192.0.20.1", "192.*": "192.0.2.1 192.0.2.9 192.0.20.1",
+		"::ffff:192.0.2.1": "192.0.2.1", "198.51.100.7": "::ffff:198.51.100.7", "::ffff:198.51.100.0/120": "::ffff:198.51.100.7",
+		"192.0.2.1-192.0.2.9": "192.0.2.1 192.0.2.9", "192.0.2.2-192.0.20.1": "192.0.2.9 192.0.20.1", "192.0.2.2-9": "192.0.2.9", "fe80::-fe80::1": "fe80::1%eth0 fe80::1%eth1",
+		"WEB.example.org": "web.example.org", "db.example.org": "DB.example.org", "*.example.org": "web.example.org DB.example.org", "web*": "web.example.org",
+		"10-1.example.com": "10-1.example.com", "192.0.2.1, fe80::2": "192.0.2.1 fe80::2", "0.0.0.0-255.255.255.255": "192.0.2.1 192.0.2.9 192.0.20.1 ::ffff:198.51.100.7",
+	} {
+		f, err := Client(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := found(t, f, clients...); got != want {
+			t.Errorf("--client %s finds %q, want %q", text, got, want)
+		}
+		if strings.Contains(text, ", ") {
+			continue
+		}
+		for expr, want := range map[string]string{"client == '" + text + "'": want, "client in ('" + text + "')": want, "not client != '" + text + "'": want} {
+			f, err := Parse(expr, testNow, nil)
+			if err != nil {
+				t.Errorf("%s: %v", expr, err)
+			} else if got := found(t, f, clients...); got != want {
+				t.Errorf("%s finds %q, want %q", expr, got, want)
+			}
+		}
+	}
+}
+
+func TestWhatFindsNothingForCertainIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		parse     func(string) (*schema.Filter, error)
+		text, say string
+	}{
+		{Client, "192.0.2", "192.0.2.*"}, {Client, "192.0.2.", "192.0.2.*"}, {Client, "10", "10.*"}, {Client, "192.0.2.1:80", "expected an address"}, {Client, "[::1]:443", "behind the bracket"},
+		{Client, "192.*.2.1", "expected"}, {Client, "192.0.2.1*", "expected"}, {Client, "*", "expected"}, {Client, "192.0.2.9-192.0.2.1", "lower to a higher"}, {Client, "192.0.2.1-x", "range"},
+		{Client, "192.0.2.1-fe80::1", "range"}, {Client, "10.0.0.0/33", "expected"}, {Client, "fe80::%eth0/10", "expected"}, {Client, "300.1.2.3", "expected"}, {Client, "fe80::*", "expected"}, {Client, "", "expected"},
+		{Client, "a b", "expected"}, {Client, "[web.example.org]", "IPv6"},
+		{Status, "4x", "5xx"}, {Status, "44", "5xx"}, {Status, "4xxx", "5xx"}, {Status, "xxx", "5xx"}, {Status, "499-400", "range"}, {Status, "0", "404"}, {Status, "4*", "5xx"},
+		{Method, "GET POST", "commas"}, {Method, "GET;POST", "commas"}, {Method, "G*", "such as GET"}, {Method, "!GET", "such as GET"},
+		{Path, "api", "starts with /"}, {Path, "/api/*", "leave out the *"}, {Path, "/api?x=1", "query"}, {Path, "", "starts with /"},
+	} {
+		if f, err := c.parse(c.text); err == nil || !strings.Contains(err.Error(), c.say) || !strings.Contains(err.Error(), "expected") {
+			t.Errorf("%q: %+v, %v; want %q", c.text, f, err, c.say)
+		}
+	}
+	for _, c := range []struct {
+		parse func(string) (*schema.Filter, error)
+		text  string
+	}{
+		{Path, "*"}, {Path, "/"}, {Path, "http://example.org/"}, {Path, "example.org:443"}, {Method, "m-search"}, {Method, "get"}, {Status, "4XX"}, {Status, "40x"}, {Status, "400-499"},
+	} {
+		if _, err := c.parse(c.text); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestMethodsAreFoundInAnyCase(t *testing.T) {
+	format := testFormat(t, "common")
+	for _, logged := range []string{"GET", "get", "Get"} {
+		for _, asked := range []string{"GET", "get", "gEt", "post,get"} {
+			f, err := Method(asked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := Compile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !m.Match(testEntry(t, format, `192.0.2.1 - - [17/May/2015:12:05:03 +0200] "`+logged+` / HTTP/1.1" 503 2326`)) {
+				t.Errorf("--method %s does not find %s", asked, logged)
+			}
 		}
 	}
 }

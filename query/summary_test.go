@@ -107,6 +107,9 @@ func TestHistogramsFollowTheWallClock(t *testing.T) {
 			"2015-03-29T01:00:00+01:00 1, 2015-03-29T03:00:00+02:00 1"},
 		{"the hour that is twice", "Europe/Berlin", time.Hour, []string{"2015-10-25T00:30:00Z", "2015-10-25T01:30:00Z", "2015-10-25T02:30:00Z"},
 			"2015-10-25T02:00:00+01:00 2, 2015-10-25T03:00:00+01:00 1"},
+		{"weeks begin on Monday", "Europe/Berlin", 7 * 24 * time.Hour, []string{"2015-05-17T10:05:03Z", "2015-05-17T22:00:00Z", "2015-05-25T10:00:00Z"},
+			"2015-05-11T00:00:00+02:00 1, 2015-05-18T00:00:00+02:00 1, 2015-05-25T00:00:00+02:00 1"},
+		{"the first week of all", "UTC", 7 * 24 * time.Hour, []string{"1970-01-01T00:00:00Z", "1970-01-05T00:00:00Z"}, "1969-12-29T00:00:00Z 1, 1970-01-05T00:00:00Z 1"},
 		{"nothing", "UTC", time.Hour, nil, ""},
 		{"nothing dated", "UTC", time.Hour, []string{""}, "null 1"},
 		{"west of Greenwich in 1970", "America/New_York", time.Hour, []string{"1970-01-01T00:30:00Z", "1970-01-01T02:30:00Z"},
@@ -143,7 +146,7 @@ func TestHistogramsAreBounded(t *testing.T) {
 	if err := h.Add(&schema.Entry{Record: &schema.Record{Dated: true}}); !errors.Is(err, ErrTooManyBuckets) || !strings.Contains(err.Error(), "from 1970-01-01 to 2015-05-17") {
 		t.Errorf("45 years of seconds: %v", err)
 	}
-	for _, width := range []time.Duration{0, -time.Hour, time.Millisecond, 1500 * time.Millisecond} {
+	for _, width := range []time.Duration{0, -time.Hour, time.Millisecond, 1500 * time.Millisecond, 367 * 24 * time.Hour, 1<<63 - 1} {
 		if _, err := NewHistogram(width, nil); err == nil {
 			t.Errorf("buckets of %v", width)
 		}

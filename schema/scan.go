@@ -36,6 +36,7 @@ const (
 	Matches             // the field's bytes match Text, a regular expression (RE2)
 	Within              // the address lies in Text, a CIDR block
 	IsNull              // the field is null: "-", or not there
+	EqualFold           // the field = Text, but for the case of ASCII letters
 )
 
 // Filter is an expression over a row's fields, as data, so that a table can

@@ -26,7 +26,7 @@ type agentCmd struct {
 	Checkpoint    string        `type:"path" placeholder:"FILE" help:"What is remembered of each log (default: DATA/checkpoint)."`
 	Host          string        `placeholder:"NAME" help:"The name under which lines are stored (default: this machine's)."`
 	Compression   string        `default:"s2" enum:"none,zstd,s2" help:"Compression on the way: s2 costs least, zstd makes 30 % fewer bytes of it for twice the CPU, none."`
-	Window        int64         `default:"8" placeholder:"MIB" help:"What may be read and not be on a collector's disk, compressed, in memory."`
+	Window        mebibytes     `default:"8" placeholder:"MIB" help:"What may be read and not be on a collector's disk, compressed, in memory."`
 	FailoverAfter time.Duration `default:"30s" placeholder:"TIME" help:"How long a collector may be away before the next is taken; 0 is for ever."`
 	Drain         time.Duration `default:"10s" placeholder:"TIME" help:"How long what was read may take to be sent after the signal to end."`
 	Files         []string      `arg:"" optional:"" name:"file" help:"Logs, globs of them, or re:DIR/REGEX."`
@@ -91,7 +91,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 	at := &sending{cmd: c, began: time.Now(), gate: gate}
 	at.agent = agent.New(agent.Config{
 		Collectors: c.Collector, Flume: c.flume, Dial: c.dial(certificates), Checkpoint: file, Name: "sluice " + version(),
-		Compression: c.compression(), WindowBytes: c.Window << 20, FailoverAfter: c.FailoverAfter, Heartbeat: heartbeat, Drain: c.Drain,
+		Compression: c.compression(), WindowBytes: c.Window.bytes(), FailoverAfter: c.FailoverAfter, Heartbeat: heartbeat, Drain: c.Drain,
 		Governor: func() protocol.Governor { return governed(gate.State()) }, Report: func(t *tail.Tailer) { at.report(a, t) }, Log: a.log,
 		Tail: tail.Config{Sources: sources, Host: c.Host, FromEnd: c.FromEnd, Latency: c.Latency, Gate: gate, MinMargin: c.MinMargin, Log: a.log},
 	})
@@ -121,7 +121,7 @@ func (c *agentCmd) check() error {
 		}
 	}
 	if c.Window < 1 || c.FailoverAfter < 0 || c.Drain < 0 {
-		return usage("--window takes 1 or more (MiB), --failover-after and --drain no less than 0")
+		return usage("--window takes 1MiB or more, --failover-after and --drain no less than 0")
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func (s *sending) fleet() health.Fleet {
 	return health.Fleet{
 		Now: now, Began: s.began, Kind: health.Agent, Host: s.cmd.Host, Version: version(), Counts: counts,
 		Hosts:       map[string]health.Host{s.cmd.Host: health.Reader(now, s.agent.Heartbeat(), state, silentAfter, s.cmd.MaxLag)},
-		BufferBytes: state.UnacknowledgedBytes, BufferMaxBytes: s.cmd.Window << 20,
+		BufferBytes: state.UnacknowledgedBytes, BufferMaxBytes: s.cmd.Window.bytes(),
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -50,20 +49,20 @@ func (f *archiveReadFlags) read(a *app, do func(*catalog.Catalog, hdfs.Pattern) 
 	}
 	defer func() { err = errors.Join(err, archive.Close()) }()
 	hosts := splitHosts(f.Host)
+	known := []string{}
 	held, err := catalog.Read(a.ctx, archive, pattern, func(file *catalog.File) bool {
-		return (hosts == nil || slices.Contains(hosts, file.Host)) && (day.IsZero() || file.Time.Truncate(24*time.Hour).Equal(day))
+		if hosts != nil {
+			known = append(known, file.Host)
+		}
+		return (hosts == nil || hosts.has(file.Host)) && (day.IsZero() || file.Time.Truncate(24*time.Hour).Equal(day))
 	})
+	if err == nil {
+		err = hosts.check("the archive has", known)
+	}
 	if err != nil {
 		return err
 	}
 	return do(held, pattern)
-}
-
-func splitHosts(hosts string) []string {
-	if hosts == "" {
-		return nil
-	}
-	return strings.Split(hosts, ",")
 }
 
 // parseDay reads a day; "" is the zero Time.

@@ -18,12 +18,12 @@ type archiveFlags struct {
 	ArchivePermissions int           `default:"640" placeholder:"OCTAL" help:"Permissions of files in HDFS; directories can be entered by whom they let read."`
 	ArchiveOwner       string        `placeholder:"USER:GROUP" help:"Owner of what is made in HDFS, which only its superuser may give away (default: who we are)."`
 	ArchiveReplication int           `default:"0" placeholder:"N" help:"Copies of a file in HDFS (0: as its name node says)."`
-	ArchiveBlockSize   int           `default:"0" placeholder:"MIB" help:"Block size of files in HDFS (0: as its name node says)."`
+	ArchiveBlockSize   mebibytes     `default:"0" placeholder:"MIB" help:"Block size of files in HDFS (0: as its name node says)."`
 }
 
 // options checks the flags for HDFS.
 func (f archiveFlags) options() (dfs.Options, error) {
-	o := dfs.Options{Replication: f.ArchiveReplication, BlockBytes: int64(f.ArchiveBlockSize) << 20, Uploads: f.ArchiveUploads, Timeout: f.ArchiveTimeout}
+	o := dfs.Options{Replication: f.ArchiveReplication, BlockBytes: f.ArchiveBlockSize.bytes(), Uploads: f.ArchiveUploads, Timeout: f.ArchiveTimeout}
 	if f.ArchiveUploads < 1 || f.ArchiveTimeout <= 0 || f.ArchiveReplication < 0 || f.ArchiveBlockSize < 0 {
 		return o, usage("--archive-uploads takes 1 or more, --archive-timeout more than nothing, --archive-replication and --archive-block-size no less than 0")
 	}

@@ -74,6 +74,13 @@ func runAudit(a *app, cfg audit.Config) error {
 	if err != nil {
 		return err
 	}
+	hosts := []string{}
+	for _, s := range report.Streams {
+		hosts = append(hosts, s.Host)
+	}
+	if err := hostList(cfg.Hosts).check("there is", hosts); err != nil {
+		return err
+	}
 	printAudit(a.stdout, report, a.cli.Quiet, time.Since(began))
 	if report.Differences() > 0 {
 		return exitError(1)

@@ -27,7 +27,7 @@ func (c *collecting) fleet() health.Fleet {
 	return health.Fleet{
 		Now: now, Began: c.began, Kind: health.Collector, Host: c.host, Version: version(),
 		Hosts: health.Senders(now, c.receiver.Hosts(), state, c.cmd.SilentAfter), Sinks: health.Sinks(now, state.Troubles), Counts: c.stores.counts(),
-		BufferBytes: state.SpoolBytes, BufferMaxBytes: c.cmd.SpoolMax << 20, Segments: state.Segments, UntabledBytes: state.UntabledBytes,
+		BufferBytes: state.SpoolBytes, BufferMaxBytes: c.cmd.SpoolMax.bytes(), Segments: state.Segments, UntabledBytes: state.UntabledBytes,
 	}
 }
 

@@ -27,7 +27,7 @@ const (
 func grammar(t *testing.T, c *cli, options ...kong.Option) *kong.Kong {
 	t.Helper()
 	k, err := kong.New(c, append(options, kong.Name("sluice"), kong.DefaultEnvars("SLUICE"),
-		kong.Configuration(loadYAML), kong.Vars{"formats": strings.Join(formatNames(), ", ")})...)
+		kong.Configuration(loadYAML), mappers(), kong.Vars{"formats": strings.Join(formatNames(), ", ")})...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"strings"
 	"time"
 
 	"sluice/parse"
@@ -62,26 +61,18 @@ func newEntries(ctx context.Context, table scanner, log *slog.Logger) (*entries,
 }
 
 // ofHosts returns the streams of the named hosts (comma-separated), and an
-// error when there are none.
+// error when the table has none of one of them.
 func (e *entries) ofHosts(hosts string) ([]schema.StreamID, error) {
 	ids := []schema.StreamID{}
-	known := map[string]bool{}
+	known := []string{}
+	list := splitHosts(hosts)
 	for id, s := range e.streams {
-		known[s.entry.Host] = true
-		for host := range strings.SplitSeq(hosts, ",") {
-			if s.entry.Host == host {
-				ids = append(ids, id)
-			}
+		known = append(known, s.entry.Host)
+		if list.has(s.entry.Host) {
+			ids = append(ids, id)
 		}
 	}
-	if len(ids) == 0 {
-		names := []string{}
-		for host := range known {
-			names = append(names, host)
-		}
-		return nil, usage("--host %s: the table has no line of it, only of: %s", hosts, strings.Join(names, ", "))
-	}
-	return ids, nil
+	return ids, list.check("the table has", known)
 }
 
 // scan yields the entries of the rows that s selects. An entry is valid until

@@ -20,7 +20,7 @@ type followFlags struct {
 	FromStart bool              `help:"Read logs whole that are there at the first start (default)."`
 	FromEnd   bool              `help:"Read logs that are there at the first start from their end. Logs that come later are read whole."`
 	Latency   time.Duration     `placeholder:"TIME" help:"Time between two looks at the logs that grow (default: 200ms to 2s, by their number)."`
-	CPU       float64           `name:"cpu" default:"5" placeholder:"PERCENT" help:"CPU that following may take, in percent of one core, parsing and compressing included; 0 is no limit."`
+	CPU       percent           `name:"cpu" default:"5" placeholder:"PERCENT" help:"CPU that following may take, in percent of one core, parsing and compressing included; 0 is no limit."`
 	CatchUp   bool              `help:"Take more than --cpu while unread lines are about to be deleted (--min-margin)."`
 	MinMargin time.Duration     `default:"1h" placeholder:"TIME" help:"Warn when unread lines would be read less than this before their rotation deletes them; 0 is never."`
 	NoNice    bool              `help:"Keep the priority this was started with, and use all cores. Without: nice 19, lowest I/O priority, one core."`

@@ -90,7 +90,7 @@ func (f *followFlags) govern(a *app, trace *governor.Trace) (*governor.Governor,
 			runtime.GOMAXPROCS(1)
 		}
 	}
-	return governor.New(governor.Config{CPUShare: f.CPU / 100, CatchUp: f.CatchUp, Root: "/", Trace: trace, Log: a.log})
+	return governor.New(governor.Config{CPUShare: float64(f.CPU) / 100, CatchUp: f.CatchUp, Root: "/", Trace: trace, Log: a.log})
 }
 
 // openTrace makes the file of --trace; without the flag it is nil.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"sluice/print"
@@ -12,21 +13,21 @@ import (
 
 type scanCmd struct {
 	tableFlags
-	From      string        `placeholder:"T" help:"Rows from this time on: 2015-05-17, '2015-05-17 10:05', RFC 3339, now, today, yesterday, -2h."`
-	To        string        `placeholder:"T" help:"Rows before this time."`
-	Last      string        `placeholder:"D" help:"Rows of the last 90m, 24h, 7d, 2w."`
-	Undated   bool          `help:"Only lines whose time could not be read."`
-	Host      string        `env:"SLUICE_SCAN_HOST" placeholder:"H" help:"Lines of these web hosts, comma-separated."`
-	Status    string        `placeholder:"S" help:"404, 5xx, 400-499, or several with commas."`
-	Method    string        `placeholder:"M" help:"GET, or several with commas."`
-	Path      string        `placeholder:"PREFIX" help:"What the path starts with."`
-	Client    string        `placeholder:"IP" help:"Address, CIDR block or host name, or several with commas."`
-	Where     string        `placeholder:"EXPR" help:"Expression over fields: 'status >= 500 and path =~ \"^/api\"'."`
-	Limit     int           `placeholder:"N" help:"Stop after so many rows."`
-	Reverse   bool          `help:"Newest first."`
-	Count     bool          `help:"Print the number of rows."`
-	Top       string        `placeholder:"FIELD" help:"Print the most frequent values of a field (--limit of them, default 10)."`
-	Histogram time.Duration `placeholder:"1h" help:"Print the number of rows in each such span of time."`
+	From      string         `placeholder:"T" help:"Rows from this time on: 2015-05-17, '2015-05-17 10:05', RFC 3339, now, today, yesterday, -2h."`
+	To        string         `placeholder:"T" help:"Rows before this time."`
+	Last      string         `placeholder:"D" help:"Rows of the last 90m, 24h, 7d, 2w."`
+	Undated   bool           `help:"Only lines whose time could not be read."`
+	Host      string         `env:"SLUICE_SCAN_HOST" placeholder:"H" help:"Lines of these web hosts, comma-separated."`
+	Status    string         `placeholder:"S" help:"404, 5xx, 400-499, or several with commas."`
+	Method    string         `placeholder:"M" help:"GET, or several with commas."`
+	Path      string         `placeholder:"PREFIX" help:"What the path starts with."`
+	Client    string         `placeholder:"IP" help:"Address, block (10.0.0.0/8, 10.*), range (10.1.2.3-10.1.2.9) or host name (web.example.org, *.example.org), or several with commas."`
+	Where     string         `placeholder:"EXPR" help:"Expression over fields: 'status >= 500 and path =~ \"^/api\"'."`
+	Limit     int            `placeholder:"N" help:"Stop after so many rows."`
+	Reverse   bool           `help:"Newest first."`
+	Count     bool           `help:"Print the number of rows."`
+	Top       string         `placeholder:"FIELD" help:"Print the most frequent values of a field (--limit of them, default 10)."`
+	Histogram *time.Duration `placeholder:"1h" help:"Print the number of rows in each such span of time: 10m, 1h, 1d, 1w (from Monday)."`
 	outputFlags
 }
 
@@ -52,6 +53,9 @@ func (s *scanCmd) Run(a *app) (err error) {
 	}
 	if scan.Filter, err = s.filter(now); err != nil {
 		return usageError{err}
+	}
+	if s.Limit < 0 {
+		return usage("--limit takes 0 or more; 0 is no limit")
 	}
 	summary, err := s.summary()
 	if err != nil {
@@ -105,7 +109,7 @@ func (s *scanCmd) times(now time.Time) (scan schema.Scan, err error) {
 		}
 	}
 	if s.Last != "" {
-		length, err := query.ParseLast(s.Last)
+		length, err := query.ParseLast(strings.TrimPrefix(s.Last, "-"))
 		if err != nil {
 			return scan, err
 		}
@@ -129,7 +133,7 @@ func (s *scanCmd) filter(now time.Time) (*schema.Filter, error) {
 		parse func(string) (*schema.Filter, error)
 	}{
 		{s.Status, query.Status}, {s.Method, query.Method}, {s.Client, query.Client},
-		{s.Path, func(p string) (*schema.Filter, error) { return query.Path(p), nil }},
+		{s.Path, query.Path},
 		{s.Where, func(e string) (*schema.Filter, error) { return query.Parse(e, now, time.Local) }},
 	} {
 		if f.value == "" {
@@ -157,8 +161,8 @@ func (s *scanCmd) summary() (query.Summary, error) {
 		}
 		all = append(all, query.NewTop(s.Top, n, query.DefaultTopBytes))
 	}
-	if s.Histogram != 0 {
-		h, err := query.NewHistogram(s.Histogram, time.Local)
+	if s.Histogram != nil {
+		h, err := query.NewHistogram(*s.Histogram, time.Local)
 		if err != nil {
 			return nil, usage("--histogram: %w", err)
 		}

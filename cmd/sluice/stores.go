@@ -26,11 +26,11 @@ type storeFlags struct {
 	archiveFlags
 	Layout         string        `default:"" enum:",typed,packed,flume" help:"Layout that the table has, or gets when it is made: typed, packed or flume (default: the one it has; typed when it is made)."`
 	Cells          []string      `placeholder:"FIELD" help:"Fields that get a cell of their own in a table that is made (default: all)."`
-	RollSize       int64         `default:"100" placeholder:"MIB" help:"Size of an archive file, compressed, at which the next is begun."`
+	RollSize       mebibytes     `default:"100" placeholder:"MIB" help:"Size of an archive file, compressed, at which the next is begun; 100 and 100MiB are the same, 1GB is less than 1GiB."`
 	Level          int           `default:"1" placeholder:"N" help:"gzip level of the archive, 1 to 9."`
 	RollInterval   time.Duration `default:"2h" placeholder:"TIME" help:"Age at which an archive file is finished, when following."`
 	RollIdle       time.Duration `default:"15m" placeholder:"TIME" help:"Time without a line after which an archive file is finished, when following."`
-	SpoolMax       int64         `default:"10240" placeholder:"MIB" help:"Size of what may wait on this disk for archive and table; then no more is taken until it shrinks. 0 is no bound."`
+	SpoolMax       mebibytes     `default:"10240" placeholder:"MIB" help:"Size of what may wait on this disk for archive and table; then no more is taken until it shrinks. 0 is no bound."`
 	KeepLocal      time.Duration `default:"0s" placeholder:"TIME" help:"How long an archive file stays on this disk, too, after it is archived."`
 	MarkClosedDays bool          `help:"Put an empty file _SUCCESS into the archive's directories of a day that is over, when all that came for it is archived: for jobs that wait for it."`
 	MarkGrace      time.Duration `default:"2h" placeholder:"TIME" help:"How long after midnight, in the log's own zone, lines of a day may still come before --mark-closed-days marks it."`
@@ -90,7 +90,7 @@ type storeOptions struct {
 // checkRolls checks what can be said wrongly of archive files.
 func (r *storeFlags) checkRolls() error {
 	if r.RollSize < 1 || r.Level < 1 || r.Level > 9 {
-		return usage("--roll-size takes 1 or more (MiB), --level 1 to 9")
+		return usage("--roll-size takes 1MiB or more, --level 1 to 9")
 	}
 	if r.MarkGrace < 0 || r.SpoolMax < 0 || r.KeepLocal < 0 {
 		return usage("--mark-grace, --spool-max and --keep-local take 0 or more")
@@ -134,8 +134,8 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	s.patient = c.Patient
 	c.FS, c.SpoolDir, c.Checkpoint = vfs.OS{}, spool, s.checkpoint
 	c.Table, c.Archive, c.Naming = s.table, s.archive, pattern
-	c.RollBytes, c.RollInterval, c.RollIdle, c.Level, c.Log = r.RollSize<<20, r.RollInterval, r.RollIdle, r.Level, a.log
-	c.SpoolMaxBytes, c.KeepLocal, c.Uploads = r.SpoolMax<<20, r.KeepLocal, r.ArchiveUploads
+	c.RollBytes, c.RollInterval, c.RollIdle, c.Level, c.Log = r.RollSize.bytes(), r.RollInterval, r.RollIdle, r.Level, a.log
+	c.SpoolMaxBytes, c.KeepLocal, c.Uploads = r.SpoolMax.bytes(), r.KeepLocal, r.ArchiveUploads
 	c.MarkClosed, c.ClosedGrace = r.MarkClosedDays, r.MarkGrace
 	s.collector, err = ingest.NewCollector(a.ctx, c)
 	return s, err

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"slices"
+	"strings"
+)
+
+// hostList is what --host names; nil is all hosts. Host names have no case.
+type hostList []string
+
+func splitHosts(hosts string) hostList {
+	var list hostList
+	for host := range strings.SplitSeq(hosts, ",") {
+		if host = strings.TrimSpace(host); host != "" {
+			list = append(list, host)
+		}
+	}
+	return list
+}
+
+func (l hostList) has(host string) bool {
+	return slices.ContainsFunc(l, func(h string) bool { return strings.EqualFold(h, host) })
+}
+
+// check returns an error if a host is named that is not among those there are: a
+// misspelt name would find nothing, or only what the others have.
+func (l hostList) check(there string, known []string) error {
+	for _, host := range l {
+		if !hostList(known).has(host) {
+			slices.Sort(known)
+			known = slices.DeleteFunc(slices.Compact(known), func(h string) bool { return h == "" })
+			if len(known) == 0 {
+				return usage("--host %s: %s no line of it", host, there)
+			}
+			return usage("--host %s: %s no line of it, only of: %s", host, there, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
