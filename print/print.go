@@ -51,6 +51,9 @@ type Options struct {
 // Kinds are the outputs that New knows.
 const Kinds = "raw, json, avrojson, avro, csv, tsv, table"
 
+// CSVSafe is csv for a spreadsheet: no value is a formula there.
+const CSVSafe = "csv-safe"
+
 // ErrKind marks an output that there is not.
 var ErrKind = errors.New("print: output")
 
@@ -74,6 +77,8 @@ func New(w io.Writer, kind string, o Options) (Printer, error) {
 		return newAvro(w, o)
 	case "csv":
 		return newSeparated(w, o.columns(), csvDialect), nil
+	case CSVSafe:
+		return newSeparated(w, o.columns(), csvSafeDialect), nil
 	case "tsv":
 		return newSeparated(w, o.columns(), tsvDialect), nil
 	case "table":

@@ -20,6 +20,8 @@ func Report(w io.Writer, kind string, r query.Report) error {
 		out = reportJSON(r)
 	case "csv":
 		out = reportSeparated(r, csvDialect)
+	case CSVSafe:
+		out = reportSeparated(r, csvSafeDialect)
 	case "tsv":
 		out = reportSeparated(r, tsvDialect)
 	case "table":

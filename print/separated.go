@@ -1,7 +1,9 @@
 package print
 
 import (
+	"bytes"
 	"io"
+	"strings"
 
 	"sluice/schema"
 )
@@ -18,6 +20,28 @@ type dialect struct {
 // comma or a line end in it is quoted. Null is nothing at all, and the empty
 // text is quoted.
 var csvDialect = dialect{',', "\r\n", "", appendCSV}
+
+// csvSafeDialect is for people who open the file in a spreadsheet, which takes a
+// cell that begins with one of formulaStarts for a formula: such a value begins with
+// an apostrophe. All values are in quotes, for some spreadsheets also separate at
+// semicolons and tabs.
+var csvSafeDialect = dialect{',', "\r\n", "", appendCSVSafe}
+
+const formulaStarts = "=+-@\t\r\n"
+
+func appendCSVSafe(dst, text []byte) []byte {
+	dst = append(dst, '"')
+	if len(text) > 0 && strings.IndexByte(formulaStarts, text[0]) >= 0 && !isNumber(text) {
+		dst = append(dst, '\'')
+	}
+	return append(csvText.append(dst, text), '"')
+}
+
+// isNumber: -5 is no formula.
+func isNumber(text []byte) bool {
+	digits := bytes.TrimPrefix(text, []byte("-"))
+	return len(digits) > 0 && len(bytes.Trim(digits, "0123456789")) == 0
+}
 
 // tsvDialect is what PostgreSQL's COPY and MySQL's LOAD DATA read.
 var tsvDialect = dialect{'\t', "\n", `\N`, appendTSV}

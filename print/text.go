@@ -10,6 +10,7 @@ import (
 type escaping struct {
 	plain [utf8.RuneSelf]bool // ASCII taken as it is
 	c1    bool                // U+0080 to U+009F too, which terminals act upon
+	still bool                // no marks that turn the direction of writing
 	// escape appends a byte that is not taken as it is.
 	escape func(dst []byte, c byte) []byte
 }
@@ -37,7 +38,11 @@ var (
 	}()
 	csvText   = newEscaping(escapeCSV, `"`, "\t\r\n")
 	tsvText   = newEscaping(escapeTSV, `\`, "")
-	tableText = newEscaping(escapeHex, "", "")
+	tableText = func() *escaping {
+		e := newEscaping(escapeHex, "", "")
+		e.still = true
+		return e
+	}()
 )
 
 // append appends text.
@@ -54,7 +59,7 @@ func (e *escaping) append(dst, text []byte) []byte {
 		} else {
 			var r rune
 			r, n = utf8.DecodeRune(text[i:])
-			if (r != utf8.RuneError || n > 1) && (e.c1 || r > 0x9f) {
+			if (r != utf8.RuneError || n > 1) && (e.c1 || r > 0x9f) && !(e.still && turnsText(r)) {
 				i += n
 				continue
 			}

@@ -80,7 +80,7 @@ func FuzzText(f *testing.F) {
 			t.Fatalf("csv: %q is read as %q, %v", text, row, err)
 		}
 		for _, r := range string(tableText.append(nil, text)) {
-			if r < ' ' || r >= 0x7f && r < 0xa0 {
+			if r < ' ' || r >= 0x7f && r < 0xa0 || turnsText(r) {
 				t.Fatalf("a terminal would act upon %q", r)
 			}
 		}

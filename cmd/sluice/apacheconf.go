@@ -3,13 +3,13 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"strings"
 
 	"sluice/parse"
 	"sluice/parse/httpdconf"
+	"sluice/print"
 )
 
 // listApacheLogs prints each access log of an Apache configuration with the
@@ -30,11 +30,11 @@ func (p *parseCmd) listApacheLogs(a *app) error {
 	out := json.NewEncoder(a.stdout)
 	out.SetEscapeHTML(false)
 	for _, w := range config.Warnings {
-		fmt.Fprintln(a.stderr, "sluice:", w)
+		print.Textln(a.stderr, "sluice:", w)
 	}
 	for _, l := range config.Logs {
 		if _, err := parse.Compile(l.Format); err != nil && l.Unread == "" {
-			fmt.Fprintf(a.stderr, "sluice: %s:%d: %v\n", l.File, l.Line, err)
+			print.Textf(a.stderr, "sluice: %s:%d: %v\n", l.File, l.Line, err)
 		}
 		if p.Output == "json" {
 			if err := out.Encode(newApacheLog(l)); err != nil {
@@ -82,7 +82,7 @@ func printApacheLog(w io.Writer, l httpdconf.Log) error {
 		server += ", only " + l.Condition
 	}
 	if l.Unread != "" {
-		_, err := fmt.Fprintf(w, "# %s:%d: %s: left out: %s\n", l.File, l.Line, server, l.Unread)
+		_, err := print.Textf(w, "# %s:%d: %s: left out: %s\n", l.File, l.Line, server, l.Unread)
 		return err
 	}
 	var files []string
@@ -92,7 +92,7 @@ func printApacheLog(w io.Writer, l httpdconf.Log) error {
 	if l.Path != "" {
 		files = []string{quote(l.Path)}
 	}
-	_, err := fmt.Fprintf(w, "# %s:%d: %s\nsluice run --once --format %s %s\n", l.File, l.Line, server, quote(l.Format), strings.Join(files, " "))
+	_, err := print.Textf(w, "# %s:%d: %s\nsluice run --once --format %s %s\n", l.File, l.Line, server, quote(l.Format), strings.Join(files, " "))
 	return err
 }
 

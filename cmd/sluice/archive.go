@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
@@ -11,6 +10,7 @@ import (
 
 	"sluice/catalog"
 	"sluice/hdfs"
+	"sluice/print"
 	"sluice/query"
 	"sluice/schema"
 )
@@ -100,9 +100,9 @@ func (c *archiveLsCmd) Run(a *app) error {
 func (c *archiveLsCmd) list(a *app, held *catalog.Catalog) error {
 	groups := held.Groups()
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "day\thost\tfiles\tstreams\tlines\tbytes\tcompressed\t")
+	print.Textf(w, "day\thost\tfiles\tstreams\tlines\tbytes\tcompressed\t\n")
 	for _, g := range groups {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t\n", g.DayText(), g.Host, g.Files, len(g.Ranges), g.Lines, g.LogBytes, g.Bytes)
+		print.Textf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t\n", g.DayText(), g.Host, g.Files, len(g.Ranges), g.Lines, g.LogBytes, g.Bytes)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (c *archiveLsCmd) list(a *app, held *catalog.Catalog) error {
 	}
 	for i := range held.Files {
 		if f := &held.Files[i]; f.Foreign {
-			fmt.Fprintf(a.stdout, "not of sluice: %s, %d bytes\n", f.Name, f.Bytes)
+			print.Textf(a.stdout, "not of sluice: %s, %d bytes\n", f.Name, f.Bytes)
 		}
 	}
 	return nil
@@ -120,11 +120,11 @@ func (c *archiveLsCmd) list(a *app, held *catalog.Catalog) error {
 
 func printRanges(w io.Writer, held *catalog.Catalog, groups []*catalog.Group) {
 	for _, g := range groups {
-		fmt.Fprintf(w, "%s %s\n", g.DayText(), g.Host)
+		print.Textf(w, "%s %s\n", g.DayText(), g.Host)
 		for _, id := range held.StreamIDs() {
 			if ranges := g.Ranges[id]; len(ranges) > 0 {
 				e := &held.Streams[id].Entry
-				fmt.Fprintf(w, "  %s %s: %s\n", id, e.Path, joinRanges(ranges))
+				print.Textf(w, "  %s %s: %s\n", id, e.Path, joinRanges(ranges))
 			}
 		}
 	}
@@ -206,7 +206,7 @@ func (c *archiveVerifyCmd) verify(a *app, held *catalog.Catalog, pattern hdfs.Pa
 			return
 		}
 		problems++
-		fmt.Fprintln(a.stdout, p)
+		print.Textln(a.stdout, p)
 	})
 	if err != nil {
 		return err
@@ -218,16 +218,16 @@ func (c *archiveVerifyCmd) verify(a *app, held *catalog.Catalog, pattern hdfs.Pa
 		lines, logBytes = lines+f.Lines, logBytes+f.LogBytes
 		if f.Foreign {
 			foreign++
-			fmt.Fprintf(a.stdout, "not of sluice, left alone: %s\n", f.Name)
+			print.Textf(a.stdout, "not of sluice, left alone: %s\n", f.Name)
 		}
 	}
 	for _, id := range held.StreamIDs() {
 		if s := held.Streams[id]; held.Begin(s) > 0 && c.Day == "" {
 			later++
-			fmt.Fprintf(a.stdout, "begins at byte %d, what was before is not here: stream %s %s %s\n", held.Begin(s), id, s.Entry.Host, s.Entry.Path)
+			print.Textf(a.stdout, "begins at byte %d, what was before is not here: stream %s %s %s\n", held.Begin(s), id, s.Entry.Host, s.Entry.Path)
 		}
 	}
-	fmt.Fprintf(a.stdout, "files=%d members=%d streams=%d lines=%d bytes=%d problems=%d foreign=%d begin_later=%d seconds=%.2f\n",
+	print.Textf(a.stdout, "files=%d members=%d streams=%d lines=%d bytes=%d problems=%d foreign=%d begin_later=%d seconds=%.2f\n",
 		len(held.Files)-foreign, len(held.Members), len(held.Streams), lines, logBytes, problems, foreign, later, time.Since(began).Seconds())
 	if problems > 0 {
 		return exitError(1)

@@ -11,6 +11,7 @@ import (
 	"sluice/audit"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment/vfs"
+	"sluice/print"
 )
 
 type auditCmd struct {
@@ -118,7 +119,7 @@ func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
 	if err != nil || report.Differences() == 0 {
 		return err
 	}
-	fmt.Fprintln(a.stdout, "compared again:")
+	print.Textln(a.stdout, "compared again:")
 	return runAudit(a, cfg)
 }
 
@@ -201,21 +202,21 @@ func printAudit(w io.Writer, r *audit.Report, quiet bool, took time.Duration) {
 		} else if quiet {
 			continue
 		}
-		fmt.Fprintln(w, s)
+		print.Textln(w, s)
 		for _, d := range s.Named {
-			fmt.Fprintln(w, "   ", d)
+			print.Textln(w, "   ", d)
 		}
 		if more := s.Differences() - int64(len(s.Named)); more > 0 {
-			fmt.Fprintf(w, "    and %d more (--show)\n", more)
+			print.Textf(w, "    and %d more (--show)\n", more)
 		}
 	}
 	for _, text := range r.Files {
-		fmt.Fprintln(w, text)
+		print.Textln(w, text)
 	}
 	for _, name := range r.Foreign {
-		fmt.Fprintln(w, "not of sluice, left alone:", name)
+		print.Textln(w, "not of sluice, left alone:", name)
 	}
-	fmt.Fprintf(w, "streams=%d lines=%d bytes=%d rows=%d differing_streams=%d differences=%d seconds=%.2f\n",
+	print.Textf(w, "streams=%d lines=%d bytes=%d rows=%d differing_streams=%d differences=%d seconds=%.2f\n",
 		len(r.Streams), lines, bytes, rows, differing, r.Differences(), took.Seconds())
 }
 
@@ -225,12 +226,12 @@ func printRepairs(w io.Writer, done *audit.Repairs) {
 		names []string
 	}{{"restored from the log", done.Restored}, {"written again", done.Rewritten}, {"removed, for all of it stands elsewhere", done.Removed}} {
 		for _, name := range x.names {
-			fmt.Fprintf(w, "%s: %s\n", x.what, name)
+			print.Textf(w, "%s: %s\n", x.what, name)
 		}
 	}
 	for _, text := range done.Left {
-		fmt.Fprintln(w, "left as it is:", text)
+		print.Textln(w, "left as it is:", text)
 	}
-	fmt.Fprintf(w, "rows_written=%d streams_entered=%d files_restored=%d files_rewritten=%d files_removed=%d\n",
+	print.Textf(w, "rows_written=%d streams_entered=%d files_restored=%d files_rewritten=%d files_removed=%d\n",
 		done.Rows, done.Streams, len(done.Restored), len(done.Rewritten), len(done.Removed))
 }

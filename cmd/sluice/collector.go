@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/receiver"
 	"sluice/parse"
+	"sluice/print"
 )
 
 type collectorCmd struct {
@@ -131,7 +131,7 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	}
 	server := &avrorpc.Server{Services: []avrorpc.Service{r.Service(), r.FlumeService()}, Limits: receiver.Limits(), Upgrade: layers.Upgrade, Log: a.log}
 	a.log.Info("listening; what agents send is stored until this is told to stop", "address", listener.Addr(), "tls", certificates != nil)
-	fmt.Fprintln(a.stdout, "listening on", listener.Addr())
+	print.Textln(a.stdout, "listening on", listener.Addr())
 	group, ctx := errgroup.WithContext(a.ctx)
 	group.Go(func() error { return server.Serve(ctx, listener) })
 	group.Go(func() error {
@@ -165,6 +165,6 @@ func (c *collectorCmd) end(a *app, s *stores, failed error) error {
 		err = nil
 	}
 	n := &s.collector.Counters
-	fmt.Fprintf(a.stdout, "lines=%d bytes=%d rows=%d parse_errors=%d archive_files=%d\n", n.Lines.Load(), n.Bytes.Load(), n.Rows.Load(), n.ParseErrors.Load(), n.Segments.Load())
+	print.Textf(a.stdout, "lines=%d bytes=%d rows=%d parse_errors=%d archive_files=%d\n", n.Lines.Load(), n.Bytes.Load(), n.Rows.Load(), n.ParseErrors.Load(), n.Segments.Load())
 	return err
 }

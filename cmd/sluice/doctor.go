@@ -12,6 +12,7 @@ import (
 	"sluice/doctor"
 	"sluice/hbase/checks"
 	"sluice/hbase/embedded"
+	"sluice/print"
 	"sluice/schema"
 )
 
@@ -145,6 +146,6 @@ func (d *doctorCmd) show(a *app) func(doctor.Result) {
 		if r.Status != doctor.Skipped {
 			took = fmt.Sprintf("%.1f ms", float64(r.Took)/float64(time.Millisecond))
 		}
-		fmt.Fprintf(a.stdout, "%-8s %-30s %9s  %s\n", r.Status, r.Step, took, r.Text)
+		print.Textf(a.stdout, "%-8s %-30s %9s  %s\n", r.Status, r.Step, took, r.Text)
 	}
 }

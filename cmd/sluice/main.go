@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"sluice/print"
 )
 
 // cli is the whole command line; docs/configuration.md is checked against it.
@@ -89,7 +91,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Vars{"formats": strings.Join(formatNames(), ", ")},
 	)
 	if err != nil {
-		fmt.Fprintln(stderr, "sluice:", err)
+		print.Textln(stderr, "sluice:", err)
 		return 1
 	}
 	k, err := parser.Parse(joinNegative(args))
@@ -97,7 +99,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "sluice: %v; sluice --help lists commands and flags\n", err)
+		print.Textf(stderr, "sluice: %v; sluice --help lists commands and flags\n", err)
 		return 2
 	}
 	level := slog.LevelInfo
@@ -121,7 +123,7 @@ func (a *app) status(err error) int {
 	case a.outputClosed(err): // `sluice scan | head`
 		return 0
 	}
-	fmt.Fprintln(a.stderr, "sluice:", err)
+	print.Textln(a.stderr, "sluice:", err)
 	if errors.As(err, &usageError{}) {
 		return 2
 	}

@@ -14,13 +14,23 @@ import (
 
 // outputFlags say how records are printed.
 type outputFlags struct {
-	Output string   `short:"o" default:"auto" enum:"auto,raw,json,avrojson,avro,csv,tsv,table" placeholder:"O" help:"json (one object a line), avrojson, avro (container file), csv, tsv, table, or raw: lines as they were; auto is table on a terminal, json elsewhere."`
-	Fields []string `placeholder:"FIELD" help:"Fields to print, in this order: those of the format, host, file, stream, offset, logbody, parse_error."`
+	Output  string   `short:"o" default:"auto" enum:"auto,raw,json,avrojson,avro,csv,tsv,table" placeholder:"O" help:"json (one object a line), avrojson, avro (container file), csv, tsv, table, or raw: lines as they were; auto is table on a terminal, json elsewhere."`
+	CSVSafe bool     `name:"csv-safe" help:"With --output csv, for a spreadsheet: values that it would take for a formula (= + - @) begin with an apostrophe."`
+	Fields  []string `placeholder:"FIELD" help:"Fields to print, in this order: those of the format, host, file, stream, offset, logbody, parse_error."`
+}
+
+func (o outputFlags) check() error {
+	if o.CSVSafe && o.Output != "csv" {
+		return usage("--csv-safe goes with --output csv")
+	}
+	return nil
 }
 
 // kind is the output that auto stands for.
 func (o outputFlags) kind(w io.Writer) string {
 	switch f, ok := w.(*os.File); {
+	case o.Output == "csv" && o.CSVSafe:
+		return print.CSVSafe
 	case o.Output != "auto":
 		return o.Output
 	case ok && isTerminal(f):
@@ -32,6 +42,9 @@ func (o outputFlags) kind(w io.Writer) string {
 // open makes the printer of entries of these formats. host puts the host first;
 // live is for output that is flushed while entries still come.
 func (o outputFlags) open(w io.Writer, host, live bool, formats ...[]schema.Field) (print.Printer, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	options := print.Options{Fields: o.Fields, Formats: formats, Host: host, Width: width(w), AllColumns: live}
 	buffer := bufio.NewWriterSize(w, 256<<10)
 	p, err := print.New(buffer, o.kind(w), options)

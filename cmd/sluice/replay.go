@@ -7,6 +7,7 @@ import (
 
 	"sluice/audit"
 	"sluice/parse"
+	"sluice/print"
 )
 
 // replay puts an archive into the table.
@@ -48,9 +49,9 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 		return fmt.Errorf("not every line is in the table; mend this and run again, rows that are there are written over themselves: %w", err)
 	}
 	for _, text := range failed {
-		fmt.Fprintln(a.stderr, "sluice:", text)
+		print.Textln(a.stderr, "sluice:", text)
 	}
-	fmt.Fprintf(a.stdout, "lines=%d bytes=%d parse_errors=%d seconds=%.2f files=%d failed=%d\n",
+	print.Textf(a.stdout, "lines=%d bytes=%d parse_errors=%d seconds=%.2f files=%d failed=%d\n",
 		replay.Lines.Load(), replay.Bytes.Load(), replay.ParseErrors.Load(), time.Since(began).Seconds(), replay.Files(), len(failed))
 	if len(failed) > 0 {
 		return exitError(1)

@@ -15,6 +15,7 @@ import (
 	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
 	"sluice/parse"
+	"sluice/print"
 )
 
 // formatFlags say how lines are read.
@@ -176,11 +177,11 @@ func (r *runCmd) once(a *app, format string, logs []logfile.Log) (err error) {
 		return notStored(err)
 	}
 	for _, failed := range result.Failed {
-		fmt.Fprintln(a.stderr, "sluice:", failed)
+		print.Textln(a.stderr, "sluice:", failed)
 	}
 	r.summary(a.stdout, &s.collector.Counters, result, time.Since(began))
 	if interrupted {
-		fmt.Fprintln(a.stderr, "sluice: interrupted; run again to go on")
+		print.Textln(a.stderr, "sluice: interrupted; run again to go on")
 	}
 	if interrupted || len(result.Failed) > 0 {
 		return exitError(1)
@@ -194,7 +195,7 @@ func (a *app) interrupted(err error) bool {
 	if a.ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return false
 	}
-	fmt.Fprintln(a.stderr, "sluice: interrupted before it took anything: the table did not answer yet, or what an earlier run left was being stored; nothing is lost, run again to go on")
+	print.Textln(a.stderr, "sluice: interrupted before it took anything: the table did not answer yet, or what an earlier run left was being stored; nothing is lost, run again to go on")
 	return true
 }
 
@@ -204,7 +205,7 @@ func notStored(err error) error {
 
 // summary is the last line.
 func (r *runCmd) summary(w io.Writer, c *ingest.Counters, result ingest.OnceResult, took time.Duration) {
-	fmt.Fprintf(w, "lines=%d bytes=%d rows=%d parse_errors=%d seconds=%.2f files=%d failed=%d earlier_bytes=%d archive_files=%d\n",
+	print.Textf(w, "lines=%d bytes=%d rows=%d parse_errors=%d seconds=%.2f files=%d failed=%d earlier_bytes=%d archive_files=%d\n",
 		c.Lines.Load(), c.Bytes.Load(), c.Rows.Load(), c.ParseErrors.Load(), took.Seconds(),
 		result.Files, len(result.Failed), result.EarlierBytes, c.Segments.Load())
 }

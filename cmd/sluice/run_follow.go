@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +10,7 @@ import (
 	"sluice/ingest"
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
+	"sluice/print"
 )
 
 // tickInterval is how often rows are made durable and the status is written.
@@ -69,7 +69,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 		return notStored(err)
 	}
 	c := &s.collector.Counters
-	fmt.Fprintf(a.stdout, "lines=%d bytes=%d rows=%d parse_errors=%d seconds=%.2f archive_files=%d\n",
+	print.Textf(a.stdout, "lines=%d bytes=%d rows=%d parse_errors=%d seconds=%.2f archive_files=%d\n",
 		c.Lines.Load(), c.Bytes.Load(), c.Rows.Load(), c.ParseErrors.Load(), time.Since(at.began).Seconds(), c.Segments.Load())
 	return nil
 }

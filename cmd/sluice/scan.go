@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -56,6 +55,9 @@ func (s *scanCmd) Run(a *app) (err error) {
 	}
 	if s.Limit < 0 {
 		return usage("--limit takes 0 or more; 0 is no limit")
+	}
+	if err := s.check(); err != nil {
+		return err
 	}
 	summary, err := s.summary()
 	if err != nil {
@@ -196,7 +198,7 @@ func (s *scanCmd) summarize(a *app, rows *entries, scan schema.Scan, matcher *qu
 	}
 	report := summary.Report()
 	if s.Count && s.Output == "auto" { // a bare number is what a script wants
-		_, err := fmt.Fprintln(a.stdout, report.Groups[0].Count)
+		_, err := print.Textln(a.stdout, report.Groups[0].Count)
 		return err
 	}
 	return print.Report(a.stdout, s.kind(a.stdout), report)

@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
 	"sluice/hbase"
 	"sluice/parse"
+	"sluice/print"
 	"sluice/schema"
 )
 
@@ -50,7 +52,7 @@ func (s *schemaCmd) Run(a *app) error {
 	if err != nil {
 		return usageError{err}
 	}
-	_, err = fmt.Fprint(a.stdout, strings.TrimSuffix(out, "\n")+"\n")
+	_, err = io.WriteString(a.stdout, strings.TrimSuffix(out, "\n")+"\n")
 	return err
 }
 
@@ -130,6 +132,6 @@ func (s *schemaCmd) apply(a *app, fields []schema.Field) (err error) {
 	if !made {
 		what = "there already"
 	}
-	_, err = fmt.Fprintf(a.stdout, "table=%s layout=%s family=%s salts=%d compression=%s: %s\n", h.url.Table, layout.Name, layout.Family, layout.Salts, compression, what)
+	_, err = print.Textf(a.stdout, "table=%s layout=%s family=%s salts=%d compression=%s: %s\n", h.url.Table, layout.Name, layout.Family, layout.Salts, compression, what)
 	return err
 }

@@ -8,12 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
 	"sluice/health"
 	"sluice/ingest/agent"
+	"sluice/print"
 )
 
 type statusCmd struct {
@@ -82,37 +82,39 @@ func printStatus(w io.Writer, s *health.Status, running bool, now time.Time) {
 	if !running {
 		state = "NOT RUNNING; this is what it said last"
 	}
-	fmt.Fprintf(w, "%s: %s; as of %s ago\n", s.Host, state, now.Sub(s.At).Round(time.Second))
+	print.Textf(w, "%s: %s; as of %s ago\n", s.Host, state, now.Sub(s.At).Round(time.Second))
 	if s.Health != nil && s.Health.Process.Kind == health.Collector {
 		printStoring(w, s, now)
-		fmt.Fprintln(w, strings.Join(s.Health.Table(), "\n"))
+		for _, line := range s.Health.Table() {
+			print.Textln(w, line)
+		}
 		return
 	}
-	fmt.Fprintf(w, "governor: %s for %s: %s; uses %.1f %% of a core\n", s.Governor.Level, now.Sub(s.Governor.Since).Round(time.Second), s.Governor.Reason, s.Governor.CPUShare*100)
-	fmt.Fprintf(w, "logs: %d followed, %d growing, %d bytes unread, %d bytes/s\n", s.Logs.Files, s.Logs.Hot, s.Logs.UnreadBytes, s.Logs.BytesPerSecond)
+	print.Textf(w, "governor: %s for %s: %s; uses %.1f %% of a core\n", s.Governor.Level, now.Sub(s.Governor.Since).Round(time.Second), s.Governor.Reason, s.Governor.CPUShare*100)
+	print.Textf(w, "logs: %d followed, %d growing, %d bytes unread, %d bytes/s\n", s.Logs.Files, s.Logs.Hot, s.Logs.UnreadBytes, s.Logs.BytesPerSecond)
 	if s.Sending == nil {
 		printStoring(w, s, now)
 	} else {
 		printSending(w, s, now)
 	}
 	if s.LostFiles > 0 {
-		fmt.Fprintf(w, "LOST: %d bytes in %d logs were deleted before they were read\n", s.LostBytes, s.LostFiles)
+		print.Textf(w, "LOST: %d bytes in %d logs were deleted before they were read\n", s.LostBytes, s.LostFiles)
 	}
 	printLogs(w, s, now)
 	if s.Health != nil {
 		for _, why := range s.Health.Metrics[s.Host].Reasons {
-			fmt.Fprintln(w, "ERROR:", why)
+			print.Textln(w, "ERROR:", why)
 		}
 	}
 }
 
 // printStoring says how the way to table and archive is.
 func printStoring(w io.Writer, s *health.Status, now time.Time) {
-	fmt.Fprintf(w, "stored: %d lines, %d bytes, %d parse errors, %d archive files\n", s.Lines, s.Bytes, s.ParseErrors, s.ArchiveFiles)
+	print.Textf(w, "stored: %d lines, %d bytes, %d parse errors, %d archive files\n", s.Lines, s.Bytes, s.ParseErrors, s.ArchiveFiles)
 	if storing := s.Storing; storing != nil {
-		fmt.Fprintf(w, "waiting: %d archive files, %d bytes on this disk; %d bytes of lines for the table\n", storing.Segments, storing.SpoolBytes, storing.UntabledBytes)
+		print.Textf(w, "waiting: %d archive files, %d bytes on this disk; %d bytes of lines for the table\n", storing.Segments, storing.SpoolBytes, storing.UntabledBytes)
 		for _, x := range storing.Troubles {
-			fmt.Fprintf(w, "FAILS, AND IS TRIED AGAIN: %s for %s, %d attempts: %s\n", x.What, now.Sub(x.Since).Round(time.Second), x.Attempts, x.Error)
+			print.Textf(w, "FAILS, AND IS TRIED AGAIN: %s for %s, %d attempts: %s\n", x.What, now.Sub(x.Since).Round(time.Second), x.Attempts, x.Error)
 		}
 	}
 }
@@ -120,38 +122,38 @@ func printStoring(w io.Writer, s *health.Status, now time.Time) {
 // printLogs names the logs that something is to be said of.
 func printLogs(w io.Writer, s *health.Status, now time.Time) {
 	for _, f := range s.Logs.Failing {
-		fmt.Fprintf(w, "CANNOT READ: %s for %s, %d attempts: %s\n", f.Path, now.Sub(f.Since).Round(time.Second), f.Attempts, f.Error)
+		print.Textf(w, "CANNOT READ: %s for %s, %d attempts: %s\n", f.Path, now.Sub(f.Since).Round(time.Second), f.Attempts, f.Error)
 	}
 	for i, b := range s.Logs.Behind {
 		if i == 10 {
-			fmt.Fprintf(w, "and %d more logs with unread lines\n", len(s.Logs.Behind)-i)
+			print.Textf(w, "and %d more logs with unread lines\n", len(s.Logs.Behind)-i)
 			break
 		}
 		margin := ""
 		if b.MarginSeconds != nil {
 			margin = fmt.Sprintf(", read %s before its rotation deletes it", (time.Duration(*b.MarginSeconds) * time.Second).Round(time.Second))
 		}
-		fmt.Fprintf(w, "behind: %s, %d bytes%s\n", b.Path, b.UnreadBytes, margin)
+		print.Textf(w, "behind: %s, %d bytes%s\n", b.Path, b.UnreadBytes, margin)
 	}
 	for _, path := range s.Logs.Held {
-		fmt.Fprintf(w, "not read, as it is a copy: %s\n", path)
+		print.Textf(w, "not read, as it is a copy: %s\n", path)
 	}
 }
 
 // printSending says how an agent stands with its collector.
 func printSending(w io.Writer, s *health.Status, now time.Time) {
 	x := s.Sending
-	fmt.Fprintf(w, "read: %d lines, %d bytes; %d bytes on their way\n", s.Lines, s.Bytes, x.UnacknowledgedBytes)
+	print.Textf(w, "read: %d lines, %d bytes; %d bytes on their way\n", s.Lines, s.Bytes, x.UnacknowledgedBytes)
 	since := now.Sub(x.Since).Round(time.Second)
 	if x.Connected {
-		fmt.Fprintf(w, "collector: %s for %s\n", x.Collector, since)
+		print.Textf(w, "collector: %s for %s\n", x.Collector, since)
 	} else {
-		fmt.Fprintf(w, "NO COLLECTOR for %s: %s\n", since, x.Error)
+		print.Textf(w, "NO COLLECTOR for %s: %s\n", since, x.Error)
 	}
 	if x.BusySince != nil {
-		fmt.Fprintf(w, "PAUSED for %s: the collector takes nothing: %s\n", now.Sub(*x.BusySince).Round(time.Second), x.Busy)
+		print.Textf(w, "PAUSED for %s: the collector takes nothing: %s\n", now.Sub(*x.BusySince).Round(time.Second), x.Busy)
 	}
 	for id, why := range x.Refused {
-		fmt.Fprintf(w, "REFUSED: stream %s: %s\n", id, why)
+		print.Textf(w, "REFUSED: stream %s: %s\n", id, why)
 	}
 }

@@ -9,12 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"sluice/health"
+	"sluice/print"
 )
 
 type topCmd struct {
@@ -56,8 +56,10 @@ func (c *topCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(a.stdout, strings.Join(h.Table(), "\n")); err != nil {
-		return err
+	for _, line := range h.Table() {
+		if _, err := print.Textln(a.stdout, line); err != nil {
+			return err
+		}
 	}
 	if !h.Well() {
 		return exitError(1)
@@ -137,7 +139,7 @@ func (c *topCmd) show(ctx context.Context, terminal *os.File, at string) error {
 func screen(text []string, columns, rows int) []byte {
 	var lines []string
 	for _, line := range text {
-		runes := []rune(line)
+		runes := []rune(print.Text(line))
 		for len(runes) > columns {
 			lines = append(lines, string(runes[:columns]))
 			runes = runes[columns:]
