@@ -1,0 +1,303 @@
+package receiver
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/protocol"
+	"sluice/schema"
+)
+
+// The model: what two hosts do to a collector, one a line, and what the collector must
+// make of it. web01 is honest, evil is not: it says what it likes of any stream, and web01's
+// id is 7.
+//
+//	honest hello | honest append LINES | honest drop | honest beat
+//	evil hello ID CLAIM | evil append ID START LINES | evil drop | evil beat
+//	archive shut | archive open
+//	restart                     the collector is killed, and starts again
+//
+// Whatever they do: web01's lines are stored once each, its positions are what it sent,
+// and what is in the spool of evil is no more than its share.
+type model struct {
+	t      *testing.T
+	c      *collector
+	wires  map[string]*wire
+	said   map[string]bool // streams that a connection of evil's named
+	sent   int             // lines of web01 that were acknowledged
+	forged int             // lines of evil
+	hole   bool            // evil left one since the collector began
+}
+
+// modelSpoolBytes is small, so that evil meets its share.
+const modelSpoolBytes = 24 << 10
+
+// run does what a text says; false where it is none.
+func (m *model) run(text string) bool {
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		if !m.step(words) {
+			return false
+		}
+		m.check(line)
+	}
+	return true
+}
+
+func (m *model) step(words []string) bool {
+	var id, at, n int64
+	switch verb := strings.Join(words[:min(2, len(words))], " "); {
+	case verb == "restart":
+		m.restart()
+	case verb == "archive shut" || verb == "archive open":
+		m.c.shut.Store(words[1] == "shut")
+	case verb == "honest drop" || verb == "evil drop":
+		m.drop(words[0])
+	case verb == "honest beat" || verb == "evil beat":
+		if w := m.wires[words[0]]; w != nil {
+			if _, err := w.beat(protocol.Heartbeat{Troubles: []string{"none"}}); err != nil {
+				m.t.Fatal(err)
+			}
+		}
+	case verb == "honest hello":
+		m.honest()
+	case scan(words, "honest append %d", &n) && n > 0 && n <= 200:
+		m.deliver(int(n))
+	case scan(words, "evil hello %d %d", &id, &at) && at >= 0 && at <= schema.MaxOffset:
+		m.evilHello(schema.StreamID(id), at)
+	case scan(words, "evil append %d %d %d", &id, &at, &n) && at >= 0 && at < schema.MaxOffset/2 && n > 0 && n <= 200:
+		m.evilAppend(schema.StreamID(id), at, int(n))
+	default:
+		return false
+	}
+	return true
+}
+
+func scan(words []string, format string, values ...any) bool {
+	n, err := fmt.Sscanf(strings.Join(words, " "), format, values...)
+	return err == nil && n == len(values)
+}
+
+func (m *model) drop(who string) {
+	if w := m.wires[who]; w != nil {
+		w.close()
+		delete(m.wires, who)
+	}
+	if who == "evil" {
+		clear(m.said)
+	}
+}
+
+func (m *model) wire(who string) *wire {
+	if m.wires[who] == nil {
+		m.wires[who] = dial(m.t, m.c.address)
+	}
+	return m.wires[who]
+}
+
+func (m *model) restart() {
+	for _, who := range []string{"honest", "evil"} {
+		m.drop(who)
+	}
+	m.c.end(m.t, true)
+	shut := m.c.shut.Load()
+	m.c = collect(m.t, m.c.dir, "127.0.0.1:0", modelSpoolBytes)
+	m.c.shut.Store(shut)
+	m.hole = false
+}
+
+// honest says hello; it is told what it sent.
+func (m *model) honest() {
+	p := m.wire("honest").hello("web01", named(7, 0)).Positions
+	if len(p) != 1 || p[0].Received != m.position() || p[0].Stored > p[0].Received {
+		m.t.Fatalf("web01 sent up to byte %d and is told %+v", m.position(), p)
+	}
+}
+
+func (m *model) position() int64 { return int64(len(lines(0, m.sent))) }
+
+// deliver sends lines; only a full spool may keep them waiting, and no sender can fill it
+// for others.
+func (m *model) deliver(n int) {
+	if m.wires["honest"] == nil {
+		m.honest()
+	}
+	data := lines(m.sent, n)
+	r := m.wires["honest"].append(7, m.position(), data)
+	switch {
+	case r.Status == protocol.OK && r.Received == m.position()+int64(len(data)):
+		m.sent += n
+	case r.Status == protocol.Busy && strings.Contains(r.Reason, "for host web01") && m.share("web01") >= m.share("evil")/2:
+	default:
+		m.t.Fatalf("%d lines of web01 at %d: %+v; evil has %d bytes of the spool", n, m.position(), r, m.share("evil"))
+	}
+}
+
+func (m *model) share(host string) int64 { return m.c.core.State().Shares[host].Bytes }
+
+func (m *model) evilHello(id schema.StreamID, claim int64) {
+	w := m.wire("evil")
+	if _, err := w.tryHello("evil", named(id, claim)); err == nil {
+		m.said[id.String()] = true
+	}
+}
+
+func (m *model) evilAppend(id schema.StreamID, at int64, n int) {
+	if !m.said[id.String()] {
+		m.evilHello(id, 0)
+	}
+	text := strings.ReplaceAll(lines(900_000+m.forged, n), "GET /", "GET /evil")
+	r := m.wire("evil").append(id, at, text)
+	m.forged += n
+	switch {
+	case r.Status == protocol.Refused && strings.Contains(r.Reason, "never sent"):
+		m.hole = true
+	case r.Status == protocol.OK && r.Received < at+int64(len(text)) || r.Stored > r.Received:
+		m.t.Fatalf("evil at %d: %+v", at, r)
+	}
+}
+
+// check looks at what must always be so.
+func (m *model) check(after string) {
+	free := max(0, modelSpoolBytes-m.c.core.State().SpoolBytes)
+	if x := m.share("evil"); x > modelSpoolBytes*3/4+20_000 {
+		m.t.Fatalf("after %q evil has %d bytes of the spool, %d are free", after, x, free)
+	}
+	if m.hole && m.c.known("evil").fault("batch") == "" {
+		m.t.Fatalf("after %q evil is not named", after)
+	}
+}
+
+// lines are those of a host in the archive.
+func (m *model) lines(host string) (all []string) {
+	err := filepath.WalkDir(filepath.Join(m.c.dir, "archive"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".gz") || filepath.Base(filepath.Dir(path)) != host {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			return err
+		}
+		b, err := io.ReadAll(z)
+		all = append(all, slices.Collect(strings.Lines(string(b)))...)
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		m.t.Fatal(err)
+	}
+	return slices.Sorted(slices.Values(all))
+}
+
+// play runs a text against a collector and looks at what it stored.
+func play(t *testing.T, text string) {
+	m := &model{t: t, c: collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", modelSpoolBytes), wires: map[string]*wire{}, said: map[string]bool{}}
+	m.c.receiver.cfg.Checkpoint.SetQuota(checkpoint.Quota{HostStreams: 50})
+	if !m.run(text) {
+		t.Log("the text is not one of the model's")
+	}
+	m.drop("honest")
+	m.drop("evil")
+	m.c.shut.Store(false)
+	m.c.end(t, false)
+	if got, want := m.lines("web01"), sorted(lines(0, m.sent)); !slices.Equal(got, want) {
+		t.Errorf("%d lines of web01 are stored, %d were acknowledged", len(got), len(want))
+	}
+	for _, line := range m.lines("evil") {
+		if !strings.Contains(line, "evil") {
+			t.Fatalf("a line of web01 is evil's: %q", line)
+		}
+	}
+}
+
+// acts are some that a seed makes.
+func acts(seed uint64, n int) string {
+	random := rand.New(rand.NewPCG(seed, 0))
+	var b strings.Builder
+	ends := map[int]int64{} // where evil's streams may go on
+	for range n {
+		id := 1 + random.IntN(9)
+		at := []int64{0, ends[id], 1 << 20, ends[id] / 2, random.Int64N(1 << 40)}[random.IntN(5)]
+		switch random.IntN(12) {
+		case 0:
+			fmt.Fprintln(&b, "honest hello")
+		case 1, 2, 3:
+			fmt.Fprintf(&b, "honest append %d\n", 1+random.IntN(40))
+		case 4:
+			fmt.Fprintln(&b, []string{"honest drop", "evil drop", "honest beat", "evil beat", "archive shut", "archive open"}[random.IntN(6)])
+		case 5, 6:
+			fmt.Fprintf(&b, "evil hello %d %d\n", id, at)
+		case 7, 8, 9, 10:
+			count := 1 + random.IntN(100)
+			fmt.Fprintf(&b, "evil append %d %d %d\n", id, at, count)
+			ends[id] = at + int64(len(strings.ReplaceAll(lines(900_000, count), "GET /", "GET /evil")))
+		case 11:
+			if random.IntN(3) == 0 {
+				fmt.Fprintln(&b, "restart")
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestAHostileHostHurtsNobodyElse plays random acts; a text that failed is put into seeds
+// of FuzzWhatTwoHostsDo.
+func TestAHostileHostHurtsNobodyElse(t *testing.T) {
+	rounds := 20
+	if testing.Short() {
+		rounds = 5
+	}
+	for range rounds {
+		seed := rand.Uint64()
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			text := acts(seed, 60)
+			defer func() {
+				if t.Failed() {
+					t.Log("\n" + text)
+				}
+			}()
+			play(t, text)
+		})
+	}
+}
+
+// evilFills is a text that fills a spool, if nothing is done about it.
+func evilFills() string {
+	var b strings.Builder
+	for id := range 25 {
+		fmt.Fprintf(&b, "evil append %d 0 200\n", id+1)
+	}
+	return b.String()
+}
+
+// FuzzWhatTwoHostsDo is the same for texts that a fuzzer makes.
+func FuzzWhatTwoHostsDo(f *testing.F) {
+	f.Add("archive shut\n" + strings.Repeat("evil append 1 0 200\nevil hello 2 0\nevil append 3 0 200\nevil append 2 0 200\nevil append 4 0 200\nhonest append 9\n", 4))
+	f.Add("archive shut\n" + evilFills() + "honest append 200\nrestart\nhonest append 200\n")
+	f.Add("honest append 5\nevil hello 7 0\nevil append 7 0 5\nhonest append 5\nrestart\nhonest hello\n")
+	f.Add("evil append 7 1048576 100\nevil hello 7 140737488355328\nevil append 7 140000000000000 3\nhonest append 5\nevil beat\n")
+	f.Add("evil append 1 0 100\nevil append 2 0 200\nrestart\nevil append 1 0 100\nhonest append 200\nhonest beat\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Count(text, "\n") > 30 {
+			t.Skip()
+		}
+		play(t, text)
+	})
+}
