@@ -37,12 +37,18 @@ type step struct {
 	// lastColon: the value ends at the last ':' before what follows the number
 	// behind it, because an IPv6 address has colons of its own (%a:%p).
 	lastColon bool
-	last      bool // the line ends after lit
-	user      bool // %u: the empty user is written as ""
-	dash      bool // "-" is a value and not null (%X)
-	nullable  bool // a time that can be "-" (%200t)
-	word      bool // %H has no space; the path before it may have
-	tail      bool // nothing separates it from the next directive
+	last      bool   // the line ends after lit
+	user      bool   // %u: the empty user is written as ""
+	dash      bool   // "-" is a value and not null (%X)
+	nullable  bool   // a time that can be "-" (%200t)
+	word      bool   // text that is never empty and has no blank (%l, %H)
+	ident     bool   // %l, which is never an address
+	vhost     bool   // %v, %V: a port is another value
+	list      bool   // a header: it may be a list, which goes on behind a comma
+	free      bool   // unquoted text that may have blanks
+	rivals    string // the bytes that end other free texts in front of it, since the last quote or time
+	tail      bool   // nothing separates it from the next directive
+	endless   bool   // tail, and nothing says where it ends
 	request   requestFields
 	clock     clockFormat
 	part      uint64 // this directive's bit of its moment
@@ -51,6 +57,8 @@ type step struct {
 
 // requestFields are where %r's parts go, -1 for none.
 type requestFields struct{ method, path, query, protocol int }
+
+func (q requestFields) all() [4]int { return [4]int{q.method, q.path, q.query, q.protocol} }
 
 // Compile turns a mod_log_config format string into a parser. A backslash
 // before a quote is dropped, as the configuration file's reader drops it; \n, \t,
@@ -127,7 +135,7 @@ func (c *compiler) directive(s string) (string, error) {
 		return "", err
 	}
 	before := c.endLiteral()
-	st := step{op: sp.op, kind: sp.kind, directive: d.text, user: d.name == "u", word: d.name == "H", dash: d.name == "X", nullable: d.cond}
+	st := step{op: sp.op, kind: sp.kind, directive: d.text, user: d.name == "u", word: isWord(d), ident: d.name == "l", vhost: d.name == "v" || d.name == "V", list: strings.Contains("i o ^ti ^to", d.name), dash: d.name == "X", nullable: d.cond}
 	switch sp.op {
 	case opTime:
 		if st.clock, err = compileClock(d); err != nil {
@@ -154,6 +162,12 @@ func (c *compiler) directive(s string) (string, error) {
 	}
 	c.f.steps = append(c.f.steps, st)
 	return rest, nil
+}
+
+// isWord reports whether the directive's text is one word. A user, a header, a
+// path may have blanks; Apache does not escape them.
+func isWord(d directive) bool {
+	return strings.Contains("lvVLmHP", d.name)
 }
 
 // endLiteral hands the literal read so far to the step before it.
@@ -246,6 +260,7 @@ func (c *compiler) finish() {
 			}
 		}
 		s.quoted = strings.HasPrefix(s.lit, `"`)
+		s.endless = s.tail && isEndless(s, &steps[i+1])
 		s.quick = s.op == opText && len(s.lit) == 1 && s.lit != "-"
 		if s.op == opTime && !s.clock.clf {
 			c.f.parts = true
@@ -257,6 +272,7 @@ func (c *compiler) finish() {
 			s.lastColon = true
 		}
 	}
+	c.rivals()
 	for i := range steps[:len(steps)-1] {
 		// %U%q is the path with its query: one field, as %r has it.
 		if s := &steps[i]; s.tail && c.f.fields[s.field].Name == "path" && steps[i+1].op == opQuery {
@@ -264,4 +280,43 @@ func (c *compiler) finish() {
 		}
 	}
 	c.f.fields = slices.Clip(c.f.fields)
+}
+
+// rivals marks the values that share their separators: of several free texts
+// between two fixed points of a line (quotes, bracketed times), a later one may
+// hold what belongs to an earlier one.
+func (c *compiler) rivals() {
+	ends := ""
+	for i := range c.f.steps {
+		s := &c.f.steps[i]
+		s.free = (s.op == opText && !s.word || s.op == opRequest || s.op == opQuery) && !s.quoted
+		// In front of a quote or a time a comma is the value's last byte.
+		s.list = s.list && s.free && !s.last && !s.tail && !strings.Contains(s.lit, `"`) && c.f.steps[i+1].op != opTime
+		if s.op == opTime && s.clock.clf {
+			ends = ""
+			c.f.times++
+		}
+		if s.op != opQuoted {
+			s.rivals = ends
+		}
+		if s.free && s.lit != "" {
+			ends += s.lit[:1]
+		}
+		if strings.Contains(s.lit, `"`) {
+			ends = ""
+		}
+	}
+}
+
+// isEndless reports whether nothing says where s ends and the value right behind
+// it starts.
+func isEndless(s, next *step) bool {
+	starts := next.op == opQuery || next.op == opTime && next.clock.clf // with '?', with '['
+	switch s.op {
+	case opText, opAddr, opRequest, opQuery:
+		return !starts
+	case opInt:
+		return !starts && next.op != opByte
+	}
+	return false
 }

@@ -62,6 +62,10 @@ func pairIn(w uint64) (a, c uint32, length int, ok bool) {
 	if first-8 > 16 || behind-8 > 16 || w>>first&0xff != '.' {
 		return 0, 0, 0, false
 	}
+	// A zero in front of other digits is in no address that is written today.
+	if w&0xff == '0' && first > 8 || w>>(first+8)&0xff == '0' && behind > 8 {
+		return 0, 0, 0, false
+	}
 	a = octet(uint32(w) << (24 - first))
 	c = octet(uint32(w>>(first+8)) << (24 - behind))
 	return a, c, int(second >> 3), a|c < 256

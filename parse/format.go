@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"sluice/schema"
@@ -20,6 +21,9 @@ type Format struct {
 	parts  bool // the time is put together from several directives
 	time   int  // index of the field time, -1
 	end    int  // index of the field end_time, -1
+	times  int  // how many steps are bracketed times
+
+	readings sync.Pool // *readings, for lines that leave their format
 
 	moment [2]uint64 // the parts of time and of end_time, a bit each
 

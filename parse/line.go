@@ -22,7 +22,8 @@ func (f *Format) Parse(line []byte, rec *schema.Record) {
 		r := reader{f: f, rec: rec}
 		r.begin(line)
 		if !r.forward() {
-			r.recover()
+			g := f.recover(line, rec, r.step, r.pos)
+			f.readings.Put(g)
 		}
 	}
 	field := f.time
@@ -43,7 +44,9 @@ func (f *Format) parseParts(line []byte, rec *schema.Record) {
 	r := reader{f: f, rec: rec, clocks: &clocks}
 	r.begin(line)
 	if !r.forward() {
-		r.recover()
+		g := f.recover(line, rec, r.step, r.pos)
+		clocks = g.clocks
+		f.readings.Put(g)
 	}
 	f.setTime(rec, &clocks)
 }
@@ -57,10 +60,11 @@ type reader struct {
 	clocks  *[2]clock // of time and end_time, where they are of parts
 	zone    int32     // of the last %t
 
-	// where forward stopped
-	step, at, pos int // the step, where its value starts, where it could not go on
-	start         int // where the value of the step before starts
-	tail          int // where the last value with nothing behind it starts: %U of %U%q
+	// where forward stopped: at which step, and where it could not go on
+	step, pos int
+	tail      int // where the last value with nothing behind it starts: %U of %U%q
+
+	g *readings // of a line that leaves its format
 }
 
 func (r *reader) begin(line []byte) {
@@ -82,9 +86,9 @@ func trimCR(line []byte) []byte {
 // record's values are null before, so null is not stored.
 func (r *reader) forward() bool {
 	steps, line, values := r.f.steps, r.line, r.rec.Values
-	start, p := 0, len(r.f.prefix)
+	p := len(r.f.prefix)
 	if !hasPrefixAt(line, 0, r.f.prefix) {
-		r.stop(0, 0, 0, 0, "the line does not start as its format does")
+		r.stop(0, 0, "the line does not start as its format does")
 		return false
 	}
 	for i := range steps {
@@ -97,7 +101,7 @@ func (r *reader) forward() bool {
 			next = r.readIPv4(s, p)
 		case opText:
 			if s.quick && p+1 < len(line) && line[p] == '-' && line[p+1] == s.lit[0] {
-				start, p = p, p+2
+				p += 2
 				continue
 			}
 		case opTime:
@@ -110,32 +114,31 @@ func (r *reader) forward() bool {
 					v := &values[s.field]
 					v.Start, v.End, v.State = uint32(p), uint32(end), schema.InLine
 				}
-				start, p = p, end+len(s.lit)
+				p = end + len(s.lit)
 				continue
 			}
 		case opRequest:
 			if end := r.quickQuote(s, p); end >= 0 {
 				r.setRequest(s, p, end)
-				start, p = p, end+len(s.lit)
+				p = end + len(s.lit)
 				continue
 			}
 		}
 		if next < 0 {
 			var reason string
-			r.start = start
 			if next, reason = r.read(s, p); reason != "" {
-				r.stop(i, start, p, max(next, p), reason)
+				r.stop(i, max(next, p), reason)
 				return false
 			}
 		}
 		if !s.hasLit(line, next) {
-			r.stop(i, start, p, next, "the text behind it differs from the format")
+			r.stop(i, next, "the text behind it differs from the format")
 			return false
 		}
-		start, p = p, next+len(s.lit)
+		p = next + len(s.lit)
 	}
 	if p != len(line) {
-		r.stop(len(steps), start, p, p, "the line goes on after the last directive")
+		r.stop(len(steps), p, "the line goes on after the last directive")
 		return false
 	}
 	return true
@@ -165,8 +168,8 @@ func (s *step) hasLit(line []byte, p int) bool {
 
 // stop notes where forward stopped. The reason goes straight to the record: in
 // the reader it would make the clocks escape to the heap.
-func (r *reader) stop(step, start, at, pos int, reason string) {
-	r.step, r.start, r.at, r.pos = step, start, at, pos
+func (r *reader) stop(step, pos int, reason string) {
+	r.step, r.pos = step, pos
 	r.rec.Err.Reason = reason
 }
 
@@ -177,6 +180,9 @@ func hasPrefixAt(line []byte, p int, lit string) bool {
 // read reads the value of s that starts at p. It returns where the value ends,
 // or a reason and where it could not be read on.
 func (r *reader) read(s *step, p int) (int, string) {
+	if s.endless {
+		return p, endless
+	}
 	switch s.op {
 	case opQuoted:
 		end := r.quoteEnd(p, s.lit)
@@ -195,6 +201,9 @@ func (r *reader) read(s *step, p int) (int, string) {
 		if end < 0 {
 			return p, "no end of the request line"
 		}
+		if r.shared(s, p, end) {
+			return p, ambiguous
+		}
 		r.setRequest(s, p, end)
 		return end, ""
 	case opAddr:
@@ -202,8 +211,8 @@ func (r *reader) read(s *step, p int) (int, string) {
 			return end, ""
 		}
 		end := r.textEnd(s, p)
-		if end < 0 || !plausibleAddr(r.line[p:end]) {
-			return p, "an address or a host name is expected"
+		if end < 0 || !validAddr(r.line[p:end]) {
+			return p, expected(s)
 		}
 		r.setText(s, p, end)
 		return end, ""
@@ -212,8 +221,11 @@ func (r *reader) read(s *step, p int) (int, string) {
 		if end < 0 {
 			return p, "the text behind it does not come"
 		}
-		if s.word && bytes.IndexByte(r.line[p:end], ' ') >= 0 {
-			return p, "one word is expected"
+		if !r.fitsText(s, p, end) {
+			return p, expected(s)
+		}
+		if r.shared(s, p, end) || s.free && end-p > 2 && bytes.IndexByte(r.line[p:end], '"') >= 0 {
+			return p, ambiguous // recover knows more of it
 		}
 		if s.tail {
 			r.tail = p
@@ -231,19 +243,27 @@ func (r *reader) read(s *step, p int) (int, string) {
 	}
 }
 
-// quoteEnd returns where the quoted value that starts at p ends: at a quote
-// that is not escaped and that the format's next literal starts with. Writers
-// other than Apache leave quotes inside a value as they are, so a quote that
-// does not go on as the format does is taken for one of those.
+// quoteEnd returns where the quoted value that starts at p ends: at the first
+// quote that is not escaped, if the format's literal stands there. Apache escapes
+// every quote in a value; what other writers leave is for recover.
 func (r *reader) quoteEnd(p int, lit string) int {
-	line := r.line
-	for q := p; q <= len(line); {
-		i := bytes.IndexByte(line[q:], '"')
+	q := r.quoteFrom(p, p)
+	if q < 0 || !hasPrefixAt(r.line, q, lit) {
+		return -1
+	}
+	return q
+}
+
+// quoteFrom returns the first quote from q on that is not escaped, -1 for none.
+// A backslash before p escapes nothing.
+func (r *reader) quoteFrom(p, q int) int {
+	for q <= len(r.line) {
+		i := bytes.IndexByte(r.line[q:], '"')
 		if i < 0 {
 			return -1
 		}
 		q += i
-		if (!r.escaped || !escapedAt(line, p, q)) && hasPrefixAt(line, q, lit) {
+		if !r.escaped || !escapedAt(r.line, p, q) {
 			return q
 		}
 		q++
@@ -274,6 +294,9 @@ func (r *reader) textEnd(s *step, p int) int {
 	if s.lastColon {
 		return r.lastColon(s, p)
 	}
+	if s.quoted {
+		return r.quoteEnd(p, s.lit)
+	}
 	for q := p; q < len(line); q++ {
 		i := bytes.IndexByte(line[q:], s.lit[0])
 		if i < 0 {
@@ -287,8 +310,8 @@ func (r *reader) textEnd(s *step, p int) int {
 	return -1
 }
 
-// next is the step behind s, nil for the last.
-func (r *reader) next(s *step) *step {
+// following is the step behind s, nil for the last.
+func (r *reader) following(s *step) *step {
 	for i := range r.f.steps[:len(r.f.steps)-1] {
 		if &r.f.steps[i] == s {
 			return &r.f.steps[i+1]
@@ -298,11 +321,14 @@ func (r *reader) next(s *step) *step {
 }
 
 // tailEnd is textEnd where nothing separates the value from the next: a query
-// starts with '?', of anything else the first takes all.
+// starts with '?'.
 func (r *reader) tailEnd(s *step, p int) int {
-	n := r.next(s)
+	n := r.following(s)
+	if n.op != opQuery {
+		return -1
+	}
 	end := r.textEnd(n, p)
-	if end >= 0 && n.op == opQuery {
+	if end >= 0 {
 		if i := bytes.IndexByte(r.line[p:end], '?'); i >= 0 {
 			end = p + i
 		}
@@ -313,7 +339,7 @@ func (r *reader) tailEnd(s *step, p int) int {
 // lastColon is textEnd for %a:%p: the last colon before the number's own end.
 func (r *reader) lastColon(s *step, p int) int {
 	end := len(r.line)
-	if n := r.next(s); n.lit != "" {
+	if n := r.following(s); n.lit != "" {
 		i := bytes.Index(r.line[p:], []byte(n.lit))
 		if i < 0 {
 			return -1

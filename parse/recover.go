@@ -2,219 +2,183 @@ package parse
 
 import (
 	"bytes"
+	"strings"
 
 	"sluice/schema"
 )
 
-// maxCandidates bounds how many places are tried for the start of a value that
-// is read from the right.
-const maxCandidates = 16
+// recover reads a line that does not follow its format from left to right. A
+// value is stored only if it is certain:
+//
+//  1. All readings of the whole line are looked for. Where there is only one (a
+//     user with a blank, a request without quotes), nothing is wrong with the
+//     line. Where they differ, the values that differ are null.
+//  2. A line that cannot be read as a whole is cut at its fixed points: complete
+//     times in brackets, then quotes that are not escaped. What stands between
+//     two of them is read by itself, in the same way.
+//  3. Between two fixed points that do not fit, a damaged value does no harm to
+//     others if there are as many values as in the format. Where there are more
+//     or fewer, all are null.
+//
+// step and pos are where forward stopped. The reader is another than forward's,
+// whose clocks would escape to the heap here. What is returned goes back to
+// f.readings.
+func (f *Format) recover(line []byte, rec *schema.Record, step, pos int) *readings {
+	g, ok := f.readings.Get().(*readings)
+	if !ok {
+		g = new(readings)
+	}
+	r := reader{f: f, rec: rec, g: g, step: step, pos: pos}
+	if f.parts {
+		r.clocks = &g.clocks
+	}
+	r.begin(line)
+	r.all()
+	return g
+}
 
-// recover reads a line that forward could not, from its other end. Steps behind
-// the one that failed are read right to left as far as they go. Where both ends
-// meet in one text value the line was only ambiguous (a user's name with a
-// space and a bracket, a request without quotes) and nothing is wrong with it;
-// otherwise what lies between them stays null and the record says where and why.
-func (r *reader) recover() {
-	steps := r.f.steps
-	failed := r.step
-	if failed == len(steps) { // everything was read, and there is more
-		if r.extend(len(steps)-1, r.start, len(r.line)) {
-			r.clear()
-			return
-		}
-		r.fail("end of the format")
+func (r *reader) all() {
+	g, steps := r.g, r.f.steps
+	g.tries = len(r.line) + spareTries
+	r.findTimes()
+	known := r.forwardTimes()
+	directive, reason := "end of the format", r.rec.Err.Reason
+	if r.step < len(steps) {
+		directive = steps[r.step].directive
+	}
+	r.nullAll()
+	r.rec.Err = schema.ParseError{}
+	last := len(steps) - 1
+	if hasPrefixAt(r.line, 0, r.f.prefix) && r.readAll(0, len(steps), len(r.f.prefix), len(r.line), steps[last].lit) == read {
 		return
 	}
-	first, start := r.backward(failed)
-	for i := failed; i < first; i++ {
-		r.null(&steps[i])
+	g.tries = len(r.line) + spareTries
+	r.cut(known)
+	if !r.rec.Err.Set() {
+		r.note(r.pos, directive, reason)
 	}
-	switch {
-	case first == failed && failed > 0:
-		prev := &steps[failed-1]
-		end := start - len(prev.lit)
-		if r.extend(failed-1, r.start, end) {
-			r.clear()
-			return
-		}
-		if prev.op == opText && end >= r.start && surplus(r.line[r.start:end]) {
-			r.shifted()
-			return
-		}
-	case first == failed && start == len(r.f.prefix):
-		if !r.noPrefix() {
-			r.clear()
-			return
-		}
-	case first == failed+1:
-		if r.extend(failed, r.at, start-len(steps[failed].lit)) {
-			r.clear()
-			return
-		}
-	}
-	r.fail(steps[failed].directive)
 }
 
-// noPrefix reports whether the line lacks the text that the format starts with.
-func (r *reader) noPrefix() bool { return !hasPrefixAt(r.line, 0, r.f.prefix) }
+// spareTries are how many places may be looked at beside one for each byte.
+const spareTries = 4096
 
-// clear takes back the error: the line was only ambiguous.
-func (r *reader) clear() { r.rec.Err = schema.ParseError{} }
-
-func (r *reader) fail(directive string) {
-	r.rec.Err.Offset, r.rec.Err.Directive = r.pos, directive
+// nullAll takes back what forward stored.
+func (r *reader) nullAll() {
+	clear(r.rec.Values)
+	r.rec.SetScratch(r.rec.Scratch()[:0])
+	r.rec.ZoneSeconds = 0
+	if r.clocks != nil {
+		*r.clocks = [2]clock{}
+	}
 }
 
-// extend takes all of [start, end) as the text value of step i, because the
-// text that seemed to end it was part of it.
-func (r *reader) extend(i, start, end int) bool {
-	s := &r.f.steps[i]
-	if end < start || start < 0 || s.tail || !hasPrefixAt(r.line, end, s.lit) {
-		return false
+// note sets the record's error; of several the one furthest to the left counts.
+func (r *reader) note(offset int, directive, reason string) {
+	if e := &r.rec.Err; !e.Set() || offset < e.Offset {
+		*e = schema.ParseError{Offset: offset, Directive: directive, Reason: reason}
 	}
+}
+
+// unfit notes that [p, q) is not what s reads.
+func (r *reader) unfit(s *step, p, q int) {
+	reason := expected(s)
+	if s.op == opInt && q-p > 18 && len(bytes.Trim(r.line[p:q], "0123456789")) == 0 {
+		reason = "a number of more than 18 digits"
+	}
+	r.note(p, s.directive, reason)
+}
+
+// assign stores [p, q) as the value of s, which it fits.
+func (r *reader) assign(s *step, p, q int) {
+	line := r.line
+	r.line = line[:q]
 	switch s.op {
 	case opAddr:
-		return false // no address has a space
-	case opText:
-		if surplus(r.line[start:end]) {
-			return false
-		}
-		r.setText(s, start, end)
-	case opQuoted:
-		r.setText(s, start, end)
+		r.setAddr(s, p, q)
 	case opRequest:
-		r.null(s)
-		r.setRequest(s, start, end)
+		r.setRequest(s, p, q)
+	case opInt:
+		r.readInt(s, p)
+	case opTime:
+		if q-p > 1 {
+			r.readTime(s, p)
+		}
 	case opQuery:
-		return s.request.path > 0 && r.extendPath(s, end)
+		if _, reason := r.readQueryTo(s, p, q); reason != "" {
+			r.note(p, s.directive, reason)
+		}
+	case opByte:
+		r.readByte(s, p)
 	default:
-		return false
+		if !r.isQuoted(s) && !r.fitsText(s, p, q) {
+			r.note(p, s.directive, expected(s))
+			break
+		}
+		if s.tail {
+			r.tail = p
+		}
+		r.setText(s, p, q)
 	}
-	return true
+	r.line = line
 }
 
-// extendPath takes all up to end as %U%q: the query starts at the first '?'.
-func (r *reader) extendPath(s *step, end int) bool {
-	query := end
-	if i := bytes.IndexByte(r.line[r.tail:end], '?'); i >= 0 {
-		query = r.tail + i
-	}
-	r.set(s.request.path-1, r.tail, query)
-	next, reason := r.readQueryTo(s, query, end)
-	return reason == "" && next == end
-}
-
-// surplus reports whether a text that is to be one value looks like several: a
-// dash on its own is another field's null.
-func surplus(b []byte) bool {
-	return bytes.HasPrefix(b, []byte("- ")) || bytes.HasSuffix(b, []byte(" -"))
-}
-
-// shifted reads a line that has more values in front than its format: what
-// forward read stands in the wrong fields, so only the right end is believed.
-func (r *reader) shifted() {
-	r.at = 0
-	first, _ := r.backward(0)
-	for i := range first {
-		r.null(&r.f.steps[i])
-	}
-	if first == 0 {
-		r.clear()
+// findTimes finds the complete times in brackets.
+func (r *reader) findTimes() {
+	g := r.g
+	g.timeCount = 0
+	if r.f.times == 0 && !bytes.Contains(r.line, []byte(`"`)) {
 		return
 	}
-	r.pos, r.rec.Err.Reason = len(r.f.prefix), "the line has more values than its format"
-	r.fail(r.f.steps[first-1].directive)
+	for p := 0; g.timeCount <= maxTimes; p++ {
+		i := bytes.IndexByte(r.line[p:], '[')
+		if i < 0 {
+			return
+		}
+		p += i
+		if isTime(r.line, p) {
+			if g.timeCount < maxTimes {
+				g.times[g.timeCount] = p
+			}
+			g.timeCount++
+		}
+	}
 }
 
-// backward reads steps from the last down to low. It returns the first step
-// that was read and where its value starts; len(steps) and the line's end when
-// none was.
-func (r *reader) backward(low int) (int, int) {
-	steps := r.f.steps
-	start := len(r.line)
-	for i := len(steps) - 1; i >= low; i-- {
-		s := &steps[i]
-		end := start - len(s.lit)
-		if end < 0 || !hasPrefixAt(r.line, end, s.lit) {
-			return i + 1, start
+// timeIn reports whether there is a complete time in [p, q).
+func (r *reader) timeIn(p, q int) bool {
+	g := r.g
+	for _, t := range g.times[:min(g.timeCount, maxTimes)] {
+		if t >= p && t+clfBytes <= q {
+			return true
 		}
-		before := r.f.prefix
-		if i > 0 {
-			before = steps[i-1].lit
-		}
-		from, ok := r.readBack(s, before, end, i == 0)
-		if !ok || from < r.at {
-			r.null(s)
-			return i + 1, start
-		}
-		start = from
 	}
-	return low, start
+	return g.timeCount > maxTimes && q > g.times[maxTimes-1]
 }
 
-// readBack reads the value of s that ends at end: it starts where before, the
-// literal in front of it, comes last. It returns where.
-func (r *reader) readBack(s *step, before string, end int, first bool) (int, bool) {
-	if first {
-		return len(r.f.prefix), r.whole(s, len(before), end)
-	}
-	if before == "" {
-		return 0, false
-	}
-	limit := end
-	for range maxCandidates {
-		q := bytes.LastIndex(r.line[:limit], []byte(before))
-		if q < 0 || q+len(before) < r.at {
-			return 0, false
-		}
-		start := q + len(before)
-		quote := before[len(before)-1] == '"' && escapedAt(r.line, 0, q+len(before)-1)
-		if !quote && start <= end && r.whole(s, start, end) {
-			return start, true
-		}
-		limit = q + len(before) - 1
-	}
-	return 0, false
-}
-
-// whole reads the value of s that is exactly [start, end).
-func (r *reader) whole(s *step, start, end int) bool {
-	if start > end {
+// torn reports whether [p, q) has a time and a quote, as where the line of
+// another request begins in the midst of this one.
+func (r *reader) torn(p, q int) bool {
+	if !r.timeIn(p, q) {
 		return false
 	}
-	switch s.op {
-	case opText, opAddr, opQuoted:
-		if s.op == opAddr {
-			if r.readIPv4(s, start) == end {
-				return true
-			}
-			if !plausibleAddr(r.line[start:end]) {
-				return false
-			}
-		}
-		r.setText(s, start, end)
-		return true
-	case opRequest:
-		r.null(s)
-		r.setRequest(s, start, end)
-		return true
-	}
-	next, reason := r.read(s, start)
-	return reason == "" && next == end
+	i := r.quoteFrom(p, p)
+	return i >= 0 && i < q
 }
 
-// null takes back what a step may have stored.
-func (r *reader) null(s *step) {
-	r.rec.Values[s.field] = schema.Value{}
-	if s.op == opTime && r.clocks != nil {
-		r.clock(s.clock.end).seen &^= s.part
+// quotesIn counts the quotes in [p, q) that are not escaped.
+func (r *reader) quotesIn(p, q int) int {
+	n := 0
+	for i := r.quoteFrom(p, p); i >= 0 && i < q; i = r.quoteFrom(p, i+1) {
+		n++
 	}
-	if s.op == opRequest {
-		for _, field := range [...]int{s.request.method, s.request.path, s.request.query, s.request.protocol} {
-			if field >= 0 {
-				r.rec.Values[field] = schema.Value{}
-			}
-		}
+	return n
+}
+
+// formatQuotes counts the quotes in the literals of the steps [low, high).
+func (r *reader) formatQuotes(low, high int) int {
+	n := 0
+	for i := low; i < high; i++ {
+		n += strings.Count(r.f.steps[i].lit, `"`)
 	}
+	return n
 }

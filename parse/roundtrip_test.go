@@ -100,7 +100,7 @@ func randomSent(rng *rand.Rand) *sent {
 		return &n
 	}
 	s := &sent{
-		client: one("192.0.2.1", "255.255.255.255", "0.0.0.0", "2001:db8::1", "fe80::1%eth0", "a.example.com", "1.2.3.4.5", "256.1.1.1"),
+		client: one("192.0.2.1", "255.255.255.255", "0.0.0.0", "2001:db8::1", "fe80::1%eth0", "a.example.com", "1.2.3.4.5.example.com", "::ffff:192.0.2.1"),
 		user:   maybe(text("ab[]\\\"\xff", 8) + text("", 0)),
 		time:   time.Unix(rng.Int64N(9e9), 0).In(time.FixedZone("", (rng.IntN(24*60)-12*60)*60)),
 		status: number(), bytes: number(),

@@ -81,47 +81,6 @@ func hex(c byte) int {
 	return -1
 }
 
-// readIPv4 reads a dotted quad and makes a number of it on the way. Anything
-// else (IPv6, a host name, "-") is -1 and left to textEnd.
-func (r *reader) readIPv4(s *step, p int) int {
-	var address uint32
-	var i int
-	if p+windowBytes <= len(r.line) {
-		address, i = quadAt((*[windowBytes]byte)(r.line[p:]))
-	} else {
-		var window [windowBytes]byte
-		copy(window[:], r.line[min(p, len(r.line)):])
-		address, i = quadAt(&window)
-	}
-	if i += p; i == p || s.tail || !s.hasLit(r.line, i) || s.last && i+len(s.lit) != len(r.line) {
-		return -1
-	}
-	v := &r.rec.Values[s.field]
-	v.Num, v.Start, v.End, v.State, v.IPv4 = int64(address), uint32(p), uint32(i), schema.InLine, true
-	return i
-}
-
-// plausibleAddr tells an address or a host name from garbage. Apache escapes
-// what is not printable, so such a byte was never a client's; a host with a port
-// is a virtual host's, of a format with one field more.
-func plausibleAddr(b []byte) bool {
-	colons, digits := 0, 0 // digits behind the last colon
-	for _, c := range b {
-		switch {
-		case c <= ' ' || c > '~' || c == '"' || c == '[':
-			return false
-		case c == ':':
-			colons++
-			digits = 0
-		case c-'0' <= 9:
-			digits++
-		default:
-			digits = -len(b)
-		}
-	}
-	return len(b) > 0 && (colons != 1 || digits <= 0)
-}
-
 // quickInt reads one to seven digits and declines anything else, the end of the
 // line among it.
 func quickInt(v *schema.Value, line []byte, p int) int {

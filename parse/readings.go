@@ -1,0 +1,201 @@
+package parse
+
+import "math/bits"
+
+// maxStarts bounds how many places are kept where one step may start. A line
+// with more is one that nobody can read for certain.
+const maxStarts = 64
+
+// maxTimes bounds how many complete times of a line are remembered.
+const maxTimes = 8
+
+// readings are all ways in which some steps of a format read a part of a line:
+// where each step may start, and from which start which of the next is reached.
+// A value is certain if it is the same in all of them.
+type readings struct {
+	boundaries []boundary
+	tries      int  // how many more places may be looked at in this line
+	surplus    bool // texts that look like several values are read, too
+
+	clocks [2]clock // the reader's, for a format whose times are of parts
+
+	times     [maxTimes]int // where complete times start
+	timeCount int           // maxTimes+1 for more
+}
+
+// boundary is where one step may start.
+type boundary struct {
+	count  int
+	starts [maxStarts]int
+	leads  [maxStarts]uint64 // to which starts of the next step, by index
+	alive  uint64            // the starts that are on a way to the end
+}
+
+// add returns the index of a start, -1 if there is no room.
+func (b *boundary) add(start int) int {
+	for i := range b.count {
+		if b.starts[i] == start {
+			return i
+		}
+	}
+	if b.count == maxStarts {
+		return -1
+	}
+	b.starts[b.count], b.leads[b.count] = start, 0
+	b.count++
+	return b.count - 1
+}
+
+// certain returns the start if there is only one.
+func (b *boundary) certain() (int, bool) {
+	return b.starts[bits.TrailingZeros64(b.alive)&(maxStarts-1)], b.alive&(b.alive-1) == 0
+}
+
+type outcome uint8
+
+const (
+	unread  outcome = iota // the steps do not read the text
+	read                   // they do, in one way or in several
+	tooMany                // in more ways than are looked at
+)
+
+// try counts a place that is looked at.
+func (r *reader) try() bool {
+	r.g.tries--
+	return r.g.tries >= 0
+}
+
+// readAll stores what is certain of the steps [low, high) in line[from:to]. A text
+// that looks like several values is no reading that is believed, but casts doubt
+// on another one.
+func (r *reader) readAll(low, high, from, to int, tail string) outcome {
+	found := r.search(low, high, from, to, tail)
+	if found != read {
+		return found
+	}
+	for i := low; i < high; i++ {
+		if r.f.steps[i].rivals != "" {
+			r.g.surplus = true
+			found = r.search(low, high, from, to, tail)
+			r.g.surplus = false
+			break
+		}
+	}
+	if found == read {
+		r.take(low, high, tail)
+	}
+	return found
+}
+
+// search finds how the steps [low, high) read line[from:to]. tail is what stands
+// behind the last value there: the step's literal, or a part of it.
+func (r *reader) search(low, high, from, to int, tail string) outcome {
+	g, steps, last := r.g, r.f.steps, high-low
+	for len(g.boundaries) <= last {
+		g.boundaries = append(g.boundaries, boundary{})
+	}
+	for i := range last + 1 {
+		g.boundaries[i].count = 0
+	}
+	g.boundaries[0].add(from)
+	line := r.line
+	r.line = line[:to]
+	defer func() { r.line = line }()
+	for i := range last - 1 {
+		b, next := &g.boundaries[i], &g.boundaries[i+1]
+		s := &steps[low+i]
+		for a := range b.count {
+			e := r.ends(s, b.starts[a])
+			for q := r.next(&e); q >= 0; q = r.next(&e) {
+				start := q + len(s.lit)
+				if !r.mayStart(&steps[low+i+1], start, low+i+1 == high-1) {
+					continue
+				}
+				n := next.add(start)
+				if n < 0 {
+					return tooMany
+				}
+				b.leads[a] |= 1 << n
+			}
+		}
+		if g.tries < 0 {
+			return tooMany
+		}
+		if next.count == 0 {
+			return unread
+		}
+	}
+	g.boundaries[last].add(to)
+	if b := &g.boundaries[last-1]; hasSuffixAt(r.line, to, tail) {
+		for a := range b.count {
+			if r.fits(&steps[high-1], b.starts[a], to-len(tail)) {
+				b.leads[a] = 1
+			}
+		}
+	}
+	return g.prune(last)
+}
+
+func hasSuffixAt(line []byte, end int, lit string) bool {
+	return end >= len(lit) && hasPrefixAt(line, end-len(lit), lit)
+}
+
+// prune leaves the starts alive that are on a way to the end.
+func (g *readings) prune(last int) outcome {
+	alive := uint64(1)
+	g.boundaries[last].alive = alive
+	for i := last - 1; i >= 0; i-- {
+		b := &g.boundaries[i]
+		b.alive = 0
+		for a := range b.count {
+			if b.leads[a]&alive != 0 {
+				b.alive |= 1 << a
+			}
+		}
+		alive = b.alive
+	}
+	if alive == 0 {
+		return unread
+	}
+	return read
+}
+
+// mayStart keeps places out where s cannot start, so that few are left.
+func (r *reader) mayStart(s *step, p int, last bool) bool {
+	if p >= len(r.line) {
+		return p == len(r.line) && s.lit == ""
+	}
+	c := r.line[p]
+	switch {
+	case s.op == opTime && s.clock.clf:
+		return s.nullable && c == '-' || isTime(r.line, p) && (last || s.hasLit(r.line, p+clfBytes))
+	case s.op == opInt:
+		return c == '-' || c-'0' <= 9
+	case s.op == opQuery:
+		return c == '?' || c == '-' || s.lit == "" || last || s.hasLit(r.line, p)
+	case s.op == opAddr, s.word, s.user:
+		return c != ' '
+	case s.free:
+		return c != ' ' || last || s.hasLit(r.line, p)
+	}
+	return true
+}
+
+// take stores what is certain of the readings that search found, and says where
+// they differ. What differs is null.
+func (r *reader) take(low, high int, tail string) {
+	g, steps := r.g, r.f.steps
+	for i := low; i < high; i++ {
+		s, lit := &steps[i], steps[i].lit
+		if i == high-1 {
+			lit = tail
+		}
+		start, one := g.boundaries[i-low].certain()
+		next, same := g.boundaries[i-low+1].certain()
+		if one && same {
+			r.assign(s, start, next-len(lit))
+			continue
+		}
+		r.note(start, s.directive, ambiguous)
+	}
+}
