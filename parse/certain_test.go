@@ -148,6 +148,7 @@ func TestAHeaderWithBlanksIsReadToTheEndOfItsListOrNull(t *testing.T) {
 		// An empty header.
 		{`%>s %{X-Forwarded-For}i %D`, `200  77`, "status=200 header_x_forwarded_for= duration_us=77", ""},
 		// A header that looks like the fields behind it.
+		{`%h %{X-A}i %l %u %t "%r" %>s`, `192.0.2.1 - - - bob @T ` + get + ` 200`, end, "byte 0: %h: the line has more"},
 		{`%h %{X-A}i %l %u %t "%r" %>s`, `192.0.2.1 a - b - bob @T ` + get + ` 200`, "client=192.0.2.1 " + end, "byte 10"},
 	})
 }

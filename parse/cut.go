@@ -134,6 +134,12 @@ func (r *reader) region(low, high, from, to int, torn bool) {
 	}
 	line := r.line
 	r.line = line[:to]
+	defer func() {
+		r.line = line
+		if low == 0 && !isBlank(lead) && !hasPrefixAt(line, 0, lead) {
+			r.null(&r.f.steps[0]) // where does it start?
+		}
+	}()
 	quotes := strings.Count(lead, `"`) + r.formatQuotes(low, high)
 	if !torn && r.formatQuotes(low, high) == 0 {
 		r.section(section{low: low, high: high, lead: lead, tail: tail}, from, to)
@@ -142,7 +148,6 @@ func (r *reader) region(low, high, from, to int, torn bool) {
 	} else {
 		r.pins(low, high, from, to)
 	}
-	r.line = line
 }
 
 // fit reads steps that fit line[from:to] as they should.

@@ -23,8 +23,11 @@ func (r *reader) ends(s *step, p int) ends {
 	if s.tail {
 		c = '?'
 	}
-	if i := bytes.IndexByte(r.line[p:], c); i >= 0 && (s.free || s.tail) {
-		e.mark = p + i
+	if s.free || s.tail {
+		if i := bytes.IndexByte(r.line[p:], c); i >= 0 {
+			e.mark = p + i
+		}
+		r.g.looks += e.mark - p
 	}
 	return e
 }
@@ -75,8 +78,10 @@ func (r *reader) nextText(e *ends) int {
 	for e.q >= 0 && e.q <= len(line) {
 		i := bytes.IndexByte(line[e.q:], s.lit[0])
 		if i < 0 || !r.try() {
+			r.g.looks += len(line) - e.q
 			break
 		}
+		r.g.looks += i + 1
 		q := e.q + i
 		ok := s.hasLit(line, q) && r.acceptText(e, q)
 		if e.q = q + 1; !r.passText(e, q) {
@@ -99,7 +104,7 @@ func (r *reader) acceptText(e *ends, q int) bool {
 	case line[p] == ' ' || line[q-1] == ' ',
 		line[q-1] == '-' && q-p > 1 && line[q-2] == ' ' && !r.g.surplus,
 		s.op == opQuery && line[p] != '?' && string(line[p:q]) != "-",
-		s.list && line[q-1] == ',' && !e.words:
+		s.list && line[q-1] == ',' && !e.words, r.cutsTime(p, q):
 		return false
 	}
 	return e.mark >= q || !r.timeIn(p, q)
@@ -140,8 +145,10 @@ func (r *reader) nextTail(e *ends) int {
 			return q
 		}
 		if q < 0 || !r.try() {
+			r.g.looks += len(r.line) - e.q
 			break
 		}
+		r.g.looks += q + 1 - e.q
 		e.q = q + 1
 		return q
 	}
@@ -162,8 +169,10 @@ func (r *reader) nextQuote(e *ends) int {
 	for e.q >= 0 {
 		q := r.quoteFrom(p, e.q)
 		if q < 0 || !r.try() {
+			r.g.looks += len(r.line) - e.q
 			break
 		}
+		r.g.looks += q + 1 - e.q
 		ok := hasPrefixAt(r.line, q, s.lit) && r.acceptQuoted(e, q)
 		e.q = q + 1
 		if s.op == opRequest && r.isProtocol(p, q) { // Apache's own closing quote

@@ -19,10 +19,11 @@ type exchange struct {
 	raw string // as sent
 	// request is %r; null where Apache has none.
 	request, user, referer, agent *string
-	client                        string // by X-Forwarded-For; "" is the connection's
-	six                           bool   // over [::1]
-	keep                          bool   // the next one uses the same connection
-	bare                          bool   // the answer has no status line
+	client                        string  // by X-Forwarded-For; "" is the connection's
+	forwarded                     *string // what mod_remoteip leaves of X-Forwarded-For
+	six                           bool    // over [::1]
+	keep                          bool    // the next one uses the same connection
+	bare                          bool    // the answer has no status line
 
 	// what came back
 	port          string // the client's
@@ -53,6 +54,18 @@ func ordinary(request string, client string, user, referer, agent *string) *exch
 	header("Referer", referer)
 	header("User-Agent", agent)
 	e.raw = b.String()
+	return e
+}
+
+// throughProxies sends a request that has come through others: the last address
+// is the client's for mod_remoteip, the list before it stays.
+func throughProxies(list, client string, user *string) *exchange {
+	page := "/through"
+	if user != nil {
+		page = "/private/"
+	}
+	e := ordinary("GET "+page+" HTTP/1.1", list+", "+client, user, nil, str("curl/8.5.0"))
+	e.client, e.forwarded = client, &list
 	return e
 }
 
@@ -109,6 +122,14 @@ func hostile() []*exchange {
 		ordinary("OPTIONS * HTTP/1.1", "198.51.100.16", nil, nil, agent),
 		ordinary("GET /old?x HTTP/1.1", "198.51.100.17", nil, nil, agent),
 	}
+	all = append(all,
+		throughProxies("203.0.113.5", "198.51.100.40", nil),
+		throughProxies("203.0.113.5, 203.0.113.6", "198.51.100.41", nil),
+		throughProxies("203.0.113.5, 2001:db8::7, unknown", "198.51.100.42", str("frank")),
+		throughProxies("203.0.113.5, 203.0.113.6", "198.51.100.43", str("Anna Lena")),
+		throughProxies("203.0.113.5, x y", "198.51.100.44", nil),
+		throughProxies("x - root", "198.51.100.45", str("frank")),
+	)
 	for i := range 4 {
 		e := ordinary(fmt.Sprintf("GET /keep/%d HTTP/1.1", i), "", nil, nil, agent)
 		e.keep, e.six = i < 3, true

@@ -14,6 +14,8 @@ var fuzzFormats = []string{
 	"combined", "common", "vhost_combined", "combinedio", "referer", "agent",
 	`%h %l %u %t %r %>s %b`, `%m %U%q %H`, `%a:%{remote}p %v:%p`, `%h%l%u`, `%200t%q`, `"%u" %X%F %s`,
 	`%{%d/%b/%Y %T}t.%{msec_frac}t %{%z}t %{end:%c}t`, `%{sec}t%{usec_frac}t "%r"`, `%{%a %A %e %k %I %p %y %C %j %s %Z}t`,
+	`"%h %l %u %t "%r" %>s %b`, `ip=%h %l %u %t "%r" %>s %D`, `%v %h %{X-Forwarded-For}i %l %u %t "%r" %>s`, `%>s %{X-Forwarded-For}i %D`,
+	`%h %{X-Forwarded-For}i %u %t %{end}t "%r" %>s`, `%{Referer}i %{User-Agent}i "%r" %>s "%{Host}i" %D`, `"%m %U%q %H" %{Via}i %D`,
 	`pattern:^(?P<client>\S+) (?P<time>\[.*?\]) (?P<bytes>\S+)`,
 }
 
@@ -54,6 +56,7 @@ func checkRecord(t *testing.T, f *Format, line []byte, rec *schema.Record) {
 			t.Fatalf("%s is null and an address", rec.Fields[i].Name)
 		}
 	}
+	checkValues(t, f, line, rec)
 	if rec.Time < 0 || !rec.Dated && rec.Time != 0 || rec.Err.Offset < 0 || rec.Err.Offset > len(line) {
 		t.Fatalf("time %d, dated %v, %v", rec.Time, rec.Dated, rec.Err)
 	}
@@ -77,6 +80,11 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"GET /a b?c=d HTTP/1.1", "2001:db8::1:80 [::1]:443", "17/May/2015 10:05:03.250 -0700 Sun May  7 10:05:03 2015",
 		`1431857103000250 "GET / HTTP/1.1"`, "a -> b", "-?x",
+		`192.0.2.1 - bob [25/Jun/2017:10:14:35 +0000] "GET /x HTTP/1.1" 200 1,513`, `www.example 192.0.2.1 198.51.100.9, 198.51.100.10 - bob [25/Jun/2017:10:14:35 +0000] "GET / HTTP/1.1" 200`,
+		`192.0.2.1 198.51.100.9, 198.51.100.10 bob [25/Jun/2017:10:14:35 +0000] [25/Jun/2017:10:14:35 +0000] "GET / HTTP/1.1" 200`, "200 198.51.100.9, 198.51.100.10 77",
+		`192.0.2.1 [25/Jun/2017:10:14:35 +0000] 4711 "GET /x HTTP/1.1" 200 1 "-" "curl"`, `192.0.2.1 -  joe  [25/Jun/2017:10:14:35 +0000]  "GET /x HTTP/1.1" 200 1 "-" "curl"`,
+		`192.0.2.1 - - [25/Jun/2017:10:14:35 +0000] "GET /x HTTP/1.1" 200192.0.2.2 - - [25/Jun/2017:10:14:35 +0000] "GET /y HTTP/1.1" 404 3217 "-" "curl"`,
+		`http://x/ Mozilla/5.0 (X11; Linux) "GET / HTTP/1.1" 200 "-" 7`,
 	} {
 		f.Add([]byte(s))
 	}

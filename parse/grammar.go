@@ -43,6 +43,7 @@ func (r *reader) fits(s *step, p, q int) bool {
 		return false
 	}
 	v := r.line[p:q]
+	r.g.looks += len(v)
 	switch s.op {
 	case opInt:
 		return validInt(v)
@@ -127,12 +128,22 @@ func (r *reader) fitsText(s *step, p, q int) bool {
 		}
 	}
 	switch {
+	case r.cutsTime(p, q):
+		return false
 	case s.ident:
 		return !validIP(v)
 	case s.vhost:
 		return v[0] == '[' || bytes.IndexByte(v, ':') < 0 || validIPv6(v)
 	}
 	return !s.list || !unfinishedList(v)
+}
+
+// cutsTime reports whether a complete time in brackets starts in [p, q) and ends
+// behind it.
+func (r *reader) cutsTime(p, q int) bool {
+	from := max(p, q-clfBytes+1)
+	i := bytes.LastIndexByte(r.line[from:q], '[')
+	return i >= 0 && isTime(r.line, from+i)
 }
 
 // unfinishedList reports whether v is the start of a list like that of

@@ -15,6 +15,7 @@ const maxTimes = 8
 type readings struct {
 	boundaries []boundary
 	tries      int  // how many more places may be looked at in this line
+	looks      int  // how many bytes of this line were looked at, for a test
 	surplus    bool // texts that look like several values are read, too
 
 	clocks [2]clock // the reader's, for a format whose times are of parts

@@ -39,7 +39,7 @@ func (f *Format) recover(line []byte, rec *schema.Record, step, pos int) *readin
 
 func (r *reader) all() {
 	g, steps := r.g, r.f.steps
-	g.tries = len(r.line) + spareTries
+	g.tries, g.looks = len(r.line)+spareTries, len(r.line)
 	r.findTimes()
 	known := r.forwardTimes()
 	directive, reason := "end of the format", r.rec.Err.Reason
@@ -168,6 +168,7 @@ func (r *reader) torn(p, q int) bool {
 // quotesIn counts the quotes in [p, q) that are not escaped.
 func (r *reader) quotesIn(p, q int) int {
 	n := 0
+	r.g.looks += q - p
 	for i := r.quoteFrom(p, p); i >= 0 && i < q; i = r.quoteFrom(p, i+1) {
 		n++
 	}

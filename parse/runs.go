@@ -140,19 +140,34 @@ func (r *reader) steps(sec section, from int) {
 			if !s.free { // of text, forward knows more
 				r.unfit(s, p, max(p, q))
 			}
-			if s.ident { // an address: there is one more value in front
-				for j := sec.low; j < i; j++ {
-					r.null(&r.f.steps[j])
-				}
-			}
+			r.doubtNames(sec.low, i, s.ident)
 			return
 		}
 		if !hasPrefixAt(r.line, q, lit) || s.last && q+len(lit) != len(r.line) {
 			r.differs(i, q)
+			r.doubtNames(sec.low, i, false)
 			return
 		}
 		r.assign(s, p, q)
 		p = q + len(lit)
+	}
+}
+
+// doubtNames takes back what steps has read of [low, high) at the line's start if
+// nothing says that it is a line of this format: any word may be a host's name.
+// An IP address says so, unless the value behind it is one too.
+func (r *reader) doubtNames(low, high int, shifted bool) {
+	steps := r.f.steps[low:high]
+	for i := range steps {
+		v := &r.rec.Values[steps[i].field]
+		if low > 0 || !shifted && steps[i].op == opAddr && v.State != schema.Null && validIP(r.line[v.Start:v.End]) {
+			return
+		}
+	}
+	for i := range steps {
+		if s := &steps[i]; s.op == opAddr || s.op == opText {
+			r.null(s)
+		}
 	}
 }
 
@@ -270,11 +285,15 @@ func (r *reader) takeWord(sec section, i, end, a, b, to int) {
 }
 
 // word returns the next word in line[p:to], a==b for none. A text in brackets
-// with one blank is a word, for that is what a damaged time looks like.
+// with one blank is a word, for that is what a time looks like, and a damaged one.
 func (r *reader) word(p, to int) (a, b int) {
 	line := r.line
 	for p < to && blankAt(line, p) {
 		p++
+		r.g.looks++
+	}
+	if p < to && isTime(line, p) {
+		return p, p + clfBytes
 	}
 	if p < to && line[p] == '[' && r.f.times > 0 {
 		text := line[p:min(to, p+2*clfBytes)]
@@ -283,6 +302,7 @@ func (r *reader) word(p, to int) (a, b int) {
 		}
 	}
 	for a = p; p < to && !blankAt(line, p); p++ {
+		r.g.looks++
 	}
 	return a, p
 }
