@@ -157,7 +157,7 @@ func (c *compiler) directive(s string) (string, error) {
 		st.op = opAddr
 	}
 	quoted := strings.HasSuffix(before, `"`) && strings.HasPrefix(strings.TrimPrefix(rest, `\`), `"`)
-	if quoted && (st.op == opText || st.op == opAddr) {
+	if quoted && st.op == opText {
 		st.op = opQuoted
 	}
 	c.f.steps = append(c.f.steps, st)

@@ -274,6 +274,10 @@ func (r *reader) takeWord(sec section, i, end, a, b, to int) {
 	switch {
 	case !r.fits(s, a, b):
 		r.unfit(s, a, b)
+	case before != "" && end == a: // nothing separates it from what is in front
+		r.differs(sec.low+i-1, a)
+	case behind != "" && b == to:
+		r.differs(sec.low+i, b)
 	case s.free && !(started && ended):
 		r.note(a, s.directive, expected(s))
 	default:
