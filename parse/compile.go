@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"sluice/schema"
@@ -64,7 +65,7 @@ func (q requestFields) all() [4]int { return [4]int{q.method, q.path, q.query, q
 // before a quote is dropped, as the configuration file's reader drops it; \n, \t,
 // \r and \\ are what mod_log_config makes of them.
 func Compile(logFormat string) (*Format, error) {
-	c := compiler{f: &Format{text: logFormat, zone: time.UTC, time: -1, end: -1}, hasRequest: hasDirective(logFormat, "r")}
+	c := compiler{f: &Format{text: logFormat, zone: time.UTC, time: -1, end: -1, readings: new(sync.Pool)}, hasRequest: hasDirective(logFormat, "r")}
 	rest := logFormat
 	for rest != "" {
 		var err error

@@ -23,7 +23,7 @@ type Format struct {
 	end    int  // index of the field end_time, -1
 	times  int  // how many steps are bracketed times
 
-	readings sync.Pool // *readings, for lines that leave their format
+	readings *sync.Pool // of *readings, for lines that leave their format
 
 	moment [2]uint64 // the parts of time and of end_time, a bit each
 
