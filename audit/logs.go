@@ -145,19 +145,15 @@ func (f folders) list(dir string) ([]candidate, error) {
 	return found, nil
 }
 
-// head reads the first bytes of a log.
+// head reads the first bytes of a log, from its first line on.
 func head(l logfile.Log) (start []byte, err error) {
 	r, err := l.Open()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	start = make([]byte, schema.MaxHeadBytes)
-	n, err := io.ReadFull(r, start)
-	if err == io.ErrUnexpectedEOF || err == io.EOF {
-		err = nil
-	}
-	return start[:n], err
+	start, _, err = logfile.Head(r, make([]byte, schema.MaxHeadBytes))
+	return start, err
 }
 
 // findLogs looks for each stream's log beside where it was first seen.

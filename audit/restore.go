@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/catalog"
+	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
 	"sluice/schema"
@@ -72,16 +73,17 @@ func (x *restorer) piece(ctx context.Context, r schema.Range) (err error) {
 
 // cut writes runs of lines that belong into one directory.
 func (x *restorer) cut(ctx context.Context, data []byte, start int64) error {
-	run, lines := start, 0
+	run := start
 	flush := func(end int64) error {
 		if end == run {
 			return nil
 		}
+		part := data[run-start : end-start]
 		err := x.append(ctx, schema.Batch{
 			Stream: &x.stream.StreamEntry.Stream, Labels: x.stream.Labels,
-			Range: schema.Range{Start: run, End: end}, Data: data[run-start : end-start], Lines: lines,
+			Range: schema.Range{Start: run, End: end}, Data: part, Lines: logfile.CountLines(part),
 		})
-		run, lines = end, 0
+		run = end
 		return err
 	}
 	for offset, line := range catalog.Lines(data, start) {
@@ -98,7 +100,6 @@ func (x *restorer) cut(ctx context.Context, data []byte, start int64) error {
 			}
 			x.dir = dir
 		}
-		lines++
 	}
 	return flush(start + int64(len(data)))
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -41,6 +42,9 @@ func (c *Catalog) Cat(ctx context.Context, w io.Writer, cat Cat) (err error) {
 			}
 			data = cat.within(format, data)
 		}
+		if bytes.IndexByte(data, 0) >= 0 {
+			data = withoutHoles(data)
+		}
 		if len(data) == 0 {
 			continue
 		}
@@ -57,6 +61,17 @@ func (c *Catalog) Cat(ctx context.Context, w io.Writer, cat Cat) (err error) {
 		}
 	}
 	return nil
+}
+
+// withoutHoles moves the lines to the front of data and returns them: without the NUL
+// bytes before a line.
+func withoutHoles(data []byte) []byte {
+	kept := data[:0]
+	for len(data) > 0 {
+		_, start, size, _ := schema.CutLine(data)
+		kept, data = append(kept, data[start:size]...), data[size:]
+	}
+	return kept
 }
 
 // within moves the wanted lines to the front of data and returns them.

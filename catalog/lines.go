@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"bytes"
 	"fmt"
 	"iter"
 	"time"
@@ -13,15 +12,12 @@ import (
 
 // Lines are the lines of data, without their newlines, each by the offset in the
 // stream at which it stands; data begins at start. The last line may lack its
-// newline.
+// newline. NUL bytes before a line are no part of it (schema.CutLine).
 func Lines(data []byte, start int64) iter.Seq2[int64, []byte] {
 	return func(yield func(offset int64, line []byte) bool) {
 		for len(data) > 0 {
-			line, size := data, len(data)
-			if i := bytes.IndexByte(data, '\n'); i >= 0 {
-				line, size = data[:i], i+1
-			}
-			if !yield(start, line) {
+			line, at, size, ok := schema.CutLine(data)
+			if ok && !yield(start+int64(at), line) {
 				return
 			}
 			data, start = data[size:], start+int64(size)

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"time"
 
 	"sluice/schema"
@@ -11,6 +10,7 @@ import (
 type cut struct {
 	schema.Range
 	lines, errors int64
+	holes         int64 // of lines: NUL bytes, for which there is no row
 	first, last   int64 // event times; 0 where none is dated
 	period        string
 	zone          int32 // its seconds east of UTC
@@ -49,14 +49,11 @@ func (p *parcel) read(r *lineReader, naming Naming, offset int64) {
 	data := p.lines
 	var run cut
 	for len(data) > 0 {
-		line, size := data, len(data)
-		if i := bytes.IndexByte(data, '\n'); i >= 0 {
-			line, size = data[:i], i+1
-		}
+		line, at, size, ok := schema.CutLine(data)
 		data = data[size:]
 		r.format.Parse(line, &p.rec)
-		if p.weight > 0 {
-			r.encoder.Append(&p.rows, offset, &p.rec)
+		if p.weight > 0 && ok {
+			r.encoder.Append(&p.rows, offset+int64(at), &p.rec)
 		}
 		if name := r.periodOf(&p.rec, naming); name != run.period {
 			if run.lines > 0 {
@@ -67,7 +64,9 @@ func (p *parcel) read(r *lineReader, naming Naming, offset int64) {
 		offset += int64(size)
 		run.End = offset
 		run.lines++
-		if p.rec.Err.Set() {
+		if !ok {
+			run.holes++
+		} else if p.rec.Err.Set() {
 			run.errors++
 		}
 		if p.rec.Dated {

@@ -70,7 +70,7 @@ func (c *Collector) take(ctx context.Context, st *streamState, b schema.Batch) (
 			break // the rows of what is spooled go on; the others do no harm
 		}
 		p.pieces = append(p.pieces, piece)
-		c.Counters.Lines.Add(x.lines)
+		c.Counters.Lines.Add(x.lines - x.holes)
 		c.Counters.Bytes.Add(x.Len())
 		c.Counters.ParseErrors.Add(x.errors)
 	}
@@ -116,7 +116,7 @@ func (c *Collector) appendTo(ctx context.Context, sp *spooled, st *streamState, 
 		c.feed()
 		return nil, c.spoolFailed(err)
 	}
-	p := &piece{stream: st, Range: b.Range, lines: x.lines, errors: x.errors, first: x.first, last: x.last, in: sp, member: m, at: c.cfg.Now()}
+	p := &piece{stream: st, Range: b.Range, lines: x.lines - x.holes, errors: x.errors, first: x.first, last: x.last, in: sp, member: m, at: c.cfg.Now()}
 	sp.pieces = append(sp.pieces, p)
 	sp.fresh = append(sp.fresh, p)
 	sp.untabled++

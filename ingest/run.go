@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 
 	"golang.org/x/sync/errgroup"
@@ -80,19 +79,18 @@ type logError struct{ error }
 func (e *logError) Unwrap() error { return e.error }
 
 // identify opens the log, chooses its format, and finds its stream. A log
-// without a byte has no stream: nil.
+// without a line has no stream: nil.
 func (cfg *OnceConfig) identify(l logfile.Log) (*checkpoint.Stream, error) {
 	r, err := l.Open()
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	start := make([]byte, parse.HeadBytes)
-	n, err := io.ReadFull(r, start)
-	if start = start[:n]; err != nil && err != io.EOF && err != io.ErrUnexpectedEOF && n == 0 {
+	start, _, err := logfile.Head(r, make([]byte, parse.HeadBytes))
+	if err != nil && len(start) == 0 {
 		return nil, fmt.Errorf("%s: %w", l.Path, err)
 	}
-	if n == 0 {
+	if len(start) == 0 {
 		return nil, nil
 	}
 	format := cfg.Format
@@ -143,12 +141,20 @@ func (cfg *OnceConfig) read(ctx context.Context, l logfile.Log, t *checkpoint.St
 	return stored, err
 }
 
+// append gives the collector one log's lines.
 func (cfg *OnceConfig) append(ctx context.Context, t *checkpoint.Stream, chunks <-chan logfile.Chunk, free chan<- []byte) error {
+	var holeBytes int64
+	defer func() {
+		if holeBytes > 0 {
+			cfg.Log.Warn("log has NUL bytes before lines, skipped", "path", t.Path, "bytes", holeBytes)
+		}
+	}()
 	for c := range chunks {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		end := c.Start + int64(len(c.Data))
+		holeBytes += schema.HoleBytes(c.Data)
 		err := cfg.Collector.Offer(ctx, t, schema.Batch{
 			Stream: &t.Stream, Range: schema.Range{Start: c.Start, End: end}, Data: c.Data, Lines: c.Lines,
 		})

@@ -163,8 +163,9 @@ func (s *storer) again(ctx context.Context, x *piece) error {
 	p.weight, p.lines = 1, data
 	p.pieces = append(p.pieces, x)
 	p.read(&st.again, s.cfg.Naming, x.Start)
-	var errors, first, last int64
+	var lines, errors, first, last int64
 	for _, c := range p.cuts {
+		lines += c.lines - c.holes
 		errors += c.errors
 		if c.last != 0 {
 			if first == 0 || c.first < first {
@@ -174,7 +175,7 @@ func (s *storer) again(ctx context.Context, x *piece) error {
 		}
 	}
 	s.mu.Lock()
-	x.errors, x.first, x.last = errors, first, last
+	x.lines, x.errors, x.first, x.last = lines, errors, first, last
 	s.mu.Unlock()
 	return s.write(ctx, p)
 }

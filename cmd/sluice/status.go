@@ -135,6 +135,13 @@ func printLogs(w io.Writer, s *health.Status, now time.Time) {
 		}
 		print.Textf(w, "behind: %s, %d bytes%s\n", b.Path, b.UnreadBytes, margin)
 	}
+	for i, h := range s.Logs.Holes {
+		if i == 10 {
+			fmt.Fprintf(w, "and %d more logs with NUL bytes\n", len(s.Logs.Holes)-i)
+			break
+		}
+		fmt.Fprintf(w, "NUL bytes before lines skipped: %s, %d bytes\n", h.Path, h.Bytes)
+	}
 	for _, path := range s.Logs.Held {
 		print.Textf(w, "not read, as it is a copy: %s\n", path)
 	}

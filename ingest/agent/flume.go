@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/flume"
+	"sluice/schema"
 )
 
 const (
@@ -132,18 +132,22 @@ func (e *events) of(p *parcel, from int64) (end int64) {
 	data := p.body[from-p.Start:]
 	e.events = e.events[:0]
 	for total := 0; len(data) > 0 && len(e.events) < flumeEvents; {
-		line, rest, whole := bytes.Cut(data, []byte("\n"))
+		line, at, size, ok := schema.CutLine(data)
 		if total += len(line); total > flumeBytes && len(e.events) > 0 {
 			break
 		}
-		headers := append(e.common[:len(e.common):len(e.common)],
-			flume.Header{Key: []byte(flume.HeaderTimestamp), Value: now},
-			flume.Header{Key: []byte(flume.HeaderByteOffset), Value: strconv.AppendInt(nil, from, 10)})
-		e.events = append(e.events, flume.Event{Headers: headers, Body: line})
-		data = rest
-		if from += int64(len(line)); whole {
-			from++
+		if ok {
+			e.add(line, from+int64(at), now)
 		}
+		data, from = data[size:], from+int64(size)
 	}
 	return from
+}
+
+// add makes an event of a line that stands at an offset of the log.
+func (e *events) add(line []byte, offset int64, now []byte) {
+	headers := append(e.common[:len(e.common):len(e.common)],
+		flume.Header{Key: []byte(flume.HeaderTimestamp), Value: now},
+		flume.Header{Key: []byte(flume.HeaderByteOffset), Value: strconv.AppendInt(nil, offset, 10)})
+	e.events = append(e.events, flume.Event{Headers: headers, Body: line})
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"io"
+
+	"sluice/schema"
 )
 
 const (
@@ -81,7 +83,7 @@ func ReadChunks(ctx context.Context, r io.Reader, position int64, free <-chan []
 
 // ReadLines calls each for every line of r, with its offset, until r ends, each
 // fails or ctx is done. The line lacks its newline and is valid until each
-// returns.
+// returns. NUL bytes before it are no part of it (schema.CutLine).
 func ReadLines(ctx context.Context, r io.Reader, each func(line []byte, offset int64) error) error {
 	l := LineReader{r: r}
 	var buffer []byte
@@ -89,12 +91,11 @@ func ReadLines(ctx context.Context, r io.Reader, each func(line []byte, offset i
 		c, err := l.Next(buffer)
 		buffer = c.Data
 		for data, offset := c.Data, c.Start; len(data) > 0; {
-			line, size := data, len(data)
-			if i := bytes.IndexByte(data, '\n'); i >= 0 {
-				line, size = data[:i], i+1
-			}
-			if err := each(line, offset); err != nil {
-				return err
+			line, at, size, ok := schema.CutLine(data)
+			if ok {
+				if err := each(line, offset+int64(at)); err != nil {
+					return err
+				}
 			}
 			data, offset = data[size:], offset+int64(size)
 		}

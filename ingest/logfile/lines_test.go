@@ -64,7 +64,32 @@ func TestALineWithoutEndIsCut(t *testing.T) {
 
 type zeros struct{}
 
-func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+func (zeros) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = '0'
+	}
+	return len(b), nil
+}
+
+// TestNULsBeforeALineAreSkipped, of any length, and the line's offset is that of the file.
+func TestNULsBeforeALineAreSkipped(t *testing.T) {
+	hole := strings.Repeat("\x00", 2*MaxLineBytes+77)
+	var got []string
+	err := ReadLines(t.Context(), strings.NewReader("one\n"+hole+"two\n\x00th\x00ree"), func(line []byte, offset int64) error {
+		got = append(got, fmt.Sprintf("%d:%s", offset, line))
+		return nil
+	})
+	want := fmt.Sprint([]string{"0:one", fmt.Sprint(4+len(hole), ":two"), fmt.Sprint(9+len(hole), ":th\x00ree")})
+	if fmt.Sprint(got) != want || err != nil {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+	for text, want := range map[string]string{"": "", hole: "", hole + "first\n": "first\n", "\x00\x00a": "a", "first\n\x00": "first\n\x00"} {
+		start, n, err := Head(strings.NewReader(text), make([]byte, 100))
+		if string(start) != want || n+int64(len(start)) != int64(len(text)) || err != nil {
+			t.Errorf("the head is %q after %d bytes, %v", start, n, err)
+		}
+	}
+}
 
 // TestReadLinesStops when it is told to, and with the reader's error after what
 // could be read.

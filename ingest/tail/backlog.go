@@ -51,7 +51,8 @@ func (t *Tailer) reckon() {
 	var urgent *file
 	var unread int64
 	for _, f := range t.hot {
-		if size, err := fileSize(f.fd); err == nil && size > f.size {
+		// What a truncated log has grown to since is no unread part of what was cut off.
+		if size, err := fileSize(f.fd); err == nil && size > f.size && t.sameMark(f) {
 			f.size = size
 			f.growth.note(size, t.now.Sub(t.began))
 		}

@@ -113,8 +113,8 @@ func (t *Tailer) differs(copied, original *file) bool {
 		return false
 	}
 	head := make([]byte, schema.MaxHeadBytes)
-	k, err := pread(fd, head, 0)
-	return err == nil && original.stream.Begins(head[:k])
+	k, err := pread(fd, head, original.hole)
+	return err == nil && original.stream.Begins(head[:k]) && (original.hole == 0 || stillHole(fd, original.hole))
 }
 
 // compareBytes of a copy's end are looked for in the log.
@@ -211,7 +211,11 @@ func (t *Tailer) takeCopy(s *checkpoint.Stream, path string, m *matcher, positio
 	}
 	start := make([]byte, schema.MaxHeadBytes)
 	n, _ := io.ReadFull(r, start)
-	ok := n > 0 && holdsAt(r, start[:n], position, func(start, before []byte) bool { return same(path, start, before) })
+	lead := start[:n]
+	if n > 0 && start[0] == 0 {
+		lead = headOfPath(path)
+	}
+	ok := n > 0 && holdsAt(r, start[:n], position, func(_, before []byte) bool { return same(path, lead, before) })
 	if !ok {
 		r.Close() //nolint:errcheck // it was only read
 		return false

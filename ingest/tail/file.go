@@ -32,18 +32,20 @@ type file struct {
 	places []place // its names; empty: it was removed, or moved out of sight
 	last   string  // the last path it was known by
 
-	stream *checkpoint.Stream // nil until its first line is whole
-	copied bool               // the stream began in another file, which this continues
-	fd     int                // -1 unless hot
-	wd     int32              // of the one-shot watch; -1 unless cold
-	read   int64              // everything before was handed over
-	size   int64              // as last seen
-	growth growth
-	mark   uint64 // hash of the markBytes before read
-	part   bool   // what is unread is a line that is not finished
-	live   bool   // it has had no other name than the one it is written under
-	waits  bool   // it is closed with unread lines, for want of a descriptor
-	away   bool   // it was moved to where its name is not seen
+	stream    *checkpoint.Stream // nil until its first line is whole
+	copied    bool               // the stream began in another file, which this continues
+	fd        int                // -1 unless hot
+	wd        int32              // of the one-shot watch; -1 unless cold
+	read      int64              // everything before was handed over
+	size      int64              // as last seen
+	growth    growth
+	hole      int64  // so many NUL bytes are before its first line
+	holeBytes int64  // NUL bytes before lines that were read
+	mark      uint64 // hash of the markBytes before read
+	part      bool   // what is unread is a line that is not finished
+	live      bool   // it has had no other name than the one it is written under
+	waits     bool   // it is closed with unread lines, for want of a descriptor
+	away      bool   // it was moved to where its name is not seen
 
 	active   time.Time     // of the last growth
 	modified unix.Timespec // when it was closed
@@ -145,6 +147,13 @@ func (t *Tailer) takeMark(f *file) error {
 	}
 	f.mark = t.markOf(b)
 	return nil
+}
+
+// sameMark reports whether the bytes before a file's position are what they were.
+func (t *Tailer) sameMark(f *file) bool {
+	b := t.before[:f.markSize()]
+	n, err := pread(f.fd, b, f.read-int64(len(b)))
+	return err == nil && n == len(b) && t.markOf(b) == f.mark
 }
 
 func (t *Tailer) closeFile(f *file) {

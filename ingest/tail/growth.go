@@ -1,7 +1,6 @@
 package tail
 
 import (
-	"bytes"
 	"slices"
 	"time"
 
@@ -91,7 +90,8 @@ func (t *Tailer) firstUnread(f *file) time.Time {
 	if err != nil {
 		return time.Time{} // the next look says so
 	}
-	line, _, whole := bytes.Cut(t.scratch[:n], []byte("\n"))
+	line, _, size, ok := schema.CutLine(t.scratch[:n])
+	whole := ok && t.scratch[size-1] == '\n'
 	zone, err := time.LoadLocation(f.stream.Zone)
 	if !whole || err != nil {
 		return time.Time{}

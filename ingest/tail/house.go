@@ -43,10 +43,6 @@ func (t *Tailer) housekeep(ctx context.Context) {
 			t.meet(f)
 		}
 	}
-	if t.now.Sub(t.pace.at) >= statusInterval {
-		t.reckon()
-		t.relieve()
-	}
 	t.nextHousekeeping = t.now.Add(housekeeping)
 	if len(t.hot) == 0 && len(t.failing) == 0 && !t.directoriesFail() {
 		t.nextHousekeeping = t.now.Add(idleHousekeeping)

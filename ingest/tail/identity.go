@@ -20,8 +20,8 @@ func (t *Tailer) identify(f *file, finished bool) bool {
 		t.failed(f, err)
 		return false
 	}
-	if int64(len(start)) != f.size {
-		f.size, f.active = max(f.size, int64(len(start))), t.now
+	if seen := f.hole + int64(len(start)); seen != f.size {
+		f.size, f.active = max(f.size, seen), t.now
 	}
 	whole := bytes.IndexByte(start, '\n') >= 0 || len(start) >= schema.MaxHeadBytes
 	if len(start) == 0 || !whole && !finished {

@@ -237,7 +237,7 @@ func (t *Tailer) truncated(f *file) {
 		t.positions[s.ID] = max(t.positions[s.ID], was)
 		f.rotated(t.now)
 	}
-	f.stream, f.copied = nil, false
+	f.stream, f.copied, f.hole, f.holeBytes = nil, false, 0, 0
 	f.read, f.size, f.mark, f.growth = 0, 0, t.markOf(nil), nil
 }
 

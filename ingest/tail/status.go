@@ -33,6 +33,8 @@ type Status struct {
 	Failing        []Failure `json:"failing,omitempty"`
 	// Behind are the logs with the longest unread part.
 	Behind []Behind `json:"behind,omitempty"`
+	// Holes are the logs in which NUL bytes before lines were skipped.
+	Holes []Hole `json:"holes,omitempty"`
 	// Held are copies of logs that are there themselves.
 	Held []string `json:"held,omitempty"`
 }
@@ -75,6 +77,12 @@ type Behind struct {
 	MarginSeconds *float64 `json:"margin_seconds,omitempty"`
 }
 
+// Hole is a log with NUL bytes before some of its lines.
+type Hole struct {
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
+}
+
 // maxNamed bounds what a status lists by name.
 const maxNamed = 100
 
@@ -107,6 +115,9 @@ func (t *Tailer) publish() {
 				continue // its log has the lines
 			}
 			s.age(f, t.now.Sub(t.began))
+			if f.holeBytes > 0 {
+				s.Holes = append(s.Holes, Hole{f.path(), f.holeBytes})
+			}
 			unread := f.unread()
 			s.UnreadBytes += unread
 			if unread > 0 {
@@ -119,6 +130,8 @@ func (t *Tailer) publish() {
 	}
 	slices.SortFunc(s.Failing, func(a, b Failure) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(s.Behind, func(a, b Behind) int { return int(min(max(b.UnreadBytes-a.UnreadBytes, -1), 1)) })
+	slices.SortFunc(s.Holes, func(a, b Hole) int { return strings.Compare(a.Path, b.Path) })
+	s.Holes = s.Holes[:min(len(s.Holes), maxNamed)]
 	s.Failing = s.Failing[:min(len(s.Failing), maxNamed)]
 	s.Behind = s.Behind[:min(len(s.Behind), maxNamed)]
 	s.Held = s.Held[:min(len(s.Held), maxNamed)]

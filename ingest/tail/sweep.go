@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"sluice/ingest/logfile"
-	"sluice/parse"
 	"sluice/schema"
 )
 
@@ -84,7 +83,7 @@ func (t *Tailer) look(ctx context.Context, f *file) outcome {
 		f.size = f.read
 		return atEnd
 	}
-	if f.read == 0 && !f.stream.Begins(b[:n]) { // truncated since it was identified
+	if f.read == 0 && !t.begins(f, b[:n]) { // truncated since it was identified
 		t.truncated(f)
 		return more
 	}
@@ -108,6 +107,10 @@ func (t *Tailer) take(ctx context.Context, f *file, b []byte, mark int, ended bo
 			f.part = true
 			return atEnd
 		}
+		if hole := schema.LeadingNULs(fresh); hole > 0 {
+			t.hand(f, b[:mark+hole], mark)
+			return more
+		}
 		return t.longLine(ctx, f)
 	}
 	t.hand(f, b[:mark+end], mark)
@@ -127,6 +130,9 @@ func (t *Tailer) hand(f *file, b []byte, mark int) {
 	f.part = false
 	f.mark = t.markOf(b)
 	lines := logfile.CountLines(data)
+	if bytes.IndexByte(data, 0) >= 0 {
+		t.noteHoles(f, data, start)
+	}
 	d.Batches = append(d.Batches, Batch{Stream: f.stream, Range: schema.Range{Start: start, End: f.read}, Data: data, Lines: lines})
 	d.buffer = d.buffer[:len(d.buffer)+len(b)]
 	t.counters.Bytes.Add(int64(len(data)))
@@ -216,13 +222,4 @@ func (t *Tailer) meet(f *file) bool {
 	}
 	t.met(f)
 	return true
-}
-
-// headOf reads the beginning of a file, as much as a format is guessed from.
-func (t *Tailer) headOf(f *file) ([]byte, error) {
-	n, err := pread(f.fd, t.scratch[:parse.HeadBytes], 0)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.path(), err)
-	}
-	return t.scratch[:n], nil
 }

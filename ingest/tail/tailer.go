@@ -77,6 +77,8 @@ type Counters struct {
 	// LostBytes were deleted or truncated before they were read; LostFiles counts
 	// the times it happened, with those whose length is not known.
 	LostBytes, LostFiles atomic.Int64
+	// HoleBytes are NUL bytes before lines.
+	HoleBytes atomic.Int64
 	// Failures counts the times a log or a directory could not be read.
 	Failures atomic.Int64
 }
@@ -207,6 +209,10 @@ func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err 
 	}
 	t.continueRests(ctx)
 	again, waits := t.sweep(ctx)
+	if t.now.Sub(t.pace.at) >= statusInterval { // after the sweep: sizes are those of a moment ago
+		t.reckon()
+		t.relieve()
+	}
 	switch {
 	case waits:
 		return t.waitForRoom(interval), false, nil

@@ -164,7 +164,7 @@ func (w *world) deliver(d *Delivery) {
 		if b.Start != have || b.Len() != int64(len(b.Data)) {
 			w.Fatalf("%s: a batch %v of %d bytes after %d", b.Stream.Path, b.Range, len(b.Data), have)
 		}
-		if got := w.got[id]; len(got) > 0 && got[len(got)-1] != '\n' && len(got)-bytes.LastIndexByte(got, '\n')-1 < logfile.MaxLineBytes {
+		if got := w.got[id]; len(got) > 0 && got[len(got)-1] != '\n' && got[len(got)-1] != 0 && len(got)-bytes.LastIndexByte(got, '\n')-1 < logfile.MaxLineBytes {
 			w.Fatalf("%s: a line was taken to end at %d, and goes on with %.40q", b.Stream.Path, have, b.Data)
 		}
 		if n := strings.Count(strings.TrimSuffix(string(b.Data), "\n"), "\n") + 1; n != b.Lines {

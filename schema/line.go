@@ -1,0 +1,52 @@
+package schema
+
+import "bytes"
+
+// CutLine returns the first line of data, where in data it begins, and the bytes that it
+// takes, with what precedes it and with its newline. The line lacks the newline; the last
+// one of data may have none. ok is false if data begins with bytes that are no line: it is
+// empty, or holds NUL bytes only and no newline.
+//
+// NUL bytes before a line are a hole in the log and no part of the line: its writer does
+// not append (O_APPEND) and goes on at its old offset after the log was truncated, or the
+// machine crashed before the bytes reached the disk. They count in offsets, and the archive
+// keeps them. NUL bytes within a line, or at its end, are the line's.
+func CutLine(data []byte) (line []byte, start, size int, ok bool) {
+	if len(data) > 0 && data[0] == 0 {
+		start = LeadingNULs(data)
+		if start == len(data) {
+			return nil, start, start, false
+		}
+	}
+	end := bytes.IndexByte(data[start:], '\n')
+	if end < 0 {
+		return data[start:], start, len(data), len(data) > 0
+	}
+	return data[start : start+end], start, start + end + 1, true
+}
+
+// nuls is what LeadingNULs compares with; it is not changed.
+var nuls [4096]byte
+
+// LeadingNULs returns how many NUL bytes data begins with.
+func LeadingNULs(data []byte) int {
+	n := 0
+	for len(data)-n >= len(nuls) && bytes.Equal(data[n:n+len(nuls)], nuls[:]) {
+		n += len(nuls)
+	}
+	for n < len(data) && data[n] == 0 {
+		n++
+	}
+	return n
+}
+
+// HoleBytes returns how many bytes of data, which begins where a line does, are NUL bytes
+// before a line.
+func HoleBytes(data []byte) (n int64) {
+	for bytes.IndexByte(data, 0) >= 0 {
+		_, start, size, _ := CutLine(data)
+		n += int64(start)
+		data = data[size:]
+	}
+	return n
+}
