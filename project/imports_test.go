@@ -27,7 +27,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"ingest/protocol", "schema ingest/avrorpc", "bench/sample"},
 	{"ingest/checkpoint", "schema ingest/logfile ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
 	{"ingest/governor", "", ""},
-	{"ingest/logfile", "", ""},
+	{"ingest/logfile", "schema", ""},
 	{"ingest/tail", "schema parse ingest/checkpoint ingest/logfile", "ingest/segment/vfs"},
 	{"ingest/segment", "schema ingest/segment/vfs", "ingest/segment/vfs/crashfs bench/sample"},
 	{"ingest/segment/vfs", "", "ingest/segment/vfs/crashfs"},
