@@ -204,12 +204,13 @@ func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err 
 		return 0, false, err
 	}
 	t.lastSweep = t.now
-	if !t.now.Before(t.nextHousekeeping) {
+	due := !t.now.Before(t.nextHousekeeping)
+	if due {
 		t.housekeep(ctx)
 	}
 	t.continueRests(ctx)
 	again, waits := t.sweep(ctx)
-	if t.now.Sub(t.pace.at) >= statusInterval { // after the sweep: sizes are those of a moment ago
+	if due && t.now.Sub(t.pace.at) >= statusInterval { // after the sweep: sizes are those of a moment ago
 		t.reckon()
 		t.relieve()
 	}
