@@ -307,8 +307,11 @@ func (r *reader) word(p, to int) (a, b int) {
 	}
 	for a = p; p < to && !blankAt(line, p); p++ {
 		r.g.looks++
+		if line[p] == '[' && isTime(line, p) {
+			p += clfBytes - 1
+		}
 	}
-	return a, p
+	return a, min(p, to)
 }
 
 func blankAt(line []byte, p int) bool { return line[p] == ' ' || line[p] == '\t' }
