@@ -29,11 +29,13 @@ type Health struct {
 
 // Process is what says so.
 type Process struct {
-	Kind      Kind            `json:"kind"`
-	Host      string          `json:"host"`
-	UpSeconds float64         `json:"up_seconds"`
-	Reasons   []string        `json:"reasons,omitempty"`
-	Sinks     map[string]Sink `json:"sinks,omitempty"`
+	Kind      Kind     `json:"kind"`
+	Host      string   `json:"host"`
+	UpSeconds float64  `json:"up_seconds"`
+	Reasons   []string `json:"reasons,omitempty"`
+	// Warnings are no error yet.
+	Warnings []string        `json:"warnings,omitempty"`
+	Sinks    map[string]Sink `json:"sinks,omitempty"`
 	// BufferBytes wait in the spool, or in an agent's window; BufferMaxBytes may.
 	BufferBytes    int64 `json:"buffer_bytes"`
 	BufferMaxBytes int64 `json:"buffer_max_bytes"`
@@ -51,6 +53,10 @@ func (h *Health) Well() bool { return h.Status == okay }
 func (f *Fleet) Check(t Thresholds) Health {
 	h := Health{Status: okay, Metrics: map[string]Host{}, Process: Process{Kind: f.Kind, Host: f.Host,
 		UpSeconds: f.Now.Sub(f.Began).Seconds(), Sinks: map[string]Sink{}, BufferBytes: f.BufferBytes, BufferMaxBytes: f.BufferMaxBytes}}
+	h.Process.Reasons, h.Process.Warnings = slices.Clone(f.Wrong), f.Soon
+	if len(f.Wrong) > 0 {
+		h.Status = failing
+	}
 	for name, x := range f.Hosts {
 		x.Reasons = x.reasons(t)
 		if x.Status = okay; len(x.Reasons) > 0 {

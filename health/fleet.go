@@ -22,6 +22,8 @@ type Fleet struct {
 	Hosts   map[string]Host
 	Sinks   map[string]Sink
 	Counts  Counts
+	// Wrong is what is wrong with the process itself, Soon what will be.
+	Wrong, Soon []string
 	// BufferBytes wait in the spool, or in an agent's window; BufferMaxBytes may, 0 for
 	// no bound. Segments and UntabledBytes are of a spool.
 	BufferBytes, BufferMaxBytes int64

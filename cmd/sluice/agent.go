@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"os"
@@ -70,6 +71,8 @@ func (c *agentCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
+	wrong, soon := certificates.check(time.Now(), x509.ExtKeyUsageClientAuth, c.Host)
+	logCertificate(a.log, wrong, soon)
 	trace, err := c.openTrace()
 	if err != nil {
 		return err
@@ -88,7 +91,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	at := &sending{cmd: c, began: time.Now(), gate: gate}
+	at := &sending{cmd: c, began: time.Now(), gate: gate, certificates: certificates}
 	at.agent = agent.New(agent.Config{
 		Collectors: c.Collector, Flume: c.flume, Dial: c.dial(certificates), Checkpoint: file, Name: "sluice " + version(),
 		Compression: c.compression(), WindowBytes: c.Window.bytes(), FailoverAfter: c.FailoverAfter, Heartbeat: heartbeat, Drain: c.Drain,

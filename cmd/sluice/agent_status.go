@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"os"
 	"sync/atomic"
 	"time"
@@ -13,11 +14,13 @@ import (
 
 // sending is an agent at work.
 type sending struct {
-	cmd    *agentCmd
-	began  time.Time
-	gate   *governor.Governor
-	agent  *agent.Agent
-	tailer atomic.Pointer[tail.Tailer] // nil until a collector said from where
+	cmd   *agentCmd
+	began time.Time
+	gate  *governor.Governor
+
+	certificates *tlsFiles
+	agent        *agent.Agent
+	tailer       atomic.Pointer[tail.Tailer] // nil until a collector said from where
 }
 
 func (s *sending) thresholds() health.Thresholds {
@@ -32,7 +35,9 @@ func (s *sending) fleet() health.Fleet {
 		c := t.Counters()
 		counts.Lines, counts.Bytes, counts.Failures = c.Lines.Load(), c.Bytes.Load(), c.Failures.Load()
 	}
+	wrong, soon := s.certificates.check(now, x509.ExtKeyUsageClientAuth, s.cmd.Host)
 	return health.Fleet{
+		Wrong: wrong, Soon: soon,
 		Now: now, Began: s.began, Kind: health.Agent, Host: s.cmd.Host, Version: version(), Counts: counts,
 		Hosts:       map[string]health.Host{s.cmd.Host: health.Reader(now, s.agent.Heartbeat(), state, silentAfter, s.cmd.MaxLag)},
 		BufferBytes: state.UnacknowledgedBytes, BufferMaxBytes: s.cmd.Window.bytes(),

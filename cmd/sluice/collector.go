@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net"
 	"os"
@@ -71,6 +72,8 @@ func (c *collectorCmd) Run(a *app) (err error) {
 	if c.Flume.WithoutCertificate && certificates == nil {
 		return usage("--flume-without-certificate is for a collector with --tls-cert, --tls-key and --tls-ca")
 	}
+	wrong, soon := certificates.check(time.Now(), x509.ExtKeyUsageServerAuth, "")
+	logCertificate(a.log, wrong, soon)
 	listener, err := c.listen(a.ctx, certificates != nil)
 	if err != nil {
 		return err
@@ -119,7 +122,7 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 		return err
 	}
 	defer r.Close()
-	at := &collecting{cmd: c, host: host, began: time.Now(), stores: s, receiver: r}
+	at := &collecting{cmd: c, host: host, began: time.Now(), stores: s, receiver: r, certificates: certificates}
 	end, err := c.statusFlags.serve(a, at.fleet, at.thresholds())
 	if err != nil {
 		return errors.Join(err, listener.Close())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"os"
 	"time"
 
@@ -15,6 +16,8 @@ type collecting struct {
 	began    time.Time
 	stores   *stores
 	receiver *receiver.Receiver
+
+	certificates *tlsFiles
 }
 
 func (c *collecting) thresholds() health.Thresholds {
@@ -24,7 +27,9 @@ func (c *collecting) thresholds() health.Thresholds {
 // fleet is how it stands with its hosts.
 func (c *collecting) fleet() health.Fleet {
 	now, state := time.Now(), c.stores.state()
+	wrong, soon := c.certificates.check(now, x509.ExtKeyUsageServerAuth, "")
 	return health.Fleet{
+		Wrong: wrong, Soon: soon,
 		Now: now, Began: c.began, Kind: health.Collector, Host: c.host, Version: version(),
 		Hosts: health.Senders(now, c.receiver.Hosts(), state, c.cmd.SilentAfter), Sinks: health.Sinks(now, state.Troubles), Counts: c.stores.counts(),
 		BufferBytes: state.SpoolBytes, BufferMaxBytes: c.cmd.SpoolMax.bytes(), Segments: state.Segments, UntabledBytes: state.UntabledBytes,

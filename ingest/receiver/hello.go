@@ -87,16 +87,16 @@ func hostNamed(peer avrorpc.Peer, host string) (string, error) {
 		return host, nil
 	}
 	for _, name := range peer.Names {
-		if sameName(name, host) {
+		if SameName(name, host) {
 			return name, segment.CheckHost(name)
 		}
 	}
 	return "", fmt.Errorf("the certificate is for %q, so it may not write streams of host %s", peer.Names, host)
 }
 
-// sameName compares names as DNS does: ASCII's cases are alike, and a dot at the end says
+// SameName compares names as DNS does: ASCII's cases are alike, and a dot at the end says
 // nothing. strings.EqualFold has more spellings: U+212A is a k for it.
-func sameName(a, b string) bool {
+func SameName(a, b string) bool {
 	a, b = strings.TrimSuffix(a, "."), strings.TrimSuffix(b, ".")
 	if len(a) != len(b) {
 		return false
