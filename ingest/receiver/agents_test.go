@@ -63,6 +63,7 @@ type collector struct {
 	receiver     *Receiver
 	core         *ingest.Collector
 	shut         atomic.Bool
+	clock        atomic.Pointer[time.Time] // nil: the machine's
 	cancel       context.CancelFunc
 	ended        chan error
 }
@@ -90,7 +91,7 @@ func collect(t *testing.T, dir, address string, spoolMaxBytes int64) *collector 
 		RollBytes: 16 << 10, SpoolMaxBytes: spoolMaxBytes, Level: 1, Patient: true, SpoolAhead: true, HostShare: 3, DeclareFound: true, Log: log,
 	})
 	must(err)
-	c.receiver, err = New(Config{Checkpoint: file, Collector: c.core, FlumeFormat: "common", FlumeWait: time.Second, Log: log})
+	c.receiver, err = New(Config{Checkpoint: file, Collector: c.core, FlumeFormat: "common", FlumeWait: time.Second, Log: log, Now: c.now})
 	must(err)
 	listener, err := net.Listen("tcp", address)
 	must(err)
@@ -103,6 +104,19 @@ func collect(t *testing.T, dir, address string, spoolMaxBytes int64) *collector 
 		c.ended <- (&avrorpc.Server{Services: []avrorpc.Service{c.receiver.Service(), c.receiver.FlumeService()}, Limits: limits}).Serve(ctx, listener)
 	}()
 	return c
+}
+
+func (c *collector) now() time.Time {
+	if at := c.clock.Load(); at != nil {
+		return *at
+	}
+	return time.Now()
+}
+
+// pass lets its clock go on, and stand still from then on.
+func (c *collector) pass(d time.Duration) {
+	at := c.now().Add(d)
+	c.clock.Store(&at)
 }
 
 // end stops it; kill leaves what is not stored where it is.

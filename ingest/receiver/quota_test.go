@@ -187,8 +187,7 @@ func TestAWelcomeHasTheFingerprintOfWhatCame(t *testing.T) {
 func TestAHostsStreamsAreBounded(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
-	now := time.Now()
-	c.receiver.cfg.Now = func() time.Time { return now }
+	c.pass(0)
 	c.receiver.cfg.Quota = checkpoint.Quota{HostStreams: 20}.WithDefaults()
 	c.receiver.cfg.Checkpoint.SetQuota(c.receiver.cfg.Quota)
 	w := dial(t, c.address)
@@ -212,7 +211,7 @@ func TestAHostsStreamsAreBounded(t *testing.T) {
 	if other := dial(t, c.address); len(other.hello("web02", named(1, 0)).Positions) != 1 {
 		t.Error("another host is refused")
 	}
-	now = now.Add(2 * idleBefore)
+	c.pass(2 * idleBefore)
 	if r := w.append(3, 0, line); r.Status != protocol.OK { // this one is not idle
 		t.Errorf("%+v", r)
 	}
@@ -295,12 +294,11 @@ func TestHeartbeatsLookUpABoundedNumberOfPositions(t *testing.T) {
 func TestTwoAgentsWithOneNameAreNamed(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
-	now := time.Unix(1_000_000, 0)
-	c.receiver.cfg.Now = func() time.Time { return now }
+	c.pass(0)
 	beat := func(ws ...*wire) {
 		t.Helper()
 		for _, w := range ws {
-			now = now.Add(time.Second)
+			c.pass(time.Second)
 			if _, err := w.beat(protocol.Heartbeat{}); err != nil {
 				t.Fatal(err)
 			}
@@ -310,7 +308,7 @@ func TestTwoAgentsWithOneNameAreNamed(t *testing.T) {
 	one.hello("web01")
 	beat(one, one, one)
 	two := dial(t, c.address) // the first is half open: the other end is gone
-	now = now.Add(time.Second)
+	c.pass(time.Second)
 	two.hello("web01")
 	beat(one, two, two, two)
 	if why := c.known("web01").fault("name"); why != "" {
@@ -323,7 +321,7 @@ func TestTwoAgentsWithOneNameAreNamed(t *testing.T) {
 			t.Errorf("%q does not name %s", why, address)
 		}
 	}
-	now = now.Add(faultFor)
+	c.pass(faultFor)
 	if why := c.known("web01").fault("name"); why != "" {
 		t.Errorf("it is named for ever: %s", why)
 	}
