@@ -89,7 +89,7 @@ func (c *hbaseChild) onTable(ctx context.Context, url string, do func(context.Co
 	if err != nil {
 		return r, err
 	}
-	table, err := hbase.Open(ctx, u, hbase.Options{})
+	table, err := hbase.Open(ctx, u, hbase.Options{Wait: clusterWait})
 	if err != nil {
 		return r, err
 	}

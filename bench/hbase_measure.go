@@ -280,12 +280,15 @@ func (m *hbaseMeasurement) url(name string) string {
 	return hbase.SchemeZooKeeper + "://" + m.zookeeper + "/" + name
 }
 
+// clusterWait is how long a cluster that does not answer is tried.
+const clusterWait = time.Minute
+
 func withAdmin(url string, do func(*hbase.Admin) error) error {
 	u, err := hbase.ParseURL(url)
 	if err != nil {
 		return err
 	}
-	a := hbase.OpenAdmin(u, hbase.Options{})
+	a := hbase.OpenAdmin(u, hbase.Options{Wait: clusterWait})
 	return errors.Join(do(a), a.Close())
 }
 

@@ -216,7 +216,8 @@ func (a *Admin) call(ctx context.Context, method string, param []byte) (message 
 	return message, err
 }
 
-// procedure asks the master for something that takes a while, and waits for its end.
+// procedure asks the master for something that takes a while, and waits for its end:
+// for ever, or as long as the cluster's limit.
 func (a *Admin) procedure(ctx context.Context, method string, param []byte) error {
 	message, err := a.call(ctx, method, param)
 	if err != nil {
@@ -226,6 +227,7 @@ func (a *Admin) procedure(ctx context.Context, method string, param []byte) erro
 	if err != nil {
 		return err
 	}
+	began, limit := time.Now(), a.cluster.Limit()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -236,6 +238,9 @@ func (a *Admin) procedure(ctx context.Context, method string, param []byte) erro
 		running, err := parseProcedure(message)
 		if err != nil || !running {
 			return err
+		}
+		if waited := time.Since(began); limit > 0 && waited >= limit {
+			return &rpc.UnreachableError{Waited: waited, Attempts: 1, Err: fmt.Errorf("%s: the master has begun and not finished it, as when no region server can take a region; it goes on, and asked again it is one table", method)}
 		}
 		select {
 		case <-tick.C:

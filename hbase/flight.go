@@ -20,6 +20,7 @@ type flight struct {
 	doubts  int
 	pause   bool
 	waited  map[string]bool // what Troubles was told of
+	why     error           // of the last attempt that failed
 }
 
 // checkStateAt: after so many attempts, and again after as many, it is asked
@@ -40,7 +41,9 @@ func (f *flight) fly() {
 
 func (f *flight) deliver() error {
 	ctx := f.w.life
+	f.backoff.Limit = f.w.cluster.Limit()
 	for len(f.todo) > 0 {
+		f.backoff.Begin()
 		now := f.todo
 		f.todo, f.pause = nil, false
 		for _, group := range byServer(now) {
@@ -51,7 +54,7 @@ func (f *flight) deliver() error {
 		if !f.pause {
 			continue
 		}
-		if err := f.backoff.Wait(ctx); err != nil {
+		if err := f.backoff.Wait(ctx, f.why); err != nil {
 			return err
 		}
 		if f.backoff.Attempts%checkStateAt == 0 {
@@ -251,5 +254,6 @@ func (f *flight) note(what string, err error) {
 		f.waited = make(map[string]bool)
 	}
 	f.waited[what] = true
+	f.why = fmt.Errorf("%s: %w", what, err)
 	f.w.troubles.Note(what, f, fmt.Errorf("attempt %d: %w", f.backoff.Attempts+1, err))
 }

@@ -31,6 +31,9 @@ type Options struct {
 	// Timeout bounds making a connection and the silence of a server that has
 	// something to answer; 0: 5 s. It does not bound how long something is tried.
 	Timeout time.Duration
+	// Wait is how long something is tried without success; 0: until its context
+	// ends. What was tried for so long is an *rpc.UnreachableError.
+	Wait time.Duration
 	// User is who a cluster without security is told we are.
 	User string
 	// Handshake makes connections secure; nil: simple.
@@ -91,5 +94,5 @@ func openCluster(u URL, o Options, troubles *region.Troubles) *region.Cluster {
 	} else {
 		registry = region.NewZooKeeper(u.addresses(), u.Root, o.Timeout, o.Logger)
 	}
-	return region.NewCluster(registry, pool, o.Timeout, troubles)
+	return region.NewCluster(registry, pool, o.Timeout, o.Wait, troubles)
 }

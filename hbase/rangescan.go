@@ -48,18 +48,19 @@ func (r *rangeScan) run(ctx context.Context) error {
 	if r.order.reverse {
 		r.at, r.past = r.stop, true
 	}
-	var backoff rpc.Backoff
+	backoff := rpc.Backoff{Limit: r.table.cluster.Limit()}
 	doubts := 0
 	what := "scan of " + r.table.url.Table
 	defer r.table.troubles.GiveUp(what, r)
 	for {
+		backoff.Begin()
 		progress, done, err := r.step(ctx)
 		if done || ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if progress && backoff.Attempts > 0 {
 			r.table.troubles.Over(what, r)
-			backoff, doubts = rpc.Backoff{}, 0
+			backoff, doubts = rpc.Backoff{Limit: backoff.Limit}, 0
 		}
 		if err == nil {
 			continue
@@ -74,7 +75,7 @@ func (r *rangeScan) run(ctx context.Context) error {
 			}
 		}
 		r.table.troubles.Note(what, r, err)
-		if err := backoff.Wait(ctx); err != nil {
+		if err := backoff.Wait(ctx, err); err != nil {
 			return err
 		}
 		if backoff.Attempts%checkStateAt == 0 {

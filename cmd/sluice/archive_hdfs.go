@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"time"
 
 	"sluice/doctor"
 	"sluice/hbase/sasl"
@@ -54,20 +55,21 @@ func (a *app) openHDFS(url string, pattern hdfs.Pattern, o dfs.Options) (*dfs.Ar
 }
 
 // openToWrite opens an archive in HDFS for the collector owner.
-func (a *app) openToWrite(f archiveFlags, pattern hdfs.Pattern, owner string) (*dfs.Archive, error) {
+func (a *app) openToWrite(f archiveFlags, pattern hdfs.Pattern, owner string, wait time.Duration) (*dfs.Archive, error) {
 	options, err := f.options()
 	if err != nil {
 		return nil, err
 	}
-	options.Owner = owner
+	options.Owner, options.Wait = owner, wait
 	return a.openHDFS(f.Archive, pattern, options)
 }
 
 // openArchive opens the archive below the pattern's root for the collector owner.
-// HDFS is not asked yet, but a log-in that can never succeed is an error.
-func (a *app) openArchive(f archiveFlags, pattern hdfs.Pattern, owner string) (archive, error) {
+// HDFS is not asked yet, but a log-in that can never succeed is an error. Who is
+// unattended waits for HDFS however long it takes.
+func (a *app) openArchive(f archiveFlags, pattern hdfs.Pattern, owner string, unattended bool) (archive, error) {
 	if isHDFS(f.Archive) {
-		opened, err := a.openToWrite(f, pattern, owner)
+		opened, err := a.openToWrite(f, pattern, owner, a.patience(unattended))
 		if err != nil {
 			return nil, err
 		}
@@ -92,7 +94,7 @@ func (a *app) readArchive(url string, pattern hdfs.Pattern) (archive, error) {
 		}
 		return folder{local}, nil
 	}
-	opened, err := a.openHDFS(url, pattern, dfs.Options{})
+	opened, err := a.openHDFS(url, pattern, dfs.Options{Wait: a.patience(false)})
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +113,7 @@ func (a *app) readArchive(url string, pattern hdfs.Pattern) (archive, error) {
 
 // checkHDFS is the doctor's part for an archive in HDFS.
 func (a *app) checkHDFS(f archiveFlags, pattern hdfs.Pattern) (part, error) {
-	opened, err := a.openToWrite(f, pattern, "doctor")
+	opened, err := a.openToWrite(f, pattern, "doctor", a.patience(false))
 	if err != nil {
 		return nil, err
 	}

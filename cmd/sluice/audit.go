@@ -105,7 +105,7 @@ func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
 	if dir, err := c.dir(a.cli.Data); err == nil && !exists(dir) { // one of HBase's has no folder
 		return usage("no table at %s: fill one with `sluice run --from-archive`", dir)
 	}
-	table, err := a.createTable(c.tableFlags, nil)
+	table, err := a.createTable(c.tableFlags, nil, false)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (c *auditCmd) openMender(a *app, cfg audit.Config) (archive, error) {
 	if cfg.Checkpoint != nil {
 		owner = cfg.Checkpoint.Collector()
 	}
-	return a.openArchive(c.archiveFlags, cfg.Pattern, owner)
+	return a.openArchive(c.archiveFlags, cfg.Pattern, owner, false)
 }
 
 // config is what is compared, without the table and the archive.

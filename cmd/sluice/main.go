@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -24,6 +25,7 @@ type cli struct {
 	Data    string          `default:"sluice-data" placeholder:"DIR" help:"Folder for checkpoint and spool; without --table and --archive also for the table and the archive."`
 	Verbose bool            `short:"v" help:"Say more on standard error."`
 	Quiet   bool            `short:"q" help:"Say only warnings and errors on standard error."`
+	Wait    time.Duration   `default:"60s" placeholder:"TIME" help:"How long a cluster that does not answer is tried, 0 for ever. Not for agent, collector and a run that follows, which try until they are stopped."`
 	kerberosFlags
 
 	Run        runCmd        `cmd:"" help:"Take logs to a table and an archive."`
@@ -108,6 +110,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	} else if c.Quiet {
 		level = slog.LevelWarn
 	}
+	if c.Wait < 0 {
+		fmt.Fprintln(stderr, "sluice: --wait takes 0 or more")
+		return 2
+	}
 	a := &app{ctx, &c, stdin, stdout, stderr, slog.New(newThrottle(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})))}
 	return a.status(k.Run(a))
 }
@@ -123,7 +129,14 @@ func (a *app) status(err error) int {
 	case a.outputClosed(err): // `sluice scan | head`
 		return 0
 	}
+	if a.ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		print.Textln(a.stderr, "sluice: interrupted:", err)
+		return 1
+	}
 	print.Textln(a.stderr, "sluice:", err)
+	if hint := a.unreachable(err); hint != "" {
+		print.Textln(a.stderr, "hint:", hint)
+	}
 	if errors.As(err, &usageError{}) {
 		return 2
 	}

@@ -29,7 +29,7 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, archive.Close()) }()
-	table, err := a.createTable(r.tableFlags, layout)
+	table, err := a.createTable(r.tableFlags, layout, false)
 	if err != nil {
 		return err
 	}

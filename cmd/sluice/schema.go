@@ -117,6 +117,7 @@ func (s *schemaCmd) apply(a *app, fields []schema.Field) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
+	h.options.Wait = a.patience(false)
 	admin := hbase.OpenAdmin(h.url, h.options)
 	defer func() { err = errors.Join(err, admin.Close()) }()
 	compression, made, err := admin.Create(a.ctx, hbase.Creation{Layout: layout, Compression: s.Compression, TTL: s.TTL, Schema: avro})

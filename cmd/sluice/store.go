@@ -69,7 +69,7 @@ func (t tableFlags) dir(data string) (string, error) {
 // openTable opens a table for reading; it must be there.
 func (a *app) openTable(t tableFlags) (table, error) {
 	if t.onHBase() {
-		return a.openHBase(t, hbase.Options{})
+		return a.openHBase(t, hbase.Options{Wait: a.patience(false)})
 	}
 	dir, err := t.dir(a.cli.Data)
 	if err != nil {
@@ -92,11 +92,12 @@ func (a *app) openTable(t tableFlags) (table, error) {
 }
 
 // createTable opens a table for writing, with that layout or, nil, the one it has. The embedded table is made where there is
-// none; one of HBase's is not, for that is a decision about a cluster.
-func (a *app) createTable(t tableFlags, layout *schema.Layout) (table, error) {
+// none; one of HBase's is not, for that is a decision about a cluster. Who is
+// unattended waits for a cluster however long it takes.
+func (a *app) createTable(t tableFlags, layout *schema.Layout, unattended bool) (table, error) {
 	if t.onHBase() {
 		holdLittle()
-		return a.openHBase(t, hbase.Options{Layout: layout, Refused: a.quarantine})
+		return a.openHBase(t, hbase.Options{Layout: layout, Refused: a.quarantine, Wait: a.patience(unattended)})
 	}
 	dir, err := t.dir(a.cli.Data)
 	if err != nil {
@@ -125,14 +126,13 @@ func holdLittle() {
 	}
 }
 
-// openHBase opens a table that is there, with options' Layout and Refused; a cluster
-// that does not answer is asked until the user has enough.
+// openHBase opens a table that is there, with options' Layout, Refused and Wait.
 func (a *app) openHBase(t tableFlags, options hbase.Options) (table, error) {
 	h, err := a.hbaseTable(t)
 	if err != nil {
 		return nil, err
 	}
-	h.options.Layout, h.options.Refused = options.Layout, options.Refused
+	h.options.Layout, h.options.Refused, h.options.Wait = options.Layout, options.Refused, options.Wait
 	table, err := hbase.Open(a.ctx, h.url, h.options)
 	if err != nil {
 		return nil, explainHBase(err, t.Table)

@@ -124,10 +124,10 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	if err := checkPrivate("--spool", spool); err != nil {
 		return s, err
 	}
-	if s.archive, err = a.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector()); err != nil {
+	if s.archive, err = a.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector(), o.collector.Patient); err != nil {
 		return s, err
 	}
-	if s.table, err = a.createTable(r.tableFlags, layout); err != nil {
+	if s.table, err = a.createTable(r.tableFlags, layout, o.collector.Patient); err != nil {
 		return s, err
 	}
 	c := o.collector
@@ -194,9 +194,13 @@ func (s *stores) state() *ingest.State {
 // end for an archive or a table that is away; the next start goes on with what is left.
 const drainTime = time.Minute
 
-// finish stores what was received, unless storing is what failed.
+// finish stores what was received, unless storing is what failed. Who stops it while a
+// cluster does not answer does not wait for that: the next start stores what is left.
 func (s *stores) finish(ctx context.Context, failed error) error {
 	stopped := ctx.Err() != nil
+	if stopped && failed == nil && len(s.state().Troubles) > 0 {
+		return s.collector.Abort()
+	}
 	ctx = context.WithoutCancel(ctx)
 	if s.patient || stopped {
 		var cancel context.CancelFunc

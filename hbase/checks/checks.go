@@ -102,7 +102,7 @@ func (e *examination) open() {
 		}
 		e.registry = region.NewZooKeeper(addresses, e.URL.Root, e.Options.Timeout, e.Options.Logger)
 	}
-	e.cluster = region.NewCluster(e.registry, e.pool, e.Options.Timeout, &region.Troubles{Now: time.Now, Log: e.Options.Logger})
+	e.cluster = region.NewCluster(e.registry, e.pool, e.Options.Timeout, 0, &region.Troubles{Now: time.Now, Log: e.Options.Logger})
 }
 
 func (e *examination) skip(why string, names ...string) {

@@ -16,6 +16,7 @@ type Cluster struct {
 	registry Registry
 	pool     *rpc.Pool
 	timeout  time.Duration
+	limit    time.Duration // of attempts that fail; 0: none
 	troubles *Troubles
 
 	mu           sync.Mutex
@@ -23,10 +24,14 @@ type Cluster struct {
 }
 
 // NewCluster takes registry and pool over. A lookup in the meta table takes at most
-// twice the timeout, so that a server which says nothing is given up first.
-func NewCluster(registry Registry, pool *rpc.Pool, timeout time.Duration, troubles *Troubles) *Cluster {
-	return &Cluster{registry: registry, pool: pool, timeout: timeout, troubles: troubles}
+// twice the timeout, so that a server which says nothing is given up first. limit is
+// how long Retry goes on without success; 0: until its context ends.
+func NewCluster(registry Registry, pool *rpc.Pool, timeout, limit time.Duration, troubles *Troubles) *Cluster {
+	return &Cluster{registry: registry, pool: pool, timeout: timeout, limit: limit, troubles: troubles}
 }
+
+// Limit is how long attempts may go on without success; 0: for ever.
+func (c *Cluster) Limit() time.Duration { return c.limit }
 
 // Close ends every call.
 func (c *Cluster) Close() error { return errors.Join(c.registry.Close(), c.pool.Close()) }
@@ -83,18 +88,28 @@ func (c *Cluster) found(ctx context.Context, known *rpc.Server, find func(contex
 }
 
 // Retry calls do until it returns no error, one that is for good, or one that stays
-// after a number of times. It pauses between attempts, ends with ctx, and tells
-// Troubles of name what it waits for.
+// after a number of times. It pauses between attempts, ends with ctx or, with an
+// *rpc.UnreachableError, at the cluster's limit, and tells Troubles of name what it
+// waits for.
 func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Context) error) error {
-	var b rpc.Backoff
+	b := rpc.Backoff{Limit: c.limit}
 	var doubts int
+	var last error
 	defer c.troubles.GiveUp(name, &b)
 	for {
-		err := do(ctx)
+		b.Begin()
+		bounded, cancel := b.Deadline(ctx)
+		err := do(bounded)
+		cut := bounded.Err() != nil && ctx.Err() == nil
+		cancel()
 		if err == nil {
 			c.troubles.Over(name, &b)
 			return nil
 		}
+		if cut && last != nil {
+			err = last // says more than that the time was over
+		}
+		last = err
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w; the last attempt: %w", ctx.Err(), err)
 		}
@@ -107,7 +122,9 @@ func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Contex
 			}
 		}
 		c.troubles.Note(name, &b, err)
-		if e := b.Wait(ctx); e != nil {
+		if e := b.Wait(ctx, err); errors.As(e, new(*rpc.UnreachableError)) {
+			return fmt.Errorf("%s: %w", name, e)
+		} else if e != nil {
 			return fmt.Errorf("%w; the last attempt: %w", e, err)
 		}
 	}

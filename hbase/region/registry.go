@@ -21,8 +21,12 @@ type Registry interface {
 	Close() error
 }
 
-// ErrNoServer: the cluster has no such server at the moment.
-var ErrNoServer = errors.New("no server")
+var (
+	// ErrNoServer: the cluster has no such server at the moment.
+	ErrNoServer = errors.New("no server")
+	// ErrNoNode: ZooKeeper answers, and has no such node. Also an ErrNoServer.
+	ErrNoNode = errors.New("the node is not there")
+)
 
 // ParseServerName reads a ServerName {1 host, 2 port, 3 start code}.
 func ParseServerName(b []byte) (s rpc.Server, err error) {
@@ -75,11 +79,16 @@ func parseZNode(b []byte) (rpc.Server, error) {
 type RPCRegistry struct {
 	pool    *rpc.Pool
 	servers []rpc.Server
+	answers answers
 }
 
 // NewRPCRegistry asks these servers, through the pool.
 func NewRPCRegistry(pool *rpc.Pool, servers []rpc.Server) *RPCRegistry {
-	return &RPCRegistry{pool, servers}
+	r := &RPCRegistry{pool: pool, servers: servers}
+	for _, s := range servers {
+		r.answers.servers = append(r.answers.servers, s.Address())
+	}
+	return r
 }
 
 // Close does nothing: the pool is its owner's.
@@ -123,20 +132,46 @@ func (r *RPCRegistry) ask(ctx context.Context, method string, read func([]byte) 
 	first := rand.IntN(len(r.servers))
 	for i := range r.servers {
 		server := r.servers[(first+i)%len(r.servers)]
-		response, err := r.pool.Call(ctx, server, rpc.MetaService, &rpc.Request{Method: method})
-		if err == nil {
-			found, err := read(response.Message)
-			response.Release()
-			if err == nil {
-				return found, nil
-			}
-			errs = append(errs, fmt.Errorf("%s: %s: %w", server, method, err))
-			continue
+		found, e := r.askOne(ctx, server, method, read)
+		if e == nil {
+			return found, nil
 		}
-		errs = append(errs, err)
+		if ctx.Err() == nil || i == 0 { // of the others it says only that the time is over
+			r.answers.note(server.Address(), e)
+		}
+		errs = append(errs, e)
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return rpc.Server{}, errors.Join(errs...)
+	return rpc.Server{}, &askError{errors.Join(errs...), len(r.servers), r.answers.String()}
+}
+
+func (r *RPCRegistry) askOne(ctx context.Context, server rpc.Server, method string, read func([]byte) (rpc.Server, error)) (rpc.Server, error) {
+	response, err := r.pool.Call(ctx, server, rpc.MetaService, &rpc.Request{Method: method})
+	if err != nil {
+		return rpc.Server{}, err
+	}
+	defer response.Release()
+	found, err := read(response.Message)
+	if err != nil {
+		return found, fmt.Errorf("%s: %s: %w", server, method, err)
+	}
+	return found, nil
+}
+
+// askError is those of an attempt, and says what every server did, also in earlier ones.
+type askError struct {
+	error
+	servers int
+	all     string
+}
+
+func (e *askError) Unwrap() error { return e.error }
+
+func (e *askError) Error() string {
+	if e.servers == 1 {
+		return e.error.Error()
+	}
+	return "no master answers: " + e.all
 }

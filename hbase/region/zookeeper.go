@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"path"
 	"sync"
 	"time"
@@ -24,16 +23,22 @@ type ZooKeeper struct {
 	root    string
 	timeout time.Duration
 	log     *slog.Logger
+	answers answers
+	life    context.Context // ends connections that are being made
+	end     context.CancelFunc
 
-	mu   sync.Mutex
-	conn *zk.Conn
+	mu      sync.Mutex
+	conn    *zk.Conn
+	current *zkConn // made last
 }
 
 // NewZooKeeper reads below root (/hbase by default) at these servers, host:port.
 // timeout is for one connection; the session's is that times the servers, so that
 // each can be tried before it expires.
 func NewZooKeeper(servers []string, root string, timeout time.Duration, log *slog.Logger) *ZooKeeper {
-	return &ZooKeeper{servers: servers, root: root, timeout: timeout, log: log}
+	z := &ZooKeeper{servers: servers, root: root, timeout: timeout, log: log, answers: answers{servers: servers}}
+	z.life, z.end = context.WithCancel(context.Background())
+	return z
 }
 
 // Meta implements Registry.
@@ -48,12 +53,18 @@ func (z *ZooKeeper) Master(ctx context.Context) (rpc.Server, error) {
 
 // Close ends the session.
 func (z *ZooKeeper) Close() error {
+	z.end()
 	z.mu.Lock()
-	defer z.mu.Unlock()
-	if z.conn != nil {
-		z.conn.Close()
-		z.conn = nil
+	conn, current := z.conn, z.current
+	z.conn, z.current = nil, nil
+	z.mu.Unlock()
+	if conn == nil {
+		return nil
 	}
+	if current != nil && conn.State() != zk.StateHasSession {
+		_ = current.Close() // there is no session to end, and the library would wait for one
+	}
+	conn.Close()
 	return nil
 }
 
@@ -65,14 +76,7 @@ func (z *ZooKeeper) connect() (*zk.Conn, error) {
 	if z.conn != nil {
 		return z.conn, nil
 	}
-	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
-		conn, err := net.DialTimeout(network, address, min(timeout, z.timeout))
-		if err != nil {
-			return nil, err
-		}
-		return patient{conn, z.session()}, nil
-	}
-	conn, events, err := zk.Connect(z.servers, z.session(), zk.WithDialer(dial), zk.WithLogger(zkLog{z.log}))
+	conn, events, err := zk.Connect(z.servers, z.session(), zk.WithDialer(z.dial), zk.WithHostProvider(new(zkServers)), zk.WithLogger(zkLog{z.log}))
 	if err != nil {
 		return nil, fmt.Errorf("zookeeper %v: %w: %w", z.servers, ErrNoServer, err)
 	}
@@ -103,13 +107,13 @@ func (z *ZooKeeper) server(ctx context.Context, node string) (rpc.Server, error)
 	}()
 	select {
 	case <-ctx.Done():
-		return rpc.Server{}, fmt.Errorf("zookeeper %v: no answer: %w", z.servers, ctx.Err())
+		return rpc.Server{}, fmt.Errorf("zookeeper: no answer for %s: %w (%s)", name, ctx.Err(), &z.answers)
 	case r := <-done:
 		if errors.Is(r.err, zk.ErrNoNode) {
-			return rpc.Server{}, fmt.Errorf("zookeeper %v: %s: %w: the node is not there", z.servers, name, ErrNoServer)
+			return rpc.Server{}, fmt.Errorf("zookeeper %v: %s: %w: %w", z.servers, name, ErrNoServer, ErrNoNode)
 		}
 		if r.err != nil {
-			return rpc.Server{}, fmt.Errorf("zookeeper %v: %s: %w: %w", z.servers, name, ErrNoServer, r.err)
+			return rpc.Server{}, fmt.Errorf("zookeeper: %s: %w: %w (%s)", name, ErrNoServer, r.err, &z.answers)
 		}
 		server, err := parseZNode(r.bytes)
 		if err != nil {
@@ -117,24 +121,6 @@ func (z *ZooKeeper) server(ctx context.Context, node string) (rpc.Server, error)
 		}
 		return server, nil
 	}
-}
-
-// patient is a connection whose reads and writes end after the session at the
-// latest: the library gives a server that takes connections and says nothing
-// seven times as long.
-type patient struct {
-	net.Conn
-	limit time.Duration
-}
-
-func (p patient) SetReadDeadline(t time.Time) error  { return p.Conn.SetReadDeadline(p.cap(t)) }
-func (p patient) SetWriteDeadline(t time.Time) error { return p.Conn.SetWriteDeadline(p.cap(t)) }
-
-func (p patient) cap(t time.Time) time.Time {
-	if latest := time.Now().Add(p.limit); t.After(latest) {
-		return latest
-	}
-	return t
 }
 
 // zkLog hands the library's messages on, at debug.

@@ -42,9 +42,12 @@ const (
 // or row inside an answer. nil is RetryNow.
 func Classify(err error) Reaction {
 	var remote *RemoteError
+	var unreachable *UnreachableError
 	switch {
 	case err == nil:
 		return RetryNow
+	case errors.As(err, &unreachable):
+		return GiveUp // it was tried for as long as the user wants to wait
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrClosed):
 		return GiveUp // our own side had enough
 	case errors.Is(err, ErrSettings):

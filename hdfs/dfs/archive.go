@@ -44,11 +44,14 @@ type Options struct {
 	Uploads int
 	// Timeout is how long a server may be silent, or take a connection. 0: 30 s.
 	Timeout time.Duration
-	Logger  *slog.Logger
+	// Wait is how long something is tried without success before it is an
+	// *UnreachableError; 0: until its context ends.
+	Wait   time.Duration
+	Logger *slog.Logger
 }
 
 // Archive implements hdfs.Archive in HDFS. What fails is tried again until the
-// context ends, unless only a person can mend it.
+// context or Options.Wait ends, unless only a person can mend it.
 type Archive struct {
 	root     string
 	o        Options
@@ -87,7 +90,7 @@ func Open(cluster Cluster, root string, o Options) (*Archive, error) {
 	return &Archive{
 		root: path.Clean(root), o: o, kerberos: cluster.login != nil,
 		pool: &pool{options: cluster.options, login: cluster.login, transfer: cluster.transfer, dialTCP: (&net.Dialer{}).DialContext,
-			timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses)},
+			timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses), said: map[string]string{}},
 		troubles: &troubles{now: time.Now, log: o.Logger, open: map[string]Trouble{}},
 		uploads:  make(chan struct{}, o.Uploads), life: strconv.FormatInt(time.Now().UnixNano(), 36), waiting: wait,
 	}, nil
@@ -109,32 +112,51 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // again lends a client to call as retry does.
 func (a *Archive) again(ctx context.Context, what string, call func(*client) error) error {
-	return a.retry(ctx, what, func() error { return a.pool.do(ctx, call) })
+	return a.retry(ctx, what, func(by time.Time) error { return a.pool.doBy(ctx, by, call) })
 }
 
-// retry calls until it succeeds, is told that this is of no use, or ctx ends.
-func (a *Archive) retry(ctx context.Context, what string, attempt func() error) (err error) {
+// retry calls until it succeeds, is told that this is of no use, or ctx or Options.Wait
+// ends, by which an attempt must have its connection.
+func (a *Archive) retry(ctx context.Context, what string, attempt func(by time.Time) error) (err error) {
 	defer func() { a.troubles.over(what, err) }()
+	began, attempts := time.Now(), 0
 	for pause := firstWait; ; pause = min(2*pause, maxWait) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := attempt()
+		err := attempt(a.connectedBy(began))
 		if err == nil {
 			return nil
 		}
 		if ended := ctx.Err(); ended != nil {
-			return errors.Join(ended, err)
+			return fmt.Errorf("%w; the last attempt: %w", ended, err)
 		}
 		err = explain(err, a.kerberos)
 		if permanent(err) {
 			return err
 		}
+		attempts++
+		if waited := time.Since(began); a.o.Wait > 0 && waited+pause >= a.o.Wait {
+			return &UnreachableError{Waited: waited, Attempts: attempts, Err: err, NameNodes: a.pool.answers()}
+		}
 		a.troubles.note(what, err)
 		if ended := a.waiting(ctx, pause); ended != nil {
-			return errors.Join(ended, err)
+			return fmt.Errorf("%w; the last attempt: %w", ended, err)
 		}
 	}
+}
+
+// connectedBy is when an attempt must have its connection, of attempts that began at a
+// time; the zero time is no bound. Each name node gets its share of Options.Wait.
+func (a *Archive) connectedBy(began time.Time) time.Time {
+	if a.o.Wait <= 0 {
+		return time.Time{}
+	}
+	share := time.Now().Add(a.o.Wait / time.Duration(max(1, len(a.pool.options.Addresses))))
+	if end := began.Add(a.o.Wait); end.Before(share) {
+		return end
+	}
+	return share
 }
 
 // on adds to an error what was attempted.

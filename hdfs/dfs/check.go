@@ -17,12 +17,12 @@ import (
 func (a *Archive) Check(ctx context.Context, step func(name string, do func() (found string, err error)) bool) {
 	one := func(name string, do func(c *client) (string, error)) bool {
 		return step("archive: "+name, func() (found string, err error) {
-			err = a.pool.do(ctx, func(c *client) error {
+			err = a.pool.doBy(ctx, a.connectedBy(time.Now()), func(c *client) error {
 				found, err = do(c)
 				return err
 			})
 			if err != nil {
-				err = explain(err, a.kerberos)
+				err = fmt.Errorf("%w (name nodes: %s)", explain(err, a.kerberos), a.pool.answers())
 			}
 			return found, err
 		})

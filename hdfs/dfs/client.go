@@ -1,11 +1,14 @@
 package dfs
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +25,10 @@ const (
 	maxClientAge = time.Hour
 	// maxIdleClients is more than upload at a time, as a rule.
 	maxIdleClients = 4
+
+	maxFirstAnswer = 64 << 20 // bytes
+
+	connected = "it took the connection"
 )
 
 // client is one of the library's with the connections it has opened: the library
@@ -34,7 +41,10 @@ type client struct {
 	key      *protection.DataKey // nil: data nodes take blocks' tokens
 	dialTCP  func(ctx context.Context, network, address string) (net.Conn, error)
 	born     time.Time
-	stop     func() bool // of the call under way: leaves the connections open when its context ends
+	stop     func() bool     // of the call under way: leaves the connections open when its context ends
+	life     context.Context // ends connections that are being made: the library hands on none
+	end      context.CancelFunc
+	note     func(nameNode string, err error) // of a connection to it
 
 	mu       sync.Mutex
 	nameNode string // the one dialled last
@@ -50,6 +60,7 @@ type conn struct {
 	client *client
 	data   bool
 	failed atomic.Pointer[error] // of Write, where data
+	first  []byte                // that a name node said: the length of its first answer
 }
 
 func (c *conn) Read(p []byte) (int, error) {
@@ -60,7 +71,24 @@ func (c *conn) Read(p []byte) (int, error) {
 	if failed := c.failed.Load(); err != nil && failed != nil {
 		err = *failed
 	}
+	if foreign := c.checkFirst(p[:n]); foreign != nil {
+		return 0, foreign
+	}
 	return n, err
+}
+
+// checkFirst looks at the length of a name node's first answer, which the library
+// would allocate. Another server's greeting has one of hundreds of MiB.
+func (c *conn) checkFirst(p []byte) error {
+	const lengthBytes = 4
+	if c.data || len(c.first) == lengthBytes {
+		return nil
+	}
+	c.first = append(c.first, p[:min(len(p), lengthBytes-len(c.first))]...)
+	if len(c.first) == lengthBytes && binary.BigEndian.Uint32(c.first) > maxFirstAnswer {
+		return fmt.Errorf("what it says is not a name node's: it begins %q", c.first)
+	}
+	return nil
 }
 
 // Write to a data node does not fail: it ends the connection, and Read says why.
@@ -101,6 +129,9 @@ func (c *client) dialer(data bool) func(context.Context, string, string) (net.Co
 			c.mu.Unlock()
 		}
 		made, err := c.dial(ctx, network, address, data)
+		if !data && c.life.Err() == nil {
+			c.note(address, err)
+		}
 		switch {
 		case err != nil, data && c.login == nil && c.key == nil:
 			return made, err
@@ -115,6 +146,7 @@ func (c *client) dialer(data bool) func(context.Context, string, string) (net.Co
 func (c *client) dial(ctx context.Context, network, address string, data bool) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	defer context.AfterFunc(c.life, cancel)()
 	plain, err := c.dialTCP(ctx, network, address)
 	if err != nil {
 		return nil, err
@@ -209,7 +241,10 @@ func (c *client) usable() bool {
 }
 
 // abort makes every call return, and the lease end with nobody to renew it.
-func (c *client) abort() { c.hangUp(false) }
+func (c *client) abort() {
+	c.end()
+	c.hangUp(false)
+}
 
 func (c *client) lastNameNode() string {
 	c.mu.Lock()
@@ -228,12 +263,40 @@ type pool struct {
 
 	mu        sync.Mutex
 	idle      []*client
-	nameNodes []string // in the order in which they are tried
+	nameNodes []string          // in the order in which they are tried
+	said      map[string]string // what came of the last connection to each
+}
+
+// noteConnection keeps what came of a connection to a name node.
+func (p *pool) noteConnection(nameNode string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.said[nameNode] = connected
+	if err != nil {
+		p.said[nameNode] = err.Error()
+	}
+}
+
+// answers names every name node with what came of the last connection to it.
+func (p *pool) answers() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	text := make([]string, len(p.options.Addresses))
+	for i, address := range p.options.Addresses {
+		text[i] = address + ": " + cmp.Or(p.said[address], "not tried yet")
+	}
+	return strings.Join(text, "; ")
 }
 
 // do lends a client to a call.
 func (p *pool) do(ctx context.Context, call func(*client) error) error {
-	c, err := p.take(ctx)
+	return p.doBy(ctx, time.Time{}, call)
+}
+
+// doBy is do, and gives up a connection that is not there by then; the zero time is no
+// bound.
+func (p *pool) doBy(ctx context.Context, by time.Time, call func(*client) error) error {
+	c, err := p.take(ctx, by)
 	if err != nil {
 		return err
 	}
@@ -243,21 +306,43 @@ func (p *pool) do(ctx context.Context, call func(*client) error) error {
 }
 
 // take lends a client until done; its connections are closed when ctx ends.
-func (p *pool) take(ctx context.Context) (*client, error) {
+func (p *pool) take(ctx context.Context, by time.Time) (*client, error) {
 	c := p.pop()
 	c.stop = context.AfterFunc(ctx, c.abort)
 	if c.Client != nil {
 		return c, nil
 	}
-	made, err := p.connect(ctx, c)
+	made, err := p.connectBy(ctx, by, c)
 	if err != nil {
 		c.stop()
+		err = c.because(err)
+		if ctx.Err() == nil {
+			p.noteFailure(c.lastNameNode(), err)
+		}
 		c.abort()
 		p.demote(c.lastNameNode())
-		return nil, c.because(err)
+		return nil, err
 	}
 	c.Client = made
 	return c, c.because(nil) // forget why another name node did not take us
+}
+
+// connectBy is connect with an end.
+func (p *pool) connectBy(ctx context.Context, by time.Time, c *client) (*hdfs.Client, error) {
+	if by.IsZero() {
+		return p.connect(ctx, c)
+	}
+	bounded, cancel := context.WithDeadline(ctx, by)
+	defer cancel()
+	stop := context.AfterFunc(bounded, c.abort)
+	made, err := p.connect(bounded, c)
+	if stop() {
+		return made, err
+	}
+	if err == nil {
+		_ = made.Close() // its connection is closed already
+	}
+	return nil, fmt.Errorf("no answer in time: %w", bounded.Err())
 }
 
 // connect makes the library's client.
@@ -310,6 +395,7 @@ func (p *pool) done(c *client, err error) {
 		return
 	}
 	if inTime {
+		p.noteFailure(c.lastNameNode(), err)
 		p.demote(c.lastNameNode())
 	}
 	c.abort()
@@ -328,7 +414,9 @@ func (p *pool) pop() *client {
 		}
 		_ = c.Client.Close()
 	}
-	return &client{timeout: p.timeout, login: p.login, transfer: p.transfer, dialTCP: p.dialTCP, born: p.now(), conns: map[*conn]struct{}{}}
+	c := &client{timeout: p.timeout, login: p.login, transfer: p.transfer, dialTCP: p.dialTCP, born: p.now(), conns: map[*conn]struct{}{}, note: p.noteConnection}
+	c.life, c.end = context.WithCancel(context.Background())
+	return c
 }
 
 func (p *pool) give(c *client) {
@@ -348,6 +436,19 @@ func (p *pool) optionsFor(c *client) hdfs.ClientOptions {
 	o.Addresses = slices.Clone(p.nameNodes)
 	o.NamenodeDialFunc, o.DatanodeDialFunc = c.dialer(false), c.dialer(true)
 	return o
+}
+
+// noteFailure keeps what an attempt with a name node led to, unless more is known.
+func (p *pool) noteFailure(nameNode string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch said := p.said[nameNode]; {
+	case err == nil:
+	case said == "":
+		p.said[nameNode] = err.Error()
+	case said == connected:
+		p.said[nameNode] = connected + ", and then: " + err.Error()
+	}
 }
 
 // demote puts a name node last.

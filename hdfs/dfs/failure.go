@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/colinmarc/hdfs/v2"
 
@@ -16,6 +17,21 @@ import (
 type localError struct{ error }
 
 func (e localError) Unwrap() error { return e.error }
+
+// UnreachableError is the end of what was tried for as long as Options.Wait.
+type UnreachableError struct {
+	Waited   time.Duration
+	Attempts int
+	Err      error // of the last attempt
+	// NameNodes says of each name node what came of the last connection to it.
+	NameNodes string
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("gave up after %s, attempts: %d: %v (name nodes: %s)", e.Waited.Round(100*time.Millisecond), e.Attempts, e.Err, e.NameNodes)
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // errDirectory, errNotDirectory: something else has the name.
 var (

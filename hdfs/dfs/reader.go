@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"time"
 
 	dfs "github.com/colinmarc/hdfs/v2"
 
@@ -38,8 +39,8 @@ func (a *Archive) Open(ctx context.Context, name string) (hdfs.Reader, error) {
 }
 
 // open is one attempt.
-func (r *reader) open() error {
-	c, err := r.a.pool.take(r.ctx)
+func (r *reader) open(by time.Time) error {
+	c, err := r.a.pool.take(r.ctx, by)
 	if err != nil {
 		return err
 	}
@@ -65,9 +66,9 @@ func (r *reader) ReadAt(p []byte, offset int64) (n int, err error) {
 		return 0, io.EOF
 	}
 	want := p[:min(int64(len(p)), r.size-offset)]
-	err = r.a.retry(r.ctx, "read "+r.name, func() error {
+	err = r.a.retry(r.ctx, "read "+r.name, func(by time.Time) error {
 		if r.client == nil {
-			if err := r.open(); err != nil {
+			if err := r.open(by); err != nil {
 				return err
 			}
 		}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/hbase/region"
+	"sluice/hbase/rpc"
+	"sluice/hdfs/dfs"
+)
+
+// patience is how long a cluster is tried without success, 0 for ever: what runs on
+// its own waits for a cluster that comes back, a person does not.
+func (a *app) patience(unattended bool) time.Duration {
+	if unattended {
+		return 0
+	}
+	return a.cli.Wait
+}
+
+// unreachable is what a user can do about a cluster that did not answer for --wait.
+func (a *app) unreachable(err error) string {
+	var table *rpc.UnreachableError
+	var archive *dfs.UnreachableError
+	longer := fmt.Sprintf("--wait TIME waits longer than %s, --wait 0 until you interrupt it", a.cli.Wait)
+	switch {
+	case errors.As(err, &archive):
+		return "check that HDFS runs, and that this host reaches the name nodes of --archive (or HADOOP_CONF_DIR); `sluice doctor` tries each step; " + longer
+	case errors.As(err, &table) && errors.Is(err, region.ErrNoNode):
+		return "check that HBase's master runs, and that the cluster's node in ZooKeeper is the one in --table (zookeeper.znode.parent); `sluice doctor` tries each step; " + longer
+	case errors.As(err, &table):
+		return "check that HBase runs, and that this host reaches the servers that --table (or HBASE_CONF_DIR) names and the region servers; `sluice doctor` tries each step; " + longer
+	}
+	return ""
+}

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// peerOf listens on this machine and lets serve have each connection until the test ends.
+func peerOf(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = c.Close() })
+			go serve(c)
+		}
+	}()
+	return l.Addr().String()
+}
+
+func silent(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+
+// garbage answers like another kind of server, whose first bytes are no length.
+func garbage(c net.Conn) {
+	_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
+	silent(c)
+}
+
+func hangsUp(c net.Conn) { _ = c.Close() }
+
+// blackhole is an address whose packets go unanswered: a socket that accepts nothing
+// and whose backlog is full.
+func blackhole(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	bound, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", bound.(*syscall.SockaddrInet4).Port)
+	for range 16 {
+		c, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { _ = c.Close() })
+	}
+	t.Fatal("the backlog is not full")
+	return ""
+}
+
+// zooKeeperWithoutHBase takes sessions and has no node.
+func zooKeeperWithoutHBase(c net.Conn) {
+	reply := func(body []byte) {
+		_, _ = c.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
+	}
+	for first := true; ; first = false {
+		var length [4]byte
+		if _, err := io.ReadFull(c, length[:]); err != nil {
+			return
+		}
+		request := make([]byte, binary.BigEndian.Uint32(length[:]))
+		if _, err := io.ReadFull(c, request); err != nil {
+			return
+		}
+		if first { // ConnectResponse: version, time-out, session, password
+			body := binary.BigEndian.AppendUint32(make([]byte, 4), 10_000)
+			body = binary.BigEndian.AppendUint64(body, 1)
+			reply(append(binary.BigEndian.AppendUint32(body, 16), make([]byte, 16)...))
+			continue
+		}
+		const noNode, ping, closeSession = -101, 11, -11
+		code := int32(noNode)
+		if op := int32(binary.BigEndian.Uint32(request[4:])); op == ping || op == closeSession {
+			code = 0
+		}
+		reply(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(bytes.Clone(request[:4]), 1), uint32(code)))
+	}
+}
+
+// TestAClusterThatDoesNotAnswerIsGivenUp: what a person waits for ends after --wait,
+// with an error that names each server and what it said, and a hint.
+func TestAClusterThatDoesNotAnswerIsGivenUp(t *testing.T) {
+	dead, hole := freeAddress(t), blackhole(t)
+	mute, odd, short := peerOf(t, silent), peerOf(t, garbage), peerOf(t, hangsUp)
+	empty := peerOf(t, zooKeeperWithoutHBase)
+	log := filepath.Join(t.TempDir(), "access.log")
+	if err := os.WriteFile(log, []byte("192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"-\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join([]string{dead, hole, mute, odd, short, "nosuch.invalid:2181"}, ",")
+	saysAll := []string{dead + ": ", "connection refused", hole + ": ", "i/o timeout", mute + ": it took the connection", odd + ": ", "HTTP", short + ": ", "nosuch.invalid", "lookup"}
+	for name, c := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"schema apply, ZooKeeper":    {[]string{"schema", "apply", "--table", "hbase://" + all + "/t", "--hbase-timeout", "500ms", "--wait", "8s"}, saysAll},
+		"scan, a dead port":          {[]string{"scan", "--table", "hbase://" + dead + "/t", "--wait", "1s"}, []string{dead + ": ", "connection refused"}},
+		"scan, masters":              {[]string{"scan", "--table", "hbase+rpc://" + strings.Join([]string{dead, hole, mute, odd}, ",") + "/t", "--hbase-timeout", "500ms", "--wait", "6s"}, []string{dead + ": ", "connection refused", hole + ": ", "timeout", mute + ": ", odd + ": ", "malformed"}},
+		"scan, garbage":              {[]string{"scan", "--table", "hbase://" + odd + "/t", "--wait", "1s"}, []string{`not ZooKeeper's: it begins "HTTP"`}},
+		"scan, no master registered": {[]string{"scan", "--table", "hbase://" + empty + "/t", "--wait", "1s"}, []string{empty, "/hbase/master", "the node is not there", "hint: check that HBase's master runs"}},
+		"scan, another node":         {[]string{"scan", "--table", "hbase://" + empty + "/other/t", "--wait", "1s"}, []string{"/other/master", "zookeeper.znode.parent"}},
+		"archive ls":                 {[]string{"archive", "ls", "hdfs://" + strings.Join([]string{dead, mute, odd, short, hole, "nosuch.invalid:8020"}, ",") + "/logs", "--wait", "9s"}, []string{dead + ": ", "connection refused", mute + ": it took the connection", odd + ": ", `"HTTP"`, short + ": ", hole + ": ", "nosuch.invalid:8020: ", "hint: check that HDFS runs"}},
+		"archive verify":             {[]string{"archive", "verify", "hdfs://" + hole + "/logs", "--wait", "1s"}, []string{hole + ": no answer in time"}},
+		"audit, archive":             {[]string{"audit", "--table", "hbase://" + dead + "/t", "--archive", "hdfs://" + dead + "/logs", "--wait", "1s"}, []string{"archive hdfs:/logs", dead}},
+		"run --once":                 {[]string{"run", "--once", log, "--table", "hbase://" + dead + "/t", "--wait", "1s"}, []string{dead}},
+		"run --from-archive":         {[]string{"run", "--from-archive", "hdfs://" + dead + "/logs", "--wait", "1s"}, []string{dead}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := command(t, append([]string{"--data", t.TempDir()}, c.args...)...)
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != 1 {
+				t.Errorf("%v, want exit status 1", err)
+			}
+			last := stderr.String()
+			if at := strings.LastIndex(last, "sluice: "); at >= 0 {
+				last = last[at:]
+			}
+			for _, want := range append(c.want, "gave up after", "\nhint: ", "--wait") {
+				if !strings.Contains(last, want) {
+					t.Errorf("it lacks %q:\n%s", want, last)
+				}
+			}
+		})
+	}
+}
+
+// TestAnInterruptEndsTheWaitForACluster: Ctrl-C, also of what waits for ever.
+func TestAnInterruptEndsTheWaitForACluster(t *testing.T) {
+	hole, mute, empty := blackhole(t), peerOf(t, silent), peerOf(t, zooKeeperWithoutHBase)
+	log := filepath.Join(t.TempDir(), "access.log")
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"scan, blackhole":    {"scan", "--table", "hbase://" + hole + "/t"},
+		"scan, silent":       {"scan", "--table", "hbase://" + mute + "/t"},
+		"scan, no master":    {"scan", "--table", "hbase://" + empty + "/t"},
+		"scan, masters":      {"scan", "--table", "hbase+rpc://" + hole + "," + mute + "/t"},
+		"schema apply":       {"schema", "apply", "--table", "hbase+rpc://" + mute + "/t"},
+		"collector":          {"collector", "--listen", "127.0.0.1:0", "--table", "hbase://" + hole + "/t"},
+		"run that follows":   {"run", "--no-nice", log, "--table", "hbase+rpc://" + hole + "/t"},
+		"run, archive":       {"run", "--no-nice", log, "--archive", "hdfs://" + mute + "/logs"},
+		"run --once":         {"run", "--once", log, "--table", "hbase://" + mute + "/t"},
+		"run --once archive": {"run", "--once", log, "--archive", "hdfs://" + hole + "/logs"},
+		"archive ls":         {"archive", "ls", "hdfs://" + hole + "/logs"},
+		"archive cat":        {"archive", "cat", "hdfs://" + mute + "/logs"},
+		"doctor":             {"doctor", "--table", "hbase://" + hole + "/t", "--archive", "hdfs://" + mute + "/logs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := command(t, append([]string{"--data", t.TempDir(), "--wait", "0"}, args...)...)
+			var output bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &output, &output
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			awaitConnection(t, cmd)
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			select {
+			case <-ended:
+			case <-time.After(30 * time.Second):
+				_ = cmd.Process.Kill()
+				t.Errorf("it goes on after an interrupt:\n%s", <-ended)
+			}
+			if state := cmd.ProcessState; state == nil || !state.Exited() {
+				t.Errorf("it was killed by the signal: %v\n%s", state, &output)
+			}
+		})
+	}
+}
+
+// awaitConnection waits until a process has a connection to another, or makes one: by
+// then it catches interrupts.
+func awaitConnection(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for {
+		table, err := os.ReadFile("/proc/net/tcp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		connected := map[string]bool{}
+		for line := range strings.Lines(string(table)) {
+			const established, synSent = "01", "02"
+			if f := strings.Fields(line); len(f) > 9 && (f[3] == established || f[3] == synSent) {
+				connected["socket:["+f[9]+"]"] = true
+			}
+		}
+		open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range open {
+			if target, err := os.Readlink(path); err == nil && connected[target] {
+				return
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("it connects to nothing")
+		}
+	}
+}
