@@ -70,12 +70,15 @@ func (o Options) environment() []string {
 }
 
 // Start gives the test a cluster that runs and answers, which may take half a
-// minute, and more where the jars are yet to be fetched. A test that has one must
+// minute, and more where the jars are yet to be fetched; -short leaves the test out. A test that has one must
 // not ask for another: it would wait for itself.
 //
 // Tables stay until the cluster stops: take names of your own.
 func Start(t testing.TB, options Options) *Cluster {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("left out by -short: it starts a real cluster")
+	}
 	need(t, "java", "mvn", "flock", "curl")
 	if options.Kerberos != "" {
 		need(t, "krb5kdc", "kadmin.local", "keytool", "openssl")
