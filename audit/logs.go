@@ -115,6 +115,11 @@ type candidate struct {
 	start []byte // its first bytes
 }
 
+// seen is the candidate, to be identified.
+func (c *candidate) seen() checkpoint.Log {
+	return checkpoint.Log{Path: c.Path, ID: c.ID, BornNs: c.BornNs, Start: c.start, Open: c.Open}
+}
+
 // folders remembers what is in the folders of logs.
 type folders map[string][]candidate
 
@@ -163,9 +168,17 @@ func (a *audit) findLogs() error {
 		if !filepath.IsAbs(s.Path) || s.Sparse || s.tracked == nil && s.Host != a.Host {
 			continue
 		}
-		candidates, err := f.list(filepath.Dir(s.Path))
-		if err != nil {
-			return err
+		dirs := []string{filepath.Dir(s.Path)}
+		if s.tracked != nil {
+			dirs = s.tracked.Dirs()
+		}
+		var candidates []candidate
+		for _, dir := range dirs {
+			found, err := f.list(dir)
+			if err != nil {
+				return err
+			}
+			candidates = append(candidates, found...)
 		}
 		for _, c := range candidates {
 			is, err := a.isLog(s, c)
@@ -191,13 +204,13 @@ func (a *audit) isLog(s *stream, c candidate) (bool, error) {
 		return schema.NewStreamID(s.Host, c.ID.Device, c.ID.Inode, first) == s.ID, nil
 	}
 	if slices.Contains(s.tracked.Files, c.ID) {
-		if t := a.Checkpoint.Find(s.Host, c.ID, c.start); t != nil {
+		if t := a.Checkpoint.Find(s.Host, c.seen()); t != nil {
 			return t == s.tracked, nil
 		}
 		// Another log that got its inode, or its first line was changed.
-		return a.Checkpoint.Holds(s.tracked, c.Open)
+		return a.Checkpoint.HoldsEnd(s.tracked, c.Open)
 	}
-	if checkpoint.RotatedName(c.Path) != checkpoint.RotatedName(s.Path) || !s.tracked.Begins(c.start) || a.Checkpoint.Find(s.Host, c.ID, c.start) != nil {
+	if !s.tracked.Begins(c.start) || !a.Checkpoint.MayHold(s.tracked, c.Path, c.BornNs) || a.Checkpoint.Find(s.Host, c.seen()) != nil {
 		return false, nil
 	}
 	return a.Checkpoint.Holds(s.tracked, c.Open)

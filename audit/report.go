@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"sluice/ingest/checkpoint"
 	"sluice/schema"
 )
 
@@ -119,6 +120,9 @@ type Report struct {
 	Files []string
 	// Foreign are archive files that no collector wrote.
 	Foreign []string
+	// Losses are lines of logs that were deleted before they were read, and nobody
+	// acknowledged: no log, archive or table has them.
+	Losses []checkpoint.Loss
 	// Repairs are what was mended.
 	Repairs Repairs
 }
@@ -136,7 +140,7 @@ type Repairs struct {
 
 // Differences is how many there are in all.
 func (r *Report) Differences() int64 {
-	n := int64(len(r.Files))
+	n := int64(len(r.Files)) + int64(len(r.Losses))
 	for _, s := range r.Streams {
 		n += s.Differences()
 	}

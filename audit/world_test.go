@@ -115,7 +115,7 @@ func (w *world) newStream(path string, number int) *worldStream {
 	}
 	s.Stream, err = w.checkpoint.Identify(schema.StreamEntry{
 		Stream: schema.Stream{Host: "web01", Path: path, Format: w.formatText()}, Labels: map[string]string{"site": "shop"},
-	}, l.ID, slices.Concat(s.lines...), l.Open)
+	}, checkpoint.Log{Path: path, ID: l.ID, Start: slices.Concat(s.lines...), Open: l.Open})
 	if err != nil {
 		w.t.Fatal(err)
 	}

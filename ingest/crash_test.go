@@ -193,11 +193,12 @@ func life(fs *crashfs.FS, table *fakeTable, archive *fakeArchive, log string, ra
 	if err := vfs.MkdirAll(fs, "/data", 0o700); err != nil {
 		return err
 	}
+	seen := checkpoint.Log{Path: "access.log", ID: logfile.ID{Device: 1, Inode: 2}, Start: []byte(log), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(log)), nil }}
 	checkpoint, err := checkpoint.Open(fs, "/data/checkpoint", "c1")
 	if err != nil {
 		return err
 	}
-	tracked, err := checkpoint.Identify(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: "access.log", Format: "common"}}, logfile.ID{Device: 1, Inode: 2}, []byte(log), func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(log)), nil })
+	tracked, err := checkpoint.Identify(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: "access.log", Format: "common"}}, seen)
 	if err != nil {
 		return err
 	}

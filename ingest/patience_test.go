@@ -78,7 +78,7 @@ func (r *rig) restart(t *testing.T) {
 func (r *rig) stream(t *testing.T, host, log string, inode uint64) *checkpoint.Stream {
 	t.Helper()
 	origin := schema.StreamEntry{Stream: schema.Stream{Host: host, Path: "access.log", Format: "common"}}
-	s, err := r.cp.Identify(origin, logfile.ID{Device: 1, Inode: inode}, []byte(log), func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(log)), nil })
+	s, err := r.cp.Identify(origin, checkpoint.Log{Path: origin.Path, ID: logfile.ID{Device: 1, Inode: inode}, Start: []byte(log), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(log)), nil }})
 	if err == nil {
 		err = r.cp.Save()
 	}

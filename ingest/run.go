@@ -101,7 +101,7 @@ func (cfg *OnceConfig) identify(l logfile.Log) (*checkpoint.Stream, error) {
 		}
 		format = f.String()
 	}
-	t, err := cfg.Checkpoint.Identify(schema.StreamEntry{Stream: schema.Stream{Host: cfg.Host, Path: l.Path}}, l.ID, start, l.Open)
+	t, err := cfg.Checkpoint.Identify(schema.StreamEntry{Stream: schema.Stream{Host: cfg.Host, Path: l.Path}}, checkpoint.Log{Path: l.Path, ID: l.ID, BornNs: l.BornNs, Start: start, Open: l.Open})
 	if err != nil {
 		return nil, &logError{fmt.Errorf("%s: %w", l.Path, err)}
 	}

@@ -95,8 +95,9 @@ func (c *agentCmd) Run(a *app) (err error) {
 	at.agent = agent.New(agent.Config{
 		Collectors: c.Collector, Flume: c.flume, Dial: c.dial(certificates), Checkpoint: file, Name: "sluice " + version(),
 		Compression: c.compression(), WindowBytes: c.Window.bytes(), FailoverAfter: c.FailoverAfter, Heartbeat: heartbeat, Drain: c.Drain,
-		Governor: func() protocol.Governor { return governed(gate.State()) }, Report: func(t *tail.Tailer) { at.report(a, t) }, Log: a.log,
-		Tail: tail.Config{Sources: sources, Host: c.Host, FromEnd: c.FromEnd, Latency: c.Latency, Gate: gate, MinMargin: c.MinMargin, Log: a.log},
+		Governor: func() protocol.Governor { return governed(gate.State()) }, Log: a.log,
+		Report: func(t *tail.Tailer) { a.acknowledge(file, t.Counters()); at.report(a, t) },
+		Tail:   tail.Config{Sources: sources, Host: c.Host, FromEnd: c.FromEnd, Latency: c.Latency, Gate: gate, MinMargin: c.MinMargin, Log: a.log},
 	})
 	end, err := c.serve(a, at.fleet, at.thresholds())
 	if err != nil {

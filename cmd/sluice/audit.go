@@ -213,6 +213,9 @@ func printAudit(w io.Writer, r *audit.Report, quiet bool, took time.Duration) {
 	for _, text := range r.Files {
 		print.Textln(w, text)
 	}
+	for _, l := range r.Losses {
+		fmt.Fprintln(w, "LOST:", l)
+	}
 	for _, name := range r.Foreign {
 		print.Textln(w, "not of sluice, left alone:", name)
 	}

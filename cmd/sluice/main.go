@@ -32,6 +32,7 @@ type cli struct {
 	Agent      agentCmd      `cmd:"" help:"Send a web host's logs to a collector."`
 	Collector  collectorCmd  `cmd:"" help:"Take what agents send to a table and an archive."`
 	Status     statusCmd     `cmd:"" help:"Say what the sluice with this --data folder is about."`
+	Ack        ackCmd        `cmd:"" help:"Acknowledge lines that were lost."`
 	Top        topCmd        `cmd:"" help:"Show how a collector and its hosts are, live."`
 	Parse      parseCmd      `cmd:"" help:"Print logs as typed records; nothing is stored."`
 	Scan       scanCmd       `cmd:"" help:"Print a table's rows in time order, or count them."`

@@ -54,6 +54,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	a.log.Info("following logs; their lines are stored until this is told to stop", "sources", len(sources), "cpu_percent", r.CPU)
 	report := func(t *tail.Tailer) {
 		at.tailer.Store(t)
+		a.acknowledge(s.checkpoint, t.Counters())
 		at.report(a)
 	}
 	err = s.finish(a.ctx, ingest.Follow(a.ctx, ingest.FollowConfig{

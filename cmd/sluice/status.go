@@ -98,7 +98,10 @@ func printStatus(w io.Writer, s *health.Status, running bool, now time.Time) {
 		printSending(w, s, now)
 	}
 	if s.LostFiles > 0 {
-		print.Textf(w, "LOST: %d bytes in %d logs were deleted before they were read\n", s.LostBytes, s.LostFiles)
+		print.Textf(w, "LOST: %d bytes in %d logs were deleted before they were read; `sluice ack --lost` once it is seen\n", s.LostBytes, s.LostFiles)
+		for _, l := range s.Logs.Losses[:min(len(s.Logs.Losses), 10)] {
+			print.Textf(w, "lost: %s\n", l)
+		}
 	}
 	printLogs(w, s, now)
 	if s.Health != nil {
@@ -143,6 +146,9 @@ func printLogs(w io.Writer, s *health.Status, now time.Time) {
 		fmt.Fprintf(w, "NUL bytes before lines skipped: %s, %d bytes\n", h.Path, h.Bytes)
 	}
 	for _, path := range s.Logs.Held {
+		print.Textf(w, "held back for some seconds, as it may be a copy: %s\n", path)
+	}
+	for _, path := range s.Logs.Copies {
 		print.Textf(w, "not read, as it is a copy: %s\n", path)
 	}
 }

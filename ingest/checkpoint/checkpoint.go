@@ -41,7 +41,8 @@ type File struct {
 	usage  map[string]*usage    // by host, of streams that were declared
 	total  usage
 	quota  Quota
-	found  bool // it was there when it was opened
+	found  bool                 // it was there when it was opened
+	byHead map[string][]*Stream // by Stream.Head
 }
 
 type document struct {
@@ -56,6 +57,8 @@ type document struct {
 	Unmarked []Directory `json:"unmarked,omitempty"`
 	// Hosts are those that are missed when they are silent.
 	Hosts []string `json:"hosts,omitempty"`
+	// Losses are what was deleted unread, until it is acknowledged.
+	Losses []Loss `json:"losses,omitempty"`
 }
 
 // Stream is a stream and how far it is stored.
@@ -77,6 +80,18 @@ type Stream struct {
 	Tail      string `json:"tail,omitempty"`
 	TailAt    int64  `json:"tail_at,omitempty"`
 	tail      []byte // not hashed yet
+	// Marks are of the stream's beginning and of places on the way: fingerprint.go.
+	// Checkpoints of older versions have none; they begin where reading goes on.
+	Marks []Mark `json:"marks,omitempty"`
+	// Born is when each of Files was made, nanoseconds since 1970; 0 where that is not
+	// known. Files beyond its length are of an older version.
+	Born []int64 `json:"born_ns,omitempty"`
+	// PathBytes is Path where that is not UTF-8: JSON cannot say it.
+	PathBytes []byte `json:"path_bytes,omitempty"`
+	// LastPath is where its file is, if that is not in Path's directory: the target of
+	// a symbolic link, a copy in an olddir.
+	LastPath      string `json:"last_path,omitempty"`
+	LastPathBytes []byte `json:"last_path_bytes,omitempty"`
 	// SeenBytes is the greatest length the log was seen with: what of it is not
 	// stored when the log is gone is lost.
 	SeenBytes int64 `json:"seen_bytes,omitempty"`
@@ -85,6 +100,9 @@ type Stream struct {
 	SkippedBytes int64 `json:"skipped_bytes,omitempty"`
 	// LostBytes were deleted before they were read, and counted.
 	LostBytes int64 `json:"lost_bytes,omitempty"`
+	// GrownUnix is when the log was last seen to grow, in seconds; 0 where that is not
+	// known.
+	GrownUnix int64 `json:"grown_unix,omitempty"`
 	// GoneUnix is when none of its files was there any more, in seconds; 0 while
 	// one is.
 	GoneUnix int64 `json:"gone_unix,omitempty"`
@@ -147,6 +165,15 @@ func (c *File) decode(b []byte) error {
 		if t == nil || t.Stored < 0 || !t.missingIsSound() || t.HeadBytes < 0 || t.TailBytes < 0 || t.TailAt < int64(t.TailBytes) || t.SeenBytes < 0 || t.LostBytes < 0 {
 			return errors.New("it holds a stream with impossible positions")
 		}
+		if slices.ContainsFunc(t.Marks, func(m Mark) bool { return !m.valid() }) {
+			return errors.New("it holds a stream with an impossible fingerprint")
+		}
+	}
+	for _, t := range doc.Streams {
+		t.Path, t.LastPath = schema.PathOf(t.Path, t.PathBytes), schema.PathOf(t.LastPath, t.LastPathBytes)
+	}
+	for i := range doc.Losses {
+		doc.Losses[i].Path = schema.PathOf(doc.Losses[i].Path, doc.Losses[i].PathBytes)
 	}
 	slices.Sort(doc.Hosts)
 	c.doc = doc
@@ -172,6 +199,7 @@ func (c *File) save() error {
 	c.mu.Lock()
 	for _, t := range c.doc.Streams {
 		t.settleTail()
+		t.PathBytes, t.LastPathBytes = schema.PathBytes(t.Path), schema.PathBytes(t.LastPath)
 	}
 	body, err := json.Marshal(&c.doc)
 	c.mu.Unlock()
@@ -223,6 +251,7 @@ func (c *File) Begin(t *Stream, start []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t.HeadBytes, t.Head = len(first), hashOf(first)
+	c.byHead[t.Head] = append(c.byHead[t.Head], t)
 }
 
 // Streams returns all streams, in the order in which they were met.
@@ -270,6 +299,7 @@ func (c *File) index() {
 	c.byFile = map[logfile.ID][]*Stream{}
 	c.byName = map[string][]*Stream{}
 	c.usage, c.total = map[string]*usage{}, usage{}
+	c.byHead = map[string][]*Stream{}
 	for _, t := range c.doc.Streams {
 		c.enter(t)
 	}
@@ -283,6 +313,9 @@ func (c *File) enter(t *Stream) {
 	}
 	name := RotatedName(t.Path)
 	c.byName[name] = append(c.byName[name], t)
+	if t.HeadBytes > 0 {
+		c.byHead[t.Head] = append(c.byHead[t.Head], t)
+	}
 }
 
 // NextSeq returns a segment number that was not used. It is saved with the next

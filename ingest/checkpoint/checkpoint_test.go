@@ -31,7 +31,7 @@ func identify(t *testing.T, c *File, id logfile.ID, text string) *Stream {
 
 func identifyAt(t *testing.T, c *File, path string, id logfile.ID, text string) *Stream {
 	t.Helper()
-	tracked, err := c.Identify(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path, Format: "common"}}, id, []byte(text), openText(text))
+	tracked, err := c.Identify(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path, Format: "common"}}, Log{Path: path, ID: id, Start: []byte(text), Open: openText(text)})
 	if err != nil {
 		t.Fatal(err)
 	}

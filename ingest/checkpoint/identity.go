@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"sluice/ingest/logfile"
 	"sluice/schema"
@@ -20,10 +18,10 @@ import (
 // Identity of a log: the file system's name for it (device and inode) and its
 // first line. A renamed log keeps both. One that logrotate compressed, or copied
 // before truncating it, keeps its first line, the bytes before the stored
-// position, its folder and, but for a number or a date, its name; and the file it
-// was made of is gone. All of that is asked for, because the other mistake is the
-// worse one: two logs that begin alike (a health check on every virtual host in
-// one second) taken for one would lose lines.
+// position and the rest of its fingerprint; and the file it was made of is gone. The
+// name decides between equals. It is asked for more where the names are not related,
+// because the other mistake is the worse one: two logs that begin alike (a health
+// check on every virtual host in one second) taken for one would lose lines.
 
 // head returns what of b is the first line, as far as identity goes.
 func head(b []byte) []byte {
@@ -39,32 +37,104 @@ func hashOf(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// HeadOf hashes the first line of a file that starts with b, as Stream.Head.
+func HeadOf(b []byte) string {
+	return hashOf(head(b))
+}
+
 // Begins reports whether a file that starts with b can be the stream.
 func (t *Stream) Begins(b []byte) bool {
 	return len(b) >= t.HeadBytes && hashOf(b[:t.HeadBytes]) == t.Head
 }
 
+// Log is a file as it is identified.
+type Log struct {
+	Path string
+	ID   logfile.ID
+	// BornNs is when the file was made, nanoseconds since 1970; 0 where the file
+	// system does not tell.
+	BornNs int64
+	// Start is its first bytes, its first line at least.
+	Start []byte
+	// Open gives its content from the beginning, for comparing.
+	Open func() (io.ReadCloser, error)
+}
+
 // Identify finds the stream that the log is, or makes one of origin, which says
-// host, path, format, zone and labels. start is the log's first bytes; open gives
-// its content from the beginning, for comparing. *OtherHostError: see there.
-func (c *File) Identify(origin schema.StreamEntry, id logfile.ID, start []byte, open func() (io.ReadCloser, error)) (*Stream, error) {
-	if t := c.Find(origin.Host, id, start); t != nil {
+// host, path, format, zone and labels. *OtherHostError: see there.
+func (c *File) Identify(origin schema.StreamEntry, l Log) (*Stream, error) {
+	if t := c.Find(origin.Host, l); t != nil {
 		return t, nil
 	}
-	if err := c.Elsewhere(origin.Host, id, start); err != nil {
+	if err := c.Elsewhere(origin.Host, l.ID, l.Start); err != nil {
 		return nil, err
 	}
-	for _, t := range c.Like(origin.Host, origin.Path, start) {
-		same, err := c.Holds(t, open)
+	for _, t := range c.Like(origin.Host, l.Path, l.Start) {
+		if !c.HasTail(t) || !c.MayHold(t, l.Path, l.BornNs) {
+			continue
+		}
+		same, err := c.Holds(t, l.Open)
 		if err != nil {
 			return nil, err
 		}
-		if same && !c.exists(t) {
-			c.AddFile(t, id)
+		if same && !c.exists(t, filepath.Dir(l.Path)) {
+			c.AddFile(t, l.Path, l.ID, l.BornNs)
 			return t, nil
 		}
 	}
-	return c.Add(origin, id, start), nil
+	return c.Add(origin, l), nil
+}
+
+const (
+	// weakBytes: of logs whose names are not related, more than so many bytes must be
+	// the same. Logs of a few lines from a health check are.
+	weakBytes = 256
+	// bornApartNs: files that are made together, as by the start of a web server, are
+	// logs of their own; a copy is made later than its log.
+	bornApartNs = 100e6
+)
+
+// MayHold reports whether a file of that name, made at that time, may be a copy of
+// the stream's log if it has the stream's fingerprint.
+func (c *File) MayHold(t *Stream, path string, bornNs int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kinship := KinshipOf(path, t.Path)
+	strong := t.TailAt >= weakBytes || kinship == RotatedElsewhere && bornNs != 0 && t.BornNs() != 0
+	return kinship == RotatedHere || strong && t.BornBefore(bornNs, bornApartNs)
+}
+
+// BornBefore reports whether the stream's log was made at least so long before
+// another file; true where one of them does not tell.
+func (t *Stream) BornBefore(bornNs, apartNs int64) bool {
+	first := t.BornNs()
+	return bornNs == 0 || first == 0 || bornNs-first >= apartNs
+}
+
+// BornNs is when the first of the stream's files was made; 0 where that is not known.
+func (t *Stream) BornNs() int64 {
+	if len(t.Born) == 0 {
+		return 0
+	}
+	return t.Born[0]
+}
+
+// HasFile reports whether a file is one that the stream is known by, and not one that
+// got its inode later.
+func (c *File) HasFile(t *Stream, id logfile.ID, bornNs int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return t.hasFile(id, bornNs)
+}
+
+// hasFile is HasFile for a caller that holds the lock.
+func (t *Stream) hasFile(id logfile.ID, bornNs int64) bool {
+	for i, known := range t.Files {
+		if known == id && (bornNs == 0 || i >= len(t.Born) || t.Born[i] == 0 || t.Born[i] == bornNs) {
+			return true
+		}
+	}
+	return false
 }
 
 // OtherHostError: the log's lines are under another host's name, and would be stored
@@ -89,29 +159,31 @@ func (c *File) Elsewhere(host string, id logfile.ID, start []byte) error {
 
 // Find returns the stream that was last seen in this very file, nil when there is
 // none.
-func (c *File) Find(host string, id logfile.ID, start []byte) *Stream {
+func (c *File) Find(host string, l Log) *Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, t := range slices.Backward(c.byFile[id]) {
-		if t.Host == host && t.Begins(start) {
+	for _, t := range slices.Backward(c.byFile[l.ID]) {
+		if t.Host == host && t.hasFile(l.ID, l.BornNs) && t.Begins(l.Start) {
 			return t
 		}
 	}
 	return nil
 }
 
-// Like returns the streams that the file may be a copy of, by its name and its
-// beginning, the latest first; Holds tells whether it is.
+// Like returns the streams that begin as the file does, so that it may be a copy of
+// them: Holds tells. First those whose names are the most related, of these the latest.
 func (c *File) Like(host, path string, start []byte) []*Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var like []*Stream
-	for _, t := range c.byName[RotatedName(path)] {
-		if t.Host == host && t.TailBytes > 0 && t.Begins(start) {
+	// A first line that was cut when it was seen first has another hash.
+	for _, t := range slices.Concat(c.byName[RotatedName(path)], c.byHead[HeadOf(start)]) {
+		if t.Host == host && !slices.Contains(like, t) && t.Begins(start) {
 			like = append(like, t)
 		}
 	}
 	slices.Reverse(like)
+	slices.SortStableFunc(like, func(a, b *Stream) int { return int(KinshipOf(path, b.Path)) - int(KinshipOf(path, a.Path)) })
 	return like
 }
 
@@ -129,10 +201,13 @@ func (c *File) Named(host, path string) []*Stream {
 	return named
 }
 
-// Add makes a new stream. start is the log's first bytes, its first line at least.
-func (c *File) Add(origin schema.StreamEntry, id logfile.ID, start []byte) *Stream {
-	first := head(start)
-	t := &Stream{StreamEntry: origin, Files: []logfile.ID{id}, HeadBytes: len(first), Head: hashOf(first)}
+// Add makes a new stream of a log.
+func (c *File) Add(origin schema.StreamEntry, l Log) *Stream {
+	first, id := head(l.Start), l.ID
+	t := &Stream{StreamEntry: origin, Files: []logfile.ID{id}, Born: []int64{l.BornNs}, HeadBytes: len(first), Head: hashOf(first)}
+	if real, err := filepath.EvalSymlinks(l.Path); err == nil && real != l.Path {
+		t.LastPath = real
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// A log that is truncated and begins again with the same line is a stream of
@@ -154,140 +229,51 @@ func (t *Stream) name(seed schema.StreamSeed) {
 }
 
 // AddFile notes one more file that holds the stream.
-func (c *File) AddFile(t *Stream, id logfile.ID) {
+func (c *File) AddFile(t *Stream, path string, id logfile.ID, bornNs int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t.Files = append(t.Files, id)
-	t.GoneUnix = 0
+	t.GoneUnix, t.LastPath = 0, ""
+	if filepath.Dir(path) != filepath.Dir(t.Path) {
+		t.LastPath = path
+	}
+	if t.hasFile(id, bornNs) {
+		return
+	}
+	for len(t.Born) < len(t.Files) {
+		t.Born = append(t.Born, 0)
+	}
+	t.Files, t.Born = append(t.Files, id), append(t.Born, bornNs)
 	c.byFile[id] = append(c.byFile[id], t)
 }
 
-// tailBytes are enough to tell a log from another: a whole line, its time too.
-const tailBytes = 256
-
-// Remember notes the bytes before position, for Holds. They are copied; what
-// they hash to is reckoned when it is asked for: thousands of batches a second
-// come by.
-func (c *File) Remember(t *Stream, before []byte, position int64) {
-	before = before[max(0, len(before)-tailBytes):]
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	t.tail = append(t.tail[:0], before...)
-	t.TailBytes, t.TailAt = len(before), position
-}
-
-// RememberLast is Remember for what is behind all that was noted before.
-func (c *File) RememberLast(t *Stream, before []byte, position int64) {
-	c.mu.Lock()
-	behind := position > t.TailAt
-	c.mu.Unlock()
-	if behind { // another sender's, in the moment between, does no harm
-		c.Remember(t, before, position)
+// Dirs are the directories in which the stream's files were seen.
+func (t *Stream) Dirs() []string {
+	dirs := []string{filepath.Dir(t.Path)}
+	if t.LastPath != "" && filepath.Dir(t.LastPath) != dirs[0] {
+		dirs = append(dirs, filepath.Dir(t.LastPath))
 	}
+	return dirs
 }
 
-// Tail returns what Remember noted last: length bytes before at have that hash. length is
-// 0 where nothing was noted.
-func (c *File) Tail(t *Stream) (at int64, hash [12]byte, length int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	t.settleTail()
-	sum, err := hex.DecodeString(t.Tail)
-	if err != nil || len(sum) != len(hash) || t.TailBytes == 0 {
-		return 0, hash, 0
-	}
-	return t.TailAt, [12]byte(sum), t.TailBytes
-}
-
-// TailHash is the hash of a stream's last bytes, as Tail returns it.
-func TailHash(b []byte) [12]byte {
-	sum := sha256.Sum256(b)
-	return [12]byte(sum[:12])
-}
-
-// Contradicts reports whether data, which stand at start, have other bytes than were noted
-// where both have them.
-func (c *File) Contradicts(t *Stream, data []byte, start int64) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	from := t.TailAt - int64(t.TailBytes)
-	if t.TailBytes == 0 || from < start || t.TailAt > start+int64(len(data)) {
-		return false
-	}
-	b := data[from-start : t.TailAt-start]
-	if t.tail != nil {
-		return !bytes.Equal(b, t.tail)
-	}
-	return hashOf(b) != t.Tail
-}
-
-// settleTail brings Tail up to date with what Remember noted.
-func (t *Stream) settleTail() {
-	if t.tail != nil {
-		t.Tail = hashOf(t.tail)
-	}
-}
-
-// HasTail reports whether bytes were noted that Holds can look for.
-func (c *File) HasTail(t *Stream) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return t.TailBytes > 0
-}
-
-// Holds reports whether the content has the stream's last bytes where the
-// stream has them.
-func (c *File) Holds(t *Stream, open func() (io.ReadCloser, error)) (bool, error) {
-	c.mu.Lock()
-	t.settleTail()
-	known := *t
-	c.mu.Unlock()
-	return known.contentMatches(open)
-}
-
-// exists reports whether one of the stream's files is still there.
-func (c *File) exists(t *Stream) bool {
+// exists reports whether one of the stream's files is still there: beside where it
+// was first or last seen, or in dir.
+func (c *File) exists(t *Stream, dir string) bool {
 	c.mu.Lock()
 	t.settleTail()
 	known := *t
 	known.Files = slices.Clone(t.Files)
+	known.Marks = slices.Clone(t.Marks)
 	c.mu.Unlock()
-	return known.exists()
+	dirs := known.Dirs()
+	if !slices.Contains(dirs, dir) {
+		dirs = append(dirs, dir)
+	}
+	return slices.ContainsFunc(dirs, known.existsIn)
 }
 
-// contentMatches reports whether the log holds the stream's last bytes where
-// the stream has them.
-func (t *Stream) contentMatches(open func() (io.ReadCloser, error)) (bool, error) {
-	r, err := open()
-	if err != nil {
-		return false, err
-	}
-	defer r.Close()
-	if err := logfile.Skip(r, t.TailAt-int64(t.TailBytes)); err != nil {
-		return false, nil // shorter, or damaged: it is not this stream
-	}
-	b := make([]byte, t.TailBytes)
-	_, err = io.ReadFull(r, b)
-	return err == nil && hashOf(b) == t.Tail, nil
-}
-
-// RotatedName is the path without what logrotate and rotatelogs put behind it:
-// a number or a date, and the compressor's suffix.
-func RotatedName(path string) string {
-	for _, suffix := range []string{".gz", ".zst", ".bz2"} {
-		path = strings.TrimSuffix(path, suffix)
-	}
-	short := strings.TrimRight(path, "0123456789-_.")
-	if short == path || strings.HasSuffix(short, "/") {
-		return filepath.Clean(path)
-	}
-	return filepath.Clean(short)
-}
-
-// exists reports whether one of the files that the stream is known by is still
-// there, whole, beside where it was first seen.
-func (t *Stream) exists() bool {
-	dir := filepath.Dir(t.Path)
+// existsIn reports whether one of the files that the stream is known by is still
+// there, whole, in a directory.
+func (t *Stream) existsIn(dir string) bool {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist) // not known: then it may be there
@@ -301,7 +287,11 @@ func (t *Stream) exists() bool {
 		if err != nil || !slices.Contains(t.Files, id) {
 			continue
 		}
-		if whole, err := t.isWhole(filepath.Join(dir, e.Name())); whole || err != nil {
+		l, err := logfile.Look(filepath.Join(dir, e.Name()))
+		if err != nil || !t.hasFile(l.ID, l.BornNs) {
+			continue
+		}
+		if whole, err := t.isWhole(l.Path); whole || err != nil {
 			return true
 		}
 	}

@@ -36,6 +36,9 @@ func NewLineReader(r io.Reader, position int64) *LineReader {
 	return &LineReader{r: r, position: position}
 }
 
+// Position is where the next Chunk begins.
+func (l *LineReader) Position() int64 { return l.position }
+
 // Next reads one Chunk into buffer, which it may grow. The Chunk is empty only
 // with an error; io.EOF is the end, and can come with the last Chunk.
 func (l *LineReader) Next(buffer []byte) (Chunk, error) {

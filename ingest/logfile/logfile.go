@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
 )
 
 // ID is a file as the file system knows it.
@@ -24,8 +25,11 @@ type ID struct {
 
 // Log is a log file to be read once, from beginning to end.
 type Log struct {
-	Path       string // absolute
-	ID         ID
+	Path string // absolute
+	ID   ID
+	// BornNs is when the file was made, nanoseconds since 1970; 0 where the file
+	// system does not tell.
+	BornNs     int64
 	compressed bool
 }
 
@@ -50,7 +54,7 @@ func Look(path string) (Log, error) {
 	}
 	// The next run may be started in another folder.
 	absolute, err := filepath.Abs(path)
-	return Log{Path: absolute, ID: id, compressed: CompressedName(path)}, err
+	return Log{Path: absolute, ID: id, BornNs: BornNs(int(f.Fd())), compressed: CompressedName(path)}, err
 }
 
 // Open returns the log's lines from the beginning: what a compressed file holds.
@@ -124,6 +128,16 @@ func IDOf(info os.FileInfo) (ID, error) {
 		return ID{}, errors.New("the file system tells no inode")
 	}
 	return ID{uint64(st.Dev), st.Ino}, nil
+}
+
+// BornNs is when an open file was made, nanoseconds since 1970; 0 where the file
+// system does not tell.
+func BornNs(fd int) int64 {
+	var st unix.Statx_t
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &st); err != nil || st.Mask&unix.STATX_BTIME == 0 {
+		return 0
+	}
+	return st.Btime.Sec*1e9 + int64(st.Btime.Nsec)
 }
 
 // Compressed reports whether the file's length is not that of its lines.

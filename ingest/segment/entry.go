@@ -16,7 +16,8 @@ import (
 //
 //	62  'S' 'E'     the subfield's id
 //	64  n + 4 (2, LE)
-//	66  JSON (n)    host, path, format, zone, sparse, labels
+//	66  JSON (n)    host, path, format, zone, sparse, labels; path_bytes, in base64, where
+//	                the path is not UTF-8
 //	    check (4)   CRC-32C of the JSON, big-endian
 //
 // It is what a table's stream directory has, so that an archive can be replayed
@@ -36,6 +37,8 @@ type entryText struct {
 	Zone   string            `json:"zone,omitempty"`
 	Sparse bool              `json:"sparse,omitempty"`
 	Labels map[string]string `json:"labels,omitempty"`
+	// PathBytes is Path where that is not UTF-8, in base64.
+	PathBytes []byte `json:"path_bytes,omitempty"`
 }
 
 // CheckEntry refuses a stream whose entry would not fit: a format or labels of
@@ -46,7 +49,7 @@ func CheckEntry(s schema.Stream, labels map[string]string) error {
 }
 
 func marshalEntry(s *schema.Stream, labels map[string]string) ([]byte, error) {
-	b, err := json.Marshal(entryText{s.Host, s.Path, s.Format, s.Zone, s.Sparse, labels})
+	b, err := json.Marshal(entryText{s.Host, s.Path, s.Format, s.Zone, s.Sparse, labels, schema.PathBytes(s.Path)})
 	if err == nil && len(b) > MaxEntryBytes {
 		err = fmt.Errorf("path, format and labels of %.100q take %d bytes, and the archive has room for %d", s.Path, len(b), MaxEntryBytes)
 	}
@@ -95,7 +98,7 @@ func (r *Reader) Entry() (schema.StreamEntry, error) {
 		return schema.StreamEntry{}, r.bad(m.Offset, err.Error())
 	}
 	return schema.StreamEntry{
-		Stream: schema.Stream{ID: m.Stream, Host: text.Host, Path: text.Path, Format: text.Format, Zone: text.Zone, Sparse: text.Sparse},
+		Stream: schema.Stream{ID: m.Stream, Host: text.Host, Path: schema.PathOf(text.Path, text.PathBytes), Format: text.Format, Zone: text.Zone, Sparse: text.Sparse},
 		Labels: text.Labels,
 	}, nil
 }

@@ -61,8 +61,10 @@ func (t *Tailer) reckon() {
 	for _, f := range t.hot {
 		// What came since the reckoning before is no backlog: it is read with the
 		// next sweep. Nor is a line that is not finished, or a copy that is held back.
-		behind := f.read < f.sizeBefore && !f.part && f.stream != nil
-		f.sizeBefore = f.size
+		behind := f.read < f.sizeBefore && f.unread() > 0 && !f.part && f.stream != nil
+		if f.sizeBefore = f.size; f.stream == nil {
+			f.sizeBefore = 0
+		}
 		if t.cfg.MinMargin == 0 || !behind {
 			f.deadline, f.reckonedAt, f.warned = time.Time{}, time.Time{}, false
 			continue
@@ -171,7 +173,7 @@ func generations(path string) []time.Time {
 	var times []time.Time
 	for _, e := range entries {
 		name := filepath.Join(dir, e.Name())
-		if name == path || checkpoint.RotatedName(name) != checkpoint.RotatedName(path) {
+		if name == path || checkpoint.RotatedName(name) != checkpoint.RotatedName(path) && checkpoint.KinshipOf(name, path) != checkpoint.RotatedHere {
 			continue
 		}
 		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
@@ -184,7 +186,7 @@ func generations(path string) []time.Time {
 
 // rotated notes that the file was truncated under its name.
 func (b *backlog) rotated(now time.Time) {
-	b.rotatedAt, b.reckonedAt = now, time.Time{}
+	b.rotatedAt, b.reckonedAt, b.sizeBefore, b.warned = now, time.Time{}, 0, false
 }
 
 // marginSeconds is for the status.

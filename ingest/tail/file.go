@@ -39,13 +39,16 @@ type file struct {
 	read      int64              // everything before was handed over
 	size      int64              // as last seen
 	growth    growth
-	hole      int64  // so many NUL bytes are before its first line
-	holeBytes int64  // NUL bytes before lines that were read
-	mark      uint64 // hash of the markBytes before read
-	part      bool   // what is unread is a line that is not finished
-	live      bool   // it has had no other name than the one it is written under
-	waits     bool   // it is closed with unread lines, for want of a descriptor
-	away      bool   // it was moved to where its name is not seen
+	hole      int64              // so many NUL bytes are before its first line
+	holeBytes int64              // NUL bytes before lines that were read
+	mark      uint64             // hash of the markBytes before read
+	part      bool               // what is unread is a line that is not finished
+	live      bool               // it has had no other name than the one it is written under
+	waits     bool               // it is closed with unread lines, for want of a descriptor
+	away      bool               // it was moved to where its name is not seen
+	bornNs    int64              // when it was made, in ns since 1970; 0 where that is not known
+	heldSince time.Time          // it is held back since then
+	copyOf    *checkpoint.Stream // it is a copy of that, which is there; not read
 
 	active   time.Time     // of the last growth
 	modified unix.Timespec // when it was closed

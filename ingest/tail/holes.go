@@ -5,7 +5,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sluice/ingest/logfile"
 	"sluice/parse"
 	"sluice/schema"
 )
@@ -82,19 +81,4 @@ func (t *Tailer) noteHoles(f *file, data []byte, start int64) {
 	}
 	f.holeBytes += bytes
 	t.counters.HoleBytes.Add(bytes)
-}
-
-// headOfPath reads a copy that begins with a hole from its first line on; nil where it
-// cannot.
-func headOfPath(path string) []byte {
-	r, err := logfile.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer r.Close()
-	start, _, err := logfile.Head(r, make([]byte, schema.MaxHeadBytes))
-	if err != nil {
-		return nil
-	}
-	return start
 }

@@ -101,12 +101,11 @@ func (t *Tailer) retry() {
 // lostUnread counts what is known to be unread of a log that is gone.
 func (t *Tailer) lostUnread(f *file) {
 	switch {
-	case f.stream != nil && t.search(f.stream, f.path(), f.source, f.read, t.sameAs(f)):
+	case f.stream != nil && t.continueInCopy(f):
 	case f.stream != nil:
 		t.lost(f, f.unread())
 	case f.size > 0:
-		t.counters.LostFiles.Add(1)
-		t.counters.LostBytes.Add(f.size)
+		t.addLoss(checkpoint.Loss{Path: f.last, Bytes: f.size})
 		t.cfg.Log.Error("a log was deleted before it could be read", "log", f.last, "bytes", f.size, "error", f.err)
 	}
 }
@@ -132,24 +131,14 @@ func (t *Tailer) seeToDirectories() {
 		clear(t.devices)
 		t.forget()
 	}
-	if len(t.missing) > 0 {
-		missing := t.missing
-		t.missing = nil
-		for _, s := range missing {
-			if d := t.dirs[dirOf(s.Path)]; d != nil && d.listed {
-				t.findStream(s, d)
-			} else {
-				t.missing = append(t.missing, s)
-			}
-		}
-	}
+	t.seekMissing()
 }
 
 // forget drops what nobody will ask for: with daily rotations of 800 logs the
 // checkpoint would grow by 800 streams a day.
 func (t *Tailer) forget() {
 	t.cfg.Checkpoint.Forget(func(s *checkpoint.Stream) bool {
-		if s.GoneUnix == 0 || t.now.Sub(time.Unix(s.GoneUnix, 0)) < forgetAfter || slices.Contains(t.missing, s) {
+		if s.GoneUnix == 0 || t.now.Sub(time.Unix(s.GoneUnix, 0)) < forgetAfter || slices.Contains(t.missing, s) || t.fileOf(s) != nil {
 			return false
 		}
 		if s.Stored < t.positions[s.ID] || s.Stored+s.LostBytes < s.SeenBytes {
@@ -167,6 +156,7 @@ func (t *Tailer) noteSizes() {
 		for _, f := range t.hot {
 			if f.stream != nil {
 				f.stream.SeenBytes = max(f.stream.SeenBytes, f.size)
+				f.stream.GrownUnix = max(f.stream.GrownUnix, f.active.Unix())
 			}
 		}
 	})

@@ -28,9 +28,10 @@ func (t *Tailer) identify(f *file, finished bool) bool {
 		f.part = true
 		return false
 	}
-	if s := t.cfg.Checkpoint.Find(t.cfg.Host, f.id, start); s != nil {
+	if s := t.cfg.Checkpoint.Find(t.cfg.Host, f.seen(start)); s != nil {
 		if t.continues(f, s) && t.resume(f, t.position(s)) {
 			t.cfg.Checkpoint.Update(func() { s.GoneUnix = 0 })
+			t.mendPath(f, s)
 			f.live = s.Path == f.path()
 			f.stream = s
 			t.setFormat(f, start)
@@ -38,7 +39,7 @@ func (t *Tailer) identify(f *file, finished bool) bool {
 		}
 		// The same inode and first line, but shorter, or other bytes before the
 		// position: it was truncated while nobody looked.
-		t.cfg.Log.Info("a log was truncated while nobody looked", "log", f.path(), "stream", s.ID, "position", t.position(s))
+		t.cfg.Log.Info("log truncated between reads", "log", f.path(), "stream", s.ID, "position", t.position(s))
 		t.missing = append(t.missing, s)
 	} else if err := t.cfg.Checkpoint.Elsewhere(t.cfg.Host, f.id, start); err != nil {
 		t.failed(f, err)
@@ -51,6 +52,19 @@ func (t *Tailer) identify(f *file, finished bool) bool {
 		return true
 	}
 	return t.begin(f, start)
+}
+
+// mendPath puts right a path that is not UTF-8, and that an older version's checkpoint
+// has with U+FFFD for what is not.
+func (t *Tailer) mendPath(f *file, s *checkpoint.Stream) {
+	if path := f.path(); s.Path != path && s.Path == string([]rune(path)) {
+		t.cfg.Checkpoint.Update(func() { s.Path = path })
+	}
+}
+
+// seen is a file that begins with start, to be identified.
+func (f *file) seen(start []byte) checkpoint.Log {
+	return checkpoint.Log{Path: f.path(), ID: f.id, BornNs: f.bornNs, Start: start}
 }
 
 // resume sets a file's position and checks that it can be the stream's.
@@ -74,14 +88,18 @@ func (t *Tailer) continues(f *file, s *checkpoint.Stream) bool {
 	if !t.cfg.Checkpoint.HasTail(s) {
 		return true
 	}
-	same, err := t.cfg.Checkpoint.Holds(s, contentOf(f))
+	holds := t.cfg.Checkpoint.Holds
+	if f.bornNs != 0 && t.bornAt == nil && s.BornNs() != 0 {
+		holds = t.cfg.Checkpoint.HoldsEnd
+	}
+	same, err := holds(s, contentOf(f))
 	return same && err == nil
 }
 
 // begin makes a new stream of a file.
 func (t *Tailer) begin(f *file, start []byte) bool {
 	origin := schema.StreamEntry{Stream: schema.Stream{Host: t.cfg.Host, Path: f.path()}, Labels: f.source.Labels}
-	f.stream = t.cfg.Checkpoint.Add(origin, f.id, start)
+	f.stream = t.cfg.Checkpoint.Add(origin, f.seen(start))
 	f.live, f.copied, f.read, f.mark = true, false, 0, t.markOf(nil)
 	t.setFormat(f, start)
 	if t.skipOld && t.first {

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/logfile"
 )
 
 // admit begins to follow a file: it is opened, identified, and swept while it
@@ -33,7 +36,7 @@ func (t *Tailer) meetAll() {
 			t.failed(f, err)
 			continue
 		}
-		if t.cfg.Checkpoint.Find(t.cfg.Host, f.id, start) != nil {
+		if t.cfg.Checkpoint.Find(t.cfg.Host, f.seen(start)) != nil {
 			t.meet(f)
 			t.settle(f)
 			continue
@@ -41,10 +44,12 @@ func (t *Tailer) meetAll() {
 		t.closeFile(f)
 		strangers = append(strangers, f)
 	}
-	for _, f := range strangers {
-		t.admit(f)
-	}
 	t.findMissing()
+	for _, f := range strangers {
+		if f.stream == nil {
+			t.admit(f)
+		}
+	}
 }
 
 // open opens a file by its name and makes it hot. It must be the file it was.
@@ -76,11 +81,22 @@ func (t *Tailer) open(f *file) bool {
 	f.fd, f.size = fd, st.Size
 	delete(t.polled, f)
 	f.waits = false
+	if f.bornNs == 0 {
+		f.bornNs = t.bornNs(f.id, logfile.BornNs(fd))
+	}
 	t.hot = append(t.hot, f)
 	if f.stream != nil {
 		t.met(f)
 	}
 	return true
+}
+
+// bornNs is when a file was made, ns since 1970; 0 where that is not known.
+func (t *Tailer) bornNs(id logfile.ID, told int64) int64 {
+	if t.bornAt != nil {
+		return t.bornAt(id)
+	}
+	return told
 }
 
 // settle lets a file that was quiet before it was opened go cold at once: at the
@@ -191,7 +207,7 @@ func (t *Tailer) warm(f *file) {
 // outOfSight is a file that was written after it was moved to where no source
 // looks: its lines can be read nowhere.
 func (t *Tailer) outOfSight(f *file) {
-	t.counters.LostFiles.Add(1)
+	t.addLoss(checkpoint.Loss{Path: f.last, From: f.read, Unknown: true})
 	t.cfg.Log.Error("a log was written after it was moved to a folder that no source names; name that folder too", "log", f.last, "inode", f.id.Inode)
 	t.gone(f)
 }
@@ -247,9 +263,8 @@ func (t *Tailer) lost(f *file, bytes int64) {
 		return
 	}
 	s := f.stream
-	t.counters.LostBytes.Add(bytes)
-	t.counters.LostFiles.Add(1)
 	t.cfg.Checkpoint.Update(func() { s.LostBytes += bytes })
+	t.addLoss(checkpoint.Loss{Path: f.path(), Stream: s.ID, From: f.read, Bytes: bytes})
 	t.cfg.Log.Error("lines were deleted before they were read", "log", f.path(), "stream", s.ID, "from", f.read, "bytes", bytes)
 }
 

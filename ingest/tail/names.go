@@ -276,7 +276,10 @@ func (t *Tailer) nameGone(d *directory, name string) {
 	f.last = filepath.Join(d.path, name)
 	f.places = slices.DeleteFunc(f.places, func(p place) bool { return p == place{d, name} })
 	if len(f.places) == 0 && f.fd >= 0 {
-		f.active = t.now // it is quiet from now on
+		f.active = t.now                            // it is quiet from now on
+		if s := f.stream; s != nil && f.deleted() { // a start after a crash does not look for it
+			t.cfg.Checkpoint.Update(func() { s.GoneUnix = t.now.Unix() })
+		}
 	}
 }
 

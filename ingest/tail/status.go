@@ -6,11 +6,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sluice/ingest/checkpoint"
+	"sluice/schema"
 )
 
-func dirOf(path string) string { return filepath.Dir(path) }
-
-// Status is what a Tailer is about, some seconds old.
+// Status is what a Tailer is about, some seconds old. Its paths are schema.PathText.
 type Status struct {
 	At time.Time `json:"at"`
 	// Files are followed; Hot of them have grown of late and are open.
@@ -35,8 +36,12 @@ type Status struct {
 	Behind []Behind `json:"behind,omitempty"`
 	// Holes are the logs in which NUL bytes before lines were skipped.
 	Holes []Hole `json:"holes,omitempty"`
-	// Held are copies of logs that are there themselves.
-	Held []string `json:"held,omitempty"`
+	// Held are not read for some seconds, as they may be copies of other logs; their
+	// bytes count as unread. Copies are known to be copies of logs that are there.
+	Held   []string `json:"held,omitempty"`
+	Copies []string `json:"copies,omitempty"`
+	// Losses are what was deleted unread and is not acknowledged.
+	Losses []checkpoint.Loss `json:"losses,omitempty"`
 }
 
 const (
@@ -55,6 +60,11 @@ func (s *Status) Troubles(now time.Time) (troubles []string) {
 	for _, f := range s.Failing {
 		if age := now.Sub(f.Since); age > deadAfter {
 			troubles = append(troubles, fmt.Sprintf("%s cannot be read for %s: %s", f.Path, age.Round(time.Second), f.Error))
+		}
+	}
+	for _, l := range s.Losses {
+		if l.Unknown {
+			troubles = append(troubles, l.String())
 		}
 	}
 	return troubles
@@ -97,31 +107,32 @@ func (t *Tailer) publish() {
 	s := Status{At: t.now, Files: len(t.files), Hot: len(t.hot), BytesPerSecond: int64(t.pace.bytesPerSecond), LinesPerSecond: t.pace.linesPerSecond}
 	for _, d := range t.dirs {
 		if d.err != nil {
-			s.Failing = append(s.Failing, Failure{d.path, d.err.Error(), d.since, d.attempts})
+			s.Failing = append(s.Failing, Failure{schema.PathText(d.path), d.err.Error(), d.since, d.attempts})
 		}
 		for name, f := range d.unseen {
-			s.Failing = append(s.Failing, Failure{filepath.Join(d.path, name), f.err.Error(), f.since, f.attempts})
+			s.Failing = append(s.Failing, Failure{schema.PathText(filepath.Join(d.path, name)), f.err.Error(), f.since, f.attempts})
 		}
 	}
 	for _, f := range t.failing {
-		s.Failing = append(s.Failing, Failure{f.path(), f.err.Error(), f.since, f.attempts})
+		s.Failing = append(s.Failing, Failure{schema.PathText(f.path()), f.err.Error(), f.since, f.attempts})
 	}
 	for _, f := range t.held {
-		s.Held = append(s.Held, f.path())
+		s.Held = append(s.Held, schema.PathText(f.path()))
 	}
 	t.cfg.Checkpoint.Update(func() {
 		for _, f := range t.files {
-			if slices.Contains(t.held, f) {
+			if f.copyOf != nil {
+				s.Copies = append(s.Copies, schema.PathText(f.path()))
 				continue // its log has the lines
 			}
 			s.age(f, t.now.Sub(t.began))
 			if f.holeBytes > 0 {
-				s.Holes = append(s.Holes, Hole{f.path(), f.holeBytes})
+				s.Holes = append(s.Holes, Hole{schema.PathText(f.path()), f.holeBytes})
 			}
 			unread := f.unread()
 			s.UnreadBytes += unread
 			if unread > 0 {
-				s.Behind = append(s.Behind, Behind{f.path(), unread, f.marginSeconds()})
+				s.Behind = append(s.Behind, Behind{schema.PathText(f.path()), unread, f.marginSeconds()})
 			}
 		}
 	})
@@ -135,6 +146,10 @@ func (t *Tailer) publish() {
 	s.Failing = s.Failing[:min(len(s.Failing), maxNamed)]
 	s.Behind = s.Behind[:min(len(s.Behind), maxNamed)]
 	s.Held = s.Held[:min(len(s.Held), maxNamed)]
+	slices.Sort(s.Copies)
+	s.Copies = s.Copies[:min(len(s.Copies), maxNamed)]
+	s.Losses = t.cfg.Checkpoint.Losses()
+	s.Losses = s.Losses[:min(len(s.Losses), maxNamed)]
 	t.statusMu.Lock()
 	t.status = s
 	t.statusMu.Unlock()

@@ -41,10 +41,14 @@ type Tailer struct {
 	failing  []*file
 	missing  []*checkpoint.Stream // whose files are not found
 	rests    []*rest
-	waiting  []*file            // closed with unread lines, for want of a descriptor
-	polled   map[*file]bool     // closed, and compared by stat
-	devices  map[uint64]bool    // whether a device's file system is local
-	listings map[string]listing // of the present step
+	waiting  []*file             // closed with unread lines, for want of a descriptor
+	polled   map[*file]bool      // closed, and compared by stat
+	devices  map[uint64]bool     // whether a device's file system is local
+	listings map[string]*listing // of the present step
+	heads    heads
+	atStart  []*checkpoint.Stream // those that were known before this life
+	// bornAt, if any, replaces what file systems say of when a file was made.
+	bornAt func(logfile.ID) int64
 	// positions are how far this life read the streams whose files are gone.
 	positions map[schema.StreamID]int64
 	first     bool // the first listing is under way
@@ -102,7 +106,7 @@ func New(cfg Config) (*Tailer, error) {
 		dirs: map[string]*directory{}, dirsBy: map[int32]*directory{}, files: map[logfile.ID]*file{},
 		coldBy: map[int32]*file{}, moving: map[uint32]*file{}, renamed: map[uint32]*matcher{},
 		polled: map[*file]bool{}, devices: map[uint64]bool{}, maxOpen: cfg.MaxOpen,
-		positions: map[schema.StreamID]int64{}, listings: map[string]listing{},
+		positions: map[schema.StreamID]int64{}, listings: map[string]*listing{}, heads: heads{}, atStart: cfg.Checkpoint.Streams(),
 		free: make(chan *Delivery, buffers), out: make(chan *Delivery, buffers),
 		skipOld: cfg.FromEnd && len(cfg.Checkpoint.Streams()) == 0,
 		scratch: make([]byte, max(parse.HeadBytes, schema.MaxHeadBytes)),
@@ -112,6 +116,10 @@ func New(cfg Config) (*Tailer, error) {
 	}
 	t.budget = t.maxOpen
 	t.began, t.status.At = t.now, t.now
+	for _, l := range cfg.Checkpoint.Losses() { // until they are acknowledged
+		t.counters.LostBytes.Add(l.Bytes)
+		t.counters.LostFiles.Add(1)
+	}
 	for range buffers {
 		t.free <- &Delivery{tailer: t}
 	}

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // ended.
 type world struct {
 	host string // web01 where it is empty
-	*testing.T
+	testing.TB
 	dir        string
 	clock      time.Time
 	sources    []Source
@@ -45,11 +45,13 @@ type world struct {
 	writers    func(fd int) writers
 	hold       bool // deliveries are not taken
 	kept       []*Delivery
+	births     map[logfile.ID]int64     // if not nil: when files were made
+	born       map[string]time.Duration // by name: when a file was made, by the world's clock
 }
 
-func newWorld(t *testing.T, patterns ...string) *world {
+func newWorld(t testing.TB, patterns ...string) *world {
 	t.Helper()
-	w := &world{T: t, dir: t.TempDir(), clock: time.Now(), latency: time.Second, got: map[schema.StreamID][]byte{}}
+	w := &world{TB: t, dir: t.TempDir(), clock: time.Now(), latency: time.Second, got: map[schema.StreamID][]byte{}}
 	if len(patterns) == 0 {
 		patterns = []string{"*.log"}
 	}
@@ -79,6 +81,7 @@ func (w *world) start() {
 	if err != nil {
 		w.Fatal(err)
 	}
+	w.tailer.bornAt = w.bornAt
 	if err := w.tailer.start(); err != nil {
 		w.Fatal(err)
 	}
@@ -274,4 +277,23 @@ func (w *world) reopen() *checkpoint.File {
 	cp, err := checkpoint.Open(vfs.OS{}, w.path("state/checkpoint"), "c1")
 	w.must(err)
 	return cp
+}
+
+// bornAt is when a file was made: files that a test names in born are made so long
+// after the others.
+func (w *world) bornAt(id logfile.ID) int64 {
+	if w.births != nil {
+		return w.births[id]
+	}
+	born := time.Duration(1e9)
+	for name, later := range w.born {
+		info, err := os.Stat(w.path(name))
+		if err != nil {
+			continue
+		}
+		if is, err := logfile.IDOf(info); err == nil && is == id {
+			born += later
+		}
+	}
+	return int64(born)
 }
