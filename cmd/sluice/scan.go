@@ -17,6 +17,7 @@ type scanCmd struct {
 	Last      string         `placeholder:"D" help:"Rows of the last 90m, 24h, 7d, 2w."`
 	Undated   bool           `help:"Only lines whose time could not be read."`
 	Host      string         `env:"SLUICE_SCAN_HOST" placeholder:"H" help:"Lines of these web hosts, comma-separated."`
+	Label     labels         `env:"SLUICE_SCAN_LABEL" placeholder:"NAME=VALUE" help:"Lines of logs with this label; several labels are joined by and."`
 	Status    string         `placeholder:"S" help:"404, 5xx, 400-499, or several with commas."`
 	Method    string         `placeholder:"M" help:"GET, or several with commas."`
 	Path      string         `placeholder:"PREFIX" help:"What the path starts with."`
@@ -74,6 +75,11 @@ func (s *scanCmd) Run(a *app) (err error) {
 	}
 	if s.Host != "" {
 		if scan.Streams, err = rows.ofHosts(s.Host); err != nil {
+			return err
+		}
+	}
+	if len(s.Label) > 0 {
+		if scan.Streams, err = rows.ofLabels(scan.Streams, s.Label); err != nil {
 			return err
 		}
 	}

@@ -50,7 +50,31 @@ func (s strictResolver) Resolve(c *kong.Context, parent *kong.Path, flag *kong.F
 			return nil, nil
 		}
 	}
-	return s.Resolver.Resolve(c, parent, flag)
+	value, err := s.Resolver.Resolve(c, parent, flag)
+	if value == nil && err == nil {
+		value = s.stored(c, flag)
+	}
+	return value, err
+}
+
+// readers are the commands that read what a collector or a run stores.
+var readers = []string{"scan", "archive", "audit", "doctor", "schema"}
+
+// stored returns the value that the collector's part of the file has for a flag that
+// says where table and archive are, or else the run's part: who reads what they store
+// need not write it twice.
+func (s strictResolver) stored(c *kong.Context, flag *kong.Flag) any {
+	command, _, _ := strings.Cut(c.Command(), " ")
+	where := flag.Name == "table" || flag.Name == "archive" || strings.HasPrefix(flag.Name, "hbase-") || strings.HasPrefix(flag.Name, "archive-")
+	if !where || !slices.Contains(readers, command) {
+		return nil
+	}
+	for _, part := range []string{"collector", "run"} {
+		if keys, ok := s.keys[part].(map[string]any); ok && keys[flag.Name] != nil {
+			return keys[flag.Name]
+		}
+	}
+	return nil
 }
 
 // Validate implements kong.Resolver.
