@@ -15,9 +15,12 @@ import (
 )
 
 const (
-	// patternTimeout bounds the processor's time for one line. A lookahead over a
-	// line of 98 KB takes less.
+	// patternTimeout bounds the processor's time for one line of up to longLine
+	// bytes, longTimeout for a longer one. A pattern that backtracks and is linear all
+	// the same, such as one with a lookahead at each byte, takes 0.1 µs a byte.
 	patternTimeout = 4 * time.Millisecond
+	longTimeout    = 40 * time.Millisecond
+	longLine       = 8 << 10
 	// patientTimeout is patternTimeout for whoever asks whether a line could have
 	// been decided.
 	patientTimeout = 100 * patternTimeout
@@ -34,32 +37,47 @@ const (
 // setTick is called before the first match: regexp2 has one clock for the process.
 var setTick = sync.OnceFunc(func() { regexp2.SetTimeoutCheckPeriod(patternTick) })
 
-// errUndecided marks a line for which a pattern took longer than it may.
-var errUndecided = fmt.Errorf("no match within %v: the pattern backtracks too much", patternTimeout)
+// These mark a line for which a pattern took longer than it may.
+var (
+	errUndecided     = fmt.Errorf("no match within %v: the pattern backtracks too much", patternTimeout)
+	errLongUndecided = fmt.Errorf("no match within %v: the pattern backtracks too much", longTimeout)
+)
+
+// undecided is what is said of a line that was given up.
+func undecided(line []byte) error {
+	if len(line) > longLine {
+		return errLongUndecided
+	}
+	return errUndecided
+}
 
 var errStack = errors.New("no match: the pattern backtracks over too much of the line")
 
 // backtracking is regexp2's engine, for what RE2 does not have.
 type backtracking struct {
-	re     *regexp2.Regexp
+	short  *regexp2.Regexp // for lines of up to longLine bytes
+	long   *regexp2.Regexp
 	groups []string
-	limit  time.Duration // of a line, in processor time
-	slow   atomic.Bool   // the line before could not be decided
+	slow   atomic.Bool // the line before could not be decided
 }
 
+// newBacktracking compiles the expression with a time for a line, and ten times as
+// much for a long one.
 func newBacktracking(expr string, limit time.Duration) (*backtracking, error) {
-	re, err := regexp2.Compile(expr, regexp2.RE2, regexp2.OptionMaxBacktrackingStackSize(patternStack))
-	if err != nil {
-		return nil, err
-	}
 	setTick()
-	re.MatchTimeout = limit
-	b := &backtracking{re: re, limit: limit}
-	for _, n := range re.GetGroupNumbers() {
+	b := new(backtracking)
+	for re, timeout := range map[**regexp2.Regexp]time.Duration{&b.short: limit, &b.long: limit / patternTimeout * longTimeout} {
+		var err error
+		if *re, err = regexp2.Compile(expr, regexp2.RE2, regexp2.OptionMaxBacktrackingStackSize(patternStack)); err != nil {
+			return nil, err
+		}
+		(*re).MatchTimeout = timeout
+	}
+	for _, n := range b.short.GetGroupNumbers() {
 		for len(b.groups) <= n {
 			b.groups = append(b.groups, "")
 		}
-		b.groups[n] = re.GroupNameFromNumber(n)
+		b.groups[n] = b.short.GroupNameFromNumber(n)
 	}
 	return b, nil
 }
@@ -71,32 +89,36 @@ func (b *backtracking) find(line []byte, s *scratch) ([]int, error) {
 	for _, c := range line {
 		s.runes = append(s.runes, rune(c))
 	}
+	re := b.short
+	if len(line) > longLine {
+		re = b.long
+	}
 	if !b.slow.Load() {
-		if spans, err := b.match(s); !timedOut(err) {
+		if spans, err := b.match(re, s); !timedOut(err) {
 			return spans, err
 		}
 	}
-	spans, err := b.matchMeasured(s)
-	b.slow.Store(errors.Is(err, errUndecided))
+	spans, err := b.matchMeasured(re, s)
+	b.slow.Store(timedOut(err))
+	if timedOut(err) {
+		err = undecided(line)
+	}
 	return spans, err
 }
 
 // matchMeasured tries again what ran out of time. regexp2's clock also runs while
 // the process waits for a processor, and on a busy host that is long; only the
 // time that this thread computed counts.
-func (b *backtracking) matchMeasured(s *scratch) ([]int, error) {
+func (b *backtracking) matchMeasured(re *regexp2.Regexp, s *scratch) (spans []int, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for range maxStarved {
 		before := threadTime()
-		if spans, err := b.match(s); !timedOut(err) {
-			return spans, err
-		}
-		if threadTime()-before >= b.limit/2 {
+		if spans, err = b.match(re, s); !timedOut(err) || threadTime()-before >= re.MatchTimeout/2 {
 			break
 		}
 	}
-	return nil, errUndecided
+	return spans, err
 }
 
 func timedOut(err error) bool { return err != nil && !errors.Is(err, errStack) }
@@ -109,8 +131,8 @@ func threadTime() time.Duration {
 	return time.Duration(t.Nano())
 }
 
-func (b *backtracking) match(s *scratch) (spans []int, err error) {
-	err = b.re.FindRunesMatches(s.runes, 0, func(v regexp2.MatchView) bool {
+func (b *backtracking) match(re *regexp2.Regexp, s *scratch) (spans []int, err error) {
+	err = re.FindRunesMatches(s.runes, 0, func(v regexp2.MatchView) bool {
 		s.spans = s.spans[:0]
 		for group := range b.groups {
 			start, n, ok := v.GroupRange(group)
@@ -137,7 +159,7 @@ func (f *Format) Readings(line []byte, rec *schema.Record, ok func(*schema.Recor
 		return false
 	}
 	rec.Reset(line, f.fields)
-	rec.Err = schema.ParseError{Directive: "pattern", Reason: errUndecided.Error()}
+	rec.Err = schema.ParseError{Directive: "pattern", Reason: undecided(trimCR(line)).Error()}
 	if ok(rec) {
 		return true
 	}

@@ -145,6 +145,25 @@ func TestAPatternThatBacktracksAtEachLineGoesOn(t *testing.T) {
 	}
 }
 
+func TestPatternsThatBacktrackReadTheLongestLines(t *testing.T) {
+	long := strings.Repeat("a", 98_000)
+	for expr, line := range map[string]string{
+		`^(?P<a>\S+)(?= x)(?P<b>.*)$`: long + " x end", `^(?P<a>(?:(?! x).)*) x(?P<b>.*)$`: long + " x end", `^(?P<a>.*?)(?= x)(?P<b>.*)$`: long + " x end",
+		`^(?P<client>\S+) \S+ (?P<user>.*?) \[(?P<time>[^\]]+)\] "(?!POST)(?P<r>(?:[^"\\]|\\.)*)" (?P<status>\d+)`: `192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET /` + long + ` HTTP/1.1" 200`,
+	} {
+		f, err := CompilePattern(expr, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rec schema.Record
+		for range 3 {
+			if f.Parse([]byte(line), &rec); rec.Err.Set() || !f.Backtracks() {
+				t.Errorf("%s: %v", expr, rec.Err)
+			}
+		}
+	}
+}
+
 func TestBadPatternsSayWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ expr, message string }{
 		{`(`, "pattern"},
