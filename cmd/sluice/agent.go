@@ -8,7 +8,10 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"sluice/ingest/agent"
 	"sluice/ingest/governor"
@@ -30,7 +33,7 @@ type agentCmd struct {
 	Window        mebibytes     `default:"8" placeholder:"MIB" help:"What may be read and not be on a collector's disk, compressed, in memory."`
 	FailoverAfter time.Duration `default:"30s" placeholder:"TIME" help:"How long a collector may be away before the next is taken; 0 is for ever."`
 	Drain         time.Duration `default:"10s" placeholder:"TIME" help:"How long what was read may take to be sent after the signal to end."`
-	Files         []string      `arg:"" optional:"" name:"file" help:"Logs, globs of them, or re:DIR/REGEX."`
+	Files         []string      `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX."`
 
 	flume bool
 }
@@ -120,14 +123,33 @@ func (c *agentCmd) check() error {
 		return err
 	}
 	for _, address := range c.Collector {
-		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
-			return usage("--collector %q: write HOST:PORT, such as c1:4141, or flume://HOST:PORT for Flume's", address)
+		if why := wrongAddress(address); why != "" {
+			return usage("--collector %q: %s\nhint: write HOST:PORT, such as c1:4141, or flume://HOST:PORT for Flume's", address, why)
 		}
 	}
 	if c.Window < 1 || c.FailoverAfter < 0 || c.Drain < 0 {
 		return usage("--window takes 1MiB or more, --failover-after and --drain no less than 0")
 	}
 	return nil
+}
+
+// wrongAddress is what is wrong with a server's HOST:PORT, "" where nothing is.
+func wrongAddress(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	switch {
+	case err != nil:
+		return "it is not HOST:PORT"
+	case host == "":
+		return "the host is missing"
+	case strings.ContainsFunc(host, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("/@,;", r) }):
+		return "the host has a character that no host name has"
+	case port == "":
+		return "the port is missing"
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return "the port is not a number from 1 to 65535"
+	}
+	return ""
 }
 
 func (c *agentCmd) compression() protocol.Compression {

@@ -25,7 +25,7 @@ type parseCmd struct {
 	ApacheConf string   `placeholder:"FILE" help:"List the access logs of an httpd.conf, each with the command that takes it in."`
 	ServerRoot string   `placeholder:"DIR" help:"With --apache-conf: the folder that stands for ServerRoot, for a copy of a configuration."`
 	Define     []string `short:"D" placeholder:"NAME" help:"With --apache-conf: what httpd is started with, NAME or NAME=VALUE."`
-	Files      []string `arg:"" optional:"" name:"file" help:"Logs, globs of them, or re:DIR/REGEX; - is standard input. Names ending in .gz, .zst or .bz2 are read as what they hold."`
+	Files      []string `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX; - is standard input. Names ending in .gz, .zst or .bz2 are read as what they hold."`
 }
 
 // Help is kong's longer help.

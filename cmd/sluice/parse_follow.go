@@ -21,7 +21,7 @@ type parseFollowFlags struct {
 	Follow     bool          `short:"F" help:"Follow the logs as they grow, through rotations, and print new lines at once. Logs that match later are found."`
 	FromEnd    bool          `env:"SLUICE_PARSE_FROM_END" help:"With --follow: start at the end of the logs that exist now. Logs that come later are read whole."`
 	Latency    time.Duration `env:"SLUICE_PARSE_LATENCY" placeholder:"TIME" help:"With --follow: time between two looks at the logs that grow (default: 200ms to 2s, by their number)."`
-	CPU        float64       `name:"cpu" env:"SLUICE_PARSE_CPU" default:"0" placeholder:"PERCENT" help:"With --follow: CPU that reading and printing may take, in percent of one core; 0 is no limit."`
+	CPU        percent       `name:"cpu" env:"SLUICE_PARSE_CPU" default:"0" placeholder:"PERCENT" help:"With --follow: CPU that reading and printing may take, in percent of one core; 0 is no limit."`
 	Checkpoint string        `env:"SLUICE_PARSE_CHECKPOINT" type:"path" placeholder:"FILE" help:"With --follow: remember in this file what was printed, and continue there after a restart. After a kill, lines of the last second can be printed again."`
 }
 
@@ -60,7 +60,7 @@ func (p *parseCmd) follow(a *app, sources []tail.Source) (err error) {
 	}
 	config := tail.Config{Sources: sources, Host: p.Host, Checkpoint: file, FromEnd: p.FromEnd, Latency: p.Latency, Log: a.log}
 	if p.CPU > 0 {
-		if config.Gate, err = governor.New(governor.Config{CPUShare: p.CPU / 100, Root: "/", Log: a.log}); err != nil {
+		if config.Gate, err = governor.New(governor.Config{CPUShare: float64(p.CPU) / 100, Root: "/", Log: a.log}); err != nil {
 			return err
 		}
 	}

@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"sluice/ingest"
 	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
+	"sluice/ingest/tail"
 	"sluice/parse"
 	"sluice/print"
 )
@@ -57,7 +56,7 @@ type runCmd struct {
 	FromArchive string   `placeholder:"URL" help:"Put the lines of an archive into the table, with the keys and cells that they had; no log is read. Done again, it changes nothing."`
 	Once        bool     `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
 	Host        string   `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
-	Files       []string `arg:"" optional:"" name:"file" help:"Logs, globs of them, or re:DIR/REGEX. With --once, names ending in .gz, .zst or .bz2 are read as what they hold."`
+	Files       []string `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX. With --once, names ending in .gz, .zst or .bz2 are read as what they hold."`
 }
 
 // Help is kong's longer help.
@@ -124,20 +123,14 @@ func (r *runCmd) Run(a *app) error {
 	return r.once(a, format, logs)
 }
 
-// expand opens each file and glob once; a file that is named twice, or linked
+// expand looks at each file of the patterns once; a file that is named twice, or linked
 // to, is read once.
-func expand(names []string) ([]logfile.Log, error) {
+func expand(patterns []string) ([]logfile.Log, error) {
 	var logs []logfile.Log
-	for _, name := range names {
-		paths := []string{name}
-		if _, err := os.Stat(name); err != nil && strings.ContainsAny(name, "*?[") {
-			var err error
-			if paths, err = filepath.Glob(name); err != nil {
-				return nil, usage("%s: %w", name, err)
-			}
-			if len(paths) == 0 {
-				return nil, usage("%s: no file has such a name", name)
-			}
+	for _, pattern := range patterns {
+		paths, err := tail.Source{Pattern: pattern}.Paths()
+		if err != nil {
+			return nil, usageError{err}
 		}
 		for _, path := range paths {
 			l, err := logfile.Look(path)

@@ -58,7 +58,7 @@ func (c *statusCmd) Run(a *app) error {
 
 // well reports whether nothing is wrong now, though /health may bear it for a while.
 func well(s *health.Status) bool {
-	return len(s.Logs.Failing) == 0 && s.LostFiles == 0 && s.Governor.Level != "paused" && sends(s.Sending) &&
+	return len(s.Logs.Failing) == 0 && (s.Logs.Files > 0 || len(s.Logs.Unmatched) == 0) && s.LostFiles == 0 && s.Governor.Level != "paused" && sends(s.Sending) &&
 		(s.Storing == nil || len(s.Storing.Troubles) == 0) && (s.Health == nil || s.Health.Well())
 }
 
@@ -126,6 +126,9 @@ func printStoring(w io.Writer, s *health.Status, now time.Time) {
 func printLogs(w io.Writer, s *health.Status, now time.Time) {
 	for _, f := range s.Logs.Failing {
 		print.Textf(w, "CANNOT READ: %s for %s, %d attempts: %s\n", f.Path, now.Sub(f.Since).Round(time.Second), f.Attempts, f.Error)
+	}
+	for _, f := range s.Logs.Unmatched {
+		print.Textf(w, "NO LOG: source %s: %s\n", f.Path, f.Error)
 	}
 	for i, b := range s.Logs.Behind {
 		if i == 10 {

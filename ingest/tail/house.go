@@ -2,6 +2,7 @@ package tail
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -43,6 +44,7 @@ func (t *Tailer) housekeep(ctx context.Context) {
 			t.meet(f)
 		}
 	}
+	t.warnOfUnmatched()
 	t.nextHousekeeping = t.now.Add(housekeeping)
 	if len(t.hot) == 0 && len(t.failing) == 0 && !t.directoriesFail() {
 		t.nextHousekeeping = t.now.Add(idleHousekeeping)
@@ -117,8 +119,11 @@ func (t *Tailer) seeToDirectories() {
 		return
 	}
 	t.relist = false
+	if all {
+		t.treesFit()
+	}
 	t.findDirs()
-	for _, d := range t.dirs {
+	for _, d := range slices.Collect(maps.Values(t.dirs)) {
 		t.checkDirectory(d)
 		if all || !d.listed && !t.now.Before(d.next) || d.links || d.unwatched || len(d.unseen) > 0 || t.watch.dirs < 0 {
 			t.list(d)

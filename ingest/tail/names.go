@@ -32,7 +32,7 @@ type directory struct {
 
 func (d *directory) match(name string) *matcher {
 	for _, m := range d.matchers {
-		if m.match(name) {
+		if m.match(d.path, name) {
 			return m
 		}
 	}
@@ -48,26 +48,21 @@ func (t *Tailer) findDirs() {
 			continue
 		}
 		for _, path := range paths {
-			d := t.dirs[path]
-			if d == nil {
-				if info, err := os.Stat(path); m.globbed && (err != nil || !info.IsDir()) {
+			if t.dirs[path] == nil && m.globbed {
+				if info, err := os.Stat(path); err != nil || !info.IsDir() {
 					continue
 				}
-				d = &directory{path: path, wd: -1, files: map[string]*file{}}
-				t.dirs[path] = d
 			}
-			if !slices.Contains(d.matchers, m) {
-				d.matchers = append(d.matchers, m)
-				d.listed = false
-			}
+			t.addDirectory(m, path)
 		}
 	}
 }
 
 // listAll lists every directory.
 func (t *Tailer) listAll() {
+	t.treesFit()
 	t.findDirs()
-	for _, d := range t.dirs {
+	for _, d := range slices.Collect(maps.Values(t.dirs)) {
 		t.list(d)
 	}
 	t.nextDirs = t.now.Add(dirsInterval)
@@ -107,6 +102,7 @@ func (t *Tailer) list(d *directory) {
 		t.nameGone(d, name)
 		nameless = true
 	}
+	t.listTree(d, entries)
 	for _, e := range entries {
 		if d.match(e.Name()) != nil || d.files[e.Name()] != nil || nameless {
 			t.notice(d, e.Name())
@@ -165,14 +161,19 @@ func (t *Tailer) checkDirectory(d *directory) {
 
 // directoryFailed notes a directory that cannot be read; it is tried again.
 func (t *Tailer) directoryFailed(d *directory, err error) {
-	t.counters.Failures.Add(1)
-	if d.fail(err, t.now) {
-		t.nextHousekeeping = t.now // the status is to say so soon
-		t.cfg.Log.Warn("a directory cannot be read; it is tried again", "directory", d.path, "error", err)
+	first := d.fail(err, t.now)
+	if !t.directoryGone(d, err) {
+		t.counters.Failures.Add(1)
+		if first {
+			t.nextHousekeeping = t.now // the status is to say so soon
+			t.cfg.Log.Warn("a directory cannot be read; it is tried again", "directory", d.path, "error", err)
+		}
 	}
 	if d.wd >= 0 {
-		delete(t.dirsBy, d.wd)
-		t.watch.unwatchDir(d.wd)
+		if t.dirsBy[d.wd] == d { // else it was renamed, and its watch is the new name's
+			delete(t.dirsBy, d.wd)
+			t.watch.unwatchDir(d.wd)
+		}
 		d.wd = -1
 	}
 	d.listed = false
@@ -206,6 +207,10 @@ func (t *Tailer) dirEvent(e event) {
 	if d == nil {
 		return
 	}
+	if newDirectory(e) && d.inTree() {
+		t.touched = append(t.touched, touch{dir: d, name: e.name, isDir: true})
+		return
+	}
 	switch {
 	case e.mask&(unix.IN_DELETE_SELF|unix.IN_MOVE_SELF|unix.IN_IGNORED|unix.IN_UNMOUNT) != 0:
 		t.directoryFailed(d, &os.PathError{Op: "watch", Path: d.path, Err: fs.ErrNotExist})
@@ -225,12 +230,12 @@ func (t *Tailer) dirEvent(e event) {
 		} else if was := t.renamed[e.cookie]; was != nil {
 			m = was
 		}
-		t.touched = append(t.touched, touch{d, e.name, m})
+		t.touched = append(t.touched, touch{dir: d, name: e.name, matcher: m})
 	case e.mask&unix.IN_DELETE != 0:
 		delete(d.unseen, e.name)
 		t.nameGone(d, e.name)
 	case e.mask&unix.IN_CREATE != 0:
-		t.touched = append(t.touched, touch{d, e.name, d.match(e.name)})
+		t.touched = append(t.touched, touch{dir: d, name: e.name, matcher: d.match(e.name)})
 	}
 }
 
@@ -239,6 +244,7 @@ type touch struct {
 	dir     *directory
 	name    string
 	matcher *matcher
+	isDir   bool
 }
 
 // seeTouched looks at the names that came. Only when all events were seen: an
@@ -246,6 +252,10 @@ type touch struct {
 // file that was made last would be taken for the one that was renamed.
 func (t *Tailer) seeTouched() {
 	for _, n := range t.touched {
+		if n.isDir {
+			t.enterTree(n.dir, n.name)
+			continue
+		}
 		t.noticeAs(n.dir, n.name, n.matcher)
 	}
 	t.touched = t.touched[:0]
@@ -329,6 +339,7 @@ func (t *Tailer) noticeAs(d *directory, name string, m *matcher) {
 	if link, err := os.Readlink(path); err == nil && link != "" {
 		d.links = true
 	}
+	m.matched = true
 	f := &file{id: id, source: m, fd: -1, wd: -1, mark: t.markOf(nil), size: st.Size, active: t.now}
 	t.files[id] = f
 	t.named(f, d, name)

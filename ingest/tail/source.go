@@ -7,14 +7,16 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/bmatcuk/doublestar/v4"
+
 	"sluice/ingest/logfile"
 )
 
 // Source is a set of logs that share a format.
 type Source struct {
-	// Pattern is a path, a glob (path/filepath.Match), or "re:" and a directory
-	// with a regular expression for the whole file name, as a Flume TAILDIR source
-	// has: re:/var/log/apache2/access_.*
+	// Pattern is a path; a glob, in which ** stands for any number of directories and
+	// {a,b} for either; or "re:" and a directory with a regular expression for the
+	// whole file name, as a Flume TAILDIR source has: re:/var/log/apache2/access_.*
 	Pattern string
 	// Format is a LogFormat, a nickname, a pattern (parse.Lookup), or auto.
 	Format string
@@ -29,52 +31,21 @@ const regexpPrefix = "re:"
 // matcher is a Source, compiled.
 type matcher struct {
 	Source
-	dirs    string // a glob of directories
+	dirs    string // a glob of directories; with tree, of the roots
 	globbed bool   // dirs has a wildcard
 	literal bool   // the pattern is a path
+	tree    string // the whole pattern, absolute, where it has **; "" otherwise
 	name    func(string) bool
+	// matched: a file was found. warned: it was logged that none was.
+	matched, warned bool
+	failure         // a tree that is too large
 }
 
-// Check reports what is wrong with the pattern.
+// Check reports what is wrong with the pattern: its syntax, or a directory that is named
+// instead of files.
 func (s Source) Check() error {
 	_, err := newMatcher(s)
 	return err
-}
-
-// Paths returns the regular files that the pattern names now, compressed ones too, in
-// the order of their names. A path without a wildcard is returned as it is.
-func (s Source) Paths() ([]string, error) {
-	m, err := newMatcher(s)
-	if err != nil {
-		return nil, err
-	}
-	if m.literal {
-		return []string{s.Pattern}, nil
-	}
-	dirs, err := m.expand()
-	if err != nil {
-		return nil, fmt.Errorf("source %s: %w", s.Pattern, err)
-	}
-	var paths []string
-	for _, dir := range dirs {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, fmt.Errorf("source %s: %w", s.Pattern, err)
-		}
-		for _, e := range entries {
-			path := filepath.Join(dir, e.Name())
-			if !m.name(e.Name()) {
-				continue
-			}
-			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-				paths = append(paths, path)
-			}
-		}
-	}
-	if len(paths) == 0 {
-		return nil, fmt.Errorf("source %s: no file matches", s.Pattern)
-	}
-	return paths, nil
 }
 
 func newMatcher(s Source) (*matcher, error) {
@@ -84,51 +55,123 @@ func newMatcher(s Source) (*matcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", s.Pattern, err)
 	}
-	dir, name := filepath.Split(path)
-	if name == "" {
-		return nil, fmt.Errorf("source %s: it names a folder; say which files: %s", s.Pattern, filepath.Join(pattern, "*access*"))
+	if info, err := os.Stat(path); pattern == "" || strings.HasSuffix(pattern, "/") || err == nil && info.IsDir() {
+		files := filepath.Join(pattern, "*access*")
+		if isRegexp {
+			files = regexpPrefix + filepath.Join(pattern, ".*access.*")
+		}
+		return nil, fmt.Errorf("source %s: it is a directory\nhint: name the files in it, for example %s", s.Pattern, files)
 	}
 	if isRegexp {
-		re, err := regexp.Compile("^(?:" + name + ")$")
-		if err != nil {
-			return nil, fmt.Errorf("source %s: %w", s.Pattern, err)
+		return m, m.compileRegexp(path)
+	}
+	return m, m.compileGlob(path)
+}
+
+func (m *matcher) compileRegexp(path string) error {
+	dir, name := filepath.Split(path)
+	re, err := regexp.Compile("^(?:" + name + ")$")
+	if err != nil {
+		return fmt.Errorf("source %s: %w", m.Pattern, err)
+	}
+	if _, err := os.Stat(dir); err != nil && strings.ContainsAny(dir, `*?[](){}|+^$\`) {
+		return fmt.Errorf("source %s: the directory %s does not exist\nhint: the regular expression is for the file name only; for several directories write several sources, or a glob", m.Pattern, dir)
+	}
+	m.dirs, m.name = quoteGlob(dir), re.MatchString
+	return nil
+}
+
+func (m *matcher) compileGlob(path string) error {
+	_, err := os.Lstat(path)
+	if m.literal = err == nil || !strings.ContainsAny(path, `*?[{\`); m.literal { // an existing name like access[1].log, too
+		path = quoteGlob(path)
+	}
+	if !doublestar.ValidatePattern(path) {
+		return fmt.Errorf("source %s: the pattern has a syntax error: a bracket or brace is not closed, or a backslash ends it", m.Pattern)
+	}
+	parts, err := splitGlob(path)
+	if err != nil {
+		return fmt.Errorf("source %s: %w", m.Pattern, err)
+	}
+	root := len(parts) - 1
+	for i, part := range parts {
+		if !strings.Contains(part, "**") {
+			continue
 		}
-		m.dirs, m.name = quoteGlob(dir), re.MatchString
-		return m, nil
+		if part != "**" {
+			return fmt.Errorf("source %s: ** must stand between slashes\nhint: /var/log/**/*access*.log names the files in /var/log and in all directories below it", m.Pattern)
+		}
+		if m.tree == "" {
+			m.tree, root = path, i
+		}
 	}
-	m.literal = !strings.ContainsAny(path, `*?[\\`)
-	if _, err := os.Lstat(path); err == nil { // a name like access[1].log
-		m.literal = true
-		dir, name = quoteGlob(dir), quoteGlob(name)
+	m.dirs = "/" + strings.Join(parts[:root], "/")
+	m.globbed = strings.ContainsAny(m.dirs, "*?[{")
+	name := parts[len(parts)-1]
+	m.name = func(s string) bool { return doublestar.MatchUnvalidated(name, s) }
+	return nil
+}
+
+// splitGlob splits an absolute pattern at its slashes. A slash within braces is allowed
+// in directories only, and without ** beside it.
+func splitGlob(path string) (parts []string, err error) {
+	depth, start := 0, 1
+	class := false  // within brackets
+	across := false // the part has a slash within braces
+	for i := 1; i <= len(path); i++ {
+		if i < len(path) {
+			switch c := path[i]; {
+			case c == '\\':
+				i++
+				continue
+			case class || c == '[':
+				class = c != ']'
+			case c == '{':
+				depth++
+			case c == '}':
+				depth--
+			case c == '/':
+				across = across || depth > 0
+			}
+			if path[i] != '/' || depth > 0 {
+				continue
+			}
+		}
+		part := path[start:i]
+		if across && (i == len(path) || strings.Contains(part, "**")) {
+			return nil, fmt.Errorf("braces around a file name or ** must not have a slash in them\nhint: write a pattern for each: %s", part)
+		}
+		parts, start, across = append(parts, part), i+1, false
 	}
-	if _, err := filepath.Match(dir+name, ""); err != nil {
-		return nil, fmt.Errorf("source %s: %w", s.Pattern, err)
-	}
-	m.dirs, m.globbed = dir, strings.ContainsAny(dir, "*?[")
-	m.name = func(s string) bool {
-		ok, err := filepath.Match(name, s)
-		return ok && err == nil
-	}
-	return m, nil
+	return parts, nil
 }
 
 // match reports whether a file of that name is a log to follow. Compressed files
 // do not grow: what one holds that was not read before is looked for when the
 // log it was made of is gone.
-func (m *matcher) match(name string) bool {
-	return m.name(name) && !logfile.CompressedName(name)
+func (m *matcher) match(dir, name string) bool {
+	return m.names(dir, name) && !logfile.CompressedName(name)
 }
 
-// expand returns the directories there are now.
+// names reports whether the pattern names a file in a directory that expand or a tree
+// has.
+func (m *matcher) names(dir, name string) bool {
+	if m.tree != "" {
+		return doublestar.MatchUnvalidated(m.tree, filepath.Join(dir, name))
+	}
+	return m.name(name)
+}
+
+// expand returns the directories there are now; with tree, the roots.
 func (m *matcher) expand() ([]string, error) {
 	if !m.globbed {
 		return []string{unquoteGlob(filepath.Clean(m.dirs))}, nil
 	}
-	return filepath.Glob(filepath.Clean(m.dirs))
+	return doublestar.FilepathGlob(m.dirs)
 }
 
 func quoteGlob(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `{`, `\{`, `}`, `\}`).Replace(s)
 }
 
 func unquoteGlob(s string) string {

@@ -36,6 +36,8 @@ type Status struct {
 	Behind []Behind `json:"behind,omitempty"`
 	// Holes are the logs in which NUL bytes before lines were skipped.
 	Holes []Hole `json:"holes,omitempty"`
+	// Unmatched are the sources that no file has matched since the start.
+	Unmatched []Failure `json:"unmatched,omitempty"`
 	// Held are not read for some seconds, as they may be copies of other logs; their
 	// bytes count as unread. Copies are known to be copies of logs that are there.
 	Held   []string `json:"held,omitempty"`
@@ -48,6 +50,8 @@ const (
 	// deadAfter: a log that cannot be read for so long is not one that is just being
 	// rotated.
 	deadAfter = 10 * time.Second
+	// unmatchedAfter: a web server that starts with us has made its logs by then.
+	unmatchedAfter = time.Minute
 	// stuckAfter: a status comes every few seconds, however little there is to do.
 	stuckAfter = time.Minute
 )
@@ -65,6 +69,12 @@ func (s *Status) Troubles(now time.Time) (troubles []string) {
 	for _, l := range s.Losses {
 		if l.Unknown {
 			troubles = append(troubles, l.String())
+		}
+	}
+	// A source's logs may come later; that nothing at all is followed is a mistake.
+	for _, f := range s.Unmatched {
+		if age := now.Sub(f.Since); s.Files == 0 && age > unmatchedAfter {
+			troubles = append(troubles, fmt.Sprintf("source %s: %s", f.Path, f.Error))
 		}
 	}
 	return troubles
@@ -113,6 +123,15 @@ func (t *Tailer) publish() {
 			s.Failing = append(s.Failing, Failure{schema.PathText(filepath.Join(d.path, name)), f.err.Error(), f.since, f.attempts})
 		}
 	}
+	for _, m := range t.matchers {
+		if m.err != nil {
+			s.Failing = append(s.Failing, Failure{schema.PathText(m.Pattern), m.err.Error(), m.since, m.attempts})
+		}
+		if !m.matched {
+			s.Unmatched = append(s.Unmatched, Failure{Path: schema.PathText(m.Pattern), Error: "no file matches", Since: t.began})
+		}
+	}
+	s.Unmatched = s.Unmatched[:min(len(s.Unmatched), maxNamed)]
 	for _, f := range t.failing {
 		s.Failing = append(s.Failing, Failure{schema.PathText(f.path()), f.err.Error(), f.since, f.attempts})
 	}

@@ -199,6 +199,7 @@ func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err 
 		t.listAll()
 		t.meetAll()
 		t.first = false
+		t.warnOfUnmatched()
 		t.nextHousekeeping = t.now.Add(housekeeping)
 	}
 	if err := t.events(); err != nil {
