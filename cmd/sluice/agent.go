@@ -53,6 +53,7 @@ lines the logs wait.`
 const heartbeat = 3 * time.Second
 
 func (c *agentCmd) Run(a *app) (err error) {
+	defer a.daemon()()
 	format, _, err := c.text()
 	if err != nil {
 		return err

@@ -49,6 +49,7 @@ machine are listened to.`
 }
 
 func (c *collectorCmd) Run(a *app) (err error) {
+	defer a.daemon()()
 	if err := c.checkRolls(); err != nil {
 		return err
 	}

@@ -52,6 +52,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	log            *slog.Logger
+	logs           *logWriter // what log writes to; it never blocks
 }
 
 // usageError is an error that the user mends on the command line or in the
@@ -115,12 +116,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "sluice: --wait takes 0 or more")
 		return 2
 	}
-	a := &app{ctx, &c, stdin, stdout, stderr, slog.New(newThrottle(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})))}
+	logs := newLogWriter(stderr)
+	defer logs.flush(logFlushTimeout)
+	a := &app{ctx, &c, stdin, stdout, stderr, slog.New(newThrottle(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}))), logs}
 	return a.status(k.Run(a))
 }
 
 // status says what went wrong and returns the exit status.
 func (a *app) status(err error) int {
+	a.logs.flush(logFlushTimeout) // so that the reason comes last
 	var exit exitError
 	switch {
 	case err == nil:

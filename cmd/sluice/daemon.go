@@ -1,0 +1,36 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// daemon makes the process one that outlives its terminal and the readers of its
+// output, until the function that it returns is called: what it prints never blocks it,
+// and SIGHUP is ignored. There is no file that a SIGHUP could reopen: the log is standard
+// error. Certificates are read again when they change; the rest needs a restart.
+func (a *app) daemon() (end func()) {
+	out := newLogWriter(a.stdout)
+	a.stdout, a.stderr = out, a.logs
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	done, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-hangups:
+				a.log.Info("SIGHUP ignored; restart to read the configuration again")
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(done)
+		<-stopped
+		out.flush(logFlushTimeout)
+	}
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/health"
+)
+
+// daemons are the commands that run until they are told to stop, with a log of dir.
+func daemons(t *testing.T, dir string) map[string][]string {
+	t.Helper()
+	data := func(name string) []string { return []string{"-v", "--data", filepath.Join(dir, name)} }
+	log := filepath.Join(dir, "access.log")
+	return map[string][]string{
+		"run":       append(data("run"), "run", "--host", "web01", "--no-nice", "--cpu", "0", "--latency", "20ms", log),
+		"agent":     append(data("agent"), "agent", "--host", "web01", "--no-nice", "--cpu", "0", "--drain", "1s", "--collector", "127.0.0.1:1", log),
+		"collector": append(data("collector"), "collector", "--listen", freeAddress(t)),
+	}
+}
+
+// isUp waits until a daemon writes its status.
+func isUp(t *testing.T, c *follower, dir, name string) {
+	t.Helper()
+	c.await(t, func() bool {
+		s, err := health.Read(statusPath(filepath.Join(dir, name)))
+		return err == nil && s.PID == c.Process.Pid && time.Since(s.At) < time.Minute
+	})
+}
+
+// TestADaemonOutlivesTheReadersOfItsOutput and goes on with its work: a pipe without a
+// reader, and one that is full.
+func TestADaemonOutlivesTheReadersOfItsOutput(t *testing.T) {
+	for _, name := range []string{"run", "agent", "collector"} {
+		for _, how := range []string{"closed", "full"} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				dir := t.TempDir()
+				log := filepath.Join(dir, "access.log")
+				appendTo(t, log, logLine(0))
+				r, w := pipe(t)
+				c := &follower{command(t, daemons(t, dir)[name]...), os.DevNull}
+				c.Stdout, c.Stderr = w, w
+				if how == "full" {
+					fill(t, w)
+				}
+				if err := c.Start(); err != nil {
+					t.Fatal(err)
+				}
+				w.Close()
+				if how == "closed" {
+					r.Close()
+				}
+				isUp(t, c, dir, name)
+				for range 3 { // each is a message
+					if err := c.Process.Signal(syscall.SIGHUP); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if name == "run" {
+					appendTo(t, log, logLine(1))
+					c.await(t, func() bool {
+						s, err := health.Read(statusPath(filepath.Join(dir, name)))
+						return err == nil && s.Lines == 2
+					})
+				}
+				began := time.Now()
+				if err := c.end(t); err != nil {
+					t.Errorf("it ended with %v", err)
+				}
+				t.Logf("it ended %s after SIGTERM", time.Since(began).Round(time.Millisecond))
+			})
+		}
+	}
+}
+
+// fill fills a pipe, so that the next write to it blocks.
+func fill(t *testing.T, w *os.File) {
+	t.Helper()
+	fd := int(w.Fd())
+	if err := unix.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{64 << 10, 4096, 1} {
+		for {
+			if _, err := unix.Write(fd, make([]byte, size)); errors.Is(err, unix.EAGAIN) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTheLogGoesOnWhenItsPipeIsReadAgain: the pipe was full for a while.
+func TestTheLogGoesOnWhenItsPipeIsReadAgain(t *testing.T) {
+	dir := t.TempDir()
+	appendTo(t, filepath.Join(dir, "access.log"), logLine(0))
+	r, w := pipe(t)
+	c := &follower{command(t, daemons(t, dir)["run"]...), os.DevNull}
+	c.Stderr = w
+	fill(t, w)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	isUp(t, c, dir, "run")
+	if err := c.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	said := make(chan string, 1)
+	go func() {
+		defer close(said)
+		lines := bufio.NewScanner(r)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), "SIGHUP ignored") {
+				said <- lines.Text()
+				for lines.Scan() { // until it ends
+				}
+				return
+			}
+		}
+	}()
+	if text := <-said; text == "" {
+		t.Error("nothing was said after the pipe was read again")
+	}
+	if err := c.end(t); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSIGHUPDoesNotEndADaemon: it is logged and ignored; a command that is not one ends.
+func TestSIGHUPDoesNotEndADaemon(t *testing.T) {
+	for _, name := range []string{"run", "agent", "collector"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			appendTo(t, filepath.Join(dir, "access.log"), logLine(0))
+			c := start(t, daemons(t, dir)[name]...)
+			isUp(t, c, dir, name)
+			if err := c.Process.Signal(syscall.SIGHUP); err != nil {
+				t.Fatal(err)
+			}
+			c.await(t, func() bool { return strings.Contains(c.said(t), "SIGHUP ignored") })
+			if err := c.end(t); err != nil {
+				t.Errorf("%v\n%s", err, c.said(t))
+			}
+		})
+	}
+	t.Run("parse", func(t *testing.T) {
+		log := filepath.Join(t.TempDir(), "access.log")
+		appendTo(t, log, logLine(0))
+		r, w := pipe(t)
+		c := parseFollow(t, w, log)
+		if _, err := r.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Wait(); fmt.Sprint(err) != "signal: hangup" {
+			t.Errorf("it ended with %v", err)
+		}
+	})
+}
