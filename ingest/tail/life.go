@@ -137,10 +137,7 @@ func (t *Tailer) cool(f *file) bool {
 		return t.coolUnwatched(f)
 	}
 	if err != nil {
-		if !t.noWatches {
-			t.noWatches = true
-			t.cfg.Log.Warn("no file watch is left: idle logs stay open and are looked at; raise fs.inotify.max_user_watches", "log", f.path(), "error", err)
-		}
+		t.cannotWatch(f, err)
 		return false
 	}
 	// Whatever was written before the watch is seen here, whatever comes after it

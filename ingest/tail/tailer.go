@@ -57,7 +57,7 @@ type Tailer struct {
 
 	lastSweep, lastPoll, nextHousekeeping, nextDirs, nextListing time.Time
 	pace                                                         pace
-	noWatches                                                    bool // said once
+	unwatchable                                                  map[string]bool // reasons why idle logs are not watched, logged already
 
 	orphans         int  // logs without a name that are open
 	maxOpen, budget int  // logs that may be open: as configured, and at present
@@ -107,6 +107,7 @@ func New(cfg Config) (*Tailer, error) {
 		coldBy: map[int32]*file{}, moving: map[uint32]*file{}, renamed: map[uint32]*matcher{},
 		polled: map[*file]bool{}, devices: map[uint64]bool{}, maxOpen: cfg.MaxOpen,
 		positions: map[schema.StreamID]int64{}, listings: map[string]*listing{}, heads: heads{}, atStart: cfg.Checkpoint.Streams(),
+		unwatchable: map[string]bool{},
 		free: make(chan *Delivery, buffers), out: make(chan *Delivery, buffers),
 		skipOld: cfg.FromEnd && len(cfg.Checkpoint.Streams()) == 0,
 		scratch: make([]byte, max(parse.HeadBytes, schema.MaxHeadBytes)),
@@ -174,7 +175,7 @@ func (t *Tailer) start() error {
 	}
 	t.watch = w
 	if err != nil {
-		t.cfg.Log.Warn("the kernel gives no file watches: directories are listed instead, and idle logs cost CPU; raise fs.inotify.max_user_instances", "error", err)
+		t.cfg.Log.Warn("the kernel gives no file watches: directories are listed instead, and idle logs cost CPU", "err", err, "hint", instanceHint(err, descriptorLeft()))
 	}
 	return nil
 }

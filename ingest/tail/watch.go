@@ -152,7 +152,7 @@ func (w *watcher) unwatchDir(wd int32) {
 
 func noSpace(err error, path string) error {
 	if errors.Is(err, unix.ENOSPC) {
-		return fmt.Errorf("watch %s: no inotify watch is left; raise fs.inotify.max_user_watches: %w", path, err)
+		return fmt.Errorf("watch %s: %s: %w", path, watchHint(err), err)
 	}
 	if err != nil {
 		return &os.PathError{Op: "watch", Path: path, Err: err}

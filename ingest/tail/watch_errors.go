@@ -1,0 +1,57 @@
+package tail
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// watchHint says what to do about a file or directory that inotify does not watch.
+func watchHint(err error) string {
+	switch {
+	case errors.Is(err, unix.ENOSPC):
+		return "the inotify watches of this user are used up: raise fs.inotify.max_user_watches"
+	case errors.Is(err, unix.EACCES):
+		return "a watch needs the permission to read: give it to this user"
+	case errors.Is(err, unix.ENOENT):
+		return "mount /proc: watches are set through /proc/self/fd"
+	case errors.Is(err, unix.ENOMEM):
+		return "the kernel has no memory for another watch"
+	}
+	return "the file system may not support inotify"
+}
+
+// instanceHint says what to do where the kernel gives no inotify instance.
+// descriptorLeft: another descriptor of this process could be opened.
+func instanceHint(err error, descriptorLeft bool) string {
+	switch {
+	case errors.Is(err, unix.EMFILE) && descriptorLeft:
+		return "the inotify instances of this user are used up: raise fs.inotify.max_user_instances"
+	case errors.Is(err, unix.EMFILE):
+		return "the file descriptors of this process are used up: raise LimitNOFILE= of the unit (ulimit -n)"
+	case errors.Is(err, unix.ENFILE):
+		return "the file descriptors of this machine are used up: raise fs.file-max"
+	case errors.Is(err, unix.ENOMEM):
+		return "the kernel has no memory for inotify"
+	}
+	return "the kernel may have no inotify"
+}
+
+// descriptorLeft reports whether this process can open another descriptor.
+func descriptorLeft() bool {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		return false
+	}
+	return unix.Close(fd) == nil
+}
+
+// cannotWatch logs, once for each reason, that an idle log cannot be watched.
+func (t *Tailer) cannotWatch(f *file, err error) {
+	hint := watchHint(err)
+	if t.unwatchable[hint] {
+		return
+	}
+	t.unwatchable[hint] = true
+	t.cfg.Log.Warn("idle log cannot be watched, it stays open and is looked at", "path", f.path(), "err", err, "hint", hint)
+}
