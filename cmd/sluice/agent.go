@@ -142,7 +142,9 @@ func wrongAddress(address string) string {
 		return "it is not HOST:PORT"
 	case host == "":
 		return "the host is missing"
-	case strings.ContainsFunc(host, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("/@,;", r) }):
+	case strings.ContainsFunc(host, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("/@,;", r)
+	}):
 		return "the host has a character that no host name has"
 	case port == "":
 		return "the port is missing"
