@@ -108,7 +108,7 @@ func New(cfg Config) (*Tailer, error) {
 		polled: map[*file]bool{}, devices: map[uint64]bool{}, maxOpen: cfg.MaxOpen,
 		positions: map[schema.StreamID]int64{}, listings: map[string]*listing{}, heads: heads{}, atStart: cfg.Checkpoint.Streams(),
 		unwatchable: map[string]bool{},
-		free: make(chan *Delivery, buffers), out: make(chan *Delivery, buffers),
+		free:        make(chan *Delivery, buffers), out: make(chan *Delivery, buffers),
 		skipOld: cfg.FromEnd && len(cfg.Checkpoint.Streams()) == 0,
 		scratch: make([]byte, max(parse.HeadBytes, schema.MaxHeadBytes)),
 	}
