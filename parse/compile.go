@@ -50,6 +50,8 @@ type step struct {
 	rivals    string // the bytes that end other free texts in front of it, since the last quote or time
 	tail      bool   // nothing separates it from the next directive
 	endless   bool   // tail, and nothing says where it ends
+	slow      bool   // not for the quick functions: they do not know of tails and rivals
+	split     bool   // a word or an address that may contain the byte behind it (%h:%m)
 	request   requestFields
 	clock     clockFormat
 	part      uint64 // this directive's bit of its moment
@@ -294,13 +296,17 @@ func (c *compiler) rivals() {
 		// In front of a quote or a time a comma is the value's last byte.
 		s.list = s.list && s.free && !s.last && !s.tail && !strings.Contains(s.lit, `"`) && c.f.steps[i+1].op != opTime
 		if s.op == opTime && s.clock.clf {
-			ends = ""
+			if ends != "" { // a text in front of it may have a time in brackets, too
+				ends = "["
+			}
 			c.f.times++
 		}
 		if s.op != opQuoted {
 			s.rivals = ends
 		}
-		if s.free && s.lit != "" {
+		s.slow = s.endless || strings.ContainsAny(s.rivals, "-.0123456789")
+		s.split = (s.op == opAddr || s.word) && !isBlank(s.lit) && !s.quoted && !s.lastColon
+		if (s.free || s.split) && s.lit != "" {
 			ends += s.lit[:1]
 		}
 		if strings.Contains(s.lit, `"`) {

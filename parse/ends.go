@@ -36,7 +36,7 @@ func (r *reader) ends(s *step, p int) ends {
 func (r *reader) next(e *ends) int {
 	s := e.s
 	switch {
-	case e.q < 0:
+	case e.q < 0, s.endless:
 		return -1
 	case s.op == opQuoted, s.quoted && (s.op == opRequest || s.op == opText && !s.word || s.op == opQuery):
 		return r.nextQuote(e)
@@ -44,6 +44,8 @@ func (r *reader) next(e *ends) int {
 		return r.nextTail(e)
 	case s.free && s.lit != "":
 		return r.nextText(e)
+	case s.split:
+		return r.nextWord(e)
 	}
 	e.q = -1
 	if q := r.onlyEnd(s, e.p); q >= 0 && s.hasLit(r.line, q) && r.fits(s, e.p, q) {
@@ -88,6 +90,29 @@ func (r *reader) nextText(e *ends) int {
 			e.q = -1
 		}
 		if ok {
+			return q
+		}
+	}
+	e.q = -1
+	return -1
+}
+
+// nextWord goes from one occurrence of the literal behind a word to the next.
+func (r *reader) nextWord(e *ends) int {
+	s := e.s
+	for e.q >= 0 && e.q <= len(r.line) && r.try() {
+		q := indexFrom(r.line, e.q, s.lit[0])
+		if q < 0 {
+			r.g.looks += len(r.line) - e.q
+			break
+		}
+		r.g.looks += q + 1 - e.q
+		if e.q > e.p && q-e.p > maxHostBytes { // looking on would take quadratic time
+			r.g.tries = -1
+			break
+		}
+		e.q = q + 1
+		if s.hasLit(r.line, q) && r.fits(s, e.p, q) {
 			return q
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 var (
 	hostName = regexp.MustCompile(`^(?i:[a-z0-9_-]+\.)*(?i:[a-z0-9_-]*[a-z_-][a-z0-9_-]*)\.?$`)
-	apaches  = regexp.MustCompile(`\[\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]`)
+	apaches  = regexp.MustCompile(`\[\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-](?:[01]\d|2[0-3])[0-5]\d\]`)
 )
 
 const apacheTime = "[02/Jan/2006:15:04:05 -0700]"

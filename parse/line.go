@@ -96,9 +96,13 @@ func (r *reader) forward() bool {
 		next := -1
 		switch s.op {
 		case opInt:
-			next = quickInt(&values[s.field], line, p)
+			if !s.slow {
+				next = quickInt(&values[s.field], line, p)
+			}
 		case opAddr:
-			next = r.readIPv4(s, p)
+			if !s.slow {
+				next = r.readIPv4(s, p)
+			}
 		case opText:
 			if s.quick && p+1 < len(line) && line[p] == '-' && line[p+1] == s.lit[0] {
 				p += 2
@@ -207,14 +211,14 @@ func (r *reader) read(s *step, p int) (int, string) {
 		r.setRequest(s, p, end)
 		return end, ""
 	case opAddr:
-		if end := r.readIPv4(s, p); end >= 0 {
-			return end, ""
-		}
 		end := r.textEnd(s, p)
 		if end < 0 || !validAddr(r.line[p:end]) {
 			return p, expected(s)
 		}
-		r.setText(s, p, end)
+		if r.shared(s, p, end) {
+			return p, ambiguous
+		}
+		r.setAddr(s, p, end)
 		return end, ""
 	case opText:
 		end := r.textEnd(s, p)
@@ -232,6 +236,17 @@ func (r *reader) read(s *step, p int) (int, string) {
 		}
 		r.setText(s, p, end)
 		return end, ""
+	}
+	end, reason := r.readShort(s, p)
+	if reason == "" && r.shared(s, p, end) && !s.clock.clf {
+		return p, ambiguous
+	}
+	return end, reason
+}
+
+// readShort reads a value that says itself where it ends, or a query.
+func (r *reader) readShort(s *step, p int) (int, string) {
+	switch s.op {
 	case opInt:
 		return r.readInt(s, p)
 	case opTime:

@@ -137,7 +137,9 @@ func (r *reader) steps(sec section, from int) {
 			q = r.onlyEnd(s, p)
 		}
 		if q < 0 || !r.fits(s, p, q) {
-			if !s.free { // of text, forward knows more
+			if s.endless {
+				r.note(p, s.directive, endless)
+			} else if !s.free { // of text, forward knows more
 				r.unfit(s, p, max(p, q))
 			}
 			r.doubtNames(sec.low, i, s.ident)
@@ -199,8 +201,8 @@ func (r *reader) words(sec section, from, to int) bool {
 	want := 0
 	for i := range steps {
 		switch s := &steps[i]; {
-		case i < last && s.lit == "":
-			r.note(p, s.directive, endless)
+		case s.endless || i < last && s.lit == "": // the format's defect, and no line fits it
+			r.steps(sec, from)
 			return false
 		case i < last && !isBlank(s.lit):
 			r.differs(sec.low+i, p)
