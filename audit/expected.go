@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"sluice/catalog"
+	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
 	"sluice/schema"
 )
@@ -312,9 +313,8 @@ func (a *audit) compareLog(ctx context.Context, s *stream, r *catalog.Reader) er
 			continue
 		}
 		logged, err := s.log.read(p.Range)
-		if err != nil { // of a compressed one that is damaged, most likely
-			a.differ(s, Difference{LogDifferent, p.Range, err.Error()})
-			return nil
+		if err != nil {
+			return a.differUnreadable(s, p.Range, err)
 		}
 		if int64(len(logged)) == p.Len() && p.Range == a.catalog.Members[p.member].FreshRange() && a.seeds.bytes(logged) == a.sums[p.member] {
 			continue
@@ -327,14 +327,24 @@ func (a *audit) compareLog(ctx context.Context, s *stream, r *catalog.Reader) er
 	}
 	size, err := s.log.size()
 	if err != nil {
-		a.differ(s, Difference{LogDifferent, schema.Range{Start: s.log.at}, err.Error()})
-		return nil
+		return a.differUnreadable(s, schema.Range{Start: s.log.at, End: s.log.at}, err)
 	}
 	s.LogBytes = size
 	s.Unread = max(0, size-s.Stored-s.InFlight)
 	if size < s.Stored {
 		a.differ(s, Difference{LogShort, schema.Range{Start: size, End: s.Stored}, s.LogPath})
 	}
+	return nil
+}
+
+// differUnreadable says that the log cannot be read. That another log is damaged is no
+// reason to compare none.
+func (a *audit) differUnreadable(s *stream, r schema.Range, err error) error {
+	kind := LogDifferent
+	if damaged := (*logfile.DamagedError)(nil); errors.As(err, &damaged) {
+		kind, s.LogBytes = LogDamaged, s.log.at
+	}
+	a.differ(s, Difference{kind, r, err.Error()})
 	return nil
 }
 

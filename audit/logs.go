@@ -54,6 +54,9 @@ func (l *log) seek(position int64) (bool, error) {
 }
 
 func (l *log) failed(err error) error {
+	if damaged := (*logfile.DamagedError)(nil); errors.As(err, &damaged) {
+		return damaged
+	}
 	if err != nil {
 		return fmt.Errorf("%s: read at byte %d: %w", l.Path, l.at, err)
 	}
@@ -158,6 +161,9 @@ func head(l logfile.Log) (start []byte, err error) {
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	start, _, err = logfile.Head(r, make([]byte, schema.MaxHeadBytes))
+	if damaged := (*logfile.DamagedError)(nil); errors.As(err, &damaged) {
+		err = nil // it is compared as far as it goes
+	}
 	return start, err
 }
 

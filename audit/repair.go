@@ -113,6 +113,9 @@ func (r *repair) leave() {
 		if n := s.Counts[LogDifferent] + s.Counts[LogShort]; n > 0 {
 			r.left("%s was changed after it was stored: archive and table have what it was", s.LogPath)
 		}
+		if s.Counts[LogDamaged] > 0 {
+			r.left("%s cannot be read to its end: put a sound copy in its place", s.LogPath)
+		}
 		if s.Counts[FormatUnknown] > 0 {
 			r.left("stream %s: its format is not known, so its rows could not be compared", s.ID)
 		}

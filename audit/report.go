@@ -35,13 +35,15 @@ const (
 	LogDifferent
 	// LogShort: the log is shorter than what is stored of it.
 	LogShort
+	// LogDamaged: the log is compressed and cannot be read to its end.
+	LogDamaged
 
 	kinds
 )
 
 var kindNames = [kinds]string{
 	"row missing", "row different", "row of no line", "stream not in the table's directory", "format not known",
-	"archive lacks", "archive begins later", "archive holds twice", "archive damaged", "log different", "log short",
+	"archive lacks", "archive begins later", "archive holds twice", "archive damaged", "log different", "log short", "log damaged",
 }
 
 func (k Kind) String() string { return kindNames[k] }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -88,10 +89,15 @@ func (cfg *OnceConfig) identify(l logfile.Log) (*checkpoint.Stream, error) {
 	defer r.Close()
 	start, _, err := logfile.Head(r, make([]byte, parse.HeadBytes))
 	if err != nil && len(start) == 0 {
-		return nil, fmt.Errorf("%s: %w", l.Path, err)
+		return nil, unreadable(l.Path, 0, err)
 	}
 	if len(start) == 0 {
 		return nil, nil
+	}
+	// A stream is known by its first line, which a torn one is not.
+	damaged := (*logfile.DamagedError)(nil)
+	if errors.As(err, &damaged) && len(start) < schema.MaxHeadBytes && bytes.IndexByte(start, '\n') < 0 {
+		return nil, unreadable(l.Path, 0, err)
 	}
 	format := cfg.Format
 	if format == parse.AutoName {
@@ -126,19 +132,37 @@ func (cfg *OnceConfig) read(ctx context.Context, l logfile.Log, t *checkpoint.St
 	free <- nil
 	free <- nil
 	group, ctx := errgroup.WithContext(ctx)
+	var unread error // of the log: what was read before it is stored all the same
 	group.Go(func() error {
 		defer close(chunks)
-		if err := logfile.ReadChunks(ctx, r, stored, free, chunks); err != nil {
-			return &logError{fmt.Errorf("%s: read: %w", l.Path, err)}
+		err := logfile.ReadChunks(ctx, r, stored, free, chunks)
+		if ctx.Err() == nil {
+			unread = err
 		}
-		return nil
+		return ctx.Err()
 	})
 	group.Go(func() error { return cfg.append(ctx, t, chunks, free) })
 	err = group.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = context.Canceled
 	}
+	if err == nil && unread != nil {
+		err = &logError{unreadable(l.Path, cfg.Collector.received(t), unread)}
+	}
 	return stored, err
+}
+
+// unreadable says how much of a log could be read. Its lines up to end are stored;
+// behind end may be the beginning of a line, which is none until the log is whole.
+func unreadable(path string, end int64, err error) error {
+	var damaged *logfile.DamagedError
+	if errors.As(err, &damaged) && end == 0 {
+		return fmt.Errorf("%w; it has no whole line before that", err)
+	}
+	if damaged != nil {
+		return fmt.Errorf("%w; the whole lines before it are stored, up to byte %d of what it holds; put a sound copy in its place and run again, it goes on from there", err, end)
+	}
+	return fmt.Errorf("%s: read: %w", path, err)
 }
 
 // append gives the collector one log's lines.

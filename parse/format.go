@@ -29,6 +29,8 @@ type Format struct {
 
 	pattern *pattern // instead of steps
 	patient *pattern // with more time, where it backtracks: see Readings
+
+	envelope envelope // around each line
 }
 
 // nicknames are the formats that httpd's and Debian's configurations name.
@@ -56,9 +58,20 @@ func Names() []string {
 const PatternPrefix = "pattern:"
 
 // Lookup compiles a format given as a user gives it: a nickname (common,
-// combined, …), a LogFormat string, or "pattern:" and a regular expression.
+// combined, …), a LogFormat string, or "pattern:" and a regular expression; in front of
+// it syslog:, cri: or docker: where each line comes in what such a logger puts around it.
 // Times whose format has no zone are taken in zone; nil is UTC.
 func Lookup(text string, zone *time.Location) (*Format, error) {
+	e, inner := envelopeOf(text)
+	f, err := lookupBare(inner, zone)
+	if err != nil {
+		return nil, err
+	}
+	f.text, f.envelope = text, e
+	return f, nil
+}
+
+func lookupBare(text string, zone *time.Location) (*Format, error) {
 	if expr, ok := strings.CutPrefix(text, PatternPrefix); ok {
 		return CompilePattern(expr, zone)
 	}
@@ -73,7 +86,6 @@ func Lookup(text string, zone *time.Location) (*Format, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.text = text
 	if zone != nil {
 		f.zone = zone
 	}

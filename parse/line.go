@@ -11,6 +11,15 @@ import (
 // into line, so line must stay as it is while the record is used. Parse always
 // succeeds: what could not be read is null, and rec.Err says where and why.
 func (f *Format) Parse(line []byte, rec *schema.Record) {
+	if f.isWrapped(line) {
+		f.parseWrapped(line, rec)
+		return
+	}
+	f.parseBare(line, rec)
+}
+
+// parseBare is Parse for a line that nothing stands around.
+func (f *Format) parseBare(line []byte, rec *schema.Record) {
 	rec.Reset(line, f.fields)
 	switch {
 	case f.pattern != nil:

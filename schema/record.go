@@ -71,6 +71,7 @@ type Record struct {
 	Err ParseError
 
 	scratch []byte
+	spare   []byte
 }
 
 // Reset makes the record ready for a line of the given fields: all null.
@@ -141,6 +142,49 @@ func Index(fields []Field, name string) int {
 // line as they are. A parser appends to it and hands it back with SetScratch; a
 // value that lies in it has State InScratch.
 func (r *Record) Scratch() []byte { return r.scratch }
+
+// Within makes a record that was read from line[offset:] one of line.
+func (r *Record) Within(line []byte, offset int) {
+	for i := range r.Values {
+		if v := &r.Values[i]; v.State == InLine || v.State == InQuery {
+			v.Start += uint32(offset)
+			v.End += uint32(offset)
+		}
+	}
+	r.Line = line
+	if r.Err.Set() {
+		r.Err.Offset += offset
+	}
+}
+
+// Outside makes a record that was read from bytes that do not stand in line one of line:
+// those bytes become the record's own.
+func (r *Record) Outside(line []byte) {
+	base := uint32(len(r.scratch))
+	r.scratch = append(r.scratch, r.Line...)
+	for i := range r.Values {
+		v := &r.Values[i]
+		if v.State == InQuery {
+			if query := bytes.IndexByte(r.Line[v.Start:v.End], '?'); query >= 0 {
+				v.Start += uint32(query) + 1
+				v.State = InLine
+			} else {
+				*v = Value{}
+			}
+		}
+		if v.State == InLine {
+			v.Start, v.End, v.State = v.Start+base, v.End+base, InScratch
+		}
+	}
+	r.Line = line
+}
+
+// Spare returns a buffer of the record's that nothing of it lies in, for a parser that
+// unpacks a line before it reads it.
+func (r *Record) Spare() []byte { return r.spare }
+
+// SetSpare hands the grown buffer back.
+func (r *Record) SetSpare(b []byte) { r.spare = b }
 
 // SetScratch hands the grown buffer back.
 func (r *Record) SetScratch(b []byte) { r.scratch = b }

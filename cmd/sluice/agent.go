@@ -22,6 +22,7 @@ import (
 
 type agentCmd struct {
 	formatFlags
+	excludeFlags
 	followFlags
 	tlsFlags
 	statusFlags
@@ -63,11 +64,11 @@ func (c *agentCmd) Run(a *app) (err error) {
 			return usage("this host's name is not known (%w): give it with --host", err)
 		}
 	}
-	if err := errors.Join(c.check(), c.statusFlags.check()); err != nil {
+	if err := errors.Join(c.check(), c.statusFlags.check(), c.excludeFlags.check()); err != nil {
 		return err
 	}
 	holdLittle()
-	sources, err := c.sources(c.Files, format, c.Timezone)
+	sources, err := c.sources(c.Files, c.Exclude, format, c.Timezone)
 	if err != nil {
 		return err
 	}

@@ -68,8 +68,8 @@ func (s *source) UnmarshalJSON(b []byte) error {
 }
 
 // sources are the logs to follow.
-func (f *followFlags) sources(files []string, format, zone string) ([]tail.Source, error) {
-	sources, err := sourcesOf(files, f.Source, format, zone, f.Label)
+func (f *followFlags) sources(files, exclude []string, format, zone string) ([]tail.Source, error) {
+	sources, err := sourcesOf(files, f.Source, exclude, format, zone, f.Label)
 	if err == nil && len(sources) == 0 {
 		err = usage("which logs? Name them, or a pattern of them: sluice run '/var/log/apache2/*access*.log'")
 	}
@@ -77,11 +77,12 @@ func (f *followFlags) sources(files []string, format, zone string) ([]tail.Sourc
 }
 
 // sourcesOf are the logs that are named, with the flags' format, and those with their
-// own. A pattern that can match nothing is an error.
-func sourcesOf(files []string, own []source, format, zone string, labels map[string]string) ([]tail.Source, error) {
+// own. A pattern that can match nothing is an error. Files that exclude
+// matches are left out.
+func sourcesOf(files []string, own []source, exclude []string, format, zone string, labels map[string]string) ([]tail.Source, error) {
 	var sources []tail.Source
 	for _, path := range files {
-		sources = append(sources, tail.Source{Pattern: path, Format: format, Zone: zone, Labels: labels})
+		sources = append(sources, tail.Source{Pattern: path, Format: format, Zone: zone, Labels: labels, Exclude: exclude})
 	}
 	for _, s := range own {
 		flags := formatFlags{Format: s.Format, Timezone: s.Timezone}
@@ -98,7 +99,7 @@ func sourcesOf(files []string, own []source, format, zone string, labels map[str
 		all := map[string]string{}
 		maps.Copy(all, labels)
 		maps.Copy(all, s.Labels)
-		sources = append(sources, tail.Source{Pattern: s.Path, Format: text, Zone: flags.Timezone, Labels: all})
+		sources = append(sources, tail.Source{Pattern: s.Path, Format: text, Zone: flags.Timezone, Labels: all, Exclude: exclude})
 	}
 	for _, s := range sources {
 		if s.Pattern == stdinName {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -18,6 +17,7 @@ import (
 
 type parseCmd struct {
 	formatFlags
+	excludeFlags
 	outputFlags
 	parseFollowFlags
 	Host       string   `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
@@ -25,7 +25,7 @@ type parseCmd struct {
 	ApacheConf string   `placeholder:"FILE" help:"List the access logs of an httpd.conf, each with the command that takes it in."`
 	ServerRoot string   `placeholder:"DIR" help:"With --apache-conf: the folder that stands for ServerRoot, for a copy of a configuration."`
 	Define     []string `short:"D" placeholder:"NAME" help:"With --apache-conf: what httpd is started with, NAME or NAME=VALUE."`
-	Files      []string `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX; - is standard input. Names ending in .gz, .zst or .bz2 are read as what they hold."`
+	Files      []string `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX; - is standard input. What gzip, zstd, bzip2 or xz compressed is read, too, whatever its name."`
 }
 
 // Help is kong's longer help.
@@ -59,12 +59,15 @@ func (p *parseCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := p.excludeFlags.check(); err != nil {
+		return err
+	}
 	if p.Host == "" {
 		if p.Host, err = os.Hostname(); err != nil {
 			return usage("this host's name is not known (%w): give it with --host", err)
 		}
 	}
-	sources, err := sourcesOf(p.Files, p.Source, text, p.Timezone, nil)
+	sources, err := sourcesOf(p.Files, p.Source, p.Exclude, text, p.Timezone, nil)
 	if err != nil {
 		return err
 	}
@@ -82,12 +85,17 @@ func (p *parseCmd) Run(a *app) error {
 		return err
 	}
 	out := &recordWriter{cmd: p, app: a}
+	var failed error
 	for _, l := range logs {
-		if err := out.file(l); err != nil {
+		err := out.file(l)
+		if unread := (*unreadError)(nil); errors.As(err, &unread) {
+			print.Textln(a.stderr, "sluice:", err)
+			failed = exitError(1)
+		} else if err != nil {
 			return errors.Join(err, out.close())
 		}
 	}
-	return out.close()
+	return errors.Join(out.close(), failed)
 }
 
 // stdinName is standard input among the files.
@@ -114,15 +122,27 @@ func (p *parseCmd) logs(sources []tail.Source) (logs []input, err error) {
 		}
 		for _, path := range paths {
 			if path != stdinName {
-				if _, err := logfile.Look(path); err != nil {
+				l, err := logfile.Look(path)
+				if err != nil {
 					return nil, usageError{err}
+				}
+				if logfile.Excluded(p.Exclude, l.Path) {
+					continue
 				}
 			}
 			logs = append(logs, input{path, s.Format, zone})
 		}
 	}
+	if len(logs) == 0 {
+		return nil, usage("--exclude leaves out every file that is named")
+	}
 	return logs, nil
 }
+
+// unreadError is an error of one file; the next is read.
+type unreadError struct{ error }
+
+func (e *unreadError) Unwrap() error { return e.error }
 
 // recordWriter prints the records of one file after another.
 type recordWriter struct {
@@ -133,21 +153,19 @@ type recordWriter struct {
 }
 
 func (w *recordWriter) file(l input) error {
-	r := io.NopCloser(w.app.stdin)
-	if l.path != stdinName {
-		var err error
-		if r, err = logfile.Open(l.path); err != nil {
-			return err
-		}
+	open := logfile.Open
+	if l.path == stdinName {
+		open = func(string) (io.ReadCloser, error) { return logfile.NewReader("standard input", w.app.stdin) }
+	}
+	r, err := open(l.path)
+	if err != nil {
+		return &unreadError{err}
 	}
 	defer r.Close()
 	head := make([]byte, parse.HeadBytes)
 	var n int
 	if l.format == parse.AutoName {
-		var err error
-		if n, err = io.ReadFull(r, head); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return fmt.Errorf("%s: %w", l.path, err)
-		}
+		n, _ = io.ReadFull(r, head) // an error comes again behind what was read
 	}
 	format, err := w.format(l, head[:n])
 	if err != nil {
@@ -159,11 +177,28 @@ func (w *recordWriter) file(l input) error {
 		}
 	}
 	entry := schema.Entry{Stream: &schema.Stream{Host: w.cmd.Host, Path: l.path, Format: format.String()}, Record: &w.rec}
-	return logfile.ReadLines(w.app.ctx, io.MultiReader(bytes.NewReader(head[:n]), r), func(line []byte, offset int64) error {
+	log := &reading{Reader: io.MultiReader(bytes.NewReader(head[:n]), r)}
+	err = logfile.ReadLines(w.app.ctx, log, func(line []byte, offset int64) error {
 		format.Parse(line, &w.rec)
 		entry.Offset = offset
 		return w.printer.Print(&entry)
 	})
+	if err != nil && err == log.err {
+		return &unreadError{err}
+	}
+	return err
+}
+
+// reading tells the errors of a log from those of what its lines go to.
+type reading struct {
+	io.Reader
+	err error
+}
+
+func (r *reading) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.err = err
+	return n, err
 }
 
 // format chooses the format of a file whose first bytes are head.

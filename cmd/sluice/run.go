@@ -6,20 +6,18 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"time"
 
 	"sluice/ingest"
 	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
-	"sluice/ingest/tail"
 	"sluice/parse"
 	"sluice/print"
 )
 
 // formatFlags say how lines are read.
 type formatFlags struct {
-	Format   string `default:"auto" placeholder:"F" help:"LogFormat string, or a name: auto (looks at the first lines), ${formats}."`
+	Format   string `default:"auto" placeholder:"F" help:"LogFormat string, or a name: auto (looks at the first lines), ${formats}. In front of it, syslog:, cri: or docker: where such a logger carries the lines."`
 	Pattern  string `placeholder:"RE" help:"Regular expression with named groups, (?P<status>\\d+), instead of a LogFormat."`
 	Timezone string `placeholder:"ZONE" help:"Zone of times that say none, such as Europe/Berlin (default UTC)."`
 }
@@ -30,7 +28,7 @@ func (f formatFlags) text() (string, *time.Location, error) {
 	if err != nil {
 		return "", nil, usage("--timezone: %w", err)
 	}
-	text := f.Format
+	text := parse.FromConfig(f.Format)
 	if f.Pattern != "" {
 		if f.Format != parse.AutoName {
 			return "", nil, usage("--format and --pattern are two ways to say one thing: give one")
@@ -50,13 +48,14 @@ func formatNames() []string { return parse.Names() }
 
 type runCmd struct {
 	formatFlags
+	excludeFlags
 	storeFlags
 	followFlags
 	statusFlags
 	FromArchive string   `placeholder:"URL" help:"Put the lines of an archive into the table, with the keys and cells that they had; no log is read. Done again, it changes nothing."`
 	Once        bool     `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
 	Host        string   `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
-	Files       []string `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX. With --once, names ending in .gz, .zst or .bz2 are read as what they hold."`
+	Files       []string `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX. With --once, files compressed with gzip, zstd, bzip2 or xz are read, too, whatever their name."`
 }
 
 // Help is kong's longer help.
@@ -98,10 +97,7 @@ func (r *runCmd) Run(a *app) error {
 	if err := segment.CheckHost(r.Host); err != nil {
 		return usageError{err}
 	}
-	if err := r.checkRolls(); err != nil {
-		return err
-	}
-	if err := r.statusFlags.check(); err != nil {
+	if err := errors.Join(r.checkRolls(), r.statusFlags.check(), r.excludeFlags.check()); err != nil {
 		return err
 	}
 	if !r.Once {
@@ -116,37 +112,15 @@ func (r *runCmd) Run(a *app) error {
 	if len(r.Files) == 0 {
 		return usage("which logs? Name them: sluice run --once /var/log/apache2/access.log")
 	}
-	logs, err := expand(r.Files)
+	logs, failed, err := r.expand(r.Files)
 	if err != nil {
 		return err
 	}
-	return r.once(a, format, logs)
+	return r.once(a, format, logs, failed)
 }
 
-// expand looks at each file of the patterns once; a file that is named twice, or linked
-// to, is read once.
-func expand(patterns []string) ([]logfile.Log, error) {
-	var logs []logfile.Log
-	for _, pattern := range patterns {
-		paths, err := tail.Source{Pattern: pattern}.Paths()
-		if err != nil {
-			return nil, usageError{err}
-		}
-		for _, path := range paths {
-			l, err := logfile.Look(path)
-			if err != nil {
-				return nil, usageError{err}
-			}
-			if !slices.ContainsFunc(logs, func(o logfile.Log) bool { return o.ID == l.ID }) {
-				logs = append(logs, l)
-			}
-		}
-	}
-	return logs, nil
-}
-
-// once reads every log to its present end.
-func (r *runCmd) once(a *app, format string, logs []logfile.Log) (err error) {
+// once reads every log to its present end; failed are those that cannot be opened.
+func (r *runCmd) once(a *app, format string, logs []logfile.Log, failed []error) (err error) {
 	began := time.Now()
 	s, err := r.open(a, storeOptions{formats: []string{format}})
 	if a.interrupted(err) {
@@ -169,8 +143,9 @@ func (r *runCmd) once(a *app, format string, logs []logfile.Log) (err error) {
 	if err != nil {
 		return notStored(err)
 	}
-	for _, failed := range result.Failed {
-		print.Textln(a.stderr, "sluice:", failed)
+	result.Failed = append(failed, result.Failed...)
+	for _, err := range result.Failed {
+		print.Textln(a.stderr, "sluice:", err)
 	}
 	r.summary(a.stdout, &s.collector.Counters, result, time.Since(began))
 	if interrupted {

@@ -19,7 +19,7 @@ const tickInterval = 5 * time.Second
 // follow reads logs as they grow until the process is told to stop.
 func (r *runCmd) follow(a *app, format string) (err error) {
 	defer a.daemon()()
-	sources, err := r.sources(r.Files, format, r.Timezone)
+	sources, err := r.sources(r.Files, r.Exclude, format, r.Timezone)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (c *statusCmd) Run(a *app) error {
 
 // well reports whether nothing is wrong now, though /health may bear it for a while.
 func well(s *health.Status) bool {
-	return len(s.Logs.Failing) == 0 && (s.Logs.Files > 0 || len(s.Logs.Unmatched) == 0) && s.LostFiles == 0 && s.Governor.Level != "paused" && sends(s.Sending) &&
+	return len(s.Logs.Failing) == 0 && len(s.Logs.Refused) == 0 && (s.Logs.Files > 0 || len(s.Logs.Unmatched) == 0) && s.LostFiles == 0 && s.Governor.Level != "paused" && sends(s.Sending) &&
 		(s.Storing == nil || len(s.Storing.Troubles) == 0) && (s.Health == nil || s.Health.Well())
 }
 
@@ -143,10 +143,13 @@ func printLogs(w io.Writer, s *health.Status, now time.Time) {
 	}
 	for i, h := range s.Logs.Holes {
 		if i == 10 {
-			fmt.Fprintf(w, "and %d more logs with NUL bytes\n", len(s.Logs.Holes)-i)
+			print.Textf(w, "and %d more logs with NUL bytes\n", len(s.Logs.Holes)-i)
 			break
 		}
-		fmt.Fprintf(w, "NUL bytes before lines skipped: %s, %d bytes\n", h.Path, h.Bytes)
+		print.Textf(w, "NUL bytes before lines skipped: %s, %d bytes\n", h.Path, h.Bytes)
+	}
+	for _, f := range s.Logs.Refused {
+		print.Textln(w, "NOT A LOG:", f)
 	}
 	for _, path := range s.Logs.Held {
 		print.Textf(w, "held back for some seconds, as it may be a copy: %s\n", path)

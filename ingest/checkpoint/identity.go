@@ -313,5 +313,11 @@ func (t *Stream) isWhole(path string) (bool, error) {
 	if !t.Begins(start) {
 		return false, nil
 	}
+	if _, plain := r.(io.Seeker); !plain {
+		// What a compressed file lacks that is damaged, a copy of the log may have.
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			return false, nil
+		}
+	}
 	return t.contentMatches(func() (io.ReadCloser, error) { return logfile.Open(path) })
 }

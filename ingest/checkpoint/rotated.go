@@ -21,7 +21,9 @@ func RotatedName(path string) string {
 
 func trimCompressed(path string) string {
 	for _, suffix := range compressedSuffixes {
-		path = strings.TrimSuffix(path, suffix)
+		if n := len(path) - len(suffix); n > 0 && strings.EqualFold(path[n:], suffix) {
+			path = path[:n]
+		}
 	}
 	return path
 }

@@ -2,8 +2,6 @@
 package logfile
 
 import (
-	"bufio"
-	"compress/bzip2"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +10,11 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 )
+
+// compressionBytes of a file's beginning tell whether it is compressed.
+const compressionBytes = 16
 
 // ID is a file as the file system knows it.
 type ID struct {
@@ -46,7 +45,7 @@ func Look(path string) (Log, error) {
 		return Log{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return Log{}, fmt.Errorf("%s is no regular file", path)
+		return Log{}, fmt.Errorf("%s is not a regular file", path)
 	}
 	id, err := IDOf(info)
 	if err != nil {
@@ -54,59 +53,72 @@ func Look(path string) (Log, error) {
 	}
 	// The next run may be started in another folder.
 	absolute, err := filepath.Abs(path)
-	return Log{Path: absolute, ID: id, BornNs: BornNs(int(f.Fd())), compressed: CompressedName(path)}, err
+	if err != nil {
+		return Log{}, err
+	}
+	start := make([]byte, compressionBytes)
+	n, err := f.ReadAt(start, 0)
+	if err != nil && err != io.EOF {
+		return Log{}, err
+	}
+	return Log{Path: absolute, ID: id, BornNs: BornNs(int(f.Fd())), compressed: compressionOf(start[:n]) != NotCompressed}, nil
 }
 
 // Open returns the log's lines from the beginning: what a compressed file holds.
 func (l Log) Open() (io.ReadCloser, error) { return Open(l.Path) }
 
-// Open opens a file of lines; one whose name ends in .gz, .zst or .bz2 is read
-// as what it holds.
+// Open opens a file of lines. A compressed one, by its first bytes and whatever its
+// name, is read as what it holds; a plain one can be sought in (io.Seeker).
+// *NotLogError: it holds no lines. *DamagedError comes from Read, after what could
+// be read.
 func Open(path string) (io.ReadCloser, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	wrap := decompressor(path)
-	if wrap == nil {
-		return f, nil
+	start := make([]byte, HeadBytes)
+	n, err := f.ReadAt(start, 0)
+	if err != nil && err != io.EOF {
+		return nil, errors.Join(err, f.Close())
 	}
-	r, err := wrap(bufio.NewReaderSize(f, 64<<10))
-	if err == io.EOF { // an empty file is no gzip file, and no lines
-		return f, nil
-	}
+	c, err := Recognize(start[:n])
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+		return nil, errors.Join(named(path, err), f.Close())
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{r, f}, nil
+	if c == NotCompressed {
+		return f, nil
+	}
+	d, err := newDecoder(path, c, newInput(f))
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &fileDecoder{d, f}, nil
 }
 
-// maxWindowBytes bounds what a .zst file can make its reader allocate.
-const maxWindowBytes = 128 << 20
+// fileDecoder is a compressed file.
+type fileDecoder struct {
+	*decoder
+	file *os.File
+}
 
-func decompressor(path string) func(io.Reader) (io.Reader, error) {
-	switch {
-	case strings.HasSuffix(path, ".gz"):
-		return func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }
-	case strings.HasSuffix(path, ".zst"):
-		return func(r io.Reader) (io.Reader, error) {
-			d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindowBytes))
-			if err != nil {
-				return nil, err
-			}
-			return d.IOReadCloser(), nil
+func (f *fileDecoder) Close() error { return errors.Join(f.decoder.Close(), f.file.Close()) }
+
+// compressedSuffixes are those of the files that compressors make.
+var compressedSuffixes = []string{".gz", ".zst", ".bz2", ".xz"}
+
+// CompressedName reports whether a file of that name is one that a compressor made.
+// What it is its first bytes tell: see Recognize.
+func CompressedName(path string) bool { return TrimCompressed(path) != path }
+
+// TrimCompressed returns the path without a compressor's suffix.
+func TrimCompressed(path string) string {
+	for _, suffix := range compressedSuffixes {
+		if n := len(path) - len(suffix); n > 0 && strings.EqualFold(path[n:], suffix) {
+			return path[:n]
 		}
-	case strings.HasSuffix(path, ".bz2"):
-		return func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }
 	}
-	return nil
+	return path
 }
-
-// CompressedName reports whether a file of that name is read as what it holds.
-func CompressedName(path string) bool { return decompressor(path) != nil }
 
 // Skip moves a log's reader to a position.
 func Skip(r io.Reader, position int64) error {

@@ -50,6 +50,8 @@ type file struct {
 	heldSince time.Time          // it is held back since then
 	copyOf    *checkpoint.Stream // it is a copy of that, which is there; not read
 
+	refused refusal
+
 	active   time.Time     // of the last growth
 	modified unix.Timespec // when it was closed
 	failure
@@ -90,7 +92,12 @@ func (f *file) path() string {
 }
 
 // unread is how much is known to wait.
-func (f *file) unread() int64 { return max(0, f.size-f.read) }
+func (f *file) unread() int64 {
+	if f.refused.content != "" {
+		return 0
+	}
+	return max(0, f.size-f.read)
+}
 
 // openRegular opens a log for reading. Neither a pipe nor a device that took its
 // name can make it wait.

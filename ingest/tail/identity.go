@@ -15,6 +15,9 @@ import (
 // while the first line is not whole (unless the file is finished), when the file
 // is held back as a copy, or when it failed.
 func (t *Tailer) identify(f *file, finished bool) bool {
+	if f.stillRefused() {
+		return false
+	}
 	start, err := t.headOf(f)
 	if err != nil {
 		t.failed(f, err)
@@ -23,12 +26,16 @@ func (t *Tailer) identify(f *file, finished bool) bool {
 	if seen := f.hole + int64(len(start)); seen != f.size {
 		f.size, f.active = max(f.size, seen), t.now
 	}
+	known := t.cfg.Checkpoint.Find(t.cfg.Host, f.seen(start))
+	if known == nil && len(start) > 0 && t.refuse(f, start) {
+		return false
+	}
 	whole := bytes.IndexByte(start, '\n') >= 0 || len(start) >= schema.MaxHeadBytes
 	if len(start) == 0 || !whole && !finished {
 		f.part = true
 		return false
 	}
-	if s := t.cfg.Checkpoint.Find(t.cfg.Host, f.seen(start)); s != nil {
+	if s := known; s != nil {
 		if t.continues(f, s) && t.resume(f, t.position(s)) {
 			t.cfg.Checkpoint.Update(func() { s.GoneUnix = 0 })
 			t.mendPath(f, s)

@@ -78,7 +78,7 @@ func (t *Tailer) open(f *file) bool {
 		f.failure = failure{}
 		t.failing = slices.DeleteFunc(t.failing, func(o *file) bool { return o == f })
 	}
-	f.fd, f.size = fd, st.Size
+	f.fd, f.size, f.refused.size = fd, st.Size, -1
 	delete(t.polled, f)
 	f.waits = false
 	if f.bornNs == 0 {

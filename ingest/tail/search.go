@@ -142,7 +142,7 @@ func (t *Tailer) candidate(q *quest, path string) (c candidate, ok bool) {
 	if !t.isQuest(q, start, l.Open) {
 		return c, false
 	}
-	return candidate{path, l.ID, checkpoint.KinshipOf(path, q.stream.Path), logfile.CompressedName(path), -1}, true
+	return candidate{path, l.ID, checkpoint.KinshipOf(path, q.stream.Path), l.Compressed(), -1}, true
 }
 
 // holds reports whether the content has a stream's fingerprint.

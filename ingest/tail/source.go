@@ -23,6 +23,9 @@ type Source struct {
 	// Zone is an IANA name for times that say no zone; empty is UTC.
 	Zone   string
 	Labels map[string]string
+	// Exclude are globs (doublestar) of files that are not followed: of
+	// names, or of absolute paths where there is a slash in it.
+	Exclude []string
 }
 
 // regexpPrefix marks a Pattern that is a directory and a regular expression.
@@ -150,7 +153,7 @@ func splitGlob(path string) (parts []string, err error) {
 // do not grow: what one holds that was not read before is looked for when the
 // log it was made of is gone.
 func (m *matcher) match(dir, name string) bool {
-	return m.names(dir, name) && !logfile.CompressedName(name)
+	return m.names(dir, name) && !logfile.CompressedName(name) && !logfile.Excluded(m.Exclude, filepath.Join(dir, name))
 }
 
 // names reports whether the pattern names a file in a directory that expand or a tree

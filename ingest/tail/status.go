@@ -44,6 +44,8 @@ type Status struct {
 	Copies []string `json:"copies,omitempty"`
 	// Losses are what was deleted unread and is not acknowledged.
 	Losses []checkpoint.Loss `json:"losses,omitempty"`
+	// Refused are files that hold no log.
+	Refused []Refused `json:"refused,omitempty"`
 }
 
 const (
@@ -76,6 +78,9 @@ func (s *Status) Troubles(now time.Time) (troubles []string) {
 		if age := now.Sub(f.Since); s.Files == 0 && age > unmatchedAfter {
 			troubles = append(troubles, fmt.Sprintf("source %s: %s", f.Path, f.Error))
 		}
+	}
+	for _, r := range s.Refused {
+		troubles = append(troubles, r.String())
 	}
 	return troubles
 }
@@ -140,6 +145,12 @@ func (t *Tailer) publish() {
 	}
 	t.cfg.Checkpoint.Update(func() {
 		for _, f := range t.files {
+			if r := f.refused; r.content != "" {
+				if r.hint != "" {
+					s.Refused = append(s.Refused, Refused{schema.PathText(f.path()), r.content, r.hint})
+				}
+				continue
+			}
 			if f.copyOf != nil {
 				s.Copies = append(s.Copies, schema.PathText(f.path()))
 				continue // its log has the lines
@@ -159,6 +170,7 @@ func (t *Tailer) publish() {
 		s.UnreadSeconds = max(s.UnreadSeconds, t.now.Sub(r.at).Seconds())
 	}
 	slices.SortFunc(s.Failing, func(a, b Failure) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(s.Refused, func(a, b Refused) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(s.Behind, func(a, b Behind) int { return int(min(max(b.UnreadBytes-a.UnreadBytes, -1), 1)) })
 	slices.SortFunc(s.Holes, func(a, b Hole) int { return strings.Compare(a.Path, b.Path) })
 	s.Holes = s.Holes[:min(len(s.Holes), maxNamed)]
@@ -169,6 +181,7 @@ func (t *Tailer) publish() {
 	s.Copies = s.Copies[:min(len(s.Copies), maxNamed)]
 	s.Losses = t.cfg.Checkpoint.Losses()
 	s.Losses = s.Losses[:min(len(s.Losses), maxNamed)]
+	s.Refused = s.Refused[:min(len(s.Refused), maxNamed)]
 	t.statusMu.Lock()
 	t.status = s
 	t.statusMu.Unlock()

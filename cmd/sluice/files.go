@@ -1,0 +1,51 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+
+	"sluice/ingest/logfile"
+	"sluice/ingest/tail"
+)
+
+// excludeFlags leave files out that the names and patterns of logs match.
+type excludeFlags struct {
+	Exclude []string `sep:"none" placeholder:"GLOB" help:"Leave out files whose name matches this glob, such as '*.zip'; with a slash in it, whose absolute path does. May be repeated."`
+}
+
+func (e excludeFlags) check() error {
+	if err := logfile.CheckExclude(e.Exclude); err != nil {
+		return usage("--exclude %w", err)
+	}
+	return nil
+}
+
+// expand looks at each file of the patterns once; a file that is named twice, or linked
+// to, is read once. Files that a pattern matches and that cannot be opened are returned
+// as errors: they stop no other.
+func (e excludeFlags) expand(patterns []string) (logs []logfile.Log, failed []error, err error) {
+	for _, pattern := range patterns {
+		paths, err := tail.Source{Pattern: pattern}.Paths()
+		if err != nil {
+			return nil, nil, usageError{err}
+		}
+		for _, path := range paths {
+			if absolute, err := filepath.Abs(path); err == nil && logfile.Excluded(e.Exclude, absolute) {
+				continue
+			}
+			l, err := logfile.Look(path)
+			switch {
+			case err != nil && path != pattern:
+				failed = append(failed, err)
+			case err != nil:
+				return nil, nil, usageError{err}
+			case !slices.ContainsFunc(logs, func(o logfile.Log) bool { return o.ID == l.ID }):
+				logs = append(logs, l)
+			}
+		}
+	}
+	if len(logs) == 0 && len(failed) == 0 {
+		return nil, nil, usage("--exclude leaves out every file that is named")
+	}
+	return logs, failed, nil
+}

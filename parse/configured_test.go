@@ -1,0 +1,42 @@
+package parse
+
+import "testing"
+
+func TestAFormatMayBeCopiedFromTheConfiguration(t *testing.T) {
+	const combined = `%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`
+	const escaped = `%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\"`
+	for text, want := range map[string]string{
+		`LogFormat "` + escaped + `" combined`:                              combined,
+		`  logformat   "` + escaped + `"`:                                   combined,
+		`LogFormat '` + combined + `' mine`:                                 combined,
+		`LogFormat combined`:                                                "combined",
+		`CustomLog /var/log/access.log "` + escaped + `"`:                   combined,
+		`CustomLog "/var/log/a b.log" combined env=!quiet`:                  "combined",
+		`GlobalLog "|/usr/bin/rotatelogs -l \"x\" 86400" "` + escaped + `"`: combined,
+		`"` + escaped + `"`:                                                 combined,
+		`"` + escaped + `" combined`:                                        combined,
+		`"%h %l %u"`:                                                        `%h %l %u`,
+		`'` + combined + `'`:                                                combined,
+		// A backslash in front of a backslash is one, as httpd reads it.
+		`LogFormat "%h\\t%u" x`: `%h\t%u`,
+
+		// What is a format as it stands.
+		combined:                        combined,
+		escaped:                         escaped,
+		"combined":                      "combined",
+		"auto":                          "auto",
+		"":                              "",
+		`"%r"`:                          `"%r"`,
+		`"%h" "%r"`:                     `"%h" "%r"`,
+		`"%h" %l "%r"`:                  `"%h" %l "%r"`,
+		`"%h %l %u %t "%r" %>s %b`:      `"%h %l %u %t "%r" %>s %b`,
+		`"%{Referer}i" -> "%U"`:         `"%{Referer}i" -> "%U"`,
+		`LogFormat`:                     `LogFormat`,
+		`LogFormat "%h`:                 `LogFormat "%h`,
+		`CustomLog /var/log/access.log`: `CustomLog /var/log/access.log`,
+	} {
+		if got := FromConfig(text); got != want {
+			t.Errorf("%s:\n%s, want\n%s", text, got, want)
+		}
+	}
+}
