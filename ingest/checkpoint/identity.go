@@ -101,7 +101,10 @@ func (c *File) MayHold(t *Stream, path string, bornNs int64) bool {
 	defer c.mu.Unlock()
 	kinship := KinshipOf(path, t.Path)
 	strong := t.TailAt >= weakBytes || kinship == RotatedElsewhere && bornNs != 0 && t.BornNs() != 0
-	return kinship == RotatedHere || strong && t.BornBefore(bornNs, bornApartNs)
+	// No server makes compressed files when it starts, and a damaged one may be younger
+	// than the sound one that is put in its place.
+	made := t.BornBefore(bornNs, bornApartNs) || logfile.CompressedName(path) && logfile.CompressedName(t.Path)
+	return kinship == RotatedHere || strong && made
 }
 
 // BornBefore reports whether the stream's log was made at least so long before

@@ -61,7 +61,7 @@ func KinshipOf(path, log string) Kinship {
 // into it or behind it that rotations put there: access-20261128.log, access.1.log,
 // access.log.old, 20261128-access.log.
 func isRotated(name, log string) bool {
-	name = trimCompressed(name)
+	name, log = trimCompressed(name), trimCompressed(log)
 	n := len(name) - len(log)
 	if n <= 0 {
 		return name == log
