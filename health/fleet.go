@@ -98,6 +98,7 @@ func Senders(now time.Time, hosts []receiver.Host, s *ingest.State, silentAfter 
 	all := map[string]Host{}
 	for _, h := range hosts {
 		x := Sender(now, h, s.Waiting[h.Name], s.Shares[h.Name])
+		x.slow(s.Slow[h.Name])
 		if h.Missed || h.Connections > 0 || now.Sub(h.Seen) <= silentAfter || s.Waiting[h.Name] != (ingest.Waiting{}) {
 			all[h.Name] = x
 		}

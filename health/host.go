@@ -86,8 +86,18 @@ func Sender(now time.Time, h receiver.Host, waiting ingest.Waiting, share ingest
 // share adds what the host has of the spool.
 func (h *Host) share(s ingest.Share) {
 	h.SpoolBytes = s.Bytes
+	if s.Dates != "" {
+		h.troubles = append(h.troubles, s.Dates)
+	}
 	if s.OverSeconds > 0 {
 		h.troubles = append(h.troubles, fmt.Sprintf("it has used its share of the spool for %s, %d bytes in %d batches, and waits until they are stored", span(s.OverSeconds), s.Bytes, s.Batches))
+	}
+}
+
+// slow adds that its lines took long to parse.
+func (h *Host) slow(s ingest.Slow) {
+	if s.Seconds > 0 {
+		h.troubles = append(h.troubles, fmt.Sprintf("the format of %.100q is slow: parsing %d bytes of lines took %s", s.Path, s.Bytes, span(s.Seconds)))
 	}
 }
 

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,8 @@ type CollectorConfig struct {
 	// the fuller it is, the less for each, and there is always room for another host. 0:
 	// one host may have all.
 	HostShare int
+	// OpenSegments bounds the segments of all hosts that are open at a time; 0: 512.
+	OpenSegments int
 	// DeclareFound: a stream that a segment in the spool names and the checkpoint does not
 	// is what the segment says. Else it is an error.
 	DeclareFound bool
@@ -65,9 +68,6 @@ type CollectorConfig struct {
 }
 
 const (
-	// maxOpenSegments bounds the segments that are open at a time: a log whose
-	// lines are in no order of time would open one for every day there is.
-	maxOpenSegments = 64
 	// tableQueueBytes bounds the lines that wait for the table in memory. Their rows
 	// take up to four times as much.
 	tableQueueBytes = 2 << 20
@@ -115,9 +115,11 @@ type Collector struct {
 	flush   bool      // the table's rows are to be made durable
 	// forgetting: files of what is stored are being removed.
 	forgetting bool
-	backlog    []*piece // received, and not offered to the table
-	dropped    int      // pieces that a failing disk did not keep
-	err        error    // why nothing goes on
+	backlog    backlog // received, and not offered to the table
+	slow       map[string]Slow
+	begun      map[string]*begun // segments, by host
+	dropped    int               // pieces that a failing disk did not keep
+	err        error             // why nothing goes on
 	changed    chan struct{}
 }
 
@@ -129,12 +131,13 @@ func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) 
 		cfg.Now = time.Now
 	}
 	cfg.Uploads = max(cfg.Uploads, 1)
+	cfg.OpenSegments = cmp.Or(cfg.OpenSegments, maxOpenSegments)
 	c := &Collector{
 		cfg: cfg, encoders: make(chan *segment.Encoder, runtime.GOMAXPROCS(0)), queue: semaphore.NewWeighted(tableQueueBytes),
 		parcels: make(chan *parcel, 1024), wake: make(chan struct{}, 1),
 		rolled: make(chan *spooled, cfg.Uploads), syncs: make(chan struct{}, 1), closing: make(chan time.Time, 1),
-		streams: map[schema.StreamID]*streamState{}, changed: make(chan struct{}),
-		spool: spool{fsys: cfg.FS, dir: cfg.SpoolDir, open: map[string]*spooled{}, hosts: map[string]*share{}},
+		streams: map[schema.StreamID]*streamState{}, slow: map[string]Slow{}, begun: map[string]*begun{}, backlog: backlog{}, changed: make(chan struct{}),
+		spool: spool{fsys: cfg.FS, dir: cfg.SpoolDir, open: map[string]*spooled{}, opened: map[string]int{}, hosts: map[string]*share{}},
 	}
 	c.spare.New = func() any { return new(parcel) }
 	c.troubles.now = cfg.Now
@@ -206,6 +209,7 @@ func (c *Collector) Tick(now time.Time) error {
 	c.now = now
 	c.spool.rollOld(now, c.cfg.RollInterval, c.cfg.RollIdle)
 	c.forgetStreams()
+	c.forgetBegun()
 	c.flush = true
 	c.feed()
 	c.nudge()

@@ -150,7 +150,7 @@ func (f *fakeArchive) lines(t *testing.T) []string {
 		day := strings.Split(name, "/")[0]
 		for line := range strings.Lines(string(text)) {
 			line = strings.TrimSuffix(line, "\n")
-			if !strings.Contains(line, "bad") && !strings.Contains(line, "["+day[6:]+"/May/2015") {
+			if at, err := time.Parse("20060102", day); err != nil || !strings.Contains(line, "bad") && !strings.Contains(line, at.Format("[02/Jan/2006")) {
 				t.Fatalf("%s holds a line of another day: %s", name, line)
 			}
 			out = append(out, line)

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"time"
 
 	"sluice/schema"
@@ -43,14 +44,25 @@ type period struct {
 	name     string
 }
 
+// checkEvery is how many bytes are parsed between two looks whether to stop.
+const checkEvery = 4 << 10
+
 // read turns the parcel's lines, which stand at offset of their stream, into cuts
-// by period and, where the parcel is for the table, into rows.
-func (p *parcel) read(r *lineReader, naming Naming, offset int64) {
+// by period and, where the parcel is for the table, into rows. It stops early only
+// if ctx ends: the regular expression may be a stranger's, and slow.
+func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset int64) error {
 	data := p.lines
 	var run cut
-	for len(data) > 0 {
+	for unchecked := 0; len(data) > 0; {
+		if unchecked >= checkEvery {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			unchecked = 0
+		}
 		line, at, size, ok := schema.CutLine(data)
 		data = data[size:]
+		unchecked += size
 		r.format.Parse(line, &p.rec)
 		if p.weight > 0 && ok {
 			r.encoder.Append(&p.rows, offset+int64(at), &p.rec)
@@ -76,6 +88,7 @@ func (p *parcel) read(r *lineReader, naming Naming, offset int64) {
 	if run.lines > 0 {
 		p.cuts = append(p.cuts, run)
 	}
+	return nil
 }
 
 func (x *cut) extend(t int64) {

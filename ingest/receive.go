@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment"
@@ -59,7 +60,12 @@ func (c *Collector) take(ctx context.Context, st *streamState, b schema.Batch) (
 	if err != nil {
 		return err
 	}
-	p.read(&st.reader, c.cfg.Naming, b.Range.Start)
+	began := time.Now()
+	if err := p.read(ctx, &st.reader, c.cfg.Naming, b.Range.Start); err != nil {
+		c.release(p)
+		return err
+	}
+	c.noteParsing(st.tracked, len(b.Data), time.Since(began))
 	for i := range p.cuts {
 		x := &p.cuts[i]
 		part := b
@@ -82,6 +88,11 @@ func (c *Collector) take(ctx context.Context, st *streamState, b schema.Batch) (
 func (c *Collector) spoolPiece(ctx context.Context, st *streamState, b schema.Batch, x *cut) (*piece, error) {
 	for {
 		c.mu.Lock()
+		err := c.mayBegin(b.Stream.Host, x.period)
+		if err != nil {
+			c.mu.Unlock()
+			return nil, err
+		}
 		sp, err := c.spool.segment(b.Stream.Host, x.period, c.cfg.Checkpoint.NextSeq)
 		c.mu.Unlock()
 		if err != nil {
@@ -129,8 +140,7 @@ func (c *Collector) appendTo(ctx context.Context, sp *spooled, st *streamState, 
 	st.received.add(p.Range)
 	c.troubles.over("spool")
 	switch {
-	case len(c.spool.open) > maxOpenSegments:
-		c.spool.roll(0)
+	case c.tooManyOpen(sp.name.Host):
 	case sp.bytes >= c.cfg.RollBytes:
 		c.spool.roll(c.cfg.RollBytes)
 	}
@@ -187,7 +197,7 @@ func (c *Collector) handOver(p *parcel) {
 		}
 	}
 	c.mu.Lock()
-	c.backlog = append(c.backlog, p.pieces...)
+	c.backlog.add(p.pieces...)
 	c.mu.Unlock()
 	c.release(p)
 	c.nudge()

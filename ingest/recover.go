@@ -139,7 +139,7 @@ func (c *Collector) takePiece(sp *spooled, r *segment.Reader, m segment.Member) 
 		return st, nil
 	}
 	sp.untabled++
-	c.backlog = append(c.backlog, p)
+	c.backlog.add(p)
 	st.received.add(m.Range)
 	st.synced.add(m.Range)
 	return st, nil

@@ -47,12 +47,14 @@ type age struct {
 
 // spool is the folder of segments. Its methods want Collector.mu.
 type spool struct {
-	fsys  vfs.FS
-	dir   string
-	open  map[string]*spooled // by host and period
-	due   []*spooled          // rolled, and not yet given to those who finish
-	held  []*spooled          // rolled, not forgotten
-	bytes int64               // of all files
+	fsys vfs.FS
+	dir  string
+	open map[string]*spooled // by host and period
+	// opened counts them by host.
+	opened map[string]int
+	due    []*spooled // rolled, and not yet given to those who finish
+	held   []*spooled // rolled, not forgotten
+	bytes  int64      // of all files
 	// pieces are those of all files, hosts what each host has of both.
 	pieces int64
 	hosts  map[string]*share
@@ -98,6 +100,7 @@ func (s *spool) segment(host, period string, seq func() uint64) (*spooled, error
 	}
 	sp.writer, sp.path = w, w.Path()
 	s.open[key] = sp
+	s.opened[host]++
 	return sp, nil
 }
 
@@ -131,6 +134,9 @@ func (s *spool) rollIf(due func(*spooled) bool) {
 	for key, sp := range s.open {
 		if due(sp) {
 			delete(s.open, key)
+			if s.opened[sp.name.Host]--; s.opened[sp.name.Host] == 0 {
+				delete(s.opened, sp.name.Host)
+			}
 			s.due = append(s.due, sp)
 			s.held = append(s.held, sp)
 		}

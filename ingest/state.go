@@ -18,6 +18,8 @@ type State struct {
 	Waiting map[string]Waiting `json:"waiting,omitempty"`
 	// Shares are what each host has in the spool.
 	Shares map[string]Share `json:"shares,omitempty"`
+	// Slow are the hosts whose lines took long to parse lately.
+	Slow map[string]Slow `json:"slow,omitempty"`
 	// Troubles are what is tried again, the oldest first.
 	Troubles []Trouble `json:"troubles,omitempty"`
 }
@@ -36,6 +38,8 @@ type Share struct {
 	Batches int64 `json:"batches"`
 	// OverSeconds it has waited for its share, 0: it does not wait.
 	OverSeconds float64 `json:"over_seconds,omitempty"`
+	// Dates are why it waits until it may begin more files; "": it does not.
+	Dates string `json:"dates,omitempty"`
 }
 
 // Trouble is something that fails and is tried again.
@@ -84,6 +88,14 @@ func (c *Collector) State() State {
 		}
 		s.Shares[host] = share
 	}
+	for host, b := range c.begun {
+		if b.waits != "" {
+			share := s.Shares[host]
+			share.Dates = b.waits
+			s.Shares[host] = share
+		}
+	}
+	s.Slow = c.slowHosts(now)
 	return s
 }
 

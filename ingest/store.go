@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
@@ -110,11 +111,9 @@ func (s *storer) putEntries(ctx context.Context, entries []schema.StreamEntry) e
 func (s *storer) rest(ctx context.Context) (idle bool, err error) {
 	s.mu.Lock()
 	var p *piece
-	if len(s.backlog) > 0 {
-		p, s.backlog = s.backlog[0], s.backlog[1:]
-		if p.in != nil && p.in.broken && p.in.writer != nil { // it is mended first
-			p, s.backlog = nil, append(s.backlog, p)
-		}
+	if p = s.backlog.next(); p != nil && p.in != nil && p.in.broken && p.in.writer != nil { // it is mended first
+		s.backlog.add(p)
+		p = nil
 	}
 	flush := s.flush
 	s.mu.Unlock()
@@ -162,7 +161,12 @@ func (s *storer) again(ctx context.Context, x *piece) error {
 	p.reset()
 	p.weight, p.lines = 1, data
 	p.pieces = append(p.pieces, x)
-	p.read(&st.again, s.cfg.Naming, x.Start)
+	began := time.Now()
+	if err := p.read(ctx, &st.again, s.cfg.Naming, x.Start); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	s.noteParsing(st.tracked, len(data), took)
 	var lines, errors, first, last int64
 	for _, c := range p.cuts {
 		lines += c.lines - c.holes
@@ -176,6 +180,7 @@ func (s *storer) again(ctx context.Context, x *piece) error {
 	}
 	s.mu.Lock()
 	x.lines, x.errors, x.first, x.last = lines, errors, first, last
+	s.backlog.spend(st.tracked.Host, took)
 	s.mu.Unlock()
 	return s.write(ctx, p)
 }

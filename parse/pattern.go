@@ -111,6 +111,19 @@ func (f *Format) Backtracks() bool {
 	return ok
 }
 
+// Instructions is how many instructions a pattern's program has: a line costs no
+// more than its bytes times these. It is 0 for a LogFormat, and for a pattern that
+// backtracks, which has no such bound.
+func (f *Format) Instructions() int {
+	if f.pattern == nil {
+		return 0
+	}
+	if l, ok := f.pattern.engine.(*linear); ok {
+		return l.instructions
+	}
+	return 0
+}
+
 // plainName reports whether a name is fit for a qualifier and for Avro.
 func plainName(name string) bool {
 	for i := range len(name) {

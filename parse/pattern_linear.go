@@ -15,8 +15,9 @@ const maxLinearProgram = 10_000
 
 // linear is the standard library's engine. Its time is linear in the line.
 type linear struct {
-	re     *regexp.Regexp
-	groups []string
+	re           *regexp.Regexp
+	groups       []string
+	instructions int
 }
 
 // newLinear returns nil where the standard library cannot compile the expression.
@@ -25,12 +26,16 @@ func newLinear(expr string) (*linear, error) {
 	if err != nil {
 		return nil, nil //nolint:nilerr // regexp2 says what is wrong with it, if anything
 	}
+	n := 0
 	if tree, err := syntax.Parse(expr, syntax.Perl); err == nil {
-		if program, err := syntax.Compile(tree.Simplify()); err == nil && len(program.Inst) > maxLinearProgram {
-			return nil, fmt.Errorf("its counted repetitions make %d instructions, more than %d: use + or * instead of high counts", len(program.Inst), maxLinearProgram)
+		if program, err := syntax.Compile(tree.Simplify()); err == nil {
+			n = len(program.Inst)
 		}
 	}
-	return &linear{re, re.SubexpNames()}, nil
+	if n > maxLinearProgram {
+		return nil, fmt.Errorf("its counted repetitions make %d instructions, more than %d: use + or * instead of high counts", n, maxLinearProgram)
+	}
+	return &linear{re, re.SubexpNames(), n}, nil
 }
 
 func (l *linear) names() []string { return l.groups }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"sluice/ingest"
 	"sluice/ingest/avrorpc"
@@ -22,17 +24,18 @@ type collectorCmd struct {
 	storeFlags
 	tlsFlags
 	statusFlags
-	Listen         string        `default:"127.0.0.1:4141" placeholder:"HOST:PORT" help:"Where agents connect to."`
-	InsecureListen bool          `help:"Listen beyond this machine without TLS: whoever reaches the port can write lines under any host's name."`
-	Checkpoint     string        `type:"path" placeholder:"FILE" help:"What is remembered of each stream (default: DATA/checkpoint)."`
-	Spool          string        `type:"path" placeholder:"DIR" help:"Folder for what is received and not stored (default: DATA/spool)."`
-	SilentAfter    time.Duration `default:"2m" placeholder:"TIME" help:"How long a host may say nothing before /health and status say ERROR. Agents say something every 3 s, whether there are lines or not."`
-	Retired        []string      `placeholder:"HOST" help:"Hosts that were taken out of service: they are not missed any more."`
-	HostShare      int           `default:"3" placeholder:"N" help:"How many times what is left free of --spool-max one host may have in the spool, so that one host never takes the room of another: with 3, one host alone may fill three quarters, two three sevenths each. Then its batches wait, and /health names it. 0 is no bound."`
-	HostStreams    int           `default:"50000" placeholder:"N" help:"Logs of one host that are remembered; beyond it those are forgotten that are stored and have been idle longest, and if there are none a new one is refused. All hosts together may have ten times as many."`
-	HostText       int64         `default:"16" placeholder:"MIB" help:"What paths, formats and labels of one host's logs may take in the checkpoint; all hosts together may have 16 times as much."`
-	Flume          flumeFlags    `embed:"" prefix:"flume-"`
-	Drain          time.Duration `default:"30s" placeholder:"TIME" help:"How long storing may take after the signal to end; what is left is stored by the next start."`
+	Listen            string        `default:"127.0.0.1:4141" placeholder:"HOST:PORT" help:"Where agents connect to."`
+	InsecureListen    bool          `help:"Listen beyond this machine without TLS: whoever reaches the port can write lines under any host's name."`
+	Checkpoint        string        `type:"path" placeholder:"FILE" help:"What is remembered of each stream (default: DATA/checkpoint)."`
+	Spool             string        `type:"path" placeholder:"DIR" help:"Folder for what is received and not stored (default: DATA/spool)."`
+	SilentAfter       time.Duration `default:"2m" placeholder:"TIME" help:"How long a host may say nothing before /health and status say ERROR. Agents say something every 3 s, whether there are lines or not."`
+	Retired           []string      `placeholder:"HOST" help:"Hosts that were taken out of service: they are not missed any more."`
+	HostShare         int           `default:"3" placeholder:"N" help:"How many times what is left free of --spool-max one host may have in the spool, so that one host never takes the room of another: with 3, one host alone may fill three quarters, two three sevenths each. Then its batches wait, and /health names it. 0 is no bound."`
+	HostStreams       int           `default:"50000" placeholder:"N" help:"Logs of one host that are remembered; beyond it those are forgotten that are stored and have been idle longest, and if there are none a new one is refused. All hosts together may have ten times as many."`
+	HostText          int64         `default:"16" placeholder:"MIB" help:"What paths, formats and labels of one host's logs may take in the checkpoint; all hosts together may have 16 times as much."`
+	AllowBacktracking bool          `help:"Take patterns (regular expressions) of any kind from agents. Without it a log is refused, and waits on its host, whose pattern needs backtracking or has more than 1000 instructions: whoever writes its lines could make this collector slow."`
+	Flume             flumeFlags    `embed:"" prefix:"flume-"`
+	Drain             time.Duration `default:"30s" placeholder:"TIME" help:"How long storing may take after the signal to end; what is left is stored by the next start."`
 }
 
 // Help is kong's longer help.
@@ -66,6 +69,10 @@ func (c *collectorCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
+	openFiles, err := maxOpenFiles()
+	if err != nil {
+		return err
+	}
 	certificates, err := c.files(false)
 	if err != nil {
 		return err
@@ -82,7 +89,7 @@ func (c *collectorCmd) Run(a *app) (err error) {
 	defer listener.Close() //nolint:errcheck // Serve closes it too
 	s, err := c.open(a, storeOptions{
 		formats: []string{parse.AutoName, format}, checkpoint: c.Checkpoint, spool: c.Spool,
-		collector: ingest.CollectorConfig{Patient: true, SpoolAhead: true, HostShare: c.HostShare, DeclareFound: true},
+		collector: ingest.CollectorConfig{Patient: true, SpoolAhead: true, HostShare: c.HostShare, OpenSegments: min(openFiles/8, 512), DeclareFound: true},
 	})
 	if a.interrupted(err) {
 		return nil
@@ -91,8 +98,19 @@ func (c *collectorCmd) Run(a *app) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	err = c.serve(a, s, listener, certificates, format)
+	err = c.serve(a, s, listener, certificates, format, receiver.Limits(openFiles))
 	return errors.Join(err, c.end(a, s, err))
+}
+
+// maxOpenFiles is how many descriptors this process may have. Half of them are for
+// connections of agents and an eighth for segments, so that a flood of either leaves some
+// for table, archive and status.
+func maxOpenFiles() (int, error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("get the limit of open files: %w", err)
+	}
+	return int(min(limit.Cur, 1<<16)), nil
 }
 
 // listen opens the port. Without TLS it is one of this machine's own, unless the user
@@ -113,12 +131,12 @@ func (c *collectorCmd) listen(ctx context.Context, secured bool) (net.Listener, 
 }
 
 // serve answers agents until the process is told to stop.
-func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certificates *tlsFiles, format string) error {
+func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certificates *tlsFiles, format string, limits avrorpc.Limits) error {
 	host, err := os.Hostname()
 	if err != nil {
 		return err
 	}
-	r, err := receiver.New(receiver.Config{Checkpoint: s.checkpoint, Collector: s.collector, Retired: c.Retired, Quota: checkpoint.Quota{HostStreams: c.HostStreams, HostBytes: c.HostText << 20}, FlumeFormat: format, FlumeZone: c.Flume.Timezone, Log: a.log})
+	r, err := receiver.New(receiver.Config{Checkpoint: s.checkpoint, Collector: s.collector, Retired: c.Retired, AllowBacktracking: c.AllowBacktracking, Quota: checkpoint.Quota{HostStreams: c.HostStreams, HostBytes: c.HostText << 20}, FlumeFormat: format, FlumeZone: c.Flume.Timezone, Log: a.log})
 	if err != nil {
 		return err
 	}
@@ -133,7 +151,7 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	if certificates != nil {
 		layers.TLS = certificates.server(!c.Flume.WithoutCertificate)
 	}
-	server := &avrorpc.Server{Services: []avrorpc.Service{r.Service(), r.FlumeService()}, Limits: receiver.Limits(), Upgrade: layers.Upgrade, Log: a.log}
+	server := &avrorpc.Server{Services: []avrorpc.Service{r.Service(), r.FlumeService()}, Limits: limits, Upgrade: layers.Upgrade, Log: a.log}
 	a.log.Info("listening; what agents send is stored until this is told to stop", "address", listener.Addr(), "tls", certificates != nil)
 	print.Textln(a.stdout, "listening on", listener.Addr())
 	group, ctx := errgroup.WithContext(a.ctx)

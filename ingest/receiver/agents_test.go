@@ -98,7 +98,7 @@ func collect(t *testing.T, dir, address string, spoolMaxBytes int64) *collector 
 	c.address = listener.Addr().String()
 	var ctx context.Context
 	ctx, c.cancel = context.WithCancel(context.Background())
-	limits := Limits()
+	limits := Limits(1 << 16)
 	limits.Drain = 100 * time.Millisecond
 	go func() {
 		c.ended <- (&avrorpc.Server{Services: []avrorpc.Service{c.receiver.Service(), c.receiver.FlumeService()}, Limits: limits}).Serve(ctx, listener)

@@ -11,13 +11,12 @@ import (
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/protocol"
 	"sluice/ingest/segment"
-	"sluice/parse"
 	"sluice/schema"
 )
 
 // hello takes down who speaks and what it has. Nothing is written: a segment says itself
 // what its streams are.
-func (s *session) hello(params []byte) (avrorpc.Finisher, error) {
+func (s *session) hello(ctx context.Context, params []byte) (avrorpc.Finisher, error) {
 	var hello protocol.Hello
 	if err := hello.Decode(params); err != nil {
 		return nil, fmt.Errorf("%w: hello: %w", avrorpc.ErrHangUp, err)
@@ -36,6 +35,7 @@ func (s *session) hello(params []byte) (avrorpc.Finisher, error) {
 	s.host = host
 	s.note(s.host, func(h *Host) {
 		h.Agent = cut(hello.Agent, maxAgentBytes)
+		s.turns = h.turns
 		if first {
 			h.Connections++
 			s.alive.said(s.cfg.Now())
@@ -43,7 +43,11 @@ func (s *session) hello(params []byte) (avrorpc.Finisher, error) {
 		}
 	})
 	welcome := protocol.Welcome{Collector: s.cfg.Checkpoint.Collector(), MaxBatchBytes: batchBytes, Compressions: []protocol.Compression{protocol.None, protocol.Zstd, protocol.S2}}
-	s.declareAll(hello.Host, hello.Streams)
+	wrong, err := s.checkAll(ctx, hello.Streams)
+	if err != nil {
+		return nil, err
+	}
+	s.declareAll(hello.Host, hello.Streams, wrong)
 	for i := range hello.Streams {
 		x := &hello.Streams[i]
 		known := s.streams[x.ID]
@@ -165,9 +169,9 @@ func (s *session) forgetSaid(id schema.StreamID, x *said) {
 	})
 }
 
-// declareAll enters streams into the checkpoint; spelled is the host's name as the sender
-// spells it.
-func (s *session) declareAll(spelled string, streams []protocol.Stream) {
+// declareAll enters streams into the checkpoint, but for those that are wrong; spelled is
+// the host's name as the sender spells it.
+func (s *session) declareAll(spelled string, streams []protocol.Stream, wrong map[int]error) {
 	s.declaring.Lock()
 	defer s.declaring.Unlock()
 	for i := range streams {
@@ -179,7 +183,7 @@ func (s *session) declareAll(spelled string, streams []protocol.Stream) {
 			s.streams[x.ID] = known
 			s.note(s.host, func(h *Host) { h.named++; s.named++ })
 		}
-		if err := s.declare(known, spelled, x); err != nil {
+		if err := s.declare(known, spelled, x, wrong[i]); err != nil {
 			known.refused = cut(err.Error(), maxReasonBytes)
 			kind := "stream"
 			if errors.Is(err, checkpoint.ErrQuota) {
@@ -198,17 +202,13 @@ func (s *session) declareAll(spelled string, streams []protocol.Stream) {
 	}
 }
 
-func (s *session) declare(known *said, spelled string, x *protocol.Stream) error {
+func (s *session) declare(known *said, spelled string, x *protocol.Stream, wrong error) error {
 	known.refused = ""
 	entry := schema.StreamEntry{Stream: schema.Stream{ID: x.ID, Host: s.host, Path: x.Path, Format: x.Format, Zone: x.Zone}, Labels: x.Labels}
+	if wrong != nil {
+		return wrong
+	}
 	if err := segment.CheckEntry(entry.Stream, entry.Labels); err != nil {
-		return err
-	}
-	zone, err := time.LoadLocation(x.Zone)
-	if err != nil {
-		return err
-	}
-	if _, err := parse.Lookup(x.Format, zone); err != nil {
 		return err
 	}
 	// A name that the certificate spells otherwise is still the host's own.

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ type Host struct {
 	named    int               // streams of its connections
 	sessions map[*session]bool // that said hello
 	looks    bucket
+	turns    chan struct{} // as many as may be used at a time
 }
 
 // Fault is something that a host did and must not, one of each kind.
@@ -144,6 +146,9 @@ func (r *Receiver) note(host string, change func(*Host)) {
 	if h == nil {
 		h = &Host{Name: host, Missed: true}
 		r.hosts[host] = h
+	}
+	if h.turns == nil {
+		h.turns = make(chan struct{}, runtime.GOMAXPROCS(0))
 	}
 	if h.sessions == nil {
 		h.sessions = map[*session]bool{}

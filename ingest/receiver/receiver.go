@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"sluice/ingest"
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/checkpoint"
@@ -26,6 +28,11 @@ const (
 	batchBytes = 1 << 20
 	// keptRoomBytes is how much memory a decoder keeps between batches.
 	keptRoomBytes = 2 << 20
+	// hostsDecoding is how many hosts can have batches decoded and parsed at a time, each as
+	// many as there are processors: a host whose lines take long holds what is its own.
+	hostsDecoding = 8
+	// maxDecodedBytes bounds the lines of all batches that are being parsed.
+	maxDecodedBytes = 64 << 20
 	// forgetAfter: a stream that no agent speaks of any more, and all of which is
 	// stored, is forgotten.
 	forgetAfter = 7 * 24 * time.Hour
@@ -49,6 +56,9 @@ type Config struct {
 	Log       *slog.Logger
 	// Quota bounds the streams that hosts may have.
 	Quota checkpoint.Quota
+	// AllowBacktracking takes any pattern that a host names for its lines; else those
+	// only whose time for a line is linear and bounded.
+	AllowBacktracking bool
 	// Retired are hosts that are not missed any more, until they come again.
 	Retired []string
 	// Now is the clock of Hosts and Tick; nil: time.Now.
@@ -59,6 +69,7 @@ type Config struct {
 type Receiver struct {
 	cfg      Config
 	decoders chan *decoder
+	decoded  *semaphore.Weighted // bytes that decoders hold
 
 	// declaring is held while streams are declared, and while they are forgotten.
 	declaring sync.Mutex
@@ -90,7 +101,7 @@ func New(cfg Config) (*Receiver, error) {
 	cfg.Checkpoint.SetQuota(cfg.Quota)
 	cfg.FlumeFormat = cmp.Or(cfg.FlumeFormat, parse.AutoName)
 	cfg.FlumeWait = cmp.Or(cfg.FlumeWait, flumeWait)
-	r := &Receiver{cfg: cfg, decoders: make(chan *decoder, runtime.GOMAXPROCS(0)), hosts: map[string]*Host{}, live: map[schema.StreamID]int{}, places: newPlaces()}
+	r := &Receiver{cfg: cfg, decoders: make(chan *decoder, hostsDecoding*runtime.GOMAXPROCS(0)), decoded: semaphore.NewWeighted(maxDecodedBytes), hosts: map[string]*Host{}, live: map[schema.StreamID]int{}, places: newPlaces()}
 	r.runs.New = func() any { return new(run) }
 	for range cap(r.decoders) {
 		codec, err := protocol.NewCodec(MaxBodyBytes)
@@ -121,8 +132,15 @@ func (r *Receiver) Close() {
 	}
 }
 
-// Limits are those of a server that takes the largest batch there is.
-func Limits() avrorpc.Limits { return avrorpc.Limits{FrameBytes: MaxBodyBytes + 1<<20} }
+// maxConns is how many connections a process has that may open enough files.
+const maxConns = 1024
+
+// Limits are those of a server that takes the largest batch there is, in a process that may
+// open so many files: half are for connections. One address may have a sixteenth of them.
+func Limits(openFiles int) avrorpc.Limits {
+	conns := max(1, min(maxConns, openFiles/2))
+	return avrorpc.Limits{FrameBytes: MaxBodyBytes + 1<<20, Conns: conns, ConnsPerPeer: max(1, conns/16)}
+}
 
 // Service answers agents.
 func (r *Receiver) Service() avrorpc.Service {

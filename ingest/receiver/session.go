@@ -23,6 +23,7 @@ type session struct {
 	active map[schema.StreamID]*said
 	beat   protocol.Heartbeat
 	alive  liveness
+	turns  chan struct{} // the host's
 }
 
 // said is a stream that hello named, by the sender's id.
@@ -58,7 +59,7 @@ func (s *session) Close() {
 func (s *session) Begin(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher, error) {
 	switch {
 	case c.Message == protocol.MessageHello:
-		return s.hello(c.Params)
+		return s.hello(ctx, c.Params)
 	case s.host == "" && c.Message == protocol.MessageAppend:
 		return receipt(protocol.Receipt{Status: protocol.UnknownStream, Reason: "say hello first"}), nil
 	case c.Message == protocol.MessageAppend:
@@ -118,6 +119,14 @@ func (s *session) take(ctx context.Context, known *said, m *protocol.Batch) erro
 	if m.Range.Len() > MaxBodyBytes || m.Range.End > schema.MaxOffset {
 		return fmt.Errorf("%w: a batch %v; %d bytes are taken at a time, up to %d", errRefused, m.Range, MaxBodyBytes, int64(schema.MaxOffset))
 	}
+	if err := s.turn(ctx); err != nil {
+		return err
+	}
+	defer s.turnOver()
+	if err := s.decoded.Acquire(ctx, m.Range.Len()); err != nil {
+		return err
+	}
+	defer s.decoded.Release(m.Range.Len())
 	var d *decoder
 	select {
 	case d = <-s.decoders:
@@ -150,6 +159,18 @@ func (s *session) take(ctx context.Context, known *said, m *protocol.Batch) erro
 	}
 	return err
 }
+
+// turn waits until the session's host has less at work than there are processors.
+func (s *session) turn(ctx context.Context) error {
+	select {
+	case s.turns <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *session) turnOver() { <-s.turns }
 
 // failed answers a batch that was not taken.
 func (s *session) failed(known *said, err error) (avrorpc.Finisher, error) {

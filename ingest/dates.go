@@ -1,0 +1,84 @@
+package ingest
+
+import (
+	"fmt"
+	"maps"
+	"time"
+)
+
+// A host's lines say which days' files they go to, so a host can make a file and a
+// directory of each line. These bounds are far above what a backfill of two years of
+// daily logs needs; a host that meets one waits.
+const (
+	// maxOpenSegments bounds the segments of all hosts that are open at a time, maxHostOpen
+	// those of one host: a log whose lines are in no order of time would open one for
+	// every day there is.
+	maxOpenSegments = 512
+	maxHostOpen     = 64
+	// maxHourDates and maxHourFiles bound the days of which a host begins files within an
+	// hour, and the files.
+	maxHourDates = 2_000
+	maxHourFiles = 10_000
+)
+
+// begun are the segments that a host began within the hour.
+type begun struct {
+	since time.Time
+	files int
+	dates map[string]bool
+	waits string // why it may begin no more; "": it may
+}
+
+// mayBegin notes that a host begins a segment of a period where it has none open. The
+// error wraps ErrBusy: the host's lines wait for the next hour. c.mu is held.
+func (c *Collector) mayBegin(host, period string) error {
+	if c.cfg.HostShare == 0 || c.spool.open[host+"/"+period] != nil {
+		return nil
+	}
+	now := c.cfg.Now()
+	b := c.begun[host]
+	if b == nil || b.over(now) {
+		b = &begun{since: now, dates: map[string]bool{}}
+		c.begun[host] = b
+	}
+	date := period[:len("20060102")]
+	switch {
+	case b.files >= maxHourFiles:
+	case !b.dates[date] && len(b.dates) >= maxHourDates:
+	default:
+		b.files++
+		b.dates[date] = true
+		return nil
+	}
+	first := b.waits == ""
+	b.waits = fmt.Sprintf("its lines are of too many days: it began %d files of %d days since %s, and may begin %d files of %d days an hour", b.files, len(b.dates), b.since.UTC().Format(time.RFC3339), maxHourFiles, maxHourDates)
+	if first {
+		c.cfg.Log.Warn("host has begun too many files, its batches wait", "host", host, "files", b.files, "days", len(b.dates))
+	}
+	return fmt.Errorf("%w: host %s: %s", ErrBusy, host, b.waits)
+}
+
+func (b *begun) over(now time.Time) bool { return now.Sub(b.since) >= time.Hour || now.Before(b.since) }
+
+// forgetBegun drops what is more than an hour old. c.mu is held.
+func (c *Collector) forgetBegun() {
+	now := c.cfg.Now()
+	maps.DeleteFunc(c.begun, func(_ string, b *begun) bool { return b.over(now) })
+}
+
+// tooManyOpen rolls the segments of a host that has too many open, or of the one that
+// has the most where all have too many together. c.mu is held.
+func (c *Collector) tooManyOpen(host string) bool {
+	if c.spool.opened[host] <= maxHostOpen {
+		if len(c.spool.open) <= c.cfg.OpenSegments {
+			return false
+		}
+		for other, n := range c.spool.opened {
+			if n > c.spool.opened[host] {
+				host = other
+			}
+		}
+	}
+	c.spool.rollIf(func(sp *spooled) bool { return sp.name.Host == host })
+	return true
+}
