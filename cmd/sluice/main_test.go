@@ -23,6 +23,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
+		Condition:           condition,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"until": until, "answers": answers},
 		Condition: func(name string) (bool, error) {
 			if name == "root" {
@@ -41,6 +42,18 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(env.WorkDir+"/access.log", log, 0o600)
 		},
 	})
+}
+
+// condition is [fuse]: a file system can be mounted by FUSE.
+func condition(name string) (bool, error) {
+	if name != "fuse" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		return false, nil
+	}
+	return true, f.Close()
 }
 
 // until runs a command again and again, until what it prints matches: a process
