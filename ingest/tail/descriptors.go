@@ -97,11 +97,11 @@ func (t *Tailer) victim() *file {
 // evictionRank orders what may be closed, 1 first; 0 must stay open.
 func (t *Tailer) evictionRank(f *file) int {
 	switch {
-	case len(f.places) > 0 && !f.behind():
+	case len(f.places) > 0 && !f.unseen && !f.behind():
 		return 1
 	case len(f.places) > 0:
 		return 3
-	case f.size <= f.read:
+	case !f.unseen && f.size <= f.read:
 		return 2 // late lines in it cannot be read any more
 	}
 	return 0
@@ -117,14 +117,14 @@ func (t *Tailer) evict(f *file) {
 		f.size, f.part = st.Size, false
 	}
 	switch {
-	case len(f.places) == 0 && f.size > f.read:
+	case len(f.places) == 0 && (f.unseen || f.size > f.read):
 		return
 	case len(f.places) == 0:
 		if !t.cool(f) { // removed: nothing would wake it
 			t.gone(f)
 		}
-	case t.cool(f):
-	case f.behind() && !slices.Contains(t.held, f):
+	case !f.unseen && t.cool(f):
+	case (f.unseen || f.behind()) && !slices.Contains(t.held, f):
 		t.closeFile(f)
 		f.waits = true
 		t.waiting = append(t.waiting, f)

@@ -44,6 +44,7 @@ type file struct {
 	mark      uint64             // hash of the markBytes before read
 	part      bool               // what is unread is a line that is not finished
 	live      bool               // it has had no other name than the one it is written under
+	unseen    bool               // it was opened and not looked at since: its size says nothing of what is unread
 	waits     bool               // it is closed with unread lines, for want of a descriptor
 	away      bool               // it was moved to where its name is not seen
 	bornNs    int64              // when it was made, in ns since 1970; 0 where that is not known

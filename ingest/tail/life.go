@@ -80,7 +80,7 @@ func (t *Tailer) open(f *file) bool {
 	}
 	f.fd, f.size, f.refused.size = fd, st.Size, -1
 	delete(t.polled, f)
-	f.waits = false
+	f.waits, f.unseen = false, true
 	if f.bornNs == 0 {
 		f.bornNs = t.bornNs(f.id, logfile.BornNs(fd))
 	}

@@ -75,6 +75,10 @@ func randomScript(random *rand.Rand) script {
 		s = append(s, o)
 	}
 	names := []string{"site0.log", "site1.log", "site2.log", "twin_80.log", "twin_443.log", "current.log"}
+	remote := random.IntN(3) == 0
+	if remote {
+		add("remote")
+	}
 	rotated := 0
 	for range 60 {
 		name := names[random.IntN(3)]
@@ -91,7 +95,7 @@ func randomScript(random *rand.Rand) script {
 		if !strings.Contains(s[0].args[0], "old/") {
 			to = strings.TrimPrefix(to, "old/") // what is moved to where no source looks is lost
 		}
-		switch random.IntN(17) {
+		switch random.IntN(20) {
 		case 0, 1, 2, 3:
 			add("grow", name, 1+random.IntN(5))
 		case 4:
@@ -113,6 +117,14 @@ func randomScript(random *rand.Rand) script {
 		case 12, 13:
 			add("twins", 1+random.IntN(3))
 		case 14:
+			add("hole", name, to)
+		case 15:
+			add("descriptors", []int{1, 2, 3, 100}[random.IntN(4)])
+		case 16:
+			if remote {
+				add("elsewhere", name, 1+random.IntN(3))
+			}
+		case 17:
 			add("switch", names[5], fmt.Sprintf("days/%d.txt", rotated))
 		default:
 			add("turn", random.IntN(2000))

@@ -47,6 +47,10 @@ var operations = map[string]struct {
 	"copytruncate":        {2, func(c *chaos, a []string) { c.copyTruncate(a[0], a[1], false) }},
 	"copytruncate-slowly": {2, func(c *chaos, a []string) { c.copyTruncate(a[0], a[1], true) }},
 	"compress":            {2, func(c *chaos, a []string) { c.compressAway(a[0], a[1]) }},
+	"hole":                {2, func(c *chaos, a []string) { c.hole(a[0], a[1]) }},
+	"descriptors":         {1, func(c *chaos, a []string) { c.descriptors(c.number(a[0])) }},
+	"remote":              {0, func(c *chaos, _ []string) { c.remote = true; clear(c.tailer.devices) }},
+	"elsewhere":           {2, func(c *chaos, a []string) { c.elsewhere(a[0], c.number(a[1])) }},
 	"switch":              {2, func(c *chaos, a []string) { c.switchLink(a[0], a[1]) }},
 	"crash":               {0, func(c *chaos, _ []string) { c.crash(); c.recall(); c.start() }},
 	"save":                {0, func(c *chaos, _ []string) { c.save() }},
@@ -230,6 +234,37 @@ func (c *chaos) copyTruncate(name, to string, slowly bool) {
 	}
 }
 
+// hole copies and truncates a log whose writer does not append.
+func (c *chaos) hole(name, to string) {
+	if !c.has(name) {
+		return
+	}
+	c.known()
+	c.copy(name, to)
+	c.made(to)
+	info, err := os.Stat(c.path(name))
+	c.must(err)
+	c.truncate(name)
+	c.writeAt(name, c.line(), info.Size())
+}
+
+// descriptors lets the process have fewer or more of them from now on.
+func (c *chaos) descriptors(n int) {
+	c.maxOpen, c.tailer.maxOpen, c.tailer.budget = n, n, n
+}
+
+// elsewhere is grow by another machine: inotify reports nothing.
+func (c *chaos) elsewhere(name string, lines int) {
+	if !c.remote {
+		return
+	}
+	for wd := range c.tailer.coldBy {
+		c.tailer.watch.unwatchCold(wd)
+	}
+	c.must(c.tailer.watch.drainAll())
+	c.grow(name, lines)
+}
+
 // compressAway compresses a log at once, as without delaycompress.
 func (c *chaos) compressAway(name, to string) {
 	if !c.has(name) {
@@ -280,7 +315,7 @@ func (c *chaos) end() {
 		got = append(got, slices.Collect(strings.Lines(string(c.got[id])))...)
 	}
 	for i := range got {
-		got[i] = strings.TrimSuffix(got[i], "\n")
+		got[i] = strings.TrimLeft(strings.TrimSuffix(got[i], "\n"), "\x00")
 	}
 	want := slices.Clone(c.written)
 	slices.Sort(got)

@@ -53,6 +53,13 @@ func (t *Tailer) sweep(ctx context.Context) (again, waits bool) {
 
 // look reads what a file has grown by and puts it into the present delivery.
 func (t *Tailer) look(ctx context.Context, f *file) outcome {
+	seen := t.lookAt(ctx, f)
+	f.unseen = f.unseen && seen == starving
+	return seen
+}
+
+// lookAt is look.
+func (t *Tailer) lookAt(ctx context.Context, f *file) outcome {
 	if f.stream == nil && !t.meet(f) {
 		return atEnd
 	}
