@@ -25,12 +25,6 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Condition:           condition,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"until": until, "answers": answers},
-		Condition: func(name string) (bool, error) {
-			if name == "root" {
-				return os.Geteuid() == 0, nil
-			}
-			return false, fmt.Errorf("unknown condition %q", name)
-		},
 		Setup: func(env *testscript.Env) error {
 			for _, name := range []string{"COLLECTOR", "STATUS", "AGENT"} { // addresses that are free
 				env.Setenv(name, freeAddress(t))
@@ -44,16 +38,20 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition is [fuse]: a file system can be mounted by FUSE.
+// condition is what a script may ask for: [root], and [fuse], that a file system can be
+// mounted by FUSE.
 func condition(name string) (bool, error) {
-	if name != "fuse" {
-		return false, fmt.Errorf("unknown condition %q", name)
+	switch name {
+	case "root":
+		return os.Geteuid() == 0, nil
+	case "fuse":
+		f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+		if err != nil {
+			return false, nil
+		}
+		return true, f.Close()
 	}
-	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
-	if err != nil {
-		return false, nil
-	}
-	return true, f.Close()
+	return false, fmt.Errorf("unknown condition %q", name)
 }
 
 // until runs a command again and again, until what it prints matches: a process
