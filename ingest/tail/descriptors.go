@@ -97,6 +97,8 @@ func (t *Tailer) victim() *file {
 // evictionRank orders what may be closed, 1 first; 0 must stay open.
 func (t *Tailer) evictionRank(f *file) int {
 	switch {
+	case f == t.inUse:
+		return 0
 	case len(f.places) > 0 && !f.unseen && !f.behind():
 		return 1
 	case len(f.places) > 0:

@@ -212,8 +212,11 @@ func (c *chaos) renameAway(name, to string) {
 
 // known makes sure that the saved checkpoint knows the logs, as Follow does before it
 // stores anything of them. One that is rotated to a name of no source before that is
-// beyond what can be promised.
+// beyond what can be promised; so is what another machine writes before the next poll.
 func (c *chaos) known() {
+	if c.remote {
+		c.turns(4)
+	}
 	c.turn(time.Second)
 	c.save()
 }
@@ -258,8 +261,11 @@ func (c *chaos) elsewhere(name string, lines int) {
 	if !c.remote {
 		return
 	}
-	for wd := range c.tailer.coldBy {
-		c.tailer.watch.unwatchCold(wd)
+	c.must(c.tailer.coldEvents()) // what the kernel has reported of others by now
+	for wd, f := range c.tailer.coldBy {
+		if filepath.Base(f.path()) == name {
+			c.tailer.watch.unwatchCold(wd)
+		}
 	}
 	c.must(c.tailer.watch.drainAll())
 	c.grow(name, lines)

@@ -53,8 +53,11 @@ func (t *Tailer) sweep(ctx context.Context) (again, waits bool) {
 
 // look reads what a file has grown by and puts it into the present delivery.
 func (t *Tailer) look(ctx context.Context, f *file) outcome {
+	before := t.inUse
+	t.inUse = f // it stays open: a look may open the copies that were made of it
 	seen := t.lookAt(ctx, f)
-	f.unseen = f.unseen && seen == starving
+	t.inUse = before
+	f.unseen = seen != atEnd
 	return seen
 }
 
@@ -224,6 +227,9 @@ func (t *Tailer) finishLine(ctx context.Context, f *file) bool {
 // meet identifies a hot file that has no stream yet. It reports false while its
 // first line is not whole, or when it is not to be read.
 func (t *Tailer) meet(f *file) bool {
+	before := t.inUse
+	t.inUse = f
+	defer func() { t.inUse = before }()
 	if !t.identify(f, false) {
 		return false
 	}

@@ -59,9 +59,10 @@ type Tailer struct {
 	pace                                                         pace
 	unwatchable                                                  map[string]bool // reasons why idle logs are not watched, logged already
 
-	orphans         int  // logs without a name that are open
-	maxOpen, budget int  // logs that may be open: as configured, and at present
-	noDescriptors   bool // said once
+	orphans         int   // logs without a name that are open
+	maxOpen, budget int   // logs that may be open: as configured, and at present
+	noDescriptors   bool  // said once
+	inUse           *file // is being looked at: it stays open, whatever else is opened
 
 	current *Delivery
 	free    chan *Delivery
