@@ -10,6 +10,7 @@ import (
 	"sluice/health"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/tail"
+	"sluice/print"
 )
 
 type ackCmd struct {
@@ -89,9 +90,9 @@ func (c *ackCmd) ask(a *app) error {
 
 func printLosses(a *app, losses []checkpoint.Loss) {
 	for _, l := range losses {
-		fmt.Fprintln(a.stdout, "acknowledged:", l)
+		print.Textln(a.stdout, "acknowledged:", l)
 	}
-	fmt.Fprintf(a.stdout, "acknowledged=%d\n", len(losses))
+	print.Textf(a.stdout, "acknowledged=%d\n", len(losses))
 }
 
 // acknowledge does what ack asks for, in the process at work. The request is removed

@@ -214,7 +214,7 @@ func printAudit(w io.Writer, r *audit.Report, quiet bool, took time.Duration) {
 		print.Textln(w, text)
 	}
 	for _, l := range r.Losses {
-		fmt.Fprintln(w, "LOST:", l)
+		print.Textln(w, "LOST:", l)
 	}
 	for _, name := range r.Foreign {
 		print.Textln(w, "not of sluice, left alone:", name)

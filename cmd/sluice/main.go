@@ -113,7 +113,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		level = slog.LevelWarn
 	}
 	if c.Wait < 0 {
-		fmt.Fprintln(stderr, "sluice: --wait takes 0 or more")
+		print.Textln(stderr, "sluice: --wait takes 0 or more")
 		return 2
 	}
 	logs := newLogWriter(stderr)
