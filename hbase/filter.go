@@ -186,7 +186,7 @@ func (p pushdown) text(f *schema.Filter, negate bool) []byte {
 		operator = lessOrEqual
 	case schema.Prefix:
 		comparator = named(filterPackage+"BinaryPrefixComparator", wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, f.Text)))
-	case schema.Contains:
+	case schema.Contains, schema.EqualFold:
 		if negate || !plain(f.Text) { // it does not tell A from a, so what it leaves out is not known
 			return nil
 		}

@@ -124,6 +124,8 @@ func TestAFilterOnAFieldWithoutACellLosesNoRow(t *testing.T) {
 		"a number":       number(schema.Equal, "status", 404),
 		"another number": number(schema.Less, "bytes", 1000),
 		"a text":         text(schema.Equal, "method", "POST"),
+		"in any case":    text(schema.EqualFold, "method", "post"),
+		"not any case":   {Op: schema.Not, Args: []*schema.Filter{text(schema.EqualFold, "method", "post")}},
 		"a prefix":       text(schema.Prefix, "path", "/blog"),
 		"both":           {Op: schema.And, Args: []*schema.Filter{number(schema.Equal, "status", 404), text(schema.Equal, "method", "POST")}},
 		"one or other":   {Op: schema.Or, Args: []*schema.Filter{number(schema.Equal, "status", 500), text(schema.Contains, "agent", "Googlebot")}},
