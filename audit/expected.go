@@ -343,6 +343,7 @@ func (a *audit) differUnreadable(s *stream, r schema.Range, err error) error {
 	kind := LogDifferent
 	if damaged := (*logfile.DamagedError)(nil); errors.As(err, &damaged) {
 		kind, s.LogBytes = LogDamaged, s.log.at
+		s.Unread = max(0, s.LogBytes-s.Stored-s.InFlight)
 	}
 	a.differ(s, Difference{kind, r, err.Error()})
 	return nil
