@@ -26,6 +26,9 @@ const (
 	fracMicros
 )
 
+// unpadded marks a conversion whose number has as many digits as it needs, %-d.
+const unpadded = 0x80
+
 // strftimeAliases are conversions that stand for others (C locale, as httpd runs).
 var strftimeAliases = map[byte]string{
 	'c': "%a %b %e %H:%M:%S %Y", 'D': "%m/%d/%y", 'x': "%m/%d/%y", 'F': "%Y-%m-%d",
@@ -69,7 +72,11 @@ func compileStrftime(parts []byte, format, directive string) ([]byte, error) {
 			continue
 		}
 		i++
+		width := byte(0)
 		for i < len(format) && strings.IndexByte("EO_-0", format[i]) >= 0 { // glibc's modifiers
+			if format[i] == '-' {
+				width = unpadded
+			}
 			i++
 		}
 		if i == len(format) {
@@ -94,7 +101,7 @@ func compileStrftime(parts []byte, format, directive string) ([]byte, error) {
 			if strings.IndexByte("aAbBCdeHIjklmMpPsSuUVwWyYzZgG", c) < 0 {
 				return nil, fmt.Errorf("%w: %s: strftime knows no %%%c", ErrFormat, directive, c)
 			}
-			parts = append(parts, c)
+			parts = append(parts, c|width)
 		}
 	}
 	return parts, nil
@@ -118,7 +125,7 @@ func (c *clockFormat) letters() []byte {
 		if c.parts[i] == 0 {
 			i++
 		} else {
-			letters = append(letters, c.parts[i])
+			letters = append(letters, c.parts[i]&^unpadded)
 		}
 	}
 	return letters
@@ -132,7 +139,9 @@ type clock struct {
 	nanos                      int64
 	epochNanos                 int64
 	zone                       int32
-	twelve, pm                 bool
+	twelve, hasHalf, pm        bool
+	zoneName                   [8]byte // %Z that is no offset
+	zoneNameBytes              int
 	hasYear, hasShort, hasCent bool
 	hasEpoch, hasZone, hasDay  bool
 	seen                       uint64 // parts that were read, a bit each
@@ -146,14 +155,21 @@ func (c *clock) setEpoch(nanos int64) {
 
 // moment puts the parts together. Without a zone of its own the wall clock is
 // zone's; in the hour that is repeated in autumn the earlier of both.
-func (c *clock) moment(zone *time.Location) (nanos int64, zoneSeconds int32, ok bool) {
+func (c *clock) moment(zone *time.Location) (nanos int64, zoneSeconds int32, reason string) {
+	const none = "the parts make no date from 1970 to 2261"
 	if c.hasEpoch {
 		if c.hasZone {
 			zoneSeconds = c.zone
 		}
 		sub := c.epochNanos % 1e9
 		whole := c.epochNanos - sub + max(sub, c.nanos)
-		return whole, zoneSeconds, whole >= 0
+		if whole < 0 {
+			return 0, 0, none
+		}
+		return whole, zoneSeconds, ""
+	}
+	if c.twelve && !c.hasHalf {
+		return 0, 0, "the hour is one of twelve, and AM or PM (%p) is missing"
 	}
 	year := c.year
 	if !c.hasYear {
@@ -165,17 +181,17 @@ func (c *clock) moment(zone *time.Location) (nanos int64, zoneSeconds int32, ok 
 		case c.hasShort:
 			year = 1900 + c.shortYear
 		default:
-			return 0, 0, false
+			return 0, 0, none
 		}
 	}
 	month, day := c.month, c.day
 	if c.yearDay > 0 && (month == 0 || !c.hasDay) {
 		month, day = 1, c.yearDay
 		if day > 337+daysIn(2, year) {
-			return 0, 0, false
+			return 0, 0, none
 		}
 	} else if month == 0 || !c.hasDay || day > daysIn(month, year) {
-		return 0, 0, false
+		return 0, 0, none
 	}
 	hour := c.hour
 	if c.twelve {
@@ -192,11 +208,34 @@ func (c *clock) moment(zone *time.Location) (nanos int64, zoneSeconds int32, ok 
 		t = t.Add(-time.Duration(c.zone) * time.Second)
 		zoneSeconds = c.zone
 	} else {
-		t = earlier(t)
+		var ok bool
+		if t, ok = c.named(earlier(t)); !ok {
+			return 0, 0, "the zone's name is not that of the time zone given for this log"
+		}
 		_, offset := t.Zone()
 		zoneSeconds = int32(offset)
 	}
-	return t.UnixNano(), zoneSeconds, inRange(t)
+	if !inRange(t) {
+		return 0, 0, none
+	}
+	return t.UnixNano(), zoneSeconds, ""
+}
+
+// named returns the moment with t's wall clock at which the zone has the name that
+// was read (%Z). t is the first one, and there may be a second in autumn.
+func (c *clock) named(t time.Time) (time.Time, bool) {
+	if c.zoneNameBytes == 0 {
+		return t, true
+	}
+	want := string(c.zoneName[:c.zoneNameBytes])
+	name, offset := t.Zone()
+	if name == want {
+		return t, true
+	}
+	_, after := t.Add(6 * time.Hour).Zone()
+	t = t.Add(time.Duration(offset-after) * time.Second)
+	name, second := t.Zone()
+	return t, name == want && second == after
 }
 
 // earlier returns the first moment with t's wall clock. time.Date does not say
@@ -230,12 +269,12 @@ func (f *Format) setTime(rec *schema.Record, clocks *[2]clock) {
 			*v = schema.Value{}
 			continue
 		}
-		nanos, offset, ok := clocks[i].moment(zone)
-		if !ok {
+		nanos, offset, reason := clocks[i].moment(zone)
+		if reason != "" {
 			start := int(v.Start)
 			*v = schema.Value{}
 			if !rec.Err.Set() {
-				rec.Err = schema.ParseError{Offset: start, Directive: f.fields[field].Directive, Reason: "the parts make no date from 1970 to 2261"}
+				rec.Err = schema.ParseError{Offset: start, Directive: f.fields[field].Directive, Reason: reason}
 			}
 			continue
 		}

@@ -175,7 +175,9 @@ func (r *reader) nextTail(e *ends) int {
 		}
 		r.g.looks += q + 1 - e.q
 		e.q = q + 1
-		return q
+		if !r.cutsTime(e.p, q) {
+			return q
+		}
 	}
 	e.q = -1
 	return -1

@@ -1,6 +1,9 @@
 package parse
 
-import "math/bits"
+import (
+	"math/bits"
+	"strings"
+)
 
 // maxStarts bounds how many places are kept where one step may start. A line
 // with more is one that nobody can read for certain.
@@ -129,7 +132,11 @@ func (r *reader) search(low, high, from, to int, tail string) outcome {
 	g.boundaries[last].add(to)
 	if b := &g.boundaries[last-1]; hasSuffixAt(r.line, to, tail) {
 		for a := range b.count {
-			if r.fits(&steps[high-1], b.starts[a], to-len(tail)) {
+			start, end := b.starts[a], to-len(tail)
+			if strings.HasPrefix(tail, `"`) && end > start && escapedAt(r.line, start, end) {
+				continue // the value's own quote: the closing one was cut off
+			}
+			if r.fits(&steps[high-1], start, end) {
 				b.leads[a] = 1
 			}
 		}

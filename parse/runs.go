@@ -278,7 +278,9 @@ func (r *reader) takeWord(sec section, i, end, a, b, to int) {
 		r.unfit(s, a, b)
 	case before != "" && end == a: // nothing separates it from what is in front
 		r.differs(sec.low+i-1, a)
-	case behind != "" && b == to:
+	case i == 0 && a > end && !isBlank(lastByte(r.f.lead(sec.low))): // only a blank may be several
+		r.differs(sec.low-1, end)
+	case behind != "" && b == to, sec.low+i == sec.high-1 && b < to && !isBlank(s.lit[:min(1, len(s.lit))]):
 		r.differs(sec.low+i, b)
 	case s.free && !(started && ended):
 		r.note(a, s.directive, expected(s))
@@ -319,6 +321,8 @@ func (r *reader) word(p, to int) (a, b int) {
 func blankAt(line []byte, p int) bool { return line[p] == ' ' || line[p] == '\t' }
 
 func isBlank(s string) bool { return s == "" || s == " " || s == "\t" }
+
+func lastByte(s string) string { return s[max(0, len(s)-1):] }
 
 // onlyAddr reports whether the first of the steps, and no other, is an address.
 func onlyAddr(steps []step) bool {

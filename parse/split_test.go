@@ -27,3 +27,12 @@ func TestANumberWithAnotherValueRightBehindItIsNull(t *testing.T) {
 		{`%D%t`, `7@T`, "duration_us=7 time=0", ""},
 	})
 }
+
+func TestBlanksBesideATextThatIsNoBlankAreAnError(t *testing.T) {
+	checkCertain(t, []certainCase{
+		{`"%h %>s`, `" 192.0.2.1 200`, "status=200", "byte 1: %h: the line does not start"},
+		{`[%h] %>s`, `[192.0.2.1 ] 200`, "", "%h"},
+		{`x=%h %>s]`, `x=192.0.2.1 200 ]`, "client=192.0.2.1", "byte 15: end of the format"},
+		{`x=%h %>s %b`, `x=192.0.2.1  200 5`, "client=192.0.2.1 status=200 bytes=5", "byte 11: %h"},
+	})
+}

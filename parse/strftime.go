@@ -32,9 +32,9 @@ func (c *clock) convert(letter byte, line []byte, p int) (int, bool) {
 	n, next, ok := 0, p, false
 	number := func(width, low, high int) bool {
 		n, next, ok = digits(line, p, width)
-		return ok && n >= low && n <= high
+		return ok && (next-p == width || letter&unpadded != 0) && n >= low && n <= high
 	}
-	switch letter {
+	switch letter &^ unpadded {
 	case 'Y':
 		if !number(4, 0, 9999) {
 			return p, false
@@ -98,7 +98,7 @@ func (c *clock) convert(letter byte, line []byte, p int) (int, bool) {
 			return p, false
 		}
 	default:
-		return c.convertText(letter, line, p)
+		return c.convertText(letter&^unpadded, line, p)
 	}
 	return next, true
 }
@@ -117,19 +117,12 @@ func (c *clock) convertText(letter byte, line []byte, p int) (int, bool) {
 		if len(line)-p < 2 || line[p+1]|0x20 != 'm' || line[p]|0x20 != 'a' && line[p]|0x20 != 'p' {
 			return p, false
 		}
-		c.pm = line[p]|0x20 == 'p'
+		c.pm, c.hasHalf = line[p]|0x20 == 'p', true
 		return p + 2, true
 	case 'z':
 		return c.readZone(line, p)
-	case 'Z': // a name says no offset that can be trusted: EST is of two continents
-		next := p
-		for next < len(line) && (line[next]|0x20 >= 'a' && line[next]|0x20 <= 'z' || line[next] == '+' || line[next] == '-' || line[next]-'0' <= 9) {
-			next++
-		}
-		if s := string(line[p:next]); s == "UTC" || s == "GMT" {
-			c.hasZone = true
-		}
-		return next, next > p
+	case 'Z':
+		return c.readZoneName(line, p)
 	case fracMillis, fracMicros:
 		width, unit := 3, int64(1e6)
 		if letter == fracMicros {
@@ -180,12 +173,48 @@ func (c *clock) readZone(line []byte, p int) (int, bool) {
 		q++
 	}
 	m, next, ok2 := digits(line, q, 2)
-	if !ok || !ok2 || h > 23 || m > 59 {
+	if !ok || !ok2 || next-q != 2 || line[p+1] == ' ' || line[q] == ' ' || h > 23 || m > 59 {
 		return p, false
 	}
 	c.zone, c.hasZone = int32(h*3600+m*60), true
 	if line[p] == '-' {
 		c.zone = -c.zone
+	}
+	return next, true
+}
+
+// readZoneName reads %Z: a name, or the offset (+03, -0330) of a zone that has
+// none. Of names only UTC and GMT say an offset; EST is of two continents.
+func (c *clock) readZoneName(line []byte, p int) (int, bool) {
+	next := p
+	if p < len(line) && (line[p] == '+' || line[p] == '-') {
+		for next++; next < len(line) && line[next]-'0' <= 9; {
+			next++
+		}
+		switch next - p {
+		case len("+0330"):
+			return c.readZone(line[:next], p)
+		case len("+03"):
+			n, _, _ := digits(line, p+1, 2)
+			c.zone, c.hasZone = int32(n)*3600, n < 24
+			if line[p] == '-' {
+				c.zone = -c.zone
+			}
+			return next, n < 24
+		}
+		return p, false
+	}
+	for next < len(line) && line[next]|0x20 >= 'a' && line[next]|0x20 <= 'z' {
+		next++
+	}
+	name := line[p:next]
+	if len(name) == 0 || len(name) > len(c.zoneName) {
+		return p, false
+	}
+	if s := string(name); s == "UTC" || s == "GMT" {
+		c.zone, c.hasZone = 0, true
+	} else {
+		c.zoneNameBytes = copy(c.zoneName[:], name)
 	}
 	return next, true
 }

@@ -26,6 +26,12 @@ func TestTwoLinesThatMeetAreNotOneRow(t *testing.T) {
 		{"combined", `192.0.2.1 - bob @T "GET /x` + "\x00\x00\x00" + second, "client=192.0.2.1 user=bob time=0", "%r"},
 		{"combined", "\x00\x00\x00" + second, "user=joe time=1 method=GET path=/y protocol=HTTP/1.1 status=404 bytes=3217 agent=wget", "byte 0: %h: an address"},
 		{"common", first + second[:strings.Index(second, ` "-"`)], firstCertain, "%>s: the text behind"},
+		// It breaks off behind a quote that is escaped.
+		{"combined", `192.0.2.1 - bob @T "GET /x HTTP/1.1" 200 1 "-" "a \"`, firstCertain + " status=200 bytes=1", "%{User-Agent}i: no closing quote"},
+		{"combined", `192.0.2.1 - bob @T "GET /x HTTP/1.1" 200 1 "-" "a \\"`, firstCertain + ` status=200 bytes=1 agent=a \`, ""},
+		{"combined", `192.0.2.1 - bob @T "GET /x HTTP/1.1" 200 1 "a\"`, firstCertain + " status=200 bytes=1", "%{Referer}i: no closing quote"},
+		{`%h "%{Referer}i" %t "%r"`, `192.0.2.1 "a \" @T ` + get, "client=192.0.2.1 time=0 " + gotten, "%{Referer}i"},
+		{`%h "%r"`, `192.0.2.1 "GET / HTTP/1.1\"`, "client=192.0.2.1", "%r"},
 		// A quote that is not escaped is part of a request only where nothing speaks against it.
 		{"common", `192.0.2.1 - bob @T "GET /x HTTP/1.1" 20"GET /y HTTP/1.1" 404 3217`, "client=192.0.2.1 user=bob time=0", "%>s"},
 		{"common", `192.0.2.1 - bob @T "x" "GET /y HTTP/1.1" 404 3217`, "client=192.0.2.1 user=bob time=0", "%>s"},
