@@ -9,12 +9,14 @@ SEED        ?= 1
 DURATION    ?= 10m
 LAYOUT      ?= typed
 WHAT        ?= table
+LINES       ?= 300000
+ROW         ?= 0
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Go itself turns cgo off where there is no C compiler.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
-.PHONY: build test check race allocations fuzz soak bench clean
+.PHONY: build test check race allocations fuzz soak attack bench clean
 .NOTPARALLEL:
 
 build:
@@ -49,6 +51,11 @@ fuzz:
 # A real cluster of its own, and faults in the order of SEED: docs/soak.md.
 soak:
 	$(GO) test -v -timeout 0 -run '(?i)^TestThe$(WHAT)Holds?$$' ./soak -soak $(DURATION) -seed $(SEED) -layout $(LAYOUT)
+
+# What hostile senders do to a collector, beside an honest host: docs/security.md. ROW is one of
+# the attacks, 0 is all.
+attack:
+	$(GO) test -v -timeout 0 -run TestAnHonestHostIsServedDuringAttacks ./attack -lines $(LINES) -row $(ROW)
 
 bench: build
 	./sluice bench

@@ -103,13 +103,19 @@ func (c *Collector) stream(t *checkpoint.Stream) *streamState {
 func (c *Collector) streamOf(t *checkpoint.Stream) *streamState {
 	st := c.streams[t.ID]
 	if st == nil {
-		st = &streamState{tracked: t}
-		if stored := c.cfg.Checkpoint.Stored(t); t.Sparse {
-			st.forgotten = stored
-		} else {
-			st.claim(stored, c.cfg.Checkpoint.Missing(t))
-		}
+		st = c.newState(t)
 		c.streams[t.ID] = st
+	}
+	return st
+}
+
+// newState is the state of a stream as the checkpoint has it.
+func (c *Collector) newState(t *checkpoint.Stream) *streamState {
+	st := &streamState{tracked: t}
+	if stored := c.cfg.Checkpoint.Stored(t); t.Sparse {
+		st.forgotten = stored
+	} else {
+		st.claim(stored, c.cfg.Checkpoint.Missing(t))
 	}
 	return st
 }
@@ -161,7 +167,10 @@ type Position struct{ Received, Stored int64 }
 func (c *Collector) Position(t *checkpoint.Stream, claimed int64) Position {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	st := c.streamOf(t)
+	st := c.streams[t.ID]
+	if st == nil {
+		st = c.newState(t) // not kept: a sender may name many that it sends nothing of
+	}
 	return Position{st.synced.reachFrom(claimed), st.stored.reachFrom(claimed)}
 }
 

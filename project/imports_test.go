@@ -61,6 +61,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 
 	{"cluster", "", ""},
 	{"soak", "schema parse hbase hbase/embedded hdfs hdfs/dfs catalog ingest/agent ingest/checkpoint ingest/segment/vfs bench/sample bench/fleet cluster", ""},
+	{"attack", "", "schema health ingest/avrorpc ingest/protocol bench/sample"},
 	{"bench", "*", "*"},
 	{"bench/fleet", "bench/sample", "parse schema"},
 	{"bench/peers", "", ""},
@@ -71,7 +72,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"cluster", "soak", "hbase/tabletest", "hdfs/archivetest", "ingest/segment/vfs/crashfs"}
+var testOnly = []string{"attack", "cluster", "soak", "hbase/tabletest", "hdfs/archivetest", "ingest/segment/vfs/crashfs"}
 
 func TestImportsGoOneWay(t *testing.T) {
 	for _, s := range sources(t) {

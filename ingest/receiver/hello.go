@@ -228,7 +228,9 @@ func (r *Receiver) enter(entry schema.StreamEntry, own bool) (*checkpoint.Stream
 	if !errors.Is(err, checkpoint.ErrQuota) {
 		return t, err
 	}
-	r.evict(entry.Host, now)
+	if !r.evict(entry.Host, now) {
+		return nil, err
+	}
 	return r.cfg.Checkpoint.Declare(entry, own, now)
 }
 
@@ -236,14 +238,26 @@ func (r *Receiver) enter(entry schema.StreamEntry, own bool) (*checkpoint.Stream
 // than a batch may be on its way.
 const idleBefore = time.Minute
 
-// evict forgets a tenth of what a host may have, the longest idle first.
-func (r *Receiver) evict(host string, now time.Time) {
+// evictAgain is how soon it is looked again for idle streams of a host that had none. It
+// takes a look at all of its streams, and a hello may name thousands that are too many.
+const evictAgain = 10 * time.Second
+
+// evict forgets a tenth of what a host may have, the longest idle first; it reports whether
+// there were any. r.declaring is held.
+func (r *Receiver) evict(host string, now time.Time) bool {
+	if last, looked := r.evicted[host]; looked && now.Sub(last) < evictAgain && !now.Before(last) {
+		return false
+	}
 	idle := r.cfg.Checkpoint.Idle(host, now.Add(-idleBefore))
 	idle = r.stored(idle)
 	idle = idle[:min(len(idle), max(1, r.cfg.Quota.HostStreams/10))]
-	if len(idle) > 0 {
-		r.forgetAll(idle)
+	if len(idle) == 0 {
+		r.evicted[host] = now
+		return false
 	}
+	delete(r.evicted, host)
+	r.forgetAll(idle)
+	return true
 }
 
 // stored are those of streams of which nothing is on its way.

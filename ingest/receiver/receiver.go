@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -79,8 +80,9 @@ type Receiver struct {
 	live  map[schema.StreamID]int // sessions that said it
 	named int                     // streams of all connections
 
-	unsaved atomic.Bool // the checkpoint is to be saved with the next tick
-	forgot  time.Time   // when forget last looked; declaring is held
+	unsaved atomic.Bool          // the checkpoint is to be saved with the next tick
+	forgot  time.Time            // when forget last looked; declaring is held
+	evicted map[string]time.Time // when a host had no idle stream; declaring is held
 
 	places *places   // that Flume's events name
 	runs   sync.Pool // *run
@@ -101,7 +103,7 @@ func New(cfg Config) (*Receiver, error) {
 	cfg.Checkpoint.SetQuota(cfg.Quota)
 	cfg.FlumeFormat = cmp.Or(cfg.FlumeFormat, parse.AutoName)
 	cfg.FlumeWait = cmp.Or(cfg.FlumeWait, flumeWait)
-	r := &Receiver{cfg: cfg, decoders: make(chan *decoder, hostsDecoding*runtime.GOMAXPROCS(0)), decoded: semaphore.NewWeighted(maxDecodedBytes), hosts: map[string]*Host{}, live: map[schema.StreamID]int{}, places: newPlaces()}
+	r := &Receiver{cfg: cfg, decoders: make(chan *decoder, hostsDecoding*runtime.GOMAXPROCS(0)), decoded: semaphore.NewWeighted(maxDecodedBytes), hosts: map[string]*Host{}, live: map[schema.StreamID]int{}, places: newPlaces(), evicted: map[string]time.Time{}}
 	r.runs.New = func() any { return new(run) }
 	for range cap(r.decoders) {
 		codec, err := protocol.NewCodec(MaxBodyBytes)
@@ -154,6 +156,7 @@ func (r *Receiver) Tick(now time.Time) error {
 	r.declaring.Lock()
 	defer r.declaring.Unlock()
 	r.forget(now)
+	maps.DeleteFunc(r.evicted, func(_ string, at time.Time) bool { return now.Sub(at) >= evictAgain })
 	r.forgetHosts(now)
 	if r.unsaved.CompareAndSwap(true, false) {
 		if err := r.cfg.Checkpoint.Save(); err != nil {

@@ -1,0 +1,248 @@
+package attack
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/bench/sample"
+)
+
+var (
+	honestLines = flag.Int("lines", 0, "how many lines the honest host delivers in each attack; 0: 5,000, without bars for its rate and memory")
+	only        = flag.Int("row", 0, "the row to attack by, 0: each")
+)
+
+const (
+	shortLines = 5_000
+	// The bars that make attack measures by.
+	minShare     = 0.5
+	maxPeakBytes = 256 << 20
+	maxNamed     = 30 * time.Second
+	// patience is for a machine that is busy with other tests.
+	patience = 5 * time.Minute
+)
+
+// result is how the honest host fared.
+type result struct {
+	linesPerSecond float64
+	peakBytes      int64
+	named          time.Duration // 0: it was not named
+	why            string
+}
+
+// TestAnHonestHostIsServedDuringAttacks: its lines are stored once each, whatever another
+// host does meanwhile, and the other is named where it has a name. With -lines it also
+// keeps half of its rate, and the collector its memory.
+func TestAnHonestHostIsServedDuringAttacks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts processes for a minute")
+	}
+	lines := *honestLines
+	if lines == 0 {
+		lines = shortLines
+	}
+	w := &world{binary: build(t), ca: newAuthority(t), log: filepath.Join(t.TempDir(), "access.log")}
+	var text bytes.Buffer
+	if err := sample.Write(&text, 1, lines); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(w.log, text.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if *honestLines > 0 {
+		fmt.Printf("%-4s %-44s %12s %12s %6s %8s %8s\n", "row", "attack", "alone", "attacked", "share", "peak", "named")
+	}
+	for _, a := range attacks() {
+		if *only != 0 && a.row != *only {
+			continue
+		}
+		t.Run(fmt.Sprintf("row %d, %s", a.row, a.name), func(t *testing.T) {
+			var alone result
+			if *honestLines > 0 {
+				quiet := a
+				quiet.does, quiet.named = func(ctx context.Context, _ *target) { <-ctx.Done() }, false
+				alone = w.deliver(t, quiet)
+			}
+			attacked := w.deliver(t, a)
+			judge(t, a, alone, attacked)
+		})
+	}
+}
+
+// judge compares with the bars.
+func judge(t *testing.T, a attack, alone, attacked result) {
+	t.Helper()
+	if a.named && attacked.named == 0 {
+		t.Errorf("/health does not name %s", evil)
+	}
+	t.Logf("%.0f lines/s, peak %d MiB, named after %v: %s", attacked.linesPerSecond, attacked.peakBytes>>20, attacked.named, attacked.why)
+	if *honestLines == 0 {
+		return
+	}
+	share := attacked.linesPerSecond / alone.linesPerSecond
+	named := "-"
+	if attacked.named > 0 {
+		named = attacked.named.Round(100 * time.Millisecond).String()
+	}
+	fmt.Printf("%-4d %-44s %10.0f/s %10.0f/s %5.0f%% %4d MiB %8s\n", a.row, a.name, alone.linesPerSecond, attacked.linesPerSecond, 100*share, attacked.peakBytes>>20, named)
+	if share < minShare {
+		t.Errorf("the honest host keeps %.0f%% of its rate", 100*share)
+	}
+	if attacked.peakBytes > maxPeakBytes {
+		t.Errorf("the collector took %d MiB", attacked.peakBytes>>20)
+	}
+	if a.named && attacked.named > maxNamed {
+		t.Errorf("%s is named after %v", evil, attacked.named)
+	}
+}
+
+// world is what all attacks share.
+type world struct {
+	binary, log string
+	ca          *authority
+}
+
+// deliver starts a collector, attacks it, and has an honest host deliver its log meanwhile.
+func (w *world) deliver(t *testing.T, a attack) (r result) {
+	dir := t.TempDir()
+	x := &target{address: freeAddress(t), status: freeAddress(t), honestLog: w.log}
+	data := filepath.Join(dir, "collector")
+	args := []string{w.binary, "--quiet", "--data", data, "collector", "--listen", x.address, "--status-listen", x.status, "--spool-max", "1000", "--drain", "2m"}
+	honest := []string{w.binary, "--quiet", "--data", filepath.Join(dir, "agent"), "agent", "--collector", x.address, "--host", "web01",
+		"--format", "combined", "--cpu", "0", "--no-nice", "--latency", "100ms", w.log}
+	if !a.plain {
+		args, honest = append(args, w.ca.flags(t, "c1")...), append(honest, w.ca.flags(t, "web01")...)
+		x.tls = w.ca.client(t, evil)
+	}
+	collector := start(t, a.openFiles, args...)
+	await(t, collector, func() bool { return healthOf(t.Context(), x.status) != nil })
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		a.does(ctx, x)
+	}()
+	defer func() { end(); <-ended }()
+	began := time.Now()
+	await(t, collector, func() bool { // the attack is under way
+		r.look(t, x, began)
+		return !a.named || r.named > 0 || time.Since(began) > maxNamed
+	})
+	if a.openFiles > 0 {
+		wait(ctx, 2*time.Second) // all places are taken
+	}
+	sending := time.Now()
+	agent := start(t, 0, honest...)
+	size := fileBytes(t, w.log)
+	await(t, collector, func() bool {
+		r.look(t, x, began)
+		h := healthOf(t.Context(), x.status)
+		return h != nil && h.Metrics["web01"].ReceivedBytes >= size
+	})
+	r.linesPerSecond = float64(countLines(t, w.log)) / time.Since(sending).Seconds()
+	r.peakBytes = collector.peakBytes(t)
+	agent.stop(t)
+	end()
+	<-ended
+	collector.stop(t)
+	w.storedOnce(t, data)
+	return r
+}
+
+// look asks /health whether it names the attacker.
+func (r *result) look(t *testing.T, x *target, began time.Time) {
+	if r.named > 0 {
+		return
+	}
+	if h := healthOf(t.Context(), x.status); h != nil && len(h.Metrics[evil].Reasons) > 0 {
+		r.named, r.why = time.Since(began), h.Metrics[evil].Reasons[0]
+	}
+}
+
+func await(t *testing.T, p *process, done func() bool) {
+	t.Helper()
+	for began := time.Now(); !done(); {
+		if time.Since(began) > patience {
+			t.Fatalf("not within %v; %s", patience, p.errs.String())
+		}
+		wait(t.Context(), 50*time.Millisecond)
+	}
+}
+
+func fileBytes(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+func countLines(t *testing.T, path string) int {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Count(text, []byte("\n"))
+}
+
+// storedOnce compares the honest host's log with archive and table.
+func (w *world) storedOnce(t *testing.T, data string) {
+	t.Helper()
+	text, err := os.ReadFile(w.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := map[[32]byte]int{}
+	for line := range bytes.Lines(text) {
+		left[sha256.Sum256(line)]++
+	}
+	err = filepath.WalkDir(filepath.Join(data, "archive"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Base(filepath.Dir(path)) != "web01" || !strings.HasSuffix(path, ".gz") {
+			return err
+		}
+		packed, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		r, err := gzip.NewReader(bytes.NewReader(packed))
+		if err != nil {
+			return err
+		}
+		lines, err := io.ReadAll(r)
+		for line := range bytes.Lines(lines) {
+			if !bytes.HasPrefix(line, []byte("forged")) { // row 5: without TLS anybody may add
+				left[sha256.Sum256(line)]--
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost, twice := 0, 0
+	for _, n := range left {
+		lost += max(n, 0)
+		twice += max(-n, 0)
+	}
+	if lost+twice > 0 {
+		t.Errorf("the archive: %d lines are lost, %d too many", lost, twice)
+	}
+	rows, err := exec.CommandContext(t.Context(), w.binary, "--quiet", "--data", data, "scan", "--host", "web01", "--where", `logbody != "forged"`, "--count").Output()
+	if want := bytes.Count(text, []byte("\n")); err != nil || strings.TrimSpace(string(rows)) != fmt.Sprint(want) {
+		t.Errorf("the table has %s rows of %d lines: %v", bytes.TrimSpace(rows), want, err)
+	}
+}
