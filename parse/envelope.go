@@ -85,12 +85,17 @@ const (
 
 // header returns how many bytes of a line are its envelope, or a reason.
 func (e envelope) header(line []byte) (int, string) {
-	if e == syslogEnvelope {
-		if n := syslogHeader(line); n > 0 {
-			return n, ""
-		}
-		return 0, noSyslog
+	if e == criEnvelope {
+		return criHeader(line)
 	}
+	if n := syslogHeader(line); n > 0 {
+		return n, ""
+	}
+	return 0, noSyslog
+}
+
+// criHeader is header for a container runtime's time, stream and tag.
+func criHeader(line []byte) (int, string) {
 	at := wordEnd(line, 0)
 	if !isoTime(line[:max(at-1, 0)]) {
 		return 0, noCRI
