@@ -1,12 +1,18 @@
 package parse
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // FromConfig returns the format in what people copy from an Apache configuration: a
-// LogFormat or CustomLog directive, or its argument with the quotes. Anything else is
-// returned as it is.
+// LogFormat or CustomLog directive, or its argument with the quotes. Blanks and quotes
+// around a nickname are dropped. Anything else is returned as it is.
 func FromConfig(text string) string {
 	trimmed := strings.TrimSpace(text)
+	if nickname := strings.Trim(trimmed, `"'`); nickname == AutoName || nicknames[nickname] != "" {
+		return nickname
+	}
 	name, rest, _ := strings.Cut(trimmed, " ")
 	switch strings.ToLower(name) {
 	case "logformat":
@@ -27,6 +33,13 @@ func FromConfig(text string) string {
 		}
 	}
 	return text
+}
+
+// IsDirective reports whether text begins as a LogFormat or CustomLog directive does,
+// perhaps commented out. If [FromConfig] returns such a text, the directive is incomplete.
+func IsDirective(text string) bool {
+	name, _, _ := strings.Cut(strings.TrimLeft(text, "# \t"), " ")
+	return slices.Contains([]string{"logformat", "customlog", "globallog"}, strings.ToLower(name))
 }
 
 func isQuote(c byte) bool { return c == '"' || c == '\'' }

@@ -25,6 +25,11 @@ func TestAFormatMayBeCopiedFromTheConfiguration(t *testing.T) {
 		escaped:                         escaped,
 		"combined":                      "combined",
 		"auto":                          "auto",
+		" combined\n":                   "combined",
+		`"combined"`:                    "combined",
+		`'common'`:                      "common",
+		`"auto"`:                        "auto",
+		`"%h"`:                          `"%h"`,
 		"":                              "",
 		`"%r"`:                          `"%r"`,
 		`"%h" "%r"`:                     `"%h" "%r"`,
@@ -37,6 +42,17 @@ func TestAFormatMayBeCopiedFromTheConfiguration(t *testing.T) {
 	} {
 		if got := FromConfig(text); got != want {
 			t.Errorf("%s:\n%s, want\n%s", text, got, want)
+		}
+	}
+}
+
+func TestAnIncompleteDirectiveIsNoFormat(t *testing.T) {
+	for text, want := range map[string]bool{
+		`LogFormat "%h`: true, `customlog /var/log/a.log`: true, `# LogFormat "%h" x`: true, "LogFormat": true,
+		`#%h %t`: false, `LogFormats %h`: false, "%h": false, `LogFormat "%h" x`: false, "": false,
+	} {
+		if got := IsDirective(FromConfig(text)); got != want {
+			t.Errorf("%s: %t, want %t", text, got, want)
 		}
 	}
 }

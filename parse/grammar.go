@@ -31,6 +31,9 @@ func expected(s *step) string {
 	case opByte:
 		return "one character is expected"
 	}
+	if s.vhost {
+		return "a server name is expected"
+	}
 	if s.word {
 		return "one word is expected"
 	}
@@ -133,9 +136,19 @@ func (r *reader) fitsText(s *step, p, q int) bool {
 	case s.ident:
 		return !validIP(v)
 	case s.vhost:
-		return v[0] == '[' || bytes.IndexByte(v, ':') < 0 || validIPv6(v)
+		return isServerName(v)
 	}
 	return !s.list || !unfinishedList(v)
+}
+
+// isServerName reports whether v can be a server's name without its port. A list of
+// addresses, a path or what a container runtime puts in brackets is none.
+func isServerName(v []byte) bool {
+	if inner, ok := bytes.CutPrefix(v, []byte("[")); ok {
+		inner, ok = bytes.CutSuffix(inner, []byte("]"))
+		return ok && validIPv6(inner)
+	}
+	return bytes.IndexByte(v, ':') < 0 && !bytes.ContainsAny(v, ",/]") || validIPv6(v)
 }
 
 // cutsTime reports whether a complete time in brackets starts in [p, q) and ends

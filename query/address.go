@@ -148,8 +148,8 @@ func hostName(field, text string) (*schema.Filter, error) {
 	}
 	numeric := strings.Trim(name, "0123456789.") == ""
 	switch {
-	case numeric && name == text && isDigits(strings.ReplaceAll(name, ".", "")) && strings.Count(name, ".") < 4:
-		return nil, fmt.Errorf("%s for %s; all that begin so are %s.*", addressForms, field, strings.Trim(name, "."))
+	case numeric && name == text && isDigits(strings.ReplaceAll(name, ".", "")) && strings.Count(strings.Trim(name, "."), ".") < 3:
+		return nil, fmt.Errorf("%s for %s; write %s.* for all addresses that begin with these numbers", addressForms, field, strings.Trim(name, "."))
 	case numeric || strings.ContainsAny(name, "/:*%[] \t\""):
 		return nil, fmt.Errorf("%s for %s", addressForms, field)
 	case name == text:

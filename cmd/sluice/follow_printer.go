@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"sluice/ingest/checkpoint"
@@ -24,7 +22,7 @@ type followPrinter struct {
 	checkpoint *checkpoint.File
 
 	printer print.Printer // nil until the columns are known
-	columns []schema.Field
+	columns fixedColumns
 	formats map[formatKey]*parse.Format
 	streams map[schema.StreamID]*printedStream
 	rec     schema.Record
@@ -108,19 +106,19 @@ func (f *followPrinter) batch(b *tail.Batch) error {
 			return err
 		}
 	}
-	entry := schema.Entry{Stream: &s.stream, Record: &f.rec, Offset: b.Start}
-	for data := b.Data; len(data) > 0; {
-		line, size := data, len(data)
-		if i := bytes.IndexByte(data, '\n'); i >= 0 {
-			line, size = data[:i], i+1
+	entry := schema.Entry{Stream: &s.stream, Record: &f.rec}
+	for data, next := b.Data, b.Start; ; {
+		line, start, size, ok := schema.CutLine(data)
+		if !ok {
+			return nil
 		}
+		entry.Offset = next + int64(start)
 		s.format.Parse(line, &f.rec)
 		if err := f.printer.Print(&entry); err != nil {
 			return err
 		}
-		data, entry.Offset = data[size:], entry.Offset+int64(size)
+		data, next = data[size:], next+int64(size)
 	}
-	return nil
 }
 
 // streamOf returns what is needed to print a stream's lines. A stream's format can
@@ -141,7 +139,7 @@ func (f *followPrinter) streamOf(tracked *checkpoint.Stream) (*printedStream, er
 	}
 	s = &printedStream{now, format}
 	f.streams[now.ID] = s
-	f.warnOfMissingColumns(s)
+	f.columns.check(now.Path, format)
 	return s, nil
 }
 
@@ -197,7 +195,7 @@ func (f *followPrinter) open() error {
 		fields = append(fields, format.Fields())
 	}
 	var err error
-	f.columns = print.Union(fields...)
+	f.columns = f.cmd.fixedColumns(f.app, print.Union(fields...))
 	if f.printer, err = f.cmd.outputFlags.open(f.app.stdout, false, true, fields...); err != nil {
 		return err
 	}
@@ -214,24 +212,6 @@ func (f *followPrinter) known() (streams []schema.Stream) {
 		})
 	}
 	return streams
-}
-
-// warnOfMissingColumns says which fields of a log do not fit into columns that were
-// fixed before the log was found.
-func (f *followPrinter) warnOfMissingColumns(s *printedStream) {
-	kind := f.cmd.kind(f.app.stdout)
-	if f.printer == nil || len(f.cmd.Fields) > 0 || kind == "json" || kind == "raw" {
-		return
-	}
-	var missing []string
-	for _, field := range s.format.Fields() {
-		if !field.Derived && schema.Index(f.columns, field.Name) < 0 && !slices.Contains(missing, field.Name) {
-			missing = append(missing, field.Name)
-		}
-	}
-	if len(missing) > 0 {
-		f.app.log.Warn("log has fields that the output's columns do not include; give --format or --fields, or use --output json", "path", s.stream.Path, "fields", missing)
-	}
 }
 
 func (f *followPrinter) close() error {

@@ -84,7 +84,7 @@ func (p *parseCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	out := &recordWriter{cmd: p, app: a}
+	out := &recordWriter{cmd: p, app: a, ahead: logs}
 	var failed error
 	for _, l := range logs {
 		err := out.file(l)
@@ -149,6 +149,8 @@ type recordWriter struct {
 	cmd     *parseCmd
 	app     *app
 	printer print.Printer
+	columns fixedColumns
+	ahead   []input // what is to be printed, for the columns
 	rec     schema.Record
 }
 
@@ -172,10 +174,13 @@ func (w *recordWriter) file(l input) error {
 		return err
 	}
 	if w.printer == nil {
-		if w.printer, err = w.cmd.open(w.app.stdout, false, false, format.Fields()); err != nil {
+		fields := append([][]schema.Field{format.Fields()}, w.fieldsAhead()...)
+		if w.printer, err = w.cmd.open(w.app.stdout, false, false, fields...); err != nil {
 			return err
 		}
+		w.columns = w.cmd.fixedColumns(w.app, print.Union(fields...))
 	}
+	w.columns.check(l.path, format)
 	entry := schema.Entry{Stream: &schema.Stream{Host: w.cmd.Host, Path: l.path, Format: format.String()}, Record: &w.rec}
 	log := &reading{Reader: io.MultiReader(bytes.NewReader(head[:n]), r)}
 	err = logfile.ReadLines(w.app.ctx, log, func(line []byte, offset int64) error {
@@ -211,6 +216,45 @@ func (w *recordWriter) format(l input, head []byte) (*parse.Format, error) {
 		w.app.log.Warn("the log's format is not known", "log", l.path, "as", f.String(), "error", err)
 	}
 	return f, nil
+}
+
+// fieldsAhead are the fields of the formats of all logs, where the output's columns
+// depend on them. A log that cannot be read is named when its turn comes, and standard
+// input can be read once only.
+func (w *recordWriter) fieldsAhead() (fields [][]schema.Field) {
+	if kind := w.cmd.kind(w.app.stdout); len(w.cmd.Fields) == 0 && (kind == "json" || kind == "raw") {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, l := range w.ahead {
+		format, err := formatAhead(l)
+		if err == nil && !seen[format.String()] {
+			seen[format.String()] = true
+			fields = append(fields, format.Fields())
+		}
+	}
+	return fields
+}
+
+func formatAhead(l input) (*parse.Format, error) {
+	if l.format != parse.AutoName {
+		return parse.Lookup(l.format, l.zone)
+	}
+	if l.path == stdinName {
+		return nil, errors.New("standard input can be read once only")
+	}
+	r, err := logfile.Open(l.path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	head := make([]byte, parse.HeadBytes)
+	n, _ := io.ReadFull(r, head) // the rest of a damaged file is not needed here
+	format, err := parse.Auto(head[:n], l.zone)
+	if errors.Is(err, parse.ErrFormat) {
+		return format, nil // its lines are printed raw
+	}
+	return format, err
 }
 
 func (w *recordWriter) close() error {

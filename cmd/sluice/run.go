@@ -29,6 +29,9 @@ func (f formatFlags) text() (string, *time.Location, error) {
 		return "", nil, usage("--timezone: %w", err)
 	}
 	text := parse.FromConfig(f.Format)
+	if parse.IsDirective(text) {
+		return "", nil, usage("--format: %q is not a whole LogFormat directive\nhint: copy it from LogFormat to its closing quote, on one line", text)
+	}
 	if f.Pattern != "" {
 		if f.Format != parse.AutoName {
 			return "", nil, usage("--format and --pattern are two ways to say one thing: give one")

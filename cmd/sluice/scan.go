@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -108,18 +109,18 @@ func (s *scanCmd) times(now time.Time) (scan schema.Scan, err error) {
 			return scan, errors.New("--from and --last are two ways to say one thing: give one")
 		}
 		if scan.From, err = query.ParseTime(s.From, now, time.Local); err != nil {
-			return scan, err
+			return scan, fmt.Errorf("--from: %w", err)
 		}
 	}
 	if s.To != "" {
 		if scan.To, err = query.ParseTime(s.To, now, time.Local); err != nil {
-			return scan, err
+			return scan, fmt.Errorf("--to: %w", err)
 		}
 	}
 	if s.Last != "" {
 		length, err := query.ParseLast(strings.TrimPrefix(s.Last, "-"))
 		if err != nil {
-			return scan, err
+			return scan, fmt.Errorf("--last: %w", err)
 		}
 		end := now.UnixNano()
 		if scan.To > 0 {

@@ -40,6 +40,7 @@ const (
 	excludeHint    = "leave it out with --exclude"
 	decompressHint = "only gzip, zstd, bzip2 and xz are decompressed; decompress it first, or leave it out with --exclude"
 	recodeHint     = "convert it to UTF-8 first, for example with iconv -f UTF-16 -t UTF-8"
+	recode32Hint   = "convert it to UTF-8 first, for example with iconv -f UTF-32 -t UTF-8"
 )
 
 // magic is what files of one kind have at one place.
@@ -78,6 +79,8 @@ var foreign = []magic{
 	{0, "PAR1\x15", "a Parquet file", excludeHint},
 	{0, "\xca\xfe\xba\xbe", "a Java class", excludeHint},
 	{0, "\xed\xab\xee\xdb", "an RPM package", excludeHint},
+	{0, "\xff\xfe\x00\x00", "UTF-32 text", recode32Hint},
+	{0, "\x00\x00\xfe\xff", "UTF-32 text", recode32Hint},
 	{0, "!<arch>\ndebian-binary", "a Debian package", excludeHint},
 }
 

@@ -94,7 +94,7 @@ func TestWhatIsInACompressedFileIsLookedAt(t *testing.T) {
 	tar := make([]byte, 1024)
 	copy(tar[257:], "ustar")
 	for want, inner := range map[string][]byte{
-		"a tar archive": tar, "UTF-16 text": []byte(utf16Text(apacheLine, false, true)), "binary data": []byte(randomBytes(5, 1000)),
+		"a tar archive": tar, "UTF-16 text": []byte(utf16Text(apacheLine, false, true)), "UTF-32 text": []byte("\xff\xfe\x00\x001\x00\x00\x00"), "binary data": []byte(randomBytes(5, 1000)),
 		"gzip data, compressed once more with gzip": pack(t, Gzip, []byte(apacheLine)),
 	} {
 		path := write(t, pack(t, Gzip, inner))

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// fixedColumns are the columns of an output that cannot add one later: csv, tsv, table,
+// avro and avrojson. The zero value has none to check.
+type fixedColumns struct {
+	columns []schema.Field
+	warned  map[string]bool // lists of fields that a warning has named
+	log     *slog.Logger
+}
+
+// fixedColumns returns the columns if the output has fixed ones that --fields does not
+// choose.
+func (p *parseCmd) fixedColumns(a *app, columns []schema.Field) fixedColumns {
+	if kind := p.kind(a.stdout); len(p.Fields) > 0 || kind == "json" || kind == "raw" {
+		return fixedColumns{}
+	}
+	return fixedColumns{columns, map[string]bool{}, a.log}
+}
+
+// check logs which fields of a log have no column. Logs that lack the same columns are
+// logged once.
+func (c *fixedColumns) check(path string, format *parse.Format) {
+	if c.log == nil {
+		return
+	}
+	var missing []string
+	for _, field := range format.Fields() {
+		if !field.Derived && schema.Index(c.columns, field.Name) < 0 && !slices.Contains(missing, field.Name) {
+			missing = append(missing, field.Name)
+		}
+	}
+	key := fmt.Sprint(missing)
+	if len(missing) == 0 || c.warned[key] || len(c.warned) >= maxColumnWarnings {
+		return
+	}
+	c.warned[key] = true
+	c.log.Warn("log has fields that the output has no columns for", "path", path, "fields", missing,
+		"hint", "use --output json; the columns are those of the formats that are known at the start")
+}
+
+// maxColumnWarnings bounds the lists of fields that are remembered.
+const maxColumnWarnings = 1000
