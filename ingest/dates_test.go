@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -147,4 +148,33 @@ func TestTheBacklogGivesEachHostTheSameTime(t *testing.T) {
 	if len(b) != 0 {
 		t.Errorf("%d hosts are kept", len(b))
 	}
+}
+
+// TestParsingEndsWithItsContext, and nothing of the batch is taken; a deadline is for
+// waiting, and ends no parsing.
+func TestParsingEndsWithItsContext(t *testing.T) {
+	r := newRig(t, nil)
+	log := numbered(10 * checkEvery / len("bad 00000\n"))
+	s := r.stream(t, "web01", log, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.collector.Append(ctx, s, batch(s, log, 0, len(log))); !errors.Is(err, context.Canceled) || r.collector.Counters.Lines.Load() != 0 {
+		t.Errorf("%d lines were taken: %v", r.collector.Counters.Lines.Load(), err)
+	}
+	st := r.collector.stream(s)
+	if _, _, err := r.collector.prepare(st, &st.reader); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel = context.WithDeadline(t.Context(), time.Unix(1, 0))
+	defer cancel()
+	if err := (&parcel{lines: []byte(log)}).read(ctx, &st.reader, days{}, 0); err != nil {
+		t.Errorf("a deadline ended parsing: %v", err)
+	}
+	if err := r.collector.Append(t.Context(), s, batch(s, log, 0, len(log))); err != nil {
+		t.Error(err)
+	}
+	if err := r.collector.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.holds(t, "once", log)
 }

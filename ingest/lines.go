@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"sluice/schema"
@@ -49,13 +50,14 @@ const checkEvery = 4 << 10
 
 // read turns the parcel's lines, which stand at offset of their stream, into cuts
 // by period and, where the parcel is for the table, into rows. It stops early only
-// if ctx ends: the regular expression may be a stranger's, and slow.
+// if ctx is canceled (a deadline bounds waiting only: a batch that parses longer than that
+// would never get on): the regular expression may be a stranger's, and slow.
 func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset int64) error {
 	data := p.lines
 	var run cut
 	for unchecked := 0; len(data) > 0; {
 		if unchecked >= checkEvery {
-			if err := ctx.Err(); err != nil {
+			if err := ctx.Err(); errors.Is(err, context.Canceled) {
 				return err
 			}
 			unchecked = 0

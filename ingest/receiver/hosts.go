@@ -148,7 +148,7 @@ func (r *Receiver) note(host string, change func(*Host)) {
 		r.hosts[host] = h
 	}
 	if h.turns == nil {
-		h.turns = make(chan struct{}, runtime.GOMAXPROCS(0))
+		h.turns = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	}
 	if h.sessions == nil {
 		h.sessions = map[*session]bool{}

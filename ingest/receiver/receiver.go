@@ -29,8 +29,9 @@ const (
 	batchBytes = 1 << 20
 	// keptRoomBytes is how much memory a decoder keeps between batches.
 	keptRoomBytes = 2 << 20
-	// hostsDecoding is how many hosts can have batches decoded and parsed at a time, each as
-	// many as there are processors: a host whose lines take long holds what is its own.
+	// hostsDecoding is how many batches are decoded and parsed at a time, for each processor.
+	// One host has half as many as there are processors: if its lines take long the others
+	// have the other half. An agent sends by one connection, so it has one at a time anyway.
 	hostsDecoding = 8
 	// maxDecodedBytes bounds the lines of all batches that are being parsed.
 	maxDecodedBytes = 64 << 20

@@ -160,7 +160,7 @@ func (s *session) take(ctx context.Context, known *said, m *protocol.Batch) erro
 	return err
 }
 
-// turn waits until the session's host has less at work than there are processors.
+// turn waits until the session's host has less at work than it may.
 func (s *session) turn(ctx context.Context) error {
 	select {
 	case s.turns <- struct{}{}:
