@@ -67,6 +67,10 @@ func (s *session) Begin(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher,
 	case s.host == "":
 		return nil, errors.New("say hello first")
 	case c.Message == protocol.MessageStatus:
+		if err := s.turn(ctx); err != nil { // one of the largest takes as long as a batch
+			return nil, err
+		}
+		defer s.turnOver()
 		return s.status(c.Params)
 	}
 	return nil, fmt.Errorf("there is no message %q", c.Message)
