@@ -14,7 +14,7 @@ import (
 )
 
 type ackCmd struct {
-	Lost bool `help:"Acknowledge that lines were lost: they are no error any more."`
+	Lost bool `help:"Acknowledge lost lines: status, /health and audit stop reporting them as an error."`
 }
 
 // Help is kong's longer help.

@@ -28,12 +28,12 @@ type collectorCmd struct {
 	InsecureListen    bool          `help:"Listen beyond this machine without TLS: whoever reaches the port can write lines under any host's name."`
 	Checkpoint        string        `type:"path" placeholder:"FILE" help:"What is remembered of each stream (default: DATA/checkpoint)."`
 	Spool             string        `type:"path" placeholder:"DIR" help:"Folder for what is received and not stored (default: DATA/spool)."`
-	SilentAfter       time.Duration `default:"2m" placeholder:"TIME" help:"How long a host may say nothing before /health and status say ERROR. Agents say something every 3 s, whether there are lines or not."`
+	SilentAfter       time.Duration `default:"2m" placeholder:"TIME" help:"Time without a message from a host after which /health and status report ERROR. An agent sends a heartbeat every 3 s, even without new lines."`
 	Retired           []string      `placeholder:"HOST" help:"Hosts that were taken out of service: they are not missed any more."`
 	HostShare         int           `default:"3" placeholder:"N" help:"How many times what is left free of --spool-max one host may have in the spool, so that one host never takes the room of another: with 3, one host alone may fill three quarters, two three sevenths each. Then its batches wait, and /health names it. 0 is no bound."`
-	HostStreams       int           `default:"50000" placeholder:"N" help:"Logs of one host that are remembered; beyond it those are forgotten that are stored and have been idle longest, and if there are none a new one is refused. All hosts together may have ten times as many."`
+	HostStreams       int           `default:"50000" placeholder:"N" help:"Limit of logs to remember for one host. At the limit, the collector forgets the log that has been idle longest and is stored completely; if there is none, it rejects the new log. All hosts together may have ten times as many."`
 	HostText          int64         `default:"16" placeholder:"MIB" help:"What paths, formats and labels of one host's logs may take in the checkpoint; all hosts together may have 16 times as much."`
-	AllowBacktracking bool          `help:"Take patterns (regular expressions) of any kind from agents. Without it a log is refused, and waits on its host, whose pattern needs backtracking or has more than 1000 instructions: whoever writes its lines could make this collector slow."`
+	AllowBacktracking bool          `help:"Accept any regular expression from agents. By default, the collector rejects a log if its pattern needs backtracking or has more than 1000 instructions, because its lines could slow down the collector. A rejected log waits on its host."`
 	Flume             flumeFlags    `embed:"" prefix:"flume-"`
 	Drain             time.Duration `default:"30s" placeholder:"TIME" help:"How long storing may take after the signal to end; what is left is stored by the next start."`
 }

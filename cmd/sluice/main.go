@@ -25,7 +25,7 @@ type cli struct {
 	Data    string          `default:"sluice-data" placeholder:"DIR" help:"Folder for checkpoint and spool; without --table and --archive also for the table and the archive."`
 	Verbose bool            `short:"v" help:"Say more on standard error."`
 	Quiet   bool            `short:"q" help:"Say only warnings and errors on standard error."`
-	Wait    time.Duration   `default:"60s" placeholder:"TIME" help:"How long a cluster that does not answer is tried, 0 for ever. Not for agent, collector and a run that follows, which try until they are stopped."`
+	Wait    time.Duration   `default:"60s" placeholder:"TIME" help:"Time to keep trying a cluster that does not answer; 0 is no limit. Agent, collector and a run that follows ignore it: they try until they are stopped."`
 	kerberosFlags
 
 	Run        runCmd        `cmd:"" help:"Take logs to a table and an archive."`
