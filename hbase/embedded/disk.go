@@ -18,17 +18,23 @@ import (
 // the first write that failed, and from then on the table is done: Put and Flush
 // return that error, and Pebble's next attempt is held until the table is closed.
 // What is on the disk stays a whole table; opening it again goes on from there.
+//
+// While the table is being opened nobody else could end the attempts, and pebble.Open
+// would never return. So a write that fails then, and each one after it, succeeds for
+// Pebble and changes nothing: the disk is left as a crash would leave it, Open returns,
+// and the failure is its error.
 type disk struct {
 	vfs.FS
 	failed  chan struct{} // closed after err was set
 	closing chan struct{} // closed by Close
 	once    sync.Once
 	err     error
-	open    atomic.Bool // the table is open: nobody waits for a held attempt
+	open    atomic.Bool // Open has returned, or is about to
+	nowhere vfs.FS      // takes what is written after a failure while the table is opened
 }
 
 func newDisk(fs vfs.FS) *disk {
-	return &disk{FS: fs, failed: make(chan struct{}), closing: make(chan struct{})}
+	return &disk{FS: fs, failed: make(chan struct{}), closing: make(chan struct{}), nowhere: vfs.NewMem()}
 }
 
 // fail records the first failure.
@@ -49,7 +55,11 @@ func (d *disk) failure() error {
 	}
 }
 
-// check records err, if it is one, as what happened to name, and returns it.
+// lost reports whether writes are to be lost without Pebble knowing it.
+func (d *disk) lost() bool { return d.failure() != nil && !d.open.Load() }
+
+// check records err, if it is one, as what happened to name, and returns what Pebble
+// is to know of it.
 func (d *disk) check(op, name string, err error) error {
 	var path *fs.PathError
 	switch {
@@ -59,24 +69,34 @@ func (d *disk) check(op, name string, err error) error {
 	default:
 		d.fail(fmt.Errorf("%s %s: %w", op, name, err))
 	}
+	if d.lost() {
+		return nil
+	}
 	return err
 }
 
 func (d *disk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := d.failure(); err != nil {
-		if d.open.Load() {
-			<-d.closing
-		}
+	if err := d.failure(); err != nil && d.open.Load() {
+		<-d.closing
 		return nil, err
 	}
+	if d.lost() {
+		return d.nowhere.Create(d.PathBase(name), category)
+	}
 	f, err := d.FS.Create(name, category)
-	if d.check("create", name, err) != nil {
-		return nil, err
+	if err != nil {
+		if err := d.check("create", name, err); err != nil {
+			return nil, err
+		}
+		return d.nowhere.Create(d.PathBase(name), category)
 	}
 	return &diskFile{File: f, disk: d, name: name}, nil
 }
 
 func (d *disk) Rename(from, to string) error {
+	if d.lost() {
+		return nil
+	}
 	return d.check("rename to", to, d.FS.Rename(from, to))
 }
 
@@ -91,6 +111,9 @@ func (d *disk) OpenDir(name string) (vfs.File, error) {
 // Remove leaves everything as it is once a write has failed: what was to take the
 // file's place may not be there.
 func (d *disk) Remove(name string) error {
+	if d.lost() {
+		return nil
+	}
 	if err := d.failure(); err != nil {
 		return err
 	}
@@ -121,8 +144,14 @@ type diskFile struct {
 }
 
 func (f *diskFile) Write(b []byte) (int, error) {
+	if f.disk.lost() {
+		return len(b), nil
+	}
 	n, err := f.File.Write(b)
-	return n, f.disk.check("write", f.name, err)
+	if err != nil && f.disk.check("write", f.name, err) == nil {
+		return len(b), nil
+	}
+	return n, err
 }
 
 func (f *diskFile) Sync() error {

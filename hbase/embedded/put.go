@@ -18,9 +18,8 @@ const batchBytes = 512 << 10
 // Put again. The rows' bytes are copied. It waits while the disk is behind, and
 // then ends with ctx.
 //
-// Any error but ctx's is for good: the disk failed a write, nothing more is taken,
-// and the table must be closed and opened again before what was not flushed is Put
-// again.
+// Any error but ctx's lasts: the disk failed a write, and nothing more is taken until
+// Reopen has succeeded and what was not flushed is Put again.
 func (t *Table) Put(ctx context.Context, rows *schema.Rows) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -61,7 +60,7 @@ func (t *Table) apply(rows *schema.Rows, next int) (n int, err error) {
 
 // ready waits until there is room for a batch.
 func (t *Table) ready(ctx context.Context) error {
-	if t.db == nil || t.disk == nil {
+	if t.disk == nil {
 		return ErrClosed
 	}
 	if err := t.disk.failure(); err != nil {
@@ -124,7 +123,7 @@ func (t *Table) Flush(ctx context.Context) error {
 }
 
 func (t *Table) flush(ctx context.Context) error {
-	if t.db == nil || t.disk == nil {
+	if t.disk == nil {
 		return ErrClosed
 	}
 	if err := t.disk.failure(); err != nil {

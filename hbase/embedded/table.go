@@ -32,6 +32,10 @@ type Options struct {
 	// ReadOnly opens what was flushed so far, as it is now, beside a process that
 	// may go on writing. Nothing in the folder is changed or locked.
 	ReadOnly bool
+	// Tolerate, if any, says of an error of the disk that it may pass, such as a full
+	// disk. Open returns a table even so; its Put and Flush return the error until
+	// Reopen has succeeded.
+	Tolerate func(error) bool
 	// Logger gets Pebble's own messages, at debug; nil: nobody.
 	Logger *slog.Logger
 
@@ -43,12 +47,13 @@ type Options struct {
 type Table struct {
 	dir    string
 	layout schema.Layout
-	db     *pebble.DB
+	db     *pebble.DB // nil: it is closed, or its disk failed when it was opened
 
 	// Of a table that is only read.
 	snapshot *snapshot
 
 	// Of a table that is written.
+	options    Options
 	disk       *disk
 	compacting atomic.Int32  // compactions that are running
 	compacted  chan struct{} // holds one when a compaction ended
@@ -102,14 +107,50 @@ func openToWrite(dir string, o Options) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{dir: dir, layout: layout, disk: newDisk(o.fs), compacted: make(chan struct{}, 1)}
-	if err := t.openPebble(o.Logger); err != nil {
+	t := &Table{dir: dir, layout: layout, options: o, compacted: make(chan struct{}, 1)}
+	if err := t.openStore(); err != nil {
+		if o.Tolerate != nil && o.Tolerate(err) {
+			return t, nil
+		}
 		return nil, err
 	}
-	if err := t.settleLayout(); err != nil {
-		return nil, errors.Join(err, t.Close())
-	}
 	return t, nil
+}
+
+// openStore opens the store. After an error the table is one whose disk failed.
+func (t *Table) openStore() error {
+	t.disk = newDisk(t.options.fs)
+	t.unflushed, t.dirty, t.flushing = 0, false, nil
+	err := t.openPebble(t.options.Logger)
+	if err == nil {
+		err = t.settleLayout()
+	}
+	if err != nil {
+		t.disk.fail(err)
+		err = errors.Join(err, t.closeStore())
+	}
+	return err
+}
+
+// Reopen opens the table again after its disk failed, with nothing of what was Put and
+// not flushed: that must be Put again. It does nothing to a table that works. No scan
+// may be under way.
+func (t *Table) Reopen() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.disk == nil {
+		return ErrClosed
+	}
+	if t.disk.failure() == nil {
+		return nil
+	}
+	if err := t.closeStore(); err != nil {
+		t.options.Logger.Debug("table whose disk failed closed", "path", t.dir, "err", err)
+	}
+	if err := t.openStore(); err != nil {
+		return fmt.Errorf("embedded: open table %s again: %w", t.dir, err)
+	}
+	return nil
 }
 
 // layoutToWrite says which layout a table in dir has or is to get, and changes
@@ -141,9 +182,10 @@ func checkLayout(dir string, have schema.Layout, want *schema.Layout) error {
 
 func (t *Table) openPebble(log *slog.Logger) error {
 	o := pebbleOptions(t.layout, log)
-	o.FS, o.Logger = t.disk, diskLog{pebbleLog{log}, t.disk}
+	disk := t.disk // Reopen makes another
+	o.FS, o.Logger = disk, diskLog{pebbleLog{log}, disk}
 	o.EventListener = &pebble.EventListener{
-		BackgroundError: func(err error) { t.disk.fail(err) },
+		BackgroundError: func(err error) { disk.fail(err) },
 		DataCorruption:  func(info pebble.DataCorruptionInfo) { o.Logger.Errorf("%s", info) },
 		CompactionBegin: func(pebble.CompactionInfo) { t.compacting.Add(1) },
 		CompactionEnd: func(pebble.CompactionInfo) {
@@ -162,11 +204,11 @@ func (t *Table) openPebble(log *slog.Logger) error {
 		return errors.Join(t.disk.failure(), err)
 	}
 	t.db = db
-	t.disk.open.Store(true)
-	if err := t.disk.failure(); err != nil {
-		return errors.Join(err, t.Close())
+	if err := t.disk.failure(); err != nil { // Pebble does not know; closeStore lets it write nowhere
+		return err
 	}
-	return nil
+	t.disk.open.Store(true)
+	return t.disk.failure()
 }
 
 // settleLayout records the layout in a new table, synced. In one that another
@@ -181,28 +223,42 @@ func (t *Table) settleLayout() error {
 		return err
 	}
 	t.dirty = true
-	return t.Flush(context.Background())
+	return t.flush(context.Background())
 }
 
 // Layout is the layout that the table was made with.
 func (t *Table) Layout() schema.Layout { return t.layout }
 
 // DiskBytes is the space that the table takes on the disk.
-func (t *Table) DiskBytes() int64 { return int64(t.db.Metrics().DiskSpaceUsage()) }
+func (t *Table) DiskBytes() int64 {
+	if t.db == nil {
+		return 0
+	}
+	return int64(t.db.Metrics().DiskSpaceUsage())
+}
 
 // Close lets go of the folder. It does not flush: what was not flushed is
 // delivered again.
 func (t *Table) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.snapshot != nil && t.db != nil {
+		db := t.db
+		t.db = nil
+		return errors.Join(db.Close(), t.snapshot.Close())
+	}
+	err := t.closeStore()
+	t.disk = nil
+	return err
+}
+
+// closeStore closes what openStore opened, if anything.
+func (t *Table) closeStore() error {
 	if t.db == nil {
 		return nil
 	}
 	db := t.db
 	t.db = nil
-	if t.snapshot != nil {
-		return errors.Join(db.Close(), t.snapshot.Close())
-	}
 	close(t.disk.closing)
 	return db.Close()
 }
