@@ -2,12 +2,14 @@
 package health
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"sluice/ingest"
@@ -64,12 +66,48 @@ func Write(path string, s *Status) error {
 	if err != nil {
 		return fmt.Errorf("status: %w", err)
 	}
-	_, err = f.Write(append(b, '\n'))
+	b = append(b, bytes.Repeat([]byte{'\n'}, spareBytes)...)
+	_, err = f.Write(b)
 	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("status: %w", err)
+		err = errors.Join(err, os.Remove(temporary))
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			err = overwrite(path, b, err)
+		}
+		if err != nil {
+			return fmt.Errorf("status: %w", err)
+		}
+		return nil
 	}
 	if err := os.Rename(temporary, path); err != nil {
 		return fmt.Errorf("status: %w", err)
+	}
+	return nil
+}
+
+// spareBytes of newlines end a status file: on a full disk a longer status than the last
+// one has to fit into its blocks.
+const spareBytes = 8 << 10
+
+// overwrite puts b into the file at path, as far as it has blocks for it, because the
+// disk is full. The process may be the only one that says so. It returns full if it
+// cannot.
+func overwrite(path string, b []byte, full error) (err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return errors.Join(full, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(full, err)
+	}
+	text := len(bytes.TrimRight(b, "\n"))
+	if !info.Mode().IsRegular() || int64(text) > info.Size() {
+		return full
+	}
+	b = append(b[:text:text], bytes.Repeat([]byte{'\n'}, int(info.Size())-text)...)
+	if _, err := f.WriteAt(b, 0); err != nil {
+		return errors.Join(full, err)
 	}
 	return nil
 }

@@ -16,17 +16,20 @@ func (s *storer) commit(ctx context.Context) error {
 	if len(ready) == 0 {
 		return nil
 	}
-	if err := s.cfg.Table.Flush(ctx); err != nil {
-		return err
+	if lost, err := s.flushTable(ctx); err != nil || lost {
+		return err // these segments are ready once their rows were put again
 	}
-	if err := s.putEntries(ctx, s.advance(ready)); err != nil {
-		return err
-	}
+	entries := s.advance(ready)
 	// The streams' own rows too, or a crash would leave old ones behind for good.
-	if err := s.cfg.Table.Flush(ctx); err != nil {
+	_, err := s.onTable(ctx, func() error {
+		if err := s.putEntries(ctx, entries); err != nil {
+			return err
+		}
+		return s.cfg.Table.Flush(ctx)
+	})
+	if err != nil {
 		return err
 	}
-	s.dirty = false
 	if err := s.attempt(ctx, "checkpoint", s.cfg.Checkpoint.Save); err != nil {
 		return err
 	}

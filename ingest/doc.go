@@ -25,6 +25,13 @@ type Table interface {
 	Flush(ctx context.Context) error
 }
 
+// Reopener is a Table that takes nothing more once its disk has failed, as when it is
+// full, until Reopen has succeeded. Rows that were Put and not flushed are gone then.
+// Reopen does nothing to a table that works.
+type Reopener interface {
+	Reopen() error
+}
+
 // Archive is where sealed segments go.
 type Archive interface {
 	// Store copies the file and verifies the copy; storing it again under the

@@ -16,7 +16,10 @@ type storer struct {
 	*Collector
 	rows  schema.Rows // of the stream directory
 	dirty bool        // rows were put since the last Flush
-	scrap parcel      // for what is read from segments
+	down  bool        // the table failed, and has to be reopened
+	// unflushed are the pieces of these rows, kept for a table that can be reopened.
+	unflushed []*piece
+	scrap     parcel // for what is read from segments
 
 	reading *spooled // the segment that file and reader are of
 	file    vfs.File
@@ -60,20 +63,27 @@ func (s *storer) put(ctx context.Context, p *parcel) error {
 }
 
 func (s *storer) write(ctx context.Context, p *parcel) error {
-	for _, x := range p.pieces {
-		if err := s.declare(ctx, x.stream); err != nil {
-			return err
+	_, err := s.onTable(ctx, func() error {
+		for _, x := range p.pieces {
+			if err := s.declare(ctx, x.stream); err != nil {
+				return err
+			}
 		}
-	}
-	if err := s.cfg.Table.Put(ctx, &p.rows); err != nil {
+		s.dirty = true
+		return s.cfg.Table.Put(ctx, &p.rows)
+	})
+	if err != nil {
 		return err
 	}
-	s.dirty = true
+	if s.reopener() != nil {
+		s.unflushed = append(s.unflushed, p.pieces...)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, x := range p.pieces {
 		x.tabled = true
-		if !x.earlier {
+		if !x.earlier && !x.counted {
+			x.counted = true
 			s.Counters.Rows.Add(x.lines)
 		}
 		if x.in != nil {
@@ -135,9 +145,8 @@ func (s *storer) rest(ctx context.Context) (idle bool, err error) {
 // makeDurable does what a tick asked for.
 func (s *storer) makeDurable(ctx context.Context) error {
 	if s.dirty {
-		s.dirty = false
-		if err := s.cfg.Table.Flush(ctx); err != nil {
-			return err
+		if lost, err := s.flushTable(ctx); err != nil || lost {
+			return err // what was lost is put again first
 		}
 	}
 	s.mu.Lock()

@@ -46,6 +46,7 @@ type piece struct {
 	member        segment.Member
 	earlier       bool      // an earlier life received it
 	tabled        bool      // its rows were put
+	counted       bool      // its rows are in the counter
 	at            time.Time // when it was received; of an earlier one, when it was taken up
 }
 

@@ -13,7 +13,9 @@ import (
 	"time"
 	"unicode"
 
+	"sluice/health"
 	"sluice/ingest/agent"
+	"sluice/ingest/checkpoint"
 	"sluice/ingest/governor"
 	"sluice/ingest/protocol"
 	"sluice/ingest/segment"
@@ -87,12 +89,23 @@ func (c *agentCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	file, locks, err := a.openCheckpoint(c.Checkpoint)
-	defer func() {
-		for _, lock := range locks {
-			err = errors.Join(err, lock.Close())
+	var file *checkpoint.File
+	var locks []*os.File
+	defer func() { err = errors.Join(err, closeAll(locks)) }()
+	start := &starting{kind: health.Agent, host: c.Host, flags: &c.statusFlags, thresholds: health.Thresholds{SilentAfter: silentAfter, MaxLag: c.MaxLag}}
+	err = start.patiently(a, func() (err error) {
+		if err := closeAll(locks); err != nil {
+			return err
 		}
-	}()
+		file, locks, err = a.openCheckpoint(c.Checkpoint)
+		if err == nil && !file.Found() {
+			err = file.Save()
+		}
+		return err
+	})
+	if err != nil && a.ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // told to stop while it waited for its disk
+	}
 	if err != nil {
 		return err
 	}

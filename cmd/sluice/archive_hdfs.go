@@ -80,7 +80,7 @@ func (a *app) openArchive(f archiveFlags, pattern hdfs.Pattern, owner string, un
 	}
 	local, err := localdir.Open(pattern.Root(), owner)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, openError(err)
 	}
 	return folder{local}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"sluice/health"
 	"sluice/ingest"
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/checkpoint"
@@ -87,9 +88,18 @@ func (c *collectorCmd) Run(a *app) (err error) {
 		return err
 	}
 	defer listener.Close() //nolint:errcheck // Serve closes it too
-	s, err := c.open(a, storeOptions{
-		formats: []string{parse.AutoName, format}, checkpoint: c.Checkpoint, spool: c.Spool,
-		collector: ingest.CollectorConfig{Patient: true, SpoolAhead: true, HostShare: c.HostShare, OpenSegments: min(openFiles/8, 512), DeclareFound: true},
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	var s *stores
+	start := &starting{kind: health.Collector, host: host, flags: &c.statusFlags, thresholds: health.Thresholds{SilentAfter: c.SilentAfter, MaxLag: c.MaxLag, RollInterval: c.RollInterval}}
+	err = start.patiently(a, func() (err error) {
+		s, err = c.open(a, storeOptions{
+			formats: []string{parse.AutoName, format}, checkpoint: c.Checkpoint, spool: c.Spool,
+			collector: ingest.CollectorConfig{Patient: true, SpoolAhead: true, HostShare: c.HostShare, OpenSegments: min(openFiles/8, 512), DeclareFound: true},
+		})
+		return err
 	})
 	if a.interrupted(err) {
 		return nil

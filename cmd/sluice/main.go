@@ -142,6 +142,9 @@ func (a *app) status(err error) int {
 	if hint := a.unreachable(err); hint != "" {
 		print.Textln(a.stderr, "hint:", hint)
 	}
+	if diskFull(err) {
+		print.Textln(a.stderr, "hint:", hintFull)
+	}
 	if errors.As(err, &usageError{}) {
 		return 2
 	}

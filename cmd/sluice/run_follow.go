@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"sluice/health"
 	"sluice/ingest"
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
@@ -36,7 +37,12 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 		return errors.Join(err, trace.Close())
 	}
 	defer func() { err = errors.Join(err, trace.Close()) }()
-	s, err := r.open(a, storeOptions{formats: formats, collector: ingest.CollectorConfig{Patient: true}})
+	var s *stores
+	start := &starting{kind: health.Run, host: r.Host, flags: &r.statusFlags, thresholds: health.Thresholds{SilentAfter: silentAfter, MaxLag: r.MaxLag, RollInterval: r.RollInterval}}
+	err = start.patiently(a, func() (err error) {
+		s, err = r.open(a, storeOptions{formats: formats, collector: ingest.CollectorConfig{Patient: true}})
+		return err
+	})
 	if a.interrupted(err) {
 		return nil
 	}

@@ -34,6 +34,9 @@ const staleAfter = time.Minute
 
 func (c *statusCmd) Run(a *app) error {
 	s, err := health.Read(statusPath(a.cli.Data))
+	if errors.Is(err, fs.ErrNotExist) && locked(a.cli.Data) {
+		return fmt.Errorf("sluice runs with --data %s, but has not written its status\nhint: look at its log, and whether the disk is full (df)", a.cli.Data)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return usage("nothing follows logs with --data %s, and nothing did: start `sluice run LOGS`, an agent or a collector; run --once leaves no status, it says all when it ends", a.cli.Data)
 	}

@@ -109,9 +109,13 @@ func (a *app) createTable(t tableFlags, layout *schema.Layout, unattended bool) 
 	if err := narrow(dir); err != nil {
 		return nil, err
 	}
-	table, err := embedded.Open(dir, embedded.Options{Layout: layout, Logger: a.log})
+	o := embedded.Options{Layout: layout, Logger: a.log}
+	if unattended {
+		o.Tolerate = diskFull
+	}
+	table, err := embedded.Open(dir, o)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, openError(err)
 	}
 	return table, nil
 }
@@ -181,11 +185,11 @@ func lockData(dir string) (*os.File, error) {
 		return nil, err
 	}
 	if err := vfs.MkdirAll(vfs.OS{}, dir, 0o750); err != nil {
-		return nil, usage("--data: cannot make the folder: %w", err)
+		return nil, openError(fmt.Errorf("--data: make the directory %s: %w", dir, err))
 	}
 	f, err := lockFile(filepath.Join(dir, "lock"))
 	if err != nil {
-		return nil, usage("--data %s: %w", dir, err)
+		return nil, openError(fmt.Errorf("--data %s: %w", dir, err))
 	}
 	return f, nil
 }

@@ -137,6 +137,11 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	c.RollBytes, c.RollInterval, c.RollIdle, c.Level, c.Log = r.RollSize.bytes(), r.RollInterval, r.RollIdle, r.Level, a.log
 	c.SpoolMaxBytes, c.KeepLocal, c.Uploads = r.SpoolMax.bytes(), r.KeepLocal, r.ArchiveUploads
 	c.MarkClosed, c.ClosedGrace = r.MarkClosedDays, r.MarkGrace
+	if c.Patient && !s.checkpoint.Found() { // a spool without a checkpoint would be an error
+		if err := s.checkpoint.Save(); err != nil {
+			return s, err
+		}
+	}
 	s.collector, err = ingest.NewCollector(a.ctx, c)
 	return s, err
 }
@@ -156,7 +161,7 @@ func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) 
 			return nil, locks, err
 		}
 		if lock, err = lockFile(path + ".lock"); err != nil {
-			return nil, locks, usage("--checkpoint %s: %w", path, err)
+			return nil, locks, openError(fmt.Errorf("--checkpoint %s: %w", path, err))
 		}
 		locks = append(locks, lock)
 	}
@@ -169,7 +174,7 @@ func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) 
 		err = fmt.Errorf("%s: it is of sluice parse: what was only printed is not stored; name another file", path)
 	}
 	if err != nil {
-		return nil, locks, usageError{err}
+		return nil, locks, openError(err)
 	}
 	return file, locks, nil
 }
@@ -221,8 +226,13 @@ func (s *stores) close() error {
 	if s.archive != nil {
 		errs = append(errs, s.archive.Close())
 	}
-	for _, lock := range s.locks {
-		errs = append(errs, lock.Close())
+	return errors.Join(append(errs, closeAll(s.locks))...)
+}
+
+func closeAll(files []*os.File) error {
+	var errs []error
+	for _, f := range files {
+		errs = append(errs, f.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -119,7 +119,11 @@ func New(cfg Config) (*Receiver, error) {
 	}
 	if changed {
 		if err := cfg.Checkpoint.Save(); err != nil {
-			return nil, err
+			if !cfg.Checkpoint.Found() {
+				return nil, err
+			}
+			r.unsaved.Store(true)
+			cfg.Log.Warn("cannot save the list of expected hosts, will retry", "err", err)
 		}
 	}
 	for _, host := range cfg.Checkpoint.Hosts() {
