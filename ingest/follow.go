@@ -58,10 +58,37 @@ func (cfg *FollowConfig) follow(ctx context.Context) error {
 	group.Go(func() error { return tailer.Run(reading) })
 	group.Go(func() error { defer done(); return cfg.take(taken, tailer, dropped) })
 	group.Go(func() error { return cfg.tick(taken, tailer) })
+	group.Go(func() error { cfg.giveUp(ctx, taken, done); return nil })
 	if err := group.Wait(); !errors.Is(err, context.Canceled) || ctx.Err() == nil {
 		return err
 	}
 	return nil
+}
+
+// takeGrace is how long after the end what was read may take to be taken.
+const takeGrace = 10 * time.Second
+
+// giveUp calls done when what was read cannot be taken once ctx has ended: at once if
+// the collector retries something that failed, else after takeGrace. The next start
+// reads those lines again.
+func (cfg *FollowConfig) giveUp(ctx, taken context.Context, done func()) {
+	select {
+	case <-ctx.Done():
+	case <-taken.Done():
+		return
+	}
+	end := time.After(takeGrace)
+	for len(cfg.Collector.troubles.list()) == 0 {
+		select {
+		case <-taken.Done():
+			return
+		case <-end:
+			done()
+			return
+		case <-time.After(firstPause):
+		}
+	}
+	done()
 }
 
 // take gives the collector what the tailer reads.

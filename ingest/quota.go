@@ -90,6 +90,9 @@ func (c *Collector) Offer(ctx context.Context, t *checkpoint.Stream, b schema.Ba
 		if !errors.Is(err, ErrBusy) || !c.cfg.Patient && !errors.Is(err, errFull) {
 			return err
 		}
+		if !errors.Is(err, errFull) {
+			changed = nil // a failed disk is not better because a segment of it was given up
+		}
 		if paused := c.pause(ctx, changed); paused != nil {
 			return fmt.Errorf("%w; %w", paused, err)
 		}

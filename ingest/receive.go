@@ -138,7 +138,9 @@ func (c *Collector) appendTo(ctx context.Context, sp *spooled, st *streamState, 
 	c.spool.grow(sp, m.Bytes, 1)
 	st.held++
 	st.received.add(p.Range)
-	c.troubles.over("spool")
+	if c.troubles.over("spool") {
+		c.cfg.Log.Info("spool write recovered")
+	}
 	switch {
 	case c.tooManyOpen(sp.name.Host):
 	case sp.bytes >= c.cfg.RollBytes:
@@ -154,7 +156,9 @@ func (c *Collector) spoolFailed(err error) error {
 	if !c.cfg.Patient {
 		return err
 	}
-	c.troubles.note("spool", err)
+	if c.troubles.note("spool", err) {
+		c.cfg.Log.Warn("spool write failed, retrying", "err", err)
+	}
 	return fmt.Errorf("%w: %w", ErrBusy, err)
 }
 

@@ -189,7 +189,7 @@ func (c *Collector) pause(ctx context.Context, changed <-chan struct{}) error {
 	case <-changed:
 		return c.ended(nil)
 	case <-time.After(firstPause):
-		return nil
+		return c.ended(nil)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

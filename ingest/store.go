@@ -30,6 +30,11 @@ type storer struct {
 func (c *Collector) store(ctx context.Context) (err error) {
 	s := &storer{Collector: c}
 	defer s.closeFile()
+	if s.reopener() != nil { // one that could not be opened is said before a line comes
+		if _, err := s.flushTable(ctx); err != nil {
+			return err
+		}
+	}
 	for {
 		select {
 		case p := <-c.parcels:

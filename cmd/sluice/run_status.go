@@ -58,6 +58,6 @@ func (r *following) report(a *app) {
 		Governor: r.gate.State(), Logs: logs, Storing: r.stores.state(), Health: &h,
 	}
 	if err := health.Write(statusPath(a.cli.Data), &status); err != nil {
-		a.log.Warn("the status cannot be written", "error", err)
+		a.log.Warn("cannot write the status file, will retry", "err", err)
 	}
 }

@@ -248,6 +248,10 @@ func (t *Table) Close() error {
 		return errors.Join(db.Close(), t.snapshot.Close())
 	}
 	err := t.closeStore()
+	if err != nil && t.disk.failure() != nil { // Put and Flush have said it, and nothing was to be flushed
+		t.options.Logger.Debug("table whose disk failed closed", "path", t.dir, "err", err)
+		err = nil
+	}
 	t.disk = nil
 	return err
 }

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// smallDisk is a directory with a file system of its own, and fill and free take its
+// last block and give all back.
+func smallDisk(t *testing.T, bytes int) (dir string, fill, free func()) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("mount a tmpfs (it needs root): %v", err)
+		}
+		t.Skipf("left out: a tmpfs cannot be mounted here (it needs root): %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	filler := filepath.Join(dir, "filler")
+	fill = func() {
+		f, err := os.OpenFile(filler, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for block := make([]byte, 4096); err == nil; {
+			_, err = f.Write(block)
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
+		}
+		f.Close() //nolint:errcheck // full
+	}
+	free = func() {
+		if err := os.Remove(filler); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, fill, free
+}
+
+// fullDisk is a run, or an agent and its collector, on a disk that is full at times.
+type fullDisk struct {
+	t         *testing.T
+	dir, data string
+	log       string
+	lines     []string
+}
+
+func (d *fullDisk) write(n int) {
+	d.t.Helper()
+	f, err := os.OpenFile(d.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for range n {
+		line := fmt.Sprintf(`10.0.0.1 - - [28/Nov/2026:10:00:00 +0000] "GET /line/%d HTTP/1.1" 200 7`, len(d.lines))
+		d.lines = append(d.lines, line)
+		if _, err := fmt.Fprintln(f, line); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// said is the file that a process's messages go to.
+type said string
+
+func (s said) String() string {
+	b, err := os.ReadFile(string(s))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// start starts a command; stop sends SIGTERM and expects it to end soon.
+func (d *fullDisk) start(args ...string) (stderr said, stop func() error) {
+	d.t.Helper()
+	file, err := os.Create(filepath.Join(d.t.TempDir(), "stderr"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer file.Close()
+	stderr = said(file.Name())
+	cmd := command(d.t, args...)
+	cmd.Stderr = file
+	if err := cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	stop = func() error {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			d.t.Fatal(err)
+		}
+		kill := time.AfterFunc(40*time.Second, func() { d.t.Error("it ignores SIGTERM"); cmd.Process.Kill() }) //nolint:errcheck // the test failed
+		defer kill.Stop()
+		return cmd.Wait()
+	}
+	return stderr, stop
+}
+
+func (d *fullDisk) output(args ...string) (string, int) {
+	d.t.Helper()
+	cmd := command(d.t, args...)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		d.t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// eventually asks a command until its output has the text.
+func (d *fullDisk) eventually(text string, stderr said, args ...string) {
+	d.t.Helper()
+	var out string
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		if out, _ = d.output(args...); strings.Contains(out, text) {
+			return
+		}
+	}
+	d.t.Fatalf("%v never said %q, but:\n%s\n%s", args, text, out, stderr)
+}
+
+// holds compares the numbered lines with table and archive.
+func (d *fullDisk) holds() {
+	d.t.Helper()
+	for _, args := range [][]string{{"scan", "--data", d.data, "--output", "raw"}, {"archive", "cat", "--archive", "dir:" + d.data + "/archive/%Y%m%d/%{host}"}} {
+		cmd := command(d.t, args...)
+		out, err := cmd.Output()
+		if err != nil {
+			d.t.Fatalf("%v: %v", args, err)
+		}
+		got := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+		want := slices.Clone(d.lines)
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			d.t.Errorf("%s has %d lines, or other ones; %d were written", args[0], len(got), len(want))
+		}
+	}
+	if out, code := d.output("audit", "--data", d.data); code != 0 {
+		d.t.Errorf("audit: %d\n%s", code, out)
+	}
+}
+
+func (d *fullDisk) run(more ...string) []string {
+	return append([]string{"run", "--data", d.data, "--host", "web01", "--no-nice", "--cpu", "100", "--roll-idle", "1s"}, append(more, d.log)...)
+}
+
+func newFullDisk(t *testing.T, size int) (d *fullDisk, fill, free func()) {
+	t.Helper()
+	dir, fill, free := smallDisk(t, size)
+	return &fullDisk{t: t, dir: dir, data: filepath.Join(dir, "data"), log: filepath.Join(t.TempDir(), "access.log")}, fill, free
+}
+
+// TestAStartOnAFullDiskEndsOrWaitsForRoom: what a person starts ends and says why, what
+// follows waits, can be stopped, and goes on.
+func TestAStartOnAFullDiskEndsOrWaitsForRoom(t *testing.T) {
+	d, fill, free := newFullDisk(t, 12<<20)
+	d.write(1000)
+	once := []string{"run", "--once", "--data", d.data, "--host", "web01", d.log}
+	if out, code := d.output(once...); code != 0 {
+		t.Fatal(out)
+	}
+	stderr, stop := d.start(d.run()...)
+	d.eventually("running as", stderr, "status", "--data", d.data)
+	if err := stop(); err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	fill()
+	d.write(1000)
+	for _, args := range [][]string{once, {"audit", "--repair", "--data", d.data}, {"run", "--from-archive", "dir:" + d.data + "/archive/%Y%m%d/%{host}", "--data", d.data}} {
+		out, code := d.output(args...)
+		if code != 1 || !strings.Contains(out, syscall.ENOSPC.Error()) || !strings.Contains(out, "hint: free space") {
+			t.Errorf("%v: %d\n%s", args, code, out)
+		}
+	}
+	for range 2 {
+		stderr, stop = d.start(d.run()...)
+		d.eventually("table for", stderr, "status", "--data", d.data)
+		if err := stop(); err != nil {
+			t.Errorf("stopped on a full disk: %v\n%s", err, stderr)
+		}
+	}
+	stderr, stop = d.start(d.run()...)
+	d.eventually("table for", stderr, "status", "--data", d.data)
+	free()
+	d.write(1000)
+	d.eventually("rows=3000", stderr, "audit", "--data", d.data)
+	if err := stop(); err != nil {
+		t.Errorf("%v\n%s", err, stderr)
+	}
+	d.holds()
+}
+
+// TestADiskThatFillsUpInARunLosesNothing: the table, the spool, the checkpoint and the
+// archive are on it.
+func TestADiskThatFillsUpInARunLosesNothing(t *testing.T) {
+	d, fill, free := newFullDisk(t, 24<<20)
+	d.write(1000)
+	stderr, stop := d.start(d.run()...)
+	d.eventually("stored: 1000 lines", stderr, "status", "--data", d.data)
+	for range 2 {
+		fill()
+		d.write(20_000)
+		d.eventually("FAILS, AND IS TRIED AGAIN", stderr, "status", "--data", d.data)
+		free()
+		d.eventually(fmt.Sprintf("rows=%d ", len(d.lines)), stderr, "audit", "--data", d.data)
+	}
+	fill()
+	d.write(20_000)
+	d.eventually("FAILS, AND IS TRIED AGAIN", stderr, "status", "--data", d.data)
+	if err := stop(); err != nil {
+		t.Errorf("stopped on a full disk: %v\n%s", err, stderr)
+	}
+	free()
+	if out, code := d.output("run", "--once", "--data", d.data, "--host", "web01", d.log); code != 0 {
+		t.Fatal(out)
+	}
+	d.holds()
+}
+
+// TestAFreshStartOnAFullDiskWaits, of each command that waits: none has a status file
+// whose blocks it could use.
+func TestAFreshStartOnAFullDiskWaits(t *testing.T) {
+	d, fill, free := newFullDisk(t, 16<<20)
+	d.write(1000)
+	fill()
+	agent := filepath.Join(d.dir, "agent")
+	collector, stopCollector := d.start("collector", "--data", d.data, "--listen", "127.0.0.1:0", "--roll-idle", "1s")
+	sender, stopSender := d.start("agent", "--data", agent, "--host", "web01", "--collector", "127.0.0.1:1", d.log)
+	for _, stderr := range []said{collector, sender} {
+		for end := time.Now().Add(30 * time.Second); !strings.Contains(stderr.String(), "disk full at start, retrying"); time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("not said: %s", stderr)
+			}
+		}
+	}
+	if err := stopSender(); err != nil {
+		t.Errorf("the agent: %v\n%s", err, sender)
+	}
+	free()
+	d.eventually("running as", collector, "status", "--data", d.data)
+	if err := stopCollector(); err != nil {
+		t.Errorf("the collector: %v\n%s", err, collector)
+	}
+}
