@@ -48,7 +48,7 @@ func (s *storer) flushTable(ctx context.Context) (lost bool, err error) {
 	return lost, err
 }
 
-// takeBack puts the pieces whose rows the table lost before the others of the backlog.
+// takeBack puts the pieces whose rows the table lost into the backlog.
 // The spool has their lines until the table has flushed them.
 func (s *storer) takeBack() {
 	s.mu.Lock()
@@ -58,7 +58,7 @@ func (s *storer) takeBack() {
 		x.tabled = false
 		x.in.untabled++
 	}
-	s.backlog = append(s.unflushed, s.backlog...)
+	s.backlog.add(s.unflushed...)
 	s.unflushed = nil
 	for _, st := range s.streams {
 		st.declared = false
