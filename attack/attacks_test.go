@@ -103,7 +103,7 @@ func hole(ctx context.Context, x *target) {
 // pattern names a regular expression, and sends lines on which it is slow.
 func pattern(format string) func(context.Context, *target) {
 	return func(ctx context.Context, x *target) {
-		data := strings.Repeat(strings.Repeat("a", 1000)+"!\n", 256)
+		data := strings.Repeat(strings.Repeat("a", 1000)+"!\n", 1024)
 		each(ctx, x, 8, func(ctx context.Context, s *sender, n int) error {
 			id := schema.StreamID(time.Now().UnixNano()) + schema.StreamID(n) // a new one each time
 			if err := s.hello(ctx, evil, stream(id, format)); err != nil {
