@@ -17,7 +17,7 @@ import (
 
 // attack is one row of what hostile senders do.
 type attack struct {
-	row  int // of the threat model's table
+	row  int // of the table in docs/benchmarks.md
 	name string
 	// plain: the collector has no TLS.
 	plain bool
