@@ -12,8 +12,8 @@ import (
 
 // Quota bounds what senders can make a checkpoint remember. A zero means the default.
 type Quota struct {
-	// HostStreams bounds the streams of one host, Streams those of all. 50,000 and
-	// 500,000.
+	// HostStreams bounds the streams of one host, Streams those of all. 20,000 and
+	// 200,000.
 	HostStreams, Streams int
 	// HostBytes bounds the text of one host's streams (path, format, zone and labels, as
 	// they are written), Bytes that of all. 16 MiB and 256 MiB.
@@ -23,7 +23,7 @@ type Quota struct {
 // WithDefaults is the quota with the defaults filled in.
 func (q Quota) WithDefaults() Quota {
 	if q.HostStreams <= 0 {
-		q.HostStreams = 50_000
+		q.HostStreams = 20_000
 	}
 	if q.Streams <= 0 {
 		q.Streams = 10 * q.HostStreams
