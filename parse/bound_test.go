@@ -16,7 +16,7 @@ func TestHostileLinesAreReadInStepsThatGrowWithTheLine(t *testing.T) {
 	const begin = `192.0.2.1 - bob [25/Jun/2017:10:14:35 +0000] "GET /`
 	for _, format := range []string{
 		"combined", "agent", `%h %l %u %t %r %>s %b`, `%v %h %{X-Forwarded-For}i %l %u %t "%r" %>s`, `%h %{X-Forwarded-For}i %u %t %{end}t "%r" %>s`,
-		`%{A}i %{B}i %{C}i %{D}i %u %t`, `%{A}i "%{B}i" %{C}i "%{D}i"`, `%U%q %{A}i %U%q`,
+		`%{A}i %{B}i %{C}i %{D}i %u %t`, `%{A}i "%{B}i" %{C}i "%{D}i"`, `%U%q %{A}i %U%q`, `%v:%h:%m %{A}i`, `%h-%v[%l`,
 	} {
 		f, err := Lookup(format, nil)
 		if err != nil {
