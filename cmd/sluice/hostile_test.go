@@ -39,7 +39,7 @@ func TestNoCommandPrintsWhatATerminalActsUpon(t *testing.T) {
 			w.Write(bytes.TrimSuffix(bytes.TrimPrefix(bytes.ReplaceAll(screen([]string{hostileText}, 200, 3), []byte(restOfLine), nil), []byte(toTheTop)), []byte(restOfScreen))) //nolint:errcheck // a buffer
 		},
 		"an error": func(w io.Writer) {
-			(&app{ctx: context.Background(), stderr: w, log: slog.New(slog.DiscardHandler), logs: newLogWriter(io.Discard)}).status(errors.New(hostileText))
+			(&app{ctx: context.Background(), stderr: w, log: slog.New(slog.DiscardHandler), cli: new(cli), logs: newLogWriter(io.Discard)}).status(errors.New(hostileText))
 		},
 		"a refused flag": func(w io.Writer) { run(context.Background(), []string{"--" + hostileText}, nil, io.Discard, w) },
 	} {

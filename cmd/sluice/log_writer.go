@@ -31,6 +31,20 @@ type logWriter struct {
 	writing bool // the goroutine is at work; it ends when the queue is empty
 }
 
+// serialWriter lets several goroutines write to w, one after another: the log's and
+// those of commands. A file does that by itself.
+type serialWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// Write implements io.Writer.
+func (s *serialWriter) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(b)
+}
+
 func newLogWriter(w io.Writer) *logWriter {
 	l := &logWriter{w: w, notices: slog.New(slog.NewTextHandler(w, nil))}
 	l.idle = sync.NewCond(&l.mu)

@@ -116,6 +116,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		print.Textln(stderr, "sluice: --wait takes 0 or more")
 		return 2
 	}
+	if _, ok := stderr.(*os.File); !ok {
+		stderr = &serialWriter{w: stderr}
+	}
 	logs := newLogWriter(stderr)
 	defer logs.flush(logFlushTimeout)
 	a := &app{ctx, &c, stdin, stdout, stderr, slog.New(newThrottle(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}))), logs}

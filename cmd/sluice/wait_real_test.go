@@ -29,12 +29,12 @@ func TestARunThatGivesUpHBaseLosesNothing(t *testing.T) {
 	table := fmt.Sprintf("--table=hbase://%s/wait%d", c.ZooKeeper, time.Now().UnixNano())
 	sluice := func(want int, args ...string) string {
 		t.Helper()
-		var out bytes.Buffer
+		var out, errs bytes.Buffer
 		args = append([]string{"--data", filepath.Join(dir, "data"), "-q"}, args...)
-		if got := run(t.Context(), args, strings.NewReader(""), &out, &out); got != want {
-			t.Fatalf("%q: status %d, want %d: %s", args, got, want, &out)
+		if got := run(t.Context(), args, strings.NewReader(""), &out, &errs); got != want {
+			t.Fatalf("%q: status %d, want %d: %s%s", args, got, want, &out, &errs)
 		}
-		return out.String()
+		return out.String() + errs.String()
 	}
 	servers := []string{"regionserver1", "regionserver2"}
 	each := func(do func(string) error) {
