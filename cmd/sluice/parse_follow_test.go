@@ -140,9 +140,11 @@ func TestAnOutputWithoutAReaderEndsFollowingQuietly(t *testing.T) {
 		r.Close()
 		ended(t, c)
 	})
-	t.Run("before any log is there", func(t *testing.T) {
+	t.Run("before any line is there", func(t *testing.T) {
+		log := filepath.Join(t.TempDir(), "access.log")
+		appendTo(t, log, "")
 		r, w := pipe(t)
-		c := parseFollow(t, w, filepath.Join(t.TempDir(), "access.log"))
+		c := parseFollow(t, w, log)
 		r.Close()
 		ended(t, c)
 	})
@@ -162,7 +164,9 @@ func TestAnOutputWithoutAReaderEndsFollowingQuietly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := parseFollow(t, os.NewFile(uintptr(fds[0]), "ours"), filepath.Join(t.TempDir(), "access.log"))
+		log := filepath.Join(t.TempDir(), "access.log")
+		appendTo(t, log, "")
+		c := parseFollow(t, os.NewFile(uintptr(fds[0]), "ours"), log)
 		unix.Close(fds[1])
 		ended(t, c)
 	})

@@ -69,7 +69,7 @@ type collector struct {
 }
 
 // collect starts a collector with its state in dir; its archive is dir/archive.
-func collect(t *testing.T, dir, address string, spoolMaxBytes int64) *collector {
+func collect(t *testing.T, dir, address string, spoolMaxBytes int64, options ...func(*Config)) *collector {
 	t.Helper()
 	c := &collector{dir: dir, ended: make(chan error, 1)}
 	log := slog.New(slog.DiscardHandler)
@@ -91,7 +91,11 @@ func collect(t *testing.T, dir, address string, spoolMaxBytes int64) *collector 
 		RollBytes: 16 << 10, SpoolMaxBytes: spoolMaxBytes, Level: 1, Patient: true, SpoolAhead: true, HostShare: 3, DeclareFound: true, Log: log,
 	})
 	must(err)
-	c.receiver, err = New(Config{Checkpoint: file, Collector: c.core, FlumeFormat: "common", FlumeWait: time.Second, Log: log, Now: c.now})
+	cfg := Config{Checkpoint: file, Collector: c.core, FlumeFormat: "common", FlumeWait: time.Second, Log: log, Now: c.now}
+	for _, option := range options {
+		option(&cfg)
+	}
+	c.receiver, err = New(cfg)
 	must(err)
 	listener, err := net.Listen("tcp", address)
 	must(err)

@@ -40,7 +40,9 @@ func TestAPatternThatIsSlowIsRefusedUnlessAllowed(t *testing.T) {
 	if r := w.append(3, 0, lines(0, 10)); r.Status != protocol.OK {
 		t.Errorf("a linear pattern: %+v", r)
 	}
-	c.receiver.cfg.AllowBacktracking = true
+	allowed := collect(t, filepath.Join(t.TempDir(), "c2"), "127.0.0.1:0", 0, func(cfg *Config) { cfg.AllowBacktracking = true })
+	defer allowed.end(t, false)
+	w = dial(t, allowed.address)
 	w.hello("evil", patterned(1, `pattern:^(?P<client>(a+)+)(?=x)$`))
 	if r := w.append(1, 0, lines(0, 10)); r.Status != protocol.OK {
 		t.Errorf("allowed: %+v", r)
