@@ -88,7 +88,7 @@ func freeAddress(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // nobody connected
+	defer l.Close() //nolint:errcheck // no connection was accepted
 	return l.Addr().String()
 }
 

@@ -152,7 +152,7 @@ func (r *reader) passText(e *ends, q int) bool {
 }
 
 // nextTail is for text with the next directive right behind it: a query starts
-// with '?', a time with its bracket. Of anything else nobody knows.
+// with '?', a time with its bracket. For anything else it is unknown.
 func (r *reader) nextTail(e *ends) int {
 	n := r.following(e.s)
 	for e.q >= 0 && e.q <= len(r.line) {

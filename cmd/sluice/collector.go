@@ -140,7 +140,7 @@ func (c *collectorCmd) listen(ctx context.Context, secured bool) (net.Listener, 
 	return listener, nil
 }
 
-// serve answers agents until the process is told to stop.
+// serve answers agents until the process is stopped.
 func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certificates *tlsFiles, format string, limits avrorpc.Limits) error {
 	host, err := os.Hostname()
 	if err != nil {

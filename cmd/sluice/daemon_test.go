@@ -16,7 +16,7 @@ import (
 	"sluice/health"
 )
 
-// daemons are the commands that run until they are told to stop, with a log of dir.
+// daemons are the commands that run until they are stopped, with a log of dir.
 func daemons(t *testing.T, dir string) map[string][]string {
 	t.Helper()
 	data := func(name string) []string { return []string{"-v", "--data", filepath.Join(dir, name)} }

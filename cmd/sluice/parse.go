@@ -32,7 +32,7 @@ type parseCmd struct {
 func (parseCmd) Help() string {
 	return `Nothing is stored. A line that does not follow its format is printed with the fields
 that could be read and parse_error; the exit status stays 0. With --follow, records
-are printed as the logs grow, through rotations, until the process is told to stop or
+are printed as the logs grow, through rotations, until the process is stopped or
 standard output has no reader. --fields host,file,offset,... adds where a line is from.
 
     sluice parse access.log

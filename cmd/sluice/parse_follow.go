@@ -48,7 +48,7 @@ const (
 // errReaderGone: nobody reads standard output any more.
 var errReaderGone = errors.New("standard output was closed by its reader")
 
-// follow prints logs as they grow, until the process is told to stop or its output
+// follow prints logs as they grow, until the process is stopped or its output
 // has no reader.
 func (p *parseCmd) follow(a *app, sources []tail.Source) (err error) {
 	file, lock, err := p.openCheckpoint()

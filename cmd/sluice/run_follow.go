@@ -17,7 +17,7 @@ import (
 // tickInterval is how often rows are made durable and the status is written.
 const tickInterval = 5 * time.Second
 
-// follow reads logs as they grow until the process is told to stop.
+// follow reads logs as they grow until the process is stopped.
 func (r *runCmd) follow(a *app, format string) (err error) {
 	defer a.daemon()()
 	sources, err := r.sources(r.Files, r.Exclude, format, r.Timezone)

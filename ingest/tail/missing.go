@@ -57,7 +57,7 @@ func (t *Tailer) seekMissing() {
 const finishedFor = 24 * time.Hour
 
 // notFound notes that a log is gone, with no copy of it. If it was still written when
-// it was seen last, nobody knows how many of its lines were not read.
+// it was seen last, the number of its lines that were not read is unknown.
 func (t *Tailer) notFound(s *checkpoint.Stream) {
 	position := t.position(s)
 	unread := max(0, s.SeenBytes-s.LostBytes-position)
