@@ -2,10 +2,12 @@ package cluster
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os/exec"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Cluster is a running cluster. Its methods may be called from several
@@ -108,9 +110,17 @@ func (c *Cluster) setPaused(name string, paused bool) {
 	}
 }
 
-// call runs the script and gives its standard output.
+// maxCallDuration bounds one call of the script. The longest is the first start on a
+// slow network, which downloads the jars.
+const maxCallDuration = 15 * time.Minute
+
+// call runs the script and returns its standard output.
 func (c *Cluster) call(env []string, args ...string) (string, error) {
-	cmd := exec.Command(c.script, args...)
+	ctx, cancel := context.WithTimeout(context.Background(), maxCallDuration)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.script, args...)
+	// A daemon that inherited the output would keep Run waiting after the script ended.
+	cmd.WaitDelay = time.Minute
 	cmd.Env = append(c.environment[:len(c.environment):len(c.environment)], env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -97,11 +97,13 @@ func TestEveryRowIsThereWhileRegionsChange(t *testing.T) {
 // dropped, for the master may be gone.
 func openNew(t *testing.T, u hbase.URL, layout schema.Layout, o hbase.Options) *hbase.Table {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
 	a := hbase.OpenAdmin(u, o)
-	_, _, err := a.Create(t.Context(), hbase.Creation{Layout: layout})
+	_, _, err := a.Create(ctx, hbase.Creation{Layout: layout})
 	check(t, err)
 	check(t, a.Close())
-	table, err := hbase.Open(t.Context(), u, o)
+	table, err := hbase.Open(ctx, u, o)
 	check(t, err)
 	return table
 }
