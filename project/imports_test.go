@@ -53,6 +53,9 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"audit", "schema parse catalog hdfs ingest/checkpoint ingest/logfile ingest/segment ingest/segment/vfs",
 		"hbase/embedded hdfs/localdir ingest bench/sample"},
 
+	{"table/parquet", "", ""},
+	{"table/columnar", "schema parse table/parquet ingest/segment", "ingest/segment/vfs bench/sample"},
+
 	{"query", "schema", "parse bench/sample"},
 	{"print", "schema query", "parse bench/sample"},
 
