@@ -196,10 +196,15 @@ func (a *Archive) There(ctx context.Context) error {
 
 // List implements hdfs.Archive.
 func (a *Archive) List(ctx context.Context) ([]hdfs.File, error) {
+	return a.ListWhere(ctx, func(string) bool { return true })
+}
+
+// ListWhere is List without the directories that want refuses, and what is below them.
+func (a *Archive) ListWhere(ctx context.Context, want func(dir string) bool) ([]hdfs.File, error) {
 	var files []hdfs.File
 	err := a.again(ctx, "list", func(c *client) error {
 		files = nil
-		err := a.list(ctx, c, "", &files)
+		err := a.list(ctx, c, "", want, &files)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // no root yet, or a directory that went away
 		}
@@ -212,7 +217,7 @@ func (a *Archive) List(ctx context.Context) ([]hdfs.File, error) {
 	return files, nil
 }
 
-func (a *Archive) list(ctx context.Context, c *client, dir string, files *[]hdfs.File) error {
+func (a *Archive) list(ctx context.Context, c *client, dir string, want func(dir string) bool, files *[]hdfs.File) error {
 	infos, err := c.ReadDir(a.path(dir))
 	if err != nil {
 		return err
@@ -224,8 +229,9 @@ func (a *Archive) list(ctx context.Context, c *client, dir string, files *[]hdfs
 		name := path.Join(dir, info.Name())
 		switch {
 		case hdfs.CheckName(name) != nil: // hidden, or not one that we could read back
+		case info.IsDir() && !want(name):
 		case info.IsDir():
-			if err := a.list(ctx, c, name, files); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := a.list(ctx, c, name, want, files); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		default:

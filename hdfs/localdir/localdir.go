@@ -72,8 +72,16 @@ func (a *Archive) path(name string) string { return filepath.Join(a.root, filepa
 
 // List implements hdfs.Archive.
 func (a *Archive) List(ctx context.Context) ([]hdfs.File, error) {
+	return a.ListWhere(ctx, func(string) bool { return true })
+}
+
+// ListWhere is List without the directories that want refuses, and what is below them.
+func (a *Archive) ListWhere(ctx context.Context, want func(dir string) bool) ([]hdfs.File, error) {
 	var files []hdfs.File
 	err := filepath.WalkDir(a.root, func(p string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && p != a.root {
+			return nil // removed since its directory was read
+		}
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
@@ -82,7 +90,7 @@ func (a *Archive) List(ctx context.Context) ([]hdfs.File, error) {
 			return err
 		}
 		name = filepath.ToSlash(name)
-		if hdfs.CheckName(name) != nil { // hidden, or not one that we could read back
+		if hdfs.CheckName(name) != nil || d.IsDir() && !want(name) { // hidden, or not one that we could read back
 			if d.IsDir() {
 				return fs.SkipDir
 			}
@@ -92,6 +100,9 @@ func (a *Archive) List(ctx context.Context) ([]hdfs.File, error) {
 			return nil
 		}
 		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

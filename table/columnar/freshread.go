@@ -1,0 +1,160 @@
+package columnar
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/ingest/segment"
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// freshPieceBytes is how many bytes of lines of a fresh segment are read at a time: as
+// many pieces as there are processors, and more, and bounded memory.
+const freshPieceBytes = 8 << 20
+
+// freshPiece is some members of a fresh segment.
+type freshPiece struct {
+	segment *freshSegment
+	members []freshMember
+}
+
+// pieces cuts the segment's members that may be wanted.
+func (f *freshSegment) pieces(w *Want) []freshPiece {
+	var pieces []freshPiece
+	var n int64
+	for i, m := range f.members {
+		if w.Streams != nil && !slices.Contains(w.Streams, m.Stream) {
+			continue
+		}
+		if len(pieces) == 0 || n+m.Range.Len() > freshPieceBytes {
+			pieces, n = append(pieces, freshPiece{segment: f}), 0
+		}
+		last := &pieces[len(pieces)-1]
+		last.members = append(last.members, f.members[i])
+		n += m.Range.Len()
+	}
+	return pieces
+}
+
+// freshReader makes batches of fresh lines. It is not safe for concurrent use.
+type freshReader struct {
+	segment *freshSegment
+	reader  *segment.Reader
+	formats map[[2]string]*parse.Format
+	streams map[*schema.StreamEntry]*freshStream
+	rec     schema.Record
+}
+
+// freshStream turns a stream's lines into columns.
+type freshStream struct {
+	entry   *schema.StreamEntry
+	format  *parse.Format
+	encoder *Encoder
+	chunk   Chunk
+	used    bool
+}
+
+func (p freshPiece) read(ctx context.Context, r *batchReader, fn func(*Batch, Selection) error) error {
+	b := &r.batch
+	if err := r.fresh.readPiece(ctx, p, b); err != nil {
+		return err
+	}
+	choose := r.want.chooser(r.streams, nil)
+	g := groupOf(b)
+	rows := choose.choose(&g, b)
+	if rows.Count(b.Rows) == 0 {
+		return nil
+	}
+	return fn(b, rows)
+}
+
+// groupOf describes a batch of fresh lines, with bounds that make a chooser look at it.
+func groupOf(b *Batch) GroupInfo {
+	return GroupInfo{Rows: b.Rows, MinTime: 0, MaxTime: 1<<63 - 1, Undated: b.Rows}
+}
+
+// readPiece makes b the rows of a piece.
+func (r *freshReader) readPiece(ctx context.Context, p freshPiece, b *Batch) error {
+	if r.segment != p.segment {
+		r.segment, r.reader = p.segment, segment.NewReader(p.segment, p.segment.size)
+	}
+	var used []*freshStream
+	for _, m := range p.members {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r.reader.At(m.Member)
+		data, err := r.reader.Data()
+		if err != nil {
+			return fmt.Errorf("spool: %s: %w", p.segment.path, err)
+		}
+		s, err := r.stream(m.entry)
+		if err != nil {
+			return err
+		}
+		if !s.used {
+			s.used = true
+			s.chunk.Reset()
+			used = append(used, s)
+		}
+		for _, part := range m.counts {
+			r.lines(s, data[part.Start-m.Range.Start:part.End-m.Range.Start], part.Start)
+		}
+	}
+	chunks := make([]*Chunk, 0, len(used))
+	for _, s := range used {
+		s.used = false
+		chunks = append(chunks, &s.chunk)
+	}
+	return b.FromChunks(chunks...)
+}
+
+func (r *freshReader) lines(s *freshStream, data []byte, start int64) {
+	for len(data) > 0 {
+		line, at, size, ok := schema.CutLine(data)
+		if ok {
+			s.format.Parse(line, &r.rec)
+			s.encoder.Append(&s.chunk, start+int64(at), &r.rec)
+		}
+		data, start = data[size:], start+int64(size)
+	}
+}
+
+func (r *freshReader) stream(e *schema.StreamEntry) (*freshStream, error) {
+	if s := r.streams[e]; s != nil {
+		return s, nil
+	}
+	if r.streams == nil {
+		r.streams, r.formats = map[*schema.StreamEntry]*freshStream{}, map[[2]string]*parse.Format{}
+	}
+	f, err := lookupFormat(r.formats, &e.Stream)
+	if err != nil {
+		return nil, err
+	}
+	s := &freshStream{entry: e, format: f}
+	if s.encoder, err = NewEncoder(&e.Stream, e.Labels, f, EncoderOptions{}); err != nil {
+		return nil, err
+	}
+	r.streams[e] = s
+	return s, nil
+}
+
+// lookupFormat compiles a stream's format, each once.
+func lookupFormat(known map[[2]string]*parse.Format, s *schema.Stream) (*parse.Format, error) {
+	key := [2]string{s.Format, s.Zone}
+	if f := known[key]; f != nil {
+		return f, nil
+	}
+	zone, err := time.LoadLocation(s.Zone)
+	if err == nil {
+		var f *parse.Format
+		if f, err = parse.Lookup(s.Format, zone); err == nil {
+			known[key] = f
+			return f, nil
+		}
+	}
+	return nil, fmt.Errorf("stream %s (%s of %s): %w", s.ID, s.Path, s.Host, err)
+}

@@ -1,0 +1,282 @@
+package columnar
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"sluice/schema"
+)
+
+const (
+	// maxMergeBytes bounds the lines that an ordered scan holds of all its sources,
+	// maxSourceBytes and minSourceBytes those of one.
+	maxMergeBytes  = 32 << 20
+	maxSourceBytes = 4 << 20
+	minSourceBytes = 64 << 10
+)
+
+// Line is one line of an ordered scan.
+type Line struct {
+	// Stream is the log that it is of; shared, read only.
+	Stream *schema.Stream
+	Offset int64
+	// Time is in nanoseconds since 1970; 0 for a line without a readable time.
+	Time int64
+	// Bytes are valid until the next line is asked for.
+	Bytes []byte
+}
+
+// Match narrows a selection of a batch that was read with Want.Columns. It may change
+// rows, which is valid until it returns.
+type Match func(b *Batch, rows Selection) Selection
+
+// Lines yields the lines that are wanted in the order of time, stream and offset, or
+// exactly the other way round. Where match is not nil, only rows that it selects are made
+// into lines. It ends with ctx, after an error, or when the consumer stops.
+func (s *Snapshot) Lines(ctx context.Context, w Want, reverse bool, match Match) iter.Seq2[*Line, error] {
+	return func(yield func(*Line, error) bool) {
+		m := &merge{snapshot: s, want: &w, streams: newStreamSet(w.Streams), match: match, reverse: reverse}
+		err := m.run(ctx, func(l *Line) bool { return yield(l, nil) })
+		if err := errors.Join(err, m.close()); err != nil {
+			yield(nil, fmt.Errorf("table: scan: %w", err))
+		}
+	}
+}
+
+// merge puts the lines of row groups and of pieces of fresh segments, each of which is
+// sorted, into one order. It holds few lines of each: a source whose first line cannot
+// come yet holds none, and the others are read on when their lines ran out.
+type merge struct {
+	snapshot *Snapshot
+	want     *Want
+	streams  streamSet
+	match    Match
+	reverse  bool
+
+	heap   []*cursor
+	moved  []*part // files that have what a file had that is gone; not on the heap yet
+	budget int     // bytes of lines of one source
+	// What sources read into, one at a time.
+	narrow, batch Batch
+	fresh         freshReader
+}
+
+// lineKey is a line's place in the order.
+type lineKey struct {
+	time   int64
+	stream schema.StreamID
+	offset int64
+}
+
+func (k lineKey) compare(o lineKey) int {
+	return cmp.Or(cmp.Compare(k.time, o.time), cmp.Compare(k.stream, o.stream), cmp.Compare(k.offset, o.offset))
+}
+
+// cursor is a source and the lines that were read of it.
+type cursor struct {
+	source lineSource
+	// bound is no later than the next line, where lines has none.
+	bound lineKey
+	lines []heldLine
+	at    int
+	text  []byte
+}
+
+type heldLine struct {
+	key    lineKey
+	stream *schema.Stream
+	end    int // of its text, which begins where that of the line before ends
+}
+
+// lineSource is something sorted that lines come from.
+type lineSource interface {
+	// load adds lines to c, at most about the budget, and at least one unless there
+	// are no more.
+	load(ctx context.Context, m *merge, c *cursor) error
+	close() error
+}
+
+// key is the cursor's next line, or the bound of it.
+func (c *cursor) key() lineKey {
+	if c.at < len(c.lines) {
+		return c.lines[c.at].key
+	}
+	return c.bound
+}
+
+func (m *merge) less(a, b *cursor) bool {
+	n := a.key().compare(b.key())
+	if m.reverse {
+		n = -n
+	}
+	return n < 0
+}
+
+func (m *merge) run(ctx context.Context, yield func(*Line) bool) error {
+	m.open()
+	var line Line
+	for n := 0; len(m.heap) > 0; n++ {
+		if n%1024 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		c := m.heap[0]
+		if c.at == len(c.lines) {
+			if err := m.load(ctx, c); err != nil {
+				return err
+			}
+			continue
+		}
+		h := &c.lines[c.at]
+		start := 0
+		if c.at > 0 {
+			start = c.lines[c.at-1].end
+		}
+		line = Line{Stream: h.stream, Offset: h.key.offset, Time: h.key.time, Bytes: c.text[start:h.end:h.end]}
+		if !yield(&line) {
+			return nil
+		}
+		c.bound = h.key
+		c.at++
+		m.down(0)
+	}
+	return nil
+}
+
+// load reads the first cursor on; one that has no more lines leaves.
+func (m *merge) load(ctx context.Context, c *cursor) error {
+	c.lines, c.text, c.at = c.lines[:0], c.text[:0], 0
+	if err := c.source.load(ctx, m, c); err != nil {
+		return err
+	}
+	if len(c.lines) == 0 {
+		last := len(m.heap) - 1
+		m.heap[0] = m.heap[last]
+		m.heap = m.heap[:last]
+		if err := c.source.close(); err != nil {
+			return err
+		}
+	}
+	if len(m.heap) > 0 {
+		m.down(0)
+	}
+	for _, p := range m.moved {
+		m.pushPart(p)
+	}
+	m.moved = nil
+	return nil
+}
+
+// pushPart adds a cursor for each row group of a part that is wanted.
+func (m *merge) pushPart(p *part) (spans []span) {
+	for _, j := range groupJobs(p, m.want) {
+		s := spanOf(&p.file.Groups()[j.group])
+		spans = append(spans, s)
+		m.push(&cursor{source: &groupSource{groupJob: j}, bound: s.first(m.reverse)})
+	}
+	return spans
+}
+
+// down moves the cursor at i to its place.
+func (m *merge) down(i int) {
+	for {
+		least := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(m.heap); child++ {
+			if m.less(m.heap[child], m.heap[least]) {
+				least = child
+			}
+		}
+		if least == i {
+			return
+		}
+		m.heap[i], m.heap[least] = m.heap[least], m.heap[i]
+		i = least
+	}
+}
+
+// push adds a cursor.
+func (m *merge) push(c *cursor) {
+	m.heap = append(m.heap, c)
+	for i := len(m.heap) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !m.less(m.heap[i], m.heap[parent]) {
+			return
+		}
+		m.heap[i], m.heap[parent] = m.heap[parent], m.heap[i]
+		i = parent
+	}
+}
+
+// open makes the cursors. None has read anything.
+func (m *merge) open() {
+	var spans []span
+	for _, f := range m.snapshot.fresh {
+		for _, p := range f.pieces(m.want) {
+			spans = append(spans, anyTime)
+			m.push(&cursor{source: &freshSource{piece: p}, bound: anyTime.first(m.reverse)})
+		}
+	}
+	for _, p := range m.snapshot.parts {
+		spans = append(spans, m.pushPart(p)...)
+	}
+	m.budget = min(max(maxMergeBytes/max(depth(spans), 1), minSourceBytes), maxSourceBytes)
+}
+
+// close ends what was not read to its end.
+func (m *merge) close() error {
+	var errs []error
+	for _, c := range m.heap {
+		errs = append(errs, c.source.close())
+	}
+	m.heap = nil
+	return errors.Join(errs...)
+}
+
+// span is the times of a source's rows, both included.
+type span struct{ from, to int64 }
+
+// anyTime is the span of a source that was not looked into.
+var anyTime = span{0, 1<<63 - 1}
+
+// first is a bound of the first line in an order.
+func (s span) first(reverse bool) lineKey {
+	if reverse {
+		return lineKey{s.to, ^schema.StreamID(0), 1<<63 - 1}
+	}
+	return lineKey{time: s.from}
+}
+
+func spanOf(g *GroupInfo) span {
+	s := span{g.MinTime, g.MaxTime}
+	if g.Undated > 0 {
+		s.from = 0
+	}
+	if g.Undated == g.Rows {
+		s.to = 0
+	}
+	return s
+}
+
+// depth is how many of the spans have a moment in common.
+func depth(spans []span) int {
+	type edge struct {
+		at   int64
+		step int
+	}
+	edges := make([]edge, 0, 2*len(spans))
+	for _, s := range spans {
+		edges = append(edges, edge{s.from, -1}, edge{s.to, 1}) // -1 begins, and sorts first
+	}
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.step, b.step)) })
+	now, most := 0, 0
+	for _, e := range edges {
+		now -= e.step
+		most = max(most, now)
+	}
+	return most
+}

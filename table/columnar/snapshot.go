@@ -1,0 +1,190 @@
+package columnar
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"path"
+	"slices"
+	"sync"
+
+	"sluice/schema"
+)
+
+// Snapshot is a table as it was at one moment. Its methods are safe for concurrent use,
+// but for Close.
+type Snapshot struct {
+	table   *Table
+	bounds  Bounds
+	footers []*footer // of all files within the bounds
+	parts   []*part
+	fresh   []*freshSegment
+
+	mu     sync.Mutex
+	others []*Snapshot // closed with this one
+}
+
+// Close lets go of the files that are held open.
+func (s *Snapshot) Close() error {
+	var errs []error
+	for _, f := range s.fresh {
+		errs = append(errs, f.Close())
+	}
+	errs = append(errs, dropAll(s.footers))
+	for _, o := range s.others {
+		errs = append(errs, o.Close())
+	}
+	s.fresh, s.footers, s.parts, s.others = nil, nil, nil, nil
+	return errors.Join(errs...)
+}
+
+// part is a file of the tree and what of it counts.
+type part struct {
+	*footer
+	// counts are the ranges of a stream that count, for streams of which not all does.
+	counts map[schema.StreamID]schema.RangeSet
+}
+
+// count takes the files, and then the fresh segments, each with what no file before
+// it holds. A file that another one replaces counts for nothing.
+func (s *Snapshot) count(footers []*footer) {
+	replaced := replacedNames(footers)
+	covered := coverage{}
+	for _, f := range footers {
+		if replaced[f.name] {
+			continue
+		}
+		if p := covered.take(f); p != nil {
+			s.parts = append(s.parts, p)
+		}
+	}
+	for _, f := range s.fresh {
+		f.count(covered)
+	}
+}
+
+// coverage is which bytes of which streams counted already.
+type coverage map[schema.StreamID]*schema.RangeSet
+
+// add puts a range of a stream into the set and returns the parts of it that it lacked.
+func (c coverage) add(id schema.StreamID, r schema.Range) []schema.Range {
+	set := c[id]
+	if set == nil {
+		set = &schema.RangeSet{}
+		c[id] = set
+	}
+	missing := set.Missing(r)
+	set.Add(r)
+	return missing
+}
+
+// take counts what of a file did not count yet; nil if all of it did.
+func (c coverage) take(f *footer) *part {
+	p := &part{footer: f, counts: map[schema.StreamID]schema.RangeSet{}}
+	whole := map[schema.StreamID]bool{}
+	some := false
+	for i := range f.meta.Streams {
+		m := &f.meta.Streams[i]
+		id := m.Stream.ID
+		if _, again := p.counts[id]; !again { // a stream stands there once for each format
+			whole[id] = true
+		}
+		counts := p.counts[id]
+		for _, r := range m.Ranges {
+			missing := c.add(id, r.Range)
+			if len(missing) != 1 || missing[0] != r.Range {
+				whole[id] = false
+			}
+			for _, r := range missing {
+				counts.Add(r)
+				some = true
+			}
+		}
+		p.counts[id] = counts
+	}
+	for id, all := range whole {
+		if all {
+			delete(p.counts, id)
+		}
+	}
+	if !some {
+		return nil
+	}
+	return p
+}
+
+// replacedNames are the files that others were merged from: they are in the directory
+// of the merged one.
+func replacedNames(footers []*footer) map[string]bool {
+	names := map[string]bool{}
+	for _, f := range footers {
+		for _, base := range f.meta.Replaces {
+			names[path.Join(dirOf(f.name), base)] = true
+		}
+	}
+	return names
+}
+
+// Streams returns the streams that the snapshot has rows of, in the order of their ids.
+// Where a range is in several files, Lines and ParseErrors are estimates.
+func (s *Snapshot) Streams(context.Context) ([]schema.StreamEntry, error) {
+	byID := map[schema.StreamID]*schema.StreamEntry{}
+	get := func(stream schema.Stream, labels map[string]string) *schema.StreamEntry {
+		e := byID[stream.ID]
+		if e == nil {
+			e = &schema.StreamEntry{Stream: stream, Labels: labels}
+			byID[stream.ID] = e
+		}
+		return e
+	}
+	for _, p := range s.parts {
+		for i := range p.meta.Streams {
+			m := &p.meta.Streams[i]
+			counts, partly := p.counts[m.Stream.ID]
+			if partly && len(counts) == 0 || !s.wantHost(m.Stream.Host) {
+				continue
+			}
+			e := get(m.Stream, m.Labels)
+			for _, t := range []int64{m.First, m.Last} {
+				if t != 0 {
+					e.Extend(t)
+				}
+			}
+			for _, r := range m.Ranges {
+				e.Stored = max(e.Stored, r.End)
+				lines, errors := r.Lines, r.Errors
+				if partly {
+					share := counts.Common(r.Range)
+					lines, errors = scaled(lines, share, r.Len()), scaled(errors, share, r.Len())
+				}
+				e.Lines += lines
+				e.ParseErrors += errors
+			}
+		}
+	}
+	for _, f := range s.fresh {
+		for _, m := range f.members {
+			if s.wantHost(m.entry.Host) {
+				get(m.entry.Stream, m.entry.Labels)
+			}
+		}
+	}
+	list := make([]schema.StreamEntry, 0, len(byID))
+	for _, e := range byID {
+		list = append(list, *e)
+	}
+	slices.SortFunc(list, func(a, b schema.StreamEntry) int { return cmp.Compare(a.ID, b.ID) })
+	return list, nil
+}
+
+// scaled is n times share/whole.
+func scaled(n, share, whole int64) int64 {
+	if whole <= 0 {
+		return 0
+	}
+	return int64(float64(n) * (float64(share) / float64(whole)))
+}
+
+func (s *Snapshot) wantHost(host string) bool {
+	return len(s.bounds.Hosts) == 0 || slices.Contains(s.bounds.Hosts, host)
+}

@@ -1,0 +1,169 @@
+package columnar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"runtime"
+	"strings"
+
+	"sluice/hdfs"
+	"sluice/schema"
+)
+
+// ReadStore is where the files of a table are; an hdfs.Archive is one.
+type ReadStore interface {
+	List(ctx context.Context) ([]hdfs.File, error)
+	Open(ctx context.Context, name string) (hdfs.Reader, error)
+}
+
+// pruningStore is a ReadStore that leaves directories out of a listing.
+type pruningStore interface {
+	ListWhere(ctx context.Context, want func(dir string) bool) ([]hdfs.File, error)
+}
+
+// TableOptions say what belongs to a table beside its tree of files.
+type TableOptions struct {
+	// Spool is the directory of the collector's segments, whose lines are not in the
+	// tree yet; "" for none.
+	Spool string
+	// Log gets what is worth a warning; nil: nobody.
+	Log *slog.Logger
+}
+
+// Table is a tree of Parquet files, and the lines that are on their way into it.
+// It is safe for concurrent use.
+type Table struct {
+	store ReadStore
+	o     TableOptions
+	dir   *string // the only directory; nil: all
+}
+
+// OpenTable returns the table in store. Nothing is read yet.
+func OpenTable(store ReadStore, o TableOptions) *Table {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Table{store: store, o: o}
+}
+
+// Workers is how many goroutines answer a question.
+func Workers() int { return min(runtime.GOMAXPROCS(0), 8) }
+
+// Bounds say which part of a table a snapshot is of. The zero Bounds are all of it.
+type Bounds struct {
+	// From <= time < To, nanoseconds since 1970; To <= 0 is no end. Rows without a
+	// time have time 0.
+	From, To int64
+	// Hosts, where not empty, are the only hosts.
+	Hosts []string
+}
+
+// snapshotAttempts bounds how often a snapshot is taken again because files came and
+// went while it was taken.
+const snapshotAttempts = 50
+
+// errChanged: files were replaced while a snapshot was taken.
+var errChanged = errors.New("the table's files change all the time")
+
+// Snapshot returns the table as it is now: every line that was in the spool or in the
+// tree when the call began, once, and perhaps lines that came since. Close it.
+func (t *Table) Snapshot(ctx context.Context, b Bounds) (*Snapshot, error) {
+	var err error
+	for range snapshotAttempts {
+		var s *Snapshot
+		s, err = t.snapshot(ctx, b)
+		if err == nil {
+			return s, nil
+		}
+		if !errors.Is(err, errChanged) && !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return nil, fmt.Errorf("table: take a snapshot: %w", err)
+}
+
+// snapshot is one attempt. The spool is looked at before the tree: a segment that is
+// gone from the spool by then is in the tree.
+func (t *Table) snapshot(ctx context.Context, b Bounds) (s *Snapshot, err error) {
+	s = &Snapshot{table: t, bounds: b}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if t.o.Spool != "" {
+		if s.fresh, err = openFresh(t.o.Spool, b); err != nil {
+			return s, err
+		}
+	}
+	files, err := t.list(ctx, b)
+	if err != nil {
+		return s, err
+	}
+	if s.footers, err = t.readFooters(ctx, files); err != nil {
+		return s, err
+	}
+	again, err := t.list(ctx, b)
+	if err != nil {
+		return s, err
+	}
+	if !sameFiles(files, again) {
+		return s, errChanged // one listing may miss both a file and the one that replaced it
+	}
+	s.count(s.footers)
+	return s, nil
+}
+
+// list returns the files that may hold rows within the bounds, in the order of names.
+func (t *Table) list(ctx context.Context, b Bounds) ([]hdfs.File, error) {
+	want, mayWant := b.wantDir, b.wantDir
+	if t.dir != nil {
+		want = func(dir string) bool { return dir == *t.dir }
+		mayWant = func(dir string) bool { return want(dir) || strings.HasPrefix(*t.dir, dir+"/") }
+	}
+	var files []hdfs.File
+	var err error
+	if p, ok := t.store.(pruningStore); ok {
+		files, err = p.ListWhere(ctx, mayWant)
+	} else {
+		files, err = t.store.List(ctx)
+	}
+	kept := files[:0]
+	for _, f := range files {
+		if isTableFile(f.Name) && want(dirOf(f.Name)) {
+			kept = append(kept, f)
+		}
+	}
+	return kept, err
+}
+
+func sameFiles(a, b []hdfs.File) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// streamSet is the streams of a question; nil is every stream.
+type streamSet map[schema.StreamID]bool
+
+func newStreamSet(ids []schema.StreamID) streamSet {
+	if ids == nil {
+		return nil
+	}
+	set := streamSet{}
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
+}
+
+func (s streamSet) has(id schema.StreamID) bool { return s == nil || s[id] }

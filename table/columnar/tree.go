@@ -1,0 +1,82 @@
+package columnar
+
+import (
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/hdfs"
+)
+
+// Suffix ends the name of a table's file.
+const Suffix = ".parquet"
+
+const (
+	dayElement  = "day="
+	hostElement = "host="
+	dayLayout   = "20060102"
+	// zoneMargin is the farthest a line's day is from that of UTC: Apache writes a zone
+	// as four digits, and whoever writes a line can write 9959.
+	zoneMargin = 100 * time.Hour
+)
+
+// isTableFile reports whether a file of the tree is one of the table's.
+func isTableFile(name string) bool { return strings.HasSuffix(name, Suffix) }
+
+// dirOf returns the directory of a name, "" for the root.
+func dirOf(name string) string {
+	if dir := path.Dir(name); dir != "." {
+		return dir
+	}
+	return ""
+}
+
+// Partition is what a directory's name says of the rows below it. A field that the
+// name does not tell is empty.
+type Partition struct {
+	// Day is YYYYMMDD, the day of the lines in the log's own zone.
+	Day string
+	// Host wrote the lines.
+	Host string
+}
+
+// ParsePartition reads day=YYYYMMDD and host=NAME among the elements of a directory.
+func ParsePartition(dir string) Partition {
+	var p Partition
+	for element := range strings.SplitSeq(dir, "/") {
+		if day, ok := strings.CutPrefix(element, dayElement); ok {
+			if _, err := time.Parse(dayLayout, day); err == nil {
+				p.Day = day
+			}
+		}
+		if host, ok := strings.CutPrefix(element, hostElement); ok {
+			if host, err := url.PathUnescape(host); err == nil {
+				p.Host = host
+			}
+		}
+	}
+	return p
+}
+
+// wantDir reports whether a directory may hold rows within the bounds. Rows without a
+// time, which have time 0, can be in the directory of any day.
+func (b Bounds) wantDir(dir string) bool {
+	p := ParsePartition(dir)
+	if p.Host != "" && len(b.Hosts) > 0 && !slices.Contains(b.Hosts, p.Host) {
+		return false
+	}
+	if p.Day == "" || b.From <= 0 {
+		return true
+	}
+	day, err := time.Parse(dayLayout, p.Day)
+	if err != nil {
+		return true
+	}
+	first, end := day.Add(-zoneMargin), day.AddDate(0, 0, 1).Add(zoneMargin)
+	return end.UnixNano() > b.From && (b.To <= 0 || first.UnixNano() < b.To)
+}
+
+// escapeElement is how a value stands in a directory's name.
+func escapeElement(value string) string { return hdfs.Element(value) }
