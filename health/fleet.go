@@ -64,6 +64,9 @@ const (
 	Checkpoint = "checkpoint"
 )
 
+// Listener is named beside the sinks while a collector cannot accept connections.
+const Listener = "listener"
+
 // Sinks are those of who stores, by what is tried again.
 func Sinks(now time.Time, troubles []ingest.Trouble) map[string]Sink {
 	sinks := map[string]Sink{Table: {}, Archive: {}, Spool: {}, Checkpoint: {}}

@@ -40,6 +40,9 @@ func (h *Health) Table() []string {
 	for _, why := range p.Reasons {
 		fmt.Fprintf(&b, "  %s\n", why)
 	}
+	for _, warning := range p.Warnings {
+		fmt.Fprintf(&b, "  warning: %s\n", warning)
+	}
 	b.WriteString("\n")
 	h.hosts(&b)
 	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")

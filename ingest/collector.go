@@ -41,7 +41,8 @@ type CollectorConfig struct {
 	// the fuller it is, the less for each, and there is always room for another host. 0:
 	// one host may have all.
 	HostShare int
-	// OpenSegments bounds the segments of all hosts that are open at a time; 0: 512.
+	// OpenSegments bounds the segments of all hosts that are open at a time, those that
+	// were rolled and are not sealed among them; 0: 512.
 	OpenSegments int
 	// DeclareFound: a stream that a segment in the spool names and the checkpoint does not
 	// is what the segment says. Else it is an error.

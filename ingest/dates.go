@@ -66,19 +66,43 @@ func (c *Collector) forgetBegun() {
 	maps.DeleteFunc(c.begun, func(_ string, b *begun) bool { return b.over(now) })
 }
 
-// tooManyOpen rolls the segments of a host that has too many open, or of the one that
-// has the most where all have too many together. c.mu is held.
+// tooManyOpen rolls the segments of a host that has too many open. c.mu is held.
 func (c *Collector) tooManyOpen(host string) bool {
 	if c.spool.opened[host] <= maxHostOpen {
-		if len(c.spool.open) <= c.cfg.OpenSegments {
-			return false
-		}
-		for other, n := range c.spool.opened {
-			if n > c.spool.opened[host] {
-				host = other
-			}
-		}
+		return false
 	}
 	c.spool.rollIf(func(sp *spooled) bool { return sp.name.Host == host })
 	return true
+}
+
+// closeSome makes room for one more open segment where as many are open as may be. It
+// rolls those of the host that has the most, and seals what is rolled itself: those who
+// finish segments may be waiting for the archive.
+func (c *Collector) closeSome(host, period string) error {
+	for {
+		c.mu.Lock()
+		if c.spool.open[host+"/"+period] != nil || c.spool.writers < c.cfg.OpenSegments {
+			c.mu.Unlock()
+			return nil
+		}
+		sp := c.spool.unsealed()
+		if sp == nil {
+			most := host
+			for other, n := range c.spool.opened {
+				if n > c.spool.opened[most] {
+					most = other
+				}
+			}
+			c.spool.rollIf(func(sp *spooled) bool { return sp.name.Host == most })
+			c.feed()
+			sp = c.spool.unsealed()
+		}
+		c.mu.Unlock()
+		if sp == nil {
+			return nil
+		}
+		if err := c.seal(sp); err != nil {
+			return c.spoolFailed(err)
+		}
+	}
 }

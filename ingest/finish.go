@@ -195,6 +195,7 @@ func (c *Collector) sealed(sp *spooled, path string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	sp.writer, sp.path = nil, path
+	c.spool.writers--
 	for _, p := range sp.pieces {
 		p.stream.synced.add(p.Range)
 	}

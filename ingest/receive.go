@@ -87,6 +87,9 @@ func (c *Collector) take(ctx context.Context, st *streamState, b schema.Batch) (
 // spoolPiece writes one member into the open segment of its host and period.
 func (c *Collector) spoolPiece(ctx context.Context, st *streamState, b schema.Batch, x *cut) (*piece, error) {
 	for {
+		if err := c.closeSome(b.Stream.Host, x.period); err != nil {
+			return nil, err
+		}
 		c.mu.Lock()
 		err := c.mayBegin(b.Stream.Host, x.period)
 		if err != nil {

@@ -52,9 +52,11 @@ type spool struct {
 	open map[string]*spooled // by host and period
 	// opened counts them by host.
 	opened map[string]int
-	due    []*spooled // rolled, and not yet given to those who finish
-	held   []*spooled // rolled, not forgotten
-	bytes  int64      // of all files
+	// writers counts the segments that are not sealed: each has its file open.
+	writers int
+	due     []*spooled // rolled, and not yet given to those who finish
+	held    []*spooled // rolled, not forgotten
+	bytes   int64      // of all files
 	// pieces are those of all files, hosts what each host has of both.
 	pieces int64
 	hosts  map[string]*share
@@ -101,7 +103,18 @@ func (s *spool) segment(host, period string, seq func() uint64) (*spooled, error
 	sp.writer, sp.path = w, w.Path()
 	s.open[key] = sp
 	s.opened[host]++
+	s.writers++
 	return sp, nil
+}
+
+// unsealed returns a segment that was rolled and is not sealed, or nil.
+func (s *spool) unsealed() *spooled {
+	for _, sp := range s.held {
+		if sp.writer != nil {
+			return sp
+		}
+	}
+	return nil
 }
 
 // roll ends the open segments that are at least minBytes long.

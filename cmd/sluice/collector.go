@@ -151,7 +151,8 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 		return err
 	}
 	defer r.Close()
-	at := &collecting{cmd: c, host: host, began: time.Now(), stores: s, receiver: r, certificates: certificates}
+	gate := limits.NewGate(a.log)
+	at := &collecting{cmd: c, host: host, began: time.Now(), stores: s, receiver: r, certificates: certificates, gate: gate}
 	end, err := c.statusFlags.serve(a, at.fleet, at.thresholds())
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -161,7 +162,7 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	if certificates != nil {
 		layers.TLS = certificates.server(!c.Flume.WithoutCertificate)
 	}
-	server := &avrorpc.Server{Services: []avrorpc.Service{r.Service(), r.FlumeService()}, Limits: limits, Upgrade: layers.Upgrade, Log: a.log}
+	server := &avrorpc.Server{Services: []avrorpc.Service{r.Service(), r.FlumeService()}, Limits: limits, Gate: gate, Upgrade: layers.Upgrade, Log: a.log}
 	a.log.Info("listening; what agents send is stored until this is told to stop", "address", listener.Addr(), "tls", certificates != nil)
 	print.Textln(a.stdout, "listening on", listener.Addr())
 	group, ctx := errgroup.WithContext(a.ctx)

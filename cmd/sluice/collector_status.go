@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/health"
+	"sluice/ingest/admission"
 	"sluice/ingest/receiver"
 )
 
@@ -18,6 +19,7 @@ type collecting struct {
 	receiver *receiver.Receiver
 
 	certificates *tlsFiles
+	gate         *admission.Gate // of the port for agents
 }
 
 func (c *collecting) thresholds() health.Thresholds {
@@ -28,12 +30,16 @@ func (c *collecting) thresholds() health.Thresholds {
 func (c *collecting) fleet() health.Fleet {
 	now, state := time.Now(), c.stores.state()
 	wrong, soon := c.certificates.check(now, x509.ExtKeyUsageServerAuth, "")
-	return health.Fleet{
+	f := health.Fleet{
 		Wrong: wrong, Soon: soon,
 		Now: now, Began: c.began, Kind: health.Collector, Host: c.host, Version: version(),
 		Hosts: health.Senders(now, c.receiver.Hosts(), state, c.cmd.SilentAfter), Sinks: health.Sinks(now, state.Troubles), Counts: c.stores.counts(),
 		BufferBytes: state.SpoolBytes, BufferMaxBytes: c.cmd.SpoolMax.bytes(), Segments: state.Segments, UntabledBytes: state.UntabledBytes,
 	}
+	if failing := c.gate.Failing(); failing.Err != nil {
+		f.Sinks[health.Listener] = health.Sink{FailingSeconds: max(now.Sub(failing.Since).Seconds(), 0.001), Attempts: failing.Attempts, Error: failing.Err.Error()}
+	}
+	return withWarnings(f, "port for agents", c.gate)
 }
 
 // report writes the status file; `sluice status` reads it.

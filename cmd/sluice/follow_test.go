@@ -153,16 +153,19 @@ type follower struct {
 
 func start(t *testing.T, args ...string) *follower {
 	t.Helper()
+	return startWith(t, 0, args...)
+}
+
+// newFollower is a sluice that was not started yet.
+func newFollower(t *testing.T, args ...string) *follower {
+	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	t.Cleanup(func() { f.Close() }) // Start needs it
 	c := &follower{command(t, args...), f.Name()}
 	c.Stderr = f
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
 	return c
 }
 
@@ -179,9 +182,14 @@ func (c *follower) said(t *testing.T) string {
 // await asks every now and then whether what it waits for has come.
 func (c *follower) await(t *testing.T, come func() bool) {
 	t.Helper()
+	c.awaitFor(t, time.Minute, come)
+}
+
+func (c *follower) awaitFor(t *testing.T, patience time.Duration, come func() bool) {
+	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(time.Minute)
+	deadline := time.After(patience)
 	for !come() {
 		select {
 		case <-tick.C:

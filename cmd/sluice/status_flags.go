@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -29,6 +30,8 @@ const (
 	// The connections that the status port serves at a time, in total and of one
 	// peer: scrapers and checkers need a few, and each takes a descriptor.
 	statusConns, statusConnsPerPeer = 64, 16
+	// statusShare: at most one descriptor in so many is for the status port.
+	statusShare = 8
 )
 
 func (f *statusFlags) check() error {
@@ -52,11 +55,17 @@ func (f *statusFlags) serve(a *app, look func() health.Fleet, t health.Threshold
 	if err != nil {
 		return nil, usage("--status-listen: %w", err)
 	}
-	server := &http.Server{
-		Handler:     health.Handler(look, t, f.names(address)),
-		ReadTimeout: statusTimeout, WriteTimeout: statusTimeout, IdleTimeout: statusTimeout, MaxHeaderBytes: 16 << 10,
+	openFiles, err := maxOpenFiles()
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
 	}
-	gate := admission.New(admission.Limits{Conns: statusConns, ConnsPerPeer: statusConnsPerPeer}, a.log.With("listener", "status"), nil)
+	conns := min(statusConns, max(2, openFiles/statusShare))
+	gate := admission.New(admission.Limits{Conns: conns, ConnsPerPeer: min(statusConnsPerPeer, conns)}, a.log.With("listener", "status"), nil)
+	server := &http.Server{
+		Handler:     health.Handler(func() health.Fleet { return withWarnings(look(), "status port", gate) }, t, f.names(address)),
+		ReadTimeout: statusTimeout, WriteTimeout: statusTimeout, IdleTimeout: statusTimeout, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // the gate logs what matters
+	}
 	a.log.Info("status server listening", "address", listener.Addr())
 	done := make(chan struct{})
 	go func() {
@@ -86,4 +95,13 @@ func (f *statusFlags) names(address string) []string {
 		names = append(names, host, short)
 	}
 	return names
+}
+
+// withWarnings adds what a listener's gate has to say.
+func withWarnings(f health.Fleet, listener string, gate *admission.Gate) health.Fleet {
+	f.Soon = slices.Clone(f.Soon)
+	for _, w := range gate.Warnings() {
+		f.Soon = append(f.Soon, listener+": "+w)
+	}
+	return f
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2"
+	"golang.org/x/sys/unix"
 
 	"sluice/schema"
 )
@@ -43,8 +44,11 @@ const (
 	l0Depth   = 8
 	l0Files   = 1000
 	baseBytes = 512 << 20
-	// maxOpenFiles bounds what Pebble keeps open, each with its index in the cache.
+	// maxOpenFiles bounds the tables that Pebble keeps open, each with its index in the
+	// cache: less where the process may open few files, as it needs others.
 	maxOpenFiles = 256
+	// openFilesShare: one file in so many that the process may open is for tables.
+	openFilesShare = 8
 	// maxSublevels of level 0 are when Put waits for the compaction that is running.
 	maxSublevels = 24
 )
@@ -84,6 +88,16 @@ func pebbleOptions(l schema.Layout, log *slog.Logger) *pebble.Options {
 	// Snappy, and zstd in the last level, where rows stay.
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
 	return o
+}
+
+// newFileCache returns a cache of open tables; Pebble's own has 64 at least.
+func newFileCache() *pebble.FileCache {
+	size := maxOpenFiles
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err == nil {
+		size = int(max(1, min(maxOpenFiles, limit.Cur/openFilesShare)))
+	}
+	return pebble.NewFileCache(1, size)
 }
 
 func splitAtSalts(l schema.Layout) pebble.SpanPolicyFunc {

@@ -199,6 +199,8 @@ func (t *Table) openPebble(log *slog.Logger) error {
 	if err := t.disk.clearHalfMade(t.dir); err != nil {
 		return err
 	}
+	o.FileCache = newFileCache()
+	defer o.FileCache.Unref()
 	db, err := pebble.Open(t.dir, o)
 	if err != nil {
 		return errors.Join(t.disk.failure(), err)

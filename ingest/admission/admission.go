@@ -7,10 +7,18 @@
 // replaces the oldest pending connection of the peer that has the most of them:
 // connections that never authenticate cannot keep an honest peer out, unless they
 // come from more peers than there are places.
+//
+// Some places are for pending connections only, so that one can always authenticate.
+// When the others are taken, authenticated connections take turns: the new one
+// replaces one of the peer that has the most, or the oldest one that has had its
+// place for [Limits.Turn]. So more peers than places are all served, in turn, and a
+// peer never replaces a connection of one that has fewer.
 package admission
 
 import (
+	"cmp"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -18,10 +26,11 @@ import (
 	"time"
 )
 
-// Limits are the numbers of places. Both must be positive.
+// Limits are the numbers of places. Both numbers must be positive.
 type Limits struct {
-	Conns        int // in total
-	ConnsPerPeer int // of one IPv4 address; an IPv6 /64 has four times as many
+	Conns        int           // in total
+	ConnsPerPeer int           // of one IPv4 address; an IPv6 /64 has four times as many
+	Turn         time.Duration // how long an authenticated connection keeps its place at least; 0: 5 s
 }
 
 const (
@@ -33,6 +42,13 @@ const (
 	// holds connections open gets in; one that floods is rejected at once, which
 	// costs less than serving each connection for a moment.
 	pendingTime = time.Second
+	// defaultTurn is Limits.Turn: an agent that connects has sent what it has in less.
+	defaultTurn = 5 * time.Second
+	// turnsAway is how many turns a peer whose connection was replaced waits until it may
+	// replace the oldest one of others: those that were not served yet come first.
+	turnsAway = 3
+	// pendingShare: one place in so many is for pending connections only.
+	pendingShare = 16
 )
 
 // logInterval is the time between two messages about rejected connections.
@@ -44,26 +60,33 @@ type Gate struct {
 	log    *slog.Logger
 	now    func() time.Time
 
-	mu       sync.Mutex
-	peers    map[netip.Prefix]*peer
-	total    int
-	rejected int64 // connections rejected or replaced, ever
-	unlogged int64 // of those, since the last message
-	logged   time.Time
+	mu            sync.Mutex
+	peers         map[netip.Prefix]*peer
+	total         int
+	authenticated int   // of total
+	rejected      int64 // connections rejected or replaced, ever
+	unlogged      int64 // of those, since the last message
+	logged        time.Time
+	recent        rejections
+	replaced      map[netip.Prefix]time.Time // when an authenticated connection of it was
+	failure       Failure
+	failureLogged time.Time
+	failureSaid   bool // this failure was logged
 }
 
-// peer is one address or network that has places.
+// peer is one address or network that has places. Both lists are oldest first.
 type peer struct {
-	conns   int
-	pending []*Place // oldest first
+	pending, authenticated []*Place
 }
+
+func (p *peer) conns() int { return len(p.pending) + len(p.authenticated) }
 
 // Place is one connection's place.
 type Place struct {
 	from netip.Prefix
-	conn net.Conn // closed when the place is given to another connection
-	at   time.Time
-	left bool // under Gate.mu
+	conn net.Conn  // closed when the place is given to another connection
+	at   time.Time // it was admitted, or authenticated
+	left bool      // under Gate.mu
 }
 
 // New returns a Gate. A nil now is time.Now.
@@ -71,7 +94,8 @@ func New(limits Limits, log *slog.Logger, now func() time.Time) *Gate {
 	if now == nil {
 		now = time.Now
 	}
-	return &Gate{limits: limits, log: log, now: now, peers: map[netip.Prefix]*peer{}}
+	limits.Turn = cmp.Or(limits.Turn, defaultTurn)
+	return &Gate{limits: limits, log: log, now: now, peers: map[netip.Prefix]*peer{}, replaced: map[netip.Prefix]time.Time{}}
 }
 
 // Admit returns a place for a connection from addr, or nil if the connection must
@@ -86,35 +110,32 @@ func (g *Gate) Admit(conn net.Conn, addr netip.Addr) *Place {
 		p = &peer{}
 	}
 	now := g.now()
+	g.accepted(now)
 	if !g.roomFor(p, from, now) {
 		g.reject(addr, now)
 		return nil
 	}
 	place := &Place{from: from, conn: conn, at: now}
 	p.pending = append(p.pending, place)
-	p.conns++
 	g.total++
 	g.peers[from] = p
 	return place
 }
 
-// Rejected returns how many connections were rejected, or closed for another one,
-// since the gate was made.
-func (g *Gate) Rejected() int64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.rejected
+// limitOf is how many places a peer has. One more is for a pending connection that
+// may replace an authenticated one of the same peer.
+func (g *Gate) limitOf(from netip.Prefix) int {
+	if from.Addr().Is6() {
+		return g.limits.ConnsPerPeer * networkFactor
+	}
+	return g.limits.ConnsPerPeer
 }
 
 // roomFor reports whether the peer can have one more place, and closes a pending
 // connection if that is what it takes. g.mu is held.
 func (g *Gate) roomFor(p *peer, from netip.Prefix, now time.Time) bool {
-	limit := g.limits.ConnsPerPeer
-	if from.Addr().Is6() {
-		limit *= networkFactor
-	}
-	if p.conns >= limit {
-		if len(p.pending) == 0 || now.Sub(p.pending[0].at) < pendingTime {
+	if p.conns() >= g.limitOf(from) && len(p.pending) > 0 {
+		if now.Sub(p.pending[0].at) < pendingTime {
 			return false
 		}
 		g.evict(p.pending[0], now)
@@ -137,7 +158,7 @@ func (g *Gate) roomFor(p *peer, from netip.Prefix, now time.Time) bool {
 	return true
 }
 
-// evict closes a pending connection. g.mu is held.
+// evict closes a connection to give its place to another one. g.mu is held.
 func (g *Gate) evict(place *Place, now time.Time) {
 	g.reject(place.from.Addr(), now)
 	g.free(place)
@@ -149,6 +170,7 @@ func (g *Gate) evict(place *Place, now time.Time) {
 func (g *Gate) reject(addr netip.Addr, now time.Time) {
 	g.rejected++
 	g.unlogged++
+	g.recent.add(network(addr), now)
 	if now.Sub(g.logged) >= logInterval {
 		g.log.Warn("connection limit reached, connection rejected", "peer", addr, "limit", g.limits.Conns, "limit_per_peer", g.limits.ConnsPerPeer, "rejected", g.unlogged)
 		g.logged, g.unlogged = now, 0
@@ -162,30 +184,89 @@ func (g *Gate) free(place *Place) {
 	}
 	place.left = true
 	p := g.peers[place.from]
-	g.settle(p, place)
+	if !remove(&p.pending, place) && remove(&p.authenticated, place) {
+		g.authenticated--
+	}
 	g.total--
-	if p.conns--; p.conns == 0 {
+	if p.conns() == 0 {
 		delete(g.peers, place.from)
 	}
 }
 
-// settle takes a place off its peer's pending ones. g.mu is held.
-func (g *Gate) settle(p *peer, place *Place) {
-	if i := slices.Index(p.pending, place); i >= 0 {
-		p.pending = slices.Delete(p.pending, i, i+1)
+// remove takes a place off a list and reports whether it was there.
+func remove(list *[]*Place, place *Place) bool {
+	i := slices.Index(*list, place)
+	if i >= 0 {
+		*list = slices.Delete(*list, i, i+1)
 	}
+	return i >= 0
 }
 
-// Authenticate keeps the place for the connection until Leave. It returns false if
-// the place was given to another connection before.
+// Authenticate keeps the place for the connection until Leave, or until it is another
+// connection's turn. It returns false if the connection has to be closed: its place
+// was given to another one before, or it is nobody's turn to leave.
 func (g *Gate) Authenticate(place *Place) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if place.left {
 		return false
 	}
-	g.settle(g.peers[place.from], place)
-	return true
+	p := g.peers[place.from]
+	if !remove(&p.pending, place) {
+		return true // it has authenticated before
+	}
+	now := g.now()
+	place.at = now
+	p.authenticated = append(p.authenticated, place)
+	g.authenticated++
+	if leaves := g.leaves(p, place, now); leaves != nil {
+		if leaves != place {
+			g.noteReplaced(leaves.from, now)
+		}
+		g.evict(leaves, now)
+	}
+	return !place.left
+}
+
+// leaves is the connection that has to leave because one of p has authenticated: that one
+// itself if no other has to, nil if there is room for all. g.mu is held.
+func (g *Gate) leaves(p *peer, place *Place, now time.Time) *Place {
+	due := func(q *peer) bool { return len(q.authenticated) > 0 && now.Sub(q.authenticated[0].at) >= g.limits.Turn }
+	if len(p.authenticated) > g.limitOf(place.from) {
+		if due(p) {
+			return p.authenticated[0]
+		}
+		return place
+	}
+	if g.authenticated <= g.limits.Conns-max(1, g.limits.Conns/pendingShare) || g.authenticated == 1 {
+		return nil
+	}
+	var most, oldest *peer
+	for _, other := range g.peers {
+		if n := len(other.authenticated); n > len(p.authenticated) && (most == nil || n > len(most.authenticated)) {
+			most = other
+		}
+		if len(other.authenticated) >= len(p.authenticated) && due(other) && (oldest == nil || other.authenticated[0].at.Before(oldest.authenticated[0].at)) {
+			oldest = other
+		}
+	}
+	switch {
+	case most != nil:
+		return most.authenticated[0]
+	case oldest != nil && now.Sub(g.replaced[place.from]) >= turnsAway*g.limits.Turn:
+		return oldest.authenticated[0]
+	}
+	return place
+}
+
+// noteReplaced notes that a peer had its turn. g.mu is held.
+func (g *Gate) noteReplaced(from netip.Prefix, now time.Time) {
+	if len(g.replaced) >= maxReported {
+		maps.DeleteFunc(g.replaced, func(_ netip.Prefix, at time.Time) bool { return now.Sub(at) >= turnsAway*g.limits.Turn })
+	}
+	if len(g.replaced) < maxReported {
+		g.replaced[from] = now
+	}
 }
 
 // Leave gives the place back. It may be called more than once.

@@ -2,10 +2,12 @@ package admission
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -68,14 +70,127 @@ func TestPendingConnectionsDoNotKeepAnHonestPeerOut(t *testing.T) {
 	}
 }
 
-func TestAuthenticatedConnectionsAreNotReplaced(t *testing.T) {
-	f := newFixture(t, Limits{Conns: 2, ConnsPerPeer: 2})
+func TestAuthenticatedConnectionsAreNotReplacedByPendingOnes(t *testing.T) {
+	f := newFixture(t, Limits{Conns: 3, ConnsPerPeer: 2})
+	var served []*conn
 	for _, addr := range []string{"192.0.2.1", "192.0.2.2"} {
-		_, p := f.connect(addr)
-		f.Authenticate(p)
+		c, p := f.connect(addr)
+		if !f.Authenticate(p) {
+			t.Fatal("rejected below the limit")
+		}
+		served = append(served, c)
 	}
-	if _, p := f.connect("192.0.2.3"); p != nil {
-		t.Error("a place was found where all are in use")
+	f.now = f.now.Add(time.Hour) // their turn would be over
+	for i := range 100 {
+		f.connect("192.0.2." + string(rune('3'+i%5)))
+	}
+	for i, c := range served {
+		if c.closed {
+			t.Errorf("authenticated connection %d was closed for one that has not authenticated", i)
+		}
+	}
+}
+
+// TestMorePeersThanPlacesTakeTurns: each of 40 peers that always come back is served
+// within a few turns, and none is closed before its turn is over.
+func TestMorePeersThanPlacesTakeTurns(t *testing.T) {
+	f := newFixture(t, Limits{Conns: 16, ConnsPerPeer: 1, Turn: 5 * time.Second})
+	type client struct {
+		conn  *conn
+		place *Place
+		since time.Time
+	}
+	clients := make([]client, 40)
+	everServed := map[int]bool{}
+	for second := 0; second < 30; second++ {
+		for i := range clients {
+			c := &clients[i]
+			if c.conn != nil && c.conn.closed {
+				if held := f.now.Sub(c.since); held < 5*time.Second {
+					t.Fatalf("peer %d was closed after %v", i, held)
+				}
+				*c = client{}
+			}
+			if c.conn != nil {
+				continue
+			}
+			conn, place := f.connect(fmt.Sprintf("192.0.2.%d", i+1))
+			if place != nil && f.Authenticate(place) {
+				*c = client{conn, place, f.now}
+				everServed[i] = true
+			}
+		}
+		f.now = f.now.Add(time.Second)
+		if f.total > 16 || f.authenticated > 15 {
+			t.Fatalf("%d connections, %d authenticated", f.total, f.authenticated)
+		}
+	}
+	if len(everServed) != len(clients) {
+		t.Errorf("%d of %d peers were served", len(everServed), len(clients))
+	}
+}
+
+func TestAPeerDoesNotTakeTheTurnsOfOthersThatHaveFewerPlaces(t *testing.T) {
+	f := newFixture(t, Limits{Conns: 33, ConnsPerPeer: 20, Turn: 5 * time.Second})
+	var honest []*conn
+	for i := range 31 {
+		c, p := f.connect(fmt.Sprintf("192.0.2.%d", i+1))
+		f.Authenticate(p)
+		honest = append(honest, c)
+	}
+	closed := func() (n int) {
+		for _, c := range honest {
+			if c.closed {
+				n++
+			}
+		}
+		return n
+	}
+	for range 1000 {
+		f.now = f.now.Add(10 * time.Second)
+		if _, p := f.connect("198.51.100.1"); p != nil {
+			f.Authenticate(p)
+		}
+	}
+	if n := closed(); n > 1 {
+		t.Errorf("%d honest connections were closed for one peer's", n)
+	}
+}
+
+func TestWhereRejectedConnectionsComeFromIsReportedForAWhile(t *testing.T) {
+	f := newFixture(t, Limits{Conns: 3, ConnsPerPeer: 1})
+	if w := f.Warnings(); w != nil {
+		t.Errorf("nothing happened: %q", w)
+	}
+	for range 10 {
+		f.connect("192.0.2.9")
+		f.connect("2001:db8::1")
+	}
+	w := f.Warnings()
+	if len(w) != 1 || !strings.Contains(w[0], "17 connections rejected") || !strings.Contains(w[0], "9 of them from 192.0.2.9") {
+		t.Errorf("%q", w)
+	}
+	f.now = f.now.Add(reportTime)
+	if w := f.Warnings(); w != nil {
+		t.Errorf("it is over: %q", w)
+	}
+}
+
+func TestThatNoConnectionCanBeAcceptedIsReportedUntilOneIs(t *testing.T) {
+	f := newFixture(t, Limits{Conns: 3, ConnsPerPeer: 1})
+	for range 100 {
+		f.AcceptFailed(syscall.EMFILE)
+		f.now = f.now.Add(50 * time.Millisecond)
+	}
+	if w := f.Warnings(); len(w) != 1 || !strings.Contains(w[0], "100 attempts: too many open files") {
+		t.Errorf("%q", w)
+	}
+	if n := strings.Count(f.log.String(), "\n"); n != 1 {
+		t.Errorf("%d lines were logged:\n%s", n, f.log.String())
+	}
+	f.connect("192.0.2.1")
+	if f.Warnings() != nil || f.Failing().Err != nil {
+		t.Errorf("%q, %v", f.Warnings(), f.Failing())
 	}
 }
 

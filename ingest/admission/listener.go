@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -21,6 +22,9 @@ func (l *listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				l.gate.AcceptFailed(err)
+			}
 			return nil, err
 		}
 		addr, _ := netip.ParseAddrPort(c.RemoteAddr().String()) // a pipe has none

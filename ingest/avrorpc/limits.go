@@ -1,6 +1,11 @@
 package avrorpc
 
-import "time"
+import (
+	"log/slog"
+	"time"
+
+	"sluice/ingest/admission"
+)
 
 // Limits bound what strangers can make a server hold, and for how long. A zero
 // means the default of the field.
@@ -48,4 +53,10 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	return l
+}
+
+// NewGate returns a gate with as many places as l allows connections.
+func (l Limits) NewGate(log *slog.Logger) *admission.Gate {
+	l = l.withDefaults()
+	return admission.New(admission.Limits{Conns: l.Conns, ConnsPerPeer: l.ConnsPerPeer}, log, nil)
 }

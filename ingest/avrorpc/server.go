@@ -26,6 +26,8 @@ var errReplaced = errors.New("connection limit reached, connection replaced")
 type Server struct {
 	Services []Service // one at least; the first is told to clients that nobody knows
 	Limits   Limits
+	// Gate decides which connections are served; nil: one by Limits is made.
+	Gate *admission.Gate
 	// Upgrade makes of an accepted connection the one to read, for TLS and
 	// compression; nil: as it is. It is bounded by Limits.Frame.
 	Upgrade func(ctx context.Context, conn net.Conn) (net.Conn, error)
@@ -51,7 +53,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		served.Log = slog.New(slog.DiscardHandler)
 	}
 	n := &listening{Server: &served}
-	n.gate = admission.New(admission.Limits{Conns: served.Limits.Conns, ConnsPerPeer: served.Limits.ConnsPerPeer}, served.Log, nil)
+	if n.gate = s.Gate; n.gate == nil {
+		n.gate = s.Limits.NewGate(served.Log)
+	}
 	n.frames.free = served.Limits.Bytes
 	for _, service := range s.Services {
 		n.protocols = append(n.protocols, service.Protocol)
@@ -69,7 +73,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			return nil
 		}
 		if err != nil {
-			if again(ctx, err) {
+			if passes(err) {
+				n.gate.AcceptFailed(err)
+				wait(ctx, acceptPause)
 				continue
 			}
 			return errors.Join(fmt.Errorf("accept a connection: %w", err), l.Close())
@@ -90,17 +96,21 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// again waits a moment after an error that passes, such as too many open files.
-func again(ctx context.Context, err error) bool {
+// acceptPause is the time before a connection is accepted after one could not be.
+const acceptPause = 50 * time.Millisecond
+
+// passes reports whether an error of Accept is one that passes, such as too many open
+// files.
+func passes(err error) bool {
 	var passing interface{ Temporary() bool }
-	if errors.Is(err, net.ErrClosed) || !errors.As(err, &passing) || !passing.Temporary() {
-		return false
-	}
+	return !errors.Is(err, net.ErrClosed) && errors.As(err, &passing) && passing.Temporary()
+}
+
+func wait(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
-	case <-time.After(50 * time.Millisecond):
+	case <-time.After(d):
 	}
-	return true
 }
 
 // serve serves a connection to its end.

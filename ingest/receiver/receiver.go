@@ -142,10 +142,14 @@ func (r *Receiver) Close() {
 // maxConns is how many connections a process has that may open enough files.
 const maxConns = 1024
 
+// reservedFiles are left for table, archive, spool and status of a process that may open
+// few files.
+const reservedFiles = 32
+
 // Limits are those of a server that takes the largest batch there is, in a process that may
 // open so many files: half are for connections. One address may have a sixteenth of them.
 func Limits(openFiles int) avrorpc.Limits {
-	conns := max(1, min(maxConns, openFiles/2))
+	conns := max(2, min(maxConns, openFiles/2, openFiles-reservedFiles))
 	return avrorpc.Limits{FrameBytes: MaxBodyBytes + 1<<20, Conns: conns, ConnsPerPeer: max(1, conns/16)}
 }
 

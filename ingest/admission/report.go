@@ -1,0 +1,108 @@
+package admission
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+const (
+	// reportTime is how long rejected connections are reported after the last one.
+	reportTime = 5 * time.Minute
+	// maxReported bounds the peers whose rejected connections are counted.
+	maxReported = 1000
+)
+
+// rejections are those of late, by peer.
+type rejections struct {
+	since, last time.Time
+	total       int64
+	peers       map[netip.Prefix]int64
+}
+
+func (r *rejections) add(from netip.Prefix, now time.Time) {
+	if r.peers == nil || now.Sub(r.since) >= reportTime {
+		*r = rejections{since: now, peers: map[netip.Prefix]int64{}}
+	}
+	r.last = now
+	r.total++
+	if _, known := r.peers[from]; known || len(r.peers) < maxReported {
+		r.peers[from]++
+	}
+}
+
+// Failure is that no connection can be accepted, such as for too many open files.
+type Failure struct {
+	Err      error // nil: connections are accepted
+	Since    time.Time
+	Attempts int
+}
+
+// AcceptFailed notes that a connection could not be accepted. The next Admit ends it.
+func (g *Gate) AcceptFailed(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now, f := g.now(), &g.failure
+	if f.Err == nil {
+		f.Since = now
+	}
+	f.Err = err
+	f.Attempts++
+	if now.Sub(g.failureLogged) >= logInterval {
+		g.failureLogged, g.failureSaid = now, true
+		g.log.Warn("cannot accept connections, retrying", "err", err, "attempts", f.Attempts)
+	}
+}
+
+// accepted ends a failure. g.mu is held.
+func (g *Gate) accepted(now time.Time) {
+	if g.failureSaid {
+		g.log.Info("connections are accepted again", "after", now.Sub(g.failure.Since).Round(time.Millisecond), "attempts", g.failure.Attempts)
+	}
+	g.failure, g.failureSaid = Failure{}, false
+}
+
+// Failing returns why no connection can be accepted now.
+func (g *Gate) Failing() Failure {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.failure
+}
+
+// Rejected returns how many connections were rejected, or closed for another one,
+// since the gate was made.
+func (g *Gate) Rejected() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.rejected
+}
+
+// Warnings are what operators are told: that connections cannot be accepted, and that some
+// were rejected within the last minutes, with the address that most of them came from.
+func (g *Gate) Warnings() (warnings []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now, r := g.now(), &g.recent
+	if f := g.failure; f.Err != nil {
+		warnings = append(warnings, fmt.Sprintf("connections cannot be accepted since %s, %d attempts: %v", f.Since.UTC().Format(time.RFC3339), f.Attempts, f.Err))
+	}
+	if r.total > 0 && now.Sub(r.last) < reportTime {
+		var most netip.Prefix
+		for peer, n := range r.peers {
+			if n > r.peers[most] || n == r.peers[most] && peer.Addr().Less(most.Addr()) {
+				most = peer
+			}
+		}
+		warnings = append(warnings, fmt.Sprintf("connection limit reached (%d, %d of one address): %d connections rejected, or closed to serve others, since %s; %d of them from %s",
+			g.limits.Conns, g.limits.ConnsPerPeer, r.total, r.since.UTC().Format(time.RFC3339), r.peers[most], peerText(most)))
+	}
+	return warnings
+}
+
+// peerText is a peer for people: an IPv4 address without its mask.
+func peerText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
