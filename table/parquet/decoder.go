@@ -1,0 +1,250 @@
+package parquet
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"slices"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Decoder reads columns of files. Its buffers are used again by the next call, so there is
+// one for each goroutine.
+type Decoder struct {
+	zstd  *zstd.Decoder
+	raw   []byte // of the file: data pages
+	dict  []byte // and a dictionary
+	page  []byte // unpacked
+	codes []int32
+	ints  []int64 // a dictionary
+	valid []uint64
+}
+
+// NewDecoder makes a decoder.
+func NewDecoder() (*Decoder, error) {
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxMemory(maxPageBytes), zstd.WithDecodeAllCapLimit(true))
+	if err != nil {
+		return nil, fmt.Errorf("parquet: %w", err)
+	}
+	return &Decoder{zstd: z}, nil
+}
+
+// Close lets go of the decoder's memory.
+func (d *Decoder) Close() { d.zstd.Close() }
+
+// header is a page's header.
+type header struct {
+	kind, raw, stored int
+	crc               uint32
+	hasCRC            bool
+	values, encoding  int
+}
+
+// readHeader reads the header that b begins with, and returns what follows it.
+func readHeader(b []byte) (h header, rest []byte, err error) {
+	t := &thriftReader{b: b}
+	h.kind = -1
+	for id, kind := range t.fields(thriftStruct) {
+		switch id {
+		case 1:
+			h.kind = int(t.int(kind))
+		case 2:
+			h.raw = int(t.int(kind))
+		case 3:
+			h.stored = int(t.int(kind))
+		case 4:
+			h.crc, h.hasCRC = uint32(t.int(kind)), true
+		case 5, 7:
+			for id, kind := range t.fields(kind) {
+				switch id {
+				case 1:
+					h.values = int(t.int(kind))
+				case 2:
+					h.encoding = int(t.int(kind))
+				default:
+					t.skip(kind)
+				}
+			}
+		default:
+			t.skip(kind)
+		}
+	}
+	rest = b[t.pos:]
+	switch {
+	case t.err != nil:
+		return h, nil, t.err
+	case h.kind != pageData && h.kind != pageDictionary:
+		return h, nil, badf("a page of kind %d", h.kind)
+	case h.stored < 0 || h.stored > len(rest) || h.raw < 0 || h.raw > maxPageBytes || h.values < 0:
+		return h, nil, badf("a page of %d bytes in %d, where %d are", h.raw, h.stored, len(rest))
+	}
+	return h, rest, nil
+}
+
+// unpacked returns the bytes of the page with that header, which are in stored, unpacked
+// into buf, which grows, if they are packed.
+func (d *Decoder) unpacked(h header, stored []byte, codec int, buf *[]byte) ([]byte, error) {
+	stored = stored[:h.stored]
+	if h.hasCRC && crc32.ChecksumIEEE(stored) != h.crc {
+		return nil, badf("a page's checksum is wrong")
+	}
+	if codec == codecNone {
+		if h.raw != h.stored {
+			return nil, badf("a page of %d bytes in %d, uncompressed", h.raw, h.stored)
+		}
+		return stored, nil
+	}
+	*buf = sized(*buf, h.raw)
+	page, err := d.zstd.DecodeAll(stored, (*buf)[:0:h.raw])
+	if err != nil || len(page) != h.raw {
+		return nil, badf("a page cannot be unpacked to its %d bytes", h.raw)
+	}
+	return page, nil
+}
+
+// span is consecutive data pages of a chunk and the rows that they have.
+type span struct {
+	bytes    []byte // from the first page on
+	firstRow int
+}
+
+// pagesOf reads the pages of a chunk that have the rows [from, to).
+func (d *Decoder) pagesOf(f *File, g *Group, c *Chunk, from, to int) (dictionary []byte, s span, err error) {
+	if from < 0 || to > int(g.Rows) || from >= to {
+		return nil, s, badf("no rows %d to %d in a row group of %d", from, to, g.Rows)
+	}
+	if from == 0 && to == int(g.Rows) || c.indexBytes == 0 {
+		b, err := f.bytes(c.start(), c.CompressedBytes, &d.raw)
+		if err != nil {
+			return nil, s, err
+		}
+		dataAt := c.dataAt - c.start()
+		return b[:dataAt], span{b[dataAt:], 0}, nil
+	}
+	pages, err := f.offsetIndex(g, c)
+	if err != nil {
+		return nil, s, err
+	}
+	first, last := 0, len(pages)-1
+	for first < last && pages[first+1].firstRow <= int64(from) {
+		first++
+	}
+	for last > first && pages[last].firstRow >= int64(to) {
+		last--
+	}
+	if c.dictAt > 0 {
+		if dictionary, err = f.bytes(c.start(), c.dataAt-c.start(), &d.dict); err != nil {
+			return nil, s, err
+		}
+	}
+	at, end := pages[first].offset, pages[last].offset+int64(pages[last].bytes)
+	b, err := f.bytes(at, end-at, &d.raw)
+	return dictionary, span{b, int(pages[first].firstRow)}, err
+}
+
+// offsetIndex reads where the pages of a chunk are.
+func (f *File) offsetIndex(g *Group, c *Chunk) ([]page, error) {
+	var buf []byte
+	b, err := f.bytes(c.indexAt, int64(c.indexBytes), &buf)
+	if err != nil {
+		return nil, err
+	}
+	t := &thriftReader{b: b}
+	var pages []page
+	for id, kind := range t.fields(thriftStruct) {
+		if id != 1 {
+			t.skip(kind)
+			continue
+		}
+		for kind := range t.list(kind) {
+			p := readLocation(t, kind)
+			start, end := c.dataAt, c.start()+c.CompressedBytes
+			row := int64(-1)
+			if n := len(pages); n > 0 {
+				start, row = pages[n-1].offset+int64(pages[n-1].bytes), pages[n-1].firstRow
+			}
+			if p.offset != start || p.bytes <= 0 || int64(p.bytes) > end-start || p.firstRow <= row || p.firstRow >= g.Rows {
+				t.fail("an impossible page")
+			}
+			pages = append(pages, p)
+		}
+	}
+	if t.err == nil && (len(pages) == 0 || pages[0].firstRow != 0) {
+		t.fail("no pages")
+	}
+	return pages, t.err
+}
+
+func readLocation(t *thriftReader, kind byte) (p page) {
+	for id, kind := range t.fields(kind) {
+		switch id {
+		case 1:
+			p.offset = t.int(kind)
+		case 2:
+			p.bytes = int(t.int(kind))
+		case 3:
+			p.firstRow = t.int(kind)
+		default:
+			t.skip(kind)
+		}
+	}
+	return p
+}
+
+// next unpacks the next data page of a span and takes its levels off. present is how many
+// of its rows have a value; valid is nil if all have, else d.valid.
+func (d *Decoder) next(s *span, c *Chunk, optional bool, buf *[]byte) (h header, values []byte, present int, valid []uint64, err error) {
+	h, rest, err := readHeader(s.bytes)
+	if err != nil {
+		return h, nil, 0, nil, err
+	}
+	if h.kind != pageData || h.values == 0 || h.values > maxGroupRows {
+		return h, nil, 0, nil, badf("a page of kind %d with %d rows", h.kind, h.values)
+	}
+	if values, err = d.unpacked(h, rest, c.codec, buf); err != nil {
+		return h, nil, 0, nil, err
+	}
+	s.bytes = rest[h.stored:]
+	if !optional {
+		return h, values, h.values, nil, nil
+	}
+	if len(values) < 4 || uint64(binary.LittleEndian.Uint32(values)) > uint64(len(values)-4) {
+		return h, nil, 0, nil, badf("a page without levels")
+	}
+	n := int(binary.LittleEndian.Uint32(values))
+	present, valid, err = d.levels(values[4:4+n], h.values)
+	return h, values[4+n:], present, valid, err
+}
+
+// levels reads which rows have a value.
+func (d *Decoder) levels(src []byte, rows int) (present int, valid []uint64, err error) {
+	if head, size := binary.Uvarint(src); size > 0 && head&1 == 0 && head>>1 >= uint64(rows) && len(src) > size && src[size] == 1 {
+		return rows, nil, nil
+	}
+	d.codes = sized(d.codes, rows)
+	if err := decodeHybrid(d.codes, src, 1); err != nil {
+		return 0, nil, err
+	}
+	d.valid = sized(d.valid, (rows+63)/64)
+	clear(d.valid)
+	for i, level := range d.codes {
+		d.valid[i>>6] |= uint64(level&1) << (i & 63)
+		present += int(level & 1)
+	}
+	return present, d.valid, nil
+}
+
+// extended returns b with n elements, of which those that b has not are to be set.
+func extended[T any](b []T, n int) []T {
+	return slices.Grow(b, max(0, n-len(b)))[:n]
+}
+
+// sized returns a slice of n to be set, b's own array where that is long enough.
+func sized[T any](b []T, n int) []T {
+	if cap(b) < n {
+		return make([]T, n)
+	}
+	return b[:n]
+}

@@ -1,0 +1,156 @@
+package parquet
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// Texts is a decoded ByteArray column. Its memory is used again.
+type Texts struct {
+	// Values are the dictionary, or the values one a row. They point into memory of Texts.
+	Values [][]byte
+	// Codes are each row's index into Values; -1 is null.
+	Codes []int32
+
+	dict  []byte   // the dictionary's bytes
+	plain [][]byte // bytes of pages without a dictionary
+}
+
+// Texts decodes the rows [from, to) of a ByteArray column into t.
+func (d *Decoder) Texts(f *File, group, column, from, to int, t *Texts) error {
+	g := &f.groups[group]
+	c := &g.Chunks[column]
+	dictionary, s, err := d.pagesOf(f, g, c, from, to)
+	if err != nil {
+		return err
+	}
+	t.Values, t.Codes = t.Values[:0], t.Codes[:0]
+	if len(dictionary) > 0 {
+		if err := d.textDictionary(dictionary, c, t); err != nil {
+			return err
+		}
+	}
+	dictValues, plainPages := len(t.Values), 0
+	for row := s.firstRow; row < to; {
+		buf := &d.page
+		if c.dictAt == 0 {
+			for plainPages >= len(t.plain) {
+				t.plain = append(t.plain, nil)
+			}
+			buf = &t.plain[plainPages]
+		}
+		h, values, present, valid, err := d.next(&s, c, f.columns[column].Optional, buf)
+		if err != nil {
+			return err
+		}
+		if row += h.values; row > int(g.Rows) {
+			return badf("more rows in pages than in the row group")
+		}
+		start := len(t.Codes)
+		t.Codes = extended(t.Codes, start+h.values)
+		codes := t.Codes[start:]
+		switch h.encoding {
+		case encodingDictionary:
+			if err := dictionaryCodes(codes[:present], values, dictValues); err != nil {
+				return err
+			}
+		case encodingPlain:
+			switch {
+			case c.dictAt > 0: // a mixture, which we do not write
+				values = bytes.Clone(values)
+			case c.codec == codecNone: // in memory that is used again
+				*buf = append((*buf)[:0], values...)
+				values = *buf
+			}
+			plainPages++
+			first := len(t.Values)
+			if t.Values, err = plainTexts(t.Values, values, present); err != nil {
+				return err
+			}
+			for i := range present {
+				codes[i] = int32(first + i)
+			}
+		default:
+			return badf("a page of texts in encoding %d", h.encoding)
+		}
+		if valid != nil {
+			spread(codes, present, valid, -1)
+		}
+	}
+	t.Codes = t.Codes[from-s.firstRow : to-s.firstRow]
+	return nil
+}
+
+// textDictionary decodes the page of a dictionary.
+func (d *Decoder) textDictionary(b []byte, c *Chunk, t *Texts) error {
+	h, rest, err := readHeader(b)
+	if err != nil {
+		return err
+	}
+	if h.kind != pageDictionary {
+		return badf("a page of kind %d for a dictionary", h.kind)
+	}
+	page, err := d.unpacked(h, rest, c.codec, &t.dict)
+	if err != nil {
+		return err
+	}
+	if c.codec == codecNone {
+		t.dict = append(t.dict[:0], page...)
+		page = t.dict
+	}
+	t.Values, err = plainTexts(t.Values, page, h.values)
+	return err
+}
+
+// plainTexts appends n values that stand in page.
+func plainTexts(dst [][]byte, page []byte, n int) ([][]byte, error) {
+	if n > len(page)/4 {
+		return dst, badf("%d texts in %d bytes", n, len(page))
+	}
+	for range n {
+		if len(page) < 4 {
+			return dst, badf("a text that is not whole")
+		}
+		size := uint64(binary.LittleEndian.Uint32(page))
+		if size > uint64(len(page)-4) {
+			return dst, badf("a text that is not whole")
+		}
+		end := 4 + int(size)
+		dst = append(dst, page[4:end:end])
+		page = page[end:]
+	}
+	return dst, nil
+}
+
+// dictionaryCodes reads indices into a dictionary of so many values.
+func dictionaryCodes(codes []int32, page []byte, values int) error {
+	if len(codes) == 0 {
+		return nil
+	}
+	if len(page) == 0 {
+		return badf("a page without indices")
+	}
+	if err := decodeHybrid(codes, page[1:], uint(page[0])); err != nil {
+		return err
+	}
+	most := uint32(0)
+	for _, code := range codes {
+		most = max(most, uint32(code))
+	}
+	if uint64(most) >= uint64(values) {
+		return badf("index %d into a dictionary of %d", most, values)
+	}
+	return nil
+}
+
+// spread moves the first n of values to the rows that have one, and puts null elsewhere.
+func spread[T any](values []T, n int, valid []uint64, null T) {
+	for i := len(values) - 1; i >= 0; i-- {
+		if valid[i>>6]>>(i&63)&1 == 1 {
+			n--
+			values[i] = values[n]
+		} else {
+			values[i] = null
+		}
+	}
+}
