@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"encoding/binary"
 	"strconv"
 	"strings"
 	"time"
@@ -115,14 +116,29 @@ func appendInt(dst []byte, n int64) []byte {
 	return strconv.AppendInt(dst, n, 10)
 }
 
-// NeedsEscape reports whether Apache writes something else for the text.
+// NeedsEscape reports whether Apache writes something else for the text. It looks at eight
+// bytes as one word.
 func NeedsEscape(text []byte) bool {
-	for _, c := range text {
-		if c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+	for len(text) >= 8 {
+		if hasSpecial(binary.LittleEndian.Uint64(text)) {
 			return true
 		}
+		text = text[8:]
 	}
-	return false
+	last := uint64(ones * ' ') // filled up with blanks
+	for i, c := range text {
+		last ^= uint64(c^' ') << (8 * i)
+	}
+	return hasSpecial(last)
+}
+
+const ones = 0x0101010101010101
+
+// hasSpecial reports whether one of eight bytes is a control, a quote, a backslash or no
+// ASCII.
+func hasSpecial(w uint64) bool {
+	quote, backslash, del := w^ones*'"', w^ones*'\\', w^ones*0x7f
+	return (w|(w-ones*' ')|(quote-ones)&^quote|(backslash-ones)&^backslash|(del-ones)&^del)&highBits != 0
 }
 
 // appendEscaped appends a text as ap_escape_logitem does.

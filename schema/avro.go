@@ -152,14 +152,15 @@ func (a *AvroEncoder) Append(dst []byte, e *Entry) []byte {
 
 func (a *AvroEncoder) appendString(dst, text []byte) []byte {
 	if !utf8.Valid(text) {
-		a.escaped = appendValid(a.escaped[:0], text)
+		a.escaped = AppendUTF8(a.escaped[:0], text)
 		text = a.escaped
 	}
 	return appendAvroBytes(dst, text)
 }
 
-// appendValid appends text with the bytes that are not UTF-8 as \xhh.
-func appendValid(dst, text []byte) []byte {
+// AppendUTF8 appends text with the bytes that are not UTF-8 as \xhh, as Apache writes them:
+// for formats whose strings are UTF-8.
+func AppendUTF8(dst, text []byte) []byte {
 	const digits = "0123456789abcdef"
 	for len(text) > 0 {
 		r, n := utf8.DecodeRune(text)

@@ -1,6 +1,9 @@
 package columnar
 
-import "sluice/schema"
+import (
+	"sluice/schema"
+	"sluice/table/parquet"
+)
 
 // Batch is decoded columns of rows: of a row group, of a page of it, or of chunks in
 // memory. Its memory is used again by the next Read into it. The zero Batch is ready for
@@ -9,6 +12,13 @@ type Batch struct {
 	// Rows is the number of rows.
 	Rows    int
 	columns []Column
+
+	decoder *parquet.Decoder
+	texts   []*parquet.Texts // memory of the columns, by their number
+	ints    []*parquet.Ints
+	streams *streamSources
+	lines   lineBuilders
+	merge   mergeState
 }
 
 // Column is one decoded column. Which of its members are set follows from Kind.
@@ -49,18 +59,29 @@ func (b *Batch) Column(name string) *Column {
 // Columns returns the columns that were read.
 func (b *Batch) Columns() []Column { return b.columns }
 
-// Line appends row i's line without its newline, rebuilt or as it was stored. The batch
-// must have been read with all columns.
-func (b *Batch) Line(dst []byte, i int) ([]byte, error) { return dst, errUnfinished }
+// reset empties the batch for rows of these streams.
+func (b *Batch) reset(streams *streamSources) {
+	b.Rows, b.columns, b.streams = 0, b.columns[:0], streams
+	b.lines.reset()
+	b.merge.reset()
+}
 
-// Entry makes e row i's line with its stream, parsed by the stream's format. The record is
-// the batch's, valid until the next call of Entry, Line or Read. The batch must have been
-// read with all columns.
-func (b *Batch) Entry(i int, e *schema.Entry) error { return errUnfinished }
+// add makes a column and returns it with the memory for it.
+func (b *Batch) add(name string, k schema.Kind) (*Column, *parquet.Texts, *parquet.Ints) {
+	n := len(b.columns)
+	b.columns = append(b.columns, Column{Name: name, Kind: k})
+	for len(b.texts) <= n {
+		b.texts, b.ints = append(b.texts, new(parquet.Texts)), append(b.ints, new(parquet.Ints))
+	}
+	return &b.columns[n], b.texts[n], b.ints[n]
+}
 
-// Stream returns the stream of row i.
-func (b *Batch) Stream(i int) *StreamMeta { return nil }
-
-// FromChunks makes the batch one of the rows of chunks, in memory, sorted as the rows of a
-// row group are.
-func (b *Batch) FromChunks(chunks ...*Chunk) error { return errUnfinished }
+// find returns the number of a column whose values are texts, or numbers; -1 for none.
+func (b *Batch) find(name string, k schema.Kind) int {
+	for i := range b.columns {
+		if b.columns[i].Name == name && sameColumn(b.columns[i].Kind, k) {
+			return i
+		}
+	}
+	return -1
+}

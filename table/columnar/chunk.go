@@ -1,41 +1,96 @@
 package columnar
 
-import (
-	"errors"
+// Chunk is rows of one stream as columns, in memory. The zero Chunk is ready for use. It is
+// not safe for concurrent use.
+type Chunk struct {
+	shape *shape
 
-	"sluice/parse"
-	"sluice/schema"
-)
+	offsets     []int64
+	times       []int64 // 0 for a row without a time
+	zones       []int64
+	dated       []bool
+	texts       []texts // of the shape's fields that are texts, in their order
+	ints        []ints  // and of the others
+	parseErrors texts
+	lines       texts // without an index: lines are seldom equal
 
-var errUnfinished = errors.New("columnar: not implemented yet")
-
-// EncoderOptions change what an Encoder keeps.
-type EncoderOptions struct {
-	// AllLines stores every line, also those that can be rebuilt from their fields.
-	AllLines bool
+	first, last int64 // event times, 0 where no row is dated
 }
-
-// Encoder turns the records of one stream into columns. It is made once a stream and
-// format, and is not safe for concurrent use.
-type Encoder struct{}
-
-// NewEncoder prepares the columns of a stream whose lines format f reads.
-func NewEncoder(s *schema.Stream, labels map[string]string, f *parse.Format, o EncoderOptions) (*Encoder, error) {
-	return nil, errUnfinished
-}
-
-// Append adds the row of the record that stands at offset of the stream. The chunk copies
-// what it keeps. A chunk holds rows of one encoder.
-func (e *Encoder) Append(c *Chunk, offset int64, rec *schema.Record) {}
-
-// Chunk is rows of one stream as columns, in memory. The zero Chunk is ready for use.
-type Chunk struct{}
 
 // Reset empties the chunk and keeps its memory.
-func (c *Chunk) Reset() {}
+func (c *Chunk) Reset() {
+	c.offsets, c.times, c.zones, c.dated = c.offsets[:0], c.times[:0], c.zones[:0], c.dated[:0]
+	for i := range c.texts {
+		c.texts[i].reset()
+	}
+	for i := range c.ints {
+		c.ints[i].reset()
+	}
+	c.parseErrors.reset()
+	c.lines.reset()
+	c.first, c.last = 0, 0
+}
 
 // Len is the number of rows.
-func (c *Chunk) Len() int { return 0 }
+func (c *Chunk) Len() int { return len(c.offsets) }
 
 // Bytes is about how much memory the chunk's rows take.
-func (c *Chunk) Bytes() int { return 0 }
+func (c *Chunk) Bytes() int {
+	n := 25*len(c.offsets) + c.parseErrors.bytes() + c.lines.bytes()
+	for i := range c.texts {
+		n += c.texts[i].bytes()
+	}
+	for i := range c.ints {
+		n += c.ints[i].bytes()
+	}
+	return n
+}
+
+// textBytes is the length of its different texts, as a row group has them at most: one
+// that is not UTF-8 becomes up to four times as long.
+func (c *Chunk) textBytes() int {
+	n := 4*len(c.parseErrors.dict.Data) + len(c.lines.dict.Data)
+	for i := range c.texts {
+		n += 4 * len(c.texts[i].dict.Data)
+	}
+	return n
+}
+
+// take makes the chunk one of the shape's rows.
+func (c *Chunk) take(h *shape) {
+	if c.Len() > 0 {
+		panic("columnar: a chunk has rows of another encoder")
+	}
+	texts, ints := 0, 0
+	for _, f := range h.fields {
+		if isText(f.kind) {
+			texts++
+		} else {
+			ints++
+		}
+	}
+	c.texts = resized(c.texts, texts)
+	c.ints = resized(c.ints, ints)
+	for i := range c.texts {
+		c.texts[i].reset()
+	}
+	for i := range c.ints {
+		c.ints[i].reset()
+	}
+	c.shape = h
+}
+
+// resized returns n elements, those of b where it has them.
+func resized[T any](b []T, n int) []T {
+	if cap(b) < n {
+		return append(b[:cap(b)], make([]T, n-cap(b))...)
+	}
+	return b[:n]
+}
+
+func (c *Chunk) extend(t int64) {
+	if c.first == 0 || t < c.first {
+		c.first = t
+	}
+	c.last = max(c.last, t)
+}

@@ -1,17 +1,28 @@
 package columnar
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 
 	"sluice/schema"
+	"sluice/table/parquet"
 )
 
 // ErrFile marks a file that is damaged or not one of ours.
 var ErrFile = errors.New("columnar: not a readable file of columns")
 
 // File is an open file. It is safe for concurrent use.
-type File struct{}
+type File struct {
+	file    *parquet.File
+	meta    Meta
+	columns []ColumnInfo
+	groups  []GroupInfo
+	time    int // number of the column time, -1
+	streams *streamSources
+}
 
 // ColumnInfo is one column of a file.
 type ColumnInfo struct {
@@ -53,16 +64,93 @@ func (g *GroupInfo) Stats(name string) (s ColumnStats, ok bool) {
 }
 
 // OpenFile reads the footer of a file of so many bytes. An error wraps ErrFile, or is r's.
-func OpenFile(r io.ReaderAt, size int64) (*File, error) { return nil, errUnfinished }
+func OpenFile(r io.ReaderAt, size int64) (*File, error) {
+	file, err := parquet.OpenFile(r, size)
+	if err != nil {
+		return nil, fileError(err)
+	}
+	f := &File{file: file, time: -1}
+	text, ok := file.Metadata(MetaKey)
+	if !ok {
+		return nil, fmt.Errorf("%w: it has no metadata of sluice", ErrFile)
+	}
+	if err := json.Unmarshal([]byte(text), &f.meta); err != nil {
+		return nil, fmt.Errorf("%w: its metadata: %w", ErrFile, err)
+	}
+	if f.meta.Version != MetaVersion {
+		return nil, fmt.Errorf("%w: it is of version %d, and only %d is known", ErrFile, f.meta.Version, MetaVersion)
+	}
+	rows := int64(0)
+	for _, g := range file.Groups() {
+		rows += g.Rows
+	}
+	if rows != f.meta.Rows {
+		return nil, fmt.Errorf("%w: it has %d rows and says %d", ErrFile, rows, f.meta.Rows)
+	}
+	for i, c := range file.Columns() {
+		f.columns = append(f.columns, ColumnInfo{c.Name, f.kind(c)})
+		if c.Name == schema.TimeField && f.columns[i].Kind == schema.Time {
+			f.time = i
+		}
+	}
+	for i := range file.Groups() {
+		f.groups = append(f.groups, f.group(i))
+	}
+	f.streams = newStreamSources(f.meta.Streams)
+	return f, nil
+}
+
+// fileError makes an error of the Parquet reader one of this package.
+func fileError(err error) error {
+	if errors.Is(err, parquet.ErrFormat) {
+		return fmt.Errorf("%w: %w", ErrFile, err)
+	}
+	return err
+}
+
+func (f *File) kind(c parquet.Column) schema.Kind {
+	switch {
+	case c.Type == parquet.ByteArray && f.meta.Kinds[c.Name] == schema.Addr.String():
+		return schema.Addr
+	case c.Type == parquet.ByteArray:
+		return schema.Text
+	case c.Logical == parquet.TimestampNanos:
+		return schema.Time
+	}
+	return schema.Int
+}
+
+// group describes a row group.
+func (f *File) group(i int) GroupInfo {
+	g := &f.file.Groups()[i]
+	info := GroupInfo{Rows: int(g.Rows), Undated: int(g.Rows), columns: make([]ColumnStats, len(f.columns))}
+	for j := range g.Chunks {
+		c := &g.Chunks[j]
+		s := ColumnStats{Name: f.columns[j].Name, Nulls: int(c.Nulls), Bounded: c.Bounded, CompressedBytes: c.CompressedBytes}
+		switch {
+		case !c.Bounded:
+		case isText(f.columns[j].Kind):
+			s.Min, s.Max = c.Min, c.Max
+		default:
+			s.MinInt, s.MaxInt = parquet.Int(c.Min), parquet.Int(c.Max)
+		}
+		info.columns[j] = s
+	}
+	if f.time >= 0 {
+		s := &info.columns[f.time]
+		info.MinTime, info.MaxTime, info.Undated = s.MinInt, s.MaxInt, s.Nulls
+	}
+	return info
+}
 
 // Meta describes the file. It is shared: read only.
-func (f *File) Meta() *Meta { return nil }
+func (f *File) Meta() *Meta { return &f.meta }
 
 // Columns returns the file's columns in their order.
-func (f *File) Columns() []ColumnInfo { return nil }
+func (f *File) Columns() []ColumnInfo { return f.columns }
 
 // Groups returns the file's row groups. They are shared: read only.
-func (f *File) Groups() []GroupInfo { return nil }
+func (f *File) Groups() []GroupInfo { return f.groups }
 
 // PageInfo is a run of rows of a row group that can be read without its neighbours.
 type PageInfo struct {
@@ -71,15 +159,64 @@ type PageInfo struct {
 	MinTime, MaxTime int64
 }
 
-// Pages returns the pages of a row group, in their order.
-func (f *File) Pages(group int) []PageInfo { return nil }
+// Pages returns the pages of a row group, in their order. It is one page where the file
+// does not say.
+func (f *File) Pages(group int) []PageInfo {
+	g := &f.groups[group]
+	whole := PageInfo{Rows: g.Rows, MinTime: g.MinTime, MaxTime: g.MaxTime}
+	if g.Undated > 0 {
+		whole.MinTime = 0
+	}
+	if f.time < 0 {
+		return []PageInfo{whole}
+	}
+	pages, err := f.file.Pages(group, f.time)
+	if err != nil || len(pages) == 1 {
+		return []PageInfo{whole}
+	}
+	infos := make([]PageInfo, len(pages))
+	for i, p := range pages {
+		infos[i] = PageInfo{p.FirstRow, p.Rows, p.Min, p.Max}
+		if p.Nulls > 0 {
+			infos[i].MinTime = 0
+		}
+	}
+	return infos
+}
 
 // Read decodes columns of a row group into b; nil columns are all. A column that the file
 // does not have is left out. An error wraps ErrFile, or is the file's own.
-func (f *File) Read(group int, columns []string, b *Batch) error { return errUnfinished }
+func (f *File) Read(group int, columns []string, b *Batch) error {
+	return f.ReadRows(group, 0, f.groups[group].Rows, columns, b)
+}
 
 // ReadRows is Read for the rows [from, to) of the group. It reads the pages that have
 // them, and dictionaries.
 func (f *File) ReadRows(group, from, to int, columns []string, b *Batch) error {
-	return errUnfinished
+	if b.decoder == nil {
+		var err error
+		if b.decoder, err = parquet.NewDecoder(); err != nil {
+			return err
+		}
+	}
+	b.reset(f.streams)
+	b.Rows = to - from
+	for i, c := range f.columns {
+		if columns != nil && !slices.Contains(columns, c.Name) {
+			continue
+		}
+		column, texts, ints := b.add(c.Name, c.Kind)
+		if isText(c.Kind) {
+			if err := b.decoder.Texts(f.file, group, i, from, to, texts); err != nil {
+				return fileError(err)
+			}
+			column.Dict, column.Codes = texts.Values, texts.Codes
+			continue
+		}
+		if err := b.decoder.Ints(f.file, group, i, from, to, ints); err != nil {
+			return fileError(err)
+		}
+		column.Ints, column.Valid = ints.Values, ints.Valid
+	}
+	return nil
 }

@@ -115,6 +115,14 @@ func (s *StreamMeta) add(r RangeMeta) {
 	s.Ranges = append(s.Ranges, r)
 }
 
+// extend takes event times into First and Last; 0 is none.
+func (s *StreamMeta) extend(first, last int64) {
+	if first != 0 && (s.First == 0 || first < s.First) {
+		s.First = first
+	}
+	s.Last = max(s.Last, last)
+}
+
 // contains reports whether the line at offset is in one of the stream's ranges.
 func (s *StreamMeta) contains(offset int64) bool {
 	for _, r := range s.Ranges {

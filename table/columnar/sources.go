@@ -108,7 +108,11 @@ func (m *merge) hold(c *cursor, b *Batch, rows Selection, skip int) (n int, err 
 		if c.text, err = b.Line(c.text, i); err != nil {
 			return n, err
 		}
-		h := heldLine{stream: &b.Stream(i).Stream, end: len(c.text)}
+		stream, err := b.Stream(i)
+		if err != nil {
+			return n, err
+		}
+		h := heldLine{stream: &stream.Stream, end: len(c.text)}
 		h.key.stream, h.key.offset = h.stream.ID, offsets.Ints[i]
 		if times != nil && !times.Null(i) {
 			h.key.time = times.Ints[i]

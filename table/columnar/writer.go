@@ -1,10 +1,24 @@
 package columnar
 
 import (
-	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"sluice/schema"
+	"sluice/table/parquet"
+)
+
+const (
+	// RowGroupRows is how many rows a row group has; the last one of a file can have fewer.
+	RowGroupRows = 131072
+	// maxGroupTextBytes ends a row group early: of long texts that are all different. So
+	// memory is bounded whatever a sender's lines are.
+	maxGroupTextBytes = 24 << 20
 )
 
 // WriterOptions say what file a Writer makes.
@@ -13,40 +27,192 @@ type WriterOptions struct {
 	Segment string
 	// Replaces names the files that this one is merged from.
 	Replaces []string
-	// RowGroupRows is how many rows a row group has; 0 is the default, 131,072.
+	// RowGroupRows is how many rows a row group has; 0 is the default.
 	RowGroupRows int
 }
 
-// Writer writes one file. Memory is bounded by a row group. It is not safe for concurrent
-// use.
-type Writer struct{}
+// Writer writes one file. Memory is bounded by a row group. After an error every call
+// returns it. It is not safe for concurrent use.
+type Writer struct {
+	file    *parquet.Writer
+	opts    WriterOptions
+	meta    Meta
+	err     error
+	streams map[schema.StreamID][]int // indexes of meta.Streams
+	group   group
+	flushed int  // how many groups were written
+	mixed   bool // a group has rows of the time 0 among those without a time
+
+	fixed   fixedColumns
+	columns map[*groupColumn]int // their numbers in the file
+	targets map[*shape]*target
+
+	codes  []int32 // scratch: a column in the order of the file
+	values []int64
+	valid  []uint64
+}
+
+// fixedColumns are the numbers of the columns that every file has.
+type fixedColumns struct{ time, zone, host, stream, offset, parseError, logbody int }
 
 // NewWriter writes a file to w.
-func NewWriter(w io.Writer, o WriterOptions) *Writer { return &Writer{} }
+func NewWriter(w io.Writer, o WriterOptions) *Writer {
+	if o.RowGroupRows <= 0 {
+		o.RowGroupRows = RowGroupRows
+	}
+	c := &Writer{
+		opts: o, meta: Meta{Version: MetaVersion, Segment: o.Segment, Replaces: slices.Clone(o.Replaces)},
+		streams: map[schema.StreamID][]int{}, columns: map[*groupColumn]int{}, targets: map[*shape]*target{},
+	}
+	c.file, c.err = parquet.NewWriter(w)
+	if c.err != nil {
+		return c
+	}
+	text := func(name string, optional bool) int {
+		return c.file.AddColumn(parquet.Column{Name: name, Type: parquet.ByteArray, Logical: parquet.String, Optional: optional})
+	}
+	c.fixed = fixedColumns{
+		time:       c.file.AddColumn(parquet.Column{Name: schema.TimeField, Type: parquet.Int64, Logical: parquet.TimestampNanos, Optional: true}),
+		zone:       c.file.AddColumn(parquet.Column{Name: ZoneColumn, Type: parquet.Int32}),
+		host:       text(schema.HostField, false),
+		stream:     text(schema.StreamField, false),
+		offset:     c.file.AddColumn(parquet.Column{Name: schema.OffsetField, Type: parquet.Int64}),
+		parseError: text(schema.ParseErrorField, true),
+		logbody:    c.file.AddColumn(parquet.Column{Name: schema.LogbodyField, Type: parquet.ByteArray, Optional: true}),
+	}
+	return c
+}
 
 // Append adds the rows of c, which are those of range r of the stream. Chunks come in the
 // order of the segment: the file's bytes follow from it, not from how rows are cut into
 // chunks.
 func (w *Writer) Append(s *schema.Stream, labels map[string]string, r schema.Range, errors int, c *Chunk) error {
-	return errUnfinished
+	if w.err != nil {
+		return w.err
+	}
+	stream := w.stream(s, labels)
+	m := &w.meta.Streams[stream]
+	m.add(RangeMeta{r, int64(c.Len()), int64(errors)})
+	m.extend(c.first, c.last)
+	if c.Len() == 0 {
+		return nil
+	}
+	t := w.target(c.shape)
+	for from := 0; from < c.Len() && w.err == nil; {
+		if from == 0 || w.group.rows == 0 {
+			w.group.begin(c)
+		}
+		to := c.Len()
+		if room := w.opts.RowGroupRows - w.group.rows; to-from > room {
+			to = from + room
+		}
+		if w.group.textBytes+c.textBytes() >= maxGroupTextBytes { // row by row, to end it where it is full
+			to = from + 1
+		}
+		w.group.appendChunk(c, t, int32(stream), from, to)
+		from = to
+		w.flushFull()
+	}
+	return w.err
 }
 
-// AppendBatch adds rows of a batch, which was read with all columns, in the order given:
-// for files that are merged. AddRanges says which ranges they are.
-func (w *Writer) AppendBatch(b *Batch, rows []int32) error { return errUnfinished }
+// flushFull writes the row group if it is full.
+func (w *Writer) flushFull() {
+	if w.group.rows >= w.opts.RowGroupRows || w.group.textBytes >= maxGroupTextBytes {
+		w.flush()
+	}
+}
 
-// AddRanges adds the ranges of a stream whose rows come through AppendBatch. It is called
-// before the stream's first row.
-func (w *Writer) AddRanges(s *StreamMeta) {}
+// stream returns the index of a stream, which is added if it is new or no longer the same.
+func (w *Writer) stream(s *schema.Stream, labels map[string]string) int {
+	for _, i := range w.streams[s.ID] {
+		if m := &w.meta.Streams[i]; m.Stream == *s && maps.Equal(m.Labels, labels) {
+			return i
+		}
+	}
+	w.meta.Streams = append(w.meta.Streams, StreamMeta{Stream: *s, Labels: maps.Clone(labels)})
+	i := len(w.meta.Streams) - 1
+	w.streams[s.ID] = append(w.streams[s.ID], i)
+	return i
+}
+
+// target finds the group's columns for those of a shape.
+func (w *Writer) target(h *shape) *target {
+	if t := w.targets[h]; t != nil {
+		return t
+	}
+	t := &target{}
+	for _, f := range h.fields {
+		t.fields = append(t.fields, w.group.column(f.name, f.kind, false))
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.labels)) {
+		column := w.group.column(LabelPrefix+name, schema.Text, true)
+		t.labels = append(t.labels, labelValue{column, []byte(h.labels[name])})
+	}
+	if len(w.targets) >= maxTargets {
+		clear(w.targets)
+	}
+	w.targets[h] = t
+	return t
+}
+
+// maxTargets bounds what is remembered of encoders.
+const maxTargets = 1024
 
 // MemoryBytes is about how much memory the writer holds.
-func (w *Writer) MemoryBytes() int { return 0 }
+func (w *Writer) MemoryBytes() int {
+	return w.group.memory() + w.file.MemoryBytes() + 4*cap(w.codes) + 8*(cap(w.values)+cap(w.valid))
+}
 
 // Close writes the last row group and the footer, and returns the file's description. It
 // does not close the io.Writer.
-func (w *Writer) Close() (Meta, error) { return Meta{}, errUnfinished }
+func (w *Writer) Close() (Meta, error) {
+	if w.group.rows > 0 {
+		w.flush()
+	}
+	if w.err != nil {
+		return Meta{}, fmt.Errorf("columnar: write the file of %s: %w", w.opts.Segment, w.err)
+	}
+	w.meta.Kinds = map[string]string{}
+	for _, c := range w.group.columns {
+		if c.kind == schema.Addr {
+			w.meta.Kinds[c.name] = c.kind.String()
+		}
+	}
+	text, err := json.Marshal(w.meta)
+	if err == nil {
+		sorting := []parquet.Sorting{{Column: w.fixed.time}, {Column: w.fixed.stream}, {Column: w.fixed.offset}}
+		if w.mixed {
+			sorting = nil
+		}
+		err = w.file.Close(w.order(), map[string]string{MetaKey: string(text)}, sorting)
+	}
+	w.err = errors.New("columnar: the writer is closed")
+	if err != nil {
+		w.err = err
+		return Meta{}, fmt.Errorf("columnar: write the file of %s: %w", w.opts.Segment, err)
+	}
+	return w.meta, nil
+}
 
-// FromSegment makes the file of a sealed segment by reading it.
-func FromSegment(ctx context.Context, segment io.ReaderAt, size int64, w io.Writer, o WriterOptions, e EncoderOptions) (Meta, error) {
-	return Meta{}, errUnfinished
+// order is the order of the columns in the file: what every file has, the fields in that of
+// their first row, labels by name, and what is mostly null.
+func (w *Writer) order() []int {
+	f := w.fixed
+	order := []int{f.time, f.zone, f.host, f.stream, f.offset}
+	var labels []*groupColumn
+	for _, c := range w.group.columns {
+		if c.label {
+			labels = append(labels, c)
+		} else if number, ok := w.columns[c]; ok {
+			order = append(order, number)
+		}
+	}
+	slices.SortFunc(labels, func(a, b *groupColumn) int { return strings.Compare(a.name, b.name) })
+	for _, c := range labels {
+		if number, ok := w.columns[c]; ok {
+			order = append(order, number)
+		}
+	}
+	return append(order, f.parseError, f.logbody)
 }

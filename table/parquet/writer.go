@@ -111,6 +111,9 @@ func (w *Writer) inOrder(order []int) {
 	}
 }
 
+// Err is the first error.
+func (w *Writer) Err() error { return w.err }
+
 // Rows is how many rows were written.
 func (w *Writer) Rows() (n int64) {
 	for _, g := range w.groups {

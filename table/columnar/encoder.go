@@ -1,0 +1,118 @@
+package columnar
+
+import (
+	"bytes"
+	"strconv"
+
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// EncoderOptions change what an Encoder keeps.
+type EncoderOptions struct {
+	// AllLines stores every line, also those that can be rebuilt from their fields.
+	AllLines bool
+}
+
+// Encoder turns the records of one stream into columns. It is made once a stream and
+// format, and is not safe for concurrent use.
+type Encoder struct {
+	shape    *shape
+	writer   *parse.LineWriter  // nil: every line is stored
+	fields   []parse.FieldValue // of the record at hand, by the format's fields
+	line     []byte             // rebuilt
+	parseErr []byte
+}
+
+// NewEncoder prepares the columns of a stream whose lines format f reads.
+func NewEncoder(s *schema.Stream, labels map[string]string, f *parse.Format, o EncoderOptions) (*Encoder, error) {
+	e := &Encoder{shape: newShape(s, labels, f), fields: make([]parse.FieldValue, len(f.Fields()))}
+	// Who reads the file knows the format by the stream's text of it, and no other way.
+	if !o.AllLines && f.String() == s.Format {
+		e.writer, _ = f.NewLineWriter()
+	}
+	return e, nil
+}
+
+// Append adds the row of the record that stands at offset of the stream. The chunk copies
+// what it keeps. A chunk holds rows of one encoder.
+func (e *Encoder) Append(c *Chunk, offset int64, rec *schema.Record) {
+	h := e.shape
+	if c.shape != h {
+		c.take(h)
+	}
+	c.offsets = append(c.offsets, offset)
+	if rec.Dated {
+		c.times = append(c.times, rec.Time)
+		c.extend(rec.Time)
+	} else {
+		c.times = append(c.times, 0)
+	}
+	c.zones = append(c.zones, int64(rec.ZoneSeconds))
+	c.dated = append(c.dated, rec.Dated)
+	exact := e.appendFields(c, rec)
+	if h.time >= 0 {
+		f := &e.fields[h.time]
+		f.Num, f.Null = rec.Time, !rec.Dated
+	}
+	if rec.Err.Set() {
+		e.parseErr = appendParseError(e.parseErr[:0], &rec.Err)
+		c.parseErrors.codes = append(c.parseErrors.codes, c.parseErrors.code(e.parseErr))
+	} else {
+		c.parseErrors.codes = append(c.parseErrors.codes, -1)
+	}
+	if exact && e.rebuilds(rec) {
+		c.lines.codes = append(c.lines.codes, -1)
+	} else {
+		c.lines.codes = append(c.lines.codes, int32(c.lines.dict.Add(rec.Line)))
+	}
+}
+
+// appendFields adds the record's values. It returns false if one of them is not kept as it
+// is, because it is not UTF-8.
+func (e *Encoder) appendFields(c *Chunk, rec *schema.Record) (exact bool) {
+	exact = true
+	texts, ints := c.texts, c.ints
+	for i := range e.shape.fields {
+		column := &e.shape.fields[i]
+		f := &e.fields[column.index]
+		if !isText(column.kind) {
+			n := &ints[0]
+			ints = ints[1:]
+			v := &rec.Values[column.index]
+			f.Num, f.Null = v.Num, v.State == schema.Null
+			n.add(v.Num, !f.Null)
+			continue
+		}
+		t := &texts[0]
+		texts = texts[1:]
+		f.Text = rec.Bytes(column.index)
+		if f.Null = f.Text == nil; f.Null {
+			t.codes = append(t.codes, -1)
+			continue
+		}
+		code := t.code(f.Text)
+		t.codes = append(t.codes, code)
+		traits := t.traits[code]
+		f.Plain = traits&plain != 0
+		exact = exact && traits&valid != 0
+	}
+	return exact
+}
+
+// rebuilds reports whether the record's line follows from its fields.
+func (e *Encoder) rebuilds(rec *schema.Record) bool {
+	if e.writer == nil || rec.Err.Set() {
+		return false
+	}
+	line, ok := e.writer.Append(e.line[:0], e.fields, rec.ZoneSeconds)
+	e.line = line
+	return ok && bytes.Equal(line, rec.Line)
+}
+
+// appendParseError writes what schema.ParseError says as an error.
+func appendParseError(dst []byte, e *schema.ParseError) []byte {
+	dst = strconv.AppendInt(append(dst, "byte "...), int64(e.Offset), 10)
+	dst = append(append(dst, ": "...), e.Directive...)
+	return append(append(dst, ": "...), e.Reason...)
+}

@@ -1,0 +1,44 @@
+package columnar
+
+import (
+	"maps"
+	"slices"
+
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// shape is the columns of one stream's rows. It does not change once made.
+type shape struct {
+	stream schema.Stream
+	labels map[string]string
+	format *parse.Format
+	fields []fieldColumn // the format's, but for those that are derived
+	time   int           // index of the field that is the column time, -1
+}
+
+// fieldColumn is the column of a format's field.
+type fieldColumn struct {
+	name  string
+	kind  schema.Kind
+	index int // into the record's values
+}
+
+func newShape(s *schema.Stream, labels map[string]string, f *parse.Format) *shape {
+	h := &shape{stream: *s, labels: maps.Clone(labels), format: f, time: -1}
+	for i, field := range f.Fields() {
+		if field.Derived {
+			continue
+		}
+		name := ColumnName(field)
+		if name == schema.TimeField {
+			h.time = i
+			continue
+		}
+		for slices.ContainsFunc(h.fields, func(c fieldColumn) bool { return c.name == name }) {
+			name = kindName(name, field.Kind)
+		}
+		h.fields = append(h.fields, fieldColumn{name, field.Kind, i})
+	}
+	return h
+}
