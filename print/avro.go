@@ -30,7 +30,7 @@ func newAvro(w io.Writer, o Options) (*avroPrinter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("print: %w", err)
 	}
-	file, err := newContainer(w, text)
+	file, err := newContainer(w, text, o.Codec)
 	if err != nil {
 		return nil, err
 	}

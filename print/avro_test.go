@@ -3,6 +3,7 @@ package print
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,12 +14,23 @@ import (
 	"sluice/schema"
 )
 
-func avroFile(t *testing.T) []byte {
-	return output(t, "avro", Options{Formats: [][]schema.Field{lookup(t, "combined").Fields()}}, entries(t))
+var avroCodecs = []string{AvroZstandard, AvroDeflate, AvroNull}
+
+func avroFile(t *testing.T, codec string) []byte {
+	return output(t, "avro", Options{Codec: codec, Formats: [][]schema.Field{lookup(t, "combined").Fields()}}, entries(t))
 }
 
 func TestAvroFilesAreReadBack(t *testing.T) {
-	file := avroFile(t)
+	for _, codec := range avroCodecs {
+		t.Run(codec, func(t *testing.T) { avroIsReadBack(t, codec) })
+	}
+	if _, err := New(io.Discard, "avro", Options{Codec: "snappy"}); err == nil {
+		t.Error("snappy is not written")
+	}
+}
+
+func avroIsReadBack(t *testing.T, codec string) {
+	file := avroFile(t, codec)
 	d, err := ocf.NewDecoder(bytes.NewReader(file))
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +39,7 @@ func TestAvroFilesAreReadBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if meta := d.Metadata(); string(meta["avro.schema"]) != want || string(meta["avro.codec"]) != "deflate" {
+	if meta := d.Metadata(); string(meta["avro.schema"]) != want || string(meta["avro.codec"]) != codec {
 		t.Errorf("metadata %s", meta)
 	}
 	for i, line := range hostile {
@@ -67,20 +79,22 @@ func TestJavaReadsAvroFiles(t *testing.T) {
 		}
 		t.Skip("left out: ", err)
 	}
-	file := filepath.Join(dir, "file.avro")
-	if err := os.WriteFile(file, avroFile(t), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("java", "-Dfile.encoding=UTF-8", "-jar", jar, "tojson", file)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	got, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("avro-tools tojson: %v\n%s", err, &stderr)
-	}
 	want := output(t, "avrojson", Options{Formats: [][]schema.Field{lookup(t, "combined").Fields()}}, entries(t))
-	if !bytes.Equal(got, want) {
-		t.Errorf("avro-tools prints\n%s\nwant\n%s", got, want)
+	for _, codec := range avroCodecs {
+		file := filepath.Join(dir, codec+".avro")
+		if err := os.WriteFile(file, avroFile(t, codec), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("java", "-Dfile.encoding=UTF-8", "-jar", jar, "tojson", file)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		got, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%s: avro-tools tojson: %v\n%s", codec, err, &stderr)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: avro-tools prints\n%s\nwant\n%s", codec, got, want)
+		}
 	}
 }
 

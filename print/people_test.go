@@ -56,8 +56,9 @@ func TestSpreadsheetsFindNoFormula(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	r := query.Report{Key: "path", Groups: []query.Group{{Value: "=cmd|x", Count: 2}, {Null: true, Count: 1}}}
-	if err := Report(&b, CSVSafe, r); err != nil || b.String() != "\"path\",count\r\n\"'=cmd|x\",2\r\n,1\r\n" {
+	r := query.Report{Columns: []string{"path", "count"}, Keys: 1, Rows: []query.Row{
+		{{Text: "=cmd|x"}, {Text: "2", Number: true}}, {{Null: true}, {Text: "1", Number: true}}}}
+	if err := Report(&b, CSVSafe, Options{CRLF: true}, r); err != nil || b.String() != "\"path\",\"count\"\r\n\"'=cmd|x\",2\r\n,1\r\n" {
 		t.Errorf("%q, %v", &b, err)
 	}
 }

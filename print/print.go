@@ -46,6 +46,11 @@ type Options struct {
 	HeadRows int
 	// AllColumns shows a table's columns also where the first rows have no value.
 	AllColumns bool
+	// CRLF ends the lines of csv in CR LF, as RFC 4180 and Excel have it.
+	CRLF bool
+	// Codec compresses the blocks of avro: AvroZstandard, AvroDeflate or AvroNull; "" is
+	// AvroZstandard.
+	Codec string
 }
 
 // Kinds are the outputs that New knows.
@@ -76,9 +81,9 @@ func New(w io.Writer, kind string, o Options) (Printer, error) {
 	case "avro":
 		return newAvro(w, o)
 	case "csv":
-		return newSeparated(w, o.columns(), csvDialect), nil
+		return newSeparated(w, o.columns(), csvDialect.ending(o)), nil
 	case CSVSafe:
-		return newSeparated(w, o.columns(), csvSafeDialect), nil
+		return newSeparated(w, o.columns(), csvSafeDialect.ending(o)), nil
 	case "tsv":
 		return newSeparated(w, o.columns(), tsvDialect), nil
 	case "table":

@@ -131,7 +131,7 @@ func TestFormatsInOneOutput(t *testing.T) {
 
 func TestAnOutputOfNothing(t *testing.T) {
 	o := Options{Fields: []string{"status", "path"}}
-	for kind, want := range map[string]string{"json": "", "raw": "", "avrojson": "", "csv": "status,path\r\n", "tsv": "status\tpath\n", "table": "status  path\n"} {
+	for kind, want := range map[string]string{"json": "", "raw": "", "avrojson": "", "csv": "status,path\n", "tsv": "status\tpath\n", "table": "status  path\n"} {
 		if got := output(t, kind, o, nil); string(got) != want {
 			t.Errorf("%s: %q, want %q", kind, got, want)
 		}
@@ -163,7 +163,7 @@ func TestOnlyTablesCutLongValues(t *testing.T) {
 	path := "/" + strings.Repeat("ä", 98<<10/8) + "?x=1"
 	o := Options{Formats: [][]schema.Field{lookup(t, "combined").Fields()}, Fields: []string{"path"}, Width: 40}
 	for kind, want := range map[string]string{
-		"json": `{"path":"` + path + "\"}\n", "avrojson": `{"path":{"string":"` + path + "\"}}\n", "csv": "path\r\n" + path + "\r\n", "tsv": "path\n" + path + "\n",
+		"json": `{"path":"` + path + "\"}\n", "avrojson": `{"path":{"string":"` + path + "\"}}\n", "csv": "path\n" + path + "\n", "tsv": "path\n" + path + "\n",
 		"table": "path\n/" + strings.Repeat("ä", 38) + "…\n", "raw": string(e.Record.Line) + "\n",
 	} {
 		if got := output(t, kind, o, []*schema.Entry{e}); string(got) != want {

@@ -3,6 +3,8 @@ package print
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -10,18 +12,18 @@ import (
 	"sluice/query"
 )
 
-// Report writes what a summary counted: json (an object a group), csv, tsv, or
-// table, in which groups that follow one another have bars. Counts that can be
-// too high have a column for by how much.
-func Report(w io.Writer, kind string, r query.Report) error {
+// Report writes the answer to a question: json (an object a group), csv, tsv, or table,
+// which draws one of the columns and says below it what is not exact. Of the options it
+// takes CRLF.
+func Report(w io.Writer, kind string, o Options, r query.Report) error {
 	var out []byte
 	switch kind {
 	case "json":
 		out = reportJSON(r)
 	case "csv":
-		out = reportSeparated(r, csvDialect)
+		out = reportSeparated(r, csvDialect.ending(o))
 	case CSVSafe:
-		out = reportSeparated(r, csvSafeDialect)
+		out = reportSeparated(r, csvSafeDialect.ending(o))
 	case "tsv":
 		out = reportSeparated(r, tsvDialect)
 	case "table":
@@ -32,30 +34,23 @@ func Report(w io.Writer, kind string, r query.Report) error {
 	return write(w, out)
 }
 
-const (
-	countColumn  = "count"
-	excessColumn = "too_high_by" // at most
-)
-
 func reportJSON(r query.Report) []byte {
 	var out []byte
-	for _, g := range r.Groups {
+	for _, row := range r.Rows {
 		out = append(out, '{')
-		if r.Key != "" {
-			out = append(appendJSON(out, []byte(r.Key)), ':')
-			switch {
-			case g.Null:
-				out = append(out, "null"...)
-			case g.Number:
-				out = append(out, g.Value...)
-			default:
-				out = appendJSON(out, []byte(g.Value))
+		for i, v := range row {
+			if i > 0 {
+				out = append(out, ',')
 			}
-			out = append(out, ',')
-		}
-		out = fmt.Appendf(out, `"%s":%d`, countColumn, g.Count)
-		if r.Approximate {
-			out = fmt.Appendf(out, `,"%s":%d`, excessColumn, g.Excess)
+			out = append(appendJSON(out, []byte(r.Columns[i])), ':')
+			switch {
+			case v.Null:
+				out = append(out, "null"...)
+			case v.Number:
+				out = append(out, v.Text...)
+			default:
+				out = appendJSON(out, []byte(v.Text))
+			}
 		}
 		out = append(out, "}\n"...)
 	}
@@ -64,21 +59,28 @@ func reportJSON(r query.Report) []byte {
 
 func reportSeparated(r query.Report, d dialect) []byte {
 	var out []byte
-	line := func(key, null bool, value, count, excess string) {
-		if key && null {
-			out = append(append(out, d.null...), d.separator)
-		} else if key {
-			out = append(d.append(out, []byte(value)), d.separator)
+	for i, name := range r.Columns {
+		if i > 0 {
+			out = append(out, d.separator)
 		}
-		out = append(out, count...)
-		if r.Approximate {
-			out = append(append(out, d.separator), excess...)
+		out = d.append(out, []byte(name))
+	}
+	out = append(out, d.end...)
+	for _, row := range r.Rows {
+		for i, v := range row {
+			if i > 0 {
+				out = append(out, d.separator)
+			}
+			switch {
+			case v.Null:
+				out = append(out, d.null...)
+			case v.Number:
+				out = append(out, v.Text...)
+			default:
+				out = d.append(out, []byte(v.Text))
+			}
 		}
 		out = append(out, d.end...)
-	}
-	line(r.Key != "", false, r.Key, countColumn, excessColumn)
-	for _, g := range r.Groups {
-		line(r.Key != "", g.Null, g.Value, strconv.FormatInt(g.Count, 10), strconv.FormatInt(g.Excess, 10))
 	}
 	return out
 }
@@ -89,66 +91,88 @@ const (
 	barRunes    = 50
 )
 
+// reportTable aligns the columns: numbers to the right, with the bars behind them.
 func reportTable(r query.Report) []byte {
-	if r.Key == "" {
+	if len(r.Columns) == 1 && r.Keys == 0 {
 		var out []byte
-		for _, g := range r.Groups {
-			out = append(strconv.AppendInt(out, g.Count, 10), '\n')
+		for _, row := range r.Rows {
+			out = append(append(out, row[0].Text...), '\n')
 		}
 		return out
 	}
-	keys, keyWidth, highest := make([]string, len(r.Groups)), utf8.RuneCountInString(r.Key), int64(1)
-	countWidth := len(countColumn)
-	for i, g := range r.Groups {
-		keys[i] = reportKey(g)
-		keyWidth = max(keyWidth, utf8.RuneCountInString(keys[i]))
-		countWidth = max(countWidth, len(strconv.FormatInt(g.Count, 10)))
-		highest = max(highest, g.Count)
+	cells := make([][]string, len(r.Rows))
+	widths, right := make([]int, len(r.Columns)), make([]bool, len(r.Columns))
+	names := make([]string, len(r.Columns))
+	for i, name := range r.Columns {
+		names[i] = string(tableText.append(nil, []byte(name)))
+		widths[i], right[i] = utf8.RuneCountInString(names[i]), i >= r.Keys
+	}
+	highest := 0.0
+	for at, row := range r.Rows {
+		for i, v := range row {
+			cell := reportCell(v)
+			cells[at] = append(cells[at], cell)
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+		if r.Bar >= 0 {
+			highest = max(highest, row[r.Bar].Float())
+		}
 	}
 	var b strings.Builder
-	line := func(key, count, rest string) {
-		s := fmt.Sprintf("%-*s  %*s  %s", keyWidth, key, countWidth, count, rest)
-		b.WriteString(strings.TrimRight(s, " ") + "\n")
-	}
-	rest := ""
-	if r.Approximate {
-		rest = excessColumn
-	}
-	line(r.Key, countColumn, rest)
-	for i, g := range r.Groups {
-		rest := ""
-		switch {
-		case r.Approximate:
-			rest = strconv.FormatInt(g.Excess, 10)
-		case r.Bars && g.Count > 0:
-			rest = strings.Repeat("█", max(1, int(float64(g.Count)/float64(highest)*barRunes)))
+	line := func(cells []string, rest string) {
+		var s strings.Builder
+		for i, cell := range cells {
+			fill := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if right[i] {
+				s.WriteString(fill + cell + gap)
+			} else {
+				s.WriteString(cell + fill + gap)
+			}
 		}
-		line(keys[i], strconv.FormatInt(g.Count, 10), rest)
+		b.WriteString(strings.TrimRight(s.String()+rest, " ") + "\n")
 	}
+	line(names, "")
+	for at, row := range r.Rows {
+		bar := ""
+		if r.Bar >= 0 && row[r.Bar].Float() > 0 {
+			bar = strings.Repeat("█", max(1, int(row[r.Bar].Float()/highest*barRunes)))
+		}
+		line(cells[at], bar)
+	}
+	reportNotes(&b, r)
+	return []byte(b.String())
+}
+
+// reportNotes says below a table what is not exact.
+func reportNotes(b *strings.Builder, r query.Report) {
 	if r.Approximate {
-		fmt.Fprintf(&b, "(approximate: too many different values to count each; a count is at most so much too high, and a value that is not among these has at most %d)\n",
+		fmt.Fprintf(b, "(approximate: too many different values to count each; a count is at most so much too high, and a value that is not among these has at most %d)\n",
 			max(r.Floor, lowest(r)))
 	}
-	return []byte(b.String())
+	for _, name := range slices.Sorted(maps.Keys(r.Estimated)) {
+		fmt.Fprintf(b, "(%s is an estimate, ± %.1f %%)\n", tableText.append(nil, []byte(name)), 100*r.Estimated[name])
+	}
 }
 
 // lowest is the least count that made it into the report.
 func lowest(r query.Report) int64 {
-	if len(r.Groups) == 0 {
+	if len(r.Rows) == 0 {
 		return 0
 	}
-	return r.Groups[len(r.Groups)-1].Count
+	return int64(r.Rows[len(r.Rows)-1][r.Keys].Float())
 }
 
-// reportKey is a group's value as a table shows it.
-func reportKey(g query.Group) string {
+// reportCell is a value as a table shows it: a fraction with two decimals.
+func reportCell(v query.Value) string {
 	switch {
-	case g.Null:
+	case v.Null:
 		return null
-	case g.Value == "":
+	case v.Text == "":
 		return `""`
+	case v.Number && !v.Whole():
+		return strconv.FormatFloat(v.Float(), 'f', 2, 64)
 	}
-	shown := []rune(string(tableText.append(nil, []byte(g.Value))))
+	shown := []rune(string(tableText.append(nil, []byte(v.Text))))
 	if len(shown) > maxKeyRunes {
 		shown = append(shown[:maxKeyRunes-1], '…')
 	}

@@ -16,16 +16,24 @@ type dialect struct {
 	append    func(dst, text []byte) []byte
 }
 
-// csvDialect follows RFC 4180: lines end in CR LF; a value with a quote, a
-// comma or a line end in it is quoted. Null is nothing at all, and the empty
-// text is quoted.
-var csvDialect = dialect{',', "\r\n", "", appendCSV}
+// csvDialect follows RFC 4180, but for lines that end in LF, which every reader takes
+// and other tools count on: a value with a quote, a comma or a line end in it is quoted.
+// Null is nothing at all, and the empty text is quoted.
+var csvDialect = dialect{',', "\n", "", appendCSV}
 
 // csvSafeDialect is for people who open the file in a spreadsheet, which takes a
 // cell that begins with one of formulaStarts for a formula: such a value begins with
 // an apostrophe. All values are in quotes, for some spreadsheets also separate at
 // semicolons and tabs.
-var csvSafeDialect = dialect{',', "\r\n", "", appendCSVSafe}
+var csvSafeDialect = dialect{',', "\n", "", appendCSVSafe}
+
+// ending is the dialect with the ends of lines that the options ask for.
+func (d dialect) ending(o Options) dialect {
+	if o.CRLF {
+		d.end = "\r\n"
+	}
+	return d
+}
 
 const formulaStarts = "=+-@\t\r\n"
 

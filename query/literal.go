@@ -21,7 +21,7 @@ var kinds = map[string]schema.Kind{
 	"offset": schema.Int, "original_status": schema.Int, "pid": schema.Int, "port": schema.Int, "status": schema.Int, "tid": schema.Int,
 	"agent": schema.Text, "file": schema.Text, "host": schema.Text, "ident": schema.Text, "logbody": schema.Text,
 	"method": schema.Text, "parse_error": schema.Text, "path": schema.Text, "protocol": schema.Text, "query": schema.Text,
-	"referer": schema.Text, "request": schema.Text, "stream": schema.Text, "url_path": schema.Text, "user": schema.Text, "vhost": schema.Text,
+	"referer": schema.Text, "request": schema.Text, "status_class": schema.Text, "stream": schema.Text, "url_path": schema.Text, "user": schema.Text, "vhost": schema.Text,
 }
 
 // literal is a value as written, and what it takes to read a time.

@@ -68,6 +68,13 @@ func CheckFields(names []string, formats ...[]schema.Field) error {
 			}
 		}
 	}
+	for _, fields := range formats {
+		for _, name := range schema.ComputedFields(fields) {
+			if !slices.Contains(known, name) {
+				known = append(known, name)
+			}
+		}
+	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
 			return fmt.Errorf("%w: there is no field %q; there are %s", ErrFilter, name, strings.Join(known, ", "))

@@ -53,6 +53,8 @@ const (
 	ofLogbody
 	ofParseError
 	ofTime
+	ofURLPath     // from the path at the place's index
+	ofStatusClass // from the status at the place's index
 )
 
 var entrySources = map[string]source{
@@ -74,6 +76,9 @@ func Locate(fields []Field, name string) Place {
 	if i >= 0 && (name != TimeField || fields[i].Kind != Time) {
 		return Place{fields[i].Kind, ofRecord, i}
 	}
+	if p := locateComputed(fields, name); p.source != nowhere {
+		return p
+	}
 	f, _ := EntryField(name)
 	return Place{Kind: f.Kind, source: entrySources[name]}
 }
@@ -89,6 +94,10 @@ func (e *Entry) Null(p Place) bool {
 		return !e.Record.Err.Set()
 	case ofTime:
 		return !e.Record.Dated
+	case ofURLPath:
+		return e.Record.Null(p.index)
+	case ofStatusClass:
+		return e.statusClass(p) == 0
 	}
 	return false
 }
@@ -119,6 +128,8 @@ func (e *Entry) Text(p Place, buf *[]byte) []byte {
 		return e.Record.Line
 	case p.source == ofRecord && (p.Kind == Text || p.Kind == Addr):
 		return e.Record.Bytes(p.index)
+	case p.source == ofURLPath:
+		return URLPath(e.Record.Bytes(p.index))
 	}
 	b := (*buf)[:0]
 	switch p.source {
@@ -130,6 +141,8 @@ func (e *Entry) Text(p Place, buf *[]byte) []byte {
 		b = e.Stream.ID.append(b)
 	case ofParseError:
 		b = e.Record.Err.append(b)
+	case ofStatusClass:
+		b = append(b, e.statusClass(p), 'x', 'x')
 	default:
 		if p.Kind == Time {
 			b = AppendTime(b, e.Num(p), e.Record.ZoneSeconds)

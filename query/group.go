@@ -1,0 +1,164 @@
+package query
+
+import (
+	"container/heap"
+	"encoding/binary"
+)
+
+const (
+	// groupBytes is what a group takes beside its key and what is measured: itself, its
+	// place in the map and in the heap.
+	groupBytes = 160
+	// measuredBytes is what a measured field takes in each group.
+	measuredBytes = 64
+)
+
+// group is what is known of the entries that have the same values of the keys.
+type group struct {
+	key           string // see appendKey
+	count, excess int64
+	text          uint64 // bit i: key i is not a number, or was not in one of the entries
+	measured      []measured
+	index         int // in the heap
+}
+
+// measured is what a group knows of one field; what no measure asks for is nil.
+type measured struct {
+	numbers  *numbers
+	values   *values
+	distinct *distinct
+}
+
+// appendKey appends the value of one key: 0 for null, else its length plus one and itself.
+func appendKey(dst, value []byte, null bool) []byte {
+	if null {
+		return append(dst, 0)
+	}
+	return append(binary.AppendUvarint(dst, uint64(len(value))+1), value...)
+}
+
+// A value of a key that can be a span of time begins with one of these, so that a
+// format's own field called hour is no span.
+const (
+	ownValue  = 0
+	spanValue = 1
+)
+
+// appendSpan appends the span of a time.
+func appendSpan(dst []byte, s *spanner, nanos int64, dated bool) []byte {
+	if !dated {
+		return append(dst, 0)
+	}
+	return appendSpanNumber(dst, s.of(nanos))
+}
+
+// appendSpanNumber appends the number so that bytes have the order of the numbers.
+func appendSpanNumber(dst []byte, number int64) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, 10, spanValue), uint64(number)^1<<63)
+}
+
+// spanNumber is the number in a value that appendSpanNumber wrote.
+func spanNumber(value string) int64 {
+	return int64(binary.BigEndian.Uint64([]byte(value[1:])) ^ 1<<63)
+}
+
+// appendOwn appends the value of a format's own field.
+func appendOwn(dst, value []byte) []byte {
+	dst = append(binary.AppendUvarint(dst, uint64(len(value))+2), ownValue)
+	return append(dst, value...)
+}
+
+// cutKey cuts the first value off a group's key.
+func cutKey(key string) (value string, null bool, rest string) {
+	length, shift := uint64(0), 0
+	for i := 0; ; i++ {
+		length |= uint64(key[i]&0x7f) << shift
+		if shift += 7; key[i] < 0x80 {
+			key = key[i+1:]
+			break
+		}
+	}
+	if length == 0 {
+		return "", true, key
+	}
+	return key[:length-1], false, key[length-1:]
+}
+
+// groups are the groups of an answer, in bounded memory.
+type groups struct {
+	maxBytes int
+	bytes    int
+	byKey    map[string]*group
+	// evict says that at the bound the rarest group gives way to a new one, which takes
+	// over its count (space saving, Metwally et al. 2005): what is frequent stays, with
+	// a known bound on how much too high its count can be.
+	evict  bool
+	floor  int64      // the highest count that ever gave way, 0 while all is exact
+	rarest groupsHeap // in use when floor > 0
+}
+
+// add makes a group; false where it does not fit.
+func (s *groups) add(key []byte, size int) (*group, bool) {
+	size += len(key) + groupBytes
+	for s.evict && s.bytes+size > s.maxBytes && len(s.byKey) > 0 {
+		s.dropRarest()
+	}
+	if s.bytes+size > s.maxBytes && !s.evict {
+		return nil, false
+	}
+	g := &group{key: string(key), count: s.floor, excess: s.floor}
+	s.byKey[g.key] = g
+	s.bytes += size
+	if s.floor > 0 {
+		heap.Push(&s.rarest, g)
+	}
+	return g, true
+}
+
+func (s *groups) dropRarest() {
+	if s.floor == 0 {
+		for _, g := range s.byKey {
+			g.index = len(s.rarest)
+			s.rarest = append(s.rarest, g)
+		}
+		heap.Init(&s.rarest)
+	}
+	g := heap.Pop(&s.rarest).(*group)
+	delete(s.byKey, g.key)
+	s.bytes -= len(g.key) + groupBytes
+	s.floor = max(s.floor, g.count)
+}
+
+// count adds to a group's count.
+func (s *groups) count(g *group, n int64) {
+	g.count += n
+	if s.floor > 0 {
+		heap.Fix(&s.rarest, g.index)
+	}
+}
+
+// groupsHeap has the rarest group first.
+type groupsHeap []*group
+
+func (h groupsHeap) Len() int           { return len(h) }
+func (h groupsHeap) Less(i, j int) bool { return h[i].count < h[j].count }
+func (h groupsHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+// Push implements [heap.Interface].
+func (h *groupsHeap) Push(x any) {
+	g := x.(*group)
+	g.index = len(*h)
+	*h = append(*h, g)
+}
+
+// Pop implements [heap.Interface].
+func (h *groupsHeap) Pop() any {
+	last := len(*h) - 1
+	g := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return g
+}
