@@ -1,5 +1,7 @@
-// Package query is what a user may ask of entries: the language of --where, the
-// flags that are short for it, times as people write them, and summaries.
+// Package query is what a user may ask of entries: the language of --where ([Parse],
+// [Compile]), the flags that are short for it, times as people write them, and questions
+// ([Question], [Answer]): how many entries there are, in groups, and what their values
+// come to.
 //
 // An expression is tests joined by and, or, not and parentheses:
 //
@@ -17,4 +19,8 @@
 // Numbers, times and addresses compare as what they are. A test of a field that
 // is null ("-" in the log, or not in the line's format) is false, whatever the
 // comparison, except for is null; not turns it round.
+//
+// An [Answer] is exact while its values are few: [Report] says which columns are not.
+// Memory is bounded by [Question.MaxBytes]; groups that do not fit are an error, or, for
+// [Question.Frequent], counts that can be too high by a known number.
 package query

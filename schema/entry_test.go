@@ -112,3 +112,38 @@ func TestColumnsFollowTheFormatWithoutAllocating(t *testing.T) {
 		t.Errorf("status of the second format is %d", n)
 	}
 }
+
+func TestComputedFields(t *testing.T) {
+	fields := []Field{{Name: "path"}, {Name: "status", Kind: Int}}
+	for _, c := range []struct {
+		path, class string
+		status      int64
+		want        string
+	}{
+		{"/a?x=1?y", "2xx", 200, "/a"}, {"/a", "5xx", 599, "/a"}, {"?", "9xx", 999, ""}, {"/?", "", 99, "/"}, {"/", "", 1000, "/"}, {"/", "", -404, "/"},
+	} {
+		rec := &Record{}
+		rec.Reset([]byte(c.path), fields)
+		rec.Values[0] = Value{End: uint32(len(c.path)), State: InLine}
+		rec.Values[1] = Value{Num: c.status, State: InLine}
+		e := &Entry{Record: rec}
+		var buf []byte
+		path, class := Locate(fields, URLPathField), Locate(fields, StatusClassField)
+		if got := string(e.Text(path, &buf)); got != c.want || e.Null(path) {
+			t.Errorf("%s: url_path %q", c.path, got)
+		}
+		if got := string(e.Text(class, &buf)); got != c.class || e.Null(class) != (c.class == "") {
+			t.Errorf("%d: status_class %q", c.status, got)
+		}
+		rec.Values[0].State, rec.Values[1].State = Null, Null
+		if !e.Null(path) || !e.Null(class) || e.Text(path, &buf) != nil {
+			t.Error("computed from null")
+		}
+	}
+	if p := Locate([]Field{{Name: "status"}}, StatusClassField); p != (Place{}) {
+		t.Error("a class of a text")
+	}
+	if p := Locate([]Field{{Name: "path"}, {Name: "url_path"}}, URLPathField); p.source != ofRecord {
+		t.Error("the format's own url_path does not go before")
+	}
+}

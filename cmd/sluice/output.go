@@ -14,14 +14,19 @@ import (
 
 // outputFlags say how records are printed.
 type outputFlags struct {
-	Output  string   `short:"o" default:"auto" enum:"auto,raw,json,avrojson,avro,csv,tsv,table" placeholder:"O" help:"json (one object a line), avrojson, avro (container file), csv, tsv, table, or raw: lines as they were; auto is table on a terminal, json elsewhere."`
-	CSVSafe bool     `name:"csv-safe" help:"With --output csv, for a spreadsheet: values that it would take for a formula (= + - @) begin with an apostrophe."`
-	Fields  []string `placeholder:"FIELD" help:"Fields to print, in this order: those of the format, host, file, stream, offset, logbody, parse_error."`
+	Output    string   `short:"o" default:"auto" enum:"auto,raw,json,avrojson,avro,csv,tsv,table" placeholder:"O" help:"json (one object a line), avrojson, avro (container file), csv, tsv, table, or raw: lines as they were; auto is table on a terminal, json elsewhere."`
+	CSVSafe   bool     `name:"csv-safe" help:"With --output csv, for a spreadsheet: values that it would take for a formula (= + - @) begin with an apostrophe."`
+	CSVCRLF   bool     `name:"csv-crlf" help:"With --output csv: end lines in CR LF, for Excel."`
+	AvroCodec string   `default:"zstandard" enum:"zstandard,deflate,null" placeholder:"CODEC" help:"With --output avro: zstandard, deflate (three times the CPU; polars and Hadoop 2 read it and not zstandard) or null."`
+	Fields    []string `placeholder:"FIELD" help:"Fields to print, in this order: those of the format, host, file, stream, offset, logbody, parse_error."`
 }
 
 func (o outputFlags) check() error {
 	if o.CSVSafe && o.Output != "csv" {
 		return usage("--csv-safe goes with --output csv")
+	}
+	if o.CSVCRLF && o.Output != "csv" {
+		return usage("--csv-crlf goes with --output csv")
 	}
 	return nil
 }
@@ -45,7 +50,7 @@ func (o outputFlags) open(w io.Writer, host, live bool, formats ...[]schema.Fiel
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	options := print.Options{Fields: o.Fields, Formats: formats, Host: host, Width: width(w), AllColumns: live}
+	options := print.Options{Fields: o.Fields, Formats: formats, Host: host, Width: width(w), AllColumns: live, CRLF: o.CSVCRLF, Codec: o.AvroCodec}
 	buffer := bufio.NewWriterSize(w, 256<<10)
 	p, err := print.New(buffer, o.kind(w), options)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"sluice/ingest/tail"
 	"sluice/parse"
 	"sluice/print"
+	"sluice/query"
 	"sluice/schema"
 )
 
@@ -19,6 +20,8 @@ type parseCmd struct {
 	formatFlags
 	excludeFlags
 	outputFlags
+	questionFlags
+	Limit int `placeholder:"N" help:"With --by or --top: print so many groups."`
 	parseFollowFlags
 	Host       string   `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
 	Source     []source `env:"SLUICE_PARSE_SOURCE" sep:"none" placeholder:"SPEC" help:"Logs with a format of their own, in YAML: {path: /log/shop/*.log, format: combined, timezone: Europe/Berlin}. May be repeated."`
@@ -39,6 +42,8 @@ standard output has no reader. --fields host,file,offset,... adds where a line i
     sluice parse --follow --output avrojson 're:/log/access_.*'
     sluice parse --format '%h %l %u %t "%r" %>s %b %D' --output csv - <access.log
     sluice parse --pattern '(?P<client>\S+) .* (?P<status>\d+)$' app.log
+    sluice parse --by status_class,hour access.log
+    sluice parse --top url_path --limit 20 '/log/**/access*.gz'
     sluice parse --apache-conf /etc/apache2/apache2.conf`
 }
 
@@ -54,6 +59,16 @@ func (p *parseCmd) Run(a *app) error {
 	}
 	if err := p.parseFollowFlags.check(); err != nil {
 		return err
+	}
+	question, err := p.question(p.Limit)
+	if err != nil {
+		return err
+	}
+	if p.Limit < 0 || question == nil && p.Limit > 0 {
+		return usage("--limit goes with --by or --top, and takes 0 or more; 0 is no limit")
+	}
+	if question != nil && p.Follow {
+		return usage("an answer is printed when all is read: leave --follow out")
 	}
 	text, _, err := p.text()
 	if err != nil {
@@ -84,7 +99,7 @@ func (p *parseCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	out := &recordWriter{cmd: p, app: a, ahead: logs}
+	out := &recordWriter{cmd: p, app: a, ahead: logs, question: question}
 	var failed error
 	for _, l := range logs {
 		err := out.file(l)
@@ -92,6 +107,9 @@ func (p *parseCmd) Run(a *app) error {
 			print.Textln(a.stderr, "sluice:", err)
 			failed = exitError(1)
 		} else if err != nil {
+			if question != nil { // a part of an answer is none
+				return err
+			}
 			return errors.Join(err, out.close())
 		}
 	}
@@ -146,12 +164,13 @@ func (e *unreadError) Unwrap() error { return e.error }
 
 // recordWriter prints the records of one file after another.
 type recordWriter struct {
-	cmd     *parseCmd
-	app     *app
-	printer print.Printer
-	columns fixedColumns
-	ahead   []input // what is to be printed, for the columns
-	rec     schema.Record
+	cmd      *parseCmd
+	app      *app
+	question *query.Question // nil: the records themselves are printed
+	printer  print.Printer
+	columns  fixedColumns
+	ahead    []input // what is to be printed, for the columns
+	rec      schema.Record
 }
 
 func (w *recordWriter) file(l input) error {
@@ -174,11 +193,9 @@ func (w *recordWriter) file(l input) error {
 		return err
 	}
 	if w.printer == nil {
-		fields := append([][]schema.Field{format.Fields()}, w.fieldsAhead()...)
-		if w.printer, err = w.cmd.open(w.app.stdout, false, false, fields...); err != nil {
+		if err := w.open(format); err != nil {
 			return err
 		}
-		w.columns = w.cmd.fixedColumns(w.app, print.Union(fields...))
 	}
 	w.columns.check(l.path, format)
 	entry := schema.Entry{Stream: &schema.Stream{Host: w.cmd.Host, Path: l.path, Format: format.String()}, Record: &w.rec}
@@ -192,6 +209,23 @@ func (w *recordWriter) file(l input) error {
 		return &unreadError{err}
 	}
 	return err
+}
+
+// open makes what records go to, when the first file's format is known.
+func (w *recordWriter) open(format *parse.Format) (err error) {
+	if w.question != nil {
+		answer, err := w.cmd.answerOf(w.app, w.cmd.outputFlags, *w.question, append([][]schema.Field{format.Fields()}, w.fieldsOf(w.ahead)...))
+		if err == nil {
+			w.printer = answer
+		}
+		return err
+	}
+	fields := append([][]schema.Field{format.Fields()}, w.fieldsAhead()...)
+	if w.printer, err = w.cmd.outputFlags.open(w.app.stdout, false, false, fields...); err != nil {
+		return err
+	}
+	w.columns = w.cmd.fixedColumns(w.app, print.Union(fields...))
+	return nil
 }
 
 // reading tells the errors of a log from those of what its lines go to.
@@ -225,8 +259,12 @@ func (w *recordWriter) fieldsAhead() (fields [][]schema.Field) {
 	if kind := w.cmd.kind(w.app.stdout); len(w.cmd.Fields) == 0 && (kind == "json" || kind == "raw") {
 		return nil
 	}
+	return w.fieldsOf(w.ahead)
+}
+
+func (w *recordWriter) fieldsOf(logs []input) (fields [][]schema.Field) {
 	seen := map[string]bool{}
-	for _, l := range w.ahead {
+	for _, l := range logs {
 		format, err := formatAhead(l)
 		if err == nil && !seen[format.String()] {
 			seen[format.String()] = true

@@ -6,29 +6,26 @@ import (
 	"strings"
 	"time"
 
-	"sluice/print"
 	"sluice/query"
 	"sluice/schema"
 )
 
 type scanCmd struct {
 	tableFlags
-	From      string         `placeholder:"T" help:"Rows from this time on: 2015-05-17, '2015-05-17 10:05', RFC 3339, now, today, yesterday, -2h."`
-	To        string         `placeholder:"T" help:"Rows before this time."`
-	Last      string         `placeholder:"D" help:"Rows of the last 90m, 24h, 7d, 2w."`
-	Undated   bool           `help:"Only lines whose time could not be read."`
-	Host      string         `env:"SLUICE_SCAN_HOST" placeholder:"H" help:"Lines of these web hosts, comma-separated."`
-	Label     labels         `env:"SLUICE_SCAN_LABEL" placeholder:"NAME=VALUE" help:"Lines of logs with this label; several labels are joined by and."`
-	Status    string         `placeholder:"S" help:"404, 5xx, 400-499, or several with commas."`
-	Method    string         `placeholder:"M" help:"GET, or several with commas."`
-	Path      string         `placeholder:"PREFIX" help:"What the path starts with."`
-	Client    string         `placeholder:"IP" help:"Address, block (10.0.0.0/8, 10.*), range (10.1.2.3-10.1.2.9) or host name (web.example.org, *.example.org), or several with commas."`
-	Where     string         `placeholder:"EXPR" help:"Expression over fields: 'status >= 500 and path =~ \"^/api\"'."`
-	Limit     int            `placeholder:"N" help:"Stop after so many rows."`
-	Reverse   bool           `help:"Newest first."`
-	Count     bool           `help:"Print the number of rows."`
-	Top       string         `placeholder:"FIELD" help:"Print the most frequent values of a field (--limit of them, default 10)."`
-	Histogram *time.Duration `placeholder:"1h" help:"Print the number of rows in each such span of time: 10m, 1h, 1d, 1w (from Monday)."`
+	From    string `placeholder:"T" help:"Rows from this time on: 2015-05-17, '2015-05-17 10:05', RFC 3339, now, today, yesterday, -2h."`
+	To      string `placeholder:"T" help:"Rows before this time."`
+	Last    string `placeholder:"D" help:"Rows of the last 90m, 24h, 7d, 2w."`
+	Undated bool   `help:"Only lines whose time could not be read."`
+	Host    string `env:"SLUICE_SCAN_HOST" placeholder:"H" help:"Lines of these web hosts, comma-separated."`
+	Label   labels `env:"SLUICE_SCAN_LABEL" placeholder:"NAME=VALUE" help:"Lines of logs with this label; several labels are joined by and."`
+	Status  string `placeholder:"S" help:"404, 5xx, 400-499, or several with commas."`
+	Method  string `placeholder:"M" help:"GET, or several with commas."`
+	Path    string `placeholder:"PREFIX" help:"What the path starts with."`
+	Client  string `placeholder:"IP" help:"Address, block (10.0.0.0/8, 10.*), range (10.1.2.3-10.1.2.9) or host name (web.example.org, *.example.org), or several with commas."`
+	Where   string `placeholder:"EXPR" help:"Expression over fields: 'status >= 500 and path =~ \"^/api\"'."`
+	Limit   int    `placeholder:"N" help:"Stop after so many rows, or groups of --by."`
+	Reverse bool   `help:"Newest first."`
+	questionFlags
 	outputFlags
 }
 
@@ -39,11 +36,19 @@ func (scanCmd) Help() string {
     sluice scan --status 5xx --last 24h
     sluice scan --host web01 --from yesterday --to today --output raw
     sluice scan --where 'bytes > 1000000 and not agent contains "bot"' --fields time,client,path,bytes
-    sluice scan --status 404 --top path
+    sluice scan --status 404 --top url_path
     sluice scan --histogram 1h
+    sluice scan --by status_class,hour --last 7d
+    sluice scan --by vhost --sum bytes --distinct client --order sum_bytes --limit 20
+    sluice scan --quantile duration_us:0.5,0.95,0.99 --by url_path --order count --limit 10
 
 Fields are those of the log's format, and host, file, stream, offset, logbody and
-parse_error. --output raw prints the lines as Apache wrote them, byte for byte.`
+parse_error; url_path (the path without its query) and status_class (5xx) are computed.
+--output raw prints the lines as Apache wrote them, byte for byte.
+
+Answers are exact unless a line below the table says otherwise: quantiles and numbers of
+different values are estimated where there are very many values, and so are the counts of
+--top. --by fails where the groups need more than 256 MiB, and says what to do.`
 }
 
 func (s *scanCmd) Run(a *app) (err error) {
@@ -61,7 +66,7 @@ func (s *scanCmd) Run(a *app) (err error) {
 	if err := s.check(); err != nil {
 		return err
 	}
-	summary, err := s.summary()
+	question, err := s.question(s.Limit)
 	if err != nil {
 		return err
 	}
@@ -88,8 +93,8 @@ func (s *scanCmd) Run(a *app) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	if summary != nil {
-		return s.summarize(a, rows, scan, matcher, summary)
+	if question != nil {
+		return s.answer(a, rows, scan, matcher, *question)
 	}
 	return s.print(a, rows, scan, matcher)
 }
@@ -157,58 +162,23 @@ func (s *scanCmd) filter(now time.Time) (*schema.Filter, error) {
 	return query.All(all...), nil
 }
 
-// summary is what the summary flags ask for; nil for rows.
-func (s *scanCmd) summary() (query.Summary, error) {
-	var all []query.Summary
-	if s.Count {
-		all = append(all, new(query.Count))
-	}
-	if s.Top != "" {
-		n := s.Limit
-		if n <= 0 {
-			n = 10
-		}
-		all = append(all, query.NewTop(s.Top, n, query.DefaultTopBytes))
-	}
-	if s.Histogram != nil {
-		h, err := query.NewHistogram(*s.Histogram, time.Local)
-		if err != nil {
-			return nil, usage("--histogram: %w", err)
-		}
-		all = append(all, h)
-	}
-	switch {
-	case len(all) > 1:
-		return nil, usage("--count, --top and --histogram are three questions: ask one at a time")
-	case len(all) == 1:
-		return all[0], nil
-	}
-	return nil, nil
-}
-
-// summarize answers --count, --top and --histogram.
-func (s *scanCmd) summarize(a *app, rows *entries, scan schema.Scan, matcher *query.Matcher, summary query.Summary) error {
-	if s.Top != "" {
-		if err := query.CheckFields([]string{s.Top}, rows.fields...); err != nil {
-			return usage("--top: %w", err)
-		}
+// answer answers a question about the rows that match.
+func (s *scanCmd) answer(a *app, rows *entries, scan schema.Scan, matcher *query.Matcher, q query.Question) error {
+	answer, err := s.answerOf(a, s.outputFlags, q, rows.fields)
+	if err != nil {
+		return err
 	}
 	for entry, err := range rows.scan(a.ctx, scan) {
 		if err != nil {
 			return err
 		}
 		if matcher.Match(entry) {
-			if err := summary.Add(entry); err != nil {
+			if err := answer.Print(entry); err != nil {
 				return err
 			}
 		}
 	}
-	report := summary.Report()
-	if s.Count && s.Output == "auto" { // a bare number is what a script wants
-		_, err := print.Textln(a.stdout, report.Groups[0].Count)
-		return err
-	}
-	return print.Report(a.stdout, s.kind(a.stdout), report)
+	return answer.Close()
 }
 
 // print prints the rows that match.
