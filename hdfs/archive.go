@@ -33,8 +33,8 @@ type Archive interface {
 	List(ctx context.Context) ([]File, error)
 	// Open reads one; fs.ErrNotExist where there is none.
 	Open(ctx context.Context, name string) (Reader, error)
-	// Sweep removes what an earlier life of this owner left unfinished, and only
-	// that. No Store may be under way.
+	// Sweep removes temporary files: those of earlier processes of this owner, and those of
+	// other owners that have been Abandoned. It may run beside Store.
 	Sweep(ctx context.Context) error
 }
 

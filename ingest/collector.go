@@ -197,6 +197,7 @@ func (c *Collector) start() {
 	if c.cfg.MarkClosed {
 		worker(c.markAll)
 	}
+	worker(c.sweepAll)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.feed()

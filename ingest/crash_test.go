@@ -99,6 +99,7 @@ type fakeArchive struct {
 	fail  func() error
 
 	marked []string // directories, as often as they were
+	sweeps int
 }
 
 func (f *fakeArchive) Store(_ context.Context, localPath, name string) error {
@@ -122,7 +123,12 @@ func (f *fakeArchive) Store(_ context.Context, localPath, name string) error {
 	return f.fail()
 }
 
-func (f *fakeArchive) Sweep(context.Context) error { return nil }
+func (f *fakeArchive) Sweep(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sweeps++
+	return nil
+}
 
 func (f *fakeArchive) Mark(_ context.Context, dir string) error {
 	f.mu.Lock()

@@ -40,7 +40,7 @@ type Archive interface {
 	// Mark says in a directory that nothing is to come there any more; again is no
 	// error.
 	Mark(ctx context.Context, dir string) error
-	// Sweep removes what an earlier life left unfinished.
+	// Sweep removes uploads that were never finished; it may run beside Store.
 	Sweep(ctx context.Context) error
 }
 

@@ -33,7 +33,7 @@ type archived struct {
 }
 
 // lose: a collector is gone with its disk. What it was writing then stays where it was,
-// for nobody else may touch it.
+// for the others remove it only after a day.
 func (a *archived) lose(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -13,12 +13,23 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"sluice/hdfs"
 )
 
-// Run tests the archives that open gives. Each must be empty.
-func Run(t *testing.T, open func(*testing.T) hdfs.Archive) {
+// Backend is how the tests reach an archive, also past its methods.
+type Backend struct {
+	// Open gives an empty archive of the owner c1.
+	Open func(*testing.T) hdfs.Archive
+	// Leave makes a file in TmpDir that was last written age ago.
+	Leave func(t *testing.T, a hdfs.Archive, name string, age time.Duration)
+	// Left are the names in TmpDir, sorted.
+	Left func(*testing.T, hdfs.Archive) []string
+}
+
+// Run tests the archives that b opens.
+func Run(t *testing.T, b Backend) {
 	for name, test := range map[string]func(*testing.T, hdfs.Archive){
 		"what is stored is listed and read back":         storedIsRead,
 		"storing again changes nothing":                  storeTwice,
@@ -37,8 +48,9 @@ func Run(t *testing.T, open func(*testing.T) hdfs.Archive) {
 		"a removed file is gone":                         remove,
 		"a mark is not listed and can be made again":     mark,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+		t.Run(name, func(t *testing.T) { test(t, b.Open(t)) })
 	}
+	t.Run("a sweep removes what is of earlier processes or abandoned", func(t *testing.T) { abandoned(t, b) })
 }
 
 // local writes a file of this content and returns its path.
@@ -209,6 +221,31 @@ func sweep(t *testing.T, a hdfs.Archive) {
 	store(t, a, "d/g.gz", []byte("y"))
 }
 
+// abandoned: of this owner all but what this process made goes, of others what is older than a
+// day.
+func abandoned(t *testing.T, b Backend) {
+	a := b.Open(t)
+	store(t, a, "d/f.gz", big(7))
+	const hour = time.Hour
+	for name, age := range map[string]time.Duration{
+		"c1~1": 0, "c1~mf1x-99": 0, "c1~old-1": 30 * 24 * hour,
+		"c2~1": 25 * hour, "c2~mf1x-1": 25 * hour, "c10~mf1x-1": 400 * 24 * hour, "c~mf1x-1": 25 * hour,
+		"c2~mf1x-2": 23 * hour, "c2~mf1x-3": 0, "c2~mf1x-4": -25 * hour,
+		"c1": 400 * 24 * hour, "other": 400 * 24 * hour, // no upload's
+	} {
+		b.Leave(t, a, name, age)
+	}
+	for range 2 {
+		if err := a.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if left, want := b.Left(t, a), []string{"c1", "c2~mf1x-2", "c2~mf1x-3", "c2~mf1x-4", "other"}; !slices.Equal(left, want) {
+			t.Errorf("left are %v, want %v", left, want)
+		}
+	}
+	expect(t, a, map[string][]byte{"d/f.gz": big(7)})
+}
+
 func concurrent(t *testing.T, a hdfs.Archive) {
 	want := map[string][]byte{}
 	paths := map[string]string{}
@@ -224,6 +261,9 @@ func concurrent(t *testing.T, a hdfs.Archive) {
 				t.Error(err)
 			}
 		})
+	}
+	if err := a.Sweep(t.Context()); err != nil { // removes nothing of theirs
+		t.Error(err)
 	}
 	stores.Wait()
 	expect(t, a, want)

@@ -10,9 +10,7 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"sluice/hdfs"
@@ -24,8 +22,6 @@ const (
 	// cleanupTime is how long what was begun may be tidied up after ctx has ended;
 	// Sweep of the next life does the rest.
 	cleanupTime = 5 * time.Second
-	// ownerEnd ends the owner's id in the name of a temporary file.
-	ownerEnd = "~"
 )
 
 // Options say what new files are like, and how patient we are.
@@ -59,8 +55,7 @@ type Archive struct {
 	pool     *pool
 	troubles *troubles
 	uploads  chan struct{}
-	life     string // differs from one process of the owner to the next
-	next     atomic.Uint64
+	temp     *hdfs.TempNames // nil: for reading only
 	waiting  func(context.Context, time.Duration) error
 }
 
@@ -69,8 +64,12 @@ var _ hdfs.Archive = (*Archive)(nil)
 // Open uses the directory root of a cluster as an archive. Nothing is asked of the
 // cluster yet, which may be away.
 func Open(cluster Cluster, root string, o Options) (*Archive, error) {
-	if strings.Contains(o.Owner, ownerEnd) {
-		return nil, fmt.Errorf("archive %s: owner id %q: it must not hold a %s", root, o.Owner, ownerEnd)
+	var temp *hdfs.TempNames
+	if o.Owner != "" {
+		var err error
+		if temp, err = hdfs.NewTempNames(o.Owner); err != nil {
+			return nil, fmt.Errorf("archive %s: %w", root, err)
+		}
 	}
 	if o.Permissions == 0 {
 		o.Permissions = 0o640
@@ -84,15 +83,12 @@ func Open(cluster Cluster, root string, o Options) (*Archive, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Owner != "" {
-		o.Owner = hdfs.Element(o.Owner)
-	}
 	return &Archive{
 		root: path.Clean(root), o: o, kerberos: cluster.login != nil,
 		pool: &pool{options: cluster.options, login: cluster.login, transfer: cluster.transfer, dialTCP: (&net.Dialer{}).DialContext,
 			timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses), said: map[string]string{}},
 		troubles: &troubles{now: time.Now, log: o.Logger, open: map[string]Trouble{}},
-		uploads:  make(chan struct{}, o.Uploads), life: strconv.FormatInt(time.Now().UnixNano(), 36), waiting: wait,
+		uploads:  make(chan struct{}, o.Uploads), temp: temp, waiting: wait,
 	}, nil
 }
 
@@ -172,7 +168,7 @@ func (a *Archive) path(name string) string { return path.Join(a.root, name) }
 func (a *Archive) tmpDir() string { return path.Join(a.root, hdfs.TmpDir) }
 
 func (a *Archive) tmpName() string {
-	return path.Join(a.tmpDir(), fmt.Sprintf("%s%s%s-%d", a.o.Owner, ownerEnd, a.life, a.next.Add(1)))
+	return path.Join(a.tmpDir(), a.temp.Next())
 }
 
 // LogIn makes one attempt to get a ticket, where one is needed. An error is
@@ -253,23 +249,6 @@ func (a *Archive) Remove(ctx context.Context, name string) error {
 		return c.Client.Remove(a.path(name))
 	})
 	return a.on(name, "remove", err)
-}
-
-// Sweep implements hdfs.Archive.
-func (a *Archive) Sweep(ctx context.Context) error {
-	err := a.again(ctx, "sweep", func(c *client) error {
-		infos, err := c.ReadDir(a.tmpDir())
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		for _, info := range infos {
-			if err == nil && a.o.Owner != "" && strings.HasPrefix(info.Name(), a.o.Owner+ownerEnd) {
-				err = remove(c, path.Join(a.tmpDir(), info.Name()))
-			}
-		}
-		return err
-	})
-	return a.on(hdfs.TmpDir, "sweep", err)
 }
 
 // remove removes a file and with it the lease on it, if both are there.

@@ -12,7 +12,6 @@ import (
 
 	"sluice/cluster"
 	"sluice/hbase/sasl"
-	"sluice/hdfs"
 	"sluice/hdfs/archivetest"
 )
 
@@ -124,7 +123,7 @@ func TestEachProtection(t *testing.T) {
 		})
 	}
 	t.Run("the contract", func(t *testing.T) {
-		archivetest.Run(t, func(t *testing.T) hdfs.Archive { return openSecured(t, c, "privacy") })
+		archivetest.Run(t, backend(func(t *testing.T) *Archive { return openSecured(t, c, "privacy") }))
 	})
 }
 

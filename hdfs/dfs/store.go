@@ -86,7 +86,9 @@ func (a *Archive) fromFile(ctx context.Context, localPath, name string, put func
 			}
 		}
 		left = a.tmpName()
-		return put(ctx, c, src, left, a.path(name))
+		attempt, cancel := context.WithTimeout(ctx, hdfs.MaxUploadTime)
+		defer cancel()
+		return put(attempt, c, src, left, a.path(name))
 	})
 	if err != nil && left != "" {
 		a.discard(ctx, left)

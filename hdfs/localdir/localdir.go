@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"sluice/hdfs"
 )
@@ -17,16 +16,13 @@ import (
 const (
 	dirPerm  fs.FileMode = 0o750 // logs name people's addresses
 	filePerm fs.FileMode = 0o640
-	// ownerEnd ends the owner's id in the name of a temporary file.
-	ownerEnd = "~"
 )
 
 // Archive implements hdfs.Archive on the folder root.
 type Archive struct {
-	root  string
-	owner string
-	next  atomic.Uint64
-	link  func(oldname, newname string) error // os.Link, but in tests
+	root string
+	temp *hdfs.TempNames                     // nil: for reading only
+	link func(oldname, newname string) error // os.Link, but in tests
 }
 
 var _ hdfs.Archive = (*Archive)(nil)
@@ -35,10 +31,11 @@ var _ hdfs.Archive = (*Archive)(nil)
 // owner is the id of the collector: no two that run at the same time may share
 // one. The folder must be writable, which Open tries.
 func Open(root, owner string) (*Archive, error) {
-	a := &Archive{root: filepath.Clean(root), owner: hdfs.Element(owner), link: os.Link}
-	if owner == "" || strings.Contains(owner, ownerEnd) {
-		return nil, fmt.Errorf("archive %s: owner id %q: it must not be empty or hold a %s", root, owner, ownerEnd)
+	temp, err := hdfs.NewTempNames(owner)
+	if err != nil {
+		return nil, fmt.Errorf("archive %s: %w", root, err)
 	}
+	a := &Archive{root: filepath.Clean(root), temp: temp, link: os.Link}
 	if err := mkdirAll(a.tmpDir()); err != nil {
 		return nil, fmt.Errorf("archive %s: %w", root, err)
 	}
@@ -65,7 +62,7 @@ func createNew(path string) (*os.File, error) {
 func (a *Archive) tmpDir() string { return filepath.Join(a.root, hdfs.TmpDir) }
 
 func (a *Archive) tmpName() string {
-	return filepath.Join(a.tmpDir(), fmt.Sprintf("%s%s%d", a.owner, ownerEnd, a.next.Add(1)))
+	return filepath.Join(a.tmpDir(), a.temp.Next())
 }
 
 func (a *Archive) path(name string) string { return filepath.Join(a.root, filepath.FromSlash(name)) }
@@ -139,24 +136,4 @@ func (a *Archive) Open(_ context.Context, name string) (hdfs.Reader, error) {
 		return nil, errors.Join(fmt.Errorf("archive %s: %w", a.root, err), f.Close())
 	}
 	return reader{File: f, size: info.Size()}, nil
-}
-
-// Sweep implements hdfs.Archive.
-func (a *Archive) Sweep(ctx context.Context) error {
-	entries, err := os.ReadDir(a.tmpDir())
-	if err != nil {
-		return fmt.Errorf("archive %s: sweep: %w", a.root, err)
-	}
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), a.owner+ownerEnd) {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := os.Remove(filepath.Join(a.tmpDir(), e.Name())); err != nil {
-			return fmt.Errorf("archive %s: sweep: %w", a.root, err)
-		}
-	}
-	return nil
 }

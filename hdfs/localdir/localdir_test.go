@@ -6,9 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sluice/hdfs"
 	"sluice/hdfs/archivetest"
@@ -33,15 +36,35 @@ func noLinks(t *testing.T, root string) *Archive {
 }
 
 func TestContract(t *testing.T) {
-	t.Run("linked", func(t *testing.T) {
-		archivetest.Run(t, func(t *testing.T) hdfs.Archive { return openArchive(t, t.TempDir()) })
-	})
-	t.Run("copied", func(t *testing.T) {
-		archivetest.Run(t, func(t *testing.T) hdfs.Archive { return noLinks(t, t.TempDir()) })
-	})
-	t.Run("root made", func(t *testing.T) {
-		archivetest.Run(t, func(t *testing.T) hdfs.Archive { return openArchive(t, filepath.Join(t.TempDir(), "a", "b")) })
-	})
+	for name, open := range map[string]func(t *testing.T) hdfs.Archive{
+		"linked":    func(t *testing.T) hdfs.Archive { return openArchive(t, t.TempDir()) },
+		"copied":    func(t *testing.T) hdfs.Archive { return noLinks(t, t.TempDir()) },
+		"root made": func(t *testing.T) hdfs.Archive { return openArchive(t, filepath.Join(t.TempDir(), "a", "b")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			archivetest.Run(t, archivetest.Backend{
+				Open: open,
+				Leave: func(t *testing.T, a hdfs.Archive, name string, age time.Duration) {
+					leave(t, a.(*Archive).root, name, age)
+				},
+				Left: func(t *testing.T, a hdfs.Archive) []string { return leftovers(t, a.(*Archive).root) },
+			})
+		})
+	}
+}
+
+// leave makes a temporary file that was last written age ago.
+func leave(t *testing.T, root, name string, age time.Duration) {
+	t.Helper()
+	path := writeFile(t, filepath.Join(root, hdfs.TmpDir, name), "x")
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := info.ModTime().Add(-age)
+	if err := os.Chtimes(path, changed, changed); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func writeFile(t *testing.T, path string, content string) string {
@@ -85,18 +108,24 @@ func TestOneFileSystemMeansNoCopy(t *testing.T) {
 	}
 }
 
-func TestSweepRemovesOnlyItsOwn(t *testing.T) {
+// TestAWrongLocalClockRemovesNothing: the local clock is in the year 2000, and then far in the
+// future; that of the file system is right.
+func TestAWrongLocalClockRemovesNothing(t *testing.T) {
 	root := t.TempDir()
-	a := openArchive(t, root)
-	for _, name := range []string{"c1~1", "c1~99", "c10~1", "c~1", "c2~1", "c1", "other"} {
-		writeFile(t, filepath.Join(root, hdfs.TmpDir, name), "x")
-	}
-	if err := a.Sweep(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := strings.Join(leftovers(t, root), " "); got != "c1 c10~1 c2~1 c~1 other" {
-		t.Errorf("left are %s", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		a := openArchive(t, root)
+		leave(t, root, "c2~1", 25*time.Hour)
+		leave(t, root, "c2~2", 23*time.Hour)
+		for range 2 {
+			if err := a.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if left := leftovers(t, root); !slices.Equal(left, []string{"c2~2"}) {
+				t.Errorf("left are %v", left)
+			}
+			time.Sleep(100 * 365 * 24 * time.Hour)
+		}
+	})
 }
 
 func TestAFailedCopyLeavesNothing(t *testing.T) {
