@@ -85,7 +85,7 @@ func (r *Replay) add(held *catalog.Stream, known schema.StreamEntry) {
 	case held.Described:
 	case r.cfg.Format != "":
 		file := &r.catalog.Files[r.catalog.Members[held.Members[0]].File]
-		e.Host, e.Path, e.Format, e.Zone = file.Host, file.Name, r.cfg.Format, r.cfg.Zone
+		e.Host, e.Path, e.Format, e.Zone, e.Labels = file.Host, file.Name, r.cfg.Format, r.cfg.Zone, file.Labels
 	default:
 		r.fail("stream %s: neither table nor archive say how its lines are to be read: give --format", e.ID)
 		return

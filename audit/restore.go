@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"time"
 
 	"sluice/catalog"
 	"sluice/ingest/logfile"
@@ -38,7 +37,7 @@ type restored struct {
 // restore makes archive files of the pieces that only a log has.
 func (r *repair) restore(ctx context.Context) error {
 	for _, s := range r.streams {
-		x := &restorer{repair: r, stream: s, place: catalog.Place{Pattern: r.Pattern}, open: map[string]*restored{}}
+		x := &restorer{repair: r, stream: s, place: catalog.NewPlace(r.Pattern, s.Host, s.Labels), open: map[string]*restored{}}
 		for _, p := range s.pieces {
 			if m := s.missingAt(p.Start); p.member != noMember || m != nil && m.disputed {
 				continue
@@ -56,7 +55,7 @@ func (x *restorer) piece(ctx context.Context, r schema.Range) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.stream.log.close()) }()
-	if x.dir, err = x.Pattern.Expand(time.Unix(0, 0).UTC(), map[string]string{"host": x.stream.Host}); err != nil {
+	if x.dir, err = x.place.Undated(); err != nil {
 		return err
 	}
 	err = x.stream.log.lines(r, func(data []byte, start int64) error {
@@ -90,7 +89,7 @@ func (x *restorer) cut(ctx context.Context, data []byte, start int64) error {
 		dir := x.dir
 		if x.stream.format.Parse(line, &x.rec); x.rec.Dated {
 			var err error
-			if dir, err = x.place.Dir(x.stream.Host, &x.rec); err != nil {
+			if dir, err = x.place.Dir(&x.rec); err != nil {
 				return err
 			}
 		}

@@ -162,11 +162,9 @@ func (r *repair) rewriteFile(ctx context.Context, reader *catalog.Reader, f *cat
 	if err != nil {
 		return err
 	}
+	k := keeper{r, reader, w, map[schema.StreamID]schema.StreamEntry{}}
 	for i, fate := range fates {
-		if fate == drop {
-			continue
-		}
-		if err := r.keepMember(ctx, reader, w, &r.catalog.Members[f.First+i], fate); err != nil {
+		if err := k.member(ctx, &r.catalog.Members[f.First+i], fate); err != nil {
 			return errors.Join(err, w.Close())
 		}
 	}
@@ -182,24 +180,51 @@ func (r *repair) rewriteFile(ctx context.Context, reader *catalog.Reader, f *cat
 	return errors.Join(r.mender.Replace(ctx, sealed, f.Name), os.Remove(sealed))
 }
 
-func (r *repair) keepMember(ctx context.Context, reader *catalog.Reader, w *segment.Writer, m *catalog.Member, fate keep) error {
-	e := schema.StreamEntry{Stream: schema.Stream{ID: m.Stream}}
-	if s := r.streams[m.Stream]; s != nil {
-		e = s.StreamEntry
-	}
-	if fate == keepWhole {
-		src, err := reader.Segment(ctx, m)
-		if err == nil {
-			_, err = w.Copy(src, m.Member, &e)
-		}
+// keeper writes the members of one file again.
+type keeper struct {
+	*repair
+	reader *catalog.Reader
+	writer *segment.Writer
+	// entries are the streams' as this file has them: it is in the directory of these labels,
+	// and an operator may have changed them since.
+	entries map[schema.StreamID]schema.StreamEntry
+}
+
+func (k *keeper) member(ctx context.Context, m *catalog.Member, fate keep) error {
+	src, err := k.reader.Segment(ctx, m)
+	if err != nil {
 		return err
 	}
-	data, err := reader.Data(ctx, m)
+	src.At(m.Member)
+	if m.EntryBytes > 0 {
+		if e, err := src.Entry(); err == nil { // a damaged member is dropped
+			k.entries[m.Stream] = e
+		}
+	}
+	if fate == drop {
+		return nil
+	}
+	e := k.entry(m.Stream)
+	if fate == keepWhole {
+		_, err := k.writer.Copy(src, m.Member, &e)
+		return err
+	}
+	data, err := k.reader.Data(ctx, m)
 	if err != nil {
 		return err
 	}
 	data = data[m.Fresh-m.Range.Start:]
 	lines := logfile.CountLines(data)
-	_, err = w.Append(r.encoder, schema.Batch{Stream: &e.Stream, Labels: e.Labels, Range: m.FreshRange(), Data: data, Lines: lines})
+	_, err = k.writer.Append(k.encoder, schema.Batch{Stream: &e.Stream, Labels: e.Labels, Range: m.FreshRange(), Data: data, Lines: lines})
 	return err
+}
+
+func (k *keeper) entry(id schema.StreamID) schema.StreamEntry {
+	if e, ok := k.entries[id]; ok {
+		return e
+	}
+	if s := k.streams[id]; s != nil {
+		return s.StreamEntry
+	}
+	return schema.StreamEntry{Stream: schema.Stream{ID: id}}
 }

@@ -28,6 +28,11 @@ type File struct {
 	// Host is the one in its name or, where the pattern has none, of its first
 	// stream; "" when neither says.
 	Host string
+	// Labels are those of its first stream or, where it does not say, in its name; nil where
+	// the pattern has no label.
+	Labels map[string]string
+	// Mixed: it holds streams whose labels belong into other directories than Labels.
+	Mixed bool
 	// Time is where its period begins by its name, in UTC; the zero Time when the
 	// name does not tell the day.
 	Time time.Time
@@ -41,6 +46,8 @@ type File struct {
 	Lines, LogBytes int64
 	// Damage is what of it is no member.
 	Damage []Damage
+
+	described bool // Labels are its first stream's
 }
 
 // Damage is bytes of a file that are no member.
@@ -70,6 +77,7 @@ type Stream struct {
 	// Entry is what the archive says of it; only the ID where Described is false.
 	Entry     schema.StreamEntry
 	Described bool
+	saidAt    int64 // where the member begins that says Entry
 	// Members are indexes of Catalog.Members in the order of their ranges.
 	Members []int32
 }
@@ -81,6 +89,7 @@ type Catalog struct {
 	Streams map[schema.StreamID]*Stream
 
 	archive Archive
+	pattern hdfs.Pattern
 }
 
 // Read reads the headers of the files that want takes (nil: all), told by their
@@ -90,12 +99,12 @@ func Read(ctx context.Context, a Archive, pattern hdfs.Pattern, want func(*File)
 	if err != nil {
 		return nil, err
 	}
-	c := &Catalog{Streams: map[schema.StreamID]*Stream{}, archive: a}
+	c := &Catalog{Streams: map[schema.StreamID]*Stream{}, archive: a, pattern: pattern}
 	matcher := pattern.Matcher()
 	for _, listed := range list {
 		f := File{File: listed}
 		match, ok := matcher.Match(f.Name)
-		f.Host, f.Time, f.Misplaced = match.Labels["host"], match.Time, !ok
+		f.Host, f.Labels, f.Time, f.Misplaced = match.Host, match.Labels, match.Time, !ok
 		if want != nil && !want(&f) {
 			continue
 		}
@@ -169,10 +178,8 @@ func (c *Catalog) add(f *File, r *segment.Reader, m segment.Member) error {
 			return err
 		}
 		if err == nil {
-			s.Entry, s.Described = e, true
-			if f.Host == "" {
-				f.Host = e.Host
-			}
+			s.describe(e, m.Range.Start)
+			c.describe(f, &e)
 		}
 	}
 	s.Members = append(s.Members, int32(len(c.Members)))
@@ -181,6 +188,30 @@ func (c *Catalog) add(f *File, r *segment.Reader, m segment.Member) error {
 	f.Lines += int64(m.Lines)
 	f.LogBytes += m.Range.Len()
 	return nil
+}
+
+// describe takes what a member says of its stream. What was said last of a stream counts, in
+// the order of its ranges: an operator may have changed its labels or its format.
+func (s *Stream) describe(e schema.StreamEntry, at int64) {
+	if !s.Described || at >= s.saidAt {
+		s.Entry, s.Described, s.saidAt = e, true, at
+	}
+}
+
+// describe takes what the members of a file say of it: all are of one host and of one group of
+// labels.
+func (c *Catalog) describe(f *File, e *schema.StreamEntry) {
+	if f.Host == "" {
+		f.Host = e.Host
+	}
+	group := c.pattern.Group(e.Labels)
+	switch {
+	case group == "":
+	case !f.described:
+		f.Labels, f.described = e.Labels, true
+	case group != c.pattern.Group(f.Labels):
+		f.Mixed = true
+	}
 }
 
 // order puts each stream's members in the order of their ranges and says what of

@@ -177,6 +177,54 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestFilesAreOfOneLabel: what the members say counts, and the name where they say nothing.
+func TestFilesAreOfOneLabel(t *testing.T) {
+	p, err := hdfs.ParsePattern("/logs/%{label:site}/%Y%m%d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	labelled := func(b schema.Batch, site string) schema.Batch {
+		b.Labels = map[string]string{"site": site, "other": site}
+		return b
+	}
+	first := batch(&stream, 0, 0, 0, 5)
+	second := batch(&schema.Stream{ID: 2, Host: "web01", Format: "common"}, 0, 0, 0, 5)
+	bare := batch(&schema.Stream{ID: 3}, 0, 0, 0, 5)
+	third := batch(&stream, first.Range.End, 0, 5, 5)
+	for name, c := range map[string]struct {
+		archive memory
+		site    string // of the first file
+		want    string // the problem; "": none
+	}{
+		"right":                {memory{"a/20260903/access.c1-1.log.gz": file(t, labelled(first, "a"), labelled(second, "a"))}, "a", ""},
+		"none":                 {memory{"unknown/20260903/access.c1-1.log.gz": file(t, first)}, "", ""},
+		"relabelled":           {memory{"a/20260903/access.c1-1.log.gz": file(t, labelled(first, "a")), "b/20260903/access.c1-2.log.gz": file(t, labelled(third, "b"))}, "a", ""},
+		"relabelled, back":     {memory{"b/20260903/access.c1-1.log.gz": file(t, labelled(first, "b")), "a/20260903/access.c1-2.log.gz": file(t, labelled(third, "a"))}, "a", ""},
+		"in another's":         {memory{"b/20260903/access.c1-1.log.gz": file(t, labelled(first, "a"))}, "a", "belongs into a/20260903, and so do 5"},
+		"two in one":           {memory{"a/20260903/access.c1-1.log.gz": file(t, labelled(first, "a"), labelled(second, "b"))}, "a", "other labels than its first line's"},
+		"nothing is described": {memory{"a/20260903/access.c1-1.log.gz": file(t, bare)}, "a", ""},
+		"no such value":        {memory{"%61/20260903/access.c1-1.log.gz": file(t, labelled(first, "a"))}, "a", "the archive's pattern makes no such name"},
+	} {
+		held, err := Read(t.Context(), c.archive, p, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := held.Files[0].Labels["site"]; got != c.site {
+			t.Errorf("%s: the site is %q", name, got)
+		}
+		var found []string
+		if err := held.Verify(t.Context(), p, func(p Problem) { found = append(found, p.String()) }); err != nil {
+			t.Fatal(err)
+		}
+		if len(found) > 1 || (c.want == "") != (len(found) == 0) || len(found) == 1 && !strings.Contains(found[0], c.want) {
+			t.Errorf("%s: got %q, want %q", name, found, c.want)
+		}
+		if s := held.Streams[1]; strings.HasPrefix(name, "relabelled") && s.Entry.Labels["site"] != map[string]string{"relabelled": "b", "relabelled, back": "a"}[name] {
+			t.Errorf("%s: the stream's labels are %v", name, s.Entry.Labels)
+		}
+	}
+}
+
 func TestFilesThatAreNotOursAreListedAndSkipped(t *testing.T) {
 	c := read(t, memory{day3: file(t, batch(&stream, 0, 0, 0, 5)), "20260903/web01/part-0001": []byte("x"), "README": nil})
 	var foreign []string

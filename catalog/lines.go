@@ -40,24 +40,35 @@ func Lookup(s *schema.Stream) (*parse.Format, error) {
 // Place says which directory of an archive a line belongs into. It remembers the
 // last answer, and is not safe for concurrent use.
 type Place struct {
-	Pattern  hdfs.Pattern
+	pattern  hdfs.Pattern
 	host     string
+	labels   map[string]string
 	from, to int64
 	zone     int32
 	dir      string
 }
 
-// Dir is the directory for a dated record of the host.
-func (p *Place) Dir(host string, rec *schema.Record) (string, error) {
-	if p.dir != "" && host == p.host && rec.Time >= p.from && rec.Time < p.to && rec.ZoneSeconds == p.zone {
+// NewPlace is for lines of a host with labels, which are not changed.
+func NewPlace(p hdfs.Pattern, host string, labels map[string]string) Place {
+	return Place{pattern: p, host: host, labels: labels}
+}
+
+// Dir is the directory for a dated record.
+func (p *Place) Dir(rec *schema.Record) (string, error) {
+	if p.dir != "" && rec.Time >= p.from && rec.Time < p.to && rec.ZoneSeconds == p.zone {
 		return p.dir, nil
 	}
 	t := time.Unix(0, rec.Time).In(time.FixedZone("", int(rec.ZoneSeconds)))
-	start, end := p.Pattern.Period(t)
-	dir, err := p.Pattern.Expand(t, map[string]string{"host": host})
+	start, end := p.pattern.Period(t)
+	dir, err := p.pattern.Expand(t, p.host, p.labels)
 	if err != nil {
 		return "", err
 	}
-	p.host, p.from, p.to, p.zone, p.dir = host, start.UnixNano(), end.UnixNano(), rec.ZoneSeconds, dir
+	p.from, p.to, p.zone, p.dir = start.UnixNano(), end.UnixNano(), rec.ZoneSeconds, dir
 	return dir, nil
+}
+
+// Undated is the directory for a line without a time that no dated one is before.
+func (p *Place) Undated() (string, error) {
+	return p.pattern.Expand(time.Unix(0, 0).UTC(), p.host, p.labels)
 }

@@ -32,7 +32,7 @@ func (p Problem) String() string {
 
 // Verify reads everything, and reports in the order of files and streams what is
 // wrong: members whose lines are not what was written, bytes that are no member,
-// lines in a file of another host or period, holes and ranges that stand twice.
+// lines in a file of another host, label or period, holes and ranges that stand twice.
 func (c *Catalog) Verify(ctx context.Context, pattern hdfs.Pattern, report func(Problem)) error {
 	found := make([][]Problem, len(c.Files))
 	for i := range c.Files {
@@ -40,7 +40,7 @@ func (c *Catalog) Verify(ctx context.Context, pattern hdfs.Pattern, report func(
 	}
 	workers := make([]verifier, Workers())
 	for i := range workers {
-		workers[i] = verifier{catalog: c, place: Place{Pattern: pattern}, formats: map[schema.StreamID]*parse.Format{}}
+		workers[i] = verifier{catalog: c, pattern: pattern, file: -1, formats: map[schema.StreamID]*parse.Format{}}
 	}
 	var mu sync.Mutex
 	err := c.Walk(ctx, func(worker int, i int32, data []byte, bad *segment.FormatError) error {
@@ -80,6 +80,9 @@ func (c *Catalog) fileProblems(f *File) (found []Problem) {
 	if f.Misplaced && !f.Foreign {
 		found = append(found, Problem{File: f.Name, Text: "the archive's pattern makes no such name"})
 	}
+	if f.Mixed {
+		found = append(found, Problem{File: f.Name, Text: "it holds lines of other labels than its first line's"})
+	}
 	return found
 }
 
@@ -96,7 +99,9 @@ func (c *Catalog) streamProblems(s *Stream, report func(Problem)) {
 // verifier checks members whose checksums are right.
 type verifier struct {
 	catalog *Catalog
-	place   Place
+	pattern hdfs.Pattern
+	place   Place // of the file
+	file    int32
 	formats map[schema.StreamID]*parse.Format // nil: not known
 	rec     schema.Record
 }
@@ -118,6 +123,9 @@ func (v *verifier) check(m *Member, data []byte) (string, error) {
 	if f.Host != s.Entry.Host {
 		return fmt.Sprintf("lines of host %s in a file of %s", s.Entry.Host, f.Host), nil
 	}
+	if v.file != m.File {
+		v.file, v.place = m.File, NewPlace(v.pattern, f.Host, f.Labels)
+	}
 	wrong, example := 0, ""
 	want := path.Dir(f.Name)
 	for offset, line := range Lines(data, m.Range.Start) {
@@ -125,7 +133,7 @@ func (v *verifier) check(m *Member, data []byte) (string, error) {
 		if !v.rec.Dated { // goes where the line before it went
 			continue
 		}
-		dir, err := v.place.Dir(s.Entry.Host, &v.rec)
+		dir, err := v.place.Dir(&v.rec)
 		if err != nil {
 			return "", err
 		}

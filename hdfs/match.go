@@ -11,6 +11,9 @@ import (
 
 // Match is what a name says that Expand made its directory of.
 type Match struct {
+	// Host is "" if the pattern has none.
+	Host string
+	// Labels are those with a value that the name tells; nil is none.
 	Labels map[string]string
 	// Time is the beginning of the name's period, as far as its escapes tell, in UTC
 	// whatever the log's zone is. The zero Time: they do not tell the day.
@@ -25,9 +28,15 @@ var digits = map[byte]string{
 
 // Matcher reads the names that a pattern makes.
 type Matcher struct {
-	re      *regexp.Regexp
-	layouts []string // of each group: a Go time layout, or
-	labels  []string // the label's name
+	re     *regexp.Regexp
+	groups []group
+}
+
+// group is what a group of the expression is: a Go time layout, the host, or a label.
+type group struct {
+	layout string
+	host   bool
+	label  string
 }
 
 // Matcher prepares the way back from Expand.
@@ -35,18 +44,18 @@ func (p Pattern) Matcher() *Matcher {
 	m := &Matcher{}
 	var b strings.Builder
 	b.WriteByte('^')
-	group := func(re, layout, label string) {
+	add := func(re string, g group) {
 		b.WriteString("(" + re + ")")
-		m.layouts, m.labels = append(m.layouts, layout), append(m.labels, label)
+		m.groups = append(m.groups, g)
 	}
 	for _, s := range p.steps {
 		switch {
-		case s.label != "":
-			group(`[^/]+`, "", s.label)
+		case s.host, s.label != "":
+			add(`[^/]+`, group{host: s.host, label: s.label})
 		case s.time == nil:
 			b.WriteString(regexp.QuoteMeta(s.literal))
 		case digits[s.letter] != "":
-			group(digits[s.letter], escapes[s.letter].layout, "")
+			add(digits[s.letter], group{layout: escapes[s.letter].layout})
 		default:
 			b.WriteString(`[^/]+?`)
 		}
@@ -67,21 +76,21 @@ func (m *Matcher) Match(name string) (Match, bool) {
 	if groups == nil {
 		return Match{}, false
 	}
-	found := Match{Labels: map[string]string{}}
+	var found Match
 	var layout, value []string
 	for i, text := range groups[1:] {
-		if label := m.labels[i]; label != "" {
-			unescaped, err := url.PathUnescape(text)
-			if err != nil || Element(unescaped) != text {
+		switch g := m.groups[i]; {
+		case g.host:
+			if !found.addHost(text) {
 				return Match{}, false
 			}
-			if old, twice := found.Labels[label]; twice && old != unescaped {
+		case g.label != "":
+			if !found.addLabel(g.label, text) {
 				return Match{}, false
 			}
-			found.Labels[label] = unescaped
-			continue
+		default:
+			layout, value = append(layout, g.layout), append(value, text)
 		}
-		layout, value = append(layout, m.layouts[i]), append(value, text)
 	}
 	t, err := time.Parse(strings.Join(layout, " "), strings.Join(value, " "))
 	if err != nil {
@@ -91,6 +100,35 @@ func (m *Matcher) Match(name string) (Match, bool) {
 		found.Time = t
 	}
 	return found, true
+}
+
+// addHost reports whether text can be the host, and the same as where it stands elsewhere.
+func (m *Match) addHost(text string) bool {
+	host, err := url.PathUnescape(text)
+	if err != nil || Element(host) != text || m.Host != "" && m.Host != host {
+		return false
+	}
+	m.Host = host
+	return true
+}
+
+// addLabel is addHost for a label.
+func (m *Match) addLabel(name, text string) bool {
+	value, ok := labelValue(text)
+	if !ok {
+		return false
+	}
+	old, twice := m.Labels[name]
+	switch {
+	case twice:
+		return old == value
+	case value == "":
+		return true
+	case m.Labels == nil:
+		m.Labels = map[string]string{}
+	}
+	m.Labels[name] = value
+	return true
 }
 
 // hasDay reports whether the layouts tell a day.

@@ -17,20 +17,24 @@ import (
 //	%H 07    %k 7       %I 07   %l 7     %p AM   %M 05   %S 09
 //	%D 09/03/26         %c Thu Sep 3 07:05:09 2026
 //	%s seconds since 1970       %t milliseconds     %z +0200
-//	%{host} a label             %% a percent sign
+//	%{host} the host            %{label:site} the value of the label site
+//	%% a percent sign
+//
+// A log without the label goes to the directory unknown, see LabelElement.
 //
 // %[localhost] and the like are refused: a name that depends on where it is made
 // cannot be made again elsewhere.
 type Pattern struct {
-	root  string
-	steps []step
-	unit  Unit
-	names []string
+	root   string
+	steps  []step
+	unit   Unit
+	labels []string // each once, in their order
 }
 
-// step is literal text, a label, or a unit of time.
+// step is literal text, the host, a label, or a unit of time.
 type step struct {
 	literal string
+	host    bool
 	label   string
 	time    func(time.Time) string
 	letter  byte // of the time's escape
@@ -124,12 +128,16 @@ func splitRoot(s string) (root, rest string) {
 }
 
 func (p *Pattern) parseElement(s string) error {
-	if !plainElement(s) {
-		return fmt.Errorf("%q cannot be a directory of an archive: no leading dot or underscore (Hadoop's readers skip those), no colon, backslash or control character", s)
+	if s[0] == '.' || s[0] == '_' {
+		return badElement(s)
 	}
+	first := len(p.steps)
 	for s != "" {
 		literal, rest, found := strings.Cut(s, "%")
 		if literal != "" {
+			if strings.ContainsFunc(literal, unsafeRune) {
+				return badElement(literal)
+			}
 			p.steps = append(p.steps, step{literal: literal})
 		}
 		if !found {
@@ -139,8 +147,25 @@ func (p *Pattern) parseElement(s string) error {
 		if s, err = p.parseEscape(rest); err != nil {
 			return err
 		}
+		if p.names(first) > 1 {
+			return fmt.Errorf("one directory's name holds two of %%{host} and %%{label:NAME}, which could not be told apart again; put a slash between them")
+		}
 	}
 	return nil
+}
+
+// names counts the steps from first on whose text is not known.
+func (p *Pattern) names(first int) (n int) {
+	for _, s := range p.steps[first:] {
+		if s.host || s.label != "" {
+			n++
+		}
+	}
+	return n
+}
+
+func badElement(s string) error {
+	return fmt.Errorf("%q cannot be a directory of an archive: no leading dot or underscore (Hadoop's readers skip those), no colon, backslash or control character", s)
 }
 
 // parseEscape reads what follows a percent sign and returns what follows that.
@@ -153,22 +178,14 @@ func (p *Pattern) parseEscape(s string) (rest string, err error) {
 		p.steps = append(p.steps, step{literal: "%"})
 		return s[1:], nil
 	case '{':
-		label, rest, closed := strings.Cut(s[1:], "}")
-		if !closed || label == "" {
-			return "", fmt.Errorf("%%{ without a label and a closing brace")
-		}
-		p.steps = append(p.steps, step{label: label})
-		if !slices.Contains(p.names, label) {
-			p.names = append(p.names, label)
-		}
-		return rest, nil
+		return p.parseName(s[1:])
 	case '[':
-		return "", fmt.Errorf("%%[…] depends on the machine and is not supported; use a label such as %%{host}")
+		return "", fmt.Errorf("%%[…] depends on the machine and is not supported; use %%{host} or a label such as %%{label:site}")
 	}
 	e, known := escapes[s[0]]
 	if !known {
 		letters := slices.Sorted(maps.Keys(escapes))
-		return "", fmt.Errorf("unknown escape %%%c; known are %%%%, %%{label} and %% with one of %s", s[0], letters)
+		return "", fmt.Errorf("unknown escape %%%c; known are %%%%, %%{host}, %%{label:NAME} and %% with one of %s", s[0], letters)
 	}
 	if e.format == nil {
 		layout := e.layout
@@ -179,14 +196,33 @@ func (p *Pattern) parseEscape(s string) (rest string, err error) {
 	return s[1:], nil
 }
 
+// parseName reads host or label:NAME and the closing brace.
+func (p *Pattern) parseName(s string) (rest string, err error) {
+	name, rest, closed := strings.Cut(s, "}")
+	label, isLabel := strings.CutPrefix(name, "label:")
+	switch {
+	case !closed:
+		return "", fmt.Errorf("%%{%s has no closing brace; a label's name cannot hold a slash", name)
+	case name == "host":
+		p.steps = append(p.steps, step{host: true})
+	case isLabel && label != "":
+		p.steps = append(p.steps, step{label: label})
+		if !slices.Contains(p.labels, label) {
+			p.labels = append(p.labels, label)
+		}
+	case isLabel || name == "":
+		return "", fmt.Errorf("%%{%s} has no name; write %%{host}, or %%{label:site} for the label site", name)
+	default:
+		return "", fmt.Errorf("%%{%s} is not known; write %%{host}, or %%{label:%s} for the label %s", name, name, name)
+	}
+	return rest, nil
+}
+
 // Root is the directory that Expand's names are relative to.
 func (p Pattern) Root() string { return p.root }
 
 // Unit is the shortest unit of time in the pattern.
 func (p Pattern) Unit() Unit { return p.unit }
-
-// Labels are the labels it needs, each once, in their order.
-func (p Pattern) Labels() []string { return slices.Clone(p.names) }
 
 // Period is the span of the pattern's unit that t is in, in t's own zone: lines of
 // one period go to one directory. A day that the clocks change has 23 or 25 hours.
@@ -204,24 +240,42 @@ func (p Pattern) Period(t time.Time) (start, end time.Time) {
 	return start, start.Add(length)
 }
 
-// Expand gives the directory below Root for the event time, in its own zone, and
-// the labels. It is a function of its arguments only, the same for all times of a
-// Period. A label that is missing or empty is an error. Each label's value is made
-// one element of the path by Element.
-func (p Pattern) Expand(event time.Time, labels map[string]string) (string, error) {
+// Expand gives the directory below Root for the event time, in its own zone, the host and the
+// labels of a log. It is a function of its arguments only, the same for all times of a Period
+// and for all labels of a Group. An empty host is an error where the pattern has it. The host
+// is made one element of the path by Element, each label's value by LabelElement.
+func (p Pattern) Expand(event time.Time, host string, labels map[string]string) (string, error) {
 	start, _ := p.Period(event)
 	var b strings.Builder
 	for _, s := range p.steps {
 		switch {
 		case s.time != nil:
 			b.WriteString(s.time(start))
-		case s.label == "":
+		case s.label != "":
+			b.WriteString(LabelElement(labels[s.label]))
+		case !s.host:
 			b.WriteString(s.literal)
-		case labels[s.label] == "":
-			return "", fmt.Errorf("archive pattern: no value for %%{%s}", s.label)
+		case host == "":
+			return "", fmt.Errorf("archive pattern: no value for %%{host}")
 		default:
-			b.WriteString(Element(labels[s.label]))
+			b.WriteString(Element(host))
 		}
 	}
 	return b.String(), nil
+}
+
+// Group is the same for all labels that Expand makes one directory of; "" if the pattern has
+// no label.
+func (p Pattern) Group(labels map[string]string) string {
+	if len(p.labels) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	for i, name := range p.labels {
+		if i > 0 {
+			b.WriteByte('/')
+		}
+		b.WriteString(LabelElement(labels[name]))
+	}
+	return b.String()
 }

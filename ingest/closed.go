@@ -80,7 +80,7 @@ func (c *Collector) closed(now time.Time) ([]string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	note := func(sp *spooled) error {
-		name, err := c.archiveName(sp.name)
+		name, err := c.archiveName(sp)
 		waiting = append(waiting, hdfs.Span{Dir: path.Dir(name)})
 		return err
 	}

@@ -138,7 +138,7 @@ func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) 
 		parcels: make(chan *parcel, 1024), wake: make(chan struct{}, 1),
 		rolled: make(chan *spooled, cfg.Uploads), syncs: make(chan struct{}, 1), closing: make(chan time.Time, 1),
 		streams: map[schema.StreamID]*streamState{}, slow: map[string]Slow{}, begun: map[string]*begun{}, backlog: backlog{}, changed: make(chan struct{}),
-		spool: spool{fsys: cfg.FS, dir: cfg.SpoolDir, open: map[string]*spooled{}, opened: map[string]int{}, hosts: map[string]*share{}},
+		spool: spool{fsys: cfg.FS, dir: cfg.SpoolDir, open: map[segmentKey]*spooled{}, opened: map[string]int{}, hosts: map[string]*share{}},
 	}
 	c.spare.New = func() any { return new(parcel) }
 	c.troubles.now = cfg.Now

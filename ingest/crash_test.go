@@ -174,9 +174,11 @@ func (days) Period(t time.Time) (start, end time.Time) {
 	return start, start.AddDate(0, 0, 1)
 }
 
-func (days) Expand(t time.Time, labels map[string]string) (string, error) {
-	return t.Format("20060102") + "/" + labels["host"], nil
+func (days) Expand(t time.Time, host string, _ map[string]string) (string, error) {
+	return t.Format("20060102") + "/" + host, nil
 }
+
+func (days) Group(map[string]string) string { return "" }
 
 // crashLog is a log whose lines jump over midnight, with bad lines between and
 // without a newline at its end.

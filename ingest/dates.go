@@ -29,19 +29,20 @@ type begun struct {
 	waits string // why it may begin no more; "": it may
 }
 
-// mayBegin notes that a host begins a segment of a period where it has none open. The
-// error wraps ErrBusy: the host's lines wait for the next hour. c.mu is held.
-func (c *Collector) mayBegin(host, period string) error {
-	if c.cfg.HostShare == 0 || c.spool.open[host+"/"+period] != nil {
+// mayBegin notes that a host begins a segment where none of the key is open. The error wraps
+// ErrBusy: the host's lines wait for the next hour. c.mu is held.
+func (c *Collector) mayBegin(key segmentKey) error {
+	if c.cfg.HostShare == 0 || c.spool.open[key] != nil {
 		return nil
 	}
+	host := key.host
 	now := c.cfg.Now()
 	b := c.begun[host]
 	if b == nil || b.over(now) {
 		b = &begun{since: now, dates: map[string]bool{}}
 		c.begun[host] = b
 	}
-	date := period[:len("20060102")]
+	date := key.period[:len("20060102")]
 	switch {
 	case b.files >= maxHourFiles:
 	case !b.dates[date] && len(b.dates) >= maxHourDates:
@@ -78,16 +79,16 @@ func (c *Collector) tooManyOpen(host string) bool {
 // closeSome makes room for one more open segment where as many are open as may be. It
 // rolls those of the host that has the most, and seals what is rolled itself: those who
 // finish segments may be waiting for the archive.
-func (c *Collector) closeSome(host, period string) error {
+func (c *Collector) closeSome(key segmentKey) error {
 	for {
 		c.mu.Lock()
-		if c.spool.open[host+"/"+period] != nil || c.spool.writers < c.cfg.OpenSegments {
+		if c.spool.open[key] != nil || c.spool.writers < c.cfg.OpenSegments {
 			c.mu.Unlock()
 			return nil
 		}
 		sp := c.spool.unsealed()
 		if sp == nil {
-			most := host
+			most := key.host
 			for other, n := range c.spool.opened {
 				if n > c.spool.opened[most] {
 					most = other

@@ -49,5 +49,8 @@ type Naming interface {
 	// Period is the time that shares a directory with t: a day, an hour, a minute.
 	Period(t time.Time) (start, end time.Time)
 	// Expand returns the directory below the archive's root.
-	Expand(event time.Time, labels map[string]string) (string, error)
+	Expand(event time.Time, host string, labels map[string]string) (string, error)
+	// Group is the same for labels of which Expand makes one directory, and "" if labels are
+	// of no meaning to it.
+	Group(labels map[string]string) string
 }

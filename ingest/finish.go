@@ -82,7 +82,7 @@ func (c *Collector) finish(ctx context.Context, sp *spooled) error {
 	}
 	c.mu.Unlock()
 	if pieces > 0 {
-		name, err := c.archiveName(sp.name)
+		name, err := c.archiveName(sp)
 		if err == nil {
 			err = c.noteUnmarked(sp, name)
 		}
@@ -203,14 +203,15 @@ func (c *Collector) sealed(sp *spooled, path string) {
 	c.announce()
 }
 
-// archiveName is made from the segment alone, so that storing it again gives
-// the same name.
-func (c *Collector) archiveName(n segment.Name) (string, error) {
+// archiveName is made from the segment alone, its name and the labels in it, so that storing it
+// again gives the same name.
+func (c *Collector) archiveName(sp *spooled) (string, error) {
+	n := sp.name
 	start, err := time.Parse(periodLayout[:len(n.Period)], n.Period)
 	if err != nil {
 		return "", err
 	}
-	dir, err := c.cfg.Naming.Expand(start, map[string]string{"host": n.Host})
+	dir, err := c.cfg.Naming.Expand(start, n.Host, sp.labels)
 	if err != nil {
 		return "", err
 	}

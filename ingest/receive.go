@@ -84,19 +84,20 @@ func (c *Collector) take(ctx context.Context, st *streamState, b schema.Batch) (
 	return err
 }
 
-// spoolPiece writes one member into the open segment of its host and period.
+// spoolPiece writes one member into the open segment of its host, period and labels.
 func (c *Collector) spoolPiece(ctx context.Context, st *streamState, b schema.Batch, x *cut) (*piece, error) {
+	key := segmentKey{b.Stream.Host, x.period, c.cfg.Naming.Group(b.Labels)}
 	for {
-		if err := c.closeSome(b.Stream.Host, x.period); err != nil {
+		if err := c.closeSome(key); err != nil {
 			return nil, err
 		}
 		c.mu.Lock()
-		err := c.mayBegin(b.Stream.Host, x.period)
+		err := c.mayBegin(key)
 		if err != nil {
 			c.mu.Unlock()
 			return nil, err
 		}
-		sp, err := c.spool.segment(b.Stream.Host, x.period, c.cfg.Checkpoint.NextSeq)
+		sp, err := c.spool.segment(key, b.Labels, c.cfg.Checkpoint.NextSeq)
 		c.mu.Unlock()
 		if err != nil {
 			return nil, c.spoolFailed(err)

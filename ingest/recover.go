@@ -86,6 +86,9 @@ func (c *Collector) takePieces(sp *spooled) (err error) {
 		if err == io.EOF {
 			break
 		}
+		if err == nil {
+			err = c.takeLabels(sp, r, m)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", sp.path, err)
 		}
@@ -101,6 +104,25 @@ func (c *Collector) takePieces(sp *spooled) (err error) {
 		if err := c.rememberTail(st, r, m); err != nil {
 			return fmt.Errorf("%s: %w", sp.path, err)
 		}
+	}
+	return nil
+}
+
+// takeLabels reads the labels that a segment's lines have in common from its first member. A
+// segment of other ones was begun with another archive pattern; it can go to one directory only.
+func (c *Collector) takeLabels(sp *spooled, r *segment.Reader, m segment.Member) error {
+	group := c.cfg.Naming.Group(sp.labels)
+	if group == "" || m.EntryBytes == 0 {
+		return nil
+	}
+	e, err := r.Entry()
+	if err != nil {
+		return err
+	}
+	if m.Offset == 0 {
+		sp.labels = e.Labels
+	} else if other := c.cfg.Naming.Group(e.Labels); other != group {
+		c.cfg.Log.Warn("segment of an earlier run has lines of several labels, archived by those of the first", "segment", sp.name, "stream", m.Stream, "labels", other, "archived_by", group)
 	}
 	return nil
 }

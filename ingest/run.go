@@ -24,7 +24,9 @@ type OnceConfig struct {
 	Format string
 	// Zone is an IANA name for times that say no zone; empty is UTC.
 	Zone string
-	Log  *slog.Logger
+	// Labels are those of all logs; nil leaves a known log the ones it has.
+	Labels map[string]string
+	Log    *slog.Logger
 }
 
 // OnceResult is what became of the logs.
@@ -107,11 +109,16 @@ func (cfg *OnceConfig) identify(l logfile.Log) (*checkpoint.Stream, error) {
 		}
 		format = f.String()
 	}
-	t, err := cfg.Checkpoint.Identify(schema.StreamEntry{Stream: schema.Stream{Host: cfg.Host, Path: l.Path}}, checkpoint.Log{Path: l.Path, ID: l.ID, BornNs: l.BornNs, Start: start, Open: l.Open})
+	t, err := cfg.Checkpoint.Identify(schema.StreamEntry{Stream: schema.Stream{Host: cfg.Host, Path: l.Path}, Labels: cfg.Labels}, checkpoint.Log{Path: l.Path, ID: l.ID, BornNs: l.BornNs, Start: start, Open: l.Open})
 	if err != nil {
 		return nil, &logError{fmt.Errorf("%s: %w", l.Path, err)}
 	}
-	cfg.Checkpoint.Update(func() { t.Format, t.Zone = format, cfg.Zone })
+	cfg.Checkpoint.Update(func() {
+		t.Format, t.Zone = format, cfg.Zone
+		if len(cfg.Labels) > 0 {
+			t.Labels = cfg.Labels
+		}
+	})
 	return t, nil
 }
 

@@ -17,6 +17,8 @@ import (
 // the archive and the checkpoint says so.
 type spooled struct {
 	name segment.Name
+	// labels are those of its first lines; those of the others are of the same group.
+	labels map[string]string
 	// use is held for reading by those who append or sync, for writing by the one
 	// who seals.
 	use    sync.RWMutex
@@ -49,7 +51,7 @@ type age struct {
 type spool struct {
 	fsys vfs.FS
 	dir  string
-	open map[string]*spooled // by host and period
+	open map[segmentKey]*spooled
 	// opened counts them by host.
 	opened map[string]int
 	// writers counts the segments that are not sealed: each has its file open.
@@ -61,6 +63,10 @@ type spool struct {
 	pieces int64
 	hosts  map[string]*share
 }
+
+// segmentKey is what the lines of a segment have in common: they go to one directory of the
+// archive. The group is that of their labels (Naming).
+type segmentKey struct{ host, period, group string }
 
 // share is what one host has in the spool.
 type share struct {
@@ -89,20 +95,19 @@ func (s *spool) share(host string) *share {
 	return x
 }
 
-// segment returns the open segment of a host and period, made where there is none.
-func (s *spool) segment(host, period string, seq func() uint64) (*spooled, error) {
-	key := host + "/" + period
+// segment returns the open segment of a key, made where there is none, for lines with labels.
+func (s *spool) segment(key segmentKey, labels map[string]string, seq func() uint64) (*spooled, error) {
 	if sp := s.open[key]; sp != nil {
 		return sp, nil
 	}
-	sp := &spooled{name: segment.Name{Host: host, Period: period, Seq: seq()}}
+	sp := &spooled{name: segment.Name{Host: key.host, Period: key.period, Seq: seq()}, labels: labels}
 	w, err := segment.Create(s.fsys, filepath.Join(s.dir, filepath.FromSlash(sp.name.String())))
 	if err != nil {
 		return nil, err
 	}
 	sp.writer, sp.path = w, w.Path()
 	s.open[key] = sp
-	s.opened[host]++
+	s.opened[key.host]++
 	s.writers++
 	return sp, nil
 }

@@ -25,7 +25,7 @@ type archiveCmd struct {
 // archiveReadFlags say which archive, and what of it.
 type archiveReadFlags struct {
 	URL     string `arg:"" optional:"" name:"archive" help:"The archive, as with --archive."`
-	Archive string `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host}), or hdfs://NAMENODE1,NAMENODE2[:8020]/PATTERN."`
+	Archive string `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H, %{host} and %{label:NAME} (default: dir:DATA/archive/%Y%m%d/%{host}), or hdfs://NAMENODE1,NAMENODE2[:8020]/PATTERN."`
 	Host    string `env:"SLUICE_ARCHIVE_HOST" placeholder:"H" help:"Only these web hosts, comma-separated."`
 	Day     string `placeholder:"DAY" help:"Only files of this day: 2026-09-03 or 20260903."`
 }

@@ -12,7 +12,7 @@ import (
 
 // archiveFlags say which archive, and what is made in it.
 type archiveFlags struct {
-	Archive            string        `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H and %{host} (default: dir:DATA/archive/%Y%m%d/%{host}); hdfs://NAMENODE1,NAMENODE2[:8020]/PATTERN; hdfs:///PATTERN with HADOOP_CONF_DIR."`
+	Archive            string        `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H, %{host} and %{label:NAME} (default: dir:DATA/archive/%Y%m%d/%{host}); hdfs://NAMENODE1,NAMENODE2[:8020]/PATTERN; hdfs:///PATTERN with HADOOP_CONF_DIR."`
 	ArchiveUploads     int           `default:"2" placeholder:"N" help:"Files that go to HDFS at a time."`
 	ArchiveTimeout     time.Duration `default:"30s" placeholder:"TIME" help:"How long a server of HDFS may be silent, or a connection to it take, before it is tried again."`
 	ArchivePermissions int           `default:"640" placeholder:"OCTAL" help:"Permissions of files in HDFS; directories can be entered by whom they let read."`

@@ -16,7 +16,7 @@ import (
 // followFlags say what is followed and how much of the host that may take.
 type followFlags struct {
 	Source    []source          `sep:"none" placeholder:"SPEC" help:"A source with a format and labels of its own, in YAML: {path: /log/shop/*.log, format: combined, timezone: Europe/Berlin, labels: {site: shop}}. May be repeated."`
-	Label     map[string]string `placeholder:"NAME=VALUE" help:"A label of all logs followed; kept with each stream."`
+	Label     map[string]string `placeholder:"NAME=VALUE" help:"A label of all logs: kept with each stream, found by scan --label, and a directory of the archive with %{label:NAME} in --archive."`
 	FromStart bool              `help:"Read logs whole that are there at the first start (default)."`
 	FromEnd   bool              `help:"Read logs that are there at the first start from their end. Logs that come later are read whole."`
 	Latency   time.Duration     `placeholder:"TIME" help:"Time between two looks at the logs that grow (default: 200ms to 2s, by their number)."`

@@ -135,7 +135,7 @@ func (r *runCmd) once(a *app, format string, logs []logfile.Log, failed []error)
 	defer func() { err = errors.Join(err, s.close()) }()
 	shown := showProgress(a, s.collector, logs)
 	result, err := ingest.Once(a.ctx, ingest.OnceConfig{
-		Checkpoint: s.checkpoint, Collector: s.collector, Host: r.Host, Format: format, Zone: r.Timezone, Log: a.log,
+		Checkpoint: s.checkpoint, Collector: s.collector, Host: r.Host, Format: format, Zone: r.Timezone, Labels: r.Label, Log: a.log,
 	}, logs)
 	interrupted := errors.Is(err, context.Canceled)
 	if interrupted { // what was read is stored, even when the user had enough

@@ -167,11 +167,6 @@ func archivePattern(url, data string) (hdfs.Pattern, error) {
 	if err != nil {
 		return none, usage("--archive: %w", err)
 	}
-	for _, label := range pattern.Labels() {
-		if label != "host" {
-			return none, usage("--archive %s: %%{%s} is not known here, only %%{host}", url, label)
-		}
-	}
 	if pattern.Unit() == hdfs.Second {
 		return none, usage("--archive %s: a directory for every second; use %%M at most", url)
 	}

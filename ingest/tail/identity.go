@@ -116,7 +116,7 @@ func (t *Tailer) begin(f *file, start []byte) bool {
 	return true
 }
 
-// setFormat writes down how the stream's lines are read.
+// setFormat writes down how the stream's lines are read, and the labels that it has now.
 func (t *Tailer) setFormat(f *file, start []byte) {
 	format := f.source.Format
 	if format == parse.AutoName {
@@ -124,7 +124,9 @@ func (t *Tailer) setFormat(f *file, start []byte) {
 			format = t.guess(f, start)
 		}
 	}
-	t.cfg.Checkpoint.Update(func() { f.stream.Format, f.stream.Zone = format, f.source.Zone })
+	t.cfg.Checkpoint.Update(func() {
+		f.stream.Format, f.stream.Zone, f.stream.Labels = format, f.source.Zone, f.source.Labels
+	})
 }
 
 // guess chooses a format from a log's first lines; where they tell none, the one
