@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ type LineWriter struct {
 	zone                   int32
 	stamp                  [clfBytes]byte // of second and zone
 	stamped                bool
+	clock                  []byte // scratch
 }
 
 // NewLineWriter returns a writer of the format's lines; ok is false for a format whose
@@ -52,68 +54,257 @@ func (f *Format) NewLineWriter() (w *LineWriter, ok bool) {
 // many seconds east of UTC. ok is false if that has no line. Fields that are Derived are
 // not looked at.
 func (w *LineWriter) Append(dst []byte, fields []FieldValue, zoneSeconds int32) (line []byte, ok bool) {
-	dst = append(dst, w.f.prefix...)
+	out := lineOutput{b: dst}
+	ok = w.write(&out, fields, zoneSeconds)
+	return out.b, ok
+}
+
+// Writes reports whether line is what Append writes. It is made for the fields of that very
+// line: a plain text that is a part of it at its place is not even looked at.
+func (w *LineWriter) Writes(line []byte, fields []FieldValue, zoneSeconds int32) bool {
+	if !hasPrefixAt(line, 0, w.f.prefix) {
+		return false
+	}
+	p := len(w.f.prefix)
 	for i := range w.f.steps {
 		s := &w.f.steps[i]
+		v := &fields[s.field]
+		next := -1
 		switch s.op {
-		case opRequest:
-			dst = w.appendRequest(dst, fields)
-		case opTime:
-			if dst, ok = w.appendTime(dst, s, &fields[s.field], zoneSeconds); !ok {
-				return dst, false
-			}
-		case opQuery:
-			if v := &fields[s.field]; s.request.path == 0 && !v.Null { // else it is in the path
-				dst = appendEscaped(append(dst, '?'), v)
-			}
 		case opInt:
-			if v := &fields[s.field]; v.Null {
-				dst = append(dst, '-')
-			} else {
-				dst = appendInt(dst, v.Num)
+			next = matchInt(line, p, v)
+		case opText, opAddr, opQuoted:
+			if v.Null {
+				next = matchDash(line, p)
+			} else if v.Plain && len(v.Text) > 0 {
+				next = matchText(line, p, v.Text)
 			}
-		default:
-			switch v := &fields[s.field]; {
-			case v.Null:
-				dst = append(dst, '-')
-			case s.user && len(v.Text) == 0:
-				dst = append(dst, `""`...)
-			default:
-				dst = appendEscaped(dst, v)
+		case opTime:
+			if s.clock.clf && w.stamped && !v.Null && v.Num == w.second*1e9 && zoneSeconds == w.zone {
+				next = matchText(line, p, w.stamp[:])
 			}
+		case opRequest:
+			next = w.matchRequest(line, p, fields)
 		}
-		dst = append(dst, s.lit...)
+		if next < 0 { // all that is rare
+			o := lineOutput{b: line, compare: true, at: p}
+			if !w.step(&o, s, fields, zoneSeconds) || o.differs {
+				return false
+			}
+			next = o.at
+		}
+		if !s.hasLit(line, next) {
+			return false
+		}
+		p = next + len(s.lit)
 	}
-	return dst, true
+	return p == len(line)
 }
 
-// appendRequest writes a request line of its parts. One without a method has none: it is
-// null, or what was sent is no request line.
-func (w *LineWriter) appendRequest(dst []byte, fields []FieldValue) []byte {
-	if w.method < 0 || fields[w.method].Null {
-		return append(dst, '-')
+// matchText returns where a text ends that stands at p; -1: it does not.
+func matchText(line []byte, p int, text []byte) int {
+	n := len(text)
+	if len(line)-p < n || &line[p] != &text[0] && !bytes.Equal(line[p:p+n], text) {
+		return -1
 	}
-	dst = appendEscaped(dst, &fields[w.method])
+	return p + n
+}
+
+func matchDash(line []byte, p int) int {
+	if p < len(line) && line[p] == '-' {
+		return p + 1
+	}
+	return -1
+}
+
+// matchInt is matchText for a number of at most seven digits.
+func matchInt(line []byte, p int, v *FieldValue) int {
+	if v.Null {
+		return matchDash(line, p)
+	}
+	if len(line)-p < 8 {
+		return -1
+	}
+	n, digits := numberIn(binary.LittleEndian.Uint64(line[p:]))
+	if digits == 0 || digits > 7 || int64(n) != v.Num || line[p] == '0' && digits > 1 {
+		return -1
+	}
+	return p + digits
+}
+
+// matchRequest is matchText for a request line of plain parts.
+func (w *LineWriter) matchRequest(line []byte, p int, fields []FieldValue) int {
+	if w.method < 0 || w.path < 0 || w.protocol < 0 {
+		return -1
+	}
+	for i, part := range [...]int{w.method, w.path, w.protocol} {
+		v := &fields[part]
+		if v.Null || !v.Plain || len(v.Text) == 0 {
+			return -1
+		}
+		if i > 0 {
+			if p >= len(line) || line[p] != ' ' {
+				return -1
+			}
+			p++
+		}
+		if p = matchText(line, p, v.Text); p < 0 {
+			return -1
+		}
+	}
+	return p
+}
+
+// lineOutput is what a line is appended to, or compared with.
+type lineOutput struct {
+	b       []byte
+	compare bool
+	differs bool
+	at      int // compared so far
+}
+
+func (o *lineOutput) bytes(p []byte) {
+	if !o.compare {
+		o.b = append(o.b, p...)
+		return
+	}
+	if len(o.b)-o.at < len(p) {
+		o.differs = true
+		return
+	}
+	if !bytes.Equal(o.b[o.at:o.at+len(p)], p) {
+		o.differs = true
+		return
+	}
+	o.at += len(p)
+}
+
+func (o *lineOutput) string(s string) {
+	if !o.compare {
+		o.b = append(o.b, s...)
+	} else if !hasPrefixAt(o.b, o.at, s) {
+		o.differs = true
+	} else {
+		o.at += len(s)
+	}
+}
+
+func (o *lineOutput) byte(c byte) {
+	switch {
+	case !o.compare:
+		o.b = append(o.b, c)
+	case o.at < len(o.b) && o.b[o.at] == c:
+		o.at++
+	default:
+		o.differs = true
+	}
+}
+
+// write writes the line.
+func (w *LineWriter) write(o *lineOutput, fields []FieldValue, zoneSeconds int32) (ok bool) {
+	o.string(w.f.prefix)
+	for i := range w.f.steps {
+		s := &w.f.steps[i]
+		if !w.step(o, s, fields, zoneSeconds) {
+			return false
+		}
+		o.string(s.lit)
+	}
+	return true
+}
+
+// step writes one directive. It returns false if the value cannot be written.
+func (w *LineWriter) step(o *lineOutput, s *step, fields []FieldValue, zoneSeconds int32) bool {
+	v := &fields[s.field]
+	switch s.op {
+	case opRequest:
+		w.request(o, fields)
+	case opTime:
+		return w.time(o, s, v, zoneSeconds)
+	case opQuery:
+		if s.request.path == 0 && !v.Null { // else it is in the path
+			o.byte('?')
+			o.escaped(v)
+		}
+	case opInt:
+		if v.Null {
+			o.byte('-')
+		} else {
+			o.int(v.Num)
+		}
+	default:
+		switch {
+		case v.Null:
+			o.byte('-')
+		case s.user && len(v.Text) == 0:
+			o.string(`""`)
+		default:
+			o.escaped(v)
+		}
+	}
+	return true
+}
+
+// request writes a request line of its parts. One without a method has none: it is null, or
+// what was sent is no request line.
+func (w *LineWriter) request(o *lineOutput, fields []FieldValue) {
+	if w.method < 0 || fields[w.method].Null {
+		o.byte('-')
+		return
+	}
+	o.escaped(&fields[w.method])
 	for _, part := range [...]int{w.path, w.protocol} {
 		if part >= 0 && !fields[part].Null {
-			dst = appendEscaped(append(dst, ' '), &fields[part])
+			o.byte(' ')
+			o.escaped(&fields[part])
 		}
 	}
-	return dst
 }
 
-// appendInt is strconv.AppendInt, faster for the numbers of most lines.
-func appendInt(dst []byte, n int64) []byte {
-	if uint64(n) < 1000 {
-		if n >= 100 {
-			return append(dst, byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10))
-		}
-		if n >= 10 {
-			return append(dst, byte('0'+n/10), byte('0'+n%10))
-		}
-		return append(dst, byte('0'+n))
+func (o *lineOutput) int(n int64) {
+	var digits [20]byte
+	o.bytes(strconv.AppendInt(digits[:0], n, 10))
+}
+
+// escaped writes a text as ap_escape_logitem does.
+func (o *lineOutput) escaped(v *FieldValue) {
+	if v.Plain || !NeedsEscape(v.Text) {
+		o.bytes(v.Text)
+		return
 	}
-	return strconv.AppendInt(dst, n, 10)
+	for _, c := range v.Text {
+		switch {
+		case c == '"' || c == '\\':
+			o.byte('\\')
+			o.byte(c)
+		case c >= ' ' && c < 0x7f:
+			o.byte(c)
+		default:
+			o.control(c)
+		}
+	}
+}
+
+// control writes a byte that is not printed as it is.
+func (o *lineOutput) control(c byte) {
+	const digits = "0123456789abcdef"
+	o.byte('\\')
+	switch c {
+	case '\b':
+		o.byte('b')
+	case '\n':
+		o.byte('n')
+	case '\r':
+		o.byte('r')
+	case '\t':
+		o.byte('t')
+	case '\v':
+		o.byte('v')
+	default:
+		o.byte('x')
+		o.byte(digits[c>>4])
+		o.byte(digits[c&15])
+	}
 }
 
 // NeedsEscape reports whether Apache writes something else for the text. It looks at eight
@@ -141,50 +332,26 @@ func hasSpecial(w uint64) bool {
 	return (w|(w-ones*' ')|(quote-ones)&^quote|(backslash-ones)&^backslash|(del-ones)&^del)&highBits != 0
 }
 
-// appendEscaped appends a text as ap_escape_logitem does.
-func appendEscaped(dst []byte, v *FieldValue) []byte {
-	if v.Plain || !NeedsEscape(v.Text) {
-		return append(dst, v.Text...)
-	}
-	const digits = "0123456789abcdef"
-	for _, c := range v.Text {
-		switch {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c >= ' ' && c < 0x7f:
-			dst = append(dst, c)
-		case c == '\b':
-			dst = append(dst, `\b`...)
-		case c == '\n':
-			dst = append(dst, `\n`...)
-		case c == '\r':
-			dst = append(dst, `\r`...)
-		case c == '\t':
-			dst = append(dst, `\t`...)
-		case c == '\v':
-			dst = append(dst, `\v`...)
-		default:
-			dst = append(dst, '\\', 'x', digits[c>>4], digits[c&15])
-		}
-	}
-	return dst
-}
-
-// appendTime writes a time directive.
-func (w *LineWriter) appendTime(dst []byte, s *step, v *FieldValue, zoneSeconds int32) ([]byte, bool) {
+// time writes a time directive. It returns false for a time that cannot be written.
+func (w *LineWriter) time(o *lineOutput, s *step, v *FieldValue, zoneSeconds int32) bool {
 	switch {
 	case v.Null:
-		return append(dst, '-'), s.nullable
+		o.byte('-')
+		return s.nullable
 	case v.Num < 0 || zoneSeconds%60 != 0 || zoneSeconds <= -86400 || zoneSeconds >= 86400:
-		return dst, false
+		return false
 	case !s.clock.clf:
-		return w.appendClock(dst, s.clock.parts, v.Num, zoneSeconds)
+		text, ok := w.appendClock(w.clock[:0], s.clock.parts, v.Num, zoneSeconds)
+		w.clock = text
+		o.bytes(text)
+		return ok
 	}
 	if second := v.Num / 1e9; !w.stamped || second != w.second || zoneSeconds != w.zone {
 		w.stamp = clfTime(second, zoneSeconds)
 		w.second, w.zone, w.stamped = second, zoneSeconds, true
 	}
-	return append(dst, w.stamp[:]...), true
+	o.bytes(w.stamp[:])
+	return true
 }
 
 // clfTime is Apache's own time.

@@ -1,7 +1,6 @@
 package columnar
 
 import (
-	"bytes"
 	"strconv"
 
 	"sluice/parse"
@@ -20,13 +19,43 @@ type Encoder struct {
 	shape    *shape
 	writer   *parse.LineWriter  // nil: every line is stored
 	fields   []parse.FieldValue // of the record at hand, by the format's fields
-	line     []byte             // rebuilt
+	columns  []columnUse        // of the shape's fields
+	chunks   int
 	parseErr []byte
+}
+
+// columnUse is how often the values of a column repeat within a chunk. Where most do not,
+// the next chunks do not look for them: the writer finds equal values itself.
+type columnUse struct {
+	unique           bool
+	values, distinct int // of the chunk at hand
+}
+
+const (
+	// indexEvery is in one of how many chunks all columns are looked at again.
+	indexEvery = 16
+	// minUseValues is how many values of a column say how it is.
+	minUseValues = 256
+)
+
+// begin makes ready for the first row of a chunk.
+func (e *Encoder) begin() {
+	e.chunks++
+	for i := range e.columns {
+		u := &e.columns[i]
+		if e.chunks%indexEvery == 0 {
+			u.unique = false
+		} else if !u.unique && u.values >= minUseValues {
+			u.unique = 2*u.distinct > u.values
+		}
+		u.values, u.distinct = 0, 0
+	}
 }
 
 // NewEncoder prepares the columns of a stream whose lines format f reads.
 func NewEncoder(s *schema.Stream, labels map[string]string, f *parse.Format, o EncoderOptions) (*Encoder, error) {
 	e := &Encoder{shape: newShape(s, labels, f), fields: make([]parse.FieldValue, len(f.Fields()))}
+	e.columns = make([]columnUse, len(e.shape.fields))
 	// Who reads the file knows the format by the stream's text of it, and no other way.
 	if !o.AllLines && f.String() == s.Format {
 		e.writer, _ = f.NewLineWriter()
@@ -40,6 +69,9 @@ func (e *Encoder) Append(c *Chunk, offset int64, rec *schema.Record) {
 	h := e.shape
 	if c.shape != h {
 		c.take(h)
+	}
+	if c.Len() == 0 {
+		e.begin()
 	}
 	c.offsets = append(c.offsets, offset)
 	if rec.Dated {
@@ -91,7 +123,14 @@ func (e *Encoder) appendFields(c *Chunk, rec *schema.Record) (exact bool) {
 			t.codes = append(t.codes, -1)
 			continue
 		}
-		code := t.code(f.Text)
+		var code int32
+		if u := &e.columns[i]; u.unique {
+			code = t.add(f.Text)
+		} else {
+			code = t.code(f.Text)
+			u.values++
+			u.distinct = t.dict.Len()
+		}
 		t.codes = append(t.codes, code)
 		traits := t.traits[code]
 		f.Plain = traits&plain != 0
@@ -102,12 +141,7 @@ func (e *Encoder) appendFields(c *Chunk, rec *schema.Record) (exact bool) {
 
 // rebuilds reports whether the record's line follows from its fields.
 func (e *Encoder) rebuilds(rec *schema.Record) bool {
-	if e.writer == nil || rec.Err.Set() {
-		return false
-	}
-	line, ok := e.writer.Append(e.line[:0], e.fields, rec.ZoneSeconds)
-	e.line = line
-	return ok && bytes.Equal(line, rec.Line)
+	return e.writer != nil && !rec.Err.Set() && e.writer.Writes(rec.Line, e.fields, rec.ZoneSeconds)
 }
 
 // appendParseError writes what schema.ParseError says as an error.

@@ -2,7 +2,6 @@ package columnar
 
 import (
 	"bytes"
-	"hash/maphash"
 	"unicode/utf8"
 
 	"sluice/parse"
@@ -15,11 +14,10 @@ type texts struct {
 	dict  parquet.Dict
 	codes []int32
 
-	seed   maphash.Seed // so that no sender can choose values that collide
-	seeded bool
-	slots  []int32 // index + 1 of a value, by its hash; a power of two
-	hashes []uint64
-	traits []trait // of each value
+	keys   hashKeys
+	slots  []uint64 // half of a value's hash, and its index + 1; a power of two
+	traits []trait  // of each value
+	last   int32    // index of the value before, which the next one often equals; -1
 }
 
 // trait says what of a value need not be looked at again.
@@ -43,55 +41,68 @@ func traitsOf(value []byte) trait {
 func (t *texts) reset() {
 	t.dict.Reset()
 	clear(t.slots)
-	t.codes, t.hashes, t.traits = t.codes[:0], t.hashes[:0], t.traits[:0]
+	t.codes, t.traits, t.last = t.codes[:0], t.traits[:0], -1
 }
 
 // bytes is what the column takes.
 func (t *texts) bytes() int {
-	return len(t.dict.Data) + 4*(len(t.dict.Ends)+len(t.codes)+2*len(t.hashes)+len(t.slots)) + len(t.traits)
+	return len(t.dict.Data) + 4*(len(t.dict.Ends)+len(t.codes)) + len(t.traits)
 }
 
 // memory is what the column's arrays take.
 func (t *texts) memory() int {
-	return cap(t.dict.Data) + 4*(cap(t.dict.Ends)+cap(t.codes)+2*cap(t.hashes)+cap(t.slots)) + cap(t.traits)
+	return cap(t.dict.Data) + 4*(cap(t.dict.Ends)+cap(t.codes)) + 8*cap(t.slots) + cap(t.traits)
 }
 
 // code returns the index of a value, which is added if it is new.
 func (t *texts) code(value []byte) int32 {
+	if t.last >= 0 && len(t.dict.Ends) > 0 && bytes.Equal(t.dict.Value(int(t.last)), value) {
+		return t.last
+	}
 	if 2*len(t.dict.Ends) >= len(t.slots) {
 		t.grow()
 	}
-	h := maphash.Bytes(t.seed, value)
+	h := t.keys.hash(value) >> 32
 	mask := len(t.slots) - 1
 	for at := int(h) & mask; ; at = (at + 1) & mask {
 		slot := t.slots[at]
 		if slot == 0 {
-			t.slots[at] = int32(len(t.dict.Ends) + 1)
-			t.hashes = append(t.hashes, h)
-			t.traits = append(t.traits, traitsOf(value))
-			return int32(t.dict.Add(value))
+			t.last = t.add(value)
+			t.slots[at] = h<<32 | uint64(t.last+1)
+			return t.last
 		}
-		if t.hashes[slot-1] == h && bytes.Equal(t.dict.Value(int(slot-1)), value) {
-			return slot - 1
+		if slot>>32 == h && bytes.Equal(t.dict.Value(int(uint32(slot)-1)), value) {
+			t.last = int32(uint32(slot) - 1)
+			return t.last
 		}
 	}
+}
+
+// add appends a value without looking whether it is there already.
+func (t *texts) add(value []byte) int32 {
+	t.traits = append(t.traits, traitsOf(value))
+	return int32(t.dict.Add(value))
 }
 
 const minSlots = 64
 
 // grow doubles the slots.
 func (t *texts) grow() {
-	if !t.seeded {
-		t.seed, t.seeded = maphash.MakeSeed(), true
+	if t.keys == (hashKeys{}) {
+		t.keys = newHashKeys()
 	}
-	t.slots = make([]int32, max(minSlots, 2*len(t.slots)))
+	old := t.slots
+	t.slots = make([]uint64, max(minSlots, 2*len(old)))
 	mask := len(t.slots) - 1
-	for i, h := range t.hashes {
-		at := int(h) & mask
+	for _, slot := range old {
+		if slot == 0 {
+			continue
+		}
+		at := int(slot>>32) & mask
 		for t.slots[at] != 0 {
 			at = (at + 1) & mask
 		}
-		t.slots[at] = int32(i + 1)
+		t.slots[at] = slot
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"math/bits"
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
@@ -223,17 +224,37 @@ func (d *Decoder) levels(src []byte, rows int) (present int, valid []uint64, err
 	if head, size := binary.Uvarint(src); size > 0 && head&1 == 0 && head>>1 >= uint64(rows) && len(src) > size && src[size] == 1 {
 		return rows, nil, nil
 	}
-	d.codes = sized(d.codes, rows)
-	if err := decodeHybrid(d.codes, src, 1); err != nil {
-		return 0, nil, err
-	}
 	d.valid = sized(d.valid, (rows+63)/64)
 	clear(d.valid)
-	for i, level := range d.codes {
-		d.valid[i>>6] |= uint64(level&1) << (i & 63)
-		present += int(level & 1)
+	if err := d.levelBits(src, rows); err != nil {
+		return 0, nil, err
+	}
+	for _, w := range d.valid {
+		present += bits.OnesCount64(w)
 	}
 	return present, d.valid, nil
+}
+
+// levelBits reads levels into d.valid, which is clear.
+func (d *Decoder) levelBits(src []byte, rows int) error {
+	groups := (rows + 7) / 8
+	if head, size := binary.Uvarint(src); size > 0 && head == uint64(groups)<<1|1 && len(src) >= size+groups {
+		for i, b := range src[size : size+groups] { // as we write them: all of the page in one run
+			d.valid[i>>3] |= uint64(b) << (i & 7 * 8)
+		}
+		if rest := rows & 63; rest > 0 {
+			d.valid[len(d.valid)-1] &= 1<<rest - 1
+		}
+		return nil
+	}
+	d.codes = sized(d.codes, rows)
+	if err := decodeHybrid(d.codes, src, 1); err != nil {
+		return err
+	}
+	for i, level := range d.codes {
+		d.valid[i>>6] |= uint64(level&1) << (i & 63)
+	}
+	return nil
 }
 
 // extended returns b with n elements, of which those that b has not are to be set.

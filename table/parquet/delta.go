@@ -111,15 +111,15 @@ func decodeDelta(dst []int64, src []byte) error {
 			if width > 64 || len(src) < need {
 				return badf("a block of differences that is not whole")
 			}
-			previous = undelta(rest[:n], src[:need], width, least, previous)
+			previous = undelta(rest[:n], src, need, width, least, previous)
 			rest, src = rest[n:], src[need:]
 		}
 	}
 	return nil
 }
 
-// undelta reads packed differences and sums them up.
-func undelta(dst []int64, src []byte, width uint, least, previous int64) int64 {
+// undelta reads packed differences, which are the first need bytes of src, and sums them up.
+func undelta(dst []int64, src []byte, need int, width uint, least, previous int64) int64 {
 	if width == 0 {
 		for i := range dst {
 			previous += least
@@ -129,6 +129,15 @@ func undelta(dst []int64, src []byte, width uint, least, previous int64) int64 {
 	}
 	mask := ^uint64(0) >> (64 - width)
 	bit := uint(0)
+	if width <= 57 && len(src) >= need+8 { // words that end behind the last one can be read
+		for i := range dst {
+			previous += least + int64(binary.LittleEndian.Uint64(src[bit>>3:])>>(bit&7)&mask)
+			dst[i] = previous
+			bit += width
+		}
+		return previous
+	}
+	src = src[:need]
 	for i := range dst {
 		at := bit >> 3
 		var w uint64

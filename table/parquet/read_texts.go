@@ -133,6 +133,9 @@ func dictionaryCodes(codes []int32, page []byte, values int) error {
 	if err := decodeHybrid(codes, page[1:], uint(page[0])); err != nil {
 		return err
 	}
+	if width := page[0]; width < 31 && 1<<width <= values {
+		return nil // they have no bits for more
+	}
 	most := uint32(0)
 	for _, code := range codes {
 		most = max(most, uint32(code))
@@ -145,12 +148,20 @@ func dictionaryCodes(codes []int32, page []byte, values int) error {
 
 // spread moves the first n of values to the rows that have one, and puts null elsewhere.
 func spread[T any](values []T, n int, valid []uint64, null T) {
-	for i := len(values) - 1; i >= 0; i-- {
-		if valid[i>>6]>>(i&63)&1 == 1 {
-			n--
-			values[i] = values[n]
-		} else {
-			values[i] = null
+	for i := len(values); i > 0; {
+		word := valid[(i-1)>>6]
+		if i&63 == 0 && word == ^uint64(0) { // 64 rows that all have one
+			copy(values[i-64:i], values[n-64:n])
+			i, n = i-64, n-64
+			continue
+		}
+		for first := (i - 1) &^ 63; i > first; i-- {
+			if word>>((i-1)&63)&1 == 1 {
+				n--
+				values[i-1] = values[n]
+			} else {
+				values[i-1] = null
+			}
 		}
 	}
 }
