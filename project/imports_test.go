@@ -56,7 +56,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"table/parquet", "", ""},
 	{"table/columnar", "schema parse hdfs table/parquet ingest/segment", "ingest/segment/vfs hdfs/localdir ingest ingest/checkpoint bench/sample"},
 
-	{"query", "schema", "parse bench/sample"},
+	{"query", "schema table/columnar", "parse bench/sample"},
 	{"print", "schema query", "parse bench/sample"},
 
 	{"doctor", "", ""},

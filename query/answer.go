@@ -6,7 +6,6 @@ import (
 	"hash/maphash"
 	"slices"
 	"strings"
-	"sync"
 
 	"sluice/schema"
 )
@@ -22,7 +21,6 @@ type Answer struct {
 	exact    int // how many values are kept for a measure of a group
 	seed     maphash.Seed
 
-	mu     sync.Mutex // of groups, while batches are merged
 	groups groups
 
 	columns *schema.Columns

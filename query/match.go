@@ -19,6 +19,7 @@ var ErrFilter = errors.New("where")
 // one a goroutine.
 type Matcher struct {
 	root    *node // nil passes all
+	names   []string
 	columns *schema.Columns
 	places  []schema.Place
 	buf     []byte
@@ -53,7 +54,7 @@ func Compile(f *schema.Filter, formats ...[]schema.Field) (*Matcher, error) {
 			return nil, err
 		}
 	}
-	return &Matcher{root: &root, columns: schema.NewColumns(c.names)}, nil
+	return &Matcher{root: &root, names: c.names, columns: schema.NewColumns(c.names)}, nil
 }
 
 // CheckFields fails, naming the fields there are, unless every name is a field of
@@ -86,7 +87,11 @@ func CheckFields(names []string, formats ...[]schema.Field) error {
 type compiler struct{ names []string }
 
 func (c *compiler) compile(f *schema.Filter) (node, error) {
-	n := node{op: f.Op, num: f.Num, text: []byte(f.Text), number: f.Kind == schema.Int || f.Kind == schema.Time}
+	n := node{op: f.Op, num: f.Num, text: []byte(f.Text)}
+	switch f.Op {
+	case schema.Equal, schema.Less, schema.LessEqual:
+		n.number = f.Kind == schema.Int || f.Kind == schema.Time
+	}
 	var err error
 	switch f.Op {
 	case schema.And, schema.Or, schema.Not:
@@ -150,46 +155,64 @@ func (m *Matcher) match(n *node, e *schema.Entry) bool {
 	if null := e.Null(p); null || n.op == schema.IsNull {
 		return null && n.op == schema.IsNull
 	}
-	switch n.op {
-	case schema.Within:
+	switch {
+	case n.op == schema.Within:
 		a, ok := e.Addr(p, &m.buf)
-		return ok && n.block.Contains(a.WithZone("")) // a block contains no address with a zone
-	case schema.EqualFold:
-		return equalFold(e.Text(p, &m.buf), n.text)
-	case schema.Matches:
-		return n.expr.Match(e.Text(p, &m.buf))
-	case schema.Prefix:
-		return bytes.HasPrefix(e.Text(p, &m.buf), n.text)
-	case schema.Contains:
-		return bytes.Contains(e.Text(p, &m.buf), n.text)
+		return ok && n.within(a)
+	case n.number && (p.Kind == schema.Int || p.Kind == schema.Time):
+		return n.matchNumber(e.Num(p))
 	}
-	order, ok := m.order(n, p, e)
-	switch n.op {
-	case schema.Less:
-		return ok && order < 0
-	case schema.LessEqual:
-		return ok && order <= 0
-	}
-	return ok && order == 0
+	return n.matchText(e.Text(p, &m.buf))
 }
 
-// order compares the value at p to the node's: below, at or above 0. A number
-// has no order to a text that is none.
-func (m *Matcher) order(n *node, p schema.Place, e *schema.Entry) (int, bool) {
-	if !n.number {
-		return bytes.Compare(e.Text(p, &m.buf), n.text), true
+// within reports whether the address lies in the node's block.
+func (n *node) within(a netip.Addr) bool {
+	return n.block.Contains(a.WithZone("")) // a block contains no address with a zone
+}
+
+// matchNumber applies a comparison of numbers.
+func (n *node) matchNumber(num int64) bool {
+	switch n.op {
+	case schema.Equal:
+		return num == n.num
+	case schema.Less:
+		return num < n.num
+	case schema.LessEqual:
+		return num <= n.num
 	}
-	num, ok := e.Num(p), true
-	if p.Kind != schema.Int && p.Kind != schema.Time {
-		num, ok = readNumber(e.Text(p, &m.buf))
+	return false
+}
+
+// matchText applies a test to the text of a value. A number has no order to a text that
+// is none.
+func (n *node) matchText(text []byte) bool {
+	switch n.op {
+	case schema.Within:
+		a, ok := schema.ParseAddr(text)
+		return ok && n.within(a)
+	case schema.EqualFold:
+		return equalFold(text, n.text)
+	case schema.Matches:
+		return n.expr.Match(text)
+	case schema.Prefix:
+		return bytes.HasPrefix(text, n.text)
+	case schema.Contains:
+		return bytes.Contains(text, n.text)
 	}
-	switch {
-	case num < n.num:
-		return -1, ok
-	case num > n.num:
-		return 1, ok
+	if n.number {
+		num, ok := readNumber(text)
+		return ok && n.matchNumber(num)
 	}
-	return 0, ok
+	order := bytes.Compare(text, n.text)
+	switch n.op {
+	case schema.Equal:
+		return order == 0
+	case schema.Less:
+		return order < 0
+	case schema.LessEqual:
+		return order <= 0
+	}
+	return false
 }
 
 // readNumber reads a decimal number of at most 18 digits.

@@ -160,7 +160,11 @@ func (e *Entry) Addr(p Place, buf *[]byte) (netip.Addr, bool) {
 	if p.source == ofRecord && e.Record.Values[p.index].IPv4 {
 		return e.Record.Addr(p.index)
 	}
-	text := e.Text(p, buf)
+	return ParseAddr(e.Text(p, buf))
+}
+
+// ParseAddr reads an address, an IPv4 one in its short form; false for anything else.
+func ParseAddr(text []byte) (netip.Addr, bool) {
 	if bytes.IndexByte(text, ':') < 0 && len(bytes.Trim(text, "0123456789.")) > 0 {
 		return netip.Addr{}, false // a host name, spared the error of ParseAddr
 	}

@@ -1,0 +1,67 @@
+package query
+
+// merge adds what another answer to the same question counted; it is of no use
+// afterwards. Where one of the two let groups give way, a group that it does not have
+// counts as much as may have given way.
+func (a *Answer) merge(o *Answer) error {
+	for i := range a.measured {
+		a.measured[i].time = a.measured[i].time || o.measured[i].time
+	}
+	mine, theirs := a.groups.floor, o.groups.floor
+	a.groups.evict, a.groups.floor, a.groups.rarest = false, mine+theirs, nil
+	if theirs > 0 {
+		for key, g := range a.groups.byKey {
+			if o.groups.byKey[key] == nil {
+				g.count, g.excess = g.count+theirs, g.excess+theirs
+			}
+		}
+	}
+	for key, g := range o.groups.byKey {
+		known := a.groups.byKey[key]
+		if known == nil {
+			a.groups.byKey[key] = g
+			a.groups.bytes += len(key) + groupBytes + len(g.measured)*measuredBytes
+			g.count, g.excess = g.count+mine, g.excess+mine
+			for i := range g.measured {
+				a.groups.bytes += g.measured[i].bytes()
+			}
+			continue
+		}
+		known.count, known.excess, known.text = known.count+g.count, known.excess+g.excess, known.text|g.text
+		for i := range g.measured {
+			a.groups.bytes += known.measured[i].merge(&g.measured[i])
+		}
+	}
+	if a.question.Frequent {
+		return nil
+	}
+	return a.grow(0)
+}
+
+// merge returns by how many bytes the memory grew.
+func (m *measured) merge(o *measured) (grown int) {
+	if m.numbers != nil {
+		m.numbers.merge(o.numbers)
+	}
+	if m.values != nil {
+		grown += m.values.merge(o.values)
+	}
+	if m.distinct != nil {
+		grown += m.distinct.merge(o.distinct)
+	}
+	return grown
+}
+
+// bytes is what the values take.
+func (m *measured) bytes() (n int) {
+	if m.values != nil {
+		n += 8 * cap(m.values.kept)
+		for _, chunks := range m.values.chunks {
+			n += 8 * bucketsInChunk * len(chunks)
+		}
+	}
+	if m.distinct != nil {
+		n += 8*len(m.distinct.table) + len(m.distinct.registers)
+	}
+	return n
+}
