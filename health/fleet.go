@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/ingest"
+	"sluice/ingest/agent"
 	"sluice/ingest/receiver"
 )
 
@@ -80,6 +81,16 @@ func Sinks(now time.Time, troubles []ingest.Trouble) map[string]Sink {
 		sinks[name] = s
 	}
 	return sinks
+}
+
+// AgentSinks are those of an agent: its checkpoint. That its collector takes nothing is
+// said of its host.
+func AgentSinks(now time.Time, s agent.State) map[string]Sink {
+	checkpoint := Sink{Attempts: s.UnsavedAttempts, Error: s.Unsaved}
+	if s.UnsavedSince != nil {
+		checkpoint.FailingSeconds = max(now.Sub(*s.UnsavedSince).Seconds(), 0.001)
+	}
+	return map[string]Sink{Checkpoint: checkpoint}
 }
 
 // sinkOf: beside a sink's own name, with what it does behind a colon, it is a segment

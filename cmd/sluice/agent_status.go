@@ -40,6 +40,7 @@ func (s *sending) fleet() health.Fleet {
 		Wrong: wrong, Soon: soon,
 		Now: now, Began: s.began, Kind: health.Agent, Host: s.cmd.Host, Version: version(), Counts: counts,
 		Hosts:       map[string]health.Host{s.cmd.Host: health.Reader(now, s.agent.Heartbeat(), state, silentAfter, s.cmd.MaxLag)},
+		Sinks:       health.AgentSinks(now, state),
 		BufferBytes: state.UnacknowledgedBytes, BufferMaxBytes: s.cmd.Window.bytes(),
 	}
 }

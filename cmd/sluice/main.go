@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -53,6 +54,8 @@ type app struct {
 	stdout, stderr io.Writer
 	log            *slog.Logger
 	logs           *logWriter // what log writes to; it never blocks
+
+	quarantining sync.Mutex // one writer of the quarantine file
 }
 
 // usageError is an error that the user mends on the command line or in the
@@ -121,7 +124,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	logs := newLogWriter(stderr)
 	defer logs.flush(logFlushTimeout)
-	a := &app{ctx, &c, stdin, stdout, stderr, slog.New(newThrottle(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}))), logs}
+	a := &app{ctx: ctx, cli: &c, stdin: stdin, stdout: stdout, stderr: stderr, logs: logs, log: slog.New(newThrottle(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level})))}
 	return a.status(k.Run(a))
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -35,16 +36,55 @@ func (a *app) quarantine(key []byte, cells []schema.Cell, reason error) error {
 		return fmt.Errorf("quarantine row %s: %w", row.Key, err)
 	}
 	name := filepath.Join(a.cli.Data, "quarantine.jsonl")
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o640)
-	if err != nil {
-		return fmt.Errorf("quarantine row %s: %w", row.Key, err)
-	}
-	_, err = f.Write(append(line, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	a.quarantining.Lock()
+	defer a.quarantining.Unlock()
+	if err := appendLine(name, line); err != nil {
 		return fmt.Errorf("quarantine row %s: %w", row.Key, err)
 	}
 	a.log.Warn("the table refuses a row for good", "key", row.Key, "why", reason, "kept in", name)
 	return nil
+}
+
+// appendLine adds a line to a file and syncs it. A torn last line, which a crash or a
+// full disk left, is cut off first: it was never acknowledged, and what is written
+// behind it could not be read.
+func appendLine(name string, line []byte) (err error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o640)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	end, err := wholeLines(f)
+	if err != nil {
+		return err
+	}
+	if err := f.Truncate(end); err != nil {
+		return err
+	}
+	if _, err := f.WriteAt(append(line, '\n'), end); err != nil {
+		return errors.Join(err, f.Truncate(end))
+	}
+	return f.Sync()
+}
+
+// wholeLines is where the last whole line of a file ends.
+func wholeLines(f *os.File) (end int64, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	var block [4096]byte
+	for end = info.Size(); end > 0; {
+		b := block[:min(end, int64(len(block)))]
+		if _, err := f.ReadAt(b, end-int64(len(b))); err != nil {
+			return 0, err
+		}
+		if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
+			return end - int64(len(b)) + int64(i) + 1, nil
+		}
+		end -= int64(len(b))
+	}
+	return 0, nil
 }
 
 // readQuarantine reads the rows that quarantine kept: key to cells, by qualifier.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"sluice/schema"
@@ -39,4 +41,42 @@ func FuzzQuarantine(f *testing.F) {
 			t.Errorf("%x: %v, %v", key, cells, err)
 		}
 	})
+}
+
+// TestAQuarantinedRowBehindATornOneIsRead: the disk was full, or the process was killed, in
+// the middle of a line.
+func TestAQuarantinedRowBehindATornOneIsRead(t *testing.T) {
+	dir, fill, free := smallDisk(t, 1<<20)
+	a := &app{cli: new(cli), log: slog.New(slog.DiscardHandler)}
+	a.cli.Data = dir
+	keep := func(key byte, bytes int) error {
+		return a.quarantine([]byte{key}, []schema.Cell{{Qualifier: "line", Value: make([]byte, bytes)}}, errors.New("refused"))
+	}
+	if err := keep(1, 10); err != nil {
+		t.Fatal(err)
+	}
+	fill()
+	if err := keep(2, 100_000); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("%v, want ENOSPC", err)
+	}
+	free()
+	f, err := os.OpenFile(filepath.Join(dir, "quarantine.jsonl"), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(`{"key":"02","cells":{"line":"` + strings.Repeat("A", 10_000)); err != nil { // killed
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for key := byte(2); key < 4; key++ {
+		if err := keep(key, 100_000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := a.readQuarantine()
+	if err != nil || len(rows) != 3 || len(rows["\x01"][0].Value) != 10 || len(rows["\x03"][0].Value) != 100_000 {
+		t.Errorf("%d rows: %v", len(rows), err)
+	}
 }

@@ -67,7 +67,7 @@ func well(s *health.Status) bool {
 
 // sends reports whether an agent's lines go to a collector; nil is no agent's.
 func sends(x *agent.State) bool {
-	return x == nil || x.Connected && x.BusySince == nil && len(x.Refused) == 0
+	return x == nil || x.Connected && x.BusySince == nil && len(x.Refused) == 0 && x.Unsaved == ""
 }
 
 // locked reports whether a process is at work in the data folder.

@@ -87,6 +87,11 @@ type State struct {
 	SentBatches int64 `json:"sent_batches"`
 	// Refused are streams that the collector does not take, and why.
 	Refused map[string]string `json:"refused,omitempty"`
+	// Unsaved is why the checkpoint cannot be saved, since UnsavedSince, after
+	// UnsavedAttempts; "": it can.
+	Unsaved         string     `json:"unsaved,omitempty"`
+	UnsavedSince    *time.Time `json:"unsaved_since,omitempty"`
+	UnsavedAttempts int        `json:"unsaved_attempts,omitempty"`
 }
 
 // New makes an Agent.
@@ -168,8 +173,7 @@ func (a *Agent) tick(ctx context.Context) {
 		a.mu.Unlock()
 		if dirty {
 			a.window.keep(func(id schema.StreamID) bool { return a.cfg.Checkpoint.Stream(id) != nil })
-			if err := a.cfg.Checkpoint.Save(); err != nil {
-				a.cfg.Log.Warn("stored positions cannot be saved; it is tried again", "error", err)
+			if err := a.trySave(); err != nil {
 				a.noteStored()
 			}
 		}

@@ -153,20 +153,42 @@ func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.C
 	return nil
 }
 
-// save writes the checkpoint, until it can.
+// save writes the checkpoint, until it can. Nothing is read meanwhile.
 func (a *Agent) save(ctx context.Context) error {
-	for {
-		err := a.cfg.Checkpoint.Save()
-		if err == nil {
-			return nil
-		}
-		a.cfg.Log.Warn("nothing is read until the checkpoint can be saved", "error", err)
+	for a.trySave() != nil {
 		select {
 		case <-time.After(saveAgain):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+	return nil
+}
+
+// trySave writes the checkpoint once, and notes whether it could.
+func (a *Agent) trySave() error {
+	err := a.cfg.Checkpoint.Save()
+	a.mu.Lock()
+	s := &a.state
+	first, attempts, since := s.UnsavedAttempts == 0, s.UnsavedAttempts, s.UnsavedSince
+	if err == nil {
+		s.Unsaved, s.UnsavedSince, s.UnsavedAttempts = "", nil, 0
+	} else {
+		s.Unsaved = err.Error()
+		s.UnsavedAttempts++
+		if first {
+			now := time.Now()
+			s.UnsavedSince = &now
+		}
+	}
+	a.mu.Unlock()
+	switch {
+	case err == nil && !first:
+		a.cfg.Log.Info("checkpoint save recovered", "after", time.Since(*since).Round(time.Second), "attempts", attempts)
+	case err != nil && first:
+		a.cfg.Log.Warn("checkpoint save failed, retrying", "err", err)
+	}
+	return err
 }
 
 const saveAgain = 5 * time.Second

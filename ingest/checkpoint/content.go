@@ -25,7 +25,7 @@ func (c *File) ReadAt(t *Stream, b []byte, offset int64) (n int, err error) {
 	c.mu.Lock()
 	t.settleTail()
 	known := *t
-	known.Files = slices.Clone(t.Files)
+	known.Files, known.Born = slices.Clone(t.Files), slices.Clone(t.Born)
 	c.mu.Unlock()
 	f, err := known.open()
 	if err != nil {
@@ -61,23 +61,23 @@ func (t *Stream) open() (*os.File, error) {
 	return nil, fmt.Errorf("%w: %s", ErrNoContent, t.Path)
 }
 
-// openAs opens a file if it is the stream's: one of its inodes, with its first line and
-// the last bytes that were read of it; nil if not.
+// openAs opens a file if it is the stream's: one of its files by inode and the time when
+// it was made (inodes are used again), with its first line and the last bytes that were
+// read of it; nil if not.
 func (t *Stream) openAs(path string) *os.File {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || logfile.CompressedName(path) {
-		return nil
-	}
-	id, err := logfile.IDOf(info)
-	if err != nil || !slices.Contains(t.Files, id) {
 		return nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
 	}
-	if t.isIn(f) {
-		return f
+	if info, err = f.Stat(); err == nil { // of what was opened: the name may be another file's by now
+		id, err := logfile.IDOf(info)
+		if err == nil && t.hasFile(id, logfile.BornNs(int(f.Fd()))) && t.isIn(f) {
+			return f
+		}
 	}
 	_ = f.Close() // it was read only
 	return nil

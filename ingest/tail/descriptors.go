@@ -48,17 +48,22 @@ func processBudget() int {
 
 // makeRoom closes logs until n more may be opened.
 func (t *Tailer) makeRoom(n int) {
-	for over := len(t.hot) + len(t.rests) + n - t.budget; over > 0; over-- {
+	for over := len(t.hot) + min(len(t.rests), 1) + n - t.budget; over > 0; over-- {
 		if f := t.victim(); f != nil {
 			t.evict(f)
 		}
 	}
 }
 
+// noDescriptor reports whether err says that there is no descriptor left.
+func noDescriptor(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
+}
+
 // pressed reports whether err says that there is no descriptor left, and an attempt
 // after it is worth while: some logs were closed.
 func (t *Tailer) pressed(err error) bool {
-	if !errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE) {
+	if !noDescriptor(err) {
 		return false
 	}
 	open := len(t.hot)

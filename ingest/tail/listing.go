@@ -19,6 +19,7 @@ type listing struct {
 	modified time.Time           // the directory, before it was listed
 	settled  bool                // that was long enough ago
 	fresh    bool                // it is the directory as it is now
+	err      error               // why it, or a file in it, could not be read
 }
 
 // settles is how old a directory's time of modification is when a change since must
@@ -43,6 +44,7 @@ func (t *Tailer) listing(dir string, anew bool) *listing {
 	}
 	entries, err := t.readDir(dir)
 	if err != nil {
+		l.err = err
 		return l
 	}
 	for _, e := range entries {
@@ -67,7 +69,12 @@ func (t *Tailer) beginning(l *listing, dir string) map[string][]string {
 	for _, e := range l.entries {
 		if info, err := e.Info(); err == nil && info.Size() > 0 {
 			path := filepath.Join(dir, e.Name())
-			if head := t.heads.of(path, info); head != "" {
+			head, err := t.heads.of(path, info)
+			if err != nil {
+				l.err = err
+				delete(t.listings, dir)
+			}
+			if head != "" {
 				l.byHead[head] = append(l.byHead[head], path)
 			}
 		}
@@ -88,18 +95,23 @@ type headKey struct {
 // maxHeads bounds what is remembered.
 const maxHeads = 50_000
 
-// of returns the hash of a file's first line; empty where it cannot be read.
-func (h heads) of(path string, info os.FileInfo) string {
+// of returns the hash of a file's first line; empty where it cannot be read. The error
+// is that there is no descriptor left, which is not remembered.
+func (h heads) of(path string, info os.FileInfo) (head string, err error) {
 	id, err := logfile.IDOf(info)
 	if err != nil {
-		return ""
+		return "", nil
 	}
 	key := headKey{id, info.Size(), info.ModTime()}
 	head, ok := h[key]
 	if ok {
-		return head
+		return head, nil
 	}
-	if r, err := logfile.Open(path); err == nil {
+	r, err := logfile.Open(path)
+	if noDescriptor(err) {
+		return "", err
+	}
+	if err == nil {
 		start, _, err := logfile.Head(r, make([]byte, schema.MaxHeadBytes))
 		r.Close() //nolint:errcheck // it was only read
 		if err == nil && len(start) > 0 {
@@ -110,5 +122,5 @@ func (h heads) of(path string, info os.FileInfo) string {
 		clear(h)
 	}
 	h[key] = head
-	return head
+	return head, nil
 }

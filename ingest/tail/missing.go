@@ -35,6 +35,7 @@ func (t *Tailer) seekMissing() {
 		}
 	}
 	t.missing = later
+	starved := map[*checkpoint.Stream]error{}
 	for _, search := range []func(*quest) bool{t.searchNames, t.searchAll} {
 		sought = slices.DeleteFunc(sought, func(s *checkpoint.Stream) bool {
 			if t.fileOf(s) != nil {
@@ -45,10 +46,20 @@ func (t *Tailer) seekMissing() {
 			if m == nil {
 				m = d.matchers[0]
 			}
-			return search(&quest{stream: s, path: s.Path, source: m, position: t.position(s)})
+			q := &quest{stream: s, path: s.Path, source: m, position: t.position(s)}
+			found := search(q)
+			if q.err != nil {
+				starved[s] = q.err
+			}
+			return found
 		})
 	}
 	for _, s := range sought {
+		if err := starved[s]; err != nil {
+			t.pressed(err)
+			t.missing = append(t.missing, s)
+			continue
+		}
 		t.notFound(s)
 	}
 }

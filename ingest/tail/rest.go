@@ -2,6 +2,7 @@ package tail
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"time"
@@ -13,55 +14,111 @@ import (
 
 // rest is what a compressed copy holds of a stream beyond a position.
 type rest struct {
-	stream *checkpoint.Stream
-	lines  *logfile.LineReader
-	close  func() error
-	path   string
-	at     time.Time // when it was found
+	stream   *checkpoint.Stream
+	path     string
+	position int64     // where reading begins
+	at       time.Time // when it was found
+
+	lines *logfile.LineReader // nil until it is this one's turn
+	close func() error
 }
 
-// readRest has a compressed copy read from position as the stream's continuation.
-func (t *Tailer) readRest(s *checkpoint.Stream, path string, position int64) bool {
-	r, err := logfile.Open(path)
-	if err != nil {
-		return false
-	}
-	if err := logfile.Skip(r, position); err != nil {
-		r.Close() //nolint:errcheck // it was only read
+// readRest has a compressed copy read from position as the stream's continuation. It is
+// opened when those before it are read: many copies at once need one descriptor.
+func (t *Tailer) readRest(q *quest, path string) bool {
+	r := &rest{stream: q.stream, path: path, position: q.position, at: t.now}
+	if err := r.open(); err != nil {
+		q.failed(err)
 		return false
 	}
 	if l, err := logfile.Look(path); err == nil {
-		t.cfg.Checkpoint.AddFile(s, path, l.ID, t.bornNs(l.ID, l.BornNs))
+		t.cfg.Checkpoint.AddFile(r.stream, path, l.ID, t.bornNs(l.ID, l.BornNs))
 	}
-	t.cfg.Log.Info("the rest of a log is read from its compressed copy", "log", s.Path, "copy", path, "from", position)
-	t.rests = append(t.rests, &rest{s, logfile.NewLineReader(r, position), r.Close, path, t.now})
+	t.cfg.Log.Info("the rest of a log is read from its compressed copy", "log", r.stream.Path, "copy", path, "from", r.position)
+	if len(t.rests) > 0 {
+		r.shut()
+	}
+	t.rests = append(t.rests, r)
 	return true
 }
 
-// continueRests reads a batch from each compressed copy.
-func (t *Tailer) continueRests(ctx context.Context) {
-	t.rests = slices.DeleteFunc(t.rests, func(r *rest) bool {
-		if t.gate != nil && t.gate.Allow(bufferBytes) <= 0 {
-			return false
+// open opens the copy where reading begins, if it is not open.
+func (r *rest) open() error {
+	if r.lines != nil {
+		return nil
+	}
+	f, err := logfile.Open(r.path)
+	if err != nil {
+		return err
+	}
+	if err := logfile.Skip(f, r.position); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	r.lines, r.close = logfile.NewLineReader(f, r.position), f.Close
+	return nil
+}
+
+// shut closes the copy; open begins again where it was closed.
+func (r *rest) shut() {
+	if r.lines != nil {
+		r.close() //nolint:errcheck // it was only read
+		r.position, r.lines = r.lines.Position(), nil
+	}
+}
+
+// restPause is the time between two attempts to open a compressed copy without a
+// descriptor.
+const restPause = time.Second
+
+// continueRests reads as many batches as there are compressed copies, one copy after the
+// other. It reports whether there was no room to read.
+func (t *Tailer) continueRests(ctx context.Context) (waits bool) {
+	for range len(t.rests) {
+		if t.now.Before(t.nextRest) {
+			break
+		}
+		if waits = t.gate != nil && t.gate.Allow(bufferBytes) <= 0; waits {
+			break
 		}
 		t.flush(ctx)
-		if !t.room(ctx, bufferBytes) {
-			return false
+		if waits = !t.room(ctx, bufferBytes); waits {
+			break
 		}
-		done, err := t.continueRest(r)
-		if err != nil {
-			t.counters.Failures.Add(1)
-			t.cfg.Log.Error("a compressed log cannot be read to its end", "log", r.path, "error", err)
-		}
-		if done = done || err != nil; done {
-			r.close() //nolint:errcheck // it was only read
-			s := r.stream
-			t.cfg.Checkpoint.Update(func() { s.GoneUnix = t.now.Unix() })
-			t.positions[s.ID] = max(t.positions[s.ID], r.lines.Position())
-		}
-		return done
-	})
+		t.continueFirst(t.rests[0])
+	}
 	t.flush(ctx)
+	return waits
+}
+
+// continueFirst reads a batch from the copy whose turn it is.
+func (t *Tailer) continueFirst(r *rest) {
+	err := r.open()
+	if err != nil && t.pressed(err) {
+		err = r.open()
+	}
+	switch {
+	case err == nil:
+	case noDescriptor(err):
+		t.nextRest = t.now.Add(restPause)
+		return
+	default: // it went while it waited: another copy may hold the same
+		t.cfg.Log.Warn("compressed copy cannot be read, looking for another", "log", r.stream.Path, "copy", r.path, "err", err)
+		t.rests = slices.Delete(t.rests, 0, 1)
+		t.missing = append(t.missing, r.stream)
+		return
+	}
+	done, err := t.continueRest(r)
+	if err != nil {
+		t.counters.Failures.Add(1)
+		t.cfg.Log.Error("a compressed log cannot be read to its end", "log", r.path, "error", err)
+	}
+	if done || err != nil {
+		r.shut()
+		t.rests = slices.Delete(t.rests, 0, 1)
+		s := r.stream
+		t.cfg.Checkpoint.Update(func() { s.GoneUnix = t.now.Unix() })
+		t.positions[s.ID] = max(t.positions[s.ID], r.position)
+	}
 }
 
 func (t *Tailer) continueRest(r *rest) (done bool, err error) {

@@ -24,18 +24,46 @@ type quest struct {
 	position int64 // from where it is read on
 	// before, if any, compares the bytes before position with those that were read.
 	before func(before []byte) bool
+	// err is that there was no descriptor left to look at a file: what is not found is
+	// not lost for that.
+	err error
+}
+
+// failed notes why a file could not be looked at.
+func (q *quest) failed(err error) {
+	if noDescriptor(err) {
+		q.err = err
+	}
 }
 
 // continueInCopy looks for the copy of a log that was just truncated, and has
 // what is unread of it read from there.
 func (t *Tailer) continueInCopy(f *file) bool {
 	mark := f.mark
-	return t.search(&quest{f.stream, f.path(), f.source, f.read, func(before []byte) bool { return t.markOf(before) == mark }})
+	q := &quest{stream: f.stream, path: f.path(), source: f.source, position: f.read, before: func(before []byte) bool { return t.markOf(before) == mark }}
+	if t.search(q) {
+		return true
+	}
+	if q.err == nil {
+		return false
+	}
+	t.positions[f.stream.ID] = max(t.positions[f.stream.ID], f.read)
+	t.missing = append(t.missing, f.stream) // it is looked for again
+	return true
 }
 
 // search looks for a file that holds a stream: first among those that are held back
 // and those with a rotation's name beside the log, then among all that are near.
-func (t *Tailer) search(q *quest) bool { return t.searchNames(q) || t.searchAll(q) }
+func (t *Tailer) search(q *quest) bool {
+	if t.searchNames(q) || t.searchAll(q) {
+		return true
+	}
+	if q.err == nil || !t.pressed(q.err) {
+		return false
+	}
+	q.err = nil
+	return t.searchNames(q) || t.searchAll(q)
+}
 
 // searchNames looks at files whose names are rotations of the log's.
 func (t *Tailer) searchNames(q *quest) bool {
@@ -45,6 +73,7 @@ func (t *Tailer) searchNames(q *quest) bool {
 	seen := map[string]bool{}
 	for again := range 2 {
 		l := t.listing(filepath.Dir(q.path), again > 0)
+		q.failed(l.err)
 		var found []candidate
 		for _, name := range l.byName[checkpoint.RotatedName(q.path)] {
 			if !seen[name] && name != q.path && checkpoint.KinshipOf(name, q.stream.Path) == checkpoint.RotatedHere {
@@ -95,7 +124,9 @@ func (t *Tailer) searchAll(q *quest) bool {
 	var found []candidate
 	for _, dir := range slices.Compact(dirs) {
 		l := t.listing(dir, true)
-		for _, name := range t.beginning(l, dir)[q.stream.Head] {
+		beginning := t.beginning(l, dir)
+		q.failed(l.err)
+		for _, name := range beginning[q.stream.Head] {
 			if c, ok := t.candidate(q, name); ok {
 				found = append(found, c)
 			}
@@ -117,6 +148,7 @@ type candidate struct {
 func (t *Tailer) candidate(q *quest, path string) (c candidate, ok bool) {
 	l, err := logfile.Look(path)
 	if err != nil {
+		q.failed(err)
 		return c, false
 	}
 	if f := t.files[l.ID]; f != nil && f.stream != nil {
@@ -129,6 +161,7 @@ func (t *Tailer) candidate(q *quest, path string) (c candidate, ok bool) {
 	}
 	r, err := logfile.Open(path)
 	if err != nil {
+		q.failed(err)
 		return c, false
 	}
 	start, _, err := logfile.Head(r, make([]byte, schema.MaxHeadBytes))
@@ -136,7 +169,7 @@ func (t *Tailer) candidate(q *quest, path string) (c candidate, ok bool) {
 	if err != nil {
 		return c, false
 	}
-	if o := t.cfg.Checkpoint.Find(t.cfg.Host, checkpoint.Log{ID: l.ID, BornNs: born, Start: start}); o != nil && o != q.stream && t.holds(o, l.Open) {
+	if o := t.cfg.Checkpoint.Find(t.cfg.Host, checkpoint.Log{ID: l.ID, BornNs: born, Start: start}); o != nil && o != q.stream && t.holds(q, o, l.Open) {
 		return c, false
 	}
 	if !t.isQuest(q, start, l.Open) {
@@ -146,21 +179,23 @@ func (t *Tailer) candidate(q *quest, path string) (c candidate, ok bool) {
 }
 
 // holds reports whether the content has a stream's fingerprint.
-func (t *Tailer) holds(s *checkpoint.Stream, open func() (io.ReadCloser, error)) bool {
+func (t *Tailer) holds(q *quest, s *checkpoint.Stream, open func() (io.ReadCloser, error)) bool {
 	if !t.cfg.Checkpoint.HasTail(s) {
 		return true // nothing was read of it
 	}
 	same, err := t.cfg.Checkpoint.Holds(s, open)
+	q.failed(err)
 	return same && err == nil
 }
 
 // isQuest reports whether content that begins with start is what is looked for.
 func (t *Tailer) isQuest(q *quest, start []byte, open func() (io.ReadCloser, error)) bool {
-	if len(start) == 0 || !q.stream.Begins(start) || !t.holds(q.stream, open) {
+	if len(start) == 0 || !q.stream.Begins(start) || !t.holds(q, q.stream, open) {
 		return false
 	}
 	r, err := open()
 	if err != nil {
+		q.failed(err)
 		return false
 	}
 	defer r.Close() //nolint:errcheck // it was only read
@@ -189,7 +224,7 @@ func (t *Tailer) takeBest(q *quest, found []candidate) bool {
 			cmp.Compare(b.length, a.length), int(b.kinship)-int(a.kinship), rank(a.compressed)-rank(b.compressed))
 	})
 	for _, c := range found {
-		if c.compressed && t.readRest(q.stream, c.path, q.position) || !c.compressed && t.readCopy(q, c.path) {
+		if c.compressed && t.readRest(q, c.path) || !c.compressed && t.readCopy(q, c.path) {
 			return true
 		}
 	}
@@ -226,6 +261,7 @@ func (t *Tailer) readCopy(q *quest, path string) bool {
 	t.makeRoom(1)
 	fd, st, err := openRegular(path)
 	if err != nil {
+		q.failed(err)
 		return false
 	}
 	f := t.files[idOf(&st)]

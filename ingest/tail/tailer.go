@@ -41,6 +41,7 @@ type Tailer struct {
 	failing  []*file
 	missing  []*checkpoint.Stream // whose files are not found
 	rests    []*rest
+	nextRest time.Time           // not before that one is opened
 	waiting  []*file             // closed with unread lines, for want of a descriptor
 	polled   map[*file]bool      // closed, and compared by stat
 	devices  map[uint64]bool     // whether a device's file system is local
@@ -219,16 +220,16 @@ func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err 
 	if due {
 		t.housekeep(ctx)
 	}
-	t.continueRests(ctx)
+	restsWait := t.continueRests(ctx)
 	again, waits := t.sweep(ctx)
 	if due && t.now.Sub(t.pace.at) >= statusInterval { // after the sweep: sizes are those of a moment ago
 		t.reckon()
 		t.relieve()
 	}
 	switch {
-	case waits:
+	case waits || restsWait:
 		return t.waitForRoom(interval), false, nil
-	case again || len(t.rests) > 0 || len(t.waiting) > 0:
+	case again || len(t.rests) > 0 && !t.now.Before(t.nextRest) || len(t.waiting) > 0:
 		t.lastSweep = time.Time{}
 		return 0, false, nil
 	case len(t.hot) > 0:
