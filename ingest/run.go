@@ -44,6 +44,7 @@ type OnceResult struct {
 // collector, whatever Once returns.
 func Once(ctx context.Context, cfg OnceConfig, logs []logfile.Log) (OnceResult, error) {
 	var result OnceResult
+	known := cfg.Checkpoint.Streams()
 	streams := make([]*checkpoint.Stream, len(logs))
 	for i, l := range logs {
 		t, err := cfg.identify(l)
@@ -73,7 +74,12 @@ func Once(ctx context.Context, cfg OnceConfig, logs []logfile.Log) (OnceResult, 
 		}
 		result.EarlierBytes += earlier
 	}
-	return result, nil
+	lost := cfg.replaced(known, logs, streams)
+	if len(lost) == 0 {
+		return result, nil
+	}
+	result.Failed = append(result.Failed, lost...)
+	return result, cfg.Checkpoint.Save()
 }
 
 // logError is an error of one log, not of what takes its lines.
