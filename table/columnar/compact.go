@@ -1,0 +1,240 @@
+package columnar
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path"
+	"slices"
+	"strings"
+
+	"sluice/hdfs"
+)
+
+// WriteStore is a tree that files are put into and removed from; an hdfs.Archive is one.
+type WriteStore interface {
+	ReadStore
+	Store(ctx context.Context, localPath, name string) error
+	Remove(ctx context.Context, name string) error
+}
+
+const (
+	// DefaultTargetBytes is how large merged files become, about.
+	DefaultTargetBytes = 128 << 20
+	// mergedPrefix begins the name of a merged file.
+	mergedPrefix = "merged."
+	// maxReplaces bounds the names that a merged file carries of what was merged before.
+	// Without them, a file that comes back is counted once all the same, by its ranges.
+	maxReplaces = 4096
+)
+
+// CompactOptions say what a compaction merges.
+type CompactOptions struct {
+	// TempDir is a local directory for files that are being made.
+	TempDir string
+	// Closed reports whether a directory is complete; others are left alone.
+	Closed func(Partition) bool
+	// TargetBytes is how large a merged file becomes, about; 0: DefaultTargetBytes.
+	TargetBytes int64
+	// DryRun changes nothing.
+	DryRun bool
+	Log    *slog.Logger
+}
+
+// Compaction is what a compaction did, or would do.
+type Compaction struct {
+	// Merged files were made of Files, which had FileBytes; the merged ones have Bytes.
+	Merged, Files    int
+	FileBytes, Bytes int64
+	// Removed files were merged by a compaction that did not come to its end.
+	Removed int
+	Rows    int64
+}
+
+// compactor is a compaction that is under way.
+type compactor struct {
+	table *Table
+	store WriteStore
+	o     CompactOptions
+	done  Compaction
+}
+
+// Compact merges the small files of each directory that is closed. A merged file names
+// the files that it replaces, is stored before they are removed, and from then on counts
+// in their place: whenever it is interrupted, every row is there once, and the next
+// Compact removes what is left over. What is wrong with one directory does not keep the
+// others from being merged.
+func Compact(ctx context.Context, store WriteStore, o CompactOptions) (Compaction, error) {
+	if o.TargetBytes == 0 {
+		o.TargetBytes = DefaultTargetBytes
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &compactor{table: OpenTable(store, TableOptions{Log: o.Log}), store: store, o: o}
+	files, err := c.table.list(ctx, Bounds{})
+	if err != nil {
+		return c.done, fmt.Errorf("table: compact: %w", err)
+	}
+	var errs []error
+	for _, d := range byDir(files) {
+		if !o.Closed(ParsePartition(d.dir)) || len(d.files) < 2 {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return c.done, err
+		}
+		if err := c.dir(ctx, d.dir, d.files); err != nil {
+			errs = append(errs, fmt.Errorf("table: compact %s: %w", d.dir, err))
+		}
+	}
+	return c.done, errors.Join(errs...)
+}
+
+// dirFiles is the files of one directory.
+type dirFiles struct {
+	dir   string
+	files []hdfs.File
+}
+
+func byDir(files []hdfs.File) []dirFiles {
+	var dirs []dirFiles
+	at := map[string]int{}
+	for _, f := range files {
+		dir := dirOf(f.Name)
+		i, known := at[dir]
+		if !known {
+			i = len(dirs)
+			at[dir] = i
+			dirs = append(dirs, dirFiles{dir: dir})
+		}
+		dirs[i].files = append(dirs[i].files, f)
+	}
+	return dirs
+}
+
+// dir merges the files of one directory.
+func (c *compactor) dir(ctx context.Context, dir string, files []hdfs.File) (err error) {
+	footers, err := c.table.readFooters(ctx, files)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dropAll(footers)) }()
+	live, err := c.removeReplaced(ctx, footers)
+	if err != nil {
+		return err
+	}
+	for _, group := range mergeGroups(live, c.o.TargetBytes) {
+		if err := c.merge(ctx, dir, group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeReplaced removes what an earlier compaction left, and returns the other files.
+func (c *compactor) removeReplaced(ctx context.Context, footers []*footer) (live []*footer, err error) {
+	replaced := replacedNames(footers)
+	for _, f := range footers {
+		if !replaced[f.name] {
+			live = append(live, f)
+			continue
+		}
+		c.done.Removed++
+		if c.o.DryRun {
+			continue
+		}
+		if err := remove(ctx, c.store, f.name); err != nil {
+			return nil, err
+		}
+	}
+	return live, nil
+}
+
+// remove removes a file that may be gone.
+func remove(ctx context.Context, store WriteStore, name string) error {
+	if err := store.Remove(ctx, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// mergeGroups says which files become one: in the order of their times, as many as make
+// the target together. A file that is nearly as large is left alone.
+func mergeGroups(files []*footer, target int64) [][]*footer {
+	var small []*footer
+	for _, f := range files {
+		if f.bytes < target/4*3 {
+			small = append(small, f)
+		}
+	}
+	slices.SortStableFunc(small, func(a, b *footer) int {
+		if a.meta.MinTime != b.meta.MinTime {
+			return int(min(max(a.meta.MinTime-b.meta.MinTime, -1), 1))
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	var groups [][]*footer
+	var bytes int64
+	for _, f := range small {
+		if n := len(groups); n == 0 || bytes+f.bytes > target {
+			groups, bytes = append(groups, nil), 0
+		}
+		last := len(groups) - 1
+		groups[last] = append(groups[last], f)
+		bytes += f.bytes
+	}
+	return slices.DeleteFunc(groups, func(g []*footer) bool { return len(g) < 2 })
+}
+
+// merge makes one file of several.
+func (c *compactor) merge(ctx context.Context, dir string, files []*footer) error {
+	name, replaces := mergedName(files)
+	for _, f := range files {
+		c.done.Files++
+		c.done.FileBytes += f.bytes
+		c.done.Rows += f.meta.Rows
+	}
+	c.done.Merged++
+	if c.o.DryRun {
+		return nil
+	}
+	bytes, err := c.mergeInto(ctx, path.Join(dir, name), files, replaces)
+	if err != nil {
+		return err
+	}
+	c.done.Bytes += bytes
+	c.o.Log.Info("table files merged", "directory", dir, "file", name, "files", len(files), "bytes", bytes)
+	for _, f := range files {
+		if err := remove(ctx, c.store, f.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mergedName makes the name of a merged file from what it replaces, so that doing it
+// again makes the same one.
+func mergedName(files []*footer) (name string, replaces []string) {
+	earlier := map[string]bool{}
+	for _, f := range files {
+		replaces = append(replaces, path.Base(f.name))
+		for _, base := range f.meta.Replaces {
+			earlier[base] = true
+		}
+	}
+	slices.Sort(replaces)
+	sum := sha256.Sum256([]byte(strings.Join(replaces, "\n")))
+	if len(earlier)+len(replaces) <= maxReplaces {
+		for base := range earlier {
+			replaces = append(replaces, base)
+		}
+		slices.Sort(replaces)
+		replaces = slices.Compact(replaces)
+	}
+	return mergedPrefix + hex.EncodeToString(sum[:8]) + Suffix, replaces
+}

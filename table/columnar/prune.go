@@ -1,0 +1,110 @@
+package columnar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/schema"
+)
+
+// PruneOptions say which files are removed.
+type PruneOptions struct {
+	// Before is the first moment that is kept: a file goes if all its rows are of days
+	// that ended before it, wherever on earth the log's zone is.
+	Before time.Time
+	// Stored reports whether a stream is stored up to an offset as far as is known here:
+	// a file of which that is not true of some range is kept.
+	Stored func(id schema.StreamID, end int64) bool
+	// Note is called with what is about to be removed, for a record that survives; an
+	// error keeps the file.
+	Note func([]StreamMeta) error
+	// DryRun changes nothing.
+	DryRun bool
+}
+
+// Pruning is what Prune removed, or would remove.
+type Pruning struct {
+	Files       int
+	Bytes, Rows int64
+	// NotStored are the files that are old and were kept, since the checkpoint does not
+	// say that all of their lines are stored; Undated those that were kept, since no line
+	// in them says how old it is.
+	NotStored, Undated int
+}
+
+// Prune removes the files whose rows are all too old.
+func Prune(ctx context.Context, store WriteStore, o PruneOptions) (done Pruning, err error) {
+	t := OpenTable(store, TableOptions{})
+	files, err := t.list(ctx, Bounds{})
+	if err != nil {
+		return done, fmt.Errorf("table: prune: %w", err)
+	}
+	old := files[:0]
+	for _, f := range files {
+		if end, known := ParsePartition(dirOf(f.Name)).end(); !known || !end.After(o.Before) {
+			old = append(old, f)
+		}
+	}
+	footers, err := t.readFooters(ctx, old)
+	if err != nil {
+		return done, fmt.Errorf("table: prune: %w", err)
+	}
+	defer func() { err = errors.Join(err, dropAll(footers)) }()
+	for _, f := range footers {
+		if err := ctx.Err(); err != nil {
+			return done, err
+		}
+		if err := o.prune(ctx, store, f, &done); err != nil {
+			return done, fmt.Errorf("table: prune %s: %w", f.name, err)
+		}
+	}
+	return done, nil
+}
+
+// lastZone is how far west of UTC a day ends last.
+const lastZone = 12 * time.Hour
+
+// end is when the partition's day is over everywhere; known is false if the name does not
+// tell a day, and for the day of lines without a time.
+func (p Partition) end() (end time.Time, known bool) {
+	day, err := time.Parse(dayLayout, p.Day)
+	if err != nil || day.Unix() == 0 {
+		return time.Time{}, false
+	}
+	return day.AddDate(0, 0, 1).Add(lastZone), true
+}
+
+func (o *PruneOptions) prune(ctx context.Context, store WriteStore, f *footer, done *Pruning) error {
+	_, known := ParsePartition(dirOf(f.name)).end()
+	switch {
+	case f.meta.Undated == f.meta.Rows && !known:
+		done.Undated++
+		return nil
+	case !known && f.meta.MaxTime >= o.Before.UnixNano():
+		return nil
+	case f.meta.MaxTime >= o.Before.UnixNano(): // of a zone that no place on earth has
+		return nil
+	}
+	for i := range f.meta.Streams {
+		for _, r := range f.meta.Streams[i].Ranges {
+			if o.Stored != nil && !o.Stored(f.meta.Streams[i].Stream.ID, r.End) {
+				done.NotStored++
+				return nil
+			}
+		}
+	}
+	done.Files++
+	done.Bytes += f.bytes
+	done.Rows += f.meta.Rows
+	if o.DryRun {
+		return nil
+	}
+	if o.Note != nil {
+		if err := o.Note(f.meta.Streams); err != nil {
+			return err
+		}
+	}
+	return remove(ctx, store, f.name)
+}
