@@ -40,6 +40,9 @@ type Config struct {
 	// From <= time < To, nanoseconds since 1970, are the only lines wanted; 0 is no
 	// bound. With a bound, lines without a time are left out.
 	From, To int64
+	// Pruned are the ranges that were removed from table or archive because of their age:
+	// nothing of them is wanted.
+	Pruned map[schema.StreamID]schema.RangeSet
 	// Quarantine are the rows that the table refused: key to cells, by qualifier.
 	Quarantine map[string][]schema.Cell
 	// Named is how many differences of a stream are named.

@@ -62,6 +62,9 @@ func (e *encoder) count(t tally, s *stream, data []byte, start int64) (n count) 
 		if offset >= s.Stored {
 			break
 		}
+		if s.pruned.Has(offset) {
+			continue
+		}
 		e.rows.Reset()
 		if !e.line(s, line, offset) {
 			continue
@@ -193,7 +196,8 @@ func (a *audit) checkMembers(ctx context.Context, s *stream, r *catalog.Reader) 
 	return nil
 }
 
-// holes are the ranges below Stored that no piece has. The pieces are in order.
+// holes are the ranges below Stored that no piece has, without those that were pruned. The
+// pieces are in order.
 func (s *stream) holes() []schema.Range {
 	if s.Sparse {
 		return nil // what no line came for, as far as anybody knows
@@ -202,12 +206,12 @@ func (s *stream) holes() []schema.Range {
 	at := min(s.skipped(), s.Stored)
 	for _, p := range s.pieces {
 		if start := min(p.Start, s.Stored); start > at {
-			holes = append(holes, schema.Range{Start: at, End: start})
+			holes = append(holes, s.pruned.Missing(schema.Range{Start: at, End: start})...)
 		}
 		at = max(at, p.End)
 	}
 	if at < s.Stored {
-		holes = append(holes, schema.Range{Start: at, End: s.Stored})
+		holes = append(holes, s.pruned.Missing(schema.Range{Start: at, End: s.Stored})...)
 	}
 	return holes
 }

@@ -165,7 +165,7 @@ func (b *batch) eachLine(ctx context.Context, each func(s *stream, line []byte, 
 		}
 		visit := func(data []byte, start int64) error {
 			for offset, line := range catalog.Lines(data, start) {
-				if offset >= s.Stored || !b.chunks[chunkOf(id, offset)] {
+				if offset >= s.Stored || !b.chunks[chunkOf(id, offset)] || s.pruned.Has(offset) {
 					continue
 				}
 				b.encoder.rows.Reset()

@@ -72,6 +72,8 @@ type Stream struct {
 	LogPath string
 	// LogBytes = Stored + InFlight + Unread, where there is a log.
 	LogBytes, InFlight, Unread int64
+	// Pruned is what of it was removed because of its age.
+	Pruned int64
 	// ArchiveBytes is what the archive holds of what is stored, each byte once.
 	ArchiveBytes int64
 	// LinesRead, of archive and log, are Rows + Quarantined where nothing differs.
@@ -111,8 +113,12 @@ func (s *Stream) String() string {
 	if s.Differences() > 0 {
 		verdict = "DIFFERS: " + s.summary()
 	}
-	return fmt.Sprintf("%s %s stream=%s %s in_flight=%d stored=%d archive=%d lines=%d rows=%d quarantined=%d %s",
-		s.Host, s.Path, s.ID, log, s.InFlight, s.Stored, s.ArchiveBytes, s.LinesRead, s.Rows, s.Quarantined, verdict)
+	pruned := ""
+	if s.Pruned > 0 {
+		pruned = fmt.Sprintf(" pruned=%d", s.Pruned)
+	}
+	return fmt.Sprintf("%s %s stream=%s %s in_flight=%d stored=%d%s archive=%d lines=%d rows=%d quarantined=%d %s",
+		s.Host, s.Path, s.ID, log, s.InFlight, s.Stored, pruned, s.ArchiveBytes, s.LinesRead, s.Rows, s.Quarantined, verdict)
 }
 
 // Report is what an audit found.

@@ -21,6 +21,7 @@ type stream struct {
 	held        *catalog.Stream // nil: nothing in the archive
 	format      *parse.Format   // nil: see FormatUnknown
 	log         *log            // nil: no log here
+	pruned      schema.RangeSet
 	// pieces are where the lines come from, in order; no two overlap. missing is
 	// what of the stored range the archive cannot give.
 	pieces  []piece
@@ -137,8 +138,10 @@ func (a *audit) addCatalog() {
 		}
 	}
 	for _, s := range a.streams {
+		s.pruned = a.Pruned[s.ID]
+		s.Pruned = s.pruned.Common(schema.Range{Start: 0, End: s.Stored})
 		s.InFlight = a.Before.inFlight(s.ID, s.Stored)
-		if !s.inDirectory && s.Stored > 0 {
+		if !s.inDirectory && len(s.pruned.Missing(schema.Range{Start: s.skipped(), End: s.Stored})) > 0 {
 			a.differ(s, Difference{StreamUnknown, schema.Range{Start: 0, End: s.Stored}, ""})
 		}
 		if s.described {

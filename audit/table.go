@@ -54,6 +54,9 @@ func (a *audit) eachRow(ctx context.Context, scan schema.Scan, each func(row *sc
 				accepted[string(row.Key)] = true
 			}
 		}
+		if s := a.streams[row.Stream]; s != nil && s.pruned.Has(row.Offset) {
+			continue
+		}
 		if err := each(row, false); err != nil {
 			return err
 		}

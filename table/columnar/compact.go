@@ -15,8 +15,8 @@ import (
 	"sluice/hdfs"
 )
 
-// WriteStore is a tree that files are put into and removed from; an hdfs.Archive is one.
-type WriteStore interface {
+// TreeStore is a tree that files are put into and removed from; an hdfs.Archive is one.
+type TreeStore interface {
 	ReadStore
 	Store(ctx context.Context, localPath, name string) error
 	Remove(ctx context.Context, name string) error
@@ -58,7 +58,7 @@ type Compaction struct {
 // compactor is a compaction that is under way.
 type compactor struct {
 	table *Table
-	store WriteStore
+	store TreeStore
 	o     CompactOptions
 	done  Compaction
 }
@@ -68,7 +68,7 @@ type compactor struct {
 // in their place: whenever it is interrupted, every row is there once, and the next
 // Compact removes what is left over. What is wrong with one directory does not keep the
 // others from being merged.
-func Compact(ctx context.Context, store WriteStore, o CompactOptions) (Compaction, error) {
+func Compact(ctx context.Context, store TreeStore, o CompactOptions) (Compaction, error) {
 	if o.TargetBytes == 0 {
 		o.TargetBytes = DefaultTargetBytes
 	}
@@ -156,7 +156,7 @@ func (c *compactor) removeReplaced(ctx context.Context, footers []*footer) (live
 }
 
 // remove removes a file that may be gone.
-func remove(ctx context.Context, store WriteStore, name string) error {
+func remove(ctx context.Context, store TreeStore, name string) error {
 	if err := store.Remove(ctx, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -35,7 +35,7 @@ type Pruning struct {
 }
 
 // Prune removes the files whose rows are all too old.
-func Prune(ctx context.Context, store WriteStore, o PruneOptions) (done Pruning, err error) {
+func Prune(ctx context.Context, store TreeStore, o PruneOptions) (done Pruning, err error) {
 	t := OpenTable(store, TableOptions{})
 	files, err := t.list(ctx, Bounds{})
 	if err != nil {
@@ -76,7 +76,7 @@ func (p Partition) end() (end time.Time, known bool) {
 	return day.AddDate(0, 0, 1).Add(lastZone), true
 }
 
-func (o *PruneOptions) prune(ctx context.Context, store WriteStore, f *footer, done *Pruning) error {
+func (o *PruneOptions) prune(ctx context.Context, store TreeStore, f *footer, done *Pruning) error {
 	_, known := ParsePartition(dirOf(f.name)).end()
 	switch {
 	case f.meta.Undated == f.meta.Rows && !known:

@@ -1,0 +1,119 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"sluice/ingest/segment/vfs"
+	"sluice/schema"
+)
+
+// Pruned is which ranges of which streams were removed from table and archive because of
+// their age. It is a file beside the checkpoint, so that nobody takes what it names for
+// lost, and puts it back. It is not safe for concurrent use.
+type Pruned struct {
+	fsys vfs.FS
+	path string
+	// Table and Archive are what is in neither of the two any more.
+	Table, Archive map[schema.StreamID]*schema.RangeSet
+}
+
+// prunedText is the file's content: start and end of each range, by stream.
+type prunedText struct {
+	Kind    string                `json:"kind"`
+	Version int                   `json:"version"`
+	Table   map[string][][2]int64 `json:"table,omitempty"`
+	Archive map[string][][2]int64 `json:"archive,omitempty"`
+}
+
+const prunedKind = "pruned"
+
+// OpenPruned reads the record at path; where there is none nothing was pruned.
+func OpenPruned(fsys vfs.FS, path string) (*Pruned, error) {
+	p := &Pruned{fsys: fsys, path: path, Table: map[schema.StreamID]*schema.RangeSet{}, Archive: map[schema.StreamID]*schema.RangeSet{}}
+	f, err := fsys.OpenFile(path, os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record of what was pruned: open: %w", err)
+	}
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, maxFileBytes))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("record of what was pruned: read %s: %w", path, err)
+	}
+	if err := p.decode(b); err != nil {
+		return nil, fmt.Errorf("record of what was pruned: %s: %w\nhint: move it away; what was pruned is reported as missing then", path, err)
+	}
+	return p, nil
+}
+
+func (p *Pruned) decode(b []byte) error {
+	body, err := withoutSum(b)
+	if err != nil {
+		return err
+	}
+	var text prunedText
+	if err := json.Unmarshal(body, &text); err != nil {
+		return err
+	}
+	if text.Kind != prunedKind || text.Version != documentVersion {
+		return fmt.Errorf("it is %q version %d, not %q version %d", text.Kind, text.Version, prunedKind, documentVersion)
+	}
+	for _, x := range []struct {
+		from map[string][][2]int64
+		to   map[schema.StreamID]*schema.RangeSet
+	}{{text.Table, p.Table}, {text.Archive, p.Archive}} {
+		for name, ranges := range x.from {
+			id, err := schema.ParseStreamID(name)
+			if err != nil {
+				return err
+			}
+			for _, r := range ranges {
+				add(x.to, id, schema.Range{Start: r[0], End: r[1]})
+			}
+		}
+	}
+	return nil
+}
+
+// AddTable notes a range that is about to be removed from the table.
+func (p *Pruned) AddTable(id schema.StreamID, r schema.Range) { add(p.Table, id, r) }
+
+// AddArchive notes a range that is about to be removed from the archive.
+func (p *Pruned) AddArchive(id schema.StreamID, r schema.Range) { add(p.Archive, id, r) }
+
+func add(to map[schema.StreamID]*schema.RangeSet, id schema.StreamID, r schema.Range) {
+	set := to[id]
+	if set == nil {
+		set = &schema.RangeSet{}
+		to[id] = set
+	}
+	set.Add(r)
+}
+
+// Save writes the record. When it returns nil the new one survives a crash.
+func (p *Pruned) Save() error {
+	body, err := json.Marshal(prunedText{prunedKind, documentVersion, rangesText(p.Table), rangesText(p.Archive)})
+	if err == nil {
+		err = replaceFile(p.fsys, p.path, withSum(body))
+	}
+	if err != nil {
+		return fmt.Errorf("record of what was pruned: write %s: %w", p.path, err)
+	}
+	return nil
+}
+
+func rangesText(sets map[schema.StreamID]*schema.RangeSet) map[string][][2]int64 {
+	text := map[string][][2]int64{}
+	for id, set := range sets {
+		for _, r := range *set {
+			text[id.String()] = append(text[id.String()], [2]int64{r.Start, r.End})
+		}
+	}
+	return text
+}

@@ -1,0 +1,139 @@
+package columnar_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"sluice/schema"
+	"sluice/table/columnar"
+)
+
+func TestLinesOfTheSpoolAreThereAsSoonAsTheyAreWritten(t *testing.T) {
+	x := newTree(t)
+	logs := x.fill(1, 2, 200)
+	open := x.segment("web01")
+	for i := range 5 {
+		b, want := logs[i%2].batch(50)
+		x.append(open, b)
+		x.want = append(x.want, want...)
+		x.expect(schema.Scan{})
+	}
+	sealed := x.segment("web02")
+	b, want := logs[2].batch(300)
+	x.append(sealed, b)
+	x.want = append(x.want, want...)
+	path := x.seal(sealed)
+	for _, scan := range x.scans(logs) {
+		x.expect(scan)
+	}
+	x.put(path) // and it is in the spool, too
+	x.expect(schema.Scan{})
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	x.expect(schema.Scan{})
+	x.put(x.seal(open))
+	x.expect(schema.Scan{})
+}
+
+func TestOnlyWholeMembersOfAnOpenSegmentCount(t *testing.T) {
+	x := newTree(t)
+	l := newTestLog(t, "web01", 1, "combined")
+	w := x.segment("web01")
+	for range 3 {
+		b, want := l.batch(100)
+		x.append(w, b)
+		x.want = append(x.want, want...)
+	}
+	path := w.Path()
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := l.batch(100)
+	m, err := w.Append(x.encoder, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cut := range []int64{0, 1, 61, 62, 63, m.Bytes / 2, m.Bytes - 1} {
+		if err := os.WriteFile(path, full[:int64(len(whole))+cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		x.expect(schema.Scan{})
+	}
+	torn := append([]byte{}, full...) // its end is not on the disk yet
+	clear(torn[len(torn)-20:])
+	if err := os.WriteFile(path, torn, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	x.expect(schema.Scan{})
+}
+
+// TestASealedSegmentThatIsDamagedIsAnError: absence of lines must not look like an
+// answer.
+func TestASealedSegmentThatIsDamagedIsAnError(t *testing.T) {
+	x := newTree(t)
+	l := newTestLog(t, "web01", 1, "combined")
+	w := x.segment("web01")
+	b, _ := l.batch(100)
+	x.append(w, b)
+	path := x.seal(w)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)-5] ^= 1
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := x.snapshot(columnar.Bounds{})
+	defer s.Close()
+	var failed error
+	for _, err := range s.Scan(t.Context(), schema.Scan{}) {
+		failed = err
+	}
+	if failed == nil {
+		t.Error("the scan did not fail")
+	}
+	if err := s.Batches(t.Context(), columnar.Want{}, func(int, *columnar.Batch, columnar.Selection) error { return nil }); err == nil {
+		t.Error("the batches did not fail")
+	}
+}
+
+func TestOtherFilesInTheSpoolAreNoSegments(t *testing.T) {
+	x := newTree(t)
+	for _, name := range []string{"web01/x.gz", "web01/20260903-000001.parquet.open", "README.gz"} {
+		path := filepath.Join(x.spool, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("no segment"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.expect(schema.Scan{})
+}
+
+// TestAStreamsFormatMayChangeWithinASegment: each line is read by the format that its
+// sender had then.
+func TestAStreamsFormatMayChangeWithinASegment(t *testing.T) {
+	x := newTree(t)
+	l := newTestLog(t, "web01", 1, "combined")
+	w := x.segment("web01")
+	b, want := l.batch(50)
+	x.append(w, b)
+	x.want = append(x.want, want...)
+	other := newTestLog(t, "web01", 1, "common")
+	other.offset = l.offset
+	b, want = other.batch(50)
+	x.append(w, b)
+	x.want = append(x.want, want...)
+	x.expect(schema.Scan{})
+	x.put(x.seal(w))
+	x.expect(schema.Scan{})
+}
