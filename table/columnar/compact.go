@@ -27,6 +27,10 @@ const (
 	DefaultTargetBytes = 128 << 20
 	// mergedPrefix begins the name of a merged file.
 	mergedPrefix = "merged."
+	// A file that is more than lateFactor times as large as what came after it stays as it
+	// is until there are maxLateFiles of that.
+	lateFactor   = 16
+	maxLateFiles = 16
 	// maxReplaces bounds the names that a merged file carries of what was merged before.
 	// Without them, a file that comes back is counted once all the same, by its ranges.
 	maxReplaces = 4096
@@ -36,6 +40,10 @@ const (
 type CompactOptions struct {
 	// TempDir is a local directory for files that are being made.
 	TempDir string
+	// Partitions reads the name of a directory of the tree; nil: ParsePartition.
+	Partitions func(dir string) Partition
+	// Bounds are the part of the tree that is looked at.
+	Bounds Bounds
 	// Closed reports whether a directory is complete; others are left alone.
 	Closed func(Partition) bool
 	// TargetBytes is how large a merged file becomes, about; 0: DefaultTargetBytes.
@@ -75,14 +83,14 @@ func Compact(ctx context.Context, store TreeStore, o CompactOptions) (Compaction
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &compactor{table: OpenTable(store, TableOptions{Log: o.Log}), store: store, o: o}
-	files, err := c.table.list(ctx, Bounds{})
+	c := &compactor{table: OpenTable(store, TableOptions{Log: o.Log, Partitions: o.Partitions}), store: store, o: o}
+	files, err := c.table.list(ctx, o.Bounds)
 	if err != nil {
 		return c.done, fmt.Errorf("table: compact: %w", err)
 	}
 	var errs []error
 	for _, d := range byDir(files) {
-		if !o.Closed(ParsePartition(d.dir)) || len(d.files) < 2 {
+		if !o.Closed(c.table.o.Partitions(d.dir)) || len(d.files) < 2 {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -188,7 +196,17 @@ func mergeGroups(files []*footer, target int64) [][]*footer {
 		groups[last] = append(groups[last], f)
 		bytes += f.bytes
 	}
-	return slices.DeleteFunc(groups, func(g []*footer) bool { return len(g) < 2 })
+	return slices.DeleteFunc(groups, func(g []*footer) bool { return !worthwhile(g) })
+}
+
+// worthwhile reports whether a group is to be merged: a large file is not written again for
+// each small one that comes late.
+func worthwhile(group []*footer) bool {
+	var largest, all int64
+	for _, f := range group {
+		largest, all = max(largest, f.bytes), all+f.bytes
+	}
+	return len(group) > 1 && (len(group) > maxLateFiles || largest < lateFactor*(all-largest))
 }
 
 // merge makes one file of several.

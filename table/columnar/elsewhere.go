@@ -89,7 +89,7 @@ func restrict(parts []*part, wanted map[schema.StreamID]schema.RangeSet) (kept [
 
 // snapshotDir is a snapshot of one directory of the tree.
 func (t *Table) snapshotDir(ctx context.Context, dir string) (*Snapshot, error) {
-	only := &Table{store: t.store, o: TableOptions{Log: t.o.Log}, dir: &dir}
+	only := &Table{store: t.store, o: TableOptions{Log: t.o.Log, Partitions: t.o.Partitions}, dir: &dir}
 	return only.Snapshot(ctx, Bounds{})
 }
 

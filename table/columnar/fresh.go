@@ -88,7 +88,7 @@ func escapeGlob(dir string) string {
 }
 
 func (b Bounds) wantSegment(n segment.Name) bool {
-	return b.wantDir(dayElement + n.Period[:len(dayLayout)] + "/" + hostElement + escapeElement(n.Host))
+	return b.wantPartition(Partition{Day: n.Period[:len(dayLayout)], Host: n.Host})
 }
 
 // openSegment opens a segment by the name that it has at the moment; nil if it is gone:
@@ -103,7 +103,10 @@ func openSegment(path string) (*freshSegment, error) {
 			return nil, fmt.Errorf("spool: %w", err)
 		}
 		f := &freshSegment{File: file, path: path, open: try != path}
-		if err := f.readHeaders(); err != nil {
+		if err = f.readHeaders(); err == nil && f.open {
+			err = f.cutTorn()
+		}
+		if err != nil {
 			return nil, errors.Join(fmt.Errorf("spool: %s: %w", try, err), file.Close())
 		}
 		return f, nil
@@ -144,6 +147,22 @@ func (f *freshSegment) readHeaders() error {
 		}
 		f.members = append(f.members, freshMember{Member: m, entry: streams[m.Stream]})
 	}
+}
+
+// cutTorn leaves out members at the end whose data is not all there: after a crash, and
+// before the collector's next start.
+func (f *freshSegment) cutTorn() error {
+	r := segment.NewReader(f, f.size)
+	for n := len(f.members); n > 0; n-- {
+		r.At(f.members[n-1].Member)
+		_, err := r.Data()
+		var torn *segment.FormatError
+		if !errors.As(err, &torn) {
+			return err
+		}
+		f.members = f.members[:n-1]
+	}
+	return nil
 }
 
 // count says what of each member counts.

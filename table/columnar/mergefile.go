@@ -17,8 +17,8 @@ const (
 	// maxMergeWidth is how many row groups are merged at a time: each holds some rows
 	// and its dictionaries. More are merged in several steps, by way of files on disk.
 	maxMergeWidth = 24
-	// mergeRows is how many rows are read of a row group at a time.
-	mergeRows = 8192
+	// mergeReadRows is how many rows are read of a row group at a time.
+	mergeReadRows = 8192
 )
 
 // mergeInto merges files into one in a local file, checks it and stores it under name.
@@ -154,13 +154,15 @@ type mergeInput struct {
 	groups []int
 }
 
-// inputsOf are the row groups of the parts. A merged file is one run.
+// inputsOf are the row groups of the parts. Those of a file that was merged, and others of
+// which one begins after the one before has ended, are one run.
 func inputsOf(parts []*part) []mergeInput {
 	var inputs []mergeInput
 	for _, p := range parts {
 		merged := len(p.meta.Replaces) > 0
-		for g := range p.file.Groups() {
-			if merged && g > 0 {
+		groups := p.file.Groups()
+		for g := range groups {
+			if g > 0 && groups[g].Undated == 0 && (merged || groups[g].MinTime > groups[g-1].MaxTime) {
 				last := &inputs[len(inputs)-1]
 				last.groups = append(last.groups, g)
 				continue

@@ -86,7 +86,7 @@ func (c *mergeCursor) read() (bool, error) {
 			c.group, c.row = c.group+1, 0
 			continue
 		}
-		from, to := c.row, min(c.row+mergeRows, info.Rows)
+		from, to := c.row, min(c.row+mergeReadRows, info.Rows)
 		if err := p.file.ReadRows(g, from, to, nil, &c.batch); err != nil {
 			return false, fmt.Errorf("%s: %w", p.name, err)
 		}

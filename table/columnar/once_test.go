@@ -39,7 +39,7 @@ func TestARangeInSeveralFilesCountsOnce(t *testing.T) {
 				}
 			}
 			for range 6 + rng.IntN(6) {
-				store(rng.IntN(len(batches)), rng.IntN(len(batches)))
+				store(rng.IntN(len(batches)))
 			}
 			for i := range batches {
 				if !stored[i] {

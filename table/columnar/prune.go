@@ -11,6 +11,8 @@ import (
 
 // PruneOptions say which files are removed.
 type PruneOptions struct {
+	// Partitions reads the name of a directory of the tree; nil: ParsePartition.
+	Partitions func(dir string) Partition
 	// Before is the first moment that is kept: a file goes if all its rows are of days
 	// that ended before it, wherever on earth the log's zone is.
 	Before time.Time
@@ -36,14 +38,14 @@ type Pruning struct {
 
 // Prune removes the files whose rows are all too old.
 func Prune(ctx context.Context, store TreeStore, o PruneOptions) (done Pruning, err error) {
-	t := OpenTable(store, TableOptions{})
+	t := OpenTable(store, TableOptions{Partitions: o.Partitions})
 	files, err := t.list(ctx, Bounds{})
 	if err != nil {
 		return done, fmt.Errorf("table: prune: %w", err)
 	}
 	old := files[:0]
 	for _, f := range files {
-		if end, known := ParsePartition(dirOf(f.Name)).end(); !known || !end.After(o.Before) {
+		if end, known := t.o.Partitions(dirOf(f.Name)).end(); !known || !end.After(o.Before) {
 			old = append(old, f)
 		}
 	}
@@ -56,7 +58,7 @@ func Prune(ctx context.Context, store TreeStore, o PruneOptions) (done Pruning, 
 		if err := ctx.Err(); err != nil {
 			return done, err
 		}
-		if err := o.prune(ctx, store, f, &done); err != nil {
+		if err := o.prune(ctx, t, store, f, &done); err != nil {
 			return done, fmt.Errorf("table: prune %s: %w", f.name, err)
 		}
 	}
@@ -76,8 +78,8 @@ func (p Partition) end() (end time.Time, known bool) {
 	return day.AddDate(0, 0, 1).Add(lastZone), true
 }
 
-func (o *PruneOptions) prune(ctx context.Context, store TreeStore, f *footer, done *Pruning) error {
-	_, known := ParsePartition(dirOf(f.name)).end()
+func (o *PruneOptions) prune(ctx context.Context, t *Table, store TreeStore, f *footer, done *Pruning) error {
+	_, known := t.o.Partitions(dirOf(f.name)).end()
 	switch {
 	case f.meta.Undated == f.meta.Rows && !known:
 		done.Undated++

@@ -26,6 +26,8 @@ type pruningStore interface {
 
 // TableOptions say what belongs to a table beside its tree of files.
 type TableOptions struct {
+	// Partitions reads the name of a directory of the tree; nil: ParsePartition.
+	Partitions func(dir string) Partition
 	// Spool is the directory of the collector's segments, whose lines are not in the
 	// tree yet; "" for none.
 	Spool string
@@ -45,6 +47,9 @@ type Table struct {
 func OpenTable(store ReadStore, o TableOptions) *Table {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Partitions == nil {
+		o.Partitions = ParsePartition
 	}
 	return &Table{store: store, o: o}
 }
@@ -119,7 +124,8 @@ func (t *Table) snapshot(ctx context.Context, b Bounds) (s *Snapshot, err error)
 
 // list returns the files that may hold rows within the bounds, in the order of names.
 func (t *Table) list(ctx context.Context, b Bounds) ([]hdfs.File, error) {
-	want, mayWant := b.wantDir, b.wantDir
+	want := func(dir string) bool { return b.wantPartition(t.o.Partitions(dir)) }
+	mayWant := want
 	if t.dir != nil {
 		want = func(dir string) bool { return dir == *t.dir }
 		mayWant = func(dir string) bool { return want(dir) || strings.HasPrefix(*t.dir, dir+"/") }

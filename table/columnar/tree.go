@@ -60,10 +60,26 @@ func ParsePartition(dir string) Partition {
 	return p
 }
 
-// wantDir reports whether a directory may hold rows within the bounds. Rows without a
-// time, which have time 0, can be in the directory of any day.
-func (b Bounds) wantDir(dir string) bool {
-	p := ParsePartition(dir)
+// PartitionsOf returns what reads the directories that a pattern makes. A directory above
+// them says as much as ParsePartition finds in it.
+func PartitionsOf(pattern hdfs.Pattern) func(dir string) Partition {
+	matcher := pattern.Matcher()
+	return func(dir string) Partition {
+		m, ok := matcher.Match(path.Join(dir, "file"))
+		if !ok {
+			return ParsePartition(dir)
+		}
+		p := Partition{Host: m.Labels["host"]}
+		if !m.Time.IsZero() {
+			p.Day = m.Time.Format(dayLayout)
+		}
+		return p
+	}
+}
+
+// wantPartition reports whether a directory may hold rows within the bounds. Rows without
+// a time, which have time 0, can be in the directory of any day.
+func (b Bounds) wantPartition(p Partition) bool {
 	if p.Host != "" && len(b.Hosts) > 0 && !slices.Contains(b.Hosts, p.Host) {
 		return false
 	}
@@ -77,6 +93,3 @@ func (b Bounds) wantDir(dir string) bool {
 	first, end := day.Add(-zoneMargin), day.AddDate(0, 0, 1).Add(zoneMargin)
 	return end.UnixNano() > b.From && (b.To <= 0 || first.UnixNano() < b.To)
 }
-
-// escapeElement is how a value stands in a directory's name.
-func escapeElement(value string) string { return hdfs.Element(value) }

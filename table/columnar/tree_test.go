@@ -304,7 +304,11 @@ func (x *tree) batches(s *columnar.Snapshot, w columnar.Want) []line {
 			if err != nil {
 				return err
 			}
-			l := line{stream: b.Stream(i).Stream.ID, offset: offsets.Ints[i], text: string(text)}
+			s, err := b.Stream(i)
+			if err != nil {
+				return err
+			}
+			l := line{stream: s.Stream.ID, offset: offsets.Ints[i], text: string(text)}
 			if times != nil && !times.Null(i) {
 				l.time = times.Ints[i]
 			}

@@ -132,11 +132,14 @@ func (v *verifier) rows() error {
 	times, offsets := b.Column(schema.TimeField), b.Column(schema.OffsetField)
 	var last lineKey
 	for i := range b.Rows {
-		var err error
-		if v.line, err = b.Line(v.line[:0], i); err != nil {
+		s, err := b.Stream(i)
+		if err == nil {
+			v.line, err = b.Line(v.line[:0], i)
+		}
+		if err != nil {
 			return fmt.Errorf("row %d: %w", i, err)
 		}
-		k := lineKey{stream: b.Stream(i).Stream.ID, offset: offsets.Ints[i]}
+		k := lineKey{stream: s.Stream.ID, offset: offsets.Ints[i]}
 		if times != nil && !times.Null(i) {
 			k.time = times.Ints[i]
 		}
