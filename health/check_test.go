@@ -149,7 +149,7 @@ func TestARunIsBothReaderAndCollector(t *testing.T) {
 	s := tail.Status{At: before(5 * time.Second), WrittenBytes: 100, ReadBytes: 90, StoredBytes: 50, UnreadSeconds: 595.5,
 		Failing: []tail.Failure{{Path: "/a.log", Error: errors.New("permission denied").Error(), Since: before(time.Minute)}}}
 	g := governor.State{Level: governor.Paused, Since: before(11 * time.Minute), Reason: "the disk is busy"}
-	f := Fleet{Now: now, Kind: Run, Hosts: map[string]Host{"web01": Follower(now, s, new(tail.Counters), g, ingest.Waiting{UntabledSeconds: 20, UnstoredSeconds: 30})}}
+	f := Fleet{Now: now, Kind: Run, Hosts: map[string]Host{"web01": Follower(now, s, new(tail.Counters), g, ingest.Waiting{UntabledSeconds: 20, UnstoredSeconds: 30}, ingest.Arrivals{})}}
 	got := f.Check(limits).Metrics["web01"]
 	want := "its oldest line is 10m1s old and not received; its governor pauses for 11m0s: the disk is busy; /a.log cannot be read for 1m0s: permission denied"
 	if strings.Join(got.Reasons, "; ") != want || got.UntabledSeconds != 600.5 || got.UnstoredSeconds != 600.5 {

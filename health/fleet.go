@@ -113,6 +113,7 @@ func Senders(now time.Time, hosts []receiver.Host, s *ingest.State, silentAfter 
 	for _, h := range hosts {
 		x := Sender(now, h, s.Waiting[h.Name], s.Shares[h.Name])
 		x.slow(s.Slow[h.Name])
+		x.arrive(s.Arrivals[h.Name])
 		if h.Missed || h.Connections > 0 || now.Sub(h.Seen) <= silentAfter || s.Waiting[h.Name] != (ingest.Waiting{}) {
 			all[h.Name] = x
 		}
@@ -122,6 +123,7 @@ func Senders(now time.Time, hosts []receiver.Host, s *ingest.State, silentAfter 
 			var x Host
 			x.wait(w)
 			x.share(s.Shares[name])
+			x.arrive(s.Arrivals[name])
 			all[name] = x
 		}
 	}

@@ -47,6 +47,9 @@ type Host struct {
 	Bytes   int64 `json:"bytes"`
 	Busy    int64 `json:"busy"`
 	Refused int64 `json:"refused"`
+	// Arrived are its lines that were received since this process began, each once; nil in an
+	// agent, which does not parse lines.
+	Arrived *ingest.Arrivals `json:"arrived,omitempty"`
 	// SpoolBytes are the host's in the collector's spool.
 	SpoolBytes int64 `json:"spool_bytes"`
 
@@ -81,6 +84,17 @@ func Sender(now time.Time, h receiver.Host, waiting ingest.Waiting, share ingest
 	}
 	x.share(share)
 	return x
+}
+
+// arrive adds the lines that were received of it.
+func (h *Host) arrive(a ingest.Arrivals) { h.Arrived = &a }
+
+// arrived is Arrived, or what an agent knows: the lines that its collector has.
+func (h *Host) arrived() ingest.Arrivals {
+	if h.Arrived == nil {
+		return ingest.Arrivals{Lines: h.Lines, Bytes: h.Bytes}
+	}
+	return *h.Arrived
 }
 
 // share adds what the host has of the spool.
@@ -118,7 +132,7 @@ func Reader(now time.Time, h protocol.Heartbeat, s agent.State, silentAfter, max
 }
 
 // Follower is a host whose logs this process both reads and stores.
-func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, waiting ingest.Waiting) Host {
+func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, waiting ingest.Waiting, arrived ingest.Arrivals) Host {
 	x := Host{
 		Files: int64(s.Files), WrittenBytes: s.WrittenBytes, ReadBytes: s.ReadBytes, ReceivedBytes: s.ReadBytes, StoredBytes: s.StoredBytes,
 		UnstoredSeconds: s.UnstoredSeconds, LinesPerSecond: s.LinesPerSecond, LostBytes: c.LostBytes.Load(), LostFiles: c.LostFiles.Load(),
@@ -131,6 +145,7 @@ func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, 
 		x.Governor.PausedSeconds = now.Sub(g.Since).Seconds()
 	}
 	x.wait(waiting)
+	x.arrive(arrived)
 	return x
 }
 

@@ -36,6 +36,9 @@ var ofHosts = []struct {
 	{gauge, "governor_paused_seconds", "For how long the governor has paused; 0: it reads.", func(h *Host) float64 { return h.Governor.PausedSeconds }},
 	{count, "lost_bytes_total", "Bytes that were deleted before they were read.", func(h *Host) float64 { return float64(h.LostBytes) }},
 	{count, "sent_lines_total", "Lines that the host sent, those sent again too.", func(h *Host) float64 { return float64(h.Lines) }},
+	{count, "lines_total", "Lines of the host that were received, each once.", func(h *Host) float64 { return float64(h.arrived().Lines) }},
+	{count, "line_bytes_total", "Bytes of these lines.", func(h *Host) float64 { return float64(h.arrived().Bytes) }},
+	{count, "parse_errors_total", "Lines of these that did not parse.", func(h *Host) float64 { return float64(h.arrived().ParseErrors) }},
 	{count, "busy_total", "Batches of the host that were not taken for the time being.", func(h *Host) float64 { return float64(h.Busy) }},
 	{count, "refused_total", "Batches of the host that were refused.", func(h *Host) float64 { return float64(h.Refused) }},
 }

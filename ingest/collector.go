@@ -116,7 +116,8 @@ type Collector struct {
 	flush   bool      // the table's rows are to be made durable
 	// forgetting: files of what is stored are being removed.
 	forgetting bool
-	backlog    backlog // received, and not offered to the table
+	arrivals   map[string]*arrivals // by host
+	backlog    backlog              // received, and not offered to the table
 	slow       map[string]Slow
 	begun      map[string]*begun // segments, by host
 	dropped    int               // pieces that a failing disk did not keep
@@ -137,7 +138,7 @@ func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) 
 		cfg: cfg, encoders: make(chan *segment.Encoder, runtime.GOMAXPROCS(0)), queue: semaphore.NewWeighted(tableQueueBytes),
 		parcels: make(chan *parcel, 1024), wake: make(chan struct{}, 1),
 		rolled: make(chan *spooled, cfg.Uploads), syncs: make(chan struct{}, 1), closing: make(chan time.Time, 1),
-		streams: map[schema.StreamID]*streamState{}, slow: map[string]Slow{}, begun: map[string]*begun{}, backlog: backlog{}, changed: make(chan struct{}),
+		streams: map[schema.StreamID]*streamState{}, slow: map[string]Slow{}, arrivals: map[string]*arrivals{}, begun: map[string]*begun{}, backlog: backlog{}, changed: make(chan struct{}),
 		spool: spool{fsys: cfg.FS, dir: cfg.SpoolDir, open: map[segmentKey]*spooled{}, opened: map[string]int{}, hosts: map[string]*share{}},
 	}
 	c.spare.New = func() any { return new(parcel) }

@@ -14,6 +14,7 @@ type cut struct {
 	lines, errors int64
 	holes         int64 // of lines: NUL bytes, for which there is no row
 	first, last   int64 // event times; 0 where none is dated
+	byClass       [Classes]int64
 	period        string
 	zone          int32 // its seconds east of UTC
 }
@@ -80,8 +81,11 @@ func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset 
 		run.lines++
 		if !ok {
 			run.holes++
-		} else if p.rec.Err.Set() {
-			run.errors++
+		} else {
+			run.byClass[classOf(&p.rec, r.status)]++
+			if p.rec.Err.Set() {
+				run.errors++
+			}
 		}
 		if p.rec.Dated {
 			run.extend(p.rec.Time)

@@ -79,6 +79,7 @@ func (c *Collector) take(ctx context.Context, st *streamState, b schema.Batch) (
 		c.Counters.Lines.Add(x.lines - x.holes)
 		c.Counters.Bytes.Add(x.Len())
 		c.Counters.ParseErrors.Add(x.errors)
+		st.arrivals.add(x)
 	}
 	c.handOver(p)
 	return err

@@ -20,6 +20,9 @@ type State struct {
 	Shares map[string]Share `json:"shares,omitempty"`
 	// Slow are the hosts whose lines took long to parse lately.
 	Slow map[string]Slow `json:"slow,omitempty"`
+	// Arrivals are the lines of each host that came since the process started. /health has
+	// them; the status file does not say them twice.
+	Arrivals map[string]Arrivals `json:"-"`
 	// Troubles are what is tried again, the oldest first.
 	Troubles []Trouble `json:"troubles,omitempty"`
 }
@@ -96,6 +99,7 @@ func (c *Collector) State() State {
 		}
 	}
 	s.Slow = c.slowHosts(now)
+	s.Arrivals = c.countedArrivals()
 	return s
 }
 

@@ -14,7 +14,8 @@ import (
 
 // streamState is a stream that batches come for.
 type streamState struct {
-	tracked *checkpoint.Stream
+	tracked  *checkpoint.Stream
+	arrivals *arrivals // of its host
 
 	taking sync.Mutex // held while a batch is taken, so that lines stay in order
 	reader lineReader
@@ -54,6 +55,7 @@ type piece struct {
 type lineReader struct {
 	format  *parse.Format
 	encoder *schema.RowEncoder
+	status  int    // index of the status field, -1 where the format has none
 	schema  string // of packed records
 	period  period // of the last dated line
 }
@@ -78,7 +80,7 @@ func (r *lineReader) prepare(stream *schema.Stream, labels map[string]string, la
 	if r.schema, err = encoder.Schema(); err != nil {
 		return fmt.Errorf("stream %s: %w", stream.ID, err)
 	}
-	r.format, r.encoder = format, encoder
+	r.format, r.encoder, r.status = format, encoder, schema.Index(format.Fields(), "status")
 	return nil
 }
 
@@ -105,6 +107,7 @@ func (c *Collector) streamOf(t *checkpoint.Stream) *streamState {
 	st := c.streams[t.ID]
 	if st == nil {
 		st = c.newState(t)
+		st.arrivals = c.arrivalsOf(t.Host)
 		c.streams[t.ID] = st
 	}
 	return st

@@ -40,7 +40,7 @@ func (r *following) fleet() health.Fleet {
 	now := time.Now()
 	return health.Fleet{
 		Now: now, Began: r.began, Kind: health.Run, Host: r.cmd.Host, Version: version(),
-		Hosts: map[string]health.Host{r.cmd.Host: health.Follower(now, logs, read, r.gate.State(), state.Waiting[r.cmd.Host])},
+		Hosts: map[string]health.Host{r.cmd.Host: health.Follower(now, logs, read, r.gate.State(), state.Waiting[r.cmd.Host], state.Arrivals[r.cmd.Host])},
 		Sinks: health.Sinks(now, state.Troubles), Counts: counts,
 		BufferBytes: state.SpoolBytes, BufferMaxBytes: r.cmd.SpoolMax.bytes(), Segments: state.Segments, UntabledBytes: state.UntabledBytes,
 	}
