@@ -59,6 +59,8 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"query", "schema table/columnar", "parse bench/sample"},
 	{"print", "schema query", "parse bench/sample"},
 
+	{"history", "ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
+
 	{"doctor", "", ""},
 	{"health", "ingest ingest/agent ingest/governor ingest/protocol ingest/receiver ingest/tail", ""},
 

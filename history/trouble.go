@@ -1,0 +1,42 @@
+package history
+
+import (
+	"log/slog"
+	"time"
+)
+
+// trouble says that the disk fails: at once, then at growing intervals with a count, and when
+// it works again. One goroutine uses it.
+type trouble struct {
+	log      *slog.Logger
+	since    time.Time
+	next     time.Time
+	pause    time.Duration
+	failures int
+}
+
+const (
+	firstReport = time.Minute
+	maxReport   = time.Hour
+)
+
+func (t *trouble) failed(at time.Time, err error) {
+	if t.failures == 0 {
+		t.since, t.pause, t.next = at, firstReport, at
+	}
+	t.failures++
+	if at.Before(t.next) {
+		return
+	}
+	t.log.Warn("history write failed, retrying; collecting goes on", "err", err, "attempts", t.failures)
+	t.next = at.Add(t.pause)
+	t.pause = min(2*t.pause, maxReport)
+}
+
+func (t *trouble) recovered(at time.Time) {
+	if t.failures == 0 {
+		return
+	}
+	t.log.Info("history write recovered", "after", at.Sub(t.since).Round(time.Second), "attempts", t.failures)
+	*t = trouble{log: t.log}
+}
