@@ -39,10 +39,10 @@ func canonicalHost(name string) string {
 	return strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
 }
 
-// Handler serves /health, /metrics and /metrics.json; look is asked each time, by several
+// Handler serves /health, /metrics and /metrics.json, and what is left to pages; look is asked each time, by several
 // goroutines. /health has status 503 when something is wrong. names are the host names
 // that a request may have in its Host header beside IP addresses and localhost.
-func Handler(look func() Fleet, t Thresholds, names []string) http.Handler {
+func Handler(look func() Fleet, t Thresholds, names []string, pages http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	answer := func(w http.ResponseWriter, status int, v any) {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
@@ -63,6 +63,7 @@ func Handler(look func() Fleet, t Thresholds, names []string) http.Handler {
 	})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(exporter{look, t}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	mux.Handle("GET /", pages)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return hostHandler(names, mux)
 }

@@ -3,6 +3,7 @@ package health
 import (
 	"encoding/json"
 	"flag"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"slices"
@@ -50,7 +51,7 @@ func TestTheThreePagesStayAsTheyAre(t *testing.T) {
 		{agent, "/metrics.json", "agent_metrics.json", 200, ""},
 	} {
 		w := httptest.NewRecorder()
-		Handler(func() Fleet { return test.fleet }, limits, []string{"Example.com."}).ServeHTTP(w, httptest.NewRequest("GET", test.page, nil))
+		Handler(func() Fleet { return test.fleet }, limits, []string{"Example.com."}, http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest("GET", test.page, nil))
 		if w.Code != test.status {
 			t.Errorf("%s: status %d", test.page, w.Code)
 		}
@@ -71,7 +72,7 @@ func TestTheThreePagesStayAsTheyAre(t *testing.T) {
 		golden(t, test.golden, text)
 	}
 	w := httptest.NewRecorder()
-	Handler(example, limits, []string{"Example.com."}).ServeHTTP(w, httptest.NewRequest("POST", "/health", nil))
+	Handler(example, limits, []string{"Example.com."}, http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest("POST", "/health", nil))
 	if w.Code != 405 {
 		t.Errorf("POST: status %d", w.Code)
 	}
@@ -105,7 +106,7 @@ func golden(t *testing.T, name, got string) {
 
 // A web page elsewhere can let a name of its own resolve to the status server.
 func TestARequestForANameThatIsNotOursIsRejected(t *testing.T) {
-	handler := Handler(example, limits, []string{"c1", "C1.example.com."})
+	handler := Handler(example, limits, []string{"c1", "C1.example.com."}, http.NotFoundHandler())
 	for host, want := range map[string]int{
 		"c1": 200, "c1:4142": 200, "C1.Example.com:4142": 200, "c1.example.com.": 200,
 		"localhost:4142": 200, "127.0.0.1:4142": 200, "192.0.2.1": 200, "[::1]:4142": 200, "[fe80::1%25eth0]:4142": 200, "": 200,

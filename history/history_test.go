@@ -92,9 +92,9 @@ func TestAMinuteIsWrittenWithWhatItCounted(t *testing.T) {
 		if i == 14 {
 			o.Level, o.UntabledSeconds = Error, 900.5
 		}
-		s.observe(at(i/12, i%12*5), []Observation{o})
+		s.Observe(at(i/12, i%12*5), []Observation{o})
 	}
-	s.observe(at(3, 0), []Observation{served("web01", 360)})
+	s.Observe(at(3, 0), []Observation{served("web01", 360)})
 	got := minutes(t, s, "web01", 0, 3)
 	for i, m := range got[:3] {
 		if m.ByClass[1] != 120 || m.ByClass[4] != 12 || m.Bytes != 24000 && m.Bytes != value(number(24000)) || m.UnstoredSeconds != value(number(3600)) || m.UnreadBytes != 77 || m.Governor != GovernorLimited || m.Covered != 60 {
@@ -117,13 +117,13 @@ func TestAProcessGoesOnWhereTheLastOneStopped(t *testing.T) {
 	dir := t.TempDir()
 	s := newStore(vfs.OS{}, dir, nil)
 	for i := range 20 {
-		s.observe(at(i, 20), []Observation{served("web01", int64(100*(i+1)))})
+		s.Observe(at(i, 20), []Observation{served("web01", int64(100*(i+1)))})
 	}
 	s.flush(at(19, 20), true) // as Run does at its end
 	s = newStore(vfs.OS{}, dir, nil)
-	s.observe(at(19, 30), []Observation{served("web01", 7)})
-	s.observe(at(30, 0), []Observation{served("web01", 7)})
-	s.observe(at(31, 0), []Observation{served("web01", 7)})
+	s.Observe(at(19, 30), []Observation{served("web01", 7)})
+	s.Observe(at(30, 0), []Observation{served("web01", 7)})
+	s.Observe(at(31, 0), []Observation{served("web01", 7)})
 	got := minutes(t, s, "web01", 0, 31)
 	if m := got[19]; m.ByClass[1] != 107 || m.ByClass[0] != 1 {
 		t.Errorf("the minute of the restart: %+v", m)
@@ -137,7 +137,7 @@ func TestAProcessGoesOnWhereTheLastOneStopped(t *testing.T) {
 	}
 	// The second was not over when the process ended, and is made of its minutes by the next.
 	s = newStore(vfs.OS{}, dir, nil)
-	s.observe(at(50, 0), []Observation{served("web01", 0)})
+	s.Observe(at(50, 0), []Observation{served("web01", 0)})
 	quarters, err = s.Quarters("web01", at(0, 0), at(45, 0))
 	if err != nil || quarters[1].ByClass[1] != value(number(507)) || quarters[1].Covered != 5 {
 		t.Errorf("the quarter of the restart: %+v, %v", quarters[1], err)
@@ -155,16 +155,16 @@ func TestAHostsStateIsKeptOverARestart(t *testing.T) {
 	dir := t.TempDir()
 	s := newStore(vfs.OS{}, dir, nil)
 	bad := Observation{Host: "web01", Level: Error, Reason: "silent <b>for</b> 2m" + strings.Repeat("\u00e9", 300)}
-	s.observe(at(0, 0), []Observation{served("web01", 1)})
-	s.observe(at(1, 10), []Observation{bad})
-	s.observe(at(2, 0), []Observation{bad})
+	s.Observe(at(0, 0), []Observation{served("web01", 1)})
+	s.Observe(at(1, 10), []Observation{bad})
+	s.Observe(at(2, 0), []Observation{bad})
 	s = newStore(vfs.OS{}, dir, nil)
-	s.observe(at(9, 0), []Observation{bad})
+	s.Observe(at(9, 0), []Observation{bad})
 	if x := s.Sparks(at(9, 0))["web01"]; !x.Since.Equal(at(1, 10)) || x.Level != Error {
 		t.Errorf("since %v, %v", x.Since, x.Level)
 	}
 	for i := range 300 { // more than a file has room for, and as often as may be in a minute
-		s.observe(at(10+i/8, i%8*7), []Observation{{Host: "web01", Level: Level(i % 3), Reason: fmt.Sprint(i)}})
+		s.Observe(at(10+i/8, i%8*7), []Observation{{Host: "web01", Level: Level(i % 3), Reason: fmt.Sprint(i)}})
 	}
 	changes, err := s.Changes("web01")
 	if err != nil || len(changes) > changeSlots+maxPending {
@@ -190,7 +190,7 @@ func TestADamagedFileCostsItsHistoryOnly(t *testing.T) {
 		var log bytes.Buffer
 		s := newStore(vfs.OS{}, dir, &log)
 		both := func(minute int) {
-			s.observe(at(minute, 0), []Observation{served("web01", int64(10*minute)), served("web02", int64(10*minute))})
+			s.Observe(at(minute, 0), []Observation{served("web01", int64(10*minute)), served("web02", int64(10*minute))})
 		}
 		both(0)
 		both(1)
@@ -228,7 +228,7 @@ func TestACrashAtAnyWriteLeavesWhatWasOrNothing(t *testing.T) {
 	life := func(fsys *crashfs.FS, from int) *Store {
 		s := newStore(fsys, "/data/history", nil)
 		for i := range 17 {
-			s.observe(at(from+i, 0), []Observation{{Host: "web01", ByClass: [Classes]int64{0, int64(100 * (i + 1))}, Level: Level(i % 3)}})
+			s.Observe(at(from+i, 0), []Observation{{Host: "web01", ByClass: [Classes]int64{0, int64(100 * (i + 1))}, Level: Level(i % 3)}})
 		}
 		return s
 	}
@@ -274,7 +274,7 @@ func TestADiskThatFailsCostsHistoryOnly(t *testing.T) {
 	s := newStore(fsys, "/data/history", &log)
 	for i := range 200 {
 		failing = i < 100
-		s.observe(at(i, 0), []Observation{{Host: "web01", ByClass: [Classes]int64{0, int64(100 * (i + 1))}}, {Host: "web02"}})
+		s.Observe(at(i, 0), []Observation{{Host: "web01", ByClass: [Classes]int64{0, int64(100 * (i + 1))}}, {Host: "web02"}})
 	}
 	if n := strings.Count(log.String(), "history write failed"); n < 5 || n > 9 {
 		t.Errorf("said %d times in 100 minutes:\n%s", n, &log)
@@ -298,7 +298,7 @@ func TestHostsAreBoundedAndTheLongestIdleGivesWay(t *testing.T) {
 		for _, name := range names {
 			hosts = append(hosts, Observation{Host: name})
 		}
-		s.observe(at(minute, 0), hosts)
+		s.Observe(at(minute, 0), hosts)
 	}
 	many(0, "a", "b", "c", "d", "e")
 	many(1, "a", "b", "c", "d", "e")
@@ -337,7 +337,7 @@ func TestObservingAllocatesNothing(t *testing.T) {
 	i := 0
 	observe := func() {
 		hosts[0].ByClass[1] += 10
-		s.observe(at(0, i%50), hosts)
+		s.Observe(at(0, i%50), hosts)
 		i++
 	}
 	observe()
@@ -357,9 +357,9 @@ func TestOfferNeverWaits(t *testing.T) {
 // be written.
 func FuzzReadingAFile(f *testing.F) {
 	s := newStore(vfs.OS{}, f.TempDir(), nil)
-	s.observe(at(0, 0), []Observation{{Host: "web01", Level: Error, Reason: "why"}})
-	s.observe(at(1, 0), []Observation{served("web01", 5)})
-	s.observe(at(15, 0), []Observation{served("web01", 9)})
+	s.Observe(at(0, 0), []Observation{{Host: "web01", Level: Error, Reason: "why"}})
+	s.Observe(at(1, 0), []Observation{served("web01", 5)})
+	s.Observe(at(15, 0), []Observation{served("web01", 9)})
 	whole, err := os.ReadFile(s.path("web01"))
 	if err != nil {
 		f.Fatal(err)
@@ -381,7 +381,7 @@ func FuzzReadingAFile(f *testing.F) {
 			t.Fatal(err)
 		}
 		for i := range 3 {
-			s.observe(at(20+i, 0), []Observation{served("web01", int64(10*i))})
+			s.Observe(at(20+i, 0), []Observation{served("web01", int64(10*i))})
 		}
 		for _, m := range minutes(t, s, "web01", -600, 22) {
 			if m.Lines() < 0 || m.Bytes < 0 || m.Covered > 63 || m.Level > Error {
@@ -410,7 +410,7 @@ func BenchmarkMinute(b *testing.B) {
 			for i := range hosts {
 				hosts[i] = served(fmt.Sprintf("web%04d", i), 0)
 			}
-			s.observe(at(0, 0), hosts)
+			s.Observe(at(0, 0), hosts)
 			minute := 0
 			b.ResetTimer()
 			for b.Loop() {
@@ -419,7 +419,7 @@ func BenchmarkMinute(b *testing.B) {
 					for j := range hosts {
 						hosts[j].ByClass[1] += 50
 					}
-					s.observe(at(minute, i*5), hosts)
+					s.Observe(at(minute, i*5), hosts)
 				}
 			}
 		})

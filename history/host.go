@@ -67,7 +67,7 @@ func (h *host) observe(at time.Time, o *Observation) {
 	for i := range s.ByClass {
 		s.ByClass[i] = since(o.ByClass[i], h.before.ByClass[i])
 	}
-	h.now.add(&s)
+	h.now.Add(&s)
 	h.before, h.last = *o, at
 	if !h.known || o.Level != h.state.Level {
 		h.change(at, o)
@@ -123,7 +123,7 @@ func (h *host) take(at time.Time) page {
 	if h.quarter != q {
 		h.quarter, h.sum = q, Sample{}
 	}
-	h.sum.add(&h.now)
+	h.sum.Add(&h.now)
 	h.sum.Covered++
 	h.keep(q, &h.sum)
 	if (h.minute+1)%QuarterMinutes == 0 {
@@ -152,7 +152,7 @@ func (p *page) write(f vfs.File) error {
 			return err
 		}
 		if x := &earlier[0]; x.Covered > 0 {
-			p.sample.add(x)
+			p.sample.Add(x)
 			p.sample.Covered = min(p.sample.Covered+x.Covered, 60)
 		}
 	}
@@ -219,7 +219,7 @@ func (h *host) load(f vfs.File, at time.Time) error {
 func ofMinutes(minutes []Sample) (sum Sample) {
 	for i := range minutes {
 		if minutes[i].Covered > 0 {
-			sum.add(&minutes[i])
+			sum.Add(&minutes[i])
 			sum.Covered++
 		}
 	}

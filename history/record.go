@@ -68,8 +68,9 @@ func (s *Sample) Lines() (n int64) {
 	return n
 }
 
-// add adds what another sample counted. The caller adds Covered, whose unit it knows.
-func (s *Sample) add(x *Sample) {
+// Add adds what another sample counted, and takes the worse of ages and states. The caller adds
+// Covered, whose unit it knows.
+func (s *Sample) Add(x *Sample) {
 	for i, n := range x.ByClass {
 		s.ByClass[i] += n
 	}

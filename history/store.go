@@ -99,7 +99,7 @@ func (s *Store) Run(ctx context.Context) {
 	for {
 		select {
 		case o := <-s.incoming:
-			s.observe(o.at, o.hosts)
+			s.Observe(o.at, o.hosts)
 			last = o.at
 		case <-ctx.Done():
 			if !last.IsZero() {
@@ -110,8 +110,9 @@ func (s *Store) Run(ctx context.Context) {
 	}
 }
 
-// observe adds how the hosts are to the present minute, and writes the minutes that are over.
-func (s *Store) observe(at time.Time, hosts []Observation) {
+// Observe adds how the hosts are to the present minute, and writes the minutes that are over. Run
+// calls it; without Run one goroutine may.
+func (s *Store) Observe(at time.Time, hosts []Observation) {
 	s.flush(at, false)
 	excluded := 0
 	for i := range hosts {

@@ -61,6 +61,8 @@ var edges = []struct{ pkg, imports, testImports string }{
 
 	{"history", "ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
 
+	{"dashboard", "health history", "ingest ingest/protocol ingest/receiver ingest/segment/vfs"},
+
 	{"doctor", "", ""},
 	{"health", "ingest ingest/agent ingest/governor ingest/protocol ingest/receiver ingest/tail", ""},
 

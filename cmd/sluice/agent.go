@@ -117,7 +117,10 @@ func (c *agentCmd) Run(a *app) (err error) {
 		Report: func(t *tail.Tailer) { a.acknowledge(file, t.Counters()); at.report(a, t) },
 		Tail:   tail.Config{Sources: sources, Host: c.Host, FromEnd: c.FromEnd, Latency: c.Latency, Gate: gate, MinMargin: c.MinMargin, Log: a.log},
 	})
-	end, err := c.serve(a, at.fleet, at.thresholds())
+	remembered, forget := a.keepHistory()
+	defer forget()
+	at.history = remembered
+	end, err := c.serve(a, watched{at.fleet, at.thresholds(), remembered, logsOf(file, nil)})
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/dashboard"
 	"sluice/health"
+	"sluice/history"
 	"sluice/ingest/agent"
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
@@ -14,9 +16,10 @@ import (
 
 // sending is an agent at work.
 type sending struct {
-	cmd   *agentCmd
-	began time.Time
-	gate  *governor.Governor
+	cmd     *agentCmd
+	began   time.Time
+	history *history.Store
+	gate    *governor.Governor
 
 	certificates *tlsFiles
 	agent        *agent.Agent
@@ -50,6 +53,7 @@ func (s *sending) report(a *app, t *tail.Tailer) {
 	s.tailer.Store(t)
 	f, read, state := s.fleet(), t.Counters(), s.agent.State()
 	h := f.Check(s.thresholds())
+	s.history.Offer(f.Now, dashboard.Observations(&h))
 	status := health.Status{
 		At: f.Now, PID: os.Getpid(), Began: s.began, Host: s.cmd.Host, Version: version(),
 		Lines: f.Counts.Lines, Bytes: f.Counts.Bytes,

@@ -153,7 +153,11 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	defer r.Close()
 	gate := limits.NewGate(a.log)
 	at := &collecting{cmd: c, host: host, began: time.Now(), stores: s, receiver: r, certificates: certificates, gate: gate}
-	end, err := c.statusFlags.serve(a, at.fleet, at.thresholds())
+	remembered, forget := a.keepHistory()
+	defer forget()
+	at.history = remembered
+	received := func(t *checkpoint.Stream) int64 { return s.collector.Position(t, 0).Received }
+	end, err := c.statusFlags.serve(a, watched{at.fleet, at.thresholds(), remembered, logsOf(s.checkpoint, received)})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

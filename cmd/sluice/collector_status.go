@@ -5,7 +5,9 @@ import (
 	"os"
 	"time"
 
+	"sluice/dashboard"
 	"sluice/health"
+	"sluice/history"
 	"sluice/ingest/admission"
 	"sluice/ingest/receiver"
 )
@@ -15,6 +17,7 @@ type collecting struct {
 	cmd      *collectorCmd
 	host     string
 	began    time.Time
+	history  *history.Store
 	stores   *stores
 	receiver *receiver.Receiver
 
@@ -46,6 +49,7 @@ func (c *collecting) fleet() health.Fleet {
 func (c *collecting) report(a *app) {
 	f := c.fleet()
 	h := f.Check(c.thresholds())
+	c.history.Offer(f.Now, dashboard.Observations(&h))
 	status := health.Status{
 		At: f.Now, PID: os.Getpid(), Began: c.began, Host: c.host, Version: version(),
 		Lines: f.Counts.Lines, Bytes: f.Counts.Bytes, Rows: f.Counts.Rows, ParseErrors: f.Counts.ParseErrors, ArchiveFiles: f.Counts.Segments,

@@ -56,7 +56,7 @@ func (s *starting) patiently(a *app, open func() error) error {
 	}
 	began := time.Now()
 	s.trouble = ingest.Trouble{What: "start", Since: began}
-	end, served := s.flags.serve(a, func() health.Fleet { return s.fleet(began) }, s.thresholds)
+	end, served := s.flags.serve(a, watched{look: func() health.Fleet { return s.fleet(began) }, thresholds: s.thresholds})
 	if served != nil {
 		return errors.Join(served, err)
 	}

@@ -53,7 +53,10 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	ticker := time.NewTicker(tickInterval)
 	defer ticker.Stop()
 	at := &following{cmd: r, began: time.Now(), stores: s, gate: gate}
-	end, err := r.serve(a, at.fleet, at.thresholds())
+	remembered, forget := a.keepHistory()
+	defer forget()
+	at.history = remembered
+	end, err := r.serve(a, watched{at.fleet, at.thresholds(), remembered, logsOf(s.checkpoint, nil)})
 	if err != nil {
 		return errors.Join(err, s.collector.Abort())
 	}

@@ -5,18 +5,21 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/dashboard"
 	"sluice/health"
+	"sluice/history"
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
 )
 
 // following is a run at work.
 type following struct {
-	cmd    *runCmd
-	began  time.Time
-	stores *stores
-	gate   *governor.Governor
-	tailer atomic.Pointer[tail.Tailer] // nil until logs are followed
+	cmd     *runCmd
+	began   time.Time
+	history *history.Store
+	stores  *stores
+	gate    *governor.Governor
+	tailer  atomic.Pointer[tail.Tailer] // nil until logs are followed
 }
 
 func (r *following) thresholds() health.Thresholds {
@@ -51,6 +54,7 @@ func (r *following) report(a *app) {
 	f := r.fleet()
 	logs, read := r.read()
 	h := f.Check(r.thresholds())
+	r.history.Offer(f.Now, dashboard.Observations(&h))
 	status := health.Status{
 		At: f.Now, PID: os.Getpid(), Began: r.began, Host: r.cmd.Host, Version: version(),
 		Lines: f.Counts.Lines, Bytes: f.Counts.Bytes, Rows: f.Counts.Rows, ParseErrors: f.Counts.ParseErrors, ArchiveFiles: f.Counts.Segments,

@@ -43,7 +43,7 @@ func (f *statusFlags) check() error {
 
 // serve answers an uptime checker and scrapers until end is called. Without
 // --status-listen it does nothing.
-func (f *statusFlags) serve(a *app, look func() health.Fleet, t health.Thresholds) (end func(), err error) {
+func (f *statusFlags) serve(a *app, w watched) (end func(), err error) {
 	if f.StatusListen == "" {
 		return func() {}, nil
 	}
@@ -61,8 +61,14 @@ func (f *statusFlags) serve(a *app, look func() health.Fleet, t health.Threshold
 	}
 	conns := min(statusConns, max(2, openFiles/statusShare))
 	gate := admission.New(admission.Limits{Conns: conns, ConnsPerPeer: min(statusConnsPerPeer, conns)}, a.log.With("listener", "status"), nil)
+	shown := w
+	shown.look = func() health.Fleet { return withWarnings(w.look(), "status port", gate) }
+	handler, err := shown.handler(f.names(address))
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	server := &http.Server{
-		Handler:     health.Handler(func() health.Fleet { return withWarnings(look(), "status port", gate) }, t, f.names(address)),
+		Handler:     handler,
 		ReadTimeout: statusTimeout, WriteTimeout: statusTimeout, IdleTimeout: statusTimeout, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // the gate logs what matters
 	}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"sluice/dashboard"
+	"sluice/health"
+	"sluice/history"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment/vfs"
+	"sluice/schema"
+)
+
+// watched is what the status port shows of a process.
+type watched struct {
+	look       func() health.Fleet
+	thresholds health.Thresholds
+	history    *history.Store                                                 // nil: none is kept
+	logs       func(host string, limit int) (logs []dashboard.Log, more bool) // nil: not known
+}
+
+// handler serves /health and its like, and the pages.
+func (w *watched) handler(names []string) (http.Handler, error) {
+	pages, err := dashboard.Handler(dashboard.Config{Look: w.look, Thresholds: w.thresholds, History: w.history, Logs: w.logs})
+	if err != nil {
+		return nil, err
+	}
+	return health.Handler(w.look, w.thresholds, names, pages), nil
+}
+
+// historyEnd is how long the last minute may take to be written at the end.
+const historyEnd = time.Second
+
+// keepHistory keeps the history of hosts in --data until end is called.
+func (a *app) keepHistory() (s *history.Store, end func()) {
+	s = history.New(history.Config{FS: vfs.OS{}, Dir: filepath.Join(a.cli.Data, "history"), Log: a.log})
+	ctx, cancel := context.WithCancel(context.WithoutCancel(a.ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Run(ctx)
+	}()
+	return s, func() {
+		cancel()
+		select {
+		case <-done:
+		case <-time.After(historyEnd): // a disk that does not answer keeps nobody
+		}
+	}
+}
+
+// logsOf returns the logs of a host that have the newest lines, as the checkpoint has them.
+// received is how far a stream is received; nil: what was seen of the file is said.
+func logsOf(file *checkpoint.File, received func(*checkpoint.Stream) int64) func(host string, limit int) ([]dashboard.Log, bool) {
+	return func(host string, limit int) (logs []dashboard.Log, more bool) {
+		var found []*checkpoint.Stream
+		streams := file.Streams()
+		file.Update(func() {
+			found = slices.DeleteFunc(streams, func(t *checkpoint.Stream) bool { return t.Host != host })
+			slices.SortStableFunc(found, func(a, b *checkpoint.Stream) int { return cmp.Compare(b.Last, a.Last) })
+			more, found = len(found) > limit, found[:min(len(found), limit)]
+			for _, t := range found {
+				x := dashboard.Log{Path: schema.PathText(t.Path), Read: max(t.SeenBytes, t.Stored), Stored: t.Stored, Gone: t.GoneUnix > 0}
+				if t.Last > 0 {
+					x.Newest = time.Unix(0, t.Last)
+				}
+				logs = append(logs, x)
+			}
+		})
+		if received != nil {
+			for i, t := range found {
+				logs[i].Read = max(received(t), logs[i].Stored)
+			}
+		}
+		return logs, more
+	}
+}

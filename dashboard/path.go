@@ -1,0 +1,60 @@
+package dashboard
+
+import "strconv"
+
+// path is the data of an SVG path: numbers and letters only. Coordinates are rounded to a
+// tenth; points are relative to each other, which is shorter.
+type path struct {
+	b    []byte
+	x, y int // of the pen, in tenths
+	open bool
+}
+
+func tenths(v float64) int {
+	if v < 0 {
+		return int(v*10 - 0.5)
+	}
+	return int(v*10 + 0.5)
+}
+
+// to draws a line to a point, or begins there.
+func (p *path) to(x, y float64) {
+	tx, ty := tenths(x), tenths(y)
+	if !p.open {
+		p.b = append(p.b, 'M')
+		p.number(tx, false)
+		p.number(ty, true)
+		p.b = append(p.b, 'l')
+		p.open = true
+	} else {
+		p.number(tx-p.x, p.b[len(p.b)-1] != 'l')
+		p.number(ty-p.y, true)
+	}
+	p.x, p.y = tx, ty
+}
+
+// gap ends a line: the next point begins another.
+func (p *path) gap() {
+	if p.open && p.b[len(p.b)-1] == 'l' { // a point alone: a dot, by the line's round ends
+		p.b = append(p.b, "0 0"...)
+	}
+	p.open = false
+}
+
+// close closes an area.
+func (p *path) close() {
+	p.gap()
+	p.b = append(p.b, 'z')
+}
+
+func (p *path) number(tenths int, apart bool) {
+	if apart && tenths >= 0 {
+		p.b = append(p.b, ' ')
+	}
+	p.b = strconv.AppendFloat(p.b, float64(tenths)/10, 'f', -1, 64)
+}
+
+func (p *path) String() string {
+	p.gap()
+	return string(p.b)
+}
