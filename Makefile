@@ -1,6 +1,6 @@
 # make test is the whole of it: what it accepts may be released.
 # It needs Go, git, and a C compiler for the race detector; apache2, a JDK, Maven
-# and a Kerberos KDC where a test compares with the real thing. A test that finds its program
+# a Kerberos KDC and chromium where a test compares with the real thing. A test that finds its program
 # missing says so and is left out, unless CI=true: then it fails.
 
 GO          ?= go
