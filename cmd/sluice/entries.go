@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"time"
 
 	"sluice/parse"
@@ -25,6 +26,7 @@ type entries struct {
 	log     *slog.Logger
 	streams map[schema.StreamID]*stream
 	fields  [][]schema.Field // of the streams' formats, each format once
+	formats map[[2]string]*parse.Format
 	rec     schema.Record
 }
 
@@ -35,29 +37,45 @@ type stream struct {
 
 // newEntries reads the stream directory.
 func newEntries(ctx context.Context, table scanner, log *slog.Logger) (*entries, error) {
-	e := &entries{table: table, log: log, streams: map[schema.StreamID]*stream{}}
+	e := &entries{table: table, log: log, streams: map[schema.StreamID]*stream{}, formats: map[[2]string]*parse.Format{}}
 	list, err := table.Streams(ctx)
 	if err != nil {
 		return nil, err
 	}
-	formats := map[string]*parse.Format{}
 	for _, s := range list {
-		key := s.Zone + "\x00" + s.Format
-		if formats[key] == nil {
-			zone, err := time.LoadLocation(s.Zone)
-			if err != nil {
-				return nil, fmt.Errorf("stream %s of %s: %w", s.ID, s.Host, err)
-			}
-			f, err := parse.Lookup(s.Format, zone)
-			if err != nil {
-				return nil, fmt.Errorf("stream %s of %s: %w", s.ID, s.Host, err)
-			}
-			formats[key] = f
-			e.fields = append(e.fields, f.Fields())
+		f, err := e.format(&s.Stream)
+		if err != nil {
+			return nil, err
 		}
-		e.streams[s.ID] = &stream{s, formats[key]}
+		e.streams[s.ID] = &stream{s, f}
+	}
+	if columns, ok := table.(columnSource); ok {
+		for _, s := range columns.Formats() {
+			if _, err := e.format(&s); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return e, nil
+}
+
+// format is how a stream's lines are read.
+func (e *entries) format(s *schema.Stream) (*parse.Format, error) {
+	key := [2]string{s.Format, s.Zone}
+	if f := e.formats[key]; f != nil {
+		return f, nil
+	}
+	zone, err := time.LoadLocation(s.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("stream %s of %s: %w", s.ID, s.Host, err)
+	}
+	f, err := parse.Lookup(s.Format, zone)
+	if err != nil {
+		return nil, fmt.Errorf("stream %s of %s: %w", s.ID, s.Host, err)
+	}
+	e.formats[key] = f
+	e.fields = append(e.fields, f.Fields())
+	return f, nil
 }
 
 // ofHosts returns the streams of the named hosts (comma-separated), and an
@@ -75,9 +93,22 @@ func (e *entries) ofHosts(hosts string) ([]schema.StreamID, error) {
 	return ids, list.check("the table has", known)
 }
 
+// lines is about how many lines the table has of the streams; nil is all of them.
+func (e *entries) lines(ids []schema.StreamID) (n int64) {
+	for id, s := range e.streams {
+		if ids == nil || slices.Contains(ids, id) {
+			n += s.entry.Lines
+		}
+	}
+	return n
+}
+
 // scan yields the entries of the rows that s selects. An entry is valid until
 // the next.
 func (e *entries) scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Entry, error] {
+	if columns, ok := e.table.(columnSource); ok {
+		return e.scanColumns(ctx, columns, s)
+	}
 	return func(yield func(*schema.Entry, error) bool) {
 		var entry schema.Entry
 		s.Cells = []string{schema.LogbodyField} // the fields are read from it

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -56,6 +57,36 @@ func showCounts(a *app, total int64, counts func() (lines, bytes int64)) (stop f
 				} else {
 					a.log.Info("reading", "lines", lines, "bytes", bytes, "lines_per_second", int(rate))
 				}
+			}
+		}
+	}()
+	return func() { close(done); <-stopped }
+}
+
+// progressDelay is how long a question is answered without a word.
+const progressDelay = 2 * time.Second
+
+// showScan draws on a terminal how many of a table's rows were read, from 2 s on, until
+// the function it returns is called.
+func showScan(a *app, total int64, read *atomic.Int64) (stop func()) {
+	file, ok := a.stderr.(*os.File)
+	if a.cli.Quiet || !ok || !isTerminal(file) {
+		return func() {}
+	}
+	done, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		wait, drawn := progressDelay, false
+		for {
+			select {
+			case <-done:
+				if drawn {
+					fmt.Fprint(file, "\r\x1b[K")
+				}
+				return
+			case <-time.After(wait):
+				wait, drawn = 200*time.Millisecond, true
+				fmt.Fprintf(file, "\r\x1b[K%s %d rows", bar(read.Load(), total), read.Load())
 			}
 		}
 	}()

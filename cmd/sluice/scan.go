@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sluice/query"
@@ -168,17 +170,34 @@ func (s *scanCmd) answer(a *app, rows *entries, scan schema.Scan, matcher *query
 	if err != nil {
 		return err
 	}
-	for entry, err := range rows.scan(a.ctx, scan) {
+	var read atomic.Int64
+	stop := showScan(a, rows.lines(scan.Streams), &read)
+	if columns, ok := rows.table.(columnSource); ok {
+		answer.Answer, err = rows.answerColumns(a.ctx, columns, scan, q, &read)
+	} else {
+		err = addAll(answer, rows.scan(a.ctx, scan), matcher, &read)
+	}
+	stop()
+	if err != nil {
+		return s.tooMuch(err)
+	}
+	return answer.Close()
+}
+
+// addAll adds the entries that match to an answer.
+func addAll(answer *answerPrinter, entries iter.Seq2[*schema.Entry, error], matcher *query.Matcher, read *atomic.Int64) error {
+	for entry, err := range entries {
 		if err != nil {
 			return err
 		}
+		read.Add(1)
 		if matcher.Match(entry) {
-			if err := answer.Print(entry); err != nil {
+			if err := answer.Add(entry); err != nil {
 				return err
 			}
 		}
 	}
-	return answer.Close()
+	return nil
 }
 
 // print prints the rows that match.

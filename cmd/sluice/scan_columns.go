@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"iter"
+	"sync/atomic"
+
+	"sluice/query"
+	"sluice/schema"
+	"sluice/table/columnar"
+)
+
+// columnSource is a table of columns, which answers questions without making entries.
+type columnSource interface {
+	Formats() []schema.Stream
+	Batches(ctx context.Context, w columnar.Want, fn func(worker int, b *columnar.Batch, rows columnar.Selection) error) error
+	Lines(ctx context.Context, w columnar.Want, reverse bool, match columnar.Match) iter.Seq2[*columnar.Line, error]
+}
+
+var _ columnSource = (*columnar.Snapshot)(nil)
+
+// want is what a scan wants of a table of columns.
+func want(s schema.Scan, columns []string) columnar.Want {
+	return columnar.Want{From: max(s.From, 0), To: s.To, Streams: s.Streams, Columns: columns, Filter: s.Filter}
+}
+
+// answerColumns answers a question beside the columns, on all processors. read counts the
+// rows that were looked at.
+func (e *entries) answerColumns(ctx context.Context, table columnSource, s schema.Scan, q query.Question, read *atomic.Int64) (*query.Answer, error) {
+	columns, err := query.NewColumns(q, s.Filter, columnar.Workers(), e.fields...)
+	if err != nil {
+		return nil, err
+	}
+	err = table.Batches(ctx, want(s, columns.Names()), func(worker int, b *columnar.Batch, rows columnar.Selection) error {
+		read.Add(int64(b.Rows))
+		return columns.Add(worker, b, rows)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return columns.Answer()
+}
+
+// scanColumns is scan for a table of columns: only rows that the filter passes are made
+// lines, where the columns tell.
+func (e *entries) scanColumns(ctx context.Context, table columnSource, s schema.Scan) iter.Seq2[*schema.Entry, error] {
+	return func(yield func(*schema.Entry, error) bool) {
+		selector, err := query.NewSelector(s.Filter, e.fields...)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		match := selector.Select
+		names := selector.Names()
+		if s.Filter == nil || names == nil {
+			match = nil
+		}
+		for line, err := range table.Lines(ctx, want(s, names), s.Reverse, match) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			f, err := e.format(line.Stream)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			f.Parse(line.Bytes, &e.rec)
+			if !yield(&schema.Entry{Stream: line.Stream, Offset: line.Offset, Record: &e.rec}, nil) {
+				return
+			}
+		}
+	}
+}
