@@ -47,7 +47,7 @@ type measuredField struct {
 // NewAnswer prepares to answer a question.
 func NewAnswer(q Question) (*Answer, error) {
 	a := &Answer{question: q, seed: maphash.MakeSeed(), exact: maxExactValues}
-	a.groups = groups{maxBytes: q.MaxBytes, byKey: make(map[string]*group), evict: q.Frequent}
+	a.groups = groups{maxBytes: q.MaxBytes, seed: a.seed, evict: q.Frequent}
 	if a.groups.maxBytes <= 0 {
 		a.groups.maxBytes = DefaultMaxBytes
 	}
@@ -152,10 +152,11 @@ func (a *Answer) addKey(e *schema.Entry, i int) uint64 {
 
 // group returns the group of a key, a new one if need be.
 func (a *Answer) group(key []byte) (*group, error) {
-	if g := a.groups.byKey[string(key)]; g != nil {
+	g, hash := a.groups.get(key)
+	if g != nil {
 		return g, nil
 	}
-	g, ok := a.groups.add(key, len(a.measured)*measuredBytes)
+	g, ok := a.groups.add(key, hash, len(a.measured)*measuredBytes)
 	if !ok {
 		return nil, a.tooMany()
 	}
@@ -190,7 +191,7 @@ func (a *Answer) tooMany() error {
 	for _, k := range a.keys {
 		names = append(names, k.name)
 	}
-	return fmt.Errorf("%w: %d groups of %s take more than %d MiB", ErrTooManyGroups, len(a.groups.byKey), strings.Join(names, ", "), a.groups.maxBytes>>20)
+	return fmt.Errorf("%w: %d groups of %s take more than %d MiB", ErrTooManyGroups, a.groups.n, strings.Join(names, ", "), a.groups.maxBytes>>20)
 }
 
 func (a *Answer) addMeasured(m *measured, e *schema.Entry, i int) (grown int) {

@@ -191,7 +191,7 @@ func TestFrequentStaysBounded(t *testing.T) {
 		}
 	}
 	for value, n := range truth {
-		if top.groups.byKey[string(appendKey(nil, []byte(value), false))] == nil && n > r.Floor {
+		if g, _ := top.groups.get(appendKey(nil, []byte(value), false)); g == nil && n > r.Floor {
 			t.Errorf("seed %d: %s was left out with %d, above the floor of %d", seed, value, n, r.Floor)
 		}
 	}
@@ -230,6 +230,46 @@ func TestAddingToAGroupDoesNotAllocate(t *testing.T) {
 			}
 		}); n != 0 {
 			t.Errorf("%+v: %v allocations", q, n)
+		}
+	}
+}
+
+// TestMergedFrequentCountsKeepTheirBound counts in two parts and merges them.
+func TestMergedFrequentCountsKeepTheirBound(t *testing.T) {
+	seed := rand.Uint64()
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	parts := make([]*Answer, 2)
+	for i := range parts {
+		parts[i] = answerOf(t, Question{By: []string{"x"}, Frequent: true, Limit: 5, MaxBytes: 200 * groupBytes}, "")
+		parts[i].groups.seed = parts[0].groups.seed
+	}
+	truth := map[string]int64{}
+	rec := &schema.Record{}
+	for i := range 50_000 {
+		value := fmt.Sprint("rare", rnd.IntN(20_000))
+		if rnd.IntN(3) == 0 {
+			value = fmt.Sprint("often", rnd.IntN(5))
+		}
+		truth[value]++
+		rec.Reset([]byte(value), []schema.Field{{Name: "x"}})
+		rec.Values[0] = schema.Value{End: uint32(len(value)), State: schema.InLine}
+		if err := parts[i&1].Add(&schema.Entry{Record: rec}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := parts[0].merge(parts[1]); err != nil {
+		t.Fatal(err)
+	}
+	for g := range parts[0].groups.all {
+		value, _ := rawKey(g, 0)
+		if g.count < truth[value] || g.count-g.excess > truth[value] {
+			t.Errorf("seed %d: %s: %d, at most %d too high, in truth %d", seed, value, g.count, g.excess, truth[value])
+		}
+		delete(truth, value)
+	}
+	for value, n := range truth {
+		if n > parts[0].groups.floor {
+			t.Errorf("seed %d: %s was left out with %d, above the floor of %d", seed, value, n, parts[0].groups.floor)
 		}
 	}
 }

@@ -29,6 +29,7 @@ func NewColumns(q Question, f *schema.Filter, workers int, formats ...[]schema.F
 		}
 		if i > 0 {
 			a.seed = c.workers[0].answer.seed
+			a.groups.seed = a.seed
 		}
 		w := &columnsWorker{answer: a}
 		var names []string

@@ -3,6 +3,7 @@ package query
 import (
 	"container/heap"
 	"encoding/binary"
+	"hash/maphash"
 )
 
 const (
@@ -16,6 +17,7 @@ const (
 // group is what is known of the entries that have the same values of the keys.
 type group struct {
 	key           string // see appendKey
+	hash          uint64
 	count, excess int64
 	text          uint64 // bit i: key i is not a number, or was not in one of the entries
 	measured      []measured
@@ -84,11 +86,16 @@ func cutKey(key string) (value string, null bool, rest string) {
 	return key[:length-1], false, key[length-1:]
 }
 
-// groups are the groups of an answer, in bounded memory.
+// groups are the groups of an answer, in bounded memory: a hash table with open
+// addressing, for there can be a group for every other row.
 type groups struct {
 	maxBytes int
 	bytes    int
-	byKey    map[string]*group
+	seed     maphash.Seed
+	slots    []groupSlot // a power of two
+	n        int
+	unused   []group // groups are allocated many at a time
+	dropped  []*group
 	// evict says that at the bound the rarest group gives way to a new one, which takes
 	// over its count (space saving, Metwally et al. 2005): what is frequent stays, with
 	// a known bound on how much too high its count can be.
@@ -97,36 +104,125 @@ type groups struct {
 	rarest groupsHeap // in use when floor > 0
 }
 
-// add makes a group; false where it does not fit.
-func (s *groups) add(key []byte, size int) (*group, bool) {
+type groupSlot struct {
+	hash uint64
+	*group
+}
+
+// get returns the group of a key, or nil, and the key's hash.
+func (s *groups) get(key []byte) (*group, uint64) {
+	hash := maphash.Bytes(s.seed, key)
+	if len(s.slots) == 0 {
+		return nil, hash
+	}
+	mask := uint64(len(s.slots) - 1)
+	for at := hash & mask; s.slots[at].group != nil; at = (at + 1) & mask {
+		if slot := &s.slots[at]; slot.hash == hash && slot.key == string(key) {
+			return slot.group, hash
+		}
+	}
+	return nil, hash
+}
+
+// add makes a group of a key that there is none of; false where it does not fit.
+func (s *groups) add(key []byte, hash uint64, size int) (*group, bool) {
 	size += len(key) + groupBytes
-	for s.evict && s.bytes+size > s.maxBytes && len(s.byKey) > 0 {
+	for s.evict && s.bytes+size > s.maxBytes && s.n > 0 {
 		s.dropRarest()
 	}
 	if s.bytes+size > s.maxBytes && !s.evict {
 		return nil, false
 	}
-	g := &group{key: string(key), count: s.floor, excess: s.floor}
-	s.byKey[g.key] = g
+	g := s.unusedGroup()
+	*g = group{key: string(key), hash: hash, count: s.floor, excess: s.floor}
 	s.bytes += size
+	s.insert(g)
 	if s.floor > 0 {
 		heap.Push(&s.rarest, g)
 	}
 	return g, true
 }
 
+const groupsAtATime = 64
+
+func (s *groups) unusedGroup() *group {
+	if n := len(s.dropped); n > 0 {
+		g := s.dropped[n-1]
+		s.dropped = s.dropped[:n-1]
+		return g
+	}
+	if len(s.unused) == 0 {
+		s.unused = make([]group, groupsAtATime)
+	}
+	g := &s.unused[0]
+	s.unused = s.unused[1:]
+	return g
+}
+
+// insert puts a group into the table.
+func (s *groups) insert(g *group) {
+	if 2*(s.n+1) > len(s.slots) {
+		old := s.slots
+		s.slots = make([]groupSlot, max(2*len(old), 16))
+		for _, slot := range old {
+			if slot.group != nil {
+				s.place(slot)
+			}
+		}
+	}
+	s.place(groupSlot{g.hash, g})
+	s.n++
+}
+
+func (s *groups) place(slot groupSlot) {
+	mask := uint64(len(s.slots) - 1)
+	at := slot.hash & mask
+	for s.slots[at].group != nil {
+		at = (at + 1) & mask
+	}
+	s.slots[at] = slot
+}
+
+// remove takes a group out of the table: those behind it move up.
+func (s *groups) remove(g *group) {
+	mask := uint64(len(s.slots) - 1)
+	at := g.hash & mask
+	for s.slots[at].group != g {
+		at = (at + 1) & mask
+	}
+	for next := (at + 1) & mask; s.slots[next].group != nil; next = (next + 1) & mask {
+		if home := s.slots[next].hash & mask; (next-home)&mask >= (next-at)&mask {
+			s.slots[at] = s.slots[next]
+			at = next
+		}
+	}
+	s.slots[at] = groupSlot{}
+	s.n--
+}
+
+// all yields the groups, in no order.
+func (s *groups) all(yield func(*group) bool) {
+	for _, slot := range s.slots {
+		if slot.group != nil && !yield(slot.group) {
+			return
+		}
+	}
+}
+
 func (s *groups) dropRarest() {
 	if s.floor == 0 {
-		for _, g := range s.byKey {
+		for g := range s.all {
 			g.index = len(s.rarest)
 			s.rarest = append(s.rarest, g)
 		}
 		heap.Init(&s.rarest)
 	}
 	g := heap.Pop(&s.rarest).(*group)
-	delete(s.byKey, g.key)
+	s.remove(g)
 	s.bytes -= len(g.key) + groupBytes
 	s.floor = max(s.floor, g.count)
+	*g = group{}
+	s.dropped = append(s.dropped, g)
 }
 
 // count adds to a group's count.

@@ -10,17 +10,17 @@ func (a *Answer) merge(o *Answer) error {
 	mine, theirs := a.groups.floor, o.groups.floor
 	a.groups.evict, a.groups.floor, a.groups.rarest = false, mine+theirs, nil
 	if theirs > 0 {
-		for key, g := range a.groups.byKey {
-			if o.groups.byKey[key] == nil {
+		for g := range a.groups.all {
+			if o.groups.same(g) == nil {
 				g.count, g.excess = g.count+theirs, g.excess+theirs
 			}
 		}
 	}
-	for key, g := range o.groups.byKey {
-		known := a.groups.byKey[key]
+	for g := range o.groups.all {
+		known := a.groups.same(g)
 		if known == nil {
-			a.groups.byKey[key] = g
-			a.groups.bytes += len(key) + groupBytes + len(g.measured)*measuredBytes
+			a.groups.insert(g)
+			a.groups.bytes += len(g.key) + groupBytes + len(g.measured)*measuredBytes
 			g.count, g.excess = g.count+mine, g.excess+mine
 			for i := range g.measured {
 				a.groups.bytes += g.measured[i].bytes()
@@ -64,4 +64,18 @@ func (m *measured) bytes() (n int) {
 		n += 8*len(m.distinct.table) + len(m.distinct.registers)
 	}
 	return n
+}
+
+// same returns the group of the key of another answer's group, or nil.
+func (s *groups) same(g *group) *group {
+	if len(s.slots) == 0 {
+		return nil
+	}
+	mask := uint64(len(s.slots) - 1)
+	for at := g.hash & mask; s.slots[at].group != nil; at = (at + 1) & mask {
+		if slot := &s.slots[at]; slot.hash == g.hash && slot.key == g.key {
+			return slot.group
+		}
+	}
+	return nil
 }

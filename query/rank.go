@@ -12,7 +12,7 @@ import (
 func (a *Answer) Report() (Report, error) {
 	r := Report{Bar: -1, Approximate: a.groups.floor > 0, Floor: a.groups.floor}
 	r.Columns, r.Keys = a.question.columns()
-	if len(a.keys) == 0 && len(a.groups.byKey) == 0 {
+	if len(a.keys) == 0 && a.groups.n == 0 {
 		if _, err := a.group(nil); err != nil { // no entry at all is an answer, too
 			return r, err
 		}
@@ -62,11 +62,16 @@ func (a *Answer) chosen(columns []string, keys int) []*group {
 	}
 	limit := a.question.Limit
 	var list []ranked
-	for _, g := range a.groups.byKey {
-		list = append(list, ranked{g, a.value(g, column)})
-		if limit > 0 && len(list) >= 2*limit+1000 { // the last of more than that are not in the answer
+	cut := false
+	for g := range a.groups.all {
+		r := ranked{g, a.value(g, column)}
+		if cut && compare(r, list[limit-1]) > 0 { // so many come before it
+			continue
+		}
+		list = append(list, r)
+		if limit > 0 && len(list) >= 2*limit+1000 {
 			slices.SortFunc(list, compare)
-			list = list[:limit]
+			list, cut = list[:limit], true
 		}
 	}
 	slices.SortFunc(list, compare)
