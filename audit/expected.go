@@ -144,7 +144,7 @@ func (a *audit) complete(ctx context.Context, s *stream, r *catalog.Reader, e *e
 	if err := a.checkMembers(ctx, s, r); err != nil {
 		return err
 	}
-	for _, hole := range s.holes() {
+	for _, hole := range a.spareable(s) {
 		spare, err := a.spare(ctx, s, r, hole)
 		if err != nil {
 			return err
@@ -196,21 +196,39 @@ func (a *audit) checkMembers(ctx context.Context, s *stream, r *catalog.Reader) 
 	return nil
 }
 
+// spareable are the ranges below Stored that may stand in a member a second time.
+func (a *audit) spareable(s *stream) (ranges []schema.Range) {
+	if !s.Sparse {
+		return s.holes()
+	}
+	if s.held == nil {
+		return nil
+	}
+	for _, i := range s.held.Members { // a sender can leave any number of holes
+		if r := a.catalog.Members[i].FreshRange(); a.damaged[i] && r.Len() > 0 {
+			ranges = append(ranges, r)
+		}
+	}
+	return ranges
+}
+
 // holes are the ranges below Stored that no piece has, without those that were pruned. The
-// pieces are in order.
+// pieces are in order. Those of a sparse stream may never have been sent: they are missing only
+// if the table has rows of them.
 func (s *stream) holes() []schema.Range {
+	least := int64(0)
 	if s.Sparse {
-		return nil // what no line came for, as far as anybody knows
+		least = 1 // the carriage return that Flume cuts off
 	}
 	var holes []schema.Range
 	at := min(s.skipped(), s.Stored)
 	for _, p := range s.pieces {
-		if start := min(p.Start, s.Stored); start > at {
+		if start := min(p.Start, s.Stored); start > at+least {
 			holes = append(holes, s.pruned.Missing(schema.Range{Start: at, End: start})...)
 		}
 		at = max(at, p.End)
 	}
-	if at < s.Stored {
+	if at+least < s.Stored {
 		holes = append(holes, s.pruned.Missing(schema.Range{Start: at, End: s.Stored})...)
 	}
 	return holes
@@ -281,6 +299,9 @@ func (a *audit) fromLog(s *stream, hole schema.Range, e *encoder, t tally) error
 // differMissing says that the archive lacks a range, unless it was said that it is
 // damaged there, or that lines as old are not wanted.
 func (a *audit) differMissing(s *stream, m missing) {
+	if !s.lacks(m) {
+		return
+	}
 	if s.held != nil && slices.ContainsFunc(s.held.Members, func(i int32) bool {
 		r := a.catalog.Members[i].Range
 		return a.damaged[i] && r.Start <= m.Start && r.End >= m.End
@@ -306,6 +327,9 @@ func (a *audit) differMissing(s *stream, m missing) {
 	}
 	a.differ(s, Difference{kind, m.Range, text})
 }
+
+// lacks reports whether a missing range is known to have had lines.
+func (s *stream) lacks(m missing) bool { return !s.Sparse || m.rows > 0 }
 
 // compareLog compares the archive's ranges with the log's bytes.
 func (a *audit) compareLog(ctx context.Context, s *stream, r *catalog.Reader) error {

@@ -328,10 +328,10 @@ func (s *stream) dispute(offset int64) {
 
 // missingAt is the missing range that the offset is in, or nil.
 func (s *stream) missingAt(offset int64) *missing {
-	for i := range s.missing {
-		if m := &s.missing[i]; offset >= m.Start && offset < m.End {
-			return m
-		}
+	// They are in order: a sparse stream may have many.
+	i, _ := slices.BinarySearchFunc(s.missing, offset, func(m missing, offset int64) int { return cmp.Compare(m.End, offset+1) })
+	if i < len(s.missing) && s.missing[i].Start <= offset {
+		return &s.missing[i]
 	}
 	return nil
 }

@@ -125,7 +125,7 @@ func (r *repair) leave() {
 			if m.disputed {
 				r.left("stream %s: bytes %v are not in the archive, and the table has other rows than %s makes: look which are right", s.ID, m.Range, s.LogPath)
 			}
-			if m.inLog {
+			if m.inLog || !s.lacks(m) {
 				continue
 			}
 			text := "put the archive file back from a copy"

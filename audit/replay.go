@@ -187,8 +187,10 @@ func (r *Replay) spares(ctx context.Context, w *replayWriter) (err error) {
 func (r *Replay) settle() {
 	for _, s := range r.streams {
 		stored := r.catalog.End(s.held)
-		for _, hole := range append(r.catalog.Holes(s.held), s.damaged...) {
-			stored = min(stored, hole.Start)
+		if !s.entry.Sparse { // stored is the end of what came, and no prefix
+			for _, hole := range append(r.catalog.Holes(s.held), s.damaged...) {
+				stored = min(stored, hole.Start)
+			}
 		}
 		e := &s.entry
 		e.Stored = max(e.Stored, stored)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"sluice/catalog"
 	"sluice/ingest/segment"
@@ -39,6 +40,9 @@ func Look(ctx context.Context, a catalog.Archive, spoolDir string) (*Sight, erro
 		return nil, err
 	}
 	for _, name := range names {
+		if strings.HasSuffix(name, segment.StoredSuffix) {
+			continue
+		}
 		if err := s.read(name); err != nil && !errors.Is(err, fs.ErrNotExist) { // stored meanwhile
 			return nil, err
 		}

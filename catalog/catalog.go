@@ -271,14 +271,20 @@ type Double struct {
 // true of do not count as one of the two; nil is none.
 func (c *Catalog) Doubled(s *Stream, doubt func(member int32) bool) []Double {
 	var found []Double
+	gap := int64(0)
+	if s.Entry.Sparse {
+		gap = 1 // the carriage return that Flume cuts off each line
+	}
 	for _, i := range s.Members {
 		m := &c.Members[i]
 		if m.Fresh == m.Range.Start || doubt != nil && doubt(i) {
 			continue
 		}
-		if last := len(found) - 1; last >= 0 && found[last].File == m.File && found[last].End == m.Range.Start {
-			found[last].End = m.Fresh
-			continue
+		if last := len(found) - 1; last >= 0 && found[last].File == m.File {
+			if between := m.Range.Start - found[last].End; between >= 0 && between <= gap {
+				found[last].End = m.Fresh
+				continue
+			}
 		}
 		found = append(found, Double{m.File, schema.Range{Start: m.Range.Start, End: m.Fresh}})
 	}

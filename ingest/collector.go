@@ -174,7 +174,7 @@ func (c *Collector) takeUp(ctx context.Context) error {
 	if cut > 0 {
 		c.cfg.Log.Warn("a torn segment was cut; its lines are read from the log again", "bytes", cut)
 	}
-	if n := len(c.spool.held); n > 0 {
+	if n := len(c.spool.due); n > 0 {
 		c.cfg.Log.Info("finishing the segments of an earlier run", "segments", n)
 	}
 	return nil

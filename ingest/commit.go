@@ -2,8 +2,12 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 
+	"sluice/ingest/segment"
 	"sluice/schema"
 )
 
@@ -80,16 +84,26 @@ func (s *storer) advance(ready []*spooled) (entries []schema.StreamEntry) {
 	return entries
 }
 
-// forget removes the files of segments that the checkpoint has all of.
+// forget removes the files of segments that the checkpoint has all of, or marks those that are
+// kept for a while.
 func (s *storer) forget(ctx context.Context) error {
 	s.mu.Lock()
-	var done []*spooled
+	var done, kept []*spooled
 	for _, sp := range s.spool.held {
-		if sp.stored && s.cfg.Now().Sub(sp.storedAt) >= s.keeps(sp) && s.covered(sp) {
+		switch {
+		case !sp.stored || !s.covered(sp):
+		case s.cfg.Now().Sub(sp.storedAt) >= s.keeps(sp):
 			done = append(done, sp)
+		case !strings.HasSuffix(sp.path, segment.StoredSuffix):
+			kept = append(kept, sp)
 		}
 	}
 	s.mu.Unlock()
+	for _, sp := range kept {
+		if err := s.attempt(ctx, "spool", func() error { return s.markStored(sp) }); err != nil {
+			return fmt.Errorf("spool: mark what is stored: %w", err)
+		}
+	}
 	for _, sp := range done {
 		err := s.attempt(ctx, "spool", func() error { return s.spool.remove(sp.path) })
 		if err != nil {
@@ -104,6 +118,21 @@ func (s *storer) forget(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.forgetting = false
 	s.announce()
+	return nil
+}
+
+// markStored gives a segment's file the name of one that is stored, so that no later life of
+// the process stores it again and a repair of the archive need not wait for it.
+func (s *storer) markStored(sp *spooled) error {
+	sp.use.Lock() // nobody is about to open it
+	defer sp.use.Unlock()
+	path := sp.path + segment.StoredSuffix
+	if err := s.cfg.FS.Rename(sp.path, path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	s.mu.Lock()
+	sp.path = path
+	s.mu.Unlock()
 	return nil
 }
 

@@ -13,10 +13,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"sluice/hdfs"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/logfile"
+	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
 	"sluice/ingest/segment/vfs/crashfs"
 	"sluice/schema"
@@ -65,7 +67,7 @@ func labelledLife(fs *crashfs.FS, table *fakeTable, archive *fakeArchive, naming
 	}
 	c, err := NewCollector(ctx, CollectorConfig{
 		FS: fs, SpoolDir: "/data/spool", Checkpoint: file, Table: table, Archive: archive,
-		Naming: naming, RollBytes: 1500, Level: 1, Log: slog.New(slog.DiscardHandler),
+		Naming: naming, RollBytes: 1500, KeepLocal: time.Hour, Level: 1, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return err
@@ -133,6 +135,18 @@ func TestAnOpenSegmentsLabelsSurviveAPowerCut(t *testing.T) {
 			t.Fatalf("operation %d, after %v: %v", op, first, err)
 		}
 		checkLabelled(t, op, archive)
+		for _, name := range fs.Names() {
+			if name != "/data/checkpoint" && !strings.HasSuffix(name, segment.StoredSuffix) {
+				t.Fatalf("operation %d: %s is left", op, name)
+			}
+		}
+		// A repair has written the archive's files again: what is kept does not come back.
+		for name := range archive.files {
+			archive.files[name] = nil
+		}
+		if err := labelledLife(fs, table, archive, naming, random); err != nil {
+			t.Fatalf("operation %d, a life with nothing to do: %v", op, err)
+		}
 		if first == nil {
 			t.Logf("%d operations", op)
 			return

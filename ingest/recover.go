@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment"
@@ -43,7 +44,11 @@ func (c *Collector) recover() (cutBytes int64, err error) {
 // recoverFile takes up one segment.
 func (c *Collector) recoverFile(file string) (cutBytes int64, err error) {
 	path := filepath.Join(c.cfg.SpoolDir, filepath.FromSlash(file))
-	name, open, err := segment.ParseName(file)
+	bare, stored := strings.CutSuffix(file, segment.StoredSuffix)
+	name, open, err := segment.ParseName(bare)
+	if err == nil && open && stored {
+		err = errors.New("an open segment cannot be stored")
+	}
 	if err != nil {
 		// A file that is not ours must not keep the lines of every host waiting.
 		c.cfg.Log.Warn("file in the spool is not a segment, ignored", "path", path, "err", err)
@@ -60,10 +65,18 @@ func (c *Collector) recoverFile(file string) (cutBytes int64, err error) {
 		}
 	}
 	c.cfg.Checkpoint.UseSeq(name.Seq)
-	sp := &spooled{name: name, path: path}
+	sp := &spooled{name: name, path: path, stored: stored}
 	c.spool.held = append(c.spool.held, sp)
-	c.spool.due = append(c.spool.due, sp)
-	return cutBytes, c.takePieces(sp)
+	if err := c.takePieces(sp); err != nil {
+		return cutBytes, err
+	}
+	// A checkpoint that was put back from a copy may know less than the file's name says.
+	if sp.stored = stored && sp.untabled == 0; sp.stored {
+		sp.archived, sp.storedAt = true, c.cfg.Now()
+	} else {
+		c.spool.due = append(c.spool.due, sp)
+	}
+	return cutBytes, nil
 }
 
 // takePieces reads what a sealed segment holds.
@@ -156,6 +169,12 @@ func (c *Collector) takePiece(sp *spooled, r *segment.Reader, m segment.Member) 
 	sp.pieces = append(sp.pieces, p)
 	c.spool.grow(sp, 0, 1)
 	st.held++
+	if sp.stored && tracked.Sparse && m.Range.End <= c.cfg.Checkpoint.Stored(tracked) {
+		// It is here to be compared with; the checkpoint does not say of each line.
+		for _, set := range []*rangeSet{&st.received, &st.synced, &st.stored} {
+			set.add(m.Range)
+		}
+	}
 	if len(st.stored.missing(m.Range)) == 0 {
 		p.tabled = true
 		return st, nil

@@ -73,8 +73,8 @@ func (c *Collector) Compare(ctx context.Context, t *checkpoint.Stream, r schema.
 	return Forgotten, nil
 }
 
-// compareTries: a segment's file changes its name once and goes away once.
-const compareTries = 3
+// compareTries: a segment's file changes its name twice and goes away once.
+const compareTries = 4
 
 // at are the spool's pieces of a stream that hold something of a range. Collector.mu
 // is held.

@@ -222,7 +222,7 @@ func (c *archiveVerifyCmd) verify(a *app, held *catalog.Catalog, pattern hdfs.Pa
 		}
 	}
 	for _, id := range held.StreamIDs() {
-		if s := held.Streams[id]; held.Begin(s) > 0 && c.Day == "" {
+		if s := held.Streams[id]; held.Begin(s) > 0 && !s.Entry.Sparse && c.Day == "" {
 			later++
 			print.Textf(a.stdout, "begins at byte %d, what was before is not here: stream %s %s %s\n", held.Begin(s), id, s.Entry.Host, s.Entry.Path)
 		}

@@ -6,10 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"sluice/audit"
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
 	"sluice/print"
 )
@@ -132,6 +135,7 @@ func lockForRepair(data string) (*os.File, error) {
 		return nil, err
 	}
 	left, err := filepath.Glob(filepath.Join(data, "spool", "*", "*.gz*"))
+	left = slices.DeleteFunc(left, func(name string) bool { return strings.HasSuffix(name, segment.StoredSuffix) })
 	if err == nil && len(left) > 0 {
 		err = usage("an earlier run has left %d segments in %s: start `sluice run` again with the same flags, let it finish them, and repair then", len(left), filepath.Join(data, "spool"))
 	}

@@ -87,13 +87,13 @@ func TestWhatFlumeSendsAgainIsKnown(t *testing.T) {
 		"carriage returns":                     {[][]flume.Event{located(strings.ReplaceAll(old, "\n", "\r\n"), 0, 1<<20), located(strings.ReplaceAll(old, "\n", "\r\n"), 0, 1<<20)}, old},
 		"the middle of a log":                  {[][]flume.Event{located(old, half, len(old)), located(old, half, len(old))}, after(old, half)},
 	} {
-		for _, life := range []string{"one life", "a life each"} {
+		for _, life := range []string{"one life", "a life each", "a clean stop after each"} {
 			t.Run(name+", "+life, func(t *testing.T) {
 				dir := filepath.Join(t.TempDir(), "c1")
 				c := collect(t, dir, "127.0.0.1:0", 0)
 				for _, events := range test.sends {
 					if life != "one life" {
-						c.end(t, true)
+						c.end(t, life == "a life each")
 						c = collect(t, dir, c.address, 0)
 					}
 					s := c.sink(t)

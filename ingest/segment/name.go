@@ -18,7 +18,12 @@ type Name struct {
 	Seq    uint64
 }
 
-const suffix = ".gz"
+const (
+	suffix = ".gz"
+	// StoredSuffix marks a sealed segment that archive, table and checkpoint have: it is only
+	// kept to be looked at.
+	StoredSuffix = ".stored"
+)
 
 // String is the slash-separated name of the sealed segment. Add OpenSuffix for
 // that of the open one.
