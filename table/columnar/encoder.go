@@ -2,6 +2,7 @@ package columnar
 
 import (
 	"strconv"
+	"unicode/utf8"
 
 	"sluice/parse"
 	"sluice/schema"
@@ -56,8 +57,8 @@ func (e *Encoder) begin() {
 func NewEncoder(s *schema.Stream, labels map[string]string, f *parse.Format, o EncoderOptions) (*Encoder, error) {
 	e := &Encoder{shape: newShape(s, labels, f), fields: make([]parse.FieldValue, len(f.Fields()))}
 	e.columns = make([]columnUse, len(e.shape.fields))
-	// Who reads the file knows the format by the stream's text of it, and no other way.
-	if !o.AllLines && f.String() == s.Format {
+	// Who reads the file knows the format by the stream's text of it, which stands in JSON.
+	if !o.AllLines && f.String() == s.Format && utf8.ValidString(s.Format) {
 		e.writer, _ = f.NewLineWriter()
 	}
 	return e, nil

@@ -267,4 +267,3 @@ func TestOtherReadersAnswerOverTheTree(t *testing.T) {
 		})
 	}
 }
-

@@ -1,8 +1,8 @@
 package columnar
 
 import (
-	"maps"
 	"slices"
+	"unicode/utf8"
 
 	"sluice/parse"
 	"sluice/schema"
@@ -25,7 +25,7 @@ type fieldColumn struct {
 }
 
 func newShape(s *schema.Stream, labels map[string]string, f *parse.Format) *shape {
-	h := &shape{stream: *s, labels: maps.Clone(labels), format: f, time: -1}
+	h := &shape{stream: *s, labels: jsonLabels(labels), format: f, time: -1}
 	for i, field := range f.Fields() {
 		if field.Derived {
 			continue
@@ -41,4 +41,24 @@ func newShape(s *schema.Stream, labels map[string]string, f *parse.Format) *shap
 		h.fields = append(h.fields, fieldColumn{name, field.Kind, i})
 	}
 	return h
+}
+
+// jsonLabels are labels as they come back from JSON, which has U+FFFD for what is not
+// UTF-8: a segment has them so, and the same file is made from it and from what came in.
+func jsonLabels(labels map[string]string) map[string]string {
+	if labels == nil {
+		return nil
+	}
+	text := make(map[string]string, len(labels))
+	for name, value := range labels {
+		text[jsonText(name)] = jsonText(value)
+	}
+	return text
+}
+
+func jsonText(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s)) // U+FFFD for each byte
 }

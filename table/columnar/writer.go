@@ -125,12 +125,13 @@ func (w *Writer) flushFull() {
 
 // stream returns the index of a stream, which is added if it is new or no longer the same.
 func (w *Writer) stream(s *schema.Stream, labels map[string]string) int {
+	labels = jsonLabels(labels)
 	for _, i := range w.streams[s.ID] {
 		if m := &w.meta.Streams[i]; m.Stream == *s && maps.Equal(m.Labels, labels) {
 			return i
 		}
 	}
-	w.meta.Streams = append(w.meta.Streams, StreamMeta{Stream: *s, Labels: maps.Clone(labels)})
+	w.meta.Streams = append(w.meta.Streams, StreamMeta{Stream: *s, Labels: labels})
 	i := len(w.meta.Streams) - 1
 	w.streams[s.ID] = append(w.streams[s.ID], i)
 	return i
