@@ -4,6 +4,8 @@ import (
 	"container/heap"
 	"encoding/binary"
 	"hash/maphash"
+	"strings"
+	"unsafe"
 )
 
 const (
@@ -95,6 +97,7 @@ type groups struct {
 	slots    []groupSlot // a power of two
 	n        int
 	unused   []group // groups are allocated many at a time
+	text     []byte  // and so are their keys, until the first gives way
 	dropped  []*group
 	// evict says that at the bound the rarest group gives way to a new one, which takes
 	// over its count (space saving, Metwally et al. 2005): what is frequent stays, with
@@ -134,7 +137,7 @@ func (s *groups) add(key []byte, hash uint64, size int) (*group, bool) {
 		return nil, false
 	}
 	g := s.unusedGroup()
-	*g = group{key: string(key), hash: hash, count: s.floor, excess: s.floor}
+	*g = group{key: s.keep(key), hash: hash, count: s.floor, excess: s.floor}
 	s.bytes += size
 	s.insert(g)
 	if s.floor > 0 {
@@ -143,7 +146,23 @@ func (s *groups) add(key []byte, hash uint64, size int) (*group, bool) {
 	return g, true
 }
 
-const groupsAtATime = 64
+const (
+	groupsAtATime = 64
+	keyBytes      = 64 << 10
+)
+
+// keep returns a copy of a key.
+func (s *groups) keep(key []byte) string {
+	if s.floor > 0 || len(key) == 0 || len(key) > keyBytes/4 {
+		return string(key)
+	}
+	if len(key) > cap(s.text)-len(s.text) {
+		s.text = make([]byte, 0, keyBytes)
+	}
+	n := len(s.text)
+	s.text = append(s.text, key...)
+	return unsafe.String(&s.text[n], len(key)) // what was appended does not change any more
+}
 
 func (s *groups) unusedGroup() *group {
 	if n := len(s.dropped); n > 0 {
@@ -213,8 +232,10 @@ func (s *groups) dropRarest() {
 	if s.floor == 0 {
 		for g := range s.all {
 			g.index = len(s.rarest)
+			g.key = strings.Clone(g.key) // one can be let go without the others
 			s.rarest = append(s.rarest, g)
 		}
+		s.text = nil
 		heap.Init(&s.rarest)
 	}
 	g := heap.Pop(&s.rarest).(*group)

@@ -63,7 +63,11 @@ func (a *Answer) chosen(columns []string, keys int) []*group {
 	limit := a.question.Limit
 	var list []ranked
 	cut := false
+	byCount := column == keys && order.Descending
 	for g := range a.groups.all {
+		if cut && byCount && g.count < list[limit-1].count {
+			continue
+		}
 		r := ranked{g, a.value(g, column)}
 		if cut && compare(r, list[limit-1]) > 0 { // so many come before it
 			continue
