@@ -20,7 +20,7 @@ type fixedColumns struct {
 // fixedColumns returns the columns if the output has fixed ones that --fields does not
 // choose.
 func (p *parseCmd) fixedColumns(a *app, columns []schema.Field) fixedColumns {
-	if kind := p.kind(a.stdout); len(p.Fields) > 0 || kind == "json" || kind == "raw" {
+	if kind := p.kind(a.stdout); len(p.Fields) > 0 || kind == "json" || kind == "raw" || kind == parquetOutput {
 		return fixedColumns{}
 	}
 	return fixedColumns{columns, map[string]bool{}, a.log}

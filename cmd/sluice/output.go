@@ -14,11 +14,12 @@ import (
 
 // outputFlags say how records are printed.
 type outputFlags struct {
-	Output    string   `short:"o" default:"auto" enum:"auto,raw,json,avrojson,avro,csv,tsv,table" placeholder:"O" help:"json (one object a line), avrojson, avro (container file), csv, tsv, table, or raw: lines as they were; auto is table on a terminal, json elsewhere."`
-	CSVSafe   bool     `name:"csv-safe" help:"With --output csv, for a spreadsheet: values that it would take for a formula (= + - @) begin with an apostrophe."`
-	CSVCRLF   bool     `name:"csv-crlf" help:"With --output csv: end lines in CR LF, for Excel."`
-	AvroCodec string   `default:"zstandard" enum:"zstandard,deflate,null" placeholder:"CODEC" help:"With --output avro: zstandard, deflate (three times the CPU; polars and Hadoop 2 read it and not zstandard) or null."`
-	Fields    []string `placeholder:"FIELD" help:"Fields to print, in this order: those of the format, host, file, stream, offset, logbody, parse_error."`
+	Output     string   `short:"o" default:"auto" enum:"auto,raw,json,avrojson,avro,parquet,csv,tsv,table" placeholder:"O" help:"json (one object a line), avrojson, avro (container file), parquet (one file), csv, tsv, table, or raw: lines as they were; auto is table on a terminal, json elsewhere."`
+	OutputFile string   `type:"path" placeholder:"FILE" help:"Write records to this file instead of standard output."`
+	CSVSafe    bool     `name:"csv-safe" help:"With --output csv, for a spreadsheet: values that it would take for a formula (= + - @) begin with an apostrophe."`
+	CSVCRLF    bool     `name:"csv-crlf" help:"With --output csv: end lines in CR LF, for Excel."`
+	AvroCodec  string   `default:"zstandard" enum:"zstandard,deflate,null" placeholder:"CODEC" help:"With --output avro: zstandard, deflate (three times the CPU; polars and Hadoop 2 read it and not zstandard) or null."`
+	Fields     []string `placeholder:"FIELD" help:"Fields to print, in this order: those of the format, host, file, stream, offset, logbody, parse_error."`
 }
 
 func (o outputFlags) check() error {
@@ -49,6 +50,30 @@ func (o outputFlags) kind(w io.Writer) string {
 func (o outputFlags) open(w io.Writer, host, live bool, formats ...[]schema.Field) (print.Printer, error) {
 	if err := o.check(); err != nil {
 		return nil, err
+	}
+	if o.OutputFile == "" {
+		return o.printer(w, host, live, formats)
+	}
+	if o.Output == "auto" {
+		o.Output = "json"
+	}
+	file, err := os.Create(o.OutputFile)
+	if err != nil {
+		return nil, usage("--output-file: %w", err)
+	}
+	p, err := o.printer(file, host, live, formats)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return outputFile{p, file}, nil
+}
+
+func (o outputFlags) printer(w io.Writer, host, live bool, formats [][]schema.Field) (print.Printer, error) {
+	if o.Output == parquetOutput {
+		if err := o.checkParquet(w); err != nil {
+			return nil, err
+		}
+		return newParquetPrinter(w), nil
 	}
 	options := print.Options{Fields: o.Fields, Formats: formats, Host: host, Width: width(w), AllColumns: live, CRLF: o.CSVCRLF, Codec: o.AvroCodec}
 	buffer := bufio.NewWriterSize(w, 256<<10)

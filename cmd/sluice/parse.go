@@ -70,6 +70,9 @@ func (p *parseCmd) Run(a *app) error {
 	if question != nil && p.Follow {
 		return usage("an answer is printed when all is read: leave --follow out")
 	}
+	if p.Output == parquetOutput && p.Follow {
+		return usage("a Parquet file can be read when it is complete: leave --follow out")
+	}
 	text, _, err := p.text()
 	if err != nil {
 		return err
@@ -198,7 +201,7 @@ func (w *recordWriter) file(l input) error {
 		}
 	}
 	w.columns.check(l.path, format)
-	entry := schema.Entry{Stream: &schema.Stream{Host: w.cmd.Host, Path: l.path, Format: format.String()}, Record: &w.rec}
+	entry := schema.Entry{Stream: &schema.Stream{Host: w.cmd.Host, Path: l.path, Format: format.String(), Zone: l.zone.String()}, Record: &w.rec}
 	log := &reading{Reader: io.MultiReader(bytes.NewReader(head[:n]), r)}
 	err = logfile.ReadLines(w.app.ctx, log, func(line []byte, offset int64) error {
 		format.Parse(line, &w.rec)

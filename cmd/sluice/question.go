@@ -139,6 +139,9 @@ func (f *questionFlags) answerOf(a *app, out outputFlags, q query.Question, form
 	if err := out.check(); err != nil {
 		return nil, err
 	}
+	if out.OutputFile != "" {
+		return nil, usage("--output-file is for records: an answer goes to standard output")
+	}
 	if err := q.Check(formats...); err != nil {
 		return nil, usageError{err}
 	}

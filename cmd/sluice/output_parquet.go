@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"sluice/parse"
+	"sluice/print"
+	"sluice/schema"
+	"sluice/table/columnar"
+)
+
+// parquetOutput is the --output that is made of columns.
+const parquetOutput = "parquet"
+
+// parquetRows is how many rows of a stream are put into the file at a time.
+const parquetRows = 4096
+
+// parquetPrinter writes records into one Parquet file, as a columnar table has them. The
+// file says of no range of a log that it is whole: it is no part of a table.
+type parquetPrinter struct {
+	buffer  *bufio.Writer
+	file    *columnar.Writer
+	streams map[schema.Stream]*parquetStream
+	ids     map[schema.StreamID]bool
+	last    *parquetStream
+	lastOf  *schema.Stream
+}
+
+// parquetStream is a log that records are of.
+type parquetStream struct {
+	stream  schema.Stream
+	encoder *columnar.Encoder
+	chunk   columnar.Chunk
+	errors  int
+}
+
+// maxParquetStreams bounds the logs that rows are held back of.
+const maxParquetStreams = 256
+
+func newParquetPrinter(w io.Writer) *parquetPrinter {
+	buffer := bufio.NewWriterSize(w, 256<<10)
+	return &parquetPrinter{buffer: buffer, file: columnar.NewWriter(buffer, columnar.WriterOptions{}),
+		streams: map[schema.Stream]*parquetStream{}, ids: map[schema.StreamID]bool{}}
+}
+
+// Print implements [print.Printer].
+func (p *parquetPrinter) Print(e *schema.Entry) error {
+	s := p.last
+	if s == nil || p.lastOf != e.Stream {
+		var err error
+		if s, err = p.stream(e.Stream); err != nil {
+			return err
+		}
+		p.last, p.lastOf = s, e.Stream
+	}
+	s.encoder.Append(&s.chunk, e.Offset, e.Record)
+	if e.Record.Err.Set() {
+		s.errors++
+	}
+	if s.chunk.Len() >= parquetRows {
+		return p.put(s)
+	}
+	return nil
+}
+
+// stream finds or makes what the rows of a log go through.
+func (p *parquetPrinter) stream(of *schema.Stream) (*parquetStream, error) {
+	if s := p.streams[*of]; s != nil {
+		return s, nil
+	}
+	if len(p.streams) >= maxParquetStreams {
+		if err := p.Flush(); err != nil {
+			return nil, err
+		}
+		clear(p.streams)
+	}
+	zone, err := time.LoadLocation(of.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("stream %s of %s: %w", of.ID, of.Host, err)
+	}
+	format, err := parse.Lookup(of.Format, zone)
+	if err != nil {
+		return nil, fmt.Errorf("stream %s of %s: %w", of.ID, of.Host, err)
+	}
+	s := &parquetStream{stream: *of}
+	if s.stream.ID == 0 { // of parse, which knows files by their paths
+		s.stream.ID = schema.NewStreamID(of.Host, 0, 0, []byte(of.Path))
+	}
+	// A stream whose format changed: the file does not say which row is of which, so that
+	// its lines have to stand there.
+	options := columnar.EncoderOptions{AllLines: p.ids[s.stream.ID]}
+	p.ids[s.stream.ID] = true
+	if s.encoder, err = columnar.NewEncoder(&s.stream, nil, format, options); err != nil {
+		return nil, err
+	}
+	p.streams[*of] = s
+	return s, nil
+}
+
+// put moves the rows that are held back of a log into the file.
+func (p *parquetPrinter) put(s *parquetStream) error {
+	err := p.file.Append(&s.stream, nil, schema.Range{}, s.errors, &s.chunk)
+	s.chunk.Reset()
+	s.errors = 0
+	return err
+}
+
+// Flush implements [print.Printer]: rows go into the file, which nobody can read before
+// Close.
+func (p *parquetPrinter) Flush() error {
+	for _, s := range p.streams {
+		if s.chunk.Len() > 0 {
+			if err := p.put(s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Close implements [print.Printer].
+func (p *parquetPrinter) Close() error {
+	if err := p.Flush(); err != nil {
+		return err
+	}
+	if _, err := p.file.Close(); err != nil {
+		return err
+	}
+	return p.buffer.Flush()
+}
+
+// checkParquet returns an error for flags that do not go with --output parquet.
+func (o outputFlags) checkParquet(w io.Writer) error {
+	if o.Output != parquetOutput {
+		return nil
+	}
+	if len(o.Fields) > 0 {
+		return usage("--output parquet has all fields, and readers choose among them: leave --fields out")
+	}
+	if f, ok := w.(*os.File); ok && isTerminal(f) {
+		return usage("--output parquet is not for a terminal: add --output-file FILE")
+	}
+	return nil
+}
+
+// outputFile is an output that is closed when all is printed.
+type outputFile struct {
+	print.Printer
+	file *os.File
+}
+
+// Close implements [print.Printer].
+func (o outputFile) Close() error { return errors.Join(o.Printer.Close(), o.file.Close()) }
