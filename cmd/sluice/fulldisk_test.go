@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sluice/health"
 )
 
 // smallDisk is a directory with a file system of its own, and fill and free take its
@@ -259,4 +261,58 @@ func TestAFreshStartOnAFullDiskWaits(t *testing.T) {
 	if err := stopCollector(); err != nil {
 		t.Errorf("the collector: %v\n%s", err, collector)
 	}
+}
+
+// TestADiskThatFillsUpUnderACollectorOrAnAgentLosesNothing: each says on /health what
+// fails, and goes on when there is room.
+func TestADiskThatFillsUpUnderACollectorOrAnAgentLosesNothing(t *testing.T) {
+	t.Parallel() // most of the time it waits for what is tried again
+	d, fill, free := newFullDisk(t, 24<<20)
+	agentDisk, fillAgent, freeAgent := smallDisk(t, 1<<20)
+	agentDir := filepath.Join(agentDisk, "data")
+	d.write(1000)
+	address, collectorStatus, agentStatus := freeAddress(t), freeAddress(t), freeAddress(t)
+	collector := start(t, "--data", d.data, "collector", "--listen", address, "--status-listen", collectorStatus, "--roll-idle", "1s")
+	agent := start(t, "--data", agentDir, "agent", "--host", "web01", "--collector", address, "--status-listen", agentStatus, "--no-nice", "--cpu", "0", "--latency", "100ms", d.log)
+	failing := func(address string, names ...string) func() bool {
+		return func() bool {
+			h := askHealth(t, address)
+			return h != nil && slices.ContainsFunc(names, func(name string) bool {
+				return h.Process.Sinks[name].FailingSeconds > 0 && strings.Contains(h.Process.Sinks[name].Error, syscall.ENOSPC.Error())
+			})
+		}
+	}
+	stored := func() bool {
+		info, err := os.Stat(d.log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := askHealth(t, agentStatus)
+		return h != nil && h.Well() && h.Metrics["web01"].StoredBytes == info.Size()
+	}
+	agent.await(t, stored)
+	fill()
+	d.write(20_000)
+	collector.await(t, failing(collectorStatus, health.Spool, health.Table, health.Checkpoint, health.Archive))
+	free()
+	agent.await(t, stored)
+
+	fillAgent()
+	d.write(1000)
+	agent.await(t, failing(agentStatus, health.Checkpoint))
+	agent.await(t, stored) // lines go on: the log and the collector have them
+	if out, code := d.output("status", "--data", agentDir); code != 1 || !strings.Contains(out, "checkpoint cannot be saved") {
+		t.Errorf("status: %d\n%s", code, out)
+	}
+	freeAgent()
+	agent.await(t, func() bool {
+		h := askHealth(t, agentStatus)
+		return h != nil && h.Process.Sinks[health.Checkpoint] == health.Sink{Status: "OKAY"}
+	})
+	for _, c := range []*follower{agent, collector} {
+		if err := c.end(t); err != nil {
+			t.Errorf("%v\n%s", err, c.said(t))
+		}
+	}
+	d.holds()
 }

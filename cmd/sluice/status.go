@@ -175,6 +175,9 @@ func printSending(w io.Writer, s *health.Status, now time.Time) {
 	if x.BusySince != nil {
 		print.Textf(w, "PAUSED for %s: the collector takes nothing: %s\n", now.Sub(*x.BusySince).Round(time.Second), x.Busy)
 	}
+	if x.UnsavedSince != nil {
+		print.Textf(w, "FAILING for %s: the checkpoint cannot be saved, retrying: %s\n", now.Sub(*x.UnsavedSince).Round(time.Second), x.Unsaved)
+	}
 	for id, why := range x.Refused {
 		print.Textf(w, "REFUSED: stream %s: %s\n", id, why)
 	}
