@@ -26,9 +26,16 @@ type CollectorConfig struct {
 	FS         vfs.FS
 	SpoolDir   string
 	Checkpoint *checkpoint.File
-	Table      Table
-	Archive    Archive
-	Naming     Naming
+	// Table gets a row a line; nil: there is none.
+	Table   Table
+	Archive Archive
+	Naming  Naming
+	// Columns gets a Parquet file a segment, in the directory that ColumnNaming says; nil:
+	// there is none. One of Table and Columns is there.
+	Columns      Columns
+	ColumnNaming Directory
+	// AllLines stores each line in Columns also where its fields rebuild it.
+	AllLines bool
 	// RollBytes is the length at which a segment is sealed and archived.
 	RollBytes int64
 	// RollInterval after its first line a segment is sealed and archived, RollIdle
@@ -83,15 +90,16 @@ var errEnded = errors.New("the collector has ended")
 
 // Counters count what a Collector has done. They may be read at any time.
 type Counters struct {
-	// Lines and Bytes were received, Rows are in the table, Segments in the archive.
+	// Lines and Bytes were received, Rows are in the table (in Columns, if there is no
+	// Table), Segments in the archive.
 	Lines, Bytes, Rows, ParseErrors, Segments atomic.Int64
 	// Batches were received; Duplicates are bytes that were received before.
 	Batches, Duplicates atomic.Int64
 }
 
 // Collector takes batches to the table and the archive. Append may be called by
-// several goroutines. Behind it one goroutine writes rows and commits (store.go),
-// and some seal and archive segments (finish.go).
+// several goroutines. Behind it one goroutine writes rows and commits (store.go), one
+// fills Parquet files (columns.go), and some seal and archive segments (finish.go).
 type Collector struct {
 	cfg      CollectorConfig
 	encoders chan *segment.Encoder
@@ -104,6 +112,7 @@ type Collector struct {
 	closing  chan time.Time // at which days are looked at that may have ended
 	troubles troubles
 	Counters Counters
+	columns  *columnQueue
 
 	life  context.Context // ends the workers
 	end   context.CancelFunc
@@ -142,6 +151,7 @@ func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) 
 		spool: spool{fsys: cfg.FS, dir: cfg.SpoolDir, open: map[segmentKey]*spooled{}, opened: map[string]int{}, hosts: map[string]*share{}},
 	}
 	c.spare.New = func() any { return new(parcel) }
+	c.columns = newColumnQueue()
 	c.troubles.now = cfg.Now
 	for range cap(c.encoders) {
 		enc, err := segment.NewEncoder(cfg.Level)
@@ -163,6 +173,11 @@ func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) 
 func (c *Collector) takeUp(ctx context.Context) error {
 	if err := c.cfg.Archive.Sweep(ctx); err != nil {
 		return err
+	}
+	if c.cfg.Columns != nil {
+		if err := c.cfg.Columns.Sweep(ctx); err != nil {
+			return err
+		}
 	}
 	if err := vfs.MkdirAll(c.cfg.FS, c.cfg.SpoolDir, 0o750); err != nil {
 		return fmt.Errorf("spool: %w", err)
@@ -194,6 +209,12 @@ func (c *Collector) start() {
 	worker(c.syncAll)
 	for range c.cfg.Uploads {
 		worker(c.finishAll)
+		if c.cfg.Columns != nil {
+			worker(c.storeColumns)
+		}
+	}
+	if c.cfg.Columns != nil {
+		worker(c.fillColumns)
 	}
 	if c.cfg.MarkClosed {
 		worker(c.markAll)

@@ -11,27 +11,24 @@ import (
 	"sluice/schema"
 )
 
-// commit makes segments stored that are in the archive and in the table. The order
-// is the guarantee: the archive has the file and rows are durable, then the
-// checkpoint says so, and only then the local file goes. A crash between any two
+// commit makes segments stored that are in the archive, in the table and in Columns. The
+// order is the guarantee: the archive has the file, Columns has the Parquet file and rows
+// are durable, then the checkpoint says so, and only then the local file goes. A crash between any two
 // repeats steps that change nothing when repeated.
 func (s *storer) commit(ctx context.Context) error {
 	ready := s.ready()
 	if len(ready) == 0 {
 		return nil
 	}
-	if lost, err := s.flushTable(ctx); err != nil || lost {
-		return err // these segments are ready once their rows were put again
+	if err := s.flushTable(ctx); err != nil {
+		return err
 	}
 	entries := s.advance(ready)
 	// The streams' own rows too, or a crash would leave old ones behind for good.
-	_, err := s.onTable(ctx, func() error {
-		if err := s.putEntries(ctx, entries); err != nil {
-			return err
-		}
-		return s.cfg.Table.Flush(ctx)
-	})
-	if err != nil {
+	if err := s.putEntries(ctx, entries); err != nil {
+		return err
+	}
+	if err := s.flushTable(ctx); err != nil {
 		return err
 	}
 	if err := s.attempt(ctx, "checkpoint", s.cfg.Checkpoint.Save); err != nil {
@@ -46,12 +43,12 @@ func (s *storer) commit(ctx context.Context) error {
 	return s.forget(ctx)
 }
 
-// ready are the segments that the archive has and whose rows were put.
+// ready are the segments that the archive and Columns have and whose rows were put.
 func (s *storer) ready() (ready []*spooled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sp := range s.spool.held {
-		if sp.archived && !sp.stored && sp.untabled == 0 {
+		if sp.archived && !sp.stored && sp.untabled == 0 && (sp.columned || s.cfg.Columns == nil) {
 			ready = append(ready, sp)
 		}
 	}

@@ -1,8 +1,8 @@
 // Package ingest takes log files to a table and an archive.
 //
-// [Run] reads logs once; [Collector] is the half behind it: it puts each batch
-// into a segment on its own disk, parses it, writes the rows, and hands sealed
-// segments to the archive. What it has received and what is stored are two
+// [Once] and [Follow] read logs; [Collector] is the half behind them: it puts each batch
+// into a segment on its own disk, parses it, writes its rows or columns, and hands sealed
+// segments, and the Parquet files made from them, to the archive and the columnar table. What it has received and what is stored are two
 // positions of each stream; only the second is written to the checkpoint, and a
 // segment is forgotten only after that. Every step can be done again: a row is
 // overwritten with itself, an archive file replaced by itself.
@@ -25,11 +25,13 @@ type Table interface {
 	Flush(ctx context.Context) error
 }
 
-// Reopener is a Table that takes nothing more once its disk has failed, as when it is
-// full, until Reopen has succeeded. Rows that were Put and not flushed are gone then.
-// Reopen does nothing to a table that works.
-type Reopener interface {
-	Reopen() error
+// Columns is where the Parquet files of sealed segments go.
+type Columns interface {
+	// Store copies the file and verifies the copy; storing it again under the
+	// same name changes nothing.
+	Store(ctx context.Context, localPath, name string) error
+	// Sweep removes what an earlier process left unfinished.
+	Sweep(ctx context.Context) error
 }
 
 // Archive is where sealed segments go.
@@ -48,9 +50,14 @@ type Archive interface {
 type Naming interface {
 	// Period is the time that shares a directory with t: a day, an hour, a minute.
 	Period(t time.Time) (start, end time.Time)
-	// Expand returns the directory below the archive's root.
-	Expand(event time.Time, host string, labels map[string]string) (string, error)
 	// Group is the same for labels of which Expand makes one directory, and "" if labels are
 	// of no meaning to it.
 	Group(labels map[string]string) string
+	Directory
+}
+
+// Directory is a path pattern.
+type Directory interface {
+	// Expand returns the directory below the root, for lines of a time.
+	Expand(event time.Time, host string, labels map[string]string) (string, error)
 }

@@ -75,6 +75,9 @@ func (c *Collector) finish(ctx context.Context, sp *spooled) error {
 	if err := c.seal(sp); err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
+	if err := c.endColumns(ctx, sp); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	local, pieces := sp.path, len(sp.pieces)
 	if pieces == 0 {
@@ -94,7 +97,9 @@ func (c *Collector) finish(ctx context.Context, sp *spooled) error {
 		}
 		c.Counters.Segments.Add(1)
 	}
-	c.troubles.over(sp.name.String())
+	if c.troubles.over(sp.name.String()) {
+		c.cfg.Log.Info("segment archive recovered", "segment", sp.name)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	sp.archived = true
@@ -194,7 +199,7 @@ func (c *Collector) keepOnly(sp *spooled, members []segment.Member) {
 func (c *Collector) sealed(sp *spooled, path string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	sp.writer, sp.path = nil, path
+	sp.writer, sp.path, sp.sealedAt = nil, path, c.cfg.Now()
 	c.spool.writers--
 	for _, p := range sp.pieces {
 		p.stream.synced.add(p.Range)
@@ -203,19 +208,30 @@ func (c *Collector) sealed(sp *spooled, path string) {
 	c.announce()
 }
 
-// archiveName is made from the segment alone, its name and the labels in it, so that storing it
-// again gives the same name.
+// archiveName returns the name of a segment's file in the archive.
 func (c *Collector) archiveName(sp *spooled) (string, error) {
+	return c.nameIn(c.cfg.Naming, sp, ".log.gz")
+}
+
+// storedName is what the files of a segment in the archive and in Columns are called,
+// without their suffix.
+func (c *Collector) storedName(n segment.Name) string {
+	return fmt.Sprintf("access.%s-%06d", c.cfg.Checkpoint.Collector(), n.Seq)
+}
+
+// nameIn returns a segment's file below a pattern's root. It is made from the segment
+// alone, its name and the labels in it, so that storing it again gives the same name.
+func (c *Collector) nameIn(pattern Directory, sp *spooled, suffix string) (string, error) {
 	n := sp.name
 	start, err := time.Parse(periodLayout[:len(n.Period)], n.Period)
 	if err != nil {
 		return "", err
 	}
-	dir, err := c.cfg.Naming.Expand(start, n.Host, sp.labels)
+	dir, err := pattern.Expand(start, n.Host, sp.labels)
 	if err != nil {
 		return "", err
 	}
-	return path.Join(filepath.ToSlash(dir), fmt.Sprintf("access.%s-%06d.log.gz", c.cfg.Checkpoint.Collector(), n.Seq)), nil
+	return path.Join(filepath.ToSlash(dir), c.storedName(n)+suffix), nil
 }
 
 // place is where a piece stands.

@@ -3,9 +3,11 @@ package ingest
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"sluice/schema"
+	"sluice/table/columnar"
 )
 
 // cut is a run of lines of one batch that belong to one period.
@@ -21,19 +23,42 @@ type cut struct {
 
 // parcel is a batch on its way to the table.
 type parcel struct {
-	weight int64 // of it in the queue; 0: only its cuts are wanted, no rows
-	data   []byte
-	lines  []byte // what is read: data, or the sender's own bytes
-	rows   schema.Rows
-	rec    schema.Record
-	cuts   []cut
-	pieces []*piece
+	weight int64 // of it in the queue for the table; 0: it is not in it
+	// columnWeight is what of Columns' room is not handed on with a chunk yet.
+	columnWeight int64
+	wantsRows    bool
+	data         []byte
+	lines        []byte // what is read: data, or the sender's own bytes
+	rows         schema.Rows
+	rec          schema.Record
+	cuts         []cut
+	pieces       []*piece
+	// chunks has the columns of each cut, if they are wanted: spare says of where.
+	chunks []*columnar.Chunk
+	spare  *sync.Pool // of *columnar.Chunk; nil: they are not
 }
 
 func (p *parcel) reset() {
 	p.rows.Reset()
 	clear(p.pieces)
-	p.weight, p.lines, p.cuts, p.pieces = 0, nil, p.cuts[:0], p.pieces[:0]
+	for _, chunk := range p.chunks { // of cuts that were not spooled
+		if chunk != nil {
+			p.spare.Put(chunk)
+		}
+	}
+	clear(p.chunks)
+	p.weight, p.columnWeight, p.wantsRows, p.lines, p.cuts, p.pieces = 0, 0, false, nil, p.cuts[:0], p.pieces[:0]
+	p.chunks, p.spare = p.chunks[:0], nil
+}
+
+// chunk returns the one of the current cut, empty at first.
+func (p *parcel) chunk() *columnar.Chunk {
+	for len(p.chunks) <= len(p.cuts) {
+		chunk := p.spare.Get().(*columnar.Chunk)
+		chunk.Reset()
+		p.chunks = append(p.chunks, chunk)
+	}
+	return p.chunks[len(p.cuts)]
 }
 
 // periodLayout, cut to the unit, names periods in segment names.
@@ -50,7 +75,7 @@ type period struct {
 const checkEvery = 4 << 10
 
 // read turns the parcel's lines, which stand at offset of their stream, into cuts
-// by period and, where the parcel is for the table, into rows. It stops early only
+// by period and, where they are wanted, into rows and columns. It stops early only
 // if ctx is canceled (a deadline bounds waiting only: a batch that parses longer than that
 // would never get on): the regular expression may be a stranger's, and slow.
 func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset int64) error {
@@ -67,7 +92,7 @@ func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset 
 		data = data[size:]
 		unchecked += size
 		r.format.Parse(line, &p.rec)
-		if p.weight > 0 && ok {
+		if p.wantsRows && ok {
 			r.encoder.Append(&p.rows, offset+int64(at), &p.rec)
 		}
 		if name := r.periodOf(&p.rec, naming); name != run.period {
@@ -75,6 +100,12 @@ func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset 
 				p.cuts = append(p.cuts, run)
 			}
 			run = cut{Range: schema.Range{Start: offset}, period: name, zone: r.period.zone}
+		}
+		if p.spare != nil {
+			chunk := p.chunk() // also for a hole, which makes no row
+			if ok {
+				r.columns.Append(chunk, offset+int64(at), &p.rec)
+			}
 		}
 		offset += int64(size)
 		run.End = offset

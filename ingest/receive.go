@@ -72,7 +72,7 @@ func (c *Collector) take(ctx context.Context, st *streamState, b schema.Batch) (
 		part.Range, part.Data = x.Range, b.Data[x.Start-b.Range.Start:x.End-b.Range.Start]
 		part.Lines = int(x.lines)
 		var piece *piece
-		if piece, err = c.spoolPiece(ctx, st, part, x); err != nil {
+		if piece, err = c.spoolPiece(ctx, st, part, p, i); err != nil {
 			break // the rows of what is spooled go on; the others do no harm
 		}
 		p.pieces = append(p.pieces, piece)
@@ -85,8 +85,10 @@ func (c *Collector) take(ctx context.Context, st *streamState, b schema.Batch) (
 	return err
 }
 
-// spoolPiece writes one member into the open segment of its host, period and labels.
-func (c *Collector) spoolPiece(ctx context.Context, st *streamState, b schema.Batch, x *cut) (*piece, error) {
+// spoolPiece writes a parcel's cut i as one member into the open segment of its host,
+// period and labels.
+func (c *Collector) spoolPiece(ctx context.Context, st *streamState, b schema.Batch, from *parcel, i int) (*piece, error) {
+	x := &from.cuts[i]
 	key := segmentKey{b.Stream.Host, x.period, c.cfg.Naming.Group(b.Labels)}
 	for {
 		if err := c.closeSome(key); err != nil {
@@ -103,7 +105,7 @@ func (c *Collector) spoolPiece(ctx context.Context, st *streamState, b schema.Ba
 		if err != nil {
 			return nil, c.spoolFailed(err)
 		}
-		if p, err := c.appendTo(ctx, sp, st, b, x); p != nil || err != nil {
+		if p, err := c.appendTo(ctx, sp, st, b, from, i); p != nil || err != nil {
 			return p, err
 		}
 		// It was rolled in the moment between.
@@ -111,7 +113,7 @@ func (c *Collector) spoolPiece(ctx context.Context, st *streamState, b schema.Ba
 }
 
 // appendTo returns nil, and no error, for a segment that is not open any more.
-func (c *Collector) appendTo(ctx context.Context, sp *spooled, st *streamState, b schema.Batch, x *cut) (*piece, error) {
+func (c *Collector) appendTo(ctx context.Context, sp *spooled, st *streamState, b schema.Batch, from *parcel, i int) (*piece, error) {
 	sp.use.RLock()
 	defer sp.use.RUnlock()
 	if sp.writer == nil {
@@ -125,6 +127,10 @@ func (c *Collector) appendTo(ctx context.Context, sp *spooled, st *streamState, 
 	}
 	m, err := sp.writer.Append(enc, b)
 	c.encoders <- enc
+	if err == nil {
+		c.passColumns(sp, m, &b, from, i) // before the segment can be sealed
+	}
+	x := &from.cuts[i]
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
@@ -135,7 +141,9 @@ func (c *Collector) appendTo(ctx context.Context, sp *spooled, st *streamState, 
 	p := &piece{stream: st, Range: b.Range, lines: x.lines - x.holes, errors: x.errors, first: x.first, last: x.last, in: sp, member: m, at: c.cfg.Now()}
 	sp.pieces = append(sp.pieces, p)
 	sp.fresh = append(sp.fresh, p)
-	sp.untabled++
+	if p.tabled = c.cfg.Table == nil; !p.tabled {
+		sp.untabled++
+	}
 	if !sp.zoned || x.zone < sp.zone {
 		sp.zone, sp.zoned = x.zone, true
 	}
@@ -167,25 +175,37 @@ func (c *Collector) spoolFailed(err error) error {
 	return fmt.Errorf("%w: %w", ErrBusy, err)
 }
 
-// newParcel readies a parcel for a batch: with room in the queue for the table
-// it has the lines, of its own; without, it only lends itself for reading them.
+// newParcel returns a parcel for a batch. If the queue for the table has room, the
+// parcel owns a copy of the lines; otherwise it borrows them. If there are Columns, it
+// waits until these have room.
 func (c *Collector) newParcel(ctx context.Context, data []byte) (*parcel, error) {
 	p := c.spare.Get().(*parcel)
 	p.reset()
+	p.lines = data
 	n := min(int64(len(data)), tableQueueBytes)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.life, cancel)()
+	if c.cfg.Columns != nil {
+		if err := c.columns.room.Acquire(ctx, n); err != nil {
+			c.release(p)
+			return nil, c.ended(err)
+		}
+		p.columnWeight, p.spare = n, &c.columns.spare
+	}
+	if c.cfg.Table == nil {
+		return p, nil
+	}
 	if !c.queue.TryAcquire(n) {
 		if c.cfg.SpoolAhead {
-			p.lines = data
 			return p, nil
 		}
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(c.life, cancel)()
 		if err := c.queue.Acquire(ctx, n); err != nil {
+			c.release(p)
 			return nil, c.ended(err)
 		}
 	}
-	p.weight = n
+	p.weight, p.wantsRows = n, true
 	p.data = append(p.data[:0], data...)
 	p.lines = p.data
 	return p, nil
@@ -194,7 +214,7 @@ func (c *Collector) newParcel(ctx context.Context, data []byte) (*parcel, error)
 // handOver gives a parcel to the goroutine that stores, or leaves its pieces to be
 // read again.
 func (c *Collector) handOver(p *parcel) {
-	if len(p.pieces) == 0 {
+	if len(p.pieces) == 0 || c.cfg.Table == nil {
 		c.release(p)
 		return
 	}
@@ -216,6 +236,9 @@ func (c *Collector) handOver(p *parcel) {
 func (c *Collector) release(p *parcel) {
 	if p.weight > 0 {
 		c.queue.Release(p.weight)
+	}
+	if p.columnWeight > 0 {
+		c.columns.room.Release(p.columnWeight)
 	}
 	p.reset()
 	c.spare.Put(p)

@@ -44,6 +44,9 @@ func (c *Collector) recover() (cutBytes int64, err error) {
 // recoverFile takes up one segment.
 func (c *Collector) recoverFile(file string) (cutBytes int64, err error) {
 	path := filepath.Join(c.cfg.SpoolDir, filepath.FromSlash(file))
+	if strings.HasSuffix(file, columnsSuffix) { // it is made again from the segment
+		return 0, c.cfg.FS.Remove(path)
+	}
 	bare, stored := strings.CutSuffix(file, segment.StoredSuffix)
 	name, open, err := segment.ParseName(bare)
 	if err == nil && open && stored {
@@ -65,7 +68,7 @@ func (c *Collector) recoverFile(file string) (cutBytes int64, err error) {
 		}
 	}
 	c.cfg.Checkpoint.UseSeq(name.Seq)
-	sp := &spooled{name: name, path: path, stored: stored}
+	sp := &spooled{name: name, path: path, stored: stored, sealedAt: c.cfg.Now()}
 	c.spool.held = append(c.spool.held, sp)
 	if err := c.takePieces(sp); err != nil {
 		return cutBytes, err

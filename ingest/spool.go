@@ -24,7 +24,8 @@ type spooled struct {
 	use    sync.RWMutex
 	writer *segment.Writer // nil once sealed
 
-	pause backoff // the one who finishes it owns it
+	pause       backoff // the one who finishes it owns it
+	columnPause backoff // the one who stores its Parquet file owns it
 
 	// Under Collector.mu:
 	path     string // the file's present name
@@ -34,11 +35,17 @@ type spooled struct {
 	untabled int      // pieces whose rows were not put
 	broken   bool     // a write or a sync failed
 	archived bool
-	stored   bool
-	storedAt time.Time
-	ticks    age
-	zone     int32 // the westernmost of its lines', seconds east of UTC
-	zoned    bool  // zone is known
+	// columnsEnded: no more chunks come for its Parquet file. columnsPath is that file on
+	// our disk, complete; "": it has to be made from the segment. columned: Columns has it.
+	columnsEnded bool
+	columnsPath  string
+	columned     bool
+	sealedAt     time.Time
+	stored       bool
+	storedAt     time.Time
+	ticks        age
+	zone         int32 // the westernmost of its lines', seconds east of UTC
+	zoned        bool  // zone is known
 }
 
 // age is when a segment was first and last seen to grow, as ticks tell.

@@ -12,7 +12,8 @@ type State struct {
 	// Segments are on our disk, SpoolBytes long in all.
 	Segments   int   `json:"segments"`
 	SpoolBytes int64 `json:"spool_bytes"`
-	// UntabledBytes were received, and are not in the table: the table's lag.
+	// UntabledBytes were received, and are not in the table: the table's lag. If there is no
+	// table but Columns, what is in open segments does not count: they are read with it.
 	UntabledBytes int64 `json:"untabled_bytes"`
 	// Waiting are the hosts with lines that are received and not stored.
 	Waiting map[string]Waiting `json:"waiting,omitempty"`
@@ -68,7 +69,13 @@ func (c *Collector) State() State {
 		// Pieces are in the order in which they came.
 		w := s.Waiting[sp.name.Host]
 		w.UnstoredSeconds = max(w.UnstoredSeconds, now.Sub(sp.pieces[0].at).Seconds())
-		if sp.untabled > 0 {
+		if c.cfg.Table == nil && !sp.sealedAt.IsZero() && !sp.columned {
+			for _, p := range sp.pieces {
+				s.UntabledBytes += p.Len()
+			}
+			w.UntabledSeconds = max(w.UntabledSeconds, now.Sub(sp.sealedAt).Seconds())
+		}
+		if c.cfg.Table != nil && sp.untabled > 0 {
 			for _, p := range sp.pieces {
 				if !p.tabled {
 					s.UntabledBytes += p.Len()

@@ -16,10 +16,7 @@ type storer struct {
 	*Collector
 	rows  schema.Rows // of the stream directory
 	dirty bool        // rows were put since the last Flush
-	down  bool        // the table failed, and has to be reopened
-	// unflushed are the pieces of these rows, kept for a table that can be reopened.
-	unflushed []*piece
-	scrap     parcel // for what is read from segments
+	scrap parcel      // for what is read from segments
 
 	reading *spooled // the segment that file and reader are of
 	file    vfs.File
@@ -30,11 +27,6 @@ type storer struct {
 func (c *Collector) store(ctx context.Context) (err error) {
 	s := &storer{Collector: c}
 	defer s.closeFile()
-	if s.reopener() != nil { // one that could not be opened is said before a line comes
-		if _, err := s.flushTable(ctx); err != nil {
-			return err
-		}
-	}
 	for {
 		select {
 		case p := <-c.parcels:
@@ -68,27 +60,22 @@ func (s *storer) put(ctx context.Context, p *parcel) error {
 }
 
 func (s *storer) write(ctx context.Context, p *parcel) error {
-	_, err := s.onTable(ctx, func() error {
+	if s.cfg.Table != nil {
 		for _, x := range p.pieces {
 			if err := s.declare(ctx, x.stream); err != nil {
 				return err
 			}
 		}
 		s.dirty = true
-		return s.cfg.Table.Put(ctx, &p.rows)
-	})
-	if err != nil {
-		return err
-	}
-	if s.reopener() != nil {
-		s.unflushed = append(s.unflushed, p.pieces...)
+		if err := s.cfg.Table.Put(ctx, &p.rows); err != nil {
+			return err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, x := range p.pieces {
 		x.tabled = true
-		if !x.earlier && !x.counted {
-			x.counted = true
+		if s.cfg.Table != nil && !x.earlier {
 			s.Counters.Rows.Add(x.lines)
 		}
 		if x.in != nil {
@@ -114,6 +101,9 @@ func (s *storer) declare(ctx context.Context, st *streamState) error {
 }
 
 func (s *storer) putEntries(ctx context.Context, entries []schema.StreamEntry) error {
+	if s.cfg.Table == nil {
+		return nil
+	}
 	s.rows.Reset()
 	for i := range entries {
 		s.cfg.Table.Layout().AppendStream(&s.rows, &entries[i])
@@ -149,15 +139,25 @@ func (s *storer) rest(ctx context.Context) (idle bool, err error) {
 
 // makeDurable does what a tick asked for.
 func (s *storer) makeDurable(ctx context.Context) error {
-	if s.dirty {
-		if lost, err := s.flushTable(ctx); err != nil || lost {
-			return err // what was lost is put again first
-		}
+	if err := s.flushTable(ctx); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.flush = false
 	s.announce()
+	return nil
+}
+
+// flushTable makes the rows that were put durable.
+func (s *storer) flushTable(ctx context.Context) error {
+	if !s.dirty {
+		return nil
+	}
+	if err := s.cfg.Table.Flush(ctx); err != nil {
+		return err
+	}
+	s.dirty = false
 	return nil
 }
 
@@ -173,7 +173,7 @@ func (s *storer) again(ctx context.Context, x *piece) error {
 	}
 	p := &s.scrap
 	p.reset()
-	p.weight, p.lines = 1, data
+	p.lines, p.wantsRows = data, s.cfg.Table != nil
 	p.pieces = append(p.pieces, x)
 	began := time.Now()
 	if err := p.read(ctx, &st.again, s.cfg.Naming, x.Start); err != nil {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"sluice/ingest/segment"
 	"sluice/parse"
 	"sluice/schema"
+	"sluice/table/columnar"
 )
 
 // streamState is a stream that batches come for.
@@ -46,23 +48,24 @@ type piece struct {
 	in            *spooled
 	member        segment.Member
 	earlier       bool      // an earlier life received it
-	tabled        bool      // its rows were put
-	counted       bool      // its rows are in the counter
+	tabled        bool      // its rows were put, or there is no table
 	at            time.Time // when it was received; of an earlier one, when it was taken up
 }
 
 // lineReader reads one stream's lines. Not safe for concurrent use.
 type lineReader struct {
 	format  *parse.Format
-	encoder *schema.RowEncoder
-	status  int    // index of the status field, -1 where the format has none
-	schema  string // of packed records
-	period  period // of the last dated line
+	labels  map[string]string
+	encoder *schema.RowEncoder // nil: rows are not wanted
+	columns *columnar.Encoder  // nil: columns are not wanted
+	status  int                // index of the status field, -1 where the format has none
+	schema  string             // of packed records
+	period  period             // of the last dated line
 }
 
-// prepare makes the reader one of the stream's present format.
-func (r *lineReader) prepare(stream *schema.Stream, labels map[string]string, layout schema.Layout) error {
-	if r.format != nil && r.format.String() == stream.Format {
+// prepare makes the reader one of the stream's present format and labels.
+func (r *lineReader) prepare(stream *schema.Stream, labels map[string]string, cfg *CollectorConfig, columns bool) error {
+	if r.format != nil && r.format.String() == stream.Format && maps.Equal(r.labels, labels) {
 		return nil
 	}
 	if err := segment.CheckEntry(*stream, labels); err != nil {
@@ -76,11 +79,19 @@ func (r *lineReader) prepare(stream *schema.Stream, labels map[string]string, la
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", stream.ID, err)
 	}
-	encoder := layout.NewRowEncoder(stream, format.Fields())
-	if r.schema, err = encoder.Schema(); err != nil {
-		return fmt.Errorf("stream %s: %w", stream.ID, err)
+	if cfg.Table != nil {
+		encoder := cfg.Table.Layout().NewRowEncoder(stream, format.Fields())
+		if r.schema, err = encoder.Schema(); err != nil {
+			return fmt.Errorf("stream %s: %w", stream.ID, err)
+		}
+		r.encoder = encoder
 	}
-	r.format, r.encoder, r.status = format, encoder, schema.Index(format.Fields(), "status")
+	if columns {
+		if r.columns, err = columnar.NewEncoder(stream, labels, format, columnar.EncoderOptions{AllLines: cfg.AllLines}); err != nil {
+			return fmt.Errorf("stream %s: %w", stream.ID, err)
+		}
+	}
+	r.format, r.labels, r.status = format, labels, schema.Index(format.Fields(), "status")
 	return nil
 }
 
@@ -88,7 +99,7 @@ func (r *lineReader) prepare(stream *schema.Stream, labels map[string]string, la
 // the stream as the checkpoint has it.
 func (c *Collector) prepare(st *streamState, r *lineReader) (*schema.Stream, map[string]string, error) {
 	origin, labels := c.origin(st.tracked)
-	if err := r.prepare(origin, labels, c.cfg.Table.Layout()); err != nil {
+	if err := r.prepare(origin, labels, &c.cfg, c.cfg.Columns != nil && r == &st.reader); err != nil {
 		return nil, nil, err
 	}
 	c.cfg.Checkpoint.Update(func() { st.tracked.Schema = r.schema })
