@@ -21,6 +21,13 @@ type archive interface {
 	Close() error
 }
 
+// tree is where dated files are, below the root of a pattern: an archive, or a columnar
+// table.
+type tree struct {
+	flag, url string // that name it; the URL is empty for a directory, or hdfs://…
+	pattern   hdfs.Pattern
+}
+
 // folder is an archive that needs no Close.
 type folder struct{ *localdir.Archive }
 
@@ -28,16 +35,16 @@ func (folder) Close() error { return nil }
 
 func isHDFS(url string) bool { return strings.HasPrefix(url, dfs.Scheme) }
 
-// openHDFS opens the archive of a URL below the pattern's root. HDFS is not asked
-// yet.
-func (a *app) openHDFS(url string, pattern hdfs.Pattern, o dfs.Options) (*dfs.Archive, error) {
+// openHDFS opens the archive of a URL, which flag names, below the pattern's root. HDFS
+// is not asked yet.
+func (a *app) openHDFS(flag, url string, pattern hdfs.Pattern, o dfs.Options) (*dfs.Archive, error) {
 	authority, _, err := dfs.SplitURL(url)
 	if err != nil {
-		return nil, usage("--archive %w", err)
+		return nil, usage("%s %w", flag, err)
 	}
 	cluster, err := dfs.Locate(authority)
 	if err != nil {
-		return nil, usage("--archive %s: %w", url, err)
+		return nil, usage("%s %s: %w", flag, url, err)
 	}
 	if cluster.Kerberos != nil {
 		login, err := sasl.New(a.cli.kerberosFlags.as(*cluster.Kerberos))
@@ -54,22 +61,22 @@ func (a *app) openHDFS(url string, pattern hdfs.Pattern, o dfs.Options) (*dfs.Ar
 	return opened, nil
 }
 
-// openToWrite opens an archive in HDFS for the collector owner.
-func (a *app) openToWrite(f archiveFlags, pattern hdfs.Pattern, owner string, wait time.Duration) (*dfs.Archive, error) {
+// openToWrite opens a tree in HDFS for the collector owner.
+func (a *app) openToWrite(f archiveFlags, t tree, owner string, wait time.Duration) (*dfs.Archive, error) {
 	options, err := f.options()
 	if err != nil {
 		return nil, err
 	}
 	options.Owner, options.Wait = owner, wait
-	return a.openHDFS(f.Archive, pattern, options)
+	return a.openHDFS(t.flag, t.url, t.pattern, options)
 }
 
-// openArchive opens the archive below the pattern's root for the collector owner.
-// HDFS is not asked yet, but a log-in that can never succeed is an error. Who is
-// unattended waits for HDFS however long it takes.
-func (a *app) openArchive(f archiveFlags, pattern hdfs.Pattern, owner string, unattended bool) (archive, error) {
-	if isHDFS(f.Archive) {
-		opened, err := a.openToWrite(f, pattern, owner, a.patience(unattended))
+// openTree opens a tree for the collector owner. HDFS is not asked yet, but a log-in that
+// can never succeed is an error. An unattended process waits for HDFS however long it
+// takes.
+func (a *app) openTree(f archiveFlags, t tree, owner string, unattended bool) (archive, error) {
+	if isHDFS(t.url) {
+		opened, err := a.openToWrite(f, t, owner, a.patience(unattended))
 		if err != nil {
 			return nil, err
 		}
@@ -78,23 +85,33 @@ func (a *app) openArchive(f archiveFlags, pattern hdfs.Pattern, owner string, un
 		}
 		return opened, nil // a KDC that is away may come back, as a name node may
 	}
-	local, err := localdir.Open(pattern.Root(), owner)
+	local, err := localdir.Open(t.pattern.Root(), owner)
 	if err != nil {
 		return nil, openError(err)
 	}
 	return folder{local}, nil
 }
 
+// openArchive opens the archive for the collector owner.
+func (a *app) openArchive(f archiveFlags, pattern hdfs.Pattern, owner string, unattended bool) (archive, error) {
+	return a.openTree(f, tree{"--archive", f.Archive, pattern}, owner, unattended)
+}
+
 // readArchive opens an archive that is there, to be read.
 func (a *app) readArchive(url string, pattern hdfs.Pattern) (archive, error) {
-	if !isHDFS(url) {
-		local, err := localdir.OpenToRead(pattern.Root())
+	return a.readTree(tree{"--archive", url, pattern})
+}
+
+// readTree opens a tree that is there, to be read.
+func (a *app) readTree(t tree) (archive, error) {
+	if !isHDFS(t.url) {
+		local, err := localdir.OpenToRead(t.pattern.Root())
 		if err != nil {
-			return nil, usage("%w: name another with --archive or --data", err)
+			return nil, usage("%w: name another with %s or --data", err, t.flag)
 		}
 		return folder{local}, nil
 	}
-	opened, err := a.openHDFS(url, pattern, dfs.Options{Wait: a.patience(false)})
+	opened, err := a.openHDFS(t.flag, t.url, t.pattern, dfs.Options{Wait: a.patience(false)})
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +119,7 @@ func (a *app) readArchive(url string, pattern hdfs.Pattern) (archive, error) {
 		err = errors.Join(err, opened.Close())
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			err = usage("%w: name another with --archive", err)
+			err = usage("%w: name another with %s", err, t.flag)
 		case errors.Is(err, protection.ErrSettings):
 			err = usageError{err}
 		}
@@ -111,9 +128,9 @@ func (a *app) readArchive(url string, pattern hdfs.Pattern) (archive, error) {
 	return opened, nil
 }
 
-// checkHDFS is the doctor's part for an archive in HDFS.
-func (a *app) checkHDFS(f archiveFlags, pattern hdfs.Pattern) (part, error) {
-	opened, err := a.openToWrite(f, pattern, "doctor", a.patience(false))
+// checkHDFS is the doctor's part for a tree in HDFS.
+func (a *app) checkHDFS(f archiveFlags, t tree) (part, error) {
+	opened, err := a.openToWrite(f, t, "doctor", a.patience(false))
 	if err != nil {
 		return nil, err
 	}
