@@ -435,12 +435,6 @@ func TestAQuarantinedRowCountsAsStored(t *testing.T) {
 	if report := w.audit(); report.Differences() > 0 || len(w.quarantine) != 2 {
 		t.Errorf("rows that were taken after all: %s", named(report))
 	}
-	if err := w.table.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.RemoveAll(filepath.Join(w.dir, "table")); err != nil {
-		t.Fatal(err)
-	}
 	w.drop = func(x *worldStream, line int) bool { return x == s && (line == 20 || line == 21) }
 	w.fillTable()
 	report := w.audit()

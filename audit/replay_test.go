@@ -3,16 +3,15 @@ package audit
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"sluice/hbase/embedded"
+	"sluice/hbase/tabletest"
 	"sluice/schema"
 )
 
 // contents is everything that a table holds, as text.
-func contents(t *testing.T, table *embedded.Table) string {
+func contents(t *testing.T, table *tabletest.Memory) string {
 	t.Helper()
 	var b strings.Builder
 	for row, err := range table.Scan(t.Context(), schema.Scan{}) {
@@ -35,18 +34,9 @@ func contents(t *testing.T, table *embedded.Table) string {
 	return b.String()
 }
 
-// replayInto replays the world's archive into the table of a folder, opened anew.
-func (w *world) replayInto(dir string, cfg ReplayConfig) (failed []string, text string) {
+// replayInto replays the world's archive into a table.
+func (w *world) replayInto(table *tabletest.Memory, cfg ReplayConfig) (failed []string, text string) {
 	w.t.Helper()
-	table, err := embedded.Open(filepath.Join(w.dir, dir), embedded.Options{})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() {
-		if err := table.Close(); err != nil {
-			w.t.Error(err)
-		}
-	}()
 	cfg.Table, cfg.Archive, cfg.Pattern = table, w.archive, w.pattern
 	r, err := NewReplay(w.t.Context(), cfg)
 	if err == nil {
@@ -72,7 +62,8 @@ func TestAnArchiveAloneMakesTheTableAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	failed, first := w.replayInto("again", ReplayConfig{})
+	again := newTable(t, nil)
+	failed, first := w.replayInto(again, ReplayConfig{})
 	if len(failed) > 0 || rowsOf(first) != want {
 		t.Errorf("failed %v; the rows are others: %d and %d bytes", failed, len(first), len(want))
 	}
@@ -81,7 +72,7 @@ func TestAnArchiveAloneMakesTheTableAgain(t *testing.T) {
 			t.Errorf("the directory has not all of %s: %s", s.path, first[len(first)-800:])
 		}
 	}
-	if _, second := w.replayInto("again", ReplayConfig{}); second != first {
+	if _, second := w.replayInto(again, ReplayConfig{}); second != first {
 		t.Error("a second replay changed something")
 	}
 }
@@ -94,20 +85,17 @@ func rowsOf(contents string) string {
 func TestAReplayIntoTheTableItCameFromChangesNoRow(t *testing.T) {
 	w := newWorld(t)
 	w.fillTable()
-	if err := w.table.Close(); err != nil {
-		t.Fatal(err)
-	}
-	_, first := w.replayInto("table", ReplayConfig{})
-	if _, second := w.replayInto("table", ReplayConfig{}); second != first {
+	_, first := w.replayInto(w.table, ReplayConfig{})
+	if _, second := w.replayInto(w.table, ReplayConfig{}); second != first {
 		t.Error("a second replay changed something")
 	}
 }
 
 func TestAReplayTakesWhatIsSoundAndNamesTheRest(t *testing.T) {
 	w := newWorld(t)
-	_, sound := w.replayInto("sound", ReplayConfig{})
+	_, sound := w.replayInto(newTable(t, nil), ReplayConfig{})
 	damages[5].do(w) // a byte of the archive changed
-	failed, got := w.replayInto("one", ReplayConfig{})
+	failed, got := w.replayInto(newTable(t, nil), ReplayConfig{})
 	if len(failed) != 1 || strings.Count(rowsOf(got), "\n") != strings.Count(rowsOf(sound), "\n")-linesPerBatch {
 		t.Errorf("failed %v; %d rows of %d", failed, strings.Count(got, "\n"), strings.Count(sound, "\n"))
 	}
@@ -127,7 +115,7 @@ func TestAReplayTakesWhatIsSoundAndNamesTheRest(t *testing.T) {
 		}
 		damages[d].do(w2)
 	}
-	failed, got = w2.replayInto("two", ReplayConfig{})
+	failed, got = w2.replayInto(newTable(t, nil), ReplayConfig{})
 	if len(failed) != 1 || strings.Count(rowsOf(got), "\n") != strings.Count(rowsOf(sound), "\n") {
 		t.Errorf("failed %v; %d rows of %d", failed, strings.Count(got, "\n"), strings.Count(sound, "\n"))
 	}

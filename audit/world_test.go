@@ -13,7 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/catalog"
-	"sluice/hbase/embedded"
+	"sluice/hbase/tabletest"
 	"sluice/hdfs"
 	"sluice/hdfs/localdir"
 	"sluice/ingest/checkpoint"
@@ -50,7 +50,7 @@ type world struct {
 	layout       *schema.Layout // nil: typed
 	format       string         // "": combined
 	own          map[int]string // lines, by their number
-	table        *embedded.Table
+	table        *tabletest.Memory
 }
 
 // worldStream is one log.
@@ -178,18 +178,19 @@ func (w *world) store(path, name string) {
 	}
 }
 
+func newTable(t *testing.T, layout *schema.Layout) *tabletest.Memory {
+	t.Helper()
+	table, err := tabletest.NewMemory(layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
 // fillTable makes the table anew, of the logs' lines.
 func (w *world) fillTable() {
 	w.t.Helper()
-	var err error
-	if w.table, err = embedded.Open(filepath.Join(w.dir, "table"), embedded.Options{Layout: w.layout}); err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() {
-		if err := w.table.Close(); err != nil {
-			w.t.Error(err)
-		}
-	})
+	w.table = newTable(w.t, w.layout)
 	format, err := parse.Lookup(w.formatText(), nil)
 	if err != nil {
 		w.t.Fatal(err)

@@ -60,6 +60,7 @@ type Sink struct {
 // The sinks of who stores.
 const (
 	Table      = "table"
+	Columnar   = "columnar" // a table of files beside one in HBase
 	Archive    = "archive"
 	Spool      = "spool"
 	Checkpoint = "checkpoint"
@@ -98,7 +99,7 @@ func AgentSinks(now time.Time, s agent.State) map[string]Sink {
 func sinkOf(t ingest.Trouble) string {
 	name, _, _ := strings.Cut(t.What, ":")
 	switch {
-	case slices.Contains([]string{Table, Archive, Spool, Checkpoint}, name):
+	case slices.Contains([]string{Table, Columnar, Archive, Spool, Checkpoint}, name):
 		return name
 	case strings.HasPrefix(t.Error, "spool:"):
 		return Spool

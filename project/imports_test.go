@@ -17,10 +17,10 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"parse", "schema", ""},
 	{"parse/httpdconf", "", "parse"},
 
-	{"ingest", "schema parse hdfs ingest/checkpoint ingest/governor ingest/logfile ingest/segment ingest/segment/vfs ingest/tail",
-		"hbase/embedded hdfs/localdir ingest/segment/vfs/crashfs bench/sample"},
+	{"ingest", "schema parse hdfs table/columnar ingest/checkpoint ingest/governor ingest/logfile ingest/segment ingest/segment/vfs ingest/tail",
+		"hdfs/localdir ingest/segment/vfs/crashfs bench/sample"},
 	{"ingest/agent", "schema ingest/avrorpc ingest/checkpoint ingest/flume ingest/protocol ingest/tail", "ingest/logfile ingest/segment/vfs"},
-	{"ingest/receiver", "schema parse ingest ingest/avrorpc ingest/checkpoint ingest/flume ingest/logfile ingest/protocol ingest/segment", "ingest/agent ingest/segment/vfs ingest/tail bench/sample hdfs hdfs/localdir hbase/embedded"},
+	{"ingest/receiver", "schema parse ingest ingest/avrorpc ingest/checkpoint ingest/flume ingest/logfile ingest/protocol ingest/segment", "ingest/agent ingest/segment/vfs ingest/tail bench/sample hdfs hdfs/localdir"},
 	{"ingest/admission", "", ""},
 	{"ingest/avrorpc", "ingest/admission", ""},
 	{"ingest/flume", "ingest/avrorpc", "bench/peers bench/sample"},
@@ -33,7 +33,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"ingest/segment/vfs", "", "ingest/segment/vfs/crashfs"},
 	{"ingest/segment/vfs/crashfs", "ingest/segment/vfs", ""},
 
-	{"hbase", "schema hbase/region hbase/rpc hbase/wire", "hbase/embedded hbase/tabletest parse query cluster"},
+	{"hbase", "schema hbase/region hbase/rpc hbase/wire", "hbase/tabletest parse query cluster"},
 	{"hbase/region", "hbase/rpc hbase/wire", ""},
 	{"hbase/rpc", "hbase/wire", "cluster"},
 	{"hbase/checks", "doctor schema hbase hbase/region hbase/rpc hbase/sasl hbase/wire", "hbase/tabletest cluster"},
@@ -50,8 +50,8 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"hdfs/archivetest", "hdfs", ""},
 
 	{"catalog", "schema parse hdfs ingest/segment", "ingest/segment/vfs hdfs/localdir bench/sample"},
-	{"audit", "schema parse catalog hdfs ingest/checkpoint ingest/logfile ingest/segment ingest/segment/vfs",
-		"hbase/embedded hdfs/localdir ingest bench/sample"},
+	{"audit", "schema parse catalog hdfs ingest/checkpoint ingest/logfile ingest/segment ingest/segment/vfs table/columnar",
+		"hbase/tabletest hdfs/localdir ingest bench/sample"},
 
 	{"table/parquet", "", ""},
 	{"table/columnar", "schema parse hdfs table/parquet ingest/segment", "ingest/segment/vfs hdfs/localdir ingest ingest/checkpoint bench/sample"},

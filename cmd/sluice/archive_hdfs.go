@@ -135,7 +135,9 @@ func (a *app) checkHDFS(f archiveFlags, t tree) (part, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, r *doctor.Report) error {
-		opened.Check(ctx, r.Step)
+		opened.Check(ctx, func(name string, do func() (string, error)) bool {
+			return r.Step(strings.Replace(name, "archive:", strings.TrimPrefix(t.flag, "--")+":", 1), do)
+		})
 		return opened.Close()
 	}, nil
 }

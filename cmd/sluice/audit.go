@@ -105,10 +105,10 @@ func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, archive.Close()) }()
-	if dir, err := c.dir(a.cli.Data); err == nil && !exists(dir) { // one of HBase's has no folder
-		return usage("no table at %s: fill one with `sluice run --from-archive`", dir)
+	if !c.onHBase() {
+		return c.repairColumnar(a, cfg, archive)
 	}
-	table, err := a.createTable(c.tableFlags, nil, false)
+	table, err := a.writeHBase(c.tableFlags, nil, false)
 	if err != nil {
 		return err
 	}

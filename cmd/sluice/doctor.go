@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"sluice/doctor"
 	"sluice/hbase/checks"
-	"sluice/hbase/embedded"
 	"sluice/print"
 	"sluice/schema"
 )
@@ -75,7 +73,7 @@ func (d *doctorCmd) archive(a *app) (part, error) {
 		return nil, err
 	}
 	if isHDFS(d.Archive) {
-		return a.checkHDFS(d.archiveFlags, pattern)
+		return a.checkHDFS(d.archiveFlags, tree{"--archive", d.Archive, pattern})
 	}
 	return func(_ context.Context, r *doctor.Report) error {
 		doctor.Folder(r, "archive", pattern.Root())
@@ -103,36 +101,49 @@ func (d *doctorCmd) table(a *app) (part, error) {
 			return checks.Run(ctx, checks.Subject{URL: h.url, Options: h.options, Kerberos: h.kerberos, TLS: h.tls}, r)
 		}, nil
 	}
-	dir, err := d.dir(a.cli.Data)
+	t, err := a.tableTree(d.tableFlags)
 	if err != nil {
 		return nil, err
 	}
+	if d.Layout != "" {
+		return nil, usage("--layout is for a table in HBase: a columnar one has a column for each field")
+	}
+	examine := func(_ context.Context, r *doctor.Report) error {
+		doctor.Folder(r, "table", t.pattern.Root())
+		return nil
+	}
+	if isHDFS(t.url) {
+		if examine, err = a.checkHDFS(d.archiveFlags, t); err != nil {
+			return nil, err
+		}
+	}
 	return func(ctx context.Context, r *doctor.Report) error {
-		doctor.Folder(r, "table", dir)
-		r.Step("table: layout", func() (string, error) { return d.openEmbedded(ctx, a, dir) })
+		if err := examine(ctx, r); err != nil {
+			return err
+		}
+		r.Step("table: files", func() (string, error) { return a.checkColumnarFiles(ctx, t) })
 		return nil
 	}, nil
 }
 
-// openEmbedded reads a table in a folder, if there is one.
-func (d *doctorCmd) openEmbedded(ctx context.Context, a *app, dir string) (_ string, err error) {
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+// checkColumnarFiles reads the footers of a columnar table's files, if there is one.
+func (a *app) checkColumnarFiles(ctx context.Context, t tree) (_ string, err error) {
+	if !isHDFS(t.url) && !exists(t.pattern.Root()) {
 		return "", doctor.Skip("there is no table yet; the first run makes it")
 	}
-	table, err := embedded.Open(dir, embedded.Options{ReadOnly: true, Logger: a.log})
+	table, err := a.readColumnar(ctx, t)
+	if isHDFS(t.url) && errors.Is(err, fs.ErrNotExist) {
+		return "", doctor.Skip("there is no table yet; the first run makes it")
+	}
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
-	layout := table.Layout()
-	if d.Layout != "" && layout.Name != d.Layout {
-		return "", fmt.Errorf("the table has layout %s, not %s: leave --layout out, or use another table", layout.Name, d.Layout)
-	}
 	streams, err := table.Streams(ctx)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("layout %s, of %d logs", layout.Name, len(streams)), nil
+	return fmt.Sprintf("readable, of %d logs", len(streams)), nil
 }
 
 // show prints results as they come; what cannot be printed ends nothing.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"sluice/audit"
+	"sluice/hdfs"
+	"sluice/ingest/segment/vfs"
 	"sluice/parse"
 	"sluice/print"
 )
@@ -15,6 +17,13 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 	began := time.Now()
 	if r.Once || len(r.Files) > 0 {
 		return usage("--from-archive reads an archive and no log: leave --once and the logs out")
+	}
+	columns, err := r.columnar(a)
+	if err != nil {
+		return err
+	}
+	if r.onHBase() && columns != nil {
+		return usage("--from-archive fills one table at a time: leave --columnar out, and run again with --table %s", r.Columnar)
 	}
 	layout, err := r.layout([]string{format})
 	if err != nil {
@@ -29,7 +38,10 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, archive.Close()) }()
-	table, err := a.createTable(r.tableFlags, layout, false)
+	if columns != nil {
+		return r.refill(a, format, archive, pattern, *columns)
+	}
+	table, err := a.writeHBase(r.tableFlags, layout, false)
 	if err != nil {
 		return err
 	}
@@ -48,13 +60,52 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 	if err != nil {
 		return fmt.Errorf("not every line is in the table; mend this and run again, rows that are there are written over themselves: %w", err)
 	}
+	return r.replayed(a, failed, replay.Lines.Load(), replay.Bytes.Load(), replay.ParseErrors.Load(), time.Since(began), replay.Files())
+}
+
+// replayed prints what became of an archive.
+func (r *runCmd) replayed(a *app, failed []string, lines, bytes, parseErrors int64, took time.Duration, files int) error {
 	for _, text := range failed {
 		print.Textln(a.stderr, "sluice:", text)
 	}
 	print.Textf(a.stdout, "lines=%d bytes=%d parse_errors=%d seconds=%.2f files=%d failed=%d\n",
-		replay.Lines.Load(), replay.Bytes.Load(), replay.ParseErrors.Load(), time.Since(began).Seconds(), replay.Files(), len(failed))
+		lines, bytes, parseErrors, took.Seconds(), files, len(failed))
 	if len(failed) > 0 {
 		return exitError(1)
 	}
 	return nil
+}
+
+// refill makes the files of a columnar table from those of an archive.
+func (r *runCmd) refill(a *app, format string, from archive, pattern hdfs.Pattern, t tree) (err error) {
+	began := time.Now()
+	if err := vfs.MkdirAll(vfs.OS{}, a.cli.Data, 0o750); err != nil {
+		return openError(err)
+	}
+	owner, err := newCollectorID()
+	if err != nil {
+		return err
+	}
+	files, err := a.openColumnar(r.archiveFlags, t, owner, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, files.Close()) }()
+	cfg := audit.RefillConfig{
+		Archive: from, Pattern: pattern, Store: columnTree{files}.Store, Naming: t.pattern, AllLines: r.ColumnarLines == "all", Dir: a.cli.Data, Zone: r.Timezone,
+	}
+	if format != parse.AutoName {
+		cfg.Format = format
+	}
+	refill, err := audit.NewRefill(a.ctx, cfg)
+	if err != nil {
+		return err
+	}
+	shown := showCounts(a, refill.Total(), func() (lines, bytes int64) { return refill.Lines.Load(), refill.Bytes.Load() })
+	failed, err := refill.Run(a.ctx)
+	shown()
+	if err != nil {
+		return fmt.Errorf("not every file is in the table\nhint: correct this and run again, files that are there stay: %w", err)
+	}
+	return r.replayed(a, failed, refill.Lines.Load(), refill.Bytes.Load(), refill.ParseErrors.Load(), time.Since(began), refill.Files())
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -13,7 +12,6 @@ import (
 	"syscall"
 
 	"sluice/hbase"
-	"sluice/hbase/embedded"
 	"sluice/hdfs"
 	"sluice/hdfs/dfs"
 	"sluice/ingest"
@@ -21,14 +19,11 @@ import (
 	"sluice/schema"
 )
 
-const (
-	embeddedScheme = "embedded:"
-	dirScheme      = "dir:"
-)
+const dirScheme = "dir:"
 
 // tableFlags say which table.
 type tableFlags struct {
-	Table string `placeholder:"URL" help:"The table: embedded:DIR, a folder (default: embedded:DATA/table); hbase://ZK1,ZK2[:2181][/ZNODE]/TABLE, or hbase:///TABLE at the servers of hbase-site.xml (HBASE_CONF_DIR); hbase+rpc://MASTER1,MASTER2[:16000]/TABLE."`
+	Table string `placeholder:"URL" help:"The table: parquet:DIR, a directory of Parquet files (default: parquet:DATA/table); parquet:hdfs://NAMENODE1,NAMENODE2[:8020]/PATTERN, or parquet:hdfs:///PATTERN with HADOOP_CONF_DIR; hbase://ZK1,ZK2[:2181][/ZNODE]/TABLE, or hbase:///TABLE at the servers of hbase-site.xml (HBASE_CONF_DIR); hbase+rpc://MASTER1,MASTER2[:16000]/TABLE."`
 	hbaseFlags
 }
 
@@ -50,80 +45,35 @@ func (a *app) checkTable(t tableFlags) error {
 		_, err := a.hbaseTable(t)
 		return err
 	}
-	_, err := t.dir(a.cli.Data)
+	_, err := a.tableTree(t)
 	return err
 }
 
-// dir returns the folder of the embedded table.
-func (t tableFlags) dir(data string) (string, error) {
-	if t.Table == "" {
-		return filepath.Join(data, "table"), nil
-	}
-	dir, ok := strings.CutPrefix(t.Table, embeddedScheme)
-	if !ok || dir == "" {
-		return "", usage("--table %s: not a table's URL: write embedded:DIR or hbase://ZOOKEEPER/TABLE", t.Table)
-	}
-	return dir, nil
-}
+// tableTree returns the columnar table that the flags name.
+func (a *app) tableTree(t tableFlags) (tree, error) { return a.columnarTree("--table", t.Table) }
 
 // openTable opens a table for reading; it must be there.
 func (a *app) openTable(t tableFlags) (table, error) {
 	if t.onHBase() {
 		return a.openHBase(t, hbase.Options{Wait: a.patience(false)})
 	}
-	dir, err := t.dir(a.cli.Data)
+	tree, err := a.tableTree(t)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil, usage("no table at %s: fill one with `sluice run --once access.log`, or name another with --table or --data", dir)
-	}
-	if err := checkPrivate("--table", dir); err != nil {
-		return nil, err
-	}
-	if err := narrow(dir); err != nil {
-		return nil, err
-	}
-	table, err := embedded.Open(dir, embedded.Options{ReadOnly: true, Logger: a.log})
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return table, nil
+	return a.readColumnar(a.ctx, tree)
 }
 
-// createTable opens a table for writing, with that layout or, nil, the one it has. The embedded table is made where there is
-// none; one of HBase's is not, for that is a decision about a cluster. Who is
-// unattended waits for a cluster however long it takes.
-func (a *app) createTable(t tableFlags, layout *schema.Layout, unattended bool) (table, error) {
-	if t.onHBase() {
-		holdLittle()
-		return a.openHBase(t, hbase.Options{Layout: layout, Refused: a.quarantine, Wait: a.patience(unattended)})
-	}
-	dir, err := t.dir(a.cli.Data)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkPrivate("--table", dir); err != nil {
-		return nil, err
-	}
-	if err := narrow(dir); err != nil {
-		return nil, err
-	}
-	o := embedded.Options{Layout: layout, Logger: a.log}
-	if unattended {
-		o.Tolerate = diskFull
-	}
-	table, err := embedded.Open(dir, o)
-	if err != nil {
-		return nil, openError(err)
-	}
-	return table, nil
+// writeHBase opens a table in HBase for writing, with that layout or, nil, the one it has.
+// It is not made, for that is a decision about a cluster. An unattended process waits for
+// a cluster however long it takes.
+func (a *app) writeHBase(t tableFlags, layout *schema.Layout, unattended bool) (table, error) {
+	return a.openHBase(t, hbase.Options{Layout: layout, Refused: a.quarantine, Wait: a.patience(unattended)})
 }
 
-// holdLittle lets garbage be collected earlier. What an agent, or a writer to HBase,
-// holds is in buffers that are used again, so it costs little: a million lines, packed,
-// took 1.79 CPU seconds for 1.77, and 99 MiB for 111, with 40 percent for Go's 100. The
-// embedded table, which makes anew what it writes, took twice the CPU with 40.
+// holdLittle lets garbage be collected earlier. What an agent or a collector holds is in
+// buffers that are used again, so it costs little: a million lines, packed, into HBase took
+// 1.79 CPU seconds for 1.77, and 99 MiB for 111, with 40 percent for Go's 100.
 func holdLittle() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)

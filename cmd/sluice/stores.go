@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/hbase"
+	"sluice/hdfs"
 	"sluice/hdfs/dfs"
 	"sluice/ingest"
 	"sluice/ingest/checkpoint"
@@ -23,9 +24,10 @@ import (
 // storeFlags say where lines go, and in which shape.
 type storeFlags struct {
 	tableFlags
+	columnarFlags
 	archiveFlags
-	Layout         string        `default:"" enum:",typed,packed,flume" help:"Layout that the table has, or gets when it is made: typed, packed or flume (default: the one it has; typed when it is made)."`
-	Cells          []string      `placeholder:"FIELD" help:"Fields that get a cell of their own in a table that is made (default: all)."`
+	Layout         string        `default:"" enum:",typed,packed,flume" help:"Layout that the table in HBase has: typed, packed or flume (default: the one it has)."`
+	Cells          []string      `placeholder:"FIELD" help:"Fields that have a cell of their own in the table in HBase (default: those that it has)."`
 	RollSize       mebibytes     `default:"100" placeholder:"MIB" help:"Size of an archive file, compressed, at which the next is begun; 100 and 100MiB are the same, 1GB is less than 1GiB."`
 	Level          int           `default:"1" placeholder:"N" help:"gzip level of the archive, 1 to 9."`
 	RollInterval   time.Duration `default:"2h" placeholder:"TIME" help:"Age at which an archive file is finished, when following."`
@@ -41,6 +43,9 @@ type storeFlags struct {
 func (r *storeFlags) layout(formats []string) (*schema.Layout, error) {
 	if r.Layout == "" && len(r.Cells) == 0 {
 		return nil, nil
+	}
+	if !r.onHBase() {
+		return nil, usage("--layout and --cells are for a table in HBase: a columnar one has a column for each field")
 	}
 	layout, err := schema.NewLayout(cmp.Or(r.Layout, schema.LayoutTyped))
 	if err != nil {
@@ -72,7 +77,8 @@ func (r *storeFlags) layout(formats []string) (*schema.Layout, error) {
 type stores struct {
 	locks      []*os.File
 	checkpoint *checkpoint.File
-	table      table
+	table      table   // in HBase; nil: there is none
+	columns    archive // the tree of a columnar table; nil: there is none
 	archive    archive
 	collector  *ingest.Collector
 	patient    bool // what fails is tried again
@@ -113,6 +119,9 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	if err := a.checkTable(r.tableFlags); err != nil {
 		return s, err
 	}
+	if _, err := r.columnar(a); err != nil {
+		return s, err
+	}
 	pattern, err := archivePattern(r.Archive, a.cli.Data)
 	if err != nil {
 		return s, err
@@ -127,13 +136,13 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	if s.archive, err = a.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector(), o.collector.Patient); err != nil {
 		return s, err
 	}
-	if s.table, err = a.createTable(r.tableFlags, layout, o.collector.Patient); err != nil {
-		return s, err
-	}
 	c := o.collector
 	s.patient = c.Patient
 	c.FS, c.SpoolDir, c.Checkpoint = vfs.OS{}, spool, s.checkpoint
-	c.Table, c.Archive, c.Naming = s.table, s.archive, pattern
+	c.Archive, c.Naming = s.archive, pattern
+	if err := r.openTables(a, s, &c, layout); err != nil {
+		return s, err
+	}
 	c.RollBytes, c.RollInterval, c.RollIdle, c.Level, c.Log = r.RollSize.bytes(), r.RollInterval, r.RollIdle, r.Level, a.log
 	c.SpoolMaxBytes, c.KeepLocal, c.Uploads = r.SpoolMax.bytes(), r.KeepLocal, r.ArchiveUploads
 	c.MarkClosed, c.ClosedGrace = r.MarkClosedDays, r.MarkGrace
@@ -144,6 +153,45 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	}
 	s.collector, err = ingest.NewCollector(a.ctx, c)
 	return s, err
+}
+
+// openTables opens the table, or tables, of a collector.
+func (r *storeFlags) openTables(a *app, s *stores, c *ingest.CollectorConfig, layout *schema.Layout) (err error) {
+	holdLittle()
+	if r.onHBase() {
+		if s.table, err = a.writeHBase(r.tableFlags, layout, c.Patient); err != nil {
+			return err
+		}
+		c.Table = s.table
+	}
+	t, err := r.columnar(a)
+	if err != nil || t == nil {
+		return err
+	}
+	if archived, ok := c.Naming.(hdfs.Pattern); ok && t.pattern.Unit() > archived.Unit() {
+		return usage("%s: its directories are of one %s, those of the archive of one %s\nhint: give --archive a pattern with the same escapes: a file of either has the lines of one segment", t.flag, t.pattern.Unit(), archived.Unit())
+	}
+	if s.columns, err = a.openColumnar(r.archiveFlags, *t, s.checkpoint.Collector(), c.Patient); err != nil {
+		return err
+	}
+	c.Columns, c.ColumnNaming, c.AllLines = columnTree{s.columns}, t.pattern, r.ColumnarLines == "all"
+	return a.noteFeed(*t, c.SpoolDir)
+}
+
+// columnar is the columnar table that the flags name; nil: none.
+func (r *storeFlags) columnar(a *app) (*tree, error) {
+	if r.onHBase() && r.Columnar == "" {
+		return nil, nil
+	}
+	if !r.onHBase() && r.Columnar != "" {
+		return nil, usage("--columnar is for a columnar table beside one in HBase: --table names a columnar one already")
+	}
+	flag, url := "--table", r.Table
+	if r.onHBase() {
+		flag, url = "--columnar", r.Columnar
+	}
+	t, err := a.columnarTree(flag, url)
+	return &t, err
 }
 
 // openCheckpoint opens the checkpoint at path, "" for that of --data, and keeps others
@@ -187,9 +235,15 @@ func (s *stores) state() *ingest.State {
 			state.Troubles = append(state.Troubles, ingest.Trouble{What: "table: " + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
 		}
 	}
-	if a, ok := s.archive.(*dfs.Archive); ok {
-		for _, x := range a.Troubles() {
-			state.Troubles = append(state.Troubles, ingest.Trouble{What: "archive: " + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
+	columns := "table: "
+	if s.table != nil {
+		columns = "columnar: "
+	}
+	for what, files := range map[string]archive{"archive: ": s.archive, columns: s.columns} {
+		if files, ok := files.(*dfs.Archive); ok {
+			for _, x := range files.Troubles() {
+				state.Troubles = append(state.Troubles, ingest.Trouble{What: what + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
+			}
 		}
 	}
 	return &state
@@ -223,8 +277,10 @@ func (s *stores) close() error {
 	if s.table != nil {
 		errs = append(errs, s.table.Close())
 	}
-	if s.archive != nil {
-		errs = append(errs, s.archive.Close())
+	for _, files := range []archive{s.archive, s.columns} {
+		if files != nil {
+			errs = append(errs, files.Close())
+		}
 	}
 	return errors.Join(append(errs, closeAll(s.locks))...)
 }

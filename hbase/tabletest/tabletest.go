@@ -1,5 +1,5 @@
-// Package tabletest is the contract of a table as tests, the same for the embedded
-// table and for HBase.
+// Package tabletest is the contract of a table as tests, for HBase, and a table in memory
+// that keeps it, for tests of what reads and writes tables.
 package tabletest
 
 import (
@@ -10,7 +10,7 @@ import (
 	"sluice/schema"
 )
 
-// Table is what a table does. Package embedded says what it promises.
+// Table is what a table does.
 type Table interface {
 	Put(ctx context.Context, rows *schema.Rows) error
 	Flush(ctx context.Context) error

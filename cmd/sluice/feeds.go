@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// feed says which columnar table gets the segments of which spool: the lines in it belong
+// to the table, too. It is a file of the data directory.
+type feed struct {
+	Table string `json:"table"` // as tree.id names it
+	Spool string `json:"spool"` // an absolute path
+}
+
+func feedPath(data string) string { return filepath.Join(data, "columnar.json") }
+
+// noteFeed writes down that the spool's segments go to the tree.
+func (a *app) noteFeed(t tree, spool string) error {
+	spool, err := filepath.Abs(spool)
+	if err != nil {
+		return err
+	}
+	now := feed{Table: t.id(), Spool: spool}
+	if old, err := readFeed(a.cli.Data); err == nil && old == now {
+		return nil
+	}
+	text, err := json.Marshal(now)
+	if err != nil {
+		return err
+	}
+	path := feedPath(a.cli.Data)
+	if err = os.WriteFile(path+".tmp", append(text, '\n'), 0o640); err == nil {
+		err = os.Rename(path+".tmp", path)
+	}
+	if err != nil {
+		return fmt.Errorf("note the columnar table in --data: %w", err)
+	}
+	return nil
+}
+
+func readFeed(data string) (f feed, err error) {
+	text, err := os.ReadFile(feedPath(data))
+	if err == nil {
+		err = json.Unmarshal(text, &f)
+	}
+	return f, err
+}
+
+// feeds returns the spool whose segments go to the tree; "": there is none.
+func (a *app) feeds(t tree) string {
+	f, err := readFeed(a.cli.Data)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			a.log.Warn("cannot read which table the spool's lines are for, only stored lines are read", "path", feedPath(a.cli.Data), "err", err)
+		}
+		return ""
+	}
+	if f.Table != t.id() {
+		return ""
+	}
+	return f.Spool
+}
