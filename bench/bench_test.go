@@ -168,7 +168,7 @@ func TestPrint(t *testing.T) {
 			{"newlines alone", 1000, Cost{20, 19}, Cost{1, 1}, 11300, 0},
 			{"sluice", 1000, Cost{100, 95.25}, Cost{5, 4.75}, 2260, 0.0005},
 		}},
-		Table: &Table{1000, Cost{0.3, 0.2}, Cost{2, 1.5}, Cost{4, 3}, Cost{1, 0.5}, 80, 226},
+		Table: &Table{1000, Cost{0.3, 0.2}, Cost{0.5, 0.4}, Cost{1, 0.5}, 15, 226},
 		Archive: &Archive{226_000, []Level{
 			{1, Cost{2.5, 2.25}, Cost{2.4, 2.2}, Cost{1.04, 1.01}, 5.6, 5.7, 400},
 		}},

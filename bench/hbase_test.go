@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sluice/bench/sample"
+	"sluice/parse"
 	"sluice/schema"
 )
 
@@ -152,4 +153,35 @@ func TestPrintHBase(t *testing.T) {
 		}},
 	}
 	printed(t, r, "hbase.golden")
+}
+
+// encode makes rows of lines, in blocks of a batch.
+type encode struct {
+	lines  *Lines
+	layout schema.Layout
+	format *parse.Format
+	rows   schema.Rows
+	rec    schema.Record
+}
+
+func newEncode(l *Lines, layout schema.Layout) *encode {
+	return &encode{lines: l, layout: layout, format: l.format}
+}
+
+func (e *encode) each(do func(*schema.Rows) error) error {
+	stream := e.lines.stream()
+	encoder := e.layout.NewRowEncoder(stream, e.format.Fields())
+	for b := range e.lines.batches(stream) {
+		e.rows.Reset()
+		offset := b.Range.Start
+		for line := range bytes.Lines(b.Data) {
+			e.format.Parse(bytes.TrimSuffix(line, []byte{'\n'}), &e.rec)
+			encoder.Append(&e.rows, offset, &e.rec)
+			offset += int64(len(line))
+		}
+		if err := do(&e.rows); err != nil {
+			return err
+		}
+	}
+	return nil
 }

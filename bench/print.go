@@ -55,7 +55,7 @@ func (t *Table) print(b *strings.Builder) {
 	}
 	table(b, fmt.Sprintf("table, %d rows\tCPU s a million\trows/s", t.Rows), func(row func(string, ...any)) {
 		row("parse and encode\t%s\t%.0f", t.EncodeCPU.text(2), 1e6/t.EncodeCPU.Median)
-		row("put and flush\t%s\t%.0f", t.PutCPU.text(2), 1e6/t.PutSeconds.Median)
+		row("sort, compress and write\t%s\t%.0f", t.WriteCPU.text(2), 1e6/t.WriteCPU.Median)
 		row("scan in time order\t\t%.0f", 1e6/t.ScanSeconds.Median)
 		row("on disk: %.0f bytes a row, of lines of %.0f", t.BytesPerRow, t.BytesPerLine)
 	})

@@ -5,35 +5,34 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
-	"sluice/hbase/embedded"
-	"sluice/parse"
+	"sluice/hdfs/localdir"
 	"sluice/schema"
+	"sluice/table/columnar"
 )
 
-// Table is the embedded table, filled and scanned once a round.
+// Table is the columnar table, written and read once a round.
 type Table struct {
 	Rows int64 `json:"rows"`
-	// EncodeCPU is parsing lines and making rows of them: CPU seconds a million.
+	// EncodeCPU is parsing lines and making columns of them: CPU seconds a million.
 	EncodeCPU Cost `json:"encode_cpu_seconds_per_million"`
-	// PutCPU is Put, Flush and Close, all threads, without EncodeCPU.
-	PutCPU Cost `json:"put_cpu_seconds_per_million"`
-	// PutSeconds is how long Put and Flush kept their caller waiting, a million rows.
-	PutSeconds Cost `json:"put_seconds_per_million"`
-	// ScanSeconds is for a million rows, every cell, in time order.
+	// WriteCPU is sorting, compressing and writing them, all threads.
+	WriteCPU Cost `json:"write_cpu_seconds_per_million"`
+	// ScanSeconds is for a million rows, each with its line, in time order.
 	ScanSeconds  Cost    `json:"scan_seconds_per_million"`
 	BytesPerRow  float64 `json:"disk_bytes_per_row"`
 	BytesPerLine float64 `json:"line_bytes_per_row"`
 }
 
 // tableRound is one round's times.
-type tableRound struct{ encodeCPU, putCPU, put, scan time.Duration }
+type tableRound struct{ encodeCPU, writeCPU, scan time.Duration }
 
-// MeasureTable fills a table in a folder below dir with the lines, each round
-// anew, and scans it.
+// MeasureTable writes the lines into a table in a directory below dir, each round anew,
+// and scans it.
 func MeasureTable(ctx context.Context, l *Lines, dir string, rounds int) (*Table, error) {
 	t := &Table{Rows: l.count, BytesPerLine: float64(len(l.data)) / float64(l.count)}
 	var list []tableRound
@@ -54,62 +53,89 @@ func MeasureTable(ctx context.Context, l *Lines, dir string, rounds int) (*Table
 		return costOf(list, func(r tableRound) float64 { return perMillion(f(r), l.count) })
 	}
 	t.EncodeCPU = cost(func(r tableRound) time.Duration { return r.encodeCPU })
-	t.PutCPU = cost(func(r tableRound) time.Duration { return r.putCPU })
-	t.PutSeconds = cost(func(r tableRound) time.Duration { return r.put })
+	t.WriteCPU = cost(func(r tableRound) time.Duration { return r.writeCPU })
 	t.ScanSeconds = cost(func(r tableRound) time.Duration { return r.scan })
 	return t, nil
 }
 
 func tableOnce(ctx context.Context, l *Lines, path string) (tableRound, error) {
 	var r tableRound
-	layout, err := schema.NewLayout(schema.LayoutTyped)
-	if err != nil {
-		return r, err
-	}
-	encode := newEncode(l, layout)
-	u, err := inProcess(func() error { return encode.each(func(*schema.Rows) error { return ctx.Err() }) })
+	u, err := inProcess(func() error {
+		return eachChunk(ctx, l, func(schema.Batch, int, *columnar.Chunk) error { return nil })
+	})
 	if err != nil {
 		return r, err
 	}
 	r.encodeCPU = u.CPU
-	u, err = inProcess(func() error { return fill(ctx, encode, path, &r.put) })
+	u, err = inProcess(func() error { return fill(ctx, l, path) })
 	if err != nil {
 		return r, err
 	}
-	r.putCPU = max(0, u.CPU-r.encodeCPU)
+	r.writeCPU = max(0, u.CPU-r.encodeCPU)
 	r.scan, err = scan(ctx, path, l.count)
 	return r, err
 }
 
-// fill makes a table; waited grows by the time in Put and Flush.
-func fill(ctx context.Context, encode *encode, path string, waited *time.Duration) (err error) {
-	table, err := embedded.Open(path, embedded.Options{Layout: &encode.layout})
+// eachChunk makes the columns of each batch.
+func eachChunk(ctx context.Context, l *Lines, do func(b schema.Batch, failed int, c *columnar.Chunk) error) error {
+	stream := l.stream()
+	encoder, err := columnar.NewEncoder(stream, nil, l.format, columnar.EncoderOptions{})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, table.Close()) }()
-	wait := func(f func() error) error {
-		began := time.Now()
-		defer func() { *waited += time.Since(began) }()
-		return f()
+	var chunk columnar.Chunk
+	var rec schema.Record
+	for b := range l.batches(stream) {
+		chunk.Reset()
+		offset, failed := b.Range.Start, 0
+		for line := range bytes.Lines(b.Data) {
+			l.format.Parse(bytes.TrimSuffix(line, []byte{'\n'}), &rec)
+			encoder.Append(&chunk, offset, &rec)
+			offset += int64(len(line))
+			if rec.Err.Set() {
+				failed++
+			}
+		}
+		if err := errors.Join(do(b, failed, &chunk), ctx.Err()); err != nil {
+			return err
+		}
 	}
-	err = encode.each(func(rows *schema.Rows) error {
-		return wait(func() error { return table.Put(ctx, rows) })
+	return nil
+}
+
+// fill makes a table of one file.
+func fill(ctx context.Context, l *Lines, path string) (err error) {
+	if err := os.MkdirAll(path, 0o750); err != nil {
+		return err
+	}
+	file, err := os.Create(filepath.Join(path, "bench"+columnar.Suffix))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	w := columnar.NewWriter(file, columnar.WriterOptions{Segment: "bench"})
+	err = eachChunk(ctx, l, func(b schema.Batch, failed int, c *columnar.Chunk) error {
+		return w.Append(b.Stream, nil, b.Range, failed, c)
 	})
 	if err != nil {
 		return err
 	}
-	return wait(func() error { return table.Flush(ctx) })
+	_, err = w.Close()
+	return err
 }
 
 func scan(ctx context.Context, path string, want int64) (took time.Duration, err error) {
-	table, err := embedded.Open(path, embedded.Options{ReadOnly: true})
+	files, err := localdir.OpenToRead(path)
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	table, err := columnar.OpenTable(files, columnar.TableOptions{}).Snapshot(ctx, columnar.Bounds{})
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
 	rows := int64(0)
-	began := time.Now()
 	for _, err := range table.Scan(ctx, schema.Scan{}) {
 		if err != nil {
 			return 0, err
@@ -118,37 +144,6 @@ func scan(ctx context.Context, path string, want int64) (took time.Duration, err
 	}
 	took = time.Since(began)
 	return took, checkCount("rows scanned", rows, want)
-}
-
-// encode makes rows of lines, in blocks of a batch.
-type encode struct {
-	lines  *Lines
-	layout schema.Layout
-	format *parse.Format
-	rows   schema.Rows
-	rec    schema.Record
-}
-
-func newEncode(l *Lines, layout schema.Layout) *encode {
-	return &encode{lines: l, layout: layout, format: l.format}
-}
-
-func (e *encode) each(do func(*schema.Rows) error) error {
-	stream := e.lines.stream()
-	encoder := e.layout.NewRowEncoder(stream, e.format.Fields())
-	for b := range e.lines.batches(stream) {
-		e.rows.Reset()
-		offset := b.Range.Start
-		for line := range bytes.Lines(b.Data) {
-			e.format.Parse(bytes.TrimSuffix(line, []byte{'\n'}), &e.rec)
-			encoder.Append(&e.rows, offset, &e.rec)
-			offset += int64(len(line))
-		}
-		if err := do(&e.rows); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func folderBytes(dir string) (int64, error) {

@@ -67,7 +67,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"health", "ingest ingest/agent ingest/governor ingest/protocol ingest/receiver ingest/tail", ""},
 
 	{"cluster", "", ""},
-	{"soak", "schema parse hbase hbase/embedded hdfs hdfs/dfs catalog ingest/agent ingest/checkpoint ingest/segment/vfs bench/sample bench/fleet cluster", ""},
+	{"soak", "schema parse hbase hdfs hdfs/dfs hdfs/localdir table/columnar catalog ingest/agent ingest/checkpoint ingest/segment/vfs bench/sample bench/fleet cluster", ""},
 	{"attack", "", "schema health ingest/avrorpc ingest/protocol bench/sample"},
 	{"bench", "*", "*"},
 	{"bench/fleet", "bench/sample", "parse schema"},

@@ -13,7 +13,6 @@ import (
 
 	"sluice/bench/sample"
 	"sluice/hbase"
-	"sluice/hbase/embedded"
 	"sluice/schema"
 )
 
@@ -111,8 +110,8 @@ func (c *Command) args(l hostLog, table string, paths ...string) []string {
 	return append(args, paths...)
 }
 
-// check compares the table with an embedded one that the program fills from the
-// same files, undisturbed.
+// check compares the table with the rows that the lines make which the program stores
+// from the same files, undisturbed, in a columnar table.
 func (c *Command) check(ctx context.Context) (err error) {
 	reference := Program{Binary: c.Binary, Data: filepath.Join(c.Dir, "reference")}
 	dir := filepath.Join(reference.Data, "table")
@@ -121,12 +120,16 @@ func (c *Command) check(ctx context.Context) (err error) {
 		paths[l.host] = append(paths[l.host], l.path)
 	}
 	for host, paths := range paths {
-		args := append([]string{"run", "--once", "--host", host, "--layout", c.Layout, "--format", logFormat, "--table", "embedded:" + dir}, paths...)
+		args := append([]string{"run", "--once", "--host", host, "--format", logFormat, "--table", "parquet:" + dir}, paths...)
 		if out, err := reference.command(ctx, args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("fill the embedded table: %w: %s", err, out)
+			return fmt.Errorf("fill the columnar table: %w: %s", err, out)
 		}
 	}
-	want, err := embedded.Open(dir, embedded.Options{ReadOnly: true})
+	layout, err := schema.NewLayout(c.Layout)
+	if err != nil {
+		return err
+	}
+	want, err := openReference(ctx, dir, layout)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"sluice/bench/sample"
 	"sluice/hbase"
-	"sluice/hbase/embedded"
 	"sluice/parse"
 	"sluice/schema"
 )
@@ -34,11 +33,9 @@ const (
 	againEvery = 2
 )
 
-// Logs are what was written so far, in both tables. Writer makes them, Reader reads
-// them.
+// Logs are what was written so far. Writer makes them, Reader reads them.
 type Logs struct {
-	// Reference holds what the table must hold, in a folder.
-	Reference *embedded.Table
+	Layout schema.Layout
 
 	mu   sync.Mutex
 	done []*log
@@ -134,7 +131,7 @@ func (w *Writer) Run(ctx context.Context, enough <-chan struct{}) error {
 	}
 }
 
-// write puts a log into the table and, the first time, into the reference.
+// write puts a log into the table.
 func (w *Writer) write(ctx context.Context, l *log, format *parse.Format, first bool) error {
 	text, err := l.text()
 	if err != nil {
@@ -145,9 +142,6 @@ func (w *Writer) write(ctx context.Context, l *log, format *parse.Format, first 
 	var rec schema.Record
 	put := func() error {
 		if first {
-			if err := w.Logs.Reference.Put(ctx, &rows); err != nil {
-				return err
-			}
 			w.Logs.lines.Add(int64(rows.Len()))
 		}
 		if err := w.Table.Put(ctx, &rows); err != nil {
@@ -197,7 +191,7 @@ func (r *Reader) Run(ctx context.Context, enough <-chan struct{}) error {
 			wait(ctx, 100*time.Millisecond)
 			continue
 		}
-		rows, err := Same(ctx, r.Logs.Reference, r.Table, l.scan())
+		rows, err := Same(ctx, r.Logs, r.Table, l.scan())
 		if err != nil {
 			return fmt.Errorf("scan of %s: %w", l.stream.Host, err)
 		}

@@ -14,7 +14,6 @@ import (
 
 	"sluice/cluster"
 	"sluice/hbase"
-	"sluice/hbase/embedded"
 	"sluice/schema"
 )
 
@@ -54,11 +53,6 @@ func Table(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	reference, err := embedded.Open(filepath.Join(c.Dir, "reference"), embedded.Options{Layout: &c.Layout})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, reference.Close()) }()
 	var tables [2]*hbase.Table
 	for i, who := range []string{"writer", "reader"} {
 		t, err := hbase.Open(ctx, url, c.options(who))
@@ -68,7 +62,7 @@ func Table(ctx context.Context, c Config) (err error) {
 		defer func() { err = errors.Join(err, t.Close()) }()
 		tables[i] = t
 	}
-	logs := &Logs{Reference: reference}
+	logs := &Logs{Layout: c.Layout}
 	plan := c.Plan
 	if plan == nil {
 		plan = Plan(c.Seed, HBaseFaults(c.Seed), c.Length)
@@ -141,7 +135,7 @@ func (l *Logs) key(layout schema.Layout, n uint64) []byte {
 
 // same compares the whole table with the reference, and its rows with the lines.
 func same(ctx context.Context, logs *Logs, table *hbase.Table) error {
-	rows, err := Same(ctx, logs.Reference, table, schema.Scan{})
+	rows, err := Same(ctx, logs, table, schema.Scan{})
 	if lines := logs.lines.Load(); err == nil && rows != lines {
 		err = fmt.Errorf("%d rows of %d lines", rows, lines)
 	}
@@ -157,8 +151,8 @@ func quiet(tables []*hbase.Table) error {
 	return nil
 }
 
-// maxRSSBytes bounds the soak's own process: two clients, the reference with its
-// memtables and cache, the logs' text, and the tests' own. The race detector keeps
+// maxRSSBytes bounds the soak's own process: two clients, a few logs' text and rows, and
+// the tests' own. The race detector keeps
 // several bytes beside each of the process, so that it is not bounded there; the
 // program is.
 const maxRSSBytes = 512 << 20

@@ -1,6 +1,0 @@
-//go:build race
-
-package embedded
-
-// raceDetector: it allocates where the code does not.
-const raceDetector = true
