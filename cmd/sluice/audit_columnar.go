@@ -3,19 +3,82 @@ package main
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"sluice/audit"
+	"sluice/catalog"
 	"sluice/hdfs"
+	"sluice/parse"
 	"sluice/print"
 	"sluice/schema"
 )
 
-// unrepairedTable is a columnar table whose rows are repaired after the archive, by making
-// its files again.
-type unrepairedTable struct{ table }
+// auditedTable is a columnar table with the rows that its lines make, as an audit compares
+// them. Its lines are built from the columns. Rows are repaired after the archive, by
+// making files again: Put does nothing.
+type auditedTable struct {
+	*columnarTable
+	streams map[schema.StreamID]*auditedStream
+}
 
-func (unrepairedTable) Put(context.Context, *schema.Rows) error { return nil }
+type auditedStream struct {
+	format  *parse.Format
+	encoder *schema.RowEncoder
+}
+
+// openAudited opens the table that is compared.
+func (c *auditCmd) openAudited(a *app) (table, error) {
+	if c.onHBase() {
+		return a.openTable(c.tableFlags)
+	}
+	t, err := a.tableTree(c.tableFlags)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := a.readColumnar(a.ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	audited := &auditedTable{opened, map[schema.StreamID]*auditedStream{}}
+	streams, err := opened.Streams(a.ctx)
+	for i := range streams {
+		var format *parse.Format
+		if format, err = catalog.Lookup(&streams[i].Stream); err != nil {
+			break
+		}
+		audited.streams[streams[i].ID] = &auditedStream{format, opened.Layout().NewRowEncoder(&streams[i].Stream, format.Fields())}
+	}
+	if err != nil {
+		return nil, errors.Join(err, opened.Close())
+	}
+	return audited, nil
+}
+
+func (t *auditedTable) Put(context.Context, *schema.Rows) error { return nil }
+
+// Scan yields the rows that the lines make.
+func (t *auditedTable) Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error] {
+	return func(yield func(*schema.Row, error) bool) {
+		var rows schema.Rows
+		var rec schema.Record
+		for row, err := range t.columnarTable.Scan(ctx, s) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			line, _ := row.Cell(schema.LogbodyField)
+			stream := t.streams[row.Stream]
+			rows.Reset()
+			stream.format.Parse(line, &rec)
+			stream.encoder.Append(&rows, row.Offset, &rec)
+			made := schema.Row{Key: rows.Key(0), Time: rows.Time(0), Stream: row.Stream, Offset: row.Offset, Cells: rows.Cells(0)}
+			if !yield(&made, nil) {
+				return
+			}
+		}
+	}
+}
 
 // repairColumnar mends the archive, makes the files of the columnar table from it, and
 // compares again where anything differed.
@@ -25,11 +88,11 @@ func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archive) (err err
 	if err != nil {
 		return err
 	}
-	table, err := a.openTable(c.tableFlags)
+	table, err := c.openAudited(a)
 	if err != nil {
 		return err
 	}
-	cfg.Table, cfg.Archive = unrepairedTable{table}, to
+	cfg.Table, cfg.Archive = table, to
 	report, err := audit.Repair(a.ctx, cfg, to, a.cli.Data)
 	err = errors.Join(err, table.Close())
 	if report != nil {
@@ -43,7 +106,7 @@ func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archive) (err err
 		return err
 	}
 	print.Textln(a.stdout, "compared again:")
-	if table, err = a.openTable(c.tableFlags); err != nil {
+	if table, err = c.openAudited(a); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
