@@ -135,7 +135,7 @@ func (r *Refill) file(ctx context.Context, f *catalog.File, local string) (err e
 	if day.IsZero() { // the name does not tell it
 		day = time.Unix(0, meta.MinTime).UTC()
 	}
-	dirName, err := r.cfg.Naming.Expand(day, map[string]string{"host": f.Host})
+	dirName, err := r.cfg.Naming.Expand(day, f.Host, nil)
 	if err != nil {
 		return err
 	}

@@ -88,6 +88,9 @@ func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archive) (err err
 	if err != nil {
 		return err
 	}
+	if !isHDFS(t.url) && !exists(t.pattern.Root()) {
+		return usage("no table at %s: fill one with `sluice run --from-archive`", t.pattern.Root())
+	}
 	table, err := c.openAudited(a)
 	if err != nil {
 		return err

@@ -56,10 +56,8 @@ func (a *app) columnarTree(flag, url string) (tree, error) {
 	if t.pattern, err = hdfs.ParsePattern(pattern); err != nil {
 		return none, usage("%s %s: %w", flag, url, err)
 	}
-	for _, label := range t.pattern.Labels() {
-		if label != "host" {
-			return none, usage("%s %s: %%{%s} is not known here, only %%{host}", flag, url, label)
-		}
+	if t.pattern.Group(nil) != "" {
+		return none, usage("%s %s: a columnar table has no directories by label: each label is a column", flag, url)
 	}
 	return t, nil
 }
@@ -125,7 +123,7 @@ type columnarTable struct {
 // --data directory has not stored there yet are part of it.
 func (a *app) readColumnar(ctx context.Context, t tree) (*columnarTable, error) {
 	spool := a.feeds(t)
-	if !isHDFS(t.url) && !exists(t.pattern.Root()) && spool == "" {
+	if !isHDFS(t.url) && !exists(t.pattern.Root()) {
 		return nil, usage("no table at %s: fill one with `sluice run --once access.log`, or name another with %s or --data", t.pattern.Root(), t.flag)
 	}
 	if err := t.checkColumnar(); err != nil {

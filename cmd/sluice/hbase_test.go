@@ -21,7 +21,7 @@ func TestARunIntoHBaseIsScannedLineByLine(t *testing.T) {
 	}
 }
 
-// runAndScan compares a table of HBase's with the embedded one, both of a layout.
+// runAndScan compares a table of HBase's, of a layout, with a columnar one.
 func runAndScan(t *testing.T, c *cluster.Cluster, layout []string) {
 	dir := t.TempDir()
 	log := filepath.Join(dir, "access.log")
@@ -41,9 +41,7 @@ func runAndScan(t *testing.T, c *cluster.Cluster, layout []string) {
 		}
 		return out.String(), errs.String()
 	}
-	ingest := func(args ...string) []string {
-		return append(append(args, "run", "--once", "--host", "web01", log), layout...)
-	}
+	ingest := func() []string { return append([]string{"run", "--once", "--host", "web01", log}, layout...) }
 	if _, errs := sluice(2, append(ingest(), table)...); !strings.Contains(errs, "sluice schema apply") {
 		t.Errorf("a table that is not there: %s", errs)
 	}
@@ -67,9 +65,9 @@ func runAndScan(t *testing.T, c *cluster.Cluster, layout []string) {
 	if out, _ := sluice(0, "scan", "--count", table); out != "5000\n" {
 		t.Errorf("%s rows, want 5000", out)
 	}
-	embedded := "--table=embedded:" + filepath.Join(dir, "embedded")
-	sluice(0, append(ingest("--data", filepath.Join(dir, "other")), embedded)...)
-	// The archive of the embedded one is that of the same lines.
+	columns := "--table=parquet:" + filepath.Join(dir, "columns")
+	sluice(0, "--data", filepath.Join(dir, "other"), "run", "--once", "--host", "web01", log, columns)
+	// The archive of the columnar one is that of the same lines.
 	if out, _ := sluice(0, "--data", filepath.Join(dir, "other"), "audit", table); !strings.Contains(out, "lines=5000 ") || !strings.Contains(out, "differences=0") {
 		t.Errorf("audit of HBase: %s", out)
 	}
@@ -79,9 +77,9 @@ func runAndScan(t *testing.T, c *cluster.Cluster, layout []string) {
 		{"--where", `referer is null or status != 200`, "--count"}, {"--host", "web01", "--top", "status"},
 	} {
 		got, _ := sluice(0, append([]string{"scan", table}, args...)...)
-		want, _ := sluice(0, append([]string{"scan", embedded}, args...)...)
+		want, _ := sluice(0, append([]string{"scan", columns}, args...)...)
 		if got != want {
-			t.Errorf("scan %q: HBase %.300s\nembedded %.300s", args, got, want)
+			t.Errorf("scan %q: HBase %.300s\ncolumns %.300s", args, got, want)
 		}
 	}
 }

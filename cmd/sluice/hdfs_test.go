@@ -112,7 +112,7 @@ func TestOneRunFillsHBaseAndHDFS(t *testing.T) {
 	if out := u.sluice(0, "doctor", u.table, "--archive", u.archive); !strings.Contains(out, "is active") || !strings.Contains(out, "archive: write, compare, delete") {
 		t.Errorf("doctor: %s", out)
 	}
-	replayed := "embedded:" + filepath.Join(u.dir, "replayed")
+	replayed := "parquet:" + filepath.Join(u.dir, "replayed")
 	u.sluice(0, "run", "--from-archive", u.archive, "--table", replayed)
 	if out := u.sluice(0, "scan", "--count", "--table", replayed); out != fmt.Sprintln(lines) {
 		t.Errorf("%s rows of the archive, want %d", out, lines)

@@ -129,11 +129,16 @@ func replacedNames(footers []*footer) map[string]bool {
 // Where a range is in several files, Lines and ParseErrors are estimates.
 func (s *Snapshot) Streams(context.Context) ([]schema.StreamEntry, error) {
 	byID := map[schema.StreamID]*schema.StreamEntry{}
-	get := func(stream schema.Stream, labels map[string]string) *schema.StreamEntry {
+	ends := map[schema.StreamID]int64{}
+	// What a stream is called, and its labels, are those of its last lines.
+	get := func(stream schema.Stream, labels map[string]string, end int64) *schema.StreamEntry {
 		e := byID[stream.ID]
 		if e == nil {
-			e = &schema.StreamEntry{Stream: stream, Labels: labels}
+			e = new(schema.StreamEntry)
 			byID[stream.ID] = e
+		}
+		if end >= ends[stream.ID] {
+			e.Stream, e.Labels, ends[stream.ID] = stream, labels, end
 		}
 		return e
 	}
@@ -144,7 +149,7 @@ func (s *Snapshot) Streams(context.Context) ([]schema.StreamEntry, error) {
 			if partly && len(counts) == 0 || !s.wantHost(m.Stream.Host) {
 				continue
 			}
-			e := get(m.Stream, m.Labels)
+			e := get(m.Stream, m.Labels, m.end())
 			for _, t := range []int64{m.First, m.Last} {
 				if t != 0 {
 					e.Extend(t)
@@ -165,7 +170,7 @@ func (s *Snapshot) Streams(context.Context) ([]schema.StreamEntry, error) {
 	for _, f := range s.fresh {
 		for _, m := range f.members {
 			if s.wantHost(m.entry.Host) {
-				get(m.entry.Stream, m.entry.Labels)
+				get(m.entry.Stream, m.entry.Labels, m.Range.End)
 			}
 		}
 	}
@@ -175,6 +180,14 @@ func (s *Snapshot) Streams(context.Context) ([]schema.StreamEntry, error) {
 	}
 	slices.SortFunc(list, func(a, b schema.StreamEntry) int { return cmp.Compare(a.ID, b.ID) })
 	return list, nil
+}
+
+// end is the end of the stream's last range.
+func (m *StreamMeta) end() (end int64) {
+	for _, r := range m.Ranges {
+		end = max(end, r.End)
+	}
+	return end
 }
 
 // scaled is n times share/whole.
