@@ -36,6 +36,8 @@ type CollectorConfig struct {
 	ColumnNaming Directory
 	// AllLines stores each line in Columns also where its fields rebuild it.
 	AllLines bool
+	// rowGroupRows and columnBytes are columnar's and columnFileBytes, but in tests.
+	rowGroupRows, columnBytes int
 	// RollBytes is the length at which a segment is sealed and archived.
 	RollBytes int64
 	// RollInterval after its first line a segment is sealed and archived, RollIdle
@@ -142,6 +144,7 @@ func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) 
 		cfg.Now = time.Now
 	}
 	cfg.Uploads = max(cfg.Uploads, 1)
+	cfg.columnBytes = cmp.Or(cfg.columnBytes, columnFileBytes)
 	cfg.OpenSegments = cmp.Or(cfg.OpenSegments, maxOpenSegments)
 	c := &Collector{
 		cfg: cfg, encoders: make(chan *segment.Encoder, runtime.GOMAXPROCS(0)), queue: semaphore.NewWeighted(tableQueueBytes),

@@ -155,7 +155,7 @@ func (f *columnFiller) take(p columnPart) {
 	file := f.files[p.sp]
 	if file == nil {
 		file = &columnFile{localFile: localFile{fsys: f.cfg.FS, path: f.columnsPath(p.sp)}, waiting: map[int64]columnPart{}}
-		file.writer = columnar.NewWriter(&file.localFile, columnar.WriterOptions{Segment: f.storedName(p.sp.name)})
+		file.writer = columnar.NewWriter(&file.localFile, f.columnOptions(p.sp))
 		f.files[p.sp] = file
 	}
 	file.waiting[p.member.Offset] = p
@@ -171,7 +171,7 @@ func (f *columnFiller) take(p columnPart) {
 		f.bytes -= file.bytes
 		file.bytes = file.writer.MemoryBytes()
 		f.bytes += file.bytes
-		if err == nil && f.bytes > columnFileBytes {
+		if err == nil && f.bytes > f.cfg.columnBytes {
 			err = errColumnMemory
 		}
 		if err != nil {
@@ -179,6 +179,10 @@ func (f *columnFiller) take(p columnPart) {
 		}
 	}
 	f.drop(file)
+}
+
+func (c *Collector) columnOptions(sp *spooled) columnar.WriterOptions {
+	return columnar.WriterOptions{Segment: c.storedName(sp.name), RowGroupRows: c.cfg.rowGroupRows}
 }
 
 var errColumnMemory = errors.New("the Parquet files of open segments take too much memory")

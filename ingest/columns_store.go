@@ -174,7 +174,7 @@ func (c *Collector) makeColumns(ctx context.Context, sp *spooled) (err error) {
 		return err
 	}
 	to := localFile{fsys: c.cfg.FS, path: c.columnsPath(sp)}
-	_, err = columnar.FromSegment(ctx, from, info.Size(), &to, columnar.WriterOptions{Segment: c.storedName(sp.name)}, columnar.EncoderOptions{AllLines: c.cfg.AllLines})
+	_, err = columnar.FromSegment(ctx, from, info.Size(), &to, c.columnOptions(sp), columnar.EncoderOptions{AllLines: c.cfg.AllLines})
 	if err == nil {
 		err = to.Close()
 	}

@@ -196,7 +196,7 @@ func crashLog(lines int) string {
 
 // life takes the log from where the checkpoint says to its end, or as far as it
 // comes.
-func life(fs *crashfs.FS, table *fakeTable, archive *fakeArchive, log string, random *rand.Rand) error {
+func life(fs *crashfs.FS, to sinks, log string, random *rand.Rand) error {
 	ctx := context.Background()
 	if err := vfs.MkdirAll(fs, "/data", 0o700); err != nil {
 		return err
@@ -213,10 +213,17 @@ func life(fs *crashfs.FS, table *fakeTable, archive *fakeArchive, log string, ra
 	if err := checkpoint.Save(); err != nil {
 		return err
 	}
-	c, err := NewCollector(ctx, CollectorConfig{
-		FS: fs, SpoolDir: "/data/spool", Checkpoint: checkpoint, Table: table, Archive: archive,
-		Naming: days{}, RollBytes: 900, Level: 1, Log: slog.New(slog.DiscardHandler),
-	})
+	cfg := CollectorConfig{
+		FS: fs, SpoolDir: "/data/spool", Checkpoint: checkpoint, Archive: to.archive,
+		Naming: days{}, RollBytes: 900, Level: 1, Log: slog.New(slog.DiscardHandler), rowGroupRows: 5,
+	}
+	if to.table != nil {
+		cfg.Table = to.table
+	}
+	if to.columns != nil {
+		cfg.Columns, cfg.ColumnNaming = to.columns, days{}
+	}
+	c, err := NewCollector(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -245,9 +252,53 @@ func life(fs *crashfs.FS, table *fakeTable, archive *fakeArchive, log string, ra
 	return nil
 }
 
+// sinks are what a collector stores in; table or columns may be nil.
+type sinks struct {
+	table            *fakeTable
+	archive, columns *fakeArchive
+}
+
+// use gives the sinks of files a file system, and a way to fail.
+func (s sinks) use(fs vfs.FS, fail func() error) {
+	for _, files := range []*fakeArchive{s.archive, s.columns} {
+		if files != nil {
+			files.fs, files.fail = fs, fail
+		}
+	}
+}
+
+// holds fails unless each sink holds the lines, each once.
+func (s sinks) holds(t *testing.T, what string, want []string) {
+	t.Helper()
+	check := func(name string, got []string) {
+		if !slices.Equal(got, want) {
+			t.Fatalf("%s: the %s holds %d lines, want %d", what, name, len(got), len(want))
+		}
+	}
+	check("archive", s.archive.lines(t))
+	if s.table != nil {
+		check("table", s.table.lines())
+	}
+	if s.columns != nil {
+		check("columnar table", s.columns.columnLines(t))
+	}
+}
+
 // TestEveryLineIsStoredOnceWhereverPowerFails stops at every operation on the
 // disk and in the archive, loses power, and goes on.
 func TestEveryLineIsStoredOnceWhereverPowerFails(t *testing.T) {
+	for name, make := range map[string]func() sinks{
+		"rows":             func() sinks { return sinks{newFakeTable(), newFakeArchive(), nil} },
+		"columns":          func() sinks { return sinks{nil, newFakeArchive(), newFakeArchive()} },
+		"rows and columns": func() sinks { return sinks{newFakeTable(), newFakeArchive(), newFakeArchive()} },
+	} {
+		t.Run(name, func(t *testing.T) { testPowerFails(t, make) })
+	}
+}
+
+func newFakeArchive() *fakeArchive { return &fakeArchive{files: map[string][]byte{}} }
+
+func testPowerFails(t *testing.T, newSinks func() sinks) {
 	log := crashLog(120)
 	want := strings.Split(log, "\n")
 	slices.Sort(want)
@@ -259,8 +310,7 @@ func TestEveryLineIsStoredOnceWhereverPowerFails(t *testing.T) {
 		for op := 0; ; op++ {
 			random := rand.New(rand.NewPCG(seed, uint64(op)))
 			fs := crashfs.New()
-			table := newFakeTable()
-			archive := &fakeArchive{fs: fs, files: map[string][]byte{}}
+			to := newSinks()
 			count := 0
 			var counting sync.Mutex
 			dead := func() error {
@@ -272,25 +322,22 @@ func TestEveryLineIsStoredOnceWhereverPowerFails(t *testing.T) {
 				return nil
 			}
 			fs.Fail = func(crashfs.Op) error { return dead() }
-			archive.fail = dead
-			first := life(fs, table, archive, log, random)
+			to.use(fs, dead)
+			first := life(fs, to, log, random)
 			if first != nil && !errors.Is(first, crashfs.ErrInjected) {
 				t.Fatalf("seed %d, operation %d: %v", seed, op, first)
 			}
-			table.crash(random)
+			if to.table != nil {
+				to.table.crash(random)
+			}
 			fs = fs.Crash(random)
-			archive.fs, archive.fail = fs, func() error { return nil }
+			to.use(fs, func() error { return nil })
 			for again := range 2 { // the second finds nothing to do
-				if err := life(fs, table, archive, log, random); err != nil {
+				if err := life(fs, to, log, random); err != nil {
 					t.Fatalf("seed %d, operation %d, life %d after %v: %v", seed, op, again+2, first, err)
 				}
 			}
-			if got := archive.lines(t); !slices.Equal(got, want) {
-				t.Fatalf("seed %d, operation %d: the archive holds %d lines, want %d; first life: %v", seed, op, len(got), len(want), first)
-			}
-			if got := table.lines(); !slices.Equal(got, want) {
-				t.Fatalf("seed %d, operation %d: the table holds %d lines, want %d; first life: %v", seed, op, len(got), len(want), first)
-			}
+			to.holds(t, fmt.Sprintf("seed %d, operation %d, first life %v", seed, op, first), want)
 			if left := fs.Names(); !slices.Equal(left, []string{"/data/checkpoint"}) {
 				t.Fatalf("seed %d, operation %d: files left: %v", seed, op, left)
 			}

@@ -28,6 +28,7 @@ type rig struct {
 	fs        *crashfs.FS
 	table     *fakeTable
 	archive   *fakeArchive
+	columns   *fakeArchive
 	cp        *checkpoint.File
 	collector *Collector
 	cfg       CollectorConfig
@@ -36,7 +37,8 @@ type rig struct {
 func newRig(t *testing.T, change func(*CollectorConfig)) *rig {
 	t.Helper()
 	r := &rig{fs: crashfs.New(), table: newFakeTable()}
-	r.archive = &fakeArchive{fs: r.fs, files: map[string][]byte{}, fail: func() error { return nil }}
+	r.archive, r.columns = newFakeArchive(), newFakeArchive()
+	sinks{r.table, r.archive, r.columns}.use(r.fs, func() error { return nil })
 	if err := vfs.MkdirAll(r.fs, "/data", 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,7 @@ func newRig(t *testing.T, change func(*CollectorConfig)) *rig {
 	}
 	cfg := CollectorConfig{
 		FS: r.fs, SpoolDir: "/data/spool", Checkpoint: r.cp, Table: r.table, Archive: r.archive, Naming: days{},
-		RollBytes: 900, Level: 1, Patient: true, Log: slog.New(slog.DiscardHandler),
+		Columns: r.columns, ColumnNaming: days{}, rowGroupRows: 50, RollBytes: 900, Level: 1, Patient: true, Log: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
 		change(&cfg)
@@ -123,12 +125,7 @@ func (r *rig) holds(t *testing.T, what string, logs ...string) {
 		want = append(want, strings.Split(strings.TrimSuffix(log, "\n"), "\n")...)
 	}
 	slices.Sort(want)
-	if got := r.archive.lines(t); !slices.Equal(got, want) {
-		t.Fatalf("%s: the archive holds %d lines, want %d", what, len(got), len(want))
-	}
-	if got := r.table.lines(); !slices.Equal(got, want) {
-		t.Fatalf("%s: the table holds %d lines, want %d", what, len(got), len(want))
-	}
+	sinks{r.table, r.archive, r.columns}.holds(t, what, want)
 	if left := r.fs.Names(); !slices.Equal(left, []string{"/data/checkpoint"}) {
 		t.Fatalf("%s: files left: %v", what, left)
 	}
