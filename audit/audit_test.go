@@ -471,3 +471,18 @@ func TestLinesBeforeFromAreNotMissed(t *testing.T) {
 		t.Errorf("%v\n%s", err, named(report))
 	}
 }
+
+// TestALabelThatWasTakenAwayIsNotTheTables: HBase keeps the cell of it in the directory's row.
+func TestALabelThatWasTakenAwayIsNotTheTables(t *testing.T) {
+	w := newWorld(t)
+	w.fillTable()
+	id := w.streams[0].ID
+	w.checkpoint.Update(func() { w.streams[0].Labels = map[string]string{"team": "a"} })
+	a, err := newAudit(t.Context(), w.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := a.streams[id]; !got.inDirectory || len(got.Labels) != 1 || got.Labels["team"] != "a" {
+		t.Errorf("in the directory %v, labels %v", got.inDirectory, got.Labels)
+	}
+}

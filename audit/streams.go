@@ -109,6 +109,9 @@ func (a *audit) readPositions(ctx context.Context) error {
 		// Rows are read as the directory says; the position may be behind.
 		s.directory = e.Stored
 		e.Stored = max(e.Stored, s.Stored)
+		if s.tracked != nil {
+			e.Labels = s.tracked.Labels // HBase keeps the cell of a label that was taken away
+		}
 		s.StreamEntry, s.inDirectory, s.described, s.known = e, true, true, true
 	}
 	return nil

@@ -118,8 +118,8 @@ func (s *storer) forget(ctx context.Context) error {
 	return nil
 }
 
-// markStored gives a segment's file the name of one that is stored, so that no later life of
-// the process stores it again and a repair of the archive need not wait for it.
+// markStored gives a segment's file the name of one that is stored, so that the next start does
+// not archive it again and a repair of the archive need not wait for it.
 func (s *storer) markStored(sp *spooled) error {
 	sp.use.Lock() // nobody is about to open it
 	defer sp.use.Unlock()

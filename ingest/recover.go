@@ -108,6 +108,9 @@ func (c *Collector) takePieces(sp *spooled) (err error) {
 		if err != nil {
 			return fmt.Errorf("%s: %w", sp.path, err)
 		}
+		if sp.stored && c.cfg.Checkpoint.Stream(m.Stream) == nil {
+			continue // a log that is gone, and forgotten since
+		}
 		st, err := c.takePiece(sp, r, m)
 		if err != nil {
 			return err
