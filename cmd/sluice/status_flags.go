@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -17,7 +18,8 @@ import (
 
 // statusFlags say who is told how a process is, and what is an error.
 type statusFlags struct {
-	StatusListen string        `placeholder:"HOST:PORT" help:"Serve /health, /metrics (Prometheus) and /metrics.json (as Flume reports) there, such as 127.0.0.1:4142; :4142 is the same, beyond this machine name the address (default: nowhere)."`
+	statusAccess
+	StatusListen string        `placeholder:"HOST:PORT" help:"Serve the pages for a browser (/), /health, /metrics (Prometheus) and /metrics.json (as Flume reports) there, such as 127.0.0.1:4142; :4142 is the same. An address beyond this machine needs --status-tls-cert and a token or client certificates (default: nowhere)."`
 	StatusName   []string      `placeholder:"NAME" help:"Host names under which --status-listen may be asked, beside its own name, this machine's and IP addresses: a request for another name is rejected, because a web page elsewhere could make it (DNS rebinding)."`
 	MaxLag       time.Duration `default:"10m" placeholder:"TIME" help:"How old a line may be and not be stored before /health and status say ERROR; the archive has --roll-interval more. So long, too, may the governor pause and a sink fail."`
 }
@@ -38,7 +40,22 @@ func (f *statusFlags) check() error {
 	if f.MaxLag <= 0 {
 		return usage("--max-lag takes more than 0")
 	}
-	return nil
+	if f.StatusListen == "" {
+		return nil
+	}
+	address, err := net.ResolveTCPAddr("tcp", f.address())
+	if err != nil {
+		return usage("--status-listen %s: %w", f.StatusListen, err)
+	}
+	return f.statusAccess.check("--status-listen "+f.StatusListen, address)
+}
+
+// address is where the status port is: of this machine only, unless the user says otherwise.
+func (f *statusFlags) address() string {
+	if strings.HasPrefix(f.StatusListen, ":") {
+		return "127.0.0.1" + f.StatusListen
+	}
+	return f.StatusListen
 }
 
 // serve answers an uptime checker and scrapers until end is called. Without
@@ -47,10 +64,11 @@ func (f *statusFlags) serve(a *app, w watched) (end func(), err error) {
 	if f.StatusListen == "" {
 		return func() {}, nil
 	}
-	address := f.StatusListen
-	if strings.HasPrefix(address, ":") { // whoever wants the world to see it says so
-		address = "127.0.0.1" + address
+	secured, err := f.tls()
+	if err != nil {
+		return nil, err
 	}
+	address := f.address()
 	listener, err := (&net.ListenConfig{}).Listen(a.ctx, "tcp", address)
 	if err != nil {
 		return nil, usage("--status-listen: %w", err)
@@ -68,15 +86,19 @@ func (f *statusFlags) serve(a *app, w watched) (end func(), err error) {
 		return nil, errors.Join(err, listener.Close())
 	}
 	server := &http.Server{
-		Handler:     handler,
+		Handler:     f.statusAccess.handler(handler),
 		ReadTimeout: statusTimeout, WriteTimeout: statusTimeout, IdleTimeout: statusTimeout, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // the gate logs what matters
 	}
-	a.log.Info("status server listening", "address", listener.Addr())
+	connections := gate.Listener(listener)
+	if secured != nil {
+		connections = tls.NewListener(connections, secured)
+	}
+	a.log.Info("status server listening", "address", listener.Addr(), "tls", secured != nil, "token", f.StatusTokenFile != "")
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := server.Serve(gate.Listener(listener)); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(connections); !errors.Is(err, http.ErrServerClosed) {
 			a.log.Error("status server failed", "err", err)
 		}
 	}()

@@ -77,19 +77,19 @@ func (t *tlsFiles) read() (*tls.Config, error) {
 		}
 		own = append(own, certificate)
 	}
-	text, err := os.ReadFile(t.flags.TLSCA)
-	if err != nil {
-		return t.config, t.unless(err)
+	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: own}
+	if t.flags.TLSCA != "" { // without, a server asks for no certificate: the system's authorities sign anybody's
+		text, err := os.ReadFile(t.flags.TLSCA)
+		if err != nil {
+			return t.config, t.unless(err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(text) {
+			return t.config, t.unless(errors.New("--tls-ca " + t.flags.TLSCA + ": it holds no certificate in PEM"))
+		}
+		config.RootCAs, config.ClientCAs, config.ClientAuth = pool, pool, tls.RequireAndVerifyClientCert
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return t.config, t.unless(errors.New("--tls-ca " + t.flags.TLSCA + ": it holds no certificate in PEM"))
-	}
-	t.stamps = now
-	t.config = &tls.Config{
-		MinVersion: tls.VersionTLS12, Certificates: own,
-		RootCAs: pool, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
-	}
+	t.stamps, t.config = now, config
 	return t.config, nil
 }
 
@@ -106,7 +106,7 @@ func (t *tlsFiles) unless(err error) error {
 func (t *tlsFiles) server(all bool) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		config, err := t.read()
-		if err == nil && !all {
+		if err == nil && !all && config.ClientCAs != nil {
 			config = config.Clone()
 			config.ClientAuth = tls.VerifyClientCertIfGiven
 		}

@@ -18,9 +18,11 @@ import (
 )
 
 type topCmd struct {
-	Status   string        `default:"http://127.0.0.1:4142" placeholder:"URL" help:"Where a collector, an agent or a run tells how it is: its --status-listen."`
-	Interval time.Duration `default:"2s" placeholder:"TIME" help:"Time between two looks."`
-	Once     bool          `help:"Print it once and end, with exit status 1 if something is wrong. So it is, too, where standard output is no terminal."`
+	tlsFlags
+	Status    string        `default:"http://127.0.0.1:4142" placeholder:"URL" help:"Where a collector, an agent or a run tells how it is: its --status-listen."`
+	TokenFile string        `placeholder:"FILE" help:"File with the token that the other's --status-token-file has."`
+	Interval  time.Duration `default:"2s" placeholder:"TIME" help:"Time between two looks."`
+	Once      bool          `help:"Print it once and end, with exit status 1 if something is wrong. So it is, too, where standard output is no terminal."`
 }
 
 // Help is kong's longer help.
@@ -48,11 +50,14 @@ func (c *topCmd) Run(a *app) error {
 	if c.Interval < 100*time.Millisecond {
 		return usage("--interval takes 100ms or more")
 	}
-	at := u.JoinPath("health").String()
-	if file, ok := a.stdout.(*os.File); ok && isTerminal(file) && !c.Once {
-		return c.show(a.ctx, file, at)
+	ask, err := c.asker(u.JoinPath("health").String())
+	if err != nil {
+		return err
 	}
-	h, err := lookAt(a.ctx, at)
+	if file, ok := a.stdout.(*os.File); ok && isTerminal(file) && !c.Once {
+		return c.show(a.ctx, file, ask)
+	}
+	h, err := ask.look(a.ctx)
 	if err != nil {
 		return err
 	}
@@ -67,26 +72,63 @@ func (c *topCmd) Run(a *app) error {
 	return nil
 }
 
-// lookAt asks for /health, which has status 200 or 503.
-func lookAt(ctx context.Context, at string) (*health.Health, error) {
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+// asker asks a status port for /health.
+type asker struct {
+	at     string
+	token  string
+	client *http.Client
+}
+
+// asker makes one of the flags.
+func (c *topCmd) asker(at string) (*asker, error) {
+	k := &asker{at: at, client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	if c.TokenFile != "" {
+		token, err := (&statusAccess{StatusTokenFile: c.TokenFile}).token()
+		if err != nil {
+			return nil, usage("--token-file: %w", err)
+		}
+		k.token = string(token)
+	}
+	certificates, err := c.files(true)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := http.DefaultClient.Do(request)
+	if certificates != nil {
+		config, err := certificates.read()
+		if err != nil {
+			return nil, usageError{err}
+		}
+		k.client.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: config}
+	}
+	return k, nil
+}
+
+// look asks for /health, which has status 200 or 503.
+func (k *asker) look(ctx context.Context) (*health.Health, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, k.at, nil)
+	if err != nil {
+		return nil, err
+	}
+	if k.token != "" {
+		request.Header.Set("Authorization", "Bearer "+k.token)
+	}
+	answer, err := k.client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("nobody tells how it is: %w; does it run, with --status-listen?", err)
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxHealthBytes))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", at, err)
+		return nil, fmt.Errorf("%s: %w", k.at, err)
+	}
+	if answer.StatusCode == http.StatusUnauthorized {
+		return nil, fmt.Errorf("%s asks for a token\nhint: give --token-file the file that its --status-token-file names", k.at)
 	}
 	var h health.Health
 	if err := json.Unmarshal(body, &h); err != nil || h.Status == "" {
-		return nil, fmt.Errorf("%s is not a sluice's: it answers %s, %.60q", at, answer.Status, body)
+		return nil, fmt.Errorf("%s is not a sluice's: it answers %s, %.60q", k.at, answer.Status, body)
 	}
 	return &h, nil
 }
@@ -101,7 +143,7 @@ const (
 )
 
 // show keeps it on the terminal until ctx is done.
-func (c *topCmd) show(ctx context.Context, terminal *os.File, at string) error {
+func (c *topCmd) show(ctx context.Context, terminal *os.File, ask *asker) error {
 	if _, err := io.WriteString(terminal, secondScreen); err != nil {
 		return err
 	}
@@ -109,8 +151,8 @@ func (c *topCmd) show(ctx context.Context, terminal *os.File, at string) error {
 	ticker := time.NewTicker(c.Interval)
 	defer ticker.Stop()
 	for {
-		h, err := lookAt(ctx, at)
-		lines := []string{time.Now().Format(time.TimeOnly) + "  " + at}
+		h, err := ask.look(ctx)
+		lines := []string{time.Now().Format(time.TimeOnly) + "  " + ask.at}
 		switch {
 		case ctx.Err() != nil:
 			return nil

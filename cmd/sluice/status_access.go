@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+)
+
+// statusAccess says which clients the status port serves.
+type statusAccess struct {
+	StatusTLSCert   string `name:"status-tls-cert" placeholder:"FILE" help:"Serve --status-listen with TLS: the certificate, in PEM. It is read again when it changes."`
+	StatusTLSKey    string `name:"status-tls-key" placeholder:"FILE" help:"Its key, in PEM."`
+	StatusTLSCA     string `name:"status-tls-ca" placeholder:"FILE" help:"Certificates of the authorities that sign client certificates, in PEM. A client with such a certificate is admitted; without --status-token-file, every client needs one."`
+	StatusTokenFile string `name:"status-token-file" placeholder:"FILE" help:"File with a token of at least 16 characters. A client must send it: Authorization: Bearer TOKEN, or as the password of any user name (browsers). The file is read for each request."`
+	InsecureStatus  bool   `help:"Serve --status-listen beyond this machine without TLS or authentication, for example behind a proxy that authenticates."`
+}
+
+const (
+	minTokenBytes = 16
+	maxTokenBytes = 4096
+)
+
+// check says what is wrong with the flags for a port at an address.
+func (f *statusAccess) check(flag string, address *net.TCPAddr) error {
+	if (f.StatusTLSCert == "") != (f.StatusTLSKey == "") {
+		return usage("--status-tls-cert and --status-tls-key go together")
+	}
+	if f.StatusTLSCA != "" && f.StatusTLSCert == "" {
+		return usage("--status-tls-ca needs --status-tls-cert and --status-tls-key: a client shows its certificate to a server that has one")
+	}
+	if f.StatusTokenFile != "" {
+		if _, err := f.token(); err != nil {
+			return usage("--status-token-file: %w\nhint: make one with `openssl rand -hex 24`, readable by this user only", err)
+		}
+	}
+	if f.InsecureStatus || address.IP.IsLoopback() {
+		return nil
+	}
+	const hint = "--status-tls-cert and --status-tls-key, and --status-token-file or --status-tls-ca; or --insecure-status behind a proxy that authenticates"
+	switch {
+	case f.StatusTLSCert == "":
+		return usage("%s is beyond this machine, and the port has no TLS\nhint: give %s", flag, hint)
+	case f.StatusTokenFile == "" && f.StatusTLSCA == "":
+		return usage("%s is beyond this machine, and the port has no authentication: every client could read host names, paths and errors\nhint: give %s", flag, hint)
+	}
+	return nil
+}
+
+// token reads the token.
+func (f *statusAccess) token() ([]byte, error) {
+	file, err := os.Open(f.StatusTokenFile)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxTokenBytes+1))
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, err
+	}
+	if text = bytes.TrimSpace(text); len(text) < minTokenBytes || len(text) > maxTokenBytes {
+		return nil, fmt.Errorf("%s holds %d characters, want %d to %d", f.StatusTokenFile, len(text), minTokenBytes, maxTokenBytes)
+	}
+	return text, nil
+}
+
+// tls returns the server's side of TLS, nil without.
+func (f *statusAccess) tls() (*tls.Config, error) {
+	if f.StatusTLSCert == "" {
+		return nil, nil
+	}
+	files := &tlsFiles{flags: tlsFlags{TLSCert: f.StatusTLSCert, TLSKey: f.StatusTLSKey, TLSCA: f.StatusTLSCA}}
+	if _, err := files.read(); err != nil {
+		return nil, usage("--status-tls-cert: %w", err)
+	}
+	return files.server(f.StatusTokenFile == ""), nil
+}
+
+// handler serves clients that have a certificate that TLS has verified, or the token. Without
+// --status-token-file it serves all: TLS has rejected those without a certificate, if one is
+// required.
+func (f *statusAccess) handler(next http.Handler) http.Handler {
+	if f.StatusTokenFile == "" {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 || f.knows(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("WWW-Authenticate", `Basic realm="sluice: any user, the token as password", charset="UTF-8"`)
+		http.Error(w, "send the token of --status-token-file: Authorization: Bearer TOKEN, or as the password of any user", http.StatusUnauthorized)
+	})
+}
+
+// knows reports whether the request has the token.
+func (f *statusAccess) knows(r *http.Request) bool {
+	sent, found := bearer(r)
+	if !found {
+		return false
+	}
+	token, err := f.token()
+	if err != nil { // being replaced, or removed: no client is admitted by that
+		return false
+	}
+	a, b := sha256.Sum256(token), sha256.Sum256([]byte(sent)) // of one length, whatever was sent
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+// bearer returns the token that a request shows.
+func bearer(r *http.Request) (string, bool) {
+	if _, password, basic := r.BasicAuth(); basic {
+		return password, true
+	}
+	const scheme = "Bearer "
+	header := r.Header.Get("Authorization")
+	if len(header) > len(scheme) && strings.EqualFold(header[:len(scheme)], scheme) {
+		return header[len(scheme):], true
+	}
+	return "", false
+}
