@@ -44,19 +44,9 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src
 
 // Handler serves the pages.
 func Handler(cfg Config) (http.Handler, error) {
-	p := &pages{Config: cfg, templates: map[string]*template.Template{}}
-	layout, err := template.New("layout.html").ParseFS(assets, "assets/layout.html", "assets/chart.html")
-	if err != nil {
+	p := &pages{Config: cfg}
+	if err := p.parse(); err != nil {
 		return nil, err
-	}
-	for _, name := range []string{"hosts.html", "host.html", "sinks.html", "absent.html"} {
-		page, err := layout.Clone()
-		if err == nil {
-			p.templates[name], err = page.ParseFS(assets, "assets/"+name)
-		}
-		if err != nil {
-			return nil, err
-		}
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", p.hosts)
@@ -93,6 +83,25 @@ func secured(next http.Handler) http.Handler {
 type pages struct {
 	Config
 	templates map[string]*template.Template
+}
+
+// parse reads the templates.
+func (p *pages) parse() error {
+	layout, err := template.New("layout.html").ParseFS(assets, "assets/layout.html", "assets/chart.html")
+	if err != nil {
+		return err
+	}
+	p.templates = map[string]*template.Template{}
+	for _, name := range []string{"hosts.html", "host.html", "sinks.html", "absent.html"} {
+		page, err := layout.Clone()
+		if err == nil {
+			p.templates[name], err = page.ParseFS(assets, "assets/"+name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // head is what every page has at its top.

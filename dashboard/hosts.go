@@ -21,8 +21,7 @@ type row struct {
 	Status      string
 	Reason      string
 	MoreReasons int
-	Since       time.Time // zero: not known
-	SinceText   string
+	Since       string // how long it has its state; "": not known
 	Rate        string
 	Spark       spark
 	Errors      string // parse errors of the last 24 hours
@@ -127,7 +126,7 @@ func newRow(now time.Time, name string, x *health.Host, s *history.Spark) row {
 	r.Spark = newSpark(s)
 	r.Errors, r.ErrorShare, r.Failed = countText(s.ParseErrors), shareText(s.ParseErrors, s.Lines), shareText(s.Failed, s.Lines)
 	if !s.Since.IsZero() {
-		r.Since, r.SinceText = s.Since.UTC(), ageText(max(now.Sub(s.Since).Seconds(), 0.1))
+		r.Since = ageText(max(now.Sub(s.Since).Seconds(), 0.1))
 	}
 	return r
 }

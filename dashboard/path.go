@@ -48,10 +48,17 @@ func (p *path) close() {
 }
 
 func (p *path) number(tenths int, apart bool) {
-	if apart && tenths >= 0 {
+	switch {
+	case tenths < 0:
+		p.b = append(p.b, '-')
+		tenths = -tenths
+	case apart:
 		p.b = append(p.b, ' ')
 	}
-	p.b = strconv.AppendFloat(p.b, float64(tenths)/10, 'f', -1, 64)
+	p.b = strconv.AppendInt(p.b, int64(tenths/10), 10)
+	if tenths %= 10; tenths != 0 {
+		p.b = append(p.b, '.', byte('0'+tenths))
+	}
 }
 
 func (p *path) String() string {

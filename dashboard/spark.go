@@ -10,8 +10,6 @@ import (
 const (
 	sparkWidth  = 96
 	sparkHeight = 22
-	// sparkPoints a day: half an hour each, so that a thousand hosts are not too much.
-	sparkPoints = 48
 )
 
 // spark is a host's day as a line, with the same day of last week as an area behind it.
@@ -20,12 +18,13 @@ type spark struct {
 	Text            string // what the line says, in words
 }
 
-// newSpark draws the lines a second of a day.
+// newSpark draws the lines a second of a day: a point each half an hour, and each hour of last
+// week, so that a thousand hosts are less than a megabyte.
 func newSpark(x *history.Spark) spark {
-	today, week := halves(x.Today[:]), halves(x.LastWeek[:])
+	today, week := halves(x.Today[:]), halves(halves(x.LastWeek[:]))
 	top, least, most := float32(0), float32(-1), float32(-1)
 	for i := range today {
-		top = max(top, today[i], week[i])
+		top = max(top, today[i], week[i/2])
 		if v := today[i]; v >= 0 {
 			most = max(most, v)
 			if least < 0 || v < least {
@@ -42,9 +41,8 @@ func newSpark(x *history.Spark) spark {
 		}
 		return float64(sparkHeight - 1 - (sparkHeight-3)*v/top)
 	}
-	const step = float64(sparkWidth) / (sparkPoints - 1)
 	return spark{
-		Today: linePath(today, step, y), LastWeek: areaPath(week, step, y),
+		Today: linePath(today, sparkWidth/float64(len(today)-1), y), LastWeek: areaPath(week, sparkWidth/float64(len(week)-1), y),
 		Text: fmt.Sprintf("%s to %s lines/s in the last 24 hours", rateText(float64(least)), rateText(float64(most))),
 	}
 }

@@ -88,7 +88,7 @@ func rateText(v float64) string {
 	case v < 1:
 		return strconv.FormatFloat(v, 'f', 2, 64)
 	case v < 10:
-		return strconv.FormatFloat(v, 'f', 1, 64)
+		return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
 	}
 	return countText(int64(math.Round(v)))
 }
