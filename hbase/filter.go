@@ -2,7 +2,11 @@ package hbase
 
 import (
 	"encoding/binary"
+	"fmt"
+	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 
 	"sluice/hbase/wire"
 	"sluice/schema"
@@ -191,6 +195,12 @@ func (p pushdown) text(f *schema.Filter, negate bool) []byte {
 			return nil
 		}
 		comparator = named(filterPackage+"SubstringComparator", wire.AppendBytes(nil, 1, f.Text))
+	case schema.Within:
+		expr, ok := blockExpr(f.Text)
+		if negate || !ok { // an address can be written in several ways, so what it leaves out is not known
+			return nil
+		}
+		comparator = regexComparator(expr)
 	default:
 		return nil
 	}
@@ -199,6 +209,55 @@ func (p pushdown) text(f *schema.Filter, negate bool) []byte {
 		p.cell(f.Field, less, binaryComparator([]byte(lastOfNumber))),
 		p.cell(f.Field, greaterOrEqual, binaryComparator([]byte(firstOfMinuses))),
 	})
+}
+
+// blockExpr returns a regular expression that finds something in each way to write an
+// address of a block: IPv4 addresses by their numbers, and all with a colon, which can be
+// IPv4 addresses too; IPv6 addresses by their first 16 bits, if these are not zero.
+func blockExpr(block string) (string, bool) {
+	p, err := netip.ParsePrefix(block)
+	switch {
+	case err != nil || p.Bits() == 0:
+		return "", false
+	case !p.Addr().Is4():
+		first := binary.BigEndian.Uint16(p.Masked().Addr().AsSlice())
+		if p.Bits() < 16 || first == 0 {
+			return ":", true
+		}
+		return fmt.Sprintf("^0{0,3}%x:", first), true
+	}
+	a := p.Masked().Addr().As4()
+	expr := ":|^"
+	for i := range p.Bits() / 8 {
+		expr += fmt.Sprintf(`%d\.`, a[i])
+	}
+	if rest := p.Bits() % 8; rest > 0 {
+		var numbers []string
+		low := int(a[p.Bits()/8])
+		for n := range 1 << (8 - rest) {
+			numbers = append(numbers, strconv.Itoa(low+n))
+		}
+		expr += "(?:" + strings.Join(numbers, "|") + ")"
+		if p.Bits() > 24 {
+			return expr + "$", true
+		}
+		return expr + `\.`, true
+	}
+	if p.Bits() == 32 {
+		expr = strings.TrimSuffix(expr, `\.`) + "$"
+	}
+	return expr, true
+}
+
+// Flags of java.util.regex.Pattern.
+const (
+	regexIgnoreCase = 2
+	regexDotAll     = 32
+)
+
+func regexComparator(expr string) []byte {
+	m := wire.AppendUint(wire.AppendBytes(nil, 1, expr), 2, regexIgnoreCase|regexDotAll)
+	return named(filterPackage+"RegexStringComparator", wire.AppendBytes(wire.AppendBytes(m, 3, "UTF-8"), 4, "JAVA"))
 }
 
 // plain is printable ASCII: the servers read text as UTF-8.

@@ -131,6 +131,8 @@ func TestAFilterOnAFieldWithoutACellLosesNoRow(t *testing.T) {
 		"one or other":   {Op: schema.Or, Args: []*schema.Filter{number(schema.Equal, "status", 500), text(schema.Contains, "agent", "Googlebot")}},
 		"not":            {Op: schema.Not, Args: []*schema.Filter{text(schema.Prefix, "path", "/blog")}},
 		"null":           text(schema.IsNull, "user", ""),
+		"a block":        {Op: schema.Within, Field: "client", Kind: schema.Addr, Text: "64.0.0.0/3"},
+		"not a block":    {Op: schema.Not, Args: []*schema.Filter{{Op: schema.Within, Field: "client", Kind: schema.Addr, Text: "64.0.0.0/3"}}},
 		"the line":       text(schema.Contains, "logbody", "Firefox"),
 	}
 	for _, layout := range []schema.Layout{few, packed, flume} {
