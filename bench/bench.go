@@ -42,6 +42,7 @@ type Result struct {
 	Table   *Table   `json:"table,omitempty"`
 	Archive *Archive `json:"archive,omitempty"`
 	Run     *Run     `json:"run,omitempty"`
+	Query   *Query   `json:"query,omitempty"`
 }
 
 // Machine is where it was measured.

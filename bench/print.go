@@ -21,6 +21,7 @@ func (r *Result) Print(w io.Writer) error {
 	r.Table.print(&b)
 	r.Archive.print(&b)
 	r.Run.print(&b)
+	r.Query.print(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -83,4 +84,39 @@ func (r *Run) print(b *strings.Builder) {
 		row("peak memory, MiB\t%.0f (%.0f)", r.PeakBytes.Median/(1<<20), r.PeakBytes.Min/(1<<20))
 		row("on disk, bytes a line\t%.1f table, %.1f archive", float64(r.TableBytes)/float64(r.Lines), float64(r.ArchiveBytes)/float64(r.Lines))
 	})
+}
+
+func (q *Query) print(b *strings.Builder) {
+	if q == nil {
+		return
+	}
+	programs := []string{}
+	if len(q.Asked) > 0 {
+		for _, c := range q.Asked[0].By {
+			programs = append(programs, c.Program)
+		}
+	}
+	head := fmt.Sprintf("questions, %d rows, %.1f MB; ms, whole process", q.Rows, float64(q.Bytes)/1e6)
+	for i, p := range programs {
+		head += "\t" + p
+		if i > 0 {
+			head += "\tsluice's times"
+		}
+	}
+	table(b, head+"\tsluice, CPU ms\tMB", func(row func(string, ...any)) {
+		row("(sluice version)\t%s", q.Start.text(0))
+		for _, a := range q.Asked {
+			line := a.Question
+			for i, c := range a.By {
+				line += "\t" + c.Wall.text(0)
+				if i > 0 {
+					line += fmt.Sprintf("\t%.2f", c.Wall.Median/max(a.By[0].Wall.Median, 1e-9))
+				}
+			}
+			row("%s\t%s\t%.0f", line, a.By[0].CPU.text(0), a.By[0].Peak.Median/1e6)
+		}
+	})
+	for _, m := range q.Missing {
+		fmt.Fprintf(b, "left out: %s\n", m)
+	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 type benchCmd struct {
-	What            string `arg:"" optional:"" default:"all" enum:"parse,table,archive,run,tail,web,hog,hbase,path,all" help:"parse, table, archive, run (a whole run --once), tail (following many logs), web (a web server under load, with and without a reader), hog (following beside somebody who computes), hbase (a cluster, by our client and by HBase's own), path (agents and a collector, to HBase and HDFS), or all but the last five."`
+	What            string `arg:"" optional:"" default:"all" enum:"parse,table,archive,run,query,tail,web,hog,hbase,path,all" help:"parse, table, archive, run (a whole run --once), query (questions about a columnar table, beside DuckDB and chdb), tail (following many logs), web (a web server under load, with and without a reader), hog (following beside somebody who computes), hbase (a cluster, by our client and by HBase's own), path (agents and a collector, to HBase and HDFS), or all but the last six."`
 	File            string `arg:"" optional:"" help:"Log to measure with, instead of the sample log."`
 	Lines           int    `default:"1000000" placeholder:"N" help:"Lines of the sample log."`
 	Seed            uint64 `default:"1" placeholder:"N" help:"Seed of the sample log: the same seed gives the same log."`
@@ -32,6 +32,7 @@ type benchCmd struct {
 	loadFlags       `group:"web, hog"`
 	hbaseBenchFlags `group:"hbase"`
 	pathFlags       `group:"path"`
+	queryFlags      `group:"query"`
 	CPUProfile      string `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof, of the one measurement that is named (hbase: of our client, a file a layout and phase). A run is then measured in this process."`
 }
 
@@ -41,6 +42,7 @@ func (benchCmd) Help() string {
 
     sluice bench
     sluice bench parse access.log
+    sluice bench query --duckdb venv/bin/duckdb --python venv/bin/python
     sluice bench tail --shape even,hot,idle --readers none,sluice-1s,nxadm,flume
     sluice bench web --picture web.svg      # needs apache2, wrk; java and mvn for flume
     sluice bench hog --rate 2000 --load 40s # needs stress-ng
@@ -55,6 +57,9 @@ with other work compare ratios within one output, not figures of two.`
 func (c *benchCmd) Run(a *app) error {
 	if c.Lines < 1 || c.Rounds < 1 {
 		return usage("--lines and --rounds take 1 or more")
+	}
+	if c.CPUProfile != "" && c.What == "query" {
+		return usage("--cpuprofile is not for query: it asks whole processes")
 	}
 	if c.CPUProfile != "" && c.What == "all" {
 		return usage("--cpuprofile is for one measurement: sluice bench run --cpuprofile %s", c.CPUProfile)
@@ -134,6 +139,10 @@ func (c *benchCmd) measure(a *app, dir string) (r *bench.Result, err error) {
 	r = &bench.Result{Log: size, Rounds: c.Rounds, Machine: bench.Machine{
 		CPUs: runtime.NumCPU(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 	}}
+	if c.What == "query" {
+		r.Query, err = bench.MeasureQuery(a.ctx, c.queryConfig(a, path, size.Lines, dir))
+		return r, err
+	}
 	stop, err := c.profile()
 	if err != nil {
 		return nil, err

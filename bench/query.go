@@ -1,0 +1,230 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Query is what questions about a columnar table cost, asked by sluice scan and by other
+// programs of the same files: whole processes.
+type Query struct {
+	Rows  int64 `json:"rows"`
+	Bytes int64 `json:"table_bytes"`
+	// Start is sluice version: the process without a question.
+	Start   Cost      `json:"start_milliseconds"`
+	Missing []string  `json:"missing,omitempty"` // programs that are not there, and why
+	Asked   []Answers `json:"questions"`
+}
+
+// Answers are what one question cost each program.
+type Answers struct {
+	Question string       `json:"question"`
+	Rows     int          `json:"rows"` // of the answer
+	By       []AnswerCost `json:"by"`
+}
+
+// AnswerCost is what one program took for an answer.
+type AnswerCost struct {
+	Program string `json:"program"`
+	Wall    Cost   `json:"milliseconds"`
+	CPU     Cost   `json:"cpu_milliseconds"`
+	Peak    Cost   `json:"peak_bytes"`
+}
+
+// QueryConfig says what is asked, and by whom.
+type QueryConfig struct {
+	Sluice Runner
+	// Log is stored below Dir first; Lines is how many it has.
+	Log, Format, Dir string
+	Lines            int64
+	Rounds           int
+	// DuckDB is its command line, Python an interpreter that has chdb; a program that is
+	// not there is left out.
+	DuckDB, Python string
+	Say            func(what string)
+}
+
+// MeasureQuery stores the log and asks each question of each program in turn.
+func MeasureQuery(ctx context.Context, cfg QueryConfig) (*Query, error) {
+	data := filepath.Join(cfg.Dir, "query")
+	cfg.Say("storing the log")
+	if _, _, err := cfg.Sluice(ctx, []string{"--quiet", "--data", data, "run", "--once", "--host", "bench", "--format", cfg.Format, cfg.Log}); err != nil {
+		return nil, err
+	}
+	q := &Query{Rows: cfg.Lines}
+	table := filepath.Join(data, "table")
+	var err error
+	if q.Bytes, err = folderBytes(table); err != nil {
+		return nil, err
+	}
+	programs := []program{&sluiceProgram{cfg.Sluice, data}}
+	for _, p := range []program{&sqlProgram{"duckdb", []string{cfg.DuckDB, "-csv", "-c"}, "", duckDBDialect(table)},
+		&sqlProgram{"chdb", []string{cfg.Python, "-m", "chdb"}, "CSVWithNames", chdbDialect(table)}} {
+		if err := p.(*sqlProgram).try(ctx); err != nil {
+			q.Missing = append(q.Missing, fmt.Sprintf("%s: %v", p.name(), err))
+			continue
+		}
+		programs = append(programs, p)
+	}
+	if q.Start, err = cfg.start(ctx); err != nil {
+		return nil, err
+	}
+	questions, err := cfg.questions(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	for _, question := range questions {
+		cfg.Say(question.name)
+		a, err := cfg.ask(ctx, question, programs)
+		if err != nil {
+			return nil, err
+		}
+		q.Asked = append(q.Asked, a)
+	}
+	return q, nil
+}
+
+func (cfg *QueryConfig) start(ctx context.Context) (Cost, error) {
+	var used []Usage
+	for range cfg.Rounds {
+		_, u, err := cfg.Sluice(ctx, []string{"version"})
+		if err != nil {
+			return Cost{}, err
+		}
+		used = append(used, u)
+	}
+	return costOf(used, wallMillis), nil
+}
+
+func wallMillis(u Usage) float64 { return u.Wall.Seconds() * 1e3 }
+
+// ask asks all programs in turn, and holds their answers to be the same.
+func (cfg *QueryConfig) ask(ctx context.Context, question question, programs []program) (Answers, error) {
+	used := make([][]Usage, len(programs))
+	var want []string
+	for round := range cfg.Rounds + 1 { // the first fills the caches
+		for i, p := range programs {
+			out, u, err := p.answer(ctx, question)
+			if err != nil {
+				return Answers{}, fmt.Errorf("%s: %s: %w", p.name(), question.name, err)
+			}
+			if round > 0 {
+				used[i] = append(used[i], u)
+				continue
+			}
+			got, err := numbersOf(out, question.rowsOnly)
+			if err != nil {
+				return Answers{}, fmt.Errorf("%s: %s: %w", p.name(), question.name, err)
+			}
+			if i == 0 {
+				want = got
+			} else if !slices.Equal(got, want) {
+				return Answers{}, fmt.Errorf("%s: %s answers %v, and sluice %v: what was measured is not what was meant", question.name, p.name(), got, want)
+			}
+		}
+	}
+	a := Answers{Question: question.name, Rows: len(want)}
+	for i, p := range programs {
+		a.By = append(a.By, AnswerCost{p.name(), costOf(used[i], wallMillis),
+			costOf(used[i], func(u Usage) float64 { return u.CPU.Seconds() * 1e3 }), costOf(used[i], func(u Usage) float64 { return float64(u.PeakBytes) })})
+	}
+	return a, nil
+}
+
+// numbersOf are the last column of an answer in CSV, sorted; only how many rows there
+// are where the rows are records.
+func numbersOf(out []byte, rowsOnly bool) ([]string, error) {
+	r := csv.NewReader(bytes.NewReader(out))
+	r.LazyQuotes = true
+	rows, err := r.ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, errors.New("no answer")
+	}
+	numbers := []string{}
+	for _, row := range rows[1:] { // the header
+		n := strings.TrimSuffix(row[len(row)-1], ".0")
+		if n == "NULL" || n == `\N` {
+			n = ""
+		}
+		numbers = append(numbers, n)
+	}
+	if rowsOnly {
+		return []string{strconv.Itoa(len(numbers))}, nil
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+// program answers questions.
+type program interface {
+	name() string
+	answer(ctx context.Context, q question) ([]byte, Usage, error)
+}
+
+type sluiceProgram struct {
+	run  Runner
+	data string
+}
+
+func (s *sluiceProgram) name() string { return "sluice" }
+
+func (s *sluiceProgram) answer(ctx context.Context, q question) ([]byte, Usage, error) {
+	return s.run(ctx, append([]string{"--quiet", "--data", s.data, "scan", "--output", "csv"}, q.flags...))
+}
+
+// sqlProgram is a program that takes SQL as an argument.
+type sqlProgram struct {
+	program string
+	command []string
+	last    string // argument behind the SQL
+	dialect dialect
+}
+
+func (s *sqlProgram) name() string { return s.program }
+
+func (s *sqlProgram) try(ctx context.Context) error {
+	if s.command[0] == "" {
+		return errors.New("not looked for")
+	}
+	_, _, err := s.sql(ctx, "SELECT 1 AS one")
+	return err
+}
+
+func (s *sqlProgram) answer(ctx context.Context, q question) ([]byte, Usage, error) {
+	return s.sql(ctx, s.dialect.replace(q.sql))
+}
+
+func (s *sqlProgram) sql(ctx context.Context, text string) ([]byte, Usage, error) {
+	args := append(slices.Clone(s.command[1:]), text)
+	if s.last != "" {
+		args = append(args, s.last)
+	}
+	var stdout, stderr bytes.Buffer
+	c := exec.CommandContext(ctx, s.command[0], args...)
+	c.Env = append(os.Environ(), "TZ=UTC")
+	c.Stdout, c.Stderr = &stdout, &stderr
+	began := time.Now()
+	if err := c.Run(); err != nil {
+		return nil, Usage{}, fmt.Errorf("%s: %w: %s", s.command[0], err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	wall := time.Since(began)
+	u, ok := c.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return nil, Usage{}, errors.New("this system does not say what a process used")
+	}
+	return stdout.Bytes(), Usage{wall, cpuOf(u), peakBytesOf(u)}, nil
+}
