@@ -33,6 +33,9 @@ type RefillConfig struct {
 	AllLines bool
 	// Dir is for files that are being made.
 	Dir string
+	// Pruned are ranges that were removed from the table because of their age: an archive
+	// file that holds nothing else is left out.
+	Pruned map[schema.StreamID]schema.RangeSet
 	// Format and Zone are for streams that the archive does not describe; "" leaves them
 	// out.
 	Format, Zone string
@@ -96,7 +99,7 @@ func (r *Refill) Run(ctx context.Context) (failed []string, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(catalog.Workers())
 	for i := range r.catalog.Files {
-		if f := &r.catalog.Files[i]; f.Members > 0 && ctx.Err() == nil {
+		if f := &r.catalog.Files[i]; f.Members > 0 && !r.pruned(f) && ctx.Err() == nil {
 			group.Go(func() error {
 				local := filepath.Join(dir, fmt.Sprint(i, columnar.Suffix))
 				if err := r.file(ctx, f, local); err != nil {
@@ -108,6 +111,16 @@ func (r *Refill) Run(ctx context.Context) (failed []string, err error) {
 	}
 	err = errors.Join(group.Wait(), os.RemoveAll(dir))
 	return r.failed, err
+}
+
+// pruned reports whether all that a file holds was pruned.
+func (r *Refill) pruned(f *catalog.File) bool {
+	for _, m := range r.catalog.Members[f.First : f.First+f.Members] {
+		if len(r.cfg.Pruned[m.Stream].Missing(m.Range)) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // file makes the Parquet file of one archive file.

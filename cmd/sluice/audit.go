@@ -184,6 +184,9 @@ func (c *auditCmd) config(a *app) (cfg audit.Config, err error) {
 	if cfg.Checkpoint, err = readCheckpoint(a.cli.Data); err != nil {
 		return cfg, err
 	}
+	if cfg.Pruned, err = readPruned(a.cli.Data); err != nil {
+		return cfg, err
+	}
 	cfg.Quarantine, err = a.readQuarantine()
 	return cfg, err
 }

@@ -129,7 +129,7 @@ func (c *auditCmd) refill(a *app, cfg audit.Config, t tree) (err error) {
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
 	refill, err := audit.NewRefill(a.ctx, audit.RefillConfig{
-		Archive: cfg.Archive, Pattern: cfg.Pattern, Naming: t.pattern, Dir: a.cli.Data,
+		Archive: cfg.Archive, Pattern: cfg.Pattern, Naming: t.pattern, Dir: a.cli.Data, Pruned: cfg.Pruned,
 		Store: func(ctx context.Context, localPath, name string) error {
 			err := files.Store(ctx, localPath, name)
 			if errors.Is(err, hdfs.ErrConflict) {

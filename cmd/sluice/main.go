@@ -38,6 +38,9 @@ type cli struct {
 	Parse      parseCmd      `cmd:"" help:"Print logs as typed records; nothing is stored."`
 	Scan       scanCmd       `cmd:"" help:"Print a table's rows in time order, or count them."`
 	Archive    archiveCmd    `cmd:"" help:"List, print and verify what an archive holds."`
+	Table      tableCmd      `cmd:"" help:"Verify the files of a columnar table."`
+	Compact    compactCmd    `cmd:"" help:"Merge the small files of a columnar table's closed days."`
+	Prune      pruneCmd      `cmd:"" help:"Remove old files from a columnar table and the archive."`
 	Audit      auditCmd      `cmd:"" help:"Compare log, archive and table line by line."`
 	Schema     schemaCmd     `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
 	Doctor     doctorCmd     `cmd:"" help:"Say step by step whether table and archive work."`

@@ -91,7 +91,12 @@ func (r *runCmd) refill(a *app, format string, from archive, pattern hdfs.Patter
 		return err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
+	pruned, err := readPruned(a.cli.Data)
+	if err != nil {
+		return err
+	}
 	cfg := audit.RefillConfig{
+		Pruned:  pruned,
 		Archive: from, Pattern: pattern, Store: columnTree{files}.Store, Naming: t.pattern, AllLines: r.ColumnarLines == "all", Dir: a.cli.Data, Zone: r.Timezone,
 	}
 	if format != parse.AutoName {

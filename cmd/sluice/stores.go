@@ -35,7 +35,7 @@ type storeFlags struct {
 	SpoolMax       mebibytes     `default:"10240" placeholder:"MIB" help:"Size of what may wait on this disk for archive and table; then no more is taken until it shrinks. 0 is no bound."`
 	KeepLocal      time.Duration `default:"0s" placeholder:"TIME" help:"How long an archive file stays on this disk, too, after it is archived."`
 	MarkClosedDays bool          `help:"Put an empty file _SUCCESS into the archive's directories of a day that is over, when all that came for it is archived: for jobs that wait for it."`
-	MarkGrace      time.Duration `default:"2h" placeholder:"TIME" help:"How long after midnight, in the log's own zone, lines of a day may still come before --mark-closed-days marks it."`
+	MarkGrace      time.Duration `default:"2h" placeholder:"TIME" help:"How long after midnight, in the log's own zone, lines of a day may still come before --mark-closed-days marks it, and its files of a columnar table are merged."`
 }
 
 // layout is the one that the table must have, nil: the one it has. A cell that no
@@ -82,6 +82,8 @@ type stores struct {
 	archive    archive
 	collector  *ingest.Collector
 	patient    bool // what fails is tried again
+	// stopCompacting ends what compactBeside began; nil: it did not.
+	stopCompacting func()
 }
 
 // storeOptions are what a command says of its stores.
@@ -152,6 +154,11 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 		}
 	}
 	s.collector, err = ingest.NewCollector(a.ctx, c)
+	if err == nil && s.patient && s.columns != nil {
+		if t, err := r.columnar(a); err == nil {
+			s.compactBeside(a, r.archiveFlags, *t, r.MarkGrace)
+		}
+	}
 	return s, err
 }
 
@@ -273,6 +280,9 @@ func (s *stores) finish(ctx context.Context, failed error) error {
 }
 
 func (s *stores) close() error {
+	if s.stopCompacting != nil {
+		s.stopCompacting()
+	}
 	var errs []error
 	if s.table != nil {
 		errs = append(errs, s.table.Close())

@@ -113,7 +113,7 @@ func byDir(files []hdfs.File) []dirFiles {
 	var dirs []dirFiles
 	at := map[string]int{}
 	for _, f := range files {
-		dir := dirOf(f.Name)
+		dir := DirOf(f.Name)
 		i, known := at[dir]
 		if !known {
 			i = len(dirs)

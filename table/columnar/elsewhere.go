@@ -22,7 +22,7 @@ var errPruned = errors.New("the file was removed while it was to be read, and no
 // others since the snapshot was taken. They count what the part counted.
 func (s *Snapshot) elsewhere(ctx context.Context, gone *part) ([]*part, error) {
 	wanted := gone.ranges()
-	dir := dirOf(gone.name)
+	dir := DirOf(gone.name)
 	var missing error
 	for range maxMoves {
 		now, err := s.table.snapshotDir(ctx, dir)

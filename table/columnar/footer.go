@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -110,6 +111,10 @@ func (t *Table) readFooters(ctx context.Context, files []hdfs.File) ([]*footer, 
 		}
 		group.Go(func() (err error) {
 			footers[i], err = t.readFooter(ctx, f, i < maxHeldFiles)
+			if err != nil && t.o.SkipDamaged && errors.Is(err, ErrFile) {
+				t.o.Log.Warn("table file is damaged and left out", "file", f.Name, "err", err)
+				err = nil
+			}
 			return err
 		})
 	}
@@ -120,7 +125,7 @@ func (t *Table) readFooters(ctx context.Context, files []hdfs.File) ([]*footer, 
 	if err != nil {
 		return nil, errors.Join(err, dropAll(footers))
 	}
-	return footers, nil
+	return slices.DeleteFunc(footers, func(f *footer) bool { return f == nil }), nil
 }
 
 func dropAll(footers []*footer) error {

@@ -45,7 +45,7 @@ func Prune(ctx context.Context, store TreeStore, o PruneOptions) (done Pruning, 
 	}
 	old := files[:0]
 	for _, f := range files {
-		if end, known := t.o.Partitions(dirOf(f.Name)).end(); !known || !end.After(o.Before) {
+		if end, known := t.o.Partitions(DirOf(f.Name)).End(); !known || !end.After(o.Before) {
 			old = append(old, f)
 		}
 	}
@@ -68,9 +68,9 @@ func Prune(ctx context.Context, store TreeStore, o PruneOptions) (done Pruning, 
 // lastZone is how far west of UTC a day ends last.
 const lastZone = 12 * time.Hour
 
-// end is when the partition's day is over everywhere; known is false if the name does not
+// End is when the partition's day is over everywhere; known is false if the name does not
 // tell a day, and for the day of lines without a time.
-func (p Partition) end() (end time.Time, known bool) {
+func (p Partition) End() (end time.Time, known bool) {
 	day, err := time.Parse(dayLayout, p.Day)
 	if err != nil || day.Unix() == 0 {
 		return time.Time{}, false
@@ -79,7 +79,7 @@ func (p Partition) end() (end time.Time, known bool) {
 }
 
 func (o *PruneOptions) prune(ctx context.Context, t *Table, store TreeStore, f *footer, done *Pruning) error {
-	_, known := t.o.Partitions(dirOf(f.name)).end()
+	_, known := t.o.Partitions(DirOf(f.name)).End()
 	switch {
 	case f.meta.Undated == f.meta.Rows && !known:
 		done.Undated++

@@ -119,7 +119,7 @@ func replacedNames(footers []*footer) map[string]bool {
 	names := map[string]bool{}
 	for _, f := range footers {
 		for _, base := range f.meta.Replaces {
-			names[path.Join(dirOf(f.name), base)] = true
+			names[path.Join(DirOf(f.name), base)] = true
 		}
 	}
 	return names

@@ -31,6 +31,9 @@ type TableOptions struct {
 	// Spool is the directory of the collector's segments, whose lines are not in the
 	// tree yet; "" for none.
 	Spool string
+	// SkipDamaged leaves out files whose footers cannot be read, with a warning. Otherwise
+	// they are errors: a question must not be answered without their rows.
+	SkipDamaged bool
 	// Log gets what is worth a warning; nil: nobody.
 	Log *slog.Logger
 }
@@ -139,7 +142,7 @@ func (t *Table) list(ctx context.Context, b Bounds) ([]hdfs.File, error) {
 	}
 	kept := files[:0]
 	for _, f := range files {
-		if isTableFile(f.Name) && want(dirOf(f.Name)) {
+		if isTableFile(f.Name) && want(DirOf(f.Name)) {
 			kept = append(kept, f)
 		}
 	}

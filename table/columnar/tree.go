@@ -25,8 +25,8 @@ const (
 // isTableFile reports whether a file of the tree is one of the table's.
 func isTableFile(name string) bool { return strings.HasSuffix(name, Suffix) }
 
-// dirOf returns the directory of a name, "" for the root.
-func dirOf(name string) string {
+// DirOf returns the directory of a name, "" for the root.
+func DirOf(name string) string {
 	if dir := path.Dir(name); dir != "." {
 		return dir
 	}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sluice/ingest/segment/vfs"
+	"sluice/print"
+	"sluice/table/columnar"
+)
+
+type compactCmd struct {
+	tableFlags
+	archiveFlags
+	TargetSize mebibytes     `default:"128" placeholder:"MIB" help:"Size of a merged file, about; files of three quarters of it are left alone."`
+	MarkGrace  time.Duration `default:"2h" placeholder:"TIME" help:"How long after the end of a day its files are merged."`
+	DryRun     bool          `help:"Print what would be merged; change nothing."`
+}
+
+// Help is kong's longer help.
+func (compactCmd) Help() string {
+	return `Merges the files of a columnar table, for each day that is over and each host, into
+files of about --target-size, sorted by time. Collectors and a run that follows do this
+themselves every half hour; this is for tables that nobody writes at the moment.
+
+    sluice compact
+    sluice compact --table parquet:hdfs://nn1,nn2/weblogs --dry-run
+
+It can be stopped at any time and run again: a merged file counts from the moment it is
+stored, and the files that it replaces are removed after that.`
+}
+
+func (c *compactCmd) Run(a *app) (err error) {
+	if c.TargetSize < 1 || c.MarkGrace < 0 {
+		return usage("--target-size takes 1MiB or more, --mark-grace 0 or more")
+	}
+	m, err := a.openMaintenance(c.tableFlags, c.archiveFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	done, err := columnar.Compact(a.ctx, m.files, columnar.CompactOptions{
+		TempDir: a.cli.Data, Partitions: columnar.PartitionsOf(m.tree.pattern), Closed: closedBefore(time.Now(), c.MarkGrace),
+		TargetBytes: c.TargetSize.bytes(), DryRun: c.DryRun, Log: a.log,
+	})
+	print.Textf(a.stdout, "merged=%d of_files=%d rows=%d bytes_before=%d bytes=%d removed=%d\n", done.Merged, done.Files, done.Rows, done.FileBytes, done.Bytes, done.Removed)
+	return err
+}
+
+// closedBefore returns what says of a directory that its day ended grace ago, wherever on
+// earth its logs' zone is.
+func closedBefore(now time.Time, grace time.Duration) func(columnar.Partition) bool {
+	return func(p columnar.Partition) bool {
+		end, known := p.End()
+		return known && !end.Add(grace).After(now)
+	}
+}
+
+// maintenance is a columnar table that is opened to be compacted or pruned. One process
+// with the same --data does so at a time.
+type maintenance struct {
+	tree  tree
+	files archive
+	lock  *os.File
+}
+
+// openMaintenance opens the columnar table that the flags name.
+func (a *app) openMaintenance(t tableFlags, f archiveFlags) (*maintenance, error) {
+	if t.onHBase() {
+		return nil, usage("--table %s: only a columnar table has files\nhint: name its tree (--table parquet:…); old rows in HBase go by the family's TTL", t.Table)
+	}
+	columns, err := a.tableTree(t)
+	if err != nil {
+		return nil, err
+	}
+	if !isHDFS(columns.url) && !exists(columns.pattern.Root()) {
+		return nil, usage("no table at %s: name another with --table or --data", columns.pattern.Root())
+	}
+	return a.maintain(f, columns, false)
+}
+
+// maintain opens a tree to be compacted or pruned.
+func (a *app) maintain(f archiveFlags, t tree, unattended bool) (*maintenance, error) {
+	if err := checkPrivate("--data", a.cli.Data); err != nil {
+		return nil, err
+	}
+	if err := vfs.MkdirAll(vfs.OS{}, a.cli.Data, 0o750); err != nil {
+		return nil, openError(fmt.Errorf("--data: make the directory %s: %w", a.cli.Data, err))
+	}
+	lock, err := lockFile(filepath.Join(a.cli.Data, "compact.lock"))
+	if err != nil {
+		return nil, openError(fmt.Errorf("--data %s: compact or prune: %w", a.cli.Data, err))
+	}
+	m := &maintenance{tree: t, lock: lock}
+	owner, err := a.maintainer()
+	if err == nil {
+		m.files, err = a.openColumnar(f, t, owner, unattended)
+	}
+	if err == nil {
+		err = m.files.Sweep(a.ctx)
+	}
+	if err == nil {
+		err = removeHalfMerged(a.cli.Data)
+	}
+	if err != nil {
+		return nil, errors.Join(err, m.close())
+	}
+	return m, nil
+}
+
+// maintainer is the owner of files that are being made: the same in each process with this
+// --data, so that the next one removes what a crash leaves.
+func (a *app) maintainer() (string, error) {
+	file, err := readCheckpoint(a.cli.Data)
+	if err != nil || file == nil {
+		return "compact", err
+	}
+	return file.Collector() + "-compact", nil
+}
+
+// removeHalfMerged removes what a compaction that was killed left.
+func removeHalfMerged(data string) error {
+	left, err := filepath.Glob(filepath.Join(data, "merge-*"))
+	for _, dir := range left {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
+}
+
+func (m *maintenance) close() error {
+	var err error
+	if m.files != nil {
+		err = m.files.Close()
+	}
+	return errors.Join(err, m.lock.Close())
+}
+
+const (
+	// compactInterval is how often a process that runs on merges the files of days that
+	// ended, recentDays which days it looks at. Every compactAllEvery times it looks at all.
+	compactInterval = 30 * time.Minute
+	recentDays      = 9
+	compactAllEvery = 48
+)
+
+// compactBeside merges files beside a collector until the stores are closed.
+func (s *stores) compactBeside(a *app, f archiveFlags, t tree, grace time.Duration) {
+	ctx, cancel := context.WithCancel(a.ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.compactForever(ctx, f, t, grace)
+	}()
+	s.stopCompacting = func() { cancel(); <-done }
+}
+
+// compactForever merges files of a columnar table until ctx ends. What fails is logged,
+// and tried again the next time.
+func (a *app) compactForever(ctx context.Context, f archiveFlags, t tree, grace time.Duration) {
+	ticker := time.NewTicker(compactInterval)
+	defer ticker.Stop()
+	for n := 0; ; n++ {
+		bounds := columnar.Bounds{}
+		if n%compactAllEvery != 0 {
+			bounds.From = time.Now().AddDate(0, 0, -recentDays).UnixNano()
+		}
+		if err := a.compactOnce(ctx, f, t, grace, bounds); err != nil && ctx.Err() == nil {
+			a.log.Warn("table files cannot be merged, will retry", "table", t.id(), "err", err, "retry_in", compactInterval)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (a *app) compactOnce(ctx context.Context, f archiveFlags, t tree, grace time.Duration, bounds columnar.Bounds) (err error) {
+	m, err := a.maintain(f, t, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	_, err = columnar.Compact(ctx, m.files, columnar.CompactOptions{
+		TempDir: a.cli.Data, Partitions: columnar.PartitionsOf(t.pattern), Bounds: bounds, Closed: closedBefore(time.Now(), grace), Log: a.log,
+	})
+	return err
+}

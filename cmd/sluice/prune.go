@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sluice/catalog"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment/vfs"
+	"sluice/print"
+	"sluice/query"
+	"sluice/schema"
+	"sluice/table/columnar"
+)
+
+type pruneCmd struct {
+	tableFlags
+	archiveFlags
+	OlderThan string `required:"" placeholder:"AGE" help:"Remove the files of days that ended so long ago: 90d, 12w, 720h."`
+	Only      string `default:"both" enum:"both,table,archive" placeholder:"WHICH" help:"Prune both, or only the table or the archive."`
+	DryRun    bool   `help:"Print what would be removed; change nothing."`
+}
+
+// Help is kong's longer help.
+func (pruneCmd) Help() string {
+	return `Removes old files from a columnar table and from the archive. A file goes as a whole,
+when the day of its lines ended --older-than ago in every time zone. Files with lines that
+the checkpoint of --data does not know as stored stay, and so do lines without a time,
+which have no age. What was removed is noted in --data: audit does not miss it, and neither
+audit --repair nor run --from-archive brings it back.
+
+    sluice prune --older-than 90d --dry-run
+    sluice prune --older-than 90d
+    sluice prune --older-than 400d --only archive`
+}
+
+func (c *pruneCmd) Run(a *app) (err error) {
+	age, err := query.ParseLast(strings.TrimPrefix(c.OlderThan, "-"))
+	if err != nil {
+		return usage("--older-than: %w", err)
+	}
+	p := &pruner{cmd: c, before: time.Now().Add(-age)}
+	if p.record, err = checkpoint.OpenPruned(vfs.OS{}, prunedPath(a.cli.Data)); err != nil {
+		return openError(err)
+	}
+	if p.checkpoint, err = readCheckpoint(a.cli.Data); err != nil {
+		return openError(err)
+	}
+	if c.Only != "archive" {
+		err = p.table(a)
+	}
+	if err == nil && c.Only != "table" {
+		err = p.archive(a)
+	}
+	return err
+}
+
+// prunedPath is the record of what was pruned.
+func prunedPath(data string) string { return filepath.Join(data, "pruned") }
+
+// pruner is a prune that is under way.
+type pruner struct {
+	cmd        *pruneCmd
+	before     time.Time
+	record     *checkpoint.Pruned
+	checkpoint *checkpoint.File // nil: this --data has stored nothing
+}
+
+// stored reports whether a stream is stored up to an offset. A stream that the checkpoint
+// does not know is another collector's, or was forgotten when it was stored.
+func (p *pruner) stored(id schema.StreamID, end int64) bool {
+	if p.checkpoint == nil {
+		return true
+	}
+	s := p.checkpoint.Stream(id)
+	return s == nil || p.checkpoint.Stored(s) >= end
+}
+
+func (p *pruner) table(a *app) (err error) {
+	if p.cmd.onHBase() {
+		return usage("--table %s: old rows in HBase go by the family's TTL\nhint: add --only archive", p.cmd.Table)
+	}
+	m, err := a.openMaintenance(p.cmd.tableFlags, p.cmd.archiveFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	done, err := columnar.Prune(a.ctx, m.files, columnar.PruneOptions{
+		Partitions: columnar.PartitionsOf(m.tree.pattern), Before: p.before, Stored: p.stored, DryRun: p.cmd.DryRun,
+		Note: func(streams []columnar.StreamMeta) error {
+			for _, s := range streams {
+				for _, r := range s.Ranges {
+					p.record.AddTable(s.Stream.ID, r.Range)
+				}
+			}
+			return p.record.Save()
+		},
+	})
+	print.Textf(a.stdout, "table: %s=%d rows=%d bytes=%d not_stored=%d undated=%d\n", p.verb(), done.Files, done.Rows, done.Bytes, done.NotStored, done.Undated)
+	return err
+}
+
+func (p *pruner) archive(a *app) (err error) {
+	pattern, err := archivePattern(p.cmd.Archive, a.cli.Data)
+	if err != nil {
+		return err
+	}
+	owner, err := a.maintainer()
+	if err != nil {
+		return openError(err)
+	}
+	if !isHDFS(p.cmd.Archive) && !exists(pattern.Root()) {
+		return usage("no archive at %s: name another with --archive or --data, or add --only table", pattern.Root())
+	}
+	files, err := a.openArchive(p.cmd.archiveFlags, pattern, owner, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, files.Close()) }()
+	done, err := catalog.Prune(a.ctx, files, pattern, catalog.PruneOptions{
+		Before: p.before, Stored: p.stored, DryRun: p.cmd.DryRun,
+		Note: func(members []catalog.Member) error {
+			for i := range members {
+				p.record.AddArchive(members[i].Stream, members[i].Range)
+			}
+			return p.record.Save()
+		},
+	})
+	print.Textf(a.stdout, "archive: %s=%d lines=%d bytes=%d not_stored=%d undated=%d damaged=%d\n", p.verb(), done.Files, done.Lines, done.Bytes, done.NotStored, done.Undated, done.Damaged)
+	return err
+}
+
+func (p *pruner) verb() string {
+	if p.cmd.DryRun {
+		return "would_remove"
+	}
+	return "removed"
+}
+
+// readPruned returns what was pruned of each stream, from the table or the archive.
+func readPruned(data string) (map[schema.StreamID]schema.RangeSet, error) {
+	record, err := checkpoint.OpenPruned(vfs.OS{}, prunedPath(data))
+	if err != nil {
+		return nil, openError(err)
+	}
+	all := map[schema.StreamID]schema.RangeSet{}
+	for _, sets := range []map[schema.StreamID]*schema.RangeSet{record.Table, record.Archive} {
+		for id, set := range sets {
+			both := all[id]
+			for _, r := range *set {
+				both.Add(r)
+			}
+			all[id] = both
+		}
+	}
+	return all, nil
+}
