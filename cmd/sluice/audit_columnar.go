@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"time"
 
 	"sluice/audit"
@@ -12,6 +13,7 @@ import (
 	"sluice/parse"
 	"sluice/print"
 	"sluice/schema"
+	"sluice/table/columnar"
 )
 
 // auditedTable is a columnar table with the rows that its lines make, as an audit compares
@@ -23,7 +25,6 @@ type auditedTable struct {
 }
 
 type auditedStream struct {
-	format  *parse.Format
 	encoder *schema.RowEncoder
 }
 
@@ -47,7 +48,7 @@ func (c *auditCmd) openAudited(a *app) (table, error) {
 		if format, err = catalog.Lookup(&streams[i].Stream); err != nil {
 			break
 		}
-		audited.streams[streams[i].ID] = &auditedStream{format, opened.Layout().NewRowEncoder(&streams[i].Stream, format.Fields())}
+		audited.streams[streams[i].ID] = &auditedStream{opened.Layout().NewRowEncoder(&streams[i].Stream, format.Fields())}
 	}
 	if err != nil {
 		return nil, errors.Join(err, opened.Close())
@@ -57,27 +58,53 @@ func (c *auditCmd) openAudited(a *app) (table, error) {
 
 func (t *auditedTable) Put(context.Context, *schema.Rows) error { return nil }
 
-// Scan yields the rows that the lines make.
+// Scan yields the rows that the lines make, in no order. A row of which a column is not
+// what its line says has one cell more, which no line makes.
 func (t *auditedTable) Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error] {
 	return func(yield func(*schema.Row, error) bool) {
-		var rows schema.Rows
-		var rec schema.Record
-		for row, err := range t.columnarTable.Scan(ctx, s) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			line, _ := row.Cell(schema.LogbodyField)
-			stream := t.streams[row.Stream]
-			rows.Reset()
-			stream.format.Parse(line, &rec)
-			stream.encoder.Append(&rows, row.Offset, &rec)
-			made := schema.Row{Key: rows.Key(0), Time: rows.Time(0), Stream: row.Stream, Offset: row.Offset, Cells: rows.Cells(0)}
-			if !yield(&made, nil) {
-				return
-			}
+		w := columnar.Want{From: max(s.From, 0), To: s.To, Streams: s.Streams}
+		rows := auditedRows{streams: t.streams, yield: yield}
+		if err := t.InTurn(ctx, w, rows.batch); err != nil && !errors.Is(err, errStopped) {
+			yield(nil, err)
 		}
 	}
+}
+
+// errStopped: the consumer wants no more rows.
+var errStopped = errors.New("stopped")
+
+// auditedRows makes rows of batches.
+type auditedRows struct {
+	streams map[schema.StreamID]*auditedStream
+	yield   func(*schema.Row, error) bool
+	entry   schema.Entry
+	rows    schema.Rows
+}
+
+func (r *auditedRows) batch(b *columnar.Batch, selected columnar.Selection) error {
+	for i := range b.Rows {
+		if !selected.Has(i) {
+			continue
+		}
+		if err := b.Entry(i, &r.entry); err != nil {
+			return err
+		}
+		wrong, err := b.Check(i, &r.entry)
+		if err != nil {
+			return err
+		}
+		e := &r.entry
+		r.rows.Reset()
+		r.streams[e.Stream.ID].encoder.Append(&r.rows, e.Offset, e.Record)
+		row := schema.Row{Key: r.rows.Key(0), Time: r.rows.Time(0), Stream: e.Stream.ID, Offset: e.Offset, Cells: r.rows.Cells(0)}
+		if wrong != "" {
+			row.Cells = append(slices.Clone(row.Cells), schema.Cell{Qualifier: "~", Value: []byte("the column " + wrong + " differs from the line")})
+		}
+		if !r.yield(&row, nil) {
+			return errStopped
+		}
+	}
+	return nil
 }
 
 // repairColumnar mends the archive, makes the files of the columnar table from it, and
@@ -144,6 +171,13 @@ func (c *auditCmd) refill(a *app, cfg audit.Config, t tree) (err error) {
 	failed, err := refill.Run(a.ctx)
 	for _, text := range failed {
 		print.Textln(a.stdout, "left as it is:", text)
+	}
+	if err != nil {
+		return err
+	}
+	removed, err := columnar.RemoveBadMerged(a.ctx, files, len(failed) == 0)
+	for _, name := range removed {
+		print.Textln(a.stdout, "removed, and made again in parts:", name)
 	}
 	return err
 }

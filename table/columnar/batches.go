@@ -66,6 +66,19 @@ func (s *Snapshot) Batches(ctx context.Context, w Want, fn func(worker int, b *B
 	return errors.Join(group.Wait(), abandon(jobs))
 }
 
+// InTurn is Batches by the calling goroutine: fn is called for one batch after another.
+func (s *Snapshot) InTurn(ctx context.Context, w Want, fn func(b *Batch, rows Selection) error) error {
+	jobs := s.jobs(&w)
+	r := &batchReader{snapshot: s, want: &w, streams: newStreamSet(w.Streams)}
+	var err error
+	for i := 0; i < len(jobs) && err == nil; i++ {
+		if err = ctx.Err(); err == nil {
+			err = jobs[i].read(ctx, r, fn)
+		}
+	}
+	return errors.Join(err, abandon(jobs))
+}
+
 // abandon closes the files of jobs that an error left.
 func abandon(jobs []job) error {
 	var errs []error

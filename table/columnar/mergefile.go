@@ -76,29 +76,24 @@ func countedParts(files []*footer) ([]*part, []*StreamMeta, error) {
 		for i := range f.meta.Streams {
 			m := f.meta.Streams[i]
 			if counts, partly := p.counts[m.Stream.ID]; partly {
-				var err error
-				if m.Ranges, err = p.countRows(m.Stream.ID, counts); err != nil {
-					return nil, nil, err
+				var counted schema.RangeSet
+				for _, r := range m.Ranges {
+					for _, both := range counts.Both(r.Range) {
+						counted.Add(both)
+					}
 				}
-				if again(all, &m) || len(m.Ranges) == 0 {
+				if len(counted) == 0 {
 					continue
+				}
+				var err error
+				if m.Ranges, err = p.countRows(m.Stream.ID, counted); err != nil {
+					return nil, nil, err
 				}
 			}
 			all = append(all, &m)
 		}
 	}
 	return parts, all, nil
-}
-
-// again reports whether a range of the stream is there already: a stream that stands in a
-// file once for each of its formats is counted as a whole.
-func again(all []*StreamMeta, m *StreamMeta) bool {
-	for _, o := range all {
-		if o.Stream.ID == m.Stream.ID && len(o.Ranges) > 0 && len(m.Ranges) > 0 && o.Ranges[0].Range == m.Ranges[0].Range {
-			return true
-		}
-	}
-	return false
 }
 
 // countRows counts the rows of a stream in ranges.

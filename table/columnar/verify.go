@@ -28,8 +28,9 @@ type Verified struct {
 
 // Verify reads every file of a table whose name want takes (nil: all), and reports what is
 // wrong, in the order of the files: bytes that do not fit their checksums, rows out of
-// order, rows that are in no range of their stream, ranges with more or fewer lines than
-// they should have, and lines that do not fill their ranges. An error is one of reading.
+// order, lines that cannot be built from their columns or say something else than they do,
+// rows that are in no range of their stream, ranges with more or fewer lines than they
+// should have, and lines that do not fill their ranges. An error is one of reading.
 func Verify(ctx context.Context, store ReadStore, want func(name string) bool, report func(Problem)) (Verified, error) {
 	t := OpenTable(store, TableOptions{})
 	files, err := t.list(ctx, Bounds{})
@@ -74,7 +75,7 @@ func Verify(ctx context.Context, store ReadStore, want func(name string) bool, r
 // verifier reads one file after another.
 type verifier struct {
 	batch    Batch
-	line     []byte
+	entry    schema.Entry
 	lines    map[schema.StreamID][]verifiedLine
 	problems []Problem
 	done     Verified
@@ -134,7 +135,10 @@ func (v *verifier) rows() error {
 	for i := range b.Rows {
 		s, err := b.Stream(i)
 		if err == nil {
-			v.line, err = b.Line(v.line[:0], i)
+			err = b.Entry(i, &v.entry)
+		}
+		if err == nil {
+			err = b.checkRow(i, &v.entry)
 		}
 		if err != nil {
 			return fmt.Errorf("row %d: %w", i, err)
@@ -147,7 +151,7 @@ func (v *verifier) rows() error {
 			return fmt.Errorf("row %d is not in the order of time, stream and offset", i)
 		}
 		last = k
-		v.lines[k.stream] = append(v.lines[k.stream], verifiedLine{k.offset, k.offset + int64(len(v.line))})
+		v.lines[k.stream] = append(v.lines[k.stream], verifiedLine{k.offset, k.offset + int64(len(v.entry.Record.Line))})
 	}
 	return nil
 }
