@@ -28,8 +28,9 @@ type auditedStream struct {
 	encoder *schema.RowEncoder
 }
 
-// openAudited opens the table that is compared.
-func (c *auditCmd) openAudited(a *app) (table, error) {
+// openAudited opens the table that is compared, or that is to be repaired: then without its
+// damaged files.
+func (c *auditCmd) openAudited(a *app, skipDamaged bool) (table, error) {
 	if c.onHBase() {
 		return a.openTable(c.tableFlags)
 	}
@@ -37,7 +38,7 @@ func (c *auditCmd) openAudited(a *app) (table, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := a.readColumnar(a.ctx, t)
+	opened, err := a.readColumnar(a.ctx, t, skipDamaged)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +119,7 @@ func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archive) (err err
 	if !isHDFS(t.url) && !exists(t.pattern.Root()) {
 		return usage("no table at %s: fill one with `sluice run --from-archive`", t.pattern.Root())
 	}
-	table, err := c.openAudited(a)
+	table, err := c.openAudited(a, true)
 	if err != nil {
 		return err
 	}
@@ -136,7 +137,7 @@ func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archive) (err err
 		return err
 	}
 	print.Textln(a.stdout, "compared again:")
-	if table, err = c.openAudited(a); err != nil {
+	if table, err = c.openAudited(a, false); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()

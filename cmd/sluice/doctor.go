@@ -131,7 +131,7 @@ func (a *app) checkColumnarFiles(ctx context.Context, t tree) (_ string, err err
 	if !isHDFS(t.url) && !exists(t.pattern.Root()) {
 		return "", doctor.Skip("there is no table yet; the first run makes it")
 	}
-	table, err := a.readColumnar(ctx, t)
+	table, err := a.readColumnar(ctx, t, false)
 	if isHDFS(t.url) && errors.Is(err, fs.ErrNotExist) {
 		return "", doctor.Skip("there is no table yet; the first run makes it")
 	}

@@ -61,7 +61,7 @@ func (a *app) openTable(t tableFlags) (table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.readColumnar(a.ctx, tree)
+	return a.readColumnar(a.ctx, tree, false)
 }
 
 // writeHBase opens a table in HBase for writing, with that layout or, nil, the one it has.
