@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"sluice/ingest/segment/vfs"
@@ -147,15 +148,36 @@ const (
 	compactAllEvery = 48
 )
 
-// compactBeside merges files beside a collector until the stores are closed.
-func (s *stores) compactBeside(a *app, f archiveFlags, t tree, grace time.Duration) {
+// compactBeside merges files, and makes columns of the spool's open segments, beside a
+// collector until the stores are closed.
+func (s *stores) compactBeside(a *app, f archiveFlags, t tree, spool string, grace time.Duration) {
 	ctx, cancel := context.WithCancel(a.ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		a.compactForever(ctx, f, t, grace)
-	}()
-	s.stopCompacting = func() { cancel(); <-done }
+	var workers sync.WaitGroup
+	workers.Go(func() { a.compactForever(ctx, f, t, grace) })
+	workers.Go(func() { a.columnsAhead(ctx, spool) })
+	s.stopCompacting = func() { cancel(); workers.Wait() }
+}
+
+// aheadInterval is how often columns are made of segments that are still open.
+const aheadInterval = 2 * time.Second
+
+// columnsAhead makes columns of the spool's open segments until ctx ends.
+func (a *app) columnsAhead(ctx context.Context, spool string) {
+	ticker := time.NewTicker(aheadInterval)
+	defer ticker.Stop()
+	ahead := columnar.NewAhead(spool, columnar.DefaultAheadBytes)
+	for failing := false; ; {
+		err := ahead.Step(ctx)
+		if err != nil && ctx.Err() == nil && !failing {
+			a.log.Warn("columns of open segments cannot be made, questions read their lines instead", "err", err)
+		}
+		failing = err != nil
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // compactForever merges files of a columnar table until ctx ends. What fails is logged,

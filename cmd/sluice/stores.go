@@ -156,7 +156,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	s.collector, err = ingest.NewCollector(a.ctx, c)
 	if err == nil && s.patient && s.columns != nil {
 		if t, err := r.columnar(a); err == nil {
-			s.compactBeside(a, r.archiveFlags, *t, r.MarkGrace)
+			s.compactBeside(a, r.archiveFlags, *t, spool, r.MarkGrace)
 		}
 	}
 	return s, err

@@ -66,7 +66,7 @@ func TestAScanBesideACollectorSeesEveryLineOnce(t *testing.T) {
 		t.Fatal(*text)
 	}
 	t.Logf("%d scans; %d batches, %d segments, %d files merged, %d pruned", scans, b.batches, x.seq, b.merged, b.pruned)
-	if b.merged == 0 || b.pruned == 0 {
+	if !testing.Short() && (b.merged == 0 || b.pruned == 0) {
 		t.Error("nothing was merged, or nothing pruned")
 	}
 }
@@ -74,10 +74,11 @@ func TestAScanBesideACollectorSeesEveryLineOnce(t *testing.T) {
 // busy is a collector, and what it wrote.
 type busy struct {
 	*tree
-	rng  *rand.Rand
-	logs []*testLog // the last one's lines are old, and are pruned
-	open map[string]*openSegment
-	done []string // sealed segments that are not in the tree
+	rng   *rand.Rand
+	logs  []*testLog // the last one's lines are old, and are pruned
+	open  map[string]*openSegment
+	done  []string // sealed segments that are not in the tree
+	ahead *columnar.Ahead
 
 	mu                      sync.Mutex
 	lines                   [3][]string      // of each log
@@ -99,7 +100,7 @@ type openSegment struct {
 }
 
 func newBusy(x *tree) *busy {
-	b := &busy{tree: x, rng: rand.New(rand.NewPCG(7, 7)), open: map[string]*openSegment{}}
+	b := &busy{tree: x, rng: rand.New(rand.NewPCG(7, 7)), open: map[string]*openSegment{}, ahead: columnar.NewAhead(x.spool, 1000)}
 	b.logs = []*testLog{newTestLog(x, "web01", 1, "combined"), newTestLog(x, "web02", 2, "common"), newTestLog(x, "old", 3, "common")}
 	for i := range b.starts {
 		b.starts[i] = map[int64]int{}
@@ -113,6 +114,8 @@ func (b *busy) step() error {
 	switch n := b.rng.IntN(100); {
 	case n < 60:
 		return b.write(b.rng.IntN(3))
+	case n < 65:
+		return b.ahead.Step(context.Background())
 	case n < 75:
 		return b.sealOne()
 	case n < 95:

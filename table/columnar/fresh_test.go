@@ -137,3 +137,69 @@ func TestAStreamsFormatMayChangeWithinASegment(t *testing.T) {
 	x.put(x.seal(w))
 	x.expect(schema.Scan{})
 }
+
+// TestColumnsOfOpenSegmentsAreMadeAhead: a question reads them in the place of lines, and
+// they change no answer, whatever becomes of them.
+func TestColumnsOfOpenSegmentsAreMadeAhead(t *testing.T) {
+	x := newTree(t)
+	logs := x.fill(1, 2, 100)
+	ahead := columnar.NewAhead(x.spool, 10_000)
+	files := func() int {
+		list, err := filepath.Glob(x.spool + "-ahead/*.parquet")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	step := func(want int) {
+		t.Helper()
+		if err := ahead.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := files(); n != want {
+			t.Errorf("%d files of columns ahead, want %d", n, want)
+		}
+		x.expect(schema.Scan{})
+	}
+	step(0)
+	w := x.segment("web01")
+	write := func(n int) {
+		b, want := logs[0].batch(n)
+		x.append(w, b)
+		x.want = append(x.want, want...)
+	}
+	write(10)
+	step(0) // too few
+	write(200)
+	step(1)
+	write(10)
+	step(1)
+	write(200)
+	step(2)
+	path := x.seal(w)
+	step(2)
+	for _, scan := range x.scans(logs) {
+		x.expect(scan)
+	}
+	x.put(path)
+	step(2)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	x.expect(schema.Scan{})
+	step(0)
+
+	w = x.segment("web01")
+	write(300)
+	step(1)
+	list, err := filepath.Glob(x.spool + "-ahead/*.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(list[0], 100); err != nil { // a crash
+		t.Fatal(err)
+	}
+	x.expect(schema.Scan{})
+	ahead = columnar.NewAhead(x.spool, 10_000) // the next process
+	step(1)
+}

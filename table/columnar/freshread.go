@@ -13,7 +13,7 @@ import (
 
 // freshPieceBytes is how many bytes of lines of a fresh segment are read at a time: as
 // many pieces as there are processors, and more, and bounded memory.
-const freshPieceBytes = 8 << 20
+const freshPieceBytes = 2 << 20
 
 // freshPiece is some members of a fresh segment.
 type freshPiece struct {
@@ -76,11 +76,16 @@ func groupOf(b *Batch) GroupInfo {
 	return GroupInfo{Rows: b.Rows, MinTime: 0, MaxTime: 1<<63 - 1, Undated: b.Rows}
 }
 
+// open goes on to another segment.
+func (r *freshReader) open(f *freshSegment) {
+	if r.segment != f {
+		r.segment, r.reader = f, segment.NewReader(f, f.size)
+	}
+}
+
 // readPiece makes b the rows of a piece.
 func (r *freshReader) readPiece(ctx context.Context, p freshPiece, b *Batch) error {
-	if r.segment != p.segment {
-		r.segment, r.reader = p.segment, segment.NewReader(p.segment, p.segment.size)
-	}
+	r.open(p.segment)
 	var used []*freshStream
 	for _, m := range p.members {
 		if err := ctx.Err(); err != nil {
@@ -112,15 +117,20 @@ func (r *freshReader) readPiece(ctx context.Context, p freshPiece, b *Batch) err
 	return b.FromChunks(chunks...)
 }
 
-func (r *freshReader) lines(s *freshStream, data []byte, start int64) {
+// lines adds lines to the stream's chunk, and returns how many do not follow their format.
+func (r *freshReader) lines(s *freshStream, data []byte, start int64) (bad int) {
 	for len(data) > 0 {
 		line, at, size, ok := schema.CutLine(data)
 		if ok {
 			s.format.Parse(line, &r.rec)
 			s.encoder.Append(&s.chunk, start+int64(at), &r.rec)
+			if r.rec.Err.Set() {
+				bad++
+			}
 		}
 		data, start = data[size:], start+int64(size)
 	}
+	return bad
 }
 
 func (r *freshReader) stream(e *schema.StreamEntry) (*freshStream, error) {

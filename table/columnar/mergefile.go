@@ -68,7 +68,7 @@ func countedParts(files []*footer) ([]*part, []*StreamMeta, error) {
 	var all []*StreamMeta
 	covered := coverage{}
 	for _, f := range files {
-		p := covered.take(f)
+		p := covered.take(f, nil)
 		if p == nil {
 			continue
 		}

@@ -17,6 +17,7 @@ type Snapshot struct {
 	table   *Table
 	bounds  Bounds
 	footers []*footer // of all files within the bounds
+	ahead   []*footer // of columns of open segments
 	parts   []*part
 	fresh   []*freshSegment
 
@@ -30,11 +31,11 @@ func (s *Snapshot) Close() error {
 	for _, f := range s.fresh {
 		errs = append(errs, f.Close())
 	}
-	errs = append(errs, dropAll(s.footers))
+	errs = append(errs, dropAll(s.footers), dropAll(s.ahead))
 	for _, o := range s.others {
 		errs = append(errs, o.Close())
 	}
-	s.fresh, s.footers, s.parts, s.others = nil, nil, nil, nil
+	s.fresh, s.footers, s.ahead, s.parts, s.others = nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 
@@ -54,7 +55,7 @@ func (s *Snapshot) count(footers []*footer) {
 		if replaced[f.name] {
 			continue
 		}
-		if p := covered.take(f); p != nil {
+		if p := covered.take(f, s.wantHost); p != nil {
 			s.parts = append(s.parts, p)
 		}
 	}
@@ -78,8 +79,9 @@ func (c coverage) add(id schema.StreamID, r schema.Range) []schema.Range {
 	return missing
 }
 
-// take counts what of a file did not count yet; nil if all of it did.
-func (c coverage) take(f *footer) *part {
+// take counts what of a file did not count yet; nil if all of it did. Where wantHost is not
+// nil, streams of other hosts do not count.
+func (c coverage) take(f *footer, wantHost func(string) bool) *part {
 	p := &part{footer: f, counts: map[schema.StreamID]schema.RangeSet{}}
 	whole := map[schema.StreamID]bool{}
 	some := false
@@ -88,6 +90,10 @@ func (c coverage) take(f *footer) *part {
 		id := m.Stream.ID
 		if _, again := p.counts[id]; !again { // a stream stands there once for each format
 			whole[id] = true
+		}
+		if wantHost != nil && !wantHost(m.Stream.Host) {
+			p.counts[id], whole[id] = schema.RangeSet{}, false
+			continue
 		}
 		counts := p.counts[id]
 		for _, r := range m.Ranges {

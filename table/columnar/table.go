@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 
 	"sluice/hdfs"
@@ -106,6 +107,9 @@ func (t *Table) snapshot(ctx context.Context, b Bounds) (s *Snapshot, err error)
 		if s.fresh, err = openFresh(t.o.Spool, b); err != nil {
 			return s, err
 		}
+		if s.ahead, err = t.openAhead(ctx, t.o.Spool); err != nil {
+			return s, err
+		}
 	}
 	files, err := t.list(ctx, b)
 	if err != nil {
@@ -121,7 +125,7 @@ func (t *Table) snapshot(ctx context.Context, b Bounds) (s *Snapshot, err error)
 	if !sameFiles(files, again) {
 		return s, errChanged // one listing may miss both a file and the one that replaced it
 	}
-	s.count(s.footers)
+	s.count(append(slices.Clip(s.footers), s.ahead...))
 	return s, nil
 }
 

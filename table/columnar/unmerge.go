@@ -55,11 +55,11 @@ func (t *Table) inOtherFiles(ctx context.Context, name string, bad map[string]bo
 		if f.name == name {
 			of = f
 		} else if !bad[f.name] {
-			have.take(f)
+			have.take(f, nil)
 		}
 	}
 	if of == nil {
 		return false, false, nil
 	}
-	return have.take(of) == nil, true, nil
+	return have.take(of, nil) == nil, true, nil
 }
