@@ -38,7 +38,7 @@ func (c *auditCmd) openAudited(a *app, skipDamaged bool) (table, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := a.readColumnar(a.ctx, t, skipDamaged)
+	opened, err := a.readColumnar(a.ctx, t, columnar.TableOptions{SkipDamaged: skipDamaged}, columnar.Bounds{})
 	if err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ type columnarTable struct {
 
 // readColumnar opens a columnar table to be read. The lines that a collector with this
 // --data directory has not stored there yet are part of it.
-func (a *app) readColumnar(ctx context.Context, t tree, skipDamaged bool) (*columnarTable, error) {
+func (a *app) readColumnar(ctx context.Context, t tree, o columnar.TableOptions, within columnar.Bounds) (*columnarTable, error) {
 	spool := a.feeds(t)
 	if !isHDFS(t.url) && !exists(t.pattern.Root()) {
 		return nil, usage("no table at %s: fill one with `sluice run --once access.log`, or name another with %s or --data", t.pattern.Root(), t.flag)
@@ -129,11 +129,12 @@ func (a *app) readColumnar(ctx context.Context, t tree, skipDamaged bool) (*colu
 	if err := t.checkColumnar(); err != nil {
 		return nil, err
 	}
+	o.Spool, o.Log, o.Partitions = spool, a.log, columnar.PartitionsOf(t.pattern)
 	files, err := a.readTree(t)
 	if err != nil {
 		return nil, err
 	}
-	snapshot, err := columnar.OpenTable(files, columnar.TableOptions{Spool: spool, SkipDamaged: skipDamaged, Log: a.log}).Snapshot(ctx, columnar.Bounds{})
+	snapshot, err := columnar.OpenTable(files, o).Snapshot(ctx, within)
 	if err != nil {
 		return nil, errors.Join(err, files.Close())
 	}

@@ -12,6 +12,7 @@ import (
 	"sluice/hbase/checks"
 	"sluice/print"
 	"sluice/schema"
+	"sluice/table/columnar"
 )
 
 type doctorCmd struct {
@@ -131,7 +132,7 @@ func (a *app) checkColumnarFiles(ctx context.Context, t tree) (_ string, err err
 	if !isHDFS(t.url) && !exists(t.pattern.Root()) {
 		return "", doctor.Skip("there is no table yet; the first run makes it")
 	}
-	table, err := a.readColumnar(ctx, t, false)
+	table, err := a.readColumnar(ctx, t, columnar.TableOptions{}, columnar.Bounds{})
 	if isHDFS(t.url) && errors.Is(err, fs.ErrNotExist) {
 		return "", doctor.Skip("there is no table yet; the first run makes it")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"sluice/query"
 	"sluice/schema"
+	"sluice/table/columnar"
 )
 
 type scanCmd struct {
@@ -72,7 +73,19 @@ func (s *scanCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	table, err := a.openTable(s.tableFlags)
+	within := columnar.Bounds{From: scan.From, To: scan.To}
+	err = s.ask(a, within, scan, question)
+	var mistake usageError
+	if errors.As(err, &mistake) && within.From > 0 { // a host or field that the table has, but not then
+		err = s.ask(a, columnar.Bounds{}, scan, question)
+	}
+	return err
+}
+
+// ask answers the question, or prints the rows, from the part of the table that is within
+// the bounds at least. Nothing was printed if the error is a usageError.
+func (s *scanCmd) ask(a *app, within columnar.Bounds, scan schema.Scan, question *query.Question) (err error) {
+	table, err := a.openTableWithin(s.tableFlags, within)
 	if err != nil {
 		return err
 	}

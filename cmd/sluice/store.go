@@ -17,6 +17,7 @@ import (
 	"sluice/ingest"
 	"sluice/ingest/segment/vfs"
 	"sluice/schema"
+	"sluice/table/columnar"
 )
 
 const dirScheme = "dir:"
@@ -54,6 +55,12 @@ func (a *app) tableTree(t tableFlags) (tree, error) { return a.columnarTree("--t
 
 // openTable opens a table for reading; it must be there.
 func (a *app) openTable(t tableFlags) (table, error) {
+	return a.openTableWithin(t, columnar.Bounds{})
+}
+
+// openTableWithin opens a table for reading. Of a columnar one only the files are looked
+// at that may have rows within the bounds.
+func (a *app) openTableWithin(t tableFlags, within columnar.Bounds) (table, error) {
 	if t.onHBase() {
 		return a.openHBase(t, hbase.Options{Wait: a.patience(false)})
 	}
@@ -61,7 +68,7 @@ func (a *app) openTable(t tableFlags) (table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.readColumnar(a.ctx, tree, false)
+	return a.readColumnar(a.ctx, tree, columnar.TableOptions{}, within)
 }
 
 // writeHBase opens a table in HBase for writing, with that layout or, nil, the one it has.
