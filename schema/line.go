@@ -41,12 +41,23 @@ func LeadingNULs(data []byte) int {
 }
 
 // HoleBytes returns how many bytes of data, which begins where a line does, are NUL bytes
-// before a line.
+// before a line. It looks at lines that have such bytes only, so that one of them within a
+// line costs nothing.
 func HoleBytes(data []byte) (n int64) {
-	for bytes.IndexByte(data, 0) >= 0 {
-		_, start, size, _ := CutLine(data)
-		n += int64(start)
-		data = data[size:]
+	for {
+		i := bytes.IndexByte(data, 0)
+		if i < 0 {
+			return n
+		}
+		if i == 0 || data[i-1] == '\n' {
+			hole := LeadingNULs(data[i:])
+			n += int64(hole)
+			i += hole
+		}
+		end := bytes.IndexByte(data[i:], '\n')
+		if end < 0 {
+			return n
+		}
+		data = data[i+end+1:]
 	}
-	return n
 }

@@ -3,6 +3,7 @@ package schema
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -64,4 +65,24 @@ func FuzzCutLine(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestHoleBytesAreThoseInFrontOfLines: the sum of what CutLine leaves out.
+func TestHoleBytesAreThoseInFrontOfLines(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		data := make([]byte, rng.IntN(30))
+		for i := range data {
+			data[i] = "\x00\x00a\n"[rng.IntN(4)]
+		}
+		var want int64
+		for rest := data; len(rest) > 0; {
+			_, start, size, _ := CutLine(rest)
+			want += int64(start)
+			rest = rest[size:]
+		}
+		if got := HoleBytes(data); got != want {
+			t.Fatalf("%q: %d, want %d", data, got, want)
+		}
+	}
 }
