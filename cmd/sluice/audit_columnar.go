@@ -9,7 +9,6 @@ import (
 
 	"sluice/audit"
 	"sluice/catalog"
-	"sluice/hdfs"
 	"sluice/parse"
 	"sluice/print"
 	"sluice/schema"
@@ -145,7 +144,7 @@ func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archive) (err err
 	return runAudit(a, cfg)
 }
 
-// refill makes the files of the columnar table again; those with other bytes are replaced.
+// refill makes the files of the columnar table again, and replaces those that differ.
 func (c *auditCmd) refill(a *app, cfg audit.Config, t tree) (err error) {
 	owner := "repair"
 	if cfg.Checkpoint != nil {
@@ -159,11 +158,7 @@ func (c *auditCmd) refill(a *app, cfg audit.Config, t tree) (err error) {
 	refill, err := audit.NewRefill(a.ctx, audit.RefillConfig{
 		Archive: cfg.Archive, Pattern: cfg.Pattern, Naming: t.pattern, Dir: a.cli.Data, Pruned: cfg.Pruned,
 		Store: func(ctx context.Context, localPath, name string) error {
-			err := files.Store(ctx, localPath, name)
-			if errors.Is(err, hdfs.ErrConflict) {
-				err = files.Replace(ctx, localPath, name)
-			}
-			return err
+			return columnar.Mend(ctx, files, localPath, name)
 		},
 	})
 	if err != nil {

@@ -123,7 +123,7 @@ func (s *sparse) rows(t *testing.T, table string) []string {
 	return slices.Sorted(strings.Lines(out.String()))
 }
 
-func (s *sparse) table(name string) string { return "embedded:" + filepath.Join(s.dir, name) }
+func (s *sparse) table(name string) string { return "parquet:" + filepath.Join(s.dir, name) }
 
 func (s *sparse) archive() string {
 	return "dir:" + filepath.Join(s.dir, "archive") + "/%Y%m%d/%{host}"

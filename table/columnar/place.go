@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"sluice/hdfs"
+	"sluice/schema"
 )
 
 // WriteStore is where the files of a table are put.
@@ -77,4 +78,61 @@ func sameSegment(a, b *Meta) bool {
 	return a.Segment != "" && a.Segment == b.Segment && a.Rows == b.Rows && slices.EqualFunc(a.Streams, b.Streams, func(x, y StreamMeta) bool {
 		return x.Stream == y.Stream && slices.Equal(x.Ranges, y.Ranges) && maps.Equal(x.Labels, y.Labels)
 	})
+}
+
+// MendStore is a store whose files may be replaced.
+type MendStore interface {
+	ReadStore
+	WriteStore
+	// Replace puts a file in the place of another one, all at once.
+	Replace(ctx context.Context, localPath, name string) error
+}
+
+// Mend puts the file of a segment into a table's store, in the place of one with other
+// bytes. One that is sound and has rows that the new one lacks stays: the segment may be
+// what is damaged.
+func Mend(ctx context.Context, store MendStore, localPath, name string) error {
+	err := store.Store(ctx, localPath, name)
+	if !errors.Is(err, hdfs.ErrConflict) {
+		return err
+	}
+	local, err := localMeta(localPath)
+	if err != nil {
+		return err
+	}
+	there, err := storedMeta(ctx, store, name)
+	if err != nil && !errors.Is(err, ErrFile) {
+		return err
+	}
+	if err == nil && !covers(local, there) {
+		sound := true
+		_, err := Verify(ctx, store, func(n string) bool { return n == name }, func(Problem) { sound = false })
+		if err != nil || sound {
+			return err
+		}
+	}
+	return store.Replace(ctx, localPath, name)
+}
+
+// covers reports whether a file has all ranges of another one.
+func covers(m, other *Meta) bool {
+	has := map[schema.StreamID]*schema.RangeSet{}
+	for i := range m.Streams {
+		s := &m.Streams[i]
+		if has[s.Stream.ID] == nil {
+			has[s.Stream.ID] = new(schema.RangeSet)
+		}
+		for _, r := range s.Ranges {
+			has[s.Stream.ID].Add(r.Range)
+		}
+	}
+	for i := range other.Streams {
+		s := &other.Streams[i]
+		for _, r := range s.Ranges {
+			if set := has[s.Stream.ID]; set == nil || len(set.Missing(r.Range)) > 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
