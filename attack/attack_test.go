@@ -172,8 +172,18 @@ func (r *result) look(t *testing.T, x *target, began time.Time) {
 	if r.named > 0 {
 		return
 	}
-	if h := healthOf(t.Context(), x.status); h != nil && len(h.Metrics[evil].Reasons) > 0 {
-		r.named, r.why = time.Since(began), h.Metrics[evil].Reasons[0]
+	h := healthOf(t.Context(), x.status)
+	if h == nil {
+		return
+	}
+	whys := h.Metrics[evil].Reasons
+	for _, warning := range h.Process.Warnings {
+		if strings.Contains(warning, " of them from "+evilNetwork) {
+			whys = append(whys, warning)
+		}
+	}
+	if len(whys) > 0 {
+		r.named, r.why = time.Since(began), whys[0]
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"sync"
@@ -23,14 +22,18 @@ type attack struct {
 	plain bool
 	// openFiles is the collector's limit, 0: the machine's.
 	openFiles int
-	// named: /health has to name the attacker. Connections that never say who they are
-	// have no name.
+	// named: /health has to name the attacker: the host, or the addresses of connections
+	// that never say who they are. Row 5 has no name of its own.
 	named bool
 	// does attacks until ctx ends.
 	does func(ctx context.Context, x *target)
 }
 
-const evil = "evil"
+const (
+	evil = "evil"
+	// evilNetwork is what the addresses of half-open connections begin with.
+	evilNetwork = "127.0.9."
+)
 
 // attacks are the rows that can be made from outside.
 func attacks() []attack {
@@ -43,10 +46,10 @@ func attacks() []attack {
 		{row: 4, name: "heartbeats full of counters and positions", does: heartbeats},
 		{row: 5, name: "the honest host's name and stream", plain: true, does: claim("web01")},
 		{row: 6, name: "a line a day for 10,000 days", named: true, does: days},
-		{row: 7, name: "many spellings of one name", does: spellings},
-		{row: 8, name: "the honest host's stream id", does: claim(evil)},
-		{row: 9, name: "1,100 half-open connections", openFiles: 1024, does: halfOpen(func(x *target) string { return x.address })},
-		{row: 10, name: "2,000 connections to the status port", openFiles: 1024, does: halfOpen(func(x *target) string { return x.status })},
+		{row: 7, name: "many spellings of one name", named: true, does: spellings},
+		{row: 8, name: "the honest host's stream id", named: true, does: claim(evil)},
+		{row: 9, name: "1,100 half-open connections", openFiles: 1024, named: true, does: halfOpen(func(x *target) string { return x.address })},
+		{row: 10, name: "2,000 connections to the status port", openFiles: 1024, named: true, does: halfOpen(func(x *target) string { return x.status })},
 	}
 }
 
@@ -282,7 +285,7 @@ func halfOpen(port func(*target) string) func(context.Context, *target) {
 		const addresses, perAddress = 19, 58
 		var all sync.WaitGroup
 		for i := range addresses * perAddress {
-			from := net.IPv4(127, 0, 9, byte(1+i%addresses)).String()
+			from := fmt.Sprint(evilNetwork, 1+i%addresses)
 			all.Go(func() {
 				for wait(ctx, 20*time.Millisecond) {
 					conn, err := x.connect(ctx, port(x), from)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 )
@@ -27,6 +28,11 @@ func FuzzFrames(f *testing.F) {
 	whole := append(append(hello, 0, 12), "append..."...)
 	f.Add(append(appendFrame(nil, 1, len(whole)), whole...))
 	f.Add(append(appendFrame(nil, 1, 1<<30), whole...))
+	session, err := os.ReadFile("../flume/testdata/session-plain") // as Flume's Avro sink sends
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(session)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		limits := Limits{FrameBytes: 64 << 10, Buffers: 100, Bytes: 1 << 20}.withDefaults()
 		pools := new(frames)

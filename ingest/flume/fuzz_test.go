@@ -1,6 +1,7 @@
 package flume
 
 import (
+	"bytes"
 	"testing"
 
 	"sluice/ingest/avrorpc"
@@ -13,6 +14,8 @@ func FuzzEvents(f *testing.F) {
 	f.Add(line.append(nil), true)
 	f.Add(avrorpc.AppendEnd(line.append(line.append(avrorpc.AppendCount(nil, 2))), 2), false)
 	f.Add([]byte{0}, false)
+	session := captured(f)
+	f.Add(session[bytes.LastIndex(session, []byte("appendBatch"))+len("appendBatch"):], false)
 	f.Fuzz(func(t *testing.T, params []byte, single bool) {
 		events, err := newEvents(params, single)
 		if err != nil {

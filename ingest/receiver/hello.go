@@ -47,6 +47,7 @@ func (s *session) hello(ctx context.Context, params []byte) (avrorpc.Finisher, e
 	if err != nil {
 		return nil, err
 	}
+	s.noteSpelling(hello.Host)
 	s.declareAll(hello.Host, hello.Streams, wrong)
 	for i := range hello.Streams {
 		x := &hello.Streams[i]
@@ -66,6 +67,28 @@ func (s *session) hello(ctx context.Context, params []byte) (avrorpc.Finisher, e
 		}
 	}
 	return avrorpc.FinishFunc(func(_ context.Context, b []byte) ([]byte, error) { return welcome.Append(b), nil }), nil
+}
+
+// maxSpellings of its name an honest host has: the certificate's, and that of a flag.
+const maxSpellings = 4
+
+// noteSpelling notes that a host was named by other letters than its certificate's.
+func (s *session) noteSpelling(spelled string) {
+	if spelled == s.host {
+		return
+	}
+	many := false
+	s.note(s.host, func(h *Host) {
+		if h.spellings == nil {
+			h.spellings = map[string]bool{}
+		}
+		if many = len(h.spellings) >= maxSpellings && !h.spellings[spelled]; !many {
+			h.spellings[spelled] = true
+		}
+	})
+	if many {
+		s.fault(s.host, "spelling", fmt.Sprintf("it says its name in more than %d spellings, the last one %.100q; they all count as one host", maxSpellings, spelled))
+	}
 }
 
 // mayWrite returns the name of the host whose streams this peer may write: the
@@ -212,7 +235,11 @@ func (s *session) declare(known *said, spelled string, x *protocol.Stream, wrong
 		return err
 	}
 	// A name that the certificate spells otherwise is still the host's own.
-	own := len(x.Seed) == len(schema.StreamSeed{}) && schema.StreamSeed(x.Seed).ID(spelled) == x.ID
+	seeded := len(x.Seed) == len(schema.StreamSeed{})
+	own := seeded && schema.StreamSeed(x.Seed).ID(spelled) == x.ID
+	if seeded && !own {
+		s.fault(s.host, "foreign", fmt.Sprintf("it names stream %s of %.100q, whose id is not one of this host's: what it sends for it is stored under another id", x.ID, x.Path))
+	}
 	tracked, err := s.enter(entry, own)
 	if err == nil && known.tracked != tracked {
 		known.tracked = tracked

@@ -33,7 +33,9 @@ type Host struct {
 	named    int               // streams of its connections
 	sessions map[*session]bool // that said hello
 	looks    bucket
-	turns    chan struct{} // as many as may be used at a time
+	// spellings of its name that its certificate does not have.
+	spellings map[string]bool
+	turns     chan struct{} // as many as may be used at a time
 }
 
 // Fault is something that a host did and must not, one of each kind.
