@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -24,8 +25,13 @@ import (
 //
 //	honest hello | honest append LINES | honest drop | honest beat
 //	evil hello ID CLAIM | evil append ID START LINES | evil drop | evil beat
+//	twin hello ID CLAIM | twin append ID START LINES | twin drop | twin beat
 //	archive shut | archive open
 //	restart                     the collector is killed, and starts again
+//
+// The twin is evil where there is no TLS: it says that it is web01. It may claim anything,
+// and appends where web01 has not written yet, or to streams of its own: whoever else
+// writes at web01's position makes its log another stream (see the attack of row 5).
 //
 // Whatever they do: web01's lines are stored once each, its positions are what it sent,
 // and what is in the spool of evil is no more than its share.
@@ -33,11 +39,14 @@ type model struct {
 	t      *testing.T
 	c      *collector
 	wires  map[string]*wire
-	said   map[string]bool // streams that a connection of evil's named
+	said   map[string]bool // streams that a connection of evil's, or the twin's, named
 	sent   int             // lines of web01 that were acknowledged
 	forged int             // lines of evil
 	hole   bool            // evil left one since the collector began
 }
+
+// twinStart is farther than web01 ever gets.
+const twinStart = 1 << 30
 
 // modelSpoolBytes is small, so that evil meets its share.
 const modelSpoolBytes = 24 << 10
@@ -64,9 +73,9 @@ func (m *model) step(words []string) bool {
 		m.restart()
 	case verb == "archive shut" || verb == "archive open":
 		m.c.shut.Store(words[1] == "shut")
-	case verb == "honest drop" || verb == "evil drop":
+	case verb == "honest drop" || verb == "evil drop" || verb == "twin drop":
 		m.drop(words[0])
-	case verb == "honest beat" || verb == "evil beat":
+	case verb == "honest beat" || verb == "evil beat" || verb == "twin beat":
 		if w := m.wires[words[0]]; w != nil {
 			if _, err := w.beat(protocol.Heartbeat{Troubles: []string{"none"}}); err != nil {
 				m.t.Fatal(err)
@@ -77,9 +86,13 @@ func (m *model) step(words []string) bool {
 	case scan(words, "honest append %d", &n) && n > 0 && n <= 200:
 		m.deliver(int(n))
 	case scan(words, "evil hello %d %d", &id, &at) && at >= 0 && at <= schema.MaxOffset:
-		m.evilHello(schema.StreamID(id), at)
+		m.evilHello("evil", schema.StreamID(id), at)
+	case scan(words, "twin hello %d %d", &id, &at) && at >= 0 && at <= schema.MaxOffset:
+		m.evilHello("twin", schema.StreamID(id), at)
+	case scan(words, "twin append %d %d %d", &id, &at, &n) && at >= 0 && at < schema.MaxOffset/2 && n > 0 && n <= 200 && (id != 7 || at >= twinStart):
+		m.evilAppend("twin", schema.StreamID(id), at, int(n))
 	case scan(words, "evil append %d %d %d", &id, &at, &n) && at >= 0 && at < schema.MaxOffset/2 && n > 0 && n <= 200:
-		m.evilAppend(schema.StreamID(id), at, int(n))
+		m.evilAppend("evil", schema.StreamID(id), at, int(n))
 	default:
 		return false
 	}
@@ -96,9 +109,7 @@ func (m *model) drop(who string) {
 		w.close()
 		delete(m.wires, who)
 	}
-	if who == "evil" {
-		clear(m.said)
-	}
+	maps.DeleteFunc(m.said, func(stream string, _ bool) bool { return strings.HasPrefix(stream, who) })
 }
 
 func (m *model) wire(who string) *wire {
@@ -109,7 +120,7 @@ func (m *model) wire(who string) *wire {
 }
 
 func (m *model) restart() {
-	for _, who := range []string{"honest", "evil"} {
+	for _, who := range []string{"honest", "evil", "twin"} {
 		m.drop(who)
 	}
 	m.c.end(m.t, true)
@@ -148,25 +159,28 @@ func (m *model) deliver(n int) {
 
 func (m *model) share(host string) int64 { return m.c.core.State().Shares[host].Bytes }
 
-func (m *model) evilHello(id schema.StreamID, claim int64) {
-	w := m.wire("evil")
-	if _, err := w.tryHello("evil", named(id, claim)); err == nil {
-		m.said[id.String()] = true
+// names are what each says it is.
+var names = map[string]string{"evil": "evil", "twin": "web01"}
+
+func (m *model) evilHello(who string, id schema.StreamID, claim int64) {
+	w := m.wire(who)
+	if _, err := w.tryHello(names[who], named(id, claim)); err == nil {
+		m.said[who+id.String()] = true
 	}
 }
 
-func (m *model) evilAppend(id schema.StreamID, at int64, n int) {
-	if !m.said[id.String()] {
-		m.evilHello(id, 0)
+func (m *model) evilAppend(who string, id schema.StreamID, at int64, n int) {
+	if !m.said[who+id.String()] {
+		m.evilHello(who, id, 0)
 	}
 	text := strings.ReplaceAll(lines(900_000+m.forged, n), "GET /", "GET /evil")
-	r := m.wire("evil").append(id, at, text)
+	r := m.wire(who).append(id, at, text)
 	m.forged += n
 	switch {
 	case r.Status == protocol.Refused && strings.Contains(r.Reason, "never sent"):
-		m.hole = true
+		m.hole = m.hole || who == "evil"
 	case r.Status == protocol.OK && r.Received < at+int64(len(text)) || r.Stored > r.Received:
-		m.t.Fatalf("evil at %d: %+v", at, r)
+		m.t.Fatalf("%s at %d: %+v", who, at, r)
 	}
 }
 
@@ -215,9 +229,11 @@ func play(t *testing.T, text string) {
 	}
 	m.drop("honest")
 	m.drop("evil")
+	m.drop("twin")
 	m.c.shut.Store(false)
 	m.c.end(t, false)
-	if got, want := m.lines("web01"), sorted(lines(0, m.sent)); !slices.Equal(got, want) {
+	got := slices.DeleteFunc(m.lines("web01"), func(line string) bool { return strings.Contains(line, "GET /evil") }) // the twin's
+	if want := sorted(lines(0, m.sent)); !slices.Equal(got, want) {
 		t.Errorf("%d lines of web01 are stored, %d were acknowledged", len(got), len(want))
 	}
 	for _, line := range m.lines("evil") {
@@ -241,12 +257,15 @@ func acts(seed uint64, n int) string {
 		case 1, 2, 3:
 			fmt.Fprintf(&b, "honest append %d\n", 1+random.IntN(40))
 		case 4:
-			fmt.Fprintln(&b, []string{"honest drop", "evil drop", "honest beat", "evil beat", "archive shut", "archive open"}[random.IntN(6)])
+			fmt.Fprintln(&b, []string{"honest drop", "evil drop", "twin drop", "honest beat", "evil beat", "twin beat", "archive shut", "archive open"}[random.IntN(8)])
 		case 5, 6:
-			fmt.Fprintf(&b, "evil hello %d %d\n", id, at)
+			fmt.Fprintf(&b, "%s hello %d %d\n", hostile(random), id, at)
 		case 7, 8, 9, 10:
-			count := 1 + random.IntN(100)
-			fmt.Fprintf(&b, "evil append %d %d %d\n", id, at, count)
+			count, who := 1+random.IntN(100), hostile(random)
+			if id == 7 && who == "twin" {
+				at += twinStart
+			}
+			fmt.Fprintf(&b, "%s append %d %d %d\n", who, id, at, count)
 			ends[id] = at + int64(len(strings.ReplaceAll(lines(900_000, count), "GET /", "GET /evil")))
 		case 11:
 			if random.IntN(3) == 0 {
@@ -256,6 +275,8 @@ func acts(seed uint64, n int) string {
 	}
 	return b.String()
 }
+
+func hostile(random *rand.Rand) string { return []string{"evil", "evil", "twin"}[random.IntN(3)] }
 
 // TestAHostileHostHurtsNobodyElse plays random acts; a text that failed is put into seeds
 // of FuzzWhatTwoHostsDo.
@@ -294,6 +315,7 @@ func FuzzWhatTwoHostsDo(f *testing.F) {
 	f.Add("honest append 5\nevil hello 7 0\nevil append 7 0 5\nhonest append 5\nrestart\nhonest hello\n")
 	f.Add("evil append 7 1048576 100\nevil hello 7 140737488355328\nevil append 7 140000000000000 3\nhonest append 5\nevil beat\n")
 	f.Add("evil append 1 0 100\nevil append 2 0 200\nrestart\nevil append 1 0 100\nhonest append 200\nhonest beat\n")
+	f.Add("honest append 5\ntwin hello 7 140737488355328\ntwin append 7 140000000000000 3\nhonest append 5\ntwin append 3 0 9\nrestart\nhonest hello\nhonest append 5\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Count(text, "\n") > 30 {
 			t.Skip()
