@@ -107,6 +107,25 @@ func TestWhatFlumeSendsAgainIsKnown(t *testing.T) {
 	}
 }
 
+// TestTheEndOfARotatedLogIsKnownWhereTheNextGoesOn: a batch with the end of one log and the
+// beginning of the next is sent again on the same connection, and the old lines stand where the
+// new log goes on.
+func TestTheEndOfARotatedLogIsKnownWhereTheNextGoesOn(t *testing.T) {
+	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
+	s := c.sink(t)
+	old, fresh := lines(100, 20), lines(200, 20)
+	cut := len(lines(100, 10))
+	s.deliver(t, located(old, 0, cut)...)
+	both := append(located(old, cut, len(old)), located(fresh, 0, cut)...)
+	for range 3 {
+		s.deliver(t, both...)
+	}
+	s.deliver(t, located(fresh, cut, len(fresh))...)
+	s.close(t)
+	c.end(t, false)
+	c.holds(t, old+fresh)
+}
+
 // after is what of a text follows the line that a byte is in.
 func after(text string, at int) string { return text[at+strings.Index(text[at:], "\n")+1:] }
 

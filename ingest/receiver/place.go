@@ -74,7 +74,13 @@ func (x *places) numbering(p place) *numbering {
 type cursor struct {
 	stream *checkpoint.Stream
 	end    int64
+	runs   int // in this stream, one after the other
 }
+
+// freshRuns is how many runs after a sender went over to another file its lines are compared
+// with the files before, too: a batch with the end of one and the beginning of the next may be
+// sent again, and its lines be where the next file goes on.
+const freshRuns = 16
 
 // countedPath is the path of streams whose events name no file.
 const countedPath = "flume"
@@ -103,7 +109,11 @@ func (r *Receiver) put(ctx context.Context, p place, at cursor, start int64, dat
 	if err != nil {
 		return at, rng, err
 	}
-	return cursor{t, rng.End}, rng, nil
+	runs := 1
+	if t == at.stream {
+		runs += at.runs
+	}
+	return cursor{t, rng.End, runs}, rng, nil
 }
 
 // number says where lines go whose place counts.
@@ -128,7 +138,7 @@ func (r *Receiver) resolve(ctx context.Context, p place, at cursor, start int64,
 	// TAILDIR cuts off a carriage return and counts it.
 	goesOn := func(t *checkpoint.Stream) bool { return t == at.stream && (start == at.end || start == at.end+1) }
 	first, _, _ := bytes.Cut(data, []byte("\n"))
-	var fresh *checkpoint.Stream
+	var next, fresh *checkpoint.Stream
 	known := r.streamsOf(p)
 	for i, t := range known {
 		begins := start == 0 && t.Begins(append(first[:len(first):len(first)], '\n'))
@@ -140,11 +150,18 @@ func (r *Receiver) resolve(ctx context.Context, p place, at cursor, start int64,
 			return nil, err
 		}
 		switch {
-		case match == ingest.Same && (i == 0 || dates(t, first)), (begins || goesOn(t)) && match != ingest.Different:
+		case match == ingest.Same && (i == 0 || dates(t, first)), begins && match != ingest.Different:
 			return t, nil
+		case goesOn(t) && match != ingest.Different && at.runs > freshRuns:
+			return t, nil
+		case goesOn(t) && match != ingest.Different:
+			next = t // unless an older one has these very lines: the end of the last file, sent again
 		case match == ingest.Fresh && i == 0:
 			fresh = t // unless an older one has these very lines
 		}
+	}
+	if next != nil {
+		return next, nil
 	}
 	if fresh != nil {
 		return fresh, nil
