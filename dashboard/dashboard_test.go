@@ -259,9 +259,9 @@ func TestAGapIsNoLine(t *testing.T) {
 	flat := func(v float32) float64 { return float64(v) }
 	for want, values := range map[string][]float32{
 		"M0 1l1 0":                 {1, 1, -1, -1},
-		"M0 1l1 0M3 2l0 0":         {1, 1, -1, 2},
+		"M0 1l1 0M3 2l1 0":         {1, 1, -1, 2},
 		"":                         {-1, -1},
-		"M1 3l0 0M3 1l0 0M5 1l0 0": {-1, 3, -1, 1, -1, 1},
+		"M1 3l1 0M3 1l1 0M5 1l1 0": {-1, 3, -1, 1, -1, 1},
 	} {
 		if got := linePath(values, 1, flat); got != want {
 			t.Errorf("%v: %s, want %s", values, got, want)

@@ -125,7 +125,7 @@ func hostFacts(kind health.Kind, x *health.Host) []fact {
 		{"Lines/s", lineRate(x), "now"},
 		{"Lag", ageText(x.UntabledSeconds), "oldest line not in the table"},
 		{"Not stored", ageText(x.UnstoredSeconds), "oldest line not in table and archive"},
-		{"Unread", bytesText(x.WrittenBytes - x.ReadBytes), fmt.Sprintf("in %d logs", x.Files)},
+		{"Unread", bytesText(x.WrittenBytes - x.ReadBytes), "in " + logsText(x.Files)},
 		{"Governor", governorText(&x.Governor), visible(x.Governor.Reason)},
 	}
 	if kind == health.Agent {
@@ -138,9 +138,16 @@ func hostFacts(kind health.Kind, x *health.Host) []fact {
 		facts = append(facts, fact{"Last message", ageText(max(x.SeenSeconds, 0.1)) + " ago", visible(x.Agent)})
 	}
 	if x.LostFiles > 0 {
-		facts = append(facts, fact{"Lost", bytesText(x.LostBytes), fmt.Sprintf("deleted unread, in %d logs", x.LostFiles)})
+		facts = append(facts, fact{"Lost", bytesText(x.LostBytes), "deleted unread, in " + logsText(x.LostFiles)})
 	}
 	return facts
+}
+
+func logsText(n int64) string {
+	if n == 1 {
+		return "1 log"
+	}
+	return countText(n) + " logs"
 }
 
 func lineRate(x *health.Host) string {

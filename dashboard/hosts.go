@@ -75,6 +75,9 @@ func (p *pages) hostsPage(f *health.Fleet, h *health.Health, sparks map[string]*
 		shorten(data.Rows)
 	}
 	data.Summary = summary(data.Rows)
+	if !h.Well() && len(data.Rows) > 0 && data.Rows[0].bad == 0 {
+		data.Summary += " This process is not:"
+	}
 	data.Reasons, data.Warnings = texts(h.Process.Reasons), texts(h.Process.Warnings)
 	data.Sinks = sinkRows(f.Now, h)
 	data.Facts = facts(f, h)
@@ -192,7 +195,7 @@ func facts(f *health.Fleet, h *health.Health) []fact {
 		buffer.Note = "of " + bytesText(f.BufferMaxBytes)
 	}
 	return []fact{
-		{"Lines/s", rateText(rate), "now, all hosts"},
+		{"Lines/s", rateText(rate), "now"},
 		{"Lag", ageText(lag), oldestNote(oldest, where)},
 		{"Unread", bytesText(unread), "in the logs"},
 		buffer,

@@ -35,8 +35,8 @@ func (p *path) to(x, y float64) {
 
 // gap ends a line: the next point begins another.
 func (p *path) gap() {
-	if p.open && p.b[len(p.b)-1] == 'l' { // a point alone: a dot, by the line's round ends
-		p.b = append(p.b, "0 0"...)
+	if p.open && p.b[len(p.b)-1] == 'l' { // a point alone is a short line
+		p.b = append(p.b, "1 0"...)
 	}
 	p.open = false
 }

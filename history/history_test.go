@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sluice/ingest/segment/vfs"
@@ -346,6 +348,25 @@ func TestObservingAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(20, observe); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// TestRunWritesThePresentMinuteAtItsEnd, as much of it as there was.
+func TestRunWritesThePresentMinuteAtItsEnd(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(vfs.OS{}, dir, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		go s.Run(ctx)
+		for i := range 3 {
+			s.Offer(at(0, 10*i), []Observation{served("web01", int64(10*(i+1)))})
+			synctest.Wait()
+		}
+		cancel()
+		synctest.Wait()
+		if got := minutes(t, s, "web01", 0, 0)[0]; got.ByClass[1] != 30 || got.Covered != 20 {
+			t.Errorf("%+v", got)
+		}
+	})
 }
 
 func TestOfferNeverWaits(t *testing.T) {
