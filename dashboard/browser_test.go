@@ -29,7 +29,7 @@ var screenshots = flag.String("screenshots", "", "directory for pictures of the 
 
 // browser is a tab of a real browser, and what it complained about.
 type browser struct {
-	context.Context
+	ctx context.Context
 	own string // the only server that may be asked
 
 	mu       sync.Mutex
@@ -60,9 +60,9 @@ func open(t *testing.T, own string) *browser {
 	b := &browser{own: own}
 	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithListener(b.hear))
 	t.Cleanup(cancel)
-	b.Context = ctx
+	b.ctx = ctx
 	b.do(t, call(network.Enable, network.EnableParams{}), call(log.Enable, cdp.Empty{}), call(runtime.Enable, cdp.Empty{}))
-	b.Context, cancel = context.WithTimeout(ctx, 2*time.Minute) // of what follows: the first call's would be the browser's
+	b.ctx, cancel = context.WithTimeout(ctx, 2*time.Minute) // of what follows: the first call's would be the browser's
 	t.Cleanup(cancel)
 	return b
 }
@@ -100,7 +100,7 @@ func call[P, R any](command cdp.Command[P, R], params P) chromedp.Action[chromed
 
 func (b *browser) do(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	if err := chromedp.Do(b, actions...); err != nil {
+	if err := chromedp.Do(b.ctx, actions...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -108,7 +108,7 @@ func (b *browser) do(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
 // value is what an expression is in the page, as text.
 func (b *browser) value(t *testing.T, expression string) string {
 	t.Helper()
-	text, err := chromedp.Run(b, chromedp.Evaluate[string]("String("+expression+")"))
+	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+expression+")"))
 	if err != nil {
 		t.Fatalf("%s: %v", expression, err)
 	}
@@ -121,7 +121,7 @@ func (b *browser) await(t *testing.T, expression string) {
 	for tick := time.NewTicker(50 * time.Millisecond); b.value(t, expression) != "true"; {
 		select {
 		case <-tick.C:
-		case <-b.Done():
+		case <-b.ctx.Done():
 			t.Fatalf("never true: %s", expression)
 		}
 	}
@@ -142,7 +142,7 @@ func (b *browser) picture(t *testing.T, name string) {
 	if *screenshots == "" {
 		return
 	}
-	png, err := chromedp.Run(b, chromedp.FullScreenshot(100))
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 	if err != nil {
 		t.Fatal(err)
 	}
