@@ -35,6 +35,7 @@ type node struct {
 	text   []byte
 	expr   *regexp.Regexp
 	block  netip.Prefix
+	single []byte // the only way to write the block without a colon, if it is one IPv4 address
 }
 
 // Compile prepares a filter; nil passes every entry. Given the fields of the
@@ -109,6 +110,9 @@ func (c *compiler) compile(f *schema.Filter) (node, error) {
 		n.expr, err = regexp.Compile(f.Text)
 	case schema.Within:
 		n.block, err = netip.ParsePrefix(f.Text)
+		if err == nil && n.block.IsSingleIP() && n.block.Addr().Is4() {
+			n.single = []byte(n.block.Addr().String())
+		}
 	case schema.Equal, schema.EqualFold, schema.Less, schema.LessEqual, schema.Prefix, schema.Contains, schema.IsNull:
 	default:
 		err = fmt.Errorf("operation %d is not known", f.Op)
@@ -188,6 +192,9 @@ func (n *node) matchNumber(num int64) bool {
 func (n *node) matchText(text []byte) bool {
 	switch n.op {
 	case schema.Within:
+		if n.single != nil && bytes.IndexByte(text, ':') < 0 {
+			return bytes.Equal(text, n.single)
+		}
 		a, ok := schema.ParseAddr(text)
 		return ok && n.within(a)
 	case schema.EqualFold:

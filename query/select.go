@@ -1,6 +1,8 @@
 package query
 
 import (
+	"math/bits"
+	"slices"
 	"strconv"
 
 	"sluice/schema"
@@ -20,7 +22,7 @@ type selector struct {
 	rows      columnar.Selection // memory of what is selected
 	slow      columnar.Selection
 	suspects  []bool
-	decisions []bool
+	decisions []uint8
 	text      []byte
 	pool      []columnar.Selection
 }
@@ -207,24 +209,10 @@ func (s *selector) test(n *node, v *vector, rows columnar.Selection) {
 	case null:
 		keep(rows, v.isNull)
 	case !isNumber(v.kind):
-		s.decide(n, v)
-		decisions := s.decisions
-		for w, bits := range rows {
-			if bits == 0 {
-				continue
-			}
-			passed := uint64(0)
-			codes := v.codes[w<<6 : min(len(v.codes), w<<6+64)]
-			for i, code := range codes {
-				if code >= 0 && decisions[code] {
-					passed |= 1 << i
-				}
-			}
-			rows[w] &= passed
-		}
+		s.testTexts(n, v, rows)
 	case n.number:
-		for w, bits := range rows {
-			if bits == 0 {
+		for w, word := range rows {
+			if word == 0 {
 				continue
 			}
 			passed := uint64(0)
@@ -246,19 +234,43 @@ func (s *selector) test(n *node, v *vector, rows columnar.Selection) {
 	}
 }
 
-// decide applies a test to each value of a dictionary.
-func (s *selector) decide(n *node, v *vector) {
-	s.decisions = s.decisions[:0]
-	for _, text := range v.dict {
-		s.decisions = append(s.decisions, n.matchText(text))
+// What is known of a value of a dictionary.
+const (
+	undecided = iota
+	passes
+	fails
+)
+
+// testTexts is test for texts: each value of the dictionary that a row has is looked at
+// once.
+func (s *selector) testTexts(n *node, v *vector, rows columnar.Selection) {
+	s.decisions = slices.Grow(s.decisions[:0], len(v.dict))[:len(v.dict)]
+	clear(s.decisions)
+	for w, word := range rows {
+		for rest := word; rest != 0; rest &= rest - 1 {
+			bit := bits.TrailingZeros64(rest)
+			code := v.codes[w<<6+bit]
+			if code >= 0 {
+				if s.decisions[code] == undecided {
+					s.decisions[code] = fails
+					if n.matchText(v.dict[code]) {
+						s.decisions[code] = passes
+					}
+				}
+				if s.decisions[code] == passes {
+					continue
+				}
+			}
+			rows[w] &^= 1 << bit
+		}
 	}
 }
 
 // keep clears the rows that pass returns false for.
 func keep(rows columnar.Selection, pass func(i int) bool) {
-	for w, bits := range rows {
-		for i := w << 6; bits != 0; bits, i = bits>>1, i+1 {
-			if bits&1 != 0 && !pass(i) {
+	for w, word := range rows {
+		for i := w << 6; word != 0; word, i = word>>1, i+1 {
+			if word&1 != 0 && !pass(i) {
 				rows[w] &^= 1 << (i & 63)
 			}
 		}

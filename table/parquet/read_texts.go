@@ -13,6 +13,8 @@ type Texts struct {
 	Codes []int32
 
 	dict  []byte   // the dictionary's bytes
+	of    *Chunk   // whose dictionary the first of Values are; nil is nobody's
+	count int      // how many they are
 	plain [][]byte // bytes of pages without a dictionary
 }
 
@@ -24,11 +26,18 @@ func (d *Decoder) Texts(f *File, group, column, from, to int, t *Texts) error {
 	if err != nil {
 		return err
 	}
-	t.Values, t.Codes = t.Values[:0], t.Codes[:0]
-	if len(dictionary) > 0 {
-		if err := d.textDictionary(dictionary, c, t); err != nil {
-			return err
+	t.Codes = t.Codes[:0]
+	if t.of == nil || t.of != c { // pages are read one after another: a dictionary is decoded once
+		t.Values, t.of = t.Values[:0], nil
+		if len(dictionary) > 0 {
+			if err := d.textDictionary(dictionary, c, t); err != nil {
+				return err
+			}
+			t.of, t.count = c, len(t.Values)
 		}
+	}
+	if t.of != nil {
+		t.Values = t.Values[:t.count]
 	}
 	dictValues, plainPages := len(t.Values), 0
 	for row := s.firstRow; row < to; {
