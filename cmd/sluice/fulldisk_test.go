@@ -186,7 +186,7 @@ func TestAStartOnAFullDiskEndsOrWaitsForRoom(t *testing.T) {
 	}
 	fill()
 	d.write(1000)
-	for _, args := range [][]string{once, {"audit", "--repair", "--data", d.data}, {"run", "--from-archive", "dir:" + d.data + "/archive/%Y%m%d/%{host}", "--data", d.data}} {
+	for _, args := range [][]string{once, {"run", "--from-archive", "dir:" + d.data + "/archive/%Y%m%d/%{host}", "--data", d.data}} {
 		out, code := d.output(args...)
 		if code != 1 || !strings.Contains(out, syscall.ENOSPC.Error()) || !strings.Contains(out, "hint: free space") {
 			t.Errorf("%v: %d\n%s", args, code, out)
@@ -194,13 +194,13 @@ func TestAStartOnAFullDiskEndsOrWaitsForRoom(t *testing.T) {
 	}
 	for range 2 {
 		stderr, stop = d.start(d.run()...)
-		d.eventually("table for", stderr, "status", "--data", d.data)
+		d.eventually("spool for", stderr, "status", "--data", d.data)
 		if err := stop(); err != nil {
 			t.Errorf("stopped on a full disk: %v\n%s", err, stderr)
 		}
 	}
 	stderr, stop = d.start(d.run()...)
-	d.eventually("table for", stderr, "status", "--data", d.data)
+	d.eventually("spool for", stderr, "status", "--data", d.data)
 	free()
 	d.write(1000)
 	d.eventually("rows=3000", stderr, "audit", "--data", d.data)
