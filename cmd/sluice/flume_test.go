@@ -187,7 +187,11 @@ func TestWhatFlumeDeliversIsStoredOnceWhateverIsKilled(t *testing.T) {
 		}
 	}
 	stored(t, data, asFlumeReads(all))
-	for _, command := range [][]string{{"audit"}, {"archive", "verify"}} {
+	again := "parquet:" + filepath.Join(dir, "again")
+	for _, command := range [][]string{
+		{"audit"}, {"archive", "verify"}, {"audit", "--repair"},
+		{"run", "--from-archive", "dir:" + filepath.Join(data, "archive") + "/%Y%m%d/%{host}", "--table", again}, {"audit", "--table", again},
+	} {
 		var out, stderr bytes.Buffer
 		if code := run(context.Background(), append([]string{"--data", data}, command...), nil, &out, &stderr); code != 0 {
 			t.Errorf("%v: status %d: %s%s", command, code, &out, &stderr)
