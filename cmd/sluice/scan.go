@@ -73,10 +73,10 @@ func (s *scanCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	within := columnar.Bounds{From: scan.From, To: scan.To}
+	within := columnar.Bounds{From: scan.From, To: scan.To, Hosts: splitHosts(s.Host)}
 	err = s.ask(a, within, scan, question)
 	var mistake usageError
-	if errors.As(err, &mistake) && within.From > 0 { // a host or field that the table has, but not then
+	if errors.As(err, &mistake) && (within.From > 0 || within.Hosts != nil) { // a host or field that the table has, but not then
 		err = s.ask(a, columnar.Bounds{}, scan, question)
 	}
 	return err

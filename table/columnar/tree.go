@@ -65,6 +65,9 @@ func ParsePartition(dir string) Partition {
 func PartitionsOf(pattern hdfs.Pattern) func(dir string) Partition {
 	matcher := pattern.Matcher()
 	return func(dir string) Partition {
+		if p := ParsePartition(dir); p.Day != "" && p.Host != "" { // quickly: there are thousands
+			return p
+		}
 		m, ok := matcher.Match(path.Join(dir, "file"))
 		if !ok {
 			return ParsePartition(dir)
