@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"iter"
+	"os"
+	"runtime/debug"
 	"sync/atomic"
 
 	"sluice/query"
@@ -27,6 +29,7 @@ func want(s schema.Scan, columns []string) columnar.Want {
 // answerColumns answers a question beside the columns, on all processors. read counts the
 // rows that were looked at.
 func (e *entries) answerColumns(ctx context.Context, table columnSource, s schema.Scan, q query.Question, read *atomic.Int64) (*query.Answer, error) {
+	collectLate()
 	columns, err := query.NewColumns(q, s.Filter, columnar.Workers(), e.fields...)
 	if err != nil {
 		return nil, err
@@ -39,6 +42,18 @@ func (e *entries) answerColumns(ctx context.Context, table columnSource, s schem
 		return nil, err
 	}
 	return columns.Answer()
+}
+
+// questionMemory is what a question may take before garbage is collected more often.
+const questionMemory = 384 << 20
+
+// collectLate leaves garbage alone while there is little of it: a question lasts for less
+// than a second. The ten most frequent of 270,000 paths took 0.28 CPU seconds for 0.43.
+func collectLate() {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(800)
+		debug.SetMemoryLimit(questionMemory)
+	}
 }
 
 // scanColumns is scan for a table of columns: only rows that the filter passes are made
