@@ -54,7 +54,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 		"hbase/tabletest hdfs/localdir ingest bench/sample"},
 
 	{"table/parquet", "", ""},
-	{"table/columnar", "schema parse hdfs table/parquet ingest/segment", "ingest/segment/vfs hdfs/localdir ingest ingest/checkpoint bench/sample"},
+	{"table/columnar", "schema parse hdfs table/parquet ingest/segment", "ingest/segment/vfs hdfs/localdir ingest ingest/checkpoint bench/sample hdfs/dfs cluster"},
 
 	{"query", "schema table/columnar", "parse bench/sample"},
 	{"print", "schema query", "parse bench/sample"},

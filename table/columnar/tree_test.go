@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/hdfs"
 	"sluice/hdfs/localdir"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
@@ -100,7 +101,7 @@ func (l *testLog) line() string {
 type tree struct {
 	testing.TB
 	root, spool string
-	store       *localdir.Archive
+	store       hdfs.Archive
 	table       *columnar.Table
 	want        []line
 	seq         uint64
@@ -118,8 +119,13 @@ func newTree(t testing.TB) *tree {
 	if x.encoder, err = segment.NewEncoder(1); err != nil {
 		t.Fatal(err)
 	}
-	x.table = columnar.OpenTable(x.store, columnar.TableOptions{Spool: x.spool})
+	x.useStore(x.store)
 	return x
+}
+
+// useStore makes the tree one of another store.
+func (x *tree) useStore(store hdfs.Archive) {
+	x.store, x.table = store, columnar.OpenTable(store, columnar.TableOptions{Spool: x.spool})
 }
 
 // segment begins a segment of the spool.
