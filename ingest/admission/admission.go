@@ -63,6 +63,7 @@ type Gate struct {
 	mu            sync.Mutex
 	peers         map[netip.Prefix]*peer
 	total         int
+	admitted      int64 // ever
 	authenticated int   // of total
 	rejected      int64 // connections rejected or replaced, ever
 	unlogged      int64 // of those, since the last message
@@ -86,6 +87,7 @@ type Place struct {
 	from netip.Prefix
 	conn net.Conn  // closed when the place is given to another connection
 	at   time.Time // it was admitted, or authenticated
+	seq  int64     // of its admission
 	left bool      // under Gate.mu
 }
 
@@ -115,7 +117,8 @@ func (g *Gate) Admit(conn net.Conn, addr netip.Addr) *Place {
 		g.reject(addr, now)
 		return nil
 	}
-	place := &Place{from: from, conn: conn, at: now}
+	g.admitted++
+	place := &Place{from: from, conn: conn, at: now, seq: g.admitted}
 	p.pending = append(p.pending, place)
 	g.total++
 	g.peers[from] = p
@@ -147,7 +150,7 @@ func (g *Gate) roomFor(p *peer, from netip.Prefix, now time.Time) bool {
 	// The peer that takes most of the places loses one, unless that is this one.
 	var most *peer
 	for _, other := range g.peers {
-		if len(other.pending) > len(p.pending) && (most == nil || len(other.pending) > len(most.pending)) {
+		if n := len(other.pending); n > len(p.pending) && (most == nil || n > len(most.pending) || n == len(most.pending) && other.pending[0].seq < most.pending[0].seq) {
 			most = other
 		}
 	}
