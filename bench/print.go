@@ -100,7 +100,7 @@ func (q *Query) print(b *strings.Builder) {
 	for i, p := range programs {
 		head += "\t" + p
 		if i > 0 {
-			head += "\tsluice's times"
+			head += "\ttimes sluice's"
 		}
 	}
 	table(b, head+"\tsluice, CPU ms\tMB", func(row func(string, ...any)) {
