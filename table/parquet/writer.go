@@ -124,10 +124,14 @@ func (w *Writer) Rows() (n int64) {
 
 // MemoryBytes is what the writer's buffers take.
 func (w *Writer) MemoryBytes() int {
-	return cap(w.raw) + cap(w.packed) + 4*cap(w.codes) + 8*cap(w.ints) + w.intTable.bytes() + zstdBytes
+	n := cap(w.raw) + cap(w.packed) + 4*cap(w.codes) + 8*cap(w.ints) + w.intTable.bytes()
+	if cap(w.packed) > 0 {
+		n += zstdBytes
+	}
+	return n
 }
 
-// zstdBytes is about what an encoder holds: its table and its window.
+// zstdBytes is about what an encoder holds from its first page on: its table and its window.
 const zstdBytes = 3 << 20
 
 func (w *Writer) write(b []byte) {
