@@ -96,7 +96,6 @@ type openSegment struct {
 		Seal() (string, error)
 	}
 	append func(schema.Batch)
-	n      int
 }
 
 func newBusy(x *tree) *busy {

@@ -189,8 +189,8 @@ func (s *Snapshot) Streams(context.Context) ([]schema.StreamEntry, error) {
 }
 
 // end is the end of the stream's last range.
-func (m *StreamMeta) end() (end int64) {
-	for _, r := range m.Ranges {
+func (s *StreamMeta) end() (end int64) {
+	for _, r := range s.Ranges {
 		end = max(end, r.End)
 	}
 	return end

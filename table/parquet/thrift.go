@@ -142,13 +142,6 @@ func (r *thriftReader) bytes(kind byte) []byte {
 	return r.b[r.pos-int(n) : r.pos : r.pos]
 }
 
-func (r *thriftReader) boolean(kind byte) bool {
-	if kind != thriftTrue && kind != thriftFalse {
-		r.fail("not a boolean")
-	}
-	return kind == thriftTrue
-}
-
 // list reads the head of a list and yields the kind of each element, which the caller
 // reads. An element takes a byte or more, so a list is no longer than what is left.
 func (r *thriftReader) list(kind byte) iter.Seq[byte] {
