@@ -40,9 +40,10 @@ endif
 	cluster/cluster hold $(GO) test -timeout 45m $(RACE) ./...
 
 # The race detector allocates by itself, empties pools and slows the code, so what is
-# counted or bounded by the CPU's time is tested once more without it.
+# counted, is bounded by the CPU's time, or repeats a thing thousands of times is tested
+# once more without it.
 allocations:
-	$(GO) test -run 'Alloc|InSteps|LongestLines' ./...
+	$(GO) test -run 'Alloc|InSteps|LongestLines|WhereverPowerFails|SeesEveryLineOnce' ./...
 
 # Every fuzz target there is, for FUZZTIME each.
 fuzz:
