@@ -60,7 +60,7 @@ func Handler(cfg Config) (http.Handler, error) {
 		mux.HandleFunc("GET /assets/"+name, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", kind)
 			w.Header().Set("Cache-Control", "no-cache")
-			w.Write(body) //nolint:errcheck // whoever asked has gone
+			w.Write(body) //nolint:errcheck // the client has disconnected
 		})
 	}
 	return secured(mux), nil
@@ -136,5 +136,5 @@ func (p *pages) show(w http.ResponseWriter, status int, name string, data any) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	w.Write(b.Bytes()) //nolint:errcheck // whoever asked has gone
+	w.Write(b.Bytes()) //nolint:errcheck // the client has disconnected
 }

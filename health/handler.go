@@ -47,7 +47,7 @@ func Handler(look func() Fleet, t Thresholds, names []string, pages http.Handler
 	answer := func(w http.ResponseWriter, status int, v any) {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.WriteHeader(status)
-		json.NewEncoder(w).Encode(v) //nolint:errcheck // whoever asked has gone
+		json.NewEncoder(w).Encode(v) //nolint:errcheck // the client has disconnected
 	}
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		f := look()

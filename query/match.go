@@ -61,6 +61,14 @@ func Compile(f *schema.Filter, formats ...[]schema.Field) (*Matcher, error) {
 // CheckFields fails, naming the fields there are, unless every name is a field of
 // one of the formats or one that all entries have. The error wraps ErrFilter.
 func CheckFields(names []string, formats ...[]schema.Field) error {
+	if err := missingField(names, formats); err != nil {
+		return fmt.Errorf("%w: %w", ErrFilter, err)
+	}
+	return nil
+}
+
+// missingField names the first of the names that is no field, and the fields there are.
+func missingField(names []string, formats [][]schema.Field) error {
 	known := []string{schema.HostField, schema.FileField, schema.StreamField, schema.OffsetField,
 		schema.TimeField, schema.ParseErrorField, schema.LogbodyField}
 	for _, fields := range formats {
@@ -79,7 +87,7 @@ func CheckFields(names []string, formats ...[]schema.Field) error {
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("%w: there is no field %q; there are %s", ErrFilter, name, strings.Join(known, ", "))
+			return fmt.Errorf("there is no field %q; there are %s", name, strings.Join(known, ", "))
 		}
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrQuestion marks a question that cannot be asked of these entries.
-var ErrQuestion = errors.New("question")
+var ErrQuestion = errors.New("cannot answer")
 
 // Names of groups by time, for [Question.By]. A format's own field of that name goes
 // before.
@@ -173,12 +173,12 @@ func (q *Question) Check(formats ...[]schema.Field) error {
 		if spans[name] != 0 {
 			continue
 		}
-		if err := CheckFields([]string{name}, formats...); err != nil {
-			return fmt.Errorf("%w: group: %w", ErrQuestion, err)
+		if err := missingField([]string{name}, formats); err != nil {
+			return fmt.Errorf("%w: %w, hour, day", ErrQuestion, err)
 		}
 	}
 	for _, m := range q.Measures {
-		if err := CheckFields([]string{m.Field}, formats...); err != nil {
+		if err := missingField([]string{m.Field}, formats); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrQuestion, m.Operation, err)
 		}
 		if !m.fits(formats) {

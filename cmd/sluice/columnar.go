@@ -16,7 +16,7 @@ import (
 const (
 	parquetScheme  = "parquet:"
 	embeddedScheme = "embedded:" // of tables before they were columnar
-	// columnarTree is how files stand below a table's directory, unless its URL says so.
+	// columnarTree is the default path pattern of the files below a table's directory.
 	columnarTree = "/day=%Y%m%d/host=%{host}"
 )
 

@@ -26,7 +26,7 @@ type compactCmd struct {
 func (compactCmd) Help() string {
 	return `Merges the files of a columnar table, for each day that is over and each host, into
 files of about --target-size, sorted by time. Collectors and a run that follows do this
-themselves every half hour; this is for tables that nobody writes at the moment.
+themselves every half hour; this is for tables that no process writes at the moment.
 
     sluice compact
     sluice compact --table parquet:hdfs://nn1,nn2/weblogs --dry-run

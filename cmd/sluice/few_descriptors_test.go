@@ -142,7 +142,7 @@ func askHealth(t *testing.T, address string) *health.Health {
 	return &h
 }
 
-// storedOnce fails unless archive and table of a data folder hold the lines, each once.
+// storedOnce fails unless archive and table of a data directory hold the lines, each once.
 func storedOnce(t *testing.T, data string, logs []byte) {
 	t.Helper()
 	sameLines(t, "archive", archived(t, filepath.Join(data, "archive")), logs)

@@ -232,7 +232,7 @@ func TestFlumesStreamsAreMended(t *testing.T) {
 		damaged[20] ^= 8
 		write(damaged)
 		expect(1, "are no member", "audit")
-		// What the lost member held may be nowhere else: nobody knows what Flume sent.
+		// What the lost member held may be nowhere else: what Flume sent is unknown.
 		expect(1, "left as it is: .* its damage stays", "audit", "--repair")
 		write(sound)
 	})

@@ -110,7 +110,7 @@ func (p *parquetPrinter) put(s *parquetStream) error {
 	return err
 }
 
-// Flush implements [print.Printer]: rows go into the file, which nobody can read before
+// Flush implements [print.Printer]: rows go into the file, which cannot be read before
 // Close.
 func (p *parquetPrinter) Flush() error {
 	for _, s := range p.streams {

@@ -49,7 +49,7 @@ func (a *app) keepHistory() (s *history.Store, end func()) {
 		cancel()
 		select {
 		case <-done:
-		case <-time.After(historyEnd): // a disk that does not answer keeps nobody
+		case <-time.After(historyEnd): // a disk that does not answer must not delay the exit
 		}
 	}
 }
