@@ -24,7 +24,7 @@ build:
 
 test: check race allocations fuzz
 
-# Formatting and package rules are tests too (package project); gofmt stands here
+# Formatting and package rules are tests too (package rules); gofmt stands here
 # because it says first, and in a second, what is quickly mended.
 check:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
@@ -39,7 +39,7 @@ race:
 ifeq ($(RACE),)
 	@echo "no C compiler: the race detector is left out" >&2; [ "$$CI" != true ]
 endif
-	cluster/cluster hold $(GO) test -p 3 -timeout 45m $(RACE) ./...
+	test/cluster/cluster hold $(GO) test -p 3 -timeout 45m $(RACE) ./...
 
 # The race detector allocates by itself, empties pools and slows the code, so what is
 # counted, is bounded by the CPU's time, or repeats a thing thousands of times is tested
@@ -49,16 +49,16 @@ allocations:
 
 # Every fuzz target there is, for FUZZTIME each.
 fuzz:
-	GO=$(GO) project/fuzz.sh $(FUZZTIME)
+	GO=$(GO) test/rules/fuzz.sh $(FUZZTIME)
 
 # A real cluster of its own, and faults in the order of SEED: docs/soak.md.
 soak:
-	$(GO) test -v -timeout 0 -run '(?i)^TestThe$(WHAT)Holds?$$' ./soak -soak $(DURATION) -seed $(SEED) -layout $(LAYOUT)
+	$(GO) test -v -timeout 0 -run '(?i)^TestThe$(WHAT)Holds?$$' ./test/soak -soak $(DURATION) -seed $(SEED) -layout $(LAYOUT)
 
 # What hostile senders do to a collector, beside an honest host: docs/security.md. ROW is one of
 # the attacks, 0 is all.
 attack:
-	$(GO) test -v -timeout 0 -run TestAnHonestHostIsServedDuringAttacks ./attack -lines $(LINES) -row $(ROW)
+	$(GO) test -v -timeout 0 -run TestAnHonestHostIsServedDuringAttacks ./test/attack -lines $(LINES) -row $(ROW)
 
 bench: build
 	./sluice bench

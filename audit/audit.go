@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"sluice/catalog"
-	"sluice/hdfs"
+	"sluice/archive"
+	"sluice/archive/index"
 	"sluice/ingest/checkpoint"
 	"sluice/schema"
 )
@@ -25,8 +25,8 @@ type Table interface {
 // Config is what an audit compares.
 type Config struct {
 	Table   Table
-	Archive catalog.Archive
-	Pattern hdfs.Pattern
+	Archive index.Archive
+	Pattern archive.Pattern
 	// Checkpoint knows the logs of this host; nil: they are looked for by what the
 	// table's directory says.
 	Checkpoint *checkpoint.File
@@ -54,7 +54,7 @@ type audit struct {
 	Config
 	seeds   seeds
 	layout  schema.Layout
-	catalog *catalog.Catalog
+	catalog *index.Catalog
 	streams map[schema.StreamID]*stream
 	report  Report
 	sums    []digest // of each member's fresh bytes
@@ -82,7 +82,7 @@ func newAudit(ctx context.Context, cfg Config) (*audit, error) {
 		return nil, err
 	}
 	var err error
-	a.catalog, err = catalog.Read(ctx, cfg.Archive, cfg.Pattern, func(f *catalog.File) bool { return a.wantHost(f.Host) })
+	a.catalog, err = index.Read(ctx, cfg.Archive, cfg.Pattern, func(f *index.File) bool { return a.wantHost(f.Host) })
 	if err != nil {
 		return nil, err
 	}

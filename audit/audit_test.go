@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/catalog"
+	"sluice/archive/index"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
 	"sluice/schema"
@@ -219,7 +219,7 @@ func testDamages(t *testing.T, damages ...damage) {
 		t.Errorf("after the repair: %s, want %s\n%s%s", got, strings.Join(stays, ", "), named(repaired), named(after))
 	}
 	problems := 0
-	if err := w.catalog().Verify(t.Context(), w.pattern, func(p catalog.Problem) { problems++; t.Log(p) }); err != nil || problems > 0 {
+	if err := w.catalog().Verify(t.Context(), w.pattern, func(p index.Problem) { problems++; t.Log(p) }); err != nil || problems > 0 {
 		t.Errorf("the archive has %d problems, %v", problems, err)
 	}
 }

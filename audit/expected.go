@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"slices"
 
-	"sluice/catalog"
+	"sluice/archive/index"
 	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
 	"sluice/schema"
 )
 
-func damageText(f *catalog.File, d catalog.Damage) string {
+func damageText(f *index.File, d index.Damage) string {
 	return fmt.Sprintf("%s: %d bytes at byte %d are no member: %s", f.Name, d.Bytes, d.Offset, d.Reason)
 }
 
@@ -58,7 +58,7 @@ func (e *encoder) count(t tally, s *stream, data []byte, start int64) (n count) 
 	}
 	var at chunk
 	var total sum
-	for offset, line := range catalog.Lines(data, start) {
+	for offset, line := range index.Lines(data, start) {
 		if offset >= s.Stored {
 			break
 		}
@@ -87,8 +87,8 @@ func (e *encoder) count(t tally, s *stream, data []byte, start int64) (n count) 
 // readLines reads the archive, and the logs beside it, and returns the sums of the
 // rows that all lines must make.
 func (a *audit) readLines(ctx context.Context) (tally, error) {
-	encoders, tallies := make([]*encoder, catalog.Workers()), make([]tally, catalog.Workers())
-	counts := make([]map[schema.StreamID]count, catalog.Workers())
+	encoders, tallies := make([]*encoder, index.Workers()), make([]tally, index.Workers())
+	counts := make([]map[schema.StreamID]count, index.Workers())
 	for i := range encoders {
 		encoders[i], tallies[i], counts[i] = a.newEncoder(), tally{}, map[schema.StreamID]count{}
 	}
@@ -134,7 +134,7 @@ func (a *audit) readLines(ctx context.Context) (tally, error) {
 
 // complete compares a stream with its log, says what the archive lacks, and takes
 // that from elsewhere.
-func (a *audit) complete(ctx context.Context, s *stream, r *catalog.Reader, e *encoder, t tally) (err error) {
+func (a *audit) complete(ctx context.Context, s *stream, r *index.Reader, e *encoder, t tally) (err error) {
 	if s.log != nil {
 		if err := s.log.open(); err != nil {
 			return err
@@ -170,7 +170,7 @@ func (a *audit) complete(ctx context.Context, s *stream, r *catalog.Reader, e *e
 
 // checkMembers takes the pieces from the sound members and says what of them is
 // damaged or stands twice.
-func (a *audit) checkMembers(ctx context.Context, s *stream, r *catalog.Reader) error {
+func (a *audit) checkMembers(ctx context.Context, s *stream, r *index.Reader) error {
 	if s.held == nil {
 		return nil
 	}
@@ -240,7 +240,7 @@ func (s *stream) sortPieces() {
 
 // spare looks for the hole's bytes, those of a damaged member, in members that
 // stand there a second time.
-func (a *audit) spare(ctx context.Context, s *stream, r *catalog.Reader, hole schema.Range) ([]piece, error) {
+func (a *audit) spare(ctx context.Context, s *stream, r *index.Reader, hole schema.Range) ([]piece, error) {
 	var found []piece
 	if s.held == nil {
 		return nil, nil
@@ -261,7 +261,7 @@ func (a *audit) spare(ctx context.Context, s *stream, r *catalog.Reader, hole sc
 }
 
 // pieceData reads a piece that is in the archive.
-func (a *audit) pieceData(ctx context.Context, s *stream, r *catalog.Reader, p piece) ([]byte, error) {
+func (a *audit) pieceData(ctx context.Context, s *stream, r *index.Reader, p piece) ([]byte, error) {
 	m := &a.catalog.Members[p.member]
 	data, err := r.Data(ctx, m)
 	if err != nil {
@@ -332,7 +332,7 @@ func (a *audit) differMissing(s *stream, m missing) {
 func (s *stream) lacks(m missing) bool { return !s.Sparse || m.rows > 0 }
 
 // compareLog compares the archive's ranges with the log's bytes.
-func (a *audit) compareLog(ctx context.Context, s *stream, r *catalog.Reader) error {
+func (a *audit) compareLog(ctx context.Context, s *stream, r *index.Reader) error {
 	if s.log == nil {
 		return nil
 	}
@@ -379,7 +379,7 @@ func (a *audit) differUnreadable(s *stream, r schema.Range, err error) error {
 
 // differLines names the archive's lines that the log has otherwise.
 func (a *audit) differLines(s *stream, archived, logged []byte, start int64) {
-	for offset, line := range catalog.Lines(archived, start) {
+	for offset, line := range index.Lines(archived, start) {
 		if other := logged[offset-start:][:len(line)]; !bytes.Equal(line, other) {
 			a.differ(s, Difference{LogDifferent, schema.Range{Start: offset, End: offset + int64(len(line))}, fmt.Sprintf("%s has %.60q", s.LogPath, other)})
 		}

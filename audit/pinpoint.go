@@ -9,7 +9,7 @@ import (
 	"math"
 	"slices"
 
-	"sluice/catalog"
+	"sluice/archive/index"
 	"sluice/schema"
 )
 
@@ -59,7 +59,7 @@ type batch struct {
 	from, to int64 // times of the lines
 	found    int64 // rows that the table has in these chunks
 	encoder  *encoder
-	reader   *catalog.Reader
+	reader   *index.Reader
 }
 
 // pinpoint goes through the chunks that differ line by line. Where mend is not
@@ -138,7 +138,7 @@ func (b *batch) mend(ctx context.Context, put func(*schema.Rows) error) error {
 		}
 		err := b.eachPiece(ctx, s, func(data []byte, start int64) error {
 			rows.Reset()
-			for offset, line := range catalog.Lines(data, start) {
+			for offset, line := range index.Lines(data, start) {
 				w, m := b.lines[place{id, offset}], s.missingAt(offset)
 				if w != nil && !w.ok && (m == nil || !m.disputed) {
 					b.encoder.line(s, line, offset)
@@ -164,7 +164,7 @@ func (b *batch) eachLine(ctx context.Context, each func(s *stream, line []byte, 
 			continue
 		}
 		visit := func(data []byte, start int64) error {
-			for offset, line := range catalog.Lines(data, start) {
+			for offset, line := range index.Lines(data, start) {
 				if offset >= s.Stored || !b.chunks[chunkOf(id, offset)] || s.pruned.Has(offset) {
 					continue
 				}

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"sluice/catalog"
-	"sluice/hdfs"
+	"sluice/archive"
+	"sluice/archive/index"
 	"sluice/ingest/segment"
 	"sluice/parse"
 	"sluice/schema"
@@ -24,12 +24,12 @@ import (
 
 // RefillConfig is what Refill works with.
 type RefillConfig struct {
-	Archive catalog.Archive
-	Pattern hdfs.Pattern
+	Archive index.Archive
+	Pattern archive.Pattern
 	// Store puts the Parquet file at localPath into the columnar table, under a name below
 	// the directory that Naming says.
 	Store    func(ctx context.Context, localPath, name string) error
-	Naming   hdfs.Pattern
+	Naming   archive.Pattern
 	AllLines bool
 	// Dir is for files that are being made.
 	Dir string
@@ -45,7 +45,7 @@ type RefillConfig struct {
 // Parquet file that its segment had.
 type Refill struct {
 	cfg     RefillConfig
-	catalog *catalog.Catalog
+	catalog *index.Catalog
 
 	mu     sync.Mutex
 	failed []string
@@ -59,7 +59,7 @@ type Refill struct {
 func NewRefill(ctx context.Context, cfg RefillConfig) (*Refill, error) {
 	r := &Refill{cfg: cfg}
 	var err error
-	if r.catalog, err = catalog.Read(ctx, cfg.Archive, cfg.Pattern, nil); err != nil {
+	if r.catalog, err = index.Read(ctx, cfg.Archive, cfg.Pattern, nil); err != nil {
 		return nil, err
 	}
 	for i := range r.catalog.Files {
@@ -97,7 +97,7 @@ func (r *Refill) Run(ctx context.Context) (failed []string, err error) {
 		return nil, err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(catalog.Workers())
+	group.SetLimit(index.Workers())
 	for i := range r.catalog.Files {
 		if f := &r.catalog.Files[i]; f.Members > 0 && !r.pruned(f) && ctx.Err() == nil {
 			group.Go(func() error {
@@ -114,7 +114,7 @@ func (r *Refill) Run(ctx context.Context) (failed []string, err error) {
 }
 
 // pruned reports whether all that a file holds was pruned.
-func (r *Refill) pruned(f *catalog.File) bool {
+func (r *Refill) pruned(f *index.File) bool {
 	for _, m := range r.catalog.Members[f.First : f.First+f.Members] {
 		if len(r.cfg.Pruned[m.Stream].Missing(m.Range)) > 0 {
 			return false
@@ -124,7 +124,7 @@ func (r *Refill) pruned(f *catalog.File) bool {
 }
 
 // file makes the Parquet file of one archive file.
-func (r *Refill) file(ctx context.Context, f *catalog.File, local string) (err error) {
+func (r *Refill) file(ctx context.Context, f *index.File, local string) (err error) {
 	to, err := os.OpenFile(local, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {
 		return err
@@ -164,7 +164,7 @@ func (r *Refill) file(ctx context.Context, f *catalog.File, local string) (err e
 // refillWriter makes one Parquet file.
 type refillWriter struct {
 	refill              *Refill
-	reader              *catalog.Reader
+	reader              *index.Reader
 	writer              *columnar.Writer
 	encoders            map[schema.StreamID]*refillStream
 	chunk               columnar.Chunk
@@ -180,7 +180,7 @@ type refillStream struct {
 }
 
 // members writes the rows of the file's members, in their order.
-func (w *refillWriter) members(ctx context.Context, f *catalog.File) error {
+func (w *refillWriter) members(ctx context.Context, f *index.File) error {
 	members := w.refill.catalog.Members[f.First : f.First+f.Members]
 	for i := range members {
 		m := &members[i]
@@ -207,10 +207,10 @@ func (w *refillWriter) members(ctx context.Context, f *catalog.File) error {
 	return nil
 }
 
-func (w *refillWriter) member(s *refillStream, m *catalog.Member, data []byte) error {
+func (w *refillWriter) member(s *refillStream, m *index.Member, data []byte) error {
 	w.chunk.Reset()
 	var n count
-	for offset, line := range catalog.Lines(data, m.Range.Start) {
+	for offset, line := range index.Lines(data, m.Range.Start) {
 		s.format.Parse(line, &w.rec)
 		s.encoder.Append(&w.chunk, offset, &w.rec)
 		n.add(&w.rec)
@@ -221,7 +221,7 @@ func (w *refillWriter) member(s *refillStream, m *catalog.Member, data []byte) e
 
 // stream returns the stream of a member, as the file describes it there; else as the
 // archive does, else as the flags say.
-func (w *refillWriter) stream(ctx context.Context, f *catalog.File, m *catalog.Member) (*refillStream, error) {
+func (w *refillWriter) stream(ctx context.Context, f *index.File, m *index.Member) (*refillStream, error) {
 	known := w.encoders[m.Stream]
 	if m.EntryBytes == 0 && known != nil {
 		return known, nil
@@ -236,7 +236,7 @@ func (w *refillWriter) stream(ctx context.Context, f *catalog.File, m *catalog.M
 		w.encoders[m.Stream] = s
 		return s, nil
 	}
-	format, err := catalog.Lookup(&entry.Stream)
+	format, err := index.Lookup(&entry.Stream)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +248,7 @@ func (w *refillWriter) stream(ctx context.Context, f *catalog.File, m *catalog.M
 	return s, nil
 }
 
-func (w *refillWriter) describe(ctx context.Context, f *catalog.File, m *catalog.Member) (entry schema.StreamEntry, found bool, err error) {
+func (w *refillWriter) describe(ctx context.Context, f *index.File, m *index.Member) (entry schema.StreamEntry, found bool, err error) {
 	if m.EntryBytes > 0 {
 		from, err := w.reader.Segment(ctx, m)
 		if err != nil {

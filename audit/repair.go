@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"os"
 
-	"sluice/catalog"
+	"sluice/archive/index"
 	"sluice/ingest/segment"
 	"sluice/schema"
 )
 
 // Mender is an archive that can be mended; an hdfs.Archive is one.
 type Mender interface {
-	catalog.Archive
+	index.Archive
 	// Store puts the sealed file at localPath under a name that is free.
 	Store(ctx context.Context, localPath, name string) error
 	// Replace puts it in the place of the file that has the name.

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"sluice/catalog"
-	"sluice/hdfs"
+	"sluice/archive"
+	"sluice/archive/index"
 	"sluice/ingest/segment"
 	"sluice/parse"
 	"sluice/schema"
@@ -17,8 +17,8 @@ import (
 // ReplayConfig is what Replay works with.
 type ReplayConfig struct {
 	Table   Table
-	Archive catalog.Archive
-	Pattern hdfs.Pattern
+	Archive index.Archive
+	Pattern archive.Pattern
 	// Format and Zone are for streams that neither table nor archive describes; ""
 	// leaves them out.
 	Format, Zone string
@@ -27,7 +27,7 @@ type ReplayConfig struct {
 // Replay is an archive on its way into a table.
 type Replay struct {
 	cfg     ReplayConfig
-	catalog *catalog.Catalog
+	catalog *index.Catalog
 	streams map[schema.StreamID]*replayed
 
 	mu     sync.Mutex
@@ -42,7 +42,7 @@ type Replay struct {
 // replayed is a stream on its way. Its count is written under the replay's lock.
 type replayed struct {
 	entry  schema.StreamEntry
-	held   *catalog.Stream
+	held   *index.Stream
 	format *parse.Format
 	count
 	damaged []schema.Range
@@ -52,7 +52,7 @@ type replayed struct {
 func NewReplay(ctx context.Context, cfg ReplayConfig) (*Replay, error) {
 	r := &Replay{cfg: cfg, streams: map[schema.StreamID]*replayed{}, bad: map[int32]bool{}}
 	var err error
-	if r.catalog, err = catalog.Read(ctx, cfg.Archive, cfg.Pattern, nil); err != nil {
+	if r.catalog, err = index.Read(ctx, cfg.Archive, cfg.Pattern, nil); err != nil {
 		return nil, err
 	}
 	list, err := cfg.Table.Streams(ctx)
@@ -77,7 +77,7 @@ func NewReplay(ctx context.Context, cfg ReplayConfig) (*Replay, error) {
 
 // add takes one stream: as the table knows it, else as the archive does, else as
 // the flags say.
-func (r *Replay) add(held *catalog.Stream, known schema.StreamEntry) {
+func (r *Replay) add(held *index.Stream, known schema.StreamEntry) {
 	e := held.Entry
 	switch {
 	case known.ID != 0:
@@ -90,7 +90,7 @@ func (r *Replay) add(held *catalog.Stream, known schema.StreamEntry) {
 		r.fail("stream %s: neither table nor archive say how its lines are to be read: give --format", e.ID)
 		return
 	}
-	format, err := catalog.Lookup(&e.Stream)
+	format, err := index.Lookup(&e.Stream)
 	if err != nil {
 		r.fail("%v", err)
 		return
@@ -121,7 +121,7 @@ func (r *Replay) Run(ctx context.Context) (failed []string, err error) {
 	if err := r.enter(ctx); err != nil { // rows are read by their stream's format
 		return nil, err
 	}
-	writers := make([]replayWriter, catalog.Workers())
+	writers := make([]replayWriter, index.Workers())
 	for i := range writers {
 		writers[i] = replayWriter{replay: r, known: map[schema.StreamID]*schema.RowEncoder{}}
 	}
@@ -233,7 +233,7 @@ func (w *replayWriter) put(ctx context.Context, s *replayed, data []byte, start 
 	}
 	w.rows.Reset()
 	var n count
-	for offset, line := range catalog.Lines(data, start) {
+	for offset, line := range index.Lines(data, start) {
 		s.format.Parse(line, &w.rec)
 		encoder.Append(&w.rows, offset, &w.rec)
 		n.add(&w.rec)

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/hbase/tabletest"
 	"sluice/schema"
+	"sluice/table/tabletest"
 )
 
 // contents is everything that a table holds, as text.

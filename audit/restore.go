@@ -8,7 +8,7 @@ import (
 	"path"
 	"path/filepath"
 
-	"sluice/catalog"
+	"sluice/archive/index"
 	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
@@ -23,7 +23,7 @@ const maxOpenSegments = 64
 type restorer struct {
 	*repair
 	stream *stream
-	place  catalog.Place
+	place  index.Place
 	open   map[string]*restored // by directory
 	dir    string               // of the last line
 	rec    schema.Record
@@ -37,7 +37,7 @@ type restored struct {
 // restore makes archive files of the pieces that only a log has.
 func (r *repair) restore(ctx context.Context) error {
 	for _, s := range r.streams {
-		x := &restorer{repair: r, stream: s, place: catalog.NewPlace(r.Pattern, s.Host, s.Labels), open: map[string]*restored{}}
+		x := &restorer{repair: r, stream: s, place: index.NewPlace(r.Pattern, s.Host, s.Labels), open: map[string]*restored{}}
 		for _, p := range s.pieces {
 			if m := s.missingAt(p.Start); p.member != noMember || m != nil && m.disputed {
 				continue
@@ -85,7 +85,7 @@ func (x *restorer) cut(ctx context.Context, data []byte, start int64) error {
 		run = end
 		return err
 	}
-	for offset, line := range catalog.Lines(data, start) {
+	for offset, line := range index.Lines(data, start) {
 		dir := x.dir
 		if x.stream.format.Parse(line, &x.rec); x.rec.Dated {
 			var err error

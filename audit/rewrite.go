@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"sluice/catalog"
+	"sluice/archive/index"
 	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
@@ -50,7 +50,7 @@ func (r *repair) rewrite(ctx context.Context) (err error) {
 }
 
 // changes reports whether a file is to be written again.
-func (r *repair) changes(f *catalog.File, fates []keep) bool {
+func (r *repair) changes(f *index.File, fates []keep) bool {
 	if f.Foreign {
 		return false
 	}
@@ -82,7 +82,7 @@ func (r *repair) complete(host string) bool {
 }
 
 // fate decides about one member.
-func (r *repair) fate(ctx context.Context, reader *catalog.Reader, i int32) (keep, error) {
+func (r *repair) fate(ctx context.Context, reader *index.Reader, i int32) (keep, error) {
 	m := &r.catalog.Members[i]
 	s := r.streams[m.Stream]
 	name := r.catalog.Files[m.File].Name
@@ -129,7 +129,7 @@ func (s *stream) covers(r schema.Range) bool {
 }
 
 // sameBytes compares what of a member stands elsewhere too with the pieces.
-func (r *repair) sameBytes(ctx context.Context, reader *catalog.Reader, s *stream, m *catalog.Member) (bool, error) {
+func (r *repair) sameBytes(ctx context.Context, reader *index.Reader, s *stream, m *index.Member) (bool, error) {
 	data, err := reader.Data(ctx, m)
 	if err != nil {
 		return false, err
@@ -157,7 +157,7 @@ func (r *repair) sameBytes(ctx context.Context, reader *catalog.Reader, s *strea
 }
 
 // rewriteFile makes the file anew and puts it in the place of the old one.
-func (r *repair) rewriteFile(ctx context.Context, reader *catalog.Reader, f *catalog.File, fates []keep) error {
+func (r *repair) rewriteFile(ctx context.Context, reader *index.Reader, f *index.File, fates []keep) error {
 	w, err := segment.Create(vfs.OS{}, filepath.Join(r.dir, "rewritten.gz"))
 	if err != nil {
 		return err
@@ -183,14 +183,14 @@ func (r *repair) rewriteFile(ctx context.Context, reader *catalog.Reader, f *cat
 // keeper writes the members of one file again.
 type keeper struct {
 	*repair
-	reader *catalog.Reader
+	reader *index.Reader
 	writer *segment.Writer
 	// entries are the streams' as this file has them: it is in the directory of these labels,
 	// and an operator may have changed them since.
 	entries map[schema.StreamID]schema.StreamEntry
 }
 
-func (k *keeper) member(ctx context.Context, m *catalog.Member, fate keep) error {
+func (k *keeper) member(ctx context.Context, m *index.Member, fate keep) error {
 	src, err := k.reader.Segment(ctx, m)
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"sluice/catalog"
+	"sluice/archive/index"
 	"sluice/ingest/segment"
 	"sluice/schema"
 )
@@ -26,7 +26,7 @@ type Sight struct {
 
 // Look is to be called before the table is opened, where a collector may be at
 // work. spoolDir is the folder of its segments.
-func Look(ctx context.Context, a catalog.Archive, spoolDir string) (*Sight, error) {
+func Look(ctx context.Context, a index.Archive, spoolDir string) (*Sight, error) {
 	s := &Sight{files: map[string]bool{}, ranges: map[schema.StreamID][]schema.Range{}}
 	list, err := a.List(ctx)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *Sight) read(name string) (err error) {
 }
 
 // settled reports whether a member must be in the table by now.
-func (s *Sight) settled(file string, m *catalog.Member) bool {
+func (s *Sight) settled(file string, m *index.Member) bool {
 	return s == nil || s.files[file] && !slices.ContainsFunc(s.ranges[m.Stream], func(r schema.Range) bool {
 		return r.Start < m.Range.End && m.Range.Start < r.End
 	})

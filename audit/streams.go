@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"sluice/catalog"
+	"sluice/archive/index"
 	"sluice/ingest/checkpoint"
 	"sluice/parse"
 	"sluice/schema"
@@ -15,12 +15,12 @@ type stream struct {
 	Stream
 	tracked     *checkpoint.Stream // nil: the checkpoint does not know it
 	inDirectory bool
-	directory   int64           // what the directory says is stored
-	described   bool            // Format is known
-	known       bool            // Stored is
-	held        *catalog.Stream // nil: nothing in the archive
-	format      *parse.Format   // nil: see FormatUnknown
-	log         *log            // nil: no log here
+	directory   int64         // what the directory says is stored
+	described   bool          // Format is known
+	known       bool          // Stored is
+	held        *index.Stream // nil: nothing in the archive
+	format      *parse.Format // nil: see FormatUnknown
+	log         *log          // nil: no log here
 	pruned      schema.RangeSet
 	// pieces are where the lines come from, in order; no two overlap. missing is
 	// what of the stored range the archive cannot give.
@@ -149,7 +149,7 @@ func (a *audit) addCatalog() {
 		}
 		if s.described {
 			var err error
-			if s.format, err = catalog.Lookup(&s.StreamEntry.Stream); err != nil {
+			if s.format, err = index.Lookup(&s.StreamEntry.Stream); err != nil {
 				a.differ(s, Difference{FormatUnknown, schema.Range{}, err.Error()})
 			}
 		} else {
@@ -190,7 +190,7 @@ func (a *audit) finish() {
 		a.report.Streams = append(a.report.Streams, &s.Stream)
 	}
 	slices.SortFunc(a.report.Streams, func(x, y *Stream) int {
-		return catalog.CompareStreams(&x.StreamEntry.Stream, &y.StreamEntry.Stream)
+		return index.CompareStreams(&x.StreamEntry.Stream, &y.StreamEntry.Stream)
 	})
 	for i := range a.catalog.Files {
 		f := &a.catalog.Files[i]

@@ -12,16 +12,16 @@ import (
 
 	"go.uber.org/goleak"
 
-	"sluice/catalog"
-	"sluice/hbase/tabletest"
-	"sluice/hdfs"
-	"sluice/hdfs/localdir"
+	"sluice/archive"
+	"sluice/archive/index"
+	"sluice/archive/localdir"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
 	"sluice/parse"
 	"sluice/schema"
+	"sluice/table/tabletest"
 )
 
 // TestMain leaves regexp2's clock alone: it stops a second after the last match.
@@ -40,7 +40,7 @@ const (
 type world struct {
 	t          *testing.T
 	dir        string
-	pattern    hdfs.Pattern
+	pattern    archive.Pattern
 	archive    *localdir.Archive
 	checkpoint *checkpoint.File
 	streams    []*worldStream
@@ -69,7 +69,7 @@ func newWorldOf(t *testing.T, format string, own map[int]string) *world {
 	dir := t.TempDir()
 	w := &world{t: t, dir: dir, format: format, own: own}
 	var err error
-	if w.pattern, err = hdfs.ParsePattern(filepath.Join(dir, "archive") + "/%Y%m%d/%{host}"); err != nil {
+	if w.pattern, err = archive.ParsePattern(filepath.Join(dir, "archive") + "/%Y%m%d/%{host}"); err != nil {
 		t.Fatal(err)
 	}
 	if w.archive, err = localdir.Open(filepath.Join(dir, "archive"), "c1"); err != nil {
@@ -253,9 +253,9 @@ func (w *world) repair() *Report {
 }
 
 // catalog reads the archive as it is.
-func (w *world) catalog() *catalog.Catalog {
+func (w *world) catalog() *index.Catalog {
 	w.t.Helper()
-	c, err := catalog.Read(w.t.Context(), w.archive, w.pattern, nil)
+	c, err := index.Read(w.t.Context(), w.archive, w.pattern, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}

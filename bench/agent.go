@@ -14,7 +14,7 @@ import (
 
 	"sluice/bench/peers"
 	"sluice/bench/trace"
-	"sluice/health"
+	"sluice/monitor"
 )
 
 // Command makes a process of this program with these arguments.
@@ -67,7 +67,7 @@ func (r *runner) cpu() (time.Duration, error) { return peers.CPU(r.cmd.Process.P
 
 // taken is how many lines it took so far, by its status.
 func (r *runner) taken() (int64, error) {
-	s, err := health.Read(filepath.Join(r.data, "status.json"))
+	s, err := monitor.Read(filepath.Join(r.data, "status.json"))
 	return s.Lines, err
 }
 

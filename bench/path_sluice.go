@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"sluice/hbase"
-	"sluice/health"
+	"sluice/monitor"
 )
 
 // process is one of ours.
@@ -161,7 +161,7 @@ func receivedBytes(ctx context.Context, address string) (sum int64, err error) {
 		return 0, err
 	}
 	defer answer.Body.Close()
-	var h health.Health
+	var h monitor.Health
 	if err := json.NewDecoder(answer.Body).Decode(&h); err != nil {
 		return 0, fmt.Errorf("the collector's /health: %w", err)
 	}

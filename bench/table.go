@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"sluice/hdfs/localdir"
+	"sluice/archive/localdir"
 	"sluice/schema"
 	"sluice/table/columnar"
 )

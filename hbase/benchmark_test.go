@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"sluice/cluster"
 	"sluice/hbase"
-	"sluice/hbase/tabletest"
 	"sluice/schema"
+	"sluice/table/tabletest"
+	"sluice/test/cluster"
 )
 
 const benchmarkRows = 200_000

@@ -1,8 +1,8 @@
 // Package hbase is the table: rows of typed cells under keys made from a line's
 // own time and place.
 //
-// What package schema says of keys and cells holds on HBase and in a local folder
-// alike (package embedded); package tabletest holds both to one contract. This
+// What package schema says of keys and cells holds on HBase
+// and in columnar files alike; package tabletest holds both to one contract. This
 // package is the one on HBase, by a client of our own: [Open] opens a table that
 // [Admin] made, Put gathers rows by region and server and sends them as flights
 // that go on until every row is durable or refused, Scan reads the salts' ranges

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"sluice/hbase"
-	"sluice/hbase/tabletest"
 	"sluice/schema"
+	"sluice/table/tabletest"
 )
 
 func openFake(t *testing.T, f *fake, layout schema.Layout, o hbase.Options) *hbase.Table {

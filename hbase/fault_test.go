@@ -9,10 +9,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"sluice/cluster"
 	"sluice/hbase"
-	"sluice/hbase/tabletest"
 	"sluice/schema"
+	"sluice/table/tabletest"
+	"sluice/test/cluster"
 )
 
 // Faults in the middle of writing: afterwards every row that was put is there,

@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"sluice/cluster"
 	"sluice/hbase"
-	"sluice/hbase/tabletest"
 	"sluice/parse"
 	"sluice/query"
 	"sluice/schema"
+	"sluice/table/tabletest"
+	"sluice/test/cluster"
 )
 
 // TestAFamilyMadeAnotherWayIsSaid attribute by attribute; a compression that is

@@ -10,10 +10,10 @@ import (
 
 	"go.uber.org/goleak"
 
-	"sluice/cluster"
 	"sluice/hbase"
-	"sluice/hbase/tabletest"
 	"sluice/schema"
+	"sluice/table/tabletest"
+	"sluice/test/cluster"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

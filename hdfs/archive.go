@@ -4,75 +4,302 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
 	"path"
+	"slices"
 	"strings"
+	"time"
+
+	"sluice/archive"
 )
 
-// Archive is where sealed segments go. Names are slash-separated, relative to the
-// archive's root, and accepted by CheckName. Implementations are safe for
-// concurrent use.
-type Archive interface {
-	// Store puts a copy of the sealed file at localPath under name. When it
-	// returns nil the copy is whole, verified and survives a crash; before that
-	// nothing is seen under name. Storing the same bytes under the same name again
-	// succeeds. Other bytes under that name are left alone: ErrConflict.
-	Store(ctx context.Context, localPath, name string) error
-	// Replace puts a copy of the file at localPath in the place of an archived one,
-	// for a repair: the one way to other bytes under a name. Whoever opens it reads
-	// the old bytes or the new ones, whole. fs.ErrNotExist where there is none.
-	Replace(ctx context.Context, localPath, name string) error
-	// Remove takes a file out of the archive; fs.ErrNotExist where there is none.
-	Remove(ctx context.Context, name string) error
-	// Mark puts an empty file DoneFile into the directory, which is made if need be:
-	// nothing more is to come there. Marking again succeeds.
-	Mark(ctx context.Context, dir string) error
-	// List gives every file of the archive, in the order of names. Files of other
-	// programs are among them; unfinished and hidden ones (an element of the name
-	// that begins with _ or .) are not.
-	List(ctx context.Context) ([]File, error)
-	// Open reads one; fs.ErrNotExist where there is none.
-	Open(ctx context.Context, name string) (Reader, error)
-	// Sweep removes temporary files: those of earlier processes of this owner, and those of
-	// other owners that have been Abandoned. It may run beside Store.
-	Sweep(ctx context.Context) error
+const (
+	firstWait = 200 * time.Millisecond
+	maxWait   = 15 * time.Second
+	// cleanupTime is how long what was begun may be tidied up after ctx has ended;
+	// Sweep of the next life does the rest.
+	cleanupTime = 5 * time.Second
+)
+
+// Options say what new files are like, and how patient we are.
+type Options struct {
+	// Owner is the id of the collector: no two that run at the same time may share
+	// one. "" is for reading only.
+	Owner string
+	// Permissions of files; directories can be passed by whom they let read. 0: 0640.
+	Permissions fs.FileMode
+	// User and Group get what is made, if given; HDFS lets only its superuser do so.
+	User, Group string
+	// Replication and BlockBytes are HDFS's own when 0.
+	Replication int
+	BlockBytes  int64
+	// Uploads is how many Stores are under way at a time; others wait. 0: 2.
+	Uploads int
+	// Timeout is how long a server may be silent, or take a connection. 0: 30 s.
+	Timeout time.Duration
+	// Wait is how long something is tried without success before it is an
+	// *UnreachableError; 0: until its context ends.
+	Wait   time.Duration
+	Logger *slog.Logger
 }
 
-// File is an archived file.
-type File struct {
-	Name  string
-	Bytes int64
+// Archive implements archive.Archive in HDFS. What fails is tried again until the
+// context or Options.Wait ends, unless only a person can mend it.
+type Archive struct {
+	root     string
+	o        Options
+	kerberos bool
+	pool     *pool
+	troubles *troubles
+	uploads  chan struct{}
+	temp     *archive.TempNames // nil: for reading only
+	waiting  func(context.Context, time.Duration) error
 }
 
-// Reader is an open archived file.
-type Reader interface {
-	io.ReaderAt
-	io.Closer
-	Size() int64
-}
+var _ archive.Archive = (*Archive)(nil)
 
-// ErrConflict: the archive has other bytes under the name. Two collectors share
-// an id, or one has lost its spool and counts from the beginning again.
-var ErrConflict = errors.New("the archive has a different file of this name; does another collector use the same id?")
-
-// TmpDir is the directory in an archive's root where unfinished files are. The
-// underscore hides it from Hive, Spark and MapReduce.
-const TmpDir = "_tmp"
-
-// DoneFile says that a directory is complete, as MapReduce and Spark say it of
-// their output. The underscore hides it from readers.
-const DoneFile = "_SUCCESS"
-
-// CheckName refuses names that lead out of the archive, that HDFS does not take,
-// or that are hidden from Hadoop's readers.
-func CheckName(name string) error {
-	if name == "" || path.IsAbs(name) || path.Clean(name) != name {
-		return fmt.Errorf("archive name %q is not a plain relative path", name)
+// Open uses the directory root of a cluster as an archive. Nothing is asked of the
+// cluster yet, which may be away.
+func Open(cluster Cluster, root string, o Options) (*Archive, error) {
+	var temp *archive.TempNames
+	if o.Owner != "" {
+		var err error
+		if temp, err = archive.NewTempNames(o.Owner); err != nil {
+			return nil, fmt.Errorf("archive %s: %w", root, err)
+		}
 	}
-	for element := range strings.SplitSeq(name, "/") {
-		if !plainElement(element) {
-			return fmt.Errorf("archive name %q: %q cannot be part of a path; %q can", name, element, Element(element))
+	if o.Permissions == 0 {
+		o.Permissions = 0o640
+	}
+	if o.Uploads == 0 {
+		o.Uploads = 2
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Archive{
+		root: path.Clean(root), o: o, kerberos: cluster.login != nil,
+		pool: &pool{options: cluster.options, login: cluster.login, transfer: cluster.transfer, dialTCP: (&net.Dialer{}).DialContext,
+			timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses), said: map[string]string{}},
+		troubles: &troubles{now: time.Now, log: o.Logger, open: map[string]Trouble{}},
+		uploads:  make(chan struct{}, o.Uploads), temp: temp, waiting: wait,
+	}, nil
+}
+
+// Close ends the connections. No call may be under way.
+func (a *Archive) Close() error { return a.pool.close() }
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// again lends a client to call as retry does.
+func (a *Archive) again(ctx context.Context, what string, call func(*client) error) error {
+	return a.retry(ctx, what, func(by time.Time) error { return a.pool.doBy(ctx, by, call) })
+}
+
+// retry calls until it succeeds, is told that this is of no use, or ctx or Options.Wait
+// ends, by which an attempt must have its connection.
+func (a *Archive) retry(ctx context.Context, what string, attempt func(by time.Time) error) (err error) {
+	defer func() { a.troubles.over(what, err) }()
+	began, attempts := time.Now(), 0
+	for pause := firstWait; ; pause = min(2*pause, maxWait) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := attempt(a.connectedBy(began))
+		if err == nil {
+			return nil
+		}
+		if ended := ctx.Err(); ended != nil {
+			return fmt.Errorf("%w; the last attempt: %w", ended, err)
+		}
+		err = explain(err, a.kerberos)
+		if permanent(err) {
+			return err
+		}
+		attempts++
+		if waited := time.Since(began); a.o.Wait > 0 && waited+pause >= a.o.Wait {
+			return &UnreachableError{Waited: waited, Attempts: attempts, Err: err, NameNodes: a.pool.answers()}
+		}
+		a.troubles.note(what, err)
+		if ended := a.waiting(ctx, pause); ended != nil {
+			return fmt.Errorf("%w; the last attempt: %w", ended, err)
+		}
+	}
+}
+
+// connectedBy is when an attempt must have its connection, of attempts that began at a
+// time; the zero time is no bound. Each name node gets its share of Options.Wait.
+func (a *Archive) connectedBy(began time.Time) time.Time {
+	if a.o.Wait <= 0 {
+		return time.Time{}
+	}
+	share := time.Now().Add(a.o.Wait / time.Duration(max(1, len(a.pool.options.Addresses))))
+	if end := began.Add(a.o.Wait); end.Before(share) {
+		return end
+	}
+	return share
+}
+
+// on adds to an error what was attempted.
+func (a *Archive) on(name, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("archive hdfs:%s: %s: %w", a.root, strings.TrimSuffix(what+" "+name, " "), err)
+}
+
+func (a *Archive) path(name string) string { return path.Join(a.root, name) }
+
+func (a *Archive) tmpDir() string { return path.Join(a.root, archive.TmpDir) }
+
+func (a *Archive) tmpName() string {
+	return path.Join(a.tmpDir(), a.temp.Next())
+}
+
+// LogIn makes one attempt to get a ticket, where one is needed. An error is
+// protection.ErrSettings if a second would be of no use.
+func (a *Archive) LogIn(ctx context.Context) error {
+	if a.pool.login == nil {
+		return nil
+	}
+	_, _, err := a.pool.login.LogIn(ctx)
+	return a.on("", "log in", err)
+}
+
+// There is fs.ErrNotExist, named, where the archive's root is not.
+func (a *Archive) There(ctx context.Context) error {
+	err := a.again(ctx, "look", func(c *client) error {
+		_, err := c.Stat(a.root)
+		return err
+	})
+	return a.on("", "open", err)
+}
+
+// List implements archive.Archive.
+func (a *Archive) List(ctx context.Context) ([]archive.File, error) {
+	return a.ListWhere(ctx, func(string) bool { return true })
+}
+
+// ListWhere is List without the directories that want refuses, and what is below them.
+func (a *Archive) ListWhere(ctx context.Context, want func(dir string) bool) ([]archive.File, error) {
+	var files []archive.File
+	err := a.again(ctx, "list", func(c *client) error {
+		files = nil
+		err := a.list(ctx, c, "", want, &files)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // no root yet, or a directory that went away
+		}
+		return err
+	})
+	if err != nil {
+		return nil, a.on("", "list", err)
+	}
+	slices.SortFunc(files, func(x, y archive.File) int { return strings.Compare(x.Name, y.Name) })
+	return files, nil
+}
+
+func (a *Archive) list(ctx context.Context, c *client, dir string, want func(dir string) bool, files *[]archive.File) error {
+	infos, err := c.ReadDir(a.path(dir))
+	if err != nil {
+		return err
+	}
+	for _, info := range infos {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		name := path.Join(dir, info.Name())
+		switch {
+		case archive.CheckName(name) != nil: // hidden, or not one that we could read back
+		case info.IsDir() && !want(name):
+		case info.IsDir():
+			if err := a.list(ctx, c, name, want, files); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		default:
+			*files = append(*files, archive.File{Name: name, Bytes: info.Size()})
 		}
 	}
 	return nil
+}
+
+// Remove implements archive.Archive.
+func (a *Archive) Remove(ctx context.Context, name string) error {
+	if err := archive.CheckName(name); err != nil {
+		return err
+	}
+	err := a.again(ctx, "remove "+name, func(c *client) error {
+		if err := regular(c, a.path(name)); err != nil {
+			return err
+		}
+		return c.Client.Remove(a.path(name))
+	})
+	return a.on(name, "remove", err)
+}
+
+// remove removes a file and with it the lease on it, if both are there.
+func remove(c *client, name string) error {
+	if err := c.Client.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// regular is nil if there is a file of this name.
+func regular(c *client, name string) error {
+	info, err := c.Stat(name)
+	if err == nil && info.IsDir() {
+		err = errDirectory
+	}
+	return err
+}
+
+// mkdirAll makes dir and what is missing above it, as the options say.
+func (a *Archive) mkdirAll(c *client, dir string) error {
+	info, err := c.Stat(dir)
+	if err == nil && !info.IsDir() {
+		return fmt.Errorf("%s: %w", dir, errNotDirectory)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := a.mkdirAll(c, path.Dir(dir)); err != nil {
+		return err
+	}
+	err = c.Mkdir(dir, dirPermissions(a.o.Permissions))
+	if errors.Is(err, fs.ErrExist) { // another upload was quicker
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return a.chown(c, dir)
+}
+
+// dirPermissions lets pass who may read, and the owner write.
+func dirPermissions(file fs.FileMode) fs.FileMode { return file | 0o300 | file&0o444>>2 }
+
+func (a *Archive) chown(c *client, name string) error {
+	if a.o.User == "" && a.o.Group == "" {
+		return nil
+	}
+	err := c.Chown(name, a.o.User, a.o.Group)
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("give %s to %s:%s, which only HDFS's superuser may: %w", name, a.o.User, a.o.Group, err)
+	}
+	return err
 }

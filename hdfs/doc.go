@@ -1,6 +1,9 @@
-// Package hdfs is the archive: sealed segments under dated, per-host paths.
+// Package hdfs is the archive in HDFS.
 //
-// What is here is what every archive has in common, on HDFS or in a local folder
-// (package localdir): the path pattern with Flume's escapes, the rules for names,
-// and the interface that package archivetest holds each of them to.
+// A sealed segment is written to _tmp/, compared with the local file by length and
+// HDFS's own checksum, and renamed; whatever fails on the way, the temporary file is
+// removed and the upload begins again on a new connection. The client is
+// colinmarc/hdfs, which recovers no pipeline and waits for ever where nobody
+// answers: its connections are given deadlines here, and each client is used by one
+// call at a time and thrown away after an error.
 package hdfs

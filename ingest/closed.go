@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"sluice/hdfs"
+	"sluice/archive"
 	"sluice/ingest/checkpoint"
 )
 
@@ -70,9 +70,9 @@ func (c *Collector) mark(ctx context.Context, now time.Time) error {
 
 // closed are the directories of days that ended, for which no segment waits.
 func (c *Collector) closed(now time.Time) ([]string, error) {
-	var dirs, waiting []hdfs.Span
+	var dirs, waiting []archive.Span
 	for _, d := range c.cfg.Checkpoint.Unmarked() {
-		dirs = append(dirs, hdfs.Span{Dir: d.Dir, Start: d.Start})
+		dirs = append(dirs, archive.Span{Dir: d.Dir, Start: d.Start})
 	}
 	if len(dirs) == 0 {
 		return nil, nil
@@ -81,7 +81,7 @@ func (c *Collector) closed(now time.Time) ([]string, error) {
 	defer c.mu.Unlock()
 	note := func(sp *spooled) error {
 		name, err := c.archiveName(sp)
-		waiting = append(waiting, hdfs.Span{Dir: path.Dir(name)})
+		waiting = append(waiting, archive.Span{Dir: path.Dir(name)})
 		return err
 	}
 	for _, sp := range c.spool.open {
@@ -94,5 +94,5 @@ func (c *Collector) closed(now time.Time) ([]string, error) {
 			return nil, err
 		}
 	}
-	return hdfs.Closed(dirs, waiting, now, c.cfg.ClosedGrace), nil
+	return archive.Closed(dirs, waiting, now, c.cfg.ClosedGrace), nil
 }

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/hdfs"
+	"sluice/archive"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
@@ -100,7 +100,7 @@ func labelledLife(fs *crashfs.FS, table *fakeTable, archive *fakeArchive, naming
 // archive, loses power, and goes on: what was in open segments is archived in the directories
 // of its labels, which only the segments themselves tell.
 func TestAnOpenSegmentsLabelsSurviveAPowerCut(t *testing.T) {
-	naming, err := hdfs.ParsePattern("/logs/%Y%m%d/%{label:site}/%{host}")
+	naming, err := archive.ParsePattern("/logs/%Y%m%d/%{label:site}/%{host}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func unzip(t *testing.T, content []byte) string {
 
 // TestLabelsThatChangeBeginAnotherSegment: the same log, labelled otherwise by its operator.
 func TestLabelsThatChangeBeginAnotherSegment(t *testing.T) {
-	naming, err := hdfs.ParsePattern("/logs/%Y%m%d/%{label:site}")
+	naming, err := archive.ParsePattern("/logs/%Y%m%d/%{label:site}")
 	if err != nil {
 		t.Fatal(err)
 	}

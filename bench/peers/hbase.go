@@ -23,7 +23,7 @@ var hbasePeer embed.FS
 // does. It is to be run by `cluster java`, with the folder of CompileHBase in CLUSTER_CP.
 const HBaseMain = "peer.Main"
 
-// HBaseCluster is a cluster that the script cluster/cluster started; which one, say
+// HBaseCluster is a cluster that the script test/cluster/cluster started; which one, say
 // the variables of the environment that the script reads.
 type HBaseCluster struct {
 	// Script is the script's path.

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"sluice/health"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/tail"
+	"sluice/monitor"
 	"sluice/print"
 )
 
@@ -64,7 +64,7 @@ func (c *ackCmd) Run(a *app) (err error) {
 
 // ask has the process at work acknowledge, and waits for it.
 func (c *ackCmd) ask(a *app) error {
-	s, err := health.Read(statusPath(a.cli.Data))
+	s, err := monitor.Read(statusPath(a.cli.Data))
 	if err != nil {
 		return err
 	}

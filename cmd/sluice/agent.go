@@ -13,13 +13,13 @@ import (
 	"time"
 	"unicode"
 
-	"sluice/health"
 	"sluice/ingest/agent"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/governor"
 	"sluice/ingest/protocol"
 	"sluice/ingest/segment"
 	"sluice/ingest/tail"
+	"sluice/monitor"
 )
 
 type agentCmd struct {
@@ -92,7 +92,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 	var file *checkpoint.File
 	var locks []*os.File
 	defer func() { err = errors.Join(err, closeAll(locks)) }()
-	start := &starting{kind: health.Agent, host: c.Host, flags: &c.statusFlags, thresholds: health.Thresholds{SilentAfter: silentAfter, MaxLag: c.MaxLag}}
+	start := &starting{kind: monitor.Agent, host: c.Host, flags: &c.statusFlags, thresholds: monitor.Thresholds{SilentAfter: silentAfter, MaxLag: c.MaxLag}}
 	err = start.patiently(a, func() (err error) {
 		if err := closeAll(locks); err != nil {
 			return err

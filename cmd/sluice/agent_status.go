@@ -6,12 +6,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sluice/dashboard"
-	"sluice/health"
-	"sluice/history"
 	"sluice/ingest/agent"
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
+	"sluice/monitor"
+	"sluice/monitor/dashboard"
+	"sluice/monitor/history"
 )
 
 // sending is an agent at work.
@@ -26,24 +26,24 @@ type sending struct {
 	tailer       atomic.Pointer[tail.Tailer] // nil until a collector said from where
 }
 
-func (s *sending) thresholds() health.Thresholds {
-	return health.Thresholds{SilentAfter: silentAfter, MaxLag: s.cmd.MaxLag}
+func (s *sending) thresholds() monitor.Thresholds {
+	return monitor.Thresholds{SilentAfter: silentAfter, MaxLag: s.cmd.MaxLag}
 }
 
 // fleet is how it stands with its host.
-func (s *sending) fleet() health.Fleet {
+func (s *sending) fleet() monitor.Fleet {
 	now, state := time.Now(), s.agent.State()
-	counts := health.Counts{Accepted: state.SentLines, Batches: state.SentBatches}
+	counts := monitor.Counts{Accepted: state.SentLines, Batches: state.SentBatches}
 	if t := s.tailer.Load(); t != nil {
 		c := t.Counters()
 		counts.Lines, counts.Bytes, counts.Failures = c.Lines.Load(), c.Bytes.Load(), c.Failures.Load()
 	}
 	wrong, soon := s.certificates.check(now, x509.ExtKeyUsageClientAuth, s.cmd.Host)
-	return health.Fleet{
+	return monitor.Fleet{
 		Wrong: wrong, Soon: soon,
-		Now: now, Began: s.began, Kind: health.Agent, Host: s.cmd.Host, Version: version(), Counts: counts,
-		Hosts:       map[string]health.Host{s.cmd.Host: health.Reader(now, s.agent.Heartbeat(), state, silentAfter, s.cmd.MaxLag)},
-		Sinks:       health.AgentSinks(now, state),
+		Now: now, Began: s.began, Kind: monitor.Agent, Host: s.cmd.Host, Version: version(), Counts: counts,
+		Hosts:       map[string]monitor.Host{s.cmd.Host: monitor.Reader(now, s.agent.Heartbeat(), state, silentAfter, s.cmd.MaxLag)},
+		Sinks:       monitor.AgentSinks(now, state),
 		BufferBytes: state.UnacknowledgedBytes, BufferMaxBytes: s.cmd.Window.bytes(),
 	}
 }
@@ -54,13 +54,13 @@ func (s *sending) report(a *app, t *tail.Tailer) {
 	f, read, state := s.fleet(), t.Counters(), s.agent.State()
 	h := f.Check(s.thresholds())
 	s.history.Offer(f.Now, dashboard.Observations(&h))
-	status := health.Status{
+	status := monitor.Status{
 		At: f.Now, PID: os.Getpid(), Began: s.began, Host: s.cmd.Host, Version: version(),
 		Lines: f.Counts.Lines, Bytes: f.Counts.Bytes,
 		LostBytes: read.LostBytes.Load(), LostFiles: read.LostFiles.Load(), Failures: f.Counts.Failures,
 		Governor: s.gate.State(), Logs: t.Status(), Sending: &state, Health: &h,
 	}
-	if err := health.Write(statusPath(a.cli.Data), &status); err != nil {
+	if err := monitor.Write(statusPath(a.cli.Data), &status); err != nil {
 		a.log.Warn("the status cannot be written", "error", err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sluice/bench/fleet"
-	"sluice/health"
+	"sluice/monitor"
 )
 
 // TestWhatAgentsSendIsStoredOnceWhateverIsKilled: two hosts whose logs are rotated,
@@ -78,7 +78,7 @@ func TestASecondSignalEndsAnAgentAtOnce(t *testing.T) {
 	args := append(agentArgs(data, "web01", address, log), "--drain", "1h")
 	c := start(t, args...)
 	c.await(t, func() bool {
-		s, err := health.Read(statusPath(data))
+		s, err := monitor.Read(statusPath(data))
 		return err == nil && s.Sending.Connected && s.Logs.Files > 0
 	})
 	if err := collector.Process.Signal(syscall.SIGSTOP); err != nil {
@@ -149,7 +149,7 @@ func untilAllIsSent(t *testing.T, data string, args []string) {
 	t.Helper()
 	c := start(t, args...)
 	c.await(t, func() bool {
-		s, err := health.Read(statusPath(data))
+		s, err := monitor.Read(statusPath(data))
 		return err == nil && s.PID == c.Process.Pid && s.Logs.Files > 0 && s.Logs.UnreadBytes == 0 && s.Sending.Connected && s.Sending.UnacknowledgedBytes == 0
 	})
 	if err := c.end(t); err != nil {

@@ -8,8 +8,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"sluice/catalog"
-	"sluice/hdfs"
+	"sluice/archive"
+	"sluice/archive/index"
 	"sluice/print"
 	"sluice/query"
 	"sluice/schema"
@@ -31,7 +31,7 @@ type archiveReadFlags struct {
 }
 
 // read calls do with what the headers of the files say that are asked for.
-func (f *archiveReadFlags) read(a *app, do func(*catalog.Catalog, hdfs.Pattern) error) (err error) {
+func (f *archiveReadFlags) read(a *app, do func(*index.Catalog, archive.Pattern) error) (err error) {
 	if f.URL != "" && f.Archive != "" {
 		return usage("the archive is given twice: %s and --archive %s", f.URL, f.Archive)
 	}
@@ -50,7 +50,7 @@ func (f *archiveReadFlags) read(a *app, do func(*catalog.Catalog, hdfs.Pattern) 
 	defer func() { err = errors.Join(err, archive.Close()) }()
 	hosts := splitHosts(f.Host)
 	known := []string{}
-	held, err := catalog.Read(a.ctx, archive, pattern, func(file *catalog.File) bool {
+	held, err := index.Read(a.ctx, archive, pattern, func(file *index.File) bool {
 		if hosts != nil {
 			known = append(known, file.Host)
 		}
@@ -94,10 +94,10 @@ wrote are named at the end.`
 }
 
 func (c *archiveLsCmd) Run(a *app) error {
-	return c.read(a, func(held *catalog.Catalog, _ hdfs.Pattern) error { return c.list(a, held) })
+	return c.read(a, func(held *index.Catalog, _ archive.Pattern) error { return c.list(a, held) })
 }
 
-func (c *archiveLsCmd) list(a *app, held *catalog.Catalog) error {
+func (c *archiveLsCmd) list(a *app, held *index.Catalog) error {
 	groups := held.Groups()
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	print.Textf(w, "day\thost\tfiles\tstreams\tlines\tbytes\tcompressed\t\n")
@@ -118,7 +118,7 @@ func (c *archiveLsCmd) list(a *app, held *catalog.Catalog) error {
 	return nil
 }
 
-func printRanges(w io.Writer, held *catalog.Catalog, groups []*catalog.Group) {
+func printRanges(w io.Writer, held *index.Catalog, groups []*index.Group) {
 	for _, g := range groups {
 		print.Textf(w, "%s %s\n", g.DayText(), g.Host)
 		for _, id := range held.StreamIDs() {
@@ -153,12 +153,12 @@ once even where the archive holds it twice. Every checksum is compared on the wa
 }
 
 func (c *archiveCatCmd) Run(a *app) error {
-	var cat catalog.Cat
+	var cat index.Cat
 	var err error
 	if cat.From, cat.To, err = parseSpan(c.From, c.To); err != nil {
 		return err
 	}
-	return c.read(a, func(held *catalog.Catalog, _ hdfs.Pattern) error {
+	return c.read(a, func(held *index.Catalog, _ archive.Pattern) error {
 		w := bufio.NewWriterSize(a.stdout, 1<<20)
 		return errors.Join(held.Cat(a.ctx, w, cat), w.Flush())
 	})
@@ -196,12 +196,12 @@ for between files that are left out. Exit status 1 if anything is wrong.`
 
 func (c *archiveVerifyCmd) Run(a *app) error {
 	began := time.Now()
-	return c.read(a, func(held *catalog.Catalog, pattern hdfs.Pattern) error { return c.verify(a, held, pattern, began) })
+	return c.read(a, func(held *index.Catalog, pattern archive.Pattern) error { return c.verify(a, held, pattern, began) })
 }
 
-func (c *archiveVerifyCmd) verify(a *app, held *catalog.Catalog, pattern hdfs.Pattern, began time.Time) error {
+func (c *archiveVerifyCmd) verify(a *app, held *index.Catalog, pattern archive.Pattern, began time.Time) error {
 	problems := 0
-	err := held.Verify(a.ctx, pattern, func(p catalog.Problem) {
+	err := held.Verify(a.ctx, pattern, func(p index.Problem) {
 		if c.Day != "" && p.File == "" { // a hole: the lines of other days
 			return
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"sluice/hdfs/dfs"
+	"sluice/hdfs"
 )
 
 // archiveFlags say which archive, and what is made in it.
@@ -22,8 +22,8 @@ type archiveFlags struct {
 }
 
 // options checks the flags for HDFS.
-func (f archiveFlags) options() (dfs.Options, error) {
-	o := dfs.Options{Replication: f.ArchiveReplication, BlockBytes: f.ArchiveBlockSize.bytes(), Uploads: f.ArchiveUploads, Timeout: f.ArchiveTimeout}
+func (f archiveFlags) options() (hdfs.Options, error) {
+	o := hdfs.Options{Replication: f.ArchiveReplication, BlockBytes: f.ArchiveBlockSize.bytes(), Uploads: f.ArchiveUploads, Timeout: f.ArchiveTimeout}
 	if f.ArchiveUploads < 1 || f.ArchiveTimeout <= 0 || f.ArchiveReplication < 0 || f.ArchiveBlockSize < 0 {
 		return o, usage("--archive-uploads takes 1 or more, --archive-timeout more than nothing, --archive-replication and --archive-block-size no less than 0")
 	}

@@ -7,17 +7,17 @@ import (
 	"strings"
 	"time"
 
+	"sluice/archive"
+	"sluice/archive/localdir"
 	"sluice/doctor"
-	"sluice/hbase/sasl"
+	"sluice/hadoop/sasl"
 	"sluice/hdfs"
-	"sluice/hdfs/dfs"
-	"sluice/hdfs/localdir"
 	"sluice/hdfs/protection"
 )
 
-// archive is what commands need of one.
-type archive interface {
-	hdfs.Archive
+// archiveCloser is an archive that a command opened and closes.
+type archiveCloser interface {
+	archive.Archive
 	Close() error
 }
 
@@ -25,7 +25,7 @@ type archive interface {
 // table.
 type tree struct {
 	flag, url string // that name it; the URL is empty for a directory, or hdfs://…
-	pattern   hdfs.Pattern
+	pattern   archive.Pattern
 }
 
 // folder is an archive that needs no Close.
@@ -33,16 +33,16 @@ type folder struct{ *localdir.Archive }
 
 func (folder) Close() error { return nil }
 
-func isHDFS(url string) bool { return strings.HasPrefix(url, dfs.Scheme) }
+func isHDFS(url string) bool { return strings.HasPrefix(url, hdfs.Scheme) }
 
 // openHDFS opens the archive of a URL, which flag names, below the pattern's root. HDFS
 // is not asked yet.
-func (a *app) openHDFS(flag, url string, pattern hdfs.Pattern, o dfs.Options) (*dfs.Archive, error) {
-	authority, _, err := dfs.SplitURL(url)
+func (a *app) openHDFS(flag, url string, pattern archive.Pattern, o hdfs.Options) (*hdfs.Archive, error) {
+	authority, _, err := hdfs.SplitURL(url)
 	if err != nil {
 		return nil, usage("%s %w", flag, err)
 	}
-	cluster, err := dfs.Locate(authority)
+	cluster, err := hdfs.Locate(authority)
 	if err != nil {
 		return nil, usage("%s %s: %w", flag, url, err)
 	}
@@ -54,7 +54,7 @@ func (a *app) openHDFS(flag, url string, pattern hdfs.Pattern, o dfs.Options) (*
 		cluster = cluster.WithKerberos(login)
 	}
 	o.Logger = a.log
-	opened, err := dfs.Open(cluster, pattern.Root(), o)
+	opened, err := hdfs.Open(cluster, pattern.Root(), o)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -62,7 +62,7 @@ func (a *app) openHDFS(flag, url string, pattern hdfs.Pattern, o dfs.Options) (*
 }
 
 // openToWrite opens a tree in HDFS for the collector owner.
-func (a *app) openToWrite(f archiveFlags, t tree, owner string, wait time.Duration) (*dfs.Archive, error) {
+func (a *app) openToWrite(f archiveFlags, t tree, owner string, wait time.Duration) (*hdfs.Archive, error) {
 	options, err := f.options()
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (a *app) openToWrite(f archiveFlags, t tree, owner string, wait time.Durati
 // openTree opens a tree for the collector owner. HDFS is not asked yet, but a log-in that
 // can never succeed is an error. An unattended process waits for HDFS however long it
 // takes.
-func (a *app) openTree(f archiveFlags, t tree, owner string, unattended bool) (archive, error) {
+func (a *app) openTree(f archiveFlags, t tree, owner string, unattended bool) (archiveCloser, error) {
 	if isHDFS(t.url) {
 		opened, err := a.openToWrite(f, t, owner, a.patience(unattended))
 		if err != nil {
@@ -93,17 +93,17 @@ func (a *app) openTree(f archiveFlags, t tree, owner string, unattended bool) (a
 }
 
 // openArchive opens the archive for the collector owner.
-func (a *app) openArchive(f archiveFlags, pattern hdfs.Pattern, owner string, unattended bool) (archive, error) {
+func (a *app) openArchive(f archiveFlags, pattern archive.Pattern, owner string, unattended bool) (archiveCloser, error) {
 	return a.openTree(f, tree{"--archive", f.Archive, pattern}, owner, unattended)
 }
 
 // readArchive opens an archive that is there, to be read.
-func (a *app) readArchive(url string, pattern hdfs.Pattern) (archive, error) {
+func (a *app) readArchive(url string, pattern archive.Pattern) (archiveCloser, error) {
 	return a.readTree(tree{"--archive", url, pattern})
 }
 
 // readTree opens a tree that is there, to be read.
-func (a *app) readTree(t tree) (archive, error) {
+func (a *app) readTree(t tree) (archiveCloser, error) {
 	if !isHDFS(t.url) {
 		local, err := localdir.OpenToRead(t.pattern.Root())
 		if err != nil {
@@ -111,7 +111,7 @@ func (a *app) readTree(t tree) (archive, error) {
 		}
 		return folder{local}, nil
 	}
-	opened, err := a.openHDFS(t.flag, t.url, t.pattern, dfs.Options{Wait: a.patience(false)})
+	opened, err := a.openHDFS(t.flag, t.url, t.pattern, hdfs.Options{Wait: a.patience(false)})
 	if err != nil {
 		return nil, err
 	}

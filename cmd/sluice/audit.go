@@ -151,7 +151,7 @@ func exists(path string) bool {
 }
 
 // openMender opens an archive that is there, to be changed.
-func (c *auditCmd) openMender(a *app, cfg audit.Config) (archive, error) {
+func (c *auditCmd) openMender(a *app, cfg audit.Config) (archiveCloser, error) {
 	there, err := a.readArchive(c.Archive, cfg.Pattern)
 	if err == nil {
 		err = there.Close()

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"sluice/archive/index"
 	"sluice/audit"
-	"sluice/catalog"
 	"sluice/parse"
 	"sluice/print"
 	"sluice/schema"
@@ -45,7 +45,7 @@ func (c *auditCmd) openAudited(a *app, skipDamaged bool) (table, error) {
 	streams, err := opened.Streams(a.ctx)
 	for i := range streams {
 		var format *parse.Format
-		if format, err = catalog.Lookup(&streams[i].Stream); err != nil {
+		if format, err = index.Lookup(&streams[i].Stream); err != nil {
 			break
 		}
 		audited.streams[streams[i].ID] = &auditedStream{opened.Layout().NewRowEncoder(&streams[i].Stream, format.Fields())}
@@ -109,7 +109,7 @@ func (r *auditedRows) batch(b *columnar.Batch, selected columnar.Selection) erro
 
 // repairColumnar mends the archive, makes the files of the columnar table from it, and
 // compares again where anything differed.
-func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archive) (err error) {
+func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archiveCloser) (err error) {
 	began := time.Now()
 	t, err := a.tableTree(c.tableFlags)
 	if err != nil {

@@ -46,7 +46,7 @@ func (benchCmd) Help() string {
     sluice bench tail --shape even,hot,idle --readers none,sluice-1s,nxadm,flume
     sluice bench web --picture web.svg      # needs apache2, wrk; java and mvn for flume
     sluice bench hog --rate 2000 --load 40s # needs stress-ng
-    cluster/cluster up && sluice bench hbase --layouts typed,packed --rounds 3; cluster/cluster down
+    test/cluster/cluster up && sluice bench hbase --layouts typed,packed --rounds 3; test/cluster/cluster down
     sluice bench path --ways typed,flume-file --rounds 3  # with a cluster, too
 
 Parser, table and archive are measured on the log's first 64 MiB, in memory; run is

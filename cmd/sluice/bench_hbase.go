@@ -11,7 +11,7 @@ import (
 
 // hbaseBenchFlags are those of `bench hbase`.
 type hbaseBenchFlags struct {
-	Cluster     string   `default:"cluster/cluster" placeholder:"FILE" help:"hbase: the script that started the cluster; which one, say CLUSTER_HOME and what else it reads."`
+	Cluster     string   `default:"test/cluster/cluster" placeholder:"FILE" help:"hbase: the script that started the cluster; which one, say CLUSTER_HOME and what else it reads."`
 	Layouts     []string `default:"typed" placeholder:"NAME" help:"hbase: layouts to measure, one after another."`
 	Clients     []string `default:"sluice,java-buffered,java-async,java-one,java-each" placeholder:"NAME" help:"hbase: clients to measure in turn: sluice, java-buffered (BufferedMutator), java-async (AsyncBufferedMutator), and scanning java-one (a scanner), java-each (one a salt)."`
 	Compression string   `default:"NONE" placeholder:"C" help:"hbase: the column family's compression."`

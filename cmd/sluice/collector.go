@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
-	"sluice/health"
 	"sluice/ingest"
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/receiver"
+	"sluice/monitor"
 	"sluice/parse"
 	"sluice/print"
 )
@@ -93,7 +93,7 @@ func (c *collectorCmd) Run(a *app) (err error) {
 		return err
 	}
 	var s *stores
-	start := &starting{kind: health.Collector, host: host, flags: &c.statusFlags, thresholds: health.Thresholds{SilentAfter: c.SilentAfter, MaxLag: c.MaxLag, RollInterval: c.RollInterval}}
+	start := &starting{kind: monitor.Collector, host: host, flags: &c.statusFlags, thresholds: monitor.Thresholds{SilentAfter: c.SilentAfter, MaxLag: c.MaxLag, RollInterval: c.RollInterval}}
 	err = start.patiently(a, func() (err error) {
 		s, err = c.open(a, storeOptions{
 			formats: []string{parse.AutoName, format}, checkpoint: c.Checkpoint, spool: c.Spool,

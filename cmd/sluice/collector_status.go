@@ -5,11 +5,11 @@ import (
 	"os"
 	"time"
 
-	"sluice/dashboard"
-	"sluice/health"
-	"sluice/history"
 	"sluice/ingest/admission"
 	"sluice/ingest/receiver"
+	"sluice/monitor"
+	"sluice/monitor/dashboard"
+	"sluice/monitor/history"
 )
 
 // collecting is a collector at work.
@@ -25,22 +25,22 @@ type collecting struct {
 	gate         *admission.Gate // of the port for agents
 }
 
-func (c *collecting) thresholds() health.Thresholds {
-	return health.Thresholds{SilentAfter: c.cmd.SilentAfter, MaxLag: c.cmd.MaxLag, RollInterval: c.cmd.RollInterval}
+func (c *collecting) thresholds() monitor.Thresholds {
+	return monitor.Thresholds{SilentAfter: c.cmd.SilentAfter, MaxLag: c.cmd.MaxLag, RollInterval: c.cmd.RollInterval}
 }
 
 // fleet is how it stands with its hosts.
-func (c *collecting) fleet() health.Fleet {
+func (c *collecting) fleet() monitor.Fleet {
 	now, state := time.Now(), c.stores.state()
 	wrong, soon := c.certificates.check(now, x509.ExtKeyUsageServerAuth, "")
-	f := health.Fleet{
+	f := monitor.Fleet{
 		Wrong: wrong, Soon: soon,
-		Now: now, Began: c.began, Kind: health.Collector, Host: c.host, Version: version(),
-		Hosts: health.Senders(now, c.receiver.Hosts(), state, c.cmd.SilentAfter), Sinks: health.Sinks(now, state.Troubles), Counts: c.stores.counts(),
+		Now: now, Began: c.began, Kind: monitor.Collector, Host: c.host, Version: version(),
+		Hosts: monitor.Senders(now, c.receiver.Hosts(), state, c.cmd.SilentAfter), Sinks: monitor.Sinks(now, state.Troubles), Counts: c.stores.counts(),
 		BufferBytes: state.SpoolBytes, BufferMaxBytes: c.cmd.SpoolMax.bytes(), Segments: state.Segments, UntabledBytes: state.UntabledBytes,
 	}
 	if failing := c.gate.Failing(); failing.Err != nil {
-		f.Sinks[health.Listener] = health.Sink{FailingSeconds: max(now.Sub(failing.Since).Seconds(), 0.001), Attempts: failing.Attempts, Error: failing.Err.Error()}
+		f.Sinks[monitor.Listener] = monitor.Sink{FailingSeconds: max(now.Sub(failing.Since).Seconds(), 0.001), Attempts: failing.Attempts, Error: failing.Err.Error()}
 	}
 	return withWarnings(f, "port for agents", c.gate)
 }
@@ -50,20 +50,20 @@ func (c *collecting) report(a *app) {
 	f := c.fleet()
 	h := f.Check(c.thresholds())
 	c.history.Offer(f.Now, dashboard.Observations(&h))
-	status := health.Status{
+	status := monitor.Status{
 		At: f.Now, PID: os.Getpid(), Began: c.began, Host: c.host, Version: version(),
 		Lines: f.Counts.Lines, Bytes: f.Counts.Bytes, Rows: f.Counts.Rows, ParseErrors: f.Counts.ParseErrors, ArchiveFiles: f.Counts.Segments,
 		Storing: c.stores.state(), Health: &h,
 	}
-	if err := health.Write(statusPath(a.cli.Data), &status); err != nil {
+	if err := monitor.Write(statusPath(a.cli.Data), &status); err != nil {
 		a.log.Warn("the status cannot be written", "error", err)
 	}
 }
 
 // counts are those of the lines that came to be stored.
-func (s *stores) counts() health.Counts {
+func (s *stores) counts() monitor.Counts {
 	n := &s.collector.Counters
-	return health.Counts{
+	return monitor.Counts{
 		Lines: n.Lines.Load(), Bytes: n.Bytes.Load(), Accepted: n.Lines.Load(), Batches: n.Batches.Load(),
 		Rows: n.Rows.Load(), ParseErrors: n.ParseErrors.Load(), Segments: n.Segments.Load(),
 	}

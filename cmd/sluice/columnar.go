@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"sluice/archive"
 	"sluice/hdfs"
-	"sluice/hdfs/dfs"
 	"sluice/schema"
 	"sluice/table/columnar"
 )
@@ -45,7 +45,7 @@ func (a *app) columnarTree(flag, url string) (tree, error) {
 	if isHDFS(text) {
 		t.url = text
 		var err error
-		if _, pattern, err = dfs.SplitURL(text); err != nil {
+		if _, pattern, err = hdfs.SplitURL(text); err != nil {
 			return none, usage("%s %w", flag, err)
 		}
 		if !strings.Contains(pattern, "%") {
@@ -53,7 +53,7 @@ func (a *app) columnarTree(flag, url string) (tree, error) {
 		}
 	}
 	var err error
-	if t.pattern, err = hdfs.ParsePattern(pattern); err != nil {
+	if t.pattern, err = archive.ParsePattern(pattern); err != nil {
 		return none, usage("%s %s: %w", flag, url, err)
 	}
 	if t.pattern.Group(nil) != "" {
@@ -66,9 +66,9 @@ func (a *app) columnarTree(flag, url string) (tree, error) {
 // started in.
 func (t tree) id() string {
 	if isHDFS(t.url) {
-		authority, _, err := dfs.SplitURL(t.url)
+		authority, _, err := hdfs.SplitURL(t.url)
 		if err == nil {
-			return dfs.Scheme + authority + t.pattern.Root()
+			return hdfs.Scheme + authority + t.pattern.Root()
 		}
 	}
 	root, err := filepath.Abs(t.pattern.Root())
@@ -98,7 +98,7 @@ func (t tree) checkColumnar() error {
 }
 
 // openColumnar opens a columnar table to be written by the collector owner.
-func (a *app) openColumnar(f archiveFlags, t tree, owner string, unattended bool) (archive, error) {
+func (a *app) openColumnar(f archiveFlags, t tree, owner string, unattended bool) (archiveCloser, error) {
 	if err := t.checkColumnar(); err != nil {
 		return nil, err
 	}
@@ -106,17 +106,17 @@ func (a *app) openColumnar(f archiveFlags, t tree, owner string, unattended bool
 }
 
 // columnTree is a columnar table that is written.
-type columnTree struct{ archive }
+type columnTree struct{ archiveCloser }
 
 // Store puts the file of a segment under its name.
 func (t columnTree) Store(ctx context.Context, localPath, name string) error {
-	return columnar.Place(ctx, t.archive, localPath, name)
+	return columnar.Place(ctx, t.archiveCloser, localPath, name)
 }
 
 // columnarTable is a columnar table that is read.
 type columnarTable struct {
 	*columnar.Snapshot
-	tree archive
+	tree archiveCloser
 }
 
 // readColumnar opens a columnar table to be read. The lines that a collector with this

@@ -65,7 +65,7 @@ func closedBefore(now time.Time, grace time.Duration) func(columnar.Partition) b
 // with the same --data does so at a time.
 type maintenance struct {
 	tree  tree
-	files archive
+	files archiveCloser
 	lock  *os.File
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/health"
+	"sluice/monitor"
 )
 
 // TestALineIsCountedOnceHoweverOftenItsAgentIsKilled: an agent that is killed sends again what
@@ -22,10 +22,10 @@ func TestALineIsCountedOnceHoweverOftenItsAgentIsKilled(t *testing.T) {
 	address, status := freeAddress(t), freeAddress(t)
 	// Nothing is stored while the archive file is open, so all of it is sent again each time.
 	collector := start(t, "--quiet", "--data", filepath.Join(dir, "data"), "collector", "--listen", address, "--status-listen", status)
-	host := func() health.Host {
+	host := func() monitor.Host {
 		h, err := (&asker{at: "http://" + status + "/health", client: http.DefaultClient}).look(context.Background())
 		if err != nil {
-			return health.Host{}
+			return monitor.Host{}
 		}
 		return h.Metrics["web01"]
 	}

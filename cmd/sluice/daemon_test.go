@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sluice/health"
+	"sluice/monitor"
 )
 
 // daemons are the commands that run until they are stopped, with a log of dir.
@@ -32,7 +32,7 @@ func daemons(t *testing.T, dir string) map[string][]string {
 func isUp(t *testing.T, c *follower, dir, name string) {
 	t.Helper()
 	c.await(t, func() bool {
-		s, err := health.Read(statusPath(filepath.Join(dir, name)))
+		s, err := monitor.Read(statusPath(filepath.Join(dir, name)))
 		return err == nil && s.PID == c.Process.Pid && time.Since(s.At) < time.Minute
 	})
 }
@@ -68,7 +68,7 @@ func TestADaemonOutlivesTheReadersOfItsOutput(t *testing.T) {
 				if name == "run" {
 					appendTo(t, log, logLine(1))
 					c.await(t, func() bool {
-						s, err := health.Read(statusPath(filepath.Join(dir, name)))
+						s, err := monitor.Read(statusPath(filepath.Join(dir, name)))
 						return err == nil && s.Lines == 2
 					})
 				}

@@ -16,11 +16,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"sluice/health"
 	"sluice/ingest/agent"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment/vfs"
 	"sluice/ingest/tail"
+	"sluice/monitor"
 )
 
 // TestACollectorWithFewDescriptorsServesAllHostsInTurn: 40 hosts and 48 descriptors. The
@@ -121,7 +121,7 @@ func agentFrom(t *testing.T, from net.IP, collector, path string) *agent.Agent {
 }
 
 // askHealth asks a status port; nil: it did not answer.
-func askHealth(t *testing.T, address string) *health.Health {
+func askHealth(t *testing.T, address string) *monitor.Health {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
@@ -135,7 +135,7 @@ func askHealth(t *testing.T, address string) *health.Health {
 		return nil
 	}
 	defer reply.Body.Close()
-	var h health.Health
+	var h monitor.Health
 	if err := json.NewDecoder(reply.Body).Decode(&h); err != nil {
 		return nil
 	}

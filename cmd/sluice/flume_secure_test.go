@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"sluice/health"
+	"sluice/monitor"
 )
 
 // TestFlumeAndAgentsShareOnePort: our agent with its certificate, and a Flume that
@@ -80,7 +80,7 @@ func TestAnAgentDeliversToASecuredFlume(t *testing.T) {
 	args := append(agentArgs(data, "web01", "flume://"+freeAddress(t)+","+address, log), "--tls-ca", pem, "--flume-deflate", "--failover-after", "300ms")
 	untilAllIsSent(t, data, args)
 	f.holds(t, all, "host=web01", "file="+log)
-	if s, err := health.Read(statusPath(data)); err != nil || s.Sending.Collector != address {
+	if s, err := monitor.Read(statusPath(data)); err != nil || s.Sending.Collector != address {
 		t.Errorf("it delivers to %+v: %v", s.Sending, err)
 	}
 }

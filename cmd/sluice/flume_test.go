@@ -19,9 +19,9 @@ import (
 
 	"sluice/bench/peers"
 	"sluice/bench/sample"
-	"sluice/health"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment/vfs"
+	"sluice/monitor"
 )
 
 // flumeJars are Flume 1.11, from Maven the first time.
@@ -293,7 +293,7 @@ func TestAnAgentDeliversToFlumeWhateverIsKilled(t *testing.T) {
 		t.Errorf("%d of %d bytes are stored", stored, len(all))
 	}
 	untilAllIsSent(t, data, args)
-	if s, err := health.Read(statusPath(data)); err != nil || s.Lines != 0 {
+	if s, err := monitor.Read(statusPath(data)); err != nil || s.Lines != 0 {
 		t.Errorf("%d lines were read again: %v", s.Lines, err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sluice/bench/fleet"
-	"sluice/health"
+	"sluice/monitor"
 )
 
 // TestFollowedLinesAreStoredOnceWhateverIsKilled follows logs that are rotated
@@ -71,7 +71,7 @@ func TestAStartThatIsInterruptedStoresWhatWasLeft(t *testing.T) {
 	}
 	c := start(t, "--data", data, "run", "--host", "web01", "--no-nice", log)
 	c.await(t, func() bool {
-		s, err := health.Read(statusPath(data))
+		s, err := monitor.Read(statusPath(data))
 		return err == nil && s.Lines == 1
 	})
 	if err := c.Process.Kill(); err != nil {
@@ -137,7 +137,7 @@ func untilAllIsRead(t *testing.T, data string, args []string) {
 	t.Helper()
 	c := start(t, args...)
 	c.await(t, func() bool {
-		s, err := health.Read(statusPath(data))
+		s, err := monitor.Read(statusPath(data))
 		return err == nil && s.PID == c.Process.Pid && s.Logs.Files > 0 && s.Logs.UnreadBytes == 0
 	})
 	if err := c.end(t); err != nil {

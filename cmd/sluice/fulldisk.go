@@ -9,8 +9,8 @@ import (
 	"syscall"
 	"time"
 
-	"sluice/health"
 	"sluice/ingest"
+	"sluice/monitor"
 )
 
 // diskFull reports whether err says that a disk, or a quota of it, is full.
@@ -38,10 +38,10 @@ const (
 
 // starting is a process that waits for room on its disk before it can start.
 type starting struct {
-	kind       health.Kind
+	kind       monitor.Kind
 	host       string
 	flags      *statusFlags
-	thresholds health.Thresholds
+	thresholds monitor.Thresholds
 
 	mu      sync.Mutex
 	trouble ingest.Trouble
@@ -56,7 +56,7 @@ func (s *starting) patiently(a *app, open func() error) error {
 	}
 	began := time.Now()
 	s.trouble = ingest.Trouble{What: "start", Since: began}
-	end, served := s.flags.serve(a, watched{look: func() health.Fleet { return s.fleet(began) }, thresholds: s.thresholds})
+	end, served := s.flags.serve(a, watched{look: func() monitor.Fleet { return s.fleet(began) }, thresholds: s.thresholds})
 	if served != nil {
 		return errors.Join(served, err)
 	}
@@ -85,13 +85,13 @@ func (s *starting) note(err error) {
 	s.trouble.Error = err.Error()
 }
 
-func (s *starting) fleet(began time.Time) health.Fleet {
+func (s *starting) fleet(began time.Time) monitor.Fleet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	return health.Fleet{
+	return monitor.Fleet{
 		Now: now, Began: began, Kind: s.kind, Host: s.host, Version: version(),
-		Sinks: map[string]health.Sink{"start": {
+		Sinks: map[string]monitor.Sink{"start": {
 			FailingSeconds: max(now.Sub(began).Seconds(), 0.001), Attempts: s.trouble.Attempts, Error: cmp.Or(s.trouble.Error, "disk full"),
 		}},
 	}
@@ -101,11 +101,11 @@ func (s *starting) fleet(began time.Time) health.Fleet {
 func (s *starting) report(a *app, began time.Time) {
 	f := s.fleet(began)
 	h := f.Check(s.thresholds)
-	status := health.Status{
+	status := monitor.Status{
 		At: f.Now, PID: os.Getpid(), Began: began, Host: s.host, Version: version(),
 		Storing: &ingest.State{Troubles: []ingest.Trouble{s.trouble}}, Health: &h,
 	}
-	if err := health.Write(statusPath(a.cli.Data), &status); err != nil {
+	if err := monitor.Write(statusPath(a.cli.Data), &status); err != nil {
 		a.log.Warn("cannot write the status file, will retry", "err", err)
 	}
 }

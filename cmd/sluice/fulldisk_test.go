@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/health"
+	"sluice/monitor"
 )
 
 // smallDisk is a directory with a file system of its own, and fill and free take its
@@ -293,13 +293,13 @@ func TestADiskThatFillsUpUnderACollectorOrAnAgentLosesNothing(t *testing.T) {
 	agent.await(t, stored)
 	fill()
 	d.write(20_000)
-	collector.await(t, failing(collectorStatus, health.Spool, health.Table, health.Checkpoint, health.Archive))
+	collector.await(t, failing(collectorStatus, monitor.Spool, monitor.Table, monitor.Checkpoint, monitor.Archive))
 	free()
 	agent.await(t, stored)
 
 	fillAgent()
 	d.write(1000)
-	agent.await(t, failing(agentStatus, health.Checkpoint))
+	agent.await(t, failing(agentStatus, monitor.Checkpoint))
 	agent.await(t, stored) // lines go on: the log and the collector have them
 	if out, code := d.output("status", "--data", agentDir); code != 1 || !strings.Contains(out, "checkpoint cannot be saved") {
 		t.Errorf("status: %d\n%s", code, out)
@@ -307,7 +307,7 @@ func TestADiskThatFillsUpUnderACollectorOrAnAgentLosesNothing(t *testing.T) {
 	freeAgent()
 	agent.await(t, func() bool {
 		h := askHealth(t, agentStatus)
-		return h != nil && h.Process.Sinks[health.Checkpoint] == health.Sink{Status: "OKAY"}
+		return h != nil && h.Process.Sinks[monitor.Checkpoint] == monitor.Sink{Status: "OKAY"}
 	})
 	for _, c := range []*follower{agent, collector} {
 		if err := c.end(t); err != nil {

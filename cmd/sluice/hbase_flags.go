@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"sluice/hadoop/sasl"
+	"sluice/hadoop/site"
 	"sluice/hbase"
 	"sluice/hbase/rpc"
-	"sluice/hbase/sasl"
-	"sluice/hbase/site"
 )
 
 // hbaseFlags say how a cluster is spoken to, where hbase-site.xml does not.

@@ -15,9 +15,9 @@ import (
 
 	"sluice/bench/peers"
 	"sluice/bench/sample"
-	"sluice/cluster"
 	"sluice/hbase"
 	"sluice/schema"
+	"sluice/test/cluster"
 )
 
 // What `sluice run` stored is what HBase's own Java client finds: the same rows, cell

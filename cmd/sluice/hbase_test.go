@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sluice/bench/sample"
-	"sluice/cluster"
+	"sluice/test/cluster"
 )
 
 // What a user types, on a real cluster: make a table, fill it twice, read it.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/cluster"
+	"sluice/test/cluster"
 )
 
 // TestAColumnarTableInHDFSHasEveryLine, alone and beside HBase; a file that is lost there is

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"sluice/bench/sample"
-	"sluice/cluster"
 	"sluice/ingest/segment"
+	"sluice/test/cluster"
 )
 
 // hdfsUser types commands for a table of HBase's and an archive in HDFS.

@@ -12,7 +12,7 @@ import (
 
 	"sluice/audit"
 	"sluice/doctor"
-	"sluice/health"
+	"sluice/monitor"
 	"sluice/schema"
 )
 
@@ -20,7 +20,7 @@ import (
 const hostileText = "x\x1b]0;t\a\u202e\u2066\u061c\u009b2J\x7f\xff"
 
 func TestNoCommandPrintsWhatATerminalActsUpon(t *testing.T) {
-	s := health.Status{Host: hostileText}
+	s := monitor.Status{Host: hostileText}
 	s.Governor.Reason = hostileText
 	stream := &audit.Stream{StreamEntry: schema.StreamEntry{Stream: schema.Stream{Host: hostileText, Path: hostileText}},
 		Named: []audit.Difference{{Text: hostileText}}}

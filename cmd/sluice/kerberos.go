@@ -1,6 +1,6 @@
 package main
 
-import "sluice/hbase/sasl"
+import "sluice/hadoop/sasl"
 
 // kerberosFlags say who we are in a secured cluster, to HBase and HDFS alike. The
 // rest is where Kerberos looks for it: krb5.conf is KRB5_CONFIG or /etc/krb5.conf,

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"sluice/catalog"
+	"sluice/archive/index"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment/vfs"
 	"sluice/print"
@@ -119,9 +119,9 @@ func (p *pruner) archive(a *app) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
-	done, err := catalog.Prune(a.ctx, files, pattern, catalog.PruneOptions{
+	done, err := index.Prune(a.ctx, files, pattern, index.PruneOptions{
 		Before: p.before, Stored: p.stored, DryRun: p.cmd.DryRun,
-		Note: func(members []catalog.Member) error {
+		Note: func(members []index.Member) error {
 			for i := range members {
 				p.record.AddArchive(members[i].Stream, members[i].Range)
 			}

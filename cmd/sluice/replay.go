@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"sluice/archive"
 	"sluice/audit"
-	"sluice/hdfs"
 	"sluice/ingest/segment/vfs"
 	"sluice/parse"
 	"sluice/print"
@@ -77,7 +77,7 @@ func (r *runCmd) replayed(a *app, failed []string, lines, bytes, parseErrors int
 }
 
 // refill makes the files of a columnar table from those of an archive.
-func (r *runCmd) refill(a *app, format string, from archive, pattern hdfs.Pattern, t tree) (err error) {
+func (r *runCmd) refill(a *app, format string, from archiveCloser, pattern archive.Pattern, t tree) (err error) {
 	began := time.Now()
 	if err := vfs.MkdirAll(vfs.OS{}, a.cli.Data, 0o750); err != nil {
 		return openError(err)

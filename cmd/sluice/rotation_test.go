@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/health"
+	"sluice/monitor"
 )
 
 // rotations are the names that logrotate gives, by its documentation and what
@@ -95,18 +95,18 @@ func (r *rotated) follow(patterns ...string) *follower {
 }
 
 // settled waits until all that was written is read, and nothing is held back.
-func (r *rotated) settled(c *follower) (s health.Status) {
+func (r *rotated) settled(c *follower) (s monitor.Status) {
 	r.Helper()
 	c.await(r.T, func() (come bool) {
 		var err error
-		s, err = health.Read(statusPath(r.data))
+		s, err = monitor.Read(statusPath(r.data))
 		return err == nil && s.PID == c.Process.Pid && s.Logs.Files > 0 && s.Logs.UnreadBytes == 0 && len(s.Logs.Held) == 0 && s.Logs.At.After(s.Began) && s.Logs.At.After(r.wroteAt.Add(500*time.Millisecond))
 	})
 	return s
 }
 
 // end stops a run when all is read.
-func (r *rotated) end(c *follower) health.Status {
+func (r *rotated) end(c *follower) monitor.Status {
 	r.Helper()
 	s := r.settled(c)
 	if err := c.end(r.T); err != nil {
@@ -335,7 +335,7 @@ func TestALogThatIsGoneUnreadIsAnErrorUntilItIsAcknowledged(t *testing.T) {
 		t.Errorf("ack says %s", said)
 	}
 	c.await(t, func() bool {
-		s, err := health.Read(statusPath(r.data))
+		s, err := monitor.Read(statusPath(r.data))
 		return err == nil && s.LostFiles == 0 && s.Health.Well()
 	})
 	r.end(c)
@@ -368,7 +368,7 @@ func TestPathsAreBytes(t *testing.T) {
 	c := r.follow("*.log")
 	r.append(name, []byte("half a li"))
 	c.await(t, func() bool {
-		s, err := health.Read(statusPath(r.data))
+		s, err := monitor.Read(statusPath(r.data))
 		return err == nil && len(s.Logs.Behind) == 1 && s.Logs.Behind[0].Path == r.path(`caf\xe9_access.log`)
 	})
 	r.must(c.end(t))

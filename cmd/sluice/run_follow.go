@@ -7,10 +7,10 @@ import (
 	"runtime"
 	"time"
 
-	"sluice/health"
 	"sluice/ingest"
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
+	"sluice/monitor"
 	"sluice/print"
 )
 
@@ -38,7 +38,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	}
 	defer func() { err = errors.Join(err, trace.Close()) }()
 	var s *stores
-	start := &starting{kind: health.Run, host: r.Host, flags: &r.statusFlags, thresholds: health.Thresholds{SilentAfter: silentAfter, MaxLag: r.MaxLag, RollInterval: r.RollInterval}}
+	start := &starting{kind: monitor.Run, host: r.Host, flags: &r.statusFlags, thresholds: monitor.Thresholds{SilentAfter: silentAfter, MaxLag: r.MaxLag, RollInterval: r.RollInterval}}
 	err = start.patiently(a, func() (err error) {
 		s, err = r.open(a, storeOptions{formats: formats, collector: ingest.CollectorConfig{Patient: true}})
 		return err

@@ -5,11 +5,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sluice/dashboard"
-	"sluice/health"
-	"sluice/history"
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
+	"sluice/monitor"
+	"sluice/monitor/dashboard"
+	"sluice/monitor/history"
 )
 
 // following is a run at work.
@@ -22,8 +22,8 @@ type following struct {
 	tailer  atomic.Pointer[tail.Tailer] // nil until logs are followed
 }
 
-func (r *following) thresholds() health.Thresholds {
-	return health.Thresholds{SilentAfter: silentAfter, MaxLag: r.cmd.MaxLag, RollInterval: r.cmd.RollInterval}
+func (r *following) thresholds() monitor.Thresholds {
+	return monitor.Thresholds{SilentAfter: silentAfter, MaxLag: r.cmd.MaxLag, RollInterval: r.cmd.RollInterval}
 }
 
 // read is what its tailer says.
@@ -35,16 +35,16 @@ func (r *following) read() (tail.Status, *tail.Counters) {
 }
 
 // fleet is how it stands with its host.
-func (r *following) fleet() health.Fleet {
+func (r *following) fleet() monitor.Fleet {
 	state := r.stores.state()
 	logs, read := r.read()
 	counts := r.stores.counts()
 	counts.Failures = read.Failures.Load()
 	now := time.Now()
-	return health.Fleet{
-		Now: now, Began: r.began, Kind: health.Run, Host: r.cmd.Host, Version: version(),
-		Hosts: map[string]health.Host{r.cmd.Host: health.Follower(now, logs, read, r.gate.State(), state.Waiting[r.cmd.Host], state.Arrivals[r.cmd.Host])},
-		Sinks: health.Sinks(now, state.Troubles), Counts: counts,
+	return monitor.Fleet{
+		Now: now, Began: r.began, Kind: monitor.Run, Host: r.cmd.Host, Version: version(),
+		Hosts: map[string]monitor.Host{r.cmd.Host: monitor.Follower(now, logs, read, r.gate.State(), state.Waiting[r.cmd.Host], state.Arrivals[r.cmd.Host])},
+		Sinks: monitor.Sinks(now, state.Troubles), Counts: counts,
 		BufferBytes: state.SpoolBytes, BufferMaxBytes: r.cmd.SpoolMax.bytes(), Segments: state.Segments, UntabledBytes: state.UntabledBytes,
 	}
 }
@@ -55,13 +55,13 @@ func (r *following) report(a *app) {
 	logs, read := r.read()
 	h := f.Check(r.thresholds())
 	r.history.Offer(f.Now, dashboard.Observations(&h))
-	status := health.Status{
+	status := monitor.Status{
 		At: f.Now, PID: os.Getpid(), Began: r.began, Host: r.cmd.Host, Version: version(),
 		Lines: f.Counts.Lines, Bytes: f.Counts.Bytes, Rows: f.Counts.Rows, ParseErrors: f.Counts.ParseErrors, ArchiveFiles: f.Counts.Segments,
 		LostBytes: read.LostBytes.Load(), LostFiles: read.LostFiles.Load(), Failures: read.Failures.Load(),
 		Governor: r.gate.State(), Logs: logs, Storing: r.stores.state(), Health: &h,
 	}
-	if err := health.Write(statusPath(a.cli.Data), &status); err != nil {
+	if err := monitor.Write(statusPath(a.cli.Data), &status); err != nil {
 		a.log.Warn("cannot write the status file, will retry", "err", err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/cluster"
+	"sluice/test/cluster"
 )
 
 // user types commands at a secured cluster, with the settings that an operator has:

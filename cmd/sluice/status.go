@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"time"
 
-	"sluice/health"
 	"sluice/ingest/agent"
+	"sluice/monitor"
 	"sluice/print"
 )
 
@@ -33,7 +33,7 @@ lines, has no collector that takes them, or when /health says ERROR.`
 const staleAfter = time.Minute
 
 func (c *statusCmd) Run(a *app) error {
-	s, err := health.Read(statusPath(a.cli.Data))
+	s, err := monitor.Read(statusPath(a.cli.Data))
 	if errors.Is(err, fs.ErrNotExist) && locked(a.cli.Data) {
 		return fmt.Errorf("sluice runs with --data %s, but has not written its status\nhint: look at its log, and whether the disk is full (df)", a.cli.Data)
 	}
@@ -60,7 +60,7 @@ func (c *statusCmd) Run(a *app) error {
 }
 
 // well reports whether nothing is wrong now, though /health may bear it for a while.
-func well(s *health.Status) bool {
+func well(s *monitor.Status) bool {
 	return len(s.Logs.Failing) == 0 && len(s.Logs.Refused) == 0 && (s.Logs.Files > 0 || len(s.Logs.Unmatched) == 0) && s.LostFiles == 0 && s.Governor.Level != "paused" && sends(s.Sending) &&
 		(s.Storing == nil || len(s.Storing.Troubles) == 0) && (s.Health == nil || s.Health.Well())
 }
@@ -80,13 +80,13 @@ func locked(dir string) bool {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
 }
 
-func printStatus(w io.Writer, s *health.Status, running bool, now time.Time) {
+func printStatus(w io.Writer, s *monitor.Status, running bool, now time.Time) {
 	state := fmt.Sprintf("running as process %d since %s", s.PID, s.Began.Format(time.DateTime))
 	if !running {
 		state = "NOT RUNNING; this is what it said last"
 	}
 	print.Textf(w, "%s: %s; as of %s ago\n", s.Host, state, now.Sub(s.At).Round(time.Second))
-	if s.Health != nil && s.Health.Process.Kind == health.Collector {
+	if s.Health != nil && s.Health.Process.Kind == monitor.Collector {
 		printStoring(w, s, now)
 		for _, line := range s.Health.Table() {
 			print.Textln(w, line)
@@ -115,7 +115,7 @@ func printStatus(w io.Writer, s *health.Status, running bool, now time.Time) {
 }
 
 // printStoring says how the way to table and archive is.
-func printStoring(w io.Writer, s *health.Status, now time.Time) {
+func printStoring(w io.Writer, s *monitor.Status, now time.Time) {
 	print.Textf(w, "stored: %d lines, %d bytes, %d parse errors, %d archive files\n", s.Lines, s.Bytes, s.ParseErrors, s.ArchiveFiles)
 	if storing := s.Storing; storing != nil {
 		print.Textf(w, "waiting: %d archive files, %d bytes on this disk; %d bytes of lines for the table\n", storing.Segments, storing.SpoolBytes, storing.UntabledBytes)
@@ -126,7 +126,7 @@ func printStoring(w io.Writer, s *health.Status, now time.Time) {
 }
 
 // printLogs names the logs that something is to be said of.
-func printLogs(w io.Writer, s *health.Status, now time.Time) {
+func printLogs(w io.Writer, s *monitor.Status, now time.Time) {
 	for _, f := range s.Logs.Failing {
 		print.Textf(w, "CANNOT READ: %s for %s, %d attempts: %s\n", f.Path, now.Sub(f.Since).Round(time.Second), f.Attempts, f.Error)
 	}
@@ -163,7 +163,7 @@ func printLogs(w io.Writer, s *health.Status, now time.Time) {
 }
 
 // printSending says how an agent stands with its collector.
-func printSending(w io.Writer, s *health.Status, now time.Time) {
+func printSending(w io.Writer, s *monitor.Status, now time.Time) {
 	x := s.Sending
 	print.Textf(w, "read: %d lines, %d bytes; %d bytes on their way\n", s.Lines, s.Bytes, x.UnacknowledgedBytes)
 	since := now.Sub(x.Since).Round(time.Second)

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/health"
+	"sluice/monitor"
 )
 
 func TestAStatusPortBeyondThisMachineAsksWhoItIs(t *testing.T) {
@@ -62,9 +62,9 @@ func secured(t *testing.T, access statusAccess) (url string) {
 		t.Fatal(err)
 	}
 	a := &app{ctx: t.Context(), log: slog.New(slog.DiscardHandler)}
-	end, err := f.serve(a, watched{look: func() health.Fleet {
-		return health.Fleet{Now: time.Now(), Hosts: map[string]health.Host{"web01": {}}}
-	}, thresholds: health.Thresholds{SilentAfter: time.Minute, MaxLag: time.Minute}})
+	end, err := f.serve(a, watched{look: func() monitor.Fleet {
+		return monitor.Fleet{Now: time.Now(), Hosts: map[string]monitor.Host{"web01": {}}}
+	}, thresholds: monitor.Thresholds{SilentAfter: time.Minute, MaxLag: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}

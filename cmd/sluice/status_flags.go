@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"sluice/health"
 	"sluice/ingest/admission"
+	"sluice/monitor"
 )
 
 // statusFlags say who is told how a process is, and what is an error.
@@ -80,7 +80,7 @@ func (f *statusFlags) serve(a *app, w watched) (end func(), err error) {
 	conns := min(statusConns, max(2, openFiles/statusShare))
 	gate := admission.New(admission.Limits{Conns: conns, ConnsPerPeer: min(statusConnsPerPeer, conns)}, a.log.With("listener", "status"), nil)
 	shown := w
-	shown.look = func() health.Fleet { return withWarnings(w.look(), "status port", gate) }
+	shown.look = func() monitor.Fleet { return withWarnings(w.look(), "status port", gate) }
 	handler, err := shown.handler(f.names(address))
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -126,7 +126,7 @@ func (f *statusFlags) names(address string) []string {
 }
 
 // withWarnings adds what a listener's gate has to say.
-func withWarnings(f health.Fleet, listener string, gate *admission.Gate) health.Fleet {
+func withWarnings(f monitor.Fleet, listener string, gate *admission.Gate) monitor.Fleet {
 	f.Soon = slices.Clone(f.Soon)
 	for _, w := range gate.Warnings() {
 		f.Soon = append(f.Soon, listener+": "+w)

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"syscall"
 
+	"sluice/archive"
 	"sluice/hbase"
 	"sluice/hdfs"
-	"sluice/hdfs/dfs"
 	"sluice/ingest"
 	"sluice/ingest/segment/vfs"
 	"sluice/schema"
@@ -102,8 +102,8 @@ func (a *app) openHBase(t tableFlags, options hbase.Options) (table, error) {
 }
 
 // archivePattern reads dir:PATTERN or hdfs://…/PATTERN; nothing is opened yet.
-func archivePattern(url, data string) (hdfs.Pattern, error) {
-	var none hdfs.Pattern
+func archivePattern(url, data string) (archive.Pattern, error) {
+	var none archive.Pattern
 	if url == "" {
 		abs, err := filepath.Abs(data)
 		if err != nil {
@@ -112,19 +112,19 @@ func archivePattern(url, data string) (hdfs.Pattern, error) {
 		url = dirScheme + strings.ReplaceAll(abs, "%", "%%") + "/archive/%Y%m%d/%{host}"
 	}
 	text, ok := strings.CutPrefix(url, dirScheme)
-	if strings.HasPrefix(url, dfs.Scheme) {
+	if strings.HasPrefix(url, hdfs.Scheme) {
 		var err error
-		if _, text, err = dfs.SplitURL(url); err != nil {
+		if _, text, err = hdfs.SplitURL(url); err != nil {
 			return none, usage("--archive %w", err)
 		}
 	} else if !ok || text == "" {
 		return none, usage("--archive %s: not an archive's URL: write dir:PATTERN, such as dir:/logs/%%Y%%m%%d/%%{host}, or hdfs://NAMENODE/PATTERN", url)
 	}
-	pattern, err := hdfs.ParsePattern(text)
+	pattern, err := archive.ParsePattern(text)
 	if err != nil {
 		return none, usage("--archive: %w", err)
 	}
-	if pattern.Unit() == hdfs.Second {
+	if pattern.Unit() == archive.Second {
 		return none, usage("--archive %s: a directory for every second; use %%M at most", url)
 	}
 	return pattern, nil

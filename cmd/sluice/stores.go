@@ -10,9 +10,9 @@ import (
 	"slices"
 	"time"
 
+	"sluice/archive"
 	"sluice/hbase"
 	"sluice/hdfs"
-	"sluice/hdfs/dfs"
 	"sluice/ingest"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment/vfs"
@@ -77,9 +77,9 @@ func (r *storeFlags) layout(formats []string) (*schema.Layout, error) {
 type stores struct {
 	locks      []*os.File
 	checkpoint *checkpoint.File
-	table      table   // in HBase; nil: there is none
-	columns    archive // the tree of a columnar table; nil: there is none
-	archive    archive
+	table      table         // in HBase; nil: there is none
+	columns    archiveCloser // the tree of a columnar table; nil: there is none
+	archive    archiveCloser
 	collector  *ingest.Collector
 	patient    bool // what fails is tried again
 	// stopCompacting ends what compactBeside began; nil: it did not.
@@ -175,7 +175,7 @@ func (r *storeFlags) openTables(a *app, s *stores, c *ingest.CollectorConfig, la
 	if err != nil || t == nil {
 		return err
 	}
-	if archived, ok := c.Naming.(hdfs.Pattern); ok && t.pattern.Unit() > archived.Unit() {
+	if archived, ok := c.Naming.(archive.Pattern); ok && t.pattern.Unit() > archived.Unit() {
 		return usage("%s: its directories are of one %s, those of the archive of one %s\nhint: give --archive a pattern with the same escapes: a file of either has the lines of one segment", t.flag, t.pattern.Unit(), archived.Unit())
 	}
 	if s.columns, err = a.openColumnar(r.archiveFlags, *t, s.checkpoint.Collector(), c.Patient); err != nil {
@@ -246,8 +246,8 @@ func (s *stores) state() *ingest.State {
 	if s.table != nil {
 		columns = "columnar: "
 	}
-	for what, files := range map[string]archive{"archive: ": s.archive, columns: s.columns} {
-		if files, ok := files.(*dfs.Archive); ok {
+	for what, files := range map[string]archiveCloser{"archive: ": s.archive, columns: s.columns} {
+		if files, ok := files.(*hdfs.Archive); ok {
 			for _, x := range files.Troubles() {
 				state.Troubles = append(state.Troubles, ingest.Trouble{What: what + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
 			}
@@ -287,7 +287,7 @@ func (s *stores) close() error {
 	if s.table != nil {
 		errs = append(errs, s.table.Close())
 	}
-	for _, files := range []archive{s.archive, s.columns} {
+	for _, files := range []archiveCloser{s.archive, s.columns} {
 		if files != nil {
 			errs = append(errs, files.Close())
 		}

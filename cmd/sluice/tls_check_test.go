@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/health"
+	"sluice/monitor"
 )
 
 // issueAs writes a certificate as change makes it, and returns its flags.
@@ -76,7 +76,7 @@ func TestACollectorWithAnExpiredCertificateSaysSo(t *testing.T) {
 	data := filepath.Join(dir, "data")
 	collector := start(t, append(collectorArgs(data, freeAddress(t)), "--tls-cert", f.TLSCert, "--tls-key", f.TLSKey, "--tls-ca", f.TLSCA)...)
 	collector.await(t, func() bool {
-		s, err := health.Read(statusPath(data))
+		s, err := monitor.Read(statusPath(data))
 		return err == nil && s.Health != nil && !s.Health.Well() && len(s.Health.Process.Reasons) == 1 && strings.Contains(s.Health.Process.Reasons[0], "expired on")
 	})
 	if said := collector.said(t); !strings.Contains(said, "certificate cannot be used") {

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/health"
+	"sluice/monitor"
 )
 
 // authority signs certificates.
@@ -85,10 +85,10 @@ func TestAnAgentWritesItsOwnHostOnly(t *testing.T) {
 	}
 	collector := start(t, append(collectorArgs(filepath.Join(dir, "data"), address), ca.issue(t, dir, "c1", "c1", 2)...)...)
 	certificate := ca.issue(t, dir, "web01", "web01", 3)
-	status := func(data string) *health.Status {
-		s, err := health.Read(statusPath(data))
+	status := func(data string) *monitor.Status {
+		s, err := monitor.Read(statusPath(data))
 		if err != nil || s.Sending == nil {
-			return &health.Status{}
+			return &monitor.Status{}
 		}
 		return &s
 	}

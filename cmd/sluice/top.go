@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sluice/health"
+	"sluice/monitor"
 	"sluice/print"
 )
 
@@ -104,7 +104,7 @@ func (c *topCmd) asker(at string) (*asker, error) {
 }
 
 // look asks for /health, which has status 200 or 503.
-func (k *asker) look(ctx context.Context) (*health.Health, error) {
+func (k *asker) look(ctx context.Context) (*monitor.Health, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, k.at, nil)
@@ -126,7 +126,7 @@ func (k *asker) look(ctx context.Context) (*health.Health, error) {
 	if answer.StatusCode == http.StatusUnauthorized {
 		return nil, fmt.Errorf("%s asks for a token\nhint: give --token-file the file that its --status-token-file names", k.at)
 	}
-	var h health.Health
+	var h monitor.Health
 	if err := json.Unmarshal(body, &h); err != nil || h.Status == "" {
 		return nil, fmt.Errorf("%s is not a sluice's: it answers %s, %.60q", k.at, answer.Status, body)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sluice/health"
+	"sluice/monitor"
 )
 
 // terminal is a pseudo-terminal of so many columns and rows; what is written to tty is
@@ -48,7 +48,7 @@ func TestTopShowsWhatIsNewAndLeavesTheTerminalAsItWas(t *testing.T) {
 			http.Error(w, "away", http.StatusBadGateway)
 			return
 		}
-		h := health.Health{Status: "ERROR", Metrics: map[string]health.Host{fmt.Sprintf("web%02d", n): {Status: "ERROR", Reasons: []string{"silent"}}}}
+		h := monitor.Health{Status: "ERROR", Metrics: map[string]monitor.Host{fmt.Sprintf("web%02d", n): {Status: "ERROR", Reasons: []string{"silent"}}}}
 		w.WriteHeader(http.StatusServiceUnavailable)
 		json.NewEncoder(w).Encode(h)
 	}))

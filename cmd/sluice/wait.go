@@ -7,7 +7,7 @@ import (
 
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
-	"sluice/hdfs/dfs"
+	"sluice/hdfs"
 )
 
 // patience is how long a cluster is tried without success, 0 for ever: what runs on
@@ -22,7 +22,7 @@ func (a *app) patience(unattended bool) time.Duration {
 // unreachable is what a user can do about a cluster that did not answer for --wait.
 func (a *app) unreachable(err error) string {
 	var table *rpc.UnreachableError
-	var archive *dfs.UnreachableError
+	var archive *hdfs.UnreachableError
 	longer := fmt.Sprintf("--wait TIME waits longer than %s, --wait 0 until you interrupt it", a.cli.Wait)
 	switch {
 	case errors.As(err, &archive):

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sluice/bench/sample"
-	"sluice/cluster"
+	"sluice/test/cluster"
 )
 
 // TestARunThatGivesUpHBaseLosesNothing: a run --once whose region servers died ends

@@ -8,18 +8,18 @@ import (
 	"slices"
 	"time"
 
-	"sluice/dashboard"
-	"sluice/health"
-	"sluice/history"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment/vfs"
+	"sluice/monitor"
+	"sluice/monitor/dashboard"
+	"sluice/monitor/history"
 	"sluice/schema"
 )
 
 // watched is what the status port shows of a process.
 type watched struct {
-	look       func() health.Fleet
-	thresholds health.Thresholds
+	look       func() monitor.Fleet
+	thresholds monitor.Thresholds
 	history    *history.Store                                                 // nil: none is kept
 	logs       func(host string, limit int) (logs []dashboard.Log, more bool) // nil: not known
 }
@@ -30,7 +30,7 @@ func (w *watched) handler(names []string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return health.Handler(w.look, w.thresholds, names, pages), nil
+	return monitor.Handler(w.look, w.thresholds, names, pages), nil
 }
 
 // historyEnd is how long the last minute may take to be written at the end.

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"sluice/doctor"
+	"sluice/hadoop/sasl"
 	"sluice/hbase"
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
-	"sluice/hbase/sasl"
 	"sluice/schema"
 )
 

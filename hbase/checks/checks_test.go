@@ -9,11 +9,11 @@ import (
 
 	"go.uber.org/goleak"
 
-	"sluice/cluster"
 	"sluice/doctor"
 	"sluice/hbase"
-	"sluice/hbase/tabletest"
 	"sluice/schema"
+	"sluice/table/tabletest"
+	"sluice/test/cluster"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

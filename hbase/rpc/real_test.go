@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"testing"
 
-	"sluice/cluster"
+	"sluice/test/cluster"
 )
 
 // A probe must get an answer from a real server, and do the connection no harm.

@@ -9,7 +9,7 @@ import (
 	"net"
 	"sync"
 
-	"sluice/hbase/sasl"
+	"sluice/hadoop/sasl"
 	"sluice/hbase/wire"
 )
 

@@ -15,7 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"sluice/hbase/sasl"
+	"sluice/hadoop/sasl"
 	"sluice/hbase/wire"
 )
 

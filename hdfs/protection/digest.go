@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"sluice/hbase/sasl"
+	"sluice/hadoop/sasl"
 )
 
 // qops are the protections by their names in RFC 2831, strongest first.

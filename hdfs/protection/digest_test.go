@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/hbase/sasl"
+	"sluice/hadoop/sasl"
 )
 
 // The example of RFC 2831, 4, of IMAP.

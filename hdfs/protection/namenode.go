@@ -12,8 +12,8 @@ import (
 	"sync"
 	"syscall"
 
+	"sluice/hadoop/sasl"
 	"sluice/hbase/rpc"
-	"sluice/hbase/sasl"
 	"sluice/hbase/wire"
 )
 

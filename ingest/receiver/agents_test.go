@@ -20,8 +20,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"sluice/hdfs"
-	"sluice/hdfs/localdir"
+	"sluice/archive"
+	"sluice/archive/localdir"
 	"sluice/ingest"
 	"sluice/ingest/agent"
 	"sluice/ingest/avrorpc"
@@ -82,12 +82,12 @@ func collect(t *testing.T, dir, address string, spoolMaxBytes int64, options ...
 	must(os.MkdirAll(dir, 0o700))
 	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(dir, "checkpoint"), fmt.Sprint(time.Now().UnixNano()))
 	must(err)
-	archive, err := localdir.Open(filepath.Join(dir, "archive"), file.Collector())
+	store, err := localdir.Open(filepath.Join(dir, "archive"), file.Collector())
 	must(err)
-	pattern, err := hdfs.ParsePattern(filepath.Join(dir, "archive") + "/%Y%m%d/%{host}")
+	pattern, err := archive.ParsePattern(filepath.Join(dir, "archive") + "/%Y%m%d/%{host}")
 	must(err)
 	c.core, err = ingest.NewCollector(t.Context(), ingest.CollectorConfig{
-		FS: vfs.OS{}, SpoolDir: filepath.Join(dir, "spool"), Checkpoint: file, Table: new(counted), Archive: shut{archive, &c.shut}, Naming: pattern,
+		FS: vfs.OS{}, SpoolDir: filepath.Join(dir, "spool"), Checkpoint: file, Table: new(counted), Archive: shut{store, &c.shut}, Naming: pattern,
 		RollBytes: 16 << 10, SpoolMaxBytes: spoolMaxBytes, Level: 1, Patient: true, SpoolAhead: true, HostShare: 3, DeclareFound: true, Log: log,
 	})
 	must(err)

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"sluice/hdfs"
+	"sluice/archive"
 	"sluice/ingest/segment"
 )
 
@@ -213,7 +213,7 @@ func (t *Table) openAhead(ctx context.Context, spool string) ([]*footer, error) 
 		if !strings.HasSuffix(e.Name(), Suffix) || err != nil {
 			continue
 		}
-		f, err := local.readFooter(ctx, hdfs.File{Name: filepath.Join(aheadDir(spool), e.Name()), Bytes: info.Size()}, true)
+		f, err := local.readFooter(ctx, archive.File{Name: filepath.Join(aheadDir(spool), e.Name()), Bytes: info.Size()}, true)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case errors.Is(err, ErrFile):

@@ -12,10 +12,10 @@ import (
 	"slices"
 	"strings"
 
-	"sluice/hdfs"
+	"sluice/archive"
 )
 
-// TreeStore is a tree that files are put into and removed from; an hdfs.Archive is one.
+// TreeStore is a tree that files are put into and removed from; an archive.Archive is one.
 type TreeStore interface {
 	ReadStore
 	Store(ctx context.Context, localPath, name string) error
@@ -106,10 +106,10 @@ func Compact(ctx context.Context, store TreeStore, o CompactOptions) (Compaction
 // dirFiles is the files of one directory.
 type dirFiles struct {
 	dir   string
-	files []hdfs.File
+	files []archive.File
 }
 
-func byDir(files []hdfs.File) []dirFiles {
+func byDir(files []archive.File) []dirFiles {
 	var dirs []dirFiles
 	at := map[string]int{}
 	for _, f := range files {
@@ -126,7 +126,7 @@ func byDir(files []hdfs.File) []dirFiles {
 }
 
 // dir merges the files of one directory.
-func (c *compactor) dir(ctx context.Context, dir string, files []hdfs.File) (err error) {
+func (c *compactor) dir(ctx context.Context, dir string, files []archive.File) (err error) {
 	footers, err := c.table.readFooters(ctx, files)
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"sluice/hdfs"
+	"sluice/archive"
 )
 
 const (
@@ -37,7 +37,7 @@ type source struct {
 	name  string
 
 	mu     sync.Mutex
-	reader hdfs.Reader // nil: not open
+	reader archive.Reader // nil: not open
 	users  int
 	hold   bool // it stays open without users
 }
@@ -101,7 +101,7 @@ func (s *source) ReadAt(p []byte, off int64) (int, error) {
 
 // readFooters reads the footers of files, several at a time, in the order of the files.
 // The first ones stay open.
-func (t *Table) readFooters(ctx context.Context, files []hdfs.File) ([]*footer, error) {
+func (t *Table) readFooters(ctx context.Context, files []archive.File) ([]*footer, error) {
 	footers := make([]*footer, len(files))
 	group, ctx2 := errgroup.WithContext(ctx)
 	group.SetLimit(maxFooterReads)
@@ -138,7 +138,7 @@ func dropAll(footers []*footer) error {
 	return errors.Join(errs...)
 }
 
-func (t *Table) readFooter(ctx context.Context, f hdfs.File, hold bool) (_ *footer, err error) {
+func (t *Table) readFooter(ctx context.Context, f archive.File, hold bool) (_ *footer, err error) {
 	s := &source{ctx: ctx, store: t.store, name: f.Name, hold: hold}
 	if err := s.use(); err != nil {
 		return nil, err

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"sluice/cluster"
-	"sluice/hdfs/dfs"
+	"sluice/hdfs"
 	"sluice/schema"
 	"sluice/table/columnar"
+	"sluice/test/cluster"
 )
 
 // TestTheTableInHDFS: what holds in a directory holds in HDFS: each line once, in order,
@@ -17,11 +17,11 @@ import (
 func TestTheTableInHDFS(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	t.Setenv("HADOOP_CONF_DIR", c.ConfDir)
-	at, err := dfs.Locate("")
+	at, err := hdfs.Locate("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	archive, err := dfs.Open(at, "/columnar/"+time.Now().Format("150405.000"), dfs.Options{Owner: "test", Wait: time.Minute})
+	archive, err := hdfs.Open(at, "/columnar/"+time.Now().Format("150405.000"), hdfs.Options{Owner: "test", Wait: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"sluice/hdfs"
+	"sluice/archive"
 	"sluice/schema"
 )
 
@@ -55,7 +55,7 @@ func (c *compactor) mergeInto(ctx context.Context, name string, files []*footer,
 		return 0, fmt.Errorf("the files say that they have %d rows, and %d were read: not merged", lines, meta.Rows)
 	}
 	err = c.store.Store(ctx, local, name)
-	if errors.Is(err, hdfs.ErrConflict) {
+	if errors.Is(err, archive.ErrConflict) {
 		err = nil // another version of sluice merged the same files
 	}
 	return info.Size(), err
@@ -214,9 +214,9 @@ func writeRun(ctx context.Context, inputs []mergeInput, path string, ranges []*S
 // localFiles opens files by their paths.
 type localFiles struct{}
 
-func (localFiles) List(context.Context) ([]hdfs.File, error) { return nil, nil }
+func (localFiles) List(context.Context) ([]archive.File, error) { return nil, nil }
 
-func (localFiles) Open(_ context.Context, name string) (hdfs.Reader, error) {
+func (localFiles) Open(_ context.Context, name string) (archive.Reader, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

@@ -8,14 +8,14 @@ import (
 	"os"
 	"slices"
 
-	"sluice/hdfs"
+	"sluice/archive"
 	"sluice/schema"
 )
 
 // WriteStore is where the files of a table are put.
 type WriteStore interface {
-	Open(ctx context.Context, name string) (hdfs.Reader, error)
-	// Store puts a verified copy of a file under a name; hdfs.ErrConflict if there is
+	Open(ctx context.Context, name string) (archive.Reader, error)
+	// Store puts a verified copy of a file under a name; archive.ErrConflict if there is
 	// another file with that name.
 	Store(ctx context.Context, localPath, name string) error
 }
@@ -25,7 +25,7 @@ type WriteStore interface {
 // sluice wrote it.
 func Place(ctx context.Context, store WriteStore, localPath, name string) error {
 	err := store.Store(ctx, localPath, name)
-	if !errors.Is(err, hdfs.ErrConflict) {
+	if !errors.Is(err, archive.ErrConflict) {
 		return err
 	}
 	there, metaErr := storedMeta(ctx, store, name)
@@ -93,7 +93,7 @@ type MendStore interface {
 // what is damaged.
 func Mend(ctx context.Context, store MendStore, localPath, name string) error {
 	err := store.Store(ctx, localPath, name)
-	if !errors.Is(err, hdfs.ErrConflict) {
+	if !errors.Is(err, archive.ErrConflict) {
 		return err
 	}
 	local, err := localMeta(localPath)

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"sluice/hdfs"
-	"sluice/hdfs/localdir"
+	"sluice/archive"
+	"sluice/archive/localdir"
 )
 
 // placeFile writes the file of a segment with the first lines of logs, so many of each.
@@ -44,10 +44,10 @@ func TestAFileOfTheSameSegmentStays(t *testing.T) {
 	if err := put(placeFile(t, "access.c1-000001", true, 10, 20)); err != nil {
 		t.Errorf("the same segment in other bytes: %v", err)
 	}
-	if err := put(placeFile(t, "access.c1-000001", false, 10, 21)); !errors.Is(err, hdfs.ErrConflict) {
+	if err := put(placeFile(t, "access.c1-000001", false, 10, 21)); !errors.Is(err, archive.ErrConflict) {
 		t.Errorf("other ranges: %v, want a conflict", err)
 	}
-	if err := put(placeFile(t, "access.c1-000002", true, 10, 20)); !errors.Is(err, hdfs.ErrConflict) {
+	if err := put(placeFile(t, "access.c1-000002", true, 10, 20)); !errors.Is(err, archive.ErrConflict) {
 		t.Errorf("another segment: %v, want a conflict", err)
 	}
 }

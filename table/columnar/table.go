@@ -10,19 +10,19 @@ import (
 	"slices"
 	"strings"
 
-	"sluice/hdfs"
+	"sluice/archive"
 	"sluice/schema"
 )
 
-// ReadStore is where the files of a table are; an hdfs.Archive is one.
+// ReadStore is where the files of a table are; an archive.Archive is one.
 type ReadStore interface {
-	List(ctx context.Context) ([]hdfs.File, error)
-	Open(ctx context.Context, name string) (hdfs.Reader, error)
+	List(ctx context.Context) ([]archive.File, error)
+	Open(ctx context.Context, name string) (archive.Reader, error)
 }
 
 // pruningStore is a ReadStore that leaves directories out of a listing.
 type pruningStore interface {
-	ListWhere(ctx context.Context, want func(dir string) bool) ([]hdfs.File, error)
+	ListWhere(ctx context.Context, want func(dir string) bool) ([]archive.File, error)
 }
 
 // TableOptions say what belongs to a table beside its tree of files.
@@ -130,14 +130,14 @@ func (t *Table) snapshot(ctx context.Context, b Bounds) (s *Snapshot, err error)
 }
 
 // list returns the files that may hold rows within the bounds, in the order of names.
-func (t *Table) list(ctx context.Context, b Bounds) ([]hdfs.File, error) {
+func (t *Table) list(ctx context.Context, b Bounds) ([]archive.File, error) {
 	want := func(dir string) bool { return b.wantPartition(t.o.Partitions(dir)) }
 	mayWant := want
 	if t.dir != nil {
 		want = func(dir string) bool { return dir == *t.dir }
 		mayWant = func(dir string) bool { return want(dir) || strings.HasPrefix(*t.dir, dir+"/") }
 	}
-	var files []hdfs.File
+	var files []archive.File
 	var err error
 	if p, ok := t.store.(pruningStore); ok {
 		files, err = p.ListWhere(ctx, mayWant)
@@ -153,7 +153,7 @@ func (t *Table) list(ctx context.Context, b Bounds) ([]hdfs.File, error) {
 	return kept, err
 }
 
-func sameFiles(a, b []hdfs.File) bool {
+func sameFiles(a, b []archive.File) bool {
 	if len(a) != len(b) {
 		return false
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"sluice/hdfs"
+	"sluice/archive"
 )
 
 // Suffix ends the name of a table's file.
@@ -62,7 +62,7 @@ func ParsePartition(dir string) Partition {
 
 // PartitionsOf returns what reads the directories that a pattern makes. A directory above
 // them says as much as ParsePartition finds in it.
-func PartitionsOf(pattern hdfs.Pattern) func(dir string) Partition {
+func PartitionsOf(pattern archive.Pattern) func(dir string) Partition {
 	matcher := pattern.Matcher()
 	return func(dir string) Partition {
 		if p := ParsePartition(dir); p.Day != "" && p.Host != "" { // quickly: there are thousands

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"sluice/hdfs"
-	"sluice/hdfs/localdir"
+	"sluice/archive"
+	"sluice/archive/localdir"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
 	"sluice/parse"
@@ -101,7 +101,7 @@ func (l *testLog) line() string {
 type tree struct {
 	testing.TB
 	root, spool string
-	store       hdfs.Archive
+	store       archive.Archive
 	table       *columnar.Table
 	want        []line
 	seq         uint64
@@ -124,7 +124,7 @@ func newTree(t testing.TB) *tree {
 }
 
 // useStore makes the tree one of another store.
-func (x *tree) useStore(store hdfs.Archive) {
+func (x *tree) useStore(store archive.Archive) {
 	x.store, x.table = store, columnar.OpenTable(store, columnar.TableOptions{Spool: x.spool})
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"sluice/hdfs"
+	"sluice/archive"
 	"sluice/schema"
 )
 
@@ -38,7 +38,7 @@ func Verify(ctx context.Context, store ReadStore, want func(name string) bool, r
 		return Verified{}, fmt.Errorf("table: verify: %w", err)
 	}
 	if want != nil {
-		files = slices.DeleteFunc(files, func(f hdfs.File) bool { return !want(f.Name) })
+		files = slices.DeleteFunc(files, func(f archive.File) bool { return !want(f.Name) })
 	}
 	problems, checks := make([][]Problem, len(files)), make([]Verified, len(files))
 	group, inner := errgroup.WithContext(ctx)
@@ -88,7 +88,7 @@ func (v *verifier) problem(name, format string, args ...any) {
 	v.problems = append(v.problems, Problem{name, fmt.Sprintf(format, args...)})
 }
 
-func (v *verifier) file(ctx context.Context, t *Table, f hdfs.File) (err error) {
+func (v *verifier) file(ctx context.Context, t *Table, f archive.File) (err error) {
 	v.done = Verified{Files: 1, Bytes: f.Bytes}
 	footer, err := t.readFooter(ctx, f, true)
 	if errors.Is(err, ErrFile) {

@@ -1,0 +1,42 @@
+package archive
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Element makes any value one element of a path, different values different ones:
+// bytes that a path cannot hold become %XX, as in a URL. Those are the slash, the
+// backslash, the colon (which HDFS refuses), control characters, bytes that are
+// no UTF-8, the percent sign itself, and a leading dot or underscore, which
+// would hide the files from Hive and Spark.
+func Element(value string) string {
+	if value == "" {
+		return "%"
+	}
+	if plainElement(value) && !strings.Contains(value, "%") {
+		return value
+	}
+	var b strings.Builder
+	for i, r := range value {
+		_, n := utf8.DecodeRuneInString(value[i:])
+		if unsafeRune(r) || r == '%' || i == 0 && (r == '.' || r == '_') {
+			for _, c := range []byte(value[i : i+n]) {
+				fmt.Fprintf(&b, "%%%02X", c)
+			}
+			continue
+		}
+		b.WriteString(value[i : i+n])
+	}
+	return b.String()
+}
+
+// plainElement: s can stand between two slashes as it is.
+func plainElement(s string) bool {
+	return s != "" && s[0] != '.' && s[0] != '_' && strings.IndexFunc(s, unsafeRune) < 0
+}
+
+func unsafeRune(r rune) bool {
+	return r < ' ' || r == 0x7f || r == utf8.RuneError || strings.ContainsRune(`/\:`, r)
+}

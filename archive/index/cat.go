@@ -1,0 +1,91 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// Cat says which lines are wanted: From <= time < To, nanoseconds since 1970; the
+// zero Cat is all. A line without a time is wanted where the line before it was.
+type Cat struct{ From, To int64 }
+
+// Cat writes the lines in the order of the files, as Apache wrote them, each
+// once: a range that stands twice is written where it stands first. A line without
+// its newline gets one where something else than its rest follows.
+func (c *Catalog) Cat(ctx context.Context, w io.Writer, cat Cat) (err error) {
+	r := c.NewReader()
+	defer func() { err = errors.Join(err, r.Close()) }()
+	formats := map[schema.StreamID]*parse.Format{}
+	var torn *Member // the last one written, when it has no newline
+	for i := range c.Members {
+		m := &c.Members[i]
+		if m.Fresh == m.Range.End {
+			continue
+		}
+		data, err := r.Data(ctx, m)
+		if err != nil {
+			return err
+		}
+		data = data[m.Fresh-m.Range.Start:]
+		if cat != (Cat{}) {
+			format := formats[m.Stream]
+			if format == nil {
+				if format, err = Lookup(&c.Streams[m.Stream].Entry.Stream); err != nil {
+					return err
+				}
+				formats[m.Stream] = format
+			}
+			data = cat.within(format, data)
+		}
+		if bytes.IndexByte(data, 0) >= 0 {
+			data = withoutHoles(data)
+		}
+		if len(data) == 0 {
+			continue
+		}
+		if torn != nil && (torn.Stream != m.Stream || torn.Range.End != m.Fresh) {
+			if _, err := w.Write([]byte("\n")); err != nil {
+				return err
+			}
+		}
+		if _, err := w.Write(data); err != nil {
+			return err
+		}
+		if torn = nil; data[len(data)-1] != '\n' {
+			torn = m
+		}
+	}
+	return nil
+}
+
+// withoutHoles moves the lines to the front of data and returns them: without the NUL
+// bytes before a line.
+func withoutHoles(data []byte) []byte {
+	kept := data[:0]
+	for len(data) > 0 {
+		_, start, size, _ := schema.CutLine(data)
+		kept, data = append(kept, data[start:size]...), data[size:]
+	}
+	return kept
+}
+
+// within moves the wanted lines to the front of data and returns them.
+func (cat Cat) within(format *parse.Format, data []byte) []byte {
+	var rec schema.Record
+	wanted, kept := false, data[:0]
+	for offset, line := range Lines(data, 0) {
+		if format.Parse(line, &rec); rec.Dated {
+			wanted = rec.Time >= cat.From && (cat.To <= 0 || rec.Time < cat.To)
+		}
+		if wanted {
+			end := min(offset+int64(len(line))+1, int64(len(data)))
+			kept = append(kept, data[offset:end]...)
+		}
+	}
+	return kept
+}

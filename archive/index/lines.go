@@ -1,0 +1,74 @@
+package index
+
+import (
+	"fmt"
+	"iter"
+	"time"
+
+	"sluice/archive"
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// Lines are the lines of data, without their newlines, each by the offset in the
+// stream at which it stands; data begins at start. The last line may lack its
+// newline. NUL bytes before a line are no part of it (schema.CutLine).
+func Lines(data []byte, start int64) iter.Seq2[int64, []byte] {
+	return func(yield func(offset int64, line []byte) bool) {
+		for len(data) > 0 {
+			line, at, size, ok := schema.CutLine(data)
+			if ok && !yield(start+int64(at), line) {
+				return
+			}
+			data, start = data[size:], start+int64(size)
+		}
+	}
+}
+
+// Lookup compiles the stream's format.
+func Lookup(s *schema.Stream) (*parse.Format, error) {
+	zone, err := time.LoadLocation(s.Zone)
+	if err == nil {
+		var f *parse.Format
+		if f, err = parse.Lookup(s.Format, zone); err == nil {
+			return f, nil
+		}
+	}
+	return nil, fmt.Errorf("stream %s (%s of %s): %w", s.ID, s.Path, s.Host, err)
+}
+
+// Place says which directory of an archive a line belongs into. It remembers the
+// last answer, and is not safe for concurrent use.
+type Place struct {
+	pattern  archive.Pattern
+	host     string
+	labels   map[string]string
+	from, to int64
+	zone     int32
+	dir      string
+}
+
+// NewPlace is for lines of a host with labels, which are not changed.
+func NewPlace(p archive.Pattern, host string, labels map[string]string) Place {
+	return Place{pattern: p, host: host, labels: labels}
+}
+
+// Dir is the directory for a dated record.
+func (p *Place) Dir(rec *schema.Record) (string, error) {
+	if p.dir != "" && rec.Time >= p.from && rec.Time < p.to && rec.ZoneSeconds == p.zone {
+		return p.dir, nil
+	}
+	t := time.Unix(0, rec.Time).In(time.FixedZone("", int(rec.ZoneSeconds)))
+	start, end := p.pattern.Period(t)
+	dir, err := p.pattern.Expand(t, p.host, p.labels)
+	if err != nil {
+		return "", err
+	}
+	p.from, p.to, p.zone, p.dir = start.UnixNano(), end.UnixNano(), rec.ZoneSeconds, dir
+	return dir, nil
+}
+
+// Undated is the directory for a line without a time that no dated one is before.
+func (p *Place) Undated() (string, error) {
+	return p.pattern.Expand(time.Unix(0, 0).UTC(), p.host, p.labels)
+}

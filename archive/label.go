@@ -1,0 +1,60 @@
+package archive
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// noLabel stands for a label that a log does not have, or has without a value.
+	noLabel = "unknown"
+	// maxLabelElementBytes leaves room beside it in the 255 bytes of a path's element.
+	maxLabelElementBytes = 120
+	// hashMark begins the hash of a value that is too long; no escape begins so.
+	hashMark = "%~"
+	// hashBytes keep two values that were made for it from becoming one element.
+	hashBytes = 16
+)
+
+// LabelElement makes the value of a label one element of a path, different values different
+// ones. It is Element, but for three cases: no value becomes unknown, the value unknown becomes
+// %75nknown, and what is longer than 120 bytes is cut and ends in %~ and a hash of the value.
+func LabelElement(value string) string {
+	switch value {
+	case "":
+		return noLabel
+	case noLabel:
+		return "%75" + noLabel[1:]
+	}
+	element := Element(value)
+	if len(element) <= maxLabelElementBytes {
+		return element
+	}
+	hash := sha256.Sum256([]byte(value))
+	cut := maxLabelElementBytes - len(hashMark) - 2*hashBytes
+	for !utf8.RuneStart(element[cut]) {
+		cut--
+	}
+	if i := strings.LastIndexByte(element[:cut], '%'); i > cut-len("%XX") {
+		cut = i // not within an escape
+	}
+	return element[:cut] + hashMark + hex.EncodeToString(hash[:hashBytes])
+}
+
+// labelValue is the way back: "" if the log has no such label, or its value was cut. ok is
+// false for text that LabelElement does not make.
+func labelValue(text string) (value string, ok bool) {
+	if text == noLabel {
+		return "", true
+	}
+	if cut, hash, long := strings.Cut(text, hashMark); long {
+		_, err := hex.DecodeString(hash)
+		value, unescaped := url.PathUnescape(cut)
+		return "", err == nil && len(hash) == 2*hashBytes && unescaped == nil && Element(value) == cut
+	}
+	value, err := url.PathUnescape(text)
+	return value, err == nil && value != "" && LabelElement(value) == text
+}

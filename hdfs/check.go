@@ -1,0 +1,113 @@
+package hdfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"time"
+)
+
+// Check makes steps that say what works, through step, which reports whether one
+// went well. It tries each once. What it writes is a file of ours in _tmp, which it
+// removes, with the directories that it had to make: whoever asks is root perhaps,
+// and whoever stores is not, and could not write into them.
+func (a *Archive) Check(ctx context.Context, step func(name string, do func() (found string, err error)) bool) {
+	one := func(name string, do func(c *client) (string, error)) bool {
+		return step("archive: "+name, func() (found string, err error) {
+			err = a.pool.doBy(ctx, a.connectedBy(time.Now()), func(c *client) error {
+				found, err = do(c)
+				return err
+			})
+			if err != nil {
+				err = fmt.Errorf("%w (name nodes: %s)", explain(err, a.kerberos), a.pool.answers())
+			}
+			return found, err
+		})
+	}
+	if a.kerberos && !step("archive: kerberos", func() (string, error) { return a.checkLogIn(ctx) }) {
+		return
+	}
+	if !one("name node", a.checkNameNode) {
+		return
+	}
+	one("free space", checkSpace)
+	one("write, compare, delete", func(c *client) (string, error) { return a.checkWrite(ctx, c) })
+}
+
+func (a *Archive) checkLogIn(ctx context.Context) (string, error) {
+	who, until, err := a.pool.login.LogIn(ctx)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("a ticket for %s until %s", who, until.Local().Format(time.DateTime)), nil
+}
+
+// checkNameNode finds the active one: the others have answered that they are not.
+func (a *Archive) checkNameNode(c *client) (string, error) {
+	defaults, err := c.ServerDefaults()
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is active, we are %s; %d copies, blocks of %d MiB", c.lastNameNode(), c.User(), defaults.Replication, defaults.BlockSize>>20), nil
+}
+
+func checkSpace(c *client) (string, error) {
+	info, err := c.StatFs()
+	if err != nil {
+		return "", err
+	}
+	if info.Remaining == 0 {
+		return "", fmt.Errorf("none is left of %d GiB, or no data node is there", info.Capacity>>30)
+	}
+	return fmt.Sprintf("%d of %d GiB", info.Remaining>>30, info.Capacity>>30), nil
+}
+
+// checkWrite uploads a line, as Store would.
+func (a *Archive) checkWrite(ctx context.Context, c *client) (found string, err error) {
+	f, err := os.CreateTemp("", "sluice-check-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close(); _ = os.Remove(f.Name()) }()
+	const text = "sluice doctor was here"
+	if _, err := f.WriteString(text); err != nil {
+		return "", err
+	}
+	missing := a.missing(c, a.tmpDir())
+	defer func() {
+		for _, dir := range missing {
+			_ = remove(c, dir) // one that somebody has filled meanwhile stays
+		}
+	}()
+	if err := a.mkdirAll(c, a.tmpDir()); err != nil {
+		return "", err
+	}
+	tmp := a.tmpName()
+	if err := a.upload(ctx, c, source{File: f, bytes: int64(len(text))}, tmp); err != nil {
+		a.discard(ctx, tmp)
+		return "", err
+	}
+	info, err := c.Stat(tmp)
+	if err != nil {
+		return "", err
+	}
+	if err := remove(c, tmp); err != nil {
+		return "", err
+	}
+	off := time.Until(info.ModTime()).Round(100 * time.Millisecond)
+	return fmt.Sprintf("in %s; the name node's clock and ours differ by %s", path.Dir(tmp), off.Abs()), nil
+}
+
+// missing returns those of dir and its parents that are not there, the deepest first.
+func (a *Archive) missing(c *client, dir string) (dirs []string) {
+	for ; dir != "/"; dir = path.Dir(dir) {
+		if _, err := c.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		dirs = append(dirs, dir)
+	}
+	return dirs
+}

@@ -1,0 +1,156 @@
+package hdfs
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/user"
+	"strings"
+
+	dfs "github.com/colinmarc/hdfs/v2"
+	"github.com/colinmarc/hdfs/v2/hadoopconf"
+
+	"sluice/hadoop/sasl"
+)
+
+// Scheme begins an archive's URL.
+const Scheme = "hdfs://"
+
+const defaultPort = "8020"
+
+// Cluster is how a cluster is reached.
+type Cluster struct {
+	options dfs.ClientOptions
+	// Kerberos is what the configuration asks of a log-in, nil where there is none.
+	Kerberos *sasl.Config
+	login    *sasl.Kerberos
+	transfer []sasl.Protection // dfs.data.transfer.protection
+}
+
+// NameNodes are host:port, all of one cluster.
+func (c Cluster) NameNodes() []string { return c.options.Addresses }
+
+// WithKerberos gives the cluster who we are.
+func (c Cluster) WithKerberos(login *sasl.Kerberos) Cluster {
+	c.login = login
+	return c
+}
+
+// SplitURL cuts hdfs://AUTHORITY/PATTERN. The pattern begins with a slash.
+func SplitURL(s string) (authority, pattern string, err error) {
+	rest, ok := strings.CutPrefix(s, Scheme)
+	slash := strings.IndexByte(rest, '/')
+	if !ok || slash < 0 {
+		return "", "", fmt.Errorf("%s: write hdfs://NAMENODE1,NAMENODE2:8020/PATTERN, or hdfs:///PATTERN with HADOOP_CONF_DIR", s)
+	}
+	return rest[:slash], rest[slash:], nil
+}
+
+// Locate finds a cluster: name nodes as host[:port], the last one's port being that
+// of those without; the name of a service of Hadoop's configuration
+// (dfs.nameservices); or, if empty, fs.defaultFS. The configuration is that of
+// HADOOP_CONF_DIR or HADOOP_HOME; it also says what a secured cluster asks for.
+func Locate(authority string) (Cluster, error) {
+	conf, err := hadoopconf.LoadFromEnvironment()
+	if err != nil {
+		return Cluster{}, fmt.Errorf("hadoop's configuration: %w", err)
+	}
+	if authority == "" {
+		if authority, err = defaultAuthority(conf); err != nil {
+			return Cluster{}, err
+		}
+	}
+	delete(conf, "dfs.encrypt.data.transfer") // the name node knows, and the log-in is ours: see package protection
+	o := dfs.ClientOptionsFromConf(conf)
+	if o.Addresses, err = nameNodes(conf, authority); err != nil {
+		return Cluster{}, err
+	}
+	cluster := Cluster{}
+	if o.KerberosClient != nil {
+		if cluster.Kerberos, cluster.transfer, err = security(conf); err != nil {
+			return Cluster{}, err
+		}
+	}
+	o.KerberosClient, o.DataTransferProtection = nil, ""
+	if o.User = os.Getenv("HADOOP_USER_NAME"); o.User == "" {
+		u, err := user.Current()
+		if err != nil {
+			return Cluster{}, fmt.Errorf("who we are is not known: %w; say it with HADOOP_USER_NAME", err)
+		}
+		o.User = u.Username
+	}
+	cluster.options = o
+	return cluster, nil
+}
+
+// security is what the configuration says of Kerberos and protection.
+func security(conf hadoopconf.HadoopConf) (login *sasl.Config, transfer []sasl.Protection, err error) {
+	const principal, rpc, data = "dfs.namenode.kerberos.principal", "hadoop.rpc.protection", "dfs.data.transfer.protection"
+	if conf[principal] == "" {
+		return nil, nil, fmt.Errorf("hadoop's configuration: hadoop.security.authentication is kerberos, and there is no %s in hdfs-site.xml", principal)
+	}
+	login = &sasl.Config{ServerPrincipal: conf[principal], PrincipalSetting: principal, ProtectionSetting: rpc}
+	if login.Protections, err = protections(conf, rpc); err != nil {
+		return nil, nil, err
+	}
+	transfer, err = protections(conf, data)
+	return login, transfer, err
+}
+
+// protections are a setting's, in its order; none: whatever a server offers.
+func protections(conf hadoopconf.HadoopConf, setting string) (list []sasl.Protection, err error) {
+	for word := range strings.SplitSeq(conf[setting], ",") {
+		switch p := sasl.Protection(strings.ToLower(strings.TrimSpace(word))); p {
+		case sasl.Authentication, sasl.Integrity, sasl.Privacy:
+			list = append(list, p)
+		case "":
+		default:
+			return nil, fmt.Errorf("hadoop's configuration: %s is %q: it may have authentication, integrity and privacy", setting, conf[setting])
+		}
+	}
+	return list, nil
+}
+
+func defaultAuthority(conf hadoopconf.HadoopConf) (string, error) {
+	for _, property := range []string{"fs.defaultFS", "fs.default.name"} {
+		value := conf[property]
+		if value == "" {
+			continue
+		}
+		u, err := url.Parse(value)
+		if err != nil || u.Scheme != "hdfs" || u.Host == "" {
+			return "", fmt.Errorf("hadoop's configuration: %s is %q, which is no HDFS: name the name nodes", property, value)
+		}
+		return u.Host, nil
+	}
+	return "", fmt.Errorf("which name node? HADOOP_CONF_DIR has no core-site.xml with fs.defaultFS: name one, as in hdfs://nn1:8020/logs")
+}
+
+func nameNodes(conf hadoopconf.HadoopConf, authority string) ([]string, error) {
+	if ids := conf["dfs.ha.namenodes."+authority]; ids != "" {
+		var addresses []string
+		for id := range strings.SplitSeq(ids, ",") {
+			property := "dfs.namenode.rpc-address." + authority + "." + strings.TrimSpace(id)
+			if conf[property] == "" {
+				return nil, fmt.Errorf("hadoop's configuration: no %s", property)
+			}
+			addresses = append(addresses, conf[property])
+		}
+		return addresses, nil
+	}
+	hosts := strings.Split(authority, ",")
+	port := defaultPort
+	if _, p, err := net.SplitHostPort(hosts[len(hosts)-1]); err == nil {
+		port = p
+	}
+	for i, host := range hosts {
+		if host == "" || strings.ContainsAny(host, "@ %") {
+			return nil, fmt.Errorf("name node %q: write host or host:port, with commas between", host)
+		}
+		if _, _, err := net.SplitHostPort(host); err != nil {
+			hosts[i] = net.JoinHostPort(host, port)
+		}
+	}
+	return hosts, nil
+}

@@ -1,0 +1,105 @@
+package hdfs
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	dfs "github.com/colinmarc/hdfs/v2"
+
+	"sluice/archive"
+)
+
+// reader implements archive.Reader. It keeps a client, so that reading on costs no
+// new connection; a read that fails is tried again on another.
+type reader struct {
+	ctx  context.Context // of Open: io.ReaderAt has none
+	a    *Archive
+	name string
+	size int64
+
+	mu     sync.Mutex
+	client *client // nil: none at the moment
+	file   *dfs.FileReader
+}
+
+// Open implements archive.Archive. ReadAt fails when ctx has ended.
+func (a *Archive) Open(ctx context.Context, name string) (archive.Reader, error) {
+	if err := archive.CheckName(name); err != nil {
+		return nil, err
+	}
+	r := &reader{ctx: ctx, a: a, name: name}
+	err := a.retry(ctx, "open "+name, r.open)
+	if err != nil {
+		return nil, a.on(name, "open", err)
+	}
+	r.size = r.file.Stat().Size()
+	return r, nil
+}
+
+// open is one attempt.
+func (r *reader) open(by time.Time) error {
+	c, err := r.a.pool.take(r.ctx, by)
+	if err != nil {
+		return err
+	}
+	f, err := c.Client.Open(r.a.path(r.name))
+	if err == nil && f.Stat().IsDir() {
+		err = errDirectory
+	}
+	if err != nil {
+		err = c.because(err)
+		r.a.pool.done(c, err)
+		return err
+	}
+	r.client, r.file = c, f
+	return nil
+}
+
+func (r *reader) Size() int64 { return r.size }
+
+func (r *reader) ReadAt(p []byte, offset int64) (n int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if offset >= r.size {
+		return 0, io.EOF
+	}
+	want := p[:min(int64(len(p)), r.size-offset)]
+	err = r.a.retry(r.ctx, "read "+r.name, func(by time.Time) error {
+		if r.client == nil {
+			if err := r.open(by); err != nil {
+				return err
+			}
+		}
+		_, err := r.file.Seek(offset, io.SeekStart)
+		if err == nil {
+			n, err = io.ReadFull(r.file, want)
+		}
+		if err != nil {
+			err = r.client.because(err)
+			r.a.pool.done(r.client, err)
+			r.client = nil
+		}
+		return err
+	})
+	if err != nil {
+		return n, r.a.on(r.name, "read", err)
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (r *reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.client == nil {
+		return nil
+	}
+	err := r.file.Close()
+	r.a.pool.done(r.client, err)
+	r.client = nil
+	return err
+}

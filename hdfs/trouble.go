@@ -1,0 +1,70 @@
+package hdfs
+
+import (
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Trouble is something that is tried again: what, since when, how often, why.
+type Trouble struct {
+	What     string
+	Since    time.Time
+	Attempts int
+	Err      error
+}
+
+// troubles are those of the moment: nothing is retried unseen.
+type troubles struct {
+	now func() time.Time
+	log *slog.Logger
+
+	mu   sync.Mutex
+	open map[string]Trouble
+}
+
+func (t *troubles) note(what string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o, known := t.open[what]
+	if !known {
+		o = Trouble{What: what, Since: t.now()}
+		t.log.Warn("archive: trying again", "what", what, "why", err)
+	}
+	o.Attempts++
+	o.Err = err
+	t.open[what] = o
+}
+
+// over: it went well, or nobody tries any more.
+func (t *troubles) over(what string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o, known := t.open[what]
+	if !known {
+		return
+	}
+	delete(t.open, what)
+	if err == nil {
+		t.log.Info("archive: it works again", "what", what, "after", t.now().Sub(o.Since).Round(time.Millisecond), "attempts", o.Attempts)
+	}
+}
+
+// Troubles are what is tried again at the moment, the oldest first.
+func (a *Archive) Troubles() []Trouble {
+	a.troubles.mu.Lock()
+	defer a.troubles.mu.Unlock()
+	var list []Trouble
+	for _, o := range a.troubles.open {
+		list = append(list, o)
+	}
+	slices.SortFunc(list, func(x, y Trouble) int {
+		if c := x.Since.Compare(y.Since); c != 0 {
+			return c
+		}
+		return strings.Compare(x.What, y.What)
+	})
+	return list
+}

@@ -1,0 +1,50 @@
+package dashboard
+
+import (
+	"math"
+
+	"sluice/monitor"
+	"sluice/monitor/history"
+)
+
+// Observations are the hosts of h for their history.
+func Observations(h *monitor.Health) []history.Observation {
+	all := make([]history.Observation, 0, len(h.Metrics))
+	for name, x := range h.Metrics {
+		o := history.Observation{
+			Host: name, UntabledSeconds: x.UntabledSeconds, UnstoredSeconds: x.UnstoredSeconds, UnreadBytes: max(0, x.WrittenBytes-x.ReadBytes),
+			Governor: governorOf(&x.Governor), Level: levelOf(x.Status),
+		}
+		if len(x.Reasons) > 0 {
+			o.Reason = x.Reasons[0]
+		}
+		if a := x.Arrived; a != nil {
+			o.Bytes, o.ParseErrors = a.Bytes, a.ParseErrors
+			o.ByClass = [history.Classes]int64{a.ByClass[0] + a.ByClass[1], a.ByClass[2], a.ByClass[3], a.ByClass[4], a.ByClass[5]}
+		} else { // an agent does not look into its lines
+			o.Bytes, o.ByClass[0] = x.Bytes, x.Lines
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+func levelOf(status string) history.Level {
+	switch status {
+	case "OKAY":
+		return history.Okay
+	case "WARN":
+		return history.Warn
+	}
+	return history.Error
+}
+
+func governorOf(g *monitor.Governor) history.Governor {
+	switch {
+	case g.PausedSeconds > 0:
+		return history.GovernorPaused
+	case g.BytesPerSecond > 0 && g.BytesPerSecond < math.MaxInt64:
+		return history.GovernorLimited
+	}
+	return history.GovernorFree
+}

@@ -1,0 +1,69 @@
+package monitor
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// hostHandler rejects requests whose Host header is a name that is not one of
+// names: a web page elsewhere can let a name of its own resolve to this address (DNS
+// rebinding) and would read the answer. IP addresses, localhost and requests
+// without a Host are served: a page cannot be loaded from those names.
+func hostHandler(names []string, next http.Handler) http.Handler {
+	known := map[string]bool{"": true, "localhost": true}
+	for _, name := range names {
+		known[canonicalHost(name)] = true
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		host = canonicalHost(host)
+		if _, err := netip.ParseAddr(strings.ReplaceAll(host, "%25", "%")); err != nil && !known[host] {
+			http.Error(w, "this server is not known by that name; start it with --status-name to allow it", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func canonicalHost(name string) string {
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
+}
+
+// Handler serves /health, /metrics and /metrics.json, and what is left to pages; look is asked each time, by several
+// goroutines. /health has status 503 when something is wrong. names are the host names
+// that a request may have in its Host header beside IP addresses and localhost.
+func Handler(look func() Fleet, t Thresholds, names []string, pages http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	answer := func(w http.ResponseWriter, status int, v any) {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(status)
+		json.NewEncoder(w).Encode(v) //nolint:errcheck // the client has disconnected
+	}
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+		f := look()
+		h, status := f.Check(t), http.StatusOK
+		if !h.Well() {
+			status = http.StatusServiceUnavailable
+		}
+		answer(w, status, h)
+	})
+	mux.HandleFunc("GET /metrics.json", func(w http.ResponseWriter, _ *http.Request) {
+		f := look()
+		answer(w, http.StatusOK, f.FlumeMetrics())
+	})
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(exporter{look, t}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	mux.Handle("GET /", pages)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	return hostHandler(names, mux)
+}

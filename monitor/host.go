@@ -1,0 +1,184 @@
+package monitor
+
+import (
+	"fmt"
+	"time"
+
+	"sluice/ingest"
+	"sluice/ingest/agent"
+	"sluice/ingest/governor"
+	"sluice/ingest/protocol"
+	"sluice/ingest/receiver"
+	"sluice/ingest/tail"
+)
+
+// Host is how the logs of one host stand: what Apache wrote against what is stored.
+// Ages are seconds as whoever noticed reckons them on its own clock, with what has
+// passed since on ours; two hosts' clocks are never compared.
+type Host struct {
+	Status  string   `json:"status"` // OKAY or ERROR
+	Reasons []string `json:"reasons,omitempty"`
+	Agent   string   `json:"agent,omitempty"` // the sender's name and version
+	// SeenSeconds ago it last said something.
+	SeenSeconds float64 `json:"seen_seconds"`
+	Connections int     `json:"connections"`
+
+	// Of all logs that are there: written >= read >= received >= stored.
+	Files         int64 `json:"files"`
+	WrittenBytes  int64 `json:"written_bytes"`
+	ReadBytes     int64 `json:"read_bytes"`
+	ReceivedBytes int64 `json:"received_bytes"`
+	StoredBytes   int64 `json:"stored_bytes"`
+
+	// The age of the oldest line that is not read or on its way, that the table lacks,
+	// that table and archive do not have both; 0: there is none.
+	UnreceivedSeconds float64 `json:"unreceived_seconds"`
+	UntabledSeconds   float64 `json:"untabled_seconds"`
+	UnstoredSeconds   float64 `json:"unstored_seconds"`
+
+	LinesPerSecond float64  `json:"lines_per_second"`
+	Governor       Governor `json:"governor"`
+	LostBytes      int64    `json:"lost_bytes"`
+	LostFiles      int64    `json:"lost_files"`
+
+	// Lines and Bytes came of it since this process began, those sent again too; Busy
+	// and Refused batches were not taken.
+	Lines   int64 `json:"lines"`
+	Bytes   int64 `json:"bytes"`
+	Busy    int64 `json:"busy"`
+	Refused int64 `json:"refused"`
+	// Arrived are its lines that were received since this process began, each once; nil in an
+	// agent, which does not parse lines.
+	Arrived *ingest.Arrivals `json:"arrived,omitempty"`
+	// SpoolBytes are the host's in the collector's spool.
+	SpoolBytes int64 `json:"spool_bytes"`
+
+	missed   bool     // it is an error when it is silent
+	troubles []string // what it says is wrong
+}
+
+// Governor is how a host's reading is held back.
+type Governor struct {
+	PausedSeconds  float64 `json:"paused_seconds"`   // 0: it reads
+	BytesPerSecond int64   `json:"bytes_per_second"` // that may be read; 0: no limit
+	Reason         string  `json:"reason"`
+}
+
+// Sender is a host that sends to a collector, which has waiting of it.
+func Sender(now time.Time, h receiver.Host, waiting ingest.Waiting, share ingest.Share) Host {
+	since := now.Sub(h.BeatAt)
+	x := beat(&h.Beat, since)
+	if _, said := h.Beat.Counters[protocol.UnreceivedMs]; !said && h.OldestUnreadMs > 0 {
+		x.UnreceivedSeconds = ago(h.Beat.TimeMs-h.OldestUnreadMs, since)
+	}
+	if !h.Missed && h.Connections == 0 { // another collector has what it reads now
+		x.UnreceivedSeconds, x.UnstoredSeconds, x.troubles = 0, 0, nil
+	}
+	x.Agent, x.Connections, x.SeenSeconds = h.Agent, h.Connections, now.Sub(h.Seen).Seconds()
+	x.Lines, x.Bytes, x.Busy, x.Refused = h.Lines, h.Bytes, h.Busy, h.Refused
+	// Who sends no heartbeats is well as long as its connection is there.
+	x.missed = h.Missed && (h.Earlier || !h.BeatAt.IsZero() || h.Connections == 0)
+	x.wait(waiting)
+	for _, f := range h.Faults {
+		x.troubles = append(x.troubles, fmt.Sprintf("%s (%d times, the last at %s)", f.Text, f.Count, f.At.UTC().Format(time.RFC3339)))
+	}
+	x.share(share)
+	return x
+}
+
+// arrive adds the lines that were received of it.
+func (h *Host) arrive(a ingest.Arrivals) { h.Arrived = &a }
+
+// arrived is Arrived, or what an agent knows: the lines that its collector has.
+func (h *Host) arrived() ingest.Arrivals {
+	if h.Arrived == nil {
+		return ingest.Arrivals{Lines: h.Lines, Bytes: h.Bytes}
+	}
+	return *h.Arrived
+}
+
+// share adds what the host has of the spool.
+func (h *Host) share(s ingest.Share) {
+	h.SpoolBytes = s.Bytes
+	if s.Dates != "" {
+		h.troubles = append(h.troubles, s.Dates)
+	}
+	if s.OverSeconds > 0 {
+		h.troubles = append(h.troubles, fmt.Sprintf("it has used its share of the spool for %s, %d bytes in %d batches, and waits until they are stored", span(s.OverSeconds), s.Bytes, s.Batches))
+	}
+}
+
+// slow adds that its lines took long to parse.
+func (h *Host) slow(s ingest.Slow) {
+	if s.Seconds > 0 {
+		h.troubles = append(h.troubles, fmt.Sprintf("the format of %.100q is slow: parsing %d bytes of lines took %s", s.Path, s.Bytes, span(s.Seconds)))
+	}
+}
+
+// Reader is a host whose logs an agent in this process reads.
+func Reader(now time.Time, h protocol.Heartbeat, s agent.State, silentAfter, maxLag time.Duration) Host {
+	x := beat(&h, 0)
+	x.Agent = "collector: " + s.Collector
+	if s.Connected {
+		x.Connections = 1
+	} else if away := now.Sub(s.Since); away > silentAfter {
+		x.troubles = append(x.troubles, fmt.Sprintf("no collector for %s: %s", round(away), s.Error))
+	}
+	if s.BusySince != nil && now.Sub(*s.BusySince) > maxLag {
+		x.troubles = append(x.troubles, fmt.Sprintf("the collector takes nothing for %s: %s", round(now.Sub(*s.BusySince)), s.Busy))
+	}
+	x.Lines = s.SentLines
+	return x
+}
+
+// Follower is a host whose logs this process both reads and stores.
+func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, waiting ingest.Waiting, arrived ingest.Arrivals) Host {
+	x := Host{
+		Files: int64(s.Files), WrittenBytes: s.WrittenBytes, ReadBytes: s.ReadBytes, ReceivedBytes: s.ReadBytes, StoredBytes: s.StoredBytes,
+		UnstoredSeconds: s.UnstoredSeconds, LinesPerSecond: s.LinesPerSecond, LostBytes: c.LostBytes.Load(), LostFiles: c.LostFiles.Load(),
+		Governor: Governor{BytesPerSecond: g.BytesPerSecond, Reason: g.Reason}, Lines: c.Lines.Load(), Bytes: c.Bytes.Load(), troubles: s.Troubles(now),
+	}
+	if s.UnreadSeconds > 0 {
+		x.UnreceivedSeconds = s.UnreadSeconds + now.Sub(s.At).Seconds()
+	}
+	if g.Level == governor.Paused {
+		x.Governor.PausedSeconds = now.Sub(g.Since).Seconds()
+	}
+	x.wait(waiting)
+	x.arrive(arrived)
+	return x
+}
+
+// beat is what a heartbeat says that came a while ago. All its times are of one clock,
+// so only their distances count.
+func beat(h *protocol.Heartbeat, since time.Duration) Host {
+	c := h.Counters
+	x := Host{
+		Files: c[protocol.Files], WrittenBytes: c[protocol.WrittenBytes], ReadBytes: c[protocol.ReadBytes],
+		ReceivedBytes: c[protocol.ReceivedBytes], StoredBytes: c[protocol.StoredBytes],
+		LinesPerSecond: float64(c[protocol.LinesPerSecond]), LostBytes: c[protocol.LostBytes], LostFiles: c[protocol.LostFiles],
+		UnreceivedSeconds: ago(c[protocol.UnreceivedMs], since), UnstoredSeconds: ago(c[protocol.UnstoredMs], since),
+		Governor: Governor{BytesPerSecond: h.Governor.Budget, Reason: h.Governor.Reason}, troubles: h.Troubles,
+	}
+	x.UntabledSeconds = x.UnreceivedSeconds
+	if h.Governor.PausedSinceMs > 0 {
+		x.Governor.PausedSeconds = max(ago(h.TimeMs-h.Governor.PausedSinceMs, since), 0.001)
+	}
+	return x
+}
+
+// ago is an age of so many ms, so long ago, in seconds; 0 stays 0.
+func ago(ms int64, since time.Duration) float64 {
+	if ms <= 0 {
+		return 0
+	}
+	return float64(ms)/1000 + since.Seconds()
+}
+
+// wait adds what is received and not stored.
+func (h *Host) wait(w ingest.Waiting) {
+	h.UntabledSeconds = max(h.UnreceivedSeconds, w.UntabledSeconds)
+	h.UnstoredSeconds = max(h.UnstoredSeconds, h.UntabledSeconds, w.UnstoredSeconds)
+}
+
+func round(d time.Duration) time.Duration { return d.Round(time.Second) }

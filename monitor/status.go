@@ -1,0 +1,133 @@
+// Package monitor is what an operator is told of a running sluice.
+package monitor
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"sluice/ingest"
+	"sluice/ingest/agent"
+	"sluice/ingest/governor"
+	"sluice/ingest/tail"
+)
+
+// Status is what a process that follows logs says of itself, every few seconds.
+type Status struct {
+	At      time.Time `json:"at"`
+	PID     int       `json:"pid"`
+	Began   time.Time `json:"began"`
+	Host    string    `json:"host"`
+	Version string    `json:"version"`
+	// Lines and the like count since it began.
+	Lines        int64 `json:"lines"`
+	Bytes        int64 `json:"bytes"`
+	Rows         int64 `json:"rows"`
+	ParseErrors  int64 `json:"parse_errors"`
+	ArchiveFiles int64 `json:"archive_files"`
+	// LostBytes were deleted before they were read, LostFiles times.
+	LostBytes int64 `json:"lost_bytes"`
+	LostFiles int64 `json:"lost_files"`
+	// Failures counts reads that failed; Logs names what fails now.
+	Failures int64          `json:"failures"`
+	Governor governor.State `json:"governor,omitzero"`
+	Logs     tail.Status    `json:"logs,omitzero"`
+	// Storing is the way from the spool to table and archive.
+	Storing *ingest.State `json:"storing,omitempty"`
+	// Sending is an agent's way to its collector.
+	Sending *agent.State `json:"sending,omitempty"`
+	// Health is what /health says.
+	Health *Health `json:"health,omitempty"`
+}
+
+// maxStatusBytes bounds a status file: ten thousand hosts.
+const maxStatusBytes = 16 << 20
+
+// Write replaces the status file at path. It need not survive a crash: the next
+// life writes its own.
+func Write(path string, s *Status) error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("status: %w", err)
+	}
+	// Always a new file: one that another user placed there, or a link, must not be
+	// written through.
+	temporary := path + ".tmp"
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("status: %w", err)
+	}
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err != nil {
+		return fmt.Errorf("status: %w", err)
+	}
+	b = append(b, bytes.Repeat([]byte{'\n'}, spareBytes)...)
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Close()); err != nil {
+		err = errors.Join(err, os.Remove(temporary))
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			err = overwrite(path, b, err)
+		}
+		if err != nil {
+			return fmt.Errorf("status: %w", err)
+		}
+		return nil
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return fmt.Errorf("status: %w", err)
+	}
+	return nil
+}
+
+// spareBytes of newlines end a status file: on a full disk a longer status than the last
+// one has to fit into its blocks.
+const spareBytes = 8 << 10
+
+// overwrite puts b into the file at path, as far as it has blocks for it, because the
+// disk is full. The process may be the only one that says so. It returns full if it
+// cannot.
+func overwrite(path string, b []byte, full error) (err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return errors.Join(full, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(full, err)
+	}
+	text := len(bytes.TrimRight(b, "\n"))
+	if !info.Mode().IsRegular() || int64(text) > info.Size() {
+		return full
+	}
+	b = append(b[:text:text], bytes.Repeat([]byte{'\n'}, int(info.Size())-text)...)
+	if _, err := f.WriteAt(b, 0); err != nil {
+		return errors.Join(full, err)
+	}
+	return nil
+}
+
+// Read reads the status file at path.
+func Read(path string) (s Status, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return s, fmt.Errorf("status: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	b, err := io.ReadAll(io.LimitReader(f, maxStatusBytes+1))
+	if err == nil && len(b) > maxStatusBytes {
+		err = fmt.Errorf("it is larger than %d bytes", maxStatusBytes)
+	}
+	if err != nil {
+		return s, fmt.Errorf("status: read %s: %w", path, err)
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return s, fmt.Errorf("status: %s: %w", path, err)
+	}
+	return s, nil
+}

@@ -1,0 +1,167 @@
+package monitor
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+)
+
+// Table is Health for people, a line each: the process and its sinks, then hosts, those
+// that are not well first, each with the reasons below it. What a terminal would obey
+// is left out: names and reasons come from other hosts.
+func (h *Health) Table() []string {
+	var b strings.Builder
+	p := &h.Process
+	fmt.Fprintf(&b, "%s: %s on %s, up %s; %d hosts, %d of them not well; ", h.Status, p.Kind, p.Host, span(p.UpSeconds), len(h.Metrics), h.failing())
+	buffer := "spool"
+	if p.Kind == Agent {
+		buffer = "window"
+	}
+	fmt.Fprintf(&b, "%s %s", buffer, bytesText(p.BufferBytes))
+	if p.BufferMaxBytes > 0 {
+		fmt.Fprintf(&b, " of %s", bytesText(p.BufferMaxBytes))
+	}
+	b.WriteString("\n")
+	if len(p.Sinks) > 0 {
+		b.WriteString("sinks:")
+		for i, name := range slices.Sorted(maps.Keys(p.Sinks)) {
+			if i > 0 {
+				b.WriteString(",")
+			}
+			fmt.Fprintf(&b, " %s %s", name, p.Sinks[name].text())
+		}
+		b.WriteString("\n")
+	}
+	for _, why := range p.Reasons {
+		fmt.Fprintf(&b, "  %s\n", why)
+	}
+	for _, warning := range p.Warnings {
+		fmt.Fprintf(&b, "  warning: %s\n", warning)
+	}
+	b.WriteString("\n")
+	h.hosts(&b)
+	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(strings.Map(printable, line), " ")
+	}
+	return lines
+}
+
+func (s Sink) text() string {
+	switch {
+	case s.FailingSeconds > 0 && s.Status == okay: // not for long yet
+		return fmt.Sprintf("fails for %s", span(s.FailingSeconds))
+	case s.FailingSeconds > 0:
+		return fmt.Sprintf("ERROR for %s", span(s.FailingSeconds))
+	}
+	return okay
+}
+
+func (h *Health) failing() (n int) {
+	for _, x := range h.Metrics {
+		if x.Status != okay {
+			n++
+		}
+	}
+	return n
+}
+
+// hosts writes the table itself. Reasons would make columns wide: they are put in
+// between afterwards.
+func (h *Health) hosts(b *strings.Builder) {
+	names := slices.SortedFunc(maps.Keys(h.Metrics), func(a, b string) int {
+		wrong := func(name string) int {
+			if h.Metrics[name].Status == okay {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(cmp.Compare(wrong(a), wrong(b)), strings.Compare(a, b))
+	})
+	var rows strings.Builder
+	w := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "HOST\tSTATE\tLINES/S\tUNREAD\tLAG\tUNSTORED\tGOVERNOR\tHEARD")
+	for _, name := range names {
+		x := h.Metrics[name]
+		fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%s\t%s\t%s\t%s\n", clean(name), clean(x.Status), x.LinesPerSecond, bytesText(max(0, x.WrittenBytes-x.ReadBytes)),
+			age(x.UntabledSeconds), age(x.UnstoredSeconds), x.Governor.text(), h.heard(&x))
+	}
+	w.Flush() //nolint:errcheck // it goes to memory
+	head, rest, _ := strings.Cut(rows.String(), "\n")
+	b.WriteString(head + "\n")
+	for _, name := range names {
+		var row string
+		row, rest, _ = strings.Cut(rest, "\n")
+		b.WriteString(row + "\n")
+		for _, why := range h.Metrics[name].Reasons {
+			b.WriteString("  " + clean(why) + "\n")
+		}
+	}
+}
+
+// heard is how long ago a host said something; of a process's own host that is now.
+func (h *Health) heard(x *Host) string {
+	if h.Process.Kind != Collector {
+		return "-"
+	}
+	return age(max(x.SeenSeconds, 0.1)) + " ago"
+}
+
+func (g *Governor) text() string {
+	switch {
+	case g.PausedSeconds > 0:
+		return "paused " + age(g.PausedSeconds)
+	case g.BytesPerSecond > 0:
+		return bytesText(g.BytesPerSecond) + "/s"
+	}
+	return "-"
+}
+
+func age(seconds float64) string {
+	if seconds <= 0 {
+		return "-"
+	}
+	return time.Duration(max(seconds, 0.1) * float64(time.Second)).Round(100 * time.Millisecond).Truncate(precision(seconds)).String()
+}
+
+// precision of an age: nobody reads tenths of a second behind hours.
+func precision(seconds float64) time.Duration {
+	if seconds < 10 {
+		return 100 * time.Millisecond
+	}
+	return time.Second
+}
+
+func bytesText(n int64) string {
+	const units = "kMGTPE"
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, i := float64(n)/1000, 0
+	for v >= 999.95 && i < len(units)-1 {
+		v, i = v/1000, i+1
+	}
+	return fmt.Sprintf("%.1f %cB", v, units[i])
+}
+
+// clean is a word that cannot end a line or a column.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || r == '\n' {
+			return ' '
+		}
+		return printable(r)
+	}, s)
+}
+
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return -1
+}

@@ -1,0 +1,115 @@
+package attack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sluice/monitor"
+)
+
+// process is a sluice.
+type process struct {
+	*exec.Cmd
+	errs bytes.Buffer
+}
+
+// build compiles sluice once for all tests.
+func build(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "sluice")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "sluice/cmd/sluice").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return binary
+}
+
+// start runs a program in a shell that limits its open files; 0: it does not.
+func start(t *testing.T, openFiles int, args ...string) *process {
+	t.Helper()
+	if openFiles > 0 {
+		args = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, openFiles), "sh"}, args...)
+	}
+	p := &process{Cmd: exec.Command(args[0], args[1:]...)}
+	p.Stderr = &p.errs
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if p.ProcessState == nil {
+			p.Process.Kill() //nolint:errcheck // the test failed, or it has ended
+			p.Wait()         //nolint:errcheck // the same
+		}
+	})
+	return p
+}
+
+// stop ends it as an operator would.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err != nil {
+		t.Fatalf("%s: %v: %s", p.Args, err, p.errs.String())
+	}
+}
+
+// peakBytes is the most memory that it had, as the kernel counts.
+func (p *process) peakBytes(t *testing.T) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib << 10
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // no connection was accepted
+	return l.Addr().String()
+}
+
+// healthOf asks a status port; nil: it did not answer.
+func healthOf(ctx context.Context, address string) *monitor.Health {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/health", nil)
+	if err != nil {
+		return nil
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	reply, err := client.Do(request)
+	if err != nil {
+		return nil
+	}
+	defer reply.Body.Close() //nolint:errcheck // it was read
+	text, err := io.ReadAll(io.LimitReader(reply.Body, 16<<20))
+	var h monitor.Health
+	if err != nil || json.Unmarshal(text, &h) != nil {
+		return nil
+	}
+	return &h
+}

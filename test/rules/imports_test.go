@@ -1,0 +1,144 @@
+package rules
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "sluice/"
+
+// edges is which package may import which of ours. It is the drawing in
+// ARCHITECTURE.md as data: schema ← parse ← ingest ← cmd, schema ← hbase,
+// schema ← archive. A new package gets a row; a new edge is a decision.
+var edges = []struct{ pkg, imports, testImports string }{
+	{"schema", "", "parse"},
+	{"parse", "schema", ""},
+	{"parse/httpdconf", "", "parse"},
+
+	{"ingest", "schema parse archive table/columnar ingest/checkpoint ingest/governor ingest/logfile ingest/segment ingest/segment/vfs ingest/tail",
+		"archive/localdir ingest/segment/vfs/crashfs bench/sample"},
+	{"ingest/agent", "schema ingest/avrorpc ingest/checkpoint ingest/flume ingest/protocol ingest/tail", "ingest/logfile ingest/segment/vfs"},
+	{"ingest/receiver", "schema parse ingest ingest/avrorpc ingest/checkpoint ingest/flume ingest/logfile ingest/protocol ingest/segment", "ingest/agent ingest/segment/vfs ingest/tail bench/sample archive archive/localdir"},
+	{"ingest/admission", "", ""},
+	{"ingest/avrorpc", "ingest/admission", ""},
+	{"ingest/flume", "ingest/avrorpc", "bench/peers bench/sample"},
+	{"ingest/protocol", "schema ingest/avrorpc", "bench/sample"},
+	{"ingest/checkpoint", "schema ingest/logfile ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
+	{"ingest/governor", "", ""},
+	{"ingest/logfile", "schema", ""},
+	{"ingest/tail", "schema parse ingest/checkpoint ingest/logfile", "ingest/segment/vfs"},
+	{"ingest/segment", "schema ingest/segment/vfs", "ingest/segment/vfs/crashfs bench/sample"},
+	{"ingest/segment/vfs", "", "ingest/segment/vfs/crashfs"},
+	{"ingest/segment/vfs/crashfs", "ingest/segment/vfs", ""},
+
+	{"hbase", "schema hbase/region hbase/rpc hbase/wire", "table/tabletest parse query test/cluster"},
+	{"hbase/region", "hbase/rpc hbase/wire", ""},
+	{"hbase/rpc", "hbase/wire", "test/cluster"},
+	{"hbase/checks", "doctor schema hbase hbase/region hbase/rpc hadoop/sasl hbase/wire", "table/tabletest test/cluster"},
+	{"hadoop/sasl", "hbase/rpc", "schema hbase table/tabletest test/cluster"},
+	{"hadoop/site", "", ""},
+	{"hbase/wire", "", ""},
+	{"table/tabletest", "schema parse hbase bench/sample", ""},
+
+	{"archive", "schema", ""},
+	{"archive/localdir", "archive", "archive/archivetest"},
+	{"hdfs", "archive hdfs/protection hadoop/sasl", "archive/archivetest test/cluster"},
+	{"hdfs/protection", "hbase/rpc hadoop/sasl hbase/wire", ""},
+	{"archive/archivetest", "archive", ""},
+
+	{"archive/index", "schema parse archive ingest/segment", "ingest/segment/vfs archive/localdir bench/sample"},
+	{"audit", "schema parse archive/index archive ingest/checkpoint ingest/logfile ingest/segment ingest/segment/vfs table/columnar",
+		"table/tabletest archive/localdir ingest bench/sample"},
+
+	{"table/parquet", "", ""},
+	{"table/columnar", "schema parse archive table/parquet ingest/segment", "ingest/segment/vfs archive/localdir ingest ingest/checkpoint bench/sample hdfs test/cluster"},
+
+	{"query", "schema table/columnar", "parse bench/sample"},
+	{"print", "schema query", "parse bench/sample"},
+
+	{"monitor/history", "ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
+
+	{"monitor/dashboard", "monitor monitor/history", "ingest ingest/protocol ingest/receiver ingest/segment/vfs"},
+
+	{"doctor", "", ""},
+	{"monitor", "ingest ingest/agent ingest/governor ingest/protocol ingest/receiver ingest/tail", ""},
+
+	{"test/cluster", "", ""},
+	{"test/soak", "schema parse hbase archive hdfs archive/localdir table/columnar archive/index ingest/agent ingest/checkpoint ingest/segment/vfs bench/sample bench/fleet test/cluster", ""},
+	{"test/attack", "", "schema monitor ingest/avrorpc ingest/protocol bench/sample"},
+	{"bench", "*", "*"},
+	{"bench/fleet", "bench/sample", "parse schema"},
+	{"bench/peers", "", ""},
+	{"bench/trace", "", ""},
+	{"bench/sample", "", "parse schema"},
+	{"cmd/sluice", "*", "*"},
+	{"test/rules", "", ""},
+}
+
+// testOnly are packages that only tests may import.
+var testOnly = []string{"test/attack", "test/cluster", "test/soak", "table/tabletest", "archive/archivetest", "ingest/segment/vfs/crashfs"}
+
+func TestImportsGoOneWay(t *testing.T) {
+	for _, s := range sources(t) {
+		i := slices.IndexFunc(edges, func(e struct{ pkg, imports, testImports string }) bool { return e.pkg == s.dir() })
+		if i < 0 {
+			t.Errorf("%s: package %s has no row in the table of imports", s.path, s.dir())
+			continue
+		}
+		allowed := edges[i].imports
+		if s.test() {
+			allowed += " " + edges[i].testImports
+		}
+		for _, spec := range s.file.Imports {
+			if !mayImport(s, spec.Path.Value, strings.Fields(allowed)) {
+				t.Errorf("%s:%d: %s may not import %s; it may import: %s", s.path, s.lineOf(spec.Pos()), s.dir(), spec.Path.Value, allowed)
+			}
+		}
+	}
+}
+
+// mayImport looks an import up in what the table allows; "*" is all but the
+// command and, outside tests, what is for tests only.
+func mayImport(s *source, quoted string, allowed []string) bool {
+	imported, err := strconv.Unquote(quoted)
+	if err != nil {
+		return false
+	}
+	pkg, ours := strings.CutPrefix(imported, module)
+	if !ours || pkg == s.dir() || slices.Contains(allowed, pkg) { // its own: package x_test
+		return true
+	}
+	if !slices.Contains(allowed, "*") || strings.HasPrefix(pkg, "cmd/") {
+		return false
+	}
+	return s.test() || !slices.Contains(testOnly, pkg)
+}
+
+// onlyIn are modules of others that one package alone may import.
+var onlyIn = map[string]string{"github.com/nxadm/tail": "bench"}
+
+// TestMeasuredReadersAreNotUsed: what a benchmark measures beside ours is no part of
+// the product.
+func TestMeasuredReadersAreNotUsed(t *testing.T) {
+	used := map[string]bool{}
+	for _, s := range sources(t) {
+		for _, spec := range s.file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			room, restricted := onlyIn[imported]
+			used[imported] = used[imported] || restricted
+			if restricted && s.dir() != room {
+				t.Errorf("%s:%d: only %s may import %s", s.path, s.lineOf(spec.Pos()), room, imported)
+			}
+		}
+	}
+	for module := range onlyIn {
+		if !used[module] {
+			t.Errorf("nothing imports %s: drop its rule", module)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package rules
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Patterns of what belongs to one machine: its folders, and the hosts that its
+// package managers were sent to. Written so that they do not match themselves.
+var (
+	machinePath  = regexp.MustCompile(`(?m)(?:^|[\s"'=:(,\x60])(/(?:root|work|workspace|builds)/[\w.]+\S*)`)
+	registryHost = regexp.MustCompile(`https?://(?:[^/\s"'@]*@)?([\w.-]*(?:artifactory|nexus|jfrog|registry|mirror|proxy)[\w.-]*)`)
+	anyAddress   = regexp.MustCompile(`(?i)(?:GOPROXY|GOSUMDB|index-url|registry)\s*[?:]?=\s*"?(https?://[\w.-]+)`)
+)
+
+// publicHosts are registries that everybody reaches, and names kept for examples.
+var publicHosts = regexp.MustCompile(`(^|\.)(golang\.org|apache\.org|docs\.rs|example(\.(com|org|net))?|test|invalid)$`)
+
+// A log may hold any path that a client asked for.
+func isLog(name string) bool {
+	ext := path.Ext(name)
+	return strings.Contains(name, "testdata/") && (ext == ".log" || ext == ".gz" || ext == ".zst" || ext == ".bz2")
+}
+
+func TestTreeNamesNoMachine(t *testing.T) {
+	for _, name := range files(t) {
+		if isLog(name) {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range machinePath.FindAllSubmatch(text, -1) {
+			t.Errorf("%s names a folder of the machine it was written on: %s", name, m[1])
+		}
+		for _, m := range append(registryHost.FindAllSubmatch(text, -1), anyAddress.FindAllSubmatch(text, -1)...) {
+			host := strings.TrimPrefix(strings.TrimPrefix(string(m[1]), "https://"), "http://")
+			if !publicHosts.MatchString(host) {
+				t.Errorf("%s names a host that only some can reach: %s", name, host)
+			}
+		}
+	}
+}
+
+var markdownLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+func TestDocumentsLinkToWhatIsThere(t *testing.T) {
+	for _, name := range files(t) {
+		if path.Ext(name) != ".md" || strings.Contains(name, "testdata/") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range markdownLink.FindAllStringSubmatch(string(text), -1) {
+			target, _, _ := strings.Cut(m[1], "#")
+			if target == "" || strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(root, path.Dir(name), target)); err != nil {
+				t.Errorf("%s links to %s: %v", name, m[1], err)
+			}
+		}
+	}
+}
+
+// The patterns themselves: what they must find and what they must leave alone.
+func TestMachinePatterns(t *testing.T) {
+	found := func(text string) bool {
+		if machinePath.MatchString(text) {
+			return true
+		}
+		for _, m := range append(registryHost.FindAllStringSubmatch(text, -1), anyAddress.FindAllStringSubmatch(text, -1)...) {
+			if !publicHosts.MatchString(strings.TrimPrefix(m[1], "https://")) {
+				return true
+			}
+		}
+		return false
+	}
+	const slash = "/" // keeps these lines from being findings themselves
+	for text, want := range map[string]bool{
+		"cd " + slash + "root/src && make":                true,
+		`"` + slash + `work/main/x.go"`:                   true,
+		"GOPROXY=https:" + slash + "/goproxy.corp.lan":    true,
+		"see https:" + slash + "/user@nexus.corp.lan/npm": true,
+		"GOPROXY=https://proxy.golang.org":                false,
+		"GET /artwork/root/1.png":                         false,
+		"the framework/work/x":                            false,
+		"http://proxy.example.com/":                       false,
+		"ProxyPass / http://backend.example:8080/":        false,
+	} {
+		if found(text) != want {
+			t.Errorf("%q: found is %v, want %v", text, !want, want)
+		}
+	}
+}

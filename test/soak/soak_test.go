@@ -1,0 +1,111 @@
+package soak
+
+import (
+	"context"
+	"flag"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"sluice/schema"
+	"sluice/test/cluster"
+)
+
+var (
+	soakLength = flag.Duration("soak", 0, "soak for so long, on a cluster of its own; 0: shortly, on the tests' one")
+	soakSeed   = flag.Uint64("seed", 1, "of the soak's plan and logs")
+	soakLayout = flag.String("layout", schema.LayoutTyped, "the soaked table's layout")
+	soakLogs   = flag.Int("logs", 60, "how many logs of 50,000 lines there are at most")
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// What was flushed is in the table, once and whole, whatever happens to the daemons.
+func TestTheTableHolds(t *testing.T) {
+	faults := HBaseFaults(1)
+	soak(t, Table, []Event{
+		{At: 2 * time.Second, Fault: named(t, faults, "split a region"), N: 1},
+		{At: 4 * time.Second, Fault: named(t, faults, "pause regionserver1"), Hold: 2 * time.Second},
+		{At: 5 * time.Second, Fault: named(t, faults, "move a region"), N: 2},
+		{At: 8 * time.Second, Fault: named(t, faults, "kill regionserver2"), Hold: time.Second},
+	})
+}
+
+// Every line that Apache wrote is in the archive, once, in the file of its host and
+// day, and nothing half-written is left behind, whatever happens to daemons, disk and
+// program.
+func TestTheArchiveHolds(t *testing.T) {
+	faults := ArchiveFaults(1, nil)
+	soak(t, Archive, []Event{
+		{At: 2 * time.Second, Fault: named(t, faults, "pause namenode"), Hold: 2 * time.Second},
+		{At: 5 * time.Second, Fault: named(t, faults, "pause datanode2"), Hold: 3 * time.Second},
+		{At: 10 * time.Second, Fault: named(t, faults, "kill datanode1"), Hold: time.Second},
+	})
+}
+
+// Every line that web servers wrote is in table and archive, once, whatever happens to
+// agents, collectors, the ways between them and the cluster.
+func TestTheAgentsHold(t *testing.T) {
+	soak(t, func(ctx context.Context, c Config) error {
+		if c.Plan != nil { // the short one: its faults are made with the processes
+			c.Plan, c.Draw = nil, func(faults []Fault) []Event {
+				return []Event{
+					{At: 3 * time.Second, Fault: named(t, faults, "swallow what collector1 answers"), Hold: 2 * time.Second},
+					{At: 4 * time.Second, Fault: named(t, faults, "kill collector2"), Hold: 5 * time.Second},
+					{At: 6 * time.Second, Fault: named(t, faults, "kill agent1"), Hold: 500 * time.Millisecond},
+					{At: 8 * time.Second, Fault: named(t, faults, "pause regionserver1"), Hold: 2 * time.Second},
+					{At: 9 * time.Second, Fault: named(t, faults, "cut web02 off"), Hold: time.Second},
+					{At: 10 * time.Second, Fault: named(t, faults, "pause collector1"), Hold: 2 * time.Second},
+					{At: 12 * time.Second, Fault: named(t, faults, "swallow all from and to web03"), Hold: time.Second},
+				}
+			}
+		}
+		return Agents(ctx, c)
+	}, []Event{})
+}
+
+// soak runs one as long as the flags say, or shortly, on the tests' cluster.
+func soak(t *testing.T, run func(context.Context, Config) error, short []Event) {
+	options := cluster.Options{Own: true}
+	length, plan := *soakLength, []Event(nil)
+	if length == 0 {
+		options, length, plan = cluster.Options{Exclusive: true}, 15*time.Second, short
+	}
+	c := cluster.Start(t, options)
+	layout, err := schema.NewLayout(*soakLayout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("seed %d, layout %s", *soakSeed, layout.Name)
+	err = run(t.Context(), Config{
+		Binary: build(t), Cluster: c, Journal: NewJournal(t.Output()), Dir: t.TempDir(), Seed: *soakSeed, Length: length,
+		Layout: layout, MaxLogs: *soakLogs, Plan: plan,
+	})
+	if err != nil {
+		t.Errorf("go test ./soak -v -run '^%s$' -soak %v -seed %d -layout %s: %v", t.Name(), length, *soakSeed, layout.Name, err)
+	}
+}
+
+// build builds the program.
+func build(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sluice")
+	if out, err := exec.Command("go", "build", "-o", path, "sluice/cmd/sluice").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v: %s", err, out)
+	}
+	return path
+}
+
+// named is the fault of that name.
+func named(t *testing.T, faults []Fault, name string) *Fault {
+	t.Helper()
+	i := slices.IndexFunc(faults, func(f Fault) bool { return f.Name == name })
+	if i < 0 {
+		t.Fatalf("no fault is called %s", name)
+	}
+	return &faults[i]
+}
