@@ -1,9 +1,8 @@
 // Package hbase is the table: rows of typed cells under keys made from a line's
 // own time and place.
 //
-// What package schema says of keys and cells holds on HBase
-// and in columnar files alike; package tabletest holds both to one contract. This
-// package is the one on HBase, by a client of our own: [Open] opens a table that
+// What package schema says of keys and cells holds on HBase and in columnar files
+// alike. This package is the client of HBase: [Open] opens a table that
 // [Admin] made, Put gathers rows by region and server and sends them as flights
 // that go on until every row is durable or refused, Scan reads the salts' ranges
 // side by side. Below it, package region knows where things are, rpc speaks to one
