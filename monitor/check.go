@@ -22,7 +22,7 @@ type Thresholds struct {
 
 // Health is /health: what an uptime checker looks at.
 type Health struct {
-	Status  string          `json:"status"` // OKAY or ERROR
+	Status  string          `json:"status"` // OKAY, WARN or ERROR
 	Metrics map[string]Host `json:"metrics"`
 	Process Process         `json:"process"`
 }
@@ -43,11 +43,12 @@ type Process struct {
 
 const (
 	okay    = "OKAY"
+	warning = "WARN"
 	failing = "ERROR"
 )
 
-// Well reports whether nothing is wrong.
-func (h *Health) Well() bool { return h.Status == okay }
+// Well reports whether there is no error; there may be warnings.
+func (h *Health) Well() bool { return h.Status != failing }
 
 // Check judges.
 func (f *Fleet) Check(t Thresholds) Health {
@@ -58,9 +59,15 @@ func (f *Fleet) Check(t Thresholds) Health {
 		h.Status = failing
 	}
 	for name, x := range f.Hosts {
-		x.Reasons = x.reasons(t)
-		if x.Status = okay; len(x.Reasons) > 0 {
+		x.Reasons, x.Warnings = x.reasons(t), x.warnings
+		switch x.Status = okay; {
+		case len(x.Reasons) > 0:
 			x.Status, h.Status = failing, failing
+		case len(x.Warnings) > 0:
+			x.Status = warning
+			if h.Status == okay {
+				h.Status = warning
+			}
 		}
 		h.Metrics[name] = x
 	}

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"sluice/ingest"
@@ -16,9 +17,11 @@ import (
 // Ages are seconds as whoever noticed reckons them on its own clock, with what has
 // passed since on ours; two hosts' clocks are never compared.
 type Host struct {
-	Status  string   `json:"status"` // OKAY or ERROR
+	Status  string   `json:"status"` // OKAY, WARN or ERROR
 	Reasons []string `json:"reasons,omitempty"`
-	Agent   string   `json:"agent,omitempty"` // the sender's name and version
+	// Warnings are no errors: WARN is a host that has nothing else.
+	Warnings []string `json:"warnings,omitempty"`
+	Agent    string   `json:"agent,omitempty"` // the sender's name and version
 	// SeenSeconds ago it last said something.
 	SeenSeconds float64 `json:"seen_seconds"`
 	Connections int     `json:"connections"`
@@ -55,6 +58,23 @@ type Host struct {
 
 	missed   bool     // it is an error when it is silent
 	troubles []string // what it says is wrong
+	warnings []string // what it says may be wrong
+}
+
+// Warn adds a warning.
+func (h *Host) Warn(format string, args ...any) {
+	h.warnings = append(h.warnings, fmt.Sprintf(format, args...))
+}
+
+// say adds what a heartbeat or a tailer said: errors and, marked as such, warnings.
+func (h *Host) say(troubles []string) {
+	for _, text := range troubles {
+		if w, ok := strings.CutPrefix(text, protocol.WarningPrefix); ok {
+			h.warnings = append(h.warnings, w)
+		} else {
+			h.troubles = append(h.troubles, text)
+		}
+	}
 }
 
 // Governor is how a host's reading is held back.
@@ -72,7 +92,7 @@ func Sender(now time.Time, h receiver.Host, waiting ingest.Waiting, share ingest
 		x.UnreceivedSeconds = ago(h.Beat.TimeMs-h.OldestUnreadMs, since)
 	}
 	if !h.Missed && h.Connections == 0 { // another collector has what it reads now
-		x.UnreceivedSeconds, x.UnstoredSeconds, x.troubles = 0, 0, nil
+		x.UnreceivedSeconds, x.UnstoredSeconds, x.troubles, x.warnings = 0, 0, nil, nil
 	}
 	x.Agent, x.Connections, x.SeenSeconds = h.Agent, h.Connections, now.Sub(h.Seen).Seconds()
 	x.Lines, x.Bytes, x.Busy, x.Refused = h.Lines, h.Bytes, h.Busy, h.Refused
@@ -136,8 +156,9 @@ func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, 
 	x := Host{
 		Files: int64(s.Files), WrittenBytes: s.WrittenBytes, ReadBytes: s.ReadBytes, ReceivedBytes: s.ReadBytes, StoredBytes: s.StoredBytes,
 		UnstoredSeconds: s.UnstoredSeconds, LinesPerSecond: s.LinesPerSecond, LostBytes: c.LostBytes.Load(), LostFiles: c.LostFiles.Load(),
-		Governor: Governor{BytesPerSecond: g.BytesPerSecond, Reason: g.Reason}, Lines: c.Lines.Load(), Bytes: c.Bytes.Load(), troubles: s.Troubles(now),
+		Governor: Governor{BytesPerSecond: g.BytesPerSecond, Reason: g.Reason}, Lines: c.Lines.Load(), Bytes: c.Bytes.Load(),
 	}
+	x.say(s.Troubles(now))
 	if s.UnreadSeconds > 0 {
 		x.UnreceivedSeconds = s.UnreadSeconds + now.Sub(s.At).Seconds()
 	}
@@ -158,8 +179,9 @@ func beat(h *protocol.Heartbeat, since time.Duration) Host {
 		ReceivedBytes: c[protocol.ReceivedBytes], StoredBytes: c[protocol.StoredBytes],
 		LinesPerSecond: float64(c[protocol.LinesPerSecond]), LostBytes: c[protocol.LostBytes], LostFiles: c[protocol.LostFiles],
 		UnreceivedSeconds: ago(c[protocol.UnreceivedMs], since), UnstoredSeconds: ago(c[protocol.UnstoredMs], since),
-		Governor: Governor{BytesPerSecond: h.Governor.Budget, Reason: h.Governor.Reason}, troubles: h.Troubles,
+		Governor: Governor{BytesPerSecond: h.Governor.Budget, Reason: h.Governor.Reason},
 	}
+	x.say(h.Troubles)
 	x.UntabledSeconds = x.UnreceivedSeconds
 	if h.Governor.PausedSinceMs > 0 {
 		x.Governor.PausedSeconds = max(ago(h.TimeMs-h.Governor.PausedSinceMs, since), 0.001)

@@ -22,7 +22,7 @@ var ofHosts = []struct {
 	name, help string
 	value      func(h *Host) float64
 }{
-	{gauge, "healthy", "1 if /health says OKAY of the host, else 0.", func(h *Host) float64 { return truth(h.Status == okay) }},
+	{gauge, "healthy", "0 if /health says ERROR of the host, else 1.", func(h *Host) float64 { return truth(h.Status != failing) }},
 	{gauge, "silent_seconds", "Since the host last said something.", func(h *Host) float64 { return h.SeenSeconds }},
 	{gauge, "connections", "Open connections of the host.", func(h *Host) float64 { return float64(h.Connections) }},
 	{gauge, "files", "Logs that are followed.", func(h *Host) float64 { return float64(h.Files) }},
@@ -75,7 +75,7 @@ func (e exporter) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("sluice_"+name, help, labels, nil), kind, v, values...)
 	}
 	send(gauge, "build_info", "1, for its label.", 1, "version", f.Version)
-	send(gauge, "healthy", "1 if /health says OKAY, else 0.", truth(health.Well()), "", "")
+	send(gauge, "healthy", "0 if /health says ERROR, else 1.", truth(health.Well()), "", "")
 	for _, m := range ofProcess {
 		send(m.kind, m.name, m.help, m.value(&f), "", "")
 	}

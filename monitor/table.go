@@ -17,7 +17,11 @@ import (
 func (h *Health) Table() []string {
 	var b strings.Builder
 	p := &h.Process
-	fmt.Fprintf(&b, "%s: %s on %s, up %s; %d hosts, %d of them not well; ", h.Status, p.Kind, p.Host, span(p.UpSeconds), len(h.Metrics), h.failing())
+	fmt.Fprintf(&b, "%s: %s on %s, up %s; %d hosts, %d of them not well", h.Status, p.Kind, p.Host, span(p.UpSeconds), len(h.Metrics), h.count(failing))
+	if n := h.count(warning); n > 0 {
+		fmt.Fprintf(&b, ", %d with warnings", n)
+	}
+	b.WriteString("; ")
 	buffer := "spool"
 	if p.Kind == Agent {
 		buffer = "window"
@@ -62,9 +66,10 @@ func (s Sink) text() string {
 	return okay
 }
 
-func (h *Health) failing() (n int) {
+// count returns how many hosts have the status.
+func (h *Health) count(status string) (n int) {
 	for _, x := range h.Metrics {
-		if x.Status != okay {
+		if x.Status == status {
 			n++
 		}
 	}
@@ -75,12 +80,7 @@ func (h *Health) failing() (n int) {
 // between afterwards.
 func (h *Health) hosts(b *strings.Builder) {
 	names := slices.SortedFunc(maps.Keys(h.Metrics), func(a, b string) int {
-		wrong := func(name string) int {
-			if h.Metrics[name].Status == okay {
-				return 1
-			}
-			return 0
-		}
+		wrong := func(name string) int { return slices.Index([]string{failing, warning, okay}, h.Metrics[name].Status) }
 		return cmp.Or(cmp.Compare(wrong(a), wrong(b)), strings.Compare(a, b))
 	})
 	var rows strings.Builder
@@ -100,6 +100,9 @@ func (h *Health) hosts(b *strings.Builder) {
 		b.WriteString(row + "\n")
 		for _, why := range h.Metrics[name].Reasons {
 			b.WriteString("  " + clean(why) + "\n")
+		}
+		for _, why := range h.Metrics[name].Warnings {
+			b.WriteString("  warning: " + clean(why) + "\n")
 		}
 	}
 }

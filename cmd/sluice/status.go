@@ -111,6 +111,9 @@ func printStatus(w io.Writer, s *monitor.Status, running bool, now time.Time) {
 		for _, why := range s.Health.Metrics[s.Host].Reasons {
 			print.Textln(w, "ERROR:", why)
 		}
+		for _, why := range s.Health.Metrics[s.Host].Warnings {
+			print.Textln(w, "WARN:", why)
+		}
 	}
 }
 

@@ -28,8 +28,13 @@ type Heartbeat struct {
 	Streams  []Progress
 	Governor Governor
 	Counters map[string]int64
+	// Troubles are errors, and warnings with WarningPrefix: a collector of an older version takes
+	// them for errors, but takes them.
 	Troubles []string
 }
+
+// WarningPrefix begins a trouble that is no error.
+const WarningPrefix = "warning: "
 
 // What an agent of ours counts in a heartbeat. Of a sender that does not, nothing is
 // known but what came from it.

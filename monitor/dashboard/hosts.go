@@ -120,8 +120,8 @@ func newRow(now time.Time, name string, x *monitor.Host, s *history.Spark) row {
 		Lag: ageText(x.UntabledSeconds), Unread: bytesText(x.WrittenBytes - x.ReadBytes), Errors: "–", Failed: "–",
 		bad: int(levelOf(x.Status)), lag: x.UntabledSeconds, Spark: spark{Text: "no history"},
 	}
-	if len(x.Reasons) > 0 {
-		r.Reason, r.MoreReasons = visible(x.Reasons[0]), len(x.Reasons)-1
+	if reasons := reasonsOf(x); len(reasons) > 0 {
+		r.Reason, r.MoreReasons = visible(reasons[0]), len(reasons)-1
 	}
 	if s == nil {
 		return r

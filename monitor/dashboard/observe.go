@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"math"
+	"slices"
 
 	"sluice/monitor"
 	"sluice/monitor/history"
@@ -15,8 +16,8 @@ func Observations(h *monitor.Health) []history.Observation {
 			Host: name, UntabledSeconds: x.UntabledSeconds, UnstoredSeconds: x.UnstoredSeconds, UnreadBytes: max(0, x.WrittenBytes-x.ReadBytes),
 			Governor: governorOf(&x.Governor), Level: levelOf(x.Status),
 		}
-		if len(x.Reasons) > 0 {
-			o.Reason = x.Reasons[0]
+		if reasons := reasonsOf(&x); len(reasons) > 0 {
+			o.Reason = reasons[0]
 		}
 		if a := x.Arrived; a != nil {
 			o.Bytes, o.ParseErrors = a.Bytes, a.ParseErrors
@@ -28,6 +29,9 @@ func Observations(h *monitor.Health) []history.Observation {
 	}
 	return all
 }
+
+// reasonsOf are a host's errors, then its warnings.
+func reasonsOf(x *monitor.Host) []string { return slices.Concat(x.Reasons, x.Warnings) }
 
 func levelOf(status string) history.Level {
 	switch status {

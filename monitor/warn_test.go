@@ -1,0 +1,39 @@
+package monitor
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"sluice/ingest"
+	"sluice/ingest/protocol"
+)
+
+// TestAWarningIsSaidAndIsNoError: /health stays at 200, and the host is named.
+func TestAWarningIsSaidAndIsNoError(t *testing.T) {
+	heard := beatAt(now, 0, nil)
+	heard.Beat.Troubles = []string{protocol.WarningPrefix + "CustomLog /a.log is not read"}
+	host := Sender(now, heard, ingest.Waiting{}, ingest.Share{})
+	host.Warn("sends %d lines/min", 2)
+	f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01": host, "web02": Sender(now, beatAt(now, 0, nil), ingest.Waiting{}, ingest.Share{})}}
+	h := f.Check(limits)
+	x := h.Metrics["web01"]
+	if want := []string{"CustomLog /a.log is not read", "sends 2 lines/min"}; h.Status != "WARN" || !h.Well() || x.Status != "WARN" || !slices.Equal(x.Warnings, want) || len(x.Reasons) > 0 {
+		t.Errorf("%s: %+v", h.Status, x)
+	}
+	if table := strings.Join(h.Table(), "\n"); !strings.Contains(table, "0 of them not well, 1 with warnings") || !strings.Contains(table, "  warning: CustomLog /a.log is not read") {
+		t.Error(table)
+	}
+	w := httptest.NewRecorder()
+	Handler(func() Fleet { return f }, limits, []string{"example.com"}, http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest("GET", "/health", nil))
+	if w.Code != http.StatusOK {
+		t.Errorf("status %d", w.Code)
+	}
+	heard.Beat.Troubles = append(heard.Beat.Troubles, "an error")
+	f.Hosts["web01"] = Sender(now, heard, ingest.Waiting{}, ingest.Share{})
+	if h := f.Check(limits); h.Well() || h.Metrics["web01"].Status != "ERROR" || len(h.Metrics["web01"].Warnings) != 1 {
+		t.Errorf("%+v", h)
+	}
+}
