@@ -21,6 +21,7 @@ RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
 build:
 	$(GO) build ./cmd/sluice
+	$(GO) build ./cmd/sluice-bench
 
 test: check race allocations fuzz
 
@@ -64,5 +65,5 @@ bench: build
 	./sluice bench
 
 clean:
-	rm -f sluice
+	rm -f sluice sluice-bench
 	$(GO) clean -testcache

@@ -8,6 +8,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"sluice/bench/measure"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
 )
@@ -22,11 +23,11 @@ type Archive struct {
 type Level struct {
 	Level int `json:"level"`
 	// SegmentCPU is appending batches to a segment, and one sync.
-	SegmentCPU Cost `json:"segment_cpu_seconds_per_gb"`
+	SegmentCPU measure.Cost `json:"segment_cpu_seconds_per_gb"`
 	// GzipCPU is the compressor alone, a member a batch, written nowhere.
-	GzipCPU Cost `json:"gzip_cpu_seconds_per_gb"`
+	GzipCPU measure.Cost `json:"gzip_cpu_seconds_per_gb"`
 	// TimesGzip is the ratio of the two, round by round.
-	TimesGzip Cost `json:"times_gzip"`
+	TimesGzip measure.Cost `json:"times_gzip"`
 	// Ratio is bytes of lines to bytes of segment.
 	Ratio       float64 `json:"ratio"`
 	GzipRatio   float64 `json:"gzip_ratio"`
@@ -60,7 +61,7 @@ func MeasureArchive(ctx context.Context, l *Lines, dir string, rounds int) (*Arc
 			out.Ratio = float64(a.Bytes) / float64(segmentBytes)
 			out.GzipRatio = float64(a.Bytes) / float64(gzipBytes)
 		}
-		out.SegmentCPU, out.GzipCPU, out.TimesGzip = newCost(own), newCost(alone), newCost(times)
+		out.SegmentCPU, out.GzipCPU, out.TimesGzip = measure.NewCost(own), measure.NewCost(alone), measure.NewCost(times)
 		out.MBPerSecond = 1e3 / out.SegmentCPU.Median
 		a.Levels = append(a.Levels, out)
 	}
@@ -76,7 +77,7 @@ func writeSegment(l *Lines, path string, level int) (took time.Duration, size in
 	if err != nil {
 		return 0, 0, err
 	}
-	u, err := inProcess(func() error {
+	u, err := measure.Work(func() error {
 		for b := range l.batches(l.stream()) {
 			if _, err := w.Append(enc, b); err != nil {
 				return err
@@ -103,7 +104,7 @@ func writeGzip(l *Lines, level int) (time.Duration, int64, error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	u, err := inProcess(func() error {
+	u, err := measure.Work(func() error {
 		for b := range l.batches(l.stream()) {
 			z.Reset(&n)
 			if _, err := z.Write(b.Data); err != nil {

@@ -10,27 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/bench/measure"
 	"sluice/bench/sample"
 	"sluice/schema"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write testdata/*.golden anew")
-
-func TestCostIsTheMedianAndTheLeast(t *testing.T) {
-	for _, c := range []struct {
-		rounds []float64
-		want   Cost
-	}{
-		{nil, Cost{}},
-		{[]float64{3}, Cost{3, 3}},
-		{[]float64{9, 1, 2}, Cost{2, 1}},
-		{[]float64{4, 1, 9, 2}, Cost{3, 1}},
-	} {
-		if got := newCost(c.rounds); got != c.want {
-			t.Errorf("%v: %v, not %v", c.rounds, got, c.want)
-		}
-	}
-}
 
 // file writes a log and returns its path.
 func file(t *testing.T, text string) string {
@@ -148,7 +133,9 @@ func TestEveryMeasurementCoversTheWholeLog(t *testing.T) {
 
 func TestARunThatStoresTooFewRowsIsAnError(t *testing.T) {
 	runner := func(out string) Runner {
-		return func(context.Context, []string) ([]byte, Usage, error) { return []byte(out), Usage{}, nil }
+		return func(context.Context, []string) ([]byte, measure.Usage, error) {
+			return []byte(out), measure.Usage{}, nil
+		}
 	}
 	for out, want := range map[string]string{
 		"lines=3 bytes=9 rows=2 parse_errors=0\n": "rows stored: 2, not 3",
@@ -163,16 +150,16 @@ func TestARunThatStoresTooFewRowsIsAnError(t *testing.T) {
 
 func TestPrint(t *testing.T) {
 	r := &Result{
-		Machine: Machine{2, "go1.26", "linux", "amd64"}, Log: LogSize{Seed: 7, Lines: 1000, Bytes: 226_000}, Rounds: 3,
+		Machine: measure.Machine{CPUs: 2, Go: "go1.26", OS: "linux", Arch: "amd64"}, Log: LogSize{Seed: 7, Lines: 1000, Bytes: 226_000}, Rounds: 3,
 		Parse: &Parse{"combined", []Reader{
-			{"newlines alone", 1000, Cost{20, 19}, Cost{1, 1}, 11300, 0},
-			{"sluice", 1000, Cost{100, 95.25}, Cost{5, 4.75}, 2260, 0.0005},
+			{"newlines alone", 1000, cost(20, 19), cost(1, 1), 11300, 0},
+			{"sluice", 1000, cost(100, 95.25), cost(5, 4.75), 2260, 0.0005},
 		}},
-		Table: &Table{1000, Cost{0.3, 0.2}, Cost{0.5, 0.4}, Cost{1, 0.5}, 15, 226},
+		Table: &Table{1000, cost(0.3, 0.2), cost(0.5, 0.4), cost(1, 0.5), 15, 226},
 		Archive: &Archive{226_000, []Level{
-			{1, Cost{2.5, 2.25}, Cost{2.4, 2.2}, Cost{1.04, 1.01}, 5.6, 5.7, 400},
+			{1, cost(2.5, 2.25), cost(2.4, 2.2), cost(1.04, 1.01), 5.6, 5.7, 400},
 		}},
-		Run: &Run{1000, Cost{4, 3.5}, Cost{5, 4.5}, Cost{100 << 20, 99 << 20}, 200_000, 80_000, 40_000},
+		Run: &Run{1000, cost(4, 3.5), cost(5, 4.5), cost(100<<20, 99<<20), 200_000, 80_000, 40_000},
 	}
 	printed(t, r, "print.golden")
 }
@@ -198,3 +185,5 @@ func printed(t *testing.T, r interface{ Print(io.Writer) error }, name string) {
 		t.Errorf("printed\n%s\nnot\n%s", b.String(), want)
 	}
 }
+
+func cost(median, least float64) measure.Cost { return measure.Cost{Median: median, Min: least} }

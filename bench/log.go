@@ -124,6 +124,9 @@ func (l *Lines) batches(stream *schema.Stream) iter.Seq[schema.Batch] {
 	}
 }
 
-func (l *Lines) stream() *schema.Stream {
-	return &schema.Stream{ID: 0x0123456789abcdef, Host: "bench", Path: "access.log", Format: l.format.String()}
+func (l *Lines) stream() *schema.Stream { return SampleStream(l.format) }
+
+// SampleStream returns the stream that measured lines belong to.
+func SampleStream(format *parse.Format) *schema.Stream {
+	return &schema.Stream{ID: 0x0123456789abcdef, Host: "bench", Path: "access.log", Format: format.String()}
 }

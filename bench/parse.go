@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"sluice/bench/measure"
 	"sluice/parse"
 	"sluice/schema"
 )
@@ -28,12 +29,12 @@ type Reader struct {
 	// Lines were read in each round.
 	Lines int64 `json:"lines"`
 	// NanosPerLine is CPU time on one core, finding the newline included.
-	NanosPerLine Cost `json:"ns_per_line"`
+	NanosPerLine measure.Cost `json:"ns_per_line"`
 	// TimesSplit is how often the newlines could have been found meanwhile, in
 	// the same round.
-	TimesSplit    Cost    `json:"times_split"`
-	MBPerSecond   float64 `json:"mb_per_second"`
-	AllocsPerLine float64 `json:"allocs_per_line"`
+	TimesSplit    measure.Cost `json:"times_split"`
+	MBPerSecond   float64      `json:"mb_per_second"`
+	AllocsPerLine float64      `json:"allocs_per_line"`
 }
 
 // maxSlowLines are read in a round by what takes microseconds a line.
@@ -71,7 +72,7 @@ func MeasureParse(ctx context.Context, l *Lines, rounds int) (*Parse, error) {
 			var before, after runtime.MemStats
 			runtime.GC()
 			runtime.ReadMemStats(&before)
-			used, err := inProcess(func() error { r.read(r.lines.data); return nil })
+			used, err := measure.Work(func() error { r.read(r.lines.data); return nil })
 			if err != nil {
 				return nil, err
 			}
@@ -97,11 +98,11 @@ func (r *reader) result(split *reader) Reader {
 		times = append(times, nanos[i]/splitNanos)
 	}
 	out := Reader{
-		Name: r.name, Lines: r.lines.count, NanosPerLine: newCost(nanos), TimesSplit: newCost(times),
+		Name: r.name, Lines: r.lines.count, NanosPerLine: measure.NewCost(nanos), TimesSplit: measure.NewCost(times),
 		AllocsPerLine: float64(r.mallocs) / float64(int64(len(r.seconds))*r.lines.count),
 	}
 	bytesPerLine := float64(len(r.lines.data)) / float64(r.lines.count)
-	out.MBPerSecond = perSecond(out.NanosPerLine.Median) * bytesPerLine / 1e6
+	out.MBPerSecond = measure.PerSecond(out.NanosPerLine.Median) * bytesPerLine / 1e6
 	return out
 }
 

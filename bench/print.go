@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
+
+	"sluice/bench/measure"
 )
 
 // Print writes the result for people. Figures are medians, with the least in
@@ -26,26 +27,13 @@ func (r *Result) Print(w io.Writer) error {
 	return err
 }
 
-// table lines columns up; everything in them but the first is a number.
-func table(b *strings.Builder, head string, rows func(row func(format string, args ...any))) {
-	fmt.Fprintln(b)
-	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, head)
-	rows(func(format string, args ...any) { fmt.Fprintf(t, format+"\n", args...) })
-	t.Flush() // a strings.Builder takes everything
-}
-
-func (c Cost) text(digits int) string {
-	return fmt.Sprintf("%.*f (%.*f)", digits, c.Median, digits, c.Min)
-}
-
 func (p *Parse) print(b *strings.Builder) {
 	if p == nil {
 		return
 	}
-	table(b, "parse "+p.Format+"\tns a line\tMB/s\ttimes newlines\tallocations a line\tlines", func(row func(string, ...any)) {
+	measure.WriteTable(b, "parse "+p.Format+"\tns a line\tMB/s\ttimes newlines\tallocations a line\tlines", func(row func(string, ...any)) {
 		for _, r := range p.Readers {
-			row("%s\t%s\t%.0f\t%s\t%.3f\t%d", r.Name, r.NanosPerLine.text(1), r.MBPerSecond, r.TimesSplit.text(1), r.AllocsPerLine, r.Lines)
+			row("%s\t%s\t%.0f\t%s\t%.3f\t%d", r.Name, r.NanosPerLine.Text(1), r.MBPerSecond, r.TimesSplit.Text(1), r.AllocsPerLine, r.Lines)
 		}
 	})
 }
@@ -54,9 +42,9 @@ func (t *Table) print(b *strings.Builder) {
 	if t == nil {
 		return
 	}
-	table(b, fmt.Sprintf("table, %d rows\tCPU s a million\trows/s", t.Rows), func(row func(string, ...any)) {
-		row("parse and encode\t%s\t%.0f", t.EncodeCPU.text(2), 1e6/t.EncodeCPU.Median)
-		row("sort, compress and write\t%s\t%.0f", t.WriteCPU.text(2), 1e6/t.WriteCPU.Median)
+	measure.WriteTable(b, fmt.Sprintf("table, %d rows\tCPU s a million\trows/s", t.Rows), func(row func(string, ...any)) {
+		row("parse and encode\t%s\t%.0f", t.EncodeCPU.Text(2), 1e6/t.EncodeCPU.Median)
+		row("sort, compress and write\t%s\t%.0f", t.WriteCPU.Text(2), 1e6/t.WriteCPU.Median)
 		row("scan in time order\t\t%.0f", 1e6/t.ScanSeconds.Median)
 		row("on disk: %.0f bytes a row, of lines of %.0f", t.BytesPerRow, t.BytesPerLine)
 	})
@@ -66,9 +54,9 @@ func (a *Archive) print(b *strings.Builder) {
 	if a == nil {
 		return
 	}
-	table(b, "archive\tCPU s a GB\tMB a CPU s\tratio\tgzip alone, CPU s a GB\tits ratio\ttimes gzip", func(row func(string, ...any)) {
+	measure.WriteTable(b, "archive\tCPU s a GB\tMB a CPU s\tratio\tgzip alone, CPU s a GB\tits ratio\ttimes gzip", func(row func(string, ...any)) {
 		for _, l := range a.Levels {
-			row("level %d\t%s\t%.0f\t%.2f\t%s\t%.2f\t%s", l.Level, l.SegmentCPU.text(2), l.MBPerSecond, l.Ratio, l.GzipCPU.text(2), l.GzipRatio, l.TimesGzip.text(2))
+			row("level %d\t%s\t%.0f\t%.2f\t%s\t%.2f\t%s", l.Level, l.SegmentCPU.Text(2), l.MBPerSecond, l.Ratio, l.GzipCPU.Text(2), l.GzipRatio, l.TimesGzip.Text(2))
 		}
 	})
 }
@@ -77,9 +65,9 @@ func (r *Run) print(b *strings.Builder) {
 	if r == nil {
 		return
 	}
-	table(b, fmt.Sprintf("run --once, %d lines", r.Lines), func(row func(string, ...any)) {
-		row("CPU s a million lines\t%s", r.CPU.text(2))
-		row("seconds a million lines\t%s", r.Wall.text(2))
+	measure.WriteTable(b, fmt.Sprintf("run --once, %d lines", r.Lines), func(row func(string, ...any)) {
+		row("CPU s a million lines\t%s", r.CPU.Text(2))
+		row("seconds a million lines\t%s", r.Wall.Text(2))
 		row("lines/s\t%d", r.LinesPerSec)
 		row("peak memory, MiB\t%.0f (%.0f)", r.PeakBytes.Median/(1<<20), r.PeakBytes.Min/(1<<20))
 		row("on disk, bytes a line\t%.1f table, %.1f archive", float64(r.TableBytes)/float64(r.Lines), float64(r.ArchiveBytes)/float64(r.Lines))
@@ -103,17 +91,17 @@ func (q *Query) print(b *strings.Builder) {
 			head += "\ttimes sluice's"
 		}
 	}
-	table(b, head+"\tsluice, CPU ms\tMB", func(row func(string, ...any)) {
-		row("(sluice version)\t%s", q.Start.text(0))
+	measure.WriteTable(b, head+"\tsluice, CPU ms\tMB", func(row func(string, ...any)) {
+		row("(sluice version)\t%s", q.Start.Text(0))
 		for _, a := range q.Asked {
 			line := a.Question
 			for i, c := range a.By {
-				line += "\t" + c.Wall.text(0)
+				line += "\t" + c.Wall.Text(0)
 				if i > 0 {
 					line += fmt.Sprintf("\t%.2f", c.Wall.Median/max(a.By[0].Wall.Median, 1e-9))
 				}
 			}
-			row("%s\t%s\t%.0f", line, a.By[0].CPU.text(0), a.By[0].Peak.Median/1e6)
+			row("%s\t%s\t%.0f", line, a.By[0].CPU.Text(0), a.By[0].Peak.Median/1e6)
 		}
 	})
 	for _, m := range q.Missing {

@@ -12,8 +12,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"sluice/bench/measure"
 )
 
 // Query is what questions about a columnar table cost, asked by sluice scan and by other
@@ -22,9 +23,9 @@ type Query struct {
 	Rows  int64 `json:"rows"`
 	Bytes int64 `json:"table_bytes"`
 	// Start is sluice version: the process without a question.
-	Start   Cost      `json:"start_milliseconds"`
-	Missing []string  `json:"missing,omitempty"` // programs that are not there, and why
-	Asked   []Answers `json:"questions"`
+	Start   measure.Cost `json:"start_milliseconds"`
+	Missing []string     `json:"missing,omitempty"` // programs that are not there, and why
+	Asked   []Answers    `json:"questions"`
 }
 
 // Answers are what one question cost each program.
@@ -36,10 +37,10 @@ type Answers struct {
 
 // AnswerCost is what one program took for an answer.
 type AnswerCost struct {
-	Program string `json:"program"`
-	Wall    Cost   `json:"milliseconds"`
-	CPU     Cost   `json:"cpu_milliseconds"`
-	Peak    Cost   `json:"peak_bytes"`
+	Program string       `json:"program"`
+	Wall    measure.Cost `json:"milliseconds"`
+	CPU     measure.Cost `json:"cpu_milliseconds"`
+	Peak    measure.Cost `json:"peak_bytes"`
 }
 
 // QueryConfig says what is asked, and by whom.
@@ -65,7 +66,7 @@ func MeasureQuery(ctx context.Context, cfg QueryConfig) (*Query, error) {
 	q := &Query{Rows: cfg.Lines}
 	table := filepath.Join(data, "table")
 	var err error
-	if q.Bytes, err = folderBytes(table); err != nil {
+	if q.Bytes, err = measure.DirBytes(table); err != nil {
 		return nil, err
 	}
 	programs := []program{&sluiceProgram{cfg.Sluice, data}}
@@ -95,23 +96,23 @@ func MeasureQuery(ctx context.Context, cfg QueryConfig) (*Query, error) {
 	return q, nil
 }
 
-func (cfg *QueryConfig) start(ctx context.Context) (Cost, error) {
-	var used []Usage
+func (cfg *QueryConfig) start(ctx context.Context) (measure.Cost, error) {
+	var used []measure.Usage
 	for range cfg.Rounds {
 		_, u, err := cfg.Sluice(ctx, []string{"version"})
 		if err != nil {
-			return Cost{}, err
+			return measure.Cost{}, err
 		}
 		used = append(used, u)
 	}
-	return costOf(used, wallMillis), nil
+	return measure.CostOf(used, wallMillis), nil
 }
 
-func wallMillis(u Usage) float64 { return u.Wall.Seconds() * 1e3 }
+func wallMillis(u measure.Usage) float64 { return u.Wall.Seconds() * 1e3 }
 
 // ask asks all programs in turn, and holds their answers to be the same.
 func (cfg *QueryConfig) ask(ctx context.Context, question question, programs []program) (Answers, error) {
-	used := make([][]Usage, len(programs))
+	used := make([][]measure.Usage, len(programs))
 	var want []string
 	for round := range cfg.Rounds + 1 { // the first fills the caches
 		for i, p := range programs {
@@ -136,8 +137,8 @@ func (cfg *QueryConfig) ask(ctx context.Context, question question, programs []p
 	}
 	a := Answers{Question: question.name, Rows: len(want)}
 	for i, p := range programs {
-		a.By = append(a.By, AnswerCost{p.name(), costOf(used[i], wallMillis),
-			costOf(used[i], func(u Usage) float64 { return u.CPU.Seconds() * 1e3 }), costOf(used[i], func(u Usage) float64 { return float64(u.PeakBytes) })})
+		a.By = append(a.By, AnswerCost{p.name(), measure.CostOf(used[i], wallMillis),
+			measure.CostOf(used[i], func(u measure.Usage) float64 { return u.CPU.Seconds() * 1e3 }), measure.CostOf(used[i], func(u measure.Usage) float64 { return float64(u.PeakBytes) })})
 	}
 	return a, nil
 }
@@ -172,7 +173,7 @@ func numbersOf(out []byte, rowsOnly bool) ([]string, error) {
 // program answers questions.
 type program interface {
 	name() string
-	answer(ctx context.Context, q question) ([]byte, Usage, error)
+	answer(ctx context.Context, q question) ([]byte, measure.Usage, error)
 }
 
 type sluiceProgram struct {
@@ -182,7 +183,7 @@ type sluiceProgram struct {
 
 func (s *sluiceProgram) name() string { return "sluice" }
 
-func (s *sluiceProgram) answer(ctx context.Context, q question) ([]byte, Usage, error) {
+func (s *sluiceProgram) answer(ctx context.Context, q question) ([]byte, measure.Usage, error) {
 	return s.run(ctx, append([]string{"--quiet", "--data", s.data, "scan", "--output", "csv"}, q.flags...))
 }
 
@@ -204,11 +205,11 @@ func (s *sqlProgram) try(ctx context.Context) error {
 	return err
 }
 
-func (s *sqlProgram) answer(ctx context.Context, q question) ([]byte, Usage, error) {
+func (s *sqlProgram) answer(ctx context.Context, q question) ([]byte, measure.Usage, error) {
 	return s.sql(ctx, s.dialect.replace(q.sql))
 }
 
-func (s *sqlProgram) sql(ctx context.Context, text string) ([]byte, Usage, error) {
+func (s *sqlProgram) sql(ctx context.Context, text string) ([]byte, measure.Usage, error) {
 	args := append(slices.Clone(s.command[1:]), text)
 	if s.last != "" {
 		args = append(args, s.last)
@@ -219,12 +220,13 @@ func (s *sqlProgram) sql(ctx context.Context, text string) ([]byte, Usage, error
 	c.Stdout, c.Stderr = &stdout, &stderr
 	began := time.Now()
 	if err := c.Run(); err != nil {
-		return nil, Usage{}, fmt.Errorf("%s: %w: %s", s.command[0], err, bytes.TrimSpace(stderr.Bytes()))
+		return nil, measure.Usage{}, fmt.Errorf("%s: %w: %s", s.command[0], err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	wall := time.Since(began)
-	u, ok := c.ProcessState.SysUsage().(*syscall.Rusage)
+	u, ok := measure.UsageOf(c.ProcessState)
 	if !ok {
-		return nil, Usage{}, errors.New("this system does not say what a process used")
+		return nil, measure.Usage{}, errors.New("this system does not say what a process used")
 	}
-	return stdout.Bytes(), Usage{wall, cpuOf(u), peakBytesOf(u)}, nil
+	u.Wall = wall
+	return stdout.Bytes(), u, nil
 }

@@ -7,28 +7,27 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"sluice/bench/measure"
 )
 
 // Run is whole runs of `sluice run --once` on the log, each into an empty folder.
 type Run struct {
 	Lines int64 `json:"lines"`
 	// CPU is of all threads, the kernel's part included.
-	CPU         Cost  `json:"cpu_seconds_per_million_lines"`
-	Wall        Cost  `json:"seconds_per_million_lines"`
-	PeakBytes   Cost  `json:"peak_bytes"`
-	LinesPerSec int64 `json:"lines_per_second"`
+	CPU         measure.Cost `json:"cpu_seconds_per_million_lines"`
+	Wall        measure.Cost `json:"seconds_per_million_lines"`
+	PeakBytes   measure.Cost `json:"peak_bytes"`
+	LinesPerSec int64        `json:"lines_per_second"`
 	// TableBytes and ArchiveBytes are what a run left on the disk.
 	TableBytes   int64 `json:"table_bytes"`
 	ArchiveBytes int64 `json:"archive_bytes"`
 }
 
-// Runner runs sluice with arguments and returns its standard output.
-type Runner func(ctx context.Context, args []string) ([]byte, Usage, error)
-
 // MeasureRun stores the log at path, of so many lines, in folders below dir.
 func MeasureRun(ctx context.Context, sluice Runner, path, format string, lines int64, dir string, rounds int) (*Run, error) {
 	r := &Run{Lines: lines}
-	var used []Usage
+	var used []measure.Usage
 	for i := range rounds {
 		data := filepath.Join(dir, "run"+strconv.Itoa(i))
 		out, u, err := sluice(ctx, []string{"--quiet", "--data", data, "run", "--once", "--host", "bench", "--format", format, path})
@@ -39,14 +38,14 @@ func MeasureRun(ctx context.Context, sluice Runner, path, format string, lines i
 		if _, err := fmt.Sscanf(string(out), "lines=%d bytes=%d rows=%d", &read, &bytes, &rows); err != nil {
 			return nil, fmt.Errorf("the run's summary is not readable: %q: %w", out, err)
 		}
-		if err := checkCount("rows stored", rows, lines); err != nil {
+		if err := measure.CheckCount("rows stored", rows, lines); err != nil {
 			return nil, err
 		}
 		used = append(used, u)
-		if r.TableBytes, err = folderBytes(filepath.Join(data, "table")); err != nil {
+		if r.TableBytes, err = measure.DirBytes(filepath.Join(data, "table")); err != nil {
 			return nil, err
 		}
-		if r.ArchiveBytes, err = folderBytes(filepath.Join(data, "archive")); err != nil {
+		if r.ArchiveBytes, err = measure.DirBytes(filepath.Join(data, "archive")); err != nil {
 			return nil, err
 		}
 		// The next round must not wait for this one's pages to be written.
@@ -54,17 +53,9 @@ func MeasureRun(ctx context.Context, sluice Runner, path, format string, lines i
 			return nil, err
 		}
 	}
-	r.CPU = costOf(used, func(u Usage) float64 { return perMillion(u.CPU, lines) })
-	r.Wall = costOf(used, func(u Usage) float64 { return perMillion(u.Wall, lines) })
-	r.PeakBytes = costOf(used, func(u Usage) float64 { return float64(u.PeakBytes) })
+	r.CPU = measure.CostOf(used, func(u measure.Usage) float64 { return measure.PerMillion(u.CPU, lines) })
+	r.Wall = measure.CostOf(used, func(u measure.Usage) float64 { return measure.PerMillion(u.Wall, lines) })
+	r.PeakBytes = measure.CostOf(used, func(u measure.Usage) float64 { return float64(u.PeakBytes) })
 	r.LinesPerSec = int64(1e6 / max(r.Wall.Median, float64(time.Nanosecond)))
 	return r, nil
-}
-
-// checkCount keeps a run that lost something from being called fast.
-func checkCount(what string, got, want int64) error {
-	if got != want {
-		return fmt.Errorf("%s: %d, not %d: what was measured is not what was meant", what, got, want)
-	}
-	return nil
 }

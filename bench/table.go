@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
 	"sluice/archive/localdir"
+	"sluice/bench/measure"
 	"sluice/schema"
 	"sluice/table/columnar"
 )
@@ -19,13 +19,13 @@ import (
 type Table struct {
 	Rows int64 `json:"rows"`
 	// EncodeCPU is parsing lines and making columns of them: CPU seconds a million.
-	EncodeCPU Cost `json:"encode_cpu_seconds_per_million"`
+	EncodeCPU measure.Cost `json:"encode_cpu_seconds_per_million"`
 	// WriteCPU is sorting, compressing and writing them, all threads.
-	WriteCPU Cost `json:"write_cpu_seconds_per_million"`
+	WriteCPU measure.Cost `json:"write_cpu_seconds_per_million"`
 	// ScanSeconds is for a million rows, each with its line, in time order.
-	ScanSeconds  Cost    `json:"scan_seconds_per_million"`
-	BytesPerRow  float64 `json:"disk_bytes_per_row"`
-	BytesPerLine float64 `json:"line_bytes_per_row"`
+	ScanSeconds  measure.Cost `json:"scan_seconds_per_million"`
+	BytesPerRow  float64      `json:"disk_bytes_per_row"`
+	BytesPerLine float64      `json:"line_bytes_per_row"`
 }
 
 // tableRound is one round's times.
@@ -42,15 +42,15 @@ func MeasureTable(ctx context.Context, l *Lines, dir string, rounds int) (*Table
 		if err != nil {
 			return nil, err
 		}
-		size, err := folderBytes(path)
+		size, err := measure.DirBytes(path)
 		if err != nil {
 			return nil, err
 		}
 		t.BytesPerRow = float64(size) / float64(l.count)
 		list = append(list, r)
 	}
-	cost := func(f func(tableRound) time.Duration) Cost {
-		return costOf(list, func(r tableRound) float64 { return perMillion(f(r), l.count) })
+	cost := func(f func(tableRound) time.Duration) measure.Cost {
+		return measure.CostOf(list, func(r tableRound) float64 { return measure.PerMillion(f(r), l.count) })
 	}
 	t.EncodeCPU = cost(func(r tableRound) time.Duration { return r.encodeCPU })
 	t.WriteCPU = cost(func(r tableRound) time.Duration { return r.writeCPU })
@@ -60,14 +60,14 @@ func MeasureTable(ctx context.Context, l *Lines, dir string, rounds int) (*Table
 
 func tableOnce(ctx context.Context, l *Lines, path string) (tableRound, error) {
 	var r tableRound
-	u, err := inProcess(func() error {
+	u, err := measure.Work(func() error {
 		return eachChunk(ctx, l, func(schema.Batch, int, *columnar.Chunk) error { return nil })
 	})
 	if err != nil {
 		return r, err
 	}
 	r.encodeCPU = u.CPU
-	u, err = inProcess(func() error { return fill(ctx, l, path) })
+	u, err = measure.Work(func() error { return fill(ctx, l, path) })
 	if err != nil {
 		return r, err
 	}
@@ -143,20 +143,5 @@ func scan(ctx context.Context, path string, want int64) (took time.Duration, err
 		rows++
 	}
 	took = time.Since(began)
-	return took, checkCount("rows scanned", rows, want)
-}
-
-func folderBytes(dir string) (int64, error) {
-	var size int64
-	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil {
-			size += info.Size()
-		}
-		return err
-	})
-	return size, err
+	return took, measure.CheckCount("rows scanned", rows, want)
 }

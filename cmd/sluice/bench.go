@@ -9,31 +9,27 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/pprof"
 	"time"
 
 	"sluice/bench"
+	"sluice/bench/measure"
 	"sluice/bench/sample"
 	"sluice/ingest/logfile"
 	"sluice/parse"
 )
 
 type benchCmd struct {
-	What            string `arg:"" optional:"" default:"all" enum:"parse,table,archive,run,query,tail,web,hog,hbase,path,all" help:"parse, table, archive, run (a whole run --once), query (questions about a columnar table, beside DuckDB and chdb), tail (following many logs), web (a web server under load, with and without a reader), hog (following beside somebody who computes), hbase (a cluster, by our client and by HBase's own), path (agents and a collector, to HBase and HDFS), or all but the last six."`
-	File            string `arg:"" optional:"" help:"Log to measure with, instead of the sample log."`
-	Lines           int    `default:"1000000" placeholder:"N" help:"Lines of the sample log."`
-	Seed            uint64 `default:"1" placeholder:"N" help:"Seed of the sample log: the same seed gives the same log."`
-	Format          string `default:"auto" placeholder:"F" help:"LogFormat string, or a name: auto (looks at the first lines), ${formats}."`
-	Rounds          int    `default:"5" placeholder:"N" help:"How often each is measured; the median is shown, and the least."`
-	JSON            bool   `help:"Print JSON instead of tables."`
-	Dir             string `placeholder:"DIR" help:"Folder for temporary files, about twice the log's size (default: the system's)."`
-	fleetFlags      `group:"tail"`
-	loadFlags       `group:"web, hog"`
-	hbaseBenchFlags `group:"hbase"`
-	pathFlags       `group:"path"`
-	queryFlags      `group:"query"`
-	CPUProfile      string `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof, of the one measurement that is named (hbase: of our client, a file a layout and phase). A run is then measured in this process."`
+	What       string `arg:"" optional:"" default:"all" enum:"parse,table,archive,run,query,all" help:"parse, table, archive, run (a whole run --once), query (questions about a columnar table, beside DuckDB and chdb), or all but query."`
+	File       string `arg:"" optional:"" help:"Log to measure with, instead of the sample log."`
+	Lines      int    `default:"1000000" placeholder:"N" help:"Lines of the sample log."`
+	Seed       uint64 `default:"1" placeholder:"N" help:"Seed of the sample log: the same seed gives the same log."`
+	Format     string `default:"auto" placeholder:"F" help:"LogFormat string, or a name: auto (looks at the first lines), ${formats}."`
+	Rounds     int    `default:"5" placeholder:"N" help:"How often each is measured; the median is shown, and the least."`
+	JSON       bool   `help:"Print JSON instead of tables."`
+	Dir        string `placeholder:"DIR" help:"Folder for temporary files, about twice the log's size (default: the system's)."`
+	queryFlags `group:"query"`
+	CPUProfile string `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof, of the one measurement that is named. A run is then measured in this process."`
 }
 
 // Help is kong's longer help.
@@ -43,15 +39,11 @@ func (benchCmd) Help() string {
     sluice bench
     sluice bench parse access.log
     sluice bench query --duckdb venv/bin/duckdb --python venv/bin/python
-    sluice bench tail --shape even,hot,idle --readers none,sluice-1s,nxadm,flume
-    sluice bench web --picture web.svg      # needs apache2, wrk; java and mvn for flume
-    sluice bench hog --rate 2000 --load 40s # needs stress-ng
-    test/cluster/cluster up && sluice bench hbase --layouts typed,packed --rounds 3; test/cluster/cluster down
-    sluice bench path --ways typed,flume-file --rounds 3  # with a cluster, too
 
 Parser, table and archive are measured on the log's first 64 MiB, in memory; run is
 the whole of sluice run --once on all of it, in a process of its own. On a machine
-with other work compare ratios within one output, not figures of two.`
+with other work compare ratios within one output, not figures of two. The program
+sluice-bench measures sluice beside other programs.`
 }
 
 func (c *benchCmd) Run(a *app) error {
@@ -73,18 +65,6 @@ func (c *benchCmd) Run(a *app) error {
 		if _, err := logfile.Look(c.File); err != nil {
 			return usageError{err}
 		}
-	}
-	switch c.What {
-	case "tail":
-		return c.tail(a)
-	case "web":
-		return c.web(a)
-	case "hog":
-		return c.hog(a)
-	case "hbase":
-		return c.hbase(a)
-	case "path":
-		return c.path(a)
 	}
 	dir, err := os.MkdirTemp(c.Dir, "sluice-bench-")
 	if err != nil {
@@ -136,9 +116,7 @@ func (c *benchCmd) measure(a *app, dir string) (r *bench.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r = &bench.Result{Log: size, Rounds: c.Rounds, Machine: bench.Machine{
-		CPUs: runtime.NumCPU(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
-	}}
+	r = &bench.Result{Log: size, Rounds: c.Rounds, Machine: measure.ThisMachine()}
 	if c.What == "query" {
 		r.Query, err = bench.MeasureQuery(a.ctx, c.queryConfig(a, path, size.Lines, dir))
 		return r, err

@@ -29,24 +29,23 @@ type cli struct {
 	Wait    time.Duration   `default:"60s" placeholder:"TIME" help:"Time to keep trying a cluster that does not answer; 0 is no limit. Agent, collector and a run that follows ignore it: they try until they are stopped."`
 	kerberosFlags
 
-	Run        runCmd        `cmd:"" help:"Take logs to a table and an archive."`
-	Agent      agentCmd      `cmd:"" help:"Send a web host's logs to a collector."`
-	Collector  collectorCmd  `cmd:"" help:"Take what agents send to a table and an archive."`
-	Status     statusCmd     `cmd:"" help:"Say what the sluice with this --data folder is about."`
-	Ack        ackCmd        `cmd:"" help:"Acknowledge lines that were lost."`
-	Top        topCmd        `cmd:"" help:"Show how a collector and its hosts are, live."`
-	Parse      parseCmd      `cmd:"" help:"Print logs as typed records; nothing is stored."`
-	Scan       scanCmd       `cmd:"" help:"Print a table's rows in time order, or count them."`
-	Archive    archiveCmd    `cmd:"" help:"List, print and verify what an archive holds."`
-	Table      tableCmd      `cmd:"" help:"Verify the files of a columnar table."`
-	Compact    compactCmd    `cmd:"" help:"Merge the small files of a columnar table's closed days."`
-	Prune      pruneCmd      `cmd:"" help:"Remove old files from a columnar table and the archive."`
-	Audit      auditCmd      `cmd:"" help:"Compare log, archive and table line by line."`
-	Schema     schemaCmd     `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
-	Doctor     doctorCmd     `cmd:"" help:"Say step by step whether table and archive work."`
-	Bench      benchCmd      `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`
-	BenchChild benchChildCmd `cmd:"" hidden:"" help:"A part of bench tail and bench hbase."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Run       runCmd       `cmd:"" help:"Take logs to a table and an archive."`
+	Agent     agentCmd     `cmd:"" help:"Send a web host's logs to a collector."`
+	Collector collectorCmd `cmd:"" help:"Take what agents send to a table and an archive."`
+	Status    statusCmd    `cmd:"" help:"Say what the sluice with this --data folder is about."`
+	Ack       ackCmd       `cmd:"" help:"Acknowledge lines that were lost."`
+	Top       topCmd       `cmd:"" help:"Show how a collector and its hosts are, live."`
+	Parse     parseCmd     `cmd:"" help:"Print logs as typed records; nothing is stored."`
+	Scan      scanCmd      `cmd:"" help:"Print a table's rows in time order, or count them."`
+	Archive   archiveCmd   `cmd:"" help:"List, print and verify what an archive holds."`
+	Table     tableCmd     `cmd:"" help:"Verify the files of a columnar table."`
+	Compact   compactCmd   `cmd:"" help:"Merge the small files of a columnar table's closed days."`
+	Prune     pruneCmd     `cmd:"" help:"Remove old files from a columnar table and the archive."`
+	Audit     auditCmd     `cmd:"" help:"Compare log, archive and table line by line."`
+	Schema    schemaCmd    `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
+	Doctor    doctorCmd    `cmd:"" help:"Say step by step whether table and archive work."`
+	Bench     benchCmd     `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 // app is what a command works with.

@@ -1,0 +1,165 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"sluice/bench/measure"
+	"sluice/bench/peers"
+	"sluice/schema"
+)
+
+// HBaseConfig says what MeasureHBase measures.
+type HBaseConfig struct {
+	Cluster peers.HBaseCluster
+	// Log has the lines, in this format (parse.Lookup, or auto).
+	Log, Format string
+	Layouts     []string
+	Compression string // HBase's name of it
+	// Clients are names of hbaseClients.
+	Clients []string
+	Rounds  int
+	Dir     string // for temporary files
+	// CPUProfile, where not empty, begins the names of CPU profiles of our client:
+	// then come the layout and what it did.
+	CPUProfile string
+	// Spawn starts HBaseChild in a process of its own.
+	Spawn func(ctx context.Context) *exec.Cmd
+	Say   func(what string)
+}
+
+// hbaseClientKind is what a client can be asked for: the words before the table.
+type hbaseClientKind struct {
+	name        string
+	java        bool
+	write, scan string // empty: not
+}
+
+// hbaseClients are all clients that can be measured.
+var hbaseClients = []hbaseClientKind{
+	{"sluice", false, "write", "scan"},
+	{"java-buffered", true, "write\tbuffered", ""},
+	{"java-async", true, "write\tasync", ""},
+	{"java-one", true, "", "scan\tone"},
+	{"java-each", true, "", "scan\teach"},
+}
+
+// CheckHBaseClient says whether a client of that name can be measured.
+func CheckHBaseClient(name string) error {
+	_, err := hbaseClientOf(name)
+	return err
+}
+
+func hbaseClientOf(name string) (hbaseClientKind, error) {
+	i := slices.IndexFunc(hbaseClients, func(k hbaseClientKind) bool { return k.name == name })
+	if i < 0 {
+		return hbaseClientKind{}, fmt.Errorf("no client is called %q: use sluice, java-buffered, java-async (which write), java-one, java-each (which scan)", name)
+	}
+	return hbaseClients[i], nil
+}
+
+// HBase is what was measured with a real HBase.
+type HBase struct {
+	Machine measure.Machine `json:"machine"`
+	Rows    int64           `json:"rows"`
+	Rounds  int             `json:"rounds"`
+	Layouts []*HBaseLayout  `json:"layouts"`
+}
+
+// HBaseLayout is one layout's figures.
+type HBaseLayout struct {
+	Name        string        `json:"name"`
+	Compression string        `json:"compression"`
+	CellsPerRow float64       `json:"cells_per_row"`
+	ValueBytes  float64       `json:"value_bytes_per_row"`
+	DiskBytes   float64       `json:"disk_bytes_per_row"` // one replica, after a flush
+	Writes      []*HBaseWrite `json:"writes"`
+	Scans       []*HBaseScan  `json:"scans"`
+}
+
+// HBaseWrite is a client that writes: of all figures, a round each, median and least.
+type HBaseWrite struct {
+	Client     string       `json:"client"`
+	RowsPerSec measure.Cost `json:"rows_per_second"` // the caller's clock, until all is durable
+	// CPU is of all threads of the process, the kernel's part included, a million
+	// rows: from rows to durable.
+	CPU measure.Cost `json:"cpu_seconds_per_million"`
+	// MakeCPU is what came before the CPU for ours (reading, parsing, making
+	// rows), and is a part of it for Java (making Puts of the rows' bytes).
+	MakeCPU measure.Cost `json:"make_cpu_seconds_per_million"`
+	// ColdCPU is all that the process used since it was started until its first
+	// pass was durable, a million rows.
+	ColdCPU    float64      `json:"cold_cpu_seconds_per_million"`
+	ServersCPU measure.Cost `json:"servers_cpu_seconds_per_million"` // region servers', until a flush's end
+	PeakBytes  int64        `json:"peak_bytes"`
+	// Allocs is allocations a row, of ours.
+	Allocs float64 `json:"allocations_per_row,omitempty"`
+}
+
+// HBaseScan is a client that reads every row and cell.
+type HBaseScan struct {
+	Client     string       `json:"client"`
+	RowsPerSec measure.Cost `json:"rows_per_second"`
+	CPU        measure.Cost `json:"cpu_seconds_per_million"`
+	ServersCPU measure.Cost `json:"servers_cpu_seconds_per_million"`
+	PeakBytes  int64        `json:"peak_bytes"`
+	Allocs     float64      `json:"allocations_per_row,omitempty"`
+}
+
+// MeasureHBase fills and reads tables with our client and with Java's, in turn. Each
+// is a process of its own whose first pass is thrown away, and is measured from
+// outside, by what the kernel says of it.
+func MeasureHBase(ctx context.Context, cfg HBaseConfig) (*HBase, error) {
+	m := &hbaseMeasurement{cfg: &cfg}
+	if err := m.prepare(ctx); err != nil {
+		return nil, err
+	}
+	result := &HBase{Machine: measure.ThisMachine(), Rounds: cfg.Rounds}
+	for _, name := range cfg.Layouts {
+		layout, err := schema.NewLayout(name)
+		if err != nil {
+			return nil, err
+		}
+		l, err := m.measure(ctx, layout)
+		if err != nil {
+			return nil, fmt.Errorf("layout %s: %w", name, err)
+		}
+		result.Layouts = append(result.Layouts, l)
+		result.Rows = m.rows
+	}
+	return result, nil
+}
+
+func allocsText(n float64) string {
+	if n == 0 { // Java does not say
+		return ""
+	}
+	return fmt.Sprintf("%.4f", n)
+}
+
+// Print writes the result for people.
+func (r *HBase) Print(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d rows; %d CPUs, %s %s/%s; median of %d rounds (least in brackets); CPU: seconds a million rows\n",
+		r.Rows, r.Machine.CPUs, r.Machine.Go, r.Machine.OS, r.Machine.Arch, r.Rounds)
+	for _, l := range r.Layouts {
+		measure.WriteTable(&b, fmt.Sprintf("layout %s, compression %s: %.1f cells, %.0f bytes of values, on disk %.0f bytes a row", l.Name, l.Compression, l.CellsPerRow, l.ValueBytes, l.DiskBytes),
+			func(func(string, ...any)) {})
+		measure.WriteTable(&b, "write\trows/s\tclient CPU\tmaking rows\tfrom its start\tservers' CPU\tpeak MB\tallocations a row", func(row func(string, ...any)) {
+			for _, x := range l.Writes {
+				row("%s\t%s\t%s\t%s\t%.2f\t%s\t%.0f\t%s", x.Client, x.RowsPerSec.Text(0), x.CPU.Text(2), x.MakeCPU.Text(2), x.ColdCPU, x.ServersCPU.Text(1), float64(x.PeakBytes)/1e6, allocsText(x.Allocs))
+			}
+		})
+		measure.WriteTable(&b, "scan\trows/s\tclient CPU\tservers' CPU\tpeak MB\tallocations a row", func(row func(string, ...any)) {
+			for _, x := range l.Scans {
+				row("%s\t%s\t%s\t%s\t%.0f\t%s", x.Client, x.RowsPerSec.Text(0), x.CPU.Text(2), x.ServersCPU.Text(1), float64(x.PeakBytes)/1e6, allocsText(x.Allocs))
+			}
+		})
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,175 @@
+package compare
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"sluice/hbase"
+	"sluice/schema"
+)
+
+// hbaseReply is what a client of MeasureHBase answers. Ours (HBaseChild) and Java's
+// (peers/hbase) take the same requests, words with tabs between.
+type hbaseReply struct {
+	PID int `json:"pid,omitempty"` // of the first answer, which is to nothing
+	// Rows, Cells and Bytes (of values) are what was written or read.
+	Rows  int64 `json:"rows"`
+	Cells int64 `json:"cells"`
+	Bytes int64 `json:"bytes"`
+	// Encode is the CPU time of reading the log, parsing it and making rows.
+	Encode time.Duration `json:"encode,omitempty"`
+	// Allocs is how often memory was allocated: ours only.
+	Allocs int64  `json:"allocs,omitempty"`
+	Err    string `json:"err,omitempty"`
+}
+
+// HBaseChild is our client in a process of its own:
+//
+//	rows LOG FORMAT   what is to be written
+//	write URL         write its rows into a table
+//	scan URL          read a table in time order, every cell
+//	profile FILE      write a CPU profile of what comes
+//
+// It ends with in.
+func HBaseChild(ctx context.Context, in io.Reader, out io.Writer) error {
+	replies := json.NewEncoder(out)
+	if err := replies.Encode(hbaseReply{PID: os.Getpid()}); err != nil {
+		return err
+	}
+	var child hbaseChild
+	defer pprof.StopCPUProfile()
+	requests := bufio.NewScanner(in)
+	for requests.Scan() {
+		reply, err := child.act(ctx, strings.Split(requests.Text(), "\t"))
+		if err != nil {
+			reply.Err = err.Error()
+		}
+		if err := replies.Encode(reply); err != nil {
+			return err
+		}
+	}
+	return requests.Err()
+}
+
+type hbaseChild struct{ log, format string }
+
+func (c *hbaseChild) act(ctx context.Context, words []string) (hbaseReply, error) {
+	switch {
+	case words[0] == "rows" && len(words) == 3:
+		c.log, c.format = words[1], words[2]
+		return hbaseReply{}, nil
+	case words[0] == "profile" && len(words) == 2:
+		f, err := os.Create(words[1]) // open until the process ends
+		if err != nil {
+			return hbaseReply{}, err
+		}
+		return hbaseReply{}, pprof.StartCPUProfile(f)
+	case words[0] == "write" && len(words) == 2:
+		return c.onTable(ctx, words[1], c.write)
+	case words[0] == "scan" && len(words) == 2:
+		return c.onTable(ctx, words[1], c.scan)
+	}
+	return hbaseReply{}, fmt.Errorf("no request: %q", words)
+}
+
+func (c *hbaseChild) onTable(ctx context.Context, url string, do func(context.Context, *hbase.Table) (hbaseReply, error)) (r hbaseReply, err error) {
+	u, err := hbase.ParseURL(url)
+	if err != nil {
+		return r, err
+	}
+	table, err := hbase.Open(ctx, u, hbase.Options{Wait: clusterWait})
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, table.Close()) }()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r, err = do(ctx, table)
+	runtime.ReadMemStats(&after)
+	r.Allocs = int64(after.Mallocs - before.Mallocs)
+	return r, err
+}
+
+func (c *hbaseChild) write(ctx context.Context, table *hbase.Table) (r hbaseReply, err error) {
+	source, err := openRows(c.log, c.format, table.Layout())
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, source.close()) }()
+	// Rows are made beside Put, as a collector makes them. Handed over one by one:
+	// the batch before the last is done with when the last is taken.
+	batches := make(chan *schema.Rows)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(batches)
+		for {
+			more, used, err := timedNext(source)
+			r.Encode += used
+			if err != nil || !more {
+				return err
+			}
+			select {
+			case batches <- source.rows:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	})
+	group.Go(func() error {
+		for rows := range batches {
+			for i := range rows.Len() {
+				cells := rows.Cells(i)
+				r.Cells += int64(len(cells))
+				for j := range cells {
+					r.Bytes += int64(len(cells[j].Value))
+				}
+			}
+			r.Rows += int64(rows.Len())
+			if err := table.Put(ctx, rows); err != nil {
+				return err
+			}
+		}
+		return table.Flush(ctx)
+	})
+	err = group.Wait()
+	return r, err
+}
+
+// timedNext is source.next and the CPU time of its thread.
+func timedNext(source *rowSource) (more bool, used time.Duration, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before, after unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &before); err != nil {
+		return false, 0, err
+	}
+	more, err = source.next()
+	err = errors.Join(err, unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &after))
+	return more, time.Duration(after.Nano() - before.Nano()), err
+}
+
+func (c *hbaseChild) scan(ctx context.Context, table *hbase.Table) (r hbaseReply, err error) {
+	for row, err := range table.Scan(ctx, schema.Scan{}) {
+		if err != nil {
+			return r, err
+		}
+		r.Rows++
+		r.Cells += int64(len(row.Cells))
+		for i := range row.Cells {
+			r.Bytes += int64(len(row.Cells[i].Value))
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,314 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"sluice/bench/measure"
+	"sluice/bench/peers"
+	"sluice/hbase"
+	"sluice/schema"
+)
+
+// hbaseMeasurement is a MeasureHBase under way.
+type hbaseMeasurement struct {
+	cfg       *HBaseConfig
+	zookeeper string
+	servers   []int // processes
+	classes   string
+	helper    *hbaseClient // Java, for flushing
+	tables    int          // made so far
+
+	// Of the layout that is measured:
+	layout  schema.Layout
+	rowFile string
+	rows    int64
+	first   hbaseReply // the first pass's, which the others' must equal
+}
+
+func (m *hbaseMeasurement) prepare(ctx context.Context) (err error) {
+	if m.zookeeper, err = m.cfg.Cluster.ZooKeeper(ctx); err != nil {
+		return err
+	}
+	if m.servers, err = m.cfg.Cluster.RegionServers(ctx); err != nil {
+		return err
+	}
+	m.classes = filepath.Join(m.cfg.Dir, "classes")
+	if err := os.Mkdir(m.classes, 0o700); err != nil {
+		return err
+	}
+	return m.cfg.Cluster.CompileHBase(ctx, m.classes)
+}
+
+// measure measures one layout: all writers in turn, then all who scan.
+func (m *hbaseMeasurement) measure(ctx context.Context, layout schema.Layout) (l *HBaseLayout, err error) {
+	m.layout, m.rowFile, m.first = layout, filepath.Join(m.cfg.Dir, "rows"), hbaseReply{}
+	m.cfg.Say(layout.Name + ": a file of rows for Java")
+	if err := writeRowFile(m.rowFile, m.cfg.Log, m.cfg.Format, layout); err != nil {
+		return nil, err
+	}
+	l = &HBaseLayout{Name: layout.Name, Compression: m.cfg.Compression}
+	kind := hbaseClientKind{name: "java-helper", java: true}
+	if m.helper, err = startHBaseClient(kind, m.command(ctx, kind), "rows\t"+m.rowFile); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, m.helper.stop()) }()
+	last, err := m.writes(ctx, l)
+	if err == nil {
+		err = m.scans(ctx, l, last)
+	}
+	return l, errors.Join(err, m.drop(ctx, last))
+}
+
+// hbaseTurn is a client and its passes so far, without the first.
+type hbaseTurn struct {
+	client        *hbaseClient
+	passes, makes []hbasePass
+	cold          time.Duration // CPU from the process's start to the end of the first pass
+}
+
+// start starts the clients that are asked for and can do what can says.
+func (m *hbaseMeasurement) start(ctx context.Context, what string, can func(hbaseClientKind) bool) (turns []*hbaseTurn, err error) {
+	for _, name := range m.cfg.Clients {
+		kind, err := hbaseClientOf(name)
+		if err != nil {
+			return turns, err
+		}
+		if !can(kind) {
+			continue
+		}
+		rows := "rows\t" + m.rowFile
+		if !kind.java {
+			rows = "rows\t" + m.cfg.Log + "\t" + m.cfg.Format
+		}
+		c, err := startHBaseClient(kind, m.command(ctx, kind), rows)
+		if err != nil {
+			return turns, err
+		}
+		turns = append(turns, &hbaseTurn{client: c})
+		if m.cfg.CPUProfile != "" && !kind.java {
+			if _, err := c.ask("profile\t" + m.cfg.CPUProfile + "-" + m.layout.Name + "-" + what); err != nil {
+				return turns, err
+			}
+		}
+	}
+	return turns, nil
+}
+
+func (m *hbaseMeasurement) command(ctx context.Context, kind hbaseClientKind) *exec.Cmd {
+	if kind.java {
+		return m.cfg.Cluster.HBaseJava(ctx, m.classes)
+	}
+	return m.cfg.Spawn(ctx)
+}
+
+func stopAll(turns []*hbaseTurn) error {
+	var errs []error
+	for _, t := range turns {
+		errs = append(errs, t.client.stop())
+	}
+	return errors.Join(errs...)
+}
+
+// inTurn lets each client do something once, thrown away, and then once a round,
+// another one first each time.
+func (m *hbaseMeasurement) inTurn(turns []*hbaseTurn, what string, do func(t *hbaseTurn, round int) error) error {
+	for round := range m.cfg.Rounds + 1 {
+		for i := range turns {
+			t := turns[(i+round)%len(turns)]
+			m.cfg.Say(fmt.Sprintf("%s: %s %s, round %d of %d", m.layout.Name, t.client.kind.name, what, round, m.cfg.Rounds))
+			if err := do(t, round); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writes measures writing, each pass into a table of its own, and keeps the last one.
+func (m *hbaseMeasurement) writes(ctx context.Context, l *HBaseLayout) (last string, err error) {
+	turns, err := m.start(ctx, "write", func(k hbaseClientKind) bool { return k.write != "" })
+	defer func() { err = errors.Join(err, stopAll(turns)) }()
+	if err != nil {
+		return "", err
+	}
+	err = m.inTurn(turns, "writes", func(t *hbaseTurn, round int) error {
+		if err := m.drop(ctx, last); err != nil {
+			return err
+		}
+		last = fmt.Sprintf("bench%d_%d", os.Getpid(), m.tables)
+		m.tables++
+		return m.write(ctx, l, t, last, round)
+	})
+	if err != nil {
+		return last, err
+	}
+	for _, t := range turns {
+		w := &HBaseWrite{Client: t.client.kind.name, ColdCPU: measure.PerMillion(t.cold, m.rows)}
+		w.RowsPerSec, w.CPU, w.ServersCPU = m.costs(t.passes)
+		w.MakeCPU = measure.CostOf(t.makes, func(p hbasePass) float64 { return measure.PerMillion(p.cpu, m.rows) })
+		w.Allocs = m.allocs(t.passes)
+		if w.PeakBytes, err = measure.PeakBytes(t.client.pid); err != nil {
+			return last, err
+		}
+		l.Writes = append(l.Writes, w)
+	}
+	l.DiskBytes, err = m.diskBytes(ctx, last)
+	return last, err
+}
+
+// write lets a client fill a table, and flushes that.
+func (m *hbaseMeasurement) write(ctx context.Context, l *HBaseLayout, t *hbaseTurn, name string, round int) error {
+	if err := m.create(ctx, name); err != nil {
+		return err
+	}
+	servers, err := peers.CPUOf(m.servers)
+	if err != nil {
+		return err
+	}
+	p, err := t.client.timed(t.client.kind.write + "\t" + m.tableFor(t, name))
+	if err != nil {
+		return err
+	}
+	if round == 0 {
+		if t.cold, err = peers.CPU(t.client.pid); err != nil {
+			return err
+		}
+	}
+	if _, err := m.helper.ask("flush\t" + name); err != nil {
+		return err
+	}
+	after, err := peers.CPUOf(m.servers)
+	if err != nil {
+		return err
+	}
+	p.serversCPU = after - servers
+	made := hbasePass{cpu: p.reply.Encode}
+	p.cpu -= p.reply.Encode
+	if t.client.kind.java {
+		if made, err = t.client.timed("make"); err != nil {
+			return err
+		}
+	}
+	if err := m.sameRows(l, t, p.reply); err != nil || round == 0 {
+		return err
+	}
+	t.passes, t.makes = append(t.passes, p), append(t.makes, made)
+	return nil
+}
+
+// sameRows: every client has to write and to read the same.
+func (m *hbaseMeasurement) sameRows(l *HBaseLayout, t *hbaseTurn, r hbaseReply) error {
+	if m.first == (hbaseReply{}) {
+		m.first, m.rows = r, r.Rows
+		l.CellsPerRow = float64(r.Cells) / float64(max(r.Rows, 1))
+		l.ValueBytes = float64(r.Bytes) / float64(max(r.Rows, 1))
+	}
+	name := t.client.kind.name
+	return errors.Join(measure.CheckCount(name+": rows", r.Rows, m.first.Rows), measure.CheckCount(name+": cells", r.Cells, m.first.Cells),
+		measure.CheckCount(name+": bytes", r.Bytes, m.first.Bytes))
+}
+
+// scans measures reading a table, whole.
+func (m *hbaseMeasurement) scans(ctx context.Context, l *HBaseLayout, name string) (err error) {
+	turns, err := m.start(ctx, "scan", func(k hbaseClientKind) bool { return k.scan != "" })
+	defer func() { err = errors.Join(err, stopAll(turns)) }()
+	if err != nil {
+		return err
+	}
+	err = m.inTurn(turns, "scans", func(t *hbaseTurn, round int) error {
+		servers, err := peers.CPUOf(m.servers)
+		if err != nil {
+			return err
+		}
+		p, err := t.client.timed(t.client.kind.scan + "\t" + m.tableFor(t, name))
+		if err != nil {
+			return err
+		}
+		after, err := peers.CPUOf(m.servers)
+		p.serversCPU = after - servers
+		if err := errors.Join(err, m.sameRows(l, t, p.reply)); err != nil || round == 0 {
+			return err
+		}
+		t.passes = append(t.passes, p)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, t := range turns {
+		s := &HBaseScan{Client: t.client.kind.name}
+		s.RowsPerSec, s.CPU, s.ServersCPU = m.costs(t.passes)
+		s.Allocs = m.allocs(t.passes)
+		if s.PeakBytes, err = measure.PeakBytes(t.client.pid); err != nil {
+			return err
+		}
+		l.Scans = append(l.Scans, s)
+	}
+	return nil
+}
+
+func (m *hbaseMeasurement) costs(passes []hbasePass) (rowsPerSec, cpu, servers measure.Cost) {
+	seconds := measure.CostOf(passes, func(p hbasePass) float64 { return measure.PerMillion(p.wall, m.rows) })
+	rowsPerSec = measure.Cost{Median: 1e6 / seconds.Median, Min: 1e6 / seconds.Min}
+	cpu = measure.CostOf(passes, func(p hbasePass) float64 { return measure.PerMillion(p.cpu, m.rows) })
+	return rowsPerSec, cpu, measure.CostOf(passes, func(p hbasePass) float64 { return measure.PerMillion(p.serversCPU, m.rows) })
+}
+
+// allocs is allocations a row, in all passes.
+func (m *hbaseMeasurement) allocs(passes []hbasePass) float64 {
+	n := int64(0)
+	for _, p := range passes {
+		n += p.reply.Allocs
+	}
+	return float64(n) / float64(max(m.rows*int64(len(passes)), 1))
+}
+
+// tableFor is how a client is told of a table.
+func (m *hbaseMeasurement) tableFor(t *hbaseTurn, name string) string {
+	if t.client.kind.java {
+		return name
+	}
+	return m.url(name)
+}
+
+func (m *hbaseMeasurement) url(name string) string {
+	return hbase.SchemeZooKeeper + "://" + m.zookeeper + "/" + name
+}
+
+// clusterWait is how long a cluster that does not answer is tried.
+const clusterWait = time.Minute
+
+func withAdmin(url string, do func(*hbase.Admin) error) error {
+	u, err := hbase.ParseURL(url)
+	if err != nil {
+		return err
+	}
+	a := hbase.OpenAdmin(u, hbase.Options{Wait: clusterWait})
+	return errors.Join(do(a), a.Close())
+}
+
+func (m *hbaseMeasurement) create(ctx context.Context, name string) error {
+	return withAdmin(m.url(name), func(a *hbase.Admin) error {
+		_, _, err := a.Create(ctx, hbase.Creation{Layout: m.layout, Compression: m.cfg.Compression})
+		return err
+	})
+}
+
+// drop drops a table; none, where the name is empty.
+func (m *hbaseMeasurement) drop(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	return withAdmin(m.url(name), func(a *hbase.Admin) error { return a.Drop(ctx) })
+}
+
+func (m *hbaseMeasurement) diskBytes(ctx context.Context, name string) (float64, error) {
+	size, err := m.cfg.Cluster.TableBytes(ctx, name)
+	return float64(size) / float64(max(m.rows, 1)), err
+}

@@ -1,0 +1,113 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment/vfs"
+	"sluice/ingest/tail"
+	"sluice/schema"
+)
+
+// sluiceTail is our own reader, as an agent has it: one core, a checkpoint, and a
+// sink that notes each batch.
+type sluiceTail struct {
+	*rangeSink
+	tailer     *tail.Tailer
+	checkpoint *checkpoint.File
+	known      int64 // streams that the saved checkpoint has
+}
+
+// saveEvery is how often what was delivered is synced and the checkpoint saved.
+const saveEvery = time.Second
+
+func newSluice(spec tailSpec, interval time.Duration, sink *rangeSink) (*sluiceTail, error) {
+	runtime.GOMAXPROCS(1)
+	c, err := checkpoint.Open(vfs.OS{}, spec.State, "bench")
+	if err != nil {
+		return nil, err
+	}
+	tailer, err := tail.New(tail.Config{
+		Sources: []tail.Source{{Pattern: filepath.Join(spec.Fleet.Dir, "*.log"), Format: "combined"}}, Host: "bench",
+		Checkpoint: c, Latency: interval, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &sluiceTail{rangeSink: sink, tailer: tailer, checkpoint: c}, nil
+}
+
+// Run implements tailWork.
+func (s *sluiceTail) Run(ctx context.Context) error {
+	group, reading := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.tailer.Run(reading) })
+	group.Go(s.deliver)
+	if err := group.Wait(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+func (s *sluiceTail) deliver() error {
+	var save <-chan time.Time
+	if s.durable {
+		tick := time.NewTicker(saveEvery)
+		defer tick.Stop()
+		save = tick.C
+	}
+	for {
+		select {
+		case d, ok := <-s.tailer.Deliveries():
+			if !ok {
+				return s.saveCheckpoint()
+			}
+			err := s.delivered(d)
+			d.Release()
+			if err != nil {
+				return err
+			}
+		case <-save:
+			if err := s.saveCheckpoint(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *sluiceTail) delivered(d *tail.Delivery) error {
+	if n := s.tailer.Counters().Streams.Load(); s.durable && n != s.known {
+		// As with a collector: what is delivered belongs to streams that are known.
+		if err := s.saveCheckpoint(); err != nil {
+			return err
+		}
+		s.known = n
+	}
+	for _, b := range d.Batches {
+		if err := s.take(uint64(b.Stream.ID), b.Start, b.Data, b.Lines); err != nil {
+			return err
+		}
+		s.checkpoint.Remember(b.Stream, b.Data, b.End)
+		s.stored(b.Stream, b.Range)
+	}
+	return nil
+}
+
+func (s *sluiceTail) stored(stream *checkpoint.Stream, r schema.Range) {
+	s.checkpoint.Update(func() { stream.Stored = r.End })
+}
+
+// saveCheckpoint saves what was delivered, and then that it was.
+func (s *sluiceTail) saveCheckpoint() error {
+	if err := s.commit(); err != nil {
+		return err
+	}
+	return s.checkpoint.Save()
+}

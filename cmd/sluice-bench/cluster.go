@@ -1,0 +1,146 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sluice/bench/compare"
+	"sluice/bench/peers"
+	"sluice/bench/sample"
+	"sluice/ingest/logfile"
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// clusterFlags are those of hbase and path.
+type clusterFlags struct {
+	Cluster string `default:"test/cluster/cluster" placeholder:"FILE" help:"The script that started the cluster; CLUSTER_HOME and the script's other variables say which cluster."`
+	Lines   int    `default:"1000000" placeholder:"N" help:"Lines of the sample log."`
+}
+
+func (c *clusterFlags) check() error {
+	if c.Lines < 1 {
+		return usage("--lines takes 1 or more")
+	}
+	return nil
+}
+
+type hbaseCmd struct {
+	clusterFlags
+	File        string   `arg:"" optional:"" help:"Log to measure with, instead of the sample log."`
+	Format      string   `default:"auto" placeholder:"F" help:"LogFormat string, or the name of one, or auto (looks at the first lines)."`
+	Layouts     []string `default:"typed" placeholder:"NAME" help:"Layouts to measure, one after another."`
+	Clients     []string `default:"sluice,java-buffered,java-async,java-one,java-each" placeholder:"NAME" help:"Clients to measure in turn: sluice, java-buffered (BufferedMutator), java-async (AsyncBufferedMutator), and scanning java-one (a scanner), java-each (one a salt)."`
+	Compression string   `default:"NONE" placeholder:"C" help:"The column family's compression."`
+	CPUProfile  string   `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of sluice's client, for go tool pprof, a file a layout and phase."`
+}
+
+// Run measures our client beside HBase's own.
+func (c *hbaseCmd) Run(a *app) error {
+	if err := c.valid(); err != nil {
+		return usageError{err}
+	}
+	return a.inDir(func(dir string) error {
+		path, err := c.log(a, dir)
+		if err != nil {
+			return err
+		}
+		result, err := compare.MeasureHBase(a.ctx, compare.HBaseConfig{
+			Cluster: peers.HBaseCluster{Script: c.Cluster}, Log: path, Format: c.Format,
+			Layouts: c.Layouts, Compression: c.Compression, Clients: c.Clients, Rounds: a.Rounds, Dir: dir, CPUProfile: c.CPUProfile,
+			Spawn: spawn("hbase"), Say: a.say,
+		})
+		if err != nil {
+			return err
+		}
+		return a.print(result)
+	})
+}
+
+func (c *hbaseCmd) valid() error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	for _, name := range c.Clients {
+		if err := compare.CheckHBaseClient(name); err != nil {
+			return err
+		}
+	}
+	for _, name := range c.Layouts {
+		if _, err := schema.NewLayout(name); err != nil {
+			return err
+		}
+	}
+	if c.Format != parse.AutoName {
+		if _, err := parse.Lookup(c.Format, time.UTC); err != nil {
+			return err
+		}
+	}
+	if c.File != "" {
+		_, err := logfile.Look(c.File)
+		return err
+	}
+	return nil
+}
+
+// log returns the path of the log to measure with; without one, it writes the sample log.
+func (c *hbaseCmd) log(a *app, dir string) (string, error) {
+	if c.File != "" {
+		return c.File, nil
+	}
+	path := filepath.Join(dir, "sample.log")
+	f, err := os.Create(path)
+	if err == nil {
+		err = errors.Join(sample.Write(f, a.Seed, c.Lines), f.Close())
+	}
+	if err != nil {
+		return "", fmt.Errorf("write the sample log: %w; --dir names another directory, --lines makes it shorter", err)
+	}
+	return path, nil
+}
+
+type pathCmd struct {
+	clusterFlags
+	Ways            []string `default:"typed,packed" placeholder:"NAME" help:"Ways to measure in turn: typed, packed (sluice, by the table's layout), flume-file (durable), flume-memory."`
+	Hosts           []int    `default:"1" placeholder:"N" help:"Numbers of agents, in turn; Flume is measured with one."`
+	WireCompression string   `default:"s2" enum:"none,s2,zstd" placeholder:"NAME" help:"The agents' --compression: none, s2 or zstd."`
+}
+
+// Run measures the whole path, from log files to HBase and HDFS.
+func (c *pathCmd) Run(a *app) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	for _, name := range c.Ways {
+		if err := compare.CheckWay(name); err != nil {
+			return usageError{err}
+		}
+	}
+	for _, n := range c.Hosts {
+		if n < 1 {
+			return usage("--hosts takes 1 or more")
+		}
+	}
+	cfg := compare.PathConfig{
+		Cluster: peers.HBaseCluster{Script: c.Cluster}, Ways: c.Ways, Hosts: c.Hosts, Lines: c.Lines, Seed: a.Seed, Rounds: a.Rounds,
+		Compression: c.WireCompression, Say: a.say,
+	}
+	var err error
+	if cfg.Command, err = a.sluice(); err != nil {
+		return err
+	}
+	if cfg.Peers, err = a.peersDir(); err != nil {
+		return err
+	}
+	return a.inDir(func(dir string) error {
+		cfg.Dir = dir
+		result, err := compare.MeasurePath(a.ctx, cfg)
+		if err != nil {
+			return err
+		}
+		return a.print(result)
+	})
+}
