@@ -224,7 +224,10 @@ func (s *storer) data(x *piece) ([]byte, error) {
 	data, err := s.reader.Data()
 	if err != nil {
 		s.closeFile()
-		return nil, fmt.Errorf("%s: %w", sp.path, err)
+		s.mu.Lock()
+		path := sp.path // it may have been renamed since it was opened
+		s.mu.Unlock()
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return data, nil
 }

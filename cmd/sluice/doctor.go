@@ -18,7 +18,7 @@ import (
 type doctorCmd struct {
 	tableFlags
 	archiveFlags
-	Layout string `default:"" enum:",typed,flume" placeholder:"LAYOUT" help:"The layout that the table must have: typed or flume (default: any)."`
+	Layout string `default:"" enum:",typed,packed,flume" placeholder:"LAYOUT" help:"The layout that the table must have: typed, packed or flume (default: any)."`
 	Output string `short:"o" default:"text" enum:"text,json" placeholder:"O" help:"text, a line a step, or json, an object a line."`
 }
 
