@@ -79,6 +79,12 @@ func (w *wiretap) keep(b []byte) {
 	w.seen = append(w.seen, b...)
 }
 
+func (w *wiretap) saw(secret string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return bytes.Contains(w.seen, []byte(secret))
+}
+
 func (c tapped) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.tap.keep(b[:n])
@@ -116,7 +122,7 @@ func TestEachProtection(t *testing.T) {
 				t.Errorf("left are %s", left)
 			}
 			for _, secret := range []string{word, "name-of-the-file"} {
-				if seen := bytes.Contains(tap.seen, []byte(secret)); seen != (protection != "privacy") {
+				if seen := tap.saw(secret); seen != (protection != "privacy") {
 					t.Errorf("%q is seen on the wire: %v", secret, seen)
 				}
 			}
