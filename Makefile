@@ -34,13 +34,13 @@ check:
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) mod tidy -diff
 
-# Three packages at a time: on two processors, as many of them wait for a process or for the
+# Five packages at a time: on two processors, as many of them wait for a process or for the
 # cluster, which they use in turn, as compute.
 race:
 ifeq ($(RACE),)
 	@echo "no C compiler: the race detector is left out" >&2; [ "$$CI" != true ]
 endif
-	test/cluster/cluster hold $(GO) test -p 3 -timeout 45m $(RACE) ./...
+	test/cluster/cluster hold $(GO) test -p 5 -timeout 45m $(RACE) ./...
 
 # The race detector allocates by itself, empties pools and slows the code, so what is
 # counted, is bounded by the CPU's time, or repeats a thing thousands of times is tested

@@ -18,27 +18,13 @@ import (
 // Faults in the middle of writing: afterwards every row that was put is there,
 // cell by cell, and once.
 func TestEveryRowIsThereAfterAFault(t *testing.T) {
-	faults := map[string]func(*testing.T, *cluster.Cluster){
-		"a region server is killed": func(t *testing.T, c *cluster.Cluster) {
-			check(t, c.Kill("regionserver1"))
-		},
-		"the meta table's server is killed": func(t *testing.T, c *cluster.Cluster) {
-			meta, err := hbase.MetaServer(t.Context(), newURL(t, c))
-			check(t, err)
-			i := slices.Index(c.RegionServers, meta)
-			if i < 0 {
-				t.Fatalf("the meta table is on %s, not on one of %v", meta, c.RegionServers)
-			}
-			check(t, c.Kill(fmt.Sprintf("regionserver%d", i+1)))
-		},
-		"a region server is paused and taken for dead": func(t *testing.T, c *cluster.Cluster) {
-			check(t, c.Pause("regionserver2"))
-			t.Cleanup(func() { // resumed it would find itself taken for dead, and end
-				check(t, c.Kill("regionserver2"))
-				check(t, c.StartDaemon("regionserver2"))
-			})
-		},
-		"both region servers are paused shortly": func(t *testing.T, c *cluster.Cluster) {
+	type clusterFault struct {
+		name   string
+		happen func(*testing.T, *cluster.Cluster)
+	}
+	// In this order fewer servers are away when the next one begins.
+	faults := []clusterFault{
+		{"both region servers are paused shortly", func(t *testing.T, c *cluster.Cluster) {
 			for _, name := range []string{"regionserver1", "regionserver2"} {
 				check(t, c.Pause(name))
 			}
@@ -46,23 +32,42 @@ func TestEveryRowIsThereAfterAFault(t *testing.T) {
 			for _, name := range []string{"regionserver1", "regionserver2"} {
 				check(t, c.Resume(name))
 			}
-		},
-		"the master is killed": func(t *testing.T, c *cluster.Cluster) {
+		}},
+		{"the master is killed", func(t *testing.T, c *cluster.Cluster) {
 			check(t, c.Kill("master"))
-		},
-		"ZooKeeper and a region server are killed, and ZooKeeper is started again": func(t *testing.T, c *cluster.Cluster) {
+		}},
+		{"a region server is killed", func(t *testing.T, c *cluster.Cluster) {
+			check(t, c.Kill("regionserver1"))
+		}},
+		{"the meta table's server is killed", func(t *testing.T, c *cluster.Cluster) {
+			meta, err := hbase.MetaServer(t.Context(), newURL(t, c))
+			check(t, err)
+			i := slices.Index(c.RegionServers, meta)
+			if i < 0 {
+				t.Fatalf("the meta table is on %s, not on one of %v", meta, c.RegionServers)
+			}
+			check(t, c.Kill(fmt.Sprintf("regionserver%d", i+1)))
+		}},
+		{"a region server is paused and taken for dead", func(t *testing.T, c *cluster.Cluster) {
+			check(t, c.Pause("regionserver2"))
+			t.Cleanup(func() { // resumed it would find itself taken for dead, and end
+				check(t, c.Kill("regionserver2"))
+				check(t, c.StartDaemon("regionserver2"))
+			})
+		}},
+		{"ZooKeeper and a region server are killed, and ZooKeeper is started again", func(t *testing.T, c *cluster.Cluster) {
 			check(t, c.Kill("zookeeper"))
 			check(t, c.Kill("regionserver2"))
 			check(t, c.StartDaemon("zookeeper"))
-		},
+		}},
 	}
-	for name, fault := range faults {
-		t.Run(name, func(t *testing.T) {
+	for _, fault := range faults {
+		t.Run(fault.name, func(t *testing.T) {
 			c := cluster.Start(t, cluster.Options{Exclusive: true})
 			layout := typed(t)
 			u := newURL(t, c)
 			table := openNew(t, u, layout, hbase.Options{Timeout: 2 * time.Second})
-			writeThrough(t, table, layout, func() { fault(t, c) })
+			writeThrough(t, table, layout, func() { fault.happen(t, c) })
 			if state := table.State(); len(state) != 0 {
 				t.Errorf("troubles after all is durable: %v", state)
 			}
@@ -113,18 +118,33 @@ func writeThrough(t *testing.T, table *hbase.Table, layout schema.Layout, fault 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	const rows, blocks, faultAt = 2000, 60, 20
+	const rows, before, after = 1000, 10, 10
 	var g errgroup.Group
+	over := make(chan struct{})
 	log := tabletest.NewLog("web01", 1)
-	for i := range blocks {
-		if i == faultAt {
-			g.Go(func() error { fault(); return nil })
-		}
+	blocks := 0
+	put := func() {
 		if err := table.Put(ctx, lines(layout, log, rows)); err != nil {
-			t.Fatalf("block %d: %v", i, err)
+			t.Fatalf("block %d: %v", blocks, err)
+		}
+		blocks++
+	}
+	for range before {
+		put()
+	}
+	g.Go(func() error { defer close(over); fault(); return nil })
+	for during := true; during && blocks < 200; { // a change of regions may take long
+		select {
+		case <-over:
+			during = false
+		default:
+			put()
 		}
 	}
 	check(t, g.Wait())
+	for range after {
+		put()
+	}
 	if err := table.Flush(ctx); err != nil {
 		t.Fatalf("%v; %v", err, table.State())
 	}

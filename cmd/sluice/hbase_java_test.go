@@ -23,6 +23,7 @@ import (
 // What `sluice run` stored is what HBase's own Java client finds: the same rows, cell
 // for cell and byte for byte, numbers that Bytes.toLong reads.
 func TestHBasesOwnClientReadsTheSameRows(t *testing.T) {
+	t.Parallel() // behind the others, which need no turn at the cluster
 	if _, err := exec.LookPath("javac"); err != nil && os.Getenv("CI") != "true" {
 		t.Skip("left out: no javac, which compiles a client of HBase's own")
 	}

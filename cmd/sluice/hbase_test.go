@@ -15,6 +15,7 @@ import (
 
 // What a user types, on a real cluster: make a table, fill it twice, read it.
 func TestARunIntoHBaseIsScannedLineByLine(t *testing.T) {
+	t.Parallel() // behind the others, which need no turn at the cluster
 	c := cluster.Start(t, cluster.Options{})
 	for _, layout := range [][]string{{"--layout=typed"}, {"--layout=typed", "--cells=status,path"}, {"--layout=packed"}, {"--layout=flume"}} {
 		t.Run(strings.Join(layout, " "), func(t *testing.T) { runAndScan(t, c, layout) })

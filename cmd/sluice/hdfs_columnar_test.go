@@ -13,6 +13,7 @@ import (
 // TestAColumnarTableInHDFSHasEveryLine, alone and beside HBase; a file that is lost there is
 // made again from the archive.
 func TestAColumnarTableInHDFSHasEveryLine(t *testing.T) {
+	t.Parallel() // behind the others, which need no turn at the cluster
 	const lines = 20_000
 	u := newHDFSUser(t, cluster.Start(t, cluster.Options{}), lines)
 	table := "--table=parquet:hdfs://" + u.root + "-table"

@@ -29,7 +29,6 @@ type hdfsUser struct {
 
 func newHDFSUser(t *testing.T, c *cluster.Cluster, lines int) *hdfsUser {
 	t.Helper()
-	t.Setenv("HADOOP_CONF_DIR", c.ConfDir)
 	now := time.Now().UnixNano()
 	u := &hdfsUser{t: t, c: c, dir: t.TempDir(), root: fmt.Sprintf("/sluicetest/run%d", now), table: fmt.Sprintf("--table=hbase://%s/sluicetest:a%d", c.ZooKeeper, now)}
 	u.archive, u.log = "hdfs://"+u.root+"/%Y%m%d/%{host}", filepath.Join(u.dir, "access.log")
@@ -47,9 +46,11 @@ func newHDFSUser(t *testing.T, c *cluster.Cluster, lines int) *hdfsUser {
 func (u *hdfsUser) sluice(want int, args ...string) string {
 	u.t.Helper()
 	var out, errs bytes.Buffer
-	args = append([]string{"--data", filepath.Join(u.dir, "data"), "-q"}, args...)
-	if got := run(u.t.Context(), args, strings.NewReader(""), &out, &errs); got != want {
-		u.t.Fatalf("%q: status %d, want %d: %s%s", args, got, want, out.String(), errs.String())
+	c := command(u.t, append([]string{"--data", filepath.Join(u.dir, "data"), "-q"}, args...)...)
+	c.Env = append(c.Environ(), "HADOOP_CONF_DIR="+u.c.ConfDir)
+	c.Stdout, c.Stderr = &out, &errs
+	if err := c.Run(); c.ProcessState == nil || c.ProcessState.ExitCode() != want {
+		u.t.Fatalf("%q: %v, want status %d: %s%s", args, err, want, out.String(), errs.String())
 	}
 	return out.String()
 }
@@ -97,6 +98,7 @@ func (u *hdfsUser) files() []string {
 }
 
 func TestOneRunFillsHBaseAndHDFS(t *testing.T) {
+	t.Parallel() // behind the others, which need no turn at the cluster
 	const lines = 20_000
 	u := newHDFSUser(t, cluster.Start(t, cluster.Options{}), lines)
 	u.sluice(0, "schema", "apply", u.table)

@@ -16,6 +16,7 @@ import (
 // TestARunThatGivesUpHBaseLosesNothing: a run --once whose region servers died ends
 // after --wait, and the next one goes on: each line is stored once.
 func TestARunThatGivesUpHBaseLosesNothing(t *testing.T) {
+	t.Parallel() // behind the others, which need no turn at the cluster
 	c := cluster.Start(t, cluster.Options{Exclusive: true})
 	dir := t.TempDir()
 	log := filepath.Join(dir, "access.log")
