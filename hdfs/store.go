@@ -102,7 +102,7 @@ func (a *Archive) discard(ctx context.Context, tmp string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	if err := a.pool.do(ctx, func(c *client) error { return remove(c, tmp) }); err != nil {
-		a.o.Logger.Warn("archive: a temporary file stays until the next start", "file", tmp, "why", err)
+		a.o.Logger.Warn("cannot remove the temporary file of an upload, will retry at the next start", "path", tmp, "err", err)
 	}
 }
 

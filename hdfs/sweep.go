@@ -64,7 +64,7 @@ func (a *Archive) sweepAbandoned(ctx context.Context, infos []os.FileInfo) error
 		return denied
 	})
 	if err != nil && ctx.Err() == nil {
-		a.o.Logger.Warn("abandoned uploads of other collectors cannot be removed, retrying with the next sweep", "path", a.tmpDir(), "err", explain(err, a.kerberos))
+		a.o.Logger.Warn("cannot remove abandoned uploads of other collectors, retrying with the next sweep", "path", a.tmpDir(), "err", explain(err, a.kerberos))
 	}
 	return ctx.Err()
 }

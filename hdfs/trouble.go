@@ -31,7 +31,7 @@ func (t *troubles) note(what string, err error) {
 	o, known := t.open[what]
 	if !known {
 		o = Trouble{What: what, Since: t.now()}
-		t.log.Warn("archive: trying again", "what", what, "why", err)
+		t.log.Warn("archive operation failed, retrying", "operation", what, "err", err)
 	}
 	o.Attempts++
 	o.Err = err
@@ -48,7 +48,7 @@ func (t *troubles) over(what string, err error) {
 	}
 	delete(t.open, what)
 	if err == nil {
-		t.log.Info("archive: it works again", "what", what, "after", t.now().Sub(o.Since).Round(time.Millisecond), "attempts", o.Attempts)
+		t.log.Info("archive operation recovered", "operation", what, "after", t.now().Sub(o.Since).Round(time.Millisecond), "attempts", o.Attempts)
 	}
 }
 

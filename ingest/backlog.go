@@ -91,7 +91,7 @@ func (c *Collector) noteParsing(t *checkpoint.Stream, bytes int, took time.Durat
 	_, known := c.slow[t.Host]
 	c.slow[t.Host] = Slow{At: c.cfg.Now(), Path: origin.Path, Bytes: bytes, Seconds: took.Seconds()}
 	if !known {
-		c.cfg.Log.Warn("lines take long to parse", "host", t.Host, "path", origin.Path, "bytes", bytes, "took", took)
+		c.cfg.Log.Warn("lines slow to parse", "host", t.Host, "path", origin.Path, "bytes", bytes, "after", took)
 	}
 }
 

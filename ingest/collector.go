@@ -190,10 +190,10 @@ func (c *Collector) takeUp(ctx context.Context) error {
 		return fmt.Errorf("spool: take up what an earlier run left: %w", err)
 	}
 	if cut > 0 {
-		c.cfg.Log.Warn("a torn segment was cut; its lines are read from the log again", "bytes", cut)
+		c.cfg.Log.Warn("torn segment truncated; its lines are read from the log again", "bytes", cut)
 	}
 	if n := len(c.spool.due); n > 0 {
-		c.cfg.Log.Info("finishing the segments of an earlier run", "segments", n)
+		c.cfg.Log.Info("recovered segments of the previous run, finishing them", "segments", n)
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (c *Collector) finishAll(ctx context.Context) error {
 // finishLater tries a segment again after a while; others are finished meanwhile.
 func (c *Collector) finishLater(ctx context.Context, sp *spooled, err error) {
 	if c.troubles.note(sp.name.String(), err) {
-		c.cfg.Log.Warn("a segment cannot be finished; it is tried again until it can", "segment", sp.name, "error", err)
+		c.cfg.Log.Warn("segment archive failed, retrying", "segment", sp.name, "err", err)
 	}
 	pause := sp.pause.next()
 	c.group.Go(func() error {
@@ -129,10 +129,10 @@ func (c *Collector) seal(sp *spooled) error {
 		if !c.cfg.Patient {
 			return err
 		}
-		c.cfg.Log.Warn("a segment could not be sealed, and is mended", "segment", sp.name, "error", err)
+		c.cfg.Log.Warn("segment seal failed, recovering the segment", "segment", sp.name, "err", err)
 	}
 	if err := sp.writer.Close(); err != nil { // what is on disk counts, and Recover looks
-		c.cfg.Log.Warn("a segment that failed", "error", err)
+		c.cfg.Log.Warn("cannot close a failed segment, recovering it from disk", "segment", sp.name, "err", err)
 	}
 	return c.mend(sp)
 }

@@ -39,7 +39,7 @@ func Follow(ctx context.Context, cfg FollowConfig) error {
 		if !errors.Is(err, errReread) {
 			return err
 		}
-		cfg.Tail.Log.Warn(errReread.Error())
+		cfg.Tail.Log.Warn("spool lost lines that were read, reading them again")
 	}
 }
 

@@ -141,7 +141,7 @@ func (c *Collector) takeLabels(sp *spooled, r *segment.Reader, m segment.Member)
 	if m.Offset == 0 {
 		sp.labels = e.Labels
 	} else if other := c.cfg.Naming.Group(e.Labels); other != group {
-		c.cfg.Log.Warn("segment of an earlier run has lines of several labels, archived by those of the first", "segment", sp.name, "stream", m.Stream, "labels", other, "archived_by", group)
+		c.cfg.Log.Warn("recovered segment has lines of several label sets, archived by the first", "segment", sp.name, "stream", m.Stream, "labels", other, "archived_by", group)
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func (cfg *OnceConfig) identify(l logfile.Log) (*checkpoint.Stream, error) {
 	if format == parse.AutoName {
 		f, err := parse.Auto(start, nil)
 		if err != nil {
-			cfg.Log.Warn("the log's format is not known; every line is kept raw", "log", l.Path, "as", f.String(), "error", err)
+			cfg.Log.Warn("log format not recognized, lines are stored raw only", "path", l.Path, "format", f.String(), "err", err)
 		}
 		format = f.String()
 	}

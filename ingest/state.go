@@ -176,7 +176,7 @@ func (c *Collector) attempt(ctx context.Context, what string, do func() error) e
 		err := do()
 		if err == nil {
 			if c.troubles.over(what) {
-				c.cfg.Log.Info("it works again", "what", what)
+				c.cfg.Log.Info("operation recovered", "operation", what)
 			}
 			return nil
 		}
@@ -184,7 +184,7 @@ func (c *Collector) attempt(ctx context.Context, what string, do func() error) e
 			return err
 		}
 		if c.troubles.note(what, err) {
-			c.cfg.Log.Warn("it fails, and is tried again until it works", "what", what, "error", err)
+			c.cfg.Log.Warn("operation failed, retrying", "operation", what, "err", err)
 		}
 		select {
 		case <-time.After(pause.next()):

@@ -147,7 +147,7 @@ func (a *app) wrong(lines []string) error {
 }
 
 // say logs what is measured next.
-func (a *app) say(what string) { a.log.Info("measuring", "what", what) }
+func (a *app) say(what string) { a.log.Info("measuring", "operation", what) }
 
 // inDir calls do with a temporary directory.
 func (a *app) inDir(do func(dir string) error) error {

@@ -125,7 +125,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 		return err
 	}
 	defer end()
-	a.log.Info("following logs; their lines are sent until this is told to stop", "sources", len(sources), "collectors", c.Collector, "cpu_percent", c.CPU)
+	a.log.Info("following logs", "sources", len(sources), "collectors", c.Collector, "cpu_percent", c.CPU)
 	return at.agent.Run(a.ctx)
 }
 

@@ -61,6 +61,6 @@ func (s *sending) report(a *app, t *tail.Tailer) {
 		Governor: s.gate.State(), Logs: t.Status(), Sending: &state, Health: &h,
 	}
 	if err := monitor.Write(statusPath(a.cli.Data), &status); err != nil {
-		a.log.Warn("the status cannot be written", "error", err)
+		a.log.Warn("cannot write the status file, will retry", "err", err)
 	}
 }

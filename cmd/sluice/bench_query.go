@@ -10,5 +10,5 @@ type queryFlags struct {
 
 func (c *benchCmd) queryConfig(a *app, path string, lines int64, dir string) bench.QueryConfig {
 	return bench.QueryConfig{Sluice: bench.Child, Log: path, Format: c.Format, Dir: dir, Lines: lines, Rounds: c.Rounds,
-		DuckDB: c.DuckDB, Python: c.Python, Say: func(what string) { a.log.Info("measuring", "what", what) }}
+		DuckDB: c.DuckDB, Python: c.Python, Say: func(what string) { a.log.Info("measuring", "operation", what) }}
 }

@@ -167,7 +167,7 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 		layers.TLS = certificates.server(!c.Flume.WithoutCertificate)
 	}
 	server := &avrorpc.Server{Services: []avrorpc.Service{r.Service(), r.FlumeService()}, Limits: limits, Gate: gate, Upgrade: layers.Upgrade, Log: a.log}
-	a.log.Info("listening; what agents send is stored until this is told to stop", "address", listener.Addr(), "tls", certificates != nil)
+	a.log.Info("collector listening", "address", listener.Addr(), "tls", certificates != nil)
 	print.Textln(a.stdout, "listening on", listener.Addr())
 	group, ctx := errgroup.WithContext(a.ctx)
 	group.Go(func() error { return server.Serve(ctx, listener) })
@@ -198,7 +198,7 @@ func (c *collectorCmd) end(a *app, s *stores, failed error) error {
 	defer cancel()
 	err := s.collector.Close(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		a.log.Warn("not all is stored yet; nothing is lost", "error", err)
+		a.log.Warn("drain time over before all received lines were stored; the next start stores the rest", "err", err)
 		err = nil
 	}
 	n := &s.collector.Counters

@@ -56,7 +56,7 @@ func (c *collecting) report(a *app) {
 		Storing: c.stores.state(), Health: &h,
 	}
 	if err := monitor.Write(statusPath(a.cli.Data), &status); err != nil {
-		a.log.Warn("the status cannot be written", "error", err)
+		a.log.Warn("cannot write the status file, will retry", "err", err)
 	}
 }
 

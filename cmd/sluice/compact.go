@@ -169,7 +169,7 @@ func (a *app) columnsAhead(ctx context.Context, spool string) {
 	for failing := false; ; {
 		err := ahead.Step(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
-			a.log.Warn("columns of open segments cannot be made, questions read their lines instead", "err", err)
+			a.log.Warn("cannot make columns of open segments, queries read their lines instead", "err", err)
 		}
 		failing = err != nil
 		select {
@@ -191,7 +191,7 @@ func (a *app) compactForever(ctx context.Context, f archiveFlags, t tree, grace 
 			bounds.From = time.Now().AddDate(0, 0, -recentDays).UnixNano()
 		}
 		if err := a.compactOnce(ctx, f, t, grace, bounds); err != nil && ctx.Err() == nil {
-			a.log.Warn("table files cannot be merged, will retry", "table", t.id(), "err", err, "retry_in", compactInterval)
+			a.log.Warn("cannot merge table files, will retry", "table", t.id(), "err", err, "retry_in", compactInterval)
 		}
 		select {
 		case <-ticker.C:

@@ -97,7 +97,7 @@ func (d *doctorCmd) table(a *app) (part, error) {
 		}
 		return func(ctx context.Context, r *doctor.Report) error {
 			for _, file := range h.files {
-				a.log.Debug("settings", "from", file)
+				a.log.Debug("settings read", "path", file)
 			}
 			return checks.Run(ctx, checks.Subject{URL: h.url, Options: h.options, Kerberos: h.kerberos, TLS: h.tls}, r)
 		}, nil

@@ -43,7 +43,7 @@ func (c *fixedColumns) check(path string, format *parse.Format) {
 		return
 	}
 	c.warned[key] = true
-	c.log.Warn("log has fields that the output has no columns for", "path", path, "fields", missing,
+	c.log.Warn("log has fields without an output column, fields left out", "path", path, "fields", missing,
 		"hint", "use --output json; the columns are those of the formats that are known at the start")
 }
 

@@ -250,7 +250,7 @@ func (w *recordWriter) format(l input, head []byte) (*parse.Format, error) {
 	}
 	f, err := parse.Auto(head, l.zone)
 	if err != nil && len(head) > 0 {
-		w.app.log.Warn("the log's format is not known", "log", l.path, "as", f.String(), "error", err)
+		w.app.log.Warn("log format not recognized, lines are printed raw only", "path", l.path, "format", f.String(), "err", err)
 	}
 	return f, nil
 }

@@ -55,7 +55,7 @@ func showCounts(a *app, total int64, counts func() (lines, bytes int64)) (stop f
 				if terminal {
 					fmt.Fprintf(file, "\r\x1b[K%s %d lines, %.0f MB, %.0f lines/s", bar(bytes, total), lines, float64(bytes)/1e6, rate)
 				} else {
-					a.log.Info("reading", "lines", lines, "bytes", bytes, "lines_per_second", int(rate))
+					a.log.Info("reading logs", "lines", lines, "bytes", bytes, "lines_per_second", int(rate))
 				}
 			}
 		}

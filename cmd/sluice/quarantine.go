@@ -41,7 +41,7 @@ func (a *app) quarantine(key []byte, cells []schema.Cell, reason error) error {
 	if err := appendLine(name, line); err != nil {
 		return fmt.Errorf("quarantine row %s: %w", row.Key, err)
 	}
-	a.log.Warn("the table refuses a row for good", "key", row.Key, "why", reason, "kept in", name)
+	a.log.Warn("table rejected a row, row quarantined", "key", row.Key, "err", reason, "path", name)
 	return nil
 }
 

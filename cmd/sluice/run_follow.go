@@ -61,7 +61,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 		return errors.Join(err, s.collector.Abort())
 	}
 	defer end()
-	a.log.Info("following logs; their lines are stored until this is told to stop", "sources", len(sources), "cpu_percent", r.CPU)
+	a.log.Info("following logs", "sources", len(sources), "cpu_percent", r.CPU)
 	report := func(t *tail.Tailer) {
 		at.tailer.Store(t)
 		a.acknowledge(s.checkpoint, t.Counters())
@@ -95,7 +95,7 @@ func (f *followFlags) govern(a *app, trace *governor.Trace) (*governor.Governor,
 	}
 	if !f.NoNice {
 		if err := governor.Lower(); err != nil {
-			a.log.Warn("this runs at a higher priority than it should", "error", err)
+			a.log.Warn("cannot lower the process priority, running at normal priority", "err", err)
 		}
 		if os.Getenv("GOMAXPROCS") == "" {
 			runtime.GOMAXPROCS(1)

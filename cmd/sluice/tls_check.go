@@ -53,7 +53,7 @@ func (t *tlsFiles) check(now time.Time, use x509.ExtKeyUsage, host string) (wron
 // logCertificate logs what check says, at the start.
 func logCertificate(log *slog.Logger, wrong, soon []string) {
 	for _, text := range wrong {
-		log.Error("certificate cannot be used", "reason", text)
+		log.Error("certificate unusable", "reason", text)
 	}
 	for _, text := range soon {
 		log.Warn("certificate expires soon", "reason", text)

@@ -79,7 +79,7 @@ func TestACollectorWithAnExpiredCertificateSaysSo(t *testing.T) {
 		s, err := monitor.Read(statusPath(data))
 		return err == nil && s.Health != nil && !s.Health.Well() && len(s.Health.Process.Reasons) == 1 && strings.Contains(s.Health.Process.Reasons[0], "expired on")
 	})
-	if said := collector.said(t); !strings.Contains(said, "certificate cannot be used") {
+	if said := collector.said(t); !strings.Contains(said, "certificate unusable") {
 		t.Errorf("its log says %s", said)
 	}
 	if err := collector.end(t); err != nil {

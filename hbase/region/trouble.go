@@ -46,7 +46,7 @@ func (t *Troubles) Note(what string, by any, err error) {
 	if o == nil {
 		o = &waited{Trouble: Trouble{What: what, Since: t.Now()}, by: make(map[any]bool)}
 		t.open[what] = o
-		t.Log.Warn("hbase: trying again", "what", what, "why", err)
+		t.Log.Warn("HBase call failed, retrying", "operation", what, "err", err)
 	}
 	o.by[by] = true
 	o.Attempts++
@@ -57,7 +57,7 @@ func (t *Troubles) Note(what string, by any, err error) {
 // waits.
 func (t *Troubles) Over(what string, by any) {
 	if o := t.leave(what, by); o != nil {
-		t.Log.Info("hbase: it works again", "what", what, "after", t.Now().Sub(o.Since).Round(time.Millisecond), "attempts", o.Attempts)
+		t.Log.Info("HBase call recovered", "operation", what, "after", t.Now().Sub(o.Since).Round(time.Millisecond), "attempts", o.Attempts)
 	}
 }
 

@@ -20,16 +20,16 @@ func TestATroubleIsOverWhenNobodyWaits(t *testing.T) {
 	troubles.Note("a scan", one, errors.New("moved"))
 	troubles.Over("a scan", one)
 	troubles.Over("a scan", one)
-	if list := troubles.List(); len(list) != 1 || list[0].Attempts != 3 || strings.Contains(said.String(), "works again") {
+	if list := troubles.List(); len(list) != 1 || list[0].Attempts != 3 || strings.Contains(said.String(), "recovered") {
 		t.Errorf("while one waits: %+v; said %s", list, said.String())
 	}
 	troubles.Over("a scan", other)
-	if list := troubles.List(); len(list) != 0 || strings.Count(said.String(), "works again") != 1 {
+	if list := troubles.List(); len(list) != 0 || strings.Count(said.String(), "recovered") != 1 {
 		t.Errorf("when none waits: %+v; said %s", list, said.String())
 	}
 	troubles.Note("a scan", one, errors.New("moved"))
 	troubles.GiveUp("a scan", one)
-	if list := troubles.List(); len(list) != 0 || strings.Count(said.String(), "works again") != 1 {
+	if list := troubles.List(); len(list) != 0 || strings.Count(said.String(), "recovered") != 1 {
 		t.Errorf("when it was given up: %+v; said %s", list, said.String())
 	}
 }

@@ -127,5 +127,5 @@ func (z *ZooKeeper) server(ctx context.Context, node string) (rpc.Server, error)
 type zkLog struct{ log *slog.Logger }
 
 func (l zkLog) Printf(format string, args ...any) {
-	l.log.Debug("zookeeper: " + fmt.Sprintf(format, args...))
+	l.log.Debug("ZooKeeper client message", "text", fmt.Sprintf(format, args...))
 }

@@ -128,7 +128,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		}
 		select {
 		case <-time.After(a.cfg.Drain):
-			a.cfg.Log.Warn("not all that was read could be sent; the next start reads it again")
+			a.cfg.Log.Warn("drain time over before all read lines were sent; they will be read again at the next start", "bytes", a.window.size())
 			stop()
 		case <-running.Done():
 		}

@@ -146,7 +146,7 @@ func (s *session) distrust(t *checkpoint.Stream, p protocol.Position) {
 	}
 	s.Agent.mu.Unlock()
 	if !known {
-		s.cfg.Log.Error("collector claims a position that cannot be right", "path", t.Path, "stream", t.ID, "stored", p.Stored)
+		s.cfg.Log.Error("collector claims an impossible position", "path", t.Path, "stream", t.ID, "offset", p.Stored)
 	}
 }
 

@@ -38,7 +38,7 @@ func (a *Agent) flumeSession(ctx context.Context, at int, greeted func()) (home 
 	a.change(func(st *State) {
 		*st = State{Collector: a.order[at], Connected: true, Since: s.began, SentLines: st.SentLines, SentBatches: st.SentBatches}
 	})
-	a.cfg.Log.Info("connected to Flume", "collector", a.order[at])
+	a.cfg.Log.Info("Flume source connected", "collector", a.order[at])
 	greeted()
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.deliver(running, &flume.Client{Client: c}) })

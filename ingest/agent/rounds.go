@@ -49,9 +49,9 @@ func (s *session) noteBusy(why string) (changed bool) {
 		}
 	})
 	if changed && why != "" {
-		s.cfg.Log.Warn("the collector takes nothing for now; the logs wait", "why", why)
+		s.cfg.Log.Warn("collector busy, retrying", "reason", why)
 	} else if changed {
-		s.cfg.Log.Info("the collector takes batches again")
+		s.cfg.Log.Info("collector accepts batches again")
 	}
 	return changed
 }
@@ -220,7 +220,7 @@ func (s *session) refuse(p *parcel, why string) {
 	s.Agent.mu.Unlock()
 	s.skip(s.window.forget(p.stream))
 	if !known {
-		s.cfg.Log.Error("the collector refuses a log; its lines stay where they are and are offered again later", "log", p.stream.Path, "range", p.Range.String(), "why", why)
+		s.cfg.Log.Error("collector rejected a log, will retry", "path", p.stream.Path, "range", p.Range.String(), "reason", why)
 	}
 }
 
@@ -287,8 +287,10 @@ func (s *session) obey(d *protocol.Directive) {
 		close(s.lift)
 		s.lift = make(chan struct{})
 	}
-	if s.pause != d.Pause {
-		s.cfg.Log.Info("the collector wants batches", "pause", d.Pause, "reason", d.Reason)
+	if d.Pause && !s.pause {
+		s.cfg.Log.Info("collector paused sending", "reason", d.Reason)
+	} else if s.pause && !d.Pause {
+		s.cfg.Log.Info("collector resumed sending")
 	}
 	s.pause, s.limit = d.Pause, d.MaxBytesPerSecond
 }

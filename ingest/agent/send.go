@@ -70,14 +70,14 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 		case running.Err() != nil:
 			return nil
 		case errors.Is(err, errHome):
-			a.cfg.Log.Info("going back to this host's first collector", "collector", a.order[home])
+			a.cfg.Log.Info("preferred collector available again, reconnecting to it", "collector", a.order[home])
 			at, away = home, time.Now()
 			continue
 		}
 		a.disconnected(a.order[at], err, greeted)
 		if ctx.Err() != nil {
 			if n := a.window.size(); n > 0 {
-				a.cfg.Log.Warn("no collector is there; what was read and not sent is read again by the next start", "bytes", n)
+				a.cfg.Log.Warn("stopped before all read lines were sent; they will be read again at the next start", "bytes", n)
 			}
 			return nil
 		}
@@ -86,7 +86,7 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 		}
 		if a.cfg.FailoverAfter > 0 && len(a.order) > 1 && time.Since(away) >= a.cfg.FailoverAfter {
 			at, away, pause = (at+1)%len(a.order), time.Now(), 0
-			a.cfg.Log.Warn("the collector is away; trying the next", "collector", a.order[at])
+			a.cfg.Log.Warn("collector unreachable, trying the next one", "collector", a.order[at])
 			continue
 		}
 		pause = min(max(2*pause, firstPause), maxPause)
@@ -111,7 +111,7 @@ func (a *Agent) disconnected(address string, err error, greeted bool) {
 		s.Collector, s.Connected, s.Error = address, false, text
 	})
 	if !said {
-		a.cfg.Log.Warn("no connection to the collector; it is tried again until there is", "collector", address, "error", err)
+		a.cfg.Log.Warn("collector connection failed, retrying", "collector", address, "err", err)
 	}
 }
 

@@ -60,7 +60,7 @@ func (a *Agent) session(ctx context.Context, at int, greeted func()) (home int, 
 	a.change(func(st *State) {
 		*st = State{Collector: a.order[at], Connected: true, Since: time.Now(), SentLines: st.SentLines, SentBatches: st.SentBatches}
 	})
-	a.cfg.Log.Info("connected", "collector", a.order[at])
+	a.cfg.Log.Info("collector connected", "collector", a.order[at])
 	greeted()
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.send(running) })
@@ -69,7 +69,7 @@ func (a *Agent) session(ctx context.Context, at int, greeted func()) (home int, 
 	err = group.Wait()
 	if errors.Is(err, errDrained) { // what was stored meanwhile
 		if last := s.heartbeat(ctx); last != nil {
-			a.cfg.Log.Debug("the last heartbeat", "error", last)
+			a.cfg.Log.Debug("last heartbeat failed", "err", last)
 		}
 	}
 	return home, err

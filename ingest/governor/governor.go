@@ -313,7 +313,7 @@ func (g *Governor) publish(now time.Time, level Level, reason string, own float6
 	if level == Paused {
 		severity = slog.LevelWarn
 	}
-	g.cfg.Log.Log(context.Background(), severity, "governor: "+string(level), "reason", reason, "was", string(old.Level), "for", now.Sub(old.Since).Round(time.Millisecond))
+	g.cfg.Log.Log(context.Background(), severity, "governor level changed", "level", string(level), "reason", reason, "old", string(old.Level), "after", now.Sub(old.Since).Round(time.Millisecond))
 }
 
 // decay is what of a memory of so long is left after dt.

@@ -88,7 +88,7 @@ func (p *plant) run(d time.Duration, want int, each func()) {
 	}
 }
 
-func (p *plant) changes() int { return strings.Count(p.log.String(), "governor: ") }
+func (p *plant) changes() int { return strings.Count(p.log.String(), "governor level changed") }
 
 // TestTheBudgetIsKeptWhateverAByteCosts: a hundred times more, or less, than was
 // thought at first.

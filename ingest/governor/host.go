@@ -161,11 +161,11 @@ func (h *host) say(said *bool, path string, err error) {
 	*said = true
 	switch {
 	case err == nil:
-		h.log.Warn("governor: cannot understand a file; going on without it", "file", filepath.Join(h.root, path))
+		h.log.Warn("cannot parse a file of the kernel, governing without it", "path", filepath.Join(h.root, path))
 	case errors.Is(err, fs.ErrNotExist):
-		h.log.Debug("governor: not on this host; going on without it", "file", filepath.Join(h.root, path))
+		h.log.Debug("kernel has no such file, governing without it", "path", filepath.Join(h.root, path))
 	default:
-		h.log.Warn("governor: cannot read a file; going on without it", "file", filepath.Join(h.root, path), "error", err)
+		h.log.Warn("cannot read a file of the kernel, governing without it", "path", filepath.Join(h.root, path), "err", err)
 	}
 }
 

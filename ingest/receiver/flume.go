@@ -195,7 +195,7 @@ func (s *flumeSession) hostOf(header []byte) (string, error) {
 
 // refused notes events that will not be taken as they are.
 func (s *flumeSession) refused(err error) error {
-	s.cfg.Log.Warn("events of a Flume agent are refused; it keeps them and sends them again", "peer", s.peer.Address, "error", err)
+	s.cfg.Log.Warn("Flume events rejected, Flume keeps and resends them", "peer", s.peer.Address, "err", err)
 	return err
 }
 
@@ -204,7 +204,7 @@ func (s *flumeSession) busy(ctx context.Context, host string, err error) error {
 	if ctx.Err() == nil {
 		s.note(host, func(h *Host) { h.Busy++ })
 	}
-	s.cfg.Log.Debug("events of a Flume agent were not taken", "host", host, "error", err)
+	s.cfg.Log.Debug("Flume events deferred, Flume resends them", "host", host, "err", err)
 	return err
 }
 

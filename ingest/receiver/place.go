@@ -243,7 +243,7 @@ func (r *Receiver) flumeFormat(p place, lines []byte) (string, error) {
 	if known := r.streamsOf(p); len(known) > 0 {
 		return known[0].Format, nil
 	}
-	r.cfg.Log.Warn("the format of Flume's events is not known; every line is kept raw", "host", p.host, "file", p.file, "as", format.String(), "error", err)
+	r.cfg.Log.Warn("format of Flume events not recognized, lines are stored raw only", "host", p.host, "path", p.file, "format", format.String(), "err", err)
 	return format.String(), nil
 }
 

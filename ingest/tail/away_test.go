@@ -185,7 +185,7 @@ func TestALogThatCannotBeReadIsTriedAgain(t *testing.T) {
 	if got := w.tailer.Status().Failing; len(got) != 0 {
 		t.Errorf("still failing: %+v", got)
 	}
-	for _, said := range []string{"a log cannot be read; it is tried again", "a log can be read again"} {
+	for _, said := range []string{"log read failed, retrying", "log read recovered"} {
 		if got := strings.Count(w.log.String(), said); got != 1 {
 			t.Errorf("it said %d times %q\n%s", got, said, w.log.String())
 		}
@@ -278,7 +278,7 @@ func TestANameThatCannotBeLookedAtIsTriedAgain(t *testing.T) {
 	if got := w.tailer.Status().Failing; len(got) != 1 || got[0].Path != w.path("loop.log") || got[0].Attempts < 2 {
 		t.Errorf("failing: %+v, want loop.log with some attempts", got)
 	}
-	if n := strings.Count(w.log.String(), "cannot be looked at"); n != 1 {
+	if n := strings.Count(w.log.String(), "log stat failed, retrying"); n != 1 {
 		t.Errorf("it is said %d times\n%s", n, w.log.String())
 	}
 	w.remove("loop.log")

@@ -92,7 +92,7 @@ func (t *Tailer) urge(f *file) {
 		f.path(), f.unread(), f.deadline.Sub(t.now).Round(time.Second), f.marginText())
 	if !f.warned {
 		f.warned = true
-		t.cfg.Log.Error("unread lines are about to be deleted; give the agent more CPU (--cpu, --catch-up), or keep rotated logs longer", "log", f.path(),
+		t.cfg.Log.Error("unread lines are about to be deleted with the log", "path", f.path(), "hint", "give the agent more CPU (--cpu, --catch-up), or keep rotated logs longer",
 			"unread_bytes", f.unread(), "deleted_in", f.deadline.Sub(t.now).Round(time.Second), "margin", f.marginText())
 	}
 	if t.gate != nil {

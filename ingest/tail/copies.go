@@ -77,7 +77,7 @@ func (t *Tailer) holdAsCopy(f, original *file) bool {
 	if !slices.Contains(t.held, f) {
 		t.held = append(t.held, f)
 		f.heldSince = t.now
-		t.cfg.Log.Info("log held back, it may be a copy of another log", "path", f.path(), "log", original.path())
+		t.cfg.Log.Info("log held back, it may be a copy of another log", "path", f.path(), "original", original.path())
 	} else if size, err := fileSize(f.fd); err == nil && size > f.size {
 		if f.size = size; size+copyingBytes < original.size {
 			f.heldSince = t.now // it is being copied
@@ -103,7 +103,7 @@ func (t *Tailer) isCopy(f *file, s *checkpoint.Stream) {
 		t.drop(f)
 		return
 	}
-	t.cfg.Log.Info("log is a copy of another log, not read", "path", f.path(), "log", s.Path)
+	t.cfg.Log.Info("log is a copy of another log, not read", "path", f.path(), "original", s.Path)
 	f.copyOf, f.read, f.part, f.growth = s, f.size, false, nil
 	t.cool(f)
 }

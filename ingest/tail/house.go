@@ -108,7 +108,7 @@ func (t *Tailer) lostUnread(f *file) {
 		t.lost(f, f.unread())
 	case f.size > 0:
 		t.addLoss(checkpoint.Loss{Path: f.last, Bytes: f.size})
-		t.cfg.Log.Error("a log was deleted before it could be read", "log", f.last, "bytes", f.size, "error", f.err)
+		t.cfg.Log.Error("log deleted before it could be read, lines lost", "path", f.last, "bytes", f.size, "err", f.err)
 	}
 }
 
@@ -171,6 +171,6 @@ func (t *Tailer) noteSizes() {
 // Logs that went cold without one are polled until they are next written.
 func (t *Tailer) watchAgain() {
 	if t.watch.again() {
-		t.cfg.Log.Info("file watches available again")
+		t.cfg.Log.Info("inotify watches available again")
 	}
 }

@@ -46,7 +46,7 @@ func (t *Tailer) identify(f *file, finished bool) bool {
 		}
 		// The same inode and first line, but shorter, or other bytes before the
 		// position: it was truncated while nobody looked.
-		t.cfg.Log.Info("log truncated between reads", "log", f.path(), "stream", s.ID, "position", t.position(s))
+		t.cfg.Log.Info("log truncated between reads", "path", f.path(), "stream", s.ID, "offset", t.position(s))
 		t.missing = append(t.missing, s)
 	} else if err := t.cfg.Checkpoint.Elsewhere(t.cfg.Host, f.id, start); err != nil {
 		t.failed(f, err)
@@ -141,7 +141,7 @@ func (t *Tailer) guess(f *file, start []byte) string {
 			return s.Format
 		}
 	}
-	t.cfg.Log.Warn("the log's format is not known; every line is kept raw", "log", f.path(), "as", guessed.String(), "error", err)
+	t.cfg.Log.Warn("log format not recognized, lines are stored raw only", "path", f.path(), "format", guessed.String(), "err", err)
 	return guessed.String()
 }
 
@@ -154,7 +154,7 @@ func (t *Tailer) skipToEnd(f *file) {
 		err = t.takeMark(f)
 	}
 	if err != nil {
-		t.cfg.Log.Warn("the end of a log is not found; it is read from its start", "log", f.path(), "error", err)
+		t.cfg.Log.Warn("log does not continue at the stored position, reading it from its start", "path", f.path(), "err", err)
 		f.read, f.mark = 0, t.markOf(nil)
 		return
 	}

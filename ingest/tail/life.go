@@ -73,7 +73,7 @@ func (t *Tailer) open(f *file) bool {
 	}
 	if f.err != nil {
 		if f.attempts >= attemptsToTell {
-			t.cfg.Log.Info("a log can be read again", "log", f.path(), "after", t.ago(f.since))
+			t.cfg.Log.Info("log read recovered", "path", f.path(), "after", t.ago(f.since))
 		}
 		f.failure = failure{}
 		t.failing = slices.DeleteFunc(t.failing, func(o *file) bool { return o == f })
@@ -117,7 +117,7 @@ func (t *Tailer) failed(f *file, err error) {
 		t.failing = append(t.failing, f)
 	}
 	if f.attempts == attemptsToTell {
-		t.cfg.Log.Warn("a log cannot be read; it is tried again", "log", f.path(), "error", err)
+		t.cfg.Log.Warn("log read failed, retrying", "path", f.path(), "err", err)
 	}
 }
 
@@ -205,7 +205,7 @@ func (t *Tailer) warm(f *file) {
 // looks: its lines can be read nowhere.
 func (t *Tailer) outOfSight(f *file) {
 	t.addLoss(checkpoint.Loss{Path: f.last, From: f.read, Unknown: true})
-	t.cfg.Log.Error("a log was written after it was moved to a folder that no source names; name that folder too", "log", f.last, "inode", f.id.Inode)
+	t.cfg.Log.Error("log written after it was moved out of the sources' directories, lines lost", "path", f.last, "inode", f.id.Inode, "hint", "add the directory that the log is moved to as a source")
 	t.gone(f)
 }
 
@@ -246,7 +246,7 @@ func (t *Tailer) truncated(f *file) {
 		if !t.continueInCopy(f) {
 			t.lost(f, unread)
 		}
-		t.cfg.Log.Info("a log was truncated", "log", f.path(), "read", was, "stream", s.ID)
+		t.cfg.Log.Info("log truncated", "path", f.path(), "read_bytes", was, "stream", s.ID)
 		t.positions[s.ID] = max(t.positions[s.ID], was)
 		f.rotated(t.now)
 	}
@@ -262,7 +262,7 @@ func (t *Tailer) lost(f *file, bytes int64) {
 	s := f.stream
 	t.cfg.Checkpoint.Update(func() { s.LostBytes += bytes })
 	t.addLoss(checkpoint.Loss{Path: f.path(), Stream: s.ID, From: f.read, Bytes: bytes})
-	t.cfg.Log.Error("lines were deleted before they were read", "log", f.path(), "stream", s.ID, "from", f.read, "bytes", bytes)
+	t.cfg.Log.Error("lines deleted before they were read, lines lost", "path", f.path(), "stream", s.ID, "offset", f.read, "bytes", bytes)
 }
 
 // fileSize is an open file's length.

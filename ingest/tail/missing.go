@@ -101,7 +101,7 @@ func (t *Tailer) wasWritten(s *checkpoint.Stream) bool {
 func (t *Tailer) unknown(s *checkpoint.Stream, from, unread int64) {
 	t.cfg.Checkpoint.Update(func() { s.LostBytes += unread })
 	t.addLoss(checkpoint.Loss{Path: s.Path, Stream: s.ID, From: from, Bytes: unread, Unknown: true})
-	t.cfg.Log.Error("log was replaced or deleted while it was not followed, no copy of it was found", "path", s.Path, "stream", s.ID, "from", from, "unread_bytes_at_least", unread)
+	t.cfg.Log.Error("log was replaced or deleted while it was not followed, no copy of it was found", "path", s.Path, "stream", s.ID, "offset", from, "unread_bytes_at_least", unread)
 }
 
 // addLoss counts a loss, and keeps it until it is acknowledged.

@@ -44,7 +44,7 @@ func (t *Tailer) findDirs() {
 	for _, m := range t.matchers {
 		paths, err := m.expand()
 		if err != nil {
-			t.cfg.Log.Warn("a source's directories are not found", "source", m.Pattern, "error", err)
+			t.cfg.Log.Warn("cannot find the directories of a source, retrying", "source", m.Pattern, "err", err)
 			continue
 		}
 		for _, path := range paths {
@@ -82,7 +82,7 @@ func (t *Tailer) list(d *directory) {
 		return
 	}
 	if d.err != nil {
-		t.cfg.Log.Info("a directory can be read again", "directory", d.path, "after", t.ago(d.since))
+		t.cfg.Log.Info("directory read recovered", "path", d.path, "after", t.ago(d.since))
 		d.failure = failure{}
 	}
 	d.listed = true
@@ -117,7 +117,7 @@ func (t *Tailer) watchDirectory(d *directory) error {
 	wd, err := t.watch.watchDir(d.path)
 	if errors.Is(err, unix.ENOSPC) {
 		if !d.unwatched {
-			t.cfg.Log.Warn("a directory cannot be watched: new and renamed logs in it are seen after up to 10 s", "directory", d.path, "error", err)
+			t.cfg.Log.Warn("directory cannot be watched, listing it every 10 s instead", "path", d.path, "err", err)
 		}
 		d.unwatched = true
 		d.id, err = directoryID(d.path)
@@ -166,7 +166,7 @@ func (t *Tailer) directoryFailed(d *directory, err error) {
 		t.counters.Failures.Add(1)
 		if first {
 			t.nextHousekeeping = t.now // the status is to say so soon
-			t.cfg.Log.Warn("a directory cannot be read; it is tried again", "directory", d.path, "error", err)
+			t.cfg.Log.Warn("directory read failed, retrying", "path", d.path, "err", err)
 		}
 	}
 	if d.wd >= 0 {
@@ -197,7 +197,7 @@ func (t *Tailer) cannotSee(d *directory, name string, err error) {
 		d.unseen[name] = failed
 	}
 	if failed.fail(err, t.now) {
-		t.cfg.Log.Warn("a log cannot be looked at; it is tried again", "log", filepath.Join(d.path, name), "error", err)
+		t.cfg.Log.Warn("log stat failed, retrying", "path", filepath.Join(d.path, name), "err", err)
 	}
 }
 

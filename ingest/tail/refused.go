@@ -54,7 +54,7 @@ func (t *Tailer) refuse(f *file, start []byte) bool {
 			t.cfg.Log.Info("file is compressed, not followed", "path", f.path(), "compression", compression.String())
 		}
 	case was.content != "":
-		t.cfg.Log.Info("file is a log now, reading it", "path", f.path(), "was", was.content)
+		t.cfg.Log.Info("file is a log now, reading it", "path", f.path(), "old", was.content)
 	}
 	f.part = f.refused.content != ""
 	return f.part

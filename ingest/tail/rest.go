@@ -34,7 +34,7 @@ func (t *Tailer) readRest(q *quest, path string) bool {
 	if l, err := logfile.Look(path); err == nil {
 		t.cfg.Checkpoint.AddFile(r.stream, path, l.ID, t.bornNs(l.ID, l.BornNs))
 	}
-	t.cfg.Log.Info("the rest of a log is read from its compressed copy", "log", r.stream.Path, "copy", path, "from", r.position)
+	t.cfg.Log.Info("reading the rest of a log from its compressed copy", "path", r.stream.Path, "copy", path, "offset", r.position)
 	if len(t.rests) > 0 {
 		r.shut()
 	}
@@ -102,7 +102,7 @@ func (t *Tailer) continueFirst(r *rest) {
 		t.nextRest = t.now.Add(restPause)
 		return
 	default: // it went while it waited: another copy may hold the same
-		t.cfg.Log.Warn("compressed copy cannot be read, looking for another", "log", r.stream.Path, "copy", r.path, "err", err)
+		t.cfg.Log.Warn("compressed copy cannot be read, looking for another", "path", r.stream.Path, "copy", r.path, "err", err)
 		t.rests = slices.Delete(t.rests, 0, 1)
 		t.missing = append(t.missing, r.stream)
 		return
@@ -110,7 +110,7 @@ func (t *Tailer) continueFirst(r *rest) {
 	done, err := t.continueRest(r)
 	if err != nil {
 		t.counters.Failures.Add(1)
-		t.cfg.Log.Error("a compressed log cannot be read to its end", "log", r.path, "error", err)
+		t.cfg.Log.Error("compressed log cannot be read to its end", "path", r.path, "err", err)
 	}
 	if done || err != nil {
 		r.shut()

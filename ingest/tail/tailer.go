@@ -177,7 +177,7 @@ func (t *Tailer) start() error {
 	}
 	t.watch = w
 	if err != nil {
-		t.cfg.Log.Warn("the kernel gives no file watches: directories are listed instead, and idle logs cost CPU", "err", err, "hint", instanceHint(err, descriptorLeft()))
+		t.cfg.Log.Warn("inotify not available, directories are listed instead and idle logs cost CPU", "err", err, "hint", instanceHint(err, descriptorLeft()))
 	}
 	return nil
 }

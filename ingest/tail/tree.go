@@ -168,7 +168,7 @@ func (t *Tailer) directoryGone(d *directory, err error) bool {
 	if t.dirs[d.path] == d {
 		delete(t.dirs, d.path)
 	}
-	t.cfg.Log.Debug("directory of a pattern is gone", "path", d.path)
+	t.cfg.Log.Debug("directory of a pattern removed", "path", d.path)
 	return true
 }
 

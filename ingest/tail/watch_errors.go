@@ -53,5 +53,5 @@ func (t *Tailer) cannotWatch(f *file, err error) {
 		return
 	}
 	t.unwatchable[hint] = true
-	t.cfg.Log.Warn("idle log cannot be watched, it stays open and is looked at", "path", f.path(), "err", err, "hint", hint)
+	t.cfg.Log.Warn("idle log cannot be watched, it stays open and is polled", "path", f.path(), "err", err, "hint", hint)
 }

@@ -28,7 +28,7 @@ func (t *trouble) failed(at time.Time, err error) {
 	if at.Before(t.next) {
 		return
 	}
-	t.log.Warn("history write failed, retrying; collecting goes on", "err", err, "attempts", t.failures)
+	t.log.Warn("history write failed, retrying; collecting continues", "err", err, "attempts", t.failures)
 	t.next = at.Add(t.pause)
 	t.pause = min(2*t.pause, maxReport)
 }
