@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -86,24 +85,7 @@ func main() {
 
 // run is main with everything handed in; it returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	var c cli
-	exited := -1
-	parser, err := kong.New(&c,
-		kong.Name("sluice"),
-		kong.Description("Apache access logs to a table of typed rows and an archive: no line lost, none stored twice."),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exited = code }),
-		kong.Configuration(loadYAML),
-		mappers(),
-		kong.DefaultEnvars("SLUICE"),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"formats": strings.Join(formatNames(), ", ")},
-	)
-	if err != nil {
-		print.Textln(stderr, "sluice:", err)
-		return 1
-	}
-	k, err := parser.Parse(joinNegative(args))
+	c, k, exited, err := commandLine(args, stdout, stderr)
 	if exited >= 0 { // --help
 		return exited
 	}
@@ -126,7 +108,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	logs := newLogWriter(stderr)
 	defer logs.flush(logFlushTimeout)
-	a := &app{ctx: ctx, cli: &c, stdin: stdin, stdout: stdout, stderr: stderr, logs: logs, log: slog.New(newThrottle(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level})))}
+	a := &app{ctx: ctx, cli: c, stdin: stdin, stdout: stdout, stderr: stderr, logs: logs, log: slog.New(newThrottle(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level})))}
 	return a.status(k.Run(a))
 }
 
