@@ -60,15 +60,10 @@ func collectLate() {
 // lines, where the columns tell.
 func (e *entries) scanColumns(ctx context.Context, table columnSource, s schema.Scan) iter.Seq2[*schema.Entry, error] {
 	return func(yield func(*schema.Entry, error) bool) {
-		selector, err := query.NewSelector(s.Filter, e.fields...)
+		match, names, err := e.match(s.Filter)
 		if err != nil {
 			yield(nil, err)
 			return
-		}
-		match := selector.Select
-		names := selector.Names()
-		if s.Filter == nil || names == nil {
-			match = nil
 		}
 		for line, err := range table.Lines(ctx, want(s, names), s.Reverse, match) {
 			if err != nil {
@@ -86,4 +81,26 @@ func (e *entries) scanColumns(ctx context.Context, table columnSource, s schema.
 			}
 		}
 	}
+}
+
+// match makes a filter one that rows are selected by, with the columns that it reads; nil
+// where it needs the lines.
+func (e *entries) match(f *schema.Filter) (columnar.Match, []string, error) {
+	if f == nil {
+		return nil, nil, nil
+	}
+	selectors := make([]*query.Selector, columnar.Workers())
+	for i := range selectors {
+		var err error
+		if selectors[i], err = query.NewSelector(f, e.fields...); err != nil {
+			return nil, nil, err
+		}
+	}
+	names := selectors[0].Names()
+	if names == nil {
+		return nil, nil, nil
+	}
+	return func(worker int, b *columnar.Batch, rows columnar.Selection) columnar.Selection {
+		return selectors[worker].Select(b, rows)
+	}, names, nil
 }

@@ -31,16 +31,19 @@ type Line struct {
 }
 
 // Match narrows a selection of a batch that was read with Want.Columns. It may change
-// rows, which is valid until it returns.
-type Match func(b *Batch, rows Selection) Selection
+// rows, which is valid until it returns. worker is a number from 0 to Workers()-1: calls
+// with different numbers may run at the same time.
+type Match func(worker int, b *Batch, rows Selection) Selection
 
 // Lines yields the lines that are wanted in the order of time, stream and offset, or
 // exactly the other way round. Where match is not nil, only rows that it selects are made
 // into lines. It ends with ctx, after an error, or when the consumer stops.
 func (s *Snapshot) Lines(ctx context.Context, w Want, reverse bool, match Match) iter.Seq2[*Line, error] {
 	return func(yield func(*Line, error) bool) {
-		m := &merge{snapshot: s, want: &w, streams: newStreamSet(w.Streams), match: match, reverse: reverse}
+		m := newMerge(s, &w, reverse, match)
+		ctx, cancel := context.WithCancel(ctx)
 		err := m.run(ctx, func(l *Line) bool { return yield(l, nil) })
+		cancel()
 		if err := errors.Join(err, m.close()); err != nil {
 			yield(nil, fmt.Errorf("table: scan: %w", err))
 		}
@@ -49,20 +52,26 @@ func (s *Snapshot) Lines(ctx context.Context, w Want, reverse bool, match Match)
 
 // merge puts the lines of row groups and of pieces of fresh segments, each of which is
 // sorted, into one order. It holds few lines of each: a source whose first line cannot
-// come yet holds none, and the others are read on when their lines ran out.
+// come yet holds none, and the others are read on when their lines ran out, or shortly
+// before, by loaders.
 type merge struct {
 	snapshot *Snapshot
 	want     *Want
-	streams  streamSet
 	match    Match
 	reverse  bool
 
-	heap   []*cursor
-	moved  []*part // files that have what a file had that is gone; not on the heap yet
-	budget int     // bytes of lines of one source
-	// What sources read into, one at a time.
-	narrow, batch Batch
-	fresh         freshReader
+	heap    []*cursor
+	budget  int // bytes of lines of one load
+	loaders chan *loader
+	loading int // cursors with a load
+}
+
+func newMerge(s *Snapshot, w *Want, reverse bool, match Match) *merge {
+	m := &merge{snapshot: s, want: w, match: match, reverse: reverse, loaders: make(chan *loader, Workers())}
+	for worker := range cap(m.loaders) {
+		m.loaders <- &loader{merge: m, worker: worker, streams: newStreamSet(w.Streams)}
+	}
+	return m
 }
 
 // lineKey is a line's place in the order.
@@ -81,9 +90,17 @@ type cursor struct {
 	source lineSource
 	// bound is no later than the next line, where lines has none.
 	bound lineKey
+	held
+	at   int
+	next *load // what is read of it now; nil is nothing
+}
+
+// held is lines of a source. Its memory is used again.
+type held struct {
 	lines []heldLine
-	at    int
 	text  []byte
+	ended bool    // no lines follow
+	moved []*part // files that have what a file had that is gone
 }
 
 type heldLine struct {
@@ -94,9 +111,9 @@ type heldLine struct {
 
 // lineSource is something sorted that lines come from.
 type lineSource interface {
-	// load adds lines to c, at most about the budget, and at least one unless there
+	// load adds lines to h, at most about the budget, and at least one unless there
 	// are no more.
-	load(ctx context.Context, m *merge, c *cursor) error
+	load(ctx context.Context, l *loader, h *held) error
 	close() error
 }
 
@@ -108,8 +125,11 @@ func (c *cursor) key() lineKey {
 	return c.bound
 }
 
-func (m *merge) less(a, b *cursor) bool {
-	n := a.key().compare(b.key())
+func (m *merge) less(a, b *cursor) bool { return m.before(a.key(), b.key()) }
+
+// before reports whether a line comes before another in the order of the scan.
+func (m *merge) before(a, b lineKey) bool {
+	n := a.compare(b)
 	if m.reverse {
 		n = -n
 	}
@@ -127,7 +147,7 @@ func (m *merge) run(ctx context.Context, yield func(*Line) bool) error {
 		}
 		c := m.heap[0]
 		if c.at == len(c.lines) {
-			if err := m.load(ctx, c); err != nil {
+			if err := m.readOn(ctx, c); err != nil {
 				return err
 			}
 			continue
@@ -148,13 +168,18 @@ func (m *merge) run(ctx context.Context, yield func(*Line) bool) error {
 	return nil
 }
 
-// load reads the first cursor on; one that has no more lines leaves.
-func (m *merge) load(ctx context.Context, c *cursor) error {
-	c.lines, c.text, c.at = c.lines[:0], c.text[:0], 0
-	if err := c.source.load(ctx, m, c); err != nil {
-		return err
+// readOn gives the first cursor its next lines; one that has no more leaves.
+func (m *merge) readOn(ctx context.Context, c *cursor) error {
+	if !c.ended {
+		if c.next == nil {
+			m.start(ctx, c, <-m.loaders)
+		}
+		m.loadAhead(ctx)
+		if err := m.finish(c); err != nil {
+			return err
+		}
 	}
-	if len(c.lines) == 0 {
+	if len(c.lines) == 0 || c.at > 0 {
 		last := len(m.heap) - 1
 		m.heap[0] = m.heap[last]
 		m.heap = m.heap[:last]
@@ -165,10 +190,10 @@ func (m *merge) load(ctx context.Context, c *cursor) error {
 	if len(m.heap) > 0 {
 		m.down(0)
 	}
-	for _, p := range m.moved {
+	for _, p := range c.moved {
 		m.pushPart(p)
 	}
-	m.moved = nil
+	m.loadAhead(ctx)
 	return nil
 }
 
@@ -224,13 +249,16 @@ func (m *merge) open() {
 	for _, p := range m.snapshot.parts {
 		spans = append(spans, m.pushPart(p)...)
 	}
-	m.budget = min(max(maxMergeBytes/max(depth(spans), 1), minSourceBytes), maxSourceBytes)
+	m.budget = min(max(maxMergeBytes/(max(depth(spans), 1)+cap(m.loaders)), minSourceBytes), maxSourceBytes)
 }
 
-// close ends what was not read to its end.
+// close ends what was not read to its end, after the loads, whose context is done.
 func (m *merge) close() error {
 	var errs []error
 	for _, c := range m.heap {
+		if c.next != nil {
+			<-c.next.done
+		}
 		errs = append(errs, c.source.close())
 	}
 	m.heap = nil

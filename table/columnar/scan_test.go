@@ -106,7 +106,7 @@ func TestMatchDecidesWhichLinesAreMade(t *testing.T) {
 	logs := x.fill(2, 3, 400)
 	s := x.snapshot(columnar.Bounds{})
 	defer s.Close()
-	match := func(b *columnar.Batch, rows columnar.Selection) columnar.Selection {
+	match := func(_ int, b *columnar.Batch, rows columnar.Selection) columnar.Selection {
 		selected := make(columnar.Selection, (b.Rows+63)/64)
 		status := b.Column("status")
 		for i := range b.Rows {

@@ -40,6 +40,20 @@ func (s Selection) fill(rows int) Selection {
 	return s
 }
 
+// slice returns the rows [from, to) as a selection of their own, in dst's memory.
+func (s Selection) slice(dst Selection, from, to int) Selection {
+	dst = dst.fill(to - from)
+	word, shift := from>>6, uint(from)&63
+	for i := range dst {
+		w := s[word+i] >> shift
+		if shift > 0 && word+i+1 < len(s) {
+			w |= s[word+i+1] << (64 - shift)
+		}
+		dst[i] &= w
+	}
+	return dst
+}
+
 func (s Selection) clear(i int) { s[i>>6] &^= 1 << (i & 63) }
 
 // chooser selects the rows of a part that count and that a question wants. It is not

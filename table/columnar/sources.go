@@ -13,40 +13,75 @@ type groupSource struct {
 	groupJob
 	begun    bool
 	from, to int // rows that were not read yet
+	pages    []PageInfo
+	// selected are those of the rows from start on that match, where there is a match.
+	selected Selection
+	start    int
 }
 
 func (g *groupSource) close() error { return g.part.end() }
 
 // load implements lineSource.
-func (g *groupSource) load(ctx context.Context, m *merge, c *cursor) error {
+func (g *groupSource) load(ctx context.Context, l *loader, h *held) error {
 	if !g.begun {
 		g.begun = true
-		if err := g.part.begin(ctx, m.snapshot); err != nil {
+		if err := g.part.begin(ctx, l.merge.snapshot); err != nil {
 			return err
 		}
 		if g.part.gone {
+			h.ended = true
 			if g.first {
-				m.moved = append(m.moved, g.part.moved...)
+				h.moved = g.part.moved
 			}
 			return nil
 		}
-		g.from, g.to = m.want.rows(g.part.file, g.group)
+		if err := g.begin(l); err != nil {
+			return fmt.Errorf("%s: %w", g.part.name, err)
+		}
 	}
-	for len(c.lines) == 0 && g.from < g.to {
+	// A page mostly has as many lines as there may be, or a few that match.
+	for len(h.text) <= l.merge.budget/8 && g.from < g.to {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		from, to := g.nextPage(m.reverse)
-		if err := g.loadRows(m, c, from, to); err != nil {
+		from, to := g.nextPage(l.merge.reverse)
+		if err := g.loadRows(l, h, from, to); err != nil {
 			return fmt.Errorf("%s: %w", g.part.name, err)
 		}
+	}
+	h.ended = g.from == g.to
+	return nil
+}
+
+// begin finds the rows that are wanted.
+func (g *groupSource) begin(l *loader) error {
+	m, file := l.merge, g.part.file
+	g.from, g.to = m.want.rows(file, g.group)
+	if g.from >= g.to {
+		g.from = g.to
+		return nil
+	}
+	g.pages = file.Pages(g.group)
+	if m.match == nil {
+		return nil
+	}
+	info := &file.Groups()[g.group]
+	choose := m.want.chooser(l.streams, g.part.counts)
+	columns := append(slices.Clone(m.want.Columns), choose.columns(info)...)
+	slices.Sort(columns)
+	if err := file.ReadRows(g.group, g.from, g.to, slices.Compact(columns), &l.narrow); err != nil {
+		return err
+	}
+	g.start, g.selected = g.from, slices.Clone(m.match(l.worker, &l.narrow, choose.choose(info, &l.narrow)))
+	if g.selected != nil && g.selected.Count(g.to-g.from) == 0 {
+		g.from = g.to
 	}
 	return nil
 }
 
 // nextPage returns the rows that are left of the page that is next.
 func (g *groupSource) nextPage(reverse bool) (from, to int) {
-	for _, p := range g.part.file.Pages(g.group) {
+	for _, p := range g.pages {
 		end := p.FirstRow + p.Rows
 		switch {
 		case reverse && p.FirstRow < g.to && g.to <= end:
@@ -59,65 +94,60 @@ func (g *groupSource) nextPage(reverse bool) (from, to int) {
 }
 
 // loadRows adds the lines of the rows that are wanted, and notes how far it came.
-func (g *groupSource) loadRows(m *merge, c *cursor, from, to int) error {
-	file, info := g.part.file, &g.part.file.Groups()[g.group]
-	choose := m.want.chooser(m.streams, g.part.counts)
-	done := func(rows int) {
-		if m.reverse {
-			g.to -= rows
-		} else {
-			g.from += rows
-		}
-	}
+func (g *groupSource) loadRows(l *loader, h *held, from, to int) error {
+	m := l.merge
+	n := to - from
 	var rows Selection
-	if m.match != nil {
-		columns := append(slices.Clone(m.want.Columns), choose.columns(info)...)
-		slices.Sort(columns)
-		if err := file.ReadRows(g.group, from, to, slices.Compact(columns), &m.narrow); err != nil {
+	if g.selected != nil {
+		l.part = g.selected.slice(l.part, from-g.start, to-g.start)
+		rows = l.part
+	}
+	if rows.Count(n) > 0 {
+		if err := g.part.file.ReadRows(g.group, from, to, nil, &l.batch); err != nil {
 			return err
 		}
-		rows = m.match(&m.narrow, choose.choose(info, &m.narrow))
-		if rows.Count(to-from) == 0 {
-			done(to - from)
-			return nil
+		if m.match == nil {
+			rows = m.want.chooser(l.streams, g.part.counts).choose(&g.part.file.Groups()[g.group], &l.batch)
+		}
+		var err error
+		if n, err = l.hold(h, rows, 0); err != nil {
+			return err
 		}
 	}
-	if err := file.ReadRows(g.group, from, to, nil, &m.batch); err != nil {
-		return err
+	if m.reverse {
+		g.to -= n
+	} else {
+		g.from += n
 	}
-	if m.match == nil {
-		rows = choose.choose(info, &m.batch)
-	}
-	n, err := m.hold(c, &m.batch, rows, 0)
-	done(n)
-	return err
+	return nil
 }
 
-// hold adds the lines of the selected rows of a batch to a cursor, after skip rows in the
+// hold adds the lines of the selected rows of the loader's batch, after skip rows in the
 // order of the scan, until there are enough. It returns how many rows it went through.
-func (m *merge) hold(c *cursor, b *Batch, rows Selection, skip int) (n int, err error) {
+func (l *loader) hold(h *held, rows Selection, skip int) (n int, err error) {
+	b := &l.batch
 	times, offsets := b.Column(schema.TimeField), b.Column(schema.OffsetField)
-	for n = skip; n < b.Rows && len(c.text) < m.budget; n++ {
+	for n = skip; n < b.Rows && len(h.text) < l.merge.budget; n++ {
 		i := n
-		if m.reverse {
+		if l.merge.reverse {
 			i = b.Rows - 1 - n
 		}
 		if !rows.Has(i) {
 			continue
 		}
-		if c.text, err = b.Line(c.text, i); err != nil {
+		if h.text, err = b.Line(h.text, i); err != nil {
 			return n, err
 		}
 		stream, err := b.Stream(i)
 		if err != nil {
 			return n, err
 		}
-		h := heldLine{stream: &stream.Stream, end: len(c.text)}
-		h.key.stream, h.key.offset = h.stream.ID, offsets.Ints[i]
+		line := heldLine{stream: &stream.Stream, end: len(h.text)}
+		line.key.stream, line.key.offset = line.stream.ID, offsets.Ints[i]
 		if times != nil && !times.Null(i) {
-			h.key.time = times.Ints[i]
+			line.key.time = times.Ints[i]
 		}
-		c.lines = append(c.lines, h)
+		h.lines = append(h.lines, line)
 	}
 	return n, nil
 }
@@ -126,27 +156,22 @@ func (m *merge) hold(c *cursor, b *Batch, rows Selection, skip int) (n int, err 
 type freshSource struct {
 	piece freshPiece
 	read  int // rows, in the order of the scan
-	rows  int // in all
-	begun bool
 }
 
 func (f *freshSource) close() error { return nil }
 
 // load implements lineSource.
-func (f *freshSource) load(ctx context.Context, m *merge, c *cursor) error {
-	if f.begun && f.read == f.rows {
-		return nil
-	}
-	if err := m.fresh.readPiece(ctx, f.piece, &m.batch); err != nil {
+func (f *freshSource) load(ctx context.Context, l *loader, h *held) error {
+	if err := l.fresh.readPiece(ctx, f.piece, &l.batch); err != nil {
 		return err
 	}
-	f.begun, f.rows = true, m.batch.Rows
-	g := groupOf(&m.batch)
-	rows := m.want.chooser(m.streams, nil).choose(&g, &m.batch)
+	m, g := l.merge, groupOf(&l.batch)
+	rows := m.want.chooser(l.streams, nil).choose(&g, &l.batch)
 	if m.match != nil {
-		rows = m.match(&m.batch, rows)
+		rows = m.match(l.worker, &l.batch, rows)
 	}
 	var err error
-	f.read, err = m.hold(c, &m.batch, rows, f.read)
+	f.read, err = l.hold(h, rows, f.read)
+	h.ended = f.read == l.batch.Rows
 	return err
 }
