@@ -61,6 +61,22 @@ func (c *Columns) Add(worker int, b *columnar.Batch, rows columnar.Selection) er
 // Answer returns what all workers counted. It is called once, after the last Add.
 func (c *Columns) Answer() (*Answer, error) {
 	a := c.workers[0].answer
+	var all []*pending
+	bytes, exact := a.groups.bytes, true
+	for _, w := range c.workers {
+		all = append(all, &w.pending)
+		bytes += w.pending.bytes
+		exact = exact && w.answer.groups.floor == 0
+	}
+	if exact && bytes <= a.groups.maxBytes*len(c.workers) {
+		a.putAllTogether(all, len(c.workers))
+	} else {
+		for _, w := range c.workers {
+			if err := w.answer.putTogether(&w.pending); err != nil {
+				return nil, err
+			}
+		}
+	}
 	a.groups.maxBytes *= len(c.workers)
 	for _, w := range c.workers[1:] {
 		if err := a.merge(w.answer); err != nil {
@@ -81,10 +97,14 @@ type columnsWorker struct {
 	next   []int32
 	groups []*group // by their number
 	counts []int64
+	rows   []int32 // one of each group
 	hashes []uint64
 	local  numbering
 	key    []byte
 	text   []byte
+
+	pending pending
+	full    bool // too much was pending: groups are put together batch by batch
 }
 
 // keyName is the name whose values make a key: the time for a span, unless a format has
@@ -180,23 +200,35 @@ func (w *columnsWorker) group() error {
 	for i := range w.answer.keys {
 		n = w.addKey(i, n)
 	}
-	w.groups, w.counts = w.groups[:0], w.counts[:0]
+	w.groups, w.counts, w.rows = w.groups[:0], w.counts[:0], w.rows[:0]
 	for range n {
-		w.groups, w.counts = append(w.groups, nil), append(w.counts, 0)
-	}
-	for _, id := range w.ids {
-		w.counts[id]++
+		w.groups, w.counts, w.rows = append(w.groups, nil), append(w.counts, 0), append(w.rows, 0)
 	}
 	for at, id := range w.ids {
-		if w.groups[id] != nil {
+		w.counts[id]++
+		w.rows[id] = w.list[at]
+	}
+	later := len(w.answer.measured) == 0 && !w.full
+	for id, count := range w.counts {
+		if count == 0 {
 			continue
 		}
-		g, err := w.find(int(w.list[at]))
+		text := w.keyOf(int(w.rows[id]))
+		if later {
+			w.pending.add(w.answer.seed, w.key, text, count)
+			continue
+		}
+		g, err := w.answer.group(w.key)
 		if err != nil {
 			return err
 		}
+		g.text |= text
 		w.groups[id] = g
-		w.answer.groups.count(g, w.counts[id])
+		w.answer.groups.count(g, count)
+	}
+	if w.pending.bytes > w.answer.groups.maxBytes {
+		w.full = true
+		return w.answer.putTogether(&w.pending)
 	}
 	return nil
 }
@@ -248,10 +280,9 @@ func (w *columnsWorker) addKey(i, n int) int {
 	return w.local.n
 }
 
-// find returns the group of a row.
-func (w *columnsWorker) find(row int) (*group, error) {
+// keyOf makes w.key the key of a row's group. Bit i of text says that key i is no number.
+func (w *columnsWorker) keyOf(row int) (text uint64) {
 	w.key = w.key[:0]
-	text := uint64(0)
 	for i := range w.answer.keys {
 		v := &w.selector.vectors[w.first+i]
 		switch span := w.answer.keys[i].span; {
@@ -273,11 +304,7 @@ func (w *columnsWorker) find(row int) (*group, error) {
 			text |= 1 << i
 		}
 	}
-	g, err := w.answer.group(w.key)
-	if err == nil {
-		g.text |= text
-	}
-	return g, err
+	return text
 }
 
 // measure adds the listed rows to what their groups have measured.

@@ -88,16 +88,14 @@ func cutKey(key string) (value string, null bool, rest string) {
 	return key[:length-1], false, key[length-1:]
 }
 
-// groups are the groups of an answer, in bounded memory: a hash table with open
-// addressing, for there can be a group for every other row.
+// groups are the groups of an answer, in bounded memory: hash tables with open addressing,
+// for there can be a group for every other row.
 type groups struct {
 	maxBytes int
 	bytes    int
 	seed     maphash.Seed
-	slots    []groupSlot // a power of two
+	shards   [groupShards]groupShard // by the first bits of the hash
 	n        int
-	unused   []group // groups are allocated many at a time
-	text     []byte  // and so are their keys, until the first gives way
 	dropped  []*group
 	// evict says that at the bound the rarest group gives way to a new one, which takes
 	// over its count (space saving, Metwally et al. 2005): what is frequent stays, with
@@ -107,24 +105,44 @@ type groups struct {
 	rarest groupsHeap // in use when floor > 0
 }
 
+const (
+	shardBits   = 6
+	groupShards = 1 << shardBits
+)
+
+// groupShard is one of the tables. Several goroutines may use one each.
+type groupShard struct {
+	slots   []groupSlot // a power of two
+	n       int
+	unused  []group // groups are allocated many at a time
+	text    []byte  // and so are their keys, until the first gives way
+	atATime int
+}
+
 type groupSlot struct {
 	hash uint64
 	*group
 }
 
+func (s *groups) shard(hash uint64) *groupShard { return &s.shards[hash>>(64-shardBits)] }
+
 // get returns the group of a key, or nil, and the key's hash.
 func (s *groups) get(key []byte) (*group, uint64) {
 	hash := maphash.Bytes(s.seed, key)
+	return s.shard(hash).get(key, hash), hash
+}
+
+func (s *groupShard) get(key []byte, hash uint64) *group {
 	if len(s.slots) == 0 {
-		return nil, hash
+		return nil
 	}
 	mask := uint64(len(s.slots) - 1)
 	for at := hash & mask; s.slots[at].group != nil; at = (at + 1) & mask {
 		if slot := &s.slots[at]; slot.hash == hash && slot.key == string(key) {
-			return slot.group, hash
+			return slot.group
 		}
 	}
-	return nil, hash
+	return nil
 }
 
 // add makes a group of a key that there is none of; false where it does not fit.
@@ -136,8 +154,20 @@ func (s *groups) add(key []byte, hash uint64, size int) (*group, bool) {
 	if s.bytes+size > s.maxBytes && !s.evict {
 		return nil, false
 	}
-	g := s.unusedGroup()
-	*g = group{key: s.keep(key), hash: hash, count: s.floor, excess: s.floor}
+	shard := s.shard(hash)
+	var g *group
+	if n := len(s.dropped); n > 0 {
+		g, s.dropped = s.dropped[n-1], s.dropped[:n-1]
+	} else {
+		g = shard.unusedGroup()
+	}
+	text := ""
+	if s.floor > 0 {
+		text = string(key)
+	} else {
+		text = shard.keep(key)
+	}
+	*g = group{key: text, hash: hash, count: s.floor, excess: s.floor}
 	s.bytes += size
 	s.insert(g)
 	if s.floor > 0 {
@@ -152,48 +182,54 @@ const (
 )
 
 // keep returns a copy of a key.
-func (s *groups) keep(key []byte) string {
-	if s.floor > 0 || len(key) == 0 || len(key) > keyBytes/4 {
+func (s *groupShard) keep(key []byte) string {
+	if len(key) == 0 || len(key) > keyBytes/4 {
 		return string(key)
 	}
 	if len(key) > cap(s.text)-len(s.text) {
-		s.text = make([]byte, 0, keyBytes)
+		s.text = make([]byte, 0, min(max(2*cap(s.text), 4*len(key)), keyBytes))
 	}
 	n := len(s.text)
 	s.text = append(s.text, key...)
 	return unsafe.String(&s.text[n], len(key)) // what was appended does not change any more
 }
 
-func (s *groups) unusedGroup() *group {
-	if n := len(s.dropped); n > 0 {
-		g := s.dropped[n-1]
-		s.dropped = s.dropped[:n-1]
-		return g
-	}
+func (s *groupShard) unusedGroup() *group {
 	if len(s.unused) == 0 {
-		s.unused = make([]group, groupsAtATime)
+		s.atATime = min(2*s.atATime+1, groupsAtATime)
+		s.unused = make([]group, s.atATime)
 	}
 	g := &s.unused[0]
 	s.unused = s.unused[1:]
 	return g
 }
 
-// insert puts a group into the table.
+// insert puts a group into its table.
 func (s *groups) insert(g *group) {
+	s.shard(g.hash).insert(g)
+	s.n++
+}
+
+func (s *groupShard) insert(g *group) {
 	if 2*(s.n+1) > len(s.slots) {
-		old := s.slots
-		s.slots = make([]groupSlot, max(2*len(old), 16))
-		for _, slot := range old {
-			if slot.group != nil {
-				s.place(slot)
-			}
-		}
+		s.grow(2 * len(s.slots))
 	}
 	s.place(groupSlot{g.hash, g})
 	s.n++
 }
 
-func (s *groups) place(slot groupSlot) {
+// grow makes so many slots, a power of two.
+func (s *groupShard) grow(slots int) {
+	old := s.slots
+	s.slots = make([]groupSlot, max(slots, 4))
+	for _, slot := range old {
+		if slot.group != nil {
+			s.place(slot)
+		}
+	}
+}
+
+func (s *groupShard) place(slot groupSlot) {
 	mask := uint64(len(s.slots) - 1)
 	at := slot.hash & mask
 	for s.slots[at].group != nil {
@@ -202,8 +238,8 @@ func (s *groups) place(slot groupSlot) {
 	s.slots[at] = slot
 }
 
-// remove takes a group out of the table: those behind it move up.
-func (s *groups) remove(g *group) {
+// remove takes a group out of its table: those behind it move up.
+func (s *groupShard) remove(g *group) {
 	mask := uint64(len(s.slots) - 1)
 	at := g.hash & mask
 	for s.slots[at].group != g {
@@ -221,9 +257,11 @@ func (s *groups) remove(g *group) {
 
 // all yields the groups, in no order.
 func (s *groups) all(yield func(*group) bool) {
-	for _, slot := range s.slots {
-		if slot.group != nil && !yield(slot.group) {
-			return
+	for i := range s.shards {
+		for _, slot := range s.shards[i].slots {
+			if slot.group != nil && !yield(slot.group) {
+				return
+			}
 		}
 	}
 }
@@ -235,11 +273,14 @@ func (s *groups) dropRarest() {
 			g.key = strings.Clone(g.key) // one can be let go without the others
 			s.rarest = append(s.rarest, g)
 		}
-		s.text = nil
+		for i := range s.shards {
+			s.shards[i].text = nil
+		}
 		heap.Init(&s.rarest)
 	}
 	g := heap.Pop(&s.rarest).(*group)
-	s.remove(g)
+	s.shard(g.hash).remove(g)
+	s.n--
 	s.bytes -= len(g.key) + groupBytes
 	s.floor = max(s.floor, g.count)
 	*g = group{}

@@ -1,5 +1,7 @@
 package query
 
+import "unsafe"
+
 // merge adds what another answer to the same question counted; it is of no use
 // afterwards. Where one of the two let groups give way, a group that it does not have
 // counts as much as may have given way.
@@ -68,14 +70,5 @@ func (m *measured) bytes() (n int) {
 
 // same returns the group of the key of another answer's group, or nil.
 func (s *groups) same(g *group) *group {
-	if len(s.slots) == 0 {
-		return nil
-	}
-	mask := uint64(len(s.slots) - 1)
-	for at := g.hash & mask; s.slots[at].group != nil; at = (at + 1) & mask {
-		if slot := &s.slots[at]; slot.hash == g.hash && slot.key == g.key {
-			return slot.group
-		}
-	}
-	return nil
+	return s.shard(g.hash).get(unsafe.Slice(unsafe.StringData(g.key), len(g.key)), g.hash)
 }

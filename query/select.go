@@ -62,7 +62,7 @@ func (s *selector) textOfTime(n *node) bool {
 	return len(n.args) == 0 && s.sources[n.column].origin == inTime && !n.number && n.op != schema.IsNull
 }
 
-// columns are the names of the columns that are read; nil is all.
+// columns are the names of the columns that are read of every row group; nil is all.
 func (s *selector) columns() []string {
 	if s.all {
 		return nil
@@ -73,8 +73,8 @@ func (s *selector) columns() []string {
 			names = append(names, source.column)
 		}
 	}
-	if len(names) > 0 { // to make entries of rows whose values stand there otherwise
-		names = append(names, schema.LogbodyField, schema.StreamField, schema.OffsetField)
+	if s.queries {
+		names = append(names, schema.LogbodyField)
 	}
 	return names
 }
@@ -94,7 +94,13 @@ func (s *selector) load(b *columnar.Batch) (columnar.Selection, error) {
 		if err := v.load(s.sources[i], b); err != nil {
 			return nil, err
 		}
-		s.suspects = v.escaped(s.slow, s.suspects)
+		s.suspects = v.escaped(b.Column(s.sources[i].column), s.slow, s.suspects)
+	}
+	if !s.queries && empty(s.slow) {
+		return nil, nil
+	}
+	if err := b.Need(schema.LogbodyField); err != nil {
+		return nil, err
 	}
 	lines := b.Column(schema.LogbodyField)
 	some := false
@@ -117,7 +123,7 @@ func (s *selector) load(b *columnar.Batch) (columnar.Selection, error) {
 	if !some {
 		return nil, nil
 	}
-	return s.slow, nil
+	return s.slow, b.Need(schema.StreamField, schema.OffsetField) // to make entries of them
 }
 
 // choose selects of rows those that the filter passes, but for slow ones. The result is

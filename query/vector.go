@@ -117,16 +117,17 @@ func (v *vector) files(b *columnar.Batch) error {
 
 // escaped marks in out the rows whose value may not be what stands in the column: a byte
 // that is not UTF-8 stands there as \xhh, as those four characters do.
-func (v *vector) escaped(out columnar.Selection, suspects []bool) []bool {
-	if v.none || isNumber(v.kind) {
+func (v *vector) escaped(c *columnar.Column, out columnar.Selection, suspects []bool) []bool {
+	if c == nil || v.none || isNumber(v.kind) || isNumber(c.Kind) {
 		return suspects
 	}
-	suspects = suspects[:0]
 	some := false
-	for _, text := range v.dict {
-		suspect := bytes.Contains(text, []byte(`\x`))
-		some = some || suspect
-		suspects = append(suspects, suspect)
+	for i := range c.Containing([]byte(`\x`)) {
+		if !some {
+			suspects = append(suspects[:0], make([]bool, len(c.Dict))...)
+			some = true
+		}
+		suspects[i] = true
 	}
 	if !some {
 		return suspects

@@ -1,6 +1,10 @@
 package columnar
 
 import (
+	"bytes"
+	"iter"
+	"slices"
+
 	"sluice/schema"
 	"sluice/table/parquet"
 )
@@ -12,6 +16,10 @@ type Batch struct {
 	// Rows is the number of rows.
 	Rows    int
 	columns []Column
+
+	file     *File // that the rows [from, to) of the group are of; nil: of chunks
+	group    int
+	from, to int
 
 	decoder *parquet.Decoder
 	texts   []*parquet.Texts // memory of the columns, by their number
@@ -34,6 +42,11 @@ type Column struct {
 	// null; nil: no row is null. A null row's number is 0.
 	Ints  []int64
 	Valid []uint64
+
+	// stored is the memory where the values of Dict stand one after another, each behind
+	// so many bytes; nil: they do not.
+	stored []byte
+	prefix int
 }
 
 // Null reports whether the column is null in row i. It is for occasional use: a loop over
@@ -56,12 +69,66 @@ func (b *Batch) Column(name string) *Column {
 	return nil
 }
 
+// Need reads columns of the batch's rows that were not read yet; those that the file does
+// not have are left out. What Column returned before is not valid any more, the columns'
+// values are.
+func (b *Batch) Need(names ...string) error {
+	if b.file == nil {
+		return nil
+	}
+	n := len(b.columns)
+	for i, c := range b.file.columns {
+		if slices.Contains(names, c.Name) && b.Column(c.Name) == nil {
+			if err := b.read(i); err != nil {
+				return err
+			}
+		}
+	}
+	if len(b.columns) > n {
+		b.lines.reset()
+		b.merge.reset()
+	}
+	return nil
+}
+
+// Containing yields the indexes of the values of Dict that have sub in them. Where few do,
+// it is much faster than looking at each of them.
+func (c *Column) Containing(sub []byte) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		if c.stored == nil {
+			for i, v := range c.Dict {
+				if bytes.Contains(v, sub) && !yield(i) {
+					return
+				}
+			}
+			return
+		}
+		at := bytes.Index(c.stored, sub)
+		end := 0
+		for i, v := range c.Dict {
+			if at < 0 {
+				return
+			}
+			if end += c.prefix + len(v); at >= end {
+				continue
+			}
+			if bytes.Contains(v, sub) && !yield(i) { // it may be in what stands between values
+				return
+			}
+			next := bytes.Index(c.stored[end:], sub)
+			if at = end + next; next < 0 {
+				return
+			}
+		}
+	}
+}
+
 // Columns returns the columns that were read.
 func (b *Batch) Columns() []Column { return b.columns }
 
 // reset empties the batch for rows of these streams.
 func (b *Batch) reset(streams *streamSources) {
-	b.Rows, b.columns, b.streams = 0, b.columns[:0], streams
+	b.Rows, b.columns, b.streams, b.file = 0, b.columns[:0], streams, nil
 	b.lines.reset()
 	b.merge.reset()
 }

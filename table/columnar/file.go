@@ -200,23 +200,34 @@ func (f *File) ReadRows(group, from, to int, columns []string, b *Batch) error {
 		}
 	}
 	b.reset(f.streams)
-	b.Rows = to - from
+	b.Rows, b.file, b.group, b.from, b.to = to-from, f, group, from, to
 	for i, c := range f.columns {
 		if columns != nil && !slices.Contains(columns, c.Name) {
 			continue
 		}
-		column, texts, ints := b.add(c.Name, c.Kind)
-		if isText(c.Kind) {
-			if err := b.decoder.Texts(f.file, group, i, from, to, texts); err != nil {
-				return fileError(err)
-			}
-			column.Dict, column.Codes = texts.Values, texts.Codes
-			continue
+		if err := b.read(i); err != nil {
+			return err
 		}
-		if err := b.decoder.Ints(f.file, group, i, from, to, ints); err != nil {
+	}
+	return nil
+}
+
+// read decodes column i of the batch's file.
+func (b *Batch) read(i int) error {
+	f := b.file
+	c := f.columns[i]
+	column, texts, ints := b.add(c.Name, c.Kind)
+	if isText(c.Kind) {
+		if err := b.decoder.Texts(f.file, b.group, i, b.from, b.to, texts); err != nil {
 			return fileError(err)
 		}
-		column.Ints, column.Valid = ints.Values, ints.Valid
+		column.Dict, column.Codes = texts.Values, texts.Codes
+		column.stored, column.prefix = texts.Dictionary(), parquet.PlainPrefix
+		return nil
 	}
+	if err := b.decoder.Ints(f.file, b.group, i, b.from, b.to, ints); err != nil {
+		return fileError(err)
+	}
+	column.Ints, column.Valid = ints.Values, ints.Valid
 	return nil
 }

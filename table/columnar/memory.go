@@ -59,7 +59,7 @@ func (b *Batch) addTexts(name string, k schema.Kind, dict *parquet.Dict, codes, 
 	for i := range c.Dict {
 		c.Dict[i] = dict.Value(i)
 	}
-	c.Codes = codes
+	c.Codes, c.stored = codes, dict.Data
 	if rows != nil {
 		c.Codes = make([]int32, len(rows))
 		for i, row := range rows {

@@ -13,9 +13,22 @@ type Texts struct {
 	Codes []int32
 
 	dict  []byte   // the dictionary's bytes
+	only  bool     // all Values stand in dict
 	of    *Chunk   // whose dictionary the first of Values are; nil is nobody's
 	count int      // how many they are
 	plain [][]byte // bytes of pages without a dictionary
+}
+
+// PlainPrefix is how many bytes stand in front of each value in Dictionary.
+const PlainPrefix = 4
+
+// Dictionary returns the memory in which Values stand one after another, each behind
+// PlainPrefix bytes; nil if they do not. It is valid as long as they are.
+func (t *Texts) Dictionary() []byte {
+	if !t.only {
+		return nil
+	}
+	return t.dict
 }
 
 // Texts decodes the rows [from, to) of a ByteArray column into t.
@@ -40,6 +53,7 @@ func (d *Decoder) Texts(f *File, group, column, from, to int, t *Texts) error {
 		t.Values = t.Values[:t.count]
 	}
 	dictValues, plainPages := len(t.Values), 0
+	t.only = t.of != nil
 	for row := s.firstRow; row < to; {
 		buf := &d.page
 		if c.dictAt == 0 {
@@ -72,6 +86,7 @@ func (d *Decoder) Texts(f *File, group, column, from, to int, t *Texts) error {
 				values = *buf
 			}
 			plainPages++
+			t.only = false
 			first := len(t.Values)
 			if t.Values, err = plainTexts(t.Values, values, present); err != nil {
 				return err
@@ -104,9 +119,9 @@ func (d *Decoder) textDictionary(b []byte, c *Chunk, t *Texts) error {
 		return err
 	}
 	if c.codec == codecNone {
-		t.dict = append(t.dict[:0], page...)
-		page = t.dict
+		page = append(t.dict[:0], page...)
 	}
+	t.dict = page
 	t.Values, err = plainTexts(t.Values, page, h.values)
 	return err
 }
