@@ -31,7 +31,7 @@ func NewColumns(q Question, f *schema.Filter, workers int, formats ...[]schema.F
 			a.seed = c.workers[0].answer.seed
 			a.groups.seed = a.seed
 		}
-		w := &columnsWorker{answer: a}
+		w := &columnsWorker{answer: a, minPending: minPending}
 		var names []string
 		for _, k := range a.keys {
 			names = append(names, w.keyName(k, formats))
@@ -61,20 +61,14 @@ func (c *Columns) Add(worker int, b *columnar.Batch, rows columnar.Selection) er
 // Answer returns what all workers counted. It is called once, after the last Add.
 func (c *Columns) Answer() (*Answer, error) {
 	a := c.workers[0].answer
-	var all []*pending
-	bytes, exact := a.groups.bytes, true
-	for _, w := range c.workers {
-		all = append(all, &w.pending)
-		bytes += w.pending.bytes
-		exact = exact && w.answer.groups.floor == 0
+	if all := c.pending(); all != nil {
+		a.groups.maxBytes *= len(c.workers)
+		a.putAllTogether(all)
+		return a, nil
 	}
-	if exact && bytes <= a.groups.maxBytes*len(c.workers) {
-		a.putAllTogether(all, len(c.workers))
-	} else {
-		for _, w := range c.workers {
-			if err := w.answer.putTogether(&w.pending); err != nil {
-				return nil, err
-			}
+	for _, w := range c.workers {
+		if err := w.answer.putTogether(&w.pending); err != nil {
+			return nil, err
 		}
 	}
 	a.groups.maxBytes *= len(c.workers)
@@ -84,6 +78,31 @@ func (c *Columns) Answer() (*Answer, error) {
 		}
 	}
 	return a, nil
+}
+
+// pending makes all that was counted pending, if it fits within the answer's bounds. It
+// returns nil if it does not, or if too little is pending to be worth it.
+func (c *Columns) pending() (all []*pending) {
+	bytes, some := 0, false
+	for _, w := range c.workers {
+		some = some || w.pending.bytes > 0
+		bytes += w.pending.bytes + w.answer.groups.bytes
+		if w.answer.groups.floor > 0 {
+			return nil
+		}
+	}
+	if !some || bytes > c.workers[0].answer.groups.maxBytes*len(c.workers) {
+		return nil
+	}
+	for _, w := range c.workers {
+		s := &w.answer.groups
+		for g := range s.all {
+			w.pending.addHashed(g.hash, []byte(g.key), g.text, g.count)
+		}
+		s.shards, s.n, s.bytes = [groupShards]groupShard{}, 0, 0
+		all = append(all, &w.pending)
+	}
+	return all
 }
 
 // columnsWorker is what one worker counted, and memory for the batch at hand.
@@ -103,8 +122,9 @@ type columnsWorker struct {
 	key    []byte
 	text   []byte
 
-	pending pending
-	full    bool // too much was pending: groups are put together batch by batch
+	pending    pending
+	minPending int  // how many groups of a batch are pending
+	full       bool // too much was pending: groups are put together batch by batch
 }
 
 // keyName is the name whose values make a key: the time for a span, unless a format has
@@ -208,7 +228,7 @@ func (w *columnsWorker) group() error {
 		w.counts[id]++
 		w.rows[id] = w.list[at]
 	}
-	later := len(w.answer.measured) == 0 && !w.full
+	later := n >= w.minPending && len(w.answer.measured) == 0 && len(w.answer.keys) <= maxPendingKeys && !w.full
 	for id, count := range w.counts {
 		if count == 0 {
 			continue

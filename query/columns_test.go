@@ -185,6 +185,11 @@ func byColumns(t testing.TB, rnd *rand.Rand, q Question, f *schema.Filter, forma
 	if err != nil {
 		t.Fatal(err)
 	}
+	if rnd.IntN(2) == 0 { // as where there are many groups
+		for _, w := range c.workers {
+			w.minPending = 1
+		}
+	}
 	var b columnar.Batch
 	add := func(rows columnar.Selection) {
 		if err := c.Add(rnd.IntN(2), &b, rows); err != nil {
@@ -337,5 +342,52 @@ func TestColumnsDoNotAllocateForARow(t *testing.T) {
 		}); n > 5 { // for a batch of 5,000 rows
 			t.Errorf("%+v: %v allocations", q, n)
 		}
+	}
+}
+
+// Groups that do not fit into the memory are refused, or give way, also where they are put
+// together at the end.
+func TestPendingGroupsKeepToTheMemory(t *testing.T) {
+	var lines []string
+	for i := range 30_000 {
+		lines = append(lines, fmt.Sprintf(`10.0.0.1 - - [17/May/2015:10:05:03 +0000] "GET /%d HTTP/1.1" 200 5`, i%20_000))
+		if i%3 == 0 {
+			lines = append(lines, `10.0.0.1 - - [17/May/2015:10:05:03 +0000] "GET /often HTTP/1.1" 200 5`)
+		}
+	}
+	l := newColumnsLog(t, "/a.log", "common", lines...)
+	file := columnsFile(t, columnar.EncoderOptions{}, 8000, l)
+	ask := func(q Question) (Report, error) {
+		c, err := NewColumns(q, nil, 2, l.format.Fields())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b columnar.Batch
+		for g := range file.Groups() {
+			if err := file.Read(g, c.Names(), &b); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Add(g%2, &b, nil); err != nil {
+				return Report{}, err
+			}
+		}
+		a, err := c.Answer()
+		if err != nil {
+			return Report{}, err
+		}
+		return a.Report()
+	}
+	for _, bytes := range []int{1 << 20, 3 << 20} { // too small for a worker's groups, and for all
+		if _, err := ask(Question{By: []string{"path"}, MaxBytes: bytes}); !errors.Is(err, ErrTooManyGroups) {
+			t.Errorf("in %d bytes: %v, want ErrTooManyGroups", bytes, err)
+		}
+		r, err := ask(Question{By: []string{"path"}, Limit: 3, Frequent: true, MaxBytes: bytes})
+		if err != nil || len(r.Rows) != 3 || r.Rows[0][0].Text != "/often" || r.Approximate != (r.Floor > 0) {
+			t.Errorf("the most frequent in %d bytes: %v, %v", bytes, r.Rows, err)
+		}
+	}
+	r, err := ask(Question{By: []string{"path"}})
+	if err != nil || len(r.Rows) != 20_001 || r.Rows[0][1].Text != "10000" || r.Rows[1][1].Text != "2" || r.Rows[20_000][1].Text != "1" {
+		t.Errorf("%d groups, %v: the first is %v", len(r.Rows), err, r.Rows[0])
 	}
 }

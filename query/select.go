@@ -72,6 +72,9 @@ func (s *selector) columns() []string {
 		if source.origin != nowhere {
 			names = append(names, source.column)
 		}
+		if source.origin == inFile { // which of its formats a stream has depends on the offset
+			names = append(names, schema.OffsetField)
+		}
 	}
 	if s.queries {
 		names = append(names, schema.LogbodyField)
