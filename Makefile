@@ -16,14 +16,14 @@ STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Go itself turns cgo off where there is no C compiler.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
-.PHONY: build test check race allocations fuzz soak attack bench clean
+.PHONY: build test check plain race fuzz soak attack bench clean
 .NOTPARALLEL:
 
 build:
 	$(GO) build ./cmd/sluice
 	$(GO) build ./cmd/sluice-bench
 
-test: check race allocations fuzz
+test: check plain race fuzz
 
 # Formatting and package rules are tests too (package rules); gofmt stands here
 # because it says first, and in a second, what is quickly mended.
@@ -34,18 +34,23 @@ check:
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) mod tidy -diff
 
+# Packages without a goroutine have no race to detect, and are tested faster without the
+# detector: package rules holds this list to that.
+SEQUENTIAL = doctor hadoop/site hbase/wire ingest/logfile parse/httpdconf print schema table/parquet test/rules
+
 # Five packages at a time: on two processors, as many of them wait for a process or for the
 # cluster, which they use in turn, as compute.
 race:
 ifeq ($(RACE),)
 	@echo "no C compiler: the race detector is left out" >&2; [ "$$CI" != true ]
 endif
-	test/cluster/cluster hold $(GO) test -p 5 -timeout 45m $(RACE) ./...
+	test/cluster/cluster hold $(GO) test -p 5 -timeout 45m $(RACE) $$($(GO) list ./... | grep -vxE '$(subst $() ,|,$(SEQUENTIAL:%=sluice/%))')
 
 # The race detector allocates by itself, empties pools and slows the code, so what is
 # counted, is bounded by the CPU's time, or repeats a thing thousands of times is tested
 # once more without it.
-allocations:
+plain:
+	$(GO) test $(SEQUENTIAL:%=./%)
 	$(GO) test -run 'Alloc|InSteps|LongestLines|WhereverPowerFails|SeesEveryLineOnce' ./...
 
 # Every fuzz target there is, for FUZZTIME each.
