@@ -136,7 +136,7 @@ func TestAnAgentWithoutACollectorSaysSo(t *testing.T) {
 		{agent.State{Connected: true, Collector: "c1:4141", Since: before(time.Hour)}, ""},
 		{agent.State{Since: before(time.Minute), Error: "connection refused"}, ""},
 		{agent.State{Since: before(5 * time.Minute), Error: "connection refused"}, "no collector for 5m0s: connection refused"},
-		{agent.State{Connected: true, BusySince: &busySince, Busy: "the spool is full"}, "the collector takes nothing for 15m0s: the spool is full"},
+		{agent.State{Connected: true, BusySince: &busySince, Busy: "the spool is full"}, "the collector accepts no batches for 15m0s: the spool is full"},
 	} {
 		f := Fleet{Now: now, Kind: Agent, Hosts: map[string]Host{"web01": Reader(now, protocol.Heartbeat{}, test.state, limits.SilentAfter, limits.MaxLag)}}
 		if got := strings.Join(f.Check(limits).Metrics["web01"].Reasons, "; "); got != test.want {

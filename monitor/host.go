@@ -145,7 +145,7 @@ func Reader(now time.Time, h protocol.Heartbeat, s agent.State, silentAfter, max
 		x.troubles = append(x.troubles, fmt.Sprintf("no collector for %s: %s", round(away), s.Error))
 	}
 	if s.BusySince != nil && now.Sub(*s.BusySince) > maxLag {
-		x.troubles = append(x.troubles, fmt.Sprintf("the collector takes nothing for %s: %s", round(now.Sub(*s.BusySince)), s.Busy))
+		x.troubles = append(x.troubles, fmt.Sprintf("the collector accepts no batches for %s: %s", round(now.Sub(*s.BusySince)), s.Busy))
 	}
 	x.Lines = s.SentLines
 	return x

@@ -19,13 +19,14 @@ type ackCmd struct {
 
 // Help is kong's longer help.
 func (ackCmd) Help() string {
-	return `Lines that were deleted before they were read, and logs that went while nothing followed
-them, are an error in status, /health and audit until somebody has seen it:
+	return `Lines that were deleted before they were read, and logs that were removed while no process
+followed them, are reported as an error by status, /health and audit until they are
+acknowledged:
 
     sluice --data /var/lib/sluice status
     sluice --data /var/lib/sluice ack --lost
 
-Prints what is acknowledged. Works beside a run or an agent, and without one.`
+Prints what it acknowledges. It works with and without a running run or agent.`
 }
 
 // ackName is a file that asks the process at work in a data directory to acknowledge.

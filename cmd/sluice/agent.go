@@ -28,14 +28,14 @@ type agentCmd struct {
 	followFlags
 	tlsFlags
 	statusFlags
-	Collector     []string      `placeholder:"HOST:PORT" help:"Collectors, HOST:PORT each. Which one this host prefers follows from its name, so that hosts share them. flume://HOST:PORT,HOST:PORT are Avro sources of Flume."`
-	FlumeDeflate  bool          `help:"Flume's Avro source has compression-type = deflate."`
-	Checkpoint    string        `type:"path" placeholder:"FILE" help:"What is remembered of each log (default: DATA/checkpoint)."`
+	Collector     []string      `placeholder:"HOST:PORT" help:"Collectors, HOST:PORT each. The host's name determines which one it prefers, so that hosts are spread over them. flume://HOST:PORT,HOST:PORT are Avro sources of Flume."`
+	FlumeDeflate  bool          `help:"Compress for an Avro source of Flume with compression-type = deflate."`
+	Checkpoint    string        `type:"path" placeholder:"FILE" help:"File with the position of each log (default: DATA/checkpoint)."`
 	Host          string        `placeholder:"NAME" help:"The name under which lines are stored (default: this machine's)."`
-	Compression   string        `default:"s2" enum:"none,zstd,s2" help:"Compression on the way: s2 costs least, zstd makes 30 % fewer bytes of it for twice the CPU, none."`
-	Window        mebibytes     `default:"8" placeholder:"MIB" help:"What may be read and not be on a collector's disk, compressed, in memory."`
-	FailoverAfter time.Duration `default:"30s" placeholder:"TIME" help:"How long a collector may be away before the next is taken; 0 is for ever."`
-	Drain         time.Duration `default:"10s" placeholder:"TIME" help:"How long what was read may take to be sent after the signal to end."`
+	Compression   string        `default:"s2" enum:"none,zstd,s2" help:"Compression of the connection: s2 (least CPU), zstd (30 % fewer bytes for twice the CPU) or none."`
+	Window        mebibytes     `default:"8" placeholder:"MIB" help:"Memory limit of compressed batches that are read and not yet on a collector's disk."`
+	FailoverAfter time.Duration `default:"30s" placeholder:"TIME" help:"Time for which a collector may be unreachable before the next one is used; 0 is no limit."`
+	Drain         time.Duration `default:"10s" placeholder:"TIME" help:"Time limit for sending what was read after the signal to stop."`
 	Files         []string      `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX."`
 
 	flume bool
@@ -47,9 +47,9 @@ func (agentCmd) Help() string {
 
     sluice agent --collector c1:4141,c2:4141 '/var/log/apache2/*access*.log'
 
-Only what the collector has in table and archive is remembered as done; killed at any
-moment, or with its collector lost, it goes on from there. When no collector takes
-lines the logs wait.`
+Only lines that the collector has in table and archive are saved as stored. After a kill
+at any moment, or the loss of a collector, the agent continues there. If no collector
+accepts lines, they wait in the logs.`
 }
 
 // heartbeat is how often an agent says how it is.
@@ -63,7 +63,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 	}
 	if c.Host == "" {
 		if c.Host, err = os.Hostname(); err != nil {
-			return usage("this host's name is not known (%w): give it with --host", err)
+			return usage("cannot find the name of this host: %w\nhint: give it with --host", err)
 		}
 	}
 	if err := errors.Join(c.check(), c.statusFlags.check(), c.excludeFlags.check()); err != nil {
@@ -146,7 +146,7 @@ func (c *agentCmd) check() error {
 		}
 	}
 	if c.Window < 1 || c.FailoverAfter < 0 || c.Drain < 0 {
-		return usage("--window takes 1MiB or more, --failover-after and --drain no less than 0")
+		return usage("--window must be at least 1MiB, --failover-after and --drain at least 0")
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func (p *parseCmd) listApacheLogs(a *app) error {
 	}
 	config, err := httpdconf.Read(p.ApacheConf, httpdconf.Options{ServerRoot: p.ServerRoot, Defines: defines})
 	if errors.Is(err, fs.ErrNotExist) && p.ServerRoot == "" {
-		return usage("%w (for a copy of a configuration name its folder with --server-root)", err)
+		return usage("%w\nhint: for a copy of a configuration, give its directory with --server-root", err)
 	}
 	if err != nil {
 		return usageError{err}

@@ -17,9 +17,9 @@ import (
 
 // archiveCmd reads an archive back.
 type archiveCmd struct {
-	Ls     archiveLsCmd     `cmd:"" help:"List what is there by host and day."`
-	Cat    archiveCatCmd    `cmd:"" help:"Print the lines as Apache wrote them."`
-	Verify archiveVerifyCmd `cmd:"" help:"Read everything and say what is wrong."`
+	Ls     archiveLsCmd     `cmd:"" help:"List the files by host and day."`
+	Cat    archiveCatCmd    `cmd:"" help:"Print the lines, byte for byte."`
+	Verify archiveVerifyCmd `cmd:"" help:"Read every file and print what is wrong."`
 }
 
 // archiveReadFlags say which archive, and what of it.
@@ -80,7 +80,7 @@ func parseDay(s string) (time.Time, error) {
 
 type archiveLsCmd struct {
 	archiveReadFlags
-	Ranges bool `help:"Also the byte ranges of each stream."`
+	Ranges bool `help:"Print the byte ranges of each stream, too."`
 }
 
 // Help is kong's longer help.
@@ -89,8 +89,8 @@ func (archiveLsCmd) Help() string {
     sluice archive ls --host web01 --day 2026-09-03 --ranges
     sluice archive ls 'dir:/logs/%Y%m%d/%{host}'
 
-Days are those of the files' names, in the logs' own zone. Files that no sluice
-wrote are named at the end.`
+Days are those of the files' names, in the logs' own zone. Files that sluice did
+not write are listed at the end.`
 }
 
 func (c *archiveLsCmd) Run(a *app) error {
@@ -140,7 +140,7 @@ func joinRanges(ranges []schema.Range) string {
 
 type archiveCatCmd struct {
 	archiveReadFlags
-	From string `placeholder:"T" help:"Lines from this time on: 2015-05-17, '2015-05-17 10:05', RFC 3339, now, today, yesterday, -2h."`
+	From string `placeholder:"T" help:"Lines at or after this time: 2015-05-17, '2015-05-17 10:05', RFC 3339, now, today, yesterday, -2h."`
 	To   string `placeholder:"T" help:"Lines before this time."`
 }
 
@@ -148,8 +148,8 @@ type archiveCatCmd struct {
 func (archiveCatCmd) Help() string {
 	return `    sluice archive cat --host web01 --day 2026-09-03 | grep ' 500 '
 
-The lines come in the order of the files, byte for byte as they stood in the log, each
-once even where the archive holds it twice. Every checksum is compared on the way.`
+Prints the lines in the order of the files, byte for byte as in the log, each once even
+if the archive has it twice. All checksums are verified.`
 }
 
 func (c *archiveCatCmd) Run(a *app) error {
@@ -188,10 +188,10 @@ type archiveVerifyCmd struct{ archiveReadFlags }
 // Help is kong's longer help.
 func (archiveVerifyCmd) Help() string {
 	return `Reads every file and compares checksums, line counts, and the host and day of every
-line with the file's name; then the ranges of each stream: a hole between two of them,
-or a range that stands twice, is wrong. That the beginning of a log is not there is said
-and is no error, for old files are deleted. With --host or --day, holes are not looked
-for between files that are left out. Exit status 1 if anything is wrong.`
+line with the file's name; then the ranges of each stream: a gap between two ranges,
+or a range that is there twice, is an error. A missing beginning of a log is reported but
+is no error, as old files may have been deleted. With --host or --day, gaps between files
+that are left out are not reported. The exit status is 1 if anything is wrong.`
 }
 
 func (c *archiveVerifyCmd) Run(a *app) error {

@@ -21,31 +21,31 @@ type auditCmd struct {
 	tableFlags
 	archiveFlags
 	Host   string `env:"SLUICE_AUDIT_HOST" placeholder:"H" help:"Only these web hosts, comma-separated."`
-	From   string `placeholder:"T" help:"Only lines from this time on, as where older files were deleted: 2015-05-17, -90d, RFC 3339."`
+	From   string `placeholder:"T" help:"Only lines at or after this time, for example because older files were deleted: 2015-05-17, -90d, RFC 3339."`
 	To     string `placeholder:"T" help:"Only lines before this time."`
-	Show   int    `default:"10" placeholder:"N" help:"How many differences of each kind are named for a stream."`
-	Repair bool   `help:"Write what the table lacks or has otherwise, archive what only a log has, and write archive files again without what stands twice or is damaged. Stop sluice first."`
+	Show   int    `default:"10" placeholder:"N" help:"Number of differences of each kind to print for a stream."`
+	Repair bool   `help:"Write missing and different rows to the table, archive lines that only a log has, and rewrite archive files without duplicate and damaged ranges. Stop sluice first."`
 }
 
 // Help is kong's longer help.
 func (auditCmd) Help() string {
 	return `Compares, for every stream, log, archive and table: the log's bytes with the archive's
 as far as the log is on this host, and every row of the table with what its line makes,
-byte for byte. Prints a line for each stream, what differs below it, and counts; with
+byte for byte. Prints a line for each stream, its differences below it, and counts; with
 --quiet only streams that differ. The exit status is 1 if anything differs.
 
     sluice audit
     sluice audit --table hbase://zk1,zk2/web:accesslog --archive 'dir:/logs/%Y%m%d/%{host}' --from -90d
     sluice audit --repair
 
-Lines that are not stored yet are no difference. With --data the logs are those that
-the folder's checkpoint knows; without it, those that the table's directory names.
---repair compares once more when it is done, and the exit status is of that.`
+Lines that are not stored yet are no difference. The logs are those in the checkpoint of
+--data, or without a checkpoint those in the table's stream directory. --repair compares
+again when it is done; the exit status is that of the second comparison.`
 }
 
 func (c *auditCmd) Run(a *app) (err error) {
 	if c.Show < 0 {
-		return usage("--show takes 0 or more")
+		return usage("--show must be at least 0")
 	}
 	cfg, err := c.config(a)
 	if err != nil {

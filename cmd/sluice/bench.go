@@ -24,10 +24,10 @@ type benchCmd struct {
 	File       string `arg:"" optional:"" help:"Log to measure with, instead of the sample log."`
 	Lines      int    `default:"1000000" placeholder:"N" help:"Lines of the sample log."`
 	Seed       uint64 `default:"1" placeholder:"N" help:"Seed of the sample log: the same seed gives the same log."`
-	Format     string `default:"auto" placeholder:"F" help:"LogFormat string, or a name: auto (looks at the first lines), ${formats}."`
-	Rounds     int    `default:"5" placeholder:"N" help:"How often each is measured; the median is shown, and the least."`
+	Format     string `default:"auto" placeholder:"F" help:"LogFormat string, or a name: auto (recognized from the first lines), ${formats}."`
+	Rounds     int    `default:"5" placeholder:"N" help:"Measurements of each kind; the median and the minimum are printed."`
 	JSON       bool   `help:"Print JSON instead of tables."`
-	Dir        string `placeholder:"DIR" help:"Folder for temporary files, about twice the log's size (default: the system's)."`
+	Dir        string `placeholder:"DIR" help:"Directory for temporary files, about twice the log's size (default: the system's)."`
 	queryFlags `group:"query"`
 	CPUProfile string `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof, of the one measurement that is named. A run is then measured in this process."`
 }
@@ -51,7 +51,7 @@ func (c *benchCmd) Run(a *app) error {
 		return usage("--lines and --rounds take 1 or more")
 	}
 	if c.CPUProfile != "" && c.What == "query" {
-		return usage("--cpuprofile is not for query: it asks whole processes")
+		return usage("--cpuprofile cannot be used with query, which starts processes")
 	}
 	if c.CPUProfile != "" && c.What == "all" {
 		return usage("--cpuprofile is for one measurement: sluice bench run --cpuprofile %s", c.CPUProfile)
@@ -93,7 +93,7 @@ func (c *benchCmd) log(dir string) (string, bench.LogSize, error) {
 	if path == "" {
 		path = filepath.Join(dir, "sample.log")
 		if err := c.writeSample(path); err != nil {
-			return "", bench.LogSize{}, fmt.Errorf("write the sample log: %w; --dir names another folder, --lines makes it shorter", err)
+			return "", bench.LogSize{}, fmt.Errorf("write the sample log: %w\nhint: give another directory with --dir, or fewer --lines", err)
 		}
 	}
 	size, err := bench.Size(path)

@@ -4,8 +4,8 @@ import "sluice/bench"
 
 // queryFlags are those of `bench query`.
 type queryFlags struct {
-	DuckDB string `name:"duckdb" default:"duckdb" placeholder:"FILE" help:"query: DuckDB's command line (pip install duckdb-cli); left out where it is missing."`
-	Python string `default:"python3" placeholder:"FILE" help:"query: a Python that has chdb (pip install chdb); left out where it is missing."`
+	DuckDB string `name:"duckdb" default:"duckdb" placeholder:"FILE" help:"query: DuckDB's command line (pip install duckdb-cli); skipped if it is missing."`
+	Python string `default:"python3" placeholder:"FILE" help:"query: a Python with chdb (pip install chdb); skipped if it is missing."`
 }
 
 func (c *benchCmd) queryConfig(a *app, path string, lines int64, dir string) bench.QueryConfig {

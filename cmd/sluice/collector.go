@@ -25,31 +25,31 @@ type collectorCmd struct {
 	storeFlags
 	tlsFlags
 	statusFlags
-	Listen            string        `default:"127.0.0.1:4141" placeholder:"HOST:PORT" help:"Where agents connect to."`
-	InsecureListen    bool          `help:"Listen beyond this machine without TLS: whoever reaches the port can write lines under any host's name."`
-	Checkpoint        string        `type:"path" placeholder:"FILE" help:"What is remembered of each stream (default: DATA/checkpoint)."`
-	Spool             string        `type:"path" placeholder:"DIR" help:"Folder for what is received and not stored (default: DATA/spool)."`
+	Listen            string        `default:"127.0.0.1:4141" placeholder:"HOST:PORT" help:"Address and port for agents."`
+	InsecureListen    bool          `help:"Listen on a network address without TLS. Any client that reaches the port can then write lines under any host's name."`
+	Checkpoint        string        `type:"path" placeholder:"FILE" help:"File with the position of each stream (default: DATA/checkpoint)."`
+	Spool             string        `type:"path" placeholder:"DIR" help:"Directory for batches that are received and not stored yet (default: DATA/spool)."`
 	SilentAfter       time.Duration `default:"2m" placeholder:"TIME" help:"Time without a message from a host after which /health and status report ERROR. An agent sends a heartbeat every 3 s, even without new lines."`
-	Retired           []string      `placeholder:"HOST" help:"Hosts that were taken out of service: they are not missed any more."`
-	HostShare         int           `default:"3" placeholder:"N" help:"How many times what is left free of --spool-max one host may have in the spool, so that one host never takes the room of another: with 3, one host alone may fill three quarters, two three sevenths each. Then its batches wait, and /health names it. 0 is no bound."`
+	Retired           []string      `placeholder:"HOST" help:"Hosts that were taken out of service; they are no longer reported as missing."`
+	HostShare         int           `default:"3" placeholder:"N" help:"Limit of one host's part of the spool, as a multiple of the free space (--spool-max less what is used). With 3, a single host can fill three quarters of the spool, two hosts three sevenths each. At the limit, the host's batches wait and /health names the host. 0 is no limit."`
 	HostStreams       int           `default:"20000" placeholder:"N" help:"Limit of logs to remember for one host. At the limit, the collector forgets the log that has been idle longest and is stored completely; if there is none, it rejects the new log. All hosts together may have ten times as many."`
-	HostText          int64         `default:"16" placeholder:"MIB" help:"What paths, formats and labels of one host's logs may take in the checkpoint; all hosts together may have 16 times as much."`
+	HostText          int64         `default:"16" placeholder:"MIB" help:"Limit of the paths, formats and labels of one host's logs in the checkpoint. All hosts together may have 16 times as much."`
 	AllowBacktracking bool          `help:"Accept any regular expression from agents. By default, the collector rejects a log if its pattern needs backtracking or has more than 1000 instructions, because its lines could slow down the collector. A rejected log waits on its host."`
 	Flume             flumeFlags    `embed:"" prefix:"flume-"`
-	Drain             time.Duration `default:"30s" placeholder:"TIME" help:"How long storing may take after the signal to end; what is left is stored by the next start."`
+	Drain             time.Duration `default:"30s" placeholder:"TIME" help:"Time limit for storing after the signal to stop. What is left is stored after the next start."`
 }
 
 // Help is kong's longer help.
 func (collectorCmd) Help() string {
-	return `Takes the lines that agents send, and Flume's Avro sinks, to a table and an archive:
+	return `Stores the lines that agents and Avro sinks of Flume send in a table and an archive:
 
     sluice collector --listen 10.0.0.5:4141 --table hbase://zk1,zk2/web:accesslog \
       --archive 'hdfs://nn1,nn2/logs/%Y%m%d/%{host}' \
       --tls-cert c1.pem --tls-key c1.key --tls-ca ca.pem
 
-A batch is acknowledged when it is on this machine's disk, in the spool; an agent
-remembers it as done when table and archive have it. Without TLS only agents on this
-machine are listened to.`
+A batch is acknowledged as received when it is in the spool on this machine's disk. An
+agent saves it as stored when table and archive have it. Without TLS the collector
+listens on the loopback interface only.`
 }
 
 func (c *collectorCmd) Run(a *app) (err error) {
@@ -58,10 +58,10 @@ func (c *collectorCmd) Run(a *app) (err error) {
 		return err
 	}
 	if c.Drain < 0 || c.SilentAfter <= 0 {
-		return usage("--drain takes 0 or more, --silent-after more than 0")
+		return usage("--drain must be at least 0, --silent-after greater than 0")
 	}
 	if c.HostShare < 0 || c.HostStreams < 1 || c.HostText < 1 {
-		return usage("--host-share takes 0 or more, --host-streams and --host-text 1 or more")
+		return usage("--host-share must be at least 0, --host-streams and --host-text at least 1")
 	}
 	if err := c.statusFlags.check(); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (c *collectorCmd) listen(ctx context.Context, secured bool) (net.Listener, 
 		return nil, usage("--listen %s: %w", c.Listen, err)
 	}
 	if !secured && !c.InsecureListen && !address.IP.IsLoopback() {
-		return nil, usage("--listen %s: whoever reaches that port could write lines under any host's name: give --tls-cert, --tls-key and --tls-ca, or say --insecure-listen", c.Listen)
+		return nil, usage("--listen %s: without TLS, any client that reaches this port could write lines under any host's name\nhint: give --tls-cert, --tls-key and --tls-ca, or --insecure-listen", c.Listen)
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {

@@ -22,8 +22,8 @@ const (
 
 // columnarFlags say where a Parquet tree is, beside a table in HBase.
 type columnarFlags struct {
-	Columnar      string `placeholder:"URL" help:"A columnar table beside one in HBase: parquet:DIR, or parquet:hdfs://NAMENODE1,NAMENODE2[:8020]/PATTERN. Each line goes to both."`
-	ColumnarLines string `default:"needed" enum:"needed,all" placeholder:"WHICH" help:"Lines that a columnar table stores byte for byte: needed, those that their fields do not rebuild exactly, or all."`
+	Columnar      string `placeholder:"URL" help:"Columnar table in addition to a table in HBase: parquet:DIR, or parquet:hdfs://NAMENODE1,NAMENODE2[:8020]/PATTERN. Each line is stored in both."`
+	ColumnarLines string `default:"needed" enum:"needed,all" placeholder:"WHICH" help:"Lines that a columnar table stores byte for byte: needed (those that cannot be rebuilt exactly from their fields) or all."`
 }
 
 // columnarTree reads parquet:DIR or parquet:hdfs://…/PATTERN; "" is parquet:DATA/table.

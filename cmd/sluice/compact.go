@@ -17,27 +17,27 @@ import (
 type compactCmd struct {
 	tableFlags
 	archiveFlags
-	TargetSize mebibytes     `default:"128" placeholder:"MIB" help:"Size of a merged file, about; files of three quarters of it are left alone."`
-	MarkGrace  time.Duration `default:"2h" placeholder:"TIME" help:"How long after the end of a day its files are merged."`
-	DryRun     bool          `help:"Print what would be merged; change nothing."`
+	TargetSize mebibytes     `default:"128" placeholder:"MIB" help:"Approximate size of a merged file. Files of at least three quarters of it are not merged again."`
+	MarkGrace  time.Duration `default:"2h" placeholder:"TIME" help:"Time to wait after the end of a day before its files are merged."`
+	DryRun     bool          `help:"Print what would be merged, without merging it."`
 }
 
 // Help is kong's longer help.
 func (compactCmd) Help() string {
 	return `Merges the files of a columnar table, for each day that is over and each host, into
 files of about --target-size, sorted by time. Collectors and a run that follows do this
-themselves every half hour; this is for tables that no process writes at the moment.
+themselves every half hour; this is for tables that no process is writing.
 
     sluice compact
     sluice compact --table parquet:hdfs://nn1,nn2/weblogs --dry-run
 
-It can be stopped at any time and run again: a merged file counts from the moment it is
+It can be stopped at any time and run again: a merged file is valid as soon as it is
 stored, and the files that it replaces are removed after that.`
 }
 
 func (c *compactCmd) Run(a *app) (err error) {
 	if c.TargetSize < 1 || c.MarkGrace < 0 {
-		return usage("--target-size takes 1MiB or more, --mark-grace 0 or more")
+		return usage("--target-size must be at least 1MiB, --mark-grace at least 0")
 	}
 	m, err := a.openMaintenance(c.tableFlags, c.archiveFlags)
 	if err != nil {

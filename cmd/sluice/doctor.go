@@ -27,8 +27,8 @@ func (doctorCmd) Help() string {
 	return `    sluice doctor --table hbase://zk1,zk2,zk3/web:accesslog
     HBASE_CONF_DIR=/etc/hbase/conf sluice doctor --table hbase:///web:accesslog --kerberos-keytab sluice.keytab
 
-Says step by step what works of what a run with these flags needs, and how long it
-takes: the --data folder, log-in, each server of ZooKeeper, master, each region
+Checks step by step everything that a run with these flags needs, with the time that
+each step takes: the --data directory, log-in, each server of ZooKeeper, master, each region
 server, the table's layout and regions, a row that is written, read and deleted on
 each of its servers, clocks, the archive. The exit status is 1 if a step failed.`
 }

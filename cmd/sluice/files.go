@@ -10,7 +10,7 @@ import (
 
 // excludeFlags leave files out that the names and patterns of logs match.
 type excludeFlags struct {
-	Exclude []string `sep:"none" placeholder:"GLOB" help:"Leave out files whose name matches this glob, such as '*.zip'; with a slash in it, whose absolute path does. May be repeated."`
+	Exclude []string `sep:"none" placeholder:"GLOB" help:"Skip files whose name matches this glob, such as '*.zip'. A glob with a slash is matched against the absolute path. May be repeated."`
 }
 
 func (e excludeFlags) check() error {

@@ -3,9 +3,9 @@ package main
 // flumeFlags say how a collector takes what Flume's agents send: unlike ours, they do
 // not say how lines are read.
 type flumeFlags struct {
-	Format             string `default:"auto" placeholder:"F" help:"LogFormat string or name of what Flume's agents send: auto (looks at a file's first lines), ${formats}."`
-	Timezone           string `placeholder:"ZONE" help:"Zone of times that say none in what Flume's agents send (default UTC)."`
-	WithoutCertificate bool   `help:"With TLS: take Flume's events from senders that show no certificate, as Flume 1.11 cannot. Whoever reaches the port can then write Flume's lines under any host's name."`
+	Format             string `default:"auto" placeholder:"F" help:"LogFormat string or name of the lines that Flume agents send: auto (recognized from a file's first lines), ${formats}."`
+	Timezone           string `placeholder:"ZONE" help:"Time zone of times without one in what Flume agents send (default UTC)."`
+	WithoutCertificate bool   `help:"With TLS: accept Flume's events from senders without a client certificate, which Flume 1.11 cannot present. Any client that reaches the port can then write Flume's lines under any host's name."`
 }
 
 // text is the format, checked.

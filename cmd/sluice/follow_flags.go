@@ -16,15 +16,15 @@ import (
 // followFlags say what is followed and how much of the host that may take.
 type followFlags struct {
 	Source    []source          `sep:"none" placeholder:"SPEC" help:"A source with a format and labels of its own, in YAML: {path: /log/shop/*.log, format: combined, timezone: Europe/Berlin, labels: {site: shop}}. May be repeated."`
-	Label     map[string]string `placeholder:"NAME=VALUE" help:"A label of all logs: kept with each stream, found by scan --label, and a directory of the archive with %{label:NAME} in --archive."`
-	FromStart bool              `help:"Read logs whole that are there at the first start (default)."`
-	FromEnd   bool              `help:"Read logs that are there at the first start from their end. Logs that come later are read whole."`
-	Latency   time.Duration     `placeholder:"TIME" help:"Time between two looks at the logs that grow (default: 200ms to 2s, by their number)."`
-	CPU       percent           `name:"cpu" default:"5" placeholder:"PERCENT" help:"CPU that following may take, in percent of one core, parsing and compressing included; 0 is no limit."`
-	CatchUp   bool              `help:"Take more than --cpu while unread lines are about to be deleted (--min-margin)."`
-	MinMargin time.Duration     `default:"1h" placeholder:"TIME" help:"Warn when unread lines would be read less than this before their rotation deletes them; 0 is never."`
-	NoNice    bool              `help:"Keep the priority this was started with, and use all cores. Without: nice 19, lowest I/O priority, one core."`
-	Trace     string            `hidden:"" type:"path" placeholder:"FILE" help:"Write what the governor decides, a CSV row a step."`
+	Label     map[string]string `placeholder:"NAME=VALUE" help:"A label of all logs. It is stored with each stream, can be queried with scan --label, and used in --archive as %{label:NAME}."`
+	FromStart bool              `help:"Read the logs that exist at the first start from their beginning (default)."`
+	FromEnd   bool              `help:"Read the logs that exist at the first start from their end. Logs that are created later are read whole."`
+	Latency   time.Duration     `placeholder:"TIME" help:"Polling interval of growing logs (default: 200ms to 2s, by their number)."`
+	CPU       percent           `name:"cpu" default:"5" placeholder:"PERCENT" help:"CPU limit of following, parsing and compressing, in percent of one core; 0 is no limit."`
+	CatchUp   bool              `help:"Exceed --cpu while unread lines are about to be deleted (--min-margin)."`
+	MinMargin time.Duration     `default:"1h" placeholder:"TIME" help:"Warn when the time between reading lines and their deletion by rotation is less than this; 0 is never."`
+	NoNice    bool              `help:"Keep the priority of the start, and use all cores. Default: nice 19, lowest I/O priority, one core."`
+	Trace     string            `hidden:"" type:"path" placeholder:"FILE" help:"Write the governor's decisions to this file, a CSV row a step."`
 }
 
 // source is one --source.

@@ -16,12 +16,12 @@ import (
 
 // hbaseFlags say how a cluster is spoken to, where hbase-site.xml does not.
 type hbaseFlags struct {
-	HBaseTimeout    time.Duration `name:"hbase-timeout" default:"5s" placeholder:"D" help:"How long a server of HBase may be silent, or a connection to it take, before another way is tried."`
-	HBaseService    string        `name:"hbase-service" placeholder:"NAME" help:"Kerberos: who HBase's servers are, such as hbase/_HOST@EXAMPLE.COM, _HOST standing for each one's name (default: hbase.regionserver.kerberos.principal of hbase-site.xml, or hbase/_HOST)."`
-	HBaseProtection []string      `name:"hbase-protection" placeholder:"QOP" help:"Kerberos: what is accepted of authentication, integrity and privacy, the best first (default: hbase.rpc.protection of hbase-site.xml, or the strongest that a server offers)."`
-	HBaseTLSCA      string        `name:"hbase-tls-ca" placeholder:"FILE" help:"TLS: certificates of those who sign HBase's, in PEM; system for the system's."`
-	HBaseTLSCert    string        `name:"hbase-tls-cert" placeholder:"FILE" help:"TLS: our certificate, in PEM, for servers that ask for one."`
-	HBaseTLSKey     string        `name:"hbase-tls-key" placeholder:"FILE" help:"TLS: its key, in PEM (default: in the certificate's file)."`
+	HBaseTimeout    time.Duration `name:"hbase-timeout" default:"5s" placeholder:"D" help:"Time limit for a connection to an HBase server, and for its silence, before the call is retried."`
+	HBaseService    string        `name:"hbase-service" placeholder:"NAME" help:"Kerberos: principal of the HBase servers, such as hbase/_HOST@EXAMPLE.COM, where _HOST stands for the server's name (default: hbase.regionserver.kerberos.principal of hbase-site.xml, or hbase/_HOST)."`
+	HBaseProtection []string      `name:"hbase-protection" placeholder:"QOP" help:"Kerberos: accepted quality of protection (authentication, integrity, privacy), the preferred first (default: hbase.rpc.protection of hbase-site.xml, or the strongest that a server offers)."`
+	HBaseTLSCA      string        `name:"hbase-tls-ca" placeholder:"FILE" help:"TLS: file of the authorities that sign the HBase servers' certificates, in PEM; system for the system's."`
+	HBaseTLSCert    string        `name:"hbase-tls-cert" placeholder:"FILE" help:"TLS: file of the client certificate, in PEM, for servers that require one."`
+	HBaseTLSKey     string        `name:"hbase-tls-key" placeholder:"FILE" help:"TLS: file of the client certificate's key, in PEM (default: the certificate's file)."`
 }
 
 // hbaseTable is where a table is and how its cluster is spoken to, by flags and
@@ -37,7 +37,7 @@ type hbaseTable struct {
 // hbaseTable reads the table's URL, and the files that it needs; nothing is connected.
 func (a *app) hbaseTable(t tableFlags) (h hbaseTable, err error) {
 	if t.HBaseTimeout <= 0 {
-		return h, usage("--hbase-timeout %s: it takes more than nothing", t.HBaseTimeout)
+		return h, usage("--hbase-timeout %s: must be greater than 0", t.HBaseTimeout)
 	}
 	files, err := site.Load(os.Getenv)
 	if err != nil {
@@ -89,7 +89,7 @@ func (h hbaseFlags) kerberos(files site.Site, k kerberosFlags) (*sasl.Kerberos, 
 	if c.ServerPrincipal == "" {
 		master, server := files.Get("hbase.master.kerberos.principal"), files.Get("hbase.regionserver.kerberos.principal")
 		if master != "" && server != "" && master != server {
-			return nil, fmt.Errorf("hbase-site.xml: the masters are %s and the region servers %s, and they must be the same: give both one principal", master, server)
+			return nil, fmt.Errorf("hbase-site.xml: the principals of the masters (%s) and of the region servers (%s) differ\nhint: set both properties to one principal", master, server)
 		}
 		c.ServerPrincipal = server
 	}
@@ -109,7 +109,7 @@ const systemAuthorities = "system"
 func (h hbaseFlags) tls(files site.Site) (*sasl.TLSConfig, error) {
 	if h.HBaseTLSCA == "" && h.HBaseTLSCert == "" && !files.Is("hbase.client.netty.tls.enabled", "true") {
 		if h.HBaseTLSKey != "" {
-			return nil, usage("--hbase-tls-key %s: a key without its certificate: give --hbase-tls-cert too", h.HBaseTLSKey)
+			return nil, usage("--hbase-tls-key %s: no certificate for this key\nhint: give --hbase-tls-cert, too", h.HBaseTLSKey)
 		}
 		return nil, nil
 	}
@@ -122,7 +122,7 @@ func (h hbaseFlags) tls(files site.Site) (*sasl.TLSConfig, error) {
 	case files.Is("hbase.rpc.tls.truststore.type", "PEM") || strings.HasSuffix(store, ".pem"):
 		c.AuthorityFile = store
 	default:
-		return nil, usage("hbase-site.xml: hbase.rpc.tls.truststore.location is %s, which only Java reads: write its certificates in PEM (keytool -exportcert -rfc -keystore %s -alias … -file ca.pem) and give --hbase-tls-ca ca.pem, or --hbase-tls-ca %s", store, store, systemAuthorities)
+		return nil, usage("hbase-site.xml: hbase.rpc.tls.truststore.location is %s, a Java key store, which sluice cannot read\nhint: export its certificates in PEM (keytool -exportcert -rfc -keystore %s -alias … -file ca.pem) and give --hbase-tls-ca ca.pem, or --hbase-tls-ca %s", store, store, systemAuthorities)
 	}
 	return c, nil
 }
@@ -143,9 +143,9 @@ func explainHBase(err error, url string) error {
 	case errors.Is(err, rpc.ErrSettings):
 		return usageError{err}
 	case remote != nil && strings.HasSuffix(remote.Class, ".AccessDeniedException") && strings.Contains(remote.Message, "uthentication is required"):
-		return usage("%w: this cluster asks for Kerberos: let HBASE_CONF_DIR name the folder of its hbase-site.xml, or give --kerberos-keytab or --hbase-service", err)
+		return usage("%w: this cluster requires Kerberos\nhint: set HBASE_CONF_DIR to the directory of its hbase-site.xml, or give --kerberos-keytab or --hbase-service", err)
 	case remote != nil && strings.HasSuffix(remote.Class, "SaslException"):
-		return usage("%w: the servers do not take our ticket: --hbase-service must be who they are (hbase.regionserver.kerberos.principal), and the clocks must agree", err)
+		return usage("%w: the servers rejected the Kerberos ticket\nhint: --hbase-service must be their principal (hbase.regionserver.kerberos.principal), and the clocks must agree", err)
 	case remote != nil && (strings.HasSuffix(remote.Class, ".AccessDeniedException") || strings.HasSuffix(remote.Class, ".AccessControlException")):
 		return usage("%w: this user may not: in the HBase shell, grant it RWC on the table or its namespace (C is for reading the table's layout, and for schema apply)", err)
 	case errors.Is(err, rpc.ErrMute):

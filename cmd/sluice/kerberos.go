@@ -6,8 +6,8 @@ import "sluice/hadoop/sasl"
 // rest is where Kerberos looks for it: krb5.conf is KRB5_CONFIG or /etc/krb5.conf,
 // the ticket cache KRB5CCNAME or /tmp/krb5cc_UID.
 type kerberosFlags struct {
-	KerberosPrincipal string `placeholder:"NAME" help:"Who we are in a secured cluster, such as sluice@EXAMPLE.COM (default: the keytab's first, or the ticket cache's)."`
-	KerberosKeytab    string `placeholder:"FILE" help:"Log in with this keytab, again and again, instead of the ticket cache that kinit writes (KRB5CCNAME)."`
+	KerberosPrincipal string `placeholder:"NAME" help:"Client principal for a secured cluster, such as sluice@EXAMPLE.COM (default: the first of the keytab, or that of the ticket cache)."`
+	KerberosKeytab    string `placeholder:"FILE" help:"Log in with this keytab, and renew the log-in, instead of using the ticket cache of kinit (KRB5CCNAME)."`
 }
 
 // as adds who we are to what a cluster asks for.

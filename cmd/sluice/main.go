@@ -22,27 +22,27 @@ import (
 // cli is the whole command line; docs/configuration.md is checked against it.
 type cli struct {
 	Config  kong.ConfigFlag `placeholder:"FILE" help:"Read flags from a YAML file: flag names as keys, below the command's name. Flags and the environment win over it."`
-	Data    string          `default:"sluice-data" placeholder:"DIR" help:"Folder for checkpoint and spool; without --table and --archive also for the table and the archive."`
-	Verbose bool            `short:"v" help:"Say more on standard error."`
-	Quiet   bool            `short:"q" help:"Say only warnings and errors on standard error."`
+	Data    string          `default:"sluice-data" placeholder:"DIR" help:"Directory of checkpoint and spool; without --table and --archive also of the table and the archive."`
+	Verbose bool            `short:"v" help:"Log debug messages, too."`
+	Quiet   bool            `short:"q" help:"Log warnings and errors only."`
 	Wait    time.Duration   `default:"60s" placeholder:"TIME" help:"Time to keep trying a cluster that does not answer; 0 is no limit. Agent, collector and a run that follows ignore it: they try until they are stopped."`
 	kerberosFlags
 
-	Run       runCmd       `cmd:"" help:"Take logs to a table and an archive."`
+	Run       runCmd       `cmd:"" help:"Store the lines of logs in a table and an archive."`
 	Agent     agentCmd     `cmd:"" help:"Send a web host's logs to a collector."`
-	Collector collectorCmd `cmd:"" help:"Take what agents send to a table and an archive."`
-	Status    statusCmd    `cmd:"" help:"Say what the sluice with this --data folder is about."`
+	Collector collectorCmd `cmd:"" help:"Store what agents send in a table and an archive."`
+	Status    statusCmd    `cmd:"" help:"Show the status of the sluice process that uses this data directory."`
 	Ack       ackCmd       `cmd:"" help:"Acknowledge lines that were lost."`
-	Top       topCmd       `cmd:"" help:"Show how a collector and its hosts are, live."`
+	Top       topCmd       `cmd:"" help:"Show the health of a collector and its hosts, live."`
 	Parse     parseCmd     `cmd:"" help:"Print logs as typed records; nothing is stored."`
 	Scan      scanCmd      `cmd:"" help:"Print a table's rows in time order, or count them."`
-	Archive   archiveCmd   `cmd:"" help:"List, print and verify what an archive holds."`
+	Archive   archiveCmd   `cmd:"" help:"List, print and verify the files of an archive."`
 	Table     tableCmd     `cmd:"" help:"Verify the files of a columnar table."`
 	Compact   compactCmd   `cmd:"" help:"Merge the small files of a columnar table's closed days."`
 	Prune     pruneCmd     `cmd:"" help:"Remove old files from a columnar table and the archive."`
 	Audit     auditCmd     `cmd:"" help:"Compare log, archive and table line by line."`
-	Schema    schemaCmd    `cmd:"" help:"Print the Avro schema, or the DDL with which others read the table."`
-	Doctor    doctorCmd    `cmd:"" help:"Say step by step whether table and archive work."`
+	Schema    schemaCmd    `cmd:"" help:"Print the Avro schema, or the DDL that other programs need to read the table."`
+	Doctor    doctorCmd    `cmd:"" help:"Check step by step whether table and archive work."`
 	Bench     benchCmd     `cmd:"" help:"Measure parser, table, archive and the whole run on this machine."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
@@ -100,7 +100,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		level = slog.LevelWarn
 	}
 	if c.Wait < 0 {
-		print.Textln(stderr, "sluice: --wait takes 0 or more")
+		print.Textln(stderr, "sluice: --wait must be at least 0")
 		return 2
 	}
 	if _, ok := stderr.(*os.File); !ok {

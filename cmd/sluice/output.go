@@ -14,20 +14,20 @@ import (
 
 // outputFlags say how records are printed.
 type outputFlags struct {
-	Output     string   `short:"o" default:"auto" enum:"auto,raw,json,avrojson,avro,parquet,csv,tsv,table" placeholder:"O" help:"json (one object a line), avrojson, avro (container file), parquet (one file), csv, tsv, table, or raw: lines as they were; auto is table on a terminal, json elsewhere."`
+	Output     string   `short:"o" default:"auto" enum:"auto,raw,json,avrojson,avro,parquet,csv,tsv,table" placeholder:"O" help:"json (one object a line), avrojson, avro (container file), parquet (one file), csv, tsv, table, or raw (the original lines); auto is table on a terminal, json elsewhere."`
 	OutputFile string   `type:"path" placeholder:"FILE" help:"Write records to this file instead of standard output."`
-	CSVSafe    bool     `name:"csv-safe" help:"With --output csv, for a spreadsheet: values that it would take for a formula (= + - @) begin with an apostrophe."`
+	CSVSafe    bool     `name:"csv-safe" help:"With --output csv, for spreadsheets: put an apostrophe before values that a spreadsheet would evaluate as a formula (= + - @)."`
 	CSVCRLF    bool     `name:"csv-crlf" help:"With --output csv: end lines in CR LF, for Excel."`
-	AvroCodec  string   `default:"zstandard" enum:"zstandard,deflate,null" placeholder:"CODEC" help:"With --output avro: zstandard, deflate (three times the CPU; polars and Hadoop 2 read it and not zstandard) or null."`
+	AvroCodec  string   `default:"zstandard" enum:"zstandard,deflate,null" placeholder:"CODEC" help:"With --output avro: zstandard, deflate (three times the CPU; for polars and Hadoop 2, which cannot read zstandard) or null."`
 	Fields     []string `placeholder:"FIELD" help:"Fields to print, in this order: those of the format, host, file, stream, offset, logbody, parse_error."`
 }
 
 func (o outputFlags) check() error {
 	if o.CSVSafe && o.Output != "csv" {
-		return usage("--csv-safe goes with --output csv")
+		return usage("--csv-safe requires --output csv")
 	}
 	if o.CSVCRLF && o.Output != "csv" {
-		return usage("--csv-crlf goes with --output csv")
+		return usage("--csv-crlf requires --output csv")
 	}
 	return nil
 }

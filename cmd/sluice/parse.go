@@ -21,22 +21,22 @@ type parseCmd struct {
 	excludeFlags
 	outputFlags
 	questionFlags
-	Limit int `placeholder:"N" help:"With --by or --top: print so many groups."`
+	Limit int `placeholder:"N" help:"With --by or --top: print at most this number of groups."`
 	parseFollowFlags
 	Host       string   `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
 	Source     []source `env:"SLUICE_PARSE_SOURCE" sep:"none" placeholder:"SPEC" help:"Logs with a format of their own, in YAML: {path: /log/shop/*.log, format: combined, timezone: Europe/Berlin}. May be repeated."`
-	ApacheConf string   `placeholder:"FILE" help:"List the access logs of an httpd.conf, each with the command that takes it in."`
-	ServerRoot string   `placeholder:"DIR" help:"With --apache-conf: the folder that stands for ServerRoot, for a copy of a configuration."`
-	Define     []string `short:"D" placeholder:"NAME" help:"With --apache-conf: what httpd is started with, NAME or NAME=VALUE."`
-	Files      []string `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX; - is standard input. What gzip, zstd, bzip2 or xz compressed is read, too, whatever its name."`
+	ApacheConf string   `placeholder:"FILE" help:"List the access logs of an httpd.conf, each with the command that reads it."`
+	ServerRoot string   `placeholder:"DIR" help:"With --apache-conf: directory to read instead of ServerRoot, for a copy of a configuration."`
+	Define     []string `short:"D" placeholder:"NAME" help:"With --apache-conf: a -D parameter of httpd, NAME or NAME=VALUE."`
+	Files      []string `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX; - is standard input. Files compressed with gzip, zstd, bzip2 or xz are read, too, whatever their name."`
 }
 
 // Help is kong's longer help.
 func (parseCmd) Help() string {
-	return `Nothing is stored. A line that does not follow its format is printed with the fields
-that could be read and parse_error; the exit status stays 0. With --follow, records
-are printed as the logs grow, through rotations, until the process is stopped or
-standard output has no reader. --fields host,file,offset,... adds where a line is from.
+	return `Prints records without storing them. A line that does not match its format is printed
+with the fields that could be read and parse_error; the exit status remains 0. With
+--follow, records are printed as the logs grow, through rotations, until the process is
+stopped or standard output is closed. --fields host,file,offset,... adds the line's origin.
 
     sluice parse access.log
     sluice parse --follow --output avrojson 're:/log/access_.*'
@@ -65,7 +65,7 @@ func (p *parseCmd) Run(a *app) error {
 		return err
 	}
 	if p.Limit < 0 || question == nil && p.Limit > 0 {
-		return usage("--limit goes with --by or --top, and takes 0 or more; 0 is no limit")
+		return usage("--limit requires --by or --top and must be at least 0; 0 is no limit")
 	}
 	if question != nil && p.Follow {
 		return usage("an answer is printed when all is read: leave --follow out")
@@ -82,7 +82,7 @@ func (p *parseCmd) Run(a *app) error {
 	}
 	if p.Host == "" {
 		if p.Host, err = os.Hostname(); err != nil {
-			return usage("this host's name is not known (%w): give it with --host", err)
+			return usage("cannot find the name of this host: %w\nhint: give it with --host", err)
 		}
 	}
 	sources, err := sourcesOf(p.Files, p.Source, p.Exclude, text, p.Timezone, nil)

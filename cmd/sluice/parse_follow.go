@@ -18,11 +18,11 @@ import (
 
 // parseFollowFlags go with parse --follow.
 type parseFollowFlags struct {
-	Follow     bool          `short:"F" help:"Follow the logs as they grow, through rotations, and print new lines at once. Logs that match later are found."`
-	FromEnd    bool          `env:"SLUICE_PARSE_FROM_END" help:"With --follow: start at the end of the logs that exist now. Logs that come later are read whole."`
-	Latency    time.Duration `env:"SLUICE_PARSE_LATENCY" placeholder:"TIME" help:"With --follow: time between two looks at the logs that grow (default: 200ms to 2s, by their number)."`
-	CPU        percent       `name:"cpu" env:"SLUICE_PARSE_CPU" default:"0" placeholder:"PERCENT" help:"With --follow: CPU that reading and printing may take, in percent of one core; 0 is no limit."`
-	Checkpoint string        `env:"SLUICE_PARSE_CHECKPOINT" type:"path" placeholder:"FILE" help:"With --follow: remember in this file what was printed, and continue there after a restart. After a kill, lines of the last second can be printed again."`
+	Follow     bool          `short:"F" help:"Follow the logs as they grow, through rotations, and print new lines at once. Logs that are created later are found."`
+	FromEnd    bool          `env:"SLUICE_PARSE_FROM_END" help:"With --follow: start at the end of the logs that exist now. Logs that are created later are read whole."`
+	Latency    time.Duration `env:"SLUICE_PARSE_LATENCY" placeholder:"TIME" help:"With --follow: polling interval of growing logs (default: 200ms to 2s, by their number)."`
+	CPU        percent       `name:"cpu" env:"SLUICE_PARSE_CPU" default:"0" placeholder:"PERCENT" help:"With --follow: CPU limit of reading and printing, in percent of one core; 0 is no limit."`
+	Checkpoint string        `env:"SLUICE_PARSE_CHECKPOINT" type:"path" placeholder:"FILE" help:"With --follow: save the position of what was printed in this file, and continue there after a restart. After a kill, lines of the last second can be printed again."`
 }
 
 func (f *parseFollowFlags) check() error {

@@ -18,18 +18,18 @@ import (
 type pruneCmd struct {
 	tableFlags
 	archiveFlags
-	OlderThan string `required:"" placeholder:"AGE" help:"Remove the files of days that ended so long ago: 90d, 12w, 720h."`
+	OlderThan string `required:"" placeholder:"AGE" help:"Remove the files of days that ended longer ago than this: 90d, 12w, 720h."`
 	Only      string `default:"both" enum:"both,table,archive" placeholder:"WHICH" help:"Prune both, or only the table or the archive."`
-	DryRun    bool   `help:"Print what would be removed; change nothing."`
+	DryRun    bool   `help:"Print what would be removed, without removing it."`
 }
 
 // Help is kong's longer help.
 func (pruneCmd) Help() string {
-	return `Removes old files from a columnar table and from the archive. A file goes as a whole,
-when the day of its lines ended --older-than ago in every time zone. Files with lines that
-the checkpoint of --data does not know as stored stay, and so do lines without a time,
-which have no age. What was removed is noted in --data: audit does not miss it, and neither
-audit --repair nor run --from-archive brings it back.
+	return `Removes old files from a columnar table and from the archive. A file is removed
+as a whole, when the day of its lines ended --older-than ago in every time zone. Files
+with lines that the checkpoint in --data does not list as stored are kept, and so are lines
+without a time. The removed ranges are saved in --data: audit does not report them as
+missing, and audit --repair and run --from-archive do not restore them.
 
     sluice prune --older-than 90d --dry-run
     sluice prune --older-than 90d

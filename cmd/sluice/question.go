@@ -14,15 +14,15 @@ import (
 // questionFlags ask for numbers in the place of records.
 type questionFlags struct {
 	Count     bool           `help:"Print the number of records."`
-	By        []string       `placeholder:"FIELD" help:"Count the records of each value of a field, or of several: --by status,method. hour and day are the time's; status_class (5xx) and url_path (the path without its query) are computed."`
-	Sum       []string       `placeholder:"FIELD" help:"Add up the numbers of a field, in all or in each group of --by."`
-	Avg       []string       `placeholder:"FIELD" help:"The average of a field's numbers."`
-	Min       []string       `placeholder:"FIELD" help:"The least number of a field, or its earliest time."`
-	Max       []string       `placeholder:"FIELD" help:"The greatest number of a field, or its latest time."`
+	By        []string       `placeholder:"FIELD" help:"Count the records of each value of a field, or of several: --by status,method. hour and day are those of the time; status_class (5xx) and url_path (the path without its query) are computed."`
+	Sum       []string       `placeholder:"FIELD" help:"Sum of a field's numbers, of all records or of each group of --by."`
+	Avg       []string       `placeholder:"FIELD" help:"Average of a field's numbers."`
+	Min       []string       `placeholder:"FIELD" help:"Least number of a field, or its earliest time."`
+	Max       []string       `placeholder:"FIELD" help:"Greatest number of a field, or its latest time."`
 	Quantile  []string       `sep:"none" placeholder:"FIELD:Q" help:"Quantiles of a field's numbers: bytes:0.5,0.95,0.99. Exact for up to 1,048,576 values, or 4,096 in each group; beyond that within 0.4 %. May be repeated."`
 	Distinct  []string       `placeholder:"FIELD" help:"Count the different values of a field. Exact for up to 1,048,576 values, or 4,096 in each group; beyond that an estimate with a standard error of 0.8 %."`
-	Top       string         `placeholder:"FIELD" help:"Print the most frequent values of a field (--limit of them, default 10): --by FIELD --limit 10, with approximate counts where the values do not fit into memory."`
-	Histogram *time.Duration `placeholder:"1h" help:"Print the number of records in each such span of time: 10m, 1h, 1d, 1w (from Monday)."`
+	Top       string         `placeholder:"FIELD" help:"Print the most frequent values of a field (--limit of them, default 10): --by FIELD --limit 10, with approximate counts if the values do not fit into memory."`
+	Histogram *time.Duration `placeholder:"1h" help:"Print the number of records in each interval: 10m, 1h, 1d, 1w (from Monday)."`
 	Order     string         `placeholder:"COLUMN" help:"Sort the groups by a column of the answer: count, sum_bytes, path:desc, p95_bytes:asc."`
 }
 
@@ -36,7 +36,7 @@ func (f *questionFlags) asked() bool {
 func (f *questionFlags) question(limit int) (*query.Question, error) {
 	if !f.asked() {
 		if f.Order != "" {
-			return nil, usage("--order sorts groups: give --by, too; records come in the order of their time")
+			return nil, usage("--order sorts groups, and records are printed in time order\nhint: give --by, too")
 		}
 		return nil, nil
 	}
@@ -48,14 +48,14 @@ func (f *questionFlags) question(limit int) (*query.Question, error) {
 		}
 	}
 	if groupings > 1 {
-		return nil, usage("--by, --top and --histogram are three ways to make groups: give one at a time")
+		return nil, usage("--by, --top and --histogram exclude each other\nhint: give one of them")
 	}
 	if err := f.measures(q); err != nil {
 		return nil, err
 	}
 	if f.Histogram != nil {
 		if q.Every = *f.Histogram; q.Every == 0 {
-			return nil, usage("--histogram: 0 is not a width: use a whole number of seconds, such as 10m, 1h, 1d or 1w")
+			return nil, usage("--histogram: the interval must be a whole number of seconds, at least 1, such as 10m, 1h, 1d or 1w")
 		}
 	}
 	if f.Top != "" {
@@ -140,7 +140,7 @@ func (f *questionFlags) answerOf(a *app, out outputFlags, q query.Question, form
 		return nil, err
 	}
 	if out.OutputFile != "" {
-		return nil, usage("--output-file is for records: an answer goes to standard output")
+		return nil, usage("--output-file cannot be used with --count, --by and other aggregations, which print to standard output")
 	}
 	if err := q.Check(formats...); err != nil {
 		return nil, usageError{err}

@@ -17,9 +17,9 @@ import (
 
 // formatFlags say how lines are read.
 type formatFlags struct {
-	Format   string `default:"auto" placeholder:"F" help:"LogFormat string, or a name: auto (looks at the first lines), ${formats}. In front of it, syslog:, cri: or docker: where such a logger carries the lines."`
+	Format   string `default:"auto" placeholder:"F" help:"LogFormat string, or a name: auto (recognized from the first lines), ${formats}. With the prefix syslog:, cri: or docker: for lines in such an envelope."`
 	Pattern  string `placeholder:"RE" help:"Regular expression with named groups, (?P<status>\\d+), instead of a LogFormat."`
-	Timezone string `placeholder:"ZONE" help:"Zone of times that say none, such as Europe/Berlin (default UTC)."`
+	Timezone string `placeholder:"ZONE" help:"Time zone of times without one, such as Europe/Berlin (default UTC)."`
 }
 
 // text returns what parse.Lookup takes, or auto, checked.
@@ -34,7 +34,7 @@ func (f formatFlags) text() (string, *time.Location, error) {
 	}
 	if f.Pattern != "" {
 		if f.Format != parse.AutoName {
-			return "", nil, usage("--format and --pattern are two ways to say one thing: give one")
+			return "", nil, usage("--format and --pattern exclude each other\nhint: give one of them")
 		}
 		text = parse.PatternPrefix + f.Pattern
 	}
@@ -55,8 +55,8 @@ type runCmd struct {
 	storeFlags
 	followFlags
 	statusFlags
-	FromArchive string   `placeholder:"URL" help:"Put the lines of an archive into the table, with the keys and cells that they had; no log is read. Done again, it changes nothing."`
-	Once        bool     `help:"Read each log to its present end, store it, and stop. Run again, it goes on from there."`
+	FromArchive string   `placeholder:"URL" help:"Write the lines of an archive to the table, with their original keys and cells; no log is read. It can be repeated without effect."`
+	Once        bool     `help:"Read each log to its current end, store it, and stop. The next run continues there."`
 	Host        string   `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
 	Files       []string `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX. With --once, files compressed with gzip, zstd, bzip2 or xz are read, too, whatever their name."`
 }
@@ -65,22 +65,22 @@ type runCmd struct {
 func (runCmd) Help() string {
 	return `Reads Apache access logs and stores every line twice: as a row of typed cells in a
 table, and byte for byte in a gzip archive by date and host. Without --table and
---archive both are folders below --data, and no server is needed:
+--archive both are directories below --data, and no server is needed:
 
     sluice run --once /var/log/apache2/access.log
     sluice scan --status 5xx --limit 10
 
-With --once each log is read to its present end. Without, logs are followed as
-they grow, through every kind of rotation, and new ones are found:
+With --once, each log is read to its current end. Without it, logs are followed as they
+grow, through every kind of rotation, and new logs are found:
 
     sluice run '/var/log/apache2/*access*.log'
     sluice run 're:/log/access_.*' --source '{path: /log/shop/*.log, format: combined, labels: {site: shop}}'
 
-A table that was lost is made again of the archive alone:
+A lost table can be rebuilt from the archive alone:
 
     sluice run --from-archive 'dir:/logs/%Y%m%d/%{host}' --table hbase://zk1,zk2/web:accesslog
 
-Killed at any moment and run again, every line is there exactly once. The exit
+After a kill at any moment and a restart, every line is stored exactly once. The exit
 status is 0 only if every line that was read is stored.`
 }
 
@@ -94,7 +94,7 @@ func (r *runCmd) Run(a *app) error {
 	}
 	if r.Host == "" {
 		if r.Host, err = os.Hostname(); err != nil {
-			return usage("this host's name is not known (%w): give it with --host", err)
+			return usage("cannot find the name of this host: %w\nhint: give it with --host", err)
 		}
 	}
 	if err := segment.CheckHost(r.Host); err != nil {
@@ -110,7 +110,7 @@ func (r *runCmd) Run(a *app) error {
 		return usage("--status-listen is for following: leave out --once")
 	}
 	if len(r.Source) > 0 {
-		return usage("--source is for following: with --once, name the logs and give --format")
+		return usage("--source cannot be used with --once\nhint: name the logs and give --format")
 	}
 	if len(r.Files) == 0 {
 		return usage("which logs? Name them: sluice run --once /var/log/apache2/access.log")

@@ -91,7 +91,7 @@ func (f *followFlags) govern(a *app, trace *governor.Trace) (*governor.Governor,
 		return nil, usage("--cpu, --latency and --min-margin take 0 or more")
 	}
 	if f.FromStart && f.FromEnd {
-		return nil, usage("--from-start and --from-end are opposites: give one")
+		return nil, usage("--from-start and --from-end exclude each other\nhint: give one of them")
 	}
 	if !f.NoNice {
 		if err := governor.Lower(); err != nil {

@@ -15,18 +15,18 @@ import (
 
 type scanCmd struct {
 	tableFlags
-	From    string `placeholder:"T" help:"Rows from this time on: 2015-05-17, '2015-05-17 10:05', RFC 3339, now, today, yesterday, -2h."`
+	From    string `placeholder:"T" help:"Rows at or after this time: 2015-05-17, '2015-05-17 10:05', RFC 3339, now, today, yesterday, -2h."`
 	To      string `placeholder:"T" help:"Rows before this time."`
 	Last    string `placeholder:"D" help:"Rows of the last 90m, 24h, 7d, 2w."`
 	Undated bool   `help:"Only lines whose time could not be read."`
 	Host    string `env:"SLUICE_SCAN_HOST" placeholder:"H" help:"Lines of these web hosts, comma-separated."`
-	Label   labels `env:"SLUICE_SCAN_LABEL" placeholder:"NAME=VALUE" help:"Lines of logs with this label; several labels are joined by and."`
+	Label   labels `env:"SLUICE_SCAN_LABEL" placeholder:"NAME=VALUE" help:"Lines of logs with this label. Several labels must all match."`
 	Status  string `placeholder:"S" help:"404, 5xx, 400-499, or several with commas."`
 	Method  string `placeholder:"M" help:"GET, or several with commas."`
-	Path    string `placeholder:"PREFIX" help:"What the path starts with."`
+	Path    string `placeholder:"PREFIX" help:"Prefix of the path."`
 	Client  string `placeholder:"IP" help:"Address, block (10.0.0.0/8, 10.*), range (10.1.2.3-10.1.2.9) or host name (web.example.org, *.example.org), or several with commas."`
 	Where   string `placeholder:"EXPR" help:"Expression over fields: 'status >= 500 and path =~ \"^/api\"'."`
-	Limit   int    `placeholder:"N" help:"Stop after so many rows, or groups of --by."`
+	Limit   int    `placeholder:"N" help:"Stop after this number of rows, or groups of --by."`
 	Reverse bool   `help:"Newest first."`
 	questionFlags
 	outputFlags
@@ -34,7 +34,7 @@ type scanCmd struct {
 
 // Help is kong's longer help.
 func (scanCmd) Help() string {
-	return `Rows come in the order of their time. Flags are joined by and:
+	return `Prints rows in time order. A row must match all flags:
 
     sluice scan --status 5xx --last 24h
     sluice scan --host web01 --from yesterday --to today --output raw
@@ -49,9 +49,9 @@ Fields are those of the log's format, and host, file, stream, offset, logbody an
 parse_error; url_path (the path without its query) and status_class (5xx) are computed.
 --output raw prints the lines as Apache wrote them, byte for byte.
 
-Answers are exact unless a line below the table says otherwise: quantiles and numbers of
-different values are estimated where there are very many values, and so are the counts of
---top. --by fails where the groups need more than 256 MiB, and says what to do.`
+Answers are exact unless a line below the table marks them as estimates: with very many
+values, quantiles, --distinct and the counts of --top are estimated. --by fails if the
+groups need more than 256 MiB; the error has a hint.`
 }
 
 func (s *scanCmd) Run(a *app) (err error) {
@@ -64,7 +64,7 @@ func (s *scanCmd) Run(a *app) (err error) {
 		return usageError{err}
 	}
 	if s.Limit < 0 {
-		return usage("--limit takes 0 or more; 0 is no limit")
+		return usage("--limit must be at least 0; 0 is no limit")
 	}
 	if err := s.check(); err != nil {
 		return err
@@ -126,7 +126,7 @@ func (s *scanCmd) times(now time.Time) (scan schema.Scan, err error) {
 	}
 	if s.From != "" {
 		if s.Last != "" {
-			return scan, errors.New("--from and --last are two ways to say one thing: give one")
+			return scan, errors.New("--from and --last exclude each other\nhint: give one of them")
 		}
 		if scan.From, err = query.ParseTime(s.From, now, time.Local); err != nil {
 			return scan, fmt.Errorf("--from: %w", err)

@@ -15,14 +15,14 @@ import (
 
 type schemaCmd struct {
 	tableFlags
-	Kind        string        `arg:"" enum:"avro,hbase,hive,phoenix,apply" help:"avro (the schema of records), the DDL for hbase, hive, phoenix, or apply: make the HBase table of --table."`
+	Kind        string        `arg:"" enum:"avro,hbase,hive,phoenix,apply" help:"avro (the schema of records), the DDL for hbase, hive, phoenix, or apply: create the HBase table of --table."`
 	Format      string        `default:"combined" placeholder:"F" help:"LogFormat string, or a name: ${formats}."`
 	Pattern     string        `placeholder:"RE" help:"Regular expression with named groups instead of a LogFormat."`
 	Layout      string        `default:"typed" enum:"typed,packed,flume" help:"Layout of the table: typed, packed or flume."`
 	Cells       []string      `placeholder:"FIELD" help:"Fields that have a cell of their own (default: all)."`
 	Name        string        `default:"accesslog" placeholder:"NAME" help:"The table, with its namespace where it has one (web:accesslog), or the Avro record."`
-	Compression string        `default:"" enum:",NONE,SNAPPY,GZ,ZSTD,LZ4" placeholder:"C" help:"The column family's compression: NONE, SNAPPY, GZ, ZSTD or LZ4 (default: NONE; with apply, one that the cluster has)."`
-	TTL         time.Duration `placeholder:"2160h" help:"How long after the event a row is kept (default: for ever)."`
+	Compression string        `default:"" enum:",NONE,SNAPPY,GZ,ZSTD,LZ4" placeholder:"C" help:"Compression of the column family: NONE, SNAPPY, GZ, ZSTD or LZ4 (default: NONE; with apply, one that the cluster supports)."`
+	TTL         time.Duration `placeholder:"2160h" help:"Time after the event at which a row expires (default: never)."`
 }
 
 // Help is kong's longer help.
@@ -32,8 +32,8 @@ func (schemaCmd) Help() string {
     sluice schema hive | beeline -f /dev/stdin
     sluice schema apply --table hbase://zk1,zk2/web:accesslog --ttl 2160h
 
-apply makes the table and its namespace, split at every salt; one that is there
-with this layout is left as it is.`
+apply creates the table and its namespace, pre-split at every salt; an existing table
+with this layout is not changed.`
 }
 
 func (s *schemaCmd) Run(a *app) error {
@@ -103,7 +103,7 @@ func (s *schemaCmd) packedSchema(fields []schema.Field) (string, error) {
 // apply makes the table.
 func (s *schemaCmd) apply(a *app, fields []schema.Field) (err error) {
 	if !s.onHBase() {
-		return usage("schema apply makes a table of HBase's: say which, --table hbase://ZOOKEEPER/TABLE")
+		return usage("schema apply creates a table in HBase\nhint: name it with --table hbase://ZOOKEEPER/TABLE")
 	}
 	h, err := a.hbaseTable(s.tableFlags)
 	if err != nil {

@@ -149,7 +149,7 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	u.told("nobody", table, "neither a keytab nor a ticket cache")
 	u.told("somebody who is not in the keytab", table, "has no key of somebody@SLUICE.TEST", keytab, "--kerberos-principal=somebody")
 	u.told("a service that is not there", table, "the KDC knows no service other/localhost@SLUICE.TEST", keytab, "--hbase-service=other/_HOST")
-	u.told("a ticket for another service", table, "--hbase-service must be who they are", keytab, "--hbase-service=HTTP/_HOST")
+	u.told("a ticket for another service", table, "--hbase-service must be their principal", keytab, "--hbase-service=HTTP/_HOST")
 	u.told("a client with TLS", table, "leave out the TLS settings", keytab, "--hbase-tls-ca=system")
 	out, _ = u.sluice(1, table, "doctor", keytab, "--hbase-service=other/_HOST")
 	if !strings.Contains(out, "FAILED   master") || !strings.Contains(out, "knows no service") || !strings.Contains(out, "skipped  row") {
@@ -160,7 +160,7 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	t.Setenv("HBASE_CONF_DIR", "")
 	t.Setenv("HADOOP_CONF_DIR", "")
 	plain := "hbase://" + c.ZooKeeper + "/" + strings.TrimPrefix(table, "hbase:///")
-	u.told("a client without settings", plain, "this cluster asks for Kerberos: let HBASE_CONF_DIR name")
+	u.told("a client without settings", plain, "set HBASE_CONF_DIR to the directory of its hbase-site.xml")
 	u.told("no place", table, "HBASE_CONF_DIR")
 }
 

@@ -22,11 +22,11 @@ type statusCmd struct {
 
 // Help is kong's longer help.
 func (statusCmd) Help() string {
-	return `Prints what the run, agent or collector with this --data folder is about: how far
-it is, whether its governor slows it and why, which logs cannot be read, which
-are behind, and what was lost; of a collector, how its hosts are. The exit status is 1
-when it does not run, cannot read a log or store what it read, is paused, has lost
-lines, has no collector that takes them, or when /health says ERROR.`
+	return `Shows the status of the run, agent or collector that uses this data directory: its
+position in the logs, whether its governor slows it and why, which logs cannot be read or
+are behind, lost lines, and of a collector the health of its hosts. The exit status is 1
+if the process does not run, cannot read a log or store lines, is paused, has lost
+lines, has no collector that accepts them, or if /health reports ERROR.`
 }
 
 // staleAfter: a status is written every tickInterval.
@@ -35,10 +35,10 @@ const staleAfter = time.Minute
 func (c *statusCmd) Run(a *app) error {
 	s, err := monitor.Read(statusPath(a.cli.Data))
 	if errors.Is(err, fs.ErrNotExist) && locked(a.cli.Data) {
-		return fmt.Errorf("sluice runs with --data %s, but has not written its status\nhint: look at its log, and whether the disk is full (df)", a.cli.Data)
+		return fmt.Errorf("a sluice process runs with --data %s, but has not written its status\nhint: read its log, and check whether the disk is full (df)", a.cli.Data)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return usage("nothing follows logs with --data %s, and nothing did: start `sluice run LOGS`, an agent or a collector; run --once leaves no status, it says all when it ends", a.cli.Data)
+		return usage("no status in --data %s: no process has followed logs or collected with it\nhint: start `sluice run LOGS`, an agent or a collector; run --once writes no status", a.cli.Data)
 	}
 	if err != nil {
 		return err
@@ -176,7 +176,7 @@ func printSending(w io.Writer, s *monitor.Status, now time.Time) {
 		print.Textf(w, "NO COLLECTOR for %s: %s\n", since, x.Error)
 	}
 	if x.BusySince != nil {
-		print.Textf(w, "PAUSED for %s: the collector takes nothing: %s\n", now.Sub(*x.BusySince).Round(time.Second), x.Busy)
+		print.Textf(w, "PAUSED for %s: the collector accepts no batches: %s\n", now.Sub(*x.BusySince).Round(time.Second), x.Busy)
 	}
 	if x.UnsavedSince != nil {
 		print.Textf(w, "FAILING for %s: the checkpoint cannot be saved, retrying: %s\n", now.Sub(*x.UnsavedSince).Round(time.Second), x.Unsaved)

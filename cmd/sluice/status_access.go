@@ -16,11 +16,11 @@ import (
 
 // statusAccess says which clients the status port serves.
 type statusAccess struct {
-	StatusTLSCert   string `name:"status-tls-cert" placeholder:"FILE" help:"Serve --status-listen with TLS: the certificate, in PEM. It is read again when it changes."`
-	StatusTLSKey    string `name:"status-tls-key" placeholder:"FILE" help:"Its key, in PEM."`
+	StatusTLSCert   string `name:"status-tls-cert" placeholder:"FILE" help:"Serve --status-listen with TLS: file of the certificate, in PEM. It is read again when it changes."`
+	StatusTLSKey    string `name:"status-tls-key" placeholder:"FILE" help:"File of the certificate's key, in PEM."`
 	StatusTLSCA     string `name:"status-tls-ca" placeholder:"FILE" help:"Certificates of the authorities that sign client certificates, in PEM. A client with such a certificate is admitted; without --status-token-file, every client needs one."`
 	StatusTokenFile string `name:"status-token-file" placeholder:"FILE" help:"File with a token of at least 16 characters. A client must send it: Authorization: Bearer TOKEN, or as the password of any user name (browsers). The file is read for each request."`
-	InsecureStatus  bool   `help:"Serve --status-listen beyond this machine without TLS or authentication, for example behind a proxy that authenticates."`
+	InsecureStatus  bool   `help:"Serve --status-listen on a network address without TLS or authentication, for example behind a proxy that authenticates."`
 }
 
 const (
@@ -47,9 +47,9 @@ func (f *statusAccess) check(flag string, address *net.TCPAddr) error {
 	const hint = "--status-tls-cert and --status-tls-key, and --status-token-file or --status-tls-ca; or --insecure-status behind a proxy that authenticates"
 	switch {
 	case f.StatusTLSCert == "":
-		return usage("%s is beyond this machine, and the port has no TLS\nhint: give %s", flag, hint)
+		return usage("%s is a network address, and the port has no TLS\nhint: give %s", flag, hint)
 	case f.StatusTokenFile == "" && f.StatusTLSCA == "":
-		return usage("%s is beyond this machine, and the port has no authentication: every client could read host names, paths and errors\nhint: give %s", flag, hint)
+		return usage("%s is a network address, and the port has no authentication: every client could read host names, paths and errors\nhint: give %s", flag, hint)
 	}
 	return nil
 }

@@ -19,9 +19,9 @@ import (
 // statusFlags say who is told how a process is, and what is an error.
 type statusFlags struct {
 	statusAccess
-	StatusListen string        `placeholder:"HOST:PORT" help:"Serve the pages for a browser (/), /health, /metrics (Prometheus) and /metrics.json (as Flume reports) there, such as 127.0.0.1:4142; :4142 is the same. An address beyond this machine needs --status-tls-cert and a token or client certificates (default: nowhere)."`
-	StatusName   []string      `placeholder:"NAME" help:"Host names under which --status-listen may be asked, beside its own name, this machine's and IP addresses: a request for another name is rejected, because a web page elsewhere could make it (DNS rebinding)."`
-	MaxLag       time.Duration `default:"10m" placeholder:"TIME" help:"How old a line may be and not be stored before /health and status say ERROR; the archive has --roll-interval more. So long, too, may the governor pause and a sink fail."`
+	StatusListen string        `placeholder:"HOST:PORT" help:"Address of the status server, such as 127.0.0.1:4142; :4142 is the same. It serves pages for a browser (/), /health, /metrics (Prometheus) and /metrics.json (Flume's format). A network address needs --status-tls-cert and a token or client certificates (default: no server)."`
+	StatusName   []string      `placeholder:"NAME" help:"Host names that requests to --status-listen may use, beside its own name, this machine's name and IP addresses. A request for any other name is rejected, as it could come from a web page of another site (DNS rebinding)."`
+	MaxLag       time.Duration `default:"10m" placeholder:"TIME" help:"Age of the oldest line that is not stored at which /health and status report ERROR; for the archive, --roll-interval is added. The same limit applies to a paused governor and a failing sink."`
 }
 
 const (
@@ -38,7 +38,7 @@ const (
 
 func (f *statusFlags) check() error {
 	if f.MaxLag <= 0 {
-		return usage("--max-lag takes more than 0")
+		return usage("--max-lag must be greater than 0")
 	}
 	if f.StatusListen == "" {
 		return nil

@@ -153,7 +153,7 @@ func lockFile(path string) (*os.File, error) {
 		return nil, fmt.Errorf("cannot be written: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(errors.New("another sluice is at work there; wait for it, or use another folder"), f.Close())
+		return nil, errors.Join(errors.New("another sluice process uses this directory\nhint: wait until it ends, or give another directory"), f.Close())
 	}
 	return f, nil
 }

@@ -26,16 +26,16 @@ type storeFlags struct {
 	tableFlags
 	columnarFlags
 	archiveFlags
-	Layout         string        `default:"" enum:",typed,packed,flume" help:"Layout that the table in HBase has: typed, packed or flume (default: the one it has)."`
-	Cells          []string      `placeholder:"FIELD" help:"Fields that have a cell of their own in the table in HBase (default: those that it has)."`
-	RollSize       mebibytes     `default:"100" placeholder:"MIB" help:"Size of an archive file, compressed, at which the next is begun; 100 and 100MiB are the same, 1GB is less than 1GiB."`
+	Layout         string        `default:"" enum:",typed,packed,flume" help:"Layout of the table in HBase: typed, packed or flume (default: that of the existing table)."`
+	Cells          []string      `placeholder:"FIELD" help:"Fields that have a cell of their own in the table in HBase (default: those of the existing table)."`
+	RollSize       mebibytes     `default:"100" placeholder:"MIB" help:"Compressed size of an archive file at which the next one is started; 100 and 100MiB are the same, 1GB is less than 1GiB."`
 	Level          int           `default:"1" placeholder:"N" help:"gzip level of the archive, 1 to 9."`
-	RollInterval   time.Duration `default:"2h" placeholder:"TIME" help:"Age at which an archive file is finished, when following."`
-	RollIdle       time.Duration `default:"15m" placeholder:"TIME" help:"Time without a line after which an archive file is finished, when following."`
-	SpoolMax       mebibytes     `default:"10240" placeholder:"MIB" help:"Size of what may wait on this disk for archive and table; then no more is taken until it shrinks. 0 is no bound."`
-	KeepLocal      time.Duration `default:"0s" placeholder:"TIME" help:"How long an archive file stays on this disk, too, after it is archived."`
-	MarkClosedDays bool          `help:"Put an empty file _SUCCESS into the archive's directories of a day that is over, when all that came for it is archived: for jobs that wait for it."`
-	MarkGrace      time.Duration `default:"2h" placeholder:"TIME" help:"How long after midnight, in the log's own zone, lines of a day may still come before --mark-closed-days marks it, and its files of a columnar table are merged."`
+	RollInterval   time.Duration `default:"2h" placeholder:"TIME" help:"Age at which an archive file is sealed, when following."`
+	RollIdle       time.Duration `default:"15m" placeholder:"TIME" help:"Time without a new line after which an archive file is sealed, when following."`
+	SpoolMax       mebibytes     `default:"10240" placeholder:"MIB" help:"Size limit of the spool: lines on this disk that are not yet in archive and table. At the limit, reading and receiving wait. 0 is no limit."`
+	KeepLocal      time.Duration `default:"0s" placeholder:"TIME" help:"Time for which the local copy of an archive file is kept after it is archived."`
+	MarkClosedDays bool          `help:"Create an empty file _SUCCESS in the archive's directories of a day when the day is over and all its lines are archived, for jobs that wait for it."`
+	MarkGrace      time.Duration `default:"2h" placeholder:"TIME" help:"Time after midnight, in the log's time zone, that lines of the day before may still take to arrive; then --mark-closed-days marks the day, and its files of a columnar table are merged."`
 }
 
 // layout is the one that the table must have, nil: the one it has. A cell that no
@@ -98,7 +98,7 @@ type storeOptions struct {
 // checkRolls checks what can be said wrongly of archive files.
 func (r *storeFlags) checkRolls() error {
 	if r.RollSize < 1 || r.Level < 1 || r.Level > 9 {
-		return usage("--roll-size takes 1MiB or more, --level 1 to 9")
+		return usage("--roll-size must be at least 1MiB, --level 1 to 9")
 	}
 	if r.MarkGrace < 0 || r.SpoolMax < 0 || r.KeepLocal < 0 {
 		return usage("--mark-grace, --spool-max and --keep-local take 0 or more")

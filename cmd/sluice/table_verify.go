@@ -21,10 +21,10 @@ type tableVerifyCmd struct {
 
 // Help is kong's longer help.
 func (tableVerifyCmd) Help() string {
-	return `Reads every row of every file: checksums, the order of rows, whether each line can be
-built from its columns and fills its place in the log, and whether the files have the lines
-that they say they have. The exit status is 1 if anything is wrong. It needs neither logs
-nor archive; sluice audit compares with those.
+	return `Reads every row of every file and checks checksums, the order of rows, that each line can
+be rebuilt from its columns and fills its range of the log, and that each file has the
+lines that its metadata lists. The exit status is 1 if anything is wrong. Logs and archive
+are not needed; sluice audit compares with those.
 
     sluice table verify
     sluice table verify --table parquet:hdfs://nn1,nn2/weblogs --day 2026-09-03`

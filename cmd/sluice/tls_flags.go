@@ -13,9 +13,9 @@ import (
 // tlsFlags say who we are to those on the other side of a connection, and whom we
 // believe. The files are read again when they change.
 type tlsFlags struct {
-	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"TLS: our certificate, in PEM; an agent's name in it is its host."`
-	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"TLS: its key, in PEM."`
-	TLSCA   string `name:"tls-ca" placeholder:"FILE" help:"TLS: certificates of those who sign the other side's, in PEM."`
+	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"TLS: file of this process's certificate, in PEM. The name in an agent's certificate is its host."`
+	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"TLS: file of the certificate's key, in PEM."`
+	TLSCA   string `name:"tls-ca" placeholder:"FILE" help:"TLS: file of the authorities that sign the peer's certificate, in PEM."`
 }
 
 // files are the certificates, nil for connections without TLS. anonymous: --tls-ca

@@ -19,24 +19,24 @@ import (
 
 type topCmd struct {
 	tlsFlags
-	Status    string        `default:"http://127.0.0.1:4142" placeholder:"URL" help:"Where a collector, an agent or a run tells how it is: its --status-listen."`
-	TokenFile string        `placeholder:"FILE" help:"File with the token that the other's --status-token-file has."`
-	Interval  time.Duration `default:"2s" placeholder:"TIME" help:"Time between two looks."`
-	Once      bool          `help:"Print it once and end, with exit status 1 if something is wrong. So it is, too, where standard output is no terminal."`
+	Status    string        `default:"http://127.0.0.1:4142" placeholder:"URL" help:"Address of the status server (--status-listen) of a collector, an agent or a run."`
+	TokenFile string        `placeholder:"FILE" help:"File with the token of the server's --status-token-file."`
+	Interval  time.Duration `default:"2s" placeholder:"TIME" help:"Refresh interval."`
+	Once      bool          `help:"Print the status once and exit, with status 1 if there is an error. Default if standard output is not a terminal."`
 }
 
 // Help is kong's longer help.
 func (topCmd) Help() string {
-	return `Shows what /health says, again and again until Ctrl-C: sinks and hosts, those first
-that are not well, with the reasons.
+	return `Shows the contents of /health until Ctrl-C: sinks and hosts, those with errors first,
+with the reasons.
 
     sluice collector --status-listen :4142 …
     sluice top
     sluice top --once --status http://127.0.0.1:4142 || mail -s "logs" ops@example.com
 
-UNREAD are bytes that Apache wrote and nobody has read; LAG is how old the oldest line
-is that the table lacks (of an agent: that no collector has), UNSTORED the oldest that
-table and archive do not have both.`
+UNREAD is the number of bytes that Apache wrote and the agent has not read. LAG is the age
+of the oldest line that is not in the table (for an agent: that no collector received).
+UNSTORED is the age of the oldest line that is not in both table and archive.`
 }
 
 // maxHealthBytes bounds what is taken for an answer: ten thousand hosts.
@@ -48,7 +48,7 @@ func (c *topCmd) Run(a *app) error {
 		return usage("--status %s: write http://HOST:PORT, as --status-listen of the other has it", c.Status)
 	}
 	if c.Interval < 100*time.Millisecond {
-		return usage("--interval takes 100ms or more")
+		return usage("--interval must be at least 100ms")
 	}
 	ask, err := c.asker(u.JoinPath("health").String())
 	if err != nil {
@@ -116,7 +116,7 @@ func (k *asker) look(ctx context.Context) (*monitor.Health, error) {
 	}
 	answer, err := k.client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("nobody tells how it is: %w; does it run, with --status-listen?", err)
+		return nil, fmt.Errorf("cannot read the status: %w\nhint: start the collector, agent or run with --status-listen, and give its address with --status", err)
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxHealthBytes))
@@ -124,7 +124,7 @@ func (k *asker) look(ctx context.Context) (*monitor.Health, error) {
 		return nil, fmt.Errorf("%s: %w", k.at, err)
 	}
 	if answer.StatusCode == http.StatusUnauthorized {
-		return nil, fmt.Errorf("%s asks for a token\nhint: give --token-file the file that its --status-token-file names", k.at)
+		return nil, fmt.Errorf("%s requires a token\nhint: give --token-file a file with the token of its --status-token-file", k.at)
 	}
 	var h monitor.Health
 	if err := json.Unmarshal(body, &h); err != nil || h.Status == "" {
