@@ -64,7 +64,7 @@ func TestAway(t *testing.T) {
 			w.turn(time.Second)
 			w.append("access.log", c)
 			w.turn(time.Second)
-			w.tailer.reckon()
+			w.tailer.margins.reckon()
 			w.kept, w.hold = nil, false
 			w.save()
 			w.crash()

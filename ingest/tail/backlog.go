@@ -31,6 +31,14 @@ type pace struct {
 	measured       bool
 }
 
+// margins measures the pace, and warns of unread lines that are about to be deleted.
+type margins struct {
+	*env
+	contents *contents
+	set      *fileSet
+	pace     pace
+}
+
 // measure takes in how much was read by now. The first time there is nothing to
 // compare with, the second nothing to smooth.
 func (p *pace) measure(now time.Time, bytes, lines int64) {
@@ -46,57 +54,56 @@ func (p *pace) measure(now time.Time, bytes, lines int64) {
 
 // reckon measures the pace, writes down sizes, and warns of unread lines that are
 // about to be deleted.
-func (t *Tailer) reckon() {
-	t.pace.measure(t.now, t.counters.Bytes.Load(), t.counters.Lines.Load())
+func (m *margins) reckon() {
+	m.pace.measure(m.now, m.counters.Bytes.Load(), m.counters.Lines.Load())
 	var urgent *file
 	var unread int64
-	for _, f := range t.hot {
+	for _, f := range m.set.hot {
 		// What a truncated log has grown to since is no unread part of what was cut off.
-		if size, err := fileSize(f.fd); err == nil && size > f.size && t.sameMark(f) {
+		if size, err := fileSize(f.fd); err == nil && size > f.size && m.contents.sameMark(f) {
 			f.size = size
-			f.growth.note(size, t.now.Sub(t.began))
+			f.growth.note(size, m.now.Sub(m.began))
 		}
 		unread += f.unread()
 	}
-	for _, f := range t.hot {
+	for _, f := range m.set.hot {
 		// What came since the reckoning before is no backlog: it is read with the
 		// next sweep. Nor is a line that is not finished, or a copy that is held back.
 		behind := f.read < f.sizeBefore && f.unread() > 0 && !f.part && f.stream != nil
 		if f.sizeBefore = f.size; f.stream == nil {
 			f.sizeBefore = 0
 		}
-		if t.cfg.MinMargin == 0 || !behind {
+		if m.cfg.MinMargin == 0 || !behind {
 			f.deadline, f.reckonedAt, f.warned = time.Time{}, time.Time{}, false
 			continue
 		}
-		t.reckonFile(f, unread)
-		if !f.deadline.IsZero() && f.margin < t.cfg.MinMargin && (urgent == nil || f.margin < urgent.margin) {
+		m.reckonFile(f, unread)
+		if !f.deadline.IsZero() && f.margin < m.cfg.MinMargin && (urgent == nil || f.margin < urgent.margin) {
 			urgent = f
 		}
 	}
-	t.urge(urgent)
-	t.noteSizes()
-	t.publish()
+	m.urge(urgent)
+	m.set.noteSizes()
 }
 
 // urge tells the gate, and the log once, of the log that is nearest to losing
 // lines.
-func (t *Tailer) urge(f *file) {
+func (m *margins) urge(f *file) {
 	if f == nil {
-		if t.gate != nil {
-			t.gate.SetUrgent(false, "")
+		if m.gate != nil {
+			m.gate.SetUrgent(false, "")
 		}
 		return
 	}
 	reason := fmt.Sprintf("%s: %d bytes are unread and its rotation will delete them in about %s; %s",
-		f.path(), f.unread(), f.deadline.Sub(t.now).Round(time.Second), f.marginText())
+		f.path(), f.unread(), f.deadline.Sub(m.now).Round(time.Second), f.marginText())
 	if !f.warned {
 		f.warned = true
-		t.cfg.Log.Error("unread lines are about to be deleted with the log", "path", f.path(), "hint", "give the agent more CPU (--cpu, --catch-up), or keep rotated logs longer",
-			"unread_bytes", f.unread(), "deleted_in", f.deadline.Sub(t.now).Round(time.Second), "margin", f.marginText())
+		m.cfg.Log.Error("unread lines are about to be deleted with the log", "path", f.path(), "hint", "give the agent more CPU (--cpu, --catch-up), or keep rotated logs longer",
+			"unread_bytes", f.unread(), "deleted_in", f.deadline.Sub(m.now).Round(time.Second), "margin", f.marginText())
 	}
-	if t.gate != nil {
-		t.gate.SetUrgent(true, reason)
+	if m.gate != nil {
+		m.gate.SetUrgent(true, reason)
 	}
 }
 
@@ -116,26 +123,26 @@ func (b *backlog) marginText() string {
 
 // reckonFile estimates when the unread part is deleted and how long reading it
 // takes: all logs' unread parts share the pace.
-func (t *Tailer) reckonFile(f *file, unread int64) {
-	if t.now.Sub(f.reckonedAt) > time.Minute {
-		f.reckonedAt = t.now
-		f.deadline = t.deadlineOf(f)
+func (m *margins) reckonFile(f *file, unread int64) {
+	if m.now.Sub(f.reckonedAt) > time.Minute {
+		f.reckonedAt = m.now
+		f.deadline = m.deadlineOf(f)
 	}
 	if f.deadline.IsZero() {
 		return
 	}
 	seconds := forEver.Seconds()
-	if t.pace.bytesPerSecond > 0 {
-		seconds = min(float64(unread)/t.pace.bytesPerSecond, seconds)
+	if m.pace.bytesPerSecond > 0 {
+		seconds = min(float64(unread)/m.pace.bytesPerSecond, seconds)
 	}
-	f.margin = f.deadline.Sub(t.now) - time.Duration(seconds*float64(time.Second))
+	f.margin = f.deadline.Sub(m.now) - time.Duration(seconds*float64(time.Second))
 }
 
 // deadlineOf looks at how the log's earlier generations stand in its folder:
 // their distance in time is the period of rotation, their number is how many
 // rotations a log lives. A log that is truncated in place is lost at the next one.
 // Zero: there are too few to tell.
-func (t *Tailer) deadlineOf(f *file) time.Time {
+func (m *margins) deadlineOf(f *file) time.Time {
 	times := generations(f.path())
 	if len(times) < 2 {
 		return time.Time{}

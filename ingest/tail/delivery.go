@@ -1,13 +1,26 @@
 package tail
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // Delivery is what a sweep found: batches that share one buffer. Whoever took it
 // from Deliveries calls Release when done; the batches are not to be used after.
 type Delivery struct {
 	Batches []Batch
 	buffer  []byte
-	tailer  *Tailer
+	from    *deliveries
+}
+
+// deliveries are the buffers that go round: free, being filled (current), handed over.
+type deliveries struct {
+	*env
+	contents *contents
+	current  *Delivery
+	free     chan *Delivery
+	out      chan *Delivery
+	starved  atomic.Bool // all buffers are handed over: the next one that comes back wakes the Tailer
 }
 
 // Release gives the buffer back. Any goroutine may call it, once.
@@ -16,16 +29,16 @@ func (d *Delivery) Release() {
 		d.buffer = nil
 	}
 	d.buffer, d.Batches = d.buffer[:0], d.Batches[:0]
-	d.tailer.free <- d
-	if d.tailer.starved.Swap(false) {
-		d.tailer.watch.wake()
+	d.from.free <- d
+	if d.from.starved.Swap(false) {
+		d.from.watch.wake()
 	}
 }
 
 // room makes sure that the present delivery has minBytes of room. It reports
 // false when all buffers are on their way.
-func (t *Tailer) room(ctx context.Context, minBytes int) bool {
-	if d := t.current; d != nil {
+func (ds *deliveries) room(ctx context.Context, minBytes int) bool {
+	if d := ds.current; d != nil {
 		if cap(d.buffer)-len(d.buffer) >= minBytes {
 			return true
 		}
@@ -33,21 +46,21 @@ func (t *Tailer) room(ctx context.Context, minBytes int) bool {
 			d.buffer = make([]byte, 0, minBytes)
 			return true
 		}
-		t.flush(ctx)
+		ds.flush(ctx)
 	}
 	select {
-	case t.current = <-t.free:
+	case ds.current = <-ds.free:
 	default:
 		// Said before the second look: a buffer that comes between the two wakes us.
-		t.starved.Store(true)
+		ds.starved.Store(true)
 		select {
-		case t.current = <-t.free:
-			t.starved.Store(false)
+		case ds.current = <-ds.free:
+			ds.starved.Store(false)
 		default:
 			return false
 		}
 	}
-	if d := t.current; cap(d.buffer) < minBytes {
+	if d := ds.current; cap(d.buffer) < minBytes {
 		d.buffer = make([]byte, 0, max(minBytes, bufferBytes))
 	}
 	return true
@@ -55,14 +68,14 @@ func (t *Tailer) room(ctx context.Context, minBytes int) bool {
 
 // flush hands the present delivery over. There is room for every delivery that
 // exists, so it does not wait.
-func (t *Tailer) flush(ctx context.Context) {
-	d := t.current
+func (ds *deliveries) flush(ctx context.Context) {
+	d := ds.current
 	if d == nil || len(d.Batches) == 0 {
 		return
 	}
-	t.current = nil
+	ds.current = nil
 	select {
-	case t.out <- d:
+	case ds.out <- d:
 	case <-ctx.Done():
 	}
 }

@@ -1,11 +1,9 @@
 package tail
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -47,10 +45,10 @@ func processBudget() int {
 }
 
 // makeRoom closes logs until n more may be opened.
-func (t *Tailer) makeRoom(n int) {
-	for over := len(t.hot) + min(len(t.rests), 1) + n - t.budget; over > 0; over-- {
-		if f := t.victim(); f != nil {
-			t.evict(f)
+func (set *fileSet) makeRoom(n int) {
+	for over := len(set.hot) + set.restsOpen() + n - set.budget; over > 0; over-- {
+		if f := set.victim(); f != nil {
+			set.evict(f)
 		}
 	}
 }
@@ -62,36 +60,36 @@ func noDescriptor(err error) bool {
 
 // pressed reports whether err says that there is no descriptor left, and an attempt
 // after it is worth while: some logs were closed.
-func (t *Tailer) pressed(err error) bool {
+func (set *fileSet) pressed(err error) bool {
 	if !noDescriptor(err) {
 		return false
 	}
-	open := len(t.hot)
-	if !t.noDescriptors {
-		t.noDescriptors = true
-		t.cfg.Log.Warn("no file descriptor left, keeping fewer logs open", "open_logs", open, "err", err,
+	open := len(set.hot)
+	if !set.noDescriptors {
+		set.noDescriptors = true
+		set.cfg.Log.Warn("no file descriptor left, keeping fewer logs open", "open_logs", open, "err", err,
 			"hint", "raise LimitNOFILE= of the unit (ulimit -n); with ENFILE, fs.file-max")
 	}
-	t.budget = max(min(t.budget, open)-pressedStep, minOpen)
-	t.makeRoom(0)
-	return len(t.hot) < open
+	set.budget = max(min(set.budget, open)-pressedStep, minOpen)
+	set.makeRoom(0)
+	return len(set.hot) < open
 }
 
 // relieve lets the budget grow again after pressed made it smaller.
-func (t *Tailer) relieve() {
-	if t.budget < t.maxOpen {
-		t.budget = min(t.budget+max(t.budget/8, 1), t.maxOpen)
+func (set *fileSet) relieve() {
+	if set.budget < set.maxOpen {
+		set.budget = min(set.budget+max(set.budget/8, 1), set.maxOpen)
 		return
 	}
-	t.noDescriptors = false
+	set.noDescriptors = false
 }
 
 // victim returns the log to close next, nil if all that are open have to stay.
-func (t *Tailer) victim() *file {
+func (set *fileSet) victim() *file {
 	var best *file
 	bestRank := 0
-	for _, f := range t.hot {
-		rank := t.evictionRank(f)
+	for _, f := range set.hot {
+		rank := set.evictionRank(f)
 		if rank > 0 && (best == nil || rank < bestRank || rank == bestRank && f.active.Before(best.active)) {
 			best, bestRank = f, rank
 		}
@@ -100,9 +98,9 @@ func (t *Tailer) victim() *file {
 }
 
 // evictionRank orders what may be closed, 1 first; 0 must stay open.
-func (t *Tailer) evictionRank(f *file) int {
+func (set *fileSet) evictionRank(f *file) int {
 	switch {
-	case f == t.inUse:
+	case f == set.inUse:
 		return 0
 	case len(f.places) > 0 && !f.unseen && !f.behind():
 		return 1
@@ -118,7 +116,7 @@ func (t *Tailer) evictionRank(f *file) int {
 func (f *file) behind() bool { return f.size > f.read && !f.part }
 
 // evict closes a log that victim chose.
-func (t *Tailer) evict(f *file) {
+func (set *fileSet) evict(f *file) {
 	var st unix.Stat_t
 	if err := unix.Fstat(f.fd, &st); err == nil && st.Size > f.size { // it has grown since it was looked at
 		f.size, f.part = st.Size, false
@@ -127,56 +125,23 @@ func (t *Tailer) evict(f *file) {
 	case len(f.places) == 0 && (f.unseen || f.size > f.read):
 		return
 	case len(f.places) == 0:
-		if !t.cool(f) { // removed: nothing would wake it
-			t.gone(f)
+		if !set.cool(f) { // removed: nothing would wake it
+			set.end(f)
 		}
-	case !f.unseen && t.cool(f):
-	case (f.unseen || f.behind()) && !slices.Contains(t.held, f):
-		t.closeFile(f)
-		f.waits = true
-		t.waiting = append(t.waiting, f)
+	case f.state == stateHeld:
+		set.poll(f, &st)
+	case !f.unseen && set.cool(f):
+	case f.unseen || f.behind():
+		set.to(f, stateWaiting)
 	default:
-		t.closePolled(f, &st)
+		set.poll(f, &st)
 	}
-}
-
-// sweepWaiting opens and looks at each log that waits for a descriptor. It reports
-// whether some still wait with unread lines, and whether there is no room to read.
-func (t *Tailer) sweepWaiting(ctx context.Context) (again, waits bool) {
-	for range len(t.waiting) {
-		if ctx.Err() != nil {
-			break
-		}
-		f := t.waiting[0]
-		t.waiting = slices.Delete(t.waiting, 0, 1)
-		if f.fd < 0 && !t.reopen(f) {
-			continue
-		}
-		switch t.look(ctx, f) {
-		case more:
-			again = true
-		case starving:
-			return false, true
-		}
-	}
-	return again || len(t.waiting) > 0, false
-}
-
-// reopen opens a log that waited; false: it is not to be read now.
-func (t *Tailer) reopen(f *file) bool {
-	f.waits = false
-	if len(f.places) == 0 {
-		t.lostUnread(f)
-		t.gone(f)
-		return false
-	}
-	return t.open(f)
 }
 
 // readDir is os.ReadDir for a process that may have no descriptor left.
-func (t *Tailer) readDir(path string) ([]fs.DirEntry, error) {
+func (set *fileSet) readDir(path string) ([]fs.DirEntry, error) {
 	entries, err := os.ReadDir(path)
-	if err != nil && t.pressed(err) {
+	if err != nil && set.pressed(err) {
 		return os.ReadDir(path)
 	}
 	return entries, err

@@ -107,13 +107,13 @@ func TestAProcessWithoutADescriptorLeftGoesOn(t *testing.T) {
 		w.append(name, lines(name, 1))
 	}
 	w.turn(time.Second)
-	if !w.tailer.pressed(&os.PathError{Op: "open", Path: "x", Err: unix.EMFILE}) {
+	if !w.tailer.set.pressed(&os.PathError{Op: "open", Path: "x", Err: unix.EMFILE}) {
 		t.Error("no log was closed")
 	}
 	if n := w.openFiles(); n != 12 {
 		t.Errorf("%d logs are open, want 12", n)
 	}
-	if w.tailer.pressed(&os.PathError{Op: "open", Path: "x", Err: unix.EACCES}) {
+	if w.tailer.set.pressed(&os.PathError{Op: "open", Path: "x", Err: unix.EACCES}) {
 		t.Error("a log that may not be read is no want of descriptors")
 	}
 	for i := range 20 {
@@ -126,8 +126,8 @@ func TestAProcessWithoutADescriptorLeftGoesOn(t *testing.T) {
 	}
 	w.wantSet(want...)
 	w.turns(600)
-	if w.tailer.budget != 100 || w.tailer.noDescriptors {
-		t.Errorf("the budget stays at %d", w.tailer.budget)
+	if w.tailer.set.budget != 100 || w.tailer.set.noDescriptors {
+		t.Errorf("the budget stays at %d", w.tailer.set.budget)
 	}
 	if n := strings.Count(w.log.String(), "no file descriptor left"); n != 1 {
 		t.Errorf("it is said %d times", n)
@@ -207,7 +207,7 @@ func TestALogWrittenFromElsewhereIsRead(t *testing.T) {
 				t.Fatalf("%d logs are open, want cold ones", n)
 			}
 			// As another machine's writes are: without an event.
-			for wd := range w.tailer.coldBy {
+			for wd := range w.tailer.set.coldBy {
 				w.tailer.watch.unwatchCold(wd)
 			}
 			w.must(w.tailer.watch.drainAll())

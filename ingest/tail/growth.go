@@ -71,27 +71,27 @@ func (g *growth) drop(position int64) {
 // met notes what a log has unread when its stream is known. What is found at the start
 // is as old as its first line says: a process that is killed again and again before it
 // has read anything would otherwise always have young lines.
-func (t *Tailer) met(f *file) {
+func (c *contents) met(f *file) {
 	if f.size <= f.read {
 		return
 	}
-	at := t.now
-	if t.first {
-		if event := t.firstUnread(f); !event.IsZero() && event.Before(at) {
+	at := c.now
+	if c.first {
+		if event := c.firstUnread(f); !event.IsZero() && event.Before(at) {
 			at = event
 		}
 	}
-	f.growth.note(f.size, at.Sub(t.began))
+	f.growth.note(f.size, at.Sub(c.began))
 }
 
 // firstUnread is the time of the first line that is not read, zero where it says none.
-func (t *Tailer) firstUnread(f *file) time.Time {
-	n, err := pread(f.fd, t.scratch, f.read)
+func (c *contents) firstUnread(f *file) time.Time {
+	n, err := pread(f.fd, c.scratch, f.read)
 	if err != nil {
 		return time.Time{} // the next look says so
 	}
-	line, _, size, ok := schema.CutLine(t.scratch[:n])
-	whole := ok && t.scratch[size-1] == '\n'
+	line, _, size, ok := schema.CutLine(c.scratch[:n])
+	whole := ok && c.scratch[size-1] == '\n'
 	zone, err := time.LoadLocation(f.stream.Zone)
 	if !whole || err != nil {
 		return time.Time{}

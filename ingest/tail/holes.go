@@ -17,11 +17,11 @@ import (
 // identity is its first line, wherever that begins.
 
 // headOf reads a file from its first line on, as much as a format is guessed from.
-func (t *Tailer) headOf(f *file) ([]byte, error) {
+func (c *contents) headOf(f *file) ([]byte, error) {
 	if f.hole > 0 && !stillHole(f.fd, f.hole) {
 		f.hole = 0
 	}
-	b := t.scratch[:parse.HeadBytes]
+	b := c.scratch[:parse.HeadBytes]
 	for {
 		n, err := pread(f.fd, b, f.hole)
 		if err != nil {
@@ -60,25 +60,25 @@ func dataAfter(fd int, offset int64) int64 {
 }
 
 // begins reports whether a file whose first bytes are b begins as its stream does.
-func (t *Tailer) begins(f *file, b []byte) bool {
+func (c *contents) begins(f *file, b []byte) bool {
 	if b[0] != 0 {
 		return f.stream.Begins(b)
 	}
-	start, err := t.headOf(f)
+	start, err := c.headOf(f)
 	return err == nil && f.stream.Begins(start)
 }
 
 // noteHoles counts the NUL bytes before the lines of data, which stands at start, and
 // logs the first of a file.
-func (t *Tailer) noteHoles(f *file, data []byte, start int64) {
+func (ds *deliveries) noteHoles(f *file, data []byte, start int64) {
 	bytes := schema.HoleBytes(data)
 	if bytes == 0 {
 		return
 	}
 	if f.holeBytes == 0 {
-		t.cfg.Log.Warn("log has NUL bytes before a line, skipped", "path", f.path(), "offset", start,
+		ds.cfg.Log.Warn("log has NUL bytes before a line, skipped", "path", f.path(), "offset", start,
 			"hint", "the program that writes it does not append (O_APPEND) and its log is truncated, or the machine crashed")
 	}
 	f.holeBytes += bytes
-	t.counters.HoleBytes.Add(bytes)
+	ds.counters.HoleBytes.Add(bytes)
 }

@@ -33,34 +33,25 @@ func (t *Tailer) housekeep(ctx context.Context) {
 	t.retry()
 	t.pollCold()
 	t.seeToDirectories()
-	t.countOrphans()
-	for _, f := range slices.Clone(t.hot) {
+	t.set.countOrphans()
+	for _, f := range slices.Clone(t.set.hot) {
 		if f.fd >= 0 { // else closed by what happened to another one
 			t.seeTo(ctx, f)
 		}
 	}
-	for _, f := range slices.Clone(t.held) {
-		if f.fd >= 0 || len(f.places) > 0 && f.err == nil && t.open(f) {
-			t.meet(f)
+	for _, f := range slices.Clone(t.set.held) {
+		if f.state == stateHeld || f.state == stateShelved && len(f.places) > 0 && t.set.open(f) {
+			t.identifier.meet(f)
 		}
 	}
-	t.warnOfUnmatched()
+	t.discovery.warnOfUnmatched()
 	t.nextHousekeeping = t.now.Add(housekeeping)
-	if len(t.hot) == 0 && len(t.failing) == 0 && !t.directoriesFail() {
+	if len(t.set.hot) == 0 && len(t.set.failing) == 0 && !t.discovery.directoriesFail() {
 		t.nextHousekeeping = t.now.Add(idleHousekeeping)
-		if len(t.polled) > 0 {
-			t.nextHousekeeping = t.now.Add(min(t.pollInterval(), idleHousekeeping))
+		if len(t.set.polled) > 0 {
+			t.nextHousekeeping = t.now.Add(min(t.set.pollInterval(), idleHousekeeping))
 		}
 	}
-}
-
-func (t *Tailer) directoriesFail() bool {
-	for _, d := range t.dirs {
-		if d.err != nil {
-			return true
-		}
-	}
-	return false
 }
 
 // seeTo lets a quiet file go cold, and ends one that is finished.
@@ -69,101 +60,76 @@ func (t *Tailer) seeTo(ctx context.Context, f *file) {
 	switch {
 	case len(f.places) == 0:
 		t.seeToOrphan(ctx, f)
-	case quiet < t.quiet() || slices.Contains(t.held, f):
+	case quiet < t.set.quiet() || f.state == stateHeld:
 	case f.size > f.read && !f.part: // whole lines, which nobody has had room for
 	case f.size > f.read && f.stream != nil && !f.live:
 		// Renamed, quiet for long, and its last line without a newline: it is
 		// taken as it is.
-		if t.finishLine(ctx, f) {
+		if t.sweeper.finishLine(ctx, f) {
 			f.active = t.now
 		}
 	default:
-		t.cool(f)
+		t.set.cool(f)
 	}
 }
 
 // retry tries the logs again that failed.
 func (t *Tailer) retry() {
-	for _, f := range slices.Clone(t.failing) {
+	for _, f := range slices.Clone(t.set.failing) {
 		if t.now.Before(f.next) {
 			continue
 		}
 		if len(f.places) == 0 { // removed meanwhile
-			t.lostUnread(f)
-			t.gone(f)
+			t.sweeper.lostUnread(f)
+			t.set.end(f)
 			continue
 		}
-		if t.open(f) {
+		if t.set.open(f) {
 			f.active = t.now
-			t.meet(f)
+			t.identifier.meet(f)
 		}
-	}
-}
-
-// lostUnread counts what is known to be unread of a log that is gone.
-func (t *Tailer) lostUnread(f *file) {
-	switch {
-	case f.stream != nil && t.continueInCopy(f):
-	case f.stream != nil:
-		t.lost(f, f.unread())
-	case f.size > 0:
-		t.addLoss(checkpoint.Loss{Path: f.last, Bytes: f.size})
-		t.cfg.Log.Error("log deleted before it could be read, lines lost", "path", f.last, "bytes", f.size, "err", f.err)
 	}
 }
 
 // seeToDirectories lists what has to be listed.
 func (t *Tailer) seeToDirectories() {
-	all := !t.now.Before(t.nextListing)
-	if !all && t.now.Before(t.nextDirs) && !t.relist {
+	all := !t.now.Before(t.discovery.nextListing)
+	if !all && t.now.Before(t.discovery.nextDirs) && !t.relist {
 		return
 	}
 	t.relist = false
 	if all {
-		t.treesFit()
+		t.discovery.treesFit()
 	}
-	t.findDirs()
-	for _, d := range slices.Collect(maps.Values(t.dirs)) {
-		t.checkDirectory(d)
+	t.discovery.findDirs()
+	for _, d := range slices.Collect(maps.Values(t.discovery.dirs)) {
+		t.discovery.checkDirectory(d)
 		if all || !d.listed && !t.now.Before(d.next) || d.links || d.unwatched || len(d.unseen) > 0 || t.watch.dirs < 0 {
-			t.list(d)
+			t.discovery.list(d)
 		}
 	}
-	t.nextDirs = t.now.Add(dirsInterval)
+	t.discovery.nextDirs = t.now.Add(dirsInterval)
 	if all {
-		t.nextListing = t.now.Add(listingInterval)
+		t.discovery.nextListing = t.now.Add(listingInterval)
 		t.watchAgain()
 		clear(t.devices)
 		t.forget()
 	}
-	t.seekMissing()
+	t.searcher.seekMissing()
 }
 
 // forget drops what nobody will ask for: with daily rotations of 800 logs the
 // checkpoint would grow by 800 streams a day.
 func (t *Tailer) forget() {
 	t.cfg.Checkpoint.Forget(func(s *checkpoint.Stream) bool {
-		if s.GoneUnix == 0 || t.now.Sub(time.Unix(s.GoneUnix, 0)) < forgetAfter || slices.Contains(t.missing, s) || t.fileOf(s) != nil {
+		if s.GoneUnix == 0 || t.now.Sub(time.Unix(s.GoneUnix, 0)) < forgetAfter || slices.Contains(t.streams.missing, s) || t.set.fileOf(s) != nil {
 			return false
 		}
-		if s.Stored < t.positions[s.ID] || s.Stored+s.LostBytes < s.SeenBytes {
+		if s.Stored < t.streams.positions[s.ID] || s.Stored+s.LostBytes < s.SeenBytes {
 			return false // not stored yet, or not counted as lost
 		}
-		delete(t.positions, s.ID)
+		delete(t.streams.positions, s.ID)
 		return true
-	})
-}
-
-// noteSizes writes down in the checkpoint how long the logs are: what is beyond
-// stored when they are gone is lost.
-func (t *Tailer) noteSizes() {
-	t.cfg.Checkpoint.Update(func() {
-		for _, f := range t.hot {
-			if f.stream != nil {
-				f.stream.SeenBytes = max(f.stream.SeenBytes, f.size)
-				f.stream.GrownUnix = max(f.stream.GrownUnix, f.active.Unix())
-			}
-		}
 	})
 }
 

@@ -2,32 +2,38 @@ package tail
 
 import (
 	"bytes"
-	"fmt"
-	"io"
-	"time"
 
 	"sluice/ingest/checkpoint"
 	"sluice/parse"
 	"sluice/schema"
 )
 
+// identifier finds out which stream a file is, or which log it is a copy of.
+type identifier struct {
+	*env
+	contents *contents
+	streams  *streams
+	set      *fileSet
+	skipOld  bool // nothing is known yet, and old lines are not wanted
+}
+
 // identify finds the stream that a hot file is, or makes one. It reports false
 // while the first line is not whole (unless the file is finished), when the file
 // is held back as a copy, or when it failed.
-func (t *Tailer) identify(f *file, finished bool) bool {
+func (id *identifier) identify(f *file, finished bool) bool {
 	if f.stillRefused() {
 		return false
 	}
-	start, err := t.headOf(f)
+	start, err := id.contents.headOf(f)
 	if err != nil {
-		t.failed(f, err)
+		id.set.failed(f, err)
 		return false
 	}
 	if seen := f.hole + int64(len(start)); seen != f.size {
-		f.size, f.active = max(f.size, seen), t.now
+		f.size, f.active = max(f.size, seen), id.now
 	}
-	known := t.cfg.Checkpoint.Find(t.cfg.Host, f.seen(start))
-	if known == nil && len(start) > 0 && t.refuse(f, start) {
+	known := id.cfg.Checkpoint.Find(id.cfg.Host, f.seen(start))
+	if known == nil && len(start) > 0 && id.refuse(f, start) {
 		return false
 	}
 	whole := bytes.IndexByte(start, '\n') >= 0 || len(start) >= schema.MaxHeadBytes
@@ -36,36 +42,36 @@ func (t *Tailer) identify(f *file, finished bool) bool {
 		return false
 	}
 	if s := known; s != nil {
-		if t.continues(f, s) && t.resume(f, t.position(s)) {
-			t.cfg.Checkpoint.Update(func() { s.GoneUnix = 0 })
-			t.mendPath(f, s)
+		if id.continues(f, s) && id.resume(f, id.streams.position(s)) {
+			id.cfg.Checkpoint.Update(func() { s.GoneUnix = 0 })
+			id.mendPath(f, s)
 			f.live = s.Path == f.path()
 			f.stream = s
-			t.setFormat(f, start)
+			id.setFormat(f, start)
 			return true
 		}
 		// The same inode and first line, but shorter, or other bytes before the
 		// position: it was truncated while nobody looked.
-		t.cfg.Log.Info("log truncated between reads", "path", f.path(), "stream", s.ID, "offset", t.position(s))
-		t.missing = append(t.missing, s)
-	} else if err := t.cfg.Checkpoint.Elsewhere(t.cfg.Host, f.id, start); err != nil {
-		t.failed(f, err)
+		id.cfg.Log.Info("log truncated between reads", "path", f.path(), "stream", s.ID, "offset", id.streams.position(s))
+		id.streams.missing = append(id.streams.missing, s)
+	} else if err := id.cfg.Checkpoint.Elsewhere(id.cfg.Host, f.id, start); err != nil {
+		id.set.failed(f, err)
 		return false
-	} else if t.holdBack(f, start) {
+	} else if id.holdBack(f, start) {
 		return false
 	}
 	if f.stream != nil { // it continues a log that is gone
-		t.setFormat(f, start)
+		id.setFormat(f, start)
 		return true
 	}
-	return t.begin(f, start)
+	return id.begin(f, start)
 }
 
 // mendPath puts right a path that is not UTF-8, and that an older version's checkpoint
 // has with U+FFFD for what is not.
-func (t *Tailer) mendPath(f *file, s *checkpoint.Stream) {
+func (id *identifier) mendPath(f *file, s *checkpoint.Stream) {
 	if path := f.path(); s.Path != path && s.Path == string([]rune(path)) {
-		t.cfg.Checkpoint.Update(func() { s.Path = path })
+		id.cfg.Checkpoint.Update(func() { s.Path = path })
 	}
 }
 
@@ -75,130 +81,93 @@ func (f *file) seen(start []byte) checkpoint.Log {
 }
 
 // resume sets a file's position and checks that it can be the stream's.
-func (t *Tailer) resume(f *file, position int64) bool {
+func (id *identifier) resume(f *file, position int64) bool {
 	f.read, f.mark = position, 0
-	return t.takeMark(f) == nil
-}
-
-// position is from where a stream is read on: from where this life got to, where
-// it read it.
-func (t *Tailer) position(s *checkpoint.Stream) int64 {
-	if read, ok := t.positions[s.ID]; ok {
-		return read
-	}
-	return t.cfg.Position(s)
+	return id.contents.takeMark(f) == nil
 }
 
 // continues reports whether a file that begins as the stream does also has the
 // stream's last bytes where the stream has them.
-func (t *Tailer) continues(f *file, s *checkpoint.Stream) bool {
-	if !t.cfg.Checkpoint.HasTail(s) {
+func (id *identifier) continues(f *file, s *checkpoint.Stream) bool {
+	if !id.cfg.Checkpoint.HasTail(s) {
 		return true
 	}
-	holds := t.cfg.Checkpoint.Holds
-	if f.bornNs != 0 && t.bornAt == nil && s.BornNs() != 0 {
-		holds = t.cfg.Checkpoint.HoldsEnd
+	holds := id.cfg.Checkpoint.Holds
+	if f.bornNs != 0 && id.bornAt == nil && s.BornNs() != 0 {
+		holds = id.cfg.Checkpoint.HoldsEnd
 	}
 	same, err := holds(s, contentOf(f))
 	return same && err == nil
 }
 
 // begin makes a new stream of a file.
-func (t *Tailer) begin(f *file, start []byte) bool {
-	origin := schema.StreamEntry{Stream: schema.Stream{Host: t.cfg.Host, Path: f.path()}, Labels: f.source.Labels}
-	f.stream = t.cfg.Checkpoint.Add(origin, f.seen(start))
-	f.live, f.copied, f.read, f.mark = true, false, 0, t.markOf(nil)
-	t.setFormat(f, start)
-	if t.skipOld && t.first {
-		t.skipToEnd(f)
+func (id *identifier) begin(f *file, start []byte) bool {
+	origin := schema.StreamEntry{Stream: schema.Stream{Host: id.cfg.Host, Path: f.path()}, Labels: f.source.Labels}
+	f.stream = id.cfg.Checkpoint.Add(origin, f.seen(start))
+	f.live, f.copied, f.read, f.mark = true, false, 0, id.contents.markOf(nil)
+	id.setFormat(f, start)
+	if id.skipOld && id.first {
+		id.skipToEnd(f)
 	}
-	t.counters.Streams.Add(1)
+	id.counters.Streams.Add(1)
 	return true
 }
 
 // setFormat writes down how the stream's lines are read, and the labels that it has now.
-func (t *Tailer) setFormat(f *file, start []byte) {
+func (id *identifier) setFormat(f *file, start []byte) {
 	format := f.source.Format
 	if format == parse.AutoName {
 		if format = f.stream.Format; format == "" {
-			format = t.guess(f, start)
+			format = id.guess(f, start)
 		}
 	}
-	t.cfg.Checkpoint.Update(func() {
+	id.cfg.Checkpoint.Update(func() {
 		f.stream.Format, f.stream.Zone, f.stream.Labels = format, f.source.Zone, f.source.Labels
 	})
 }
 
 // guess chooses a format from a log's first lines; where they tell none, the one
 // that the log of that name had before.
-func (t *Tailer) guess(f *file, start []byte) string {
+func (id *identifier) guess(f *file, start []byte) string {
 	guessed, err := parse.Auto(start, nil)
 	if err == nil {
 		return guessed.String()
 	}
-	for _, s := range t.cfg.Checkpoint.Named(t.cfg.Host, f.path()) {
+	for _, s := range id.cfg.Checkpoint.Named(id.cfg.Host, f.path()) {
 		if s != f.stream && s.Format != "" {
 			return s.Format
 		}
 	}
-	t.cfg.Log.Warn("log format not recognized, lines are stored raw only", "path", f.path(), "format", guessed.String(), "err", err)
+	id.cfg.Log.Warn("log format not recognized, lines are stored raw only", "path", f.path(), "format", guessed.String(), "err", err)
 	return guessed.String()
 }
 
 // skipToEnd begins a log that was there before us at its end: behind its last
 // whole line.
-func (t *Tailer) skipToEnd(f *file) {
+func (id *identifier) skipToEnd(f *file) {
 	end, err := lastLine(f)
 	if err == nil && end > 0 {
 		f.read = end
-		err = t.takeMark(f)
+		err = id.contents.takeMark(f)
 	}
 	if err != nil {
-		t.cfg.Log.Warn("log does not continue at the stored position, reading it from its start", "path", f.path(), "err", err)
-		f.read, f.mark = 0, t.markOf(nil)
+		id.cfg.Log.Warn("log does not continue at the stored position, reading it from its start", "path", f.path(), "err", err)
+		f.read, f.mark = 0, id.contents.markOf(nil)
 		return
 	}
-	t.cfg.Checkpoint.Update(func() { f.stream.Stored, f.stream.SkippedBytes = f.read, f.read })
+	id.cfg.Checkpoint.Update(func() { f.stream.Stored, f.stream.SkippedBytes = f.read, f.read })
 }
 
-// lastLine returns the position behind the file's last newline.
-func lastLine(f *file) (int64, error) {
-	b := make([]byte, minRead)
-	size, err := fileSize(f.fd)
-	if err != nil {
-		return 0, err
+// meet identifies a hot file that has no stream yet. It reports false while its
+// first line is not whole, or when it is not to be read.
+func (id *identifier) meet(f *file) bool {
+	before := id.set.inUse
+	id.set.inUse = f
+	defer func() { id.set.inUse = before }()
+	if !id.identify(f, false) {
+		return false
 	}
-	for end := size; end > 0; {
-		start := max(0, end-int64(len(b)))
-		n, err := pread(f.fd, b[:end-start], start)
-		if err != nil {
-			return 0, err
-		}
-		if i := bytes.LastIndexByte(b[:n], '\n'); i >= 0 {
-			return start + int64(i) + 1, nil
-		}
-		end = start
-	}
-	return 0, nil
+	id.set.release(f)
+	id.contents.met(f)
+	return true
 }
-
-// sourceOf is an open file's content from its beginning.
-type sourceOf struct {
-	io.ReadSeeker
-}
-
-func (sourceOf) Close() error { return nil }
-
-// contentOf returns what a function that compares content opens.
-func contentOf(f *file) func() (io.ReadCloser, error) {
-	return func() (io.ReadCloser, error) {
-		size, err := fileSize(f.fd)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.path(), err)
-		}
-		return sourceOf{io.NewSectionReader(readerAt(f.fd), 0, size)}, nil
-	}
-}
-
-// ago is for messages.
-func (t *Tailer) ago(since time.Time) time.Duration { return t.now.Sub(since).Round(time.Second) }

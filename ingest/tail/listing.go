@@ -29,8 +29,8 @@ const settles = 100 * time.Millisecond
 // listing lists a directory, once a step: hundreds of logs are truncated at a time.
 // Anew it is listed again, where something can have changed since: a fleet is
 // rotated log by log, and a copy may have come after that of the log before.
-func (t *Tailer) listing(dir string, anew bool) *listing {
-	if l := t.listings[dir]; l != nil {
+func (sr *searcher) listing(dir string, anew bool) *listing {
+	if l := sr.listings[dir]; l != nil {
 		info, err := os.Stat(dir)
 		l.fresh = err == nil && l.settled && info.ModTime().Equal(l.modified)
 		if l.fresh || !anew {
@@ -42,7 +42,7 @@ func (t *Tailer) listing(dir string, anew bool) *listing {
 		l.modified = info.ModTime()
 		l.settled = time.Since(l.modified) >= settles
 	}
-	entries, err := t.readDir(dir)
+	entries, err := sr.set.readDir(dir)
 	if err != nil {
 		l.err = err
 		return l
@@ -56,12 +56,12 @@ func (t *Tailer) listing(dir string, anew bool) *listing {
 		rotated := checkpoint.RotatedName(path)
 		l.byName[rotated] = append(l.byName[rotated], path)
 	}
-	t.listings[dir] = l
+	sr.listings[dir] = l
 	return l
 }
 
 // beginning returns the listed files by their first lines.
-func (t *Tailer) beginning(l *listing, dir string) map[string][]string {
+func (sr *searcher) beginning(l *listing, dir string) map[string][]string {
 	if l.byHead != nil {
 		return l.byHead
 	}
@@ -69,10 +69,10 @@ func (t *Tailer) beginning(l *listing, dir string) map[string][]string {
 	for _, e := range l.entries {
 		if info, err := e.Info(); err == nil && info.Size() > 0 {
 			path := filepath.Join(dir, e.Name())
-			head, err := t.heads.of(path, info)
+			head, err := sr.heads.of(path, info)
 			if err != nil {
 				l.err = err
-				delete(t.listings, dir)
+				delete(sr.listings, dir)
 			}
 			if head != "" {
 				l.byHead[head] = append(l.byHead[head], path)

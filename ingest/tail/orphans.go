@@ -57,19 +57,19 @@ func (t *Tailer) seeToOrphan(ctx context.Context, f *file) {
 		known = t.cfg.writers(f.fd)
 	}
 	// Only now: what came before the answer is seen by retire.
-	if known == writersNone || known == writersUnknown && t.orphans > maxOrphans {
+	if known == writersNone || known == writersUnknown && t.set.orphans > maxOrphans {
 		if t.retire(ctx, f) {
-			t.orphans--
+			t.set.orphans--
 		}
 	}
 }
 
 // countOrphans counts the open logs without a name.
-func (t *Tailer) countOrphans() {
-	t.orphans = 0
-	for _, f := range t.hot {
+func (set *fileSet) countOrphans() {
+	set.orphans = 0
+	for _, f := range set.hot {
 		if len(f.places) == 0 {
-			t.orphans++
+			set.orphans++
 		}
 	}
 }

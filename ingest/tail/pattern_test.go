@@ -80,7 +80,7 @@ func TestPatternsNameTheFilesThatTheySay(t *testing.T) {
 			w.sources = []Source{source}
 			w.start()
 			var followed []string
-			for _, f := range w.tailer.files {
+			for _, f := range w.tailer.set.files {
 				followed = append(followed, f.path())
 			}
 			w.stop()
@@ -250,15 +250,15 @@ func TestATreeIsBoundedAndHasNoLoop(t *testing.T) {
 	}
 	w.start()
 	defer w.stop()
-	if len(w.tailer.dirs) > 3 || w.all() != "a1\n" { // the state's, too
-		t.Errorf("%d directories, %q", len(w.tailer.dirs), w.all())
+	if len(w.tailer.discovery.dirs) > 3 || w.all() != "a1\n" { // the state's, too
+		t.Errorf("%d directories, %q", len(w.tailer.discovery.dirs), w.all())
 	}
-	m := w.tailer.matchers[0]
+	m := w.tailer.discovery.matchers[0]
 	for i := range maxTreeDirs {
-		w.tailer.addDirectory(m, fmt.Sprintf("%s/none/%d", w.dir, i))
+		w.tailer.discovery.addDirectory(m, fmt.Sprintf("%s/none/%d", w.dir, i))
 	}
-	if len(w.tailer.dirs) != maxTreeDirs || m.err == nil || strings.Count(w.log.String(), "source has too many directories") != 1 {
-		t.Errorf("%d directories, %v\n%s", len(w.tailer.dirs), m.err, w.log.String())
+	if len(w.tailer.discovery.dirs) != maxTreeDirs || m.err == nil || strings.Count(w.log.String(), "source has too many directories") != 1 {
+		t.Errorf("%d directories, %v\n%s", len(w.tailer.discovery.dirs), m.err, w.log.String())
 	}
 	w.tailer.publish()
 	if s := w.tailer.Status(); len(s.Failing) == 0 || !strings.Contains(fmt.Sprint(s.Failing), "below **") {

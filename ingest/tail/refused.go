@@ -32,7 +32,7 @@ func (r Refused) String() string {
 // refuse reports whether a file that is new and begins with start is not to be read.
 // A compressed file does not grow: what it holds that was not read before is looked for
 // when the log that it was made of is gone.
-func (t *Tailer) refuse(f *file, start []byte) bool {
+func (id *identifier) refuse(f *file, start []byte) bool {
 	was := f.refused
 	f.refused = refusal{}
 	size, modified := f.size, int64(0)
@@ -46,15 +46,15 @@ func (t *Tailer) refuse(f *file, start []byte) bool {
 	case errors.As(err, &not):
 		f.refused = refusal{not.Content, not.Hint, size, modified}
 		if was.content != not.Content {
-			t.cfg.Log.Warn("file is not a log, not read", "path", f.path(), "content", not.Content, "hint", not.Hint)
+			id.cfg.Log.Warn("file is not a log, not read", "path", f.path(), "content", not.Content, "hint", not.Hint)
 		}
 	case compression != logfile.NotCompressed:
 		f.refused = refusal{compression.String() + " data", "", size, modified}
 		if was.content == "" {
-			t.cfg.Log.Info("file is compressed, not followed", "path", f.path(), "compression", compression.String())
+			id.cfg.Log.Info("file is compressed, not followed", "path", f.path(), "compression", compression.String())
 		}
 	case was.content != "":
-		t.cfg.Log.Info("file is a log now, reading it", "path", f.path(), "old", was.content)
+		id.cfg.Log.Info("file is a log now, reading it", "path", f.path(), "old", was.content)
 	}
 	f.part = f.refused.content != ""
 	return f.part

@@ -23,22 +23,32 @@ type rest struct {
 	close func() error
 }
 
+// restReader reads what compressed copies hold of streams, one copy after the other.
+type restReader struct {
+	*env
+	streams    *streams
+	deliveries *deliveries
+	set        *fileSet
+	rests      []*rest
+	nextRest   time.Time // not before that one is opened
+}
+
 // readRest has a compressed copy read from position as the stream's continuation. It is
 // opened when those before it are read: many copies at once need one descriptor.
-func (t *Tailer) readRest(q *quest, path string) bool {
-	r := &rest{stream: q.stream, path: path, position: q.position, at: t.now}
+func (rr *restReader) readRest(q *quest, path string) bool {
+	r := &rest{stream: q.stream, path: path, position: q.position, at: rr.now}
 	if err := r.open(); err != nil {
 		q.failed(err)
 		return false
 	}
 	if l, err := logfile.Look(path); err == nil {
-		t.cfg.Checkpoint.AddFile(r.stream, path, l.ID, t.bornNs(l.ID, l.BornNs))
+		rr.cfg.Checkpoint.AddFile(r.stream, path, l.ID, rr.bornNs(l.ID, l.BornNs))
 	}
-	t.cfg.Log.Info("reading the rest of a log from its compressed copy", "path", r.stream.Path, "copy", path, "offset", r.position)
-	if len(t.rests) > 0 {
+	rr.cfg.Log.Info("reading the rest of a log from its compressed copy", "path", r.stream.Path, "copy", path, "offset", r.position)
+	if len(rr.rests) > 0 {
 		r.shut()
 	}
-	t.rests = append(t.rests, r)
+	rr.rests = append(rr.rests, r)
 	return true
 }
 
@@ -72,65 +82,65 @@ const restPause = time.Second
 
 // continueRests reads as many batches as there are compressed copies, one copy after the
 // other. It reports whether there was no room to read.
-func (t *Tailer) continueRests(ctx context.Context) (waits bool) {
-	for range len(t.rests) {
-		if t.now.Before(t.nextRest) {
+func (rr *restReader) continueRests(ctx context.Context) (waits bool) {
+	for range len(rr.rests) {
+		if rr.now.Before(rr.nextRest) {
 			break
 		}
-		if waits = t.gate != nil && t.gate.Allow(bufferBytes) <= 0; waits {
+		if waits = rr.gate != nil && rr.gate.Allow(bufferBytes) <= 0; waits {
 			break
 		}
-		t.flush(ctx)
-		if waits = !t.room(ctx, bufferBytes); waits {
+		rr.deliveries.flush(ctx)
+		if waits = !rr.deliveries.room(ctx, bufferBytes); waits {
 			break
 		}
-		t.continueFirst(t.rests[0])
+		rr.continueFirst(rr.rests[0])
 	}
-	t.flush(ctx)
+	rr.deliveries.flush(ctx)
 	return waits
 }
 
 // continueFirst reads a batch from the copy whose turn it is.
-func (t *Tailer) continueFirst(r *rest) {
+func (rr *restReader) continueFirst(r *rest) {
 	err := r.open()
-	if err != nil && t.pressed(err) {
+	if err != nil && rr.set.pressed(err) {
 		err = r.open()
 	}
 	switch {
 	case err == nil:
 	case noDescriptor(err):
-		t.nextRest = t.now.Add(restPause)
+		rr.nextRest = rr.now.Add(restPause)
 		return
 	default: // it went while it waited: another copy may hold the same
-		t.cfg.Log.Warn("compressed copy cannot be read, looking for another", "path", r.stream.Path, "copy", r.path, "err", err)
-		t.rests = slices.Delete(t.rests, 0, 1)
-		t.missing = append(t.missing, r.stream)
+		rr.cfg.Log.Warn("compressed copy cannot be read, looking for another", "path", r.stream.Path, "copy", r.path, "err", err)
+		rr.rests = slices.Delete(rr.rests, 0, 1)
+		rr.streams.missing = append(rr.streams.missing, r.stream)
 		return
 	}
-	done, err := t.continueRest(r)
+	done, err := rr.continueRest(r)
 	if err != nil {
-		t.counters.Failures.Add(1)
-		t.cfg.Log.Error("compressed log cannot be read to its end", "path", r.path, "err", err)
+		rr.counters.Failures.Add(1)
+		rr.cfg.Log.Error("compressed log cannot be read to its end", "path", r.path, "err", err)
 	}
 	if done || err != nil {
 		r.shut()
-		t.rests = slices.Delete(t.rests, 0, 1)
+		rr.rests = slices.Delete(rr.rests, 0, 1)
 		s := r.stream
-		t.cfg.Checkpoint.Update(func() { s.GoneUnix = t.now.Unix() })
-		t.positions[s.ID] = max(t.positions[s.ID], r.position)
+		rr.cfg.Checkpoint.Update(func() { s.GoneUnix = rr.now.Unix() })
+		rr.streams.positions[s.ID] = max(rr.streams.positions[s.ID], r.position)
 	}
 }
 
-func (t *Tailer) continueRest(r *rest) (done bool, err error) {
-	d := t.current
+func (rr *restReader) continueRest(r *rest) (done bool, err error) {
+	d := rr.deliveries.current
 	c, err := r.lines.Next(d.buffer)
 	d.buffer = c.Data
 	if len(c.Data) > 0 {
 		d.Batches = append(d.Batches, Batch{r.stream, schema.Range{Start: c.Start, End: c.Start + int64(len(c.Data))}, c.Data, c.Lines})
-		t.counters.Bytes.Add(int64(len(c.Data)))
-		t.counters.Lines.Add(int64(c.Lines))
-		if t.gate != nil {
-			t.gate.Read(len(c.Data))
+		rr.counters.Bytes.Add(int64(len(c.Data)))
+		rr.counters.Lines.Add(int64(c.Lines))
+		if rr.gate != nil {
+			rr.gate.Read(len(c.Data))
 		}
 	}
 	if err == io.EOF {

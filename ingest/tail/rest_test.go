@@ -44,7 +44,7 @@ func TestCompressedCopiesTakeOneDescriptor(t *testing.T) {
 	gate := &meter{world: w} // nothing is read
 	w.gate = gate
 	w.start()
-	if n := len(w.tailer.rests); n != 20 {
+	if n := len(w.tailer.rests.rests); n != 20 {
 		t.Errorf("%d copies are to be read, want 20", n)
 	}
 	if n := w.openFiles(); n > 1 {

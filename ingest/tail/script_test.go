@@ -253,7 +253,7 @@ func (c *chaos) hole(name, to string) {
 
 // descriptors lets the process have fewer or more of them from now on.
 func (c *chaos) descriptors(n int) {
-	c.maxOpen, c.tailer.maxOpen, c.tailer.budget = n, n, n
+	c.maxOpen, c.tailer.set.maxOpen, c.tailer.set.budget = n, n, n
 }
 
 // elsewhere is grow by another machine: inotify reports nothing.
@@ -262,7 +262,7 @@ func (c *chaos) elsewhere(name string, lines int) {
 		return
 	}
 	c.must(c.tailer.coldEvents()) // what the kernel has reported of others by now
-	for wd, f := range c.tailer.coldBy {
+	for wd, f := range c.tailer.set.coldBy {
 		if filepath.Base(f.path()) == name {
 			c.tailer.watch.unwatchCold(wd)
 		}
@@ -345,7 +345,7 @@ func (c *chaos) dump() {
 			c.Errorf("stream %s %s files %v stored %d gone %d: %.60q", id, filepath.Base(s.Path), s.Files, s.Stored, s.GoneUnix, c.got[id])
 		}
 	}
-	for _, f := range c.tailer.files {
+	for _, f := range c.tailer.set.files {
 		c.Errorf("file %v %s fd %d watch %d read %d size %d stream %v", f.id, filepath.Base(f.last), f.fd, f.wd, f.read, f.size, f.stream != nil)
 	}
 }

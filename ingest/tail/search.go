@@ -36,54 +36,67 @@ func (q *quest) failed(err error) {
 	}
 }
 
+// searcher looks for the files that hold streams whose own file was truncated or is gone.
+type searcher struct {
+	*env
+	contents   *contents
+	streams    *streams
+	set        *fileSet
+	discovery  *discovery
+	identifier *identifier
+	rests      *restReader
+	listings   map[string]*listing // of the present step
+	heads      heads
+}
+
 // continueInCopy looks for the copy of a log that was just truncated, and has
 // what is unread of it read from there.
-func (t *Tailer) continueInCopy(f *file) bool {
+func (sr *searcher) continueInCopy(f *file) bool {
 	mark := f.mark
-	q := &quest{stream: f.stream, path: f.path(), source: f.source, position: f.read, before: func(before []byte) bool { return t.markOf(before) == mark }}
-	if t.search(q) {
+	q := &quest{stream: f.stream, path: f.path(), source: f.source, position: f.read, before: func(before []byte) bool { return sr.contents.markOf(before) == mark }}
+	if sr.search(q) {
 		return true
 	}
 	if q.err == nil {
 		return false
 	}
-	t.positions[f.stream.ID] = max(t.positions[f.stream.ID], f.read)
-	t.missing = append(t.missing, f.stream) // it is looked for again
+	sr.streams.positions[f.stream.ID] = max(sr.streams.positions[f.stream.ID], f.read)
+	sr.streams.missing = append(sr.streams.missing, f.stream) // it is looked for again
 	return true
 }
 
 // search looks for a file that holds a stream: first among those that are held back
 // and those with a rotation's name beside the log, then among all that are near.
-func (t *Tailer) search(q *quest) bool {
-	if t.searchNames(q) || t.searchAll(q) {
+func (sr *searcher) search(q *quest) bool {
+	if sr.searchNames(q) || sr.searchAll(q) {
 		return true
 	}
-	if q.err == nil || !t.pressed(q.err) {
+	if q.err == nil || !sr.set.pressed(q.err) {
 		return false
 	}
 	q.err = nil
-	return t.searchNames(q) || t.searchAll(q)
+	return sr.searchNames(q) || sr.searchAll(q)
 }
 
 // searchNames looks at files whose names are rotations of the log's.
-func (t *Tailer) searchNames(q *quest) bool {
-	if t.searchHeld(q) {
+func (sr *searcher) searchNames(q *quest) bool {
+	if sr.searchHeld(q) {
 		return true
 	}
 	seen := map[string]bool{}
 	for again := range 2 {
-		l := t.listing(filepath.Dir(q.path), again > 0)
+		l := sr.listing(filepath.Dir(q.path), again > 0)
 		q.failed(l.err)
 		var found []candidate
 		for _, name := range l.byName[checkpoint.RotatedName(q.path)] {
 			if !seen[name] && name != q.path && checkpoint.KinshipOf(name, q.stream.Path) == checkpoint.RotatedHere {
-				if c, ok := t.candidate(q, name); ok {
+				if c, ok := sr.candidate(q, name); ok {
 					found = append(found, c)
 				}
 			}
 			seen[name] = true
 		}
-		if t.takeBest(q, found) {
+		if sr.takeBest(q, found) {
 			return true
 		}
 		if l.fresh {
@@ -95,14 +108,14 @@ func (t *Tailer) searchNames(q *quest) bool {
 
 // searchHeld looks at files that are held back and have no name any more: logrotate
 // compressed the copy, and removed it.
-func (t *Tailer) searchHeld(q *quest) bool {
-	for _, f := range t.held {
-		if !f.deleted() || !t.cfg.Checkpoint.MayHold(q.stream, f.path(), f.bornNs) {
+func (sr *searcher) searchHeld(q *quest) bool {
+	for _, f := range sr.set.held {
+		if !f.deleted() || !sr.cfg.Checkpoint.MayHold(q.stream, f.path(), f.bornNs) {
 			continue
 		}
-		start, err := t.headOf(f)
-		if err == nil && t.isQuest(q, start[:min(len(start), schema.MaxHeadBytes)], contentOf(f)) {
-			return t.takeFile(q, f)
+		start, err := sr.contents.headOf(f)
+		if err == nil && sr.isQuest(q, start[:min(len(start), schema.MaxHeadBytes)], contentOf(f)) {
+			return sr.takeFile(q, f)
 		}
 	}
 	return false
@@ -113,26 +126,26 @@ const maxSearchedDirs = 256
 
 // searchAll looks at all files beside the log, where its bytes were seen last, and in
 // the sources' directories: an olddir may be one.
-func (t *Tailer) searchAll(q *quest) bool {
+func (sr *searcher) searchAll(q *quest) bool {
 	dirs := append(q.stream.Dirs(), filepath.Dir(q.path))
-	for dir := range t.dirs {
-		if len(t.dirs) <= maxSearchedDirs || strings.HasPrefix(dir, filepath.Dir(q.stream.Path)+"/") {
+	for dir := range sr.discovery.dirs {
+		if len(sr.discovery.dirs) <= maxSearchedDirs || strings.HasPrefix(dir, filepath.Dir(q.stream.Path)+"/") {
 			dirs = append(dirs, dir)
 		}
 	}
 	slices.Sort(dirs)
 	var found []candidate
 	for _, dir := range slices.Compact(dirs) {
-		l := t.listing(dir, true)
-		beginning := t.beginning(l, dir)
+		l := sr.listing(dir, true)
+		beginning := sr.beginning(l, dir)
 		q.failed(l.err)
 		for _, name := range beginning[q.stream.Head] {
-			if c, ok := t.candidate(q, name); ok {
+			if c, ok := sr.candidate(q, name); ok {
 				found = append(found, c)
 			}
 		}
 	}
-	return t.takeBest(q, found)
+	return sr.takeBest(q, found)
 }
 
 // candidate is a file that holds the stream that is looked for.
@@ -145,18 +158,18 @@ type candidate struct {
 }
 
 // candidate looks at a file. False: it is not what is looked for, or another log's.
-func (t *Tailer) candidate(q *quest, path string) (c candidate, ok bool) {
+func (sr *searcher) candidate(q *quest, path string) (c candidate, ok bool) {
 	l, err := logfile.Look(path)
 	if err != nil {
 		q.failed(err)
 		return c, false
 	}
-	if f := t.files[l.ID]; f != nil && f.stream != nil {
+	if f := sr.set.files[l.ID]; f != nil && f.stream != nil {
 		return c, false // a log of its own, or the stream's, which was truncated
 	}
-	born := t.bornNs(l.ID, l.BornNs)
-	known := t.cfg.Checkpoint.HasFile(q.stream, l.ID, born)
-	if !known && !t.cfg.Checkpoint.MayHold(q.stream, path, born) {
+	born := sr.bornNs(l.ID, l.BornNs)
+	known := sr.cfg.Checkpoint.HasFile(q.stream, l.ID, born)
+	if !known && !sr.cfg.Checkpoint.MayHold(q.stream, path, born) {
 		return c, false
 	}
 	r, err := logfile.Open(path)
@@ -169,28 +182,28 @@ func (t *Tailer) candidate(q *quest, path string) (c candidate, ok bool) {
 	if err != nil {
 		return c, false
 	}
-	if o := t.cfg.Checkpoint.Find(t.cfg.Host, checkpoint.Log{ID: l.ID, BornNs: born, Start: start}); o != nil && o != q.stream && t.holds(q, o, l.Open) {
+	if o := sr.cfg.Checkpoint.Find(sr.cfg.Host, checkpoint.Log{ID: l.ID, BornNs: born, Start: start}); o != nil && o != q.stream && sr.holds(q, o, l.Open) {
 		return c, false
 	}
-	if !t.isQuest(q, start, l.Open) {
+	if !sr.isQuest(q, start, l.Open) {
 		return c, false
 	}
 	return candidate{path, l.ID, checkpoint.KinshipOf(path, q.stream.Path), l.Compressed(), -1}, true
 }
 
 // holds reports whether the content has a stream's fingerprint.
-func (t *Tailer) holds(q *quest, s *checkpoint.Stream, open func() (io.ReadCloser, error)) bool {
-	if !t.cfg.Checkpoint.HasTail(s) {
+func (sr *searcher) holds(q *quest, s *checkpoint.Stream, open func() (io.ReadCloser, error)) bool {
+	if !sr.cfg.Checkpoint.HasTail(s) {
 		return true // nothing was read of it
 	}
-	same, err := t.cfg.Checkpoint.Holds(s, open)
+	same, err := sr.cfg.Checkpoint.Holds(s, open)
 	q.failed(err)
 	return same && err == nil
 }
 
 // isQuest reports whether content that begins with start is what is looked for.
-func (t *Tailer) isQuest(q *quest, start []byte, open func() (io.ReadCloser, error)) bool {
-	if len(start) == 0 || !q.stream.Begins(start) || !t.holds(q, q.stream, open) {
+func (sr *searcher) isQuest(q *quest, start []byte, open func() (io.ReadCloser, error)) bool {
+	if len(start) == 0 || !q.stream.Begins(start) || !sr.holds(q, q.stream, open) {
 		return false
 	}
 	r, err := open()
@@ -213,7 +226,7 @@ func (t *Tailer) isQuest(q *quest, start []byte, open func() (io.ReadCloser, err
 // takeBest reads on in the best of the files that hold the stream: one with a
 // rotation's name, and of these the longest, for a copy that was made earlier lacks
 // the end.
-func (t *Tailer) takeBest(q *quest, found []candidate) bool {
+func (sr *searcher) takeBest(q *quest, found []candidate) bool {
 	if len(found) > 1 {
 		for i := range found {
 			found[i].length = contentLength(found[i].path)
@@ -224,7 +237,7 @@ func (t *Tailer) takeBest(q *quest, found []candidate) bool {
 			cmp.Compare(b.length, a.length), int(b.kinship)-int(a.kinship), rank(a.compressed)-rank(b.compressed))
 	})
 	for _, c := range found {
-		if c.compressed && t.readRest(q, c.path) || !c.compressed && t.readCopy(q, c.path) {
+		if c.compressed && sr.rests.readRest(q, c.path) || !c.compressed && sr.readCopy(q, c.path) {
 			return true
 		}
 	}
@@ -257,42 +270,40 @@ func contentLength(path string) int64 {
 }
 
 // readCopy follows a plain copy as the stream's continuation.
-func (t *Tailer) readCopy(q *quest, path string) bool {
-	t.makeRoom(1)
+func (sr *searcher) readCopy(q *quest, path string) bool {
+	sr.set.makeRoom(1)
 	fd, st, err := openRegular(path)
 	if err != nil {
 		q.failed(err)
 		return false
 	}
-	f := t.files[idOf(&st)]
+	f := sr.set.files[idOf(&st)]
 	if f != nil && f.stream != nil {
 		unix.Close(fd)
 		return false // a log of its own
 	}
 	if f == nil {
-		f = &file{id: idOf(&st), source: q.source, fd: -1, wd: -1, last: path, bornNs: t.bornNs(idOf(&st), logfile.BornNs(fd))}
-		t.files[f.id] = f
-		if d := t.dirs[filepath.Dir(path)]; d != nil {
-			t.named(f, d, filepath.Base(path))
+		f = &file{id: idOf(&st), source: q.source, fd: -1, wd: -1, last: path, bornNs: sr.bornNs(idOf(&st), logfile.BornNs(fd))}
+		sr.set.files[f.id] = f
+		if d := sr.discovery.dirs[filepath.Dir(path)]; d != nil {
+			sr.discovery.named(f, d, filepath.Base(path))
 		}
 	}
-	t.unwatchFile(f)
-	t.closeFile(f)
-	f.fd, f.size, f.active = fd, st.Size, t.now
-	t.hot = append(t.hot, f)
-	return t.takeFile(q, f)
+	sr.set.replace(f, fd)
+	f.size, f.active = st.Size, sr.now
+	return sr.takeFile(q, f)
 }
 
 // takeFile follows an open file as the stream's continuation.
-func (t *Tailer) takeFile(q *quest, f *file) bool {
+func (sr *searcher) takeFile(q *quest, f *file) bool {
 	f.stream, f.copied, f.live = q.stream, true, false
-	t.release(f)
-	if !t.resume(f, q.position) {
+	sr.set.release(f)
+	if !sr.identifier.resume(f, q.position) {
 		f.stream = nil
-		t.failed(f, errors.New(f.path()+": it is shorter than what was read of it"))
+		sr.set.failed(f, errors.New(f.path()+": it is shorter than what was read of it"))
 		return false
 	}
-	t.met(f)
-	t.cfg.Checkpoint.AddFile(q.stream, f.path(), f.id, f.bornNs)
+	sr.contents.met(f)
+	sr.cfg.Checkpoint.AddFile(q.stream, f.path(), f.id, f.bornNs)
 	return true
 }

@@ -119,8 +119,8 @@ func (t *Tailer) Status() Status {
 }
 
 func (t *Tailer) publish() {
-	s := Status{At: t.now, Files: len(t.files), Hot: len(t.hot), BytesPerSecond: int64(t.pace.bytesPerSecond), LinesPerSecond: t.pace.linesPerSecond}
-	for _, d := range t.dirs {
+	s := Status{At: t.now, Files: len(t.set.files), Hot: len(t.set.hot), BytesPerSecond: int64(t.margins.pace.bytesPerSecond), LinesPerSecond: t.margins.pace.linesPerSecond}
+	for _, d := range t.discovery.dirs {
 		if d.err != nil {
 			s.Failing = append(s.Failing, Failure{schema.PathText(d.path), d.err.Error(), d.since, d.attempts})
 		}
@@ -128,7 +128,7 @@ func (t *Tailer) publish() {
 			s.Failing = append(s.Failing, Failure{schema.PathText(filepath.Join(d.path, name)), f.err.Error(), f.since, f.attempts})
 		}
 	}
-	for _, m := range t.matchers {
+	for _, m := range t.discovery.matchers {
 		if m.err != nil {
 			s.Failing = append(s.Failing, Failure{schema.PathText(m.Pattern), m.err.Error(), m.since, m.attempts})
 		}
@@ -137,14 +137,14 @@ func (t *Tailer) publish() {
 		}
 	}
 	s.Unmatched = s.Unmatched[:min(len(s.Unmatched), maxNamed)]
-	for _, f := range t.failing {
+	for _, f := range t.set.failing {
 		s.Failing = append(s.Failing, Failure{schema.PathText(f.path()), f.err.Error(), f.since, f.attempts})
 	}
-	for _, f := range t.held {
+	for _, f := range t.set.held {
 		s.Held = append(s.Held, schema.PathText(f.path()))
 	}
 	t.cfg.Checkpoint.Update(func() {
-		for _, f := range t.files {
+		for _, f := range t.set.files {
 			if r := f.refused; r.content != "" {
 				if r.hint != "" {
 					s.Refused = append(s.Refused, Refused{schema.PathText(f.path()), r.content, r.hint})
@@ -166,7 +166,7 @@ func (t *Tailer) publish() {
 			}
 		}
 	})
-	for _, r := range t.rests {
+	for _, r := range t.rests.rests {
 		s.UnreadSeconds = max(s.UnreadSeconds, t.now.Sub(r.at).Seconds())
 	}
 	slices.SortFunc(s.Failing, func(a, b Failure) int { return strings.Compare(a.Path, b.Path) })

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"sluice/ingest/checkpoint"
 	"sluice/ingest/logfile"
 	"sluice/schema"
 )
@@ -21,59 +22,72 @@ const (
 // minRead is what a file is read by at least, so that one line fits.
 const minRead = 64 << 10
 
+// sweeper reads what files have grown by.
+type sweeper struct {
+	*env
+	contents   *contents
+	streams    *streams
+	deliveries *deliveries
+	set        *fileSet
+	identifier *identifier
+	searcher   *searcher
+	turn       int // where a scarce budget ended
+	sweeping   []*file
+}
+
 // sweep looks at every hot file once. It reports whether there is more to read
 // now, and whether a file had to wait for a buffer or for the gate.
-func (t *Tailer) sweep(ctx context.Context) (again, waits bool) {
+func (sw *sweeper) sweep(ctx context.Context) (again, waits bool) {
 	// The files' turn goes on where a scarce budget ended.
-	n := len(t.hot)
-	if t.turn >= n {
-		t.turn = 0
+	n := len(sw.set.hot)
+	if sw.turn >= n {
+		sw.turn = 0
 	}
-	t.sweeping = append(append(t.sweeping[:0], t.hot[t.turn:]...), t.hot[:t.turn]...)
-	for i, f := range t.sweeping {
+	sw.sweeping = append(append(sw.sweeping[:0], sw.set.hot[sw.turn:]...), sw.set.hot[:sw.turn]...)
+	for i, f := range sw.sweeping {
 		if ctx.Err() != nil {
 			break
 		}
 		if f.fd < 0 {
 			continue // closed by what happened to another one
 		}
-		switch t.look(ctx, f) {
+		switch sw.look(ctx, f) {
 		case more:
 			again = true
 		case starving:
-			t.turn += i
-			t.flush(ctx)
+			sw.turn += i
+			sw.deliveries.flush(ctx)
 			return false, true
 		}
 	}
-	waiting, waits := t.sweepWaiting(ctx)
-	t.flush(ctx)
+	waiting, waits := sw.sweepWaiting(ctx)
+	sw.deliveries.flush(ctx)
 	return again || waiting, waits
 }
 
 // look reads what a file has grown by and puts it into the present delivery.
-func (t *Tailer) look(ctx context.Context, f *file) outcome {
-	before := t.inUse
-	t.inUse = f // it stays open: a look may open the copies that were made of it
-	seen := t.lookAt(ctx, f)
-	t.inUse = before
+func (sw *sweeper) look(ctx context.Context, f *file) outcome {
+	before := sw.set.inUse
+	sw.set.inUse = f // it stays open: a look may open the copies that were made of it
+	seen := sw.lookAt(ctx, f)
+	sw.set.inUse = before
 	f.unseen = seen != atEnd
 	return seen
 }
 
 // lookAt is look.
-func (t *Tailer) lookAt(ctx context.Context, f *file) outcome {
-	if f.stream == nil && !t.meet(f) {
+func (sw *sweeper) lookAt(ctx context.Context, f *file) outcome {
+	if f.stream == nil && !sw.identifier.meet(f) {
 		return atEnd
 	}
-	if !t.room(ctx, minRead+markBytes) {
+	if !sw.deliveries.room(ctx, minRead+markBytes) {
 		return starving
 	}
-	d := t.current
+	d := sw.deliveries.current
 	mark := f.markSize()
 	want := cap(d.buffer) - len(d.buffer) - mark
-	if t.gate != nil {
-		allowed := t.gate.Allow(want)
+	if sw.gate != nil {
+		allowed := sw.gate.Allow(want)
 		if allowed <= 0 {
 			return starving
 		}
@@ -82,35 +96,35 @@ func (t *Tailer) lookAt(ctx context.Context, f *file) outcome {
 	b := d.buffer[len(d.buffer) : len(d.buffer)+mark+want]
 	n, err := pread(f.fd, b, f.read-int64(mark))
 	if err != nil {
-		t.failed(f, fmt.Errorf("read %s: %w", f.path(), err))
+		sw.set.failed(f, fmt.Errorf("read %s: %w", f.path(), err))
 		return atEnd
 	}
-	if n < mark || t.markOf(b[:mark]) != f.mark {
-		t.truncated(f)
+	if n < mark || sw.contents.markOf(b[:mark]) != f.mark {
+		sw.truncated(f)
 		return more
 	}
 	if n == mark {
 		f.size = f.read
 		return atEnd
 	}
-	if f.read == 0 && !t.begins(f, b[:n]) { // truncated since it was identified
-		t.truncated(f)
+	if f.read == 0 && !sw.contents.begins(f, b[:n]) { // truncated since it was identified
+		sw.truncated(f)
 		return more
 	}
-	return t.take(ctx, f, b[:n], mark, n < len(b))
+	return sw.take(ctx, f, b[:n], mark, n < len(b))
 }
 
 // take puts the whole lines of b, which begins with the mark, into the present
 // delivery.
-func (t *Tailer) take(ctx context.Context, f *file, b []byte, mark int, ended bool) outcome {
+func (sw *sweeper) take(ctx context.Context, f *file, b []byte, mark int, ended bool) outcome {
 	fresh := b[mark:]
 	if grown := f.read + int64(len(fresh)); grown != f.size || !ended {
-		f.size, f.active = max(f.size, grown), t.now
+		f.size, f.active = max(f.size, grown), sw.now
 		if ended {
 			f.size = grown
 		}
 	}
-	f.growth.note(f.size, t.now.Sub(t.began))
+	f.growth.note(f.size, sw.now.Sub(sw.began))
 	end := bytes.LastIndexByte(fresh, '\n') + 1
 	if end == 0 {
 		if ended {
@@ -118,12 +132,12 @@ func (t *Tailer) take(ctx context.Context, f *file, b []byte, mark int, ended bo
 			return atEnd
 		}
 		if hole := schema.LeadingNULs(fresh); hole > 0 {
-			t.hand(f, b[:mark+hole], mark)
+			sw.deliveries.hand(f, b[:mark+hole], mark)
 			return more
 		}
-		return t.longLine(ctx, f)
+		return sw.longLine(ctx, f)
 	}
-	t.hand(f, b[:mark+end], mark)
+	sw.deliveries.hand(f, b[:mark+end], mark)
 	if ended {
 		f.part = end < len(fresh)
 		return atEnd
@@ -133,106 +147,80 @@ func (t *Tailer) take(ctx context.Context, f *file, b []byte, mark int, ended bo
 
 // hand makes b, less the mark it begins with, a batch. b lies at the end of the
 // present delivery's buffer.
-func (t *Tailer) hand(f *file, b []byte, mark int) {
-	d, data := t.current, b[mark:]
+func (ds *deliveries) hand(f *file, b []byte, mark int) {
+	d, data := ds.current, b[mark:]
 	start := f.read
 	f.read += int64(len(data))
 	f.part = false
-	f.mark = t.markOf(b)
+	f.mark = ds.contents.markOf(b)
 	lines := logfile.CountLines(data)
 	if bytes.IndexByte(data, 0) >= 0 {
-		t.noteHoles(f, data, start)
+		ds.noteHoles(f, data, start)
 	}
 	d.Batches = append(d.Batches, Batch{Stream: f.stream, Range: schema.Range{Start: start, End: f.read}, Data: data, Lines: lines})
 	d.buffer = d.buffer[:len(d.buffer)+len(b)]
-	t.counters.Bytes.Add(int64(len(data)))
-	t.counters.Lines.Add(int64(lines))
-	if t.gate != nil {
-		t.gate.Read(len(data))
+	ds.counters.Bytes.Add(int64(len(data)))
+	ds.counters.Lines.Add(int64(lines))
+	if ds.gate != nil {
+		ds.gate.Read(len(data))
 	}
 }
 
-// longLine reads a line that is longer than the room in the buffer. What goes on
-// for longer than logfile.MaxLineBytes is cut there.
-func (t *Tailer) longLine(ctx context.Context, f *file) outcome {
-	mark := f.markSize()
-	for size := 2 * bufferBytes; ; size *= 2 {
-		if !t.room(ctx, size) {
-			return starving
+// truncated begins a new life of a file whose bytes before the position are not
+// what they were. What was cut off unread is looked for in a copy.
+func (sw *sweeper) truncated(f *file) {
+	if s := f.stream; s != nil {
+		was, unread := f.read, f.unread()
+		if !sw.searcher.continueInCopy(f) {
+			sw.streams.lost(f, unread)
 		}
-		d := t.current
-		if len(d.buffer) > 0 { // a line longer than what was left: one by itself
-			t.flush(ctx)
-			size /= 2
+		sw.cfg.Log.Info("log truncated", "path", f.path(), "read_bytes", was, "stream", s.ID)
+		sw.streams.positions[s.ID] = max(sw.streams.positions[s.ID], was)
+		f.rotated(sw.now)
+	}
+	f.stream, f.copied, f.hole, f.holeBytes = nil, false, 0, 0
+	f.read, f.size, f.mark, f.growth = 0, 0, sw.contents.markOf(nil), nil
+}
+
+// lostUnread counts what is known to be unread of a log that is gone.
+func (sw *sweeper) lostUnread(f *file) {
+	switch {
+	case f.stream != nil && sw.searcher.continueInCopy(f):
+	case f.stream != nil:
+		sw.streams.lost(f, f.unread())
+	case f.size > 0:
+		sw.addLoss(checkpoint.Loss{Path: f.last, Bytes: f.size})
+		sw.cfg.Log.Error("log deleted before it could be read, lines lost", "path", f.last, "bytes", f.size, "err", f.err)
+	}
+}
+
+// sweepWaiting opens and looks at each log that waits for a descriptor. It reports
+// whether some still wait with unread lines, and whether there is no room to read.
+func (sw *sweeper) sweepWaiting(ctx context.Context) (again, waits bool) {
+	for range len(sw.set.waiting) {
+		if ctx.Err() != nil {
+			break
+		}
+		f := sw.set.waiting[0]
+		if !sw.reopen(f) {
 			continue
 		}
-		b := d.buffer[:min(cap(d.buffer), logfile.MaxLineBytes+mark)]
-		n, err := pread(f.fd, b, f.read-int64(mark))
-		if err != nil {
-			t.failed(f, fmt.Errorf("read %s: %w", f.path(), err))
-			return atEnd
-		}
-		if n <= mark {
-			return more // truncated meanwhile: the next look tells
-		}
-		end := bytes.LastIndexByte(b[mark:n], '\n') + 1
-		switch {
-		case end > 0:
-			t.hand(f, b[:mark+end], mark)
-			return more
-		case n < len(b):
-			f.part = true
-			return atEnd
-		case n == logfile.MaxLineBytes+mark:
-			t.hand(f, b[:n], mark)
-			return more
+		switch sw.look(ctx, f) {
+		case more:
+			again = true
+		case starving:
+			return false, true
 		}
 	}
+	return again || len(sw.set.waiting) > 0, false
 }
 
-// finishLine takes a last line that will get no newline any more. It reports false when
-// it is to be tried again: there was no room, or the log has grown meanwhile.
-func (t *Tailer) finishLine(ctx context.Context, f *file) bool {
-	if f.stream == nil && !t.identify(f, true) {
-		return true
-	}
-	for {
-		mark := f.markSize()
-		if !t.room(ctx, minRead+mark) {
-			return false
-		}
-		d := t.current
-		// One byte more than there is says whether it is all.
-		want := min(cap(d.buffer)-len(d.buffer)-mark, int(max(f.unread()+1, minRead)))
-		b := d.buffer[len(d.buffer) : len(d.buffer)+mark+want]
-		n, err := pread(f.fd, b, f.read-int64(mark))
-		if err != nil || n <= mark || t.markOf(b[:mark]) != f.mark {
-			return true
-		}
-		switch end := bytes.LastIndexByte(b[mark:n], '\n') + 1; {
-		case end > 0: // whoever wrote that may yet end what is behind it
-			t.hand(f, b[:mark+end], mark)
-			f.size, f.active = max(f.size, f.read), t.now
-			return false
-		case n < len(b):
-			t.hand(f, b[:n], mark)
-			return true
-		}
-		if t.longLine(ctx, f) == starving { // the buffer grows to it
-			return false
-		}
-	}
-}
-
-// meet identifies a hot file that has no stream yet. It reports false while its
-// first line is not whole, or when it is not to be read.
-func (t *Tailer) meet(f *file) bool {
-	before := t.inUse
-	t.inUse = f
-	defer func() { t.inUse = before }()
-	if !t.identify(f, false) {
+// reopen opens a log that waited; false: it is not to be read now.
+func (sw *sweeper) reopen(f *file) bool {
+	if len(f.places) == 0 {
+		sw.lostUnread(f)
+		sw.set.end(f)
 		return false
 	}
-	t.met(f)
-	return true
+	return sw.set.open(f)
 }

@@ -4,89 +4,44 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
-	"maps"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"sluice/ingest/checkpoint"
-	"sluice/ingest/logfile"
 	"sluice/parse"
 	"sluice/schema"
 )
 
 // Tailer follows logs. Run is its only goroutine; Deliveries, Status and a
-// Delivery's Release may be used from others.
+// Delivery's Release may be used from others. Its parts have a type each; a part
+// uses those before it only:
+//
+//	env         configuration, counters, the time of the present step
+//	contents    the first bytes of files, and the mark before a position
+//	streams     positions and losses of streams whose files are gone
+//	deliveries  the buffers that go round
+//	fileSet     the files with their state; which are open
+//	discovery   directories and the names in them
+//	identifier  which stream a file is, or which log it is a copy of
+//	restReader  what compressed copies hold of streams
+//	searcher    the files that hold streams whose own file is gone
+//	sweeper     reading
+//	margins     how long before their deletion lines will be read
 type Tailer struct {
-	cfg   Config
-	gate  Gate
-	watch *watcher
-	seed  maphash.Seed
-	began time.Time
-	now   time.Time // of the present step
+	*env
+	contents   *contents
+	streams    *streams
+	deliveries *deliveries
+	set        *fileSet
+	discovery  *discovery
+	identifier *identifier
+	rests      *restReader
+	searcher   *searcher
+	sweeper    *sweeper
+	margins    *margins
 
-	matchers []*matcher
-	dirs     map[string]*directory
-	dirsBy   map[int32]*directory
-	files    map[logfile.ID]*file
-	coldBy   map[int32]*file
-	hot      []*file
-	sweeping []*file
-	turn     int
-	moving   map[uint32]*file    // names that went, by cookie, until they come
-	renamed  map[uint32]*matcher // the source of a log that was renamed before it was seen
-	touched  []touch             // names that came with the events at hand
-	held     []*file             // look like copies of a log that is there
-	failing  []*file
-	missing  []*checkpoint.Stream // whose files are not found
-	rests    []*rest
-	nextRest time.Time           // not before that one is opened
-	waiting  []*file             // closed with unread lines, for want of a descriptor
-	polled   map[*file]bool      // closed, and compared by stat
-	devices  map[uint64]bool     // whether a device's file system is local
-	listings map[string]*listing // of the present step
-	heads    heads
-	atStart  []*checkpoint.Stream // those that were known before this life
-	// bornAt, if any, replaces what file systems say of when a file was made.
-	bornAt func(logfile.ID) int64
-	// positions are how far this life read the streams whose files are gone.
-	positions map[schema.StreamID]int64
-	first     bool // the first listing is under way
-	skipOld   bool // nothing is known yet, and old lines are not wanted
-	relist    bool // events were lost
-
-	lastSweep, lastPoll, nextHousekeeping, nextDirs, nextListing time.Time
-	pace                                                         pace
-	unwatchable                                                  map[string]bool // reasons why idle logs are not watched, logged already
-
-	orphans         int   // logs without a name that are open
-	maxOpen, budget int   // logs that may be open: as configured, and at present
-	noDescriptors   bool  // said once
-	inUse           *file // is being looked at: it stays open, whatever else is opened
-
-	current *Delivery
-	free    chan *Delivery
-	out     chan *Delivery
-	starved atomic.Bool
-	scratch []byte // the beginning of a file
-	before  [markBytes]byte
-
-	counters Counters
-	statusMu sync.Mutex
-	status   Status
-}
-
-// Counters count what a Tailer has done. They may be read at any time.
-type Counters struct {
-	Bytes, Lines, Streams atomic.Int64
-	// LostBytes were deleted or truncated before they were read; LostFiles counts
-	// the times it happened, with those whose length is not known.
-	LostBytes, LostFiles atomic.Int64
-	// HoleBytes are NUL bytes before lines.
-	HoleBytes atomic.Int64
-	// Failures counts the times a log or a directory could not be read.
-	Failures atomic.Int64
+	lastSweep time.Time
+	statusMu  sync.Mutex
+	status    Status
 }
 
 // New prepares a Tailer. Nothing is read before Run.
@@ -103,42 +58,56 @@ func New(cfg Config) (*Tailer, error) {
 	if cfg.Position == nil {
 		cfg.Position = cfg.Checkpoint.Stored
 	}
-	t := &Tailer{
-		cfg: cfg, gate: cfg.Gate, seed: maphash.MakeSeed(), now: cfg.Now(), first: true,
-		dirs: map[string]*directory{}, dirsBy: map[int32]*directory{}, files: map[logfile.ID]*file{},
-		coldBy: map[int32]*file{}, moving: map[uint32]*file{}, renamed: map[uint32]*matcher{},
-		polled: map[*file]bool{}, devices: map[uint64]bool{}, maxOpen: cfg.MaxOpen,
-		positions: map[schema.StreamID]int64{}, listings: map[string]*listing{}, heads: heads{}, atStart: cfg.Checkpoint.Streams(),
-		unwatchable: map[string]bool{},
-		free:        make(chan *Delivery, buffers), out: make(chan *Delivery, buffers),
-		skipOld: cfg.FromEnd && len(cfg.Checkpoint.Streams()) == 0,
-		scratch: make([]byte, max(parse.HeadBytes, schema.MaxHeadBytes)),
-	}
-	if t.maxOpen == 0 {
-		t.maxOpen = processBudget()
-	}
-	t.budget = t.maxOpen
+	t := &Tailer{}
+	t.assemble(&env{
+		cfg: cfg, gate: cfg.Gate, now: cfg.Now(), first: true, devices: map[uint64]bool{},
+	})
 	t.began, t.status.At = t.now, t.now
 	for _, l := range cfg.Checkpoint.Losses() { // until they are acknowledged
 		t.counters.LostBytes.Add(l.Bytes)
 		t.counters.LostFiles.Add(1)
 	}
 	for range buffers {
-		t.free <- &Delivery{tailer: t}
+		t.deliveries.free <- &Delivery{from: t.deliveries}
 	}
 	for _, s := range cfg.Sources {
 		m, err := newMatcher(s)
 		if err != nil {
 			return nil, err
 		}
-		t.matchers = append(t.matchers, m)
+		t.discovery.matchers = append(t.discovery.matchers, m)
 	}
 	return t, nil
 }
 
+// assemble makes the parts of a Tailer.
+func (t *Tailer) assemble(e *env) {
+	known := e.cfg.Checkpoint.Streams()
+	t.env = e
+	t.contents = &contents{env: e, seed: maphash.MakeSeed(), scratch: make([]byte, max(parse.HeadBytes, schema.MaxHeadBytes))}
+	t.streams = &streams{env: e, positions: map[schema.StreamID]int64{}, atStart: known}
+	t.deliveries = &deliveries{env: e, contents: t.contents, free: make(chan *Delivery, buffers), out: make(chan *Delivery, buffers)}
+	t.set = newFileSet(e, t.contents, t.streams)
+	t.discovery = &discovery{
+		env: e, contents: t.contents, set: t.set, follower: t, dirs: map[string]*directory{}, dirsBy: map[int32]*directory{},
+		moving: map[uint32]*file{}, renamed: map[uint32]*matcher{},
+	}
+	t.identifier = &identifier{env: e, contents: t.contents, streams: t.streams, set: t.set, skipOld: e.cfg.FromEnd && len(known) == 0}
+	t.rests = &restReader{env: e, deliveries: t.deliveries, set: t.set, streams: t.streams}
+	t.searcher = &searcher{
+		env: e, contents: t.contents, streams: t.streams, set: t.set, discovery: t.discovery, identifier: t.identifier, rests: t.rests,
+		listings: map[string]*listing{}, heads: heads{},
+	}
+	t.sweeper = &sweeper{
+		env: e, contents: t.contents, streams: t.streams, deliveries: t.deliveries, set: t.set, identifier: t.identifier, searcher: t.searcher,
+	}
+	t.margins = &margins{env: e, contents: t.contents, set: t.set}
+	t.set.restsOpen = func() int { return min(len(t.rests.rests), 1) }
+}
+
 // Deliveries are what is read, in order for each stream. The channel is closed
 // when Run returns.
-func (t *Tailer) Deliveries() <-chan *Delivery { return t.out }
+func (t *Tailer) Deliveries() <-chan *Delivery { return t.deliveries.out }
 
 // Counters are the Tailer's.
 func (t *Tailer) Counters() *Counters { return &t.counters }
@@ -146,7 +115,7 @@ func (t *Tailer) Counters() *Counters { return &t.counters }
 // Run follows the logs until ctx is done. What it read by then is delivered.
 // A log that fails is tried again; an error is one of the machine's.
 func (t *Tailer) Run(ctx context.Context) (err error) {
-	defer close(t.out)
+	defer close(t.deliveries.out)
 	if err := t.start(); err != nil {
 		return err
 	}
@@ -160,7 +129,7 @@ func (t *Tailer) Run(ctx context.Context) (err error) {
 		if pause == 0 {
 			continue
 		}
-		if t.gate != nil && len(t.hot) > 0 {
+		if t.gate != nil && len(t.set.hot) > 0 {
 			pause = min(pause, gateInterval)
 		}
 		if err := t.watch.wait(pause, cold); err != nil {
@@ -183,9 +152,9 @@ func (t *Tailer) start() error {
 }
 
 func (t *Tailer) stop() {
-	t.noteSizes()
-	for _, f := range t.files {
-		t.closeFile(f)
+	t.set.noteSizes()
+	for _, f := range t.set.files {
+		t.set.closeFile(f)
 	}
 	t.watch.close() //nolint:errcheck // nothing is written to it
 }
@@ -194,21 +163,21 @@ func (t *Tailer) stop() {
 // something happens), and whether a write to a cold file ends the wait.
 func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err error) {
 	t.now = t.cfg.Now()
-	clear(t.listings)
+	clear(t.searcher.listings)
 	if t.gate != nil {
 		t.gate.Allow(0)
 	}
 	if t.first {
-		t.listAll()
+		t.discovery.listAll()
 		t.meetAll()
 		t.first = false
-		t.warnOfUnmatched()
+		t.discovery.warnOfUnmatched()
 		t.nextHousekeeping = t.now.Add(housekeeping)
 	}
-	if err := t.events(); err != nil {
+	if err := t.discovery.events(); err != nil {
 		return 0, false, err
 	}
-	interval := t.cfg.interval(len(t.hot))
+	interval := t.cfg.interval(len(t.set.hot))
 	if early := interval - t.now.Sub(t.lastSweep); early > 0 && early <= interval {
 		return early, false, nil // names came: they are seen to, the sweep is not due
 	}
@@ -220,19 +189,20 @@ func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err 
 	if due {
 		t.housekeep(ctx)
 	}
-	restsWait := t.continueRests(ctx)
-	again, waits := t.sweep(ctx)
-	if due && t.now.Sub(t.pace.at) >= statusInterval { // after the sweep: sizes are those of a moment ago
-		t.reckon()
-		t.relieve()
+	restsWait := t.rests.continueRests(ctx)
+	again, waits := t.sweeper.sweep(ctx)
+	if due && t.now.Sub(t.margins.pace.at) >= statusInterval { // after the sweep: sizes are those of a moment ago
+		t.margins.reckon()
+		t.publish()
+		t.set.relieve()
 	}
 	switch {
 	case waits || restsWait:
 		return t.waitForRoom(interval), false, nil
-	case again || len(t.rests) > 0 && !t.now.Before(t.nextRest) || len(t.waiting) > 0:
+	case again || len(t.rests.rests) > 0 && !t.now.Before(t.rests.nextRest) || len(t.set.waiting) > 0:
 		t.lastSweep = time.Time{}
 		return 0, false, nil
-	case len(t.hot) > 0:
+	case len(t.set.hot) > 0:
 		return interval, false, nil
 	}
 	return max(t.nextHousekeeping.Sub(t.now), minInterval), true, nil
@@ -242,64 +212,8 @@ func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err 
 // comes back ends the wait early.
 func (t *Tailer) waitForRoom(interval time.Duration) time.Duration {
 	t.lastSweep = time.Time{}
-	if t.gate == nil || t.starved.Load() {
+	if t.gate == nil || t.deliveries.starved.Load() {
 		return interval
 	}
 	return max(t.gate.Wait(), time.Millisecond)
-}
-
-// events takes note of names that came, moved and went.
-func (t *Tailer) events() error {
-	overflowed, err := t.watch.drain(t.watch.dirs, t.dirEvent)
-	if err != nil {
-		return fmt.Errorf("tail: %w", err)
-	}
-	clear(t.renamed)
-	t.seeTouched()
-	for cookie, f := range t.moving { // the other half would have come with it
-		delete(t.moving, cookie)
-		if len(f.places) == 0 {
-			f.away = true
-		}
-	}
-	if overflowed || t.relist {
-		t.relist = false
-		t.listAll()
-	}
-	return nil
-}
-
-// coldEvents opens the cold files that were written.
-func (t *Tailer) coldEvents() error {
-	overflowed, err := t.watch.drain(t.watch.cold, t.coldEvent)
-	if err != nil {
-		return fmt.Errorf("tail: %w", err)
-	}
-	if overflowed {
-		for _, f := range slices.Collect(maps.Values(t.coldBy)) {
-			t.warm(f)
-		}
-	}
-	return nil
-}
-
-// drop forgets a file.
-func (t *Tailer) drop(f *file) {
-	t.closeFile(f)
-	t.unwatchFile(f)
-	delete(t.polled, f)
-	if f.stream != nil {
-		t.positions[f.stream.ID] = max(t.positions[f.stream.ID], f.read)
-	}
-	for _, p := range f.places {
-		delete(p.dir.files, p.name)
-	}
-	f.places = nil
-	if t.files[f.id] == f {
-		delete(t.files, f.id)
-	}
-	same := func(o *file) bool { return o == f }
-	t.held = slices.DeleteFunc(t.held, same)
-	t.failing = slices.DeleteFunc(t.failing, same)
-	t.waiting = slices.DeleteFunc(t.waiting, same)
 }

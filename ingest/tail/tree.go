@@ -98,17 +98,17 @@ func (d *directory) inTree() bool {
 
 // addDirectory notes a directory of a source. It returns nil where there is no room for
 // another one of a tree.
-func (t *Tailer) addDirectory(m *matcher, path string) *directory {
-	d := t.dirs[path]
+func (di *discovery) addDirectory(m *matcher, path string) *directory {
+	d := di.dirs[path]
 	if d == nil {
-		if m.tree != "" && len(t.dirs) >= maxTreeDirs {
-			if m.fail(errTreeTooLarge, t.now) {
-				t.cfg.Log.Warn("source has too many directories", "source", m.Pattern, "err", m.err)
+		if m.tree != "" && len(di.dirs) >= maxTreeDirs {
+			if m.fail(errTreeTooLarge, di.now) {
+				di.cfg.Log.Warn("source has too many directories", "source", m.Pattern, "err", m.err)
 			}
 			return nil
 		}
 		d = &directory{path: path, wd: -1, files: map[string]*file{}}
-		t.dirs[path] = d
+		di.dirs[path] = d
 	}
 	for _, known := range d.matchers {
 		if known == m {
@@ -122,30 +122,30 @@ func (t *Tailer) addDirectory(m *matcher, path string) *directory {
 
 // listTree lists the directories in d that are new. Symbolic links to directories are
 // not followed below **, so there is no loop and no directory has two names.
-func (t *Tailer) listTree(d *directory, entries []fs.DirEntry) {
+func (di *discovery) listTree(d *directory, entries []fs.DirEntry) {
 	if !d.inTree() {
 		return
 	}
 	for _, e := range entries {
 		if e.IsDir() {
-			t.enterTree(d, e.Name())
+			di.enterTree(d, e.Name())
 		}
 	}
 }
 
 // enterTree follows the directory of that name in d as well.
-func (t *Tailer) enterTree(d *directory, name string) {
+func (di *discovery) enterTree(d *directory, name string) {
 	path := filepath.Join(d.path, name)
 	var child *directory
 	for _, m := range d.matchers {
 		if m.tree != "" {
-			if added := t.addDirectory(m, path); added != nil {
+			if added := di.addDirectory(m, path); added != nil {
 				child = added
 			}
 		}
 	}
-	if child != nil && !child.listed && (child.err == nil || !t.now.Before(child.next)) {
-		t.list(child)
+	if child != nil && !child.listed && (child.err == nil || !di.now.Before(child.next)) {
+		di.list(child)
 	}
 }
 
@@ -161,14 +161,14 @@ func (d *directory) optional() bool {
 
 // directoryGone drops a directory that ** found and that is no longer there. It
 // reports false where it must be tried again.
-func (t *Tailer) directoryGone(d *directory, err error) bool {
+func (di *discovery) directoryGone(d *directory, err error) bool {
 	if !errors.Is(err, fs.ErrNotExist) || !d.optional() {
 		return false
 	}
-	if t.dirs[d.path] == d {
-		delete(t.dirs, d.path)
+	if di.dirs[d.path] == d {
+		delete(di.dirs, d.path)
 	}
-	t.cfg.Log.Debug("directory of a pattern removed", "path", d.path)
+	di.cfg.Log.Debug("directory of a pattern removed", "path", d.path)
 	return true
 }
 
@@ -178,21 +178,21 @@ func newDirectory(e event) bool {
 }
 
 // treesFit forgets that trees were too large: the listing that follows finds out.
-func (t *Tailer) treesFit() {
-	for _, m := range t.matchers {
+func (di *discovery) treesFit() {
+	for _, m := range di.matchers {
 		m.failure = failure{}
 	}
 }
 
 // warnOfUnmatched says which sources have had no file so far, and when one has.
-func (t *Tailer) warnOfUnmatched() {
-	for _, m := range t.matchers {
+func (di *discovery) warnOfUnmatched() {
+	for _, m := range di.matchers {
 		if !m.matched && !m.warned {
 			m.warned = true
-			t.cfg.Log.Warn("source matches no file", "source", m.Pattern, "hint", "check its spelling; a pattern must name files, not directories; compressed files are not followed")
+			di.cfg.Log.Warn("source matches no file", "source", m.Pattern, "hint", "check its spelling; a pattern must name files, not directories; compressed files are not followed")
 		} else if m.matched && m.warned {
 			m.warned = false
-			t.cfg.Log.Info("source matches a file", "source", m.Pattern)
+			di.cfg.Log.Info("source matches a file", "source", m.Pattern)
 		}
 	}
 }

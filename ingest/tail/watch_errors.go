@@ -45,13 +45,3 @@ func descriptorLeft() bool {
 	}
 	return unix.Close(fd) == nil
 }
-
-// cannotWatch logs, once for each reason, that an idle log cannot be watched.
-func (t *Tailer) cannotWatch(f *file, err error) {
-	hint := watchHint(err)
-	if t.unwatchable[hint] {
-		return
-	}
-	t.unwatchable[hint] = true
-	t.cfg.Log.Warn("idle log cannot be watched, it stays open and is polled", "path", f.path(), "err", err, "hint", hint)
-}

@@ -82,6 +82,7 @@ func (w *world) start() {
 		w.Fatal(err)
 	}
 	w.tailer.bornAt = w.bornAt
+	w.tailer.set.moved = w.moved
 	if err := w.tailer.start(); err != nil {
 		w.Fatal(err)
 	}
@@ -90,8 +91,8 @@ func (w *world) start() {
 
 // crash ends the life without a word.
 func (w *world) crash() {
-	for _, f := range w.tailer.files {
-		w.tailer.closeFile(f)
+	for _, f := range w.tailer.set.files {
+		w.tailer.set.closeFile(f)
 	}
 	w.tailer.watch.close()
 	w.tailer = nil
@@ -100,7 +101,7 @@ func (w *world) crash() {
 // stop ends the life and saves what was delivered as stored.
 func (w *world) stop() {
 	w.Helper()
-	w.tailer.noteSizes()
+	w.tailer.set.noteSizes()
 	w.save()
 	w.tailer.stop()
 	w.tailer = nil

@@ -1,0 +1,264 @@
+package tail
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// discovery finds the directories of the sources and the names in them, and says which
+// file has which name.
+type discovery struct {
+	*env
+	contents *contents
+	set      *fileSet
+	follower follower
+
+	matchers []*matcher
+	dirs     map[string]*directory
+	dirsBy   map[int32]*directory // by the watch
+	moving   map[uint32]*file     // names that went, by cookie, until they come
+	renamed  map[uint32]*matcher  // the source of a log that was renamed before it was seen
+	touched  []touch              // names that came with the events at hand
+
+	nextDirs, nextListing time.Time
+}
+
+// follower is what a discovery reports files to.
+type follower interface {
+	// admit begins to follow a file.
+	admit(f *file)
+	// compareTo looks at a file that is known: it has this stat now.
+	compareTo(f *file, st *unix.Stat_t)
+	// coldEvents looks at the files whose watches have fired.
+	coldEvents() error
+}
+
+// events takes note of names that came, moved and went.
+func (di *discovery) events() error {
+	overflowed, err := di.watch.drain(di.watch.dirs, di.dirEvent)
+	if err != nil {
+		return fmt.Errorf("tail: %w", err)
+	}
+	clear(di.renamed)
+	di.seeTouched()
+	for cookie, f := range di.moving { // the other half would have come with it
+		delete(di.moving, cookie)
+		if len(f.places) == 0 {
+			f.away = true
+		}
+	}
+	if overflowed || di.relist {
+		di.relist = false
+		di.listAll()
+	}
+	return nil
+}
+
+// listAll lists every directory.
+func (di *discovery) listAll() {
+	di.treesFit()
+	di.findDirs()
+	for _, d := range slices.Collect(maps.Values(di.dirs)) {
+		di.list(d)
+	}
+	di.nextDirs = di.now.Add(dirsInterval)
+	di.nextListing = di.now.Add(listingInterval)
+}
+
+// list compares a directory with what is known of it. The watch comes first:
+// what comes after it is told.
+func (di *discovery) list(d *directory) {
+	err := di.watchDirectory(d)
+	var entries []fs.DirEntry
+	if err == nil {
+		entries, err = di.set.readDir(d.path)
+	}
+	if err != nil {
+		di.directoryFailed(d, err)
+		return
+	}
+	if d.err != nil {
+		di.cfg.Log.Info("directory read recovered", "path", d.path, "after", di.ago(d.since))
+		d.failure = failure{}
+	}
+	d.listed = true
+	there := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		there[e.Name()] = true
+	}
+	maps.DeleteFunc(d.unseen, func(name string, _ *failure) bool { return !there[name] })
+	var gone []string
+	for name := range d.files {
+		if !there[name] {
+			gone = append(gone, name)
+		}
+	}
+	var nameless bool
+	for _, name := range gone {
+		di.nameGone(d, name)
+		nameless = true
+	}
+	di.listTree(d, entries)
+	for _, e := range entries {
+		if d.match(e.Name()) != nil || d.files[e.Name()] != nil || nameless {
+			di.notice(d, e.Name())
+		}
+	}
+}
+
+// dirEvent is one event of a watched directory.
+func (di *discovery) dirEvent(e event) {
+	d := di.dirsBy[e.wd]
+	if d == nil {
+		return
+	}
+	if newDirectory(e) && d.inTree() {
+		di.touched = append(di.touched, touch{dir: d, name: e.name, isDir: true})
+		return
+	}
+	switch {
+	case e.mask&(unix.IN_DELETE_SELF|unix.IN_MOVE_SELF|unix.IN_IGNORED|unix.IN_UNMOUNT) != 0:
+		di.directoryFailed(d, &os.PathError{Op: "watch", Path: d.path, Err: fs.ErrNotExist})
+	case e.mask&unix.IN_MOVED_FROM != 0:
+		if f := d.files[e.name]; f != nil {
+			di.moving[e.cookie] = f
+			di.nameGone(d, e.name)
+		} else if m := d.match(e.name); m != nil { // gone before it was looked at
+			di.renamed[e.cookie] = m
+		}
+	case e.mask&unix.IN_MOVED_TO != 0:
+		m := d.match(e.name)
+		if f := di.moving[e.cookie]; f != nil {
+			delete(di.moving, e.cookie)
+			di.named(f, d, e.name)
+			m = f.source
+		} else if was := di.renamed[e.cookie]; was != nil {
+			m = was
+		}
+		di.touched = append(di.touched, touch{dir: d, name: e.name, matcher: m})
+	case e.mask&unix.IN_DELETE != 0:
+		delete(d.unseen, e.name)
+		di.nameGone(d, e.name)
+	case e.mask&unix.IN_CREATE != 0:
+		di.touched = append(di.touched, touch{dir: d, name: e.name, matcher: d.match(e.name)})
+	}
+}
+
+// touch is a name that came, and the source of what has it; nil: none.
+type touch struct {
+	dir     *directory
+	name    string
+	matcher *matcher
+	isDir   bool
+}
+
+// seeTouched looks at the names that came. Only when all events were seen: an
+// event tells what a name was, and a look what it is; looked at in between, the
+// file that was made last would be taken for the one that was renamed.
+func (di *discovery) seeTouched() {
+	for _, n := range di.touched {
+		if n.isDir {
+			di.enterTree(n.dir, n.name)
+			continue
+		}
+		di.noticeAs(n.dir, n.name, n.matcher)
+	}
+	di.touched = di.touched[:0]
+}
+
+// named gives a file a name, which may have been another one's.
+func (di *discovery) named(f *file, d *directory, name string) {
+	if d.files[name] == f {
+		return
+	}
+	di.nameGone(d, name)
+	d.files[name] = f
+	f.places = append(f.places, place{d, name})
+	f.last, f.away = f.path(), false
+	if f.stream != nil {
+		f.live = f.stream.Path == f.last && !f.copied
+	}
+}
+
+// nameGone takes a name away from the file that had it. A file without a name is
+// read on as long as its descriptor is open.
+func (di *discovery) nameGone(d *directory, name string) {
+	f := d.files[name]
+	if f == nil {
+		return
+	}
+	delete(d.files, name)
+	f.last = filepath.Join(d.path, name)
+	f.places = slices.DeleteFunc(f.places, func(p place) bool { return p == place{d, name} })
+	if len(f.places) == 0 && f.fd >= 0 {
+		f.active = di.now                           // it is quiet from now on
+		if s := f.stream; s != nil && f.deleted() { // a start after a crash does not look for it
+			di.cfg.Checkpoint.Update(func() { s.GoneUnix = di.now.Unix() })
+		}
+	}
+}
+
+// notice looks at what has that name now.
+func (di *discovery) notice(d *directory, name string) { di.noticeAs(d, name, d.match(name)) }
+
+// noticeAs is notice for a log of the source m; nil: of no source.
+func (di *discovery) noticeAs(d *directory, name string, m *matcher) {
+	path := filepath.Join(d.path, name)
+	var st unix.Stat_t
+	err := unix.Stat(path, &st)
+	if err == unix.ENOENT {
+		delete(d.unseen, name)
+		di.nameGone(d, name)
+		return
+	}
+	if err != nil {
+		if m != nil {
+			di.cannotSee(d, name, &os.PathError{Op: "stat", Path: path, Err: err})
+		}
+		return
+	}
+	delete(d.unseen, name)
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		di.nameGone(d, name)
+		return
+	}
+	id := idOf(&st)
+	if f := di.set.files[id]; f != nil {
+		nameless := len(f.places) == 0 && f.fd < 0
+		di.named(f, d, name)
+		if !nameless {
+			if !di.first {
+				di.follower.compareTo(f, &st)
+			}
+			return
+		}
+		// Its inode may be another file's by now: then its watch has ended.
+		if err := di.follower.coldEvents(); err != nil || di.set.files[id] == f {
+			return
+		}
+	}
+	if m == nil {
+		di.nameGone(d, name)
+		return
+	}
+	if link, err := os.Readlink(path); err == nil && link != "" {
+		d.links = true
+	}
+	m.matched = true
+	f := &file{id: id, source: m, fd: -1, wd: -1, mark: di.contents.markOf(nil), size: st.Size, active: di.now}
+	di.set.files[id] = f
+	di.named(f, d, name)
+	if at := time.Unix(st.Mtim.Unix()); at.Before(di.now) { // a wrong clock may have written it
+		f.active = at
+	}
+	if !di.first {
+		di.follower.admit(f)
+	}
+}
