@@ -1,5 +1,11 @@
 package columnar
 
+import (
+	"slices"
+
+	"sluice/schema"
+)
+
 // Chunk is rows of one stream as columns, in memory. The zero Chunk is ready for use. It is
 // not safe for concurrent use.
 type Chunk struct {
@@ -93,4 +99,37 @@ func (c *Chunk) extend(t int64) {
 		c.first = t
 	}
 	c.last = max(c.last, t)
+}
+
+// rows returns which rows [from, to) have lines that begin in a range. Rows stand in the
+// order of their offsets.
+func (c *Chunk) rows(r schema.Range) (from, to int) {
+	from, _ = slices.BinarySearch(c.offsets, r.Start)
+	to, _ = slices.BinarySearch(c.offsets, r.End)
+	return from, to
+}
+
+// errors counts the rows [from, to) whose lines do not follow their format.
+func (c *Chunk) errors(from, to int) (n int64) {
+	for _, code := range c.parseErrors.codes[from:to] {
+		if code >= 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// span returns the earliest and latest event time of the rows [from, to), 0 where none is
+// dated.
+func (c *Chunk) span(from, to int) (first, last int64) {
+	if from == 0 && to == c.Len() {
+		return c.first, c.last
+	}
+	var m StreamMeta
+	for i := from; i < to; i++ {
+		if c.dated[i] {
+			m.extend(c.times[i], c.times[i])
+		}
+	}
+	return m.First, m.Last
 }

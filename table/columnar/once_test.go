@@ -3,9 +3,11 @@ package columnar_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"sluice/schema"
+	"sluice/table/columnar"
 )
 
 // TestARangeInSeveralFilesCountsOnce: Flume sent it again, a host went to another
@@ -28,6 +30,9 @@ func TestARangeInSeveralFilesCountsOnce(t *testing.T) {
 				for _, i := range indexes {
 					some = append(some, joined(batches, i, 1+rng.IntN(3), stored)...)
 				}
+				for rng.IntN(3) == 0 { // sent again within the segment
+					some = append(some, joined(batches, rng.IntN(len(batches)), 1+rng.IntN(3), stored)...)
+				}
 				switch rng.IntN(4) {
 				case 0: // not in the tree yet
 					w := x.segment("web01")
@@ -48,6 +53,7 @@ func TestARangeInSeveralFilesCountsOnce(t *testing.T) {
 			}
 			x.expect(schema.Scan{})
 			x.expect(schema.Scan{From: firstTime.UnixNano() + 20e9})
+			x.expectSound()
 			x.compact()
 			x.expect(schema.Scan{})
 		})
@@ -69,4 +75,63 @@ func joined(batches []schema.Batch, i, n int, stored map[int]bool) []schema.Batc
 		n--
 	}
 	return []schema.Batch{b}
+}
+
+// TestARangeTwiceInASegmentIsInItsFileOnce: for every engine that reads the tree. Parts of
+// a range that were sent again with more are kept.
+func TestARangeTwiceInASegmentIsInItsFileOnce(t *testing.T) {
+	l := newTestLog(t, "web01", 1, "combined")
+	first, lines1 := l.batch(50)
+	second, lines2 := l.batch(40)
+	third, lines3 := l.batch(30)
+	all := [][]line{lines1, lines2, lines3}
+	middle := joined([]schema.Batch{second, third}, 0, 2, map[int]bool{})[0]
+	whole := joined([]schema.Batch{first, second, third}, 0, 3, map[int]bool{})[0]
+	for i, batches := range [][]schema.Batch{{first, middle, second, first}, {second, whole}, {third, first, whole, whole}} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			x := newTree(t)
+			x.want = slices.Concat(all...)
+			name := x.storeBatches("web01", batches...)
+			meta := x.meta(name)
+			var lines, errors, bytes int64
+			for _, r := range meta.Streams[0].Ranges {
+				lines, errors, bytes = lines+r.Lines, errors+r.Errors, bytes+r.Len()
+			}
+			wantErrors := int64(0)
+			for _, w := range x.want {
+				l.format.Parse([]byte(w.text), &l.rec)
+				if l.rec.Err.Set() {
+					wantErrors++
+				}
+			}
+			if meta.Rows != 120 || lines != 120 || errors != wantErrors || errors == 0 || bytes != whole.Range.Len() {
+				t.Errorf("%d rows, %d lines, %d errors (want %d), %d bytes (want %d)", meta.Rows, lines, errors, wantErrors, bytes, whole.Range.Len())
+			}
+			x.expect(schema.Scan{})
+			x.expectSound()
+		})
+	}
+}
+
+// meta is the description of a file of the tree.
+func (x *tree) meta(name string) *columnar.Meta {
+	x.Helper()
+	r, err := x.store.Open(x.Context(), name)
+	if err != nil {
+		x.Fatal(err)
+	}
+	defer r.Close()
+	f, err := columnar.OpenFile(r, r.Size())
+	if err != nil {
+		x.Fatal(err)
+	}
+	return f.Meta()
+}
+
+// expectSound verifies the tree.
+func (x *tree) expectSound() {
+	x.Helper()
+	if problems := x.verify(); len(problems) > 0 {
+		x.Errorf("%v", problems)
+	}
 }

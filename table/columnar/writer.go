@@ -39,6 +39,7 @@ type Writer struct {
 	meta    Meta
 	err     error
 	streams map[schema.StreamID][]int // indexes of meta.Streams
+	covered coverage                  // ranges that Append added
 	group   group
 	flushed int  // how many groups were written
 	mixed   bool // a group has rows of the time 0 among those without a time
@@ -62,7 +63,7 @@ func NewWriter(w io.Writer, o WriterOptions) *Writer {
 	}
 	c := &Writer{
 		opts: o, meta: Meta{Version: MetaVersion, Segment: o.Segment, Replaces: slices.Clone(o.Replaces)},
-		streams: map[schema.StreamID][]int{}, columns: map[*groupColumn]int{}, targets: map[*shape]*target{},
+		streams: map[schema.StreamID][]int{}, covered: coverage{}, columns: map[*groupColumn]int{}, targets: map[*shape]*target{},
 	}
 	c.file, c.err = parquet.NewWriter(w)
 	if c.err != nil {
@@ -85,35 +86,49 @@ func NewWriter(w io.Writer, o WriterOptions) *Writer {
 
 // Append adds the rows of c, which are those of range r of the stream. Chunks come in the
 // order of the segment: the file's bytes follow from it, not from how rows are cut into
-// chunks.
+// chunks. Lines of parts of r that were added before are left out: a segment may hold a
+// range twice (Flume sent it again), and a file has each line once.
 func (w *Writer) Append(s *schema.Stream, labels map[string]string, r schema.Range, errors int, c *Chunk) error {
 	if w.err != nil {
 		return w.err
 	}
-	stream := w.stream(s, labels)
-	m := &w.meta.Streams[stream]
-	m.add(RangeMeta{r, int64(c.Len()), int64(errors)})
-	m.extend(c.first, c.last)
-	if c.Len() == 0 {
-		return nil
+	missing := w.covered.add(s.ID, r)
+	if len(missing) == 1 && missing[0] == r || r.Len() <= 0 {
+		w.appendRows(s, labels, RangeMeta{r, int64(c.Len()), int64(errors)}, c, 0, c.Len())
+		return w.err
 	}
-	t := w.target(c.shape)
-	for from := 0; from < c.Len() && w.err == nil; {
-		if from == 0 || w.group.rows == 0 {
-			w.group.begin(c)
-		}
-		to := c.Len()
-		if room := w.opts.RowGroupRows - w.group.rows; to-from > room {
-			to = from + room
-		}
-		if w.group.textBytes+c.textBytes() >= maxGroupTextBytes { // row by row, to end it where it is full
-			to = from + 1
-		}
-		w.group.appendChunk(c, t, int32(stream), from, to)
-		from = to
-		w.flushFull()
+	for _, part := range missing {
+		from, to := c.rows(part)
+		w.appendRows(s, labels, RangeMeta{part, int64(to - from), c.errors(from, to)}, c, from, to)
 	}
 	return w.err
+}
+
+// appendRows adds the rows [from, to) of the chunk, which are those of a range.
+func (w *Writer) appendRows(s *schema.Stream, labels map[string]string, r RangeMeta, c *Chunk, from, to int) {
+	stream := w.stream(s, labels)
+	m := &w.meta.Streams[stream]
+	m.add(r)
+	m.extend(c.span(from, to))
+	if from == to {
+		return
+	}
+	t := w.target(c.shape)
+	for begun := false; from < to && w.err == nil; begun = true {
+		if !begun || w.group.rows == 0 {
+			w.group.begin(c)
+		}
+		end := to
+		if room := w.opts.RowGroupRows - w.group.rows; end-from > room {
+			end = from + room
+		}
+		if w.group.textBytes+c.textBytes() >= maxGroupTextBytes { // row by row, to end it where it is full
+			end = from + 1
+		}
+		w.group.appendChunk(c, t, int32(stream), from, end)
+		from = end
+		w.flushFull()
+	}
 }
 
 // flushFull writes the row group if it is full.
