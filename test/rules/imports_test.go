@@ -53,7 +53,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 		"table/tabletest archive/localdir ingest bench/sample"},
 
 	{"table/parquet", "", ""},
-	{"table/columnar", "schema parse archive table/parquet ingest/segment", "ingest/segment/vfs archive/localdir ingest ingest/checkpoint bench/sample hdfs test/cluster"},
+	{"table/columnar", "schema parse archive table/parquet ingest/segment", "ingest/segment/vfs archive/localdir ingest ingest/checkpoint ingest/logfile bench/sample hdfs test/cluster"},
 
 	{"query", "schema table/columnar", "parse bench/sample"},
 	{"print", "schema query", "parse bench/sample"},

@@ -1,0 +1,208 @@
+package columnar_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"sluice/schema"
+	"sluice/table/columnar"
+)
+
+// witness knows the lines that were written, and compares scans with them.
+type witness struct {
+	table *columnar.Table
+	logs  []*testLog
+	kept  int           // how many of the logs are not pruned
+	allow chan struct{} // a scan reads all that was written, so scans say when something is done
+
+	mu     sync.Mutex
+	lines  [][]string      // of each log, that may be there
+	starts []map[int64]int // offset to index of lines
+	acked  []int           // how many of the lines must be there
+}
+
+func newWitness(table *columnar.Table, logs ...*testLog) *witness {
+	w := &witness{table: table, logs: logs, kept: len(logs), allow: make(chan struct{}), lines: make([][]string, len(logs)), acked: make([]int, len(logs))}
+	for range logs {
+		w.starts = append(w.starts, map[int64]int{})
+	}
+	return w
+}
+
+// writing notes lines that are about to be written.
+func (w *witness) writing(log int, lines []line) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, l := range lines {
+		w.starts[log][l.offset] = len(w.lines[log])
+		w.lines[log] = append(w.lines[log], l.text)
+	}
+}
+
+// wrote notes that a log's lines are all there.
+func (w *witness) wrote(log int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.acked[log] = len(w.lines[log])
+}
+
+// beside scans by two goroutines until there were so many scans, while step is called
+// again and again.
+func (w *witness) beside(t *testing.T, scans int64, step func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var group sync.WaitGroup
+	var failed atomic.Pointer[string]
+	var done atomic.Int64
+	fail := func(format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		failed.CompareAndSwap(nil, &text)
+		cancel()
+	}
+	group.Go(func() {
+		for {
+			select {
+			case <-w.allow:
+			case <-ctx.Done():
+				return
+			}
+			if err := step(); err != nil {
+				fail("collector: %v", err)
+			}
+		}
+	})
+	for reader := range 2 {
+		group.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(reader), 3))
+			for ctx.Err() == nil && done.Add(1) <= scans {
+				if rng.Int64N(min(scans/50, 12)) == 0 {
+					w.step(ctx)
+				}
+				if err := w.look(ctx, rng); err != nil && ctx.Err() == nil {
+					fail("scan %d: %v", done.Load(), err)
+				}
+			}
+			cancel()
+		})
+	}
+	group.Wait()
+	if text := failed.Load(); text != nil {
+		t.Fatal(*text)
+	}
+}
+
+// step lets something be done.
+func (w *witness) step(ctx context.Context) {
+	select {
+	case w.allow <- struct{}{}:
+	case <-ctx.Done():
+	}
+}
+
+// look scans, and compares with what was there before it and after it.
+func (w *witness) look(ctx context.Context, rng *rand.Rand) (err error) {
+	w.mu.Lock()
+	acked := append([]int{}, w.acked...)
+	w.mu.Unlock()
+	s, err := w.table.Snapshot(context.Background(), columnar.Bounds{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if rng.IntN(16) == 0 { // what was listed is merged and pruned meanwhile
+		for range rng.IntN(3) {
+			w.step(ctx)
+		}
+	}
+	seen := make([]map[int64]bool, len(w.logs))
+	for i := range seen {
+		seen[i] = map[int64]bool{}
+	}
+	visit := func(id schema.StreamID, offset int64, text string) error { return w.visit(seen, id, offset, text) }
+	if rng.IntN(2) == 0 {
+		err = readRows(s, visit)
+	} else {
+		err = readBatches(s, visit)
+	}
+	if err != nil && w.kept < len(w.logs) && strings.Contains(err.Error(), "prune") {
+		return nil // a pruned log's: the error says so
+	}
+	for i := range w.kept {
+		if err == nil && len(seen[i]) < acked[i] {
+			err = fmt.Errorf("%s: %d lines, and %d were written before", w.logs[i].stream.Path, len(seen[i]), acked[i])
+		}
+	}
+	return err
+}
+
+// visit checks a line that a scan found.
+func (w *witness) visit(seen []map[int64]bool, id schema.StreamID, offset int64, text string) error {
+	for i, l := range w.logs {
+		if l.stream.ID != id {
+			continue
+		}
+		w.mu.Lock()
+		n, known := w.starts[i][offset]
+		same := known && w.lines[i][n] == text
+		w.mu.Unlock()
+		if !same || seen[i][offset] {
+			return fmt.Errorf("%s: line at %d: known %v, as written %v, seen before %v", l.stream.Path, offset, known, same, seen[i][offset])
+		}
+		seen[i][offset] = true
+		return nil
+	}
+	return fmt.Errorf("a line of stream %s", id)
+}
+
+func readRows(s *columnar.Snapshot, visit func(schema.StreamID, int64, string) error) error {
+	last := line{}
+	for row, err := range s.Scan(context.Background(), schema.Scan{}) {
+		if err != nil {
+			return err
+		}
+		text, _ := row.Cell(schema.LogbodyField)
+		l := line{time: row.Time, stream: row.Stream, offset: row.Offset}
+		if last != (line{}) && compareLines(last, l) >= 0 {
+			return fmt.Errorf("%+v after %+v", l, last)
+		}
+		last = l
+		if err := visit(row.Stream, row.Offset, string(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readBatches(s *columnar.Snapshot, visit func(schema.StreamID, int64, string) error) error {
+	var mu sync.Mutex
+	return s.Batches(context.Background(), columnar.Want{}, func(_ int, batch *columnar.Batch, rows columnar.Selection) error {
+		offsets := batch.Column(schema.OffsetField)
+		for i := range batch.Rows {
+			if !rows.Has(i) {
+				continue
+			}
+			text, err := batch.Line(nil, i)
+			if err != nil {
+				return err
+			}
+			s, err := batch.Stream(i)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			err = visit(s.Stream.ID, offsets.Ints[i], string(text))
+			mu.Unlock()
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
