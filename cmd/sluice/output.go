@@ -69,8 +69,11 @@ func (o outputFlags) open(w io.Writer, host, live bool, formats ...[]schema.Fiel
 }
 
 func (o outputFlags) printer(w io.Writer, host, live bool, formats [][]schema.Field) (print.Printer, error) {
+	if f, ok := w.(*os.File); ok && isTerminal(f) && (o.Output == "avro" || o.Output == parquetOutput) {
+		return nil, usage("--output %s is binary and not for a terminal\nhint: add --output-file FILE, or send the output to a file or a pipe", o.Output)
+	}
 	if o.Output == parquetOutput {
-		if err := o.checkParquet(w); err != nil {
+		if err := o.checkParquet(); err != nil {
 			return nil, err
 		}
 		return newParquetPrinter(w), nil

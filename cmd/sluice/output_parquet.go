@@ -135,15 +135,9 @@ func (p *parquetPrinter) Close() error {
 }
 
 // checkParquet returns an error for flags that do not go with --output parquet.
-func (o outputFlags) checkParquet(w io.Writer) error {
-	if o.Output != parquetOutput {
-		return nil
-	}
-	if len(o.Fields) > 0 {
+func (o outputFlags) checkParquet() error {
+	if o.Output == parquetOutput && len(o.Fields) > 0 {
 		return usage("--output parquet has all fields, and readers choose among them: leave --fields out")
-	}
-	if f, ok := w.(*os.File); ok && isTerminal(f) {
-		return usage("--output parquet is not for a terminal: add --output-file FILE")
 	}
 	return nil
 }

@@ -2,9 +2,13 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"sluice/schema"
@@ -85,5 +89,34 @@ func TestParquetOutputHasEveryLine(t *testing.T) {
 	slices.SortFunc(want, order)
 	if !slices.Equal(got, want) {
 		t.Errorf("%d lines, want %d", len(got), len(want))
+	}
+}
+
+// TestBinaryOutputIsNotForATerminal: it is refused with the flag that helps, and that one
+// does.
+func TestBinaryOutputIsNotForATerminal(t *testing.T) {
+	for _, output := range []string{"avro", "parquet"} {
+		screen, tty := terminal(t, 80, 24)
+		c := command(t, "parse", "--output", output, "../../testdata/logs/access.log")
+		c.Stdout = tty
+		var stderr bytes.Buffer
+		c.Stderr = &stderr
+		err := c.Run()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(stderr.String(), "--output-file FILE") {
+			t.Errorf("%s: %v: %s", output, err, &stderr)
+		}
+		fmt.Fprint(tty, "the end")
+		shown := make([]byte, 1000)
+		n, err := screen.Read(shown)
+		if err != nil || string(shown[:n]) != "the end" {
+			t.Errorf("%s: the terminal has %q, %v", output, shown[:n], err)
+		}
+		c = command(t, "parse", "--output", output, "--output-file", filepath.Join(t.TempDir(), "out"), "../../testdata/logs/access.log")
+		c.Stdout = tty
+		if err := c.Run(); err != nil {
+			t.Errorf("%s into a file: %v", output, err)
+		}
+		tty.Close()
 	}
 }

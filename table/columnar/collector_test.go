@@ -3,6 +3,7 @@ package columnar_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -11,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"sluice/hdfs"
-	"sluice/hdfs/localdir"
+	"sluice/archive"
+	"sluice/archive/localdir"
 	"sluice/ingest"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/logfile"
@@ -36,8 +37,10 @@ func TestAScanBesideARunningCollectorSeesEveryLineOnce(t *testing.T) {
 	if err := r.collector.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	ended, cancel := context.WithCancel(t.Context()) // nothing is done any more
+	cancel()
 	for range 2 { // what came since the last scan
-		if err := r.look(t.Context(), r.rng); err != nil {
+		if err := r.look(ended, r.rng); err != nil {
 			t.Error(err)
 		}
 	}
@@ -50,7 +53,6 @@ func TestAScanBesideARunningCollectorSeesEveryLineOnce(t *testing.T) {
 // running is a collector with its table and archive in directories.
 type running struct {
 	*witness
-	t         testing.TB
 	dir       string
 	rng       *rand.Rand
 	store     *localdir.Archive
@@ -65,7 +67,7 @@ type running struct {
 }
 
 func newRunning(t *testing.T) *running {
-	r := &running{t: t, dir: t.TempDir(), rng: rand.New(rand.NewPCG(11, 7)), clock: time.Now()}
+	r := &running{dir: t.TempDir(), rng: rand.New(rand.NewPCG(11, 7)), clock: time.Now()}
 	var err error
 	if r.store, err = localdir.Open(filepath.Join(r.dir, "table"), "c1"); err != nil {
 		t.Fatal(err)
@@ -74,19 +76,21 @@ func newRunning(t *testing.T) *running {
 	r.ahead = columnar.NewAhead(spool, 1000)
 	r.witness = newWitness(columnar.OpenTable(r.store, columnar.TableOptions{Spool: spool}),
 		newTestLog(t, "web01", 1, "combined"), newTestLog(t, "web01", 2, "common"), newTestLog(t, "web02", 3, "combined"))
-	r.start()
+	if err = r.start(); err != nil {
+		t.Fatal(err)
+	}
 	return r
 }
 
 // start starts a collector on what an earlier one left.
-func (r *running) start() {
+func (r *running) start() error {
 	r.starts++
-	pattern, err := hdfs.ParsePattern("/day=%Y%m%d/host=%{host}")
+	pattern, err := archive.ParsePattern("/day=%Y%m%d/host=%{host}")
 	if err != nil {
-		r.t.Fatal(err)
+		return err
 	}
 	if r.file, err = checkpoint.Open(vfs.OS{}, filepath.Join(r.dir, "checkpoint"), "c1"); err != nil {
-		r.t.Fatal(err)
+		return err
 	}
 	r.tracked = nil
 	for i, l := range r.logs {
@@ -96,27 +100,25 @@ func (r *running) start() {
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(start)), nil },
 		})
 		if err != nil {
-			r.t.Fatal(err)
+			return err
 		}
 		if r.starts == 1 {
 			l.stream = tracked.Stream
 		} else if l.stream != tracked.Stream {
-			r.t.Fatalf("%s is another stream: %v, was %v", l.stream.Path, tracked.Stream, l.stream)
+			return fmt.Errorf("%s is another stream: %v, was %v", l.stream.Path, tracked.Stream, l.stream)
 		}
 		r.tracked = append(r.tracked, tracked)
 	}
-	archive, err := localdir.Open(filepath.Join(r.dir, "archive"), "c1")
+	files, err := localdir.Open(filepath.Join(r.dir, "archive"), "c1")
 	if err = errors.Join(err, r.file.Save()); err != nil {
-		r.t.Fatal(err)
+		return err
 	}
 	r.collector, err = ingest.NewCollector(context.Background(), ingest.CollectorConfig{
-		FS: vfs.OS{}, SpoolDir: filepath.Join(r.dir, "spool"), Checkpoint: r.file, Archive: archive, Naming: pattern,
+		FS: vfs.OS{}, SpoolDir: filepath.Join(r.dir, "spool"), Checkpoint: r.file, Archive: files, Naming: pattern,
 		Columns: placing{r.store}, ColumnNaming: pattern, RollBytes: 1500, RollInterval: time.Minute, Level: 1, Uploads: 2,
 		Patient: true, Log: slog.New(slog.DiscardHandler),
 	})
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	return err
 }
 
 // placing is a tree as sluice gives it to a collector.
@@ -143,9 +145,7 @@ func (r *running) step() error {
 		return err
 	default:
 		r.segments += r.collector.Counters.Segments.Load()
-		err := r.collector.Abort()
-		r.start()
-		return err
+		return errors.Join(r.collector.Abort(), r.start())
 	}
 }
 

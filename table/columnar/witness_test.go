@@ -67,6 +67,7 @@ func (w *witness) beside(t *testing.T, scans int64, step func() error) {
 		cancel()
 	}
 	group.Go(func() {
+		defer cancel() // also where step ends the test
 		for {
 			select {
 			case <-w.allow:
@@ -106,7 +107,8 @@ func (w *witness) step(ctx context.Context) {
 	}
 }
 
-// look scans, and compares with what was there before it and after it.
+// look scans, and compares with what was there before it and after it. Nothing is done
+// meanwhile once ctx ended.
 func (w *witness) look(ctx context.Context, rng *rand.Rand) (err error) {
 	w.mu.Lock()
 	acked := append([]int{}, w.acked...)
