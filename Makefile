@@ -16,7 +16,7 @@ STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Go itself turns cgo off where there is no C compiler.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
-.PHONY: build test check plain race fuzz soak attack bench clean
+.PHONY: build test check plain race fuzz readers soak attack bench clean
 .NOTPARALLEL:
 
 build:
@@ -56,6 +56,11 @@ plain:
 # Every fuzz target there is, for FUZZTIME each.
 fuzz:
 	GO=$(GO) test/rules/fuzz.sh $(FUZZTIME)
+
+# Other engines on columnar tables, with Spark (450 MB from PyPI, and Java), which make test leaves
+# out: the counts of each, beside those of sluice scan. LOG is one more log in Apache's combined format.
+readers:
+	$(GO) test -v -count 1 -timeout 30m -run CountWhatScanCounts ./cmd/sluice -spark $(if $(LOG),-log $(abspath $(LOG)))
 
 # A real cluster of its own, and faults in the order of SEED: docs/soak.md.
 soak:

@@ -3,62 +3,14 @@ package print
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"reflect"
 	"testing"
 
 	"sluice/schema"
+	"sluice/test/pyreaders"
 )
-
-// python returns the interpreter of a virtual environment with the readers of
-// testdata/readers/requirements.txt. It is made once and kept in the tests' cache.
-func python(t *testing.T) string {
-	t.Helper()
-	if _, err := exec.LookPath("python3"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("left out: ", err)
-	}
-	requirements, err := os.ReadFile("testdata/readers/requirements.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(cache, "sluice-tests", fmt.Sprintf("avro-readers-%08x", crc32.ChecksumIEEE(requirements)))
-	interpreter, complete := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "complete")
-	if _, err := os.Stat(complete); err == nil {
-		return interpreter
-	}
-	err = errors.Join(
-		commandError("python3", "-m", "venv", "--clear", dir),
-		commandError(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "testdata/readers/requirements.txt"))
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("left out: ", err)
-	}
-	if err := os.WriteFile(complete, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return interpreter
-}
-
-func commandError(name string, args ...string) error {
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %q: %w: %s", name, args, err, out)
-	}
-	return nil
-}
 
 // avroCases are files whose values every reader must agree on.
 func avroCases(t *testing.T) map[string]func(kind, codec string) []byte {
@@ -91,7 +43,6 @@ func avroCases(t *testing.T) map[string]func(kind, codec string) []byte {
 // TestPythonReadsAvroFiles has fastavro and polars read container files: each value
 // is what the output avrojson prints, which avro-tools agrees with byte for byte.
 func TestPythonReadsAvroFiles(t *testing.T) {
-	interpreter := python(t)
 	for name, file := range avroCases(t) {
 		want := plainRecords(t, file("avrojson", ""))
 		for _, c := range []struct{ reader, codec string }{
@@ -103,20 +54,13 @@ func TestPythonReadsAvroFiles(t *testing.T) {
 				if err := os.WriteFile(path, file("avro", c.codec), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				cmd := exec.Command(interpreter, "testdata/readers/read.py", c.reader, path)
-				var stderr bytes.Buffer
-				cmd.Stderr = &stderr
-				out, err := cmd.Output()
-				if err != nil {
-					t.Fatalf("%v: %s", err, &stderr)
-				}
-				got := decodeLines(t, out)
+				got := pyreaders.Run(t, pyreaders.Avro, c.reader, path)
 				if len(got) != len(want) {
 					t.Fatalf("%d records, want %d", len(got), len(want))
 				}
 				for i := range want {
-					if !reflect.DeepEqual(got[i], want[i]) {
-						t.Fatalf("record %d:\n%v\nwant\n%v", i, got[i], want[i])
+					if got[i] != want[i] {
+						t.Fatalf("record %d:\n%s\nwant\n%s", i, got[i], want[i])
 					}
 				}
 			})
@@ -127,10 +71,9 @@ func TestPythonReadsAvroFiles(t *testing.T) {
 // plainRecords are the records of an avrojson output as read.py prints them: no
 // union around a value, and the bytes of logbody, which Avro's JSON has as Latin-1,
 // in hexadecimal.
-func plainRecords(t *testing.T, avroJSON []byte) []map[string]any {
+func plainRecords(t *testing.T, avroJSON []byte) (records []string) {
 	t.Helper()
-	records := decodeLines(t, avroJSON)
-	for _, r := range records {
+	for _, r := range decodeLines(t, avroJSON) {
 		for name, v := range r {
 			if union, ok := v.(map[string]any); ok {
 				for _, inner := range union {
@@ -145,6 +88,11 @@ func plainRecords(t *testing.T, avroJSON []byte) []map[string]any {
 			}
 			r["logbody"] = map[string]any{"bytes": fmt.Sprintf("%x", raw)}
 		}
+		text, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, string(text))
 	}
 	return records
 }

@@ -1,58 +1,16 @@
 package columnar
 
 import (
-	"bytes"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"hash/crc32"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// python returns the interpreter of a virtual environment with the readers of
-// testdata/readers/requirements.txt. It is made once and kept in the tests' cache.
-func python(t *testing.T) string {
-	t.Helper()
-	leaveOut := func(err error) {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("left out: ", err)
-	}
-	if _, err := exec.LookPath("python3"); err != nil {
-		leaveOut(err)
-	}
-	requirements, err := os.ReadFile("testdata/readers/requirements.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(cache, "sluice-tests", fmt.Sprintf("parquet-readers-%08x", crc32.ChecksumIEEE(requirements)))
-	interpreter, complete := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "complete")
-	if _, err := os.Stat(complete); err == nil {
-		return interpreter
-	}
-	for _, command := range [][]string{
-		{"python3", "-m", "venv", "--clear", dir},
-		{interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "testdata/readers/requirements.txt"},
-	} {
-		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
-			leaveOut(fmt.Errorf("%q: %w: %s", command, err, out))
-		}
-	}
-	if err := os.WriteFile(complete, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return interpreter
-}
+	"sluice/test/pyreaders"
+)
 
 // hostileLines are lines that break readers: nulls and empty values, bytes that are not
 // UTF-8, escapes, controls, and what does not follow the format.
@@ -133,37 +91,14 @@ func marshal(t *testing.T, v any) string {
 	return string(b)
 }
 
-// output runs read.py and returns its lines, each JSON as Go writes it.
-func output(t *testing.T, interpreter, reader, mode, path string) (lines []string) {
-	t.Helper()
-	cmd := exec.Command(interpreter, "testdata/readers/read.py", reader, mode, path)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, &stderr)
-	}
-	for line := range bytes.Lines(out) {
-		d := json.NewDecoder(bytes.NewReader(line))
-		d.UseNumber() // a float64 would hide a wrong digit
-		var v any
-		if err := d.Decode(&v); err != nil {
-			t.Fatalf("%v in %s", err, line)
-		}
-		lines = append(lines, marshal(t, v))
-	}
-	return lines
-}
-
 // TestOtherReadersSeeTheSameValues has each reader print every value of every row.
 func TestOtherReadersSeeTheSameValues(t *testing.T) {
-	interpreter := python(t)
 	_, files := readersTree(t)
 	for _, reader := range []string{"pyarrow", "pandas", "polars", "duckdb", "chdb"} {
 		for _, path := range files {
 			t.Run(reader+"/"+filepath.Base(filepath.Dir(path))+"/"+filepath.Base(path), func(t *testing.T) {
 				want, columns := rowsOf(t, path)
-				got := output(t, interpreter, reader, "rows", path)
+				got := pyreaders.Run(t, pyreaders.Parquet, reader, "rows", path)
 				if len(got) != len(want) {
 					t.Fatalf("%d rows, want %d", len(got), len(want))
 				}
@@ -250,12 +185,11 @@ func treeAnswers(t *testing.T, files []string) []string {
 // TestOtherReadersAnswerOverTheTree: with its partitions, and columns that not all files
 // have. Filters make readers use statistics and page indexes.
 func TestOtherReadersAnswerOverTheTree(t *testing.T) {
-	interpreter := python(t)
 	dir, files := readersTree(t)
 	want := treeAnswers(t, files)
 	for _, reader := range []string{"pyarrow", "pandas", "polars", "duckdb", "chdb"} {
 		t.Run(reader, func(t *testing.T) {
-			got := output(t, interpreter, reader, "tree", dir)
+			got := pyreaders.Run(t, pyreaders.Parquet, reader, "tree", dir)
 			for i := range got {
 				if got[i] != want[i] {
 					t.Errorf("answer %d: %s, want %s", i, got[i], want[i])

@@ -53,10 +53,10 @@ var edges = []struct{ pkg, imports, testImports string }{
 		"table/tabletest archive/localdir ingest bench/sample"},
 
 	{"table/parquet", "", ""},
-	{"table/columnar", "schema parse archive table/parquet ingest/segment", "ingest/segment/vfs archive/localdir ingest ingest/checkpoint ingest/logfile bench/sample hdfs test/cluster"},
+	{"table/columnar", "schema parse archive table/parquet ingest/segment", "ingest/segment/vfs archive/localdir ingest ingest/checkpoint ingest/logfile bench/sample hdfs test/cluster test/pyreaders"},
 
 	{"query", "schema table/columnar", "parse bench/sample"},
-	{"print", "schema query", "parse bench/sample"},
+	{"print", "schema query", "parse bench/sample test/pyreaders"},
 
 	{"monitor/history", "ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
 
@@ -66,6 +66,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"monitor", "ingest ingest/agent ingest/governor ingest/protocol ingest/receiver ingest/tail", ""},
 
 	{"test/cluster", "", ""},
+	{"test/pyreaders", "", ""},
 	{"test/soak", "schema parse hbase archive hdfs archive/localdir table/columnar archive/index ingest/agent ingest/checkpoint ingest/segment/vfs bench/sample bench/fleet test/cluster", ""},
 	{"test/attack", "", "schema monitor ingest/avrorpc ingest/protocol bench/sample"},
 	{"bench", "*", "*"},
@@ -81,7 +82,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"test/attack", "test/cluster", "test/soak", "table/tabletest", "archive/archivetest", "ingest/segment/vfs/crashfs"}
+var testOnly = []string{"test/attack", "test/cluster", "test/pyreaders", "test/soak", "table/tabletest", "archive/archivetest", "ingest/segment/vfs/crashfs"}
 
 // comparing are packages that start and measure other programs; only they, and tests, may
 // import them, so that nothing of other programs is linked into sluice.

@@ -2,6 +2,9 @@
 
 usage: read.py READER rows FILE      one array a row, in the file's order of columns
        read.py READER tree DIRECTORY the answers of a few questions over all files
+       read.py READER counts DIRECTORY...
+                                     the counts that sluice scan is compared with: for each
+                                     directory a list of answers, each a list of rows
 
 READER is pyarrow, pandas, polars, duckdb or chdb. A time is printed as nanoseconds since
 1970 and bytes that are no text as {"bytes": hex}. A value of any other type fails, so that
@@ -181,10 +184,101 @@ def pandas_tree(directory):
     return [[len(frame)], [int((frame["status"] >= 500).sum())], [int(frame["status"].isna().sum())]]
 
 
-reader, mode, path = sys.argv[1:]
+# What is counted: ../../../cmd/sluice/readers_test.go asks sluice scan the same.
+COUNTS = [
+    "select count(*) from {t}",
+    "select count(*) from {t} where status >= 500",
+    "select status, count(*) from {t} group by status",
+    "select count(*) from {t} where time is null",
+    "select count(*) from {t} where parse_error is not null",
+    "select count(*) from {t} where user is null",
+    "select count(*) from {t} where user = ''",
+    "select count(distinct client), count(distinct path), count(distinct agent) from {t}",
+    "select sum(bytes), min(bytes), max(bytes) from {t}",
+    "select day, count(*) from {t} where time is not null group by day",
+]
+
+
+def duckdb_counts(directory):
+    import duckdb
+
+    table = f"read_parquet('{directory}/**/*.parquet', hive_partitioning=true, union_by_name=true)"
+    return [duckdb.sql(quoted(q, table)).fetchall() for q in COUNTS]
+
+
+def chdb_counts(directory):
+    table = f"file('{directory}/**/*.parquet', Parquet)"
+    settings = " settings use_hive_partitioning=1, schema_inference_mode='union', output_format_json_quote_64bit_integers=0"
+    return [chdb_query(quoted(q, table) + settings) for q in COUNTS]
+
+
+def polars_counts(directory):
+    import polars
+
+    frame = polars.scan_parquet(
+        f"{directory}/**/*.parquet", hive_partitioning=True, hive_schema={"day": polars.Int32, "host": polars.String}
+    )
+    context = polars.SQLContext(t=frame)
+    return [context.execute(quoted(q, "t"), eager=True).rows() for q in COUNTS]
+
+
+def counted(status, time, parse_error, user, client, path, agent, size, day):
+    """The answers from columns that were read whole."""
+    import collections
+
+    known = [n for n in size if n is not None]
+    return [
+        [[len(status)]],
+        [[sum(1 for n in status if n is not None and n >= 500)]],
+        list(collections.Counter(status).items()),
+        [[time.count(None)]],
+        [[sum(1 for e in parse_error if e is not None)]],
+        [[user.count(None)]],
+        [[user.count("")]],
+        [[len(set(column) - {None}) for column in (client, path, agent)]],
+        [[sum(known), min(known), max(known)]],
+        list(collections.Counter(d for d, t in zip(day, time) if t is not None).items()),
+    ]
+
+
+COUNTED = ["status", "time", "parse_error", "user", "client", "path", "agent", "bytes", "day"]
+
+
+def pyarrow_counts(directory):
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    part = ds.partitioning(pa.schema([("day", pa.int32()), ("host", pa.string())]), flavor="hive")
+    table = ds.dataset(directory, format="parquet", partitioning=part).to_table(columns=COUNTED)
+    return counted(*(c.cast(pa.int64()).to_pylist() if n == "time" else c.to_pylist() for n, c in zip(COUNTED, table.columns)))
+
+
+def pandas_counts(directory):
+    import glob
+    import os
+
+    import pandas
+
+    frames = []
+    for file in glob.glob(f"{directory}/**/*.parquet", recursive=True):
+        frame = pandas.read_parquet(file, columns=COUNTED[:-1], partitioning=None, dtype_backend="pyarrow")
+        frame["day"] = int(os.path.basename(os.path.dirname(os.path.dirname(file))).removeprefix("day="))
+        frames.append(frame)
+    frame = pandas.concat(frames)
+    return counted(*([None if v is pandas.NA or v is pandas.NaT else v for v in frame[n]] for n in COUNTED))
+
+
+def ordered(rows):
+    return sorted(([plain(v) for v in row] for row in rows), key=lambda row: [(v is not None, v) for v in row])
+
+
+reader, mode, path = sys.argv[1:4]
 if mode == "rows":
     for row in globals()[reader + "_rows"](path):
         print(json.dumps([plain(value) for value in row]))
+elif mode == "counts":
+    for directory in sys.argv[3:]:
+        print(json.dumps([ordered(rows) for rows in globals()[reader + "_counts"](directory)]))
 else:
     for answer in globals()[reader + "_tree"](path):
         print(json.dumps([plain(value) for value in answer]))
