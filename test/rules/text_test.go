@@ -59,15 +59,40 @@ func TestDocumentsLinkToWhatIsThere(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range markdownLink.FindAllStringSubmatch(string(text), -1) {
-			target, _, _ := strings.Cut(m[1], "#")
-			if target == "" || strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+			target, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(root, path.Dir(name), target)); err != nil {
+			linked := filepath.Join(root, path.Dir(name), target)
+			if target == "" {
+				linked = filepath.Join(root, name)
+			}
+			if info, err := os.Stat(linked); err != nil {
 				t.Errorf("%s links to %s: %v", name, m[1], err)
+			} else if anchor != "" && !info.IsDir() && !anchors(t, linked)[anchor] {
+				t.Errorf("%s links to %s, which has no such heading", name, m[1])
 			}
 		}
 	}
+}
+
+// notInAnchors matches what the anchor of a heading leaves out.
+var notInAnchors = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
+
+// anchors returns the anchors of the headings of a Markdown file, as GitHub makes them.
+func anchors(t *testing.T, file string) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]bool{}
+	for _, line := range strings.Split(string(text), "\n") {
+		if heading := strings.TrimLeft(line, "#"); heading != line && strings.HasPrefix(heading, " ") {
+			all[strings.ReplaceAll(notInAnchors.ReplaceAllString(strings.ToLower(heading[1:]), ""), " ", "-")] = true
+		}
+	}
+	return all
 }
 
 // The patterns themselves: what they must find and what they must leave alone.
