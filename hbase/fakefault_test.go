@@ -86,7 +86,7 @@ func TestARegionThatWentToAndFroAndWasSplitIsFound(t *testing.T) {
 	check(t, table.Flush(t.Context()))
 	f.toAndFro = true
 	f.split([]byte{1, 0x18, 0xd1})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	check(t, table.Put(ctx, lines(layout, log, 1000)))
 	if err := table.Flush(ctx); err != nil {

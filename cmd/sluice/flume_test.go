@@ -81,7 +81,7 @@ func (f *flume) delivered(t *testing.T, events int) {
 	t.Helper()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(90 * time.Second)
+	deadline := time.After(5 * time.Minute)
 	for {
 		n, err := f.Taken(t.Context())
 		if err == nil && n >= int64(events) {
@@ -253,7 +253,7 @@ func (f *flume) holds(t *testing.T, log []byte, headers ...string) {
 	}
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(time.Minute)
+	deadline := time.After(5 * time.Minute)
 	for {
 		got := f.fileRolled(t, headers...)
 		if len(got) >= len(want) {

@@ -182,7 +182,7 @@ func (c *follower) said(t *testing.T) string {
 // await asks every now and then whether what it waits for has come.
 func (c *follower) await(t *testing.T, come func() bool) {
 	t.Helper()
-	c.awaitFor(t, time.Minute, come)
+	c.awaitFor(t, 5*time.Minute, come)
 }
 
 func (c *follower) awaitFor(t *testing.T, patience time.Duration, come func() bool) {

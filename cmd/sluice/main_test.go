@@ -64,7 +64,7 @@ func until(ts *testscript.TestScript, fails bool, args []string) {
 	ts.Check(err)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(time.Minute)
+	deadline := time.After(5 * time.Minute)
 	for {
 		err := ts.Exec(args[1], args[2:]...)
 		if (err != nil) == fails && pattern.MatchString(ts.ReadFile("stdout")) {

@@ -60,7 +60,7 @@ func (u *user) fails(args ...string) (stdout, stderr string) {
 
 func (u *user) command(args ...string) (status int, stdout, stderr string) {
 	u.t.Helper()
-	ctx, cancel := context.WithTimeout(u.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(u.t.Context(), 5*time.Minute)
 	defer cancel()
 	args = append(append([]string{"--data", u.t.TempDir(), "-q"}, args...), u.flags...)
 	var out, errs bytes.Buffer
@@ -231,7 +231,7 @@ func (u *user) ticketRunsOut(table string) {
 // rows waits until a path has a row.
 func (u *user) rows(table, path string) {
 	u.t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(5 * time.Minute)
 	for {
 		if out, _ := u.sluice(0, table, "scan", "--count", "--path", path); out == "1\n" {
 			return
@@ -247,7 +247,7 @@ func (u *user) rows(table, path string) {
 // archived waits until an archive has so many lines.
 func (u *user) archived(url string, lines int) {
 	u.t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(5 * time.Minute)
 	for {
 		if status, out, _ := u.command("archive", "cat", url); status == 0 && strings.Count(out, "\n") == lines {
 			return

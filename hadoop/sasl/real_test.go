@@ -38,9 +38,9 @@ func kerberos(t *testing.T, c sasl.Config) rpc.Handshake {
 // needs the whole handshake.
 func clusterID(t *testing.T, c *cluster.Cluster, h rpc.Handshake) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	conn, err := rpc.Dial(ctx, server(t, c.RegionServers[0]), rpc.MetaService, rpc.Options{Handshake: h, Timeout: 10 * time.Second})
+	conn, err := rpc.Dial(ctx, server(t, c.RegionServers[0]), rpc.MetaService, rpc.Options{Handshake: h, Timeout: time.Minute})
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func wholePath(t *testing.T, c *cluster.Cluster, h rpc.Handshake) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := hbase.Options{Handshake: h, Layout: &layout, Timeout: 10 * time.Second}
+		o := hbase.Options{Handshake: h, Layout: &layout, Timeout: time.Minute}
 		a := hbase.OpenAdmin(u, o)
 		if _, made, err := a.Create(t.Context(), hbase.Creation{Layout: layout}); err != nil || !made {
 			t.Fatalf("create %s: made is %v, %v", base, made, err)

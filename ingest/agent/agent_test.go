@@ -180,7 +180,7 @@ func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for late := time.After(time.Minute); !so(); {
+	for late := time.After(5 * time.Minute); !so(); {
 		select {
 		case <-tick.C:
 		case <-late:

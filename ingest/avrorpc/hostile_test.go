@@ -52,10 +52,10 @@ func TestAThousandHostileConnectionsNeitherGrowNorStallTheServer(t *testing.T) {
 	limits := Limits{Conns: 2 * strangers, ConnsPerPeer: 2 * strangers, Frame: time.Minute, Bytes: 8 << 20}
 	address := serve(t, &Server{Limits: limits, Upgrade: Layers{}.Upgrade, Services: []Service{{Protocol: echoProtocol(t),
 		Open: func(context.Context, Peer) (Session, error) { return echo{}, nil }}}})
-	c := connect(t, address, ClientOptions{})
+	c := connect(t, address, ClientOptions{Probe: 2 * time.Minute})
 	honest := func() {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		body := make([]byte, 100<<10)
 		if got, err := c.Call(ctx, "append", nil, body, nil); err != nil || len(got) != len(body) {

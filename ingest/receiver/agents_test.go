@@ -221,7 +221,7 @@ func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(time.Minute); !so(); {
+	for deadline := time.After(5 * time.Minute); !so(); {
 		select {
 		case <-tick.C:
 		case <-deadline:

@@ -69,7 +69,7 @@ func strangers(t *testing.T) []stranger {
 
 // call shakes hands and makes one call.
 func call(conn net.Conn, message string, head, body []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	// The client would close the connection; a stranger does not.
 	client, err := avrorpc.NewClient(ctx, &stays{Conn: conn}, protocol.New(), avrorpc.ClientOptions{})
@@ -109,7 +109,7 @@ func (s *stays) SetWriteDeadline(t time.Time) error { return s.set(s.Conn.SetWri
 
 // offer sends a batch of a stream that was said.
 func offer(conn net.Conn, body []byte, length int64) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	client, err := avrorpc.NewClient(ctx, &stays{Conn: conn}, protocol.New(), avrorpc.ClientOptions{})
 	if err != nil {
