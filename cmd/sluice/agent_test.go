@@ -88,7 +88,7 @@ func TestASecondSignalEndsAnAgentAtOnce(t *testing.T) {
 	go func() { ended <- c.Wait() }()
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
-	late := time.After(5*time.Minute)
+	late := time.After(5 * time.Minute)
 	for over := false; !over; {
 		select {
 		case <-ended:
