@@ -236,7 +236,7 @@ func (w *refillWriter) stream(ctx context.Context, f *index.File, m *index.Membe
 		w.encoders[m.Stream] = s
 		return s, nil
 	}
-	format, err := index.Lookup(&entry.Stream)
+	format, err := parse.OfStream(&entry.Stream)
 	if err != nil {
 		return nil, err
 	}

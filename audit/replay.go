@@ -90,7 +90,7 @@ func (r *Replay) add(held *index.Stream, known schema.StreamEntry) {
 		r.fail("stream %s: neither table nor archive say how its lines are to be read: give --format", e.ID)
 		return
 	}
-	format, err := index.Lookup(&e.Stream)
+	format, err := parse.OfStream(&e.Stream)
 	if err != nil {
 		r.fail("%v", err)
 		return

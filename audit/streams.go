@@ -149,7 +149,7 @@ func (a *audit) addCatalog() {
 		}
 		if s.described {
 			var err error
-			if s.format, err = index.Lookup(&s.StreamEntry.Stream); err != nil {
+			if s.format, err = parse.OfStream(&s.StreamEntry.Stream); err != nil {
 				a.differ(s, Difference{FormatUnknown, schema.Range{}, err.Error()})
 			}
 		} else {

@@ -71,13 +71,9 @@ func (r *lineReader) prepare(stream *schema.Stream, labels map[string]string, cf
 	if err := segment.CheckEntry(*stream, labels); err != nil {
 		return fmt.Errorf("stream %s: %w", stream.ID, err)
 	}
-	zone, err := time.LoadLocation(stream.Zone)
+	format, err := parse.OfStream(stream)
 	if err != nil {
-		return fmt.Errorf("stream %s: %w", stream.ID, err)
-	}
-	format, err := parse.Lookup(stream.Format, zone)
-	if err != nil {
-		return fmt.Errorf("stream %s: %w", stream.ID, err)
+		return err
 	}
 	if cfg.Table != nil {
 		encoder := cfg.Table.Layout().NewRowEncoder(stream, format.Fields())

@@ -35,7 +35,7 @@ func (c *Catalog) Cat(ctx context.Context, w io.Writer, cat Cat) (err error) {
 		if cat != (Cat{}) {
 			format := formats[m.Stream]
 			if format == nil {
-				if format, err = Lookup(&c.Streams[m.Stream].Entry.Stream); err != nil {
+				if format, err = parse.OfStream(&c.Streams[m.Stream].Entry.Stream); err != nil {
 					return err
 				}
 				formats[m.Stream] = format

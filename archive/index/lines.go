@@ -1,12 +1,10 @@
 package index
 
 import (
-	"fmt"
 	"iter"
 	"time"
 
 	"sluice/archive"
-	"sluice/parse"
 	"sluice/schema"
 )
 
@@ -23,18 +21,6 @@ func Lines(data []byte, start int64) iter.Seq2[int64, []byte] {
 			data, start = data[size:], start+int64(size)
 		}
 	}
-}
-
-// Lookup compiles the stream's format.
-func Lookup(s *schema.Stream) (*parse.Format, error) {
-	zone, err := time.LoadLocation(s.Zone)
-	if err == nil {
-		var f *parse.Format
-		if f, err = parse.Lookup(s.Format, zone); err == nil {
-			return f, nil
-		}
-	}
-	return nil, fmt.Errorf("stream %s (%s of %s): %w", s.ID, s.Path, s.Host, err)
 }
 
 // Place says which directory of an archive a line belongs into. It remembers the

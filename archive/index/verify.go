@@ -115,7 +115,7 @@ func (v *verifier) check(m *Member, data []byte) (string, error) {
 	format, known := v.formats[m.Stream]
 	if !known {
 		var err error
-		if format, err = Lookup(&s.Entry.Stream); err != nil {
+		if format, err = parse.OfStream(&s.Entry.Stream); err != nil {
 			return err.Error(), nil
 		}
 		v.formats[m.Stream] = format

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"sluice/archive/index"
 	"sluice/audit"
 	"sluice/parse"
 	"sluice/print"
@@ -45,7 +44,7 @@ func (c *auditCmd) openAudited(a *app, skipDamaged bool) (table, error) {
 	streams, err := opened.Streams(a.ctx)
 	for i := range streams {
 		var format *parse.Format
-		if format, err = index.Lookup(&streams[i].Stream); err != nil {
+		if format, err = parse.OfStream(&streams[i].Stream); err != nil {
 			break
 		}
 		audited.streams[streams[i].ID] = &auditedStream{opened.Layout().NewRowEncoder(&streams[i].Stream, format.Fields())}

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
-	"time"
 
 	"sluice/parse"
 	"sluice/schema"
@@ -26,7 +25,7 @@ type entries struct {
 	log     *slog.Logger
 	streams map[schema.StreamID]*stream
 	fields  [][]schema.Field // of the streams' formats, each format once
-	formats map[[2]string]*parse.Format
+	formats parse.Formats
 	rec     schema.Record
 }
 
@@ -37,7 +36,7 @@ type stream struct {
 
 // newEntries reads the stream directory.
 func newEntries(ctx context.Context, table scanner, log *slog.Logger) (*entries, error) {
-	e := &entries{table: table, log: log, streams: map[schema.StreamID]*stream{}, formats: map[[2]string]*parse.Format{}}
+	e := &entries{table: table, log: log, streams: map[schema.StreamID]*stream{}, formats: parse.Formats{}}
 	list, err := table.Streams(ctx)
 	if err != nil {
 		return nil, err
@@ -61,21 +60,12 @@ func newEntries(ctx context.Context, table scanner, log *slog.Logger) (*entries,
 
 // format is how a stream's lines are read.
 func (e *entries) format(s *schema.Stream) (*parse.Format, error) {
-	key := [2]string{s.Format, s.Zone}
-	if f := e.formats[key]; f != nil {
-		return f, nil
+	known := len(e.formats)
+	f, err := e.formats.Of(s)
+	if len(e.formats) > known {
+		e.fields = append(e.fields, f.Fields())
 	}
-	zone, err := time.LoadLocation(s.Zone)
-	if err != nil {
-		return nil, fmt.Errorf("stream %s of %s: %w", s.ID, s.Host, err)
-	}
-	f, err := parse.Lookup(s.Format, zone)
-	if err != nil {
-		return nil, fmt.Errorf("stream %s of %s: %w", s.ID, s.Host, err)
-	}
-	e.formats[key] = f
-	e.fields = append(e.fields, f.Fields())
-	return f, nil
+	return f, err
 }
 
 // ofHosts returns the streams of the named hosts (comma-separated), and an

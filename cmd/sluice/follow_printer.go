@@ -23,13 +23,11 @@ type followPrinter struct {
 
 	printer print.Printer // nil until the columns are known
 	columns fixedColumns
-	formats map[formatKey]*parse.Format
+	formats parse.Formats
 	streams map[schema.StreamID]*printedStream
 	rec     schema.Record
 	unsaved bool
 }
-
-type formatKey struct{ format, zone string }
 
 // printedStream is a stream whose lines are printed.
 type printedStream struct {
@@ -43,7 +41,7 @@ const maxPrintedStreams = 10000
 // check finds mistakes in --output and --fields before anything is followed, where the
 // formats are known by then.
 func (f *followPrinter) check() error {
-	f.formats, f.streams = map[formatKey]*parse.Format{}, map[schema.StreamID]*printedStream{}
+	f.formats, f.streams = parse.Formats{}, map[schema.StreamID]*printedStream{}
 	for _, s := range f.sources {
 		if s.Format == parse.AutoName {
 			return nil
@@ -130,7 +128,7 @@ func (f *followPrinter) streamOf(tracked *checkpoint.Stream) (*printedStream, er
 	if s != nil && s.stream.Format == now.Format && s.stream.Zone == now.Zone {
 		return s, nil
 	}
-	format, err := f.formatOf(now.Format, now.Zone)
+	format, err := f.formats.Of(&now)
 	if err != nil {
 		return nil, err
 	}
@@ -143,29 +141,12 @@ func (f *followPrinter) streamOf(tracked *checkpoint.Stream) (*printedStream, er
 	return s, nil
 }
 
-func (f *followPrinter) formatOf(text, zoneName string) (*parse.Format, error) {
-	key := formatKey{text, zoneName}
-	if known := f.formats[key]; known != nil {
-		return known, nil
-	}
-	zone, err := time.LoadLocation(zoneName)
-	if err != nil {
-		return nil, fmt.Errorf("format %s: %w", text, err)
-	}
-	format, err := parse.Lookup(text, zone)
-	if err != nil {
-		return nil, err
-	}
-	f.formats[key] = format
-	return format, nil
-}
-
 // open opens the printer. Its columns are the fields of the formats that the sources
 // name; with auto, also of the logs that are known by now.
 func (f *followPrinter) open() error {
 	var fields [][]schema.Field
 	add := func(text, zone string) error {
-		format, err := f.formatOf(text, zone)
+		format, err := parse.LookupIn(text, zone)
 		if err == nil {
 			fields = append(fields, format.Fields())
 		}

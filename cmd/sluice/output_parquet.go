@@ -3,10 +3,8 @@ package main
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"sluice/parse"
 	"sluice/print"
@@ -79,13 +77,9 @@ func (p *parquetPrinter) stream(of *schema.Stream) (*parquetStream, error) {
 		}
 		clear(p.streams)
 	}
-	zone, err := time.LoadLocation(of.Zone)
+	format, err := parse.OfStream(of)
 	if err != nil {
-		return nil, fmt.Errorf("stream %s of %s: %w", of.ID, of.Host, err)
-	}
-	format, err := parse.Lookup(of.Format, zone)
-	if err != nil {
-		return nil, fmt.Errorf("stream %s of %s: %w", of.ID, of.Host, err)
+		return nil, err
 	}
 	s := &parquetStream{stream: *of}
 	if s.stream.ID == 0 { // of parse, which knows files by their paths

@@ -3,7 +3,6 @@ package receiver
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"sluice/ingest/protocol"
 	"sluice/parse"
@@ -45,11 +44,7 @@ func (s *session) checkAll(ctx context.Context, streams []protocol.Stream) (map[
 // stay in the sender's log until the format is another or the collector takes it: with
 // null for each value they could not be stored again once it is allowed.
 func (c *Config) checkFormat(text, zone string) error {
-	location, err := time.LoadLocation(zone)
-	if err != nil {
-		return err
-	}
-	f, err := parse.Lookup(text, location)
+	f, err := parse.LookupIn(text, zone)
 	if err != nil || c.AllowBacktracking {
 		return err
 	}

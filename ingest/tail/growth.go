@@ -92,11 +92,10 @@ func (c *contents) firstUnread(f *file) time.Time {
 	}
 	line, _, size, ok := schema.CutLine(c.scratch[:n])
 	whole := ok && c.scratch[size-1] == '\n'
-	zone, err := time.LoadLocation(f.stream.Zone)
-	if !whole || err != nil {
+	if !whole {
 		return time.Time{}
 	}
-	format, err := parse.Lookup(f.stream.Format, zone)
+	format, err := parse.OfStream(&f.stream.Stream)
 	if err != nil {
 		return time.Time{}
 	}

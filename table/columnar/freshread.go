@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"sluice/ingest/segment"
 	"sluice/parse"
@@ -43,7 +42,7 @@ func (f *freshSegment) pieces(w *Want) []freshPiece {
 type freshReader struct {
 	segment *freshSegment
 	reader  *segment.Reader
-	formats map[[2]string]*parse.Format
+	formats parse.Formats
 	streams map[*schema.StreamEntry]*freshStream
 	rec     schema.Record
 }
@@ -138,9 +137,9 @@ func (r *freshReader) stream(e *schema.StreamEntry) (*freshStream, error) {
 		return s, nil
 	}
 	if r.streams == nil {
-		r.streams, r.formats = map[*schema.StreamEntry]*freshStream{}, map[[2]string]*parse.Format{}
+		r.streams, r.formats = map[*schema.StreamEntry]*freshStream{}, parse.Formats{}
 	}
-	f, err := lookupFormat(r.formats, &e.Stream)
+	f, err := r.formats.Of(&e.Stream)
 	if err != nil {
 		return nil, err
 	}
@@ -150,21 +149,4 @@ func (r *freshReader) stream(e *schema.StreamEntry) (*freshStream, error) {
 	}
 	r.streams[e] = s
 	return s, nil
-}
-
-// lookupFormat compiles a stream's format, each once.
-func lookupFormat(known map[[2]string]*parse.Format, s *schema.Stream) (*parse.Format, error) {
-	key := [2]string{s.Format, s.Zone}
-	if f := known[key]; f != nil {
-		return f, nil
-	}
-	zone, err := time.LoadLocation(s.Zone)
-	if err == nil {
-		var f *parse.Format
-		if f, err = parse.Lookup(s.Format, zone); err == nil {
-			known[key] = f
-			return f, nil
-		}
-	}
-	return nil, fmt.Errorf("stream %s (%s of %s): %w", s.ID, s.Path, s.Host, err)
 }

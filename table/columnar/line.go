@@ -3,7 +3,6 @@ package columnar
 import (
 	"fmt"
 	"sync"
-	"time"
 
 	"sluice/parse"
 	"sluice/schema"
@@ -42,14 +41,12 @@ func (s *streamSources) format(i int) (*parse.Format, error) {
 			return f, nil
 		}
 	}
-	zone, err := time.LoadLocation(stream.Zone)
-	if err == nil {
-		s.formats[i], err = parse.Lookup(stream.Format, zone)
-	}
+	f, err := parse.OfStream(stream)
 	if err != nil {
-		return nil, fmt.Errorf("columnar: stream %s (%s of %s): %w", stream.ID, stream.Path, stream.Host, err)
+		return nil, fmt.Errorf("columnar: %w", err)
 	}
-	return s.formats[i], nil
+	s.formats[i] = f
+	return f, nil
 }
 
 // lineBuilders make lines of a batch's rows.

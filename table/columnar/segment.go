@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"sluice/ingest/segment"
 	"sluice/parse"
@@ -87,13 +86,9 @@ func (r *segmentReader) stream(m segment.Member) (*streamEncoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	zone, err := time.LoadLocation(entry.Zone)
-	if err != nil {
-		return nil, fmt.Errorf("stream %s: %w", m.Stream, err)
-	}
 	s := &streamEncoder{entry: entry}
-	if s.format, err = parse.Lookup(entry.Format, zone); err != nil {
-		return nil, fmt.Errorf("stream %s: %w", m.Stream, err)
+	if s.format, err = parse.OfStream(&entry.Stream); err != nil {
+		return nil, err
 	}
 	if s.encoder, err = NewEncoder(&entry.Stream, entry.Labels, s.format, r.opts); err != nil {
 		return nil, err
