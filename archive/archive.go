@@ -13,28 +13,27 @@ import (
 // archive's root, and accepted by CheckName. Implementations are safe for
 // concurrent use.
 type Archive interface {
-	// Store puts a copy of the sealed file at localPath under name. When it
-	// returns nil the copy is whole, verified and survives a crash; before that
-	// nothing is seen under name. Storing the same bytes under the same name again
-	// succeeds. Other bytes under that name are left alone: ErrConflict.
+	// Store copies the sealed file at localPath to name. When it returns nil, the copy is complete,
+	// verified and survives a crash; before that, no file is visible under name. Storing the same
+	// bytes under the same name again succeeds. Other bytes under that name are not changed:
+	// ErrConflict.
 	Store(ctx context.Context, localPath, name string) error
-	// Replace puts a copy of the file at localPath in the place of an archived one,
-	// for a repair: the one way to other bytes under a name. Whoever opens it reads
-	// the old bytes or the new ones, whole. fs.ErrNotExist where there is none.
+	// Replace replaces an archived file by a copy of the file at localPath, for a repair. It is the
+	// only way to put other bytes under a name. A reader gets the old bytes or the new ones,
+	// complete. It returns fs.ErrNotExist if there is no such file.
 	Replace(ctx context.Context, localPath, name string) error
-	// Remove takes a file out of the archive; fs.ErrNotExist where there is none.
+	// Remove removes a file from the archive. It returns fs.ErrNotExist if there is none.
 	Remove(ctx context.Context, name string) error
-	// Mark puts an empty file DoneFile into the directory, which is made if need be:
-	// nothing more is to come there. Marking again succeeds.
+	// Mark creates an empty file DoneFile in the directory, and the directory if it is missing, to
+	// say that no more files will be added to it. Marking again succeeds.
 	Mark(ctx context.Context, dir string) error
-	// List gives every file of the archive, in the order of names. Files of other
-	// programs are among them; unfinished and hidden ones (an element of the name
-	// that begins with _ or .) are not.
+	// List returns every file of the archive in the order of names, including files of other
+	// programs, without unfinished and hidden ones (an element of the name begins with _ or .).
 	List(ctx context.Context) ([]File, error)
-	// Open reads one; fs.ErrNotExist where there is none.
+	// Open opens a file for reading. It returns fs.ErrNotExist if there is none.
 	Open(ctx context.Context, name string) (Reader, error)
-	// Sweep removes temporary files: those of earlier processes of this owner, and those of
-	// other owners that have been Abandoned. It may run beside Store.
+	// Sweep removes temporary files: those of earlier processes of this owner, and those of other
+	// owners that are Abandoned. It may run at the same time as Store.
 	Sweep(ctx context.Context) error
 }
 
@@ -51,20 +50,20 @@ type Reader interface {
 	Size() int64
 }
 
-// ErrConflict: the archive has other bytes under the name. Two collectors share
-// an id, or one has lost its spool and counts from the beginning again.
+// ErrConflict is returned if the archive has other bytes under the name: two collectors share an
+// id, or one has lost its spool and numbers its segments from the beginning again.
 var ErrConflict = errors.New("the archive has a different file of this name; does another collector use the same id?")
 
-// TmpDir is the directory in an archive's root where unfinished files are. The
-// underscore hides it from Hive, Spark and MapReduce.
+// TmpDir is the directory in an archive's root for unfinished files. The underscore hides it from
+// Hive, Spark and MapReduce.
 const TmpDir = "_tmp"
 
-// DoneFile says that a directory is complete, as MapReduce and Spark say it of
-// their output. The underscore hides it from readers.
+// DoneFile marks a directory as complete, as MapReduce and Spark mark their output. The underscore
+// hides it from readers.
 const DoneFile = "_SUCCESS"
 
-// CheckName refuses names that lead out of the archive, that HDFS does not take,
-// or that are hidden from Hadoop's readers.
+// CheckName rejects names that lead out of the archive, that HDFS does not accept, or that are
+// hidden from Hadoop's readers.
 func CheckName(name string) error {
 	if name == "" || path.IsAbs(name) || path.Clean(name) != name {
 		return fmt.Errorf("archive name %q is not a plain relative path", name)

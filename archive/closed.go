@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// Span is where a file that is not archived yet will be, and which lines it holds.
+// Span is the directory of a file that is not archived yet, and the times of its lines.
 type Span struct {
-	Dir   string // that Expand gives
+	Dir   string // as returned by Expand
 	Start time.Time
 }
 
-// Closed returns those of the directories, a name's directory and the first moment
-// of its day, to which nothing is to come any more: their day ended grace ago, in
-// the zone of its Start, and no segment that is open or held is for them or for a
-// directory below. A day is the log's: it has 23 to 25 hours.
+// Closed returns the directories to which no more files will be added: their day ended grace ago,
+// in the time zone of Start, and no segment that is open or not archived belongs to them or to a
+// directory below. dirs are the directories with the first moment of their day. The day is that of
+// the log's zone and has 23 to 25 hours.
 func Closed(dirs []Span, unarchived []Span, now time.Time, grace time.Duration) []string {
 	var closed []string
 	for _, d := range dirs {

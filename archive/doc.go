@@ -1,6 +1,4 @@
-// Package archive is the archive: sealed segments under dated, per-host paths.
-//
-// What is here is what every archive has in common, on HDFS or in a local folder
-// (package localdir): the path pattern with Flume's escapes, the rules for names,
-// and the interface that package archivetest holds each of them to.
+// Package archive is the contract of an archive of sealed segments, stored in directories by date
+// and host: the interface Archive, which package archivetest tests for each implementation (package
+// localdir, package hdfs), the path Pattern with Flume's escapes, and the rules for names.
 package archive

@@ -6,11 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// Element makes any value one element of a path, different values different ones:
-// bytes that a path cannot hold become %XX, as in a URL. Those are the slash, the
-// backslash, the colon (which HDFS refuses), control characters, bytes that are
-// no UTF-8, the percent sign itself, and a leading dot or underscore, which
-// would hide the files from Hive and Spark.
+// Element makes any value an element of a path; different values become different elements. Bytes
+// that a path cannot contain become %XX, as in a URL: the slash, the backslash, the colon (which
+// HDFS rejects), control characters, bytes that are not UTF-8, the percent sign, and a leading dot
+// or underscore, which would hide the files from Hive and Spark.
 func Element(value string) string {
 	if value == "" {
 		return "%"
@@ -32,7 +31,7 @@ func Element(value string) string {
 	return b.String()
 }
 
-// plainElement: s can stand between two slashes as it is.
+// plainElement reports whether s can be an element of a path without escapes.
 func plainElement(s string) bool {
 	return s != "" && s[0] != '.' && s[0] != '_' && strings.IndexFunc(s, unsafeRune) < 0
 }

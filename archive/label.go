@@ -9,19 +9,20 @@ import (
 )
 
 const (
-	// noLabel stands for a label that a log does not have, or has without a value.
+	// noLabel is the element for a log without the label, or with an empty value.
 	noLabel = "unknown"
-	// maxLabelElementBytes leaves room beside it in the 255 bytes of a path's element.
+	// maxLabelElementBytes leaves room for more text in the 255 bytes of a path's element.
 	maxLabelElementBytes = 120
-	// hashMark begins the hash of a value that is too long; no escape begins so.
+	// hashMark is put before the hash of a value that is too long; no escape begins like it.
 	hashMark = "%~"
-	// hashBytes keep two values that were made for it from becoming one element.
+	// hashBytes makes it infeasible to choose two values with the same element.
 	hashBytes = 16
 )
 
-// LabelElement makes the value of a label one element of a path, different values different
-// ones. It is Element, but for three cases: no value becomes unknown, the value unknown becomes
-// %75nknown, and what is longer than 120 bytes is cut and ends in %~ and a hash of the value.
+// LabelElement makes the value of a label an element of a path; different values become different
+// elements. It is Element with three exceptions: an empty value becomes unknown, the value unknown
+// becomes %75nknown, and a value longer than 120 bytes is cut and ends in %~ and a hash of the
+// value.
 func LabelElement(value string) string {
 	switch value {
 	case "":
@@ -44,8 +45,8 @@ func LabelElement(value string) string {
 	return element[:cut] + hashMark + hex.EncodeToString(hash[:hashBytes])
 }
 
-// labelValue is the way back: "" if the log has no such label, or its value was cut. ok is
-// false for text that LabelElement does not make.
+// labelValue is the inverse of LabelElement: "" if the log has no such label, or its value was cut.
+// ok is false for text that LabelElement does not make.
 func labelValue(text string) (value string, ok bool) {
 	if text == noLabel {
 		return "", true

@@ -9,37 +9,37 @@ import (
 	"time"
 )
 
-// Match is what a name says that Expand made its directory of.
+// Match is what a directory's name says about its files.
 type Match struct {
 	// Host is "" if the pattern has none.
 	Host string
-	// Labels are those with a value that the name tells; nil is none.
+	// Labels are the labels whose values are in the name; nil if there are none.
 	Labels map[string]string
-	// Time is the beginning of the name's period, as far as its escapes tell, in UTC
-	// whatever the log's zone is. The zero Time: they do not tell the day.
+	// Time is the beginning of the period in the name, in UTC whatever the log's zone is. It is
+	// zero if the name does not have the day.
 	Time time.Time
 }
 
-// digits are what the escapes that tell a moment write.
+// digits are the characters that the escapes of times can produce.
 var digits = map[byte]string{
 	'Y': `\d{4}`, 'y': `\d\d`, 'm': `\d\d`, 'n': `\d\d?`, 'b': `[A-Z][a-z]{2}`, 'B': `[A-Z][a-z]+`,
 	'd': `\d\d`, 'e': `\d\d?`, 'j': `\d{3}`, 'D': `\d\d/\d\d/\d\d`, 'H': `\d\d`, 'M': `\d\d`, 'S': `\d\d`,
 }
 
-// Matcher reads the names that a pattern makes.
+// Matcher parses the directory names of a pattern. It is safe for concurrent use.
 type Matcher struct {
 	re     *regexp.Regexp
 	groups []group
 }
 
-// group is what a group of the expression is: a Go time layout, the host, or a label.
+// group is the meaning of a group of the expression: a Go time layout, the host, or a label.
 type group struct {
 	layout string
 	host   bool
 	label  string
 }
 
-// Matcher prepares the way back from Expand.
+// Matcher prepares the inverse of Expand.
 func (p Pattern) Matcher() *Matcher {
 	m := &Matcher{}
 	var b strings.Builder
@@ -65,8 +65,8 @@ func (p Pattern) Matcher() *Matcher {
 	return m
 }
 
-// Match reads the directory of a file's name; false when the pattern does not make
-// it. Of values that could be cut in two ways ({a}-{b}) it takes one.
+// Match parses the directory of a file's name; false if the pattern does not make it. If values
+// could be split in two ways ({a}-{b}), it returns one of them.
 func (m *Matcher) Match(name string) (Match, bool) {
 	dir := path.Dir(name)
 	if dir == "." {
@@ -102,7 +102,7 @@ func (m *Matcher) Match(name string) (Match, bool) {
 	return found, true
 }
 
-// addHost reports whether text can be the host, and the same as where it stands elsewhere.
+// addHost reports whether text can be the host, and equals the host elsewhere in the name.
 func (m *Match) addHost(text string) bool {
 	host, err := url.PathUnescape(text)
 	if err != nil || Element(host) != text || m.Host != "" && m.Host != host {
@@ -131,7 +131,7 @@ func (m *Match) addLabel(name, text string) bool {
 	return true
 }
 
-// hasDay reports whether the layouts tell a day.
+// hasDay reports whether the layouts determine a day.
 func hasDay(layouts []string) bool {
 	has := func(some ...string) bool {
 		return slices.ContainsFunc(some, func(l string) bool { return slices.Contains(layouts, l) })

@@ -40,10 +40,10 @@ type step struct {
 	letter  byte // of the time's escape
 }
 
-// Unit is the time that the files of one directory span.
+// Unit is the unit of time that the files of one directory cover.
 type Unit uint8
 
-// Day is the longest: a file holds lines of its own date only, whatever the pattern.
+// Day is the longest unit: a file has lines of one date only, whatever the pattern.
 const (
 	Day Unit = iota
 	Hour
@@ -53,7 +53,7 @@ const (
 
 func (u Unit) String() string { return [...]string{"day", "hour", "minute", "second"}[u] }
 
-// escape is what a letter stands for: a Go time layout or a function.
+// escape is the meaning of a letter: a Go time layout or a function.
 type escape struct {
 	unit   Unit
 	layout string
@@ -87,8 +87,8 @@ var escapes = map[byte]escape{
 	't': {unit: Second, format: func(t time.Time) string { return fmt.Sprint(t.UnixMilli()) }},
 }
 
-// ParsePattern reads a pattern. Its root is the directories before the first that
-// holds an escape; it must not be empty.
+// ParsePattern parses a pattern. Its root is the directories before the first one with an escape;
+// it must not be empty.
 func ParsePattern(s string) (Pattern, error) {
 	p, err := parsePattern(s)
 	if err != nil {
@@ -154,7 +154,7 @@ func (p *Pattern) parseElement(s string) error {
 	return nil
 }
 
-// names counts the steps from first on whose text is not known.
+// names counts the steps from first on whose text varies.
 func (p *Pattern) names(first int) (n int) {
 	for _, s := range p.steps[first:] {
 		if s.host || s.label != "" {
@@ -168,7 +168,7 @@ func badElement(s string) error {
 	return fmt.Errorf("%q cannot be a directory of an archive: no leading dot or underscore (Hadoop's readers skip those), no colon, backslash or control character", s)
 }
 
-// parseEscape reads what follows a percent sign and returns what follows that.
+// parseEscape parses what follows a percent sign and returns the text after it.
 func (p *Pattern) parseEscape(s string) (rest string, err error) {
 	if s == "" {
 		return "", fmt.Errorf("it ends in a lone %%; write %%%% for a percent sign")
@@ -196,7 +196,7 @@ func (p *Pattern) parseEscape(s string) (rest string, err error) {
 	return s[1:], nil
 }
 
-// parseName reads host or label:NAME and the closing brace.
+// parseName parses host or label:NAME and the closing brace.
 func (p *Pattern) parseName(s string) (rest string, err error) {
 	name, rest, closed := strings.Cut(s, "}")
 	label, isLabel := strings.CutPrefix(name, "label:")
@@ -224,26 +224,26 @@ func (p Pattern) Root() string { return p.root }
 // Unit is the shortest unit of time in the pattern.
 func (p Pattern) Unit() Unit { return p.unit }
 
-// Period is the span of the pattern's unit that t is in, in t's own zone: lines of
-// one period go to one directory. A day that the clocks change has 23 or 25 hours.
+// Period returns the period of the pattern's unit that contains t, in the zone of t. Lines of one
+// period go to one directory. A day with a change of the clocks has 23 or 25 hours.
 func (p Pattern) Period(t time.Time) (start, end time.Time) {
 	y, m, d := t.Date()
 	if p.unit == Day {
 		return time.Date(y, m, d, 0, 0, 0, 0, t.Location()), time.Date(y, m, d+1, 0, 0, 0, 0, t.Location())
 	}
 	length := [...]time.Duration{Hour: time.Hour, Minute: time.Minute, Second: time.Second}[p.unit]
-	// Not time.Date, which cannot tell apart the two hours that the end of summer
-	// time gives one name; nor Truncate alone, which knows no zone of 5 h 30 min.
+	// time.Date cannot be used, as it cannot tell apart the two hours with the same name at the end
+	// of summer time; nor Truncate alone, as it does not know a zone of 5 h 30 min.
 	_, east := t.Zone()
 	offset := time.Duration(east) * time.Second
 	start = t.Add(offset).Truncate(length).Add(-offset)
 	return start, start.Add(length)
 }
 
-// Expand gives the directory below Root for the event time, in its own zone, the host and the
-// labels of a log. It is a function of its arguments only, the same for all times of a Period
-// and for all labels of a Group. An empty host is an error where the pattern has it. The host
-// is made one element of the path by Element, each label's value by LabelElement.
+// Expand returns the directory below Root for the event time, in its own zone, the host and the
+// labels of a log. It depends on its arguments only, and is the same for all times of a Period and
+// for all labels of a Group. An empty host is an error if the pattern has it. The host becomes an
+// element of the path by Element, each label's value by LabelElement.
 func (p Pattern) Expand(event time.Time, host string, labels map[string]string) (string, error) {
 	start, _ := p.Period(event)
 	var b strings.Builder
@@ -264,8 +264,8 @@ func (p Pattern) Expand(event time.Time, host string, labels map[string]string) 
 	return b.String(), nil
 }
 
-// Group is the same for all labels that Expand makes one directory of; "" if the pattern has
-// no label.
+// Group returns a key that is the same for all labels with the same directory; "" if the pattern
+// has no label.
 func (p Pattern) Group(labels map[string]string) string {
 	if len(p.labels) == 0 {
 		return ""

@@ -9,24 +9,24 @@ import (
 )
 
 const (
-	// AbandonedAfter is the age, by the store's own clock, at which a temporary file of
-	// another owner belongs to no upload any more.
+	// AbandonedAfter is the age, by the store's own clock, at which a temporary file of another
+	// owner cannot belong to a running upload.
 	AbandonedAfter = 24 * time.Hour
-	// MaxUploadTime bounds one attempt to upload a file where its time does not change with
-	// each write, as in HDFS: none that is under way is as old as AbandonedAfter.
+	// MaxUploadTime bounds one attempt to upload a file where its time does not change with each
+	// write, as in HDFS, so that no running upload is as old as AbandonedAfter.
 	MaxUploadTime = 12 * time.Hour
 	// ownerEnd ends the owner's id in the name of a temporary file.
 	ownerEnd = "~"
 )
 
-// TempNames makes the names of one process's files in TmpDir, OWNER~START-N, and tells
-// whose such a file is. It is safe for concurrent use.
+// TempNames makes the names of one process's files in TmpDir, OWNER~START-N, and finds the owner of
+// a file. It is safe for concurrent use.
 type TempNames struct {
-	owner, own string // OWNER~, and that with the process's START
+	owner, own string // OWNER~, and OWNER~START-
 	next       atomic.Uint64
 }
 
-// NewTempNames is for a process of the owner, the id of a collector.
+// NewTempNames returns the names of a process of the owner, the id of a collector.
 func NewTempNames(owner string) (*TempNames, error) {
 	if owner == "" || strings.Contains(owner, ownerEnd) {
 		return nil, fmt.Errorf("owner id %q: it must not be empty or hold a %s", owner, ownerEnd)
@@ -38,21 +38,21 @@ func NewTempNames(owner string) (*TempNames, error) {
 // Next returns a name that no process of any owner has used.
 func (t *TempNames) Next() string { return t.own + strconv.FormatUint(t.next.Add(1), 10) }
 
-// TempOwner says whose a file in TmpDir is.
+// TempOwner is the owner of a file in TmpDir.
 type TempOwner uint8
 
 const (
-	// TempForeign: no archive made it.
+	// TempForeign is a file that no archive made.
 	TempForeign TempOwner = iota
-	// TempOwn: this process did.
+	// TempOwn is a file of this process.
 	TempOwn
-	// TempEarlier: an earlier process of the same owner did.
+	// TempEarlier is a file of an earlier process of the same owner.
 	TempEarlier
-	// TempOther: another owner did.
+	// TempOther is a file of another owner.
 	TempOther
 )
 
-// OwnerOf tells it by the file's name.
+// OwnerOf returns the owner by the file's name.
 func (t *TempNames) OwnerOf(name string) TempOwner {
 	switch {
 	case strings.HasPrefix(name, t.own):

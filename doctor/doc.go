@@ -1,4 +1,4 @@
-// Package doctor says step by step what works: a Report is what the steps hand
-// their findings to. Folder is the examination of a folder on this machine; those
-// of a cluster stand where the cluster's client is.
+// Package doctor collects the results of checks, step by step: a Report gets the results of the
+// steps. Folder checks a directory on this machine; the checks of a cluster are in the packages of
+// its clients (hbase/checks, hdfs).
 package doctor

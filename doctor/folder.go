@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// minFreeBytes: below it, a folder that is filled is nearly full.
+// minFreeBytes is the free space below which a directory is reported as nearly full.
 const minFreeBytes = 1 << 30
 
-// Folder examines a folder that is written to, or will be made: a file is made
-// in it, written to disk, read and removed.
+// Folder checks a directory that is written to, or will be created: a file is created in it,
+// synced, read and removed.
 func Folder(r *Report, name, dir string) {
 	where := ""
 	if !r.Step(name, func() (string, error) {
@@ -42,7 +42,7 @@ func Folder(r *Report, name, dir string) {
 	r.Step(name+": space", func() (string, error) { return space(where) })
 }
 
-// existing is dir, an absolute path, or the nearest folder above it that is there.
+// existing returns dir, an absolute path, or the nearest existing directory above it.
 func existing(dir string) (string, error) {
 	for {
 		info, err := os.Stat(dir)
@@ -58,7 +58,7 @@ func existing(dir string) (string, error) {
 	}
 }
 
-// tryFile leaves nothing behind.
+// tryFile creates, syncs, reads and removes a file.
 func tryFile(dir string) (err error) {
 	f, err := os.CreateTemp(dir, ".sluice-doctor-")
 	if err != nil {
@@ -83,7 +83,7 @@ func tryFile(dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	// A file system without fsync of folders says EINVAL; what is in the file is safe.
+	// A file system without fsync of directories returns EINVAL; the file's content is durable.
 	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
 		return errors.Join(fmt.Errorf("the folder cannot be brought to disk: %w", err), d.Close())
 	}

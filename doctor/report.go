@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Status is what became of a step.
+// Status is the outcome of a step.
 type Status string
 
 // The statuses, as they are printed.
@@ -17,22 +17,22 @@ const (
 	Skipped Status = "skipped"
 )
 
-// Result is what a step found.
+// Result is the result of a step.
 type Result struct {
-	// Step is what was looked at, with its address where there are several.
+	// Step is what was checked, with its address if there are several.
 	Step   string `json:"step"`
 	Status Status `json:"status"`
-	// Took is how long the step took, or what it says of its own: a round trip.
+	// Took is the duration of the step, or a duration that it measured: a round trip.
 	Took time.Duration `json:"took_ns"`
-	// Text is what is known now; of a failure what is wrong, and how to mend it.
+	// Text is what was found; for a failure the cause, and how to fix it.
 	Text string `json:"text"`
 }
 
-// Report takes results as they come. It is used by one goroutine.
+// Report collects results. It is not safe for concurrent use.
 type Report struct {
 	// Show is called with each result.
 	Show func(Result)
-	// Explain says how an error is mended here; nil: as it says itself.
+	// Explain adds a hint to an error; nil: none.
 	Explain func(error) error
 	// Now is a clock; nil: time.Now.
 	Now func() time.Time
@@ -40,18 +40,18 @@ type Report struct {
 	failed int
 }
 
-// Failed is how many steps failed so far.
+// Failed returns the number of failed steps.
 func (r *Report) Failed() int { return r.failed }
 
-// skip is an error that says why a step was left out.
+// skip is an error with the reason why a step was skipped.
 type skip struct{ why string }
 
 func (s skip) Error() string { return s.why }
 
-// Skip is what a step returns that cannot be made, and whose failure would be none.
+// Skip returns an error for a step that cannot run, and whose failure would not matter.
 func Skip(format string, args ...any) error { return skip{fmt.Sprintf(format, args...)} }
 
-// Step makes a step and reports whether it went well. do returns what it found out.
+// Step runs a step and reports whether it succeeded. do returns what it found.
 func (r *Report) Step(name string, do func() (found string, err error)) bool {
 	return r.Timed(name, func() (string, time.Duration, error) {
 		found, err := do()
@@ -59,7 +59,7 @@ func (r *Report) Step(name string, do func() (found string, err error)) bool {
 	})
 }
 
-// Timed is Step for one that knows better what it took; 0: all its time.
+// Timed is Step for a step that measures its duration itself; 0: the whole time of do.
 func (r *Report) Timed(name string, do func() (found string, took time.Duration, err error)) bool {
 	began := r.now()
 	found, took, err := do()
@@ -86,7 +86,7 @@ func (r *Report) Timed(name string, do func() (found string, took time.Duration,
 	return result.Status == OK
 }
 
-// Skip reports a step that is not made because of one before it.
+// Skip reports a step that is not run because an earlier one failed.
 func (r *Report) Skip(name, why string) {
 	r.Show(Result{Step: name, Status: Skipped, Text: why})
 }

@@ -18,8 +18,8 @@ var (
 	ErrNoLayout = errors.New("the table's descriptor has no layout of sluice's (attribute " + schema.LayoutAttribute + ")")
 )
 
-// FamilyError: the table is there with the layout asked for, and its family was made
-// another way.
+// FamilyError reports that the table exists with the required layout, but its family was created
+// with other attributes.
 type FamilyError struct {
 	Table string
 	// Different is a phrase for each attribute: "TTL 3600, not FOREVER".
@@ -31,7 +31,7 @@ func (e *FamilyError) Error() string {
 		e.Table, strings.Join(e.Different, ", "))
 }
 
-// LayoutError: the table was made with another layout than the one asked for.
+// LayoutError reports that the table has another layout than the required one.
 type LayoutError struct {
 	Table      string
 	Have, Want schema.Layout

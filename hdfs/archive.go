@@ -19,35 +19,35 @@ import (
 const (
 	firstWait = 200 * time.Millisecond
 	maxWait   = 15 * time.Second
-	// cleanupTime is how long what was begun may be tidied up after ctx has ended;
-	// Sweep of the next life does the rest.
+	// cleanupTime bounds the clean-up after ctx has ended; the next start's Sweep does the rest.
 	cleanupTime = 5 * time.Second
 )
 
-// Options say what new files are like, and how patient we are.
+// Options are the attributes of new files, and time limits.
 type Options struct {
-	// Owner is the id of the collector: no two that run at the same time may share
-	// one. "" is for reading only.
+	// Owner is the id of the collector; no two that run at the same time may share one. "" is for
+	// reading only.
 	Owner string
-	// Permissions of files; directories can be passed by whom they let read. 0: 0640.
+	// Permissions are those of files; directories get the execute bit for each read bit. 0: 0640.
 	Permissions fs.FileMode
-	// User and Group get what is made, if given; HDFS lets only its superuser do so.
+	// User and Group are the owner of new files and directories, if set; HDFS lets only its
+	// superuser set them.
 	User, Group string
-	// Replication and BlockBytes are HDFS's own when 0.
+	// Replication and BlockBytes are HDFS's defaults if 0.
 	Replication int
 	BlockBytes  int64
-	// Uploads is how many Stores are under way at a time; others wait. 0: 2.
+	// Uploads is the number of concurrent Stores; others wait. 0: 2.
 	Uploads int
-	// Timeout is how long a server may be silent, or take a connection. 0: 30 s.
+	// Timeout bounds a connection attempt and the silence of a server. 0: 30 s.
 	Timeout time.Duration
-	// Wait is how long something is tried without success before it is an
-	// *UnreachableError; 0: until its context ends.
+	// Wait is the time after which a failing operation returns an *UnreachableError; 0: it is
+	// retried until its context ends.
 	Wait   time.Duration
 	Logger *slog.Logger
 }
 
-// Archive implements archive.Archive in HDFS. What fails is tried again until the
-// context or Options.Wait ends, unless only a person can mend it.
+// Archive implements archive.Archive in HDFS. A failing operation is retried until the context or
+// Options.Wait ends, unless a retry cannot help. It is safe for concurrent use.
 type Archive struct {
 	root     string
 	o        Options
@@ -61,8 +61,7 @@ type Archive struct {
 
 var _ archive.Archive = (*Archive)(nil)
 
-// Open uses the directory root of a cluster as an archive. Nothing is asked of the
-// cluster yet, which may be away.
+// Open uses the directory root of a cluster as an archive. It does not connect to the cluster.
 func Open(cluster Cluster, root string, o Options) (*Archive, error) {
 	var temp *archive.TempNames
 	if o.Owner != "" {
@@ -92,7 +91,7 @@ func Open(cluster Cluster, root string, o Options) (*Archive, error) {
 	}, nil
 }
 
-// Close ends the connections. No call may be under way.
+// Close closes the connections. No call may be running.
 func (a *Archive) Close() error { return a.pool.close() }
 
 func wait(ctx context.Context, d time.Duration) error {
@@ -106,13 +105,13 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// again lends a client to call as retry does.
+// again calls call with a client, with the retries of retry.
 func (a *Archive) again(ctx context.Context, what string, call func(*client) error) error {
 	return a.retry(ctx, what, func(by time.Time) error { return a.pool.doBy(ctx, by, call) })
 }
 
-// retry calls until it succeeds, is told that this is of no use, or ctx or Options.Wait
-// ends, by which an attempt must have its connection.
+// retry calls attempt until it succeeds, its error is permanent, or ctx or Options.Wait ends. by is
+// the time until which an attempt must have its connection.
 func (a *Archive) retry(ctx context.Context, what string, attempt func(by time.Time) error) (err error) {
 	defer func() { a.troubles.over(what, err) }()
 	began, attempts := time.Now(), 0
@@ -142,8 +141,8 @@ func (a *Archive) retry(ctx context.Context, what string, attempt func(by time.T
 	}
 }
 
-// connectedBy is when an attempt must have its connection, of attempts that began at a
-// time; the zero time is no bound. Each name node gets its share of Options.Wait.
+// connectedBy returns the time until which an attempt must have its connection; zero is no limit.
+// began is the first attempt's start. Each name node gets its share of Options.Wait.
 func (a *Archive) connectedBy(began time.Time) time.Time {
 	if a.o.Wait <= 0 {
 		return time.Time{}
@@ -155,7 +154,7 @@ func (a *Archive) connectedBy(began time.Time) time.Time {
 	return share
 }
 
-// on adds to an error what was attempted.
+// on adds the operation and the name to an error.
 func (a *Archive) on(name, what string, err error) error {
 	if err == nil {
 		return nil
@@ -171,8 +170,8 @@ func (a *Archive) tmpName() string {
 	return path.Join(a.tmpDir(), a.temp.Next())
 }
 
-// LogIn makes one attempt to get a ticket, where one is needed. An error is
-// protection.ErrSettings if a second would be of no use.
+// LogIn makes one attempt to get a ticket, if one is needed. The error is protection.ErrSettings if
+// a retry cannot help.
 func (a *Archive) LogIn(ctx context.Context) error {
 	if a.pool.login == nil {
 		return nil
@@ -181,7 +180,7 @@ func (a *Archive) LogIn(ctx context.Context) error {
 	return a.on("", "log in", err)
 }
 
-// There is fs.ErrNotExist, named, where the archive's root is not.
+// There returns fs.ErrNotExist, with the path, if the archive's root does not exist.
 func (a *Archive) There(ctx context.Context) error {
 	err := a.again(ctx, "look", func(c *client) error {
 		_, err := c.Stat(a.root)
@@ -195,14 +194,14 @@ func (a *Archive) List(ctx context.Context) ([]archive.File, error) {
 	return a.ListWhere(ctx, func(string) bool { return true })
 }
 
-// ListWhere is List without the directories that want refuses, and what is below them.
+// ListWhere is List without the directories that want rejects, and what is below them.
 func (a *Archive) ListWhere(ctx context.Context, want func(dir string) bool) ([]archive.File, error) {
 	var files []archive.File
 	err := a.again(ctx, "list", func(c *client) error {
 		files = nil
 		err := a.list(ctx, c, "", want, &files)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // no root yet, or a directory that went away
+			return nil // no root yet, or a directory that was removed
 		}
 		return err
 	})
@@ -224,7 +223,7 @@ func (a *Archive) list(ctx context.Context, c *client, dir string, want func(dir
 		}
 		name := path.Join(dir, info.Name())
 		switch {
-		case archive.CheckName(name) != nil: // hidden, or not one that we could read back
+		case archive.CheckName(name) != nil: // hidden, or not readable as an archive file
 		case info.IsDir() && !want(name):
 		case info.IsDir():
 			if err := a.list(ctx, c, name, want, files); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -251,7 +250,7 @@ func (a *Archive) Remove(ctx context.Context, name string) error {
 	return a.on(name, "remove", err)
 }
 
-// remove removes a file and with it the lease on it, if both are there.
+// remove removes a file, and with it the lease on it, if they exist.
 func remove(c *client, name string) error {
 	if err := c.Client.Remove(name); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -259,7 +258,7 @@ func remove(c *client, name string) error {
 	return nil
 }
 
-// regular is nil if there is a file of this name.
+// regular returns nil if a file of this name exists.
 func regular(c *client, name string) error {
 	info, err := c.Stat(name)
 	if err == nil && info.IsDir() {
@@ -268,7 +267,7 @@ func regular(c *client, name string) error {
 	return err
 }
 
-// mkdirAll makes dir and what is missing above it, as the options say.
+// mkdirAll creates dir and missing directories above it, with the attributes of the options.
 func (a *Archive) mkdirAll(c *client, dir string) error {
 	info, err := c.Stat(dir)
 	if err == nil && !info.IsDir() {
@@ -281,7 +280,7 @@ func (a *Archive) mkdirAll(c *client, dir string) error {
 		return err
 	}
 	err = c.Mkdir(dir, dirPermissions(a.o.Permissions))
-	if errors.Is(err, fs.ErrExist) { // another upload was quicker
+	if errors.Is(err, fs.ErrExist) { // another upload created it
 		return nil
 	}
 	if err != nil {
@@ -290,7 +289,7 @@ func (a *Archive) mkdirAll(c *client, dir string) error {
 	return a.chown(c, dir)
 }
 
-// dirPermissions lets pass who may read, and the owner write.
+// dirPermissions adds the execute bit for each read bit, and write access for the owner.
 func dirPermissions(file fs.FileMode) fs.FileMode { return file | 0o300 | file&0o444>>2 }
 
 func (a *Archive) chown(c *client, name string) error {

@@ -10,10 +10,9 @@ import (
 	"time"
 )
 
-// Check makes steps that say what works, through step, which reports whether one
-// went well. It tries each once. What it writes is a file of ours in _tmp, which it
-// removes, with the directories that it had to make: whoever asks is root perhaps,
-// and whoever stores is not, and could not write into them.
+// Check runs the steps of a check through step, which reports whether a step succeeded. Each step
+// is tried once. It writes a temporary file in _tmp and removes it, with the directories that it
+// had to create: if root runs the check, the user that stores could not write into them.
 func (a *Archive) Check(ctx context.Context, step func(name string, do func() (found string, err error)) bool) {
 	one := func(name string, do func(c *client) (string, error)) bool {
 		return step("archive: "+name, func() (found string, err error) {
@@ -45,7 +44,7 @@ func (a *Archive) checkLogIn(ctx context.Context) (string, error) {
 	return fmt.Sprintf("a ticket for %s until %s", who, until.Local().Format(time.DateTime)), nil
 }
 
-// checkNameNode finds the active one: the others have answered that they are not.
+// checkNameNode returns the active name node.
 func (a *Archive) checkNameNode(c *client) (string, error) {
 	defaults, err := c.ServerDefaults()
 	if err != nil {
@@ -65,7 +64,7 @@ func checkSpace(c *client) (string, error) {
 	return fmt.Sprintf("%d of %d GiB", info.Remaining>>30, info.Capacity>>30), nil
 }
 
-// checkWrite uploads a line, as Store would.
+// checkWrite uploads a line as Store does.
 func (a *Archive) checkWrite(ctx context.Context, c *client) (found string, err error) {
 	f, err := os.CreateTemp("", "sluice-check-")
 	if err != nil {
@@ -79,7 +78,7 @@ func (a *Archive) checkWrite(ctx context.Context, c *client) (found string, err 
 	missing := a.missing(c, a.tmpDir())
 	defer func() {
 		for _, dir := range missing {
-			_ = remove(c, dir) // one that somebody has filled meanwhile stays
+			_ = remove(c, dir) // fails if it is no longer empty
 		}
 	}()
 	if err := a.mkdirAll(c, a.tmpDir()); err != nil {
@@ -101,7 +100,7 @@ func (a *Archive) checkWrite(ctx context.Context, c *client) (found string, err 
 	return fmt.Sprintf("in %s; the name node's clock and ours differ by %s", path.Dir(tmp), off.Abs()), nil
 }
 
-// missing returns those of dir and its parents that are not there, the deepest first.
+// missing returns dir and its parents as far as they do not exist, the deepest first.
 func (a *Archive) missing(c *client, dir string) (dirs []string) {
 	for ; dir != "/"; dir = path.Dir(dir) {
 		if _, err := c.Stat(dir); !errors.Is(err, fs.ErrNotExist) {

@@ -9,16 +9,17 @@ import (
 	"io"
 )
 
-// chunkBytes is what HDFS keeps one CRC-32C of; the library asks for no other size.
+// chunkBytes is the size of the chunks that HDFS keeps a CRC-32C of; the library uses no other
+// size.
 const chunkBytes = 512
 
 // castagnoli is immutable.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checksum computes what `hdfs dfs -checksum` calls MD5-of-MD5-of-CRC32C of what is
-// written to it: the MD5 of the blocks' MD5s, padded with zeros to a power of two
-// of at least 32 bytes, each of them that of its chunks' CRCs. Writes must end at a
-// chunk's end, but the last.
+// checksum computes MD5-of-MD5-of-CRC32C, the checksum of `hdfs dfs -checksum`, of what is written
+// to it: the MD5 of the blocks' MD5s, padded with zeros to a power of two of at least 32 bytes,
+// where each block's MD5 is that of its chunks' CRCs. Each write but the last must end at the end
+// of a chunk.
 type checksum struct {
 	blockBytes int64
 	bytes      int64
@@ -56,7 +57,7 @@ func (c *checksum) endBlock() {
 	c.block.Reset()
 }
 
-// sum ends it.
+// sum returns the checksum.
 func (c *checksum) sum() []byte {
 	if c.bytes%c.blockBytes != 0 {
 		c.endBlock()
@@ -69,7 +70,7 @@ func (c *checksum) sum() []byte {
 	return sum[:]
 }
 
-// localChecksum reads the whole of r, until ctx ends.
+// localChecksum computes the checksum of all of r, until ctx ends.
 func localChecksum(ctx context.Context, r io.ReaderAt, bytes, blockBytes int64) ([]byte, error) {
 	sum := newChecksum(blockBytes)
 	err := eachWrite(ctx, r, bytes, func(p []byte) error {
@@ -79,7 +80,7 @@ func localChecksum(ctx context.Context, r io.ReaderAt, bytes, blockBytes int64) 
 	return sum.sum(), err
 }
 
-// eachWrite calls do with r's bytes, writeBytes of them at a time.
+// eachWrite calls do with the bytes of r, at most writeBytes at a time.
 func eachWrite(ctx context.Context, r io.ReaderAt, bytes int64, do func([]byte) error) error {
 	buf := make([]byte, writeBytes)
 	for at := int64(0); at < bytes; {
@@ -89,7 +90,7 @@ func eachWrite(ctx context.Context, r io.ReaderAt, bytes int64, do func([]byte) 
 		n, err := r.ReadAt(buf[:min(writeBytes, bytes-at)], at)
 		if int64(n) < min(writeBytes, bytes-at) {
 			if err == io.EOF {
-				err = io.ErrUnexpectedEOF // it was longer a moment ago
+				err = io.ErrUnexpectedEOF // r was truncated
 			}
 			return localError{err}
 		}

@@ -20,10 +20,10 @@ import (
 )
 
 const (
-	// maxClientAge: with Kerberos a client's data encryption key, which it asks for
-	// once, ends some time.
+	// maxClientAge bounds the age of a client, because with Kerberos its data encryption key, which
+	// it requests once, expires.
 	maxClientAge = time.Hour
-	// maxIdleClients is more than upload at a time, as a rule.
+	// maxIdleClients is more than the usual number of concurrent uploads.
 	maxIdleClients = 4
 
 	maxFirstAnswer = 64 << 20 // bytes
@@ -31,36 +31,36 @@ const (
 	connected = "it took the connection"
 )
 
-// client is one of the library's with the connections it has opened: the library
-// gives them no deadlines and does not close all of them.
+// client is a client of the library, with the connections that it opened: the library sets no
+// deadlines and does not close all of them.
 type client struct {
 	*dfs.Client
 	timeout  time.Duration
 	login    *sasl.Kerberos // nil: a cluster without Kerberos
 	transfer []sasl.Protection
-	key      *protection.DataKey // nil: data nodes take blocks' tokens
+	key      *protection.DataKey // nil: data nodes accept blocks' tokens
 	dialTCP  func(ctx context.Context, network, address string) (net.Conn, error)
 	born     time.Time
-	stop     func() bool     // of the call under way: leaves the connections open when its context ends
-	life     context.Context // ends connections that are being made: the library hands on none
+	stop     func() bool     // stops closing the connections at the end of the call's context
+	life     context.Context // cancels connections that are being made: the library passes no context
 	end      context.CancelFunc
-	note     func(nameNode string, err error) // of a connection to it
+	note     func(nameNode string, err error) // called with the result of a connection to a name node
 
 	mu       sync.Mutex
-	nameNode string // the one dialled last
+	nameNode string // the last one dialled
 	conns    map[*conn]struct{}
 	aborted  bool
-	broken   error // of a write to a data node, the first
-	refused  error // why a log-in failed, the last
+	broken   error // the first error of a write to a data node
+	refused  error // the last failed log-in
 }
 
-// conn ends when its peer is silent for too long.
+// conn is a connection that fails if its peer is silent for too long.
 type conn struct {
 	net.Conn
 	client *client
 	data   bool
-	failed atomic.Pointer[error] // of Write, where data
-	first  []byte                // that a name node said: the length of its first answer
+	failed atomic.Pointer[error] // the error of Write to a data node
+	first  []byte                // the first bytes from a name node: the length of its first answer
 }
 
 func (c *conn) Read(p []byte) (int, error) {
@@ -77,8 +77,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// checkFirst looks at the length of a name node's first answer, which the library
-// would allocate. Another server's greeting has one of hundreds of MiB.
+// checkFirst bounds the length of a name node's first answer, which the library would allocate. The
+// greeting of a server of another protocol would be read as hundreds of MiB.
 func (c *conn) checkFirst(p []byte) error {
 	const lengthBytes = 4
 	if c.data || len(c.first) == lengthBytes {
@@ -91,9 +91,9 @@ func (c *conn) checkFirst(p []byte) error {
 	return nil
 }
 
-// Write to a data node does not fail: it ends the connection, and Read says why.
-// The library's writer of blocks leaves two goroutines waiting for ever when a
-// write fails, and none when no acknowledgement comes.
+// Write to a data node does not return an error: it closes the connection, and Read returns the
+// error. The library's writer of blocks leaks two goroutines if a write fails, and none if no
+// acknowledgement arrives.
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := 0, c.SetWriteDeadline(time.Now().Add(c.client.timeout))
 	if err == nil {
@@ -104,12 +104,12 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 	if c.failed.CompareAndSwap(nil, &err) {
 		c.client.breaks(err)
-		_ = c.Close() // that it was closed already is no news
+		_ = c.Close() // an error means that it was closed already
 	}
 	return len(p), nil
 }
 
-// SetDeadline is the library's, which means none by the zero time.
+// SetDeadline ignores the library's calls, which would remove the deadlines.
 func (c *conn) SetDeadline(time.Time) error { return nil }
 
 func (c *conn) Close() error {
@@ -119,8 +119,8 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// dialer is for the library, data tells data nodes from name nodes. The library
-// knows of no log-in: what it gets does that below.
+// dialer returns the library's dial function; data is true for data nodes. The library does no
+// log-in: the connection that it gets does that.
 func (c *client) dialer(data bool) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if !data {
@@ -142,7 +142,7 @@ func (c *client) dialer(data bool) func(context.Context, string, string) (net.Co
 	}
 }
 
-// dial is nil and an error, or a connection that hangUp closes.
+// dial returns a connection that hangUp closes.
 func (c *client) dial(ctx context.Context, network, address string, data bool) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -161,7 +161,7 @@ func (c *client) dial(ctx context.Context, network, address string, data bool) (
 	return made, nil
 }
 
-// logIn makes a connection to a name node fit for the library.
+// logIn logs in at a name node and returns a connection for the library.
 func (c *client) logIn(ctx context.Context, made net.Conn, address string) (net.Conn, error) {
 	if c.login == nil {
 		return made, nil
@@ -181,27 +181,26 @@ func (c *client) logIn(ctx context.Context, made net.Conn, address string) (net.
 	return safe, nil
 }
 
-// refuse notes why a log-in failed: the library drops the reason, or makes a string
-// of it.
+// refuse saves the error of a log-in, as the library drops it or returns only its text.
 func (c *client) refuse(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refused = err
 }
 
-// because is an error of the library's, or the reason for it.
+// because returns the saved cause of a library's error, or the error.
 func (c *client) because(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !healthy(err) && c.refused != nil {
 		return c.refused
 	}
-	c.refused = nil // of one data node, and another did it
+	c.refused = nil // the failure was that of one data node, and another one succeeded
 	return err
 }
 
-// hangUp closes the connections, or those to data nodes only. What waits on one of
-// them returns. An error says no more than that one was closed already.
+// hangUp closes the connections, or those to data nodes only, so that calls that wait on them
+// return. An error means that a connection was closed already.
 func (c *client) hangUp(dataOnly bool) {
 	c.mu.Lock()
 	var open []*conn
@@ -217,7 +216,7 @@ func (c *client) hangUp(dataOnly bool) {
 	}
 }
 
-// breaks notes that what was written to a data node did not get there.
+// breaks saves the first error of a write to a data node.
 func (c *client) breaks(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -226,21 +225,21 @@ func (c *client) breaks(err error) {
 	}
 }
 
-// whole is nil unless a write to a data node has failed.
+// whole returns the error of a write to a data node, if any.
 func (c *client) whole() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.broken
 }
 
-// usable reports whether another call can have it.
+// usable reports whether another call can use the client.
 func (c *client) usable() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.aborted && c.broken == nil
 }
 
-// abort makes every call return, and the lease end with nobody to renew it.
+// abort ends every call, and stops renewing the lease.
 func (c *client) abort() {
 	c.end()
 	c.hangUp(false)
@@ -252,7 +251,7 @@ func (c *client) lastNameNode() string {
 	return c.nameNode
 }
 
-// pool keeps clients between calls.
+// pool keeps idle clients between calls.
 type pool struct {
 	options  dfs.ClientOptions
 	login    *sasl.Kerberos // nil: a cluster without Kerberos
@@ -263,11 +262,11 @@ type pool struct {
 
 	mu        sync.Mutex
 	idle      []*client
-	nameNodes []string          // in the order in which they are tried
-	said      map[string]string // what came of the last connection to each
+	nameNodes []string          // in the order of attempts
+	said      map[string]string // the result of the last connection to each
 }
 
-// noteConnection keeps what came of a connection to a name node.
+// noteConnection saves the result of a connection to a name node.
 func (p *pool) noteConnection(nameNode string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -277,7 +276,7 @@ func (p *pool) noteConnection(nameNode string, err error) {
 	}
 }
 
-// answers names every name node with what came of the last connection to it.
+// answers lists the name nodes with the results of the last connections.
 func (p *pool) answers() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -288,13 +287,12 @@ func (p *pool) answers() string {
 	return strings.Join(text, "; ")
 }
 
-// do lends a client to a call.
+// do calls call with a client.
 func (p *pool) do(ctx context.Context, call func(*client) error) error {
 	return p.doBy(ctx, time.Time{}, call)
 }
 
-// doBy is do, and gives up a connection that is not there by then; the zero time is no
-// bound.
+// doBy is do with a time limit for the connection; zero is no limit.
 func (p *pool) doBy(ctx context.Context, by time.Time, call func(*client) error) error {
 	c, err := p.take(ctx, by)
 	if err != nil {
@@ -305,7 +303,7 @@ func (p *pool) doBy(ctx context.Context, by time.Time, call func(*client) error)
 	return err
 }
 
-// take lends a client until done; its connections are closed when ctx ends.
+// take returns a client until done; its connections are closed when ctx ends.
 func (p *pool) take(ctx context.Context, by time.Time) (*client, error) {
 	c := p.pop()
 	c.stop = context.AfterFunc(ctx, c.abort)
@@ -324,10 +322,10 @@ func (p *pool) take(ctx context.Context, by time.Time) (*client, error) {
 		return nil, err
 	}
 	c.Client = made
-	return c, c.because(nil) // forget why another name node did not take us
+	return c, c.because(nil) // clears the error of another name node
 }
 
-// connectBy is connect with an end.
+// connectBy is connect with a time limit.
 func (p *pool) connectBy(ctx context.Context, by time.Time, c *client) (*dfs.Client, error) {
 	if by.IsZero() {
 		return p.connect(ctx, c)
@@ -345,7 +343,7 @@ func (p *pool) connectBy(ctx context.Context, by time.Time, c *client) (*dfs.Cli
 	return nil, fmt.Errorf("no answer in time: %w", bounded.Err())
 }
 
-// connect makes the library's client.
+// connect makes a client of the library.
 func (p *pool) connect(ctx context.Context, c *client) (*dfs.Client, error) {
 	o := p.optionsFor(c)
 	if p.login != nil {
@@ -353,13 +351,13 @@ func (p *pool) connect(ctx context.Context, c *client) (*dfs.Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.User = who // as the name node will know us: another name would be one that we act for
+		o.User = who // as the name node knows the user: any other name would be impersonation
 	}
 	made, err := dfs.NewClient(o)
 	if err != nil {
 		return nil, err
 	}
-	defaults, err := made.ServerDefaults() // the library keeps them, and would ask for them later
+	defaults, err := made.ServerDefaults() // the library caches them, and would request them later
 	if err == nil && defaults.EncryptDataTransfer {
 		c.key, err = c.fetchKey(ctx, o.User)
 	}
@@ -369,8 +367,8 @@ func (p *pool) connect(ctx context.Context, c *client) (*dfs.Client, error) {
 	return made, nil
 }
 
-// fetchKey asks the name node that answered last, on a connection for this alone: the
-// library asks too, and keeps the key to itself.
+// fetchKey gets the data encryption key from the last name node, on a connection of its own: the
+// library gets one, too, but does not return it.
 func (c *client) fetchKey(ctx context.Context, user string) (*protection.DataKey, error) {
 	address := c.lastNameNode()
 	made, err := c.dial(ctx, "tcp", address, false)
@@ -385,8 +383,8 @@ func (c *client) fetchKey(ctx context.Context, user string) (*protection.DataKey
 	return key, errors.Join(err, safe.Close())
 }
 
-// done takes a client back. After an error it is thrown away, and the next begins
-// with another name node: one that hangs would be asked first for ever.
+// done takes a client back. After an error the client is closed, and the next one starts with
+// another name node, as one that hangs would be asked first each time.
 func (p *pool) done(c *client, err error) {
 	inTime := c.stop()
 	if healthy(err) && inTime && c.usable() {
@@ -399,10 +397,10 @@ func (p *pool) done(c *client, err error) {
 		p.demote(c.lastNameNode())
 	}
 	c.abort()
-	_ = c.Client.Close() // the connection is closed already; this ends renewing leases
+	_ = c.Client.Close() // the connection is closed already; this stops renewing leases
 }
 
-// pop gives an idle client, or one without the library's.
+// pop returns an idle client, or a client that is not connected.
 func (p *pool) pop() *client {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -438,7 +436,7 @@ func (p *pool) optionsFor(c *client) dfs.ClientOptions {
 	return o
 }
 
-// noteFailure keeps what an attempt with a name node led to, unless more is known.
+// noteFailure saves the result of an attempt with a name node, unless a more precise one is known.
 func (p *pool) noteFailure(nameNode string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -451,7 +449,7 @@ func (p *pool) noteFailure(nameNode string, err error) {
 	}
 }
 
-// demote puts a name node last.
+// demote moves a name node to the end of the order.
 func (p *pool) demote(nameNode string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -460,7 +458,7 @@ func (p *pool) demote(nameNode string) {
 	}
 }
 
-// close ends the idle clients.
+// close closes the idle clients.
 func (p *pool) close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

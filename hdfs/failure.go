@@ -13,17 +13,17 @@ import (
 	"sluice/hdfs/protection"
 )
 
-// localError is about the file to be stored.
+// localError is an error of the local file to store.
 type localError struct{ error }
 
 func (e localError) Unwrap() error { return e.error }
 
-// UnreachableError is the end of what was tried for as long as Options.Wait.
+// UnreachableError reports that an operation failed for Options.Wait.
 type UnreachableError struct {
 	Waited   time.Duration
 	Attempts int
-	Err      error // of the last attempt
-	// NameNodes says of each name node what came of the last connection to it.
+	Err      error // the error of the last attempt
+	// NameNodes lists the name nodes with the results of the last connections.
 	NameNodes string
 }
 
@@ -33,54 +33,54 @@ func (e *UnreachableError) Error() string {
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// errDirectory, errNotDirectory: something else has the name.
+// errDirectory, errNotDirectory: the name is used by something else.
 var (
 	errDirectory    = errors.New("there is a directory of this name")
 	errNotDirectory = errors.New("there is a file where a directory must be")
 )
 
-// healthy reports whether the client that gave err can be used again: the name
-// node's plain answers, and none.
+// healthy reports whether the client that returned err can be used again: after success, and after
+// plain answers of the name node.
 func healthy(err error) bool {
 	return err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, archive.ErrConflict)
 }
 
-// permanent reports whether trying again is of no use until somebody acts.
+// permanent reports whether a retry cannot help until somebody acts.
 func permanent(err error) bool {
 	var local localError
 	switch {
-	case errors.As(err, &local): // another attempt reads the same disk
+	case errors.As(err, &local): // a retry would read the same disk
 		return true
 	case errors.Is(err, archive.ErrConflict), errors.Is(err, errDirectory), errors.Is(err, errNotDirectory):
-		return true // the name is taken until somebody looks at why
-	case errors.Is(err, fs.ErrNotExist): // an answer
+		return true // the name is in use until somebody finds out why
+	case errors.Is(err, fs.ErrNotExist): // a valid answer
 		return true
 	case errors.Is(err, fs.ErrPermission): // until an administrator grants it
 		return true
-	case errors.Is(err, protection.ErrSettings): // until somebody changes tickets, keys or protections
+	case errors.Is(err, protection.ErrSettings): // until tickets, keys or protections are changed
 		return true
 	}
 	var remote dfs.Error
 	if !errors.As(err, &remote) {
-		return false // a connection: name nodes and data nodes come back
+		return false // a connection error: name nodes and data nodes recover
 	}
 	switch simple(remote.Exception()) {
-	case "AccessControlException": // as fs.ErrPermission, where the library does not say so
+	case "AccessControlException": // as fs.ErrPermission, which the library does not return for it
 		return true
 	case "ParentNotDirectoryException", "PathIsNotDirectoryException", "FileAlreadyExistsException":
 		return true // as errNotDirectory, found by the name node
 	case "InvalidPathException", "HadoopIllegalArgumentException":
-		return true // it would refuse the same request again
+		return true // the same request would be rejected again
 	}
-	// Safe mode, a standby, quotas, missing data nodes, a lease that another client
-	// of ours had: all of them end.
+	// Safe mode, a standby, quotas, missing data nodes, a lease of another client of this process:
+	// all are temporary.
 	return false
 }
 
-// simple is a Java class without its package.
+// simple returns the name of a Java class without its package.
 func simple(class string) string { return class[strings.LastIndexByte(class, '.')+1:] }
 
-// explain adds the name node's own words, and what a user can do.
+// explain adds the name node's message, and a hint.
 func explain(err error, kerberos bool) error {
 	var remote dfs.Error
 	if errors.As(err, &remote) {

@@ -14,30 +14,30 @@ import (
 	"sluice/hadoop/sasl"
 )
 
-// Scheme begins an archive's URL.
+// Scheme is the prefix of an archive's URL.
 const Scheme = "hdfs://"
 
 const defaultPort = "8020"
 
-// Cluster is how a cluster is reached.
+// Cluster has the name nodes and settings of a cluster.
 type Cluster struct {
 	options dfs.ClientOptions
-	// Kerberos is what the configuration asks of a log-in, nil where there is none.
+	// Kerberos is the log-in that the configuration requires; nil: none.
 	Kerberos *sasl.Config
 	login    *sasl.Kerberos
 	transfer []sasl.Protection // dfs.data.transfer.protection
 }
 
-// NameNodes are host:port, all of one cluster.
+// NameNodes returns host:port of the cluster's name nodes.
 func (c Cluster) NameNodes() []string { return c.options.Addresses }
 
-// WithKerberos gives the cluster who we are.
+// WithKerberos sets the client's log-in.
 func (c Cluster) WithKerberos(login *sasl.Kerberos) Cluster {
 	c.login = login
 	return c
 }
 
-// SplitURL cuts hdfs://AUTHORITY/PATTERN. The pattern begins with a slash.
+// SplitURL splits hdfs://AUTHORITY/PATTERN. The pattern begins with a slash.
 func SplitURL(s string) (authority, pattern string, err error) {
 	rest, ok := strings.CutPrefix(s, Scheme)
 	slash := strings.IndexByte(rest, '/')
@@ -47,10 +47,10 @@ func SplitURL(s string) (authority, pattern string, err error) {
 	return rest[:slash], rest[slash:], nil
 }
 
-// Locate finds a cluster: name nodes as host[:port], the last one's port being that
-// of those without; the name of a service of Hadoop's configuration
-// (dfs.nameservices); or, if empty, fs.defaultFS. The configuration is that of
-// HADOOP_CONF_DIR or HADOOP_HOME; it also says what a secured cluster asks for.
+// Locate finds a cluster: name nodes as host[:port], where the last one's port is that of those
+// without one; the name of a name service of Hadoop's configuration (dfs.nameservices); or, if
+// empty, fs.defaultFS. The configuration is that of HADOOP_CONF_DIR or HADOOP_HOME. It also has the
+// settings of a secured cluster.
 func Locate(authority string) (Cluster, error) {
 	conf, err := hadoopconf.LoadFromEnvironment()
 	if err != nil {
@@ -61,7 +61,7 @@ func Locate(authority string) (Cluster, error) {
 			return Cluster{}, err
 		}
 	}
-	delete(conf, "dfs.encrypt.data.transfer") // the name node knows, and the log-in is ours: see package protection
+	delete(conf, "dfs.encrypt.data.transfer") // the name node's setting counts, and package protection logs in
 	o := dfs.ClientOptionsFromConf(conf)
 	if o.Addresses, err = nameNodes(conf, authority); err != nil {
 		return Cluster{}, err
@@ -84,7 +84,7 @@ func Locate(authority string) (Cluster, error) {
 	return cluster, nil
 }
 
-// security is what the configuration says of Kerberos and protection.
+// security returns the settings of Kerberos and protection.
 func security(conf hadoopconf.HadoopConf) (login *sasl.Config, transfer []sasl.Protection, err error) {
 	const principal, rpc, data = "dfs.namenode.kerberos.principal", "hadoop.rpc.protection", "dfs.data.transfer.protection"
 	if conf[principal] == "" {
@@ -98,7 +98,7 @@ func security(conf hadoopconf.HadoopConf) (login *sasl.Config, transfer []sasl.P
 	return login, transfer, err
 }
 
-// protections are a setting's, in its order; none: whatever a server offers.
+// protections parses a setting, in its order; none: whatever a server offers.
 func protections(conf hadoopconf.HadoopConf, setting string) (list []sasl.Protection, err error) {
 	for word := range strings.SplitSeq(conf[setting], ",") {
 		switch p := sasl.Protection(strings.ToLower(strings.TrimSpace(word))); p {

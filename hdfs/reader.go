@@ -11,16 +11,16 @@ import (
 	"sluice/archive"
 )
 
-// reader implements archive.Reader. It keeps a client, so that reading on costs no
-// new connection; a read that fails is tried again on another.
+// reader implements archive.Reader. It keeps its client, so that further reads need no new
+// connection; a failed read is retried with another client.
 type reader struct {
-	ctx  context.Context // of Open: io.ReaderAt has none
+	ctx  context.Context // that of Open, as io.ReaderAt has none
 	a    *Archive
 	name string
 	size int64
 
 	mu     sync.Mutex
-	client *client // nil: none at the moment
+	client *client // nil: not connected
 	file   *dfs.FileReader
 }
 
@@ -38,7 +38,7 @@ func (a *Archive) Open(ctx context.Context, name string) (archive.Reader, error)
 	return r, nil
 }
 
-// open is one attempt.
+// open makes one attempt.
 func (r *reader) open(by time.Time) error {
 	c, err := r.a.pool.take(r.ctx, by)
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 
 const (
 	writeBytes = 1 << 20
-	// closePause is between two questions whether enough data nodes have the last
-	// block; closeTries bound them.
+	// closePause is the time between two attempts to close a file while data nodes report its last
+	// block; closeTries bounds them.
 	closePause = 200 * time.Millisecond
 	closeTries = 300
 )
@@ -59,7 +59,7 @@ func openSource(localPath string) (source, error) {
 	return source{File: f, bytes: info.Size()}, nil
 }
 
-// fromFile calls put, which may write tmp, a new name each time, until it succeeds.
+// fromFile calls put until it succeeds. put may write tmp, a new name each time.
 func (a *Archive) fromFile(ctx context.Context, localPath, name string, put func(ctx context.Context, c *client, src source, tmp, final string) error) (err error) {
 	if err := archive.CheckName(name); err != nil {
 		return err
@@ -96,8 +96,8 @@ func (a *Archive) fromFile(ctx context.Context, localPath, name string, put func
 	return err
 }
 
-// discard makes one attempt to remove a temporary file of an upload that is given
-// up; what cannot be removed is left to Sweep.
+// discard makes one attempt to remove the temporary file of a failed upload; otherwise Sweep
+// removes it.
 func (a *Archive) discard(ctx context.Context, tmp string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
@@ -108,7 +108,7 @@ func (a *Archive) discard(ctx context.Context, tmp string) {
 
 // place is one attempt of Store.
 func (a *Archive) place(ctx context.Context, c *client, src source, tmp, final string) error {
-	// An earlier attempt may have come this far and not heard of it.
+	// An earlier attempt may have placed the file and failed after that.
 	switch there, err := a.sameAs(ctx, c, src, final); {
 	case err != nil:
 		return err
@@ -124,7 +124,7 @@ func (a *Archive) place(ctx context.Context, c *client, src source, tmp, final s
 	if err := a.mkdirAll(c, path.Dir(final)); err != nil {
 		return err
 	}
-	// Rename overwrites: look again, though names have one owner each.
+	// Rename overwrites: check again, though each name has one owner.
 	switch err := regular(c, final); {
 	case err == nil:
 		return archive.ErrConflict
@@ -148,7 +148,7 @@ func (a *Archive) replace(ctx context.Context, c *client, src source, tmp, final
 	return c.Rename(tmp, final)
 }
 
-// sameAs reports whether final has src's bytes, and archive.ErrConflict when it has
+// sameAs reports whether final has the bytes of src. It returns archive.ErrConflict if it has
 // others.
 func (a *Archive) sameAs(ctx context.Context, c *client, src source, final string) (bool, error) {
 	err := regular(c, final)
@@ -172,7 +172,7 @@ func (a *Archive) sameAs(ctx context.Context, c *client, src source, final strin
 	return err == nil, err
 }
 
-// upload writes tmp whole, and compares it.
+// upload writes all of tmp, and verifies it.
 func (a *Archive) upload(ctx context.Context, c *client, src source, tmp string) error {
 	replication, blockBytes, err := a.shape(c)
 	if err != nil {
@@ -189,8 +189,8 @@ func (a *Archive) upload(ctx context.Context, c *client, src source, tmp string)
 		return errors.Join(err, c.whole())
 	})
 	if err != nil {
-		// Close ends the library's goroutines. It must not reach the name node, and
-		// make a whole file of a part.
+		// Close ends the library's goroutines. It must not reach the name node, which would
+		// complete a partial file.
 		c.abort()
 		_ = dst.Close()
 		return err
@@ -209,8 +209,8 @@ func (a *Archive) upload(ctx context.Context, c *client, src source, tmp string)
 	return a.chown(c, tmp)
 }
 
-// finish closes; again only while the name node waits for data nodes: after another
-// error a second Close may claim success that is none.
+// finish closes the file. It retries only while the name node waits for data nodes: after another
+// error a second Close may return nil although the file is incomplete.
 func (a *Archive) finish(ctx context.Context, dst *dfs.FileWriter) error {
 	err := dst.Close()
 	for range closeTries {
@@ -225,7 +225,7 @@ func (a *Archive) finish(ctx context.Context, dst *dfs.FileWriter) error {
 	return err
 }
 
-// shape is what a new file gets.
+// shape returns replication and block size of a new file.
 func (a *Archive) shape(c *client) (replication int, blockBytes int64, err error) {
 	if replication, blockBytes = a.o.Replication, a.o.BlockBytes; replication > 0 && blockBytes > 0 {
 		return replication, blockBytes, nil
@@ -243,7 +243,7 @@ func (a *Archive) shape(c *client) (replication int, blockBytes int64, err error
 	return replication, blockBytes, nil
 }
 
-// state is what HDFS says of a file.
+// state is what the name node returns for a file.
 type state struct {
 	bytes, blockBytes int64
 	sum               []byte
@@ -286,7 +286,7 @@ func (a *Archive) Mark(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		// Renamed, so that one whose Close failed is Sweep's, not a mark.
+		// Renamed, so that a file whose Close failed is left to Sweep, and is not a mark.
 		if err := a.mkdirAll(c, a.tmpDir()); err != nil {
 			return err
 		}

@@ -41,15 +41,15 @@ func (a *Archive) Sweep(ctx context.Context) error {
 	return a.on(archive.TmpDir, "sweep", err)
 }
 
-// sweepAbandoned makes one attempt to remove those of other owners' temporary files that are
-// abandoned. Nobody waits for them, so a failure is only logged.
+// sweepAbandoned makes one attempt to remove the abandoned temporary files of other owners. A
+// failure is only logged, as no caller depends on it.
 func (a *Archive) sweepAbandoned(ctx context.Context, infos []os.FileInfo) error {
 	err := a.pool.doBy(ctx, a.connectedBy(time.Now()), func(c *client) error {
 		now, err := a.clock(ctx, c)
 		if err != nil {
 			return err
 		}
-		var denied error // an administrator can remove the file; others can be removed all the same
+		var denied error // an administrator can remove the file; the others can still be removed
 		for _, info := range infos {
 			if info.IsDir() || !archive.Abandoned(info.ModTime(), now) {
 				continue
@@ -69,7 +69,7 @@ func (a *Archive) sweepAbandoned(ctx context.Context, infos []os.FileInfo) error
 	return ctx.Err()
 }
 
-// clock is the time by the name node's clock, which set the times of all files.
+// clock returns the time of the name node's clock, which sets the times of all files.
 func (a *Archive) clock(ctx context.Context, c *client) (now time.Time, err error) {
 	replication, blockBytes, err := a.shape(c)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Trouble is something that is tried again: what, since when, how often, why.
+// Trouble is an operation that is being retried: what, since when, how often, and the last error.
 type Trouble struct {
 	What     string
 	Since    time.Time
@@ -16,7 +16,7 @@ type Trouble struct {
 	Err      error
 }
 
-// troubles are those of the moment: nothing is retried unseen.
+// troubles are the operations that are being retried.
 type troubles struct {
 	now func() time.Time
 	log *slog.Logger
@@ -38,7 +38,7 @@ func (t *troubles) note(what string, err error) {
 	t.open[what] = o
 }
 
-// over: it went well, or nobody tries any more.
+// over removes an operation that succeeded or was given up.
 func (t *troubles) over(what string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -52,7 +52,7 @@ func (t *troubles) over(what string, err error) {
 	}
 }
 
-// Troubles are what is tried again at the moment, the oldest first.
+// Troubles returns the operations that are being retried, the oldest first.
 func (a *Archive) Troubles() []Trouble {
 	a.troubles.mu.Lock()
 	defer a.troubles.mu.Unlock()

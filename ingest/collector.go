@@ -83,7 +83,7 @@ const (
 	tableQueueBytes = 2 << 20
 )
 
-// ErrBusy: the batch was not taken, and can be offered again later: the spool is
+// ErrBusy is returned if the batch was not accepted and can be offered again later: the spool is
 // full, or its disk fails. State says which.
 var ErrBusy = errors.New("not taken for now")
 

@@ -2,14 +2,14 @@ package parse
 
 import "sluice/schema"
 
-// validAddr reports whether b is what Apache writes for an address: an IPv4 or
-// IPv6 address, a host name, or "-". Anything else is another field's value.
+// validAddr reports whether b is a value that Apache writes for an address: an IPv4 or IPv6
+// address, a host name, or "-".
 func validAddr(b []byte) bool {
 	return string(b) == "-" || validIP(b) || validHost(b)
 }
 
-// validIP reports whether b is an IPv4 or IPv6 address in text form, an IPv6
-// address perhaps with a zone.
+// validIP reports whether b is an IPv4 or IPv6 address in text form; an IPv6 address may have a
+// zone.
 func validIP(b []byte) bool { return validIPv4(b) || validIPv6(b) }
 
 func validIPv4(b []byte) bool {
@@ -22,8 +22,8 @@ func validIPv4(b []byte) bool {
 	return length == len(b) && length > 0
 }
 
-// validIPv6 follows RFC 4291: eight groups, one run of which may be "::", the
-// last two perhaps as a dotted quad.
+// validIPv6 follows RFC 4291: eight groups, one run of which may be "::"; the last two may be a
+// dotted quad.
 func validIPv6(b []byte) bool {
 	groups, double := 0, false
 	for i := 0; ; {
@@ -60,7 +60,7 @@ func validIPv6(b []byte) bool {
 			}
 			double = true
 			i += 2
-		case start == i: // a colon that neither follows a group nor is one of two
+		case start == i: // a colon neither after a group nor part of "::"
 			return false
 		default:
 			i++
@@ -68,7 +68,7 @@ func validIPv6(b []byte) bool {
 	}
 }
 
-// validZone reports whether b is an interface's name or number.
+// validZone reports whether b is the name or number of an interface.
 func validZone(b []byte) bool {
 	for _, c := range b {
 		if c <= ' ' || c > '~' || c == '"' || c == ',' || c == '%' {
@@ -78,16 +78,16 @@ func validZone(b []byte) bool {
 	return len(b) > 0
 }
 
-// maxHostBytes is the longest name that DNS has.
+// maxHostBytes is the maximum length of a DNS name.
 const maxHostBytes = 255
 
-// validHost reports whether b can be a host name. The last label of one is not a
-// number (RFC 1123, section 2.1): such a name would be an address, and a wrong one.
+// validHost reports whether b can be a host name. Its last label is not a number (RFC 1123, section
+// 2.1), so that an invalid address is not taken as a name.
 func validHost(b []byte) bool {
 	if len(b) == 0 || len(b) > maxHostBytes {
 		return false
 	}
-	label, digits := 0, true // of the label at hand
+	label, digits := 0, true // of the current label
 	lastDigits := false
 	for i, c := range b {
 		switch {
@@ -111,8 +111,8 @@ func validHost(b []byte) bool {
 	return label > 0 && !lastDigits
 }
 
-// readIPv4 reads a dotted quad and makes a number of it on the way. Anything
-// else (IPv6, a host name, "-") is -1 and left to read.
+// readIPv4 reads a dotted quad and its number. For anything else (IPv6, a host name, "-") it
+// returns -1, and read must read it.
 func (r *reader) readIPv4(s *step, p int) int {
 	var address uint32
 	var i int

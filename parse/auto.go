@@ -11,35 +11,34 @@ import (
 	"sluice/schema"
 )
 
-// AutoName is the format that is chosen by looking at the first lines.
+// AutoName is the name of the format that is recognized from the first lines.
 const AutoName = "auto"
 
-// autoOrder are the formats that Auto chooses from. The first of two that read as
-// many lines is taken; agent is left out, because it reads anything.
+// autoOrder are the formats that Auto tries. Of two that read the same number of lines the first
+// wins. agent is not among them, as it reads anything.
 var autoOrder = []string{"combined", "combinedio", "vhost_combined", "common", "vhost_common", "referer", vhostCombined}
 
-// vhostCombined is what people write who log no port.
+// vhostCombined is a common format without a port.
 const vhostCombined = `%v %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`
 
 const (
-	// maxAutoLines is how many lines Auto looks at.
+	// maxAutoLines is the number of lines that Auto reads.
 	maxAutoLines = 100
-	// maxMore is how many values may stand behind a format's own.
+	// maxMore is the maximum number of values after those of a known format.
 	maxMore = 3
-	// maxExampleBytes of the first line stand in the error.
+	// maxExampleBytes bounds the part of the first line in the error.
 	maxExampleBytes = 200
 )
 
-// HeadBytes is how much of a log's start Auto should be given: two of the
-// longest lines that Apache writes, and more.
+// HeadBytes is the length of a log's start for Auto: more than two of the longest lines that Apache
+// writes.
 const HeadBytes = 256 << 10
 
-// Auto returns the format that reads most of the first lines of a log as they
-// stand, from left to right. head is the start of a log; its last line may be cut. What
-// stands around the lines is found, too: a space behind each, more values than a format
-// has, and what syslog, Docker and Kubernetes put in front of them. When no format
-// reads any of the lines the error says so, and the format is combined, so that
-// a caller may go on and keep every line raw.
+// Auto returns the format that reads most of the first lines of a log, strictly from left to right.
+// head is the start of a log; its last line may be cut. It also recognizes a space after each line,
+// more values than a format has, and the envelopes of syslog, Docker and Kubernetes. If no format
+// reads any of the lines, it returns an error and the format combined, so that the caller can
+// continue and store every line raw.
 func Auto(head []byte, zone *time.Location) (*Format, error) {
 	lines := firstLines(head)
 	best, most, err := chooser{lines: lines, zone: zone}.choose()
@@ -68,8 +67,8 @@ func Auto(head []byte, zone *time.Location) (*Format, error) {
 	return best, nil
 }
 
-// firstLines returns the lines of a log's start that are not empty. The last one may be
-// cut, and counts only where it is the first, too.
+// firstLines returns the lines of a log's start that are not empty. The last one may be cut, and is
+// only used if it is the first, too.
 func firstLines(head []byte) (lines [][]byte) {
 	for first := true; len(head) > 0 && len(lines) < maxAutoLines; first = false {
 		line, rest, whole := bytes.Cut(head, []byte("\n"))
@@ -82,7 +81,7 @@ func firstLines(head []byte) (lines [][]byte) {
 	return lines
 }
 
-// open returns what is in the envelopes of those lines that have one.
+// open returns the content of the lines that have the envelope.
 func (e envelope) open(lines [][]byte) (inner [][]byte) {
 	for _, line := range lines {
 		if e == dockerEnvelope {
@@ -96,7 +95,7 @@ func (e envelope) open(lines [][]byte) (inner [][]byte) {
 	return inner
 }
 
-// unknownFormat says what is wrong with a log that no format reads.
+// unknownFormat returns the error for a log that no format reads.
 func unknownFormat(tried *Format, lines [][]byte) error {
 	example := trimCR(lines[0])
 	reason := "its first line is"
@@ -116,7 +115,7 @@ func unknownFormat(tried *Format, lines [][]byte) error {
 		ErrFormat, len(lines), reason, example, detail)
 }
 
-// chooser looks for the format of lines.
+// chooser finds the format of lines.
 type chooser struct {
 	lines [][]byte
 	zone  *time.Location
@@ -124,7 +123,7 @@ type chooser struct {
 	most  int
 }
 
-// choose returns the format that reads most lines, and how many it reads.
+// choose returns the format that reads most lines, and the number of lines that it reads.
 func (c chooser) choose() (*Format, int, error) {
 	for _, text := range autoOrder {
 		if err := c.try(text); err != nil {
@@ -144,7 +143,7 @@ func (c chooser) choose() (*Format, int, error) {
 	return c.best, c.most, nil
 }
 
-// try keeps the format if it reads more lines than the best so far.
+// try keeps the format if it reads more lines than the best one so far.
 func (c *chooser) try(text string) error {
 	f, err := lookupBare(text, c.zone)
 	if err != nil {
@@ -157,7 +156,7 @@ func (c *chooser) try(text string) error {
 	return nil
 }
 
-// known is the LogFormat of a format that Auto chooses from.
+// known returns the LogFormat of a format that Auto tries.
 func known(text string) string {
 	if s, ok := nicknames[text]; ok {
 		return s
@@ -165,7 +164,7 @@ func known(text string) string {
 	return text
 }
 
-// blanks are the formats with the blanks that end the first line.
+// blanks returns the formats with the blanks at the end of the first line.
 func (c chooser) blanks() (texts []string) {
 	line := trimCR(c.lines[0])
 	blanks := line[len(bytes.TrimRight(line, " \t")):]
@@ -178,9 +177,8 @@ func (c chooser) blanks() (texts []string) {
 	return texts
 }
 
-// more are the formats with one more value or several, quoted or not. Which header or
-// duration that is no line says; only where it is a list of addresses it is
-// X-Forwarded-For.
+// more returns the formats with one to maxMore more values, quoted or not. The values of an unknown
+// header or duration get the name extra; a list of addresses is X-Forwarded-For.
 func (c chooser) more() (texts []string) {
 	for n := 1; n <= maxMore; n++ {
 		for bare := range 1 << n { // a bit for each value without quotes
@@ -194,7 +192,7 @@ func (c chooser) more() (texts []string) {
 	return texts
 }
 
-// moreNames are directives for the n values that are behind a format.
+// moreNames returns directives for n values after a format.
 func (c chooser) moreNames(text string, n, bare int) string {
 	const unknown, unknownBare, forwarded = ` "%{extra}n"`, ` %{extra}n`, ` "%{X-Forwarded-For}i"`
 	names := slices.Repeat([]string{unknown}, n)
@@ -205,7 +203,7 @@ func (c chooser) moreNames(text string, n, bare int) string {
 	}
 	f, err := lookupBare(text+strings.Join(names, ""), c.zone)
 	if err != nil {
-		return "" // try says so
+		return "" // try returns the error
 	}
 	for i := range names {
 		if names[i] == unknown && c.areAddresses(f, len(f.fields)-n+i) {
@@ -215,8 +213,8 @@ func (c chooser) moreNames(text string, n, bare int) string {
 	return strings.Join(names, "")
 }
 
-// areAddresses reports whether a field is a list of addresses, or null, in all the lines
-// that the format reads, and not null in all of them.
+// areAddresses reports whether a field is a list of addresses or null in all lines that the format
+// reads, and not null in all of them.
 func (c chooser) areAddresses(f *Format, field int) bool {
 	some := false
 	for _, line := range c.lines {
@@ -238,8 +236,8 @@ func (c chooser) areAddresses(f *Format, field int) bool {
 	return some
 }
 
-// reads counts the lines that need no reading from both ends: a line of another
-// format may come out of that without an error, its values in the wrong fields.
+// reads counts the lines that forward reads. Others are not counted: recover could read a line of
+// another format without an error, with values in the wrong fields.
 func (f *Format) reads(lines [][]byte) int {
 	var rec schema.Record
 	n := 0

@@ -16,20 +16,20 @@ type clockFormat struct {
 	parts []byte // strftime conversions by letter, literals as 0 and the byte, or an epoch* letter
 }
 
-// Letters of our own beside strftime's, for what mod_log_config adds.
+// Letters for the conversions that mod_log_config adds to strftime.
 const (
 	epochSeconds   = '\x01' + iota
-	epochTenDigits // %{sec}t with another number right behind it
+	epochTenDigits // %{sec}t directly followed by another number
 	epochMillis
 	epochMicros
 	fracMillis
 	fracMicros
 )
 
-// unpadded marks a conversion whose number has as many digits as it needs, %-d.
+// unpadded marks a conversion without padding, %-d.
 const unpadded = 0x80
 
-// strftimeAliases are conversions that stand for others (C locale, as httpd runs).
+// strftimeAliases are conversions that are short for others (C locale, as in httpd).
 var strftimeAliases = map[byte]string{
 	'c': "%a %b %e %H:%M:%S %Y", 'D': "%m/%d/%y", 'x': "%m/%d/%y", 'F': "%Y-%m-%d",
 	'R': "%H:%M", 'T': "%H:%M:%S", 'X': "%H:%M:%S", 'r': "%I:%M:%S %p", 'h': "%b", '+': "%a %b %e %H:%M:%S %Z %Y",
@@ -107,12 +107,12 @@ func compileStrftime(parts []byte, format, directive string) ([]byte, error) {
 	return parts, nil
 }
 
-// local reports whether the format gives a wall clock, which needs a zone.
+// local reports whether the format has a wall clock time, which needs a zone.
 func (c *clockFormat) local() bool {
 	return !c.clf && slices.ContainsFunc(c.letters(), func(l byte) bool { return strings.IndexByte("HIklYyCdejmbB", l) >= 0 })
 }
 
-// zoned reports whether the format says its zone or counts from 1970.
+// zoned reports whether the format has a zone or counts from 1970.
 func (c *clockFormat) zoned() bool {
 	return c.clf || slices.ContainsFunc(c.letters(), func(l byte) bool {
 		return l == 'z' || l == 's' || l == epochSeconds || l == epochTenDigits || l == epochMillis || l == epochMicros
@@ -131,7 +131,7 @@ func (c *clockFormat) letters() []byte {
 	return letters
 }
 
-// clock gathers what a line's time directives say of one moment.
+// clock collects the values of the time directives of one moment.
 type clock struct {
 	year, month, day, yearDay  int
 	hour, minute, second       int
@@ -140,21 +140,21 @@ type clock struct {
 	epochNanos                 int64
 	zone                       int32
 	twelve, hasHalf, pm        bool
-	zoneName                   [8]byte // %Z that is no offset
+	zoneName                   [8]byte // a %Z that is not an offset
 	zoneNameBytes              int
 	hasYear, hasShort, hasCent bool
 	hasEpoch, hasZone, hasDay  bool
 	seen                       uint64 // parts that were read, a bit each
 }
 
-// setEpoch takes a count from 1970. Of several that one moment was cut off to,
-// %{sec}t and %{usec}t, the largest is the finest.
+// setEpoch sets a count from 1970. If several have the same moment with different precision,
+// %{sec}t and %{usec}t, the largest is the most precise.
 func (c *clock) setEpoch(nanos int64) {
 	c.epochNanos, c.hasEpoch = max(c.epochNanos, nanos), true
 }
 
-// moment puts the parts together. Without a zone of its own the wall clock is
-// zone's; in the hour that is repeated in autumn the earlier of both.
+// moment combines the parts. A wall clock time without a zone is in zone; in the hour that is
+// repeated in autumn it is the earlier of the two.
 func (c *clock) moment(zone *time.Location) (nanos int64, zoneSeconds int32, reason string) {
 	const none = "the parts make no date from 1970 to 2261"
 	if c.hasEpoch {
@@ -221,8 +221,8 @@ func (c *clock) moment(zone *time.Location) (nanos int64, zoneSeconds int32, rea
 	return t.UnixNano(), zoneSeconds, ""
 }
 
-// named returns the moment with t's wall clock at which the zone has the name that
-// was read (%Z). t is the first one, and there may be a second in autumn.
+// named returns the moment with the wall clock of t at which the zone has the name that was read
+// (%Z). t is the first such moment; in autumn there may be a second.
 func (c *clock) named(t time.Time) (time.Time, bool) {
 	if c.zoneNameBytes == 0 {
 		return t, true
@@ -238,8 +238,8 @@ func (c *clock) named(t time.Time) (time.Time, bool) {
 	return t, name == want && second == after
 }
 
-// earlier returns the first moment with t's wall clock. time.Date does not say
-// which of two it gives; the zone of some hours before tells whether there are two.
+// earlier returns the first moment with the wall clock of t. time.Date does not define which of two
+// it returns; the zone some hours before shows whether there are two.
 func earlier(t time.Time) time.Time {
 	_, now := t.Zone()
 	_, before := t.Add(-6 * time.Hour).Zone()
@@ -253,8 +253,7 @@ func earlier(t time.Time) time.Time {
 // inRange reports whether a row key can hold the time.
 func inRange(t time.Time) bool { return t.Unix() >= 0 && t.Unix() < maxSeconds }
 
-// setTime fills the time fields that are put together from several directives,
-// and the record's own time.
+// setTime sets the time fields that are combined from several directives, and the record's time.
 func (f *Format) setTime(rec *schema.Record, clocks *[2]clock) {
 	zone := f.zone
 	if zone == nil {
@@ -265,7 +264,7 @@ func (f *Format) setTime(rec *schema.Record, clocks *[2]clock) {
 			continue
 		}
 		v := &rec.Values[field]
-		if clocks[i].seen != f.moment[i] { // half a time is none
+		if clocks[i].seen != f.moment[i] { // a part is missing
 			*v = schema.Value{}
 			continue
 		}

@@ -10,12 +10,12 @@ import (
 	"sluice/schema"
 )
 
-// op is how a step reads its value.
+// op is the kind of a step's value.
 type op uint8
 
 const (
-	opText    op = iota // up to the literal behind it
-	opAddr              // the same; dotted quads become numbers on the way
+	opText    op = iota // up to the literal after it
+	opAddr              // the same; dotted quads are also parsed as numbers
 	opQuoted            // up to an unescaped quote
 	opRequest           // %r in quotes
 	opInt               // digits, a sign, or "-"
@@ -24,19 +24,19 @@ const (
 	opByte              // %X, %F: one byte
 )
 
-// step reads one directive's value and the literal behind it.
+// step reads one directive's value and the literal after it.
 type step struct {
 	op    op
 	kind  schema.Kind
 	field int // index into the record's values
-	// lit stands behind the value: up to the next directive, or the line's end.
+	// lit is the literal after the value, up to the next directive or the line's end.
 	lit     string
 	litWord uint32 // lit of one to four bytes as a number, and the mask of its bytes
 	litMask uint32
-	quick   bool // text with one byte behind it
-	quoted  bool // a quote is behind it
-	// lastColon: the value ends at the last ':' before what follows the number
-	// behind it, because an IPv6 address has colons of its own (%a:%p).
+	quick   bool // text followed by a literal of one byte
+	quoted  bool // followed by a quote
+	// lastColon is true if the value ends at the last ':' before the number after it, because an
+	// IPv6 address has colons (%a:%p).
 	lastColon bool
 	last      bool   // the line ends after lit
 	user      bool   // %u: the empty user is written as ""
@@ -44,28 +44,27 @@ type step struct {
 	nullable  bool   // a time that can be "-" (%200t)
 	word      bool   // text that is never empty and has no blank (%l, %H)
 	ident     bool   // %l, which is never an address
-	vhost     bool   // %v, %V: a port is another value
-	list      bool   // a header: it may be a list, which goes on behind a comma
+	vhost     bool   // %v, %V: a port would be another value
+	list      bool   // a header: it may be a list, which continues after a comma
 	free      bool   // unquoted text that may have blanks
-	rivals    string // the bytes that end other free texts in front of it, since the last quote or time
+	rivals    string // the bytes that end other free texts before it, since the last quote or time
 	tail      bool   // nothing separates it from the next directive
-	endless   bool   // tail, and nothing says where it ends
-	slow      bool   // not for the quick functions: they do not know of tails and rivals
-	split     bool   // a word or an address that may contain the byte behind it (%h:%m)
+	endless   bool   // tail, and its end cannot be determined
+	slow      bool   // not for the quick functions, which do not support tails and rivals
+	split     bool   // a word or an address that may contain the byte after it (%h:%m)
 	request   requestFields
 	clock     clockFormat
 	part      uint64 // this directive's bit of its moment
 	directive string
 }
 
-// requestFields are where %r's parts go, -1 for none.
+// requestFields are the fields of the parts of %r, -1 for none.
 type requestFields struct{ method, path, query, protocol int }
 
 func (q requestFields) all() [4]int { return [4]int{q.method, q.path, q.query, q.protocol} }
 
-// Compile turns a mod_log_config format string into a parser. A backslash
-// before a quote is dropped, as the configuration file's reader drops it; \n, \t,
-// \r and \\ are what mod_log_config makes of them.
+// Compile compiles a mod_log_config format string. A backslash before a quote is dropped, as in the
+// configuration file; \n, \t, \r and \\ are unescaped as in mod_log_config.
 func Compile(logFormat string) (*Format, error) {
 	c := compiler{f: &Format{text: logFormat, zone: time.UTC, time: -1, end: -1, readings: new(sync.Pool)}, hasRequest: hasDirective(logFormat, "r")}
 	rest := logFormat
@@ -91,7 +90,7 @@ type compiler struct {
 	hasRequest bool
 }
 
-// hasDirective reports whether the format contains the directive, whatever its modifiers.
+// hasDirective reports whether the format has the directive, with any modifiers.
 func hasDirective(format, name string) bool {
 	for {
 		i := strings.IndexByte(format, '%')
@@ -167,13 +166,13 @@ func (c *compiler) directive(s string) (string, error) {
 	return rest, nil
 }
 
-// isWord reports whether the directive's text is one word. A user, a header, a
-// path may have blanks; Apache does not escape them.
+// isWord reports whether the directive's text is one word. A user, a header or a path may have
+// blanks, which Apache does not escape.
 func isWord(d directive) bool {
 	return strings.Contains("lvVLmHP", d.name)
 }
 
-// endLiteral hands the literal read so far to the step before it.
+// endLiteral assigns the literal read so far to the step before it.
 func (c *compiler) endLiteral() string {
 	lit := string(c.lit)
 	c.lit = c.lit[:0]
@@ -185,9 +184,8 @@ func (c *compiler) endLiteral() string {
 	return lit
 }
 
-// field makes a field. Where the format has the name already, the final
-// request's value keeps it and the original's is called original_NAME; any
-// other repetition is numbered.
+// field adds a field. If the format has the name already, the final request's value keeps it and
+// the original's becomes original_NAME; any other repetition is numbered.
 func (c *compiler) field(d directive, name string, kind schema.Kind) int {
 	if i := schema.Index(c.f.fields, name); i >= 0 {
 		old := c.directives[i]
@@ -207,13 +205,13 @@ func (c *compiler) field(d directive, name string, kind schema.Kind) int {
 	return len(c.f.fields) - 1
 }
 
-// reserved are the names that every row has beside its format's fields.
+// reserved are the names of the fields that every row has beside those of its format.
 func reserved(name string) bool {
 	return name == schema.HostField || name == schema.LogbodyField || name == schema.ParseErrorField
 }
 
-// timeField returns the field of a time directive and the directive's bit of
-// the moment: all directives of one moment share a field.
+// timeField returns the field of a time directive and the directive's bit of the moment: all
+// directives of one moment share a field.
 func (c *compiler) timeField(d directive, end bool) (int, uint64, error) {
 	index, name, moment := &c.f.time, schema.TimeField, &c.f.moment[0]
 	if end {
@@ -232,8 +230,8 @@ func (c *compiler) timeField(d directive, end bool) (int, uint64, error) {
 	return *index, part, nil
 }
 
-// requestFields makes the fields that %r yields. A part that has a directive of
-// its own in the format (%m, %H) is left to that one.
+// requestFields adds the fields of the parts of %r. A part that has a directive of its own in the
+// format (%m, %H) gets its value from that one.
 func (c *compiler) requestFields(d directive, st *step) {
 	part := func(name string, derived bool) int {
 		if schema.Index(c.f.fields, name) >= 0 || name != "path" && hasDirective(c.f.text, map[string]string{"method": "m", "protocol": "H", "query": "q"}[name]) {
@@ -248,7 +246,7 @@ func (c *compiler) requestFields(d directive, st *step) {
 	c.f.fields[st.field].Derived = true
 }
 
-// finish ties the steps together: what ends each value is known only now.
+// finish sets the attributes of the steps that depend on the steps after them.
 func (c *compiler) finish() {
 	c.endLiteral()
 	steps := c.f.steps
@@ -285,18 +283,17 @@ func (c *compiler) finish() {
 	c.f.fields = slices.Clip(c.f.fields)
 }
 
-// rivals marks the values that share their separators: of several free texts
-// between two fixed points of a line (quotes, bracketed times), a later one may
-// hold what belongs to an earlier one.
+// rivals marks the values that share their separators: of several free texts between two fixed
+// points of a line (quotes, bracketed times), a later one may contain a part of an earlier one.
 func (c *compiler) rivals() {
 	ends := ""
 	for i := range c.f.steps {
 		s := &c.f.steps[i]
 		s.free = (s.op == opText && !s.word || s.op == opRequest || s.op == opQuery) && !s.quoted
-		// In front of a quote or a time a comma is the value's last byte.
+		// Before a quote or a time, a comma is the value's last byte.
 		s.list = s.list && s.free && !s.last && !s.tail && !strings.Contains(s.lit, `"`) && c.f.steps[i+1].op != opTime
 		if s.op == opTime && s.clock.clf {
-			if ends != "" { // a text in front of it may have a time in brackets, too
+			if ends != "" { // a text before it may have a bracketed time, too
 				ends = "["
 			}
 			c.f.times++
@@ -315,8 +312,8 @@ func (c *compiler) rivals() {
 	}
 }
 
-// isEndless reports whether nothing says where s ends and the value right behind
-// it starts.
+// isEndless reports whether the end of s and the start of the value directly after it cannot be
+// determined.
 func isEndless(s, next *step) bool {
 	starts := next.op == opQuery || next.op == opTime && next.clock.clf // with '?', with '['
 	switch s.op {

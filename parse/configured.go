@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// FromConfig returns the format in what people copy from an Apache configuration: a
-// LogFormat or CustomLog directive, or its argument with the quotes. Blanks and quotes
-// around a nickname are dropped. Anything else is returned as it is.
+// FromConfig returns the format of text copied from an Apache configuration: a LogFormat or
+// CustomLog directive, or its argument with the quotes. Blanks and quotes around a nickname are
+// dropped. Other text is returned unchanged.
 func FromConfig(text string) string {
 	trimmed := strings.TrimSpace(text)
 	if nickname := strings.Trim(trimmed, `"'`); nickname == AutoName || nicknames[nickname] != "" {
@@ -26,8 +26,8 @@ func FromConfig(text string) string {
 			}
 		}
 	default:
-		// The whole of it in quotes, and those within escaped; a nickname may follow. A
-		// format of which all is one quoted value, "%r", is left as it is.
+		// All of it is in quotes, with escaped quotes inside; a nickname may follow. A format that
+		// is a single quoted value, "%r", is not changed.
 		if format, rest, ok := confWord(trimmed); ok && isQuote(trimmed[0]) && strings.ContainsAny(format, `" `) && !strings.ContainsAny(rest, `% "'`) {
 			return format
 		}
@@ -35,8 +35,8 @@ func FromConfig(text string) string {
 	return text
 }
 
-// IsDirective reports whether text begins as a LogFormat or CustomLog directive does,
-// perhaps commented out. If [FromConfig] returns such a text, the directive is incomplete.
+// IsDirective reports whether text begins like a LogFormat or CustomLog directive, possibly
+// commented out. If [FromConfig] returns such a text, the directive is incomplete.
 func IsDirective(text string) bool {
 	name, _, _ := strings.Cut(strings.TrimLeft(text, "# \t"), " ")
 	return slices.Contains([]string{"logformat", "customlog", "globallog"}, strings.ToLower(name))
@@ -44,8 +44,8 @@ func IsDirective(text string) bool {
 
 func isQuote(c byte) bool { return c == '"' || c == '\'' }
 
-// confWord reads a word as httpd reads an argument of a directive: in quotes of either
-// kind, a backslash in front of a quote or a backslash dropped, or up to a blank.
+// confWord reads a word like an argument of a directive in httpd: in quotes of either kind, without
+// backslashes before quotes and backslashes; or up to a blank.
 func confWord(s string) (word, rest string, ok bool) {
 	s = strings.TrimLeft(s, " \t")
 	if s == "" {

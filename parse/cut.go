@@ -2,14 +2,13 @@ package parse
 
 import "strings"
 
-// anchors are where the bracketed times of the format stand in the line, those
-// that are known: the first n.
+// anchors are the positions of the format's bracketed times in the line; the first n are known.
 type anchors struct {
 	at [maxTimes]int
 	n  int
 }
 
-// forwardTimes returns the times that forward read, with the text behind them.
+// forwardTimes returns the times that forward read, with their literals.
 func (r *reader) forwardTimes() anchors {
 	var a anchors
 	for i := range r.f.steps[:r.step] {
@@ -22,7 +21,7 @@ func (r *reader) forwardTimes() anchors {
 			break
 		}
 		if i+1 < len(r.f.steps) && i+1 == r.step && r.f.steps[i+1].op == opTime {
-			break // one of two times: which?
+			break // one of two times, unknown which
 		}
 		a.at[a.n] = int(v.Start) - 1
 		a.n++
@@ -30,9 +29,9 @@ func (r *reader) forwardTimes() anchors {
 	return a
 }
 
-// cut reads the line between its times. Each complete time that is as far from
-// an end of the line as in the format, counted in quotes, is one of the format's.
-// A line with more of them is two lines, the second of which nothing is taken.
+// cut reads the line between its times. A complete time with the same number of quotes before or
+// after it as in the format is one of the format's. A line with more of them is two lines; nothing
+// is read of the second one.
 func (r *reader) cut(known anchors) {
 	found, count := r.ownTimes()
 	torn := false
@@ -63,8 +62,8 @@ func (r *reader) cut(known anchors) {
 	r.region(low, len(r.f.steps), from, len(r.line), torn)
 }
 
-// ownTimes returns the complete times that are not in a quoted value: as many
-// quotes as in the format are in front of them, or behind them.
+// ownTimes returns the complete times that are not in a quoted value: as many quotes as in the
+// format are before or after them.
 func (r *reader) ownTimes() (found anchors, count int) {
 	g := r.g
 	if g.timeCount > maxTimes || r.f.times == 0 {
@@ -87,8 +86,8 @@ func (r *reader) ownTimes() (found anchors, count int) {
 	return found, found.n
 }
 
-// onlyTime returns the one of several times in front of which the line fits and
-// behind which the format goes on.
+// onlyTime returns the one of several times before which the line fits, and after which the format
+// continues.
 func (r *reader) onlyTime(several anchors) anchors {
 	i := 0
 	for !(r.f.steps[i].op == opTime && r.f.steps[i].clock.clf) {
@@ -110,7 +109,7 @@ func (r *reader) onlyTime(several anchors) anchors {
 	return one
 }
 
-// lead is the text in front of step low.
+// lead is the literal before step low.
 func (f *Format) lead(low int) string {
 	if low == 0 {
 		return f.prefix
@@ -118,8 +117,8 @@ func (f *Format) lead(low int) string {
 	return f.steps[low-1].lit
 }
 
-// region reads the steps [low, high), which stand in line[from:to] with the text
-// that is in front of them. torn: another line begins somewhere in it.
+// region reads the steps [low, high), which are in line[from:to] with the literal before them. torn
+// means that another line begins in it.
 func (r *reader) region(low, high, from, to int, torn bool) {
 	lead := r.f.lead(low)
 	if low == high {
@@ -137,7 +136,7 @@ func (r *reader) region(low, high, from, to int, torn bool) {
 	defer func() {
 		r.line = line
 		if low == 0 && !isBlank(lead) && !hasPrefixAt(line, 0, lead) {
-			r.null(&r.f.steps[0]) // where does it start?
+			r.null(&r.f.steps[0]) // its start is unknown
 		}
 	}()
 	quotes := strings.Count(lead, `"`) + r.formatQuotes(low, high)
@@ -150,7 +149,7 @@ func (r *reader) region(low, high, from, to int, torn bool) {
 	}
 }
 
-// fit reads steps that fit line[from:to] as they should.
+// fit reads steps that fit line[from:to].
 func (r *reader) fit(low, high, from, to int, lead, tail string) bool {
 	if !hasPrefixAt(r.line, from, lead) || from+len(lead) > to {
 		return false
@@ -165,7 +164,7 @@ func (r *reader) fit(low, high, from, to int, lead, tail string) bool {
 	return false
 }
 
-// differs notes that the text behind step i is not the format's.
+// differs records that the text after step i is not the format's.
 func (r *reader) differs(i, at int) {
 	switch steps := r.f.steps; {
 	case i < 0:

@@ -15,10 +15,10 @@ var ErrFormat = errors.New("not a LogFormat")
 type directive struct {
 	text  string // as written
 	name  string // letter, or ^FB ^FU ^ti ^to
-	arg   string // what stands in braces
+	arg   string // the text in braces
 	final bool   // '>': of the final request, after internal redirects
 	orig  bool   // '<': of the original request
-	cond  bool   // %400,501…: "-" where the status is another
+	cond  bool   // %400,501…: "-" for other statuses
 }
 
 // readDirective reads the directive at s[0] == '%' and returns what follows it.
@@ -60,8 +60,8 @@ type spec struct {
 	op    op
 }
 
-// specs names the field of every directive without an argument, or with one
-// that does not matter to the name. docs/formats.md is checked against it.
+// specs are the fields of the directives without an argument, or with one that does not affect the
+// name. docs/formats.md is checked against it.
 var specs = map[string]spec{
 	"a": {"client_ip", schema.Addr, opText}, "A": {"local_ip", schema.Addr, opText},
 	"B": {"bytes", schema.Int, opInt}, "b": {"bytes", schema.Int, opInt},
@@ -85,8 +85,8 @@ var specs = map[string]spec{
 	"x": {"ssl_", schema.Text, opText}, "c": {"ssl_", schema.Text, opText},
 }
 
-// argSpecs are the directives whose argument changes the field or its type; the
-// argument in lower case.
+// argSpecs are the directives whose argument changes the field or its type, with the argument in
+// lower case.
 var argSpecs = map[string]spec{
 	"a{c}": {"peer_ip", schema.Addr, opText}, "h{c}": {"peer", schema.Addr, opText},
 	"L{c}":         {"connection_log_id", schema.Text, opText},
@@ -98,7 +98,7 @@ var argSpecs = map[string]spec{
 	"i{referer}": {"referer", schema.Text, opText}, "i{user-agent}": {"agent", schema.Text, opText},
 }
 
-// spec returns field name, type and how to read the directive's value.
+// spec returns the directive's field name, type and kind of value.
 func (d directive) spec() (spec, error) {
 	if s, ok := argSpecs[d.name+"{"+strings.ToLower(d.arg)+"}"]; ok {
 		return s, nil
@@ -118,8 +118,8 @@ func (d directive) spec() (spec, error) {
 	return s, nil
 }
 
-// fieldName makes an argument fit for a qualifier, a flag and an Avro name:
-// lower case, digits and underscores.
+// fieldName converts an argument to a valid qualifier, flag and Avro name: lower case letters,
+// digits and underscores.
 func fieldName(d directive) string {
 	arg := strings.ToLower(d.arg)
 	if d.name == "x" {

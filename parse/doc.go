@@ -1,15 +1,15 @@
-// Package parse turns an Apache LogFormat into a parser of typed records.
+// Package parse parses lines of Apache logs into typed records.
 //
-// [Compile] reads the format once, into a list of steps: a directive and the
-// literal text behind it. [Format.Parse] runs the steps over a line and fills a
-// record with spans of that line, without allocating. A line that leaves its
-// format is read again, with all readings of it (recover.go): every field that
-// is certain is there, any other is null, and the record says where and why. No
-// line is refused.
+// [Lookup] compiles a LogFormat, a nickname or a pattern, as users write them; [Compile] compiles a
+// LogFormat into a list of steps, a directive and the literal after it each; [CompilePattern] a
+// regular expression; [Auto] recognizes the format from the first lines. [Format.Parse] runs the
+// steps over a line and fills a record with spans of that line, without allocations. A line that
+// does not match its format is read again with all possible readings (recover.go): every field that
+// is certain is set, any other is null, and the record has the position and the reason. No line is
+// rejected.
 //
-// The escapes that Apache writes are undone in the typed fields only; the line
-// itself stays as it is.
+// Apache's escapes are undone in the typed fields only; the line itself is not changed.
+// [LineWriter] is the inverse of Parse.
 //
-// Source for what Apache writes: mod_log_config, mod_logio and mod_ssl of httpd
-// 2.4 and trunk.
+// Source for Apache's output: mod_log_config, mod_logio and mod_ssl of httpd 2.4 and trunk.
 package parse

@@ -2,15 +2,15 @@ package parse
 
 import "bytes"
 
-// ends walks over the places where the value of s that starts at p may end, from
-// the left. Only text has more than one.
+// ends iterates over the possible ends of the value of s that starts at p, from the left. Only text
+// has more than one.
 type ends struct {
 	s    *step
-	p, q int // where the value starts, and where to look on: -1 for nowhere
-	// words: not every word so far has a comma behind it
+	p, q int // start of the value, and the next position to search from: -1 for none
+	// words is true while not every word so far is followed by a comma
 	words bool
-	raw   bool // a quote that is not escaped was passed
-	mark  int  // the first '?' (text in front of %q) or quote from p on, len(line) for none
+	raw   bool // an unescaped quote was passed
+	mark  int  // position of the first '?' (text before %q) or quote from p on, len(line) for none
 }
 
 func (r *reader) ends(s *step, p int) ends {
@@ -32,7 +32,7 @@ func (r *reader) ends(s *step, p int) ends {
 	return e
 }
 
-// next returns the next end, -1 when there is none any more.
+// next returns the next end, -1 after the last.
 func (r *reader) next(e *ends) int {
 	s := e.s
 	switch {
@@ -54,7 +54,7 @@ func (r *reader) next(e *ends) int {
 	return -1
 }
 
-// onlyEnd returns where the value of s ends if it is of a kind that says so itself.
+// onlyEnd returns the end of the value of s if it is of a kind with only one possible end.
 func (r *reader) onlyEnd(s *step, p int) int {
 	switch s.op {
 	case opInt:
@@ -74,7 +74,7 @@ func (r *reader) onlyEnd(s *step, p int) int {
 	return r.textEnd(s, p)
 }
 
-// nextText goes from one occurrence of the literal to the next.
+// nextText returns the next occurrence of the literal.
 func (r *reader) nextText(e *ends) int {
 	s, line := e.s, r.line
 	for e.q >= 0 && e.q <= len(line) {
@@ -97,7 +97,7 @@ func (r *reader) nextText(e *ends) int {
 	return -1
 }
 
-// nextWord goes from one occurrence of the literal behind a word to the next.
+// nextWord returns the next occurrence of the literal after a word.
 func (r *reader) nextWord(e *ends) int {
 	s := e.s
 	for e.q >= 0 && e.q <= len(r.line) && r.try() {
@@ -107,7 +107,7 @@ func (r *reader) nextWord(e *ends) int {
 			break
 		}
 		r.g.looks += q + 1 - e.q
-		if e.q > e.p && q-e.p > maxHostBytes { // looking on would take quadratic time
+		if e.q > e.p && q-e.p > maxHostBytes { // searching on would take quadratic time
 			r.g.tries = -1
 			break
 		}
@@ -120,7 +120,7 @@ func (r *reader) nextWord(e *ends) int {
 	return -1
 }
 
-// acceptText is fits for a text whose inside passText has seen.
+// acceptText is fits for a text whose inside passText has checked.
 func (r *reader) acceptText(e *ends, q int) bool {
 	s, line, p := e.s, r.line, e.p
 	switch {
@@ -135,7 +135,7 @@ func (r *reader) acceptText(e *ends, q int) bool {
 	return e.mark >= q || !r.timeIn(p, q)
 }
 
-// passText reports whether the value may go on behind the byte at q.
+// passText reports whether the value may continue after the byte at q.
 func (r *reader) passText(e *ends, q int) bool {
 	line := r.line
 	if q < e.p || line[q] != ' ' {
@@ -151,8 +151,8 @@ func (r *reader) passText(e *ends, q int) bool {
 	return !(q == e.p+1 && line[e.p] == '-') && !(e.s.user && hasPrefixAt(line, q, " - "))
 }
 
-// nextTail is for text with the next directive right behind it: a query starts
-// with '?', a time with its bracket. For anything else it is unknown.
+// nextTail is for text directly followed by the next directive: a query starts with '?', a time
+// with its bracket. For other directives the end is unknown.
 func (r *reader) nextTail(e *ends) int {
 	n := r.following(e.s)
 	for e.q >= 0 && e.q <= len(r.line) {
@@ -190,7 +190,7 @@ func indexFrom(line []byte, from int, c byte) int {
 	return -1
 }
 
-// nextQuote goes from one quote that is not escaped to the next.
+// nextQuote returns the next unescaped quote.
 func (r *reader) nextQuote(e *ends) int {
 	s, p := e.s, e.p
 	for e.q >= 0 {

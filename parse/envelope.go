@@ -10,16 +10,16 @@ import (
 	"sluice/schema"
 )
 
-// envelope is what a logger puts around each line of the log that it carries.
+// envelope is the kind of text that a logger puts around each line.
 type envelope uint8
 
 const (
 	noEnvelope envelope = iota
-	// syslogEnvelope: RFC 3164, with or without <PRI>, with rsyslog's times too, and RFC 5424.
+	// syslogEnvelope is RFC 3164, with or without <PRI>, also with rsyslog's times, and RFC 5424.
 	syslogEnvelope
-	// criEnvelope: the time, stream and tag of Kubernetes' container runtimes.
+	// criEnvelope is the time, stream and tag of Kubernetes' container runtimes.
 	criEnvelope
-	// dockerEnvelope: the objects of Docker's json-file driver.
+	// dockerEnvelope is the JSON objects of Docker's json-file driver.
 	dockerEnvelope
 )
 
@@ -27,7 +27,7 @@ var envelopeNames = [...]string{"", "syslog", "cri", "docker"}
 
 func (e envelope) String() string { return envelopeNames[e] }
 
-// envelopeOf cuts an envelope's name and its colon off a format's text.
+// envelopeOf splits a format's text into the envelope and the rest.
 func envelopeOf(text string) (envelope, string) {
 	for i, name := range envelopeNames[1:] {
 		if rest, ok := strings.CutPrefix(text, name+":"); ok {
@@ -37,15 +37,15 @@ func envelopeOf(text string) (envelope, string) {
 	return noEnvelope, text
 }
 
-// byteOrderMark begins the files of some editors and the messages of some loggers.
+// byteOrderMark is at the start of files of some editors and of messages of some loggers.
 const byteOrderMark = "\xef\xbb\xbf"
 
-// isWrapped reports whether something stands around what the format reads.
+// isWrapped reports whether the line has an envelope or a byte order mark.
 func (f *Format) isWrapped(line []byte) bool {
 	return f.envelope != noEnvelope || len(line) > 0 && line[0] == byteOrderMark[0] && bytes.HasPrefix(line, []byte(byteOrderMark))
 }
 
-// parseWrapped is Parse for a line that something stands around.
+// parseWrapped is Parse for such a line.
 func (f *Format) parseWrapped(line []byte, rec *schema.Record) {
 	start := 0
 	if bytes.HasPrefix(line, []byte(byteOrderMark)) {
@@ -83,7 +83,7 @@ const (
 	partOfOne = "the container runtime split the line: this is a part of it"
 )
 
-// header returns how many bytes of a line are its envelope, or a reason.
+// header returns the length of a line's envelope, or the reason why it has none.
 func (e envelope) header(line []byte) (int, string) {
 	if e == criEnvelope {
 		return criHeader(line)
@@ -94,7 +94,7 @@ func (e envelope) header(line []byte) (int, string) {
 	return 0, noSyslog
 }
 
-// criHeader is header for a container runtime's time, stream and tag.
+// criHeader is header for the time, stream and tag of a container runtime.
 func criHeader(line []byte) (int, string) {
 	at := wordEnd(line, 0)
 	if !isoTime(line[:max(at-1, 0)]) {
@@ -114,8 +114,7 @@ func criHeader(line []byte) (int, string) {
 	return 0, noCRI
 }
 
-// wordEnd returns where the word that starts at p ends, its space included; len(line)
-// where no space comes.
+// wordEnd returns the end of the word that starts at p, with its space; len(line) without a space.
 func wordEnd(line []byte, p int) int {
 	if i := bytes.IndexByte(line[p:], ' '); i >= 0 {
 		return p + i + 1
@@ -139,7 +138,7 @@ func isoTime(b []byte) bool {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// syslogHeader returns the length of a syslog header, 0 where there is none.
+// syslogHeader returns the length of a syslog header, 0 if there is none.
 func syslogHeader(line []byte) int {
 	p := 0
 	if len(line) > 0 && line[0] == '<' {
@@ -173,7 +172,7 @@ func syslogHeader(line []byte) int {
 	return tag
 }
 
-// bsdTime reports whether b starts with a time of RFC 3164 and its space.
+// bsdTime reports whether b starts with a time of RFC 3164 and a space.
 func bsdTime(b []byte) bool {
 	const shape = "Oct 11 22:14:15 "
 	if len(b) < len(shape) {
@@ -196,8 +195,8 @@ func bsdTime(b []byte) bool {
 	return true
 }
 
-// syslog5424Header returns where the message starts behind time, host, application,
-// process, message id and structured data, 0 where they are not there.
+// syslog5424Header returns the start of the message after time, host, application, process, message
+// id and structured data, 0 if they are missing.
 func syslog5424Header(line []byte, p int) int {
 	end := wordEnd(line, p)
 	if s := line[p:max(end-1, p)]; !isoTime(s) && string(s) != "-" {
@@ -239,8 +238,8 @@ func syslog5424Header(line []byte, p int) int {
 
 const dockerBegins = `{"log":"`
 
-// parseDocker reads the line in an object of Docker's json-file driver. Its fields are
-// the record's own bytes, for the object has them escaped.
+// parseDocker parses the line in an object of Docker's json-file driver. The fields are in a buffer
+// of the record, as the line is escaped in the object.
 func (f *Format) parseDocker(line []byte, start int, rec *schema.Record) {
 	inner, reason := dockerLine(rec.Spare()[:0], line[start:])
 	rec.SetSpare(inner)
@@ -278,8 +277,8 @@ func dockerLine(dst, line []byte) ([]byte, string) {
 	return dst[:len(dst)-1], ""
 }
 
-// appendUnescaped appends what the JSON string's first character stands for, and says
-// how long it is; 0: it is none.
+// appendUnescaped appends the first character of the JSON string, unescaped, and returns its length
+// in s; 0 if it is invalid.
 func appendUnescaped(dst, s []byte) ([]byte, int) {
 	if s[0] != '\\' {
 		i := bytes.IndexAny(s, `\"`)
@@ -318,7 +317,7 @@ func hexRune(s []byte) (rune, bool) {
 	return rune(n), err == nil
 }
 
-// escapedBytes is how many bytes of a JSON string stand for its first n bytes.
+// escapedBytes is the number of bytes of a JSON string for its first n unescaped bytes.
 func escapedBytes(s []byte, n int) int {
 	var one [utf8.UTFMax]byte
 	p := 0

@@ -10,30 +10,30 @@ import (
 	"sluice/schema"
 )
 
-// Format is a compiled LogFormat or pattern. It does not change after Compile
-// and may be used by many goroutines at a time, each with a record of its own.
+// Format is a compiled LogFormat or pattern. It does not change after Compile and is safe for
+// concurrent use, with a record for each goroutine.
 type Format struct {
 	text   string
 	fields []schema.Field
 	prefix string // literal text before the first directive
 	steps  []step
 	zone   *time.Location
-	parts  bool // the time is put together from several directives
+	parts  bool // the time is combined from several directives
 	time   int  // index of the field time, -1
 	end    int  // index of the field end_time, -1
-	times  int  // how many steps are bracketed times
+	times  int  // number of bracketed times
 
-	readings *sync.Pool // of *readings, for lines that leave their format
+	readings *sync.Pool // of *readings, for lines that do not match their format
 
 	moment [2]uint64 // the parts of time and of end_time, a bit each
 
 	pattern *pattern // instead of steps
-	patient *pattern // with more time, where it backtracks: see Readings
+	patient *pattern // with a longer timeout, if it backtracks: see Readings
 
 	envelope envelope // around each line
 }
 
-// nicknames are the formats that httpd's and Debian's configurations name.
+// nicknames are the formats named in the configurations of httpd and Debian.
 var nicknames = map[string]string{
 	"common":         `%h %l %u %t "%r" %>s %b`,
 	"combined":       `%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`,
@@ -44,7 +44,7 @@ var nicknames = map[string]string{
 	"agent":          `%{User-agent}i`,
 }
 
-// Names returns the nicknames that Lookup knows, in order.
+// Names returns the nicknames that Lookup knows, sorted.
 func Names() []string {
 	var names []string
 	for name := range nicknames {
@@ -54,13 +54,12 @@ func Names() []string {
 	return names
 }
 
-// PatternPrefix starts the text of a format that is a regular expression.
+// PatternPrefix is the prefix of a format that is a regular expression.
 const PatternPrefix = "pattern:"
 
-// Lookup compiles a format given as a user gives it: a nickname (common,
-// combined, …), a LogFormat string, or "pattern:" and a regular expression; in front of
-// it syslog:, cri: or docker: where each line comes in what such a logger puts around it.
-// Times whose format has no zone are taken in zone; nil is UTC.
+// Lookup compiles a format as users write it: a nickname (common, combined, …), a LogFormat string,
+// or "pattern:" and a regular expression; with the prefix syslog:, cri: or docker: for lines in
+// such an envelope. Times without a zone are in zone; nil is UTC.
 func Lookup(text string, zone *time.Location) (*Format, error) {
 	e, inner := envelopeOf(text)
 	f, err := lookupBare(inner, zone)
@@ -92,15 +91,14 @@ func lookupBare(text string, zone *time.Location) (*Format, error) {
 	return f, nil
 }
 
-// String returns the text that Lookup compiles to this format again.
+// String returns the text that Lookup compiles to this format.
 func (f *Format) String() string { return f.text }
 
-// Fields returns the format's fields in the order of the line. They are shared:
-// read only.
+// Fields returns the format's fields in the order of the line. They are shared and must not be
+// changed.
 func (f *Format) Fields() []schema.Field { return f.fields }
 
-// NeedsZone reports whether the format's times say no zone, so that one has to
-// be known from elsewhere.
+// NeedsZone reports whether the format's times have no zone, so that one must be known otherwise.
 func (f *Format) NeedsZone() bool {
 	for _, s := range f.steps {
 		if s.op == opTime && s.clock.local() {

@@ -2,15 +2,14 @@ package parse
 
 import "bytes"
 
-// What a value may look like, whatever stands around it. Nothing here stores
-// anything.
+// The grammar of values, independent of their context. Nothing here stores values.
 
 const (
 	ambiguous = "the line can be read in more than one way"
 	endless   = "nothing separates it from the next value"
 )
 
-// expected says what s reads, for an error.
+// expected describes the value of s, for an error.
 func expected(s *step) string {
 	switch s.op {
 	case opAddr:
@@ -83,7 +82,7 @@ func validInt(v []byte) bool {
 	return len(v) > 0 && len(v) <= 18
 }
 
-// timeEnd returns where the time that starts at p ends in line, -1 for none.
+// timeEnd returns the end of the time that starts at p in line, -1 for none.
 func (r *reader) timeEnd(s *step, p int, line []byte) int {
 	if s.nullable && p < len(line) && line[p] == '-' {
 		return p + 1
@@ -111,9 +110,8 @@ func isTime(line []byte, p int) bool {
 	return ok
 }
 
-// fitsText reports whether [p, q) can be a text without quotes. Apache escapes
-// control bytes. A blank at an end is one that the format has not, or another
-// value's.
+// fitsText reports whether [p, q) can be a text without quotes. Apache escapes control bytes. A
+// blank at an end would belong to the format or to another value.
 func (r *reader) fitsText(s *step, p, q int) bool {
 	v := r.line[p:q]
 	if len(v) == 0 {
@@ -141,8 +139,8 @@ func (r *reader) fitsText(s *step, p, q int) bool {
 	return !s.list || !unfinishedList(v)
 }
 
-// isServerName reports whether v can be a server's name without its port. A list of
-// addresses, a path or what a container runtime puts in brackets is none.
+// isServerName reports whether v can be a server's name without its port. A list of addresses, a
+// path, or text in brackets from a container runtime is not one.
 func isServerName(v []byte) bool {
 	if inner, ok := bytes.CutPrefix(v, []byte("[")); ok {
 		inner, ok = bytes.CutSuffix(inner, []byte("]"))
@@ -151,16 +149,15 @@ func isServerName(v []byte) bool {
 	return bytes.IndexByte(v, ':') < 0 && !bytes.ContainsAny(v, ",/]") || validIPv6(v)
 }
 
-// cutsTime reports whether a complete time in brackets starts in [p, q) and ends
-// behind it.
+// cutsTime reports whether a complete time in brackets starts in [p, q) and ends after it.
 func (r *reader) cutsTime(p, q int) bool {
 	from := max(p, q-clfBytes+1)
 	i := bytes.LastIndexByte(r.line[from:q], '[')
 	return i >= 0 && isTime(r.line, from+i)
 }
 
-// unfinishedList reports whether v is the start of a list like that of
-// X-Forwarded-For: words with a comma behind each, the last one too.
+// unfinishedList reports whether v is the start of a list like that of X-Forwarded-For: words that
+// are all followed by a comma, also the last.
 func unfinishedList(v []byte) bool {
 	if v[len(v)-1] != ',' {
 		return false
@@ -173,14 +170,13 @@ func unfinishedList(v []byte) bool {
 	return true
 }
 
-// surplus reports whether a text that is to be one value looks like several: a
-// dash on its own is another field's null.
+// surplus reports whether a text that should be one value looks like several: a separate dash is
+// the null of another field.
 func surplus(s *step, v []byte) bool {
 	return bytes.HasPrefix(v, []byte("- ")) || bytes.HasSuffix(v, []byte(" -")) || s.user && bytes.Contains(v, []byte(" - "))
 }
 
-// shared reports whether the text [p, q) has a byte that might end another text
-// in front of it.
+// shared reports whether the text [p, q) has a byte that could end another text before it.
 func (r *reader) shared(s *step, p, q int) bool {
 	for i := range len(s.rivals) {
 		if bytes.IndexByte(r.line[p:q], s.rivals[i]) >= 0 {
@@ -190,9 +186,8 @@ func (r *reader) shared(s *step, p, q int) bool {
 	return false
 }
 
-// fitsQuoted reports whether [p, q) can be a value in quotes. Writers other than
-// Apache leave quotes inside a value as they are; those are taken for part of
-// it only where nothing speaks against it.
+// fitsQuoted reports whether [p, q) can be a value in quotes. Writers other than Apache do not
+// escape quotes in a value; such quotes are accepted only if no other reading is possible.
 func (r *reader) fitsQuoted(s *step, p, q int) bool {
 	inner := r.quoteFrom(p, p)
 	if inner < 0 || inner >= q {

@@ -7,9 +7,9 @@ import (
 	"sluice/schema"
 )
 
-// Parse reads one line, without its newline, into rec. The record's spans point
-// into line, so line must stay as it is while the record is used. Parse always
-// succeeds: what could not be read is null, and rec.Err says where and why.
+// Parse parses one line, without its newline, into rec. The record's spans refer to line, so line
+// must not change while the record is used. Parse always succeeds: a field that could not be read
+// is null, and rec.Err has the position and the reason.
 func (f *Format) Parse(line []byte, rec *schema.Record) {
 	if f.isWrapped(line) {
 		f.parseWrapped(line, rec)
@@ -18,7 +18,7 @@ func (f *Format) Parse(line []byte, rec *schema.Record) {
 	f.parseBare(line, rec)
 }
 
-// parseBare is Parse for a line that nothing stands around.
+// parseBare is Parse for a line without an envelope.
 func (f *Format) parseBare(line []byte, rec *schema.Record) {
 	rec.Reset(line, f.fields)
 	switch {
@@ -45,9 +45,8 @@ func (f *Format) parseBare(line []byte, rec *schema.Record) {
 	}
 }
 
-// parseParts is Parse for a format whose time is put together from several
-// directives. It has a frame of its own, because clearing two clocks costs as
-// much as reading a time.
+// parseParts is Parse for a format whose time is combined from several directives. It has its own
+// stack frame, because clearing two clocks costs as much as reading a time.
 func (f *Format) parseParts(line []byte, rec *schema.Record) {
 	var clocks [2]clock
 	r := reader{f: f, rec: rec, clocks: &clocks}
@@ -60,28 +59,27 @@ func (f *Format) parseParts(line []byte, rec *schema.Record) {
 	f.setTime(rec, &clocks)
 }
 
-// reader is one line being read. It lives on Parse's stack.
+// reader is the state of parsing one line. It is on Parse's stack.
 type reader struct {
 	f       *Format
 	rec     *schema.Record
 	line    []byte
-	escaped bool      // there is a backslash somewhere in the line
-	clocks  *[2]clock // of time and end_time, where they are of parts
+	escaped bool      // the line has a backslash
+	clocks  *[2]clock // for time and end_time, if they are combined from parts
 	zone    int32     // of the last %t
 
-	// where forward stopped: at which step, and where it could not go on
+	// step and pos are where forward stopped
 	step, pos int
-	tail      int // where the last value with nothing behind it starts: %U of %U%q
+	tail      int // start of the last value directly followed by another: %U of %U%q
 
-	g *readings // of a line that leaves its format
+	g *readings // for a line that does not match its format
 }
 
 func (r *reader) begin(line []byte) {
 	r.line, r.escaped = trimCR(line), bytes.IndexByte(line, '\\') >= 0
 }
 
-// trimCR cuts the CR of a file written with CRLF: it belongs to the line and to
-// no field.
+// trimCR cuts the CR of a file with CRLF: it is part of the line and of no field.
 func trimCR(line []byte) []byte {
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		return line[:n-1]
@@ -89,10 +87,9 @@ func trimCR(line []byte) []byte {
 	return line
 }
 
-// forward runs the steps from the left. It returns false at the first one that
-// does not fit. The values that nearly every line has are read here and in the
-// quick functions, which answer -1 to anything else; that is left to read. The
-// record's values are null before, so null is not stored.
+// forward runs the steps from the left. It returns false at the first one that does not fit. Values
+// of the usual kinds are read here and in the quick functions, which return -1 for anything else;
+// read reads that. The record's values are null before, so null is not stored.
 func (r *reader) forward() bool {
 	steps, line, values := r.f.steps, r.line, r.rec.Values
 	p := len(r.f.prefix)
@@ -157,8 +154,7 @@ func (r *reader) forward() bool {
 	return true
 }
 
-// quickQuote returns the first quote behind p if nothing is escaped and the
-// format goes on there.
+// quickQuote returns the first quote after p if nothing is escaped and the format continues there.
 func (r *reader) quickQuote(s *step, p int) int {
 	if r.escaped || !s.quoted || p > len(r.line) {
 		return -1
@@ -170,8 +166,8 @@ func (r *reader) quickQuote(s *step, p int) int {
 	return p + n
 }
 
-// hasLit reports whether the text behind the value stands at p. Up to four
-// bytes of it are compared as one number.
+// hasLit reports whether the literal after the value is at p. Up to four bytes of it are compared
+// as one number.
 func (s *step) hasLit(line []byte, p int) bool {
 	if s.litMask != 0 && p+4 <= len(line) {
 		return binary.LittleEndian.Uint32(line[p:])&s.litMask == s.litWord
@@ -179,8 +175,8 @@ func (s *step) hasLit(line []byte, p int) bool {
 	return hasPrefixAt(line, p, s.lit)
 }
 
-// stop notes where forward stopped. The reason goes straight to the record: in
-// the reader it would make the clocks escape to the heap.
+// stop records where forward stopped. The reason is stored in the record directly: in the reader it
+// would make the clocks escape to the heap.
 func (r *reader) stop(step, pos int, reason string) {
 	r.step, r.pos = step, pos
 	r.rec.Err.Reason = reason
@@ -190,8 +186,8 @@ func hasPrefixAt(line []byte, p int, lit string) bool {
 	return len(line)-p >= len(lit) && string(line[p:p+len(lit)]) == lit
 }
 
-// read reads the value of s that starts at p. It returns where the value ends,
-// or a reason and where it could not be read on.
+// read reads the value of s that starts at p. It returns the end of the value, or a reason and the
+// position where it stopped.
 func (r *reader) read(s *step, p int) (int, string) {
 	if s.endless {
 		return p, endless
@@ -238,7 +234,7 @@ func (r *reader) read(s *step, p int) (int, string) {
 			return p, expected(s)
 		}
 		if r.shared(s, p, end) || s.free && end-p > 2 && bytes.IndexByte(r.line[p:end], '"') >= 0 {
-			return p, ambiguous // recover knows more of it
+			return p, ambiguous // recover can read more of it
 		}
 		if s.tail {
 			r.tail = p
@@ -253,7 +249,7 @@ func (r *reader) read(s *step, p int) (int, string) {
 	return end, reason
 }
 
-// readShort reads a value that says itself where it ends, or a query.
+// readShort reads a value with only one possible end, or a query.
 func (r *reader) readShort(s *step, p int) (int, string) {
 	switch s.op {
 	case opInt:
@@ -267,9 +263,8 @@ func (r *reader) readShort(s *step, p int) (int, string) {
 	}
 }
 
-// quoteEnd returns where the quoted value that starts at p ends: at the first
-// quote that is not escaped, if the format's literal stands there. Apache escapes
-// every quote in a value; what other writers leave is for recover.
+// quoteEnd returns the end of the quoted value that starts at p: the first unescaped quote, if the
+// format's literal is there. Apache escapes every quote in a value; recover handles other writers.
 func (r *reader) quoteEnd(p int, lit string) int {
 	q := r.quoteFrom(p, p)
 	if q < 0 || !hasPrefixAt(r.line, q, lit) {
@@ -278,8 +273,8 @@ func (r *reader) quoteEnd(p int, lit string) int {
 	return q
 }
 
-// quoteFrom returns the first quote from q on that is not escaped, -1 for none.
-// A backslash before p escapes nothing.
+// quoteFrom returns the first unescaped quote from q on, -1 for none. A backslash before p escapes
+// nothing.
 func (r *reader) quoteFrom(p, q int) int {
 	for q <= len(r.line) {
 		i := bytes.IndexByte(r.line[q:], '"')
@@ -295,8 +290,8 @@ func (r *reader) quoteFrom(p, q int) int {
 	return -1
 }
 
-// escapedAt reports whether the byte at q is escaped: an odd number of
-// backslashes stands before it, from p on.
+// escapedAt reports whether the byte at q is escaped: an odd number of backslashes is before it,
+// from p on.
 func escapedAt(line []byte, p, q int) bool {
 	n := 0
 	for q-n-1 >= p && line[q-n-1] == '\\' {
@@ -305,8 +300,7 @@ func escapedAt(line []byte, p, q int) bool {
 	return n&1 == 1
 }
 
-// textEnd returns where a value without quotes ends: where the literal behind
-// it comes, or at the line's end.
+// textEnd returns the end of a value without quotes: the next literal, or the line's end.
 func (r *reader) textEnd(s *step, p int) int {
 	line := r.line
 	if s.lit == "" {
@@ -334,7 +328,7 @@ func (r *reader) textEnd(s *step, p int) int {
 	return -1
 }
 
-// following is the step behind s, nil for the last.
+// following returns the step after s, nil for the last.
 func (r *reader) following(s *step) *step {
 	for i := range r.f.steps[:len(r.f.steps)-1] {
 		if &r.f.steps[i] == s {
@@ -344,8 +338,7 @@ func (r *reader) following(s *step) *step {
 	return nil
 }
 
-// tailEnd is textEnd where nothing separates the value from the next: a query
-// starts with '?'.
+// tailEnd is textEnd for a value directly followed by the next: a query starts with '?'.
 func (r *reader) tailEnd(s *step, p int) int {
 	n := r.following(s)
 	if n.op != opQuery {

@@ -10,7 +10,7 @@ import (
 	"sluice/schema"
 )
 
-// pattern reads lines by a regular expression with named groups.
+// pattern parses lines with a regular expression with named groups.
 type pattern struct {
 	engine  engine
 	groups  []int // group number of each field
@@ -18,29 +18,28 @@ type pattern struct {
 	scratch sync.Pool // *scratch
 }
 
-// engine finds the groups of a regular expression in a line.
+// engine matches a regular expression.
 type engine interface {
-	// find returns start and end of each group in line, by group number: -1 for
-	// a group that took no part, nil where the expression does not match. The
-	// error says why it could not be decided whether it matches.
+	// find returns start and end of each group in line, by group number: -1 for a group that did
+	// not match, nil if the expression does not match. It returns an error if it could not decide
+	// whether the expression matches.
 	find(line []byte, s *scratch) ([]int, error)
-	// names are the groups' names by number, "" for a group without one.
+	// names are the groups' names by number, "" for an unnamed group.
 	names() []string
 }
 
-// scratch is what one match needs; it is used for one line after another.
+// scratch is the memory of one match, reused for one line after another.
 type scratch struct {
 	runes []rune // the line, a rune for each byte
 	text  []byte // the same in UTF-8
 	spans []int
 }
 
-// CompilePattern makes a format of a regular expression (RE2 syntax, lookaround
-// and backreferences besides) whose named groups are the fields. A group with the
-// name of a field that a LogFormat has (status, bytes, client, time, …) has that
-// field's type. The expression sees bytes: in a class or an escape, \xE9 is the
-// byte 0xE9. [Format.Backtracks] tells whether the time for a line is linear in
-// its length.
+// CompilePattern compiles a regular expression (RE2 syntax, and lookaround and backreferences)
+// whose named groups are the fields. A group with the name of a LogFormat's field (status, bytes,
+// client, time, …) has that field's type. The expression matches bytes: in a class or an escape,
+// \xE9 is the byte 0xE9. [Format.Backtracks] reports whether the time for a line can be more than
+// linear in its length.
 func CompilePattern(expr string, zone *time.Location) (*Format, error) {
 	if zone == nil {
 		zone = time.UTC
@@ -82,8 +81,8 @@ func CompilePattern(expr string, zone *time.Location) (*Format, error) {
 	return f, nil
 }
 
-// newEngine returns the standard library's engine for an expression that it
-// reads as regexp2 does, and regexp2's for any other.
+// newEngine returns the standard library's engine for an expression with the same meaning in
+// regexp2, and regexp2's for any other.
 func newEngine(expr string) (engine, error) {
 	linear, err := newLinear(expr)
 	if err != nil {
@@ -94,15 +93,15 @@ func newEngine(expr string) (engine, error) {
 	}
 	back, err := newBacktracking(expr, patternTimeout)
 	if err != nil && linear != nil {
-		return linear, nil // RE2 syntax that regexp2 does not know
+		return linear, nil // RE2 syntax that regexp2 does not support
 	}
 	return back, err
 }
 
-// Backtracks reports whether the format is a pattern whose matching takes more
-// than linear time, so that a line that a web client chose can make it slow. Such
-// a pattern has a bounded time for each line, and a line that takes longer is a
-// parse error: whether it does depends on the machine, not on the line alone.
+// Backtracks reports whether the format is a pattern whose matching can take more than linear time,
+// so that a line chosen by a web client can make it slow. Such a pattern has a time limit for each
+// line, and a line that takes longer is a parse error; whether it does depends on the machine, not
+// on the line alone.
 func (f *Format) Backtracks() bool {
 	if f.pattern == nil {
 		return false
@@ -111,9 +110,9 @@ func (f *Format) Backtracks() bool {
 	return ok
 }
 
-// Instructions is how many instructions a pattern's program has: a line costs no
-// more than its bytes times these. It is 0 for a LogFormat, and for a pattern that
-// backtracks, which has no such bound.
+// Instructions is the number of instructions of a pattern's program: a line costs at most its bytes
+// times this number. It is 0 for a LogFormat, and for a pattern that backtracks, which has no such
+// bound.
 func (f *Format) Instructions() int {
 	if f.pattern == nil {
 		return 0
@@ -124,7 +123,7 @@ func (f *Format) Instructions() int {
 	return 0
 }
 
-// plainName reports whether a name is fit for a qualifier and for Avro.
+// plainName reports whether a name is valid as a qualifier and in Avro.
 func plainName(name string) bool {
 	for i := range len(name) {
 		if c := name[i]; c != '_' && c-'0' > 9 && c-'a' > 'z'-'a' {
@@ -148,8 +147,8 @@ func patternKind(name string) schema.Kind {
 	return schema.Text
 }
 
-// bytesAsRunes makes a rune of each byte, so that the engine's positions are
-// bytes and no byte is invalid.
+// bytesAsRunes converts each byte to a rune, so that the engine's positions are bytes and no byte
+// is invalid.
 func bytesAsRunes(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -183,8 +182,8 @@ func (p *pattern) parse(rec *schema.Record) {
 	}
 }
 
-// set stores a group's value by the field's type. A number or time that is none
-// is null and a parse error.
+// set stores a group's value with the field's type. An invalid number or time is null and a parse
+// error.
 func (p *pattern) set(r *reader, field, start, end int) {
 	f := &r.rec.Fields[field]
 	v := &r.rec.Values[field]
@@ -218,7 +217,7 @@ func (p *pattern) set(r *reader, field, start, end int) {
 	}
 }
 
-// patternTimes are the ways a pattern's time may be written.
+// patternTimes are the accepted forms of a pattern's time.
 var patternTimes = []string{
 	"02/Jan/2006:15:04:05 -0700", "[02/Jan/2006:15:04:05 -0700]", time.RFC3339Nano,
 	"2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999 -0700", "2006-01-02T15:04:05.999999999-0700",
@@ -242,10 +241,10 @@ func parsePatternTime(s string, zone *time.Location) (nanos int64, zoneSeconds i
 	return nanos, 0, ok
 }
 
-// parseEpoch reads a count from 1970, perhaps with a fraction, to the nanosecond.
-// Seconds have up to 10 digits before 2262, and no log has lines from before 2001,
-// when milliseconds got 13, microseconds 16 and nanoseconds 19: so many digits
-// say which of them it is, and any other number is uncertain.
+// parseEpoch parses a count from 1970, possibly with a fraction, to the nanosecond. Seconds have at
+// most 10 digits before 2262, and no log has lines from before 2001, when milliseconds had 13
+// digits, microseconds 16 and nanoseconds 19. So the number of digits determines the unit, and
+// other numbers are ambiguous.
 func parseEpoch(s string) (nanos int64, ok bool) {
 	whole, fraction, point := strings.Cut(s, ".")
 	decimals := 0 // of a second, in the whole number

@@ -15,35 +15,33 @@ import (
 )
 
 const (
-	// patternTimeout bounds the processor's time for one line of up to longLine
-	// bytes, longTimeout for a longer one. A pattern that backtracks and is linear all
-	// the same, such as one with a lookahead at each byte, takes 0.1 µs a byte.
+	// patternTimeout bounds the CPU time for a line of up to longLine bytes, longTimeout for a
+	// longer one. A pattern that backtracks but is linear, such as one with a lookahead at each
+	// byte, takes 0.1 µs a byte.
 	patternTimeout = 4 * time.Millisecond
 	longTimeout    = 40 * time.Millisecond
 	longLine       = 8 << 10
-	// patientTimeout is patternTimeout for whoever asks whether a line could have
-	// been decided.
+	// patientTimeout is patternTimeout for Readings.
 	patientTimeout = 100 * patternTimeout
-	// patternTick is how exact regexp2's clock is. It runs while patterns are
-	// matched, and takes a thousandth of a core.
+	// patternTick is the resolution of regexp2's clock, which runs while patterns are matched and
+	// takes a thousandth of a core.
 	patternTick = time.Millisecond
 	// patternStack bounds the memory of one match, in integers.
 	patternStack = 1 << 20
-	// maxStarved is how often a match is tried again that ran out of time, but
-	// did not have the processor.
+	// maxStarved bounds the retries of a match that reached its time limit without having the CPU.
 	maxStarved = 20
 )
 
 // setTick is called before the first match: regexp2 has one clock for the process.
 var setTick = sync.OnceFunc(func() { regexp2.SetTimeoutCheckPeriod(patternTick) })
 
-// These mark a line for which a pattern took longer than it may.
+// The errors for a line that reached the time limit of a pattern.
 var (
 	errUndecided     = fmt.Errorf("no match within %v: the pattern backtracks too much", patternTimeout)
 	errLongUndecided = fmt.Errorf("no match within %v: the pattern backtracks too much", longTimeout)
 )
 
-// undecided is what is said of a line that was given up.
+// undecided returns the error for a line that was given up.
 func undecided(line []byte) error {
 	if len(line) > longLine {
 		return errLongUndecided
@@ -53,16 +51,16 @@ func undecided(line []byte) error {
 
 var errStack = errors.New("no match: the pattern backtracks over too much of the line")
 
-// backtracking is regexp2's engine, for what RE2 does not have.
+// backtracking is regexp2's engine, for expressions that RE2 does not support.
 type backtracking struct {
 	short  *regexp2.Regexp // for lines of up to longLine bytes
 	long   *regexp2.Regexp
 	groups []string
-	slow   atomic.Bool // the line before could not be decided
+	slow   atomic.Bool // the previous line reached the limit
 }
 
-// newBacktracking compiles the expression with a time for a line, and ten times as
-// much for a long one.
+// newBacktracking compiles the expression with a time limit for a line, and ten times that for a
+// long one.
 func newBacktracking(expr string, limit time.Duration) (*backtracking, error) {
 	setTick()
 	b := new(backtracking)
@@ -106,9 +104,9 @@ func (b *backtracking) find(line []byte, s *scratch) ([]int, error) {
 	return spans, err
 }
 
-// matchMeasured tries again what ran out of time. regexp2's clock also runs while
-// the process waits for a processor, and on a busy host that is long; only the
-// time that this thread computed counts.
+// matchMeasured retries a match that reached its time limit. regexp2's clock also runs while the
+// process waits for a CPU, which takes long on a busy host; only the CPU time of this thread
+// counts.
 func (b *backtracking) matchMeasured(re *regexp2.Regexp, s *scratch) (spans []int, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -150,10 +148,9 @@ func (b *backtracking) match(re *regexp2.Regexp, s *scratch) (spans []int, err e
 	return spans, err
 }
 
-// Readings reads a line of a format that backtracks in the ways in which a run can
-// have read it, each into rec: without a decision, and with far more time than a run
-// gives it. It stops when ok returns true, and returns whether it did. Other formats
-// have no such readings.
+// Readings parses a line of a format that backtracks in the ways in which a run can have parsed it,
+// each into rec: undecided, and with a far longer time limit than a run's. It stops when ok returns
+// true, and returns whether it did. For other formats it returns false.
 func (f *Format) Readings(line []byte, rec *schema.Record, ok func(*schema.Record) bool) bool {
 	if !f.Backtracks() {
 		return false

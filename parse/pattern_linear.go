@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxLinearProgram bounds the instructions of a pattern: a line costs no more
-// than its bytes times these. A counted repetition is as many copies.
+// maxLinearProgram bounds the instructions of a pattern: a line costs at most its bytes times this
+// number. A counted repetition is expanded to copies.
 const maxLinearProgram = 10_000
 
 // linear is the standard library's engine. Its time is linear in the line.
@@ -20,7 +20,7 @@ type linear struct {
 	instructions int
 }
 
-// newLinear returns nil where the standard library cannot compile the expression.
+// newLinear returns nil if the standard library cannot compile the expression.
 func newLinear(expr string) (*linear, error) {
 	re, err := regexp.Compile(expr)
 	if err != nil {
@@ -40,8 +40,8 @@ func newLinear(expr string) (*linear, error) {
 
 func (l *linear) names() []string { return l.groups }
 
-// find matches the bytes as they are if all are ASCII. Otherwise each byte is
-// made the character of its number, so that no byte is invalid.
+// find matches the bytes directly if all are ASCII. Otherwise each byte is converted to the
+// character of its number, so that no byte is invalid.
 func (l *linear) find(line []byte, s *scratch) ([]int, error) {
 	ascii := true
 	for _, c := range line {
@@ -66,9 +66,9 @@ func (l *linear) find(line []byte, s *scratch) ([]int, error) {
 	return spans, nil
 }
 
-// readAlike reports whether the standard library finds the same groups as regexp2
-// wherever both compile an expression. Rows that were stored before there was a
-// choice are regexp2's, and a row has to stay what it was.
+// readAlike reports whether the standard library finds the same groups as regexp2 for an expression
+// that both can compile. Rows that were stored before the standard library was used are those of
+// regexp2, and must not change.
 func readAlike(expr string) bool {
 	for i := 0; i+1 < len(expr); i++ {
 		switch {
@@ -77,14 +77,14 @@ func readAlike(expr string) bool {
 		case expr[i] == '\\':
 			i++
 		case strings.HasPrefix(expr[i:], "-["):
-			return false // takes one class from another, or is a range up to [
+			return false // a class subtraction, or a range up to [
 		}
 	}
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	return err == nil && namesDiffer(tree.CapNames()) && alike(tree)
 }
 
-// namesDiffer: two groups of one name are one group to regexp2.
+// namesDiffer reports whether the names are unique: regexp2 merges two groups of one name.
 func namesDiffer(names []string) bool {
 	for i, name := range names {
 		if name != "" && slices.Contains(names[:i], name) {
@@ -97,7 +97,7 @@ func namesDiffer(names []string) bool {
 func alike(re *syntax.Regexp) bool {
 	switch re.Op {
 	case syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		return false // regexp2 has letters beyond ASCII
+		return false // regexp2 matches letters beyond ASCII
 	case syntax.OpLiteral:
 		if re.Flags&syntax.FoldCase != 0 && !foldsAlike(re.Rune) {
 			return false
@@ -108,7 +108,7 @@ func alike(re *syntax.Regexp) bool {
 		}
 	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest, syntax.OpRepeat:
 		if body := re.Sub[0]; nullable(body) && choosy(body) {
-			return false // what an empty turn of a loop does is each engine's own
+			return false // an empty iteration of a loop depends on the engine
 		}
 	}
 	for _, sub := range re.Sub {
@@ -119,7 +119,7 @@ func alike(re *syntax.Regexp) bool {
 	return true
 }
 
-// foldsAlike is for ASCII, and the two characters beyond a byte that fold to it.
+// foldsAlike is true for ASCII, and for the two characters beyond a byte that fold to it.
 func foldsAlike(runes []rune) bool {
 	for _, r := range runes {
 		if r >= utf8.RuneSelf && r != 'ſ' && r != '\u212a' {
@@ -129,7 +129,7 @@ func foldsAlike(runes []rune) bool {
 	return true
 }
 
-// nullable reports whether an expression can match nothing.
+// nullable reports whether an expression can match the empty string.
 func nullable(re *syntax.Regexp) bool {
 	switch re.Op {
 	case syntax.OpLiteral, syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL, syntax.OpNoMatch:
@@ -156,8 +156,7 @@ func nullable(re *syntax.Regexp) bool {
 	return true
 }
 
-// choosy reports whether an expression has a named group, or something to prefer
-// to the longest match.
+// choosy reports whether an expression has a named group, or prefers one match over a longer one.
 func choosy(re *syntax.Regexp) bool {
 	switch re.Op {
 	case syntax.OpAlternate, syntax.OpBeginLine, syntax.OpBeginText, syntax.OpEndLine, syntax.OpEndText:

@@ -5,37 +5,37 @@ import (
 	"strings"
 )
 
-// maxStarts bounds how many places are kept where one step may start. A line
-// with more is one that nobody can read for certain.
+// maxStarts bounds the positions where one step may start. A line with more cannot be read with
+// certainty.
 const maxStarts = 64
 
-// maxTimes bounds how many complete times of a line are remembered.
+// maxTimes bounds the complete times of a line that are recorded.
 const maxTimes = 8
 
-// readings are all ways in which some steps of a format read a part of a line:
-// where each step may start, and from which start which of the next is reached.
-// A value is certain if it is the same in all of them.
+// readings are all ways in which some steps of a format can read a part of a line: the positions
+// where each step may start, and which start of a step leads to which of the next. A value is
+// certain if it is the same in all of them.
 type readings struct {
 	boundaries []boundary
-	tries      int  // how many more places may be looked at in this line
-	looks      int  // how many bytes of this line were looked at, for a test
-	surplus    bool // texts that look like several values are read, too
+	tries      int  // remaining number of positions to try in this line
+	looks      int  // number of bytes of this line that were examined, for a test
+	surplus    bool // also read texts that look like several values
 
-	clocks [2]clock // the reader's, for a format whose times are of parts
+	clocks [2]clock // those of the reader, for a format whose times are combined from parts
 
-	times     [maxTimes]int // where complete times start
+	times     [maxTimes]int // positions of complete times
 	timeCount int           // maxTimes+1 for more
 }
 
-// boundary is where one step may start.
+// boundary is the positions where one step may start.
 type boundary struct {
 	count  int
 	starts [maxStarts]int
-	leads  [maxStarts]uint64 // to which starts of the next step, by index
-	alive  uint64            // the starts that are on a way to the end
+	leads  [maxStarts]uint64 // reachable starts of the next step, as bits by index
+	alive  uint64            // the starts that lead to the end
 }
 
-// add returns the index of a start, -1 if there is no room.
+// add returns the index of a start, -1 if there are too many.
 func (b *boundary) add(start int) int {
 	for i := range b.count {
 		if b.starts[i] == start {
@@ -58,20 +58,19 @@ func (b *boundary) certain() (int, bool) {
 type outcome uint8
 
 const (
-	unread  outcome = iota // the steps do not read the text
-	read                   // they do, in one way or in several
-	tooMany                // in more ways than are looked at
+	unread  outcome = iota // the steps do not match the text
+	read                   // they do, in one way or several
+	tooMany                // there are too many ways
 )
 
-// try counts a place that is looked at.
+// try counts a position that is tried.
 func (r *reader) try() bool {
 	r.g.tries--
 	return r.g.tries >= 0
 }
 
-// readAll stores what is certain of the steps [low, high) in line[from:to]. A text
-// that looks like several values is no reading that is believed, but casts doubt
-// on another one.
+// readAll stores the certain values of the steps [low, high) in line[from:to]. A reading with a
+// text that looks like several values is not accepted, but makes another reading uncertain.
 func (r *reader) readAll(low, high, from, to int, tail string) outcome {
 	found := r.search(low, high, from, to, tail)
 	if found != read {
@@ -91,8 +90,8 @@ func (r *reader) readAll(low, high, from, to int, tail string) outcome {
 	return found
 }
 
-// search finds how the steps [low, high) read line[from:to]. tail is what stands
-// behind the last value there: the step's literal, or a part of it.
+// search finds how the steps [low, high) can read line[from:to]. tail is the text after the last
+// value: the step's literal, or a part of it.
 func (r *reader) search(low, high, from, to int, tail string) outcome {
 	g, steps, last := r.g, r.f.steps, high-low
 	for len(g.boundaries) <= last {
@@ -134,7 +133,7 @@ func (r *reader) search(low, high, from, to int, tail string) outcome {
 		for a := range b.count {
 			start, end := b.starts[a], to-len(tail)
 			if strings.HasPrefix(tail, `"`) && end > start && escapedAt(r.line, start, end) {
-				continue // the value's own quote: the closing one was cut off
+				continue // the value's own quote; the closing one is missing
 			}
 			if r.fits(&steps[high-1], start, end) {
 				b.leads[a] = 1
@@ -148,7 +147,7 @@ func hasSuffixAt(line []byte, end int, lit string) bool {
 	return end >= len(lit) && hasPrefixAt(line, end-len(lit), lit)
 }
 
-// prune leaves the starts alive that are on a way to the end.
+// prune removes the starts that do not lead to the end.
 func (g *readings) prune(last int) outcome {
 	alive := uint64(1)
 	g.boundaries[last].alive = alive
@@ -168,7 +167,7 @@ func (g *readings) prune(last int) outcome {
 	return read
 }
 
-// mayStart keeps places out where s cannot start, so that few are left.
+// mayStart excludes positions where s cannot start, so that few are left.
 func (r *reader) mayStart(s *step, p int, last bool) bool {
 	if p >= len(r.line) {
 		return p == len(r.line) && s.lit == ""
@@ -189,8 +188,8 @@ func (r *reader) mayStart(s *step, p int, last bool) bool {
 	return true
 }
 
-// take stores what is certain of the readings that search found, and says where
-// they differ. What differs is null.
+// take stores the certain values of the readings that search found, and records where they differ.
+// Values that differ are null.
 func (r *reader) take(low, high int, tail string) {
 	g, steps := r.g, r.f.steps
 	for i := low; i < high; i++ {

@@ -12,22 +12,23 @@ import (
 
 // FieldValue is one field's value, for a LineWriter.
 type FieldValue struct {
-	// Text is the value of a text or an address, escapes undone.
+	// Text is the value of a text or an address, unescaped.
 	Text []byte
 	// Num is a number, or a time in nanoseconds since 1970.
 	Num int64
-	// Null: there is no value.
+	// Null is true if there is no value.
 	Null bool
-	// Plain: Text has nothing that Apache escapes. A caller that does not know leaves it out.
+	// Plain is true if Text has no byte that Apache escapes. It may be false if the caller does not
+	// know.
 	Plain bool
 }
 
-// LineWriter writes lines from the fields of their records, as Apache httpd writes them.
-// It is made for each user of a Format, and is not safe for concurrent use.
+// LineWriter writes lines from the fields of their records, as Apache httpd does. It is not safe
+// for concurrent use.
 //
-// What it writes need not be the line that was parsed: a line can leave its format, or
-// come from a writer that escapes in another way. Who keeps fields in place of a line
-// compares the two first.
+// The line that it writes can differ from the line that was parsed: a line may not match its
+// format, or come from a writer that escapes in another way. Compare the two (Writes) before
+// storing the fields instead of the line.
 type LineWriter struct {
 	f                      *Format
 	method, path, protocol int // the parts of %r, -1 for none
@@ -38,8 +39,8 @@ type LineWriter struct {
 	clock                  []byte // scratch
 }
 
-// NewLineWriter returns a writer of the format's lines; ok is false for a format whose
-// lines do not follow from their fields: a regular expression, or with an envelope.
+// NewLineWriter returns a writer of the format's lines. ok is false for a format whose lines cannot
+// be rebuilt from their fields: a regular expression, or one with an envelope.
 func (f *Format) NewLineWriter() (w *LineWriter, ok bool) {
 	if f.pattern != nil || f.envelope != noEnvelope {
 		return nil, false
@@ -50,17 +51,16 @@ func (f *Format) NewLineWriter() (w *LineWriter, ok bool) {
 	return w, true
 }
 
-// Append appends the line of a record with these fields, which are the format's, and so
-// many seconds east of UTC. ok is false if that has no line. Fields that are Derived are
-// not looked at.
+// Append appends the line of a record with these fields, in the order of the format's, and the zone
+// in seconds east of UTC. ok is false if there is no such line. Derived fields are ignored.
 func (w *LineWriter) Append(dst []byte, fields []FieldValue, zoneSeconds int32) (line []byte, ok bool) {
 	out := lineOutput{b: dst}
 	ok = w.write(&out, fields, zoneSeconds)
 	return out.b, ok
 }
 
-// Writes reports whether line is what Append writes. It is made for the fields of that very
-// line: a plain text that is a part of it at its place is not even looked at.
+// Writes reports whether Append would write this line. It is fast for the fields of that very line:
+// a plain text that is a span of it at its position is not compared.
 func (w *LineWriter) Writes(line []byte, fields []FieldValue, zoneSeconds int32) bool {
 	if !hasPrefixAt(line, 0, w.f.prefix) {
 		return false
@@ -86,7 +86,7 @@ func (w *LineWriter) Writes(line []byte, fields []FieldValue, zoneSeconds int32)
 		case opRequest:
 			next = w.matchRequest(line, p, fields)
 		}
-		if next < 0 { // all that is rare
+		if next < 0 { // the rare kinds
 			o := lineOutput{b: line, compare: true, at: p}
 			if !w.step(&o, s, fields, zoneSeconds) || o.differs {
 				return false
@@ -101,7 +101,7 @@ func (w *LineWriter) Writes(line []byte, fields []FieldValue, zoneSeconds int32)
 	return p == len(line)
 }
 
-// matchText returns where a text ends that stands at p; -1: it does not.
+// matchText returns the end of a text that starts at p; -1 if it is not there.
 func matchText(line []byte, p int, text []byte) int {
 	n := len(text)
 	if len(line)-p < n || &line[p] != &text[0] && !bytes.Equal(line[p:p+n], text) {
@@ -155,7 +155,7 @@ func (w *LineWriter) matchRequest(line []byte, p int, fields []FieldValue) int {
 	return p
 }
 
-// lineOutput is what a line is appended to, or compared with.
+// lineOutput collects a line, or compares it with one.
 type lineOutput struct {
 	b       []byte
 	compare bool
@@ -222,7 +222,7 @@ func (w *LineWriter) step(o *lineOutput, s *step, fields []FieldValue, zoneSecon
 	case opTime:
 		return w.time(o, s, v, zoneSeconds)
 	case opQuery:
-		if s.request.path == 0 && !v.Null { // else it is in the path
+		if s.request.path == 0 && !v.Null { // otherwise it is in the path
 			o.byte('?')
 			o.escaped(v)
 		}
@@ -245,8 +245,8 @@ func (w *LineWriter) step(o *lineOutput, s *step, fields []FieldValue, zoneSecon
 	return true
 }
 
-// request writes a request line of its parts. One without a method has none: it is null, or
-// what was sent is no request line.
+// request writes a request line from its parts. Without a method it is null, or the request was not
+// a request line.
 func (w *LineWriter) request(o *lineOutput, fields []FieldValue) {
 	if w.method < 0 || fields[w.method].Null {
 		o.byte('-')
@@ -285,7 +285,7 @@ func (o *lineOutput) escaped(v *FieldValue) {
 	}
 }
 
-// control writes a byte that is not printed as it is.
+// control writes the escape of a byte that is not printable.
 func (o *lineOutput) control(c byte) {
 	const digits = "0123456789abcdef"
 	o.byte('\\')
@@ -307,8 +307,7 @@ func (o *lineOutput) control(c byte) {
 	}
 }
 
-// NeedsEscape reports whether Apache writes something else for the text. It looks at eight
-// bytes as one word.
+// NeedsEscape reports whether Apache escapes a byte of the text. It checks eight bytes as one word.
 func NeedsEscape(text []byte) bool {
 	for len(text) >= 8 {
 		if hasSpecial(binary.LittleEndian.Uint64(text)) {
@@ -325,7 +324,7 @@ func NeedsEscape(text []byte) bool {
 
 const ones = 0x0101010101010101
 
-// hasSpecial reports whether one of eight bytes is a control, a quote, a backslash or no
+// hasSpecial reports whether one of eight bytes is a control character, a quote, a backslash or not
 // ASCII.
 func hasSpecial(w uint64) bool {
 	quote, backslash, del := w^ones*'"', w^ones*'\\', w^ones*0x7f
@@ -354,7 +353,7 @@ func (w *LineWriter) time(o *lineOutput, s *step, v *FieldValue, zoneSeconds int
 	return true
 }
 
-// clfTime is Apache's own time.
+// clfTime formats a time as Apache does.
 func clfTime(second int64, zoneSeconds int32) (b [clfBytes]byte) {
 	t := time.Unix(second+int64(zoneSeconds), 0).UTC()
 	year, month, day := t.Date()
@@ -376,8 +375,8 @@ func clfTime(second int64, zoneSeconds int32) (b [clfBytes]byte) {
 	return b
 }
 
-// appendClock writes the parts of a %{…}t. ok is false for what is not written back, such
-// as a zone's name.
+// appendClock writes the parts of a %{…}t. ok is false for a part that is not supported, such as a
+// zone's name.
 func (w *LineWriter) appendClock(dst []byte, parts []byte, nanos int64, zoneSeconds int32) (line []byte, ok bool) {
 	t := time.Unix(nanos/1e9+int64(zoneSeconds), nanos%1e9).UTC()
 	for i := 0; i < len(parts); i++ {
@@ -393,7 +392,7 @@ func (w *LineWriter) appendClock(dst []byte, parts []byte, nanos int64, zoneSeco
 	return dst, true
 }
 
-// appendConversion writes one conversion of a wall clock t, which stands for nanos.
+// appendConversion writes one conversion of a wall clock t, which is the moment nanos.
 func appendConversion(dst []byte, letter byte, t time.Time, nanos int64, zoneSeconds int32) (line []byte, ok bool) {
 	padded := func(n, width int) []byte {
 		if letter&unpadded != 0 {

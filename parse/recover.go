@@ -7,22 +7,19 @@ import (
 	"sluice/schema"
 )
 
-// recover reads a line that does not follow its format from left to right. A
-// value is stored only if it is certain:
+// recover parses a line that does not match its format from left to right. A value is stored only
+// if it is certain:
 //
-//  1. All readings of the whole line are looked for. Where there is only one (a
-//     user with a blank, a request without quotes), nothing is wrong with the
-//     line. Where they differ, the values that differ are null.
-//  2. A line that cannot be read as a whole is cut at its fixed points: complete
-//     times in brackets, then quotes that are not escaped. What stands between
-//     two of them is read by itself, in the same way.
-//  3. Between two fixed points that do not fit, a damaged value does no harm to
-//     others if there are as many values as in the format. Where there are more
-//     or fewer, all are null.
+//  1. All readings of the whole line are searched. If there is only one (a user with a blank, a
+//     request without quotes), the line is read without an error. If there are several, the values
+//     that differ are null.
+//  2. A line that cannot be read as a whole is cut at its fixed points: complete times in brackets,
+//     then unescaped quotes. The part between two of them is read separately, in the same way.
+//  3. Between two fixed points that do not fit, a damaged value does not affect others if there are
+//     as many values as in the format. Otherwise all are null.
 //
-// step and pos are where forward stopped. The reader is another than forward's,
-// whose clocks would escape to the heap here. What is returned goes back to
-// f.readings.
+// step and pos are where forward stopped. It uses a reader of its own, because the clocks of
+// forward's would escape to the heap. The result must be returned to f.readings.
 func (f *Format) recover(line []byte, rec *schema.Record, step, pos int) *readings {
 	g, ok := f.readings.Get().(*readings)
 	if !ok {
@@ -59,10 +56,10 @@ func (r *reader) all() {
 	}
 }
 
-// spareTries are how many places may be looked at beside one for each byte.
+// spareTries is the number of positions that may be tried in addition to one for each byte.
 const spareTries = 4096
 
-// nullAll takes back what forward stored.
+// nullAll clears the values that forward stored.
 func (r *reader) nullAll() {
 	clear(r.rec.Values)
 	r.rec.SetScratch(r.rec.Scratch()[:0])
@@ -72,14 +69,14 @@ func (r *reader) nullAll() {
 	}
 }
 
-// note sets the record's error; of several the one furthest to the left counts.
+// note sets the record's error; of several the leftmost is kept.
 func (r *reader) note(offset int, directive, reason string) {
 	if e := &r.rec.Err; !e.Set() || offset < e.Offset {
 		*e = schema.ParseError{Offset: offset, Directive: directive, Reason: reason}
 	}
 }
 
-// unfit notes that [p, q) is not what s reads.
+// unfit records that [p, q) is not a value of s.
 func (r *reader) unfit(s *step, p, q int) {
 	reason := expected(s)
 	if s.op == opInt && q-p > 18 && len(bytes.Trim(r.line[p:q], "0123456789")) == 0 {
@@ -155,8 +152,7 @@ func (r *reader) timeIn(p, q int) bool {
 	return g.timeCount > maxTimes && q > g.times[maxTimes-1]
 }
 
-// torn reports whether [p, q) has a time and a quote, as where the line of
-// another request begins in the midst of this one.
+// torn reports whether [p, q) has a time and a quote, as if another line began within this one.
 func (r *reader) torn(p, q int) bool {
 	if !r.timeIn(p, q) {
 		return false
@@ -165,7 +161,7 @@ func (r *reader) torn(p, q int) bool {
 	return i >= 0 && i < q
 }
 
-// quotesIn counts the quotes in [p, q) that are not escaped.
+// quotesIn counts the unescaped quotes in [p, q).
 func (r *reader) quotesIn(p, q int) int {
 	n := 0
 	r.g.looks += q - p

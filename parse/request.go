@@ -6,11 +6,10 @@ import (
 	"sluice/schema"
 )
 
-// setRequest stores the request line [p, end) and its parts. A method is a
-// token (RFC 9110) up to the first space, a protocol starts with HTTP/ behind
-// the last one, the path is what stands between them, spaces and query
-// included. A request line that does not start with a method has no parts: what
-// a TLS client sent to a plain port is a request, not a path.
+// setRequest stores the request line [p, end) and its parts. The method is a token (RFC 9110) up to
+// the first space, the protocol starts with HTTP/ after the last space, the path is the text
+// between them, with spaces and query. A request line without a method has no parts: what a TLS
+// client sent to a plain port is a request, but has no path.
 func (r *reader) setRequest(s *step, p, end int) {
 	r.splitRequest(s, p, end)
 	if r.escaped {
@@ -56,8 +55,8 @@ func (r *reader) splitRequest(s *step, p, end int) {
 	}
 }
 
-// setPart stores a part of a request line, if the format has a field for it. A
-// dash there is one that was sent, and no null.
+// setPart stores a part of a request line, if the format has a field for it. A dash there was sent,
+// and is not null.
 func (r *reader) setPart(field, from, to int) {
 	if field >= 0 && from < to {
 		v := &r.rec.Values[field]
@@ -70,7 +69,7 @@ func (r *reader) setEmpty(field, p int) {
 	v.Start, v.End, v.State = uint32(p), uint32(p), schema.InLine
 }
 
-// undo undoes the escapes of a field that lies in the line.
+// undo unescapes a field that is a span of the line.
 func (r *reader) undo(field int) {
 	if field < 0 {
 		return
@@ -92,7 +91,7 @@ func methodEnd(line []byte, p, end int) int {
 	return p
 }
 
-// protocolStart returns the space before HTTP/…, or end where there is none.
+// protocolStart returns the position of the space before HTTP/…, or end if there is none.
 func protocolStart(line []byte, from, end int) int {
 	if q := end - len(" HTTP/1.1"); q >= from && line[q] == ' ' && string(line[q+1:q+6]) == "HTTP/" {
 		return q

@@ -7,26 +7,26 @@ import (
 	"sluice/schema"
 )
 
-// section is the steps between two quotes of a format: line text of it is lead,
-// the steps' values with the literals between them, and tail.
+// section is the steps between two quotes of a format: its text is lead, the steps' values with the
+// literals between them, and tail.
 type section struct {
 	low, high  int
 	lead, tail string
-	quote      bool // a quote of the format ends it, not the region
+	quote      bool // it ends at a quote of the format, not at the end of the region
 }
 
-// sections cuts the steps [low, high) at the quotes of their literals.
+// sections splits the steps [low, high) at the quotes of their literals.
 type sections struct {
 	f         *Format
 	low, high int
-	lit, off  int // the literal behind step lit, and where in it the next section begins
+	lit, off  int // the literal after step lit, and the offset in it where the next section begins
 }
 
 func (r *reader) sections(low, high int) sections {
 	return sections{f: r.f, low: low, high: high, lit: low - 1}
 }
 
-// rest is the literal's text from the next section's begin on.
+// rest is the literal's text from the start of the next section on.
 func (c *sections) rest() string { return c.f.lead(c.lit + 1)[c.off:] }
 
 func (c *sections) next() section {
@@ -47,8 +47,7 @@ func (c *sections) next() section {
 	return sec
 }
 
-// pins reads a region that has as many quotes as its format: each section stands
-// between two of them.
+// pins reads a region with as many quotes as its format: each section is between two of them.
 func (r *reader) pins(low, high, from, to int) {
 	for c := r.sections(low, high); ; {
 		sec := c.next()
@@ -62,14 +61,14 @@ func (r *reader) pins(low, high, from, to int) {
 	}
 }
 
-// walk reads a region with too many or too few quotes from its left end, as far
-// as it follows its format. Where there are too many, and no second line explains
-// them, a value in quotes is believed if the unquoted values behind it fit.
+// walk reads a region with too many or too few quotes from its left end, as far as it matches its
+// format. With too many quotes, and no second line that explains them, a value in quotes is
+// accepted if the unquoted values after it fit.
 func (r *reader) walk(low, high, from int, tooManyQuotes, torn bool) {
 	c := r.sections(low, high)
 	believed, quoted := low, false
 	for r.walkSection(&c, &from, torn) {
-		if quoted = !quoted; quoted && c.lit >= believed { // a section without quotes around it was read
+		if quoted = !quoted; quoted && c.lit >= believed { // a section without quotes was read
 			believed = c.lit + 1
 		}
 	}
@@ -78,8 +77,7 @@ func (r *reader) walk(low, high, from int, tooManyQuotes, torn bool) {
 	}
 }
 
-// walkSection reads the next section. It returns false where the region leaves
-// its format.
+// walkSection reads the next section. It returns false where the region does not match its format.
 func (r *reader) walkSection(c *sections, from *int, torn bool) bool {
 	sec := c.next()
 	q := -1
@@ -106,8 +104,8 @@ func upToQuote(lit string) string {
 	return before
 }
 
-// section reads the steps of a section that is all of line[from:to]. It returns
-// false if their values do not stand there one by one.
+// section reads the steps of a section that is all of line[from:to]. It returns false if the values
+// are not there one by one.
 func (r *reader) section(sec section, from, to int) bool {
 	if sec.low == sec.high {
 		if string(r.line[from:to]) == sec.lead {
@@ -119,8 +117,8 @@ func (r *reader) section(sec section, from, to int) bool {
 	return r.fit(sec.low, sec.high, from, to, sec.lead, sec.tail) || r.words(sec, from, to)
 }
 
-// steps reads a section whose end is not known, from its left end on: values
-// that say themselves where they end.
+// steps reads a section with an unknown end from its left end: the values that have only one
+// possible end.
 func (r *reader) steps(sec section, from int) {
 	if !hasPrefixAt(r.line, from, sec.lead) {
 		r.differs(sec.low-1, from)
@@ -139,7 +137,7 @@ func (r *reader) steps(sec section, from int) {
 		if q < 0 || !r.fits(s, p, q) {
 			if s.endless {
 				r.note(p, s.directive, endless)
-			} else if !s.free { // of text, forward knows more
+			} else if !s.free { // for text, forward has the better position
 				r.unfit(s, p, max(p, q))
 			}
 			r.doubtNames(sec.low, i, s.ident)
@@ -155,9 +153,9 @@ func (r *reader) steps(sec section, from int) {
 	}
 }
 
-// doubtNames takes back what steps has read of [low, high) at the line's start if
-// nothing says that it is a line of this format: any word may be a host's name.
-// An IP address says so, unless the value behind it is one too.
+// doubtNames clears the values that steps has read of [low, high) at the line's start, unless it is
+// certain that this is a line of the format: any word may be a host name. An IP address makes it
+// certain, unless the value after it is one, too.
 func (r *reader) doubtNames(low, high int, shifted bool) {
 	steps := r.f.steps[low:high]
 	for i := range steps {
@@ -173,16 +171,16 @@ func (r *reader) doubtNames(low, high int, shifted bool) {
 	}
 }
 
-// words reads a section that does not fit line[from:to] word by word, if there
-// are as many words as values. It returns whether there are.
+// words reads a section that does not fit line[from:to] word by word, if there are as many words as
+// values. It returns whether there are.
 func (r *reader) words(sec section, from, to int) bool {
 	steps := r.f.steps[sec.low:sec.high]
 	first, last, p := &steps[0], len(steps)-1, from
-	started, ended := true, true // the first value starts where it should, the last one ends there
+	started, ended := true, true // the first value starts at the start, the last one ends at the end
 	switch {
 	case hasPrefixAt(r.line, from, sec.lead):
 		if p += len(sec.lead); isBlank(sec.lead) {
-			p = from // there may be more of them
+			p = from // there may be more words
 		}
 	case sec.low == 0 && !isBlank(sec.lead):
 		started = false
@@ -201,7 +199,7 @@ func (r *reader) words(sec section, from, to int) bool {
 	want := 0
 	for i := range steps {
 		switch s := &steps[i]; {
-		case s.endless || i < last && s.lit == "": // the format's defect, and no line fits it
+		case s.endless || i < last && s.lit == "": // the format is ambiguous: no line fits it
 			r.steps(sec, from)
 			return false
 		case i < last && !isBlank(s.lit):
@@ -242,7 +240,7 @@ func (r *reader) words(sec section, from, to int) bool {
 	return true
 }
 
-// words is how many words the value of s has where each of them is one.
+// words is the number of words of the value of s if it has no blanks of its own.
 func (s *step) words() int {
 	n := 1
 	for i := 0; s.op == opTime && i < len(s.clock.parts); i++ {
@@ -256,8 +254,8 @@ func (s *step) words() int {
 	return n
 }
 
-// takeWord stores [a, b), the i-th value of its section, if it fits. The value
-// before it ends at end. The blanks around a text may be its own.
+// takeWord stores [a, b), the i-th value of its section, if it fits. The value before it ends at
+// end. The blanks around a text may be part of it.
 func (r *reader) takeWord(sec section, i, end, a, b, to int) {
 	s := &r.f.steps[sec.low+i]
 	before, behind := "", s.lit
@@ -276,9 +274,9 @@ func (r *reader) takeWord(sec section, i, end, a, b, to int) {
 	switch {
 	case !r.fits(s, a, b):
 		r.unfit(s, a, b)
-	case before != "" && end == a: // nothing separates it from what is in front
+	case before != "" && end == a: // nothing separates it from the text before it
 		r.differs(sec.low+i-1, a)
-	case i == 0 && a > end && !isBlank(lastByte(r.f.lead(sec.low))): // only a blank may be several
+	case i == 0 && a > end && !isBlank(lastByte(r.f.lead(sec.low))): // only blanks may be repeated
 		r.differs(sec.low-1, end)
 	case behind != "" && b == to, sec.low+i == sec.high-1 && b < to && !isBlank(s.lit[:min(1, len(s.lit))]):
 		r.differs(sec.low+i, b)
@@ -292,8 +290,8 @@ func (r *reader) takeWord(sec section, i, end, a, b, to int) {
 	}
 }
 
-// word returns the next word in line[p:to], a==b for none. A text in brackets
-// with one blank is a word, for that is what a time looks like, and a damaged one.
+// word returns the next word in line[p:to], a==b for none. A text in brackets with one blank is one
+// word, like a time or a damaged time.
 func (r *reader) word(p, to int) (a, b int) {
 	line := r.line
 	for p < to && blankAt(line, p) {
@@ -324,7 +322,7 @@ func isBlank(s string) bool { return s == "" || s == " " || s == "\t" }
 
 func lastByte(s string) string { return s[max(0, len(s)-1):] }
 
-// onlyAddr reports whether the first of the steps, and no other, is an address.
+// onlyAddr reports whether the first of the steps is an address, and no other.
 func onlyAddr(steps []step) bool {
 	for i := range steps {
 		if (steps[i].op == opAddr) != (i == 0) {
@@ -334,7 +332,7 @@ func onlyAddr(steps []step) bool {
 	return true
 }
 
-// null takes back what a step has stored.
+// null clears the value of a step.
 func (r *reader) null(s *step) {
 	r.rec.Values[s.field] = schema.Value{}
 	if s.op == opRequest {

@@ -5,8 +5,8 @@ import "strconv"
 var monthNames = [...]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"}
 var dayNames = [...]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"}
 
-// read reads the conversions of one %{…}t from p on. It returns where they end,
-// or a reason and where it could not go on.
+// read reads the conversions of one %{…}t from p on. It returns their end, or a reason and the
+// position of the error.
 func (c *clock) read(parts []byte, line []byte, p int) (int, string) {
 	for i := 0; i < len(parts); i++ {
 		letter := parts[i]
@@ -85,7 +85,7 @@ func (c *clock) convert(letter byte, line []byte, p int) (int, bool) {
 			return p, false
 		}
 		c.second = n
-	case 'U', 'V', 'W', 'g': // says nothing that the date does not
+	case 'U', 'V', 'W', 'g': // redundant with the date
 		if !number(2, 0, 99) {
 			return p, false
 		}
@@ -129,7 +129,7 @@ func (c *clock) convertText(letter byte, line []byte, p int) (int, bool) {
 			width, unit = 6, 1e3
 		}
 		n, next, ok := digits(line, p, width)
-		c.nanos = max(c.nanos, int64(n)*unit) // of two fractions the finer one counts
+		c.nanos = max(c.nanos, int64(n)*unit) // of two fractions the more precise one is used
 		return next, ok && next-p == width
 	}
 	return c.readEpoch(letter, line, p)

@@ -10,7 +10,7 @@ import (
 	"sluice/schema"
 )
 
-// ErrTooManyGroups: the groups of a question do not fit into its memory.
+// ErrTooManyGroups is returned if the groups of a question exceed its memory limit.
 var ErrTooManyGroups = errors.New("too many groups")
 
 // Answer counts entries for a question. Add is not safe for concurrent use.

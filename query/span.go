@@ -15,7 +15,7 @@ const (
 	maxSpans = 100_000
 )
 
-// ErrTooManySpans: the entries' times are too far apart for the width.
+// ErrTooManySpans is returned if the entries' times span too many intervals of the width.
 var ErrTooManySpans = errors.New("too many spans of time")
 
 // spanner numbers spans of one width that start at multiples of it on the wall clock of

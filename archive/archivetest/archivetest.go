@@ -1,5 +1,4 @@
-// Package archivetest is the contract of an archive as tests, the same for the
-// local folder and for HDFS.
+// Package archivetest tests the contract of an archive, the same for localdir and hdfs.
 package archivetest
 
 import (
@@ -18,13 +17,13 @@ import (
 	"sluice/archive"
 )
 
-// Backend is how the tests reach an archive, also past its methods.
+// Backend gives the tests access to an archive, also beyond its methods.
 type Backend struct {
-	// Open gives an empty archive of the owner c1.
+	// Open returns an empty archive of the owner c1.
 	Open func(*testing.T) archive.Archive
-	// Leave makes a file in TmpDir that was last written age ago.
+	// Leave creates a file in TmpDir that was last written age ago.
 	Leave func(t *testing.T, a archive.Archive, name string, age time.Duration)
-	// Left are the names in TmpDir, sorted.
+	// Left returns the names in TmpDir, sorted.
 	Left func(*testing.T, archive.Archive) []string
 }
 
@@ -70,7 +69,7 @@ func store(t *testing.T, a archive.Archive, name string, content []byte) {
 	}
 }
 
-// expect says what the whole archive holds.
+// expect checks the whole content of the archive.
 func expect(t *testing.T, a archive.Archive, want map[string][]byte) {
 	t.Helper()
 	files, err := a.List(t.Context())
@@ -110,7 +109,7 @@ func read(t *testing.T, a archive.Archive, name string) []byte {
 	return content
 }
 
-// big is longer than any buffer on the way, and not a multiple of one.
+// big returns bytes longer than any buffer, and not a multiple of one.
 func big(seed byte) []byte {
 	b := make([]byte, 3<<20+12345)
 	for i := range b {
@@ -141,7 +140,7 @@ func storeTwice(t *testing.T, a archive.Archive) {
 			t.Fatal(err)
 		}
 	}
-	store(t, a, "d/f.gz", content) // from another place
+	store(t, a, "d/f.gz", content) // from another directory
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
@@ -221,8 +220,8 @@ func sweep(t *testing.T, a archive.Archive) {
 	store(t, a, "d/g.gz", []byte("y"))
 }
 
-// abandoned: of this owner all but what this process made goes, of others what is older than a
-// day.
+// abandoned tests that Sweep removes the owner's files of earlier processes, and those of other
+// owners that are older than a day.
 func abandoned(t *testing.T, b Backend) {
 	a := b.Open(t)
 	store(t, a, "d/f.gz", big(7))
@@ -231,7 +230,7 @@ func abandoned(t *testing.T, b Backend) {
 		"c1~1": 0, "c1~mf1x-99": 0, "c1~old-1": 30 * 24 * hour,
 		"c2~1": 25 * hour, "c2~mf1x-1": 25 * hour, "c10~mf1x-1": 400 * 24 * hour, "c~mf1x-1": 25 * hour,
 		"c2~mf1x-2": 23 * hour, "c2~mf1x-3": 0, "c2~mf1x-4": -25 * hour,
-		"c1": 400 * 24 * hour, "other": 400 * 24 * hour, // no upload's
+		"c1": 400 * 24 * hour, "other": 400 * 24 * hour, // not an upload's
 	} {
 		b.Leave(t, a, name, age)
 	}
@@ -262,7 +261,7 @@ func concurrent(t *testing.T, a archive.Archive) {
 			}
 		})
 	}
-	if err := a.Sweep(t.Context()); err != nil { // removes nothing of theirs
+	if err := a.Sweep(t.Context()); err != nil { // removes no files of other owners
 		t.Error(err)
 	}
 	stores.Wait()

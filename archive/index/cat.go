@@ -10,18 +10,18 @@ import (
 	"sluice/schema"
 )
 
-// Cat says which lines are wanted: From <= time < To, nanoseconds since 1970; the
-// zero Cat is all. A line without a time is wanted where the line before it was.
+// Cat selects lines: From <= time < To, nanoseconds since 1970; the zero Cat selects all. A line
+// without a time is selected if the line before it is.
 type Cat struct{ From, To int64 }
 
-// Cat writes the lines in the order of the files, as Apache wrote them, each
-// once: a range that stands twice is written where it stands first. A line without
-// its newline gets one where something else than its rest follows.
+// Cat writes the lines in the order of the files, byte for byte as in the log. A range that is
+// there twice is written at its first place. A line without its newline gets one if something other
+// than its continuation follows.
 func (c *Catalog) Cat(ctx context.Context, w io.Writer, cat Cat) (err error) {
 	r := c.NewReader()
 	defer func() { err = errors.Join(err, r.Close()) }()
 	formats := map[schema.StreamID]*parse.Format{}
-	var torn *Member // the last one written, when it has no newline
+	var torn *Member // the last member written, if it has no newline at its end
 	for i := range c.Members {
 		m := &c.Members[i]
 		if m.Fresh == m.Range.End {
@@ -63,8 +63,8 @@ func (c *Catalog) Cat(ctx context.Context, w io.Writer, cat Cat) (err error) {
 	return nil
 }
 
-// withoutHoles moves the lines to the front of data and returns them: without the NUL
-// bytes before a line.
+// withoutHoles moves the lines to the front of data, without the NUL bytes before a line, and
+// returns them.
 func withoutHoles(data []byte) []byte {
 	kept := data[:0]
 	for len(data) > 0 {
@@ -74,7 +74,7 @@ func withoutHoles(data []byte) []byte {
 	return kept
 }
 
-// within moves the wanted lines to the front of data and returns them.
+// within moves the selected lines to the front of data and returns them.
 func (cat Cat) within(format *parse.Format, data []byte) []byte {
 	var rec schema.Record
 	wanted, kept := false, data[:0]

@@ -16,7 +16,7 @@ import (
 	"sluice/schema"
 )
 
-// Archive is what is needed of one to read it; an archive.Archive is one.
+// Archive is the part of an archive.Archive that reading needs.
 type Archive interface {
 	List(ctx context.Context) ([]archive.File, error)
 	Open(ctx context.Context, name string) (archive.Reader, error)
@@ -25,32 +25,32 @@ type Archive interface {
 // File is an archived file.
 type File struct {
 	archive.File
-	// Host is the one in its name or, where the pattern has none, of its first
-	// stream; "" when neither says.
+	// Host is the host in the file's name or, if the pattern has none, that of its first stream; ""
+	// if neither is known.
 	Host string
-	// Labels are those of its first stream or, where it does not say, in its name; nil where
-	// the pattern has no label.
+	// Labels are those of its first stream or, if they are unknown, those in its name; nil if the
+	// pattern has no label.
 	Labels map[string]string
-	// Mixed: it holds streams whose labels belong into other directories than Labels.
+	// Mixed is true if the file has streams whose labels belong to other directories than Labels.
 	Mixed bool
-	// Time is where its period begins by its name, in UTC; the zero Time when the
-	// name does not tell the day.
+	// Time is the beginning of its period by its name, in UTC; zero if the name does not have the
+	// day.
 	Time time.Time
-	// Foreign: no collector wrote it.
+	// Foreign is true if no collector wrote the file.
 	Foreign bool
-	// Misplaced: the archive's pattern makes no such name.
+	// Misplaced is true if the archive's pattern does not make such a name.
 	Misplaced bool
-	// First and Members say which of Catalog.Members are its own.
+	// First and Members are the file's part of Catalog.Members.
 	First, Members int
-	// Lines and LogBytes are what its members hold.
+	// Lines and LogBytes are the totals of its members.
 	Lines, LogBytes int64
-	// Damage is what of it is no member.
+	// Damage is the bytes of the file that are no member.
 	Damage []Damage
 
-	described bool // Labels are its first stream's
+	described bool // Labels are those of the first stream
 }
 
-// Damage is bytes of a file that are no member.
+// Damage is a range of bytes of a file that is no member.
 type Damage struct {
 	Offset, Bytes int64
 	Reason        string
@@ -59,30 +59,30 @@ type Damage struct {
 // Member is a batch and the file it is in.
 type Member struct {
 	segment.Member
-	// File is an index of Catalog.Files.
+	// File is an index into Catalog.Files.
 	File int32
-	// Fresh is where the bytes begin that no member before it, in the order of the
-	// stream's ranges, holds: Range.Start in a sound archive, Range.End when all of it
-	// stands elsewhere too.
+	// Fresh is the first position of the range that no member before it, in the order of the
+	// stream's ranges, has: Range.Start in an intact archive, Range.End if all of it is in other
+	// members, too.
 	Fresh int64
 }
 
-// FreshRange is what of the stream the member is the first to hold.
+// FreshRange is the part of the range that no member before it has.
 func (m *Member) FreshRange() schema.Range {
 	return schema.Range{Start: m.Fresh, End: m.Range.End}
 }
 
-// Stream is a stream of which the archive holds something.
+// Stream is a stream with lines in the archive.
 type Stream struct {
-	// Entry is what the archive says of it; only the ID where Described is false.
+	// Entry is the stream's description in the archive; only the ID is set if Described is false.
 	Entry     schema.StreamEntry
 	Described bool
-	saidAt    int64 // where the member begins that says Entry
-	// Members are indexes of Catalog.Members in the order of their ranges.
+	saidAt    int64 // start of the member that Entry is from
+	// Members are indexes into Catalog.Members in the order of their ranges.
 	Members []int32
 }
 
-// Catalog is what an archive holds. It does not change once read.
+// Catalog is the content of an archive. It does not change after Read.
 type Catalog struct {
 	Files   []File
 	Members []Member // in the order of the files
@@ -92,8 +92,7 @@ type Catalog struct {
 	pattern archive.Pattern
 }
 
-// Read reads the headers of the files that want takes (nil: all), told by their
-// name, Host and Time.
+// Read reads the headers of the files that want accepts (nil: all) by their name, Host and Time.
 func Read(ctx context.Context, a Archive, pattern archive.Pattern, want func(*File) bool) (*Catalog, error) {
 	list, err := a.List(ctx)
 	if err != nil {
@@ -117,10 +116,10 @@ func Read(ctx context.Context, a Archive, pattern archive.Pattern, want func(*Fi
 	return c, nil
 }
 
-// ourName is what a collector calls its files.
+// ourName matches the file names of collectors.
 var ourName = regexp.MustCompile(`^access\..+-\d+\.log\.gz$`)
 
-// readFile goes through the headers of one file.
+// readFile reads the headers of one file.
 func (c *Catalog) readFile(ctx context.Context, f *File) (err error) {
 	src, err := c.archive.Open(ctx, f.Name)
 	if err != nil {
@@ -152,7 +151,7 @@ func (c *Catalog) readFile(ctx context.Context, f *File) (err error) {
 	return ctx.Err()
 }
 
-// endFile says what is to be said of a file without a member.
+// endFile returns the error for a file without a member.
 func (c *Catalog) endFile(f *File) error {
 	if f.Members > 0 {
 		return nil
@@ -174,7 +173,7 @@ func (c *Catalog) add(f *File, r *segment.Reader, m segment.Member) error {
 	if m.EntryBytes > 0 {
 		e, err := r.Entry()
 		var bad *segment.FormatError
-		if err != nil && !errors.As(err, &bad) { // Data will say of a bad one
+		if err != nil && !errors.As(err, &bad) { // Data returns the error of a damaged member
 			return err
 		}
 		if err == nil {
@@ -190,16 +189,15 @@ func (c *Catalog) add(f *File, r *segment.Reader, m segment.Member) error {
 	return nil
 }
 
-// describe takes what a member says of its stream. What was said last of a stream counts, in
-// the order of its ranges: an operator may have changed its labels or its format.
+// describe sets the stream's description from a member. The last description in the order of the
+// ranges wins, as an operator may have changed labels or format.
 func (s *Stream) describe(e schema.StreamEntry, at int64) {
 	if !s.Described || at >= s.saidAt {
 		s.Entry, s.Described, s.saidAt = e, true, at
 	}
 }
 
-// describe takes what the members of a file say of it: all are of one host and of one group of
-// labels.
+// describe sets the file's host and labels; all its members have the same host and group of labels.
 func (c *Catalog) describe(f *File, e *schema.StreamEntry) {
 	if f.Host == "" {
 		f.Host = e.Host
@@ -214,8 +212,7 @@ func (c *Catalog) describe(f *File, e *schema.StreamEntry) {
 	}
 }
 
-// order puts each stream's members in the order of their ranges and says what of
-// each is fresh.
+// order sorts each stream's members by range and sets Fresh.
 func (c *Catalog) order() {
 	for _, s := range c.Streams {
 		slices.SortStableFunc(s.Members, func(a, b int32) int {
@@ -231,10 +228,10 @@ func (c *Catalog) order() {
 	}
 }
 
-// Begin is the first byte of the stream that the archive holds.
+// Begin is the first position of the stream in the archive.
 func (c *Catalog) Begin(s *Stream) int64 { return c.Members[s.Members[0]].Range.Start }
 
-// End is the position behind the last byte of the stream that the archive holds.
+// End is the position after the last byte of the stream in the archive.
 func (c *Catalog) End(s *Stream) int64 {
 	end := int64(0)
 	for _, i := range s.Members {
@@ -243,8 +240,7 @@ func (c *Catalog) End(s *Stream) int64 {
 	return end
 }
 
-// Holes are the ranges that are missing between the first and the last; in a sparse
-// stream none is.
+// Holes returns the missing ranges between the first and the last; none for a sparse stream.
 func (c *Catalog) Holes(s *Stream) []schema.Range {
 	if s.Entry.Sparse {
 		return nil
@@ -261,19 +257,19 @@ func (c *Catalog) Holes(s *Stream) []schema.Range {
 	return holes
 }
 
-// Double is a range in a file that stands in another place too.
+// Double is a range of a file that another member has, too.
 type Double struct {
 	File int32
 	schema.Range
 }
 
-// Doubled are the ranges that an earlier member holds too. Members that doubt says
-// true of do not count as one of the two; nil is none.
+// Doubled returns the ranges that an earlier member has, too. Members for which doubt is true are
+// ignored; nil ignores none.
 func (c *Catalog) Doubled(s *Stream, doubt func(member int32) bool) []Double {
 	var found []Double
 	gap := int64(0)
 	if s.Entry.Sparse {
-		gap = 1 // the carriage return that Flume cuts off each line
+		gap = 1 // the carriage return that Flume removes from each line
 	}
 	for _, i := range s.Members {
 		m := &c.Members[i]
@@ -291,7 +287,7 @@ func (c *Catalog) Doubled(s *Stream, doubt func(member int32) bool) []Double {
 	return found
 }
 
-// StreamIDs are the streams' ids by host, path and id.
+// StreamIDs returns the streams' ids sorted by host, path and id.
 func (c *Catalog) StreamIDs() []schema.StreamID {
 	ids := make([]schema.StreamID, 0, len(c.Streams))
 	for id := range c.Streams {

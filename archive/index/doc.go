@@ -1,8 +1,8 @@
-// Package index is what an archive holds: its files, the members in them, and
-// the streams that these are ranges of.
+// Package index lists what an archive has: its files, the members in them, and the streams whose
+// ranges these are.
 //
-// [Read] goes through the headers only, 62 bytes a member and a stream's entry
-// once a file, and keeps about 90 bytes for each member. [Catalog.Walk] reads the
-// lines. Nothing is believed of a file: what is no member is passed over and
-// remembered as damage, and a file that no collector wrote is listed as foreign.
+// [Read] reads the headers only, 62 bytes a member and a stream's entry once a file, and keeps
+// about 90 bytes for each member. [Catalog.Walk] reads the lines. Files are not trusted: bytes that
+// are not a member are skipped and recorded as damage, and a file that no collector wrote is listed
+// as foreign.
 package index

@@ -8,13 +8,13 @@ import (
 	"sluice/schema"
 )
 
-// Group is what there is of one host and one day.
+// Group is the content of the archive for one host and one day.
 type Group struct {
 	Host                   string
-	Day                    time.Time // zero: the names do not tell it
+	Day                    time.Time // zero: not in the names
 	Files                  int
 	Lines, LogBytes, Bytes int64
-	// Ranges are those of each stream, in order, those that touch joined.
+	// Ranges are the ranges of each stream, sorted, adjacent ones joined.
 	Ranges map[schema.StreamID][]schema.Range
 }
 
@@ -26,7 +26,7 @@ func (g *Group) DayText() string {
 	return g.Day.Format(time.DateOnly)
 }
 
-// Groups are what there is by day and host; foreign files are in none.
+// Groups returns the content by day and host, without foreign files.
 func (c *Catalog) Groups() []*Group {
 	type key struct {
 		host string
@@ -61,7 +61,7 @@ func (c *Catalog) Groups() []*Group {
 	return list
 }
 
-// join puts ranges in order and joins those that touch.
+// join sorts ranges and joins adjacent ones.
 func join(ranges []schema.Range) []schema.Range {
 	slices.SortFunc(ranges, func(a, b schema.Range) int { return cmp.Compare(a.Start, b.Start) })
 	joined := ranges[:0]

@@ -8,9 +8,9 @@ import (
 	"sluice/schema"
 )
 
-// Lines are the lines of data, without their newlines, each by the offset in the
-// stream at which it stands; data begins at start. The last line may lack its
-// newline. NUL bytes before a line are no part of it (schema.CutLine).
+// Lines iterates over the lines of data, without their newlines, with their offsets in the stream;
+// data begins at start. The last line may lack its newline. NUL bytes before a line are not part of
+// it (schema.CutLine).
 func Lines(data []byte, start int64) iter.Seq2[int64, []byte] {
 	return func(yield func(offset int64, line []byte) bool) {
 		for len(data) > 0 {
@@ -23,8 +23,8 @@ func Lines(data []byte, start int64) iter.Seq2[int64, []byte] {
 	}
 }
 
-// Place says which directory of an archive a line belongs into. It remembers the
-// last answer, and is not safe for concurrent use.
+// Place finds the directory of an archive that a line belongs to. It caches the last answer, and is
+// not safe for concurrent use.
 type Place struct {
 	pattern  archive.Pattern
 	host     string
@@ -34,12 +34,12 @@ type Place struct {
 	dir      string
 }
 
-// NewPlace is for lines of a host with labels, which are not changed.
+// NewPlace returns a Place for lines of a host with labels, which must not be changed.
 func NewPlace(p archive.Pattern, host string, labels map[string]string) Place {
 	return Place{pattern: p, host: host, labels: labels}
 }
 
-// Dir is the directory for a dated record.
+// Dir returns the directory for a dated record.
 func (p *Place) Dir(rec *schema.Record) (string, error) {
 	if p.dir != "" && rec.Time >= p.from && rec.Time < p.to && rec.ZoneSeconds == p.zone {
 		return p.dir, nil
@@ -54,7 +54,7 @@ func (p *Place) Dir(rec *schema.Record) (string, error) {
 	return dir, nil
 }
 
-// Undated is the directory for a line without a time that no dated one is before.
+// Undated returns the directory for a line without a time before any dated line.
 func (p *Place) Undated() (string, error) {
 	return p.pattern.Expand(time.Unix(0, 0).UTC(), p.host, p.labels)
 }

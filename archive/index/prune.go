@@ -19,32 +19,31 @@ type PruneStore interface {
 
 // PruneOptions say which files of an archive are removed.
 type PruneOptions struct {
-	// Before is the first moment that is kept: a file goes if its day ended before it,
-	// wherever on earth the log's zone is.
+	// Before is the first moment that is kept: a file is removed if its day ended before it in
+	// every time zone.
 	Before time.Time
-	// Stored reports whether a stream is stored up to an offset, as far as is known here.
+	// Stored reports whether a stream is known to be stored up to an offset.
 	Stored func(id schema.StreamID, end int64) bool
-	// Note is called with the ranges of a file that is about to be removed, for a record
-	// that survives; an error keeps the file.
+	// Note is called with the ranges of a file before it is removed, to record them durably. An
+	// error keeps the file.
 	Note func([]Member) error
-	// DryRun changes nothing.
+	// DryRun reports without removing.
 	DryRun bool
 }
 
-// Pruning is what Prune removed, or would remove, and which old files it kept.
+// Pruning is what Prune removed, or would remove, and the old files that it kept.
 type Pruning struct {
 	Files        int
 	Bytes, Lines int64
-	// NotStored are those whose lines are not all stored, Undated those of the day of lines
-	// without a time, Damaged those that cannot be read to their end.
+	// NotStored counts kept files with lines that are not stored, Undated files of the day of lines
+	// without a time, Damaged files that cannot be read to their end.
 	NotStored, Undated, Damaged int
 }
 
-// lastZone is how far west of UTC a day ends last.
+// lastZone is the westernmost time zone, in which a day ends last.
 const lastZone = 12 * time.Hour
 
-// Prune removes the files of an archive that are too old. Files that no collector wrote
-// stay.
+// Prune removes old files from an archive. Files that no collector wrote are kept.
 func Prune(ctx context.Context, a PruneStore, pattern archive.Pattern, o PruneOptions) (done Pruning, err error) {
 	held, err := Read(ctx, a, pattern, func(f *File) bool {
 		return !f.Time.IsZero() && !f.Time.Truncate(24*time.Hour).Add(24*time.Hour+lastZone).After(o.Before)

@@ -19,9 +19,8 @@ const (
 	dataWindowBytes   = 1 << 20
 )
 
-// window reads a file from front to back in long pieces, for a file in HDFS is
-// slow to be asked anew for every member. What is longer than a piece is read as
-// it is asked for.
+// window reads a file from front to back in large pieces, because a request to HDFS for every
+// member would be slow. A read longer than a piece is done directly.
 type window struct {
 	src  io.ReaderAt
 	size int64
@@ -59,10 +58,10 @@ type Reader struct {
 	segment *segment.Reader
 }
 
-// NewReader returns a reader that has opened nothing.
+// NewReader returns a reader without an open file.
 func (c *Catalog) NewReader() *Reader { return &Reader{catalog: c, file: -1} }
 
-// Segment returns the reader of the member's file, to be told which member.
+// Segment returns the segment.Reader of the member's file.
 func (r *Reader) Segment(ctx context.Context, m *Member) (*segment.Reader, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -82,8 +81,8 @@ func (r *Reader) Segment(ctx context.Context, m *Member) (*segment.Reader, error
 	return r.segment, nil
 }
 
-// Data returns the member's bytes as they stand in the log, valid until the next
-// call. What is wrong with the member is a *segment.FormatError.
+// Data returns the member's bytes as in the log, valid until the next call. Damage of the member is
+// a *segment.FormatError.
 func (r *Reader) Data(ctx context.Context, m *Member) ([]byte, error) {
 	s, err := r.Segment(ctx, m)
 	if err != nil {
@@ -97,7 +96,7 @@ func (r *Reader) Data(ctx context.Context, m *Member) ([]byte, error) {
 	return data, nil
 }
 
-// Close lets go of the open file.
+// Close closes the open file.
 func (r *Reader) Close() error {
 	if r.file < 0 {
 		return nil
@@ -106,13 +105,12 @@ func (r *Reader) Close() error {
 	return r.src.Close()
 }
 
-// Workers is how many files Walk reads side by side.
+// Workers is the number of files that Walk reads concurrently.
 func Workers() int { return min(runtime.GOMAXPROCS(0), 8) }
 
-// Walk reads every member: several files side by side, the members of one in
-// their order. visit gets the worker (0 to Workers()-1), the member's index, and
-// its bytes, valid until it returns, or bad, which says what is wrong with it. The
-// first other error ends the walk.
+// Walk reads every member: several files concurrently, the members of one file in their order.
+// visit gets the worker (0 to Workers()-1), the member's index, and its bytes, valid until visit
+// returns, or bad, the damage of the member. The first other error ends the walk.
 func (c *Catalog) Walk(ctx context.Context, visit func(worker int, i int32, data []byte, bad *segment.FormatError) error) error {
 	files := make(chan int)
 	group, ctx := errgroup.WithContext(ctx)

@@ -12,9 +12,9 @@ import (
 	"sluice/schema"
 )
 
-// Problem is something that is wrong with an archive.
+// Problem is an error in an archive.
 type Problem struct {
-	File   string // "" where a stream as a whole is meant
+	File   string // "": a problem of the stream
 	Stream schema.StreamID
 	Range  schema.Range
 	Text   string
@@ -30,9 +30,9 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s: stream %s: bytes %v: %s", p.File, p.Stream, p.Range, p.Text)
 }
 
-// Verify reads everything, and reports in the order of files and streams what is
-// wrong: members whose lines are not what was written, bytes that are no member,
-// lines in a file of another host, label or period, holes and ranges that stand twice.
+// Verify reads everything, and reports problems in the order of files and streams: members whose
+// checksums are wrong, bytes that are no member, lines in a file of another host, label or period,
+// gaps, and ranges that are there twice.
 func (c *Catalog) Verify(ctx context.Context, pattern archive.Pattern, report func(Problem)) error {
 	found := make([][]Problem, len(c.Files))
 	for i := range c.Files {
@@ -72,7 +72,7 @@ func (c *Catalog) Verify(ctx context.Context, pattern archive.Pattern, report fu
 	return nil
 }
 
-// fileProblems are those that the headers show.
+// fileProblems returns the problems that the headers show.
 func (c *Catalog) fileProblems(f *File) (found []Problem) {
 	for _, d := range f.Damage {
 		found = append(found, Problem{File: f.Name, Text: fmt.Sprintf("%d bytes at byte %d are no member: %s", d.Bytes, d.Offset, d.Reason)})
@@ -86,7 +86,7 @@ func (c *Catalog) fileProblems(f *File) (found []Problem) {
 	return found
 }
 
-// streamProblems are holes and what stands twice.
+// streamProblems reports gaps and duplicate ranges.
 func (c *Catalog) streamProblems(s *Stream, report func(Problem)) {
 	for _, hole := range c.Holes(s) {
 		report(Problem{Stream: s.Entry.ID, Range: hole, Text: "missing"})
@@ -96,17 +96,17 @@ func (c *Catalog) streamProblems(s *Stream, report func(Problem)) {
 	}
 }
 
-// verifier checks members whose checksums are right.
+// verifier checks the lines of members whose checksums are right.
 type verifier struct {
 	catalog *Catalog
 	pattern archive.Pattern
 	place   Place // of the file
 	file    int32
-	formats map[schema.StreamID]*parse.Format // nil: not known
+	formats map[schema.StreamID]*parse.Format // nil: unknown format
 	rec     schema.Record
 }
 
-// check says what is wrong with a member's lines; "" is nothing.
+// check returns what is wrong with a member's lines, "" if nothing is.
 func (v *verifier) check(m *Member, data []byte) (string, error) {
 	s, f := v.catalog.Streams[m.Stream], &v.catalog.Files[m.File]
 	if !s.Described || f.Misplaced {
@@ -130,7 +130,7 @@ func (v *verifier) check(m *Member, data []byte) (string, error) {
 	want := path.Dir(f.Name)
 	for offset, line := range Lines(data, m.Range.Start) {
 		format.Parse(line, &v.rec)
-		if !v.rec.Dated { // goes where the line before it went
+		if !v.rec.Dated { // belongs to the directory of the line before it
 			continue
 		}
 		dir, err := v.place.Dir(&v.rec)

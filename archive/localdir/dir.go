@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// mkdirAll makes dir and what is missing above it, and syncs the parent of each
-// that it made. The parent of a dir that exists is synced too, for who made it may
-// have died before doing so; unless it is a place that we may only pass through.
+// mkdirAll creates dir and missing directories above it, and syncs the parent of each one. The
+// parent of an existing dir is synced, too, as the process that created it may have died before it
+// did so; unless the parent may only be searched.
 func mkdirAll(dir string) error {
 	parent := filepath.Dir(dir)
 	err := os.Mkdir(dir, dirPerm)

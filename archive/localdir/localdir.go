@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	dirPerm  fs.FileMode = 0o750 // logs name people's addresses
+	dirPerm  fs.FileMode = 0o750 // logs have addresses of people
 	filePerm fs.FileMode = 0o640
 )
 
-// Archive implements archive.Archive on the folder root.
+// Archive implements archive.Archive in the directory root.
 type Archive struct {
 	root string
 	temp *archive.TempNames                  // nil: for reading only
@@ -27,9 +27,9 @@ type Archive struct {
 
 var _ archive.Archive = (*Archive)(nil)
 
-// Open uses the folder root as an archive, and makes it where it is missing. The
-// owner is the id of the collector: no two that run at the same time may share
-// one. The folder must be writable, which Open tries.
+// Open uses the directory root as an archive, and creates it if it is missing. The owner is the id
+// of the collector; no two collectors that run at the same time may share one. Open fails if the
+// directory is not writable.
 func Open(root, owner string) (*Archive, error) {
 	temp, err := archive.NewTempNames(owner)
 	if err != nil {
@@ -50,8 +50,8 @@ func Open(root, owner string) (*Archive, error) {
 	return a, nil
 }
 
-// createNew makes a temporary file in the place of what an earlier process left: it
-// writes through no link that another user placed there.
+// createNew creates a temporary file in place of one that an earlier process left. It does not
+// write through a link that another user placed there.
 func createNew(path string) (*os.File, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -72,7 +72,7 @@ func (a *Archive) List(ctx context.Context) ([]archive.File, error) {
 	return a.ListWhere(ctx, func(string) bool { return true })
 }
 
-// ListWhere is List without the directories that want refuses, and what is below them.
+// ListWhere is List without the directories that want rejects, and what is below them.
 func (a *Archive) ListWhere(ctx context.Context, want func(dir string) bool) ([]archive.File, error) {
 	var files []archive.File
 	err := filepath.WalkDir(a.root, func(p string, d fs.DirEntry, err error) error {
@@ -87,7 +87,7 @@ func (a *Archive) ListWhere(ctx context.Context, want func(dir string) bool) ([]
 			return err
 		}
 		name = filepath.ToSlash(name)
-		if archive.CheckName(name) != nil || d.IsDir() && !want(name) { // hidden, or not one that we could read back
+		if archive.CheckName(name) != nil || d.IsDir() && !want(name) { // hidden, or not readable as an archive file
 			if d.IsDir() {
 				return fs.SkipDir
 			}
@@ -109,7 +109,7 @@ func (a *Archive) ListWhere(ctx context.Context, want func(dir string) bool) ([]
 	if err != nil {
 		return nil, fmt.Errorf("archive %s: list: %w", a.root, err)
 	}
-	// The walk has a/b before a-b, for it sorts each directory by itself.
+	// The walk returns a/b before a-b, as it sorts each directory separately.
 	slices.SortFunc(files, func(x, y archive.File) int { return strings.Compare(x.Name, y.Name) })
 	return files, nil
 }

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// OpenToRead uses the folder root as an archive to be read only: it must be there,
-// and nothing in it is changed. It may be read-only itself.
+// OpenToRead uses the existing directory root as an archive for reading only. Nothing in it is
+// changed, so it may be on a read-only file system.
 func OpenToRead(root string) (*Archive, error) {
 	info, err := os.Stat(root)
 	if err == nil && !info.IsDir() {

@@ -10,8 +10,7 @@ import (
 	"sluice/archive"
 )
 
-// Replace puts a copy of the file at localPath in the place of the archived one:
-// whoever opens it reads the old bytes or the new ones, whole.
+// Replace implements archive.Archive.
 func (a *Archive) Replace(ctx context.Context, localPath, name string) error {
 	err := archive.CheckName(name)
 	if err == nil {
@@ -38,7 +37,7 @@ func (a *Archive) replace(ctx context.Context, localPath, final string) (err err
 	return syncDir(filepath.Dir(final))
 }
 
-// Remove takes a file out of the archive; fs.ErrNotExist where there is none.
+// Remove implements archive.Archive.
 func (a *Archive) Remove(_ context.Context, name string) error {
 	err := archive.CheckName(name)
 	if err == nil {

@@ -42,7 +42,7 @@ func (a *Archive) store(ctx context.Context, localPath, final string) error {
 	return errors.Join(err, src.Close())
 }
 
-// openRegular keeps a directory or a device from becoming an archive file.
+// openRegular opens a regular file, and rejects directories and devices.
 func openRegular(path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -66,7 +66,7 @@ func (a *Archive) place(ctx context.Context, src *os.File, final string) error {
 	if err := mkdirAll(dir); err != nil {
 		return err
 	}
-	// An earlier Store may have come this far and not heard of it.
+	// An earlier Store may have placed the file and failed after that.
 	if stored, err := alreadyThere(ctx, src, final); err != nil {
 		return err
 	} else if stored {
@@ -82,8 +82,8 @@ func (a *Archive) place(ctx context.Context, src *os.File, final string) error {
 	return syncDir(dir)
 }
 
-// placeLink gives src a second name, which fails where the name is taken. The data
-// is synced first: a sealed segment is, another file may not be.
+// placeLink gives src a second name; it fails if the name exists. The data is synced first, as a
+// file other than a sealed segment may not be.
 func (a *Archive) placeLink(src *os.File, final string) error {
 	if err := src.Sync(); err != nil {
 		return err
@@ -91,8 +91,8 @@ func (a *Archive) placeLink(src *os.File, final string) error {
 	return a.link(src.Name(), final)
 }
 
-// linkImpossible: another file system, one without links, too many of them, or
-// (EPERM) a file that Linux lets only its owner link.
+// linkImpossible reports whether err means that a copy is needed: another file system, one without
+// links, too many links, or (EPERM) a file that Linux lets only its owner link.
 func linkImpossible(err error) bool {
 	for _, e := range []error{syscall.EXDEV, syscall.EPERM, syscall.EOPNOTSUPP, syscall.ENOSYS, syscall.EMLINK} {
 		if errors.Is(err, e) {
@@ -135,10 +135,10 @@ func writeCopy(ctx context.Context, src *os.File, tmp string) error {
 	return errors.Join(err, dst.Close())
 }
 
-// plainWriter hides ReadFrom, which would pass the checksum by.
+// plainWriter hides ReadFrom, which would bypass the checksum.
 type plainWriter struct{ io.Writer }
 
-// sum is the length and CRC-32C of what was written to it.
+// sum is a writer that computes length and CRC-32C.
 type sum struct {
 	hash.Hash32
 	bytes int64
@@ -163,8 +163,8 @@ func compare(ctx context.Context, copied *os.File, want *sum) error {
 	return nil
 }
 
-// alreadyThere reports whether final has src's bytes, and archive.ErrConflict when it
-// has others.
+// alreadyThere reports whether final has the bytes of src. It returns archive.ErrConflict if it has
+// others.
 func alreadyThere(ctx context.Context, src *os.File, final string) (bool, error) {
 	old, err := openRegular(final)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -212,8 +212,7 @@ func sameBytes(ctx context.Context, a, b *os.File) (bool, error) {
 	}
 }
 
-// fromStart reads f from its beginning, whatever was read of it before, until ctx
-// ends.
+// fromStart reads f from its beginning until ctx ends.
 func fromStart(ctx context.Context, f *os.File) io.Reader {
 	return &ctxReader{ctx: ctx, file: f}
 }

@@ -43,21 +43,21 @@ func (a *Archive) sweep(ctx context.Context) error {
 	return a.sweepAbandoned(others)
 }
 
-// sweepAbandoned removes those of other owners' temporary files that are abandoned.
+// sweepAbandoned removes the abandoned temporary files of other owners.
 func (a *Archive) sweepAbandoned(paths []string) error {
 	if len(paths) == 0 {
 		return nil
 	}
 	now, err := a.clock()
 	if err != nil {
-		return nil // no age can be told; the next sweep tries again
+		return nil // the age is unknown; the next sweep tries again
 	}
 	for _, path := range paths {
 		info, err := os.Lstat(path)
 		if err == nil && info.Mode().IsRegular() && archive.Abandoned(info.ModTime(), now) {
 			err = os.Remove(path)
 		}
-		// Another sweep was faster, or the file is another user's to remove.
+		// Another sweep removed it, or the file belongs to another user.
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
@@ -65,7 +65,7 @@ func (a *Archive) sweepAbandoned(paths []string) error {
 	return nil
 }
 
-// clock is the time by the clock of the file system, which may be a server's.
+// clock returns the time of the file system's clock, which may be a server's.
 func (a *Archive) clock() (now time.Time, err error) {
 	f, err := createNew(a.tmpName())
 	if err != nil {

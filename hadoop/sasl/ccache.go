@@ -9,7 +9,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// cacheEntry is one ticket of a ticket cache. Its bytes belong to the cache's.
+// cacheEntry is a ticket of a ticket cache. Its bytes are parts of the cache's.
 type cacheEntry struct {
 	server, realm string // krbtgt/EXAMPLE.COM, and the realm that issued it
 	key           types.EncryptionKey
@@ -17,7 +17,7 @@ type cacheEntry struct {
 	ticket        []byte // DER
 }
 
-// ticketCache is a file of kinit's: whose tickets, and which.
+// ticketCache is the parsed ticket cache of kinit: the client and the tickets.
 type ticketCache struct {
 	name, realm string
 	entries     []cacheEntry
@@ -25,8 +25,8 @@ type ticketCache struct {
 
 var errCache = errors.New("not a ticket cache of version 4 (kinit writes them: FILE:/path)")
 
-// parseCache reads a ticket cache (MIT Kerberos, Credential cache file format,
-// version 4). gokrb5 has a reader too; it trusts every length in the file.
+// parseCache parses a ticket cache (MIT Kerberos, Credential cache file format, version 4).
+// gokrb5's parser is not used, as it trusts every length in the file.
 func parseCache(b []byte) (c ticketCache, err error) {
 	r := cacheReader{b: b}
 	if r.u16() != 0x0504 {
@@ -40,7 +40,7 @@ func parseCache(b []byte) (c ticketCache, err error) {
 		e.server, e.realm = r.principal()
 		e.key.KeyType = int32(r.u16())
 		e.key.KeyValue = r.data()
-		r.take(8) // since when: authenticated, valid
+		r.take(8) // authentication time, start time
 		e.end = time.Unix(int64(r.u32()), 0)
 		r.take(4 + 1 + 4) // renewable until, is for user to user, flags
 		for range 2 {     // addresses, authorization data
@@ -59,8 +59,7 @@ func parseCache(b []byte) (c ticketCache, err error) {
 	return c, nil
 }
 
-// cacheReader takes from the front of b. Once too few bytes are left it is short,
-// and everything is empty.
+// cacheReader reads from the front of b. After too few bytes it is short and returns zero values.
 type cacheReader struct {
 	b     []byte
 	short bool

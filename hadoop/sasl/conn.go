@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// maxTokenBytes bounds a token of the server's: HBase wraps an answer as a
-	// whole, and rpc bounds that by 256 MiB.
+	// maxTokenBytes bounds a token of the server: HBase wraps a response as a whole, and package
+	// rpc bounds responses to 256 MiB.
 	maxTokenBytes = 256<<20 + 1<<10
-	// keepBytes is how large a buffer may be that is kept for the next token.
+	// keepBytes bounds the buffer that is kept for the next token.
 	keepBytes = 4 << 20
 )
 
-// conn carries each write as tokens, each behind its length (u32). Reading and
-// writing may go on at the same time, neither of them twice.
+// conn sends each write as tokens with a length (u32) before each. One reader and one writer may
+// use it at the same time.
 type conn struct {
 	net.Conn
 	context *Context
@@ -58,7 +58,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// next reads a token. The buffer grows as bytes come, not as their number is promised.
+// next reads a token. The buffer grows with the bytes received, not with the length announced.
 func (c *conn) next() error {
 	var length [4]byte
 	if _, err := io.ReadFull(c.Conn, length[:]); err != nil {
@@ -83,7 +83,7 @@ func (c *conn) next() error {
 	return err
 }
 
-// appendToken appends a token behind its length.
+// appendToken appends a token with its length before it.
 func appendToken(b, token []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(b, uint32(len(token))), token...)
 }

@@ -6,22 +6,20 @@ import (
 	"fmt"
 )
 
-// maxOurTokenBytes bounds a token of ours, whatever the server would take.
+// maxOurTokenBytes bounds a token that is sent, whatever the server would accept.
 const maxOurTokenBytes = 64 << 10
 
-// Context is a security context with a server, which has taken our ticket: what is
-// said by whichever protocol carries its tokens. Wrap and Unwrap may go on at the
-// same time, neither of them twice.
+// Context is a security context with a server, independent of the protocol that carries its tokens.
+// One Wrap and one Unwrap may run at the same time.
 type Context struct {
 	secrets  *secrets
 	accept   []Protection
-	setting  string // the server's, that says what it accepts
+	setting  string // the server's setting of what it accepts
 	agreed   Protection
 	maxPlain int
 }
 
-// Begin gives the first token for the service at a host. The server's answer is for
-// Agree.
+// Begin returns the first token for the service on a host. Pass the server's reply to Agree.
 func (k *Kerberos) Begin(ctx context.Context, host string) (c *Context, token []byte, err error) {
 	service, realm := k.servicePrincipal(host)
 	t, name, nameRealm, err := k.tickets.get(ctx, service, realm)
@@ -35,9 +33,8 @@ func (k *Kerberos) Begin(ctx context.Context, host string) (c *Context, token []
 	return &Context{secrets: secrets, accept: k.protections, setting: k.protectionSetting}, token, nil
 }
 
-// Agree answers the server's offer, a signed token with the bits of the protections
-// that it accepts (1) and the size of token that it takes (3), by one of them and the
-// size that we take.
+// Agree answers the server's offer, a signed token with the bits of the accepted protections (1)
+// and the maximum size of a token (3), with the chosen protection and our maximum size.
 func (c *Context) Agree(offer []byte) (answer []byte, err error) {
 	data, err := c.secrets.unwrap(offer, false)
 	if err != nil {
@@ -50,7 +47,7 @@ func (c *Context) Agree(offer []byte) (answer []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	answer = []byte{bit, 0xff, 0xff, 0xff} // what servers send is bounded by their answers, not by this
+	answer = []byte{bit, 0xff, 0xff, 0xff} // tokens of servers are bounded by maxTokenBytes instead
 	if chosen == Authentication {
 		answer = []byte{bit, 0, 0, 0}
 	}
@@ -62,19 +59,18 @@ func (c *Context) Agree(offer []byte) (answer []byte, err error) {
 	return c.secrets.wrap(answer, false)
 }
 
-// Agreed is the protection of everything after Agree; at Authentication nothing is
-// wrapped.
+// Agreed is the protection of everything after Agree; at Authentication nothing is wrapped.
 func (c *Context) Agreed() Protection { return c.agreed }
 
-// MaxPlain is how many bytes Wrap takes at a time.
+// MaxPlain is the maximum number of bytes for Wrap.
 func (c *Context) MaxPlain() int { return c.maxPlain }
 
-// Wrap makes the next token of data, which it does not keep.
+// Wrap makes the next token of data. It does not keep data.
 func (c *Context) Wrap(data []byte) ([]byte, error) {
 	return c.secrets.wrap(data, c.agreed == Privacy)
 }
 
-// Unwrap gives the data of the server's next token, as a part of it.
+// Unwrap returns the data of the server's next token; it is a part of token.
 func (c *Context) Unwrap(token []byte) ([]byte, error) {
 	return c.secrets.unwrap(token, c.agreed == Privacy)
 }

@@ -23,56 +23,55 @@ import (
 )
 
 const (
-	kdcTimeout    = 2 * time.Second // for one KDC, before the next is asked
+	kdcTimeout    = 2 * time.Second // for one KDC, before the next one is asked
 	maxKDCBytes   = 1 << 20
 	maxReferrals  = 5
-	verifyAnySkew = 100 * 365 * 24 * time.Hour // the skew is looked at here, to say how much it is
+	verifyAnySkew = 100 * 365 * 24 * time.Hour // the clock skew is checked here, to report it
 )
 
-// settingsError is also an rpc.ErrSettings: trying again does not help.
+// settingsError is also an rpc.ErrSettings: a retry does not help.
 type settingsError string
 
 func (e settingsError) Error() string        { return string(e) }
 func (e settingsError) Is(target error) bool { return target == rpc.ErrSettings }
 
-// Whoever reads these has to do something about them; the text around says what.
+// These errors need an action by an operator; the text of the wrapping error says which.
 const (
-	// ErrNoTicket: there is no usable ticket, and nothing to get one with.
+	// ErrNoTicket is returned if there is no usable ticket, and no way to get one.
 	ErrNoTicket settingsError = "no Kerberos ticket"
-	// ErrExpired: the ticket was valid once.
+	// ErrExpired is returned if the ticket has expired.
 	ErrExpired settingsError = "the Kerberos ticket has expired"
-	// ErrClockSkew: the clocks here and there differ too much.
+	// ErrClockSkew is returned if the clocks of client and server differ too much.
 	ErrClockSkew settingsError = "the clocks differ"
-	// ErrPrincipal: the KDC does not know a name, or the key for it is wrong.
+	// ErrPrincipal is returned if the KDC does not know a principal, or its key is wrong.
 	ErrPrincipal settingsError = "wrong principal or key"
-	// ErrProtection: server and client have no protection in common.
+	// ErrProtection is returned if server and client have no protection in common.
 	ErrProtection settingsError = "no protection in common"
-	// ErrNoSecurity: the server does not do Kerberos.
+	// ErrNoSecurity is returned if the server does not use Kerberos.
 	ErrNoSecurity settingsError = "the server has no security"
 )
 
-// ErrKDC: no KDC could be asked. One may answer later.
+// ErrKDC is returned if no KDC answered. A later attempt may succeed.
 var ErrKDC = errors.New("no KDC answers")
 
-// ticket is one of the KDC's, with what its answer said about it.
+// ticket is a ticket with the fields of the KDC's reply.
 type ticket struct {
 	ticket messages.Ticket
 	key    types.EncryptionKey
 	end    time.Time
 }
 
-// kdc asks the KDCs of krb5.conf. It keeps nothing.
+// kdc is a client of the KDCs in krb5.conf. It caches nothing.
 type kdc struct {
 	config *config.Config
 	now    func() time.Time
-	// dial makes a connection; KDCs are asked by TCP, which all of them speak, and
-	// which loses no answer.
+	// dial connects to a KDC by TCP, which all KDCs support, and which does not lose replies.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// principalSetting names the servers' principal.
+	// principalSetting is the name of the setting of the servers' principal, for errors.
 	principalSetting string
 }
 
-// logIn gets a ticket for getting tickets, by a key of the keytab.
+// logIn gets a ticket-granting ticket with a key of the keytab.
 func (k *kdc) logIn(ctx context.Context, name types.PrincipalName, realm string, keys *keytab.Keytab) (t ticket, err error) {
 	request, err := messages.NewASReqForTGT(realm, k.config, name)
 	if err != nil {
@@ -108,8 +107,8 @@ func (k *kdc) logIn(ctx context.Context, name types.PrincipalName, realm string,
 	return ticket{reply.Ticket, reply.DecryptedEncPart.Key, reply.DecryptedEncPart.EndTime}, nil
 }
 
-// preauthenticate puts the time into the request, encrypted by our key, in the
-// encryption type that the KDC asks for.
+// preauthenticate adds the time, encrypted with the client's key, in the encryption type that the
+// KDC requires.
 func preauthenticate(request *messages.ASReq, refused messages.KRBError, name types.PrincipalName, realm string, keys *keytab.Keytab) ([]byte, error) {
 	var hints types.PADataSequence
 	if err := hints.Unmarshal(refused.EData); err != nil {
@@ -145,8 +144,7 @@ func preauthenticate(request *messages.ASReq, refused messages.KRBError, name ty
 	return nil, errors.New("the KDC asks for preauthentication of a kind that a keytab does not serve")
 }
 
-// serviceTicket gets a ticket for a service, of another realm too if the KDCs
-// refer to one another.
+// serviceTicket gets a ticket for a service, following referrals to other realms.
 func (k *kdc) serviceTicket(ctx context.Context, name types.PrincipalName, realm string, tgt ticket, service types.PrincipalName) (t ticket, err error) {
 	for range maxReferrals {
 		request, err := messages.NewTGSReq(name, realm, k.config, tgt.ticket, tgt.key, service, false)
@@ -183,7 +181,7 @@ func (k *kdc) serviceTicket(ctx context.Context, name types.PrincipalName, realm
 	return t, fmt.Errorf("the KDCs refer to one another more than %d times for %s", maxReferrals, service.PrincipalNameString())
 }
 
-// checkClock compares the KDC's time with ours.
+// checkClock compares the KDC's time with the local clock.
 func (k *kdc) checkClock(theirs time.Time) error {
 	ahead := k.now().Sub(theirs)
 	if ahead.Abs() <= k.config.LibDefaults.Clockskew {
@@ -200,7 +198,7 @@ func skewed(ahead time.Duration) error {
 	return fmt.Errorf("%w: this machine's is %v %s the KDC's: set it (NTP)", ErrClockSkew, ahead.Abs().Round(time.Second), word)
 }
 
-// explain says what an operator can do about a KDC's refusal.
+// explain adds to a KDC's error what an operator can do.
 func (k *kdc) explain(err error, who string) error {
 	var refused messages.KRBError
 	if !errors.As(err, &refused) {
@@ -221,7 +219,7 @@ func (k *kdc) explain(err error, who string) error {
 	return fmt.Errorf("the KDC refuses %s: %w", who, refused)
 }
 
-// ask sends a request to a realm's KDCs in turn until one answers.
+// ask sends a request to the realm's KDCs in turn until one answers.
 func (k *kdc) ask(ctx context.Context, realm string, request []byte) ([]byte, error) {
 	n, addresses, err := k.config.GetKDCs(realm, true)
 	if err != nil || n == 0 {
@@ -245,7 +243,7 @@ func (k *kdc) ask(ctx context.Context, realm string, request []byte) ([]byte, er
 	return nil, fmt.Errorf("%w of realm %s: %w", ErrKDC, realm, errors.Join(failed...))
 }
 
-// askOne sends a request behind its length (u32), and reads such an answer (RFC
+// askOne sends a request with its length (u32) before it, and reads a reply in the same form (RFC
 // 4120, 7.2.2).
 func (k *kdc) askOne(ctx context.Context, address string, request []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, kdcTimeout)

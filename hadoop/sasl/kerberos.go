@@ -25,29 +25,27 @@ import (
 	"sluice/hbase/rpc"
 )
 
-// Config says who we are and whom we trust. The zero Config is what kinit leaves:
-// the system's krb5.conf, the user's ticket cache.
+// Config has the client's principal and settings. The zero Config uses what kinit leaves: the
+// system's krb5.conf, and the user's ticket cache.
 type Config struct {
-	// Krb5Config is krb5.conf; empty: KRB5_CONFIG, or /etc/krb5.conf.
+	// Krb5Config is the path of krb5.conf; empty: KRB5_CONFIG, or /etc/krb5.conf.
 	Krb5Config string
-	// Keytab has the key of Principal (user or user/host, with or without
-	// @REALM; empty: the first one in the keytab). Tickets are got with it, and got
-	// again before they expire. Without a keytab the cache's tickets must be
-	// Principal's, if it is given.
+	// Keytab has the key of Principal (user or user/host, with or without @REALM; empty: the first
+	// one in the keytab). Tickets are obtained with it, and renewed before they expire. Without a
+	// keytab, the cache's tickets must be those of Principal, if it is set.
 	Keytab, Principal string
-	// Cache is the ticket cache that is used without a keytab, a file, and read again
-	// when its tickets expire; empty: KRB5CCNAME, or /tmp/krb5cc_UID.
+	// Cache is the path of the ticket cache that is used without a keytab. It is read again when
+	// its tickets expire. Empty: KRB5CCNAME, or /tmp/krb5cc_UID.
 	Cache string
-	// ServerPrincipal is that of the servers, as in
-	// hbase.regionserver.kerberos.principal, _HOST standing for each one's name;
-	// empty: hbase/_HOST. Without a realm it is that of krb5.conf's
-	// [domain_realm], or our own.
+	// ServerPrincipal is the principal of the servers, as in hbase.regionserver.kerberos.principal,
+	// where _HOST stands for the server's name; empty: hbase/_HOST. Without a realm it is that of
+	// krb5.conf's [domain_realm], or the client's.
 	ServerPrincipal string
-	// Protections are those that we accept, the best first, as in
-	// hbase.rpc.protection; empty: the strongest that a server offers.
+	// Protections are the accepted protections, the preferred first, as in hbase.rpc.protection;
+	// empty: the strongest that a server offers.
 	Protections []Protection
-	// PrincipalSetting and ProtectionSetting are the servers' settings for these two,
-	// by which errors name them; empty: HBase's.
+	// PrincipalSetting and ProtectionSetting are the names of the servers' settings in errors;
+	// empty: HBase's.
 	PrincipalSetting, ProtectionSetting string
 	// Now is a clock; nil: time.Now.
 	Now func() time.Time
@@ -55,8 +53,7 @@ type Config struct {
 	Getenv func(string) string
 }
 
-// Kerberos makes connections by SASL's GSSAPI. Its methods are safe for concurrent
-// use.
+// Kerberos authenticates connections by SASL's GSSAPI. Its methods are safe for concurrent use.
 type Kerberos struct {
 	config      *config.Config
 	tickets     *tickets
@@ -67,7 +64,7 @@ type Kerberos struct {
 	protectionSetting string
 }
 
-// New reads krb5.conf and keytab. Tickets are got when a connection is made.
+// New reads krb5.conf and keytab. Tickets are obtained when a connection is made.
 func New(c Config) (*Kerberos, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -109,13 +106,13 @@ func (c Config) load() (*config.Config, error) {
 	path := first(c.Krb5Config, c.env("KRB5_CONFIG"), "/etc/krb5.conf")
 	krb5, err := config.Load(path)
 	var unsupported config.UnsupportedDirective
-	if err != nil && !errors.As(err, &unsupported) { // what it does not support we do not need
+	if err != nil && !errors.As(err, &unsupported) { // unsupported settings are not needed here
 		return nil, fmt.Errorf("Kerberos: read krb5.conf (KRB5_CONFIG names it): %s: %w", path, err)
 	}
 	return krb5, nil
 }
 
-// cachePath is the ticket cache, with its kind before it where that is not FILE.
+// cachePath returns the path of the ticket cache, with its type in front unless that is FILE.
 func (c Config) cachePath() string {
 	return strings.TrimPrefix(first(c.Cache, c.env("KRB5CCNAME"), "/tmp/krb5cc_"+strconv.Itoa(os.Getuid())), "FILE:")
 }
@@ -129,7 +126,7 @@ func first(values ...string) string {
 	return ""
 }
 
-// readKeytab finds out who we are.
+// readKeytab sets the client's principal and keys.
 func (t *tickets) readKeytab(path, principal string) (err error) {
 	t.keys, t.name, t.realm, err = readKeytab(path, principal, t.kdc.config.LibDefaults.DefaultRealm)
 	return err
@@ -156,8 +153,8 @@ func readKeytab(path, principal, defaultRealm string) (keys *keytab.Keytab, name
 	return nil, name, "", fmt.Errorf("%w: the keytab %s has no key of %s@%s (klist -k says whose it has)", ErrPrincipal, path, name.PrincipalNameString(), realm)
 }
 
-// LogIn gets the ticket for getting tickets, if there is none that will do, and says
-// whose it is and until when.
+// LogIn gets a ticket-granting ticket, unless there is a valid one, and returns its principal and
+// end.
 func (k *Kerberos) LogIn(ctx context.Context) (principal string, until time.Time, err error) {
 	return k.tickets.logIn(ctx)
 }
@@ -179,19 +176,19 @@ func (k *Kerberos) Handshake(ctx context.Context, raw net.Conn, server rpc.Serve
 	return agree(raw, c, offer)
 }
 
-// servicePrincipal is the server's, and its realm where that is known.
+// servicePrincipal returns the server's principal, and its realm if it is known.
 func (k *Kerberos) servicePrincipal(host string) (types.PrincipalName, string) {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	service, realm := types.ParseSPNString(strings.ReplaceAll(k.server, "_HOST", host))
 	return service, first(realm, k.config.ResolveRealm(host))
 }
 
-// What is asked of a context (RFC 4121, 4.1.1.1). Mutual authentication is not:
-// the server's offer is signed by a key that only it can have got from the ticket.
+// The flags of a context (RFC 4121, 4.1.1.1). Mutual authentication is not needed: the server's
+// offer is signed with a key that only it can get from the ticket.
 const contextFlags = 4 | 8 | 16 | 32 // replay detection, sequence, confidentiality, integrity
 
-// contextToken is the first token of a context, an AP-REQ (RFC 4121, 4.1), with a
-// key of its own for what follows.
+// contextToken returns the first token of a context, an AP-REQ (RFC 4121, 4.1), with a key of its
+// own for what follows.
 func contextToken(t ticket, name types.PrincipalName, realm string, now time.Time) ([]byte, *secrets, error) {
 	cipher, err := crypto.GetEtype(t.key.KeyType)
 	if err != nil {
@@ -201,9 +198,9 @@ func contextToken(t ticket, name types.PrincipalName, realm string, now time.Tim
 	rand.Read(subkey.KeyValue)
 	var random [4]byte
 	rand.Read(random[:])
-	number := binary.BigEndian.Uint32(random[:]) >> 2 // some take it for signed
+	number := binary.BigEndian.Uint32(random[:]) >> 2 // some implementations read it as signed
 
-	flags := make([]byte, 24) // length of bindings, none of them, flags; little-endian
+	flags := make([]byte, 24) // length of the channel bindings, the bindings (none), flags; little-endian
 	flags[0], flags[20] = 16, contextFlags
 	now = now.UTC()
 	request, err := messages.NewAPReq(t.ticket, t.key, types.Authenticator{

@@ -12,33 +12,32 @@ import (
 	"sluice/hbase/rpc"
 )
 
-// Protection is what is done to bytes on their way, as hbase.rpc.protection
-// names it.
+// Protection is the quality of protection of a connection, named as in hbase.rpc.protection.
 type Protection string
 
-// The protections, each with what the one before it has.
+// The protections; each includes the one before it.
 const (
 	Authentication Protection = "authentication"
 	Integrity      Protection = "integrity"
 	Privacy        Protection = "privacy"
 )
 
-// layers are the protections by their bit in the server's offer (RFC 4752, 3.3),
-// strongest first.
+// layers are the protections with their bits in the server's offer (RFC 4752, 3.3), strongest
+// first.
 var layers = []struct {
 	protection Protection
 	bit        byte
 }{{Privacy, 4}, {Integrity, 2}, {Authentication, 1}}
 
 const (
-	// fallBack in place of a length is the server's wish to go on without security.
+	// fallBack, in place of a length, is the server's request to continue without security.
 	fallBack = -88
-	// maxReplyBytes bounds each part of an answer during the handshake.
+	// maxReplyBytes bounds each part of a reply during the handshake.
 	maxReplyBytes = 64 << 10
 )
 
-// readReply reads an answer during the handshake: a status (i32, 0 is good), and a
-// token behind its length; or the class and the text of an exception.
+// readReply reads a reply during the handshake: a status (i32, 0 is success), and a token with its
+// length before it; or the class and the text of an exception.
 func readReply(r io.Reader) ([]byte, error) {
 	status, err := readInt32(r)
 	if err != nil {
@@ -61,7 +60,7 @@ func readReply(r io.Reader) ([]byte, error) {
 	return readPart(r)
 }
 
-// ended: the server closed the connection, one way or the other.
+// ended reports whether the server closed the connection.
 func ended(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
@@ -87,7 +86,7 @@ func readInt32(r io.Reader) (int32, error) {
 	return int32(binary.BigEndian.Uint32(b[:])), err
 }
 
-// agree answers the server's offer and returns what carries everything after.
+// agree answers the server's offer and returns the connection for everything after it.
 func agree(raw net.Conn, c *Context, offer []byte) (net.Conn, error) {
 	answer, err := c.Agree(offer)
 	if err != nil {
@@ -102,8 +101,8 @@ func agree(raw net.Conn, c *Context, offer []byte) (net.Conn, error) {
 	return &conn{Conn: raw, context: c}, nil
 }
 
-// choose takes the first of accept that is offered; without accept, the strongest.
-// setting is the server's, for the sentence where there is none.
+// choose returns the first protection of accept that is offered; without accept, the strongest.
+// setting is the name of the server's setting, for the error if there is none.
 func choose(offered byte, accept []Protection, setting string) (Protection, byte, error) {
 	var names []string
 	bits := map[Protection]byte{}

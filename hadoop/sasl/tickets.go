@@ -14,26 +14,25 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// maxCacheBytes bounds a ticket cache; one has some kilobytes.
+// maxCacheBytes bounds a ticket cache, which usually has some kilobytes.
 const maxCacheBytes = 16 << 20
 
-// tickets keeps the tickets of one client, and gets new ones in time. Its methods
-// are safe for concurrent use; one asks the KDC at a time, and the others get
-// what it got.
+// tickets caches the tickets of a client, and renews them in time. Its methods are safe for
+// concurrent use; one call at a time asks the KDC, and the others use its result.
 type tickets struct {
 	kdc       kdc
-	name      types.PrincipalName // with keys; else the cache says who we are
+	name      types.PrincipalName // with keys; otherwise the cache has the client's name
 	realm     string
-	keys      *keytab.Keytab // nil: the cache
+	keys      *keytab.Keytab // nil: use the cache
 	cachePath string
-	principal string // whose the cache must be; empty: anybody's
+	principal string // required owner of the cache; empty: any
 
-	turn     chan struct{} // holds one while somebody is at what follows
+	turn     chan struct{} // a semaphore of one for the fields below
 	tgt      ticket
 	services map[string]ticket
 }
 
-// get gives a ticket for a service and the name of the client whom it is for.
+// get returns a ticket for a service and the name of the client that it is for.
 func (t *tickets) get(ctx context.Context, service types.PrincipalName, realm string) (ticket, types.PrincipalName, string, error) {
 	select {
 	case t.turn <- struct{}{}:
@@ -45,7 +44,7 @@ func (t *tickets) get(ctx context.Context, service types.PrincipalName, realm st
 	if held, ok := t.services[spn]; ok && t.fresh(held) {
 		return held, t.name, t.realm, nil
 	}
-	if !t.fresh(t.tgt) || t.keys == nil { // the cache is read anew: kinit may have been there
+	if !t.fresh(t.tgt) || t.keys == nil { // the cache is read again, as kinit may have run
 		if err := t.renew(ctx); err != nil {
 			return ticket{}, t.name, t.realm, err
 		}
@@ -84,14 +83,13 @@ func (t *tickets) logIn(ctx context.Context) (string, time.Time, error) {
 	return t.name.PrincipalNameString() + "@" + t.realm, t.tgt.end, nil
 }
 
-// fresh reports whether a ticket will do for a handshake that begins now.
+// fresh reports whether a ticket can be used for a handshake that begins now.
 func (t *tickets) fresh(held ticket) bool { return held.end.Sub(t.kdc.now()) > freshFor }
 
-// freshFor is how long a ticket must still be valid to be used: longer than a
-// handshake takes.
+// freshFor is the remaining validity that a ticket needs to be used, longer than a handshake takes.
 const freshFor = 10 * time.Second
 
-// renew gets a new ticket for getting tickets.
+// renew gets a new ticket-granting ticket.
 func (t *tickets) renew(ctx context.Context) (err error) {
 	if t.keys != nil {
 		t.tgt, err = t.kdc.logIn(ctx, t.name, t.realm, t.keys)
@@ -114,10 +112,10 @@ func (t *tickets) readCache() error {
 	return nil
 }
 
-// cacheKind are the kinds of caches that are no files.
+// cacheKind matches the types of caches that are not files.
 var cacheKind = regexp.MustCompile(`^(DIR|KCM|KEYRING|MEMORY|API|MSLSA):`)
 
-// readCache reads a cache and finds the ticket for getting tickets that lasts longest.
+// readCache reads a cache and finds the ticket-granting ticket with the latest end.
 func readCache(path, principal string, now time.Time) (cache ticketCache, best cacheEntry, err error) {
 	if kind := cacheKind.FindStringSubmatch(path); kind != nil {
 		return cache, best, fmt.Errorf("%w: the ticket cache %s is of kind %s, and only files are read: export KRB5CCNAME=FILE:/path and run kinit, or name a keytab", ErrNoTicket, path, kind[1])

@@ -12,24 +12,23 @@ import (
 	"sluice/hbase/rpc"
 )
 
-// TLSConfig says whom to trust and who we are. Files are in PEM.
+// TLSConfig has the trusted authorities and the client's certificate. Files are in PEM.
 type TLSConfig struct {
-	// AuthorityFile has the certificates of those who sign the servers'; empty: the
-	// system's.
+	// AuthorityFile has the certificates of the authorities that sign the servers' certificates;
+	// empty: the system's.
 	AuthorityFile string
-	// CertificateFile and KeyFile are ours, for servers that ask for one
-	// (hbase.server.netty.tls.client.auth.mode); KeyFile may be left out when the
-	// key is in CertificateFile.
+	// CertificateFile and KeyFile are the client's, for servers that require one
+	// (hbase.server.netty.tls.client.auth.mode). KeyFile may be empty if the key is in
+	// CertificateFile.
 	CertificateFile, KeyFile string
-	// ServerName is the name that all servers' certificates have; empty: each one's
-	// own host name.
+	// ServerName is the name in all servers' certificates; empty: each server's host name.
 	ServerName string
 }
 
-// ErrTLS: the server could not be talked to by TLS.
+// ErrTLS is returned if the TLS handshake with the server failed.
 var ErrTLS = errors.New("TLS")
 
-// TLS puts TLS under another handshake. The files are read once.
+// TLS returns a handshake that wraps another one in TLS. The files are read once.
 func TLS(c TLSConfig, next rpc.Handshake) (rpc.Handshake, error) {
 	settings, err := c.load()
 	if err != nil {
@@ -44,8 +43,7 @@ func TLS(c TLSConfig, next rpc.Handshake) (rpc.Handshake, error) {
 	}, nil
 }
 
-// Certificate is the one that a server shows, which is good: it is checked as by any
-// connection.
+// Certificate returns the verified certificate of a server.
 func (c TLSConfig) Certificate(ctx context.Context, server rpc.Server) (*x509.Certificate, error) {
 	settings, err := c.load()
 	if err != nil {
@@ -101,7 +99,7 @@ func explainTLS(err error, name string) error {
 	var unknown x509.UnknownAuthorityError
 	var wrongName x509.HostnameError
 	var invalid x509.CertificateInvalidError
-	var alert *net.OpError // whose text is the server's: crypto/tls has no type of its own for it
+	var alert *net.OpError // its text is the server's alert: crypto/tls has no type for it
 	text := ""
 	switch {
 	case errors.As(err, &plain):

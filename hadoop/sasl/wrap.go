@@ -17,11 +17,10 @@ import (
 //
 //	05 04 | flags | ff | extra count (2) | rotation (2) | sequence number (8)
 //
-// Signed: data, then a checksum of data and header, which is the extra count
-// long. Sealed: data, as many bytes of filler, and the header again, all encrypted
-// with a confounder before and a MAC behind. What follows the header may be
-// rotated to the right. The checksum is over a header with both counts 0, the
-// sealed copy has the extra count and rotation 0.
+// Signed: data, then a checksum of data and header, whose length is the extra count. Sealed: data,
+// as many bytes of filler as the extra count, and the header again, all encrypted with a confounder
+// before and a MAC after. What follows the header may be rotated to the right. The checksum covers
+// a header with both counts 0; the sealed copy has the extra count and rotation 0.
 const (
 	tokenHeaderBytes = 16
 
@@ -30,29 +29,28 @@ const (
 	flagAcceptorSubkey = 4
 )
 
-// Key usages (RFC 4121, 2), for signed and sealed tokens alike.
+// Key usages (RFC 4121, 2), for signed and sealed tokens.
 const (
 	usageAcceptor  = 22
 	usageInitiator = 24
 )
 
-// aesSHA1 are the encryption types whose tokens are known here, by their numbers
-// (RFC 3962). Those before AES have tokens of another form (RFC 1964, RFC 4757).
+// aesSHA1 are the supported encryption types, by their numbers (RFC 3962). Older types than AES
+// have other tokens (RFC 1964, RFC 4757).
 var aesSHA1 = []int32{17, 18}
 
-// secrets is one side of a security context: a key, and where both sides are in
-// counting tokens. Sending and receiving may go on at the same time, neither of
-// them twice.
+// secrets is one side of a security context: a key, and the sequence numbers of both directions.
+// One sender and one receiver may use it at the same time.
 type secrets struct {
 	cipher   etype.EType
 	key      []byte
-	acceptor bool // we are; else the initiator
+	acceptor bool // this side is the acceptor, otherwise the initiator
 	sent     uint64
 	received uint64
-	counted  bool // received is known: the peer's first number is its own to choose
+	counted  bool // received is set: the peer chooses its first number
 }
 
-// newSecrets begins a context. Our first token has the number of the authenticator.
+// newSecrets starts a context. The first token that is sent has the number of the authenticator.
 func newSecrets(key types.EncryptionKey, first uint64, acceptor bool) (*secrets, error) {
 	if !slices.Contains(aesSHA1, key.KeyType) {
 		return nil, fmt.Errorf("the KDC gave a key of encryption type %d; only AES with SHA-1 (17, 18) is supported: allow aes256-cts-hmac-sha1-96 in krb5.conf and in the KDC", key.KeyType)
@@ -64,15 +62,15 @@ func newSecrets(key types.EncryptionKey, first uint64, acceptor bool) (*secrets,
 	return &secrets{cipher: c, key: key.KeyValue, acceptor: acceptor, sent: first}, nil
 }
 
-// maxOverhead is how much longer than its data a token can be: header, confounder,
-// the header again, MAC.
+// maxOverhead is the maximum number of bytes that a token is longer than its data: header,
+// confounder, the header again, MAC.
 func (s *secrets) maxOverhead() int {
 	return 2*tokenHeaderBytes + s.cipher.GetConfounderByteSize() + s.macBytes()
 }
 
 func (s *secrets) macBytes() int { return s.cipher.GetHMACBitLength() / 8 }
 
-// wrap makes the next token of data, which it does not keep.
+// wrap makes the next token of data. It does not keep data.
 func (s *secrets) wrap(data []byte, seal bool) ([]byte, error) {
 	header := make([]byte, tokenHeaderBytes, len(data)+s.maxOverhead())
 	header[0], header[1], header[3] = 5, 4, 0xff
@@ -104,9 +102,8 @@ func (s *secrets) wrap(data []byte, seal bool) ([]byte, error) {
 
 var errToken = errors.New("the server's token is not what was agreed on")
 
-// unwrap gives the data of the peer's next token, and checks that it is the next,
-// and sealed or not as was agreed. The result may be a part of token, whose bytes
-// are moved.
+// unwrap returns the data of the peer's next token, and checks its sequence number and that it is
+// sealed or not as agreed. The result may be a part of token, whose bytes are moved.
 func (s *secrets) unwrap(token []byte, sealed bool) ([]byte, error) {
 	if len(token) < tokenHeaderBytes || token[0] != 5 || token[1] != 4 || token[3] != 0xff {
 		return nil, fmt.Errorf("%w: no header of a wrap token", errToken)

@@ -1,4 +1,3 @@
-// Package site reads Hadoop's configuration files (hbase-site.xml,
-// core-site.xml) as far as a client needs them: names and values, and ${name} in
-// a value.
+// Package site reads Hadoop's configuration files (hbase-site.xml, core-site.xml) as far as a
+// client needs them: properties, and ${name} in a value.
 package site

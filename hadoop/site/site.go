@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Site is what files say. The zero Site says nothing.
+// Site is the properties of the files. The zero Site has none.
 type Site struct {
 	values map[string]property
 	files  []string
@@ -30,16 +30,16 @@ const (
 
 	// maxFileBytes bounds a file; the largest have some 100 KB.
 	maxFileBytes = 4 << 20
-	// maxValueBytes bounds what values that name one another grow to.
+	// maxValueBytes bounds the length of a value after its ${names} are replaced.
 	maxValueBytes = 16 << 10
-	// maxReplaced is how often names in a value are replaced; class Configuration
-	// does it as often.
+	// maxReplaced is the number of replacements in a value; Hadoop's class Configuration has the
+	// same limit.
 	maxReplaced = 20
 )
 
-// Load reads the files of HADOOP_CONF_DIR and HBASE_CONF_DIR, the second's going
-// before the first's. Where neither is set, nothing is known and it is no error; it
-// is one where HBASE_CONF_DIR has no hbase-site.xml.
+// Load reads the files of HADOOP_CONF_DIR and HBASE_CONF_DIR; the latter take precedence. If
+// neither variable is set, the Site is empty, without an error. It is an error if HBASE_CONF_DIR
+// has no hbase-site.xml.
 func Load(getenv func(string) string) (Site, error) {
 	var s Site
 	hadoop, hbase := getenv("HADOOP_CONF_DIR"), getenv("HBASE_CONF_DIR")
@@ -60,7 +60,7 @@ func Load(getenv func(string) string) (Site, error) {
 	return s, nil
 }
 
-// read adds a file; what it says goes before what is known, but for what is final.
+// read adds a file. Its properties replace known ones that are not final.
 func (s *Site) read(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -105,11 +105,11 @@ func parse(b []byte) ([]property, error) {
 	return document.Properties, nil
 }
 
-// Files are those that were read.
+// Files returns the files that were read.
 func (s Site) Files() []string { return s.files }
 
-// Get is a property's value, empty where there is none. A ${name} in it is
-// replaced by that property, if there is one.
+// Get returns a property's value, "" if there is none. A ${name} in it is replaced by that
+// property, if there is one.
 func (s Site) Get(name string) string {
 	value := s.values[name].Value
 	for range maxReplaced {
@@ -131,10 +131,10 @@ func (s Site) Get(name string) string {
 
 var variable = regexp.MustCompile(`\$\{[^}$]+\}`)
 
-// Is reports whether a property has this value, in whichever case.
+// Is reports whether a property has this value, ignoring case.
 func (s Site) Is(name, value string) bool { return strings.EqualFold(s.Get(name), value) }
 
-// List is a property's value as a list with commas.
+// List returns a property's comma-separated values.
 func (s Site) List(name string) (list []string) {
 	for part := range strings.SplitSeq(s.Get(name), ",") {
 		if part = strings.TrimSpace(part); part != "" {

@@ -34,7 +34,7 @@ type Member struct {
 // maxWords bounds the answer to a four-letter word.
 const maxWords = 64 << 10
 
-// ErrNotServing: the server is up, and not part of a quorum.
+// ErrNotServing is returned if the server runs but is not part of a quorum.
 var ErrNotServing = errors.New("it is up and serves nobody: it finds no quorum of ZooKeeper's servers")
 
 // ExamineZooKeeper looks at one server: what it is, whether it takes a session, and

@@ -10,5 +10,5 @@ package wire
 
 import "errors"
 
-// ErrMalformed: the bytes are no message, no cell or no cell block.
+// ErrMalformed is returned if bytes are no valid message, cell or cell block.
 var ErrMalformed = errors.New("wire: malformed")

@@ -13,9 +13,9 @@ import (
 // suiteAES is AES/CTR/NoPadding as CipherSuiteProto numbers it.
 const suiteAES = 2
 
-// streams is a connection encrypted by AES in counter mode, which data nodes prefer
-// to RC4 where dfs.encrypt.data.transfer.cipher.suites names it. Nothing is signed:
-// HDFS's own checksums go with the data.
+// streams is a connection encrypted with AES in counter mode, which data nodes prefer to RC4 if
+// dfs.encrypt.data.transfer.cipher.suites names it. Nothing is signed: the data has HDFS's
+// checksums.
 type streams struct {
 	net.Conn
 
@@ -27,8 +27,8 @@ type streams struct {
 	in      cipher.Stream
 }
 
-// newStreams reads a CipherOptionProto, whose keys are wrapped as messages of before.
-// "In" is what goes into the data node.
+// newStreams parses a CipherOptionProto, whose keys are wrapped like the messages before it. "In"
+// is the direction to the data node.
 func newStreams(raw *wrapped, option []byte) (net.Conn, error) {
 	var suite uint64
 	var inKey, inIV, outKey, outIV []byte

@@ -12,17 +12,17 @@ import (
 
 const (
 	protocolClass = "org.apache.hadoop.hdfs.protocol.ClientProtocol"
-	// callContext is the number of the packet that says who we are.
+	// callContext is the number of the packet with the user's name.
 	callContext = -3
 	clientBytes = 16
 )
 
-// DataKey is what a client logs in with at data nodes where
-// dfs.encrypt.data.transfer is set, in the place of blocks' tokens.
+// DataKey is the key that a client logs in with at data nodes if dfs.encrypt.data.transfer is set,
+// instead of blocks' tokens.
 type DataKey struct{ user, password string }
 
-// FetchDataKey asks a name node, which made is fit to speak to and has not been spoken
-// to, as user. nil where data nodes want none.
+// FetchDataKey requests the key of a user from a name node on an authenticated connection without
+// earlier requests. It is nil if data nodes need none.
 func FetchDataKey(made net.Conn, user string) (*DataKey, error) {
 	id := rand.Text()[:clientBytes]
 	b := []byte{'h', 'r', 'p', 'c', 9, 0, 0}
@@ -47,8 +47,8 @@ func FetchDataKey(made net.Conn, user string) (*DataKey, error) {
 	return readDataKey(message)
 }
 
-// readDataKey reads a DataEncryptionKeyProto. The user's name is the key's number,
-// block pool and nonce.
+// readDataKey parses a DataEncryptionKeyProto. The user's name is made of the key's number, block
+// pool and nonce.
 func readDataKey(message []byte) (*DataKey, error) {
 	var number uint64
 	var pool, nonce, key []byte

@@ -24,15 +24,14 @@ const (
 	digestService = "hdfs/0"
 )
 
-// privilegedPorts are those that only root can listen on; a data node there is
-// believed without a log-in (class SaslDataTransferClient).
+// privilegedPorts are ports that only root can listen on; a data node there is trusted without a
+// log-in (class SaslDataTransferClient).
 const privilegedPorts = 1024
 
-// DataNode gives a connection for a client that speaks to a data node without a
-// log-in. The log-in is made at the first Write, which must have a whole request, with
-// its block's token, or with key, if that is not nil. It takes a protection of accept,
-// the best first; without, the strongest that the data node offers. failed, if not nil,
-// is told why a log-in failed.
+// DataNode returns a connection for a client that does no log-in at data nodes. The log-in is done
+// at the first Write, which must have a whole request, with the request's block token, or with key
+// if that is not nil. The protection is the first of accept that is offered; without accept, the
+// strongest. failed, if not nil, is called with the error of a log-in.
 func DataNode(raw net.Conn, accept []sasl.Protection, key *DataKey, failed func(error)) net.Conn {
 	if address, ok := raw.RemoteAddr().(*net.TCPAddr); ok && address.Port < privilegedPorts && key == nil {
 		return raw
@@ -43,9 +42,9 @@ func DataNode(raw net.Conn, accept []sasl.Protection, key *DataKey, failed func(
 	return &dataNode{Conn: raw, accept: accept, key: key, failed: failed}
 }
 
-// dataNode is a connection whose log-in waits for a request.
+// dataNode is a connection whose log-in waits for the first request.
 type dataNode struct {
-	net.Conn // as it was dialled
+	net.Conn // the dialled connection
 	accept   []sasl.Protection
 	key      *DataKey
 	failed   func(error)
@@ -55,8 +54,8 @@ type dataNode struct {
 	err  error
 }
 
-// RemoteAddr is at a privileged port: colinmarc/hdfs makes no log-in of its own there,
-// which it would where data nodes want a DataKey.
+// RemoteAddr returns a privileged port, so that colinmarc/hdfs does no log-in of its own if data
+// nodes require a DataKey.
 func (c *dataNode) RemoteAddr() net.Addr {
 	if address, ok := c.Conn.RemoteAddr().(*net.TCPAddr); ok {
 		return &net.TCPAddr{IP: address.IP, Zone: address.Zone, Port: privilegedPorts - 1}
@@ -91,7 +90,7 @@ func (c *dataNode) Read(b []byte) (int, error) {
 	return c.made.Read(b)
 }
 
-// logIn makes the handshake for a request.
+// logIn does the handshake for a request.
 func (c *dataNode) logIn(request []byte) (net.Conn, error) {
 	if c.key != nil {
 		return handshake(c.Conn, newDigest(c.key.user, c.key.password, digestService), c.accept)
@@ -104,7 +103,7 @@ func (c *dataNode) logIn(request []byte) (net.Conn, error) {
 	return handshake(c.Conn, newDigest(base64(identifier), base64(password), digestService), c.accept)
 }
 
-// handshake gives what carries a request.
+// handshake returns the connection for requests.
 func handshake(raw net.Conn, d *digest, accept []sasl.Protection) (net.Conn, error) {
 	start := binary.BigEndian.AppendUint32(nil, startOfSASL)
 	if _, err := raw.Write(appendHandshake(start, nil, false)); err != nil {
@@ -172,7 +171,7 @@ func blockToken(request []byte) (identifier, password []byte, err error) {
 	return identifier, password, nil
 }
 
-// field is a message's field of bytes.
+// field returns a field of bytes of a message.
 func field(message []byte, number int) (value []byte, err error) {
 	f := wire.Read(message)
 	for f.Next() {
@@ -183,8 +182,8 @@ func field(message []byte, number int) (value []byte, err error) {
 	return value, f.Err
 }
 
-// appendHandshake appends a DataTransferEncryptorMessageProto behind its length,
-// which may ask for AES.
+// appendHandshake appends a DataTransferEncryptorMessageProto with its length before it; aes offers
+// AES.
 func appendHandshake(dst, payload []byte, aes bool) []byte {
 	message := wire.AppendUint(nil, 1, 0) // success
 	if payload != nil {
@@ -196,8 +195,7 @@ func appendHandshake(dst, payload []byte, aes bool) []byte {
 	return wire.AppendDelimited(dst, message)
 }
 
-// readHandshake reads such a message. option is the cipher that was chosen, nil for
-// none.
+// readHandshake reads such a message. option is the chosen cipher, nil for none.
 func readHandshake(r io.Reader) (payload, option []byte, err error) {
 	message, err := readDelimited(r)
 	if err != nil {
@@ -224,7 +222,7 @@ func readHandshake(r io.Reader) (payload, option []byte, err error) {
 	return payload, option, f.Err
 }
 
-// readDelimited reads a message behind its length, and no byte more.
+// readDelimited reads a message with its length before it, and no byte more.
 func readDelimited(r io.Reader) ([]byte, error) {
 	n, err := binary.ReadUvarint(byteReader{r})
 	if err != nil {

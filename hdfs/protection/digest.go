@@ -23,7 +23,7 @@ type digest struct {
 	user, password, service string // service is the digest-uri: hdfs/0
 	cnonce                  string
 
-	realm, nonce, qop string // of the challenge
+	realm, nonce, qop string // from the challenge
 	agreed            sasl.Protection
 }
 
@@ -34,7 +34,7 @@ func newDigest(user, password, service string) *digest {
 // maxDirectives bounds a challenge; servers send seven.
 const maxDirectives = 64
 
-// directives cuts a challenge: NAME=VALUE with commas between, values quoted or not.
+// directives parses a challenge: NAME=VALUE separated by commas, values quoted or not.
 func directives(challenge string) (map[string]string, error) {
 	values := map[string]string{}
 	for rest := strings.TrimLeft(challenge, " ,"); rest != ""; rest = strings.TrimLeft(rest, " ,") {
@@ -53,8 +53,7 @@ func directives(challenge string) (map[string]string, error) {
 	return values, nil
 }
 
-// cutQuoted ends at a quote, or where there is none; a backslash goes before one that
-// is meant.
+// cutQuoted cuts text at the closing quote, or its end; a backslash escapes a quote.
 func cutQuoted(text string) (value, rest string) {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -69,8 +68,8 @@ func cutQuoted(text string) (value, rest string) {
 	return b.String(), ""
 }
 
-// answer is the response to a challenge, by the first protection of accept that is
-// offered; without accept, the strongest.
+// answer returns the response to a challenge, with the first protection of accept that is offered;
+// without accept, the strongest.
 func (d *digest) answer(challenge string, accept []sasl.Protection) (response string, err error) {
 	values, err := directives(challenge)
 	if err != nil {
@@ -117,7 +116,7 @@ func chooseQOP(offered []string, accept []sasl.Protection) (sasl.Protection, str
 	return "", "", fmt.Errorf("%w: the data node's dfs.data.transfer.protection is %q, ours %q: allow one of the data node's", sasl.ErrProtection, theirs, accept)
 }
 
-// verify checks the server's own proof that it knows the password.
+// verify checks the server's proof that it knows the password.
 func (d *digest) verify(answer string) error {
 	values, err := directives(answer)
 	if err != nil {
@@ -129,13 +128,13 @@ func (d *digest) verify(answer string) error {
 	return nil
 }
 
-// session is H(A1), which all keys are made of.
+// session returns H(A1), from which all keys are derived.
 func (d *digest) session() []byte {
 	who := sum(d.user + ":" + d.realm + ":" + d.password)
 	return sum(string(who) + ":" + d.nonce + ":" + d.cnonce)
 }
 
-// proof is the response-value, or the server's, by the beginning of A2.
+// proof returns the response-value, or the server's, by the beginning of A2.
 func (d *digest) proof(begin string) string {
 	a2 := begin + d.service
 	if d.agreed != sasl.Authentication {

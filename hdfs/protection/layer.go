@@ -19,14 +19,14 @@ import (
 const (
 	macBytes     = 10
 	trailerBytes = macBytes + 2 + 4
-	// maxOurPlainBytes is of one message: what a server of RFC 2831 takes that does
-	// not say how much it takes.
+	// maxOurPlainBytes bounds a message that is sent: RFC 2831's default for a server that does not
+	// send its maximum.
 	maxOurPlainBytes = 64<<10 - trailerBytes
-	// maxMessageBytes bounds a data node's: one is a packet, of io.file.buffer.size.
+	// maxMessageBytes bounds a message of a data node: a packet of io.file.buffer.size.
 	maxMessageBytes = 16 << 20
 )
 
-// What is hashed with the session for each key (RFC 2831, 2.3 and 2.4).
+// Constants that are hashed with the session for each key (RFC 2831, 2.3 and 2.4).
 const (
 	signsToServer = "Digest session key to client-to-server signing key magic constant"
 	signsToClient = "Digest session key to server-to-client signing key magic constant"
@@ -73,7 +73,7 @@ func (h *half) wrap(dst, data []byte) []byte {
 
 var errMessage = errors.New("the data node's message is not what was agreed on")
 
-// unwrap gives the data of the next message, as a part of it.
+// unwrap returns the data of the next message, as a part of it.
 func (h *half) unwrap(message []byte) ([]byte, error) {
 	if len(message) < trailerBytes {
 		return nil, fmt.Errorf("%w: it has %d bytes", errMessage, len(message))
@@ -93,7 +93,7 @@ func (h *half) unwrap(message []byte) ([]byte, error) {
 	return data, nil
 }
 
-// wrapped carries each write as messages, each behind its length (u32).
+// wrapped sends each write as messages with a length (u32) before each.
 type wrapped struct {
 	net.Conn
 
@@ -147,8 +147,7 @@ func (c *wrapped) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// next reads a message. The buffer grows as bytes come, not as their number is
-// promised.
+// next reads a message. The buffer grows with the bytes received, not with the length announced.
 func (c *wrapped) next() error {
 	var length [4]byte
 	if _, err := io.ReadFull(c.Conn, length[:]); err != nil {

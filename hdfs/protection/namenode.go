@@ -17,8 +17,8 @@ import (
 	"sluice/hbase/wire"
 )
 
-// A connection begins with "hrpc", the version, the class of service and the
-// protocol of authentication (RpcHeader.proto; class Server of hadoop-common).
+// A connection begins with "hrpc", the version, the service class and the authentication protocol
+// (RpcHeader.proto; class Server of hadoop-common).
 const (
 	preambleBytes = 7
 	authSASL      = 0xdf
@@ -35,23 +35,22 @@ const (
 )
 
 const (
-	// callSASL is the call's number of packets that carry SASL.
+	// callSASL is the call number of packets with SASL messages.
 	callSASL = -33
 	// maxPacketBytes is ipc.maximum.response.length.
 	maxPacketBytes = 128 << 20
-	// maxHandshakeBytes bounds a packet before both sides have agreed.
+	// maxHandshakeBytes bounds a packet during the handshake.
 	maxHandshakeBytes = 64 << 10
-	// keepBytes is how large a buffer may be that is kept for the next packet.
+	// keepBytes bounds the buffer that is kept for the next packet.
 	keepBytes = 4 << 20
 )
 
-// ErrSettings: the two sides do not fit together, and will not before somebody changes
-// settings or tickets.
+// ErrSettings is returned if a connection cannot succeed before settings or tickets are changed.
 var ErrSettings = rpc.ErrSettings
 
-// NameNode logs in at a name node, which raw was just made to, and gives a
-// connection for a client that logs in as SIMPLE. host is as it was dialled. Errors
-// that waiting does not mend are ErrSettings.
+// NameNode logs in at a name node on the new connection raw, and returns a connection for a client
+// that logs in as SIMPLE. host is the name that was dialled. Errors that waiting cannot repair are
+// ErrSettings.
 func NameNode(ctx context.Context, raw net.Conn, host string, kerberos *sasl.Kerberos) (net.Conn, error) {
 	if _, err := raw.Write([]byte{'h', 'r', 'p', 'c', 9, 0, authSASL}); err != nil {
 		return nil, fmt.Errorf("begin with the name node: %w", err)
@@ -111,7 +110,7 @@ func readSASL(b []byte) (m saslMessage, err error) {
 	return m, f.Err
 }
 
-// kerberos is the server's offer of it, nil for none.
+// kerberos is the server's offer of Kerberos, nil for none.
 func (m saslMessage) kerberos() []byte {
 	for _, auth := range m.auths {
 		for f := wire.Read(auth); f.Next(); {
@@ -135,8 +134,8 @@ func appendSASL(dst []byte, state uint64, token, auth []byte) []byte {
 	return appendPacket(dst, callSASL, "", message)
 }
 
-// appendPacket appends a packet of a call: its length, an RpcRequestHeaderProto, the
-// call's messages. A log-in has no client id.
+// appendPacket appends a packet of a call: its length, an RpcRequestHeaderProto, and the call's
+// messages. A log-in has no client id.
 func appendPacket(dst []byte, call int32, clientID string, messages ...[]byte) []byte {
 	header := wire.AppendUint(nil, 1, 2)   // protocol buffers
 	header = wire.AppendUint(header, 2, 0) // a final packet
@@ -149,7 +148,7 @@ func appendPacket(dst []byte, call int32, clientID string, messages ...[]byte) [
 	return append(binary.BigEndian.AppendUint32(dst, uint32(len(packet))), packet...)
 }
 
-// ask is one step of the handshake.
+// ask does one step of the handshake.
 func ask(raw net.Conn, state uint64, token, auth []byte) (saslMessage, error) {
 	if _, err := raw.Write(appendSASL(nil, state, token, auth)); err != nil {
 		return saslMessage{}, fmt.Errorf("log in at the name node: %w", err)
@@ -162,8 +161,7 @@ func ask(raw net.Conn, state uint64, token, auth []byte) (saslMessage, error) {
 	return m, err
 }
 
-// readAnswer reads a packet that carries SASL into buffer, which the message is a
-// part of.
+// readAnswer reads a packet with a SASL message into buffer; the message is a part of it.
 func readAnswer(r io.Reader, buffer *bytes.Buffer, maxBytes uint32) (m saslMessage, err error) {
 	message, err := readPacket(r, buffer, maxBytes, callSASL)
 	if err != nil {
@@ -172,8 +170,8 @@ func readAnswer(r io.Reader, buffer *bytes.Buffer, maxBytes uint32) (m saslMessa
 	return readSASL(message)
 }
 
-// readPacket reads the answer to a call into buffer, which the message is a part of.
-// The buffer grows as bytes come, not as their number is promised.
+// readPacket reads the reply to a call into buffer; the message is a part of it. The buffer grows
+// with the bytes received, not with the length announced.
 func readPacket(r io.Reader, buffer *bytes.Buffer, maxBytes uint32, call int32) (message []byte, err error) {
 	var length [4]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {
@@ -206,7 +204,8 @@ func readPacket(r io.Reader, buffer *bytes.Buffer, maxBytes uint32, call int32) 
 	return message, nil
 }
 
-// answerError reads an RpcResponseHeaderProto: it must be of the call, and no refusal.
+// answerError parses an RpcResponseHeaderProto. It returns an error if it is of another call, or a
+// failure.
 func answerError(header []byte, want int32) error {
 	var call, status uint64
 	var class, text string
@@ -235,7 +234,7 @@ func answerError(header []byte, want int32) error {
 	return nil
 }
 
-// refusal is a name node's exception, of the log-in as a rule.
+// refusal is an exception of a name node, usually of the log-in.
 type refusal struct{ class, text string }
 
 func (r *refusal) Error() string {
@@ -247,8 +246,8 @@ func (r *refusal) Error() string {
 	return text
 }
 
-// Is makes a log-in that failed an ErrSettings. A replay is none: two of our
-// tickets had the same microsecond.
+// Is reports a failed log-in as an ErrSettings, except for a replay: two tickets of this process
+// had the same microsecond.
 func (r *refusal) Is(target error) bool {
 	return target == ErrSettings && !strings.Contains(r.text, "replay") &&
 		(strings.HasSuffix(r.class, ".SaslException") || strings.HasSuffix(r.class, ".AccessControlException"))
@@ -260,7 +259,7 @@ type nameNode struct {
 	context *sasl.Context
 
 	writing  sync.Mutex
-	preamble int // bytes of the client's own that are still to come, and go nowhere
+	preamble int // bytes of the client's own handshake that are still expected, and dropped
 
 	reading sync.Mutex
 	packet  bytes.Buffer

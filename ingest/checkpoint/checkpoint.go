@@ -111,8 +111,8 @@ type Stream struct {
 	touched time.Time // when its sender last named it or sent something of it
 }
 
-// ErrDamaged: the checkpoint is there and cannot be used. Starting from
-// nothing would store every line again, so nobody does.
+// ErrDamaged is returned if the checkpoint exists and cannot be used. Starting without
+// it would store every line again, so callers must stop.
 var ErrDamaged = errors.New("checkpoint is damaged or not of sluice")
 
 const (

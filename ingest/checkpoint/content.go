@@ -15,8 +15,8 @@ import (
 	"sluice/schema"
 )
 
-// ErrNoContent: no file that is plainly the stream's can be read now. It may be
-// compressed, or gone.
+// ErrNoContent is returned if no uncompressed file of the stream can be read now. It may be
+// compressed, or removed.
 var ErrNoContent = errors.New("no file of the stream can be read")
 
 // ReadAt reads the stream's bytes from its log; fewer than len(b) where the log ends

@@ -140,8 +140,8 @@ func (t *Stream) hasFile(id logfile.ID, bornNs int64) bool {
 	return false
 }
 
-// OtherHostError: the log's lines are under another host's name, and would be stored
-// once more under this one. A machine that was given a new name is no reason for that.
+// OtherHostError reports that the log's lines are stored under another host name, and would be stored
+// once more under this one, for example after the machine was renamed.
 type OtherHostError struct{ Host, Other string }
 
 func (e *OtherHostError) Error() string {

@@ -40,7 +40,7 @@ func (q Quota) WithDefaults() Quota {
 // MaxLabelBytes bounds the names and values of one stream's labels together.
 const MaxLabelBytes = 4 << 10
 
-// ErrQuota: a host, or all of them together, have as many streams as can be remembered.
+// ErrQuota is returned if a host, or all hosts together, have reached the limit of streams.
 var ErrQuota = errors.New("no more streams are taken")
 
 // usage is what a host's declared streams take.

@@ -12,13 +12,13 @@ import (
 	"sluice/ingest/segment/vfs"
 )
 
-// ErrNotSegment: the file does not begin as a segment does, or was written by a
-// later version. It is left as it is.
+// ErrNotSegment is returned if the file does not begin like a segment, or was written by a
+// later version. The file is not changed.
 var ErrNotSegment = errors.New("not a segment that this version can read; move it away")
 
-// ErrDamaged: bytes that had reached the disk, and may have been acknowledged,
-// are not what was written. The file is left as it is, for a person or a repair
-// to look at; Reader still reads the members that are whole.
+// ErrDamaged is returned if bytes that had reached the disk, and may have been acknowledged,
+// differ from what was written. The file is not changed, so that a person or a repair
+// can examine it; Reader still reads the intact members.
 var ErrDamaged = errors.New("the segment is damaged")
 
 // RecoverOptions says how much Recover looks at.
