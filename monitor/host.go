@@ -66,6 +66,11 @@ func (h *Host) Warn(format string, args ...any) {
 	h.warnings = append(h.warnings, fmt.Sprintf(format, args...))
 }
 
+// Fail adds an error.
+func (h *Host) Fail(format string, args ...any) {
+	h.troubles = append(h.troubles, fmt.Sprintf(format, args...))
+}
+
 // say adds what a heartbeat or a tailer said: errors and, marked as such, warnings.
 func (h *Host) say(troubles []string) {
 	for _, text := range troubles {
@@ -159,6 +164,7 @@ func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, 
 		Governor: Governor{BytesPerSecond: g.BytesPerSecond, Reason: g.Reason}, Lines: c.Lines.Load(), Bytes: c.Bytes.Load(),
 	}
 	x.say(s.Troubles(now))
+	x.warnings = append(x.warnings, s.Warnings(now)...)
 	if s.UnreadSeconds > 0 {
 		x.UnreceivedSeconds = s.UnreadSeconds + now.Sub(s.At).Seconds()
 	}

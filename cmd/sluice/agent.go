@@ -45,7 +45,11 @@ type agentCmd struct {
 func (agentCmd) Help() string {
 	return `Follows the logs of a web host as run does, and sends them to a collector:
 
+    sluice agent --collector c1:4141,c2:4141 --apache-conf /etc/apache2/apache2.conf
     sluice agent --collector c1:4141,c2:4141 '/var/log/apache2/*access*.log'
+
+With --apache-conf the logs, their formats and the changes of both are taken from the
+web server's configuration.
 
 Only lines that the collector has in table and archive are saved as stored. After a kill
 at any moment, or the loss of a collector, the agent continues there. If no collector
@@ -71,6 +75,10 @@ func (c *agentCmd) Run(a *app) (err error) {
 	}
 	holdLittle()
 	sources, err := c.sources(c.Files, c.Exclude, format, c.Timezone)
+	if err != nil {
+		return err
+	}
+	configuration, err := c.apache(a, sources, c.Exclude, c.Timezone)
 	if err != nil {
 		return err
 	}
@@ -110,12 +118,14 @@ func (c *agentCmd) Run(a *app) (err error) {
 		return err
 	}
 	at := &sending{cmd: c, began: time.Now(), gate: gate, certificates: certificates}
+	defer a.followApache(configuration)()
 	at.agent = agent.New(agent.Config{
 		Collectors: c.Collector, Flume: c.flume, Dial: c.dial(certificates), Checkpoint: file, Name: "sluice " + version(),
 		Compression: c.compression(), WindowBytes: c.Window.bytes(), FailoverAfter: c.FailoverAfter, Heartbeat: heartbeat, Drain: c.Drain,
 		Governor: func() protocol.Governor { return governed(gate.State()) }, Log: a.log,
+		Others: reportOf(configuration),
 		Report: func(t *tail.Tailer) { a.acknowledge(file, t.Counters()); at.report(a, t) },
-		Tail:   tail.Config{Sources: sources, Host: c.Host, FromEnd: c.FromEnd, Latency: c.Latency, Gate: gate, MinMargin: c.MinMargin, Log: a.log},
+		Tail:   tail.Config{Sources: sources, Changing: changing(configuration), Host: c.Host, FromEnd: c.FromEnd, Latency: c.Latency, Gate: gate, MinMargin: c.MinMargin, Log: a.log},
 	})
 	remembered, forget := a.keepHistory()
 	defer forget()

@@ -15,12 +15,7 @@ import (
 // listApacheLogs prints each access log of an Apache configuration with the
 // command that ingests it, or as JSON, one object a log.
 func (p *parseCmd) listApacheLogs(a *app) error {
-	defines := map[string]string{}
-	for _, d := range p.Define {
-		name, value, _ := strings.Cut(d, "=")
-		defines[name] = value
-	}
-	config, err := httpdconf.Read(p.ApacheConf, httpdconf.Options{ServerRoot: p.ServerRoot, Defines: defines})
+	config, err := httpdconf.Read(p.ApacheConf, httpdconf.Options{ServerRoot: p.ServerRoot, Defines: definesOf(p.Define)})
 	if errors.Is(err, fs.ErrNotExist) && p.ServerRoot == "" {
 		return usage("%w\nhint: for a copy of a configuration, give its directory with --server-root", err)
 	}

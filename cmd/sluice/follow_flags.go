@@ -15,6 +15,7 @@ import (
 
 // followFlags say what is followed and how much of the host that may take.
 type followFlags struct {
+	apacheFlags
 	Source    []source          `sep:"none" placeholder:"SPEC" help:"A source with a format and labels of its own, in YAML: {path: /log/shop/*.log, format: combined, timezone: Europe/Berlin, labels: {site: shop}}. May be repeated."`
 	Label     map[string]string `placeholder:"NAME=VALUE" help:"A label of all logs. It is stored with each stream, can be queried with scan --label, and used in --archive as %{label:NAME}."`
 	FromStart bool              `help:"Read the logs that exist at the first start from their beginning (default)."`
@@ -70,8 +71,8 @@ func (s *source) UnmarshalJSON(b []byte) error {
 // sources are the logs to follow.
 func (f *followFlags) sources(files, exclude []string, format, zone string) ([]tail.Source, error) {
 	sources, err := sourcesOf(files, f.Source, exclude, format, zone, f.Label)
-	if err == nil && len(sources) == 0 {
-		err = usage("which logs? Name them, or a pattern of them: sluice run '/var/log/apache2/*access*.log'")
+	if err == nil && len(sources) == 0 && f.ApacheConf == "" {
+		err = usage("which logs? Name them, or a pattern of them: sluice run '/var/log/apache2/*access*.log'\nhint: --apache-conf /etc/apache2/apache2.conf takes them from the web server's configuration")
 	}
 	return sources, err
 }

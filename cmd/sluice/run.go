@@ -73,6 +73,7 @@ table, and byte for byte in a gzip archive by date and host. Without --table and
 With --once, each log is read to its current end. Without it, logs are followed as they
 grow, through every kind of rotation, and new logs are found:
 
+    sluice run --apache-conf /etc/apache2/apache2.conf
     sluice run '/var/log/apache2/*access*.log'
     sluice run 're:/log/access_.*' --source '{path: /log/shop/*.log, format: combined, labels: {site: shop}}'
 
@@ -108,6 +109,9 @@ func (r *runCmd) Run(a *app) error {
 	}
 	if r.StatusListen != "" {
 		return usage("--status-listen is for following: leave out --once")
+	}
+	if r.ApacheConf != "" {
+		return usage("--apache-conf is for following: with --once, name the logs; sluice parse --apache-conf lists them")
 	}
 	if len(r.Source) > 0 {
 		return usage("--source cannot be used with --once\nhint: name the logs and give --format")

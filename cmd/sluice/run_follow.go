@@ -11,6 +11,7 @@ import (
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
 	"sluice/monitor"
+	"sluice/parse"
 	"sluice/print"
 )
 
@@ -27,6 +28,14 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	formats := make([]string, 0, len(sources))
 	for _, s := range sources {
 		formats = append(formats, s.Format)
+	}
+	configuration, err := r.apache(a, sources, r.Exclude, r.Timezone)
+	if err != nil {
+		return err
+	}
+	if configuration != nil {
+		defer a.followApache(configuration)()
+		formats = append(formats, parse.AutoName)
 	}
 	trace, err := r.openTrace()
 	if err != nil {
@@ -52,7 +61,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	ticker := time.NewTicker(tickInterval)
 	defer ticker.Stop()
-	at := &following{cmd: r, began: time.Now(), stores: s, gate: gate}
+	at := &following{cmd: r, configuration: configuration, began: time.Now(), stores: s, gate: gate}
 	remembered, forget := a.keepHistory()
 	defer forget()
 	at.history = remembered
@@ -70,7 +79,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	err = s.finish(a.ctx, ingest.Follow(a.ctx, ingest.FollowConfig{
 		Checkpoint: s.checkpoint, Collector: s.collector, Ticks: ticker.C, Report: report,
 		Tail: tail.Config{
-			Sources: sources, Host: r.Host, FromEnd: r.FromEnd, Latency: r.Latency, Gate: gate, MinMargin: r.MinMargin, Log: a.log,
+			Sources: sources, Changing: changing(configuration), Host: r.Host, FromEnd: r.FromEnd, Latency: r.Latency, Gate: gate, MinMargin: r.MinMargin, Log: a.log,
 		},
 	}))
 	if at.tailer.Load() != nil {

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/ingest/apacheconf"
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
 	"sluice/monitor"
@@ -19,7 +20,10 @@ type following struct {
 	history *history.Store
 	stores  *stores
 	gate    *governor.Governor
-	tailer  atomic.Pointer[tail.Tailer] // nil until logs are followed
+
+	configuration *apacheconf.Follower // nil: none is followed
+
+	tailer atomic.Pointer[tail.Tailer] // nil until logs are followed
 }
 
 func (r *following) thresholds() monitor.Thresholds {
@@ -41,9 +45,11 @@ func (r *following) fleet() monitor.Fleet {
 	counts := r.stores.counts()
 	counts.Failures = read.Failures.Load()
 	now := time.Now()
+	host := monitor.Follower(now, logs, read, r.gate.State(), state.Waiting[r.cmd.Host], state.Arrivals[r.cmd.Host])
+	warnOf(&host, r.configuration)
 	return monitor.Fleet{
 		Now: now, Began: r.began, Kind: monitor.Run, Host: r.cmd.Host, Version: version(),
-		Hosts: map[string]monitor.Host{r.cmd.Host: monitor.Follower(now, logs, read, r.gate.State(), state.Waiting[r.cmd.Host], state.Arrivals[r.cmd.Host])},
+		Hosts: map[string]monitor.Host{r.cmd.Host: host},
 		Sinks: monitor.Sinks(now, state.Troubles), Counts: counts,
 		BufferBytes: state.SpoolBytes, BufferMaxBytes: r.cmd.SpoolMax.bytes(), Segments: state.Segments, UntabledBytes: state.UntabledBytes,
 	}

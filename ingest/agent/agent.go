@@ -41,6 +41,8 @@ type Config struct {
 	Drain time.Duration
 	// Governor says how reading is held back; nil: it is not.
 	Governor func() protocol.Governor
+	// Others, if any, says what else is wrong with this host's logs, and what may be.
+	Others func() (troubles, warnings []string)
 	// Report, if any, is called at the start and at every heartbeat, by one goroutine.
 	Report func(*tail.Tailer)
 	Log    *slog.Logger

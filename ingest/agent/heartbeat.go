@@ -32,6 +32,14 @@ func (a *Agent) Heartbeat() protocol.Heartbeat {
 		s, c = tailer.Status(), tailer.Counters()
 		h.Troubles = append(h.Troubles, s.Troubles(now)...)
 	}
+	warnings := s.Warnings(now)
+	if a.cfg.Others != nil {
+		troubles, others := a.cfg.Others()
+		h.Troubles, warnings = append(h.Troubles, troubles...), append(others, warnings...)
+	}
+	for _, text := range warnings {
+		h.Troubles = append(h.Troubles, protocol.WarningPrefix+text)
+	}
 	h.Troubles = bounded(h.Troubles)
 	unreceived, oldest := a.window.unreceived(now)
 	if since := now.Sub(s.At); s.UnreadSeconds > 0 {
@@ -58,10 +66,7 @@ func bounded(troubles []string) []string {
 	for i, text := range troubles {
 		troubles[i] = text[:min(len(text), protocol.MaxStringBytes)]
 	}
-	if n := len(troubles); n > protocol.MaxTroubles {
-		troubles = append(troubles[:protocol.MaxTroubles-1], fmt.Sprintf("and %d more", n-protocol.MaxTroubles+1))
-	}
-	return troubles
+	return protocol.FirstTroubles(troubles, protocol.MaxTroubles)
 }
 
 // unreceived is how many bytes were read that no collector is known to have, and how

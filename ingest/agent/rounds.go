@@ -10,7 +10,6 @@ import (
 
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/protocol"
-	"sluice/schema"
 )
 
 // send sends what is in the window, and waits for more.
@@ -125,10 +124,9 @@ const callsInFlight = 64
 // is named first.
 func (s *session) start(ctx context.Context, p *parcel) (*avrorpc.Pending, error) {
 	s.mu.Lock()
-	_, said := s.said[p.stream.ID]
 	paused, lift, limit := s.pause, s.lift, s.limit
 	s.mu.Unlock()
-	if !said {
+	if !s.knows(p.stream) {
 		if err := s.introduce(ctx); err != nil {
 			return nil, err
 		}
@@ -158,12 +156,7 @@ func (s *session) start(ctx context.Context, p *parcel) (*avrorpc.Pending, error
 
 // introduce names the streams that are new since hello.
 func (s *session) introduce(ctx context.Context) error {
-	streams := s.window.streams(func(id schema.StreamID) bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		_, ok := s.said[id]
-		return ok
-	})
+	streams := s.window.streams(s.knows)
 	spans := s.window.spans()
 	from, err := s.hello(ctx, streams)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ type session struct {
 
 	mu   sync.Mutex
 	said map[schema.StreamID]*checkpoint.Stream
+	as   map[schema.StreamID]schema.StreamEntry // how each of them was said to be read
 	// limits are up to where the collector is known to have each stream; beyond it no
 	// position is believed.
 	limits map[schema.StreamID]int64
@@ -53,7 +55,7 @@ func (a *Agent) session(ctx context.Context, at int, greeted func()) (home int, 
 		return 0, err
 	}
 	defer client.Close() //nolint:errcheck // it returns nil
-	s := &session{Agent: a, client: client, home: at == 0, began: time.Now(), said: map[schema.StreamID]*checkpoint.Stream{}, limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{}, lift: make(chan struct{})}
+	s := &session{Agent: a, client: client, home: at == 0, began: time.Now(), said: map[schema.StreamID]*checkpoint.Stream{}, as: map[schema.StreamID]schema.StreamEntry{}, limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{}, lift: make(chan struct{})}
 	if err := s.greet(ctx); err != nil {
 		return 0, err
 	}
@@ -125,7 +127,9 @@ func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[
 		for len(streams) > 0 && len(h.Streams) < streamsAHello && room > 0 {
 			t := streams[0]
 			streams = streams[1:]
+			var as schema.StreamEntry
 			s.cfg.Checkpoint.Update(func() {
+				as = t.StreamEntry
 				seed, _ := hex.DecodeString(t.Seed) // ours; a wrong one is none
 				h.Streams = append(h.Streams, protocol.Stream{ID: t.ID, Seed: seed, Path: t.Path, Format: t.Format, Zone: t.Zone, Labels: t.Labels, Size: t.SeenBytes, Stored: t.Stored})
 			})
@@ -134,7 +138,7 @@ func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[
 				room -= len(name) + len(value)
 			}
 			s.mu.Lock()
-			s.said[t.ID] = t
+			s.said[t.ID], s.as[t.ID] = t, as
 			s.mu.Unlock()
 		}
 		reply, err := s.client.Call(ctx, protocol.MessageHello, h.Append(nil), nil, nil)
@@ -177,6 +181,21 @@ func (s *session) named(id schema.StreamID) *checkpoint.Stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.said[id]
+}
+
+// knows reports whether the collector knows how a stream is read now: its format changes
+// while it is followed, with the configuration that it is taken from.
+func (s *session) knows(t *checkpoint.Stream) (known bool) {
+	s.mu.Lock()
+	said, as := s.said[t.ID] != nil, s.as[t.ID]
+	s.mu.Unlock()
+	if !said {
+		return false
+	}
+	s.cfg.Checkpoint.Update(func() {
+		known = as.Format == t.Format && as.Zone == t.Zone && maps.Equal(as.Labels, t.Labels)
+	})
+	return known
 }
 
 // stored takes what a collector has stored into the checkpoint, as far as it is believed,

@@ -206,13 +206,13 @@ func (w *window) spans() map[schema.StreamID]span {
 }
 
 // streams are those of the parcels, each once, that has says false of.
-func (w *window) streams(has func(schema.StreamID) bool) []*checkpoint.Stream {
+func (w *window) streams(has func(*checkpoint.Stream) bool) []*checkpoint.Stream {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var streams []*checkpoint.Stream
 	seen := map[schema.StreamID]bool{}
 	for _, p := range w.parcels {
-		if !seen[p.stream.ID] && !has(p.stream.ID) {
+		if !seen[p.stream.ID] && !has(p.stream) {
 			seen[p.stream.ID] = true
 			streams = append(streams, p.stream)
 		}

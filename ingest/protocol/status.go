@@ -2,6 +2,9 @@ package protocol
 
 import (
 	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
 
 	"sluice/ingest/avrorpc"
 	"sluice/schema"
@@ -35,6 +38,20 @@ type Heartbeat struct {
 
 // WarningPrefix begins a trouble that is no error.
 const WarningPrefix = "warning: "
+
+// FirstTroubles returns at most n troubles; the last one says how many were left out. If no
+// error was left out that is a warning.
+func FirstTroubles(troubles []string, n int) []string {
+	if len(troubles) <= n {
+		return troubles
+	}
+	first, rest := troubles[:n-1:n-1], troubles[n-1:]
+	text := fmt.Sprintf("and %d more", len(rest))
+	if !slices.ContainsFunc(rest, func(t string) bool { return !strings.HasPrefix(t, WarningPrefix) }) {
+		text = WarningPrefix + text
+	}
+	return append(first, text)
+}
 
 // What an agent of ours counts in a heartbeat. Of a sender that does not, nothing is
 // known but what came from it.

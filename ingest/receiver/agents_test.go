@@ -179,11 +179,12 @@ type sender struct {
 // follow starts an agent of host web01 whose logs and state are in dir.
 func follow(t *testing.T, dir string, collectors ...string) *sender {
 	t.Helper()
-	return followAs(t, dir, false, collectors...)
+	return followAs(t, dir, false, collectors)
 }
 
-// followAs is follow; flume: it speaks to the collectors as to Flume's.
-func followAs(t *testing.T, dir string, flume bool, collectors ...string) *sender {
+// followAs is follow; flume: it speaks to the collectors as to Flume's. Of the logs that
+// sources name they say how they are read.
+func followAs(t *testing.T, dir string, flume bool, collectors []string, sources ...tail.Source) *sender {
 	t.Helper()
 	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(dir, "checkpoint"), "agent")
 	if err != nil {
@@ -200,7 +201,7 @@ func followAs(t *testing.T, dir string, flume bool, collectors ...string) *sende
 			return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		},
 		FailoverAfter: 300 * time.Millisecond, Heartbeat: 20 * time.Millisecond, Drain: 10 * time.Second, Log: log,
-		Tail: tail.Config{Sources: []tail.Source{{Pattern: filepath.Join(dir, "*.log"), Format: "common"}}, Host: "web01", Latency: 10 * time.Millisecond, Log: log},
+		Tail: tail.Config{Sources: append(sources, tail.Source{Pattern: filepath.Join(dir, "*.log"), Format: "common"}), Host: "web01", Latency: 10 * time.Millisecond, Log: log},
 	})}
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())
@@ -352,13 +353,10 @@ func TestALogThatIsRefusedDoesNotHoldUpOthers(t *testing.T) {
 	c.received(t, s, 10)
 	s.end(t)
 	stream := s.file.Streams()[0]
-	s.file.Update(func() { stream.Labels = map[string]string{"site": strings.Repeat("x", checkpoint.MaxLabelBytes)} })
-	if err := s.file.Save(); err != nil {
-		t.Fatal(err)
-	}
+	labelled := tail.Source{Pattern: filepath.Join(logs, "a.log"), Format: "common", Labels: map[string]string{"site": strings.Repeat("x", checkpoint.MaxLabelBytes)}}
 	write(t, logs, "a.log", lines(10, 10))
 	write(t, logs, "b.log", lines(20, 10))
-	s = follow(t, logs, c.address)
+	s = followAs(t, logs, false, []string{c.address}, labelled)
 	await(t, "refused", func() bool { return len(s.State().Refused) == 1 })
 	if h := s.Heartbeat(); len(h.Troubles) != 1 || !strings.Contains(h.Troubles[0], "refuses stream "+stream.ID.String()+": ") {
 		t.Errorf("what is refused is not in the heartbeat: %q", h.Troubles)

@@ -313,7 +313,7 @@ func TestAnAgentSpeaksFlume(t *testing.T) {
 	c := collect(t, dir, "127.0.0.1:0", 4<<10)
 	c.shut.Store(true)
 	write(t, logs, "a.log", lines(0, 5000))
-	s := followAs(t, logs, true, c.address)
+	s := followAs(t, logs, true, []string{c.address})
 	await(t, "busy", func() bool { return s.State().Busy != "" })
 	if !strings.Contains(s.State().Busy, "--spool-max") {
 		t.Errorf("it is busy because %s", s.State().Busy)

@@ -41,11 +41,8 @@ func kept(b *protocol.Heartbeat) protocol.Heartbeat {
 			k.Counters[name] = n
 		}
 	}
-	for _, text := range b.Troubles[:min(len(b.Troubles), maxTroubles)] {
+	for _, text := range protocol.FirstTroubles(b.Troubles, maxTroubles+1) {
 		k.Troubles = append(k.Troubles, cut(text, maxTroubleBytes))
-	}
-	if more := len(b.Troubles) - maxTroubles; more > 0 {
-		k.Troubles = append(k.Troubles, fmt.Sprintf("and %d more", more))
 	}
 	return k
 }

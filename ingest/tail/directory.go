@@ -17,23 +17,16 @@ type directory struct {
 	id        logfile.ID
 	wd        int32
 	matchers  []*matcher
-	files     map[string]*file // by name
-	listed    bool             // its present content is known
-	links     bool             // a log in it is a symbolic link
-	unwatched bool             // no watch was left for it: it is listed every dirsInterval
+	byBase    map[string]*matcher // of sources with Rotations; they may be thousands
+	files     map[string]*file    // by name
+	listed    bool                // its present content is known
+	links     bool                // a log in it is a symbolic link
+	unwatched bool                // no watch was left for it: it is listed every dirsInterval
 	// unseen are the names that cannot be looked at: a symbolic link into a folder
 	// that is shut, or to itself. They are tried again with the listings.
 	unseen map[string]*failure
+	strays map[string]*stray // by name
 	failure
-}
-
-func (d *directory) match(name string) *matcher {
-	for _, m := range d.matchers {
-		if m.match(d.path, name) {
-			return m
-		}
-	}
-	return nil
 }
 
 // findDirs brings the directories up to date with the sources.

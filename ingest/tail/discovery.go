@@ -20,14 +20,17 @@ type discovery struct {
 	set      *fileSet
 	follower follower
 
-	matchers []*matcher
+	matchers []*matcher // of Config.Sources, then of taken
+	taken    *[]Source  // of Config.Changing; nil: none so far
 	dirs     map[string]*directory
 	dirsBy   map[int32]*directory // by the watch
 	moving   map[uint32]*file     // names that went, by cookie, until they come
 	renamed  map[uint32]*matcher  // the source of a log that was renamed before it was seen
 	touched  []touch              // names that came with the events at hand
 
-	nextDirs, nextListing time.Time
+	nextDirs, nextListing, nextStrays time.Time
+
+	strays []*directory // whose strays are still to be looked at
 }
 
 // follower is what a discovery reports files to.

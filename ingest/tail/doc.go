@@ -26,7 +26,9 @@ import (
 
 // Config is what a Tailer works with.
 type Config struct {
-	Sources    []Source
+	Sources []Source
+	// Changing, if any, are more sources, which may change meanwhile.
+	Changing   *SourceSet
 	Host       string
 	Checkpoint *checkpoint.File
 	// Position says from where a known stream is read on; nil: from where it is

@@ -45,6 +45,7 @@ func (t *Tailer) housekeep(ctx context.Context) {
 		}
 	}
 	t.discovery.warnOfUnmatched()
+	t.discovery.lookForStrays()
 	t.nextHousekeeping = t.now.Add(housekeeping)
 	if len(t.set.hot) == 0 && len(t.set.failing) == 0 && !t.discovery.directoriesFail() {
 		t.nextHousekeeping = t.now.Add(idleHousekeeping)

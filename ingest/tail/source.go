@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 
@@ -26,6 +27,11 @@ type Source struct {
 	// Exclude are globs (doublestar) of files that are not followed: of
 	// names, or of absolute paths where there is a slash in it.
 	Exclude []string
+	// Rotations: Pattern is a path, and files that rotations made of it, in its directory,
+	// are the source's too: one that came and was renamed while nobody looked is found.
+	Rotations bool
+	// Optional: that no file has such a name is nothing to be said.
+	Optional bool
 }
 
 // regexpPrefix marks a Pattern that is a directory and a regular expression.
@@ -39,9 +45,11 @@ type matcher struct {
 	literal bool   // the pattern is a path
 	tree    string // the whole pattern, absolute, where it has **; "" otherwise
 	name    func(string) bool
+	base    string // of that path, with Rotations
 	// matched: a file was found. warned: it was logged that none was.
 	matched, warned bool
-	failure         // a tree that is too large
+	began           time.Time // it is followed since then; zero: since the start
+	failure                   // a tree that is too large
 }
 
 // Check reports what is wrong with the pattern: its syntax, or a directory that is named
@@ -111,6 +119,9 @@ func (m *matcher) compileGlob(path string) error {
 	m.dirs = "/" + strings.Join(parts[:root], "/")
 	m.globbed = strings.ContainsAny(m.dirs, "*?[{")
 	name := parts[len(parts)-1]
+	if m.Rotations {
+		m.base = unquoteGlob(name)
+	}
 	m.name = func(s string) bool { return doublestar.MatchUnvalidated(name, s) }
 	return nil
 }
@@ -163,6 +174,11 @@ func (m *matcher) names(dir, name string) bool {
 		return doublestar.MatchUnvalidated(m.tree, filepath.Join(dir, name))
 	}
 	return m.name(name)
+}
+
+// inDirectory reports whether files in the directory are looked at; with tree, names tells.
+func (m *matcher) inDirectory(dir string) bool {
+	return m.tree != "" || doublestar.MatchUnvalidated(filepath.Clean(m.dirs), dir)
 }
 
 // expand returns the directories there are now; with tree, the roots.

@@ -38,6 +38,9 @@ type Status struct {
 	Holes []Hole `json:"holes,omitempty"`
 	// Unmatched are the sources that no file has matched since the start.
 	Unmatched []Failure `json:"unmatched,omitempty"`
+	// Strays are files beside logs that are followed: they grow, their lines are those of an
+	// access log, and no source names them.
+	Strays []string `json:"strays,omitempty"`
 	// Held are not read for some seconds, as they may be copies of other logs; their
 	// bytes count as unread. Copies are known to be copies of logs that are there.
 	Held   []string `json:"held,omitempty"`
@@ -85,6 +88,19 @@ func (s *Status) Troubles(now time.Time) (troubles []string) {
 	return troubles
 }
 
+// Warnings says in words which logs are perhaps left out.
+func (s *Status) Warnings(now time.Time) (warnings []string) {
+	for _, path := range s.Strays {
+		warnings = append(warnings, path+" grows beside logs that are read, and no source names it")
+	}
+	for _, f := range s.Unmatched { // when nothing at all is followed it is an error
+		if age := now.Sub(f.Since); s.Files > 0 && age > unmatchedAfter {
+			warnings = append(warnings, fmt.Sprintf("source %s: %s since %s", f.Path, f.Error, f.Since.UTC().Format(time.RFC3339)))
+		}
+	}
+	return warnings
+}
+
 // Failure is a log or a directory that cannot be read.
 type Failure struct {
 	Path     string    `json:"path"`
@@ -124,6 +140,11 @@ func (t *Tailer) publish() {
 		if d.err != nil {
 			s.Failing = append(s.Failing, Failure{schema.PathText(d.path), d.err.Error(), d.since, d.attempts})
 		}
+		for name, x := range d.strays {
+			if x.isLog && t.now.Sub(x.grown) < strayFor {
+				s.Strays = append(s.Strays, schema.PathText(filepath.Join(d.path, name)))
+			}
+		}
 		for name, f := range d.unseen {
 			s.Failing = append(s.Failing, Failure{schema.PathText(filepath.Join(d.path, name)), f.err.Error(), f.since, f.attempts})
 		}
@@ -132,8 +153,12 @@ func (t *Tailer) publish() {
 		if m.err != nil {
 			s.Failing = append(s.Failing, Failure{schema.PathText(m.Pattern), m.err.Error(), m.since, m.attempts})
 		}
-		if !m.matched {
-			s.Unmatched = append(s.Unmatched, Failure{Path: schema.PathText(m.Pattern), Error: "no file matches", Since: t.began})
+		if !m.matched && !m.Optional {
+			since := t.began
+			if !m.began.IsZero() {
+				since = m.began
+			}
+			s.Unmatched = append(s.Unmatched, Failure{Path: schema.PathText(m.Pattern), Error: "no file matches", Since: since})
 		}
 	}
 	s.Unmatched = s.Unmatched[:min(len(s.Unmatched), maxNamed)]
@@ -177,6 +202,8 @@ func (t *Tailer) publish() {
 	s.Failing = s.Failing[:min(len(s.Failing), maxNamed)]
 	s.Behind = s.Behind[:min(len(s.Behind), maxNamed)]
 	s.Held = s.Held[:min(len(s.Held), maxNamed)]
+	slices.Sort(s.Strays)
+	s.Strays = s.Strays[:min(len(s.Strays), maxNamed)]
 	slices.Sort(s.Copies)
 	s.Copies = s.Copies[:min(len(s.Copies), maxNamed)]
 	s.Losses = t.cfg.Checkpoint.Losses()

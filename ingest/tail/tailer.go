@@ -164,6 +164,7 @@ func (t *Tailer) stop() {
 func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err error) {
 	t.now = t.cfg.Now()
 	clear(t.searcher.listings)
+	t.discovery.takeSources()
 	if t.gate != nil {
 		t.gate.Allow(0)
 	}

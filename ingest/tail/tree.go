@@ -116,6 +116,7 @@ func (di *discovery) addDirectory(m *matcher, path string) *directory {
 		}
 	}
 	d.matchers = append(d.matchers, m)
+	d.index(m)
 	d.listed = false
 	return d
 }
@@ -187,7 +188,7 @@ func (di *discovery) treesFit() {
 // warnOfUnmatched says which sources have had no file so far, and when one has.
 func (di *discovery) warnOfUnmatched() {
 	for _, m := range di.matchers {
-		if !m.matched && !m.warned {
+		if !m.matched && !m.warned && !m.Optional {
 			m.warned = true
 			di.cfg.Log.Warn("source matches no file", "source", m.Pattern, "hint", "check its spelling; a pattern must name files, not directories; compressed files are not followed")
 		} else if m.matched && m.warned {

@@ -31,6 +31,7 @@ type world struct {
 	dir        string
 	clock      time.Time
 	sources    []Source
+	changing   *SourceSet
 	fromEnd    bool
 	latency    time.Duration
 	gate       Gate
@@ -74,7 +75,7 @@ func (w *world) start() {
 	}
 	w.checkpoint = cp
 	w.tailer, err = New(Config{
-		Sources: w.sources, Host: cmp.Or(w.host, "web01"), Checkpoint: cp, FromEnd: w.fromEnd, Latency: w.latency, Gate: w.gate, MinMargin: w.minMargin, MaxOpen: w.maxOpen, writers: w.writers,
+		Sources: w.sources, Changing: w.changing, Host: cmp.Or(w.host, "web01"), Checkpoint: cp, FromEnd: w.fromEnd, Latency: w.latency, Gate: w.gate, MinMargin: w.minMargin, MaxOpen: w.maxOpen, writers: w.writers,
 		local: func(fd int) bool { return !w.remote && isLocal(fd) },
 		Log:   slog.New(slog.NewTextHandler(&w.log, nil)), Now: func() time.Time { return w.clock },
 	})

@@ -17,6 +17,9 @@ var conditions = map[string]func(r *reader, args string, at place) (bool, error)
 	"ifdefine": negatable(func(r *reader, name string, _ place) bool { return r.vars.isDefined(name) }),
 	"ifmodule": negatable(func(r *reader, name string, _ place) bool { return r.modules[name] }),
 	"iffile": negatable(func(r *reader, path string, _ place) bool {
+		if len(r.looked) < maxFiles {
+			r.looked[r.under(path)] = true
+		}
 		_, err := os.Stat(r.under(path))
 		return err == nil // httpd, too, takes a file it may not see for none
 	}),

@@ -10,7 +10,9 @@ package httpdconf
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 )
 
 // Log is one CustomLog, GlobalLog or TransferLog directive. Exactly one of Path,
@@ -56,6 +58,9 @@ type Config struct {
 	// Warnings say "file:line: …" what could not be known and was guessed, or what
 	// httpd accepts and the administrator hardly meant.
 	Warnings []string
+	// Looked are the files and directories that were looked at: as long as none of them
+	// changes, or comes into being, Read finds the same.
+	Looked []string
 }
 
 // Options stand for what httpd gets from its command line, its environment and
@@ -113,5 +118,5 @@ func Read(path string, opts Options) (*Config, error) {
 		return nil, fmt.Errorf("apache configuration: %w", err)
 	}
 	logs := r.resolve()
-	return &Config{Logs: logs, Warnings: r.warnings}, nil
+	return &Config{Logs: logs, Warnings: r.warnings, Looked: slices.Sorted(maps.Keys(r.looked))}, nil
 }

@@ -20,7 +20,7 @@ func (r *reader) include(args []string, optional bool) error {
 	if r.depth >= maxIncludeDepth {
 		return fmt.Errorf("%s would be included more than %d files deep; does a file include itself?", name, maxIncludeDepth)
 	}
-	f := finder{optional: optional, left: maxFiles}
+	f := finder{optional: optional, left: maxFiles, looked: r.looked}
 	if err := f.find("/", strings.Split(strings.TrimPrefix(name, "/"), "/")); err != nil {
 		return err
 	}
@@ -38,6 +38,7 @@ type finder struct {
 	optional bool
 	files    []string
 	left     int // names that may still be looked at
+	looked   map[string]bool
 }
 
 // find walks down the pattern's parts below dir.
@@ -84,6 +85,7 @@ func (f *finder) find(dir string, parts []string) error {
 
 // take adds a file, or every file in and below a folder, hidden ones too.
 func (f *finder) take(name string, depth int) error {
+	f.looked[name] = true
 	info, err := os.Stat(name)
 	if err != nil {
 		if f.optional && errors.Is(err, fs.ErrNotExist) {
@@ -114,6 +116,7 @@ func (f *finder) take(name string, depth int) error {
 }
 
 func (f *finder) list(dir string) ([]os.DirEntry, error) {
+	f.looked[dir] = true
 	entries, err := os.ReadDir(dir) // by name, in byte order, as httpd's strcmp
 	if err != nil {
 		return nil, openError(dir, err)

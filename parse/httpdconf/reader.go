@@ -31,6 +31,7 @@ type reader struct {
 	open      []section // sections not yet closed, over all files being read
 	depth     int       // files being read
 	files     int       // files read
+	looked    map[string]bool
 	bytesLeft int
 
 	main     *server
@@ -48,6 +49,7 @@ func newReader(path string, opts Options) (*reader, error) {
 		modules:   compiledIn(opts.Modules),
 		macros:    map[string]*macro{},
 		bytesLeft: maxTotalBytes,
+		looked:    map[string]bool{filepath.Join(filepath.Dir(path), "envvars"): true},
 		main:      newServer(""),
 	}
 	r.current = r.main
@@ -97,6 +99,7 @@ func (r *reader) readFile(path string) error {
 	if r.files++; r.files > maxFiles {
 		return fmt.Errorf("%s: more than %d files are included; does a file include itself?", path, maxFiles)
 	}
+	r.looked[path] = true
 	text, err := readBounded(path)
 	if err != nil {
 		return err

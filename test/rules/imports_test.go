@@ -21,6 +21,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 		"archive/localdir ingest/segment/vfs/crashfs bench/sample"},
 	{"ingest/agent", "schema ingest/avrorpc ingest/checkpoint ingest/flume ingest/protocol ingest/tail", "ingest/logfile ingest/segment/vfs"},
 	{"ingest/receiver", "schema parse ingest ingest/avrorpc ingest/checkpoint ingest/flume ingest/logfile ingest/protocol ingest/segment", "ingest/agent ingest/segment/vfs ingest/tail bench/sample archive archive/localdir"},
+	{"ingest/apacheconf", "parse parse/httpdconf ingest/logfile ingest/tail", ""},
 	{"ingest/admission", "", ""},
 	{"ingest/avrorpc", "ingest/admission", ""},
 	{"ingest/flume", "ingest/avrorpc", "bench/peers bench/sample"},

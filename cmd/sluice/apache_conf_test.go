@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"sluice/monitor"
+)
+
+// webServer is Debian's apache2 in a directory.
+type webServer struct {
+	*testing.T
+	dir, address string
+}
+
+const apacheProgram = "/usr/sbin/apache2"
+
+// startApache starts an apache2 whose virtual hosts are the files in sites/.
+func startApache(t *testing.T) *webServer {
+	t.Helper()
+	if _, err := os.Stat(apacheProgram); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("left out: %v; on Debian: apt-get install apache2", err)
+	}
+	s := &webServer{t, t.TempDir(), freeAddress(t)}
+	user := ""
+	if os.Getuid() == 0 {
+		user = "User www-data\nGroup www-data\n"
+	}
+	for _, dir := range []string{"logs", "sites"} {
+		if err := os.Mkdir(s.path(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.write("httpd.conf", fmt.Sprintf(`ServerRoot "%[1]s"
+DefaultRuntimeDir "%[1]s"
+PidFile "%[1]s/pid"
+Mutex file:%[1]s
+ServerName main.test
+Listen %[2]s
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+%[3]sErrorLog "%[1]s/logs/error.log"
+StartServers 1
+LogFormat "%%h %%l %%u %%t \"%%r\" %%>s %%b %%D" timed
+<VirtualHost *:*>
+ServerName main.test
+CustomLog logs/access.log timed
+</VirtualHost>
+IncludeOptional sites/*.conf
+`, s.dir, s.address, user))
+	// Not with the test's context, which would kill it without its children.
+	c := exec.CommandContext(context.WithoutCancel(t.Context()), apacheProgram, "-DFOREGROUND", "-f", s.path("httpd.conf"))
+	out, err := os.Create(s.path("out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Stdout, c.Stderr = out, out
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stopped := c.Process.Signal(syscall.SIGTERM)
+		if err := errors.Join(stopped, c.Wait(), out.Close()); err != nil || t.Failed() {
+			said, _ := os.ReadFile(s.path("out"))
+			t.Logf("apache2: %v\n%s", err, said)
+		}
+	})
+	return s
+}
+
+func (s *webServer) path(name string) string { return filepath.Join(s.dir, name) }
+
+func (s *webServer) write(name, text string) {
+	s.Helper()
+	if err := os.WriteFile(s.path(name), []byte(text), 0o644); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// site adds a virtual host with a log of its own, in a LogFormat of its own.
+func (s *webServer) site(name, format string) {
+	s.Helper()
+	s.write("sites/"+name+".conf", fmt.Sprintf("<VirtualHost *:*>\nServerName %[1]s.test\nCustomLog \"logs/%[1]s-access.log\" \"%[2]s\"\n</VirtualHost>\n", name, format))
+}
+
+func (s *webServer) graceful() {
+	s.Helper()
+	if out, err := exec.CommandContext(s.Context(), apacheProgram, "-f", s.path("httpd.conf"), "-k", "graceful").CombinedOutput(); err != nil {
+		s.Fatalf("%v: %s", err, out)
+	}
+}
+
+// ask asks a virtual host for a path; it reports whether the answer is a web server's.
+func (s *webServer) ask(host, path string) bool {
+	request, err := http.NewRequestWithContext(s.Context(), http.MethodGet, "http://"+s.address+path, nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	request.Host = host + ".test"
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	answer.Body.Close()
+	return true
+}
+
+// TestLogsComeFromApachesConfiguration: a run is given the web server's configuration and
+// nothing else; a virtual host that a graceful restart adds is followed, in its LogFormat.
+func TestLogsComeFromApachesConfiguration(t *testing.T) {
+	t.Parallel()
+	s := startApache(t)
+	data := filepath.Join(t.TempDir(), "data")
+	c := start(t, "--data", data, "run", "--host", "web01", "--no-nice", "--latency", "50ms", "--apache-conf", s.path("httpd.conf"))
+	c.await(t, func() bool { return s.ask("main", "/first") })
+	s.site("shop", `%v %>s %t \"%r\" %{ms}T`)
+	c.await(t, func() bool { return strings.Contains(c.said(t), `msg="logs taken from the apache configuration"`) })
+	s.graceful()
+	c.await(t, func() bool { // the old children answer for a while
+		s.ask("shop", "/second")
+		text, err := os.ReadFile(s.path("logs/shop-access.log"))
+		return err == nil && len(text) > 0
+	})
+	c.await(t, func() bool {
+		st, err := monitor.Read(statusPath(data))
+		return err == nil && st.Logs.Files == 2 && st.Lines > 1 && st.Health != nil && st.Health.Status == "OKAY"
+	})
+	if err := c.end(t); err != nil {
+		t.Fatalf("%v\n%s", err, c.said(t))
+	}
+	got := answerOf(t, data, "scan", "--fields", "path,vhost,status,file,parse_error", "--where", "path = '/second' and vhost = 'shop.test'", "--limit", "1", "--output", "tsv")
+	if !strings.Contains(got, "/second\tshop.test\t404\t"+s.path("logs/shop-access.log")) {
+		t.Errorf("%s", got)
+	}
+	got = answerOf(t, data, "scan", "--fields", "path,status,file,duration_us", "--where", "path = '/first' and duration_us >= 0", "--output", "tsv")
+	if !strings.Contains(got, "/first\t404\t"+s.path("logs/access.log")) {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestAnAgentNamesLogsThatItDoesNotRead to its collector: a CustomLog that no source
+// names, a source without a file. It is a warning, and goes when it is mended.
+func TestAnAgentNamesLogsThatItDoesNotRead(t *testing.T) {
+	t.Parallel()
+	s := startApache(t)
+	s.site("blog", "%h %t %>s")
+	dir := t.TempDir()
+	data, address, status := filepath.Join(dir, "data"), freeAddress(t), freeAddress(t)
+	collector := start(t, append(collectorArgs(data, address), "--status-listen", status)...)
+	collector.await(t, func() bool { return s.ask("main", "/") })
+	agent := start(t, append(agentArgs(filepath.Join(dir, "agent"), "web01", address, s.path("logs/access*.log")), "--apache-conf", s.path("httpd.conf"))...)
+	warned := func() []string {
+		h := askHealth(t, status)
+		if h == nil || !h.Well() || h.Status != h.Metrics["web01"].Status {
+			return nil
+		}
+		return h.Metrics["web01"].Warnings
+	}
+	want := fmt.Sprintf("CustomLog %s (%s:3) is read by no source", s.path("logs/blog-access.log"), s.path("sites/blog.conf"))
+	collector.await(t, func() bool { return slices.Equal(warned(), []string{want}) })
+	if err := os.Remove(s.path("sites/blog.conf")); err != nil {
+		t.Fatal(err)
+	}
+	collector.await(t, func() bool {
+		h := askHealth(t, status)
+		return h != nil && h.Status == "OKAY" && h.Metrics["web01"].Lines > 0
+	})
+	for _, c := range []*follower{agent, collector} {
+		if err := c.end(t); err != nil {
+			t.Errorf("%v\n%s", err, c.said(t))
+		}
+	}
+}
+
+// answerOf is what a command prints of the data directory.
+func answerOf(t *testing.T, data string, args ...string) string {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if status := run(t.Context(), append([]string{"--quiet", "--data", data}, args...), nil, &out, &errs); status != 0 {
+		t.Errorf("%q: status %d: %s", args, status, errs.String())
+	}
+	return out.String()
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sluice/ingest/apacheconf"
+	"sluice/ingest/tail"
+	"sluice/monitor"
+)
+
+// apacheFlags name a web server's configuration to be followed.
+type apacheFlags struct {
+	ApacheConf string   `type:"path" placeholder:"FILE" help:"Follow the access logs that this configuration of Apache httpd names, each in its LogFormat, and the changes of it. If logs are named, too, only compare: a CustomLog that none of them reads is a warning."`
+	Define     []string `short:"D" placeholder:"NAME" help:"With --apache-conf: what httpd is started with, NAME or NAME=VALUE."`
+}
+
+// apache returns what follows the configuration, nil without --apache-conf. named are the
+// sources that were given by hand.
+func (f *followFlags) apache(a *app, named []tail.Source, exclude []string, zone string) (*apacheconf.Follower, error) {
+	if f.ApacheConf == "" {
+		if len(f.Define) > 0 {
+			return nil, usage("--define goes with --apache-conf")
+		}
+		return nil, nil
+	}
+	path, err := filepath.Abs(f.ApacheConf)
+	if err != nil {
+		return nil, err
+	}
+	return apacheconf.New(apacheconf.Config{
+		Path: path, Defines: definesOf(f.Define), Named: named, Saved: filepath.Join(a.cli.Data, "apache-sources.json"), Log: a.log,
+		Like: tail.Source{Zone: zone, Labels: f.Label, Exclude: exclude},
+	})
+}
+
+// followApache looks at the configuration for the first time, and goes on until end is called.
+// configuration may be nil.
+func (a *app) followApache(configuration *apacheconf.Follower) (end func()) {
+	if configuration == nil {
+		return func() {}
+	}
+	configuration.Look(time.Now())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(a.ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		configuration.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// changing are a configuration's sources; nil without one.
+func changing(configuration *apacheconf.Follower) *tail.SourceSet {
+	if configuration == nil {
+		return nil
+	}
+	return configuration.Sources()
+}
+
+// warnOf adds what a configuration says is wrong to the host that this process reads.
+func warnOf(h *monitor.Host, configuration *apacheconf.Follower) {
+	if configuration == nil {
+		return
+	}
+	troubles, warnings := configuration.Report()
+	for _, text := range troubles {
+		h.Fail("%s", text)
+	}
+	for _, text := range warnings {
+		h.Warn("%s", text)
+	}
+}
+
+// definesOf splits NAME=VALUE.
+func definesOf(all []string) map[string]string {
+	defines := map[string]string{}
+	for _, d := range all {
+		name, value, _ := strings.Cut(d, "=")
+		defines[name] = value
+	}
+	return defines
+}
+
+// reportOf is the configuration's report for an agent's heartbeats; nil without one.
+func reportOf(configuration *apacheconf.Follower) func() (troubles, warnings []string) {
+	if configuration == nil {
+		return nil
+	}
+	return configuration.Report
+}

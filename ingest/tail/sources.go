@@ -1,0 +1,165 @@
+package tail
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"sluice/parse"
+)
+
+// SourceSet are sources that may change while Tailers follow them. Its methods may be
+// called at any time.
+type SourceSet struct {
+	current atomic.Pointer[[]Source]
+}
+
+// Set replaces the sources. Tailers take them over within some seconds: new ones are
+// followed, and a log is read with its source's present format, zone and labels. A log
+// whose source is gone is read on as long as it is there; new files of it are not found.
+func (s *SourceSet) Set(sources []Source) {
+	sources = slices.Clone(sources)
+	s.current.Store(&sources)
+}
+
+// Sources returns what was set last.
+func (s *SourceSet) Sources() []Source {
+	if p := s.current.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// same reports whether two sources name the same files.
+func (s *Source) same(o *Source) bool {
+	return s.Pattern == o.Pattern && s.Optional == o.Optional && s.Rotations == o.Rotations && slices.Equal(s.Exclude, o.Exclude)
+}
+
+// readsAs reports whether lines of both sources are read in the same way.
+func (s *Source) readsAs(o *Source) bool {
+	return s.Format == o.Format && s.Zone == o.Zone && maps.Equal(s.Labels, o.Labels)
+}
+
+// takeSources takes over what was set since the last step.
+func (di *discovery) takeSources() {
+	if di.cfg.Changing == nil || di.cfg.Changing.current.Load() == di.taken {
+		return
+	}
+	di.taken = di.cfg.Changing.current.Load()
+	old := map[string]*matcher{}
+	for _, m := range di.matchers[len(di.cfg.Sources):] {
+		old[m.Pattern] = m
+	}
+	di.matchers = di.matchers[:len(di.cfg.Sources):len(di.cfg.Sources)]
+	for _, s := range *di.taken {
+		m := old[s.Pattern]
+		switch {
+		case m != nil && m.same(&s):
+			delete(old, s.Pattern)
+			if !m.readsAs(&s) {
+				m.Source = s
+				di.readAnew(m)
+			}
+		default:
+			var err error
+			if m, err = newMatcher(s); err != nil {
+				di.cfg.Log.Warn("source is wrong, not followed", "source", s.Pattern, "err", err)
+				continue
+			}
+			m.began = di.now
+		}
+		di.matchers = append(di.matchers, m)
+	}
+	di.relist = true
+	di.leaveSources(old)
+}
+
+// leaveSources drops sources. Logs of theirs that another source names are that one's.
+func (di *discovery) leaveSources(gone map[string]*matcher) {
+	dropped := map[*matcher]bool{}
+	for _, m := range gone {
+		dropped[m] = true
+	}
+	for _, d := range di.dirs {
+		d.matchers = slices.DeleteFunc(d.matchers, func(m *matcher) bool { return dropped[m] })
+		d.byBase = nil
+		for _, m := range d.matchers {
+			d.index(m)
+		}
+	}
+	di.findDirs()
+	for _, f := range di.set.files {
+		if !dropped[f.source] {
+			continue
+		}
+		for _, p := range f.places {
+			if m := p.dir.match(p.name); m != nil {
+				f.source, m.matched = m, true
+				di.readAs(f)
+				break
+			}
+		}
+	}
+}
+
+// readAnew has the logs of a source read as the source says now.
+func (di *discovery) readAnew(m *matcher) {
+	for _, f := range di.set.files {
+		if f.source == m {
+			di.readAs(f)
+		}
+	}
+}
+
+// readAs gives a stream that is known the format, zone and labels of its source, for the
+// lines that are not read yet.
+func (di *discovery) readAs(f *file) {
+	if f.stream == nil {
+		return
+	}
+	di.cfg.Checkpoint.Update(func() {
+		if f.source.Format != parse.AutoName {
+			f.stream.Format = f.source.Format
+		}
+		f.stream.Zone, f.stream.Labels = f.source.Zone, f.source.Labels
+	})
+	di.cfg.Log.Info("log format changed", "path", f.path(), "format", f.stream.Format)
+}
+
+// Patterns are sources of which is asked which files they name.
+type Patterns struct{ matchers []*matcher }
+
+// NewPatterns returns the patterns of sources. An error is a pattern's.
+func NewPatterns(sources []Source) (*Patterns, error) {
+	p := new(Patterns)
+	for _, s := range sources {
+		m, err := newMatcher(s)
+		if err != nil {
+			return nil, err
+		}
+		p.matchers = append(p.matchers, m)
+	}
+	return p, nil
+}
+
+// Name reports whether one of the sources names the file at an absolute path, by that
+// path or by the one where symbolic links lead.
+func (p *Patterns) Name(path string) bool {
+	dirs := []string{filepath.Dir(path)}
+	if real, err := filepath.EvalSymlinks(dirs[0]); err == nil && real != dirs[0] {
+		dirs = append(dirs, real)
+	}
+	for _, m := range p.matchers {
+		for _, dir := range dirs {
+			if m.inDirectory(dir) && m.match(dir, filepath.Base(path)) {
+				return true
+			}
+		}
+	}
+	// A link to the file itself, or one that a source names.
+	if real, err := filepath.EvalSymlinks(path); err == nil && real != path && filepath.Dir(real) != dirs[len(dirs)-1] {
+		return p.Name(real)
+	}
+	return false
+}

@@ -1,0 +1,180 @@
+package tail
+
+import (
+	"bytes"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/logfile"
+	"sluice/parse"
+	"sluice/schema"
+)
+
+// stray is a file in a followed directory that no source names.
+type stray struct {
+	id      logfile.ID
+	size    int64
+	grown   time.Time // the last growth that was seen
+	decided bool
+	isLog   bool // its lines are those of an access log
+}
+
+const (
+	// strayInterval is the time between two looks at a directory's other files.
+	strayInterval = 30 * time.Second
+	// strayFor after its last growth a stray is no longer named.
+	strayFor = 15 * time.Minute
+	// maxStrays bounds what is remembered of a directory, maxStrayNames the names
+	// that one turn of the housekeeping looks at.
+	maxStrays     = 1000
+	maxStrayNames = 2000
+	// strayBytes of a stray's end are looked at.
+	strayBytes = 64 << 10
+)
+
+// lookForStrays looks at some of the directories in which logs are followed: is there
+// another file that grows, and that is an access log? A new virtual host's log is.
+func (di *discovery) lookForStrays() {
+	if len(di.strays) == 0 {
+		if di.now.Before(di.nextStrays) {
+			return
+		}
+		di.nextStrays = di.now.Add(strayInterval)
+		for _, d := range di.dirs {
+			if d.err == nil && len(d.matchers) > 0 && len(d.files) > 0 {
+				di.strays = append(di.strays, d)
+			} else {
+				d.strays = nil
+			}
+		}
+	}
+	for names := 0; names < maxStrayNames && len(di.strays) > 0; {
+		d := di.strays[0]
+		di.strays = di.strays[1:]
+		entries, err := di.set.readDir(d.path)
+		if err == nil { // else the listing says so
+			di.lookAtStrays(d, entries)
+		}
+		names += 1 + len(entries)
+	}
+}
+
+func (di *discovery) lookAtStrays(d *directory, entries []fs.DirEntry) {
+	there := make(map[string]bool)
+	for _, e := range entries {
+		name := e.Name()
+		if !e.Type().IsRegular() || !d.foreign(name) {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			continue // it is gone
+		}
+		id, err := logfile.IDOf(info)
+		if err != nil {
+			continue
+		}
+		there[name] = true
+		s, size := d.strays[name], info.Size()
+		switch {
+		case s == nil || s.id != id || size < s.size:
+			if s == nil && len(d.strays) >= maxStrays {
+				continue
+			}
+			if d.strays == nil {
+				d.strays = map[string]*stray{}
+			}
+			d.strays[name] = &stray{id: id, size: size}
+			continue
+		case size == s.size:
+			continue
+		}
+		s.size, s.grown = size, di.now
+		if !s.decided {
+			s.decided = true
+			s.isLog = di.isAccessLog(d, name, size)
+			if s.isLog {
+				di.cfg.Log.Warn("access log not named by any source, not read", "path", filepath.Join(d.path, name), "hint", "name it, or leave it out with --exclude")
+			}
+		}
+	}
+	maps.DeleteFunc(d.strays, func(name string, _ *stray) bool { return !there[name] })
+}
+
+// foreign reports whether the file of that name has nothing to do with the logs that are
+// followed: it is none of them, no copy that a rotation made of one, and not excluded.
+func (d *directory) foreign(name string) bool {
+	path := filepath.Join(d.path, name)
+	if d.files[name] != nil || logfile.CompressedName(name) || d.match(name) != nil || d.match(filepath.Base(checkpoint.RotatedName(path))) != nil {
+		return false
+	}
+	for _, m := range d.matchers {
+		if logfile.Excluded(m.Exclude, path) {
+			return false
+		}
+	}
+	return true
+}
+
+// isAccessLog reports whether the file's last lines follow the format of a log beside it,
+// or a well-known one. Error logs do not.
+func (di *discovery) isAccessLog(d *directory, name string, size int64) bool {
+	for followed := range d.files {
+		if checkpoint.KinshipOf(name, followed) == checkpoint.RotatedHere {
+			return false
+		}
+	}
+	f, err := os.OpenFile(filepath.Join(d.path, name), os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false // it is not told what it is
+	}
+	defer f.Close()
+	b := make([]byte, strayBytes)
+	start := max(0, size-strayBytes)
+	n, err := f.ReadAt(b, start)
+	if n == 0 && err != nil {
+		return false
+	}
+	if b = b[:n]; start > 0 { // it may begin within a line
+		_, b, _ = bytes.Cut(b, []byte("\n"))
+	}
+	line, _, whole := bytes.Cut(b, []byte("\n"))
+	if !whole {
+		return false
+	}
+	formats := map[string]bool{}
+	for _, x := range d.files {
+		if x.stream != nil && len(formats) < maxStrayFormats {
+			formats[x.stream.Format] = true
+		}
+	}
+	if guessed, err := parse.Auto(b, nil); err == nil {
+		formats[guessed.String()] = true
+	}
+	return slices.ContainsFunc(slices.Collect(maps.Keys(formats)), func(text string) bool { return reads(text, line) })
+}
+
+// maxStrayFormats of the logs beside a stray are tried.
+const maxStrayFormats = 16
+
+// reads reports whether a line follows a format, and says a time.
+func reads(text string, line []byte) bool {
+	if strings.HasPrefix(text, parse.PatternPrefix) {
+		return false // it may match anything
+	}
+	format, err := parse.Lookup(text, nil)
+	if err != nil {
+		return false
+	}
+	var rec schema.Record
+	format.Parse(line, &rec)
+	return rec.Dated && !rec.Err.Set()
+}
