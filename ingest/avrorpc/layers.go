@@ -33,19 +33,18 @@ const (
 func (l Layers) Upgrade(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	secured, deflated := false, false
 	for {
-		p := &peeked{Conn: conn, in: bufio.NewReaderSize(conn, readBuffer)}
-		first, err := p.in.Peek(1)
-		if err != nil {
+		p := &peeked{Conn: conn, pending: true}
+		if _, err := io.ReadFull(conn, p.first[:]); err != nil {
 			return nil, err
 		}
 		switch {
-		case first[0] == tlsFirst && l.TLS != nil && !secured:
+		case p.first[0] == tlsFirst && l.TLS != nil && !secured:
 			t := tls.Server(p, l.TLS)
 			if err := t.HandshakeContext(ctx); err != nil {
 				return nil, fmt.Errorf("TLS handshake: %w", err)
 			}
 			conn, secured = t, true
-		case first[0] == zlibFirst && !deflated:
+		case p.first[0] == zlibFirst && !deflated:
 			conn, deflated = Deflate(p), true
 		case l.TLS != nil && !secured:
 			return nil, ErrPlain
@@ -55,13 +54,21 @@ func (l Layers) Upgrade(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	}
 }
 
-// peeked is a connection whose first bytes were looked at.
+// peeked is a connection whose first byte was looked at. It has no buffer: a connection
+// that says nothing holds none, and every layer above has one of its own.
 type peeked struct {
 	net.Conn
-	in *bufio.Reader
+	first   [1]byte
+	pending bool // first was not read yet; one goroutine reads
 }
 
-func (p *peeked) Read(b []byte) (int, error) { return p.in.Read(b) }
+func (p *peeked) Read(b []byte) (int, error) {
+	if !p.pending || len(b) == 0 {
+		return p.Conn.Read(b)
+	}
+	p.pending = false
+	return copy(b, p.first[:]), nil
+}
 
 // NetConn is the connection beneath.
 func (p *peeked) NetConn() net.Conn { return p.Conn }

@@ -65,6 +65,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	var conns sync.WaitGroup
 	defer conns.Wait()
 	for {
+		wait(ctx, n.gate.Pause())
 		raw, err := l.Accept()
 		if ctx.Err() != nil {
 			if err == nil {
@@ -107,6 +108,9 @@ func passes(err error) bool {
 }
 
 func wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	select {
 	case <-ctx.Done():
 	case <-time.After(d):

@@ -3,7 +3,6 @@ package attack
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"crypto/sha256"
 	"flag"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +21,7 @@ import (
 
 var (
 	honestLines = flag.Int("lines", 0, "how many lines the honest host delivers in each attack; 0: 5,000, without bars for its rate and memory")
+	attacked    = flag.String("binary", "", "the sluice that is attacked; empty: that of this tree")
 	only        = flag.Int("row", 0, "the row to attack by, 0: each")
 )
 
@@ -36,10 +37,10 @@ const (
 
 // result is how the honest host fared.
 type result struct {
-	linesPerSecond float64
-	peakBytes      int64
-	named          time.Duration // 0: it was not named
-	why            string
+	phases
+	peakBytes int64
+	named     time.Duration // 0: it was not named
+	why       string
 }
 
 // TestAnHonestHostIsServedDuringAttacks: its lines are stored once each, whatever another
@@ -62,49 +63,45 @@ func TestAnHonestHostIsServedDuringAttacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	if *honestLines > 0 {
-		fmt.Printf("%-4s %-44s %12s %12s %6s %8s %8s\n", "row", "attack", "alone", "attacked", "share", "peak", "named")
+		fmt.Printf("%-4s %-44s %10s %10s %6s %12s %10s %10s %8s %8s\n", "row", "attack", "alone/s", "attacked/s", "share", "of pairs", "collector", "attacker", "peak", "named")
 	}
-	for _, a := range attacks() {
+	for i, a := range attacks() {
 		if *only != 0 && a.row != *only {
 			continue
 		}
 		t.Run(fmt.Sprintf("row %d, %s", a.row, a.name), func(t *testing.T) {
-			var alone result
-			if *honestLines > 0 {
-				quiet := a
-				quiet.does, quiet.named = func(ctx context.Context, _ *target) { <-ctx.Done() }, false
-				alone = w.deliver(t, quiet)
-			}
-			attacked := w.deliver(t, a)
-			judge(t, a, alone, attacked)
+			judge(t, a, w.deliver(t, i, a))
 		})
 	}
 }
 
 // judge compares with the bars.
-func judge(t *testing.T, a attack, alone, attacked result) {
+func judge(t *testing.T, a attack, r result) {
 	t.Helper()
-	if a.named && attacked.named == 0 {
+	if a.named && r.named == 0 {
 		t.Errorf("/health does not name %s", evil)
 	}
-	t.Logf("%.0f lines/s, peak %d MiB, named after %v: %s", attacked.linesPerSecond, attacked.peakBytes>>20, attacked.named, attacked.why)
+	t.Logf("peak %d MiB, named after %v: %s", r.peakBytes>>20, r.named, r.why)
 	if *honestLines == 0 {
 		return
 	}
-	share := attacked.linesPerSecond / alone.linesPerSecond
 	named := "-"
-	if attacked.named > 0 {
-		named = attacked.named.Round(100 * time.Millisecond).String()
+	if r.named > 0 {
+		named = r.named.Round(100 * time.Millisecond).String()
 	}
-	fmt.Printf("%-4d %-44s %10.0f/s %10.0f/s %5.0f%% %4d MiB %8s\n", a.row, a.name, alone.linesPerSecond, attacked.linesPerSecond, 100*share, attacked.peakBytes>>20, named)
+	share := r.share()
+	least, most := r.spread()
+	t.Logf("lines/s alone %.0f, attacked %.0f", r.alone, r.attacked)
+	fmt.Printf("%-4d %-44s %10.0f %10.0f %5.0f%% %5.0f-%.0f%% %10.2f %10.2f %4d MiB %8s\n", a.row, a.name, median(r.alone), median(r.attacked),
+		100*share, 100*least, 100*most, r.collectorCores, r.attackerCores, r.peakBytes>>20, named)
 	if share < minShare {
 		t.Errorf("the honest host keeps %.0f%% of its rate", 100*share)
 	}
-	if attacked.peakBytes > maxPeakBytes {
-		t.Errorf("the collector took %d MiB", attacked.peakBytes>>20)
+	if r.peakBytes > maxPeakBytes {
+		t.Errorf("the collector took %d MiB", r.peakBytes>>20)
 	}
-	if a.named && attacked.named > maxNamed {
-		t.Errorf("%s is named after %v", evil, attacked.named)
+	if a.named && r.named > maxNamed {
+		t.Errorf("%s is named after %v", evil, r.named)
 	}
 }
 
@@ -115,64 +112,60 @@ type world struct {
 }
 
 // deliver starts a collector, attacks it, and has an honest host deliver its log meanwhile.
-func (w *world) deliver(t *testing.T, a attack) (r result) {
+func (w *world) deliver(t *testing.T, index int, a attack) (r result) {
 	dir := t.TempDir()
-	x := &target{address: freeAddress(t), status: freeAddress(t), honestLog: w.log}
-	data := filepath.Join(dir, "collector")
-	args := []string{w.binary, "--quiet", "--data", data, "collector", "--listen", x.address, "--status-listen", x.status, "--spool-max", "1000", "--drain", "2m"}
-	honest := []string{w.binary, "--quiet", "--data", filepath.Join(dir, "agent"), "agent", "--collector", x.address, "--host", "web01",
+	p := plan{Attack: index, Address: freeAddress(t), Status: freeAddress(t), HonestLog: w.log}
+	data, agentStatus := filepath.Join(dir, "collector"), freeAddress(t)
+	args := []string{w.binary, "--quiet", "--data", data, "collector", "--listen", p.Address, "--status-listen", p.Status, "--spool-max", "1000", "--drain", "2m"}
+	honest := []string{w.binary, "--quiet", "--data", filepath.Join(dir, "agent"), "agent", "--collector", p.Address, "--host", "web01", "--status-listen", agentStatus,
 		"--format", "combined", "--cpu", "0", "--no-nice", "--latency", "100ms", w.log}
 	if !a.plain {
 		args, honest = append(args, w.ca.flags(t, "c1")...), append(honest, w.ca.flags(t, "web01")...)
-		x.tls = w.ca.client(t, evil)
+		f := w.ca.flags(t, evil)
+		p.Cert, p.Key = f[1], f[3]
 	}
 	collector := start(t, a.openFiles, args...)
-	await(t, collector, func() bool { return healthOf(t.Context(), x.status) != nil })
-	ctx, end := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		a.does(ctx, x)
-	}()
-	defer func() { end(); <-ended }()
+	await(t, collector, func() bool { return healthOf(t.Context(), p.Status) != nil })
+	attacker := startAttacker(t, p)
 	began := time.Now()
 	await(t, collector, func() bool { // the attack is under way
-		r.look(t, x, began)
+		r.look(t, p.Status, began)
 		return !a.named || r.named > 0 || time.Since(began) > maxNamed
 	})
 	if a.openFiles > 0 {
-		wait(ctx, 2*time.Second) // all places are taken
+		wait(t.Context(), 2*time.Second) // all places are taken
 	}
-	sending := time.Now()
 	agent := start(t, 0, honest...)
 	size, lines := fileBytes(t, w.log), countLines(t, w.log)
+	if *honestLines > 0 {
+		r.phases = measure(t, attacker, collector, func() int64 {
+			if h := healthOf(t.Context(), agentStatus); h != nil {
+				return h.Metrics["web01"].Lines
+			}
+			return 0
+		}, int64(lines))
+	}
 	await(t, collector, func() bool {
-		r.look(t, x, began)
-		h := healthOf(t.Context(), x.status)
-		if h == nil {
-			return false
-		}
-		if r.linesPerSecond == 0 && h.Metrics["web01"].Lines >= int64(lines) {
-			r.linesPerSecond = float64(lines) / time.Since(sending).Seconds()
-		}
+		r.look(t, p.Status, began)
+		h := healthOf(t.Context(), p.Status)
 		// The next heartbeat says what is received for good.
-		return r.linesPerSecond > 0 && h.Metrics["web01"].ReceivedBytes >= size
+		return h != nil && h.Metrics["web01"].Lines >= int64(lines) && h.Metrics["web01"].ReceivedBytes >= size
 	})
 	r.peakBytes = collector.peakBytes(t)
 	agent.stop(t)
-	end()
-	<-ended
+	attacker.signal(t, syscall.SIGKILL)
+	attacker.Wait() //nolint:errcheck // it was killed
 	collector.stop(t)
 	w.storedOnce(t, data)
 	return r
 }
 
 // look asks /health whether it names the attacker.
-func (r *result) look(t *testing.T, x *target, began time.Time) {
+func (r *result) look(t *testing.T, status string, began time.Time) {
 	if r.named > 0 {
 		return
 	}
-	h := healthOf(t.Context(), x.status)
+	h := healthOf(t.Context(), status)
 	if h == nil {
 		return
 	}

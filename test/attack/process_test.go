@@ -29,6 +29,9 @@ type process struct {
 // build compiles sluice once for all tests.
 func build(t *testing.T) string {
 	t.Helper()
+	if *attacked != "" {
+		return *attacked
+	}
 	binary := filepath.Join(t.TempDir(), "sluice")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "sluice/cmd/sluice").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -42,7 +45,13 @@ func start(t *testing.T, openFiles int, args ...string) *process {
 	if openFiles > 0 {
 		args = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, openFiles), "sh"}, args...)
 	}
-	p := &process{Cmd: exec.Command(args[0], args[1:]...)}
+	return run(t, exec.Command(args[0], args[1:]...))
+}
+
+// run starts a command, and kills it at the end of the test.
+func run(t *testing.T, command *exec.Cmd) *process {
+	t.Helper()
+	p := &process{Cmd: command}
 	p.Stderr = &p.errs
 	if err := p.Start(); err != nil {
 		t.Fatal(err)

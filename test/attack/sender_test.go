@@ -72,17 +72,6 @@ func (a *authority) flags(t *testing.T, host string) []string {
 	return []string{"--tls-cert", path + ".pem", "--tls-key", path + ".key", "--tls-ca", filepath.Join(a.dir, "ca.pem")}
 }
 
-// client is the attacker's TLS.
-func (a *authority) client(t *testing.T, host string) *tls.Config {
-	t.Helper()
-	f := a.flags(t, host)
-	pair, err := tls.LoadX509KeyPair(f[1], f[3])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true} //nolint:gosec // an attacker does not mind
-}
-
 // sender speaks the agents' protocol and says what an attack likes.
 type sender struct {
 	client *avrorpc.Client
