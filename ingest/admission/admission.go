@@ -16,7 +16,9 @@
 //
 // Most of what a refused connection costs is the kernel's: accept, close and what is
 // between. So connections that do not authenticate are accepted at a bounded rate
-// ([Gate.Pause]), and the others wait in the listen queue.
+// ([Gate.Pause]), and the others wait in the listen queue. What a connection costs that says
+// something is its TLS handshake: [Gate.Delay] bounds how often a peer makes the server begin
+// one.
 package admission
 
 import (
@@ -53,13 +55,6 @@ const (
 	turnsAway = 3
 	// pendingShare: one place in so many is for pending connections only.
 	pendingShare = 16
-	// acceptRate is how many connections a second are accepted that do not authenticate,
-	// beyond as many as there are places. One costs about 35 µs of processor time here, so
-	// this is at most a fourteenth of a processor, and a listen queue of 4,096 (Linux) is
-	// emptied in two seconds.
-	acceptRate = 2000
-	// acceptPause is how long a server waits that has accepted too many.
-	acceptPause = 20 * time.Millisecond
 )
 
 // logInterval is the time between two messages about rejected connections.
@@ -74,14 +69,17 @@ type Gate struct {
 	mu            sync.Mutex
 	peers         map[netip.Prefix]*peer
 	total         int
-	admitted      int64   // ever
-	authenticated int     // of total
-	credit        float64 // connections that may be accepted before one authenticates
-	credited      time.Time
+	admitted      int64 // ever
+	authenticated int   // of total
 	rejected      int64 // connections rejected or replaced, ever
 	unlogged      int64 // of those, since the last message
 	logged        time.Time
 	recent        rejections
+	delayed       rejections                 // connections that had to wait
+	accepts       bucket                     // of connections that do not authenticate
+	served        bucket                     // of connections that have sent something
+	rates         map[netip.Prefix]*bucket   // the same of each peer; bounded by maxPaced
+	swept         time.Time                  // rates were
 	replaced      map[netip.Prefix]time.Time // when an authenticated connection of it was
 	failure       Failure
 	failureLogged time.Time
@@ -110,21 +108,7 @@ func New(limits Limits, log *slog.Logger, now func() time.Time) *Gate {
 		now = time.Now
 	}
 	limits.Turn = cmp.Or(limits.Turn, defaultTurn)
-	return &Gate{limits: limits, log: log, now: now, credit: float64(limits.Conns), credited: now(), peers: map[netip.Prefix]*peer{}, replaced: map[netip.Prefix]time.Time{}}
-}
-
-// Pause returns how long a server has to wait before it accepts the next connection: 0
-// unless more came than may that do not authenticate.
-func (g *Gate) Pause() time.Duration {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	now := g.now()
-	g.credit = min(g.credit+acceptRate*max(0, now.Sub(g.credited).Seconds()), float64(g.limits.Conns))
-	g.credited = now
-	if g.credit >= 1 {
-		return 0
-	}
-	return acceptPause
+	return &Gate{limits: limits, log: log, now: now, peers: map[netip.Prefix]*peer{}, rates: map[netip.Prefix]*bucket{}, replaced: map[netip.Prefix]time.Time{}}
 }
 
 // Admit returns a place for a connection from addr, or nil if the connection must
@@ -140,7 +124,7 @@ func (g *Gate) Admit(conn net.Conn, addr netip.Addr) *Place {
 	}
 	now := g.now()
 	g.accepted(now)
-	g.credit--
+	g.accepts.take(now, acceptRate, float64(g.limits.Conns))
 	if !g.roomFor(p, from, now) {
 		g.reject(addr, now)
 		return nil
@@ -248,7 +232,7 @@ func (g *Gate) Authenticate(place *Place) bool {
 	}
 	now := g.now()
 	place.at = now
-	g.credit++
+	g.accepts.left++
 	p.authenticated = append(p.authenticated, place)
 	g.authenticated++
 	if leaves := g.leaves(p, place, now); leaves != nil {

@@ -316,32 +316,3 @@ func TestAListenerServesAPeerThatComesAfterAFlood(t *testing.T) {
 		t.Errorf("%d rejected, want the fourth and one that was replaced", g.Rejected())
 	}
 }
-
-func TestConnectionsThatDoNotAuthenticateAreAcceptedAtABoundedRate(t *testing.T) {
-	f := newFixture(t, Limits{Conns: 100, ConnsPerPeer: 64})
-	began := f.now
-	accept := func(network string, until time.Duration, authenticate bool) (accepted int) {
-		for f.now.Sub(began) < until {
-			if pause := f.Pause(); pause > 0 {
-				f.now = f.now.Add(pause)
-				continue
-			}
-			accepted++
-			_, p := f.connect(fmt.Sprint(network, accepted%50))
-			if p != nil && authenticate {
-				f.Authenticate(p)
-				f.Leave(p)
-			}
-			f.now = f.now.Add(time.Microsecond)
-		}
-		return accepted
-	}
-	if n := accept("192.0.2.", 10*time.Second, false); n > 10*acceptRate+100 || n < 9*acceptRate {
-		t.Errorf("%d connections were accepted in 10 s, want about %d", n, 10*acceptRate)
-	}
-	f.now = f.now.Add(time.Second)
-	began = f.now
-	if n := accept("198.51.100.", time.Second, true); n < 100*acceptRate {
-		t.Errorf("%d connections that authenticate were accepted in 1 s: they are not to wait", n)
-	}
-}

@@ -13,7 +13,7 @@ const (
 	maxReported = 1000
 )
 
-// rejections are those of late, by peer.
+// rejections are connections of late that were not served, or not at once, by peer.
 type rejections struct {
 	since, last time.Time
 	total       int64
@@ -29,6 +29,20 @@ func (r *rejections) add(from netip.Prefix, now time.Time) {
 	if _, known := r.peers[from]; known || len(r.peers) < maxReported {
 		r.peers[from]++
 	}
+}
+
+// late reports whether there was one within the last minutes.
+func (r *rejections) late(now time.Time) bool { return r.total > 0 && now.Sub(r.last) < reportTime }
+
+// most names the peer that most of them came from.
+func (r *rejections) most() string {
+	var most netip.Prefix
+	for peer, n := range r.peers {
+		if n > r.peers[most] || n == r.peers[most] && peer.Addr().Less(most.Addr()) {
+			most = peer
+		}
+	}
+	return fmt.Sprintf("%d of them from %s", r.peers[most], peerText(most))
 }
 
 // Failure is that no connection can be accepted, such as for too many open files.
@@ -78,7 +92,8 @@ func (g *Gate) Rejected() int64 {
 }
 
 // Warnings are what operators are told: that connections cannot be accepted, and that some
-// were rejected within the last minutes, with the address that most of them came from.
+// were rejected or had to wait within the last minutes, with the address that most of them
+// came from.
 func (g *Gate) Warnings() (warnings []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -86,15 +101,12 @@ func (g *Gate) Warnings() (warnings []string) {
 	if f := g.failure; f.Err != nil {
 		warnings = append(warnings, fmt.Sprintf("connections cannot be accepted since %s, %d attempts: %v", f.Since.UTC().Format(time.RFC3339), f.Attempts, f.Err))
 	}
-	if r.total > 0 && now.Sub(r.last) < reportTime {
-		var most netip.Prefix
-		for peer, n := range r.peers {
-			if n > r.peers[most] || n == r.peers[most] && peer.Addr().Less(most.Addr()) {
-				most = peer
-			}
-		}
-		warnings = append(warnings, fmt.Sprintf("connection limit reached (%d, %d of one address): %d connections rejected, or closed to serve others, since %s; %d of them from %s",
-			g.limits.Conns, g.limits.ConnsPerPeer, r.total, r.since.UTC().Format(time.RFC3339), r.peers[most], peerText(most)))
+	if r.late(now) {
+		warnings = append(warnings, fmt.Sprintf("connection limit reached (%d, %d of one address): %d connections rejected, or closed to serve others, since %s; %s",
+			g.limits.Conns, g.limits.ConnsPerPeer, r.total, r.since.UTC().Format(time.RFC3339), r.most()))
+	}
+	if d := &g.delayed; d.late(now) {
+		warnings = append(warnings, fmt.Sprintf("too many new connections: %d had to wait since %s; %s", d.total, d.since.UTC().Format(time.RFC3339), d.most()))
 	}
 	return warnings
 }

@@ -33,8 +33,8 @@ const (
 func (l Layers) Upgrade(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	secured, deflated := false, false
 	for {
-		p := &peeked{Conn: conn, pending: true}
-		if _, err := io.ReadFull(conn, p.first[:]); err != nil {
+		p, err := peek(conn)
+		if err != nil {
 			return nil, err
 		}
 		switch {
@@ -60,6 +60,13 @@ type peeked struct {
 	net.Conn
 	first   [1]byte
 	pending bool // first was not read yet; one goroutine reads
+}
+
+// peek waits for a connection's first byte.
+func peek(conn net.Conn) (*peeked, error) {
+	p := &peeked{Conn: conn, pending: true}
+	_, err := io.ReadFull(conn, p.first[:])
+	return p, err
 }
 
 func (p *peeked) Read(b []byte) (int, error) {

@@ -22,6 +22,10 @@ var ErrHangUp = errors.New("hang up")
 // authenticated; the gate logs those.
 var errReplaced = errors.New("connection limit reached, connection replaced")
 
+// errNothing ends a connection that was opened and closed, as load balancers do to see
+// whether a port is open.
+var errNothing = errors.New("nothing was sent")
+
 // Server answers calls. It is not to be changed once it serves.
 type Server struct {
 	Services []Service // one at least; the first is told to clients that nobody knows
@@ -89,8 +93,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		}
 		conns.Go(func() {
 			defer n.gate.Leave(place)
-			// The gate logs the connections that it closes.
-			if err := n.serve(ctx, raw, place); err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, errReplaced) {
+			switch err := n.serve(ctx, raw, place); {
+			case err == nil, errors.Is(err, net.ErrClosed), errors.Is(err, errReplaced): // the gate logs those that it closes
+			case errors.Is(err, errNothing):
+				served.Log.Debug("connection ended", "peer", raw.RemoteAddr(), "err", err)
+			default:
 				served.Log.Warn("connection ended", "peer", raw.RemoteAddr(), "err", err)
 			}
 		})
@@ -132,18 +139,9 @@ func (n *listening) serve(ctx context.Context, raw net.Conn, place *admission.Pl
 		}
 	})
 	defer stop()
-	conn := raw
-	if n.Upgrade != nil {
-		if err := raw.SetDeadline(time.Now().Add(n.Limits.Frame)); err != nil {
-			return err
-		}
-		var err error
-		if conn, err = n.Upgrade(ctx, raw); err != nil {
-			return err
-		}
-		if err := raw.SetDeadline(time.Time{}); err != nil {
-			return err
-		}
+	conn, err := n.begin(ctx, raw, place)
+	if err != nil {
+		return err
 	}
 	peer := peerOf(conn)
 	if len(peer.Names) > 0 && !n.gate.Authenticate(place) {
@@ -151,9 +149,38 @@ func (n *listening) serve(ctx context.Context, raw net.Conn, place *admission.Pl
 	}
 	c := &serverConn{listening: n, conn: conn, peer: peer, place: place, drained: drained, cancel: cancel,
 		begin: make(chan *Call, n.Limits.InFlight), slots: make(chan struct{}, n.Limits.InFlight), work: make(chan *Call)}
-	err := c.run(ctx, &frameReader{conn: conn, in: bufio.NewReaderSize(conn, readBuffer), frames: &n.frames, limits: n.Limits, ended: ctx})
+	err = c.run(ctx, &frameReader{conn: conn, in: bufio.NewReaderSize(conn, readBuffer), frames: &n.frames, limits: n.Limits, ended: ctx})
 	if ctx.Err() != nil || errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err
+}
+
+// begin waits until a connection says something and may be served, and takes off its layers.
+// Until then it costs a goroutine and no buffer.
+func (n *listening) begin(ctx context.Context, raw net.Conn, place *admission.Place) (net.Conn, error) {
+	if err := raw.SetDeadline(time.Now().Add(n.Limits.Frame)); err != nil {
+		return nil, err
+	}
+	conn, err := peek(raw)
+	if errors.Is(err, io.EOF) {
+		return nil, errNothing
+	} else if err != nil {
+		return nil, err
+	}
+	if delay := n.gate.Delay(place); delay > 0 {
+		if wait(ctx, delay); ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err := raw.SetDeadline(time.Now().Add(n.Limits.Frame)); err != nil {
+			return nil, err
+		}
+	}
+	upgraded := net.Conn(conn)
+	if n.Upgrade != nil {
+		if upgraded, err = n.Upgrade(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
+	return upgraded, raw.SetDeadline(time.Time{})
 }

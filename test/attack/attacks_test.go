@@ -2,8 +2,10 @@ package attack
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -49,6 +51,8 @@ func attacks() []attack {
 		{row: 7, name: "many spellings of one name", named: true, does: spellings},
 		{row: 8, name: "the honest host's stream id", named: true, does: claim(evil)},
 		{row: 9, name: "1,100 half-open connections", openFiles: 1024, named: true, does: halfOpen(func(x *target) string { return x.address })},
+		{row: 9, name: "TLS handshakes that are never finished", openFiles: 1024, named: true, does: handshakes},
+		{row: 9, name: "connections that come again at once", named: true, does: again},
 		{row: 10, name: "2,000 connections to the status port", openFiles: 1024, named: true, does: halfOpen(func(x *target) string { return x.status })},
 	}
 }
@@ -301,4 +305,57 @@ func halfOpen(port func(*target) string) func(context.Context, *target) {
 		}
 		all.Wait()
 	}
+}
+
+// handshakes begins as many TLS handshakes as it can, from 19 addresses, and leaves when the
+// server has sent its certificate, which costs it the most.
+func handshakes(ctx context.Context, x *target) {
+	const addresses, perAddress = 19, 8
+	hello := clientHello(ctx)
+	var all sync.WaitGroup
+	for i := range addresses * perAddress {
+		all.Go(func() {
+			for wait(ctx, time.Millisecond) {
+				conn, err := x.connect(ctx, x.address, fmt.Sprint(evilNetwork, 1+i%addresses))
+				if err != nil {
+					continue
+				}
+				stop := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // it is closed below too
+				conn.Write(hello)                                       //nolint:errcheck // then the read fails
+				conn.Read(make([]byte, 1))                              //nolint:errcheck // until it answers, or closes
+				stop()
+				conn.Close() //nolint:errcheck // an attacker does not mind
+			}
+		})
+	}
+	all.Wait()
+}
+
+// clientHello is how a TLS client begins.
+func clientHello(ctx context.Context) []byte {
+	client, server := net.Pipe()
+	defer client.Close()                                                               //nolint:errcheck // a pipe
+	defer server.Close()                                                               //nolint:errcheck // a pipe
+	go tls.Client(client, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) //nolint:errcheck,gosec // nobody answers
+	hello := make([]byte, 16<<10)
+	n, _ := server.Read(hello) //nolint:errcheck // then it is empty
+	return hello[:n]
+}
+
+// again says hello and leaves, on as many connections as an address may have.
+func again(ctx context.Context, x *target) {
+	var all sync.WaitGroup
+	for n := range 64 {
+		all.Go(func() {
+			for wait(ctx, time.Millisecond) {
+				s, err := x.dial(ctx, evilNetwork+"1")
+				if err != nil {
+					continue
+				}
+				s.hello(ctx, evil, stream(schema.StreamID(n), "common")) //nolint:errcheck // an attacker does not mind
+				s.close()
+			}
+		})
+	}
+	all.Wait()
 }

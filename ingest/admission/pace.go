@@ -1,0 +1,101 @@
+package admission
+
+import (
+	"maps"
+	"net/netip"
+	"runtime"
+	"time"
+)
+
+const (
+	// acceptRate is how many connections a second are accepted that do not authenticate,
+	// beyond as many as there are places. One costs about 35 µs of processor time here, so
+	// this is at most a fourteenth of a processor, and a listen queue of 4,096 (Linux) is
+	// emptied in two seconds.
+	acceptRate = 2000
+	// acceptPause is how long a server waits that has accepted too many.
+	acceptPause = 20 * time.Millisecond
+	// peerRate is how many connections of one IPv4 address are served a second, beyond as
+	// many as it has places; an IPv6 /64 has four times as many. A TLS handshake takes a
+	// third of a millisecond of processor time or more, for which the client has to do next
+	// to nothing.
+	peerRate = 32
+	// processorRate is how many connections of all peers are served a second for each
+	// processor, beyond as many as there are places.
+	processorRate = 100
+	// maxPaced bounds the peers whose rates are known; the others share one.
+	maxPaced = 10_000
+	// sweepInterval is the time between two looks for rates that are no longer needed.
+	sweepInterval = time.Second
+)
+
+// bucket holds permits, up to a number of them; some come back each second.
+type bucket struct {
+	left float64 // below 0: taken ahead
+	at   time.Time
+}
+
+// fill adds what has come back since the last call. A new bucket is full.
+func (b *bucket) fill(now time.Time, perSecond, most float64) {
+	if b.at.IsZero() {
+		b.left = most
+	}
+	b.left = min(b.left+perSecond*max(0, now.Sub(b.at).Seconds()), most)
+	b.at = now
+}
+
+// take takes a permit and returns how long until it is valid.
+func (b *bucket) take(now time.Time, perSecond, most float64) time.Duration {
+	b.fill(now, perSecond, most)
+	b.left--
+	return time.Duration(max(0, -b.left) / perSecond * float64(time.Second))
+}
+
+// Pause returns how long a server has to wait before it accepts the next connection: 0
+// unless more came than may that do not authenticate.
+func (g *Gate) Pause() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.accepts.fill(g.now(), acceptRate, float64(g.limits.Conns))
+	if g.accepts.left >= 1 {
+		return 0
+	}
+	return acceptPause
+}
+
+// Delay returns how long a connection that has sent its first byte has to wait before it is
+// served: 0 unless its peer, or all together, connect again and again. It may be called once
+// for a place. Those that wait have places, so the wait is bounded by their number.
+func (g *Gate) Delay(place *Place) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	places := float64(g.limitOf(place.from))
+	delay := max(g.paced(place.from, now).take(now, peerRate*places/float64(g.limits.ConnsPerPeer), places),
+		g.served.take(now, processorRate*float64(runtime.GOMAXPROCS(0)), float64(g.limits.Conns)))
+	if delay > 0 {
+		g.delayed.add(place.from, now)
+	}
+	return delay
+}
+
+// paced returns the bucket of a peer. g.mu is held.
+func (g *Gate) paced(from netip.Prefix, now time.Time) *bucket {
+	if b := g.rates[from]; b != nil {
+		return b
+	}
+	if len(g.rates) >= maxPaced && now.Sub(g.swept) >= sweepInterval {
+		g.swept = now
+		full := time.Duration(float64(g.limits.ConnsPerPeer) / peerRate * float64(time.Second))
+		maps.DeleteFunc(g.rates, func(_ netip.Prefix, b *bucket) bool { return b.left >= 0 && now.Sub(b.at) >= full })
+	}
+	if len(g.rates) >= maxPaced {
+		from = netip.Prefix{}
+		if b := g.rates[from]; b != nil {
+			return b
+		}
+	}
+	b := &bucket{}
+	g.rates[from] = b
+	return b
+}

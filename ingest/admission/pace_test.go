@@ -1,0 +1,112 @@
+package admission
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestConnectionsThatDoNotAuthenticateAreAcceptedAtABoundedRate(t *testing.T) {
+	f := newFixture(t, Limits{Conns: 100, ConnsPerPeer: 64})
+	began := f.now
+	accept := func(network string, until time.Duration, authenticate bool) (accepted int) {
+		for f.now.Sub(began) < until {
+			if pause := f.Pause(); pause > 0 {
+				f.now = f.now.Add(pause)
+				continue
+			}
+			accepted++
+			_, p := f.connect(fmt.Sprint(network, accepted%50))
+			if p != nil && authenticate {
+				f.Authenticate(p)
+				f.Leave(p)
+			}
+			f.now = f.now.Add(10 * time.Microsecond)
+		}
+		return accepted
+	}
+	if n := accept("192.0.2.", 10*time.Second, false); n > 10*acceptRate+100 || n < 9*acceptRate {
+		t.Errorf("%d connections were accepted in 10 s, want about %d", n, 10*acceptRate)
+	}
+	f.now = f.now.Add(time.Second)
+	began = f.now
+	if n := accept("198.51.100.", time.Second, true); n < 20*acceptRate {
+		t.Errorf("%d connections that authenticate were accepted in 1 s: they are not to wait", n)
+	}
+}
+
+// hurry has an address connect as often as it is let within a time, each connection leaving
+// when it is served, and returns how many were.
+func (f *fixture) hurry(from string, within time.Duration) (served int) {
+	end := f.now.Add(within)
+	for f.now.Before(end) {
+		_, p := f.connect(from)
+		f.now = f.now.Add(max(f.Delay(p), 10*time.Microsecond))
+		f.Leave(p)
+		served++
+	}
+	return served
+}
+
+func TestAPeerThatConnectsAgainAndAgainWaitsAndOthersDoNot(t *testing.T) {
+	f := newFixture(t, Limits{Conns: 1024, ConnsPerPeer: 64})
+	for _, c := range []struct {
+		from  string
+		times int
+	}{{"192.0.2.1", 1}, {"2001:db8::1", networkFactor}} {
+		if n, most := f.hurry(c.from, 10*time.Second), c.times*(64+10*peerRate); n > most+1 || n < most-c.times*peerRate {
+			t.Errorf("%s was served %d times in 10 s, want about %d", c.from, n, most)
+		}
+	}
+	_, p := f.connect("192.0.2.9")
+	if d := f.Delay(p); d != 0 {
+		t.Errorf("another peer waits for %v", d)
+	}
+	if w := f.Warnings(); len(w) != 1 || !strings.Contains(w[0], "had to wait since") || !strings.Contains(w[0], " of them from 2001:db8::/64") {
+		t.Errorf("%q", w)
+	}
+	f.now = f.now.Add(reportTime)
+	if w := f.Warnings(); w != nil {
+		t.Errorf("it is over: %q", w)
+	}
+}
+
+func TestConnectionsOfManyPeersAreServedAtABoundedRate(t *testing.T) {
+	f := newFixture(t, Limits{Conns: 100, ConnsPerPeer: 10})
+	total := processorRate * runtime.GOMAXPROCS(0)
+	var places []*Place
+	var longest time.Duration
+	for i := range 100 + total { // all at once
+		_, p := f.connect(fmt.Sprintf("10.0.%d.%d", i/100, i%100))
+		if p == nil {
+			t.Fatal("rejected")
+		}
+		longest = max(longest, f.Delay(p))
+		f.Leave(p)
+		places = append(places, p)
+	}
+	if longest < 900*time.Millisecond || longest > 1100*time.Millisecond {
+		t.Errorf("the last of %d connections waits for %v, want a second", len(places), longest)
+	}
+}
+
+func TestARateIsKeptOfABoundedNumberOfPeers(t *testing.T) {
+	f := newFixture(t, Limits{Conns: 100, ConnsPerPeer: 10})
+	for i := range 3 * maxPaced {
+		_, p := f.connect(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String())
+		f.Delay(p)
+		f.Leave(p)
+	}
+	if len(f.rates) > maxPaced+1 {
+		t.Errorf("%d rates are kept", len(f.rates))
+	}
+	f.now = f.now.Add(time.Minute)
+	_, p := f.connect("192.0.2.1")
+	f.Delay(p)
+	if f.rates[p.from] == nil || len(f.rates) > maxPaced+1 {
+		t.Errorf("after a minute %d rates are kept, that of a new peer: %v", len(f.rates), f.rates[p.from])
+	}
+}
