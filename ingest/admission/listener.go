@@ -11,17 +11,33 @@ import (
 // Listener returns a listener that accepts only connections that have a place at
 // the gate. A connection stays pending until it is closed, so a new one can always
 // replace the oldest of the peer that has the most.
-func (g *Gate) Listener(l net.Listener) net.Listener { return &listener{l, g} }
+func (g *Gate) Listener(l net.Listener) net.Listener {
+	closed := make(chan struct{})
+	return &listener{Listener: l, gate: g, closed: closed, end: sync.OnceFunc(func() { close(closed) })}
+}
 
 type listener struct {
 	net.Listener
-	gate *Gate
+	gate   *Gate
+	closed chan struct{} // closed by end
+	end    func()
+}
+
+// Close implements net.Listener.
+func (l *listener) Close() error {
+	l.end()
+	return l.Listener.Close()
 }
 
 // Accept implements net.Listener.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
-		time.Sleep(l.gate.Pause())
+		if pause := l.gate.Pause(); pause > 0 {
+			select {
+			case <-time.After(pause):
+			case <-l.closed: // then Accept fails
+			}
+		}
 		c, err := l.Listener.Accept()
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
