@@ -107,6 +107,9 @@ func Sender(now time.Time, h receiver.Host, waiting ingest.Waiting, share ingest
 	for _, f := range h.Faults {
 		x.troubles = append(x.troubles, fmt.Sprintf("%s (%d times, the last at %s)", f.Text, f.Count, f.At.UTC().Format(time.RFC3339)))
 	}
+	if h.Shared != "" {
+		x.Warn("%s", h.Shared)
+	}
 	x.share(share)
 	return x
 }

@@ -17,13 +17,18 @@ func TestAWarningIsSaidAndIsNoError(t *testing.T) {
 	heard.Beat.Troubles = []string{protocol.WarningPrefix + "CustomLog /a.log is not read"}
 	host := Sender(now, heard, ingest.Waiting{}, ingest.Share{})
 	host.Warn("sends %d lines/min", 2)
-	f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01": host, "web02": Sender(now, beatAt(now, 0, nil), ingest.Waiting{}, ingest.Share{})}}
+	shared := beatAt(now, 0, nil)
+	shared.Shared = "two senders"
+	f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01": host, "web02": Sender(now, shared, ingest.Waiting{}, ingest.Share{})}}
 	h := f.Check(limits)
 	x := h.Metrics["web01"]
 	if want := []string{"CustomLog /a.log is not read", "sends 2 lines/min"}; h.Status != "WARN" || !h.Well() || x.Status != "WARN" || !slices.Equal(x.Warnings, want) || len(x.Reasons) > 0 {
 		t.Errorf("%s: %+v", h.Status, x)
 	}
-	if table := strings.Join(h.Table(), "\n"); !strings.Contains(table, "0 of them not well, 1 with warnings") || !strings.Contains(table, "  warning: CustomLog /a.log is not read") {
+	if x := h.Metrics["web02"]; x.Status != "WARN" || !slices.Equal(x.Warnings, []string{"two senders"}) {
+		t.Errorf("%+v", x)
+	}
+	if table := strings.Join(h.Table(), "\n"); !strings.Contains(table, "0 of them not well, 2 with warnings") || !strings.Contains(table, "  warning: CustomLog /a.log is not read") {
 		t.Error(table)
 	}
 	w := httptest.NewRecorder()

@@ -66,6 +66,7 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 			h.OldestUnreadMs = oldest(s.beat.Streams)
 		}
 		h.Beat, h.BeatAt, h.Missed = kept(&s.beat), h.Seen, missed
+		s.spoke(h)
 		looks = h.looks.take(now, len(s.active))
 		s.alive.beat(now)
 		twin = s.twin(h, now)

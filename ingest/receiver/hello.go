@@ -36,6 +36,7 @@ func (s *session) hello(ctx context.Context, params []byte) (avrorpc.Finisher, e
 	s.note(s.host, func(h *Host) {
 		h.Agent = cut(hello.Agent, maxAgentBytes)
 		s.turns = h.turns
+		s.spoke(h)
 		if first {
 			h.Connections++
 			s.alive.said(s.cfg.Now())

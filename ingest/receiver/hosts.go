@@ -29,10 +29,13 @@ type Host struct {
 	Batches, Lines, Bytes, Busy, Refused int64
 	// Faults are what it does that it must not, of the last minutes.
 	Faults []Fault
+	// Shared says that two addresses use its name at the same time; "": none does.
+	Shared string
 
-	named    int               // streams of its connections
-	sessions map[*session]bool // that said hello
-	looks    bucket
+	named       int               // streams of its connections
+	sessions    map[*session]bool // that said hello
+	looks       bucket
+	interleaved interleaving
 	// spellings of its name that its certificate does not have.
 	spellings map[string]bool
 	turns     chan struct{} // as many as may be used at a time
@@ -93,6 +96,7 @@ func (r *Receiver) Hosts() []Host {
 		x := *h
 		x.sessions = nil
 		x.Faults = slices.DeleteFunc(slices.Clone(h.Faults), func(f Fault) bool { return now.Sub(f.At) >= faultFor })
+		x.Shared = h.interleaved.text(h.Name, now)
 		hosts = append(hosts, x)
 	}
 	slices.SortFunc(hosts, func(a, b Host) int { return strings.Compare(a.Name, b.Name) })

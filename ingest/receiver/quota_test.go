@@ -24,7 +24,13 @@ type wire struct {
 
 func dial(t *testing.T, address string) *wire {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
+	return dialFrom(t, "", address)
+}
+
+// dialFrom connects from an address; "" is any.
+func dialFrom(t *testing.T, from, address string) *wire {
+	t.Helper()
+	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).DialContext(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ type session struct {
 	beat   protocol.Heartbeat
 	alive  liveness
 	turns  chan struct{} // the host's
+	again  bool          // it said something before
 }
 
 // said is a stream that hello named, by the sender's id.
@@ -102,7 +103,7 @@ func (s *session) append(ctx context.Context, params []byte) (avrorpc.Finisher, 
 		return s.failed(known, err)
 	}
 	rng := m.Range
-	s.note(s.host, func(h *Host) { h.Batches++; h.Lines += int64(m.Lines); h.Bytes += rng.Len() })
+	s.note(s.host, func(h *Host) { h.Batches++; h.Lines += int64(m.Lines); h.Bytes += rng.Len(); s.spoke(h) })
 	return avrorpc.FinishFunc(func(ctx context.Context, b []byte) ([]byte, error) {
 		f := s.answer(known, protocol.OK, nil)
 		if err := s.cfg.Collector.Sync(ctx, known.tracked, rng); err != nil {

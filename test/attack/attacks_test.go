@@ -25,15 +25,17 @@ type attack struct {
 	// openFiles is the collector's limit, 0: the machine's.
 	openFiles int
 	// named: /health has to name the attacker: the host, or the addresses of connections
-	// that never say who they are. Row 5 has no name of its own.
+	// that never say who they are.
 	named bool
+	// inTime: it takes a while of the honest host's own words to name it.
+	inTime bool
 	// does attacks until ctx ends.
 	does func(ctx context.Context, x *target)
 }
 
 const (
 	evil = "evil"
-	// evilNetwork is what the addresses of half-open connections begin with.
+	// evilNetwork is what the addresses of attackers begin with.
 	evilNetwork = "127.0.9."
 )
 
@@ -46,7 +48,7 @@ func attacks() []attack {
 		{row: 3, name: "streams with 60 KB of labels", named: true, does: labels},
 		{row: 4, name: "400,000 streams", named: true, does: streams},
 		{row: 4, name: "heartbeats full of counters and positions", does: heartbeats},
-		{row: 5, name: "the honest host's name and stream", plain: true, does: claim("web01")},
+		{row: 5, name: "the honest host's name and stream", plain: true, named: true, inTime: true, does: claim("web01")},
 		{row: 6, name: "a line a day for 10,000 days", named: true, does: days},
 		{row: 7, name: "many spellings of one name", named: true, does: spellings},
 		{row: 8, name: "the honest host's stream id", named: true, does: claim(evil)},
@@ -63,7 +65,7 @@ func each(ctx context.Context, x *target, connections int, does func(ctx context
 	for n := range connections {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				s, err := x.dial(ctx, "")
+				s, err := x.dial(ctx, evilNetwork+"1")
 				if err == nil {
 					err = does(ctx, s, n)
 					s.close()
