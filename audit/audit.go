@@ -12,44 +12,43 @@ import (
 	"sluice/schema"
 )
 
-// Table is the table that is compared.
+// Table is the table to compare.
 type Table interface {
 	Layout() schema.Layout
 	Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error]
 	Streams(ctx context.Context) ([]schema.StreamEntry, error)
-	// Put and Flush are for repairs.
+	// Put and Flush are used by Repair.
 	Put(ctx context.Context, rows *schema.Rows) error
 	Flush(ctx context.Context) error
 }
 
-// Config is what an audit compares.
+// Config is the parameters of an audit.
 type Config struct {
 	Table   Table
 	Archive index.Archive
 	Pattern archive.Pattern
-	// Checkpoint knows the logs of this host; nil: they are looked for by what the
-	// table's directory says.
+	// Checkpoint has the logs of this host; nil: they are searched by the entries of the table's
+	// directory.
 	Checkpoint *checkpoint.File
-	// Before is what Look saw before the table was opened; nil: no collector is at
-	// work.
+	// Before is the result of Look before the table was opened; nil: no collector is running.
 	Before *Sight
-	// Host is this host's name, for logs that are looked for by the directory.
+	// Host is this host's name, for logs that are searched by the directory.
 	Host string
-	// Hosts, where not empty, are the only ones wanted.
+	// Hosts are the hosts to compare; empty: all.
 	Hosts []string
-	// From <= time < To, nanoseconds since 1970, are the only lines wanted; 0 is no
-	// bound. With a bound, lines without a time are left out.
+	// From <= time < To, nanoseconds since 1970, selects lines; 0 is no bound. With a bound, lines
+	// without a time are left out.
 	From, To int64
-	// Pruned are the ranges that were removed from table or archive because of their age:
-	// nothing of them is wanted.
+	// Pruned are the ranges that were removed from table or archive because of their age; they are
+	// not compared.
 	Pruned map[schema.StreamID]schema.RangeSet
-	// Quarantine are the rows that the table refused: key to cells, by qualifier.
+	// Quarantine are the rows that the table rejected: key to cells, by qualifier.
 	Quarantine map[string][]schema.Cell
-	// Named is how many differences of a stream are named.
+	// Named is the number of differences of a stream to list.
 	Named int
 }
 
-// audit is one that is under way.
+// audit is the state of a running audit.
 type audit struct {
 	Config
 	seeds   seeds
@@ -58,10 +57,10 @@ type audit struct {
 	streams map[schema.StreamID]*stream
 	report  Report
 	sums    []digest // of each member's fresh bytes
-	damaged []bool   // members
+	damaged []bool   // by member
 }
 
-// Run compares. An error is one of reading; differences are in the report.
+// Run compares. The error is one of reading; differences are in the report.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	a, err := newAudit(ctx, cfg)
 	if err == nil {
@@ -73,9 +72,8 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	return &a.report, nil
 }
 
-// newAudit reads the positions first, then what the archive has, and the rows
-// last: what was stored when the positions were read, and what Config.Before calls
-// settled, is in both.
+// newAudit reads the positions first, then the archive's content, and the rows last: lines that
+// were stored when the positions were read, and that are settled by Config.Before, are in both.
 func newAudit(ctx context.Context, cfg Config) (*audit, error) {
 	a := &audit{Config: cfg, seeds: newSeeds(), layout: cfg.Table.Layout(), streams: map[schema.StreamID]*stream{}}
 	if err := a.readPositions(ctx); err != nil {
@@ -94,8 +92,8 @@ func newAudit(ctx context.Context, cfg Config) (*audit, error) {
 	return a, a.findLogs()
 }
 
-// compare fills the report. Where mend is not nil, it gets the rows that the table
-// lacks or has otherwise.
+// compare fills the report. mend, if not nil, gets the rows that are missing or different in the
+// table.
 func (a *audit) compare(ctx context.Context, mend func(*schema.Rows) error) error {
 	var expected, found tally
 	group, inner := errgroup.WithContext(ctx)

@@ -7,8 +7,8 @@ import (
 	"sluice/schema"
 )
 
-// digest is 128 bits of a row, or of a range's bytes. The seeds are those of this
-// process, so nobody can make two rows of one digest; damage does so once in 2^128.
+// digest is a hash of 128 bits of a row, or of a range's bytes. The seeds are random for each
+// process, so collisions cannot be constructed; by chance they have a probability of 2^-128.
 type digest struct{ lo, hi uint64 }
 
 // seeds are shared by all hashers of an audit.
@@ -26,8 +26,8 @@ type hasher struct {
 	buf []byte
 }
 
-// row hashes key and cells, each with its length, so that nothing of one can be
-// taken for the beginning of the next.
+// row hashes key and cells, each with its length, so that different splits of the same bytes have
+// different digests.
 func (h *hasher) row(key []byte, cells []schema.Cell) digest {
 	b := append(binary.AppendUvarint(h.buf[:0], uint64(len(key))), key...)
 	for i := range cells {
@@ -38,11 +38,11 @@ func (h *hasher) row(key []byte, cells []schema.Cell) digest {
 	return h.bytes(b)
 }
 
-// chunkBits: rows are added up for 256 KiB of a stream. Smaller pieces take more
-// memory, larger ones more time to find a line in.
+// chunkBits is log2 of the size of a chunk, 256 KiB. Smaller chunks take more memory, larger ones
+// more time to find a line.
 const chunkBits = 18
 
-// chunk is a piece of a stream.
+// chunk is a part of a stream whose rows are summed up.
 type chunk struct {
 	stream schema.StreamID
 	n      int64
@@ -50,7 +50,7 @@ type chunk struct {
 
 func chunkOf(id schema.StreamID, offset int64) chunk { return chunk{id, offset >> chunkBits} }
 
-// sum adds up the digests of rows, in any order.
+// sum is a sum of digests, independent of their order.
 type sum struct {
 	digest
 	rows int64
@@ -71,7 +71,7 @@ func (t tally) add(c chunk, d digest, rows int64) {
 	t[c] = s
 }
 
-// merge adds what other holds.
+// merge adds the sums of other.
 func (t tally) merge(other tally) {
 	for c, s := range other {
 		t.add(c, s.digest, s.rows)

@@ -1,16 +1,13 @@
-// Package audit proves that log, archive and table hold the same lines, and mends
-// table and archive where they do not.
+// Package audit proves that log, archive and table have the same lines: Run. Repair fixes table and
+// archive, Replay fills a table from an archive, and Refill a columnar table.
 //
-// What a row must be is reckoned from the line: its key from time, stream and
-// offset, its cells by the stream's format and the table's layout. All rows that the
-// archive's lines must make, and all rows that the table yields, are hashed to 128
-// bits and added up for each 256 KiB of a stream, in whatever order they come. Sums
-// that are the same are rows that are the same; where they differ, the lines of that
-// piece are gone through one by one. So both sides are read once, in the order in
-// which they are stored, and memory grows by 0.4 bytes a line (and by 90 bytes a
-// member of the archive).
+// A row is calculated from its line: its key from time, stream and offset, its cells by the
+// stream's format and the table's layout. All rows of the archive's lines, and all rows of the
+// table, are hashed to 128 bits and summed up for each 256 KiB of a stream, in any order. Equal
+// sums mean equal rows; where they differ, the lines of that chunk are compared one by one. So both
+// sides are read once, in the order in which they are stored, and memory grows by 0.4 bytes a line
+// (and by 90 bytes a member of the archive).
 //
-// The archive is the measure for what it holds; what it lacks is taken from the log.
-// A stream is compared up to the position that is stored: what lies behind it is on
-// its way, and no difference.
+// The archive is the reference for the lines that it has; missing lines are taken from the log. A
+// stream is compared up to the stored position: later lines are in flight, and no difference.
 package audit

@@ -17,8 +17,7 @@ func damageText(f *index.File, d index.Damage) string {
 	return fmt.Sprintf("%s: %d bytes at byte %d are no member: %s", f.Name, d.Bytes, d.Offset, d.Reason)
 }
 
-// encoder makes of lines the rows that a table must have. It is not safe for
-// concurrent use.
+// encoder encodes lines as the rows that a table must have. It is not safe for concurrent use.
 type encoder struct {
 	audit  *audit
 	hasher hasher
@@ -31,7 +30,7 @@ func (a *audit) newEncoder() *encoder {
 	return &encoder{audit: a, hasher: hasher{seeds: a.seeds}, known: map[schema.StreamID]*schema.RowEncoder{}}
 }
 
-// line makes the row of one line; false for a line that is not wanted.
+// line encodes one line; false for a line that is not selected.
 func (e *encoder) line(s *stream, line []byte, offset int64) bool {
 	s.format.Parse(line, &e.rec)
 	if e.audit.From > 0 && e.rec.Time < e.audit.From || e.audit.To > 0 && e.rec.Time >= e.audit.To {
@@ -41,7 +40,7 @@ func (e *encoder) line(s *stream, line []byte, offset int64) bool {
 	return true
 }
 
-// append makes the row of a record.
+// append encodes a record.
 func (e *encoder) append(s *stream, rec *schema.Record, offset int64) {
 	rows := e.known[s.ID]
 	if rows == nil {
@@ -51,7 +50,7 @@ func (e *encoder) append(s *stream, rec *schema.Record, offset int64) {
 	rows.Append(&e.rows, offset, rec)
 }
 
-// count adds the rows of a range's lines, those below Stored, to the tally.
+// count adds the rows of a range's lines below Stored to the tally.
 func (e *encoder) count(t tally, s *stream, data []byte, start int64) (n count) {
 	if s.format == nil {
 		return n
@@ -84,8 +83,7 @@ func (e *encoder) count(t tally, s *stream, data []byte, start int64) (n count) 
 	return n
 }
 
-// readLines reads the archive, and the logs beside it, and returns the sums of the
-// rows that all lines must make.
+// readLines reads the archive and the logs, and returns the sums of the rows of all lines.
 func (a *audit) readLines(ctx context.Context) (tally, error) {
 	encoders, tallies := make([]*encoder, index.Workers()), make([]tally, index.Workers())
 	counts := make([]map[schema.StreamID]count, index.Workers())
@@ -95,7 +93,7 @@ func (a *audit) readLines(ctx context.Context) (tally, error) {
 	err := a.catalog.Walk(ctx, func(worker int, i int32, data []byte, bad *segment.FormatError) error {
 		m := &a.catalog.Members[i]
 		s := a.streams[m.Stream]
-		if s == nil { // of a host that is not wanted
+		if s == nil { // of a host that is not selected
 			return nil
 		}
 		if bad != nil {
@@ -132,8 +130,8 @@ func (a *audit) readLines(ctx context.Context) (tally, error) {
 	return all, errors.Join(err, r.Close())
 }
 
-// complete compares a stream with its log, says what the archive lacks, and takes
-// that from elsewhere.
+// complete compares a stream with its log, reports what the archive lacks, and takes missing lines
+// from elsewhere.
 func (a *audit) complete(ctx context.Context, s *stream, r *index.Reader, e *encoder, t tally) (err error) {
 	if s.log != nil {
 		if err := s.log.open(); err != nil {
@@ -168,8 +166,8 @@ func (a *audit) complete(ctx context.Context, s *stream, r *index.Reader, e *enc
 	return a.compareLog(ctx, s, r)
 }
 
-// checkMembers takes the pieces from the sound members and says what of them is
-// damaged or stands twice.
+// checkMembers adds the ranges of the intact members to the pieces, and reports damaged and
+// duplicate ones.
 func (a *audit) checkMembers(ctx context.Context, s *stream, r *index.Reader) error {
 	if s.held == nil {
 		return nil
@@ -196,7 +194,7 @@ func (a *audit) checkMembers(ctx context.Context, s *stream, r *index.Reader) er
 	return nil
 }
 
-// spareable are the ranges below Stored that may stand in a member a second time.
+// spareable are the ranges below Stored that may be in a second member.
 func (a *audit) spareable(s *stream) (ranges []schema.Range) {
 	if !s.Sparse {
 		return s.holes()
@@ -212,13 +210,13 @@ func (a *audit) spareable(s *stream) (ranges []schema.Range) {
 	return ranges
 }
 
-// holes are the ranges below Stored that no piece has, without those that were pruned. The
-// pieces are in order. Those of a sparse stream may never have been sent: they are missing only
-// if the table has rows of them.
+// holes returns the ranges below Stored without a piece, except pruned ones. The pieces are sorted.
+// Ranges of a sparse stream may never have been sent: they are missing only if the table has rows
+// of them.
 func (s *stream) holes() []schema.Range {
 	least := int64(0)
 	if s.Sparse {
-		least = 1 // the carriage return that Flume cuts off
+		least = 1 // the carriage return that Flume removes
 	}
 	var holes []schema.Range
 	at := min(s.skipped(), s.Stored)
@@ -238,8 +236,7 @@ func (s *stream) sortPieces() {
 	slices.SortFunc(s.pieces, func(a, b piece) int { return int(min(max(a.Start-b.Start, -1), 1)) })
 }
 
-// spare looks for the hole's bytes, those of a damaged member, in members that
-// stand there a second time.
+// spare finds the bytes of a hole, those of a damaged member, in other members that have them, too.
 func (a *audit) spare(ctx context.Context, s *stream, r *index.Reader, hole schema.Range) ([]piece, error) {
 	var found []piece
 	if s.held == nil {
@@ -260,7 +257,7 @@ func (a *audit) spare(ctx context.Context, s *stream, r *index.Reader, hole sche
 	return found, nil
 }
 
-// pieceData reads a piece that is in the archive.
+// pieceData reads a piece from the archive.
 func (a *audit) pieceData(ctx context.Context, s *stream, r *index.Reader, p piece) ([]byte, error) {
 	m := &a.catalog.Members[p.member]
 	data, err := r.Data(ctx, m)
@@ -270,7 +267,7 @@ func (a *audit) pieceData(ctx context.Context, s *stream, r *index.Reader, p pie
 	return data[p.Start-m.Range.Start : p.End-m.Range.Start], nil
 }
 
-// fromLog takes what the archive lacks from the log, as far as that has it.
+// fromLog takes lines that the archive lacks from the log, as far as it has them.
 func (a *audit) fromLog(s *stream, hole schema.Range, e *encoder, t tally) error {
 	got := missing{Range: schema.Range{Start: hole.Start, End: hole.Start}, inLog: true}
 	if s.log != nil {
@@ -296,8 +293,8 @@ func (a *audit) fromLog(s *stream, hole schema.Range, e *encoder, t tally) error
 	return nil
 }
 
-// differMissing says that the archive lacks a range, unless it was said that it is
-// damaged there, or that lines as old are not wanted.
+// differMissing reports a range that the archive lacks, unless it was reported as damaged, or is
+// older than the selected lines.
 func (a *audit) differMissing(s *stream, m missing) {
 	if !s.lacks(m) {
 		return
@@ -313,7 +310,7 @@ func (a *audit) differMissing(s *stream, m missing) {
 		kind = ArchiveBegins
 	}
 	if kind == ArchiveBegins && a.From > 0 && m.logged+m.rows == 0 {
-		return // older than what is wanted, for all that is known
+		return // possibly older than the selected lines
 	}
 	text := "the log is not here"
 	switch {
@@ -365,8 +362,7 @@ func (a *audit) compareLog(ctx context.Context, s *stream, r *index.Reader) erro
 	return nil
 }
 
-// differUnreadable says that the log cannot be read. That another log is damaged is no
-// reason to compare none.
+// differUnreadable reports that the log cannot be read. The other logs are still compared.
 func (a *audit) differUnreadable(s *stream, r schema.Range, err error) error {
 	kind := LogDifferent
 	if damaged := (*logfile.DamagedError)(nil); errors.As(err, &damaged) {
@@ -377,7 +373,7 @@ func (a *audit) differUnreadable(s *stream, r schema.Range, err error) error {
 	return nil
 }
 
-// differLines names the archive's lines that the log has otherwise.
+// differLines reports the archive's lines that differ from the log's.
 func (a *audit) differLines(s *stream, archived, logged []byte, start int64) {
 	for offset, line := range index.Lines(archived, start) {
 		if other := logged[offset-start:][:len(line)]; !bytes.Equal(line, other) {

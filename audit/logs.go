@@ -30,8 +30,8 @@ func (l *log) open() (err error) {
 
 func (l *log) close() error { return l.r.Close() }
 
-// seek goes to a position; a compressed log is read anew to go back. False: the
-// log is shorter.
+// seek sets the position; a compressed log is read from its start to go back. It returns false if
+// the log is shorter.
 func (l *log) seek(position int64) (bool, error) {
 	if s, ok := l.r.(io.Seeker); ok {
 		end, err := s.Seek(0, io.SeekEnd)
@@ -63,7 +63,7 @@ func (l *log) failed(err error) error {
 	return nil
 }
 
-// read returns the range's bytes, fewer where the log ends before.
+// read returns the range's bytes, fewer if the log ends before.
 func (l *log) read(r schema.Range) ([]byte, error) {
 	if there, err := l.seek(r.Start); !there {
 		return nil, err
@@ -77,7 +77,7 @@ func (l *log) read(r schema.Range) ([]byte, error) {
 	return b[:n], l.failed(err)
 }
 
-// lines gives the range's whole lines, in pieces of about a megabyte.
+// lines calls each with the range's whole lines, about a megabyte at a time.
 func (l *log) lines(r schema.Range, each func(data []byte, start int64) error) error {
 	if there, err := l.seek(r.Start); !there {
 		return err
@@ -102,7 +102,7 @@ func (l *log) lines(r schema.Range, each func(data []byte, start int64) error) e
 	}
 }
 
-// size is the length of what the log holds.
+// size is the length of the log's content.
 func (l *log) size() (int64, error) {
 	if s, ok := l.r.(io.Seeker); ok {
 		return s.Seek(0, io.SeekEnd)
@@ -118,16 +118,16 @@ type candidate struct {
 	start []byte // its first bytes
 }
 
-// seen is the candidate, to be identified.
+// seen returns the candidate in the form that the checkpoint identifies.
 func (c *candidate) seen() checkpoint.Log {
 	return checkpoint.Log{Path: c.Path, ID: c.ID, BornNs: c.BornNs, Start: c.start, Open: c.Open}
 }
 
-// folders remembers what is in the folders of logs.
+// folders caches the candidates in the directories of logs.
 type folders map[string][]candidate
 
-// list looks at a folder. A file that cannot be read is none of ours: the audit
-// says that the log is not here.
+// list lists a directory. Files that cannot be read are left out, and the audit reports "no log
+// here".
 func (f folders) list(dir string) ([]candidate, error) {
 	if known, ok := f[dir]; ok {
 		return known, nil
@@ -162,12 +162,12 @@ func head(l logfile.Log) (start []byte, err error) {
 	defer func() { err = errors.Join(err, r.Close()) }()
 	start, _, err = logfile.Head(r, make([]byte, schema.MaxHeadBytes))
 	if damaged := (*logfile.DamagedError)(nil); errors.As(err, &damaged) {
-		err = nil // it is compared as far as it goes
+		err = nil // it is compared as far as it can be read
 	}
 	return start, err
 }
 
-// findLogs looks for each stream's log beside where it was first seen.
+// findLogs finds each stream's log in the directory where it was first found.
 func (a *audit) findLogs() error {
 	f := folders{}
 	for _, s := range a.streams {
@@ -191,7 +191,7 @@ func (a *audit) findLogs() error {
 			if err != nil {
 				return err
 			}
-			// A plain log is cheaper to read than its compressed copy.
+			// An uncompressed log is cheaper to read than its compressed copy.
 			if is && (s.log == nil || s.log.Compressed()) {
 				s.log, s.LogPath = &log{Log: c.Log}, c.Path
 			}
@@ -213,7 +213,7 @@ func (a *audit) isLog(s *stream, c candidate) (bool, error) {
 		if t := a.Checkpoint.Find(s.Host, c.seen()); t != nil {
 			return t == s.tracked, nil
 		}
-		// Another log that got its inode, or its first line was changed.
+		// Otherwise another log got its inode, or its first line was changed.
 		return a.Checkpoint.HoldsEnd(s.tracked, c.Open)
 	}
 	if !s.tracked.Begins(c.start) || !a.Checkpoint.MayHold(s.tracked, c.Path, c.BornNs) || a.Checkpoint.Find(s.Host, c.seen()) != nil {

@@ -13,10 +13,10 @@ import (
 	"sluice/schema"
 )
 
-// pinpointLines is how many lines are gone through at a time: about 30 MB.
+// pinpointLines is the number of lines that are compared at a time: about 30 MB.
 const pinpointLines = 200_000
 
-// differing returns the chunks whose sums are not the same, by stream and place.
+// differing returns the chunks with different sums, by stream and position.
 func differing(expected, found tally) []chunk {
 	var bad []chunk
 	for c, s := range expected {
@@ -33,23 +33,23 @@ func differing(expected, found tally) []chunk {
 	return bad
 }
 
-// place is a line's.
+// place is the position of a line.
 type place struct {
 	stream schema.StreamID
 	offset int64
 }
 
-// wanted is a line of a chunk that differs.
+// wanted is a line of a chunk with a difference.
 type wanted struct {
 	digest
 	size int64
 	ok   bool // the table has its row
-	seen bool // the table has a row of its place and key, a different one
+	seen bool // the table has a different row with its position and key
 	key  string
-	line []byte // where its pattern backtracks, and may have read it in another way
+	line []byte // set if its pattern backtracks, and may have read it in another way
 }
 
-// batch is some chunks that differ, gone through together.
+// batch is some chunks with differences that are compared together.
 type batch struct {
 	audit    *audit
 	chunks   map[chunk]bool
@@ -62,8 +62,8 @@ type batch struct {
 	reader   *index.Reader
 }
 
-// pinpoint goes through the chunks that differ line by line. Where mend is not
-// nil, it gets the rows that the table lacks or has otherwise.
+// pinpoint compares the chunks with differences line by line. mend, if not nil, gets the rows that
+// are missing or different in the table.
 func (a *audit) pinpoint(ctx context.Context, bad []chunk, expected, found tally, mend func(*schema.Rows) error) (err error) {
 	r := a.catalog.NewReader()
 	defer func() { err = errors.Join(err, r.Close()) }()
@@ -74,7 +74,7 @@ func (a *audit) pinpoint(ctx context.Context, bad []chunk, expected, found tally
 		for len(bad) > 0 && lines < pinpointLines {
 			c := bad[0]
 			bad = bad[1:]
-			if a.streams[c.stream] == nil { // rows of a stream that nobody knows
+			if a.streams[c.stream] == nil { // rows of an unknown stream
 				a.streams[c.stream] = &stream{Stream: Stream{StreamEntry: schema.StreamEntry{Stream: schema.Stream{ID: c.stream}}}}
 			}
 			if a.streams[c.stream].format == nil && len(a.streams[c.stream].pieces) > 0 {
@@ -93,7 +93,7 @@ func (a *audit) pinpoint(ctx context.Context, bad []chunk, expected, found tally
 	return nil
 }
 
-// run compares the lines and rows of the chunks, and mends.
+// run compares the lines and rows of the chunks, and calls mend.
 func (b *batch) run(ctx context.Context, mend func(*schema.Rows) error) error {
 	if len(b.chunks) == 0 {
 		return nil
@@ -128,7 +128,7 @@ func (b *batch) run(ctx context.Context, mend func(*schema.Rows) error) error {
 	return b.mend(ctx, mend)
 }
 
-// mend makes the rows again that were not found as they must be.
+// mend encodes the rows again that were missing or different.
 func (b *batch) mend(ctx context.Context, put func(*schema.Rows) error) error {
 	rows := &b.encoder.rows
 	for _, id := range b.streams {
@@ -156,7 +156,7 @@ func (b *batch) mend(ctx context.Context, put func(*schema.Rows) error) error {
 	return nil
 }
 
-// eachLine gives the wanted lines of the chunks, each with its row in b.encoder.
+// eachLine calls each with the selected lines of the chunks; b.encoder has the line's row.
 func (b *batch) eachLine(ctx context.Context, each func(s *stream, line []byte, offset int64) error) error {
 	for _, id := range b.streams {
 		s := b.audit.streams[id]
@@ -185,7 +185,7 @@ func (b *batch) eachLine(ctx context.Context, each func(s *stream, line []byte, 
 	return nil
 }
 
-// eachPiece reads the pieces that touch the chunks.
+// eachPiece reads the pieces that overlap the chunks.
 func (b *batch) eachPiece(ctx context.Context, s *stream, visit func(data []byte, start int64) error) (err error) {
 	opened := false
 	defer func() {
@@ -229,8 +229,8 @@ func (b *batch) touches(id schema.StreamID, r schema.Range) bool {
 	return false
 }
 
-// match scans the table for the chunks' rows: within the time of the lines and,
-// where that does not yield as many as there are, everywhere.
+// match scans the table for the chunks' rows: within the times of the lines and, if that does not
+// return all of them, everywhere.
 func (b *batch) match(ctx context.Context) error {
 	scan := b.audit.scan(b.streams)
 	if b.from < b.to {
@@ -253,9 +253,9 @@ func (b *batch) match(ctx context.Context) error {
 	})
 }
 
-// count is how many rows of the chunks a scan yields.
+// count returns the number of rows of the chunks in a scan.
 func (b *batch) count(ctx context.Context, scan schema.Scan) (n int64, err error) {
-	scan.Cells = []string{schema.LogbodyField} // none would do
+	scan.Cells = []string{schema.LogbodyField} // no cells would select none
 	err = b.audit.eachRow(ctx, scan, func(row *schema.Row, _ bool) error {
 		s := b.audit.streams[row.Stream]
 		if b.chunks[chunkOf(row.Stream, row.Offset)] && (s == nil || !s.beyond(row.Offset)) {
@@ -266,10 +266,10 @@ func (b *batch) count(ctx context.Context, scan schema.Scan) (n int64, err error
 	return n, err
 }
 
-// beyond reports whether a row is not compared, for its line is not stored yet.
+// beyond reports whether a row is not compared, because its line is not stored yet.
 func (s *stream) beyond(offset int64) bool { return s.known && offset >= s.Stored }
 
-// row takes one row of the table into account.
+// row compares one row of the table.
 func (b *batch) row(ctx context.Context, row *schema.Row) error {
 	s := b.audit.streams[row.Stream]
 	if s.beyond(row.Offset) {
@@ -294,9 +294,9 @@ func (b *batch) row(ctx context.Context, row *schema.Row) error {
 	return nil
 }
 
-// makes reports whether a line makes the row. A pattern that backtracks may have
-// had no time for the line when it was stored and have it now, or the other way round:
-// either row is right, but only one of them.
+// makes reports whether a line makes the row. A pattern that backtracks may have reached its time
+// limit for the line when it was stored and not now, or the other way round: either row is correct,
+// but only one of them.
 func (b *batch) makes(s *stream, w *wanted, row *schema.Row) bool {
 	found := b.encoder.hasher.row(row.Key, row.Cells)
 	if w.digest == found {
@@ -309,7 +309,7 @@ func (b *batch) makes(s *stream, w *wanted, row *schema.Row) bool {
 	})
 }
 
-// unproven counts a row whose line the archive lacks, and so does the log.
+// unproven counts a row whose line neither archive nor log has.
 func (s *stream) unproven(offset int64) bool {
 	m := s.missingAt(offset)
 	if m == nil || m.inLog {
@@ -319,16 +319,16 @@ func (s *stream) unproven(offset int64) bool {
 	return true
 }
 
-// dispute notes that the table contradicts the log where the archive has nothing.
+// dispute records that the table contradicts the log where the archive has nothing.
 func (s *stream) dispute(offset int64) {
 	if m := s.missingAt(offset); m != nil {
 		m.disputed = true
 	}
 }
 
-// missingAt is the missing range that the offset is in, or nil.
+// missingAt returns the missing range of the offset, or nil.
 func (s *stream) missingAt(offset int64) *missing {
-	// They are in order: a sparse stream may have many.
+	// Sorted: a sparse stream may have many.
 	i, _ := slices.BinarySearchFunc(s.missing, offset, func(m missing, offset int64) int { return cmp.Compare(m.End, offset+1) })
 	if i < len(s.missing) && s.missing[i].Start <= offset {
 		return &s.missing[i]
@@ -336,7 +336,7 @@ func (s *stream) missingAt(offset int64) *missing {
 	return nil
 }
 
-// explain says what of a row is not what its line makes, as long as rows are named.
+// explain describes how a row differs from its line's, while rows are listed.
 func (b *batch) explain(ctx context.Context, s *stream, row *schema.Row) (string, error) {
 	text := fmt.Sprintf("row %x", row.Key)
 	if s.Counts[RowDifferent] >= int64(b.audit.Named) {

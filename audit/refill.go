@@ -22,27 +22,26 @@ import (
 	"sluice/table/columnar"
 )
 
-// RefillConfig is what Refill works with.
+// RefillConfig is the parameters of a Refill.
 type RefillConfig struct {
 	Archive index.Archive
 	Pattern archive.Pattern
-	// Store puts the Parquet file at localPath into the columnar table, under a name below
-	// the directory that Naming says.
+	// Store stores the Parquet file at localPath in the columnar table, under a name below the
+	// directory of Naming.
 	Store    func(ctx context.Context, localPath, name string) error
 	Naming   archive.Pattern
 	AllLines bool
-	// Dir is for files that are being made.
+	// Dir is a directory for temporary files.
 	Dir string
-	// Pruned are ranges that were removed from the table because of their age: an archive
-	// file that holds nothing else is left out.
+	// Pruned are the ranges that were removed from the table because of their age: an archive file
+	// with no other ranges is left out.
 	Pruned map[schema.StreamID]schema.RangeSet
-	// Format and Zone are for streams that the archive does not describe; "" leaves them
-	// out.
+	// Format and Zone are for streams that the archive does not describe; "" leaves them out.
 	Format, Zone string
 }
 
-// Refill is an archive on its way into a columnar table: each of its files becomes the
-// Parquet file that its segment had.
+// Refill fills a columnar table from an archive: each archive file becomes the Parquet file that
+// its segment had.
 type Refill struct {
 	cfg     RefillConfig
 	catalog *index.Catalog
@@ -50,8 +49,7 @@ type Refill struct {
 	mu     sync.Mutex
 	failed []string
 
-	// Lines, Bytes and ParseErrors count what is in the table; they may be read at any
-	// time.
+	// Lines, Bytes and ParseErrors count what is in the table; they may be read at any time.
 	Lines, Bytes, ParseErrors atomic.Int64
 }
 
@@ -77,10 +75,10 @@ func (r *Refill) fail(format string, args ...any) {
 	r.failed = append(r.failed, fmt.Sprintf(format, args...))
 }
 
-// Files is how many files the archive has.
+// Files is the number of files of the archive.
 func (r *Refill) Files() int { return len(r.catalog.Files) }
 
-// Total is how many bytes of log they hold.
+// Total is the number of bytes of log in them.
 func (r *Refill) Total() (n int64) {
 	for i := range r.catalog.Files {
 		n += r.catalog.Files[i].LogBytes
@@ -88,9 +86,8 @@ func (r *Refill) Total() (n int64) {
 	return n
 }
 
-// Run makes the Parquet file of each archive file. Done again, it changes nothing. What
-// could not be read is returned in failed; the rest is in the table then. An error is one
-// of table or archive.
+// Run makes the Parquet file of each archive file. It can be repeated without effect. failed lists
+// what could not be read; the rest is in the table. The error is one of table or archive.
 func (r *Refill) Run(ctx context.Context) (failed []string, err error) {
 	dir, err := os.MkdirTemp(r.cfg.Dir, "refill-")
 	if err != nil {
@@ -113,7 +110,7 @@ func (r *Refill) Run(ctx context.Context) (failed []string, err error) {
 	return r.failed, err
 }
 
-// pruned reports whether all that a file holds was pruned.
+// pruned reports whether all ranges of a file were pruned.
 func (r *Refill) pruned(f *index.File) bool {
 	for _, m := range r.catalog.Members[f.First : f.First+f.Members] {
 		if len(r.cfg.Pruned[m.Stream].Missing(m.Range)) > 0 {
@@ -145,7 +142,7 @@ func (r *Refill) file(ctx context.Context, f *index.File, local string) (err err
 		return err
 	}
 	day := f.Time
-	if day.IsZero() { // the name does not tell it
+	if day.IsZero() { // not in the name
 		day = time.Unix(0, meta.MinTime).UTC()
 	}
 	dirName, err := r.cfg.Naming.Expand(day, f.Host, nil)
@@ -172,7 +169,7 @@ type refillWriter struct {
 	rows, bytes, errors int64
 }
 
-// refillStream is a stream that a file has lines of; without a format it is left out.
+// refillStream is a stream with lines in a file; without a format it is left out.
 type refillStream struct {
 	entry   *schema.StreamEntry
 	format  *parse.Format
@@ -219,8 +216,8 @@ func (w *refillWriter) member(s *refillStream, m *index.Member, data []byte) err
 	return w.writer.Append(&s.entry.Stream, s.entry.Labels, m.Range, int(n.errors), &w.chunk)
 }
 
-// stream returns the stream of a member, as the file describes it there; else as the
-// archive does, else as the flags say.
+// stream returns the stream of a member, as described in the file, otherwise in the archive,
+// otherwise by the flags.
 func (w *refillWriter) stream(ctx context.Context, f *index.File, m *index.Member) (*refillStream, error) {
 	known := w.encoders[m.Stream]
 	if m.EntryBytes == 0 && known != nil {

@@ -11,36 +11,35 @@ import (
 	"sluice/schema"
 )
 
-// Mender is an archive that can be mended; an hdfs.Archive is one.
+// Mender is an archive that can be repaired; an hdfs.Archive is one.
 type Mender interface {
 	index.Archive
-	// Store puts the sealed file at localPath under a name that is free.
+	// Store puts the sealed file at localPath under an unused name.
 	Store(ctx context.Context, localPath, name string) error
-	// Replace puts it in the place of the file that has the name.
+	// Replace replaces the file of that name.
 	Replace(ctx context.Context, localPath, name string) error
-	// Remove takes a file away.
+	// Remove removes a file.
 	Remove(ctx context.Context, name string) error
 }
 
-// repair is one that is under way.
+// repair is the state of a running repair.
 type repair struct {
 	*audit
 	mender  Mender
-	dir     string // for files that are being made
+	dir     string // for temporary files
 	encoder *segment.Encoder
 	done    *Repairs
 }
 
-// Repair compares as Run does, and mends: rows that the table lacks or has
-// otherwise are written; what only the log has is put into the archive; archive
-// files are written again without what stands twice and, where it is known from
-// elsewhere, without what is damaged. Nothing is mended that the lines do not
-// prove: rows of no line stay, and so does a range that stands twice with different
-// bytes. The report says what differed before. Files are made below dir, which must
-// be there. No collector may be at work on the archive.
+// Repair compares as Run does, and repairs: missing and different rows are written; lines that only
+// the log has are archived; archive files are rewritten without duplicate ranges and, if the lines
+// are known from elsewhere, without damaged ones. It changes only what the lines prove: rows
+// without a line are kept, and so are two copies of a range with different bytes. The report has
+// the differences before the repair. dir is an existing directory for temporary files. No collector
+// may be writing the archive.
 //
-// It can be interrupted and run again: a row is written over itself, a file is
-// replaced at once, and what is restored comes before what is taken away.
+// It can be interrupted and run again: a row overwrites itself, a file is replaced atomically, and
+// lines are restored before anything is removed.
 func Repair(ctx context.Context, cfg Config, m Mender, dir string) (*Report, error) {
 	cfg.Archive = m
 	a, err := newAudit(ctx, cfg)
@@ -80,7 +79,7 @@ func (r *repair) run(ctx context.Context) error {
 	return err
 }
 
-// enterStreams writes the directory rows that are not there, or are behind.
+// enterStreams writes missing and outdated directory rows.
 func (r *repair) enterStreams(ctx context.Context) error {
 	var rows schema.Rows
 	for _, s := range r.streams {
@@ -104,7 +103,7 @@ func (r *repair) enterStreams(ctx context.Context) error {
 	return r.Table.Put(ctx, &rows)
 }
 
-// leave says what is left as it is.
+// leave reports what is not repaired.
 func (r *repair) leave() {
 	for _, s := range r.report.Streams {
 		if n := s.Counts[RowExtra]; n > 0 {

@@ -14,17 +14,16 @@ import (
 	"sluice/schema"
 )
 
-// ReplayConfig is what Replay works with.
+// ReplayConfig is the parameters of a Replay.
 type ReplayConfig struct {
 	Table   Table
 	Archive index.Archive
 	Pattern archive.Pattern
-	// Format and Zone are for streams that neither table nor archive describes; ""
-	// leaves them out.
+	// Format and Zone are for streams that neither table nor archive describes; "" leaves them out.
 	Format, Zone string
 }
 
-// Replay is an archive on its way into a table.
+// Replay fills a table from an archive.
 type Replay struct {
 	cfg     ReplayConfig
 	catalog *index.Catalog
@@ -32,14 +31,14 @@ type Replay struct {
 
 	mu     sync.Mutex
 	failed []string
-	bad    map[int32]bool // members
+	bad    map[int32]bool // damaged members
 
 	// Lines, Bytes and ParseErrors count what is in the table; they may be read at
 	// any time.
 	Lines, Bytes, ParseErrors atomic.Int64
 }
 
-// replayed is a stream on its way. Its count is written under the replay's lock.
+// replayed is a stream being replayed. Its count is written under the replay's lock.
 type replayed struct {
 	entry  schema.StreamEntry
 	held   *index.Stream
@@ -75,8 +74,7 @@ func NewReplay(ctx context.Context, cfg ReplayConfig) (*Replay, error) {
 	return r, nil
 }
 
-// add takes one stream: as the table knows it, else as the archive does, else as
-// the flags say.
+// add adds one stream, as described in the table, otherwise in the archive, otherwise by the flags.
 func (r *Replay) add(held *index.Stream, known schema.StreamEntry) {
 	e := held.Entry
 	switch {
@@ -102,10 +100,10 @@ func (r *Replay) fail(format string, args ...any) {
 	r.failed = append(r.failed, fmt.Sprintf(format, args...))
 }
 
-// Files is how many files there are.
+// Files is the number of files.
 func (r *Replay) Files() int { return len(r.catalog.Files) }
 
-// Total is how many bytes of log they hold.
+// Total is the number of bytes of log in them.
 func (r *Replay) Total() (n int64) {
 	for i := range r.catalog.Files {
 		n += r.catalog.Files[i].LogBytes
@@ -113,12 +111,11 @@ func (r *Replay) Total() (n int64) {
 	return n
 }
 
-// Run puts every line of the archive into the table, with the key and the cells
-// that it had when it came from its log, and enters the streams into the table's
-// directory. Done again, it changes nothing. What could not be read is returned in
-// failed; the rest is in the table then. An error is one of table or archive.
+// Run writes every line of the archive to the table, with its original key and cells, and enters
+// the streams into the table's directory. It can be repeated without effect. failed lists what
+// could not be read; the rest is in the table. The error is one of table or archive.
 func (r *Replay) Run(ctx context.Context) (failed []string, err error) {
-	if err := r.enter(ctx); err != nil { // rows are read by their stream's format
+	if err := r.enter(ctx); err != nil { // a reader needs a stream's format for its rows
 		return nil, err
 	}
 	writers := make([]replayWriter, index.Workers())
@@ -153,7 +150,7 @@ func (r *Replay) Run(ctx context.Context) (failed []string, err error) {
 	return r.failed, err
 }
 
-// spares puts what stands twice where its first copy is damaged.
+// spares writes the second copy of ranges whose first copy is damaged.
 func (r *Replay) spares(ctx context.Context, w *replayWriter) (err error) {
 	reader := r.catalog.NewReader()
 	defer func() { err = errors.Join(err, reader.Close()) }()
@@ -182,12 +179,11 @@ func (r *Replay) spares(ctx context.Context, w *replayWriter) (err error) {
 	return nil
 }
 
-// settle brings the streams' entries up to date. Where the table knew more than
-// the archive holds, that stays.
+// settle updates the streams' entries. Where the table had more than the archive, that is kept.
 func (r *Replay) settle() {
 	for _, s := range r.streams {
 		stored := r.catalog.End(s.held)
-		if !s.entry.Sparse { // stored is the end of what came, and no prefix
+		if !s.entry.Sparse { // Stored is the end of the last range, and not a prefix
 			for _, hole := range append(r.catalog.Holes(s.held), s.damaged...) {
 				stored = min(stored, hole.Start)
 			}

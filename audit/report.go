@@ -8,30 +8,30 @@ import (
 	"sluice/schema"
 )
 
-// Kind is how log, archive and table can differ.
+// Kind is a kind of difference between log, archive and table.
 type Kind uint8
 
 const (
-	// RowMissing: the archive or the log has a line that the table lacks.
+	// RowMissing: the archive or the log has a line without a row.
 	RowMissing Kind = iota
-	// RowDifferent: the table's row is not what the line makes.
+	// RowDifferent: the table's row differs from the line's.
 	RowDifferent
-	// RowExtra: the table has a row of which neither log nor archive has a line.
+	// RowExtra: neither log nor archive has a line for a row.
 	RowExtra
 	// StreamUnknown: the table's directory lacks the stream.
 	StreamUnknown
-	// FormatUnknown: nothing says how the stream's lines are to be read.
+	// FormatUnknown: the format of the stream's lines is unknown.
 	FormatUnknown
 	// ArchiveMissing: the archive lacks a range.
 	ArchiveMissing
-	// ArchiveBegins: the archive lacks the stream's beginning, as where old files
-	// were deleted.
+	// ArchiveBegins: the archive lacks the stream's beginning, for example because old files were
+	// deleted.
 	ArchiveBegins
-	// ArchiveDoubled: a range stands in the archive twice.
+	// ArchiveDoubled: a range is in the archive twice.
 	ArchiveDoubled
-	// ArchiveDamaged: bytes of an archive file are not what was written.
+	// ArchiveDamaged: bytes of an archive file differ from what was written.
 	ArchiveDamaged
-	// LogDifferent: the log's bytes are not those of the archive.
+	// LogDifferent: the log's bytes differ from the archive's.
 	LogDifferent
 	// LogShort: the log is shorter than what is stored of it.
 	LogShort
@@ -48,12 +48,12 @@ var kindNames = [kinds]string{
 
 func (k Kind) String() string { return kindNames[k] }
 
-// Difference is one of them, named.
+// Difference is one difference.
 type Difference struct {
 	Kind Kind
-	// Range is a line's or, for the archive, more.
+	// Range is that of a line or, for the archive, of several.
 	Range schema.Range
-	// Text says more: which file, what instead.
+	// Text has details: which file, which other value.
 	Text string
 }
 
@@ -65,26 +65,26 @@ func (d Difference) String() string {
 	return s
 }
 
-// Stream is what was found of one stream. Bytes are positions in the log.
+// Stream is the result for one stream. Bytes are positions in the log.
 type Stream struct {
 	schema.StreamEntry
-	// LogPath is where its log is, "" where it is not on this host any more.
+	// LogPath is the path of its log, "" if it is not on this host.
 	LogPath string
-	// LogBytes = Stored + InFlight + Unread, where there is a log.
+	// LogBytes = Stored + InFlight + Unread, if there is a log.
 	LogBytes, InFlight, Unread int64
-	// Pruned is what of it was removed because of its age.
+	// Pruned is the number of its bytes that were removed because of their age.
 	Pruned int64
-	// ArchiveBytes is what the archive holds of what is stored, each byte once.
+	// ArchiveBytes is the number of stored bytes in the archive, each counted once.
 	ArchiveBytes int64
-	// LinesRead, of archive and log, are Rows + Quarantined where nothing differs.
-	// Later are rows beyond Stored, which are not compared.
+	// LinesRead, of archive and log, equals Rows + Quarantined without differences. Later are rows
+	// beyond Stored, which are not compared.
 	LinesRead, Rows, Quarantined, Later int64
 	// Counts are the differences of each kind; Named are the first of them.
 	Counts [kinds]int64
 	Named  []Difference
 }
 
-// Differences is how many there are.
+// Differences is the number of differences.
 func (s *Stream) Differences() (n int64) {
 	for _, c := range s.Counts {
 		n += c
@@ -92,7 +92,7 @@ func (s *Stream) Differences() (n int64) {
 	return n
 }
 
-// summary is their number by kind.
+// summary lists the numbers by kind.
 func (s *Stream) summary() string {
 	var parts []string
 	for k, n := range s.Counts {
@@ -103,7 +103,7 @@ func (s *Stream) summary() string {
 	return strings.Join(parts, ", ")
 }
 
-// String is what is said of it in one line.
+// String returns the stream's line of the report.
 func (s *Stream) String() string {
 	log := "no log here"
 	if s.LogPath != "" {
@@ -121,32 +121,32 @@ func (s *Stream) String() string {
 		s.Host, s.Path, s.ID, log, s.InFlight, s.Stored, pruned, s.ArchiveBytes, s.LinesRead, s.Rows, s.Quarantined, verdict)
 }
 
-// Report is what an audit found.
+// Report is the result of an audit.
 type Report struct {
 	Streams []*Stream // by host, path and id
 	// Files is damage of archive files that belongs to no stream.
 	Files []string
 	// Foreign are archive files that no collector wrote.
 	Foreign []string
-	// Losses are lines of logs that were deleted before they were read, and nobody
-	// acknowledged: no log, archive or table has them.
+	// Losses are lines that were deleted before they were read, and that are not acknowledged: no
+	// log, archive or table has them.
 	Losses []checkpoint.Loss
-	// Repairs are what was mended.
+	// Repairs is what was repaired.
 	Repairs Repairs
 }
 
-// Repairs are what Repair mended.
+// Repairs is what Repair repaired.
 type Repairs struct {
-	// Rows were written, and Streams entered into the table's directory.
+	// Rows is the number of rows written, Streams that of entries written to the table's directory.
 	Rows, Streams int64
-	// Restored are archive files made of what only a log had; Rewritten lack now what
-	// stood twice or was damaged; Removed had nothing else.
+	// Restored are archive files made of lines that only a log had; Rewritten were rewritten
+	// without duplicate or damaged ranges; Removed had nothing else.
 	Restored, Rewritten, Removed []string
-	// Left says what could not be mended, and what to do.
+	// Left lists what could not be repaired, and what to do.
 	Left []string
 }
 
-// Differences is how many there are in all.
+// Differences is the total number of differences.
 func (r *Report) Differences() int64 {
 	n := int64(len(r.Files)) + int64(len(r.Losses))
 	for _, s := range r.Streams {

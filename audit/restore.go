@@ -15,11 +15,10 @@ import (
 	"sluice/schema"
 )
 
-// maxOpenSegments bounds the files that are made side by side.
+// maxOpenSegments bounds the files that are written at a time.
 const maxOpenSegments = 64
 
-// restorer puts what only a log has into segments, one for each directory of the
-// archive.
+// restorer writes lines that only a log has to segments, one for each directory of the archive.
 type restorer struct {
 	*repair
 	stream *stream
@@ -34,7 +33,7 @@ type restored struct {
 	name   string // in the archive
 }
 
-// restore makes archive files of the pieces that only a log has.
+// restore makes archive files of the ranges that only a log has.
 func (r *repair) restore(ctx context.Context) error {
 	for _, s := range r.streams {
 		x := &restorer{repair: r, stream: s, place: index.NewPlace(r.Pattern, s.Host, s.Labels), open: map[string]*restored{}}
@@ -70,7 +69,7 @@ func (x *restorer) piece(ctx context.Context, r schema.Range) (err error) {
 	return x.store(ctx)
 }
 
-// cut writes runs of lines that belong into one directory.
+// cut writes runs of lines of the same directory.
 func (x *restorer) cut(ctx context.Context, data []byte, start int64) error {
 	run := start
 	flush := func(end int64) error {
@@ -111,7 +110,7 @@ func (x *restorer) append(ctx context.Context, b schema.Batch) error {
 				return err
 			}
 		}
-		// The name says what is in it, so that a second try makes the same one.
+		// The name is determined by the content, so that a second attempt makes the same one.
 		file := fmt.Sprintf("access.repair-%s-%d.log.gz", b.Stream.ID, b.Range.Start)
 		w, err := segment.Create(vfs.OS{}, filepath.Join(x.repair.dir, file))
 		if err != nil {

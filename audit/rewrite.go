@@ -16,18 +16,17 @@ import (
 	"sluice/schema"
 )
 
-// keep is what becomes of a member when its file is written again.
+// keep is what to do with a member when its file is rewritten.
 type keep uint8
 
 const (
 	keepWhole keep = iota
-	keepFresh      // without the beginning, which stands elsewhere
+	keepFresh      // without the beginning, which is in another member
 	drop
 )
 
-// rewrite writes the files again that hold something twice or damaged. What is to
-// become of every member is decided before the first file changes, for the members
-// of one are compared with those of others.
+// rewrite rewrites the files with duplicate or damaged ranges. It decides about every member before
+// the first file changes, as the members of one file are compared with those of others.
 func (r *repair) rewrite(ctx context.Context) (err error) {
 	reader := r.catalog.NewReader()
 	defer func() { err = errors.Join(err, reader.Close()) }()
@@ -49,7 +48,7 @@ func (r *repair) rewrite(ctx context.Context) (err error) {
 	return nil
 }
 
-// changes reports whether a file is to be written again.
+// changes reports whether a file is to be rewritten.
 func (r *repair) changes(f *index.File, fates []keep) bool {
 	if f.Foreign {
 		return false
@@ -57,7 +56,7 @@ func (r *repair) changes(f *index.File, fates []keep) bool {
 	changed := false
 	for i, fate := range fates {
 		if fate == keepWhole && r.damaged[f.First+i] {
-			return false // a file with damage that nobody can mend is left as it is
+			return false // a file with damage that cannot be repaired is not changed
 		}
 		changed = changed || fate != keepWhole
 	}
@@ -81,7 +80,7 @@ func (r *repair) complete(host string) bool {
 	return true
 }
 
-// fate decides about one member.
+// fate decides what to do with one member.
 func (r *repair) fate(ctx context.Context, reader *index.Reader, i int32) (keep, error) {
 	m := &r.catalog.Members[i]
 	s := r.streams[m.Stream]
@@ -113,8 +112,7 @@ func (r *repair) fate(ctx context.Context, reader *index.Reader, i int32) (keep,
 	return drop, nil
 }
 
-// covers reports whether the archive has all of the range, now that it has what
-// only a log had.
+// covers reports whether the archive has all of the range, after the restore.
 func (s *stream) covers(r schema.Range) bool {
 	at := r.Start
 	for _, p := range s.pieces {
@@ -128,7 +126,7 @@ func (s *stream) covers(r schema.Range) bool {
 	return at >= r.End
 }
 
-// sameBytes compares what of a member stands elsewhere too with the pieces.
+// sameBytes compares the parts of a member that are elsewhere, too, with the pieces.
 func (r *repair) sameBytes(ctx context.Context, reader *index.Reader, s *stream, m *index.Member) (bool, error) {
 	data, err := reader.Data(ctx, m)
 	if err != nil {
@@ -156,7 +154,7 @@ func (r *repair) sameBytes(ctx context.Context, reader *index.Reader, s *stream,
 	return at == m.Fresh, nil
 }
 
-// rewriteFile makes the file anew and puts it in the place of the old one.
+// rewriteFile writes the file again and replaces the old one.
 func (r *repair) rewriteFile(ctx context.Context, reader *index.Reader, f *index.File, fates []keep) error {
 	w, err := segment.Create(vfs.OS{}, filepath.Join(r.dir, "rewritten.gz"))
 	if err != nil {
@@ -180,13 +178,13 @@ func (r *repair) rewriteFile(ctx context.Context, reader *index.Reader, f *index
 	return errors.Join(r.mender.Replace(ctx, sealed, f.Name), os.Remove(sealed))
 }
 
-// keeper writes the members of one file again.
+// keeper rewrites the members of one file.
 type keeper struct {
 	*repair
 	reader *index.Reader
 	writer *segment.Writer
-	// entries are the streams' as this file has them: it is in the directory of these labels,
-	// and an operator may have changed them since.
+	// entries are the streams' as this file has them: the file is in the directory of these labels,
+	// which an operator may have changed since.
 	entries map[schema.StreamID]schema.StreamEntry
 }
 

@@ -15,17 +15,16 @@ import (
 	"sluice/schema"
 )
 
-// Sight is what was in archive and spool at some moment. A collector forgets a
-// segment of its spool when archive and table have it, durably. So a file that the
-// archive had, and of which the spool has nothing any more, is in a table that is
-// opened after that.
+// Sight is the content of archive and spool at some moment. A collector removes a segment from its
+// spool when archive and table have it, durably. So a file that was in the archive, and has no
+// ranges in the spool, is in a table that is opened after that.
 type Sight struct {
 	files  map[string]bool
 	ranges map[schema.StreamID][]schema.Range
 }
 
-// Look is to be called before the table is opened, where a collector may be at
-// work. spoolDir is the folder of its segments.
+// Look must be called before the table is opened, if a collector may be running. spoolDir is the
+// directory of its segments.
 func Look(ctx context.Context, a index.Archive, spoolDir string) (*Sight, error) {
 	s := &Sight{files: map[string]bool{}, ranges: map[schema.StreamID][]schema.Range{}}
 	list, err := a.List(ctx)
@@ -50,7 +49,7 @@ func Look(ctx context.Context, a index.Archive, spoolDir string) (*Sight, error)
 	return s, nil
 }
 
-// read goes through the headers of a segment, which may be growing.
+// read reads the headers of a segment, which may be growing.
 func (s *Sight) read(name string) (err error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -75,14 +74,14 @@ func (s *Sight) read(name string) (err error) {
 	}
 }
 
-// settled reports whether a member must be in the table by now.
+// settled reports whether a member must be in the table.
 func (s *Sight) settled(file string, m *index.Member) bool {
 	return s == nil || s.files[file] && !slices.ContainsFunc(s.ranges[m.Stream], func(r schema.Range) bool {
 		return r.Start < m.Range.End && m.Range.Start < r.End
 	})
 }
 
-// inFlight is how many bytes of a stream the spool has beyond what is stored.
+// inFlight returns the number of bytes of a stream in the spool beyond the stored position.
 func (s *Sight) inFlight(id schema.StreamID, stored int64) (n int64) {
 	if s == nil {
 		return 0

@@ -10,23 +10,23 @@ import (
 	"sluice/schema"
 )
 
-// stream is what is known of a stream while it is compared.
+// stream is the state of a stream during a comparison.
 type stream struct {
 	Stream
-	tracked     *checkpoint.Stream // nil: the checkpoint does not know it
+	tracked     *checkpoint.Stream // nil: not in the checkpoint
 	inDirectory bool
-	directory   int64         // what the directory says is stored
+	directory   int64         // the stored position in the directory
 	described   bool          // Format is known
-	known       bool          // Stored is
+	known       bool          // Stored is known
 	held        *index.Stream // nil: nothing in the archive
 	format      *parse.Format // nil: see FormatUnknown
 	log         *log          // nil: no log here
 	pruned      schema.RangeSet
-	// pieces are where the lines come from, in order; no two overlap. missing is
-	// what of the stored range the archive cannot give.
+	// pieces are the ranges of the lines with their locations, sorted, without overlaps. missing
+	// are the parts of the stored range that the archive lacks.
 	pieces  []piece
 	missing []missing
-	// lines is what they come to.
+	// lines counts the lines of the pieces.
 	lines count
 }
 
@@ -34,8 +34,8 @@ type stream struct {
 type missing struct {
 	schema.Range
 	inLog  bool  // the log has it,
-	logged int64 // and so many lines of it are wanted
-	rows   int64 // rows of it in the table, where no log has the lines
+	logged int64 // number of its selected lines
+	rows   int64 // rows of it in the table, if no log has the lines
 	// disputed: the table has rows of it that the log's lines do not make, and there
 	// is no archive to say which are right.
 	disputed bool

@@ -8,13 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// ErrAvro marks what Avro has no words for.
+// ErrAvro marks a schema that Avro cannot express.
 var ErrAvro = errors.New("schema: avro")
 
 var avroName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
 
-// AvroFields are the fields of the Avro record of a format: the host, the
-// format's fields but for those that are derived, parse_error and logbody.
+// AvroFields returns the fields of the Avro record of a format: the host, the format's fields
+// without the derived ones, parse_error and logbody.
 func AvroFields(fields []Field) []Field {
 	columns := []Field{{Name: HostField}}
 	for _, f := range fields {
@@ -25,10 +25,10 @@ func AvroFields(fields []Field) []Field {
 	return append(columns, Field{Name: ParseErrorField}, Field{Name: LogbodyField})
 }
 
-// AvroSchema returns the Avro schema of a record called name (a namespace may
-// stand before it, with a dot) of these fields, in one line of JSON. The host is
-// a string and logbody bytes, never null; all others are a union of null and
-// string, long, or timestamp-micros. The error wraps ErrAvro.
+// AvroSchema returns the Avro schema of a record with these fields and this name (with a namespace
+// and a dot before it, if any), in one line of JSON. The host is a string and logbody bytes, never
+// null; all others are a union of null and string, long, or timestamp-micros. The error wraps
+// ErrAvro.
 func AvroSchema(name string, fields []Field) (string, error) {
 	if !avroName.MatchString(name) {
 		return "", fmt.Errorf("%w: %q is not the name of a record: use letters, digits, _ and dots", ErrAvro, name)
@@ -82,8 +82,8 @@ func avroType(k Kind) any {
 	return "string"
 }
 
-// AvroName makes a name valid in Avro: what is not a letter, a digit or _ becomes
-// _, and a digit does not come first. Names of LogFormat fields stay as they are.
+// AvroName makes a name valid in Avro: characters other than letters, digits and _ become _, and a
+// digit at the start gets a prefix. Names of LogFormat fields are not changed.
 func AvroName(field string) string {
 	b := []byte(field)
 	for i, c := range b {
@@ -97,8 +97,7 @@ func AvroName(field string) string {
 	return string(b)
 }
 
-// AvroMicros is a time as timestamp-micros has it: microseconds since 1970, what
-// is finer cut off.
+// AvroMicros converts a time to timestamp-micros: microseconds since 1970, rounded down.
 func AvroMicros(nanos int64) int64 {
 	micros := nanos / 1000
 	if nanos%1000 < 0 {
@@ -107,15 +106,15 @@ func AvroMicros(nanos int64) int64 {
 	return micros
 }
 
-// AvroEncoder writes entries as Avro binary records under the schema that
-// AvroSchema makes of the same fields. It is not safe for concurrent use.
+// AvroEncoder encodes entries as Avro binary records with the schema that AvroSchema returns for
+// the same fields. It is not safe for concurrent use.
 type AvroEncoder struct {
 	fields       []Field
 	columns      *Columns
 	buf, escaped []byte
 }
 
-// NewAvroEncoder encodes these fields; a format that lacks one has it null.
+// NewAvroEncoder returns an encoder of these fields; a field that a format lacks is null.
 func NewAvroEncoder(fields []Field) *AvroEncoder {
 	names := make([]string, len(fields))
 	for i, f := range fields {
@@ -124,9 +123,8 @@ func NewAvroEncoder(fields []Field) *AvroEncoder {
 	return &AvroEncoder{fields: fields, columns: NewColumns(names)}
 }
 
-// Append appends the entry's record. Avro's strings are UTF-8: a byte of a text
-// that is not part of any becomes \xhh, as Apache writes it. logbody is bytes,
-// and stays as it is.
+// Append appends the entry's record. Avro's strings are UTF-8: a byte that is not part of a valid
+// character becomes \xhh, as in Apache's logs. logbody is bytes, and is not changed.
 func (a *AvroEncoder) Append(dst []byte, e *Entry) []byte {
 	places := a.columns.Of(e.Record)
 	for i, f := range a.fields {
@@ -138,7 +136,7 @@ func (a *AvroEncoder) Append(dst []byte, e *Entry) []byte {
 		case f.Name == HostField:
 			dst = a.appendString(dst, e.Text(p, &a.buf))
 		case e.Null(p) || number && p.Kind != f.Kind:
-			dst = append(dst, 0) // the union's first
+			dst = append(dst, 0) // the first branch of the union
 		case f.Kind == Int:
 			dst = appendAvroLong(append(dst, 2), e.Num(p))
 		case f.Kind == Time:
@@ -158,8 +156,8 @@ func (a *AvroEncoder) appendString(dst, text []byte) []byte {
 	return appendAvroBytes(dst, text)
 }
 
-// AppendUTF8 appends text with the bytes that are not UTF-8 as \xhh, as Apache writes them:
-// for formats whose strings are UTF-8.
+// AppendUTF8 appends text with the bytes that are not UTF-8 as \xhh, as in Apache's logs, for
+// formats whose strings are UTF-8.
 func AppendUTF8(dst, text []byte) []byte {
 	const digits = "0123456789abcdef"
 	for len(text) > 0 {
@@ -178,7 +176,7 @@ func appendAvroBytes(dst, b []byte) []byte {
 	return append(appendAvroLong(dst, int64(len(b))), b...)
 }
 
-// appendAvroLong writes a number zigzag, seven bits a byte, the lowest first.
+// appendAvroLong appends a number as zigzag, seven bits a byte, the lowest first.
 func appendAvroLong(dst []byte, n int64) []byte {
 	u := uint64(n)<<1 ^ uint64(n>>63)
 	for ; u >= 0x80; u >>= 7 {

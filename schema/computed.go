@@ -2,19 +2,18 @@ package schema
 
 import "bytes"
 
-// Names of values that are computed from a field when they are asked for: filters,
-// summaries and --fields take them, no layout stores them. A format's own field of
-// that name goes before.
+// Names of values that are computed from a field when they are requested. Filters, aggregations and
+// --fields accept them; no layout stores them. A format's own field of that name takes precedence.
 const (
-	// URLPathField is the path without its query, as Apache's %U is. It is computed
-	// from a Text field called path.
+	// URLPathField is the path without its query, like Apache's %U. It is computed from a Text
+	// field called path.
 	URLPathField = "url_path"
-	// StatusClassField is the class of a status, "5xx"; null where the status is not
-	// a number of three digits. It is computed from an Int field called status.
+	// StatusClassField is the class of a status, "5xx"; null if the status is not a number of three
+	// digits. It is computed from an Int field called status.
 	StatusClassField = "status_class"
 )
 
-// computedFields are the fields that are computed, each with the field it needs.
+// computedFields are the computed fields, each with the field that it needs.
 var computedFields = []struct {
 	name, from string
 	kind       Kind // of from
@@ -24,8 +23,8 @@ var computedFields = []struct {
 	{StatusClassField, "status", Int, ofStatusClass},
 }
 
-// ComputedFields returns the names of the values that can be computed from fields of
-// these names and kinds, except those that fields has itself.
+// ComputedFields returns the names of the values that can be computed from these fields, without
+// those that are among the fields.
 func ComputedFields(fields []Field) []string {
 	var names []string
 	for _, c := range computedFields {
@@ -36,7 +35,7 @@ func ComputedFields(fields []Field) []string {
 	return names
 }
 
-// locateComputed returns the zero Place for a name that fields cannot compute.
+// locateComputed returns the zero Place for a name that cannot be computed from the fields.
 func locateComputed(fields []Field, name string) Place {
 	for _, c := range computedFields {
 		if c.name != name {

@@ -5,30 +5,30 @@ import (
 	"strings"
 )
 
-// TableDDL is what the statements need to know beside layout and fields.
+// TableDDL is the attributes of the statements beside layout and fields.
 type TableDDL struct {
-	// Name is the HBase table, with its namespace where it has one: "web:accesslog".
+	// Name is the HBase table, with its namespace if it has one: "web:accesslog".
 	Name string
-	// Compression is HBase's name of it: NONE, SNAPPY, GZ, ZSTD; empty is NONE.
+	// Compression is HBase's name of the compression: NONE, SNAPPY, GZ, ZSTD; empty is NONE.
 	Compression string
-	// TTLSeconds, where > 0, is how long after the event a row is kept.
+	// TTLSeconds is the time after the event at which a row expires; 0: never.
 	TTLSeconds int64
-	// Schema, where not empty, is the Avro schema of a packed table's usual format.
+	// Schema is the Avro schema of a packed table's usual format, if not empty.
 	Schema string
 }
 
 // sqlName is the table's name without its namespace, for Hive and Phoenix views.
 func (t TableDDL) sqlName() string { return t.Name[strings.IndexByte(t.Name, ':')+1:] }
 
-// LayoutAttribute is the table attribute under which the layout is recorded.
+// LayoutAttribute is the table attribute with the layout.
 const LayoutAttribute = "sluice.layout"
 
 // SchemaAttribute is the table attribute with the Avro schema of the format that a
 // packed table was made for. Streams of other formats have theirs in their own rows.
 const SchemaAttribute = "sluice.schema"
 
-// HBaseDDL is the HBase shell's statement that makes the table: one family, one
-// version, FAST_DIFF, no Bloom filter, split at every salt, the layout in the table's descriptor.
+// HBaseDDL returns the HBase shell's statement that creates the table: one family, one version,
+// FAST_DIFF, no Bloom filter, split at every salt, with the layout in the table's descriptor.
 func (l Layout) HBaseDDL(t TableDDL) string {
 	var b strings.Builder
 	if namespace, _, ok := strings.Cut(t.Name, ":"); ok {
@@ -50,7 +50,7 @@ func (l Layout) HBaseDDL(t TableDDL) string {
 				b.WriteString(", ")
 			}
 			for _, c := range key {
-				fmt.Fprintf(&b, `"\x%02X"`, c) // double quotes: Ruby reads escapes in no others
+				fmt.Fprintf(&b, `"\x%02X"`, c) // double quotes: Ruby unescapes no others
 			}
 		}
 		b.WriteString("]},\n")
@@ -63,14 +63,14 @@ func (l Layout) HBaseDDL(t TableDDL) string {
 	return b.String()
 }
 
-// sqlColumn is a cell as an SQL engine sees it.
+// sqlColumn is a cell as a column of an SQL engine.
 type sqlColumn struct {
 	name, qualifier string
 	number          bool // eight bytes, big-endian
-	text            bool // valid as a string; else bytes
+	text            bool // valid as a string; otherwise bytes
 }
 
-// columns are the cells of a table whose lines have these fields.
+// columns returns the cells of a table whose lines have these fields.
 func (l Layout) columns(fields []Field) []sqlColumn {
 	if l.Name == LayoutPacked {
 		return []sqlColumn{{PackedQualifier, PackedQualifier, false, false}}
@@ -93,13 +93,12 @@ func (l Layout) columns(fields []Field) []sqlColumn {
 	return kept
 }
 
-// hivePacked goes before a packed table, which Hive has no means to look into.
+// hivePacked is a comment for a packed table, whose records Hive cannot decode.
 const hivePacked = `-- A packed row is one Avro record in single-object encoding. Here it comes as bytes, for a function of your own. The layout typed has a column a field.
 `
 
-// HiveDDL is an external table over HBase (HBaseStorageHandler; #b is how it
-// reads eight bytes as a bigint), and a view of it that leaves the stream
-// directory's rows out and has the time as a timestamp.
+// HiveDDL returns an external table over HBase (HBaseStorageHandler; #b reads eight bytes as a
+// bigint), and a view of it without the stream directory's rows and with the time as a timestamp.
 func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
 	columns := l.columns(fields)
 	var types, mapping, names strings.Builder
@@ -109,7 +108,7 @@ func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
 		case c.number:
 			kind, suffix = "BIGINT", "#b"
 		case !c.text:
-			kind, suffix = "BINARY", "#b" // as text Hive would take it for base64
+			kind, suffix = "BINARY", "#b" // Hive would decode text as base64
 		}
 		fmt.Fprintf(&types, ",\n  `%s` %s", c.name, kind)
 		fmt.Fprintf(&mapping, ",%s:%s%s", l.Family, c.qualifier, suffix)
@@ -133,9 +132,9 @@ func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
 	return b.String()
 }
 
-// PhoenixDDL is a view over the HBase table. Names are quoted, because the cells'
-// are in lower case; rows of the stream directory have no "logbody". The error wraps ErrLayout: a
-// packed table is nothing for Phoenix.
+// PhoenixDDL returns a view over the HBase table. Names are quoted, because those of the cells are
+// in lower case; rows of the stream directory have no "logbody". It returns an ErrLayout for a
+// packed table, which Phoenix cannot read.
 func (l Layout) PhoenixDDL(t TableDDL, fields []Field) (string, error) {
 	if l.Name == LayoutPacked {
 		return "", fmt.Errorf("%w: Phoenix cannot read a packed table: it knows no Avro, and would show each row as bytes; use the layout typed", ErrLayout)

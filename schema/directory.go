@@ -9,29 +9,26 @@ import (
 	"strings"
 )
 
-// StreamEntry is a stream's own row in the table: what `--host` and audit need
-// so that they need no full scan.
+// StreamEntry is a stream's own row in the table, so that `--host` and audit need no full scan.
 type StreamEntry struct {
 	Stream
-	// Labels are what the operator calls the log by: site=shop.
+	// Labels are the operator's labels of the log: site=shop.
 	Labels map[string]string `json:",omitempty"`
-	// First and Last are the earliest and latest event time among its rows, 0
-	// while it has no dated row.
+	// First and Last are the earliest and latest event time among its rows, 0 without a dated row.
 	First, Last int64
-	// Stored is the position up to which the stream is in the table and in the
-	// archive.
+	// Stored is the position up to which the stream is in table and archive.
 	Stored int64
 	// Lines and ParseErrors count its rows.
 	Lines, ParseErrors int64
-	// Schema is the Avro schema that its packed records were written with; empty in
-	// other layouts. It follows from the format, so nobody else keeps it.
+	// Schema is the Avro schema of its packed records; empty in other layouts. It is derived from
+	// the format, so it is stored only here.
 	Schema string `json:"-"`
 }
 
-// labelPrefix stands before a label's name in a directory row's qualifier.
+// labelPrefix is the prefix of a label's name in the qualifier of a directory row.
 const labelPrefix = "label:"
 
-// Extend takes the time of one more dated line into First and Last.
+// Extend extends First and Last by the time of a dated line.
 func (e *StreamEntry) Extend(time int64) {
 	if e.First == 0 || time < e.First {
 		e.First = time
@@ -39,8 +36,8 @@ func (e *StreamEntry) Extend(time int64) {
 	e.Last = max(e.Last, time)
 }
 
-// AppendStream adds the stream's own row. All its cells are text, so that any
-// shell can read them.
+// AppendStream adds the stream's own row. All its cells are text, so that they are readable in a
+// shell.
 func (l Layout) AppendStream(rows *Rows, e *StreamEntry) {
 	rows.keys = l.directoryKey(rows.keys, e.ID)
 	text := func(qualifier, value string) {
@@ -69,7 +66,7 @@ func (l Layout) AppendStream(rows *Rows, e *StreamEntry) {
 	rows.end(0)
 }
 
-// ParseStream reads a row of the stream directory.
+// ParseStream parses a row of the stream directory.
 func (l Layout) ParseStream(row *Row) (StreamEntry, error) {
 	var e StreamEntry
 	var errs []error

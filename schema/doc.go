@@ -1,6 +1,6 @@
-// Package schema holds sluice's words: record, field, stream, range, batch, row, layout, filter.
-//
-// It imports nothing of ours, so every other package can speak them. What a
-// LogFormat's fields are called is decided in package parse; how a record
-// becomes a row of typed cells is decided here, in [Layout].
+// Package schema defines the types that all packages share: Record, Field, Stream, Range, Row,
+// Layout, Filter. It imports no other package of the module. Package parse names the fields of a
+// LogFormat; [Layout] defines how a record becomes a row of typed cells: create its [RowEncoder]
+// with [Layout.NewRowEncoder]. [Entry] gives filters and printers access to a line's values by
+// name.
 package schema

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// RowEncoder turns the records of one stream into rows. It is made once a
-// stream and is not safe for concurrent use.
+// RowEncoder encodes the records of one stream as rows. Create one for each stream. It is not safe
+// for concurrent use.
 type RowEncoder struct {
 	layout  Layout
 	stream  *Stream
 	host    []byte
 	columns []column
-	packer  *packer // packed: instead of columns
+	packer  *packer // packed: used instead of columns
 }
 
 type columnSource uint8
@@ -32,8 +32,7 @@ type column struct {
 	kind      Kind
 }
 
-// flumeQualifiers are what the flume layout calls fields that the old tables
-// had under another name.
+// flumeQualifiers are the names of fields in the flume layout, as far as the old tables had others.
 var flumeQualifiers = map[string]string{"path": "url", "bytes": "size"}
 
 // NewRowEncoder prepares the columns of a stream whose format has these fields.
@@ -57,7 +56,7 @@ func (l Layout) NewRowEncoder(s *Stream, fields []Field) *RowEncoder {
 	return e
 }
 
-// Qualifier is what the layout calls a field's cell, or the cell that it is in.
+// Qualifier returns the qualifier of a field's cell, or of the cell that contains it.
 func (l Layout) Qualifier(field string) string {
 	switch l.Name {
 	case LayoutPacked:
@@ -70,8 +69,8 @@ func (l Layout) Qualifier(field string) string {
 	return field
 }
 
-// Schema is the Avro schema of the packed records, for the stream's own row; empty
-// in the other layouts. The error is PackedSchema's: such a format cannot be packed.
+// Schema returns the Avro schema of the packed records, for the stream's own row; empty in other
+// layouts. The error is that of PackedSchema: such a format cannot be packed.
 func (e *RowEncoder) Schema() (string, error) {
 	if e.packer == nil {
 		return "", nil
@@ -79,8 +78,8 @@ func (e *RowEncoder) Schema() (string, error) {
 	return AvroSchema(PackedRecord, e.packer.avro.fields)
 }
 
-// Append adds the row of the record that stands at offset of the stream. The
-// row's cells point into the record's line where they can; a packed one is copied.
+// Append adds the row of the record at offset of the stream. The row's cells are spans of the
+// record's line where possible; a packed one is copied.
 func (e *RowEncoder) Append(rows *Rows, offset int64, rec *Record) {
 	rows.keys = e.layout.AppendKey(rows.keys, rec.Time, e.stream.ID, offset)
 	if e.packer != nil {
@@ -114,7 +113,7 @@ func (e *RowEncoder) appendField(rows *Rows, c *column, rec *Record) {
 	case number:
 		var b [8]byte
 		rows.cells = append(rows.cells, Cell{c.qualifier, rows.keep(EncodeNumber(b[:0], v.Num)), 0})
-	case c.kind == Time && v.Start == v.End: // put together from several directives
+	case c.kind == Time && v.Start == v.End: // combined from several directives
 		var b [20]byte
 		rows.cells = append(rows.cells, Cell{c.qualifier, rows.keep(strconv.AppendInt(b[:0], v.Num, 10)), 0})
 	case v.State == InLine:

@@ -8,18 +8,17 @@ import (
 	"unsafe"
 )
 
-// Entry is a line and where it comes from: what filters, summaries and printers see.
+// Entry is a line with its origin, the input of filters, aggregations and printers.
 type Entry struct {
 	Stream *Stream
 	Offset int64 // of the line's first byte in the stream
 	Record *Record
 }
 
-// Names that every entry has, whatever its format, beside HostField,
-// LogbodyField, ParseErrorField and TimeField. A format's own field of that name
-// goes before.
+// Names that every entry has, beside HostField, LogbodyField, ParseErrorField and TimeField. A
+// format's own field of that name takes precedence.
 const (
-	// FileField is the path at which the stream was first seen.
+	// FileField is the path at which the stream was first found.
 	FileField = "file"
 	// StreamField is the stream's id, 16 hexadecimal digits.
 	StreamField = "stream"
@@ -62,8 +61,8 @@ var entrySources = map[string]source{
 	LogbodyField: ofLogbody, ParseErrorField: ofParseError, TimeField: ofTime,
 }
 
-// Place is where an entry of some format keeps the value of a name. The zero
-// Place is that of a name it does not have: always null.
+// Place is the location of a name's value in the entries of a format. The zero Place is that of a
+// name that they do not have: always null.
 type Place struct {
 	Kind   Kind
 	source source
@@ -116,10 +115,9 @@ func (e *Entry) Num(p Place) int64 {
 	return 0
 }
 
-// Text returns the value at p as bytes, escapes undone, numbers in decimal and
-// times as AppendTime writes them; nil for null. What does not stand in the
-// record is put together in buf, which is emptied first; either way the bytes
-// are valid until record or buf is used again, and must not be changed.
+// Text returns the value at p as bytes, unescaped, numbers in decimal and times as AppendTime
+// formats them; nil for null. A value that is not in the record is formatted in buf, which is
+// emptied first. The bytes are valid until record or buf is used again, and must not be changed.
 func (e *Entry) Text(p Place, buf *[]byte) []byte {
 	switch {
 	case e.Null(p):
@@ -154,8 +152,7 @@ func (e *Entry) Text(p Place, buf *[]byte) []byte {
 	return b
 }
 
-// Addr returns the address at p, an IPv4 one in its short form; false where
-// there is none.
+// Addr returns the address at p, an IPv4 one in its short form; false if there is none.
 func (e *Entry) Addr(p Place, buf *[]byte) (netip.Addr, bool) {
 	if p.source == ofRecord && e.Record.Values[p.index].IPv4 {
 		return e.Record.Addr(p.index)
@@ -163,13 +160,13 @@ func (e *Entry) Addr(p Place, buf *[]byte) (netip.Addr, bool) {
 	return ParseAddr(e.Text(p, buf))
 }
 
-// ParseAddr reads an address, an IPv4 one in its short form; false for anything else.
+// ParseAddr parses an address, an IPv4 one in its short form; false for anything else.
 func ParseAddr(text []byte) (netip.Addr, bool) {
 	if bytes.IndexByte(text, ':') < 0 && len(bytes.Trim(text, "0123456789.")) > 0 {
-		return netip.Addr{}, false // a host name, spared the error of ParseAddr
+		return netip.Addr{}, false // a host name: avoids the allocation of ParseAddr's error
 	}
-	// A string of its own would be an allocation a line; ParseAddr keeps no part
-	// of what it is given but in an error, which goes no further than here.
+	// A string would be an allocation for each line. ParseAddr keeps its argument only in an error,
+	// which is dropped here.
 	a, err := netip.ParseAddr(unsafe.String(unsafe.SliceData(text), len(text)))
 	return a.Unmap(), err == nil
 }
@@ -189,14 +186,13 @@ func (e ParseError) append(dst []byte) []byte {
 	return append(append(dst, ": "...), e.Reason...)
 }
 
-// AppendTime writes nanoseconds since 1970 as RFC 3339 does, in a zone so many
-// seconds east of UTC, with as many digits of the second's fraction as it has.
-// A zone that RFC 3339 cannot write is UTC.
+// AppendTime appends nanoseconds since 1970 in RFC 3339, in a zone of zoneSeconds east of UTC, with
+// as many digits of the fraction as needed. A zone that RFC 3339 cannot express is replaced by UTC.
 func AppendTime(dst []byte, nanos int64, zoneSeconds int32) []byte {
 	if zoneSeconds%60 != 0 || zoneSeconds <= -86400 || zoneSeconds >= 86400 {
 		zoneSeconds = 0
 	}
-	// A time.Location for each zone would be allocated: the zone is written by hand.
+	// A time.Location for each zone would be an allocation, so the zone is formatted here.
 	wall := time.Unix(0, nanos).UTC().Add(time.Duration(zoneSeconds) * time.Second)
 	dst = wall.AppendFormat(dst, "2006-01-02T15:04:05.999999999")
 	if zoneSeconds == 0 {
@@ -210,8 +206,7 @@ func AppendTime(dst []byte, nanos int64, zoneSeconds int32) []byte {
 	return append(dst, sign, byte('0'+h/10), byte('0'+h%10), ':', byte('0'+m/10), byte('0'+m%10))
 }
 
-// Columns finds the same names in entries of one format after another. It is
-// not safe for concurrent use.
+// Columns finds the same names in entries of several formats. It is not safe for concurrent use.
 type Columns struct {
 	names  []string
 	last   *Field
@@ -219,17 +214,16 @@ type Columns struct {
 	known  map[*Field][]Place // by the first of the format's fields
 }
 
-// maxKnownFormats bounds what Columns remembers; a scan over more formats than
-// this only resolves names again.
+// maxKnownFormats bounds the cache of Columns; beyond it names are located again.
 const maxKnownFormats = 1024
 
-// NewColumns makes the columns of these names.
+// NewColumns returns the columns of these names.
 func NewColumns(names []string) *Columns {
 	return &Columns{names: names, known: make(map[*Field][]Place)}
 }
 
-// Of returns the places of the names in an entry of rec's format, in their
-// order. They are shared: read only.
+// Of returns the places of the names, in their order, in an entry of rec's format. They are shared
+// and must not be changed.
 func (c *Columns) Of(rec *Record) []Place {
 	var first *Field
 	if len(rec.Fields) > 0 {

@@ -6,9 +6,9 @@ import "fmt"
 type Kind uint8
 
 const (
-	// Text is a string of bytes, Apache's escapes undone. It need not be UTF-8.
+	// Text is a string of bytes, unescaped. It need not be UTF-8.
 	Text Kind = iota
-	// Addr is an IP address, or a host name where Apache was told to look it up.
+	// Addr is an IP address, or a host name if Apache looks it up.
 	Addr
 	// Int is a signed 64-bit number.
 	Int
@@ -27,24 +27,23 @@ func (k Kind) String() string {
 
 // Field is one typed column of a record.
 type Field struct {
-	// Name is what the field is called everywhere: JSON key, qualifier, flag, Avro field.
+	// Name is the field's name: JSON key, qualifier, flag, Avro field.
 	Name string
 	Kind Kind
-	// Directive is where the value stands in the log line: "%{Referer}i". It is
-	// what a parse error names.
+	// Directive is the directive of the value: "%{Referer}i". It is used in parse errors.
 	Directive string
-	// Derived fields repeat what other fields hold (the whole request line, the
-	// path's query). They can be asked for by name, and are not stored as cells.
+	// Derived fields repeat parts of other fields (the whole request line, the path's query). They
+	// can be requested by name, and are not stored as cells.
 	Derived bool
 }
 
-// Names that every record has beside the fields of its format.
+// Names that every record has, beside the fields of its format.
 const (
 	// HostField is the web host that wrote the line.
 	HostField = "host"
 	// LogbodyField is the line, byte for byte, without its newline.
 	LogbodyField = "logbody"
-	// ParseErrorField says where and why a line does not follow its format.
+	// ParseErrorField is the position and the reason of a line's mismatch with its format.
 	ParseErrorField = "parse_error"
 	// TimeField is the event time.
 	TimeField = "time"

@@ -11,14 +11,12 @@ import (
 //
 //	salt 1 | event time, ns since 1970 8 | stream id 8 | offset 6
 //
-// and the flume key, text, sorted by time alone as a Flume 0.9 attr2hbase sink
-// wrote it, with the place of the line after it so that two lines of one moment
-// do not collide:
+// and the flume key, text, sorted by time alone like that of a Flume 0.9 attr2hbase sink, with the
+// line's position after it so that two lines of one moment have different keys:
 //
 //	<19 decimal digits of ns>:<16 hex of the stream>:<12 hex of the offset>
 //
-// Both are made from the line's own place and time, so writing a line again
-// writes the same row again.
+// Both depend only on the line's time and position, so writing a line again writes the same row.
 const (
 	saltedKeyBytes = 23
 	flumeKeyBytes  = 19 + 1 + 16 + 1 + 12
@@ -27,14 +25,15 @@ const (
 	directorySalt = 0xff
 	// flumeDirectory starts the keys of the stream directory in a flume table: after every digit.
 	flumeDirectory = "stream:"
-	// chunkBits: a stream's chunks of 64 KiB go round the salts.
+	// chunkBits is log2 of the size of a chunk; successive chunks of a stream have successive
+	// salts.
 	chunkBits = 16
-	// MaxOffset is the last offset that a key can hold.
+	// MaxOffset is the largest offset in a key.
 	MaxOffset = 1<<48 - 1
 )
 
-// Salt is the region of a line: chunks of 64 KiB of a stream go round-robin, so
-// a batch goes to one or two regions and a load in time order to all.
+// Salt is the region of a line: a stream's chunks of 64 KiB are assigned round-robin, so that a
+// batch goes to one or two regions, and a load in time order to all.
 func (l Layout) Salt(id StreamID, offset int64) byte {
 	return byte((uint64(id) + uint64(offset)>>chunkBits) % uint64(l.Salts))
 }
@@ -66,7 +65,7 @@ func appendFlumeKey(dst []byte, time int64, id StreamID, offset int64) []byte {
 	return hex.AppendEncode(dst, b[2:])
 }
 
-// ParseKey fills row's Time, Stream and Offset from its Key.
+// ParseKey sets row's Time, Stream and Offset from its Key.
 func (l Layout) ParseKey(row *Row) error {
 	k := row.Key
 	if l.Name == LayoutFlume {
@@ -98,8 +97,8 @@ func parseFlumeKey(row *Row) error {
 // KeyRange is the keys Start <= key < Stop.
 type KeyRange struct{ Start, Stop []byte }
 
-// Ranges returns the key ranges that hold the rows with from <= time < to, one
-// a salt, in the order of the salts. to <= 0 means no end.
+// Ranges returns the key ranges of the rows with from <= time < to, one for each salt, in the order
+// of the salts. to <= 0 is no limit.
 func (l Layout) Ranges(from, to int64) []KeyRange {
 	if l.Name == LayoutFlume {
 		r := KeyRange{appendFlumeKey(nil, from, 0, 0)[:19], []byte(":")} // ':' sorts after the digits
@@ -120,8 +119,8 @@ func (l Layout) Ranges(from, to int64) []KeyRange {
 	return ranges
 }
 
-// SplitKeys are the keys at which a new table is split: one region a salt, and
-// one for the stream directory.
+// SplitKeys are the keys at which a new table is split: one region for each salt, and one for the
+// stream directory.
 func (l Layout) SplitKeys() [][]byte {
 	var keys [][]byte
 	for salt := 1; salt < l.Salts; salt++ {
@@ -133,10 +132,9 @@ func (l Layout) SplitKeys() [][]byte {
 	return keys
 }
 
-// SpareKeys are keys that no line and no stream has, and no scan and no reading of
-// the directory comes across, one in each region that a new table has for lines:
-// whoever wants to know whether a row can be written uses these. In a typed table
-// they are before the first time of their salt.
+// SpareKeys are keys that no line and no stream has, and no scan returns, one in each region that a
+// new table has for lines, to check whether a row can be written. In a typed table they are before
+// the first time of their salt.
 func (l Layout) SpareKeys() [][]byte {
 	if l.Name == LayoutFlume {
 		return [][]byte{[]byte("doctor")} // between the digits and the directory
@@ -148,7 +146,7 @@ func (l Layout) SpareKeys() [][]byte {
 	return keys
 }
 
-// DirectoryRange is where the stream directory's rows are.
+// DirectoryRange is the key range of the stream directory.
 func (l Layout) DirectoryRange() KeyRange {
 	if l.Name == LayoutFlume {
 		return KeyRange{[]byte(flumeDirectory), []byte("stream;")}

@@ -9,19 +9,18 @@ import (
 	"strings"
 )
 
-// Layout says how records become rows: key, family, qualifiers, encodings. It
-// is recorded in the table when the table is made and read back by every
-// command; it never changes after that.
+// Layout defines how records become rows: key, family, qualifiers, encodings. It is stored in the
+// table when the table is created, read by every command, and never changes.
 type Layout struct {
 	// Name is "typed", "packed" or "flume".
 	Name string `json:"name"`
 	// Family is the one column family.
 	Family string `json:"family"`
-	// Salts is the number of pre-split regions that rows are spread over, 1 to
-	// 254; 0 where the key has no salt (flume).
+	// Salts is the number of pre-split regions that rows are spread over, 1 to 254; 0 if the key
+	// has no salt (flume).
 	Salts int `json:"salts,omitempty"`
-	// Cells are the fields kept as cells of their own beside logbody; empty: all.
-	// What is not kept is parsed from logbody when it is read. Only typed has a choice.
+	// Cells are the fields with cells of their own, beside logbody; empty: all. Others are parsed
+	// from logbody when they are read. Only for typed.
 	Cells []string `json:"cells,omitempty"`
 }
 
@@ -32,7 +31,7 @@ const (
 	LayoutFlume  = "flume"
 )
 
-// DefaultSalts is how many regions a new table is spread over.
+// DefaultSalts is the number of regions of a new table.
 const DefaultSalts = 8
 
 // ErrLayout marks a layout that cannot be used.
@@ -51,7 +50,7 @@ func NewLayout(name string) (Layout, error) {
 	return Layout{}, fmt.Errorf("%w %q is not known: use typed, packed or flume", ErrLayout, name)
 }
 
-// Marshal writes the layout for the table's descriptor.
+// Marshal encodes the layout for the table's descriptor.
 func (l Layout) Marshal() []byte {
 	b, err := json.Marshal(l)
 	if err != nil {
@@ -60,7 +59,7 @@ func (l Layout) Marshal() []byte {
 	return b
 }
 
-// UnmarshalLayout reads what Marshal wrote, and checks it.
+// UnmarshalLayout decodes and checks the output of Marshal.
 func UnmarshalLayout(b []byte) (Layout, error) {
 	var l Layout
 	if err := json.Unmarshal(b, &l); err != nil {
@@ -69,7 +68,7 @@ func UnmarshalLayout(b []byte) (Layout, error) {
 	return l, l.Check()
 }
 
-// Check says whether the layout can be used.
+// Check returns an error if the layout cannot be used.
 func (l Layout) Check() error {
 	switch {
 	case l.Name != LayoutTyped && l.Name != LayoutPacked && l.Name != LayoutFlume:
@@ -86,13 +85,12 @@ func (l Layout) Check() error {
 	return nil
 }
 
-// Equal reports whether two tables of these layouts hold the same rows for the
-// same lines.
+// Equal reports whether tables of the two layouts have the same rows for the same lines.
 func (l Layout) Equal(o Layout) bool {
 	return l.Name == o.Name && l.Family == o.Family && l.Salts == o.Salts && slices.Equal(l.Cells, o.Cells)
 }
 
-// Differences says what of l is not as in want, one phrase a field: "salts 3, not 8".
+// Differences lists the fields of l that differ from want: "salts 3, not 8".
 func (l Layout) Differences(want Layout) []string {
 	var different []string
 	differ := func(what string, have, want any) {
@@ -119,8 +117,8 @@ func (l Layout) keeps(field string) bool {
 	return len(l.Cells) == 0 || field == LogbodyField || field == ParseErrorField || slices.Contains(l.Cells, field)
 }
 
-// EncodeNumber is how a number or a time is stored: eight bytes, big-endian,
-// as HBase's Bytes.toLong, Hive's #b and Phoenix's UNSIGNED_LONG read it.
+// EncodeNumber appends a number or a time as it is stored: eight bytes, big-endian, as HBase's
+// Bytes.toLong, Hive's #b and Phoenix's UNSIGNED_LONG read it.
 func EncodeNumber(dst []byte, n int64) []byte {
 	return binary.BigEndian.AppendUint64(dst, uint64(n))
 }

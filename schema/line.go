@@ -2,15 +2,14 @@ package schema
 
 import "bytes"
 
-// CutLine returns the first line of data, where in data it begins, and the bytes that it
-// takes, with what precedes it and with its newline. The line lacks the newline; the last
-// one of data may have none. ok is false if data begins with bytes that are no line: it is
-// empty, or holds NUL bytes only and no newline.
+// CutLine returns the first line of data, its start in data, and the number of bytes that it takes,
+// with what precedes it and with its newline. The line lacks the newline; the last one of data may
+// have none. ok is false if data has no line: it is empty, or has only NUL bytes and no newline.
 //
-// NUL bytes before a line are a hole in the log and no part of the line: its writer does
-// not append (O_APPEND) and goes on at its old offset after the log was truncated, or the
-// machine crashed before the bytes reached the disk. They count in offsets, and the archive
-// keeps them. NUL bytes within a line, or at its end, are the line's.
+// NUL bytes before a line are a hole in the log and not part of the line: its writer does not
+// append (O_APPEND) and continued at its old offset after the log was truncated, or the machine
+// crashed before the bytes were written to disk. They count in offsets, and the archive has them.
+// NUL bytes within a line, or at its end, are part of the line.
 func CutLine(data []byte) (line []byte, start, size int, ok bool) {
 	if len(data) > 0 && data[0] == 0 {
 		start = LeadingNULs(data)
@@ -25,10 +24,10 @@ func CutLine(data []byte) (line []byte, start, size int, ok bool) {
 	return data[start : start+end], start, start + end + 1, true
 }
 
-// nuls is what LeadingNULs compares with; it is not changed.
+// nuls is compared with in LeadingNULs; it is not changed.
 var nuls [4096]byte
 
-// LeadingNULs returns how many NUL bytes data begins with.
+// LeadingNULs returns the number of NUL bytes at the start of data.
 func LeadingNULs(data []byte) int {
 	n := 0
 	for len(data)-n >= len(nuls) && bytes.Equal(data[n:n+len(nuls)], nuls[:]) {
@@ -40,9 +39,8 @@ func LeadingNULs(data []byte) int {
 	return n
 }
 
-// HoleBytes returns how many bytes of data, which begins where a line does, are NUL bytes
-// before a line. It looks at lines that have such bytes only, so that one of them within a
-// line costs nothing.
+// HoleBytes returns the number of NUL bytes before lines in data, which starts at the start of a
+// line. It examines only lines with such bytes, so that a NUL byte within a line costs nothing.
 func HoleBytes(data []byte) (n int64) {
 	for {
 		i := bytes.IndexByte(data, 0)

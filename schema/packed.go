@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// PackedQualifier is the packed layout's one cell.
+	// PackedQualifier is the qualifier of the packed layout's only cell.
 	PackedQualifier = "record"
-	// PackedRecord is what its Avro record is called.
+	// PackedRecord is the name of its Avro record.
 	PackedRecord = "sluice.Access"
 
 	// packedHeadBytes: C3 01, the marker of Avro's single-object encoding, and the
@@ -19,15 +19,15 @@ const (
 
 var packedMarker = [2]byte{0xc3, 0x01}
 
-// PackedFields are the fields of the packed record of a format: those of
-// AvroFields with logbody first, for there it is found without the schema.
+// PackedFields are the fields of the packed record of a format: those of AvroFields with logbody
+// first, so that it can be found without the schema.
 func PackedFields(fields []Field) []Field {
 	columns := AvroFields(fields)
 	return append([]Field{{Name: LogbodyField}}, columns[:len(columns)-1]...)
 }
 
-// PackedSchema is the writer schema of a format's packed records. The error wraps
-// ErrAvro: two of the fields have one name in Avro.
+// PackedSchema returns the writer schema of a format's packed records. The error wraps ErrAvro if
+// two of the fields have the same name in Avro.
 func PackedSchema(fields []Field) (string, error) {
 	return AvroSchema(PackedRecord, PackedFields(fields))
 }
@@ -47,7 +47,7 @@ func newPacker(s *Stream, fields []Field) *packer {
 	return p
 }
 
-// append adds the record's one cell.
+// append adds the record's cell.
 func (p *packer) append(rows *Rows, offset int64, rec *Record) {
 	p.entry.Offset, p.entry.Record = offset, rec
 	start := len(rows.arena)
@@ -55,8 +55,8 @@ func (p *packer) append(rows *Rows, offset int64, rec *Record) {
 	rows.cells = append(rows.cells, Cell{PackedQualifier, rows.arena[start:len(rows.arena):len(rows.arena)], 0})
 }
 
-// packedLine is the logbody of a packed record, which is its first field; false
-// where the bytes are no such record.
+// packedLine returns the logbody of a packed record, its first field; false if the bytes are no
+// such record.
 func packedLine(record []byte) ([]byte, bool) {
 	if len(record) < packedHeadBytes || [2]byte(record) != packedMarker {
 		return nil, false
@@ -69,8 +69,8 @@ func packedLine(record []byte) ([]byte, bool) {
 	return rest[used : used+int(n) : used+int(n)], true
 }
 
-// canonicalAvro is the schema that AvroSchema makes of these in Avro's Parsing
-// Canonical Form: names and types, nothing else, in one order.
+// canonicalAvro returns the schema of AvroSchema in Avro's Parsing Canonical Form: names and types
+// only, in a fixed order.
 func canonicalAvro(name string, fields []Field) []byte {
 	var b strings.Builder
 	quote := func(s string) {

@@ -6,12 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// A path is bytes, and JSON is text: a name that is not UTF-8 would come back with
-// U+FFFD for each byte that is not. Such a path stands in JSON twice: as text for
-// people, and as bytes beside it.
+// A path is bytes, and JSON is text: in a name that is not UTF-8, each invalid byte would be read
+// back as U+FFFD. So such a path is in JSON twice: as text for people, and as bytes in a second
+// field.
 
-// PathBytes returns what stands beside a path in JSON: its bytes where it is not UTF-8,
-// nil where the text says all.
+// PathBytes returns the second field of a path in JSON: its bytes if it is not UTF-8, otherwise
+// nil.
 func PathBytes(path string) []byte {
 	if utf8.ValidString(path) {
 		return nil
@@ -19,7 +19,7 @@ func PathBytes(path string) []byte {
 	return []byte(path)
 }
 
-// PathOf returns the path that was written as text and as PathBytes.
+// PathOf returns the path of the text and the PathBytes.
 func PathOf(text string, bytes []byte) string {
 	if len(bytes) > 0 {
 		return string(bytes)
@@ -27,8 +27,8 @@ func PathOf(text string, bytes []byte) string {
 	return text
 }
 
-// PathText is a path for people: what is not UTF-8 is written as \xhh, and in such a
-// path a backslash as \\, so that no two paths have the same text.
+// PathText formats a path for people: bytes that are not UTF-8 become \xhh, and in such a path a
+// backslash becomes \\, so that no two paths have the same text.
 func PathText(path string) string {
 	if utf8.ValidString(path) {
 		return path

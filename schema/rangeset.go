@@ -2,10 +2,10 @@ package schema
 
 import "slices"
 
-// RangeSet is a set of bytes of one stream: sorted ranges that do not touch.
+// RangeSet is a set of positions of one stream: sorted ranges that are not adjacent.
 type RangeSet []Range
 
-// Add puts r into the set.
+// Add adds r to the set.
 func (s *RangeSet) Add(r Range) {
 	if r.Len() <= 0 {
 		return
@@ -62,7 +62,7 @@ func (s RangeSet) Has(offset int64) bool {
 	return found
 }
 
-// Common returns how many bytes of r are in the set.
+// Common returns the number of bytes of r in the set.
 func (s RangeSet) Common(r Range) int64 {
 	n := r.Len()
 	for _, m := range s.Missing(r) {

@@ -6,40 +6,40 @@ import (
 	"net/netip"
 )
 
-// State tells null, empty and value apart, and where a value's bytes are.
+// State distinguishes null, empty and value, and is the location of a value's bytes.
 type State uint8
 
 const (
-	// Null: Apache wrote "-", or the value could not be read.
+	// Null is "-", or a value that could not be read.
 	Null State = iota
-	// InLine: the bytes are Line[Start:End]; empty when Start == End.
+	// InLine: the bytes are Line[Start:End]; empty if Start == End.
 	InLine
-	// InScratch: Apache's escapes were undone, so the bytes are the record's own.
+	// InScratch: the bytes were unescaped into the record's buffer.
 	InScratch
-	// InQuery: the bytes are those behind the first '?' in Line[Start:End]; null
-	// when there is none. A path's query is looked for when somebody asks for it,
-	// for most never do, and whether a path has one no processor foretells.
+	// InQuery: the bytes are those after the first '?' in Line[Start:End]; null if there is none. A
+	// path's query is searched on demand, as it is rarely used, and the branch is unpredictable.
 	InQuery
 )
 
-// Value is one field of one record: a span, and for numbers, times and IPv4
-// addresses what the span says.
+// Value is one field of a record: a span, and for numbers, times and IPv4 addresses the parsed
+// value.
 type Value struct {
-	// Num is the number (Int), nanoseconds since 1970 (Time), or the IPv4
-	// address as a big-endian number (Addr, when IPv4 is set).
+	// Num is the number (Int), nanoseconds since 1970 (Time), or the IPv4 address as a big-endian
+	// number (Addr, if IPv4 is set).
 	Num        int64
 	Start, End uint32
 	State      State
 	IPv4       bool
 }
 
-// ParseError says where a line leaves its format. The zero ParseError is none.
+// ParseError is the position at which a line does not match its format. The zero ParseError is
+// none.
 type ParseError struct {
-	// Offset is the byte of the line at which Directive could not be read.
+	// Offset is the offset in the line at which Directive could not be read.
 	Offset int
 	// Directive is the LogFormat directive ("%>s"), or "literal" or "pattern".
 	Directive string
-	// Reason says what was expected there.
+	// Reason is what was expected.
 	Reason string
 }
 
@@ -50,31 +50,29 @@ func (e ParseError) Error() string {
 	return fmt.Sprintf("byte %d: %s: %s", e.Offset, e.Directive, e.Reason)
 }
 
-// Record is a line read by its format. It is made to be used again for the next
-// line: one record a goroutine, no allocation a line. It is not safe for
-// concurrent use.
+// Record is a parsed line. Reuse it for the next line: one record for each goroutine, no
+// allocations. It is not safe for concurrent use.
 type Record struct {
-	// Line is the line without its newline. It belongs to the caller of Parse;
-	// the record's spans point into it.
+	// Line is the line without its newline. It belongs to the caller of Parse; the record's spans
+	// refer to it.
 	Line []byte
-	// Fields are the format's, shared and read-only; Values[i] is that of Fields[i].
+	// Fields are the format's, shared and read-only; Values[i] is the value of Fields[i].
 	Fields []Field
 	Values []Value
-	// Time is the event time in nanoseconds since 1970, in the line's own zone
-	// resolved; 0 when Dated is false.
+	// Time is the event time in nanoseconds since 1970; 0 if Dated is false.
 	Time  int64
 	Dated bool
 	// ZoneSeconds is the line's own zone, seconds east of UTC.
 	ZoneSeconds int32
-	// Err is set when the line does not follow the format; the fields that could
-	// be read are there all the same.
+	// Err is set if the line does not match the format; the fields that could be read are set all
+	// the same.
 	Err ParseError
 
 	scratch []byte
 	spare   []byte
 }
 
-// Reset makes the record ready for a line of the given fields: all null.
+// Reset prepares the record for a line with the given fields, all null.
 func (r *Record) Reset(line []byte, fields []Field) {
 	r.Line, r.Fields = line, fields
 	if cap(r.Values) < len(fields) {
@@ -87,8 +85,8 @@ func (r *Record) Reset(line []byte, fields []Field) {
 	r.scratch = r.scratch[:0]
 }
 
-// Bytes returns the value's bytes, escapes undone: nil for null, empty for
-// empty. They are valid until the record is used again and must not be changed.
+// Bytes returns the value's bytes, unescaped: nil for null, empty for empty. They are valid until
+// the record is used again and must not be changed.
 func (r *Record) Bytes(i int) []byte {
 	v := &r.Values[i]
 	switch v.State {
@@ -111,7 +109,7 @@ func (r *Record) Null(i int) bool {
 	return state == Null || state == InQuery && r.Bytes(i) == nil
 }
 
-// Addr returns field i as an IP address; false when it is null or a host name.
+// Addr returns field i as an IP address; false if it is null or a host name.
 func (r *Record) Addr(i int) (netip.Addr, bool) {
 	v := &r.Values[i]
 	if v.State == Null {
@@ -138,12 +136,11 @@ func Index(fields []Field, name string) int {
 	return -1
 }
 
-// Scratch returns the record's own buffer for bytes that do not stand in the
-// line as they are. A parser appends to it and hands it back with SetScratch; a
-// value that lies in it has State InScratch.
+// Scratch returns the record's buffer for bytes that are not a span of the line. A parser appends
+// to it and returns it with SetScratch; a value in it has State InScratch.
 func (r *Record) Scratch() []byte { return r.scratch }
 
-// Within makes a record that was read from line[offset:] one of line.
+// Within converts a record that was parsed from line[offset:] to one of line.
 func (r *Record) Within(line []byte, offset int) {
 	for i := range r.Values {
 		if v := &r.Values[i]; v.State == InLine || v.State == InQuery {
@@ -157,8 +154,8 @@ func (r *Record) Within(line []byte, offset int) {
 	}
 }
 
-// Outside makes a record that was read from bytes that do not stand in line one of line:
-// those bytes become the record's own.
+// Outside converts a record that was parsed from bytes that are not part of line to one of line:
+// those bytes are kept in the record's buffer.
 func (r *Record) Outside(line []byte) {
 	base := uint32(len(r.scratch))
 	r.scratch = append(r.scratch, r.Line...)
@@ -179,12 +176,12 @@ func (r *Record) Outside(line []byte) {
 	r.Line = line
 }
 
-// Spare returns a buffer of the record's that nothing of it lies in, for a parser that
-// unpacks a line before it reads it.
+// Spare returns a second buffer of the record, without values in it, for a parser that decodes a
+// line before it parses it.
 func (r *Record) Spare() []byte { return r.spare }
 
-// SetSpare hands the grown buffer back.
+// SetSpare returns the grown buffer.
 func (r *Record) SetSpare(b []byte) { r.spare = b }
 
-// SetScratch hands the grown buffer back.
+// SetScratch returns the grown buffer.
 func (r *Record) SetScratch(b []byte) { r.scratch = b }

@@ -1,16 +1,16 @@
 package schema
 
-// Cell is one typed value of a row. The bytes belong to whoever made the row.
+// Cell is one typed value of a row. The bytes belong to the row's creator.
 type Cell struct {
 	Qualifier string
 	Value     []byte
-	// Span is where Value stands in the row's logbody, plus one; 0 when it does
-	// not stand there as it is. A table may store the place instead of the bytes.
+	// Span is the offset of Value in the row's logbody, plus one; 0 if it is not a part of it. A
+	// table may store the offset instead of the bytes.
 	Span uint32
 }
 
-// Row is one line as a table holds it: what Scan yields. Its bytes are valid
-// until the next row is asked for.
+// Row is one line as stored in a table, the result of Scan. Its bytes are valid until the next row
+// is requested.
 type Row struct {
 	Key    []byte
 	Time   int64 // nanoseconds since 1970, 0 for a line without a readable time
