@@ -156,7 +156,7 @@ func (c *Collector) storeColumnsOf(ctx context.Context, sp *spooled) error {
 func (c *Collector) needsColumns(sp *spooled) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.ContainsFunc(sp.pieces, func(p *piece) bool { return len(p.stream.stored.missing(p.Range)) > 0 })
+	return slices.ContainsFunc(sp.pieces, func(p *piece) bool { return len(p.stream.stored.Missing(p.Range)) > 0 })
 }
 
 // makeColumns makes the Parquet file of a sealed segment from the segment.

@@ -63,8 +63,8 @@ func (s *storer) advance(ready []*spooled) (entries []schema.StreamEntry) {
 	touched := map[*streamState]bool{}
 	for _, sp := range ready {
 		for _, p := range sp.pieces {
-			p.stream.stored.add(p.Range)
-			p.stream.gaps.remove(p.Range)
+			p.stream.stored.Add(p.Range)
+			p.stream.gaps.Remove(p.Range)
 			p.stream.pieces = append(p.stream.pieces, p)
 			touched[p.stream] = true
 		}

@@ -183,7 +183,7 @@ func (c *Collector) keepOnly(sp *spooled, members []segment.Member) {
 			continue
 		}
 		p.in = nil
-		p.stream.received.remove(p.Range)
+		p.stream.received.Remove(p.Range)
 		if !p.tabled {
 			sp.untabled--
 		}
@@ -202,7 +202,7 @@ func (c *Collector) sealed(sp *spooled, path string) {
 	sp.writer, sp.path, sp.sealedAt = nil, path, c.cfg.Now()
 	c.spool.writers--
 	for _, p := range sp.pieces {
-		p.stream.synced.add(p.Range)
+		p.stream.synced.Add(p.Range)
 	}
 	sp.fresh = nil
 	c.announce()

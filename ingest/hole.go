@@ -49,15 +49,15 @@ func (c *Collector) Receive(ctx context.Context, t *checkpoint.Stream, b schema.
 func (c *Collector) checkHole(st *streamState, start, claimed, offered int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if to := st.received.reachFrom(claimed); start > to {
+	if to := st.received.ReachFrom(claimed); start > to {
 		if start <= max(offered, claimed) {
 			return fmt.Errorf("%w: up to byte %d is received, the batch begins at %d", ErrAhead, to, start)
 		}
 		return fmt.Errorf("%w: up to byte %d is received, the batch begins at %d", ErrHole, to, start)
 	}
 	gaps := slices.Clone(st.gaps)
-	for _, r := range st.received.missing(schema.Range{End: start}) {
-		gaps.add(r)
+	for _, r := range st.received.Missing(schema.Range{End: start}) {
+		gaps.Add(r)
 	}
 	if len(gaps) > maxGaps {
 		return fmt.Errorf("%w: it has %d gaps already", ErrHole, len(st.gaps))
@@ -71,7 +71,7 @@ func (st *streamState) missing() []schema.Range {
 	if st.tracked.Sparse {
 		return nil
 	}
-	end := st.stored.prefixOver(st.gaps)
+	end := st.stored.PrefixOver(st.gaps)
 	var missing []schema.Range
 	for _, gap := range st.gaps {
 		if gap.End <= end {
@@ -109,9 +109,9 @@ func (c *Collector) giveUpBefore(p *piece) bool {
 		return false
 	}
 	gaps := slices.Clone(st.gaps)
-	for _, r := range st.stored.missing(schema.Range{End: p.Start}) {
-		if len(st.received.missing(r)) > 0 { // what is received is on its way
-			gaps.add(r)
+	for _, r := range st.stored.Missing(schema.Range{End: p.Start}) {
+		if len(st.received.Missing(r)) > 0 { // what is received is on its way
+			gaps.Add(r)
 		}
 	}
 	if len(gaps) > maxGaps {

@@ -37,7 +37,7 @@ func (c *Collector) append(ctx context.Context, st *streamState, b schema.Batch)
 		return err
 	}
 	c.mu.Lock()
-	missing := st.received.missing(b.Range)
+	missing := st.received.Missing(b.Range)
 	c.mu.Unlock()
 	c.Counters.Batches.Add(1)
 	fresh := int64(0)
@@ -150,7 +150,7 @@ func (c *Collector) appendTo(ctx context.Context, sp *spooled, st *streamState, 
 	sp.bytes += m.Bytes
 	c.spool.grow(sp, m.Bytes, 1)
 	st.held++
-	st.received.add(p.Range)
+	st.received.Add(p.Range)
 	if c.troubles.over("spool") {
 		c.cfg.Log.Info("spool write recovered")
 	}

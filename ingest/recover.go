@@ -10,6 +10,7 @@ import (
 
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment"
+	"sluice/schema"
 )
 
 // recover takes up the segments of an earlier life: each is made whole and
@@ -177,18 +178,18 @@ func (c *Collector) takePiece(sp *spooled, r *segment.Reader, m segment.Member) 
 	st.held++
 	if sp.stored && tracked.Sparse && m.Range.End <= c.cfg.Checkpoint.Stored(tracked) {
 		// It is here to be compared with; the checkpoint does not say of each line.
-		for _, set := range []*rangeSet{&st.received, &st.synced, &st.stored} {
-			set.add(m.Range)
+		for _, set := range []*schema.RangeSet{&st.received, &st.synced, &st.stored} {
+			set.Add(m.Range)
 		}
 	}
-	if len(st.stored.missing(m.Range)) == 0 {
+	if len(st.stored.Missing(m.Range)) == 0 {
 		p.tabled = true
 		return st, nil
 	}
 	sp.untabled++
 	c.backlog.add(p)
-	st.received.add(m.Range)
-	st.synced.add(m.Range)
+	st.received.Add(m.Range)
+	st.synced.Add(m.Range)
 	return st, nil
 }
 

@@ -45,7 +45,7 @@ func (c *Collector) Compare(ctx context.Context, t *checkpoint.Stream, r schema.
 	for range compareTries {
 		c.mu.Lock()
 		var held []piece
-		if missing := st.received.missing(r); len(missing) != 1 || missing[0] != r {
+		if missing := st.received.Missing(r); len(missing) != 1 || missing[0] != r {
 			held = c.spool.at(st, r)
 		}
 		forgotten, err := st.forgotten, c.err
@@ -151,8 +151,8 @@ func (sp *spooled) forgetSparse() {
 			continue
 		}
 		st.forgotten = max(st.forgotten, p.End)
-		for _, set := range []*rangeSet{&st.received, &st.synced, &st.stored} {
-			set.remove(p.Range)
+		for _, set := range []*schema.RangeSet{&st.received, &st.synced, &st.stored} {
+			set.Remove(p.Range)
 		}
 	}
 }

@@ -26,12 +26,12 @@ type streamState struct {
 	again    lineReader // and reads segments with this
 
 	// Under Collector.mu:
-	received rangeSet // in segments, or stored
-	synced   rangeSet // of these, what survives a crash
-	stored   rangeSet // in table and archive
+	received schema.RangeSet // in segments, or stored
+	synced   schema.RangeSet // of these, what survives a crash
+	stored   schema.RangeSet // in table and archive
 	// gaps are before what was received and were not: their sender has them stored
 	// elsewhere, or they are long overdue (hole.go).
-	gaps   rangeSet
+	gaps   schema.RangeSet
 	pieces []*piece // stored, beyond tracked.Stored
 	held   int      // pieces of it in the spool
 	// forgotten is up to where a sparse stream may have had lines that the spool has
@@ -133,10 +133,10 @@ func (c *Collector) newState(t *checkpoint.Stream) *streamState {
 
 // claim takes everything before position as stored, but for gaps.
 func (st *streamState) claim(position int64, gaps []schema.Range) {
-	for _, set := range []*rangeSet{&st.received, &st.synced, &st.stored} {
-		set.add(schema.Range{Start: 0, End: position})
+	for _, set := range []*schema.RangeSet{&st.received, &st.synced, &st.stored} {
+		set.Add(schema.Range{Start: 0, End: position})
 		for _, gap := range gaps {
-			set.remove(gap)
+			set.Remove(gap)
 		}
 	}
 	st.gaps = slices.Clone(gaps)
@@ -157,7 +157,7 @@ func (c *Collector) positions() map[schema.StreamID]int64 {
 	defer c.mu.Unlock()
 	positions := map[schema.StreamID]int64{}
 	for id, st := range c.streams {
-		positions[id] = st.received.prefix()
+		positions[id] = st.received.Prefix()
 	}
 	return positions
 }
@@ -166,7 +166,7 @@ func (c *Collector) positions() map[schema.StreamID]int64 {
 func (c *Collector) received(t *checkpoint.Stream) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.streamOf(t).received.prefix()
+	return c.streamOf(t).received.Prefix()
 }
 
 // Position is how far a stream is received, on disk, and how far it is stored.
@@ -182,12 +182,7 @@ func (c *Collector) Position(t *checkpoint.Stream, claimed int64) Position {
 	if st == nil {
 		st = c.newState(t) // not kept: a sender may name many that it sends nothing of
 	}
-	return Position{st.synced.reachFrom(claimed), st.stored.reachFrom(claimed)}
-}
-
-// reachFrom is how far the set goes where everything before claimed counts as had.
-func (s rangeSet) reachFrom(claimed int64) int64 {
-	return max(s.prefix(), s.reach(claimed))
+	return Position{st.synced.ReachFrom(claimed), st.stored.ReachFrom(claimed)}
 }
 
 // Held are the streams that the spool has something of.
@@ -216,9 +211,9 @@ func (c *Collector) forgetStreams() {
 // advanced is the stream's entry as it is when its pieces up to stored are counted.
 // c.mu is held.
 func (st *streamState) advanced(e schema.StreamEntry) schema.StreamEntry {
-	stored := st.stored.prefixOver(st.gaps)
+	stored := st.stored.PrefixOver(st.gaps)
 	if e.Sparse {
-		stored = st.stored.reached()
+		stored = st.stored.Reached()
 	}
 	st.pieces = slices.DeleteFunc(st.pieces, func(p *piece) bool {
 		if p.End > stored {

@@ -21,8 +21,8 @@ func (c *Collector) Sync(ctx context.Context, t *checkpoint.Stream, r schema.Ran
 	st := c.stream(t)
 	for {
 		c.mu.Lock()
-		synced := len(st.synced.missing(r)) == 0
-		lost := len(st.received.missing(r)) > 0
+		synced := len(st.synced.Missing(r)) == 0
+		lost := len(st.received.Missing(r)) > 0
 		err, changed := c.err, c.changed
 		c.mu.Unlock()
 		switch {
@@ -110,7 +110,7 @@ func (sp *spooled) noteSynced(size int64) {
 			kept = append(kept, p)
 			continue
 		}
-		p.stream.synced.add(p.Range)
+		p.stream.synced.Add(p.Range)
 	}
 	clear(sp.fresh[len(kept):])
 	sp.fresh = kept

@@ -1,6 +1,9 @@
 package schema
 
-import "slices"
+import (
+	"slices"
+	"sort"
+)
 
 // RangeSet is a set of positions of one stream: sorted ranges that are not adjacent.
 type RangeSet []Range
@@ -84,4 +87,58 @@ func (s RangeSet) Both(r Range) []Range {
 		out = append(out, r)
 	}
 	return out
+}
+
+// Remove takes r out of the set.
+func (s *RangeSet) Remove(r Range) {
+	var out RangeSet
+	for _, x := range *s {
+		if x.Start < min(x.End, r.Start) {
+			out = append(out, Range{Start: x.Start, End: min(x.End, r.Start)})
+		}
+		if max(x.Start, r.End) < x.End {
+			out = append(out, Range{Start: max(x.Start, r.End), End: x.End})
+		}
+	}
+	*s = out
+}
+
+// Reached is the end of the last range.
+func (s RangeSet) Reached() int64 {
+	if len(s) == 0 {
+		return 0
+	}
+	return s[len(s)-1].End
+}
+
+// Prefix is the position up to which the set has every byte from the stream's
+// beginning.
+func (s RangeSet) Prefix() int64 { return s.Reach(0) }
+
+// Reach is the position up to which the set has every byte from at on; at itself, where
+// it has not the first of them.
+func (s RangeSet) Reach(at int64) int64 {
+	i := sort.Search(len(s), func(i int) bool { return s[i].End > at })
+	if i < len(s) && s[i].Start <= at {
+		return s[i].End
+	}
+	return at
+}
+
+// PrefixOver is Prefix where the bytes of gaps count as had; it does not end with a gap.
+func (s RangeSet) PrefixOver(gaps RangeSet) (end int64) {
+	for at := int64(0); ; {
+		next := s.Reach(at)
+		if next > at {
+			end = next
+		} else if next = gaps.Reach(at); next == at {
+			return end
+		}
+		at = next
+	}
+}
+
+// ReachFrom is how far the set goes where everything before claimed counts as had.
+func (s RangeSet) ReachFrom(claimed int64) int64 {
+	return max(s.Prefix(), s.Reach(claimed))
 }

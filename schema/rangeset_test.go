@@ -43,8 +43,28 @@ func TestRangeSetIsASetOfBytes(t *testing.T) {
 				n++
 			}
 		}
+		reach := func(at int64) int64 {
+			for at < size && has[at] {
+				at++
+			}
+			return at
+		}
+		if at := rng.Int64N(size); set.Prefix() != reach(0) || set.Reach(at) != reach(at) || set.ReachFrom(at) != max(reach(0), reach(at)) {
+			t.Fatalf("%v: prefix %d, reach of %d %d and %d", set, set.Prefix(), at, set.Reach(at), set.ReachFrom(at))
+		}
+		for i := 1; i < len(set); i++ {
+			if set[i].Start <= set[i-1].End {
+				t.Fatalf("%v: ranges touch", set)
+			}
+		}
 		if got := set.Common(r); got != n {
 			t.Fatalf("%v, %v: %d bytes in common, want %d", set, r, got, n)
+		}
+		set.Remove(r)
+		for i := range has {
+			if want := has[i] && (int64(i) < r.Start || int64(i) >= r.End); set.Has(int64(i)) != want {
+				t.Fatalf("%v without %v: byte %d: %v", set, r, i, !want)
+			}
 		}
 	}
 }
