@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"sluice/archive"
 )
@@ -66,53 +64,6 @@ func (a *Archive) tmpName() string {
 }
 
 func (a *Archive) path(name string) string { return filepath.Join(a.root, filepath.FromSlash(name)) }
-
-// List implements archive.Archive.
-func (a *Archive) List(ctx context.Context) ([]archive.File, error) {
-	return a.ListWhere(ctx, func(string) bool { return true })
-}
-
-// ListWhere is List without the directories that want rejects, and what is below them.
-func (a *Archive) ListWhere(ctx context.Context, want func(dir string) bool) ([]archive.File, error) {
-	var files []archive.File
-	err := filepath.WalkDir(a.root, func(p string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) && p != a.root {
-			return nil // removed since its directory was read
-		}
-		if err := errors.Join(err, ctx.Err()); err != nil {
-			return err
-		}
-		name, err := filepath.Rel(a.root, p)
-		if err != nil || name == "." {
-			return err
-		}
-		name = filepath.ToSlash(name)
-		if archive.CheckName(name) != nil || d.IsDir() && !want(name) { // hidden, or not readable as an archive file
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if !d.Type().IsRegular() {
-			return nil
-		}
-		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		files = append(files, archive.File{Name: name, Bytes: info.Size()})
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("archive %s: list: %w", a.root, err)
-	}
-	// The walk returns a/b before a-b, as it sorts each directory separately.
-	slices.SortFunc(files, func(x, y archive.File) int { return strings.Compare(x.Name, y.Name) })
-	return files, nil
-}
 
 // reader implements archive.Reader.
 type reader struct {

@@ -20,6 +20,9 @@ const (
 	columnarTree = "/day=%Y%m%d/host=%{host}"
 )
 
+// hintDamaged is what a user can do about a file of a columnar table that cannot be read.
+const hintDamaged = "sluice table verify names each damaged file, and sluice audit --repair makes it again from the archive; move a file that sluice did not write out of the table's directory"
+
 // columnarFlags say where a Parquet tree is, beside a table in HBase.
 type columnarFlags struct {
 	Columnar      string `placeholder:"URL" help:"Columnar table in addition to a table in HBase: parquet:DIR, or parquet:hdfs://NAMENODE1,NAMENODE2[:8020]/PATTERN. Each line is stored in both."`

@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sluice/print"
+	"sluice/table/columnar"
 )
 
 // cli is the whole command line; docs/configuration.md is checked against it.
@@ -134,6 +135,9 @@ func (a *app) status(err error) int {
 	}
 	if diskFull(err) {
 		print.Textln(a.stderr, "hint:", hintFull)
+	}
+	if errors.Is(err, columnar.ErrFile) {
+		print.Textln(a.stderr, "hint:", hintDamaged)
 	}
 	if errors.As(err, &usageError{}) {
 		return 2

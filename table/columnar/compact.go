@@ -152,13 +152,12 @@ func (c *compactor) removeReplaced(ctx context.Context, footers []*footer) (live
 			live = append(live, f)
 			continue
 		}
+		if !c.o.DryRun {
+			if err := remove(ctx, c.store, f.name); err != nil {
+				return nil, err
+			}
+		}
 		c.done.Removed++
-		if c.o.DryRun {
-			continue
-		}
-		if err := remove(ctx, c.store, f.name); err != nil {
-			return nil, err
-		}
 	}
 	return live, nil
 }
@@ -212,20 +211,15 @@ func worthwhile(group []*footer) bool {
 // merge makes one file of several.
 func (c *compactor) merge(ctx context.Context, dir string, files []*footer) error {
 	name, replaces := mergedName(files)
-	for _, f := range files {
-		c.done.Files++
-		c.done.FileBytes += f.bytes
-		c.done.Rows += f.meta.Rows
-	}
-	c.done.Merged++
 	if c.o.DryRun {
+		c.count(files, 0)
 		return nil
 	}
 	bytes, err := c.mergeInto(ctx, path.Join(dir, name), files, replaces)
 	if err != nil {
 		return err
 	}
-	c.done.Bytes += bytes
+	c.count(files, bytes)
 	c.o.Log.Info("table files merged", "directory", dir, "file", name, "files", len(files), "bytes", bytes)
 	for _, f := range files {
 		if err := remove(ctx, c.store, f.name); err != nil {
@@ -233,6 +227,17 @@ func (c *compactor) merge(ctx context.Context, dir string, files []*footer) erro
 		}
 	}
 	return nil
+}
+
+// count takes files that were merged into one into the sum.
+func (c *compactor) count(files []*footer, bytes int64) {
+	c.done.Merged++
+	c.done.Bytes += bytes
+	for _, f := range files {
+		c.done.Files++
+		c.done.FileBytes += f.bytes
+		c.done.Rows += f.meta.Rows
+	}
 }
 
 // mergedName makes the name of a merged file from what it replaces, so that doing it

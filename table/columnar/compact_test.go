@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -172,7 +173,7 @@ func TestPruneRemovesWhatIsOldAndStored(t *testing.T) {
 	}{
 		{"too young", columnar.PruneOptions{Before: ended.Add(-1), Stored: all}, 0, 0},
 		{"dry", columnar.PruneOptions{Before: ended, Stored: all, DryRun: true}, 4, 0},
-		{"not noted", columnar.PruneOptions{Before: ended, Stored: all, Note: func([]columnar.StreamMeta) error { return errCrash }}, 1, 0},
+		{"not noted", columnar.PruneOptions{Before: ended, Stored: all, Note: func([]columnar.StreamMeta) error { return errCrash }}, 0, 0},
 	} {
 		done, err := columnar.Prune(t.Context(), x.store, c.o)
 		if errors.Is(err, errCrash) != (c.o.Note != nil) || done.Files != c.files || len(x.files()) != 4 {
@@ -193,6 +194,28 @@ func TestPruneRemovesWhatIsOldAndStored(t *testing.T) {
 		t.Errorf("%+v, %v, %d lines noted", done, err, noted)
 	}
 	if files := x.files(); len(files) != 1 || !strings.HasPrefix(files[0], "day=20260903/host=web02/") {
+		t.Errorf("left: %v", files)
+	}
+}
+
+// TestADamagedFileKeepsNoOtherFromMaintenance: of another host and day, or the same.
+func TestADamagedFileKeepsNoOtherFromMaintenance(t *testing.T) {
+	x := newTree(t)
+	x.fill(3, 1, 50)
+	damaged := filepath.Join(x.root, "day=20260903", "host=web01", "a"+columnar.Suffix)
+	if err := os.WriteFile(damaged, []byte("no Parquet file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done, err := columnar.Compact(t.Context(), x.store, columnar.CompactOptions{TempDir: t.TempDir(), Closed: everyDay})
+	if !errors.Is(err, columnar.ErrFile) || done.Merged != 1 || done.Files != 3 {
+		t.Errorf("compacted: %+v, %v", done, err)
+	}
+	old := columnar.PruneOptions{Before: time.Date(2026, 9, 5, 0, 0, 0, 0, time.UTC)}
+	pruned, err := columnar.Prune(t.Context(), x.store, old)
+	if !errors.Is(err, columnar.ErrFile) || pruned.Files != 4 {
+		t.Errorf("pruned: %+v, %v", pruned, err)
+	}
+	if files := x.files(); len(files) != 1 || !strings.HasSuffix(damaged, files[0]) {
 		t.Errorf("left: %v", files)
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
+	"sluice/archive"
 	"sluice/schema"
 )
 
@@ -36,34 +38,35 @@ type Pruning struct {
 	NotStored, Undated int
 }
 
-// Prune removes the files whose rows are all too old.
+// Prune removes the files whose rows are all too old. What is wrong with one file does not
+// keep the others from being removed.
 func Prune(ctx context.Context, store TreeStore, o PruneOptions) (done Pruning, err error) {
 	t := OpenTable(store, TableOptions{Partitions: o.Partitions})
 	files, err := t.list(ctx, Bounds{})
 	if err != nil {
 		return done, fmt.Errorf("table: prune: %w", err)
 	}
-	old := files[:0]
+	var errs []error
 	for _, f := range files {
-		if end, known := t.o.Partitions(DirOf(f.Name)).End(); !known || !end.After(o.Before) {
-			old = append(old, f)
+		if end, known := t.o.Partitions(DirOf(f.Name)).End(); known && end.After(o.Before) {
+			continue
 		}
-	}
-	footers, err := t.readFooters(ctx, old)
-	if err != nil {
-		return done, fmt.Errorf("table: prune: %w", err)
-	}
-	defer func() { err = errors.Join(err, dropAll(footers)) }()
-	for _, f := range footers {
 		if err := ctx.Err(); err != nil {
 			return done, err
 		}
-		if err := o.prune(ctx, t, store, f, &done); err != nil {
-			return done, fmt.Errorf("table: prune %s: %w", f.name, err)
+		err := o.prune(ctx, t, store, f, &done)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("table: prune: %w", err))
+		}
+		if errors.Is(err, errNotNoted) {
+			break // nor will the next file's
 		}
 	}
-	return done, nil
+	return done, errors.Join(errs...)
 }
+
+// errNotNoted: there is no record of what would be removed, so it stays.
+var errNotNoted = errors.New("cannot note what is removed")
 
 // lastZone is how far west of UTC a day ends last.
 const lastZone = 12 * time.Hour
@@ -78,7 +81,14 @@ func (p Partition) End() (end time.Time, known bool) {
 	return day.AddDate(0, 0, 1).Add(lastZone), true
 }
 
-func (o *PruneOptions) prune(ctx context.Context, t *Table, store TreeStore, f *footer, done *Pruning) error {
+func (o *PruneOptions) prune(ctx context.Context, t *Table, store TreeStore, file archive.File, done *Pruning) error {
+	f, err := t.readFooter(ctx, file, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // merged, or pruned, since it was listed
+	}
+	if err != nil {
+		return err
+	}
 	_, known := t.o.Partitions(DirOf(f.name)).End()
 	switch {
 	case f.meta.Undated == f.meta.Rows && !known:
@@ -97,15 +107,21 @@ func (o *PruneOptions) prune(ctx context.Context, t *Table, store TreeStore, f *
 			}
 		}
 	}
+	if !o.DryRun {
+		if err := o.remove(ctx, store, f); err != nil {
+			return err
+		}
+	}
 	done.Files++
 	done.Bytes += f.bytes
 	done.Rows += f.meta.Rows
-	if o.DryRun {
-		return nil
-	}
+	return nil
+}
+
+func (o *PruneOptions) remove(ctx context.Context, store TreeStore, f *footer) error {
 	if o.Note != nil {
 		if err := o.Note(f.meta.Streams); err != nil {
-			return err
+			return fmt.Errorf("%s: %w: %w", f.name, errNotNoted, err)
 		}
 	}
 	return remove(ctx, store, f.name)

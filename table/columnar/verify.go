@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -92,7 +93,7 @@ func (v *verifier) file(ctx context.Context, t *Table, f archive.File) (err erro
 	v.done = Verified{Files: 1, Bytes: f.Bytes}
 	footer, err := t.readFooter(ctx, f, true)
 	if errors.Is(err, ErrFile) {
-		v.problem(f.Name, "%v", err)
+		v.problem(f.Name, "%s", strings.TrimPrefix(err.Error(), f.Name+": "))
 		return nil
 	}
 	if err != nil {
