@@ -36,15 +36,15 @@ type missing struct {
 	inLog  bool  // the log has it,
 	logged int64 // number of its selected lines
 	rows   int64 // rows of it in the table, if no log has the lines
-	// disputed: the table has rows of it that the log's lines do not make, and there
-	// is no archive to say which are right.
+	// disputed means that the table has rows of it that differ from the log's lines, and there is
+	// no archive to decide.
 	disputed bool
 }
 
-// count is what some lines come to, as in a stream's entry.
+// count is the totals of some lines, as in a stream's entry.
 type count struct{ lines, errors, first, last int64 }
 
-// add takes one line.
+// add adds one line.
 func (c *count) add(rec *schema.Record) {
 	c.lines++
 	if rec.Err.Set() {
@@ -72,7 +72,7 @@ func (c *count) extend(time int64) {
 	c.last = max(c.last, time)
 }
 
-// piece is a range and where it is read: a member, or the log (noMember).
+// piece is a range and its location: a member, or the log (noMember).
 type piece struct {
 	schema.Range
 	member int32
@@ -84,7 +84,7 @@ func (a *audit) wantHost(host string) bool {
 	return len(a.Hosts) == 0 || host == "" || slices.Contains(a.Hosts, host)
 }
 
-// readPositions takes the streams of the table's directory and of the checkpoint.
+// readPositions adds the streams of the table's directory and of the checkpoint.
 func (a *audit) readPositions(ctx context.Context) error {
 	if a.Checkpoint != nil {
 		for _, t := range a.Checkpoint.Streams() {
@@ -106,19 +106,19 @@ func (a *audit) readPositions(ctx context.Context) error {
 			s = &stream{}
 			a.streams[e.ID] = s
 		}
-		// Rows are read as the directory says; the position may be behind.
+		// Rows are decoded as described in the directory; its position may be older.
 		s.directory = e.Stored
 		e.Stored = max(e.Stored, s.Stored)
 		if s.tracked != nil {
-			e.Labels = s.tracked.Labels // HBase keeps the cell of a label that was taken away
+			e.Labels = s.tracked.Labels // HBase keeps the cell of a removed label
 		}
 		s.StreamEntry, s.inDirectory, s.described, s.known = e, true, true, true
 	}
 	return nil
 }
 
-// addCatalog takes what the archive holds. It may be stored beyond the position that
-// was saved: a table that was lost is behind its archive.
+// addCatalog adds the streams of the archive. It may be ahead of the saved position, as a rebuilt
+// table is behind its archive.
 func (a *audit) addCatalog() {
 	for id, held := range a.catalog.Streams {
 		s := a.streams[id]
@@ -133,7 +133,7 @@ func (a *audit) addCatalog() {
 		for _, i := range held.Members {
 			m := &a.catalog.Members[i]
 			if a.Before.inFlight(id, s.Stored) > 0 && m.Range.Start > s.Stored {
-				break // what is between is on its way
+				break // the lines between are in flight
 			}
 			if a.Before.settled(a.catalog.Files[m.File].Name, m) {
 				s.Stored = max(s.Stored, m.Range.End)
@@ -158,7 +158,7 @@ func (a *audit) addCatalog() {
 	}
 }
 
-// differ counts a difference, and names it if there are not too many of its kind.
+// differ counts a difference, and lists it unless there are too many of its kind.
 func (a *audit) differ(s *stream, d Difference) {
 	s.Counts[d.Kind]++
 	if s.Counts[d.Kind] <= int64(a.Named) {
@@ -166,8 +166,8 @@ func (a *audit) differ(s *stream, d Difference) {
 	}
 }
 
-// skipped is how much of its beginning was left out because the operator wanted
-// new lines only.
+// skipped is the length of the beginning that was not read because the operator requested new lines
+// only.
 func (s *stream) skipped() int64 {
 	if s.tracked == nil {
 		return 0
@@ -175,7 +175,7 @@ func (s *stream) skipped() int64 {
 	return s.tracked.SkippedBytes
 }
 
-// finish puts the report together.
+// finish completes the report.
 func (a *audit) finish() {
 	for _, s := range a.streams {
 		for _, m := range s.missing {

@@ -7,7 +7,7 @@ import (
 	"sluice/schema"
 )
 
-// scan is the scan of the wanted rows, of some streams or (nil) of all.
+// scan returns the scan of the selected rows, of some streams or (nil) of all.
 func (a *audit) scan(streams []schema.StreamID) schema.Scan {
 	if streams == nil && len(a.Hosts) > 0 {
 		streams = []schema.StreamID{}
@@ -18,9 +18,8 @@ func (a *audit) scan(streams []schema.StreamID) schema.Scan {
 	return schema.Scan{From: a.From, To: a.To, Streams: streams}
 }
 
-// readTable returns the sums of the table's rows, those of the quarantine
-// included. Beside it only the fields Rows, Quarantined and Later of streams are
-// written.
+// readTable returns the sums of the table's rows and of the quarantine's. Of the streams it changes
+// only Rows, Quarantined and Later.
 func (a *audit) readTable(ctx context.Context) (tally, error) {
 	t, h := tally{}, hasher{seeds: a.seeds}
 	err := a.eachRow(ctx, a.scan(nil), func(row *schema.Row, quarantined bool) error {
@@ -41,8 +40,8 @@ func (a *audit) readTable(ctx context.Context) (tally, error) {
 	return t, err
 }
 
-// eachRow gives the rows of a scan of all salts, and then those of the quarantine
-// that the scan would yield and did not: a table may have taken one later.
+// eachRow calls each with the rows of a scan of all salts, and then with those rows of the
+// quarantine that the scan selects and did not return: a table may have accepted one later.
 func (a *audit) eachRow(ctx context.Context, scan schema.Scan, each func(row *schema.Row, quarantined bool) error) error {
 	accepted := map[string]bool{}
 	for row, err := range a.Table.Scan(ctx, scan) {

@@ -15,46 +15,45 @@ import (
 	"sluice/schema"
 )
 
-// Admin makes tables and reads their descriptors. It is safe for concurrent use.
+// Admin creates tables and reads their descriptors. It is safe for concurrent use.
 type Admin struct {
 	url      URL
 	cluster  *region.Cluster
 	troubles *region.Troubles
 }
 
-// OpenAdmin connects to nothing yet. Options.Layout is not looked at.
+// OpenAdmin does not connect. Options.Layout is ignored.
 func OpenAdmin(url URL, o Options) *Admin {
 	o = o.withDefaults()
 	troubles := &region.Troubles{Now: o.Now, Log: o.Logger}
 	return &Admin{url: url, cluster: openCluster(url, o, troubles), troubles: troubles}
 }
 
-// Close ends what is under way.
+// Close ends running calls.
 func (a *Admin) Close() error { return a.cluster.Close() }
 
-// State is what is tried again at the moment.
+// State returns the operations that are being retried.
 func (a *Admin) State() []Trouble { return a.troubles.List() }
 
-// Creation is how a table is made.
+// Creation is the attributes of a new table.
 type Creation struct {
 	Layout schema.Layout
-	// Compression is HBase's name of it; empty: the first of SNAPPY, ZSTD, LZ4 and
-	// GZ that the cluster has.
+	// Compression is HBase's name of it; empty: the first of SNAPPY, ZSTD, LZ4 and GZ that the
+	// cluster supports.
 	Compression string
-	// TTL is how long after the event a row is kept; 0: for ever.
+	// TTL is the time after the event at which a row expires; 0: never.
 	TTL time.Duration
-	// Schema, where not empty, is recorded in the descriptor: the Avro schema of a
-	// packed table's usual format.
+	// Schema, if not empty, is stored in the descriptor: the Avro schema of a packed table's usual
+	// format.
 	Schema string
 }
 
-// compressions are those that are tried, the cheapest first.
+// compressions are tried in this order, the cheapest first.
 var compressions = []string{"SNAPPY", "ZSTD", "LZ4", "GZ"}
 
-// Create makes the table, and its namespace, and returns the compression that it
-// has. A table that is there already with this layout is left as it is; with
-// another it is a *LayoutError, and with a family of other attributes than those
-// asked for a *FamilyError.
+// Create creates the table, and its namespace, and returns its compression. An existing table with
+// this layout is not changed; another layout is a *LayoutError, and a family with other attributes
+// a *FamilyError.
 func (a *Admin) Create(ctx context.Context, c Creation) (compression string, made bool, err error) {
 	if err := c.Layout.Check(); err != nil {
 		return "", false, err
@@ -93,7 +92,8 @@ func (a *Admin) Create(ctx context.Context, c Creation) (compression string, mad
 	return compression, true, nil
 }
 
-// lacksCompression: the master tries a compression before it makes the table.
+// lacksCompression reports whether the master cannot use the compression, which it tests before it
+// creates the table.
 func lacksCompression(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "ompression")
 }
@@ -108,7 +108,7 @@ func appendPair(dst []byte, field int, name, value string) []byte {
 	return wire.AppendBytes(dst, field, wire.AppendBytes(wire.AppendBytes(nil, 1, name), 2, value))
 }
 
-// attributes are those of the column family, by HBase's names.
+// attributes returns the attributes of the column family, by HBase's names.
 func (c Creation) attributes(compression string) [][2]string {
 	ttl := foreverTTL
 	if seconds := int64(c.TTL / time.Second); seconds > 0 {
@@ -116,15 +116,15 @@ func (c Creation) attributes(compression string) [][2]string {
 	}
 	return [][2]string{
 		{"VERSIONS", "1"}, {"DATA_BLOCK_ENCODING", "FAST_DIFF"}, {"COMPRESSION", compression}, {"TTL", ttl},
-		{"BLOOMFILTER", "NONE"}, // rows are scanned, never looked for by key
+		{"BLOOMFILTER", "NONE"}, // rows are scanned, never read by key
 	}
 }
 
 // foreverTTL is HConstants.FOREVER: a family without a TTL.
 const foreverTTL = "2147483647"
 
-// differences says which attributes of a family are not as they would be made. A
-// compression that was not asked for may be any, and so may a Bloom filter.
+// differences returns the attributes of a family that differ from those of the Creation. Any
+// compression is accepted if none was requested, and any Bloom filter.
 func (c Creation) differences(family map[string]string) (different []string) {
 	for _, attribute := range c.attributes(strings.ToUpper(c.Compression)) {
 		name, want, have := attribute[0], attribute[1], family[attribute[0]]
@@ -139,8 +139,8 @@ func (c Creation) differences(family map[string]string) (different []string) {
 	return different
 }
 
-// familyDefaults are what a descriptor means that does not say it
-// (class ColumnFamilyDescriptorBuilder).
+// familyDefaults are the values of attributes that are not in a descriptor (class
+// ColumnFamilyDescriptorBuilder).
 var familyDefaults = map[string]string{"VERSIONS": "1", "DATA_BLOCK_ENCODING": "NONE", "COMPRESSION": "NONE", "TTL": foreverTTL}
 
 func readableTTL(name, value string) string {
@@ -168,7 +168,7 @@ func (a *Admin) create(ctx context.Context, c Creation, compression string) erro
 	for _, key := range c.Layout.SplitKeys() {
 		param = wire.AppendBytes(param, 2, key)
 	}
-	return a.procedure(ctx, "CreateTable", wire.AppendUint(param, 4, rand.Uint64())) // the nonce: asked again, it is one table
+	return a.procedure(ctx, "CreateTable", wire.AppendUint(param, 4, rand.Uint64())) // the nonce: a retried request creates one table
 }
 
 func (a *Admin) createNamespace(ctx context.Context) error {
@@ -187,7 +187,7 @@ func (a *Admin) createNamespace(ctx context.Context) error {
 	return nil
 }
 
-// Drop removes the table and all that is in it.
+// Drop removes the table and its content.
 func (a *Admin) Drop(ctx context.Context) error {
 	name := wire.AppendBytes(nil, 1, tableName(a.url.Table))
 	var remote *rpc.RemoteError
@@ -204,20 +204,20 @@ func (a *Admin) Drop(ctx context.Context) error {
 	return nil
 }
 
-// call calls the master, whoever it is by then.
+// call calls the active master.
 func (a *Admin) call(ctx context.Context, method string, param []byte) (message []byte, err error) {
 	err = a.cluster.Retry(ctx, "the master", func(ctx context.Context) error {
 		response, err := a.cluster.Master(ctx, &rpc.Request{Method: method, Param: param})
 		if err == nil {
-			message = response.Message // kept: it is not released
+			message = response.Message // kept, so the response is not released
 		}
 		return err
 	})
 	return message, err
 }
 
-// procedure asks the master for something that takes a while, and waits for its end:
-// for ever, or as long as the cluster's limit.
+// procedure calls a method of the master that starts a procedure, and waits for its end, at most
+// for the cluster's limit.
 func (a *Admin) procedure(ctx context.Context, method string, param []byte) error {
 	message, err := a.call(ctx, method, param)
 	if err != nil {
@@ -262,7 +262,7 @@ func firstUint(message []byte, field int) (uint64, error) {
 
 const procedureRunning = 1
 
-// parseProcedure reads a GetProcedureResultResponse; its exception is the error.
+// parseProcedure parses a GetProcedureResultResponse; its exception is the error.
 func parseProcedure(message []byte) (running bool, err error) {
 	var remote *rpc.RemoteError
 	f := wire.Read(message)
@@ -290,7 +290,7 @@ func parseProcedure(message []byte) (running bool, err error) {
 	return running, f.Err
 }
 
-// Layout reads the layout that the table was made with.
+// Layout reads the layout of the table.
 func (a *Admin) Layout(ctx context.Context) (schema.Layout, error) {
 	layout, _, err := a.describe(ctx)
 	return layout, err
@@ -321,7 +321,7 @@ func (a *Admin) describe(ctx context.Context) (layout schema.Layout, d descripto
 	return layout, d, nil
 }
 
-// descriptor is what we read of a table's.
+// descriptor is the part of a table's descriptor that is used.
 type descriptor struct {
 	found  bool
 	layout []byte

@@ -9,10 +9,9 @@ import (
 	"sluice/schema"
 )
 
-// batch is rows on their way to one region: their cells as they go over the wire,
-// and where each row ends.
+// batch is rows for one region: their encoded cells, and the end of each row.
 type batch struct {
-	region *region.Region // nil: to be located again
+	region *region.Region // nil: to be located
 	cells  []byte
 	rows   []rowEnd
 	alone  bool // goes in a request of its own
@@ -26,7 +25,7 @@ type rowEnd struct {
 
 var errEmptyRow = errors.New("a row without cells")
 
-// checkRow says whether a row can be sent at all.
+// checkRow returns an error for a row that cannot be sent.
 func checkRow(key []byte, cells []schema.Cell) error {
 	switch {
 	case len(key) == 0 || len(key) > wire.MaxRowBytes:
@@ -37,9 +36,9 @@ func checkRow(key []byte, cells []schema.Cell) error {
 	return nil
 }
 
-// appendRow encodes a row. The cells' timestamp is that of the event, so that a row
-// put again replaces itself; a row without a time has the server's clock, for from
-// the year 1970 a table's TTL would take it away at once.
+// appendRow encodes a row. The cells' timestamp is that of the event, so that a row that is put
+// again replaces itself. A row without a time gets the server's time, as a table's TTL would remove
+// one of 1970 at once.
 func (b *batch) appendRow(family string, key []byte, eventNanos int64, cells []schema.Cell) {
 	timestamp := uint64(wire.Latest)
 	if eventNanos > 0 {
@@ -52,7 +51,7 @@ func (b *batch) appendRow(family string, key []byte, eventNanos int64, cells []s
 	b.rows = append(b.rows, rowEnd{len(b.cells), len(cells)})
 }
 
-// row is the cells of row i.
+// row returns the cells of row i.
 func (b *batch) row(i int) []byte {
 	start := 0
 	if i > 0 {
@@ -61,11 +60,11 @@ func (b *batch) row(i int) []byte {
 	return b.cells[start:b.rows[i].end]
 }
 
-// key is the key of row i.
+// key returns the key of row i.
 func (b *batch) key(i int) []byte {
 	c, _, err := wire.CutCell(b.row(i))
 	if err != nil {
-		panic(err) // we encoded it
+		panic(err) // encoded by appendRow
 	}
 	return c.Row
 }
@@ -76,12 +75,12 @@ func (b *batch) take(o *batch, i int) {
 	b.rows = append(b.rows, rowEnd{len(b.cells), o.rows[i].count})
 }
 
-// decode is row i as it was put.
+// decode returns row i as it was put.
 func (b *batch) decode(i int) (key []byte, cells []schema.Cell) {
 	for block := b.row(i); len(block) > 0; {
 		c, rest, err := wire.CutCell(block)
 		if err != nil {
-			panic(err) // we encoded it
+			panic(err) // encoded by appendRow
 		}
 		key, block = c.Row, rest
 		cells = append(cells, schema.Cell{Qualifier: string(c.Qualifier), Value: c.Value})

@@ -8,11 +8,11 @@ import (
 	"sluice/hbase/wire"
 )
 
-// block is whole rows of one range in their order.
+// block is whole rows of one range, in order.
 type block struct {
-	response *rpc.Response // holds the cells' memory; nil where they are a copy
+	response *rpc.Response // owns the cells' memory; nil if they are copies
 	rows     [][]byte      // each row's cells
-	end      bool          // nothing follows: the range was read to its end
+	end      bool          // the range was read to its end
 }
 
 func (b *block) release() {
@@ -21,9 +21,9 @@ func (b *block) release() {
 	}
 }
 
-// scanResponse is what we read of a ScanResponse.
+// scanResponse is the part of a ScanResponse that is used.
 type scanResponse struct {
-	counts            []int // of cells, a result each
+	counts            []int // number of cells of each result
 	partial           []bool
 	scanner           uint64
 	moreResults       bool
@@ -60,7 +60,7 @@ func parseScan(message []byte) (s scanResponse, err error) {
 	return s, f.Err
 }
 
-// cutRow cuts off the cells of one row without reading them.
+// cutRow splits off the cells of one row without decoding them.
 func cutRow(cells []byte, count int) (row, rest []byte, err error) {
 	end := 0
 	for range count {

@@ -1,13 +1,11 @@
-// Package hbase is the table: rows of typed cells under keys made from a line's
-// own time and place.
+// Package hbase is the table in HBase: rows of typed cells under keys that are made from a line's
+// time and position, as defined in package schema.
 //
-// What package schema says of keys and cells holds on HBase and in columnar files
-// alike. This package is the client of HBase: [Open] opens a table that
-// [Admin] made, Put gathers rows by region and server and sends them as flights
-// that go on until every row is durable or refused, Scan reads the salts' ranges
-// side by side. Below it, package region knows where things are, rpc speaks to one
-// server, and wire is what they say.
+// [Open] opens a table that [Admin] created. Put groups rows by region and server and sends them as
+// flights, which are retried until every row is durable or rejected. Scan reads the ranges of the
+// salts concurrently. Package region locates regions and servers, rpc is a connection to one
+// server, and wire the encoding of messages and cells.
 //
-// A server that fails is tried again until the caller's context ends, never unseen:
-// see Table.State. What is done about each error is decided in rpc.Classify.
+// A call to a failing server is retried until the caller's context ends; Table.State lists what is
+// being retried. rpc.Classify decides about each error.
 package hbase

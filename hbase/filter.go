@@ -14,9 +14,9 @@ import (
 
 const (
 	filterPackage = "org.apache.hadoop.hbase.filter."
-	// maxStreams is how many streams servers are asked to look for.
+	// maxStreams is the maximum number of streams in a filter for the servers.
 	maxStreams = 64
-	// streamAt is where a salted key has its stream's id.
+	// streamAt is the offset of the stream's id in a salted key.
 	streamAt = 9
 )
 
@@ -35,8 +35,9 @@ const (
 	mustPassOne = 2
 )
 
-// filter is what servers can do of a scan: a Filter, or nil. What it lets through is
-// what the scan wants and perhaps more; exact says that streams are not among the more.
+// filter returns the part of a scan's conditions that servers can apply: a Filter, or nil. It
+// selects what the scan selects and possibly more; exact means that it selects only the scan's
+// streams.
 func (t *Table) filter(s schema.Scan) (filter []byte, exact bool) {
 	var all [][]byte
 	exact = s.Streams == nil
@@ -47,7 +48,7 @@ func (t *Table) filter(s schema.Scan) (filter []byte, exact bool) {
 		}
 		all, exact = append(all, list(mustPassOne, some)), true
 	}
-	if s.Filter != nil && t.layout.Name != schema.LayoutPacked { // no server looks into a record
+	if s.Filter != nil && t.layout.Name != schema.LayoutPacked { // servers cannot decode a record
 		if f := (pushdown{t.layout}).filter(s.Filter, false); f != nil {
 			all = append(all, f)
 		}
@@ -65,12 +66,12 @@ func streamFilter(id schema.StreamID) []byte {
 	return named(filterPackage+"RowFilter", wire.AppendBytes(nil, 1, compare))
 }
 
-// named is a Filter or a Comparator: a class and its message.
+// named encodes a Filter or a Comparator: a class and its message.
 func named(class string, message []byte) []byte {
 	return wire.AppendBytes(wire.AppendBytes(nil, 1, class), 2, message)
 }
 
-// list joins filters; one needs no joining.
+// list joins filters; a single one is returned.
 func list(operator uint64, filters [][]byte) []byte {
 	if len(filters) == 1 {
 		return filters[0]
@@ -82,14 +83,13 @@ func list(operator uint64, filters [][]byte) []byte {
 	return named(filterPackage+"FilterList", m)
 }
 
-// pushdown turns expressions into filters that let through at least what the
-// expression does: whoever scans applies it again.
+// pushdown converts expressions to filters that select at least what the expression selects; the
+// scanner applies the expression again.
 //
-// A row without the cell always passes: the field may be one that is parsed from
-// logbody. So does a cell of another kind than the comparison's, for two formats
-// of one table may mean different things by a name: numbers are 8 bytes and those of
-// a log begin with a byte below 0x20 (2^61), or with 0xf0 and more when negative;
-// decimal text begins with 0x2d or more.
+// A row without the cell always passes, as the field may be one that is parsed from logbody. So
+// does a cell of another kind than the comparison's, as two formats of one table may use a name for
+// different kinds: numbers have 8 bytes, and those of logs begin with a byte below 0x20 (2^61), or
+// with 0xf0 and more if negative; decimal text begins with 0x2d or more.
 type pushdown struct{ layout schema.Layout }
 
 const (
@@ -98,7 +98,7 @@ const (
 	firstOfMinuses = "\xf0"
 )
 
-// filter is f, or not f where negate is set; nil passes everything.
+// filter converts f, or not f if negate is set; nil selects everything.
 func (p pushdown) filter(f *schema.Filter, negate bool) []byte {
 	switch f.Op {
 	case schema.And, schema.Or:
@@ -118,7 +118,7 @@ func (p pushdown) filter(f *schema.Filter, negate bool) []byte {
 	return p.text(f, negate)
 }
 
-// join is and, or: not (a and b) is not a, or not b.
+// join converts and, and or: not (a and b) is not a, or not b.
 func (p pushdown) join(f *schema.Filter, negate bool) []byte {
 	and := (f.Op == schema.And) != negate
 	var parts [][]byte
@@ -127,7 +127,7 @@ func (p pushdown) join(f *schema.Filter, negate bool) []byte {
 		switch {
 		case part != nil:
 			parts = append(parts, part)
-		case !and: // one that passes everything, and so all of them
+		case !and: // one that selects everything, and so do all
 			return nil
 		}
 	}
@@ -140,7 +140,7 @@ func (p pushdown) join(f *schema.Filter, negate bool) []byte {
 	return list(mustPassOne, parts)
 }
 
-// pushable are fields that can only be cells: the others come from the stream.
+// pushable reports whether a field can only be a cell; the others are attributes of the stream.
 func pushable(field string) bool {
 	switch field {
 	case schema.HostField, schema.FileField, schema.StreamField, schema.OffsetField:
@@ -149,7 +149,7 @@ func pushable(field string) bool {
 	return true
 }
 
-// number compares eight bytes, which have the order of numbers that are not negative.
+// number compares eight bytes, whose order is that of non-negative numbers.
 func (p pushdown) number(f *schema.Filter, negate bool) []byte {
 	if p.layout.Name != schema.LayoutTyped || f.Num < 0 {
 		return nil
@@ -191,13 +191,13 @@ func (p pushdown) text(f *schema.Filter, negate bool) []byte {
 	case schema.Prefix:
 		comparator = named(filterPackage+"BinaryPrefixComparator", wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, f.Text)))
 	case schema.Contains, schema.EqualFold:
-		if negate || !plain(f.Text) { // it does not tell A from a, so what it leaves out is not known
+		if negate || !plain(f.Text) { // it is case-insensitive, so the rows that it excludes are not known
 			return nil
 		}
 		comparator = named(filterPackage+"SubstringComparator", wire.AppendBytes(nil, 1, f.Text))
 	case schema.Within:
 		expr, ok := blockExpr(f.Text)
-		if negate || !ok { // an address can be written in several ways, so what it leaves out is not known
+		if negate || !ok { // an address can be written in several ways, so the rows that it excludes are not known
 			return nil
 		}
 		comparator = regexComparator(expr)
@@ -211,9 +211,9 @@ func (p pushdown) text(f *schema.Filter, negate bool) []byte {
 	})
 }
 
-// blockExpr returns a regular expression that finds something in each way to write an
-// address of a block: IPv4 addresses by their numbers, and all with a colon, which can be
-// IPv4 addresses too; IPv6 addresses by their first 16 bits, if these are not zero.
+// blockExpr returns a regular expression that matches each way to write an address of a block: IPv4
+// addresses by their numbers, and all with a colon, which can be IPv4 addresses, too; IPv6
+// addresses by their first 16 bits, if these are not zero.
 func blockExpr(block string) (string, bool) {
 	p, err := netip.ParsePrefix(block)
 	switch {
@@ -260,7 +260,7 @@ func regexComparator(expr string) []byte {
 	return named(filterPackage+"RegexStringComparator", wire.AppendBytes(wire.AppendBytes(m, 3, "UTF-8"), 4, "JAVA"))
 }
 
-// plain is printable ASCII: the servers read text as UTF-8.
+// plain reports whether text is printable ASCII, as the servers read text as UTF-8.
 func plain(text string) bool {
 	for i := range len(text) {
 		if text[i] < 0x20 || text[i] > 0x7e {
@@ -280,12 +280,12 @@ func (p pushdown) cell(field string, operator uint64, comparator []byte) []byte 
 	m = wire.AppendBytes(m, 2, p.layout.Qualifier(field))
 	m = wire.AppendUint(m, 3, operator)
 	m = wire.AppendBytes(m, 4, comparator)
-	m = wire.AppendBool(m, 5, false) // not there: passes
+	m = wire.AppendBool(m, 5, false) // missing cells pass
 	return named(filterPackage+"SingleColumnValueFilter", wire.AppendBool(m, 6, true))
 }
 
-// filterColumns adds the columns that the filter looks at: a server looks only at
-// those that it is to send.
+// filterColumns adds the columns of the filter: a server applies it only to the columns that it
+// returns.
 func filterColumns(l schema.Layout, f *schema.Filter, columns []string) []string {
 	if f == nil {
 		return columns

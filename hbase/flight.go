@@ -9,22 +9,22 @@ import (
 	"sluice/hbase/rpc"
 )
 
-// flight is rows on their way until each is durable or refused.
+// flight is rows that were sent, until each is durable or rejected.
 type flight struct {
 	w     *writer
-	lane  *lane // whose window it counts in
+	lane  *lane // whose in-flight bytes it counts in
 	bytes int
 
 	todo    []*batch
 	backoff rpc.Backoff
 	doubts  int
 	pause   bool
-	waited  map[string]bool // what Troubles was told of
-	why     error           // of the last attempt that failed
+	waited  map[string]bool // names in Troubles
+	why     error           // of the last failed attempt
 }
 
-// checkStateAt: after so many attempts, and again after as many, it is asked
-// whether the table is disabled.
+// checkStateAt is the number of attempts after which, and after whose multiples, the table's state
+// is checked.
 const checkStateAt = 6
 
 var multis = sync.Pool{New: func() any { return new(multi) }}
@@ -69,7 +69,7 @@ func (f *flight) deliver() error {
 	return nil
 }
 
-// byServer puts batches together that go in one request, in their order.
+// byServer groups batches by server, one request each, in their order.
 func byServer(all []*batch) [][]*batch {
 	var groups [][]*batch
 	place := map[rpc.Server]int{}
@@ -87,8 +87,7 @@ func byServer(all []*batch) [][]*batch {
 	return groups
 }
 
-// attempt sends batches to their server. What failed is to do again; an error is
-// one for good.
+// attempt sends batches to their server. Failed ones are retried; the error is a permanent one.
 func (f *flight) attempt(ctx context.Context, group []*batch) error {
 	server := group[0].region.Server
 	outcomes, err := f.call(ctx, server, group)
@@ -125,7 +124,7 @@ func (f *flight) call(ctx context.Context, server rpc.Server, group []*batch) ([
 	return parseMulti(response.Message, group)
 }
 
-// settle does what the answer for a batch asks for.
+// settle handles the response for a batch.
 func (f *flight) settle(b *batch, o *outcome) error {
 	if o.err != nil {
 		f.note(b.region.Server.Address(), o.err)
@@ -136,7 +135,7 @@ func (f *flight) settle(b *batch, o *outcome) error {
 		batches.Put(b)
 		return nil
 	}
-	// Rows that failed alike go on together, in their order.
+	// Rows with the same reaction stay together, in their order.
 	again := map[rpc.Reaction]*batch{}
 	errs := map[rpc.Reaction]error{}
 	for _, failure := range o.failed {
@@ -163,8 +162,8 @@ func (f *flight) settle(b *batch, o *outcome) error {
 	return nil
 }
 
-// failed decides what to do with a batch of which no row is known to be written;
-// shared says that the error was for other batches too.
+// failed handles a batch without a row that is known to be written; shared means that the error was
+// that of several batches.
 func (f *flight) failed(b *batch, err error, shared bool) error {
 	var remote *rpc.RemoteError
 	switch region.Classify(err) {
@@ -193,11 +192,11 @@ func (f *flight) failed(b *batch, err error, shared bool) error {
 	return nil
 }
 
-// maxDoubts is how often a flight meets errors that nobody knows.
+// maxDoubts bounds the unknown errors of a flight.
 const maxDoubts = 10
 
-// isolate finds the row that spoils its batch: halves, each again, until one is
-// alone with the error.
+// isolate finds the row that fails its batch by retrying halves until one row is alone with the
+// error.
 func (f *flight) isolate(b *batch, err error, shared bool) error {
 	switch {
 	case shared:
@@ -219,8 +218,7 @@ func (f *flight) isolate(b *batch, err error, shared bool) error {
 	return nil
 }
 
-// relocate gives the rows whose region is not known any more a new one: several
-// where it was split.
+// relocate locates the regions of rows without a known one: several if the region was split.
 func (f *flight) relocate(ctx context.Context) error {
 	todo := f.todo
 	f.todo = nil
@@ -248,7 +246,7 @@ func (f *flight) relocate(ctx context.Context) error {
 	return nil
 }
 
-// note makes visible what is tried again.
+// note adds a failure to Troubles.
 func (f *flight) note(what string, err error) {
 	if f.waited == nil {
 		f.waited = make(map[string]bool)

@@ -10,11 +10,11 @@ import (
 )
 
 var (
-	// ErrTableNotFound: there is no such table.
+	// ErrTableNotFound is returned if the table does not exist.
 	ErrTableNotFound = region.ErrTableNotFound
-	// ErrTableDisabled: the table is there and serves nobody.
+	// ErrTableDisabled is returned if the table is disabled.
 	ErrTableDisabled = region.ErrTableDisabled
-	// ErrNoLayout: the table was made by something else.
+	// ErrNoLayout is returned if the table was not created by sluice.
 	ErrNoLayout = errors.New("the table's descriptor has no layout of sluice's (attribute " + schema.LayoutAttribute + ")")
 )
 

@@ -12,28 +12,28 @@ import (
 	"sluice/schema"
 )
 
-// errRangeEnded: a range's blocks ended before its end; the range knows why.
+// errRangeEnded is the error of a range whose blocks ended before its end; the range has the cause.
 var errRangeEnded = errors.New("range ended")
 
-// cursor stands on a row of one range.
+// cursor is the position in one range.
 type cursor struct {
 	blocks <-chan *block
 	block  *block
 	i      int
 	cells  []byte     // of the row
 	head   schema.Row // without cells
-	warmed byte       // keeps warm's reads from being left out
+	warmed byte       // keeps the compiler from removing the reads of warm
 }
 
 const (
-	// warmRows is how many rows are asked for from memory at once.
+	// warmRows is the number of rows that are prefetched at once.
 	warmRows = 16
-	// headBytes is how far into a row its first cell's qualifier begins, about.
+	// headBytes is the approximate offset of the first cell's qualifier in a row.
 	headBytes = 48
 )
 
-// warm reads a byte of each of the next rows: an answer waits for its turn until no
-// cache has it any more, and memory brings sixteen rows nearly as fast as one.
+// warm reads a byte of each of the next rows. By the time that they are used, a response is no
+// longer in a CPU cache, and memory loads sixteen rows nearly as fast as one.
 func (c *cursor) warm() {
 	for _, row := range c.block.rows[c.i:min(c.i+warmRows, len(c.block.rows))] {
 		c.warmed ^= row[0] ^ row[min(headBytes, len(row)-1)]
@@ -71,7 +71,7 @@ func (c *cursor) next(ctx context.Context) (bool, error) {
 	return true, err
 }
 
-// close gives memory back; the range's goroutine must be on its way to its end.
+// close releases memory; the range's goroutine must have been cancelled.
 func (c *cursor) close() {
 	if c.block != nil {
 		c.block.release()
@@ -82,18 +82,18 @@ func (c *cursor) close() {
 	}
 }
 
-// names are the qualifiers met so far as strings, sorted, as they are in a row:
-// the next cell's is mostly the next one here, or one soon after it.
+// names are the qualifiers seen so far as strings, sorted like the cells of a row: the next cell's
+// is usually the next one here, or one soon after it.
 type names struct{ sorted []string }
 
 const (
-	// maxNames bounds what is remembered of a table that somebody else writes as well.
+	// maxNames bounds the cache for a table that other programs write, too.
 	maxNames = 4096
-	// soon is how many cells in a row may be null before names are searched.
+	// soon is the number of names that are compared before searching.
 	soon = 4
 )
 
-// find is the place of a qualifier that is expected at a place or soon after it.
+// find returns the index of a qualifier that is expected at an index or soon after it.
 func (n *names) find(place int, qualifier []byte) int {
 	for i := place; i < min(place+soon, len(n.sorted)); i++ {
 		if n.sorted[i] == string(qualifier) {
@@ -115,7 +115,7 @@ func (n *names) search(qualifier []byte) int {
 	return i
 }
 
-// read fills row with the cursor's.
+// read sets row to the cursor's.
 func (c *cursor) read(row *schema.Row, n *names) error {
 	row.Key, row.Time, row.Stream, row.Offset = c.head.Key, c.head.Time, c.head.Stream, c.head.Offset
 	row.Cells = row.Cells[:0]
@@ -136,8 +136,7 @@ func (c *cursor) read(row *schema.Row, n *names) error {
 	return nil
 }
 
-// merge puts the rows of the ranges in the order of their time. The cursors are a
-// heap; its first has the next row.
+// merge merges the rows of the ranges by time. The cursors are a heap; its first has the next row.
 type merge struct {
 	layout  schema.Layout
 	reverse bool
@@ -145,7 +144,7 @@ type merge struct {
 	cursors []*cursor
 }
 
-// run yields rows until there are no more, or nobody wants them.
+// run yields rows until the end, or until yield returns false.
 func (m *merge) run(ctx context.Context, cursors []*cursor, s schema.Scan, yield func(*schema.Row, error) bool) error {
 	m.cursors = append(m.cursors, cursors...)
 	for i := len(m.cursors) - 1; i >= 0; i-- {
@@ -175,8 +174,8 @@ func (m *merge) run(ctx context.Context, cursors []*cursor, s schema.Scan, yield
 	return nil
 }
 
-// place moves cursor i to its next wanted row and restores the heap from there
-// down. A cursor at its end leaves.
+// place moves cursor i to its next selected row and restores the heap from there down. A cursor at
+// its end is removed.
 func (m *merge) place(ctx context.Context, i int) error {
 	more, err := m.advance(ctx, m.cursors[i])
 	if err != nil {
@@ -206,7 +205,7 @@ func (m *merge) advance(ctx context.Context, c *cursor) (bool, error) {
 	}
 }
 
-// sink moves cursor i down to where it belongs.
+// sink moves cursor i down to its place in the heap.
 func (m *merge) sink(i int) {
 	for {
 		least := i
@@ -223,7 +222,7 @@ func (m *merge) sink(i int) {
 	}
 }
 
-// before is the order of keys without their salt.
+// before compares keys without their salt.
 func (m *merge) before(a, b *schema.Row) bool {
 	if m.reverse {
 		a, b = b, a

@@ -7,8 +7,8 @@ import (
 	"sluice/hbase/wire"
 )
 
-// multi is a request for rows of several regions of one server, and what became of
-// it. Its memory is used again.
+// multi is a request for rows of several regions of one server, and its response. Its memory is
+// reused.
 type multi struct {
 	request rpc.Request
 	action  []byte
@@ -16,7 +16,7 @@ type multi struct {
 
 const mutationPut = 2
 
-// encode makes the request. The cells stay where they are.
+// encode encodes the request. The cells are not copied.
 func (m *multi) encode(batches []*batch, durability Durability) *rpc.Request {
 	m.request.Method = "Multi"
 	m.request.Param, m.request.Cells = m.request.Param[:0], m.request.Cells[:0]
@@ -39,11 +39,11 @@ func (m *multi) encode(batches []*batch, durability Durability) *rpc.Request {
 	return &m.request
 }
 
-// outcome is what became of one batch: an error for all of it, or of single rows.
+// outcome is the result of one batch: an error for all of it, or errors of single rows.
 type outcome struct {
 	err    error
 	failed []rowFailure // in the order of the rows
-	done   int          // rows that were written
+	done   int          // number of written rows
 }
 
 type rowFailure struct {
@@ -51,7 +51,7 @@ type rowFailure struct {
 	err *rpc.RemoteError
 }
 
-// parseMulti reads a MultiResponse: results stand in the order of the batches.
+// parseMulti parses a MultiResponse: results are in the order of the batches.
 func parseMulti(message []byte, batches []*batch) ([]outcome, error) {
 	outcomes := make([]outcome, 0, len(batches))
 	f := wire.Read(message)
@@ -98,7 +98,7 @@ func parseRegionResult(b []byte, rows int) (o outcome, err error) {
 	return o, f.Err
 }
 
-// add reads a ResultOrException.
+// add parses a ResultOrException.
 func (o *outcome) add(b []byte, rows int) error {
 	index := uint64(0)
 	var nested []byte

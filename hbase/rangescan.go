@@ -10,7 +10,7 @@ import (
 	"sluice/hbase/wire"
 )
 
-// scanOrder is what is the same for every range of a scan.
+// scanOrder is the parameters that all ranges of a scan share.
 type scanOrder struct {
 	filter     []byte // a Filter, or nil
 	reverse    bool
@@ -20,20 +20,20 @@ type scanOrder struct {
 	limit      int // rows of a range; 0: all
 }
 
-// rangeScan reads one range region by region. It knows the last whole row that it
-// handed on, and begins behind it whenever a scanner is lost.
+// rangeScan reads one range region by region. It keeps the last whole row that it passed on, and
+// continues after it if a scanner is lost.
 type rangeScan struct {
 	table       *Table
 	order       *scanOrder
 	start, stop []byte
 	out         chan *block
 
-	// at is where to go on: from there, or behind it where past is set. In a
-	// reverse scan it is the upper end, and never belongs to what is left.
+	// at is the position to continue at, or after if past is set. In a reverse scan it is the upper
+	// end, which is never part of the rest.
 	at    []byte
 	past  bool
-	rows  int    // handed on
-	carry []byte // the cells so far of a row that is not whole
+	rows  int    // passed on
+	carry []byte // the cells so far of an incomplete row
 
 	region  *region.Region
 	scanner uint64
@@ -41,7 +41,7 @@ type rangeScan struct {
 	seq     uint64 // of the next call
 }
 
-// run hands on blocks, and a last one that says so.
+// run passes on blocks, and a last one that marks the end.
 func (r *rangeScan) run(ctx context.Context) error {
 	defer close(r.out)
 	r.at = r.start
@@ -86,7 +86,7 @@ func (r *rangeScan) run(ctx context.Context) error {
 	}
 }
 
-// lose forgets the scanner, and its region where that is not where it was.
+// lose drops the scanner, and its region if that has moved.
 func (r *rangeScan) lose(ctx context.Context, err error) {
 	if r.region != nil {
 		var remote *rpc.RemoteError
@@ -102,7 +102,7 @@ func (r *rangeScan) lose(ctx context.Context, err error) {
 	r.region, r.opened, r.carry = nil, false, nil
 }
 
-// step makes one call and hands on what it gave.
+// step makes one call and passes on its rows.
 func (r *rangeScan) step(ctx context.Context) (progress, done bool, err error) {
 	if r.region == nil {
 		if r.region, err = r.locate(ctx); err != nil {
@@ -149,18 +149,18 @@ func (r *rangeScan) step(ctx context.Context) (progress, done bool, err error) {
 	}
 }
 
-// locate finds the region in which to go on.
+// locate finds the region to continue in.
 func (r *rangeScan) locate(ctx context.Context) (*region.Region, error) {
 	t := r.table
 	found, err := t.regions.Locate(ctx, r.at)
 	if err != nil || !r.order.reverse || bytes.Compare(found.Start, r.at) < 0 {
 		return found, err
 	}
-	// The rows before at are in the region before.
+	// The rows before at are in the previous region.
 	return t.regions.Locate(ctx, justBefore(r.at))
 }
 
-// justBefore is a key before k that no row of ours is between.
+// justBefore returns a key before k with no row of sluice between them.
 func justBefore(k []byte) []byte {
 	if k[len(k)-1] == 0 {
 		return k[:len(k)-1]
@@ -170,7 +170,7 @@ func justBefore(k []byte) []byte {
 	return append(b, bytes.Repeat([]byte{0xff}, 64)...)
 }
 
-// leave goes on to the next region; true at the range's end.
+// leave continues with the next region; true at the range's end.
 func (r *rangeScan) leave() (done bool) {
 	edge := r.region.End
 	if r.order.reverse {
@@ -188,7 +188,7 @@ func (r *rangeScan) leave() (done bool) {
 	return len(r.stop) > 0 && bytes.Compare(edge, r.stop) >= 0
 }
 
-// block makes whole rows of an answer.
+// block makes whole rows of a response.
 func (r *rangeScan) block(response *rpc.Response, s *scanResponse) (*block, error) {
 	b := &block{response: response, rows: make([][]byte, 0, len(s.counts)+1)}
 	cells := response.Cells
@@ -213,8 +213,7 @@ func (r *rangeScan) block(response *rpc.Response, s *scanResponse) (*block, erro
 	return b, r.note(b)
 }
 
-// join puts a row that began in an earlier result together; one that was only
-// thought to go on is whole.
+// join completes a row that began in an earlier result.
 func (r *rangeScan) join(b *block, row []byte) ([]byte, error) {
 	if r.carry == nil {
 		return row, nil
@@ -236,7 +235,7 @@ func (r *rangeScan) join(b *block, row []byte) ([]byte, error) {
 	return row, nil
 }
 
-// note remembers the last row, where the next scanner would begin.
+// note saves the last row, after which the next scanner would begin.
 func (r *rangeScan) note(b *block) error {
 	if len(b.rows) == 0 {
 		return nil
@@ -250,7 +249,7 @@ func (r *rangeScan) note(b *block) error {
 	return nil
 }
 
-// flushCarry takes in the row that the region ended with.
+// flushCarry adds the row at the region's end.
 func (r *rangeScan) flushCarry(b *block) *block {
 	if r.carry != nil {
 		b.rows = append(b.rows, r.carry)
@@ -260,13 +259,13 @@ func (r *rangeScan) flushCarry(b *block) *block {
 	return b
 }
 
-// readPread: a scan that is turned into a stream ends answers early.
+// readPread: a scan that the server turns into a stream returns short responses.
 const (
 	readPread = 2
 	allRows   = 1<<31 - 1
 )
 
-// call opens the scanner, which gives rows already, or asks it for more.
+// call opens the scanner, which returns the first rows, or requests more.
 func (r *rangeScan) call(ctx context.Context) (*rpc.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -287,7 +286,7 @@ func (r *rangeScan) call(ctx context.Context) (*rpc.Response, error) {
 	return r.table.cluster.Call(ctx, r.region.Server, &rpc.Request{Method: "Scan", Param: param})
 }
 
-// scan is the Scan message.
+// scan encodes the Scan message.
 func (r *rangeScan) scan() []byte {
 	var column []byte
 	column = wire.AppendBytes(column, 1, r.order.family)
@@ -311,8 +310,7 @@ func (r *rangeScan) scan() []byte {
 	return wire.AppendUint(s, 23, readPread)
 }
 
-// closeTimeout bounds how long a scan that nobody reads any more tells its server;
-// the scanner ends by itself after a minute.
+// closeTimeout bounds closing the scanner of a cancelled scan; the scanner expires after a minute.
 const closeTimeout = time.Second
 
 func (r *rangeScan) close(ctx context.Context) {

@@ -10,8 +10,8 @@ import (
 	"sluice/hbase/wire"
 )
 
-// Move asks the master to move the region that holds a key to any other server. It
-// does not wait for the move.
+// Move asks the master to move the region of a key to any other server. It does not wait for the
+// move.
 func (a *Admin) Move(ctx context.Context, key []byte) error {
 	r, err := a.locate(ctx, key)
 	if err == nil {
@@ -23,13 +23,13 @@ func (a *Admin) Move(ctx context.Context, key []byte) error {
 	return nil
 }
 
-// Split splits the region that holds a key, at the key, and waits until it is done.
+// Split splits the region of a key, at the key, and waits for the end.
 func (a *Admin) Split(ctx context.Context, key []byte) error {
 	r, err := a.locate(ctx, key)
 	if err != nil {
 		return fmt.Errorf("hbase: split a region of %s: %w", a.url.Table, err)
 	}
-	// The region's name is TABLE,START,ID.HASH. and the master wants the id.
+	// The region's name is TABLE,START,ID.HASH. and the master requires the id.
 	id, _, _ := bytes.Cut(r.Name[bytes.LastIndexByte(r.Name, ',')+1:], []byte("."))
 	n, err := strconv.ParseUint(string(id), 10, 64)
 	if err != nil {
@@ -43,12 +43,12 @@ func (a *Admin) Split(ctx context.Context, key []byte) error {
 	return nil
 }
 
-// locate finds the region of a key as it is now.
+// locate finds the current region of a key.
 func (a *Admin) locate(ctx context.Context, key []byte) (*region.Region, error) {
 	return locate(ctx, a.cluster, a.cluster.Table(a.url.Table), key)
 }
 
-// encoded is how the master wants a region named: by its hash, type 2.
+// encoded returns the region's specifier for the master: its hash, type 2.
 func encoded(r *region.Region) []byte {
 	name := bytes.TrimSuffix(r.Name, []byte("."))
 	return wire.AppendBytes(wire.AppendUint(nil, 1, 2), 2, name[bytes.LastIndexByte(name, '.')+1:])

@@ -12,23 +12,22 @@ import (
 )
 
 const (
-	// scanBytes is what a scan may hold of what its ranges read ahead. A range has
-	// up to three blocks: one that is read, one that waits, one that is coming.
+	// scanBytes bounds the blocks that a scan's ranges hold. A range has up to three: one that is
+	// read, one that waits, one that is being received.
 	scanBytes     = 12 << 20
 	minBlockBytes = 32 << 10
 	maxBlockBytes = 2 << 20
 )
 
-// Scan yields the rows that s asks for in the order of their time, and rows of one
-// time in the order of their streams and offsets; s.Reverse is exactly the other
-// way round. What s.Filter says and servers understand is done by them; they may
-// leave out only rows that it does not want, and s.Limit is ignored with it. A row
-// and its bytes are valid until the next one is asked for.
+// Scan yields the rows that s selects in the order of their time, and rows of one time in the order
+// of their streams and offsets; s.Reverse is exactly the reverse order. Servers apply s.Filter as
+// far as they can; they exclude only rows that it does not select, and s.Limit is ignored with it.
+// A row and its bytes are valid until the next one is requested.
 //
-// The ranges of the salts are read side by side, each region as it was when the scan
-// came to it; rows put before the scan began are all seen. A server that fails is
-// tried again until ctx ends. The scan ends with ctx, after one error, or when the
-// consumer stops, and holds nothing after that.
+// The ranges of the salts are read concurrently, each region in its state when the scan reaches it;
+// rows that were put before the scan began are all seen. A call to a failing server is retried
+// until ctx ends. The scan ends with ctx, after one error, or when the consumer stops, and holds no
+// resources after that.
 func (t *Table) Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error] {
 	return func(yield func(*schema.Row, error) bool) {
 		if err := t.scan(ctx, s, yield); err != nil {
@@ -60,7 +59,7 @@ func (t *Table) scan(ctx context.Context, s schema.Scan, yield func(*schema.Row,
 	})
 }
 
-// ranges reads ranges side by side while do reads their cursors.
+// ranges reads ranges concurrently while do reads their cursors.
 func (t *Table) ranges(ctx context.Context, ranges []schema.KeyRange, o scanOrder, do func([]*cursor) error) error {
 	inner, cancel := context.WithCancel(ctx)
 	g, inner := errgroup.WithContext(inner)
@@ -76,7 +75,7 @@ func (t *Table) ranges(ctx context.Context, ranges []schema.KeyRange, o scanOrde
 		c.close()
 	}
 	if e := g.Wait(); err == errRangeEnded {
-		return e // the range says why it ended early
+		return e // the range has the cause of its end
 	}
 	return err
 }
@@ -92,7 +91,8 @@ func streamSet(ids []schema.StreamID) map[schema.StreamID]bool {
 	return set
 }
 
-// columns are the cells that servers send: nil for all, as of a packed row's one.
+// columns returns the cells that servers return: nil for all, as for the single cell of a packed
+// row.
 func (t *Table) columns(s schema.Scan) []string {
 	if s.Cells == nil || t.layout.Name == schema.LayoutPacked {
 		return nil

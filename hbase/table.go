@@ -11,8 +11,8 @@ import (
 	"sluice/schema"
 )
 
-// Table is a table of a cluster. Its methods are safe for concurrent use, but for
-// Close: no other call and no scan may be under way then, and none may follow.
+// Table is an open table. Its methods are safe for concurrent use, except Close: no other call or
+// scan may be running then, or follow.
 type Table struct {
 	url      URL
 	layout   schema.Layout
@@ -22,12 +22,11 @@ type Table struct {
 	writer   *writer
 }
 
-// Trouble is something that is tried again: what, since when, how often, why.
+// Trouble is an operation that is being retried: what, since when, how often, and the last error.
 type Trouble = region.Trouble
 
-// Open opens a table that is there, and reads its layout; it asks a cluster that does
-// not answer until ctx ends. Errors that a caller may look for are ErrTableNotFound,
-// ErrNoLayout and *LayoutError.
+// Open opens an existing table, and reads its layout; it retries until ctx ends. Errors to check
+// for are ErrTableNotFound, ErrNoLayout and *LayoutError.
 func Open(ctx context.Context, url URL, o Options) (*Table, error) {
 	a := OpenAdmin(url, o)
 	layout, err := a.Layout(ctx)
@@ -42,21 +41,18 @@ func Open(ctx context.Context, url URL, o Options) (*Table, error) {
 	return t, nil
 }
 
-// Layout is the layout that the table was made with.
+// Layout returns the table's layout.
 func (t *Table) Layout() schema.Layout { return t.layout }
 
-// State is what is tried again at the moment, the oldest first: nothing, where all
-// is well.
+// State returns the operations that are being retried, the oldest first.
 func (t *Table) State() []Trouble { return t.troubles.List() }
 
-// Put sends rows, and keeps nothing of them. It returns when they are on their way,
-// or waiting to be: they are durable when the next Flush has returned nil, and a
-// scan of this Table sees them. It waits while a server has as much on its way as
-// it may have.
+// Put sends rows, and keeps no reference to them. It returns when they were sent or are queued:
+// they are durable when the next Flush has returned nil, and a scan of this Table sees them. It
+// waits while a server has too many bytes in flight.
 //
-// A server that fails is tried again until ctx ends; State says so meanwhile. Any
-// error but ctx's is for good: the table must be closed, and what was not flushed
-// put again.
+// A call to a failing server is retried until ctx ends; State lists it. Any error but ctx's is
+// permanent: the table must be closed, and rows that were not flushed put again.
 func (t *Table) Put(ctx context.Context, rows *schema.Rows) error {
 	if err := t.writer.put(ctx, rows); err != nil {
 		return fmt.Errorf("hbase: put into %s: %w", t.url.Table, err)
@@ -64,8 +60,8 @@ func (t *Table) Put(ctx context.Context, rows *schema.Rows) error {
 	return nil
 }
 
-// Flush returns nil when every row of earlier Puts is durable, or was refused and
-// taken by Options.Refused. Errors are as Put's.
+// Flush returns nil when every row of earlier Puts is durable, or was rejected and accepted by
+// Options.Refused. Errors are those of Put.
 func (t *Table) Flush(ctx context.Context) error {
 	if err := t.writer.flush(ctx); err != nil {
 		return fmt.Errorf("hbase: flush %s: %w", t.url.Table, err)
@@ -73,13 +69,13 @@ func (t *Table) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Close ends what is under way. It does not flush.
+// Close ends running calls. It does not flush.
 func (t *Table) Close() error {
 	t.writer.close()
 	return t.cluster.Close()
 }
 
-// locate finds a key's region, however long it takes.
+// locate finds a key's region; it retries until ctx or the limit ends.
 func locate(ctx context.Context, c *region.Cluster, t *region.Table, key []byte) (r *region.Region, err error) {
 	if r := t.Known(key); r != nil {
 		return r, nil

@@ -24,13 +24,12 @@ const (
 	defaultMasterPort = 16000
 )
 
-// URL is where a table is:
+// URL is the location of a table:
 //
 //	hbase://zk1,zk2,zk3[:2181][/znode]/[NAMESPACE:]TABLE
 //	hbase+rpc://master1,master2[:16000]/[NAMESPACE:]TABLE
 //
-// A port belongs to the server before it; without one a server has that of the
-// last server, or the default.
+// A server without a port has that of the last server, or the default.
 type URL struct {
 	Scheme  string
 	Servers []rpc.Server // ZooKeeper's, or masters
@@ -38,18 +37,18 @@ type URL struct {
 	Table   string       // with its namespace where it has one
 }
 
-// Place is what a URL may leave out: ZooKeeper's servers and the cluster's node, as
-// hbase-site.xml has them.
+// Place is the parts that a URL may leave out: ZooKeeper's servers and the cluster's node, as in
+// hbase-site.xml.
 type Place struct {
 	Quorum string // hbase.zookeeper.quorum: zk1,zk2:2182
-	Port   int    // of those that have none; 0: 2181
+	Port   int    // of servers without one; 0: 2181
 	Root   string // zookeeper.znode.parent; empty: /hbase
 }
 
-// ParseURL reads a table's URL that leaves nothing out.
+// ParseURL parses a complete URL of a table.
 func ParseURL(text string) (URL, error) { return Place{}.ParseURL(text) }
 
-// ParseURL reads a table's URL; hbase:///TABLE is one at this place.
+// ParseURL parses a table's URL; hbase:///TABLE is one at this place.
 func (p Place) ParseURL(text string) (u URL, err error) {
 	scheme, rest, _ := strings.Cut(text, "://")
 	u.Scheme = scheme
@@ -89,7 +88,7 @@ func (p Place) ParseURL(text string) (u URL, err error) {
 	return u, nil
 }
 
-// servers are the quorum's. There, unlike in a URL, a port is for one server alone.
+// servers returns the quorum's servers. Unlike in a URL, a port is for one server only.
 func (p Place) servers() (all []rpc.Server, err error) {
 	if p.Quorum == "" {
 		return nil, errors.New("it names no ZooKeeper, and there is no hbase.zookeeper.quorum of an hbase-site.xml (HBASE_CONF_DIR names its folder)")
@@ -131,8 +130,8 @@ func parseServers(text string, port int) ([]rpc.Server, error) {
 
 const nameBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 
-// checkTable checks a name as HBase does: letters, digits, and in the table's own
-// part also - and . after the first; default: before it is left out.
+// checkTable checks a name as HBase does: letters, digits, and in the table's part also - and .
+// after the first; the prefix default: is removed.
 func checkTable(name string) (string, error) {
 	namespace, table, ok := strings.Cut(name, ":")
 	if !ok {
@@ -150,7 +149,7 @@ func checkTable(name string) (string, error) {
 
 const defaultNamespace = "default"
 
-// splitName takes a table's name apart.
+// splitName splits a table's name.
 func splitName(name string) (namespace, table string) {
 	if namespace, table, ok := strings.Cut(name, ":"); ok {
 		return namespace, table
@@ -158,7 +157,7 @@ func splitName(name string) (namespace, table string) {
 	return defaultNamespace, name
 }
 
-// addresses are the servers as host:port.
+// addresses returns the servers as host:port.
 func (u URL) addresses() []string {
 	var list []string
 	for _, s := range u.Servers {

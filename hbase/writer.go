@@ -10,16 +10,15 @@ import (
 )
 
 const (
-	// maxPendingBytes bounds what waits to become requests, over all servers.
+	// maxPendingBytes bounds the rows that are not yet sent, over all servers.
 	maxPendingBytes = 8 << 20
-	// maxFlyingBytes bounds what is on its way, over all servers.
+	// maxFlyingBytes bounds the in-flight rows, over all servers.
 	maxFlyingBytes = 16 << 20
 )
 
-// writer gathers rows by region and server, and sends each server's as a request
-// when there are enough. What is sent is a flight: it owns its rows until they are
-// durable or refused. So Put waits only where a server has as much on its way as
-// it may have.
+// writer groups rows by region and server, and sends those of a server as a request when there are
+// enough. A request is a flight, which owns its rows until they are durable or rejected. So Put
+// waits only if a server has too many bytes in flight.
 type writer struct {
 	cluster    *region.Cluster
 	regions    *region.Table
@@ -29,29 +28,29 @@ type writer struct {
 	refused    func(key []byte, cells []schema.Cell, reason error) error
 	directory  schema.KeyRange
 
-	// token is held by the one that puts or flushes.
+	// token is held by a running put or flush.
 	token chan struct{}
 	lanes map[string]*lane
 	open  map[*region.Region]*batch
 	last  *batch
-	// pending is the bytes in all open batches.
+	// pending is the number of bytes in all open batches.
 	pending int
-	// streams are keys of the stream directory that were put since the last flush:
-	// the only rows that say something new under an old key.
+	// streams are keys of the stream directory that were put since the last flush, the only rows
+	// that change under the same key.
 	streams map[string]bool
 
-	life   context.Context // ends flights
+	life   context.Context // cancels flights
 	cancel context.CancelFunc
 	wait   sync.WaitGroup // for flights
 
 	mu      sync.Mutex
 	flying  int // bytes
 	flights int
-	err     error         // for good
-	changed chan struct{} // closed and made anew when a flight ended
+	err     error         // permanent
+	changed chan struct{} // closed and replaced when a flight ends
 }
 
-// lane is what goes to one server.
+// lane is the batches and in-flight bytes of one server.
 type lane struct {
 	server  string
 	batches []*batch
@@ -88,7 +87,7 @@ func (w *writer) acquire(ctx context.Context) error {
 
 func (w *writer) release() { <-w.token }
 
-// put takes the rows over.
+// put adds rows.
 func (w *writer) put(ctx context.Context, rows *schema.Rows) error {
 	if err := w.acquire(ctx); err != nil {
 		return err
@@ -107,7 +106,7 @@ func (w *writer) add(ctx context.Context, key []byte, time int64, cells []schema
 		return w.refuse(key, cells, err)
 	}
 	if time == 0 && inRange(w.directory, key) {
-		if w.streams[string(key)] { // two flights have no order between them
+		if w.streams[string(key)] { // flights are not ordered
 			if err := w.drain(ctx); err != nil {
 				return err
 			}
@@ -136,7 +135,7 @@ func (w *writer) add(ctx context.Context, key []byte, time int64, cells []schema
 	return nil
 }
 
-// batch is the open batch for a key, of a region that is looked up if need be.
+// batch returns the open batch for a key; its region is located if necessary.
 func (w *writer) batch(ctx context.Context, key []byte) (*batch, error) {
 	r := w.regions.Known(key)
 	if r == nil {
@@ -174,7 +173,7 @@ func (w *writer) fullest() *lane {
 	return most
 }
 
-// send makes a flight of a lane's batches, when there is room for it.
+// send makes a flight of a lane's batches, when its in-flight bytes allow it.
 func (w *writer) send(ctx context.Context, l *lane) error {
 	if len(l.batches) == 0 {
 		return nil
@@ -224,7 +223,7 @@ func (w *writer) drain(ctx context.Context) error {
 	return nil
 }
 
-// until waits for a condition, which is looked at under the lock.
+// until waits for a condition, which is checked under the lock.
 func (w *writer) until(ctx context.Context, condition func() bool) error {
 	for {
 		w.mu.Lock()
@@ -241,7 +240,7 @@ func (w *writer) until(ctx context.Context, condition func() bool) error {
 	}
 }
 
-// explain says what was waited for, where a server is in trouble.
+// explain adds to an error what is being retried.
 func (w *writer) explain(err error) error {
 	for _, t := range w.troubles.List() {
 		return fmt.Errorf("%w, waiting for %s since %s: %w", err, t.What, t.Since.Format("15:04:05"), t.Err)
@@ -249,7 +248,7 @@ func (w *writer) explain(err error) error {
 	return err
 }
 
-// landed takes a flight off the list.
+// landed removes a flight.
 func (w *writer) landed(f *flight, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -258,7 +257,7 @@ func (w *writer) landed(f *flight, err error) {
 	w.flying -= f.bytes
 	if err != nil && w.err == nil {
 		w.err = err
-		w.cancel() // what else is on its way will not be reported as durable
+		w.cancel() // other flights will not be reported as durable
 	}
 	close(w.changed)
 	w.changed = make(chan struct{})
@@ -270,7 +269,7 @@ func (w *writer) failure() error {
 	return w.err
 }
 
-// refuse hands a row to whoever keeps what no server takes.
+// refuse passes on a row that no server accepts.
 func (w *writer) refuse(key []byte, cells []schema.Cell, reason error) error {
 	if w.refused == nil {
 		return fmt.Errorf("row %x cannot be stored: %w", key, reason)
@@ -280,7 +279,7 @@ func (w *writer) refuse(key []byte, cells []schema.Cell, reason error) error {
 	return w.refused(key, cells, reason)
 }
 
-// close ends what is on its way.
+// close cancels flights.
 func (w *writer) close() {
 	w.cancel()
 	w.wait.Wait()

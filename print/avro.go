@@ -8,7 +8,7 @@ import (
 	"sluice/schema"
 )
 
-// AvroRecord is what the record is called in Avro files.
+// AvroRecord is the name of the record in Avro files.
 const AvroRecord = "sluice.Access"
 
 // avroColumns are the output's columns; the default has the host, so that one
@@ -46,7 +46,7 @@ func (p *avroPrinter) Print(e *schema.Entry) error {
 // Close implements [Printer].
 func (p *avroPrinter) Close() error { return p.file.flush() }
 
-// Flush implements [Printer]: the block ends, however few records it has.
+// Flush implements [Printer]: it ends the block, even with few records.
 func (p *avroPrinter) Flush() error { return p.file.flush() }
 
 // avroJSONPrinter prints the records of the container file in Avro's own JSON

@@ -12,7 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// avroBlockBytes is how much of a container file is compressed at a time.
+// avroBlockBytes is the size of a block before compression.
 const avroBlockBytes = 64 << 10
 
 // The codecs of an Avro container file.
@@ -22,12 +22,11 @@ const (
 	AvroNull      = "null"      // not compressed
 )
 
-// container writes an Avro object container file: a header with the schema, then
-// blocks of records, each compressed and followed by the sync marker.
+// container writes an Avro object container file: a header with the schema, then blocks of records,
+// each compressed and followed by the sync marker.
 //
-// The blocks of the header's map and of the file all have positive counts. Avro also
-// allows a negative count followed by the block's size in bytes, which some readers
-// (polars among them) refuse.
+// The blocks of the header's map and of the file have positive counts. Avro also allows a negative
+// count followed by the block's size in bytes, which some readers (polars) reject.
 type container struct {
 	w        io.Writer
 	sync     [16]byte
@@ -55,7 +54,7 @@ func newContainer(w io.Writer, schema, codec string) (*container, error) {
 	return c, write(w, append(header, c.sync[:]...))
 }
 
-// avroCodec returns what appends a compressed block.
+// avroCodec returns a function that appends a compressed block.
 func avroCodec(codec string) (func(dst, block []byte) ([]byte, error), error) {
 	switch codec {
 	case AvroZstandard:
@@ -94,7 +93,7 @@ func (c *container) end() error {
 	return c.flush()
 }
 
-// flush writes the records held back as one block.
+// flush writes the buffered records as one block.
 func (c *container) flush() error {
 	if c.records == 0 {
 		return nil

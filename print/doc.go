@@ -1,7 +1,9 @@
-// Package print writes entries and summaries to people and programs.
+// Package print prints entries and reports for people and programs: New returns a Printer of
+// entries, Report prints the answer to a question, and Text, Textf and Textln escape text for a
+// terminal.
 //
-// One entry is one line of output, but for avro, a container file. What stays
-// apart in the log stays apart in every output:
+// One entry is one line of output, except for avro, a container file. Values that differ in the log
+// differ in every output:
 //
 //	            null        empty     a byte that is not UTF-8   control characters
 //	json        null        ""        \xhh (two backslashes)     \n \t … \u00hh
@@ -11,15 +13,13 @@
 //	tsv         \N          nothing   \xhh                       \n \t \r, else \xhh; \ is \\
 //	table       -           ""        \xhh                       \xhh
 //
-// raw is logbody and a newline, byte for byte; with tsv and avro's logbody it is
-// what loses nothing: in json, csv and table \xff can also be four characters
-// that stood in the log. parse_error is one text everywhere, "byte 12: %>s: what
-// was expected". Times are RFC 3339 in the line's own zone, in avro and avrojson
-// microseconds since 1970; numbers are numbers.
+// raw is logbody and a newline, byte for byte. raw, tsv and avro's logbody lose nothing; in json,
+// csv and table \xff can also be four characters of the log. parse_error is the same text
+// everywhere, "byte 12: %>s: what was expected". Times are RFC 3339 in the line's own zone, in avro
+// and avrojson microseconds since 1970; numbers are numbers.
 //
-// Entries of different formats may come in one output. json gives each the
-// fields of its own format; the others have the columns of all formats named in
-// [Options], in the order in which they are first seen, null where an entry's
-// format has none. Fields that one format has as a number and another as a text
-// are texts in those columns.
+// Entries of different formats may be in one output. json prints the fields of each entry's format;
+// the others have the columns of all formats in [Options], in the order of their first use, null if
+// an entry's format lacks one. Fields that are a number in one format and text in another are text
+// in those columns.
 package print

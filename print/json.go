@@ -11,8 +11,8 @@ import (
 type jsonPrinter struct {
 	w       io.Writer
 	host    bool
-	keys    [][]byte        // of the fields asked for: `"name":`
-	columns *schema.Columns // nil: the default, which depends on the entry's format
+	keys    [][]byte        // of the selected fields: `"name":`
+	columns *schema.Columns // nil: the default columns, which depend on the entry's format
 	last    *jsonPlan
 	plans   map[*schema.Field]*jsonPlan // by the first of the format's fields
 	out     []byte
@@ -24,12 +24,12 @@ type jsonPlan struct {
 	first  *schema.Field
 	keys   [][]byte
 	places []schema.Place
-	// method and request tell a request line that was not split.
+	// method and request are used to find a request line that was not split.
 	method, request schema.Place
 	parseError      schema.Place
 }
 
-// maxPlans bounds what is remembered; more formats are only planned again.
+// maxPlans bounds the cache; beyond it formats are planned again.
 const maxPlans = 1024
 
 func newJSON(w io.Writer, o Options) *jsonPrinter {
@@ -58,7 +58,7 @@ func (p *jsonPrinter) Print(e *schema.Entry) error {
 	} else {
 		p.defaults(e)
 	}
-	p.out[len(p.out)-1] = '}' // where the last value has its comma
+	p.out[len(p.out)-1] = '}' // in place of the comma after the last value
 	p.out = append(p.out, '\n')
 	return write(p.w, p.out)
 }
@@ -111,7 +111,7 @@ func (p *jsonPrinter) plan(rec *schema.Record) *jsonPlan {
 
 func newPlan(fields []schema.Field, host bool) *jsonPlan {
 	columns := schema.AvroFields(fields)
-	columns = columns[:len(columns)-2] // parse_error and logbody come by themselves
+	columns = columns[:len(columns)-2] // parse_error and logbody are printed separately
 	if !host {
 		columns = columns[1:]
 	}

@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// Text returns s as a person may read it on a terminal: control characters, marks
-// that turn the direction of writing, and bytes that are not UTF-8 become \xhh.
-// Names and reasons of other hosts are printed through it, or through Textf.
+// Text returns s safe for a terminal: control characters, characters that change the direction of
+// writing, and bytes that are not UTF-8 become \xhh. Print names and reasons of other hosts with
+// it, or with Textf.
 func Text(s string) string { return string(tableText.append(nil, []byte(s))) }
 
-// Textf is fmt.Fprintf for a person: each argument that is a text, an error or has
-// a String method goes through [Text]. An error keeps its lines, a hint's among them.
+// Textf is fmt.Fprintf for a terminal: each argument that is a text, an error or has a String
+// method goes through [Text]. The lines of an error are kept, including its hint.
 func Textf(w io.Writer, format string, args ...any) (int, error) {
 	return fmt.Fprintf(w, format, harmless(args)...)
 }
 
-// Textln is fmt.Fprintln for a person, as Textf.
+// Textln is fmt.Fprintln for a terminal, like Textf.
 func Textln(w io.Writer, args ...any) (int, error) { return fmt.Fprintln(w, harmless(args)...) }
 
 func harmless(args []any) []any {
@@ -47,8 +47,8 @@ func harmless(args []any) []any {
 	return safe
 }
 
-// turnsText reports whether a character turns the direction of the text around it,
-// or ends a line for some terminals.
+// turnsText reports whether a character changes the direction of the text around it, or ends a line
+// in some terminals.
 func turnsText(r rune) bool {
 	return r == 0x61c || r == 0x200e || r == 0x200f || 0x2028 <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069
 }

@@ -12,28 +12,25 @@ import (
 
 // Printer writes entries. It is not safe for concurrent use.
 type Printer interface {
-	// Print writes one entry, of which it keeps nothing.
+	// Print writes one entry. It keeps no reference to it.
 	Print(e *schema.Entry) error
-	// Flush writes the entries that are held back, so that a reader sees them now. A
-	// table's column widths are fixed by the first entries that are flushed.
+	// Flush writes buffered entries. A table's column widths are fixed by the first entries that
+	// are flushed.
 	Flush() error
-	// Close writes what is held back. It does not close the writer.
+	// Close writes buffered entries. It does not close the writer.
 	Close() error
 }
 
-// Options say what is printed.
+// Options are the settings of an output.
 type Options struct {
-	// Fields are the columns wanted, in their order: fields of the formats,
-	// derived ones too, and host, file, stream, offset, time, parse_error, logbody.
-	// Empty: host where Host is set, the format's fields that are not derived,
-	// parse_error and logbody. json then leaves out parse_error where there is
-	// none, and adds request to a line whose request was not split; table leaves
-	// out logbody and what is null in all of the first rows; avro and avrojson
-	// always have the host.
+	// Fields are the columns, in their order: fields of the formats, also derived ones, and host,
+	// file, stream, offset, time, parse_error, logbody. Empty: host if Host is set, the format's
+	// fields that are not derived, parse_error and logbody. json then omits an empty parse_error,
+	// and adds request to a line whose request was not split; table omits logbody and columns that
+	// are null in all of the first rows; avro and avrojson always have the host.
 	Fields []string
-	// Formats are the fields of the formats that entries can have. Without them
-	// names are not checked, and the default columns are only those that all
-	// entries have.
+	// Formats are the fields of the possible formats of entries. Without them names are not
+	// checked, and the default columns are only those that all entries have.
 	Formats [][]schema.Field
 	// Host puts the host before the default columns.
 	Host bool
@@ -41,12 +38,12 @@ type Options struct {
 	Width int
 	// Zone is the zone of the times in a table; nil is the line's own, written out.
 	Zone *time.Location
-	// HeadRows is how many rows a table holds back to see how wide its columns
-	// must be; 0 is 1000.
+	// HeadRows is the number of rows that a table buffers to determine the column widths; 0 is
+	// 1000.
 	HeadRows int
 	// AllColumns shows a table's columns also where the first rows have no value.
 	AllColumns bool
-	// CRLF ends the lines of csv in CR LF, as RFC 4180 and Excel have it.
+	// CRLF ends the lines of csv in CR LF, for RFC 4180 and Excel.
 	CRLF bool
 	// Codec compresses the blocks of avro: AvroZstandard, AvroDeflate or AvroNull; "" is
 	// AvroZstandard.
@@ -56,15 +53,14 @@ type Options struct {
 // Kinds are the outputs that New knows.
 const Kinds = "raw, json, avrojson, avro, csv, tsv, table"
 
-// CSVSafe is csv for a spreadsheet: no value is a formula there.
+// CSVSafe is csv for spreadsheets: no value is evaluated as a formula.
 const CSVSafe = "csv-safe"
 
-// ErrKind marks an output that there is not.
+// ErrKind marks an unknown output.
 var ErrKind = errors.New("print: output")
 
-// New returns a printer of one of Kinds. It writes w once an entry: give it a
-// buffered writer where entries are many. An unknown field's error wraps
-// [query.ErrFilter].
+// New returns a printer of one of Kinds. It writes to w once for each entry: use a buffered writer
+// for many entries. The error for an unknown field wraps [query.ErrFilter].
 func New(w io.Writer, kind string, o Options) (Printer, error) {
 	if len(o.Formats) > 0 {
 		if err := query.CheckFields(o.Fields, o.Formats...); err != nil {
@@ -92,7 +88,7 @@ func New(w io.Writer, kind string, o Options) (Printer, error) {
 	return nil, fmt.Errorf("%w %q is not known: use one of %s", ErrKind, kind, Kinds)
 }
 
-// columns are the output's fields where all entries have the same.
+// columns are the output's fields if all entries have the same.
 func (o Options) columns() []schema.Field {
 	union := Union(o.Formats...)
 	if len(o.Fields) == 0 {
@@ -115,8 +111,8 @@ func (o Options) columns() []schema.Field {
 	return columns
 }
 
-// Union is the fields of several formats, each once, in the order in which they
-// are first seen. What is of two kinds is text.
+// Union returns the fields of several formats, each once, in the order of their first use. A field
+// of two kinds is text.
 func Union(formats ...[]schema.Field) []schema.Field {
 	var union []schema.Field
 	for _, fields := range formats {
@@ -144,7 +140,7 @@ func names(fields []schema.Field) []string {
 	return names
 }
 
-// write hands b to w, and says what failed.
+// write writes b to w, and wraps the error.
 func write(w io.Writer, b []byte) error {
 	if _, err := w.Write(b); err != nil {
 		return fmt.Errorf("print: %w", err)
@@ -152,7 +148,7 @@ func write(w io.Writer, b []byte) error {
 	return nil
 }
 
-// rawPrinter prints lines as they were.
+// rawPrinter prints the original lines.
 type rawPrinter struct {
 	w   io.Writer
 	buf []byte

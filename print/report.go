@@ -12,9 +12,9 @@ import (
 	"sluice/query"
 )
 
-// Report writes the answer to a question: json (an object a group), csv, tsv, or table,
-// which draws one of the columns and says below it what is not exact. Of the options it
-// takes CRLF.
+// Report prints the answer to a question: json (an object a group), csv, tsv, or table, which draws
+// bars for one of the columns and notes below it what is not exact. Of the options only CRLF is
+// used.
 func Report(w io.Writer, kind string, o Options, r query.Report) error {
 	var out []byte
 	switch kind {
@@ -91,7 +91,7 @@ const (
 	barRunes    = 50
 )
 
-// reportTable aligns the columns: numbers to the right, with the bars behind them.
+// reportTable aligns the columns: numbers to the right, with the bars after them.
 func reportTable(r query.Report) []byte {
 	if len(r.Columns) == 1 && r.Keys == 0 {
 		var out []byte
@@ -143,7 +143,7 @@ func reportTable(r query.Report) []byte {
 	return []byte(b.String())
 }
 
-// reportNotes says below a table what is not exact.
+// reportNotes notes what is not exact.
 func reportNotes(b *strings.Builder, r query.Report) {
 	if r.Approximate {
 		fmt.Fprintf(b, "(approximate: too many different values to count each; a count is at most so much too high, and a value that is not among these has at most %d)\n",
@@ -154,7 +154,7 @@ func reportNotes(b *strings.Builder, r query.Report) {
 	}
 }
 
-// lowest is the least count that made it into the report.
+// lowest is the least count in the report.
 func lowest(r query.Report) int64 {
 	if len(r.Rows) == 0 {
 		return 0
@@ -162,7 +162,7 @@ func lowest(r query.Report) int64 {
 	return int64(r.Rows[len(r.Rows)-1][r.Keys].Float())
 }
 
-// reportCell is a value as a table shows it: a fraction with two decimals.
+// reportCell formats a value for a table: a fraction has two decimals.
 func reportCell(v query.Value) string {
 	switch {
 	case v.Null:

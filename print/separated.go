@@ -8,7 +8,7 @@ import (
 	"sluice/schema"
 )
 
-// dialect is how values stand between separators.
+// dialect is the format of values and separators.
 type dialect struct {
 	separator byte
 	end       string
@@ -16,18 +16,17 @@ type dialect struct {
 	append    func(dst, text []byte) []byte
 }
 
-// csvDialect follows RFC 4180, but for lines that end in LF, which every reader takes
-// and other tools count on: a value with a quote, a comma or a line end in it is quoted.
-// Null is nothing at all, and the empty text is quoted.
+// csvDialect follows RFC 4180, except that lines end in LF, which every reader accepts and other
+// tools require. A value with a quote, a comma or a line end is quoted. Null is empty, and the
+// empty text is quoted.
 var csvDialect = dialect{',', "\n", "", appendCSV}
 
-// csvSafeDialect is for people who open the file in a spreadsheet, which takes a
-// cell that begins with one of formulaStarts for a formula: such a value begins with
-// an apostrophe. All values are in quotes, for some spreadsheets also separate at
-// semicolons and tabs.
+// csvSafeDialect is for spreadsheets, which evaluate a cell that begins with one of formulaStarts
+// as a formula: such a value gets an apostrophe before it. All values are quoted, as some
+// spreadsheets also separate at semicolons and tabs.
 var csvSafeDialect = dialect{',', "\n", "", appendCSVSafe}
 
-// ending is the dialect with the ends of lines that the options ask for.
+// ending returns the dialect with the line ends of the options.
 func (d dialect) ending(o Options) dialect {
 	if o.CRLF {
 		d.end = "\r\n"
@@ -45,7 +44,7 @@ func appendCSVSafe(dst, text []byte) []byte {
 	return append(csvText.append(dst, text), '"')
 }
 
-// isNumber: -5 is no formula.
+// isNumber reports whether text is a number: -5 is not a formula.
 func isNumber(text []byte) bool {
 	digits := bytes.TrimPrefix(text, []byte("-"))
 	return len(digits) > 0 && len(bytes.Trim(digits, "0123456789")) == 0
@@ -89,7 +88,7 @@ func (p *separatedPrinter) Print(e *schema.Entry) error {
 // Flush implements [Printer].
 func (p *separatedPrinter) Flush() error { return nil }
 
-// Close implements [Printer]: a header is written even where no entry came.
+// Close implements [Printer]: the header is written even without entries.
 func (p *separatedPrinter) Close() error {
 	p.out = p.out[:0]
 	p.appendHeader()

@@ -15,20 +15,21 @@ import (
 const (
 	defaultWidth    = 160
 	defaultHeadRows = 1000
-	// maxCellBytes bounds what is held back of a value.
+	// maxCellBytes bounds a buffered value.
 	maxCellBytes = 1024
-	// minColumn is how narrow a text column may get; below that lines run over.
+	// minColumn is the least width of a text column; if that is too wide, lines are longer than the
+	// terminal.
 	minColumn = 8
 	gap       = "  "
 )
 
-// tablePrinter prints aligned columns that fit a terminal. The first rows are
-// held back to see how wide the columns must be.
+// tablePrinter prints aligned columns that fit a terminal. The first rows are buffered to determine
+// the column widths.
 type tablePrinter struct {
 	w        io.Writer
 	fields   []schema.Field
 	columns  *schema.Columns
-	all      bool // show columns that are null in all of the head too
+	all      bool // also show columns that are null in all of the head
 	width    int
 	headRows int
 	zone     *time.Location
@@ -57,7 +58,7 @@ func newTable(w io.Writer, o Options) *tablePrinter {
 	return p
 }
 
-// null is how a table shows it, as the log does.
+// null is printed for null, as in the log.
 const null = "-"
 
 // Print implements [Printer].
@@ -110,8 +111,8 @@ func (p *tablePrinter) Close() error {
 	return write(p.w, []byte(note))
 }
 
-// format is the cell's text: no more than maxCellBytes of it, and nothing that a
-// terminal would act upon.
+// format returns the cell's text: at most maxCellBytes of it, without characters that control a
+// terminal.
 func (p *tablePrinter) format(e *schema.Entry, place schema.Place) []byte {
 	p.cell = p.cell[:0]
 	switch {
@@ -152,7 +153,7 @@ func (p *tablePrinter) appendTime(dst []byte, nanos int64, zoneSeconds int32) []
 	return time.Unix(0, nanos).In(zone).AppendFormat(dst, layout)
 }
 
-// writeHead writes the header and the rows held back; last says that no more come.
+// writeHead writes the header and the buffered rows; last means that no more follow.
 func (p *tablePrinter) writeHead(last bool) error {
 	p.measure(last)
 	p.out = p.out[:0]
@@ -175,8 +176,8 @@ func (p *tablePrinter) writeHead(last bool) error {
 	return nil
 }
 
-// measure fits the columns to the width: text columns give way, the widest
-// first, and what is left over goes to them where more rows may come.
+// measure fits the columns to the width: text columns are narrowed, the widest first, and get the
+// remaining width if more rows may follow.
 func (p *tablePrinter) measure(last bool) {
 	p.widths, p.missed = make([]int, len(p.fields)), make([]bool, len(p.fields))
 	total := -len(gap)

@@ -5,17 +5,18 @@ import (
 	"unicode/utf8"
 )
 
-// escaping is how an output writes text: as it is, but for bytes that are not
-// UTF-8 and characters that it cannot take.
+// escaping is how an output writes text: unchanged, except for bytes that are not UTF-8 and
+// characters that it cannot contain.
 type escaping struct {
-	plain [utf8.RuneSelf]bool // ASCII taken as it is
-	c1    bool                // U+0080 to U+009F too, which terminals act upon
-	still bool                // no marks that turn the direction of writing
-	// escape appends a byte that is not taken as it is.
+	plain [utf8.RuneSelf]bool // ASCII that is not escaped
+	c1    bool                // escape U+0080 to U+009F, too, which control terminals
+	still bool                // escape characters that change the direction of writing
+	// escape appends the escape of a byte.
 	escape func(dst []byte, c byte) []byte
 }
 
-// newEscaping takes printable ASCII but for escaped, and the controls kept.
+// newEscaping escapes everything but printable ASCII without escaped, and the control characters
+// kept.
 func newEscaping(escape func(dst []byte, c byte) []byte, escaped, kept string) *escaping {
 	e := &escaping{escape: escape}
 	for c := ' '; c < 0x7f; c++ {
@@ -47,7 +48,7 @@ var (
 
 // append appends text.
 func (e *escaping) append(dst, text []byte) []byte {
-	start := 0 // of what is not appended yet
+	start := 0 // of the text not yet appended
 	for i := 0; i < len(text); {
 		c := text[i]
 		n := 1
@@ -76,12 +77,12 @@ func (e *escaping) append(dst, text []byte) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// escapeHex appends \xhh, as Apache writes a byte that it does not print.
+// escapeHex appends \xhh, as Apache does.
 func escapeHex(dst []byte, c byte) []byte {
 	return append(dst, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
 }
 
-// escapeJSON spells control characters as Java's Jackson does.
+// escapeJSON escapes control characters like Java's Jackson.
 func escapeJSON(dst []byte, c byte) []byte {
 	switch c {
 	case '"', '\\':
@@ -130,7 +131,7 @@ func appendJSON(dst, text []byte) []byte {
 	return append(jsonText.append(append(dst, '"'), text), '"')
 }
 
-// appendCSV appends a value of RFC 4180, in quotes where it needs them.
+// appendCSV appends a value of RFC 4180, quoted if necessary.
 func appendCSV(dst, text []byte) []byte {
 	if len(text) > 0 && !bytes.ContainsAny(text, "\",\r\n") {
 		return csvText.append(dst, text)

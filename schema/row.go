@@ -19,8 +19,8 @@ type Row struct {
 	Cells  []Cell
 }
 
-// Cell returns the value under a qualifier; false when the row has none (null).
-// The logbody of a packed row is read out of its record.
+// Cell returns the value of a qualifier; false if the row has none (null). The logbody of a packed
+// row is decoded from its record.
 func (r *Row) Cell(qualifier string) ([]byte, bool) {
 	for i := range r.Cells {
 		if r.Cells[i].Qualifier == qualifier {
@@ -33,14 +33,13 @@ func (r *Row) Cell(qualifier string) ([]byte, bool) {
 	return nil, false
 }
 
-// Rows is a block of rows on the way into a table, in the order of their lines.
-// It is made to be used again; its values point into the lines they came from,
-// so a table copies what it keeps before Put returns.
+// Rows is a block of rows to store, in the order of their lines. It is reused; its values are spans
+// of the lines, so a table must copy what it keeps before Put returns.
 type Rows struct {
 	refs  []rowRef
 	keys  []byte
 	cells []Cell
-	arena []byte // numbers, and text whose escapes were undone
+	arena []byte // numbers, and unescaped text
 }
 
 type rowRef struct {
@@ -50,7 +49,7 @@ type rowRef struct {
 
 // Reset empties the block and keeps its memory.
 func (r *Rows) Reset() {
-	clear(r.cells) // lets go of the lines
+	clear(r.cells) // drops references to the lines
 	r.refs, r.keys, r.cells, r.arena = r.refs[:0], r.keys[:0], r.cells[:0], r.arena[:0]
 }
 
@@ -76,16 +75,16 @@ func (r *Rows) Cells(i int) []Cell {
 	return r.cells[start:r.refs[i].cellEnd]
 }
 
-// Time returns row i's event time in nanoseconds since 1970; 0 when it has none.
+// Time returns row i's event time in nanoseconds since 1970; 0 if it has none.
 func (r *Rows) Time(i int) int64 { return r.refs[i].time }
 
-// end closes the row whose key and cells were appended.
+// end completes the row whose key and cells were appended.
 func (r *Rows) end(time int64) {
 	r.refs = append(r.refs, rowRef{len(r.keys), len(r.cells), time})
 }
 
-// keep copies b into the block's own memory. Growing moves the block but leaves
-// earlier copies where they are, so slices handed out before stay good.
+// keep copies b into the block's memory. Growing allocates new memory and does not move earlier
+// copies, so slices of them remain valid.
 func (r *Rows) keep(b []byte) []byte {
 	n := len(r.arena)
 	r.arena = append(r.arena, b...)

@@ -1,27 +1,25 @@
 package schema
 
-// Scan says which rows are wanted, and in what order. The zero Scan is every
-// row in time order.
+// Scan selects rows and their order. The zero Scan is every row in time order.
 type Scan struct {
-	// From <= time < To, nanoseconds since 1970; To <= 0 means no end. Rows
-	// without a readable time have time 0.
+	// From <= time < To, nanoseconds since 1970; To <= 0 is no limit. Rows without a time have time
+	// 0.
 	From, To int64
-	// Streams, where not nil, are the only streams wanted.
+	// Streams, if not nil, selects streams.
 	Streams []StreamID
-	// Cells, where not nil, are the qualifiers of the only cells wanted; a table may
-	// yield more.
+	// Cells, if not nil, selects cells by their qualifiers; a table may return more.
 	Cells []string
-	// Filter, where not nil, may be used by a table to leave rows out early. A
-	// table may also ignore it: whoever scans applies it again.
+	// Filter, if not nil, may be used by a table to exclude rows early. The caller must apply it
+	// again.
 	Filter *Filter
 	// Reverse is newest first.
 	Reverse bool
-	// Limit, where > 0, is how many rows are wanted. A table that ignores Filter
-	// ignores Limit too when there is a filter.
+	// Limit, if > 0, is the maximum number of rows. A table that ignores Filter ignores Limit, too,
+	// if there is a filter.
 	Limit int
 }
 
-// Op is what a Filter does.
+// Op is an operator of a Filter.
 type Op uint8
 
 const (
@@ -35,12 +33,12 @@ const (
 	Contains            // the field's bytes contain Text
 	Matches             // the field's bytes match Text, a regular expression (RE2)
 	Within              // the address lies in Text, a CIDR block
-	IsNull              // the field is null: "-", or not there
-	EqualFold           // the field = Text, but for the case of ASCII letters
+	IsNull              // the field is null: "-", or missing
+	EqualFold           // the field = Text, ignoring the case of ASCII letters
 )
 
-// Filter is an expression over a row's fields, as data, so that a table can
-// push down what its servers understand. A comparison with a null field is false.
+// Filter is an expression over a row's fields, as data, so that a table can push it down to
+// servers. A comparison with a null field is false.
 type Filter struct {
 	Op    Op
 	Args  []*Filter

@@ -7,14 +7,14 @@ import (
 	"strconv"
 )
 
-// StreamID names a stream: one log file on one host for its whole life, through
-// renames. It is a hash of host, device, inode and first line (StreamSeed).
+// StreamID identifies a stream: one log file on one host, through renames. It is a hash of host,
+// device, inode and first line (StreamSeed).
 type StreamID uint64
 
-// String is 16 hexadecimal digits, as in row keys and file names.
+// String returns 16 hexadecimal digits, as in row keys and file names.
 func (id StreamID) String() string { return fmt.Sprintf("%016x", uint64(id)) }
 
-// ParseStreamID reads what String writes.
+// ParseStreamID parses the output of String.
 func ParseStreamID(s string) (StreamID, error) {
 	n, err := strconv.ParseUint(s, 16, 64)
 	if err != nil || len(s) != 16 {
@@ -23,13 +23,13 @@ func ParseStreamID(s string) (StreamID, error) {
 	return StreamID(n), nil
 }
 
-// StreamSeed is what makes a file this file and no other, apart from its host: a hash of
-// device, inode and first line. With a host's name it makes a StreamID, so whoever shows
-// the seed shows that the id belongs to that host.
+// StreamSeed identifies a file on its host: a hash of device, inode and first line. With the host's
+// name it makes the StreamID, so a sender that sends the seed proves that the id belongs to its
+// host.
 type StreamSeed [16]byte
 
-// NewStreamSeed hashes a file's identity. firstLine is the file's first line, or its
-// first MaxHeadBytes where the line is longer.
+// NewStreamSeed hashes a file's identity. firstLine is the file's first line, or its first
+// MaxHeadBytes if the line is longer.
 func NewStreamSeed(device, inode uint64, firstLine []byte) StreamSeed {
 	h := sha256.New()
 	var b [16]byte
@@ -40,16 +40,16 @@ func NewStreamSeed(device, inode uint64, firstLine []byte) StreamSeed {
 	return StreamSeed(h.Sum(nil))
 }
 
-// ID is the stream's id on a host.
+// ID returns the stream's id on a host.
 func (s StreamSeed) ID(host string) StreamID { return streamID("stream", host, s[:]) }
 
-// NewStreamID is the id of a file on a host.
+// NewStreamID returns the id of a file on a host.
 func NewStreamID(host string, device, inode uint64, firstLine []byte) StreamID {
 	return NewStreamSeed(device, inode, firstLine).ID(host)
 }
 
-// ForeignStreamID is the id under which a collector stores a stream whose sender named it
-// by an id without a seed: another host that names the same id gets another one.
+// ForeignStreamID returns the id under which a collector stores a stream whose sender sent an id
+// without a seed: another host that sends the same id gets another one.
 func ForeignStreamID(host string, named StreamID) StreamID {
 	return streamID("named", host, binary.BigEndian.AppendUint64(nil, uint64(named)))
 }
@@ -61,24 +61,24 @@ func streamID(kind, host string, what []byte) StreamID {
 	return StreamID(binary.BigEndian.Uint64(h.Sum(nil)))
 }
 
-// MaxHeadBytes bounds what of a first line goes into a stream's identity.
+// MaxHeadBytes bounds the part of a first line in a stream's identity.
 const MaxHeadBytes = 4096
 
-// Stream is a log file and what is known of it. It does not change once made.
+// Stream is a log file and its attributes. It is immutable.
 type Stream struct {
 	ID     StreamID
 	Host   string
-	Path   string // where the file was first seen
+	Path   string // where the file was first found
 	Format string // LogFormat, its nickname, or "pattern:" and a regular expression
-	// Zone is that of times whose format says none: an IANA name, "" for UTC.
+	// Zone is the time zone of times without one: an IANA name, "" for UTC.
 	Zone string
-	// Sparse: its lines came from a sender that says where each begins, and nothing
-	// of what is between: Flume. Ranges may come in any order, and holes stay.
+	// Sparse is true for lines from a sender that sends the start of each line only: Flume. Ranges
+	// may come in any order, and gaps remain.
 	Sparse bool `json:",omitempty"`
 }
 
-// Range is the bytes [Start, End) of a stream. For a compressed log they count
-// what it holds, not the file.
+// Range is the bytes [Start, End) of a stream. For a compressed log they are positions in its
+// content, not in the file.
 type Range struct{ Start, End int64 }
 
 // Len is the number of bytes.
@@ -90,13 +90,13 @@ func (r Range) String() string { return fmt.Sprintf("[%d,%d)", r.Start, r.End) }
 type Batch struct {
 	Stream *Stream
 	Range  Range
-	// Data is the range's bytes, newlines included; only the last line of a
-	// finished log can lack its newline. It belongs to whoever made the batch and
-	// is valid until the call it was handed to returns.
+	// Data is the range's bytes, newlines included; only the last line of a finished log can lack
+	// its newline. It belongs to the batch's creator and is valid until the call that it was passed
+	// to returns.
 	Data []byte
-	// Lines is how many lines Data holds.
+	// Lines is the number of lines in Data.
 	Lines int
-	// Labels are what the operator calls the log by, for the archive; nil is none.
-	// They are not changed.
+	// Labels are the operator's labels of the log, for the archive; nil: none. They are not
+	// changed.
 	Labels map[string]string
 }

@@ -16,18 +16,17 @@ import (
 	"sluice/schema"
 )
 
-// Subject is what is examined.
+// Subject is what is checked.
 type Subject struct {
 	URL hbase.URL
-	// Options are those with which the table would be opened; with a Layout, its
-	// name must be the table's.
+	// Options are the options for opening the table; with a Layout, its name must be the table's.
 	Options hbase.Options
-	// Kerberos and TLS are what Options.Handshake is made of; nil: without.
+	// Kerberos and TLS are the parts of Options.Handshake; nil: none.
 	Kerberos *sasl.Kerberos
 	TLS      *sasl.TLSConfig
 }
 
-// examination is one under way. What was not found out is zero.
+// examination is the state of a running check. What was not found is zero.
 type examination struct {
 	Subject
 	report   *doctor.Report
@@ -41,7 +40,7 @@ type examination struct {
 	regions      []region.Assignment
 }
 
-// The steps that need one before them, by the name under which they are skipped.
+// The steps that others depend on, by the name under which those are skipped.
 const (
 	stepMaster  = "master"
 	stepServers = "region servers"
@@ -50,8 +49,8 @@ const (
 	stepRow     = "row"
 )
 
-// Run makes the steps in their order. It ends with ctx; a step ends by itself after
-// some times Options.Timeout.
+// Run runs the steps in their order. It ends with ctx; each step is bounded by a multiple of
+// Options.Timeout.
 func Run(ctx context.Context, s Subject, r *doctor.Report) (err error) {
 	e := &examination{Subject: s, report: r}
 	e.open()
@@ -86,12 +85,12 @@ func Run(ctx context.Context, s Subject, r *doctor.Report) (err error) {
 	return ctx.Err()
 }
 
-// open makes what connects, when it is asked to.
+// open creates the clients, which connect on demand.
 func (e *examination) open() {
 	if e.Options.Timeout <= 0 {
 		e.Options.Timeout = rpc.DefaultTimeout
 	}
-	e.Options.Logger = slog.New(slog.DiscardHandler) // what is wrong is in the report
+	e.Options.Logger = slog.New(slog.DiscardHandler) // errors are in the report
 	e.pool = rpc.NewPool(rpc.Options{User: e.Options.User, Timeout: e.Options.Timeout, Handshake: e.Options.Handshake})
 	if e.URL.Scheme == hbase.SchemeRPC {
 		e.registry = region.NewRPCRegistry(e.pool, e.URL.Servers)
@@ -111,8 +110,7 @@ func (e *examination) skip(why string, names ...string) {
 	}
 }
 
-// step is a step with a deadline: long enough for a server's silence to be noticed
-// on the way to another.
+// step runs a step with a deadline, long enough to detect a silent server and try another.
 func (e *examination) step(ctx context.Context, name string, do func(ctx context.Context) (string, error)) bool {
 	return e.report.Step(name, func() (string, error) {
 		inner, cancel := context.WithTimeout(ctx, 2*e.Options.Timeout)
@@ -135,7 +133,7 @@ func (e *examination) logIn(ctx context.Context) {
 	})
 }
 
-// find finds where everything else begins.
+// find locates the master and the meta table.
 func (e *examination) find(ctx context.Context) bool {
 	return e.step(ctx, "cluster", func(ctx context.Context) (_ string, err error) {
 		if e.master, err = e.registry.Master(ctx); err != nil {
@@ -148,8 +146,7 @@ func (e *examination) find(ctx context.Context) bool {
 	})
 }
 
-// certificate says what TLS is by now, at the master; each region server says what
-// its own is.
+// certificate reports the master's certificate; each region server's is reported with the server.
 func (e *examination) certificate(ctx context.Context) {
 	e.step(ctx, "TLS", func(ctx context.Context) (string, error) {
 		c, err := e.TLS.Certificate(ctx, e.master)

@@ -13,7 +13,7 @@ import (
 	"sluice/hbase/wire"
 )
 
-// zooKeeper looks at each server by itself: a client goes to any of them.
+// zooKeeper checks each server separately, as a client may connect to any of them.
 func (e *examination) zooKeeper(ctx context.Context) {
 	for _, s := range e.URL.Servers {
 		address := s.Address()
@@ -39,12 +39,12 @@ func (e *examination) zooKeeper(ctx context.Context) {
 	}
 }
 
-// clusterStatus is what the master knows.
+// clusterStatus is the state of the cluster in the master.
 type clusterStatus struct {
 	version, id string
 	live        []rpc.Server
 	dead        []rpc.Server
-	transitions int // regions on their way
+	transitions int // regions in transition
 }
 
 func (s clusterStatus) alive(server rpc.Server) bool {
@@ -84,7 +84,7 @@ func (e *examination) askMaster(ctx context.Context) bool {
 	})
 }
 
-// parseStatus reads a GetClusterStatusResponse {1 ClusterStatus}.
+// parseStatus parses a GetClusterStatusResponse {1 ClusterStatus}.
 func parseStatus(message []byte) (s clusterStatus, err error) {
 	outer := wire.Read(message)
 	for outer.Next() {
@@ -121,7 +121,7 @@ func parseStatus(message []byte) (s clusterStatus, err error) {
 	return s, outer.Err
 }
 
-// firstField is field 1 of a message.
+// firstField returns field 1 of a message.
 func firstField(message []byte) []byte {
 	f := wire.Read(message)
 	for f.Next() {
@@ -132,8 +132,7 @@ func firstField(message []byte) []byte {
 	return nil
 }
 
-// servers asks each region server for a sign of life: one that hangs takes
-// connections, and says nothing.
+// servers pings each region server: one that hangs accepts connections, and does not respond.
 func (e *examination) servers(ctx context.Context) {
 	for _, server := range e.status.live {
 		e.report.Timed("region server "+server.Address(), func() (string, time.Duration, error) {

@@ -12,9 +12,9 @@ import (
 	"sluice/hbase/wire"
 )
 
-// maxClockDifference is what HBase's own servers may differ by
-// (hbase.master.maxclockskew). Rows without a time of their own, a TTL, and
-// Kerberos (5 minutes) are what clocks matter for.
+// maxClockDifference is the difference that HBase's servers accept among themselves
+// (hbase.master.maxclockskew). Clocks matter for rows without a time of their own, for a TTL, and
+// for Kerberos (5 minutes).
 const maxClockDifference = 30 * time.Second
 
 // rows writes a row on each server that has the table, under a key that no line has.
@@ -34,7 +34,7 @@ func (e *examination) rows(ctx context.Context) {
 	}
 }
 
-// clock compares the server's time, which the row got, with ours.
+// clock compares the server's timestamp of the row with the local time.
 func (e *examination) clock(p *probe) {
 	e.report.Timed("clock of "+p.region.Server.Address(), func() (string, time.Duration, error) {
 		half := p.received.Sub(p.sent) / 2
@@ -51,7 +51,7 @@ func (e *examination) clock(p *probe) {
 	})
 }
 
-// probe is a row with one cell, of a name that nobody else has.
+// probe is a row with one cell, with a unique name.
 type probe struct {
 	*examination
 	region    *region.Region
@@ -63,8 +63,8 @@ type probe struct {
 
 const probeValue = "sluice doctor"
 
-// run writes, reads and deletes. What may have been written is deleted, whatever
-// went wrong.
+// run writes, reads and deletes the row. A row that may have been written is deleted even after an
+// error.
 func (p *probe) run(ctx context.Context) (_ string, err error) {
 	began := time.Now()
 	defer func() {
@@ -95,7 +95,7 @@ func (p *probe) run(ctx context.Context) (_ string, err error) {
 
 func round(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
 
-// delete deletes the row, and looks whether it is gone. It goes on where ctx ended.
+// delete deletes the row, and checks that it is gone. It continues after the end of ctx.
 func (p *probe) delete(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Options.Timeout)
 	defer cancel()
@@ -109,7 +109,7 @@ func (p *probe) delete(ctx context.Context) error {
 	return err
 }
 
-// MutationProto's types, and how much a delete takes.
+// The types of MutationProto, and of deletes.
 const (
 	mutationPut            = 2
 	mutationDelete         = 3

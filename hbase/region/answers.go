@@ -6,16 +6,16 @@ import (
 	"sync"
 )
 
-// answers are what each of some servers said last, for the error that names all of
-// them. It is safe for concurrent use.
+// answers are the last results of several servers, for an error that names all of them. It is safe
+// for concurrent use.
 type answers struct {
-	servers []string // in the order in which the user named them
+	servers []string // in the order of the user's URL
 
 	mu   sync.Mutex
 	said map[string]string
 }
 
-// note keeps what a server said; nil: it answers as it should.
+// note saves a server's result; nil: success.
 func (a *answers) note(server string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -28,7 +28,7 @@ func (a *answers) note(server string, err error) {
 	}
 }
 
-// String names every server with what it said.
+// String lists every server with its result.
 func (a *answers) String() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()

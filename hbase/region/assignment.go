@@ -9,7 +9,7 @@ import (
 	"sluice/hbase/wire"
 )
 
-// Assignment is where the meta table says that a region is.
+// Assignment is the location of a region in the meta table.
 type Assignment struct {
 	*Region
 	// State is the region's, such as OPEN or OPENING.
@@ -17,14 +17,14 @@ type Assignment struct {
 }
 
 const (
-	// OpenState is the state of a region that is served.
+	// OpenState is the state of an open region.
 	OpenState = "OPEN"
 
-	metaPage = 100 // rows of the meta table in one answer
+	metaPage = 100 // rows of the meta table in one response
 )
 
-// Assignments are all of a table's regions in the order of their keys, but for
-// those that were split. One that no server has open has the zero Server.
+// Assignments returns all regions of a table in the order of their keys, except split ones. One
+// that no server has open has the zero Server.
 func (c *Cluster) Assignments(ctx context.Context, table string) (all []Assignment, err error) {
 	start := []byte(table + ",,")
 	for {

@@ -9,25 +9,25 @@ import (
 	"sluice/hbase/rpc"
 )
 
-// Table is what is known of one table's regions. It is safe for concurrent use.
+// Table is the cache of one table's regions. It is safe for concurrent use.
 type Table struct {
 	cluster *Cluster
 	name    string
-	asking  chan struct{} // held by the one that asks the meta table
+	asking  chan struct{} // held by the caller that reads the meta table
 
 	mu      sync.RWMutex
-	regions []*Region // in the order of their keys; none overlaps another
+	regions []*Region // in the order of their keys, without overlaps
 }
 
-// Table begins with nothing known of the table's regions.
+// Table returns an empty cache of the table's regions.
 func (c *Cluster) Table(name string) *Table {
 	return &Table{cluster: c, name: name, asking: make(chan struct{}, 1)}
 }
 
-// Name is the table's, with its namespace where it has one.
+// Name is the table's name, with its namespace if it has one.
 func (t *Table) Name() string { return t.name }
 
-// Known is the region of a key as far as it is known, or nil.
+// Known returns the cached region of a key, or nil.
 func (t *Table) Known(key []byte) *Region {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -42,8 +42,8 @@ func (t *Table) after(key []byte) int {
 	return sort.Search(len(t.regions), func(i int) bool { return bytes.Compare(t.regions[i].Start, key) > 0 })
 }
 
-// Locate is the region of a key. It asks the meta table once if need be; of several
-// callers one asks.
+// Locate returns the region of a key. It reads the meta table once if necessary; of several callers
+// one reads it.
 func (t *Table) Locate(ctx context.Context, key []byte) (*Region, error) {
 	if r := t.Known(key); r != nil {
 		return r, nil
@@ -65,7 +65,7 @@ func (t *Table) Locate(ctx context.Context, key []byte) (*Region, error) {
 	return r, nil
 }
 
-// insert takes a region in, and those out that it overlaps.
+// insert adds a region, and removes those that it overlaps.
 func (t *Table) insert(r *Region) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -84,14 +84,13 @@ func (t *Table) insert(r *Region) {
 	t.regions[i] = r
 }
 
-// Drop forgets a region that turned out not to be where it was thought; what was
-// found since stays.
+// Drop removes a region that has moved; a newer one of the same keys is kept.
 func (t *Table) Drop(r *Region) { t.replace(r, nil) }
 
-// Moved notes where a region is by the word of the server that had it, if it is still
-// thought to be where r says. Only the first such word is believed: servers remember
-// for two minutes whom they gave a region to, so when it went to and fro, and was split
-// after that, each of two sends to the other. The meta table is asked instead.
+// Moved sets the server of a region to the one that its former server named, unless it was changed
+// since. Only the first such information is used: servers keep for two minutes where a region went,
+// so if it moved back and forth, and was split after that, each of two would refer to the other.
+// The meta table is read instead.
 func (t *Table) Moved(r *Region, to rpc.Server) {
 	if r.told {
 		t.Drop(r)

@@ -10,39 +10,37 @@ import (
 	"sluice/hbase/rpc"
 )
 
-// Cluster is a cluster's servers: where they are and how to talk to them. It is
-// safe for concurrent use.
+// Cluster locates a cluster's servers and calls them. It is safe for concurrent use.
 type Cluster struct {
 	registry Registry
 	pool     *rpc.Pool
 	timeout  time.Duration
-	limit    time.Duration // of attempts that fail; 0: none
+	limit    time.Duration // of failing attempts; 0: none
 	troubles *Troubles
 
 	mu           sync.Mutex
-	meta, master rpc.Server // the zero Server is not known
+	meta, master rpc.Server // zero: unknown
 }
 
-// NewCluster takes registry and pool over. A lookup in the meta table takes at most
-// twice the timeout, so that a server which says nothing is given up first. limit is
-// how long Retry goes on without success; 0: until its context ends.
+// NewCluster takes ownership of registry and pool. A lookup in the meta table takes at most twice
+// the timeout, so that a silent server is given up first. limit bounds the failing attempts of
+// Retry; 0: until its context ends.
 func NewCluster(registry Registry, pool *rpc.Pool, timeout, limit time.Duration, troubles *Troubles) *Cluster {
 	return &Cluster{registry: registry, pool: pool, timeout: timeout, limit: limit, troubles: troubles}
 }
 
-// Limit is how long attempts may go on without success; 0: for ever.
+// Limit is the limit of failing attempts; 0: none.
 func (c *Cluster) Limit() time.Duration { return c.limit }
 
 // Close ends every call.
 func (c *Cluster) Close() error { return errors.Join(c.registry.Close(), c.pool.Close()) }
 
-// Call is a call to a region server.
+// Call calls a region server.
 func (c *Cluster) Call(ctx context.Context, server rpc.Server, request *rpc.Request) (*rpc.Response, error) {
 	return c.pool.Call(ctx, server, rpc.ClientService, request)
 }
 
-// metaCall is a call to the server of the meta table, which it forgets when it is
-// not that any more.
+// metaCall calls the server of the meta table, and drops the cached server if it is no longer that.
 func (c *Cluster) metaCall(ctx context.Context, request *rpc.Request) (*rpc.Response, error) {
 	response, err := c.found(ctx, &c.meta, c.registry.Meta, rpc.ClientService, request)
 	if err != nil {
@@ -51,7 +49,7 @@ func (c *Cluster) metaCall(ctx context.Context, request *rpc.Request) (*rpc.Resp
 	return response, nil
 }
 
-// Master is a call to the master.
+// Master calls the active master.
 func (c *Cluster) Master(ctx context.Context, request *rpc.Request) (*rpc.Response, error) {
 	response, err := c.found(ctx, &c.master, c.registry.Master, rpc.MasterService, request)
 	if err != nil {
@@ -87,10 +85,9 @@ func (c *Cluster) found(ctx context.Context, known *rpc.Server, find func(contex
 	return response, err
 }
 
-// Retry calls do until it returns no error, one that is for good, or one that stays
-// after a number of times. It pauses between attempts, ends with ctx or, with an
-// *rpc.UnreachableError, at the cluster's limit, and tells Troubles of name what it
-// waits for.
+// Retry calls do until it returns nil, a permanent error, or too many unknown errors. It pauses
+// between attempts, and ends with ctx or, with an *rpc.UnreachableError, at the cluster's limit.
+// Failures are recorded in Troubles under name.
 func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Context) error) error {
 	b := rpc.Backoff{Limit: c.limit}
 	var doubts int
@@ -107,7 +104,7 @@ func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Contex
 			return nil
 		}
 		if cut && last != nil {
-			err = last // says more than that the time was over
+			err = last // more precise than a timeout
 		}
 		last = err
 		if ctx.Err() != nil {
@@ -130,11 +127,10 @@ func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Contex
 	}
 }
 
-// maxDoubts is how often an error is met that nobody knows; 10 attempts take some
-// 15 seconds.
+// maxDoubts bounds the unknown errors; 10 attempts take about 15 seconds.
 const maxDoubts = 10
 
-// Classify is rpc.Classify, and decides about this package's errors.
+// Classify is rpc.Classify, extended by this package's errors.
 func Classify(err error) rpc.Reaction {
 	switch {
 	case errors.Is(err, ErrTableNotFound), errors.Is(err, ErrTableDisabled):

@@ -1,4 +1,4 @@
-// Package region finds things in a cluster: the server of a region, of the meta
-// table, the master. It asks ZooKeeper, or the servers themselves, and the meta
-// table; what it has found it keeps until somebody says that it was wrong.
+// Package region locates the servers of a cluster: the server of a region, of the meta table, the
+// master. A Registry is ZooKeeper, or the servers themselves; a Cluster finds and calls servers, a
+// Table caches the regions of one table until a call fails.
 package region

@@ -18,27 +18,27 @@ import (
 	"sluice/hbase/rpc"
 )
 
-// Member is one server of ZooKeeper's, looked at by itself.
+// Member is the state of one ZooKeeper server.
 type Member struct {
-	// Mode is what srvr says: leader, follower, standalone or observer; empty where
-	// it is not allowed to say.
+	// Mode is the reply to srvr: leader, follower, standalone or observer; empty if the command is
+	// not allowed.
 	Mode string
-	// RoundTrip is how long an answer took.
+	// RoundTrip is the time of a request.
 	RoundTrip time.Duration
-	// NoNode: we may not make a node at the top, which is no fault.
+	// NoNode is true if nodes cannot be created at the top level, which is not an error.
 	NoNode bool
-	// Found: the cluster's node is there.
+	// Found is true if the cluster's node exists.
 	Found bool
 }
 
-// maxWords bounds the answer to a four-letter word.
+// maxWords bounds the reply to a four-letter word.
 const maxWords = 64 << 10
 
 // ErrNotServing is returned if the server runs but is not part of a quorum.
 var ErrNotServing = errors.New("it is up and serves nobody: it finds no quorum of ZooKeeper's servers")
 
-// ExamineZooKeeper looks at one server: what it is, whether it takes a session, and
-// whether a temporary node can be made, read and removed. root is the cluster's node.
+// ExamineZooKeeper checks one server: its mode, whether it accepts a session, and whether a
+// temporary node can be created, read and removed. root is the cluster's node.
 func ExamineZooKeeper(ctx context.Context, address, root string, timeout time.Duration) (m Member, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*timeout)
 	defer cancel()
@@ -66,11 +66,11 @@ func ExamineZooKeeper(ctx context.Context, address, root string, timeout time.Du
 	case <-ctx.Done():
 		err = fmt.Errorf("it takes connections, and no session within %v: %w", 2*timeout, rpc.ErrSilent)
 	}
-	return m, errors.Join(err, z.Close()) // ends what still waits
+	return m, errors.Join(err, z.Close()) // ends pending calls
 }
 
-// askMode sends srvr, which ZooKeeper answers unless it is told not to
-// (4lw.commands.whitelist), and then it says so.
+// askMode sends srvr. ZooKeeper replies, or reports that it is not allowed
+// (4lw.commands.whitelist).
 func askMode(ctx context.Context, address string, timeout time.Duration) (string, error) {
 	d := net.Dialer{Timeout: timeout}
 	conn, err := d.DialContext(ctx, "tcp", address)
@@ -98,10 +98,10 @@ func askMode(ctx context.Context, address string, timeout time.Duration) (string
 	if errors.As(lines.Err(), &silent) && silent.Timeout() {
 		return "", fmt.Errorf("it takes connections, and gives no answer within %v: %w", timeout, rpc.ErrSilent)
 	}
-	return "", nil // it is not allowed to say
+	return "", nil // not allowed
 }
 
-// tryNode makes a node that goes with the session at the latest.
+// tryNode creates a node that is removed at the latest with the session.
 func tryNode(conn *zk.Conn, root string) (m Member, err error) {
 	if m.Found, _, err = conn.Exists(root); err != nil {
 		return m, fmt.Errorf("read %s: %w", root, err)

@@ -13,31 +13,31 @@ import (
 )
 
 var (
-	// ErrTableNotFound: the meta table has no region of the table.
+	// ErrTableNotFound is returned if the meta table has no region of the table.
 	ErrTableNotFound = errors.New("the table is not there")
-	// ErrTableDisabled: the table is there and serves nobody.
+	// ErrTableDisabled is returned if the table is disabled.
 	ErrTableDisabled = errors.New("the table is disabled")
-	// ErrNotOpen: the meta table has no open region for a key at the moment.
+	// ErrNotOpen is returned if the meta table has no open region for a key.
 	ErrNotOpen = errors.New("no server has the region open")
 )
 
-// Region is a part of a table: the keys Start <= key < End, an empty End being the
-// table's. It does not change once found.
+// Region is a part of a table: the keys Start <= key < End; an empty End is the table's. It is
+// immutable.
 type Region struct {
-	// Name is the whole name: table,start,id.encoded.
+	// Name is the full name: table,start,id.encoded.
 	Name       []byte
 	Start, End []byte
 	Server     rpc.Server
 
-	told bool // Server is what another server said, not the meta table
+	told bool // Server was named by another server, not the meta table
 }
 
-// Has reports whether the key is the region's.
+// Has reports whether the key is in the region.
 func (r *Region) Has(key []byte) bool {
 	return bytes.Compare(key, r.Start) >= 0 && (len(r.End) == 0 || bytes.Compare(key, r.End) < 0)
 }
 
-// Specifier is the region in a request.
+// Specifier returns the region's specifier for a request.
 func (r *Region) Specifier() []byte { return specifier(r.Name) }
 
 func specifier(name []byte) []byte {
@@ -55,8 +55,8 @@ const (
 	familyInfo = "info"
 )
 
-// lookup finds the region of a key in the meta table: rows are regions' names, and
-// the last row that begins no later than the key is its region's.
+// lookup finds the region of a key in the meta table: its rows are regions' names, and the last row
+// that begins no later than the key is its region's.
 func (c *Cluster) lookup(ctx context.Context, table string, key []byte) (*Region, error) {
 	last := append(append([]byte(table+","), key...), ","+lastID...)
 	first := table + ",," // both commas: rows of the meta table are compared part by part
@@ -81,21 +81,21 @@ func (c *Cluster) lookup(ctx context.Context, table string, key []byte) (*Region
 	return r, nil
 }
 
-// metaRow is the first row of a scan of the meta table, none when it has none. The
-// cells are copies.
+// metaRow returns the first row of a scan of the meta table, nil if there is none. The cells are
+// copies.
 func (c *Cluster) metaRow(ctx context.Context, scan []byte) ([]wire.Cell, error) {
 	return c.metaRows(ctx, scan, 1)
 }
 
-// metaRows are the first rows, up to so many.
+// metaRows returns the first rows, at most the given number.
 func (c *Cluster) metaRows(ctx context.Context, scan []byte, rows int) ([]wire.Cell, error) {
-	// A scan that is not a pread is turned into a stream after some blocks, with an
-	// answer that has no rows yet.
+	// A scan that is not a pread is turned into a stream after some blocks, with a response without
+	// rows.
 	scan = wire.AppendUint(scan, 23, readPread)
 	param := wire.AppendBytes(nil, 1, specifier(metaRegion))
 	param = wire.AppendBytes(param, 2, scan)
 	param = wire.AppendUint(param, 4, uint64(rows))
-	param = wire.AppendBool(param, 5, true) // one answer, and the scanner is closed
+	param = wire.AppendBool(param, 5, true) // one response; the scanner is closed
 	param = wire.AppendUint(param, 11, uint64(rows))
 	response, err := c.metaCall(ctx, &rpc.Request{Method: "Scan", Param: param})
 	if err != nil {
@@ -122,8 +122,7 @@ func (c *Cluster) metaRows(ctx context.Context, scan []byte, rows int) ([]wire.C
 	return cells, f.Err
 }
 
-// parseRegion reads a region's row. With ErrNotOpen there is a Region without a
-// server.
+// parseRegion parses a region's row. With ErrNotOpen it returns a Region without a server.
 func parseRegion(row []wire.Cell) (*Region, error) {
 	r := &Region{Name: row[0].Row}
 	var info, server []byte
@@ -147,7 +146,7 @@ func parseRegion(row []wire.Cell) (*Region, error) {
 			r.Start = f.Bytes
 		case 4:
 			r.End = f.Bytes
-		case 5, 6: // offline, split: daughters are on their way
+		case 5, 6: // offline, split: its daughters are not open yet
 			offline = offline || f.Bool()
 		}
 	}
@@ -168,8 +167,8 @@ func parseRegion(row []wire.Cell) (*Region, error) {
 	return r, checkServer(r.Server)
 }
 
-// CheckEnabled returns ErrTableDisabled for a table that is disabled: the meta table
-// still names servers for its regions, and they say only that they have none.
+// CheckEnabled returns ErrTableDisabled for a disabled table: the meta table still has servers for
+// its regions, which only report that they do not have them.
 func (c *Cluster) CheckEnabled(ctx context.Context, table string) error {
 	scan := wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, "table"))
 	scan = wire.AppendBytes(scan, 3, table)

@@ -12,23 +12,23 @@ import (
 	"sluice/hbase/wire"
 )
 
-// Registry knows where to begin.
+// Registry finds the first servers of a cluster.
 type Registry interface {
-	// Meta is the server of the meta table's one region.
+	// Meta returns the server of the meta table's only region.
 	Meta(ctx context.Context) (rpc.Server, error)
-	// Master is the active master.
+	// Master returns the active master.
 	Master(ctx context.Context) (rpc.Server, error)
 	Close() error
 }
 
 var (
-	// ErrNoServer: the cluster has no such server at the moment.
+	// ErrNoServer is returned if the cluster has no such server now.
 	ErrNoServer = errors.New("no server")
-	// ErrNoNode: ZooKeeper answers, and has no such node. Also an ErrNoServer.
+	// ErrNoNode is returned if ZooKeeper has no such node. It is also an ErrNoServer.
 	ErrNoNode = errors.New("the node is not there")
 )
 
-// ParseServerName reads a ServerName {1 host, 2 port, 3 start code}.
+// ParseServerName parses a ServerName {1 host, 2 port, 3 start code}.
 func ParseServerName(b []byte) (s rpc.Server, err error) {
 	f := wire.Read(b)
 	for f.Next() {
@@ -54,8 +54,8 @@ func checkServer(s rpc.Server) error {
 	return nil
 }
 
-// parseZNode reads the server that a node in ZooKeeper holds: 0xFF, u32 length of
-// an id, the id, "PBUF", and a message whose field 1 is the ServerName.
+// parseZNode parses the server in a node of ZooKeeper: 0xFF, u32 length of an id, the id, "PBUF",
+// and a message whose field 1 is the ServerName.
 func parseZNode(b []byte) (rpc.Server, error) {
 	var none rpc.Server
 	if len(b) < 5 || b[0] != 0xff || uint64(binary.BigEndian.Uint32(b[1:])) > uint64(len(b)-5) {
@@ -74,15 +74,14 @@ func parseZNode(b []byte) (rpc.Server, error) {
 	return none, fmt.Errorf("%w: a node without a server", errors.Join(wire.ErrMalformed, f.Err))
 }
 
-// RPCRegistry asks the masters, or any servers, where things are: it needs no
-// ZooKeeper.
+// RPCRegistry is a Registry that asks masters or any other servers, without ZooKeeper.
 type RPCRegistry struct {
 	pool    *rpc.Pool
 	servers []rpc.Server
 	answers answers
 }
 
-// NewRPCRegistry asks these servers, through the pool.
+// NewRPCRegistry returns a registry of these servers, called through the pool.
 func NewRPCRegistry(pool *rpc.Pool, servers []rpc.Server) *RPCRegistry {
 	r := &RPCRegistry{pool: pool, servers: servers}
 	for _, s := range servers {
@@ -91,7 +90,7 @@ func NewRPCRegistry(pool *rpc.Pool, servers []rpc.Server) *RPCRegistry {
 	return r
 }
 
-// Close does nothing: the pool is its owner's.
+// Close does nothing: the pool belongs to its owner.
 func (r *RPCRegistry) Close() error { return nil }
 
 // Meta implements Registry.
@@ -126,7 +125,7 @@ func (r *RPCRegistry) Master(ctx context.Context) (rpc.Server, error) {
 	})
 }
 
-// ask asks one server after the other, beginning anywhere.
+// ask asks one server after the other, starting with any of them.
 func (r *RPCRegistry) ask(ctx context.Context, method string, read func([]byte) (rpc.Server, error)) (rpc.Server, error) {
 	var errs []error
 	first := rand.IntN(len(r.servers))
@@ -136,7 +135,7 @@ func (r *RPCRegistry) ask(ctx context.Context, method string, read func([]byte) 
 		if e == nil {
 			return found, nil
 		}
-		if ctx.Err() == nil || i == 0 { // of the others it says only that the time is over
+		if ctx.Err() == nil || i == 0 { // of the others, the error is only a timeout
 			r.answers.note(server.Address(), e)
 		}
 		errs = append(errs, e)
@@ -160,7 +159,7 @@ func (r *RPCRegistry) askOne(ctx context.Context, server rpc.Server, method stri
 	return found, nil
 }
 
-// askError is those of an attempt, and says what every server did, also in earlier ones.
+// askError has the results of all servers, also of earlier attempts.
 type askError struct {
 	error
 	servers int

@@ -8,17 +8,16 @@ import (
 	"time"
 )
 
-// Trouble is something that is tried again: what, since when, how often, why.
+// Trouble is an operation that is being retried: what, since when, how often, and the last error.
 type Trouble struct {
-	// What is a server, host:port, or a thing that is looked for.
+	// What is a server, host:port, or what is being located.
 	What     string
 	Since    time.Time
 	Attempts int
 	Err      error
 }
 
-// Troubles are those of a cluster at the moment: nothing is retried unseen. It is
-// safe for concurrent use.
+// Troubles are the operations of a cluster that are being retried. It is safe for concurrent use.
 type Troubles struct {
 	Now func() time.Time
 	Log *slog.Logger
@@ -27,15 +26,15 @@ type Troubles struct {
 	open map[string]*waited
 }
 
-// waited is a trouble and who waits: of a scan's ranges one may go on while another
-// still waits for the same thing.
+// waited is a trouble and its waiters: of a scan's ranges one may continue while another still
+// waits for the same server.
 type waited struct {
 	Trouble
 	by map[any]bool
 }
 
-// Note notes a failed attempt of by, which is any pointer of its own. Over or GiveUp
-// must follow.
+// Note records a failed attempt of by, any pointer that identifies the waiter. Over or GiveUp must
+// follow.
 func (t *Troubles) Note(what string, by any, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -53,18 +52,17 @@ func (t *Troubles) Note(what string, by any, err error) {
 	o.Err = err
 }
 
-// Over notes that an attempt of by went well. The trouble is over when nobody else
-// waits.
+// Over records a successful attempt of by. The trouble is over when it has no other waiter.
 func (t *Troubles) Over(what string, by any) {
 	if o := t.leave(what, by); o != nil {
 		t.Log.Info("HBase call recovered", "operation", what, "after", t.Now().Sub(o.Since).Round(time.Millisecond), "attempts", o.Attempts)
 	}
 }
 
-// GiveUp notes that by tries no more.
+// GiveUp records that by stops retrying.
 func (t *Troubles) GiveUp(what string, by any) { t.leave(what, by) }
 
-// leave is the trouble if by was the last one that it had.
+// leave removes by, and returns the trouble if it was the last waiter.
 func (t *Troubles) leave(what string, by any) *waited {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -79,7 +77,7 @@ func (t *Troubles) leave(what string, by any) *waited {
 	return o
 }
 
-// List is what there is, the oldest first.
+// List returns the troubles, the oldest first.
 func (t *Troubles) List() []Trouble {
 	t.mu.Lock()
 	defer t.mu.Unlock()

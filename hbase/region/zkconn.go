@@ -13,13 +13,12 @@ import (
 	"time"
 )
 
-// maxZooKeeperFrame is what one answer may hold: ZooKeeper's own bound for a node
-// (jute.maxbuffer) is 1 MiB.
+// maxZooKeeperFrame bounds a reply: ZooKeeper's own bound for a node (jute.maxbuffer) is 1 MiB.
 const maxZooKeeperFrame = 4 << 20
 
-// zkServers implements zk.HostProvider with the names as they were given: each is
-// looked up when it is dialled, so that one name that cannot be looked up spoils only
-// itself, and a name whose address changed is found again.
+// zkServers implements zk.HostProvider with the names from the URL: each is resolved when it is
+// dialled, so that a name that cannot be resolved affects only itself, and a changed address is
+// found.
 type zkServers struct {
 	mu      sync.Mutex
 	servers []string
@@ -78,18 +77,18 @@ func (z *ZooKeeper) dial(network, address string, timeout time.Duration) (net.Co
 	return c, nil
 }
 
-// zkConn is a connection whose reads and writes have an end: the library gives a server
-// that takes connections and says nothing seven times the session, and one that begins
-// to speak all the time that there is. It checks the length of each frame, which the library would allocate.
+// zkConn is a connection with limits for reads and writes: the library waits for a silent server
+// for seven times the session, and without limit for one that stops in the middle of a reply. It
+// also checks the length of each frame, which the library would allocate.
 type zkConn struct {
 	net.Conn
-	first time.Duration // for the first answer
-	limit time.Duration // for each after it
+	first time.Duration // for the first reply
+	limit time.Duration // for each later one
 	note  func(error)
 
 	header [4]byte
 	have   int // bytes of header
-	left   int // bytes of the frame that are not read yet
+	left   int // unread bytes of the frame
 	heard  bool
 }
 
@@ -111,7 +110,7 @@ func (c *zkConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// check follows the frames, of which each is a length and so many bytes.
+// check follows the frames: a length and that many bytes each.
 func (c *zkConn) check(p []byte) error {
 	for len(p) > 0 {
 		if c.left > 0 {
@@ -137,8 +136,7 @@ func (c *zkConn) check(p []byte) error {
 	return nil
 }
 
-// SetReadDeadline implements net.Conn.
-// The library sets it where it reads.
+// SetReadDeadline implements net.Conn. The library calls it before reading.
 func (c *zkConn) SetReadDeadline(t time.Time) error {
 	limit := c.limit
 	if !c.heard {
@@ -152,7 +150,7 @@ func (c *zkConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(earlier(t, c.limit))
 }
 
-// earlier is t, or the end of limit where that is earlier; the zero time is none.
+// earlier returns t, or the end of limit if that is earlier; zero is no deadline.
 func earlier(t time.Time, limit time.Duration) time.Time {
 	if latest := time.Now().Add(limit); t.IsZero() || t.After(latest) {
 		return latest

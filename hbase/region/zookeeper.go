@@ -14,27 +14,26 @@ import (
 	"sluice/hbase/rpc"
 )
 
-// ZooKeeper is a registry that reads what the cluster writes into ZooKeeper. It
-// connects when it is first asked, to another server each time a connection is
-// lost; a session that is lost with a server is not: only when a server says that
-// it expired a new one is begun.
+// ZooKeeper is a registry that reads the cluster's nodes in ZooKeeper. It connects on the first
+// request, and to another server each time a connection is lost. The session survives the loss of a
+// connection; a new one is started only when a server reports that it expired.
 type ZooKeeper struct {
 	servers []string // host:port
 	root    string
 	timeout time.Duration
 	log     *slog.Logger
 	answers answers
-	life    context.Context // ends connections that are being made
+	life    context.Context // cancels connections that are being made
 	end     context.CancelFunc
 
 	mu      sync.Mutex
 	conn    *zk.Conn
-	current *zkConn // made last
+	current *zkConn // the latest one
 }
 
-// NewZooKeeper reads below root (/hbase by default) at these servers, host:port.
-// timeout is for one connection; the session's is that times the servers, so that
-// each can be tried before it expires.
+// NewZooKeeper reads below root (/hbase by default) at these servers, host:port. timeout bounds one
+// connection; the session's timeout is that times the number of servers, so that each can be tried
+// before it expires.
 func NewZooKeeper(servers []string, root string, timeout time.Duration, log *slog.Logger) *ZooKeeper {
 	z := &ZooKeeper{servers: servers, root: root, timeout: timeout, log: log, answers: answers{servers: servers}}
 	z.life, z.end = context.WithCancel(context.Background())
@@ -62,7 +61,7 @@ func (z *ZooKeeper) Close() error {
 		return nil
 	}
 	if current != nil && conn.State() != zk.StateHasSession {
-		_ = current.Close() // there is no session to end, and the library would wait for one
+		_ = current.Close() // without a session, and the library would wait for one
 	}
 	conn.Close()
 	return nil
@@ -88,8 +87,7 @@ func (z *ZooKeeper) connect() (*zk.Conn, error) {
 	return conn, nil
 }
 
-// server reads the server in a node; a node that is not there, and a
-// ZooKeeper that cannot say, are ErrNoServer.
+// server reads the server in a node; a missing node, and an unavailable ZooKeeper, are ErrNoServer.
 func (z *ZooKeeper) server(ctx context.Context, node string) (rpc.Server, error) {
 	conn, err := z.connect()
 	if err != nil {
@@ -101,7 +99,7 @@ func (z *ZooKeeper) server(ctx context.Context, node string) (rpc.Server, error)
 	}
 	name := path.Join(z.root, node)
 	done := make(chan result, 1)
-	go func() { // Get knows no context; it ends with the connection at the latest
+	go func() { // Get has no context; it ends at the latest with the connection
 		b, _, err := conn.Get(name)
 		done <- result{b, err}
 	}()
@@ -123,7 +121,7 @@ func (z *ZooKeeper) server(ctx context.Context, node string) (rpc.Server, error)
 	}
 }
 
-// zkLog hands the library's messages on, at debug.
+// zkLog logs the library's messages at debug level.
 type zkLog struct{ log *slog.Logger }
 
 func (l zkLog) Printf(format string, args ...any) {

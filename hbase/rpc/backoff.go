@@ -9,28 +9,27 @@ import (
 
 const (
 	firstPause = 50 * time.Millisecond
-	// maxPause: a region that moved is served again after a second, one of a dead
-	// server after its session; neither should find us asleep for long.
+	// maxPause bounds a pause: a region that moved is available after about a second, one of a dead
+	// server after its session; neither should wait long for the next attempt.
 	maxPause = 2 * time.Second
 )
 
-// Backoff is the pauses between attempts at one thing: longer each time, and
-// never the same for all who wait for the same server. The zero Backoff is at its
-// first, and has no limit.
+// Backoff is the pauses between attempts: longer each time, and randomized, so that clients of the
+// same server do not retry together. The zero Backoff is at its first attempt, and has no limit.
 type Backoff struct {
-	// Limit is how long attempts may fail, from the begin of the first; 0: for ever.
+	// Limit bounds the time of failing attempts, from the start of the first; 0: none.
 	Limit time.Duration
-	// Attempts is how many have failed.
+	// Attempts is the number of failed attempts.
 	Attempts int
 
 	began time.Time
 }
 
-// UnreachableError is the end of a Backoff with a limit.
+// UnreachableError is the error of a Backoff at its limit.
 type UnreachableError struct {
 	Waited   time.Duration
 	Attempts int
-	Err      error // of the last attempt that was not cut short
+	Err      error // of the last attempt that was not cut off
 }
 
 func (e *UnreachableError) Error() string {
@@ -39,14 +38,14 @@ func (e *UnreachableError) Error() string {
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// Begin is called before an attempt. The first one begins the time that is limited.
+// Begin must be called before an attempt. The first call starts the limited time.
 func (b *Backoff) Begin() {
 	if b.Attempts == 0 {
 		b.began = time.Now()
 	}
 }
 
-// Deadline is the end of the limit; without one it is ctx as it is.
+// Deadline returns a context with the end of the limit; without a limit it is ctx.
 func (b *Backoff) Deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	if b.Limit <= 0 {
 		return ctx, func() {}
@@ -54,8 +53,8 @@ func (b *Backoff) Deadline(ctx context.Context) (context.Context, context.Cancel
 	return context.WithDeadline(ctx, b.began.Add(b.Limit))
 }
 
-// Wait pauses after an attempt that failed with err. Its error is ctx's, or an
-// *UnreachableError when the limit is over before the next attempt.
+// Wait pauses after an attempt that failed with err. It returns ctx's error, or an
+// *UnreachableError if the limit ends before the next attempt.
 func (b *Backoff) Wait(ctx context.Context, err error) error {
 	pause := maxPause
 	if b.Attempts < 6 {

@@ -7,25 +7,24 @@ import (
 	"time"
 )
 
-// Request is a call's half of the bytes. They belong to the caller again when Call
-// has returned, not before.
+// Request is the request of a call. Its bytes must not be changed until Call has returned.
 type Request struct {
 	Method string
 	// Param is the message.
 	Param []byte
-	// Cells is the cell block, in pieces that are written one after the other; none
-	// for most methods.
+	// Cells is the cell block, in pieces that are written one after the other; none for most
+	// methods.
 	Cells [][]byte
 }
 
-// Response is an answer. Message and Cells are valid until Release.
+// Response is the response of a call. Message and Cells are valid until Release.
 type Response struct {
 	Message, Cells []byte
 
 	frame *frame
 }
 
-// Release gives the answer's memory back; an answer that is kept needs none.
+// Release returns the response's memory for reuse; it may be omitted for a response that is kept.
 func (r *Response) Release() {
 	if r.frame != nil {
 		frames.Put(r.frame)
@@ -33,8 +32,8 @@ func (r *Response) Release() {
 	}
 }
 
-// How far a call is: the writer takes it from queued to writing; a caller who has
-// had enough takes it from queued to abandoned.
+// The state of a call: the writer sets queued to writing; a caller that gives up sets queued to
+// abandoned.
 const (
 	queued = iota
 	writing
@@ -44,9 +43,9 @@ const (
 type call struct {
 	id      uint32
 	request *Request
-	timeout time.Duration // for the server: it drops calls nobody waits for; 0 none
+	timeout time.Duration // for the server, which drops calls after it; 0: none
 	state   atomic.Int32
-	written chan struct{} // closed when the request's bytes are not used any more
+	written chan struct{} // closed when the request's bytes are no longer used
 	answer  chan answer   // holds one
 }
 
@@ -55,7 +54,7 @@ type answer struct {
 	err      error
 }
 
-// end answers the call; of several answers the first counts.
+// end completes the call; the first result counts.
 func (c *call) end(r *Response, err error) {
 	select {
 	case c.answer <- answer{r, err}:
@@ -66,9 +65,9 @@ func (c *call) end(r *Response, err error) {
 	}
 }
 
-// Call sends the request and waits for its answer, for ctx, or for the end of the
-// connection. An exception of the server is a *RemoteError. Where ctx ended or
-// the connection broke, the server may still do what it was asked.
+// Call sends the request and waits for its response, for ctx, or for the end of the connection. An
+// exception of the server is a *RemoteError. If ctx ended or the connection broke, the server may
+// still execute the call.
 func (c *Conn) Call(ctx context.Context, request *Request) (*Response, error) {
 	call := &call{request: request, written: make(chan struct{}), answer: make(chan answer, 1)}
 	if deadline, ok := ctx.Deadline(); ok {
@@ -104,7 +103,7 @@ func (c *Conn) named(request *Request, err error) error {
 	return fmt.Errorf("%s: %s: %w", c.server, request.Method, err)
 }
 
-// settle waits until the writer has let go of the request's bytes.
+// settle waits until the writer no longer uses the request's bytes.
 func (c *Conn) settle(call *call) {
 	if call.state.CompareAndSwap(queued, abandoned) || call.state.Load() == abandoned {
 		return
@@ -119,7 +118,7 @@ func (c *Conn) register(call *call) error {
 		return c.err
 	}
 	if len(c.calls) == 0 {
-		c.sign() // silence counts from when somebody waits
+		c.sign() // silence is measured only while calls wait
 	}
 	c.lastID++
 	call.id = c.lastID
@@ -127,14 +126,14 @@ func (c *Conn) register(call *call) error {
 	return nil
 }
 
-// forget takes a call off the list; nil when it is not on it.
+// forget removes a call; nil if it is not pending.
 func (c *Conn) forget(call *call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.calls, call.id)
 }
 
-// take takes the call of an answer off the list; nil when nobody waits for it.
+// take removes the call of a response; nil if no call waits for it.
 func (c *Conn) take(id uint32) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -143,7 +142,7 @@ func (c *Conn) take(id uint32) *call {
 	return call
 }
 
-// waiting is how many calls are not answered.
+// waiting is the number of pending calls.
 func (c *Conn) waiting() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,23 +6,23 @@ import (
 	"strings"
 )
 
-// Reaction is what to do about an error.
+// Reaction is what to do after an error.
 type Reaction uint8
 
 const (
-	// GiveUp: no call to this table will do better; somebody has to mend something.
+	// GiveUp: permanent for this table until somebody acts.
 	GiveUp Reaction = iota
-	// RefuseRow: these bytes will never be taken. Of several rows it may be any.
+	// RefuseRow: these bytes will never be accepted. Of several rows it may be any.
 	RefuseRow
-	// RetryNow, the same call at the same place.
+	// RetryNow: repeat the call at the same server.
 	RetryNow
-	// Pause, then the same call at the same place.
+	// Pause: repeat the call at the same server after a pause.
 	Pause
-	// Locate the region again, after a pause, for it is not where we thought.
+	// Locate: locate the region again after a pause, as it has moved.
 	Locate
-	// Reopen the scanner after the last row that it gave.
+	// Reopen: open a scanner after the last row received.
 	Reopen
-	// Doubt: an error that may pass: pause, and after a number of times give up.
+	// Doubt: unknown, possibly temporary: pause, and give up after a number of attempts.
 	Doubt
 )
 
@@ -38,8 +38,8 @@ const (
 	classRegionMoved = packageHBase + "exceptions.RegionMovedException"
 )
 
-// Classify decides about an error of a call, or about the exception of one region
-// or row inside an answer. nil is RetryNow.
+// Classify decides about the error of a call, or the exception of one region or row in a response.
+// nil is RetryNow.
 func Classify(err error) Reaction {
 	var remote *RemoteError
 	var unreachable *UnreachableError
@@ -47,86 +47,86 @@ func Classify(err error) Reaction {
 	case err == nil:
 		return RetryNow
 	case errors.As(err, &unreachable):
-		return GiveUp // it was tried for as long as the user wants to wait
+		return GiveUp // the user's time limit is over
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrClosed):
-		return GiveUp // our own side had enough
+		return GiveUp // cancelled by the caller
 	case errors.Is(err, ErrSettings):
-		return GiveUp // whoever runs us has something to do
+		return GiveUp // needs an action by the operator
 	case errors.As(err, &remote):
 		return classify(remote)
 	case errors.Is(err, context.DeadlineExceeded):
-		return Locate // a call took too long: the region may be served elsewhere by now
+		return Locate // a call timed out: the region may have moved
 	case errors.Is(err, ErrMute):
-		return Doubt // it ended just then, or it will never talk to us
+		return Doubt // it closed just then, or never accepts this client
 	case errors.Is(err, ErrLost):
 		return Locate // the server may be dead, and its regions will be opened by others
 	}
-	return Doubt // an answer that cannot be read, for one
+	return Doubt // for example a response that cannot be parsed
 }
 
-// classify decides by the class's name: exceptions for rows carry nothing else.
+// classify decides by the class's name: exceptions of rows have nothing else.
 func classify(e *RemoteError) Reaction {
 	switch strings.TrimPrefix(e.Class, packageHBase) {
-	case "NotServingRegionException", // moved, split, closing, or its server has only just died
-		"exceptions.RegionMovedException",                  // and it says where to
-		"regionserver.RegionServerStoppedException",        // a server on its way out: others get its regions
-		"regionserver.RegionServerAbortedException",        // the same, in a hurry
-		"ipc.ServerNotRunningYetException",                 // a server just started has none of its old regions
-		"regionserver.WrongRegionException",                // the row is not in the region: our lookup is old
-		"exceptions.MasterStoppedException",                // for calls to the master: another one took over
+	case "NotServingRegionException", // moved, split, closing, or its server has just died
+		"exceptions.RegionMovedException",                  // with the new location
+		"regionserver.RegionServerStoppedException",        // a server that is shutting down: others get its regions
+		"regionserver.RegionServerAbortedException",        // the same, without a clean shutdown
+		"ipc.ServerNotRunningYetException",                 // a restarted server has none of its old regions
+		"regionserver.WrongRegionException",                // the row is not in the region: the cached location is old
+		"exceptions.MasterStoppedException",                // for calls to the master: another one is active
 		"PleaseHoldException", "MasterNotRunningException", // a master that is starting, or a standby
 		"ipc.StoppedRpcClientException":
 		return Locate
 	case "exceptions.FailedSanityCheckException":
-		// A do-not-retry class; but a row outside the region means only that our
-		// lookup is old (the region was split). The other case is a bad timestamp.
+		// A do-not-retry class; but a row outside the region only means that the cached location is
+		// old (the region was split). The other case is a bad timestamp.
 		if strings.Contains(e.Message, "row out of range") {
 			return Locate
 		}
 		return RefuseRow
-	case "exceptions.RegionOpeningException", // it will be here in a moment
-		"CallQueueTooBigException", // more calls wait than the server wants: later, same place
+	case "exceptions.RegionOpeningException", // it will be open soon
+		"CallQueueTooBigException", // the server's queue is full
 		"CallDroppedException",     // waited too long in the server's queue
-		"RegionTooBusyException",   // memstore full until a flush is through
+		"RegionTooBusyException",   // the memstore is full until a flush ends
 		"ipc.CallerDisconnectedException",
 		"exceptions.TimeoutIOException",
 		"ipc.CallTimeoutException",
 		"quotas.RpcThrottlingException", // a quota of calls a second
 		"exceptions.RpcThrottlingException":
 		return Pause
-	case "RetryImmediatelyException": // only some of the actions fitted: the rest at once
+	case "RetryImmediatelyException": // only some of the actions fitted: repeat the rest at once
 		return RetryNow
-	case "UnknownScannerException", // its lease ran out, or the server is a new one
-		"exceptions.ScannerResetException",          // the server lost its place
-		"regionserver.LeaseException",               // two calls crossed each other
-		"exceptions.OutOfOrderScannerNextException", // an answer was lost on the way
+	case "UnknownScannerException", // its lease expired, or the server was restarted
+		"exceptions.ScannerResetException",          // the server lost its position
+		"regionserver.LeaseException",               // two calls overlapped
+		"exceptions.OutOfOrderScannerNextException", // a response was lost
 		"regionserver.LeaseManager$LeaseStillHeldException":
 		return Reopen
 	case "TableNotFoundException", "TableNotEnabledException", "TableExistsException",
 		"NamespaceNotFoundException", "NamespaceExistException",
-		"security.AccessDeniedException",           // and AccessControlException below: not this user
-		"regionserver.NoSuchColumnFamilyException", // every row has this family: the table is another one
-		"quotas.SpaceLimitingException",            // no space left by quota
+		"security.AccessDeniedException",           // and AccessControlException below: missing permission
+		"regionserver.NoSuchColumnFamilyException", // every row has this family: it is another table
+		"quotas.SpaceLimitingException",            // space quota exceeded
 		"snapshot.CorruptedSnapshotException":
 		return GiveUp
 	}
 	return byLastName(e)
 }
 
-// byLastName decides about classes that other packages have too, and the rest.
+// byLastName decides by the class's name without its package.
 func byLastName(e *RemoteError) Reaction {
 	switch e.Class[strings.LastIndexByte(e.Class, '.')+1:] {
 	case "AccessControlException", "SaslException", "InvalidToken":
 		return GiveUp // the log-in failed
-	case "RequestTooBigException", // the frame: smaller ones will do, or this row never
+	case "RequestTooBigException", // the frame: smaller ones may fit, or this row never
 		"IllegalArgumentException", "InvalidFamilyOperationException",
 		"DoNotRetryIOException": // bare: a cell over the server's limit fails its whole region
 		return RefuseRow
-	case "UnsupportedOperationException": // a method that this server does not have
+	case "UnsupportedOperationException": // the server does not have the method
 		return GiveUp
 	case "RemoteException":
-		// Hadoop's: a server that was paused past its session finds its write-ahead
-		// log taken away by the file system. The regions are elsewhere.
+		// From Hadoop: a server that was paused for longer than its session loses its write-ahead
+		// log. Its regions are elsewhere.
 		return Locate
 	}
 	switch {

@@ -14,11 +14,11 @@ import (
 	"sluice/hbase/wire"
 )
 
-// The services that servers have.
+// The services of servers.
 const (
 	ClientService = "ClientService"
 	MasterService = "MasterService"
-	// MetaService (ClientMetaService) says where master and meta are.
+	// MetaService (ClientMetaService) locates the master and the meta table.
 	MetaService = "ClientMetaService"
 )
 
@@ -27,22 +27,21 @@ const (
 	snappyCodec   = "org.apache.hadoop.io.compress.SnappyCodec"
 )
 
-// DefaultTimeout is for Options without one.
+// DefaultTimeout is the default of Options.Timeout.
 const DefaultTimeout = 5 * time.Second
 
-// Options say how connections are made. The zero Options are good for a cluster
-// without security.
+// Options are the settings of connections. The zero Options are for a cluster without security.
 type Options struct {
-	// User is who a cluster without security is told we are; empty: sluice.
+	// User is the user name for a cluster without security; empty: sluice.
 	User string
-	// Timeout bounds making a connection, each write, and the silence of a server
-	// that has calls to answer; 0: DefaultTimeout.
+	// Timeout bounds a connection attempt, each write, and the silence of a server with pending
+	// calls; 0: DefaultTimeout.
 	Timeout time.Duration
-	// Handshake makes a connection secure; nil: Simple.
+	// Handshake secures a connection; nil: Simple.
 	Handshake Handshake
-	// Dial makes a connection; nil: TCP.
+	// Dial dials; nil: TCP.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
-	// Snappy compresses cell blocks both ways: for networks slower than the
+	// Snappy enables compression of cell blocks in both directions, for networks slower than the
 	// servers. The servers need their native library.
 	Snappy bool
 }
@@ -66,8 +65,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Conn is a connection to one service of one server. Its methods are safe for
-// concurrent use.
+// Conn is a connection to one service of one server. Its methods are safe for concurrent use.
 type Conn struct {
 	server  Server
 	options Options
@@ -78,18 +76,18 @@ type Conn struct {
 	done   sync.WaitGroup
 
 	mu     sync.Mutex
-	calls  map[uint32]*call // that are not answered
+	calls  map[uint32]*call // pending calls
 	lastID uint32
 	err    error // why it is broken
 
-	// What the server was last seen to do, since start; see watch.
+	// The times of the server's last activity, since start; see watch.
 	start    time.Time
 	lastSign atomic.Int64
 	probing  atomic.Bool
-	heard    atomic.Bool // whether it ever said anything
+	heard    atomic.Bool // anything was received
 }
 
-// Dial makes a connection. It ends with ctx and at the timeout.
+// Dial connects. It ends with ctx and at the timeout.
 func Dial(ctx context.Context, server Server, service string, o Options) (*Conn, error) {
 	o = o.withDefaults()
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
@@ -113,7 +111,7 @@ func Dial(ctx context.Context, server Server, service string, o Options) (*Conn,
 	return c, nil
 }
 
-// dialError tells a timeout of our own from what the caller's context says.
+// dialError distinguishes the timeout of Dial from the end of the caller's context.
 func dialError(ctx context.Context, err error) error {
 	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%w: %w", cause, err)
@@ -121,18 +119,18 @@ func dialError(ctx context.Context, err error) error {
 	return err
 }
 
-// lost wraps what broke a connection; a refusal of the server stays one.
+// lost wraps the error that broke a connection; a *RemoteError is kept in the chain.
 func lost(server Server, err error) error {
 	return fmt.Errorf("%s: %w: %w", server, ErrLost, err)
 }
 
-// greet does what comes before the first call.
+// greet does the handshake, and sends the connection header.
 func greet(ctx context.Context, raw net.Conn, server Server, service string, o Options) (net.Conn, error) {
 	deadline, _ := ctx.Deadline()
 	if err := raw.SetDeadline(deadline); err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) }) // wakes reads and writes
+	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) }) // interrupts reads and writes
 	defer stop()
 	conn, err := o.Handshake(ctx, raw, server)
 	if err != nil {
@@ -155,8 +153,8 @@ func connectionHeader(service string, o Options) []byte {
 	if o.Snappy {
 		h = wire.AppendBytes(h, 4, snappyCodec)
 	}
-	// Without a version the server takes us for a client that wants cells inside
-	// of messages. Its six fields are required and may be empty.
+	// Without a version the server expects cells inside messages. Its six fields are required and
+	// may be empty.
 	var version []byte
 	for field := 1; field <= 6; field++ {
 		version = wire.AppendBytes(version, field, "")
@@ -164,20 +162,20 @@ func connectionHeader(service string, o Options) []byte {
 	return wire.AppendBytes(h, 5, version)
 }
 
-// Server is whom the connection is to.
+// Server returns the connection's server.
 func (c *Conn) Server() Server { return c.server }
 
-// Broken is closed when the connection is of no more use.
+// Broken is closed when the connection is broken.
 func (c *Conn) Broken() <-chan struct{} { return c.broken }
 
-// Close ends the connection and every call that waits, and waits for its goroutines.
+// Close closes the connection, ends every pending call, and waits for the goroutines.
 func (c *Conn) Close() error {
 	c.fail(ErrClosed)
 	c.done.Wait()
 	return nil
 }
 
-// explain says what the end of a connection means.
+// explain makes the error for the end of a connection.
 func (c *Conn) explain(err error) error {
 	ended := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	switch {
@@ -189,7 +187,7 @@ func (c *Conn) explain(err error) error {
 	return err
 }
 
-// fail ends the connection once.
+// fail closes the connection once.
 func (c *Conn) fail(err error) {
 	c.mu.Lock()
 	if c.err != nil {
@@ -205,7 +203,7 @@ func (c *Conn) fail(err error) {
 	c.calls = nil
 	c.mu.Unlock()
 	close(c.broken)
-	_ = c.conn.Close() // what broke it is the error that counts
+	_ = c.conn.Close() // the first error is reported
 	for _, call := range calls {
 		call.end(nil, c.err)
 	}

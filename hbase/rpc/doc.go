@@ -1,9 +1,9 @@
-// Package rpc is one connection to a server of HBase: many calls in flight, answered
-// in any order, one goroutine that writes what has gathered and one that reads.
+// Package rpc is a connection to one HBase server: many calls in flight, answered in any order, one
+// goroutine that writes queued calls and one that reads responses. Pool keeps connections, Classify
+// decides about errors, and Backoff paces retries.
 //
-// A call ends with its answer, with its context, or with its connection; never
-// later than that. A server that stops in the middle (SIGSTOP, a lost network)
-// leaves connections open that say nothing: where calls wait and nothing arrives
-// for half the timeout the connection asks for a sign of life, and without one it
-// fails with ErrSilent at the whole. [Classify] says what to do about any error.
+// A call ends at the latest with its response, its context, or its connection. A server that stops
+// without closing its connections (SIGSTOP, a lost network) is detected: if calls are pending and
+// nothing arrives for half the timeout, the connection sends a probe, and without a reply it fails
+// with ErrSilent at the timeout.
 package rpc

@@ -9,33 +9,32 @@ import (
 )
 
 var (
-	// ErrLost: the connection broke, or could not be made, before the answer came.
-	// Whether the server did what it was asked is not known.
+	// ErrLost is returned if the connection broke, or could not be made, before the response. The
+	// call may have been executed.
 	ErrLost = errors.New("connection lost")
-	// ErrSilent: the server's machine takes bytes, and the server gives no sign of
-	// life. Also an ErrLost.
+	// ErrSilent is returned if the server's machine accepts bytes, and the server does not respond.
+	// It is also an ErrLost.
 	ErrSilent = errors.New("the server is silent")
-	// ErrMute: the server closed a connection on which it never said a word. Also an
-	// ErrLost. HBase says nothing to a client that does not speak TLS where it wants
-	// that, and other servers say nothing to us.
+	// ErrMute is returned if the server closed a connection without sending anything. It is also an
+	// ErrLost. HBase does so if it requires TLS and the client does not use it, and servers of
+	// other protocols do.
 	ErrMute = errors.New("the server closed the connection without a word: is it HBase, and does it want TLS, a certificate of ours, or neither?")
-	// ErrSettings: the two sides do not fit together, and will not before somebody
-	// changes settings, tickets or certificates. Errors of a Handshake may be one.
+	// ErrSettings is returned if client and server cannot work together before settings, tickets or
+	// certificates are changed. Errors of a Handshake may be one.
 	ErrSettings = errors.New("settings")
-	// ErrClosed: the connection or the pool was closed by our own side.
+	// ErrClosed is returned if the connection or the pool was closed on this side.
 	ErrClosed = errors.New("rpc: closed")
 )
 
-// RemoteError is an exception that a server answered with.
+// RemoteError is an exception returned by a server.
 type RemoteError struct {
 	// Class is the Java class, such as org.apache.hadoop.hbase.NotServingRegionException.
 	Class string
-	// Message is the exception's text, with the stack trace where there is one.
+	// Message is the exception's text, with the stack trace if there is one.
 	Message string
-	// DoNotRetry and Overloaded are what the server said itself; of an exception
-	// for one row or region they are never set.
+	// DoNotRetry and Overloaded are set by the server; never for an exception of one row or region.
 	DoNotRetry, Overloaded bool
-	// Moved is where the region is now, if the exception knows.
+	// Moved is the new location of the region, if the exception has it.
 	Moved *Server
 }
 
@@ -49,7 +48,7 @@ func (e *RemoteError) Error() string {
 	return fmt.Sprintf("%s: %.300s", name, text)
 }
 
-// parseException reads an ExceptionResponse.
+// parseException parses an ExceptionResponse.
 func parseException(b []byte) (*RemoteError, error) {
 	e := &RemoteError{}
 	var at Server
@@ -76,8 +75,8 @@ func parseException(b []byte) (*RemoteError, error) {
 	return e, f.Err
 }
 
-// ParseNested reads the exception of a region or row within an answer: a
-// NameBytesPair of class and text.
+// ParseNested parses the exception of a region or row in a response: a NameBytesPair of class and
+// text.
 func ParseNested(b []byte) (*RemoteError, error) {
 	e := &RemoteError{}
 	f := wire.Read(b)
@@ -95,7 +94,7 @@ func ParseNested(b []byte) (*RemoteError, error) {
 	return e, f.Err
 }
 
-// movedTo reads "… hostname=HOST port=16020 startCode=1." of RegionMovedException.
+// movedTo parses "… hostname=HOST port=16020 startCode=1." of RegionMovedException.
 func movedTo(text string) *Server {
 	var s Server
 	_, text, ok := strings.Cut(text, "hostname=")

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Pool keeps one connection to each service of each server, and makes another when
-// one broke. It is safe for concurrent use.
+// Pool keeps one connection to each service of each server, and replaces broken ones. It is safe
+// for concurrent use.
 type Pool struct {
 	options Options
 
@@ -17,19 +17,19 @@ type Pool struct {
 
 type poolKey struct{ address, service string }
 
-// poolEntry's token is held while its connection is looked at or made.
+// poolEntry's token is held while its connection is checked or made.
 type poolEntry struct {
 	token chan struct{}
 	conn  *Conn
 }
 
-// NewPool makes an empty pool.
+// NewPool returns an empty pool.
 func NewPool(o Options) *Pool {
 	return &Pool{options: o.withDefaults(), entries: make(map[poolKey]*poolEntry)}
 }
 
-// Get returns a connection that is not known to be broken. Of several callers one
-// dials and the others wait for it.
+// Get returns a connection that is not known to be broken. Of several callers one dials and the
+// others wait.
 func (p *Pool) Get(ctx context.Context, server Server, service string) (*Conn, error) {
 	key := poolKey{server.Address(), service}
 	p.mu.Lock()
@@ -73,7 +73,7 @@ func (p *Pool) Get(ctx context.Context, server Server, service string) (*Conn, e
 	return conn, nil
 }
 
-// Call is a call to a server's service.
+// Call calls a service of a server.
 func (p *Pool) Call(ctx context.Context, server Server, service string, request *Request) (*Response, error) {
 	conn, err := p.Get(ctx, server, service)
 	if err != nil {
@@ -82,7 +82,7 @@ func (p *Pool) Call(ctx context.Context, server Server, service string, request 
 	return conn.Call(ctx, request)
 }
 
-// Close ends every connection and every call; whoever dials gives up when ctx does.
+// Close closes every connection and ends every call; a caller that dials ends with its context.
 func (p *Pool) Close() error {
 	p.mu.Lock()
 	p.closed = true

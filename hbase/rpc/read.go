@@ -12,25 +12,25 @@ import (
 )
 
 const (
-	// maxFrameBytes bounds an answer. Ours ask for at most some MB at a time; one
-	// row can be bigger, and a server refuses more than this as well.
+	// maxFrameBytes bounds a response. Calls request at most some MB at a time; a single row can be
+	// larger, and a server rejects more than this, too.
 	maxFrameBytes = 256 << 20
-	// growBytes is how far a frame's memory goes ahead of what has arrived.
+	// growBytes bounds the memory of a frame beyond the bytes received.
 	growBytes = 4 << 20
-	// keepFrameBytes is the biggest frame whose memory is used again.
+	// keepFrameBytes is the largest frame whose memory is reused.
 	keepFrameBytes = 8 << 20
 )
 
-// frame is an answer's memory.
+// frame is a response's memory.
 type frame struct{ bytes []byte }
 
 // frames are used again by whichever connection reads next.
 var frames = sync.Pool{New: func() any { return new(frame) }}
 
-// noCall is the id (-1) of an exception that is about the connection.
+// noCall is the id (-1) of an exception of the connection.
 const noCall = 1<<32 - 1
 
-// signs notes that bytes arrive, however slowly.
+// signs records that bytes arrive, however slowly.
 type signs struct{ c *Conn }
 
 func (s signs) Read(b []byte) (int, error) {
@@ -43,7 +43,7 @@ func (s signs) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// read hands out answers until the connection breaks.
+// read dispatches responses until the connection breaks.
 func (c *Conn) read() error {
 	r := bufio.NewReaderSize(signs{c}, 64<<10)
 	for {
@@ -57,7 +57,7 @@ func (c *Conn) read() error {
 	}
 }
 
-// readFrame reads u32 length and so many bytes.
+// readFrame reads a length (u32) and that many bytes.
 func readFrame(r io.Reader) (*frame, error) {
 	f := frames.Get().(*frame)
 	if cap(f.bytes) > keepFrameBytes {
@@ -87,7 +87,7 @@ func readFrame(r io.Reader) (*frame, error) {
 	return f, nil
 }
 
-// dispatch gives an answer to its call. An error is one of the connection.
+// dispatch passes a response to its call. The error is one of the connection.
 func (c *Conn) dispatch(f *frame) error {
 	header, rest, err := wire.CutDelimited(f.bytes)
 	if err != nil {
@@ -101,7 +101,7 @@ func (c *Conn) dispatch(f *frame) error {
 		return h.exception
 	}
 	call := c.take(h.id)
-	if call == nil { // whoever asked has gone
+	if call == nil { // the caller gave up
 		frames.Put(f)
 		return nil
 	}
@@ -137,7 +137,7 @@ func (c *Conn) parseBody(rest []byte, blockBytes uint64) (*Response, error) {
 	return &response, err
 }
 
-// responseHeader is what we read of a ResponseHeader.
+// responseHeader is the part of a ResponseHeader that is used.
 type responseHeader struct {
 	id         uint32
 	exception  *RemoteError

@@ -6,17 +6,16 @@ import (
 	"time"
 )
 
-// probeMethod is one that no server has: the thread that reads from the network
-// says so itself, at once, however long the queue for handlers is. So a server
-// that works on our calls for a minute is alive, and one that was stopped is not.
+// probeMethod does not exist on any server: the thread that reads from the network reports that at
+// once, however long the queue for handlers is. So a server that works on a call for a minute is
+// alive, and a stopped one is not.
 const probeMethod = "sluiceAreYouThere"
 
-// sign notes that the connection moves. What arrives is a sign of life; bytes that
-// could be sent are one only where they are many, or the first for some time, for
-// the kernels take some MB for a process that is stopped.
+// sign records activity of the connection. Bytes received are activity; bytes sent are only if they
+// are many, or the first for some time, as the kernels buffer some MB for a stopped process.
 func (c *Conn) sign() { c.lastSign.Store(int64(time.Since(c.start))) }
 
-// watch ends a connection whose server has calls to answer and is silent.
+// watch fails a connection whose server has pending calls and is silent.
 func (c *Conn) watch() error {
 	timeout := c.options.Timeout
 	tick := time.NewTicker(timeout / 8)
@@ -38,17 +37,17 @@ func (c *Conn) watch() error {
 	}
 }
 
-// Ping returns nil when the server answers at all.
+// Ping returns nil if the server responds.
 func (c *Conn) Ping(ctx context.Context) error {
 	_, err := c.Call(ctx, &Request{Method: probeMethod})
 	var remote *RemoteError
-	if errors.As(err, &remote) && !errors.Is(err, ErrLost) { // it has no such method
+	if errors.As(err, &remote) && !errors.Is(err, ErrLost) { // the expected error: no such method
 		return nil
 	}
-	return errors.Unwrap(err) // the method's name would tell nobody anything
+	return errors.Unwrap(err) // without the name of the method, which would be misleading
 }
 
-// probe asks for a sign of life; any answer is one, and nobody waits for it.
+// probe requests a response of any kind, and does not wait for it.
 func (c *Conn) probe() {
 	p := &call{request: &Request{Method: probeMethod}, written: make(chan struct{}), answer: make(chan answer, 1)}
 	if c.register(p) != nil {
@@ -56,7 +55,7 @@ func (c *Conn) probe() {
 	}
 	select {
 	case c.queue <- p:
-	default: // what waits there before it is a probe itself
+	default: // the queue is full, and its calls are probes themselves
 		c.forget(p)
 	}
 }

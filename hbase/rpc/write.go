@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// gatherCalls bounds how many calls are written at once.
+	// gatherCalls bounds the calls that are written at once.
 	gatherCalls = 32
-	// writeBytes is what is written under one deadline: a slow network may take
-	// longer for a frame of 2 MB than a server may be silent.
+	// writeBytes bounds the bytes written under one deadline: on a slow network a frame of 2 MB may
+	// take longer than the timeout.
 	writeBytes = 512 << 10
 )
 
-// writer puts frames together. Headers and messages of several calls stand in one
-// buffer, cell blocks stay where they are.
+// writer assembles frames. Headers and messages of several calls are in one buffer; cell blocks are
+// not copied.
 type writer struct {
 	conn    *Conn
 	head    []byte
@@ -28,13 +28,13 @@ type writer struct {
 	snappy  [][]byte
 }
 
-// bound says how far in head a call's header and message go, and which cells follow.
+// bound is the end of a call's header and message in head, and the cells after them.
 type bound struct {
 	end   int
 	cells [][]byte
 }
 
-// write sends what is queued, as much at once as there is, until the connection breaks.
+// write sends queued calls, as many at once as there are, until the connection breaks.
 func (c *Conn) write() error {
 	w := &writer{conn: c}
 	for {
@@ -54,7 +54,7 @@ func (c *Conn) write() error {
 	}
 }
 
-// gather takes the first call and what else waits.
+// gather takes the first call and other queued ones.
 func (w *writer) gather(first *call) {
 	w.head, w.bounds, w.calls, w.snappy = w.head[:0], w.bounds[:0], w.calls[:0], w.snappy[:0]
 	w.add(first)
@@ -111,7 +111,7 @@ func blockBytes(cells [][]byte) int {
 
 func appendLength(dst []byte, n int) []byte { return binary.BigEndian.AppendUint32(dst, uint32(n)) }
 
-// flush writes what was gathered.
+// flush writes the gathered calls.
 func (w *writer) flush() error {
 	w.pieces = w.pieces[:0]
 	start := 0
@@ -134,13 +134,12 @@ func (w *writer) flush() error {
 			w.conn.sign()
 		}
 	}
-	clear(w.pieces) // lets go of the callers' bytes
+	clear(w.pieces) // drops references to the callers' bytes
 	clear(w.bounds)
 	return nil
 }
 
-// cut takes pieces of at most size bytes from the front; it shortens the first of
-// the rest in place.
+// cut splits off pieces of at most size bytes; it shortens the first of the rest in place.
 func cut(pieces [][]byte, size int) (front, rest [][]byte) {
 	for i, piece := range pieces {
 		if len(piece) > size {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// CellType says what a cell does to its row.
+// CellType is the effect of a cell on its row.
 type CellType byte
 
 // The types, as class KeyValue.Type numbers them.
@@ -17,10 +17,10 @@ const (
 	DeleteFamily        CellType = 14
 )
 
-// Latest is the timestamp that the server replaces by its own clock's.
+// Latest is the timestamp that the server replaces by its clock's.
 const Latest = 1<<63 - 1
 
-// Cell is one cell of a cell block. Its bytes are the block's.
+// Cell is one cell of a cell block. Its bytes are part of the block.
 type Cell struct {
 	Row, Family, Qualifier, Value []byte
 	Timestamp                     uint64 // milliseconds since 1970
@@ -35,7 +35,7 @@ const (
 	keyFixedBytes  = 2 + 1 + 8 + 1
 	cellFixedBytes = lengthBytes + 8 + keyFixedBytes
 
-	// MaxRowBytes is the longest row key that a cell can hold.
+	// MaxRowBytes is the maximum length of a row key in a cell.
 	MaxRowBytes = 1<<15 - 1
 )
 
@@ -44,8 +44,8 @@ func CellBytes(row, family, qualifier, value int) int {
 	return cellFixedBytes + row + family + qualifier + value
 }
 
-// AppendCell appends a cell. The row is at most MaxRowBytes long and the family at
-// most 255; it does not allocate where dst has room.
+// AppendCell appends a cell. The row must have at most MaxRowBytes and the family at most 255
+// bytes. It does not allocate if dst has capacity.
 func AppendCell(dst, row []byte, family, qualifier string, timestamp uint64, kind CellType, value []byte) []byte {
 	keyLen := keyFixedBytes + len(row) + len(family) + len(qualifier)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(8+keyLen+len(value)))
@@ -61,18 +61,18 @@ func AppendCell(dst, row []byte, family, qualifier string, timestamp uint64, kin
 	return append(dst, value...)
 }
 
-// Place is where the first cell of a block has its parts: offsets in the block.
+// Place is the offsets of the parts of a block's first cell.
 type Place struct {
-	// The row is from RowAt to Row, the family from Row+1 to Family, the qualifier
-	// from there to Qualifier, the value from Qualifier+ValueGap to Value. The next
-	// cell begins at End: tags may be before it, which are of no use here.
+	// The row is from RowAt to Row, the family from Row+1 to Family, the qualifier from there to
+	// Qualifier, the value from Qualifier+ValueGap to Value. The next cell begins at End; tags,
+	// which are not used, may be before it.
 	Row, Family, Qualifier, Value, End int
 }
 
 const (
-	// RowAt is where every cell's row begins.
+	// RowAt is the offset of every cell's row.
 	RowAt = lengthBytes + 8 + 2
-	// ValueGap is the timestamp and the type.
+	// ValueGap is the length of timestamp and type.
 	ValueGap = 9
 )
 
@@ -103,7 +103,7 @@ func FirstCell(block []byte) (p Place, err error) {
 	return p, nil
 }
 
-// CutCell cuts the first cell off a block.
+// CutCell splits off the first cell of a block.
 func CutCell(block []byte) (c Cell, rest []byte, err error) {
 	p, err := FirstCell(block)
 	if err != nil {

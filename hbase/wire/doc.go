@@ -1,11 +1,9 @@
-// Package wire is what HBase's protocol is made of: varints and protobuf fields,
-// cells as the KeyValue codec writes them, cell blocks in Hadoop's snappy framing.
+// Package wire encodes and decodes HBase's protocol: varints and protobuf fields, cells as the
+// KeyValue codec writes them, cell blocks in Hadoop's snappy framing.
 //
-// Messages are written and read field by field, by hand: a client like ours needs
-// a few fields of a few messages, and generated code would allocate for each row
-// what nobody looks at. Whatever is read is bounded by the bytes that it was given;
-// nothing that is read is trusted, and no length is allocated before its bytes are
-// there.
+// Messages are written and read field by field, without generated code, which would allocate for
+// each row fields that are not used. Decoding is bounded by the length of its input, and allocates
+// no length before its bytes are there.
 package wire
 
 import "errors"

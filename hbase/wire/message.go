@@ -33,13 +33,13 @@ func AppendBytes[T ~[]byte | ~string](dst []byte, field int, v T) []byte {
 	return append(dst, v...)
 }
 
-// AppendDelimited appends a message with its length before it, as headers and
-// parameters stand in a frame.
+// AppendDelimited appends a message with its length before it, like headers and parameters in a
+// frame.
 func AppendDelimited(dst, message []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(message))), message...)
 }
 
-// CutDelimited cuts off what AppendDelimited wrote.
+// CutDelimited splits off what AppendDelimited wrote.
 func CutDelimited(b []byte) (message, rest []byte, err error) {
 	n, used := binary.Uvarint(b)
 	if used <= 0 || n > uint64(len(b)-used) {
@@ -49,28 +49,27 @@ func CutDelimited(b []byte) (message, rest []byte, err error) {
 	return b[used:end:end], b[end:], nil
 }
 
-// Fields walks over the fields of a message:
+// Fields iterates over the fields of a message:
 //
 //	for f := wire.Read(b); f.Next(); {
 //		switch f.Number { … }
 //	}
 //
-// and then f.Err. Fields that nobody asks for are passed over, as protobuf wants.
+// and then f.Err. Unknown fields are skipped, as protobuf requires.
 type Fields struct {
-	// Number is the field's.
+	// Number is the field's number.
 	Number int
-	// Uint is the value of a number; Bytes are those of a string, of bytes or of a
-	// message, a part of what Read was given. The other of the two is zero: a
-	// field of the wrong type reads as empty.
+	// Uint is the value of a number; Bytes is that of a string, of bytes or of a message, a part of
+	// Read's argument. The other of the two is zero: a field of the wrong type is read as empty.
 	Uint  uint64
 	Bytes []byte
-	// Err is why Next said no, nil at the message's end.
+	// Err is the error that ended Next, nil at the message's end.
 	Err error
 
 	rest []byte
 }
 
-// Read begins a message.
+// Read starts reading a message.
 func Read(message []byte) *Fields { return &Fields{rest: message} }
 
 // Next moves to the next field; false at the end and after an error.

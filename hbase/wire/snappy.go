@@ -7,12 +7,12 @@ import (
 	"github.com/klauspost/compress/snappy"
 )
 
-// chunkBytes is how much is compressed at once: a server's buffer for one chunk is
-// 256 KB, and snappy may need more than it was given.
+// chunkBytes is the size of a compressed chunk: a server's buffer for one chunk is 256 KB, and
+// snappy may need more than its input.
 const chunkBytes = 192 << 10
 
-// AppendSnappy appends a cell block as Hadoop's SnappyCodec writes it: again and
-// again u32 raw length | u32 compressed length | snappy.
+// AppendSnappy appends a cell block as Hadoop's SnappyCodec writes it: u32 raw length | u32
+// compressed length | snappy, repeated.
 func AppendSnappy(dst []byte, pieces [][]byte) []byte {
 	var chunk []byte
 	for _, piece := range pieces {
@@ -37,8 +37,8 @@ func appendChunk(dst, chunk []byte) []byte {
 	return append(dst, packed...)
 }
 
-// ReadSnappy undoes AppendSnappy, and refuses a block of more than maxBytes. One
-// raw length may stand before several compressed chunks.
+// ReadSnappy is the inverse of AppendSnappy. It rejects a block of more than maxBytes. One raw
+// length may be followed by several compressed chunks.
 func ReadSnappy(block []byte, maxBytes int) ([]byte, error) {
 	var raw []byte
 	for len(block) > 0 {
