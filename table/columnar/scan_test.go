@@ -1,9 +1,13 @@
 package columnar_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"testing"
+
+	"go.uber.org/goleak"
 
 	"sluice/parse"
 	"sluice/schema"
@@ -91,6 +95,7 @@ func TestAScanEndsWithItsContextAndItsConsumer(t *testing.T) {
 	if ends != 1 || rows == len(x.want) {
 		t.Errorf("%d rows and %d errors after the context ended", rows, ends)
 	}
+	goleak.VerifyNone(t)
 	err := s.Batches(ctx, columnar.Want{}, func(int, *columnar.Batch, columnar.Selection) error { return nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("batches: %v", err)
@@ -136,4 +141,98 @@ func TestMatchDecidesWhichLinesAreMade(t *testing.T) {
 		got = append(got, line{l.Time, l.Stream.ID, l.Offset, string(l.Bytes)})
 	}
 	x.same(got, want, "status 500")
+}
+
+// A row group is looked through once, and of its pages only those are read that have rows
+// which match, from either end.
+func TestRowsThatMatchAreFoundOnEveryPage(t *testing.T) {
+	x := newTree(t)
+	x.groupRows = columnar.RowGroupRows
+	l := newTestLog(t, "web01", 1, "combined")
+	var batches []schema.Batch
+	for range 5 {
+		b, want := l.batch(8000)
+		batches, x.want = append(batches, b), append(x.want, want...)
+	}
+	x.storeBatches("web01", batches...)
+	s := x.snapshot(columnar.Bounds{})
+	defer s.Close()
+	for _, matches := range []func(offset int64) bool{
+		func(offset int64) bool { return offset%997 == 0 },                         // on all pages
+		func(offset int64) bool { return offset > l.offset*9/10 && offset%3 == 0 }, // on the last
+		func(offset int64) bool { return offset < l.offset/2 },
+		func(int64) bool { return false },
+	} {
+		match := func(_ int, b *columnar.Batch, rows columnar.Selection) columnar.Selection {
+			selected := make(columnar.Selection, (b.Rows+63)/64)
+			for i, offset := range b.Column(schema.OffsetField).Ints {
+				if rows.Has(i) && matches(offset) {
+					selected[i>>6] |= 1 << (i & 63)
+				}
+			}
+			return selected
+		}
+		from := firstTime.UnixNano() + 5000e9
+		for _, scan := range []schema.Scan{{}, {Reverse: true}, {From: from, To: from + 9000e9}, {From: from, Reverse: true}} {
+			var want, got []line
+			for _, l := range x.expected(scan) {
+				if matches(l.offset) {
+					want = append(want, l)
+				}
+			}
+			w := columnar.Want{From: scan.From, To: scan.To, Columns: []string{schema.OffsetField}}
+			for l, err := range s.Lines(t.Context(), w, scan.Reverse, match) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, line{l.Time, l.Stream.ID, l.Offset, string(l.Bytes)})
+			}
+			x.same(got, want, "rows that match")
+		}
+	}
+}
+
+func TestColumnsAreReadWhenTheyAreNeeded(t *testing.T) {
+	x := newTree(t)
+	x.fill(1, 1, 300)
+	s := x.snapshot(columnar.Bounds{})
+	defer s.Close()
+	escaped := 0
+	err := s.InTurn(t.Context(), columnar.Want{Columns: []string{"path"}}, func(b *columnar.Batch, rows columnar.Selection) error {
+		before := slices.Clone(b.Column("path").Codes)
+		if err := b.Need(schema.LogbodyField, schema.StreamField, schema.OffsetField, "path", "no such column"); err != nil {
+			return err
+		}
+		if !slices.Equal(b.Column("path").Codes, before) || len(b.Columns()) != 4 {
+			t.Errorf("%d columns after four were needed", len(b.Columns()))
+		}
+		lines := b.Column(schema.LogbodyField)
+		for _, sub := range []string{"\xff", "line", "\x00", "\n", "/1"} {
+			for _, c := range []*columnar.Column{lines, b.Column("path")} {
+				var want []int
+				for i, v := range c.Dict {
+					if bytes.Contains(v, []byte(sub)) {
+						want = append(want, i)
+					}
+				}
+				if got := slices.Collect(c.Containing([]byte(sub))); !slices.Equal(got, want) {
+					t.Errorf("%q is in the values %v of %s, want %v", sub, got, c.Name, want)
+				}
+				escaped += len(want)
+			}
+		}
+		var e schema.Entry
+		for i, code := range lines.Codes {
+			if code < 0 {
+				continue
+			}
+			if err := b.Entry(i, &e); err != nil || !bytes.Equal(e.Record.Line, lines.Dict[code]) {
+				t.Errorf("row %d is %q, %v; want %q", i, e.Record.Line, err, lines.Dict[code])
+			}
+		}
+		return nil
+	})
+	if err != nil || escaped == 0 {
+		t.Errorf("%d values were found, %v", escaped, err)
+	}
 }

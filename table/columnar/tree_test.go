@@ -106,12 +106,13 @@ type tree struct {
 	want        []line
 	seq         uint64
 	encoder     *segment.Encoder
+	groupRows   int // of files
 }
 
 func newTree(t testing.TB) *tree {
 	t.Helper()
 	dir := t.TempDir()
-	x := &tree{TB: t, root: filepath.Join(dir, "table"), spool: filepath.Join(dir, "spool")}
+	x := &tree{TB: t, root: filepath.Join(dir, "table"), spool: filepath.Join(dir, "spool"), groupRows: 512}
 	var err error
 	if x.store, err = localdir.Open(x.root, "test"); err != nil {
 		t.Fatal(err)
@@ -181,7 +182,7 @@ func (x *tree) put(segmentPath string) string {
 		x.Fatal(err)
 	}
 	name := nameOf(segmentPath)
-	_, err = columnar.FromSegment(x.Context(), in, info.Size(), out, columnar.WriterOptions{Segment: path.Base(name), RowGroupRows: 512}, columnar.EncoderOptions{})
+	_, err = columnar.FromSegment(x.Context(), in, info.Size(), out, columnar.WriterOptions{Segment: path.Base(name), RowGroupRows: x.groupRows}, columnar.EncoderOptions{})
 	if err == nil {
 		err = out.Close()
 	}
