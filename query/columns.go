@@ -31,7 +31,7 @@ func NewColumns(q Question, f *schema.Filter, workers int, formats ...[]schema.F
 			a.seed = c.workers[0].answer.seed
 			a.groups.seed = a.seed
 		}
-		w := &columnsWorker{answer: a, minPending: minPending}
+		w := &columnsWorker{answer: a, direct: directGroups}
 		var names []string
 		for _, k := range a.keys {
 			names = append(names, w.keyName(k, formats))
@@ -122,9 +122,9 @@ type columnsWorker struct {
 	key    []byte
 	text   []byte
 
-	pending    pending
-	minPending int  // how many groups of a batch are pending
-	full       bool // too much was pending: groups are put together batch by batch
+	pending pending
+	direct  int  // how many groups are put together as they come
+	full    bool // too much was pending: groups are put together as they come
 }
 
 // keyName is the name whose values make a key: the time for a span, unless a format has
@@ -228,13 +228,13 @@ func (w *columnsWorker) group() error {
 		w.counts[id]++
 		w.rows[id] = w.list[at]
 	}
-	later := n >= w.minPending && len(w.answer.measured) == 0 && len(w.answer.keys) <= maxPendingKeys && !w.full
+	later := len(w.answer.measured) == 0 && len(w.answer.keys) <= maxPendingKeys && !w.full
 	for id, count := range w.counts {
 		if count == 0 {
 			continue
 		}
 		text := w.keyOf(int(w.rows[id]))
-		if later {
+		if later && w.answer.groups.n >= w.direct {
 			w.pending.add(w.answer.seed, w.key, text, count)
 			continue
 		}

@@ -187,7 +187,7 @@ func byColumns(t testing.TB, rnd *rand.Rand, q Question, f *schema.Filter, forma
 	}
 	if rnd.IntN(2) == 0 { // as where there are many groups
 		for _, w := range c.workers {
-			w.minPending = 1
+			w.direct = 0
 		}
 	}
 	var b columnar.Batch

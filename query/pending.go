@@ -31,8 +31,9 @@ const (
 	pendingCountBits = 24
 	maxPendingKeys   = 32 - pendingCountBits
 
-	// minPending is how many groups a batch has at least for that: fewer fit into the cache.
-	minPending = 4096
+	// directGroups is how many groups are put together as they come: so many fit into the
+	// cache.
+	directGroups = 8192
 
 	minPendingBytes = 4 << 10 // of keys in a block
 	maxPendingBytes = 64 << 10
