@@ -6,7 +6,7 @@ import (
 	"sluice/schema"
 )
 
-// readTime reads %t, or one %{…}t of a time that is put together from several.
+// readTime reads %t, or one %{…}t of a time that is combined from several.
 func (r *reader) readTime(s *step, p int) (int, string) {
 	if s.nullable && p < len(r.line) && r.line[p] == '-' && hasPrefixAt(r.line, p+1, s.lit) {
 		r.rec.Values[s.field].State = schema.Null
@@ -39,7 +39,7 @@ func (r *reader) readTime(s *step, p int) (int, string) {
 	return next, ""
 }
 
-// quickTime reads Apache's own form; -1 is another.
+// quickTime reads Apache's default form; -1 for another.
 func (r *reader) quickTime(s *step, p int) int {
 	if len(r.line)-p < clfBytes {
 		return -1
@@ -66,11 +66,10 @@ func (r *reader) clock(end bool) *clock {
 
 const clfBytes = len("[17/May/2015:10:05:03 +0000]")
 
-// A time is looked at eight bytes at once, at bytes 0, 8, 16 and 20: "[00/???/",
-// "0000:00:", "00:00 ?0" and "0 ?0000]". In each word, clf is the text with '0'
-// for a digit; what remains of a right one after the exclusive or is below the
-// digit's 10 and the text's 1, so that adding limit sets no byte's highest bit.
-// free masks the bytes that stand for themselves: the month and the zone's sign.
+// A time is read as four words of eight bytes, at bytes 0, 8, 16 and 20: "[00/???/", "0000:00:",
+// "00:00 ?0" and "0 ?0000]". In each word, clf is the text with '0' for a digit. The exclusive or
+// of a valid word is below 10 for a digit and below 1 for the other text, so that adding limit sets
+// no byte's highest bit. free masks the bytes that are not checked: the month and the zone's sign.
 const (
 	clf0, limit0, free0 = 0x2f0000002f30305b, 0x7f0000007f76767f, 0xff000000ffffffff
 	clf1, limit1        = 0x3a30303a30303030, 0x7f76767f76767676
@@ -78,8 +77,8 @@ const (
 	clf3, limit3, free3 = 0x5d30303030002030, 0x7f76767676007f76, 0xffffffffff00ffff
 )
 
-// parseCLF reads Apache's own time. Times before 1970 and after 2261 do not fit
-// a row key and are refused.
+// parseCLF parses Apache's default form. It rejects times before 1970 and after 2261, which do not
+// fit a row key.
 func parseCLF(b *[clfBytes]byte) (seconds int64, zone int32, ok bool) {
 	w0 := binary.LittleEndian.Uint64(b[0:])
 	t0 := (w0 ^ clf0) & free0
@@ -90,7 +89,7 @@ func parseCLF(b *[clfBytes]byte) (seconds int64, zone int32, ok bool) {
 	if bad&0x8080808080808080 != 0 {
 		return 0, 0, false
 	}
-	// Two digits become a number in the first one's byte.
+	// Combine two digits to a number in the first one's byte.
 	t0, t1, t2, t3 = t0*10+t0>>8, t1*10+t1>>8, t2*10+t2>>8, t3*10+t3>>8
 	month := monthOf(uint32(w0>>32) & 0xffffff)
 	year, day := int(t1&0xff)*100+int(t1>>16&0xff), int(t0>>8&0xff)

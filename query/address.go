@@ -10,10 +10,10 @@ import (
 	"sluice/schema"
 )
 
-// addressForms are shown where an address cannot be read.
+// addressForms lists the accepted forms, for the error of an address.
 const addressForms = "an address (10.1.2.3), a block (10.0.0.0/8 or 10.*), a range (10.1.2.3-10.1.2.9) or a host name (web.example.org or *.example.org)"
 
-// address tests a field for what people write for one or many clients.
+// address makes a filter for the forms of one or several clients.
 func address(field, text string) (*schema.Filter, error) {
 	inner, bracketed := strings.CutPrefix(text, "[")
 	if bracketed {
@@ -53,8 +53,7 @@ func within(field string, p netip.Prefix) *schema.Filter {
 	return &schema.Filter{Op: schema.Within, Field: field, Kind: schema.Addr, Text: p.Masked().String()}
 }
 
-// oneAddress tests for an address however it is written, and for its zone where
-// it names one.
+// oneAddress matches an address in any spelling, and its zone if it has one.
 func oneAddress(field string, a netip.Addr) *schema.Filter {
 	zone := a.Zone()
 	a = a.Unmap().WithZone("")
@@ -65,7 +64,7 @@ func oneAddress(field string, a netip.Addr) *schema.Filter {
 	return join(schema.And, []*schema.Filter{f, {Op: schema.Matches, Field: field, Text: "%" + regexp.QuoteMeta(zone) + "$"}})
 }
 
-// starBlock makes a block of 192.0.2.* or 2001:db8:*: whole parts, then stars.
+// starBlock converts 192.0.2.* or 2001:db8:* to a block: whole parts, then stars.
 func starBlock(text string) (string, bool) {
 	separator, parts, bits := ".", 4, 8
 	if strings.Contains(text, ":") {
@@ -93,8 +92,8 @@ func starBlock(text string) (string, bool) {
 	return whole + "/" + strconv.Itoa(n*bits), true
 }
 
-// addressRange tests for the addresses from low to high, both included; high may
-// be the last part of an IPv4 address only.
+// addressRange matches the addresses from low to high, both included; high may be only the last
+// part of an IPv4 address.
 func addressRange(field string, low netip.Addr, text string) (*schema.Filter, error) {
 	if isDigits(text) && low.Is4() {
 		s := low.String()
@@ -117,7 +116,7 @@ func addressRange(field string, low netip.Addr, text string) (*schema.Filter, er
 	}
 }
 
-// widest is the largest block that begins with low and does not go beyond high.
+// widest returns the largest block that begins with low and ends at most at high.
 func widest(low, high netip.Addr) netip.Prefix {
 	best := netip.PrefixFrom(low, low.BitLen())
 	for bits := low.BitLen() - 1; bits >= 0; bits-- {
@@ -139,8 +138,8 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return a
 }
 
-// hostName tests for a name, whose case means nothing, or with a star at one end
-// for the names that end or begin so.
+// hostName matches a name, ignoring case; a star at one end matches names with that end or
+// beginning.
 func hostName(field, text string) (*schema.Filter, error) {
 	name := strings.TrimPrefix(text, "*")
 	if name == text {

@@ -13,18 +13,18 @@ import (
 // ErrTooManyGroups is returned if the groups of a question exceed its memory limit.
 var ErrTooManyGroups = errors.New("too many groups")
 
-// Answer counts entries for a question. Add is not safe for concurrent use.
+// Answer aggregates entries for a question. Add is not safe for concurrent use.
 type Answer struct {
 	question Question
 	keys     []groupKey
 	measured []measuredField
-	exact    int // how many values are kept for a measure of a group
+	exact    int // number of values that are kept for a measure of a group
 	seed     maphash.Seed
 
 	groups groups
 
 	columns *schema.Columns
-	places  []schema.Place // of the keys, then of what is measured
+	places  []schema.Place // of the keys, then of the measured fields
 	key     []byte
 	text    []byte
 }
@@ -33,18 +33,18 @@ type Answer struct {
 type groupKey struct {
 	name string
 	span *spanner // of HourKey, DayKey and Question.Every
-	own  bool     // a format's own field of the name goes before the span
-	day  bool     // a span is shown as its date
+	own  bool     // a format's own field of the name takes precedence over the span
+	day  bool     // print a span as its date
 }
 
-// measuredField is a field and what the measures need of it.
+// measuredField is a field with the state that its measures need.
 type measuredField struct {
 	name                      string
 	numbers, values, distinct bool
 	time                      bool // it was a time
 }
 
-// NewAnswer prepares to answer a question.
+// NewAnswer returns an empty answer to a question.
 func NewAnswer(q Question) (*Answer, error) {
 	a := &Answer{question: q, seed: maphash.MakeSeed(), exact: maxExactValues}
 	a.groups = groups{maxBytes: q.MaxBytes, seed: a.seed, evict: q.Frequent}
@@ -106,8 +106,8 @@ func (a *Answer) measure(m Measure) {
 	}
 }
 
-// Add takes one entry, of which it keeps nothing. After an error, which wraps
-// ErrTooManyGroups, the answer is of no use.
+// Add adds one entry. It keeps no reference to it. After an error, which wraps ErrTooManyGroups,
+// the answer must not be used.
 func (a *Answer) Add(e *schema.Entry) error {
 	a.places = a.columns.Of(e.Record)
 	a.key = a.key[:0]
@@ -150,7 +150,7 @@ func (a *Answer) addKey(e *schema.Entry, i int) uint64 {
 	return 1
 }
 
-// group returns the group of a key, a new one if need be.
+// group returns the group of a key, adding it if it is new.
 func (a *Answer) group(key []byte) (*group, error) {
 	g, hash := a.groups.get(key)
 	if g != nil {
@@ -178,7 +178,7 @@ func (a *Answer) group(key []byte) (*group, error) {
 	return g, nil
 }
 
-// grow accounts for memory of what is measured.
+// grow accounts for memory of measured values.
 func (a *Answer) grow(bytes int) error {
 	if a.groups.bytes += bytes; a.groups.bytes > a.groups.maxBytes {
 		return a.tooMany()

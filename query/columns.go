@@ -8,14 +8,14 @@ import (
 	"sluice/table/columnar"
 )
 
-// Columns answers a question about rows that come as batches of columns, several workers
-// side by side. The answer is that of an [Answer] which is given the rows as entries.
+// Columns answers a question about rows in batches of columns, with several workers at a time. The
+// answer is that of an [Answer] for the same rows as entries.
 type Columns struct {
 	workers []*columnsWorker
 }
 
-// NewColumns prepares to answer a question about the rows that pass a filter, by so many
-// workers. formats are the fields of all formats that the rows can have.
+// NewColumns returns an empty answer to a question about the rows that match a filter, for a number
+// of workers. formats are the fields of all possible formats of the rows.
 func NewColumns(q Question, f *schema.Filter, workers int, formats ...[]schema.Field) (*Columns, error) {
 	c := &Columns{}
 	if q.MaxBytes <= 0 {
@@ -49,16 +49,16 @@ func NewColumns(q Question, f *schema.Filter, workers int, formats ...[]schema.F
 	return c, nil
 }
 
-// Names are the columns that Add reads; nil is all of them.
+// Names returns the columns that Add reads; nil is all of them.
 func (c *Columns) Names() []string { return c.workers[0].selector.columns() }
 
-// Add takes the selected rows of a batch. Each worker may call it at the same time as the
-// others. The error wraps ErrTooManyGroups, or is one of the batch.
+// Add adds the selected rows of a batch. Each worker may call it at the same time as the others.
+// The error wraps ErrTooManyGroups, or is one of the batch.
 func (c *Columns) Add(worker int, b *columnar.Batch, rows columnar.Selection) error {
 	return c.workers[worker].add(b, rows)
 }
 
-// Answer returns what all workers counted. It is called once, after the last Add.
+// Answer returns the sum of all workers. Call it once, after the last Add.
 func (c *Columns) Answer() (*Answer, error) {
 	a := c.workers[0].answer
 	if all := c.pending(); all != nil {
@@ -105,18 +105,18 @@ func (c *Columns) pending() (all []*pending) {
 	return all
 }
 
-// columnsWorker is what one worker counted, and memory for the batch at hand.
+// columnsWorker is the answer of one worker, and memory for the current batch.
 type columnsWorker struct {
 	answer   *Answer
 	selector *selector
 	first    int // of the selector's names, the first one of the keys
 
-	list   []int32 // the rows that are counted
+	list   []int32 // the selected rows
 	ids    []int32 // the group of each of them, by its number in the batch
 	next   []int32
 	groups []*group // by their number
 	counts []int64
-	rows   []int32 // one of each group
+	rows   []int32 // one row of each group
 	hashes []uint64
 	local  numbering
 	key    []byte
@@ -127,8 +127,8 @@ type columnsWorker struct {
 	full    bool // too much was pending: groups are put together as they come
 }
 
-// keyName is the name whose values make a key: the time for a span, unless a format has
-// a field of the key's name.
+// keyName is the name whose values make a key: the time for a span, unless a format has a field of
+// the key's name.
 func (w *columnsWorker) keyName(k groupKey, formats [][]schema.Field) string {
 	if k.span == nil {
 		return k.name
@@ -140,8 +140,8 @@ func (w *columnsWorker) keyName(k groupKey, formats [][]schema.Field) string {
 	return k.name
 }
 
-// checkTexts makes every row an entry where the text of a time is needed, which depends
-// on the line's zone, or where a span stands beside a format's own field of its name.
+// checkTexts decides that every row is converted to an entry if the text of a time is needed, which
+// depends on the line's zone, or if a format has a field with the name of a span.
 func (w *columnsWorker) checkTexts() {
 	s := w.selector
 	for i, k := range w.answer.keys {
@@ -191,7 +191,7 @@ func (w *columnsWorker) add(b *columnar.Batch, rows columnar.Selection) error {
 	return w.measure()
 }
 
-// addEntries takes the rows that have to be made entries.
+// addEntries adds the rows that must be converted to entries.
 func (w *columnsWorker) addEntries(b *columnar.Batch, rows, slow columnar.Selection) error {
 	var e schema.Entry
 	for i := range b.Rows {
@@ -210,7 +210,7 @@ func (w *columnsWorker) addEntries(b *columnar.Batch, rows, slow columnar.Select
 	return nil
 }
 
-// group numbers the groups of the listed rows, finds each of them once, and counts.
+// group numbers the groups of the listed rows, finds each group once, and counts.
 func (w *columnsWorker) group() error {
 	w.ids = w.ids[:0]
 	for range w.list {
@@ -253,8 +253,7 @@ func (w *columnsWorker) group() error {
 	return nil
 }
 
-// addKey makes of the numbers of the groups so far those of groups that differ in key i,
-// too. It returns how many there are.
+// addKey splits the groups so far by the values of key i. It returns the number of groups.
 func (w *columnsWorker) addKey(i, n int) int {
 	v := &w.selector.vectors[w.first+i]
 	if v.none {
@@ -300,7 +299,7 @@ func (w *columnsWorker) addKey(i, n int) int {
 	return w.local.n
 }
 
-// keyOf makes w.key the key of a row's group. Bit i of text says that key i is no number.
+// keyOf sets w.key to the key of a row's group. Bit i of text means that key i is not a number.
 func (w *columnsWorker) keyOf(row int) (text uint64) {
 	w.key = w.key[:0]
 	for i := range w.answer.keys {
@@ -327,7 +326,7 @@ func (w *columnsWorker) keyOf(row int) (text uint64) {
 	return text
 }
 
-// measure adds the listed rows to what their groups have measured.
+// measure adds the listed rows to the measures of their groups.
 func (w *columnsWorker) measure() error {
 	grown := 0
 	for m := range w.answer.measured {
@@ -362,8 +361,7 @@ func (w *columnsWorker) measure() error {
 	return nil
 }
 
-// addDistinct adds the values of a name to the groups. Each value of a dictionary is
-// hashed once.
+// addDistinct adds the values of a name to the groups. Each value of a dictionary is hashed once.
 func (w *columnsWorker) addDistinct(m int, v *vector) (grown int) {
 	if isNumber(v.kind) {
 		for at, row := range w.list {
@@ -396,7 +394,7 @@ func (w *columnsWorker) addDistinct(m int, v *vector) (grown int) {
 	return grown
 }
 
-// numbering numbers different values from 0 in the order in which they come.
+// numbering numbers different values from 0 in the order of their first use.
 type numbering struct {
 	n     int
 	small [1024]int32 // one more than the number of such a value; 0 is none

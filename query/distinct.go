@@ -6,7 +6,7 @@ import (
 	"math/bits"
 )
 
-// DistinctError is the standard error of a number of distinct values that is estimated.
+// DistinctError is the standard error of an estimated number of distinct values.
 const DistinctError = 0.0081
 
 const (
@@ -14,10 +14,10 @@ const (
 	registerCount = 1 << registerBits
 )
 
-// distinct counts different values by their hashes. Up to a number of values it keeps
-// the hashes, and is exact but for two values of one 64-bit hash. Beyond that it is a
-// HyperLogLog sketch (Flajolet et al. 2007) with Ertl's estimator (2017), which has no
-// bias at any number. Which of the two depends on the values alone, not on their order.
+// distinct counts different values by their hashes. Up to a limit it keeps the hashes, and is exact
+// except for two values with the same 64-bit hash. Beyond that it is a HyperLogLog sketch (Flajolet
+// et al. 2007) with Ertl's estimator (2017), which is unbiased for all numbers. Which of the two
+// depends on the values only, not on their order.
 type distinct struct {
 	exact     int      // how many hashes are kept
 	n         int      // hashes in the table
@@ -25,13 +25,13 @@ type distinct struct {
 	registers []uint8
 }
 
-// hashText hashes a value. The seed differs from process to process, so that no one who
-// writes into a log can choose the hashes.
+// hashText hashes a value. The seed is random for each process, so that writers of a log cannot
+// choose hashes.
 func hashText(seed maphash.Seed, text []byte) uint64 {
 	return max(maphash.Bytes(seed, text), 1) // 0 is an empty place
 }
 
-// add returns by how many bytes the memory grew.
+// add returns the growth of the memory in bytes.
 func (d *distinct) add(hash uint64) (grown int) {
 	if d.registers != nil {
 		d.register(hash)
@@ -92,7 +92,7 @@ func (d *distinct) register(hash uint64) {
 	d.registers[i] = max(d.registers[i], rank)
 }
 
-// merge adds what o has.
+// merge adds the values of o.
 func (d *distinct) merge(o *distinct) (grown int) {
 	for _, hash := range o.table {
 		if hash != 0 {
@@ -111,7 +111,7 @@ func (d *distinct) merge(o *distinct) (grown int) {
 	return grown
 }
 
-// count is the number of different values, and whether it is an estimate.
+// count returns the number of different values, and whether it is estimated.
 func (d *distinct) count() (n int64, estimated bool) {
 	if d.registers == nil {
 		return int64(d.n), false
@@ -130,8 +130,8 @@ func (d *distinct) count() (n int64, estimated bool) {
 	return int64(math.Round(m * m / (2 * math.Ln2) / z)), true
 }
 
-// sigma and tau are those of Ertl's "New cardinality estimation algorithms for
-// HyperLogLog sketches", algorithm 6.
+// sigma and tau are those of Ertl's "New cardinality estimation algorithms for HyperLogLog
+// sketches", algorithm 6.
 func sigma(x float64) float64 {
 	if x == 1 {
 		return math.Inf(1)

@@ -7,8 +7,7 @@ import (
 	"sluice/schema"
 )
 
-// All is the filter of entries that pass every one of fs; nil ones pass all. It
-// is nil when there is nothing to filter.
+// All returns the conjunction of the filters; nil filters match all. It is nil if all are nil.
 func All(fs ...*schema.Filter) *schema.Filter {
 	var args []*schema.Filter
 	for _, f := range fs {
@@ -19,8 +18,7 @@ func All(fs ...*schema.Filter) *schema.Filter {
 	return join(schema.And, args)
 }
 
-// Status is the filter of --status: numbers, classes and ranges between commas,
-// "404,5xx,400-499".
+// Status parses --status: numbers, classes and ranges separated by commas, "404,5xx,400-499".
 func Status(list string) (*schema.Filter, error) {
 	return anyOf(list, func(s string) (*schema.Filter, error) {
 		low, high, ok := numberRange(s)
@@ -31,7 +29,7 @@ func Status(list string) (*schema.Filter, error) {
 	})
 }
 
-// Method is the filter of --method: methods between commas, in any case.
+// Method parses --method: methods separated by commas, in any case.
 func Method(list string) (*schema.Filter, error) {
 	return anyOf(list, func(s string) (*schema.Filter, error) {
 		if s == "" || strings.Trim(s, methodLetters) != "" {
@@ -41,8 +39,7 @@ func Method(list string) (*schema.Filter, error) {
 	})
 }
 
-// Client is the filter of --client: addresses, blocks, ranges and host names
-// between commas.
+// Client parses --client: addresses, blocks, ranges and host names separated by commas.
 func Client(list string) (*schema.Filter, error) {
 	return anyOf(list, func(s string) (*schema.Filter, error) {
 		f, err := address("client", s)
@@ -56,8 +53,8 @@ func Client(list string) (*schema.Filter, error) {
 // methodLetters are those of the methods that there are.
 const methodLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
-// Path is the filter of --path: what the path starts with. A path is / and more, *,
-// or of a proxy: a URL, or a host with its port.
+// Path parses --path, a prefix of the path. A path is / and more, *, or for a proxy: a URL, or a
+// host with its port.
 func Path(prefix string) (*schema.Filter, error) {
 	hint := ""
 	switch {

@@ -9,31 +9,31 @@ import (
 )
 
 const (
-	// groupBytes is what a group takes beside its key and what is measured: itself, its
-	// place in the map and in the heap.
+	// groupBytes is the memory of a group without its key and measures: the struct, and its slots
+	// in map and heap.
 	groupBytes = 160
-	// measuredBytes is what a measured field takes in each group.
+	// measuredBytes is the memory of a measured field in each group.
 	measuredBytes = 64
 )
 
-// group is what is known of the entries that have the same values of the keys.
+// group is the aggregate of the entries with the same values of the keys.
 type group struct {
 	key           string // see appendKey
 	hash          uint64
 	count, excess int64
-	text          uint64 // bit i: key i is not a number, or was not in one of the entries
+	text          uint64 // bit i: key i is not a number, or was missing in one of the entries
 	measured      []measured
 	index         int // in the heap
 }
 
-// measured is what a group knows of one field; what no measure asks for is nil.
+// measured is a group's state for one field; what no measure needs is nil.
 type measured struct {
 	numbers  *numbers
 	values   *values
 	distinct *distinct
 }
 
-// appendKey appends the value of one key: 0 for null, else its length plus one and itself.
+// appendKey appends the value of one key: 0 for null, otherwise its length plus one and the value.
 func appendKey(dst, value []byte, null bool) []byte {
 	if null {
 		return append(dst, 0)
@@ -41,8 +41,8 @@ func appendKey(dst, value []byte, null bool) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(value))+1), value...)
 }
 
-// A value of a key that can be a span of time begins with one of these, so that a
-// format's own field called hour is no span.
+// A value of a key that can be a span of time begins with one of these, to distinguish a format's
+// own field called hour from the span.
 const (
 	ownValue  = 0
 	spanValue = 1
@@ -56,12 +56,12 @@ func appendSpan(dst []byte, s *spanner, nanos int64, dated bool) []byte {
 	return appendSpanNumber(dst, s.of(nanos))
 }
 
-// appendSpanNumber appends the number so that bytes have the order of the numbers.
+// appendSpanNumber appends the number so that the bytes sort like the numbers.
 func appendSpanNumber(dst []byte, number int64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, 10, spanValue), uint64(number)^1<<63)
 }
 
-// spanNumber is the number in a value that appendSpanNumber wrote.
+// spanNumber returns the number of a value of appendSpanNumber.
 func spanNumber(value string) int64 {
 	return int64(binary.BigEndian.Uint64([]byte(value[1:])) ^ 1<<63)
 }
@@ -72,7 +72,7 @@ func appendOwn(dst, value []byte) []byte {
 	return append(dst, value...)
 }
 
-// cutKey cuts the first value off a group's key.
+// cutKey splits the first value off a group's key.
 func cutKey(key string) (value string, null bool, rest string) {
 	length, shift := uint64(0), 0
 	for i := 0; ; i++ {
@@ -88,8 +88,8 @@ func cutKey(key string) (value string, null bool, rest string) {
 	return key[:length-1], false, key[length-1:]
 }
 
-// groups are the groups of an answer, in bounded memory: hash tables with open addressing,
-// for there can be a group for every other row.
+// groups are the groups of an answer, in bounded memory: hash tables with open addressing, as there
+// can be a group for every other row.
 type groups struct {
 	maxBytes int
 	bytes    int
@@ -97,11 +97,11 @@ type groups struct {
 	shards   [groupShards]groupShard // by the first bits of the hash
 	n        int
 	dropped  []*group
-	// evict says that at the bound the rarest group gives way to a new one, which takes
-	// over its count (space saving, Metwally et al. 2005): what is frequent stays, with
-	// a known bound on how much too high its count can be.
+	// evict means that at the bound the rarest group is replaced by a new one, which inherits its
+	// count (space saving, Metwally et al. 2005): frequent groups remain, with a known bound of the
+	// error of their counts.
 	evict  bool
-	floor  int64      // the highest count that ever gave way, 0 while all is exact
+	floor  int64      // the highest count that was ever replaced, 0 while all is exact
 	rarest groupsHeap // in use when floor > 0
 }
 
@@ -110,12 +110,12 @@ const (
 	groupShards = 1 << shardBits
 )
 
-// groupShard is one of the tables. Several goroutines may use one each.
+// groupShard is one of the tables. Different shards may be used concurrently.
 type groupShard struct {
 	slots   []groupSlot // a power of two
 	n       int
 	unused  []group // groups are allocated many at a time
-	text    []byte  // and so are their keys, until the first gives way
+	text    []byte  // and so are their keys, until the first group is replaced
 	atATime int
 }
 
@@ -145,7 +145,7 @@ func (s *groupShard) get(key []byte, hash uint64) *group {
 	return nil
 }
 
-// add makes a group of a key that there is none of; false where it does not fit.
+// add adds a group with a new key; false if it exceeds the memory.
 func (s *groups) add(key []byte, hash uint64, size int) (*group, bool) {
 	size += len(key) + groupBytes
 	for s.evict && s.bytes+size > s.maxBytes && s.n > 0 {
@@ -191,7 +191,7 @@ func (s *groupShard) keep(key []byte) string {
 	}
 	n := len(s.text)
 	s.text = append(s.text, key...)
-	return unsafe.String(&s.text[n], len(key)) // what was appended does not change any more
+	return unsafe.String(&s.text[n], len(key)) // the appended bytes do not change
 }
 
 func (s *groupShard) unusedGroup() *group {
@@ -218,7 +218,7 @@ func (s *groupShard) insert(g *group) {
 	s.n++
 }
 
-// grow makes so many slots, a power of two.
+// grow sets the number of slots, a power of two.
 func (s *groupShard) grow(slots int) {
 	old := s.slots
 	s.slots = make([]groupSlot, max(slots, 4))
@@ -238,7 +238,7 @@ func (s *groupShard) place(slot groupSlot) {
 	s.slots[at] = slot
 }
 
-// remove takes a group out of its table: those behind it move up.
+// remove removes a group from its table; those after it move up.
 func (s *groupShard) remove(g *group) {
 	mask := uint64(len(s.slots) - 1)
 	at := g.hash & mask
@@ -255,7 +255,7 @@ func (s *groupShard) remove(g *group) {
 	s.n--
 }
 
-// all yields the groups, in no order.
+// all yields the groups in no particular order.
 func (s *groups) all(yield func(*group) bool) {
 	for i := range s.shards {
 		for _, slot := range s.shards[i].slots {
@@ -270,7 +270,7 @@ func (s *groups) dropRarest() {
 	if s.floor == 0 {
 		for g := range s.all {
 			g.index = len(s.rarest)
-			g.key = strings.Clone(g.key) // one can be let go without the others
+			g.key = strings.Clone(g.key) // so that one key can be freed without the others
 			s.rarest = append(s.rarest, g)
 		}
 		for i := range s.shards {

@@ -10,8 +10,8 @@ import (
 	"sluice/schema"
 )
 
-// kinds are those of the fields that LogFormats yield. A field that is not here
-// (of a header, of a pattern) is taken for what its value looks like.
+// kinds are the types of the fields of LogFormats. For other fields (headers, patterns) the form of
+// the value decides.
 var kinds = map[string]schema.Kind{
 	"client": schema.Addr, "client_ip": schema.Addr, "local_ip": schema.Addr, "peer": schema.Addr, "peer_ip": schema.Addr,
 	"time": schema.Time, "end_time": schema.Time,
@@ -24,7 +24,7 @@ var kinds = map[string]schema.Kind{
 	"referer": schema.Text, "request": schema.Text, "status_class": schema.Text, "stream": schema.Text, "url_path": schema.Text, "user": schema.Text, "vhost": schema.Text,
 }
 
-// literal is a value as written, and what it takes to read a time.
+// literal is a value as written, with the parameters for parsing a time.
 type literal struct {
 	text   string
 	quoted bool
@@ -32,8 +32,7 @@ type literal struct {
 	zone   *time.Location
 }
 
-// compare makes the filter of "field op value". An error says what is expected
-// in the value's place.
+// compare makes the filter of "field op value". The error has what is expected as the value.
 func compare(field, op string, v literal) (*schema.Filter, error) {
 	kind, known := kinds[field]
 	if !known && !v.quoted {
@@ -77,8 +76,7 @@ func compare(field, op string, v literal) (*schema.Filter, error) {
 	return f, nil
 }
 
-// order makes the filter of a comparison from one that has the value; "!=" is
-// left to the caller to turn round.
+// order makes the filter of a comparison from one with the value; the caller negates it for "!=".
 func order(field, op string, f schema.Filter) *schema.Filter {
 	f.Field = field
 	switch op {
@@ -106,7 +104,7 @@ func between(field string, low, high int64) *schema.Filter {
 	})
 }
 
-// numberRange reads "404", "-1", "5xx" (any number of digits and x's) and "400-499".
+// numberRange parses "404", "-1", "5xx" (any number of digits and x's) and "400-499".
 func numberRange(s string) (low, high int64, ok bool) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return n, n, true
@@ -131,7 +129,7 @@ func not(f *schema.Filter) *schema.Filter {
 	return &schema.Filter{Op: schema.Not, Args: []*schema.Filter{f}}
 }
 
-// unless is not f, but false too where f's field is null. f has one field.
+// unless returns not f, which is also false if the field of f is null. f has one field.
 func unless(f *schema.Filter) *schema.Filter {
 	null := &schema.Filter{Op: schema.IsNull, Field: fieldOf(f)}
 	return not(&schema.Filter{Op: schema.Or, Args: []*schema.Filter{null, f}})

@@ -15,17 +15,17 @@ import (
 // ErrFilter marks a filter that cannot be applied.
 var ErrFilter = errors.New("where")
 
-// Matcher applies a filter to entries. It is not safe for concurrent use: make
-// one a goroutine.
+// Matcher applies a filter to entries. It is not safe for concurrent use: create one for each
+// goroutine.
 type Matcher struct {
-	root    *node // nil passes all
+	root    *node // nil matches all
 	names   []string
 	columns *schema.Columns
 	places  []schema.Place
 	buf     []byte
 }
 
-// node is a filter with its text made ready and its field a column.
+// node is a filter with a prepared text and the column of its field.
 type node struct {
 	op     schema.Op
 	args   []node
@@ -38,9 +38,9 @@ type node struct {
 	single []byte // the only way to write the block without a colon, if it is one IPv4 address
 }
 
-// Compile prepares a filter; nil passes every entry. Given the fields of the
-// formats that the entries can have, it fails when none of them has a field of
-// the filter; a format that lacks it has it null. The error wraps ErrFilter.
+// Compile prepares a filter; nil matches every entry. formats are the fields of the possible
+// formats: it fails if none of them has a field of the filter; in entries of a format without it
+// the field is null. The error wraps ErrFilter.
 func Compile(f *schema.Filter, formats ...[]schema.Field) (*Matcher, error) {
 	if f == nil {
 		return &Matcher{}, nil
@@ -58,8 +58,8 @@ func Compile(f *schema.Filter, formats ...[]schema.Field) (*Matcher, error) {
 	return &Matcher{root: &root, names: c.names, columns: schema.NewColumns(c.names)}, nil
 }
 
-// CheckFields fails, naming the fields there are, unless every name is a field of
-// one of the formats or one that all entries have. The error wraps ErrFilter.
+// CheckFields returns an error that lists the known fields, unless every name is a field of one of
+// the formats or one that all entries have. The error wraps ErrFilter.
 func CheckFields(names []string, formats ...[]schema.Field) error {
 	if err := missingField(names, formats); err != nil {
 		return fmt.Errorf("%w: %w", ErrFilter, err)
@@ -67,7 +67,7 @@ func CheckFields(names []string, formats ...[]schema.Field) error {
 	return nil
 }
 
-// missingField names the first of the names that is no field, and the fields there are.
+// missingField returns an error for the first unknown name, with the known fields.
 func missingField(names []string, formats [][]schema.Field) error {
 	known := []string{schema.HostField, schema.FileField, schema.StreamField, schema.OffsetField,
 		schema.TimeField, schema.ParseErrorField, schema.LogbodyField}
@@ -135,7 +135,7 @@ func (c *compiler) compile(f *schema.Filter) (node, error) {
 	return n, nil
 }
 
-// Match reports whether the entry passes the filter. It keeps nothing of it.
+// Match reports whether the entry matches the filter. It keeps no reference to it.
 func (m *Matcher) Match(e *schema.Entry) bool {
 	if m.root == nil {
 		return true
@@ -195,8 +195,8 @@ func (n *node) matchNumber(num int64) bool {
 	return false
 }
 
-// matchText applies a test to the text of a value. A number has no order to a text that
-// is none.
+// matchText applies a test to the text of a value. A number and a text that is none cannot be
+// ordered.
 func (n *node) matchText(text []byte) bool {
 	switch n.op {
 	case schema.Within:
@@ -230,7 +230,7 @@ func (n *node) matchText(text []byte) bool {
 	return false
 }
 
-// readNumber reads a decimal number of at most 18 digits.
+// readNumber parses a decimal number of at most 18 digits.
 func readNumber(b []byte) (int64, bool) {
 	digits := bytes.TrimPrefix(b, []byte("-"))
 	if len(digits) == 0 || len(digits) > 18 {
@@ -249,8 +249,7 @@ func readNumber(b []byte) (int64, bool) {
 	return n, true
 }
 
-// equalFold ignores the case of ASCII letters only, as HBase's servers do where
-// they look for ASCII.
+// equalFold ignores the case of ASCII letters only, like HBase's servers.
 func equalFold(a, b []byte) bool {
 	if len(a) != len(b) {
 		return false

@@ -2,9 +2,9 @@ package query
 
 import "unsafe"
 
-// merge adds what another answer to the same question counted; it is of no use
-// afterwards. Where one of the two let groups give way, a group that it does not have
-// counts as much as may have given way.
+// merge adds the counts of another answer to the same question, which must not be used afterwards.
+// If one of the two replaced groups, a group that it lacks is counted with the highest replaced
+// count.
 func (a *Answer) merge(o *Answer) error {
 	for i := range a.measured {
 		a.measured[i].time = a.measured[i].time || o.measured[i].time
@@ -40,7 +40,7 @@ func (a *Answer) merge(o *Answer) error {
 	return a.grow(0)
 }
 
-// merge returns by how many bytes the memory grew.
+// merge returns the growth of the memory in bytes.
 func (m *measured) merge(o *measured) (grown int) {
 	if m.numbers != nil {
 		m.numbers.merge(o.numbers)
@@ -54,7 +54,7 @@ func (m *measured) merge(o *measured) (grown int) {
 	return grown
 }
 
-// bytes is what the values take.
+// bytes is the memory of the values.
 func (m *measured) bytes() (n int) {
 	if m.values != nil {
 		n += 8 * cap(m.values.kept)
@@ -68,7 +68,7 @@ func (m *measured) bytes() (n int) {
 	return n
 }
 
-// same returns the group of the key of another answer's group, or nil.
+// same returns the group with the key of another answer's group, or nil.
 func (s *groups) same(g *group) *group {
 	return s.shard(g.hash).get(unsafe.Slice(unsafe.StringData(g.key), len(g.key)), g.hash)
 }

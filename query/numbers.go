@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// numbers is the sum, the least and the greatest of numbers. The zero value is none.
+// numbers is the sum, the minimum and the maximum of numbers. The zero value is that of no numbers.
 type numbers struct {
 	n        int64
 	high     int64 // of the sum, 128 bits: no sum of a log's numbers overflows

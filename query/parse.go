@@ -9,14 +9,13 @@ import (
 )
 
 const (
-	// maxExprBytes and maxDepth bound what an expression may cost to read.
+	// maxExprBytes and maxDepth bound the cost of parsing an expression.
 	maxExprBytes = 1 << 16
 	maxDepth     = 100
 )
 
-// Parse reads an expression. Times without a zone are taken in zone, and those
-// that are relative ("-2h") to now. An error is a [*SyntaxError]. Whether there
-// are fields of these names is seen by [Compile].
+// Parse parses an expression. Times without a zone are in zone, and relative ones ("-2h") before
+// now. The error is a [*SyntaxError]. [Compile] checks the names of the fields.
 func Parse(expr string, now time.Time, zone *time.Location) (*schema.Filter, error) {
 	if len(expr) > maxExprBytes {
 		return nil, &SyntaxError{expr, maxExprBytes, "the end (an expression has at most 65536 bytes)"}
@@ -36,10 +35,10 @@ func Parse(expr string, now time.Time, zone *time.Location) (*schema.Filter, err
 	return f, nil
 }
 
-// parser reads an expression by recursive descent.
+// parser is a recursive descent parser.
 type parser struct {
 	expr   string
-	tokens []token // still to be read; the last is an endToken
+	tokens []token // remaining; the last is an endToken
 	now    time.Time
 	zone   *time.Location
 }
@@ -48,7 +47,7 @@ func (p *parser) expected(what string) error {
 	return &SyntaxError{p.expr, p.tokens[0].offset, what}
 }
 
-// take takes the keyword, in any case, or the symbol if it comes next.
+// take consumes the keyword, in any case, or the symbol if it is next.
 func (p *parser) take(text string) bool {
 	t := p.tokens[0]
 	if t.kind == wordToken && strings.EqualFold(t.text, text) || t.kind == symbolToken && t.text == text {
@@ -58,7 +57,7 @@ func (p *parser) take(text string) bool {
 	return false
 }
 
-// need is take for what has to come.
+// need is take for a required token.
 func (p *parser) need(text, expected string) error {
 	if !p.take(text) {
 		return p.expected(expected)
@@ -72,7 +71,7 @@ func (p *parser) or(depth int) (*schema.Filter, error) {
 	})
 }
 
-// chain reads one or more terms joined by a keyword.
+// chain parses one or more terms joined by a keyword.
 func (p *parser) chain(keyword string, op schema.Op, term func() (*schema.Filter, error)) (*schema.Filter, error) {
 	var args []*schema.Filter
 	for len(args) == 0 || p.take(keyword) {
@@ -105,7 +104,7 @@ func (p *parser) not(depth int) (*schema.Filter, error) {
 	return p.test()
 }
 
-// test reads a field and what is asked of it.
+// test parses a field and a test of it.
 func (p *parser) test() (*schema.Filter, error) {
 	if p.tokens[0].kind != wordToken {
 		return nil, p.expected("a field, not, or (")
@@ -150,7 +149,7 @@ func (p *parser) test() (*schema.Filter, error) {
 	return nil, p.expected("= != < <= > >= =~ !~ in, contains, starts with or is null behind " + field)
 }
 
-// value reads a value and compares the field to it.
+// value parses a value to compare the field with.
 func (p *parser) value(field, op string) (*schema.Filter, error) {
 	t := p.tokens[0]
 	text, err := p.text("a value")
@@ -164,7 +163,7 @@ func (p *parser) value(field, op string) (*schema.Filter, error) {
 	return f, nil
 }
 
-// in reads a value, or values in parentheses.
+// in parses a value, or values in parentheses.
 func (p *parser) in(field string) (*schema.Filter, error) {
 	if !p.take("(") {
 		return p.value(field, "=")
@@ -180,7 +179,7 @@ func (p *parser) in(field string) (*schema.Filter, error) {
 	return join(schema.Or, args), p.need(")", ", or )")
 }
 
-// text takes a word or what stands between quotes, escapes undone.
+// text consumes a word or a quoted text, unescaped.
 func (p *parser) text(expected string) (string, error) {
 	t := p.tokens[0]
 	if t.kind != wordToken && t.kind != quotedToken {
@@ -190,7 +189,7 @@ func (p *parser) text(expected string) (string, error) {
 	return t.unquote(p.expr)
 }
 
-// part reads the text that the field is to contain or to start with.
+// part parses the text that the field is to contain or to start with.
 func (p *parser) part(field string, op schema.Op) (*schema.Filter, error) {
 	text, err := p.text("a text")
 	if err != nil {
@@ -211,7 +210,7 @@ func (p *parser) match(field string) (*schema.Filter, error) {
 	return &schema.Filter{Op: schema.Matches, Field: field, Text: t.text}, nil
 }
 
-// null reads "null" or "not null".
+// null parses "null" or "not null".
 func (p *parser) null(field string) (*schema.Filter, error) {
 	negated := p.take("not")
 	if err := p.need("null", "null or not null"); err != nil {

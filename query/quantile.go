@@ -6,32 +6,32 @@ import (
 	"slices"
 )
 
-// QuantileError is the greatest relative error of a quantile that is not exact.
+// QuantileError is the maximum relative error of a quantile that is not exact.
 const QuantileError = 1.0 / 256
 
 const (
-	// maxExactValues is how many values a question without groups keeps, and
-	// maxExactGroup how many each group does; quantiles of more are counted in buckets,
-	// and distinct values of more are estimated.
+	// maxExactValues is the number of values that a question without groups keeps, and
+	// maxExactGroup that of each group; quantiles of more values are counted in buckets, and
+	// distinct values estimated.
 	maxExactValues = 1 << 20
 	maxExactGroup  = 1 << 12
 )
 
-// values gives quantiles of numbers. Up to a number of values it keeps them, and is
-// exact. Beyond that it counts them in buckets that are 1/128 of their least value wide,
-// so that the middle of one is within QuantileError of every value in it. Which of the
-// two depends on the number of values alone, not on their order.
+// values calculates quantiles of numbers. Up to a limit it keeps the numbers, and is exact. Beyond
+// that it counts them in buckets whose width is 1/128 of their least value, so that the middle of
+// one is within QuantileError of every value in it. Which of the two depends on the number of
+// values only, not on their order.
 type values struct {
-	exact    int // how many are kept
+	exact    int // number of values that are kept
 	n        int64
 	kept     []int64
 	counting bool
-	chunks   [2][]*[bucketsInChunk]int64 // of values that are not negative, and of the others
+	chunks   [2][]*[bucketsInChunk]int64 // of non-negative values, and of negative ones
 }
 
 const bucketsInChunk = 128 // all numbers of the same length in bits share a chunk
 
-// add returns by how many bytes the memory grew.
+// add returns the growth of the memory in bytes.
 func (s *values) add(v int64) (grown int) {
 	s.n++
 	if s.counting {
@@ -56,7 +56,8 @@ func (s *values) spill() (grown int) {
 	return grown
 }
 
-// bucket is where a magnitude is counted: below 128 by itself, above by its first eight bits.
+// bucket returns the bucket of a magnitude: below 128 one for each value, above by its first eight
+// bits.
 func bucket(u uint64) (chunk, at int) {
 	if u < bucketsInChunk {
 		return 0, int(u)
@@ -94,7 +95,7 @@ func (s *values) count(v, n int64) (grown int) {
 	return grown
 }
 
-// merge adds what o has; o is of no use afterwards.
+// merge adds the values of o, which must not be used afterwards.
 func (s *values) merge(o *values) (grown int) {
 	s.n += o.n
 	if !s.counting && !o.counting {
@@ -128,8 +129,8 @@ func (s *values) merge(o *values) (grown int) {
 	return grown
 }
 
-// quantile returns the least value that at least q of the values do not exceed; false
-// without values.
+// quantile returns the least value that at least q of the values do not exceed; false without
+// values.
 func (s *values) quantile(q float64) (int64, bool) {
 	if s.n == 0 {
 		return 0, false
@@ -152,14 +153,13 @@ func (s *values) quantile(q float64) (int64, bool) {
 			}
 		}
 	}
-	return 0, false // not reached: the counts add up to n
+	return 0, false // unreachable: the counts add up to n
 }
 
-// nth returns the value that would be at position n if list were sorted. It sorts a part
-// of list.
+// nth returns the value at position n of the sorted list. It partially sorts list.
 func nth(list []int64, n int) int64 {
 	for rounds := 0; len(list) > 64; rounds++ {
-		if rounds > 100 { // whoever made the log knows how pivots are chosen
+		if rounds > 100 { // the log may have been written to make bad pivots
 			break
 		}
 		pivot := median(list[0], list[len(list)/2], list[len(list)-1])

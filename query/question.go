@@ -11,64 +11,63 @@ import (
 	"sluice/schema"
 )
 
-// ErrQuestion marks a question that cannot be asked of these entries.
+// ErrQuestion marks a question that cannot be answered for these entries.
 var ErrQuestion = errors.New("cannot answer")
 
-// Names of groups by time, for [Question.By]. A format's own field of that name goes
-// before.
+// Names of groups by time, for [Question.By]. A format's own field of that name takes precedence.
 const (
 	HourKey = "hour" // the start of the hour, RFC 3339
 	DayKey  = "day"  // the date
 )
 
-// Question is what is asked of entries: how many there are, in all or in groups, and what
-// their values come to.
+// Question is an aggregation: the number of entries, of all or in groups, and measures of their
+// values.
 type Question struct {
 	// By are the fields whose values make the groups, or HourKey and DayKey.
 	By []string
-	// Every, if it is not 0, makes groups of the entries' time instead: spans of this
-	// width on the wall clock, from the first entry's to the last's, empty ones too.
+	// Every, if not 0, makes groups of the entries' time instead: intervals of this width on the
+	// wall clock, from the first entry's to the last's, also empty ones.
 	Every time.Duration
-	// Zone is that of the spans of time; nil is UTC.
+	// Zone is the time zone of the intervals; nil is UTC.
 	Zone *time.Location
 	// Measures are calculated for each group, beside its count.
 	Measures []Measure
 	// Order is the column that the groups are sorted by; the zero Order sorts groups of
 	// time by their time, and others by their count, the greatest first.
 	Order Order
-	// Limit, if > 0, is how many groups are wanted.
+	// Limit, if > 0, is the maximum number of groups.
 	Limit int
-	// Frequent says that the most frequent groups are wanted, which need not be exact:
-	// where the groups take more memory than MaxBytes, counts can be too high by a known
-	// number. It goes with one field, a Limit, and neither Measures nor Order.
+	// Frequent means that the most frequent groups are requested, and need not be exact: if the
+	// groups exceed MaxBytes, counts can be too high by a known number. It requires one field, a
+	// Limit, and neither Measures nor Order.
 	Frequent bool
 	// MaxBytes bounds the memory of the groups; 0 is DefaultMaxBytes.
 	MaxBytes int
 }
 
-// DefaultMaxBytes bounds the memory of an answer: some million groups of short values.
+// DefaultMaxBytes is the default of MaxBytes: some million groups with short values.
 const DefaultMaxBytes = 256 << 20
 
-// Operation is what a Measure calculates.
+// Operation is the calculation of a Measure.
 type Operation string
 
-// The operations. All but Distinct are of numbers; Min and Max of times too.
+// The operations. All except Distinct are for numbers; Min and Max also for times.
 const (
 	Sum      Operation = "sum"
 	Avg      Operation = "avg"
 	Min      Operation = "min"
 	Max      Operation = "max"
-	Distinct Operation = "distinct" // how many different values there are
+	Distinct Operation = "distinct" // number of different values
 	Quantile Operation = "quantile"
 )
 
-// Measure is one column of an answer. Null values are left out of it; a measure of no
-// value is null, and Distinct then 0.
+// Measure is one column of an answer. Null values are ignored; a measure without values is null,
+// and Distinct 0.
 type Measure struct {
 	Operation Operation
 	Field     string
-	// Q is the quantile's, 0 to 1. It is the least value that at least this share of the
-	// values does not exceed.
+	// Q is the quantile, 0 to 1: the least value that at least this share of the values does not
+	// exceed.
 	Q float64
 }
 
@@ -80,7 +79,7 @@ func (m Measure) Name() string {
 	return string(m.Operation) + "_" + m.Field
 }
 
-// ParseQuantiles reads "bytes:0.5,0.95,0.99".
+// ParseQuantiles parses "bytes:0.5,0.95,0.99".
 func ParseQuantiles(s string) ([]Measure, error) {
 	at := strings.LastIndexByte(s, ':')
 	if at <= 0 {
@@ -103,8 +102,8 @@ type Order struct {
 	Descending bool
 }
 
-// ParseOrder reads "count", "count:desc" or "path:asc". Without a direction, groups' own
-// columns are sorted upwards and what was counted downwards.
+// ParseOrder parses "count", "count:desc" or "path:asc". The default direction is ascending for the
+// groups' columns and descending for counts and measures.
 func (q *Question) ParseOrder(s string) error {
 	column, direction, _ := strings.Cut(s, ":")
 	columns, keys := q.columns()
@@ -123,14 +122,14 @@ func (q *Question) ParseOrder(s string) error {
 	return nil
 }
 
-// CountColumn and ExcessColumn are in the answer beside groups and measures.
+// CountColumn and ExcessColumn are columns of the answer beside groups and measures.
 const (
 	CountColumn = "count"
-	// ExcessColumn is by how much a count can be too high.
+	// ExcessColumn is the maximum excess of a count.
 	ExcessColumn = "too_high_by"
 )
 
-// columns are the names of the answer's columns; the first keys of them say which group.
+// columns returns the names of the answer's columns; the first keys of them identify the group.
 func (q *Question) columns() (names []string, keys int) {
 	if q.Every != 0 {
 		names = append(names, schema.TimeField)
@@ -144,7 +143,7 @@ func (q *Question) columns() (names []string, keys int) {
 	return names, keys
 }
 
-// Fields are the names of the fields that the question needs of an entry.
+// Fields returns the names of the fields that the question needs.
 func (q *Question) Fields() []string {
 	var names []string
 	if q.Every != 0 {
@@ -163,11 +162,11 @@ func (q *Question) Fields() []string {
 	return slices.Compact(names)
 }
 
-// spans are the keys that are spans of time.
+// spans are the keys that are intervals of time.
 var spans = map[string]time.Duration{HourKey: time.Hour, DayKey: 24 * time.Hour}
 
-// Check reports a question that cannot be asked: a field that none of the formats has,
-// or one whose values a measure cannot calculate. The error wraps ErrQuestion.
+// Check returns an error for a question that cannot be answered: a field that none of the formats
+// has, or one that a measure cannot be calculated from. The error wraps ErrQuestion.
 func (q *Question) Check(formats ...[]schema.Field) error {
 	for _, name := range q.By {
 		if spans[name] != 0 {
@@ -189,8 +188,8 @@ func (q *Question) Check(formats ...[]schema.Field) error {
 	return nil
 }
 
-// fits reports whether one of the formats has the field as something the measure can be
-// calculated of.
+// fits reports whether one of the formats has the field with a type that the measure can be
+// calculated from.
 func (m Measure) fits(formats [][]schema.Field) bool {
 	if m.Operation == Distinct || len(formats) == 0 {
 		return true

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Report returns the answer so far. The error wraps ErrTooManySpans.
+// Report returns the current answer. The error wraps ErrTooManySpans.
 func (a *Answer) Report() (Report, error) {
 	r := Report{Bar: -1, Approximate: a.groups.floor > 0, Floor: a.groups.floor}
 	r.Columns, r.Keys = a.question.columns()
 	if len(a.keys) == 0 && a.groups.n == 0 {
-		if _, err := a.group(nil); err != nil { // no entry at all is an answer, too
+		if _, err := a.group(nil); err != nil { // no entries are an answer, too
 			return r, err
 		}
 	}
@@ -39,7 +39,7 @@ func (a *Answer) Report() (Report, error) {
 	return r, nil
 }
 
-// chosen are the groups of the report, in its order.
+// chosen returns the groups of the report, in its order.
 func (a *Answer) chosen(columns []string, keys int) []*group {
 	type ranked struct {
 		*group
@@ -89,7 +89,7 @@ func (a *Answer) chosen(columns []string, keys int) []*group {
 	return groups
 }
 
-// order is the question's, or the default for its groups.
+// order is the question's order, or the default for its groups.
 func (a *Answer) order(columns []string, keys int) Order {
 	switch {
 	case a.question.Order.Column != "":
@@ -109,7 +109,7 @@ func (a *Answer) compareKeys(x, y *group) int {
 	return 0
 }
 
-// rawKey is key i of a group, as it stands in the group's key.
+// rawKey is key i of a group, as stored in the group's key.
 func rawKey(g *group, i int) (value string, null bool) {
 	rest := g.key
 	for ; i > 0; i-- {
@@ -119,7 +119,7 @@ func rawKey(g *group, i int) (value string, null bool) {
 	return value, null
 }
 
-// keyValue is key i of a group; of a span, its number.
+// keyValue is key i of a group; for a span, its number.
 func (a *Answer) keyValue(g *group, i int) Value {
 	text, null := rawKey(g, i)
 	if null {
@@ -139,7 +139,7 @@ func (a *Answer) keyValue(g *group, i int) Value {
 	return Value{Text: text}
 }
 
-// value is what stands in a column of the report for a group.
+// value returns the value of a group in a column of the report.
 func (a *Answer) value(g *group, column int) Value {
 	keys := len(a.keys)
 	if column < keys {
@@ -159,7 +159,7 @@ func (a *Answer) value(g *group, column int) Value {
 	return v
 }
 
-// measureValue is a group's value of a measure, and the error of one that is not exact.
+// measureValue returns a group's value of a measure, and its relative error, 0 if it is exact.
 func (a *Answer) measureValue(g *group, m Measure) (v Value, relativeError float64) {
 	i := slices.IndexFunc(a.measured, func(f measuredField) bool { return f.name == m.Field })
 	known := &g.measured[i]
@@ -194,7 +194,7 @@ func (a *Answer) measureValue(g *group, m Measure) (v Value, relativeError float
 	return intValue(n), 0
 }
 
-// row is a group as the report has it.
+// row returns the row of a group.
 func (a *Answer) row(g *group, r *Report) Row {
 	row := make(Row, len(r.Columns))
 	for i := range row {
@@ -219,7 +219,7 @@ func (a *Answer) row(g *group, r *Report) Row {
 	return row
 }
 
-// showSpan makes a span's number the time at which it starts.
+// showSpan replaces a span's number by the time of its start.
 func (a *Answer) showSpan(v *Value, g *group, i int) {
 	k := &a.keys[i]
 	if text, null := rawKey(g, i); k.span == nil || null || text[0] != spanValue {
@@ -237,7 +237,7 @@ func (a *Answer) isTime(field string) bool {
 	return slices.ContainsFunc(a.measured, func(f measuredField) bool { return f.name == field && f.time })
 }
 
-// timeText is how a report has a time.
+// timeText formats a time for the report.
 func (a *Answer) timeText(nanos int64) string {
 	zone := a.question.Zone
 	if zone == nil {
@@ -246,8 +246,8 @@ func (a *Answer) timeText(nanos int64) string {
 	return time.Unix(0, nanos).In(zone).Format(time.RFC3339Nano)
 }
 
-// fill adds the empty spans between the first and the last of a list in the order of
-// time; a group without a time stays in front.
+// fill adds the empty spans between the first and the last of a list in time order; a group without
+// a time stays first.
 func (a *Answer) fill(list []*group) ([]*group, error) {
 	if a.question.Order.Column != "" || a.question.Limit > 0 {
 		return list, nil

@@ -6,20 +6,20 @@ import (
 	"strconv"
 )
 
-// Report is an answer: a row a group.
+// Report is the result: a row for each group.
 type Report struct {
-	// Columns are the names; the first Keys of them say which group a row is.
+	// Columns are the names; the first Keys of them identify the group.
 	Columns []string
 	Keys    int
 	Rows    []Row
-	// Bar is the column that is worth drawing; -1 is none.
+	// Bar is the column to draw; -1 is none.
 	Bar int
-	// Approximate: counts can be too high, by no more than the row's ExcessColumn, and
-	// groups left out can have had up to Floor entries.
+	// Approximate means that counts can be too high, by at most the row's ExcessColumn, and that
+	// groups that are not listed can have up to Floor entries.
 	Approximate bool
 	Floor       int64
-	// Estimated is the greatest, or for distinct values the standard, relative error
-	// of the columns that are not exact.
+	// Estimated is the maximum relative error of columns that are not exact; for distinct values
+	// the standard error.
 	Estimated map[string]float64
 }
 
@@ -30,7 +30,7 @@ type Row []Value
 type Value struct {
 	Text string
 	Null bool
-	// Number: Text is a number.
+	// Number is true if Text is a number.
 	Number bool
 
 	high   int64 // a whole number, 128 bits
@@ -39,10 +39,10 @@ type Value struct {
 	isReal bool
 }
 
-// intValue makes a value that has no Text yet.
+// intValue returns a value without Text.
 func intValue(n int64) Value { return Value{Number: true, high: n >> 63, low: uint64(n)} }
 
-// written is the value with its Text.
+// written returns the value with its Text.
 func (v Value) written() Value {
 	switch {
 	case v.Text != "" || !v.Number:
@@ -62,7 +62,7 @@ func wide(high int64, low uint64) *big.Int {
 	return n.Add(n, new(big.Int).SetUint64(low))
 }
 
-// Float returns the number, perhaps rounded; 0 for anything else.
+// Float returns the number, possibly rounded; 0 for anything else.
 func (v Value) Float() float64 {
 	if v.isReal {
 		return v.real
@@ -73,7 +73,7 @@ func (v Value) Float() float64 {
 // Whole reports whether the value is a whole number.
 func (v Value) Whole() bool { return v.Number && !v.isReal }
 
-// compare orders values: null, numbers by their size, then texts.
+// compare orders values: null, numbers by value, then texts.
 func (v Value) compare(o Value) int {
 	switch {
 	case v.Null || o.Null:

@@ -8,7 +8,7 @@ import (
 	"sluice/table/columnar"
 )
 
-// origin is where the values of a name are in a batch of columns.
+// origin is the source of a name's values in a batch of columns.
 type origin uint8
 
 const (
@@ -16,20 +16,20 @@ const (
 	inColumn                  // they are a column
 	inTime                    // the column time
 	inFile                    // the path of the row's stream
-	inURLPath                 // computed of the column
+	inURLPath                 // computed from the column
 	inQuery                   // the same
 	inStatus                  // the class of the column's numbers
-	inEntryOnly               // the row has to be made an entry
+	inEntryOnly               // the row must be converted to an entry
 )
 
-// source says where a batch has the values of a name.
+// source is the location of a name's values in a batch.
 type source struct {
 	origin origin
 	column string
 }
 
-// resolve finds a name in the columns of rows whose formats have these fields. Where rows
-// may differ in what the name stands for, it is inEntryOnly: slower, and right.
+// resolve finds a name in the columns of rows whose formats have these fields. If the name can have
+// different meanings in different rows, it is inEntryOnly, which is slower.
 func resolve(name string, formats [][]schema.Field) source {
 	own, twice := ownFields(name, formats)
 	switch {
@@ -55,7 +55,7 @@ func resolve(name string, formats [][]schema.Field) source {
 	return source{}
 }
 
-// ownFields are the formats' fields of the name. twice says that one of the formats has
+// ownFields returns the formats' fields of the name. twice means that one of the formats has
 // several.
 func ownFields(name string, formats [][]schema.Field) (own []schema.Field, twice bool) {
 	for _, fields := range formats {
@@ -70,8 +70,8 @@ func ownFields(name string, formats [][]schema.Field) (own []schema.Field, twice
 	return own, twice
 }
 
-// shared reports whether a column that has the values of a name may have those of another
-// field, too: NAME_KIND is a column of the field NAME, or of a field of that name.
+// shared reports whether the column of a name may also have values of another field: NAME_KIND is a
+// column of the field NAME, or of a field of that name.
 func shared(column, name string, formats [][]schema.Field) bool {
 	for _, fields := range formats {
 		for _, f := range fields {
@@ -95,7 +95,7 @@ func resolveOwn(name string, own []schema.Field, formats [][]schema.Field) sourc
 	case name == schema.TimeField && first.Kind == schema.Time:
 		return source{inTime, name}
 	case everyEntryHas || name == schema.URLPathField || name == schema.StatusClassField:
-		if len(own) < len(formats) { // in the other rows the name stands for something else
+		if len(own) < len(formats) { // in the other rows the name has another meaning
 			return source{origin: inEntryOnly}
 		}
 	case first.Derived && name == "query":
@@ -110,8 +110,8 @@ func resolveOwn(name string, own []schema.Field, formats [][]schema.Field) sourc
 	return source{inColumn, column}
 }
 
-// computed is the source of a computed field, which all formats that have the field from
-// can compute.
+// computed returns the source of a computed field, if all formats with the field from can compute
+// it.
 func computed(o origin, from, name string, formats [][]schema.Field) source {
 	s := resolve(from, formats)
 	if s.origin == nowhere {

@@ -9,17 +9,17 @@ import (
 	"sluice/table/columnar"
 )
 
-// selector loads the columns that names need and selects the rows of a batch that a
-// filter passes. It is not safe for concurrent use.
+// selector loads the columns of names and selects the rows of a batch that match a filter. It is
+// not safe for concurrent use.
 type selector struct {
-	matcher *Matcher // for rows that are made entries, and the filter's nodes
-	names   []string // those of the filter, and then what a question needs
+	matcher *Matcher // for rows that are converted to entries, and the filter's nodes
+	names   []string // those of the filter, and then those of the question
 	sources []source
 	vectors []vector
-	all     bool // every row has to be made an entry
-	queries bool // a name is a query, which a stored line says better than its path
+	all     bool // every row must be converted to an entry
+	queries bool // a name is a query, which a stored line has more precisely than its path
 
-	rows      columnar.Selection // memory of what is selected
+	rows      columnar.Selection // memory of the selections
 	slow      columnar.Selection
 	suspects  []bool
 	decisions []uint8
@@ -27,7 +27,7 @@ type selector struct {
 	pool      []columnar.Selection
 }
 
-// newSelector prepares to select rows, and to have the values of more names.
+// newSelector prepares a selector that also loads the values of more names.
 func newSelector(f *schema.Filter, more []string, formats [][]schema.Field) (*selector, error) {
 	m, err := Compile(f, formats...)
 	if err != nil {
@@ -51,8 +51,8 @@ func newSelector(f *schema.Filter, more []string, formats [][]schema.Field) (*se
 	return s, nil
 }
 
-// textOfTime reports whether the filter compares the text of a time, which depends on the
-// line's zone.
+// textOfTime reports whether the filter compares the text of a time, which depends on the line's
+// zone.
 func (s *selector) textOfTime(n *node) bool {
 	for i := range n.args {
 		if s.textOfTime(&n.args[i]) {
@@ -62,7 +62,7 @@ func (s *selector) textOfTime(n *node) bool {
 	return len(n.args) == 0 && s.sources[n.column].origin == inTime && !n.number && n.op != schema.IsNull
 }
 
-// columns are the names of the columns that are read of every row group; nil is all.
+// columns returns the names of the columns that are read of every row group; nil is all.
 func (s *selector) columns() []string {
 	if s.all {
 		return nil
@@ -72,7 +72,7 @@ func (s *selector) columns() []string {
 		if source.origin != nowhere {
 			names = append(names, source.column)
 		}
-		if source.origin == inFile { // which of its formats a stream has depends on the offset
+		if source.origin == inFile { // a stream with several formats: the offset decides
 			names = append(names, schema.OffsetField)
 		}
 	}
@@ -82,7 +82,7 @@ func (s *selector) columns() []string {
 	return names
 }
 
-// load takes a batch. It returns the rows that have to be made entries; nil is none.
+// load loads a batch. It returns the rows that must be converted to entries; nil is none.
 func (s *selector) load(b *columnar.Batch) (columnar.Selection, error) {
 	words := (b.Rows + 63) / 64
 	s.slow = zeroed(s.slow, words)
@@ -126,11 +126,11 @@ func (s *selector) load(b *columnar.Batch) (columnar.Selection, error) {
 	if !some {
 		return nil, nil
 	}
-	return s.slow, b.Need(schema.StreamField, schema.OffsetField) // to make entries of them
+	return s.slow, b.Need(schema.StreamField, schema.OffsetField) // needed for the conversion
 }
 
-// choose selects of rows those that the filter passes, but for slow ones. The result is
-// valid until the next call.
+// choose selects the rows that match the filter; slow ones must be checked as entries. The result
+// is valid until the next call.
 func (s *selector) choose(b *columnar.Batch, rows, slow columnar.Selection) columnar.Selection {
 	words := (b.Rows + 63) / 64
 	if cap(s.rows) < words {
@@ -155,7 +155,7 @@ func (s *selector) choose(b *columnar.Batch, rows, slow columnar.Selection) colu
 	return s.rows
 }
 
-// filter clears the rows that the node does not pass.
+// filter removes the rows that do not match the node.
 func (s *selector) filter(n *node, rows columnar.Selection) {
 	switch n.op {
 	case schema.And:
@@ -197,7 +197,7 @@ func (s *selector) filter(n *node, rows columnar.Selection) {
 	s.test(n, &s.vectors[n.column], rows)
 }
 
-// take returns a selection of no rows.
+// take returns an empty selection.
 func (s *selector) take(words int) columnar.Selection {
 	if n := len(s.pool); n > 0 {
 		t := s.pool[n-1]
@@ -207,7 +207,7 @@ func (s *selector) take(words int) columnar.Selection {
 	return make(columnar.Selection, words)
 }
 
-// test clears the rows whose value does not pass one test.
+// test removes the rows whose value does not match one test.
 func (s *selector) test(n *node, v *vector, rows columnar.Selection) {
 	null := n.op == schema.IsNull
 	switch {
@@ -243,15 +243,14 @@ func (s *selector) test(n *node, v *vector, rows columnar.Selection) {
 	}
 }
 
-// What is known of a value of a dictionary.
+// The state of a dictionary's value.
 const (
 	undecided = iota
 	passes
 	fails
 )
 
-// testTexts is test for texts: each value of the dictionary that a row has is looked at
-// once.
+// testTexts is test for texts: each value of the dictionary that a row has is tested once.
 func (s *selector) testTexts(n *node, v *vector, rows columnar.Selection) {
 	s.decisions = slices.Grow(s.decisions[:0], len(v.dict))[:len(v.dict)]
 	clear(s.decisions)
@@ -275,7 +274,7 @@ func (s *selector) testTexts(n *node, v *vector, rows columnar.Selection) {
 	}
 }
 
-// keep clears the rows that pass returns false for.
+// keep removes the rows for which pass returns false.
 func keep(rows columnar.Selection, pass func(i int) bool) {
 	for w, word := range rows {
 		for i := w << 6; word != 0; word, i = word>>1, i+1 {

@@ -5,22 +5,21 @@ import (
 	"sluice/table/columnar"
 )
 
-// Selector selects the rows of batches of columns that a filter passes. It is not safe
-// for concurrent use.
+// Selector selects the rows of batches of columns that match a filter. It is not safe for
+// concurrent use.
 type Selector struct{ *selector }
 
-// NewSelector prepares a filter. formats are the fields of all formats that the rows can
-// have.
+// NewSelector prepares a filter. formats are the fields of all possible formats of the rows.
 func NewSelector(f *schema.Filter, formats ...[]schema.Field) (*Selector, error) {
 	s, err := newSelector(f, nil, formats)
 	return &Selector{s}, err
 }
 
-// Names are the columns that Select reads; nil is all of them.
+// Names returns the columns that Select reads; nil is all of them.
 func (s *Selector) Names() []string { return s.columns() }
 
-// Select returns those of the rows that the filter passes, valid until the next call. A
-// row that cannot be read is among them: whoever reads it next gets the error.
+// Select returns the rows that match the filter, valid until the next call. A row that cannot be
+// read is included, so that its reader gets the error.
 func (s *Selector) Select(b *columnar.Batch, rows columnar.Selection) columnar.Selection {
 	slow, err := s.load(b)
 	if err != nil {

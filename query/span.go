@@ -11,23 +11,23 @@ const (
 	week     = 7 * 24 * time.Hour
 	// firstMonday is 1970-01-05; 1970 began on a Thursday.
 	firstMonday = 4 * 24 * time.Hour
-	// maxSpans bounds the spans of Question.Every, for empty ones are shown too.
+	// maxSpans bounds the intervals of Question.Every, as empty ones are printed, too.
 	maxSpans = 100_000
 )
 
 // ErrTooManySpans is returned if the entries' times span too many intervals of the width.
 var ErrTooManySpans = errors.New("too many spans of time")
 
-// spanner numbers spans of one width that start at multiples of it on the wall clock of
-// a zone: days at midnight, hours at the full hour, weeks on Monday. The hour that the
-// clock goes through twice when summer ends is one span.
+// spanner numbers intervals of one width that start at multiples of it on the wall clock of a zone:
+// days at midnight, hours at the full hour, weeks on Monday. The hour that is repeated at the end
+// of summer time is one interval.
 type spanner struct {
 	width  int64 // ns
-	origin int64 // where a span starts, ns since 1970 on the wall clock
+	origin int64 // start of an interval, ns since 1970 on the wall clock
 	zone   *time.Location
 
-	// number is the span of the times from <= t < to: entries mostly come in the order
-	// of time.
+	// number is the interval of the times from <= t < to, a cache: entries are mostly in time
+	// order.
 	from, to, number int64
 }
 
@@ -48,7 +48,7 @@ func newSpanner(width time.Duration, zone *time.Location) (*spanner, error) {
 	return s, nil
 }
 
-// of returns the number of the span that a time lies in.
+// of returns the number of the interval of a time.
 func (s *spanner) of(nanos int64) int64 {
 	if nanos >= s.from && nanos < s.to {
 		return s.number
@@ -73,8 +73,8 @@ func (s *spanner) of(nanos int64) int64 {
 	return s.number
 }
 
-// start is the moment at which a span starts; false where the zone's clock never shows
-// that time, because summer begins.
+// start returns the moment at which an interval starts; false if the zone's clock skips that time
+// at the beginning of summer time.
 func (s *spanner) start(number int64) (time.Time, bool) {
 	w := time.Unix(0, number*s.width+s.origin).UTC() // the wall clock, as if it were UTC's
 	t := time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), 0, s.zone)

@@ -9,25 +9,23 @@ import (
 	"time"
 )
 
-// timeForms are shown where a time cannot be read.
+// timeForms lists the accepted forms, for the error of a time.
 const timeForms = "2015-05-17, 2015-05-17 10:05, 2015-05-17T10:05:03Z, 17/May/2015:10:05:03 +0000, now, today, yesterday, -2h, -7d, or seconds since 1970"
 
-// ErrTime marks a time or duration that cannot be read.
+// ErrTime marks an invalid time or duration.
 var ErrTime = errors.New("not a time")
 
-// timeLayouts are tried in turn; those without a zone are taken in the caller's.
+// timeLayouts are tried in turn; those without a zone are in the caller's.
 var timeLayouts = []string{
 	"2006-01-02T15:04:05Z07:00", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 -0700", "2006-01-02T15:04:05-0700",
 	"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02",
 	"02/Jan/2006:15:04:05 -0700", "02/Jan/2006:15:04:05", "02/Jan/2006:15:04", "02/Jan/2006",
 }
 
-// ParseTime reads a moment as people write it, as nanoseconds since 1970: RFC
-// 3339 and shorter forms of it, Apache's %t with or without its brackets, "now",
-// "today" and "yesterday" (their midnight), "-2h" (before now; units as in
-// [ParseLast]), or seconds since 1970 (nine digits or more, perhaps with a
-// fraction). A time without a zone is taken in zone; nil is UTC. The error wraps
-// ErrTime.
+// ParseTime parses a time as nanoseconds since 1970: RFC 3339 and shorter forms of it, Apache's %t
+// with or without brackets, "now", "today" and "yesterday" (their midnight), "-2h" (before now;
+// units as in [ParseLast]), or seconds since 1970 (nine digits or more, optionally with a
+// fraction). A time without a zone is in zone; nil is UTC. The error wraps ErrTime.
 func ParseTime(s string, now time.Time, zone *time.Location) (int64, error) {
 	if zone == nil {
 		zone = time.UTC
@@ -71,8 +69,8 @@ func readTime(s string, now time.Time) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// readSeconds reads seconds since 1970. Fewer than nine digits are rather a year
-// or a slip.
+// readSeconds parses seconds since 1970. Fewer than nine digits are more likely a year or a
+// mistake.
 func readSeconds(s string) (time.Time, bool) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	if len(whole) < 9 || !isDigits(whole) || fraction != "" && (!isDigits(fraction) || len(fraction) > 9) {
@@ -90,9 +88,8 @@ var units = map[string]time.Duration{
 	"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour,
 }
 
-// ParseLast reads a length of time: whole numbers of s, m, h, d (24 hours) and w,
-// one after another, "90m" or "1d12h". It is more than nothing. The error wraps
-// ErrTime.
+// ParseLast parses a duration: whole numbers of s, m, h, d (24 hours) and w, one after another,
+// "90m" or "1d12h". It must be greater than 0. The error wraps ErrTime.
 func ParseLast(s string) (time.Duration, error) {
 	var total time.Duration
 	for rest := s; rest != ""; {

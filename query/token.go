@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// SyntaxError says where an expression cannot be understood.
+// SyntaxError is an error at a position of an expression.
 type SyntaxError struct {
 	Expr     string
 	Offset   int    // byte of Expr
-	Expected string // what may stand there
+	Expected string // what is valid there
 }
 
 func (e *SyntaxError) Error() string {
@@ -30,7 +30,7 @@ type tokenKind uint8
 const (
 	endToken tokenKind = iota
 	wordToken
-	quotedToken // text is what stands between the quotes, escapes and all
+	quotedToken // text is the text between the quotes, not unescaped
 	symbolToken // ( ) , = != < <= > >= =~ !~
 )
 
@@ -45,7 +45,7 @@ const (
 	symbols = "()=!<>~,\"'"
 )
 
-// readTokens reads all of an expression; the last token is the end.
+// readTokens splits an expression; the last token is the end.
 func readTokens(expr string) ([]token, error) {
 	var tokens []token
 	for end := 0; ; {
@@ -60,7 +60,7 @@ func readTokens(expr string) ([]token, error) {
 	}
 }
 
-// readToken reads the token at or behind offset and returns where it ends.
+// readToken returns the token at or after offset, and its end.
 func readToken(expr string, offset int) (token, int, error) {
 	for offset < len(expr) && strings.IndexByte(spaces, expr[offset]) >= 0 {
 		offset++
@@ -98,7 +98,7 @@ func readQuoted(expr string, offset int) (token, int, error) {
 	return token{}, 0, &SyntaxError{expr, len(expr), "the closing " + expr[offset:offset+1]}
 }
 
-// unquote undoes the escapes of a quoted token.
+// unquote unescapes a quoted token.
 func (t token) unquote(expr string) (string, error) {
 	if t.kind != quotedToken || strings.IndexByte(t.text, '\\') < 0 {
 		return t.text, nil
@@ -109,7 +109,7 @@ func (t token) unquote(expr string) (string, error) {
 			b.WriteByte(t.text[i])
 			continue
 		}
-		i++ // readQuoted took the byte behind a backslash with it
+		i++ // readQuoted consumed the byte after a backslash
 		switch c := t.text[i]; c {
 		case '"', '\'', '\\':
 			b.WriteByte(c)

@@ -13,12 +13,12 @@ type vector struct {
 	// dict and codes are those of a text, see columnar.Column.
 	dict  [][]byte
 	codes []int32
-	// ints and valid are those of a number or a time.
+	// ints and valid are those of a number or a time, see columnar.Column.
 	ints  []int64
 	valid []uint64
 	none  bool // null in all rows
 
-	memory [][]byte // of dict and codes that were computed
+	memory [][]byte // for computed dict and codes
 	own    []int32
 }
 
@@ -32,7 +32,7 @@ func (v *vector) isNull(i int) bool {
 	return v.codes[i] < 0
 }
 
-// load makes v the values of a source.
+// load sets v to the values of a source.
 func (v *vector) load(s source, b *columnar.Batch) error {
 	v.none = true
 	if s.origin == nowhere || s.origin == inEntryOnly {
@@ -61,7 +61,7 @@ func (v *vector) load(s source, b *columnar.Batch) error {
 	return nil
 }
 
-// queries makes the values those behind the first '?'; null where there is none.
+// queries replaces the values by the text after their first '?'; null if there is none.
 func (v *vector) queries() {
 	v.memory = v.memory[:0]
 	for _, path := range v.dict {
@@ -96,7 +96,7 @@ func (v *vector) classes(c *columnar.Column) {
 	v.kind, v.dict, v.codes = schema.Text, statusClasses, v.own
 }
 
-// files makes the values of the column stream the paths of the streams.
+// files replaces the values of the column stream by the paths of the streams.
 func (v *vector) files(b *columnar.Batch) error {
 	v.memory = v.memory[:0]
 	for range v.dict {
@@ -115,8 +115,8 @@ func (v *vector) files(b *columnar.Batch) error {
 	return nil
 }
 
-// escaped marks in out the rows whose value may not be what stands in the column: a byte
-// that is not UTF-8 stands there as \xhh, as those four characters do.
+// escaped selects in out the rows whose value may differ from the column's: a byte that is not
+// UTF-8 is stored as \xhh, like those four characters.
 func (v *vector) escaped(c *columnar.Column, out columnar.Selection, suspects []bool) []bool {
 	if c == nil || v.none || isNumber(v.kind) || isNumber(c.Kind) {
 		return suspects

@@ -10,7 +10,7 @@ import (
 	"sluice/schema"
 )
 
-// fixture is a table and what it must hold.
+// fixture is a table and its expected content.
 type fixture struct {
 	Table
 	t      *testing.T
@@ -18,14 +18,14 @@ type fixture struct {
 	want   map[string]row // by key
 }
 
-// row is a row as text, to be compared.
+// row is a row as text, for comparison.
 type row struct {
 	time, offset int64
 	stream       schema.StreamID
 	text         string
 }
 
-// text is everything that a row says.
+// text formats all of a row.
 func text(key []byte, time int64, cells []schema.Cell) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%x at %d:", key, time)
@@ -35,7 +35,7 @@ func text(key []byte, time int64, cells []schema.Cell) string {
 	return b.String()
 }
 
-// put puts the rows and takes them into what is wanted.
+// put puts the rows, and adds them to the expected content.
 func (f *fixture) put(rows *schema.Rows) {
 	f.t.Helper()
 	for i := range rows.Len() {
@@ -57,7 +57,7 @@ func (f *fixture) flush() {
 	}
 }
 
-// scan is what the table yields.
+// scan returns the result of the table.
 func (f *fixture) scan(s schema.Scan) []string {
 	f.t.Helper()
 	var got []string
@@ -77,7 +77,7 @@ func (f *fixture) scan(s schema.Scan) []string {
 	return got
 }
 
-// model is what it must yield.
+// model returns the expected result.
 func (f *fixture) model(s schema.Scan) []string {
 	var rows []row
 	for _, r := range f.want {
@@ -101,7 +101,7 @@ func (f *fixture) model(s schema.Scan) []string {
 	return texts
 }
 
-// expect compares the two, and says how many rows there were.
+// expect compares the two, and returns the number of rows.
 func (f *fixture) expect(s schema.Scan) int {
 	f.t.Helper()
 	got, want := f.scan(s), f.model(s)
@@ -116,7 +116,7 @@ func (f *fixture) expect(s schema.Scan) int {
 	return len(got)
 }
 
-// lines appends the log's next n lines to rows, every one with memory of its own.
+// lines appends the log's next n lines to rows, each with its own memory.
 func (f *fixture) lines(rows *schema.Rows, log *Log, n int) {
 	e := f.layout.NewRowEncoder(&log.Stream, Fields)
 	for range n {
@@ -126,7 +126,7 @@ func (f *fixture) lines(rows *schema.Rows, log *Log, n int) {
 	}
 }
 
-// hosts puts lines of several hosts as they would arrive, half of them flushed.
+// hosts puts lines of several hosts in a realistic order, half of them flushed.
 func (f *fixture) hosts() []*Log {
 	f.t.Helper()
 	logs := []*Log{NewLog("web01", 1), NewLog("web02", 2), NewLog("web03", 3)}

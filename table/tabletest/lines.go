@@ -8,7 +8,7 @@ import (
 	"sluice/schema"
 )
 
-// Fields are those of the combined format.
+// Fields are the fields of the combined format.
 var Fields = []schema.Field{
 	{Name: "client", Kind: schema.Addr, Directive: "%h"},
 	{Name: "ident", Kind: schema.Text, Directive: "%l"},
@@ -23,13 +23,12 @@ var Fields = []schema.Field{
 	{Name: "agent", Kind: schema.Text, Directive: "%{User-Agent}i"},
 }
 
-// Log writes lines of the combined format, of 226 bytes on average, as one web
-// host does: in the order of their time, several a second. The same seed gives the
-// same lines.
+// Log generates lines of the combined format, of 226 bytes on average, like those of one web host:
+// in time order, several a second. The same seed gives the same lines.
 type Log struct {
-	// Stream is the stream that the lines are of.
+	// Stream is the stream of the lines.
 	Stream schema.Stream
-	// Offset is where the next line stands in it.
+	// Offset is the offset of the next line.
 	Offset int64
 
 	seconds int64
@@ -41,7 +40,7 @@ type Log struct {
 // FirstTime is the time of a Log's first lines, nanoseconds since 1970.
 const FirstTime = 1_788_393_600 * int64(time.Second) // 2026-09-03T00:00:00Z
 
-// NewLog begins the log of a host.
+// NewLog returns the log of a host.
 func NewLog(host string, seed uint64) *Log {
 	stream := schema.Stream{
 		ID:   schema.NewStreamID(host, 1, seed, nil),
@@ -50,8 +49,8 @@ func NewLog(host string, seed uint64) *Log {
 	return &Log{Stream: stream, seconds: FirstTime / int64(time.Second), rng: rand.New(rand.NewPCG(seed, 1))}
 }
 
-// Next is the next line as a record, with its offset. The record and its bytes are
-// valid until the next call, as a parser's.
+// Next returns the next line as a record, with its offset. The record and its bytes are valid until
+// the next call.
 func (l *Log) Next() (*schema.Record, int64) {
 	if l.rng.IntN(8) == 0 {
 		l.seconds += int64(l.rng.IntN(3))
@@ -79,7 +78,7 @@ func (l *Log) Next() (*schema.Record, int64) {
 	return &l.rec, offset
 }
 
-// add appends what stands before a field, and the field; "-" is null.
+// add appends the text before a field, and the field; "-" is null.
 func (l *Log) add(i int, before, text string, num int64) {
 	l.line = append(l.line, before...)
 	start := len(l.line)

@@ -12,7 +12,7 @@ import (
 	"sluice/schema"
 )
 
-// Memory is a table in memory, for tests of what reads and writes tables. It is safe for
+// Memory is a table in memory, for tests of code that reads and writes tables. It is safe for
 // concurrent use.
 type Memory struct {
 	layout schema.Layout
@@ -36,7 +36,7 @@ func NewMemory(layout *schema.Layout) (*Memory, error) {
 // Layout is the table's layout.
 func (m *Memory) Layout() schema.Layout { return m.layout }
 
-// Put copies the rows; one with a key that is there replaces that one.
+// Put copies the rows; a row replaces one with the same key.
 func (m *Memory) Put(ctx context.Context, rows *schema.Rows) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -59,8 +59,8 @@ func (m *Memory) Flush(context.Context) error { return nil }
 // Close does nothing.
 func (m *Memory) Close() error { return nil }
 
-// Scan yields the rows that s asks for in the order of their time, stream and offset. It
-// yields every cell, and does not filter.
+// Scan yields the selected rows in the order of time, stream and offset. It yields every cell, and
+// ignores the filter.
 func (m *Memory) Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error] {
 	return func(yield func(*schema.Row, error) bool) {
 		rows, err := m.sorted(m.layout.Ranges(max(s.From, 0), s.To))

@@ -151,7 +151,7 @@ func directory(t *testing.T, f *fixture) {
 		old.Lines, old.Stored = 1, 2
 		f.layout.AppendStream(&rows, &old)
 	}
-	for range 2 { // the second time as they are now
+	for range 2 { // the second time with changed rows
 		if err := f.Put(t.Context(), &rows); err != nil {
 			t.Fatal(err)
 		}

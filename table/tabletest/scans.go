@@ -9,7 +9,7 @@ import (
 	"sluice/schema"
 )
 
-// times are moments at, just before and just after rows, and far from all.
+// times returns moments at, just before and just after rows, and far from all.
 func (f *fixture) times() []int64 {
 	var all []int64
 	for _, r := range f.want {
@@ -51,8 +51,8 @@ func limit(t *testing.T, f *fixture) {
 	}
 }
 
-// limitWithFilter holds a table that uses the filter and one that ignores it to
-// the same: whoever scans finds what he wants among what he gets.
+// limitWithFilter requires the same of tables that use the filter and of those that ignore it: the
+// selected rows are among the result.
 func limitWithFilter(t *testing.T, f *fixture) {
 	f.hosts()
 	var rows schema.Rows
@@ -151,7 +151,7 @@ func endedContext(t *testing.T, f *fixture) {
 			t.Errorf("%v, want context.Canceled", err)
 		}
 	}
-	// A table may have the next rows already.
+	// A table may have fetched the next rows already.
 	if ends != 1 || rows == 840 {
 		t.Errorf("%d rows and %d errors after the context ended", rows, ends)
 	}

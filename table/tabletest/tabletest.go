@@ -1,5 +1,5 @@
-// Package tabletest is the contract of a table as tests, for HBase, and a table in memory
-// that keeps it, for tests of what reads and writes tables.
+// Package tabletest tests the contract of a table with Run, for HBase, and has a table in Memory
+// that fulfils it, for tests of code that reads and writes tables.
 package tabletest
 
 import (
@@ -10,7 +10,7 @@ import (
 	"sluice/schema"
 )
 
-// Table is what a table does.
+// Table is the interface of a table.
 type Table interface {
 	Put(ctx context.Context, rows *schema.Rows) error
 	Flush(ctx context.Context) error
@@ -20,8 +20,8 @@ type Table interface {
 	Close() error
 }
 
-// Run tests the tables that open gives. Each must be new and of the layout asked
-// for; Run closes it.
+// Run tests the tables that open returns. Each must be new and of the requested layout; Run closes
+// it.
 func Run(t *testing.T, open func(*testing.T, schema.Layout) Table) {
 	tests := map[string]func(*testing.T, *fixture){
 		"a new table has its layout and no rows":        newTable,
@@ -49,7 +49,7 @@ func Run(t *testing.T, open func(*testing.T, schema.Layout) Table) {
 		t.Run(name, func(t *testing.T) {
 			for name, test := range tests {
 				if layout.Salts > 100 && !ofOrder[name] {
-					continue // so many regions take a cluster seconds to make
+					continue // a cluster needs seconds to create this number of regions
 				}
 				t.Run(name, func(t *testing.T) {
 					table := open(t, layout)
@@ -63,7 +63,7 @@ func Run(t *testing.T, open func(*testing.T, schema.Layout) Table) {
 	}
 }
 
-// ofOrder are the tests that the number of ranges has something to do with.
+// ofOrder are the tests that depend on the number of ranges.
 var ofOrder = map[string]bool{
 	"what is put is scanned, cell by cell": true, "reverse is exactly the other way round": true, "a limit is a limit": true,
 	"rows of one time stand by stream and offset": true, "the stream directory is apart from the rows": true,
