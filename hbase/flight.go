@@ -3,7 +3,6 @@ package hbase
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
@@ -26,8 +25,6 @@ type flight struct {
 // checkStateAt is the number of attempts after which, and after whose multiples, the table's state
 // is checked.
 const checkStateAt = 6
-
-var multis = sync.Pool{New: func() any { return new(multi) }}
 
 func (f *flight) fly() {
 	err := f.deliver()
@@ -114,8 +111,8 @@ func (f *flight) attempt(ctx context.Context, group []*batch) error {
 func (f *flight) call(ctx context.Context, server rpc.Server, group []*batch) ([]outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	m := multis.Get().(*multi)
-	defer multis.Put(m)
+	m := f.w.multis.Get().(*multi)
+	defer f.w.multis.Put(m)
 	response, err := f.w.cluster.Call(ctx, server, m.encode(group, f.w.durability))
 	if err != nil {
 		return nil, err
@@ -132,7 +129,7 @@ func (f *flight) settle(b *batch, o *outcome) error {
 	}
 	if len(o.failed) == 0 {
 		b.reset()
-		batches.Put(b)
+		f.w.batches.Put(b)
 		return nil
 	}
 	// Rows with the same reaction stay together, in their order.

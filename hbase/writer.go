@@ -39,6 +39,9 @@ type writer struct {
 	// that change under the same key.
 	streams map[string]bool
 
+	// batches and multis are used again.
+	batches, multis sync.Pool
+
 	life   context.Context // cancels flights
 	cancel context.CancelFunc
 	wait   sync.WaitGroup // for flights
@@ -65,6 +68,8 @@ func newWriter(c *region.Cluster, regions *region.Table, troubles *region.Troubl
 		token:     make(chan struct{}, 1), lanes: make(map[string]*lane), open: make(map[*region.Region]*batch),
 		streams: make(map[string]bool), changed: make(chan struct{}),
 	}
+	w.batches.New = func() any { return new(batch) }
+	w.multis.New = func() any { return new(multi) }
 	w.life, w.cancel = context.WithCancel(context.Background())
 	return w
 }
@@ -153,15 +158,12 @@ func (w *writer) batch(ctx context.Context, key []byte) (*batch, error) {
 		l = &lane{server: address}
 		w.lanes[address] = l
 	}
-	b := batches.Get().(*batch)
+	b := w.batches.Get().(*batch)
 	b.region, b.lane = r, l
 	l.batches = append(l.batches, b)
 	w.open[r] = b
 	return b, nil
 }
-
-// batches are used again, by whichever table writes next.
-var batches = sync.Pool{New: func() any { return new(batch) }}
 
 func (w *writer) fullest() *lane {
 	var most *lane

@@ -71,10 +71,10 @@ func (c *Collector) storeColumns(ctx context.Context) error {
 				return ctx.Err()
 			}
 		}
-		began := time.Now()
+		began := c.cfg.Now()
 		err := c.storeColumnsOf(ctx, sp)
 		c.mu.Lock()
-		c.columns.done(sp, time.Since(began))
+		c.columns.done(sp, c.cfg.Now().Sub(began))
 		c.announce()
 		c.mu.Unlock()
 		if err != nil && (!c.cfg.Patient || ctx.Err() != nil) {

@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment"
@@ -60,12 +59,12 @@ func (c *Collector) take(ctx context.Context, st *streamState, b schema.Batch) (
 	if err != nil {
 		return err
 	}
-	began := time.Now()
+	began := c.cfg.Now()
 	if err := p.read(ctx, &st.reader, c.cfg.Naming, b.Range.Start); err != nil {
 		c.release(p)
 		return err
 	}
-	c.noteParsing(st.tracked, len(b.Data), time.Since(began))
+	c.noteParsing(st.tracked, len(b.Data), c.cfg.Now().Sub(began))
 	for i := range p.cuts {
 		x := &p.cuts[i]
 		part := b

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/logfile"
@@ -47,7 +46,7 @@ func (cfg *OnceConfig) replaced(known []*checkpoint.Stream, logs []logfile.Log, 
 			}
 			continue
 		}
-		now := time.Now().Unix()
+		now := cfg.Collector.cfg.Now().Unix()
 		cfg.Checkpoint.Update(func() { s.GoneUnix = now })
 		cfg.Checkpoint.AddLoss(checkpoint.Loss{Path: s.Path, Stream: s.ID, From: from, Unknown: true, AtUnix: now})
 		failed = append(failed, &ReplacedError{Path: s.Path, From: from})

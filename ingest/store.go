@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
@@ -175,11 +174,11 @@ func (s *storer) again(ctx context.Context, x *piece) error {
 	p.reset()
 	p.lines, p.wantsRows = data, s.cfg.Table != nil
 	p.pieces = append(p.pieces, x)
-	began := time.Now()
+	began := s.cfg.Now()
 	if err := p.read(ctx, &st.again, s.cfg.Naming, x.Start); err != nil {
 		return err
 	}
-	took := time.Since(began)
+	took := s.cfg.Now().Sub(began)
 	s.noteParsing(st.tracked, len(data), took)
 	var lines, errors, first, last int64
 	for _, c := range p.cuts {

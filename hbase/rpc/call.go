@@ -27,7 +27,7 @@ type Response struct {
 // Release returns the response's memory for reuse; it may be omitted for a response that is kept.
 func (r *Response) Release() {
 	if r.frame != nil {
-		frames.Put(r.frame)
+		r.frame.release()
 		r.frame, r.Message, r.Cells = nil, nil, nil
 	}
 }

@@ -71,6 +71,7 @@ type Conn struct {
 	options Options
 	conn    net.Conn
 
+	frames sync.Pool  // *frame
 	queue  chan *call // to the writer
 	broken chan struct{}
 	done   sync.WaitGroup

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -305,7 +306,7 @@ func FuzzAnswers(f *testing.F) {
 		c := &Conn{calls: map[uint32]*call{1: {answer: make(chan answer, 1)}}}
 		r := bytes.NewReader(b)
 		for {
-			frame, err := readFrame(r)
+			frame, err := readFrame(r, new(sync.Pool))
 			if err != nil || c.dispatch(frame) != nil {
 				return
 			}

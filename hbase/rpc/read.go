@@ -21,11 +21,13 @@ const (
 	keepFrameBytes = 8 << 20
 )
 
-// frame is a response's memory.
-type frame struct{ bytes []byte }
+// frame is the memory of a response, which the connection uses again.
+type frame struct {
+	bytes []byte
+	pool  *sync.Pool // of *frame
+}
 
-// frames are used again by whichever connection reads next.
-var frames = sync.Pool{New: func() any { return new(frame) }}
+func (f *frame) release() { f.pool.Put(f) }
 
 // noCall is the id (-1) of an exception of the connection.
 const noCall = 1<<32 - 1
@@ -47,7 +49,7 @@ func (s signs) Read(b []byte) (int, error) {
 func (c *Conn) read() error {
 	r := bufio.NewReaderSize(signs{c}, 64<<10)
 	for {
-		f, err := readFrame(r)
+		f, err := readFrame(r, &c.frames)
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
 		}
@@ -57,9 +59,12 @@ func (c *Conn) read() error {
 	}
 }
 
-// readFrame reads a length (u32) and that many bytes.
-func readFrame(r io.Reader) (*frame, error) {
-	f := frames.Get().(*frame)
+// readFrame reads a length (u32) and that many bytes into a frame of the pool, or a new one.
+func readFrame(r io.Reader, pool *sync.Pool) (*frame, error) {
+	f, ok := pool.Get().(*frame)
+	if !ok {
+		f = &frame{pool: pool}
+	}
 	if cap(f.bytes) > keepFrameBytes {
 		f.bytes = nil
 	}
@@ -102,12 +107,12 @@ func (c *Conn) dispatch(f *frame) error {
 	}
 	call := c.take(h.id)
 	if call == nil { // the caller gave up
-		frames.Put(f)
+		f.release()
 		return nil
 	}
 	if h.exception != nil {
 		call.end(nil, h.exception)
-		frames.Put(f)
+		f.release()
 		return nil
 	}
 	response, err := c.parseBody(rest, h.blockBytes)

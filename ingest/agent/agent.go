@@ -46,6 +46,8 @@ type Config struct {
 	// Report, if any, is called at the start and at every heartbeat, by one goroutine.
 	Report func(*tail.Tailer)
 	Log    *slog.Logger
+	// Now is the clock; nil is the system's.
+	Now func() time.Time
 }
 
 // Agent sends logs. Run is called once; State may be asked for at any time.
@@ -54,7 +56,7 @@ type Agent struct {
 	window *window
 	order  []string // the collectors, the first choice first
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	state   State
 	begin   map[schema.StreamID]int64  // from where the present tailer began
 	refused map[schema.StreamID]string // what the collector does not take
@@ -98,8 +100,11 @@ type State struct {
 
 // New makes an Agent.
 func New(cfg Config) *Agent {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	return &Agent{cfg: cfg, window: newWindow(cfg.WindowBytes), order: Preference(cfg.Tail.Host, cfg.Collectors),
-		begin: map[schema.StreamID]int64{}, refused: map[schema.StreamID]string{}, state: State{Since: time.Now()}}
+		begin: map[schema.StreamID]int64{}, refused: map[schema.StreamID]string{}, state: State{Since: cfg.Now()}}
 }
 
 // Run reads and sends until ctx is done, then sends for Drain what was read by then.

@@ -3,7 +3,6 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/protocol"
@@ -83,9 +82,7 @@ func (s *session) fork(streams []*checkpoint.Stream) error {
 		if err != nil {
 			return err
 		}
-		s.Agent.mu.Lock()
-		s.forked = true
-		s.Agent.mu.Unlock()
+		s.agent.noteForked()
 		s.cfg.Log.Error("collector has other lines under this log's stream, sending the log as another stream", "path", t.Path, "stream", t.ID, "new_stream", forked.ID)
 	}
 	return errOther
@@ -114,14 +111,7 @@ func (s *session) beyond(p protocol.Position) bool {
 // contested reports whether a batch is refused though the collector has lines in its
 // place: they are somebody else's, which a hello finds out. It is asked once a place.
 func (s *session) contested(p *parcel, received int64) bool {
-	s.Agent.mu.Lock()
-	defer s.Agent.mu.Unlock()
-	at := ending{p.stream.ID, p.Start}
-	if received <= p.Start || s.lastContested == at {
-		return false
-	}
-	s.lastContested = at
-	return true
+	return received > p.Start && s.agent.noteContested(ending{p.stream.ID, p.Start})
 }
 
 // behindNewline reports whether a position is the end of what was acknowledged, or is
@@ -138,17 +128,7 @@ func (s *session) behindNewline(t *checkpoint.Stream, position int64) bool {
 // distrust notes a position that was not believed; the last few are kept.
 func (s *session) distrust(t *checkpoint.Stream, p protocol.Position) {
 	text := fmt.Sprintf("the collector says that %s is stored up to byte %d, which was not sent or is within a line: it is not believed", t.Path, p.Stored)
-	s.Agent.mu.Lock()
-	known := slices.Contains(s.distrusted, text)
-	if !known {
-		s.distrusted = append(s.distrusted, text)
-		s.distrusted = s.distrusted[max(0, len(s.distrusted)-maxDistrusted):]
-	}
-	s.Agent.mu.Unlock()
-	if !known {
+	if s.agent.noteDistrusted(text) {
 		s.cfg.Log.Error("collector claims an impossible position", "path", t.Path, "stream", t.ID, "offset", p.Stored)
 	}
 }
-
-// maxDistrusted bounds what is kept of such positions.
-const maxDistrusted = 4

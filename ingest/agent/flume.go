@@ -34,7 +34,7 @@ func (a *Agent) flumeSession(ctx context.Context, at int, greeted func()) (home 
 		return 0, err
 	}
 	defer c.Close() //nolint:errcheck // it returns nil
-	s := &session{Agent: a, client: c, began: time.Now()}
+	s := a.newSession(c, at == 0)
 	a.change(func(st *State) {
 		*st = State{Collector: a.order[at], Connected: true, Since: s.began, SentLines: st.SentLines, SentBatches: st.SentBatches}
 	})
@@ -57,7 +57,7 @@ func (a *Agent) flumeSession(ctx context.Context, at int, greeted func()) (home 
 // deliver delivers what is in the window, and waits for more. One batch is on its way
 // at a time, as with Flume's own sink: its source keeps no order among several.
 func (s *session) deliver(ctx context.Context, c *flume.Client) error {
-	e := newEvents(s.cfg.Tail.Host)
+	e := newEvents(s.cfg.Tail.Host, s.cfg.Now)
 	for {
 		p, err := s.window.next(ctx, 0)
 		if err != nil {
@@ -77,8 +77,8 @@ func (s *session) deliver(ctx context.Context, c *flume.Client) error {
 				return fmt.Errorf("%s from byte %d: %w", p.stream.Path, from, err)
 			}
 			s.cfg.Checkpoint.Update(func() { p.stream.Stored = max(p.stream.Stored, end) })
-			s.noteStored()
-			s.change(func(st *State) { st.SentLines += int64(len(e.events)); st.SentBatches++ })
+			s.agent.noteStored()
+			s.agent.change(func(st *State) { st.SentLines += int64(len(e.events)); st.SentBatches++ })
 		}
 		s.window.done(p)
 	}
@@ -112,12 +112,15 @@ func (s *session) offer(ctx context.Context, c *flume.Client, events []flume.Eve
 // them, and the log's labels.
 type events struct {
 	host   []byte
+	now    func() time.Time
 	stream *checkpoint.Stream
 	common []flume.Header // of the stream
 	events []flume.Event
 }
 
-func newEvents(host string) *events { return &events{host: []byte(host)} }
+func newEvents(host string, now func() time.Time) *events {
+	return &events{host: []byte(host), now: now}
+}
 
 // of makes events of a parcel's lines from a position on, and returns where they end.
 func (e *events) of(p *parcel, from int64) (end int64) {
@@ -128,7 +131,7 @@ func (e *events) of(p *parcel, from int64) (end int64) {
 			e.common = append(e.common, flume.Header{Key: []byte(name), Value: []byte(p.stream.Labels[name])})
 		}
 	}
-	now := strconv.AppendInt(nil, time.Now().UnixMilli(), 10)
+	now := strconv.AppendInt(nil, e.now().UnixMilli(), 10)
 	data := p.body[from-p.Start:]
 	e.events = e.events[:0]
 	for total := 0; len(data) > 0 && len(e.events) < flumeEvents; {

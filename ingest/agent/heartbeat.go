@@ -12,7 +12,7 @@ import (
 // Heartbeat is how this host is: what is written, read, received and stored of its
 // logs, how old what is not is, and what fails.
 func (a *Agent) Heartbeat() protocol.Heartbeat {
-	now := time.Now()
+	now := a.cfg.Now()
 	h := protocol.Heartbeat{Host: a.cfg.Tail.Host, TimeMs: now.UnixMilli()}
 	if a.cfg.Governor != nil {
 		h.Governor = a.cfg.Governor()

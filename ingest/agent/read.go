@@ -143,7 +143,7 @@ func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.C
 			if m.Compression != protocol.None {
 				room = m.Body[:0]
 			}
-			p := &parcel{stream: b.Stream, Range: b.Range, lines: b.Lines, at: time.Now(), head: m.AppendHead(nil), body: append([]byte(nil), m.Body...), tail: tailOf(b.Stream.ID, b.Data, b.End)}
+			p := &parcel{stream: b.Stream, Range: b.Range, lines: b.Lines, at: a.cfg.Now(), head: m.AppendHead(nil), body: append([]byte(nil), m.Body...), tail: tailOf(b.Stream.ID, b.Data, b.End)}
 			if err := a.window.add(ctx, p); err != nil {
 				return err
 			}
@@ -177,14 +177,14 @@ func (a *Agent) trySave() error {
 		s.Unsaved = err.Error()
 		s.UnsavedAttempts++
 		if first {
-			now := time.Now()
+			now := a.cfg.Now()
 			s.UnsavedSince = &now
 		}
 	}
 	a.mu.Unlock()
 	switch {
 	case err == nil && !first:
-		a.cfg.Log.Info("checkpoint save recovered", "after", time.Since(*since).Round(time.Second), "attempts", attempts)
+		a.cfg.Log.Info("checkpoint save recovered", "after", a.cfg.Now().Sub(*since).Round(time.Second), "attempts", attempts)
 	case err != nil && first:
 		a.cfg.Log.Warn("checkpoint save failed, retrying", "err", err)
 	}
@@ -192,17 +192,3 @@ func (a *Agent) trySave() error {
 }
 
 const saveAgain = 5 * time.Second
-
-func (a *Agent) refuses(id schema.StreamID) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	_, ok := a.refused[id]
-	return ok
-}
-
-// skip counts bytes that were read and are not sent.
-func (a *Agent) skip(bytes int64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.skipped += bytes
-}

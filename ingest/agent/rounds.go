@@ -38,9 +38,9 @@ func (s *session) send(ctx context.Context) error {
 // noteBusy says why the collector takes nothing; "" is that it does. It reports
 // whether that is new.
 func (s *session) noteBusy(why string) (changed bool) {
-	s.change(func(st *State) {
+	s.agent.change(func(st *State) {
 		if changed = (st.Busy == "") != (why == ""); changed {
-			now := time.Now()
+			now := s.cfg.Now()
 			st.BusySince = &now
 		}
 		if st.Busy = why; why == "" {
@@ -185,7 +185,7 @@ func (s *session) receive(p *parcel, reply []byte) (busy string, err error) {
 			return "", errAgain // a hello tells whose lines it has
 		}
 		s.stored(at)
-		s.change(func(st *State) { st.SentLines += int64(p.lines); st.SentBatches++ })
+		s.agent.change(func(st *State) { st.SentLines += int64(p.lines); st.SentBatches++ })
 		s.noteBusy("")
 	case protocol.Busy:
 		s.stored(protocol.Position{Stream: p.stream.ID, Received: r.Received, Stored: r.Stored})
@@ -204,14 +204,8 @@ func (s *session) receive(p *parcel, reply []byte) (busy string, err error) {
 // refuse leaves a stream alone whose lines the collector does not take: they stay in
 // the log, and are offered again later.
 func (s *session) refuse(p *parcel, why string) {
-	s.Agent.mu.Lock()
-	_, known := s.refused[p.stream.ID]
-	s.refused[p.stream.ID] = why
-	if !known {
-		s.begin[p.stream.ID] = p.Start
-	}
-	s.Agent.mu.Unlock()
-	s.skip(s.window.forget(p.stream))
+	known := s.agent.noteRefused(p, why)
+	s.agent.skip(s.window.forget(p.stream))
 	if !known {
 		s.cfg.Log.Error("collector rejected a log, will retry", "path", p.stream.Path, "range", p.Range.String(), "reason", why)
 	}
@@ -225,7 +219,7 @@ func (s *session) beat(ctx context.Context) error {
 		if err := s.heartbeat(ctx); err != nil {
 			return err
 		}
-		if time.Since(s.began) > refusedAgain && s.refusing() {
+		if s.cfg.Now().Sub(s.began) > refusedAgain && s.agent.refusing() {
 			return errAgain
 		}
 		select {
@@ -236,17 +230,11 @@ func (s *session) beat(ctx context.Context) error {
 	}
 }
 
-func (s *session) refusing() bool {
-	s.Agent.mu.Lock()
-	defer s.Agent.mu.Unlock()
-	return len(s.refused) > 0
-}
-
 // heartbeat says how this host is, and takes what the collector says.
 func (s *session) heartbeat(ctx context.Context) error {
 	// What is acknowledged now is synced there, whatever is on its way.
 	spans := s.window.spans()
-	h := s.Heartbeat()
+	h := s.agent.Heartbeat()
 	h.Counters[protocol.FirstChoice] = 0
 	if s.home {
 		h.Counters[protocol.FirstChoice] = 1
@@ -265,7 +253,7 @@ func (s *session) heartbeat(ctx context.Context) error {
 			return errAgain
 		}
 		s.stored(p)
-		if x, ok := spans[p.Stream]; ok && p.Received < x.acked && !s.refuses(p.Stream) {
+		if x, ok := spans[p.Stream]; ok && p.Received < x.acked && !s.agent.refuses(p.Stream) {
 			return errAgain
 		}
 	}

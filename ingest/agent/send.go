@@ -48,7 +48,7 @@ var (
 // closed when the first one has answered, or has not.
 func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 	at, pause := 0, time.Duration(0)
-	away := time.Now() // since when the present collector does not answer
+	away := a.cfg.Now() // since when the present collector does not answer
 	var first bool
 	meet := func() {
 		if !first {
@@ -71,7 +71,7 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 			return nil
 		case errors.Is(err, errHome):
 			a.cfg.Log.Info("preferred collector available again, reconnecting to it", "collector", a.order[home])
-			at, away = home, time.Now()
+			at, away = home, a.cfg.Now()
 			continue
 		}
 		a.disconnected(a.order[at], err, greeted)
@@ -82,10 +82,10 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 			return nil
 		}
 		if greeted {
-			pause, away = 0, time.Now()
+			pause, away = 0, a.cfg.Now()
 		}
-		if a.cfg.FailoverAfter > 0 && len(a.order) > 1 && time.Since(away) >= a.cfg.FailoverAfter {
-			at, away, pause = (at+1)%len(a.order), time.Now(), 0
+		if a.cfg.FailoverAfter > 0 && len(a.order) > 1 && a.cfg.Now().Sub(away) >= a.cfg.FailoverAfter {
+			at, away, pause = (at+1)%len(a.order), a.cfg.Now(), 0
 			a.cfg.Log.Warn("collector unreachable, trying the next one", "collector", a.order[at])
 			continue
 		}
@@ -100,7 +100,7 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 
 // disconnected notes why there is no connection; it is said once.
 func (a *Agent) disconnected(address string, err error, greeted bool) {
-	now := time.Now()
+	now := a.cfg.Now()
 	text := err.Error()
 	said := false
 	a.change(func(s *State) {

@@ -28,13 +28,18 @@ const (
 	refusedAgain = 5 * time.Minute
 )
 
-// session is one connection to a collector, from hello on.
+// session is one connection to a collector, from hello on. What outlives it is the
+// agent's.
 type session struct {
-	*Agent
+	agent  *Agent
+	cfg    *Config
+	window *window
 	client *avrorpc.Client
 	home   bool // it is this host's first choice
 	began  time.Time
 
+	// mu guards what follows. It is not held while the agent's mu, or the window's, is
+	// taken.
 	mu   sync.Mutex
 	said map[schema.StreamID]*checkpoint.Stream
 	as   map[schema.StreamID]schema.StreamEntry // how each of them was said to be read
@@ -55,12 +60,12 @@ func (a *Agent) session(ctx context.Context, at int, greeted func()) (home int, 
 		return 0, err
 	}
 	defer client.Close() //nolint:errcheck // it returns nil
-	s := &session{Agent: a, client: client, home: at == 0, began: time.Now(), said: map[schema.StreamID]*checkpoint.Stream{}, as: map[schema.StreamID]schema.StreamEntry{}, limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{}, lift: make(chan struct{})}
+	s := a.newSession(client, at == 0)
 	if err := s.greet(ctx); err != nil {
 		return 0, err
 	}
 	a.change(func(st *State) {
-		*st = State{Collector: a.order[at], Connected: true, Since: time.Now(), SentLines: st.SentLines, SentBatches: st.SentBatches}
+		*st = State{Collector: a.order[at], Connected: true, Since: s.began, SentLines: st.SentLines, SentBatches: st.SentBatches}
 	})
 	a.cfg.Log.Info("collector connected", "collector", a.order[at])
 	greeted()
@@ -77,6 +82,13 @@ func (a *Agent) session(ctx context.Context, at int, greeted func()) (home int, 
 	return home, err
 }
 
+func (a *Agent) newSession(client *avrorpc.Client, home bool) *session {
+	return &session{
+		agent: a, cfg: &a.cfg, window: a.window, client: client, home: home, began: a.cfg.Now(), said: map[schema.StreamID]*checkpoint.Stream{}, as: map[schema.StreamID]schema.StreamEntry{},
+		limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{}, lift: make(chan struct{}),
+	}
+}
+
 // greet says hello with the streams that the collector may know, and begins where it
 // says.
 func (s *session) greet(ctx context.Context) error {
@@ -84,7 +96,7 @@ func (s *session) greet(ctx context.Context) error {
 	spans := s.window.spans()
 	var streams []*checkpoint.Stream
 	for _, t := range s.cfg.Checkpoint.Streams() {
-		position := s.position(t)
+		position := s.agent.position(t)
 		s.cfg.Checkpoint.Update(func() {
 			if t.Stored < t.SeenBytes-t.LostBytes || spans[t.ID].read > t.Stored || position > t.Stored {
 				streams = append(streams, t)
@@ -99,19 +111,15 @@ func (s *session) greet(ctx context.Context) error {
 	for _, t := range streams {
 		x, ok := spans[t.ID]
 		if !ok {
-			p := s.position(t)
+			p := s.agent.position(t)
 			x = span{p, p}
 		}
 		if at, ok := from[t.ID]; ok && (at < x.acked || at > x.read) {
 			again = true
 		}
 	}
-	s.Agent.mu.Lock()
-	again = again || len(s.refused) > 0 || s.forked
-	s.forked = false
-	s.Agent.mu.Unlock()
-	if again {
-		return s.restart(ctx, from)
+	if again = s.agent.readsAgain() || again; again {
+		return s.agent.restart(ctx, from)
 	}
 	s.window.remove(func(p *parcel) bool { return p.End <= from[p.stream.ID] })
 	return nil
@@ -216,6 +224,6 @@ func (s *session) stored(p protocol.Position) (stored int64) {
 		t.Stored = max(t.Stored, p.Stored)
 		stored = t.Stored
 	})
-	s.noteStored()
+	s.agent.noteStored()
 	return stored
 }
