@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
-	"sluice/hbase/wire"
 	"sluice/schema"
 )
 
@@ -100,12 +100,12 @@ func lacksCompression(err error) bool {
 
 func tableName(name string) []byte {
 	namespace, table := splitName(name)
-	return wire.AppendBytes(wire.AppendBytes(nil, 1, namespace), 2, table)
+	return protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, namespace), 2, table)
 }
 
 // appendPair appends a BytesBytesPair or NameStringPair.
 func appendPair(dst []byte, field int, name, value string) []byte {
-	return wire.AppendBytes(dst, field, wire.AppendBytes(wire.AppendBytes(nil, 1, name), 2, value))
+	return protobuf.AppendBytes(dst, field, protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, name), 2, value))
 }
 
 // attributes returns the attributes of the column family, by HBase's names.
@@ -154,21 +154,21 @@ func readableTTL(name, value string) string {
 }
 
 func (a *Admin) create(ctx context.Context, c Creation, compression string) error {
-	family := wire.AppendBytes(nil, 1, c.Layout.Family)
+	family := protobuf.AppendBytes(nil, 1, c.Layout.Family)
 	for _, attribute := range c.attributes(compression) {
 		family = appendPair(family, 2, attribute[0], attribute[1])
 	}
-	table := wire.AppendBytes(nil, 1, tableName(a.url.Table))
+	table := protobuf.AppendBytes(nil, 1, tableName(a.url.Table))
 	table = appendPair(table, 2, schema.LayoutAttribute, string(c.Layout.Marshal()))
 	if c.Schema != "" {
 		table = appendPair(table, 2, schema.SchemaAttribute, c.Schema)
 	}
-	table = wire.AppendBytes(table, 3, family)
-	param := wire.AppendBytes(nil, 1, table)
+	table = protobuf.AppendBytes(table, 3, family)
+	param := protobuf.AppendBytes(nil, 1, table)
 	for _, key := range c.Layout.SplitKeys() {
-		param = wire.AppendBytes(param, 2, key)
+		param = protobuf.AppendBytes(param, 2, key)
 	}
-	return a.procedure(ctx, "CreateTable", wire.AppendUint(param, 4, rand.Uint64())) // the nonce: a retried request creates one table
+	return a.procedure(ctx, "CreateTable", protobuf.AppendUint(param, 4, rand.Uint64())) // the nonce: a retried request creates one table
 }
 
 func (a *Admin) createNamespace(ctx context.Context) error {
@@ -176,7 +176,7 @@ func (a *Admin) createNamespace(ctx context.Context) error {
 	if namespace == defaultNamespace {
 		return nil
 	}
-	err := a.procedure(ctx, "CreateNamespace", wire.AppendUint(wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, namespace)), 3, rand.Uint64()))
+	err := a.procedure(ctx, "CreateNamespace", protobuf.AppendUint(protobuf.AppendBytes(nil, 1, protobuf.AppendBytes(nil, 1, namespace)), 3, rand.Uint64()))
 	var remote *rpc.RemoteError
 	if asRemote(err, &remote) && strings.HasSuffix(remote.Class, "NamespaceExistException") {
 		return nil
@@ -189,7 +189,7 @@ func (a *Admin) createNamespace(ctx context.Context) error {
 
 // Drop removes the table and its content.
 func (a *Admin) Drop(ctx context.Context) error {
-	name := wire.AppendBytes(nil, 1, tableName(a.url.Table))
+	name := protobuf.AppendBytes(nil, 1, tableName(a.url.Table))
 	var remote *rpc.RemoteError
 	err := a.procedure(ctx, "DisableTable", name)
 	if asRemote(err, &remote) && strings.HasSuffix(remote.Class, "TableNotEnabledException") {
@@ -231,7 +231,7 @@ func (a *Admin) procedure(ctx context.Context, method string, param []byte) erro
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		message, err := a.call(ctx, "getProcedureResult", wire.AppendUint(nil, 1, id))
+		message, err := a.call(ctx, "getProcedureResult", protobuf.AppendUint(nil, 1, id))
 		if err != nil {
 			return err
 		}
@@ -251,7 +251,7 @@ func (a *Admin) procedure(ctx context.Context, method string, param []byte) erro
 }
 
 func firstUint(message []byte, field int) (uint64, error) {
-	f := wire.Read(message)
+	f := protobuf.Read(message)
 	for f.Next() {
 		if f.Number == field {
 			return f.Uint, nil
@@ -265,13 +265,13 @@ const procedureRunning = 1
 // parseProcedure parses a GetProcedureResultResponse; its exception is the error.
 func parseProcedure(message []byte) (running bool, err error) {
 	var remote *rpc.RemoteError
-	f := wire.Read(message)
+	f := protobuf.Read(message)
 	for f.Next() {
 		switch f.Number {
 		case 1:
 			running = f.Uint == procedureRunning
 		case 5: // ForeignExceptionMessage {2 GenericExceptionMessage {1 class, 2 message}}
-			foreign := wire.Read(f.Bytes)
+			foreign := protobuf.Read(f.Bytes)
 			for foreign.Next() {
 				if foreign.Number == 2 {
 					if remote, err = rpc.ParseNested(foreign.Bytes); err != nil {
@@ -297,7 +297,7 @@ func (a *Admin) Layout(ctx context.Context) (schema.Layout, error) {
 }
 
 func (a *Admin) describe(ctx context.Context) (layout schema.Layout, d descriptor, err error) {
-	message, err := a.call(ctx, "GetTableDescriptors", wire.AppendBytes(nil, 1, tableName(a.url.Table)))
+	message, err := a.call(ctx, "GetTableDescriptors", protobuf.AppendBytes(nil, 1, tableName(a.url.Table)))
 	if err != nil {
 		var remote *rpc.RemoteError
 		if asRemote(err, &remote) && strings.HasSuffix(remote.Class, "TableNotFoundException") {
@@ -329,13 +329,13 @@ type descriptor struct {
 }
 
 func parseDescriptor(message []byte) (d descriptor, err error) {
-	f := wire.Read(message)
+	f := protobuf.Read(message)
 	for f.Next() {
 		if f.Number != 1 {
 			continue
 		}
 		d.found, d.family = true, make(map[string]string)
-		table := wire.Read(f.Bytes)
+		table := protobuf.Read(f.Bytes)
 		for table.Next() {
 			switch table.Number {
 			case 2:
@@ -343,7 +343,7 @@ func parseDescriptor(message []byte) (d descriptor, err error) {
 					d.layout = value
 				}
 			case 3:
-				family := wire.Read(table.Bytes)
+				family := protobuf.Read(table.Bytes)
 				for family.Next() {
 					if family.Number == 2 {
 						name, value := parsePair(family.Bytes)
@@ -360,7 +360,7 @@ func parseDescriptor(message []byte) (d descriptor, err error) {
 }
 
 func parsePair(b []byte) (name string, value []byte) {
-	f := wire.Read(b)
+	f := protobuf.Read(b)
 	for f.Next() {
 		switch f.Number {
 		case 1:

@@ -5,9 +5,9 @@ import (
 	"context"
 	"testing"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
-	"sluice/hbase/wire"
 	"sluice/schema"
 )
 
@@ -27,9 +27,9 @@ const rowsOfATest = 1000
 func TestAnAnswerToARequestAllocatesNothingForItsRows(t *testing.T) {
 	var result []byte
 	for i := range rowsOfATest {
-		result = wire.AppendBytes(result, 1, wire.AppendUint(nil, 1, uint64(i)))
+		result = protobuf.AppendBytes(result, 1, protobuf.AppendUint(nil, 1, uint64(i)))
 	}
-	message := wire.AppendBytes(nil, 1, result)
+	message := protobuf.AppendBytes(nil, 1, result)
 	list := []*batch{{rows: make([]rowEnd, rowsOfATest)}}
 	parse := func() {
 		if o, err := parseMulti(message, list); err != nil || o[0].done != rowsOfATest {
@@ -50,7 +50,7 @@ func answer(t testing.TB, layout schema.Layout, cells []schema.Cell) (message, b
 		b.appendRow("l", layout.AppendKey(nil, 1e18+int64(i), 1, 0), 1e18, cells)
 		counts = append(counts, byte(len(cells)))
 	}
-	return wire.AppendBool(wire.AppendBytes(nil, 1, counts), 8, true), b.cells
+	return protobuf.AppendBool(protobuf.AppendBytes(nil, 1, counts), 8, true), b.cells
 }
 
 // reader reads one answer as a scan does.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
 	"sluice/hbase/wire"
@@ -41,14 +42,14 @@ func TestARowWithoutATimeHasTheServersClock(t *testing.T) {
 }
 
 func TestAnAnswerThatDoesNotFitItsRequestIsMalformed(t *testing.T) {
-	one := func(index uint64) []byte { return wire.AppendUint(nil, 1, index) }
+	one := func(index uint64) []byte { return protobuf.AppendUint(nil, 1, index) }
 	two := &batch{rows: make([]rowEnd, 2)}
 	region := func(results ...[]byte) []byte {
 		var r []byte
 		for _, b := range results {
-			r = wire.AppendBytes(r, 1, b)
+			r = protobuf.AppendBytes(r, 1, b)
 		}
-		return wire.AppendBytes(nil, 1, r)
+		return protobuf.AppendBytes(nil, 1, r)
 	}
 	for name, message := range map[string][]byte{
 		"no region":         nil,
@@ -67,8 +68,8 @@ func TestAnAnswerThatDoesNotFitItsRequestIsMalformed(t *testing.T) {
 }
 
 func FuzzResponses(f *testing.F) {
-	f.Add(wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, wire.AppendUint(nil, 1, 0))))
-	f.Add(wire.AppendBool(wire.AppendUint(wire.AppendUint(nil, 1, 3), 2, 7), 8, true))
+	f.Add(protobuf.AppendBytes(nil, 1, protobuf.AppendBytes(nil, 1, protobuf.AppendUint(nil, 1, 0))))
+	f.Add(protobuf.AppendBool(protobuf.AppendUint(protobuf.AppendUint(nil, 1, 3), 2, 7), 8, true))
 	f.Fuzz(func(t *testing.T, message []byte) {
 		if o, err := parseMulti(message, []*batch{{rows: make([]rowEnd, 3)}}); err == nil && (len(o) != 1 || o[0].err == nil && o[0].done+len(o[0].failed) != 3) {
 			t.Errorf("%+v", o)

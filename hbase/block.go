@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/rpc"
 	"sluice/hbase/wire"
 )
@@ -35,7 +36,7 @@ type scanResponse struct {
 
 func parseScan(message []byte) (s scanResponse, err error) {
 	s.moreResults = true
-	f := wire.Read(message)
+	f := protobuf.Read(message)
 	for f.Next() {
 		switch f.Number {
 		case 1:

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/region"
-	"sluice/hbase/wire"
 )
 
 // Name is the table's.
@@ -41,7 +41,7 @@ func Merge(ctx context.Context, t *Table, key []byte) error {
 	}
 	var param []byte
 	for _, r := range []*region.Region{a, b} {
-		param = wire.AppendBytes(param, 1, encoded(r))
+		param = protobuf.AppendBytes(param, 1, encoded(r))
 	}
-	return t.admin().procedure(ctx, "MergeTableRegions", wire.AppendBool(param, 3, true))
+	return t.admin().procedure(ctx, "MergeTableRegions", protobuf.AppendBool(param, 3, true))
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase"
 	"sluice/hbase/wire"
 )
@@ -115,22 +116,22 @@ func (f *fake) talk(c net.Conn) {
 		if err != nil {
 			return
 		}
-		header, rest, err1 := wire.CutDelimited(b)
-		param, cells, err2 := wire.CutDelimited(rest)
+		header, rest, err1 := protobuf.CutDelimited(b)
+		param, cells, err2 := protobuf.CutDelimited(rest)
 		if err1 != nil || err2 != nil {
 			return
 		}
 		id, method := number(header, 1), string(field(header, 3))
 		message, block, exception := f.answer(method, param, cells)
-		h := wire.AppendUint(nil, 1, id)
+		h := protobuf.AppendUint(nil, 1, id)
 		if exception != "" {
-			h = wire.AppendBytes(h, 2, wire.AppendBytes(nil, 1, exception))
+			h = protobuf.AppendBytes(h, 2, protobuf.AppendBytes(nil, 1, exception))
 		} else if len(block) > 0 {
-			h = wire.AppendBytes(h, 3, wire.AppendUint(nil, 1, uint64(len(block))))
+			h = protobuf.AppendBytes(h, 3, protobuf.AppendUint(nil, 1, uint64(len(block))))
 		}
-		body := wire.AppendDelimited(nil, h)
+		body := protobuf.AppendDelimited(nil, h)
 		if exception == "" {
-			body = append(wire.AppendDelimited(body, message), block...)
+			body = append(protobuf.AppendDelimited(body, message), block...)
 		}
 		if _, err := c.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)); err != nil {
 			return
@@ -149,7 +150,7 @@ func readFrame(r io.Reader) ([]byte, error) {
 }
 
 func field(message []byte, n int) []byte {
-	for f := wire.Read(message); f.Next(); {
+	for f := protobuf.Read(message); f.Next(); {
 		if f.Number == n {
 			return f.Bytes
 		}
@@ -158,7 +159,7 @@ func field(message []byte, n int) []byte {
 }
 
 func number(message []byte, n int) uint64 {
-	for f := wire.Read(message); f.Next(); {
+	for f := protobuf.Read(message); f.Next(); {
 		if f.Number == n {
 			return f.Uint
 		}
@@ -179,22 +180,22 @@ func (f *fake) answer(method string, param, cells []byte) (message, block []byte
 	for _, c := range port {
 		n = n*10 + int(c-'0')
 	}
-	self := wire.AppendUint(wire.AppendUint(wire.AppendBytes(nil, 1, host), 2, uint64(n)), 3, 1)
+	self := protobuf.AppendUint(protobuf.AppendUint(protobuf.AppendBytes(nil, 1, host), 2, uint64(n)), 3, 1)
 	switch method {
 	case "GetMetaRegionLocations":
-		return wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 2, self)), nil, ""
+		return protobuf.AppendBytes(nil, 1, protobuf.AppendBytes(nil, 2, self)), nil, ""
 	case "GetActiveMaster":
-		return wire.AppendBytes(nil, 1, self), nil, ""
+		return protobuf.AppendBytes(nil, 1, self), nil, ""
 	case "GetTableDescriptors":
 		if f.descriptor != nil {
-			message = wire.AppendBytes(nil, 1, f.descriptor)
+			message = protobuf.AppendBytes(nil, 1, f.descriptor)
 		}
 		return message, nil, ""
 	case "CreateTable":
 		f.create(param)
-		return wire.AppendUint(nil, 1, 1), nil, ""
+		return protobuf.AppendUint(nil, 1, 1), nil, ""
 	case "getProcedureResult":
-		return wire.AppendUint(nil, 1, 2), nil, ""
+		return protobuf.AppendUint(nil, 1, 2), nil, ""
 	case "Multi":
 		return f.multi(param, cells), nil, ""
 	case "Scan":
@@ -207,7 +208,7 @@ func (f *fake) create(param []byte) {
 	f.descriptor = field(param, 1)
 	f.name = string(field(field(f.descriptor, 1), 2))
 	f.starts = [][]byte{nil}
-	for p := wire.Read(param); p.Next(); {
+	for p := protobuf.Read(param); p.Next(); {
 		if p.Number == 2 {
 			f.starts = append(f.starts, p.Bytes)
 		}
@@ -244,7 +245,7 @@ func (f *fake) split(keys ...[]byte) {
 const notServing = "org.apache.hadoop.hbase.NotServingRegionException"
 
 func (f *fake) multi(param, cells []byte) (response []byte) {
-	for p := wire.Read(param); p.Next(); {
+	for p := protobuf.Read(param); p.Next(); {
 		if p.Number != 1 {
 			continue
 		}
@@ -252,7 +253,7 @@ func (f *fake) multi(param, cells []byte) (response []byte) {
 		var result []byte
 		regionFault := ""
 		put := map[string][]byte{}
-		for a := wire.Read(p.Bytes); a.Next(); {
+		for a := protobuf.Read(p.Bytes); a.Next(); {
 			if a.Number != 3 {
 				continue
 			}
@@ -275,13 +276,13 @@ func (f *fake) multi(param, cells []byte) (response []byte) {
 			if bytes.Compare(c.Row, start) < 0 || len(end) > 0 && bytes.Compare(c.Row, end) >= 0 {
 				rowFault = "org.apache.hadoop.hbase.exceptions.FailedSanityCheckException"
 			}
-			one := wire.AppendUint(nil, 1, number(a.Bytes, 1))
+			one := protobuf.AppendUint(nil, 1, number(a.Bytes, 1))
 			if rowFault != "" {
-				one = wire.AppendBytes(one, 3, wire.AppendBytes(wire.AppendBytes(nil, 1, rowFault), 2, "Requested row out of range"))
+				one = protobuf.AppendBytes(one, 3, protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, rowFault), 2, "Requested row out of range"))
 			} else {
 				put[string(c.Row)] = row
 			}
-			result = wire.AppendBytes(result, 1, one)
+			result = protobuf.AppendBytes(result, 1, one)
 		}
 		var why string
 		if !ok {
@@ -293,14 +294,14 @@ func (f *fake) multi(param, cells []byte) (response []byte) {
 			}
 		}
 		if regionFault != "" {
-			result = wire.AppendBytes(nil, 2, wire.AppendBytes(wire.AppendBytes(nil, 1, regionFault), 2, why))
+			result = protobuf.AppendBytes(nil, 2, protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, regionFault), 2, why))
 			clear(put)
 		}
 		for key, row := range put {
 			f.rows[key] = row
 			f.writes[key]++
 		}
-		response = wire.AppendBytes(response, 1, result)
+		response = protobuf.AppendBytes(response, 1, result)
 	}
 	return response
 }
@@ -335,14 +336,14 @@ func (f *fake) scan(param []byte) (message, block []byte, exception string) {
 		for cells := s.results[i]; len(cells) > 0; count++ {
 			_, cells, _ = wire.CutCell(cells)
 		}
-		message = wire.AppendUint(message, 1, count)
-		message = wire.AppendBool(message, 7, s.partial[i])
+		message = protobuf.AppendUint(message, 1, count)
+		message = protobuf.AppendBool(message, 7, s.partial[i])
 		block = append(block, s.results[i]...)
 	}
 	s.results, s.partial = s.results[n:], s.partial[n:]
-	message = wire.AppendUint(message, 2, id)
-	message = wire.AppendBool(message, 3, true)
-	message = wire.AppendBool(message, 8, len(s.results) > 0)
+	message = protobuf.AppendUint(message, 2, id)
+	message = protobuf.AppendBool(message, 3, true)
+	message = protobuf.AppendBool(message, 8, len(s.results) > 0)
 	if len(s.results) == 0 {
 		delete(f.scanners, id)
 	}
@@ -396,7 +397,7 @@ func streamsOf(filter []byte) map[string]bool {
 		compare := field(field(filter, 2), 1)
 		found[string(field(field(field(compare, 2), 2), 1))] = true
 	case strings.HasSuffix(name, "FilterList"):
-		for list := wire.Read(field(filter, 2)); list.Next(); {
+		for list := protobuf.Read(field(filter, 2)); list.Next(); {
 			if list.Number == 2 {
 				for id := range streamsOf(list.Bytes) {
 					found[id] = true
@@ -409,7 +410,7 @@ func streamsOf(filter []byte) map[string]bool {
 
 // meta answers a lookup: the last region that begins no later than the key.
 func (f *fake) meta(scan []byte) (message, block []byte, exception string) {
-	message = wire.AppendBool(nil, 8, false)
+	message = protobuf.AppendBool(nil, 8, false)
 	if f.descriptor == nil || number(scan, 15) == 0 {
 		return message, nil, ""
 	}
@@ -423,8 +424,8 @@ func (f *fake) meta(scan []byte) (message, block []byte, exception string) {
 	}
 	name := f.region(at)
 	start, end, _ := f.bounds(name)
-	info := append([]byte("PBUF"), wire.AppendBytes(wire.AppendBytes(nil, 3, start), 4, end)...)
+	info := append([]byte("PBUF"), protobuf.AppendBytes(protobuf.AppendBytes(nil, 3, start), 4, end)...)
 	block = wire.AppendCell(nil, []byte(name), "info", "regioninfo", 1, wire.Put, info)
 	block = wire.AppendCell(block, []byte(name), "info", "server", 1, wire.Put, []byte(f.listener.Addr().String()))
-	return wire.AppendUint(message, 1, 2), block, ""
+	return protobuf.AppendUint(message, 1, 2), block, ""
 }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"sluice/hbase/wire"
+	"sluice/hadoop/protobuf"
 	"sluice/schema"
 )
 
@@ -61,14 +61,14 @@ func (t *Table) filter(s schema.Scan) (filter []byte, exact bool) {
 
 func streamFilter(id schema.StreamID) []byte {
 	value := binary.BigEndian.AppendUint64(nil, uint64(id))
-	component := wire.AppendUint(wire.AppendBytes(nil, 1, value), 2, streamAt)
-	compare := wire.AppendBytes(wire.AppendUint(nil, 1, equal), 2, named(filterPackage+"BinaryComponentComparator", component))
-	return named(filterPackage+"RowFilter", wire.AppendBytes(nil, 1, compare))
+	component := protobuf.AppendUint(protobuf.AppendBytes(nil, 1, value), 2, streamAt)
+	compare := protobuf.AppendBytes(protobuf.AppendUint(nil, 1, equal), 2, named(filterPackage+"BinaryComponentComparator", component))
+	return named(filterPackage+"RowFilter", protobuf.AppendBytes(nil, 1, compare))
 }
 
 // named encodes a Filter or a Comparator: a class and its message.
 func named(class string, message []byte) []byte {
-	return wire.AppendBytes(wire.AppendBytes(nil, 1, class), 2, message)
+	return protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, class), 2, message)
 }
 
 // list joins filters; a single one is returned.
@@ -76,9 +76,9 @@ func list(operator uint64, filters [][]byte) []byte {
 	if len(filters) == 1 {
 		return filters[0]
 	}
-	m := wire.AppendUint(nil, 1, operator)
+	m := protobuf.AppendUint(nil, 1, operator)
 	for _, f := range filters {
-		m = wire.AppendBytes(m, 2, f)
+		m = protobuf.AppendBytes(m, 2, f)
 	}
 	return named(filterPackage+"FilterList", m)
 }
@@ -189,12 +189,12 @@ func (p pushdown) text(f *schema.Filter, negate bool) []byte {
 	case schema.LessEqual:
 		operator = lessOrEqual
 	case schema.Prefix:
-		comparator = named(filterPackage+"BinaryPrefixComparator", wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, f.Text)))
+		comparator = named(filterPackage+"BinaryPrefixComparator", protobuf.AppendBytes(nil, 1, protobuf.AppendBytes(nil, 1, f.Text)))
 	case schema.Contains, schema.EqualFold:
 		if negate || !plain(f.Text) { // it is case-insensitive, so the rows that it excludes are not known
 			return nil
 		}
-		comparator = named(filterPackage+"SubstringComparator", wire.AppendBytes(nil, 1, f.Text))
+		comparator = named(filterPackage+"SubstringComparator", protobuf.AppendBytes(nil, 1, f.Text))
 	case schema.Within:
 		expr, ok := blockExpr(f.Text)
 		if negate || !ok { // an address can be written in several ways, so the rows that it excludes are not known
@@ -256,8 +256,8 @@ const (
 )
 
 func regexComparator(expr string) []byte {
-	m := wire.AppendUint(wire.AppendBytes(nil, 1, expr), 2, regexIgnoreCase|regexDotAll)
-	return named(filterPackage+"RegexStringComparator", wire.AppendBytes(wire.AppendBytes(m, 3, "UTF-8"), 4, "JAVA"))
+	m := protobuf.AppendUint(protobuf.AppendBytes(nil, 1, expr), 2, regexIgnoreCase|regexDotAll)
+	return named(filterPackage+"RegexStringComparator", protobuf.AppendBytes(protobuf.AppendBytes(m, 3, "UTF-8"), 4, "JAVA"))
 }
 
 // plain reports whether text is printable ASCII, as the servers read text as UTF-8.
@@ -271,17 +271,17 @@ func plain(text string) bool {
 }
 
 func binaryComparator(value []byte) []byte {
-	return named(filterPackage+"BinaryComparator", wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, value)))
+	return named(filterPackage+"BinaryComparator", protobuf.AppendBytes(nil, 1, protobuf.AppendBytes(nil, 1, value)))
 }
 
 // cell is a SingleColumnValueFilter.
 func (p pushdown) cell(field string, operator uint64, comparator []byte) []byte {
-	m := wire.AppendBytes(nil, 1, p.layout.Family)
-	m = wire.AppendBytes(m, 2, p.layout.Qualifier(field))
-	m = wire.AppendUint(m, 3, operator)
-	m = wire.AppendBytes(m, 4, comparator)
-	m = wire.AppendBool(m, 5, false) // missing cells pass
-	return named(filterPackage+"SingleColumnValueFilter", wire.AppendBool(m, 6, true))
+	m := protobuf.AppendBytes(nil, 1, p.layout.Family)
+	m = protobuf.AppendBytes(m, 2, p.layout.Qualifier(field))
+	m = protobuf.AppendUint(m, 3, operator)
+	m = protobuf.AppendBytes(m, 4, comparator)
+	m = protobuf.AppendBool(m, 5, false) // missing cells pass
+	return named(filterPackage+"SingleColumnValueFilter", protobuf.AppendBool(m, 6, true))
 }
 
 // filterColumns adds the columns of the filter: a server applies it only to the columns that it

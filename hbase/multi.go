@@ -3,6 +3,7 @@ package hbase
 import (
 	"fmt"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/rpc"
 	"sluice/hbase/wire"
 )
@@ -21,19 +22,19 @@ func (m *multi) encode(batches []*batch, durability Durability) *rpc.Request {
 	m.request.Method = "Multi"
 	m.request.Param, m.request.Cells = m.request.Param[:0], m.request.Cells[:0]
 	for _, b := range batches {
-		a := wire.AppendBytes(m.action[:0], 1, b.region.Specifier())
+		a := protobuf.AppendBytes(m.action[:0], 1, b.region.Specifier())
 		for i := range b.rows {
 			// Action {1 index, 2 MutationProto {2 type, 6 durability, 8 cells that
 			// follow}}; the row's key is in the cells.
 			var space, inner [24]byte
-			mutation := wire.AppendUint(space[:0], 2, mutationPut)
-			mutation = wire.AppendUint(mutation, 6, uint64(durability))
-			mutation = wire.AppendUint(mutation, 8, uint64(b.rows[i].count))
-			action := wire.AppendBytes(wire.AppendUint(inner[:0], 1, uint64(i)), 2, mutation)
-			a = wire.AppendBytes(a, 3, action)
+			mutation := protobuf.AppendUint(space[:0], 2, mutationPut)
+			mutation = protobuf.AppendUint(mutation, 6, uint64(durability))
+			mutation = protobuf.AppendUint(mutation, 8, uint64(b.rows[i].count))
+			action := protobuf.AppendBytes(protobuf.AppendUint(inner[:0], 1, uint64(i)), 2, mutation)
+			a = protobuf.AppendBytes(a, 3, action)
 		}
 		m.action = a
-		m.request.Param = wire.AppendBytes(m.request.Param, 1, a)
+		m.request.Param = protobuf.AppendBytes(m.request.Param, 1, a)
 		m.request.Cells = append(m.request.Cells, b.cells)
 	}
 	return &m.request
@@ -54,7 +55,7 @@ type rowFailure struct {
 // parseMulti parses a MultiResponse: results are in the order of the batches.
 func parseMulti(message []byte, batches []*batch) ([]outcome, error) {
 	outcomes := make([]outcome, 0, len(batches))
-	f := wire.Read(message)
+	f := protobuf.Read(message)
 	for f.Next() {
 		if f.Number != 1 {
 			continue
@@ -76,7 +77,7 @@ func parseMulti(message []byte, batches []*batch) ([]outcome, error) {
 
 func parseRegionResult(b []byte, rows int) (o outcome, err error) {
 	seen := 0
-	f := wire.Read(b)
+	f := protobuf.Read(b)
 	for f.Next() {
 		switch f.Number {
 		case 1:
@@ -102,7 +103,7 @@ func parseRegionResult(b []byte, rows int) (o outcome, err error) {
 func (o *outcome) add(b []byte, rows int) error {
 	index := uint64(0)
 	var nested []byte
-	f := wire.Read(b)
+	f := protobuf.Read(b)
 	for f.Next() {
 		switch f.Number {
 		case 1:

@@ -5,9 +5,9 @@ import (
 	"context"
 	"time"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
-	"sluice/hbase/wire"
 )
 
 // scanOrder is the parameters that all ranges of a scan share.
@@ -271,17 +271,17 @@ func (r *rangeScan) call(ctx context.Context) (*rpc.Response, error) {
 	defer cancel()
 	var param []byte
 	if r.opened {
-		param = wire.AppendUint(param, 3, r.scanner)
-		param = wire.AppendUint(param, 6, r.seq)
+		param = protobuf.AppendUint(param, 3, r.scanner)
+		param = protobuf.AppendUint(param, 6, r.seq)
 	} else {
-		param = wire.AppendBytes(param, 1, r.region.Specifier())
-		param = wire.AppendBytes(param, 2, r.scan())
+		param = protobuf.AppendBytes(param, 1, r.region.Specifier())
+		param = protobuf.AppendBytes(param, 2, r.scan())
 	}
-	param = wire.AppendUint(param, 4, allRows)
-	param = wire.AppendBool(param, 7, true)
-	param = wire.AppendBool(param, 8, true)
+	param = protobuf.AppendUint(param, 4, allRows)
+	param = protobuf.AppendBool(param, 7, true)
+	param = protobuf.AppendBool(param, 8, true)
 	if r.order.limit > 0 {
-		param = wire.AppendUint(param, 11, uint64(r.order.limit-r.rows))
+		param = protobuf.AppendUint(param, 11, uint64(r.order.limit-r.rows))
 	}
 	return r.table.cluster.Call(ctx, r.region.Server, &rpc.Request{Method: "Scan", Param: param})
 }
@@ -289,25 +289,25 @@ func (r *rangeScan) call(ctx context.Context) (*rpc.Response, error) {
 // scan encodes the Scan message.
 func (r *rangeScan) scan() []byte {
 	var column []byte
-	column = wire.AppendBytes(column, 1, r.order.family)
+	column = protobuf.AppendBytes(column, 1, r.order.family)
 	for _, q := range r.order.columns {
-		column = wire.AppendBytes(column, 2, q)
+		column = protobuf.AppendBytes(column, 2, q)
 	}
-	s := wire.AppendBytes(nil, 1, column)
-	s = wire.AppendBytes(s, 3, r.at)
+	s := protobuf.AppendBytes(nil, 1, column)
+	s = protobuf.AppendBytes(s, 3, r.at)
 	if r.order.reverse {
-		s = wire.AppendBytes(s, 4, r.start)
+		s = protobuf.AppendBytes(s, 4, r.start)
 	} else if len(r.stop) > 0 {
-		s = wire.AppendBytes(s, 4, r.stop)
+		s = protobuf.AppendBytes(s, 4, r.stop)
 	}
 	if r.order.filter != nil {
-		s = wire.AppendBytes(s, 5, r.order.filter)
+		s = protobuf.AppendBytes(s, 5, r.order.filter)
 	}
-	s = wire.AppendUint(s, 10, uint64(r.order.blockBytes))
-	s = wire.AppendBool(s, 15, r.order.reverse)
-	s = wire.AppendBool(s, 21, !r.past)
-	s = wire.AppendBool(s, 22, r.order.reverse)
-	return wire.AppendUint(s, 23, readPread)
+	s = protobuf.AppendUint(s, 10, uint64(r.order.blockBytes))
+	s = protobuf.AppendBool(s, 15, r.order.reverse)
+	s = protobuf.AppendBool(s, 21, !r.past)
+	s = protobuf.AppendBool(s, 22, r.order.reverse)
+	return protobuf.AppendUint(s, 23, readPread)
 }
 
 // closeTimeout bounds closing the scanner of a cancelled scan; the scanner expires after a minute.
@@ -320,7 +320,7 @@ func (r *rangeScan) close(ctx context.Context) {
 	r.opened = false
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
-	param := wire.AppendBool(wire.AppendUint(nil, 3, r.scanner), 5, true)
+	param := protobuf.AppendBool(protobuf.AppendUint(nil, 3, r.scanner), 5, true)
 	if response, err := r.table.cluster.Call(ctx, r.region.Server, &rpc.Request{Method: "Scan", Param: param}); err == nil {
 		response.Release()
 	}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/region"
-	"sluice/hbase/wire"
 )
 
 // Move asks the master to move the region of a key to any other server. It does not wait for the
@@ -15,7 +15,7 @@ import (
 func (a *Admin) Move(ctx context.Context, key []byte) error {
 	r, err := a.locate(ctx, key)
 	if err == nil {
-		_, err = a.call(ctx, "MoveRegion", wire.AppendBytes(nil, 1, encoded(r)))
+		_, err = a.call(ctx, "MoveRegion", protobuf.AppendBytes(nil, 1, encoded(r)))
 	}
 	if err != nil {
 		return fmt.Errorf("hbase: move a region of %s: %w", a.url.Table, err)
@@ -35,9 +35,9 @@ func (a *Admin) Split(ctx context.Context, key []byte) error {
 	if err != nil {
 		return fmt.Errorf("hbase: split region %q: %w", r.Name, err)
 	}
-	info := wire.AppendBytes(wire.AppendUint(nil, 1, n), 2, tableName(a.url.Table))
-	info = wire.AppendBytes(wire.AppendBytes(info, 3, r.Start), 4, r.End)
-	if err := a.procedure(ctx, "SplitRegion", wire.AppendBytes(wire.AppendBytes(nil, 1, info), 2, key)); err != nil {
+	info := protobuf.AppendBytes(protobuf.AppendUint(nil, 1, n), 2, tableName(a.url.Table))
+	info = protobuf.AppendBytes(protobuf.AppendBytes(info, 3, r.Start), 4, r.End)
+	if err := a.procedure(ctx, "SplitRegion", protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, info), 2, key)); err != nil {
 		return fmt.Errorf("hbase: split region %q: %w", r.Name, err)
 	}
 	return nil
@@ -51,5 +51,5 @@ func (a *Admin) locate(ctx context.Context, key []byte) (*region.Region, error) 
 // encoded returns the region's specifier for the master: its hash, type 2.
 func encoded(r *region.Region) []byte {
 	name := bytes.TrimSuffix(r.Name, []byte("."))
-	return wire.AppendBytes(wire.AppendUint(nil, 1, 2), 2, name[bytes.LastIndexByte(name, '.')+1:])
+	return protobuf.AppendBytes(protobuf.AppendUint(nil, 1, 2), 2, name[bytes.LastIndexByte(name, '.')+1:])
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/colinmarc/hdfs/v2/hadoopconf"
 
 	"sluice/hadoop/sasl"
+	"sluice/hadoop/site"
 )
 
 // Scheme is the prefix of an archive's URL.
@@ -52,27 +53,28 @@ func SplitURL(s string) (authority, pattern string, err error) {
 // empty, fs.defaultFS. The configuration is that of HADOOP_CONF_DIR or HADOOP_HOME. It also has the
 // settings of a secured cluster.
 func Locate(authority string) (Cluster, error) {
-	conf, err := hadoopconf.LoadFromEnvironment()
+	conf, err := site.LoadHDFS(os.Getenv)
 	if err != nil {
-		return Cluster{}, fmt.Errorf("hadoop's configuration: %w", err)
+		return Cluster{}, err
 	}
 	if authority == "" {
 		if authority, err = defaultAuthority(conf); err != nil {
 			return Cluster{}, err
 		}
 	}
-	delete(conf, "dfs.encrypt.data.transfer") // the name node's setting counts, and package protection logs in
-	o := dfs.ClientOptionsFromConf(conf)
+	// All else that the configuration says is about the log-in, which is ours: see package
+	// protection.
+	const byName = "dfs.client.use.datanode.hostname"
+	o := dfs.ClientOptionsFromConf(hadoopconf.HadoopConf{byName: conf.Get(byName)})
 	if o.Addresses, err = nameNodes(conf, authority); err != nil {
 		return Cluster{}, err
 	}
 	cluster := Cluster{}
-	if o.KerberosClient != nil {
+	if conf.Is("hadoop.security.authentication", "kerberos") {
 		if cluster.Kerberos, cluster.transfer, err = security(conf); err != nil {
 			return Cluster{}, err
 		}
 	}
-	o.KerberosClient, o.DataTransferProtection = nil, ""
 	if o.User = os.Getenv("HADOOP_USER_NAME"); o.User == "" {
 		u, err := user.Current()
 		if err != nil {
@@ -85,12 +87,12 @@ func Locate(authority string) (Cluster, error) {
 }
 
 // security returns the settings of Kerberos and protection.
-func security(conf hadoopconf.HadoopConf) (login *sasl.Config, transfer []sasl.Protection, err error) {
+func security(conf site.Site) (login *sasl.Config, transfer []sasl.Protection, err error) {
 	const principal, rpc, data = "dfs.namenode.kerberos.principal", "hadoop.rpc.protection", "dfs.data.transfer.protection"
-	if conf[principal] == "" {
+	if conf.Get(principal) == "" {
 		return nil, nil, fmt.Errorf("hadoop's configuration: hadoop.security.authentication is kerberos, and there is no %s in hdfs-site.xml", principal)
 	}
-	login = &sasl.Config{ServerPrincipal: conf[principal], PrincipalSetting: principal, ProtectionSetting: rpc}
+	login = &sasl.Config{ServerPrincipal: conf.Get(principal), PrincipalSetting: principal, ProtectionSetting: rpc}
 	if login.Protections, err = protections(conf, rpc); err != nil {
 		return nil, nil, err
 	}
@@ -99,22 +101,22 @@ func security(conf hadoopconf.HadoopConf) (login *sasl.Config, transfer []sasl.P
 }
 
 // protections parses a setting, in its order; none: whatever a server offers.
-func protections(conf hadoopconf.HadoopConf, setting string) (list []sasl.Protection, err error) {
-	for word := range strings.SplitSeq(conf[setting], ",") {
+func protections(conf site.Site, setting string) (list []sasl.Protection, err error) {
+	for word := range strings.SplitSeq(conf.Get(setting), ",") {
 		switch p := sasl.Protection(strings.ToLower(strings.TrimSpace(word))); p {
 		case sasl.Authentication, sasl.Integrity, sasl.Privacy:
 			list = append(list, p)
 		case "":
 		default:
-			return nil, fmt.Errorf("hadoop's configuration: %s is %q: it may have authentication, integrity and privacy", setting, conf[setting])
+			return nil, fmt.Errorf("hadoop's configuration: %s is %q: it may have authentication, integrity and privacy", setting, conf.Get(setting))
 		}
 	}
 	return list, nil
 }
 
-func defaultAuthority(conf hadoopconf.HadoopConf) (string, error) {
+func defaultAuthority(conf site.Site) (string, error) {
 	for _, property := range []string{"fs.defaultFS", "fs.default.name"} {
-		value := conf[property]
+		value := conf.Get(property)
 		if value == "" {
 			continue
 		}
@@ -127,15 +129,15 @@ func defaultAuthority(conf hadoopconf.HadoopConf) (string, error) {
 	return "", fmt.Errorf("which name node? HADOOP_CONF_DIR has no core-site.xml with fs.defaultFS: name one, as in hdfs://nn1:8020/logs")
 }
 
-func nameNodes(conf hadoopconf.HadoopConf, authority string) ([]string, error) {
-	if ids := conf["dfs.ha.namenodes."+authority]; ids != "" {
+func nameNodes(conf site.Site, authority string) ([]string, error) {
+	if ids := conf.Get("dfs.ha.namenodes." + authority); ids != "" {
 		var addresses []string
 		for id := range strings.SplitSeq(ids, ",") {
 			property := "dfs.namenode.rpc-address." + authority + "." + strings.TrimSpace(id)
-			if conf[property] == "" {
+			if conf.Get(property) == "" {
 				return nil, fmt.Errorf("hadoop's configuration: no %s", property)
 			}
-			addresses = append(addresses, conf[property])
+			addresses = append(addresses, conf.Get(property))
 		}
 		return addresses, nil
 	}

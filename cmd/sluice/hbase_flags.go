@@ -58,7 +58,7 @@ func (a *app) hbaseTable(t tableFlags) (h hbaseTable, err error) {
 		if h.kerberos, err = t.kerberos(files, a.cli.kerberosFlags); err != nil {
 			return h, usageError{err}
 		}
-		handshake = h.kerberos.Handshake
+		handshake = h.kerberos.Handshake(rpc.Preamble(rpc.AuthKerberos))
 	}
 	if h.tls, err = t.tls(files); err != nil {
 		return h, err

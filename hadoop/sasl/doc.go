@@ -1,5 +1,5 @@
 // Package sasl secures connections to HBase: Kerberos, by SASL's mechanism GSSAPI (RFC 4752), and
-// TLS. Each is an rpc.Handshake; TLS wraps another handshake. For other protocols (HDFS) use a
+// TLS. Each is a hadoop.Handshake; TLS wraps another handshake. For other protocols (HDFS) use a
 // Context of Kerberos.
 //
 // The messages to the KDC are gokrb5's types. gokrb5's client is not used: it renews tickets in

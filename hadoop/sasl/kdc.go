@@ -19,7 +19,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/types"
 
-	"sluice/hbase/rpc"
+	"sluice/hadoop"
 )
 
 const (
@@ -29,11 +29,11 @@ const (
 	verifyAnySkew = 100 * 365 * 24 * time.Hour // the clock skew is checked here, to report it
 )
 
-// settingsError is also an rpc.ErrSettings: a retry does not help.
+// settingsError is also a hadoop.ErrSettings: a retry does not help.
 type settingsError string
 
 func (e settingsError) Error() string        { return string(e) }
-func (e settingsError) Is(target error) bool { return target == rpc.ErrSettings }
+func (e settingsError) Is(target error) bool { return target == hadoop.ErrSettings }
 
 // These errors need an action by an operator; the text of the wrapping error says which.
 const (

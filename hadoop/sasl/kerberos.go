@@ -22,7 +22,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/types"
 
-	"sluice/hbase/rpc"
+	"sluice/hadoop"
 )
 
 // Config has the client's principal and settings. The zero Config uses what kinit leaves: the
@@ -159,13 +159,19 @@ func (k *Kerberos) LogIn(ctx context.Context) (principal string, until time.Time
 	return k.tickets.logIn(ctx)
 }
 
-// Handshake is an rpc.Handshake.
-func (k *Kerberos) Handshake(ctx context.Context, raw net.Conn, server rpc.Server) (net.Conn, error) {
+// Handshake returns a handshake that sends the protocol's preamble and logs in.
+func (k *Kerberos) Handshake(preamble []byte) hadoop.Handshake {
+	return func(ctx context.Context, raw net.Conn, server hadoop.Server) (net.Conn, error) {
+		return k.handshake(ctx, raw, server, preamble)
+	}
+}
+
+func (k *Kerberos) handshake(ctx context.Context, raw net.Conn, server hadoop.Server, preamble []byte) (net.Conn, error) {
 	c, token, err := k.Begin(ctx, server.Host)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := raw.Write(appendToken(rpc.Preamble(rpc.AuthKerberos), token)); err != nil {
+	if _, err := raw.Write(appendToken(slices.Clip(preamble), token)); err != nil {
 		return nil, fmt.Errorf("send the ticket: %w", err)
 	}
 	offer, err := readReply(raw)

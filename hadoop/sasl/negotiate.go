@@ -9,7 +9,7 @@ import (
 	"strings"
 	"syscall"
 
-	"sluice/hbase/rpc"
+	"sluice/hadoop"
 )
 
 // Protection is the quality of protection of a connection, named as in hbase.rpc.protection.
@@ -42,7 +42,7 @@ func readReply(r io.Reader) ([]byte, error) {
 	status, err := readInt32(r)
 	if err != nil {
 		if ended(err) {
-			return nil, rpc.ErrMute
+			return nil, hadoop.ErrMute
 		}
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func readReply(r io.Reader) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the server speaks no SASL: %w", err)
 		}
-		return nil, &rpc.RemoteError{Class: string(class), Message: string(text)}
+		return nil, &hadoop.RemoteError{Class: string(class), Message: string(text)}
 	}
 	return readPart(r)
 }

@@ -31,7 +31,7 @@ func kerberos(t *testing.T, c sasl.Config) rpc.Handshake {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return k.Handshake
+	return k.Handshake(rpc.Preamble(rpc.AuthKerberos))
 }
 
 // clusterID asks the first region server who it belongs to: the smallest call that

@@ -9,7 +9,7 @@ import (
 	"net"
 	"os"
 
-	"sluice/hbase/rpc"
+	"sluice/hadoop"
 )
 
 // TLSConfig has the trusted authorities and the client's certificate. Files are in PEM.
@@ -29,12 +29,12 @@ type TLSConfig struct {
 var ErrTLS = errors.New("TLS")
 
 // TLS returns a handshake that wraps another one in TLS. The files are read once.
-func TLS(c TLSConfig, next rpc.Handshake) (rpc.Handshake, error) {
+func TLS(c TLSConfig, next hadoop.Handshake) (hadoop.Handshake, error) {
 	settings, err := c.load()
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, raw net.Conn, server rpc.Server) (net.Conn, error) {
+	return func(ctx context.Context, raw net.Conn, server hadoop.Server) (net.Conn, error) {
 		conn, err := c.greet(ctx, settings, raw, server)
 		if err != nil {
 			return nil, err
@@ -44,7 +44,7 @@ func TLS(c TLSConfig, next rpc.Handshake) (rpc.Handshake, error) {
 }
 
 // Certificate returns the verified certificate of a server.
-func (c TLSConfig) Certificate(ctx context.Context, server rpc.Server) (*x509.Certificate, error) {
+func (c TLSConfig) Certificate(ctx context.Context, server hadoop.Server) (*x509.Certificate, error) {
 	settings, err := c.load()
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (c TLSConfig) load() (*tls.Config, error) {
 	return settings, nil
 }
 
-func (c TLSConfig) greet(ctx context.Context, settings *tls.Config, raw net.Conn, server rpc.Server) (*tls.Conn, error) {
+func (c TLSConfig) greet(ctx context.Context, settings *tls.Config, raw net.Conn, server hadoop.Server) (*tls.Conn, error) {
 	mine := settings.Clone()
 	mine.ServerName = first(c.ServerName, server.Host)
 	conn := tls.Client(raw, mine)
@@ -113,7 +113,7 @@ func explainTLS(err error, name string) error {
 	case errors.As(err, &alert) && alert.Op == "remote error":
 		text = "the server refuses us: it may want a certificate of ours, or another one"
 	case ended(err):
-		return fmt.Errorf("%w: %w", ErrTLS, rpc.ErrMute)
+		return fmt.Errorf("%w: %w", ErrTLS, hadoop.ErrMute)
 	default:
 		return fmt.Errorf("%w: %w", ErrTLS, err)
 	}

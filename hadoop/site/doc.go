@@ -1,3 +1,3 @@
-// Package site reads Hadoop's configuration files (hbase-site.xml, core-site.xml) as far as a
+// Package site reads Hadoop's configuration files (hbase-site.xml, core-site.xml, hdfs-site.xml) as far as a
 // client needs them: properties, and ${name} in a value.
 package site

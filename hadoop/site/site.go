@@ -25,8 +25,10 @@ type property struct {
 }
 
 const (
-	hbaseSite = "hbase-site.xml"
-	coreSite  = "core-site.xml"
+	hbaseSite  = "hbase-site.xml"
+	coreSite   = "core-site.xml"
+	hdfsSite   = "hdfs-site.xml"
+	mapredSite = "mapred-site.xml"
 
 	// maxFileBytes bounds a file; the largest have some 100 KB.
 	maxFileBytes = 4 << 20
@@ -58,6 +60,30 @@ func Load(getenv func(string) string) (Site, error) {
 		}
 	}
 	return s, nil
+}
+
+// LoadHDFS reads the files of HADOOP_CONF_DIR about HDFS, or, where it has none, those of
+// HADOOP_HOME/conf. Where there are none, nothing is known and it is no error.
+func LoadHDFS(getenv func(string) string) (Site, error) {
+	dirs := []string{getenv("HADOOP_CONF_DIR")}
+	if home := getenv("HADOOP_HOME"); home != "" {
+		dirs = append(dirs, filepath.Join(home, "conf"))
+	}
+	for _, dir := range dirs {
+		if dir == "" {
+			continue
+		}
+		var s Site
+		for _, name := range []string{coreSite, hdfsSite, mapredSite} {
+			if err := s.read(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return Site{}, fmt.Errorf("the configuration of Hadoop: %w", err)
+			}
+		}
+		if len(s.files) > 0 {
+			return s, nil
+		}
+	}
+	return Site{}, nil
 }
 
 // read adds a file. Its properties replace known ones that are not final.

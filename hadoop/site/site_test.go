@@ -68,6 +68,37 @@ func TestNoFileIsNoErrorUnlessItIsNamed(t *testing.T) {
 	}
 }
 
+// The files of HADOOP_CONF_DIR are those of HDFS, and HADOOP_HOME is for where it has none.
+func TestHDFSHasTheFilesOfOneDirectory(t *testing.T) {
+	conf, home := t.TempDir(), t.TempDir()
+	getenv := func(name string) string {
+		return map[string]string{"HADOOP_CONF_DIR": conf, "HADOOP_HOME": home}[name]
+	}
+	if err := os.Mkdir(filepath.Join(home, "conf"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(home, "conf"), "core-site.xml", one("fs.defaultFS", "hdfs://home"))
+	for want, files := range map[string]int{"hdfs://home": 0, "hdfs://prod": 2} {
+		if files > 0 {
+			write(t, conf, "core-site.xml", one("cluster", "prod"))
+			write(t, conf, "hdfs-site.xml", one("fs.defaultFS", "hdfs://${cluster}"))
+		}
+		s, err := LoadHDFS(getenv)
+		if got := s.Get("fs.defaultFS"); err != nil || got != want {
+			t.Errorf("%q, %v; want %q", got, err, want)
+		}
+		for _, name := range []string{"core-site.xml", "hdfs-site.xml"} {
+			if err := os.Remove(filepath.Join(conf, name)); err != nil && !os.IsNotExist(err) {
+				t.Fatal(err)
+			}
+		}
+	}
+	write(t, conf, "hdfs-site.xml", "<property>")
+	if _, err := LoadHDFS(getenv); err == nil || !strings.Contains(err.Error(), "hdfs-site.xml") {
+		t.Errorf("a broken file: %v", err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("<configuration>"+one("a", "${b}")+one("b", "${a}${a}${a}")+"</configuration>"), "a")
 	f.Add([]byte(`<configuration><property><name>x</name><value>&lt;</value><final>true</final></property></configuration>`), "x")

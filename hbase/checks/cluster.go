@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"sluice/doctor"
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
-	"sluice/hbase/wire"
 )
 
 // zooKeeper checks each server separately, as a client may connect to any of them.
@@ -86,12 +86,12 @@ func (e *examination) askMaster(ctx context.Context) bool {
 
 // parseStatus parses a GetClusterStatusResponse {1 ClusterStatus}.
 func parseStatus(message []byte) (s clusterStatus, err error) {
-	outer := wire.Read(message)
+	outer := protobuf.Read(message)
 	for outer.Next() {
 		if outer.Number != 1 {
 			continue
 		}
-		f := wire.Read(outer.Bytes)
+		f := protobuf.Read(outer.Bytes)
 		for f.Next() {
 			switch f.Number {
 			case 1: // HBaseVersionFileContent {1 version}
@@ -123,7 +123,7 @@ func parseStatus(message []byte) (s clusterStatus, err error) {
 
 // firstField returns field 1 of a message.
 func firstField(message []byte) []byte {
-	f := wire.Read(message)
+	f := protobuf.Read(message)
 	for f.Next() {
 		if f.Number == 1 {
 			return f.Bytes

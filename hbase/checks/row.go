@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
 	"sluice/hbase/wire"
@@ -120,17 +121,17 @@ const (
 // ColumnValue {1 family, 2 QualifierValue {1 qualifier, 2 value, 4 delete type}}}};
 // without a timestamp the server sets its own.
 func (p *probe) mutate(ctx context.Context, kind uint64) error {
-	value := wire.AppendBytes(nil, 1, p.qualifier)
+	value := protobuf.AppendBytes(nil, 1, p.qualifier)
 	if kind == mutationPut {
-		value = wire.AppendBytes(value, 2, probeValue)
+		value = protobuf.AppendBytes(value, 2, probeValue)
 	} else {
-		value = wire.AppendUint(value, 4, deleteMultipleVersions)
+		value = protobuf.AppendUint(value, 4, deleteMultipleVersions)
 	}
-	column := wire.AppendBytes(wire.AppendBytes(nil, 1, p.layout.Family), 2, value)
-	mutation := wire.AppendBytes(nil, 1, p.key)
-	mutation = wire.AppendUint(mutation, 2, kind)
-	mutation = wire.AppendBytes(mutation, 3, column)
-	param := wire.AppendBytes(wire.AppendBytes(nil, 1, p.region.Specifier()), 2, mutation)
+	column := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, p.layout.Family), 2, value)
+	mutation := protobuf.AppendBytes(nil, 1, p.key)
+	mutation = protobuf.AppendUint(mutation, 2, kind)
+	mutation = protobuf.AppendBytes(mutation, 3, column)
+	param := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, p.region.Specifier()), 2, mutation)
 	response, err := p.cluster.Call(ctx, p.region.Server, &rpc.Request{Method: "Mutate", Param: param})
 	if err == nil {
 		response.Release()
@@ -142,20 +143,20 @@ func (p *probe) mutate(ctx context.Context, kind uint64) error {
 // message, GetResponse {1 Result {1 Cell {3 qualifier, 4 timestamp, 6 value}}}, for a
 // client that does not say its version, as ours; else behind it.
 func (p *probe) get(ctx context.Context) (*wire.Cell, error) {
-	column := wire.AppendBytes(wire.AppendBytes(nil, 1, p.layout.Family), 2, p.qualifier)
-	get := wire.AppendBytes(wire.AppendBytes(nil, 1, p.key), 2, column)
-	param := wire.AppendBytes(wire.AppendBytes(nil, 1, p.region.Specifier()), 2, get)
+	column := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, p.layout.Family), 2, p.qualifier)
+	get := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, p.key), 2, column)
+	param := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, p.region.Specifier()), 2, get)
 	response, err := p.cluster.Call(ctx, p.region.Server, &rpc.Request{Method: "Get", Param: param})
 	if err != nil {
 		return nil, err
 	}
-	result := wire.Read(firstField(response.Message)) // kept: it is not released
+	result := protobuf.Read(firstField(response.Message)) // kept: it is not released
 	for result.Next() {
 		if result.Number != 1 {
 			continue
 		}
 		var cell wire.Cell
-		f := wire.Read(result.Bytes)
+		f := protobuf.Read(result.Bytes)
 		for f.Next() {
 			switch f.Number {
 			case 3:

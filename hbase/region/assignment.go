@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/wire"
 )
 
@@ -28,9 +29,9 @@ const (
 func (c *Cluster) Assignments(ctx context.Context, table string) (all []Assignment, err error) {
 	start := []byte(table + ",,")
 	for {
-		scan := wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, familyInfo))
-		scan = wire.AppendBytes(scan, 3, start)
-		scan = wire.AppendBytes(scan, 4, table+" ,,") // rows of the meta table are compared part by part
+		scan := protobuf.AppendBytes(nil, 1, protobuf.AppendBytes(nil, 1, familyInfo))
+		scan = protobuf.AppendBytes(scan, 3, start)
+		scan = protobuf.AppendBytes(scan, 4, table+" ,,") // rows of the meta table are compared part by part
 		cells, err := c.metaRows(ctx, scan, metaPage)
 		if err != nil {
 			return nil, err

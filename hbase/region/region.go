@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/rpc"
 	"sluice/hbase/wire"
 )
@@ -41,7 +42,7 @@ func (r *Region) Has(key []byte) bool {
 func (r *Region) Specifier() []byte { return specifier(r.Name) }
 
 func specifier(name []byte) []byte {
-	return wire.AppendBytes(wire.AppendUint(nil, 1, 1), 2, name)
+	return protobuf.AppendBytes(protobuf.AppendUint(nil, 1, 1), 2, name)
 }
 
 var (
@@ -60,10 +61,10 @@ const (
 func (c *Cluster) lookup(ctx context.Context, table string, key []byte) (*Region, error) {
 	last := append(append([]byte(table+","), key...), ","+lastID...)
 	first := table + ",," // both commas: rows of the meta table are compared part by part
-	scan := wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, familyInfo))
-	scan = wire.AppendBytes(scan, 3, last)
-	scan = wire.AppendBytes(scan, 4, first)
-	scan = wire.AppendBool(scan, 15, true) // reversed
+	scan := protobuf.AppendBytes(nil, 1, protobuf.AppendBytes(nil, 1, familyInfo))
+	scan = protobuf.AppendBytes(scan, 3, last)
+	scan = protobuf.AppendBytes(scan, 4, first)
+	scan = protobuf.AppendBool(scan, 15, true) // reversed
 	row, err := c.metaRow(ctx, scan)
 	if err != nil {
 		return nil, err
@@ -91,19 +92,19 @@ func (c *Cluster) metaRow(ctx context.Context, scan []byte) ([]wire.Cell, error)
 func (c *Cluster) metaRows(ctx context.Context, scan []byte, rows int) ([]wire.Cell, error) {
 	// A scan that is not a pread is turned into a stream after some blocks, with a response without
 	// rows.
-	scan = wire.AppendUint(scan, 23, readPread)
-	param := wire.AppendBytes(nil, 1, specifier(metaRegion))
-	param = wire.AppendBytes(param, 2, scan)
-	param = wire.AppendUint(param, 4, uint64(rows))
-	param = wire.AppendBool(param, 5, true) // one response; the scanner is closed
-	param = wire.AppendUint(param, 11, uint64(rows))
+	scan = protobuf.AppendUint(scan, 23, readPread)
+	param := protobuf.AppendBytes(nil, 1, specifier(metaRegion))
+	param = protobuf.AppendBytes(param, 2, scan)
+	param = protobuf.AppendUint(param, 4, uint64(rows))
+	param = protobuf.AppendBool(param, 5, true) // one response; the scanner is closed
+	param = protobuf.AppendUint(param, 11, uint64(rows))
 	response, err := c.metaCall(ctx, &rpc.Request{Method: "Scan", Param: param})
 	if err != nil {
 		return nil, err
 	}
 	defer response.Release()
 	more := false
-	f := wire.Read(response.Message)
+	f := protobuf.Read(response.Message)
 	for f.Next() {
 		if f.Number == 8 {
 			more = f.Bool()
@@ -139,7 +140,7 @@ func parseRegion(row []wire.Cell) (*Region, error) {
 		return nil, fmt.Errorf("%w: no regioninfo", wire.ErrMalformed)
 	}
 	offline := false
-	f := wire.Read(message)
+	f := protobuf.Read(message)
 	for f.Next() {
 		switch f.Number {
 		case 3:
@@ -170,16 +171,16 @@ func parseRegion(row []wire.Cell) (*Region, error) {
 // CheckEnabled returns ErrTableDisabled for a disabled table: the meta table still has servers for
 // its regions, which only report that they do not have them.
 func (c *Cluster) CheckEnabled(ctx context.Context, table string) error {
-	scan := wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, "table"))
-	scan = wire.AppendBytes(scan, 3, table)
-	scan = wire.AppendBytes(scan, 4, table)
-	scan = wire.AppendBool(scan, 22, true) // include_stop_row
+	scan := protobuf.AppendBytes(nil, 1, protobuf.AppendBytes(nil, 1, "table"))
+	scan = protobuf.AppendBytes(scan, 3, table)
+	scan = protobuf.AppendBytes(scan, 4, table)
+	scan = protobuf.AppendBool(scan, 22, true) // include_stop_row
 	row, err := c.metaRow(ctx, scan)
 	if err != nil {
 		return err
 	}
 	for _, cell := range row {
-		f := wire.Read(cell.Value)
+		f := protobuf.Read(cell.Value)
 		for f.Next() {
 			if string(cell.Qualifier) == "state" && f.Number == 1 && f.Uint != 0 {
 				return fmt.Errorf("%s: %w", table, ErrTableDisabled)

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/rpc"
 	"sluice/hbase/wire"
 )
@@ -67,8 +68,8 @@ func TestTwoServersThatSendToEachOtherAreNotBelieved(t *testing.T) {
 
 func TestARowOfTheMetaTable(t *testing.T) {
 	row := func(server string, offline bool) []wire.Cell {
-		info := wire.AppendBytes(wire.AppendBytes([]byte("PBUF"), 3, "a"), 4, "b")
-		info = wire.AppendBool(info, 5, offline)
+		info := protobuf.AppendBytes(protobuf.AppendBytes([]byte("PBUF"), 3, "a"), 4, "b")
+		info = protobuf.AppendBool(info, 5, offline)
 		return []wire.Cell{
 			{Row: []byte("t,a,1.x."), Qualifier: []byte("regioninfo"), Value: info},
 			{Row: []byte("t,a,1.x."), Qualifier: []byte("server"), Value: []byte(server)},
@@ -95,9 +96,9 @@ func TestARowOfTheMetaTable(t *testing.T) {
 }
 
 func znode(host string) []byte {
-	server := wire.AppendUint(wire.AppendUint(wire.AppendBytes(nil, 1, host), 2, 16000), 3, 7)
+	server := protobuf.AppendUint(protobuf.AppendUint(protobuf.AppendBytes(nil, 1, host), 2, 16000), 3, 7)
 	b := append(binary.BigEndian.AppendUint32([]byte{0xff}, 3), "id1PBUF"...)
-	return wire.AppendBytes(b, 1, server)
+	return protobuf.AppendBytes(b, 1, server)
 }
 
 func TestANodeOfZooKeeper(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/rpc"
 	"sluice/hbase/wire"
 )
@@ -30,7 +31,7 @@ var (
 
 // ParseServerName parses a ServerName {1 host, 2 port, 3 start code}.
 func ParseServerName(b []byte) (s rpc.Server, err error) {
-	f := wire.Read(b)
+	f := protobuf.Read(b)
 	for f.Next() {
 		switch f.Number {
 		case 1:
@@ -65,7 +66,7 @@ func parseZNode(b []byte) (rpc.Server, error) {
 	if !ok {
 		return none, fmt.Errorf("%w: a node without PBUF", wire.ErrMalformed)
 	}
-	f := wire.Read(message)
+	f := protobuf.Read(message)
 	for f.Next() {
 		if f.Number == 1 && f.Bytes != nil {
 			return ParseServerName(f.Bytes)
@@ -96,12 +97,12 @@ func (r *RPCRegistry) Close() error { return nil }
 // Meta implements Registry.
 func (r *RPCRegistry) Meta(ctx context.Context) (rpc.Server, error) {
 	return r.ask(ctx, "GetMetaRegionLocations", func(message []byte) (rpc.Server, error) {
-		f := wire.Read(message)
+		f := protobuf.Read(message)
 		for f.Next() {
 			if f.Number != 1 {
 				continue
 			}
-			location := wire.Read(f.Bytes)
+			location := protobuf.Read(f.Bytes)
 			for location.Next() {
 				if location.Number == 2 && location.Bytes != nil {
 					return ParseServerName(location.Bytes)
@@ -115,7 +116,7 @@ func (r *RPCRegistry) Meta(ctx context.Context) (rpc.Server, error) {
 // Master implements Registry.
 func (r *RPCRegistry) Master(ctx context.Context) (rpc.Server, error) {
 	return r.ask(ctx, "GetActiveMaster", func(message []byte) (rpc.Server, error) {
-		f := wire.Read(message)
+		f := protobuf.Read(message)
 		for f.Next() {
 			if f.Number == 1 && f.Bytes != nil {
 				return ParseServerName(f.Bytes)

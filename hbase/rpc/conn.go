@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"sluice/hbase/wire"
+	"sluice/hadoop/protobuf"
 )
 
 // The services of servers.
@@ -148,19 +148,19 @@ func greet(ctx context.Context, raw net.Conn, server Server, service string, o O
 }
 
 func connectionHeader(service string, o Options) []byte {
-	h := wire.AppendBytes(nil, 1, wire.AppendBytes(nil, 1, o.User))
-	h = wire.AppendBytes(h, 2, service)
-	h = wire.AppendBytes(h, 3, keyValueCodec)
+	h := protobuf.AppendBytes(nil, 1, protobuf.AppendBytes(nil, 1, o.User))
+	h = protobuf.AppendBytes(h, 2, service)
+	h = protobuf.AppendBytes(h, 3, keyValueCodec)
 	if o.Snappy {
-		h = wire.AppendBytes(h, 4, snappyCodec)
+		h = protobuf.AppendBytes(h, 4, snappyCodec)
 	}
 	// Without a version the server expects cells inside messages. Its six fields are required and
 	// may be empty.
 	var version []byte
 	for field := 1; field <= 6; field++ {
-		version = wire.AppendBytes(version, field, "")
+		version = protobuf.AppendBytes(version, field, "")
 	}
-	return wire.AppendBytes(h, 5, version)
+	return protobuf.AppendBytes(h, 5, version)
 }
 
 // Server returns the connection's server.

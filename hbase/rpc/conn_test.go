@@ -16,7 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"sluice/hbase/wire"
+	"sluice/hadoop/protobuf"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -91,13 +91,13 @@ func (f *fake) run() {
 		if err != nil {
 			return
 		}
-		header, rest, err1 := wire.CutDelimited(b)
-		_, cells, err2 := wire.CutDelimited(rest)
+		header, rest, err1 := protobuf.CutDelimited(b)
+		_, cells, err2 := protobuf.CutDelimited(rest)
 		if err := errors.Join(err1, err2); err != nil {
 			return
 		}
 		got := received{cells: cells}
-		for h := wire.Read(header); h.Next(); {
+		for h := protobuf.Read(header); h.Next(); {
 			switch h.Number {
 			case 1:
 				got.id = h.Uint
@@ -120,17 +120,17 @@ func frameOf(r io.Reader) ([]byte, error) {
 }
 
 func (f *fake) answer(id uint64, message string, cells []byte) {
-	header := wire.AppendUint(nil, 1, id)
+	header := protobuf.AppendUint(nil, 1, id)
 	if cells != nil {
-		header = wire.AppendBytes(header, 3, wire.AppendUint(nil, 1, uint64(len(cells))))
+		header = protobuf.AppendBytes(header, 3, protobuf.AppendUint(nil, 1, uint64(len(cells))))
 	}
-	body := append(wire.AppendDelimited(wire.AppendDelimited(nil, header), []byte(message)), cells...)
+	body := append(protobuf.AppendDelimited(protobuf.AppendDelimited(nil, header), []byte(message)), cells...)
 	f.send(append(appendLength(nil, len(body)), body...))
 }
 
 func (f *fake) refuse(id uint64, class string) {
-	header := wire.AppendBytes(wire.AppendUint(nil, 1, id), 2, wire.AppendBytes(nil, 1, class))
-	body := wire.AppendDelimited(nil, header)
+	header := protobuf.AppendBytes(protobuf.AppendUint(nil, 1, id), 2, protobuf.AppendBytes(nil, 1, class))
+	body := protobuf.AppendDelimited(nil, header)
 	f.send(append(appendLength(nil, len(body)), body...))
 }
 

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"sluice/hbase/wire"
+	"sluice/hadoop"
+	"sluice/hadoop/protobuf"
 )
 
 var (
@@ -15,44 +16,21 @@ var (
 	// ErrSilent is returned if the server's machine accepts bytes, and the server does not respond.
 	// It is also an ErrLost.
 	ErrSilent = errors.New("the server is silent")
-	// ErrMute is returned if the server closed a connection without sending anything. It is also an
-	// ErrLost. HBase does so if it requires TLS and the client does not use it, and servers of
-	// other protocols do.
-	ErrMute = errors.New("the server closed the connection without a word: is it HBase, and does it want TLS, a certificate of ours, or neither?")
-	// ErrSettings is returned if client and server cannot work together before settings, tickets or
-	// certificates are changed. Errors of a Handshake may be one.
-	ErrSettings = errors.New("settings")
+	// ErrMute and ErrSettings are those of package hadoop.
+	ErrMute     = hadoop.ErrMute
+	ErrSettings = hadoop.ErrSettings
 	// ErrClosed is returned if the connection or the pool was closed on this side.
 	ErrClosed = errors.New("rpc: closed")
 )
 
 // RemoteError is an exception returned by a server.
-type RemoteError struct {
-	// Class is the Java class, such as org.apache.hadoop.hbase.NotServingRegionException.
-	Class string
-	// Message is the exception's text, with the stack trace if there is one.
-	Message string
-	// DoNotRetry and Overloaded are set by the server; never for an exception of one row or region.
-	DoNotRetry, Overloaded bool
-	// Moved is the new location of the region, if the exception has it.
-	Moved *Server
-}
-
-func (e *RemoteError) Error() string {
-	text, _, _ := strings.Cut(e.Message, "\n")
-	text = strings.TrimPrefix(strings.TrimPrefix(text, e.Class), ": ")
-	name := e.Class[strings.LastIndexByte(e.Class, '.')+1:]
-	if text == "" {
-		return name
-	}
-	return fmt.Sprintf("%s: %.300s", name, text)
-}
+type RemoteError = hadoop.RemoteError
 
 // parseException parses an ExceptionResponse.
 func parseException(b []byte) (*RemoteError, error) {
 	e := &RemoteError{}
 	var at Server
-	f := wire.Read(b)
+	f := protobuf.Read(b)
 	for f.Next() {
 		switch f.Number {
 		case 1:
@@ -79,7 +57,7 @@ func parseException(b []byte) (*RemoteError, error) {
 // text.
 func ParseNested(b []byte) (*RemoteError, error) {
 	e := &RemoteError{}
-	f := wire.Read(b)
+	f := protobuf.Read(b)
 	for f.Next() {
 		switch f.Number {
 		case 1:

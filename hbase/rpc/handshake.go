@@ -4,30 +4,15 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"strconv"
+
+	"sluice/hadoop"
 )
 
-// Server is a process of the cluster: a host and port, and its start time.
-type Server struct {
-	Host string
-	Port int
-	// StartCode is the start of the process, in ms since 1970; 0 if it is not needed or not known.
-	StartCode uint64
-}
+// Server is a server of HBase.
+type Server = hadoop.Server
 
-// Address is the address to dial.
-func (s Server) Address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
-
-func (s Server) String() string { return s.Address() }
-
-// Handshake prepares a new connection: it sends the preamble (magic, version and its authentication
-// byte) and does everything before the connection header, which the returned connection then
-// carries, and every frame after it. Frames are written in pieces of up to writeBytes. It ends with
-// ctx, whose deadline is also set on conn. On an error the caller closes conn.
-//
-// Authentication and TLS are implemented as handshakes. A server's rejection is a *RemoteError, if
-// it sent a reason.
-type Handshake func(ctx context.Context, conn net.Conn, server Server) (net.Conn, error)
+// Handshake makes a new connection ready for requests.
+type Handshake = hadoop.Handshake
 
 // The authentication methods, as numbered by class AuthMethod.
 const (

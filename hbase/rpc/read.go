@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/wire"
 )
 
@@ -94,7 +95,7 @@ func readFrame(r io.Reader, pool *sync.Pool) (*frame, error) {
 
 // dispatch passes a response to its call. The error is one of the connection.
 func (c *Conn) dispatch(f *frame) error {
-	header, rest, err := wire.CutDelimited(f.bytes)
+	header, rest, err := protobuf.CutDelimited(f.bytes)
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (c *Conn) dispatch(f *frame) error {
 func (c *Conn) parseBody(rest []byte, blockBytes uint64) (*Response, error) {
 	var response Response
 	var err error
-	response.Message, rest, err = wire.CutDelimited(rest)
+	response.Message, rest, err = protobuf.CutDelimited(rest)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +151,7 @@ type responseHeader struct {
 }
 
 func parseHeader(b []byte) (h responseHeader, err error) {
-	f := wire.Read(b)
+	f := protobuf.Read(b)
 	for f.Next() {
 		switch f.Number {
 		case 1:
@@ -160,7 +161,7 @@ func parseHeader(b []byte) (h responseHeader, err error) {
 				return h, err
 			}
 		case 3:
-			meta := wire.Read(f.Bytes)
+			meta := protobuf.Read(f.Bytes)
 			for meta.Next() {
 				if meta.Number == 1 {
 					h.blockBytes = meta.Uint

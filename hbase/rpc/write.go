@@ -5,6 +5,7 @@ import (
 	"net"
 	"time"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hbase/wire"
 )
 
@@ -80,23 +81,23 @@ func (w *writer) add(c *call) {
 	w.scratch = appendHeader(w.scratch[:0], c, blockBytes(cells))
 	start := len(w.head)
 	w.head = append(w.head, 0, 0, 0, 0)
-	w.head = wire.AppendDelimited(w.head, w.scratch)
-	w.head = wire.AppendDelimited(w.head, c.request.Param)
+	w.head = protobuf.AppendDelimited(w.head, w.scratch)
+	w.head = protobuf.AppendDelimited(w.head, c.request.Param)
 	binary.BigEndian.PutUint32(w.head[start:], uint32(len(w.head)-start-4+blockBytes(cells)))
 	w.bounds = append(w.bounds, bound{len(w.head), cells})
 }
 
 // appendHeader appends a RequestHeader.
 func appendHeader(dst []byte, c *call, blockBytes int) []byte {
-	dst = wire.AppendUint(dst, 1, uint64(c.id))
-	dst = wire.AppendBytes(dst, 3, c.request.Method)
-	dst = wire.AppendBool(dst, 4, true)
+	dst = protobuf.AppendUint(dst, 1, uint64(c.id))
+	dst = protobuf.AppendBytes(dst, 3, c.request.Method)
+	dst = protobuf.AppendBool(dst, 4, true)
 	if blockBytes > 0 {
 		var meta [12]byte
-		dst = wire.AppendBytes(dst, 5, wire.AppendUint(meta[:0], 1, uint64(blockBytes)))
+		dst = protobuf.AppendBytes(dst, 5, protobuf.AppendUint(meta[:0], 1, uint64(blockBytes)))
 	}
 	if ms := c.timeout.Milliseconds(); ms > 0 {
-		dst = wire.AppendUint(dst, 7, uint64(ms))
+		dst = protobuf.AppendUint(dst, 7, uint64(ms))
 	}
 	return dst
 }

@@ -7,7 +7,7 @@ import (
 	"net"
 	"sync"
 
-	"sluice/hbase/wire"
+	"sluice/hadoop/protobuf"
 )
 
 // suiteAES is AES/CTR/NoPadding as CipherSuiteProto numbers it.
@@ -32,7 +32,7 @@ type streams struct {
 func newStreams(raw *wrapped, option []byte) (net.Conn, error) {
 	var suite uint64
 	var inKey, inIV, outKey, outIV []byte
-	f := wire.Read(option)
+	f := protobuf.Read(option)
 	for f.Next() {
 		switch f.Number {
 		case 1:

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"net"
 
-	"sluice/hbase/wire"
+	"sluice/hadoop/protobuf"
 )
 
 const (
@@ -26,13 +26,13 @@ type DataKey struct{ user, password string }
 func FetchDataKey(made net.Conn, user string) (*DataKey, error) {
 	id := rand.Text()[:clientBytes]
 	b := []byte{'h', 'r', 'p', 'c', 9, 0, 0}
-	who := wire.AppendBytes(nil, 2, wire.AppendBytes(nil, 1, user))
-	b = appendPacket(b[:preambleBytes:preambleBytes], callContext, id, wire.AppendBytes(who, 3, protocolClass))
+	who := protobuf.AppendBytes(nil, 2, protobuf.AppendBytes(nil, 1, user))
+	b = appendPacket(b[:preambleBytes:preambleBytes], callContext, id, protobuf.AppendBytes(who, 3, protocolClass))
 	if _, err := made.Write(b); err != nil {
 		return nil, fmt.Errorf("ask for the key of data nodes: %w", err)
 	}
-	method := wire.AppendBytes(wire.AppendBytes(nil, 1, "getDataEncryptionKey"), 2, protocolClass)
-	if _, err := made.Write(appendPacket(nil, 0, id, wire.AppendUint(method, 3, 1), nil)); err != nil {
+	method := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, "getDataEncryptionKey"), 2, protocolClass)
+	if _, err := made.Write(appendPacket(nil, 0, id, protobuf.AppendUint(method, 3, 1), nil)); err != nil {
 		return nil, fmt.Errorf("ask for the key of data nodes: %w", err)
 	}
 	var buffer bytes.Buffer
@@ -52,7 +52,7 @@ func FetchDataKey(made net.Conn, user string) (*DataKey, error) {
 func readDataKey(message []byte) (*DataKey, error) {
 	var number uint64
 	var pool, nonce, key []byte
-	f := wire.Read(message)
+	f := protobuf.Read(message)
 	for f.Next() {
 		switch f.Number {
 		case 1:

@@ -9,21 +9,21 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/hbase/wire"
+	"sluice/hadoop/protobuf"
 )
 
 func TestDataKeyIsFetched(t *testing.T) {
-	key := wire.AppendBytes(wire.AppendUint(nil, 1, uint64(0xffffffff)), 2, "BP-1")
-	whole := wire.AppendBytes(wire.AppendBytes(key, 3, "nonce"), 4, "key")
+	key := protobuf.AppendBytes(protobuf.AppendUint(nil, 1, uint64(0xffffffff)), 2, "BP-1")
+	whole := protobuf.AppendBytes(protobuf.AppendBytes(key, 3, "nonce"), 4, "key")
 	for _, c := range []struct {
 		what   string
 		answer []byte
 		want   *DataKey
 		is     string
 	}{
-		{"a key", packet(answer(0, 0, "", ""), wire.AppendBytes(nil, 1, whole)), &DataKey{"-1 BP-1 bm9uY2U=", base64.StdEncoding.EncodeToString([]byte("key"))}, ""},
+		{"a key", packet(answer(0, 0, "", ""), protobuf.AppendBytes(nil, 1, whole)), &DataKey{"-1 BP-1 bm9uY2U=", base64.StdEncoding.EncodeToString([]byte("key"))}, ""},
 		{"none", packet(answer(0, 0, "", ""), []byte{}), nil, ""},
-		{"half of one", packet(answer(0, 0, "", ""), wire.AppendBytes(nil, 1, key)), nil, "it is empty"},
+		{"half of one", packet(answer(0, 0, "", ""), protobuf.AppendBytes(nil, 1, key)), nil, "it is empty"},
 		{"a refusal", packet(answer(0, 1, "org.apache.hadoop.ipc.StandbyException", "not active"), nil), nil, "StandbyException"},
 	} {
 		ours, theirs := net.Pipe()

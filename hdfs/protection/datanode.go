@@ -9,8 +9,8 @@ import (
 	"net"
 	"sync"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hadoop/sasl"
-	"sluice/hbase/wire"
 )
 
 // A request begins with the version (i16) and an operation; then comes a message
@@ -150,7 +150,7 @@ func blockToken(request []byte) (identifier, password []byte, err error) {
 	default:
 		return nil, nil, fmt.Errorf("operation %#x is not known to have a block's token", op)
 	}
-	message, _, err := wire.CutDelimited(request[requestBytes:])
+	message, _, err := protobuf.CutDelimited(request[requestBytes:])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -173,7 +173,7 @@ func blockToken(request []byte) (identifier, password []byte, err error) {
 
 // field returns a field of bytes of a message.
 func field(message []byte, number int) (value []byte, err error) {
-	f := wire.Read(message)
+	f := protobuf.Read(message)
 	for f.Next() {
 		if f.Number == number {
 			value = f.Bytes
@@ -185,14 +185,14 @@ func field(message []byte, number int) (value []byte, err error) {
 // appendHandshake appends a DataTransferEncryptorMessageProto with its length before it; aes offers
 // AES.
 func appendHandshake(dst, payload []byte, aes bool) []byte {
-	message := wire.AppendUint(nil, 1, 0) // success
+	message := protobuf.AppendUint(nil, 1, 0) // success
 	if payload != nil {
-		message = wire.AppendBytes(message, 2, payload)
+		message = protobuf.AppendBytes(message, 2, payload)
 	}
 	if aes {
-		message = wire.AppendBytes(message, 4, wire.AppendUint(nil, 1, suiteAES))
+		message = protobuf.AppendBytes(message, 4, protobuf.AppendUint(nil, 1, suiteAES))
 	}
-	return wire.AppendDelimited(dst, message)
+	return protobuf.AppendDelimited(dst, message)
 }
 
 // readHandshake reads such a message. option is the chosen cipher, nil for none.
@@ -203,7 +203,7 @@ func readHandshake(r io.Reader) (payload, option []byte, err error) {
 	}
 	var status uint64
 	var text string
-	f := wire.Read(message)
+	f := protobuf.Read(message)
 	for f.Next() {
 		switch f.Number {
 		case 1:

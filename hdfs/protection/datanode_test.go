@@ -15,20 +15,20 @@ import (
 
 	"go.uber.org/goleak"
 
+	"sluice/hadoop/protobuf"
 	"sluice/hadoop/sasl"
-	"sluice/hbase/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // readRequest asks for a block, with a token.
 func readRequest(op byte, identifier, password string) []byte {
-	token := wire.AppendBytes(wire.AppendBytes(nil, 1, identifier), 2, password)
-	header := wire.AppendBytes(wire.AppendBytes(nil, 1, "block"), 2, token)
+	token := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, identifier), 2, password)
+	header := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, "block"), 2, token)
 	if op != opBlockSum {
-		header = wire.AppendBytes(nil, 1, header)
+		header = protobuf.AppendBytes(nil, 1, header)
 	}
-	return wire.AppendDelimited([]byte{0, 28, op}, wire.AppendBytes(nil, 1, header))
+	return protobuf.AppendDelimited([]byte{0, 28, op}, protobuf.AppendBytes(nil, 1, header))
 }
 
 // peer is a data node as far as the log-in goes.
@@ -67,7 +67,7 @@ func (p peer) accept(raw net.Conn) (net.Conn, error) {
 		}
 	}
 	if said["response"] != d.proof("AUTHENTICATE:") || d.user != base64.StdEncoding.EncodeToString([]byte("who")) {
-		_, err := raw.Write(wire.AppendDelimited(nil, wire.AppendBytes(wire.AppendUint(nil, 1, 2), 3, "no such token")))
+		_, err := raw.Write(protobuf.AppendDelimited(nil, protobuf.AppendBytes(protobuf.AppendUint(nil, 1, 2), 3, "no such token")))
 		return nil, err
 	}
 	reply := appendHandshake(nil, []byte("rspauth="+d.proof(":")), false)
@@ -94,14 +94,14 @@ func (p peer) accept(raw net.Conn) (net.Conn, error) {
 // acceptAES sends keys behind the proof.
 func acceptAES(raw net.Conn, old *wrapped, reply []byte) (net.Conn, error) {
 	inKey, outKey, iv := bytes.Repeat([]byte{1}, 16), bytes.Repeat([]byte{2}, 16), bytes.Repeat([]byte{3}, 16)
-	option := wire.AppendUint(nil, 1, suiteAES)
-	option = wire.AppendBytes(wire.AppendBytes(option, 2, old.out.wrap(nil, inKey)), 3, iv)
-	option = wire.AppendBytes(wire.AppendBytes(option, 4, old.out.wrap(nil, outKey)), 5, iv)
-	message, _, err := wire.CutDelimited(reply)
+	option := protobuf.AppendUint(nil, 1, suiteAES)
+	option = protobuf.AppendBytes(protobuf.AppendBytes(option, 2, old.out.wrap(nil, inKey)), 3, iv)
+	option = protobuf.AppendBytes(protobuf.AppendBytes(option, 4, old.out.wrap(nil, outKey)), 5, iv)
+	message, _, err := protobuf.CutDelimited(reply)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := raw.Write(wire.AppendDelimited(nil, wire.AppendBytes(message, 4, option))); err != nil {
+	if _, err := raw.Write(protobuf.AppendDelimited(nil, protobuf.AppendBytes(message, 4, option))); err != nil {
 		return nil, err
 	}
 	made := &streams{Conn: raw}

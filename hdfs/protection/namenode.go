@@ -12,9 +12,9 @@ import (
 	"sync"
 	"syscall"
 
+	"sluice/hadoop"
+	"sluice/hadoop/protobuf"
 	"sluice/hadoop/sasl"
-	"sluice/hbase/rpc"
-	"sluice/hbase/wire"
 )
 
 // A connection begins with "hrpc", the version, the service class and the authentication protocol
@@ -46,7 +46,7 @@ const (
 )
 
 // ErrSettings is returned if a connection cannot succeed before settings or tickets are changed.
-var ErrSettings = rpc.ErrSettings
+var ErrSettings = hadoop.ErrSettings
 
 // NameNode logs in at a name node on the new connection raw, and returns a connection for a client
 // that logs in as SIMPLE. host is the name that was dialled. Errors that waiting cannot repair are
@@ -96,7 +96,7 @@ type saslMessage struct {
 }
 
 func readSASL(b []byte) (m saslMessage, err error) {
-	f := wire.Read(b)
+	f := protobuf.Read(b)
 	for f.Next() {
 		switch f.Number {
 		case 2:
@@ -113,7 +113,7 @@ func readSASL(b []byte) (m saslMessage, err error) {
 // kerberos is the server's offer of Kerberos, nil for none.
 func (m saslMessage) kerberos() []byte {
 	for _, auth := range m.auths {
-		for f := wire.Read(auth); f.Next(); {
+		for f := protobuf.Read(auth); f.Next(); {
 			if f.Number == 1 && string(f.Bytes) == "KERBEROS" {
 				return auth
 			}
@@ -124,12 +124,12 @@ func (m saslMessage) kerberos() []byte {
 
 // appendSASL appends a packet with an RpcSaslProto.
 func appendSASL(dst []byte, state uint64, token, auth []byte) []byte {
-	message := wire.AppendUint(nil, 2, state)
+	message := protobuf.AppendUint(nil, 2, state)
 	if token != nil {
-		message = wire.AppendBytes(message, 3, token)
+		message = protobuf.AppendBytes(message, 3, token)
 	}
 	if auth != nil {
-		message = wire.AppendBytes(message, 4, auth)
+		message = protobuf.AppendBytes(message, 4, auth)
 	}
 	return appendPacket(dst, callSASL, "", message)
 }
@@ -137,13 +137,13 @@ func appendSASL(dst []byte, state uint64, token, auth []byte) []byte {
 // appendPacket appends a packet of a call: its length, an RpcRequestHeaderProto, and the call's
 // messages. A log-in has no client id.
 func appendPacket(dst []byte, call int32, clientID string, messages ...[]byte) []byte {
-	header := wire.AppendUint(nil, 1, 2)   // protocol buffers
-	header = wire.AppendUint(header, 2, 0) // a final packet
-	header = wire.AppendUint(header, 3, uint64(uint32(call<<1^call>>31)))
-	header = wire.AppendBytes(header, 4, clientID)
-	packet := wire.AppendDelimited(nil, header)
+	header := protobuf.AppendUint(nil, 1, 2)   // protocol buffers
+	header = protobuf.AppendUint(header, 2, 0) // a final packet
+	header = protobuf.AppendUint(header, 3, uint64(uint32(call<<1^call>>31)))
+	header = protobuf.AppendBytes(header, 4, clientID)
+	packet := protobuf.AppendDelimited(nil, header)
 	for _, message := range messages {
-		packet = wire.AppendDelimited(packet, message)
+		packet = protobuf.AppendDelimited(packet, message)
 	}
 	return append(binary.BigEndian.AppendUint32(dst, uint32(len(packet))), packet...)
 }
@@ -191,14 +191,14 @@ func readPacket(r io.Reader, buffer *bytes.Buffer, maxBytes uint32, call int32) 
 		}
 		return nil, err
 	}
-	header, rest, err := wire.CutDelimited(buffer.Bytes())
+	header, rest, err := protobuf.CutDelimited(buffer.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("the name node's answer: %w", err)
 	}
 	if err := answerError(header, call); err != nil {
 		return nil, err
 	}
-	if message, _, err = wire.CutDelimited(rest); err != nil {
+	if message, _, err = protobuf.CutDelimited(rest); err != nil {
 		return nil, fmt.Errorf("the name node's answer: %w", err)
 	}
 	return message, nil
@@ -209,7 +209,7 @@ func readPacket(r io.Reader, buffer *bytes.Buffer, maxBytes uint32, call int32) 
 func answerError(header []byte, want int32) error {
 	var call, status uint64
 	var class, text string
-	f := wire.Read(header)
+	f := protobuf.Read(header)
 	for f.Next() {
 		switch f.Number {
 		case 1:

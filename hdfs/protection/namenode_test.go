@@ -8,26 +8,26 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/hbase/wire"
+	"sluice/hadoop/protobuf"
 )
 
 // packet is an answer of a name node.
 func packet(header, message []byte) []byte {
-	b := wire.AppendDelimited(nil, header)
+	b := protobuf.AppendDelimited(nil, header)
 	if message != nil {
-		b = wire.AppendDelimited(b, message)
+		b = protobuf.AppendDelimited(b, message)
 	}
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...)
 }
 
 // answer is the header of one.
 func answer(call int32, status uint64, class, text string) []byte {
-	b := wire.AppendUint(wire.AppendUint(nil, 1, uint64(uint32(call))), 2, status)
-	return wire.AppendBytes(wire.AppendBytes(b, 4, class), 5, text)
+	b := protobuf.AppendUint(protobuf.AppendUint(nil, 1, uint64(uint32(call))), 2, status)
+	return protobuf.AppendBytes(protobuf.AppendBytes(b, 4, class), 5, text)
 }
 
 func TestNameNodesAnswers(t *testing.T) {
-	good := packet(answer(callSASL, 0, "", ""), wire.AppendBytes(wire.AppendUint(nil, 2, stateChallenge), 3, "token"))
+	good := packet(answer(callSASL, 0, "", ""), protobuf.AppendBytes(protobuf.AppendUint(nil, 2, stateChallenge), 3, "token"))
 	var buffer bytes.Buffer
 	m, err := readAnswer(bytes.NewReader(good), &buffer, 100)
 	if err != nil || m.state != stateChallenge || string(m.token) != "token" {
@@ -63,7 +63,7 @@ func TestNameNodesAnswers(t *testing.T) {
 
 // FuzzNameNode: what a name node says may be anything.
 func FuzzNameNode(f *testing.F) {
-	f.Add(packet(answer(callSASL, 0, "", ""), wire.AppendBytes(wire.AppendUint(nil, 2, stateWrap), 3, "token")))
+	f.Add(packet(answer(callSASL, 0, "", ""), protobuf.AppendBytes(protobuf.AppendUint(nil, 2, stateWrap), 3, "token")))
 	f.Add(packet(answer(-1, 2, "Class", "text"), nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var buffer bytes.Buffer

@@ -1,11 +1,18 @@
-package wire
+// Package protobuf encodes and decodes protobuf messages field by field, without generated code,
+// which would allocate for each row fields that are not used. Decoding is bounded by the length
+// of its input.
+package protobuf
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
-// Wire types of protobuf fields; groups are not in HBase's messages.
+// ErrMalformed is returned if bytes are not what they should be, such as a message.
+var ErrMalformed = errors.New("malformed")
+
+// Wire types of protobuf fields; groups are in no message of HBase or Hadoop.
 const (
 	typeVarint  = 0
 	typeFixed64 = 1
@@ -51,7 +58,7 @@ func CutDelimited(b []byte) (message, rest []byte, err error) {
 
 // Fields iterates over the fields of a message:
 //
-//	for f := wire.Read(b); f.Next(); {
+//	for f := protobuf.Read(b); f.Next(); {
 //		switch f.Number { … }
 //	}
 //
