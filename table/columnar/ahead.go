@@ -16,33 +16,33 @@ import (
 	"sluice/ingest/segment"
 )
 
-// Ahead makes columns of the lines of open segments before their segments are sealed, so
-// that a question need not read a hundred megabytes of lines. Its files are in a directory
-// beside the spool, and say nothing that the spool does not: they may be lost at any time.
-// It is not safe for concurrent use, and one process at a time may do it.
+// Ahead makes columns of the lines of open segments before the segments are sealed, so that a query
+// need not read a hundred megabytes of lines. Its files are in a directory beside the spool, and
+// only repeat the spool, so they may be lost at any time. It is not safe for concurrent use; only
+// one process may use it.
 type Ahead struct {
 	spool string
-	bytes int64 // of lines without columns, from which on some are made
+	bytes int64 // of lines without columns at which columns are made
 	begun bool
 	next  int
-	size  int64 // of the spool, when it was read last
+	size  int64 // of the spool, when it was last read
 }
 
-// DefaultAheadBytes is how many bytes of lines of open segments may be without columns: a
-// question reads them in less than 200 ms.
+// DefaultAheadBytes bounds the bytes of lines of open segments without columns: a query reads them
+// in less than 200 ms.
 const DefaultAheadBytes = 12 << 20
 
-// NewAhead returns an Ahead for a spool, which makes columns when so many bytes of lines
-// are without.
+// NewAhead returns an Ahead for a spool, which makes columns for more than this number of bytes of
+// lines.
 func NewAhead(spool string, bytes int64) *Ahead { return &Ahead{spool: spool, bytes: bytes} }
 
-// aheadDir is where the columns of a spool's open segments are.
+// aheadDir returns the directory with the columns of a spool's open segments.
 func aheadDir(spool string) string { return filepath.Clean(spool) + "-ahead" }
 
-// Step makes columns if there are many lines without, and removes those of which no
-// segment is in the spool any more.
+// Step makes columns if there are many lines without, and removes columns of segments that left the
+// spool.
 func (a *Ahead) Step(ctx context.Context) (err error) {
-	if !a.begun { // nothing is known of what an earlier process left
+	if !a.begun { // the files of an earlier process are unknown
 		if err := os.RemoveAll(aheadDir(a.spool)); err != nil {
 			return fmt.Errorf("columns ahead: %w", err)
 		}
@@ -85,7 +85,7 @@ func (a *Ahead) Step(ctx context.Context) (err error) {
 	return a.write(ctx, s.fresh)
 }
 
-// spoolSize is how many bytes the segments of a spool have.
+// spoolSize returns the number of bytes of a spool's segments.
 func spoolSize(dir string) (n int64, err error) {
 	names := map[string]bool{}
 	if err := spoolNames(dir, names); err != nil {
@@ -102,8 +102,7 @@ func spoolSize(dir string) (n int64, err error) {
 	return n, nil
 }
 
-// removeStale removes the files of which no range is in the spool any more: the tree has
-// them.
+// removeStale removes the files without a range in the spool: their rows are in the tree.
 func removeStale(files []*footer, fresh []*freshSegment) (kept []*footer, err error) {
 	spooled := coverage{}
 	for _, f := range fresh {
@@ -123,7 +122,7 @@ func removeStale(files []*footer, fresh []*freshSegment) (kept []*footer, err er
 	return kept, nil
 }
 
-// needed reports whether some of the file is in the spool.
+// needed reports whether a range of the file is in the spool.
 func (f *footer) needed(spooled coverage) bool {
 	for i := range f.meta.Streams {
 		m := &f.meta.Streams[i]
@@ -135,7 +134,7 @@ func (f *footer) needed(spooled coverage) bool {
 	return false
 }
 
-// write makes a file of what counts of the segments.
+// write makes a file of the counted rows of the segments.
 func (a *Ahead) write(ctx context.Context, fresh []*freshSegment) error {
 	dir := aheadDir(a.spool)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
@@ -168,7 +167,7 @@ func (a *Ahead) write(ctx context.Context, fresh []*freshSegment) error {
 	return nil
 }
 
-// copy adds what counts of a segment to a file.
+// copy adds the counted rows of a segment to a file.
 func (r *freshReader) copy(ctx context.Context, f *freshSegment, w *Writer) error {
 	r.open(f)
 	for _, m := range f.members {
@@ -195,9 +194,8 @@ func (r *freshReader) copy(ctx context.Context, f *freshSegment, w *Writer) erro
 	return nil
 }
 
-// openAhead opens the columns of a spool's open segments, and holds them open. One that
-// goes meanwhile, or cannot be read, is not missed: its lines are in the spool or in the
-// tree.
+// openAhead opens the columns of a spool's open segments, and holds them open. A file that is
+// removed meanwhile, or cannot be read, is ignored: its lines are in the spool or in the tree.
 func (t *Table) openAhead(ctx context.Context, spool string) ([]*footer, error) {
 	entries, err := os.ReadDir(aheadDir(spool))
 	if errors.Is(err, fs.ErrNotExist) {

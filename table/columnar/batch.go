@@ -9,15 +9,15 @@ import (
 	"sluice/table/parquet"
 )
 
-// Batch is decoded columns of rows: of a row group, of a page of it, or of chunks in
-// memory. Its memory is used again by the next Read into it. The zero Batch is ready for
-// use. Several goroutines may read the columns of one Batch; Line and Entry are for one.
+// Batch is decoded columns of rows: of a row group, of a page of it, or of chunks in memory. Its
+// memory is reused by the next Read into it. The zero Batch is ready for use. Several goroutines
+// may read the columns of one Batch; Line and Entry are not safe for concurrent use.
 type Batch struct {
 	// Rows is the number of rows.
 	Rows    int
 	columns []Column
 
-	file     *File // that the rows [from, to) of the group are of; nil: of chunks
+	file     *File // source of the rows [from, to) of the group; nil: chunks
 	group    int
 	from, to int
 
@@ -29,13 +29,13 @@ type Batch struct {
 	merge   mergeState
 }
 
-// Column is one decoded column. Which of its members are set follows from Kind.
+// Column is one decoded column. Kind determines which of its members are set.
 type Column struct {
 	Name string
 	Kind schema.Kind
-	// Dict holds the values of a Text or Addr column, and Codes a row's index into it; -1 is
-	// null. Dict may hold a value twice (a column without a dictionary in the file has one
-	// entry a row), and values that no row of a page has. Values are read only.
+	// Dict has the values of a Text or Addr column, and Codes a row's index into it; -1 is null.
+	// Dict may have a value twice (a column without a dictionary in the file has one entry a row),
+	// and values that no row of a page has. Values must not be changed.
 	Dict  [][]byte
 	Codes []int32
 	// Ints are the values of an Int or Time column. Valid has a bit for each row, clear for
@@ -43,14 +43,14 @@ type Column struct {
 	Ints  []int64
 	Valid []uint64
 
-	// stored is the memory where the values of Dict stand one after another, each behind
-	// so many bytes; nil: they do not.
+	// stored is the memory with the values of Dict one after another, each after a fixed number of
+	// bytes; nil: there is no such memory.
 	stored []byte
 	prefix int
 }
 
-// Null reports whether the column is null in row i. It is for occasional use: a loop over
-// rows looks at Codes or Valid itself.
+// Null reports whether the column is null in row i. Loops over rows should use Codes or Valid
+// directly.
 func (c *Column) Null(i int) bool {
 	if c.Kind == schema.Int || c.Kind == schema.Time {
 		return c.Valid != nil && c.Valid[i>>6]>>(i&63)&1 == 0
@@ -58,8 +58,8 @@ func (c *Column) Null(i int) bool {
 	return c.Codes[i] < 0
 }
 
-// Column returns the column called name; nil: the file has no such column, or it was not
-// read: it is null in all rows.
+// Column returns the column called name; nil if the file does not have it, or it was not read: it
+// is null in all rows.
 func (b *Batch) Column(name string) *Column {
 	for i := range b.columns {
 		if b.columns[i].Name == name {
@@ -69,9 +69,8 @@ func (b *Batch) Column(name string) *Column {
 	return nil
 }
 
-// Need reads columns of the batch's rows that were not read yet; those that the file does
-// not have are left out. What Column returned before is not valid any more, the columns'
-// values are.
+// Need reads columns of the batch's rows that were not read yet; missing columns are left out.
+// Columns that Column returned before are invalid; their values remain valid.
 func (b *Batch) Need(names ...string) error {
 	if b.file == nil {
 		return nil
@@ -91,8 +90,8 @@ func (b *Batch) Need(names ...string) error {
 	return nil
 }
 
-// Containing yields the indexes of the values of Dict that have sub in them. Where few do,
-// it is much faster than looking at each of them.
+// Containing yields the indexes of the values of Dict that contain sub. If there are few, it is
+// much faster than a test of each value.
 func (c *Column) Containing(sub []byte) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		if c.stored == nil {
@@ -112,7 +111,7 @@ func (c *Column) Containing(sub []byte) iter.Seq[int] {
 			if end += c.prefix + len(v); at >= end {
 				continue
 			}
-			if bytes.Contains(v, sub) && !yield(i) { // it may be in what stands between values
+			if bytes.Contains(v, sub) && !yield(i) { // it may be in the bytes between values
 				return
 			}
 			next := bytes.Index(c.stored[end:], sub)
@@ -133,7 +132,7 @@ func (b *Batch) reset(streams *streamSources) {
 	b.merge.reset()
 }
 
-// add makes a column and returns it with the memory for it.
+// add adds a column and returns it with its memory.
 func (b *Batch) add(name string, k schema.Kind) (*Column, *parquet.Texts, *parquet.Ints) {
 	n := len(b.columns)
 	b.columns = append(b.columns, Column{Name: name, Kind: k})

@@ -11,28 +11,28 @@ import (
 	"sluice/schema"
 )
 
-// Want says which rows of a snapshot are wanted, and which of their columns.
+// Want selects rows of a snapshot, and their columns.
 type Want struct {
-	// From <= time < To, nanoseconds since 1970; To <= 0 is no end. Rows without a time
-	// have time 0.
+	// From <= time < To, nanoseconds since 1970; To <= 0 is no limit. Rows without a time have time
+	// 0.
 	From, To int64
-	// Streams, where not nil, are the only streams wanted.
+	// Streams, if not nil, selects streams.
 	Streams []schema.StreamID
-	// Columns are the names of those to be read; nil is all of them.
+	// Columns are the names of the columns to read; nil is all of them.
 	Columns []string
-	// Filter, where not nil, leaves out row groups of which the statistics say that it
-	// matches none of their rows. Rows that it does not match may come.
+	// Filter, if not nil, excludes row groups without matching rows according to their statistics.
+	// Rows that do not match may be returned.
 	Filter *schema.Filter
 }
 
-// chooser returns a chooser for a part whose counts these are.
+// chooser returns a chooser for a part with these counts.
 func (w *Want) chooser(streams streamSet, counts map[schema.StreamID]schema.RangeSet) *chooser {
 	return &chooser{from: w.From, to: w.To, streams: streams, counts: counts}
 }
 
-// Batches calls fn with the rows that are wanted, in no order. fn is called by several
-// goroutines at the same time, each of which has a number from 0 to Workers()-1; batch
-// and selection are valid until it returns. The first error ends it.
+// Batches calls fn with the selected rows, in no particular order. Several goroutines call fn at
+// the same time, with worker numbers from 0 to Workers()-1; batch and selection are valid until fn
+// returns. The first error ends it.
 func (s *Snapshot) Batches(ctx context.Context, w Want, fn func(worker int, b *Batch, rows Selection) error) error {
 	jobs := s.jobs(&w)
 	queue := make(chan job)
@@ -66,7 +66,7 @@ func (s *Snapshot) Batches(ctx context.Context, w Want, fn func(worker int, b *B
 	return errors.Join(group.Wait(), abandon(jobs))
 }
 
-// InTurn is Batches by the calling goroutine: fn is called for one batch after another.
+// InTurn is Batches in the calling goroutine: fn is called for one batch after another.
 func (s *Snapshot) InTurn(ctx context.Context, w Want, fn func(b *Batch, rows Selection) error) error {
 	jobs := s.jobs(&w)
 	r := &batchReader{snapshot: s, want: &w, streams: newStreamSet(w.Streams)}
@@ -79,7 +79,7 @@ func (s *Snapshot) InTurn(ctx context.Context, w Want, fn func(b *Batch, rows Se
 	return errors.Join(err, abandon(jobs))
 }
 
-// abandon closes the files of jobs that an error left.
+// abandon closes the files of jobs that were not run because of an error.
 func abandon(jobs []job) error {
 	var errs []error
 	for _, j := range jobs {
@@ -90,12 +90,12 @@ func abandon(jobs []job) error {
 	return errors.Join(errs...)
 }
 
-// job is what one worker reads at a time.
+// job is a unit of work of a worker.
 type job interface {
 	read(ctx context.Context, r *batchReader, fn func(*Batch, Selection) error) error
 }
 
-// batchReader is what a worker keeps from one job to the next.
+// batchReader is the state that a worker keeps between jobs.
 type batchReader struct {
 	snapshot *Snapshot
 	want     *Want
@@ -104,7 +104,7 @@ type batchReader struct {
 	fresh    freshReader
 }
 
-// jobs are the fresh lines and the row groups that are wanted.
+// jobs returns the fresh lines and the row groups that may have selected rows.
 func (s *Snapshot) jobs(w *Want) []job {
 	var jobs []job
 	for _, f := range s.fresh {
@@ -120,22 +120,21 @@ func (s *Snapshot) jobs(w *Want) []job {
 	return jobs
 }
 
-// wanted reports whether the part may have rows of the wanted streams.
+// wanted reports whether the part may have rows of the selected streams.
 func (p *part) wanted(w *Want) bool {
 	return w.Streams == nil || slices.ContainsFunc(p.meta.Streams, func(m StreamMeta) bool {
 		return slices.Contains(w.Streams, m.Stream.ID)
 	})
 }
 
-// wantsGroup reports whether a row group may have rows that are wanted.
+// wantsGroup reports whether a row group may have selected rows.
 func (w *Want) wantsGroup(f *File, group int) bool {
 	g := &f.Groups()[group]
 	dated := g.Rows > g.Undated && (w.To <= 0 || g.MinTime < w.To) && g.MaxTime >= w.From
 	return (dated || g.Undated > 0 && w.From <= 0) && mayMatch(w.Filter, f, g)
 }
 
-// rows returns the rows of the group between the first and the last page that may have
-// wanted ones.
+// rows returns the rows of the group from the first to the last page that may have selected ones.
 func (w *Want) rows(f *File, group int) (from, to int) {
 	n := f.Groups()[group].Rows
 	if w.From <= 0 && w.To <= 0 {
@@ -154,7 +153,7 @@ func (w *Want) rows(f *File, group int) (from, to int) {
 type groupJob struct {
 	part  *partRead
 	group int
-	first bool // of those of the part that are wanted
+	first bool // the part's first selected group
 }
 
 func (j groupJob) read(ctx context.Context, r *batchReader, fn func(*Batch, Selection) error) error {
@@ -171,7 +170,7 @@ func (j groupJob) read(ctx context.Context, r *batchReader, fn func(*Batch, Sele
 	return errors.Join(err, j.part.end())
 }
 
-// readMoved reads all that the part had from the files that have it now.
+// readMoved reads all rows of the part from the files that have them now.
 func (j groupJob) readMoved(ctx context.Context, r *batchReader, fn func(*Batch, Selection) error) error {
 	for _, p := range j.part.moved {
 		for _, moved := range groupJobs(p, r.want) {
@@ -183,7 +182,7 @@ func (j groupJob) readMoved(ctx context.Context, r *batchReader, fn func(*Batch,
 	return nil
 }
 
-// groupJobs are the row groups of a part that are wanted.
+// groupJobs returns the row groups of a part that may have selected rows.
 func groupJobs(p *part, w *Want) []groupJob {
 	if !p.wanted(w) {
 		return nil

@@ -8,9 +8,9 @@ import (
 	"sluice/schema"
 )
 
-// Check compares row i's columns with what its line says, and returns what differs, ""
-// for nothing. e is what Entry returned for the row. Lines of a format that backtracks are
-// not compared: whether it reads a line in time depends on the machine.
+// Check compares row i's columns with its line, and returns the name of a column that differs, ""
+// for none. e is the result of Entry for the row. Lines of a format that backtracks are not
+// compared, as whether it reads a line in time depends on the machine.
 func (b *Batch) Check(i int, e *schema.Entry) (string, error) {
 	stream, err := b.streamIndex(i)
 	if err != nil {
@@ -49,8 +49,8 @@ func (b *Batch) Check(i int, e *schema.Entry) (string, error) {
 	return "", nil
 }
 
-// holds reports whether a column has a record's value in row i; -1 is a column that is
-// null in all rows.
+// holds reports whether a column has a record's value in row i; -1 is a column that is null in all
+// rows.
 func (b *Batch) holds(column, i int, rec *schema.Record, field int) bool {
 	null := rec.Null(field)
 	if column < 0 || b.columns[column].Null(i) {
@@ -67,7 +67,7 @@ func (b *Batch) holds(column, i int, rec *schema.Record, field int) bool {
 	return bytes.Equal(have, want) || !utf8.Valid(want) && bytes.Equal(have, schema.AppendUTF8(nil, want))
 }
 
-// checkRow is Check with an error for what differs.
+// checkRow is Check with an error for a difference.
 func (b *Batch) checkRow(i int, e *schema.Entry) error {
 	column, err := b.Check(i, e)
 	if err == nil && column != "" {

@@ -15,12 +15,12 @@ type Chunk struct {
 	times       []int64 // 0 for a row without a time
 	zones       []int64
 	dated       []bool
-	texts       []texts // of the shape's fields that are texts, in their order
+	texts       []texts // of the shape's text fields, in their order
 	ints        []ints  // and of the others
 	parseErrors texts
-	lines       texts // without an index: lines are seldom equal
+	lines       texts // without an index, as lines are seldom equal
 
-	first, last int64 // event times, 0 where no row is dated
+	first, last int64 // event times, 0 without a dated row
 }
 
 // Reset empties the chunk and keeps its memory.
@@ -40,7 +40,7 @@ func (c *Chunk) Reset() {
 // Len is the number of rows.
 func (c *Chunk) Len() int { return len(c.offsets) }
 
-// Bytes is about how much memory the chunk's rows take.
+// Bytes is the approximate memory of the chunk's rows.
 func (c *Chunk) Bytes() int {
 	n := 25*len(c.offsets) + c.parseErrors.bytes() + c.lines.bytes()
 	for i := range c.texts {
@@ -52,8 +52,8 @@ func (c *Chunk) Bytes() int {
 	return n
 }
 
-// textBytes is the length of its different texts, as a row group has them at most: one
-// that is not UTF-8 becomes up to four times as long.
+// textBytes is the maximum length of its different texts in a row group: one that is not UTF-8
+// becomes up to four times as long.
 func (c *Chunk) textBytes() int {
 	n := 4*len(c.parseErrors.dict.Data) + len(c.lines.dict.Data)
 	for i := range c.texts {
@@ -62,7 +62,7 @@ func (c *Chunk) textBytes() int {
 	return n
 }
 
-// take makes the chunk one of the shape's rows.
+// take sets the chunk's shape.
 func (c *Chunk) take(h *shape) {
 	if c.Len() > 0 {
 		panic("columnar: a chunk has rows of another encoder")
@@ -86,7 +86,7 @@ func (c *Chunk) take(h *shape) {
 	c.shape = h
 }
 
-// resized returns n elements, those of b where it has them.
+// resized returns n elements, reusing those of b.
 func resized[T any](b []T, n int) []T {
 	if cap(b) < n {
 		return append(b[:cap(b)], make([]T, n-cap(b))...)
@@ -101,15 +101,15 @@ func (c *Chunk) extend(t int64) {
 	c.last = max(c.last, t)
 }
 
-// rows returns which rows [from, to) have lines that begin in a range. Rows stand in the
-// order of their offsets.
+// rows returns the rows [from, to) of the lines that begin in a range. Rows are in the order of
+// their offsets.
 func (c *Chunk) rows(r schema.Range) (from, to int) {
 	from, _ = slices.BinarySearch(c.offsets, r.Start)
 	to, _ = slices.BinarySearch(c.offsets, r.End)
 	return from, to
 }
 
-// errors counts the rows [from, to) whose lines do not follow their format.
+// errors counts the rows [from, to) with a parse error.
 func (c *Chunk) errors(from, to int) (n int64) {
 	for _, code := range c.parseErrors.codes[from:to] {
 		if code >= 0 {
@@ -119,8 +119,7 @@ func (c *Chunk) errors(from, to int) (n int64) {
 	return n
 }
 
-// span returns the earliest and latest event time of the rows [from, to), 0 where none is
-// dated.
+// span returns the earliest and latest event time of the rows [from, to), 0 without a dated row.
 func (c *Chunk) span(from, to int) (first, last int64) {
 	if from == 0 && to == c.Len() {
 		return c.first, c.last

@@ -15,7 +15,7 @@ import (
 	"sluice/archive"
 )
 
-// TreeStore is a tree that files are put into and removed from; an archive.Archive is one.
+// TreeStore is a tree that files are stored in and removed from; an archive.Archive is one.
 type TreeStore interface {
 	ReadStore
 	Store(ctx context.Context, localPath, name string) error
@@ -23,47 +23,47 @@ type TreeStore interface {
 }
 
 const (
-	// DefaultTargetBytes is how large merged files become, about.
+	// DefaultTargetBytes is the approximate size of merged files.
 	DefaultTargetBytes = 128 << 20
-	// mergedPrefix begins the name of a merged file.
+	// mergedPrefix is the prefix of a merged file's name.
 	mergedPrefix = "merged."
-	// A file that is more than lateFactor times as large as what came after it stays as it
-	// is until there are maxLateFiles of that.
+	// A file that is more than lateFactor times as large as the later ones is not merged until
+	// there are maxLateFiles of those.
 	lateFactor   = 16
 	maxLateFiles = 16
-	// maxReplaces bounds the names that a merged file carries of what was merged before.
-	// Without them, a file that comes back is counted once all the same, by its ranges.
+	// maxReplaces bounds the names of replaced files in a merged file. Without its name, a replaced
+	// file that reappears is still counted once, by its ranges.
 	maxReplaces = 4096
 )
 
-// CompactOptions say what a compaction merges.
+// CompactOptions are the parameters of a compaction.
 type CompactOptions struct {
-	// TempDir is a local directory for files that are being made.
+	// TempDir is a local directory for temporary files.
 	TempDir string
-	// Partitions reads the name of a directory of the tree; nil: ParsePartition.
+	// Partitions parses the name of a directory of the tree; nil: ParsePartition.
 	Partitions func(dir string) Partition
-	// Bounds are the part of the tree that is looked at.
+	// Bounds selects a part of the tree.
 	Bounds Bounds
-	// Closed reports whether a directory is complete; others are left alone.
+	// Closed reports whether a directory is complete; others are not merged.
 	Closed func(Partition) bool
-	// TargetBytes is how large a merged file becomes, about; 0: DefaultTargetBytes.
+	// TargetBytes is the approximate size of a merged file; 0: DefaultTargetBytes.
 	TargetBytes int64
-	// DryRun changes nothing.
+	// DryRun reports without changing anything.
 	DryRun bool
 	Log    *slog.Logger
 }
 
-// Compaction is what a compaction did, or would do.
+// Compaction is the result of a compaction.
 type Compaction struct {
-	// Merged files were made of Files, which had FileBytes; the merged ones have Bytes.
+	// Merged files were made of Files with FileBytes; they have Bytes.
 	Merged, Files    int
 	FileBytes, Bytes int64
-	// Removed files were merged by a compaction that did not come to its end.
+	// Removed files were merged by a compaction that was interrupted.
 	Removed int
 	Rows    int64
 }
 
-// compactor is a compaction that is under way.
+// compactor is the state of a running compaction.
 type compactor struct {
 	table *Table
 	store TreeStore
@@ -71,11 +71,10 @@ type compactor struct {
 	done  Compaction
 }
 
-// Compact merges the small files of each directory that is closed. A merged file names
-// the files that it replaces, is stored before they are removed, and from then on counts
-// in their place: whenever it is interrupted, every row is there once, and the next
-// Compact removes what is left over. What is wrong with one directory does not keep the
-// others from being merged.
+// Compact merges the small files of each closed directory. A merged file has the names of the files
+// that it replaces, is stored before they are removed, and from then on counts instead of them:
+// after an interruption at any time every row is there once, and the next Compact removes the
+// replaced files. An error in one directory does not keep the others from being merged.
 func Compact(ctx context.Context, store TreeStore, o CompactOptions) (Compaction, error) {
 	if o.TargetBytes == 0 {
 		o.TargetBytes = DefaultTargetBytes
@@ -144,7 +143,8 @@ func (c *compactor) dir(ctx context.Context, dir string, files []archive.File) (
 	return nil
 }
 
-// removeReplaced removes what an earlier compaction left, and returns the other files.
+// removeReplaced removes the replaced files of an interrupted compaction, and returns the other
+// files.
 func (c *compactor) removeReplaced(ctx context.Context, footers []*footer) (live []*footer, err error) {
 	replaced := replacedNames(footers)
 	for _, f := range footers {
@@ -162,7 +162,7 @@ func (c *compactor) removeReplaced(ctx context.Context, footers []*footer) (live
 	return live, nil
 }
 
-// remove removes a file that may be gone.
+// remove removes a file that may be missing.
 func remove(ctx context.Context, store TreeStore, name string) error {
 	if err := store.Remove(ctx, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -170,8 +170,8 @@ func remove(ctx context.Context, store TreeStore, name string) error {
 	return nil
 }
 
-// mergeGroups says which files become one: in the order of their times, as many as make
-// the target together. A file that is nearly as large is left alone.
+// mergeGroups groups files to merge: in the order of their times, as many as reach the target size
+// together. A file that is nearly as large is left out.
 func mergeGroups(files []*footer, target int64) [][]*footer {
 	var small []*footer
 	for _, f := range files {
@@ -198,8 +198,8 @@ func mergeGroups(files []*footer, target int64) [][]*footer {
 	return slices.DeleteFunc(groups, func(g []*footer) bool { return !worthwhile(g) })
 }
 
-// worthwhile reports whether a group is to be merged: a large file is not written again for
-// each small one that comes late.
+// worthwhile reports whether a group is to be merged: a large file is not rewritten for each small
+// late one.
 func worthwhile(group []*footer) bool {
 	var largest, all int64
 	for _, f := range group {
@@ -229,7 +229,7 @@ func (c *compactor) merge(ctx context.Context, dir string, files []*footer) erro
 	return nil
 }
 
-// count takes files that were merged into one into the sum.
+// count adds files that were merged into one.
 func (c *compactor) count(files []*footer, bytes int64) {
 	c.done.Merged++
 	c.done.Bytes += bytes
@@ -240,8 +240,8 @@ func (c *compactor) count(files []*footer, bytes int64) {
 	}
 }
 
-// mergedName makes the name of a merged file from what it replaces, so that doing it
-// again makes the same one.
+// mergedName derives the name of a merged file from the files that it replaces, so that a repeated
+// merge makes the same name.
 func mergedName(files []*footer) (name string, replaces []string) {
 	earlier := map[string]bool{}
 	for _, f := range files {

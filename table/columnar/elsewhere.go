@@ -11,15 +11,15 @@ import (
 	"sluice/schema"
 )
 
-// maxMoves bounds how often a file's rows are looked for again because the file that has
-// them now is merged into yet another one.
+// maxMoves bounds how often a file's rows are searched again because the file that has them is
+// itself merged.
 const maxMoves = 20
 
-// errPruned: a file went away, and no other has its rows.
+// errPruned is returned if a file was removed, and no other has its rows.
 var errPruned = errors.New("the file was removed while it was to be read, and no other has its rows (sluice prune?): ask again")
 
-// elsewhere returns the parts that have the rows of a part whose file was merged with
-// others since the snapshot was taken. They count what the part counted.
+// elsewhere returns the parts with the rows of a part whose file was merged since the snapshot was
+// taken. They count what the part counted.
 func (s *Snapshot) elsewhere(ctx context.Context, gone *part) ([]*part, error) {
 	wanted := gone.ranges()
 	dir := DirOf(gone.name)
@@ -39,7 +39,7 @@ func (s *Snapshot) elsewhere(ctx context.Context, gone *part) ([]*part, error) {
 	return nil, missing
 }
 
-// ranges are those of a part that count.
+// ranges returns the counted ranges of a part.
 func (p *part) ranges() map[schema.StreamID]schema.RangeSet {
 	all := map[schema.StreamID]schema.RangeSet{}
 	for i := range p.meta.Streams {
@@ -57,7 +57,7 @@ func (p *part) ranges() map[schema.StreamID]schema.RangeSet {
 	return all
 }
 
-// restrict makes parts count what is wanted only, and reports whether all of it is there.
+// restrict makes parts count only the given ranges, and reports whether they have all of them.
 func restrict(parts []*part, wanted map[schema.StreamID]schema.RangeSet) (kept []*part, all bool) {
 	found := coverage{}
 	for _, p := range parts {
@@ -87,7 +87,7 @@ func restrict(parts []*part, wanted map[schema.StreamID]schema.RangeSet) (kept [
 	return kept, true
 }
 
-// snapshotDir is a snapshot of one directory of the tree.
+// snapshotDir returns a snapshot of one directory of the tree.
 func (t *Table) snapshotDir(ctx context.Context, dir string) (*Snapshot, error) {
 	only := &Table{store: t.store, o: TableOptions{Log: t.o.Log, Partitions: t.o.Partitions}, dir: &dir}
 	return only.Snapshot(ctx, Bounds{})
@@ -100,19 +100,19 @@ func (s *Snapshot) keep(other *Snapshot) {
 	s.others = append(s.others, other)
 }
 
-// partRead is one question's reading of a part: all of it from the part's own file, or
-// all of it from the files that have its rows now.
+// partRead is the reading of a part by one query: all of it from the part's own file, or all of it
+// from the files that have its rows now.
 type partRead struct {
 	*part
 	once  sync.Once
-	moved []*part // where its rows are, if its file is gone
+	moved []*part // the location of its rows, if its file was removed
 	gone  bool
 	open  bool
 	err   error
 	left  atomic.Int32 // row groups that were not read yet
 }
 
-// begin opens the file, or finds where its rows are.
+// begin opens the file, or finds its rows in others.
 func (p *partRead) begin(ctx context.Context, s *Snapshot) error {
 	p.once.Do(func() {
 		if p.err = p.source.use(); errors.Is(p.err, fs.ErrNotExist) {
@@ -124,7 +124,7 @@ func (p *partRead) begin(ctx context.Context, s *Snapshot) error {
 	return p.err
 }
 
-// end notes that a row group was read; the last one closes the file.
+// end counts a row group that was read; the last one closes the file.
 func (p *partRead) end() error {
 	if p.left.Add(-1) > 0 || !p.open {
 		return nil

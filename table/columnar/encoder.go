@@ -8,38 +8,38 @@ import (
 	"sluice/schema"
 )
 
-// EncoderOptions change what an Encoder keeps.
+// EncoderOptions are the settings of an Encoder.
 type EncoderOptions struct {
 	// AllLines stores every line, also those that can be rebuilt from their fields.
 	AllLines bool
 }
 
-// Encoder turns the records of one stream into columns. It is made once a stream and
-// format, and is not safe for concurrent use.
+// Encoder converts the records of one stream to columns. Create one for each stream and format. It
+// is not safe for concurrent use.
 type Encoder struct {
 	shape    *shape
 	writer   *parse.LineWriter  // nil: every line is stored
-	fields   []parse.FieldValue // of the record at hand, by the format's fields
+	fields   []parse.FieldValue // of the current record, by the format's fields
 	columns  []columnUse        // of the shape's fields
 	chunks   int
 	parseErr []byte
 }
 
-// columnUse is how often the values of a column repeat within a chunk. Where most do not,
-// the next chunks do not look for them: the writer finds equal values itself.
+// columnUse counts how often the values of a column repeat within a chunk. If most do not, the next
+// chunks do not search for them, as the writer finds equal values itself.
 type columnUse struct {
 	unique           bool
-	values, distinct int // of the chunk at hand
+	values, distinct int // of the current chunk
 }
 
 const (
-	// indexEvery is in one of how many chunks all columns are looked at again.
+	// indexEvery is the interval, in chunks, at which all columns are indexed again.
 	indexEvery = 16
-	// minUseValues is how many values of a column say how it is.
+	// minUseValues is the number of values needed to judge a column.
 	minUseValues = 256
 )
 
-// begin makes ready for the first row of a chunk.
+// begin prepares for the first row of a chunk.
 func (e *Encoder) begin() {
 	e.chunks++
 	for i := range e.columns {
@@ -53,19 +53,19 @@ func (e *Encoder) begin() {
 	}
 }
 
-// NewEncoder prepares the columns of a stream whose lines format f reads.
+// NewEncoder returns an encoder for a stream whose lines format f parses.
 func NewEncoder(s *schema.Stream, labels map[string]string, f *parse.Format, o EncoderOptions) (*Encoder, error) {
 	e := &Encoder{shape: newShape(s, labels, f), fields: make([]parse.FieldValue, len(f.Fields()))}
 	e.columns = make([]columnUse, len(e.shape.fields))
-	// Who reads the file knows the format by the stream's text of it, which stands in JSON.
+	// A reader of the file has the format only as the stream's text, in JSON.
 	if !o.AllLines && f.String() == s.Format && utf8.ValidString(s.Format) {
 		e.writer, _ = f.NewLineWriter()
 	}
 	return e, nil
 }
 
-// Append adds the row of the record that stands at offset of the stream. The chunk copies
-// what it keeps. A chunk holds rows of one encoder.
+// Append adds the row of the record at offset of the stream. The chunk copies what it keeps. A
+// chunk has rows of one encoder only.
 func (e *Encoder) Append(c *Chunk, offset int64, rec *schema.Record) {
 	h := e.shape
 	if c.shape != h {
@@ -101,8 +101,8 @@ func (e *Encoder) Append(c *Chunk, offset int64, rec *schema.Record) {
 	}
 }
 
-// appendFields adds the record's values. It returns false if one of them is not kept as it
-// is, because it is not UTF-8.
+// appendFields adds the record's values. It returns false if one of them is changed, because it is
+// not UTF-8.
 func (e *Encoder) appendFields(c *Chunk, rec *schema.Record) (exact bool) {
 	exact = true
 	texts, ints := c.texts, c.ints
@@ -140,12 +140,12 @@ func (e *Encoder) appendFields(c *Chunk, rec *schema.Record) (exact bool) {
 	return exact
 }
 
-// rebuilds reports whether the record's line follows from its fields.
+// rebuilds reports whether the record's line can be rebuilt from its fields.
 func (e *Encoder) rebuilds(rec *schema.Record) bool {
 	return e.writer != nil && !rec.Err.Set() && e.writer.Writes(rec.Line, e.fields, rec.ZoneSeconds)
 }
 
-// appendParseError writes what schema.ParseError says as an error.
+// appendParseError appends the text of a schema.ParseError.
 func appendParseError(dst []byte, e *schema.ParseError) []byte {
 	dst = strconv.AppendInt(append(dst, "byte "...), int64(e.Offset), 10)
 	dst = append(append(dst, ": "...), e.Directive...)

@@ -11,7 +11,7 @@ import (
 	"sluice/table/parquet"
 )
 
-// ErrFile marks a file that is damaged or not one of ours.
+// ErrFile marks a file that is damaged or not a columnar file of sluice.
 var ErrFile = errors.New("columnar: not a readable file of columns")
 
 // File is an open file. It is safe for concurrent use.
@@ -39,21 +39,21 @@ type GroupInfo struct {
 	columns          []ColumnStats
 }
 
-// ColumnStats say what values a column of a row group has.
+// ColumnStats are the statistics of a column of a row group.
 type ColumnStats struct {
 	Name  string
 	Nulls int
-	// Bounded: Min and Max, or MinInt and MaxInt for numbers and times, bound the values.
-	// The bounds of texts need not be values that occur.
+	// Bounded: Min and Max, or MinInt and MaxInt for numbers and times, bound the values. The
+	// bounds of texts need not occur as values.
 	Bounded        bool
 	Min, Max       []byte
 	MinInt, MaxInt int64
-	// CompressedBytes is what the column takes in the file.
+	// CompressedBytes is the size of the column in the file.
 	CompressedBytes int64
 }
 
-// Stats returns what is known of a column; ok is false if the file does not have it: all
-// rows are null.
+// Stats returns the statistics of a column; ok is false if the file does not have it: all rows are
+// null.
 func (g *GroupInfo) Stats(name string) (s ColumnStats, ok bool) {
 	for i := range g.columns {
 		if g.columns[i].Name == name {
@@ -63,7 +63,7 @@ func (g *GroupInfo) Stats(name string) (s ColumnStats, ok bool) {
 	return ColumnStats{}, false
 }
 
-// OpenFile reads the footer of a file of so many bytes. An error wraps ErrFile, or is r's.
+// OpenFile reads the footer of a file of the given size. The error wraps ErrFile, or is that of r.
 func OpenFile(r io.ReaderAt, size int64) (*File, error) {
 	file, err := parquet.OpenFile(r, size)
 	if err != nil {
@@ -100,7 +100,7 @@ func OpenFile(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
-// fileError makes an error of the Parquet reader one of this package.
+// fileError converts an error of the Parquet reader.
 func fileError(err error) error {
 	if errors.Is(err, parquet.ErrFormat) {
 		return fmt.Errorf("%w: %w", ErrFile, err)
@@ -120,7 +120,7 @@ func (f *File) kind(c parquet.Column) schema.Kind {
 	return schema.Int
 }
 
-// group describes a row group.
+// group returns the description of a row group.
 func (f *File) group(i int) GroupInfo {
 	g := &f.file.Groups()[i]
 	info := GroupInfo{Rows: int(g.Rows), Undated: int(g.Rows), columns: make([]ColumnStats, len(f.columns))}
@@ -143,24 +143,23 @@ func (f *File) group(i int) GroupInfo {
 	return info
 }
 
-// Meta describes the file. It is shared: read only.
+// Meta returns the file's description. It is shared and must not be changed.
 func (f *File) Meta() *Meta { return &f.meta }
 
 // Columns returns the file's columns in their order.
 func (f *File) Columns() []ColumnInfo { return f.columns }
 
-// Groups returns the file's row groups. They are shared: read only.
+// Groups returns the file's row groups. They are shared and must not be changed.
 func (f *File) Groups() []GroupInfo { return f.groups }
 
-// PageInfo is a run of rows of a row group that can be read without its neighbours.
+// PageInfo is a run of rows of a row group that can be read separately.
 type PageInfo struct {
 	FirstRow, Rows int
 	// MinTime and MaxTime bound the rows' times; a row without a time counts as time 0.
 	MinTime, MaxTime int64
 }
 
-// Pages returns the pages of a row group, in their order. It is one page where the file
-// does not say.
+// Pages returns the pages of a row group, in their order; one page if the file has no page index.
 func (f *File) Pages(group int) []PageInfo {
 	g := &f.groups[group]
 	whole := PageInfo{Rows: g.Rows, MinTime: g.MinTime, MaxTime: g.MaxTime}
@@ -184,14 +183,13 @@ func (f *File) Pages(group int) []PageInfo {
 	return infos
 }
 
-// Read decodes columns of a row group into b; nil columns are all. A column that the file
-// does not have is left out. An error wraps ErrFile, or is the file's own.
+// Read decodes columns of a row group into b; nil columns are all. Missing columns are left out.
+// The error wraps ErrFile, or is that of the reader.
 func (f *File) Read(group int, columns []string, b *Batch) error {
 	return f.ReadRows(group, 0, f.groups[group].Rows, columns, b)
 }
 
-// ReadRows is Read for the rows [from, to) of the group. It reads the pages that have
-// them, and dictionaries.
+// ReadRows is Read for the rows [from, to) of the group. It reads their pages, and dictionaries.
 func (f *File) ReadRows(group, from, to int, columns []string, b *Batch) error {
 	if b.decoder == nil {
 		var err error

@@ -38,7 +38,7 @@ func (w *Writer) flush() {
 	w.err = w.file.Err()
 }
 
-// fileColumn is a column of the group as the file has it.
+// fileColumn converts a column of the group to one of the file.
 func fileColumn(c *groupColumn) parquet.Column {
 	f := parquet.Column{Name: c.name, Type: parquet.Int64, Optional: true}
 	switch c.kind {
@@ -51,7 +51,7 @@ func fileColumn(c *groupColumn) parquet.Column {
 	return f
 }
 
-// count takes the group's rows into the file's description.
+// count adds the group's rows to the file's description.
 func (w *Writer) count(g *group) {
 	w.meta.Rows += int64(g.rows)
 	w.meta.Undated += int64(g.times.nulls)
@@ -110,7 +110,7 @@ func (w *Writer) writeTexts(column int, t *texts, rows []int32) {
 	w.file.WriteTexts(column, &t.dict, codes)
 }
 
-// writeMapped writes a column whose value follows from the row's stream.
+// writeMapped writes a column whose value is determined by the row's stream.
 func (w *Writer) writeMapped(column int, dict *parquet.Dict, of []int32, rows []int32) {
 	g := &w.group
 	w.codes = w.codes[:0]

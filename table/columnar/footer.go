@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// maxFooterReads is how many footers are read side by side: a name node and a data
-	// node answer each after a while.
+	// maxFooterReads bounds the footers that are read concurrently: each takes a round trip to a
+	// name node and a data node.
 	maxFooterReads = 16
-	// maxHeldFiles is how many files a snapshot keeps open; it opens others again when
-	// they are read.
+	// maxHeldFiles bounds the files that a snapshot keeps open; others are opened again when they
+	// are read.
 	maxHeldFiles = 256
 )
 
-// footer is a file of the tree of which the footer was read.
+// footer is a file of the tree with its parsed footer.
 type footer struct {
 	name   string // in the tree
 	bytes  int64
@@ -30,20 +30,20 @@ type footer struct {
 	source *source
 }
 
-// source is a file's bytes, opened when they are needed. It is safe for concurrent use.
+// source opens a file on demand. It is safe for concurrent use.
 type source struct {
-	ctx   context.Context // of the snapshot: io.ReaderAt has none
+	ctx   context.Context // that of the snapshot, as io.ReaderAt has none
 	store ReadStore
 	name  string
 
 	mu     sync.Mutex
 	reader archive.Reader // nil: not open
 	users  int
-	hold   bool // it stays open without users
+	hold   bool // keep it open without users
 }
 
-// use opens the file if it is not open. An error that is fs.ErrNotExist says that the file
-// was replaced or pruned. release ends the use.
+// use opens the file if necessary. fs.ErrNotExist means that the file was replaced or pruned.
+// release ends the use.
 func (s *source) use() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +88,7 @@ func (s *source) close() error {
 	return r.Close()
 }
 
-// ReadAt implements io.ReaderAt within a use.
+// ReadAt implements io.ReaderAt during a use.
 func (s *source) ReadAt(p []byte, off int64) (int, error) {
 	s.mu.Lock()
 	r := s.reader
@@ -99,8 +99,8 @@ func (s *source) ReadAt(p []byte, off int64) (int, error) {
 	return r.ReadAt(p, off)
 }
 
-// readFooters reads the footers of files, several at a time, in the order of the files.
-// The first ones stay open.
+// readFooters reads the footers of files, several at a time, in the order of the files. The first
+// files stay open.
 func (t *Table) readFooters(ctx context.Context, files []archive.File) ([]*footer, error) {
 	footers := make([]*footer, len(files))
 	group, ctx2 := errgroup.WithContext(ctx)

@@ -2,8 +2,8 @@ package columnar
 
 import "sluice/schema"
 
-// Formats returns a stream for each format and time zone that the snapshot's rows are read
-// by: a stream whose format changed has rows of several.
+// Formats returns a stream for each format and time zone of the snapshot's rows: a stream whose
+// format changed has rows of several.
 func (s *Snapshot) Formats() []schema.Stream {
 	type format struct{ text, zone string }
 	seen := map[format]bool{}

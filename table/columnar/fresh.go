@@ -14,8 +14,8 @@ import (
 	"sluice/schema"
 )
 
-// freshSegment is a segment of the spool, held open, as far as it was written when it was
-// opened. Its file may be sealed, archived and removed meanwhile.
+// freshSegment is a segment of the spool, held open, up to its length when it was opened. Its file
+// may be sealed, archived and removed meanwhile.
 type freshSegment struct {
 	*os.File
 	path    string
@@ -24,15 +24,15 @@ type freshSegment struct {
 	members []freshMember
 }
 
-// freshMember is a member of a fresh segment, with the parts of it that count.
+// freshMember is a member of a fresh segment, with its counted ranges.
 type freshMember struct {
 	segment.Member
 	entry  *schema.StreamEntry // shared with the stream's other members
 	counts []schema.Range
 }
 
-// openFresh opens the segments of a spool that may hold rows within the bounds. A
-// directory that is not there is an empty spool.
+// openFresh opens the segments of a spool that may have rows within the bounds. A missing directory
+// is an empty spool.
 func openFresh(dir string, b Bounds) (list []*freshSegment, err error) {
 	defer func() {
 		if err != nil {
@@ -42,8 +42,8 @@ func openFresh(dir string, b Bounds) (list []*freshSegment, err error) {
 			list = nil
 		}
 	}()
-	// One listing may miss a segment that is renamed meanwhile; a second one cannot, since
-	// each is renamed once, and is removed only when the tree has it.
+	// One listing may miss a segment that is renamed meanwhile; a second one cannot, as each is
+	// renamed once, and removed only when the tree has it.
 	names := map[string]bool{}
 	for range 2 {
 		if err := spoolNames(dir, names); err != nil {
@@ -82,7 +82,7 @@ func spoolNames(dir string, names map[string]bool) error {
 	return nil
 }
 
-// escapeGlob makes a directory's name stand for itself in a pattern.
+// escapeGlob escapes a directory's name for a pattern.
 func escapeGlob(dir string) string {
 	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(dir)
 }
@@ -91,8 +91,8 @@ func (b Bounds) wantSegment(n segment.Name) bool {
 	return b.wantPartition(Partition{Day: n.Period[:len(dayLayout)], Host: n.Host})
 }
 
-// openSegment opens a segment by the name that it has at the moment; nil if it is gone:
-// it is in the tree, or nothing was in it.
+// openSegment opens a segment by its current name; nil if it was removed: it is in the tree, or was
+// empty.
 func openSegment(path string) (*freshSegment, error) {
 	for _, try := range []string{path + segment.OpenSuffix, path} {
 		file, err := os.Open(try)
@@ -114,7 +114,7 @@ func openSegment(path string) (*freshSegment, error) {
 	return nil, nil
 }
 
-// readHeaders finds the whole members. What follows the last one is being written.
+// readHeaders finds the complete members. Bytes after the last one are being written.
 func (f *freshSegment) readHeaders() error {
 	info, err := f.Stat()
 	if err != nil {
@@ -149,8 +149,8 @@ func (f *freshSegment) readHeaders() error {
 	}
 }
 
-// cutTorn leaves out members at the end whose data is not all there: after a crash, and
-// before the collector's next start.
+// cutTorn removes members at the end whose data is incomplete, after a crash and before the
+// collector's next start.
 func (f *freshSegment) cutTorn() error {
 	r := segment.NewReader(f, f.size)
 	for n := len(f.members); n > 0; n-- {
@@ -165,7 +165,7 @@ func (f *freshSegment) cutTorn() error {
 	return nil
 }
 
-// count says what of each member counts.
+// count sets the counted ranges of each member.
 func (f *freshSegment) count(c coverage) {
 	counted := f.members[:0]
 	for _, m := range f.members {

@@ -10,8 +10,8 @@ import (
 	"sluice/schema"
 )
 
-// freshPieceBytes is how many bytes of lines of a fresh segment are read at a time: as
-// many pieces as there are processors, and more, and bounded memory.
+// freshPieceBytes is the size of a piece of lines of a fresh segment: small enough for all
+// processors and for bounded memory.
 const freshPieceBytes = 2 << 20
 
 // freshPiece is some members of a fresh segment.
@@ -20,7 +20,7 @@ type freshPiece struct {
 	members []freshMember
 }
 
-// pieces cuts the segment's members that may be wanted.
+// pieces splits the segment's members that may have selected rows.
 func (f *freshSegment) pieces(w *Want) []freshPiece {
 	var pieces []freshPiece
 	var n int64
@@ -47,7 +47,7 @@ type freshReader struct {
 	rec     schema.Record
 }
 
-// freshStream turns a stream's lines into columns.
+// freshStream converts a stream's lines to columns.
 type freshStream struct {
 	entry   *schema.StreamEntry
 	format  *parse.Format
@@ -70,19 +70,19 @@ func (p freshPiece) read(ctx context.Context, r *batchReader, fn func(*Batch, Se
 	return fn(b, rows)
 }
 
-// groupOf describes a batch of fresh lines, with bounds that make a chooser look at it.
+// groupOf describes a batch of fresh lines, with bounds that exclude nothing.
 func groupOf(b *Batch) GroupInfo {
 	return GroupInfo{Rows: b.Rows, MinTime: 0, MaxTime: 1<<63 - 1, Undated: b.Rows}
 }
 
-// open goes on to another segment.
+// open sets the current segment.
 func (r *freshReader) open(f *freshSegment) {
 	if r.segment != f {
 		r.segment, r.reader = f, segment.NewReader(f, f.size)
 	}
 }
 
-// readPiece makes b the rows of a piece.
+// readPiece sets b to the rows of a piece.
 func (r *freshReader) readPiece(ctx context.Context, p freshPiece, b *Batch) error {
 	r.open(p.segment)
 	var used []*freshStream
@@ -116,7 +116,7 @@ func (r *freshReader) readPiece(ctx context.Context, p freshPiece, b *Batch) err
 	return b.FromChunks(chunks...)
 }
 
-// lines adds lines to the stream's chunk, and returns how many do not follow their format.
+// lines adds lines to the stream's chunk, and returns the number of parse errors.
 func (r *freshReader) lines(s *freshStream, data []byte, start int64) (bad int) {
 	for len(data) > 0 {
 		line, at, size, ok := schema.CutLine(data)

@@ -5,11 +5,11 @@ import (
 	"sluice/table/parquet"
 )
 
-// group is the rows of one row group while they are collected, in the order in which they
-// came. It is used again for the next one.
+// group collects the rows of one row group in their order of arrival. It is reused for the next
+// one.
 type group struct {
 	rows    int
-	times   ints // of the event; null where a row has none
+	times   ints // of the event; null for a row without one
 	zones   []int64
 	offsets []int64
 	streams []int32 // index of the writer's streams
@@ -56,8 +56,8 @@ func (g *group) memory() int {
 	return n
 }
 
-// column returns the column of a name for values of a kind. Where the name has values of
-// another kind, it is that of NAME_KIND.
+// column returns the column of a name for values of a kind. If the name has values of another kind,
+// it is that of NAME_KIND.
 func (g *group) column(name string, k schema.Kind, label bool) *groupColumn {
 	for _, c := range g.columns {
 		if c.name != name {
@@ -76,7 +76,7 @@ func (g *group) column(name string, k schema.Kind, label bool) *groupColumn {
 	return c
 }
 
-// target is where the rows of a chunk go: the group's column for each of the shape's.
+// target is the destination of a chunk's rows: the group's column for each of the shape's.
 type target struct {
 	fields []*groupColumn
 	labels []labelValue
@@ -87,8 +87,8 @@ type labelValue struct {
 	value  []byte
 }
 
-// appendChunk adds the rows [from, to) of the chunk, which are of a stream. remap has been
-// made for the chunk and this group by begin.
+// appendChunk adds the rows [from, to) of the chunk, which are of a stream. begin must have been
+// called for the chunk.
 func (g *group) appendChunk(c *Chunk, t *target, stream int32, from, to int) {
 	start := g.rows
 	for i := from; i < to; i++ {
@@ -131,10 +131,10 @@ func (g *group) appendChunk(c *Chunk, t *target, stream int32, from, to int) {
 	g.rows += to - from
 }
 
-// unmapped is the place of a value that the group does not have yet.
+// unmapped is the index of a value that the group does not have yet.
 const unmapped = -2
 
-// begin makes ready for rows of a chunk.
+// begin prepares for rows of a chunk.
 func (g *group) begin(c *Chunk) {
 	for len(g.remaps) <= len(c.texts) {
 		g.remaps = append(g.remaps, nil)
@@ -169,8 +169,8 @@ func (g *group) appendTexts(dst, src *texts, remap []int32, from, to int) {
 	}
 }
 
-// code returns the index of a value in a column of the group. What is not UTF-8 in it is
-// written as \xhh.
+// code returns the index of a value in a column of the group. Bytes of it that are not UTF-8 are
+// stored as \xhh.
 func (g *group) code(t *texts, value []byte, known trait) int32 {
 	if known&valid == 0 && traitsOf(value)&valid == 0 {
 		g.escaped = schema.AppendUTF8(g.escaped[:0], value)

@@ -6,10 +6,10 @@ import (
 	"math/rand/v2"
 )
 
-// hashKeys make hashes that nobody can foretell, so that no sender can choose values that
-// collide. The construction is that of wyhash, products of key and text folded in half. It
-// takes half the time of hash/maphash for the short values of a log, which is a tenth of
-// what writing a line's columns takes.
+// hashKeys make hashes that a sender cannot predict, so that it cannot choose values that collide.
+// The construction is that of wyhash, products of key and text folded in half. It takes half the
+// time of hash/maphash for the short values of a log; hashing is a tenth of the time of writing a
+// line's columns.
 type hashKeys [2]uint64
 
 func newHashKeys() hashKeys { return hashKeys{rand.Uint64() | 1, rand.Uint64() | 1} }

@@ -8,8 +8,8 @@ import (
 	"sluice/schema"
 )
 
-// streamSources are the streams of a file's rows with their formats, which are compiled
-// when a line is asked for. It is safe for concurrent use.
+// streamSources are the streams of a file's rows with their formats, which are compiled on demand.
+// It is safe for concurrent use.
 type streamSources struct {
 	streams []StreamMeta
 	byID    map[schema.StreamID][]int
@@ -35,7 +35,7 @@ func (s *streamSources) format(i int) (*parse.Format, error) {
 		return s.formats[i], nil
 	}
 	stream := &s.streams[i].Stream
-	for j := range s.streams { // most streams of a file are of one format
+	for j := range s.streams { // most streams of a file have the same format
 		if f, o := s.formats[j], &s.streams[j].Stream; f != nil && o.Format == stream.Format && o.Zone == stream.Zone {
 			s.formats[i] = f
 			return f, nil
@@ -49,13 +49,13 @@ func (s *streamSources) format(i int) (*parse.Format, error) {
 	return f, nil
 }
 
-// lineBuilders make lines of a batch's rows.
+// lineBuilders rebuild lines of a batch's rows.
 type lineBuilders struct {
 	logbody, stream, offset, time, zone int // numbers of the columns, -1
 	located                             bool
-	streamOf                            []int32 // of each value of the column stream: index, -1 - index into several
+	streamOf                            []int32 // by value of the column stream: index, -1 - index into several
 	several                             [][]int
-	sources                             []*lineBuilder // by stream, made once a batch
+	sources                             []*lineBuilder // by stream, created once a batch
 	known                               map[*parse.Format]*lineBuilder
 	traits                              [][]trait // of each column's values; 0 is unknown
 
@@ -133,7 +133,7 @@ func (b *Batch) streamIndex(i int) (int, error) {
 	if of >= 0 {
 		return int(of), nil
 	}
-	// The stream's format changed: the ranges say which row is of which.
+	// The stream's format changed: the ranges determine the row's format.
 	found := b.lines.several[-of-1]
 	offset := b.columns[b.lines.offset].Ints[i]
 	for _, j := range found {
@@ -144,8 +144,7 @@ func (b *Batch) streamIndex(i int) (int, error) {
 	return found[0], nil
 }
 
-// Stream returns the stream of row i. The batch must have been read with the columns
-// stream and offset.
+// Stream returns the stream of row i. The batch must have the columns stream and offset.
 func (b *Batch) Stream(i int) (*StreamMeta, error) {
 	j, err := b.streamIndex(i)
 	if err != nil {
@@ -154,8 +153,8 @@ func (b *Batch) Stream(i int) (*StreamMeta, error) {
 	return &b.streams.streams[j], nil
 }
 
-// Line appends row i's line without its newline, rebuilt or as it was stored. The batch
-// must have been read with all columns.
+// Line appends row i's line without its newline, rebuilt or as stored. The batch must have all
+// columns.
 func (b *Batch) Line(dst []byte, i int) ([]byte, error) {
 	if err := b.locate(); err != nil {
 		return dst, err
@@ -188,7 +187,7 @@ func (b *Batch) Line(dst []byte, i int) ([]byte, error) {
 	return line, nil
 }
 
-// field is the value of a column in row i.
+// field sets f to the value of a column in row i.
 func (b *Batch) field(f *parse.FieldValue, column, i int) {
 	f.Null = true
 	if column < 0 {
@@ -211,7 +210,7 @@ func (b *Batch) field(f *parse.FieldValue, column, i int) {
 	f.Plain = known[code]&plain != 0
 }
 
-// source returns what makes lines of a stream.
+// source returns the builder of a stream's lines.
 func (b *Batch) source(stream int) (*lineBuilder, error) {
 	l := &b.lines
 	if s := l.sources[stream]; s != nil {
@@ -247,9 +246,9 @@ func (b *Batch) source(stream int) (*lineBuilder, error) {
 	return s, nil
 }
 
-// Entry makes e row i's line with its stream, parsed by the stream's format. The record and
-// its line are the batch's, valid until the next call of Entry or Read. The batch must have
-// been read with all columns.
+// Entry sets e to row i's line with its stream, parsed by the stream's format. The record and its
+// line belong to the batch and are valid until the next call of Entry or Read. The batch must have
+// all columns.
 func (b *Batch) Entry(i int, e *schema.Entry) error {
 	line, err := b.Line(b.lines.line[:0], i)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// maxMergeBytes bounds the lines that an ordered scan holds of all its sources,
-	// maxSourceBytes and minSourceBytes those of one.
+	// maxMergeBytes bounds the lines that an ordered scan holds of all its sources, maxSourceBytes
+	// and minSourceBytes those of one.
 	maxMergeBytes  = 32 << 20
 	maxSourceBytes = 4 << 20
 	minSourceBytes = 64 << 10
@@ -21,23 +21,23 @@ const (
 
 // Line is one line of an ordered scan.
 type Line struct {
-	// Stream is the log that it is of; shared, read only.
+	// Stream is the line's log; shared, it must not be changed.
 	Stream *schema.Stream
 	Offset int64
-	// Time is in nanoseconds since 1970; 0 for a line without a readable time.
+	// Time is in nanoseconds since 1970; 0 for a line without a time.
 	Time int64
-	// Bytes are valid until the next line is asked for.
+	// Bytes are valid until the next line is requested.
 	Bytes []byte
 }
 
-// Match narrows a selection of a batch that was read with Want.Columns. It may change
-// rows, which is valid until it returns. worker is a number from 0 to Workers()-1: calls
-// with different numbers may run at the same time.
+// Match narrows a selection of a batch that was read with Want.Columns. It may change rows, which
+// is valid until it returns. worker is a number from 0 to Workers()-1: calls with different numbers
+// may run at the same time.
 type Match func(worker int, b *Batch, rows Selection) Selection
 
-// Lines yields the lines that are wanted in the order of time, stream and offset, or
-// exactly the other way round. Where match is not nil, only rows that it selects are made
-// into lines. It ends with ctx, after an error, or when the consumer stops.
+// Lines yields the selected lines in the order of time, stream and offset, or in exactly the
+// reverse order. If match is not nil, only rows that it selects are rebuilt as lines. It ends with
+// ctx, after an error, or when the consumer stops.
 func (s *Snapshot) Lines(ctx context.Context, w Want, reverse bool, match Match) iter.Seq2[*Line, error] {
 	return func(yield func(*Line, error) bool) {
 		m := newMerge(s, &w, reverse, match)
@@ -50,10 +50,9 @@ func (s *Snapshot) Lines(ctx context.Context, w Want, reverse bool, match Match)
 	}
 }
 
-// merge puts the lines of row groups and of pieces of fresh segments, each of which is
-// sorted, into one order. It holds few lines of each: a source whose first line cannot
-// come yet holds none, and the others are read on when their lines ran out, or shortly
-// before, by loaders.
+// merge merges the sorted lines of row groups and of pieces of fresh segments. It holds few lines
+// of each: a source whose first line cannot be next holds none, and loaders read the others on when
+// their lines are used up, or shortly before.
 type merge struct {
 	snapshot *Snapshot
 	want     *Want
@@ -63,7 +62,7 @@ type merge struct {
 	heap    []*cursor
 	budget  int // bytes of lines of one load
 	loaders chan *loader
-	loading int // cursors with a load
+	loading int // cursors that are being loaded
 }
 
 func newMerge(s *Snapshot, w *Want, reverse bool, match Match) *merge {
@@ -74,7 +73,7 @@ func newMerge(s *Snapshot, w *Want, reverse bool, match Match) *merge {
 	return m
 }
 
-// lineKey is a line's place in the order.
+// lineKey is a line's position in the order.
 type lineKey struct {
 	time   int64
 	stream schema.StreamID
@@ -85,39 +84,38 @@ func (k lineKey) compare(o lineKey) int {
 	return cmp.Or(cmp.Compare(k.time, o.time), cmp.Compare(k.stream, o.stream), cmp.Compare(k.offset, o.offset))
 }
 
-// cursor is a source and the lines that were read of it.
+// cursor is a source with the lines that were read of it.
 type cursor struct {
 	source lineSource
-	// bound is no later than the next line, where lines has none.
+	// bound is at most the key of the next line, if lines is empty.
 	bound lineKey
 	held
 	at   int
-	next *load // what is read of it now; nil is nothing
+	next *load // the load in progress; nil: none
 }
 
-// held is lines of a source. Its memory is used again.
+// held is lines of a source. Its memory is reused.
 type held struct {
 	lines []heldLine
 	text  []byte
 	ended bool    // no lines follow
-	moved []*part // files that have what a file had that is gone
+	moved []*part // files that have the rows of a removed file
 }
 
 type heldLine struct {
 	key    lineKey
 	stream *schema.Stream
-	end    int // of its text, which begins where that of the line before ends
+	end    int // of its text, which begins at the end of the line before
 }
 
-// lineSource is something sorted that lines come from.
+// lineSource is a sorted source of lines.
 type lineSource interface {
-	// load adds lines to h, at most about the budget, and at least one unless there
-	// are no more.
+	// load adds lines to h, about the budget at most, and at least one unless there are no more.
 	load(ctx context.Context, l *loader, h *held) error
 	close() error
 }
 
-// key is the cursor's next line, or the bound of it.
+// key is the key of the cursor's next line, or its bound.
 func (c *cursor) key() lineKey {
 	if c.at < len(c.lines) {
 		return c.lines[c.at].key
@@ -168,7 +166,7 @@ func (m *merge) run(ctx context.Context, yield func(*Line) bool) error {
 	return nil
 }
 
-// readOn gives the first cursor its next lines; one that has no more leaves.
+// readOn loads the next lines of the first cursor; one without more lines is removed.
 func (m *merge) readOn(ctx context.Context, c *cursor) error {
 	if !c.ended {
 		if c.next == nil {
@@ -197,7 +195,7 @@ func (m *merge) readOn(ctx context.Context, c *cursor) error {
 	return nil
 }
 
-// pushPart adds a cursor for each row group of a part that is wanted.
+// pushPart adds a cursor for each row group of a part with selected rows.
 func (m *merge) pushPart(p *part) (spans []span) {
 	for _, j := range groupJobs(p, m.want) {
 		s := spanOf(&p.file.Groups()[j.group])
@@ -237,7 +235,7 @@ func (m *merge) push(c *cursor) {
 	}
 }
 
-// open makes the cursors. None has read anything.
+// open creates the cursors without reading.
 func (m *merge) open() {
 	var spans []span
 	for _, f := range m.snapshot.fresh {
@@ -252,7 +250,7 @@ func (m *merge) open() {
 	m.budget = min(max(maxMergeBytes/(max(depth(spans), 1)+cap(m.loaders)), minSourceBytes), maxSourceBytes)
 }
 
-// close ends what was not read to its end, after the loads, whose context is done.
+// close closes sources that were not read to their end, after the loads, whose context has ended.
 func (m *merge) close() error {
 	var errs []error
 	for _, c := range m.heap {
@@ -265,10 +263,10 @@ func (m *merge) close() error {
 	return errors.Join(errs...)
 }
 
-// span is the times of a source's rows, both included.
+// span is the range of times of a source's rows, both ends included.
 type span struct{ from, to int64 }
 
-// anyTime is the span of a source that was not looked into.
+// anyTime is the span of a source with unknown times.
 var anyTime = span{0, 1<<63 - 1}
 
 // first is a bound of the first line in an order.
@@ -290,7 +288,7 @@ func spanOf(g *GroupInfo) span {
 	return s
 }
 
-// depth is how many of the spans have a moment in common.
+// depth is the maximum number of spans with a moment in common.
 func depth(spans []span) int {
 	type edge struct {
 		at   int64
@@ -298,7 +296,7 @@ func depth(spans []span) int {
 	}
 	edges := make([]edge, 0, 2*len(spans))
 	for _, s := range spans {
-		edges = append(edges, edge{s.from, -1}, edge{s.to, 1}) // -1 begins, and sorts first
+		edges = append(edges, edge{s.from, -1}, edge{s.to, 1}) // -1 is a start, and sorts first
 	}
 	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.step, b.step)) })
 	now, most := 0, 0

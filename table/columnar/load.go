@@ -4,7 +4,7 @@ import "context"
 
 // loader reads lines of sources, of one at a time. There is one for each processor.
 type loader struct {
-	merge   *merge // what is wanted; read only
+	merge   *merge // the selection; read only
 	worker  int
 	streams streamSet
 
@@ -13,14 +13,14 @@ type loader struct {
 	part          Selection
 }
 
-// load is a reading of a cursor's next lines, by a goroutine of its own.
+// load reads a cursor's next lines in a goroutine of its own.
 type load struct {
 	held
 	err  error
 	done chan struct{}
 }
 
-// start reads the cursor's next lines.
+// start starts loading the cursor's next lines.
 func (m *merge) start(ctx context.Context, c *cursor, l *loader) {
 	next := &load{done: make(chan struct{})}
 	c.next = next
@@ -32,7 +32,7 @@ func (m *merge) start(ctx context.Context, c *cursor, l *loader) {
 	}()
 }
 
-// finish waits for the lines that the cursor's load reads, and makes them those it holds.
+// finish waits for the cursor's load, and makes its lines the cursor's.
 func (m *merge) finish(c *cursor) error {
 	<-c.next.done
 	next := c.next
@@ -41,8 +41,8 @@ func (m *merge) finish(c *cursor) error {
 	return next.err
 }
 
-// loadAhead reads the lines that are needed next with the loaders that have nothing to do.
-// What is read and not merged yet is bounded by their number.
+// loadAhead uses idle loaders to read the lines that are needed next. The number of loaders bounds
+// the lines that are read and not merged yet.
 func (m *merge) loadAhead(ctx context.Context) {
 	for m.loading < cap(m.loaders) {
 		c := m.neediest()
@@ -58,7 +58,7 @@ func (m *merge) loadAhead(ctx context.Context) {
 	}
 }
 
-// lookedAt is how many cursors, from the heap's top on, are asked what they need.
+// lookedAt is the number of cursors, from the heap's top on, that are considered.
 const lookedAt = 64
 
 // neediest returns the cursor whose lines run out first.

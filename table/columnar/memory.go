@@ -5,8 +5,8 @@ import (
 	"sluice/table/parquet"
 )
 
-// FromChunks makes the batch one of the rows of chunks, in memory, sorted as the rows of a
-// row group are. The chunks may be used again afterwards.
+// FromChunks sets the batch to the rows of chunks, in memory, sorted like those of a row group. The
+// chunks may be reused afterwards.
 func (b *Batch) FromChunks(chunks ...*Chunk) error {
 	w := Writer{streams: map[schema.StreamID][]int{}, targets: map[*shape]*target{}}
 	g := &w.group

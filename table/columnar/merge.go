@@ -7,7 +7,7 @@ import (
 	"sluice/schema"
 )
 
-// mergeState is what a batch's values and streams are in the writer that takes its rows.
+// mergeState maps a batch's values and streams to those of the writer that its rows are added to.
 type mergeState struct {
 	writer  *Writer
 	groups  int // of the writer, when the remaps were made
@@ -15,15 +15,15 @@ type mergeState struct {
 	streams []int32
 }
 
-// mergeColumn is where a column of the batch goes.
+// mergeColumn is the destination of a column of the batch.
 type mergeColumn struct {
-	to    *groupColumn // nil: one of the columns that every file has
+	to    *groupColumn // nil: one of the fixed columns
 	remap []int32
 }
 
 func (m *mergeState) reset() { m.writer = nil }
 
-// AddRanges adds the ranges of a stream whose rows come through AppendBatch. It is called
+// AddRanges adds the ranges of a stream whose rows are added with AppendBatch. It must be called
 // before the stream's first row.
 func (w *Writer) AddRanges(s *StreamMeta) {
 	m := &w.meta.Streams[w.stream(&s.Stream, s.Labels)]
@@ -33,12 +33,11 @@ func (w *Writer) AddRanges(s *StreamMeta) {
 	m.extend(s.First, s.Last)
 }
 
-// mergeRows is how many rows of a batch are added between two looks whether the row group
-// is full.
+// mergeRows is the number of rows after which a merge checks whether the row group is full.
 const mergeRows = 256
 
-// AppendBatch adds rows of a batch, which was read with all columns, in the order given:
-// for files that are merged. AddRanges says which ranges they are.
+// AppendBatch adds rows of a batch with all columns, in the given order, for merging files.
+// AddRanges adds their ranges.
 func (w *Writer) AppendBatch(b *Batch, rows []int32) error {
 	for len(rows) > 0 && w.err == nil {
 		n := min(len(rows), mergeRows, w.opts.RowGroupRows-w.group.rows)
@@ -53,7 +52,7 @@ func (w *Writer) AppendBatch(b *Batch, rows []int32) error {
 	return w.err
 }
 
-// prepareMerge makes the batch's remaps ones of the writer's group at hand.
+// prepareMerge maps the batch to the writer's current group.
 func (w *Writer) prepareMerge(b *Batch) error {
 	m := &b.merge
 	if m.writer == w && m.groups == w.flushed {

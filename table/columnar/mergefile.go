@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// maxMergeWidth is how many row groups are merged at a time: each holds some rows
-	// and its dictionaries. More are merged in several steps, by way of files on disk.
+	// maxMergeWidth bounds the row groups that are merged at a time: each holds some rows and its
+	// dictionaries. More are merged in several steps, through files on disk.
 	maxMergeWidth = 24
-	// mergeReadRows is how many rows are read of a row group at a time.
+	// mergeReadRows is the number of rows that are read of a row group at a time.
 	mergeReadRows = 8192
 )
 
-// mergeInto merges files into one in a local file, checks it and stores it under name.
-// It returns its length.
+// mergeInto merges files into one local file, verifies it and stores it under name. It returns its
+// length.
 func (c *compactor) mergeInto(ctx context.Context, name string, files []*footer, replaces []string) (bytes int64, err error) {
 	dir, err := os.MkdirTemp(c.o.TempDir, "merge-")
 	if err != nil {
@@ -61,8 +61,8 @@ func (c *compactor) mergeInto(ctx context.Context, name string, files []*footer,
 	return info.Size(), err
 }
 
-// countedParts are the files, each with what no file before it has, and the ranges that
-// they have together.
+// countedParts returns the files, each with the ranges that no file before it has, and the ranges
+// of all together.
 func countedParts(files []*footer) ([]*part, []*StreamMeta, error) {
 	var parts []*part
 	var all []*StreamMeta
@@ -149,8 +149,8 @@ type mergeInput struct {
 	groups []int
 }
 
-// inputsOf are the row groups of the parts. Those of a file that was merged, and others of
-// which one begins after the one before has ended, are one run.
+// inputsOf returns the row groups of the parts. Row groups of a merged file, and others of which
+// each begins after the end of the one before, are one run.
 func inputsOf(parts []*part) []mergeInput {
 	var inputs []mergeInput
 	for _, p := range parts {

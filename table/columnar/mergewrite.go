@@ -9,12 +9,11 @@ import (
 	"sluice/schema"
 )
 
-// mergedGroupRows is how many rows a row group of a merged file has.
+// mergedGroupRows is the number of rows of a row group of a merged file.
 const mergedGroupRows = 131_072
 
-// writeMerged writes the rows of inputs, in their order, as one file. A Writer sorts the
-// rows of a row group itself, so a row group gets the next rows of each input together:
-// no row by itself.
+// writeMerged writes the rows of inputs, in their order, as one file. As a Writer sorts the rows of
+// a row group itself, a row group gets the next rows of each input as a block, not row by row.
 func writeMerged(ctx context.Context, out io.Writer, inputs []mergeInput, ranges []*StreamMeta, o WriterOptions) (meta Meta, err error) {
 	o.RowGroupRows = mergedGroupRows
 	w := NewWriter(out, o)
@@ -44,7 +43,7 @@ func writeMerged(ctx context.Context, out io.Writer, inputs []mergeInput, ranges
 	return meta, errors.Join(err, m.release())
 }
 
-// fileMerge is a merge of files that is under way.
+// fileMerge is the state of a merge of files.
 type fileMerge struct {
 	writer *Writer
 	heap   []*mergeCursor
@@ -59,24 +58,24 @@ func (m *fileMerge) release() error {
 	return errors.Join(errs...)
 }
 
-// mergeCursor is an input and some of its rows.
+// mergeCursor is an input with some of its rows.
 type mergeCursor struct {
 	input  *mergeInput
 	choose chooser
 	group  int // index of input.groups
-	row    int // of the group, that is read next
+	row    int // next row to read of the group
 
 	batch   Batch
 	rows    []int32 // selected
 	at      int     // of rows
-	written int     // of rows, that the writer has
+	written int     // of rows, passed to the writer
 	times   *Column
 	streams *Column
 	offsets *Column
 	ids     []schema.StreamID // of the dictionary of streams
 }
 
-// read goes on to the next rows; false if there are no more.
+// read reads the next rows; false if there are no more.
 func (c *mergeCursor) read() (bool, error) {
 	p := c.input.part
 	for c.group < len(c.input.groups) {
@@ -132,7 +131,7 @@ func (c *mergeCursor) key() lineKey {
 	return k
 }
 
-// flush gives the writer the rows that were passed.
+// flush passes the consumed rows to the writer.
 func (c *mergeCursor) flush(w *Writer) error {
 	if c.at == c.written {
 		return nil
@@ -170,7 +169,7 @@ func (m *fileMerge) run(ctx context.Context) error {
 	return nil
 }
 
-// flush gives the writer all rows that were passed: they make a row group.
+// flush passes the consumed rows of all cursors to the writer: they become a row group.
 func (m *fileMerge) flush() error {
 	for _, c := range m.heap {
 		if err := c.flush(m.writer); err != nil {

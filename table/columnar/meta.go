@@ -13,47 +13,45 @@ const MetaKey = "sluice"
 // MetaVersion is the version of the description that this package writes.
 const MetaVersion = 1
 
-// Meta describes a file: what its rows are and where they come from.
+// Meta describes a file: its rows and their origin.
 type Meta struct {
 	Version int `json:"version"`
-	// Segment is the name of the segment that the file was made of; empty in a merged file.
+	// Segment is the name of the file's segment; empty in a merged file.
 	Segment string `json:"segment,omitempty"`
-	// Replaces names the files that this one was merged from: their rows are here.
+	// Replaces are the names of the files that this one was merged from; it has their rows.
 	Replaces []string `json:"replaces,omitempty"`
 	// Rows is the number of rows, Undated of those without an event time.
 	Rows    int64 `json:"rows"`
 	Undated int64 `json:"undated,omitempty"`
-	// MinTime and MaxTime are the earliest and latest event time of the dated rows, in
-	// nanoseconds since 1970; 0 where no row is dated.
+	// MinTime and MaxTime are the earliest and latest event time of the dated rows, in nanoseconds
+	// since 1970; 0 without a dated row.
 	MinTime int64 `json:"min_time"`
 	MaxTime int64 `json:"max_time"`
-	// Kinds are the columns whose kind the Parquet type does not say: "addr".
+	// Kinds are the columns whose kind cannot be derived from the Parquet type: "addr".
 	Kinds map[string]string `json:"kinds,omitempty"`
-	// Streams are the streams of the rows, in the order of their first row. A stream whose
-	// format changed within the segment stands here once for each format.
+	// Streams are the streams of the rows, in the order of their first row. A stream whose format
+	// changed within the segment is listed once for each format.
 	Streams []StreamMeta `json:"streams"`
 }
 
-// StreamMeta is a stream that has rows in a file.
+// StreamMeta is a stream with rows in a file.
 type StreamMeta struct {
 	Stream schema.Stream
 	Labels map[string]string
-	// Ranges are the parts of the stream that the file has, in the order of the segment.
-	// Ranges that touch are one.
+	// Ranges are the ranges of the stream in the file, in the order of the segment. Adjacent ranges
+	// are joined.
 	Ranges []RangeMeta
-	// First and Last are the earliest and latest event time of its dated rows, 0 where
-	// none is dated.
+	// First and Last are the earliest and latest event time of its dated rows, 0 without one.
 	First, Last int64
 }
 
-// RangeMeta is a range of a stream with the number of its lines, and of those that do not
-// follow their format.
+// RangeMeta is a range of a stream with the number of its lines, and of its parse errors.
 type RangeMeta struct {
 	schema.Range
 	Lines, Errors int64
 }
 
-// streamText is a stream as it stands in a file's metadata.
+// streamText is a stream in the JSON of a file's metadata.
 type streamText struct {
 	ID        string            `json:"id"`
 	Host      string            `json:"host"`
@@ -69,7 +67,7 @@ type streamText struct {
 	Last   int64      `json:"last,omitempty"`
 }
 
-// MarshalJSON writes the stream as it stands in a file's metadata.
+// MarshalJSON encodes the stream for a file's metadata.
 func (s StreamMeta) MarshalJSON() ([]byte, error) {
 	text := streamText{
 		ID: s.Stream.ID.String(), Host: s.Stream.Host, Path: s.Stream.Path, PathBytes: schema.PathBytes(s.Stream.Path),
@@ -82,7 +80,7 @@ func (s StreamMeta) MarshalJSON() ([]byte, error) {
 	return json.Marshal(text)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON decodes the output of MarshalJSON.
 func (s *StreamMeta) UnmarshalJSON(b []byte) error {
 	var text streamText
 	if err := json.Unmarshal(b, &text); err != nil {
@@ -105,7 +103,7 @@ func (s *StreamMeta) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// add takes in one more range; one that begins where the last one ends prolongs it.
+// add adds a range; one that begins at the end of the last one extends it.
 func (s *StreamMeta) add(r RangeMeta) {
 	if n := len(s.Ranges); n > 0 && s.Ranges[n-1].End == r.Start {
 		last := &s.Ranges[n-1]
@@ -115,7 +113,7 @@ func (s *StreamMeta) add(r RangeMeta) {
 	s.Ranges = append(s.Ranges, r)
 }
 
-// extend takes event times into First and Last; 0 is none.
+// extend extends First and Last by event times; 0 is none.
 func (s *StreamMeta) extend(first, last int64) {
 	if first != 0 && (s.First == 0 || first < s.First) {
 		s.First = first

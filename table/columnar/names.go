@@ -11,12 +11,12 @@ import (
 const (
 	// ZoneColumn is the line's own zone, seconds east of UTC.
 	ZoneColumn = "zone"
-	// LabelPrefix stands before a label's name.
+	// LabelPrefix is the prefix of a label's column.
 	LabelPrefix = "label_"
 )
 
-// ColumnName is the column of a format's field: its own name, or NAME_KIND (offset_int)
-// where that is one of the columns that every file has, or looks like a label's.
+// ColumnName returns the column of a format's field: its name, or NAME_KIND (offset_int) if that is
+// one of the columns that every file has, or looks like a label's.
 func ColumnName(f schema.Field) string {
 	switch f.Name {
 	case schema.TimeField:
@@ -32,11 +32,11 @@ func ColumnName(f schema.Field) string {
 	return kindName(f.Name, f.Kind)
 }
 
-// kindName is the column of a name that has another kind under its own name.
+// kindName is the column of a name whose own column has another kind.
 func kindName(name string, k schema.Kind) string { return name + "_" + k.String() }
 
-// isText reports whether values of the kind are texts in a file, and not numbers.
+// isText reports whether values of the kind are stored as texts, and not as numbers.
 func isText(k schema.Kind) bool { return k == schema.Text || k == schema.Addr }
 
-// sameColumn reports whether values of both kinds go into one column.
+// sameColumn reports whether values of both kinds are stored in one column.
 func sameColumn(a, b schema.Kind) bool { return a == b || isText(a) && isText(b) }

@@ -12,17 +12,16 @@ import (
 	"sluice/schema"
 )
 
-// WriteStore is where the files of a table are put.
+// WriteStore is a store of a table's files.
 type WriteStore interface {
 	Open(ctx context.Context, name string) (archive.Reader, error)
-	// Store puts a verified copy of a file under a name; archive.ErrConflict if there is
-	// another file with that name.
+	// Store stores a verified copy of a file under a name; archive.ErrConflict if there is another
+	// file with that name.
 	Store(ctx context.Context, localPath, name string) error
 }
 
-// Place puts the file of a segment into a table's store. A file that is there already and
-// was made from the same segment stays, even if its bytes are others: another version of
-// sluice wrote it.
+// Place stores the file of a segment in a table's store. An existing file of the same segment is
+// kept, even if its bytes differ: another version of sluice wrote it.
 func Place(ctx context.Context, store WriteStore, localPath, name string) error {
 	err := store.Store(ctx, localPath, name)
 	if !errors.Is(err, archive.ErrConflict) {
@@ -84,13 +83,12 @@ func sameSegment(a, b *Meta) bool {
 type MendStore interface {
 	ReadStore
 	WriteStore
-	// Replace puts a file in the place of another one, all at once.
+	// Replace replaces a file atomically.
 	Replace(ctx context.Context, localPath, name string) error
 }
 
-// Mend puts the file of a segment into a table's store, in the place of one with other
-// bytes. One that is sound and has rows that the new one lacks stays: the segment may be
-// what is damaged.
+// Mend stores the file of a segment in a table's store, and replaces a file with other bytes. An
+// intact file with rows that the new one lacks is kept, as the segment may be damaged.
 func Mend(ctx context.Context, store MendStore, localPath, name string) error {
 	err := store.Store(ctx, localPath, name)
 	if !errors.Is(err, archive.ErrConflict) {

@@ -11,35 +11,34 @@ import (
 	"sluice/schema"
 )
 
-// PruneOptions say which files are removed.
+// PruneOptions select the files to remove.
 type PruneOptions struct {
-	// Partitions reads the name of a directory of the tree; nil: ParsePartition.
+	// Partitions parses the name of a directory of the tree; nil: ParsePartition.
 	Partitions func(dir string) Partition
-	// Before is the first moment that is kept: a file goes if all its rows are of days
-	// that ended before it, wherever on earth the log's zone is.
+	// Before is the first moment that is kept: a file is removed if all its rows are of days that
+	// ended before it in every time zone.
 	Before time.Time
-	// Stored reports whether a stream is stored up to an offset as far as is known here:
-	// a file of which that is not true of some range is kept.
+	// Stored reports whether a stream is known to be stored up to an offset. A file with a range
+	// that is not is kept.
 	Stored func(id schema.StreamID, end int64) bool
-	// Note is called with what is about to be removed, for a record that survives; an
+	// Note is called with the streams of a file before it is removed, to record them durably. An
 	// error keeps the file.
 	Note func([]StreamMeta) error
-	// DryRun changes nothing.
+	// DryRun reports without removing.
 	DryRun bool
 }
 
-// Pruning is what Prune removed, or would remove.
+// Pruning is the result of Prune.
 type Pruning struct {
 	Files       int
 	Bytes, Rows int64
-	// NotStored are the files that are old and were kept, since the checkpoint does not
-	// say that all of their lines are stored; Undated those that were kept, since no line
-	// in them says how old it is.
+	// NotStored counts old files that were kept because not all of their lines are known to be
+	// stored, Undated those that were kept because none of their lines has a time.
 	NotStored, Undated int
 }
 
-// Prune removes the files whose rows are all too old. What is wrong with one file does not
-// keep the others from being removed.
+// Prune removes the files whose rows are all too old. An error of one file does not keep the others
+// from being removed.
 func Prune(ctx context.Context, store TreeStore, o PruneOptions) (done Pruning, err error) {
 	t := OpenTable(store, TableOptions{Partitions: o.Partitions})
 	files, err := t.list(ctx, Bounds{})
@@ -59,20 +58,20 @@ func Prune(ctx context.Context, store TreeStore, o PruneOptions) (done Pruning, 
 			errs = append(errs, fmt.Errorf("table: prune: %w", err))
 		}
 		if errors.Is(err, errNotNoted) {
-			break // nor will the next file's
+			break // the next file would fail, too
 		}
 	}
 	return done, errors.Join(errs...)
 }
 
-// errNotNoted: there is no record of what would be removed, so it stays.
+// errNotNoted is returned if the removal could not be recorded, so the file was kept.
 var errNotNoted = errors.New("cannot note what is removed")
 
-// lastZone is how far west of UTC a day ends last.
+// lastZone is the westernmost time zone, in which a day ends last.
 const lastZone = 12 * time.Hour
 
-// End is when the partition's day is over everywhere; known is false if the name does not
-// tell a day, and for the day of lines without a time.
+// End is the moment at which the partition's day has ended in every time zone; known is false if
+// the name has no day, and for the day of lines without a time.
 func (p Partition) End() (end time.Time, known bool) {
 	day, err := time.Parse(dayLayout, p.Day)
 	if err != nil || day.Unix() == 0 {
@@ -96,7 +95,7 @@ func (o *PruneOptions) prune(ctx context.Context, t *Table, store TreeStore, fil
 		return nil
 	case !known && f.meta.MaxTime >= o.Before.UnixNano():
 		return nil
-	case f.meta.MaxTime >= o.Before.UnixNano(): // of a zone that no place on earth has
+	case f.meta.MaxTime >= o.Before.UnixNano(): // of a zone that does not exist
 		return nil
 	}
 	for i := range f.meta.Streams {

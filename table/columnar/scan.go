@@ -14,10 +14,10 @@ func rowLayout() schema.Layout {
 	return schema.Layout{Name: schema.LayoutTyped, Family: "l", Salts: 1}
 }
 
-// Scan yields the rows that scan asks for, each with its logbody only, in the order of
-// time, stream and offset; scan.Reverse is exactly the other way round. scan.Filter leaves
-// out row groups only, and scan.Limit is ignored with a filter. A row and its bytes are
-// valid until the next one is asked for.
+// Scan yields the selected rows, each with its logbody only, in the order of time, stream and
+// offset; scan.Reverse is exactly the reverse order. scan.Filter excludes row groups only, and
+// scan.Limit is ignored with a filter. A row and its bytes are valid until the next one is
+// requested.
 func (s *Snapshot) Scan(ctx context.Context, scan schema.Scan) iter.Seq2[*schema.Row, error] {
 	return func(yield func(*schema.Row, error) bool) {
 		w := Want{From: max(scan.From, 0), To: scan.To, Streams: scan.Streams, Filter: scan.Filter}

@@ -11,7 +11,7 @@ import (
 	"sluice/schema"
 )
 
-// FromSegment makes the file of a sealed segment by reading it.
+// FromSegment makes the file of a sealed segment from the segment.
 func FromSegment(ctx context.Context, src io.ReaderAt, size int64, w io.Writer, o WriterOptions, e EncoderOptions) (Meta, error) {
 	r := &segmentReader{segment: segment.NewReader(src, size), opts: e, encoders: map[schema.StreamID]*streamEncoder{}}
 	out := NewWriter(w, o)
@@ -32,7 +32,7 @@ func FromSegment(ctx context.Context, src io.ReaderAt, size int64, w io.Writer, 
 	}
 }
 
-// segmentReader turns the members of a segment into chunks.
+// segmentReader converts the members of a segment to chunks.
 type segmentReader struct {
 	segment  *segment.Reader
 	opts     EncoderOptions
@@ -41,7 +41,7 @@ type segmentReader struct {
 	rec      schema.Record
 }
 
-// streamEncoder is a stream as its last entry in the segment has it.
+// streamEncoder is a stream as described by its last entry in the segment.
 type streamEncoder struct {
 	entry   schema.StreamEntry
 	format  *parse.Format

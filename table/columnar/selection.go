@@ -12,7 +12,7 @@ type Selection []uint64
 // Has reports whether row i is selected.
 func (s Selection) Has(i int) bool { return s == nil || s[i>>6]>>(i&63)&1 != 0 }
 
-// Count returns how many of the batch's rows are selected.
+// Count returns the number of selected rows of the batch.
 func (s Selection) Count(rows int) int {
 	if s == nil {
 		return rows
@@ -56,8 +56,8 @@ func (s Selection) slice(dst Selection, from, to int) Selection {
 
 func (s Selection) clear(i int) { s[i>>6] &^= 1 << (i & 63) }
 
-// chooser selects the rows of a part that count and that a question wants. It is not
-// safe for concurrent use.
+// chooser selects the rows of a part that count and that a query selects. It is not safe for
+// concurrent use.
 type chooser struct {
 	from, to int64
 	streams  streamSet
@@ -66,13 +66,13 @@ type chooser struct {
 	wanted   []choice // of the entries of the stream column's dictionary
 }
 
-// choice is what is wanted of a stream.
+// choice is the selection of a stream's rows.
 type choice struct {
 	known, wanted bool
-	ranges        schema.RangeSet // the only ones; nil is all
+	ranges        schema.RangeSet // selected ranges; nil is all
 }
 
-// byTime reports whether rows may have to be left out by their time.
+// byTime reports whether rows may have to be excluded by their time.
 func (c *chooser) byTime(g *GroupInfo) bool {
 	return c.from > 0 && (g.Undated > 0 || g.MinTime < c.from) || c.to > 0 && g.MaxTime >= c.to
 }

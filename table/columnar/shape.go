@@ -8,12 +8,12 @@ import (
 	"sluice/schema"
 )
 
-// shape is the columns of one stream's rows. It does not change once made.
+// shape is the columns of one stream's rows. It is immutable.
 type shape struct {
 	stream schema.Stream
 	labels map[string]string
 	format *parse.Format
-	fields []fieldColumn // the format's, but for those that are derived
+	fields []fieldColumn // the format's, without derived ones
 	time   int           // index of the field that is the column time, -1
 }
 
@@ -43,8 +43,9 @@ func newShape(s *schema.Stream, labels map[string]string, f *parse.Format) *shap
 	return h
 }
 
-// jsonLabels are labels as they come back from JSON, which has U+FFFD for what is not
-// UTF-8: a segment has them so, and the same file is made from it and from what came in.
+// jsonLabels returns labels as they are decoded from JSON, with U+FFFD for bytes that are not
+// UTF-8, like those of a segment, so that the same file is made from received batches and from
+// their segment.
 func jsonLabels(labels map[string]string) map[string]string {
 	if labels == nil {
 		return nil

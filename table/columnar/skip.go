@@ -6,8 +6,7 @@ import (
 	"sluice/schema"
 )
 
-// mayMatch reports whether a filter may match rows of a row group, as far as its
-// statistics tell.
+// mayMatch reports whether a filter may match rows of a row group, according to its statistics.
 func mayMatch(f *schema.Filter, file *File, g *GroupInfo) bool {
 	if f == nil {
 		return true
@@ -62,10 +61,9 @@ func mayCompare(f *schema.Filter, file *File, g *GroupInfo) bool {
 	}
 }
 
-// statsOf returns the bounds of the filter's field, if the group has bounds, and the
-// values that they are of are those that the filter compares: no field that is made of
-// others, no column of another kind beside it, no text that stands in the file otherwise
-// than it is.
+// statsOf returns the bounds of the filter's field, if the group has them, and if they are bounds
+// of the values that the filter compares: not for a computed field, nor if there is a column of
+// another kind of the same name, nor for text that is stored escaped.
 func statsOf(f *schema.Filter, file *File, g *GroupInfo) (ColumnStats, bool) {
 	number := f.Kind == schema.Int || f.Kind == schema.Time
 	found := false

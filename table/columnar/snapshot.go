@@ -11,8 +11,7 @@ import (
 	"sluice/schema"
 )
 
-// Snapshot is a table as it was at one moment. Its methods are safe for concurrent use,
-// but for Close.
+// Snapshot is a table at one moment. Its methods are safe for concurrent use, except Close.
 type Snapshot struct {
 	table   *Table
 	bounds  Bounds
@@ -25,7 +24,7 @@ type Snapshot struct {
 	others []*Snapshot // closed with this one
 }
 
-// Close lets go of the files that are held open.
+// Close closes the files that are held open.
 func (s *Snapshot) Close() error {
 	var errs []error
 	for _, f := range s.fresh {
@@ -39,15 +38,15 @@ func (s *Snapshot) Close() error {
 	return errors.Join(errs...)
 }
 
-// part is a file of the tree and what of it counts.
+// part is a file of the tree with its counted ranges.
 type part struct {
 	*footer
-	// counts are the ranges of a stream that count, for streams of which not all does.
+	// counts are the counted ranges of a stream, for streams of which not all rows count.
 	counts map[schema.StreamID]schema.RangeSet
 }
 
-// count takes the files, and then the fresh segments, each with what no file before
-// it holds. A file that another one replaces counts for nothing.
+// count counts the files, and then the fresh segments, each with the ranges that none before it
+// has. A replaced file does not count.
 func (s *Snapshot) count(footers []*footer) {
 	replaced := replacedNames(footers)
 	covered := coverage{}
@@ -64,10 +63,10 @@ func (s *Snapshot) count(footers []*footer) {
 	}
 }
 
-// coverage is which bytes of which streams counted already.
+// coverage is the ranges of streams that are counted already.
 type coverage map[schema.StreamID]*schema.RangeSet
 
-// add puts a range of a stream into the set and returns the parts of it that it lacked.
+// add adds a range of a stream and returns the parts of it that were not in the set.
 func (c coverage) add(id schema.StreamID, r schema.Range) []schema.Range {
 	set := c[id]
 	if set == nil {
@@ -79,7 +78,7 @@ func (c coverage) add(id schema.StreamID, r schema.Range) []schema.Range {
 	return missing
 }
 
-// take counts what of a file did not count yet; nil if all of it did. Where wantHost is not
+// take counts the ranges of a file that are not counted yet; nil if all are. If wantHost is not
 // nil, streams of other hosts do not count.
 func (c coverage) take(f *footer, wantHost func(string) bool) *part {
 	p := &part{footer: f, counts: map[schema.StreamID]schema.RangeSet{}}
@@ -88,7 +87,7 @@ func (c coverage) take(f *footer, wantHost func(string) bool) *part {
 	for i := range f.meta.Streams {
 		m := &f.meta.Streams[i]
 		id := m.Stream.ID
-		if _, again := p.counts[id]; !again { // a stream stands there once for each format
+		if _, again := p.counts[id]; !again { // a stream is listed once for each format
 			whole[id] = true
 		}
 		if wantHost != nil && !wantHost(m.Stream.Host) {
@@ -119,8 +118,8 @@ func (c coverage) take(f *footer, wantHost func(string) bool) *part {
 	return p
 }
 
-// replacedNames are the files that others were merged from: they are in the directory
-// of the merged one.
+// replacedNames returns the names of the files that others were merged from: they are in the
+// directory of the merged file.
 func replacedNames(footers []*footer) map[string]bool {
 	names := map[string]bool{}
 	for _, f := range footers {
@@ -131,12 +130,12 @@ func replacedNames(footers []*footer) map[string]bool {
 	return names
 }
 
-// Streams returns the streams that the snapshot has rows of, in the order of their ids.
-// Where a range is in several files, Lines and ParseErrors are estimates.
+// Streams returns the streams with rows in the snapshot, in the order of their ids. If a range is
+// in several files, Lines and ParseErrors are estimates.
 func (s *Snapshot) Streams(context.Context) ([]schema.StreamEntry, error) {
 	byID := map[schema.StreamID]*schema.StreamEntry{}
 	ends := map[schema.StreamID]int64{}
-	// What a stream is called, and its labels, are those of its last lines.
+	// The name of a stream, and its labels, are those of its last lines.
 	get := func(stream schema.Stream, labels map[string]string, end int64) *schema.StreamEntry {
 		e := byID[stream.ID]
 		if e == nil {
@@ -196,7 +195,7 @@ func (s *StreamMeta) end() (end int64) {
 	return end
 }
 
-// scaled is n times share/whole.
+// scaled returns n * share / whole.
 func scaled(n, share, whole int64) int64 {
 	if whole <= 0 {
 		return 0

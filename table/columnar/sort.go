@@ -8,8 +8,8 @@ import (
 	"sluice/schema"
 )
 
-// sorter puts the rows of a group into the order of time, stream and offset; a row without
-// a time has time 0. Its memory is used again.
+// sorter sorts the rows of a group by time, stream and offset; a row without a time has time 0. Its
+// memory is reused.
 type sorter struct {
 	rows, other []int32
 	counts      []int32
@@ -17,7 +17,7 @@ type sorter struct {
 
 func (s *sorter) memory() int { return 4 * (cap(s.rows) + cap(s.other) + cap(s.counts)) }
 
-// order returns the group's rows in their order; nil: they are in it already.
+// order returns the order of the group's rows; nil: they are sorted already.
 func (s *sorter) order(g *group, streams []StreamMeta) []int32 {
 	ids := make([]schema.StreamID, len(streams))
 	for i := range streams {
@@ -41,14 +41,14 @@ func inOrder(g *group, ids []schema.StreamID) bool {
 	return true
 }
 
-// before reports whether row a is not behind row b, of two with the same time.
+// before reports whether row a is not after row b, for rows with the same time.
 func before(g *group, ids []schema.StreamID, a, b int32) bool {
 	x, y := ids[g.streams[a]], ids[g.streams[b]]
 	return x < y || x == y && g.offsets[a] <= g.offsets[b]
 }
 
-// byStream puts the rows into the order of stream and offset. A stream's rows mostly come
-// in the order of their offsets, so the streams are dealt out and rarely sorted.
+// byStream sorts the rows by stream and offset. A stream's rows are mostly in the order of their
+// offsets, so the rows are distributed by stream and rarely sorted.
 func (s *sorter) byStream(g *group, ids []schema.StreamID) {
 	unique := slices.Clone(ids)
 	slices.Sort(unique)
@@ -79,12 +79,11 @@ func (s *sorter) byStream(g *group, ids []schema.StreamID) {
 	}
 }
 
-// digitBits is how many bits of a time one pass sorts by.
+// digitBits is the number of bits of a time that one pass sorts by.
 const digitBits = 11
 
-// byTime sorts the rows by time and leaves those of one time in their order: a radix sort
-// from the lowest digit. The bits that all times have alike, nine of them where no time has
-// a fraction of a second, are left out.
+// byTime sorts the rows by time, stably: a radix sort from the lowest digit. Bits that are the same
+// in all times (nine of them if no time has a fraction of a second) are skipped.
 func (s *sorter) byTime(times []int64) {
 	least := slices.Min(times)
 	all := uint64(0)

@@ -8,13 +8,13 @@ import (
 	"sluice/schema"
 )
 
-// groupSource gives the lines of a row group, page by page.
+// groupSource reads the lines of a row group, page by page.
 type groupSource struct {
 	groupJob
 	begun    bool
 	from, to int // rows that were not read yet
 	pages    []PageInfo
-	// selected are those of the rows from start on that match, where there is a match.
+	// selected are the rows from start on that match, if there is a match.
 	selected Selection
 	start    int
 }
@@ -39,7 +39,7 @@ func (g *groupSource) load(ctx context.Context, l *loader, h *held) error {
 			return fmt.Errorf("%s: %w", g.part.name, err)
 		}
 	}
-	// A page mostly has as many lines as there may be, or a few that match.
+	// A page usually has at least as many lines as needed, or a few that match.
 	for len(h.text) <= l.merge.budget/8 && g.from < g.to {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -53,7 +53,7 @@ func (g *groupSource) load(ctx context.Context, l *loader, h *held) error {
 	return nil
 }
 
-// begin finds the rows that are wanted.
+// begin finds the selected rows.
 func (g *groupSource) begin(l *loader) error {
 	m, file := l.merge, g.part.file
 	g.from, g.to = m.want.rows(file, g.group)
@@ -79,7 +79,7 @@ func (g *groupSource) begin(l *loader) error {
 	return nil
 }
 
-// nextPage returns the rows that are left of the page that is next.
+// nextPage returns the remaining rows of the next page.
 func (g *groupSource) nextPage(reverse bool) (from, to int) {
 	for _, p := range g.pages {
 		end := p.FirstRow + p.Rows
@@ -93,7 +93,7 @@ func (g *groupSource) nextPage(reverse bool) (from, to int) {
 	return g.from, g.to // a file without a page index
 }
 
-// loadRows adds the lines of the rows that are wanted, and notes how far it came.
+// loadRows adds the selected lines of the rows, and records its position.
 func (g *groupSource) loadRows(l *loader, h *held, from, to int) error {
 	m := l.merge
 	n := to - from
@@ -122,8 +122,8 @@ func (g *groupSource) loadRows(l *loader, h *held, from, to int) error {
 	return nil
 }
 
-// hold adds the lines of the selected rows of the loader's batch, after skip rows in the
-// order of the scan, until there are enough. It returns how many rows it went through.
+// hold adds the lines of the selected rows of the loader's batch, after skipping rows in the order
+// of the scan, until there are enough. It returns the number of rows that it passed.
 func (l *loader) hold(h *held, rows Selection, skip int) (n int, err error) {
 	b := &l.batch
 	times, offsets := b.Column(schema.TimeField), b.Column(schema.OffsetField)
@@ -152,7 +152,7 @@ func (l *loader) hold(h *held, rows Selection, skip int) (n int, err error) {
 	return n, nil
 }
 
-// freshSource gives the lines of a piece of a fresh segment.
+// freshSource reads the lines of a piece of a fresh segment.
 type freshSource struct {
 	piece freshPiece
 	read  int // rows, in the order of the scan

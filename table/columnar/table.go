@@ -14,40 +14,40 @@ import (
 	"sluice/schema"
 )
 
-// ReadStore is where the files of a table are; an archive.Archive is one.
+// ReadStore is a store of a table's files; an archive.Archive is one.
 type ReadStore interface {
 	List(ctx context.Context) ([]archive.File, error)
 	Open(ctx context.Context, name string) (archive.Reader, error)
 }
 
-// pruningStore is a ReadStore that leaves directories out of a listing.
+// pruningStore is a ReadStore that can exclude directories from a listing.
 type pruningStore interface {
 	ListWhere(ctx context.Context, want func(dir string) bool) ([]archive.File, error)
 }
 
-// TableOptions say what belongs to a table beside its tree of files.
+// TableOptions are the settings of a table.
 type TableOptions struct {
-	// Partitions reads the name of a directory of the tree; nil: ParsePartition.
+	// Partitions parses the name of a directory of the tree; nil: ParsePartition.
 	Partitions func(dir string) Partition
-	// Spool is the directory of the collector's segments, whose lines are not in the
-	// tree yet; "" for none.
+	// Spool is the directory of the collector's segments, whose lines are not in the tree yet; ""
+	// for none.
 	Spool string
-	// SkipDamaged leaves out files whose footers cannot be read, with a warning. Otherwise
-	// they are errors: a question must not be answered without their rows.
+	// SkipDamaged excludes files whose footers cannot be read, with a warning. Otherwise they are
+	// errors, so that no query is answered without their rows.
 	SkipDamaged bool
-	// Log gets what is worth a warning; nil: nobody.
+	// Log is for warnings; nil: none.
 	Log *slog.Logger
 }
 
-// Table is a tree of Parquet files, and the lines that are on their way into it.
-// It is safe for concurrent use.
+// Table is a tree of Parquet files, and the lines of a spool that are not in it yet. It is safe for
+// concurrent use.
 type Table struct {
 	store ReadStore
 	o     TableOptions
 	dir   *string // the only directory; nil: all
 }
 
-// OpenTable returns the table in store. Nothing is read yet.
+// OpenTable returns the table in store without reading it.
 func OpenTable(store ReadStore, o TableOptions) *Table {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -58,27 +58,26 @@ func OpenTable(store ReadStore, o TableOptions) *Table {
 	return &Table{store: store, o: o}
 }
 
-// Workers is how many goroutines answer a question.
+// Workers is the number of goroutines of a query.
 func Workers() int { return min(runtime.GOMAXPROCS(0), 8) }
 
-// Bounds say which part of a table a snapshot is of. The zero Bounds are all of it.
+// Bounds select a part of a table. The zero Bounds are all of it.
 type Bounds struct {
-	// From <= time < To, nanoseconds since 1970; To <= 0 is no end. Rows without a
-	// time have time 0.
+	// From <= time < To, nanoseconds since 1970; To <= 0 is no limit. Rows without a time have time
+	// 0.
 	From, To int64
-	// Hosts, where not empty, are the only hosts.
+	// Hosts, if not empty, selects hosts.
 	Hosts []string
 }
 
-// snapshotAttempts bounds how often a snapshot is taken again because files came and
-// went while it was taken.
+// snapshotAttempts bounds the attempts to take a snapshot while files are replaced.
 const snapshotAttempts = 50
 
-// errChanged: files were replaced while a snapshot was taken.
+// errChanged is returned if files were replaced while a snapshot was taken.
 var errChanged = errors.New("the table's files change all the time")
 
-// Snapshot returns the table as it is now: every line that was in the spool or in the
-// tree when the call began, once, and perhaps lines that came since. Close it.
+// Snapshot returns the current content of the table: every line that was in the spool or in the
+// tree when the call began, once, and possibly later lines. Close it.
 func (t *Table) Snapshot(ctx context.Context, b Bounds) (*Snapshot, error) {
 	var err error
 	for range snapshotAttempts {
@@ -94,8 +93,8 @@ func (t *Table) Snapshot(ctx context.Context, b Bounds) (*Snapshot, error) {
 	return nil, fmt.Errorf("table: take a snapshot: %w", err)
 }
 
-// snapshot is one attempt. The spool is looked at before the tree: a segment that is
-// gone from the spool by then is in the tree.
+// snapshot is one attempt. The spool is listed before the tree: a segment that left the spool by
+// then is in the tree.
 func (t *Table) snapshot(ctx context.Context, b Bounds) (s *Snapshot, err error) {
 	s = &Snapshot{table: t, bounds: b}
 	defer func() {
@@ -129,7 +128,7 @@ func (t *Table) snapshot(ctx context.Context, b Bounds) (s *Snapshot, err error)
 	return s, nil
 }
 
-// list returns the files that may hold rows within the bounds, in the order of names.
+// list returns the files that may have rows within the bounds, sorted by name.
 func (t *Table) list(ctx context.Context, b Bounds) ([]archive.File, error) {
 	want := func(dir string) bool { return b.wantPartition(t.o.Partitions(dir)) }
 	mayWant := want
@@ -165,7 +164,7 @@ func sameFiles(a, b []archive.File) bool {
 	return true
 }
 
-// streamSet is the streams of a question; nil is every stream.
+// streamSet is the streams of a query; nil is every stream.
 type streamSet map[schema.StreamID]bool
 
 func newStreamSet(ids []schema.StreamID) streamSet {

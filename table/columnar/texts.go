@@ -8,8 +8,8 @@ import (
 	"sluice/table/parquet"
 )
 
-// texts is a column of texts in memory: its different values, and each row's index into
-// them, -1 for null.
+// texts is a column of texts in memory: its different values, and each row's index into them, -1
+// for null.
 type texts struct {
 	dict  parquet.Dict
 	codes []int32
@@ -17,14 +17,14 @@ type texts struct {
 	keys   hashKeys
 	slots  []uint64 // half of a value's hash, and its index + 1; a power of two
 	traits []trait  // of each value
-	last   int32    // index of the value before, which the next one often equals; -1
+	last   int32    // index of the previous value, which the next one often equals; -1
 }
 
-// trait says what of a value need not be looked at again.
+// trait is a cached property of a value.
 type trait uint8
 
 const (
-	plain trait = 1 << iota // Apache writes it as it is
+	plain trait = 1 << iota // Apache writes it without escapes
 	valid                   // UTF-8
 )
 
@@ -44,12 +44,12 @@ func (t *texts) reset() {
 	t.codes, t.traits, t.last = t.codes[:0], t.traits[:0], -1
 }
 
-// bytes is what the column takes.
+// bytes is the size of the column.
 func (t *texts) bytes() int {
 	return len(t.dict.Data) + 4*(len(t.dict.Ends)+len(t.codes)) + len(t.traits)
 }
 
-// memory is what the column's arrays take.
+// memory is the size of the column's arrays.
 func (t *texts) memory() int {
 	return cap(t.dict.Data) + 4*(cap(t.dict.Ends)+cap(t.codes)) + 8*cap(t.slots) + cap(t.traits)
 }
@@ -78,7 +78,7 @@ func (t *texts) code(value []byte) int32 {
 	}
 }
 
-// add appends a value without looking whether it is there already.
+// add appends a value without checking whether it exists.
 func (t *texts) add(value []byte) int32 {
 	t.traits = append(t.traits, traitsOf(value))
 	return int32(t.dict.Add(value))

@@ -10,19 +10,19 @@ import (
 	"sluice/archive"
 )
 
-// Suffix ends the name of a table's file.
+// Suffix is the suffix of a table's file.
 const Suffix = ".parquet"
 
 const (
 	dayElement  = "day="
 	hostElement = "host="
 	dayLayout   = "20060102"
-	// zoneMargin is the farthest a line's day is from that of UTC: Apache writes a zone
-	// as four digits, and whoever writes a line can write 9959.
+	// zoneMargin is the maximum difference of a line's day from that of UTC: Apache writes a zone
+	// as four digits, and a line may have 9959.
 	zoneMargin = 100 * time.Hour
 )
 
-// isTableFile reports whether a file of the tree is one of the table's.
+// isTableFile reports whether a file of the tree belongs to the table.
 func isTableFile(name string) bool { return strings.HasSuffix(name, Suffix) }
 
 // DirOf returns the directory of a name, "" for the root.
@@ -33,16 +33,16 @@ func DirOf(name string) string {
 	return ""
 }
 
-// Partition is what a directory's name says of the rows below it. A field that the
-// name does not tell is empty.
+// Partition is the information in a directory's name about the rows below it. Fields that are not
+// in the name are empty.
 type Partition struct {
 	// Day is YYYYMMDD, the day of the lines in the log's own zone.
 	Day string
-	// Host wrote the lines.
+	// Host is the host of the lines.
 	Host string
 }
 
-// ParsePartition reads day=YYYYMMDD and host=NAME among the elements of a directory.
+// ParsePartition finds day=YYYYMMDD and host=NAME among the elements of a directory.
 func ParsePartition(dir string) Partition {
 	var p Partition
 	for element := range strings.SplitSeq(dir, "/") {
@@ -60,12 +60,12 @@ func ParsePartition(dir string) Partition {
 	return p
 }
 
-// PartitionsOf returns what reads the directories that a pattern makes. A directory above
-// them says as much as ParsePartition finds in it.
+// PartitionsOf returns a parser for the directories of a pattern. A directory above them is parsed
+// with ParsePartition.
 func PartitionsOf(pattern archive.Pattern) func(dir string) Partition {
 	matcher := pattern.Matcher()
 	return func(dir string) Partition {
-		if p := ParsePartition(dir); p.Day != "" && p.Host != "" { // quickly: there are thousands
+		if p := ParsePartition(dir); p.Day != "" && p.Host != "" { // the fast path, as there are thousands
 			return p
 		}
 		m, ok := matcher.Match(path.Join(dir, "file"))
@@ -80,8 +80,8 @@ func PartitionsOf(pattern archive.Pattern) func(dir string) Partition {
 	}
 }
 
-// wantPartition reports whether a directory may hold rows within the bounds. Rows without
-// a time, which have time 0, can be in the directory of any day.
+// wantPartition reports whether a directory may have rows within the bounds. Rows without a time,
+// which have time 0, can be in the directory of any day.
 func (b Bounds) wantPartition(p Partition) bool {
 	if p.Host != "" && len(b.Hosts) > 0 && !slices.Contains(b.Hosts, p.Host) {
 		return false

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// RemoveBadMerged removes merged files that are damaged, for a repair that has made again
-// the files that they were merged from. A damaged file whose rows are not all in other
-// files stays; unreadable are those of which the rows are not known, which go if the caller
-// has made everything again. It returns the names of those that it removed.
+// RemoveBadMerged removes damaged merged files, for a repair that has rebuilt the files that they
+// were merged from. A damaged file whose rows are not all in other files is kept; unreadable also
+// removes files whose rows are unknown, if the caller has rebuilt everything. It returns the names
+// of the removed files.
 func RemoveBadMerged(ctx context.Context, store TreeStore, unreadable bool) (removed []string, err error) {
 	bad := map[string]bool{}
 	_, err = Verify(ctx, store, func(name string) bool { return strings.HasPrefix(path.Base(name), mergedPrefix) }, func(p Problem) { bad[p.File] = true })
@@ -35,8 +35,8 @@ func RemoveBadMerged(ctx context.Context, store TreeStore, unreadable bool) (rem
 	return removed, nil
 }
 
-// inOtherFiles reports whether other, sound files of the directory have all rows of a
-// file; known is false if its footer cannot be read.
+// inOtherFiles reports whether other, intact files of the directory have all rows of a file; known
+// is false if its footer cannot be read.
 func (t *Table) inOtherFiles(ctx context.Context, name string, bad map[string]bool) (covered, known bool, err error) {
 	dir := DirOf(name)
 	only := &Table{store: t.store, o: t.o, dir: &dir}

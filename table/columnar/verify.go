@@ -15,23 +15,22 @@ import (
 	"sluice/schema"
 )
 
-// Problem is something that is wrong with a table's file.
+// Problem is an error in a table's file.
 type Problem struct {
 	File string
 	Text string
 }
 
-// Verified is what Verify read.
+// Verified counts what Verify read.
 type Verified struct {
 	Files       int
 	Rows, Bytes int64
 }
 
-// Verify reads every file of a table whose name want takes (nil: all), and reports what is
-// wrong, in the order of the files: bytes that do not fit their checksums, rows out of
-// order, lines that cannot be built from their columns or say something else than they do,
-// rows that are in no range of their stream, ranges with more or fewer lines than they
-// should have, and lines that do not fill their ranges. An error is one of reading.
+// Verify reads every file of a table whose name want accepts (nil: all), and reports problems, in
+// the order of the files: wrong checksums, rows out of order, lines that cannot be rebuilt from
+// their columns or differ from them, rows outside the ranges of their stream, ranges with a wrong
+// number of lines, and lines that do not fill their ranges. The error is one of reading.
 func Verify(ctx context.Context, store ReadStore, want func(name string) bool, report func(Problem)) (Verified, error) {
 	t := OpenTable(store, TableOptions{})
 	files, err := t.list(ctx, Bounds{})
@@ -82,7 +81,7 @@ type verifier struct {
 	done     Verified
 }
 
-// verifiedLine is where a line stands in its stream.
+// verifiedLine is the position of a line in its stream.
 type verifiedLine struct{ offset, end int64 }
 
 func (v *verifier) problem(name, format string, args ...any) {
@@ -157,7 +156,7 @@ func (v *verifier) rows() error {
 	return nil
 }
 
-// ranges compares the lines with the ranges that they are to fill.
+// ranges compares the lines with their ranges.
 func (v *verifier) ranges(name string, m *Meta) {
 	ranges := map[schema.StreamID][]RangeMeta{}
 	for i := range m.Streams {
@@ -186,7 +185,7 @@ func (v *verifier) ranges(name string, m *Meta) {
 	}
 }
 
-// lineRange checks that lines fill a range. Between them may be NUL bytes, which are no
+// lineRange checks that lines fill a range. NUL bytes may be between them, which are not part of a
 // line.
 func (v *verifier) lineRange(name string, id schema.StreamID, r RangeMeta, lines []verifiedLine) {
 	if int64(len(lines)) != r.Lines {

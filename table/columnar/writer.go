@@ -14,25 +14,25 @@ import (
 )
 
 const (
-	// RowGroupRows is how many rows a row group has; the last one of a file can have fewer.
+	// RowGroupRows is the number of rows of a row group; the last one of a file can have fewer.
 	RowGroupRows = 131072
-	// maxGroupTextBytes ends a row group early: of long texts that are all different. So
-	// memory is bounded whatever a sender's lines are.
+	// maxGroupTextBytes ends a row group early if its texts are long and different, so that memory
+	// is bounded for any lines.
 	maxGroupTextBytes = 24 << 20
 )
 
-// WriterOptions say what file a Writer makes.
+// WriterOptions are the settings of a Writer.
 type WriterOptions struct {
-	// Segment is the name of the segment whose rows the file has.
+	// Segment is the name of the rows' segment.
 	Segment string
-	// Replaces names the files that this one is merged from.
+	// Replaces are the names of the files that this one is merged from.
 	Replaces []string
-	// RowGroupRows is how many rows a row group has; 0 is the default.
+	// RowGroupRows is the number of rows of a row group; 0 is the default.
 	RowGroupRows int
 }
 
-// Writer writes one file. Memory is bounded by a row group. After an error every call
-// returns it. It is not safe for concurrent use.
+// Writer writes one file. Its memory is bounded by a row group. After an error every call returns
+// it. It is not safe for concurrent use.
 type Writer struct {
 	file    *parquet.Writer
 	opts    WriterOptions
@@ -41,8 +41,8 @@ type Writer struct {
 	streams map[schema.StreamID][]int // indexes of meta.Streams
 	covered coverage                  // ranges that Append added
 	group   group
-	flushed int  // how many groups were written
-	mixed   bool // a group has rows of the time 0 among those without a time
+	flushed int  // number of groups written
+	mixed   bool // a group has both rows of time 0 and rows without a time
 
 	fixed   fixedColumns
 	columns map[*groupColumn]int // their numbers in the file
@@ -56,7 +56,7 @@ type Writer struct {
 // fixedColumns are the numbers of the columns that every file has.
 type fixedColumns struct{ time, zone, host, stream, offset, parseError, logbody int }
 
-// NewWriter writes a file to w.
+// NewWriter returns a writer of a file to w.
 func NewWriter(w io.Writer, o WriterOptions) *Writer {
 	if o.RowGroupRows <= 0 {
 		o.RowGroupRows = RowGroupRows
@@ -84,10 +84,10 @@ func NewWriter(w io.Writer, o WriterOptions) *Writer {
 	return c
 }
 
-// Append adds the rows of c, which are those of range r of the stream. Chunks come in the
-// order of the segment: the file's bytes follow from it, not from how rows are cut into
-// chunks. Lines of parts of r that were added before are left out: a segment may hold a
-// range twice (Flume sent it again), and a file has each line once.
+// Append adds the rows of c, which are those of range r of the stream. Chunks must be in the order
+// of the segment: it determines the file's bytes, independent of the division into chunks. Lines of
+// parts of r that were added before are left out: a segment may have a range twice (Flume sent it
+// again), and a file has each line once.
 func (w *Writer) Append(s *schema.Stream, labels map[string]string, r schema.Range, errors int, c *Chunk) error {
 	if w.err != nil {
 		return w.err
@@ -122,7 +122,7 @@ func (w *Writer) appendRows(s *schema.Stream, labels map[string]string, r RangeM
 		if room := w.opts.RowGroupRows - w.group.rows; end-from > room {
 			end = from + room
 		}
-		if w.group.textBytes+c.textBytes() >= maxGroupTextBytes { // row by row, to end it where it is full
+		if w.group.textBytes+c.textBytes() >= maxGroupTextBytes { // row by row, to end the group when it is full
 			end = from + 1
 		}
 		w.group.appendChunk(c, t, int32(stream), from, end)
@@ -138,7 +138,7 @@ func (w *Writer) flushFull() {
 	}
 }
 
-// stream returns the index of a stream, which is added if it is new or no longer the same.
+// stream returns the index of a stream, adding it if it is new or has changed.
 func (w *Writer) stream(s *schema.Stream, labels map[string]string) int {
 	labels = jsonLabels(labels)
 	for _, i := range w.streams[s.ID] {
@@ -172,16 +172,16 @@ func (w *Writer) target(h *shape) *target {
 	return t
 }
 
-// maxTargets bounds what is remembered of encoders.
+// maxTargets bounds the cache of encoders.
 const maxTargets = 1024
 
-// MemoryBytes is about how much memory the writer holds.
+// MemoryBytes is the approximate memory of the writer.
 func (w *Writer) MemoryBytes() int {
 	return w.group.memory() + w.file.MemoryBytes() + 4*cap(w.codes) + 8*(cap(w.values)+cap(w.valid))
 }
 
-// Close writes the last row group and the footer, and returns the file's description. It
-// does not close the io.Writer.
+// Close writes the last row group and the footer, and returns the file's description. It does not
+// close the io.Writer.
 func (w *Writer) Close() (Meta, error) {
 	if w.group.rows > 0 {
 		w.flush()
@@ -211,8 +211,8 @@ func (w *Writer) Close() (Meta, error) {
 	return w.meta, nil
 }
 
-// order is the order of the columns in the file: what every file has, the fields in that of
-// their first row, labels by name, and what is mostly null.
+// order returns the order of the columns in the file: the fixed ones, the fields in the order of
+// their first row, labels by name, and columns that are mostly null.
 func (w *Writer) order() []int {
 	f := w.fixed
 	order := []int{f.time, f.zone, f.host, f.stream, f.offset}
