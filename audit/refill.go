@@ -33,9 +33,9 @@ type RefillConfig struct {
 	AllLines bool
 	// Dir is a directory for temporary files.
 	Dir string
-	// Pruned are the ranges that were removed from the table because of their age: an archive file
-	// with no other ranges is left out.
-	Pruned map[schema.StreamID]schema.RangeSet
+	// Pruned are the ranges that were removed from the table because of their age, and Held those
+	// that it has: an archive file with no other ranges is left out.
+	Pruned, Held map[schema.StreamID]schema.RangeSet
 	// Format and Zone are for streams that the archive does not describe; "" leaves them out.
 	Format, Zone string
 }
@@ -96,7 +96,7 @@ func (r *Refill) Run(ctx context.Context) (failed []string, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(index.Workers())
 	for i := range r.catalog.Files {
-		if f := &r.catalog.Files[i]; f.Members > 0 && !r.pruned(f) && ctx.Err() == nil {
+		if f := &r.catalog.Files[i]; f.Members > 0 && !r.needless(f) && ctx.Err() == nil {
 			group.Go(func() error {
 				local := filepath.Join(dir, fmt.Sprint(i, columnar.Suffix))
 				if err := r.file(ctx, f, local); err != nil {
@@ -110,11 +110,13 @@ func (r *Refill) Run(ctx context.Context) (failed []string, err error) {
 	return r.failed, err
 }
 
-// pruned reports whether all ranges of a file were pruned.
-func (r *Refill) pruned(f *index.File) bool {
+// needless reports whether all ranges of a file were pruned or are in the table.
+func (r *Refill) needless(f *index.File) bool {
 	for _, m := range r.catalog.Members[f.First : f.First+f.Members] {
-		if len(r.cfg.Pruned[m.Stream].Missing(m.Range)) > 0 {
-			return false
+		for _, part := range r.cfg.Pruned[m.Stream].Missing(m.Range) {
+			if len(r.cfg.Held[m.Stream].Missing(part)) > 0 {
+				return false
+			}
 		}
 	}
 	return true

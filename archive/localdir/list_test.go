@@ -19,9 +19,9 @@ func TestAMovedDirectoryIsReadThroughItsLink(t *testing.T) {
 	}
 	dir := t.TempDir()
 	real, root := filepath.Join(dir, "disk", "real"), filepath.Join(dir, "archive")
-	a := openArchive(t, real)
+	openArchive(t, real)
 	must(os.Symlink(real, root))
-	a = openArchive(t, root)
+	a := openArchive(t, root)
 	for _, name := range []string{"d1/h/a", "d2/h/b", "d3/h/c"} {
 		must(a.Store(t.Context(), writeFile(t, filepath.Join(dir, "local"), name), name))
 		must(os.Remove(filepath.Join(dir, "local")))

@@ -63,7 +63,7 @@ func (c *auditCmd) Run(a *app) (err error) {
 	if cfg.Before, err = audit.Look(a.ctx, cfg.Archive, filepath.Join(a.cli.Data, "spool")); err != nil {
 		return err
 	}
-	table, err := c.openAudited(a, false)
+	table, err := c.openAudited(a)
 	if err != nil {
 		return err
 	}

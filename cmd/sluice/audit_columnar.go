@@ -26,9 +26,8 @@ type auditedStream struct {
 	encoder *schema.RowEncoder
 }
 
-// openAudited opens the table that is compared, or that is to be repaired: then without its
-// damaged files.
-func (c *auditCmd) openAudited(a *app, skipDamaged bool) (table, error) {
+// openAudited opens the table that is compared.
+func (c *auditCmd) openAudited(a *app) (table, error) {
 	if c.onHBase() {
 		return a.openTable(c.tableFlags)
 	}
@@ -36,7 +35,12 @@ func (c *auditCmd) openAudited(a *app, skipDamaged bool) (table, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := a.readColumnar(a.ctx, t, columnar.TableOptions{SkipDamaged: skipDamaged}, columnar.Bounds{})
+	return openAuditedTree(a, t, nil)
+}
+
+// openAuditedTree opens a columnar table without some of its files.
+func openAuditedTree(a *app, t tree, without map[string]bool) (*auditedTable, error) {
+	opened, err := a.readColumnar(a.ctx, t, columnar.TableOptions{Skip: without}, columnar.Bounds{})
 	if err != nil {
 		return nil, err
 	}
@@ -117,25 +121,35 @@ func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archiveCloser) (e
 	if !isHDFS(t.url) && !exists(t.pattern.Root()) {
 		return usage("no table at %s: fill one with `sluice run --from-archive`", t.pattern.Root())
 	}
-	table, err := c.openAudited(a, true)
+	damaged, err := damagedFiles(a, t)
+	if err != nil {
+		return err
+	}
+	table, err := openAuditedTree(a, t, damaged)
 	if err != nil {
 		return err
 	}
 	cfg.Table, cfg.Archive = table, to
 	report, err := audit.Repair(a.ctx, cfg, to, a.cli.Data)
+	held := table.Ranges()
 	err = errors.Join(err, table.Close())
 	if report != nil {
 		printAudit(a.stdout, report, true, time.Since(began))
 		printRepairs(a.stdout, &report.Repairs)
 	}
-	if err != nil || report.Differences() == 0 {
+	if err != nil || report.Differences() == 0 && len(damaged) == 0 {
 		return err
 	}
-	if err := c.refill(a, cfg, t); err != nil {
+	for _, s := range report.Streams {
+		if s.Differences() > 0 { // all of it is made again
+			delete(held, s.ID)
+		}
+	}
+	if err := c.refill(a, cfg, t, held); err != nil {
 		return err
 	}
 	print.Textln(a.stdout, "compared again:")
-	if table, err = c.openAudited(a, false); err != nil {
+	if table, err = openAuditedTree(a, t, nil); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
@@ -143,8 +157,24 @@ func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archiveCloser) (e
 	return runAudit(a, cfg)
 }
 
-// refill makes the files of the columnar table again, and replaces those that differ.
-func (c *auditCmd) refill(a *app, cfg audit.Config, t tree) (err error) {
+// damagedFiles reads every file of a columnar table and returns those that are damaged.
+func damagedFiles(a *app, t tree) (names map[string]bool, err error) {
+	files, err := a.readTree(t)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, files.Close()) }()
+	names = map[string]bool{}
+	_, err = columnar.Verify(a.ctx, files, nil, func(p columnar.Problem) {
+		names[p.File] = true
+		a.log.Warn("table file damaged, its segments are made again", "file", p.File, "err", p.Text)
+	})
+	return names, err
+}
+
+// refill makes the files of the columnar table again that hold more than held, and replaces
+// those that differ.
+func (c *auditCmd) refill(a *app, cfg audit.Config, t tree, held map[schema.StreamID]schema.RangeSet) (err error) {
 	owner := "repair"
 	if cfg.Checkpoint != nil {
 		owner = cfg.Checkpoint.Collector()
@@ -155,7 +185,7 @@ func (c *auditCmd) refill(a *app, cfg audit.Config, t tree) (err error) {
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
 	refill, err := audit.NewRefill(a.ctx, audit.RefillConfig{
-		Archive: cfg.Archive, Pattern: cfg.Pattern, Naming: t.pattern, Dir: a.cli.Data, Pruned: cfg.Pruned,
+		Archive: cfg.Archive, Pattern: cfg.Pattern, Naming: t.pattern, Dir: a.cli.Data, Pruned: cfg.Pruned, Held: held,
 		Store: func(ctx context.Context, localPath, name string) error {
 			return columnar.Mend(ctx, files, localPath, name)
 		},

@@ -187,6 +187,21 @@ func (s *Snapshot) Streams(context.Context) ([]schema.StreamEntry, error) {
 	return list, nil
 }
 
+// Ranges returns what the files of the tree hold of each stream.
+func (s *Snapshot) Ranges() map[schema.StreamID]schema.RangeSet {
+	all := map[schema.StreamID]schema.RangeSet{}
+	for _, p := range s.parts {
+		for id, counted := range p.ranges() {
+			set := all[id]
+			for _, r := range counted {
+				set.Add(r)
+			}
+			all[id] = set
+		}
+	}
+	return all
+}
+
 // end is the end of the stream's last range.
 func (s *StreamMeta) end() (end int64) {
 	for _, r := range s.Ranges {

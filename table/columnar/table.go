@@ -35,6 +35,8 @@ type TableOptions struct {
 	// SkipDamaged excludes files whose footers cannot be read, with a warning. Otherwise they are
 	// errors, so that no query is answered without their rows.
 	SkipDamaged bool
+	// Skip are the names of files that are excluded, for a repair: those that Verify found damaged.
+	Skip map[string]bool
 	// Log is for warnings; nil: none.
 	Log *slog.Logger
 }
@@ -145,7 +147,7 @@ func (t *Table) list(ctx context.Context, b Bounds) ([]archive.File, error) {
 	}
 	kept := files[:0]
 	for _, f := range files {
-		if isTableFile(f.Name) && want(DirOf(f.Name)) {
+		if isTableFile(f.Name) && want(DirOf(f.Name)) && !t.o.Skip[f.Name] {
 			kept = append(kept, f)
 		}
 	}
