@@ -3,6 +3,7 @@ package parquet
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 )
 
 // Texts is a decoded ByteArray column. Its memory is used again.
@@ -131,6 +132,7 @@ func plainTexts(dst [][]byte, page []byte, n int) ([][]byte, error) {
 	if n > len(page)/4 {
 		return dst, badf("%d texts in %d bytes", n, len(page))
 	}
+	dst = slices.Grow(dst, min(n, maxGroupRows)) // growing step by step took longer than reading
 	for range n {
 		if len(page) < 4 {
 			return dst, badf("a text that is not whole")
