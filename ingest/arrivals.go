@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"sync/atomic"
+	"time"
 
 	"sluice/schema"
 )
@@ -20,12 +21,19 @@ type Arrivals struct {
 	ParseErrors int64 `json:"parse_errors"`
 	// ByClass are the lines by the class of their status.
 	ByClass [Classes]int64 `json:"by_class"`
+	// AheadSeconds is how far the latest of the newest lines' times was after the time at
+	// which they came; 0: it was not, or no line has a time.
+	AheadSeconds float64 `json:"ahead_seconds,omitempty"`
+	// Unparsed are the logs many of whose lines do not parse.
+	Unparsed []Unparsed `json:"unparsed,omitempty"`
 }
 
 // arrivals is Arrivals while it counts. Several streams of a host count side by side.
 type arrivals struct {
 	lines, bytes, parseErrors atomic.Int64
 	byClass                   [Classes]atomic.Int64
+	ahead                     atomic.Int64 // nanoseconds; of the last cut with dated lines
+	parsing                   parsing
 }
 
 // maxArrivalHosts bounds the hosts that are counted. A receiver knows fewer hosts.
@@ -46,12 +54,24 @@ func (a *arrivals) add(x *cut) {
 	}
 }
 
+// parsed notes how the lines of a cut parsed, which are in data; that begins at offset.
+func (a *arrivals) parsed(now time.Time, path string, x *cut, data []byte, offset int64) {
+	if a == nil {
+		return
+	}
+	if x.last != 0 {
+		a.ahead.Store(max(0, x.last-now.UnixNano()))
+	}
+	a.parsing.note(now, path, x, data, offset)
+}
+
 // countedArrivals returns the counts of all hosts that sent lines since the process started.
 // c.mu is held.
-func (c *Collector) countedArrivals() map[string]Arrivals {
+func (c *Collector) countedArrivals(now time.Time) map[string]Arrivals {
 	counts := make(map[string]Arrivals, len(c.arrivals))
 	for host, a := range c.arrivals {
-		n := Arrivals{Lines: a.lines.Load(), Bytes: a.bytes.Load(), ParseErrors: a.parseErrors.Load()}
+		n := Arrivals{Lines: a.lines.Load(), Bytes: a.bytes.Load(), ParseErrors: a.parseErrors.Load(),
+			AheadSeconds: time.Duration(a.ahead.Load()).Seconds(), Unparsed: a.parsing.list(now)}
 		for i := range n.ByClass {
 			n.ByClass[i] = a.byClass[i].Load()
 		}

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -49,7 +50,7 @@ func TestALineIsCountedOnceAtItsHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Arrivals{Lines: 10, Bytes: int64(len(log)), ParseErrors: 1, ByClass: [Classes]int64{4, 1, 2, 1, 1, 1}}
-	if sum != want {
+	if !reflect.DeepEqual(sum, want) {
 		t.Errorf("both processes: %+v, want %+v", sum, want)
 	}
 }

@@ -27,9 +27,12 @@ type CollectorConfig struct {
 	SpoolDir   string
 	Checkpoint *checkpoint.File
 	// Table gets a row a line; nil: there is none.
-	Table   Table
-	Archive Archive
-	Naming  Naming
+	Table Table
+	// TableReady is closed when Table can be used; nil: it can be now. Until then lines wait
+	// in the spool, for which SpoolAhead must be set.
+	TableReady <-chan struct{}
+	Archive    Archive
+	Naming     Naming
 	// Columns gets a Parquet file a segment, in the directory that ColumnNaming says; nil:
 	// there is none. One of Table and Columns is there.
 	Columns      Columns

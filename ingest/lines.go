@@ -15,6 +15,8 @@ type cut struct {
 	schema.Range
 	lines, errors int64
 	holes         int64 // of lines: NUL bytes, for which there is no row
+	bad           int64 // where the first line stands that does not parse, if errors > 0
+	badEnd        int64 // lines at the end, in a row, that do not parse
 	first, last   int64 // event times; 0 where none is dated
 	byClass       [Classes]int64
 	period        string
@@ -115,7 +117,12 @@ func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset 
 		} else {
 			run.byClass[classOf(&p.rec, r.status)]++
 			if p.rec.Err.Set() {
-				run.errors++
+				if run.errors++; run.errors == 1 {
+					run.bad = offset - int64(size)
+				}
+				run.badEnd++
+			} else {
+				run.badEnd = 0
 			}
 		}
 		if p.rec.Dated {

@@ -55,7 +55,7 @@ func (c *Collector) append(ctx context.Context, st *streamState, b schema.Batch)
 
 // take puts a batch that is new into segments and hands its rows on.
 func (c *Collector) take(ctx context.Context, st *streamState, b schema.Batch) (err error) {
-	p, err := c.newParcel(ctx, b.Data)
+	p, err := c.newParcel(ctx, b.Data, st.reader.encoder != nil)
 	if err != nil {
 		return err
 	}
@@ -79,6 +79,7 @@ func (c *Collector) take(ctx context.Context, st *streamState, b schema.Batch) (
 		c.Counters.Bytes.Add(x.Len())
 		c.Counters.ParseErrors.Add(x.errors)
 		st.arrivals.add(x)
+		st.arrivals.parsed(c.cfg.Now(), b.Stream.Path, x, b.Data, b.Range.Start)
 	}
 	c.handOver(p)
 	return err
@@ -176,8 +177,8 @@ func (c *Collector) spoolFailed(err error) error {
 
 // newParcel returns a parcel for a batch. If the queue for the table has room, the
 // parcel owns a copy of the lines; otherwise it borrows them. If there are Columns, it
-// waits until these have room.
-func (c *Collector) newParcel(ctx context.Context, data []byte) (*parcel, error) {
+// waits until these have room. rows is false while the table cannot be used yet.
+func (c *Collector) newParcel(ctx context.Context, data []byte, rows bool) (*parcel, error) {
 	p := c.spare.Get().(*parcel)
 	p.reset()
 	p.lines = data
@@ -192,7 +193,7 @@ func (c *Collector) newParcel(ctx context.Context, data []byte) (*parcel, error)
 		}
 		p.columnWeight, p.spare = n, &c.columns.spare
 	}
-	if c.cfg.Table == nil {
+	if c.cfg.Table == nil || !rows {
 		return p, nil
 	}
 	if !c.queue.TryAcquire(n) {

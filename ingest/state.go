@@ -106,7 +106,7 @@ func (c *Collector) State() State {
 		}
 	}
 	s.Slow = c.slowHosts(now)
-	s.Arrivals = c.countedArrivals()
+	s.Arrivals = c.countedArrivals(now)
 	return s
 }
 

@@ -26,6 +26,13 @@ type storer struct {
 func (c *Collector) store(ctx context.Context) (err error) {
 	s := &storer{Collector: c}
 	defer s.closeFile()
+	if !c.cfg.tableReady() {
+		select {
+		case <-c.cfg.TableReady:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	for {
 		select {
 		case p := <-c.parcels:

@@ -65,7 +65,8 @@ type lineReader struct {
 
 // prepare makes the reader one of the stream's present format and labels.
 func (r *lineReader) prepare(stream *schema.Stream, labels map[string]string, cfg *CollectorConfig, columns bool) error {
-	if r.format != nil && r.format.String() == stream.Format && maps.Equal(r.labels, labels) {
+	rows := cfg.Table != nil && cfg.tableReady()
+	if r.format != nil && r.format.String() == stream.Format && maps.Equal(r.labels, labels) && (r.encoder != nil || !rows) {
 		return nil
 	}
 	if err := segment.CheckEntry(*stream, labels); err != nil {
@@ -75,7 +76,7 @@ func (r *lineReader) prepare(stream *schema.Stream, labels map[string]string, cf
 	if err != nil {
 		return err
 	}
-	if cfg.Table != nil {
+	if rows {
 		encoder := cfg.Table.Layout().NewRowEncoder(stream, format.Fields())
 		if r.schema, err = encoder.Schema(); err != nil {
 			return fmt.Errorf("stream %s: %w", stream.ID, err)
@@ -98,7 +99,9 @@ func (c *Collector) prepare(st *streamState, r *lineReader) (*schema.Stream, map
 	if err := r.prepare(origin, labels, &c.cfg, c.cfg.Columns != nil && r == &st.reader); err != nil {
 		return nil, nil, err
 	}
-	c.cfg.Checkpoint.Update(func() { st.tracked.Schema = r.schema })
+	if c.cfg.Table == nil || r.encoder != nil {
+		c.cfg.Checkpoint.Update(func() { st.tracked.Schema = r.schema })
+	}
 	return origin, labels, nil
 }
 
@@ -231,4 +234,17 @@ func (st *streamState) advanced(e schema.StreamEntry) schema.StreamEntry {
 	})
 	e.Stored = max(e.Stored, stored)
 	return e
+}
+
+// tableReady reports whether Table can be used.
+func (cfg *CollectorConfig) tableReady() bool {
+	if cfg.TableReady == nil {
+		return true
+	}
+	select {
+	case <-cfg.TableReady:
+		return true
+	default:
+		return false
+	}
 }

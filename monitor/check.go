@@ -22,92 +22,73 @@ type Thresholds struct {
 
 // Health is /health: what an uptime checker looks at.
 type Health struct {
-	Status  string          `json:"status"` // OKAY, WARN or ERROR
+	Status  Level           `json:"status"`
 	Metrics map[string]Host `json:"metrics"`
 	Process Process         `json:"process"`
 }
 
-// Process is what says so.
+// Process is the process that answers.
 type Process struct {
-	Kind      Kind     `json:"kind"`
-	Host      string   `json:"host"`
-	UpSeconds float64  `json:"up_seconds"`
-	Reasons   []string `json:"reasons,omitempty"`
-	// Warnings are no error yet.
+	Kind      Kind    `json:"kind"`
+	Host      string  `json:"host"`
+	Version   string  `json:"version,omitempty"`
+	UpSeconds float64 `json:"up_seconds"`
+	// Reasons are the texts of Problems that are errors, Warnings of those that are not.
+	Reasons  []string        `json:"reasons,omitempty"`
 	Warnings []string        `json:"warnings,omitempty"`
+	Problems []Problem       `json:"problems,omitempty"`
 	Sinks    map[string]Sink `json:"sinks,omitempty"`
 	// BufferBytes wait in the spool, or in an agent's window; BufferMaxBytes may.
 	BufferBytes    int64 `json:"buffer_bytes"`
 	BufferMaxBytes int64 `json:"buffer_max_bytes"`
+	Disk           *Disk `json:"disk,omitempty"`
 }
 
-const (
-	okay    = "OKAY"
-	warning = "WARN"
-	failing = "ERROR"
-)
+// Well reports whether there is no error. A warning is none.
+func (h *Health) Well() bool { return h.Status != Failing }
 
-// Well reports whether there is no error; there may be warnings.
-func (h *Health) Well() bool { return h.Status != failing }
-
-// Check judges.
+// Check calculates the state of every host and of the process.
 func (f *Fleet) Check(t Thresholds) Health {
-	h := Health{Status: okay, Metrics: map[string]Host{}, Process: Process{Kind: f.Kind, Host: f.Host,
-		UpSeconds: f.Now.Sub(f.Began).Seconds(), Sinks: map[string]Sink{}, BufferBytes: f.BufferBytes, BufferMaxBytes: f.BufferMaxBytes}}
-	h.Process.Reasons, h.Process.Warnings = slices.Clone(f.Wrong), f.Soon
-	if len(f.Wrong) > 0 {
-		h.Status = failing
-	}
-	for name, x := range f.Hosts {
-		x.Reasons, x.Warnings = x.reasons(t), x.warnings
-		switch x.Status = okay; {
-		case len(x.Reasons) > 0:
-			x.Status, h.Status = failing, failing
-		case len(x.Warnings) > 0:
-			x.Status = warning
-			if h.Status == okay {
-				h.Status = warning
-			}
-		}
-		h.Metrics[name] = x
-	}
+	h := Health{Metrics: make(map[string]Host, len(f.Hosts)), Process: Process{Kind: f.Kind, Host: f.Host, Version: f.Version,
+		UpSeconds: f.Now.Sub(f.Began).Seconds(), Sinks: map[string]Sink{}, BufferBytes: f.BufferBytes, BufferMaxBytes: f.BufferMaxBytes, Disk: f.Disk}}
+	problems := slices.Concat(f.Problems, f.diskProblems())
 	for _, name := range slices.Sorted(maps.Keys(f.Sinks)) {
 		s := f.Sinks[name]
-		if s.Status = okay; s.FailingSeconds > t.MaxLag.Seconds() {
-			s.Status, h.Status = failing, failing
-			h.Process.Reasons = append(h.Process.Reasons, fmt.Sprintf("the %s fails for %s, since %s, %d attempts: %s", name, span(s.FailingSeconds),
-				f.Now.Add(-span(s.FailingSeconds)).UTC().Format(time.RFC3339), s.Attempts, s.Error))
+		if p := s.problem(f.Now, name, t); p != nil {
+			problems = append(problems, *p)
+			s.Status = p.Level
+		} else {
+			s.Status = Okay
 		}
 		h.Process.Sinks[name] = s
+	}
+	offset, ownClock := f.clockOffset()
+	if ownClock != nil {
+		problems = append(problems, *ownClock)
+	}
+	byLevel(problems)
+	h.Process.Problems, h.Process.Reasons, h.Process.Warnings = problems, textsOf(problems, Failing), textsOf(problems, Warn)
+	h.Status = levelOf(problems)
+	for name, x := range f.Hosts {
+		x.judge(name, f, t, offset)
+		h.Status = worst(h.Status, x.Status)
+		h.Metrics[name] = x
 	}
 	return h
 }
 
-// reasons says in words what is wrong with a host.
-func (h *Host) reasons(t Thresholds) (reasons []string) {
-	add := func(format string, args ...any) { reasons = append(reasons, fmt.Sprintf(format, args...)) }
-	if h.missed && h.SeenSeconds > t.SilentAfter.Seconds() {
-		add("silent for %s", span(h.SeenSeconds))
+// problem is what is wrong with a sink, nil if nothing is.
+func (s *Sink) problem(now time.Time, name string, t Thresholds) *Problem {
+	if s.FailingSeconds <= 0 {
+		return nil
 	}
-	maxLag := t.MaxLag.Seconds()
-	switch {
-	case h.UnreceivedSeconds > maxLag:
-		add("its oldest line is %s old and not received", span(h.UnreceivedSeconds))
-	case h.UntabledSeconds > maxLag:
-		add("its oldest line is %s old and not in the table", span(h.UntabledSeconds))
-	case t.RollInterval > 0 && h.UnstoredSeconds > maxLag+t.RollInterval.Seconds():
-		add("its oldest line is %s old and not in the archive", span(h.UnstoredSeconds))
+	kind := SinkRetries
+	if s.FailingSeconds > t.MaxLag.Seconds() {
+		kind = SinkFails
 	}
-	if h.Governor.PausedSeconds > maxLag {
-		add("its governor pauses for %s: %s", span(h.Governor.PausedSeconds), h.Governor.Reason)
-	}
-	if h.Refused > 0 {
-		add("%d of its batches were refused", h.Refused)
-	}
-	if h.LostFiles > 0 {
-		add("%d bytes in %d logs were deleted before they were read", h.LostBytes, h.LostFiles)
-	}
-	return append(reasons, h.troubles...)
+	p := kind.New(fmt.Sprintf("the %s fails for %s, since %s, %d attempts: %s", name, span(s.FailingSeconds),
+		now.Add(-span(s.FailingSeconds)).UTC().Format(time.RFC3339), s.Attempts, s.Error))
+	return &p
 }
 
 // span is for people.

@@ -117,8 +117,8 @@ func TestASinkThatFailsIsSaidWithItsReason(t *testing.T) {
 		t.Errorf("%s: %q", h.Status, h.Process.Reasons)
 	}
 	for name, want := range map[string]Sink{
-		Archive: {"OKAY", 120, 5, "archive: store: no such host"}, // not for long
-		Spool:   {"OKAY", 60, 1, "spool: no space left"},
+		Archive: {"WARN", 120, 5, "archive: store: no such host"}, // not for long
+		Spool:   {"WARN", 60, 1, "spool: no space left"},
 		Table:   {"ERROR", 1200, 4, "no region server"},
 	} {
 		if got := h.Process.Sinks[name]; got != want {

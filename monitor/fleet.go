@@ -23,8 +23,12 @@ type Fleet struct {
 	Hosts   map[string]Host
 	Sinks   map[string]Sink
 	Counts  Counts
-	// Wrong is what is wrong with the process itself, Soon what will be.
-	Wrong, Soon []string
+	// Problems are those of the process itself.
+	Problems []Problem
+	// Frozen is for how long of the last age the process did not run; nil: it always did.
+	Frozen func(age time.Duration) time.Duration
+	// Disk is that of the spool, or of an agent's data; nil: not known.
+	Disk *Disk
 	// BufferBytes wait in the spool, or in an agent's window; BufferMaxBytes may, 0 for
 	// no bound. Segments and UntabledBytes are of a spool.
 	BufferBytes, BufferMaxBytes int64
@@ -50,7 +54,7 @@ type Counts struct {
 
 // Sink is something that lines go to.
 type Sink struct {
-	Status string `json:"status"` // OKAY or ERROR
+	Status Level `json:"status"`
 	// FailingSeconds is for how long it has failed, Attempts how often; 0: it works.
 	FailingSeconds float64 `json:"failing_seconds"`
 	Attempts       int     `json:"attempts"`

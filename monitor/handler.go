@@ -40,22 +40,37 @@ func canonicalHost(name string) string {
 }
 
 // Handler serves /health, /metrics and /metrics.json, and what is left to pages; look is asked each time, by several
-// goroutines. /health has status 503 when something is wrong. names are the host names
+// goroutines. /health and /health/HOST have
+// status 503 for an error. names are the host names
 // that a request may have in its Host header beside IP addresses and localhost.
 func Handler(look func() Fleet, t Thresholds, names []string, pages http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	// A checker that wants to be told of warnings, too, asks with ?warn=503.
+	code := func(r *http.Request, level Level) int {
+		if level == Failing || level == Warn && r.URL.Query().Get("warn") == "503" {
+			return http.StatusServiceUnavailable
+		}
+		return http.StatusOK
+	}
 	answer := func(w http.ResponseWriter, status int, v any) {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.WriteHeader(status)
 		json.NewEncoder(w).Encode(v) //nolint:errcheck // the client has disconnected
 	}
-	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, r *http.Request) {
 		f := look()
-		h, status := f.Check(t), http.StatusOK
-		if !h.Well() {
-			status = http.StatusServiceUnavailable
+		h := f.Check(t)
+		answer(w, code(r, h.Status), h)
+	})
+	mux.HandleFunc("GET /health/{host}", func(w http.ResponseWriter, r *http.Request) {
+		f := look()
+		h := f.Check(t)
+		x, ok := h.Metrics[r.PathValue("host")]
+		if !ok {
+			answer(w, http.StatusNotFound, map[string]string{"status": "UNKNOWN", "error": "this process knows no such host; hosts of --expect are known before they connect"})
+			return
 		}
-		answer(w, status, h)
+		answer(w, code(r, x.Status), x)
 	})
 	mux.HandleFunc("GET /metrics.json", func(w http.ResponseWriter, _ *http.Request) {
 		f := look()

@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"sluice/ingest"
@@ -11,17 +10,21 @@ import (
 	"sluice/ingest/protocol"
 	"sluice/ingest/receiver"
 	"sluice/ingest/tail"
+	"sluice/monitor/watch"
 )
 
 // Host is how the logs of one host stand: what Apache wrote against what is stored.
 // Ages are seconds as whoever noticed reckons them on its own clock, with what has
 // passed since on ours; two hosts' clocks are never compared.
 type Host struct {
-	Status  string   `json:"status"` // OKAY, WARN or ERROR
-	Reasons []string `json:"reasons,omitempty"`
-	// Warnings are no errors: WARN is a host that has nothing else.
-	Warnings []string `json:"warnings,omitempty"`
-	Agent    string   `json:"agent,omitempty"` // the sender's name and version
+	Status Level `json:"status"`
+	// Reasons are the texts of Problems that are errors, Warnings of those that are not.
+	Reasons  []string  `json:"reasons,omitempty"`
+	Warnings []string  `json:"warnings,omitempty"`
+	Problems []Problem `json:"problems,omitempty"`
+	// Acknowledged: somebody knows; the host's errors count as warnings until it ends.
+	Acknowledged *watch.Ack `json:"acknowledged,omitempty"`
+	Agent        string     `json:"agent,omitempty"` // the sender's name and version
 	// SeenSeconds ago it last said something.
 	SeenSeconds float64 `json:"seen_seconds"`
 	Connections int     `json:"connections"`
@@ -56,30 +59,38 @@ type Host struct {
 	// SpoolBytes are the host's in the collector's spool.
 	SpoolBytes int64 `json:"spool_bytes"`
 
-	missed   bool     // it is an error when it is silent
-	troubles []string // what it says is wrong
-	warnings []string // what it says may be wrong
+	// NeverHeard: it is expected since ExpectedSince, and nothing came of it. Elsewhere: it is
+	// with another collector.
+	NeverHeard    bool      `json:"never_heard,omitempty"`
+	ExpectedSince time.Time `json:"expected_since,omitzero"`
+	Elsewhere     bool      `json:"elsewhere,omitempty"`
+	// ClockOffsetSeconds is by how much its clock is ahead of ours; nil: not known.
+	ClockOffsetSeconds *float64 `json:"clock_offset_seconds,omitempty"`
+	// Restarts of its agent in the last minutes.
+	Restarts           int       `json:"restarts,omitempty"`
+	CertificateExpires time.Time `json:"certificate_expires,omitzero"`
+
+	certificateIssued time.Time
+	heard             bool          // in this process
+	missed            bool          // it is an error when it is silent
+	silence           time.Duration // for how long we were awake and heard nothing
+	similar           string        // a host that sends under a name that begins alike
+	lossSeen          watch.Loss    // what of its loss was acknowledged here
+	rejected          []Rejection   // connections with its certificate
+	troubles          []Problem     // what it says is wrong, and what its lines are
 }
 
-// Warn adds a warning.
-func (h *Host) Warn(format string, args ...any) {
-	h.warnings = append(h.warnings, fmt.Sprintf(format, args...))
+// Add adds a problem.
+func (h *Host) Add(kind ProblemKind, format string, args ...any) {
+	h.troubles = append(h.troubles, kind.New(fmt.Sprintf(format, args...)))
 }
 
-// Fail adds an error.
+// Warn adds a warning of no particular kind.
+func (h *Host) Warn(format string, args ...any) { h.Add(Noted, format, args...) }
+
+// Fail adds an error that reading has.
 func (h *Host) Fail(format string, args ...any) {
-	h.troubles = append(h.troubles, fmt.Sprintf(format, args...))
-}
-
-// say adds what a heartbeat or a tailer said: errors and, marked as such, warnings.
-func (h *Host) say(troubles []string) {
-	for _, text := range troubles {
-		if w, ok := strings.CutPrefix(text, protocol.WarningPrefix); ok {
-			h.warnings = append(h.warnings, w)
-		} else {
-			h.troubles = append(h.troubles, text)
-		}
-	}
+	h.Add(Unreadable, format, args...)
 }
 
 // Governor is how a host's reading is held back.
@@ -97,7 +108,13 @@ func Sender(now time.Time, h receiver.Host, waiting ingest.Waiting, share ingest
 		x.UnreceivedSeconds = ago(h.Beat.TimeMs-h.OldestUnreadMs, since)
 	}
 	if !h.Missed && h.Connections == 0 { // another collector has what it reads now
-		x.UnreceivedSeconds, x.UnstoredSeconds, x.troubles, x.warnings = 0, 0, nil, nil
+		x.UnreceivedSeconds, x.UnstoredSeconds, x.troubles = 0, 0, nil
+	}
+	x.heard = !h.Earlier
+	x.silence, x.Elsewhere, x.certificateIssued, x.CertificateExpires = now.Sub(h.Seen), h.Elsewhere && h.Connections == 0, h.Issued, h.Expires
+	if h.ClockKnown {
+		offset := h.ClockOffset.Seconds()
+		x.ClockOffsetSeconds = &offset
 	}
 	x.Agent, x.Connections, x.SeenSeconds = h.Agent, h.Connections, now.Sub(h.Seen).Seconds()
 	x.Lines, x.Bytes, x.Busy, x.Refused = h.Lines, h.Bytes, h.Busy, h.Refused
@@ -105,10 +122,10 @@ func Sender(now time.Time, h receiver.Host, waiting ingest.Waiting, share ingest
 	x.missed = h.Missed && (h.Earlier || !h.BeatAt.IsZero() || h.Connections == 0)
 	x.wait(waiting)
 	for _, f := range h.Faults {
-		x.troubles = append(x.troubles, fmt.Sprintf("%s (%d times, the last at %s)", f.Text, f.Count, f.At.UTC().Format(time.RFC3339)))
+		x.troubles = append(x.troubles, Faulty.New(fmt.Sprintf("%s (%d times, the last at %s)", f.Text, f.Count, f.At.UTC().Format(time.RFC3339))))
 	}
 	if h.Shared != "" {
-		x.Warn("%s", h.Shared)
+		x.Add(SharedName, "%s", h.Shared)
 	}
 	x.share(share)
 	return x
@@ -129,31 +146,31 @@ func (h *Host) arrived() ingest.Arrivals {
 func (h *Host) share(s ingest.Share) {
 	h.SpoolBytes = s.Bytes
 	if s.Dates != "" {
-		h.troubles = append(h.troubles, s.Dates)
+		h.troubles = append(h.troubles, OverShare.New(s.Dates))
 	}
 	if s.OverSeconds > 0 {
-		h.troubles = append(h.troubles, fmt.Sprintf("it has used its share of the spool for %s, %d bytes in %d batches, and waits until they are stored", span(s.OverSeconds), s.Bytes, s.Batches))
+		h.troubles = append(h.troubles, OverShare.New(fmt.Sprintf("it has used its share of the spool for %s, %d bytes in %d batches, and waits until they are stored", span(s.OverSeconds), s.Bytes, s.Batches)))
 	}
 }
 
 // slow adds that its lines took long to parse.
 func (h *Host) slow(s ingest.Slow) {
 	if s.Seconds > 0 {
-		h.troubles = append(h.troubles, fmt.Sprintf("the format of %.100q is slow: parsing %d bytes of lines took %s", s.Path, s.Bytes, span(s.Seconds)))
+		h.troubles = append(h.troubles, SlowFormat.New(fmt.Sprintf("the format of %.100q is slow: parsing %d bytes of lines took %s", s.Path, s.Bytes, span(s.Seconds))))
 	}
 }
 
 // Reader is a host whose logs an agent in this process reads.
 func Reader(now time.Time, h protocol.Heartbeat, s agent.State, silentAfter, maxLag time.Duration) Host {
 	x := beat(&h, 0)
-	x.Agent = "collector: " + s.Collector
+	x.heard, x.Agent = true, "collector: "+s.Collector
 	if s.Connected {
 		x.Connections = 1
 	} else if away := now.Sub(s.Since); away > silentAfter {
-		x.troubles = append(x.troubles, fmt.Sprintf("no collector for %s: %s", round(away), s.Error))
+		x.troubles = append(x.troubles, NoCollector.New(fmt.Sprintf("no collector for %s: %s", round(away), s.Error)))
 	}
 	if s.BusySince != nil && now.Sub(*s.BusySince) > maxLag {
-		x.troubles = append(x.troubles, fmt.Sprintf("the collector accepts no batches for %s: %s", round(now.Sub(*s.BusySince)), s.Busy))
+		x.troubles = append(x.troubles, CollectorBusy.New(fmt.Sprintf("the collector accepts no batches for %s: %s", round(now.Sub(*s.BusySince)), s.Busy)))
 	}
 	x.Lines = s.SentLines
 	return x
@@ -164,10 +181,12 @@ func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, 
 	x := Host{
 		Files: int64(s.Files), WrittenBytes: s.WrittenBytes, ReadBytes: s.ReadBytes, ReceivedBytes: s.ReadBytes, StoredBytes: s.StoredBytes,
 		UnstoredSeconds: s.UnstoredSeconds, LinesPerSecond: s.LinesPerSecond, LostBytes: c.LostBytes.Load(), LostFiles: c.LostFiles.Load(),
-		Governor: Governor{BytesPerSecond: g.BytesPerSecond, Reason: g.Reason}, Lines: c.Lines.Load(), Bytes: c.Bytes.Load(),
+		Governor: Governor{BytesPerSecond: g.BytesPerSecond, Reason: g.Reason}, Lines: c.Lines.Load(), Bytes: c.Bytes.Load(), troubles: reports(s.Troubles(now)),
 	}
-	x.say(s.Troubles(now))
-	x.warnings = append(x.warnings, s.Warnings(now)...)
+	x.heard = true
+	for _, text := range s.Warnings(now) {
+		x.Add(UnreadLog, "%s", text)
+	}
 	if s.UnreadSeconds > 0 {
 		x.UnreceivedSeconds = s.UnreadSeconds + now.Sub(s.At).Seconds()
 	}
@@ -188,14 +207,21 @@ func beat(h *protocol.Heartbeat, since time.Duration) Host {
 		ReceivedBytes: c[protocol.ReceivedBytes], StoredBytes: c[protocol.StoredBytes],
 		LinesPerSecond: float64(c[protocol.LinesPerSecond]), LostBytes: c[protocol.LostBytes], LostFiles: c[protocol.LostFiles],
 		UnreceivedSeconds: ago(c[protocol.UnreceivedMs], since), UnstoredSeconds: ago(c[protocol.UnstoredMs], since),
-		Governor: Governor{BytesPerSecond: h.Governor.Budget, Reason: h.Governor.Reason},
+		Governor: Governor{BytesPerSecond: h.Governor.Budget, Reason: h.Governor.Reason}, troubles: reports(h.Troubles),
 	}
-	x.say(h.Troubles)
 	x.UntabledSeconds = x.UnreceivedSeconds
 	if h.Governor.PausedSinceMs > 0 {
 		x.Governor.PausedSeconds = max(ago(h.TimeMs-h.Governor.PausedSinceMs, since), 0.001)
 	}
 	return x
+}
+
+// reports are the problems that an agent reports as texts.
+func reports(texts []string) (problems []Problem) {
+	for _, text := range texts {
+		problems = append(problems, ReportOf(text))
+	}
+	return problems
 }
 
 // ago is an age of so many ms, so long ago, in seconds; 0 stays 0.

@@ -1,6 +1,10 @@
 package monitor
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // exporter is a Fleet for Prometheus, looked at when it is asked for.
 type exporter struct {
@@ -22,7 +26,9 @@ var ofHosts = []struct {
 	name, help string
 	value      func(h *Host) float64
 }{
-	{gauge, "healthy", "0 if /health says ERROR of the host, else 1.", func(h *Host) float64 { return truth(h.Status != failing) }},
+	{gauge, "healthy", "0 if /health says ERROR of the host, else 1.", func(h *Host) float64 { return truth(h.Status != Failing) }},
+	{gauge, "level", "0 if /health says OKAY of the host, 1 for WARN, 2 for ERROR.", func(h *Host) float64 { return float64(h.Status.rank()) }},
+	{gauge, "acknowledged", "1 while an operator's acknowledgement of the host's problems lasts, else 0.", func(h *Host) float64 { return truth(h.Acknowledged != nil) }},
 	{gauge, "silent_seconds", "Since the host last said something.", func(h *Host) float64 { return h.SeenSeconds }},
 	{gauge, "connections", "Open connections of the host.", func(h *Host) float64 { return float64(h.Connections) }},
 	{gauge, "files", "Logs that are followed.", func(h *Host) float64 { return float64(h.Files) }},
@@ -82,10 +88,50 @@ func (e exporter) Collect(out chan<- prometheus.Metric) {
 	for name, s := range health.Process.Sinks {
 		send(gauge, "sink_failing_seconds", "For how long the sink has failed; 0: it works.", s.FailingSeconds, "sink", name)
 	}
+	send(gauge, "level", "0 if /health says OKAY, 1 for WARN, 2 for ERROR.", float64(health.Status.rank()), "", "")
+	if f.Disk != nil {
+		send(gauge, "disk_free_bytes", "Bytes that are free on the disk of the spool, or of an agent's data.", float64(f.Disk.FreeBytes), "", "")
+		send(gauge, "disk_full_seconds", "When that disk is full at the present rate; 0: it does not fill.", f.Disk.FullSeconds, "", "")
+	}
+	sent := map[ProblemKind]bool{}
+	for _, p := range health.Process.Problems {
+		if !sent[p.Kind] {
+			sent[p.Kind] = true
+			send(gauge, "trouble", "Level of each kind of problem that the process has: 1 for WARN, 2 for ERROR.", float64(p.Level.rank()), "kind", string(p.Kind))
+		}
+	}
 	for name, h := range health.Metrics {
+		e.hostSigns(out, name, &h)
 		for _, m := range ofHosts {
 			send(m.kind, "host_"+m.name, m.help, m.value(&h), "host", name)
 		}
+	}
+}
+
+var (
+	hostTrouble = prometheus.NewDesc("sluice_host_trouble", "Level of each kind of problem that the host has: 1 for WARN, 2 for ERROR.", []string{"host", "kind"}, nil)
+	hostInfo    = prometheus.NewDesc("sluice_host_info", "1, for its label: the version of the host's agent.", []string{"host", "version"}, nil)
+	hostClock   = prometheus.NewDesc("sluice_host_clock_offset_seconds", "By how much the host's clock is ahead of this process's.", []string{"host"}, nil)
+	hostExpiry  = prometheus.NewDesc("sluice_host_certificate_expires_timestamp_seconds", "When the host's certificate expires.", []string{"host"}, nil)
+)
+
+// hostSigns sends what only some hosts have.
+func (exporter) hostSigns(out chan<- prometheus.Metric, name string, h *Host) {
+	sent := map[ProblemKind]bool{}
+	for _, p := range h.Problems {
+		if !sent[p.Kind] {
+			sent[p.Kind] = true
+			out <- prometheus.MustNewConstMetric(hostTrouble, gauge, float64(p.Level.rank()), name, string(p.Kind))
+		}
+	}
+	if version, ok := strings.CutPrefix(h.Agent, "sluice "); ok {
+		out <- prometheus.MustNewConstMetric(hostInfo, gauge, 1, name, strings.ToValidUTF8(version, ""))
+	}
+	if h.ClockOffsetSeconds != nil {
+		out <- prometheus.MustNewConstMetric(hostClock, gauge, *h.ClockOffsetSeconds, name)
+	}
+	if !h.CertificateExpires.IsZero() {
+		out <- prometheus.MustNewConstMetric(hostExpiry, gauge, float64(h.CertificateExpires.Unix()), name)
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 func (h *Health) Table() []string {
 	var b strings.Builder
 	p := &h.Process
-	fmt.Fprintf(&b, "%s: %s on %s, up %s; %d hosts, %d of them not well", h.Status, p.Kind, p.Host, span(p.UpSeconds), len(h.Metrics), h.count(failing))
-	if n := h.count(warning); n > 0 {
+	fmt.Fprintf(&b, "%s: %s on %s, up %s; %d hosts, %d of them not well", h.Status, p.Kind, p.Host, span(p.UpSeconds), len(h.Metrics), h.count(Failing))
+	if n := h.count(Warn); n > 0 {
 		fmt.Fprintf(&b, ", %d with warnings", n)
 	}
 	b.WriteString("; ")
@@ -58,16 +58,16 @@ func (h *Health) Table() []string {
 
 func (s Sink) text() string {
 	switch {
-	case s.FailingSeconds > 0 && s.Status == okay: // not for long yet
+	case s.FailingSeconds > 0 && s.Status != Failing: // not for long yet
 		return fmt.Sprintf("fails for %s", span(s.FailingSeconds))
 	case s.FailingSeconds > 0:
 		return fmt.Sprintf("ERROR for %s", span(s.FailingSeconds))
 	}
-	return okay
+	return string(Okay)
 }
 
 // count returns how many hosts have the status.
-func (h *Health) count(status string) (n int) {
+func (h *Health) count(status Level) (n int) {
 	for _, x := range h.Metrics {
 		if x.Status == status {
 			n++
@@ -80,7 +80,9 @@ func (h *Health) count(status string) (n int) {
 // between afterwards.
 func (h *Health) hosts(b *strings.Builder) {
 	names := slices.SortedFunc(maps.Keys(h.Metrics), func(a, b string) int {
-		wrong := func(name string) int { return slices.Index([]string{failing, warning, okay}, h.Metrics[name].Status) }
+		wrong := func(name string) int {
+			return -h.Metrics[name].Status.rank()
+		}
 		return cmp.Or(cmp.Compare(wrong(a), wrong(b)), strings.Compare(a, b))
 	})
 	var rows strings.Builder
@@ -88,7 +90,7 @@ func (h *Health) hosts(b *strings.Builder) {
 	fmt.Fprintln(w, "HOST\tSTATE\tLINES/S\tUNREAD\tLAG\tUNSTORED\tGOVERNOR\tHEARD")
 	for _, name := range names {
 		x := h.Metrics[name]
-		fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%s\t%s\t%s\t%s\n", clean(name), clean(x.Status), x.LinesPerSecond, bytesText(max(0, x.WrittenBytes-x.ReadBytes)),
+		fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%s\t%s\t%s\t%s\n", clean(name), clean(string(x.Status)), x.LinesPerSecond, bytesText(max(0, x.WrittenBytes-x.ReadBytes)),
 			age(x.UntabledSeconds), age(x.UnstoredSeconds), x.Governor.text(), h.heard(&x))
 	}
 	w.Flush() //nolint:errcheck // it goes to memory
@@ -111,6 +113,9 @@ func (h *Health) hosts(b *strings.Builder) {
 func (h *Health) heard(x *Host) string {
 	if h.Process.Kind != Collector {
 		return "-"
+	}
+	if x.NeverHeard {
+		return "never"
 	}
 	return age(max(x.SeenSeconds, 0.1)) + " ago"
 }

@@ -1,50 +1,94 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment/vfs"
 	"sluice/ingest/tail"
 	"sluice/monitor"
+	"sluice/monitor/watch"
 	"sluice/print"
 )
 
 type ackCmd struct {
-	Lost bool `help:"Acknowledge lost lines: status, /health and audit stop reporting them as an error."`
+	Host string        `arg:"" optional:"" help:"Host whose problems are acknowledged."`
+	Lost bool          `help:"Acknowledge lost lines: status, /health and audit stop reporting them as an error."`
+	For  time.Duration `placeholder:"TIME" help:"Count the host's errors as warnings and send no messages of it for this time, such as 8h; at most 30d."`
+	Why  string        `placeholder:"TEXT" help:"The reason, which is shown wherever the host is."`
+	End  bool          `help:"End the acknowledgement of --for now."`
 }
 
 // Help is kong's longer help.
 func (ackCmd) Help() string {
-	return `Lines that were deleted before they were read, and logs that were removed while no process
-followed them, are reported as an error by status, /health and audit until they are
-acknowledged:
+	return `Lost lines are an error in status, /health and audit until they are acknowledged. On the
+host that lost them:
 
-    sluice --data /var/lib/sluice status
     sluice --data /var/lib/sluice ack --lost
 
-Prints what it acknowledges. It works with and without a running run or agent.`
+At a collector, for one of its hosts, which the host itself still reports:
+
+    sluice --data /var/lib/sluice ack web03 --lost
+
+To keep a host from being an error while somebody works on it:
+
+    sluice --data /var/lib/sluice ack web03 --for 8h --why "disk is replaced"
+
+Works while the process runs, and while it does not.`
 }
 
-// ackName is a file that asks the process at work in a data directory to acknowledge.
-const ackName = "acknowledge-lost"
+const (
+	// ackName is a request to the process that uses a data directory, ackAnswer its answer.
+	ackName, ackAnswer = "acknowledge", "acknowledge.answer"
+	maxAckBytes        = 64 << 10
+)
 
 // ackWait is how long a process may take to answer: it looks every tickInterval.
 const ackWait = 6 * tickInterval
 
+// ackRequest is what is acknowledged.
+type ackRequest struct {
+	Host string        `json:"host,omitempty"`
+	Lost bool          `json:"lost,omitempty"`
+	For  time.Duration `json:"for_ns,omitempty"`
+	Why  string        `json:"why,omitempty"`
+	End  bool          `json:"end,omitempty"`
+}
+
+// ackResult is what was done.
+type ackResult struct {
+	Error string   `json:"error,omitempty"`
+	Done  []string `json:"done,omitempty"`
+	Count int      `json:"count"`
+}
+
 func (c *ackCmd) Run(a *app) (err error) {
-	if !c.Lost {
-		return usage("nothing to acknowledge is named\nhint: sluice ack --lost")
+	r := ackRequest(*c)
+	switch {
+	case !r.Lost && r.For == 0 && !r.End:
+		return usage("nothing to acknowledge is named\nhint: sluice ack --lost, or sluice ack HOST --for 8h --why TEXT")
+	case r.Host == "" && !r.Lost:
+		return usage("--for and --end need a host\nhint: sluice ack HOST --for 8h --why TEXT")
+	case r.For < 0 || r.For > watch.MaxAck:
+		return usage("--for takes more than 0 and at most 30d")
+	case r.For > 0 && (strings.TrimSpace(r.Why) == "" || r.End):
+		return usage("--for needs --why, and no --end")
 	}
 	path := filepath.Join(a.cli.Data, "checkpoint")
 	if !exists(path) {
-		return usage("no checkpoint at %s\nhint: give --data as for the run or the agent", path)
+		return usage("no checkpoint at %s\nhint: give --data as for the run, the agent or the collector", path)
 	}
 	if locked(a.cli.Data) {
-		return c.ask(a)
+		return r.ask(a)
 	}
 	lock, err := lockData(a.cli.Data)
 	if err != nil {
@@ -55,61 +99,151 @@ func (c *ackCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	losses := cp.AcknowledgeLosses()
-	if err := cp.Save(); err != nil {
+	w, err := watch.Open(vfs.OS{}, watchPath(a.cli.Data))
+	if err != nil {
 		return err
 	}
-	printLosses(a, losses)
-	return nil
+	own := r.Host // of an agent or a run; a collector has many
+	if s, err := monitor.Read(statusPath(a.cli.Data)); err == nil && s.Health != nil && s.Health.Process.Kind == monitor.Collector {
+		own, cp = "", nil
+	}
+	result := r.apply(time.Now(), w, own, cp, nil)
+	if err := w.Save(time.Now(), 0, true); err != nil {
+		return err
+	}
+	return result.print(a)
 }
 
 // ask has the process at work acknowledge, and waits for it.
-func (c *ackCmd) ask(a *app) error {
+func (r *ackRequest) ask(a *app) error {
 	s, err := monitor.Read(statusPath(a.cli.Data))
 	if err != nil {
 		return err
 	}
-	request := filepath.Join(a.cli.Data, ackName)
-	if err := os.WriteFile(request, nil, 0o640); err != nil {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	request, answer := filepath.Join(a.cli.Data, ackName), filepath.Join(a.cli.Data, ackAnswer)
+	if err := os.Remove(answer); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("ack: %w", err)
+	}
+	if err := vfs.Replace(vfs.OS{}, request, body); err != nil {
 		return fmt.Errorf("ack: %w", err)
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(ackWait)
-	for exists(request) {
+	for !exists(answer) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			return errors.Join(fmt.Errorf("process %d did not answer within %s\nhint: is it a run or an agent? sluice status", s.PID, ackWait), os.Remove(request))
+			return errors.Join(fmt.Errorf("process %d did not answer within %s\nhint: is it a run, an agent or a collector? sluice status", s.PID, ackWait), os.Remove(request))
 		case <-a.ctx.Done():
 			return errors.Join(a.ctx.Err(), os.Remove(request))
 		}
 	}
-	printLosses(a, s.Logs.Losses)
+	var result ackResult
+	if err := readSmall(answer, &result); err != nil {
+		return fmt.Errorf("ack: %w", err)
+	}
+	return errors.Join(result.print(a), os.Remove(answer))
+}
+
+func (r *ackResult) print(a *app) error {
+	if r.Error != "" {
+		return fmt.Errorf("%s", r.Error)
+	}
+	for _, text := range r.Done {
+		print.Textln(a.stdout, "acknowledged:", text)
+	}
+	print.Textf(a.stdout, "acknowledged=%d\n", r.Count)
 	return nil
 }
 
-func printLosses(a *app, losses []checkpoint.Loss) {
-	for _, l := range losses {
-		print.Textln(a.stdout, "acknowledged:", l)
+// apply does what is asked for. own is the host whose logs this process reads, cp its
+// checkpoint; a collector has neither. counters may be nil.
+func (r *ackRequest) apply(now time.Time, w *watch.File, own string, cp *checkpoint.File, counters *tail.Counters) (result ackResult) {
+	fail := func(err error) ackResult {
+		if errors.Is(err, watch.ErrUnknownHost) {
+			err = fmt.Errorf("no host %q is known here\nhint: sluice status lists them", r.Host)
+		}
+		return ackResult{Error: err.Error()}
 	}
-	print.Textf(a.stdout, "acknowledged=%d\n", len(losses))
+	if r.Lost && cp != nil && (r.Host == "" || r.Host == own) {
+		losses := cp.AcknowledgeLosses()
+		if counters != nil {
+			counters.Acknowledge(losses)
+		}
+		for _, l := range losses {
+			result.Done, result.Count = append(result.Done, l.String()), result.Count+1
+		}
+		if err := cp.Save(); err != nil {
+			return fail(err)
+		}
+	}
+	if r.Lost && r.Host == "" && cp == nil {
+		return fail(errors.New("a collector has lost nothing itself\nhint: sluice ack HOST --lost"))
+	}
+	if r.Lost && r.Host != "" && r.Host != own {
+		loss, err := w.AcknowledgeLoss(r.Host)
+		if err != nil {
+			return fail(err)
+		}
+		if loss.Files > 0 {
+			result.Done, result.Count = append(result.Done, fmt.Sprintf("%s: %d bytes in %d logs that were deleted before they were read", r.Host, loss.Bytes, loss.Files)), result.Count+1
+		}
+	}
+	if r.For > 0 || r.End {
+		if err := w.Acknowledge(now, r.Host, r.For, r.Why); err != nil {
+			return fail(err)
+		}
+		result.Count++
+		if r.For > 0 {
+			result.Done = append(result.Done, fmt.Sprintf("%s until %s: %s", r.Host, now.Add(r.For).UTC().Format(time.RFC3339), r.Why))
+		}
+	}
+	return result
 }
 
-// acknowledge does what ack asks for, in the process at work. The request is removed
-// when it is done.
-func (a *app) acknowledge(cp *checkpoint.File, counters *tail.Counters) {
+// acknowledge does what ack asks for, in the process at work, and answers.
+func (a *app) acknowledge(w *watch.File, own string, cp *checkpoint.File, counters *tail.Counters) {
 	request := filepath.Join(a.cli.Data, ackName)
 	if !exists(request) {
 		return
 	}
-	losses := cp.AcknowledgeLosses()
-	counters.Acknowledge(losses)
-	err := errors.Join(cp.Save(), os.Remove(request))
-	for _, l := range losses {
-		a.log.Info("loss acknowledged", "path", l.Path, "bytes", l.Bytes)
+	var r ackRequest
+	var result ackResult
+	if err := readSmall(request, &r); err != nil {
+		result.Error = err.Error()
+	} else {
+		result = r.apply(time.Now(), w, own, cp, counters)
+	}
+	for _, text := range result.Done {
+		a.log.Info("problem acknowledged", "reason", text)
+	}
+	body, err := json.Marshal(&result)
+	if err = errors.Join(err, os.Remove(request)); err == nil {
+		err = vfs.Replace(vfs.OS{}, filepath.Join(a.cli.Data, ackAnswer), body)
 	}
 	if err != nil {
-		a.log.Warn("cannot save the acknowledgement, will retry with the next checkpoint", "err", err)
+		a.log.Warn("cannot answer a request to acknowledge", "err", err)
 	}
+}
+
+// readSmall reads a small JSON file that is not a link.
+func readSmall(path string, v any) (err error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	b, err := io.ReadAll(io.LimitReader(f, maxAckBytes+1))
+	if err != nil {
+		return err
+	}
+	if len(b) > maxAckBytes {
+		return fmt.Errorf("%s has more than %d bytes", path, maxAckBytes)
+	}
+	return json.Unmarshal(b, v)
 }

@@ -86,8 +86,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	wrong, soon := certificates.check(time.Now(), x509.ExtKeyUsageClientAuth, c.Host)
-	logCertificate(a.log, wrong, soon)
+	logCertificate(a.log, certificates.check(time.Now(), x509.ExtKeyUsageClientAuth, c.Host))
 	trace, err := c.openTrace()
 	if err != nil {
 		return err
@@ -100,7 +99,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 	var file *checkpoint.File
 	var locks []*os.File
 	defer func() { err = errors.Join(err, closeAll(locks)) }()
-	start := &starting{kind: monitor.Agent, host: c.Host, flags: &c.statusFlags, thresholds: monitor.Thresholds{SilentAfter: silentAfter, MaxLag: c.MaxLag}}
+	start := &starting{waitsFor: "the checkpoint in --data", kind: monitor.Agent, host: c.Host, flags: &c.statusFlags, thresholds: monitor.Thresholds{SilentAfter: silentAfter, MaxLag: c.MaxLag}}
 	err = start.patiently(a, func() (err error) {
 		if err := closeAll(locks); err != nil {
 			return err
@@ -117,14 +116,19 @@ func (c *agentCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	at := &sending{cmd: c, began: time.Now(), gate: gate, certificates: certificates}
+	w, endWatch, err := a.watch(a.cli.Data, &c.messageFlags, monitor.Agent, c.Host, expectFlags{}, nil)
+	if err != nil {
+		return err
+	}
+	defer endWatch()
+	at := &sending{cmd: c, began: time.Now(), gate: gate, certificates: certificates, watch: w}
 	defer a.followApache(configuration)()
 	at.agent = agent.New(agent.Config{
 		Collectors: c.Collector, Flume: c.flume, Dial: c.dial(certificates), Checkpoint: file, Name: "sluice " + version(),
 		Compression: c.compression(), WindowBytes: c.Window.bytes(), FailoverAfter: c.FailoverAfter, Heartbeat: heartbeat, Drain: c.Drain,
 		Governor: func() protocol.Governor { return governed(gate.State()) }, Log: a.log,
 		Others: reportOf(configuration),
-		Report: func(t *tail.Tailer) { a.acknowledge(file, t.Counters()); at.report(a, t) },
+		Report: func(t *tail.Tailer) { a.acknowledge(w.file, c.Host, file, t.Counters()); at.report(a, t) },
 		Tail:   tail.Config{Sources: sources, Changing: changing(configuration), Host: c.Host, FromEnd: c.FromEnd, Latency: c.Latency, Gate: gate, MinMargin: c.MinMargin, Log: a.log},
 	})
 	remembered, forget := a.keepHistory()

@@ -19,6 +19,7 @@ type sending struct {
 	cmd     *agentCmd
 	began   time.Time
 	history *history.Store
+	watch   *watching
 	gate    *governor.Governor
 
 	certificates *tlsFiles
@@ -38,22 +39,25 @@ func (s *sending) fleet() monitor.Fleet {
 		c := t.Counters()
 		counts.Lines, counts.Bytes, counts.Failures = c.Lines.Load(), c.Bytes.Load(), c.Failures.Load()
 	}
-	wrong, soon := s.certificates.check(now, x509.ExtKeyUsageClientAuth, s.cmd.Host)
-	return monitor.Fleet{
-		Wrong: wrong, Soon: soon,
-		Now: now, Began: s.began, Kind: monitor.Agent, Host: s.cmd.Host, Version: version(), Counts: counts,
+	f := monitor.Fleet{
+		Problems: s.certificates.check(now, x509.ExtKeyUsageClientAuth, s.cmd.Host),
+		Now:      now, Began: s.began, Kind: monitor.Agent, Host: s.cmd.Host, Version: version(), Counts: counts,
 		Hosts:       map[string]monitor.Host{s.cmd.Host: monitor.Reader(now, s.agent.Heartbeat(), state, silentAfter, s.cmd.MaxLag)},
 		Sinks:       monitor.AgentSinks(now, state),
 		BufferBytes: state.UnacknowledgedBytes, BufferMaxBytes: s.cmd.Window.bytes(),
 	}
+	s.watch.add(&f)
+	return f
 }
 
 // report writes the status file; `sluice status` reads it.
 func (s *sending) report(a *app, t *tail.Tailer) {
 	s.tailer.Store(t)
+	s.watch.observe(a, time.Now(), ownHost(s.cmd.Host, s.began))
 	f, read, state := s.fleet(), t.Counters(), s.agent.State()
 	h := f.Check(s.thresholds())
 	s.history.Offer(f.Now, dashboard.Observations(&h))
+	s.watch.tell(&h)
 	status := monitor.Status{
 		At: f.Now, PID: os.Getpid(), Began: s.began, Host: s.cmd.Host, Version: version(),
 		Lines: f.Counts.Lines, Bytes: f.Counts.Bytes,

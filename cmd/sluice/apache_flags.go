@@ -73,7 +73,7 @@ func warnOf(h *monitor.Host, configuration *apacheconf.Follower) {
 		h.Fail("%s", text)
 	}
 	for _, text := range warnings {
-		h.Warn("%s", text)
+		h.Add(monitor.UnreadLog, "%s", text)
 	}
 }
 

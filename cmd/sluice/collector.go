@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 
@@ -25,6 +26,7 @@ type collectorCmd struct {
 	storeFlags
 	tlsFlags
 	statusFlags
+	expectFlags
 	Listen            string        `default:"127.0.0.1:4141" placeholder:"HOST:PORT" help:"Address and port for agents."`
 	InsecureListen    bool          `help:"Listen on a network address without TLS. Any client that reaches the port can then write lines under any host's name."`
 	Checkpoint        string        `type:"path" placeholder:"FILE" help:"File with the position of each stream (default: DATA/checkpoint)."`
@@ -81,8 +83,10 @@ func (c *collectorCmd) Run(a *app) (err error) {
 	if c.Flume.WithoutCertificate && certificates == nil {
 		return usage("--flume-without-certificate is for a collector with --tls-cert, --tls-key and --tls-ca")
 	}
-	wrong, soon := certificates.check(time.Now(), x509.ExtKeyUsageServerAuth, "")
-	logCertificate(a.log, wrong, soon)
+	if _, err := c.expectFlags.read(); err != nil {
+		return err
+	}
+	logCertificate(a.log, certificates.check(time.Now(), x509.ExtKeyUsageServerAuth, ""))
 	listener, err := c.listen(a.ctx, certificates != nil)
 	if err != nil {
 		return err
@@ -93,7 +97,7 @@ func (c *collectorCmd) Run(a *app) (err error) {
 		return err
 	}
 	var s *stores
-	start := &starting{kind: monitor.Collector, host: host, flags: &c.statusFlags, thresholds: monitor.Thresholds{SilentAfter: c.SilentAfter, MaxLag: c.MaxLag, RollInterval: c.RollInterval}}
+	start := &starting{waitsFor: c.waitsFor(), kind: monitor.Collector, host: host, flags: &c.statusFlags, thresholds: monitor.Thresholds{SilentAfter: c.SilentAfter, MaxLag: c.MaxLag, RollInterval: c.RollInterval}}
 	err = start.patiently(a, func() (err error) {
 		s, err = c.open(a, storeOptions{
 			formats: []string{parse.AutoName, format}, checkpoint: c.Checkpoint, spool: c.Spool,
@@ -152,7 +156,12 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	}
 	defer r.Close()
 	gate := limits.NewGate(a.log)
-	at := &collecting{cmd: c, host: host, began: time.Now(), stores: s, receiver: r, certificates: certificates, gate: gate}
+	w, endWatch, err := a.watch(s.spool, &c.messageFlags, monitor.Collector, host, c.expectFlags, c.Retired)
+	if err != nil {
+		return err
+	}
+	defer endWatch()
+	at := &collecting{cmd: c, host: host, began: time.Now(), stores: s, receiver: r, certificates: certificates, gate: gate, watch: w}
 	remembered, forget := a.keepHistory()
 	defer forget()
 	at.history = remembered
@@ -165,16 +174,21 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	layers := avrorpc.Layers{}
 	if certificates != nil {
 		layers.TLS = certificates.server(!c.Flume.WithoutCertificate)
+		layers.Rejected = func(peer netip.AddrPort, err error) { w.rejected(certificates, peer, err) }
 	}
 	server := &avrorpc.Server{Services: []avrorpc.Service{r.Service(), r.FlumeService()}, Limits: limits, Gate: gate, Upgrade: layers.Upgrade, Log: a.log}
 	a.log.Info("collector listening", "address", listener.Addr(), "tls", certificates != nil)
 	print.Textln(a.stdout, "listening on", listener.Addr())
 	group, ctx := errgroup.WithContext(a.ctx)
 	group.Go(func() error { return server.Serve(ctx, listener) })
+	if lazy, ok := s.table.(*lazyTable); ok {
+		group.Go(func() error { return lazy.failed(ctx) })
+	}
 	group.Go(func() error {
 		ticker := time.NewTicker(tickInterval)
 		defer ticker.Stop()
 		for {
+			a.acknowledge(w.file, "", nil, nil)
 			at.report(a)
 			select {
 			case now := <-ticker.C:
@@ -191,7 +205,7 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 
 // end stores what was received, as far as that goes.
 func (c *collectorCmd) end(a *app, s *stores, failed error) error {
-	if failed != nil {
+	if failed != nil || s.waiting() { // nothing can be stored: the next start goes on
 		return s.collector.Abort()
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), c.Drain)

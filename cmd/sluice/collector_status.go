@@ -23,6 +23,7 @@ type collecting struct {
 
 	certificates *tlsFiles
 	gate         *admission.Gate // of the port for agents
+	watch        *watching
 }
 
 func (c *collecting) thresholds() monitor.Thresholds {
@@ -32,24 +33,26 @@ func (c *collecting) thresholds() monitor.Thresholds {
 // fleet is how it stands with its hosts.
 func (c *collecting) fleet() monitor.Fleet {
 	now, state := time.Now(), c.stores.state()
-	wrong, soon := c.certificates.check(now, x509.ExtKeyUsageServerAuth, "")
 	f := monitor.Fleet{
-		Wrong: wrong, Soon: soon,
-		Now: now, Began: c.began, Kind: monitor.Collector, Host: c.host, Version: version(),
+		Problems: c.certificates.check(now, x509.ExtKeyUsageServerAuth, ""),
+		Now:      now, Began: c.began, Kind: monitor.Collector, Host: c.host, Version: version(),
 		Hosts: monitor.Senders(now, c.receiver.Hosts(), state, c.cmd.SilentAfter), Sinks: monitor.Sinks(now, state.Troubles), Counts: c.stores.counts(),
 		BufferBytes: state.SpoolBytes, BufferMaxBytes: c.cmd.SpoolMax.bytes(), Segments: state.Segments, UntabledBytes: state.UntabledBytes,
 	}
 	if failing := c.gate.Failing(); failing.Err != nil {
 		f.Sinks[monitor.Listener] = monitor.Sink{FailingSeconds: max(now.Sub(failing.Since).Seconds(), 0.001), Attempts: failing.Attempts, Error: failing.Err.Error()}
 	}
+	c.watch.add(&f)
 	return withWarnings(f, "port for agents", c.gate)
 }
 
 // report writes the status file; `sluice status` reads it.
 func (c *collecting) report(a *app) {
+	c.watch.observe(a, time.Now(), seenOf(c.receiver.Hosts()))
 	f := c.fleet()
 	h := f.Check(c.thresholds())
 	c.history.Offer(f.Now, dashboard.Observations(&h))
+	c.watch.tell(&h)
 	status := monitor.Status{
 		At: f.Now, PID: os.Getpid(), Began: c.began, Host: c.host, Version: version(),
 		Lines: f.Counts.Lines, Bytes: f.Counts.Bytes, Rows: f.Counts.Rows, ParseErrors: f.Counts.ParseErrors, ArchiveFiles: f.Counts.Segments,

@@ -42,19 +42,59 @@ type starting struct {
 	host       string
 	flags      *statusFlags
 	thresholds monitor.Thresholds
+	waitsFor   string // table, archive, and what an earlier process left
 
 	mu      sync.Mutex
 	trouble ingest.Trouble
 }
 
+// startsAtOnce is how long opening may take before it is reported that it takes long.
+const startsAtOnce = 5 * time.Second
+
 // patiently calls open until it succeeds, fails with another error than a full disk, or
-// the process is told to stop. Meanwhile log, status file and /health say why it waits.
+// the process is told to stop. If it takes long, log, status file and /health say what is
+// waited for, and since when.
 func (s *starting) patiently(a *app, open func() error) error {
-	err := open()
+	began := time.Now()
+	opened := make(chan error, 1)
+	go func() { opened <- open() }()
+	var err error
+	select {
+	case err = <-opened:
+	case <-time.After(startsAtOnce):
+		if err = s.waitFor(a, began, opened); err == nil {
+			a.log.Info("start completed", "after", time.Since(began).Round(time.Second))
+		}
+	}
 	if !diskFull(err) {
 		return err
 	}
-	began := time.Now()
+	return s.waitForRoom(a, began, err, open)
+}
+
+// waitFor waits for open, and reports that.
+func (s *starting) waitFor(a *app, began time.Time, opened <-chan error) error {
+	s.trouble = ingest.Trouble{What: "start", Since: began, Attempts: 1, Error: "waiting for " + s.waitsFor}
+	end, err := s.flags.serve(a, watched{look: func() monitor.Fleet { return s.fleet(began) }, thresholds: s.thresholds})
+	if err != nil {
+		return errors.Join(err, <-opened)
+	}
+	defer end()
+	a.log.Warn("start takes long, waiting", "reason", s.waitsFor)
+	ticker := time.NewTicker(tickInterval)
+	defer ticker.Stop()
+	for {
+		s.report(a, began)
+		select {
+		case err := <-opened:
+			return err
+		case <-ticker.C:
+		}
+	}
+}
+
+// waitForRoom waits for room on the disk.
+func (s *starting) waitForRoom(a *app, began time.Time, err error, open func() error) error {
 	s.trouble = ingest.Trouble{What: "start", Since: began}
 	end, served := s.flags.serve(a, watched{look: func() monitor.Fleet { return s.fleet(began) }, thresholds: s.thresholds})
 	if served != nil {

@@ -86,7 +86,9 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return exec.CommandContext(t.Context(), path, args...)
+	c := exec.CommandContext(t.Context(), path, args...)
+	c.Env = append(os.Environ(), "SLUICE_SPOOL_MAX=1024") // a disk with less room is an error in /health
+	return c
 }
 
 func sorted(lines []byte) []byte {

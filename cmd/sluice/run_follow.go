@@ -47,7 +47,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	}
 	defer func() { err = errors.Join(err, trace.Close()) }()
 	var s *stores
-	start := &starting{kind: monitor.Run, host: r.Host, flags: &r.statusFlags, thresholds: monitor.Thresholds{SilentAfter: silentAfter, MaxLag: r.MaxLag, RollInterval: r.RollInterval}}
+	start := &starting{waitsFor: r.waitsFor(), kind: monitor.Run, host: r.Host, flags: &r.statusFlags, thresholds: monitor.Thresholds{SilentAfter: silentAfter, MaxLag: r.MaxLag, RollInterval: r.RollInterval}}
 	err = start.patiently(a, func() (err error) {
 		s, err = r.open(a, storeOptions{formats: formats, collector: ingest.CollectorConfig{Patient: true}})
 		return err
@@ -61,7 +61,12 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	ticker := time.NewTicker(tickInterval)
 	defer ticker.Stop()
-	at := &following{cmd: r, configuration: configuration, began: time.Now(), stores: s, gate: gate}
+	w, endWatch, err := a.watch(s.spool, &r.messageFlags, monitor.Run, r.Host, expectFlags{}, nil)
+	if err != nil {
+		return errors.Join(err, s.collector.Abort())
+	}
+	defer endWatch()
+	at := &following{cmd: r, configuration: configuration, began: time.Now(), stores: s, gate: gate, watch: w}
 	remembered, forget := a.keepHistory()
 	defer forget()
 	at.history = remembered
@@ -73,7 +78,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	a.log.Info("following logs", "sources", len(sources), "cpu_percent", r.CPU)
 	report := func(t *tail.Tailer) {
 		at.tailer.Store(t)
-		a.acknowledge(s.checkpoint, t.Counters())
+		a.acknowledge(w.file, r.Host, s.checkpoint, t.Counters())
 		at.report(a)
 	}
 	err = s.finish(a.ctx, ingest.Follow(a.ctx, ingest.FollowConfig{

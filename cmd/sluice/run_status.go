@@ -18,6 +18,7 @@ type following struct {
 	cmd     *runCmd
 	began   time.Time
 	history *history.Store
+	watch   *watching
 	stores  *stores
 	gate    *governor.Governor
 
@@ -47,20 +48,24 @@ func (r *following) fleet() monitor.Fleet {
 	now := time.Now()
 	host := monitor.Follower(now, logs, read, r.gate.State(), state.Waiting[r.cmd.Host], state.Arrivals[r.cmd.Host])
 	warnOf(&host, r.configuration)
-	return monitor.Fleet{
+	f := monitor.Fleet{
 		Now: now, Began: r.began, Kind: monitor.Run, Host: r.cmd.Host, Version: version(),
 		Hosts: map[string]monitor.Host{r.cmd.Host: host},
 		Sinks: monitor.Sinks(now, state.Troubles), Counts: counts,
 		BufferBytes: state.SpoolBytes, BufferMaxBytes: r.cmd.SpoolMax.bytes(), Segments: state.Segments, UntabledBytes: state.UntabledBytes,
 	}
+	r.watch.add(&f)
+	return f
 }
 
 // report writes the status file; `sluice status` reads it.
 func (r *following) report(a *app) {
+	r.watch.observe(a, time.Now(), ownHost(r.cmd.Host, r.began))
 	f := r.fleet()
 	logs, read := r.read()
 	h := f.Check(r.thresholds())
 	r.history.Offer(f.Now, dashboard.Observations(&h))
+	r.watch.tell(&h)
 	status := monitor.Status{
 		At: f.Now, PID: os.Getpid(), Began: r.began, Host: r.cmd.Host, Version: version(),
 		Lines: f.Counts.Lines, Bytes: f.Counts.Bytes, Rows: f.Counts.Rows, ParseErrors: f.Counts.ParseErrors, ArchiveFiles: f.Counts.Segments,

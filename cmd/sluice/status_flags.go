@@ -19,6 +19,7 @@ import (
 // statusFlags say who is told how a process is, and what is an error.
 type statusFlags struct {
 	statusAccess
+	messageFlags
 	StatusListen string        `placeholder:"HOST:PORT" help:"Address of the status server, such as 127.0.0.1:4142; :4142 is the same. It serves pages for a browser (/), /health, /metrics (Prometheus) and /metrics.json (Flume's format). A network address needs --status-tls-cert and a token or client certificates (default: no server)."`
 	StatusName   []string      `placeholder:"NAME" help:"Host names that requests to --status-listen may use, beside its own name, this machine's name and IP addresses. A request for any other name is rejected, as it could come from a web page of another site (DNS rebinding)."`
 	MaxLag       time.Duration `default:"10m" placeholder:"TIME" help:"Age of the oldest line that is not stored at which /health and status report ERROR; for the archive, --roll-interval is added. The same limit applies to a paused governor and a failing sink."`
@@ -37,6 +38,9 @@ const (
 )
 
 func (f *statusFlags) check() error {
+	if err := f.messageFlags.check(); err != nil {
+		return err
+	}
 	if f.MaxLag <= 0 {
 		return usage("--max-lag must be greater than 0")
 	}
@@ -127,9 +131,9 @@ func (f *statusFlags) names(address string) []string {
 
 // withWarnings adds what a listener's gate has to say.
 func withWarnings(f monitor.Fleet, listener string, gate *admission.Gate) monitor.Fleet {
-	f.Soon = slices.Clone(f.Soon)
+	f.Problems = slices.Clone(f.Problems)
 	for _, w := range gate.Warnings() {
-		f.Soon = append(f.Soon, listener+": "+w)
+		f.Problems = append(f.Problems, monitor.Connections.New(listener+": "+w))
 	}
 	return f
 }

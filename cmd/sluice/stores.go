@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"sluice/archive"
-	"sluice/hbase"
 	"sluice/hdfs"
 	"sluice/ingest"
 	"sluice/ingest/checkpoint"
@@ -77,11 +76,12 @@ func (r *storeFlags) layout(formats []string) (*schema.Layout, error) {
 type stores struct {
 	locks      []*os.File
 	checkpoint *checkpoint.File
-	table      table         // in HBase; nil: there is none
+	table      storedTable   // in HBase; nil: there is none
 	columns    archiveCloser // the tree of a columnar table; nil: there is none
 	archive    archiveCloser
 	collector  *ingest.Collector
-	patient    bool // what fails is tried again
+	patient    bool   // what fails is tried again
+	spool      string // a directory
 	// stopCompacting ends what compactBeside began; nil: it did not.
 	stopCompacting func()
 }
@@ -139,7 +139,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 		return s, err
 	}
 	c := o.collector
-	s.patient = c.Patient
+	s.patient, s.spool = c.Patient, spool
 	c.FS, c.SpoolDir, c.Checkpoint = vfs.OS{}, spool, s.checkpoint
 	c.Archive, c.Naming = s.archive, pattern
 	if err := r.openTables(a, s, &c, layout); err != nil {
@@ -166,10 +166,16 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 func (r *storeFlags) openTables(a *app, s *stores, c *ingest.CollectorConfig, layout *schema.Layout) (err error) {
 	holdLittle()
 	if r.onHBase() {
-		if s.table, err = a.writeHBase(r.tableFlags, layout, c.Patient); err != nil {
+		if c.SpoolAhead {
+			lazy := openLazily(r.Table, func() (table, error) { return a.writeHBase(r.tableFlags, layout, c.Patient) })
+			s.table = lazy
+			if err := lazy.soon(); err != nil {
+				return err
+			}
+		} else if s.table, err = a.writeHBase(r.tableFlags, layout, c.Patient); err != nil {
 			return err
 		}
-		c.Table = s.table
+		c.Table, c.TableReady = s.table, s.tableReady()
 	}
 	t, err := r.columnar(a)
 	if err != nil || t == nil {
@@ -237,11 +243,7 @@ func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) 
 // state is what the collector is about, with what table and archive try again.
 func (s *stores) state() *ingest.State {
 	state := s.collector.State()
-	if t, ok := s.table.(*hbase.Table); ok {
-		for _, x := range t.State() {
-			state.Troubles = append(state.Troubles, ingest.Trouble{What: "table: " + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
-		}
-	}
+	state.Troubles = append(state.Troubles, s.tableTroubles()...)
 	columns := "table: "
 	if s.table != nil {
 		columns = "columnar: "

@@ -2,39 +2,38 @@ package main
 
 import (
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"slices"
 	"time"
 
 	"sluice/ingest/receiver"
+	"sluice/monitor"
 )
-
-// expiresSoon so long before its end a certificate is to be renewed.
-const expiresSoon = 14 * 24 * time.Hour
 
 // check says what is wrong with our own certificate, and what soon will be. use is what the
 // other side wants it to be for; host is a name that it must have, "" for any.
-func (t *tlsFiles) check(now time.Time, use x509.ExtKeyUsage, host string) (wrong, soon []string) {
+func (t *tlsFiles) check(now time.Time, use x509.ExtKeyUsage, host string) (problems []monitor.Problem) {
 	if t == nil || t.flags.TLSCert == "" {
-		return nil, nil
+		return nil
 	}
 	config, err := t.read()
 	if err != nil {
-		return []string{err.Error()}, nil
+		return []monitor.Problem{monitor.Expired.New(err.Error())}
 	}
 	leaf := config.Certificates[0].Leaf
 	add := func(format string, args ...any) {
-		wrong = append(wrong, fmt.Sprintf("certificate %s ", t.flags.TLSCert)+fmt.Sprintf(format, args...))
+		problems = append(problems, monitor.Expired.New(fmt.Sprintf("certificate %s ", t.flags.TLSCert)+fmt.Sprintf(format, args...)))
 	}
-	const day = "2006-01-02 15:04 UTC"
-	switch left := leaf.NotAfter.Sub(now); {
-	case now.Before(leaf.NotBefore):
-		add("is not valid before %s: look at this machine's clock, or wait", leaf.NotBefore.UTC().Format(day))
-	case left <= 0:
-		add("expired on %s: renew it", leaf.NotAfter.UTC().Format(day))
-	case left < expiresSoon:
-		soon = append(soon, fmt.Sprintf("certificate %s expires on %s, in %d days: renew it", t.flags.TLSCert, leaf.NotAfter.UTC().Format(day), int(left.Hours()/24)))
+	if now.Before(leaf.NotBefore) {
+		add("is not valid before %s: look at this machine's clock, or wait", leaf.NotBefore.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	if p := monitor.CertificateProblem(now, leaf.NotBefore, leaf.NotAfter, "certificate "+t.flags.TLSCert); p != nil {
+		problems = append(problems, *p)
+	}
+	if p := monitor.CertificateProblem(now, time.Time{}, t.authorityExpires(), "the authority in "+t.flags.TLSCA); p != nil {
+		problems = append(problems, *p)
 	}
 	if usages := leaf.ExtKeyUsage; len(usages) > 0 && !slices.Contains(usages, use) && !slices.Contains(usages, x509.ExtKeyUsageAny) {
 		purpose := map[x509.ExtKeyUsage]string{x509.ExtKeyUsageServerAuth: "serverAuth", x509.ExtKeyUsageClientAuth: "clientAuth"}[use]
@@ -47,15 +46,34 @@ func (t *tlsFiles) check(now time.Time, use x509.ExtKeyUsage, host string) (wron
 	if host != "" && !slices.ContainsFunc(names, func(name string) bool { return receiver.SameName(name, host) }) {
 		add("is for %q, not for host %s, so a collector rejects it: give --host, or a certificate with that name", names, host)
 	}
-	return wrong, soon
+	return problems
+}
+
+// authorityExpires is when the last of the authorities expires: during a renewal the file
+// has the old one, too. Zero: there is none.
+func (t *tlsFiles) authorityExpires() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.authority
+}
+
+// lastExpiry is when the last of the certificates in a PEM text expires.
+func lastExpiry(text []byte) (last time.Time) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil && c.NotAfter.After(last) {
+			last = c.NotAfter
+		}
+	}
+	return last
 }
 
 // logCertificate logs what check says, at the start.
-func logCertificate(log *slog.Logger, wrong, soon []string) {
-	for _, text := range wrong {
-		log.Error("certificate unusable", "reason", text)
-	}
-	for _, text := range soon {
-		log.Warn("certificate expires soon", "reason", text)
+func logCertificate(log *slog.Logger, problems []monitor.Problem) {
+	for _, p := range problems {
+		if p.Level == monitor.Failing {
+			log.Error("certificate unusable or about to expire", "reason", p.Text)
+		} else {
+			log.Warn("certificate expires soon", "reason", p.Text)
+		}
 	}
 }

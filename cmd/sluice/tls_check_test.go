@@ -49,7 +49,9 @@ func TestACertificateThatCannotBeUsedIsNamed(t *testing.T) {
 		{"expired", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, "web01", "expired on", ""},
 		{"young", func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) }, "web01", "is not valid before", ""},
 		{"server", func(c *x509.Certificate) { c.ExtKeyUsage = c.ExtKeyUsage[1:] }, "web01", "is not for clientAuth", ""},
-		{"soon", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(73 * time.Hour) }, "web01", "", "in 3 days"},
+		{"soon", func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = time.Now().Add(-90*24*time.Hour), time.Now().Add(73*time.Hour)
+		}, "web01", "", "in 3 days"},
 		{"another host", func(*x509.Certificate) {}, "web02", "not for host web02", ""},
 		{"a collector", func(*x509.Certificate) {}, "", "", ""},
 	} {
@@ -57,15 +59,22 @@ func TestACertificateThatCannotBeUsedIsNamed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wrong, soon := files.check(time.Now(), x509.ExtKeyUsageClientAuth, test.host)
+		var wrong, soon []string
+		for _, p := range files.check(time.Now(), x509.ExtKeyUsageClientAuth, test.host) {
+			if p.Level == monitor.Failing {
+				wrong = append(wrong, p.Text)
+			} else {
+				soon = append(soon, p.Text)
+			}
+		}
 		for _, x := range []struct{ got, want string }{{strings.Join(wrong, "; "), test.wrong}, {strings.Join(soon, "; "), test.soon}} {
 			if (x.got == "") != (x.want == "") || !strings.Contains(x.got, x.want) {
 				t.Errorf("%s: %q, want %q", test.name, x.got, x.want)
 			}
 		}
 	}
-	if wrong, soon := (*tlsFiles)(nil).check(time.Now(), x509.ExtKeyUsageClientAuth, "web01"); len(wrong)+len(soon) > 0 {
-		t.Errorf("without TLS: %q, %q", wrong, soon)
+	if problems := (*tlsFiles)(nil).check(time.Now(), x509.ExtKeyUsageClientAuth, "web01"); len(problems) > 0 {
+		t.Errorf("without TLS: %q", problems)
 	}
 }
 

@@ -42,6 +42,8 @@ type tlsFiles struct {
 	mu     sync.Mutex
 	stamps [3]stamp
 	config *tls.Config
+	// authority is when the last certificate in --tls-ca expires.
+	authority time.Time
 }
 
 // stamp changes when a file does.
@@ -78,6 +80,7 @@ func (t *tlsFiles) read() (*tls.Config, error) {
 		own = append(own, certificate)
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: own}
+	var authority time.Time
 	if t.flags.TLSCA != "" { // without, a server asks for no certificate: the system's authorities sign anybody's
 		text, err := os.ReadFile(t.flags.TLSCA)
 		if err != nil {
@@ -87,9 +90,10 @@ func (t *tlsFiles) read() (*tls.Config, error) {
 		if !pool.AppendCertsFromPEM(text) {
 			return t.config, t.unless(errors.New("--tls-ca " + t.flags.TLSCA + ": it holds no certificate in PEM"))
 		}
+		authority = lastExpiry(text)
 		config.RootCAs, config.ClientCAs, config.ClientAuth = pool, pool, tls.RequireAndVerifyClientCert
 	}
-	t.stamps, t.config = now, config
+	t.stamps, t.config, t.authority = now, config, authority
 	return t.config, nil
 }
 

@@ -33,7 +33,7 @@ func newAuthority(t *testing.T, dir string) *authority {
 		t.Fatal(err)
 	}
 	a := &authority{key: key, path: filepath.Join(dir, "ca.pem")}
-	a.cert = &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour),
+	a.cert = &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(3 * 365 * 24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	writePEM(t, a.path, "CERTIFICATE", a.sign(t, a.cert, &key.PublicKey))
 	return a
@@ -59,7 +59,7 @@ func (a *authority) issue(t *testing.T, dir, name, host string, serial int64) []
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{host}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour),
+	c := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{host}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(3 * 365 * 24 * time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}}
 	certificate, private := filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key")
 	writePEM(t, private, "EC PRIVATE KEY", der)

@@ -54,7 +54,10 @@ type Config struct {
 type Agent struct {
 	cfg    Config
 	window *window
-	order  []string // the collectors, the first choice first
+	// started is when the process started, as collectors are told.
+	started   time.Time
+	farewells *farewells
+	order     []string // the collectors, the first choice first
 
 	mu      sync.Mutex // guards what follows
 	state   State
@@ -103,7 +106,7 @@ func New(cfg Config) *Agent {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Agent{cfg: cfg, window: newWindow(cfg.WindowBytes), order: Preference(cfg.Tail.Host, cfg.Collectors),
+	return &Agent{cfg: cfg, started: cfg.Now(), farewells: newFarewells(), window: newWindow(cfg.WindowBytes), order: Preference(cfg.Tail.Host, cfg.Collectors),
 		begin: map[schema.StreamID]int64{}, refused: map[schema.StreamID]string{}, state: State{Since: cfg.Now()}}
 }
 
@@ -127,6 +130,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { defer stop(); return a.send(ctx, running, met) })
 	group.Go(func() error { a.tick(running); return nil })
+	group.Go(func() error { a.sayFarewell(running); return nil })
 	group.Go(func() error {
 		select {
 		case <-ctx.Done():

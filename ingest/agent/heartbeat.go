@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/ingest/checkpoint"
 	"sluice/ingest/protocol"
 	"sluice/ingest/tail"
 )
@@ -40,6 +41,7 @@ func (a *Agent) Heartbeat() protocol.Heartbeat {
 	for _, text := range warnings {
 		h.Troubles = append(h.Troubles, protocol.WarningPrefix+text)
 	}
+	lost := lossOf(c, a.cfg.Checkpoint, tailer == nil)
 	h.Troubles = bounded(h.Troubles)
 	unreceived, oldest := a.window.unreceived(now)
 	if since := now.Sub(s.At); s.UnreadSeconds > 0 {
@@ -53,10 +55,26 @@ func (a *Agent) Heartbeat() protocol.Heartbeat {
 		protocol.Files: int64(s.Files), protocol.WrittenBytes: s.WrittenBytes, protocol.ReadBytes: s.ReadBytes,
 		protocol.ReceivedBytes: max(s.ReadBytes-unreceived-skipped, s.StoredBytes), protocol.StoredBytes: s.StoredBytes,
 		protocol.UnacknowledgedBytes: a.window.size(), protocol.LinesPerSecond: int64(s.LinesPerSecond + 0.5),
-		protocol.LostBytes: c.LostBytes.Load(), protocol.LostFiles: c.LostFiles.Load(),
+		protocol.LostBytes: lost.bytes, protocol.LostFiles: lost.files, protocol.StartedMs: a.started.UnixMilli(),
 		protocol.UnreceivedMs: oldest.Milliseconds(), protocol.UnstoredMs: unstored.Milliseconds(),
 	}
 	return h
+}
+
+// loss is what was deleted unread and not acknowledged.
+type loss struct{ files, bytes int64 }
+
+// lossOf is what a heartbeat says of losses: before logs are followed, what the
+// checkpoint has of earlier processes.
+func lossOf(c *tail.Counters, file *checkpoint.File, early bool) (l loss) {
+	if !early {
+		return loss{c.LostFiles.Load(), c.LostBytes.Load()}
+	}
+	for _, x := range file.Losses() {
+		l.files++
+		l.bytes += x.Bytes
+	}
+	return l
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -68,6 +68,8 @@ func (a *Agent) session(ctx context.Context, at int, greeted func()) (home int, 
 		*st = State{Collector: a.order[at], Connected: true, Since: s.began, SentLines: st.SentLines, SentBatches: st.SentBatches}
 	})
 	a.cfg.Log.Info("collector connected", "collector", a.order[at])
+	a.farewells.arrived(a.order[at])
+	defer a.farewells.left()
 	greeted()
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.send(running) })

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/netip"
+	"time"
 )
 
 // Peer is who is at the other end.
@@ -15,6 +16,8 @@ type Peer struct {
 	// name where it has none; empty without one.
 	Names []string
 	TLS   bool
+	// Issued and Expires are between when the verified certificate is valid; zero without one.
+	Issued, Expires time.Time
 }
 
 func peerOf(conn net.Conn) Peer {
@@ -25,6 +28,7 @@ func peerOf(conn net.Conn) Peer {
 			p.TLS = true
 			if len(state.VerifiedChains) > 0 {
 				p.Names = namesOf(state.VerifiedChains[0][0])
+				p.Issued, p.Expires = state.VerifiedChains[0][0].NotBefore, state.VerifiedChains[0][0].NotAfter
 			}
 			return p
 		}

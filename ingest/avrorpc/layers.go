@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 
 	"github.com/klauspost/compress/zlib"
@@ -21,6 +22,8 @@ var ErrPlain = errors.New("the connection is not secured by TLS")
 // outermost, later versions zlib.
 type Layers struct {
 	TLS *tls.Config // nil: no TLS is spoken; otherwise nothing else is
+	// Rejected, if any, is told of TLS handshakes that failed, by several goroutines.
+	Rejected func(peer netip.AddrPort, err error)
 }
 
 const (
@@ -41,6 +44,9 @@ func (l Layers) Upgrade(ctx context.Context, conn net.Conn) (net.Conn, error) {
 		case p.first[0] == tlsFirst && l.TLS != nil && !secured:
 			t := tls.Server(p, l.TLS)
 			if err := t.HandshakeContext(ctx); err != nil {
+				if l.Rejected != nil {
+					l.Rejected(addressOf(conn), err)
+				}
 				return nil, fmt.Errorf("TLS handshake: %w", err)
 			}
 			conn, secured = t, true

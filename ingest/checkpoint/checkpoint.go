@@ -3,7 +3,6 @@
 package checkpoint
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -153,7 +151,7 @@ func Open(fsys vfs.FS, path, collector string) (*File, error) {
 
 // decode reads a JSON document and, on a line of its own, its CRC-32C.
 func (c *File) decode(b []byte) error {
-	body, err := withoutSum(b)
+	body, err := vfs.WithoutSum(b)
 	if err != nil {
 		return err
 	}
@@ -206,51 +204,11 @@ func (c *File) save() error {
 	if err != nil {
 		return err
 	}
-	body = withSum(body)
+	body = vfs.WithSum(body)
 	if int64(len(body)) > c.maxBytes { // Open would refuse it, and the old one is whole
 		return fmt.Errorf("%d streams take %d bytes, and %d can be read again", len(c.Streams()), len(body), c.maxBytes)
 	}
-	return replaceFile(c.fsys, c.path, body)
-}
-
-// replaceFile puts a file in the place of another one: after a crash the old one is there,
-// or the new one.
-func replaceFile(fsys vfs.FS, path string, body []byte) error {
-	// The temporary file is always a new one: one that another user placed there,
-	// or a link, must not receive the checkpoint.
-	temporary := path + ".tmp"
-	if err := fsys.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := fsys.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(body, 0)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := fsys.Rename(temporary, path); err != nil {
-		return err
-	}
-	return fsys.SyncDir(filepath.Dir(path))
-}
-
-// withSum puts the checksum that decode wants behind the document.
-func withSum(body []byte) []byte {
-	return fmt.Appendf(body, "\n%08x\n", crc32.Checksum(body, castagnoli))
-}
-
-// withoutSum checks the checksum and returns the document.
-func withoutSum(b []byte) ([]byte, error) {
-	body, sum, ok := bytes.Cut(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
-	if !ok || string(sum) != fmt.Sprintf("%08x", crc32.Checksum(body, castagnoli)) {
-		return nil, errors.New("its checksum does not fit")
-	}
-	return body, nil
+	return vfs.Replace(c.fsys, c.path, body)
 }
 
 // Stream returns the stream of that id, nil when it is not known.

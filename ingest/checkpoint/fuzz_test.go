@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"testing"
 
+	"sluice/ingest/segment/vfs"
 	"sluice/ingest/segment/vfs/crashfs"
 )
 
@@ -18,7 +19,7 @@ func FuzzCheckpoint(f *testing.F) {
 	f.Add([]byte(`{"sluice":"checkpoint","version":2}`))
 	f.Add([]byte("{}"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if err := c.decode(withSum(body)); err != nil {
+		if err := c.decode(vfs.WithSum(body)); err != nil {
 			return
 		}
 		for _, tracked := range c.doc.Streams {

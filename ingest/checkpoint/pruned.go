@@ -53,7 +53,7 @@ func OpenPruned(fsys vfs.FS, path string) (*Pruned, error) {
 }
 
 func (p *Pruned) decode(b []byte) error {
-	body, err := withoutSum(b)
+	body, err := vfs.WithoutSum(b)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func add(to map[schema.StreamID]*schema.RangeSet, id schema.StreamID, r schema.R
 func (p *Pruned) Save() error {
 	body, err := json.Marshal(prunedText{prunedKind, documentVersion, rangesText(p.Table), rangesText(p.Archive)})
 	if err == nil {
-		err = replaceFile(p.fsys, p.path, withSum(body))
+		err = vfs.Replace(p.fsys, p.path, vfs.WithSum(body))
 	}
 	if err != nil {
 		return fmt.Errorf("record of what was pruned: write %s: %w", p.path, err)

@@ -75,6 +75,11 @@ const (
 	// FirstChoice is 0 where the host prefers another collector, which will miss it
 	// when it is silent.
 	FirstChoice = "first_choice"
+	// StartedMs is when the sender's process started, ms since 1970 by its own clock.
+	StartedMs = "started_ms"
+	// Elsewhere is 1 where the host is with another collector now, or is going there. A
+	// sender that says StartedMs says this to each of its other collectors.
+	Elsewhere = "elsewhere"
 )
 
 // Append appends the message's encoding.

@@ -25,6 +25,7 @@ const (
 var counters = []string{
 	protocol.WrittenBytes, protocol.ReadBytes, protocol.ReceivedBytes, protocol.StoredBytes, protocol.UnreceivedMs, protocol.UnstoredMs,
 	protocol.UnacknowledgedBytes, protocol.Files, protocol.LinesPerSecond, protocol.LostBytes, protocol.LostFiles, protocol.FirstChoice,
+	protocol.StartedMs, protocol.Elsewhere,
 }
 
 // cut returns a text of at most so many bytes, in UTF-8.
@@ -56,6 +57,10 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 	if first, said := s.beat.Counters[protocol.FirstChoice]; said {
 		missed = first != 0
 	}
+	started, elsewhere := s.beat.Counters[protocol.StartedMs], s.beat.Counters[protocol.Elsewhere] != 0
+	if started > 0 { // it says when it is elsewhere: until then it is missed
+		missed = !elsewhere
+	}
 	if s.cfg.Checkpoint.Expect(s.host, missed) { // once in a host's life
 		s.unsaved.Store(true)
 	}
@@ -67,6 +72,8 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 		}
 		h.Beat, h.BeatAt, h.Missed = kept(&s.beat), h.Seen, missed
 		s.spoke(h)
+		h.StartedMs, h.Elsewhere = started, elsewhere
+		h.ClockOffset, h.ClockKnown = h.clock.add(s.beat.TimeMs, now)
 		looks = h.looks.take(now, len(s.active))
 		s.alive.beat(now)
 		twin = s.twin(h, now)

@@ -37,6 +37,7 @@ func (s *session) hello(ctx context.Context, params []byte) (avrorpc.Finisher, e
 		h.Agent = cut(hello.Agent, maxAgentBytes)
 		s.turns = h.turns
 		s.spoke(h)
+		h.Issued, h.Expires = s.peer.Issued, s.peer.Expires
 		if first {
 			h.Connections++
 			s.alive.said(s.cfg.Now())

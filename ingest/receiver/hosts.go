@@ -24,6 +24,15 @@ type Host struct {
 	// Missed: this collector is the host's first choice, so that it is missed when it is
 	// silent. Earlier: it sent in an earlier life, and not yet in this one.
 	Missed, Earlier bool
+	// Elsewhere: it said that it is with another collector.
+	Elsewhere bool
+	// StartedMs is when its process started, by its own clock; 0: it does not say.
+	StartedMs int64
+	// ClockOffset is by how much its clock is ahead of ours, if ClockKnown.
+	ClockOffset time.Duration
+	ClockKnown  bool
+	// Issued and Expires are between when its certificate is valid; zero without one.
+	Issued, Expires time.Time
 	// Batches, Lines and Bytes came since this process began; Busy and Refused were
 	// not taken.
 	Batches, Lines, Bytes, Busy, Refused int64
@@ -39,6 +48,7 @@ type Host struct {
 	// spellings of its name that its certificate does not have.
 	spellings map[string]bool
 	turns     chan struct{} // as many as may be used at a time
+	clock     clockSamples
 }
 
 // Fault is something that a host did and must not, one of each kind.

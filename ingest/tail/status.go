@@ -73,7 +73,7 @@ func (s *Status) Troubles(now time.Time) (troubles []string) {
 	}
 	for _, l := range s.Losses {
 		if l.Unknown {
-			troubles = append(troubles, l.String())
+			troubles = append(troubles, "[lost] "+l.String()) // a kind of monitor.Kinds
 		}
 	}
 	// A source's logs may come later; that nothing at all is followed is a mistake.

@@ -121,7 +121,7 @@ type head struct {
 
 func (p *pages) head(f *monitor.Fleet, h *monitor.Health, title, section string) head {
 	return head{
-		Title: title, Section: section, Status: h.Status, Kind: f.Kind, Host: visible(f.Host), Version: f.Version,
+		Title: title, Section: section, Status: string(h.Status), Kind: f.Kind, Host: visible(f.Host), Version: f.Version,
 		Up: ageText(h.Process.UpSeconds), Now: f.Now.UTC(), Hosts: len(h.Metrics),
 	}
 }

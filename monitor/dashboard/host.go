@@ -51,7 +51,7 @@ func (p *pages) host(w http.ResponseWriter, r *http.Request) {
 	f := p.Look()
 	h := f.Check(p.Thresholds)
 	x, present := h.Metrics[name]
-	data := hostPage{head: p.head(&f, &h, visible(name), "host"), Name: visible(name), URL: hostURL(name), Present: present, Spans: spans, HostState: x.Status, Reasons: texts(x.Reasons), Warnings: texts(x.Warnings), ReadWord: "Received"}
+	data := hostPage{head: p.head(&f, &h, visible(name), "host"), Name: visible(name), URL: hostURL(name), Present: present, Spans: spans, HostState: string(x.Status), Reasons: texts(x.Reasons), Warnings: texts(x.Warnings), ReadWord: "Received"}
 	if f.Kind != monitor.Collector {
 		data.ReadWord = "Length seen"
 	}

@@ -116,7 +116,7 @@ const silentSeconds = 30
 
 func newRow(now time.Time, name string, x *monitor.Host, s *history.Spark) row {
 	r := row{
-		Name: visible(name), URL: hostURL(name), Status: x.Status, Rate: lineRate(x),
+		Name: visible(name), URL: hostURL(name), Status: string(x.Status), Rate: lineRate(x),
 		Lag: ageText(x.UntabledSeconds), Unread: bytesText(x.WrittenBytes - x.ReadBytes), Errors: "–", Failed: "–",
 		bad: int(levelOf(x.Status)), lag: x.UntabledSeconds, Spark: spark{Text: "no history"},
 	}

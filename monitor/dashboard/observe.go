@@ -33,11 +33,11 @@ func Observations(h *monitor.Health) []history.Observation {
 // reasonsOf are a host's errors, then its warnings.
 func reasonsOf(x *monitor.Host) []string { return slices.Concat(x.Reasons, x.Warnings) }
 
-func levelOf(status string) history.Level {
+func levelOf(status monitor.Level) history.Level {
 	switch status {
-	case "OKAY":
+	case monitor.Okay:
 		return history.Okay
-	case "WARN":
+	case monitor.Warn:
 		return history.Warn
 	}
 	return history.Error

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"sluice/monitor"
-	"sluice/monitor/history"
 )
 
 // sinkRow is a sink: table, archive, spool, checkpoint.
@@ -37,11 +36,8 @@ var purposes = map[string]string{
 func sinkRows(now time.Time, h *monitor.Health) (rows []sinkRow) {
 	for _, name := range slices.Sorted(maps.Keys(h.Process.Sinks)) {
 		s := h.Process.Sinks[name]
-		r := sinkRow{Name: name, Status: s.Status, What: purposes[name], Attempts: s.Attempts, Error: visible(s.Error)}
+		r := sinkRow{Name: name, Status: string(s.Status), What: purposes[name], Attempts: s.Attempts, Error: visible(s.Error)}
 		if s.FailingSeconds > 0 {
-			if levelOf(r.Status) == history.Okay { // not long enough for an error, and not well
-				r.Status = history.Warn.String()
-			}
 			r.Failing, r.For = true, ageText(s.FailingSeconds)
 			r.Since = now.Add(-time.Duration(s.FailingSeconds * float64(time.Second))).UTC()
 		}

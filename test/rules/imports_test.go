@@ -66,7 +66,9 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"monitor/dashboard", "monitor monitor/history", "ingest ingest/protocol ingest/receiver ingest/segment/vfs"},
 
 	{"doctor", "", ""},
-	{"monitor", "ingest ingest/agent ingest/governor ingest/protocol ingest/receiver ingest/tail", ""},
+	{"monitor", "ingest ingest/agent ingest/governor ingest/protocol ingest/receiver ingest/tail monitor/watch", ""},
+	{"monitor/message", "monitor", ""},
+	{"monitor/watch", "ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
 
 	{"test/cluster", "", ""},
 	{"test/pyreaders", "", ""},

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"sluice/hbase"
+	"sluice/ingest"
+	"sluice/schema"
+)
+
+// storedTable is a table that lines are stored in.
+type storedTable interface {
+	ingest.Table
+	Close() error
+}
+
+// lazyTable is a table in HBase that is opened in the background, so that a collector
+// takes lines into its spool while HBase does not answer. Its methods are called once
+// ready is closed.
+type lazyTable struct {
+	url   string
+	began time.Time
+	ready chan struct{} // closed when table is there
+	done  chan struct{} // closed when opening ended
+
+	mu    sync.Mutex
+	table table
+	err   error
+}
+
+// openLazily starts to open a table.
+func openLazily(url string, open func() (table, error)) *lazyTable {
+	t := &lazyTable{url: url, began: time.Now(), ready: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		defer close(t.done)
+		x, err := open()
+		t.mu.Lock()
+		t.table, t.err = x, err
+		t.mu.Unlock()
+		if err == nil {
+			close(t.ready)
+		}
+	}()
+	return t
+}
+
+// opened returns the table, nil while it is not there.
+func (t *lazyTable) opened() table {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.table
+}
+
+// failed waits until the table is open, or cannot be: then it returns why. What passes is
+// tried again by open itself.
+func (t *lazyTable) failed(ctx context.Context) error {
+	select {
+	case <-t.done:
+	case <-ctx.Done():
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if ctx.Err() != nil && errors.Is(t.err, context.Canceled) {
+		return nil
+	}
+	return t.err
+}
+
+// waitsFor names what opening the stores may wait for.
+func (r *storeFlags) waitsFor() string {
+	places := []string{"the spool"}
+	if r.Table != "" {
+		places = append(places, r.Table)
+	}
+	if r.Archive != "" {
+		places = append(places, r.Archive)
+	}
+	return strings.Join(places, ", ")
+}
+
+// soon waits for a little while whether the table is open at once, or cannot be.
+func (t *lazyTable) soon() error {
+	select {
+	case <-t.done:
+	case <-time.After(openAtOnce):
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
+
+// openAtOnce is how long a cluster that is there may take to answer.
+const openAtOnce = 3 * time.Second
+
+// trouble is that the table is not there yet; nil: it is.
+func (t *lazyTable) trouble() *ingest.Trouble {
+	if t.opened() != nil {
+		return nil
+	}
+	return &ingest.Trouble{What: "table: open", Since: t.began, Attempts: 1, Error: "waiting for " + t.url + " to answer; agents are served from the spool"}
+}
+
+// Layout implements ingest.Table.
+func (t *lazyTable) Layout() schema.Layout { return t.opened().Layout() }
+
+// Put implements ingest.Table.
+func (t *lazyTable) Put(ctx context.Context, rows *schema.Rows) error {
+	return t.opened().Put(ctx, rows)
+}
+
+// Flush implements ingest.Table.
+func (t *lazyTable) Flush(ctx context.Context) error { return t.opened().Flush(ctx) }
+
+// Close closes the table if it was opened.
+func (t *lazyTable) Close() error {
+	if x := t.opened(); x != nil {
+		return x.Close()
+	}
+	return nil
+}
+
+// tableTroubles are what the table tries again.
+func (s *stores) tableTroubles() (troubles []ingest.Trouble) {
+	var x any = s.table
+	if lazy, ok := s.table.(*lazyTable); ok {
+		if t := lazy.trouble(); t != nil {
+			return []ingest.Trouble{*t}
+		}
+		x = lazy.opened()
+	}
+	if t, ok := x.(*hbase.Table); ok {
+		for _, x := range t.State() {
+			troubles = append(troubles, ingest.Trouble{What: "table: " + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
+		}
+	}
+	return troubles
+}
+
+// tableReady is closed when the table may be used; nil: it may be now.
+func (s *stores) tableReady() <-chan struct{} {
+	if lazy, ok := s.table.(*lazyTable); ok {
+		return lazy.ready
+	}
+	return nil
+}
+
+// waiting reports whether the table is not there yet.
+func (s *stores) waiting() bool {
+	lazy, ok := s.table.(*lazyTable)
+	return ok && lazy.opened() == nil
+}

@@ -1,0 +1,115 @@
+package message
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"sluice/monitor"
+)
+
+// State is how a host is, or the process itself, whose Host is "".
+type State struct {
+	Host     string            `json:"host"`
+	Level    monitor.Level     `json:"level"`
+	Problems []monitor.Problem `json:"problems,omitempty"`
+	// Acknowledged is by whom nobody is reminded; "": it is not.
+	Acknowledged string `json:"acknowledged,omitempty"`
+}
+
+// Change is a state that is told, and what was told before.
+type Change struct {
+	State
+	Was   monitor.Level `json:"was"`
+	Since time.Time     `json:"since"` // when this level began
+}
+
+// Message is what is sent at a time.
+type Message struct {
+	At      time.Time `json:"at"`
+	Process string    `json:"process"` // collector on c1
+	// Reminder: nothing changed, but it lasts.
+	Reminder bool     `json:"reminder"`
+	Changes  []Change `json:"hosts"`
+	// More changes are not named.
+	More int `json:"more,omitempty"`
+}
+
+// maxChanges bounds the hosts that one message names.
+const maxChanges = 50
+
+// StatesOf are the states of all hosts, and of the process.
+func StatesOf(h *monitor.Health) []State {
+	own := State{Level: monitor.Okay, Problems: h.Process.Problems}
+	states := []State{own}
+	for name, x := range h.Metrics {
+		s := State{Host: name, Level: x.Status, Problems: x.Problems}
+		if x.Acknowledged != nil {
+			s.Acknowledged = x.Acknowledged.String()
+		}
+		states = append(states, s)
+	}
+	slices.SortFunc(states, func(a, b State) int { return strings.Compare(a.Host, b.Host) })
+	return states
+}
+
+// Subject is the message in one line.
+func (m *Message) Subject() string {
+	var names []string
+	worst := monitor.Okay
+	for _, c := range m.Changes {
+		if len(names) < 3 {
+			names = append(names, c.name())
+		}
+		if c.Level == monitor.Failing || c.Level == monitor.Warn && worst == monitor.Okay {
+			worst = c.Level
+		}
+	}
+	list := strings.Join(names, ", ")
+	if more := len(m.Changes) + m.More - len(names); more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	if m.Reminder {
+		list += " (reminder)"
+	}
+	return clean(fmt.Sprintf("sluice %s: %s", worst, list))
+}
+
+// Text is the message in lines.
+func (m *Message) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "From the %s at %s.\n", clean(m.Process), m.At.UTC().Format(time.RFC3339))
+	for _, c := range m.Changes {
+		was := ""
+		if c.Was != c.Level {
+			was = fmt.Sprintf(" (was %s)", c.Was)
+		}
+		fmt.Fprintf(&b, "\n%s: %s%s, since %s\n", clean(c.name()), c.Level, was, c.Since.UTC().Format(time.RFC3339))
+		if c.Acknowledged != "" {
+			fmt.Fprintf(&b, "  %s\n", clean(c.Acknowledged))
+		}
+		for _, p := range c.Problems {
+			fmt.Fprintf(&b, "  %s %s: %s\n", p.Level, p.Kind, clean(p.Text))
+		}
+	}
+	if m.More > 0 {
+		fmt.Fprintf(&b, "\nand %d more\n", m.More)
+	}
+	return b.String()
+}
+
+func (c *Change) name() string { return cmp.Or(c.Host, "the process itself") }
+
+// clean is one line without what a terminal or a header would obey: names and reasons come
+// from other hosts.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(s, "?"))
+}

@@ -1,0 +1,236 @@
+package message
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"sluice/monitor"
+)
+
+// Sender sends a message. It gives up by itself.
+type Sender interface {
+	// Name says where messages go, without secrets.
+	Name() string
+	Send(ctx context.Context, m *Message) error
+}
+
+// Config is what a Messenger works with.
+type Config struct {
+	Senders []Sender
+	// Ping, if any, is called once a minute while there is no error.
+	Ping Sender
+	// Process is who sends, for people.
+	Process string
+	// Wait is the time after a change in which others join its message.
+	Wait time.Duration
+	// Saved is what Save was given last, by an earlier process; nil: nothing.
+	Saved []byte
+	Save  func(state []byte)
+	Log   *slog.Logger
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
+
+// Messenger tells people what changed. Its methods may be called by several goroutines.
+type Messenger struct {
+	cfg Config
+
+	mu       sync.Mutex
+	channels []*channel
+	ping     *channel // nil: none
+	states   []State  // nil: none yet
+	began    time.Time
+}
+
+// New makes a Messenger; Run starts it.
+func New(cfg Config) *Messenger {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	m := &Messenger{cfg: cfg, began: cfg.Now()}
+	saved := map[string]map[string]told{}
+	if len(cfg.Saved) > 0 {
+		if err := json.Unmarshal(cfg.Saved, &saved); err != nil {
+			cfg.Log.Warn("state of messages unreadable, all that is wrong is told again", "err", err)
+		}
+	}
+	for _, s := range cfg.Senders {
+		c := newChannel(s.Name())
+		for host, t := range saved[c.name] {
+			c.told[host] = t
+		}
+		m.channels = append(m.channels, c)
+	}
+	if cfg.Ping != nil {
+		m.ping = newChannel(cfg.Ping.Name())
+	}
+	return m
+}
+
+// Offer hands over how all hosts are.
+func (m *Messenger) Offer(states []State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.states = states
+}
+
+// Problems are the channels that fail.
+func (m *Messenger) Problems() (problems []monitor.Problem) {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range append(m.channels[:len(m.channels):len(m.channels)], m.ping) {
+		if c != nil && c.err != nil {
+			problems = append(problems, monitor.MessageUnsent.New(fmt.Sprintf("%s%s since %s, %d attempts: %s", unsentPrefix, c.name, c.since.UTC().Format(time.RFC3339), c.count, c.err)))
+		}
+	}
+	return problems
+}
+
+const unsentPrefix = "cannot send messages to "
+
+// checkInterval is the time between two looks whether something is to be sent.
+const checkInterval = 500 * time.Millisecond
+
+// Run sends until ctx is done. Each channel sends by itself: one that hangs delays no other.
+func (m *Messenger) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	for i := range m.channels {
+		running.Go(func() { m.every(ctx, func() { m.step(ctx, i) }) })
+	}
+	if m.ping != nil {
+		running.Go(func() { m.every(ctx, func() { m.stepPing(ctx) }) })
+	}
+	running.Wait()
+}
+
+func (m *Messenger) every(ctx context.Context, do func()) {
+	ticker := time.NewTicker(checkInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			do()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// step sends what channel i has to send now.
+func (m *Messenger) step(ctx context.Context, i int) {
+	now := m.cfg.Now()
+	m.mu.Lock()
+	c := m.channels[i]
+	var message *Message
+	// What was told before a restart is compared when the hosts had time to come back.
+	if m.states != nil && now.Sub(m.began) >= m.cfg.Wait {
+		message = c.next(now, m.cfg.Wait, withoutOwn(m.states, c.name))
+	}
+	m.mu.Unlock()
+	if message == nil {
+		return
+	}
+	message.Process = m.cfg.Process
+	whole := *message
+	message.More = max(0, len(message.Changes)-maxChanges)
+	message.Changes = message.Changes[:len(message.Changes)-message.More]
+	err := m.cfg.Senders[i].Send(ctx, message)
+	if ctx.Err() != nil && err != nil {
+		return
+	}
+	m.mu.Lock()
+	failed := c.err != nil
+	c.sent(now, &whole, err)
+	var state []byte
+	if err == nil {
+		state = m.stateText()
+	}
+	m.mu.Unlock()
+	switch {
+	case err != nil && !failed:
+		m.cfg.Log.Warn("message not sent, retrying", "peer", c.name, "err", err, "retry_in", minInterval)
+	case err == nil:
+		m.cfg.Log.Info("message sent", "peer", c.name, "hosts", len(whole.Changes))
+	}
+	if state != nil && m.cfg.Save != nil {
+		m.cfg.Save(state)
+	}
+}
+
+// stateText is what New reads again. m.mu is held.
+func (m *Messenger) stateText() []byte {
+	all := map[string]map[string]told{}
+	for _, c := range m.channels {
+		all[c.name] = c.told
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// withoutOwn calculates the level of the process without what a channel cannot say by itself.
+func withoutOwn(states []State, channel string) []State {
+	own := make([]State, len(states))
+	copy(own, states)
+	for i := range own {
+		if own[i].Host != "" {
+			continue
+		}
+		own[i].Problems, own[i].Level = nil, monitor.Okay
+		for _, p := range states[i].Problems {
+			if p.Kind == monitor.MessageUnsent && len(p.Text) > len(unsentPrefix)+len(channel) && p.Text[len(unsentPrefix):len(unsentPrefix)+len(channel)] == channel {
+				continue
+			}
+			own[i].Problems = append(own[i].Problems, p)
+			if p.Level == monitor.Failing || own[i].Level == monitor.Okay {
+				own[i].Level = p.Level
+			}
+		}
+	}
+	return own
+}
+
+// stepPing pings, once a minute, while there is no error.
+func (m *Messenger) stepPing(ctx context.Context) {
+	now := m.cfg.Now()
+	m.mu.Lock()
+	due := m.states != nil && now.Sub(m.ping.triedAt) >= minInterval && wellOf(m.states)
+	m.mu.Unlock()
+	if !due {
+		return
+	}
+	err := m.cfg.Ping.Send(ctx, &Message{At: now, Process: m.cfg.Process})
+	if ctx.Err() != nil && err != nil {
+		return
+	}
+	m.mu.Lock()
+	failed := m.ping.err != nil
+	m.ping.sent(now, &Message{}, err)
+	m.mu.Unlock()
+	if err != nil && !failed {
+		m.cfg.Log.Warn("ping not sent, retrying", "peer", m.ping.name, "err", err, "retry_in", minInterval)
+	}
+}
+
+func wellOf(states []State) bool {
+	for _, s := range states {
+		if s.Level == monitor.Failing {
+			return false
+		}
+		for _, p := range s.Problems {
+			if s.Host == "" && p.Level == monitor.Failing {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,125 @@
+package monitor
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/monitor/watch"
+)
+
+// judge calculates a host's problems and its level from what is known of it. It is the one
+// place where that is done; offset is how far this process's own clock is off.
+func (h *Host) judge(name string, f *Fleet, t Thresholds, offset time.Duration) {
+	problems := slices.Concat(h.absence(f, t), h.lag(f, t), h.troubles)
+	if h.Refused > 0 {
+		problems = append(problems, Refused.New(fmt.Sprintf("%d of its batches were refused", h.Refused)))
+	}
+	if files, bytes := h.unacknowledged(); files > 0 {
+		problems = append(problems, Lost.New(fmt.Sprintf("%d bytes in %d logs were deleted before they were read", bytes, files)))
+	} else {
+		problems = slices.DeleteFunc(problems, func(p Problem) bool { return p.Kind == Lost })
+	}
+	problems = slices.Concat(problems, h.rejections(f.Now), h.certificates(f.Now), h.unparsable(), h.clock(offset), h.restarts(f.Now), h.otherVersion(f.Version))
+	byLevel(problems)
+	h.Problems, h.Status = problems, levelOf(problems)
+	h.Reasons, h.Warnings = textsOf(problems, Failing), textsOf(problems, Warn)
+	if h.Acknowledged.Active(f.Now) {
+		if h.Status == Failing {
+			h.Status = Warn
+		}
+		h.Warnings = append([]string{h.Acknowledged.String()}, h.Warnings...)
+	} else {
+		h.Acknowledged = nil
+	}
+}
+
+// absence is that nothing is heard of a host.
+func (h *Host) absence(f *Fleet, t Thresholds) []Problem {
+	if h.Elsewhere || !h.missed || h.silence <= t.SilentAfter {
+		return nil
+	}
+	if h.NeverHeard {
+		text := fmt.Sprintf("never heard, expected since %s", h.ExpectedSince.UTC().Format(time.RFC3339))
+		if h.similar != "" {
+			text += fmt.Sprintf("; a host %.100q sends: if it is this one, expect it by that name", h.similar)
+		}
+		return []Problem{NeverHeard.New(text)}
+	}
+	return []Problem{Silent.New(fmt.Sprintf("silent for %s", span(h.SeenSeconds)))}
+}
+
+// lag is that lines wait for too long, or that reading stands still.
+func (h *Host) lag(f *Fleet, t Thresholds) (problems []Problem) {
+	// Time in which nothing ran made lines old and is nobody's fault.
+	over := func(seconds float64, limit time.Duration) bool {
+		if seconds <= limit.Seconds() {
+			return false
+		}
+		return f.Frozen == nil || seconds-f.Frozen(span(seconds)).Seconds() > limit.Seconds()
+	}
+	switch {
+	case over(h.UnreceivedSeconds, t.MaxLag):
+		problems = append(problems, Unreceived.New(fmt.Sprintf("its oldest line is %s old and not received", span(h.UnreceivedSeconds))))
+	case over(h.UntabledSeconds, t.MaxLag):
+		problems = append(problems, Untabled.New(fmt.Sprintf("its oldest line is %s old and not in the table", span(h.UntabledSeconds))))
+	case t.RollInterval > 0 && over(h.UnstoredSeconds, t.MaxLag+t.RollInterval):
+		problems = append(problems, Unarchived.New(fmt.Sprintf("its oldest line is %s old and not in the archive", span(h.UnstoredSeconds))))
+	}
+	if over(h.Governor.PausedSeconds, t.MaxLag) {
+		problems = append(problems, Paused.New(fmt.Sprintf("its governor pauses for %s: %s", span(h.Governor.PausedSeconds), h.Governor.Reason)))
+	}
+	return problems
+}
+
+// unacknowledged is what the host lost, less what was acknowledged here.
+func (h *Host) unacknowledged() (files, bytes int64) {
+	lost := watch.Loss{Files: h.LostFiles, Bytes: h.LostBytes}
+	x := watch.Host{Lost: lost, Seen: h.lossSeen}
+	lost = x.Unacknowledged()
+	return lost.Files, lost.Bytes
+}
+
+// maxRestarts in watch.RestartWindow are those of an upgrade and of a change of the
+// configuration or two.
+const maxRestarts = 3
+
+func (h *Host) restarts(now time.Time) []Problem {
+	if h.Restarts <= maxRestarts {
+		return nil
+	}
+	return []Problem{Restarts.New(fmt.Sprintf("its agent restarted %d times in the last %s: look at its log (journalctl -u sluice-agent)", h.Restarts, watch.RestartWindow))}
+}
+
+const (
+	expiresSoon = 21 * 24 * time.Hour
+	expiresNow  = 3 * 24 * time.Hour
+)
+
+// CertificateProblem is that a certificate expires, or has; nil if it does not soon. A
+// notAfter of zero is not known. One for a short time is renewed late: it is reported in its
+// last third, and an error in its last tenth.
+func CertificateProblem(now, notBefore, notAfter time.Time, what string) *Problem {
+	left, lifetime := notAfter.Sub(now), notAfter.Sub(notBefore)
+	if notAfter.IsZero() || left >= min(expiresSoon, lifetime/3) {
+		return nil
+	}
+	const day = "2006-01-02 15:04 UTC"
+	kind, text := ExpiresSoon, fmt.Sprintf("%s expires on %s, in %d days: renew it", what, notAfter.UTC().Format(day), int(left.Hours()/24))
+	switch {
+	case left <= 0:
+		kind, text = Expired, fmt.Sprintf("%s expired on %s: renew it", what, notAfter.UTC().Format(day))
+	case left < min(expiresNow, lifetime/10):
+		kind = Expired
+	}
+	p := kind.New(text)
+	return &p
+}
+
+// certificates are the host's own; its authority is checked where it is used.
+func (h *Host) certificates(now time.Time) []Problem {
+	if p := CertificateProblem(now, h.certificateIssued, h.CertificateExpires, "its certificate"); p != nil {
+		return []Problem{*p}
+	}
+	return nil
+}

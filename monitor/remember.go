@@ -1,0 +1,87 @@
+package monitor
+
+import (
+	"strings"
+	"time"
+
+	"sluice/ingest/protocol"
+	"sluice/ingest/receiver"
+	"sluice/monitor/watch"
+)
+
+// Remember adds to the hosts what is remembered of them, and the hosts that are expected and
+// were not heard in this process. silence is for how long the process was awake without
+// hearing a host.
+func (f *Fleet) Remember(hosts map[string]watch.Host, silence func(*watch.Host) time.Duration) {
+	for name, r := range hosts {
+		x, present := f.Hosts[name]
+		expected := r.ExpectedUnix != 0
+		if !present {
+			if !expected || r.Elsewhere {
+				continue
+			}
+			x = Host{Agent: r.Agent}
+		}
+		x.lossSeen, x.Acknowledged, x.Restarts = r.Seen, r.Ack, r.RestartsAt(f.Now)
+		if expected {
+			x.ExpectedSince = time.Unix(r.ExpectedUnix, 0).UTC()
+		}
+		if !x.heard {
+			x.recall(f.Now, &r)
+			x.missed = x.missed || expected
+		}
+		if s := silence(&r); !x.heard || s < x.silence {
+			x.silence = s
+		}
+		x.NeverHeard = expected && !x.heard && r.HeardUnix == 0
+		f.Hosts[name] = x
+	}
+	for name, x := range f.Hosts {
+		if x.NeverHeard {
+			x.similar = f.similar(name)
+			f.Hosts[name] = x
+		}
+	}
+}
+
+// recall is what a host that was not heard in this process said before.
+func (h *Host) recall(now time.Time, r *watch.Host) {
+	if r.HeardUnix != 0 {
+		h.SeenSeconds = max(0, now.Sub(time.Unix(r.HeardUnix, 0)).Seconds())
+	} else if r.ExpectedUnix != 0 {
+		h.SeenSeconds = max(0, now.Sub(time.Unix(r.ExpectedUnix, 0)).Seconds())
+	}
+	if h.Agent == "" {
+		h.Agent = r.Agent
+	}
+	h.LostFiles, h.LostBytes = r.Lost.Files, r.Lost.Bytes
+	h.Elsewhere = h.Elsewhere || r.Elsewhere
+	if r.ExpiresUnix != 0 {
+		h.certificateIssued, h.CertificateExpires = time.Unix(r.IssuedUnix, 0).UTC(), time.Unix(r.ExpiresUnix, 0).UTC()
+	}
+}
+
+// similar is a host that sends, nobody expects, and whose name without domain is that of
+// another one; "": there is none.
+func (f *Fleet) similar(name string) string {
+	short, _, _ := strings.Cut(name, ".")
+	for other, x := range f.Hosts {
+		if first, _, _ := strings.Cut(other, "."); x.heard && x.ExpectedSince.IsZero() && other != name && strings.EqualFold(first, short) {
+			return other
+		}
+	}
+	return ""
+}
+
+// SeenOf is what is to be remembered of a host.
+func SeenOf(h *receiver.Host) watch.Seen {
+	s := watch.Seen{Host: h.Name, Missed: h.Missed}
+	if h.Earlier {
+		return s
+	}
+	s.Heard, s.Agent, s.StartedMs, s.Elsewhere, s.Issued, s.Expires = h.Seen, h.Agent, h.StartedMs, h.Elsewhere && h.Connections == 0, h.Issued, h.Expires
+	if files, said := h.Beat.Counters[protocol.LostFiles]; said {
+		s.Lost = &watch.Loss{Files: files, Bytes: h.Beat.Counters[protocol.LostBytes]}
+	}
+	return s
+}

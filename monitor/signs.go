@@ -1,0 +1,219 @@
+package monitor
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"sluice/ingest/receiver"
+)
+
+// clockBound is a difference between two clocks that is reported.
+const clockBound = 30 * time.Second
+
+// clockOffset is by how much this process's clock is behind those of its hosts, where most
+// of at least three agree on that: then it is the one that is wrong, and the hosts are
+// compared with each other.
+func (f *Fleet) clockOffset() (time.Duration, *Problem) {
+	var all []float64
+	for _, h := range f.Hosts {
+		if h.ClockOffsetSeconds != nil && h.Connections > 0 {
+			all = append(all, *h.ClockOffsetSeconds)
+		}
+	}
+	if len(all) < 3 {
+		return 0, nil
+	}
+	slices.Sort(all)
+	median, agree := all[len(all)/2], 0
+	for _, x := range all {
+		if diff := x - median; -10 < diff && diff < 10 {
+			agree++
+		}
+	}
+	offset := span(median)
+	if offset.Abs() < clockBound || 2*agree <= len(all) {
+		return 0, nil
+	}
+	p := ClockOff.New(fmt.Sprintf("the clock of this machine is %s compared with those of %d of %d hosts: correct it (chronyc tracking)", aheadOf(-offset), agree, len(all)))
+	return offset, &p
+}
+
+// aheadOf says a difference of clocks in words.
+func aheadOf(d time.Duration) string {
+	if d < 0 {
+		return (-d).String() + " slow"
+	}
+	return d.String() + " fast"
+}
+
+// clock is that the host's clock is wrong, or the times in its lines are.
+func (h *Host) clock(offset time.Duration) []Problem {
+	if h.ClockOffsetSeconds != nil {
+		if d := span(*h.ClockOffsetSeconds) - offset; d.Abs() >= clockBound {
+			return []Problem{ClockOff.New(fmt.Sprintf("its clock is %s: row keys and archive days of its lines follow that clock; correct it (chronyc tracking)", aheadOf(d)))}
+		}
+	}
+	if ahead := span(h.arrived().AheadSeconds) - offset; ahead >= clockBound {
+		return []Problem{FutureLines.New(fmt.Sprintf("its newest line has a time %s in the future: row keys and archive days follow it; check the clock and the time zone of that log (--timezone)", ahead))}
+	}
+	return nil
+}
+
+// unparsable is that many lines of a log do not parse.
+func (h *Host) unparsable() (problems []Problem) {
+	for _, u := range h.arrived().Unparsed {
+		text := fmt.Sprintf("%s: %d of the last %d lines (%.0f %%) do not parse", u.Path, u.Errors, u.Lines, 100*float64(u.Errors)/float64(max(1, u.Lines)))
+		if u.InARow > 1 {
+			text += fmt.Sprintf(", the last %d in a row", u.InARow)
+		}
+		problems = append(problems, Unparsable.New(text+fmt.Sprintf("; they are stored as raw lines: compare --format with LogFormat; example: %q", u.Example)))
+	}
+	return problems
+}
+
+// otherVersion is that the agent's version differs from this process's by more than a minor
+// one. Versions that are no numbers are not compared.
+func (h *Host) otherVersion(ours string) []Problem {
+	name, theirs, _ := strings.Cut(h.Agent, " ")
+	a, aOK := minorOf(ours)
+	b, bOK := minorOf(theirs)
+	if name != "sluice" || !aOK || !bOK || a[0] == b[0] && max(a[1]-b[1], b[1]-a[1]) <= 1 {
+		return nil
+	}
+	older := "older"
+	if cmp.Or(cmp.Compare(b[0], a[0]), cmp.Compare(b[1], a[1])) > 0 {
+		older = "newer"
+	}
+	return []Problem{OtherVersion.New(fmt.Sprintf("its agent is %s: version %.40s, this is %s", older, theirs, ours))}
+}
+
+// minorOf reads the first two numbers of a version: 1.4 of "v1.4.2 0123abc". A version
+// made of a commit (v0.0.0-2026…) has none.
+func minorOf(version string) (v [2]int, ok bool) {
+	version, _, _ = strings.Cut(strings.TrimPrefix(version, "v"), " ")
+	if strings.HasPrefix(version, "0.0.0") {
+		return v, false
+	}
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 2 {
+		return v, false
+	}
+	for i := range v {
+		n, err := strconv.Atoi(parts[i])
+		if err != nil || n < 0 {
+			return v, false
+		}
+		v[i] = n
+	}
+	return v, true
+}
+
+// Rejection is that connections with a host's certificate, or one that names it, were
+// rejected.
+type Rejection struct {
+	At    time.Time
+	Peer  string
+	Cause string
+	Count int64
+	// Proven: the certificate is signed by our authority, so it is the host's.
+	Proven bool
+}
+
+// Rejections are the rejected connections of each host. Its methods may be called by
+// several goroutines.
+type Rejections struct {
+	mu     sync.Mutex
+	byHost map[string]map[string]*Rejection // by host and cause
+}
+
+const (
+	// maxRejectedNames and maxCauses bound what is kept of certificates that anybody can show.
+	maxRejectedNames, maxCauses = 1000, 4
+	maxCauseBytes               = 300
+)
+
+// Note keeps one more rejected connection of each host that the certificate names.
+func (r *Rejections) Note(now time.Time, names []string, peer, cause string, proven bool) {
+	cause = strings.ToValidUTF8(cause[:min(len(cause), maxCauseBytes)], "")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byHost == nil || len(r.byHost) >= maxRejectedNames { // the old ones may go
+		r.forget(now)
+	}
+	for _, name := range names[:min(len(names), maxCauses)] {
+		causes := r.byHost[name]
+		if causes == nil && len(r.byHost) >= maxRejectedNames && !proven {
+			continue
+		}
+		if causes == nil {
+			causes = map[string]*Rejection{}
+			r.byHost[name] = causes
+		}
+		x := causes[cause]
+		if x == nil && len(causes) >= maxCauses {
+			continue
+		}
+		if x == nil {
+			x = &Rejection{Cause: cause, Proven: proven}
+			causes[cause] = x
+		}
+		x.At, x.Peer = now, peer
+		x.Count++
+	}
+}
+
+// forget drops what is not reported any more. r.mu is held.
+func (r *Rejections) forget(now time.Time) {
+	if r.byHost == nil {
+		r.byHost = map[string]map[string]*Rejection{}
+	}
+	for name, causes := range r.byHost {
+		maps.DeleteFunc(causes, func(_ string, x *Rejection) bool { return now.Sub(x.At) >= rejectedFor })
+		if len(causes) == 0 {
+			delete(r.byHost, name)
+		}
+	}
+}
+
+// Reject adds the rejected connections to the hosts that they name.
+func (f *Fleet) Reject(r *Rejections) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget(f.Now)
+	for name, causes := range r.byHost {
+		for host, x := range f.Hosts {
+			if !receiver.SameName(host, name) {
+				continue
+			}
+			for _, cause := range slices.Sorted(maps.Keys(causes)) {
+				x.rejected = append(x.rejected, *causes[cause])
+			}
+			f.Hosts[host] = x
+		}
+	}
+}
+
+// rejectedFor is how long a rejected connection is reported.
+const rejectedFor = 10 * time.Minute
+
+// rejections are reasons while the host is not connected otherwise; a certificate that is
+// not the authority's may be anybody's.
+func (h *Host) rejections(now time.Time) (problems []Problem) {
+	for _, r := range h.rejected {
+		if now.Sub(r.At) >= rejectedFor || h.Connections > 0 {
+			continue
+		}
+		text := fmt.Sprintf("its connections from %s are rejected: %s (%d times, the last at %s)", r.Peer, r.Cause, r.Count, r.At.UTC().Format(time.RFC3339))
+		if !r.Proven {
+			text = fmt.Sprintf("connections from %s that name it are rejected: %s (%d times, the last at %s)", r.Peer, r.Cause, r.Count, r.At.UTC().Format(time.RFC3339))
+		}
+		problems = append(problems, Rejected.New(text))
+	}
+	return problems
+}

@@ -1,0 +1,174 @@
+package watch
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// MaxExpected bounds the hosts that can be expected.
+const MaxExpected = 10_000
+
+// Expand returns the hosts that a list of names and ranges means: web01..web10 counts from
+// the first to the last, with as many digits; shop[1-3].example.com does so in the middle
+// of a name.
+func Expand(list []string) ([]string, error) {
+	var hosts []string
+	for _, item := range list {
+		item = strings.TrimSpace(item)
+		names, err := expand(item, MaxExpected-len(hosts))
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", item, err)
+		}
+		hosts = append(hosts, names...)
+	}
+	return hosts, nil
+}
+
+var errTooMany = fmt.Errorf("more than %d hosts", MaxExpected)
+
+func expand(item string, room int) ([]string, error) {
+	if item == "" || strings.ContainsAny(item, " \t/@,;") {
+		return nil, errors.New("not a host name: write web01, web01..web10 or shop[1-3]")
+	}
+	if from, to, ok := strings.Cut(item, ".."); ok {
+		prefix, first := cutDigits(from)
+		other, last := cutDigits(to)
+		if prefix != other || first == "" || last == "" || strings.ContainsAny(item, "[]") {
+			return nil, errors.New("both ends of a range have the same beginning and then a number: web01..web10")
+		}
+		return count(prefix, first, last, "", room)
+	}
+	prefix, rest, ok := strings.Cut(item, "[")
+	if !ok {
+		if strings.Contains(item, "]") {
+			return nil, errors.New("a ] without a [")
+		}
+		if room < 1 {
+			return nil, errTooMany
+		}
+		return []string{item}, nil
+	}
+	span, suffix, closed := strings.Cut(rest, "]")
+	first, last, ok := strings.Cut(span, "-")
+	if !closed || !ok || strings.ContainsAny(suffix, "[]") {
+		return nil, errors.New("a range in brackets is [FIRST-LAST], one in a name: shop[1-3]")
+	}
+	return count(prefix, first, last, suffix, room)
+}
+
+// count makes the names of a range.
+func count(prefix, first, last, suffix string, room int) ([]string, error) {
+	from, err := strconv.ParseUint(first, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a number", first)
+	}
+	to, err := strconv.ParseUint(last, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a number", last)
+	}
+	if to < from {
+		return nil, fmt.Errorf("the range ends before it begins: %s to %s", first, last)
+	}
+	if to-from >= uint64(max(0, room)) {
+		return nil, errTooMany
+	}
+	var names []string
+	for n := from; n <= to; n++ {
+		names = append(names, fmt.Sprintf("%s%0*d%s", prefix, len(first), n, suffix))
+	}
+	return names, nil
+}
+
+// cutDigits splits the digits off a name's end.
+func cutDigits(name string) (prefix, digits string) {
+	i := len(name)
+	for i > 0 && '0' <= name[i-1] && name[i-1] <= '9' {
+		i--
+	}
+	return name[:i], name[i:]
+}
+
+// maxListBytes bounds a file of expected hosts.
+const maxListBytes = 4 << 20
+
+// Expectation is the hosts that flags and a file name. One goroutine uses it.
+type Expectation struct {
+	names []string
+	path  string // "": no file
+
+	size     int64
+	modified time.Time
+	hosts    []string
+}
+
+// NewExpectation reads the list and the file, if path is not "".
+func NewExpectation(list []string, path string) (*Expectation, error) {
+	names, err := Expand(list)
+	if err != nil {
+		return nil, err
+	}
+	e := &Expectation{names: names, path: path, hosts: names}
+	_, err = e.Reload()
+	return e, err
+}
+
+// Hosts returns the names, as last read.
+func (e *Expectation) Hosts() []string { return e.hosts }
+
+// Reload reads the file again if it changed. A file that cannot be read leaves the hosts
+// as they are.
+func (e *Expectation) Reload() (changed bool, err error) {
+	if e.path == "" {
+		return false, nil
+	}
+	f, err := os.OpenFile(e.path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	if info.Size() == e.size && info.ModTime().Equal(e.modified) {
+		return false, nil
+	}
+	hosts, err := readList(io.LimitReader(f, maxListBytes+1), info.Size())
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", e.path, err)
+	}
+	if len(hosts)+len(e.names) > MaxExpected {
+		return false, fmt.Errorf("%s: %w", e.path, errTooMany)
+	}
+	e.size, e.modified = info.Size(), info.ModTime()
+	e.hosts = append(e.names[:len(e.names):len(e.names)], hosts...)
+	return true, nil
+}
+
+// readList reads names and ranges, separated by white space and commas; # begins a comment.
+func readList(r io.Reader, size int64) ([]string, error) {
+	if size > maxListBytes {
+		return nil, fmt.Errorf("it has more than %d bytes", maxListBytes)
+	}
+	var hosts []string
+	lines := bufio.NewScanner(r)
+	for n := 1; lines.Scan(); n++ {
+		text, _, _ := strings.Cut(lines.Text(), "#")
+		items := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\r' })
+		names, err := Expand(items)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		if hosts = append(hosts, names...); len(hosts) > MaxExpected {
+			return nil, errTooMany
+		}
+	}
+	return hosts, lines.Err()
+}

@@ -1,0 +1,174 @@
+package watch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"sluice/ingest/segment/vfs"
+)
+
+const (
+	documentKind    = "watch"
+	documentVersion = 1
+	// maxFileBytes: some hundred bytes a host.
+	maxFileBytes = 32 << 20
+	// MaxHosts bounds the hosts that are remembered.
+	MaxHosts = 20_000
+	// saveInterval is how often times of last messages are saved. What an operator said is
+	// saved at once.
+	saveInterval = 15 * time.Second
+)
+
+// File is what is remembered. Its methods may be called by several goroutines.
+type File struct {
+	fsys vfs.FS
+	path string
+
+	saving sync.Mutex // held while the file is replaced; taken before mu
+
+	mu      sync.Mutex
+	doc     document
+	changed bool // since the last save
+	urgent  bool // changed by an operator, or by a fact that is not seen again
+	saved   time.Time
+	damage  string
+	err     error // of the last save
+	since   time.Time
+
+	began time.Duration // AwakeMs of earlier processes
+}
+
+type document struct {
+	Kind    string `json:"sluice"`
+	Version int    `json:"version"`
+	// AwakeMs is how long processes with this file ran.
+	AwakeMs int64            `json:"awake_ms"`
+	Hosts   map[string]*Host `json:"hosts,omitempty"`
+	// Messages is the state of a messenger, as it wrote it.
+	Messages json.RawMessage `json:"messages,omitempty"`
+}
+
+// Open reads the file at path; where there is none, nothing is remembered. A damaged file
+// is renamed to path.damaged, and Problem says so.
+func Open(fsys vfs.FS, path string) (*File, error) {
+	f := &File{fsys: fsys, path: path}
+	f.doc = document{Kind: documentKind, Version: documentVersion, Hosts: map[string]*Host{}}
+	file, err := fsys.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return f, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("watch: open: %w", err)
+	}
+	b, err := io.ReadAll(io.NewSectionReader(file, 0, maxFileBytes+1))
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("watch: read %s: %w", path, err)
+	}
+	if err := f.decode(b); err != nil {
+		f.doc = document{Kind: documentKind, Version: documentVersion, Hosts: map[string]*Host{}}
+		f.damage = fmt.Sprintf("%s was damaged (%s) and is now %s.damaged: acknowledgements, losses and the times of last messages are forgotten", path, err, path)
+		if err := fsys.Rename(path, path+".damaged"); err != nil {
+			return nil, fmt.Errorf("watch: put the damaged %s aside: %w", path, err)
+		}
+	}
+	f.began = time.Duration(f.doc.AwakeMs) * time.Millisecond
+	return f, nil
+}
+
+func (f *File) decode(b []byte) error {
+	if len(b) > maxFileBytes {
+		return fmt.Errorf("it has more than %d bytes", maxFileBytes)
+	}
+	body, err := vfs.WithoutSum(b)
+	if err != nil {
+		return err
+	}
+	var doc document
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return err
+	}
+	if doc.Kind != documentKind || doc.Version != documentVersion {
+		return fmt.Errorf("it is %q version %d, not %q version %d", doc.Kind, doc.Version, documentKind, documentVersion)
+	}
+	if doc.AwakeMs < 0 || len(doc.Hosts) > MaxHosts {
+		return errors.New("it holds what no sluice writes")
+	}
+	for name, h := range doc.Hosts {
+		if h == nil || name == "" || len(h.Restarts) > maxRestarts {
+			return errors.New("it holds an impossible host")
+		}
+	}
+	if doc.Hosts == nil {
+		doc.Hosts = map[string]*Host{}
+	}
+	f.doc = doc
+	return nil
+}
+
+// Save writes what changed, if it is time to or all is set; awake is how long this process
+// ran.
+func (f *File) Save(now time.Time, awake time.Duration, all bool) error {
+	f.saving.Lock()
+	defer f.saving.Unlock()
+	f.mu.Lock()
+	if due := f.changed && now.Sub(f.saved) >= saveInterval; !due && !f.urgent && !all {
+		f.mu.Unlock()
+		return f.failing()
+	}
+	f.doc.AwakeMs = (f.began + awake).Milliseconds()
+	body, err := json.Marshal(&f.doc)
+	urgent := f.urgent
+	f.changed, f.urgent, f.saved = false, false, now
+	f.mu.Unlock()
+	if err == nil {
+		err = vfs.Replace(f.fsys, f.path, vfs.WithSum(body))
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.changed, f.urgent = true, f.urgent || urgent
+		err = fmt.Errorf("watch: write %s: %w", f.path, err)
+		if f.err == nil {
+			f.since = now
+		}
+	}
+	f.err = err
+	return err
+}
+
+func (f *File) failing() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// Problem is what is wrong with the file itself; "": nothing.
+func (f *File) Problem() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return fmt.Sprintf("cannot save what must survive a restart, retrying since %s: %s", f.since.UTC().Format(time.RFC3339), f.err)
+	}
+	return f.damage
+}
+
+// Messages returns the messenger's state; nil: there is none.
+func (f *File) Messages() []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.doc.Messages
+}
+
+// SetMessages keeps the messenger's state, a JSON document.
+func (f *File) SetMessages(state []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.doc.Messages, f.changed, f.urgent = state, true, true
+}

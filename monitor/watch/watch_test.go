@@ -1,0 +1,223 @@
+package watch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/ingest/segment/vfs"
+	"sluice/ingest/segment/vfs/crashfs"
+)
+
+var start = time.Unix(1_800_000_000, 0)
+
+func open(t *testing.T, fsys vfs.FS) *File {
+	t.Helper()
+	f, err := Open(fsys, "/watch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func save(t *testing.T, f *File, now time.Time, awake time.Duration) {
+	t.Helper()
+	if err := f.Save(now, awake, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWhatMustSurviveARestartDoes: since when a host is expected, when one was last heard,
+// losses, restarts and acknowledgements.
+func TestWhatMustSurviveARestartDoes(t *testing.T) {
+	fsys := crashfs.New()
+	f := open(t, fsys)
+	f.Expect(start, 0, []string{"web01", "web02"})
+	heard := start.Add(20 * time.Second)
+	for i := range int64(3) {
+		f.Observe(start.Add(30*time.Second), 30*time.Second, []Seen{{Host: "web01", Heard: heard, StartedMs: 1 + i, Lost: &Loss{1, 7}, Agent: "sluice 1", Missed: true}})
+	}
+	if err := f.Acknowledge(start, "WEB01.", time.Hour, "a\nreason\x1b"); err != nil {
+		t.Fatal(err)
+	}
+	f.SetMessages([]byte(`{"a":1}`))
+	save(t, f, start, 30*time.Second)
+
+	later := start.Add(24 * time.Hour)
+	f = open(t, fsys)
+	f.Expect(later, 0, []string{"web01", "web02"})
+	hosts := f.Hosts()
+	one, two := hosts["web01"], hosts["web02"]
+	if one.HeardUnix != heard.Unix() || one.Unacknowledged() != (Loss{1, 7}) || len(one.Restarts) != 2 || one.Ack == nil || one.Ack.Why != "a reason" || string(f.Messages()) != `{"a":1}` {
+		t.Errorf("%+v", one)
+	}
+	if two.ExpectedUnix != start.Unix() || two.HeardUnix != 0 {
+		t.Errorf("%+v", two)
+	}
+	// A day without a process is not a day in which anybody could have been heard.
+	if got := f.Silence(&one, time.Second); got != 11*time.Second {
+		t.Errorf("web01 is silent for %s", got)
+	}
+	if got := f.Silence(&two, time.Second); got != 31*time.Second {
+		t.Errorf("web02 is silent for %s", got)
+	}
+	if loss, err := f.AcknowledgeLoss("web01"); err != nil || loss != (Loss{1, 7}) {
+		t.Errorf("%v, %v", loss, err)
+	}
+	f.Observe(later, time.Second, []Seen{{Host: "web01", Heard: later, Lost: &Loss{2, 9}}})
+	if one = f.Hosts()["web01"]; one.Unacknowledged() != (Loss{1, 2}) {
+		t.Errorf("%+v", one)
+	}
+	f.Observe(later, time.Second, []Seen{{Host: "web01", Heard: later, Lost: &Loss{0, 0}}}) // acknowledged there
+	f.Observe(later, time.Second, []Seen{{Host: "web01", Heard: later, Lost: &Loss{1, 5}}})
+	if one = f.Hosts()["web01"]; one.Unacknowledged() != (Loss{1, 5}) {
+		t.Errorf("%+v", one)
+	}
+	if ended := f.EndAcks(later); !slices.Equal(ended, []string{"web01"}) {
+		t.Errorf("ended: %q", ended)
+	}
+}
+
+func TestHostsThatNobodyWaitsForAreForgotten(t *testing.T) {
+	f := open(t, crashfs.New())
+	f.Expect(start, 0, []string{"expected", "retired", "no more"})
+	f.Observe(start, 0, []Seen{{Host: "missed", Heard: start, Missed: true}, {Host: "elsewhere", Heard: start, Elsewhere: true}})
+	f.Retire([]string{"retired"})
+	f.Expect(start, 0, []string{"expected"})
+	later := start.Add(forgetAfter)
+	f.Observe(later, time.Second, []Seen{{Host: "missed", Missed: true}})
+	if got := len(f.Hosts()); got != 2 || !slices.Equal(f.Expected(), []string{"expected"}) {
+		t.Errorf("%v", f.Hosts())
+	}
+	crowd := make([]Seen, MaxHosts+10)
+	for i := range crowd {
+		crowd[i] = Seen{Host: fmt.Sprint("h", i), Heard: later, Missed: true}
+	}
+	if f.Observe(later, time.Second, crowd[:MaxHosts]); len(f.Hosts()) > MaxHosts || f.Hosts()["expected"].ExpectedUnix == 0 {
+		t.Errorf("%d hosts are remembered", len(f.Hosts()))
+	}
+	if err := f.Acknowledge(start, "nobody", time.Hour, "x"); !errors.Is(err, ErrUnknownHost) {
+		t.Error(err)
+	}
+}
+
+// TestADamagedFileIsPutAsideAndSaid, and one that cannot be written is, too.
+func TestADamagedFileIsPutAsideAndSaid(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "watch")
+	for _, text := range []string{"", "{}\n00000000\n", string(vfs.WithSum([]byte(`{"sluice":"watch","version":2}`))), string(vfs.WithSum([]byte(`{"sluice":"watch","version":1,"hosts":{"a":null}}`)))} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(vfs.OS{}, path)
+		if err != nil || !strings.Contains(f.Problem(), "was damaged") {
+			t.Errorf("%q: %v", text, err)
+		}
+		if got, err := os.ReadFile(path + ".damaged"); err != nil || string(got) != text {
+			t.Errorf("%q: %v", got, err)
+		}
+	}
+	if err := os.Symlink("/etc/passwd", path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(vfs.OS{}, path); err == nil {
+		t.Error("a link is followed")
+	}
+	f, err := Open(vfs.OS{}, filepath.Join(t.TempDir(), "none", "watch"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Save(start, 0, true); err == nil || !strings.Contains(f.Problem(), "cannot save") {
+		t.Errorf("%v: %q", err, f.Problem())
+	}
+}
+
+// TestSilenceDoesNotCountWhileNothingRuns.
+func TestSilenceDoesNotCountWhileNothingRuns(t *testing.T) {
+	a := NewAwake(start)
+	now := start
+	for range 10 {
+		now = now.Add(time.Second)
+		a.Advance(now)
+	}
+	now = now.Add(150 * time.Second) // suspended
+	if got := a.Time(now); got != 11*time.Second {
+		t.Errorf("awake for %s", got)
+	}
+	if got := a.Frozen(now.Add(5*time.Second), time.Minute); got != 55*time.Second {
+		t.Errorf("frozen for %s of the last minute", got)
+	}
+	if got := a.Frozen(now.Add(5*time.Second), time.Hour); got != 149*time.Second {
+		t.Errorf("frozen for %s of the last hour", got)
+	}
+	if got := a.Time(now.Add(10 * time.Second)); got != 21*time.Second { // 5 s of load, and then 5
+		t.Errorf("awake for %s", got)
+	}
+}
+
+func TestListsOfHosts(t *testing.T) {
+	for text, want := range map[string]string{
+		"web01":                   "web01",
+		"web08..web11":            "web08 web09 web10 web11",
+		"shop[1-3]":               "shop1 shop2 shop3",
+		"shop[09-10].example.com": "shop09.example.com shop10.example.com",
+		"web1..web1":              "web1",
+		"a,b[1-2]":                "a b1 b2",
+	} {
+		got, err := Expand(strings.Split(text, ","))
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "a b", "web1..shop3", "web..web3", "web3..web1", "web[1-3", "web]", "web[13]", "web[1-2][3-4]", "web[3-1]", "web0..web99999999999", "web0..web10000", "web[1-3]..web[2-4]", "a/b"} {
+		if got, err := Expand([]string{text}); err == nil {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
+// TestAFileOfHostsIsReadAgainWhenItChanges, and one that is wrong changes nothing.
+func TestAFileOfHostsIsReadAgainWhenItChanges(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hosts")
+	write := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := NewExpectation(nil, path); err == nil {
+		t.Error("a file that is not there")
+	}
+	write("# all\nweb01..web02, db1 # and\n\n")
+	e, err := NewExpectation([]string{"x"}, path)
+	if err != nil || strings.Join(e.Hosts(), " ") != "x web01 web02 db1" {
+		t.Fatalf("%q, %v", e.Hosts(), err)
+	}
+	if changed, err := e.Reload(); changed || err != nil {
+		t.Error(changed, err)
+	}
+	write("web[")
+	if changed, err := e.Reload(); changed || err == nil || !strings.Contains(err.Error(), "line 1") || len(e.Hosts()) != 4 {
+		t.Error(changed, err)
+	}
+	write("web09")
+	if changed, err := e.Reload(); !changed || err != nil || strings.Join(e.Hosts(), " ") != "x web09" {
+		t.Error(changed, err, e.Hosts())
+	}
+}
+
+// FuzzExpand: no list makes it panic, and none makes more hosts than are allowed.
+func FuzzExpand(f *testing.F) {
+	for _, s := range []string{"web01..web10", "shop[1-3]", "web0..web4294967295", "[", "a..b", "[0-9]x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		hosts, err := Expand(strings.Split(s, ","))
+		if err == nil && (len(hosts) == 0 || len(hosts) > MaxExpected) {
+			t.Errorf("%q: %d hosts", s, len(hosts))
+		}
+	})
+}
