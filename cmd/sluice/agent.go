@@ -96,20 +96,8 @@ func (c *agentCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	var file *checkpoint.File
-	var locks []*os.File
+	file, locks, err := c.start(a)
 	defer func() { err = errors.Join(err, closeAll(locks)) }()
-	start := &starting{waitsFor: "the checkpoint in --data", kind: monitor.Agent, host: c.Host, flags: &c.statusFlags, thresholds: monitor.Thresholds{SilentAfter: silentAfter, MaxLag: c.MaxLag}}
-	err = start.patiently(a, func() (err error) {
-		if err := closeAll(locks); err != nil {
-			return err
-		}
-		file, locks, err = a.openCheckpoint(c.Checkpoint)
-		if err == nil && !file.Found() {
-			err = file.Save()
-		}
-		return err
-	})
 	if err != nil && a.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // told to stop while it waited for its disk
 	}
@@ -141,6 +129,22 @@ func (c *agentCmd) Run(a *app) (err error) {
 	defer end()
 	a.log.Info("following logs", "sources", len(sources), "collectors", c.Collector, "cpu_percent", c.CPU)
 	return at.agent.Run(a.ctx)
+}
+
+// start opens the checkpoint, and waits for room on its disk.
+func (c *agentCmd) start(a *app) (file *checkpoint.File, locks []*os.File, err error) {
+	start := &starting{waitsFor: "the checkpoint in --data", kind: monitor.Agent, host: c.Host, flags: &c.statusFlags, thresholds: monitor.Thresholds{SilentAfter: silentAfter, MaxLag: c.MaxLag}}
+	err = start.patiently(a, func() (err error) {
+		if err := closeAll(locks); err != nil {
+			return err
+		}
+		file, locks, err = a.openCheckpoint(c.Checkpoint)
+		if err == nil && !file.Found() {
+			err = file.Save()
+		}
+		return err
+	})
+	return file, locks, err
 }
 
 // check says what is wrong with the flags.
