@@ -13,7 +13,7 @@ const maxDocumentLine = 100
 // shortLines are the documents whose lines have at most maxDocumentLine characters. Code
 // and rows of tables are not counted.
 var shortLines = []string{
-	"README.md", "docs/operations.md", "docs/install.md", "docs/logs.md", "docs/agents.md", "docs/watching.md",
+	"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/operations.md", "docs/install.md", "docs/logs.md", "docs/agents.md", "docs/watching.md",
 	"docs/audit.md", "docs/archive.md", "docs/secured.md", "docs/troubleshooting.md",
 }
 
