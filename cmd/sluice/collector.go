@@ -18,6 +18,7 @@ import (
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/receiver"
 	"sluice/monitor"
+	"sluice/monitor/traffic"
 	"sluice/parse"
 	"sluice/print"
 )
@@ -164,7 +165,8 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	at := &collecting{cmd: c, host: host, began: time.Now(), stores: s, receiver: r, certificates: certificates, gate: gate, watch: w}
 	remembered, forget := a.keepHistory()
 	defer forget()
-	at.history = remembered
+	at.history, at.traffic = remembered, traffic.NewLive(remembered, a.log)
+	defer at.watchTraffic(a)()
 	received := func(t *checkpoint.Stream) int64 { return s.collector.Position(t, 0).Received }
 	end, err := c.statusFlags.serve(a, watched{at.fleet, at.thresholds(), remembered, logsOf(s.checkpoint, received)})
 	if err != nil {

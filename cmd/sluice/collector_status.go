@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
 	"os"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"sluice/monitor"
 	"sluice/monitor/dashboard"
 	"sluice/monitor/history"
+	"sluice/monitor/traffic"
 )
 
 // collecting is a collector at work.
@@ -18,6 +20,7 @@ type collecting struct {
 	host     string
 	began    time.Time
 	history  *history.Store
+	traffic  *traffic.Live
 	stores   *stores
 	receiver *receiver.Receiver
 
@@ -39,11 +42,36 @@ func (c *collecting) fleet() monitor.Fleet {
 		Hosts: monitor.Senders(now, c.receiver.Hosts(), state, c.cmd.SilentAfter), Sinks: monitor.Sinks(now, state.Troubles), Counts: c.stores.counts(),
 		BufferBytes: state.SpoolBytes, BufferMaxBytes: c.cmd.SpoolMax.bytes(), Segments: state.Segments, UntabledBytes: state.UntabledBytes,
 	}
+	for name, low := range c.traffic.Low() {
+		if h, there := f.Hosts[name]; there {
+			h.Warn("%s", low.String())
+			f.Hosts[name] = h
+		}
+	}
 	if failing := c.gate.Failing(); failing.Err != nil {
 		f.Sinks[monitor.Listener] = monitor.Sink{FailingSeconds: max(now.Sub(failing.Since).Seconds(), 0.001), Attempts: failing.Attempts, Error: failing.Err.Error()}
 	}
 	c.watch.add(&f)
 	return withWarnings(f, "port for agents", c.gate)
+}
+
+// watchTraffic compares what hosts send with what is expected until end is called.
+func (c *collecting) watchTraffic(a *app) (end func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(a.ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.traffic.Run(ctx, func() (names []string) {
+			for _, h := range c.receiver.Hosts() {
+				names = append(names, h.Name)
+			}
+			return names
+		})
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // report writes the status file; `sluice status` reads it.

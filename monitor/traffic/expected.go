@@ -1,0 +1,58 @@
+package traffic
+
+import "slices"
+
+// offsets are the times to which the present is compared.
+var offsets = [...]int64{week, 2 * week, 3 * week, 4 * week}
+
+const (
+	// minReference lines in a window are needed for a ratio that says something.
+	minReference = 10
+	// minWeeks are needed to expect anything: one alone may have been the week of a peak.
+	minWeeks = 2
+)
+
+// factors are what a slot does to all hosts: the median of their ratios to an earlier time, by
+// window and offset; 0 where too few hosts can be compared.
+type factors struct {
+	of     [len(windows)][len(offsets)]float64
+	ratios []float64
+}
+
+func (a *factors) compute(hosts map[string]*host, slot int64) {
+	for i, w := range windows {
+		for k, offset := range offsets {
+			a.ratios = a.ratios[:0]
+			for _, h := range hosts {
+				then, ok := h.around(slot-offset, w.quarters)
+				if !ok || then < minReference {
+					continue
+				}
+				if now, ok := h.sum(slot, w.quarters); ok {
+					a.ratios = append(a.ratios, now/then)
+				}
+			}
+			a.of[i][k] = 0
+			if len(a.ratios) >= minHosts {
+				a.of[i][k] = median(a.ratios)
+			}
+		}
+	}
+}
+
+// expected is what earlier weeks let one expect of a host in a window that ends with slot.
+func (a *factors) expected(h *host, slot int64, window int) (lines float64, ok bool) {
+	var by [len(offsets)]float64
+	known := by[:0]
+	for k, offset := range offsets {
+		then, ok := h.around(slot-offset, windows[window].quarters)
+		if ok && a.of[window][k] > 0 {
+			known = append(known, then*a.of[window][k])
+		}
+	}
+	if len(known) < minWeeks {
+		return 0, false
+	}
+	slices.Sort(known)
+	return known[(len(known)-1)/2], true // of two the smaller one: the other may be a peak
+}

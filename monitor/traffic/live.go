@@ -1,0 +1,149 @@
+package traffic
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"sluice/monitor/history"
+)
+
+// History is where lines are counted, a quarter of an hour at a time.
+type History interface {
+	Quarters(host string, from, to time.Time) ([]history.Sample, error)
+}
+
+// Live watches the hosts of a collector. Look is for one goroutine; Low may be used by others.
+type Live struct {
+	history History
+	log     *slog.Logger
+	watch   *Watch
+	slot    int64 // the last one that was looked at; 0: none
+
+	mu  sync.Mutex
+	low map[string]Finding
+}
+
+// NewLive returns a Live that knows only what the history has.
+func NewLive(h History, log *slog.Logger) *Live {
+	return &Live{history: h, log: log, watch: New()}
+}
+
+const (
+	quarter = 15 * time.Minute
+	// settled is how long after a quarter of an hour the history has all of it.
+	settled = 2 * time.Minute
+	// leastCovered of 15 minutes must have been observed.
+	leastCovered = 10
+	// replayed is what is judged again at a start, so that the deviations are known.
+	replayed = residuals + day
+	// lookInterval is the time between two looks.
+	lookInterval = time.Minute
+)
+
+// Run looks again and again until ctx is done; hosts are those that are there.
+func (l *Live) Run(ctx context.Context, hosts func() []string) {
+	ticker := time.NewTicker(lookInterval)
+	defer ticker.Stop()
+	for {
+		l.Look(time.Now(), hosts())
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Look judges the quarter of an hour that is over, once. The first look takes up what the history
+// has of five weeks.
+func (l *Live) Look(now time.Time, hosts []string) {
+	last := now.Add(-settled).Unix()/int64(quarter.Seconds()) - 1
+	if l.slot == 0 {
+		l.replay(last, hosts)
+	}
+	for slot := max(l.slot+1, last-day); slot <= last; slot++ {
+		lines := map[string]float32{}
+		for _, name := range hosts {
+			if !l.watch.Known(name) {
+				first := slot - remembered + 1
+				l.watch.Load(name, first, l.lines(name, first, slot-1))
+			}
+			if n := l.lines(name, slot, slot); n[0] >= 0 {
+				lines[name] = n[0]
+			}
+		}
+		l.watch.Observe(slot, lines)
+	}
+	if l.slot == last {
+		return
+	}
+	l.slot = last
+	low := l.watch.Low()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, f := range low {
+		if _, known := l.low[name]; !known {
+			l.log.Warn("host sends fewer lines than expected", "host", name, "lines_per_minute", f.Lines, "expected", f.Expected)
+		}
+	}
+	for name := range l.low {
+		if _, still := low[name]; !still {
+			l.log.Info("host sends as many lines as expected", "host", name)
+		}
+	}
+	l.low = low
+}
+
+// replay judges the last days again, with the weeks before them.
+func (l *Live) replay(last int64, hosts []string) {
+	first := last - replayed + 1
+	recent := map[string][]float32{}
+	for _, name := range hosts {
+		before := first - remembered
+		all := l.lines(name, before, last)
+		l.watch.Load(name, before, all[:first-before])
+		recent[name] = all[first-before:]
+	}
+	for slot := first; slot <= last; slot++ {
+		lines := map[string]float32{}
+		for name, all := range recent {
+			if n := all[slot-first]; n >= 0 {
+				lines[name] = n
+			}
+		}
+		l.watch.Observe(slot, lines)
+	}
+	l.slot = last
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.low = l.watch.Low()
+}
+
+// lines are what a host sent in the slots from first to last; negative: not observed, or the
+// history cannot be read, which it says itself.
+func (l *Live) lines(host string, first, last int64) []float32 {
+	lines := make([]float32, last-first+1)
+	for i := range lines {
+		lines[i] = -1
+	}
+	at := func(slot int64) time.Time { return time.Unix(slot*int64(quarter.Seconds()), 0) }
+	samples, err := l.history.Quarters(host, at(first), at(last))
+	if err != nil || len(samples) != len(lines) {
+		return lines
+	}
+	for i := range samples {
+		if s := &samples[i]; s.Covered >= leastCovered {
+			lines[i] = float32(s.Lines()) * 15 / float32(min(s.Covered, 15))
+		}
+	}
+	return lines
+}
+
+// Low returns the hosts that are low, with what is found. The map is not to be changed.
+func (l *Live) Low() map[string]Finding {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.low
+}
