@@ -85,7 +85,7 @@ func (l *Live) Look(now time.Time, hosts []string) {
 	defer l.mu.Unlock()
 	for name, f := range low {
 		if _, known := l.low[name]; !known {
-			l.log.Warn("host sends fewer lines than expected", "host", name, "lines_per_minute", f.Lines, "expected", f.Expected)
+			l.log.Warn("host sends fewer lines than expected", "host", name, "reason", f.String())
 		}
 	}
 	for name := range l.low {

@@ -23,28 +23,27 @@ type month struct {
 
 // site is a host: how many lines it sends, and when.
 type site struct {
-	name            string
-	from, to        int64 // slots in which it is there
-	drainedFrom     int64 // its lines fall to nothing until to; 0: no
-	perMinute       float64
-	swing, phase    float64 // of the day
-	weekend         float64
-	holiday         float64
-	noise           float64 // its logarithm, which changes slowly
-	joined          int64   // another host takes a tenth of its traffic from then on
-	peak            int64   // a viral peak begins
-	late            float64 // lines of the last minutes that come in the next quarter
-	failure         *failure
-	deployed, stuck int64
+	name         string
+	from, to     int64 // slots in which it is there
+	drainedFrom  int64 // its lines fall to nothing until to; 0: no
+	perMinute    float64
+	swing, phase float64 // of the day
+	weekend      float64
+	holiday      float64
+	noise        float64 // its logarithm, which changes slowly
+	joined       int64   // another host takes a tenth of its traffic from then on
+	peak         int64   // a viral peak begins
+	late         float64 // lines of the last minutes that come in the next quarter
+	failure      *failure
+	deployed     int64
 }
 
 type failure struct {
-	kind     string
-	at, end  int64
-	factor   float64
-	host     string
-	found    int64
-	expected float64
+	kind    string
+	at, end int64
+	factor  float64
+	host    string
+	found   int64
 }
 
 const (

@@ -52,7 +52,6 @@ func number(v float64) string {
 type Watch struct {
 	hosts map[string]*host
 	slot  int64
-	past  bool // the slots are of the past: nobody is told
 	all   factors
 }
 
