@@ -12,28 +12,29 @@ import (
 	"sluice/hadoop/protobuf"
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
+	"sluice/retry"
 	"sluice/schema"
 )
 
 // Admin creates tables and reads their descriptors. It is safe for concurrent use.
 type Admin struct {
-	url      URL
-	cluster  *region.Cluster
-	troubles *region.Troubles
+	url     URL
+	cluster *region.Cluster
+	retries *retry.Registry
 }
 
 // OpenAdmin does not connect. Options.Layout is ignored.
 func OpenAdmin(url URL, o Options) *Admin {
 	o = o.withDefaults()
-	troubles := &region.Troubles{Now: o.Now, Log: o.Logger}
-	return &Admin{url: url, cluster: openCluster(url, o, troubles), troubles: troubles}
+	retries := &retry.Registry{Of: "hbase", Now: o.Now, Log: o.Logger}
+	return &Admin{url: url, cluster: openCluster(url, o, retries), retries: retries}
 }
 
 // Close ends running calls.
 func (a *Admin) Close() error { return a.cluster.Close() }
 
 // State returns the operations that are being retried.
-func (a *Admin) State() []Trouble { return a.troubles.List() }
+func (a *Admin) State() []Trouble { return a.retries.List() }
 
 // Creation is the attributes of a new table.
 type Creation struct {

@@ -13,7 +13,7 @@ import (
 // Name is the table's.
 func Name(t *Table) string { return t.url.Table }
 
-func (t *Table) admin() *Admin { return &Admin{url: t.url, cluster: t.cluster, troubles: t.troubles} }
+func (t *Table) admin() *Admin { return &Admin{url: t.url, cluster: t.cluster, retries: t.retries} }
 
 // MetaServer is the address of the meta table's server.
 func MetaServer(ctx context.Context, u URL) (string, error) {

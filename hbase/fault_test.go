@@ -69,7 +69,7 @@ func TestEveryRowIsThereAfterAFault(t *testing.T) {
 			table := openNew(t, u, layout, hbase.Options{Timeout: 2 * time.Second})
 			writeThrough(t, table, layout, func() { fault.happen(t, c) })
 			if state := table.State(); len(state) != 0 {
-				t.Errorf("troubles after all is durable: %v", state)
+				t.Errorf("still retried after all is durable: %v", state)
 			}
 			check(t, table.Close())
 		})

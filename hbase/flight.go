@@ -30,7 +30,7 @@ func (f *flight) fly() {
 	err := f.deliver()
 	for what := range f.waited {
 		if err == nil {
-			f.w.troubles.Over(what, f)
+			f.w.retries.Recovered(what, f)
 		}
 	}
 	f.w.landed(f, err)
@@ -250,5 +250,5 @@ func (f *flight) note(what string, err error) {
 	}
 	f.waited[what] = true
 	f.why = fmt.Errorf("%s: %w", what, err)
-	f.w.troubles.Note(what, f, fmt.Errorf("attempt %d: %w", f.backoff.Attempts+1, err))
+	f.w.retries.Failed(what, f, fmt.Errorf("attempt %d: %w", f.backoff.Attempts+1, err))
 }

@@ -6,6 +6,7 @@ import (
 
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
+	"sluice/retry"
 	"sluice/schema"
 )
 
@@ -81,8 +82,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// openCluster opens the cluster of a URL without connecting. Retries are recorded in troubles.
-func openCluster(u URL, o Options, troubles *region.Troubles) *region.Cluster {
+// openCluster opens the cluster of a URL without connecting. Retries are recorded in retries.
+func openCluster(u URL, o Options, retries *retry.Registry) *region.Cluster {
 	pool := rpc.NewPool(rpc.Options{User: o.User, Timeout: o.Timeout, Handshake: o.Handshake, Snappy: o.Snappy})
 	var registry region.Registry
 	if u.Scheme == SchemeRPC {
@@ -90,5 +91,5 @@ func openCluster(u URL, o Options, troubles *region.Troubles) *region.Cluster {
 	} else {
 		registry = region.NewZooKeeper(u.addresses(), u.Root, o.Timeout, o.Logger)
 	}
-	return region.NewCluster(registry, pool, o.Timeout, o.Wait, troubles)
+	return region.NewCluster(registry, pool, o.Timeout, o.Wait, retries)
 }

@@ -51,7 +51,7 @@ func (r *rangeScan) run(ctx context.Context) error {
 	backoff := rpc.Backoff{Limit: r.table.cluster.Limit()}
 	doubts := 0
 	what := "scan of " + r.table.url.Table
-	defer r.table.troubles.GiveUp(what, r)
+	defer r.table.retries.GiveUp(what, r)
 	for {
 		backoff.Begin()
 		progress, done, err := r.step(ctx)
@@ -59,7 +59,7 @@ func (r *rangeScan) run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if progress && backoff.Attempts > 0 {
-			r.table.troubles.Over(what, r)
+			r.table.retries.Recovered(what, r)
 			backoff, doubts = rpc.Backoff{Limit: backoff.Limit}, 0
 		}
 		if err == nil {
@@ -74,7 +74,7 @@ func (r *rangeScan) run(ctx context.Context) error {
 				return err
 			}
 		}
-		r.table.troubles.Note(what, r, err)
+		r.table.retries.Failed(what, r, err)
 		if err := backoff.Wait(ctx, err); err != nil {
 			return err
 		}

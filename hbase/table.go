@@ -8,22 +8,23 @@ import (
 
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
+	"sluice/retry"
 	"sluice/schema"
 )
 
 // Table is an open table. Its methods are safe for concurrent use, except Close: no other call or
 // scan may be running then, or follow.
 type Table struct {
-	url      URL
-	layout   schema.Layout
-	cluster  *region.Cluster
-	regions  *region.Table
-	troubles *region.Troubles
-	writer   *writer
+	url     URL
+	layout  schema.Layout
+	cluster *region.Cluster
+	regions *region.Table
+	retries *retry.Registry
+	writer  *writer
 }
 
 // Trouble is an operation that is being retried: what, since when, how often, and the last error.
-type Trouble = region.Trouble
+type Trouble = retry.State
 
 // Open opens an existing table, and reads its layout; it retries until ctx ends. Errors to check
 // for are ErrTableNotFound, ErrNoLayout and *LayoutError.
@@ -36,8 +37,8 @@ func Open(ctx context.Context, url URL, o Options) (*Table, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
-	t := &Table{url: url, layout: layout, cluster: a.cluster, regions: a.cluster.Table(url.Table), troubles: a.troubles}
-	t.writer = newWriter(t.cluster, t.regions, t.troubles, layout, o.withDefaults())
+	t := &Table{url: url, layout: layout, cluster: a.cluster, regions: a.cluster.Table(url.Table), retries: a.retries}
+	t.writer = newWriter(t.cluster, t.regions, t.retries, layout, o.withDefaults())
 	return t, nil
 }
 
@@ -45,7 +46,7 @@ func Open(ctx context.Context, url URL, o Options) (*Table, error) {
 func (t *Table) Layout() schema.Layout { return t.layout }
 
 // State returns the operations that are being retried, the oldest first.
-func (t *Table) State() []Trouble { return t.troubles.List() }
+func (t *Table) State() []Trouble { return t.retries.List() }
 
 // Put sends rows, and keeps no reference to them. It returns when they were sent or are queued:
 // they are durable when the next Flush has returned nil, and a scan of this Table sees them. It

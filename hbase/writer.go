@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"sluice/hbase/region"
+	"sluice/retry"
 	"sluice/schema"
 )
 
@@ -22,7 +23,7 @@ const (
 type writer struct {
 	cluster    *region.Cluster
 	regions    *region.Table
-	troubles   *region.Troubles
+	retries    *retry.Registry
 	family     string
 	durability Durability
 	refused    func(key []byte, cells []schema.Cell, reason error) error
@@ -61,9 +62,9 @@ type lane struct {
 	flying  int // bytes; under writer.mu
 }
 
-func newWriter(c *region.Cluster, regions *region.Table, troubles *region.Troubles, layout schema.Layout, o Options) *writer {
+func newWriter(c *region.Cluster, regions *region.Table, retries *retry.Registry, layout schema.Layout, o Options) *writer {
 	w := &writer{
-		cluster: c, regions: regions, troubles: troubles, family: layout.Family, durability: o.Durability, refused: o.Refused,
+		cluster: c, regions: regions, retries: retries, family: layout.Family, durability: o.Durability, refused: o.Refused,
 		directory: layout.DirectoryRange(),
 		token:     make(chan struct{}, 1), lanes: make(map[string]*lane), open: make(map[*region.Region]*batch),
 		streams: make(map[string]bool), changed: make(chan struct{}),
@@ -244,7 +245,7 @@ func (w *writer) until(ctx context.Context, condition func() bool) error {
 
 // explain adds to an error what is being retried.
 func (w *writer) explain(err error) error {
-	for _, t := range w.troubles.List() {
+	for _, t := range w.retries.List() {
 		return fmt.Errorf("%w, waiting for %s since %s: %w", err, t.What, t.Since.Format("15:04:05"), t.Err)
 	}
 	return err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/archive"
+	"sluice/retry"
 )
 
 const (
@@ -53,7 +54,7 @@ type Archive struct {
 	o        Options
 	kerberos bool
 	pool     *pool
-	troubles *troubles
+	retries  *retry.Registry
 	uploads  chan struct{}
 	temp     *archive.TempNames // nil: for reading only
 	waiting  func(context.Context, time.Duration) error
@@ -86,8 +87,8 @@ func Open(cluster Cluster, root string, o Options) (*Archive, error) {
 		root: path.Clean(root), o: o, kerberos: cluster.login != nil,
 		pool: &pool{options: cluster.options, login: cluster.login, transfer: cluster.transfer, dialTCP: (&net.Dialer{}).DialContext,
 			timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses), said: map[string]string{}},
-		troubles: &troubles{now: time.Now, log: o.Logger, open: map[string]Trouble{}},
-		uploads:  make(chan struct{}, o.Uploads), temp: temp, waiting: wait,
+		retries: &retry.Registry{Of: "hdfs", Now: time.Now, Log: o.Logger},
+		uploads: make(chan struct{}, o.Uploads), temp: temp, waiting: wait,
 	}, nil
 }
 
@@ -113,9 +114,17 @@ func (a *Archive) again(ctx context.Context, what string, call func(*client) err
 // retry calls attempt until it succeeds, its error is permanent, or ctx or Options.Wait ends. by is
 // the time until which an attempt must have its connection.
 func (a *Archive) retry(ctx context.Context, what string, attempt func(by time.Time) error) (err error) {
-	defer func() { a.troubles.over(what, err) }()
+	waiter := new(int)
+	defer func() {
+		if err == nil {
+			a.retries.Recovered(what, waiter)
+		} else {
+			a.retries.GiveUp(what, waiter)
+		}
+	}()
 	began, attempts := time.Now(), 0
-	for pause := firstWait; ; pause = min(2*pause, maxWait) {
+	backoff := retry.Backoff{First: firstWait, Max: maxWait}
+	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -131,10 +140,11 @@ func (a *Archive) retry(ctx context.Context, what string, attempt func(by time.T
 			return err
 		}
 		attempts++
+		pause := backoff.Next()
 		if waited := time.Since(began); a.o.Wait > 0 && waited+pause >= a.o.Wait {
 			return &UnreachableError{Waited: waited, Attempts: attempts, Err: err, NameNodes: a.pool.answers()}
 		}
-		a.troubles.note(what, err)
+		a.retries.Failed(what, waiter, err)
 		if ended := a.waiting(ctx, pause); ended != nil {
 			return fmt.Errorf("%w; the last attempt: %w", ended, err)
 		}
@@ -302,3 +312,6 @@ func (a *Archive) chown(c *client, name string) error {
 	}
 	return err
 }
+
+// Retries returns the operations that are being retried, the oldest first.
+func (a *Archive) Retries() []retry.State { return a.retries.List() }

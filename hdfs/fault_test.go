@@ -62,7 +62,7 @@ func TestAnUploadOutlivesItsServers(t *testing.T) {
 			if err := f.hit(f.daemon); err != nil {
 				t.Error(err)
 			}
-			until(t, stored, "the upload has failed once", func() bool { return len(a.Troubles()) > 0 })
+			until(t, stored, "the upload has failed once", func() bool { return len(a.Retries()) > 0 })
 			if err := f.mend(f.daemon); err != nil {
 				t.Error(err)
 			}

@@ -18,6 +18,7 @@ import (
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
+	"sluice/retry"
 	"sluice/schema"
 )
 
@@ -115,7 +116,7 @@ type Collector struct {
 	rolled   chan *spooled
 	syncs    chan struct{}
 	closing  chan time.Time // at which days are looked at that may have ended
-	troubles troubles
+	retries  retry.Registry
 	Counters Counters
 	columns  *columnQueue
 
@@ -158,7 +159,7 @@ func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) 
 	}
 	c.spare.New = func() any { return new(parcel) }
 	c.columns = newColumnQueue()
-	c.troubles.now = cfg.Now
+	c.retries.Now, c.retries.Log = cfg.Now, cfg.Log
 	for range cap(c.encoders) {
 		enc, err := segment.NewEncoder(cfg.Level)
 		if err != nil {

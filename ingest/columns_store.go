@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/retry"
 	"sluice/table/columnar"
 )
 
@@ -97,15 +98,11 @@ func (c *Collector) columnsTrouble(sp *spooled) string {
 
 // storeColumnsLater tries a segment again after a while; others are stored meanwhile.
 func (c *Collector) storeColumnsLater(ctx context.Context, sp *spooled, err error) {
-	pause := sp.columnPause.next()
-	if c.troubles.note(c.columnsTrouble(sp), err) {
-		c.cfg.Log.Warn("Parquet file store failed, retrying", "segment", sp.name, "err", err, "retry_in", pause)
-	}
+	pause := sp.columnPause.Next()
+	c.retries.Failed(c.columnsTrouble(sp), nil, err)
 	c.group.Go(func() error {
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := retry.Sleep(ctx, pause); err != nil {
+			return err
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -136,9 +133,7 @@ func (c *Collector) storeColumnsOf(ctx context.Context, sp *spooled) error {
 			return fmt.Errorf("spool: remove a Parquet file that is stored: %w", err)
 		}
 	}
-	if c.troubles.over(c.columnsTrouble(sp)) {
-		c.cfg.Log.Info("Parquet file store recovered", "segment", sp.name)
-	}
+	c.retries.Recovered(c.columnsTrouble(sp), nil)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	sp.columned, sp.columnsPath = true, ""

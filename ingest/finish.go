@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/ingest/segment"
+	"sluice/retry"
 	"sluice/schema"
 )
 
@@ -52,15 +53,11 @@ func (c *Collector) finishAll(ctx context.Context) error {
 
 // finishLater tries a segment again after a while; others are finished meanwhile.
 func (c *Collector) finishLater(ctx context.Context, sp *spooled, err error) {
-	if c.troubles.note(sp.name.String(), err) {
-		c.cfg.Log.Warn("segment archive failed, retrying", "segment", sp.name, "err", err)
-	}
-	pause := sp.pause.next()
+	c.retries.Failed(sp.name.String(), nil, err)
+	pause := sp.pause.Next()
 	c.group.Go(func() error {
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := retry.Sleep(ctx, pause); err != nil {
+			return err
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -97,9 +94,7 @@ func (c *Collector) finish(ctx context.Context, sp *spooled) error {
 		}
 		c.Counters.Segments.Add(1)
 	}
-	if c.troubles.over(sp.name.String()) {
-		c.cfg.Log.Info("segment archive recovered", "segment", sp.name)
-	}
+	c.retries.Recovered(sp.name.String(), nil)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	sp.archived = true

@@ -78,7 +78,7 @@ func (cfg *FollowConfig) giveUp(ctx, taken context.Context, done func()) {
 		return
 	}
 	end := time.After(takeGrace)
-	for len(cfg.Collector.troubles.list()) == 0 {
+	for len(cfg.Collector.retries.List()) == 0 {
 		select {
 		case <-taken.Done():
 			return

@@ -151,9 +151,7 @@ func (c *Collector) appendTo(ctx context.Context, sp *spooled, st *streamState, 
 	c.spool.grow(sp, m.Bytes, 1)
 	st.held++
 	st.received.Add(p.Range)
-	if c.troubles.over("spool") {
-		c.cfg.Log.Info("spool write recovered")
-	}
+	c.retries.Recovered("spool", nil)
 	switch {
 	case c.tooManyOpen(sp.name.Host):
 	case sp.bytes >= c.cfg.RollBytes:
@@ -169,9 +167,7 @@ func (c *Collector) spoolFailed(err error) error {
 	if !c.cfg.Patient {
 		return err
 	}
-	if c.troubles.note("spool", err) {
-		c.cfg.Log.Warn("spool write failed, retrying", "err", err)
-	}
+	c.retries.Failed("spool", nil, err)
 	return fmt.Errorf("%w: %w", ErrBusy, err)
 }
 

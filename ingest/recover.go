@@ -69,7 +69,7 @@ func (c *Collector) recoverFile(file string) (cutBytes int64, err error) {
 		}
 	}
 	c.cfg.Checkpoint.UseSeq(name.Seq)
-	sp := &spooled{name: name, path: path, stored: stored, sealedAt: c.cfg.Now()}
+	sp := &spooled{name: name, path: path, stored: stored, sealedAt: c.cfg.Now(), pause: newBackoff(), columnPause: newBackoff()}
 	c.spool.held = append(c.spool.held, sp)
 	if err := c.takePieces(sp); err != nil {
 		return cutBytes, err

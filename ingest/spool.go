@@ -11,6 +11,7 @@ import (
 
 	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
+	"sluice/retry"
 )
 
 // spooled is a segment on our own disk, from its first member until it is in
@@ -24,8 +25,8 @@ type spooled struct {
 	use    sync.RWMutex
 	writer *segment.Writer // nil once sealed
 
-	pause       backoff // the one who finishes it owns it
-	columnPause backoff // the one who stores its Parquet file owns it
+	pause       retry.Backoff // the one who finishes it owns it
+	columnPause retry.Backoff // the one who stores its Parquet file owns it
 
 	// Under Collector.mu:
 	path     string // the file's present name
@@ -107,7 +108,7 @@ func (s *spool) segment(key segmentKey, labels map[string]string, seq func() uin
 	if sp := s.open[key]; sp != nil {
 		return sp, nil
 	}
-	sp := &spooled{name: segment.Name{Host: key.host, Period: key.period, Seq: seq()}, labels: labels}
+	sp := &spooled{name: segment.Name{Host: key.host, Period: key.period, Seq: seq()}, labels: labels, pause: newBackoff(), columnPause: newBackoff()}
 	w, err := segment.Create(s.fsys, filepath.Join(s.dir, filepath.FromSlash(sp.name.String())))
 	if err != nil {
 		return nil, err

@@ -2,9 +2,9 @@ package ingest
 
 import (
 	"context"
-	"sort"
-	"sync"
 	"time"
+
+	"sluice/retry"
 )
 
 // State is what a Collector is about.
@@ -56,7 +56,7 @@ type Trouble struct {
 
 // State may be asked for at any time.
 func (c *Collector) State() State {
-	s := State{Troubles: c.troubles.list(), Waiting: map[string]Waiting{}, Shares: map[string]Share{}}
+	s := State{Troubles: c.retried(), Waiting: map[string]Waiting{}, Shares: map[string]Share{}}
 	now := c.cfg.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,47 +110,11 @@ func (c *Collector) State() State {
 	return s
 }
 
-// troubles are kept by what fails.
-type troubles struct {
-	now func() time.Time
-
-	mu   sync.Mutex
-	byIt map[string]*Trouble
-}
-
-// note takes down one more failure; it reports whether it is the first.
-func (t *troubles) note(what string, err error) (first bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.byIt == nil {
-		t.byIt = map[string]*Trouble{}
+// retried returns the operations that are being retried.
+func (c *Collector) retried() (list []Trouble) {
+	for _, x := range c.retries.List() {
+		list = append(list, Trouble{What: x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
 	}
-	x := t.byIt[what]
-	if first = x == nil; first {
-		x = &Trouble{What: what, Since: t.now()}
-		t.byIt[what] = x
-	}
-	x.Attempts++
-	x.Error = err.Error()
-	return first
-}
-
-// over: it works; it reports whether it had failed.
-func (t *troubles) over(what string) (had bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	_, had = t.byIt[what]
-	delete(t.byIt, what)
-	return had
-}
-
-func (t *troubles) list() (list []Trouble) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, x := range t.byIt {
-		list = append(list, *x)
-	}
-	sort.Slice(list, func(i, j int) bool { return list[i].Since.Before(list[j].Since) })
 	return list
 }
 
@@ -160,36 +124,25 @@ const (
 	maxPause   = time.Minute
 )
 
-// backoff is how long is waited: longer each time.
-type backoff struct{ last time.Duration }
-
-func (b *backoff) next() time.Duration {
-	b.last = min(max(2*b.last, firstPause), maxPause)
-	return b.last
-}
+// newBackoff returns the pauses of an operation.
+func newBackoff() retry.Backoff { return retry.Backoff{First: firstPause, Max: maxPause} }
 
 // attempt does something until it works, where the collector is patient; else
 // once.
 func (c *Collector) attempt(ctx context.Context, what string, do func() error) error {
-	var pause backoff
+	pause := newBackoff()
 	for {
 		err := do()
 		if err == nil {
-			if c.troubles.over(what) {
-				c.cfg.Log.Info("operation recovered", "operation", what)
-			}
+			c.retries.Recovered(what, nil)
 			return nil
 		}
 		if !c.cfg.Patient || ctx.Err() != nil {
 			return err
 		}
-		if c.troubles.note(what, err) {
-			c.cfg.Log.Warn("operation failed, retrying", "operation", what, "err", err)
-		}
-		select {
-		case <-time.After(pause.next()):
-		case <-ctx.Done():
-			return ctx.Err()
+		c.retries.Failed(what, nil, err)
+		if err := pause.Wait(ctx); err != nil {
+			return err
 		}
 	}
 }

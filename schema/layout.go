@@ -122,11 +122,3 @@ func (l Layout) keeps(field string) bool {
 func EncodeNumber(dst []byte, n int64) []byte {
 	return binary.BigEndian.AppendUint64(dst, uint64(n))
 }
-
-// DecodeNumber reads what EncodeNumber wrote.
-func DecodeNumber(b []byte) (int64, error) {
-	if len(b) != 8 {
-		return 0, fmt.Errorf("%w: a number of %d bytes, not 8", ErrLayout, len(b))
-	}
-	return int64(binary.BigEndian.Uint64(b)), nil
-}

@@ -11,6 +11,7 @@ import (
 
 	"sluice/ingest"
 	"sluice/monitor"
+	"sluice/retry"
 )
 
 // diskFull reports whether err says that a disk, or a quota of it, is full.
@@ -102,11 +103,12 @@ func (s *starting) waitForRoom(a *app, began time.Time, err error, open func() e
 	}
 	defer end()
 	a.log.Warn("disk full at start, retrying", "err", err)
-	for pause := firstStartPause; diskFull(err); pause = min(2*pause, maxStartPause) {
+	backoff := retry.Backoff{First: firstStartPause, Max: maxStartPause}
+	for diskFull(err) {
 		s.note(err)
 		s.report(a, began)
 		select {
-		case <-time.After(pause):
+		case <-time.After(backoff.Next()):
 		case <-a.ctx.Done():
 			return context.Cause(a.ctx)
 		}

@@ -250,7 +250,7 @@ func (s *stores) state() *ingest.State {
 	}
 	for what, files := range map[string]archiveCloser{"archive: ": s.archive, columns: s.columns} {
 		if files, ok := files.(*hdfs.Archive); ok {
-			for _, x := range files.Troubles() {
+			for _, x := range files.Retries() {
 				state.Troubles = append(state.Troubles, ingest.Trouble{What: what + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"sluice/hbase"
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
+	"sluice/retry"
 	"sluice/schema"
 )
 
@@ -101,7 +102,7 @@ func (e *examination) open() {
 		}
 		e.registry = region.NewZooKeeper(addresses, e.URL.Root, e.Options.Timeout, e.Options.Logger)
 	}
-	e.cluster = region.NewCluster(e.registry, e.pool, e.Options.Timeout, 0, &region.Troubles{Now: time.Now, Log: e.Options.Logger})
+	e.cluster = region.NewCluster(e.registry, e.pool, e.Options.Timeout, 0, &retry.Registry{Of: "hbase", Now: time.Now, Log: e.Options.Logger})
 }
 
 func (e *examination) skip(why string, names ...string) {

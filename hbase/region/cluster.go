@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/hbase/rpc"
+	"sluice/retry"
 )
 
 // Cluster locates a cluster's servers and calls them. It is safe for concurrent use.
@@ -16,7 +17,7 @@ type Cluster struct {
 	pool     *rpc.Pool
 	timeout  time.Duration
 	limit    time.Duration // of failing attempts; 0: none
-	troubles *Troubles
+	retries  *retry.Registry
 
 	mu           sync.Mutex
 	meta, master rpc.Server // zero: unknown
@@ -25,8 +26,8 @@ type Cluster struct {
 // NewCluster takes ownership of registry and pool. A lookup in the meta table takes at most twice
 // the timeout, so that a silent server is given up first. limit bounds the failing attempts of
 // Retry; 0: until its context ends.
-func NewCluster(registry Registry, pool *rpc.Pool, timeout, limit time.Duration, troubles *Troubles) *Cluster {
-	return &Cluster{registry: registry, pool: pool, timeout: timeout, limit: limit, troubles: troubles}
+func NewCluster(registry Registry, pool *rpc.Pool, timeout, limit time.Duration, retries *retry.Registry) *Cluster {
+	return &Cluster{registry: registry, pool: pool, timeout: timeout, limit: limit, retries: retries}
 }
 
 // Limit is the limit of failing attempts; 0: none.
@@ -87,12 +88,12 @@ func (c *Cluster) found(ctx context.Context, known *rpc.Server, find func(contex
 
 // Retry calls do until it returns nil, a permanent error, or too many unknown errors. It pauses
 // between attempts, and ends with ctx or, with an *rpc.UnreachableError, at the cluster's limit.
-// Failures are recorded in Troubles under name.
+// Failures are recorded in the registry under name.
 func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Context) error) error {
 	b := rpc.Backoff{Limit: c.limit}
 	var doubts int
 	var last error
-	defer c.troubles.GiveUp(name, &b)
+	defer c.retries.GiveUp(name, &b)
 	for {
 		b.Begin()
 		bounded, cancel := b.Deadline(ctx)
@@ -100,7 +101,7 @@ func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Contex
 		cut := bounded.Err() != nil && ctx.Err() == nil
 		cancel()
 		if err == nil {
-			c.troubles.Over(name, &b)
+			c.retries.Recovered(name, &b)
 			return nil
 		}
 		if cut && last != nil {
@@ -118,7 +119,7 @@ func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Contex
 				return err
 			}
 		}
-		c.troubles.Note(name, &b, err)
+		c.retries.Failed(name, &b, err)
 		if e := b.Wait(ctx, err); errors.As(e, new(*rpc.UnreachableError)) {
 			return fmt.Errorf("%s: %w", name, e)
 		} else if e != nil {

@@ -3,8 +3,9 @@ package rpc
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
+
+	"sluice/retry"
 )
 
 const (
@@ -22,7 +23,8 @@ type Backoff struct {
 	// Attempts is the number of failed attempts.
 	Attempts int
 
-	began time.Time
+	pauses retry.Backoff
+	began  time.Time
 }
 
 // UnreachableError is the error of a Backoff at its limit.
@@ -56,21 +58,13 @@ func (b *Backoff) Deadline(ctx context.Context) (context.Context, context.Cancel
 // Wait pauses after an attempt that failed with err. It returns ctx's error, or an
 // *UnreachableError if the limit ends before the next attempt.
 func (b *Backoff) Wait(ctx context.Context, err error) error {
-	pause := maxPause
-	if b.Attempts < 6 {
-		pause = min(maxPause, firstPause<<b.Attempts)
+	if b.Attempts == 0 {
+		b.pauses = retry.Backoff{First: firstPause, Max: maxPause, Spread: true}
 	}
 	b.Attempts++
-	pause = pause/2 + rand.N(pause/2+1)
+	pause := b.pauses.Next()
 	if waited := time.Since(b.began); b.Limit > 0 && waited+pause >= b.Limit {
 		return &UnreachableError{waited, b.Attempts, err}
 	}
-	t := time.NewTimer(pause)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return retry.Sleep(ctx, pause)
 }

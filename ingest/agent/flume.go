@@ -14,6 +14,7 @@ import (
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/flume"
+	"sluice/retry"
 	"sluice/schema"
 )
 
@@ -87,7 +88,7 @@ func (s *session) deliver(ctx context.Context, c *flume.Client) error {
 // offer delivers events, again and again while the source does not take them: its
 // channel is full.
 func (s *session) offer(ctx context.Context, c *flume.Client, events []flume.Event) error {
-	pause := time.Duration(0)
+	backoff := retry.Backoff{First: firstPause, Max: maxPause}
 	for {
 		err := c.Append(ctx, events)
 		var remote *avrorpc.RemoteError
@@ -99,11 +100,8 @@ func (s *session) offer(ctx context.Context, c *flume.Client, events []flume.Eve
 			return err
 		}
 		s.noteBusy(err.Error())
-		pause = min(max(2*pause, firstPause), maxPause)
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := backoff.Wait(ctx); err != nil {
+			return err
 		}
 	}
 }

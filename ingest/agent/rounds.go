@@ -10,11 +10,12 @@ import (
 
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/protocol"
+	"sluice/retry"
 )
 
 // send sends what is in the window, and waits for more.
 func (s *session) send(ctx context.Context) error {
-	pause := time.Duration(0)
+	backoff := retry.Backoff{First: firstPause, Max: maxPause}
 	for {
 		busy, err := s.round(ctx)
 		if err != nil {
@@ -23,14 +24,11 @@ func (s *session) send(ctx context.Context) error {
 		if busy == "" {
 			return errDrained
 		}
-		pause = min(max(2*pause, firstPause), maxPause)
 		if s.noteBusy(busy) {
-			pause = firstPause
+			backoff.Reset()
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := backoff.Wait(ctx); err != nil {
+			return err
 		}
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"math/rand/v2"
 	"slices"
 	"time"
 
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/flume"
 	"sluice/ingest/protocol"
+	"sluice/retry"
 )
 
 // Preference sorts collectors for a host by rendezvous hashing: each host has an
@@ -47,7 +47,8 @@ var (
 // send keeps a connection to a collector until all is sent after the end; met is
 // closed when the first one has answered, or has not.
 func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
-	at, pause := 0, time.Duration(0)
+	at := 0
+	backoff := retry.Backoff{First: 2 * firstPause, Max: 2 * maxPause, Spread: true}
 	away := a.cfg.Now() // since when the present collector does not answer
 	var first bool
 	meet := func() {
@@ -82,16 +83,17 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 			return nil
 		}
 		if greeted {
-			pause, away = 0, a.cfg.Now()
+			away = a.cfg.Now()
+			backoff.Reset()
 		}
 		if a.cfg.FailoverAfter > 0 && len(a.order) > 1 && a.cfg.Now().Sub(away) >= a.cfg.FailoverAfter {
-			at, away, pause = (at+1)%len(a.order), a.cfg.Now(), 0
+			at, away = (at+1)%len(a.order), a.cfg.Now()
+			backoff.Reset()
 			a.cfg.Log.Warn("collector unreachable, trying the next one", "collector", a.order[at])
 			continue
 		}
-		pause = min(max(2*pause, firstPause), maxPause)
 		select {
-		case <-time.After(pause + rand.N(pause/2)):
+		case <-time.After(backoff.Next()):
 		case <-ctx.Done():
 		case <-running.Done():
 		}

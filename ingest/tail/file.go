@@ -8,6 +8,7 @@ import (
 
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/logfile"
+	"sluice/retry"
 )
 
 // place is a name of a file.
@@ -59,6 +60,7 @@ type failure struct {
 	since    time.Time
 	next     time.Time
 	attempts int
+	backoff  retry.Backoff
 }
 
 const (
@@ -74,7 +76,10 @@ func (f *failure) fail(err error, now time.Time) (first bool) {
 		f.since = now
 	}
 	f.err = err
-	f.next = now.Add(min(firstRetry<<min(f.attempts, 8), lastRetry))
+	if first {
+		f.backoff = retry.Backoff{First: firstRetry, Max: lastRetry}
+	}
+	f.next = now.Add(f.backoff.Next())
 	f.attempts++
 	return first
 }

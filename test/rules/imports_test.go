@@ -17,9 +17,9 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"parse", "schema", ""},
 	{"parse/httpdconf", "", "parse"},
 
-	{"ingest", "schema parse archive table/columnar ingest/checkpoint ingest/governor ingest/logfile ingest/segment ingest/segment/vfs ingest/tail",
+	{"ingest", "schema parse archive table/columnar ingest/checkpoint ingest/governor ingest/logfile ingest/segment ingest/segment/vfs ingest/tail retry",
 		"archive/localdir ingest/segment/vfs/crashfs bench/sample"},
-	{"ingest/agent", "schema ingest/avrorpc ingest/checkpoint ingest/flume ingest/protocol ingest/tail", "ingest/logfile ingest/segment/vfs"},
+	{"ingest/agent", "schema ingest/avrorpc ingest/checkpoint ingest/flume ingest/protocol ingest/tail retry", "ingest/logfile ingest/segment/vfs"},
 	{"ingest/receiver", "schema parse ingest ingest/avrorpc ingest/checkpoint ingest/flume ingest/logfile ingest/protocol ingest/segment", "ingest/agent ingest/segment/vfs ingest/tail bench/sample archive archive/localdir"},
 	{"ingest/apacheconf", "parse parse/httpdconf ingest/logfile ingest/tail", ""},
 	{"ingest/admission", "", ""},
@@ -29,15 +29,17 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"ingest/checkpoint", "schema ingest/logfile ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
 	{"ingest/governor", "", ""},
 	{"ingest/logfile", "schema", ""},
-	{"ingest/tail", "schema parse ingest/checkpoint ingest/logfile", "ingest/segment/vfs"},
+	{"ingest/tail", "schema parse ingest/checkpoint ingest/logfile retry", "ingest/segment/vfs"},
 	{"ingest/segment", "schema ingest/segment/vfs", "ingest/segment/vfs/crashfs bench/sample"},
 	{"ingest/segment/vfs", "", "ingest/segment/vfs/crashfs"},
 	{"ingest/segment/vfs/crashfs", "ingest/segment/vfs", ""},
 
-	{"hbase", "schema hadoop/protobuf hbase/region hbase/rpc hbase/wire", "table/tabletest parse query test/cluster"},
-	{"hbase/region", "hadoop/protobuf hbase/rpc hbase/wire", ""},
-	{"hbase/rpc", "hadoop hadoop/protobuf hbase/wire", "test/cluster"},
-	{"hbase/checks", "doctor schema hadoop/protobuf hbase hbase/region hbase/rpc hadoop/sasl hbase/wire", "table/tabletest test/cluster"},
+	{"hbase", "schema hadoop/protobuf hbase/region hbase/rpc hbase/wire retry", "table/tabletest parse query test/cluster"},
+	{"hbase/region", "hadoop/protobuf hbase/rpc hbase/wire retry", ""},
+	{"hbase/rpc", "hadoop hadoop/protobuf hbase/wire retry", "test/cluster"},
+	{"hbase/checks", "doctor schema hadoop/protobuf hbase hbase/region hbase/rpc hadoop/sasl hbase/wire retry", "table/tabletest test/cluster"},
+	{"retry", "", ""},
+
 	{"hadoop", "", ""},
 	{"hadoop/protobuf", "", ""},
 	{"hadoop/sasl", "hadoop", "schema hbase hbase/rpc table/tabletest test/cluster"},
@@ -47,7 +49,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 
 	{"archive", "schema", ""},
 	{"archive/localdir", "archive", "archive/archivetest"},
-	{"hdfs", "archive hdfs/protection hadoop/sasl hadoop/site", "archive/archivetest test/cluster"},
+	{"hdfs", "archive hdfs/protection hadoop/sasl hadoop/site retry", "archive/archivetest test/cluster"},
 	{"hdfs/protection", "hadoop hadoop/protobuf hadoop/sasl", ""},
 	{"archive/archivetest", "archive", ""},
 
