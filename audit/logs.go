@@ -123,12 +123,12 @@ func (c *candidate) seen() checkpoint.Log {
 	return checkpoint.Log{Path: c.Path, ID: c.ID, BornNs: c.BornNs, Start: c.start, Open: c.Open}
 }
 
-// folders caches the candidates in the directories of logs.
-type folders map[string][]candidate
+// directories caches the candidates in the directories of logs.
+type directories map[string][]candidate
 
 // list lists a directory. Files that cannot be read are left out, and the audit reports "no log
 // here".
-func (f folders) list(dir string) ([]candidate, error) {
+func (f directories) list(dir string) ([]candidate, error) {
 	if known, ok := f[dir]; ok {
 		return known, nil
 	}
@@ -169,7 +169,7 @@ func head(l logfile.Log) (start []byte, err error) {
 
 // findLogs finds each stream's log in the directory where it was first found.
 func (a *audit) findLogs() error {
-	f := folders{}
+	f := directories{}
 	for _, s := range a.streams {
 		if !filepath.IsAbs(s.Path) || s.Sparse || s.tracked == nil && s.Host != a.Host {
 			continue

@@ -1,4 +1,4 @@
 // Package doctor collects the results of checks, step by step: a Report gets the results of the
-// steps. Folder checks a directory on this machine; the checks of a cluster are in the packages of
+// steps. Directory checks a directory on this machine; the checks of a cluster are in the packages of
 // its clients (hbase/checks, hdfs).
 package doctor

@@ -40,8 +40,8 @@ func TestAStepIsWellOrFailedOrSkipped(t *testing.T) {
 func TestAFolderIsWrittenToAndLeftAsItWas(t *testing.T) {
 	dir := t.TempDir()
 	r, all := collect()
-	Folder(r, "archive", dir)
-	Folder(r, "archive", filepath.Join(dir, "not", "yet", "there"))
+	Directory(r, "archive", dir)
+	Directory(r, "archive", filepath.Join(dir, "not", "yet", "there"))
 	if r.Failed() != 0 || len(*all) != 6 {
 		t.Errorf("%+v", *all)
 	}
@@ -56,8 +56,8 @@ func TestAFolderThatIsNoneIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, all := collect()
-	Folder(r, "archive", file)
-	if len(*all) != 2 || (*all)[0].Status != Failed || !strings.Contains((*all)[0].Text, "is not a folder") || (*all)[1].Status != Skipped {
+	Directory(r, "archive", file)
+	if len(*all) != 2 || (*all)[0].Status != Failed || !strings.Contains((*all)[0].Text, "is not a directory") || (*all)[1].Status != Skipped {
 		t.Errorf("%+v", *all)
 	}
 }

@@ -11,7 +11,7 @@ import (
 func OpenToRead(root string) (*Archive, error) {
 	info, err := os.Stat(root)
 	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s is no folder", root)
+		err = fmt.Errorf("%s is not a directory", root)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("archive: %w", err)

@@ -63,7 +63,7 @@ func (d *doctorCmd) Run(a *app) error {
 
 func (d *doctorCmd) data(a *app) part {
 	return func(_ context.Context, r *doctor.Report) error {
-		doctor.Folder(r, "data", a.cli.Data)
+		doctor.Directory(r, "data", a.cli.Data)
 		return nil
 	}
 }
@@ -77,7 +77,7 @@ func (d *doctorCmd) archive(a *app) (part, error) {
 		return a.checkHDFS(d.archiveFlags, tree{"--archive", d.Archive, pattern})
 	}
 	return func(_ context.Context, r *doctor.Report) error {
-		doctor.Folder(r, "archive", pattern.Root())
+		doctor.Directory(r, "archive", pattern.Root())
 		return nil
 	}, nil
 }
@@ -110,7 +110,7 @@ func (d *doctorCmd) table(a *app) (part, error) {
 		return nil, usage("--layout is for a table in HBase: a columnar one has a column for each field")
 	}
 	examine := func(_ context.Context, r *doctor.Report) error {
-		doctor.Folder(r, "table", t.pattern.Root())
+		doctor.Directory(r, "table", t.pattern.Root())
 		return nil
 	}
 	if isHDFS(t.url) {

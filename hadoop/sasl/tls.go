@@ -105,7 +105,7 @@ func explainTLS(err error, name string) error {
 	case errors.As(err, &plain):
 		text = "the server does not speak it: leave out the TLS settings, or set hbase.server.netty.tls.enabled on it"
 	case errors.As(err, &unknown):
-		text = "the server's certificate is signed by nobody we trust: name its authority's certificate"
+		text = "the server's certificate is signed by an unknown authority: give its authority's certificate"
 	case errors.As(err, &wrongName):
 		text = "the server's certificate is not for " + name + ": name the server as its certificate does"
 	case errors.As(err, &invalid):

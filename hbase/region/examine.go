@@ -35,7 +35,7 @@ type Member struct {
 const maxWords = 64 << 10
 
 // ErrNotServing is returned if the server runs but is not part of a quorum.
-var ErrNotServing = errors.New("it is up and serves nobody: it finds no quorum of ZooKeeper's servers")
+var ErrNotServing = errors.New("the server runs but serves no clients: it has no quorum of ZooKeeper servers")
 
 // ExamineZooKeeper checks one server: its mode, whether it accepts a session, and whether a
 // temporary node can be created, read and removed. root is the cluster's node.

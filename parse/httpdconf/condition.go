@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// conditions are the sections that httpd decides while it reads, by lower-case
-// name. <If>, <ElseIf> and <Else> are not among them: each request decides those.
+// conditions are the sections that httpd evaluates while it reads its configuration, by lower-case
+// name. <If>, <ElseIf> and <Else> are not among them: they are evaluated for each request.
 var conditions = map[string]func(r *reader, args string, at place) (bool, error){
 	"ifdefine": negatable(func(r *reader, name string, _ place) bool { return r.vars.isDefined(name) }),
 	"ifmodule": negatable(func(r *reader, name string, _ place) bool { return r.modules[name] }),
@@ -21,9 +21,9 @@ var conditions = map[string]func(r *reader, args string, at place) (bool, error)
 			r.looked[r.under(path)] = true
 		}
 		_, err := os.Stat(r.under(path))
-		return err == nil // httpd, too, takes a file it may not see for none
+		return err == nil // httpd, too, treats a file that it may not read as missing
 	}),
-	// Which directives exist depends on the modules' code, which is not here.
+	// Which directives exist depends on the modules' code, which is not available here.
 	"ifdirective": negatable(assumed),
 	"ifsection":   negatable(assumed),
 	"ifversion":   func(r *reader, args string, _ place) (bool, error) { return compareVersion(r.version, args) },
@@ -34,7 +34,7 @@ func assumed(r *reader, name string, at place) bool {
 	return true
 }
 
-// negatable reads "[!]word" and tests the word.
+// negatable parses "[!]word" and tests the word.
 func negatable(test func(*reader, string, place) bool) func(*reader, string, place) (bool, error) {
 	return func(r *reader, args string, at place) (bool, error) {
 		args, negated := strings.CutPrefix(args, "!")
@@ -46,10 +46,10 @@ func negatable(test func(*reader, string, place) bool) func(*reader, string, pla
 	}
 }
 
-// compiledIn gives the names by which <IfModule> knows the modules that Debian
-// compiles in. Red Hat and httpd's own build load some of them as files instead;
-// their presence matters only in <IfModule logio_module> around a LogFormat that
-// nobody would use without the module, so one list serves all.
+// compiledIn returns the names under which <IfModule> knows the modules that Debian compiles in.
+// Red Hat and httpd's own build load some of them as files instead; their presence matters only in
+// <IfModule logio_module> around a LogFormat that would be useless without the module, so one list
+// is enough.
 func compiledIn(more []string) map[string]bool {
 	known := map[string]bool{"core.c": true, "core_module": true, "http_core.c": true, "http_module": true}
 	for _, m := range []string{"so", "log_config", "logio", "version", "unixd", "watchdog"} {
@@ -62,9 +62,8 @@ func compiledIn(more []string) map[string]bool {
 	return known
 }
 
-// loadModule notes the names of a module: its identifier and, as httpd compiles in
-// the name of the source file, what that is called by custom. MPMs' sources are
-// called after the MPM alone.
+// loadModule records the names of a module: its identifier and the conventional name of its source
+// file, which httpd compiles in. MPMs' sources are named after the MPM.
 func (r *reader) loadModule(args []string) error {
 	if len(args) != 2 {
 		return errors.New("takes a module's name and its file")
@@ -80,8 +79,8 @@ func (r *reader) loadModule(args []string) error {
 	return nil
 }
 
-// compareVersion decides <IfVersion [!]operator version>: = == > >= < <= with up to
-// three numbers, = with /regex/, ~ with regex.
+// compareVersion evaluates <IfVersion [!]operator version>: = == > >= < <= with up to three
+// numbers, = with /regex/, ~ with regex.
 func compareVersion(have, args string) (bool, error) {
 	w := words(args)
 	if len(w) == 1 {

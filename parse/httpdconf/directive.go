@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// understood are the names, lower case, of what decides a log; in them an unknown
-// ${NAME} is worth a warning. Others are passed over.
+// understood are the directives, in lower case, that affect a log; an unknown ${NAME} in them is a
+// warning. Others are skipped.
 var understood = map[string]bool{
 	"serverroot": true, "include": true, "includeoptional": true, "define": true, "undefine": true,
 	"loadmodule": true, "use": true, "undefmacro": true, "servername": true,
@@ -58,13 +58,13 @@ func (r *reader) setServerRoot(args []string) error {
 		return err
 	}
 	if len(args) != 1 || !filepath.IsAbs(args[0]) {
-		return errors.New("takes one absolute folder")
+		return errors.New("takes one absolute directory")
 	}
 	if r.rootFixed {
 		return nil
 	}
 	if info, err := os.Stat(args[0]); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s is not a folder here; if this is a copy of a configuration, give its folder as the server root", args[0])
+		return fmt.Errorf("%s is not a directory on this host; if this is a copy of a configuration, give its directory as the server root", args[0])
 	}
 	r.root = filepath.Clean(args[0])
 	return nil

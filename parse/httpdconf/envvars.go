@@ -16,8 +16,8 @@ var (
 	fallback   = regexp.MustCompile(`^:\s+"?\$\{([A-Za-z_][A-Za-z0-9_]*):=([^}]*)\}"?$`)
 )
 
-// readEnvvars reads the file "envvars" in dir, if there is one, and gives the
-// environment that httpd is started with there; given wins over the file.
+// readEnvvars reads the file "envvars" in dir, if there is one, and returns the environment that it
+// gives httpd; given takes precedence over the file.
 func readEnvvars(dir string, given map[string]string) (map[string]string, error) {
 	text, err := readBounded(filepath.Join(dir, "envvars"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -28,7 +28,7 @@ func readEnvvars(dir string, given map[string]string) (map[string]string, error)
 	}
 	env := map[string]string{}
 	// The only value that Debian's file computes: configuration in
-	// /etc/apache2-NAME is a second instance, and its folders end in -NAME.
+	// /etc/apache2-NAME is a second instance, and its directories end in -NAME.
 	if _, instance, ok := strings.Cut(filepath.Base(dir), "apache2-"); ok {
 		env["SUFFIX"] = "-" + instance
 	}
@@ -37,10 +37,10 @@ func readEnvvars(dir string, given map[string]string) (map[string]string, error)
 	return env, nil
 }
 
-// readAssignments adds to env what the lines assign. A value that only a shell could
-// compute is left out: should a log path need it, reading that says so.
+// readAssignments adds the lines' assignments to env. A value that needs a shell is left out: a log
+// path with it is reported as unread.
 func readAssignments(text string, env, given map[string]string) {
-	inBlock := 0 // in if … fi and its like, which only a shell could decide
+	inBlock := 0 // in if … fi and the like, which needs a shell
 	for line := range strings.Lines(text) {
 		line = strings.Trim(line, spaces)
 		switch first, _, _ := strings.Cut(line, " "); first {
@@ -69,8 +69,8 @@ func readAssignments(text string, env, given map[string]string) {
 	}
 }
 
-// shellValue reads the value of an assignment: quotes, backslashes, $NAME and
-// ${NAME}. It says no where a shell would compute ($(…), `…`, ${NAME%…}).
+// shellValue parses the value of an assignment: quotes, backslashes, $NAME and ${NAME}. It returns
+// false for a value that needs a shell ($(…), `…`, ${NAME%…}).
 func shellValue(s string, env map[string]string) (string, bool) {
 	var b strings.Builder
 	var quote byte
@@ -107,7 +107,7 @@ func shellValue(s string, env map[string]string) (string, bool) {
 	return b.String(), quote == 0
 }
 
-// shellName reads NAME or {NAME}, and says how many bytes that took; 0 is neither.
+// shellName parses NAME or {NAME}, and returns its length; 0 is neither.
 func shellName(s string) (name string, length int) {
 	inner, braced := strings.CutPrefix(s, "{")
 	n := 0

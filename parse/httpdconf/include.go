@@ -14,7 +14,7 @@ import (
 // include reads every file that an Include or IncludeOptional names.
 func (r *reader) include(args []string, optional bool) error {
 	if len(args) != 1 || args[0] == "" {
-		return errors.New("takes one file, folder or pattern; quote a name that has spaces")
+		return errors.New("takes one file, directory or pattern; quote a name that has spaces")
 	}
 	name := r.under(args[0])
 	if r.depth >= maxIncludeDepth {
@@ -32,16 +32,16 @@ func (r *reader) include(args []string, optional bool) error {
 	return nil
 }
 
-// finder collects the files of one Include in the order in which httpd reads them:
-// the names of each folder by their bytes, a folder's files before the next name.
+// finder collects the files of one Include in httpd's order: names in byte order, and a directory's
+// files before the next name.
 type finder struct {
 	optional bool
 	files    []string
-	left     int // names that may still be looked at
+	left     int // remaining number of names
 	looked   map[string]bool
 }
 
-// find walks down the pattern's parts below dir.
+// find walks the pattern's parts below dir.
 func (f *finder) find(dir string, parts []string) error {
 	for len(parts) > 0 && !hasPattern(parts[0]) {
 		dir = filepath.Join(dir, parts[0])
@@ -63,7 +63,7 @@ func (f *finder) find(dir string, parts []string) error {
 		if err != nil {
 			return fmt.Errorf("pattern %q: %w", parts[0], err)
 		}
-		// In the middle of a path httpd goes into real folders only, not into links.
+		// In the middle of a path httpd follows real directories only, not into links.
 		if !ok || len(parts) > 1 && !e.IsDir() {
 			continue
 		}
@@ -83,7 +83,7 @@ func (f *finder) find(dir string, parts []string) error {
 	return nil
 }
 
-// take adds a file, or every file in and below a folder, hidden ones too.
+// take adds a file, or every file in and below a directory, also hidden ones.
 func (f *finder) take(name string, depth int) error {
 	f.looked[name] = true
 	info, err := os.Stat(name)
@@ -101,7 +101,7 @@ func (f *finder) take(name string, depth int) error {
 		return nil
 	}
 	if depth >= maxIncludeDepth {
-		return fmt.Errorf("%s: more than %d folders deep; does a link lead back up?", name, maxIncludeDepth)
+		return fmt.Errorf("%s: more than %d directories deep; does a link lead back up?", name, maxIncludeDepth)
 	}
 	entries, err := f.list(name)
 	if err != nil {

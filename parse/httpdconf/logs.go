@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// commonLogFormat is mod_log_config's DEFAULT_LOG_FORMAT, which every server also
-// knows by the nickname CLF.
+// commonLogFormat is mod_log_config's DEFAULT_LOG_FORMAT, which every server also has under the
+// nickname CLF.
 const commonLogFormat = `%h %l %u %t "%r" %>s %b`
 
 // server is the main server or a virtual host.
@@ -17,8 +17,8 @@ type server struct {
 	name      string // ServerName
 	addresses string // of <VirtualHost>; "" is the main server
 	formats   map[string]string
-	// standard is the LogFormat without a nickname, for TransferLog; "" is none. It
-	// may itself be a nickname.
+	// standard is the LogFormat without a nickname, for TransferLog; "" is none. It may be a
+	// nickname.
 	standard string
 	logs     []*directive
 }
@@ -37,13 +37,13 @@ func (s *server) label() string {
 	return s.addresses
 }
 
-// directive is a CustomLog, GlobalLog or TransferLog whose format is not yet looked up.
+// directive is a CustomLog, GlobalLog or TransferLog whose nickname is not resolved yet.
 type directive struct {
 	Log
 	server *server
 	format string // format or nickname; "" for TransferLog
 	global bool
-	shell  bool // Pipe is a shell's
+	shell  bool // Pipe is run by a shell
 }
 
 func (r *reader) logFormat(args []string) error {
@@ -54,7 +54,7 @@ func (r *reader) logFormat(args []string) error {
 		return errors.New("takes a format and at most one nickname; quote the format")
 	}
 	if len(args) == 2 && args[1] != "" {
-		r.current.formats[strings.ToLower(args[1])] = args[0] // nicknames know no case
+		r.current.formats[strings.ToLower(args[1])] = args[0] // nicknames are case-insensitive
 	} else {
 		r.current.standard = args[0]
 	}
@@ -89,7 +89,7 @@ func (r *reader) addLog(name string, args []string, at place) error {
 	return nil
 }
 
-// take reads what follows CustomLog's file: a format or nickname, a condition.
+// take parses what follows CustomLog's file: a format or nickname, a condition.
 func (d *directive) take(args []string) error {
 	if len(args) < 2 || len(args) > 3 || args[0] == "" || args[1] == "" {
 		return errors.New("takes a file, a format or nickname, and at most one condition; quote the format")
@@ -133,16 +133,15 @@ func (r *reader) setTarget(d *directive, target string, at place) error {
 	return nil
 }
 
-// hasProviders says whether *Log takes "syslog:…". httpd's trunk does; 2.4.71, tried,
-// makes a file of that name.
+// hasProviders reports whether *Log accepts "syslog:…". httpd's trunk does; 2.4.71, as tried,
+// creates a file of that name.
 func (r *reader) hasProviders() bool {
 	trunk, err := compareVersion(r.version, ">= 2.5")
 	return err == nil && trunk
 }
 
-// resolve gives every log its path and format. httpd looks nicknames up when it
-// opens the logs, so one defined after its use counts, and one redefined counts for
-// every use.
+// resolve sets the path and format of every log. httpd resolves nicknames when it opens the logs,
+// so one that is defined after its use counts, and a redefinition counts for every use.
 func (r *reader) resolve() []Log {
 	for _, d := range r.logs {
 		d.Format, d.Nickname = r.format(d, d.server)
@@ -164,7 +163,7 @@ func (r *reader) resolve() []Log {
 	return logs
 }
 
-// format is what d writes for requests of s, and the nickname by which it was found.
+// format returns the format of d for requests of s, and its nickname.
 func (r *reader) format(d *directive, s *server) (format, nickname string) {
 	if d.format == "" {
 		return r.standard(s), ""
@@ -200,8 +199,8 @@ func (r *reader) lookup(s *server, nickname string) (string, bool) {
 	return format, ok
 }
 
-// inherit hands the main server's logs to the virtual hosts that have none, and its
-// global ones to all.
+// inherit assigns the main server's logs to the virtual hosts without one, and its global ones to
+// all.
 func (r *reader) inherit() {
 	var without []*server
 	var labels, all []string
@@ -229,10 +228,9 @@ func (r *reader) inherit() {
 	}
 }
 
-// relook is a trap of httpd's: opening the logs that a virtual host inherits, it
-// looks their nicknames up once more, the host's own first, and what it finds
-// replaces the format for everybody. Hosts are opened last to first, so the
-// first in the file has the last word.
+// relook reproduces a side effect of httpd: when it opens the logs that a virtual host inherits, it
+// resolves their nicknames again, the host's own first, and the result replaces the format for all
+// hosts. Hosts are opened last to first, so the first in the file wins.
 func (r *reader) relook(without []*server) {
 	byNickname := map[string][]*directive{}
 	for _, d := range r.main.logs {

@@ -9,16 +9,14 @@ import (
 	"strings"
 )
 
-// pipe is what httpd writes to: a command that it starts itself ("|", "||") or has a
-// shell start ("|$").
+// pipe is a command that httpd writes to: started by httpd ("|", "||") or by a shell ("|$").
 type pipe struct {
 	command string
 	shell   bool
 }
 
-// globs gives the globs (path/filepath.Match) of the files that rotatelogs or
-// cronolog writes. Relative names are below the ServerRoot, where httpd starts its
-// commands.
+// globs returns the globs (path/filepath.Match) of the files that rotatelogs or cronolog writes.
+// Relative names are below the ServerRoot, where httpd starts its commands.
 func (p pipe) globs(under func(string) string) ([]string, error) {
 	argv, err := shellWords(p.command)
 	if err != nil {
@@ -59,7 +57,7 @@ func isShell(program string) bool {
 	return slices.Contains([]string{"sh", "bash", "dash", "ksh", "zsh"}, program)
 }
 
-// firstCommand cuts redirections and what follows the first command of a shell's line.
+// firstCommand removes redirections and what follows the first command of a shell's line.
 func firstCommand(argv []string) (kept []string) {
 	for i := 0; i < len(argv); i++ {
 		w := argv[i]
@@ -80,7 +78,7 @@ func firstCommand(argv []string) (kept []string) {
 	return kept
 }
 
-// cutPrefixes cuts what may stand before a command without changing its files.
+// cutPrefixes removes words before a command that do not change its files.
 func cutPrefixes(argv []string) []string {
 	for len(argv) > 0 {
 		name, _, assignment := strings.Cut(argv[0], "=")
@@ -101,15 +99,14 @@ func cutPrefixes(argv []string) []string {
 	return argv
 }
 
-// rotatelogs gives the globs of the files that rotatelogs writes, from how
-// support/rotatelogs.c names them:
+// rotatelogs returns the globs of the files that rotatelogs writes, following support/rotatelogs.c:
 //
 //	with '%' in the name   strftime of it
-//	-t                     the name as it is
+//	-t                     the name unchanged
 //	-n N                   the name, then name.1 … name.N-1
 //	otherwise              name.SECONDS, ten digits
 //
-// A hard link to the current file (-L) is left out: it is the same file.
+// A hard link to the current file (-L) is left out, as it is the same file.
 func rotatelogs(args []string) ([]string, error) {
 	flags, rest := getopt(args, "Lpn")
 	if len(rest) < 2 {
@@ -134,8 +131,8 @@ func rotatelogs(args []string) ([]string, error) {
 	return []string{escapeGlob(name) + "." + digits(10)}, nil
 }
 
-// numbers are the globs of prefix and a number from 1 to last: exact to the number
-// of digits, which is what tells them from dates and from compressed copies.
+// numbers returns the globs of prefix and a number from 1 to last, with the exact number of digits,
+// to exclude dates and compressed copies.
 func numbers(prefix string, last int) (globs []string) {
 	for length, first := 0, 1; first <= last; length, first = length+1, 10*first {
 		lead := "[1-9]"
@@ -187,9 +184,9 @@ func cutOptions(flags map[byte]string, args []string, valued string) (rest []str
 // cronologValued are cronolog's long options that take a value.
 var cronologValued = []string{"hardlink", "symlink", "prev-symlink", "link", "period", "delay", "debug", "start-time", "time-zone"}
 
-// cronolog gives the glob of the files that cronolog writes: strftime of its
-// template, which is its only word that is no option. Options may follow it, and long
-// ones be shortened. Its links name the same files.
+// cronolog returns the glob of the files that cronolog writes: strftime of its template, its only
+// word that is not an option. Options may follow it, and long ones may be abbreviated. Its links
+// name the same files.
 func cronolog(args []string) ([]string, error) {
 	var templates []string
 	for len(args) > 0 {

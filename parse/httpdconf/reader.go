@@ -18,7 +18,7 @@ type place struct {
 
 func (p place) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
 
-// reader is one Read: what httpd knows while it reads its configuration.
+// reader is the state of one Read: what httpd knows at this point of its configuration.
 type reader struct {
 	root      string // ServerRoot
 	rootFixed bool   // given by Options
@@ -26,7 +26,7 @@ type reader struct {
 	vars      variables
 	modules   map[string]bool
 	macros    map[string]*macro
-	using     []string // macros being put in, the innermost last
+	using     []string // macros being expanded, the innermost last
 
 	open      []section // sections not yet closed, over all files being read
 	depth     int       // files being read
@@ -86,7 +86,7 @@ func (r *reader) warn(at place, format string, args ...any) {
 	}
 }
 
-// under is a path as httpd reads it: relative ones start at ServerRoot.
+// under resolves a path like httpd: relative ones start at ServerRoot.
 func (r *reader) under(path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -122,7 +122,7 @@ func (r *reader) readFile(path string) error {
 	}
 }
 
-// readBounded reads a whole file, if it is a regular one: a FIFO would hang.
+// readBounded reads a whole regular file; reading a FIFO would block.
 func readBounded(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -159,7 +159,7 @@ func openError(path string, err error) error {
 	return fmt.Errorf("open %s: %w", path, err)
 }
 
-// line acts on one logical line, of a file or of a macro.
+// line processes one logical line, of a file or of a macro.
 func (r *reader) line(in *input, text string, at place) error {
 	err := r.act(in, text, at)
 	if err == nil || errors.As(err, new(*placedError)) {
@@ -201,8 +201,8 @@ func (r *reader) act(in *input, text string, at place) error {
 	return r.directive(in, name, args, at)
 }
 
-// spend counts what is processed, so that no nest of includes, variables and
-// macros can keep Read busy without end.
+// spend counts processed bytes, so that nested includes, variables and macros cannot keep Read busy
+// without end.
 func (r *reader) spend(n int) error {
 	if r.bytesLeft -= n; r.bytesLeft < 0 {
 		return fmt.Errorf("the configuration is larger than %d bytes with everything put in; does a file or macro repeat itself?", maxTotalBytes)
@@ -210,7 +210,7 @@ func (r *reader) spend(n int) error {
 	return nil
 }
 
-// placedError is an error that says where; the innermost place is the one to mend.
+// placedError is an error with its place; the innermost place is the one to fix.
 type placedError struct {
 	at  place
 	err error

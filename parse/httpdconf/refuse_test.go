@@ -54,7 +54,7 @@ func TestRefusalSaysWhereAndWhat(t *testing.T) {
 		"global log in a host": {"<VirtualHost *:80>\nGlobalLog a f", "httpd.conf:2: globallog: not allowed here, inside <virtualhost>"},
 		"transfer log":         {"TransferLog a b", "takes one file"},
 		"pipe to nothing":      {`CustomLog "||$ " f`, "no command follows '|'"},
-		"server root":          {"ServerRoot /nonexistent/root", "give its folder as the server root"},
+		"server root":          {"ServerRoot /nonexistent/root", "give its directory as the server root"},
 		"relative server root": {"ServerRoot conf", "takes one absolute folder"},
 		"define":               {"Define a b c", "takes a name and at most one value"},
 		"define with colon":    {"Define a:b c", "holds a ':'"},

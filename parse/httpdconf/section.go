@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// input is a file being read, and what of it is still open.
+// input is a file being read, with its open sections.
 type input struct {
-	base int // sections before it in reader.open belong to the files around it
-	// collect takes the raw lines of what is not read as directives (a section whose
-	// condition fails, a macro's body, Perl) until it finds the end and clears itself.
+	base int // earlier sections in reader.open belong to the including files
+	// collect consumes raw lines that are not directives (a section whose condition is false, a
+	// macro's body, Perl) until it finds the end and clears itself.
 	collect   func(line string, at place) error
-	collected section // what collect waits to see closed
+	collected section // the section that collect ends with
 }
 
 // section is an open <name …>.
 type section struct {
 	name string // lower case, without "<"
 	at   place
-	// decided sections are gone once httpd has decided them: they are no context.
+	// decided sections disappear when httpd has evaluated them: they are no context.
 	decided bool
 }
 
-// foreign sections hold another language, up to their closing tag.
+// foreign sections contain another language, up to their closing tag.
 var foreign = map[string]bool{
 	"perl": true, "luahooktranslatename": true, "luahookfixups": true, "luahookmaptostorage": true,
 	"luahookaccesschecker": true, "luahookcheckuserid": true, "luahookauthchecker": true,
@@ -90,7 +90,7 @@ func (r *reader) closeSection(in *input, tag string) error {
 	return nil
 }
 
-// endFile refuses sections left open. httpd forgives those that it has decided.
+// endFile rejects sections left open, except those that httpd has evaluated.
 func (r *reader) endFile(in *input) error {
 	if in.collect != nil {
 		s := in.collected
@@ -116,7 +116,7 @@ func (r *reader) within() string {
 	return ""
 }
 
-// errContext is a directive where httpd does not allow it.
+// errContext is returned for a directive where httpd does not allow it.
 var errContext = errors.New("not allowed here")
 
 // serverLevel is an error in <Directory>, <If> and their like.
@@ -135,7 +135,7 @@ func (r *reader) globalOnly() error {
 	return nil
 }
 
-// skip passes over a section whose condition fails; sections in it must nest.
+// skip skips a section whose condition is false; sections in it must nest.
 func (in *input) skip(s section) {
 	nest := []string{s.name}
 	in.collected = s
@@ -161,7 +161,7 @@ func (in *input) skip(s section) {
 	}
 }
 
-// ignore passes over lines that are no directives.
+// ignore skips lines that are not directives.
 func (in *input) ignore(s section) {
 	in.collected = s
 	in.collect = func(line string, at place) error {

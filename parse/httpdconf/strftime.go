@@ -2,9 +2,8 @@ package httpdconf
 
 import "strings"
 
-// conversions are the globs of what strftime gives in the C locale, in which
-// rotatelogs and cronolog name their files. A name of a weekday or month that is
-// written out has no length that a glob could say.
+// conversions are the globs of strftime's output in the C locale, in which rotatelogs and cronolog
+// name their files. The length of a full weekday or month name varies, so a glob cannot express it.
 var conversions = map[byte]string{
 	'Y': digits(4), 'G': digits(4), 'C': digits(2), 'y': digits(2), 'g': digits(2),
 	'm': digits(2), 'd': digits(2), 'e': "[ 0-9][0-9]", 'j': digits(3),
@@ -15,7 +14,7 @@ var conversions = map[byte]string{
 	'p': "[AP]M", 'P': "[ap]m", 'n': "\n", 't': "\t", '%': "%",
 }
 
-// combinations are the conversions that stand for several.
+// combinations are the conversions that are short for several.
 var combinations = map[byte]string{
 	'F': "%Y-%m-%d", 'D': "%m/%d/%y", 'x': "%m/%d/%y", 'T': "%H:%M:%S", 'X': "%H:%M:%S", 'R': "%H:%M",
 	'r': "%I:%M:%S %p", 'c': "%a %b %e %H:%M:%S %Y",
@@ -23,8 +22,8 @@ var combinations = map[byte]string{
 
 func digits(n int) string { return strings.Repeat("[0-9]", n) }
 
-// strftimeGlob is the glob of the names that strftime makes of a template. A
-// conversion with a flag or a width (%-d, %10Y) may give any length.
+// strftimeGlob returns the glob of the names that strftime makes of a template. A conversion with a
+// flag or a width (%-d, %10Y) may have any length.
 func strftimeGlob(template string) string {
 	var b strings.Builder
 	for rest := template; rest != ""; {
@@ -40,7 +39,7 @@ func strftimeGlob(template string) string {
 	return b.String()
 }
 
-// conversion takes one off s, which begins with '%' and more.
+// conversion splits one off s, which begins with '%' and more.
 func conversion(s string) (glob, rest string) {
 	flags := strings.TrimLeft(s[1:], "_-0^#+")
 	after := strings.TrimLeft(flags, "0123456789")
@@ -57,7 +56,7 @@ func conversion(s string) (glob, rest string) {
 	}
 	rest = after[1:]
 	switch {
-	case !known: // written as it stands
+	case !known: // printed unchanged
 		return escapeGlob(s[:len(s)-len(rest)]), rest
 	case anyLength:
 		return "*", rest

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// maxLinks is how many symbolic links are followed, as by the kernel.
+// maxLinks is the kernel's limit of symbolic links.
 const maxLinks = 40
 
-// notALogFile says why the file at an absolute path cannot be read as a log: a device,
-// a descriptor of httpd's process, a pipe. "" is a file, or one that is not there yet.
+// notALogFile returns why the file at an absolute path cannot be read as a log: a device, a
+// descriptor of httpd's process, a pipe. It returns "" for a file, also for one that does not exist
+// yet.
 //
-// local says that httpd runs on this host. Links are then followed by name and not
-// opened: /dev/stdout, to which images for containers link their logs, would here
-// be this process's own.
+// local means that httpd runs on this host. Links are then followed by name and not opened:
+// /dev/stdout, to which container images link their logs, would be that of this process.
 func notALogFile(path string, local bool) string {
 	for range maxLinks {
 		if why := special(path); why != "" || !local {
@@ -37,7 +37,7 @@ func notALogFile(path string, local bool) string {
 		}
 	}
 	info, err := os.Stat(path)
-	if err != nil { // made when httpd starts; one that is not to be seen says so when it is read
+	if err != nil { // created when httpd starts; a missing one is reported when it is read
 		return ""
 	}
 	switch mode := info.Mode(); {
@@ -52,7 +52,7 @@ func notALogFile(path string, local bool) string {
 	}
 }
 
-// special says why what has such a path is no log file on any host.
+// special returns why a path is not a log file on any host.
 func special(path string) string {
 	switch {
 	case strings.HasPrefix(path, "/dev/shm/"):
@@ -67,7 +67,7 @@ func special(path string) string {
 	return ""
 }
 
-// judge says in Unread why a log has no files to read, and fills in those of a pipe.
+// judge sets Unread, and the files of a pipe.
 func (r *reader) judge(d *directive) {
 	switch {
 	case !strings.Contains(d.Format, "%"):

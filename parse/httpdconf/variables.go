@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// variables are what Define and -D set, and the environment behind them.
+// variables are set by Define and -D; the environment is searched after them.
 type variables struct {
 	defined map[string]bool   // <IfDefine NAME>
 	values  map[string]string // ${NAME}; a Define without a value has none
@@ -49,9 +49,9 @@ func (v variables) undefine(args []string) error {
 	return nil
 }
 
-// expand puts in the ${NAME}s of a line, once: what is put in is not looked at
-// again. An unknown one stays as it is and is reported, except names with ':', which
-// are RewriteMap's. ${NAME?=default} is httpd trunk's.
+// expand replaces the ${NAME}s of a line, once, without expanding the result. An unknown one is
+// kept and reported, except names with ':', which belong to RewriteMap. ${NAME?=default} is for
+// httpd's trunk.
 func (v variables) expand(line string) (out string, missing []string, err error) {
 	if !strings.Contains(line, "${") {
 		return line, nil, nil

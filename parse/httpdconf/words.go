@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// spaces are the bytes of C's isspace, which httpd splits at.
+// spaces are the bytes of C's isspace, at which httpd splits.
 const spaces = " \t\n\v\f\r"
 
-// lines hands out a file's logical lines.
+// lines splits a file into logical lines.
 type lines struct {
 	rest []byte
-	read int // physical lines taken
+	read int // physical lines read
 }
 
-// next gives the next line, trimmed, its continuation lines joined, and the number
-// of its first physical line. A backslash continues a line only where a newline
-// follows it (ap_cfg_getline), and in a comment too.
+// next returns the next line, trimmed, its continuation lines joined, and the number of its first
+// physical line. A backslash continues a line only before a newline (ap_cfg_getline), and in a
+// comment, too.
 func (l *lines) next() (text string, number int, ok bool, err error) {
 	if len(l.rest) == 0 {
 		return "", 0, false, nil
@@ -47,8 +47,8 @@ func (l *lines) next() (text string, number int, ok bool, err error) {
 	return strings.Trim(string(joined), spaces), number, true, nil
 }
 
-// cutContinuation looks at all that was joined, not at the last physical line:
-// two backslashes and an empty line continue twice, as in httpd.
+// cutContinuation examines all joined text, not the last physical line: two backslashes and an
+// empty line continue twice, as in httpd.
 func cutContinuation(line []byte) ([]byte, bool) {
 	cut, ok := bytes.CutSuffix(line, []byte("\n"))
 	if !ok {
@@ -57,10 +57,10 @@ func cutContinuation(line []byte) ([]byte, bool) {
 	return bytes.CutSuffix(bytes.TrimSuffix(cut, []byte("\r")), []byte(`\`))
 }
 
-// word takes the first word off a directive's arguments, by the rules of
-// ap_getword_conf: a word in " or ' may hold spaces, and a backslash there guards
-// that quote and itself; outside quotes it guards only itself. A quote inside an
-// unquoted word is an ordinary byte, and a missing closing quote is forgiven.
+// word splits the first word off a directive's arguments, by the rules of ap_getword_conf: a word
+// in " or ' may contain spaces, and a backslash there escapes that quote and itself; outside quotes
+// it escapes only itself. A quote inside an unquoted word is an ordinary byte, and a missing
+// closing quote is accepted.
 func word(s string) (w, rest string) {
 	s = strings.TrimLeft(s, spaces)
 	if s == "" {
@@ -91,7 +91,7 @@ func quoted(s string) (w, rest string) {
 	return b.String(), strings.TrimLeft(s[i:], spaces)
 }
 
-// words takes all of them.
+// words splits all arguments.
 func words(s string) []string {
 	var all []string
 	for s = strings.TrimLeft(s, spaces); s != ""; {

@@ -13,9 +13,9 @@ import (
 // minFreeBytes is the free space below which a directory is reported as nearly full.
 const minFreeBytes = 1 << 30
 
-// Folder checks a directory that is written to, or will be created: a file is created in it,
+// Directory checks a directory that is written to, or will be created: a file is created in it,
 // synced, read and removed.
-func Folder(r *Report, name, dir string) {
+func Directory(r *Report, name, dir string) {
 	where := ""
 	if !r.Step(name, func() (string, error) {
 		abs, err := filepath.Abs(dir)
@@ -30,7 +30,7 @@ func Folder(r *Report, name, dir string) {
 		}
 		return dir + " is there", nil
 	}) {
-		r.Skip(name+": write", "there is no folder to write to")
+		r.Skip(name+": write", "there is no directory to write to")
 		return
 	}
 	r.Step(name+": write", func() (string, error) {
@@ -48,7 +48,7 @@ func existing(dir string) (string, error) {
 		info, err := os.Stat(dir)
 		switch {
 		case err == nil && !info.IsDir():
-			return "", fmt.Errorf("%s is not a folder: name another one", dir)
+			return "", fmt.Errorf("%s is not a directory: give another one", dir)
 		case err == nil:
 			return dir, nil
 		case !errors.Is(err, os.ErrNotExist):
@@ -85,7 +85,7 @@ func tryFile(dir string) (err error) {
 	}
 	// A file system without fsync of directories returns EINVAL; the file's content is durable.
 	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return errors.Join(fmt.Errorf("the folder cannot be brought to disk: %w", err), d.Close())
+		return errors.Join(fmt.Errorf("cannot sync the directory: %w", err), d.Close())
 	}
 	return d.Close()
 }
@@ -98,7 +98,7 @@ func space(dir string) (string, error) {
 	free := s.Bavail * uint64(s.Bsize)
 	text := fmt.Sprintf("%.1f GB of %.1f GB are free", float64(free)/1e9, float64(s.Blocks*uint64(s.Bsize))/1e9)
 	if free < minFreeBytes {
-		return "", fmt.Errorf("%s: make room, or name another folder", text)
+		return "", fmt.Errorf("%s: free space, or give another directory", text)
 	}
 	return text, nil
 }

@@ -1,0 +1,59 @@
+package rules
+
+import (
+	"go/ast"
+	"go/token"
+	"regexp"
+	"slices"
+	"testing"
+)
+
+// plainRooms are the packages whose comments and texts have the words of CONTRIBUTING.md.
+// It grows; a package that was added is not removed.
+var plainRooms = []string{
+	"archive", "archive/archivetest", "archive/index", "archive/localdir",
+	"audit", "doctor",
+	"hadoop", "hadoop/protobuf", "hadoop/sasl", "hadoop/site",
+	"hbase", "hbase/checks", "hbase/region", "hbase/rpc", "hbase/wire",
+	"hdfs", "hdfs/protection",
+	"parse", "parse/httpdconf", "print", "query", "schema",
+	"table/columnar", "table/tabletest",
+}
+
+// literary are words and phrases that personify a program, or that have a plainer one:
+// directory, client or server, calculate, the next run.
+var literary = regexp.MustCompile(`(?i)\b(folders?|whoever|nobody|reckon\w*|none of ours|(is|are|was|were) told|earlier li(fe|ves))\b`)
+
+func TestRewrittenRoomsUsePlainWords(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test() || !slices.Contains(plainRooms, s.dir()) {
+			continue
+		}
+		for _, group := range s.file.Comments {
+			if m := literary.FindString(group.Text()); m != "" {
+				t.Errorf("%s:%d: comment with %q: use a plain word", s.path, s.lineOf(group.Pos()), m)
+			}
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				if m := literary.FindString(lit.Value); m != "" {
+					t.Errorf("%s:%d: text with %q: use a plain word", s.path, s.lineOf(lit.Pos()), m)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// The list holds only packages that there are.
+func TestPlainRoomsExist(t *testing.T) {
+	dirs := map[string]bool{}
+	for _, s := range sources(t) {
+		dirs[s.dir()] = true
+	}
+	for _, room := range plainRooms {
+		if !dirs[room] {
+			t.Errorf("there is no package %s", room)
+		}
+	}
+}
