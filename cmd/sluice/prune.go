@@ -23,6 +23,9 @@ type pruneCmd struct {
 	DryRun    bool   `help:"Print what would be removed, without removing it."`
 }
 
+// minPruneAge keeps 3m, meant as months, from removing all that is there.
+const minPruneAge = 24 * time.Hour
+
 // Help is kong's longer help.
 func (pruneCmd) Help() string {
 	return `Removes old files from a columnar table and from the archive. A file is removed
@@ -40,6 +43,9 @@ func (c *pruneCmd) Run(a *app) (err error) {
 	age, err := query.ParseLast(strings.TrimPrefix(c.OlderThan, "-"))
 	if err != nil {
 		return usage("--older-than: %w", err)
+	}
+	if age < minPruneAge {
+		return usage("--older-than %s: files are of whole days, write 1d or more\nhint: m is minutes; three months are 90d", c.OlderThan)
 	}
 	p := &pruner{cmd: c, before: time.Now().Add(-age)}
 	if p.record, err = checkpoint.OpenPruned(vfs.OS{}, prunedPath(a.cli.Data)); err != nil {
