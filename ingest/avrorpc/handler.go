@@ -60,6 +60,9 @@ type Call struct {
 	Message string // its name in the protocol
 	// Params are the parameters as they came, a part of the frame.
 	Params []byte
+	// Idle is for Begin to set: the call carried nothing that was taken. Such calls, those
+	// that are answered with an error and pings are answered at a bounded rate.
+	Idle bool
 
 	frame     *frame
 	handshake match // where it had one

@@ -94,23 +94,44 @@ func Deflate(conn net.Conn) net.Conn {
 
 type deflated struct {
 	net.Conn
-	in  io.Reader // nil before the first byte
-	mu  sync.Mutex
-	out *zlib.Writer
+	in   io.Reader // nil before the first byte
+	raw  int64     // bytes that in has read of Conn
+	read int64     // bytes that were read of in
+	mu   sync.Mutex
+	out  *zlib.Writer
 }
 
 // NetConn is the connection beneath.
 func (d *deflated) NetConn() net.Conn { return d.Conn }
 
+// maxIdleDeflated bounds compressed bytes beyond twice what they say. Deflate makes a text at
+// most a thousandth longer, and a flush five bytes; blocks without content cost time and say
+// nothing.
+const maxIdleDeflated = 256 << 10
+
 func (d *deflated) Read(b []byte) (int, error) {
 	if d.in == nil {
-		in, err := zlib.NewReader(bufio.NewReaderSize(d.Conn, ownBytes))
+		in, err := zlib.NewReader(bufio.NewReaderSize(compressed{d}, ownBytes))
 		if err != nil {
 			return 0, err
 		}
 		d.in = in
 	}
-	return d.in.Read(b)
+	n, err := d.in.Read(b)
+	d.read += int64(n)
+	return n, err
+}
+
+// compressed reads what is beneath, and fails where it says too little.
+type compressed struct{ *deflated }
+
+func (c compressed) Read(b []byte) (int, error) {
+	if c.raw > 2*c.read+maxIdleDeflated {
+		return 0, fmt.Errorf("%w: %d compressed bytes that say %d", ErrLimit, c.raw, c.read)
+	}
+	n, err := c.Conn.Read(b)
+	c.raw += int64(n)
+	return n, err
 }
 
 func (d *deflated) Write(b []byte) (int, error) {

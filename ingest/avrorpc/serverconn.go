@@ -27,6 +27,8 @@ type serverConn struct {
 	work    chan *Call    // begun
 	workers int
 	done    sync.WaitGroup
+	pings   allowance
+	idle    allowance // of calls that carry nothing
 
 	mu  sync.Mutex // one writer
 	err error      // why nothing can be written any more
@@ -62,6 +64,7 @@ func (c *serverConn) read(ctx context.Context, in *frameReader) error {
 		ping, err := c.envelope(ctx, call)
 		if err != nil || ping {
 			if err == nil {
+				c.pace(ctx, &c.pings)
 				err = c.answer(call)
 			}
 			c.release(call)
@@ -162,6 +165,9 @@ func (c *serverConn) beginCalls() {
 			c.broke(call.err)
 			c.end(call)
 			continue
+		}
+		if call.Idle || call.err != nil {
+			c.pace(c.drained, &c.idle)
 		}
 		select {
 		case c.work <- call:

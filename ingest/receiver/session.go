@@ -58,13 +58,14 @@ func (s *session) Close() {
 
 // Begin is for avrorpc.
 func (s *session) Begin(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher, error) {
+	c.Idle = true // unless lines are taken
 	switch {
 	case c.Message == protocol.MessageHello:
 		return s.hello(ctx, c.Params)
 	case s.host == "" && c.Message == protocol.MessageAppend:
 		return receipt(protocol.Receipt{Status: protocol.UnknownStream, Reason: "say hello first"}), nil
 	case c.Message == protocol.MessageAppend:
-		return s.append(ctx, c.Params)
+		return s.append(ctx, c)
 	case s.host == "":
 		return nil, errors.New("say hello first")
 	case c.Message == protocol.MessageStatus:
@@ -78,9 +79,9 @@ func (s *session) Begin(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher,
 }
 
 // append gives a batch to the collector; the reply waits until it is on disk.
-func (s *session) append(ctx context.Context, params []byte) (avrorpc.Finisher, error) {
+func (s *session) append(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher, error) {
 	var m protocol.Batch
-	if err := m.Decode(params); err != nil {
+	if err := m.Decode(c.Params); err != nil {
 		return nil, fmt.Errorf("%w: batch: %w", avrorpc.ErrHangUp, err)
 	}
 	known := s.streams[m.Stream]
@@ -102,6 +103,7 @@ func (s *session) append(ctx context.Context, params []byte) (avrorpc.Finisher, 
 	if err != nil {
 		return s.failed(known, err)
 	}
+	c.Idle = false
 	rng := m.Range
 	s.note(s.host, func(h *Host) { h.Batches++; h.Lines += int64(m.Lines); h.Bytes += rng.Len(); s.spoke(h) })
 	return avrorpc.FinishFunc(func(ctx context.Context, b []byte) ([]byte, error) {

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -128,6 +127,7 @@ func (w *world) deliver(t *testing.T, index int, a attack) (r result) {
 	collector := start(t, a.openFiles, args...)
 	await(t, collector, func() bool { return healthOf(t.Context(), p.Status) != nil })
 	attacker := startAttacker(t, p)
+	begin := func() *process { attacker = startAttacker(t, p); return attacker }
 	began := time.Now()
 	await(t, collector, func() bool { // the attack is under way
 		r.look(t, p.Status, began)
@@ -139,7 +139,7 @@ func (w *world) deliver(t *testing.T, index int, a attack) (r result) {
 	agent := start(t, 0, honest...)
 	size, lines := fileBytes(t, w.log), countLines(t, w.log)
 	if *honestLines > 0 {
-		r.phases = measure(t, attacker, collector, func() int64 {
+		r.phases = measure(t, attacker, begin, collector, func() int64 {
 			if h := healthOf(t.Context(), agentStatus); h != nil {
 				return h.Metrics["web01"].Lines
 			}
@@ -158,8 +158,7 @@ func (w *world) deliver(t *testing.T, index int, a attack) (r result) {
 	})
 	r.peakBytes = collector.peakBytes(t)
 	agent.stop(t)
-	attacker.signal(t, syscall.SIGKILL)
-	attacker.Wait() //nolint:errcheck // it was killed
+	attacker.kill(t)
 	collector.stop(t)
 	w.storedOnce(t, data)
 	return r

@@ -23,7 +23,7 @@ type plan struct {
 const planVariable = "SLUICE_ATTACK"
 
 // TestMain is the attacker where the environment says so. It is a process of its own, so
-// that it can be stopped and continued, and has CPU seconds of its own.
+// that it can be ended at once, and has CPU seconds of its own.
 func TestMain(m *testing.M) {
 	if text := os.Getenv(planVariable); text != "" {
 		if err := attackBy(text); err != nil {
@@ -77,11 +77,12 @@ func startAttacker(t *testing.T, p plan) *process {
 	return run(t, command)
 }
 
-// pause stops the process as SIGSTOP does: its connections stay as they are.
-func (p *process) pause(t *testing.T) { p.signal(t, syscall.SIGSTOP) }
-
-// goOn ends a pause.
-func (p *process) goOn(t *testing.T) { p.signal(t, syscall.SIGCONT) }
+// kill ends the process at once.
+func (p *process) kill(t *testing.T) {
+	t.Helper()
+	p.signal(t, syscall.SIGKILL)
+	p.Wait() //nolint:errcheck // it was killed
+}
 
 func (p *process) signal(t *testing.T, s syscall.Signal) {
 	t.Helper()

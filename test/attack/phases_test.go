@@ -13,9 +13,9 @@ import (
 const (
 	// phasePairs is how many times the honest host delivers alone and then attacked. The
 	// rate of a shared machine changes within seconds, so neighbours are compared.
-	phasePairs = 5
-	// settle is left out after the attacker is stopped or goes on.
-	settle = 100 * time.Millisecond
+	phasePairs = 4
+	// settle is left out after the attack ended or began.
+	settle = 200 * time.Millisecond
 	// sampling is how often the honest agent is asked how far it is.
 	sampling = 20 * time.Millisecond
 )
@@ -27,56 +27,59 @@ type phases struct {
 	attackerCores, collectorCores float64
 }
 
-// measure stops the attacker and has it go on in turn while the honest agent delivers its
-// log of so many lines. The first part of the log is for caches to become warm.
-func measure(t *testing.T, attacker, collector *process, delivered func() int64, lines int64) (p phases) {
+// measure ends the attack and begins it again in turn while the honest agent delivers its log
+// of so many lines, for as long as the log lasts. The first part of the log is for caches to
+// become warm. An attacker that was only stopped would leave full socket buffers, which the
+// collector goes on reading.
+func measure(t *testing.T, attacker *process, begin func() *process, collector *process, delivered func() int64, lines int64) (p phases) {
 	t.Helper()
-	parts := int64(2*phasePairs + 1)
-	// Less than all lines: the end of a log is sent when it is old enough.
-	until := func(part int64) int64 { return lines * 49 / 50 * part / parts }
-	reach(t, collector, delivered, until(1))
-	var took time.Duration
-	var attackerUsed, collectorUsed time.Duration
-	for part := int64(2); part < parts; part += 2 {
-		attacker.pause(t)
-		p.alone = append(p.alone, rateUntil(t, collector, delivered, until(part)))
-		began, a, c := time.Now(), attacker.cpu(t), collector.cpu(t)
-		attacker.goOn(t)
-		p.attacked = append(p.attacked, rateUntil(t, collector, delivered, until(part+1)))
+	part := lines / (4*phasePairs + 2) // as much again is delivered while an attack begins
+	n, _ := reach(t, collector, delivered, part)
+	var took, attackerUsed, collectorUsed time.Duration
+	var rate float64
+	for pair := 0; pair < phasePairs && lines-n > 5*part; pair++ {
+		attacker.kill(t)
+		rate, _ = rateOf(t, collector, delivered, part)
+		p.alone = append(p.alone, rate)
+		attacker = begin()
+		began, c := time.Now(), collector.cpu(t)
+		rate, n = rateOf(t, collector, delivered, part)
+		p.attacked = append(p.attacked, rate)
 		took += time.Since(began)
-		attackerUsed += attacker.cpu(t) - a
+		attackerUsed += attacker.cpu(t)
 		collectorUsed += collector.cpu(t) - c
+	}
+	if len(p.alone) < 2 {
+		t.Fatal("the log is too short for this machine: give more -lines")
 	}
 	p.attackerCores, p.collectorCores = attackerUsed.Seconds()/took.Seconds(), collectorUsed.Seconds()/took.Seconds()
 	return p
 }
 
-// reach waits until so many lines are delivered and returns how many are and since when.
+// reach waits for a change of the count of lines after which it is at least so many, and
+// returns it and when it was.
 func reach(t *testing.T, collector *process, delivered func() int64, lines int64) (n int64, at time.Time) {
 	t.Helper()
+	before := delivered()
 	for began := time.Now(); ; wait(t.Context(), sampling) {
-		last := n
-		n = delivered()
-		if n != last {
-			at = time.Now()
-		}
-		if n >= lines && last > 0 && n != last {
-			return n, at
+		if n = delivered(); n >= lines && n != before {
+			return n, time.Now()
 		}
 		if time.Since(began) > patience {
 			t.Fatalf("%d of %d lines within %v; %s", n, lines, patience, collector.errs.String())
 		}
+		before = max(before, n)
 	}
 }
 
-// rateUntil is the rate until so many lines are delivered. Lines are counted by batches, so
-// it is measured from one change of the count to another.
-func rateUntil(t *testing.T, collector *process, delivered func() int64, lines int64) float64 {
+// rateOf is the rate at which the next lines are delivered, and how many are then. They are
+// counted by batches, so it is measured from one change of the count to another.
+func rateOf(t *testing.T, collector *process, delivered func() int64, lines int64) (perSecond float64, n int64) {
 	t.Helper()
 	wait(t.Context(), settle)
 	first, began := reach(t, collector, delivered, 0)
-	last, ended := reach(t, collector, delivered, max(lines, first+1))
-	return float64(last-first) / ended.Sub(began).Seconds()
+	n, ended := reach(t, collector, delivered, first+lines)
+	return float64(n-first) / ended.Sub(began).Seconds(), n
 }
 
 func median(rates []float64) float64 {
