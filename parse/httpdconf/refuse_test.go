@@ -55,7 +55,7 @@ func TestRefusalSaysWhereAndWhat(t *testing.T) {
 		"transfer log":         {"TransferLog a b", "takes one file"},
 		"pipe to nothing":      {`CustomLog "||$ " f`, "no command follows '|'"},
 		"server root":          {"ServerRoot /nonexistent/root", "give its directory as the server root"},
-		"relative server root": {"ServerRoot conf", "takes one absolute folder"},
+		"relative server root": {"ServerRoot conf", "takes one absolute directory"},
 		"define":               {"Define a b c", "takes a name and at most one value"},
 		"define with colon":    {"Define a:b c", "holds a ':'"},
 		"macro unknown":        {"Use M", "httpd.conf:1: use: macro m is not defined above"},
