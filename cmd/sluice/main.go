@@ -37,6 +37,7 @@ type cli struct {
 	Top       topCmd       `cmd:"" help:"Show the health of a collector and its hosts, live."`
 	Parse     parseCmd     `cmd:"" help:"Print logs as typed records; nothing is stored."`
 	Scan      scanCmd      `cmd:"" help:"Print a table's rows in time order, or count them."`
+	Report    reportCmd    `cmd:"" help:"Write an HTML file about the requests in a columnar table."`
 	Archive   archiveCmd   `cmd:"" help:"List, print and verify the files of an archive."`
 	Table     tableCmd     `cmd:"" help:"Verify the files of a columnar table."`
 	Compact   compactCmd   `cmd:"" help:"Merge the small files of a columnar table's closed days."`

@@ -63,6 +63,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"query", "schema table/columnar", "parse bench/sample"},
 	{"print", "schema query", "parse bench/sample test/pyreaders"},
 
+	{"monitor/report", "", ""},
 	{"monitor/traffic", "monitor/history", "monitor ingest ingest/protocol ingest/receiver"},
 	{"monitor/history", "ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
 
