@@ -16,7 +16,7 @@ STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Go itself turns cgo off where there is no C compiler.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
-.PHONY: build test check plain race fuzz readers soak attack bench clean
+.PHONY: build test check plain race fuzz readers soak attack drill bench clean
 .NOTPARALLEL:
 
 # Without DWARF a binary is 26 MB for 33; what needs it are debuggers. Stack traces, pprof and
@@ -67,6 +67,10 @@ readers:
 # A real cluster of its own, and faults in the order of SEED: docs/soak.md.
 soak:
 	$(GO) test -v -timeout 0 -run '(?i)^TestThe$(WHAT)Holds?$$' ./test/soak -soak $(DURATION) -seed $(SEED) -layout $(LAYOUT)
+
+# Faults in ten agents and a collector: which is named when, and as what. docs/watching.md.
+drill:
+	$(GO) test -v -count=1 -run '^TestDrill$$' ./cmd/sluice -drill
 
 # What hostile senders do to a collector, beside an honest host: docs/security.md. ROW is one of
 # the attacks, 0 is all.

@@ -44,6 +44,10 @@ func (c *statusCmd) Run(a *app) error {
 		return err
 	}
 	running := locked(a.cli.Data)
+	if !running && s.Health != nil { // what it said last is not how it is
+		s.Health.Status = monitor.Failing
+		s.Health.Process.Reasons = append([]string{"the process is not running; what follows is its last status"}, s.Health.Process.Reasons...)
+	}
 	if c.JSON {
 		enc := json.NewEncoder(a.stdout)
 		enc.SetIndent("", "  ")

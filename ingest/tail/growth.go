@@ -79,6 +79,7 @@ func (c *contents) met(f *file) {
 	if c.first {
 		if event := c.firstUnread(f); !event.IsZero() && event.Before(at) {
 			at = event
+			f.growth = nil // noted as younger before its stream was known
 		}
 	}
 	f.growth.note(f.size, at.Sub(c.began))
@@ -112,6 +113,9 @@ func (s *Status) age(f *file, now time.Duration) {
 	stored := int64(0)
 	if f.stream != nil {
 		stored = min(f.stream.Stored, f.size)
+	}
+	if f.stream == nil && len(f.growth) == 0 && !f.part {
+		f.growth.note(f.size, now) // nobody has had the time to look which log it is: its lines get old meanwhile
 	}
 	f.growth.drop(min(stored, f.read))
 	s.WrittenBytes += f.size

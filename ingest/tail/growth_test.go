@@ -120,3 +120,19 @@ func TestAReaderThatIsStuckOrShutOutIsATrouble(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestALogWhoseStreamIsNotKnownYetHasAnAge: from when it was first listed; one with a part of a
+// line only, and an empty one, have none.
+func TestALogWhoseStreamIsNotKnownYetHasAnAge(t *testing.T) {
+	for _, test := range []struct {
+		f    file
+		want float64
+	}{{file{size: 100}, 270}, {file{size: 100, part: true}, 0}, {file{}, 0}} {
+		var early, late Status
+		early.age(&test.f, 10*time.Second)
+		late.age(&test.f, 280*time.Second)
+		if late.UnreadSeconds != test.want {
+			t.Errorf("%d bytes: %v s, want %v", test.f.size, late.UnreadSeconds, test.want)
+		}
+	}
+}
