@@ -72,12 +72,19 @@ func (b *Batch) Column(name string) *Column {
 // Need reads columns of the batch's rows that were not read yet; missing columns are left out.
 // Columns that Column returned before are invalid; their values remain valid.
 func (b *Batch) Need(names ...string) error {
+	return b.need(func(name string) bool { return slices.Contains(names, name) })
+}
+
+// needAll is Need for all columns.
+func (b *Batch) needAll() error { return b.need(func(string) bool { return true }) }
+
+func (b *Batch) need(wanted func(name string) bool) error {
 	if b.file == nil {
 		return nil
 	}
 	n := len(b.columns)
 	for i, c := range b.file.columns {
-		if slices.Contains(names, c.Name) && b.Column(c.Name) == nil {
+		if wanted(c.Name) && b.Column(c.Name) == nil {
 			if err := b.read(i); err != nil {
 				return err
 			}

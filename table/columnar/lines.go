@@ -15,8 +15,11 @@ const (
 	// maxMergeBytes bounds the lines that an ordered scan holds of all its sources, maxSourceBytes
 	// and minSourceBytes those of one.
 	maxMergeBytes  = 32 << 20
-	maxSourceBytes = 4 << 20
+	maxSourceBytes = 8 << 20
 	minSourceBytes = 64 << 10
+
+	// minSpanRows is the number of rows up to which a source needs no share of the memory.
+	minSpanRows = 1024
 )
 
 // Line is one line of an ordered scan.
@@ -62,7 +65,8 @@ type merge struct {
 	heap    []*cursor
 	budget  int // bytes of lines of one load
 	loaders chan *loader
-	loading int // cursors that are being loaded
+	loading int    // cursors that are being loaded
+	spare   []held // empty
 }
 
 func newMerge(s *Snapshot, w *Want, reverse bool, match Match) *merge {
@@ -170,7 +174,11 @@ func (m *merge) run(ctx context.Context, yield func(*Line) bool) error {
 func (m *merge) readOn(ctx context.Context, c *cursor) error {
 	if !c.ended {
 		if c.next == nil {
-			m.start(ctx, c, <-m.loaders)
+			l := m.idle(c)
+			if l == nil {
+				l = <-m.loaders
+			}
+			m.start(ctx, c, l)
 		}
 		m.loadAhead(ctx)
 		if err := m.finish(c); err != nil {
@@ -181,6 +189,7 @@ func (m *merge) readOn(ctx context.Context, c *cursor) error {
 		last := len(m.heap) - 1
 		m.heap[0] = m.heap[last]
 		m.heap = m.heap[:last]
+		m.recycle(&c.held)
 		if err := c.source.close(); err != nil {
 			return err
 		}
@@ -195,12 +204,26 @@ func (m *merge) readOn(ctx context.Context, c *cursor) error {
 	return nil
 }
 
-// pushPart adds a cursor for each row group of a part with selected rows.
+// pushPart adds a cursor for each row group of a part that is wanted.
 func (m *merge) pushPart(p *part) (spans []span) {
+	push := func(g *groupSource, s span) {
+		if g.end-g.start > minSpanRows {
+			spans = append(spans, s)
+		}
+		m.push(&cursor{source: g, bound: s.first(m.reverse)})
+	}
 	for _, j := range groupJobs(p, m.want) {
-		s := spanOf(&p.file.Groups()[j.group])
-		spans = append(spans, s)
-		m.push(&cursor{source: &groupSource{groupJob: j}, bound: s.first(m.reverse)})
+		g := &p.file.Groups()[j.group]
+		if m.match != nil || m.want.From > 0 || g.Undated == 0 || g.Undated == g.Rows || g.MinTime <= 0 {
+			push(&groupSource{groupJob: j, end: g.Rows}, spanOf(g))
+			continue
+		}
+		// Its rows without a time come first of all: read with the others, they would make
+		// every row group one that the first lines of a scan have to wait for.
+		j.part.left.Add(1)
+		push(&groupSource{groupJob: j, end: g.Undated}, span{})
+		j.first = false
+		push(&groupSource{groupJob: j, start: g.Undated, end: g.Rows}, span{g.MinTime, g.MaxTime})
 	}
 	return spans
 }

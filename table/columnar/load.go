@@ -6,6 +6,7 @@ import "context"
 type loader struct {
 	merge   *merge // the selection; read only
 	worker  int
+	last    *cursor // whose lines it read last
 	streams streamSet
 
 	narrow, batch Batch
@@ -23,7 +24,10 @@ type load struct {
 // start starts loading the cursor's next lines.
 func (m *merge) start(ctx context.Context, c *cursor, l *loader) {
 	next := &load{done: make(chan struct{})}
-	c.next = next
+	if n := len(m.spare); n > 0 {
+		next.held, m.spare = m.spare[n-1], m.spare[:n-1]
+	}
+	c.next, l.last = next, c
 	m.loading++
 	go func() {
 		next.err = c.source.load(ctx, l, &next.held)
@@ -32,13 +36,43 @@ func (m *merge) start(ctx context.Context, c *cursor, l *loader) {
 	}()
 }
 
+// idle returns an idle loader, nil if there is none. It prefers the one that read the cursor's
+// last lines, which has the dictionaries of the row group.
+func (m *merge) idle(c *cursor) (found *loader) {
+	var others []*loader
+	for range cap(m.loaders) {
+		select {
+		case l := <-m.loaders:
+			if found == nil || l.last == c || found.last != c && (l.last == nil || l.last.ended) {
+				found, l = l, found
+			}
+			if l != nil {
+				others = append(others, l)
+			}
+		default:
+		}
+	}
+	for _, l := range others {
+		m.loaders <- l
+	}
+	return found
+}
+
 // finish waits for the cursor's load, and makes its lines the cursor's.
 func (m *merge) finish(c *cursor) error {
 	<-c.next.done
 	next := c.next
+	m.recycle(&c.held)
 	c.next, c.held, c.at = nil, next.held, 0
 	m.loading--
 	return next.err
+}
+
+// recycle keeps the memory of lines that were merged for the next loads.
+func (m *merge) recycle(h *held) {
+	if cap(h.text) > 0 && len(m.spare) <= cap(m.loaders) {
+		m.spare = append(m.spare, held{lines: h.lines[:0], text: h.text[:0]})
+	}
 }
 
 // loadAhead uses idle loaders to read the lines that are needed next. The number of loaders bounds
@@ -49,12 +83,11 @@ func (m *merge) loadAhead(ctx context.Context) {
 		if c == nil {
 			return
 		}
-		select {
-		case l := <-m.loaders:
-			m.start(ctx, c, l)
-		default:
+		l := m.idle(c)
+		if l == nil {
 			return
 		}
+		m.start(ctx, c, l)
 	}
 }
 

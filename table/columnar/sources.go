@@ -11,12 +11,13 @@ import (
 // groupSource reads the lines of a row group, page by page.
 type groupSource struct {
 	groupJob
-	begun    bool
-	from, to int // rows that were not read yet
-	pages    []PageInfo
-	// selected are the rows from start on that match, if there is a match.
+	start, end int // the rows of the group that it has
+	begun      bool
+	from, to   int // those that were not read yet
+	pages      []PageInfo
+	// selected are the rows from matched on that match, if there is a match.
 	selected Selection
-	start    int
+	matched  int
 }
 
 func (g *groupSource) close() error { return g.part.end() }
@@ -57,6 +58,7 @@ func (g *groupSource) load(ctx context.Context, l *loader, h *held) error {
 func (g *groupSource) begin(l *loader) error {
 	m, file := l.merge, g.part.file
 	g.from, g.to = m.want.rows(file, g.group)
+	g.from, g.to = max(g.from, g.start), min(g.to, g.end)
 	if g.from >= g.to {
 		g.from = g.to
 		return nil
@@ -72,7 +74,7 @@ func (g *groupSource) begin(l *loader) error {
 	if err := file.ReadRows(g.group, g.from, g.to, slices.Compact(columns), &l.narrow); err != nil {
 		return err
 	}
-	g.start, g.selected = g.from, slices.Clone(m.match(l.worker, &l.narrow, choose.choose(info, &l.narrow)))
+	g.matched, g.selected = g.from, slices.Clone(m.match(l.worker, &l.narrow, choose.choose(info, &l.narrow)))
 	if g.selected != nil && g.selected.Count(g.to-g.from) == 0 {
 		g.from = g.to
 	}
@@ -99,17 +101,20 @@ func (g *groupSource) loadRows(l *loader, h *held, from, to int) error {
 	n := to - from
 	var rows Selection
 	if g.selected != nil {
-		l.part = g.selected.slice(l.part, from-g.start, to-g.start)
+		l.part = g.selected.slice(l.part, from-g.matched, to-g.matched)
 		rows = l.part
 	}
 	if rows.Count(n) > 0 {
-		if err := g.part.file.ReadRows(g.group, from, to, nil, &l.batch); err != nil {
+		if err := g.part.file.ReadRows(g.group, from, to, storedLineColumns, &l.batch); err != nil {
 			return err
 		}
 		if m.match == nil {
 			rows = m.want.chooser(l.streams, g.part.counts).choose(&g.part.file.Groups()[g.group], &l.batch)
 		}
-		var err error
+		err := l.batch.needLines(rows)
+		if err != nil {
+			return err
+		}
 		if n, err = l.hold(h, rows, 0); err != nil {
 			return err
 		}
@@ -118,6 +123,20 @@ func (g *groupSource) loadRows(l *loader, h *held, from, to int) error {
 		g.to -= n
 	} else {
 		g.from += n
+	}
+	return nil
+}
+
+// storedLineColumns are what is read of a row whose line is stored.
+var storedLineColumns = []string{schema.LogbodyField, schema.StreamField, schema.OffsetField, schema.TimeField}
+
+// needLines reads all columns, unless the lines of all selected rows are stored.
+func (b *Batch) needLines(rows Selection) error {
+	lines := b.Column(schema.LogbodyField)
+	for i := range b.Rows {
+		if rows.Has(i) && (lines == nil || lines.Codes[i] < 0) {
+			return b.needAll()
+		}
 	}
 	return nil
 }
