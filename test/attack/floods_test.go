@@ -6,10 +6,8 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"sync"
 	"time"
 
@@ -86,62 +84,6 @@ func emptyBlocks(ctx context.Context, x *target) {
 		}
 		for err == nil {
 			_, err = conn.Write(many)
-		}
-		return err
-	})
-}
-
-// pages are asked for again and again, of a collector that has heard of many hosts.
-func pages(ctx context.Context, x *target) {
-	const hosts = 1000
-	for i := range hosts {
-		s, err := x.dial(ctx, fmt.Sprint(evilNetwork, 1+i%19))
-		if err != nil {
-			return
-		}
-		if s.hello(ctx, fmt.Sprintf("%s%04d", evil, i)) != nil {
-			return
-		}
-		s.close()
-	}
-	var all sync.WaitGroup
-	for i := range 16 {
-		all.Go(func() {
-			client := &http.Client{}
-			for ctx.Err() == nil {
-				path := []string{"/", "/health", "/metrics", "/host/evil0001?hours=999999999&" + string(bytes.Repeat([]byte("x"), 8000))}[i%4]
-				request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+x.status+path, nil)
-				if err != nil {
-					return
-				}
-				reply, err := client.Do(request)
-				if err != nil {
-					wait(ctx, 10*time.Millisecond)
-					continue
-				}
-				io.Copy(io.Discard, reply.Body) //nolint:errcheck // an attacker does not mind
-				reply.Body.Close()              //nolint:errcheck // the same
-			}
-		})
-	}
-	all.Wait()
-}
-
-// slowFrames fills the memory that frames of all connections may have, and ends none.
-func slowFrames(ctx context.Context, x *target) {
-	const size = 16 << 20
-	part := make([]byte, size-1)
-	flood(ctx, x, func(conn net.Conn) error {
-		_, err := conn.Write(frame(1, greeting()[:34+1+2]))
-		if err == nil {
-			_, err = conn.Write(append(frame(2, nil)[:8], 1, 0, 0, 0))
-		}
-		if err == nil {
-			_, err = conn.Write(part)
-		}
-		wait(ctx, time.Second)
-		for err == nil && wait(ctx, time.Second) {
-			_, err = conn.Write(nil)
 		}
 		return err
 	})
