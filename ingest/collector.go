@@ -140,7 +140,7 @@ type Collector struct {
 	changed    chan struct{}
 }
 
-// NewCollector takes up what an earlier life left in the spool (a torn tail is
+// NewCollector recovers what an earlier process left in the spool (a torn tail is
 // cut; whole batches are written to the table again and archived) and starts to
 // work. The caller ends it with Close or Abort. ctx is for the start only.
 func NewCollector(ctx context.Context, cfg CollectorConfig) (*Collector, error) {

@@ -111,8 +111,8 @@ func sinkOf(t ingest.Trouble) string {
 	return Archive
 }
 
-// Senders are a collector's hosts. One that prefers another collector, has gone there
-// and left nothing here is none of ours.
+// Senders returns a collector's hosts. Hosts that returned to their preferred collector
+// and left no data here are omitted.
 func Senders(now time.Time, hosts []receiver.Host, s *ingest.State, silentAfter time.Duration) map[string]Host {
 	all := map[string]Host{}
 	for _, h := range hosts {

@@ -62,7 +62,7 @@ var ofProcess = []struct {
 	{count, "table_rows_total", "Rows written to the table.", func(f *Fleet) float64 { return float64(f.Counts.Rows) }},
 	{count, "parse_errors_total", "Lines that did not parse; they are stored all the same.", func(f *Fleet) float64 { return float64(f.Counts.ParseErrors) }},
 	{count, "archived_segments_total", "Files stored in the archive.", func(f *Fleet) float64 { return float64(f.Counts.Segments) }},
-	{count, "read_failures_total", "Times a log or a folder could not be read.", func(f *Fleet) float64 { return float64(f.Counts.Failures) }},
+	{count, "read_failures_total", "Times a log or a directory could not be read.", func(f *Fleet) float64 { return float64(f.Counts.Failures) }},
 	{gauge, "buffer_bytes", "Bytes in the spool, or in an agent's window.", func(f *Fleet) float64 { return float64(f.BufferBytes) }},
 	{gauge, "buffer_max_bytes", "Bytes that may be there; 0: no bound.", func(f *Fleet) float64 { return float64(f.BufferMaxBytes) }},
 	{gauge, "spool_segments", "Files in the spool.", func(f *Fleet) float64 { return float64(f.Segments) }},

@@ -198,7 +198,7 @@ func (c *agentCmd) compression() protocol.Compression {
 	return protocol.Compression(slices.Index(names, c.Compression))
 }
 
-// governed is a governor's state as a collector is told it.
+// governed converts a governor's state for a heartbeat.
 func governed(s governor.State) protocol.Governor {
 	g := protocol.Governor{Budget: s.BytesPerSecond, Reason: s.Reason}
 	if s.Level == "paused" {

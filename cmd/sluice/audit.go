@@ -126,7 +126,7 @@ func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
 	return runAudit(a, cfg)
 }
 
-// lockForRepair keeps a collector out of the data folder, and refuses while an
+// lockForRepair keeps a collector out of the data directory, and fails if an
 // earlier one has left segments: it would archive them under names whose files are
 // others now.
 func lockForRepair(data string) (*os.File, error) {
@@ -191,7 +191,7 @@ func (c *auditCmd) config(a *app) (cfg audit.Config, err error) {
 	return cfg, err
 }
 
-// readCheckpoint reads the checkpoint of a data folder; nil when there is none.
+// readCheckpoint reads the checkpoint of a data directory; nil if there is none.
 func readCheckpoint(data string) (*checkpoint.File, error) {
 	path := filepath.Join(data, "checkpoint")
 	if !exists(path) {

@@ -53,7 +53,7 @@ type starting struct {
 const startsAtOnce = 5 * time.Second
 
 // patiently calls open until it succeeds, fails with another error than a full disk, or
-// the process is told to stop. If it takes long, log, status file and /health say what is
+// the process is stopped. If it takes long, log, status file and /health name what is
 // waited for, and since when.
 func (s *starting) patiently(a *app, open func() error) error {
 	began := time.Now()

@@ -18,7 +18,7 @@ import (
 	"sluice/monitor/message"
 )
 
-// messageFlags say which people are told what changes.
+// messageFlags are the recipients of messages about changes of level.
 type messageFlags struct {
 	WebhookURL       string        `placeholder:"URL" help:"Post a JSON message here when the level of a host changes, or of the process; grouped, at most one a minute, repeated daily while it lasts."`
 	WebhookFormat    string        `default:"json" enum:"json,alertmanager" help:"json, which has a field text that chat programs show, or alertmanager, for an address such as http://alertmanager:9093/api/v2/alerts."`

@@ -45,7 +45,7 @@ const (
 	saveInterval = time.Second
 )
 
-// errReaderGone: nobody reads standard output any more.
+// errReaderGone is returned when standard output was closed by its reader.
 var errReaderGone = errors.New("standard output was closed by its reader")
 
 // follow prints logs as they grow, until the process is stopped or its output

@@ -74,7 +74,7 @@ func sends(x *agent.State) bool {
 	return x == nil || x.Connected && x.BusySince == nil && len(x.Refused) == 0 && x.Unsaved == ""
 }
 
-// locked reports whether a process is at work in the data folder.
+// locked reports whether a process uses the data directory.
 func locked(dir string) bool {
 	f, err := os.Open(filepath.Join(dir, "lock"))
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"sluice/monitor"
 )
 
-// statusFlags say who is told how a process is, and what is an error.
+// statusFlags are the flags of the status server, and the limits of /health.
 type statusFlags struct {
 	statusAccess
 	messageFlags

@@ -130,7 +130,7 @@ func archivePattern(url, data string) (archive.Pattern, error) {
 	return pattern, nil
 }
 
-// lockData keeps a second process out of the data folder. The lock goes with
+// lockData keeps a second process out of the data directory. The lock ends with
 // the process, however it ends.
 func lockData(dir string) (*os.File, error) {
 	if err := checkPrivate("--data", dir); err != nil {
@@ -158,7 +158,7 @@ func lockFile(path string) (*os.File, error) {
 	return f, nil
 }
 
-// newCollectorID names a data folder's files in an archive that it may share.
+// newCollectorID returns an id for a data directory's files in a shared archive.
 func newCollectorID() (string, error) {
 	var b [4]byte
 	if _, err := rand.Read(b[:]); err != nil {

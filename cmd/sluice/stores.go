@@ -89,7 +89,7 @@ type stores struct {
 // storeOptions are what a command says of its stores.
 type storeOptions struct {
 	formats []string // of the logs, for the layout of a table that is made
-	// checkpoint is a file, spool a folder; "" are those of --data.
+	// checkpoint is a file, spool a directory; "" are those of --data.
 	checkpoint, spool string
 	// collector has what goes beyond the flags; open fills in the rest.
 	collector ingest.CollectorConfig

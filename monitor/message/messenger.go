@@ -55,7 +55,7 @@ func New(cfg Config) *Messenger {
 	saved := map[string]map[string]told{}
 	if len(cfg.Saved) > 0 {
 		if err := json.Unmarshal(cfg.Saved, &saved); err != nil {
-			cfg.Log.Warn("state of messages unreadable, all that is wrong is told again", "err", err)
+			cfg.Log.Warn("saved state of messages unreadable, all problems are sent again", "err", err)
 		}
 	}
 	for _, s := range cfg.Senders {
