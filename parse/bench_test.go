@@ -66,7 +66,7 @@ func BenchmarkParsePattern(b *testing.B) {
 
 // BenchmarkPatternUndecided is the rate of lines that a pattern cannot decide.
 func BenchmarkPatternUndecided(b *testing.B) {
-	f, err := CompilePattern(`^(?P<a>(\S+)+)(?= )y`, nil)
+	f, err := compilePattern(`^(?P<a>(\S+)+)(?= )y`, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func Lookup(text string, zone *time.Location) (*Format, error) {
 
 func lookupBare(text string, zone *time.Location) (*Format, error) {
 	if expr, ok := strings.CutPrefix(text, PatternPrefix); ok {
-		return CompilePattern(expr, zone)
+		return compilePattern(expr, zone)
 	}
 	format := text
 	if s, ok := nicknames[text]; ok {

@@ -142,7 +142,7 @@ func FuzzCompilePattern(f *testing.F) {
 	f.Add(`(?P<a>(x+x+)+y)`, []byte("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"))
 	var rec schema.Record
 	f.Fuzz(func(t *testing.T, expr string, line []byte) {
-		format, err := CompilePattern(expr, nil)
+		format, err := compilePattern(expr, nil)
 		if err != nil || len(line) > 1000 {
 			return
 		}

@@ -35,12 +35,12 @@ type scratch struct {
 	spans []int
 }
 
-// CompilePattern compiles a regular expression (RE2 syntax, and lookaround and backreferences)
+// compilePattern compiles a regular expression (RE2 syntax, and lookaround and backreferences)
 // whose named groups are the fields. A group with the name of a LogFormat's field (status, bytes,
 // client, time, …) has that field's type. The expression matches bytes: in a class or an escape,
 // \xE9 is the byte 0xE9. [Format.Backtracks] reports whether the time for a line can be more than
 // linear in its length.
-func CompilePattern(expr string, zone *time.Location) (*Format, error) {
+func compilePattern(expr string, zone *time.Location) (*Format, error) {
 	if zone == nil {
 		zone = time.UTC
 	}

@@ -136,7 +136,7 @@ func TestPatternsThatRE2ReadsTakeLinearTime(t *testing.T) {
 	for _, expr := range []string{
 		`^(?P<a>(\S+)+)$`, `(\S+)+(?P<a>y)`, `^(?P<a>(x+x+)+)(?P<b>y)$`, `(?P<a>(\S*)*)\d`, `(a|aa)+(?P<a>$)`, `(?:.*)*=.*=(?P<a>;)`, `(?P<client>\S+) (.*) (.*) (.*) (?P<a>z)`, `(?i)(?P<a>(K|S)+)!`,
 	} {
-		f, err := CompilePattern(expr, nil)
+		f, err := compilePattern(expr, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func TestPatternsThatNeedBacktrackingAreKnown(t *testing.T) {
 		`(?P<a>x(?=y))`: true, `(?P<a>(?<!x)y)`: true, `(?P<a>\w)(?P=a)`: true, `(\w)(?P<a>\1)`: true, `(?P<a>(?>x+)y)`: true,
 		`\b(?P<a>x)`: true, `(?i)(?P<a>é)`: true, `(?P<a>[a-z-[aeiou]])`: true,
 	} {
-		f, err := CompilePattern(expr, nil)
+		f, err := compilePattern(expr, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +176,7 @@ func TestPatternsOfTooManyInstructionsAreRefused(t *testing.T) {
 	for _, expr := range []string{
 		`(?P<a>x)` + strings.Repeat(`x{1000}`, 11), `(?P<a>` + strings.Repeat(`(?:ab|c){300}`, 20) + `)`, strings.Repeat(`(\S{1,1000})`, 9) + `(?P<a>y)`,
 	} {
-		if f, err := CompilePattern(expr, nil); err == nil || !strings.Contains(err.Error(), "instructions") {
+		if f, err := compilePattern(expr, nil); err == nil || !strings.Contains(err.Error(), "instructions") {
 			t.Errorf("%.40s: %v, %v", expr, f, err)
 		}
 	}

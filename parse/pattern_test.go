@@ -39,7 +39,7 @@ func TestPatternGivesTypedFields(t *testing.T) {
 		{`^(?P<a>\w+)$`, "crlf\r", `a = "crlf"`},
 		{`(?P<Status>\d+)`, "200", `status = 200`},
 	} {
-		f, err := CompilePattern(c.expr, berlin)
+		f, err := compilePattern(c.expr, berlin)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func TestPatternGivesTypedFields(t *testing.T) {
 }
 
 func TestPatternThatBacktracksIsAParseErrorAndNotAHang(t *testing.T) {
-	f, err := CompilePattern(`^(?P<a>(x+x+)+)(?=y)(?P<b>y)$`, nil)
+	f, err := compilePattern(`^(?P<a>(x+x+)+)(?=y)(?P<b>y)$`, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestPatternThatBacktracksIsAParseErrorAndNotAHang(t *testing.T) {
 }
 
 func TestPatternTimesAreExactOrNull(t *testing.T) {
-	f, err := CompilePattern(`^(?P<time>.*)$`, nil)
+	f, err := compilePattern(`^(?P<time>.*)$`, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestPatternTimesAreExactOrNull(t *testing.T) {
 }
 
 func TestAPatternThatStarvesIsTriedAgain(t *testing.T) {
-	f, err := CompilePattern(`^(?P<a>\w+) (?=\d)(?P<b>\d+)`, nil)
+	f, err := compilePattern(`^(?P<a>\w+) (?=\d)(?P<b>\d+)`, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestAPatternThatStarvesIsTriedAgain(t *testing.T) {
 
 func TestAPatternThatBacktracksAtEachLineGoesOn(t *testing.T) {
 	for _, expr := range []string{`^(?P<a>(\S+)+)(?= )y`, `^(?P<a>(\w+)+)\1z`, `(?P<a>(x+x+)+(?<=x)y)`, `^(?P<a>(?:[a-z]+x?)+)(?<!x)!`} {
-		f, err := CompilePattern(expr, nil)
+		f, err := compilePattern(expr, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +154,7 @@ func TestPatternsThatBacktrackReadTheLongestLines(t *testing.T) {
 		`^(?P<a>\S+)(?= x)(?P<b>.*)$`: long + " x end", `^(?P<a>(?:(?! x).)*) x(?P<b>.*)$`: long + " x end", `^(?P<a>.*?)(?= x)(?P<b>.*)$`: long + " x end",
 		`^(?P<client>\S+) \S+ (?P<user>.*?) \[(?P<time>[^\]]+)\] "(?!POST)(?P<r>(?:[^"\\]|\\.)*)" (?P<status>\d+)`: `192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET /` + long + ` HTTP/1.1" 200`,
 	} {
-		f, err := CompilePattern(expr, nil)
+		f, err := compilePattern(expr, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

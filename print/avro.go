@@ -8,8 +8,8 @@ import (
 	"sluice/schema"
 )
 
-// AvroRecord is the name of the record in Avro files.
-const AvroRecord = "sluice.Access"
+// avroRecord is the name of the record in Avro files.
+const avroRecord = "sluice.Access"
 
 // avroColumns are the output's columns; the default has the host, so that one
 // schema serves parse, scan and `sluice schema avro`.
@@ -26,7 +26,7 @@ type avroPrinter struct {
 
 func newAvro(w io.Writer, o Options) (*avroPrinter, error) {
 	columns := o.avroColumns()
-	text, err := schema.AvroSchema(AvroRecord, columns)
+	text, err := schema.AvroSchema(avroRecord, columns)
 	if err != nil {
 		return nil, fmt.Errorf("print: %w", err)
 	}

@@ -35,7 +35,7 @@ func avroIsReadBack(t *testing.T, codec string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := schema.AvroSchema(AvroRecord, schema.AvroFields(lookup(t, "combined").Fields()))
+	want, err := schema.AvroSchema(avroRecord, schema.AvroFields(lookup(t, "combined").Fields()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,8 +50,8 @@ type Options struct {
 	Codec string
 }
 
-// Kinds are the outputs that New knows.
-const Kinds = "raw, json, avrojson, avro, csv, tsv, table"
+// kinds are the outputs that New knows.
+const kinds = "raw, json, avrojson, avro, csv, tsv, table"
 
 // CSVSafe is csv for spreadsheets: no value is evaluated as a formula.
 const CSVSafe = "csv-safe"
@@ -85,7 +85,7 @@ func New(w io.Writer, kind string, o Options) (Printer, error) {
 	case "table":
 		return newTable(w, o), nil
 	}
-	return nil, fmt.Errorf("%w %q is not known: use one of %s", ErrKind, kind, Kinds)
+	return nil, fmt.Errorf("%w %q is not known: use one of %s", ErrKind, kind, kinds)
 }
 
 // columns are the output's fields if all entries have the same.

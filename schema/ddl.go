@@ -73,7 +73,7 @@ type sqlColumn struct {
 // columns returns the cells of a table whose lines have these fields.
 func (l Layout) columns(fields []Field) []sqlColumn {
 	if l.Name == LayoutPacked {
-		return []sqlColumn{{PackedQualifier, PackedQualifier, false, false}}
+		return []sqlColumn{{packedQualifier, packedQualifier, false, false}}
 	}
 	columns := []sqlColumn{{HostField, HostField, false, true}}
 	for _, f := range fields {
@@ -119,7 +119,7 @@ func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
 	kept := LogbodyField
 	if l.Name == LayoutPacked {
 		b.WriteString(hivePacked)
-		kept = PackedQualifier
+		kept = packedQualifier
 	}
 	fmt.Fprintf(&b, "CREATE EXTERNAL TABLE `%s_hbase` (\n  `rowkey` BINARY%s\n)\n", name, types.String())
 	fmt.Fprintf(&b, "STORED BY 'org.apache.hadoop.hive.hbase.HBaseStorageHandler'\nWITH SERDEPROPERTIES ('hbase.columns.mapping' = ':key#b%s')\n", mapping.String())

@@ -60,7 +60,7 @@ func (l Layout) NewRowEncoder(s *Stream, fields []Field) *RowEncoder {
 func (l Layout) Qualifier(field string) string {
 	switch l.Name {
 	case LayoutPacked:
-		return PackedQualifier
+		return packedQualifier
 	case LayoutFlume:
 		if q, ok := flumeQualifiers[field]; ok {
 			return q
@@ -75,7 +75,7 @@ func (e *RowEncoder) Schema() (string, error) {
 	if e.packer == nil {
 		return "", nil
 	}
-	return AvroSchema(PackedRecord, e.packer.avro.fields)
+	return AvroSchema(packedRecord, e.packer.avro.fields)
 }
 
 // Append adds the row of the record at offset of the stream. The row's cells are spans of the

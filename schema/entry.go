@@ -143,7 +143,7 @@ func (e *Entry) Text(p Place, buf *[]byte) []byte {
 		b = append(b, e.statusClass(p), 'x', 'x')
 	default:
 		if p.Kind == Time {
-			b = AppendTime(b, e.Num(p), e.Record.ZoneSeconds)
+			b = appendTime(b, e.Num(p), e.Record.ZoneSeconds)
 		} else {
 			b = strconv.AppendInt(b, e.Num(p), 10)
 		}
@@ -186,9 +186,9 @@ func (e ParseError) append(dst []byte) []byte {
 	return append(append(dst, ": "...), e.Reason...)
 }
 
-// AppendTime appends nanoseconds since 1970 in RFC 3339, in a zone of zoneSeconds east of UTC, with
+// appendTime appends nanoseconds since 1970 in RFC 3339, in a zone of zoneSeconds east of UTC, with
 // as many digits of the fraction as needed. A zone that RFC 3339 cannot express is replaced by UTC.
-func AppendTime(dst []byte, nanos int64, zoneSeconds int32) []byte {
+func appendTime(dst []byte, nanos int64, zoneSeconds int32) []byte {
 	if zoneSeconds%60 != 0 || zoneSeconds <= -86400 || zoneSeconds >= 86400 {
 		zoneSeconds = 0
 	}

@@ -82,7 +82,7 @@ func TestTimesInTheirOwnZone(t *testing.T) {
 		0: "2015-05-17T10:05:03.12Z", 7200: "2015-05-17T12:05:03.12+02:00", -12600: "2015-05-17T06:35:03.12-03:30",
 		30: "2015-05-17T10:05:03.12Z", 360000: "2015-05-17T10:05:03.12Z",
 	} {
-		got := string(AppendTime(nil, at, zone))
+		got := string(appendTime(nil, at, zone))
 		if got != want {
 			t.Errorf("zone %d: %s, want %s", zone, got, want)
 		}

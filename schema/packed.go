@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	// PackedQualifier is the qualifier of the packed layout's only cell.
-	PackedQualifier = "record"
-	// PackedRecord is the name of its Avro record.
-	PackedRecord = "sluice.Access"
+	// packedQualifier is the qualifier of the packed layout's only cell.
+	packedQualifier = "record"
+	// packedRecord is the name of its Avro record.
+	packedRecord = "sluice.Access"
 
 	// packedHeadBytes: C3 01, the marker of Avro's single-object encoding, and the
 	// writer schema's fingerprint, 8 bytes, little-endian.
@@ -19,9 +19,9 @@ const (
 
 var packedMarker = [2]byte{0xc3, 0x01}
 
-// PackedFields are the fields of the packed record of a format: those of AvroFields with logbody
+// packedFields are the fields of the packed record of a format: those of AvroFields with logbody
 // first, so that it can be found without the schema.
-func PackedFields(fields []Field) []Field {
+func packedFields(fields []Field) []Field {
 	columns := AvroFields(fields)
 	return append([]Field{{Name: LogbodyField}}, columns[:len(columns)-1]...)
 }
@@ -29,7 +29,7 @@ func PackedFields(fields []Field) []Field {
 // PackedSchema returns the writer schema of a format's packed records. The error wraps ErrAvro if
 // two of the fields have the same name in Avro.
 func PackedSchema(fields []Field) (string, error) {
-	return AvroSchema(PackedRecord, PackedFields(fields))
+	return AvroSchema(packedRecord, packedFields(fields))
 }
 
 // packer encodes the packed records of one format.
@@ -40,10 +40,10 @@ type packer struct {
 }
 
 func newPacker(s *Stream, fields []Field) *packer {
-	columns := PackedFields(fields)
+	columns := packedFields(fields)
 	p := &packer{avro: NewAvroEncoder(columns), entry: Entry{Stream: s}}
 	copy(p.head[:], packedMarker[:])
-	binary.LittleEndian.PutUint64(p.head[2:], avroFingerprint(canonicalAvro(PackedRecord, columns)))
+	binary.LittleEndian.PutUint64(p.head[2:], avroFingerprint(canonicalAvro(packedRecord, columns)))
 	return p
 }
 
@@ -52,7 +52,7 @@ func (p *packer) append(rows *Rows, offset int64, rec *Record) {
 	p.entry.Offset, p.entry.Record = offset, rec
 	start := len(rows.arena)
 	rows.arena = p.avro.Append(append(rows.arena, p.head[:]...), &p.entry)
-	rows.cells = append(rows.cells, Cell{PackedQualifier, rows.arena[start:len(rows.arena):len(rows.arena)], 0})
+	rows.cells = append(rows.cells, Cell{packedQualifier, rows.arena[start:len(rows.arena):len(rows.arena)], 0})
 }
 
 // packedLine returns the logbody of a packed record, its first field; false if the bytes are no

@@ -20,7 +20,7 @@ func packedRow(t *testing.T, e *Entry) (rows *Rows, record []byte) {
 	rows = new(Rows)
 	l.NewRowEncoder(e.Stream, e.Record.Fields).Append(rows, e.Offset, e.Record)
 	cells := rows.Cells(0)
-	if rows.Len() != 1 || len(cells) != 1 || cells[0].Qualifier != PackedQualifier {
+	if rows.Len() != 1 || len(cells) != 1 || cells[0].Qualifier != packedQualifier {
 		t.Fatalf("%d rows, cells %v", rows.Len(), cells)
 	}
 	return rows, cells[0].Value
@@ -43,7 +43,7 @@ func TestAPackedRecordIsReadByAnother(t *testing.T) {
 	// The canonical form has no logicalType; the other's keeps it, so it gets a
 	// schema without.
 	plain := avro.MustParse(strings.ReplaceAll(text, `,"logicalType":"timestamp-micros"`, ""))
-	if got := string(canonicalAvro(PackedRecord, PackedFields(e.Record.Fields))); got != plain.String() {
+	if got := string(canonicalAvro(packedRecord, packedFields(e.Record.Fields))); got != plain.String() {
 		t.Errorf("canonical form %s, want %s", got, plain)
 	}
 	_, record := packedRow(t, e)
@@ -68,7 +68,7 @@ func TestAPackedRecordIsReadByAnother(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
-	if line, ok := (&Row{Cells: []Cell{{Qualifier: PackedQualifier, Value: record}}}).Cell(LogbodyField); !ok || !bytes.Equal(line, e.Record.Line) {
+	if line, ok := (&Row{Cells: []Cell{{Qualifier: packedQualifier, Value: record}}}).Cell(LogbodyField); !ok || !bytes.Equal(line, e.Record.Line) {
 		t.Errorf("logbody %q, %v", line, ok)
 	}
 }
@@ -80,7 +80,7 @@ func TestTheFingerprintIsThatOfTheSpecification(t *testing.T) {
 		t.Errorf("%x", got)
 	}
 	// Java's SchemaNormalization.parsingFingerprint64 of PackedSchema.
-	if got := avroFingerprint(canonicalAvro(PackedRecord, PackedFields(combinedFields))); got != 0xb85ea5604fb4a28b {
+	if got := avroFingerprint(canonicalAvro(packedRecord, packedFields(combinedFields))); got != 0xb85ea5604fb4a28b {
 		t.Errorf("combined: %x", got)
 	}
 }

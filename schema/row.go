@@ -27,7 +27,7 @@ func (r *Row) Cell(qualifier string) ([]byte, bool) {
 			return r.Cells[i].Value, true
 		}
 	}
-	if qualifier == LogbodyField && len(r.Cells) == 1 && r.Cells[0].Qualifier == PackedQualifier {
+	if qualifier == LogbodyField && len(r.Cells) == 1 && r.Cells[0].Qualifier == packedQualifier {
 		return packedLine(r.Cells[0].Value)
 	}
 	return nil, false

@@ -16,7 +16,7 @@ type Handshake = hadoop.Handshake
 
 // The authentication methods, as numbered by class AuthMethod.
 const (
-	AuthSimple   = 80
+	authSimple   = 80
 	AuthKerberos = 81
 	AuthDigest   = 82
 )
@@ -27,7 +27,7 @@ func Preamble(auth byte) []byte { return []byte{'H', 'B', 'a', 's', 0, auth} }
 // Simple is the handshake of a cluster without security: the server trusts the user name in the
 // connection header.
 func Simple(_ context.Context, conn net.Conn, _ Server) (net.Conn, error) {
-	if _, err := conn.Write(Preamble(AuthSimple)); err != nil {
+	if _, err := conn.Write(Preamble(authSimple)); err != nil {
 		return nil, fmt.Errorf("send the preamble: %w", err)
 	}
 	return conn, nil

@@ -39,8 +39,8 @@ const (
 	MaxRowBytes = 1<<15 - 1
 )
 
-// CellBytes is the size of a cell in a block.
-func CellBytes(row, family, qualifier, value int) int {
+// cellBytes is the size of a cell in a block.
+func cellBytes(row, family, qualifier, value int) int {
 	return cellFixedBytes + row + family + qualifier + value
 }
 

@@ -16,7 +16,7 @@ func TestACellReadsAsItWasWritten(t *testing.T) {
 	size := 0
 	for _, c := range cells {
 		block = AppendCell(block, c.Row, string(c.Family), string(c.Qualifier), c.Timestamp, c.Type, c.Value)
-		size += CellBytes(len(c.Row), len(c.Family), len(c.Qualifier), len(c.Value))
+		size += cellBytes(len(c.Row), len(c.Family), len(c.Qualifier), len(c.Value))
 	}
 	if len(block) != size {
 		t.Errorf("%d bytes, want %d", len(block), size)

@@ -134,8 +134,8 @@ func (c *File) room(host string, streams int, bytes int64) error {
 	return nil
 }
 
-// CheckLabels refuses labels that are longer than MaxLabelBytes together.
-func CheckLabels(labels map[string]string) error {
+// checkLabels refuses labels that are longer than MaxLabelBytes together.
+func checkLabels(labels map[string]string) error {
 	n := 0
 	for name, value := range labels {
 		n += len(name) + len(value)
@@ -168,7 +168,7 @@ func (c *File) known(host string, named schema.StreamID) *Stream {
 // ForeignStreamID. Format, zone and labels are entry's from now on. ErrQuota: there are
 // too many.
 func (c *File) Declare(entry schema.StreamEntry, own bool, now time.Time) (*Stream, error) {
-	if err := CheckLabels(entry.Labels); err != nil {
+	if err := checkLabels(entry.Labels); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()

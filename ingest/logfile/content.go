@@ -18,8 +18,8 @@ func (c Compression) String() string {
 	return [...]string{"no compression", "gzip", "zstd", "bzip2", "xz"}[c]
 }
 
-// HeadBytes of a file's beginning are enough for Recognize.
-const HeadBytes = 32 << 10
+// headBytes of a file's beginning are enough for Recognize.
+const headBytes = 32 << 10
 
 // NotLogError reports that a file holds no lines of text. Nothing of it is read.
 type NotLogError struct {
@@ -99,7 +99,7 @@ var packed = []struct {
 // is packed. *NotLogError: it is packed otherwise, or no text. What is not certain
 // is text: a log of odd bytes is a log.
 func Recognize(start []byte) (Compression, error) {
-	start = start[:min(len(start), HeadBytes)]
+	start = start[:min(len(start), headBytes)]
 	if c := compressionOf(start); c != NotCompressed {
 		return c, nil
 	}

@@ -62,7 +62,7 @@ func TestWhatIsNoLogIsRefusedByName(t *testing.T) {
 		}
 	}
 	for seed := range uint64(300) {
-		if _, err := Recognize([]byte(randomBytes(seed, HeadBytes))); err == nil {
+		if _, err := Recognize([]byte(randomBytes(seed, headBytes))); err == nil {
 			t.Errorf("random bytes, seed %d, are a log", seed)
 		}
 	}
@@ -76,7 +76,7 @@ func TestALogOfOddBytesIsALog(t *testing.T) {
 		"Latin-1 begins": "\xff\xfe is how it begins\n", "Cyrillic in KOI8-R": strings.Repeat("\xd0\xd2\xc9\xd7\xc5\xd4 \xcd\xc9\xd2\n", 50),
 		"Cyrillic in UTF-8": strings.Repeat("привет мир\n", 50), "a mark": "\xef\xbb\xbf" + apacheLine,
 		"raw TLS hellos": strings.Repeat(hello, 20), "one raw TLS hello": hello, "terminal escapes": strings.Repeat("\x1b[31mred\x1b[0m\n", 9),
-		"a hole": strings.Repeat("\x00", 8192) + apacheLine, "nothing but a hole": strings.Repeat("\x00", HeadBytes),
+		"a hole": strings.Repeat("\x00", 8192) + apacheLine, "nothing but a hole": strings.Repeat("\x00", headBytes),
 		"an odd hole": strings.Repeat("\x00", 31) + apacheLine, "a hole behind": "whole\x00\n\x00\x00\x00", "a hole within": apacheLine + strings.Repeat("\x00", 8192) + apacheLine,
 		"a torn line first": "\x01\x02\x03\n" + strings.Repeat(apacheLine, 3), "BZh": "BZh9.example.com - - x\n", "BZ": "BZ", "LZIP": "LZIP is a name\n",
 		"MZ": "MZ\n", "P": "P", "PK": "PK - - x\n", "7z": "7z.example.com\n", "ustar": strings.Repeat("x", 250) + " a ustar\n", "Obj": "Obj1 x\n",

@@ -125,7 +125,7 @@ func newDecoder(path string, c Compression, in *input) (*decoder, error) {
 		d.err = d.failed(err)
 		return d, nil // no line of it can be read; the first Read says so
 	}
-	head := make([]byte, HeadBytes)
+	head := make([]byte, headBytes)
 	n, err := readFull(d.lines, head)
 	if d.ahead = head[:n]; err != nil {
 		d.err = d.failed(err)

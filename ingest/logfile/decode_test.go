@@ -269,7 +269,7 @@ func TestACompressedBombTakesNoMemory(t *testing.T) {
 			return nil
 		})
 	})
-	if err != nil || longest > MaxLineBytes+BatchBytes || total < 256<<20 || allocated > 1000 {
+	if err != nil || longest > MaxLineBytes+batchBytes || total < 256<<20 || allocated > 1000 {
 		t.Errorf("%d bytes, the longest line %d, %v allocations, %v", total, longest, allocated, err)
 	}
 
@@ -310,7 +310,7 @@ func TestTheNameSaysNothing(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	for name, trimmed := range map[string]string{"a.log.GZ": "a.log", "a.xz": "a", "a.log": "a.log", ".gz": ".gz", "a.zst": "a", "a.Bz2": "a"} {
-		if got := TrimCompressed(name); got != trimmed || CompressedName(name) != (name != trimmed) {
+		if got := trimCompressed(name); got != trimmed || CompressedName(name) != (name != trimmed) {
 			t.Errorf("TrimCompressed(%s) = %s", name, got)
 		}
 	}

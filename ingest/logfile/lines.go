@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// BatchBytes is how much is read at a time: large enough to compress well,
+	// batchBytes is how much is read at a time: large enough to compress well,
 	// small enough that two in flight cost little memory.
-	BatchBytes = 1 << 20
+	batchBytes = 1 << 20
 	// MaxLineBytes: what goes on without a newline for longer is cut there, each
 	// piece a line of its own.
 	MaxLineBytes = 8 << 20
@@ -114,7 +114,7 @@ func ReadLines(ctx context.Context, r io.Reader, each func(line []byte, offset i
 
 // fill reads until b has a batch's bytes more, or the log ends.
 func fill(r io.Reader, b []byte) ([]byte, error) {
-	want := len(b) + BatchBytes
+	want := len(b) + batchBytes
 	if cap(b) < want {
 		b = append(make([]byte, 0, want), b...)
 	}

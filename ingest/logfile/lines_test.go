@@ -20,7 +20,7 @@ func TestReadLinesGivesEveryByteInOrder(t *testing.T) {
 	for i := range 4000 {
 		n := random.IntN(300)
 		if i%1000 == 999 {
-			n = BatchBytes + random.IntN(BatchBytes)
+			n = batchBytes + random.IntN(batchBytes)
 		}
 		fmt.Fprintf(&log, "%d %s\n", i, strings.Repeat("x", n))
 	}

@@ -76,7 +76,7 @@ func Open(path string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	start := make([]byte, HeadBytes)
+	start := make([]byte, headBytes)
 	n, err := f.ReadAt(start, 0)
 	if err != nil && err != io.EOF {
 		return nil, errors.Join(err, f.Close())
@@ -108,10 +108,10 @@ var compressedSuffixes = []string{".gz", ".zst", ".bz2", ".xz"}
 
 // CompressedName reports whether a file of that name is one that a compressor made.
 // What it is its first bytes tell: see Recognize.
-func CompressedName(path string) bool { return TrimCompressed(path) != path }
+func CompressedName(path string) bool { return trimCompressed(path) != path }
 
-// TrimCompressed returns the path without a compressor's suffix.
-func TrimCompressed(path string) string {
+// trimCompressed returns the path without a compressor's suffix.
+func trimCompressed(path string) string {
 	for _, suffix := range compressedSuffixes {
 		if n := len(path) - len(suffix); n > 0 && strings.EqualFold(path[n:], suffix) {
 			return path[:n]

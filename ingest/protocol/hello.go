@@ -116,7 +116,7 @@ func appendLabels(b []byte, labels map[string]string) []byte {
 
 func readLabels(r *avrorpc.Reader) map[string]string {
 	var labels map[string]string
-	for items := r.Items(MaxLabels); items.Next(); {
+	for items := r.Items(maxLabels); items.Next(); {
 		if labels == nil {
 			labels = make(map[string]string)
 		}

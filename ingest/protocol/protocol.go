@@ -30,7 +30,7 @@ const (
 // thousand virtual hosts, and as many again.
 const (
 	MaxStreams     = 20_000
-	MaxLabels      = 64
+	maxLabels      = 64
 	MaxCounters    = 1024
 	MaxTroubles    = 32
 	MaxStringBytes = 8 << 10

@@ -25,8 +25,8 @@ import (
 // on a bad day.
 const (
 	entryFrameBytes = 8 // id, length, check
-	// MaxEntryBytes is the longest entry that a gzip header has room for.
-	MaxEntryBytes = 65000
+	// maxEntryBytes is the longest entry that a gzip header has room for.
+	maxEntryBytes = 65000
 )
 
 // entryText is an entry as it is written. The stream's id is the member's.
@@ -50,8 +50,8 @@ func CheckEntry(s schema.Stream, labels map[string]string) error {
 
 func marshalEntry(s *schema.Stream, labels map[string]string) ([]byte, error) {
 	b, err := json.Marshal(entryText{s.Host, s.Path, s.Format, s.Zone, s.Sparse, labels, schema.PathBytes(s.Path)})
-	if err == nil && len(b) > MaxEntryBytes {
-		err = fmt.Errorf("path, format and labels of %.100q take %d bytes, and the archive has room for %d", s.Path, len(b), MaxEntryBytes)
+	if err == nil && len(b) > maxEntryBytes {
+		err = fmt.Errorf("path, format and labels of %.100q take %d bytes, and the archive has room for %d", s.Path, len(b), maxEntryBytes)
 	}
 	return b, err
 }

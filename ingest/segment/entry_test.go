@@ -93,7 +93,7 @@ func TestAStreamsFirstMemberSaysWhatTheStreamIs(t *testing.T) {
 
 func TestAnEntryThatDoesNotFitIsRefused(t *testing.T) {
 	long := entryStream
-	long.Format = strings.Repeat("%h", MaxEntryBytes)
+	long.Format = strings.Repeat("%h", maxEntryBytes)
 	if err := CheckEntry(long, nil); err == nil || CheckEntry(entryStream, nil) != nil {
 		t.Errorf("%v", err)
 	}

@@ -18,7 +18,7 @@ const (
 	minBodyBytes = 3 + trailerBytes
 	// maxMemberBytes leaves room for data that deflate cannot shrink (five bytes
 	// a stored block, of 65,535 bytes or, at worst, far less).
-	maxMemberBytes = MaxBatchBytes + MaxBatchBytes/64 + MaxEntryBytes + 1024
+	maxMemberBytes = MaxBatchBytes + MaxBatchBytes/64 + maxEntryBytes + 1024
 	// maxInflation is deflate's limit: 258 bytes from two bits. It keeps a header
 	// from asking for memory that its member cannot fill.
 	maxInflation = 1032
@@ -140,7 +140,7 @@ func parseHeader(src []byte, offset int64) (m Member, synced int64, bad *FormatE
 		reason = fmt.Sprintf("version %d, and only 1 is known", src[versionAt])
 	case src[17]&^(flagUnterminated|flagEntry) != 0:
 		reason = fmt.Sprintf("unknown flags %#x", src[17])
-	case m.EntryBytes == 0 && behind != 0 || m.EntryBytes < 0 || m.EntryBytes > MaxEntryBytes || src[17]&flagEntry != 0 && m.EntryBytes == 0:
+	case m.EntryBytes == 0 && behind != 0 || m.EntryBytes < 0 || m.EntryBytes > maxEntryBytes || src[17]&flagEntry != 0 && m.EntryBytes == 0:
 		reason = fmt.Sprintf("%d unknown bytes in its header", behind)
 	case m.Range.Start < 0 || m.Range.End < 0 || n <= 0 || n > MaxBatchBytes:
 		reason = fmt.Sprintf("impossible range %v", m.Range)

@@ -63,9 +63,9 @@ func (n Name) Check() error {
 	return fmt.Errorf("segment: period %q is not YYYYMMDD, YYYYMMDDHH or YYYYMMDDHHMM", n.Period)
 }
 
-// MaxHostBytes is the longest host name: DNS's limit, and within a directory
+// maxHostBytes is the longest host name: DNS's limit, and within a directory
 // entry's 255.
-const MaxHostBytes = 253
+const maxHostBytes = 253
 
 // CheckHost refuses a host name that would not be one plain directory: user
 // input becomes a path here. It is for the side that takes the name in, so that a
@@ -75,8 +75,8 @@ func CheckHost(host string) error {
 	switch {
 	case host == "":
 		reason = "is empty"
-	case len(host) > MaxHostBytes:
-		reason = fmt.Sprintf("has %d bytes, at most %d can be used", len(host), MaxHostBytes)
+	case len(host) > maxHostBytes:
+		reason = fmt.Sprintf("has %d bytes, at most %d can be used", len(host), maxHostBytes)
 	case host[0] == '.' || host[0] == '_':
 		reason = "begins with . or _, which hides it from Hadoop's readers"
 	case strings.ContainsFunc(host, func(r rune) bool { return r < ' ' || r == '/' || r == '\\' || r == 0x7f || r == 0xfffd }):

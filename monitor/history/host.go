@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// SparkQuarters are the quarters of an hour that are kept in memory: 8 days.
-	SparkQuarters = 8 * 24 * 60 / QuarterMinutes
+	// sparkQuarters are the quarters of an hour that are kept in memory: 8 days.
+	sparkQuarters = 8 * 24 * 60 / QuarterMinutes
 	dayQuarters   = 24 * 60 / QuarterMinutes
 	// maxPending bounds the changes of state that one minute can write.
 	maxPending = 4
@@ -33,8 +33,8 @@ type host struct {
 	newest int64 // slot in the rings
 	// The last quarters of an hour, by slot: numbers of 12 bits, or absent. minutes is what
 	// Covered said.
-	lines   [SparkQuarters]uint16
-	minutes [SparkQuarters]uint8
+	lines   [sparkQuarters]uint16
+	minutes [sparkQuarters]uint8
 	errors  [dayQuarters]uint16 // lines that did not parse
 	failed  [dayQuarters]uint16 // 5xx
 
@@ -135,11 +135,11 @@ func (h *host) take(at time.Time) page {
 
 // keep notes a quarter of an hour in the rings.
 func (h *host) keep(q int64, s *Sample) {
-	for skipped := max(h.newest+1, q-SparkQuarters+1); skipped < q; skipped++ {
-		h.lines[skipped%SparkQuarters] = absent
+	for skipped := max(h.newest+1, q-sparkQuarters+1); skipped < q; skipped++ {
+		h.lines[skipped%sparkQuarters] = absent
 	}
 	h.newest = max(h.newest, q)
-	i := q % SparkQuarters
+	i := q % sparkQuarters
 	h.lines[i], h.minutes[i] = number(s.Lines()), s.Covered
 	h.errors[q%dayQuarters], h.failed[q%dayQuarters] = number(s.ParseErrors), number(s.ByClass[4])
 }
@@ -183,7 +183,7 @@ func (h *host) load(f vfs.File, at time.Time) error {
 		h.state, h.known = changes[n-1], true
 	}
 	present := quarterTable.slotOf(at)
-	first := present - SparkQuarters + 1
+	first := present - sparkQuarters + 1
 	minutes, err := minuteTable.read(f, first*QuarterMinutes, (present+1)*QuarterMinutes)
 	if err != nil {
 		return err

@@ -88,7 +88,7 @@ func (s *Store) Sparks(at time.Time) map[string]*Spark {
 			q := present - int64(dayQuarters-1-i)
 			x.Today[i], x.LastWeek[i] = h.rate(q), h.rate(q-7*dayQuarters)
 			if x.Today[i] >= 0 {
-				x.Lines += value(h.lines[q%SparkQuarters])
+				x.Lines += value(h.lines[q%sparkQuarters])
 				x.ParseErrors += value(h.errors[q%dayQuarters])
 				x.Failed += value(h.failed[q%dayQuarters])
 			}
@@ -100,10 +100,10 @@ func (s *Store) Sparks(at time.Time) map[string]*Spark {
 
 // rate is the lines a second of a quarter of an hour, negative where there is no sample.
 func (h *host) rate(q int64) float32 {
-	if q > h.newest || q <= h.newest-SparkQuarters {
+	if q > h.newest || q <= h.newest-sparkQuarters {
 		return -1
 	}
-	i := q % SparkQuarters
+	i := q % sparkQuarters
 	if h.lines[i] == absent || h.minutes[i] == 0 {
 		return -1
 	}

@@ -82,8 +82,8 @@ type Options struct {
 	Version string
 }
 
-// DefaultVersion is the version of httpd if Options have none.
-const DefaultVersion = "2.4.71"
+// defaultVersion is the version of httpd if Options have none.
+const defaultVersion = "2.4.71"
 
 // Bounds of one configuration. httpd's own are maxIncludeDepth (its AP_MAX_INCLUDE_DEPTH) and lines
 // of 16 MiB; they are far above real configurations.

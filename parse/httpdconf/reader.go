@@ -54,7 +54,7 @@ func newReader(path string, opts Options) (*reader, error) {
 	}
 	r.current = r.main
 	if r.version == "" {
-		r.version = DefaultVersion
+		r.version = defaultVersion
 	}
 	dir := filepath.Dir(path)
 	if r.root == "" {

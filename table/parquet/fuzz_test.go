@@ -199,7 +199,7 @@ func checkPages(t *testing.T, f *File, g, column int, want group) {
 
 // TestReadingAllocatesNothingARow: what a read allocates does not grow with the rows.
 func TestReadingAllocatesNothingARow(t *testing.T) {
-	const rows = 3 * PageRows
+	const rows = 3 * pageRows
 	tab := table{columns: []Column{{Name: "t", Type: ByteArray, Optional: true}, {Name: "n", Type: Int64, Optional: true}, {Name: "p", Type: ByteArray}}}
 	g := group{rows: rows, texts: map[int][][]byte{}, ints: map[int][]int64{}, valid: map[int][]bool{}}
 	for i := range rows {

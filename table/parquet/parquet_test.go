@@ -138,7 +138,7 @@ func random(rng *rand.Rand) table {
 
 func randomGroup(rng *rand.Rand, columns []Column) group {
 	g := group{texts: map[int][][]byte{}, ints: map[int][]int64{}, valid: map[int][]bool{}}
-	g.rows = 1 + rng.IntN([]int{3, 70, 1000, 3*PageRows + 5}[rng.IntN(4)])
+	g.rows = 1 + rng.IntN([]int{3, 70, 1000, 3*pageRows + 5}[rng.IntN(4)])
 	for column, c := range columns {
 		if c.Optional && rng.IntN(8) == 0 {
 			continue // not written: null

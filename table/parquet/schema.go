@@ -69,9 +69,9 @@ const (
 
 const (
 	magic = "PAR1"
-	// PageRows is how many rows a data page of every column has; the last of a row group
+	// pageRows is how many rows a data page of every column has; the last of a row group
 	// can have fewer. So a reader takes the same pages of each column.
-	PageRows = 16384
+	pageRows = 16384
 )
 
 // Dict is the values of a column, flat. Value i is Data[Ends[i-1]:Ends[i]].

@@ -32,8 +32,8 @@ func (w *Writer) WriteInts(column int, values []int64, valid []uint64) {
 		w.endPage(pageDictionary, encodingPlain, len(t.values))
 	}
 	width := widthOf(len(t.values))
-	for row := 0; row < len(values); row += PageRows {
-		end := min(len(values), row+PageRows)
+	for row := 0; row < len(values); row += pageRows {
+		end := min(len(values), row+pageRows)
 		var bits []uint64
 		if valid != nil {
 			bits = valid[row/64:]
@@ -61,9 +61,9 @@ func appendInt(dst []byte, v int64, valueBytes int) []byte {
 // intBounds makes the chunk's pages with their bounds.
 func (w *Writer) intBounds(c *Chunk, values []int64, valid []uint64) {
 	c.ordered = true
-	for row := 0; row < len(values); row += PageRows {
+	for row := 0; row < len(values); row += pageRows {
 		p := page{min: math.MaxInt64, max: math.MinInt64}
-		for i, v := range values[row:min(len(values), row+PageRows)] {
+		for i, v := range values[row:min(len(values), row+pageRows)] {
 			if valid != nil && valid[(row+i)>>6]>>((row+i)&63)&1 == 0 {
 				p.nulls++
 				continue

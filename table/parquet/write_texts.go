@@ -24,8 +24,8 @@ func (w *Writer) WriteTexts(column int, dict *Dict, codes []int32) {
 		}
 		w.endPage(pageDictionary, encodingPlain, dict.Len())
 	}
-	for row := 0; row < len(codes); row += PageRows {
-		rows := codes[row:min(len(codes), row+PageRows)]
+	for row := 0; row < len(codes); row += pageRows {
+		rows := codes[row:min(len(codes), row+pageRows)]
 		p := page{}
 		if w.columns[column].Optional {
 			var bits []uint64

@@ -269,9 +269,9 @@ func (w *Writer) writeNulls(g *Group, column int) {
 		return
 	}
 	w.begin()
-	nulls := make([]uint64, PageRows/64)
-	for row := 0; row < int(g.Rows); row += PageRows {
-		rows := min(PageRows, int(g.Rows)-row)
+	nulls := make([]uint64, pageRows/64)
+	for row := 0; row < int(g.Rows); row += pageRows {
+		rows := min(pageRows, int(g.Rows)-row)
 		w.raw = appendLevels(w.raw, rows, nulls)
 		w.endPage(pageData, encodingPlain, rows)
 		c.pages = append(c.pages, page{nulls: int64(rows)})
