@@ -115,7 +115,7 @@ func (e *Entry) Num(p Place) int64 {
 	return 0
 }
 
-// Text returns the value at p as bytes, unescaped, numbers in decimal and times as AppendTime
+// Text returns the value at p as bytes, unescaped, numbers in decimal and times as appendTime
 // formats them; nil for null. A value that is not in the record is formatted in buf, which is
 // emptied first. The bytes are valid until record or buf is used again, and must not be changed.
 func (e *Entry) Text(p Place, buf *[]byte) []byte {
