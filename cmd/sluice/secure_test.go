@@ -116,7 +116,7 @@ func TestMutualTLSWithKerberos(t *testing.T) {
 	}
 	u.told("a client with a store that only Java reads", table, "give --hbase-tls-ca ca.pem")
 	u.told("a client without a certificate", table, "it may want a certificate of ours", authority)
-	u.told("a client that trusts others", table, "name its authority's certificate", "--hbase-tls-ca=system", certificate)
+	u.told("a client that trusts others", table, "give its authority's certificate", "--hbase-tls-ca=system", certificate)
 	u.archiveAtPrivacyAlone(authority, certificate)
 	u.told("a client of another protection", table, `the server's hbase.rpc.protection is "privacy"`, authority, certificate, "--hbase-protection=authentication")
 }
