@@ -202,7 +202,7 @@ func (d *drill) setUp(data string) {
 	f := d.ca.issueAs(d.T, d.path("c1", ""), "own", func(c *x509.Certificate) {
 		c.DNSNames, c.IPAddresses = []string{"c1"}, []net.IP{net.IPv4(127, 0, 0, 1)}
 	})
-	args := append(collectorArgs(data, d.listen), "--status-listen", d.status, "--silent-after", "8s", "--max-lag", "10m", "--expect", "web01..web11",
+	args := append(collectorArgs(data, d.listen), "--status-listen", d.status, "--silent-after", "20s", "--max-lag", "10m", "--expect", "web01..web11",
 		"--tls-cert", f.TLSCert, "--tls-key", f.TLSKey, "--tls-ca", d.ca.path)
 	d.collector = start(d.T, args...)
 	for i := range 10 {
