@@ -90,7 +90,7 @@ func (f *statusFlags) serve(a *app, w watched) (end func(), err error) {
 		return nil, errors.Join(err, listener.Close())
 	}
 	server := &http.Server{
-		Handler:     f.statusAccess.handler(handler),
+		Handler:     f.statusAccess.handler(paced(handler)),
 		ReadTimeout: statusTimeout, WriteTimeout: statusTimeout, IdleTimeout: statusTimeout, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // the gate logs what matters
 	}

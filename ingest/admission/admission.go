@@ -102,6 +102,9 @@ type Place struct {
 	left bool      // under Gate.mu
 }
 
+// From is the peer that the place counts for: an IPv4 address, or an IPv6 /64.
+func (p *Place) From() netip.Prefix { return p.from }
+
 // New returns a Gate. A nil now is time.Now.
 func New(limits Limits, log *slog.Logger, now func() time.Time) *Gate {
 	if now == nil {

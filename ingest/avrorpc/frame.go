@@ -26,8 +26,7 @@ const (
 type frame struct {
 	serial int32
 	b      []byte
-	taken  int64 // from the budget
-	beyond bool  // holds the place outside the budget
+	claim  claim // of the budget
 }
 
 // frames hands out frames by size, a power of two.
@@ -49,10 +48,10 @@ func (p *frames) get(n int) *frame {
 
 // put takes a frame that nobody looks at any more.
 func (p *frames) put(f *frame) {
-	if f.taken > 0 || f.beyond {
-		p.give(f.taken, f.beyond)
+	if f.claim.bytes > 0 || f.claim.outside != counted {
+		p.give(f.claim)
 	}
-	f.taken, f.beyond = 0, false
+	f.claim = claim{}
 	p.pools[classOf(cap(f.b))].Put(f)
 }
 
@@ -61,6 +60,7 @@ type frameReader struct {
 	conn   net.Conn
 	in     *bufio.Reader
 	frames *frames
+	holder *holder // whose frames they are; nil: the budget has one reader
 	limits Limits
 	// ended says that the deadline was set for good.
 	ended context.Context
@@ -153,32 +153,27 @@ func (r *frameReader) int32() (int32, error) {
 // is given back to the peer.
 func (r *frameReader) grow(f *frame, began time.Time) (*frame, time.Time, error) {
 	more := int64(cap(f.b))
-	beyond := f.beyond
-	if !beyond {
+	has := f.claim
+	if has.outside == counted {
 		waited := time.Now()
-		var err error
-		if beyond, err = r.frames.take(r.ended, more); err != nil {
+		got, err := r.frames.take(r.ended, r.holder, more)
+		if err != nil {
 			return f, began, err
 		}
+		if has.of, has.outside = r.holder, got; got == counted {
+			has.bytes += more
+		}
+		f.claim = has
 		began = began.Add(time.Since(waited))
 		if err := r.deadline(max(r.limits.Frame-time.Since(began), 1)); err != nil {
-			r.frames.give(taken(more, beyond), beyond)
-			return f, began, err
+			return f, began, err // whoever has the frame gives back what it has
 		}
 	}
 	g := r.frames.get(2 * cap(f.b))
-	g.serial, g.b = f.serial, append(g.b, f.b...)
-	g.taken, g.beyond = f.taken+taken(more, beyond), beyond
-	f.taken, f.beyond = 0, false
+	g.serial, g.b, g.claim = f.serial, append(g.b, f.b...), has
+	f.claim = claim{}
 	r.frames.put(f)
 	return g, began, nil
-}
-
-func taken(n int64, beyond bool) int64 {
-	if beyond {
-		return 0
-	}
-	return n
 }
 
 // appendFrame appends a frame's head for one buffer of n bytes.

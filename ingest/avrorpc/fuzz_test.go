@@ -59,7 +59,7 @@ func FuzzFrames(f *testing.F) {
 			}
 			pools.put(f)
 		}
-		if pools.free != limits.Bytes || pools.taken {
+		if pools.free != limits.Bytes || pools.outside {
 			t.Fatalf("%d bytes of the budget are left of %d", pools.free, limits.Bytes)
 		}
 	})

@@ -103,6 +103,34 @@ func TestAThousandHostileConnectionsNeitherGrowNorStallTheServer(t *testing.T) {
 	honest()
 }
 
+// TestFramesThatOnePeerDoesNotEndLeaveRoomForOthers: the peer has as many bytes of the
+// budget as it may, and an honest call of another address is answered beside them.
+func TestFramesThatOnePeerDoesNotEndLeaveRoomForOthers(t *testing.T) {
+	limits := Limits{FrameBytes: 4 << 20, Bytes: 16 << 20, Frame: 10 * time.Minute}
+	address := serve(t, &Server{Limits: limits, Services: []Service{{Protocol: echoProtocol(t),
+		Open: func(context.Context, Peer) (Session, error) { return echo{}, nil }}}})
+	c := connect(t, address, ClientOptions{Probe: 2 * time.Minute, ReplyBytes: 4 << 20})
+	part := append(appendFrame(nil, 1, 4<<20), make([]byte, 4<<20-1)...)
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 9, 1)}}
+	var sent sync.WaitGroup
+	for range 30 {
+		conn, err := from.DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		sent.Go(func() { _, _ = conn.Write(part) }) // it does not end, as the server stops reading
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	body := make([]byte, 1<<20)
+	for range 50 { // while the others arrive, and when they are there
+		if got, err := c.Call(ctx, "append", nil, body, nil); err != nil || len(got) != len(body) {
+			t.Fatalf("an honest call: %d bytes, %v", len(got), err)
+		}
+	}
+}
+
 // TestAFrameThatDoesNotComeEndsTheConnection is the slow sender.
 func TestAFrameThatDoesNotComeEndsTheConnection(t *testing.T) {
 	address := echoServer(t, Limits{Frame: 20 * time.Millisecond}, nil)

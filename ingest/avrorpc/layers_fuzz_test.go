@@ -67,7 +67,7 @@ func FuzzLayers(f *testing.F) {
 			}
 			pools.put(f)
 		}
-		if pools.free != limits.Bytes || pools.taken {
+		if pools.free != limits.Bytes || pools.outside {
 			t.Fatalf("%d bytes of the budget are left of %d", pools.free, limits.Bytes)
 		}
 	})

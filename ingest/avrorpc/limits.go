@@ -19,9 +19,10 @@ type Limits struct {
 	// InFlight is how many calls of one connection may be begun or waiting without
 	// having been answered. Then reading it waits. 64.
 	InFlight int
-	// Bytes bounds the frames of all connections together, but for the first
-	// 4 KiB of each and one frame more, so that somebody always gets on. When it is
-	// used up reading waits. 64 MiB.
+	// Bytes bounds the frames of all connections together, but for the first 4 KiB of
+	// each and one frame more, so that one reader always goes on. When it is used up,
+	// reading waits. The connections of one peer have a quarter of it, and one frame
+	// more. 64 MiB.
 	Bytes int64
 	// Frame is how long a frame may take from its first byte to its last, the time
 	// that we ourselves wait left out; also how long a new connection may take to

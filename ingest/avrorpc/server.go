@@ -60,7 +60,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if n.gate = s.Gate; n.gate == nil {
 		n.gate = s.Limits.NewGate(served.Log)
 	}
-	n.frames.free = served.Limits.Bytes
+	n.frames.free, n.frames.share = served.Limits.Bytes, served.Limits.Bytes/4
 	for _, service := range s.Services {
 		n.protocols = append(n.protocols, service.Protocol)
 	}
@@ -149,7 +149,9 @@ func (n *listening) serve(ctx context.Context, raw net.Conn, place *admission.Pl
 	}
 	c := &serverConn{listening: n, conn: conn, peer: peer, place: place, drained: drained, cancel: cancel,
 		begin: make(chan *Call, n.Limits.InFlight), slots: make(chan struct{}, n.Limits.InFlight), work: make(chan *Call)}
-	err = c.run(ctx, &frameReader{conn: conn, in: bufio.NewReaderSize(conn, readBuffer), frames: &n.frames, limits: n.Limits, ended: ctx})
+	holder := n.frames.open(place.From())
+	defer n.frames.close(place.From(), holder)
+	err = c.run(ctx, &frameReader{conn: conn, in: bufio.NewReaderSize(conn, readBuffer), frames: &n.frames, holder: holder, limits: n.Limits, ended: ctx})
 	if ctx.Err() != nil || errors.Is(err, io.EOF) {
 		return nil
 	}
