@@ -45,8 +45,10 @@ func (f *messageFlags) check() error {
 			return usage("--mail-to, --mail-from: %q is not an address such as ops@example.com", address)
 		}
 	}
-	if _, _, err := net.SplitHostPort(f.SMTP); err != nil {
-		return usage("--smtp %s: %w", f.SMTP, err)
+	if len(f.MailTo) > 0 {
+		if _, _, err := net.SplitHostPort(f.SMTP); err != nil {
+			return usage("--smtp %s: %w", f.SMTP, err)
+		}
 	}
 	if f.MessageWait < 0 {
 		return usage("--message-wait must not be negative")
