@@ -4,7 +4,7 @@
 # missing says so and is left out, unless CI=true: then it fails.
 
 GO          ?= go
-FUZZTIME    ?= 3s
+FUZZTIME    ?= 2s
 SEED        ?= 1
 DURATION    ?= 10m
 LAYOUT      ?= typed
@@ -41,19 +41,19 @@ check:
 SEQUENTIAL = doctor hadoop/site hbase/wire ingest/logfile parse/httpdconf print schema table/parquet test/rules
 
 # Five packages at a time: on two processors, as many of them wait for a process or for the
-# cluster, which they use in turn, as compute.
+# cluster, which they use in turn, as compute; so do the tests of one that run beside others.
 race:
 ifeq ($(RACE),)
 	@echo "no C compiler: the race detector is left out" >&2; [ "$$CI" != true ]
 endif
-	test/cluster/cluster hold $(GO) test -p 5 -timeout 45m $(RACE) $$($(GO) list ./... | grep -vxE '$(subst $() ,|,$(SEQUENTIAL:%=sluice/%))')
+	test/cluster/cluster hold $(GO) test -p 5 -parallel 4 -timeout 45m $(RACE) $$($(GO) list ./... | grep -vxE '$(subst $() ,|,$(SEQUENTIAL:%=sluice/%))')
 
 # The race detector allocates by itself, empties pools and slows the code, so what is
 # counted, is bounded by the CPU's time, or repeats a thing thousands of times is tested
 # once more without it.
 plain:
 	$(GO) test $(SEQUENTIAL:%=./%)
-	$(GO) test -run 'Alloc|InSteps|LongestLines|WhereverPowerFails|SeesEveryLineOnce' ./...
+	$(GO) test -run 'Alloc|InSteps|LongestLines|WhereverPowerFails|SeesEveryLineOnce|SimulatedMonth' ./...
 
 # Every fuzz target there is, for FUZZTIME each.
 fuzz:

@@ -183,6 +183,29 @@ func (f *File) Pages(group int) []PageInfo {
 	return infos
 }
 
+// checkPages reads the page index of every column of a group, which Read does not need and
+// ReadRows does, and compares the bounds of pages with b, which has the group's rows.
+func (f *File) checkPages(group int, b *Batch) error {
+	for i, c := range f.columns {
+		pages, err := f.file.Pages(group, i)
+		if err != nil {
+			return fmt.Errorf("%w: page index of column %s: %w", ErrFile, c.Name, err)
+		}
+		values := b.Column(c.Name)
+		for _, p := range pages {
+			if !p.Bounded || values == nil || len(values.Ints) < p.FirstRow+p.Rows {
+				continue
+			}
+			for row := p.FirstRow; row < p.FirstRow+p.Rows; row++ {
+				if v := values.Ints[row]; !values.Null(row) && (v < p.Min || v > p.Max) {
+					return fmt.Errorf("%w: page index of column %s: %d is not from %d to %d", ErrFile, c.Name, v, p.Min, p.Max)
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // Read decodes columns of a row group into b; nil columns are all. Missing columns are left out.
 // The error wraps ErrFile, or is that of the reader.
 func (f *File) Read(group int, columns []string, b *Batch) error {

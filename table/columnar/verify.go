@@ -106,6 +106,9 @@ func (v *verifier) file(ctx context.Context, t *Table, f archive.File) (err erro
 			return err
 		}
 		err := footer.file.Read(g, nil, &v.batch)
+		if err == nil {
+			err = footer.file.checkPages(g, &v.batch)
+		}
 		if errors.Is(err, ErrFile) {
 			v.problem(f.Name, "row group %d: %v", g, err)
 			return nil

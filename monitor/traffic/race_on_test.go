@@ -1,0 +1,6 @@
+//go:build race
+
+package traffic
+
+// raceDetector: one simulated month is enough.
+const raceDetector = true

@@ -1,0 +1,6 @@
+//go:build race
+
+package query
+
+// raceDetector: what counts allocations is left out.
+const raceDetector = true
