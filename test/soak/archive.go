@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"sluice/archive"
@@ -14,15 +15,16 @@ import (
 	"sluice/hdfs"
 )
 
-// maxCollectorRSSBytes bounds the program with both sinks, as its own bounds add up: 24
-// MiB of rows in the writer for HBase, 10 MiB of lines and rows that wait for it, the
-// same again until the garbage collector runs, and 60 MiB for all else.
+// maxCollectorRSSBytes bounds the program with all sinks: 24 MiB of rows in the writer for
+// HBase, 10 MiB of lines and rows that wait for it, the same again until the garbage
+// collector runs, and 60 MiB for all else, the Parquet files that are being filled included.
 const maxCollectorRSSBytes = 128 << 20
 
 // diskBytes is what both programs' data folders share.
 const diskBytes = 96 << 20
 
-// Archive soaks the archive in HDFS, with a table on HBase beside it: the program with
+// Archive soaks the archive in HDFS, with a table on HBase and a columnar table in HDFS
+// beside it: the program with
 // --once, and the program that follows, each with a data folder of its own on a small
 // disk, are killed while the cluster breaks and the disk fills.
 func Archive(ctx context.Context, c Config) (err error) {
@@ -52,7 +54,8 @@ func Archive(ctx context.Context, c Config) (err error) {
 			{"Hadoop reads the same", a.hadoop},
 			{"members are whole, ranges meet", a.sound},
 			{"the table has a row for each line", run.rows},
-			{"sluice audit finds no difference", run.audit},
+			{"sluice audit finds no difference", func(ctx context.Context) error { return run.audit(ctx, run.stores...) }},
+			{"the columnar table has each line once", run.columns},
 			{"memory is bounded", func(context.Context) error { return run.bounded() }},
 		},
 	}
@@ -67,6 +70,7 @@ type archiveRun struct {
 	follower *Follower
 	archived *archived
 	stores   []string // flags that name table and archive
+	columnar []string // the same for the columnar table
 	seconds  int
 }
 
@@ -96,7 +100,8 @@ func (c Config) archive(ctx context.Context) (r *archiveRun, err error) {
 	}
 	excuse := r.mount(dirs["disk"])
 	archive := fmt.Sprintf("%s%s/%s/%%Y%%m%%d/%%{host}", hdfs.Scheme, c.Cluster.NameNode, name)
-	flags := []string{"--archive", archive, "--archive-timeout", "5s", "--roll-size", "1"}
+	columns := fmt.Sprintf("parquet:%s%s/%s-columns", hdfs.Scheme, c.Cluster.NameNode, name)
+	flags := []string{"--archive", archive, "--archive-timeout", "5s", "--roll-size", "1", "--columnar", columns}
 	r.once = &Command{
 		Program: Program{Binary: c.Binary, Data: filepath.Join(dirs["disk"], "once"), Excuse: excuse, Told: c.told("once")},
 		Dir:     dirs["once"], Table: url, URL: text, Options: c.options("check"), Layout: c.Layout.Name, Seed: c.Seed,
@@ -106,7 +111,7 @@ func (c Config) archive(ctx context.Context) (r *archiveRun, err error) {
 		Program: Program{Binary: c.Binary, Data: filepath.Join(dirs["disk"], "follow"), Excuse: excuse, Told: c.told("follow")},
 		Dir:     dirs["follow"], Flags: slices.Concat(flags, []string{"--table", text, "--layout", c.Layout.Name}), Host: "web03", Seed: c.Seed,
 	}
-	r.stores = []string{"--table", text, "--archive", archive}
+	r.stores, r.columnar = []string{"--table", text, "--archive", archive}, []string{"--table", columns, "--archive", archive}
 	if r.archived, err = c.look(archive); err != nil {
 		return r, err
 	}
@@ -190,10 +195,37 @@ func (r *archiveRun) rows(ctx context.Context) error {
 }
 
 // audit lets the program itself compare logs, archive and table.
-func (r *archiveRun) audit(ctx context.Context) error {
+func (r *archiveRun) audit(ctx context.Context, stores ...string) error {
 	for _, p := range []*Program{&r.once.Program, &r.follower.Program} {
-		if out, err := p.command(ctx, slices.Concat([]string{"audit"}, r.stores)...).CombinedOutput(); err != nil {
+		if out, err := p.command(ctx, slices.Concat([]string{"audit"}, stores)...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", p.Data, err, out)
+		}
+	}
+	return nil
+}
+
+// columns compares the columnar table with logs and archive, as it is and when its closed
+// days were merged.
+func (r *archiveRun) columns(ctx context.Context) error {
+	p := &r.once.Program
+	for _, command := range []string{"", "compact"} {
+		if command != "" {
+			if out, err := p.command(ctx, command, r.columnar[0], r.columnar[1]).CombinedOutput(); err != nil {
+				return fmt.Errorf("%s: %w: %s", command, err, out)
+			}
+		}
+		out, err := p.command(ctx, "scan", "--count", r.columnar[0], r.columnar[1]).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%s: scan: %w: %s", command, err, out)
+		}
+		if lines := r.once.lines.Load() + r.follower.lines.Load(); strings.TrimSpace(string(out)) != fmt.Sprint(lines) {
+			return fmt.Errorf("%s: scan found %s lines of %d", command, out, lines)
+		}
+		if out, err := p.command(ctx, "table", "verify", r.columnar[0], r.columnar[1]).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", command, err, out)
+		}
+		if err := r.audit(ctx, r.columnar...); err != nil {
+			return fmt.Errorf("%s: %w", command, err)
 		}
 	}
 	return nil
