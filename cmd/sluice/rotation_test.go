@@ -115,7 +115,7 @@ func (r *rotated) end(c *follower) monitor.Status {
 	return s
 }
 
-// exact fails unless table and archive have every line once, and the audit says so.
+// exact fails unless table and archive have every line once, and the audit finds no difference.
 func (r *rotated) exact() {
 	r.Helper()
 	sameLines(r.T, "archive", archived(r.T, filepath.Join(r.data, "archive")), r.written.Bytes())

@@ -38,11 +38,11 @@ type watching struct {
 	began time.Time
 
 	rejections monitor.Rejections
-	messages   *message.Messenger // nil: nobody is told
+	messages   *message.Messenger // nil: no messages are sent
 
 	mu       sync.Mutex
 	rate     monitor.DiskRate
-	expected *watch.Expectation // nil: nobody is
+	expected *watch.Expectation // nil: no host is expected
 	listErr  error              // of reading the file of expected hosts
 }
 

@@ -158,7 +158,7 @@ func (b *budget) put(c claim) {
 
 func (b *budget) wake() {
 	waiting := b.waiters[:0]
-	short := false // of bytes: who comes later waits, too
+	short := false // of bytes: later waiters wait, too
 	for _, w := range b.waiters {
 		full := b.full(w.of, w.bytes)
 		if got, ok := counted, false; full || !short {

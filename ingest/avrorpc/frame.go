@@ -166,7 +166,7 @@ func (r *frameReader) grow(f *frame, began time.Time) (*frame, time.Time, error)
 		f.claim = has
 		began = began.Add(time.Since(waited))
 		if err := r.deadline(max(r.limits.Frame-time.Since(began), 1)); err != nil {
-			return f, began, err // whoever has the frame gives back what it has
+			return f, began, err // the claim is given back with the frame
 		}
 	}
 	g := r.frames.get(2 * cap(f.b))
