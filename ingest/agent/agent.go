@@ -57,7 +57,6 @@ type Agent struct {
 	// started is when the process started, as collectors are told.
 	started   time.Time
 	farewells *farewells
-	order     []string // the collectors, the first choice first
 
 	mu      sync.Mutex // guards what follows
 	state   State
@@ -106,7 +105,7 @@ func New(cfg Config) *Agent {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Agent{cfg: cfg, started: cfg.Now(), farewells: newFarewells(), window: newWindow(cfg.WindowBytes), order: Preference(cfg.Tail.Host, cfg.Collectors),
+	return &Agent{cfg: cfg, started: cfg.Now(), farewells: newFarewells(), window: newWindow(cfg.WindowBytes),
 		begin: map[schema.StreamID]int64{}, refused: map[schema.StreamID]string{}, state: State{Since: cfg.Now()}}
 }
 

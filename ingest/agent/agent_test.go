@@ -28,13 +28,13 @@ func TestACollectorThatIsAwayIsLeftAfterFailoverAfter(t *testing.T) {
 			t.Error("it did not wait for its first collector")
 		}
 		time.Sleep(2 * maxPause)
-		if at := n.State(); !at.Connected || at.Collector != n.order[1] {
+		if at := n.State(); !at.Connected || at.Collector != n.order()[1] {
 			t.Errorf("it is not at the second: %+v", at)
 		}
 		second.whole(t, 0, 100)
 		first.set(func(f *far) { f.away = false })
 		time.Sleep(31 * time.Second)
-		if at := n.State(); !at.Connected || at.Collector != n.order[0] {
+		if at := n.State(); !at.Connected || at.Collector != n.order()[0] {
 			t.Errorf("it did not come home: %+v", at)
 		}
 	})

@@ -78,13 +78,13 @@ func (f *farewells) done(address string, now time.Time) {
 
 // sayFarewell tells the other collectors where this host is not, until ctx is done.
 func (a *Agent) sayFarewell(ctx context.Context) {
-	if a.cfg.Flume || len(a.order) < 2 {
+	if a.cfg.Flume || len(a.cfg.Collectors) < 2 {
 		return
 	}
 	ticker := time.NewTicker(farewellInterval)
 	defer ticker.Stop()
 	for {
-		for _, address := range a.farewells.due(a.order, a.cfg.Now()) {
+		for _, address := range a.farewells.due(a.cfg.Collectors, a.cfg.Now()) {
 			if err := a.farewell(ctx, address); err != nil {
 				a.cfg.Log.Debug("collector not told that this host is with another one, retrying", "collector", address, "err", err)
 				continue

@@ -29,21 +29,22 @@ const (
 // flumeSession delivers to a Flume Avro source until the connection breaks or something
 // else is to be done, as session does. Flume's OK is all that is to be had: its channel
 // has the events then, and they count as stored.
-func (a *Agent) flumeSession(ctx context.Context, at int, greeted func()) (home int, err error) {
-	c, err := a.connect(ctx, a.order[at])
+func (a *Agent) flumeSession(ctx context.Context, route *Route, greeted func()) (home string, err error) {
+	collector := route.Present()
+	c, err := a.connect(ctx, collector)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	defer c.Close() //nolint:errcheck // it returns nil
-	s := a.newSession(c, at == 0)
+	s := a.newSession(c, len(route.Preferred()) == 0)
 	a.change(func(st *State) {
-		*st = State{Collector: a.order[at], Connected: true, Since: s.began, SentLines: st.SentLines, SentBatches: st.SentBatches}
+		*st = State{Collector: collector, Connected: true, Since: s.began, SentLines: st.SentLines, SentBatches: st.SentBatches}
 	})
-	a.cfg.Log.Info("Flume source connected", "collector", a.order[at])
+	a.cfg.Log.Info("Flume source connected", "collector", collector)
 	greeted()
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.deliver(running, &flume.Client{Client: c}) })
-	group.Go(func() (err error) { home, err = a.lookHome(running, at); return err })
+	group.Go(func() (err error) { home, err = a.lookHome(running, route); return err })
 	group.Go(func() error {
 		select {
 		case <-c.Broken():

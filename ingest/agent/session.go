@@ -52,29 +52,30 @@ type session struct {
 	lift   chan struct{}             // closed when it wants something again
 }
 
-// session sends until the connection breaks or something else is to be done; home is
-// the collector to go to where the error is errHome.
-func (a *Agent) session(ctx context.Context, at int, greeted func()) (home int, err error) {
-	client, err := a.connect(ctx, a.order[at])
+// session sends to the route's present collector until the connection breaks or something else is
+// to be done; home is the collector to return to if the error is errHome.
+func (a *Agent) session(ctx context.Context, route *Route, greeted func()) (home string, err error) {
+	collector := route.Present()
+	client, err := a.connect(ctx, collector)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	defer client.Close() //nolint:errcheck // it returns nil
-	s := a.newSession(client, at == 0)
+	s := a.newSession(client, len(route.Preferred()) == 0)
 	if err := s.greet(ctx); err != nil {
-		return 0, err
+		return "", err
 	}
 	a.change(func(st *State) {
-		*st = State{Collector: a.order[at], Connected: true, Since: s.began, SentLines: st.SentLines, SentBatches: st.SentBatches}
+		*st = State{Collector: collector, Connected: true, Since: s.began, SentLines: st.SentLines, SentBatches: st.SentBatches}
 	})
-	a.cfg.Log.Info("collector connected", "collector", a.order[at])
-	a.farewells.arrived(a.order[at])
+	a.cfg.Log.Info("collector connected", "collector", collector)
+	a.farewells.arrived(collector)
 	defer a.farewells.left()
 	greeted()
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.send(running) })
 	group.Go(func() error { return s.beat(running) })
-	group.Go(func() (err error) { home, err = a.lookHome(running, at); return err })
+	group.Go(func() (err error) { home, err = a.lookHome(running, route); return err })
 	err = group.Wait()
 	if errors.Is(err, errDrained) { // what was stored meanwhile
 		if last := s.heartbeat(ctx); last != nil {

@@ -193,6 +193,9 @@ type near struct {
 	end  context.CancelFunc
 }
 
+// order returns its collectors, the preferred one first.
+func (n *near) order() []string { return Preference(n.cfg.Tail.Host, n.cfg.Collectors) }
+
 // agentOf makes an agent of two collectors, first and second in its order.
 func agentOf(t *testing.T, change func(*Config)) (n *near, first, second *far) {
 	t.Helper()
@@ -216,7 +219,7 @@ func agentOf(t *testing.T, change func(*Config)) (n *near, first, second *far) {
 	for _, address := range cfg.Collectors {
 		n.far[address] = &far{have: map[schema.StreamID]protocol.Position{}, tails: map[schema.StreamID]protocol.Tail{}}
 	}
-	return n, n.far[n.order[0]], n.far[n.order[1]]
+	return n, n.far[n.order()[0]], n.far[n.order()[1]]
 }
 
 // dial connects by a pipe.
