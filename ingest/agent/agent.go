@@ -15,92 +15,96 @@ import (
 	"sluice/schema"
 )
 
-// Config is what an Agent works with.
+// Config configures an Agent.
 type Config struct {
-	// Collectors are addresses, host:port; which of them is this host's first choice
-	// follows from Tail.Host.
+	// Collectors are the addresses (host:port) of all collectors. Their order for this host is
+	// calculated from Tail.Host (Preference).
 	Collectors []string
-	// Flume: they are Flume's Avro sources; Compression is None then.
+	// Flume is true if the collectors are Flume Avro sources. Compression must then be None.
 	Flume bool
-	// Dial connects to one of them; it gives up by itself after a while.
+	// Dial connects to an address. It must return an error after a time limit of its own.
 	Dial       func(ctx context.Context, address string) (net.Conn, error)
 	Checkpoint *checkpoint.File
-	// Tail says what is followed; the Agent gives it Checkpoint and Position.
+	// Tail configures the tailer. The Agent sets its Checkpoint and Position.
 	Tail tail.Config
-	// Name is the program's, with its version.
+	// Name is the name and version of the program, as reported to collectors.
 	Name        string
 	Compression protocol.Compression
-	// WindowBytes bounds what is read and not acknowledged, compressed.
+	// WindowBytes is the limit of compressed bytes that are read but not acknowledged.
 	WindowBytes int64
-	// FailoverAfter a collector is away the next one is taken. 0: never.
+	// FailoverAfter is how long a collector may be unreachable before the next one is tried. 0: no
+	// failover.
 	FailoverAfter time.Duration
-	// Heartbeat is how often a collector is told how this host is, and tells what is
-	// stored.
+	// Heartbeat is the interval of heartbeats, which report the state of this host; the replies
+	// contain the stored positions.
 	Heartbeat time.Duration
-	// Drain is how long what is in the window may take after the end.
+	// Drain is how long the batches in the window may take to be sent after Run's context is done.
 	Drain time.Duration
-	// Governor says how reading is held back; nil: it is not.
+	// Governor returns the state of the limits on reading. nil: reading is not limited.
 	Governor func() protocol.Governor
-	// Others, if any, says what else is wrong with this host's logs, and what may be.
+	// Others, if not nil, returns problems and warnings about this host's logs from outside the
+	// tailer.
 	Others func() (troubles, warnings []string)
-	// Report, if any, is called at the start and at every heartbeat, by one goroutine.
+	// Report, if not nil, is called at the start and at every heartbeat, always from the same
+	// goroutine.
 	Report func(*tail.Tailer)
 	Log    *slog.Logger
-	// Now is the clock; nil is the system's.
+	// Now is the clock. nil: time.Now.
 	Now func() time.Time
 }
 
-// Agent sends logs. Run is called once; State may be asked for at any time.
+// Agent sends logs to collectors. Run may be called once. State may be called at any time.
 type Agent struct {
 	cfg    Config
 	window *window
-	// started is when the process started, as collectors are told.
+	// started is the start time of the process, as reported to collectors.
 	started   time.Time
 	farewells *farewells
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	state   State
-	begin   map[schema.StreamID]int64  // from where the present tailer began
-	refused map[schema.StreamID]string // what the collector does not take
-	skipped int64                      // bytes of these that were read
-	// distrusted are positions that were not believed.
+	begin   map[schema.StreamID]int64  // where the current tailer began, if later than the stored position
+	refused map[schema.StreamID]string // streams that the collector rejects, with the reason
+	skipped int64                      // bytes that were read of rejected streams
+	// distrusted are messages about reported positions that failed the check in believe.go.
 	distrusted []string
-	// lastContested is the last place at which a collector had other lines.
+	// lastContested is the last position at which the collector had other lines than the log.
 	lastContested ending
-	forked        bool // a log became another stream: all is read again
+	forked        bool // a log became another stream: all logs must be read again
 	tailer        *tail.Tailer
-	dirty         bool // a stored position changed
-	// halt ends the present tailer; nil where there is none. restart waits for
-	// restarting, and from is what it asks for.
+	dirty         bool // a stored position changed and the checkpoint is not saved yet
+	// halt stops the current tailer; nil if none runs. restarting is closed when the restart that
+	// was requested has been done; from are the positions that it requested.
 	halt       func()
 	restarting chan struct{}
 	from       map[schema.StreamID]int64
 }
 
-// State is how an Agent stands with its collectors.
+// State is the state of the connection to the collectors.
 type State struct {
 	Collector string    `json:"collector"`
 	Connected bool      `json:"connected"`
-	Since     time.Time `json:"since"`           // of Connected, or of not
-	Error     string    `json:"error,omitempty"` // why not
-	// Busy is why the collector takes nothing for now.
+	Since     time.Time `json:"since"`           // start of Connected, or of the disconnection
+	Error     string    `json:"error,omitempty"` // why it is disconnected
+	// Busy is the collector's reason for not accepting batches. "": it accepts them.
 	Busy      string     `json:"busy,omitempty"`
 	BusySince *time.Time `json:"busy_since,omitempty"`
-	// UnacknowledgedBytes were read and are not on a collector's disk; compressed.
+	// UnacknowledgedBytes is the compressed size of batches that were read and are not known to be
+	// on a collector's disk.
 	UnacknowledgedBytes int64 `json:"unacknowledged_bytes"`
-	// SentLines and SentBatches a collector has acknowledged since the agent began.
+	// SentLines and SentBatches were acknowledged by a collector since the agent started.
 	SentLines   int64 `json:"sent_lines"`
 	SentBatches int64 `json:"sent_batches"`
-	// Refused are streams that the collector does not take, and why.
+	// Refused are the rejected streams, with the collector's reason.
 	Refused map[string]string `json:"refused,omitempty"`
-	// Unsaved is why the checkpoint cannot be saved, since UnsavedSince, after
-	// UnsavedAttempts; "": it can.
+	// Unsaved is the error of saving the checkpoint, which has failed since UnsavedSince,
+	// UnsavedAttempts times. "": the last save succeeded.
 	Unsaved         string     `json:"unsaved,omitempty"`
 	UnsavedSince    *time.Time `json:"unsaved_since,omitempty"`
 	UnsavedAttempts int        `json:"unsaved_attempts,omitempty"`
 }
 
-// New makes an Agent.
+// New returns an Agent; Run starts it.
 func New(cfg Config) *Agent {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -109,8 +113,9 @@ func New(cfg Config) *Agent {
 		begin: map[schema.StreamID]int64{}, refused: map[schema.StreamID]string{}, state: State{Since: cfg.Now()}}
 }
 
-// Run reads and sends until ctx is done, then sends for Drain what was read by then.
-// It returns nil when ctx ended it; what is not stored is read again by the next life.
+// Run reads and sends until ctx is done, then sends for up to Drain what was read by then. It
+// returns nil when ctx ended it. Lines that are not stored by then are read again by the next
+// process.
 func (a *Agent) Run(ctx context.Context) error {
 	draining, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -119,7 +124,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error {
 		defer a.window.end()
 		select {
-		case <-met: // the collector says from where
+		case <-met: // the collector has reported the positions to read from
 		case <-ctx.Done():
 			return nil
 		case <-running.Done():
@@ -151,7 +156,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	return err
 }
 
-// State is how it stands.
+// State returns a copy of the current state.
 func (a *Agent) State() State {
 	unacknowledged := a.window.size()
 	a.mu.Lock()
@@ -165,14 +170,14 @@ func (a *Agent) State() State {
 	return s
 }
 
-// change changes the state.
+// change calls f with the state while mu is held.
 func (a *Agent) change(f func(*State)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	f(&a.state)
 }
 
-// tick reports, and saves what is stored.
+// tick calls Report and saves changed positions at each heartbeat interval.
 func (a *Agent) tick(ctx context.Context) {
 	ticker := time.NewTicker(a.cfg.Heartbeat)
 	defer ticker.Stop()
@@ -198,7 +203,7 @@ func (a *Agent) tick(ctx context.Context) {
 	}
 }
 
-// noteStored: the checkpoint is to be saved.
+// noteStored marks the checkpoint as changed, so that tick saves it.
 func (a *Agent) noteStored() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"sluice/schema"
 )
 
-// TestACollectorThatIsAwayIsLeftAfterFailoverAfter, not before, and gone back to when
-// it is there again.
+// The agent goes to the next collector after FailoverAfter, not before, and returns to the first
+// when it is reachable again.
 func TestACollectorThatIsAwayIsLeftAfterFailoverAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, second := agentOf(t, nil)
@@ -25,22 +25,22 @@ func TestACollectorThatIsAwayIsLeftAfterFailoverAfter(t *testing.T) {
 		n.put(t, s, 0, 100)
 		time.Sleep(29 * time.Second)
 		if second.hellos() > 0 {
-			t.Error("it did not wait for its first collector")
+			t.Error("the agent left its first collector before FailoverAfter")
 		}
 		time.Sleep(2 * maxPause)
 		if at := n.State(); !at.Connected || at.Collector != n.order()[1] {
-			t.Errorf("it is not at the second: %+v", at)
+			t.Errorf("the agent is not connected to the second collector: %+v", at)
 		}
 		second.whole(t, 0, 100)
 		first.set(func(f *far) { f.away = false })
 		time.Sleep(31 * time.Second)
 		if at := n.State(); !at.Connected || at.Collector != n.order()[0] {
-			t.Errorf("it did not come home: %+v", at)
+			t.Errorf("the agent did not return to the first collector: %+v", at)
 		}
 	})
 }
 
-// TestWithoutFailoverItWaitsForItsCollector for as long as that takes.
+// With FailoverAfter 0 the agent waits for its first collector without limit.
 func TestWithoutFailoverItWaitsForItsCollector(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, second := agentOf(t, func(c *Config) { c.FailoverAfter = 0 })
@@ -51,7 +51,7 @@ func TestWithoutFailoverItWaitsForItsCollector(t *testing.T) {
 		n.put(t, s, 0, 100)
 		time.Sleep(time.Hour)
 		if second.hellos() > 0 {
-			t.Error("it went to another")
+			t.Error("the agent connected to another collector")
 		}
 		first.set(func(f *far) { f.away = false })
 		time.Sleep(maxPause + maxPause/2)
@@ -59,8 +59,8 @@ func TestWithoutFailoverItWaitsForItsCollector(t *testing.T) {
 	})
 }
 
-// TestWhatABrokenConnectionLeftIsSentAgain: what the collector has is not, and the rest
-// comes of the window.
+// After a broken connection, what the collector has is not sent again, and the rest is sent from
+// the window.
 func TestWhatABrokenConnectionLeftIsSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, _ := agentOf(t, nil)
@@ -71,23 +71,22 @@ func TestWhatABrokenConnectionLeftIsSentAgain(t *testing.T) {
 		n.put(t, s, 0, 100)
 		synctest.Wait()
 		if size := n.State().UnacknowledgedBytes; size != 100 {
-			t.Fatalf("%d bytes wait", size)
+			t.Fatalf("%d bytes are unacknowledged", size)
 		}
-		first.set(func(f *far) { // it took 40 bytes, and nobody was told
+		first.set(func(f *far) { // it received 40 bytes, but the acknowledgement was lost
 			f.busy, f.have[s.ID] = "", protocol.Position{Stream: s.ID, Received: 40}
 		})
 		first.cut(false)
 		time.Sleep(time.Second)
 		first.whole(t, 40, 100)
 		if size := n.State().UnacknowledgedBytes; size != 0 {
-			t.Errorf("%d bytes wait still", size)
+			t.Errorf("%d bytes are still unacknowledged", size)
 		}
 	})
 }
 
-// TestWhatCannotBeReadAgainIsLeftToTheNextStart: after the end nothing is read any more,
-// and a collector that lost what it had must not be sent what comes behind it, nor be
-// called again and again.
+// After the end nothing is read any more. A collector that lost its data must then not be sent what
+// follows the gap, nor be called again and again.
 func TestWhatCannotBeReadAgainIsLeftToTheNextStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, _ := agentOf(t, nil)
@@ -105,15 +104,16 @@ func TestWhatCannotBeReadAgainIsLeftToTheNextStart(t *testing.T) {
 		time.Sleep(time.Minute)
 		first.whole(t, 0, 100)
 		if hellos := first.hellos(); hellos > 3 || n.State().UnacknowledgedBytes > 0 {
-			t.Errorf("it said hello %d times, and %+v", hellos, n.State())
+			t.Errorf("%d hellos, state %+v", hellos, n.State())
 		}
 		if got := n.stored(t, s.ID); got != 0 {
-			t.Errorf("%d bytes are remembered as stored", got)
+			t.Errorf("%d bytes are stored according to the checkpoint", got)
 		}
 	})
 }
 
-// TestABusyCollectorIsAskedLessAndLess, and nothing is lost when it has room again.
+// A busy collector is offered batches at growing intervals, and nothing is lost when it accepts
+// them again.
 func TestABusyCollectorIsAskedLessAndLess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, _ := agentOf(t, nil)
@@ -124,7 +124,7 @@ func TestABusyCollectorIsAskedLessAndLess(t *testing.T) {
 		n.put(t, s, 0, 1000)
 		time.Sleep(time.Minute)
 		first.set(func(f *far) {
-			// After pauses of 0.25, 0.5, 1 … 10 s, each time as many as are on their way at once.
+			// After pauses of 0.25, 0.5, 1 … 10 s, each time up to callsInFlight batches.
 			if rounds := f.offers / callsInFlight; rounds > 12 || f.offers < 8 {
 				t.Errorf("%d offers in a minute", f.offers)
 			}
@@ -141,7 +141,7 @@ func TestABusyCollectorIsAskedLessAndLess(t *testing.T) {
 	})
 }
 
-// TestOnlyWhatIsStoredIsRemembered: not what was received, and never less than before.
+// Only stored positions are saved, not received ones, and a position never decreases.
 func TestOnlyWhatIsStoredIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, _ := agentOf(t, nil)
@@ -156,13 +156,13 @@ func TestOnlyWhatIsStoredIsRemembered(t *testing.T) {
 			time.Sleep(2 * n.cfg.Heartbeat)
 			synctest.Wait()
 			if got := n.stored(t, s.ID); got != step.want {
-				t.Errorf("told of %d it remembers %d, want %d", step.says, got, step.want)
+				t.Errorf("after a report of %d the checkpoint has %d, want %d", step.says, got, step.want)
 			}
 		}
 	})
 }
 
-// following is an agent that follows a log in dir; its pauses are short.
+// following runs an agent that follows a log in dir, with short intervals.
 func following(t *testing.T, dir string) (n *near, first, second *far, end func() error) {
 	t.Helper()
 	n, first, second = agentOf(t, func(c *Config) {
@@ -175,7 +175,7 @@ func following(t *testing.T, dir string) (n *near, first, second *far, end func(
 	return n, first, second, func() error { cancel(); return <-ended }
 }
 
-// await asks until it is so.
+// await polls until so returns true.
 func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
@@ -184,13 +184,13 @@ func await(t *testing.T, what string, so func() bool) {
 		select {
 		case <-tick.C:
 		case <-late:
-			t.Fatal("it never came to it: ", what)
+			t.Fatal("timed out waiting for: ", what)
 		}
 	}
 }
 
-// TestACollectorThatKnowsNothingIsGivenWhatIsNotStored, from the log: what another one
-// received and had not stored may be lost with it.
+// A collector that has no lines is sent, from the log, all that is not stored: what another
+// collector received and did not store may be lost.
 func TestACollectorThatKnowsNothingIsGivenWhatIsNotStored(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a.log"), []byte(lines(100)), 0o600); err != nil {
@@ -210,11 +210,11 @@ func TestACollectorThatKnowsNothingIsGivenWhatIsNotStored(t *testing.T) {
 		t.Error(err)
 	}
 	if got := n.stored(t, id); got != 400 {
-		t.Errorf("%d bytes are remembered as stored", got)
+		t.Errorf("%d bytes are stored according to the checkpoint", got)
 	}
 }
 
-// received is up to where it has its one stream; it is locked.
+// received returns the received position of f's only stream. f.mu must be held.
 func received(f *far) (to int64) {
 	for _, p := range f.have {
 		to = max(to, p.Received)
@@ -222,7 +222,7 @@ func received(f *far) (to int64) {
 	return to
 }
 
-// TestAnAgentEndsThoughNoCollectorAnswers, after --drain; what it read is in the log.
+// Run returns after Drain if no collector answers; what it read stays in the log.
 func TestAnAgentEndsThoughNoCollectorAnswers(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a.log"), []byte(lines(100)), 0o600); err != nil {
@@ -236,11 +236,11 @@ func TestAnAgentEndsThoughNoCollectorAnswers(t *testing.T) {
 		t.Error(err)
 	}
 	if got := n.stored(t, n.file.Streams()[0].ID); got != 0 {
-		t.Errorf("%d bytes are remembered as stored", got)
+		t.Errorf("%d bytes are stored according to the checkpoint", got)
 	}
 }
 
-// TestHostsShareCollectors, and one that goes moves only its own hosts.
+// Hosts are distributed over the collectors, and removing a collector moves only its own hosts.
 func TestHostsShareCollectors(t *testing.T) {
 	three := []string{"c1:4141", "c2:4141", "c3:4141"}
 	count := map[string]int{}
@@ -249,7 +249,7 @@ func TestHostsShareCollectors(t *testing.T) {
 		order := Preference(host, three)
 		count[order[0]]++
 		if order[2] != Preference(host, []string{order[2], order[0]})[1] || order[0] != Preference(host, []string{order[2], order[0]})[0] {
-			t.Errorf("%s: the order changes with what is in it", host)
+			t.Errorf("%s: the order of the remaining collectors changed", host)
 		}
 	}
 	for address, hosts := range count {

@@ -9,21 +9,21 @@ import (
 	"sluice/schema"
 )
 
-// What a collector says of a stream is believed as far as it can be checked: a position
-// must be behind a newline, and not beyond what this agent sent, or what the collector
-// shows to have by a fingerprint of the bytes before it. The other mistake is the worse
-// one: lines that count as stored and are not.
+// Positions that a collector reports are checked before they are used. A position must be behind a
+// newline, and not beyond what this agent has sent, or the collector must prove by a fingerprint of
+// the bytes before it that it has these lines. Too low a position only costs sending lines again;
+// too high a one would count lines as stored that are not.
 
-// errOther: the collector has other lines under a stream's id.
+// errOther means that the collector has another log's lines under a stream's id.
 var errOther = errors.New("the collector has another log's lines under a log's id; the log is sent as a stream of its own")
 
-// tailOf is the fingerprint of a batch's last bytes, as a collector makes it.
+// tailOf returns the fingerprint of a batch's last bytes, made as a collector makes it.
 func tailOf(id schema.StreamID, data []byte, end int64) protocol.Tail {
 	b := data[max(0, len(data)-protocol.MaxTailBytes):]
 	return protocol.Tail{Stream: id, At: end, Length: len(b), Hash: checkpoint.TailHash(b)}
 }
 
-// compared is what a comparison of a collector's fingerprint with the log came to.
+// compared is the result of comparing a collector's fingerprint with the log.
 type compared int
 
 const (
@@ -32,7 +32,8 @@ const (
 	other
 )
 
-// compare compares a fingerprint with what was sent, or with the log.
+// compare compares a collector's fingerprint with what was sent up to the same position, or else
+// with the log file.
 func (s *session) compare(t *checkpoint.Stream, tail protocol.Tail, sent map[ending]protocol.Tail) compared {
 	if sent, ok := sent[ending{t.ID, tail.At}]; ok && sent.Length == tail.Length {
 		if sent.Hash == tail.Hash {
@@ -51,8 +52,9 @@ func (s *session) compare(t *checkpoint.Stream, tail protocol.Tail, sent map[end
 	return same
 }
 
-// believe returns from where a stream is to be sent, by what a collector says in a
-// welcome, and takes what it has stored. sent are the fingerprints of what was sent.
+// believe returns the position from which a stream must be sent, given the position and the
+// fingerprint in a welcome, and records what is stored. sent are the fingerprints of the batches
+// sent so far. It returns errOther if the collector has other lines.
 func (s *session) believe(t *checkpoint.Stream, p protocol.Position, tail protocol.Tail, sent map[ending]protocol.Tail) (from int64, err error) {
 	own := s.cfg.Checkpoint.Stored(t)
 	limit := max(own, s.window.acked(t.ID))
@@ -75,7 +77,8 @@ func (s *session) believe(t *checkpoint.Stream, p protocol.Position, tail protoc
 	return max(own, min(p.Received, s.window.acked(t.ID))), nil
 }
 
-// fork makes streams of their own of logs that a collector has others under the ids of.
+// fork gives each of the logs a new stream, because the collector has other lines under their
+// present ids.
 func (s *session) fork(streams []*checkpoint.Stream) error {
 	for _, t := range streams {
 		forked, err := s.cfg.Checkpoint.Fork(t)
@@ -88,7 +91,7 @@ func (s *session) fork(streams []*checkpoint.Stream) error {
 	return errOther
 }
 
-// believable reports whether a position may be taken as stored.
+// believable reports whether a position that a collector reports as stored may be recorded.
 func (s *session) believable(t *checkpoint.Stream, stored int64) bool {
 	s.mu.Lock()
 	limit := s.limits[t.ID]
@@ -96,7 +99,7 @@ func (s *session) believable(t *checkpoint.Stream, stored int64) bool {
 	return stored <= max(limit, s.window.acked(t.ID)) && s.behindNewline(t, stored)
 }
 
-// beyond reports whether a collector has more of a stream than it was sent.
+// beyond reports whether a collector has more of a stream than this agent has sent.
 func (s *session) beyond(p protocol.Position) bool {
 	t := s.named(p.Stream)
 	if t == nil {
@@ -108,14 +111,15 @@ func (s *session) beyond(p protocol.Position) bool {
 	return p.Received > max(limit, s.cfg.Checkpoint.Stored(t))
 }
 
-// contested reports whether a batch is refused though the collector has lines in its
-// place: they are somebody else's, which a hello finds out. It is asked once a place.
+// contested reports whether the collector rejected a batch although it already has lines at its
+// position. These may be another log's lines; a hello finds out. It reports true once for each
+// position, so that the agent does not greet forever.
 func (s *session) contested(p *parcel, received int64) bool {
 	return received > p.Start && s.agent.noteContested(ending{p.stream.ID, p.Start})
 }
 
-// behindNewline reports whether a position is the end of what was acknowledged, or is
-// behind a newline in the log.
+// behindNewline reports whether a position is the end of what was acknowledged, or follows a
+// newline in the log.
 func (s *session) behindNewline(t *checkpoint.Stream, position int64) bool {
 	if s.window.acked(t.ID) == position {
 		return true
@@ -125,7 +129,7 @@ func (s *session) behindNewline(t *checkpoint.Stream, position int64) bool {
 	return err == nil && n == 1 && b[0] == '\n'
 }
 
-// distrust notes a position that was not believed; the last few are kept.
+// distrust records and logs a position that failed the check; the last few are kept.
 func (s *session) distrust(t *checkpoint.Stream, p protocol.Position) {
 	text := fmt.Sprintf("the collector says that %s is stored up to byte %d, which was not sent or is within a line: it is not believed", t.Path, p.Stored)
 	if s.agent.noteDistrusted(text) {

@@ -9,8 +9,8 @@ import (
 	"sluice/ingest/protocol"
 )
 
-// TestAPositionIsBelievedOnlyAsFarAsItCanBeChecked: not beyond what was sent, not within a
-// line; the operator is told.
+// A reported position is accepted only as far as it can be checked: not beyond what was sent, and
+// not within a line. A rejected one is reported to the operator.
 func TestAPositionIsBelievedOnlyAsFarAsItCanBeChecked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, _ := agentOf(t, nil)
@@ -22,30 +22,30 @@ func TestAPositionIsBelievedOnlyAsFarAsItCanBeChecked(t *testing.T) {
 		for _, step := range []struct{ says, want int64 }{{405, 0}, {200, 200}, {510, 200}, {1 << 47, 200}, {250, 250}, {500, 500}} {
 			first.set(func(f *far) {
 				f.have[s.ID] = protocol.Position{Stream: s.ID, Received: max(500, step.says), Stored: step.says}
-				f.tails[s.ID] = protocol.Tail{At: max(500, step.says)} // it shows nothing
+				f.tails[s.ID] = protocol.Tail{At: max(500, step.says)} // proves nothing
 			})
 			time.Sleep(2 * n.cfg.Heartbeat)
 			first.set(func(f *far) { f.have[s.ID] = protocol.Position{Stream: s.ID, Received: 500} })
 			time.Sleep(2 * n.cfg.Heartbeat)
 			synctest.Wait()
 			if got := n.stored(t, s.ID); got != step.want {
-				t.Errorf("told of %d it remembers %d, want %d", step.says, got, step.want)
+				t.Errorf("after a report of %d the checkpoint has %d, want %d", step.says, got, step.want)
 			}
 		}
 		if h := n.Heartbeat(); len(h.Troubles) == 0 || !strings.Contains(h.Troubles[0], "not believed") {
-			t.Errorf("the operator is not told: %q", h.Troubles)
+			t.Errorf("no problem in the heartbeat: %q", h.Troubles)
 		}
 		first.whole(t, 0, 500)
 	})
 }
 
-// TestAWelcomesPositionNeedsItsFingerprint: without it all is sent.
+// A position in a welcome needs its fingerprint; without it everything is sent.
 func TestAWelcomesPositionNeedsItsFingerprint(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		position int64
-		tail     string // of what the collector says it has
-		from     int64  // where the agent begins
+		tail     string // bytes before position that the collector claims to have
+		from     int64  // where the agent begins to send
 		forks    bool
 	}{
 		{"it has what the log has", 400, putLine, 400, false},
@@ -68,10 +68,10 @@ func TestAWelcomesPositionNeedsItsFingerprint(t *testing.T) {
 				time.Sleep(time.Second)
 				streams := n.file.Streams()
 				if forked := streams[0].ID != s.ID; len(streams) != 1 || forked != test.forks {
-					t.Errorf("%d streams, another one: %v", len(streams), forked)
+					t.Errorf("%d streams, forked: %v", len(streams), forked)
 				}
 				if at := n.position(streams[0]); at != test.from {
-					t.Errorf("it begins at %d, want %d", at, test.from)
+					t.Errorf("sending begins at %d, want %d", at, test.from)
 				}
 			})
 		})

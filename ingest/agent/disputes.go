@@ -6,14 +6,13 @@ import (
 	"sluice/schema"
 )
 
-// What a collector does not take, or says that is not believed, outlives the session in
-// which it was said. All of it is guarded by Agent.mu.
+// Rejected streams and positions that failed the check are kept longer than the session in which
+// they occurred. All of it is guarded by Agent.mu.
 
-// maxDistrusted bounds what is kept of positions that were not believed.
+// maxDistrusted is how many messages about failed checks are kept.
 const maxDistrusted = 4
 
-// noteRefused notes that the collector does not take a stream. It reports whether that was
-// known.
+// noteRefused records that the collector rejects a stream. It reports whether that was known.
 func (a *Agent) noteRefused(p *parcel, why string) (known bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -25,7 +24,7 @@ func (a *Agent) noteRefused(p *parcel, why string) (known bool) {
 	return known
 }
 
-// refuses reports whether the collector does not take a stream.
+// refuses reports whether the collector rejects a stream.
 func (a *Agent) refuses(id schema.StreamID) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -33,29 +32,29 @@ func (a *Agent) refuses(id schema.StreamID) bool {
 	return ok
 }
 
-// refusing reports whether the collector does not take some stream.
+// refusing reports whether the collector rejects any stream.
 func (a *Agent) refusing() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return len(a.refused) > 0
 }
 
-// skip counts bytes that were read and are not sent.
+// skip counts bytes of rejected streams, which are read and not sent.
 func (a *Agent) skip(bytes int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.skipped += bytes
 }
 
-// noteForked notes that a log became another stream.
+// noteForked records that a log became another stream.
 func (a *Agent) noteForked() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.forked = true
 }
 
-// readsAgain reports, at the start of a session, whether all logs are to be read again:
-// something was refused, or a log became another stream since the last call.
+// readsAgain reports, at the start of a session, whether all logs must be read again because a
+// stream was rejected, or because a log became another stream since the last call.
 func (a *Agent) readsAgain() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -64,8 +63,8 @@ func (a *Agent) readsAgain() bool {
 	return again
 }
 
-// noteContested notes that the collector has other lines at a position. It reports whether
-// that is new.
+// noteContested records that the collector has other lines at a position. It reports whether this
+// is not the position of the last call.
 func (a *Agent) noteContested(at ending) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -76,8 +75,8 @@ func (a *Agent) noteContested(at ending) bool {
 	return true
 }
 
-// noteDistrusted keeps the text about a position that was not believed; the last few are
-// kept. It reports whether it is new.
+// noteDistrusted keeps a message about a position that failed the check, at most maxDistrusted of
+// them. It reports whether the message is new.
 func (a *Agent) noteDistrusted(text string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -1,12 +1,12 @@
-// Package agent takes the logs of one host to a collector.
+// Package agent sends the logs of one host to a collector.
 //
-// What the tailer reads is compressed and kept in a window of some megabytes until a
-// collector has it on disk; when the window is full reading waits, and the log is the
-// queue. A connection that breaks costs nothing: the next one sends again what is in
-// the window. A collector that knows less than the last one (another one, or one that
-// lost its disk) is given what it lacks from the log itself, by reading on from the
-// position that it names. Only what a collector says is stored is remembered in the
-// checkpoint.
+// The tailer's batches are compressed and kept in a window of some megabytes until a collector has
+// them on disk. When the window is full, reading waits: the log file is the queue. After a
+// connection broke, the next one sends the batches of the window again. A collector that has fewer
+// lines than the last one (another collector, or one that lost its disk) reports the position from
+// which it needs them, and they are read from the log again. Only positions that a collector
+// reports as stored are saved in the checkpoint.
 //
-// Where the collector is a Flume, its OK is all there is: what it took is stored.
+// If the collector is a Flume source, a batch counts as stored when Flume replies OK, because Flume
+// reports nothing later.
 package agent

@@ -10,29 +10,30 @@ import (
 )
 
 const (
-	// farewellInterval is the time between two attempts to reach a collector that does not
-	// know yet that this host is with another one.
+	// farewellInterval is the time between two attempts to tell a collector that this host is
+	// connected to another one.
 	farewellInterval = 10 * time.Second
-	// farewellAgain is when a collector is told once more: it may have lost what it knew.
+	// farewellAgain is the time after which a collector is told again, because it may have lost its
+	// data.
 	farewellAgain = 10 * time.Minute
-	// farewellTimeout is how long telling one collector may take.
+	// farewellTimeout is the time limit of one such message.
 	farewellTimeout = 10 * time.Second
 )
 
-// farewells is which collectors know that this host is with another one. A collector misses
-// every host that was connected to it, until the host says so.
+// farewells tracks which collectors know that this host is connected to another one. A collector
+// reports each host that was connected to it as missing until the host tells it where it is.
 type farewells struct {
 	mu      sync.Mutex
-	present string               // the collector that this host is with; "": none
-	told    map[string]time.Time // by address
-	changed chan struct{}        // has room for one
+	present string               // address of the connected collector; "": none
+	told    map[string]time.Time // when each collector was told last, by address
+	changed chan struct{}        // has capacity for one
 }
 
 func newFarewells() *farewells {
 	return &farewells{told: map[string]time.Time{}, changed: make(chan struct{}, 1)}
 }
 
-// arrived notes that the host is with a collector.
+// arrived records that the host is connected to a collector.
 func (f *farewells) arrived(address string) {
 	f.mu.Lock()
 	f.present = address
@@ -44,14 +45,14 @@ func (f *farewells) arrived(address string) {
 	}
 }
 
-// left notes that the connection to the present collector is gone.
+// left records that the connection to the present collector ended.
 func (f *farewells) left() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.present = ""
 }
 
-// due returns the collectors of all that are to be told now.
+// due returns the collectors in all that must be told now.
 func (f *farewells) due(all []string, now time.Time) (due []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -67,7 +68,8 @@ func (f *farewells) due(all []string, now time.Time) (due []string) {
 	return due
 }
 
-// done notes that the collector at address was told, unless the host is there by now.
+// done records that the collector at address was told, unless the host has connected to it
+// meanwhile.
 func (f *farewells) done(address string, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -76,7 +78,8 @@ func (f *farewells) done(address string, now time.Time) {
 	}
 }
 
-// sayFarewell tells the other collectors where this host is not, until ctx is done.
+// sayFarewell tells the other collectors that this host is not connected to them, until ctx is
+// done.
 func (a *Agent) sayFarewell(ctx context.Context) {
 	if a.cfg.Flume || len(a.cfg.Collectors) < 2 {
 		return
@@ -100,7 +103,7 @@ func (a *Agent) sayFarewell(ctx context.Context) {
 	}
 }
 
-// farewell tells one collector that this host is with another one.
+// farewell tells one collector that this host is connected to another one.
 func (a *Agent) farewell(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, farewellTimeout)
 	defer cancel()

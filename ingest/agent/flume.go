@@ -19,16 +19,16 @@ import (
 )
 
 const (
-	// flumeEvents are as many as Flume's own sink sends at a time, and as a channel of
-	// Flume's takes at a time without being told.
+	// flumeEvents is the batch size of Flume's own Avro sink, and the default transaction capacity
+	// of a Flume channel.
 	flumeEvents = 100
-	// flumeBytes bounds them; a longer line goes alone.
+	// flumeBytes is the limit of a batch's bytes; a longer line is sent alone.
 	flumeBytes = 1 << 20
 )
 
-// flumeSession delivers to a Flume Avro source until the connection breaks or something
-// else is to be done, as session does. Flume's OK is all that is to be had: its channel
-// has the events then, and they count as stored.
+// flumeSession sends to a Flume Avro source until the connection breaks, all is sent, or a
+// preferred collector is reachable again, as session does for a collector. When Flume replies OK
+// its channel has the events, and they count as stored.
 func (a *Agent) flumeSession(ctx context.Context, route *Route, greeted func()) (home string, err error) {
 	collector := route.Present()
 	c, err := a.connect(ctx, collector)
@@ -56,8 +56,8 @@ func (a *Agent) flumeSession(ctx context.Context, route *Route, greeted func()) 
 	return home, group.Wait()
 }
 
-// deliver delivers what is in the window, and waits for more. One batch is on its way
-// at a time, as with Flume's own sink: its source keeps no order among several.
+// deliver sends the batches of the window and waits for more. Only one request is in flight, as
+// with Flume's own sink, because Flume's source does not keep the order of concurrent requests.
 func (s *session) deliver(ctx context.Context, c *flume.Client) error {
 	e := newEvents(s.cfg.Tail.Host, s.cfg.Now)
 	for {
@@ -69,7 +69,7 @@ func (s *session) deliver(ctx context.Context, c *flume.Client) error {
 			return errDrained
 		}
 		for {
-			// What of it was taken before the connection broke is not sent again.
+			// What Flume accepted before the connection broke is not sent again.
 			from := max(p.Start, s.cfg.Checkpoint.Stored(p.stream))
 			if from >= p.End {
 				break
@@ -86,8 +86,8 @@ func (s *session) deliver(ctx context.Context, c *flume.Client) error {
 	}
 }
 
-// offer delivers events, again and again while the source does not take them: its
-// channel is full.
+// offer sends events, and repeats it with pauses while the source rejects them because its channel
+// is full.
 func (s *session) offer(ctx context.Context, c *flume.Client, events []flume.Event) error {
 	backoff := retry.Backoff{First: firstPause, Max: maxPause}
 	for {
@@ -107,13 +107,13 @@ func (s *session) offer(ctx context.Context, c *flume.Client, events []flume.Eve
 	}
 }
 
-// events are lines with the headers that Flume's own sources and interceptors give
-// them, and the log's labels.
+// events builds Flume events from lines, with the headers of Flume's own sources and interceptors
+// and the log's labels.
 type events struct {
 	host   []byte
 	now    func() time.Time
 	stream *checkpoint.Stream
-	common []flume.Header // of the stream
+	common []flume.Header // headers that are the same for all lines of stream
 	events []flume.Event
 }
 
@@ -121,7 +121,8 @@ func newEvents(host string, now func() time.Time) *events {
 	return &events{host: []byte(host), now: now}
 }
 
-// of makes events of a parcel's lines from a position on, and returns where they end.
+// of fills e.events with the lines of p from position from on, up to flumeEvents or flumeBytes. It
+// returns the position behind the last one.
 func (e *events) of(p *parcel, from int64) (end int64) {
 	if p.stream != e.stream {
 		e.stream = p.stream
@@ -146,7 +147,7 @@ func (e *events) of(p *parcel, from int64) (end int64) {
 	return from
 }
 
-// add makes an event of a line that stands at an offset of the log.
+// add appends the event of a line that begins at offset in the log.
 func (e *events) add(line []byte, offset int64, now []byte) {
 	headers := append(e.common[:len(e.common):len(e.common)],
 		flume.Header{Key: []byte(flume.HeaderTimestamp), Value: now},

@@ -10,8 +10,8 @@ import (
 	"sluice/ingest/tail"
 )
 
-// Heartbeat is how this host is: what is written, read, received and stored of its
-// logs, how old what is not is, and what fails.
+// Heartbeat returns the state of this host as reported to collectors: bytes written, read, received
+// and stored, the age of the oldest line that is not, and the problems.
 func (a *Agent) Heartbeat() protocol.Heartbeat {
 	now := a.cfg.Now()
 	h := protocol.Heartbeat{Host: a.cfg.Tail.Host, TimeMs: now.UnixMilli()}
@@ -61,11 +61,11 @@ func (a *Agent) Heartbeat() protocol.Heartbeat {
 	return h
 }
 
-// loss is what was deleted unread and not acknowledged.
+// loss counts files that were deleted before all of their bytes were acknowledged, and these bytes.
 type loss struct{ files, bytes int64 }
 
-// lossOf is what a heartbeat says of losses: before logs are followed, what the
-// checkpoint has of earlier processes.
+// lossOf returns the losses for a heartbeat. early is true before the tailer runs; then they are
+// those that the checkpoint has of previous processes.
 func lossOf(c *tail.Counters, file *checkpoint.File, early bool) (l loss) {
 	if !early {
 		return loss{c.LostFiles.Load(), c.LostBytes.Load()}
@@ -79,7 +79,7 @@ func lossOf(c *tail.Counters, file *checkpoint.File, early bool) (l loss) {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// bounded is what a heartbeat can hold.
+// bounded cuts texts to the limits of the protocol, in length and number.
 func bounded(troubles []string) []string {
 	for i, text := range troubles {
 		troubles[i] = text[:min(len(text), protocol.MaxStringBytes)]
@@ -87,8 +87,8 @@ func bounded(troubles []string) []string {
 	return protocol.FirstTroubles(troubles, protocol.MaxTroubles)
 }
 
-// unreceived is how many bytes were read that no collector is known to have, and how
-// long ago the first of them was read.
+// unreceived returns how many bytes of the window are not known to be received, and the time since
+// the first of them was read.
 func (w *window) unreceived(now time.Time) (bytes int64, oldest time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

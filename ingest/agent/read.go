@@ -14,8 +14,8 @@ import (
 	"sluice/schema"
 )
 
-// read follows the logs into the window until ctx is done; what was read by then is
-// in it. running ends it at once.
+// read follows the logs and puts batches into the window until ctx is done; what was read by then
+// is put into it too. If running is done it returns at once.
 func (a *Agent) read(ctx, running context.Context) error {
 	codec, err := protocol.NewCodec(tailBytes)
 	if err != nil {
@@ -30,10 +30,10 @@ func (a *Agent) read(ctx, running context.Context) error {
 	}
 }
 
-// tailBytes is the length of usual batches.
+// tailBytes is the length of a full batch of the tailer.
 const tailBytes = 1 << 20
 
-// readOn is read until the tailer is halted.
+// readOn runs one tailer until it is stopped.
 func (a *Agent) readOn(ctx, running context.Context, codec *protocol.Codec) error {
 	reading, stopReading := context.WithCancel(running)
 	defer stopReading()
@@ -66,13 +66,13 @@ func (a *Agent) readOn(ctx, running context.Context, codec *protocol.Codec) erro
 	return err
 }
 
-// restart has all logs read again: each from where from says, or from what is
-// acknowledged. Nothing is being sent meanwhile. It returns when nothing of what was
-// read before is left.
+// restart makes the agent read all logs again: each from its position in from, or else from the
+// acknowledged one. The caller must not send meanwhile. restart returns when the window has no
+// batches from before.
 func (a *Agent) restart(ctx context.Context, from map[schema.StreamID]int64) error {
 	a.mu.Lock()
 	halt, done := a.halt, make(chan struct{})
-	if halt == nil { // it has not begun, or has ended: then the next start reads it
+	if halt == nil { // no tailer runs; the next one begins at these positions
 		maps.Copy(a.begin, from)
 		a.window.clear()
 		a.mu.Unlock()
@@ -89,7 +89,7 @@ func (a *Agent) restart(ctx context.Context, from map[schema.StreamID]int64) err
 	}
 }
 
-// restarted does what restart waits for; it reports whether somebody does.
+// restarted completes a restart that was requested; it reports whether there was one.
 func (a *Agent) restarted() bool {
 	spans := a.window.spans()
 	a.mu.Lock()
@@ -109,7 +109,7 @@ func (a *Agent) restarted() bool {
 	return true
 }
 
-// position is from where a stream is read.
+// position returns the position from which a stream is read.
 func (a *Agent) position(t *checkpoint.Stream) int64 {
 	stored := a.cfg.Checkpoint.Stored(t)
 	a.mu.Lock()
@@ -117,7 +117,7 @@ func (a *Agent) position(t *checkpoint.Stream) int64 {
 	return max(stored, a.begin[t.ID])
 }
 
-// take puts what the tailer reads into the window.
+// take encodes what the tailer reads and puts it into the window.
 func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.Codec) error {
 	var room []byte
 	for d := range tailer.Deliveries() {
@@ -126,8 +126,9 @@ func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.C
 			fresh = fresh || !a.cfg.Checkpoint.HasTail(b.Stream)
 			a.cfg.Checkpoint.Remember(b.Stream, b.Data, b.End)
 		}
-		// A collector may have only what our checkpoint can tell from others: without its
-		// last bytes a copy of the log would be another log after a crash.
+		// After a crash the last bytes of a stream distinguish it from a copy of its log. They must
+		// be saved before a collector may have lines of the stream, or the copy would be sent as
+		// another log.
 		if fresh {
 			if err := a.save(ctx); err != nil {
 				return err
@@ -136,7 +137,7 @@ func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.C
 		for _, b := range d.Batches {
 			if a.refuses(b.Stream.ID) {
 				a.skip(b.Len())
-				continue // it stays in the log
+				continue // the log keeps the lines until they are read again
 			}
 			m := protocol.Batch{Stream: b.Stream.ID, Range: b.Range, Lines: b.Lines, Compression: a.cfg.Compression}
 			codec.Encode(&m, b.Data, room)
@@ -153,7 +154,7 @@ func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.C
 	return nil
 }
 
-// save writes the checkpoint, until it can. Nothing is read meanwhile.
+// save saves the checkpoint, and retries until it succeeds. Nothing is read meanwhile.
 func (a *Agent) save(ctx context.Context) error {
 	for a.trySave() != nil {
 		select {
@@ -165,7 +166,7 @@ func (a *Agent) save(ctx context.Context) error {
 	return nil
 }
 
-// trySave writes the checkpoint once, and notes whether it could.
+// trySave saves the checkpoint once, and records the result in the state.
 func (a *Agent) trySave() error {
 	err := a.cfg.Checkpoint.Save()
 	a.mu.Lock()

@@ -13,7 +13,8 @@ import (
 	"sluice/retry"
 )
 
-// send sends what is in the window, and waits for more.
+// send sends the batches of the window and waits for more. It returns errDrained when all are sent
+// and no more will come.
 func (s *session) send(ctx context.Context) error {
 	backoff := retry.Backoff{First: firstPause, Max: maxPause}
 	for {
@@ -33,8 +34,8 @@ func (s *session) send(ctx context.Context) error {
 	}
 }
 
-// noteBusy says why the collector takes nothing; "" is that it does. It reports
-// whether that is new.
+// noteBusy records the collector's reason for not accepting batches; "" means that it accepts them.
+// It reports whether this changed.
 func (s *session) noteBusy(why string) (changed bool) {
 	s.agent.change(func(st *State) {
 		if changed = (st.Busy == "") != (why == ""); changed {
@@ -53,15 +54,15 @@ func (s *session) noteBusy(why string) (changed bool) {
 	return changed
 }
 
-// sent is a parcel on its way.
+// sent is a parcel in flight.
 type sent struct {
 	*parcel
 	call *avrorpc.Pending
 }
 
-// round sends parcels from the first one that was not acknowledged on. busy is why the
-// collector did not take one: then those on their way were waited for. Without, all is
-// sent, and no more will come.
+// round sends parcels, beginning with the first that is not acknowledged. If the collector did not
+// accept one, busy is its reason, and round returns when the calls in flight have ended. If busy is
+// "", all is sent and no more will come.
 func (s *session) round(ctx context.Context) (busy string, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	sending, stop := context.WithCancel(ctx)
@@ -80,7 +81,7 @@ func (s *session) round(ctx context.Context) (busy string, err error) {
 			}
 			if err != nil {
 				if sending.Err() != nil && ctx.Err() == nil {
-					return nil // it is busy: what is on its way is waited for
+					return nil // the collector is busy; only the calls in flight are waited for
 				}
 				return err
 			}
@@ -114,12 +115,12 @@ func (s *session) round(ctx context.Context) (busy string, err error) {
 	return busy, err
 }
 
-// callsInFlight is how many batches may be on their way: enough for a link with a round
-// trip of some tenths of a second.
+// callsInFlight is the limit of unanswered batches: enough for a round trip of some tenths of a
+// second.
 const callsInFlight = 64
 
-// start sends a parcel, when the collector wants any; a stream that it does not know
-// is named first.
+// start sends a parcel when the collector permits it. If the collector does not know the stream, a
+// hello with the stream is sent first.
 func (s *session) start(ctx context.Context, p *parcel) (*avrorpc.Pending, error) {
 	s.mu.Lock()
 	paused, lift, limit := s.pause, s.lift, s.limit
@@ -152,7 +153,7 @@ func (s *session) start(ctx context.Context, p *parcel) (*avrorpc.Pending, error
 	return call, nil
 }
 
-// introduce names the streams that are new since hello.
+// introduce sends a hello with the streams of the window that the collector does not know.
 func (s *session) introduce(ctx context.Context) error {
 	streams := s.window.streams(s.knows)
 	spans := s.window.spans()
@@ -168,8 +169,8 @@ func (s *session) introduce(ctx context.Context) error {
 	return nil
 }
 
-// receive takes a receipt. busy is why the parcel was not taken and is to be sent
-// again.
+// receive handles the reply to a batch. busy is the collector's reason for not accepting it; the
+// batch must then be sent again.
 func (s *session) receive(p *parcel, reply []byte) (busy string, err error) {
 	var r protocol.Receipt
 	if err := r.Decode(reply); err != nil {
@@ -180,7 +181,7 @@ func (s *session) receive(p *parcel, reply []byte) (busy string, err error) {
 		s.window.done(p)
 		at := protocol.Position{Stream: p.stream.ID, Received: r.Received, Stored: r.Stored}
 		if s.beyond(at) {
-			return "", errAgain // a hello tells whose lines it has
+			return "", errAgain // a hello finds out which log's lines the collector has
 		}
 		s.stored(at)
 		s.agent.change(func(st *State) { st.SentLines += int64(p.lines); st.SentBatches++ })
@@ -199,8 +200,8 @@ func (s *session) receive(p *parcel, reply []byte) (busy string, err error) {
 	return "", nil
 }
 
-// refuse leaves a stream alone whose lines the collector does not take: they stay in
-// the log, and are offered again later.
+// refuse stops sending a stream that the collector rejects. Its lines remain in the log and are
+// offered again later.
 func (s *session) refuse(p *parcel, why string) {
 	known := s.agent.noteRefused(p, why)
 	s.agent.skip(s.window.forget(p.stream))
@@ -209,7 +210,7 @@ func (s *session) refuse(p *parcel, why string) {
 	}
 }
 
-// beat sends heartbeats.
+// beat sends a heartbeat at each interval.
 func (s *session) beat(ctx context.Context) error {
 	ticker := time.NewTicker(s.cfg.Heartbeat)
 	defer ticker.Stop()
@@ -228,9 +229,10 @@ func (s *session) beat(ctx context.Context) error {
 	}
 }
 
-// heartbeat says how this host is, and takes what the collector says.
+// heartbeat sends the state of this host, and handles the positions and the directive in the reply.
 func (s *session) heartbeat(ctx context.Context) error {
-	// What is acknowledged now is synced there, whatever is on its way.
+	// Taken before the call: what is acknowledged now is synced at the collector, whatever is in
+	// flight.
 	spans := s.window.spans()
 	h := s.agent.Heartbeat()
 	h.Counters[protocol.FirstChoice] = 0
@@ -258,7 +260,7 @@ func (s *session) heartbeat(ctx context.Context) error {
 	return nil
 }
 
-// obey takes what a directive says of sending.
+// obey applies a directive: pause, resume, or limit the rate of sending.
 func (s *session) obey(d *protocol.Directive) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

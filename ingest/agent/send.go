@@ -11,8 +11,8 @@ import (
 	"sluice/ingest/protocol"
 )
 
-// How long is waited before a collector is tried again: doubled each time, and up to
-// half of it more by chance, so that hosts do not come all at once.
+// Pauses between attempts to reach a collector are doubled each time, and a random part of up to a
+// half is added, so that hosts do not all connect at the same moment.
 const (
 	firstPause = 250 * time.Millisecond
 	maxPause   = 10 * time.Second
@@ -24,8 +24,8 @@ var (
 	errAgain   = errors.New("the collector lacks what it had; it is read again")
 )
 
-// send keeps a connection to a collector until all is sent after the end; met is
-// closed when the first one has answered, or has not.
+// send keeps a connection to a collector until ctx is done and all is sent. It closes met when the
+// first collector has answered, or could not be reached.
 func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 	route := NewRoute(a.cfg.Tail.Host, a.cfg.Collectors, a.cfg.FailoverAfter, a.cfg.Now())
 	var first bool
@@ -73,7 +73,7 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 	}
 }
 
-// disconnected notes why there is no connection; it is said once.
+// disconnected records why there is no connection, and logs each reason once.
 func (a *Agent) disconnected(address string, err error, greeted bool) {
 	now := a.cfg.Now()
 	text := err.Error()
@@ -90,7 +90,7 @@ func (a *Agent) disconnected(address string, err error, greeted bool) {
 	}
 }
 
-// connect makes a connection that has shaken hands.
+// connect returns a client whose handshake is complete.
 func (a *Agent) connect(ctx context.Context, address string) (*avrorpc.Client, error) {
 	conn, err := a.cfg.Dial(ctx, address)
 	if err != nil {
@@ -120,7 +120,7 @@ func (a *Agent) lookHome(ctx context.Context, route *Route) (home string, err er
 		for _, collector := range route.Preferred() {
 			c, err := a.connect(ctx, collector)
 			if err != nil {
-				continue // it is not there, which is why we are here
+				continue // it is still unreachable
 			}
 			if err := c.Close(); err != nil {
 				return "", err

@@ -19,37 +19,36 @@ import (
 )
 
 const (
-	// streamsAHello is how many streams are named at a time, helloBytes how long their
-	// formats and labels may be: a frame is bounded.
+	// streamsAHello is the limit of streams in one hello, and helloBytes of their paths, formats
+	// and labels, because the size of a frame is limited.
 	streamsAHello = 1000
 	helloBytes    = 256 << 10
-	// refusedAgain: what a collector refused is offered again after this; it may have
-	// been mended there.
+	// refusedAgain is the time after which a rejected stream is offered again; the cause may have
+	// been corrected at the collector.
 	refusedAgain = 5 * time.Minute
 )
 
-// session is one connection to a collector, from hello on. What outlives it is the
-// agent's.
+// session is one connection to a collector, beginning with hello. State that is kept longer belongs
+// to the Agent.
 type session struct {
 	agent  *Agent
 	cfg    *Config
 	window *window
 	client *avrorpc.Client
-	home   bool // it is this host's first choice
+	home   bool // the collector is this host's first choice
 	began  time.Time
 
-	// mu guards what follows. It is not held while the agent's mu, or the window's, is
-	// taken.
+	// mu guards the fields below. It is released before Agent.mu or window.mu is taken.
 	mu   sync.Mutex
 	said map[schema.StreamID]*checkpoint.Stream
-	as   map[schema.StreamID]schema.StreamEntry // how each of them was said to be read
-	// limits are up to where the collector is known to have each stream; beyond it no
-	// position is believed.
+	as   map[schema.StreamID]schema.StreamEntry // how the collector was told to parse each of them
+	// limits are the positions up to which the collector has proved to have each stream; reported
+	// positions beyond that are rejected.
 	limits map[schema.StreamID]int64
 	sent   map[schema.StreamID]int64 // the greatest end that was sent
-	pause  bool                      // the collector wants nothing
-	limit  int64                     // bytes a second; 0: none
-	lift   chan struct{}             // closed when it wants something again
+	pause  bool                      // the collector asked to pause
+	limit  int64                     // bytes a second; 0: no limit
+	lift   chan struct{}             // closed when the pause ends
 }
 
 // session sends to the route's present collector until the connection breaks or something else is
@@ -77,7 +76,7 @@ func (a *Agent) session(ctx context.Context, route *Route, greeted func()) (home
 	group.Go(func() error { return s.beat(running) })
 	group.Go(func() (err error) { home, err = a.lookHome(running, route); return err })
 	err = group.Wait()
-	if errors.Is(err, errDrained) { // what was stored meanwhile
+	if errors.Is(err, errDrained) { // one more heartbeat, for what was stored meanwhile
 		if last := s.heartbeat(ctx); last != nil {
 			a.cfg.Log.Debug("last heartbeat failed", "err", last)
 		}
@@ -92,8 +91,8 @@ func (a *Agent) newSession(client *avrorpc.Client, home bool) *session {
 	}
 }
 
-// greet says hello with the streams that the collector may know, and begins where it
-// says.
+// greet sends a hello with the streams that the collector may have, and lets each be sent from the
+// position that the collector reports.
 func (s *session) greet(ctx context.Context) error {
 	s.window.keep(func(id schema.StreamID) bool { return s.cfg.Checkpoint.Stream(id) != nil })
 	spans := s.window.spans()
@@ -128,7 +127,8 @@ func (s *session) greet(ctx context.Context) error {
 	return nil
 }
 
-// hello names streams and returns from where each is to be sent.
+// hello sends streams, in several messages if needed, and returns the position from which each must
+// be sent.
 func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[schema.StreamID]int64, error) {
 	from := map[schema.StreamID]int64{}
 	var others []*checkpoint.Stream
@@ -141,7 +141,7 @@ func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[
 			var as schema.StreamEntry
 			s.cfg.Checkpoint.Update(func() {
 				as = t.StreamEntry
-				seed, _ := hex.DecodeString(t.Seed) // ours; a wrong one is none
+				seed, _ := hex.DecodeString(t.Seed) // written by this program; an invalid one is sent as empty
 				h.Streams = append(h.Streams, protocol.Stream{ID: t.ID, Seed: seed, Path: t.Path, Format: t.Format, Zone: t.Zone, Labels: t.Labels, Size: t.SeenBytes, Stored: t.Stored})
 			})
 			room -= len(t.Path) + len(t.Format)
@@ -187,15 +187,15 @@ func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[
 	return from, nil
 }
 
-// named is a stream that was said, by its id.
+// named returns a stream that was sent in a hello of this session, or nil.
 func (s *session) named(id schema.StreamID) *checkpoint.Stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.said[id]
 }
 
-// knows reports whether the collector knows how a stream is read now: its format changes
-// while it is followed, with the configuration that it is taken from.
+// knows reports whether the collector knows how a stream is parsed now. The format of a log can
+// change while it is followed, if the Apache configuration that it comes from changes.
 func (s *session) knows(t *checkpoint.Stream) (known bool) {
 	s.mu.Lock()
 	said, as := s.said[t.ID] != nil, s.as[t.ID]
@@ -209,8 +209,8 @@ func (s *session) knows(t *checkpoint.Stream) (known bool) {
 	return known
 }
 
-// stored takes what a collector has stored into the checkpoint, as far as it is believed,
-// and returns what the checkpoint has then.
+// stored records the stored position of a stream in the checkpoint if it passes the check, and
+// returns what the checkpoint has then.
 func (s *session) stored(p protocol.Position) (stored int64) {
 	t := s.named(p.Stream)
 	if t == nil {

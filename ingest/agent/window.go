@@ -13,7 +13,7 @@ import (
 	"sluice/schema"
 )
 
-// parcel is a batch that no collector is known to have, encoded.
+// parcel is an encoded batch that is not known to be received by a collector.
 type parcel struct {
 	stream *checkpoint.Stream
 	schema.Range
@@ -21,25 +21,26 @@ type parcel struct {
 	lines      int
 	at         time.Time // when it was read
 	head, body []byte
-	tail       protocol.Tail // of its last bytes, uncompressed
+	tail       protocol.Tail // fingerprint of its last bytes, uncompressed
 }
 
-// maxParcels bounds the window where batches are small: ten thousand logs that grow
-// by a line make as many.
+// maxParcels limits the window when batches are small: ten thousand logs that each grow by one line
+// make as many parcels.
 const maxParcels = 8192
 
-// window holds parcels in the order in which they were read.
+// window holds parcels in the order in which they were read. Its methods may be called
+// concurrently.
 type window struct {
 	limit int64
 
 	mu      sync.Mutex
 	parcels []*parcel
 	bytes   int64
-	last    uint64 // seq
+	last    uint64 // seq of the last parcel
 	read    map[schema.StreamID]int64
-	// acks are the last bytes of each stream that a collector acknowledged.
+	// acks are the fingerprints of the last acknowledged bytes of each stream.
 	acks    map[schema.StreamID]protocol.Tail
-	kept    int // acks after the last keep
+	kept    int // length of acks after the last keep
 	ended   bool
 	changed chan struct{}
 }
@@ -48,13 +49,13 @@ func newWindow(limit int64) *window {
 	return &window{limit: limit, read: map[schema.StreamID]int64{}, acks: map[schema.StreamID]protocol.Tail{}, changed: make(chan struct{})}
 }
 
-// announce wakes who waits. w.mu is held.
+// announce wakes all waiting calls. w.mu must be held.
 func (w *window) announce() {
 	close(w.changed)
 	w.changed = make(chan struct{})
 }
 
-// add puts a parcel in; it waits for room.
+// add appends a parcel. It waits while the window is full.
 func (w *window) add(ctx context.Context, p *parcel) error {
 	for {
 		w.mu.Lock()
@@ -78,8 +79,8 @@ func (w *window) add(ctx context.Context, p *parcel) error {
 	}
 }
 
-// next returns the first parcel after seq; it waits for one. nil: none will come, and
-// all before were done.
+// next returns the first parcel after seq, and waits for one. It returns nil if no more will be
+// added and all have been acknowledged.
 func (w *window) next(ctx context.Context, seq uint64) (*parcel, error) {
 	for {
 		w.mu.Lock()
@@ -105,7 +106,7 @@ func (w *window) next(ctx context.Context, seq uint64) (*parcel, error) {
 	}
 }
 
-// done takes a parcel out that a collector acknowledged.
+// done removes a parcel that a collector acknowledged.
 func (w *window) done(p *parcel) {
 	w.mu.Lock()
 	if p.End > w.acks[p.stream.ID].At {
@@ -131,20 +132,20 @@ func (w *window) remove(gone func(*parcel) bool) {
 	}
 }
 
-// acked is up to where collectors acknowledged a stream.
+// acked returns the position up to which a collector acknowledged a stream.
 func (w *window) acked(id schema.StreamID) int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.acks[id].At
 }
 
-// ending is a position of a stream at which a batch ends.
+// ending is a position in a stream at which a batch ends.
 type ending struct {
 	id schema.StreamID
 	at int64
 }
 
-// tails are the fingerprints of what was sent, by where it ends.
+// tails returns the fingerprints of what was sent, by the position at which it ends.
 func (w *window) tails() map[ending]protocol.Tail {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -158,8 +159,8 @@ func (w *window) tails() map[ending]protocol.Tail {
 	return tails
 }
 
-// keep drops what is known of streams that are known no more. Looking through all is only
-// worth it when there are many.
+// keep removes the state of streams that known reports false for. It does so only when the state
+// has doubled, because it looks at all streams.
 func (w *window) keep(known func(schema.StreamID) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -170,7 +171,7 @@ func (w *window) keep(known func(schema.StreamID) bool) {
 	w.kept = max(len(w.acks), 500)
 }
 
-// forget drops a stream's parcels, and returns how many bytes they are.
+// forget removes a stream's parcels, and returns how many bytes of the log they are.
 func (w *window) forget(t *checkpoint.Stream) (bytes int64) {
 	w.remove(func(p *parcel) bool {
 		if p.stream != t {
@@ -185,11 +186,10 @@ func (w *window) forget(t *checkpoint.Stream) (bytes int64) {
 	return bytes
 }
 
-// span is where a stream stands: up to acked a collector has had it, up to read it
-// was read.
+// span is the progress of a stream: acknowledged up to acked, read up to read.
 type span struct{ acked, read int64 }
 
-// spans are those of the streams that were read since clear.
+// spans returns the progress of the streams that were read since clear.
 func (w *window) spans() map[schema.StreamID]span {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -205,7 +205,7 @@ func (w *window) spans() map[schema.StreamID]span {
 	return spans
 }
 
-// streams are those of the parcels, each once, that has says false of.
+// streams returns the streams of the parcels, each once, without those that has reports true for.
 func (w *window) streams(has func(*checkpoint.Stream) bool) []*checkpoint.Stream {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -220,7 +220,7 @@ func (w *window) streams(has func(*checkpoint.Stream) bool) []*checkpoint.Stream
 	return streams
 }
 
-// clear forgets everything: it is read again.
+// clear removes all parcels; the caller reads the logs again.
 func (w *window) clear() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -229,7 +229,7 @@ func (w *window) clear() {
 	w.announce()
 }
 
-// end: nothing more is added.
+// end marks the window as complete: nothing more will be added.
 func (w *window) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

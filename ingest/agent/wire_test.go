@@ -27,12 +27,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// far is a collector at the other end of the wire that does as a test says.
+// far is a fake collector whose behaviour a test sets.
 type far struct {
 	mu      sync.Mutex
-	away    bool   // it takes no connections
-	busy    string // why it takes no batches
-	offers  int    // batches that came
+	away    bool   // it closes connections
+	busy    string // its reason for not accepting batches
+	offers  int    // number of batches that were offered
 	took    []schema.Range
 	have    map[schema.StreamID]protocol.Position
 	tails   map[schema.StreamID]protocol.Tail
@@ -40,7 +40,7 @@ type far struct {
 	conns   []net.Conn
 }
 
-// serve answers one connection to its end.
+// serve handles one connection until it ends.
 func (f *far) serve(ctx context.Context, conn net.Conn) error {
 	server := &avrorpc.Server{Services: []avrorpc.Service{{Protocol: protocol.New(), Open: func(context.Context, avrorpc.Peer) (avrorpc.Session, error) {
 		return farSession{f}, nil
@@ -67,7 +67,7 @@ func (s *single) Accept() (net.Conn, error) {
 func (s *single) Close() error   { s.once.Do(func() { close(s.closed) }); return nil }
 func (s *single) Addr() net.Addr { return &net.UnixAddr{} }
 
-// farSession is one connection.
+// farSession is the server's side of one connection.
 type farSession struct{ *far }
 
 func (farSession) Close() {}
@@ -112,8 +112,8 @@ func reply(encode func([]byte) []byte) avrorpc.Finisher {
 	return avrorpc.FinishFunc(func(_ context.Context, b []byte) ([]byte, error) { return encode(b), nil })
 }
 
-// tailAt is the fingerprint of what it has of a stream: what came last, or, where a test
-// says what it has, a line as put sends it.
+// tailAt returns the fingerprint of what it has of a stream: that of the last batch, or, if a test
+// set the position, of a line as put sends it.
 func (f *far) tailAt(id schema.StreamID, received int64) protocol.Tail {
 	if tail := f.tails[id]; tail.At == received || received == 0 {
 		return tail
@@ -121,10 +121,10 @@ func (f *far) tailAt(id schema.StreamID, received int64) protocol.Tail {
 	return tailOf(id, []byte(putLine), received)
 }
 
-// putLine is what put sends.
+// putLine is the line that put sends.
 const putLine = "012345678\n"
 
-// take is what becomes of a batch; f is locked.
+// take returns the receipt of a batch. f.mu must be held.
 func (f *far) take(m *protocol.Batch) protocol.Receipt {
 	p, known := f.have[m.Stream]
 	f.offers++
@@ -141,32 +141,32 @@ func (f *far) take(m *protocol.Batch) protocol.Receipt {
 	return protocol.Receipt{Received: p.Received, Stored: p.Stored}
 }
 
-// set changes what it does.
+// set changes the collector's behaviour.
 func (f *far) set(change func(*far)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change(f)
 }
 
-// cut ends its connections, and lets none come while it is away.
+// cut closes all connections; if away, new ones are closed too.
 func (f *far) cut(away bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.away = away
 	for _, c := range f.conns {
-		_ = c.Close() // it is cut
+		_ = c.Close() // closed on purpose
 	}
 	f.conns = nil
 }
 
-// hellos is how often it was greeted.
+// hellos returns the number of hellos received.
 func (f *far) hellos() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.greeted
 }
 
-// whole fails unless it took [from, to) of a stream, each byte once.
+// whole fails unless the batches cover [from, to) of a stream, each byte once.
 func (f *far) whole(t *testing.T, from, to int64) {
 	t.Helper()
 	f.mu.Lock()
@@ -174,16 +174,16 @@ func (f *far) whole(t *testing.T, from, to int64) {
 	at := from
 	for _, r := range f.took {
 		if r.Start != at {
-			t.Fatalf("after byte %d it took %v: %v", at, r, f.took)
+			t.Fatalf("after byte %d the collector received %v: %v", at, r, f.took)
 		}
 		at = r.End
 	}
 	if at != to {
-		t.Errorf("it took up to byte %d of %d", at, to)
+		t.Errorf("the collector received up to byte %d of %d", at, to)
 	}
 }
 
-// near is an agent and the collectors that it may reach, by address.
+// near is an agent and the fake collectors that it can reach, by address.
 type near struct {
 	*Agent
 	file *checkpoint.File
@@ -196,7 +196,7 @@ type near struct {
 // order returns its collectors, the preferred one first.
 func (n *near) order() []string { return Preference(n.cfg.Tail.Host, n.cfg.Collectors) }
 
-// agentOf makes an agent of two collectors, first and second in its order.
+// agentOf returns an agent with two collectors, first and second in its order of preference.
 func agentOf(t *testing.T, change func(*Config)) (n *near, first, second *far) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -222,7 +222,7 @@ func agentOf(t *testing.T, change func(*Config)) (n *near, first, second *far) {
 	return n, n.far[n.order()[0]], n.far[n.order()[1]]
 }
 
-// dial connects by a pipe.
+// dial connects to a fake collector by a pipe.
 func (n *near) dial(ctx context.Context, address string) (net.Conn, error) {
 	f := n.far[address]
 	f.mu.Lock()
@@ -236,7 +236,7 @@ func (n *near) dial(ctx context.Context, address string) (net.Conn, error) {
 	return ours, nil
 }
 
-// sending lets it send what is put into its window, without logs.
+// sending lets the agent send what a test puts into the window, without reading logs.
 func (n *near) sending() {
 	running, stop := context.WithCancel(context.Background())
 	end := n.end
@@ -245,13 +245,13 @@ func (n *near) sending() {
 	n.all.Go(func() { n.tick(running) })
 }
 
-// close ends all of it.
+// close stops the agent and the collectors.
 func (n *near) close() {
 	n.end()
 	n.all.Wait()
 }
 
-// stream is a log of 1,000 bytes that it has.
+// stream adds a log of 1,000 bytes to the checkpoint.
 func (n *near) stream(t *testing.T) *checkpoint.Stream {
 	t.Helper()
 	path := filepath.Join(filepath.Dir(n.path), "a.log")
@@ -284,7 +284,7 @@ func (n *near) put(t *testing.T, s *checkpoint.Stream, from, to int64) {
 	}
 }
 
-// stored is what the checkpoint on the disk says.
+// stored returns the stored position in the checkpoint on disk.
 func (n *near) stored(t *testing.T, id schema.StreamID) int64 {
 	t.Helper()
 	file, err := checkpoint.Open(vfs.OS{}, n.path, "")
@@ -298,7 +298,7 @@ func (n *near) stored(t *testing.T, id schema.StreamID) int64 {
 	return file.Streams()[i].Stored
 }
 
-// lines are n lines of ten bytes and more.
+// lines returns n lines of ten bytes.
 func lines(n int) string {
 	var b strings.Builder
 	for i := range n {

@@ -34,7 +34,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// counted is a table that only counts.
+// counted is a table that only counts rows.
 type counted struct{ rows atomic.Int64 }
 
 func (*counted) Layout() schema.Layout { return schema.Layout{Salts: 1} }
@@ -44,7 +44,7 @@ func (c *counted) Put(_ context.Context, rows *schema.Rows) error {
 }
 func (*counted) Flush(context.Context) error { return nil }
 
-// shut is an archive that fails as long as it is told to.
+// shut is an archive that fails while closed is true.
 type shut struct {
 	ingest.Archive
 	closed *atomic.Bool
@@ -57,18 +57,18 @@ func (s shut) Store(ctx context.Context, path, name string) error {
 	return s.Archive.Store(ctx, path, name)
 }
 
-// collector is one that runs beside the test.
+// collector runs beside the test.
 type collector struct {
 	dir, address string
 	receiver     *Receiver
 	core         *ingest.Collector
 	shut         atomic.Bool
-	clock        atomic.Pointer[time.Time] // nil: the machine's
+	clock        atomic.Pointer[time.Time] // nil: the system's
 	cancel       context.CancelFunc
 	ended        chan error
 }
 
-// collect starts a collector with its state in dir; its archive is dir/archive.
+// collect starts a collector with its state in dir and its archive in dir/archive.
 func collect(t *testing.T, dir, address string, spoolMaxBytes int64, options ...func(*Config)) *collector {
 	t.Helper()
 	c := &collector{dir: dir, ended: make(chan error, 1)}
@@ -117,13 +117,13 @@ func (c *collector) now() time.Time {
 	return time.Now()
 }
 
-// pass lets its clock go on, and stand still from then on.
+// pass sets the collector's clock forward by d; from then on it stands still.
 func (c *collector) pass(d time.Duration) {
 	at := c.now().Add(d)
 	c.clock.Store(&at)
 }
 
-// end stops it; kill leaves what is not stored where it is.
+// end stops the collector. With kill, what is not stored stays in the spool.
 func (c *collector) end(t *testing.T, kill bool) {
 	t.Helper()
 	c.cancel()
@@ -139,7 +139,7 @@ func (c *collector) end(t *testing.T, kill bool) {
 	}
 }
 
-// holds fails unless the archive has these lines, each once.
+// holds fails unless the archive has exactly these lines, each once.
 func (c *collector) holds(t *testing.T, want string) {
 	t.Helper()
 	var got bytes.Buffer
@@ -182,8 +182,7 @@ func follow(t *testing.T, dir string, collectors ...string) *sender {
 	return followAs(t, dir, false, collectors)
 }
 
-// followAs is follow; flume: it speaks to the collectors as to Flume's. Of the logs that
-// sources name they say how they are read.
+// followAs is follow with a choice of the protocol (flume) and of the logs' sources and formats.
 func followAs(t *testing.T, dir string, flume bool, collectors []string, sources ...tail.Source) *sender {
 	t.Helper()
 	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(dir, "checkpoint"), "agent")
@@ -217,7 +216,7 @@ func (s *sender) end(t *testing.T) {
 	}
 }
 
-// await asks until it is so.
+// await polls until so returns true.
 func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -226,12 +225,12 @@ func await(t *testing.T, what string, so func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatal("it never came to it: ", what)
+			t.Fatal("timed out waiting for: ", what)
 		}
 	}
 }
 
-// received waits until a collector has so many lines on its disk.
+// received waits until a collector has so many lines on disk.
 func (c *collector) received(t *testing.T, s *sender, lines int64) {
 	t.Helper()
 	await(t, fmt.Sprint(lines, " lines received"), func() bool {
@@ -239,7 +238,7 @@ func (c *collector) received(t *testing.T, s *sender, lines int64) {
 	})
 }
 
-// lines are n lines of a log, from the number first on.
+// lines returns n log lines, numbered from first.
 func lines(first, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -248,7 +247,7 @@ func lines(first, n int) string {
 	return b.String()
 }
 
-// write appends to a log in dir.
+// write appends text to a log in dir.
 func write(t *testing.T, dir, name, text string) {
 	t.Helper()
 	f, err := os.OpenFile(filepath.Join(dir, name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
@@ -261,8 +260,8 @@ func write(t *testing.T, dir, name, text string) {
 	}
 }
 
-// TestACollectorThatLostItsDiskIsGivenItsLinesAgain, from the log; and what it had
-// stored is not sent again.
+// A collector that lost its disk is sent its lines again from the log, except those that were
+// stored.
 func TestACollectorThatLostItsDiskIsGivenItsLinesAgain(t *testing.T) {
 	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
 	c := collect(t, dir, "127.0.0.1:0", 0)
@@ -296,16 +295,15 @@ func TestACollectorThatLostItsDiskIsGivenItsLinesAgain(t *testing.T) {
 	c.holds(t, first+second+third)
 }
 
-// TestAnAgentGoesToTheNextCollectorAndComesBack: the second has no line of the
-// agent's, so it is given all that is not stored, and the first knows at last what
-// the second stored.
+// After a failover the second collector has no lines of the agent, so it is sent all that is not
+// stored. After the return the first collector learns what the second one stored.
 func TestAnAgentGoesToTheNextCollectorAndComesBack(t *testing.T) {
 	root, logs := t.TempDir(), t.TempDir()
 	one, two := collect(t, filepath.Join(root, "c1"), "127.0.0.1:0", 0), collect(t, filepath.Join(root, "c2"), "127.0.0.1:0", 0)
 	write(t, logs, "a.log", lines(0, 10))
 	s := follow(t, logs, one.address, two.address)
 	await(t, "connected", func() bool { return s.State().Connected })
-	if s.State().Collector == two.address { // the order follows from the ports
+	if s.State().Collector == two.address { // the order depends on the ports
 		one, two = two, one
 	}
 	one.received(t, s, 10)
@@ -323,8 +321,8 @@ func TestAnAgentGoesToTheNextCollectorAndComesBack(t *testing.T) {
 	two.holds(t, lines(0, 20))
 }
 
-// TestAFullSpoolMakesTheLogsWait, and the agent says so; nothing is lost when it has
-// room again.
+// With a full spool reading waits, the agent reports it, and nothing is lost when there is space
+// again.
 func TestAFullSpoolMakesTheLogsWait(t *testing.T) {
 	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
 	c := collect(t, dir, "127.0.0.1:0", 4<<10)
@@ -335,7 +333,7 @@ func TestAFullSpoolMakesTheLogsWait(t *testing.T) {
 	s := follow(t, logs, c.address)
 	await(t, "busy", func() bool { return s.State().Busy != "" })
 	if !strings.Contains(s.State().Busy, "--spool-max") {
-		t.Errorf("it is busy because %s", s.State().Busy)
+		t.Errorf("reported reason: %s", s.State().Busy)
 	}
 	c.shut.Store(false)
 	c.received(t, s, 20_000)
@@ -344,7 +342,7 @@ func TestAFullSpoolMakesTheLogsWait(t *testing.T) {
 	c.holds(t, lines(0, 20_000))
 }
 
-// TestALogThatIsRefusedDoesNotHoldUpOthers, and stays where it is.
+// A rejected log does not delay others, and its lines stay in the log.
 func TestALogThatIsRefusedDoesNotHoldUpOthers(t *testing.T) {
 	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
 	c := collect(t, dir, "127.0.0.1:0", 0)
@@ -359,7 +357,7 @@ func TestALogThatIsRefusedDoesNotHoldUpOthers(t *testing.T) {
 	s = followAs(t, logs, false, []string{c.address}, labelled)
 	await(t, "refused", func() bool { return len(s.State().Refused) == 1 })
 	if h := s.Heartbeat(); len(h.Troubles) != 1 || !strings.Contains(h.Troubles[0], "refuses stream "+stream.ID.String()+": ") {
-		t.Errorf("what is refused is not in the heartbeat: %q", h.Troubles)
+		t.Errorf("the rejected log is not in the heartbeat: %q", h.Troubles)
 	}
 	c.received(t, s, 20)
 	s.end(t)
@@ -367,7 +365,7 @@ func TestALogThatIsRefusedDoesNotHoldUpOthers(t *testing.T) {
 		t.Error(why)
 	}
 	if stored := s.file.Stored(s.file.Stream(stream.ID)); stored > int64(len(lines(0, 10))) {
-		t.Errorf("%d bytes are said to be stored", stored)
+		t.Errorf("%d bytes are reported as stored", stored)
 	}
 	c.end(t, false)
 }

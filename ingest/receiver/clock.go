@@ -2,22 +2,23 @@ package receiver
 
 import "time"
 
-// clockSamples are the last differences between a host's clock and ours. A heartbeat that
-// waited on its way makes the host's clock look slow, never fast: the greatest of some
-// samples is the best.
+// clockSamples are the last differences between a host's clock and the collector's. A delayed
+// heartbeat makes the host's clock look slow, never fast, so the greatest difference of some
+// samples is the best estimate.
 type clockSamples struct {
 	last [clockSampleCount]time.Duration
 	n    int
 }
 
-// clockSampleCount heartbeats are compared; a difference is known from the second one on.
+// clockSampleCount is how many heartbeats are compared. The difference is known from the second one
+// on.
 const clockSampleCount = 5
 
-// maxClockOffset bounds what a sender can claim.
+// maxClockOffset limits what a sender can claim.
 const maxClockOffset = 100 * 365 * 24 * time.Hour
 
-// add takes one more sample: the host's time and ours. known is false until there are
-// enough.
+// add adds a sample: the host's time in ms since 1970, and the collector's. It returns by how much
+// the host's clock is ahead; known is false until there are enough samples.
 func (c *clockSamples) add(ms int64, now time.Time) (offset time.Duration, known bool) {
 	const bound = int64(maxClockOffset / time.Millisecond)
 	ours := now.UnixMilli()

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// TestAHeartbeatThatWaitedMakesNoClockSlow, and one that is wrong is known from the second one on.
+// A delayed heartbeat does not make a clock look slow, and a wrong clock is known from the second
+// heartbeat on.
 func TestAHeartbeatThatWaitedMakesNoClockSlow(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	var c clockSamples
@@ -15,7 +16,7 @@ func TestAHeartbeatThatWaitedMakesNoClockSlow(t *testing.T) {
 		return c.add(now.Add(d).UnixMilli(), now)
 	}
 	if _, known := at(5 * time.Hour); known {
-		t.Error("known by one heartbeat")
+		t.Error("the offset is known after one heartbeat")
 	}
 	if d, known := at(5 * time.Hour); !known || d != 5*time.Hour {
 		t.Errorf("%s, %v", d, known)
@@ -23,7 +24,7 @@ func TestAHeartbeatThatWaitedMakesNoClockSlow(t *testing.T) {
 	for range clockSampleCount {
 		at(-time.Second)
 	}
-	for range clockSampleCount - 1 { // they waited for a busy collector
+	for range clockSampleCount - 1 { // delayed by a busy collector
 		if d, _ := at(-time.Minute); d != -time.Second {
 			t.Errorf("%s", d)
 		}

@@ -1,6 +1,6 @@
-// Package receiver is the side of a collector that agents speak to, ours and Flume's:
-// it answers docs/protocol.avdl and AvroSourceProtocol, and gives what comes to an
-// ingest.Collector. A reply to a batch comes when the collector has it on disk. Whoever
-// sends is not trusted: a body is bounded and compared with its checksum, a host writes
-// streams of its own only, and what is wrong with a stream is said about that stream.
+// Package receiver is the collector's side of the connections of agents, both sluice's and Flume's.
+// It implements docs/protocol.avdl and AvroSourceProtocol, and passes batches to an
+// ingest.Collector. A batch is answered when the collector has it on disk. Senders are not trusted:
+// the size of a body is limited and its checksum verified, and a host can write only its own
+// streams. A problem with one stream is reported for that stream and does not end the connection.
 package receiver

@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// flumeWait is Config.FlumeWait's default: Flume's own patience is 20 s.
+	// flumeWait is the default of Config.FlumeWait. Flume's own request timeout is 20 s.
 	flumeWait = 10 * time.Second
-	// maxRunBytes is how many bytes of one file's events are taken at a time.
+	// maxRunBytes is the limit of bytes of one file's events that are stored at a time.
 	maxRunBytes = 4 << 20
-	// maxCursors bounds the places of which a connection knows where it stands; beyond
-	// it all are forgotten, and found again by what comes.
+	// maxCursors is the limit of files of which a connection knows the current stream. When it is
+	// reached all are forgotten, and found again by comparing the next events.
 	maxCursors = 10_000
 )
 
-// FlumeService answers Flume's Avro sinks.
+// FlumeService returns the service for Flume's Avro sinks.
 func (r *Receiver) FlumeService() avrorpc.Service {
 	return flume.Service(func(_ context.Context, peer avrorpc.Peer) (flume.Receiver, error) {
 		return &flumeSession{Receiver: r, peer: peer, at: map[place]cursor{}, hosts: map[string]bool{}}, nil
@@ -36,24 +36,24 @@ type flumeSession struct {
 	peer  avrorpc.Peer
 	at    map[place]cursor
 	hosts map[string]bool
-	last  place // of the last event; most come from the same file
+	last  place // of the last event, because most events come from the same file
 }
 
-// run is lines of one place that follow each other.
+// run is a sequence of consecutive lines of one place.
 type run struct {
 	place       place
-	start, next int64 // of lines that say where they stood
+	start, next int64 // of lines that have an offset
 	lines       int64
 	data        []byte
 }
 
-// taken is a range that the collector has and may not have on disk yet.
+// taken is a range that was appended and may not be on disk yet.
 type taken struct {
 	stream *checkpoint.Stream
 	schema.Range
 }
 
-// Receive is for flume.
+// Receive implements flume.Receiver.
 func (s *flumeSession) Receive(ctx context.Context, events *flume.Events) (func(context.Context) error, error) {
 	waiting, cancel := context.WithTimeout(ctx, s.cfg.FlumeWait)
 	defer cancel()
@@ -91,7 +91,7 @@ func (s *flumeSession) Receive(ctx context.Context, events *flume.Events) (func(
 	}, nil
 }
 
-// release keeps a run's memory for others.
+// release returns a run and its memory to the pool.
 func (r *Receiver) release(x *run) {
 	if x.reset(); cap(x.data) > keptRoomBytes {
 		x.data = nil
@@ -110,7 +110,7 @@ func (x *run) add(p place, start int64, body []byte) {
 	x.lines++
 }
 
-// store gives a run to the collector.
+// store appends a run to the collector's spool.
 func (s *flumeSession) store(ctx context.Context, x *run) (taken, error) {
 	was, known := s.at[x.place]
 	at, rng, err := s.put(ctx, x.place, was, x.start, x.data)
@@ -136,15 +136,15 @@ func (s *flumeSession) store(ctx context.Context, x *run) (taken, error) {
 	return taken{at.stream, rng}, nil
 }
 
-// leave: one session less speaks of a stream. r.mu is held.
+// leave counts down the sessions that use a stream. r.mu must be held.
 func (r *Receiver) leave(t *checkpoint.Stream) {
 	if r.live[t.ID]--; r.live[t.ID] == 0 {
 		delete(r.live, t.ID)
 	}
 }
 
-// placeOf reads where an event stood. One that does not say it, or says nonsense, is
-// numbered as it comes.
+// placeOf returns the file and the offset of an event. An event without a file or with an invalid
+// offset is numbered in the order of arrival.
 func (s *flumeSession) placeOf(e *flume.Event) (p place, start int64, err error) {
 	header, file := e.Header(flume.HeaderHost), e.Header(flume.HeaderFile)
 	host := s.last.host
@@ -161,7 +161,8 @@ func (s *flumeSession) placeOf(e *flume.Event) (p place, start int64, err error)
 	return s.last, start, nil
 }
 
-// hostOf is the host that an event is of, checked.
+// hostOf returns the checked host name of an event: its header, or else the name in the peer's
+// certificate, or else its address.
 func (s *flumeSession) hostOf(header []byte) (string, error) {
 	host := string(header)
 	if host == "" {
@@ -193,13 +194,13 @@ func (s *flumeSession) hostOf(header []byte) (string, error) {
 	return host, nil
 }
 
-// refused notes events that will not be taken as they are.
+// refused logs that events were rejected.
 func (s *flumeSession) refused(err error) error {
 	s.cfg.Log.Warn("Flume events rejected, Flume keeps and resends them", "peer", s.peer.Address, "err", err)
 	return err
 }
 
-// busy is what Flume is told when events were not taken for now.
+// busy counts events that are rejected for now, and which Flume sends again.
 func (s *flumeSession) busy(ctx context.Context, host string, err error) error {
 	if ctx.Err() == nil {
 		s.note(host, func(h *Host) { h.Busy++ })
@@ -208,7 +209,7 @@ func (s *flumeSession) busy(ctx context.Context, host string, err error) error {
 	return err
 }
 
-// Close is for flume.
+// Close implements flume.Receiver.
 func (s *flumeSession) Close() {
 	for host := range s.hosts {
 		s.note(host, func(h *Host) { h.Connections-- })

@@ -39,7 +39,7 @@ func (s *sink) close(t *testing.T) {
 	}
 }
 
-// deliver sends events and fails unless they are taken.
+// deliver sends events and fails unless they are accepted.
 func (s *sink) deliver(t *testing.T, events ...flume.Event) {
 	t.Helper()
 	if err := s.Append(t.Context(), events); err != nil {
@@ -55,7 +55,7 @@ func event(body string, headers ...string) flume.Event {
 	return e
 }
 
-// located are a text's lines as TAILDIR sends them: those of the bytes [from, to).
+// located returns the lines of text[from:to] as events with offsets, as TAILDIR sends them.
 func located(text string, from, to int) (events []flume.Event) {
 	at := 0
 	for line := range strings.Lines(text) {
@@ -68,11 +68,11 @@ func located(text string, from, to int) (events []flume.Event) {
 	return events
 }
 
-// TestWhatFlumeSendsAgainIsKnown, and lines of another file of that name are not taken
-// for it.
+// Events that Flume sends again are recognized, and lines of another file with the same name are
+// not mistaken for them.
 func TestWhatFlumeSendsAgainIsKnown(t *testing.T) {
 	old, fresh := lines(0, 100), lines(100, 100)
-	half := strings.Index(old, "GET /50 ") // within a line: it begins before
+	half := strings.Index(old, "GET /50 ") // within a line
 	for name, test := range map[string]struct {
 		sends [][]flume.Event
 		want  string
@@ -107,9 +107,9 @@ func TestWhatFlumeSendsAgainIsKnown(t *testing.T) {
 	}
 }
 
-// TestTheEndOfARotatedLogIsKnownWhereTheNextGoesOn: a batch with the end of one log and the
-// beginning of the next is sent again on the same connection, and the old lines stand where the
-// new log goes on.
+// A batch with the end of one log and the beginning of the next is sent again on the same
+// connection. The old lines are recognized although they have the offsets at which the new log
+// continues.
 func TestTheEndOfARotatedLogIsKnownWhereTheNextGoesOn(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	s := c.sink(t)
@@ -126,11 +126,11 @@ func TestTheEndOfARotatedLogIsKnownWhereTheNextGoesOn(t *testing.T) {
 	c.holds(t, old+fresh)
 }
 
-// after is what of a text follows the line that a byte is in.
+// after returns the text behind the line that contains byte at.
 func after(text string, at int) string { return text[at+strings.Index(text[at:], "\n")+1:] }
 
-// TestFlumesLinesAreStoredOnceWhateverHappens: logs that are rotated, batches that are
-// sent again because their answer was lost, connections and collectors that end.
+// Flume's lines are stored once when logs are rotated, batches are sent again because a reply was
+// lost, and connections and collectors end.
 func TestFlumesLinesAreStoredOnceWhateverHappens(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -145,7 +145,7 @@ func TestFlumesLinesAreStoredOnceWhateverHappens(t *testing.T) {
 	read := 0
 	for range 400 {
 		switch n := random.IntN(20); {
-		case n == 0 && read == len(log): // rotated, all of it read
+		case n == 0 && read == len(log): // rotated after all was read
 			log, read = "", 0
 		case n == 1:
 			s.close(t)
@@ -165,7 +165,7 @@ func TestFlumesLinesAreStoredOnceWhateverHappens(t *testing.T) {
 		read = len(log)
 		batch := queue[:min(len(queue), 1+random.IntN(12))]
 		s.deliver(t, batch...)
-		if random.IntN(3) > 0 { // else the answer was lost
+		if random.IntN(3) > 0 { // otherwise the reply was lost
 			queue = queue[len(batch):]
 		}
 	}
@@ -175,8 +175,8 @@ func TestFlumesLinesAreStoredOnceWhateverHappens(t *testing.T) {
 	c.holds(t, all.String())
 }
 
-// TestEventsWithoutAPlaceAreNumbered: all are stored, those that come twice twice. What
-// says nonsense about its place is one of them.
+// Events without an offset are numbered and all stored, also if two are equal. An event with an
+// invalid offset is treated in the same way.
 func TestEventsWithoutAPlaceAreNumbered(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "c1")
 	c := collect(t, dir, "127.0.0.1:0", 0)
@@ -194,7 +194,7 @@ func TestEventsWithoutAPlaceAreNumbered(t *testing.T) {
 	for range 2 {
 		s := c.sink(t)
 		s.deliver(t, events...)
-		s.deliver(t, event("")) // an empty line is one
+		s.deliver(t, event("")) // an empty line is also an event
 		s.close(t)
 		c.end(t, true)
 		c = collect(t, dir, c.address, 0)
@@ -203,12 +203,13 @@ func TestEventsWithoutAPlaceAreNumbered(t *testing.T) {
 	c.holds(t, want+want+"\n\n")
 	for _, x := range c.receiver.cfg.Checkpoint.Streams() {
 		if x.Host != "web01" && x.Host != "127.0.0.1" {
-			t.Errorf("a stream of host %s", x.Host)
+			t.Errorf("unexpected stream of host %s", x.Host)
 		}
 	}
 }
 
-// TestAFullSpoolMakesFlumeWait, and says why; what it sends again later is taken.
+// With a full spool Flume's events are rejected with a reason, and accepted later when they are
+// sent again.
 func TestAFullSpoolMakesFlumeWait(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 4<<10)
 	c.shut.Store(true)
@@ -222,7 +223,7 @@ func TestAFullSpoolMakesFlumeWait(t *testing.T) {
 		}
 	}
 	if !strings.Contains(refused.Error(), "--spool-max") {
-		t.Errorf("it is refused because %v", refused)
+		t.Errorf("reported reason: %v", refused)
 	}
 	c.shut.Store(false)
 	for ; sent < len(text); sent += 20_000 {
@@ -232,7 +233,7 @@ func TestAFullSpoolMakesFlumeWait(t *testing.T) {
 	c.holds(t, text)
 }
 
-// TestBothProtocolsHaveOnePort, at the same time, and neither takes the other's lines.
+// Both protocols use one port at the same time, and neither gets the other's lines.
 func TestBothProtocolsHaveOnePort(t *testing.T) {
 	logs := t.TempDir()
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
@@ -255,7 +256,7 @@ func TestBothProtocolsHaveOnePort(t *testing.T) {
 	c.holds(t, lines(0, 6000))
 }
 
-// TestAnEventsHostIsItsCertificates, where there is one.
+// The host of an event is that of the certificate, if there is one.
 func TestAnEventsHostIsItsCertificates(t *testing.T) {
 	for _, test := range []struct {
 		names              []string
@@ -279,7 +280,7 @@ func TestAnEventsHostIsItsCertificates(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoEventEndsTheConnection, and others go on.
+// A message that is not a valid event ends its connection and no other.
 func TestWhatIsNoEventEndsTheConnection(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	honest := c.sink(t)
@@ -292,13 +293,13 @@ func TestWhatIsNoEventEndsTheConnection(t *testing.T) {
 	} {
 		hostile := c.sink(t)
 		if _, err := hostile.Call(t.Context(), "appendBatch", nil, params, nil); err == nil {
-			t.Errorf("%s is taken", name)
+			t.Errorf("%s is accepted", name)
 		}
 		hostile.close(t)
 	}
 	long := event("x", flume.HeaderHost, "web01", flume.HeaderFile, "/"+strings.Repeat("x", 65_000), flume.HeaderByteOffset, "0")
 	if err := honest.Append(t.Context(), []flume.Event{long}); err == nil || !strings.Contains(err.Error(), "the archive has room for") {
-		t.Errorf("a name that the archive has no room for: %v", err)
+		t.Errorf("a name that is too long for the archive: %v", err)
 	}
 	honest.deliver(t, located(lines(0, 10), 0, 1<<20)...)
 	honest.close(t)
@@ -306,8 +307,8 @@ func TestWhatIsNoEventEndsTheConnection(t *testing.T) {
 	c.holds(t, fmt.Sprint(lines(0, 10)))
 }
 
-// TestAnAgentSpeaksFlume to a collector that is busy, and one that is killed: it waits,
-// and what it sends again is known by its place.
+// An agent that uses Flume's protocol waits for a busy collector, and what it sends again to a
+// restarted one is recognized by its offset.
 func TestAnAgentSpeaksFlume(t *testing.T) {
 	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
 	c := collect(t, dir, "127.0.0.1:0", 4<<10)
@@ -316,7 +317,7 @@ func TestAnAgentSpeaksFlume(t *testing.T) {
 	s := followAs(t, logs, true, []string{c.address})
 	await(t, "busy", func() bool { return s.State().Busy != "" })
 	if !strings.Contains(s.State().Busy, "--spool-max") {
-		t.Errorf("it is busy because %s", s.State().Busy)
+		t.Errorf("reported reason: %s", s.State().Busy)
 	}
 	c.end(t, true)
 	c = collect(t, dir, c.address, 0)

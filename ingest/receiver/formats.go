@@ -8,13 +8,12 @@ import (
 	"sluice/parse"
 )
 
-// maxInstructions bounds the program of a pattern that a sender names; those of access
-// logs have about 200. At a thousand 1 MiB of the worst lines takes some 20 s.
+// maxInstructions is the limit for the program of a sender's pattern. Those of access logs have
+// about 200. With a thousand, 1 MiB of the worst lines takes about 20 s.
 const maxInstructions = 1_000
 
-// checkAll returns the streams whose format this collector does not take, by their place
-// in the list. Compiling takes a sender as long as it likes to make it: it is done
-// with one of its host's turns, and holds no lock.
+// checkAll returns the streams whose format this collector rejects, by their index in the list. A
+// sender can make compiling slow, so it counts as one of its host's turns, and no lock is held.
 func (s *session) checkAll(ctx context.Context, streams []protocol.Stream) (map[int]error, error) {
 	if err := s.turn(ctx); err != nil {
 		return nil, err
@@ -40,9 +39,9 @@ func (s *session) checkAll(ctx context.Context, streams []protocol.Stream) (map[
 	return wrong, nil
 }
 
-// checkFormat refuses a format that this collector does not parse for others. Its lines
-// stay in the sender's log until the format is another or the collector takes it: with
-// null for each value they could not be stored again once it is allowed.
+// checkFormat rejects a format that this collector does not parse for other hosts. The lines then
+// stay in the sender's log. Storing them with null for each value was rejected: they could not be
+// stored again when the format is corrected or permitted.
 func (c *Config) checkFormat(text, zone string) error {
 	f, err := parse.LookupIn(text, zone)
 	if err != nil || c.AllowBacktracking {

@@ -18,8 +18,8 @@ func patterned(id schema.StreamID, pattern string) protocol.Stream {
 	return s
 }
 
-// TestAPatternThatIsSlowIsRefusedUnlessAllowed: nothing of its log is taken, so nothing is
-// lost, and the host is named with what to do.
+// A pattern that may be slow is rejected unless it is allowed. No line of its log is accepted, so
+// none is lost, and the host's problem says what to do.
 func TestAPatternThatIsSlowIsRefusedUnlessAllowed(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
@@ -34,9 +34,9 @@ func TestAPatternThatIsSlowIsRefusedUnlessAllowed(t *testing.T) {
 		}
 	}
 	if why := c.known("evil").fault("stream"); !strings.Contains(why, "--allow-backtracking") {
-		t.Errorf("the host is not named: %q", why)
+		t.Errorf("the problem does not name the host: %q", why)
 	}
-	w.hello("evil", patterned(3, `pattern:^(?P<client>(a+)+)$`)) // RE2 has no need to backtrack
+	w.hello("evil", patterned(3, `pattern:^(?P<client>(a+)+)$`)) // RE2 does not need backtracking for it
 	if r := w.append(3, 0, lines(0, 10)); r.Status != protocol.OK {
 		t.Errorf("a linear pattern: %+v", r)
 	}
@@ -49,8 +49,8 @@ func TestAPatternThatIsSlowIsRefusedUnlessAllowed(t *testing.T) {
 	}
 }
 
-// TestAHostHoldsNoMoreThanItsTurns: with all of a host's turns taken another host's batches
-// are decoded, and its own wait until their connection ends.
+// If all of a host's turns are used, batches of other hosts are still decoded, and its own wait
+// until their connection ends.
 func TestAHostHoldsNoMoreThanItsTurns(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
@@ -70,7 +70,7 @@ func TestAHostHoldsNoMoreThanItsTurns(t *testing.T) {
 	defer cancel()
 	s := &session{Receiver: c.receiver, turns: turns}
 	if err := s.turn(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("one turn more: %v", err)
+		t.Errorf("one more turn: %v", err)
 	}
 	for range cap(turns) {
 		<-turns

@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	// What is kept of a host's words: they are shown to people.
+	// Limits of the text that is kept of a heartbeat. It is shown to people.
 	maxAgentBytes   = 128
 	maxReasonBytes  = 512
 	maxTroubles     = 8
 	maxTroubleBytes = 512
-	// looksPerSecond bounds the positions that one host's heartbeats make the collector
-	// look up; beyond it a heartbeat is answered without positions.
+	// looksPerSecond is the limit of positions that one host's heartbeats look up. Beyond it a
+	// heartbeat is answered without positions.
 	looksPerSecond = 100_000
 )
 
-// counters are those that are kept of a heartbeat.
+// counters are the counters that are kept of a heartbeat.
 var counters = []string{
 	protocol.WrittenBytes, protocol.ReadBytes, protocol.ReceivedBytes, protocol.StoredBytes, protocol.UnreceivedMs, protocol.UnstoredMs,
 	protocol.UnacknowledgedBytes, protocol.Files, protocol.LinesPerSecond, protocol.LostBytes, protocol.LostFiles, protocol.FirstChoice,
 	protocol.StartedMs, protocol.Elsewhere,
 }
 
-// cut returns a text of at most so many bytes, in UTF-8.
+// cut returns a text of at most so many bytes, as valid UTF-8.
 func cut(text string, bytes int) string {
 	return strings.Clone(strings.ToValidUTF8(text[:min(len(text), bytes)], ""))
 }
 
-// kept is what is remembered of a heartbeat.
+// kept returns the part of a heartbeat that is kept: known counters, and texts cut to their limits.
 func kept(b *protocol.Heartbeat) protocol.Heartbeat {
 	k := protocol.Heartbeat{TimeMs: b.TimeMs, Governor: b.Governor, Counters: make(map[string]int64, len(counters))}
 	k.Governor.Reason = cut(b.Governor.Reason, maxTroubleBytes)
@@ -48,7 +48,7 @@ func kept(b *protocol.Heartbeat) protocol.Heartbeat {
 	return k
 }
 
-// status takes a heartbeat and tells what changed.
+// status handles a heartbeat. The reply has the positions that changed.
 func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 	if err := s.beat.Decode(params); err != nil {
 		return nil, fmt.Errorf("%w: heartbeat: %w", avrorpc.ErrHangUp, err)
@@ -58,10 +58,10 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 		missed = first != 0
 	}
 	started, elsewhere := s.beat.Counters[protocol.StartedMs], s.beat.Counters[protocol.Elsewhere] != 0
-	if started > 0 { // it says when it is elsewhere: until then it is missed
+	if started > 0 { // such an agent reports when it moves to another collector; until then it is expected here
 		missed = !elsewhere
 	}
-	if s.cfg.Checkpoint.Expect(s.host, missed) { // once in a host's life
+	if s.cfg.Checkpoint.Expect(s.host, missed) { // only changes when a host is new, moves or returns
 		s.unsaved.Store(true)
 	}
 	now, looks := s.cfg.Now(), false
@@ -89,7 +89,7 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 	return avrorpc.FinishFunc(func(_ context.Context, b []byte) ([]byte, error) { return d.Append(b), nil }), nil
 }
 
-// positions are those that changed since they were told.
+// positions returns the positions that changed since they were reported.
 func (s *session) positions() (changed []protocol.Position) {
 	for id, x := range s.active {
 		if len(changed) == protocol.MaxStreams {
@@ -107,13 +107,13 @@ func (s *session) positions() (changed []protocol.Position) {
 	return changed
 }
 
-// bucket is what a host may still ask for.
+// bucket limits how many positions a host may look up in a second.
 type bucket struct {
 	left float64
 	at   time.Time
 }
 
-// take reports whether so many may be looked up now.
+// take reports whether a lookup of n positions is permitted now.
 func (b *bucket) take(now time.Time, n int) bool {
 	if b.at.IsZero() {
 		b.left = looksPerSecond
@@ -123,11 +123,12 @@ func (b *bucket) take(now time.Time, n int) bool {
 	if b.left <= 0 {
 		return false
 	}
-	b.left -= float64(n) // below zero: the next ones wait for that
+	b.left -= float64(n) // may become negative: the next lookups wait for the difference
 	return true
 }
 
-// oldest is when the oldest unread byte was written, 0 where there is none.
+// oldest returns the time in ms since 1970 when the oldest unread byte was written, or 0 if there
+// is none.
 func oldest(streams []protocol.Progress) (ms int64) {
 	for _, p := range streams {
 		if p.OldestUnreadMs > 0 && (ms == 0 || p.OldestUnreadMs < ms) {
@@ -137,16 +138,16 @@ func oldest(streams []protocol.Progress) (ms int64) {
 	return ms
 }
 
-// liveness is when a session said hello and sent its last two heartbeats.
+// liveness has the times of a session's hello and of its last two heartbeats.
 type liveness struct{ hello, before, last time.Time }
 
 func (l *liveness) said(now time.Time) { l.hello = now }
 
 func (l *liveness) beat(now time.Time) { l.before, l.last = l.last, now }
 
-// twin is another session of the same host that lives beside this one, nil where there
-// is none. A connection that broke and is not known to be closed yet sends no second
-// heartbeat after the next one's hello. r.mu is held.
+// twin returns another session of the same host that is in use at the same time, or nil. A
+// connection that broke, but is not known to be closed yet, sends no second heartbeat after the
+// hello of the next connection, so it is not taken for one. r.mu must be held.
 func (s *session) twin(h *Host, now time.Time) *session {
 	for o := range h.sessions {
 		if o != s && o.alive.before.After(s.alive.hello) && s.alive.before.After(o.alive.hello) && now.Sub(o.alive.last) < faultFor {

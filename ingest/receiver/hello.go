@@ -14,8 +14,8 @@ import (
 	"sluice/schema"
 )
 
-// hello takes down who speaks and what it has. Nothing is written: a segment says itself
-// what its streams are.
+// hello registers the host and its streams. Nothing is written to disk, because a segment describes
+// its own streams.
 func (s *session) hello(ctx context.Context, params []byte) (avrorpc.Finisher, error) {
 	var hello protocol.Hello
 	if err := hello.Decode(params); err != nil {
@@ -71,10 +71,11 @@ func (s *session) hello(ctx context.Context, params []byte) (avrorpc.Finisher, e
 	return avrorpc.FinishFunc(func(_ context.Context, b []byte) ([]byte, error) { return welcome.Append(b), nil }), nil
 }
 
-// maxSpellings of its name an honest host has: the certificate's, and that of a flag.
+// maxSpellings is how many spellings of its name an honest host may have: the certificate's, and
+// that of a flag.
 const maxSpellings = 4
 
-// noteSpelling notes that a host was named by other letters than its certificate's.
+// noteSpelling records a spelling of the host's name that differs from the certificate's.
 func (s *session) noteSpelling(spelled string) {
 	if spelled == s.host {
 		return
@@ -93,8 +94,8 @@ func (s *session) noteSpelling(spelled string) {
 	}
 }
 
-// mayWrite returns the name of the host whose streams this peer may write: the
-// certificate's spelling of it.
+// mayWrite returns the name of the host whose streams this peer may write, as the certificate
+// spells it.
 func (s *session) mayWrite(host string) (string, error) {
 	name, err := hostNamed(s.peer, host)
 	if err != nil {
@@ -106,8 +107,8 @@ func (s *session) mayWrite(host string) (string, error) {
 	return name, nil
 }
 
-// hostNamed returns the host that a peer means. With TLS it is a name of the certificate,
-// as the certificate spells it, so that one host has one name however it is written.
+// hostNamed checks the host name that a peer reports. With TLS the name must be in the certificate,
+// and the certificate's spelling is returned, so that one host always has one name.
 func hostNamed(peer avrorpc.Peer, host string) (string, error) {
 	if err := segment.CheckHost(host); err != nil {
 		return "", err
@@ -123,8 +124,8 @@ func hostNamed(peer avrorpc.Peer, host string) (string, error) {
 	return "", fmt.Errorf("the certificate is for %q, so it may not write streams of host %s", peer.Names, host)
 }
 
-// SameName compares names as DNS does: ASCII's cases are alike, and a dot at the end says
-// nothing. strings.EqualFold has more spellings: U+212A is a k for it.
+// SameName compares names as DNS does: ASCII case and a final dot make no difference.
+// strings.EqualFold is not used because it also folds other characters: U+212A equals k.
 func SameName(a, b string) bool {
 	a, b = strings.TrimSuffix(a, "."), strings.TrimSuffix(b, ".")
 	if len(a) != len(b) {
@@ -145,8 +146,7 @@ func lower(c byte) byte {
 	return c
 }
 
-// mayName bounds what connections hold of streams that they named: those of one host
-// together, and all.
+// mayName limits the streams that are named by one host's connections, and by all connections.
 func (s *session) mayName(host string, streams []protocol.Stream) error {
 	fresh := map[schema.StreamID]bool{}
 	for i := range streams {
@@ -171,7 +171,7 @@ func (s *session) mayName(host string, streams []protocol.Stream) error {
 	return nil
 }
 
-// prune drops the streams that this connection named and that are forgotten since.
+// prune drops streams of this connection that the checkpoint has forgotten.
 func (s *session) prune() {
 	if len(s.streams) < s.cfg.Quota.HostStreams {
 		return
@@ -183,7 +183,7 @@ func (s *session) prune() {
 	}
 }
 
-// forgetSaid drops a stream that the checkpoint has forgotten.
+// forgetSaid drops one such stream.
 func (s *session) forgetSaid(id schema.StreamID, x *said) {
 	delete(s.streams, id)
 	delete(s.active, id)
@@ -194,8 +194,8 @@ func (s *session) forgetSaid(id schema.StreamID, x *said) {
 	})
 }
 
-// declareAll enters streams into the checkpoint, but for those that are wrong; spelled is
-// the host's name as the sender spells it.
+// declareAll adds streams to the checkpoint, except those in wrong; spelled is the host's name as
+// the sender spells it.
 func (s *session) declareAll(spelled string, streams []protocol.Stream, wrong map[int]error) {
 	s.declaring.Lock()
 	defer s.declaring.Unlock()
@@ -215,7 +215,7 @@ func (s *session) declareAll(spelled string, streams []protocol.Stream, wrong ma
 				kind = "streams"
 			}
 			s.fault(s.host, kind, fmt.Sprintf("stream %.100q refused: %s", x.Path, known.refused))
-			if had { // its batches are refused from now on, but it is one that is spoken of
+			if had { // its batches are rejected from now on, but the stream is still in use
 				continue
 			}
 		}
@@ -236,7 +236,7 @@ func (s *session) declare(known *said, spelled string, x *protocol.Stream, wrong
 	if err := segment.CheckEntry(entry.Stream, entry.Labels); err != nil {
 		return err
 	}
-	// A name that the certificate spells otherwise is still the host's own.
+	// A host's stream id may be made of another spelling of its name than the certificate's.
 	seeded := len(x.Seed) == len(schema.StreamSeed{})
 	own := seeded && schema.StreamSeed(x.Seed).ID(spelled) == x.ID
 	if seeded && !own {
@@ -249,8 +249,8 @@ func (s *session) declare(known *said, spelled string, x *protocol.Stream, wrong
 	return err
 }
 
-// enter declares a stream. Where its host has too many, those are forgotten that nothing
-// was heard of for the longest and all of which is stored. r.declaring is held.
+// enter adds a stream to the checkpoint. If its host has too many, it first forgets those that are
+// stored completely and were idle for the longest time. r.declaring must be held.
 func (r *Receiver) enter(entry schema.StreamEntry, own bool) (*checkpoint.Stream, error) {
 	now := r.cfg.Now()
 	t, err := r.cfg.Checkpoint.Declare(entry, own, now)
@@ -263,16 +263,16 @@ func (r *Receiver) enter(entry schema.StreamEntry, own bool) (*checkpoint.Stream
 	return r.cfg.Checkpoint.Declare(entry, own, now)
 }
 
-// idleBefore is how long nothing was heard of a stream that gives way to another: longer
-// than a batch may be on its way.
+// idleBefore is how long a stream must be idle before it can be forgotten for another: longer than
+// a batch may be in flight.
 const idleBefore = time.Minute
 
-// evictAgain is how soon it is looked again for idle streams of a host that had none. It
-// takes a look at all of its streams, and a hello may name thousands that are too many.
+// evictAgain is the pause before idle streams are searched again for a host that had none. A search
+// looks at all streams of the host, and a hello may name thousands too many.
 const evictAgain = 10 * time.Second
 
-// evict forgets a tenth of what a host may have, the longest idle first; it reports whether
-// there were any. r.declaring is held.
+// evict forgets up to a tenth of the streams that a host may have, the longest idle first. It
+// reports whether there were any. r.declaring must be held.
 func (r *Receiver) evict(host string, now time.Time) bool {
 	if last, looked := r.evicted[host]; looked && now.Sub(last) < evictAgain && !now.Before(last) {
 		return false
@@ -289,7 +289,7 @@ func (r *Receiver) evict(host string, now time.Time) bool {
 	return true
 }
 
-// stored are those of streams of which nothing is on its way.
+// stored returns the streams without those that have lines in the spool.
 func (r *Receiver) stored(streams []*checkpoint.Stream) (stored []*checkpoint.Stream) {
 	held := r.cfg.Collector.Held()
 	for _, t := range streams {

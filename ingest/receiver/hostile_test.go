@@ -22,13 +22,13 @@ import (
 	"sluice/schema"
 )
 
-// stranger is what one hostile connection does; it leaves the connection open.
+// stranger is what one hostile connection does. It leaves the connection open.
 type stranger struct {
 	name string
 	does func(conn net.Conn, rng *rand.Rand) error
 }
 
-// strangers are the kinds. What each writes may be refused at any byte.
+// strangers returns the kinds of hostile connections. Each write may fail at any byte.
 func strangers(t *testing.T) []stranger {
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
 	if err != nil {
@@ -39,7 +39,7 @@ func strangers(t *testing.T) []stranger {
 	writes := func(b func(rng *rand.Rand) []byte) func(net.Conn, *rand.Rand) error {
 		return func(conn net.Conn, rng *rand.Rand) error { _, err := conn.Write(b(rng)); return err }
 	}
-	frame := func(n uint32) []byte { // of one buffer, without it
+	frame := func(n uint32) []byte { // header of a frame with one buffer, without the buffer
 		return binary.BigEndian.AppendUint32([]byte{0, 0, 0, 1, 0, 0, 0, 1}, n)
 	}
 	return []stranger{
@@ -58,7 +58,7 @@ func strangers(t *testing.T) []stranger {
 		{"half a head", writes(func(*rand.Rand) []byte { return []byte{0, 0} })},
 		{"nothing", func(net.Conn, *rand.Rand) error { return nil }},
 		{"a bomb", func(conn net.Conn, rng *rand.Rand) error {
-			// One of the range that it says, and one of more.
+			// One decompresses to the announced range, and one to more.
 			return offer(conn, bomb, []int64{MaxBodyBytes, 1000}[rng.IntN(2)])
 		}},
 		{"a host that is none", func(conn net.Conn, _ *rand.Rand) error {
@@ -67,11 +67,11 @@ func strangers(t *testing.T) []stranger {
 	}
 }
 
-// call shakes hands and makes one call.
+// call makes a handshake and one call.
 func call(conn net.Conn, message string, head, body []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	// The client would close the connection; a stranger does not.
+	// The client would close the connection after an error; a hostile peer does not.
 	client, err := avrorpc.NewClient(ctx, &stays{Conn: conn}, protocol.New(), avrorpc.ClientOptions{})
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func call(conn net.Conn, message string, head, body []byte) error {
 	return errors.Join(err, client.Close())
 }
 
-// stays is a connection that its user cannot close: from then on it only fails.
+// stays is a connection that its client cannot close: after Close it only returns errors.
 type stays struct {
 	net.Conn
 	mu     sync.Mutex
@@ -107,7 +107,7 @@ func (s *stays) SetDeadline(t time.Time) error      { return s.set(s.Conn.SetDea
 func (s *stays) SetReadDeadline(t time.Time) error  { return s.set(s.Conn.SetReadDeadline, t) }
 func (s *stays) SetWriteDeadline(t time.Time) error { return s.set(s.Conn.SetWriteDeadline, t) }
 
-// offer sends a batch of a stream that was said.
+// offer sends a batch of a stream that was named in a hello.
 func offer(conn net.Conn, body []byte, length int64) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
@@ -131,7 +131,7 @@ func offer(conn net.Conn, body []byte, length int64) error {
 	return errors.Join(err, client.Close())
 }
 
-// live is what memory holds, garbage left out.
+// live returns the number of bytes on the heap after a garbage collection.
 func live() int64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -139,9 +139,9 @@ func live() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// TestAThousandHostileConnectionsNeitherGrowACollectorNorStallAnAgent: all of them are
-// open at once, from many addresses, or they would be closed as they come; an agent's
-// lines are on the disk before the last of them has gone.
+// A thousand hostile connections are open at once, from many addresses because the limit for one
+// address would close them. The memory of the collector stays bounded, and an agent's lines are on
+// disk before the last of the connections is closed.
 func TestAThousandHostileConnectionsNeitherGrowACollectorNorStallAnAgent(t *testing.T) {
 	const count, perAddress = 1000, 50
 	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
@@ -178,8 +178,8 @@ func TestAThousandHostileConnectionsNeitherGrowACollectorNorStallAnAgent(t *test
 	working.Wait()
 	most = max(most, live()-before)
 	t.Logf("at most %d KiB more for %d strangers", most>>10, count)
-	// Frames of all connections together, and for each of them buffers of 16 KiB, what it takes to
-	// see whether it is compressed, and some goroutines; here the strangers' own side, too.
+	// The bound is for the frames of all connections, and for each connection 16 KiB of buffers,
+	// the detection of compression, and some goroutines; in this test also the client's side.
 	if bound := int64(64<<20 + count*64<<10); most > bound {
 		t.Errorf("grown by %d KiB, more than %d", most>>10, bound>>10)
 	}

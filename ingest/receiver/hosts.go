@@ -10,65 +10,66 @@ import (
 	"sluice/ingest/protocol"
 )
 
-// Host is what is known of a host that sends.
+// Host is the state of a sending host.
 type Host struct {
 	Name, Agent string
-	// Connections are open; Seen is when it last said something.
+	// Connections is the number of open connections; Seen is the time of the last message.
 	Connections int
 	Seen        time.Time
-	// Beat is its last heartbeat, which came at BeatAt; Streams of it are not kept, but
-	// for the time of the oldest unread byte, by the sender's clock: 0 is none.
+	// Beat is the last heartbeat, received at BeatAt. Its Streams are not kept, except for
+	// OldestUnreadMs: the time when the oldest unread byte was written, by the sender's clock; 0
+	// means none.
 	Beat           protocol.Heartbeat
 	BeatAt         time.Time
 	OldestUnreadMs int64
-	// Missed: this collector is the host's first choice, so that it is missed when it is
-	// silent. Earlier: it sent in an earlier life, and not yet in this one.
+	// Missed is true if the host is expected at this collector, so that silence is reported.
+	// Earlier is true if it sent to a previous process of this collector and not yet to this one.
 	Missed, Earlier bool
-	// Elsewhere: it said that it is with another collector.
+	// Elsewhere is true if the host reported that it is connected to another collector.
 	Elsewhere bool
-	// StartedMs is when its process started, by its own clock; 0: it does not say.
+	// StartedMs is the start time of the agent's process by its own clock; 0: not reported.
 	StartedMs int64
-	// ClockOffset is by how much its clock is ahead of ours, if ClockKnown.
+	// ClockOffset is by how much its clock is ahead of the collector's, if ClockKnown.
 	ClockOffset time.Duration
 	ClockKnown  bool
-	// Issued and Expires are between when its certificate is valid; zero without one.
+	// Issued and Expires limit the validity of its certificate; zero without one.
 	Issued, Expires time.Time
-	// Batches, Lines and Bytes came since this process began; Busy and Refused were
-	// not taken.
+	// Batches, Lines and Bytes were received since this process started. Busy and Refused count
+	// batches that were not accepted.
 	Batches, Lines, Bytes, Busy, Refused int64
-	// Faults are what it does that it must not, of the last minutes.
+	// Faults are its violations of the protocol or of its limits in the last minutes.
 	Faults []Fault
-	// Shared says that two addresses use its name at the same time; "": none does.
+	// Shared is a warning that two addresses use the host's name at the same time; "": they do not.
 	Shared string
 
-	named       int               // streams of its connections
-	sessions    map[*session]bool // that said hello
+	named       int               // number of streams of its connections
+	sessions    map[*session]bool // sessions that sent hello
 	looks       bucket
 	interleaved interleaving
-	// spellings of its name that its certificate does not have.
+	// spellings of its name that differ from the certificate's.
 	spellings map[string]bool
-	turns     chan struct{} // as many as may be used at a time
+	turns     chan struct{} // its capacity is the number that may be in use at a time
 	clock     clockSamples
 }
 
-// Fault is something that a host did and must not, one of each kind.
+// Fault is a violation of the protocol or of a limit; there is one for each kind.
 type Fault struct {
 	Kind, Text string
-	At         time.Time // of the last one
-	Count      int64     // since the last quiet time
+	At         time.Time // of the last occurrence
+	Count      int64     // occurrences since there was none for faultFor
 	logged     time.Time
 }
 
 const (
-	// faultFor a fault is told, and then forgotten.
+	// faultFor is how long a fault is reported after its last occurrence.
 	faultFor = 10 * time.Minute
-	// faultLogged is how often it is logged.
+	// faultLogged is the least time between two log messages about it.
 	faultLogged = time.Minute
-	// forgetHostAfter a host that is not missed is forgotten.
+	// forgetHostAfter is how long a host that is not expected is kept after its last message.
 	forgetHostAfter = 7 * 24 * time.Hour
 )
 
-// fault notes that a host did what it must not.
+// fault records a violation by a host, and logs it at most once per faultLogged.
 func (r *Receiver) fault(host, kind, text string) {
 	now := r.cfg.Now()
 	text = cut(text, maxReasonBytes)
@@ -95,8 +96,8 @@ func (r *Receiver) fault(host, kind, text string) {
 	}
 }
 
-// Hosts are all that sent since this process began, and those that are missed, by
-// name.
+// Hosts returns all hosts that sent since this process started, and those that are expected, sorted
+// by name. The result belongs to the caller.
 func (r *Receiver) Hosts() []Host {
 	now := r.cfg.Now()
 	r.mu.Lock()
@@ -113,8 +114,8 @@ func (r *Receiver) Hosts() []Host {
 	return hosts
 }
 
-// room says whether one more host can be kept in mind. Where there are as many as can be,
-// the one gives way that never sent a line and was not seen for the longest.
+// room reports whether one more host can be kept. If the limit is reached, the host is forgotten
+// that never sent a line and was not seen for the longest time.
 func (r *Receiver) room(host string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,7 +136,7 @@ func (r *Receiver) room(host string) bool {
 	return true
 }
 
-// forgetHost: it is not missed any more, either. r.mu is held.
+// forgetHost removes a host, also from the list of expected hosts. r.mu must be held.
 func (r *Receiver) forgetHost(h *Host) {
 	delete(r.hosts, h.Name)
 	if r.cfg.Checkpoint.Expect(h.Name, false) {
@@ -143,7 +144,7 @@ func (r *Receiver) forgetHost(h *Host) {
 	}
 }
 
-// forgetHosts drops hosts that went elsewhere long ago.
+// forgetHosts removes hosts that moved to another collector long ago.
 func (r *Receiver) forgetHosts(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,7 +155,7 @@ func (r *Receiver) forgetHosts(now time.Time) {
 	}
 }
 
-// note changes what is known of a host that said something just now.
+// note changes the state of a host that has just sent something; a new host is added.
 func (r *Receiver) note(host string, change func(*Host)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"sluice/ingest/protocol"
 )
 
-// host is what a collector knows of web01.
+// host returns the collector's state of web01.
 func (c *collector) host() Host {
 	for _, h := range c.receiver.Hosts() {
 		if h.Name == "web01" {
@@ -18,15 +18,15 @@ func (c *collector) host() Host {
 	return Host{}
 }
 
-// TestACollectorMissesTheHostsThatPreferIt, after a restart too; not one that was only
-// there while its own collector was away, nor one that is retired.
+// A collector reports the hosts that prefer it as missing, also after a restart, but not a host
+// that was connected only while its own collector was away, nor a retired one.
 func TestACollectorMissesTheHostsThatPreferIt(t *testing.T) {
 	root, logs := t.TempDir(), t.TempDir()
 	one, two := collect(t, filepath.Join(root, "c1"), "127.0.0.1:0", 0), collect(t, filepath.Join(root, "c2"), "127.0.0.1:0", 0)
 	write(t, logs, "a.log", lines(0, 10))
 	s := follow(t, logs, one.address, two.address)
 	await(t, "connected", func() bool { return s.State().Connected })
-	if s.State().Collector == two.address { // the order follows from the ports
+	if s.State().Collector == two.address { // the order depends on the ports
 		one, two = two, one
 	}
 	one.received(t, s, 10)
@@ -37,7 +37,7 @@ func TestACollectorMissesTheHostsThatPreferIt(t *testing.T) {
 	one.end(t, false)
 	await(t, "a heartbeat to the second", func() bool { return !two.host().BeatAt.IsZero() })
 	if two.host().Missed {
-		t.Error("the second choice misses a host that is another's")
+		t.Error("the second choice expects a host that prefers another collector")
 	}
 	s.end(t)
 	two.end(t, false)
@@ -62,12 +62,12 @@ func TestACollectorMissesTheHostsThatPreferIt(t *testing.T) {
 	}
 }
 
-// TestAHeartbeatSaysWhatIsWrittenAndWhatIsStored of the logs that are there, and the age
-// of what is not stored.
+// A heartbeat reports what is written and stored of the logs that exist, and the age of what is not
+// stored.
 func TestAHeartbeatSaysWhatIsWrittenAndWhatIsStored(t *testing.T) {
 	logs := t.TempDir()
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
-	text := lines(0, 100) // too few for a segment to be full
+	text := lines(0, 100) // too few to fill a segment
 	write(t, logs, "a.log", text)
 	s := follow(t, logs, c.address)
 	c.received(t, s, 100)
@@ -81,7 +81,7 @@ func TestAHeartbeatSaysWhatIsWrittenAndWhatIsStored(t *testing.T) {
 		t.Errorf("%v", n)
 	}
 	if c.core.State().Waiting["web01"].UnstoredSeconds == 0 {
-		t.Error("the collector does not know what it has not stored")
+		t.Error("the collector does not report what is not stored")
 	}
 	s.end(t)
 	c.end(t, false)

@@ -6,28 +6,28 @@ import (
 	"time"
 )
 
-// interleaving notes that two addresses use a host's name at the same time: a connection goes
-// on after another address has spoken. A host that moved to another address does not do so,
-// and neither does a new agent that replaces one.
+// interleaving detects that two addresses use a host's name at the same time: a connection
+// continues after another address has sent something. That does not happen if a host moves to
+// another address, or a new agent replaces one.
 type interleaving struct {
-	last        netip.Addr // that spoke last
-	first       netip.Addr // of the connection that went on
-	second      netip.Addr // of the one between
+	last        netip.Addr // that sent last
+	first       netip.Addr // of the connection that continued
+	second      netip.Addr // of the one in between
 	times       int
-	since, seen time.Time // of the first time and the last one
+	since, seen time.Time // of the first and the last occurrence
 }
 
 const (
-	// interleavedApart is the least time between two times that are counted: what is on
-	// its way of a connection that broke comes in a row.
+	// interleavedApart is the least time between two occurrences that are counted, because messages
+	// in flight on a broken connection arrive in quick succession.
 	interleavedApart = 2 * time.Second
-	// interleavedTimes are enough for a warning, if they are at most interleavedWithin apart.
+	// interleavedTimes occurrences cause a warning, if they are at most interleavedWithin apart.
 	interleavedTimes  = 3
 	interleavedWithin = time.Minute
 )
 
-// spoke notes that a connection from an address said something, not for the first time if
-// again, and reports whether a warning begins with that.
+// spoke records a message on a connection from an address; again is true if it is not the
+// connection's first. It reports whether a warning must begin.
 func (x *interleaving) spoke(from netip.Addr, again bool, now time.Time) (warn bool) {
 	between := x.last
 	x.last = from
@@ -44,7 +44,7 @@ func (x *interleaving) spoke(from netip.Addr, again bool, now time.Time) (warn b
 	return x.times == interleavedTimes
 }
 
-// text is what operators are told; "" is nothing.
+// text returns the warning for operators; "" if there is none.
 func (x *interleaving) text(host string, now time.Time) string {
 	if x.times < interleavedTimes || now.Sub(x.seen) >= faultFor {
 		return ""
@@ -52,7 +52,7 @@ func (x *interleaving) text(host string, now time.Time) string {
 	return fmt.Sprintf("two senders use the name %s at the same time, from %s and %s, since %s", host, x.first, x.second, x.since.UTC().Format(time.RFC3339))
 }
 
-// spoke notes that the session's host said something. r.mu is held.
+// spoke records that the session's host sent a message. r.mu must be held.
 func (s *session) spoke(h *Host) {
 	from := s.peer.Address.Addr().Unmap()
 	if h.interleaved.spoke(from, s.again, s.cfg.Now()) {

@@ -8,27 +8,28 @@ import (
 	"sluice/ingest/protocol"
 )
 
-// step is a sender's next word: a new connection says hello, or one that was there goes on.
+// step is the next message of a sender: a hello on a new connection, or a heartbeat on an open one.
 type step struct {
 	who   int
 	fresh bool
 	after time.Duration
 }
 
-// TestTwoAddressesThatUseOneNameAtTheSameTimeAreAWarning, and what only looks like it is none.
+// Two addresses that use one name at the same time cause a warning; cases that only look similar do
+// not.
 func TestTwoAddressesThatUseOneNameAtTheSameTimeAreAWarning(t *testing.T) {
 	const honest, other, sameHost = 0, 1, 2
 	from := []string{"127.0.0.1", "127.0.0.2", "127.0.0.1"}
-	// forger comes again and again while the honest agent goes on.
+	// forger connects again and again while the honest agent continues.
 	forger := []step{{honest, true, 0}}
 	for range 4 {
 		forger = append(forger, step{other, true, 3 * time.Second}, step{honest, false, 3 * time.Second})
 	}
 	var quick, reconnects []step
-	for range 50 { // what is on its way of a connection that broke, beside the next one
+	for range 50 { // messages in flight on a broken connection, beside the next connection
 		quick = append(quick, step{other, false, 10 * time.Millisecond}, step{honest, false, 10 * time.Millisecond})
 	}
-	for range 4 { // a network with two ways out
+	for range 4 { // a network with two routes
 		reconnects = append(reconnects, step{honest, true, 5 * time.Second}, step{other, true, 5 * time.Second})
 	}
 	var seldom, sameAddress []step
@@ -69,7 +70,7 @@ func TestTwoAddressesThatUseOneNameAtTheSameTimeAreAWarning(t *testing.T) {
 			}
 			s.pass(faultFor)
 			if got := s.known("web01").Shared; got != "" {
-				t.Errorf("it is over: %q", got)
+				t.Errorf("the warning does not end: %q", got)
 			}
 		})
 	}

@@ -19,39 +19,39 @@ import (
 	"sluice/schema"
 )
 
-// The model: what two hosts do to a collector, one a line, and what the collector must
-// make of it. web01 is honest, evil is not: it says what it likes of any stream, and web01's
-// id is 7.
+// model is a model test: what two hosts do to a collector, one operation a line, and what the
+// collector must do. web01 is honest. evil is not: it sends anything about any stream. The id of
+// web01's stream is 7.
 //
 //	honest hello | honest append LINES | honest drop | honest beat
 //	evil hello ID CLAIM | evil append ID START LINES | evil drop | evil beat
 //	twin hello ID CLAIM | twin append ID START LINES | twin drop | twin beat
 //	archive shut | archive open
-//	restart                     the collector is killed, and starts again
+//	restart                     the collector is killed and started again
 //
-// The twin is evil where there is no TLS: it says that it is web01. It may claim anything,
-// and appends where web01 has not written yet, or to streams of its own: whoever else
-// writes at web01's position makes its log another stream (see the attack of row 5).
+// The twin is the hostile host without TLS, so that it can use web01's name. It may claim anything,
+// and appends far beyond what web01 has written, or to other streams: a sender that writes at
+// web01's own position makes web01's log another stream (row 5 of test/attack).
 //
-// Whatever they do: web01's lines are stored once each, its positions are what it sent,
-// and what is in the spool of evil is no more than its share.
+// Whatever they do, web01's lines are stored once each, its positions are those that it sent, and
+// evil has no more than its share of the spool.
 type model struct {
 	t      *testing.T
 	c      *collector
 	wires  map[string]*wire
-	said   map[string]bool // streams that a connection of evil's, or the twin's, named
+	said   map[string]bool // streams that a connection of evil or twin named
 	sent   int             // lines of web01 that were acknowledged
 	forged int             // lines of evil
-	hole   bool            // evil left one since the collector began
+	hole   bool            // evil sent a batch after a gap since the collector started
 }
 
-// twinStart is farther than web01 ever gets.
+// twinStart is beyond all that web01 writes.
 const twinStart = 1 << 30
 
-// modelSpoolBytes is small, so that evil meets its share.
+// modelSpoolBytes is small, so that evil reaches its share.
 const modelSpoolBytes = 24 << 10
 
-// run does what a text says; false where it is none.
+// run executes the operations of a text. It returns false if the text is not valid.
 func (m *model) run(text string) bool {
 	for line := range strings.Lines(text) {
 		words := strings.Fields(line)
@@ -130,7 +130,7 @@ func (m *model) restart() {
 	m.hole = false
 }
 
-// honest says hello; it is told what it sent.
+// honest sends a hello, and checks that the reply has the position of what it sent.
 func (m *model) honest() {
 	p := m.wire("honest").hello("web01", named(7, 0)).Positions
 	if len(p) != 1 || p[0].Received != m.position() || p[0].Stored > p[0].Received {
@@ -140,8 +140,7 @@ func (m *model) honest() {
 
 func (m *model) position() int64 { return int64(len(lines(0, m.sent))) }
 
-// deliver sends lines; only a full spool may keep them waiting, and no sender can fill it
-// for others.
+// deliver sends lines of web01. Only a full spool may delay them, and no other sender can fill it.
 func (m *model) deliver(n int) {
 	if m.wires["honest"] == nil {
 		m.honest()
@@ -159,7 +158,7 @@ func (m *model) deliver(n int) {
 
 func (m *model) share(host string) int64 { return m.c.core.State().Shares[host].Bytes }
 
-// names are what each says it is.
+// names are the host names that the senders use.
 var names = map[string]string{"evil": "evil", "twin": "web01"}
 
 func (m *model) evilHello(who string, id schema.StreamID, claim int64) {
@@ -184,7 +183,7 @@ func (m *model) evilAppend(who string, id schema.StreamID, at int64, n int) {
 	}
 }
 
-// check looks at what must always be so.
+// check checks the invariants.
 func (m *model) check(after string) {
 	free := max(0, modelSpoolBytes-m.c.core.State().SpoolBytes)
 	if x := m.share("evil"); x > modelSpoolBytes*3/4+20_000 {
@@ -195,7 +194,7 @@ func (m *model) check(after string) {
 	}
 }
 
-// lines are those of a host in the archive.
+// lines returns the lines of a host in the archive.
 func (m *model) lines(host string) (all []string) {
 	err := filepath.WalkDir(filepath.Join(m.c.dir, "archive"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".gz") || filepath.Base(filepath.Dir(path)) != host {
@@ -220,7 +219,7 @@ func (m *model) lines(host string) (all []string) {
 	return slices.Sorted(slices.Values(all))
 }
 
-// play runs a text against a collector and looks at what it stored.
+// play executes a text against a collector and checks what it stored.
 func play(t *testing.T, text string) {
 	m := &model{t: t, c: collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", modelSpoolBytes), wires: map[string]*wire{}, said: map[string]bool{}}
 	m.c.receiver.cfg.Checkpoint.SetQuota(checkpoint.Quota{HostStreams: 50})
@@ -232,7 +231,7 @@ func play(t *testing.T, text string) {
 	m.drop("twin")
 	m.c.shut.Store(false)
 	m.c.end(t, false)
-	got := slices.DeleteFunc(m.lines("web01"), func(line string) bool { return strings.Contains(line, "GET /evil") }) // the twin's
+	got := slices.DeleteFunc(m.lines("web01"), func(line string) bool { return strings.Contains(line, "GET /evil") }) // without the twin's
 	if want := sorted(lines(0, m.sent)); !slices.Equal(got, want) {
 		t.Errorf("%d lines of web01 are stored, %d were acknowledged", len(got), len(want))
 	}
@@ -243,11 +242,11 @@ func play(t *testing.T, text string) {
 	}
 }
 
-// acts are some that a seed makes.
+// acts returns n random operations.
 func acts(seed uint64, n int) string {
 	random := rand.New(rand.NewPCG(seed, 0))
 	var b strings.Builder
-	ends := map[int]int64{} // where evil's streams may go on
+	ends := map[int]int64{} // where evil's streams can continue
 	for range n {
 		id := 1 + random.IntN(9)
 		at := []int64{0, ends[id], 1 << 20, ends[id] / 2, random.Int64N(1 << 40)}[random.IntN(5)]
@@ -278,8 +277,8 @@ func acts(seed uint64, n int) string {
 
 func hostile(random *rand.Rand) string { return []string{"evil", "evil", "twin"}[random.IntN(3)] }
 
-// TestAHostileHostHurtsNobodyElse plays random acts; a text that failed is put into seeds
-// of FuzzWhatTwoHostsDo.
+// Random operations of a hostile host do not affect an honest one. Add a text that failed to the
+// seeds of FuzzWhatTwoHostsDo.
 func TestAHostileHostHurtsNobodyElse(t *testing.T) {
 	rounds := 20
 	if testing.Short() {
@@ -299,7 +298,7 @@ func TestAHostileHostHurtsNobodyElse(t *testing.T) {
 	}
 }
 
-// evilFills is a text that fills a spool, if nothing is done about it.
+// evilFills returns operations that fill a spool without limits.
 func evilFills() string {
 	var b strings.Builder
 	for id := range 25 {
@@ -308,7 +307,7 @@ func evilFills() string {
 	return b.String()
 }
 
-// FuzzWhatTwoHostsDo is the same for texts that a fuzzer makes.
+// FuzzWhatTwoHostsDo executes generated operations.
 func FuzzWhatTwoHostsDo(f *testing.F) {
 	f.Add("archive shut\n" + strings.Repeat("evil append 1 0 200\nevil hello 2 0\nevil append 3 0 200\nevil append 2 0 200\nevil append 4 0 200\nhonest append 9\n", 4))
 	f.Add("archive shut\n" + evilFills() + "honest append 200\nrestart\nhonest append 200\n")

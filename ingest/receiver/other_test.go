@@ -10,8 +10,8 @@ import (
 	"sluice/schema"
 )
 
-// TestARebuiltHostsLogIsAnotherLog: it has the name, the inode and the first line of the
-// log that the collector knows, and the agent knows nothing. All of its lines are sent.
+// After a host was rebuilt its log has the path, inode and first line of a log that the collector
+// knows, and the agent has no checkpoint. All of its lines are sent.
 func TestARebuiltHostsLogIsAnotherLog(t *testing.T) {
 	for name, later := range map[string]string{"longer": lines(5000, 300), "shorter": lines(5000, 50)} {
 		t.Run(name, func(t *testing.T) {
@@ -36,7 +36,8 @@ func TestARebuiltHostsLogIsAnotherLog(t *testing.T) {
 	}
 }
 
-// TestAnAgentThatForgotGoesOnWithTheSameLog: what the collector has of it is not sent again.
+// An agent without its checkpoint continues with the same log; what the collector has is not sent
+// again.
 func TestAnAgentThatForgotGoesOnWithTheSameLog(t *testing.T) {
 	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
 	c := collect(t, dir, "127.0.0.1:0", 0)
@@ -55,9 +56,9 @@ func TestAnAgentThatForgotGoesOnWithTheSameLog(t *testing.T) {
 	c.holds(t, lines(0, 111))
 }
 
-// TestLinesThatAnotherPutIntoAStreamCostTheAgentNone: without TLS anybody can write under
-// its host's name. The agent finds them, and its own lines are stored all the same; those
-// twice that were received and not stored when it found out.
+// Without TLS anybody can write to an agent's stream under its host's name. The agent detects the
+// other lines, and its own lines are all stored; those that were received but not stored by then
+// are stored twice.
 func TestLinesThatAnotherPutIntoAStreamCostTheAgentNone(t *testing.T) {
 	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
 	c := collect(t, dir, "127.0.0.1:0", 0)
@@ -79,7 +80,7 @@ func TestLinesThatAnotherPutIntoAStreamCostTheAgentNone(t *testing.T) {
 	c.holds(t, lines(0, 150)+forged+lines(0, 100))
 }
 
-// stores reports whether a stream of web01's is received up to a position.
+// stores reports whether a stream of web01 is received up to a position.
 func (c *collector) stores(t *testing.T, id schema.StreamID, to int64) bool {
 	t.Helper()
 	if err := c.core.Tick(time.Now()); err != nil {

@@ -18,35 +18,34 @@ import (
 	"sluice/schema"
 )
 
-// place is a file on a host as Flume's events name it. The file that has the name
-// changes: each is a stream of its own, told by its first line where that came, and
-// else by the first one that came.
+// place is a file on a host as Flume's events name it. When a log is rotated the same name becomes
+// another file, and another stream. A stream is identified by the file's first line if that was
+// received, and otherwise by the first line that was.
 type place struct {
 	host, file string // file is "" for events that do not name one
-	// counted: its events do not say where they stood, so they are numbered here.
+	// counted is true if the events have no offset, so that they are numbered here.
 	counted bool
 }
 
-// numbering is that of a place's events in this life of the process. An offset is never
-// used for another event, not even after a crash: the next life begins a stream of its
-// own.
+// numbering has the next offset for a place's events in this process. An offset is never used for
+// another event, not even after a crash, because the next process begins a new stream.
 type numbering struct {
 	stream *checkpoint.Stream
 	next   int64
 }
 
-// places are what Flume's events name. Two senders may speak of one place: its lock is
-// held while lines are put there.
+// places are the files that Flume's events name. Two senders may send for one place, so its lock is
+// held while lines are appended.
 type places struct {
 	seed  maphash.Seed
-	locks [64]sync.Mutex // each of many places
+	locks [64]sync.Mutex // each is shared by many places
 
 	mu      sync.Mutex
 	numbers map[place]*numbering
 }
 
-// maxNumbered bounds the places whose events are numbered; beyond it all begin streams
-// of their own anew.
+// maxNumbered is the limit of places whose events are numbered. When it is reached all of them
+// begin new streams.
 const maxNumbered = 10_000
 
 func newPlaces() *places { return &places{seed: maphash.MakeSeed(), numbers: map[place]*numbering{}} }
@@ -69,28 +68,27 @@ func (x *places) numbering(p place) *numbering {
 	return n
 }
 
-// cursor is where a sender stands in a place: what goes on from there is the same
-// file.
+// cursor is a connection's position in a place. Lines that continue there belong to the same file.
 type cursor struct {
 	stream *checkpoint.Stream
 	end    int64
-	runs   int // in this stream, one after the other
+	runs   int // consecutive runs in this stream
 }
 
-// freshRuns is how many runs after a sender went over to another file its lines are compared
-// with the files before, too: a batch with the end of one and the beginning of the next may be
-// sent again, and its lines be where the next file goes on.
+// freshRuns is the number of runs, after a sender changed to another file, for which its lines are
+// still compared with the previous files. A batch with the end of one file and the beginning of the
+// next may be sent again, and the old lines may have the offsets at which the next file continues.
 const freshRuns = 16
 
 // countedPath is the path of streams whose events name no file.
 const countedPath = "flume"
 
-// olderStreams is how many streams of a place, the newest first, are looked at for
-// lines that were sent again: Flume sends again what it sent last.
+// olderStreams is how many streams of a place, the newest first, are searched for lines that are
+// sent again. Flume only sends its last batches again.
 const olderStreams = 4
 
-// put stores a run of a place's lines, which are data and begin at start, and returns
-// the stream and the range that they have.
+// put appends a run of a place's lines; data are the lines, which begin at start. It returns the
+// stream and the range in which they are stored.
 func (r *Receiver) put(ctx context.Context, p place, at cursor, start int64, data []byte) (cursor, schema.Range, error) {
 	lock := r.places.lock(p)
 	lock.Lock()
@@ -116,10 +114,10 @@ func (r *Receiver) put(ctx context.Context, p place, at cursor, start int64, dat
 	return cursor{t, rng.End, runs}, rng, nil
 }
 
-// number says where lines go whose place counts.
+// number returns the stream and the offset for lines of a place that is numbered.
 func (r *Receiver) number(p place, lines []byte) (t *checkpoint.Stream, start int64, err error) {
 	n := r.places.numbering(p)
-	if n.stream == nil || r.cfg.Checkpoint.Stream(n.stream.ID) == nil { // forgotten, after weeks
+	if n.stream == nil || r.cfg.Checkpoint.Stream(n.stream.ID) == nil { // the checkpoint forgot the stream, after weeks
 		life := fmt.Appendf(nil, "%s %d", r.cfg.Checkpoint.Collector(), r.cfg.Now().UnixNano())
 		if n.stream, err = r.begin(p, -1, life, lines); err != nil {
 			return nil, 0, err
@@ -131,11 +129,12 @@ func (r *Receiver) number(p place, lines []byte) (t *checkpoint.Stream, start in
 	return n.stream, start, nil
 }
 
-// resolve finds the stream that lines belong to. Lines that came before go where they
-// went, so that they are known again; lines never go where others stand.
+// resolve finds the stream that lines belong to. Lines that were received before are found in the
+// stream that has them, so that they are recognized; lines are never put where a stream has other
+// lines.
 func (r *Receiver) resolve(ctx context.Context, p place, at cursor, start int64, data []byte) (*checkpoint.Stream, error) {
 	rng := schema.Range{Start: start, End: start + int64(len(data))}
-	// TAILDIR cuts off a carriage return and counts it.
+	// Flume's TAILDIR source removes a carriage return but counts its byte.
 	goesOn := func(t *checkpoint.Stream) bool { return t == at.stream && (start == at.end || start == at.end+1) }
 	first, _, _ := bytes.Cut(data, []byte("\n"))
 	var next, fresh *checkpoint.Stream
@@ -155,9 +154,9 @@ func (r *Receiver) resolve(ctx context.Context, p place, at cursor, start int64,
 		case goesOn(t) && match != ingest.Different && at.runs > freshRuns:
 			return t, nil
 		case goesOn(t) && match != ingest.Different:
-			next = t // unless an older one has these very lines: the end of the last file, sent again
+			next = t // unless an older stream has these lines: the end of the last file, sent again
 		case match == ingest.Fresh && i == 0:
-			fresh = t // unless an older one has these very lines
+			fresh = t // unless an older stream has these lines
 		}
 	}
 	if next != nil {
@@ -169,8 +168,8 @@ func (r *Receiver) resolve(ctx context.Context, p place, at cursor, start int64,
 	return r.begin(p, start, first, data)
 }
 
-// dates reports whether a line says when it was written. Without a time it may stand in
-// the same place of two files, and be two lines.
+// dates reports whether the line has a time. Without one, equal bytes at the same offset of two
+// files do not prove that it is the same line.
 func dates(t *checkpoint.Stream, line []byte) bool {
 	format, err := parse.Lookup(t.Format, nil)
 	if err != nil {
@@ -181,7 +180,7 @@ func dates(t *checkpoint.Stream, line []byte) bool {
 	return rec.Dated
 }
 
-// streamsOf are a place's streams, the newest first.
+// streamsOf returns a place's streams, the newest first.
 func (r *Receiver) streamsOf(p place) []*checkpoint.Stream {
 	known := r.cfg.Checkpoint.Named(p.host, p.file)
 	n := 0
@@ -194,8 +193,8 @@ func (r *Receiver) streamsOf(p place) []*checkpoint.Stream {
 	return known[:n]
 }
 
-// begin makes a stream of what came first of it, at start, and puts it into the
-// checkpoint. lines are to guess its format from.
+// begin creates a stream in the checkpoint; first is its first received line, at offset start. The
+// format is detected from lines.
 func (r *Receiver) begin(p place, start int64, first, lines []byte) (*checkpoint.Stream, error) {
 	id := placeID(p, start, first)
 	if t := r.cfg.Checkpoint.Stream(id); t != nil {
@@ -227,7 +226,7 @@ func (r *Receiver) begin(p place, start int64, first, lines []byte) (*checkpoint
 	return t, r.cfg.Checkpoint.Save()
 }
 
-// flumeFormat is the LogFormat of a place's lines.
+// flumeFormat returns the LogFormat of a place's lines.
 func (r *Receiver) flumeFormat(p place, lines []byte) (string, error) {
 	if r.cfg.FlumeFormat != parse.AutoName {
 		return r.cfg.FlumeFormat, nil
@@ -247,9 +246,9 @@ func (r *Receiver) flumeFormat(p place, lines []byte) (string, error) {
 	return format.String(), nil
 }
 
-// placeID names a stream by what came first of it: another file of the same name
-// begins with another line, and another collector that is sent the same file from its
-// beginning gives it the same name.
+// placeID calculates a stream's id from what was received first of it. Another file of the same
+// name begins with another line, and another collector that receives the same file from its
+// beginning calculates the same id.
 func placeID(p place, start int64, first []byte) schema.StreamID {
 	h := sha256.New()
 	for _, part := range []string{"flume", p.host, p.file, strconv.FormatInt(start, 10)} {

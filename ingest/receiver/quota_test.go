@@ -15,7 +15,7 @@ import (
 	"sluice/schema"
 )
 
-// wire is a sender that does as a test says.
+// wire is a sender that a test controls.
 type wire struct {
 	t      *testing.T
 	client *avrorpc.Client
@@ -27,7 +27,7 @@ func dial(t *testing.T, address string) *wire {
 	return dialFrom(t, "", address)
 }
 
-// dialFrom connects from an address; "" is any.
+// dialFrom connects from a local address; "": any.
 func dialFrom(t *testing.T, from, address string) *wire {
 	t.Helper()
 	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).DialContext(t.Context(), "tcp", address)
@@ -47,7 +47,7 @@ func dialFrom(t *testing.T, from, address string) *wire {
 	return w
 }
 
-func (w *wire) close() { _ = w.client.Close() } // it returns nil
+func (w *wire) close() { _ = w.client.Close() } // always nil
 
 func (w *wire) tryHello(host string, streams ...protocol.Stream) (protocol.Welcome, error) {
 	hello := protocol.Hello{Host: host, Agent: "test", Streams: streams}
@@ -96,7 +96,7 @@ func (w *wire) beat(b protocol.Heartbeat) (protocol.Directive, error) {
 	return d, err
 }
 
-// known is what a collector says of a host.
+// known returns the collector's state of a host.
 func (c *collector) known(name string) (h Host) {
 	for _, h := range c.receiver.Hosts() {
 		if h.Name == name {
@@ -115,7 +115,7 @@ func (h Host) fault(kind string) string {
 	return ""
 }
 
-// TestAHoleNamesTheHostAtOnce, and leaves nothing in the spool.
+// A batch after a gap is reported for its host at once, and leaves nothing in the spool.
 func TestAHoleNamesTheHostAtOnce(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
@@ -134,8 +134,8 @@ func TestAHoleNamesTheHostAtOnce(t *testing.T) {
 	}
 }
 
-// TestNobodyMovesAnothersPosition: neither a claim of the same host's name, as anybody can
-// make without TLS, nor another host that names its stream.
+// A sender cannot move another's position, neither by a claim under the same host name, which is
+// possible without TLS, nor as another host that names the stream.
 func TestNobodyMovesAnothersPosition(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	honest, evil := dial(t, c.address), dial(t, c.address)
@@ -165,7 +165,7 @@ func TestNobodyMovesAnothersPosition(t *testing.T) {
 	c.holds(t, lines(5000, 20)+first+second)
 }
 
-// TestAWelcomeHasTheFingerprintOfWhatCame, and lines that are others are refused.
+// A welcome has the fingerprint of what was received, and a batch with other lines is rejected.
 func TestAWelcomeHasTheFingerprintOfWhatCame(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
@@ -188,8 +188,8 @@ func TestAWelcomeHasTheFingerprintOfWhatCame(t *testing.T) {
 	}
 }
 
-// TestAHostsStreamsAreBounded, those that are idle and stored give way to new ones, and
-// one that is forgotten and comes again goes on.
+// The streams of a host are limited. Idle streams that are stored are forgotten for new ones, and
+// continue where they were when they are named again.
 func TestAHostsStreamsAreBounded(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
@@ -231,7 +231,7 @@ func TestAHostsStreamsAreBounded(t *testing.T) {
 	if r := w.append(1, 500, line); r.Status != protocol.OK || r.Received != 500+int64(len(line)) {
 		t.Errorf("it goes on: %+v", r)
 	}
-	// What its connections hold is bounded too, refused ones and all.
+	// What its connections hold is limited too, including rejected streams.
 	var err error
 	for range 100 {
 		id++
@@ -244,7 +244,7 @@ func TestAHostsStreamsAreBounded(t *testing.T) {
 	}
 }
 
-// TestHeartbeatsHoldLittle, whatever is in them.
+// What is kept of a heartbeat is limited.
 func TestHeartbeatsHoldLittle(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
@@ -275,8 +275,7 @@ func TestHeartbeatsHoldLittle(t *testing.T) {
 	}
 }
 
-// TestHeartbeatsLookUpABoundedNumberOfPositions: a host that asks for more in a second is
-// answered, without them, until it has waited.
+// A host that looks up too many positions in a second is answered without them until it has waited.
 func TestHeartbeatsLookUpABoundedNumberOfPositions(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	var b bucket
@@ -295,8 +294,8 @@ func TestHeartbeatsLookUpABoundedNumberOfPositions(t *testing.T) {
 	}
 }
 
-// TestTwoAgentsWithOneNameAreNamed, with their addresses; one that comes again after its
-// connection broke is not two.
+// Two agents with one name are reported with their addresses. An agent that connects again after
+// its connection broke is not.
 func TestTwoAgentsWithOneNameAreNamed(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
@@ -313,7 +312,7 @@ func TestTwoAgentsWithOneNameAreNamed(t *testing.T) {
 	one := dial(t, c.address)
 	one.hello("web01")
 	beat(one, one, one)
-	two := dial(t, c.address) // the first is half open: the other end is gone
+	two := dial(t, c.address) // the first connection is half open: the other end is gone
 	c.pass(time.Second)
 	two.hello("web01")
 	beat(one, two, two, two)
@@ -333,7 +332,8 @@ func TestTwoAgentsWithOneNameAreNamed(t *testing.T) {
 	}
 }
 
-// TestAManyNamedSenderDoesNotKeepOthersOut: names under which no line came give way.
+// A sender that uses many host names does not lock others out: names without lines are forgotten
+// first.
 func TestAManyNamedSenderDoesNotKeepOthersOut(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)

@@ -22,80 +22,79 @@ import (
 )
 
 const (
-	// MaxBodyBytes bounds a batch's bytes, uncompressed: one line of the longest kind
-	// and what a sender keeps beside it.
+	// MaxBodyBytes is the limit of a batch's uncompressed bytes: the longest line, and the batch
+	// that a sender had before it.
 	MaxBodyBytes = logfile.MaxLineBytes + 1<<20
-	// batchBytes is what senders are asked for.
+	// batchBytes is the batch size that senders are asked for.
 	batchBytes = 1 << 20
 	// keptRoomBytes is how much memory a decoder keeps between batches.
 	keptRoomBytes = 2 << 20
-	// hostsDecoding is how many batches are decoded and parsed at a time, for each processor.
-	// One host has half as many as there are processors: if its lines take long the others
-	// have the other half. An agent sends by one connection, so it has one at a time anyway.
+	// hostsDecoding is how many batches are decoded and parsed at a time, for each processor. One
+	// host may use half as many turns as there are processors, so that slow lines of one host leave
+	// the other half to the others. An agent sends by one connection, so it uses one turn anyway.
 	hostsDecoding = 8
-	// maxDecodedBytes bounds the lines of all batches that are being parsed.
+	// maxDecodedBytes is the limit of the lines of all batches that are being parsed.
 	maxDecodedBytes = 64 << 20
-	// forgetAfter: a stream that no agent speaks of any more, and all of which is
-	// stored, is forgotten.
+	// forgetAfter is when a stream is forgotten that no agent names any more and that is stored
+	// completely.
 	forgetAfter = 7 * 24 * time.Hour
-	// forgetInterval is the time between two looks for such streams.
+	// forgetInterval is the time between two searches for such streams.
 	forgetInterval = time.Minute
-	// maxHosts bounds what somebody makes us remember who says hello under one name
-	// after the other.
+	// maxHosts limits the memory that a sender can use by reporting many host names.
 	maxHosts = 10_000
 )
 
-// Config is what a Receiver works with.
+// Config configures a Receiver.
 type Config struct {
 	Checkpoint *checkpoint.File
 	Collector  *ingest.Collector
-	// FlumeFormat is the LogFormat of what Flume sends, or auto (also ""); FlumeZone the zone of
-	// times that say none.
+	// FlumeFormat is the LogFormat of Flume's events, or auto (the same as ""). FlumeZone is the
+	// time zone of times that have none.
 	FlumeFormat, FlumeZone string
-	// FlumeWait is how long events may wait for room in the spool before Flume is told
-	// to send them again; 0: 10 s.
+	// FlumeWait is how long events may wait for space in the spool before Flume is asked to send
+	// them again. 0: 10 s.
 	FlumeWait time.Duration
 	Log       *slog.Logger
-	// Quota bounds the streams that hosts may have.
+	// Quota limits the streams of hosts.
 	Quota checkpoint.Quota
-	// AllowBacktracking takes any pattern that a host names for its lines; else those
-	// only whose time for a line is linear and bounded.
+	// AllowBacktracking permits any pattern of a sender; otherwise only patterns whose time for a
+	// line is linear and bounded.
 	AllowBacktracking bool
-	// Retired are hosts that are not missed any more, until they come again.
+	// Retired are hosts that are no longer expected, until they connect again.
 	Retired []string
-	// Now is the clock of Hosts and Tick; nil: time.Now.
+	// Now is the clock of Hosts and Tick. nil: time.Now.
 	Now func() time.Time
 }
 
-// Receiver answers agents. Its methods may be called by several goroutines.
+// Receiver answers agents. Its methods may be called concurrently.
 type Receiver struct {
 	cfg      Config
 	decoders chan *decoder
-	decoded  *semaphore.Weighted // bytes that decoders hold
+	decoded  *semaphore.Weighted // limits the bytes that decoders hold
 
-	// declaring is held while streams are declared, and while they are forgotten.
+	// declaring is held while streams are added to the checkpoint or forgotten.
 	declaring sync.Mutex
 
 	mu    sync.Mutex
 	hosts map[string]*Host
-	live  map[schema.StreamID]int // sessions that said it
-	named int                     // streams of all connections
+	live  map[schema.StreamID]int // number of sessions that named it
+	named int                     // number of streams of all connections
 
-	unsaved atomic.Bool          // the checkpoint is to be saved with the next tick
-	forgot  time.Time            // when forget last looked; declaring is held
-	evicted map[string]time.Time // when a host had no idle stream; declaring is held
+	unsaved atomic.Bool          // the checkpoint must be saved at the next tick
+	forgot  time.Time            // when forget ran last; guarded by declaring
+	evicted map[string]time.Time // when a host had no idle stream; guarded by declaring
 
-	places *places   // that Flume's events name
+	places *places   // named by Flume's events
 	runs   sync.Pool // *run
 }
 
-// decoder is a codec and its memory.
+// decoder is a codec with its buffer.
 type decoder struct {
 	codec *protocol.Codec
 	room  []byte
 }
 
-// New makes a Receiver; Close lets go of it after the last connection.
+// New returns a Receiver. Close must be called after the last connection has ended.
 func New(cfg Config) (*Receiver, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -113,7 +112,7 @@ func New(cfg Config) (*Receiver, error) {
 		}
 		r.decoders <- &decoder{codec: codec}
 	}
-	changed := !cfg.Checkpoint.Found() // a spool without a checkpoint would be an error
+	changed := !cfg.Checkpoint.Found() // a later start would report a spool without a checkpoint as an error
 	for _, host := range cfg.Retired {
 		changed = cfg.Checkpoint.Expect(host, false) || changed
 	}
@@ -132,35 +131,35 @@ func New(cfg Config) (*Receiver, error) {
 	return r, nil
 }
 
-// Close lets go of memory.
+// Close frees the decoders.
 func (r *Receiver) Close() {
 	for range cap(r.decoders) {
 		(<-r.decoders).codec.Close()
 	}
 }
 
-// maxConns is how many connections a process has that may open enough files.
+// maxConns is the limit of connections in a process that can open enough files.
 const maxConns = 1024
 
-// reservedFiles are left for table, archive, spool and status of a process that may open
-// few files.
+// reservedFiles are kept for table, archive, spool and status in a process that can open few files.
 const reservedFiles = 32
 
-// Limits are those of a server that takes the largest batch there is, in a process that may
-// open so many files: half are for connections. One address may have a sixteenth of them.
+// Limits returns the limits of a server that accepts the largest batch, in a process that can open
+// so many files: half are for connections, and one address may have a sixteenth of these.
 func Limits(openFiles int) avrorpc.Limits {
 	conns := max(2, min(maxConns, openFiles/2, openFiles-reservedFiles))
 	return avrorpc.Limits{FrameBytes: MaxBodyBytes + 1<<20, Conns: conns, ConnsPerPeer: max(1, conns/16)}
 }
 
-// Service answers agents.
+// Service returns the service for agents.
 func (r *Receiver) Service() avrorpc.Service {
 	return avrorpc.Service{Protocol: protocol.New(), Open: func(_ context.Context, peer avrorpc.Peer) (avrorpc.Session, error) {
 		return &session{Receiver: r, peer: peer, streams: map[schema.StreamID]*said{}, active: map[schema.StreamID]*said{}}, nil
 	}}
 }
 
-// Tick does what is due by the clock, the collector's too.
+// Tick forgets old streams and hosts, saves the checkpoint if necessary, and calls the collector's
+// Tick. It must be called regularly.
 func (r *Receiver) Tick(now time.Time) error {
 	r.declaring.Lock()
 	defer r.declaring.Unlock()
@@ -176,7 +175,7 @@ func (r *Receiver) Tick(now time.Time) error {
 	return r.cfg.Collector.Tick(now)
 }
 
-// forget drops streams that nobody will ask for: each rotation of each log makes one.
+// forget removes streams that no agent will name again. Each rotation of each log creates a stream.
 func (r *Receiver) forget(now time.Time) {
 	if now.Sub(r.forgot) < forgetInterval && !now.Before(r.forgot) {
 		return

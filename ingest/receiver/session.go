@@ -19,25 +19,25 @@ type session struct {
 	peer    avrorpc.Peer
 	host    string // "" before hello
 	streams map[schema.StreamID]*said
-	// active are those of streams whose position may have changed since it was told.
+	// active are the streams whose position may have changed since it was reported.
 	active map[schema.StreamID]*said
 	beat   protocol.Heartbeat
 	alive  liveness
-	turns  chan struct{} // the host's
-	again  bool          // it said something before
+	turns  chan struct{} // those of the host
+	again  bool          // this session has already sent a message
 }
 
-// said is a stream that hello named, by the sender's id.
+// said is a stream that a hello named, by the sender's id.
 type said struct {
-	tracked *checkpoint.Stream // nil: refused
+	tracked *checkpoint.Stream // nil: rejected
 	refused string
 	told    ingest.Position
-	// claimed is up to where the sender says the stream is stored, offered up to where it
-	// sent batches that follow each other.
+	// claimed is the position up to which the sender reports the stream as stored. offered is the
+	// end of its consecutive batches.
 	claimed, offered int64
 }
 
-// Close is for avrorpc.
+// Close implements avrorpc.Session.
 func (s *session) Close() {
 	if s.host == "" {
 		return
@@ -56,9 +56,9 @@ func (s *session) Close() {
 	})
 }
 
-// Begin is for avrorpc.
+// Begin implements avrorpc.Session.
 func (s *session) Begin(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher, error) {
-	c.Idle = true // unless lines are taken
+	c.Idle = true // unless lines are accepted
 	switch {
 	case c.Message == protocol.MessageHello:
 		return s.hello(ctx, c.Params)
@@ -69,7 +69,7 @@ func (s *session) Begin(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher,
 	case s.host == "":
 		return nil, errors.New("say hello first")
 	case c.Message == protocol.MessageStatus:
-		if err := s.turn(ctx); err != nil { // one of the largest takes as long as a batch
+		if err := s.turn(ctx); err != nil { // a large heartbeat takes as long as a batch
 			return nil, err
 		}
 		defer s.turnOver()
@@ -78,7 +78,7 @@ func (s *session) Begin(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher,
 	return nil, fmt.Errorf("there is no message %q", c.Message)
 }
 
-// append gives a batch to the collector; the reply waits until it is on disk.
+// append passes a batch to the collector. The reply is sent when it is on disk.
 func (s *session) append(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher, error) {
 	var m protocol.Batch
 	if err := m.Decode(c.Params); err != nil {
@@ -117,10 +117,10 @@ func (s *session) append(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher
 	}), nil
 }
 
-// errRefused is a batch that will not be taken as it is.
+// errRefused means that a batch is rejected and need not be sent again unchanged.
 var errRefused = errors.New("refused")
 
-// take decodes a body and appends it.
+// take decodes a body and appends it to the collector's spool.
 func (s *session) take(ctx context.Context, known *said, m *protocol.Batch) error {
 	t := known.tracked
 	if m.Range.Len() > MaxBodyBytes || m.Range.End > schema.MaxOffset {
@@ -167,7 +167,7 @@ func (s *session) take(ctx context.Context, known *said, m *protocol.Batch) erro
 	return err
 }
 
-// turn waits until the session's host has less at work than it may.
+// turn waits until the session's host has a free turn; turnOver returns it.
 func (s *session) turn(ctx context.Context) error {
 	select {
 	case s.turns <- struct{}{}:
@@ -179,7 +179,7 @@ func (s *session) turn(ctx context.Context) error {
 
 func (s *session) turnOver() { <-s.turns }
 
-// failed answers a batch that was not taken.
+// failed returns the reply to a batch that was not accepted.
 func (s *session) failed(known *said, err error) (avrorpc.Finisher, error) {
 	switch {
 	case errors.Is(err, ingest.ErrBusy):
@@ -190,10 +190,10 @@ func (s *session) failed(known *said, err error) (avrorpc.Finisher, error) {
 		s.fault(s.host, "batch", fmt.Sprintf("batch of %.100q %s", known.tracked.Path, err))
 		return s.answer(known, protocol.Refused, err), nil
 	}
-	return nil, err // the collector ends: the agent comes again
+	return nil, err // the collector stops, and the agent will connect again
 }
 
-// answer is a receipt with the stream's position as it is when it is sent.
+// answer returns a receipt that has the stream's position at the time when it is sent.
 func (s *session) answer(known *said, status protocol.Status, why error) avrorpc.Finisher {
 	r := protocol.Receipt{Status: status}
 	if why != nil {

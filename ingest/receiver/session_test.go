@@ -41,7 +41,7 @@ func TestAHostWritesItsOwnStreamsOnly(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrongIsSaidAboutTheBatch, and the connection goes on.
+// A batch that is wrong is rejected, and the connection continues.
 func TestWhatIsWrongIsSaidAboutTheBatch(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)

@@ -16,7 +16,7 @@ func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x5106c
 
 const crashName = "/spool/web01/20260903-1.gz"
 
-// workload is a collector's day: batches, some synced alone, some together.
+// workload is a sequence of batches, some synced alone and some together.
 type workload struct {
 	pieces [][]byte
 	syncs  []bool // after piece i
@@ -37,7 +37,7 @@ func newWorkload(rng *rand.Rand) *workload {
 	return w
 }
 
-// run goes on until the first error, as a process that is killed there.
+// run continues until the first error, like a process that is killed there.
 func (w *workload) run(t *testing.T, fsys vfs.FS) {
 	seg, err := Create(fsys, crashName)
 	if err != nil {
@@ -62,7 +62,7 @@ func (w *workload) run(t *testing.T, fsys vfs.FS) {
 	}
 }
 
-// failFrom makes every operation from the n-th on fail: the machine is gone.
+// failFrom makes every operation from the n-th on fail, like a machine that lost power.
 func failFrom(n int) func(crashfs.Op) error {
 	return func(op crashfs.Op) error {
 		if op.N >= n {
@@ -83,7 +83,7 @@ func TestACrashAtAnyOperationKeepsWhatWasSynced(t *testing.T) {
 			fsys := crashfs.New()
 			fsys.Fail = failFrom(k)
 			load.run(t, fsys)
-			// The recovery is cut short too, at a random operation, before one goes through.
+			// The first recovery is interrupted too, at a random operation.
 			fsys = fsys.Crash(rng)
 			fsys.Fail = failFrom(rng.IntN(6))
 			_, err := recoverAndSeal(fsys)
@@ -95,8 +95,7 @@ func TestACrashAtAnyOperationKeepsWhatWasSynced(t *testing.T) {
 	}
 }
 
-// recoverAndSeal is what a collector does at start; sealed is empty when there is
-// no segment.
+// recoverAndSeal does what a collector does at its start; sealed is empty if there is no segment.
 func recoverAndSeal(fsys vfs.FS) (sealed string, err error) {
 	if _, err := fsys.Stat(crashName); err == nil {
 		return crashName, nil
@@ -111,7 +110,7 @@ func recoverAndSeal(fsys vfs.FS) (sealed string, err error) {
 	return Seal(fsys, crashName+OpenSuffix)
 }
 
-// checkPrefix starts on what is left, and compares.
+// checkPrefix recovers what is left and compares it with what was appended.
 func checkPrefix(t *testing.T, seed uint64, k int, load *workload, fsys *crashfs.FS) {
 	t.Helper()
 	sealed, err := recoverAndSeal(fsys)
@@ -132,7 +131,7 @@ func checkPrefix(t *testing.T, seed uint64, k int, load *workload, fsys *crashfs
 	}
 }
 
-// sealedAfterCrash reads a sealed segment, every byte of which must be good.
+// sealedAfterCrash reads a sealed segment, of which every byte must be valid.
 func sealedAfterCrash(t *testing.T, fsys vfs.FS, path string) ([]Member, [][]byte) {
 	t.Helper()
 	f, err := fsys.OpenFile(path, os.O_RDONLY, 0)
@@ -150,8 +149,8 @@ func sealedAfterCrash(t *testing.T, fsys vfs.FS, path string) ([]Member, [][]byt
 	return members, data
 }
 
-// One operation fails and the process lives on: it recovers on the same machine,
-// which is then switched off.
+// One operation fails and the process continues: it recovers on the same machine, which then loses
+// power.
 func TestOneFailedOperationLosesNothingSynced(t *testing.T) {
 	for seed := range uint64(10) {
 		quiet := crashfs.New()

@@ -1,16 +1,16 @@
-// Package segment is the append-only gzip file that is the collector's spool
-// file and, once sealed, the archive file.
+// Package segment implements the append-only gzip file that is the collector's
+// spool file and, once sealed, the archive file.
 //
 // A segment is a concatenation of members, one a batch. Each is a complete gzip
 // member (RFC 1952), so zcat, Java's GZIPInputStream and Hadoop's GzipCodec read
-// the whole as one file of lines. The member's extra field says what the batch
-// is, and how long the member is, so that a scan goes from header to header
-// without inflating. The 62 bytes of a header:
+// the whole as one file of lines. The member's extra field describes the
+// batch and has the length of the member, so that a scan goes from header to
+// header without inflating. The 62 bytes of a header:
 //
 //	 0  1f 8b 08 04    gzip, deflate, FEXTRA and nothing else
 //	 4  0 (4)          MTIME: none, the same batch gives the same bytes
 //	 8  0, 255         XFL, OS unknown
-//	10  50 (2, LE)     XLEN; more where the stream's entry follows
+//	10  50 (2, LE)     XLEN; more if the stream's entry follows
 //	12  'S' 'L'        the subfield's id
 //	14  46 (2, LE)     the subfield's length; all below is big-endian
 //	16  version (1)    1
@@ -28,13 +28,13 @@
 // and labels (entry.go). So an archive can be read, and replayed into a table, when
 // table and checkpoint are gone.
 //
-// The trailer's CRC32 and ISIZE check the lines; check covers the header, for a
-// flipped bit in a range would go unseen otherwise. The field synced lets
-// [Recover] tell a torn tail, which it cuts, from damage in bytes that have been
-// acknowledged, which it never touches.
+// The trailer's CRC32 and ISIZE check the lines. The field check covers the header;
+// without it a flipped bit in a range would not be detected. With the field synced
+// [Recover] distinguishes a torn tail, which it truncates, from damage in bytes that
+// have been acknowledged, which it never changes.
 //
-// Life of a segment: [Create] makes NAME.gz.open; [Writer.Append] and
-// [Writer.Sync] fill it; [Writer.Seal] renames it to NAME.gz, and nobody writes
-// to it again. What a crash leaves as NAME.gz.open goes through [Recover] and
-// then [Seal]; it is not appended to, so every segment has one writer in its life.
+// The states of a segment: [Create] creates NAME.gz.open, [Writer.Append] and
+// [Writer.Sync] fill it, and [Writer.Seal] renames it to NAME.gz, after which it is
+// not changed. A NAME.gz.open that a crash left is repaired by [Recover] and sealed
+// by [Seal]. It is not appended to, so every segment has only one writer.
 package segment

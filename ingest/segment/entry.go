@@ -11,25 +11,25 @@ import (
 	"sluice/schema"
 )
 
-// A stream's entry stands in the header of its first member in a segment, as a
+// A stream's entry is in the header of its first member in a segment, as a
 // second subfield behind the first:
 //
 //	62  'S' 'E'     the subfield's id
 //	64  n + 4 (2, LE)
-//	66  JSON (n)    host, path, format, zone, sparse, labels; path_bytes, in base64, where
+//	66  JSON (n)    host, path, format, zone, sparse, labels; path_bytes, in base64, if
 //	                the path is not UTF-8
 //	    check (4)   CRC-32C of the JSON, big-endian
 //
-// It is what a table's stream directory has, so that an archive can be replayed
-// when nothing else is left. In plain text, because it will be read by a person
-// on a bad day.
+// It has the same fields as a table's stream directory, so that an archive can be
+// replayed without one. It is plain text so that people can read it without a
+// program when they repair an archive.
 const (
 	entryFrameBytes = 8 // id, length, check
-	// maxEntryBytes is the longest entry that a gzip header has room for.
+	// maxEntryBytes is the longest entry that fits into a gzip header.
 	maxEntryBytes = 65000
 )
 
-// entryText is an entry as it is written. The stream's id is the member's.
+// entryText is an entry as it is written. The stream's id is in the member's header.
 type entryText struct {
 	Host   string            `json:"host"`
 	Path   string            `json:"path,omitempty"`
@@ -37,12 +37,13 @@ type entryText struct {
 	Zone   string            `json:"zone,omitempty"`
 	Sparse bool              `json:"sparse,omitempty"`
 	Labels map[string]string `json:"labels,omitempty"`
-	// PathBytes is Path where that is not UTF-8, in base64.
+	// PathBytes is Path in base64 if that is not UTF-8.
 	PathBytes []byte `json:"path_bytes,omitempty"`
 }
 
-// CheckEntry refuses a stream whose entry would not fit: a format or labels of
-// tens of kilobytes. It is for the side that takes them in, as CheckHost.
+// CheckEntry returns an error if the stream's entry would not fit into a header, because format or
+// labels have tens of kilobytes. Like CheckHost it is called where streams are accepted, so that a
+// bad one is rejected there.
 func CheckEntry(s schema.Stream, labels map[string]string) error {
 	_, err := marshalEntry(&s, labels)
 	return err
@@ -56,7 +57,7 @@ func marshalEntry(s *schema.Stream, labels map[string]string) ([]byte, error) {
 	return b, err
 }
 
-// appendEntry writes the subfield.
+// appendEntry appends the subfield to dst.
 func appendEntry(dst, entry []byte) []byte {
 	dst = append(dst, 'S', 'E')
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(entry)+4))
@@ -64,7 +65,7 @@ func appendEntry(dst, entry []byte) []byte {
 	return binary.BigEndian.AppendUint32(dst, crc32.Checksum(entry, castagnoli))
 }
 
-// checkEntry reads what appendEntry writes: the JSON, and whether it is whole.
+// checkEntry checks a subfield that appendEntry wrote and returns its JSON.
 func checkEntry(field []byte) ([]byte, error) {
 	n := len(field) - entryFrameBytes
 	if string(field[:2]) != "SE" || int(binary.LittleEndian.Uint16(field[2:])) != n+4 {
@@ -77,9 +78,9 @@ func checkEntry(field []byte) ([]byte, error) {
 	return entry, nil
 }
 
-// Entry reads the entry that the member which Next returned carries: host, path,
-// format, zone, labels and the id. A member without one (EntryBytes 0) is an
-// error, as is one that is damaged, a *FormatError.
+// Entry returns the entry in the member that Next returned: host, path, format, zone, labels and
+// the id. It returns an error if the member has none (EntryBytes is 0), and a *FormatError if it is
+// damaged.
 func (r *Reader) Entry() (schema.StreamEntry, error) {
 	m := r.member
 	if m.EntryBytes == 0 {
@@ -103,7 +104,7 @@ func (r *Reader) Entry() (schema.StreamEntry, error) {
 	}, nil
 }
 
-// described are the streams whose entry a segment holds, as it holds it.
+// described are the streams whose entries a segment has.
 type described map[schema.StreamID]description
 
 type description struct {
@@ -111,8 +112,8 @@ type description struct {
 	labels map[string]string
 }
 
-// missing returns the entry that the next member of the stream has to carry; nil
-// when the segment has it, or there is nothing to say.
+// missing returns the entry that the next member of the stream must have. It is nil if the segment
+// has it already, or if the entry would be empty.
 func (d described) missing(s *schema.Stream, labels map[string]string) ([]byte, error) {
 	if *s == (schema.Stream{ID: s.ID}) && len(labels) == 0 {
 		return nil, nil

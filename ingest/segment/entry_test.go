@@ -16,7 +16,7 @@ import (
 
 var entryStream = schema.Stream{ID: 7, Host: "web01", Path: "/var/log/apache2/access.log", Format: `%h "%r" %>s`, Zone: "Europe/Berlin", Sparse: true}
 
-// entries reads the entry of every member that carries one, "" for the others.
+// entries returns the entry of each member, an empty one for members without.
 func entries(t *testing.T, content []byte) (got []schema.StreamEntry) {
 	t.Helper()
 	r := NewReader(bytes.NewReader(content), int64(len(content)))
@@ -105,8 +105,8 @@ func TestAnEntryThatDoesNotFitIsRefused(t *testing.T) {
 	}
 }
 
-// A file is written anew without some of its members: the others' lines and
-// compressed bytes stay, and every stream is still described.
+// A file is written again without some of its members. The compressed bytes of the others do not
+// change, and every stream still has its entry.
 func TestCopiedMembersAreTheSameBytes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "1.gz")
 	pieces := [][]byte{sampleLines(1, 50), sampleLines(2, 50), []byte("torn off")}
@@ -155,7 +155,7 @@ func TestCopiedMembersAreTheSameBytes(t *testing.T) {
 	}
 }
 
-// Damage anywhere in a file costs the member it is in, and no other.
+// Damage anywhere in a file affects only the member that it is in.
 func TestAReaderGoesOnAfterDamage(t *testing.T) {
 	content, members := openSegment(t)
 	for at := members[0].Offset; at < members[1].End(); at += 7 {
@@ -181,7 +181,7 @@ func TestAReaderGoesOnAfterDamage(t *testing.T) {
 				intact++
 			}
 		}
-		// Deflate's last byte is filled up with bits that mean nothing.
+		// The unused bits of deflate's last byte have no meaning.
 		if intact < 2 || skipped != 0 && skipped != members[0].Bytes && skipped != members[1].Bytes {
 			t.Errorf("byte %d changed: %d of 3 members are read, %d bytes skipped", at, intact, skipped)
 		}

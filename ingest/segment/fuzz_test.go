@@ -9,7 +9,7 @@ import (
 	"sluice/ingest/segment/vfs/crashfs"
 )
 
-// A header that is taken must be one that would be written just so.
+// A header that is accepted must be encoded to the same bytes.
 func FuzzParseHeader(f *testing.F) {
 	content, members := openSegment(f)
 	for _, m := range members {
@@ -32,8 +32,8 @@ func FuzzParseHeader(f *testing.F) {
 	})
 }
 
-// Whatever the bytes: what Recover keeps is a prefix that reads without error, and
-// recovering it again changes nothing; what it refuses it leaves alone.
+// For any bytes: what Recover keeps is a prefix that can be read without error, and recovering it
+// again changes nothing; a file that it rejects is not changed.
 func FuzzRecover(f *testing.F) {
 	content, members := openSegment(f)
 	f.Add(content, true)
@@ -53,7 +53,7 @@ func FuzzRecover(f *testing.F) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(get(t, fsys, path), content) {
-				t.Fatal("refused and changed")
+				t.Fatal("the rejected file was changed")
 			}
 			return
 		}

@@ -12,14 +12,14 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
-// In the second the first member carries its stream's entry.
+// In the second file the first member has its stream's entry.
 const (
 	goldenPath      = "testdata/v1.gz"
 	goldenEntryPath = "testdata/v1-entry.gz"
 )
 
-// Archives outlive programs: what version 1 wrote must be read by all that follow.
-// The file is read, not compared: deflate's output may differ between releases.
+// Every later version must read what version 1 wrote. The file is only read, not compared, because
+// deflate's output may differ between releases.
 func TestVersion1StaysReadable(t *testing.T) {
 	for path, entry := range map[string]*schema.StreamEntry{goldenPath: nil, goldenEntryPath: {
 		Stream: schema.Stream{ID: 0x0123456789abcdef, Host: "web01", Path: "/var/log/apache2/access.log", Format: "combined", Zone: "Europe/Berlin"},

@@ -9,54 +9,54 @@ import (
 )
 
 const (
-	// MaxBatchBytes is the longest range that one member holds.
+	// MaxBatchBytes is the longest range of one member.
 	MaxBatchBytes = 64 << 20
 
 	headerBytes  = 62
 	trailerBytes = 8
-	// minBodyBytes: the shortest deflate stream that holds a byte has three.
+	// minBodyBytes is the least: the shortest deflate stream of one byte has three.
 	minBodyBytes = 3 + trailerBytes
-	// maxMemberBytes leaves room for data that deflate cannot shrink (five bytes
-	// a stored block, of 65,535 bytes or, at worst, far less).
+	// maxMemberBytes leaves space for data that deflate cannot compress (five bytes for each stored
+	// block, of 65,535 bytes or, at worst, far fewer).
 	maxMemberBytes = MaxBatchBytes + MaxBatchBytes/64 + maxEntryBytes + 1024
-	// maxInflation is deflate's limit: 258 bytes from two bits. It keeps a header
-	// from asking for memory that its member cannot fill.
+	// maxInflation is deflate's limit: 258 bytes from two bits. A header that claims more is
+	// invalid, so it cannot cause a large allocation.
 	maxInflation = 1032
 
 	flagUnterminated = 1 << 0
 	flagEntry        = 1 << 1
 )
 
-// headerPrefix is what every member begins with, version included. The two bytes
-// at xlenAt differ in members that carry an entry.
+// headerPrefix are the first bytes of every member, including the version. The two bytes at xlenAt
+// differ in members that have an entry.
 const (
 	headerPrefix = "\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff\x32\x00SL\x2e\x00\x01"
 	xlenAt       = 10
 	xlen         = headerBytes - xlenAt - 2
 )
 
-// castagnoli is immutable.
+// castagnoli is never changed.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Member is one batch in a segment: what it is and where it stands.
+// Member describes one batch in a segment.
 type Member struct {
 	Stream schema.StreamID
 	Range  schema.Range
 	Lines  int
-	// Unterminated: the log's last line has no newline. The gzip data has one all
-	// the same, so that lines never stick together; it is not in Range.
+	// Unterminated is true if the log's last line has no newline. The gzip data has one
+	// nevertheless, so that lines are always separated; it is not counted in Range.
 	Unterminated bool
-	// EntryBytes is the length of the stream's entry in the member's header, 0 for
-	// none; Reader.Entry reads it.
+	// EntryBytes is the length of the stream's entry in the member's header, 0 for none.
+	// Reader.Entry returns it.
 	EntryBytes int
-	// Offset and Bytes are the member's place and length in the file.
+	// Offset and Bytes are the member's position and length in the file.
 	Offset, Bytes int64
 }
 
 // End is the offset of the byte after the member.
 func (m Member) End() int64 { return m.Offset + m.Bytes }
 
-// dataBytes is the length of the inflated data.
+// dataBytes returns the length of the inflated data.
 func (m Member) dataBytes() int {
 	n := int(m.Range.Len())
 	if m.Unterminated {
@@ -65,7 +65,7 @@ func (m Member) dataBytes() int {
 	return n
 }
 
-// headBytes is the length of the header, the entry included.
+// headBytes returns the length of the header including the entry.
 func (m Member) headBytes() int {
 	if m.EntryBytes == 0 {
 		return headerBytes
@@ -73,12 +73,12 @@ func (m Member) headBytes() int {
 	return headerBytes + entryFrameBytes + m.EntryBytes
 }
 
-// FormatError says where bytes stop being a segment.
+// FormatError reports bytes that are not a segment's.
 type FormatError struct {
 	Offset int64 // of the member in the file
 	Reason string
-	// Foreign: the header is as it was written, by a later version or by something
-	// that is wrong in itself. A torn write never looks like that.
+	// Foreign is true if the header's checksum is correct and its content is not known: it is from
+	// a later version or a defective program. A torn write never looks like that.
 	Foreign bool
 }
 
@@ -86,8 +86,7 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("member at byte %d: %s", e.Offset, e.Reason)
 }
 
-// putHeader fills the first headerBytes of dst. The entry, if any, stands behind
-// them already.
+// putHeader fills the first headerBytes of dst. The entry, if any, must already follow them.
 func putHeader(dst []byte, m Member, synced int64) {
 	n := copy(dst, headerPrefix)
 	dst[n] = 0
@@ -108,9 +107,9 @@ func putHeader(dst []byte, m Member, synced int64) {
 	be.PutUint32(dst[58:], crc32.Checksum(dst[:58], castagnoli))
 }
 
-// parseHeader reads what putHeader writes; src has at least headerBytes. Without
-// an error every number is within its bounds, and inflating needs no more than
-// maxInflation times the member's length.
+// parseHeader parses what putHeader wrote; src must have at least headerBytes. If bad is nil every
+// number is within its limits, and inflating needs no more than maxInflation times the member's
+// length.
 func parseHeader(src []byte, offset int64) (m Member, synced int64, bad *FormatError) {
 	const versionAt = len(headerPrefix) - 1
 	be := binary.BigEndian
@@ -129,7 +128,7 @@ func parseHeader(src []byte, offset int64) (m Member, synced int64, bad *FormatE
 		Bytes:        int64(be.Uint32(src[46:])),
 	}
 	synced = int64(be.Uint64(src[50:]))
-	// What lies behind the first subfield is the entry, and there is nothing else.
+	// All bytes behind the first subfield are the entry.
 	behind := int(binary.LittleEndian.Uint16(src[xlenAt:])) - xlen
 	if src[17]&flagEntry != 0 {
 		m.EntryBytes = behind - entryFrameBytes

@@ -7,31 +7,31 @@ import (
 	"strings"
 )
 
-// Name is a segment's place below the spool directory: HOST/PERIOD-SEQ.gz. Which
-// sequence numbers to use is the caller's choice.
+// Name is a segment's path below the spool directory: HOST/PERIOD-SEQ.gz. The caller chooses the
+// sequence numbers.
 type Name struct {
-	// Host wrote the lines; CheckHost accepts it.
+	// Host is the host that wrote the lines; CheckHost must accept it.
 	Host string
-	// Period is the day of the lines, in the log's own zone: YYYYMMDD. Where the
-	// archive's pattern cuts finer, the hour or hour and minute follow: YYYYMMDDHHMM.
+	// Period is the day of the lines in the log's own time zone: YYYYMMDD. If the archive's pattern
+	// has shorter periods, the hour or the hour and minute follow: YYYYMMDDHHMM.
 	Period string
 	Seq    uint64
 }
 
 const (
 	suffix = ".gz"
-	// StoredSuffix marks a sealed segment that archive, table and checkpoint have: it is only
-	// kept to be looked at.
+	// StoredSuffix marks a sealed segment that archive, table and checkpoint have, and that is only
+	// kept for inspection.
 	StoredSuffix = ".stored"
 )
 
-// String is the slash-separated name of the sealed segment. Add OpenSuffix for
-// that of the open one.
+// String returns the slash-separated name of the sealed segment. The name of the open one has
+// OpenSuffix added.
 func (n Name) String() string {
 	return n.Host + "/" + n.Period + "-" + strconv.FormatUint(n.Seq, 10) + suffix
 }
 
-// ParseName reads what String writes, with or without OpenSuffix; open says which.
+// ParseName parses what String returns, with or without OpenSuffix; open reports which.
 func ParseName(s string) (n Name, open bool, err error) {
 	bare, open := strings.CutSuffix(s, OpenSuffix)
 	host, file := path.Split(bare)
@@ -49,7 +49,7 @@ func ParseName(s string) (n Name, open bool, err error) {
 	return n, open, nil
 }
 
-// Check reports a host or period that cannot be part of a file's name.
+// Check returns an error if the host or the period cannot be part of a file name.
 func (n Name) Check() error {
 	if err := CheckHost(n.Host); err != nil {
 		return err
@@ -63,13 +63,13 @@ func (n Name) Check() error {
 	return fmt.Errorf("segment: period %q is not YYYYMMDD, YYYYMMDDHH or YYYYMMDDHHMM", n.Period)
 }
 
-// maxHostBytes is the longest host name: DNS's limit, and within a directory
-// entry's 255.
+// maxHostBytes is the longest host name: the limit of DNS, which is less than the 255 bytes of a
+// directory entry.
 const maxHostBytes = 253
 
-// CheckHost refuses a host name that would not be one plain directory: user
-// input becomes a path here. It is for the side that takes the name in, so that a
-// bad one is an error there and not a lost batch here.
+// CheckHost returns an error if the host name cannot be the name of a directory, because received
+// names become paths here. It must be called where a name is received, so that a bad one is
+// rejected there and its batches are not lost here.
 func CheckHost(host string) error {
 	reason := ""
 	switch {

@@ -37,9 +37,9 @@ func TestNamesThatAreNotOursAreRefused(t *testing.T) {
 func TestAHostIsOnePlainDirectory(t *testing.T) {
 	for _, host := range []string{"", ".", "..", "../x", "a/b", "/", "a\x00b", "a\nb", `a\b`, ".hidden", "_tmp", "\xff", strings.Repeat("h", 254)} {
 		if err := CheckHost(host); err == nil {
-			t.Errorf("%q was taken", host)
+			t.Errorf("%q was accepted", host)
 		} else if !strings.Contains(err.Error(), "--host") {
-			t.Errorf("%q: %v does not say how to mend it", host, err)
+			t.Errorf("%q: %v does not say how to correct it", host, err)
 		}
 	}
 }

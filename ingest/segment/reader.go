@@ -11,15 +11,15 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// Reader goes through a segment member by member. Next reads 62 bytes a member;
-// Data inflates one. It believes no length: memory is bounded by MaxBatchBytes
-// and by what the member's compressed bytes can hold. Not safe for concurrent use.
+// Reader reads a segment member by member. Next reads 62 bytes of a member, Data inflates one. No
+// length in the file is trusted: memory is limited by MaxBatchBytes and by what the member's
+// compressed bytes can hold. Not safe for concurrent use.
 type Reader struct {
 	src    io.ReaderAt
 	size   int64
 	next   int64
 	member Member
-	synced int64 // the member's own claim
+	synced int64 // the value in the member's header
 
 	header  [headerBytes]byte
 	raw     []byte
@@ -28,15 +28,14 @@ type Reader struct {
 	inflate io.ReadCloser // also a flate.Resetter
 }
 
-// NewReader reads the first size bytes of src, which must not change meanwhile.
+// NewReader returns a Reader of the first size bytes of src, which must not change meanwhile.
 func NewReader(src io.ReaderAt, size int64) *Reader {
 	return &Reader{src: src, size: size}
 }
 
-// Next goes to the next member. At the end it returns io.EOF; where the bytes are
-// no member, or the file ends within one, a *FormatError, and it stays there.
-// Any other error is the source's. An intact header does not say that the data
-// is: Data does.
+// Next returns the next member's description. At the end it returns io.EOF. If the bytes are not a
+// member, or the file ends within one, it returns a *FormatError and stays there. Any other error
+// is from src. The data of a member with an intact header may still be damaged; Data checks it.
 func (r *Reader) Next() (Member, error) {
 	left := r.size - r.next
 	if left == 0 {
@@ -60,12 +59,12 @@ func (r *Reader) Next() (Member, error) {
 	return m, nil
 }
 
-// At makes m, which a Reader of the same file returned, the member that Data and
-// Entry read, and Next the one behind it.
+// At positions the reader at m, which a Reader of the same file returned: Data and Entry read m,
+// and Next the member behind it.
 func (r *Reader) At(m Member) { r.member, r.next = m, m.End() }
 
-// Resync goes on after a *FormatError of Next: it looks for the next intact header
-// and returns how many bytes are no member, up to there or to the end.
+// Resync continues after a *FormatError of Next: it searches the next intact header and returns how
+// many bytes are skipped, up to there or to the end.
 func (r *Reader) Resync() (skippedBytes int64, err error) {
 	from := r.next
 	at, err := findHeader(r.src, from+1, r.size, func(int64) bool { return true })
@@ -79,8 +78,8 @@ func (r *Reader) Resync() (skippedBytes int64, err error) {
 	return at - from, nil
 }
 
-// findHeader returns where in [from, size) the first intact header is whose claim
-// of synced bytes want takes; -1 for nowhere.
+// findHeader returns the offset in [from, size) of the first intact header for whose synced field
+// want returns true, or -1.
 func findHeader(src io.ReaderAt, from, size int64, want func(synced int64) bool) (int64, error) {
 	const stepBytes = 1 << 20
 	buf := make([]byte, max(0, min(size-from, stepBytes+headerBytes-1)))
@@ -104,11 +103,10 @@ func findHeader(src io.ReaderAt, from, size int64, want func(synced int64) bool)
 	return -1, nil
 }
 
-// Data inflates the member that Next returned and checks it against checksum,
-// length and line count. It returns the range's bytes as they stand in the log:
-// a newline that was added is not among them. They are the reader's, valid until
-// the next call. Bytes that are not what they should be give a *FormatError; Next
-// can go on after it.
+// Data inflates the member that Next returned and verifies its checksum, length and line count. It
+// returns the range's bytes as they are in the log, without a newline that was added. The bytes
+// belong to the reader and are valid until the next call. Damage is reported as a *FormatError,
+// after which Next can continue.
 func (r *Reader) Data() ([]byte, error) {
 	m := r.member
 	if m.Bytes == 0 {
@@ -139,7 +137,7 @@ func (r *Reader) Data() ([]byte, error) {
 	return r.data[:m.Range.Len()], nil
 }
 
-// fill inflates body into data, which must come to n bytes, no more and no fewer.
+// fill inflates body into data, which must have exactly n bytes.
 func (r *Reader) fill(n int) error {
 	if r.inflate == nil {
 		r.inflate = flate.NewReader(&r.body)
@@ -164,7 +162,7 @@ func (r *Reader) bad(offset int64, reason string) error {
 	return &FormatError{Offset: offset, Reason: reason}
 }
 
-// grow returns a slice of n bytes, b's own array where that is long enough.
+// grow returns a slice of n bytes; it uses b's array if that is long enough.
 func grow(b []byte, n int) []byte {
 	if cap(b) < n {
 		return make([]byte, n)
@@ -172,8 +170,7 @@ func grow(b []byte, n int) []byte {
 	return b[:n]
 }
 
-// readFull reads len(p) bytes at offset; a file that is shorter than it was said
-// to be gives io.ErrUnexpectedEOF.
+// readFull reads len(p) bytes at offset, or returns io.ErrUnexpectedEOF if the file is too short.
 func readFull(src io.ReaderAt, p []byte, offset int64) error {
 	n, err := src.ReadAt(p, offset)
 	if n == len(p) {

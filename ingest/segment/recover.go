@@ -21,35 +21,34 @@ var ErrNotSegment = errors.New("not a segment that this version can read; move i
 // can examine it; Reader still reads the intact members.
 var ErrDamaged = errors.New("the segment is damaged")
 
-// RecoverOptions says how much Recover looks at.
+// RecoverOptions configures Recover.
 type RecoverOptions struct {
-	// VerifyAll inflates every member. Without it only those are checked that no
-	// member that is kept says were on disk: the rest was, and a crash cannot hurt it.
+	// VerifyAll inflates every member. Without it, members that a later member records as synced
+	// are not inflated, because a crash cannot have damaged them.
 	VerifyAll bool
 }
 
-// Recovery is what Recover found.
+// Recovery is the result of Recover.
 type Recovery struct {
-	// Members are the whole batches, in the order they were appended.
+	// Members are the complete batches, in the order in which they were appended.
 	Members []Member
-	// Bytes is the file's length now.
+	// Bytes is the file's length after the recovery.
 	Bytes int64
-	// CutBytes were cut off the end because of CutReason; 0 and nil when the last
-	// member was whole.
+	// CutBytes were truncated at the end because of CutReason; 0 and nil if the last member was
+	// complete.
 	CutBytes  int64
 	CutReason *FormatError
-	// Removed: no member was whole, so the file is gone.
+	// Removed is true if no member was complete, so that the file was removed.
 	Removed bool
 }
 
-// Recover makes an open segment, left by a crash or a failed write, whole: it
-// cuts the torn tail and has all that is left on disk when it returns. What it
-// keeps includes every batch whose Sync succeeded, and may include later ones, so
-// positions are to be taken from Members. The file keeps its open name; Seal it
-// next. Recover can itself be interrupted and run again.
+// Recover repairs an open segment that a crash or a failed write left: it truncates the torn tail,
+// and all that is left is on disk when it returns. This includes every batch whose Sync succeeded
+// and may include later ones, so positions must be taken from Members. The file keeps its open
+// name; call Seal next. Recover can be interrupted and run again.
 //
-// Errors: ErrNotSegment, ErrDamaged (both wrapped with place and reason, the file
-// untouched), or what the file system says.
+// It returns ErrNotSegment or ErrDamaged, wrapped with offset and reason, if it did not change the
+// file, or an error of the file system.
 func Recover(fsys vfs.FS, openPath string, opts RecoverOptions) (Recovery, error) {
 	rec, err := recoverFile(fsys, openPath, opts)
 	if err != nil {
@@ -94,12 +93,12 @@ type scan struct {
 	file    vfs.File
 	size    int64
 	members []Member
-	claims  []int64      // how much each member says was on disk when it was written
-	synced  int64        // the most that any of them says
-	torn    *FormatError // why the file is not good up to its end
+	claims  []int64      // the synced field of each member
+	synced  int64        // the greatest of claims
+	torn    *FormatError // why the file is not valid to its end
 }
 
-// good is the length up to which all is whole.
+// good returns the length of the valid part.
 func (s *scan) good() int64 {
 	if len(s.members) == 0 {
 		return 0
@@ -107,7 +106,7 @@ func (s *scan) good() int64 {
 	return s.members[len(s.members)-1].End()
 }
 
-// headers hops from member to member, as far as that goes.
+// headers reads the headers of all members up to the first invalid one.
 func (s *scan) headers() error {
 	r := NewReader(s.file, s.size)
 	for {
@@ -124,10 +123,10 @@ func (s *scan) headers() error {
 	}
 }
 
-// checkMembers inflates what a crash can have hurt; the first bad member of that
-// is where the tail is torn. What was on disk is checked where asked for, and
-// where the members that vouch for it are cut off: the next Recover, with nobody
-// left to vouch, would take damage in it for a torn tail.
+// checkMembers inflates the members that a crash can have damaged; the torn tail begins at the
+// first bad one. Synced members are checked too if all is set, and if the members that record them
+// as synced are truncated: otherwise damage in them would look like a torn tail to the next
+// Recover.
 func (s *scan) checkMembers(all bool) error {
 	r := NewReader(s.file, s.size)
 	inDoubt := len(s.members)
@@ -163,7 +162,7 @@ func (s *scan) checkMembers(all bool) error {
 	return nil
 }
 
-// check inflates m: bad says what is wrong with it, err what is with the disk.
+// check inflates m. bad describes a damaged member; err is an error of the disk.
 func check(r *Reader, m Member) (bad *FormatError, err error) {
 	r.member = m
 	if _, err = r.Data(); errors.As(err, &bad) {
@@ -172,10 +171,9 @@ func check(r *Reader, m Member) (bad *FormatError, err error) {
 	return nil, err
 }
 
-// checkTail makes sure that what is to be cut is a torn tail and no more. A torn
-// write leaves the beginning of a header, or zeros where the file system had made
-// room; and no member after it can have been written in the belief that these
-// bytes were on disk.
+// checkTail checks that the part to be truncated is only a torn tail. A torn write leaves the
+// beginning of a header, or zeros if the file system had allocated space; and no member after it
+// can have a synced field that includes these bytes.
 func (s *scan) checkTail() error {
 	cut := s.good()
 	if cut == s.size {
@@ -190,7 +188,7 @@ func (s *scan) checkTail() error {
 			return err
 		}
 		zeros := len(bytes.Trim(head, "\x00")) == 0
-		if len(head) > xlenAt { // these differ with the entry's length
+		if len(head) > xlenAt { // these bytes depend on the entry's length
 			copy(head[xlenAt:], headerPrefix[xlenAt:xlenAt+2])
 		}
 		if !strings.HasPrefix(headerPrefix, string(head)) && !zeros {
@@ -207,15 +205,15 @@ func (s *scan) checkTail() error {
 	return nil
 }
 
-// laterClaim looks in the bytes after cut, whole members or not, for a header
-// that says more than cut bytes were on disk. It returns its offset, or -1.
+// laterClaim searches the bytes after cut for a header, of a complete member or not, that records
+// more than cut bytes as synced. It returns its offset, or -1.
 func (s *scan) laterClaim(cut int64) (int64, error) {
 	return findHeader(s.file, cut, s.size, func(synced int64) bool { return synced > cut })
 }
 
-// persist cuts the file and makes the rest survive a crash. The members in doubt
-// are written once more, in place: after a failed fsync Linux marks pages clean
-// that never reached the disk, and another fsync would report success.
+// persist truncates the file and makes the rest durable. Members that may not be on disk are
+// written again in place: after a failed fsync Linux marks pages clean that never reached the disk,
+// and another fsync would report success.
 func (s *scan) persist(fsys vfs.FS, dir string) error {
 	var raw []byte
 	for _, m := range s.members {

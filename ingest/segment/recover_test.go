@@ -13,8 +13,8 @@ import (
 	"sluice/ingest/segment/vfs/crashfs"
 )
 
-// openSegment leaves an open segment of three batches, the first synced before
-// the others were written, and returns its bytes.
+// openSegment makes an open segment of three batches, the first synced before the others were
+// written, and returns its bytes.
 func openSegment(t testing.TB) (content []byte, members []Member) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "1.gz")
@@ -86,7 +86,7 @@ func TestRecoverCutsATailTornAtAnyByte(t *testing.T) {
 	}
 }
 
-// A crash can leave zeros where a write was, with later writes intact.
+// After a crash a range may contain zeros while later writes are intact.
 func TestRecoverCutsAtAHole(t *testing.T) {
 	content, members := openSegment(t)
 	for name, at := range map[string]int64{
@@ -107,7 +107,7 @@ func TestRecoverCutsAtAHole(t *testing.T) {
 	}
 }
 
-// The third batch says that the first was on disk: nothing may cut that away.
+// The third batch records the first as synced, so the first must not be truncated.
 func TestRecoverLeavesDamageInSyncedBytesAlone(t *testing.T) {
 	content, members := openSegment(t)
 	for at := range members[0].End() {
@@ -115,10 +115,10 @@ func TestRecoverLeavesDamageInSyncedBytesAlone(t *testing.T) {
 		damaged[at] ^= 0x10
 		_, after, err := recoverBytes(t, damaged, RecoverOptions{VerifyAll: true})
 		if err == nil && at == members[0].End()-trailerBytes-1 {
-			// Deflate's last byte is filled up with bits that mean nothing.
+			// The unused bits of deflate's last byte have no meaning.
 			_, data, err := readBack(bytes.NewReader(damaged), int64(len(damaged)))
 			if err != nil || !bytes.Equal(data[0], sampleLines(0, 8)) {
-				t.Errorf("byte %d changed: unseen, and the lines are others (%v)", at, err)
+				t.Errorf("byte %d changed: undetected, and the lines differ (%v)", at, err)
 			}
 			continue
 		}
@@ -126,7 +126,7 @@ func TestRecoverLeavesDamageInSyncedBytesAlone(t *testing.T) {
 			t.Fatalf("byte %d changed: %v, want ErrDamaged", at, err)
 		}
 		if !bytes.Equal(after, damaged) {
-			t.Fatalf("byte %d changed: the file was touched", at)
+			t.Fatalf("byte %d changed: the file was changed", at)
 		}
 	}
 }
@@ -134,7 +134,7 @@ func TestRecoverLeavesDamageInSyncedBytesAlone(t *testing.T) {
 func TestRecoverNeverTouchesWhatIsNotASegment(t *testing.T) {
 	content, _ := openSegment(t)
 	later := bytes.Clone(content)
-	later[16] = 2 // a version that does not exist yet, its header intact
+	later[16] = 2 // a version that does not exist yet, with an intact header
 	binary.BigEndian.PutUint32(later[58:], crc32.Checksum(later[:58], castagnoli))
 	cases := map[string][]byte{
 		"text":            []byte("127.0.0.1 - - [01/Jan/2026:00:00:00 +0000] \"GET / HTTP/1.1\" 200 1\n"),
@@ -148,7 +148,7 @@ func TestRecoverNeverTouchesWhatIsNotASegment(t *testing.T) {
 			t.Errorf("%s: %v, want ErrNotSegment", name, err)
 		}
 		if !bytes.Equal(after, content) {
-			t.Errorf("%s: the file was touched", name)
+			t.Errorf("%s: the file was changed", name)
 		}
 	}
 }
@@ -161,8 +161,8 @@ func TestRecoverRefusesASealedSegment(t *testing.T) {
 	}
 }
 
-// After a failed fsync reads show bytes that no later fsync writes. Recover must
-// put them on disk all the same before it says that they are there.
+// After a failed fsync, reads return bytes that a later fsync does not write. Recover must write
+// them again before it reports them.
 func TestRecoverAfterAFailedFsyncSurvivesACrash(t *testing.T) {
 	fsys := crashfs.New()
 	w, err := Create(fsys, "/web01/1.gz")
@@ -209,8 +209,8 @@ func TestRecoverAfterAFailedFsyncSurvivesACrash(t *testing.T) {
 	}
 }
 
-// A process killed inside Create may have left the name unsynced; what Recover
-// reports must be there after a crash all the same.
+// A process that was killed inside Create may not have synced the name. What Recover reports must
+// be there after a crash nevertheless.
 func TestRecoverSyncsTheNameToo(t *testing.T) {
 	content, _ := openSegment(t)
 	fsys := crashfs.New()

@@ -9,8 +9,8 @@ import (
 	"sluice/schema"
 )
 
-// sampleLines makes n lines of a combined log from the seed: few user agents, many
-// paths and clients, as real logs have.
+// sampleLines returns n lines of a combined log: few user agents, many paths and clients, as in
+// real logs.
 func sampleLines(seed uint64, n int) []byte {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	agents := []string{
@@ -31,7 +31,7 @@ func sampleLines(seed uint64, n int) []byte {
 
 var sampleStream = &schema.Stream{ID: 0x0123456789abcdef, Host: "web01"}
 
-// batchOf makes data a batch that starts at start.
+// batchOf returns data as a batch that begins at start.
 func batchOf(start int64, data []byte) schema.Batch {
 	return schema.Batch{
 		Stream: sampleStream,

@@ -18,32 +18,31 @@ import (
 const OpenSuffix = ".open"
 
 const (
-	dirPerm  fs.FileMode = 0o750 // logs name people's addresses
+	dirPerm  fs.FileMode = 0o750 // logs contain personal data: addresses of clients
 	filePerm fs.FileMode = 0o640
 )
 
-// Writer appends batches to one open segment. It is safe for concurrent use: a
-// caller can go on appending while another goroutine waits in Sync, and that is
-// how several batches share one fsync.
+// Writer appends batches to one open segment. It is safe for concurrent use: a caller can append
+// while another goroutine waits in Sync, so that several batches share one fsync.
 //
-// After an error in writing or syncing nothing is known of the file's tail, and
-// every later call fails: Close it, Recover it, and take from there what is held.
+// After an error of writing or syncing the state of the file's tail is unknown, and every later
+// call fails. Call Close and Recover, and use the members that Recover returns.
 type Writer struct {
 	fsys vfs.FS
 	path string // with OpenSuffix
 	file vfs.File
 
 	mu        sync.Mutex
-	size      int64 // where the next member goes
-	synced    int64 // what is on disk
+	size      int64 // offset of the next member
+	synced    int64 // length that is on disk
 	described described
 	err       error // the first failure
 	closed    bool
 }
 
-// Create makes the segment whose sealed name is path (ending in .gz). Missing
-// directories are made. It fails with fs.ErrExist where the segment, open or
-// sealed, is there already. When it returns, the empty segment survives a crash.
+// Create creates the segment whose sealed name is path (ending in .gz), and missing directories. It
+// returns fs.ErrExist if the segment exists, open or sealed. When it returns, the empty segment is
+// durable.
 func Create(fsys vfs.FS, path string) (*Writer, error) {
 	w := &Writer{fsys: fsys, path: path + OpenSuffix}
 	if err := w.create(); err != nil {
@@ -71,12 +70,10 @@ func (w *Writer) create() error {
 	return nil
 }
 
-// Append writes the batch as one member, after compressing it with enc, and
-// returns what it is and where it stands. The first member of a stream, and the
-// first after its format or labels changed, carries the stream's entry. The batch
-// is not safe before a Sync that was called after Append returned. b.Data is not
-// kept. A batch that is not what it says (Range, Lines) is refused and does no harm
-// to the segment.
+// Append compresses the batch with enc, writes it as one member and returns its description. The
+// first member of a stream, and the first after its format or labels changed, has the stream's
+// entry. The batch is durable after a Sync that was called after Append returned. b.Data is not
+// kept. A batch that differs from its Range or Lines is rejected, and the segment remains usable.
 func (w *Writer) Append(enc *Encoder, b schema.Batch) (Member, error) {
 	entry, err := w.missingEntry(b.Stream, b.Labels)
 	if err != nil {
@@ -89,9 +86,9 @@ func (w *Writer) Append(enc *Encoder, b schema.Batch) (Member, error) {
 	return w.write(data, m, b.Stream, b.Labels)
 }
 
-// Copy writes the member m of another segment, after checking it: the same deflate
-// data and trailer below a header for its new place, with the stream's entry if
-// this segment lacks it. Damage is a *FormatError, and nothing is written.
+// Copy checks the member m of another segment and appends it: the same deflate data and trailer
+// below a new header, with the stream's entry if this segment does not have it. If m is damaged
+// Copy returns a *FormatError and writes nothing.
 func (w *Writer) Copy(from *Reader, m Member, e *schema.StreamEntry) (Member, error) {
 	from.At(m)
 	if _, err := from.Data(); err != nil {
@@ -111,18 +108,18 @@ func (w *Writer) Copy(from *Reader, m Member, e *schema.StreamEntry) (Member, er
 	return w.write(data, m, &e.Stream, e.Labels)
 }
 
-// missingEntry is the entry that the stream's next member has to carry. Two
-// callers may both be told so: an entry that stands twice does no harm.
+// missingEntry returns the entry that the stream's next member must have. Two concurrent callers
+// may both get it; an entry may be in a segment twice.
 func (w *Writer) missingEntry(s *schema.Stream, labels map[string]string) ([]byte, error) {
 	if s == nil {
-		return nil, nil // refused by encode
+		return nil, nil // encode returns an error
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.described.missing(s, labels)
 }
 
-// write puts an encoded member at the end of the file.
+// write appends an encoded member to the file.
 func (w *Writer) write(data []byte, m Member, s *schema.Stream, labels map[string]string) (Member, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -155,34 +152,34 @@ func (w *Writer) Sync() error {
 	if size == synced {
 		return nil
 	}
-	err := w.file.Sync() // outside the lock: Append goes on meanwhile
+	err := w.file.Sync() // without the lock, so that Append can continue
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
 		return w.poison("sync", err)
 	}
 	if w.err != nil {
-		// Another Sync failed meanwhile: the kernel reports a lost page to one of
-		// the two callers only, so this one's success says nothing.
+		// Another Sync failed meanwhile. The kernel reports a lost page to only one of the two
+		// callers, so this one's success proves nothing.
 		return w.stopped("sync")
 	}
 	w.synced = max(w.synced, size)
 	return nil
 }
 
-// Size is the file's length in bytes, synced or not.
+// Size returns the file's length in bytes, synced or not.
 func (w *Writer) Size() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.size
 }
 
-// Path is the file's present name, with OpenSuffix.
+// Path returns the file's present name, with OpenSuffix.
 func (w *Writer) Path() string { return w.path }
 
-// Seal syncs and closes the segment and gives it its final name, which it
-// returns. A segment without a member is removed instead, and the name is empty.
-// No other call may be under way, and none may follow.
+// Seal syncs and closes the segment, renames it to its final name and returns that. A segment
+// without members is removed instead, and the name is empty. No other call may run at the same time
+// or follow.
 func (w *Writer) Seal() (string, error) {
 	if err := w.Sync(); err != nil {
 		return "", errors.Join(err, w.Close())
@@ -196,7 +193,7 @@ func (w *Writer) Seal() (string, error) {
 	return Seal(w.fsys, w.path)
 }
 
-// Close gives the file handle back and leaves the segment open, for Recover.
+// Close closes the file and leaves the segment open, for Recover.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -224,8 +221,8 @@ func (w *Writer) stopped(what string) error {
 	return fmt.Errorf("segment: %s %s: not usable after an earlier error: %w", what, w.path, w.err)
 }
 
-// Seal gives a synced open segment, as Recover leaves it, its final name, and
-// returns that. It never replaces a file.
+// Seal renames a synced open segment, as Recover leaves it, to its final name and returns that. It
+// never replaces a file.
 func Seal(fsys vfs.FS, openPath string) (string, error) {
 	sealed := sealedPath(openPath)
 	if sealed == openPath {

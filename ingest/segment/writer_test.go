@@ -18,7 +18,7 @@ import (
 	"sluice/schema"
 )
 
-// writeSegment appends the pieces as consecutive batches and seals.
+// writeSegment appends the pieces as consecutive batches and seals the segment.
 func writeSegment(t testing.TB, fsys vfs.FS, path string, pieces ...[]byte) (sealed string, members []Member) {
 	t.Helper()
 	w, err := Create(fsys, path)
@@ -93,7 +93,7 @@ func TestReaderGivesBackWhatWasAppended(t *testing.T) {
 	}
 }
 
-// What other programs must read from a segment: lines never stick together.
+// Other programs read a segment as one gzip file, with every line separated.
 func TestOtherReadersSeeOneGzipFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "20260903-1.gz")
 	first, last := sampleLines(1, 4000), sampleLines(2, 10)
@@ -128,7 +128,7 @@ func TestOtherReadersSeeOneGzipFile(t *testing.T) {
 	})
 }
 
-// run skips where the program is missing, except in CI.
+// run skips the test if the program is missing, except in CI.
 func run(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
@@ -170,7 +170,7 @@ func TestAppendRefusesABatchThatIsNotWhatItSays(t *testing.T) {
 		}
 	}
 	if _, err := w.Append(enc, good); err != nil || w.Size() == 0 {
-		t.Errorf("after refused batches a good one is not taken: %v", err)
+		t.Errorf("after rejected batches a valid one is not accepted: %v", err)
 	}
 }
 
@@ -284,7 +284,7 @@ func TestBatchesShareOneSync(t *testing.T) {
 	}
 	before := fsys.Ops()
 	if err := w.Sync(); err != nil || fsys.Ops() != before {
-		t.Errorf("a sync with nothing to sync asked the disk (%v)", err)
+		t.Errorf("a sync with nothing to sync called fsync (%v)", err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)

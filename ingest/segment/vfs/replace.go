@@ -10,11 +10,11 @@ import (
 	"path/filepath"
 )
 
-// Replace replaces the file at path as a whole: after a crash the old file is there, or
-// the new one.
+// Replace replaces the file at path atomically: after a crash either the old or the new file is
+// there.
 func Replace(fsys FS, path string, body []byte) error {
-	// The temporary file is always a new one: one that another user placed there, or a
-	// link, must not receive the content.
+	// The temporary file must be created by this call. A file or link that another user placed
+	// there must not receive the content.
 	temporary := path + ".tmp"
 	if err := fsys.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -38,12 +38,12 @@ func Replace(fsys FS, path string, body []byte) error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// WithSum appends a line with the checksum of a one-line document.
+// WithSum appends a line with the checksum of body, a document of one line.
 func WithSum(body []byte) []byte {
 	return fmt.Appendf(body, "\n%08x\n", crc32.Checksum(body, castagnoli))
 }
 
-// WithoutSum checks the checksum that WithSum appended and returns the document.
+// WithoutSum verifies the checksum that WithSum appended and returns the document.
 func WithoutSum(b []byte) ([]byte, error) {
 	body, sum, ok := bytes.Cut(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
 	if !ok || string(sum) != fmt.Sprintf("%08x", crc32.Checksum(body, castagnoli)) {

@@ -1,5 +1,5 @@
-// Package vfs is what sluice's files on disk need of a file system, as an
-// interface, so that tests can make each step fail; package crashfs does.
+// Package vfs is the interface of a file system as far as sluice's files need it, so that tests can
+// make each step fail. Package crashfs does that.
 package vfs
 
 import (
@@ -11,23 +11,23 @@ import (
 	"syscall"
 )
 
-// FS is a file system. Errors are those of package os (fs.ErrExist,
-// fs.ErrNotExist). It must be safe for concurrent use.
+// FS is a file system. Its errors are those of package os (fs.ErrExist, fs.ErrNotExist). It must be
+// safe for concurrent use.
 type FS interface {
-	// OpenFile takes package os's flags.
+	// OpenFile has the flags of package os.
 	OpenFile(path string, flag int, perm fs.FileMode) (File, error)
 	Mkdir(path string, perm fs.FileMode) error
 	Stat(path string) (fs.FileInfo, error)
 	Rename(from, to string) error
 	Remove(path string) error
-	// ReadDir returns the names in a directory, in order.
+	// ReadDir returns the names in a directory, sorted.
 	ReadDir(dir string) ([]string, error)
-	// SyncDir makes the directory's entries survive a crash.
+	// SyncDir makes the entries of the directory durable.
 	SyncDir(dir string) error
 }
 
-// File is an open file; *os.File is one. There is no Write: all writing is at a
-// known place, so that no hidden position can be wrong after an error.
+// File is an open file; *os.File implements it. There is no Write, because a position that is kept
+// in the file could be wrong after an error: all writes are at an explicit offset.
 type File interface {
 	io.ReaderAt
 	io.WriterAt
@@ -37,12 +37,11 @@ type File interface {
 	Sync() error
 }
 
-// OS is the machine's own file system.
+// OS is the operating system's file system.
 type OS struct{}
 
-// OpenFile implements FS. A file that is opened for writing is never reached through
-// a symbolic link at the end of its path: another user who could place one there
-// would choose which file is overwritten.
+// OpenFile implements FS. It does not follow a symbolic link at the end of a path that is opened
+// for writing: another user who can create one there would choose which file is overwritten.
 func (OS) OpenFile(path string, flag int, perm fs.FileMode) (File, error) {
 	if flag&(os.O_WRONLY|os.O_RDWR) != 0 {
 		flag |= syscall.O_NOFOLLOW
@@ -85,9 +84,9 @@ func (OS) SyncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// MkdirAll makes dir and what is missing above it, and syncs the parent of each
-// that it made. The parent of a dir that exists is synced too, for who made it may
-// have died before doing so; unless it is a place that we may only pass through.
+// MkdirAll creates dir and its missing parents, and syncs the parent of each that it created. The
+// parent of an existing dir is synced too, because the process that created it may have ended
+// before doing so; unless this process may not read that parent.
 func MkdirAll(fsys FS, dir string, perm fs.FileMode) error {
 	parent := filepath.Dir(dir)
 	err := fsys.Mkdir(dir, perm)

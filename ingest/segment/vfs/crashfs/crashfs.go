@@ -1,11 +1,9 @@
-// Package crashfs is a file system in memory for crash tests: it keeps what is
-// written apart from what is on disk, fails any operation it is told to, and
-// gives what a crash would leave.
+// Package crashfs is a file system in memory for crash tests. It keeps what is written separate
+// from what is on disk, can fail any operation, and returns what a crash would leave.
 //
-// What it models: bytes written and not synced survive a crash by the sector, or
-// not; a failed fsync drops them for good although reads still show them; names
-// made, changed or removed survive in order up to some point, or when their
-// directory is synced.
+// The model: bytes that are not synced survive a crash by the sector, or not; a failed fsync loses
+// them permanently although reads still return them; names that are created, changed or removed
+// survive in order up to some point, or completely when their directory is synced.
 package crashfs
 
 import (
@@ -19,65 +17,65 @@ import (
 	"sluice/ingest/segment/vfs"
 )
 
-// ErrInjected is what Fail hooks usually return.
+// ErrInjected is the usual error of Fail.
 var ErrInjected = errors.New("injected fault")
 
-// Op is one changing operation, in the order they are asked for.
+// Op is one operation that changes the file system.
 type Op struct {
-	N    int    // from 0
+	N    int    // number of operations before it
 	Kind string // create write sync truncate rename remove mkdir syncdir
 	Path string
 }
 
 // FS implements vfs.FS. Its root directory "/" exists and is on disk.
 type FS struct {
-	// Fail is asked before each operation; an error makes it fail. A write that
+	// Fail is called before each operation, which fails if Fail returns an error. A write that
 	// fails has written its first half.
 	Fail func(Op) error
 
 	mu      sync.Mutex
 	ops     int
 	names   map[string]*node // as a running process sees them
-	onDisk  map[string]*node // as a crash leaves them
-	pending []nameChange     // the difference, in order
+	onDisk  map[string]*node // after a crash
+	pending []nameChange     // changes of names that are not in onDisk, in order
 }
 
-// nameChange sets names[path] to node, or removes it when node is nil.
+// nameChange sets names[path] to node, or removes it if node is nil.
 type nameChange struct {
 	path string
 	node *node
-	// with the next one in one step, as a rename is
+	// atomic is true if the next change belongs to the same step, as in a rename
 	atomic bool
 }
 
 type node struct {
 	dir   bool
 	data  []byte // as a running process sees it
-	disk  []byte // as the last successful sync left it
+	disk  []byte // as of the last successful sync
 	dirty []change
 }
 
-// change is a write, or a truncation to offset when truncate is set.
+// change is a write, or a truncation to offset if truncate is true.
 type change struct {
 	offset   int64
 	data     []byte
 	truncate bool
 }
 
-// New is an empty file system.
+// New returns an empty file system.
 func New() *FS {
 	root := &node{dir: true}
 	return &FS{names: map[string]*node{"/": root}, onDisk: map[string]*node{"/": root}}
 }
 
-// Ops is how many changing operations were asked for.
+// Ops returns the number of operations so far.
 func (f *FS) Ops() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.ops
 }
 
-// Names lists the files, not the directories.
+// Names returns the paths of all files, without directories.
 func (f *FS) Names() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -90,8 +88,8 @@ func (f *FS) Names() []string {
 	return out
 }
 
-// Crash returns what a machine finds after losing power now. The same rng state
-// gives the same answer.
+// Crash returns the file system as it would be after a loss of power now. Equal states of rng give
+// equal results.
 func (f *FS) Crash(rng *rand.Rand) *FS {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -173,7 +171,7 @@ func applyNames(names map[string]*node, changes []nameChange) {
 	}
 }
 
-// begin counts an operation and asks the hook. f.mu is held.
+// begin counts an operation and calls Fail. f.mu must be held.
 func (f *FS) begin(kind, path string) error {
 	op := Op{N: f.ops, Kind: kind, Path: path}
 	f.ops++
@@ -186,7 +184,7 @@ func (f *FS) begin(kind, path string) error {
 	return nil
 }
 
-// change makes the changes now, and some time on disk. f.mu is held.
+// change makes changes visible now; they are on disk later. f.mu must be held.
 func (f *FS) change(changes ...nameChange) {
 	for i := range changes {
 		changes[i].atomic = i < len(changes)-1

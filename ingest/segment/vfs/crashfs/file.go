@@ -54,7 +54,7 @@ func (n *node) do(c change) {
 	n.dirty = append(n.dirty, c)
 }
 
-// Sync puts the data on disk; where it fails, the data never gets there.
+// Sync writes the data to the disk; if it fails the data is lost.
 func (f *file) Sync() error {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
