@@ -14,7 +14,7 @@ var plainRooms = []string{
 	"archive", "archive/archivetest", "archive/index", "archive/localdir",
 	"audit", "doctor",
 	"hadoop", "hadoop/protobuf", "hadoop/sasl", "hadoop/site",
-	"hbase", "hbase/checks", "hbase/region", "hbase/rpc", "hbase/wire",
+	"hbase", "hbase/checks", "hbase/hfile", "hbase/region", "hbase/rpc", "hbase/wire",
 	"hdfs", "hdfs/protection",
 	"parse", "parse/httpdconf", "print", "query", "schema",
 	"table/columnar", "table/tabletest",
