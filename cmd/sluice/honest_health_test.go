@@ -36,9 +36,9 @@ func TestALogCompressedToXZWhileAwayIsReadOn(t *testing.T) {
 	r.exact()
 }
 
-// TestTwoAgentsWithOneNameAreNamed: every line of both is stored once, and log and
+// TestTwoAgentsWithOneNameAreReported: every line of both is stored once, and log and
 // /health have both addresses.
-func TestTwoAgentsWithOneNameAreNamed(t *testing.T) {
+func TestTwoAgentsWithOneNameAreReported(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	data, address, status := filepath.Join(dir, "data"), freeAddress(t), freeAddress(t)

@@ -15,7 +15,7 @@ import (
 
 // The agent goes to the next collector after FailoverAfter, not before, and returns to the first
 // when it is reachable again.
-func TestACollectorThatIsAwayIsLeftAfterFailoverAfter(t *testing.T) {
+func TestFailoverAfterFailoverAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, second := agentOf(t, nil)
 		defer n.close()
@@ -41,7 +41,7 @@ func TestACollectorThatIsAwayIsLeftAfterFailoverAfter(t *testing.T) {
 }
 
 // With FailoverAfter 0 the agent waits for its first collector without limit.
-func TestWithoutFailoverItWaitsForItsCollector(t *testing.T) {
+func TestWithoutFailoverTheAgentWaitsForItsCollector(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, second := agentOf(t, func(c *Config) { c.FailoverAfter = 0 })
 		defer n.close()
@@ -54,14 +54,14 @@ func TestWithoutFailoverItWaitsForItsCollector(t *testing.T) {
 			t.Error("the agent connected to another collector")
 		}
 		first.set(func(f *far) { f.away = false })
-		time.Sleep(maxPause + maxPause/2)
+		time.Sleep(2 * maxPause) // the longest pause, with Spread
 		first.whole(t, 0, 100)
 	})
 }
 
 // After a broken connection, what the collector has is not sent again, and the rest is sent from
 // the window.
-func TestWhatABrokenConnectionLeftIsSentAgain(t *testing.T) {
+func TestUnacknowledgedBatchesAreSentAgainAfterABrokenConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, _ := agentOf(t, nil)
 		defer n.close()
@@ -87,7 +87,7 @@ func TestWhatABrokenConnectionLeftIsSentAgain(t *testing.T) {
 
 // After the end nothing is read any more. A collector that lost its data must then not be sent what
 // follows the gap, nor be called again and again.
-func TestWhatCannotBeReadAgainIsLeftToTheNextStart(t *testing.T) {
+func TestNothingIsSentAfterAGapAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, _ := agentOf(t, nil)
 		defer n.close()
@@ -114,7 +114,7 @@ func TestWhatCannotBeReadAgainIsLeftToTheNextStart(t *testing.T) {
 
 // A busy collector is offered batches at growing intervals, and nothing is lost when it accepts
 // them again.
-func TestABusyCollectorIsAskedLessAndLess(t *testing.T) {
+func TestABusyCollectorIsOfferedBatchesAtGrowingIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, _ := agentOf(t, nil)
 		defer n.close()
@@ -142,7 +142,7 @@ func TestABusyCollectorIsAskedLessAndLess(t *testing.T) {
 }
 
 // Only stored positions are saved, not received ones, and a position never decreases.
-func TestOnlyWhatIsStoredIsRemembered(t *testing.T) {
+func TestOnlyStoredPositionsAreSaved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, _ := agentOf(t, nil)
 		defer n.close()
@@ -191,7 +191,7 @@ func await(t *testing.T, what string, so func() bool) {
 
 // A collector that has no lines is sent, from the log, all that is not stored: what another
 // collector received and did not store may be lost.
-func TestACollectorThatKnowsNothingIsGivenWhatIsNotStored(t *testing.T) {
+func TestACollectorWithoutLinesIsSentWhatIsNotStored(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a.log"), []byte(lines(100)), 0o600); err != nil {
 		t.Fatal(err)
@@ -223,7 +223,7 @@ func received(f *far) (to int64) {
 }
 
 // Run returns after Drain if no collector answers; what it read stays in the log.
-func TestAnAgentEndsThoughNoCollectorAnswers(t *testing.T) {
+func TestAnAgentEndsIfNoCollectorAnswers(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a.log"), []byte(lines(100)), 0o600); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 
 // A reported position is accepted only as far as it can be checked: not beyond what was sent, and
 // not within a line. A rejected one is reported to the operator.
-func TestAPositionIsBelievedOnlyAsFarAsItCanBeChecked(t *testing.T) {
+func TestAPositionIsAcceptedOnlyAsFarAsItCanBeChecked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, first, _ := agentOf(t, nil)
 		defer n.close()

@@ -15,7 +15,7 @@ type step struct {
 	maxPause time.Duration // 0: tried at once
 }
 
-func TestARouteGoesOnAfterItsTimeAndReturns(t *testing.T) {
+func TestARouteMovesAfterFailoverAfterAndReturns(t *testing.T) {
 	for _, test := range []struct {
 		name          string
 		collectors    []string

@@ -11,8 +11,8 @@ import (
 	"sluice/ingest/protocol"
 )
 
-// Pauses between attempts to reach a collector are doubled each time, and a random part of up to a
-// half is added, so that hosts do not all connect at the same moment.
+// Pauses between attempts to reach a collector are doubled each time, and up to as much again is
+// added at random, so that hosts do not all connect at the same moment.
 const (
 	firstPause = 250 * time.Millisecond
 	maxPause   = 10 * time.Second

@@ -262,7 +262,7 @@ func write(t *testing.T, dir, name, text string) {
 
 // A collector that lost its disk is sent its lines again from the log, except those that were
 // stored.
-func TestACollectorThatLostItsDiskIsGivenItsLinesAgain(t *testing.T) {
+func TestACollectorThatLostItsDiskIsSentItsLinesAgain(t *testing.T) {
 	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
 	c := collect(t, dir, "127.0.0.1:0", 0)
 	first, second, third := lines(0, 3000), lines(3000, 10), lines(3010, 10)
@@ -323,7 +323,7 @@ func TestAnAgentGoesToTheNextCollectorAndComesBack(t *testing.T) {
 
 // With a full spool reading waits, the agent reports it, and nothing is lost when there is space
 // again.
-func TestAFullSpoolMakesTheLogsWait(t *testing.T) {
+func TestAFullSpoolStopsReading(t *testing.T) {
 	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
 	c := collect(t, dir, "127.0.0.1:0", 4<<10)
 	c.shut.Store(true)
@@ -343,7 +343,7 @@ func TestAFullSpoolMakesTheLogsWait(t *testing.T) {
 }
 
 // A rejected log does not delay others, and its lines stay in the log.
-func TestALogThatIsRefusedDoesNotHoldUpOthers(t *testing.T) {
+func TestARejectedLogDoesNotDelayOthers(t *testing.T) {
 	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
 	c := collect(t, dir, "127.0.0.1:0", 0)
 	write(t, logs, "a.log", lines(0, 10))

@@ -70,7 +70,7 @@ func located(text string, from, to int) (events []flume.Event) {
 
 // Events that Flume sends again are recognized, and lines of another file with the same name are
 // not mistaken for them.
-func TestWhatFlumeSendsAgainIsKnown(t *testing.T) {
+func TestEventsThatFlumeSendsAgainAreRecognized(t *testing.T) {
 	old, fresh := lines(0, 100), lines(100, 100)
 	half := strings.Index(old, "GET /50 ") // within a line
 	for name, test := range map[string]struct {
@@ -110,7 +110,7 @@ func TestWhatFlumeSendsAgainIsKnown(t *testing.T) {
 // A batch with the end of one log and the beginning of the next is sent again on the same
 // connection. The old lines are recognized although they have the offsets at which the new log
 // continues.
-func TestTheEndOfARotatedLogIsKnownWhereTheNextGoesOn(t *testing.T) {
+func TestTheEndOfARotatedLogIsRecognizedAtTheOffsetsOfTheNext(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	s := c.sink(t)
 	old, fresh := lines(100, 20), lines(200, 20)
@@ -177,7 +177,7 @@ func TestFlumesLinesAreStoredOnceWhateverHappens(t *testing.T) {
 
 // Events without an offset are numbered and all stored, also if two are equal. An event with an
 // invalid offset is treated in the same way.
-func TestEventsWithoutAPlaceAreNumbered(t *testing.T) {
+func TestEventsWithoutAnOffsetAreNumbered(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "c1")
 	c := collect(t, dir, "127.0.0.1:0", 0)
 	var events []flume.Event
@@ -257,7 +257,7 @@ func TestBothProtocolsHaveOnePort(t *testing.T) {
 }
 
 // The host of an event is that of the certificate, if there is one.
-func TestAnEventsHostIsItsCertificates(t *testing.T) {
+func TestAnEventsHostIsThatOfTheCertificate(t *testing.T) {
 	for _, test := range []struct {
 		names              []string
 		header, host, want string
@@ -281,7 +281,7 @@ func TestAnEventsHostIsItsCertificates(t *testing.T) {
 }
 
 // A message that is not a valid event ends its connection and no other.
-func TestWhatIsNoEventEndsTheConnection(t *testing.T) {
+func TestAnInvalidEventEndsTheConnection(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	honest := c.sink(t)
 	for name, params := range map[string][]byte{

@@ -20,7 +20,7 @@ func patterned(id schema.StreamID, pattern string) protocol.Stream {
 
 // A pattern that may be slow is rejected unless it is allowed. No line of its log is accepted, so
 // none is lost, and the host's problem says what to do.
-func TestAPatternThatIsSlowIsRefusedUnlessAllowed(t *testing.T) {
+func TestASlowPatternIsRejectedUnlessAllowed(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
 	w := dial(t, c.address)

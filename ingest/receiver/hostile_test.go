@@ -142,7 +142,7 @@ func live() int64 {
 // A thousand hostile connections are open at once, from many addresses because the limit for one
 // address would close them. The memory of the collector stays bounded, and an agent's lines are on
 // disk before the last of the connections is closed.
-func TestAThousandHostileConnectionsNeitherGrowACollectorNorStallAnAgent(t *testing.T) {
+func TestAThousandHostileConnectionsAreBoundedAndDelayNoAgent(t *testing.T) {
 	const count, perAddress = 1000, 50
 	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
 	c := collect(t, dir, "127.0.0.1:0", 0)

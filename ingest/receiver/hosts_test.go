@@ -64,7 +64,7 @@ func TestACollectorMissesTheHostsThatPreferIt(t *testing.T) {
 
 // A heartbeat reports what is written and stored of the logs that exist, and the age of what is not
 // stored.
-func TestAHeartbeatSaysWhatIsWrittenAndWhatIsStored(t *testing.T) {
+func TestAHeartbeatReportsWrittenAndStoredBytes(t *testing.T) {
 	logs := t.TempDir()
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	text := lines(0, 100) // too few to fill a segment

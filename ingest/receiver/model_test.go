@@ -278,8 +278,8 @@ func acts(seed uint64, n int) string {
 func hostile(random *rand.Rand) string { return []string{"evil", "evil", "twin"}[random.IntN(3)] }
 
 // Random operations of a hostile host do not affect an honest one. Add a text that failed to the
-// seeds of FuzzWhatTwoHostsDo.
-func TestAHostileHostHurtsNobodyElse(t *testing.T) {
+// seeds of FuzzTwoHosts.
+func TestAHostileHostDoesNotAffectOthers(t *testing.T) {
 	rounds := 20
 	if testing.Short() {
 		rounds = 5
@@ -307,8 +307,8 @@ func evilFills() string {
 	return b.String()
 }
 
-// FuzzWhatTwoHostsDo executes generated operations.
-func FuzzWhatTwoHostsDo(f *testing.F) {
+// FuzzTwoHosts executes generated operations.
+func FuzzTwoHosts(f *testing.F) {
 	f.Add("archive shut\n" + strings.Repeat("evil append 1 0 200\nevil hello 2 0\nevil append 3 0 200\nevil append 2 0 200\nevil append 4 0 200\nhonest append 9\n", 4))
 	f.Add("archive shut\n" + evilFills() + "honest append 200\nrestart\nhonest append 200\n")
 	f.Add("honest append 5\nevil hello 7 0\nevil append 7 0 5\nhonest append 5\nrestart\nhonest hello\n")

@@ -59,7 +59,7 @@ func TestAnAgentThatForgotGoesOnWithTheSameLog(t *testing.T) {
 // Without TLS anybody can write to an agent's stream under its host's name. The agent detects the
 // other lines, and its own lines are all stored; those that were received but not stored by then
 // are stored twice.
-func TestLinesThatAnotherPutIntoAStreamCostTheAgentNone(t *testing.T) {
+func TestAnotherSendersLinesInAStreamLoseNoneOfTheAgents(t *testing.T) {
 	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
 	c := collect(t, dir, "127.0.0.1:0", 0)
 	write(t, logs, "a.log", lines(0, 100))

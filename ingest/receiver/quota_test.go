@@ -116,7 +116,7 @@ func (h Host) fault(kind string) string {
 }
 
 // A batch after a gap is reported for its host at once, and leaves nothing in the spool.
-func TestAHoleNamesTheHostAtOnce(t *testing.T) {
+func TestAGapIsReportedForItsHostAtOnce(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
 	w := dial(t, c.address)
@@ -136,7 +136,7 @@ func TestAHoleNamesTheHostAtOnce(t *testing.T) {
 
 // A sender cannot move another's position, neither by a claim under the same host name, which is
 // possible without TLS, nor as another host that names the stream.
-func TestNobodyMovesAnothersPosition(t *testing.T) {
+func TestASenderCannotMoveAnothersPosition(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	honest, evil := dial(t, c.address), dial(t, c.address)
 	evil.hello("evil", named(7, 0)) // first
@@ -245,7 +245,7 @@ func TestAHostsStreamsAreBounded(t *testing.T) {
 }
 
 // What is kept of a heartbeat is limited.
-func TestHeartbeatsHoldLittle(t *testing.T) {
+func TestWhatIsKeptOfAHeartbeatIsLimited(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
 	w := dial(t, c.address)
@@ -296,7 +296,7 @@ func TestHeartbeatsLookUpABoundedNumberOfPositions(t *testing.T) {
 
 // Two agents with one name are reported with their addresses. An agent that connects again after
 // its connection broke is not.
-func TestTwoAgentsWithOneNameAreNamed(t *testing.T) {
+func TestTwoAgentsWithOneNameAreReported(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
 	c.pass(0)
@@ -334,7 +334,7 @@ func TestTwoAgentsWithOneNameAreNamed(t *testing.T) {
 
 // A sender that uses many host names does not lock others out: names without lines are forgotten
 // first.
-func TestAManyNamedSenderDoesNotKeepOthersOut(t *testing.T) {
+func TestASenderWithManyNamesDoesNotLockOthersOut(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
 	c.receiver.note("web01", func(h *Host) { h.Lines = 1 })

@@ -42,7 +42,7 @@ func TestAHostWritesItsOwnStreamsOnly(t *testing.T) {
 }
 
 // A batch that is wrong is rejected, and the connection continues.
-func TestWhatIsWrongIsSaidAboutTheBatch(t *testing.T) {
+func TestAWrongBatchIsRejectedAndTheConnectionContinues(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
 	conn, err := net.Dial("tcp", c.address)

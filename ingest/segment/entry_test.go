@@ -41,7 +41,7 @@ func entries(t *testing.T, content []byte) (got []schema.StreamEntry) {
 	}
 }
 
-func TestAStreamsFirstMemberSaysWhatTheStreamIs(t *testing.T) {
+func TestAStreamsFirstMemberHasItsEntry(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "1.gz")
 	w, err := Create(vfs.OS{}, path)
 	if err != nil {
@@ -91,7 +91,7 @@ func TestAStreamsFirstMemberSaysWhatTheStreamIs(t *testing.T) {
 	}
 }
 
-func TestAnEntryThatDoesNotFitIsRefused(t *testing.T) {
+func TestAnEntryThatDoesNotFitIsRejected(t *testing.T) {
 	long := entryStream
 	long.Format = strings.Repeat("%h", maxEntryBytes)
 	if err := CheckEntry(long, nil); err == nil || CheckEntry(entryStream, nil) != nil {

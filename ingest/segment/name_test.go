@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestNamesComeBackAsTheyWere(t *testing.T) {
+func TestNamesRoundTrip(t *testing.T) {
 	for _, n := range []Name{
 		{Host: "web01", Period: "20260903", Seq: 1},
 		{Host: "web-01.example.com", Period: "2026090323", Seq: 0},
@@ -21,7 +21,7 @@ func TestNamesComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
-func TestNamesThatAreNotOursAreRefused(t *testing.T) {
+func TestInvalidNamesAreRejected(t *testing.T) {
 	for _, s := range []string{
 		"", "web01", "web01/", "web01/20260903.gz", "web01/20260903-1", "web01/20260903-.gz", "web01/20260903--1.gz",
 		"web01/20260903-01.gz", "web01/20260903-+1.gz", "web01/2026090-1.gz", "web01/2026 903-1.gz", "web01/20260903-1.gz.tmp",

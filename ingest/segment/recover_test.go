@@ -63,7 +63,7 @@ func recoverBytes(t testing.TB, content []byte, opts RecoverOptions) (rec Recove
 	return rec, after, err
 }
 
-func TestRecoverCutsATailTornAtAnyByte(t *testing.T) {
+func TestRecoverTruncatesATailTornAtAnyByte(t *testing.T) {
 	content, members := openSegment(t)
 	for n := range len(content) + 1 {
 		whole := 0
@@ -87,7 +87,7 @@ func TestRecoverCutsATailTornAtAnyByte(t *testing.T) {
 }
 
 // After a crash a range may contain zeros while later writes are intact.
-func TestRecoverCutsAtAHole(t *testing.T) {
+func TestRecoverTruncatesAtAHole(t *testing.T) {
 	content, members := openSegment(t)
 	for name, at := range map[string]int64{
 		"in a header":  members[1].Offset,
@@ -131,7 +131,7 @@ func TestRecoverLeavesDamageInSyncedBytesAlone(t *testing.T) {
 	}
 }
 
-func TestRecoverNeverTouchesWhatIsNotASegment(t *testing.T) {
+func TestRecoverNeverChangesWhatIsNotASegment(t *testing.T) {
 	content, _ := openSegment(t)
 	later := bytes.Clone(content)
 	later[16] = 2 // a version that does not exist yet, with an intact header

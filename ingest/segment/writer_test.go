@@ -147,7 +147,7 @@ func run(t *testing.T, name string, args ...string) []byte {
 	return out
 }
 
-func TestAppendRefusesABatchThatIsNotWhatItSays(t *testing.T) {
+func TestAppendRejectsABatchThatDiffersFromItsRange(t *testing.T) {
 	good := batchOf(10, []byte("a\nb\n"))
 	edit := func(f func(*schema.Batch)) schema.Batch { b := good; f(&b); return b }
 	cases := map[string]schema.Batch{
@@ -310,7 +310,7 @@ func TestAppendAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestLevelsOutOfRangeAreRefused(t *testing.T) {
+func TestLevelsOutOfRangeAreRejected(t *testing.T) {
 	for _, level := range []int{-1, 0, 10} {
 		if _, err := NewEncoder(level); err == nil || !strings.Contains(err.Error(), "1 (fastest)") {
 			t.Errorf("level %d: %v", level, err)

@@ -5,9 +5,8 @@ import (
 	"testing"
 )
 
-// TestReadingDoesNotAllocateByTheLine: what a sweep allocates does not depend on
-// how many lines it finds, and in a sweep that finds no more than before it is
-// next to nothing.
+// The allocations of a sweep do not depend on the number of lines, and a sweep that finds no more
+// lines than before makes almost none.
 func TestReadingDoesNotAllocateByTheLine(t *testing.T) {
 	w := newWorld(t)
 	names := []string{"a.log", "b.log", "c.log", "d.log"}
@@ -44,7 +43,7 @@ func TestReadingDoesNotAllocateByTheLine(t *testing.T) {
 			}
 		})
 	}
-	read(many) // buffers and lists grow to what they need
+	read(many) // buffers and lists grow to their final size
 	one, thousands := read(few), read(many)
 	t.Logf("%v allocations for %d lines, %v for %d", one, len(names), thousands, len(names)*2_000)
 	if one > 10 || thousands > one+10 {

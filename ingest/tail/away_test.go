@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestAway has what happens to the logs between two lives of the process, a
-// scenario a row. Every one begins with a log whose lines a are stored.
+// TestAway has one scenario a row: what happens to the logs between two runs of the process. Each
+// begins with a log whose lines a are stored.
 func TestAway(t *testing.T) {
 	a, b, c := lines("a", 3), lines("b", 3), lines("c", 3)
 	tests := []struct {
@@ -64,7 +64,7 @@ func TestAway(t *testing.T) {
 			w.turn(time.Second)
 			w.append("access.log", c)
 			w.turn(time.Second)
-			w.tailer.margins.reckon()
+			w.tailer.margins.update()
 			w.kept, w.hold = nil, false
 			w.save()
 			w.crash()
@@ -94,18 +94,18 @@ func TestAway(t *testing.T) {
 			}
 			w.stop()
 			got := len(w.got)
-			w.start() // once more: nothing is read again
+			w.start() // nothing is read again
 			w.turns(2)
 			if len(w.got) != got {
-				t.Errorf("a later life finds %d streams, after %d\n%s", len(w.got), got, w.log.String())
+				t.Errorf("after a restart there are %d streams, after %d\n%s", len(w.got), got, w.log.String())
 			}
 			w.tailer.stop()
 		})
 	}
 }
 
-// wantSet is want in any order, and what a row holds only in part (b alone) may
-// be the rest of another stream.
+// wantSet is want in any order; a text that a row has only in part (b alone) may be the rest of
+// another stream.
 func (w *world) wantSet(texts ...string) {
 	w.Helper()
 	all := strings.Join(texts, "")
@@ -123,8 +123,8 @@ func (w *world) wantSet(texts ...string) {
 	}
 }
 
-// TestFromEndSkipsWhatWasThereBefore, and only that: logs that come later are
-// read whole, and a later life goes on where this one got to.
+// FromEnd skips only what existed at the first start: later logs are read completely, and after a
+// restart reading continues.
 func TestFromEndSkipsWhatWasThereBefore(t *testing.T) {
 	a, b, c := lines("a", 3), lines("b", 3), lines("c", 3)
 	w := newWorld(t)
@@ -144,8 +144,8 @@ func TestFromEndSkipsWhatWasThereBefore(t *testing.T) {
 	w.wantSet("a line that is not finished\n"+b+d, c, a)
 }
 
-// TestARegularExpressionNamesLogs as a Flume TAILDIR source does; every source
-// has its own format and labels.
+// A source with a regular expression matches like a Flume TAILDIR source; every source has its own
+// format and labels.
 func TestARegularExpressionNamesLogs(t *testing.T) {
 	w := newWorld(t, `re:access_\d+`, "*.txt")
 	w.append("access_1", lines("a", 1))
@@ -165,8 +165,8 @@ func TestARegularExpressionNamesLogs(t *testing.T) {
 	w.tailer.stop()
 }
 
-// TestALogThatCannotBeReadIsTriedAgain, and named in the status meanwhile; the
-// others are read.
+// A log that cannot be read is tried again and reported in the status meanwhile; the others are
+// read.
 func TestALogThatCannotBeReadIsTriedAgain(t *testing.T) {
 	w := newWorld(t)
 	asNobody(t, w.dir)
@@ -187,16 +187,16 @@ func TestALogThatCannotBeReadIsTriedAgain(t *testing.T) {
 	}
 	for _, said := range []string{"log read failed, retrying", "log read recovered"} {
 		if got := strings.Count(w.log.String(), said); got != 1 {
-			t.Errorf("it said %d times %q\n%s", got, said, w.log.String())
+			t.Errorf("logged %d times %q\n%s", got, said, w.log.String())
 		}
 	}
 	w.wantSet(lines("a", 1), lines("b", 1)+lines("c", 1))
 	w.tailer.stop()
 }
 
-// TestALogThatIsBeingMadeIsNoWarning: logrotate makes a log with no permissions, and
-// gives it its owner and mode after that.
-func TestALogThatIsBeingMadeIsNoWarning(t *testing.T) {
+// logrotate creates a log without permissions and sets owner and mode after that. That is not
+// logged as a failure.
+func TestALogThatIsBeingCreatedIsNoWarning(t *testing.T) {
 	w := newWorld(t)
 	asNobody(t, w.dir)
 	w.start()
@@ -210,13 +210,12 @@ func TestALogThatIsBeingMadeIsNoWarning(t *testing.T) {
 	w.turns(3)
 	w.wantSet(lines("a", 1))
 	if strings.Contains(w.log.String(), "read") {
-		t.Errorf("it said\n%s", w.log.String())
+		t.Errorf("logged\n%s", w.log.String())
 	}
 	w.tailer.stop()
 }
 
-// asNobody takes root's right to open everything from this goroutine, until the
-// test ends: root's tests run as everybody's.
+// asNobody runs the rest of the test without root's permission to open every file.
 func asNobody(t *testing.T, dir string) {
 	if os.Getuid() != 0 {
 		return
@@ -242,7 +241,7 @@ func asNobody(t *testing.T, dir string) {
 	})
 }
 
-// TestADirectoryThatVanishesIsTriedAgain.
+// A directory that was removed is listed again when it exists again.
 func TestADirectoryThatVanishesIsTriedAgain(t *testing.T) {
 	w := newWorld(t, "site*/access.log")
 	w.must(os.Mkdir(w.path("site1"), 0o700))
@@ -265,9 +264,9 @@ func TestADirectoryThatVanishesIsTriedAgain(t *testing.T) {
 	w.tailer.stop()
 }
 
-// TestANameThatCannotBeLookedAtIsTriedAgain, and its directory's other names,
-// new ones too, are seen at once all the while.
-func TestANameThatCannotBeLookedAtIsTriedAgain(t *testing.T) {
+// A name for which stat fails is tried again, and other names in its directory, new ones too, are
+// found at once meanwhile.
+func TestANameWithoutStatIsTriedAgain(t *testing.T) {
 	w := newWorld(t)
 	w.must(os.Symlink("loop.log", w.path("loop.log")))
 	w.start()
@@ -279,7 +278,7 @@ func TestANameThatCannotBeLookedAtIsTriedAgain(t *testing.T) {
 		t.Errorf("failing: %+v, want loop.log with some attempts", got)
 	}
 	if n := strings.Count(w.log.String(), "log stat failed, retrying"); n != 1 {
-		t.Errorf("it is said %d times\n%s", n, w.log.String())
+		t.Errorf("logged %d times\n%s", n, w.log.String())
 	}
 	w.remove("loop.log")
 	w.append("loop.log", lines("b", 1))

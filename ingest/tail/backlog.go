@@ -10,18 +10,18 @@ import (
 	"sluice/ingest/checkpoint"
 )
 
-// backlog is what is known of when a file's unread part will be deleted.
+// backlog estimates when a file's unread part will be deleted by rotation.
 type backlog struct {
-	rotatedAt  time.Time     // the last time it was truncated under its name
-	period     time.Duration // between two rotations; 0 where it is not known
-	deadline   time.Time     // when the unread part will be deleted
-	margin     time.Duration
-	warned     bool
-	reckonedAt time.Time
-	sizeBefore int64 // at the reckoning before
+	rotatedAt   time.Time     // when it was last truncated in place
+	period      time.Duration // time between two rotations; 0: not known
+	deadline    time.Time     // when the unread part will be deleted; zero: not known
+	margin      time.Duration
+	warned      bool
+	estimatedAt time.Time
+	sizeBefore  int64 // at the previous estimate
 }
 
-// pace is how fast logs are read.
+// pace is the speed of reading, averaged over recent measurements.
 type pace struct {
 	at             time.Time
 	bytes          int64
@@ -39,8 +39,8 @@ type margins struct {
 	pace     pace
 }
 
-// measure takes in how much was read by now. The first time there is nothing to
-// compare with, the second nothing to smooth.
+// measure updates the pace from the total of bytes and lines read so far. The first call only
+// stores the totals, and the second one has no earlier pace to average with.
 func (p *pace) measure(now time.Time, bytes, lines int64) {
 	if seconds := now.Sub(p.at).Seconds(); seconds > 0 && !p.at.IsZero() {
 		rate, lineRate := float64(bytes-p.bytes)/seconds, float64(lines-p.lines)/seconds
@@ -52,14 +52,14 @@ func (p *pace) measure(now time.Time, bytes, lines int64) {
 	p.at, p.bytes, p.lines = now, bytes, lines
 }
 
-// reckon measures the pace, writes down sizes, and warns of unread lines that are
-// about to be deleted.
-func (m *margins) reckon() {
+// update measures the pace, records the sizes of logs in the checkpoint, and warns of unread lines
+// that are about to be deleted.
+func (m *margins) update() {
 	m.pace.measure(m.now, m.counters.Bytes.Load(), m.counters.Lines.Load())
 	var urgent *file
 	var unread int64
 	for _, f := range m.set.hot {
-		// What a truncated log has grown to since is no unread part of what was cut off.
+		// After a truncation the new size does not belong to the unread part that was cut off.
 		if size, err := fileSize(f.fd); err == nil && size > f.size && m.contents.sameMark(f) {
 			f.size = size
 			f.growth.note(size, m.now.Sub(m.began))
@@ -67,17 +67,17 @@ func (m *margins) reckon() {
 		unread += f.unread()
 	}
 	for _, f := range m.set.hot {
-		// What came since the reckoning before is no backlog: it is read with the
-		// next sweep. Nor is a line that is not finished, or a copy that is held back.
+		// Lines that came since the previous estimate are not a backlog, because the next sweep
+		// reads them. Neither is an incomplete line, or a copy that is held back.
 		behind := f.read < f.sizeBefore && f.unread() > 0 && !f.part && f.stream != nil
 		if f.sizeBefore = f.size; f.stream == nil {
 			f.sizeBefore = 0
 		}
 		if m.cfg.MinMargin == 0 || !behind {
-			f.deadline, f.reckonedAt, f.warned = time.Time{}, time.Time{}, false
+			f.deadline, f.estimatedAt, f.warned = time.Time{}, time.Time{}, false
 			continue
 		}
-		m.reckonFile(f, unread)
+		m.estimate(f, unread)
 		if !f.deadline.IsZero() && f.margin < m.cfg.MinMargin && (urgent == nil || f.margin < urgent.margin) {
 			urgent = f
 		}
@@ -86,8 +86,8 @@ func (m *margins) reckon() {
 	m.set.noteSizes()
 }
 
-// urge tells the gate, and the log once, of the log that is nearest to losing
-// lines.
+// urge reports to the gate the log that is nearest to losing lines, and logs a warning once. With
+// nil it reports that there is none.
 func (m *margins) urge(f *file) {
 	if f == nil {
 		if m.gate != nil {
@@ -107,10 +107,10 @@ func (m *margins) urge(f *file) {
 	}
 }
 
-// forEver is how long reading takes when nothing is being read.
+// forEver is the estimated reading time when nothing is being read.
 const forEver = 1e9 * time.Second
 
-// marginText is for people.
+// marginText describes the margin for people.
 func (b *backlog) marginText() string {
 	switch {
 	case b.margin < -forEver/2:
@@ -121,11 +121,11 @@ func (b *backlog) marginText() string {
 	return fmt.Sprintf("at the present pace reading ends %s before that", b.margin.Round(time.Second))
 }
 
-// reckonFile estimates when the unread part is deleted and how long reading it
-// takes: all logs' unread parts share the pace.
-func (m *margins) reckonFile(f *file, unread int64) {
-	if m.now.Sub(f.reckonedAt) > time.Minute {
-		f.reckonedAt = m.now
+// estimate estimates when the unread part is deleted and how long reading it takes. The pace is
+// shared by the unread parts of all logs.
+func (m *margins) estimate(f *file, unread int64) {
+	if m.now.Sub(f.estimatedAt) > time.Minute {
+		f.estimatedAt = m.now
 		f.deadline = m.deadlineOf(f)
 	}
 	if f.deadline.IsZero() {
@@ -138,10 +138,10 @@ func (m *margins) reckonFile(f *file, unread int64) {
 	f.margin = f.deadline.Sub(m.now) - time.Duration(seconds*float64(time.Second))
 }
 
-// deadlineOf looks at how the log's earlier generations stand in its folder:
-// their distance in time is the period of rotation, their number is how many
-// rotations a log lives. A log that is truncated in place is lost at the next one.
-// Zero: there are too few to tell.
+// deadlineOf estimates when the unread part is deleted from the log's earlier generations in its
+// directory: the time between them is the period of rotation, and their number is how many
+// rotations a log is kept for. A log that is truncated in place loses its unread part at the next
+// rotation. It returns zero if there are fewer than two generations.
 func (m *margins) deadlineOf(f *file) time.Time {
 	times := generations(f.path())
 	if len(times) < 2 {
@@ -159,7 +159,7 @@ func (m *margins) deadlineOf(f *file) time.Time {
 	if f.live {
 		return newest.Add(period * time.Duration(len(times)+1))
 	}
-	// It is deleted when as many newer ones stand before it as there are now.
+	// It is deleted when as many newer generations exist as are older than it now.
 	older := 0
 	for _, at := range times {
 		if at.Before(f.active) {
@@ -169,8 +169,8 @@ func (m *margins) deadlineOf(f *file) time.Time {
 	return newest.Add(period * time.Duration(max(1, older)))
 }
 
-// generations returns the times at which the log's earlier generations were last
-// written, the oldest first.
+// generations returns the times of the last write to each earlier generation of the log, in
+// ascending order.
 func generations(path string) []time.Time {
 	dir := filepath.Dir(path)
 	entries, err := os.ReadDir(dir)
@@ -191,12 +191,12 @@ func generations(path string) []time.Time {
 	return times
 }
 
-// rotated notes that the file was truncated under its name.
+// rotated records that the file was truncated in place.
 func (b *backlog) rotated(now time.Time) {
-	b.rotatedAt, b.reckonedAt, b.sizeBefore, b.warned = now, time.Time{}, 0, false
+	b.rotatedAt, b.estimatedAt, b.sizeBefore, b.warned = now, time.Time{}, 0, false
 }
 
-// marginSeconds is for the status.
+// marginSeconds returns the margin for the status, or nil if it is not known.
 func (b *backlog) marginSeconds() *float64 {
 	if b.deadline.IsZero() {
 		return nil

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// meter is a Gate that lets so many bytes through a second of the world's clock.
+// meter is a Gate that permits a number of bytes for each second of the world's clock.
 type meter struct {
 	world     *world
 	perSecond int
 	second    int64
 	left      int
-	urgent    []string // what it was told, without repetitions; "" is not urgent
+	urgent    []string // the reasons that it was given, without repetitions; "" is not urgent
 }
 
 func (g *meter) Allow(want int) int {
@@ -36,15 +36,14 @@ func (g *meter) SetUrgent(urgent bool, reason string) {
 	}
 }
 
-// generation makes an earlier generation of a log, last written so long ago.
+// generation creates an earlier generation of a log that was last written so long ago.
 func (w *world) generation(name string, ago time.Duration) {
 	w.Helper()
 	w.append(name, lines(name, 1))
 	w.must(os.Chtimes(w.path(name), w.clock, w.clock.Add(-ago)))
 }
 
-// TestUnreadLinesThatRotationWillDeleteAreWarnedOf: two generations are kept, 50 s
-// apart, so what is in the log is deleted in 100 s.
+// Two generations are kept, 50 s apart, so unread lines are deleted in 100 s; they are warned of.
 func TestUnreadLinesThatRotationWillDeleteAreWarnedOf(t *testing.T) {
 	const backlogBytes = 10 << 20
 	for _, test := range []struct {
@@ -88,21 +87,20 @@ func TestUnreadLinesThatRotationWillDeleteAreWarnedOf(t *testing.T) {
 			}
 			last := gate.urgent[len(gate.urgent)-1]
 			if (last != "") != test.warned || test.warned && !strings.Contains(last, "access.log") {
-				t.Errorf("the gate was told %q", gate.urgent)
+				t.Errorf("the gate got the reasons %q", gate.urgent)
 			}
 			gate.perSecond = 1 << 30 // as with --catch-up
 			w.turns(12)
 			if last := gate.urgent[len(gate.urgent)-1]; last != "" {
-				t.Errorf("nothing is unread, and the gate was told %q", last)
+				t.Errorf("nothing is unread, and the gate got the reason %q", last)
 			}
 			w.tailer.stop()
 		})
 	}
 }
 
-// TestWhatWillNotBeReadIsNoBacklog: a copy that is held back, and a line that is
-// not finished, are no reason to hurry, however slow things are.
-func TestWhatWillNotBeReadIsNoBacklog(t *testing.T) {
+// A copy that is held back and an incomplete line are no backlog, however slow reading is.
+func TestHeldCopiesAndIncompleteLinesAreNoBacklog(t *testing.T) {
 	w := newWorld(t, "access.log*")
 	gate := &meter{world: w, perSecond: 1 << 30}
 	w.gate, w.minMargin = gate, time.Hour
@@ -122,15 +120,14 @@ func TestWhatWillNotBeReadIsNoBacklog(t *testing.T) {
 	}
 	for _, reason := range gate.urgent {
 		if reason != "" {
-			t.Errorf("the gate was told %q", reason)
+			t.Errorf("the gate got the reason %q", reason)
 		}
 	}
 	w.tailer.stop()
 }
 
-// TestABacklogOfARenamedLogIsNotCutInsideALine: nobody has had time for its lines for
-// long, and that it is quiet does not make the middle of one its end. Nor does what is
-// so old go past the gate.
+// A renamed log that waits long for being read is not cut inside a line because it is quiet, and
+// its lines do not bypass the gate because they are old.
 func TestABacklogOfARenamedLogIsNotCutInsideALine(t *testing.T) {
 	for _, removed := range []bool{false, true} {
 		w := newWorld(t, "access.log*")

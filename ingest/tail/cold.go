@@ -6,21 +6,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// quiet is how long a file must not have grown to be cold.
+// quiet returns how long a file must not have grown before it goes cold.
 func (set *fileSet) quiet() time.Duration {
 	return max(quietSweeps*set.cfg.interval(len(set.hot)), 10*time.Second)
 }
 
-// settle lets a file that was quiet before it was opened go cold at once: at the
-// start there may be thousands.
+// settle lets a file go cold at once if it did not grow for long before it was opened: at the start
+// there may be thousands of such files.
 func (set *fileSet) settle(f *file) {
 	if f.state == stateOpen && set.now.Sub(f.active) > set.quiet() {
 		set.cool(f)
 	}
 }
 
-// cool closes a file and has the kernel tell of its next write. It reports false
-// when the file was written meanwhile, or there are no more watches.
+// cool closes a file, and watches it for its next write. It returns false if the file was written
+// meanwhile or no watch is available.
 func (set *fileSet) cool(f *file) bool {
 	if f.size > f.read && !f.part {
 		return false
@@ -33,8 +33,8 @@ func (set *fileSet) cool(f *file) bool {
 		set.cannotWatch(f, err)
 		return false
 	}
-	// Whatever was written before the watch is seen here, whatever comes after it
-	// is told.
+	// A write before the watch was added is found by this fstat, and a later one is reported by the
+	// watch.
 	var st unix.Stat_t
 	if err := unix.Fstat(f.fd, &st); err != nil || st.Size != f.size || st.Nlink == 0 {
 		set.watch.unwatchCold(wd)
@@ -45,7 +45,7 @@ func (set *fileSet) cool(f *file) bool {
 	return true
 }
 
-// coolUnwatched closes a file where the kernel gives no watches: it is polled.
+// coolUnwatched closes a file and polls it, because the kernel provides no watches.
 func (set *fileSet) coolUnwatched(f *file) bool {
 	var st unix.Stat_t
 	if err := unix.Fstat(f.fd, &st); err != nil || st.Size != f.size || st.Nlink == 0 {
@@ -55,7 +55,7 @@ func (set *fileSet) coolUnwatched(f *file) bool {
 	return true
 }
 
-// poll closes a log and has it compared by stat from now on.
+// poll closes a log, whose size and time are compared by stat at intervals from now on.
 func (set *fileSet) poll(f *file, st *unix.Stat_t) {
 	f.modified = st.Mtim
 	if f.state == stateHeld {
@@ -65,7 +65,7 @@ func (set *fileSet) poll(f *file, st *unix.Stat_t) {
 	}
 }
 
-// pollInterval is the time between two polls of every polled log.
+// pollInterval returns the time between two polls of every polled log.
 func (set *fileSet) pollInterval() time.Duration {
 	return min(max(time.Duration(len(set.polled))*pollCost, minPoll), maxPoll)
 }

@@ -10,23 +10,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// contents compares what files hold: their first lines, and the mark before a position.
+// contents compares the contents of files: their first lines, and the mark before a position.
 type contents struct {
 	*env
 	seed    maphash.Seed
-	scratch []byte // the beginning of a file
+	scratch []byte // buffer for the beginning of a file
 	before  [markBytes]byte
 }
 
-// markOf hashes the bytes before a position.
+// markOf returns the hash of the last markBytes before a position.
 func (c *contents) markOf(before []byte) uint64 {
 	return maphash.Bytes(c.seed, before[max(0, len(before)-markBytes):])
 }
 
-// markSize is how many bytes before the position are compared.
+// markSize returns how many bytes before the position are compared.
 func (f *file) markSize() int { return int(min(f.read, markBytes)) }
 
-// takeMark reads the mark at the file's position.
+// takeMark stores the hash of the bytes before the file's position.
 func (c *contents) takeMark(f *file) error {
 	b := c.before[:f.markSize()]
 	n, err := pread(f.fd, b, f.read-int64(len(b)))
@@ -40,16 +40,16 @@ func (c *contents) takeMark(f *file) error {
 	return nil
 }
 
-// sameMark reports whether the bytes before a file's position are what they were.
+// sameMark reports whether the bytes before a file's position are unchanged.
 func (c *contents) sameMark(f *file) bool {
 	b := c.before[:f.markSize()]
 	n, err := pread(f.fd, b, f.read-int64(len(b)))
 	return err == nil && n == len(b) && c.markOf(b) == f.mark
 }
 
-// pread reads what there is at offset. A regular file gives less than was asked
-// for only at its end; a second call, to make sure, would double the price of a
-// look, and what it would find the next look finds.
+// pread reads at offset once. A regular file returns fewer bytes than requested only at its end.
+// Calling again to be certain was rejected: it would double the cost of a look, and the next look
+// finds what it would find.
 func pread(fd int, b []byte, offset int64) (int, error) {
 	for {
 		n, err := unix.Pread(fd, b, offset)
@@ -59,7 +59,7 @@ func pread(fd int, b []byte, offset int64) (int, error) {
 	}
 }
 
-// preadFull reads all of b.
+// preadFull reads until b is full or the file ends.
 func preadFull(fd int, b []byte, offset int64) (int, error) {
 	for read := 0; read < len(b); {
 		n, err := pread(fd, b[read:], offset+int64(read))
@@ -74,12 +74,12 @@ func preadFull(fd int, b []byte, offset int64) (int, error) {
 	return len(b), nil
 }
 
-// readerAt reads a descriptor that somebody else owns.
+// readerAt reads from a descriptor that it does not own.
 type readerAt int
 
 func (r readerAt) ReadAt(b []byte, offset int64) (int, error) { return preadFull(int(r), b, offset) }
 
-// fileSize is an open file's length.
+// fileSize returns the length of an open file.
 func fileSize(fd int) (int64, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
@@ -88,14 +88,14 @@ func fileSize(fd int) (int64, error) {
 	return st.Size, nil
 }
 
-// sourceOf is an open file's content from its beginning.
+// sourceOf reads an open file from its beginning. Close does not close it.
 type sourceOf struct {
 	io.ReadSeeker
 }
 
 func (sourceOf) Close() error { return nil }
 
-// contentOf returns what a function that compares content opens.
+// contentOf returns the function that opens f's content for a comparison.
 func contentOf(f *file) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		size, err := fileSize(f.fd)

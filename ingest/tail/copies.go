@@ -11,28 +11,28 @@ import (
 	"sluice/schema"
 )
 
-// logrotate's copytruncate copies a log and cuts it; what was appended between
-// our last look and the cut is in the copy alone. A file that begins as a log does
-// may be such a copy, or another virtual host's log of the same lines: content,
-// names and the times when the files were made tell, and where they do not, the
-// file is read as a log of its own: a double is the lesser evil.
+// logrotate's copytruncate copies a log and truncates it. Lines that were appended between the last
+// look and the truncation are only in the copy. A file that begins like a log may be such a copy,
+// or another virtual host's log with equal lines. Content, names and birth times decide. If they do
+// not, the file is read as a log of its own, because a line that is stored twice is the smaller
+// damage.
 
 const (
-	// holdFor is how long a file is held back that may turn out to be a copy: the log
-	// is truncated as soon as the copy is complete.
+	// holdFor is how long a file is held back that may be a copy. The log is truncated as soon as
+	// the copy is complete.
 	holdFor = 15 * time.Second
-	// copyingBytes is how far behind the log a copy in the making is, at least.
+	// copyingBytes is the least distance by which a copy in progress is behind the log.
 	copyingBytes = 64 << 10
-	// laterNs: a file that was made so much later than the log, and holds the same
-	// lines, is a copy of it. Another log of the same lines was made when they were written.
+	// laterNs: a file with the same lines that was created so much later than the log is a copy of
+	// it. Another log with the same lines was created when they were written.
 	laterNs = 2e9
-	// compareBytes of a copy's end are looked for in the log.
+	// compareBytes is how many bytes of a copy's end are searched for in the log.
 	compareBytes = 4096
 )
 
-// holdBack reports whether a file that is new to us is not to be read as a log of
-// its own for now: it may be a copy of a log that is there. It does not report one
-// that continues a log that is gone: that has a stream then.
+// holdBack reports whether an unknown file must not be read as a log of its own for now, because it
+// may be a copy of an existing log. If the file continues a log whose file is gone, it returns
+// false and the file has that log's stream.
 func (id *identifier) holdBack(f *file, start []byte) bool {
 	for _, s := range id.cfg.Checkpoint.Like(id.cfg.Host, f.path(), start) {
 		original := id.set.fileOf(s)
@@ -42,7 +42,7 @@ func (id *identifier) holdBack(f *file, start []byte) bool {
 		if original == nil {
 			if id.adopt(f, s) {
 				id.set.release(f)
-				return false // it has a stream now; begin is not to be called
+				return false // it has a stream, so begin is not called
 			}
 			continue
 		}
@@ -54,14 +54,13 @@ func (id *identifier) holdBack(f *file, start []byte) bool {
 	return false
 }
 
-// holdAsCopy holds a file back if it may be a copy of a log that is there. After
-// holdFor it is either known to be one, and closed until it is written, or taken for a
-// log of its own.
+// holdAsCopy holds a file back if it may be a copy of an existing log. After holdFor it is either
+// known to be one, and closed until it is written, or treated as a log of its own.
 func (id *identifier) holdAsCopy(f, original *file) bool {
 	s := original.stream
 	like := id.likenessOf(f, original)
 	rotated := checkpoint.KinshipOf(f.path(), s.Path) >= checkpoint.RotatedElsewhere
-	// Of a log that was made and copied between two looks the copy may be read first.
+	// If a log was created and copied between two looks, the copy may be read first.
 	copied := checkpoint.KinshipOf(s.Path, f.path()) >= checkpoint.RotatedElsewhere
 	if like == otherContent || !rotated && !copied && !s.BornBefore(f.bornNs, laterNs) {
 		return false
@@ -75,7 +74,7 @@ func (id *identifier) holdAsCopy(f, original *file) bool {
 		id.cfg.Log.Info("log held back, it may be a copy of another log", "path", f.path(), "original", original.path())
 	} else if size, err := fileSize(f.fd); err == nil && size > f.size {
 		if f.size = size; size+copyingBytes < original.size {
-			f.heldSince = id.now // it is being copied
+			f.heldSince = id.now // the copy is still in progress
 		}
 	}
 	f.growth.note(f.size, id.now.Sub(id.began))
@@ -90,8 +89,7 @@ func (id *identifier) holdAsCopy(f, original *file) bool {
 	return true
 }
 
-// isCopy notes that a file is a copy of a log that is there: it is not read unless it
-// is written.
+// isCopy records that a file is a copy of an existing log. It is not read unless it is written.
 func (id *identifier) isCopy(f *file, s *checkpoint.Stream) {
 	id.set.release(f)
 	if f.deleted() {
@@ -103,13 +101,14 @@ func (id *identifier) isCopy(f *file, s *checkpoint.Stream) {
 	id.set.cool(f)
 }
 
-// deleted reports whether a file is open, and has no name any more.
+// deleted reports whether a file is open and has no name any more.
 func (f *file) deleted() bool {
 	var st unix.Stat_t
 	return len(f.places) == 0 && f.fd >= 0 && unix.Fstat(f.fd, &st) == nil && st.Nlink == 0
 }
 
-// adopt makes a file the continuation of a stream whose own file is gone.
+// adopt makes a file the continuation of a stream whose own file is gone. It reports whether the
+// file can be one.
 func (id *identifier) adopt(f *file, s *checkpoint.Stream) bool {
 	if !id.cfg.Checkpoint.MayHold(s, f.path(), f.bornNs) {
 		return false
@@ -122,8 +121,8 @@ func (id *identifier) adopt(f *file, s *checkpoint.Stream) bool {
 	if !id.cfg.Checkpoint.HasTail(s) && id.streams.position(s) > 0 {
 		return false
 	}
-	// Of one that nothing was read of, the beginning is all there is to compare,
-	// and all of this file is read.
+	// If nothing was read of the stream, only its beginning can be compared, and all of this file
+	// is read.
 	if same, err := id.cfg.Checkpoint.Holds(s, contentOf(f)); id.cfg.Checkpoint.HasTail(s) && (err != nil || !same) {
 		return false
 	}
@@ -136,19 +135,20 @@ func (id *identifier) adopt(f *file, s *checkpoint.Stream) bool {
 	return true
 }
 
-// bornApartNs: a file that continues a finished log was made at least so long after it.
+// bornApartNs is how much later a file must have been created than the finished log that it
+// continues.
 const bornApartNs = 100e6
 
-// likeness is how a file's content compares with that of a log that begins alike.
+// likeness is the result of comparing a file's content with that of a log that begins alike.
 type likeness uint8
 
 const (
-	unknownContent likeness = iota // the log cannot be read, or was truncated: its next look tells
-	sameContent                    // the file is the log, or its beginning
+	unknownContent likeness = iota // the log cannot be read or was truncated; its next look decides
+	sameContent                    // the file is equal to the log or to its beginning
 	otherContent
 )
 
-// likenessOf compares the beginning and the end of a file with those places of a log.
+// likenessOf compares the beginning and the end of a file with the log's bytes at the same offsets.
 func (id *identifier) likenessOf(copied, original *file) likeness {
 	fd := original.fd
 	if fd < 0 {
@@ -169,8 +169,8 @@ func (id *identifier) likenessOf(copied, original *file) likeness {
 	if id.sameAt(copied.fd, fd, 0, min(size, minRead)) && id.sameAt(copied.fd, fd, size-min(size, compareBytes), size) {
 		return sameContent
 	}
-	// Looked at last: the log may have been truncated a moment ago, between its copy
-	// and our look at it.
+	// The mark is compared last, because the log may have been truncated between its copying and
+	// this comparison.
 	mark := make([]byte, original.markSize())
 	if _, err := preadFull(fd, mark, original.read-int64(len(mark))); err != nil || id.contents.markOf(mark) != original.mark {
 		return unknownContent

@@ -13,8 +13,8 @@ import (
 	"sluice/ingest/segment/vfs"
 )
 
-// TestALogIsHeldBackOnlyWhileItCanBeACopy: a log of the same lines whose name could be
-// a rotation's is read after some seconds, and at once when it is deleted.
+// A log with equal lines whose name could be a rotation's is read after some seconds, and at once
+// when it is deleted.
 func TestALogIsHeldBackOnlyWhileItCanBeACopy(t *testing.T) {
 	a := lines("a", 3)
 	for _, deleted := range []bool{false, true} {
@@ -44,7 +44,7 @@ func TestALogIsHeldBackOnlyWhileItCanBeACopy(t *testing.T) {
 	}
 }
 
-// TestACopyMadeByHandIsNotReadUntilItDiffers: it was made later than the log.
+// A copy that was made later than the log is not read until it differs from it.
 func TestACopyMadeByHandIsNotReadUntilItDiffers(t *testing.T) {
 	a, b, c := lines("a", 3), lines("b", 3), lines("c", 3)
 	w := newWorld(t, "access.log*")
@@ -68,8 +68,7 @@ func TestACopyMadeByHandIsNotReadUntilItDiffers(t *testing.T) {
 	w.stop()
 }
 
-// TestATruncatedLogThatWasReadIsNoBacklog: the bytes before the cut are none that can be
-// deleted unread.
+// The bytes before a truncation that were read are no backlog.
 func TestATruncatedLogThatWasReadIsNoBacklog(t *testing.T) {
 	w := newWorld(t)
 	w.minMargin = time.Hour
@@ -84,12 +83,12 @@ func TestATruncatedLogThatWasReadIsNoBacklog(t *testing.T) {
 		w.turns(12)
 	}
 	if said := w.log.String(); strings.Contains(said, "about to be deleted") {
-		t.Errorf("it said\n%s", said)
+		t.Errorf("logged\n%s", said)
 	}
 	w.stop()
 }
 
-// TestACheckpointOfAnOlderVersionKnowsCopies: it has the last bytes only.
+// A checkpoint of an older version, which has the last bytes only, still identifies copies.
 func TestACheckpointOfAnOlderVersionKnowsCopies(t *testing.T) {
 	a, b, c := lines("a", 30), lines("b", 3), lines("c", 3)
 	w := newWorld(t)

@@ -5,27 +5,27 @@ import (
 	"sync/atomic"
 )
 
-// Delivery is what a sweep found: batches that share one buffer. Whoever took it
-// from Deliveries calls Release when done; the batches are not to be used after.
+// Delivery is the result of a sweep: batches that share one buffer. The receiver from Deliveries
+// must call Release when it is done, and not use the batches after that.
 type Delivery struct {
 	Batches []Batch
 	buffer  []byte
 	from    *deliveries
 }
 
-// deliveries are the buffers that go round: free, being filled (current), handed over.
+// deliveries manages the buffers: free, being filled (current), or handed over.
 type deliveries struct {
 	*env
 	contents *contents
 	current  *Delivery
 	free     chan *Delivery
 	out      chan *Delivery
-	starved  atomic.Bool // all buffers are handed over: the next one that comes back wakes the Tailer
+	starved  atomic.Bool // all buffers are handed over: the next Release must wake the Tailer
 }
 
-// Release gives the buffer back. Any goroutine may call it, once.
+// Release returns the buffer. It must be called once, by any goroutine.
 func (d *Delivery) Release() {
-	if cap(d.buffer) > bufferBytes { // grown for one long line
+	if cap(d.buffer) > bufferBytes { // it was enlarged for one long line
 		d.buffer = nil
 	}
 	d.buffer, d.Batches = d.buffer[:0], d.Batches[:0]
@@ -35,8 +35,8 @@ func (d *Delivery) Release() {
 	}
 }
 
-// room makes sure that the present delivery has minBytes of room. It reports
-// false when all buffers are on their way.
+// room ensures that the current delivery has space for minBytes. It returns false if all buffers
+// are handed over.
 func (ds *deliveries) room(ctx context.Context, minBytes int) bool {
 	if d := ds.current; d != nil {
 		if cap(d.buffer)-len(d.buffer) >= minBytes {
@@ -51,7 +51,8 @@ func (ds *deliveries) room(ctx context.Context, minBytes int) bool {
 	select {
 	case ds.current = <-ds.free:
 	default:
-		// Said before the second look: a buffer that comes between the two wakes us.
+		// Set before the second attempt, so that a buffer that is released between the two wakes
+		// the Tailer.
 		ds.starved.Store(true)
 		select {
 		case ds.current = <-ds.free:
@@ -66,8 +67,8 @@ func (ds *deliveries) room(ctx context.Context, minBytes int) bool {
 	return true
 }
 
-// flush hands the present delivery over. There is room for every delivery that
-// exists, so it does not wait.
+// flush hands the current delivery over. It does not block, because the channel has capacity for
+// all deliveries.
 func (ds *deliveries) flush(ctx context.Context) {
 	d := ds.current
 	if d == nil || len(d.Batches) == 0 {

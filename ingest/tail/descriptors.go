@@ -8,34 +8,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Tailer keeps at most maxOpen logs open. What else the process needs (checkpoint,
-// spool, table, connections, directories being listed) comes out of the reserve.
+// A Tailer keeps at most maxOpen logs open. The other descriptors of the process (checkpoint,
+// spool, table, connections, directories being listed) are a reserve.
 //
-// Beyond the limit, the log that grew least recently is closed. One that is read to
-// its end goes cold; one with unread lines waits, and is opened again in the next
-// sweep. A log without a name cannot be opened again, so it is never closed with
-// unread lines.
+// Beyond the limit, the log that grew least recently is closed. If it is read to its end it goes
+// cold; otherwise it waits and is opened again in the next sweep. A log without a name cannot be
+// opened again, so it is never closed with unread lines.
 
 const (
-	// minReserve and maxReserve bound the descriptors that are left to the rest of
-	// the process; between them it is a quarter of the limit.
+	// minReserve and maxReserve limit the number of descriptors that are kept for the rest of the
+	// process. Between them the reserve is a quarter of the process's limit.
 	minReserve = 40
 	maxReserve = 512
-	// minOpen logs are kept open however low the limit is.
+	// minOpen is how many logs are kept open even if the limit is lower.
 	minOpen = 4
-	// pressedStep is by how many the budget shrinks when the process, or the
-	// machine, has no descriptor left.
+	// pressedStep is how much the budget shrinks when the process or the system has no free
+	// descriptor.
 	pressedStep = 8
 )
 
-// openBudget returns how many logs a process with that limit of descriptors may
-// keep open.
+// openBudget returns how many logs a process with that limit of descriptors may keep open.
 func openBudget(limit uint64) int {
 	n := int(min(limit, 1<<30))
 	return max(n-min(max(n/4, minReserve), maxReserve), minOpen)
 }
 
-// processBudget is openBudget for this process.
+// processBudget returns openBudget for this process.
 func processBudget() int {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -53,13 +51,13 @@ func (set *fileSet) makeRoom(n int) {
 	}
 }
 
-// noDescriptor reports whether err says that there is no descriptor left.
+// noDescriptor reports whether err means that no descriptor is free.
 func noDescriptor(err error) bool {
 	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
 }
 
-// pressed reports whether err says that there is no descriptor left, and an attempt
-// after it is worth while: some logs were closed.
+// pressed closes some logs if err means that no descriptor is free. It reports whether the failed
+// call should be repeated.
 func (set *fileSet) pressed(err error) bool {
 	if !noDescriptor(err) {
 		return false
@@ -84,7 +82,7 @@ func (set *fileSet) relieve() {
 	set.noDescriptors = false
 }
 
-// victim returns the log to close next, nil if all that are open have to stay.
+// victim returns the log to close next, or nil if all open ones must stay open.
 func (set *fileSet) victim() *file {
 	var best *file
 	bestRank := 0
@@ -97,7 +95,7 @@ func (set *fileSet) victim() *file {
 	return best
 }
 
-// evictionRank orders what may be closed, 1 first; 0 must stay open.
+// evictionRank returns in which order logs may be closed, beginning with 1; 0 must stay open.
 func (set *fileSet) evictionRank(f *file) int {
 	switch {
 	case f == set.inUse:
@@ -107,25 +105,25 @@ func (set *fileSet) evictionRank(f *file) int {
 	case len(f.places) > 0:
 		return 3
 	case !f.unseen && f.size <= f.read:
-		return 2 // late lines in it cannot be read any more
+		return 2 // late lines in it could not be read any more
 	}
 	return 0
 }
 
-// behind reports whether whole lines of the file are known to be unread.
+// behind reports whether complete lines of the file are known to be unread.
 func (f *file) behind() bool { return f.size > f.read && !f.part }
 
 // evict closes a log that victim chose.
 func (set *fileSet) evict(f *file) {
 	var st unix.Stat_t
-	if err := unix.Fstat(f.fd, &st); err == nil && st.Size > f.size { // it has grown since it was looked at
+	if err := unix.Fstat(f.fd, &st); err == nil && st.Size > f.size { // it has grown since the last look
 		f.size, f.part = st.Size, false
 	}
 	switch {
 	case len(f.places) == 0 && (f.unseen || f.size > f.read):
 		return
 	case len(f.places) == 0:
-		if !set.cool(f) { // removed: nothing would wake it
+		if !set.cool(f) { // it was removed, so no event would report a write
 			set.end(f)
 		}
 	case f.state == stateHeld:
@@ -138,7 +136,7 @@ func (set *fileSet) evict(f *file) {
 	}
 }
 
-// readDir is os.ReadDir for a process that may have no descriptor left.
+// readDir is os.ReadDir for a process that may have no free descriptor.
 func (set *fileSet) readDir(path string) ([]fs.DirEntry, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil && set.pressed(err) {

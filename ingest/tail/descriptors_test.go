@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestABudgetLeavesDescriptorsToTheRestOfTheProcess.
+// The budget leaves descriptors to the rest of the process.
 func TestABudgetLeavesDescriptorsToTheRestOfTheProcess(t *testing.T) {
 	for limit, want := range map[uint64]int{8: 4, 48: 8, 64: 24, 256: 192, 1024: 768, 20_000: 19_488, unix.RLIM_INFINITY: 1<<30 - 512} {
 		if got := openBudget(limit); got != want {
@@ -19,8 +19,8 @@ func TestABudgetLeavesDescriptorsToTheRestOfTheProcess(t *testing.T) {
 	}
 }
 
-// TestMoreLogsThanDescriptors: every line of 40 logs is read with 5 descriptors, at
-// the start and as they grow in turn, and no more are ever open.
+// Every line of 40 logs is read with 5 descriptors, at the start and as they grow in turn, and
+// never more are open.
 func TestMoreLogsThanDescriptors(t *testing.T) {
 	w := newWorld(t)
 	w.maxOpen = 5
@@ -34,7 +34,7 @@ func TestMoreLogsThanDescriptors(t *testing.T) {
 	for i := range 40 {
 		grow(i, 2)
 	}
-	grow(7, 60_000) // more than a buffer: it waits with unread lines
+	grow(7, 60_000) // more than a buffer, so it waits with unread lines
 	check := func() {
 		t.Helper()
 		var texts []string
@@ -61,7 +61,8 @@ func TestMoreLogsThanDescriptors(t *testing.T) {
 	w.tailer.stop()
 }
 
-// TestARemovedLogIsReadBeforeADescriptorIsTaken: its lines are in the open file alone.
+// A removed log is read before its descriptor is needed for another log, because its lines are only
+// in the open file.
 func TestARemovedLogIsReadBeforeADescriptorIsTaken(t *testing.T) {
 	w := newWorld(t)
 	w.maxOpen = 4
@@ -78,7 +79,7 @@ func TestARemovedLogIsReadBeforeADescriptorIsTaken(t *testing.T) {
 		defer f.Close()
 		w.write(f, lines(fmt.Sprint("late", i), 2))
 		want = append(want, lines(fmt.Sprint("old", i), 1)+lines(fmt.Sprint("late", i), 2))
-		w.turns(7) // sizes are written down
+		w.turns(7) // sizes are recorded
 		w.remove(name)
 	}
 	for i := range 8 {
@@ -96,8 +97,8 @@ func TestARemovedLogIsReadBeforeADescriptorIsTaken(t *testing.T) {
 	w.tailer.stop()
 }
 
-// TestAProcessWithoutADescriptorLeftGoesOn, with fewer logs open, and keeps more of
-// them again when there are some.
+// A process without a free descriptor continues with fewer open logs, and opens more again when
+// descriptors are free.
 func TestAProcessWithoutADescriptorLeftGoesOn(t *testing.T) {
 	w := newWorld(t)
 	w.maxOpen = 100
@@ -114,7 +115,7 @@ func TestAProcessWithoutADescriptorLeftGoesOn(t *testing.T) {
 		t.Errorf("%d logs are open, want 12", n)
 	}
 	if w.tailer.set.pressed(&os.PathError{Op: "open", Path: "x", Err: unix.EACCES}) {
-		t.Error("a log that may not be read is no want of descriptors")
+		t.Error("a permission error is treated as a lack of descriptors")
 	}
 	for i := range 20 {
 		w.append(fmt.Sprintf("%d.log", i), lines("more", 1))
@@ -130,13 +131,13 @@ func TestAProcessWithoutADescriptorLeftGoesOn(t *testing.T) {
 		t.Errorf("the budget stays at %d", w.tailer.set.budget)
 	}
 	if n := strings.Count(w.log.String(), "no file descriptor left"); n != 1 {
-		t.Errorf("it is said %d times", n)
+		t.Errorf("logged %d times", n)
 	}
 	w.tailer.stop()
 }
 
-// TestARemovedLogIsClosedWhenNobodyWritesIt, and not while somebody does.
-func TestARemovedLogIsClosedWhenNobodyWritesIt(t *testing.T) {
+// A removed log is closed when no process has it open for writing, and not before.
+func TestARemovedLogIsClosedWhenNoProcessWritesIt(t *testing.T) {
 	w := newWorld(t)
 	var want []string
 	w.start()
@@ -151,7 +152,7 @@ func TestARemovedLogIsClosedWhenNobodyWritesIt(t *testing.T) {
 		w.remove(fmt.Sprintf("%d.log", i))
 	}
 	w.turns(8)
-	if n := w.openFiles(); n != 2 { // the child's and ours
+	if n := w.openFiles(); n != 2 { // the child's and the test's
 		t.Errorf("%d logs are open, want the child's only", n)
 	}
 	w.turns(300)
@@ -169,8 +170,9 @@ func TestARemovedLogIsClosedWhenNobodyWritesIt(t *testing.T) {
 	w.tailer.stop()
 }
 
-// TestRemovedLogsAreFewWhereTheKernelTellsNoWriters: leases are for a file's owner.
-func TestRemovedLogsAreFewWhereTheKernelTellsNoWriters(t *testing.T) {
+// If the kernel cannot report writers, because leases need the ownership of the file, few removed
+// logs stay open.
+func TestRemovedLogsAreLimitedIfWritersAreUnknown(t *testing.T) {
 	w := newWorld(t)
 	w.writers = func(int) writers { return writersUnknown }
 	w.start()
@@ -192,9 +194,9 @@ func TestRemovedLogsAreFewWhereTheKernelTellsNoWriters(t *testing.T) {
 	w.tailer.stop()
 }
 
-// TestALogWrittenFromElsewhereIsRead: on a file system whose writes inotify does not
-// report, in seconds; and on any with the five-minute listing.
-func TestALogWrittenFromElsewhereIsRead(t *testing.T) {
+// A log that another host writes is read within seconds on a file system whose writes inotify does
+// not report, and within five minutes on any.
+func TestALogWrittenByAnotherHostIsRead(t *testing.T) {
 	for _, remote := range []bool{true, false} {
 		t.Run(fmt.Sprintf("remote %v", remote), func(t *testing.T) {
 			w := newWorld(t)
@@ -206,7 +208,7 @@ func TestALogWrittenFromElsewhereIsRead(t *testing.T) {
 			if n := w.openFiles(); n != 0 {
 				t.Fatalf("%d logs are open, want cold ones", n)
 			}
-			// As another machine's writes are: without an event.
+			// Like a write by another host: without an event.
 			for wd := range w.tailer.set.coldBy {
 				w.tailer.watch.unwatchCold(wd)
 			}
@@ -227,7 +229,7 @@ func TestALogWrittenFromElsewhereIsRead(t *testing.T) {
 	}
 }
 
-// drainAll forgets the events of cold files.
+// drainAll discards the events of cold files.
 func (w *watcher) drainAll() error {
 	_, err := w.drain(w.cold, func(event) {})
 	return err

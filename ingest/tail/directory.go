@@ -11,7 +11,7 @@ import (
 	"sluice/ingest/logfile"
 )
 
-// directory is a folder that a source names.
+// directory is a directory that a source names.
 type directory struct {
 	path      string
 	id        logfile.ID
@@ -21,15 +21,15 @@ type directory struct {
 	files     map[string]*file    // by name
 	listed    bool                // its present content is known
 	links     bool                // a log in it is a symbolic link
-	unwatched bool                // no watch was left for it: it is listed every dirsInterval
-	// unseen are the names that cannot be looked at: a symbolic link into a folder
-	// that is shut, or to itself. They are tried again with the listings.
+	unwatched bool                // no watch was available: it is listed every dirsInterval
+	// unseen are the names for which stat fails, for example a symbolic link into a directory
+	// without permission, or to itself. They are tried again with the listings.
 	unseen map[string]*failure
 	strays map[string]*stray // by name
 	failure
 }
 
-// findDirs brings the directories up to date with the sources.
+// findDirs updates the directories to those that the sources match.
 func (di *discovery) findDirs() {
 	for _, m := range di.matchers {
 		paths, err := m.expand()
@@ -80,8 +80,8 @@ func directoryID(path string) (logfile.ID, error) {
 	return idOf(&st), nil
 }
 
-// checkDirectory finds out that a directory was removed or replaced. Its watch
-// does not tell as long as a file that was in it is open.
+// checkDirectory detects that a directory was removed or replaced. Its watch does not report that
+// while a file of it is open.
 func (di *discovery) checkDirectory(d *directory) {
 	if !d.listed {
 		return
@@ -97,18 +97,18 @@ func (di *discovery) checkDirectory(d *directory) {
 	d.next = di.now
 }
 
-// directoryFailed notes a directory that cannot be read; it is tried again.
+// directoryFailed records a directory that cannot be read; it is tried again.
 func (di *discovery) directoryFailed(d *directory, err error) {
 	first := d.fail(err, di.now)
 	if !di.directoryGone(d, err) {
 		di.counters.Failures.Add(1)
 		if first {
-			di.nextHousekeeping = di.now // the status is to say so soon
+			di.nextHousekeeping = di.now // update the status soon
 			di.cfg.Log.Warn("directory read failed, retrying", "path", d.path, "err", err)
 		}
 	}
 	if d.wd >= 0 {
-		if di.dirsBy[d.wd] == d { // else it was renamed, and its watch is the new name's
+		if di.dirsBy[d.wd] == d { // otherwise it was renamed, and the watch belongs to the new name
 			delete(di.dirsBy, d.wd)
 			di.watch.unwatchDir(d.wd)
 		}
@@ -122,8 +122,7 @@ func (di *discovery) directoryFailed(d *directory, err error) {
 	}
 }
 
-// cannotSee notes a name that cannot be looked at. The directory's other names
-// are none the worse for it.
+// cannotSee records that stat failed for a name. Other files in the directory are unaffected.
 func (di *discovery) cannotSee(d *directory, name string, err error) {
 	di.counters.Failures.Add(1)
 	failed := d.unseen[name]

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// discovery finds the directories of the sources and the names in them, and says which
-// file has which name.
+// discovery finds the directories of the sources and the files in them, and tracks which file has
+// which name.
 type discovery struct {
 	*env
 	contents *contents
@@ -21,29 +21,29 @@ type discovery struct {
 	follower follower
 
 	matchers []*matcher // of Config.Sources, then of taken
-	taken    *[]Source  // of Config.Changing; nil: none so far
+	taken    *[]Source  // of Config.Changing; nil: not read yet
 	dirs     map[string]*directory
-	dirsBy   map[int32]*directory // by the watch
-	moving   map[uint32]*file     // names that went, by cookie, until they come
-	renamed  map[uint32]*matcher  // the source of a log that was renamed before it was seen
-	touched  []touch              // names that came with the events at hand
+	dirsBy   map[int32]*directory // by watch descriptor
+	moving   map[uint32]*file     // files whose old name is gone, by cookie, until the event with the new name
+	renamed  map[uint32]*matcher  // the source of a log that was renamed before stat
+	touched  []touch              // new names of the current events
 
 	nextDirs, nextListing, nextStrays time.Time
 
-	strays []*directory // whose strays are still to be looked at
+	strays []*directory // directories whose strays must still be checked
 }
 
-// follower is what a discovery reports files to.
+// follower receives the files that a discovery finds.
 type follower interface {
 	// admit begins to follow a file.
 	admit(f *file)
-	// compareTo looks at a file that is known: it has this stat now.
+	// compareTo checks a known file, whose current stat is st.
 	compareTo(f *file, st *unix.Stat_t)
-	// coldEvents looks at the files whose watches have fired.
+	// coldEvents handles the watches of cold files that have fired.
 	coldEvents() error
 }
 
-// events takes note of names that came, moved and went.
+// events handles the names that were created, moved or removed.
 func (di *discovery) events() error {
 	overflowed, err := di.watch.drain(di.watch.dirs, di.dirEvent)
 	if err != nil {
@@ -51,7 +51,7 @@ func (di *discovery) events() error {
 	}
 	clear(di.renamed)
 	di.seeTouched()
-	for cookie, f := range di.moving { // the other half would have come with it
+	for cookie, f := range di.moving { // the other half of a move would have been in the same read
 		delete(di.moving, cookie)
 		if len(f.places) == 0 {
 			f.away = true
@@ -75,8 +75,8 @@ func (di *discovery) listAll() {
 	di.nextListing = di.now.Add(listingInterval)
 }
 
-// list compares a directory with what is known of it. The watch comes first:
-// what comes after it is told.
+// list compares a directory's files with what is known of it. The watch is added first, so that
+// later changes are reported.
 func (di *discovery) list(d *directory) {
 	err := di.watchDirectory(d)
 	var entries []fs.DirEntry
@@ -116,7 +116,7 @@ func (di *discovery) list(d *directory) {
 	}
 }
 
-// dirEvent is one event of a watched directory.
+// dirEvent handles one event of a watched directory.
 func (di *discovery) dirEvent(e event) {
 	d := di.dirsBy[e.wd]
 	if d == nil {
@@ -133,7 +133,7 @@ func (di *discovery) dirEvent(e event) {
 		if f := d.files[e.name]; f != nil {
 			di.moving[e.cookie] = f
 			di.nameGone(d, e.name)
-		} else if m := d.match(e.name); m != nil { // gone before it was looked at
+		} else if m := d.match(e.name); m != nil { // renamed before stat
 			di.renamed[e.cookie] = m
 		}
 	case e.mask&unix.IN_MOVED_TO != 0:
@@ -154,7 +154,7 @@ func (di *discovery) dirEvent(e event) {
 	}
 }
 
-// touch is a name that came, and the source of what has it; nil: none.
+// touch is a new name and the source that matches it; nil: none.
 type touch struct {
 	dir     *directory
 	name    string
@@ -162,9 +162,9 @@ type touch struct {
 	isDir   bool
 }
 
-// seeTouched looks at the names that came. Only when all events were seen: an
-// event tells what a name was, and a look what it is; looked at in between, the
-// file that was made last would be taken for the one that was renamed.
+// seeTouched calls stat for the new names after all events were handled. An event reports what a
+// name was, and stat what it is now. If stat were called between two events, the file that was
+// created last could be taken for the one that was renamed.
 func (di *discovery) seeTouched() {
 	for _, n := range di.touched {
 		if n.isDir {
@@ -176,7 +176,7 @@ func (di *discovery) seeTouched() {
 	di.touched = di.touched[:0]
 }
 
-// named gives a file a name, which may have been another one's.
+// named gives a file a name that may have been another file's.
 func (di *discovery) named(f *file, d *directory, name string) {
 	if d.files[name] == f {
 		return
@@ -190,8 +190,8 @@ func (di *discovery) named(f *file, d *directory, name string) {
 	}
 }
 
-// nameGone takes a name away from the file that had it. A file without a name is
-// read on as long as its descriptor is open.
+// nameGone removes a name from the file that had it. A file without a name is read as long as its
+// descriptor is open.
 func (di *discovery) nameGone(d *directory, name string) {
 	f := d.files[name]
 	if f == nil {
@@ -201,17 +201,17 @@ func (di *discovery) nameGone(d *directory, name string) {
 	f.last = filepath.Join(d.path, name)
 	f.places = slices.DeleteFunc(f.places, func(p place) bool { return p == place{d, name} })
 	if len(f.places) == 0 && f.fd >= 0 {
-		f.active = di.now                           // it is quiet from now on
-		if s := f.stream; s != nil && f.deleted() { // a start after a crash does not look for it
+		f.active = di.now                           // the quiet time begins now
+		if s := f.stream; s != nil && f.deleted() { // a start after a crash does not search for it
 			di.cfg.Checkpoint.Update(func() { s.GoneUnix = di.now.Unix() })
 		}
 	}
 }
 
-// notice looks at what has that name now.
+// notice checks the file that has the name now.
 func (di *discovery) notice(d *directory, name string) { di.noticeAs(d, name, d.match(name)) }
 
-// noticeAs is notice for a log of the source m; nil: of no source.
+// noticeAs is notice for a log of the source m; nil: no source.
 func (di *discovery) noticeAs(d *directory, name string, m *matcher) {
 	path := filepath.Join(d.path, name)
 	var st unix.Stat_t
@@ -242,7 +242,7 @@ func (di *discovery) noticeAs(d *directory, name string, m *matcher) {
 			}
 			return
 		}
-		// Its inode may be another file's by now: then its watch has ended.
+		// The inode may belong to another file now; then the watch has ended.
 		if err := di.follower.coldEvents(); err != nil || di.set.files[id] == f {
 			return
 		}
@@ -258,7 +258,7 @@ func (di *discovery) noticeAs(d *directory, name string, m *matcher) {
 	f := &file{id: id, source: m, fd: -1, wd: -1, mark: di.contents.markOf(nil), size: st.Size, active: di.now}
 	di.set.files[id] = f
 	di.named(f, d, name)
-	if at := time.Unix(st.Mtim.Unix()); at.Before(di.now) { // a wrong clock may have written it
+	if at := time.Unix(st.Mtim.Unix()); at.Before(di.now) { // the time may come from a wrong clock
 		f.active = at
 	}
 	if !di.first {

@@ -1,19 +1,15 @@
-// Package tail follows log files: it finds them by pattern, reads what was
-// appended to them, through every kind of rotation, and hands it on as batches of
-// whole lines.
+// Package tail follows log files: it finds them by pattern, reads what is appended to them through
+// every kind of rotation, and delivers it in batches of whole lines.
 //
-// Files that grow are swept: one pread a file and a look, from some bytes before
-// the position, which tells growth, end, truncation, and truncation with
-// regrowth in one call. A file that has not grown for a while is cold: its
-// descriptor is closed, and a one-shot inotify watch on its inode says when it is
-// written again. The directories are watched for names that come, move and go,
-// not for writes: a watch on writes costs the web server more for each line than
-// reading costs here. Waiting for directory events is the sleep between two
-// sweeps.
+// Growing files are polled in sweeps: one pread for each file, beginning some bytes before the
+// position, detects growth, end, truncation, and truncation with regrowth in one call. A file that
+// has not grown for a while is cold: its descriptor is closed, and a one-shot inotify watch on its
+// inode reports the next write. Directories are watched for names that are created, moved and
+// removed, not for writes, because a watch on writes costs the web server more for each line than
+// reading costs here. Between two sweeps the Tailer waits for directory events.
 //
-// A [Tailer] is one goroutine. What it found is handed over in a few buffers that
-// go round; when none comes back it stops reading, goes on following names, and
-// the log files are the queue.
+// A [Tailer] is one goroutine. It delivers what it reads in a few buffers that are reused. When
+// none is free it stops reading, continues to follow names, and the log files are the queue.
 package tail
 
 import (
@@ -24,58 +20,54 @@ import (
 	"sluice/schema"
 )
 
-// Config is what a Tailer works with.
+// Config configures a Tailer.
 type Config struct {
 	Sources []Source
-	// Changing, if any, are more sources, which may change meanwhile.
+	// Changing, if not nil, has more sources, which may change while the Tailer runs.
 	Changing   *SourceSet
 	Host       string
 	Checkpoint *checkpoint.File
-	// Position says from where a known stream is read on; nil: from where it is
-	// stored.
+	// Position returns the position from which a known stream is read. nil: the stored position.
 	Position func(*checkpoint.Stream) int64
-	// FromEnd: logs that are there when nothing is known of any log are read from
-	// their end. Logs that come later are read whole, those too that came while
-	// nobody looked.
+	// FromEnd: if the checkpoint has no log yet, logs that exist at the start are read from their
+	// end. All other logs are read completely, also those that were created while no process ran.
 	FromEnd bool
-	// Latency is the time between two sweeps. 0 adapts it to the number of files
-	// that grow, between minInterval and maxInterval.
+	// Latency is the time between two sweeps. 0 adapts it to the number of growing files, between
+	// minInterval and maxInterval.
 	Latency time.Duration
-	// Gate decides how much may be read; nil: all.
+	// Gate limits how much may be read; nil: no limit.
 	Gate Gate
-	// MinMargin is how long before its deletion a log's unread part must be read
-	// at the present pace; less is warned of and said to the Gate. 0: no watch is
-	// kept.
+	// MinMargin is how long before its deletion a log's unread part must be read at the present
+	// pace. A smaller margin is logged and reported to the Gate. 0: not checked.
 	MinMargin time.Duration
-	// MaxOpen is how many logs may be open at a time. 0: what the process's limit of
-	// descriptors allows, with a reserve for everything else.
+	// MaxOpen is the limit of open logs. 0: the process's limit of descriptors minus a reserve.
 	MaxOpen int
 	Log     *slog.Logger
-	// Now is the clock; nil is the system's.
+	// Now is the clock. nil: time.Now.
 	Now func() time.Time
 
-	// local reports whether inotify reports every write to an open file; nil is the
-	// kernel's answer. Tests have file systems that are written from elsewhere.
+	// local reports whether inotify reports every write to an open file; nil: the kernel is asked.
+	// Tests use it for file systems that are written by other hosts.
 	local func(fd int) bool
-	// writers asks whether anybody has an open file open for writing; nil is the kernel.
+	// writers reports whether a process has an open file open for writing; nil: the kernel is
+	// asked.
 	writers func(fd int) writers
 }
 
-// Gate is a governor, as a Tailer sees it; one goroutine calls it.
+// Gate is the Tailer's interface to a governor. It is called by one goroutine.
 type Gate interface {
-	// Allow returns how many of want bytes may be read now. It is also called with
-	// 0, so that it can look at the host.
+	// Allow returns how many of want bytes may be read now. It is also called with 0, so that the
+	// gate can measure the load of the host.
 	Allow(want int) int
-	// Read says that so many were read.
+	// Read reports that n bytes were read.
 	Read(n int)
-	// Wait is how long to wait after Allow gave less than was wanted.
+	// Wait returns how long to wait after Allow returned less than want.
 	Wait() time.Duration
-	// SetUrgent says that unread lines are about to be deleted, and why.
+	// SetUrgent reports whether unread lines are about to be deleted, and the reason.
 	SetUrgent(urgent bool, reason string)
 }
 
-// Batch is a range of whole lines of one stream. Its memory belongs to its
-// Delivery.
+// Batch is a range of whole lines of one stream. Data belongs to its Delivery.
 type Batch struct {
 	Stream *checkpoint.Stream
 	schema.Range
@@ -86,33 +78,32 @@ type Batch struct {
 const (
 	minInterval = 200 * time.Millisecond
 	maxInterval = 2 * time.Second
-	// lookShare of a core is spent on looking at files, at a microsecond and a
-	// quarter a look: from this the adapted interval follows.
+	// The adapted interval is such that looking at files takes lookShare of a core, at lookCost for
+	// each look.
 	lookCost  = 1250 * time.Nanosecond
 	lookShare = 1.0 / 1000
-	// quietSweeps without growth make a file cold. Closing, watching, and opening
-	// it again cost about as much as so many looks.
+	// quietSweeps is how many sweeps without growth make a file cold. Closing, watching and opening
+	// it again costs about as much as so many looks.
 	quietSweeps = 60
-	// orphanQuiet is how long a log without a name must have been quiet to be
-	// taken for finished: a server's old children write long after a restart.
+	// orphanQuiet is how long a log without a name must have been quiet to count as finished: a
+	// server's old worker processes write long after a restart.
 	orphanQuiet = 10 * time.Minute
-	// orphanGrace is how long a removed log must have been quiet before it is asked
-	// whether a process still has it open for writing.
+	// orphanGrace is how long a removed log must have been quiet before the kernel is asked whether
+	// a process still has it open for writing.
 	orphanGrace = 5 * time.Second
-	// maxOrphans is how many removed logs are kept open where the kernel does not
-	// answer that.
+	// maxOrphans is how many removed logs are kept open if the kernel cannot answer that.
 	maxOrphans = 64
-	// bufferBytes is how much is handed over at a time; buffers go round.
+	// bufferBytes is the size of one delivery.
 	bufferBytes = 1 << 20
 	buffers     = 3
-	// gateInterval is how often the gate is asked while logs grow, also between two
-	// sweeps: it steps aside for a load that began a moment ago.
+	// gateInterval is how often the gate is called while logs grow, also between two sweeps, so
+	// that it reacts soon to a new load.
 	gateInterval = 500 * time.Millisecond
-	// markBytes before the position are compared at every look.
+	// markBytes is how many bytes before the position are compared at every look.
 	markBytes = 256
 )
 
-// interval is the time between two sweeps of so many files.
+// interval returns the time between two sweeps of so many files.
 func (cfg *Config) interval(hot int) time.Duration {
 	if cfg.Latency > 0 {
 		return cfg.Latency

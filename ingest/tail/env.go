@@ -9,28 +9,28 @@ import (
 	"sluice/ingest/logfile"
 )
 
-// env is what all parts of a Tailer share.
+// env is shared by all parts of a Tailer.
 type env struct {
 	cfg      Config
 	gate     Gate
 	watch    *watcher
 	counters Counters
 	began    time.Time
-	now      time.Time // of the present step
-	first    bool      // the first listing is under way
-	// relist: events were lost, or a name is another file's by now: the next step lists
+	now      time.Time // time of the current step
+	first    bool      // the first listing is in progress
+	// relist is set if events were lost, or a name may now be another file's: the next step lists
 	// the directories.
 	relist           bool
 	nextHousekeeping time.Time
-	devices          map[uint64]bool // whether a device's file system is local
-	// bornAt, if any, replaces what file systems say of when a file was made.
+	devices          map[uint64]bool // by device: its file system is local
+	// bornAt, if not nil, replaces the birth times that file systems report.
 	bornAt func(logfile.ID) int64
 }
 
-// ago is for messages.
+// ago returns a rounded duration for messages.
 func (e *env) ago(since time.Time) time.Duration { return e.now.Sub(since).Round(time.Second) }
 
-// addLoss counts a loss, and keeps it until it is acknowledged.
+// addLoss counts a loss, and keeps it in the checkpoint until it is acknowledged.
 func (e *env) addLoss(l checkpoint.Loss) {
 	l.AtUnix = e.now.Unix()
 	e.cfg.Checkpoint.AddLoss(l)
@@ -38,7 +38,7 @@ func (e *env) addLoss(l checkpoint.Loss) {
 	e.counters.LostFiles.Add(1)
 }
 
-// bornNs is when a file was made, ns since 1970; 0 where that is not known.
+// bornNs returns when a file was created, in ns since 1970; 0: not known.
 func (e *env) bornNs(id logfile.ID, told int64) int64 {
 	if e.bornAt != nil {
 		return e.bornAt(id)
@@ -46,7 +46,7 @@ func (e *env) bornNs(id logfile.ID, told int64) int64 {
 	return told
 }
 
-// local is isLocal, asked once a device between two listings: a device number may be
+// local calls isLocal once for each device between two listings, because a device number may be
 // another mount's later.
 func (e *env) local(f *file) bool {
 	local, known := e.devices[f.id.Device]
@@ -57,7 +57,7 @@ func (e *env) local(f *file) bool {
 	return local
 }
 
-// localMagics are the file systems whose every write inotify reports.
+// localMagics are the file systems for which inotify reports every write.
 var localMagics = map[int64]bool{
 	unix.EXT4_SUPER_MAGIC: true, unix.XFS_SUPER_MAGIC: true, unix.BTRFS_SUPER_MAGIC: true, unix.TMPFS_MAGIC: true, unix.RAMFS_MAGIC: true,
 	unix.F2FS_SUPER_MAGIC: true, unix.REISERFS_SUPER_MAGIC: true, 0x3153464a: true /* JFS */, 0x2fc12fc1: true /* ZFS */, 0xca451a4e: true, /* bcachefs */

@@ -24,37 +24,37 @@ type file struct {
 	id     logfile.ID
 	state  state // changed by fileSet.to only
 	source *matcher
-	places []place // its names; empty: it was removed, or moved out of sight
-	last   string  // the last path it was known by
+	places []place // its names; empty: it was removed, or moved to where no source looks
+	last   string  // the last known path
 
-	stream    *checkpoint.Stream // nil until its first line is whole
-	copied    bool               // the stream began in another file, which this continues
+	stream    *checkpoint.Stream // nil until its first line is complete
+	copied    bool               // the stream began in another file, which this one continues
 	fd        int                // -1 unless state.isOpen()
-	wd        int32              // of the one-shot watch; -1 unless cold
-	read      int64              // everything before was handed over
-	size      int64              // as last seen
+	wd        int32              // the one-shot watch; -1 unless cold
+	read      int64              // position; everything before was delivered
+	size      int64              // as of the last look
 	growth    growth
-	hole      int64              // so many NUL bytes are before its first line
-	holeBytes int64              // NUL bytes before lines that were read
+	hole      int64              // number of NUL bytes before its first line
+	holeBytes int64              // number of NUL bytes before lines that were read
 	mark      uint64             // hash of the markBytes before read
-	part      bool               // what is unread is a line that is not finished
-	live      bool               // it has had no other name than the one it is written under
-	unseen    bool               // it was opened and not looked at since: its size says nothing of what is unread
-	remote    bool               // a watch may not report every write: it is polled, too
-	away      bool               // it was moved to where its name is not seen
-	bornNs    int64              // when it was made, in ns since 1970; 0 where that is not known
-	heldSince time.Time          // it is held back since then
-	copyOf    *checkpoint.Stream // it is a copy of that, which is there; not read
+	part      bool               // the unread part is an incomplete line
+	live      bool               // it never had another name than the one it is written under
+	unseen    bool               // it was opened and not looked at since: size may be out of date
+	remote    bool               // a watch may not report every write, so it is also polled
+	away      bool               // it was moved to where no source looks
+	bornNs    int64              // when it was created, in ns since 1970; 0: not known
+	heldSince time.Time          // since when it is held back
+	copyOf    *checkpoint.Stream // it is a copy of this existing log, and not read
 
 	refused refusal
 
-	active   time.Time     // of the last growth
+	active   time.Time     // time of the last growth
 	modified unix.Timespec // when it was closed
 	failure
 	backlog
 }
 
-// failure is why a file is not read at present.
+// failure is the error because of which a file is not read at present.
 type failure struct {
 	err      error
 	since    time.Time
@@ -66,11 +66,11 @@ type failure struct {
 const (
 	firstRetry = time.Second
 	lastRetry  = 30 * time.Second
-	// attemptsToTell is how many must have failed before the log tells of it.
+	// attemptsToTell is how many attempts must fail before it is logged.
 	attemptsToTell = 2
 )
 
-// fail notes an error; it reports whether it is the first since the file was well.
+// fail records an error; it reports whether it is the first since the last success.
 func (f *failure) fail(err error, now time.Time) (first bool) {
 	if first = f.err == nil; first {
 		f.since = now
@@ -91,7 +91,7 @@ func (f *file) path() string {
 	return f.last
 }
 
-// unread is how much is known to wait.
+// unread returns how many bytes are known to be unread.
 func (f *file) unread() int64 {
 	if f.refused.content != "" {
 		return 0

@@ -7,32 +7,32 @@ import (
 	"sluice/ingest/logfile"
 )
 
-// fileSet has the files with their state. It opens and closes them, and keeps no more
-// open than the process has descriptors for.
+// fileSet has all files by their state. It opens and closes them, and limits the number of open
+// ones to the descriptors that are available.
 type fileSet struct {
 	*env
 	contents *contents
 	streams  *streams
 
 	files map[logfile.ID]*file
-	// The files by their state (to):
+	// The files by their state; changed by fileSet.to only:
 	hot     []*file // open and held
 	held    []*file // held and shelved
-	waiting []*file // in the order in which they are opened again
+	waiting []*file // in the order in which they will be opened again
 	failing []*file
-	coldBy  map[int32]*file // cold, by the watch
-	polled  map[*file]bool  // polled, shelved, and cold where the watch may not report every write
+	coldBy  map[int32]*file // cold, by watch descriptor
+	polled  map[*file]bool  // polled, shelved, and cold if the watch may not report every write
 
-	inUse   *file // is being looked at: it stays open, whatever else is opened
-	orphans int   // logs without a name that are open
-	// moved, if not nil, sees each transition before it is made. For tests.
+	inUse   *file // is being looked at, so it must stay open whatever else is opened
+	orphans int   // number of open logs without a name
+	// moved, if not nil, is called before each transition. For tests.
 	moved func(f *file, next state)
 
-	maxOpen, budget int        // logs that may be open: as configured, and at present
+	maxOpen, budget int        // limit of open logs: as configured, and at present
 	noDescriptors   bool       // logged already
-	restsOpen       func() int // how many descriptors compressed copies have
+	restsOpen       func() int // returns how many descriptors compressed copies have
 	lastPoll        time.Time
-	unwatchable     map[string]bool // reasons why idle logs are not watched, logged already
+	unwatchable     map[string]bool // reasons why idle logs are not watched that were logged already
 }
 
 func newFileSet(e *env, c *contents, s *streams) *fileSet {
@@ -47,7 +47,7 @@ func newFileSet(e *env, c *contents, s *streams) *fileSet {
 	return set
 }
 
-// fileOf returns the file that a stream is being read from.
+// fileOf returns the file from which a stream is being read, or nil.
 func (set *fileSet) fileOf(s *checkpoint.Stream) *file {
 	for _, id := range s.Files {
 		if f := set.files[id]; f != nil && f.stream == s {
@@ -57,7 +57,7 @@ func (set *fileSet) fileOf(s *checkpoint.Stream) *file {
 	return nil
 }
 
-// end ends a file: it was removed, and everything that could be read was.
+// end ends a file that was removed and of which everything that could be read was read.
 func (set *fileSet) end(f *file) {
 	if s := f.stream; s != nil {
 		set.cfg.Checkpoint.Update(func() {
@@ -68,7 +68,7 @@ func (set *fileSet) end(f *file) {
 	set.drop(f)
 }
 
-// drop forgets a file.
+// drop removes a file from the set.
 func (set *fileSet) drop(f *file) {
 	set.to(f, stateGone)
 	if f.stream != nil {
@@ -83,7 +83,7 @@ func (set *fileSet) drop(f *file) {
 	}
 }
 
-// release ends a file's being held back.
+// release ends the holding back of a file.
 func (set *fileSet) release(f *file) {
 	f.heldSince, f.copyOf = time.Time{}, nil
 	if f.state == stateHeld {
@@ -91,8 +91,8 @@ func (set *fileSet) release(f *file) {
 	}
 }
 
-// noteSizes writes down in the checkpoint how long the logs are: what is beyond
-// stored when they are gone is lost.
+// noteSizes records in the checkpoint how long the logs are. When a log is gone, what is beyond its
+// stored position counts as lost.
 func (set *fileSet) noteSizes() {
 	set.cfg.Checkpoint.Update(func() {
 		for _, f := range set.hot {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestStreamsThatAreGoneAndStoredAreForgotten: not before a week, and never one
-// that is not stored.
+// Streams that are gone and stored are forgotten, not before a week, and never one that is not
+// stored.
 func TestStreamsThatAreGoneAndStoredAreForgotten(t *testing.T) {
 	w := newWorld(t)
 	w.start()
@@ -19,8 +19,8 @@ func TestStreamsThatAreGoneAndStoredAreForgotten(t *testing.T) {
 	w.save()
 	w.remove("access.log")
 	w.turns(1)
-	w.turn(orphanQuiet) // then it is taken for finished
-	w.turn(idleHousekeeping)
+	w.turn(orphanQuiet) // then it counts as finished
+	w.turn(idleHousekeepingInterval)
 	count := func() int { return len(w.checkpoint.Streams()) }
 	if count() != 2 {
 		t.Fatalf("%d streams, want 2", count())
@@ -30,7 +30,7 @@ func TestStreamsThatAreGoneAndStoredAreForgotten(t *testing.T) {
 		t.Errorf("%d streams before a week is over, want 2", count())
 	}
 	gone := w.checkpoint.Streams()
-	w.checkpoint.Update(func() { gone[0].SeenBytes++ }) // a byte that nobody stored or counted
+	w.checkpoint.Update(func() { gone[0].SeenBytes++ }) // a byte that was neither stored nor counted as lost
 	w.turn(2 * time.Hour)
 	if w.turns(2); count() != 2 {
 		t.Errorf("%d streams, of which one is not stored: want 2", count())
@@ -46,8 +46,7 @@ func TestStreamsThatAreGoneAndStoredAreForgotten(t *testing.T) {
 	w.stop()
 }
 
-// TestWithoutAWatchLogsAreFoundByListing: the limit of watches is used up by
-// somebody else.
+// If the limit of watches is used up, logs are found by listing.
 func TestWithoutAWatchLogsAreFoundByListing(t *testing.T) {
 	w := newWorld(t)
 	w.append("access.log", lines("a", 3))
@@ -65,8 +64,8 @@ func TestWithoutAWatchLogsAreFoundByListing(t *testing.T) {
 	w.stop()
 }
 
-// TestAMachineWithANewNameStoresNoLogOnceMore: it says so, and reads what comes new.
-func TestAMachineWithANewNameStoresNoLogOnceMore(t *testing.T) {
+// If the machine gets a new name, no log is stored again: that is reported, and new lines are read.
+func TestANewHostNameStoresNoLogAgain(t *testing.T) {
 	w := newWorld(t)
 	w.start()
 	w.append("access.log", lines("a", 3))

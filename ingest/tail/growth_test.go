@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// TestALineIsNeverSaidToBeOlderThanItIs, however long a log grows, and there is always
-// an age as long as something is behind.
-func TestALineIsNeverSaidToBeOlderThanItIs(t *testing.T) {
+// A line is never reported as older than it is, however long a log grows, and there is an age as
+// long as something is unread.
+func TestALineIsNeverReportedOlderThanItIs(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -33,21 +33,21 @@ func TestALineIsNeverSaidToBeOlderThanItIs(t *testing.T) {
 		}
 		if dropped == size {
 			if at, ok := g.oldest(size); ok {
-				t.Fatalf("nothing is behind %d, and since %s", size, at)
+				t.Fatalf("nothing is unread after %d, but the age is since %s", size, at)
 			}
 			continue
 		}
 		at, ok := g.oldest(dropped)
-		if first := seen[dropped]; !ok || at < first-growthEvery || at > now {
+		if first := seen[dropped]; !ok || at < first-growthInterval || at > now {
 			t.Fatalf("the byte at %d of %d was first seen at %s, said is %s, %v, now is %s", dropped, size, first, at, ok, now)
 		}
 	}
 }
 
-// TestAgesAreOfWhatWaitsNotOfTraffic: a log that is quiet for an hour has no old line.
-func TestAgesAreOfWhatWaitsNotOfTraffic(t *testing.T) {
+// Ages are those of unread lines: a log that is quiet for an hour has no old line.
+func TestAgesAreOfUnreadLines(t *testing.T) {
 	w := newWorld(t)
-	w.clock = time.Date(2026, 11, 24, 10, 30, 0, 0, time.UTC) // lines are of ten o'clock
+	w.clock = time.Date(2026, 11, 24, 10, 30, 0, 0, time.UTC) // the lines have times of ten o'clock
 	g := &meter{world: w, perSecond: 1 << 20}
 	w.gate = g
 	text := lines("a", 30)
@@ -73,11 +73,11 @@ func TestAgesAreOfWhatWaitsNotOfTraffic(t *testing.T) {
 	}
 	want("an hour without a line", 0, 0, 0, 0)
 
-	w.hold = true // it is read, and not stored
+	w.hold = true // it is read and not stored
 	w.append("a.log", lines("b", 3))
 	w.turns(40)
 	want("not stored", 0, 0, 30, 45)
-	g.perSecond = 0 // the governor pauses
+	g.perSecond = 0 // the governor pauses reading
 	w.append("a.log", lines("c", 3))
 	w.turns(40)
 	want("not read", 30, 45, 70, 85)
@@ -95,7 +95,7 @@ func TestAgesAreOfWhatWaitsNotOfTraffic(t *testing.T) {
 	w.turns(20)
 	want("all but half a line is read", 0, 0, 0, 0)
 
-	// The next life finds lines that the one before did not get to.
+	// After a restart there are lines that the process before had not read.
 	w.stop()
 	w.append("a.log", "ne\n"+lines("e", 3))
 	w.append("b.log", lines("f", 3))
@@ -106,7 +106,7 @@ func TestAgesAreOfWhatWaitsNotOfTraffic(t *testing.T) {
 	want("after a start", hours-20, hours, 10, 20)
 }
 
-func TestAReaderThatIsStuckOrShutOutIsATrouble(t *testing.T) {
+func TestAStuckOrFailingReaderIsReported(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	s := Status{At: now.Add(-time.Second), Failing: []Failure{
 		{Path: "/a.log", Error: "permission denied", Since: now.Add(-time.Hour)},
@@ -121,8 +121,8 @@ func TestAReaderThatIsStuckOrShutOutIsATrouble(t *testing.T) {
 	}
 }
 
-// TestALogWhoseStreamIsNotKnownYetHasAnAge: from when it was first listed; one with a part of a
-// line only, and an empty one, have none.
+// A log whose stream is not known yet has an age from its first listing; one with only a part of a
+// line, and an empty one, have none.
 func TestALogWhoseStreamIsNotKnownYetHasAnAge(t *testing.T) {
 	for _, test := range []struct {
 		f    file

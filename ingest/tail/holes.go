@@ -9,14 +9,14 @@ import (
 	"sluice/schema"
 )
 
-// A program that writes its log without O_APPEND goes on at its old offset after
-// copytruncate: the log begins with a hole as long as the log was before, which is read as
-// NUL bytes. After a power cut there may be one anywhere. A hole is part of a stream's
-// ranges, so that offsets stay those of the file and the archive has every byte of it,
-// but of no line (schema.CutLine). It is handed over in pieces of a buffer, and a stream's
-// identity is its first line, wherever that begins.
+// A program that writes its log without O_APPEND continues at its old offset after copytruncate.
+// The log then begins with a hole of the old length, which is read as NUL bytes. After a power
+// failure there may be a hole anywhere. A hole belongs to the stream's ranges, so that offsets are
+// those of the file and the archive has every byte of it, but it belongs to no line
+// (schema.CutLine). It is delivered in parts of at most one buffer. A stream is identified by its
+// first line, wherever that begins.
 
-// headOf reads a file from its first line on, as much as a format is guessed from.
+// headOf reads a file from its first line on, as many bytes as the detection of a format needs.
 func (c *contents) headOf(f *file) ([]byte, error) {
 	if f.hole > 0 && !stillHole(f.fd, f.hole) {
 		f.hole = 0
@@ -37,8 +37,8 @@ func (c *contents) headOf(f *file) ([]byte, error) {
 	}
 }
 
-// stillHole reports whether a file that began with so many NUL bytes may still do so: it
-// does at both ends.
+// stillHole reports whether a file that began with so many NUL bytes may still do so, by reading
+// the first and the last of them.
 func stillHole(fd int, hole int64) bool {
 	var b [1]byte
 	for _, at := range []int64{0, hole - 1} {
@@ -49,8 +49,8 @@ func stillHole(fd int, hole int64) bool {
 	return true
 }
 
-// dataAfter returns where the file system has data at offset or beyond; offset where it
-// does not say.
+// dataAfter returns the first offset, from offset on, at which the file system has data; offset
+// itself if it does not report that.
 func dataAfter(fd int, offset int64) int64 {
 	at, err := unix.Seek(fd, offset, unix.SEEK_DATA)
 	if err != nil {
@@ -68,8 +68,8 @@ func (c *contents) begins(f *file, b []byte) bool {
 	return err == nil && f.stream.Begins(start)
 }
 
-// noteHoles counts the NUL bytes before the lines of data, which stands at start, and
-// logs the first of a file.
+// noteHoles counts the NUL bytes before the lines of data, which begins at start, and logs the
+// first ones of a file.
 func (ds *deliveries) noteHoles(f *file, data []byte, start int64) {
 	bytes := schema.HoleBytes(data)
 	if bytes == 0 {

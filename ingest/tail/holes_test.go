@@ -19,8 +19,8 @@ func (w *world) writeAt(name, text string, offset int64) {
 
 func nuls(n int) string { return strings.Repeat("\x00", n) }
 
-// TestALogThatBeginsWithAHole is a stream of its own after each truncation, though all of
-// them begin with NUL bytes in one inode, and the copy that was made is none.
+// A log that begins with a hole is a new stream after each truncation, although all of them begin
+// with NUL bytes in one inode; the copy is not a stream of its own.
 func TestALogThatBeginsWithAHole(t *testing.T) {
 	for _, copied := range []bool{true, false} {
 		w := newWorld(t, "*.log*")
@@ -47,7 +47,7 @@ func TestALogThatBeginsWithAHole(t *testing.T) {
 		if s := w.tailer.Status(); len(s.Holes) != 1 || s.Holes[0].Bytes != int64(len(first)+len(second)) || w.tailer.counters.LostBytes.Load() != 0 {
 			t.Errorf("%+v\n%s", s.Holes, w.log.String())
 		}
-		// The next life knows all of it.
+		// After a restart everything is known.
 		w.stop()
 		w.start()
 		w.turns(5)
@@ -56,9 +56,9 @@ func TestALogThatBeginsWithAHole(t *testing.T) {
 	}
 }
 
-// TestHolesAreReadInPieces: with a hole of 300 MiB before the first line, and one of 20 MiB
-// between two, memory stays that of the buffers, and a line has no NUL byte before it.
-func TestHolesAreReadInPieces(t *testing.T) {
+// With a hole of 300 MiB before the first line, and one of 20 MiB between two lines, memory is
+// limited to the buffers, and no line has NUL bytes before it.
+func TestHolesAreReadInParts(t *testing.T) {
 	w := newWorld(t)
 	const hole = 300 << 20
 	w.writeAt("a.log", lines("a", 3), hole)
@@ -91,7 +91,7 @@ func TestHolesAreReadInPieces(t *testing.T) {
 		t.Errorf("%.900q, %q", a, b)
 	}
 	if n := strings.Count(w.log.String(), "log has NUL bytes before a line"); n != 2 {
-		t.Errorf("it is said %d times\n%s", n, w.log.String())
+		t.Errorf("logged %d times\n%s", n, w.log.String())
 	}
 	w.tailer.stop()
 }

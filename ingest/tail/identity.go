@@ -14,12 +14,11 @@ type identifier struct {
 	contents *contents
 	streams  *streams
 	set      *fileSet
-	skipOld  bool // nothing is known yet, and old lines are not wanted
+	skipOld  bool // the checkpoint has no streams, and existing lines are not wanted
 }
 
-// identify finds the stream that a hot file is, or makes one. It reports false
-// while the first line is not whole (unless the file is finished), when the file
-// is held back as a copy, or when it failed.
+// identify finds or creates the stream of an open file. It returns false while the first line is
+// incomplete (unless finished is true), if the file is held back as a copy, or on an error.
 func (id *identifier) identify(f *file, finished bool) bool {
 	if f.stillRefused() {
 		return false
@@ -44,14 +43,14 @@ func (id *identifier) identify(f *file, finished bool) bool {
 	if s := known; s != nil {
 		if id.continues(f, s) && id.resume(f, id.streams.position(s)) {
 			id.cfg.Checkpoint.Update(func() { s.GoneUnix = 0 })
-			id.mendPath(f, s)
+			id.correctPath(f, s)
 			f.live = s.Path == f.path()
 			f.stream = s
 			id.setFormat(f, start)
 			return true
 		}
-		// The same inode and first line, but shorter, or other bytes before the
-		// position: it was truncated while nobody looked.
+		// Same inode and first line, but shorter, or other bytes before the position: it was
+		// truncated between two reads.
 		id.cfg.Log.Info("log truncated between reads", "path", f.path(), "stream", s.ID, "offset", id.streams.position(s))
 		id.streams.missing = append(id.streams.missing, s)
 	} else if err := id.cfg.Checkpoint.Elsewhere(id.cfg.Host, f.id, start); err != nil {
@@ -60,22 +59,22 @@ func (id *identifier) identify(f *file, finished bool) bool {
 	} else if id.holdBack(f, start) {
 		return false
 	}
-	if f.stream != nil { // it continues a log that is gone
+	if f.stream != nil { // it continues a log whose file is gone
 		id.setFormat(f, start)
 		return true
 	}
 	return id.begin(f, start)
 }
 
-// mendPath puts right a path that is not UTF-8, and that an older version's checkpoint
-// has with U+FFFD for what is not.
-func (id *identifier) mendPath(f *file, s *checkpoint.Stream) {
+// correctPath corrects a path that is not UTF-8 and that an older version's checkpoint has with U+FFFD
+// for the invalid bytes.
+func (id *identifier) correctPath(f *file, s *checkpoint.Stream) {
 	if path := f.path(); s.Path != path && s.Path == string([]rune(path)) {
 		id.cfg.Checkpoint.Update(func() { s.Path = path })
 	}
 }
 
-// seen is a file that begins with start, to be identified.
+// seen describes a file that begins with start, for its identification.
 func (f *file) seen(start []byte) checkpoint.Log {
 	return checkpoint.Log{Path: f.path(), ID: f.id, BornNs: f.bornNs, Start: start}
 }
@@ -86,8 +85,8 @@ func (id *identifier) resume(f *file, position int64) bool {
 	return id.contents.takeMark(f) == nil
 }
 
-// continues reports whether a file that begins as the stream does also has the
-// stream's last bytes where the stream has them.
+// continues reports whether a file that begins as the stream does also has the stream's last bytes
+// at their position.
 func (id *identifier) continues(f *file, s *checkpoint.Stream) bool {
 	if !id.cfg.Checkpoint.HasTail(s) {
 		return true
@@ -100,7 +99,7 @@ func (id *identifier) continues(f *file, s *checkpoint.Stream) bool {
 	return same && err == nil
 }
 
-// begin makes a new stream of a file.
+// begin creates a new stream for a file.
 func (id *identifier) begin(f *file, start []byte) bool {
 	origin := schema.StreamEntry{Stream: schema.Stream{Host: id.cfg.Host, Path: f.path()}, Labels: f.source.Labels}
 	f.stream = id.cfg.Checkpoint.Add(origin, f.seen(start))
@@ -113,7 +112,7 @@ func (id *identifier) begin(f *file, start []byte) bool {
 	return true
 }
 
-// setFormat writes down how the stream's lines are read, and the labels that it has now.
+// setFormat records how the stream's lines are parsed, and its present labels.
 func (id *identifier) setFormat(f *file, start []byte) {
 	format := f.source.Format
 	if format == parse.AutoName {
@@ -126,8 +125,8 @@ func (id *identifier) setFormat(f *file, start []byte) {
 	})
 }
 
-// guess chooses a format from a log's first lines; where they tell none, the one
-// that the log of that name had before.
+// guess detects the format from a log's first lines. If they match none, the previous log of that
+// name decides.
 func (id *identifier) guess(f *file, start []byte) string {
 	guessed, err := parse.Auto(start, nil)
 	if err == nil {
@@ -142,8 +141,8 @@ func (id *identifier) guess(f *file, start []byte) string {
 	return guessed.String()
 }
 
-// skipToEnd begins a log that was there before us at its end: behind its last
-// whole line.
+// skipToEnd sets the position of a log that existed before sluice was first started to the end of
+// its last complete line.
 func (id *identifier) skipToEnd(f *file) {
 	end, err := lastLine(f)
 	if err == nil && end > 0 {
@@ -158,8 +157,8 @@ func (id *identifier) skipToEnd(f *file) {
 	id.cfg.Checkpoint.Update(func() { f.stream.Stored, f.stream.SkippedBytes = f.read, f.read })
 }
 
-// meet identifies a hot file that has no stream yet. It reports false while its
-// first line is not whole, or when it is not to be read.
+// meet identifies an open file that has no stream yet. It returns false while its first line is
+// incomplete, or if it must not be read.
 func (id *identifier) meet(f *file) bool {
 	before := id.set.inUse
 	id.set.inUse = f

@@ -8,8 +8,8 @@ import (
 	"sluice/ingest/logfile"
 )
 
-// longLine reads a line that is longer than the room in the buffer. What goes on
-// for longer than logfile.MaxLineBytes is cut there.
+// longLine reads a line that is longer than the space in the buffer. A line longer than
+// logfile.MaxLineBytes is cut there.
 func (sw *sweeper) longLine(ctx context.Context, f *file) outcome {
 	mark := f.markSize()
 	for size := 2 * bufferBytes; ; size *= 2 {
@@ -17,7 +17,7 @@ func (sw *sweeper) longLine(ctx context.Context, f *file) outcome {
 			return starving
 		}
 		d := sw.deliveries.current
-		if len(d.buffer) > 0 { // a line longer than what was left: one by itself
+		if len(d.buffer) > 0 { // the line gets a buffer of its own
 			sw.deliveries.flush(ctx)
 			size /= 2
 			continue
@@ -29,7 +29,7 @@ func (sw *sweeper) longLine(ctx context.Context, f *file) outcome {
 			return atEnd
 		}
 		if n <= mark {
-			return more // truncated meanwhile: the next look tells
+			return more // truncated meanwhile: the next look finds that
 		}
 		end := bytes.LastIndexByte(b[mark:n], '\n') + 1
 		switch {
@@ -46,8 +46,8 @@ func (sw *sweeper) longLine(ctx context.Context, f *file) outcome {
 	}
 }
 
-// finishLine takes a last line that will get no newline any more. It reports false when
-// it is to be tried again: there was no room, or the log has grown meanwhile.
+// finishLine delivers a last line that will not get a newline any more. It returns false if it must
+// be tried again because no buffer was free or the log has grown meanwhile.
 func (sw *sweeper) finishLine(ctx context.Context, f *file) bool {
 	if f.stream == nil && !sw.identifier.identify(f, true) {
 		return true
@@ -58,7 +58,7 @@ func (sw *sweeper) finishLine(ctx context.Context, f *file) bool {
 			return false
 		}
 		d := sw.deliveries.current
-		// One byte more than there is says whether it is all.
+		// One byte more than is expected shows whether the file ends there.
 		want := min(cap(d.buffer)-len(d.buffer)-mark, int(max(f.unread()+1, minRead)))
 		b := d.buffer[len(d.buffer) : len(d.buffer)+mark+want]
 		n, err := pread(f.fd, b, f.read-int64(mark))
@@ -66,7 +66,7 @@ func (sw *sweeper) finishLine(ctx context.Context, f *file) bool {
 			return true
 		}
 		switch end := bytes.LastIndexByte(b[mark:n], '\n') + 1; {
-		case end > 0: // whoever wrote that may yet end what is behind it
+		case end > 0: // the process that wrote this may still complete the line behind it
 			sw.deliveries.hand(f, b[:mark+end], mark)
 			f.size, f.active = max(f.size, f.read), sw.now
 			return false
@@ -74,7 +74,7 @@ func (sw *sweeper) finishLine(ctx context.Context, f *file) bool {
 			sw.deliveries.hand(f, b[:n], mark)
 			return true
 		}
-		if sw.longLine(ctx, f) == starving { // the buffer grows to it
+		if sw.longLine(ctx, f) == starving { // the buffer is enlarged for it
 			return false
 		}
 	}

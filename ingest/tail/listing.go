@@ -10,25 +10,25 @@ import (
 	"sluice/schema"
 )
 
-// listing is a directory's regular files, as it was listed in the present step.
+// listing has a directory's regular files, as listed in the current step.
 type listing struct {
 	entries []os.DirEntry
-	// byName are the paths by the name of the log that a rotation may have made them of.
+	// byName are the paths by the name of the log that a rotation may have made them from.
 	byName   map[string][]string
-	byHead   map[string][]string // by checkpoint.HeadOf their beginning; nil until it is asked for
-	modified time.Time           // the directory, before it was listed
-	settled  bool                // that was long enough ago
-	fresh    bool                // it is the directory as it is now
-	err      error               // why it, or a file in it, could not be read
+	byHead   map[string][]string // by checkpoint.HeadOf of their beginning; nil until requested
+	modified time.Time           // the directory's time before it was listed
+	settled  bool                // that time was long enough ago
+	fresh    bool                // the directory has not changed since
+	err      error               // the error of reading it or a file in it
 }
 
-// settles is how old a directory's time of modification is when a change since must
-// have another: file systems take the kernel's coarse clock.
+// settles is how old a directory's modification time must be, so that a later change is certain to
+// have another time: file systems use the kernel's coarse clock.
 const settles = 100 * time.Millisecond
 
-// listing lists a directory, once a step: hundreds of logs are truncated at a time.
-// Anew it is listed again, where something can have changed since: a fleet is
-// rotated log by log, and a copy may have come after that of the log before.
+// listing lists a directory once in a step, because hundreds of logs may be truncated at a time.
+// With anew it is listed again if it may have changed since: many logs are rotated one after the
+// other, and a copy may have been created after the listing for the previous log.
 func (sr *searcher) listing(dir string, anew bool) *listing {
 	if l := sr.listings[dir]; l != nil {
 		info, err := os.Stat(dir)
@@ -82,8 +82,7 @@ func (sr *searcher) beginning(l *listing, dir string) map[string][]string {
 	return l.byHead
 }
 
-// heads remembers how files begin: compressed copies do not change, and there may be
-// thousands.
+// heads caches how files begin: compressed copies do not change, and there may be thousands.
 type heads map[headKey]string
 
 type headKey struct {
@@ -92,11 +91,11 @@ type headKey struct {
 	modified time.Time
 }
 
-// maxHeads bounds what is remembered.
+// maxHeads limits the cache.
 const maxHeads = 50_000
 
-// of returns the hash of a file's first line; empty where it cannot be read. The error
-// is that there is no descriptor left, which is not remembered.
+// of returns the hash of a file's first line, "" if it cannot be read. It returns an error only if
+// no descriptor is free, and that result is not cached.
 func (h heads) of(path string, info os.FileInfo) (head string, err error) {
 	id, err := logfile.IDOf(info)
 	if err != nil {

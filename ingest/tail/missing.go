@@ -7,10 +7,10 @@ import (
 	"sluice/ingest/checkpoint"
 )
 
-// findMissing looks for the logs that the checkpoint knows and no listing shows:
-// renamed, copied or compressed while nobody looked, or deleted. Those with a copy
-// of a rotation's name take it before the others look at all files: copies of logs
-// that begin alike are told apart by their names.
+// findMissing searches for the logs that the checkpoint has and no listing shows: they were
+// renamed, copied or compressed while no process ran, or deleted. Files with a rotation's name are
+// assigned before all other files are compared, because copies of logs that begin alike differ only
+// in their names.
 func (sr *searcher) findMissing() {
 	for _, s := range sr.cfg.Checkpoint.Streams() {
 		known := s.GoneUnix != 0 && s.SeenBytes-s.LostBytes <= sr.streams.position(s)
@@ -21,7 +21,7 @@ func (sr *searcher) findMissing() {
 	sr.seekMissing()
 }
 
-// seekMissing looks for the missing logs whose directories could be listed.
+// seekMissing searches for the missing logs whose directories could be listed.
 func (sr *searcher) seekMissing() {
 	var later, sought []*checkpoint.Stream
 	for _, s := range sr.streams.missing {

@@ -10,13 +10,12 @@ import (
 	"sluice/ingest/logfile"
 )
 
-// openRegular opens a log for reading. Neither a pipe nor a device that took its
-// name can make it wait.
+// openRegular opens a log for reading, without blocking if a pipe or a device has taken its name.
 func openRegular(path string) (fd int, st unix.Stat_t, err error) {
 	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK
-	// A log that is written all the time has its time of access written at every
-	// read, relatime or not, and the inode with it: a sixth of what a look costs.
-	// Who does not own the log may not ask for it.
+	// Without O_NOATIME a log that grows has its access time, and so its inode, written at every
+	// read, relatime or not: a sixth of the cost of a look. The flag needs the ownership of the
+	// file.
 	fd, err = unix.Open(path, flags|unix.O_NOATIME, 0)
 	if err == unix.EPERM {
 		fd, err = unix.Open(path, flags, 0)
@@ -36,7 +35,7 @@ func openRegular(path string) (fd int, st unix.Stat_t, err error) {
 
 func idOf(st *unix.Stat_t) logfile.ID { return logfile.ID{Device: st.Dev, Inode: st.Ino} }
 
-// open opens a file by its name. It must be the file it was.
+// open opens a file by its name, and checks that it is still the same file.
 func (set *fileSet) open(f *file) bool {
 	set.makeRoom(1)
 	fd, st, err := openRegular(f.path())
@@ -77,9 +76,9 @@ func (set *fileSet) open(f *file) bool {
 	return true
 }
 
-// failed notes that a file cannot be read; it is tried again. The log says so from
-// the second time on: a log that logrotate has just made is root's alone until it
-// has got its owner and permissions, and whoever is not root may look between.
+// failed records that a file cannot be read; it is tried again. It is logged from the second
+// failure on: when logrotate has just created a log, only root may read it until owner and
+// permissions are set.
 func (set *fileSet) failed(f *file, err error) {
 	set.counters.Failures.Add(1)
 	f.fail(err, set.now)
@@ -89,7 +88,7 @@ func (set *fileSet) failed(f *file, err error) {
 	}
 }
 
-// replace makes fd the descriptor of a file; the one that it has is closed.
+// replace makes fd the descriptor of a file, and closes the previous one.
 func (set *fileSet) replace(f *file, fd int) {
 	set.closeFile(f)
 	f.fd, f.failure = fd, failure{}

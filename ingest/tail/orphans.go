@@ -7,12 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A removed log is read as long as it is open: a server's old children write to it
-// after a graceful restart. Where the kernel says that no process has it open for
-// writing, nothing can come any more, and it is closed at once. Where it does not say
-// so, it stays open until it was quiet for orphanQuiet, but no more than maxOrphans do.
+// A removed log is read as long as it is open, because a server's old worker processes write to it
+// after a graceful restart. If the kernel reports that no process has it open for writing, it is
+// closed at once. If the kernel cannot report that, it stays open until it was quiet for
+// orphanQuiet, but at most maxOrphans logs do.
 
-// writers is what the kernel says of who has a file open for writing.
+// writers is the kernel's answer whether a file is open for writing.
 type writers uint8
 
 const (
@@ -21,14 +21,14 @@ const (
 	writersSome
 )
 
-// writersOf asks by a read lease, which is granted only while nobody has the file open
-// for writing. The lease is given up at once; nobody can open a removed file in between.
+// writersOf requests a read lease, which is granted only if no process has the file open for
+// writing. The lease is released at once; a removed file cannot be opened in between.
 func writersOf(fd int) writers {
 	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_RDLCK)
 	switch {
 	case errors.Is(err, unix.EAGAIN):
 		return writersSome
-	case err != nil: // of another owner, or of a file system without leases
+	case err != nil: // another owner, or a file system without leases
 		return writersUnknown
 	}
 	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_UNLCK)
@@ -38,8 +38,8 @@ func writersOf(fd int) writers {
 	return writersNone
 }
 
-// seeToOrphan closes a log without a name when it is finished.
-func (t *Tailer) seeToOrphan(ctx context.Context, f *file) {
+// closeOrphan closes a log without a name when it is finished.
+func (t *Tailer) closeOrphan(ctx context.Context, f *file) {
 	quiet := t.now.Sub(f.active)
 	if quiet >= orphanQuiet {
 		t.retire(ctx, f)
@@ -56,7 +56,7 @@ func (t *Tailer) seeToOrphan(ctx context.Context, f *file) {
 	if t.local(f) {
 		known = t.cfg.writers(f.fd)
 	}
-	// Only now: what came before the answer is seen by retire.
+	// After the answer, so that retire sees everything that was written before it.
 	if known == writersNone || known == writersUnknown && t.set.orphans > maxOrphans {
 		if t.retire(ctx, f) {
 			t.set.orphans--

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// inDirs makes empty files, and their directories, and returns the directory of all.
+// inDirs creates empty files and their directories, and returns the directory of all.
 func inDirs(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -31,7 +31,7 @@ var patternFiles = []string{
 	"httpd/access.log", "httpd/access.txt", "vhosts/shop/logs/access.log", "vhosts/blog/logs/access.log", "vhosts/blog/tmp/access.log", ".hidden/access.log",
 }
 
-// patternCases are patterns, and what they name of patternFiles.
+// patternCases are patterns, and the files in patternFiles that they match.
 var patternCases = []struct{ pattern, want string }{
 	{"access.log", "access.log"},
 	{"*.log", "a[1].log access.log access{x}.log error.log"},
@@ -53,8 +53,8 @@ var patternCases = []struct{ pattern, want string }{
 	{`re:httpd/access\.(log|txt)`, "httpd/access.log httpd/access.txt"},
 }
 
-// TestPatternsNameTheFilesThatTheySay, in a listing and when they are followed.
-func TestPatternsNameTheFilesThatTheySay(t *testing.T) {
+// A pattern matches the same files in a listing and when they are followed.
+func TestPatternsMatchTheSameFilesListedAndFollowed(t *testing.T) {
 	dir := inDirs(t, patternFiles...) // not the subtest's: its name would be a pattern
 	for _, c := range patternCases {
 		t.Run(c.pattern, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestPatternsNameTheFilesThatTheySay(t *testing.T) {
 			}
 			paths, err := source.Paths()
 			if got := relative(paths); err != nil || got != c.want {
-				t.Errorf("it lists %s, %v\nwant %s", got, err, c.want)
+				t.Errorf("the listing has %s, %v\nwant %s", got, err, c.want)
 			}
 			w.sources = []Source{source}
 			w.start()
@@ -84,16 +84,16 @@ func TestPatternsNameTheFilesThatTheySay(t *testing.T) {
 				followed = append(followed, f.path())
 			}
 			w.stop()
-			w.must(os.RemoveAll(w.path("state"))) // else the next finds these logs again
+			w.must(os.RemoveAll(w.path("state"))) // otherwise the next start finds these logs again
 			if got := relative(followed); got != c.want {
-				t.Errorf("it follows %s\nwant %s", got, c.want)
+				t.Errorf("followed are %s\nwant %s", got, c.want)
 			}
 		})
 	}
 }
 
-// TestAPatternThatCanMatchNothingIsRefused, with the reason.
-func TestAPatternThatCanMatchNothingIsRefused(t *testing.T) {
+// A pattern that cannot match anything is rejected with the reason.
+func TestAPatternThatCanMatchNothingIsRejected(t *testing.T) {
 	dir := inDirs(t, "logs/access.log")
 	for pattern, want := range map[string]string{
 		dir + "/[a.log":             "syntax error",
@@ -122,7 +122,7 @@ func TestAPatternThatCanMatchNothingIsRefused(t *testing.T) {
 	}
 }
 
-// TestNoFileOfAPatternIsAnErrorInAListing, with a hint where a directory has the name.
+// It is an error if a listing finds no file, with a hint if a directory has the name.
 func TestNoFileOfAPatternIsAnErrorInAListing(t *testing.T) {
 	dir := inDirs(t, "logs/access.log")
 	for pattern, want := range map[string]string{
@@ -141,7 +141,7 @@ func TestNoFileOfAPatternIsAnErrorInAListing(t *testing.T) {
 	}
 }
 
-// TestASourceWithoutAFileIsReported in the log and in the status, until it has one.
+// A source without a file is reported in the log and in the status until it has one.
 func TestASourceWithoutAFileIsReported(t *testing.T) {
 	w := newWorld(t, "*.log", "**/acess*", "one.txt", "packed*")
 	w.append("a.log", "line\n")
@@ -173,7 +173,7 @@ func TestASourceWithoutAFileIsReported(t *testing.T) {
 	}
 }
 
-// all is what was delivered, its lines sorted.
+// all returns everything that was delivered, with its lines sorted.
 func (w *world) all() string {
 	var all []string
 	for _, b := range w.got {
@@ -183,7 +183,7 @@ func (w *world) all() string {
 	return strings.Join(all, "")
 }
 
-// TestDirectoriesBelowATreeAreFollowedAsTheyCome, move and go.
+// Directories below ** are followed when they are created, moved and removed.
 func TestDirectoriesBelowATreeAreFollowedAsTheyCome(t *testing.T) {
 	w := newWorld(t, "**/*.log")
 	mkdir := func(name string) {
@@ -195,7 +195,7 @@ func TestDirectoriesBelowATreeAreFollowedAsTheyCome(t *testing.T) {
 	w.append("one/a.log", "a1\n")
 	w.start()
 	defer w.stop()
-	mkdir("two/deep/er") // all three between two looks
+	mkdir("two/deep/er") // all three between two steps
 	w.append("two/deep/er/b.log", "b1\n")
 	w.turn(time.Second)
 	w.append("two/deep/er/c.log", "c1\n")
@@ -238,7 +238,7 @@ func TestDirectoriesBelowATreeAreFollowedAsTheyCome(t *testing.T) {
 	}
 }
 
-// TestATreeIsBoundedAndHasNoLoop: a link to a parent is not followed.
+// The number of directories below ** is limited, and a link to a parent is not followed.
 func TestATreeIsBoundedAndHasNoLoop(t *testing.T) {
 	w := newWorld(t, "**/*.log")
 	w.append("a.log", "a1\n")
@@ -250,7 +250,7 @@ func TestATreeIsBoundedAndHasNoLoop(t *testing.T) {
 	}
 	w.start()
 	defer w.stop()
-	if len(w.tailer.discovery.dirs) > 3 || w.all() != "a1\n" { // the state's, too
+	if len(w.tailer.discovery.dirs) > 3 || w.all() != "a1\n" { // including the directory of the state
 		t.Errorf("%d directories, %q", len(w.tailer.discovery.dirs), w.all())
 	}
 	m := w.tailer.discovery.matchers[0]

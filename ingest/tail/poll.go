@@ -7,15 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inotify reports what this kernel writes through this mount. What another machine
-// writes to a file server, or somebody writes underneath a FUSE or overlay mount, is
-// not reported; so cold logs on any file system that is not known to be local are
-// polled by stat as well as watched. On a local one, sizes are compared with the
-// five-minute listing.
+// inotify reports only what this kernel writes through this mount. Writes by another host to a file
+// server, or below a FUSE or overlay mount, are not reported. Therefore cold logs on a file system
+// that is not known to be local are polled by stat as well as watched. On a local one, sizes are
+// compared with the listing every five minutes.
 
 const (
-	// minPoll and maxPoll bound the time between two polls of the same log; between
-	// them it is pollCost for each log.
+	// minPoll and maxPoll limit the time between two polls of the same log; between them it is
+	// pollCost for each polled log.
 	minPoll  = 2 * time.Second
 	maxPoll  = 15 * time.Second
 	pollCost = time.Millisecond
@@ -32,10 +31,10 @@ func (t *Tailer) pollCold() {
 	}
 }
 
-// compare looks at a polled log.
+// compare checks a polled log.
 func (t *Tailer) compare(f *file) {
 	if len(f.places) == 0 {
-		if f.state != stateCold { // removed, and nothing else reports it
+		if f.state != stateCold { // removed, and no event reports it
 			t.sweeper.lostUnread(f)
 			t.set.end(f)
 		}
@@ -45,15 +44,15 @@ func (t *Tailer) compare(f *file) {
 	err := unix.Stat(f.path(), &st)
 	switch {
 	case errors.Is(err, unix.ENOENT) || err == nil && idOf(&st) != f.id:
-		t.relist = true // the name is gone, or another file's
+		t.relist = true // the name is gone or belongs to another file
 	case err != nil:
-		t.warm(f) // opening it says why
+		t.warm(f) // opening it reports the reason
 	default:
 		t.compareTo(f, &st)
 	}
 }
 
-// compareTo opens a closed log whose size or time of modification is not what it was.
+// compareTo opens a closed log whose size or modification time has changed.
 func (t *Tailer) compareTo(f *file, st *unix.Stat_t) {
 	if f.state.asleep() && (st.Size != f.size || st.Mtim != f.modified) {
 		t.warm(f)

@@ -14,10 +14,10 @@ var (
 	seeds  = flag.Int("seeds", 60, "how many random scripts TestEveryLineOnceWhateverHappens runs")
 )
 
-// TestEveryLineOnceWhateverHappens makes random things happen to some logs, the
-// process's death among them, and asks for every line exactly once. What happens is a
-// script (script_test.go); one that fails is made as short as it can be, and printed:
-// go test -run TestReplay -replay FILE runs it again.
+// TestEveryLineOnceWhateverHappens does random operations on some logs, including kills of the
+// process, and checks that every line is delivered exactly once. The operations are a script
+// (script_test.go). A failing script is reduced and printed; go test -run TestReplay -replay FILE
+// runs it again.
 func TestEveryLineOnceWhateverHappens(t *testing.T) {
 	rounds := *seeds
 	if testing.Short() {
@@ -34,7 +34,7 @@ func TestEveryLineOnceWhateverHappens(t *testing.T) {
 	}
 }
 
-// TestReplay runs a script of -replay.
+// TestReplay runs the script of -replay.
 func TestReplay(t *testing.T) {
 	if *replay == "" {
 		t.Skip("no -replay FILE")
@@ -52,7 +52,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestScriptsAreText: what is printed is what is run again.
+// The printed text of a script is read as the same script.
 func TestScriptsAreText(t *testing.T) {
 	s := randomScript(rand.New(rand.NewPCG(1, 7)))
 	again, err := parseScript(s.String())
@@ -64,7 +64,7 @@ func TestScriptsAreText(t *testing.T) {
 	}
 }
 
-// randomScript makes a script. Names of rotations are those that logrotate gives.
+// randomScript returns a script. The names of rotations are those of logrotate.
 func randomScript(random *rand.Rand) script {
 	s := script{{"follow", []string{[]string{"*.log", "*.log*", "*.log* old/*"}[random.IntN(3)]}}}
 	add := func(verb string, args ...any) {

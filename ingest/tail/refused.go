@@ -8,17 +8,17 @@ import (
 	"sluice/ingest/logfile"
 )
 
-// refusal is why nothing of a file is read: it holds something else than lines. It is
-// looked at again when it is written.
+// refusal is why a file is not read: its content is not lines. It is checked again when it was
+// written.
 type refusal struct {
 	content string // empty: the file is not refused
-	hint    string // empty: it is compressed, which is no reason to look at it
-	// When that was found; size is -1 to look again.
+	hint    string // empty: it is compressed, which needs no action
+	// Size and time of the file at that check; size is -1 to force another check.
 	size     int64
 	modified int64
 }
 
-// Refused is a file under a source's pattern that holds no log.
+// Refused is a file that matches a source and is not a log.
 type Refused struct {
 	Path    string `json:"path"`
 	Content string `json:"content"` // "a zip archive"
@@ -29,9 +29,9 @@ func (r Refused) String() string {
 	return r.Path + " is not read: the file is not a log but " + r.Content + ": " + r.Hint
 }
 
-// refuse reports whether a file that is new and begins with start is not to be read.
-// A compressed file does not grow: what it holds that was not read before is looked for
-// when the log that it was made of is gone.
+// refuse reports whether a new file, which begins with start, must not be read. A compressed file
+// does not grow; what it has that was not read before is searched when the log that it was made
+// from is gone.
 func (id *identifier) refuse(f *file, start []byte) bool {
 	was := f.refused
 	f.refused = refusal{}
@@ -60,7 +60,7 @@ func (id *identifier) refuse(f *file, start []byte) bool {
 	return f.part
 }
 
-// stillRefused reports whether a refused file is as it was when it was looked at last.
+// stillRefused reports whether a refused file is unchanged since its last check.
 func (f *file) stillRefused() bool {
 	if f.refused.content == "" {
 		return false

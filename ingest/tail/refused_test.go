@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// zipHead is the beginning of a zip archive, with newlines as they happen to be in it.
+// zipHead is the beginning of a zip archive, with newlines that are in it by chance.
 const zipHead = "PK\x03\x04\x14\x00\x00\x00\x08\x00\n\x00\n\x00\n"
 
-// refusedNow returns what the status says is no log.
+// refusedNow returns the refused files in the status.
 func refusedNow(w *world) string {
 	w.Helper()
 	w.turn(statusInterval)
@@ -21,9 +21,9 @@ func refusedNow(w *world) string {
 	return strings.Join(all, ", ")
 }
 
-// TestAFileThatIsNoLogIsNotRead, is named, and disturbs no log; it is read when it has
-// become one.
-func TestAFileThatIsNoLogIsNotRead(t *testing.T) {
+// A file that is not a log is not read, is reported, and does not affect other logs; it is read
+// when it has become a log.
+func TestAFileThatIsNotALogIsNotRead(t *testing.T) {
 	a, b := lines("a", 3), lines("b", 3)
 	w := newWorld(t)
 	w.append("a.log", a)
@@ -45,16 +45,16 @@ func TestAFileThatIsNoLogIsNotRead(t *testing.T) {
 		t.Errorf("troubles: %s", troubles)
 	}
 
-	// One that grows is still none; the log of this says so once.
+	// If it grows it is still refused, and logged only once.
 	for range 5 {
 		w.append("new.log", zipHead)
 		w.turn(time.Second)
 	}
 	if n := strings.Count(w.log.String(), "file is not a log, not read"); n != 3 {
-		t.Errorf("said %d times:\n%s", n, w.log.String())
+		t.Errorf("logged %d times:\n%s", n, w.log.String())
 	}
 
-	// Written anew it is a log, be it while it is looked at, or long after, cold.
+	// After it was overwritten it is a log, whether it was open or had gone cold.
 	w.truncate("new.log")
 	w.append("new.log", b)
 	w.turns(3)
@@ -72,8 +72,9 @@ func TestAFileThatIsNoLogIsNotRead(t *testing.T) {
 	w.stop()
 }
 
-// TestAFileOfTheSameLengthIsLookedAtAgain: cp over it, in the same second.
-func TestAFileOfTheSameLengthIsLookedAtAgain(t *testing.T) {
+// A file is checked again if its content was replaced by as many bytes in the same second, as with
+// cp.
+func TestAReplacedFileOfTheSameLengthIsCheckedAgain(t *testing.T) {
 	w := newWorld(t)
 	a := lines("a", 1)
 	w.append("a.log", zipHead+strings.Repeat("\x00", len(a)-len(zipHead)))
@@ -89,8 +90,8 @@ func TestAFileOfTheSameLengthIsLookedAtAgain(t *testing.T) {
 	w.stop()
 }
 
-// TestACompressedLogIsNotFollowedWhateverItsName: nothing of it is taken for lines, and
-// what only the compressed copy has is read from there.
+// A compressed log is not followed whatever its name is. None of its bytes are read as lines, and
+// lines that only the compressed copy has are read from it.
 func TestACompressedLogIsNotFollowedWhateverItsName(t *testing.T) {
 	a, b, c := lines("a", 300), lines("b", 300), lines("c", 3)
 	w := newWorld(t, "access.log*")
@@ -113,8 +114,8 @@ func TestACompressedLogIsNotFollowedWhateverItsName(t *testing.T) {
 	w.stop()
 }
 
-// TestExcludedFilesAreNotFollowed; a log that is followed and gets such a name is read to
-// its end.
+// Excluded files are not followed; a followed log that is renamed to such a name is read to its
+// end.
 func TestExcludedFilesAreNotFollowed(t *testing.T) {
 	a, b := lines("a", 3), lines("b", 3)
 	w := newWorld(t, "*")

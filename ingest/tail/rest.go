@@ -12,29 +12,29 @@ import (
 	"sluice/schema"
 )
 
-// rest is what a compressed copy holds of a stream beyond a position.
+// rest is the part of a stream beyond a position that a compressed copy has.
 type rest struct {
 	stream   *checkpoint.Stream
 	path     string
 	position int64     // where reading begins
 	at       time.Time // when it was found
 
-	lines *logfile.LineReader // nil until it is this one's turn
+	lines *logfile.LineReader // nil until it is opened
 	close func() error
 }
 
-// restReader reads what compressed copies hold of streams, one copy after the other.
+// restReader reads the rests of streams from compressed copies, one copy after the other.
 type restReader struct {
 	*env
 	streams    *streams
 	deliveries *deliveries
 	set        *fileSet
 	rests      []*rest
-	nextRest   time.Time // not before that one is opened
+	nextRest   time.Time // not opened before that time
 }
 
-// readRest has a compressed copy read from position as the stream's continuation. It is
-// opened when those before it are read: many copies at once need one descriptor.
+// readRest queues a compressed copy to be read from position as the stream's continuation. It is
+// opened when those before it are read, so that many copies need only one descriptor at a time.
 func (rr *restReader) readRest(q *quest, path string) bool {
 	r := &rest{stream: q.stream, path: path, position: q.position, at: rr.now}
 	if err := r.open(); err != nil {
@@ -52,7 +52,7 @@ func (rr *restReader) readRest(q *quest, path string) bool {
 	return true
 }
 
-// open opens the copy where reading begins, if it is not open.
+// open opens the copy at its position, if it is not open.
 func (r *rest) open() error {
 	if r.lines != nil {
 		return nil
@@ -68,7 +68,7 @@ func (r *rest) open() error {
 	return nil
 }
 
-// shut closes the copy; open begins again where it was closed.
+// shut closes the copy; open continues where it was closed.
 func (r *rest) shut() {
 	if r.lines != nil {
 		r.close() //nolint:errcheck // it was only read
@@ -76,12 +76,11 @@ func (r *rest) shut() {
 	}
 }
 
-// restPause is the time between two attempts to open a compressed copy without a
-// descriptor.
+// restPause is the time between two attempts to open a compressed copy when no descriptor is free.
 const restPause = time.Second
 
-// continueRests reads as many batches as there are compressed copies, one copy after the
-// other. It reports whether there was no room to read.
+// continueRests reads as many batches as there are compressed copies, one copy after the other. It
+// reports whether reading must wait for a buffer or the gate.
 func (rr *restReader) continueRests(ctx context.Context) (waits bool) {
 	for range len(rr.rests) {
 		if rr.now.Before(rr.nextRest) {
@@ -100,7 +99,7 @@ func (rr *restReader) continueRests(ctx context.Context) (waits bool) {
 	return waits
 }
 
-// continueFirst reads a batch from the copy whose turn it is.
+// continueFirst reads a batch from the first copy in the queue.
 func (rr *restReader) continueFirst(r *rest) {
 	err := r.open()
 	if err != nil && rr.set.pressed(err) {
@@ -111,7 +110,7 @@ func (rr *restReader) continueFirst(r *rest) {
 	case noDescriptor(err):
 		rr.nextRest = rr.now.Add(restPause)
 		return
-	default: // it went while it waited: another copy may hold the same
+	default: // it was removed meanwhile; another copy may have the same lines
 		rr.cfg.Log.Warn("compressed copy cannot be read, looking for another", "path", r.stream.Path, "copy", r.path, "err", err)
 		rr.rests = slices.Delete(rr.rests, 0, 1)
 		rr.streams.missing = append(rr.streams.missing, r.stream)

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// compressedAway has 20 logs that were read in part, and whose copies were compressed
-// while nothing followed them.
+// compressedAway creates 20 logs that were read in part, and whose copies were compressed while no
+// process ran.
 func compressedAway(w *world) (want []string) {
 	for i := range 20 {
 		w.append(fmt.Sprintf("%02d.log", i), lines(fmt.Sprint("read", i), 2))
@@ -37,7 +37,7 @@ func wantAllRead(w *world, want []string) {
 	w.tailer.stop()
 }
 
-// TestCompressedCopiesTakeOneDescriptor, however many are read.
+// Compressed copies need one descriptor, however many are read.
 func TestCompressedCopiesTakeOneDescriptor(t *testing.T) {
 	w := newWorld(t)
 	want := compressedAway(w)
@@ -54,9 +54,9 @@ func TestCompressedCopiesTakeOneDescriptor(t *testing.T) {
 	wantAllRead(w, want)
 }
 
-// TestWantOfDescriptorsIsNoLoss: a log was truncated with unread lines, and nothing can be
-// opened for a while. Its compressed copy is looked for again.
-func TestWantOfDescriptorsIsNoLoss(t *testing.T) {
+// A log was truncated with unread lines while no descriptor is free for some time. That is not a
+// loss: its compressed copy is searched for again.
+func TestALackOfDescriptorsIsNoLoss(t *testing.T) {
 	w := newWorld(t)
 	gate := &meter{world: w, perSecond: bufferBytes}
 	w.gate = gate
@@ -79,7 +79,7 @@ func TestWantOfDescriptorsIsNoLoss(t *testing.T) {
 	wantAllRead(w, []string{lines("read", 2) + lines("unread", 3), lines("next", 1)})
 }
 
-// takeDescriptors leaves the process none.
+// takeDescriptors leaves the process no free descriptor.
 func takeDescriptors(t *testing.T) (giveBack func()) {
 	t.Helper()
 	var was unix.Rlimit
@@ -109,8 +109,8 @@ func takeDescriptors(t *testing.T) (giveBack func()) {
 	}
 }
 
-// TestACopyThatGoesWhileItWaitsIsLookedForAgain, and is a loss if there is no other.
-func TestACopyThatGoesWhileItWaitsIsLookedForAgain(t *testing.T) {
+// If a copy is removed while it waits, another one is searched for; if there is none it is a loss.
+func TestACopyRemovedWhileItWaitsIsSearchedAgain(t *testing.T) {
 	w := newWorld(t)
 	want := compressedAway(w)
 	gate := &meter{world: w}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestRotation has a scenario a row: what happens to the logs, and what must have
-// been delivered, stream by stream.
+// TestRotation has one scenario a row: what happens to the logs, and what must have been delivered
+// for each stream.
 func TestRotation(t *testing.T) {
 	a, b, c := lines("a", 3), lines("b", 3), lines("c", 3)
 	tests := []struct {
@@ -60,7 +60,7 @@ func TestRotation(t *testing.T) {
 			w.turn(time.Second)
 			w.write(old, b)
 			w.turn(time.Second)
-			w.turns(200) // the old one is cold by now
+			w.turns(200) // the old one is cold then
 			w.write(old, c)
 			w.turn(time.Second)
 			w.must(old.Close())
@@ -123,9 +123,9 @@ func TestRotation(t *testing.T) {
 			w.start()
 			w.append("access.log", b)
 			w.copy("access.log", "access.log.1")
-			w.turn(time.Second) // the copy is there beside the log
+			w.turn(time.Second) // the copy exists beside the log
 			w.append("access.log", c)
-			w.truncate("access.log") // c was not copied: it is lost, and counted
+			w.truncate("access.log") // c was not copied, so it is lost and counted
 			w.append("access.log", c)
 			w.turns(3)
 		}, []string{a + b, c}},

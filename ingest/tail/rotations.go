@@ -20,8 +20,8 @@ func (d *directory) match(name string) *matcher {
 	return nil
 }
 
-// rotation returns the source with Rotations that the file is of: the log itself, access.log,
-// or what a rotation made of it: access.log.1, access-20261128.log.
+// rotation returns the source with Rotations whose log the file is or was made from: access.log
+// itself, or access.log.1, access-20261128.log.
 func (d *directory) rotation(name string) *matcher {
 	extension := filepath.Ext(name)
 	m := d.shortened(name, name, "")
@@ -34,8 +34,8 @@ func (d *directory) rotation(name string) *matcher {
 	return m
 }
 
-// shortened finds the longest name that stem and extension become without numbers and
-// separators at the stem's end.
+// shortened finds the source with the longest name that results from removing digits and separators
+// at the end of stem.
 func (d *directory) shortened(name, stem, extension string) *matcher {
 	for {
 		base := stem + extension
@@ -49,7 +49,7 @@ func (d *directory) shortened(name, stem, extension string) *matcher {
 	}
 }
 
-// index notes a source of which the directory has one log.
+// index adds a source of which the directory has one log.
 func (d *directory) index(m *matcher) {
 	if m.base == "" || d.byBase[m.base] != nil {
 		return

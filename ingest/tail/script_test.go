@@ -15,8 +15,8 @@ import (
 	"sluice/ingest/logfile"
 )
 
-// script is what happens to some logs, one operation a line. A new kind of event is a
-// line in operations, and one in randomScript.
+// script is a sequence of operations on some logs, one a line. A new kind of event is a line in
+// operations and one in randomScript.
 type script []op
 
 type op struct {
@@ -34,8 +34,8 @@ func (s script) String() string {
 	return b.String()
 }
 
-// operations are what a script can have done, with the number of arguments; follow,
-// the first line, has the sources' patterns.
+// operations are the possible operations with their number of arguments; follow, the first line,
+// has the sources' patterns.
 var operations = map[string]struct {
 	args int
 	do   func(c *chaos, args []string)
@@ -79,10 +79,10 @@ func parseScript(text string) (s script, err error) {
 	return s, nil
 }
 
-// run runs a script, and returns why it failed; empty: every line was delivered once.
+// run runs a script and returns why it failed; empty: every line was delivered once.
 func (s script) run(t testing.TB) string {
 	r := &recorder{TB: t, done: make(chan struct{})}
-	go func() { // a fatal error ends the goroutine
+	go func() { // because a fatal error ends the goroutine
 		defer close(r.done)
 		c := &chaos{world: newWorld(r, strings.Fields(s[0].args[0])...), old: map[string]*os.File{}}
 		c.births = map[logfile.ID]int64{}
@@ -99,7 +99,7 @@ func (s script) run(t testing.TB) string {
 	return strings.Join(r.said, "\n")
 }
 
-// reduced returns the shortest script it finds that fails, too, and why.
+// reduced returns the shortest script that it finds to fail too, and why.
 func (s script) reduced(t testing.TB, why string) (script, string) {
 	deadline := time.Now().Add(time.Minute)
 	for n := len(s) / 2; n > 0; n /= 2 {
@@ -115,7 +115,7 @@ func (s script) reduced(t testing.TB, why string) (script, string) {
 	return s, why
 }
 
-// recorder takes what a run says: whether it failed is the caller's to judge.
+// recorder records the errors of a run, for the caller to judge.
 type recorder struct {
 	testing.TB
 	said []string
@@ -134,7 +134,7 @@ type chaos struct {
 	*world
 	step    int
 	written []string
-	old     map[string]*os.File // descriptors of a server's old children
+	old     map[string]*os.File // descriptors of a server's old workers
 }
 
 func (c *chaos) number(s string) int {
@@ -143,7 +143,7 @@ func (c *chaos) number(s string) int {
 	return n
 }
 
-// made notes when a file was made: each operation is later than the one before.
+// made records when a file was created: each operation is later than the one before.
 func (c *chaos) made(name string) {
 	info, err := os.Stat(c.path(name))
 	c.must(err)
@@ -194,7 +194,7 @@ func (c *chaos) late(name string) {
 	}
 }
 
-// renameAway as logrotate does, and a child keeps the old descriptor.
+// renameAway renames like logrotate, while a worker keeps the old descriptor.
 func (c *chaos) renameAway(name, to string) {
 	if !c.has(name) {
 		return // an empty one has no identity yet
@@ -210,9 +210,9 @@ func (c *chaos) renameAway(name, to string) {
 	}
 }
 
-// known makes sure that the saved checkpoint knows the logs, as Follow does before it
-// stores anything of them. One that is rotated to a name of no source before that is
-// beyond what can be promised; so is what another machine writes before the next poll.
+// known makes sure that the saved checkpoint has the logs, as Follow does before it stores lines of
+// them. A log that is renamed before that, to a name that no source matches, cannot be identified;
+// neither can writes by another host before the next poll.
 func (c *chaos) known() {
 	if c.remote {
 		c.turns(4)
@@ -229,7 +229,7 @@ func (c *chaos) copyTruncate(name, to string, slowly bool) {
 	c.copy(name, to)
 	c.made(to)
 	if slowly {
-		c.turn(time.Second) // the copy is seen beside the log
+		c.turn(time.Second) // the copy is found beside the log
 	}
 	c.truncate(name)
 	if c.step%2 == 0 {
@@ -237,7 +237,7 @@ func (c *chaos) copyTruncate(name, to string, slowly bool) {
 	}
 }
 
-// hole copies and truncates a log whose writer does not append.
+// hole copies and truncates a log whose writer does not use O_APPEND.
 func (c *chaos) hole(name, to string) {
 	if !c.has(name) {
 		return
@@ -251,17 +251,17 @@ func (c *chaos) hole(name, to string) {
 	c.writeAt(name, c.line(), info.Size())
 }
 
-// descriptors lets the process have fewer or more of them from now on.
+// descriptors changes the number of descriptors of the process.
 func (c *chaos) descriptors(n int) {
 	c.maxOpen, c.tailer.set.maxOpen, c.tailer.set.budget = n, n, n
 }
 
-// elsewhere is grow by another machine: inotify reports nothing.
+// elsewhere is grow by another host, without an event of inotify.
 func (c *chaos) elsewhere(name string, lines int) {
 	if !c.remote {
 		return
 	}
-	c.must(c.tailer.coldEvents()) // what the kernel has reported of others by now
+	c.must(c.tailer.coldEvents()) // events of other files so far
 	for wd, f := range c.tailer.set.coldBy {
 		if filepath.Base(f.path()) == name {
 			c.tailer.watch.unwatchCold(wd)
@@ -288,7 +288,7 @@ func (c *chaos) compressAway(name, to string) {
 	c.remove(name)
 }
 
-// switchLink lets a symbolic link name another file, and writes to that.
+// switchLink changes the target of a symbolic link, and writes to that.
 func (c *chaos) switchLink(link, to string) {
 	c.known()
 	c.appendTo(to, c.line())
@@ -296,7 +296,7 @@ func (c *chaos) switchLink(link, to string) {
 	c.must(os.Rename(c.path("link.tmp"), c.path(link)))
 }
 
-// recall brings what was delivered back to what the saved checkpoint says.
+// recall resets what was delivered to what the saved checkpoint has.
 func (c *chaos) recall() {
 	c.kept = nil
 	saved := map[string]int64{}
@@ -338,7 +338,7 @@ func (c *chaos) end() {
 	c.tailer.stop()
 }
 
-// dump says what there is, for whoever has to find out.
+// dump logs the files and streams, to analyse a failure.
 func (c *chaos) dump() {
 	for _, id := range c.order {
 		if s := c.checkpoint.Stream(id); s != nil {
@@ -350,7 +350,7 @@ func (c *chaos) dump() {
 	}
 }
 
-// missing is what of a is not in b, as often.
+// missing returns the elements of a that b does not have as often.
 func missing(a, b []string) (only []string) {
 	count := map[string]int{}
 	for _, s := range b {

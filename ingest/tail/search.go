@@ -15,28 +15,29 @@ import (
 	"sluice/schema"
 )
 
-// quest is a search for a file that holds a stream whose own file was truncated or
-// is gone.
+// quest is a search for a file that has the bytes of a stream whose own file was truncated or is
+// gone.
 type quest struct {
 	stream   *checkpoint.Stream
-	path     string // by which the log was known
+	path     string // the last known path of the log
 	source   *matcher
-	position int64 // from where it is read on
-	// before, if any, compares the bytes before position with those that were read.
+	position int64 // from where it must be read
+	// before, if not nil, compares the bytes before position with those that were read.
 	before func(before []byte) bool
-	// err is that there was no descriptor left to look at a file: what is not found is
-	// not lost for that.
+	// err is set if no descriptor was free to read a file. A stream that is not found is then not
+	// counted as lost.
 	err error
 }
 
-// failed notes why a file could not be looked at.
+// failed records that a file could not be read.
 func (q *quest) failed(err error) {
 	if noDescriptor(err) {
 		q.err = err
 	}
 }
 
-// searcher looks for the files that hold streams whose own file was truncated or is gone.
+// searcher searches for the files that have the bytes of streams whose own file was truncated or is
+// gone.
 type searcher struct {
 	*env
 	contents   *contents
@@ -49,8 +50,8 @@ type searcher struct {
 	heads      heads
 }
 
-// continueInCopy looks for the copy of a log that was just truncated, and has
-// what is unread of it read from there.
+// continueInCopy searches for the copy of a log that was just truncated, and lets its unread part
+// be read from there. It reports whether that is done or will be tried again.
 func (sr *searcher) continueInCopy(f *file) bool {
 	mark := f.mark
 	q := &quest{stream: f.stream, path: f.path(), source: f.source, position: f.read, before: func(before []byte) bool { return sr.contents.markOf(before) == mark }}
@@ -61,12 +62,12 @@ func (sr *searcher) continueInCopy(f *file) bool {
 		return false
 	}
 	sr.streams.positions[f.stream.ID] = max(sr.streams.positions[f.stream.ID], f.read)
-	sr.streams.missing = append(sr.streams.missing, f.stream) // it is looked for again
+	sr.streams.missing = append(sr.streams.missing, f.stream) // searched again
 	return true
 }
 
-// search looks for a file that holds a stream: first among those that are held back
-// and those with a rotation's name beside the log, then among all that are near.
+// search searches for a file that has a stream's bytes: first among the files that are held back
+// and those with a rotation's name beside the log, then among all files near it.
 func (sr *searcher) search(q *quest) bool {
 	if sr.searchNames(q) || sr.searchAll(q) {
 		return true
@@ -78,7 +79,7 @@ func (sr *searcher) search(q *quest) bool {
 	return sr.searchNames(q) || sr.searchAll(q)
 }
 
-// searchNames looks at files whose names are rotations of the log's.
+// searchNames checks files whose names are rotations of the log's.
 func (sr *searcher) searchNames(q *quest) bool {
 	if sr.searchHeld(q) {
 		return true
@@ -106,8 +107,8 @@ func (sr *searcher) searchNames(q *quest) bool {
 	return false
 }
 
-// searchHeld looks at files that are held back and have no name any more: logrotate
-// compressed the copy, and removed it.
+// searchHeld checks files that are held back and have no name any more: copies that logrotate
+// compressed and removed.
 func (sr *searcher) searchHeld(q *quest) bool {
 	for _, f := range sr.set.held {
 		if !f.deleted() || !sr.cfg.Checkpoint.MayHold(q.stream, f.path(), f.bornNs) {
@@ -121,11 +122,11 @@ func (sr *searcher) searchHeld(q *quest) bool {
 	return false
 }
 
-// maxSearchedDirs bounds the directories of other sources that are looked through.
+// maxSearchedDirs is the limit of other sources' directories that are searched.
 const maxSearchedDirs = 256
 
-// searchAll looks at all files beside the log, where its bytes were seen last, and in
-// the sources' directories: an olddir may be one.
+// searchAll checks all files beside the log, in the directories where its bytes were seen last, and
+// in the sources' directories, because one may be logrotate's olddir.
 func (sr *searcher) searchAll(q *quest) bool {
 	dirs := append(q.stream.Dirs(), filepath.Dir(q.path))
 	for dir := range sr.discovery.dirs {
@@ -148,7 +149,7 @@ func (sr *searcher) searchAll(q *quest) bool {
 	return sr.takeBest(q, found)
 }
 
-// candidate is a file that holds the stream that is looked for.
+// candidate is a file that has the bytes of the stream.
 type candidate struct {
 	path       string
 	id         logfile.ID
@@ -157,7 +158,7 @@ type candidate struct {
 	length     int64 // of its content
 }
 
-// candidate looks at a file. False: it is not what is looked for, or another log's.
+// candidate checks a file. ok is false if it does not have the bytes, or is another log's.
 func (sr *searcher) candidate(q *quest, path string) (c candidate, ok bool) {
 	l, err := logfile.Look(path)
 	if err != nil {
@@ -165,7 +166,7 @@ func (sr *searcher) candidate(q *quest, path string) (c candidate, ok bool) {
 		return c, false
 	}
 	if f := sr.set.files[l.ID]; f != nil && f.stream != nil {
-		return c, false // a log of its own, or the stream's, which was truncated
+		return c, false // a log of its own, or the stream's own file, which was truncated
 	}
 	born := sr.bornNs(l.ID, l.BornNs)
 	known := sr.cfg.Checkpoint.HasFile(q.stream, l.ID, born)
@@ -201,7 +202,7 @@ func (sr *searcher) holds(q *quest, s *checkpoint.Stream, open func() (io.ReadCl
 	return same && err == nil
 }
 
-// isQuest reports whether content that begins with start is what is looked for.
+// isQuest reports whether content that begins with start is the stream's.
 func (sr *searcher) isQuest(q *quest, start []byte, open func() (io.ReadCloser, error)) bool {
 	if len(start) == 0 || !q.stream.Begins(start) || !sr.holds(q, q.stream, open) {
 		return false
@@ -223,9 +224,8 @@ func (sr *searcher) isQuest(q *quest, start []byte, open func() (io.ReadCloser, 
 	return q.before == nil || q.before(before)
 }
 
-// takeBest reads on in the best of the files that hold the stream: one with a
-// rotation's name, and of these the longest, for a copy that was made earlier lacks
-// the end.
+// takeBest continues the stream in the best of the candidates: one with a rotation's name, and of
+// these the longest, because a copy that was made earlier does not have the end.
 func (sr *searcher) takeBest(q *quest, found []candidate) bool {
 	if len(found) > 1 {
 		for i := range found {
@@ -251,7 +251,7 @@ func rank(b bool) int {
 	return 0
 }
 
-// contentLength is how many bytes of lines a file holds, as far as they can be read.
+// contentLength returns the uncompressed length of a file, as far as it can be read.
 func contentLength(path string) int64 {
 	r, err := logfile.Open(path)
 	if err != nil {
@@ -265,11 +265,11 @@ func contentLength(path string) int64 {
 		}
 		return n
 	}
-	n, _ := io.Copy(io.Discard, r) //nolint:errcheck // what can be read counts
+	n, _ := io.Copy(io.Discard, r) //nolint:errcheck // a damaged file counts up to its damage
 	return n
 }
 
-// readCopy follows a plain copy as the stream's continuation.
+// readCopy follows an uncompressed copy as the stream's continuation.
 func (sr *searcher) readCopy(q *quest, path string) bool {
 	sr.set.makeRoom(1)
 	fd, st, err := openRegular(path)
@@ -280,7 +280,7 @@ func (sr *searcher) readCopy(q *quest, path string) bool {
 	f := sr.set.files[idOf(&st)]
 	if f != nil && f.stream != nil {
 		unix.Close(fd)
-		return false // a log of its own
+		return false // it became a log of its own
 	}
 	if f == nil {
 		f = &file{id: idOf(&st), source: q.source, fd: -1, wd: -1, last: path, bornNs: sr.bornNs(idOf(&st), logfile.BornNs(fd))}

@@ -13,47 +13,48 @@ import (
 	"sluice/ingest/logfile"
 )
 
-// Source is a set of logs that share a format.
+// Source is a set of logs with one format.
 type Source struct {
-	// Pattern is a path; a glob, in which ** stands for any number of directories and
-	// {a,b} for either; or "re:" and a directory with a regular expression for the
-	// whole file name, as a Flume TAILDIR source has: re:/var/log/apache2/access_.*
+	// Pattern is a path; or a glob, in which ** matches any number of directories and {a,b} either
+	// of two; or "re:" with a directory and a regular expression for the whole file name, as in a
+	// Flume TAILDIR source: re:/var/log/apache2/access_.*
 	Pattern string
 	// Format is a LogFormat, a nickname, a pattern (parse.Lookup), or auto.
 	Format string
-	// Zone is an IANA name for times that say no zone; empty is UTC.
+	// Zone is the IANA name of the time zone for times without one; empty: UTC.
 	Zone   string
 	Labels map[string]string
-	// Exclude are globs (doublestar) of files that are not followed: of
-	// names, or of absolute paths where there is a slash in it.
+	// Exclude are globs (doublestar) of files that are not followed. They match names, or absolute
+	// paths if they have a slash.
 	Exclude []string
-	// Rotations: Pattern is a path, and files that rotations made of it, in its directory,
-	// are the source's too: one that came and was renamed while nobody looked is found.
+	// Rotations is true if Pattern is a path and the source includes the files that rotations made
+	// from it, in its directory, so that a log that was created and renamed between two listings is
+	// found.
 	Rotations bool
-	// Optional: that no file has such a name is nothing to be said.
+	// Optional suppresses the warning that no file matches.
 	Optional bool
 }
 
-// regexpPrefix marks a Pattern that is a directory and a regular expression.
+// regexpPrefix marks a Pattern with a regular expression.
 const regexpPrefix = "re:"
 
-// matcher is a Source, compiled.
+// matcher is a compiled Source.
 type matcher struct {
 	Source
-	dirs    string // a glob of directories; with tree, of the roots
+	dirs    string // a glob of directories; with tree, of the root directories
 	globbed bool   // dirs has a wildcard
-	literal bool   // the pattern is a path
-	tree    string // the whole pattern, absolute, where it has **; "" otherwise
+	literal bool   // the pattern is a path without wildcards
+	tree    string // the whole absolute pattern if it has **; otherwise ""
 	name    func(string) bool
-	base    string // of that path, with Rotations
-	// matched: a file was found. warned: it was logged that none was.
+	base    string // base name of the path, with Rotations
+	// matched: a file was found. warned: it was logged that none was found.
 	matched, warned bool
-	began           time.Time // it is followed since then; zero: since the start
-	failure                   // a tree that is too large
+	began           time.Time // since when it is followed; zero: since the start
+	failure                   // errTreeTooLarge
 }
 
-// Check reports what is wrong with the pattern: its syntax, or a directory that is named
-// instead of files.
+// Check returns an error if the syntax of the pattern is wrong, or if it names a directory instead
+// of files.
 func (s Source) Check() error {
 	_, err := newMatcher(s)
 	return err
@@ -94,7 +95,7 @@ func (m *matcher) compileRegexp(path string) error {
 
 func (m *matcher) compileGlob(path string) error {
 	_, err := os.Lstat(path)
-	if m.literal = err == nil || !strings.ContainsAny(path, `*?[{\`); m.literal { // an existing name like access[1].log, too
+	if m.literal = err == nil || !strings.ContainsAny(path, `*?[{\`); m.literal { // also an existing name like access[1].log
 		path = quoteGlob(path)
 	}
 	if !doublestar.ValidatePattern(path) {
@@ -126,8 +127,8 @@ func (m *matcher) compileGlob(path string) error {
 	return nil
 }
 
-// splitGlob splits an absolute pattern at its slashes. A slash within braces is allowed
-// in directories only, and without ** beside it.
+// splitGlob splits an absolute pattern at its slashes. A slash within braces is permitted only in
+// directories, and only without **.
 func splitGlob(path string) (parts []string, err error) {
 	depth, start := 0, 1
 	class := false  // within brackets
@@ -160,15 +161,15 @@ func splitGlob(path string) (parts []string, err error) {
 	return parts, nil
 }
 
-// match reports whether a file of that name is a log to follow. Compressed files
-// do not grow: what one holds that was not read before is looked for when the
-// log it was made of is gone.
+// match reports whether a file with that name is a log to follow. Compressed files do not grow;
+// what they have that was not read before is searched when the log that they were made from is
+// gone.
 func (m *matcher) match(dir, name string) bool {
 	return m.names(dir, name) && !logfile.CompressedName(name) && !logfile.Excluded(m.Exclude, filepath.Join(dir, name))
 }
 
-// names reports whether the pattern names a file in a directory that expand or a tree
-// has.
+// names reports whether the pattern matches a file in a directory of expand or below a root
+// directory.
 func (m *matcher) names(dir, name string) bool {
 	if m.tree != "" {
 		return doublestar.MatchUnvalidated(m.tree, filepath.Join(dir, name))
@@ -176,12 +177,12 @@ func (m *matcher) names(dir, name string) bool {
 	return m.name(name)
 }
 
-// inDirectory reports whether files in the directory are looked at; with tree, names tells.
+// inDirectory reports whether files in the directory may match; with tree only names can tell.
 func (m *matcher) inDirectory(dir string) bool {
 	return m.tree != "" || doublestar.MatchUnvalidated(filepath.Clean(m.dirs), dir)
 }
 
-// expand returns the directories there are now; with tree, the roots.
+// expand returns the directories that exist now; with tree, the root directories.
 func (m *matcher) expand() ([]string, error) {
 	if !m.globbed {
 		return []string{unquoteGlob(filepath.Clean(m.dirs))}, nil

@@ -9,21 +9,21 @@ import (
 	"sluice/parse"
 )
 
-// SourceSet are sources that may change while Tailers follow them. Its methods may be
-// called at any time.
+// SourceSet is a set of sources that may change while Tailers follow them. Its methods may be
+// called concurrently.
 type SourceSet struct {
 	current atomic.Pointer[[]Source]
 }
 
-// Set replaces the sources. Tailers take them over within some seconds: new ones are
-// followed, and a log is read with its source's present format, zone and labels. A log
-// whose source is gone is read on as long as it is there; new files of it are not found.
+// Set replaces the sources. Tailers apply them within some seconds: new ones are followed, and a
+// log is parsed with its source's present format, zone and labels. A log whose source was removed
+// is read as long as it exists, but new files of it are not found.
 func (s *SourceSet) Set(sources []Source) {
 	sources = slices.Clone(sources)
 	s.current.Store(&sources)
 }
 
-// Sources returns what was set last.
+// Sources returns the sources of the last Set. The slice must not be changed.
 func (s *SourceSet) Sources() []Source {
 	if p := s.current.Load(); p != nil {
 		return *p
@@ -31,17 +31,17 @@ func (s *SourceSet) Sources() []Source {
 	return nil
 }
 
-// same reports whether two sources name the same files.
+// same reports whether two sources match the same files.
 func (s *Source) same(o *Source) bool {
 	return s.Pattern == o.Pattern && s.Optional == o.Optional && s.Rotations == o.Rotations && slices.Equal(s.Exclude, o.Exclude)
 }
 
-// readsAs reports whether lines of both sources are read in the same way.
+// readsAs reports whether lines of both sources are parsed in the same way.
 func (s *Source) readsAs(o *Source) bool {
 	return s.Format == o.Format && s.Zone == o.Zone && maps.Equal(s.Labels, o.Labels)
 }
 
-// takeSources takes over what was set since the last step.
+// takeSources applies the sources that were set since the last step.
 func (di *discovery) takeSources() {
 	if di.cfg.Changing == nil || di.cfg.Changing.current.Load() == di.taken {
 		return
@@ -75,7 +75,7 @@ func (di *discovery) takeSources() {
 	di.leaveSources(old)
 }
 
-// leaveSources drops sources. Logs of theirs that another source names are that one's.
+// leaveSources removes sources. Their logs are assigned to another source that matches them.
 func (di *discovery) leaveSources(gone map[string]*matcher) {
 	dropped := map[*matcher]bool{}
 	for _, m := range gone {
@@ -103,7 +103,7 @@ func (di *discovery) leaveSources(gone map[string]*matcher) {
 	}
 }
 
-// readAnew has the logs of a source read as the source says now.
+// readAnew parses the logs of a source as it is configured now.
 func (di *discovery) readAnew(m *matcher) {
 	for _, f := range di.set.files {
 		if f.source == m {
@@ -112,8 +112,8 @@ func (di *discovery) readAnew(m *matcher) {
 	}
 }
 
-// readAs gives a stream that is known the format, zone and labels of its source, for the
-// lines that are not read yet.
+// readAs gives a known stream the format, zone and labels of its source, for lines that are not
+// read yet.
 func (di *discovery) readAs(f *file) {
 	if f.stream == nil {
 		return
@@ -127,10 +127,10 @@ func (di *discovery) readAs(f *file) {
 	di.cfg.Log.Info("log format changed", "path", f.path(), "format", f.stream.Format)
 }
 
-// Patterns are sources of which is asked which files they name.
+// Patterns are compiled sources, to ask which files they match.
 type Patterns struct{ matchers []*matcher }
 
-// NewPatterns returns the patterns of sources. An error is a pattern's.
+// NewPatterns compiles the patterns of sources. It returns an error if one is invalid.
 func NewPatterns(sources []Source) (*Patterns, error) {
 	p := new(Patterns)
 	for _, s := range sources {
@@ -143,8 +143,8 @@ func NewPatterns(sources []Source) (*Patterns, error) {
 	return p, nil
 }
 
-// Name reports whether one of the sources names the file at an absolute path, by that
-// path or by the one where symbolic links lead.
+// Name reports whether one of the sources matches the file at an absolute path, by that path or by
+// the one to which symbolic links lead.
 func (p *Patterns) Name(path string) bool {
 	dirs := []string{filepath.Dir(path)}
 	if real, err := filepath.EvalSymlinks(dirs[0]); err == nil && real != dirs[0] {
@@ -157,7 +157,7 @@ func (p *Patterns) Name(path string) bool {
 			}
 		}
 	}
-	// A link to the file itself, or one that a source names.
+	// A link to the file itself, or a file that is matched by its target's name.
 	if real, err := filepath.EvalSymlinks(path); err == nil && real != path && filepath.Dir(real) != dirs[len(dirs)-1] {
 		return p.Name(real)
 	}

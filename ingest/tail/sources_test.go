@@ -22,8 +22,8 @@ func (w *world) named(names ...string) (sources []Source) {
 	return sources
 }
 
-// TestSourcesChangeWhileLogsAreFollowed: a new one is followed from its log's start, one
-// that is gone is read on but matches nothing new, and no line is read twice.
+// A new source is followed from its log's start, a removed one is read on but matches nothing new,
+// and no line is read twice.
 func TestSourcesChangeWhileLogsAreFollowed(t *testing.T) {
 	w, set := changingWorld(t)
 	a, b, c := lines("a", 3), lines("b", 3), lines("c", 3)
@@ -56,9 +56,9 @@ func TestSourcesChangeWhileLogsAreFollowed(t *testing.T) {
 	}
 }
 
-// TestAFormatThatChangesIsTheStreams, for what is read from then on; so are the labels, also
-// when another source names the log.
-func TestAFormatThatChangesIsTheStreams(t *testing.T) {
+// A changed format applies to what is read from then on; so do changed labels, also if another
+// source matches the log.
+func TestAChangedFormatAppliesToTheStream(t *testing.T) {
 	w, set := changingWorld(t, "b.log")
 	w.append("b.log", lines("b", 3))
 	w.start()
@@ -87,9 +87,9 @@ func TestAFormatThatChangesIsTheStreams(t *testing.T) {
 
 const commonLine = "192.0.2.1 - - [28/Nov/2026:10:00:00 +0000] \"GET / HTTP/1.1\" 200 17\n"
 
-// TestAnAccessLogThatNoSourceNamesIsSaid, once it grows; an error log, a copy that a rotation
-// made, and what is excluded are not.
-func TestAnAccessLogThatNoSourceNamesIsSaid(t *testing.T) {
+// An access log that matches no source is reported once it grows; an error log, a rotation's copy
+// and excluded files are not.
+func TestAnAccessLogWithoutASourceIsReported(t *testing.T) {
 	w := newWorld(t, "access.log")
 	w.sources[0].Exclude = []string{"private*"}
 	grow := func() {
@@ -136,7 +136,7 @@ func TestAnAccessLogThatNoSourceNamesIsSaid(t *testing.T) {
 	}
 }
 
-// TestASourceWithoutAFileIsAWarning, after a while, if other logs are followed.
+// A source without a file is a warning after a while, if other logs are followed.
 func TestASourceWithoutAFileIsAWarning(t *testing.T) {
 	w, set := changingWorld(t)
 	w.append("a.log", lines("a", 1))
@@ -161,9 +161,9 @@ func TestASourceWithoutAFileIsAWarning(t *testing.T) {
 	}
 }
 
-// TestRotationsOfALogAreItsSources, so that one that came and went while nobody looked is
-// read; the log of another source is that one's, whatever its name.
-func TestRotationsOfALogAreItsSources(t *testing.T) {
+// The rotations of a log belong to its source, so that one that was created and renamed between two
+// listings is read; another source's log belongs to that source, whatever its name is.
+func TestRotationsBelongToTheirLogsSource(t *testing.T) {
 	w, set := changingWorld(t)
 	logs := func(labels ...string) (sources []Source) {
 		for _, name := range labels {
@@ -195,12 +195,12 @@ func TestRotationsOfALogAreItsSources(t *testing.T) {
 	w.turns(2)
 	for _, s := range w.checkpoint.Streams() {
 		if strings.HasSuffix(s.Path, "access.log.2") {
-			t.Error("a source that is gone finds new files")
+			t.Error("a removed source finds new files")
 		}
 	}
 }
 
-// TestPatternsNameFiles, also through symbolic links.
+// Patterns match files also through symbolic links.
 func TestPatternsNameFiles(t *testing.T) {
 	dir := inDirs(t, "real/access.log", "real/other.log")
 	w := &world{TB: t, dir: dir}

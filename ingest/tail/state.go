@@ -6,34 +6,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// state is what is being done with a file. Every file is in one state, and only
-// fileSet.to changes it:
+// state is what is being done with a file. Every file is in one state, and only fileSet.to changes
+// it:
 //
 //	        first listing               quiet, or evicted
 //	 found ───────────────▶ open ◀─────────────────────────▶ cold     its next write is reported
 //	   │                     ▲ ▲   ◀───────────────────────▶ polled   compared by stat
 //	   │                     │ │   ◀───────────────────────▶ waiting  has unread lines
-//	   │   may be a copy     │ │     written, or there is a descriptor
+//	   │   may be a copy     │ │     written, or a descriptor is free
 //	   │   of another log    ▼ │
-//	   │     shelved ◀────▶ held      "open" again when it is a log of its own
+//	   │     shelved ◀────▶ held      "open" again if it is a log of its own
 //	   │              evicted  │
 //	   ▼                       ▼
-//	failing ◀──── an error, from every state; opened again after a time
+//	failing ◀──── an error, from every state; opened again after a pause
 //
 //	gone    ◀──── removed and read to its end, from every state; it is forgotten
 //
-// A file is open (has a descriptor) in open and held. In the others it is closed.
+// A file has a descriptor in the states open and held only.
 type state uint8
 
 const (
 	stateFound   state = iota // not opened yet
 	stateOpen                 // read at every sweep
-	stateHeld                 // open, looked at at every sweep and not read: it may be a copy of a log that is there
-	stateShelved              // held, but closed for want of a descriptor; compared by stat
+	stateHeld                 // open, checked at every sweep and not read, because it may be a copy of an existing log
+	stateShelved              // held, but closed because no descriptor was free; compared by stat
 	stateCold                 // closed, a watch reports its next write
 	statePolled               // closed, compared by stat
-	stateWaiting              // closed with unread lines for want of a descriptor; opened at the next sweep
-	stateFailing              // closed, could not be read; opened again after a time
+	stateWaiting              // closed with unread lines because no descriptor was free; opened at the next sweep
+	stateFailing              // closed, could not be read; opened again after a pause
 	stateGone                 // forgotten
 )
 
@@ -45,7 +45,7 @@ func (s state) asleep() bool {
 	return s == stateFound || s == stateShelved || s == stateCold || s == statePolled
 }
 
-// transitions are the states that may follow each state.
+// transitions are the permitted next states of each state.
 var transitions = [...][]state{
 	stateFound:   {stateOpen, stateFailing, stateGone},
 	stateOpen:    {stateFound, stateOpen, stateHeld, stateCold, statePolled, stateWaiting, stateFailing, stateGone},
@@ -58,9 +58,9 @@ var transitions = [...][]state{
 	stateGone:    {},
 }
 
-// to brings a file into a state: out of the lists of its state before, into those of the
-// next one. A file that becomes closed loses its descriptor, one that is no longer cold
-// its watch. What else a state needs, the caller has set: fd, wd, failure.
+// to changes a file's state: it removes the file from the lists of the previous state and adds it
+// to those of the next one. A file that becomes closed loses its descriptor, and one that is no
+// longer cold its watch. The caller must have set what else the state needs: fd, wd, failure.
 func (set *fileSet) to(f *file, next state) {
 	if set.moved != nil {
 		set.moved(f, next)
@@ -102,7 +102,7 @@ func (set *fileSet) to(f *file, next state) {
 	}
 }
 
-// closeFile closes a file's descriptor, if it has one. Its state stays what it is.
+// closeFile closes a file's descriptor, if it has one. The state does not change.
 func (set *fileSet) closeFile(f *file) {
 	if f.fd >= 0 {
 		unix.Close(f.fd)

@@ -2,8 +2,8 @@ package tail
 
 import "slices"
 
-// moved fails the test if a file changes its state in a way that the table of
-// transitions does not have, or is not what its state says. Every test's Tailer has it.
+// moved fails the test if the table of transitions does not have a change of state, or if a file is
+// not what its state requires. Every test's Tailer uses it.
 func (w *world) moved(f *file, next state) {
 	w.Helper()
 	if !slices.Contains(transitions[f.state], next) {

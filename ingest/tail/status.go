@@ -11,57 +11,59 @@ import (
 	"sluice/schema"
 )
 
-// Status is what a Tailer is about, some seconds old. Its paths are schema.PathText.
+// Status is the state of a Tailer, some seconds old. Paths are as by schema.PathText.
 type Status struct {
 	At time.Time `json:"at"`
-	// Files are followed; Hot of them have grown of late and are open.
+	// Files is the number of followed files; Hot is how many of them grew recently and are open.
 	Files int `json:"files"`
 	Hot   int `json:"hot"`
-	// UnreadBytes are known to wait in the logs.
+	// UnreadBytes are known to be unread.
 	UnreadBytes int64 `json:"unread_bytes"`
-	// WrittenBytes is how long the logs are that are there, ReadBytes how much of them
-	// is read, StoredBytes how much of them table and archive have.
+	// WrittenBytes is the total length of the existing logs. ReadBytes of them are read, and
+	// StoredBytes are in table and archive.
 	WrittenBytes int64 `json:"written_bytes"`
 	ReadBytes    int64 `json:"read_bytes"`
 	StoredBytes  int64 `json:"stored_bytes"`
-	// UnreadSeconds ago the oldest unread line was first seen, UnstoredSeconds ago the
-	// oldest one that is not stored; 0 where there is none.
+	// UnreadSeconds is the age of the oldest unread line since it was first seen, UnstoredSeconds
+	// that of the oldest line that is not stored; 0: none.
 	UnreadSeconds   float64 `json:"unread_seconds"`
 	UnstoredSeconds float64 `json:"unstored_seconds"`
 	// BytesPerSecond and LinesPerSecond are the pace of reading.
 	BytesPerSecond int64     `json:"bytes_per_second"`
 	LinesPerSecond float64   `json:"lines_per_second"`
 	Failing        []Failure `json:"failing,omitempty"`
-	// Behind are the logs with the longest unread part.
+	// Behind are the logs with the longest unread parts.
 	Behind []Behind `json:"behind,omitempty"`
 	// Holes are the logs in which NUL bytes before lines were skipped.
 	Holes []Hole `json:"holes,omitempty"`
 	// Unmatched are the sources that no file has matched since the start.
 	Unmatched []Failure `json:"unmatched,omitempty"`
-	// Strays are files beside logs that are followed: they grow, their lines are those of an
-	// access log, and no source names them.
+	// Strays are files beside followed logs that grow and have lines of an access log, but match no
+	// source.
 	Strays []string `json:"strays,omitempty"`
-	// Held are not read for some seconds, as they may be copies of other logs; their
-	// bytes count as unread. Copies are known to be copies of logs that are there.
+	// Held are not read for some seconds, because they may be copies of other logs; their bytes
+	// count as unread. Copies are known to be copies of existing logs.
 	Held   []string `json:"held,omitempty"`
 	Copies []string `json:"copies,omitempty"`
-	// Losses are what was deleted unread and is not acknowledged.
+	// Losses were deleted before they were read, and are not acknowledged.
 	Losses []checkpoint.Loss `json:"losses,omitempty"`
-	// Refused are files that hold no log.
+	// Refused are files that are not logs.
 	Refused []Refused `json:"refused,omitempty"`
 }
 
 const (
-	// deadAfter: a log that cannot be read for so long is not one that is just being
-	// rotated.
+	// deadAfter is how long a log must have failed before it is reported: less may be a rotation in
+	// progress.
 	deadAfter = 10 * time.Second
-	// unmatchedAfter: a web server that starts with us has made its logs by then.
+	// unmatchedAfter is how long a web server that starts at the same time may take to create its
+	// logs.
 	unmatchedAfter = time.Minute
-	// stuckAfter: a status comes every few seconds, however little there is to do.
+	// stuckAfter is the age at which a status means that the Tailer is stuck; a new one is
+	// published every few seconds.
 	stuckAfter = time.Minute
 )
 
-// Troubles says in words what keeps logs from being read.
+// Troubles describes what prevents logs from being read.
 func (s *Status) Troubles(now time.Time) (troubles []string) {
 	if age := now.Sub(s.At); age > stuckAfter {
 		troubles = append(troubles, fmt.Sprintf("reading is stuck for %s", age.Round(time.Second)))
@@ -73,10 +75,10 @@ func (s *Status) Troubles(now time.Time) (troubles []string) {
 	}
 	for _, l := range s.Losses {
 		if l.Unknown {
-			troubles = append(troubles, "[lost] "+l.String()) // a kind of monitor.Kinds
+			troubles = append(troubles, "[lost] "+l.String()) // the prefix is a kind in monitor.Kinds
 		}
 	}
-	// A source's logs may come later; that nothing at all is followed is a mistake.
+	// Logs of a source may be created later; but if nothing at all is followed, it is a mistake.
 	for _, f := range s.Unmatched {
 		if age := now.Sub(f.Since); s.Files == 0 && age > unmatchedAfter {
 			troubles = append(troubles, fmt.Sprintf("source %s: %s", f.Path, f.Error))
@@ -88,12 +90,12 @@ func (s *Status) Troubles(now time.Time) (troubles []string) {
 	return troubles
 }
 
-// Warnings says in words which logs are perhaps left out.
+// Warnings describes which logs may be missing from the sources.
 func (s *Status) Warnings(now time.Time) (warnings []string) {
 	for _, path := range s.Strays {
 		warnings = append(warnings, path+" grows beside logs that are read, and no source names it")
 	}
-	for _, f := range s.Unmatched { // when nothing at all is followed it is an error
+	for _, f := range s.Unmatched { // if nothing at all is followed, Troubles reports it
 		if age := now.Sub(f.Since); s.Files > 0 && age > unmatchedAfter {
 			warnings = append(warnings, fmt.Sprintf("source %s: %s since %s", f.Path, f.Error, f.Since.UTC().Format(time.RFC3339)))
 		}
@@ -113,8 +115,8 @@ type Failure struct {
 type Behind struct {
 	Path        string `json:"path"`
 	UnreadBytes int64  `json:"unread_bytes"`
-	// MarginSeconds is how long before its deletion the unread part will have been
-	// read, at the present pace; nil where the log's rotation is not known.
+	// MarginSeconds is how long before its deletion the unread part will have been read at the
+	// present pace; nil: the log's rotation is not known.
 	MarginSeconds *float64 `json:"margin_seconds,omitempty"`
 }
 
@@ -124,10 +126,10 @@ type Hole struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// maxNamed bounds what a status lists by name.
+// maxNamed limits the length of each list in a status.
 const maxNamed = 100
 
-// Status returns the latest status. Any goroutine may call it.
+// Status returns the latest status. It may be called concurrently.
 func (t *Tailer) Status() Status {
 	t.statusMu.Lock()
 	defer t.statusMu.Unlock()
@@ -178,7 +180,7 @@ func (t *Tailer) publish() {
 			}
 			if f.copyOf != nil {
 				s.Copies = append(s.Copies, schema.PathText(f.path()))
-				continue // its log has the lines
+				continue // the original log has the lines
 			}
 			s.age(f, t.now.Sub(t.began))
 			if f.holeBytes > 0 {

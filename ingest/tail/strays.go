@@ -18,30 +18,30 @@ import (
 	"sluice/schema"
 )
 
-// stray is a file in a followed directory that no source names.
+// stray is a file in a followed directory that no source matches.
 type stray struct {
 	id      logfile.ID
 	size    int64
-	grown   time.Time // the last growth that was seen
+	grown   time.Time // time of the last growth that was seen
 	decided bool
 	isLog   bool // its lines are those of an access log
 }
 
 const (
-	// strayInterval is the time between two looks at a directory's other files.
+	// strayInterval is the time between two checks of a directory's other files.
 	strayInterval = 30 * time.Second
-	// strayFor after its last growth a stray is no longer named.
+	// strayFor is how long a stray is reported after its last growth.
 	strayFor = 15 * time.Minute
-	// maxStrays bounds what is remembered of a directory, maxStrayNames the names
-	// that one turn of the housekeeping looks at.
+	// maxStrays limits what is remembered of a directory, and maxStrayNames the names that are
+	// checked in one step.
 	maxStrays     = 1000
 	maxStrayNames = 2000
-	// strayBytes of a stray's end are looked at.
+	// strayBytes is how many bytes of a stray's end are examined.
 	strayBytes = 64 << 10
 )
 
-// lookForStrays looks at some of the directories in which logs are followed: is there
-// another file that grows, and that is an access log? A new virtual host's log is.
+// lookForStrays checks some of the followed directories for other files that grow and are access
+// logs, such as a new virtual host's log.
 func (di *discovery) lookForStrays() {
 	if len(di.strays) == 0 {
 		if di.now.Before(di.nextStrays) {
@@ -60,7 +60,7 @@ func (di *discovery) lookForStrays() {
 		d := di.strays[0]
 		di.strays = di.strays[1:]
 		entries, err := di.set.readDir(d.path)
-		if err == nil { // else the listing says so
+		if err == nil { // the listing reports the error
 			di.lookAtStrays(d, entries)
 		}
 		names += 1 + len(entries)
@@ -76,7 +76,7 @@ func (di *discovery) lookAtStrays(d *directory, entries []fs.DirEntry) {
 		}
 		info, err := e.Info()
 		if err != nil {
-			continue // it is gone
+			continue // it was removed
 		}
 		id, err := logfile.IDOf(info)
 		if err != nil {
@@ -109,8 +109,8 @@ func (di *discovery) lookAtStrays(d *directory, entries []fs.DirEntry) {
 	maps.DeleteFunc(d.strays, func(name string, _ *stray) bool { return !there[name] })
 }
 
-// foreign reports whether the file of that name has nothing to do with the logs that are
-// followed: it is none of them, no copy that a rotation made of one, and not excluded.
+// foreign reports whether the file with that name is unrelated to the followed logs: not one of
+// them, not a rotation's copy of one, and not excluded.
 func (d *directory) foreign(name string) bool {
 	path := filepath.Join(d.path, name)
 	if d.files[name] != nil || logfile.CompressedName(name) || d.match(name) != nil || d.match(filepath.Base(checkpoint.RotatedName(path))) != nil {
@@ -124,8 +124,8 @@ func (d *directory) foreign(name string) bool {
 	return true
 }
 
-// isAccessLog reports whether the file's last lines follow the format of a log beside it,
-// or a well-known one. Error logs do not.
+// isAccessLog reports whether the file's last lines match the format of a log beside it, or a
+// well-known one. Error logs do not.
 func (di *discovery) isAccessLog(d *directory, name string, size int64) bool {
 	for followed := range d.files {
 		if checkpoint.KinshipOf(name, followed) == checkpoint.RotatedHere {
@@ -134,7 +134,7 @@ func (di *discovery) isAccessLog(d *directory, name string, size int64) bool {
 	}
 	f, err := os.OpenFile(filepath.Join(d.path, name), os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return false // it is not told what it is
+		return false // it may be readable at the next check
 	}
 	defer f.Close()
 	b := make([]byte, strayBytes)
@@ -162,13 +162,13 @@ func (di *discovery) isAccessLog(d *directory, name string, size int64) bool {
 	return slices.ContainsFunc(slices.Collect(maps.Keys(formats)), func(text string) bool { return reads(text, line) })
 }
 
-// maxStrayFormats of the logs beside a stray are tried.
+// maxStrayFormats is how many formats of logs beside a stray are tried.
 const maxStrayFormats = 16
 
-// reads reports whether a line follows a format, and says a time.
+// reads reports whether a line matches a format and has a time.
 func reads(text string, line []byte) bool {
 	if strings.HasPrefix(text, parse.PatternPrefix) {
-		return false // it may match anything
+		return false // a pattern may match any line
 	}
 	format, err := parse.Lookup(text, nil)
 	if err != nil {

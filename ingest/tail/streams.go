@@ -7,16 +7,16 @@ import (
 	"sluice/schema"
 )
 
-// streams knows how far streams are read whose files are gone, and what was lost.
+// streams tracks the positions of streams whose files are gone, and what was lost.
 type streams struct {
 	*env
-	positions map[schema.StreamID]int64 // how far this process read them
-	missing   []*checkpoint.Stream      // whose files are not found
-	atStart   []*checkpoint.Stream      // those that were known before this process
+	positions map[schema.StreamID]int64 // up to where this process read them
+	missing   []*checkpoint.Stream      // whose files were not found
+	atStart   []*checkpoint.Stream      // those that existed before this process
 }
 
-// position is from where a stream is read on: from where this life got to, where
-// it read it.
+// position returns the position from which a stream must be read: the one that this process has
+// reached, or else the configured one.
 func (st *streams) position(s *checkpoint.Stream) int64 {
 	if read, ok := st.positions[s.ID]; ok {
 		return read
@@ -24,7 +24,7 @@ func (st *streams) position(s *checkpoint.Stream) int64 {
 	return st.cfg.Position(s)
 }
 
-// lost counts what was deleted or cut off before it was read.
+// lost counts bytes that were deleted or truncated before they were read.
 func (st *streams) lost(f *file, bytes int64) {
 	if bytes <= 0 {
 		return
@@ -35,11 +35,11 @@ func (st *streams) lost(f *file, bytes int64) {
 	st.cfg.Log.Error("lines deleted before they were read, lines lost", "path", f.path(), "stream", s.ID, "offset", f.read, "bytes", bytes)
 }
 
-// finishedFor: a log that was quiet for so long while others grew was finished.
+// finishedFor is how long a log must have been quiet, while others grew, to count as finished.
 const finishedFor = 24 * time.Hour
 
-// notFound notes that a log is gone, with no copy of it. If it was still written when
-// it was seen last, the number of its lines that were not read is unknown.
+// notFound records that a log is gone without a copy. If it was still written when it was last
+// seen, the number of unread lines is unknown.
 func (st *streams) notFound(s *checkpoint.Stream) {
 	position := st.position(s)
 	unread := max(0, s.SeenBytes-s.LostBytes-position)
@@ -50,8 +50,8 @@ func (st *streams) notFound(s *checkpoint.Stream) {
 	}
 }
 
-// wasWritten reports whether a log that is gone was written by a server when it was
-// seen last: it had grown of late, and no other log had its name after it.
+// wasWritten reports whether a log that is gone was still written when it was last seen: it had
+// grown recently, and no later log had its name.
 func (st *streams) wasWritten(s *checkpoint.Stream) bool {
 	later, newest := false, int64(0)
 	for _, o := range st.atStart {
@@ -60,15 +60,15 @@ func (st *streams) wasWritten(s *checkpoint.Stream) bool {
 		}
 		later = later || o.Path == s.Path
 		if o == s {
-			later = false // what came before it does not count
+			later = false // an earlier log of that name does not count
 		}
 		newest = max(newest, o.GrownUnix)
 	}
 	return !later && s.GrownUnix > 0 && newest-s.GrownUnix < int64(finishedFor/time.Second)
 }
 
-// unknown notes that what a log held from a position on was not read, and that nobody
-// knows how much it was.
+// unknown records that the bytes of a log from a position on were not read, and that their number
+// is unknown.
 func (st *streams) unknown(s *checkpoint.Stream, from, unread int64) {
 	st.cfg.Checkpoint.Update(func() { s.LostBytes += unread })
 	st.addLoss(checkpoint.Loss{Path: s.Path, Stream: s.ID, From: from, Bytes: unread, Unknown: true})

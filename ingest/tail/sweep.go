@@ -10,19 +10,19 @@ import (
 	"sluice/schema"
 )
 
-// outcome of a look at a file.
+// outcome is the result of a look at a file.
 type outcome uint8
 
 const (
 	atEnd    outcome = iota // nothing is left
 	more                    // there may be more to read
-	starving                // no buffer is free, or the gate is shut
+	starving                // no buffer is free, or the gate permits nothing
 )
 
-// minRead is what a file is read by at least, so that one line fits.
+// minRead is the least size of a read, so that one line fits.
 const minRead = 64 << 10
 
-// sweeper reads what files have grown by.
+// sweeper reads what was appended to files.
 type sweeper struct {
 	*env
 	contents   *contents
@@ -31,14 +31,14 @@ type sweeper struct {
 	set        *fileSet
 	identifier *identifier
 	searcher   *searcher
-	turn       int // where a scarce budget ended
+	turn       int // where the last sweep had to stop
 	sweeping   []*file
 }
 
-// sweep looks at every hot file once. It reports whether there is more to read
-// now, and whether a file had to wait for a buffer or for the gate.
+// sweep looks at every open file once. It reports whether there is more to read now, and whether a
+// file had to wait for a buffer or for the gate.
 func (sw *sweeper) sweep(ctx context.Context) (again, waits bool) {
-	// The files' turn goes on where a scarce budget ended.
+	// It begins where the last sweep had to stop, so that every file gets its turn.
 	n := len(sw.set.hot)
 	if sw.turn >= n {
 		sw.turn = 0
@@ -49,7 +49,7 @@ func (sw *sweeper) sweep(ctx context.Context) (again, waits bool) {
 			break
 		}
 		if f.fd < 0 {
-			continue // closed by what happened to another one
+			continue // it was closed while another file was handled
 		}
 		switch sw.look(ctx, f) {
 		case more:
@@ -65,17 +65,17 @@ func (sw *sweeper) sweep(ctx context.Context) (again, waits bool) {
 	return again || waiting, waits
 }
 
-// look reads what a file has grown by and puts it into the present delivery.
+// look reads what was appended to a file and adds it to the current delivery.
 func (sw *sweeper) look(ctx context.Context, f *file) outcome {
 	before := sw.set.inUse
-	sw.set.inUse = f // it stays open: a look may open the copies that were made of it
+	sw.set.inUse = f // it must stay open, because a look may open copies of it
 	seen := sw.lookAt(ctx, f)
 	sw.set.inUse = before
 	f.unseen = seen != atEnd
 	return seen
 }
 
-// lookAt is look.
+// lookAt is look without the bookkeeping.
 func (sw *sweeper) lookAt(ctx context.Context, f *file) outcome {
 	if f.stream == nil && !sw.identifier.meet(f) {
 		return atEnd
@@ -114,8 +114,7 @@ func (sw *sweeper) lookAt(ctx context.Context, f *file) outcome {
 	return sw.take(ctx, f, b[:n], mark, n < len(b))
 }
 
-// take puts the whole lines of b, which begins with the mark, into the present
-// delivery.
+// take adds the whole lines of b, which begins with the mark, to the current delivery.
 func (sw *sweeper) take(ctx context.Context, f *file, b []byte, mark int, ended bool) outcome {
 	fresh := b[mark:]
 	if grown := f.read + int64(len(fresh)); grown != f.size || !ended {
@@ -145,8 +144,7 @@ func (sw *sweeper) take(ctx context.Context, f *file, b []byte, mark int, ended 
 	return more
 }
 
-// hand makes b, less the mark it begins with, a batch. b lies at the end of the
-// present delivery's buffer.
+// hand adds b without the mark as a batch. b must be at the end of the current delivery's buffer.
 func (ds *deliveries) hand(f *file, b []byte, mark int) {
 	d, data := ds.current, b[mark:]
 	start := f.read
@@ -166,8 +164,8 @@ func (ds *deliveries) hand(f *file, b []byte, mark int) {
 	}
 }
 
-// truncated begins a new life of a file whose bytes before the position are not
-// what they were. What was cut off unread is looked for in a copy.
+// truncated handles a file whose bytes before the position have changed: the file begins a new
+// stream. The unread part is searched for in a copy.
 func (sw *sweeper) truncated(f *file) {
 	if s := f.stream; s != nil {
 		was, unread := f.read, f.unread()
@@ -182,7 +180,7 @@ func (sw *sweeper) truncated(f *file) {
 	f.read, f.size, f.mark, f.growth = 0, 0, sw.contents.markOf(nil), nil
 }
 
-// lostUnread counts what is known to be unread of a log that is gone.
+// lostUnread counts the unread part of a log that is gone, unless a copy has it.
 func (sw *sweeper) lostUnread(f *file) {
 	switch {
 	case f.stream != nil && sw.searcher.continueInCopy(f):
@@ -194,8 +192,8 @@ func (sw *sweeper) lostUnread(f *file) {
 	}
 }
 
-// sweepWaiting opens and looks at each log that waits for a descriptor. It reports
-// whether some still wait with unread lines, and whether there is no room to read.
+// sweepWaiting opens and looks at each log that waits for a descriptor. It reports whether some
+// still wait with unread lines, and whether reading must wait for a buffer or the gate.
 func (sw *sweeper) sweepWaiting(ctx context.Context) (again, waits bool) {
 	for range len(sw.set.waiting) {
 		if ctx.Err() != nil {
@@ -215,7 +213,7 @@ func (sw *sweeper) sweepWaiting(ctx context.Context) (again, waits bool) {
 	return again || len(sw.set.waiting) > 0, false
 }
 
-// reopen opens a log that waited; false: it is not to be read now.
+// reopen opens a log that waited. It returns false if it cannot be read now.
 func (sw *sweeper) reopen(f *file) bool {
 	if len(f.places) == 0 {
 		sw.lostUnread(f)

@@ -11,19 +11,18 @@ import (
 	"sluice/schema"
 )
 
-// Tailer follows logs. Run is its only goroutine; Deliveries, Status and a
-// Delivery's Release may be used from others. Its parts have a type each; a part
-// uses those before it only:
+// Tailer follows logs. Run is its only goroutine; Deliveries, Status and Delivery.Release may be
+// called from others. It consists of these parts, each of which uses only those before it:
 //
-//	env         configuration, counters, the time of the present step
+//	env         configuration, counters, the time of the current step
 //	contents    the first bytes of files, and the mark before a position
 //	streams     positions and losses of streams whose files are gone
-//	deliveries  the buffers that go round
-//	fileSet     the files with their state; which are open
+//	deliveries  the buffers and their reuse
+//	fileSet     the files with their state, and which are open
 //	discovery   directories and the names in them
 //	identifier  which stream a file is, or which log it is a copy of
-//	restReader  what compressed copies hold of streams
-//	searcher    the files that hold streams whose own file is gone
+//	restReader  the parts of streams that compressed copies have
+//	searcher    the files that have streams whose own file is gone
 //	sweeper     reading
 //	margins     how long before their deletion lines will be read
 type Tailer struct {
@@ -44,7 +43,7 @@ type Tailer struct {
 	status    Status
 }
 
-// New prepares a Tailer. Nothing is read before Run.
+// New returns a Tailer. Nothing is read before Run.
 func New(cfg Config) (*Tailer, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -80,7 +79,7 @@ func New(cfg Config) (*Tailer, error) {
 	return t, nil
 }
 
-// assemble makes the parts of a Tailer.
+// assemble creates the parts of a Tailer.
 func (t *Tailer) assemble(e *env) {
 	known := e.cfg.Checkpoint.Streams()
 	t.env = e
@@ -105,15 +104,15 @@ func (t *Tailer) assemble(e *env) {
 	t.set.restsOpen = func() int { return min(len(t.rests.rests), 1) }
 }
 
-// Deliveries are what is read, in order for each stream. The channel is closed
-// when Run returns.
+// Deliveries returns the channel of what is read, in order for each stream. It is closed when Run
+// returns.
 func (t *Tailer) Deliveries() <-chan *Delivery { return t.deliveries.out }
 
-// Counters are the Tailer's.
+// Counters returns the Tailer's counters.
 func (t *Tailer) Counters() *Counters { return &t.counters }
 
-// Run follows the logs until ctx is done. What it read by then is delivered.
-// A log that fails is tried again; an error is one of the machine's.
+// Run follows the logs until ctx is done, and delivers what it read by then. A log that fails is
+// tried again; an error is returned only for a failure of inotify or poll.
 func (t *Tailer) Run(ctx context.Context) (err error) {
 	defer close(t.deliveries.out)
 	if err := t.start(); err != nil {
@@ -159,8 +158,8 @@ func (t *Tailer) stop() {
 	t.watch.close() //nolint:errcheck // nothing is written to it
 }
 
-// step does all there is to do now. It returns how long to wait (negative: until
-// something happens), and whether a write to a cold file ends the wait.
+// step does everything that is due now. It returns how long to wait (negative: without limit), and
+// whether a write to a cold file ends the wait.
 func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err error) {
 	t.now = t.cfg.Now()
 	clear(t.searcher.listings)
@@ -173,14 +172,14 @@ func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err 
 		t.meetAll()
 		t.first = false
 		t.discovery.warnOfUnmatched()
-		t.nextHousekeeping = t.now.Add(housekeeping)
+		t.nextHousekeeping = t.now.Add(housekeepingInterval)
 	}
 	if err := t.discovery.events(); err != nil {
 		return 0, false, err
 	}
 	interval := t.cfg.interval(len(t.set.hot))
 	if early := interval - t.now.Sub(t.lastSweep); early > 0 && early <= interval {
-		return early, false, nil // names came: they are seen to, the sweep is not due
+		return early, false, nil // directory events were handled; the sweep is not due
 	}
 	if err := t.coldEvents(); err != nil {
 		return 0, false, err
@@ -192,8 +191,8 @@ func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err 
 	}
 	restsWait := t.rests.continueRests(ctx)
 	again, waits := t.sweeper.sweep(ctx)
-	if due && t.now.Sub(t.margins.pace.at) >= statusInterval { // after the sweep: sizes are those of a moment ago
-		t.margins.reckon()
+	if due && t.now.Sub(t.margins.pace.at) >= statusInterval { // after the sweep, because sizes are current then
+		t.margins.update()
 		t.publish()
 		t.set.relieve()
 	}
@@ -209,8 +208,8 @@ func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err 
 	return max(t.nextHousekeeping.Sub(t.now), minInterval), true, nil
 }
 
-// waitForRoom is how long to wait when something was left unread: a buffer that
-// comes back ends the wait early.
+// waitForRoom returns how long to wait if something was left unread. A buffer that is released ends
+// the wait early.
 func (t *Tailer) waitForRoom(interval time.Duration) time.Duration {
 	t.lastSweep = time.Time{}
 	if t.gate == nil || t.deliveries.starved.Load() {

@@ -11,15 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxTreeDirs bounds the directories below the ** of all sources: each one costs a watch.
+// maxTreeDirs limits the directories below the ** of all sources, because each needs a watch.
 const maxTreeDirs = 10000
 
-// errTreeTooLarge: some directories below ** are not followed.
+// errTreeTooLarge means that some directories below ** are not followed.
 var errTreeTooLarge = fmt.Errorf("there are more than %d directories below **; the others are not followed: write a narrower pattern", maxTreeDirs)
 
-// Paths returns the regular files that the pattern names now, compressed ones too, in
-// the order of their directories and names. A path without a wildcard is returned as it
-// is. That no file matches is an error.
+// Paths returns the regular files that the pattern matches now, including compressed ones, sorted
+// by directory and name. A path without a wildcard is returned as it is. It returns an error if no
+// file matches.
 func (s Source) Paths() ([]string, error) {
 	m, err := newMatcher(s)
 	if err != nil {
@@ -47,11 +47,11 @@ func (s Source) Paths() ([]string, error) {
 	return nil, fmt.Errorf("%s: no file has such a name", s.Pattern)
 }
 
-// pathWalk collects what a pattern names.
+// pathWalk collects the files that a pattern matches.
 type pathWalk struct {
 	m     *matcher
 	paths []string
-	dir   string // a directory of such a name
+	dir   string // a directory that matches like a file
 	dirs  int
 }
 
@@ -86,7 +86,7 @@ func (w *pathWalk) walk(dir string) error {
 	return nil
 }
 
-// inTree reports whether the directories in d are followed, too.
+// inTree reports whether the directories in d are followed too.
 func (d *directory) inTree() bool {
 	for _, m := range d.matchers {
 		if m.tree != "" {
@@ -96,8 +96,8 @@ func (d *directory) inTree() bool {
 	return false
 }
 
-// addDirectory notes a directory of a source. It returns nil where there is no room for
-// another one of a tree.
+// addDirectory adds a directory of a source. It returns nil if the limit of directories below ** is
+// reached.
 func (di *discovery) addDirectory(m *matcher, path string) *directory {
 	d := di.dirs[path]
 	if d == nil {
@@ -121,8 +121,8 @@ func (di *discovery) addDirectory(m *matcher, path string) *directory {
 	return d
 }
 
-// listTree lists the directories in d that are new. Symbolic links to directories are
-// not followed below **, so there is no loop and no directory has two names.
+// listTree lists the new directories in d. Symbolic links to directories are not followed below **,
+// so there is no loop and no directory has two names.
 func (di *discovery) listTree(d *directory, entries []fs.DirEntry) {
 	if !d.inTree() {
 		return
@@ -134,7 +134,7 @@ func (di *discovery) listTree(d *directory, entries []fs.DirEntry) {
 	}
 }
 
-// enterTree follows the directory of that name in d as well.
+// enterTree follows the directory with that name in d too.
 func (di *discovery) enterTree(d *directory, name string) {
 	path := filepath.Join(d.path, name)
 	var child *directory
@@ -150,7 +150,7 @@ func (di *discovery) enterTree(d *directory, name string) {
 	}
 }
 
-// optional reports whether a directory may go: it is only below the ** of a source.
+// optional reports whether the directory may be removed: it is only below the ** of a source.
 func (d *directory) optional() bool {
 	for _, m := range d.matchers {
 		if m.tree == "" || doublestar.MatchUnvalidated(m.dirs, d.path) {
@@ -160,8 +160,8 @@ func (d *directory) optional() bool {
 	return true
 }
 
-// directoryGone drops a directory that ** found and that is no longer there. It
-// reports false where it must be tried again.
+// directoryGone drops a directory that was found by ** and does not exist any more. It returns
+// false if the directory must be tried again.
 func (di *discovery) directoryGone(d *directory, err error) bool {
 	if !errors.Is(err, fs.ErrNotExist) || !d.optional() {
 		return false
@@ -173,19 +173,19 @@ func (di *discovery) directoryGone(d *directory, err error) bool {
 	return true
 }
 
-// newDirectory reports whether an event tells of a directory that came.
+// newDirectory reports whether an event is for a new directory.
 func newDirectory(e event) bool {
 	return e.mask&unix.IN_ISDIR != 0 && e.mask&(unix.IN_CREATE|unix.IN_MOVED_TO) != 0
 }
 
-// treesFit forgets that trees were too large: the listing that follows finds out.
+// treesFit resets the errors about too large trees before a new listing.
 func (di *discovery) treesFit() {
 	for _, m := range di.matchers {
 		m.failure = failure{}
 	}
 }
 
-// warnOfUnmatched says which sources have had no file so far, and when one has.
+// warnOfUnmatched logs which sources no file has matched so far, and when one has.
 func (di *discovery) warnOfUnmatched() {
 	for _, m := range di.matchers {
 		if !m.matched && !m.warned && !m.Optional {

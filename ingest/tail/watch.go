@@ -12,23 +12,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watcher is the kernel's side of a Tailer: a descriptor that watches the
-// directories, one that watches cold files, and one by which other goroutines end
-// a wait. Where the kernel gives no inotify (its limit of instances is used up)
-// dirs and cold are -1 and the Tailer lists and looks instead.
+// watcher has the inotify descriptors of a Tailer: one for directories, one for cold files, and an
+// eventfd by which other goroutines end a wait. If the kernel provides no inotify instance, because
+// its limit is reached, dirs and cold are -1 and the Tailer lists and polls instead.
 type watcher struct {
 	dirs, cold, wakeup int
 	buffer             []byte
-	// closing: a wake that comes late must not write to a descriptor whose number is
-	// somebody else's file by now.
+	// closing guards closed: a late wake must not write to a descriptor whose number was reused for
+	// another file.
 	closing sync.Mutex
 	closed  bool
-	// add is inotify_add_watch(2); tests have a kernel without a watch left.
+	// add is inotify_add_watch(2); tests replace it by one that fails.
 	add func(fd int, path string, mask uint32) (int, error)
 }
 
-// event is one inotify event; name is empty for an event of the watched file
-// itself.
+// event is one inotify event; name is empty for an event of the watched file itself.
 type event struct {
 	wd     int32
 	mask   uint32
@@ -56,8 +54,8 @@ func newWatcher() (*watcher, error) {
 	return w, nil
 }
 
-// again asks once more for what the kernel did not give at the start. It reports
-// whether there is something new.
+// again requests what the kernel did not provide at the start. It reports whether anything was
+// provided now.
 func (w *watcher) again() bool {
 	had := min(w.dirs, w.cold)
 	for _, fd := range []*int{&w.dirs, &w.cold} {
@@ -86,8 +84,7 @@ func (w *watcher) close() error {
 	return errors.Join(errs...)
 }
 
-// wake ends a wait, the present one or the next. Any goroutine may call it, also
-// after close.
+// wake ends the present or the next wait. It may be called concurrently and also after close.
 func (w *watcher) wake() {
 	w.closing.Lock()
 	defer w.closing.Unlock()
@@ -96,11 +93,11 @@ func (w *watcher) wake() {
 	}
 	var one [8]byte
 	binary.NativeEndian.PutUint64(one[:], 1)
-	unix.Write(w.wakeup, one[:]) //nolint:errcheck // full means that it is awake already
+	unix.Write(w.wakeup, one[:]) //nolint:errcheck // full means that a wake is pending already
 }
 
-// wait sleeps until a directory changes, wake is called, or the time is over;
-// with cold, also until a cold file is written. A negative timeout is none.
+// wait waits until a directory changes, wake is called, or the timeout is over; if cold is set,
+// also until a cold file is written. A negative timeout means no limit.
 func (w *watcher) wait(timeout time.Duration, cold bool) error {
 	fds := []unix.PollFd{{Fd: int32(w.dirs), Events: unix.POLLIN}, {Fd: int32(w.wakeup), Events: unix.POLLIN}, {Fd: int32(w.cold), Events: unix.POLLIN}}
 	if !cold {
@@ -116,12 +113,12 @@ func (w *watcher) wait(timeout time.Duration, cold bool) error {
 	}
 	if fds[1].Revents != 0 {
 		var b [8]byte
-		unix.Read(w.wakeup, b[:]) //nolint:errcheck // it only clears the counter
+		unix.Read(w.wakeup, b[:]) //nolint:errcheck // clears the counter
 	}
 	return nil
 }
 
-// watchDir watches a directory for names.
+// watchDir watches the names in a directory.
 func (w *watcher) watchDir(path string) (int32, error) {
 	if w.dirs < 0 {
 		return -1, nil
@@ -130,8 +127,8 @@ func (w *watcher) watchDir(path string) (int32, error) {
 	return int32(wd), noSpace(err, path)
 }
 
-// watchCold watches an open file for its next write. By its descriptor: its name
-// may be another file's by now.
+// watchCold watches an open file for its next write. It is addressed by its descriptor, because its
+// name may belong to another file now.
 func (w *watcher) watchCold(fd int) (int32, error) {
 	if w.cold < 0 {
 		return -1, unix.ENOSPC
@@ -141,7 +138,7 @@ func (w *watcher) watchCold(fd int) (int32, error) {
 }
 
 func (w *watcher) unwatchCold(wd int32) {
-	unix.InotifyRmWatch(w.cold, uint32(wd)) //nolint:errcheck // it may have fired: then it is gone
+	unix.InotifyRmWatch(w.cold, uint32(wd)) //nolint:errcheck // the watch may have fired, which removes it
 }
 
 func (w *watcher) unwatchDir(wd int32) {
@@ -160,8 +157,8 @@ func noSpace(err error, path string) error {
 	return nil
 }
 
-// drain calls each for the events that wait on fd. It reports whether the queue
-// had overflowed: then everything must be looked at.
+// drain calls each for the pending events of fd. It reports whether the queue had overflowed, so
+// that everything must be checked.
 func (w *watcher) drain(fd int, each func(event)) (overflowed bool, err error) {
 	for fd >= 0 {
 		n, err := unix.Read(fd, w.buffer)

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchHint says what to do about a file or directory that inotify does not watch.
+// watchHint returns the hint for a file or directory that inotify cannot watch.
 func watchHint(err error) string {
 	switch {
 	case errors.Is(err, unix.ENOSPC):
@@ -21,8 +21,8 @@ func watchHint(err error) string {
 	return "the file system may not support inotify"
 }
 
-// instanceHint says what to do where the kernel gives no inotify instance.
-// descriptorLeft: another descriptor of this process could be opened.
+// instanceHint returns the hint for a failure to create an inotify instance. descriptorLeft reports
+// whether the process could open another descriptor.
 func instanceHint(err error, descriptorLeft bool) string {
 	switch {
 	case errors.Is(err, unix.EMFILE) && descriptorLeft:

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestALogThatMayNotBeReadAnyMoreIsAPermissionError: its mode becomes 000 while it is
-// open. It is read on, and watched again when its permissions are back.
-func TestALogThatMayNotBeReadAnyMoreIsAPermissionError(t *testing.T) {
+// The mode of an open log becomes 000. It is read on, and watched again when its permissions are
+// restored.
+func TestALogWithoutReadPermissionIsAPermissionError(t *testing.T) {
 	w := newWorld(t)
 	asNobody(t, w.dir)
 	w.append("access.log", lines("a", 1))
@@ -21,7 +21,7 @@ func TestALogThatMayNotBeReadAnyMoreIsAPermissionError(t *testing.T) {
 	}
 	w.turns(quietSweeps + 15)
 	if said := w.log.String(); strings.Count(said, "idle log cannot be watched") != 1 || !strings.Contains(said, "permission denied") || strings.Contains(said, "max_user_watches") {
-		t.Errorf("it said\n%s", said)
+		t.Errorf("logged\n%s", said)
 	}
 	if s := w.tailer.Status(); s.Hot != 2 || len(s.Failing) > 0 {
 		t.Errorf("%d logs are open, failing: %+v", s.Hot, s.Failing)
@@ -38,9 +38,9 @@ func TestALogThatMayNotBeReadAnyMoreIsAPermissionError(t *testing.T) {
 	w.tailer.stop()
 }
 
-// TestADirectoryThatMayNotBeSearchedIsAPermissionError: of itself, of its parent, and
-// for reading.
-func TestADirectoryThatMayNotBeSearchedIsAPermissionError(t *testing.T) {
+// A permission error is reported for a directory that cannot be searched, for one below such a
+// parent, and for one that cannot be read.
+func TestADirectoryWithoutPermissionIsAPermissionError(t *testing.T) {
 	for name, c := range map[string]struct {
 		dir  string
 		mode os.FileMode
@@ -58,7 +58,7 @@ func TestADirectoryThatMayNotBeSearchedIsAPermissionError(t *testing.T) {
 				t.Errorf("failing: %+v", s.Failing)
 			}
 			if said := w.log.String(); !strings.Contains(said, "permission denied") || strings.Contains(said, "inotify") {
-				t.Errorf("it said\n%s", said)
+				t.Errorf("logged\n%s", said)
 			}
 			w.must(os.Chmod(w.path(c.dir), 0o700))
 			w.turns(40)
@@ -71,7 +71,7 @@ func TestADirectoryThatMayNotBeSearchedIsAPermissionError(t *testing.T) {
 	}
 }
 
-// TestEachLimitIsNamed: the limit that was reached, and no other.
+// The hint names the limit that was reached, and no other.
 func TestEachLimitIsNamed(t *testing.T) {
 	for _, c := range []struct{ hint, want string }{
 		{watchHint(&os.PathError{Op: "watch", Path: "x", Err: unix.ENOSPC}), "fs.inotify.max_user_watches"},

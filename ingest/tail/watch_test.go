@@ -6,10 +6,9 @@ import (
 	"testing"
 )
 
-// TestAWakeThatComesLateWritesToNobodysFile: once the watcher is closed, the kernel
-// gives the number of its descriptor to the next file that is opened. Eight bytes at
-// the end of a table's file cost its opening once.
-func TestAWakeThatComesLateWritesToNobodysFile(t *testing.T) {
+// After the watcher is closed, the kernel reuses the number of its descriptor for the next file
+// that is opened. A late wake must not write to that: it once corrupted the end of a table's file.
+func TestALateWakeWritesToNoOtherFile(t *testing.T) {
 	w, err := newWatcher()
 	if err != nil {
 		t.Fatal(err)

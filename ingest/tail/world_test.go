@@ -22,11 +22,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is a folder of logs, a clock, and a Tailer that is stepped. What it
-// delivers is kept by stream, and every batch must begin where the one before it
-// ended.
+// world is a directory of logs, a clock, and a Tailer that is stepped. It keeps what the Tailer
+// delivers by stream, and checks that every batch begins where the previous one ended.
 type world struct {
-	host string // web01 where it is empty
+	host string // empty: web01
 	testing.TB
 	dir        string
 	clock      time.Time
@@ -42,12 +41,12 @@ type world struct {
 	order      []schema.StreamID
 	log        strings.Builder
 	maxOpen    int
-	remote     bool // no event comes for a write
+	remote     bool // writes cause no event
 	writers    func(fd int) writers
-	hold       bool // deliveries are not taken
+	hold       bool // deliveries are not received
 	kept       []*Delivery
-	births     map[logfile.ID]int64     // if not nil: when files were made
-	born       map[string]time.Duration // by name: when a file was made, by the world's clock
+	births     map[logfile.ID]int64     // if not nil: when files were created
+	born       map[string]time.Duration // by name: when a file was created, by the world's clock
 }
 
 func newWorld(t testing.TB, patterns ...string) *world {
@@ -66,7 +65,7 @@ func newWorld(t testing.TB, patterns ...string) *world {
 	return w
 }
 
-// start begins a life of the Tailer; the checkpoint is that of the file.
+// start starts the Tailer with the checkpoint of the file.
 func (w *world) start() {
 	w.Helper()
 	cp, err := checkpoint.Open(vfs.OS{}, filepath.Join(w.dir, "state", "checkpoint"), "c1")
@@ -90,7 +89,7 @@ func (w *world) start() {
 	w.turn(0)
 }
 
-// crash ends the life without a word.
+// crash ends the Tailer without saving anything.
 func (w *world) crash() {
 	for _, f := range w.tailer.set.files {
 		w.tailer.set.closeFile(f)
@@ -99,7 +98,7 @@ func (w *world) crash() {
 	w.tailer = nil
 }
 
-// stop ends the life and saves what was delivered as stored.
+// stop ends the Tailer and saves what was delivered as stored.
 func (w *world) stop() {
 	w.Helper()
 	w.tailer.set.noteSizes()
@@ -118,7 +117,7 @@ func (w *world) save() {
 	}
 }
 
-// turn lets time pass, and steps until there is nothing to do but wait.
+// turn advances the clock by d, and steps until the Tailer only waits.
 func (w *world) turn(d time.Duration) {
 	w.Helper()
 	w.clock = w.clock.Add(d)
@@ -135,7 +134,7 @@ func (w *world) turn(d time.Duration) {
 	w.Fatal("the tailer does not come to rest")
 }
 
-// turns lets time pass in steps of a second.
+// turns advances the clock in steps of a second.
 func (w *world) turns(n int) {
 	w.Helper()
 	for range n {
@@ -186,7 +185,7 @@ func (w *world) deliver(d *Delivery) {
 	d.Release()
 }
 
-// want fails unless the streams, in the order in which they were met, hold these texts.
+// want fails unless the streams, in the order in which they were found, have these texts.
 func (w *world) want(texts ...string) {
 	w.Helper()
 	var got []string
@@ -218,7 +217,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// append writes as Apache does: with O_APPEND, making the log where it is not.
+// append writes as Apache does: with O_APPEND, and creates the log if necessary.
 func (w *world) append(name, text string) {
 	w.Helper()
 	f := w.open(name)
@@ -252,7 +251,7 @@ func (w *world) copy(from, to string) {
 
 func (w *world) truncate(name string) { w.Helper(); w.must(os.Truncate(w.path(name), 0)) }
 
-// openFiles is how many descriptors of the folder's files this process has.
+// openFiles returns the number of descriptors that this process has for files in the directory.
 func (w *world) openFiles() (n int) {
 	w.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
@@ -265,7 +264,7 @@ func (w *world) openFiles() (n int) {
 	return n
 }
 
-// lines are n lines of a log; no two calls with another tag give the same.
+// lines returns n lines of a log; different tags give different lines.
 func lines(tag string, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -281,8 +280,8 @@ func (w *world) reopen() *checkpoint.File {
 	return cp
 }
 
-// bornAt is when a file was made: files that a test names in born are made so long
-// after the others.
+// bornAt returns when a file was created: files that a test names in born are created so long after
+// the others.
 func (w *world) bornAt(id logfile.ID) int64 {
 	if w.births != nil {
 		return w.births[id]

@@ -10,33 +10,33 @@ import (
 )
 
 const (
-	// housekeeping is how often is seen to what no event tells.
-	housekeeping = time.Second
-	// idleHousekeeping is the same when no log grows.
-	idleHousekeeping = 10 * time.Second
-	// dirsInterval is how often wildcards in directories are expanded, and logs
-	// that are symbolic links are looked at.
+	// housekeepingInterval is the time between checks for changes that inotify does not report.
+	housekeepingInterval = time.Second
+	// idleHousekeepingInterval is the same when no log grows.
+	idleHousekeepingInterval = 10 * time.Second
+	// dirsInterval is how often wildcards in directories are expanded, and logs that are symbolic
+	// links are checked.
 	dirsInterval = 10 * time.Second
-	// listingInterval is how often every directory is listed, should an event have
-	// been missed for a reason nobody thought of.
+	// listingInterval is how often every directory is listed, in case an event was missed for an
+	// unknown reason.
 	listingInterval = 5 * time.Minute
-	// statusInterval is how often sizes are written down and lags are reckoned.
+	// statusInterval is how often sizes are recorded and margins estimated.
 	statusInterval = 5 * time.Second
-	// forgetAfter is how long a stream is kept when its log and all copies of it
-	// are gone and everything is stored. A copy that turns up later, from a backup
-	// say, is a log of its own.
+	// forgetAfter is how long a stream is kept after its log and all copies of it are gone and
+	// everything is stored. A copy that appears later, for example from a backup, is a log of its
+	// own.
 	forgetAfter = 7 * 24 * time.Hour
 )
 
-// housekeep does what time asks for.
+// housekeep does the periodic work that is due.
 func (t *Tailer) housekeep(ctx context.Context) {
 	t.retry()
 	t.pollCold()
-	t.seeToDirectories()
+	t.listDue()
 	t.set.countOrphans()
 	for _, f := range slices.Clone(t.set.hot) {
-		if f.fd >= 0 { // else closed by what happened to another one
-			t.seeTo(ctx, f)
+		if f.fd >= 0 { // otherwise it was closed while another file was handled
+			t.checkQuiet(ctx, f)
 		}
 	}
 	for _, f := range slices.Clone(t.set.held) {
@@ -46,26 +46,26 @@ func (t *Tailer) housekeep(ctx context.Context) {
 	}
 	t.discovery.warnOfUnmatched()
 	t.discovery.lookForStrays()
-	t.nextHousekeeping = t.now.Add(housekeeping)
+	t.nextHousekeeping = t.now.Add(housekeepingInterval)
 	if len(t.set.hot) == 0 && len(t.set.failing) == 0 && !t.discovery.directoriesFail() {
-		t.nextHousekeeping = t.now.Add(idleHousekeeping)
+		t.nextHousekeeping = t.now.Add(idleHousekeepingInterval)
 		if len(t.set.polled) > 0 {
-			t.nextHousekeeping = t.now.Add(min(t.set.pollInterval(), idleHousekeeping))
+			t.nextHousekeeping = t.now.Add(min(t.set.pollInterval(), idleHousekeepingInterval))
 		}
 	}
 }
 
-// seeTo lets a quiet file go cold, and ends one that is finished.
-func (t *Tailer) seeTo(ctx context.Context, f *file) {
+// checkQuiet lets a quiet file go cold, and ends one that is finished.
+func (t *Tailer) checkQuiet(ctx context.Context, f *file) {
 	quiet := t.now.Sub(f.active)
 	switch {
 	case len(f.places) == 0:
-		t.seeToOrphan(ctx, f)
+		t.closeOrphan(ctx, f)
 	case quiet < t.set.quiet() || f.state == stateHeld:
-	case f.size > f.read && !f.part: // whole lines, which nobody has had room for
+	case f.size > f.read && !f.part: // complete lines, for which no buffer was free
 	case f.size > f.read && f.stream != nil && !f.live:
-		// Renamed, quiet for long, and its last line without a newline: it is
-		// taken as it is.
+		// It was renamed, has been quiet for long, and its last line has no newline: the line is
+		// delivered without.
 		if t.sweeper.finishLine(ctx, f) {
 			f.active = t.now
 		}
@@ -74,7 +74,7 @@ func (t *Tailer) seeTo(ctx context.Context, f *file) {
 	}
 }
 
-// retry tries the logs again that failed.
+// retry tries failed logs again.
 func (t *Tailer) retry() {
 	for _, f := range slices.Clone(t.set.failing) {
 		if t.now.Before(f.next) {
@@ -92,8 +92,8 @@ func (t *Tailer) retry() {
 	}
 }
 
-// seeToDirectories lists what has to be listed.
-func (t *Tailer) seeToDirectories() {
+// listDue lists the directories that are due.
+func (t *Tailer) listDue() {
 	all := !t.now.Before(t.discovery.nextListing)
 	if !all && t.now.Before(t.discovery.nextDirs) && !t.relist {
 		return
@@ -119,7 +119,7 @@ func (t *Tailer) seeToDirectories() {
 	t.searcher.seekMissing()
 }
 
-// forget drops what nobody will ask for: with daily rotations of 800 logs the
+// forget removes streams that will not be needed again: with daily rotations of 800 logs the
 // checkpoint would grow by 800 streams a day.
 func (t *Tailer) forget() {
 	t.cfg.Checkpoint.Forget(func(s *checkpoint.Stream) bool {
@@ -134,8 +134,8 @@ func (t *Tailer) forget() {
 	})
 }
 
-// watchAgain asks the kernel again for watches that it did not give at the start.
-// Logs that went cold without one are polled until they are next written.
+// watchAgain asks the kernel again for watches that it did not provide before. Logs that went cold
+// without one are polled until their next write.
 func (t *Tailer) watchAgain() {
 	if t.watch.again() {
 		t.cfg.Log.Info("inotify watches available again")

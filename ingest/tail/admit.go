@@ -11,8 +11,7 @@ import (
 	"sluice/ingest/checkpoint"
 )
 
-// admit begins to follow a file: it is opened, identified, and swept while it
-// grows.
+// admit begins to follow a file: it is opened, identified, and read in the sweeps while it grows.
 func (t *Tailer) admit(f *file) {
 	if !t.set.open(f) {
 		return
@@ -21,10 +20,10 @@ func (t *Tailer) admit(f *file) {
 	t.set.settle(f)
 }
 
-// meetAll admits what the first listing found: first the logs that are known by
-// their inode, so that a copy of one of them is seen to be one.
+// meetAll admits the files of the first listing: first those that are known by their inode, so that
+// copies of them are recognized.
 func (t *Tailer) meetAll() {
-	var strangers []*file
+	var unknown []*file
 	for _, f := range t.set.files {
 		if !t.set.open(f) {
 			continue
@@ -40,35 +39,35 @@ func (t *Tailer) meetAll() {
 			continue
 		}
 		t.set.to(f, stateFound)
-		strangers = append(strangers, f)
+		unknown = append(unknown, f)
 	}
 	t.searcher.findMissing()
-	for _, f := range strangers {
+	for _, f := range unknown {
 		if f.stream == nil {
 			t.admit(f)
 		}
 	}
 }
 
-// coldEvent is one event of a cold file.
+// coldEvent handles one event of a cold file.
 func (t *Tailer) coldEvent(e event) {
 	f := t.set.coldBy[e.wd]
 	if f == nil {
 		return
 	}
 	delete(t.set.coldBy, e.wd)
-	f.wd = -1 // it was a one-shot watch
+	f.wd = -1 // a one-shot watch is removed when it fires
 	if e.mask&unix.IN_MODIFY != 0 {
 		t.warm(f)
 		return
 	}
-	t.set.end(f) // the watch ended with its inode
+	t.set.end(f) // the watch ended because the inode was deleted
 }
 
 // warm opens a file that was cold.
 func (t *Tailer) warm(f *file) {
 	if len(f.places) == 0 {
-		t.outOfSight(f)
+		t.writtenAway(f)
 		return
 	}
 	if t.set.open(f) {
@@ -76,21 +75,20 @@ func (t *Tailer) warm(f *file) {
 	}
 }
 
-// outOfSight is a file that was written after it was moved to where no source
-// looks: its lines can be read nowhere.
-func (t *Tailer) outOfSight(f *file) {
+// writtenAway handles a file that was written after it was moved to where no source looks. Its new
+// lines cannot be read.
+func (t *Tailer) writtenAway(f *file) {
 	t.addLoss(checkpoint.Loss{Path: f.last, From: f.read, Unknown: true})
 	t.cfg.Log.Error("log written after it was moved out of the sources' directories, lines lost", "path", f.last, "inode", f.id.Inode, "hint", "add the directory that the log is moved to as a source")
 	t.set.end(f)
 }
 
-// retire closes a file without a name that is finished.
-// It reports false when it has to be tried again.
+// retire closes a file without a name that is finished. It returns false if it must be tried again.
 func (t *Tailer) retire(ctx context.Context, f *file) bool {
 	var st unix.Stat_t
 	switch err := unix.Fstat(f.fd, &st); {
 	case err == nil && st.Nlink > 0:
-		return t.set.cool(f) // moved out of sight
+		return t.set.cool(f) // it was moved to where no source looks
 	case err == nil && st.Size > f.size: // the next sweep reads it
 		f.size, f.part = st.Size, false
 		return false
