@@ -1,5 +1,5 @@
-// Package checkpoint is what is remembered of every stream between two lives of
-// the process: which file it is, and how far it is stored.
+// Package checkpoint stores what must survive a restart about every stream: which file it is, and
+// up to which position it is stored.
 package checkpoint
 
 import (
@@ -19,17 +19,17 @@ import (
 	"sluice/schema"
 )
 
-// File is what is remembered of every stream. It is one file, replaced whole: a
-// temporary file, fsync, rename, fsync of the directory. Its methods may be
-// called by several goroutines; the fields of its streams are read and written
-// inside Update, but where one goroutine alone uses them and calls Save.
+// File is a checkpoint: one file on disk that is replaced as a whole (temporary file, fsync,
+// rename, fsync of the directory). Its methods may be called concurrently. The fields of its
+// streams may only be read and written inside Update, unless a single goroutine uses them and also
+// calls Save.
 type File struct {
 	fsys vfs.FS
 	path string
 
-	maxBytes int64 // that Open reads
+	maxBytes int64 // limit of what Open reads
 
-	saving sync.Mutex // held while the file is replaced
+	saving sync.Mutex // held while the file on disk is replaced
 
 	mu     sync.Mutex
 	doc    document
@@ -39,74 +39,71 @@ type File struct {
 	usage  map[string]*usage    // by host, of streams that were declared
 	total  usage
 	quota  Quota
-	found  bool                 // it was there when it was opened
+	found  bool                 // the file existed when it was opened
 	byHead map[string][]*Stream // by Stream.Head
 }
 
 type document struct {
 	Kind    string `json:"sluice"`
 	Version int    `json:"version"`
-	// Collector names this folder's segments in the archive; no two share one.
+	// Collector is part of the names of this directory's segments in the archive, and unique.
 	Collector string `json:"collector"`
 	// Seq is the last segment number that was used.
 	Seq     uint64    `json:"seq"`
 	Streams []*Stream `json:"streams"`
-	// Unmarked are the archive's directories that are to be marked as complete.
+	// Unmarked are the archive's directories that must still be marked as complete.
 	Unmarked []Directory `json:"unmarked,omitempty"`
-	// Hosts are those that are missed when they are silent.
+	// Hosts are the hosts that are reported as missing when they are silent.
 	Hosts []string `json:"hosts,omitempty"`
-	// Losses are what was deleted unread, until it is acknowledged.
+	// Losses are lines that were deleted before they were read, until they are acknowledged.
 	Losses []Loss `json:"losses,omitempty"`
 }
 
-// Stream is a stream and how far it is stored.
+// Stream is a stream with its stored position.
 type Stream struct {
 	schema.StreamEntry
-	// Seed, in hexadecimal, shows a collector that the id is of this host.
+	// Seed, in hexadecimal, proves to a collector that the id belongs to this host.
 	Seed string `json:"seed,omitempty"`
-	// Missing are the ranges before Stored that were never received here: their sender
-	// has them stored elsewhere. Lines that come for them are taken.
+	// Missing are the ranges before Stored that were never received here, because their sender has
+	// them stored elsewhere. Lines that arrive for them are accepted.
 	Missing []schema.Range `json:"missing,omitempty"`
-	// Files are the places the stream was seen in: the log, and copies of it.
+	// Files are the files that the stream was seen in: the log, and copies of it.
 	Files []logfile.ID `json:"files"`
-	// HeadBytes of the stream's beginning have the hash Head: its first line.
+	// HeadBytes is the length of the stream's first line, and Head its hash.
 	HeadBytes int    `json:"head_bytes"`
 	Head      string `json:"head"`
-	// TailBytes before TailAt have the hash Tail, where known: with Head it tells
-	// a copy of this log from another log that begins alike.
+	// TailBytes is how many bytes before TailAt have the hash Tail, if known. Together with Head it
+	// distinguishes a copy of this log from another log that begins alike.
 	TailBytes int    `json:"tail_bytes,omitempty"`
 	Tail      string `json:"tail,omitempty"`
 	TailAt    int64  `json:"tail_at,omitempty"`
-	tail      []byte // not hashed yet
-	// Marks are of the stream's beginning and of places on the way: fingerprint.go.
-	// Checkpoints of older versions have none; they begin where reading goes on.
+	tail      []byte // the bytes of Tail that are not hashed yet
+	// Marks are checksums of the stream's beginning and of samples behind it: fingerprint.go.
+	// Checkpoints of older versions have none; then the marks begin where reading continues.
 	Marks []Mark `json:"marks,omitempty"`
-	// Born is when each of Files was made, nanoseconds since 1970; 0 where that is not
-	// known. Files beyond its length are of an older version.
+	// Born is when each of Files was created, in nanoseconds since 1970; 0: not known. Files beyond
+	// its length were recorded by an older version.
 	Born []int64 `json:"born_ns,omitempty"`
-	// PathBytes is Path where that is not UTF-8: JSON cannot say it.
+	// PathBytes is Path if that is not UTF-8, which JSON cannot represent.
 	PathBytes []byte `json:"path_bytes,omitempty"`
-	// LastPath is where its file is, if that is not in Path's directory: the target of
-	// a symbolic link, a copy in an olddir.
+	// LastPath is where its file is, if that is not in Path's directory: the target of a symbolic
+	// link, or a copy in an olddir.
 	LastPath      string `json:"last_path,omitempty"`
 	LastPathBytes []byte `json:"last_path_bytes,omitempty"`
-	// SeenBytes is the greatest length the log was seen with: what of it is not
-	// stored when the log is gone is lost.
+	// SeenBytes is the greatest length of the log that was seen. What of it is not stored when the
+	// log is gone is lost.
 	SeenBytes int64 `json:"seen_bytes,omitempty"`
-	// SkippedBytes at the beginning were not read: the operator wanted new lines
-	// only.
+	// SkippedBytes at the beginning were not read, because the operator requested new lines only.
 	SkippedBytes int64 `json:"skipped_bytes,omitempty"`
-	// LostBytes were deleted before they were read, and counted.
+	// LostBytes were deleted before they were read, and are counted.
 	LostBytes int64 `json:"lost_bytes,omitempty"`
-	// GrownUnix is when the log was last seen to grow, in seconds; 0 where that is not
-	// known.
+	// GrownUnix is when the log was last seen to grow, in seconds since 1970; 0: not known.
 	GrownUnix int64 `json:"grown_unix,omitempty"`
-	// GoneUnix is when none of its files was there any more, in seconds; 0 while
-	// one is.
+	// GoneUnix is when none of its files existed any more, in seconds since 1970; 0: one exists.
 	GoneUnix int64 `json:"gone_unix,omitempty"`
 
-	cost    int64     // of its host's quota, where it was declared
-	touched time.Time // when its sender last named it or sent something of it
+	cost    int64     // of its host's quota, if it was declared
+	touched time.Time // when its sender last named it or sent lines of it
 }
 
 // ErrDamaged is returned if the checkpoint exists and cannot be used. Starting without
@@ -116,14 +113,14 @@ var ErrDamaged = errors.New("checkpoint is damaged or not of sluice")
 const (
 	documentKind    = "checkpoint"
 	documentVersion = 1
-	// maxFileBytes: some hundred bytes a stream, for a million streams.
+	// maxFileBytes is the limit of the file: some hundred bytes for each of a million streams.
 	maxFileBytes = 1 << 30
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Open reads the checkpoint at path; where there is none it starts a new one,
-// with collector as its id.
+// Open reads the checkpoint at path. If it does not exist, Open returns a new one with collector as
+// its id.
 func Open(fsys vfs.FS, path, collector string) (*File, error) {
 	c := &File{fsys: fsys, path: path, maxBytes: maxFileBytes}
 	c.index()
@@ -149,7 +146,7 @@ func Open(fsys vfs.FS, path, collector string) (*File, error) {
 	return c, nil
 }
 
-// decode reads a JSON document and, on a line of its own, its CRC-32C.
+// decode parses a JSON document that is followed by a line with its CRC-32C.
 func (c *File) decode(b []byte) error {
 	body, err := vfs.WithoutSum(b)
 	if err != nil {
@@ -182,8 +179,8 @@ func (c *File) decode(b []byte) error {
 	return nil
 }
 
-// Save writes the checkpoint. When it returns nil the new one survives a crash;
-// else the old one is still there.
+// Save writes the checkpoint. If it returns nil the new one is durable; otherwise the old one still
+// exists.
 func (c *File) Save() error {
 	if err := c.save(); err != nil {
 		return fmt.Errorf("checkpoint: write %s: %w", c.path, err)
@@ -205,20 +202,20 @@ func (c *File) save() error {
 		return err
 	}
 	body = vfs.WithSum(body)
-	if int64(len(body)) > c.maxBytes { // Open would refuse it, and the old one is whole
+	if int64(len(body)) > c.maxBytes { // Open would reject it, while the old file is valid
 		return fmt.Errorf("%d streams take %d bytes, and %d can be read again", len(c.Streams()), len(body), c.maxBytes)
 	}
 	return vfs.Replace(c.fsys, c.path, body)
 }
 
-// Stream returns the stream of that id, nil when it is not known.
+// Stream returns the stream with that id, or nil.
 func (c *File) Stream(id schema.StreamID) *Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.byID[id]
 }
 
-// Begin notes a stream's first line, where it was made without a file.
+// Begin records a stream's first line if the stream was created without a file.
 func (c *File) Begin(t *Stream, start []byte) {
 	first := head(start)
 	c.mu.Lock()
@@ -227,35 +224,37 @@ func (c *File) Begin(t *Stream, start []byte) {
 	c.byHead[t.Head] = append(c.byHead[t.Head], t)
 }
 
-// Streams returns all streams, in the order in which they were met.
+// Streams returns all streams, in the order in which they were added. The slice belongs to the
+// caller.
 func (c *File) Streams() []*Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.doc.Streams)
 }
 
-// Stored is how far the stream is stored.
+// Stored returns the stream's stored position.
 func (c *File) Stored(t *Stream) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return t.Stored
 }
 
-// Missing is what of a stream before Stored was never received here.
+// Missing returns the ranges before Stored that were never received here. The slice belongs to the
+// caller.
 func (c *File) Missing(t *Stream) []schema.Range {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(t.Missing)
 }
 
-// Update runs f while nobody else looks at the streams' fields.
+// Update calls f while no other goroutine can access the streams' fields.
 func (c *File) Update(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f()
 }
 
-// Forget drops the streams that done says true of.
+// Forget removes the streams that done returns true for.
 func (c *File) Forget(done func(*Stream) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -266,7 +265,7 @@ func (c *File) Forget(done func(*Stream) bool) {
 	}
 }
 
-// index makes the maps anew.
+// index rebuilds the maps.
 func (c *File) index() {
 	c.byID = map[schema.StreamID]*Stream{}
 	c.byFile = map[logfile.ID][]*Stream{}
@@ -291,8 +290,8 @@ func (c *File) enter(t *Stream) {
 	}
 }
 
-// NextSeq returns a segment number that was not used. It is saved with the next
-// Save; until then the segment's own name, found again by UseSeq, keeps it.
+// NextSeq returns an unused segment number. It is durable after the next Save; until then the name
+// of the segment has it, from which UseSeq takes it at a start.
 func (c *File) NextSeq() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -300,12 +299,12 @@ func (c *File) NextSeq() uint64 {
 	return c.doc.Seq
 }
 
-// UseSeq takes note of a number that a segment in the spool has.
+// UseSeq marks the number of a segment in the spool as used.
 func (c *File) UseSeq(seq uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.doc.Seq = max(c.doc.Seq, seq)
 }
 
-// Collector is the id that names this folder's files in the archive.
+// Collector returns the id that is part of the names of this directory's files in the archive.
 func (c *File) Collector() string { return c.doc.Collector }

@@ -23,7 +23,7 @@ func openText(s string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(s)), nil }
 }
 
-// identify is File.Identify for a log whose content is text.
+// identify calls File.Identify for a log whose content is text.
 func identify(t *testing.T, c *File, id logfile.ID, text string) *Stream {
 	t.Helper()
 	return identifyAt(t, c, "missing/access.log", id, text)
@@ -38,7 +38,7 @@ func identifyAt(t *testing.T, c *File, path string, id logfile.ID, text string) 
 	return tracked
 }
 
-// TestCheckpointIsOldOrNewAfterACrash loses power at every operation of a save.
+// After a loss of power at any operation of a save, the checkpoint is the old or the new one.
 func TestCheckpointIsOldOrNewAfterACrash(t *testing.T) {
 	for seed := range uint64(50) {
 		for op := 0; ; op++ {
@@ -79,7 +79,7 @@ func TestCheckpointIsOldOrNewAfterACrash(t *testing.T) {
 	}
 }
 
-// TestADamagedCheckpointIsAnError: starting over silently would double every line.
+// A damaged checkpoint is an error, because starting without it would store every line twice.
 func TestADamagedCheckpointIsAnError(t *testing.T) {
 	good := crashfs.New()
 	c, err := Open(good, "/checkpoint", "c1")
@@ -126,7 +126,7 @@ func TestADamagedCheckpointIsAnError(t *testing.T) {
 	}
 }
 
-// TestIdentity says which file is which stream.
+// TestIdentity has one file a row, and whether it is the stream.
 func TestIdentity(t *testing.T) {
 	const log = "first\nsecond\nthird\n"
 	start := func(t *testing.T) (*File, *Stream) {
@@ -163,7 +163,7 @@ func TestIdentity(t *testing.T) {
 			c, tracked := start(t)
 			got := identifyAt(t, c, test.path, test.id, test.text)
 			if same := got == tracked; same != test.same {
-				t.Errorf("taken for the same stream: %v, want %v", same, test.same)
+				t.Errorf("same stream: %v, want %v", same, test.same)
 			}
 			if again := identifyAt(t, c, test.path, test.id, test.text); again != got {
 				t.Errorf("the second look finds another stream")

@@ -16,11 +16,11 @@ import (
 )
 
 // ErrNoContent is returned if no uncompressed file of the stream can be read now. It may be
-// compressed, or removed.
+// compressed or removed.
 var ErrNoContent = errors.New("no file of the stream can be read")
 
-// ReadAt reads the stream's bytes from its log; fewer than len(b) where the log ends
-// before. ErrNoContent: there is none to read.
+// ReadAt reads the stream's bytes from its log; fewer than len(b) if the log ends before. It
+// returns ErrNoContent if there is no file to read.
 func (c *File) ReadAt(t *Stream, b []byte, offset int64) (n int, err error) {
 	c.mu.Lock()
 	t.settleTail()
@@ -38,8 +38,8 @@ func (c *File) ReadAt(t *Stream, b []byte, offset int64) (n int, err error) {
 	return n, err
 }
 
-// open finds the stream's log: where it was first seen, or beside that under a name that
-// it may have been given when it was rotated.
+// open finds the stream's log: at its first path, or in the same directory under a name that a
+// rotation may have given it.
 func (t *Stream) open() (*os.File, error) {
 	if f := t.openAs(t.Path); f != nil {
 		return f, nil
@@ -61,9 +61,9 @@ func (t *Stream) open() (*os.File, error) {
 	return nil, fmt.Errorf("%w: %s", ErrNoContent, t.Path)
 }
 
-// openAs opens a file if it is the stream's: one of its files by inode and the time when
-// it was made (inodes are used again), with its first line and the last bytes that were
-// read of it; nil if not.
+// openAs opens a file if it is the stream's: it must be one of its files by inode and birth time
+// (inodes are reused), and have its first line and the last bytes that were read of it. It returns
+// nil if it is not.
 func (t *Stream) openAs(path string) *os.File {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || logfile.CompressedName(path) {
@@ -73,13 +73,13 @@ func (t *Stream) openAs(path string) *os.File {
 	if err != nil {
 		return nil
 	}
-	if info, err = f.Stat(); err == nil { // of what was opened: the name may be another file's by now
+	if info, err = f.Stat(); err == nil { // of the open file, because the name may belong to another one now
 		id, err := logfile.IDOf(info)
 		if err == nil && t.hasFile(id, logfile.BornNs(int(f.Fd()))) && t.isIn(f) {
 			return f
 		}
 	}
-	_ = f.Close() // it was read only
+	_ = f.Close() // it was only read
 	return nil
 }
 
@@ -96,8 +96,8 @@ func (t *Stream) isIn(f *os.File) bool {
 	return err == nil && hashOf(tail) == t.Tail
 }
 
-// Fork makes another stream of a stream's log, which goes on where t is stored, and
-// forgets t: a collector has other lines under its id.
+// Fork creates another stream for a stream's log, which continues where t is stored, and removes t.
+// It is used if a collector has other lines under t's id.
 func (c *File) Fork(t *Stream) (*Stream, error) {
 	c.mu.Lock()
 	old, err := hex.DecodeString(t.Seed)

@@ -13,21 +13,20 @@ import (
 	"sluice/ingest/logfile"
 )
 
-// A stream's fingerprint is its first line (Head), the checksum of its first
-// prefixBytes, samples on the way, and the bytes before the last position that was
-// noted (Tail). One sample is kept for each power of two that the stream grew
-// beyond: a log of any length has few, and a copy is compared without reading all
-// of it.
+// A stream's fingerprint consists of its first line (Head), the checksum of its first prefixBytes,
+// samples behind that, and the bytes before the last recorded position (Tail). One sample is kept
+// for each power of two of the stream's length: a log of any length has few, and a copy can be
+// compared without reading all of it.
 
 const (
-	// tailBytes are enough to tell a log from another: a whole line, its time too.
+	// tailBytes are enough to distinguish two logs: a whole line with its time.
 	tailBytes = 256
-	// prefixBytes are compared whole: logs that begin alike differ in them, if at all.
+	// prefixBytes are compared completely: logs that begin alike usually differ in them.
 	prefixBytes = 64 << 10
 )
 
-// Mark is bytes [from, to) of a stream and their CRC-32C, in this order: as small in
-// JSON as it can be, as there are many.
+// Mark is start, end and CRC-32C of a range of a stream. It is an array, because there are many and
+// that is the shortest form in JSON.
 type Mark [3]int64
 
 func markOf(from int64, b []byte) Mark {
@@ -38,14 +37,14 @@ func (m Mark) valid() bool { return 0 <= m[0] && m[0] <= m[1] && m[1]-m[0] <= pr
 
 func (m Mark) matches(b []byte) bool { return int64(crc32.Checksum(b, castagnoli)) == m[2] }
 
-// Remember notes the bytes before position, for Holds: a batch's, or at least the
-// last tailBytes. They are copied; what they hash to is calculated when it is asked
-// for: thousands of batches a second come by.
+// Remember records the bytes before position for Holds: those of a batch, or at least the last
+// tailBytes. They are copied. Their hash is only calculated when it is needed, because Remember is
+// called thousands of times a second.
 func (c *File) Remember(t *Stream, before []byte, position int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if position < t.TailAt {
-		return // it is read again, from before what was noted
+		return // the range is read again; the recorded position is behind it
 	}
 	t.extendPrefix(before, position)
 	before = before[max(0, len(before)-tailBytes):]
@@ -56,18 +55,18 @@ func (c *File) Remember(t *Stream, before []byte, position int64) {
 	t.TailBytes, t.TailAt = len(before), position
 }
 
-// RememberLast is Remember for what is behind all that was noted before.
+// RememberLast is Remember if position is behind all that was recorded before.
 func (c *File) RememberLast(t *Stream, before []byte, position int64) {
 	c.mu.Lock()
 	behind := position > t.TailAt
 	c.mu.Unlock()
-	if behind { // another sender's, in the moment between, does no harm
+	if behind { // a concurrent call of another sender in between is harmless
 		c.Remember(t, before, position)
 	}
 }
 
-// Tail returns what Remember noted last: length bytes before at have that hash. length is
-// 0 where nothing was noted.
+// Tail returns what Remember recorded last: the hash of the length bytes before at. length is 0 if
+// nothing was recorded.
 func (c *File) Tail(t *Stream) (at int64, hash [12]byte, length int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,14 +78,14 @@ func (c *File) Tail(t *Stream) (at int64, hash [12]byte, length int) {
 	return t.TailAt, [12]byte(sum), t.TailBytes
 }
 
-// TailHash is the hash of a stream's last bytes, as Tail returns it.
+// TailHash returns the hash of a stream's last bytes, as in Tail.
 func TailHash(b []byte) [12]byte {
 	sum := sha256.Sum256(b)
 	return [12]byte(sum[:12])
 }
 
-// Contradicts reports whether data, which stand at start, have other bytes than were noted
-// where both have them.
+// Contradicts reports whether data, which begin at start, differ from the recorded tail. It returns
+// false if data do not include all of the tail.
 func (c *File) Contradicts(t *Stream, data []byte, start int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,8 +100,8 @@ func (c *File) Contradicts(t *Stream, data []byte, start int64) bool {
 	return hashOf(b) != t.Tail
 }
 
-// extendPrefix takes the bytes before position into the first mark, as long as it
-// is without a hole and shorter than prefixBytes.
+// extendPrefix adds the bytes before position to the first mark, if they continue it and it is
+// shorter than prefixBytes.
 func (t *Stream) extendPrefix(before []byte, position int64) {
 	start := position - int64(len(before))
 	if len(t.Marks) == 0 {
@@ -120,22 +119,22 @@ func (t *Stream) extendPrefix(before []byte, position int64) {
 	m[1] = end
 }
 
-// settleTail brings Tail up to date with what Remember noted.
+// settleTail calculates Tail from the bytes that Remember recorded.
 func (t *Stream) settleTail() {
 	if t.tail != nil {
 		t.Tail = hashOf(t.tail)
 	}
 }
 
-// HasTail reports whether bytes were noted that Holds can look for.
+// HasTail reports whether bytes were recorded that Holds can compare.
 func (c *File) HasTail(t *Stream) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return t.TailBytes > 0
 }
 
-// Holds reports whether the content has the stream's fingerprint, but for the first
-// line: Stream.Begins.
+// Holds reports whether the content has the stream's fingerprint, except for the first line, which
+// Stream.Begins compares.
 func (c *File) Holds(t *Stream, open func() (io.ReadCloser, error)) (bool, error) {
 	c.mu.Lock()
 	t.settleTail()
@@ -145,9 +144,8 @@ func (c *File) Holds(t *Stream, open func() (io.ReadCloser, error)) (bool, error
 	return known.contentMatches(open)
 }
 
-// HoldsEnd is Holds for a file that is known to be the stream's by its inode and the
-// time when it was made: only the last bytes are compared, for somebody may have edited
-// it in place.
+// HoldsEnd is Holds for a file that is known to be the stream's by its inode and birth time: only
+// the last bytes are compared, because the file may have been edited in place.
 func (c *File) HoldsEnd(t *Stream, open func() (io.ReadCloser, error)) (bool, error) {
 	c.mu.Lock()
 	t.settleTail()
@@ -167,22 +165,22 @@ func (t *Stream) contentMatches(open func() (io.ReadCloser, error)) (same bool, 
 	for _, m := range t.Marks {
 		b, err := window.read(m[0], m[1])
 		if err != nil || !m.matches(b) {
-			return false, nil // shorter, damaged, or other bytes: it is not this stream
+			return false, nil // shorter, damaged, or other bytes: not this stream
 		}
 	}
 	b, err := window.read(t.TailAt-int64(t.TailBytes), t.TailAt)
 	return err == nil && hashOf(b) == t.Tail, nil
 }
 
-// window reads ranges of content that may overlap, in order of their ends, from a
-// reader that may not be able to go back.
+// window reads ranges of content, which may overlap, in the order of their ends, from a reader that
+// may not be able to seek.
 type window struct {
 	r    io.Reader
 	last []byte // the bytes before at
 	at   int64
 }
 
-// read returns the bytes [start, end), valid until the next read.
+// read returns the bytes [start, end). They are valid until the next read.
 func (w *window) read(start, end int64) ([]byte, error) {
 	switch kept := w.at - int64(len(w.last)); {
 	case end < w.at || start < kept:

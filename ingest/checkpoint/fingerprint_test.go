@@ -15,8 +15,8 @@ import (
 	"sluice/schema"
 )
 
-// TestAFingerprintTellsLogsApart: one that differs in any byte of the first 64 KiB, or in
-// the last, is another log, after a restart too; and a longer one is the same.
+// A log that differs in any byte of the first 64 KiB, or in the last byte, is another log, also
+// after a restart; a longer one is the same.
 func TestAFingerprintTellsLogsApart(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 1))
@@ -56,14 +56,14 @@ func TestAFingerprintTellsLogsApart(t *testing.T) {
 			t.Fatalf("seed %d: the log is not known again: %v of %d bytes", seed, s.Marks, len(log))
 		}
 		if same(log[:len(log)-1]) {
-			t.Errorf("seed %d: a copy without the last byte is taken for the log", seed)
+			t.Errorf("seed %d: a copy without the last byte is identified as the log", seed)
 		}
 		for range 200 {
 			at := random.IntN(min(len(log), prefixBytes))
 			other := bytes.Clone(log)
 			other[at] ^= 1
 			if same(other) {
-				t.Fatalf("seed %d: byte %d differs, and it is taken for the log: %v", seed, at, s.Marks)
+				t.Fatalf("seed %d: byte %d differs, and it is identified as the log: %v", seed, at, s.Marks)
 			}
 		}
 		if len(s.Marks) > 50 {
@@ -72,8 +72,7 @@ func TestAFingerprintTellsLogsApart(t *testing.T) {
 	}
 }
 
-// TestALogIsNotReadFromAFileThatGotItsInode: inodes are used again, and health checks make
-// logs that begin alike.
+// A log is not read from a later file with the same inode, although both begin alike.
 func TestALogIsNotReadFromAFileThatGotItsInode(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
 	text := []byte("the same line\n")
@@ -85,7 +84,7 @@ func TestALogIsNotReadFromAFileThatGotItsInode(t *testing.T) {
 		t.Fatal(err)
 	}
 	if l.BornNs == 0 {
-		t.Skip("left out: the file system does not tell when a file was made")
+		t.Skip("the file system has no birth times")
 	}
 	c, err := Open(vfs.OS{}, filepath.Join(t.TempDir(), "checkpoint"), "c1")
 	if err != nil {
@@ -97,7 +96,7 @@ func TestALogIsNotReadFromAFileThatGotItsInode(t *testing.T) {
 	if n, err := c.ReadAt(s, b, 0); err != nil || n != len(b) {
 		t.Fatalf("the log itself: %d, %v", n, err)
 	}
-	s.Born[0]-- // it was made at another time
+	s.Born[0]-- // it was created at another time
 	if _, err := c.ReadAt(s, b, 0); !errors.Is(err, ErrNoContent) {
 		t.Errorf("%v, want ErrNoContent", err)
 	}

@@ -7,8 +7,7 @@ import (
 	"sluice/ingest/segment/vfs/crashfs"
 )
 
-// FuzzCheckpoint: no bytes make it panic, and what it takes it writes again the
-// same.
+// No bytes cause a panic, and what is accepted is written again unchanged.
 func FuzzCheckpoint(f *testing.F) {
 	fs := crashfs.New()
 	c, err := Open(fs, "/checkpoint", "c1")

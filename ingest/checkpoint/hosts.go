@@ -2,16 +2,16 @@ package checkpoint
 
 import "slices"
 
-// Hosts are those that are missed when they are silent: they send to this folder's
-// collector rather than to another one. A copy.
+// Hosts returns the hosts that are reported as missing when they are silent, because they send to
+// this directory's collector and not to another one. The slice belongs to the caller.
 func (c *File) Hosts() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.doc.Hosts)
 }
 
-// Expect says whether a host is missed when it is silent; it reports whether that is
-// new, and to be saved.
+// Expect sets whether a host is reported as missing when it is silent. It reports whether that
+// changed and must be saved.
 func (c *File) Expect(host string, expected bool) (changed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

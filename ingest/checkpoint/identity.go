@@ -15,15 +15,14 @@ import (
 	"sluice/schema"
 )
 
-// Identity of a log: the file system's name for it (device and inode) and its
-// first line. A renamed log keeps both. One that logrotate compressed, or copied
-// before truncating it, keeps its first line, the bytes before the stored
-// position and the rest of its fingerprint; and the file it was made of is gone. The
-// name decides between equals. It is asked for more where the names are not related,
-// because the other mistake is the worse one: two logs that begin alike (a health
-// check on every virtual host in one second) taken for one would lose lines.
+// A log is identified by its device and inode and by its first line. A renamed log keeps all of
+// them. A copy that logrotate compressed, or made before a truncation, has the same first line, the
+// same bytes before the stored position and the same rest of the fingerprint; and the file that it
+// was made from is gone. If several streams match, the names decide. If the names are not related
+// more equal bytes are needed, because the opposite mistake is worse: two logs that begin alike (a
+// health check on every virtual host in one second) and are taken for one would lose lines.
 
-// head returns what of b is the first line, as far as identity goes.
+// head returns the first line of b, at most schema.MaxHeadBytes of it.
 func head(b []byte) []byte {
 	b = b[:min(len(b), schema.MaxHeadBytes)]
 	if i := bytes.IndexByte(b, '\n'); i >= 0 {
@@ -37,7 +36,7 @@ func hashOf(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// HeadOf hashes the first line of a file that starts with b, as Stream.Head.
+// HeadOf returns the hash of the first line of a file that starts with b, as in Stream.Head.
 func HeadOf(b []byte) string {
 	return hashOf(head(b))
 }
@@ -47,21 +46,20 @@ func (t *Stream) Begins(b []byte) bool {
 	return len(b) >= t.HeadBytes && hashOf(b[:t.HeadBytes]) == t.Head
 }
 
-// Log is a file as it is identified.
+// Log describes a file that is to be identified.
 type Log struct {
 	Path string
 	ID   logfile.ID
-	// BornNs is when the file was made, nanoseconds since 1970; 0 where the file
-	// system does not tell.
+	// BornNs is when the file was created, in nanoseconds since 1970; 0: not known.
 	BornNs int64
-	// Start is its first bytes, its first line at least.
+	// Start is its first bytes, with at least its first line.
 	Start []byte
-	// Open gives its content from the beginning, for comparing.
+	// Open opens its content from the beginning, for comparisons.
 	Open func() (io.ReadCloser, error)
 }
 
-// Identify finds the stream that the log is, or makes one of origin, which says
-// host, path, format, zone and labels. *OtherHostError: see there.
+// Identify finds the stream of a log, or adds one with the host, path, format, zone and labels of
+// origin. It may return an *OtherHostError.
 func (c *File) Identify(origin schema.StreamEntry, l Log) (*Stream, error) {
 	if t := c.Find(origin.Host, l); t != nil {
 		return t, nil
@@ -86,35 +84,35 @@ func (c *File) Identify(origin schema.StreamEntry, l Log) (*Stream, error) {
 }
 
 const (
-	// weakBytes: of logs whose names are not related, more than so many bytes must be
-	// the same. Logs of a few lines from a health check are.
+	// weakBytes: logs whose names are not related must have more equal bytes than this. Logs with a
+	// few lines of a health check are shorter.
 	weakBytes = 256
-	// bornApartNs: files that are made together, as by the start of a web server, are
-	// logs of their own; a copy is made later than its log.
+	// bornApartNs: files that were created within this time, as at the start of a web server, are
+	// different logs. A copy is created later than its log.
 	bornApartNs = 100e6
 )
 
-// MayHold reports whether a file of that name, made at that time, may be a copy of
-// the stream's log if it has the stream's fingerprint.
+// MayHold reports whether a file with that name and birth time may be a copy of the stream's log if
+// it has the stream's fingerprint.
 func (c *File) MayHold(t *Stream, path string, bornNs int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	kinship := KinshipOf(path, t.Path)
 	strong := t.TailAt >= weakBytes || kinship == RotatedElsewhere && bornNs != 0 && t.BornNs() != 0
-	// No server makes compressed files when it starts, and a damaged one may be younger
-	// than the sound one that is put in its place.
+	// Compressed files are not created by a server at its start, and a damaged one may be younger
+	// than the valid one that replaces it.
 	made := t.BornBefore(bornNs, bornApartNs) || logfile.CompressedName(path) && logfile.CompressedName(t.Path)
 	return kinship == RotatedHere || strong && made
 }
 
-// BornBefore reports whether the stream's log was made at least so long before
-// another file; true where one of them does not tell.
+// BornBefore reports whether the stream's log was created at least so long before another file, or
+// one of the two times is not known.
 func (t *Stream) BornBefore(bornNs, apartNs int64) bool {
 	first := t.BornNs()
 	return bornNs == 0 || first == 0 || bornNs-first >= apartNs
 }
 
-// BornNs is when the first of the stream's files was made; 0 where that is not known.
+// BornNs returns when the first of the stream's files was created; 0: not known.
 func (t *Stream) BornNs() int64 {
 	if len(t.Born) == 0 {
 		return 0
@@ -122,15 +120,14 @@ func (t *Stream) BornNs() int64 {
 	return t.Born[0]
 }
 
-// HasFile reports whether a file is one that the stream is known by, and not one that
-// got its inode later.
+// HasFile reports whether a file is one of the stream's, and not a later file with the same inode.
 func (c *File) HasFile(t *Stream, id logfile.ID, bornNs int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return t.hasFile(id, bornNs)
 }
 
-// hasFile is HasFile for a caller that holds the lock.
+// hasFile is HasFile for a caller that holds c.mu.
 func (t *Stream) hasFile(id logfile.ID, bornNs int64) bool {
 	for i, known := range t.Files {
 		if known == id && (bornNs == 0 || i >= len(t.Born) || t.Born[i] == 0 || t.Born[i] == bornNs) {
@@ -148,7 +145,7 @@ func (e *OtherHostError) Error() string {
 	return fmt.Sprintf("its lines are stored as host %[2]s's, and would be stored once more as %[1]s's: go on with --host %[2]s, or begin anew with another --data", e.Host, e.Other)
 }
 
-// Elsewhere returns an *OtherHostError where this very file is another host's stream.
+// Elsewhere returns an *OtherHostError if the file has a stream of another host.
 func (c *File) Elsewhere(host string, id logfile.ID, start []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -160,8 +157,7 @@ func (c *File) Elsewhere(host string, id logfile.ID, start []byte) error {
 	return nil
 }
 
-// Find returns the stream that was last seen in this very file, nil when there is
-// none.
+// Find returns the stream that was last seen in this file, or nil.
 func (c *File) Find(host string, l Log) *Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -173,13 +169,15 @@ func (c *File) Find(host string, l Log) *Stream {
 	return nil
 }
 
-// Like returns the streams that begin as the file does, so that it may be a copy of
-// them: Holds tells. First those whose names are the most related, of these the latest.
+// Like returns the streams that begin as the file does, so that it may be a copy of them, which
+// Holds decides. They are sorted by how closely the names are related, the newest first among
+// equals.
 func (c *File) Like(host, path string, start []byte) []*Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var like []*Stream
-	// A first line that was cut when it was seen first has another hash.
+	// The hash of a first line that was incomplete when it was first seen differs, so the names are
+	// searched too.
 	for _, t := range slices.Concat(c.byName[RotatedName(path)], c.byHead[HeadOf(start)]) {
 		if t.Host == host && !slices.Contains(like, t) && t.Begins(start) {
 			like = append(like, t)
@@ -190,7 +188,7 @@ func (c *File) Like(host, path string, start []byte) []*Stream {
 	return like
 }
 
-// Named returns the streams of a log and its rotated copies, the latest first.
+// Named returns the streams of a log and its rotated copies, the newest first.
 func (c *File) Named(host, path string) []*Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -204,7 +202,7 @@ func (c *File) Named(host, path string) []*Stream {
 	return named
 }
 
-// Add makes a new stream of a log.
+// Add adds a new stream for a log.
 func (c *File) Add(origin schema.StreamEntry, l Log) *Stream {
 	first, id := head(l.Start), l.ID
 	t := &Stream{StreamEntry: origin, Files: []logfile.ID{id}, Born: []int64{l.BornNs}, HeadBytes: len(first), Head: hashOf(first)}
@@ -213,8 +211,7 @@ func (c *File) Add(origin schema.StreamEntry, l Log) *Stream {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// A log that is truncated and begins again with the same line is a stream of
-	// its own all the same.
+	// A log that was truncated and begins again with the same line is a new stream nevertheless.
 	named := slices.Clone(first)
 	t.name(schema.NewStreamSeed(id.Device, id.Inode, named))
 	for c.byID[t.ID] != nil {
@@ -226,12 +223,12 @@ func (c *File) Add(origin schema.StreamEntry, l Log) *Stream {
 	return t
 }
 
-// name gives the stream the id that its seed makes.
+// name sets the stream's id from its seed.
 func (t *Stream) name(seed schema.StreamSeed) {
 	t.Seed, t.ID = hex.EncodeToString(seed[:]), seed.ID(t.Host)
 }
 
-// AddFile notes one more file that holds the stream.
+// AddFile records another file that has the stream.
 func (c *File) AddFile(t *Stream, path string, id logfile.ID, bornNs int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -249,7 +246,7 @@ func (c *File) AddFile(t *Stream, path string, id logfile.ID, bornNs int64) {
 	c.byFile[id] = append(c.byFile[id], t)
 }
 
-// Dirs are the directories in which the stream's files were seen.
+// Dirs returns the directories in which the stream's files were seen.
 func (t *Stream) Dirs() []string {
 	dirs := []string{filepath.Dir(t.Path)}
 	if t.LastPath != "" && filepath.Dir(t.LastPath) != dirs[0] {
@@ -258,8 +255,7 @@ func (t *Stream) Dirs() []string {
 	return dirs
 }
 
-// exists reports whether one of the stream's files is still there: beside where it
-// was first or last seen, or in dir.
+// exists reports whether one of the stream's files still exists: in a directory of Dirs, or in dir.
 func (c *File) exists(t *Stream, dir string) bool {
 	c.mu.Lock()
 	t.settleTail()
@@ -274,12 +270,11 @@ func (c *File) exists(t *Stream, dir string) bool {
 	return slices.ContainsFunc(dirs, known.existsIn)
 }
 
-// existsIn reports whether one of the files that the stream is known by is still
-// there, whole, in a directory.
+// existsIn reports whether one of the stream's files still exists, complete, in a directory.
 func (t *Stream) existsIn(dir string) bool {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return !errors.Is(err, fs.ErrNotExist) // not known: then it may be there
+		return !errors.Is(err, fs.ErrNotExist) // if the directory cannot be read, it may exist
 	}
 	for _, e := range entries {
 		info, err := e.Info()
@@ -301,8 +296,8 @@ func (t *Stream) existsIn(dir string) bool {
 	return false
 }
 
-// isWhole reports whether the file, which has the stream's inode, still holds
-// the stream: not truncated, and not another file that got its inode.
+// isWhole reports whether the file, which has the stream's inode, still has the stream: it was not
+// truncated, and is not another file with the same inode.
 func (t *Stream) isWhole(path string) (bool, error) {
 	r, err := logfile.Open(path)
 	if err != nil {
@@ -317,7 +312,7 @@ func (t *Stream) isWhole(path string) (bool, error) {
 		return false, nil
 	}
 	if _, plain := r.(io.Seeker); !plain {
-		// What a compressed file lacks that is damaged, a copy of the log may have.
+		// If a compressed file is damaged, a copy of the log may have what it lacks.
 		if _, err := io.Copy(io.Discard, r); err != nil {
 			return false, nil
 		}

@@ -7,22 +7,22 @@ import (
 	"sluice/schema"
 )
 
-// Loss is lines that were deleted before they were read. It is kept until an operator
+// Loss records lines that were deleted before they were read. It is kept until an operator
 // acknowledges it.
 type Loss struct {
 	Path      string          `json:"path"`
-	PathBytes []byte          `json:"path_bytes,omitempty"` // Path where that is not UTF-8
+	PathBytes []byte          `json:"path_bytes,omitempty"` // Path if that is not UTF-8
 	Stream    schema.StreamID `json:"stream"`
-	// From is where they began in the stream, Bytes how many are known to have been
-	// there.
+	// From is the position in the stream at which they began, and Bytes the number of bytes that
+	// are known to be lost.
 	From  int64 `json:"from"`
 	Bytes int64 `json:"bytes"`
-	// Unknown: there may have been more, since the log was not followed when it went.
+	// Unknown: more may be lost, because the log was not followed when it was deleted.
 	Unknown bool  `json:"unknown,omitempty"`
 	AtUnix  int64 `json:"at_unix"`
 }
 
-// String says it for people.
+// String describes the loss for operators.
 func (l Loss) String() string {
 	path := schema.PathText(l.Path)
 	if l.Unknown {
@@ -31,10 +31,10 @@ func (l Loss) String() string {
 	return fmt.Sprintf("%s: %d bytes from byte %d on were deleted before they were read", path, l.Bytes, l.From)
 }
 
-// maxLosses bounds what is kept by name; beyond it the oldest are joined into one.
+// maxLosses limits the losses that are kept separately; beyond it the oldest are joined into one.
 const maxLosses = 1000
 
-// AddLoss keeps a loss until it is acknowledged. It is saved with the next Save.
+// AddLoss keeps a loss until it is acknowledged. It is durable after the next Save.
 func (c *File) AddLoss(l Loss) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,14 +47,16 @@ func (c *File) AddLoss(l Loss) {
 	}
 }
 
-// Losses are those that nobody acknowledged, the oldest first. A copy.
+// Losses returns the losses that are not acknowledged, the oldest first. The slice belongs to the
+// caller.
 func (c *File) Losses() []Loss {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.doc.Losses)
 }
 
-// AcknowledgeLosses forgets the losses. It is saved with the next Save.
+// AcknowledgeLosses removes all losses and returns them. The removal is durable after the next
+// Save.
 func (c *File) AcknowledgeLosses() (acknowledged []Loss) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,17 +12,17 @@ import (
 	"sluice/schema"
 )
 
-// Pruned is which ranges of which streams were removed from table and archive because of
-// their age. It is a file beside the checkpoint, so that nobody takes what it names for
-// lost, and puts it back. It is not safe for concurrent use.
+// Pruned records which ranges of which streams were removed from table and archive because of their
+// age. It is a file beside the checkpoint, so that audit does not report what it has as lost and
+// repair does not restore it. It is not safe for concurrent use.
 type Pruned struct {
 	fsys vfs.FS
 	path string
-	// Table and Archive are what is in neither of the two any more.
+	// Table and Archive have the ranges that were removed from the table and from the archive.
 	Table, Archive map[schema.StreamID]*schema.RangeSet
 }
 
-// prunedText is the file's content: start and end of each range, by stream.
+// prunedText is the content of the file: start and end of each range, by stream.
 type prunedText struct {
 	Kind    string                `json:"kind"`
 	Version int                   `json:"version"`
@@ -32,7 +32,7 @@ type prunedText struct {
 
 const prunedKind = "pruned"
 
-// OpenPruned reads the record at path; where there is none nothing was pruned.
+// OpenPruned reads the record at path. If there is no such file, nothing was pruned.
 func OpenPruned(fsys vfs.FS, path string) (*Pruned, error) {
 	p := &Pruned{fsys: fsys, path: path, Table: map[schema.StreamID]*schema.RangeSet{}, Archive: map[schema.StreamID]*schema.RangeSet{}}
 	f, err := fsys.OpenFile(path, os.O_RDONLY, 0)
@@ -81,10 +81,10 @@ func (p *Pruned) decode(b []byte) error {
 	return nil
 }
 
-// AddTable notes a range that is about to be removed from the table.
+// AddTable records a range that is about to be removed from the table.
 func (p *Pruned) AddTable(id schema.StreamID, r schema.Range) { add(p.Table, id, r) }
 
-// AddArchive notes a range that is about to be removed from the archive.
+// AddArchive records a range that is about to be removed from the archive.
 func (p *Pruned) AddArchive(id schema.StreamID, r schema.Range) { add(p.Archive, id, r) }
 
 func add(to map[schema.StreamID]*schema.RangeSet, id schema.StreamID, r schema.Range) {
@@ -96,7 +96,7 @@ func add(to map[schema.StreamID]*schema.RangeSet, id schema.StreamID, r schema.R
 	set.Add(r)
 }
 
-// Save writes the record. When it returns nil the new one survives a crash.
+// Save writes the record. If it returns nil the new one is durable.
 func (p *Pruned) Save() error {
 	body, err := json.Marshal(prunedText{prunedKind, documentVersion, rangesText(p.Table), rangesText(p.Archive)})
 	if err == nil {

@@ -10,17 +10,17 @@ import (
 	"sluice/schema"
 )
 
-// Quota bounds what senders can make a checkpoint remember. A zero means the default.
+// Quota limits what senders can add to a checkpoint. A zero means the default.
 type Quota struct {
-	// HostStreams bounds the streams of one host, Streams those of all. 20,000 and
-	// 200,000.
+	// HostStreams limits the streams of one host, and Streams those of all hosts. Defaults: 20,000
+	// and 200,000.
 	HostStreams, Streams int
-	// HostBytes bounds the text of one host's streams (path, format, zone and labels, as
-	// they are written), Bytes that of all. 16 MiB and 256 MiB.
+	// HostBytes limits the text of one host's streams (path, format, zone and labels, as they are
+	// written in JSON), and Bytes that of all hosts. Defaults: 16 MiB and 256 MiB.
 	HostBytes, Bytes int64
 }
 
-// WithDefaults is the quota with the defaults filled in.
+// WithDefaults returns the quota with the defaults for its zeros.
 func (q Quota) WithDefaults() Quota {
 	if q.HostStreams <= 0 {
 		q.HostStreams = 20_000
@@ -37,26 +37,26 @@ func (q Quota) WithDefaults() Quota {
 	return q
 }
 
-// MaxLabelBytes bounds the names and values of one stream's labels together.
+// MaxLabelBytes limits the names and values of one stream's labels together.
 const MaxLabelBytes = 4 << 10
 
 // ErrQuota is returned if a host, or all hosts together, have reached the limit of streams.
 var ErrQuota = errors.New("no more streams are taken")
 
-// usage is what a host's declared streams take.
+// usage is the number and the size of declared streams.
 type usage struct {
 	streams int
 	bytes   int64
 }
 
-// SetQuota sets the bounds of Declare. It is called before the first Declare.
+// SetQuota sets the limits of Declare. It must be called before the first Declare.
 func (c *File) SetQuota(q Quota) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.quota = q
 }
 
-// Usage returns how many streams of a host were declared.
+// Usage returns the number of declared streams of a host.
 func (c *File) Usage(host string) (streams int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,7 +66,7 @@ func (c *File) Usage(host string) (streams int) {
 	return streams
 }
 
-// charge counts a stream that is entered. c.mu is held.
+// charge counts a new stream. c.mu must be held.
 func (c *File) charge(t *Stream) {
 	if len(t.Files) > 0 {
 		return // a log of this machine
@@ -86,7 +86,7 @@ func (u *usage) add(streams int, bytes int64) {
 	u.bytes += bytes
 }
 
-// costOf is how many bytes a stream's text takes in the file.
+// costOf returns how many bytes a stream's text takes in the file.
 func costOf(e *schema.StreamEntry) int64 {
 	n := escapedBytes(e.Path) + escapedBytes(e.Format) + escapedBytes(e.Zone)
 	for name, value := range e.Labels {
@@ -95,8 +95,8 @@ func costOf(e *schema.StreamEntry) int64 {
 	return n
 }
 
-// escapedBytes is how long a text is at most as JSON: a control character, one that HTML
-// gives a meaning and what is no UTF-8 take six bytes.
+// escapedBytes returns the greatest length of a text in JSON: control characters, characters with a
+// meaning in HTML, and invalid UTF-8 take six bytes.
 func escapedBytes(s string) (n int64) {
 	for _, r := range s {
 		switch {
@@ -111,7 +111,7 @@ func escapedBytes(s string) (n int64) {
 	return n
 }
 
-// room returns an ErrQuota unless a host may have so much more. c.mu is held.
+// room returns an ErrQuota if a host may not have so much more. c.mu must be held.
 func (c *File) room(host string, streams int, bytes int64) error {
 	q := c.quota.WithDefaults()
 	var u usage
@@ -134,7 +134,7 @@ func (c *File) room(host string, streams int, bytes int64) error {
 	return nil
 }
 
-// checkLabels refuses labels that are longer than MaxLabelBytes together.
+// checkLabels returns an error if the labels are longer than MaxLabelBytes together.
 func checkLabels(labels map[string]string) error {
 	n := 0
 	for name, value := range labels {
@@ -146,7 +146,7 @@ func checkLabels(labels map[string]string) error {
 	return nil
 }
 
-// Known returns the stream that a host names by an id, nil when there is none.
+// Known returns the stream that a host names by an id, or nil.
 func (c *File) Known(host string, named schema.StreamID) *Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -162,11 +162,10 @@ func (c *File) known(host string, named schema.StreamID) *Stream {
 	return nil
 }
 
-// Declare returns the stream that entry's host names by entry's id, made where it is not
-// known: one whose log is on another host, so that it has no file here. The stream has
-// that id where own says that it was shown to be the host's, and else the host's
-// ForeignStreamID. Format, zone and labels are entry's from now on. ErrQuota: there are
-// too many.
+// Declare returns the stream that entry's host names by entry's id, and adds it if it is not known.
+// Its log is on another host, so it has no file here. The stream has that id if own is true, which
+// means that the id was proved to be the host's, and otherwise the host's ForeignStreamID. Format,
+// zone and labels are set to entry's. It returns an ErrQuota if there are too many streams.
 func (c *File) Declare(entry schema.StreamEntry, own bool, now time.Time) (*Stream, error) {
 	if err := checkLabels(entry.Labels); err != nil {
 		return nil, err
@@ -203,10 +202,10 @@ func (c *File) Declare(entry schema.StreamEntry, own bool, now time.Time) (*Stre
 	return t, nil
 }
 
-// Found reports whether the checkpoint was there when it was opened.
+// Found reports whether the checkpoint existed when it was opened.
 func (c *File) Found() bool { return c.found }
 
-// Restore enters a stream as a segment that was found says it is.
+// Restore adds a stream with the entry of a segment that was found.
 func (c *File) Restore(entry schema.StreamEntry) *Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -216,7 +215,8 @@ func (c *File) Restore(entry schema.StreamEntry) *Stream {
 	return t
 }
 
-// Touch notes that a stream's sender sent something of it; false where it is forgotten.
+// Touch records that a stream's sender sent lines of it. It returns false if the stream was
+// forgotten.
 func (c *File) Touch(t *Stream, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -224,8 +224,8 @@ func (c *File) Touch(t *Stream, now time.Time) bool {
 	return c.byID[t.ID] == t
 }
 
-// Idle returns the streams of a host, "" for all, that were declared and not touched
-// since before, the longest first.
+// Idle returns the streams of a host ("": of all) that were declared and not touched since before,
+// the longest idle first.
 func (c *File) Idle(host string, before time.Time) []*Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -239,7 +239,7 @@ func (c *File) Idle(host string, before time.Time) []*Stream {
 	return idle
 }
 
-// missingIsSound reports whether the ranges can be what is missing of the stream.
+// missingIsSound reports whether Missing is valid: sorted, and before Stored.
 func (t *Stream) missingIsSound() bool {
 	at := int64(0)
 	for _, r := range t.Missing {

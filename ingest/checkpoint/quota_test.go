@@ -25,8 +25,8 @@ func entryOf(host string, id schema.StreamID, path string) schema.StreamEntry {
 	return schema.StreamEntry{Stream: schema.Stream{ID: id, Host: host, Path: path, Format: "common"}}
 }
 
-// TestAHostHasItsQuotaOfStreams, which another host does not feel, and which a restart and
-// Forget reckon anew.
+// The number of a host's streams is limited, independently of other hosts, and counted again after
+// a restart and Forget.
 func TestAHostHasItsQuotaOfStreams(t *testing.T) {
 	fs := crashfs.New()
 	c := opened(t, fs)
@@ -47,7 +47,7 @@ func TestAHostHasItsQuotaOfStreams(t *testing.T) {
 	declare("evil", 1, false) // it is known
 	declare("web01", 11, false)
 	declare("web01", 12, false)
-	declare("web02", 21, true) // all together
+	declare("web02", 21, true) // the limit of all hosts
 	if err := c.Save(); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestAHostHasItsQuotaOfStreams(t *testing.T) {
 	}
 }
 
-// TestAHostHasItsQuotaOfText: paths, formats and labels, as long as they are in the file.
+// The text of a host's streams is limited: paths, formats and labels, by their length in the file.
 func TestAHostHasItsQuotaOfText(t *testing.T) {
 	c := opened(t, crashfs.New())
 	c.SetQuota(Quota{HostBytes: 1000, Bytes: 1500})
@@ -78,9 +78,9 @@ func TestAHostHasItsQuotaOfText(t *testing.T) {
 	}
 	declare("evil", 1, strings.Repeat("a", 900), false)
 	declare("evil", 2, strings.Repeat("a", 100), true)
-	declare("web01", 3, strings.Repeat("\x01", 180), true) // 1,080 as they are written
+	declare("web01", 3, strings.Repeat("\x01", 180), true) // 1,080 in JSON
 	declare("web01", 3, strings.Repeat("\xff", 70), false)
-	declare("web02", 4, strings.Repeat("a", 200), true) // all together
+	declare("web02", 4, strings.Repeat("a", 200), true) // the limit of all hosts
 	e := entryOf("web01", 3, "/")
 	e.Labels = map[string]string{"site": strings.Repeat("x", 600)}
 	if _, err := c.Declare(e, true, now); !errors.Is(err, ErrQuota) {
@@ -92,7 +92,7 @@ func TestAHostHasItsQuotaOfText(t *testing.T) {
 	}
 }
 
-// FuzzEscapedBytes: no text takes more in the file than is counted of its host's quota.
+// No text takes more bytes in the file than are counted for its host's quota.
 func FuzzEscapedBytes(f *testing.F) {
 	for _, s := range []string{"/var/log/a.log", "\x00\x1f\"\\<>&", "caf\xe9", "b\u00fccher\u2028", "\U0001F600\x7f"} {
 		f.Add(s)
@@ -108,7 +108,7 @@ func FuzzEscapedBytes(f *testing.F) {
 	})
 }
 
-// TestSaveWritesNothingThatOpenCannotRead, and leaves what is there.
+// Save writes nothing that Open would reject, and leaves the existing file.
 func TestSaveWritesNothingThatOpenCannotRead(t *testing.T) {
 	fs := crashfs.New()
 	c := opened(t, fs)
@@ -136,8 +136,8 @@ func TestSaveWritesNothingThatOpenCannotRead(t *testing.T) {
 	}
 }
 
-// TestAHostReachesNoStreamOfAnother: what it names by another's id is a stream of its own,
-// under another id in the table.
+// A stream that a host names by another host's id is a stream of its own, with another id in the
+// table.
 func TestAHostReachesNoStreamOfAnother(t *testing.T) {
 	c := opened(t, crashfs.New())
 	now := time.Unix(1, 0)
@@ -151,13 +151,13 @@ func TestAHostReachesNoStreamOfAnother(t *testing.T) {
 		}
 		return s
 	}
-	evil := declare("evil", seed.ID("evil") == theirs) // it says it first
+	evil := declare("evil", seed.ID("evil") == theirs) // it names the id first
 	honest := declare("web01", seed.ID("web01") == theirs)
 	if honest.ID != theirs || evil.ID == theirs || evil.Host != "evil" || honest.Host != "web01" {
 		t.Errorf("evil has %s, web01 %s; the id is %s", evil.ID, honest.ID, theirs)
 	}
 	if declare("evil", false) != evil || declare("web01", true) != honest || c.Known("evil", theirs) != evil || c.Known("web01", theirs) != honest {
-		t.Error("said again they are other streams")
+		t.Error("named again they are other streams")
 	}
 	if other := declare("web02", false); other == evil || other.ID == evil.ID {
 		t.Error("two hosts that name one id have one stream")

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// compressedSuffixes are those that a compressor puts behind a log's name.
+// compressedSuffixes are the suffixes that compressors append to a log's name.
 var compressedSuffixes = []string{".gz", ".zst", ".bz2", ".xz", ".lz4", ".Z"}
 
-// RotatedName is the path without what logrotate and rotatelogs put behind it:
-// a number or a date, and the compressor's suffix.
+// RotatedName returns the path without what logrotate and rotatelogs append to it: a number or a
+// date, and the compressor's suffix.
 func RotatedName(path string) string {
 	path = trimCompressed(path)
 	short := strings.TrimRight(path, "0123456789-_.")
@@ -28,16 +28,16 @@ func trimCompressed(path string) string {
 	return path
 }
 
-// Kinship is how a file's name relates to a log's. Content identifies a copy; the
-// name decides between copies that are equal, and how much content is asked for.
+// Kinship is how a file's name relates to a log's. The content identifies a copy; the name decides
+// between equal copies, and how much content must be equal.
 type Kinship uint8
 
 const (
-	// Unrelated names have nothing in common but, at most, their beginning.
+	// Unrelated names have at most their beginning in common.
 	Unrelated Kinship = iota
 	// Siblings differ in a number or date at the end: access_log.80, access_log.443.
 	Siblings
-	// RotatedElsewhere is a rotation's name in another directory: olddir.
+	// RotatedElsewhere is a rotation's name in another directory, such as an olddir.
 	RotatedElsewhere
 	// RotatedHere is a rotation's name in the log's own directory.
 	RotatedHere
@@ -57,9 +57,8 @@ func KinshipOf(path, log string) Kinship {
 	return Unrelated
 }
 
-// isRotated reports whether name is the log's name with something put before it,
-// into it or behind it that rotations put there: access-20261128.log, access.1.log,
-// access.log.old, 20261128-access.log.
+// isRotated reports whether name is the log's name with a rotation's insertion before, within or
+// behind it: access-20261128.log, access.1.log, access.log.old, 20261128-access.log.
 func isRotated(name, log string) bool {
 	name, log = trimCompressed(name), trimCompressed(log)
 	n := len(name) - len(log)
@@ -78,14 +77,14 @@ func isRotated(name, log string) bool {
 	return false
 }
 
-// joined reports whether two bytes are of one number or of one word.
+// joined reports whether two bytes belong to one number or to one word.
 func joined(a, b byte) bool { return isDigit(a) && isDigit(b) || isLetter(a) && isLetter(b) }
 
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// isDecoration reports whether s consists of numbers, separators and the words
-// that rotations use, with at least one of the first or last.
+// isDecoration reports whether s consists of numbers, separators and the words that rotations use,
+// with at least one number or word.
 func isDecoration(s string) bool {
 	const maxBytes = 64
 	if len(s) > maxBytes {

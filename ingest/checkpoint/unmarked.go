@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// Directory is one of the archive that got files of this folder's, and is not
+// Directory is a directory of the archive that has files from this data directory, and is not
 // marked as complete yet.
 type Directory struct {
 	Dir string `json:"dir"`
-	// Start is a moment of its day, in the log's zone.
+	// Start is a time within its day, in the log's time zone.
 	Start time.Time `json:"start"`
 }
 
-// Unmarked are the directories that are to be marked, a copy.
+// Unmarked returns the directories that must still be marked. The slice belongs to the caller.
 func (c *File) Unmarked() []Directory {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.doc.Unmarked)
 }
 
-// AddUnmarked remembers a directory. Where it is known already the later Start
-// counts: the day ends later in the west. It is saved with the next Save; until then
-// the segment is in the spool.
+// AddUnmarked records a directory. If it is known already the later Start is kept, because a day
+// ends later in western time zones. It is durable after the next Save; until then the segment is in
+// the spool.
 func (c *File) AddUnmarked(d Directory) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,7 +35,7 @@ func (c *File) AddUnmarked(d Directory) {
 	}
 }
 
-// RemoveUnmarked forgets a directory that is marked.
+// RemoveUnmarked removes a directory that is marked.
 func (c *File) RemoveUnmarked(dir string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
