@@ -6,33 +6,34 @@ import (
 )
 
 const (
-	// What a quiet time saves up, as time at the full rate: enough to take a
-	// second's worth of lines at once, too little to be seen by others.
+	// maxSaved limits what is saved in a quiet time, as time at the full rate: enough to read a
+	// second's lines at once, too little to disturb other processes.
 	maxSaved = 2 * time.Second
-	// A debt is paid back, however large; asking again is worth it after this.
+	// maxWait is the longest pause before Allow is called again. A debt is paid back however large
+	// it is.
 	maxWait = 2 * time.Second
 
-	// The cost of a byte is learned from what was used for the bytes of about this
-	// time: longer than the way of a byte through parsing and compressing.
+	// costMemory is the time over which the cost of a byte is averaged: longer than a byte takes
+	// through parsing and compressing.
 	costMemory = 10 * time.Second
-	// Until something was learned a byte costs what reading, parsing and compressing
-	// one is known to cost, as if this many had been seen.
+	// startCostSeconds is the cost of a byte before any was measured, with the weight of
+	// startBytes.
 	startCostSeconds = 10e-9
 	startBytes       = 1 << 20
-	// Bounds of what is believed: 20 GB/s and 100 KB/s on a whole core.
+	// Limits of the measured cost: 20 GB/s and 100 KB/s on a whole core.
 	minCostSeconds = 5e-11
 	maxCostSeconds = 1e-5
 
-	// While there is credit at least a block may be read. A cost that was learned
-	// too high could otherwise never be learned anew. What it costs is drawn.
+	// minAllowedBytes may be read at least while there is credit. Otherwise a cost that was
+	// measured too high could never be corrected. Its real cost is drawn.
 	minAllowedBytes = 64 << 10
 )
 
-// budget is a bucket of CPU seconds. It fills at a rate and is drained by what
-// the process has really used, so its average is kept whatever the cost of a byte
-// is thought to be: the cost says only how far to go until the next look.
+// budget is a bucket of CPU seconds. It fills at a constant rate and is drained by what the process
+// has really used, so the average is kept even if the estimated cost of a byte is wrong: the
+// estimate only decides how much may be read until the next step.
 type budget struct {
-	seconds float64 // what is left; below 0: debt
+	seconds float64 // with bytes: sums for the cost, which decay in costMemory
 	cpu     float64 // seconds and bytes behind the cost, forgotten in costMemory
 	bytes   float64
 }
@@ -41,32 +42,30 @@ func newBudget() budget {
 	return budget{cpu: startBytes * startCostSeconds, bytes: startBytes}
 }
 
-// learn takes in what was used in dt while n bytes were read. A ratio of sums,
-// not a mean of ratios: a step that paid for the bytes of the one before does not
-// count as an expensive or a free byte.
+// learn adds what was used in dt while n bytes were read. The cost is a ratio of sums, not a mean
+// of ratios, because one step may pay for the bytes of the step before.
 func (b *budget) learn(dt, used time.Duration, n int64) {
 	if n == 0 {
-		return // time without bytes says nothing of their cost
+		return // time without bytes gives no cost
 	}
 	keep := math.Exp(-dt.Seconds() / costMemory.Seconds())
 	b.cpu = b.cpu*keep + used.Seconds()
 	b.bytes = b.bytes*keep + float64(n)
 }
 
-// cost is CPU seconds a byte.
+// cost returns the CPU seconds for a byte.
 func (b *budget) cost() float64 {
 	return min(max(b.cpu/max(b.bytes, 1), minCostSeconds), maxCostSeconds)
 }
 
-// settle fills the bucket at cores for dt and draws what was used. What was saved
-// is bounded by the present rate, so that nothing saved in good times is spent
-// when the host is loaded.
+// settle fills the bucket with cores for dt and draws what was used. What is saved is limited by
+// the present rate, so that credit from a quiet time is not spent when the host is loaded.
 func (b *budget) settle(dt, used time.Duration, cores float64) {
 	b.seconds += cores*dt.Seconds() - used.Seconds()
 	b.seconds = min(b.seconds, cores*maxSaved.Seconds())
 }
 
-// allowed is how many bytes may be read for what is left.
+// allowed returns how many bytes may be read with what is left.
 func (b *budget) allowed() int64 {
 	if b.seconds <= 0 {
 		return 0
@@ -74,7 +73,7 @@ func (b *budget) allowed() int64 {
 	return max(int64(b.seconds/b.cost()), minAllowedBytes)
 }
 
-// owed is how long the bucket takes to be out of debt.
+// owed returns how long the bucket needs to pay its debt.
 func (b *budget) owed(cores float64) time.Duration {
 	if b.seconds > 0 {
 		return 0
@@ -82,5 +81,5 @@ func (b *budget) owed(cores float64) time.Duration {
 	return time.Duration(min(-b.seconds/cores, maxDebtSeconds) * float64(time.Second))
 }
 
-// maxDebtSeconds is for the display, so that a duration does not overflow.
+// maxDebtSeconds prevents an overflow of the duration.
 const maxDebtSeconds = 1e6

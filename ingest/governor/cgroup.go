@@ -7,24 +7,25 @@ import (
 )
 
 const (
-	// limitAge is how long a limit is believed: they are changed by hand.
+	// limitAge is how long a limit is used before it is read again, because operators can change
+	// it.
 	limitAge = 10 * time.Second
-	// limitPart of the cgroup's limit is ours at most. The whole of it would have
-	// the kernel stop us, and whoever else is in the group, for the rest of a period.
+	// limitPart is the part of the cgroup's limit that is used at most. With the whole of it the
+	// kernel would stop this process, and all others in the group, for the rest of a period.
 	limitPart = 0.8
-	// maxGroupDepth bounds the way up.
+	// maxGroupDepth limits the number of parent groups.
 	maxGroupDepth = 32
 )
 
-// limit is the CPU that a cgroup may use; the zero value is no limit.
+// limit is the CPU that a cgroup may use; the zero value means no limit.
 type limit struct {
 	cores float64
 	dir   string // the group that has it, below the root
 }
 
-// findLimit looks for the limit that holds for us: the tightest on the way from
-// our group to the root. A container sees its own group's files at the mount's
-// root, or further down, or not at all: what is not there is passed over.
+// findLimit finds the limit that applies: the lowest from this process's group to the root. In a
+// container the group's files may be at the mount's root, below it, or missing; missing ones are
+// skipped.
 func (h *host) findLimit(now time.Time) {
 	h.limitAt = now
 	var found limit
@@ -58,7 +59,7 @@ func (h *host) tightest(found *limit, mount, group string, quota func(dir string
 	}
 }
 
-// quotaV2: kernel doc admin-guide/cgroup-v2, cpu.max.
+// quotaV2 reads a quota as in the kernel's admin-guide/cgroup-v2, cpu.max.
 func (h *host) quotaV2(dir string) (limit, bool) {
 	b, err := h.read(path.Join(dir, "cpu.max"))
 	if err != nil {
@@ -67,7 +68,7 @@ func (h *host) quotaV2(dir string) (limit, bool) {
 	return cpuMax(b)
 }
 
-// quotaV1: kernel doc scheduler/sched-bwc.
+// quotaV1 reads a quota as in the kernel's scheduler/sched-bwc.
 func (h *host) quotaV1(dir string) (limit, bool) {
 	b, err := h.read(path.Join(dir, "cpu.cfs_quota_us"))
 	if err != nil {

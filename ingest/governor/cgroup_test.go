@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestTheGroupsLimitBoundsTheBudget: in both versions of control groups, and one
-// that is stopped by its kernel all the time is a reason to pause.
+// The group's limit limits the budget in both versions of cgroups, and a group that is throttled
+// all the time pauses reading.
 func TestTheGroupsLimitBoundsTheBudget(t *testing.T) {
 	tests := []struct {
 		version string
@@ -41,10 +41,10 @@ func TestTheGroupsLimitBoundsTheBudget(t *testing.T) {
 			tick := func() {
 				periods++
 				throttled += stopping
-				usage += 100_000 // somebody else in the group uses a core
+				usage += 100_000 // another process in the group uses a core
 				p.write(tt.stat, fmt.Sprintf(tt.counts, periods, throttled, usage))
 			}
-			p.run(20*time.Second, 1<<30, tick) // the limit is looked for every ten seconds
+			p.run(20*time.Second, 1<<30, tick) // the limit is read every ten seconds
 			used := p.used
 			p.run(time.Minute, 1<<30, tick)
 			if share := (p.used - used).Seconds() / 60; share > 0.088 || share < 0.06 {
@@ -55,7 +55,7 @@ func TestTheGroupsLimitBoundsTheBudget(t *testing.T) {
 			if s := p.g.State(); s.Level != Paused || !strings.Contains(s.Reason, "control group") {
 				t.Errorf("stopped in every period: %+v", s)
 			}
-			p.others, p.waiting = 2, 1 // as bad, and it does not stop reading by itself
+			p.others, p.waiting = 2, 1 // equally severe, and does not stop reading by itself
 			p.run(2*time.Second, 1<<30, tick)
 			if s := p.g.State(); s.Level != Paused || !strings.Contains(s.Reason, "control group") {
 				t.Errorf("stopped in every period, and others use all CPUs: %+v", s)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Level is how much may be read.
+// Level is the degree to which reading is limited.
 type Level string
 
 // The levels.
@@ -20,55 +20,54 @@ const (
 	Paused Level = "paused"
 )
 
-// Config is what a Governor works with.
+// Config configures a Governor.
 type Config struct {
-	// CPUShare of one core is the budget; 0 lifts it, and the host's pressure still
+	// CPUShare is the budget as a share of one core. 0: no budget; the host's pressure still
 	// counts.
 	CPUShare float64
-	// CatchUp takes what it needs, beyond the budget and the host's pressure, while
-	// SetUrgent says so.
+	// CatchUp ignores the budget and the host's pressure while SetUrgent is in effect.
 	CatchUp bool
-	// Root is "/"; tests have a folder with a proc and a sys of their own.
+	// Root is "/"; tests use a directory with its own proc and sys.
 	Root string
-	// Usage is the CPU time that this process has used; nil asks getrusage.
+	// Usage returns the CPU time that this process has used; nil: getrusage.
 	Usage func() time.Duration
-	// Trace, if any, gets a row at every step.
+	// Trace, if not nil, gets a row for every step.
 	Trace *Trace
 	Log   *slog.Logger
 	Now   func() time.Time
 }
 
 const (
-	// stepInterval is how often the host is looked at while somebody reads: four
-	// looks in the two seconds in which we promise to step aside.
+	// stepInterval is how often the host is measured while logs are read: four times in the two
+	// seconds within which reading must slow down.
 	stepInterval = 500 * time.Millisecond
-	// maxStep is the longest time that one step counts for: after a pause, or a
-	// clock that jumped, nothing is made up for.
+	// maxStep is the longest time that one step counts for, so that a pause or a jump of the clock
+	// gives no credit.
 	maxStep = 5 * time.Second
-	// floorPart of the budget is left under the heaviest load: a web server that is
-	// busy for an hour must not make its lines an hour late.
+	// floorPart is the part of the budget that remains under the heaviest load, so that a web
+	// server that is busy for an hour does not delay its lines by an hour.
 	floorPart = 0.1
-	// risePerSecond is how fast reading comes back: ten seconds from floor to full.
+	// risePerSecond is how fast reading resumes: ten seconds from floor to full.
 	risePerSecond = 0.1
-	// slowFactor of the budget or less is called slowed.
+	// slowFactor is the factor of the budget from which on downwards the level is slowed.
 	slowFactor = 0.9
-	// calm is how long there must be no reason to be slow before it says full.
+	// calm is how long there must be no reason to be slow before the level is full.
 	calm = 3 * time.Second
 )
 
-// State is what the governor decides at present.
+// State is the present decision.
 type State struct {
 	Level  Level     `json:"level"`
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
-	// BytesPerSecond that may be read; 0 is without limit when the level is full.
+	// BytesPerSecond may be read; 0: no limit, if the level is full.
 	BytesPerSecond int64 `json:"bytes_per_second"`
-	// CPUShare of one core that this process used of late, parts of 1.
+	// CPUShare is the share of one core that this process used recently; 1 is a whole core.
 	CPUShare float64 `json:"cpu_share"`
 }
 
-// Governor decides how much may be read. Allow, Read and Wait are for the one
-// goroutine that reads; the others may be called by any.
+// Governor decides how much may be read. Allow, Read and Wait must be called by one goroutine; the
+// other methods may be called concurrently.
 type Governor struct {
 	cfg    Config
 	host   *host
@@ -79,9 +78,9 @@ type Governor struct {
 	bytes     int64         // read since
 	allowance int64
 	limited   bool      // something was refused since the last step
-	wanting   time.Time // when last something was refused for the budget's sake
-	factor    float64   // of the budget, by the host's pressure
-	pressed   time.Time // when last the factor was below 1
+	wanting   time.Time // when something was last refused because of the budget
+	factor    float64   // of the budget, from the host's pressure
+	pressed   time.Time // when the factor was last below 1
 	slowed    bool      // by pressure
 	cores     float64   // budget times factor
 	readings  []reading
@@ -92,7 +91,7 @@ type Governor struct {
 	state  State
 }
 
-// New makes a Governor at level full.
+// New returns a Governor at level full.
 func New(cfg Config) (*Governor, error) {
 	if cfg.CPUShare < 0 || math.IsNaN(cfg.CPUShare) {
 		return nil, fmt.Errorf("governor: a CPU share of %v", cfg.CPUShare)
@@ -115,7 +114,7 @@ func New(cfg Config) (*Governor, error) {
 	return g, nil
 }
 
-// ownUsage is the CPU time of this process (getrusage(2)).
+// ownUsage returns the CPU time of this process (getrusage(2)).
 func ownUsage() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -133,8 +132,8 @@ func (g *Governor) fullCores() float64 {
 	return min(cores, g.host.limitCores()*limitPart)
 }
 
-// Allow returns how many of want bytes may be read now. With 0 it only looks at
-// the host, if that is due.
+// Allow returns how many of want bytes may be read now. With 0 it only measures the host, if that
+// is due.
 func (g *Governor) Allow(want int) int {
 	if now := g.cfg.Now(); now.Sub(g.stepped) >= stepInterval || now.Before(g.stepped) {
 		g.step(now)
@@ -146,13 +145,13 @@ func (g *Governor) Allow(want int) int {
 	return int(max(min(int64(want), g.allowance), 0))
 }
 
-// Read says that so many bytes were read.
+// Read reports that n bytes were read.
 func (g *Governor) Read(n int) {
 	g.allowance -= int64(n)
 	g.bytes += int64(n)
 }
 
-// Wait is how long to wait after Allow gave less than was wanted.
+// Wait returns how long to wait after Allow returned less than want.
 func (g *Governor) Wait() time.Duration {
 	next := stepInterval - g.cfg.Now().Sub(g.stepped)
 	return min(max(next, g.budget.owed(g.cores), time.Millisecond), maxWait)
@@ -165,7 +164,7 @@ func (g *Governor) SetBusy(reason string) {
 	g.busy = reason
 }
 
-// SetUrgent says that unread lines are about to be deleted.
+// SetUrgent reports whether unread lines are about to be deleted.
 func (g *Governor) SetUrgent(urgent bool, reason string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -181,7 +180,7 @@ func (g *Governor) State() State {
 	return g.state
 }
 
-// step looks at the host and at ourselves, and decides for the next half second.
+// step measures the host and this process, and decides for the next stepInterval.
 func (g *Governor) step(now time.Time) {
 	dt := min(now.Sub(g.stepped), maxStep)
 	if dt <= 0 { // the clock was set back
@@ -222,13 +221,13 @@ func (g *Governor) step(now time.Time) {
 	g.publish(now, level, reason, own)
 }
 
-// weigh finds the worst signal, the part of the budget it leaves, and whether it
-// stops reading.
+// weigh returns the worst signal, the part of the budget that it leaves, and whether it stops
+// reading.
 func (g *Governor) weigh() (worst reading, target float64, pause bool) {
 	severity := 0.0
 	for _, r := range g.readings {
-		// Of two as bad the one that stops reading counts: a full disk queue is not
-		// hidden behind busy CPUs.
+		// Of two equal signals the one that stops reading counts, so that busy CPUs do not hide a
+		// full disk queue.
 		if s := r.severity(); s > severity || s > 0 && s == severity && r.pauses {
 			worst, severity = r, s
 		}
@@ -236,8 +235,8 @@ func (g *Governor) weigh() (worst reading, target float64, pause bool) {
 	return worst, 1 - severity*(1-floorPart), worst.pauses && severity >= 1
 }
 
-// follow moves the factor: down at once, up bit by bit. The step up ends a little
-// below a target that keeps moving, so a load that hovers does not rock it.
+// follow changes the factor: down at once, up slowly. The rise ends a little below a target that
+// varies, so a varying load does not make it oscillate.
 func (g *Governor) follow(target float64, dt time.Duration) {
 	if target < g.factor {
 		g.factor = target
@@ -246,9 +245,9 @@ func (g *Governor) follow(target float64, dt time.Duration) {
 	g.factor = min(target, g.factor+risePerSecond*dt.Seconds())
 }
 
-// slow reports whether the host's pressure is worth a name: from a tenth of the
-// budget on, and then until there was none for calm, so that a load that hovers
-// at the mark is one state and not hundreds.
+// slow reports whether the host's pressure makes the level slowed: from a reduction by a tenth on,
+// until there was none for calm, so that a load near the limit causes one change of level and not
+// hundreds.
 func (g *Governor) slow(now time.Time) bool {
 	if g.factor < 1 {
 		g.pressed = now
@@ -262,7 +261,7 @@ func (g *Governor) slow(now time.Time) bool {
 	return g.slowed
 }
 
-// judge names the level and its reason.
+// judge returns the level and its reason.
 func (g *Governor) judge(now time.Time, worst reading, pause bool, busy, urgent string, catchUp bool) (Level, string) {
 	also := ""
 	if urgent != "" {
@@ -285,8 +284,8 @@ func (g *Governor) judge(now time.Time, worst reading, pause bool, busy, urgent 
 	return Full, "nothing is in the way" + also
 }
 
-// publish makes the decision seen. A change to full is said only when the level
-// below it is over for a while.
+// publish stores the decision. A change to full is only published when the lower level has been
+// over for a while.
 func (g *Governor) publish(now time.Time, level Level, reason string, own float64) {
 	perSecond := g.cores / g.budget.cost()
 	if level == Paused {
@@ -316,7 +315,7 @@ func (g *Governor) publish(now time.Time, level Level, reason string, own float6
 	g.cfg.Log.Log(context.Background(), severity, "governor level changed", "level", string(level), "reason", reason, "old", string(old.Level), "after", now.Sub(old.Since).Round(time.Millisecond))
 }
 
-// decay is what of a memory of so long is left after dt.
+// decay returns what is left after dt of a value with a decay time of memory.
 func decay(dt, memory time.Duration) float64 {
 	return math.Exp(-dt.Seconds() / memory.Seconds())
 }

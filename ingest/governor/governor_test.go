@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// plant is a simulated machine: its clock, what we use of its CPU, and the files
-// that its kernel would show.
+// plant is a simulated machine: its clock, the CPU that the governor's process uses, and the
+// kernel's files.
 type plant struct {
 	*testing.T
 	root    string
 	clock   time.Time
-	used    time.Duration // by us
-	others  float64       // cores that others use
-	waiting float64       // part of the time in which somebody waits for the CPU
+	used    time.Duration // by this process
+	others  float64       // cores that other processes use
+	waiting float64       // part of the time in which some process waits for the CPU
 	cost    time.Duration // of a megabyte
 	psi     float64       // µs
 	busy    float64       // ticks
@@ -90,8 +90,7 @@ func (p *plant) run(d time.Duration, want int, each func()) {
 
 func (p *plant) changes() int { return strings.Count(p.log.String(), "governor level changed") }
 
-// TestTheBudgetIsKeptWhateverAByteCosts: a hundred times more, or less, than was
-// thought at first.
+// The budget is kept if a byte costs a hundred times more or less than estimated at first.
 func TestTheBudgetIsKeptWhateverAByteCosts(t *testing.T) {
 	for _, cost := range []time.Duration{100 * time.Microsecond, 10 * time.Millisecond, time.Second} {
 		p := newPlant(t, Config{CPUShare: 0.05})
@@ -106,7 +105,7 @@ func TestTheBudgetIsKeptWhateverAByteCosts(t *testing.T) {
 	}
 }
 
-// TestStepsAsideAndComesBack: within two seconds, and without swinging.
+// Reading slows within two seconds of a load and resumes after it, without oscillating.
 func TestStepsAsideAndComesBack(t *testing.T) {
 	p := newPlant(t, Config{CPUShare: 0.05})
 	p.run(30*time.Second, 1_000_000, nil)
@@ -121,7 +120,7 @@ func TestStepsAsideAndComesBack(t *testing.T) {
 		}
 	})
 	if aside < 0 || aside > 2*time.Second {
-		t.Errorf("it stepped aside after %v", aside)
+		t.Errorf("reading slowed after %v", aside)
 	}
 	used := p.used
 	p.run(60*time.Second, 10_000_000, nil)
@@ -142,7 +141,7 @@ func TestStepsAsideAndComesBack(t *testing.T) {
 	}
 }
 
-// TestALoadThatHoversDoesNotRockIt: five minutes around the mark.
+// A load around the limit for five minutes does not cause many changes of level.
 func TestALoadThatHoversDoesNotRockIt(t *testing.T) {
 	p := newPlant(t, Config{CPUShare: 0.05})
 	random := rand.New(rand.NewPCG(1, 2))
@@ -174,7 +173,7 @@ func TestDownstreamPausesAndUrgencyOverridesTheBudget(t *testing.T) {
 	}
 }
 
-// TestAClockThatJumpsGivesNothingAway: neither set back, nor after a long sleep.
+// A clock that is set back, or a long suspension, gives no credit.
 func TestAClockThatJumpsGivesNothingAway(t *testing.T) {
 	p := newPlant(t, Config{CPUShare: 0.05})
 	p.run(time.Minute, 1<<30, nil)
@@ -188,7 +187,7 @@ func TestAClockThatJumpsGivesNothingAway(t *testing.T) {
 	}
 }
 
-// TestACgroupsLimitBoundsTheBudget, in both versions.
+// The cgroup's limit limits the budget, in both versions.
 func TestACgroupsLimitBoundsTheBudget(t *testing.T) {
 	for name, files := range map[string]map[string]string{
 		"2": {"proc/self/cgroup": "0::/web\n", "sys/fs/cgroup/web/cpu.max": "2000 100000\n", "sys/fs/cgroup/web/cpu.stat": "usage_usec 0\nnr_periods 0\nnr_throttled 0\n"},
@@ -205,7 +204,7 @@ func TestACgroupsLimitBoundsTheBudget(t *testing.T) {
 	}
 }
 
-// TestMissingAndMalformedFilesAreSaidOnce and never stop it.
+// Missing and malformed files are logged once and do not stop the governor.
 func TestMissingAndMalformedFilesAreSaidOnce(t *testing.T) {
 	p := newPlant(t, Config{CPUShare: 0.05})
 	p.run(5*time.Second, 1_000_000, func() {
@@ -216,11 +215,11 @@ func TestMissingAndMalformedFilesAreSaidOnce(t *testing.T) {
 		t.Error("nothing was read")
 	}
 	if n := strings.Count(p.log.String(), "pressure/cpu"); n > 1 {
-		t.Errorf("a malformed file was said %d times", n)
+		t.Errorf("a malformed file was logged %d times", n)
 	}
 }
 
-// TestAllocAskingBetweenStepsAllocatesNothing.
+// Calling Allow between two steps does not allocate.
 func TestAllocAskingBetweenStepsAllocatesNothing(t *testing.T) {
 	p := newPlant(t, Config{CPUShare: 0.05})
 	if n := testing.AllocsPerRun(100, func() { p.g.Read(p.g.Allow(100)) }); n != 0 {
@@ -228,8 +227,7 @@ func TestAllocAskingBetweenStepsAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzParsers: whatever the kernel shows is understood or refused, and a rate
-// made of it is a number.
+// Any content of the kernel's files is parsed or rejected, and the rates are finite numbers.
 func FuzzParsers(f *testing.F) {
 	f.Add([]byte("some avg10=0.00 avg60=0.00 avg300=0.01 total=2600184\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"))
 	f.Add([]byte("cpu  10132 0 2290 1203023 140 0 33 17 0 0\ncpu0 1 2 3 4\n"))

@@ -11,36 +11,37 @@ import (
 )
 
 const (
-	// maxFileBytes is what is read of a file; /proc/vmstat has 4 KiB.
+	// maxFileBytes is the limit of what is read of a file; /proc/vmstat has 4 KiB.
 	maxFileBytes = 16 << 10
-	// minSample: tick counters of 10 ms say nothing in less.
+	// minSample is the shortest time between two readings, because counters have ticks of 10 ms.
 	minSample = 200 * time.Millisecond
-	// A file costs at most one part in this of the time: /proc/stat and vmstat are
-	// made from counters of every core and interrupt, a millisecond of work
-	// on large machines. They are then read less often, but once in
-	// maxSamplePause, or stepping aside would come late.
+	// costPart limits the time for one file to one part in so many. /proc/stat and vmstat are made
+	// from counters of every core and interrupt, which takes a millisecond on large machines. They
+	// are then read less often, but at least every maxSamplePause, so that reading is slowed soon
+	// enough.
 	costPart       = 2000
 	maxSamplePause = 1500 * time.Millisecond
-	// The runnable threads of an instant are noise; those of a second are a load.
+	// loadMemory is the time over which the number of runnable threads is averaged, because single
+	// values are noise.
 	loadMemory = time.Second
 )
 
-// counts are counters of one file, in the unit of the file.
+// counts are the counters of one file, in the file's units.
 type counts [3]uint64
 
-// counters is a file of counters that only grow, and their speed.
+// counters is a file of counters that only increase, and their rates.
 type counters struct {
 	path   string
 	parse  func([]byte) (counts, bool)
-	at     time.Time // when last was read; zero: not yet
+	at     time.Time // when it was read last; zero: not yet
 	last   counts
 	next   time.Time
 	rate   [3]float64 // a second, between the last two readings
-	known  bool       // rate is
-	absent bool       // said in the log
+	known  bool       // rate is valid
+	absent bool       // it was logged that the file is missing
 }
 
-// host reads what the kernel tells about the machine and our cgroup.
+// host reads the kernel's statistics of the machine and of this process's cgroup.
 type host struct {
 	root  string
 	now   func() time.Time
@@ -49,14 +50,14 @@ type host struct {
 
 	psiCPU, psiIO, stat, disks, ownDisks, throttling counters
 
-	load       float64 // runnable threads of others a core, smoothed
+	load       float64 // runnable threads of other processes for each core, smoothed
 	loadAt     time.Time
 	loadAbsent bool
 
 	limit   limit
 	limitAt time.Time
 
-	own float64 // cores that we used since the last step
+	own float64 // cores that this process used since the last step
 
 	buffer [maxFileBytes]byte
 }
@@ -79,8 +80,8 @@ func newHost(root string, now func() time.Time, log *slog.Logger) *host {
 	return h
 }
 
-// sample reads everything that is due. own is the number of cores that this
-// process used since the last step.
+// sample reads all files that are due. own is the number of cores that this process used since the
+// last step.
 func (h *host) sample(now time.Time, own float64) {
 	h.own = own
 	h.update(&h.psiCPU, now)
@@ -89,7 +90,7 @@ func (h *host) sample(now time.Time, own float64) {
 	if !h.psiCPU.known {
 		h.updateLoad(now)
 	}
-	if !h.psiIO.at.IsZero() { // whose pressure it is
+	if !h.psiIO.at.IsZero() { // to find out who causes the pressure
 		h.update(&h.disks, now)
 		h.update(&h.ownDisks, now)
 	}
@@ -101,8 +102,8 @@ func (h *host) sample(now time.Time, own float64) {
 	}
 }
 
-// update reads a file of counters and sets its rates. A counter that went
-// backwards was reset, a clock that did was set: both begin anew.
+// update reads a file of counters and sets its rates. If a counter or the clock went backwards, the
+// measurement starts again.
 func (h *host) update(c *counters, now time.Time) {
 	dt := now.Sub(c.at)
 	if !c.at.IsZero() && dt >= 0 && (dt < minSample || now.Before(c.next)) {
@@ -131,8 +132,8 @@ func (h *host) update(c *counters, now time.Time) {
 	c.at, c.last = now, got
 }
 
-// updateLoad is for hosts without pressure files. We run at this moment, and with
-// as many threads as we used cores, if those are more.
+// updateLoad is for hosts without pressure files. This process's own threads are subtracted: one
+// that runs now, or the number of cores that it used if that is more.
 func (h *host) updateLoad(now time.Time) {
 	b, err := h.read("proc/loadavg")
 	ok := false
@@ -152,8 +153,8 @@ func (h *host) updateLoad(now time.Time) {
 	h.load, h.loadAt = load, now
 }
 
-// say logs once that a file tells nothing. That it is not there is usual: an
-// older kernel, a container.
+// say logs once that a file has no data. A missing file is usual on older kernels and in
+// containers.
 func (h *host) say(said *bool, path string, err error) {
 	if *said {
 		return
@@ -169,8 +170,8 @@ func (h *host) say(said *bool, path string, err error) {
 	}
 }
 
-// read returns the file's first maxFileBytes, in a buffer that the next read
-// uses again. Not os.ReadFile: it makes garbage, and tells the poller of each.
+// read returns the file's first maxFileBytes in h.buffer, valid until the next read. os.ReadFile
+// was rejected: it allocates, and registers each file with the poller.
 func (h *host) read(path string) ([]byte, error) {
 	fd, err := syscall.Open(filepath.Join(h.root, path), syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	if err != nil {

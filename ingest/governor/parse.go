@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// The parsers take what the kernel wrote, cut off at the reader's limit, and
-// report ok false for anything else: never an error, never a half result.
+// The parsers accept what the kernel wrote, cut at maxFileBytes, and return ok false for anything
+// else, never a partial result.
 
-// psiTotals reads /proc/pressure/*: µs in which some, and in which all, tasks
-// waited (kernel doc accounting/psi). Before Linux 5.13 cpu has no line "full".
+// psiTotals parses /proc/pressure/*: the µs in which some, and in which all, tasks waited (kernel
+// doc accounting/psi). Before Linux 5.13 cpu has no line "full".
 func psiTotals(b []byte) (c counts, ok bool) {
 	some, ok := psiTotal(b, "some ")
 	full, _ := psiTotal(b, "full ")
@@ -27,9 +27,8 @@ func psiTotal(b []byte, kind string) (uint64, bool) {
 	return number(bytes.TrimSpace(total))
 }
 
-// cpuTicks reads /proc/stat's first line: ticks in all, idle ones (waiting for
-// the disk is idle) and stolen ones (proc_stat(5)). A guest's time is in the
-// user's already.
+// cpuTicks parses the first line of /proc/stat: all ticks, idle ones (including waiting for the
+// disk) and stolen ones (proc_stat(5)). A guest's time is already included in user.
 func cpuTicks(b []byte) (c counts, ok bool) {
 	line, found := lineWith(b, "cpu ")
 	var ticks [8]uint64 // user nice system idle iowait irq softirq steal
@@ -52,7 +51,7 @@ func cpuTicks(b []byte) (c counts, ok bool) {
 	return counts{total, ticks[3] + ticks[4], ticks[7]}, found && n >= 4
 }
 
-// diskBytes reads /proc/vmstat: bytes read from and written to disks.
+// diskBytes parses /proc/vmstat: bytes read from and written to disks.
 func diskBytes(b []byte) (c counts, ok bool) {
 	in, ok1 := value(b, "pgpgin ") // KiB
 	out, ok2 := value(b, "pgpgout ")
@@ -62,16 +61,16 @@ func diskBytes(b []byte) (c counts, ok bool) {
 	return counts{(in + out) << 10}, true
 }
 
-// ownDiskBytes reads /proc/self/io: what of diskBytes was for us (proc_pid_io(5)).
+// ownDiskBytes parses /proc/self/io: the part of diskBytes for this process (proc_pid_io(5)).
 func ownDiskBytes(b []byte) (c counts, ok bool) {
 	in, ok1 := value(b, "read_bytes:")
 	out, ok2 := value(b, "write_bytes:")
 	return counts{in + out}, ok1 && ok2
 }
 
-// throttled reads a cgroup's cpu.stat: its periods, in how many of them the group
-// was stopped because its quota was used up, and the microseconds it used, which
-// version 1 does not tell here.
+// throttled parses a cgroup's cpu.stat: its periods, in how many of them the group was stopped
+// because its quota was used up, and the microseconds of CPU that it used, which version 1 does not
+// have here.
 func throttled(b []byte) (c counts, ok bool) {
 	periods, ok := value(b, "nr_periods ")
 	stopped, ok2 := value(b, "nr_throttled ")
@@ -79,8 +78,7 @@ func throttled(b []byte) (c counts, ok bool) {
 	return counts{periods, stopped, used}, ok && ok2
 }
 
-// loadNow reads /proc/loadavg: how many threads want to run at this moment, the
-// reader being one of them.
+// loadNow parses /proc/loadavg: the number of runnable threads, including the one that reads.
 func loadNow(b []byte) (running float64, ok bool) {
 	f := bytes.Fields(b)
 	if len(f) < 4 {
@@ -94,7 +92,7 @@ func loadNow(b []byte) (running float64, ok bool) {
 	return float64(n), true
 }
 
-// cpuCount counts a list such as 0-3,8 (/sys/devices/system/cpu/online).
+// cpuCount counts the CPUs of a list such as 0-3,8 (/sys/devices/system/cpu/online).
 func cpuCount(b []byte) (n int, ok bool) {
 	for part := range strings.SplitSeq(strings.TrimSpace(string(b)), ",") {
 		first, last, isRange := strings.Cut(part, "-")
@@ -111,15 +109,15 @@ func cpuCount(b []byte) (n int, ok bool) {
 	return n, true
 }
 
-// cpuMax reads cgroup v2's cpu.max, "QUOTA PERIOD" in µs; ok is false for the
-// quota "max", which is none.
+// cpuMax parses cgroup v2's cpu.max, "QUOTA PERIOD" in µs; ok is false for the quota "max", which
+// is no limit.
 func cpuMax(b []byte) (l limit, ok bool) {
 	quota, period, _ := bytes.Cut(bytes.TrimSpace(b), []byte(" "))
 	return newLimit(quota, period)
 }
 
-// newLimit takes quota and period in µs; version 1 writes -1 for no quota. The
-// kernel's own bounds of a period are 1 ms and 1 s.
+// newLimit returns the limit of a quota and a period in µs; version 1 writes -1 for no quota. The
+// kernel permits periods from 1 ms to 1 s.
 func newLimit(quota, period []byte) (l limit, ok bool) {
 	q, ok1 := number(quota)
 	p, ok2 := number(period)
@@ -129,8 +127,8 @@ func newLimit(quota, period []byte) (l limit, ok bool) {
 	return limit{cores: float64(q) / float64(p)}, true
 }
 
-// cgroupPaths reads /proc/self/cgroup: the group of the cpu controller in a
-// hierarchy of version 1, and the group in version 2's; "" where there is none.
+// cgroupPaths parses /proc/self/cgroup: the group of the cpu controller in a version 1 hierarchy,
+// and the group in version 2; "" if there is none.
 func cgroupPaths(b []byte) (v1, v2 string) {
 	for line := range bytes.Lines(b) {
 		f := strings.SplitN(strings.TrimSpace(string(line)), ":", 3)
@@ -149,14 +147,14 @@ func cgroupPaths(b []byte) (v1, v2 string) {
 	return v1, v2
 }
 
-// value finds the line that begins with key and returns the number behind it.
+// value returns the number behind key in the line that begins with key.
 func value(b []byte, key string) (uint64, bool) {
 	line, found := lineWith(b, key)
 	n, ok := number(bytes.TrimSpace(line))
 	return n, found && ok
 }
 
-// lineWith finds the line that begins with prefix and returns what follows it.
+// lineWith returns what follows prefix in the line that begins with it.
 func lineWith(b []byte, prefix string) ([]byte, bool) {
 	for line := range bytes.Lines(b) {
 		if rest, ok := bytes.CutPrefix(line, []byte(prefix)); ok {
@@ -168,7 +166,7 @@ func lineWith(b []byte, prefix string) ([]byte, bool) {
 
 // number is strconv.ParseUint without a copy of b.
 func number(b []byte) (n uint64, ok bool) {
-	if len(b) == 0 || len(b) > 19 { // 19 digits fit
+	if len(b) == 0 || len(b) > 19 { // 19 digits do not overflow
 		return 0, false
 	}
 	for _, d := range b {

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// signal is one thing that the kernel tells of the host, between a mark from
-// which reading is slowed and one at which it is slowed as far as it goes.
+// signal is one of the kernel's statistics, with the value from which reading is slowed, and the
+// value at which it is slowed as much as possible.
 type signal struct {
 	name      string
 	low, high float64
@@ -14,12 +14,11 @@ type signal struct {
 	text      string
 }
 
-// The marks. PSI's "some" of a busy but well host stays below a third; from four
-// fifths on there is hardly a moment in which nobody waits. A host steals or
-// throttles nothing when all is well.
-var ( // immutable
+// The limits: PSI's "some" of a busy but healthy host stays below a third; from four fifths on some
+// process waits almost always. Without a problem nothing is stolen or throttled.
+var ( // never changed
 	cpuSignal = signal{"cpu", 0.30, 0.80, false, "others wait for the CPU %.0f %% of the time"}
-	// The kernel counts PSI every two seconds at most; ticks are there at once.
+	// The kernel updates PSI at most every two seconds; ticks are current.
 	useSignal      = signal{"use", 0.90, 0.98, false, "others use %.0f %% of all CPUs"}
 	loadSignal     = signal{"load", 0.70, 1.50, false, "%.2f threads a core want to run"}
 	stealSignal    = signal{"steal", 0.10, 0.50, false, "the hypervisor takes %.0f %% of the CPU"}
@@ -33,7 +32,7 @@ type reading struct {
 	value float64
 }
 
-// severity is 0 below the low mark and 1 from the high mark on.
+// severity returns 0 below the low limit and 1 from the high one on.
 func (r reading) severity() float64 {
 	return min(max((r.value-r.low)/(r.high-r.low), 0), 1)
 }
@@ -45,7 +44,7 @@ func (r reading) String() string {
 	return fmt.Sprintf(r.text, r.value*100)
 }
 
-// readings are the signals that this host has.
+// readings returns the signals that this host has.
 func (h *host) readings(into []reading) []reading {
 	part := h.othersCPU()
 	if h.psiCPU.known {
@@ -66,7 +65,7 @@ func (h *host) readings(into []reading) []reading {
 	return into
 }
 
-// othersCPU is the part of the CPU time in use that is not ours.
+// othersCPU returns the share of other processes in the used CPU time.
 func (h *host) othersCPU() float64 {
 	if !h.stat.known || h.stat.rate[0] <= 0 {
 		return 1
@@ -75,7 +74,7 @@ func (h *host) othersCPU() float64 {
 	return othersPart(busy, h.own)
 }
 
-// othersIO is the part of the bytes that disks moved that is not ours.
+// othersIO returns the share of other processes in the bytes that disks transferred.
 func (h *host) othersIO() float64 {
 	if !h.disks.known || !h.ownDisks.known {
 		return 1
@@ -83,8 +82,8 @@ func (h *host) othersIO() float64 {
 	return othersPart(h.disks.rate[0], h.ownDisks.rate[0])
 }
 
-// othersInGroup is the part of the cgroup's CPU time that is not ours: a group
-// that only we are in is throttled by us, and the limit bounds the budget.
+// othersInGroup returns the share of other processes in the cgroup's CPU time. A group that
+// contains only this process is throttled by it, and limitCores limits the budget then.
 func (h *host) othersInGroup() float64 {
 	if h.throttling.rate[2] <= 0 {
 		return 1
@@ -99,7 +98,7 @@ func othersPart(all, own float64) float64 {
 	return min(max((all-own)/all, 0), 1)
 }
 
-// limitCores is the cgroup's limit in cores, +Inf where there is none.
+// limitCores returns the cgroup's limit in cores, or +Inf if there is none.
 func (h *host) limitCores() float64 {
 	if h.limit.cores == 0 {
 		return math.Inf(1)

@@ -11,9 +11,8 @@ import (
 
 const (
 	niceLowest = 19
-	// ioprio_set(2): class best effort, its lowest level. The idle class was
-	// rejected: on a disk that is never idle it is never served, and a log that
-	// is not read before its rotation is lost.
+	// ioprio_set(2): class best effort, its lowest level. The idle class was rejected: on a disk
+	// that is never idle it gets nothing, and a log that is not read before its rotation is lost.
 	ioprioWhoProcess  = 1
 	ioprioClassShift  = 13
 	ioprioBestEffort  = 2
@@ -22,9 +21,9 @@ const (
 	lowestIOPriority  = ioprioBestEffort<<ioprioClassShift | ioprioLowest
 )
 
-// Lower gives this process the lowest priority for the CPU and, within best
-// effort, for disks. Linux keeps both by thread, and a thread has those of the one
-// that made it: so threads are listed until no new one is there.
+// Lower sets the lowest CPU priority for this process and, within best effort, the lowest disk
+// priority. Linux keeps both for each thread, and a thread inherits those of its creator, so
+// threads are listed until no new one is found.
 func Lower() error {
 	done := map[int]bool{}
 	for range maxThreadListings {

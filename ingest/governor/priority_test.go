@@ -15,8 +15,8 @@ import (
 
 const childVariable = "SLUICE_TEST_LOWER"
 
-// TestLowerReachesEveryThread: those that are there, and those made later. In a
-// process of its own, as nobody can take it back.
+// Lower changes all present and later threads. The test uses a process of its own, because the
+// priority cannot be raised again.
 func TestLowerReachesEveryThread(t *testing.T) {
 	if os.Getenv(childVariable) == "" {
 		child := exec.Command(os.Args[0], "-test.run=^TestLowerReachesEveryThread$", "-test.v")
@@ -54,7 +54,7 @@ func TestLowerReachesEveryThread(t *testing.T) {
 	t.Logf("%d threads are low", len(tasks))
 }
 
-// threads starts goroutines that each have a thread, until stop is called.
+// threads starts goroutines that each occupy a thread, until stop is called.
 func threads(n int) (stop func()) {
 	var started, ended sync.WaitGroup
 	end := make(chan struct{})

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Trace writes what a Governor decided, a CSV row a step: for a picture of it.
+// Trace writes a Governor's decisions as CSV, one row for each step, to plot them.
 type Trace struct {
 	W      io.WriteCloser
 	headed bool
 	err    error
 }
 
-// row writes a step; after an error it writes no more.
+// row writes a step. After an error it writes nothing more.
 func (t *Trace) row(now time.Time, level Level, bytesPerSecond, own, cores float64, readings []reading) {
 	if !t.headed {
 		t.headed = true
@@ -31,7 +31,7 @@ func (t *Trace) row(now time.Time, level Level, bytesPerSecond, own, cores float
 		values["cpu"], values["io"], values["steal"], values["throttled"], values["load"], values["use"])
 }
 
-// Close closes W, and tells the first error of writing to it. A nil Trace has none.
+// Close closes W and returns the first error of writing to it. A nil Trace returns nil.
 func (t *Trace) Close() error {
 	if t == nil {
 		return nil

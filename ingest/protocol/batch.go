@@ -13,7 +13,7 @@ import (
 	"sluice/schema"
 )
 
-// ErrBody is a body that is not what its batch says.
+// ErrBody means that a body does not match its batch.
 var ErrBody = errors.New("the batch's body is damaged")
 
 // Batch is a range of whole lines of a stream, as it is sent.
@@ -23,12 +23,12 @@ type Batch struct {
 	Lines       int
 	Compression Compression
 	CRC         uint32 // CRC-32C of the uncompressed bytes
-	// Body is part of what was decoded.
+	// Body is a part of the bytes given to Decode.
 	Body []byte
 }
 
-// AppendHead appends the encoding up to the body's first byte: what
-// [avrorpc.Client.Start] takes as head, with Body as body.
+// AppendHead appends the encoding up to the body's first byte: the head for [avrorpc.Client.Start],
+// with Body as body.
 func (m *Batch) AppendHead(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Stream))
 	b = avrorpc.AppendLong(b, m.Range.Start)
@@ -39,7 +39,7 @@ func (m *Batch) AppendHead(b []byte) []byte {
 	return avrorpc.AppendLong(b, int64(len(m.Body)))
 }
 
-// Decode reads a batch from anybody. It allocates nothing, and Body is part of b.
+// Decode parses a batch from an untrusted sender. It allocates nothing, and Body is part of b.
 func (m *Batch) Decode(b []byte) error {
 	r := avrorpc.NewReader(b)
 	*m = Batch{Stream: readID(&r), Range: schema.Range{Start: r.Long(), End: r.Long()}, Lines: int(r.Int()),
@@ -50,16 +50,16 @@ func (m *Batch) Decode(b []byte) error {
 	return r.End()
 }
 
-// Codec compresses and decompresses bodies. It is for one goroutine at a time.
+// Codec compresses and decompresses bodies. It must not be used concurrently.
 type Codec struct {
 	encoder *zstd.Encoder
 	decoder *zstd.Decoder
 }
 
-// castagnoli is a table that hardware has.
+// castagnoli is the table of the polynomial that hardware supports.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// NewCodec makes a codec whose bodies have at most maxBytes, uncompressed.
+// NewCodec returns a codec for bodies of at most maxBytes, uncompressed.
 func NewCodec(maxBytes int) (*Codec, error) {
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(window(maxBytes)))
 	if err != nil {
@@ -72,7 +72,7 @@ func NewCodec(maxBytes int) (*Codec, error) {
 	return &Codec{encoder: encoder, decoder: decoder}, nil
 }
 
-// window is the power of two that holds maxBytes, in what zstd allows here.
+// window returns the power of two that holds maxBytes, within the limits of zstd used here.
 func window(maxBytes int) int {
 	w := zstd.MinWindowSize
 	for w < maxBytes && w < 1<<20 {
@@ -81,8 +81,8 @@ func window(maxBytes int) int {
 	return w
 }
 
-// Encode sets CRC and Body of a batch from its bytes; a body that is compressed
-// uses room's memory. Where compression gains nothing the batch goes without.
+// Encode sets CRC and Body of a batch from its bytes. A compressed body uses room's memory. If
+// compression gains nothing the batch is sent uncompressed.
 func (c *Codec) Encode(m *Batch, data, room []byte) {
 	m.CRC = crc32.Checksum(data, castagnoli)
 	switch m.Compression {
@@ -96,8 +96,8 @@ func (c *Codec) Encode(m *Batch, data, room []byte) {
 	}
 }
 
-// Data is a batch's bytes: Body itself, or in room's memory. Not more is
-// decompressed than the range holds. ErrBody: they are not what the batch says.
+// Data returns a batch's bytes: Body itself, or in room's memory. It decompresses at most the
+// length of the range. It returns an ErrBody if the bytes do not match the batch.
 func (c *Codec) Data(m *Batch, room []byte) (data []byte, err error) {
 	want := m.Range.Len()
 	switch m.Compression {
@@ -130,10 +130,10 @@ func (c *Codec) Data(m *Batch, room []byte) (data []byte, err error) {
 	return data, nil
 }
 
-// Close lets go of what the codec holds.
+// Close frees the decoder.
 func (c *Codec) Close() { c.decoder.Close() }
 
-// Receipt is what became of a batch.
+// Receipt is the reply to a batch.
 type Receipt struct {
 	Status           Status
 	Reason           string
@@ -146,7 +146,7 @@ func (m *Receipt) Append(b []byte) []byte {
 	return avrorpc.AppendLong(avrorpc.AppendLong(b, m.Received), m.Stored)
 }
 
-// Decode reads what Append writes, from anybody.
+// Decode parses what Append wrote, from an untrusted sender.
 func (m *Receipt) Decode(b []byte) error {
 	r := avrorpc.NewReader(b)
 	*m = Receipt{Status: Status(r.Enum(statuses)), Reason: r.String(MaxStringBytes), Received: r.Long(), Stored: r.Long()}

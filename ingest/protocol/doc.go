@@ -1,4 +1,4 @@
-// Package protocol has the messages between agent and collector, as
-// docs/protocol.avdl says them, in Avro's encoding. What is decoded is bounded, and
-// checked as far as it can be without knowing the stream.
+// Package protocol has the messages between agent and collector as in docs/protocol.avdl, in Avro's
+// encoding. Decoded messages are limited in size and checked as far as possible without knowing the
+// stream.
 package protocol

@@ -2,7 +2,7 @@ package protocol
 
 import "testing"
 
-// FuzzDecode reads any bytes as every message, and bodies of what is a batch.
+// FuzzDecode decodes any bytes as every message, and the bodies of valid batches.
 func FuzzDecode(f *testing.F) {
 	for _, m := range messages() {
 		f.Add(m.Append(nil))

@@ -7,21 +7,21 @@ import (
 	"sluice/schema"
 )
 
-// Stream is a log that a sender has.
+// Stream is a log of a sender.
 type Stream struct {
 	ID schema.StreamID
-	// Seed shows that the id is of the sender's host (schema.StreamSeed); empty: it does
-	// not.
+	// Seed proves that the id belongs to the sender's host (schema.StreamSeed); empty: no proof.
 	Seed               []byte
 	Path, Format, Zone string
 	Labels             map[string]string
 	FirstLine          []byte
-	Size               int64 // bytes in the log now
-	// Stored is up to where the sender knows it to be stored, here or elsewhere.
+	Size               int64 // current length of the log in bytes
+	// Stored is the position up to which the sender knows the stream to be stored, here or
+	// elsewhere.
 	Stored int64
 }
 
-// Hello is who a sender is, and what it has.
+// Hello is the first message of a sender: its host and its streams.
 type Hello struct {
 	Host, Agent string
 	Labels      map[string]string
@@ -48,7 +48,7 @@ func (h *Hello) Append(b []byte) []byte {
 	return avrorpc.AppendEnd(b, len(h.Streams))
 }
 
-// Decode reads what Append writes, from anybody; nothing of b is kept.
+// Decode parses what Append wrote, from an untrusted sender. It keeps nothing of b.
 func (h *Hello) Decode(b []byte) error {
 	r := avrorpc.NewReader(b)
 	*h = Hello{Host: r.String(MaxStringBytes), Agent: r.String(MaxStringBytes), Labels: readLabels(&r)}
@@ -63,7 +63,7 @@ func (h *Hello) Decode(b []byte) error {
 	return r.End()
 }
 
-// Welcome is a collector's answer to Hello.
+// Welcome is a collector's reply to Hello.
 type Welcome struct {
 	Collector     string
 	Positions     []Position
@@ -85,7 +85,7 @@ func (w *Welcome) Append(b []byte) []byte {
 	return avrorpc.AppendEnd(b, len(w.Compressions))
 }
 
-// Decode reads what Append writes, from anybody.
+// Decode parses what Append wrote, from an untrusted sender.
 func (w *Welcome) Decode(b []byte) error {
 	r := avrorpc.NewReader(b)
 	*w = Welcome{Collector: r.String(MaxStringBytes), Positions: readPositions(&r, nil), Tails: readTails(&r), MaxBatchBytes: int(r.Int())}

@@ -10,11 +10,12 @@ import (
 //go:embed collector.avpr
 var text string
 
-// New is the protocol, for avrorpc's Service and NewClient.
+// New returns the protocol, for avrorpc's Service and NewClient. It panics if the embedded text is
+// invalid, which a test excludes.
 func New() *avrorpc.Protocol {
 	p, err := avrorpc.NewProtocol(text)
 	if err != nil {
-		panic(err) // the text is ours
+		panic(err) // the embedded text is constant
 	}
 	return p
 }
@@ -26,15 +27,15 @@ const (
 	MessageStatus = "status"
 )
 
-// What a message may hold. MaxStreams is a host's with a log for each of ten
-// thousand virtual hosts, and as many again.
+// Limits of a message. MaxStreams is enough for a host with a log for each of ten thousand virtual
+// hosts, and as many rotated ones.
 const (
 	MaxStreams     = 20_000
 	maxLabels      = 64
 	MaxCounters    = 1024
 	MaxTroubles    = 32
 	MaxStringBytes = 8 << 10
-	// MaxCounterBytes bounds a counter's name, MaxTailBytes what a Tail is of.
+	// MaxCounterBytes limits a counter's name, MaxTailBytes the length of a Tail.
 	MaxCounterBytes = 64
 	MaxTailBytes    = 256
 )
@@ -45,16 +46,16 @@ type Position struct {
 	Received, Stored int64
 }
 
-// Tail is a fingerprint of the last bytes that a collector was sent of a stream: Length
-// bytes before At.
+// Tail is a fingerprint of the last bytes of a stream that a collector received: the Length bytes
+// before At.
 type Tail struct {
 	Stream schema.StreamID
 	At     int64
 	Length int
-	Hash   [12]byte // of SHA-256, the first bytes
+	Hash   [12]byte // the first bytes of the SHA-256
 }
 
-// Compression is a body's.
+// Compression is the compression of a body.
 type Compression int
 
 // The compressions, in the protocol's order.
@@ -67,7 +68,7 @@ const (
 
 func (c Compression) String() string { return [...]string{"none", "zstd", "s2"}[c] }
 
-// Status is what became of a batch.
+// Status is the result of a batch.
 type Status int
 
 // The statuses, in the protocol's order.

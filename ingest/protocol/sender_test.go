@@ -19,7 +19,7 @@ import (
 	"sluice/ingest/avrorpc"
 )
 
-// senderJars resolves Avro's Java library, once.
+// senderJars resolves Avro's Java library once.
 func senderJars(t *testing.T) string {
 	t.Helper()
 	for _, program := range []string{"java", "mvn"} {
@@ -54,7 +54,7 @@ func senderJars(t *testing.T) string {
 	return filepath.Join(dir, "lib")
 }
 
-// collected is a collector that keeps what it gets in memory.
+// collected is a collector that keeps what it receives in memory.
 type collected struct {
 	codec  *Codec
 	data   []byte
@@ -94,8 +94,7 @@ func (c *collected) Begin(_ context.Context, call *avrorpc.Call) (avrorpc.Finish
 	return avrorpc.FinishFunc(func(_ context.Context, b []byte) ([]byte, error) { return reply.Append(b), nil }), nil
 }
 
-// TestASenderWrittenFromThePageDelivers: Avro's Java client, which reads
-// docs/protocol.avdl and has no other knowledge of us.
+// A sender that knows only docs/protocol.avdl delivers: Avro's Java client.
 func TestASenderWrittenFromThePageDelivers(t *testing.T) {
 	jars := senderJars(t)
 	var log bytes.Buffer

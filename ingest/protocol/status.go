@@ -14,33 +14,33 @@ import (
 type Progress struct {
 	Stream         schema.StreamID
 	Size, Read     int64
-	OldestUnreadMs int64 // ms since 1970; 0: all is read
+	OldestUnreadMs int64 // ms since 1970; 0: everything is read
 }
 
-// Governor is what an agent's governor says.
+// Governor is the state of an agent's governor.
 type Governor struct {
 	Budget        int64 // bytes a second; 0: no limit
-	PausedSinceMs int64 // ms since 1970; 0: it does not pause
+	PausedSinceMs int64 // ms since 1970; 0: not paused
 	Reason        string
 }
 
-// Heartbeat is how a sender is.
+// Heartbeat is the state of a sender.
 type Heartbeat struct {
 	Host     string
 	TimeMs   int64
 	Streams  []Progress
 	Governor Governor
 	Counters map[string]int64
-	// Troubles are errors, and warnings with WarningPrefix: a collector of an older version takes
-	// them for errors, but takes them.
+	// Troubles are errors, and warnings with WarningPrefix; a collector of an older version shows
+	// these as errors.
 	Troubles []string
 }
 
-// WarningPrefix begins a trouble that is no error.
+// WarningPrefix begins a trouble that is not an error.
 const WarningPrefix = "warning: "
 
-// FirstTroubles returns at most n troubles; the last one says how many were left out. If no
-// error was left out that is a warning.
+// FirstTroubles returns at most n troubles; the last one reports how many were left out, as a
+// warning if they are all warnings.
 func FirstTroubles(troubles []string, n int) []string {
 	if len(troubles) <= n {
 		return troubles
@@ -53,32 +53,32 @@ func FirstTroubles(troubles []string, n int) []string {
 	return append(first, text)
 }
 
-// What an agent of ours counts in a heartbeat. Of a sender that does not, nothing is
-// known but what came from it.
+// Counters of sluice's agent in a heartbeat. Of other senders a collector only knows what it
+// received.
 const (
-	// In bytes, of all logs that are there: written >= read >= received >= stored.
+	// Bytes of all logs that exist: written >= read >= received >= stored.
 	WrittenBytes  = "written_bytes"
 	ReadBytes     = "read_bytes"
 	ReceivedBytes = "received_bytes"
 	StoredBytes   = "stored_bytes"
-	// Ages at TimeMs: of the oldest line that no collector has, and of the oldest that
-	// is not stored. 0: there is none.
+	// Ages at TimeMs of the oldest line that no collector has, and of the oldest that is not
+	// stored. 0: none.
 	UnreceivedMs = "unreceived_ms"
 	UnstoredMs   = "unstored_ms"
-	// UnacknowledgedBytes are read and on no collector's disk, compressed.
+	// UnacknowledgedBytes were read and are not on a collector's disk; compressed.
 	UnacknowledgedBytes = "unacknowledged_bytes"
 	Files               = "files"
 	LinesPerSecond      = "lines_per_second"
-	// Since the sender began: deleted before they were read, in how many logs.
+	// Since the sender started: bytes deleted before they were read, and in how many logs.
 	LostBytes = "lost_bytes"
 	LostFiles = "lost_files"
-	// FirstChoice is 0 where the host prefers another collector, which will miss it
-	// when it is silent.
+	// FirstChoice is 0 if the host prefers another collector, which then reports the host when it
+	// is silent.
 	FirstChoice = "first_choice"
-	// StartedMs is when the sender's process started, ms since 1970 by its own clock.
+	// StartedMs is when the sender's process started, in ms since 1970 by its own clock.
 	StartedMs = "started_ms"
-	// Elsewhere is 1 where the host is with another collector now, or is going there. A
-	// sender that says StartedMs says this to each of its other collectors.
+	// Elsewhere is 1 if the host is connected to another collector, or about to be. A sender that
+	// reports StartedMs reports this to each of its other collectors.
 	Elsewhere = "elsewhere"
 )
 
@@ -104,7 +104,7 @@ func (h *Heartbeat) Append(b []byte) []byte {
 	return avrorpc.AppendEnd(b, len(h.Troubles))
 }
 
-// Decode reads what Append writes, from anybody; nothing of b is kept.
+// Decode parses what Append wrote, from an untrusted sender. It keeps nothing of b.
 func (h *Heartbeat) Decode(b []byte) error {
 	r := avrorpc.NewReader(b)
 	*h = Heartbeat{Host: r.String(MaxStringBytes), TimeMs: r.Long()}
@@ -126,7 +126,7 @@ func (h *Heartbeat) Decode(b []byte) error {
 	return r.End()
 }
 
-// Directive is what a collector wants of a sender.
+// Directive is a collector's request to a sender.
 type Directive struct {
 	Positions         []Position
 	Pause             bool
@@ -140,7 +140,7 @@ func (d *Directive) Append(b []byte) []byte {
 	return avrorpc.AppendBytes(avrorpc.AppendLong(b, d.MaxBytesPerSecond), d.Reason)
 }
 
-// Decode reads what Append writes, from anybody. Positions' memory is used again.
+// Decode parses what Append wrote, from an untrusted sender. It reuses the memory of Positions.
 func (d *Directive) Decode(b []byte) error {
 	r := avrorpc.NewReader(b)
 	*d = Directive{Positions: readPositions(&r, d.Positions[:0]), Pause: r.Bool(), MaxBytesPerSecond: r.Long(), Reason: r.String(MaxStringBytes)}
