@@ -46,7 +46,7 @@ func TestCompressedBytesThatSayNothingEndAConnection(t *testing.T) {
 				w := zlib.NewWriter(client)
 				for range 10 * maxIdleDeflated / 5000 {
 					if c.fill == nil {
-						w.Write(bytes.Repeat([]byte("text "), 20)) //nolint:errcheck // then the other side fails
+						w.Write(bytes.Repeat([]byte("text "), 20)) //nolint:errcheck // the other side reports the error
 					}
 					if w.Flush() != nil {
 						return

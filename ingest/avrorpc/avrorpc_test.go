@@ -45,7 +45,7 @@ func (c *echoed) Finish(_ context.Context, reply []byte) ([]byte, error) {
 	return append(reply, c.Params...), nil
 }
 
-// serve starts a server and returns where it is.
+// serve starts a server and returns its address.
 func serve(t testing.TB, s *Server) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -142,7 +142,7 @@ func TestAnErrorIsAReply(t *testing.T) {
 func TestAHungServerIsNoticed(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
-	go func() { // shakes hands, then reads and says nothing
+	go func() { // makes the handshake, then reads and answers nothing
 		in := &frameReader{conn: theirs, in: bufio.NewReader(theirs), frames: new(frames), limits: Limits{}.withDefaults(), ended: context.Background()}
 		if _, err := in.next(); err != nil {
 			return
@@ -180,7 +180,7 @@ func TestACallThatNobodyWaitsForGivesItsPlaceBack(t *testing.T) {
 	}
 }
 
-// TestACallAllocatesLittle counts client and server together, in one process.
+// A call allocates little, counting client and server together in one process.
 func TestACallAllocatesLittle(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector allocates")
@@ -230,8 +230,7 @@ func (c *closing) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// TestACallEndsThoughTheConnectionClosedBeforeItsFirstByte: it had been taken to be
-// written.
+// A call that was taken from the queue ends if the connection is closed before its first byte.
 func TestACallEndsThoughTheConnectionClosedBeforeItsFirstByte(t *testing.T) {
 	raw, err := net.Dial("tcp", echoServer(t, Limits{}, nil))
 	if err != nil {

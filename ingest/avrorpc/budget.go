@@ -7,41 +7,40 @@ import (
 	"sync"
 )
 
-// budget shares a number of bytes among the frames of all connections, and bounds what
-// the connections of one peer have of it, so that frames which one peer begins and does
-// not end leave room for the frames of others. A reader that waits for bytes has a part
-// of a frame already, so all readers could wait for each other: one frame of each peer
-// that has its share, of maxOver such peers at a time, and one of all others, is read to its
-// end without being counted.
+// budget shares a number of bytes among the frames of all connections, and limits the share of one
+// peer, so that incomplete frames of one peer leave room for the frames of others. A reader that
+// waits for bytes already has a part of a frame, so all readers could wait for each other.
+// Therefore some frames are read to their end without being counted: one frame of each peer that
+// has used its share, for at most maxOver such peers at a time, and one of all others.
 type budget struct {
-	share int64 // of one peer; 0: all of it
+	share int64 // of one peer; 0: no limit
 
 	mu      sync.Mutex
 	free    int64
-	outside bool // the frame of all peers that is not counted is being read
-	over    int  // peers that have their share and are reading a frame that is not counted
+	outside bool // the uncounted frame of all peers is being read
+	over    int  // number of peers that have used their share and are reading an uncounted frame
 	waiters []*waiter
 	peers   map[netip.Prefix]*holder
 }
 
-// maxOver bounds the frames beyond the shares of their peers, and so what all frames take.
+// maxOver limits the frames beyond the shares of their peers, and so the memory of all frames.
 const maxOver = 3
 
-// holder is what a peer has of the budget; budget.mu guards it.
+// holder is what a peer uses of the budget; guarded by budget.mu.
 type holder struct {
 	conns   int
 	bytes   int64
-	outside bool // the frame of this peer that is not counted is being read
+	outside bool // the uncounted frame of this peer is being read
 }
 
-// claim is what one frame has of the budget.
+// claim is what one frame uses of the budget.
 type claim struct {
-	of      *holder // nil: of a reader without a peer
+	of      *holder // nil: a reader without a peer
 	bytes   int64
 	outside place
 }
 
-// place says whether a frame is counted from here on.
+// place is whether a frame is counted from here on.
 type place byte
 
 const (
@@ -57,8 +56,7 @@ type waiter struct {
 	ready chan struct{}
 }
 
-// open returns what the peer at from has of the budget, for one connection more. close
-// must follow.
+// open returns the holder of the peer at from, for one more connection. close must follow.
 func (b *budget) open(from netip.Prefix) *holder {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -74,7 +72,7 @@ func (b *budget) open(from netip.Prefix) *holder {
 	return h
 }
 
-// close ends what open began, after the connection's last frame was given back.
+// close ends what open began, after the connection's last frame was returned.
 func (b *budget) close(from netip.Prefix, h *holder) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -83,8 +81,8 @@ func (b *budget) close(from netip.Prefix, h *holder) {
 	}
 }
 
-// take takes n bytes for a frame of h. The readers that wait are served in turn, but for
-// those whose peer has its share.
+// take takes n bytes for a frame of h. Waiting readers are served in order, except those whose peer
+// has used its share.
 func (b *budget) take(ctx context.Context, h *holder, n int64) (place, error) {
 	b.mu.Lock()
 	if len(b.waiters) == 0 {
@@ -95,7 +93,7 @@ func (b *budget) take(ctx context.Context, h *holder, n int64) (place, error) {
 	}
 	w := &waiter{of: h, bytes: n, ready: make(chan struct{})}
 	b.waiters = append(b.waiters, w)
-	b.wake() // the others may all wait for their own peer
+	b.wake() // the other waiters may all wait for their own peer
 	b.mu.Unlock()
 	select {
 	case <-w.ready:
@@ -107,13 +105,13 @@ func (b *budget) take(ctx context.Context, h *holder, n int64) (place, error) {
 	if i := slices.Index(b.waiters, w); i >= 0 {
 		b.waiters = slices.Delete(b.waiters, i, i+1)
 	} else {
-		b.put(claim{h, w.bytes, w.got}) // it was served just now
+		b.put(claim{h, w.bytes, w.got}) // it was served at the same moment
 	}
 	b.wake()
 	return counted, ctx.Err()
 }
 
-// full reports whether h has its share when n bytes are added.
+// full reports whether h exceeds its share with n more bytes.
 func (b *budget) full(h *holder, n int64) bool {
 	return h != nil && b.share > 0 && h.bytes+n > b.share
 }
@@ -140,7 +138,7 @@ func (b *budget) serve(h *holder, n int64) (got place, ok bool) {
 	return outsideAll, true
 }
 
-// put gives back what take gave for c.bytes, or all that a frame has.
+// put returns what take gave for c.bytes, or all of a frame.
 func (b *budget) put(c claim) {
 	switch c.outside {
 	case outsideAll:
@@ -158,7 +156,7 @@ func (b *budget) put(c claim) {
 
 func (b *budget) wake() {
 	waiting := b.waiters[:0]
-	short := false // of bytes: later waiters wait, too
+	short := false // of bytes: later waiters wait too
 	for _, w := range b.waiters {
 		full := b.full(w.of, w.bytes)
 		if got, ok := counted, false; full || !short {
@@ -175,7 +173,7 @@ func (b *budget) wake() {
 	b.waiters = waiting
 }
 
-// give gives back what a frame has: its counted bytes, and the place outside if it is there.
+// give returns what a frame uses: its counted bytes, and the uncounted place if it has one.
 func (b *budget) give(c claim) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

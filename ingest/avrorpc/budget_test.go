@@ -14,7 +14,7 @@ var (
 	honest = netip.MustParsePrefix("192.0.2.2/32")
 )
 
-// TestOnePeerLeavesRoomForTheFramesOfOthers, however many frames it begins.
+// One peer leaves room for the frames of others, however many frames it begins.
 func TestOnePeerLeavesRoomForTheFramesOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &budget{free: 64, share: 16}
@@ -49,8 +49,8 @@ func TestOnePeerLeavesRoomForTheFramesOfOthers(t *testing.T) {
 	})
 }
 
-// TestEveryFrameIsReadToItsEnd, with fewer bytes than the frames of all peers need
-// together, and as many are free afterwards.
+// Every frame is read to its end with fewer bytes than the frames of all peers need together, and
+// afterwards as many bytes are free as before.
 func TestEveryFrameIsReadToItsEnd(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {

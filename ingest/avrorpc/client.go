@@ -15,29 +15,29 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// ErrClosed is what calls end with when [Client.Close] was called, ErrSilent when
-// the server stopped answering: it hangs, or the way to it is cut.
+// ErrClosed is returned by calls after [Client.Close], and ErrSilent if the server stopped
+// answering, because it hangs or the network is interrupted.
 var (
 	ErrClosed = errors.New("the connection was closed")
 	ErrSilent = errors.New("the server is silent")
 )
 
-// RemoteError is an error that the server sent as the reply to a call. The
-// connection is as good as before.
+// RemoteError is an error that the server sent as the reply to a call. The connection remains
+// usable.
 type RemoteError struct{ Message string }
 
 func (e *RemoteError) Error() string { return "the server answered with an error: " + e.Message }
 
-// ClientOptions say how much may be on its way. A zero means the default.
+// ClientOptions limit the calls in flight. A zero means the default.
 type ClientOptions struct {
-	// InFlight and Bytes bound the calls without a reply: 32, and 16 MiB. A call
-	// beyond waits; one that is larger than Bytes goes alone.
+	// InFlight and Bytes limit the calls without a reply: 32, and 16 MiB. A call beyond that waits;
+	// one that is larger than Bytes is sent alone.
 	InFlight int
 	Bytes    int64
-	// ReplyBytes bounds one reply. 1 MiB.
+	// ReplyBytes limits one reply. Default: 1 MiB.
 	ReplyBytes int
-	// Probe is how long nothing may have come before the server is asked for a sign,
-	// and how long it has for that; also the time for a write and the handshake. 10 s.
+	// Probe is how long the server may be silent before it is sent a ping, and how long it has for
+	// the answer; it is also the time limit of a write and of the handshake. Default: 10 s.
 	Probe time.Duration
 }
 
@@ -57,8 +57,8 @@ func (o ClientOptions) withDefaults() ClientOptions {
 	return o
 }
 
-// Client is one connection to a server. Its methods are safe for concurrent use;
-// calls go out in the order of Start. After it broke it is of no more use.
+// Client is one connection to a server. Its methods may be called concurrently; calls are sent in
+// the order of Start. It cannot be used after the connection broke.
 type Client struct {
 	conn    net.Conn
 	in      *frameReader
@@ -68,7 +68,7 @@ type Client struct {
 	broken  chan struct{}
 	queued  chan struct{} // there is something to write
 	done    sync.WaitGroup
-	signs   atomic.Int64 // frames that came
+	signs   atomic.Int64 // number of received frames
 
 	mu      sync.Mutex
 	queue   []*Pending
@@ -79,7 +79,7 @@ type Client struct {
 	spare sync.Pool
 }
 
-// NewClient shakes hands on conn, which it closes when that fails.
+// NewClient makes the handshake on conn. It closes conn if that fails.
 func NewClient(ctx context.Context, conn net.Conn, p *Protocol, o ClientOptions) (*Client, error) {
 	o = o.withDefaults()
 	frames := new(frames)
@@ -96,7 +96,7 @@ func NewClient(ctx context.Context, conn net.Conn, p *Protocol, o ClientOptions)
 	}
 	if err != nil {
 		cancel()
-		_ = conn.Close() // the error that counts is why
+		_ = conn.Close() // the error of the handshake is reported
 		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
 			err = fmt.Errorf("it hung up: is it a collector, and does it want TLS? %w", err)
 		}
@@ -108,7 +108,7 @@ func NewClient(ctx context.Context, conn net.Conn, p *Protocol, o ClientOptions)
 	return c, nil
 }
 
-// greet shakes hands by a ping; a server that does not know the protocol is told
+// greet makes the handshake with a ping. A server that does not know the protocol's hash is sent
 // its text.
 func (c *Client) greet(p *Protocol) error {
 	server := p.Hash
@@ -144,17 +144,17 @@ func (c *Client) greet(p *Protocol) error {
 	return ErrProtocol
 }
 
-// Pending is a call on its way.
+// Pending is a call in flight.
 type Pending struct {
 	client  *Client
 	serial  int32
 	message string
-	head    []byte // the caller's, until the call is written
+	head    []byte // belongs to the caller until the call is written
 	body    []byte
 	size    int64
 	state   callState
 	replied bool
-	leaving bool // nobody waits any more, but the write has head and body
+	leaving bool // no caller waits any more, but the write still uses head and body
 	reply   []byte
 	err     error
 	ended   chan struct{} // one token
@@ -166,12 +166,12 @@ const (
 	callQueued callState = iota
 	callWriting
 	callSent
-	callLeft // nobody waits for it
+	callLeft // no caller waits for it
 )
 
-// Start sends a call whose parameters are head and body together, encoded; it waits
-// while as much is on its way as may be. Both belong to the call until Wait has
-// returned, which is to be called once.
+// Start sends a call whose encoded parameters are head followed by body. It waits while the limits
+// of calls in flight are reached. Both slices belong to the call until Wait has returned, which
+// must be called once.
 func (c *Client) Start(ctx context.Context, message string, head, body []byte) (*Pending, error) {
 	size := min(int64(len(head)+len(body)), c.options.Bytes)
 	if err := c.count.Acquire(ctx, 1); err != nil {
@@ -219,8 +219,8 @@ func (c *Client) settle(p *Pending) {
 	c.count.Release(1)
 }
 
-// Wait waits for the reply and appends it to dst. When ctx ends first the call may
-// still be carried out.
+// Wait waits for the reply and appends it to dst. If ctx ends first the call may still be executed
+// by the server.
 func (p *Pending) Wait(ctx context.Context, dst []byte) ([]byte, error) {
 	select {
 	case <-p.ended:
@@ -228,9 +228,9 @@ func (p *Pending) Wait(ctx context.Context, dst []byte) ([]byte, error) {
 		if p.leave() {
 			return dst, ctx.Err()
 		}
-		<-p.ended // soon: the reply has come, or a write ends at its deadline
+		<-p.ended // soon: the reply has arrived, or a write ends at its deadline
 	}
-	if p.left() { // its reply may come now: who takes that settles it
+	if p.left() { // the goroutine that gets its reply settles it
 		return dst, ctx.Err()
 	}
 	dst, err := append(dst, p.reply...), p.err
@@ -242,7 +242,8 @@ func (p *Pending) Wait(ctx context.Context, dst []byte) ([]byte, error) {
 	return dst, err
 }
 
-// leave says whether the call is nobody's now; if not it ends by itself.
+// leave gives up a call for which no caller waits any more. It returns false if the call ends by
+// itself soon.
 func (p *Pending) leave() bool {
 	c := p.client
 	c.mu.Lock()
@@ -255,7 +256,7 @@ func (p *Pending) leave() bool {
 		p.leaving = true
 		return false
 	case callQueued:
-		if c.pending[p.serial] == p { // else the connection has failed, and ends it in a moment
+		if c.pending[p.serial] == p { // otherwise the connection has failed, which ends the call in a moment
 			delete(c.pending, p.serial)
 			c.settle(p)
 		}
@@ -264,14 +265,14 @@ func (p *Pending) leave() bool {
 	return true
 }
 
-// left says whether it became nobody's while it was written.
+// left reports whether the call was given up while it was written.
 func (p *Pending) left() bool {
 	p.client.mu.Lock()
 	defer p.client.mu.Unlock()
 	return p.state == callLeft
 }
 
-// Call is Start and Wait.
+// Call is Start followed by Wait.
 func (c *Client) Call(ctx context.Context, message string, head, body, dst []byte) ([]byte, error) {
 	p, err := c.Start(ctx, message, head, body)
 	if err != nil {
@@ -280,20 +281,20 @@ func (c *Client) Call(ctx context.Context, message string, head, body, dst []byt
 	return p.Wait(ctx, dst)
 }
 
-// LocalAddr is this side's address.
+// LocalAddr returns the local address.
 func (c *Client) LocalAddr() net.Addr { return c.conn.LocalAddr() }
 
-// Broken is closed when the connection is of no more use.
+// Broken returns a channel that is closed when the connection cannot be used any more.
 func (c *Client) Broken() <-chan struct{} { return c.broken }
 
-// Err is why it is, or nil.
+// Err returns the reason for that, or nil.
 func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
-// Close ends the connection and all calls, and waits for its goroutines.
+// Close ends the connection and all calls, and waits for its goroutines. It returns nil.
 func (c *Client) Close() error {
 	c.fail(ErrClosed)
 	c.done.Wait()
@@ -312,14 +313,14 @@ func (c *Client) fail(err error) {
 	c.pending, c.queue = nil, nil
 	close(c.broken)
 	c.mu.Unlock()
-	_ = c.conn.Close() // what broke it is the error that counts
+	_ = c.conn.Close() // the first error is reported
 	for _, p := range pending {
 		c.end(p, nil, c.err)
 	}
 }
 
-// end gives a call that is in no list any more its result. One that is being
-// written ends when it is written.
+// end sets the result of a call that was removed from all lists. If it is being written it ends
+// when that is done.
 func (c *Client) end(p *Pending, reply []byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -333,7 +334,7 @@ func (c *Client) end(p *Pending, reply []byte, err error) {
 	}
 }
 
-// wrote notes that calls are written, as far as they ever will be.
+// wrote records that the calls of batch are written, or will never be.
 func (c *Client) wrote(batch []*Pending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

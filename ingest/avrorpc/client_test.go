@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// idle is a client whose goroutines are the test's. It has room for one call, so that
-// giving the room back twice panics.
+// idle returns a client without goroutines. It permits one call, so that settling a call twice
+// panics.
 func idle() *Client {
 	return &Client{options: ClientOptions{Bytes: 1}, pending: map[int32]*Pending{}, broken: make(chan struct{}), queued: make(chan struct{}, 1),
 		count: semaphore.NewWeighted(1), bytes: semaphore.NewWeighted(1)}
 }
 
-// TestACallThatNobodyWaitsForIsSettledOnce, though its reply comes in the moment in which
-// it was written and its caller goes.
+// A call is settled once if its reply arrives in the moment in which it was written and its caller
+// gives up.
 func TestACallThatNobodyWaitsForIsSettledOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := idle()
@@ -31,7 +31,7 @@ func TestACallThatNobodyWaitsForIsSettledOnce(t *testing.T) {
 			ended := make(chan error)
 			go func() { _, err := p.Wait(ctx, nil); ended <- err }()
 			cancel()
-			synctest.Wait() // it waits for the write
+			synctest.Wait() // until it waits for the write
 			c.wrote(batch)
 			c.end(p, nil, nil)
 			if err := <-ended; !errors.Is(err, context.Canceled) {
@@ -41,8 +41,7 @@ func TestACallThatNobodyWaitsForIsSettledOnce(t *testing.T) {
 	})
 }
 
-// TestACallThatWasNotWrittenIsSettledOnce, though its caller goes while the connection
-// fails.
+// A call that was not written is settled once if its caller gives up while the connection fails.
 func TestACallThatWasNotWrittenIsSettledOnce(t *testing.T) {
 	c := idle()
 	p, err := c.Start(t.Context(), "append", nil, []byte("x"))
@@ -50,7 +49,7 @@ func TestACallThatWasNotWrittenIsSettledOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	pending := c.pending
-	c.pending, c.queue, c.err = nil, nil, ErrClosed // as fail does it
+	c.pending, c.queue, c.err = nil, nil, ErrClosed // as in fail
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := p.Wait(ctx, nil); !errors.Is(err, context.Canceled) {
@@ -60,6 +59,6 @@ func TestACallThatWasNotWrittenIsSettledOnce(t *testing.T) {
 		c.end(p, nil, c.err)
 	}
 	if !c.count.TryAcquire(1) || !c.bytes.TryAcquire(1) {
-		t.Error("it holds its room still")
+		t.Error("the call was not settled")
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// copied is how large a piece may be to be gathered by copying.
+// copied is the greatest length of a body that is copied to join writes.
 const copied = 4 << 10
 
-// write writes what is queued, all at once where there are several calls.
+// write writes the queued calls, several in one write.
 func (c *Client) write() error {
 	var batch []*Pending
 	var small []byte
@@ -23,7 +23,7 @@ func (c *Client) write() error {
 		}
 		batch = c.takeQueue(batch[:0])
 		small, buffers = gather(batch, small[:0], buffers[:0])
-		err := c.conn.SetWriteDeadline(time.Now().Add(c.options.Probe)) // fails where it was closed just now
+		err := c.conn.SetWriteDeadline(time.Now().Add(c.options.Probe)) // fails if the connection was closed meanwhile
 		if err == nil {
 			rest = buffers
 			_, err = rest.WriteTo(c.conn)
@@ -50,7 +50,7 @@ func (c *Client) takeQueue(batch []*Pending) []*Pending {
 	return batch
 }
 
-// gather lays calls out for one write: large bodies stay where they are.
+// gather arranges calls for one write: large bodies are not copied.
 func gather(batch []*Pending, small []byte, buffers net.Buffers) ([]byte, net.Buffers) {
 	need := 0
 	for _, p := range batch {
@@ -60,7 +60,7 @@ func gather(batch []*Pending, small []byte, buffers net.Buffers) ([]byte, net.Bu
 		}
 	}
 	if cap(small) < need {
-		small = make([]byte, 0, need) // must not move: buffers point into it
+		small = make([]byte, 0, need) // must not be reallocated: buffers point into it
 	}
 	from := 0
 	for _, p := range batch {
@@ -85,7 +85,7 @@ func gather(batch []*Pending, small []byte, buffers net.Buffers) ([]byte, net.Bu
 	return small, buffers
 }
 
-// read gives replies to their calls.
+// read assigns replies to their calls.
 func (c *Client) read() error {
 	for {
 		f, err := c.in.next()
@@ -95,7 +95,7 @@ func (c *Client) read() error {
 		c.signs.Add(1)
 		c.mu.Lock()
 		p := c.pending[f.serial]
-		if p != nil && p.state == callQueued { // the server guessed its serial
+		if p != nil && p.state == callQueued { // the server cannot know this serial yet
 			p = nil
 		} else {
 			delete(c.pending, f.serial)
@@ -130,7 +130,7 @@ func readReply(b []byte) ([]byte, error) {
 // probeSerial is no call's: those begin at 1.
 const probeSerial = 0
 
-// watch asks for a sign of life when none has come for a while.
+// watch sends a ping if nothing was received for a while.
 func (c *Client) watch() error {
 	tick := time.NewTicker(c.options.Probe)
 	defer tick.Stop()
@@ -154,8 +154,8 @@ func (c *Client) watch() error {
 	}
 }
 
-// probe queues a ping whose reply nobody waits for. It is in no bound: there is one
-// at a time.
+// probe queues a ping without a waiting caller. It needs no limit, because there is only one at a
+// time.
 func (c *Client) probe() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

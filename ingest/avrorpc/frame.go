@@ -13,23 +13,23 @@ import (
 	"time"
 )
 
-// ErrLimit is wrapped where a peer goes beyond what it is allowed.
+// ErrLimit is wrapped by errors about a peer that exceeds a limit.
 var ErrLimit = errors.New("beyond the limit")
 
 const (
-	ownBytes   = 4 << 10 // of each frame, that are not counted
+	ownBytes   = 4 << 10 // of each frame, not counted in the budget
 	readBuffer = 16 << 10
 )
 
-// frame is a message in memory: its buffers joined. It goes back to the pools when
-// its call is answered.
+// frame is a message in memory: its buffers joined. It is returned to the pools when its call is
+// answered.
 type frame struct {
 	serial int32
 	b      []byte
 	claim  claim // of the budget
 }
 
-// frames hands out frames by size, a power of two.
+// frames has pools of frames by size, a power of two.
 type frames struct {
 	pools [32]sync.Pool
 	budget
@@ -46,7 +46,7 @@ func (p *frames) get(n int) *frame {
 	return &frame{b: make([]byte, 0, 1<<class)}
 }
 
-// put takes a frame that nobody looks at any more.
+// put returns a frame that is not used any more.
 func (p *frames) put(f *frame) {
 	if f.claim.bytes > 0 || f.claim.outside != counted {
 		p.give(f.claim)
@@ -60,14 +60,14 @@ type frameReader struct {
 	conn   net.Conn
 	in     *bufio.Reader
 	frames *frames
-	holder *holder // whose frames they are; nil: the budget has one reader
+	holder *holder // of the peer; nil: the budget has one reader
 	limits Limits
-	// ended says that the deadline was set for good.
+	// ended is done when the deadline must not be extended any more.
 	ended context.Context
 }
 
-// next reads a frame. Only what has arrived takes memory, doubled, whatever the
-// lengths promise. io.EOF: the peer ended between two frames.
+// next reads a frame. Memory is allocated for bytes that have arrived, doubled each time, whatever
+// length is announced. It returns io.EOF if the peer closed the connection between two frames.
 func (r *frameReader) next() (*frame, error) {
 	if err := r.deadline(r.limits.Idle); err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (r *frameReader) deadline(d time.Duration) error {
 	if err := r.conn.SetReadDeadline(at); err != nil {
 		return err
 	}
-	return r.ended.Err() // or the deadline that ends reading would be lost
+	return r.ended.Err() // otherwise the deadline that ends reading would be overwritten
 }
 
 func (r *frameReader) buffers(f *frame, began time.Time) (*frame, error) {
@@ -149,8 +149,8 @@ func (r *frameReader) int32() (int32, error) {
 	return n, err
 }
 
-// grow moves what has arrived into twice the room. The time it waits for the budget
-// is given back to the peer.
+// grow moves what has arrived into a frame of twice the size. The time of waiting for the budget
+// does not count against the peer's deadline.
 func (r *frameReader) grow(f *frame, began time.Time) (*frame, time.Time, error) {
 	more := int64(cap(f.b))
 	has := f.claim
@@ -166,7 +166,7 @@ func (r *frameReader) grow(f *frame, began time.Time) (*frame, time.Time, error)
 		f.claim = has
 		began = began.Add(time.Since(waited))
 		if err := r.deadline(max(r.limits.Frame-time.Since(began), 1)); err != nil {
-			return f, began, err // the claim is given back with the frame
+			return f, began, err // the claim is returned with the frame
 		}
 	}
 	g := r.frames.get(2 * cap(f.b))
@@ -176,7 +176,7 @@ func (r *frameReader) grow(f *frame, began time.Time) (*frame, time.Time, error)
 	return g, began, nil
 }
 
-// appendFrame appends a frame's head for one buffer of n bytes.
+// appendFrame appends a frame's header for one buffer of n bytes.
 func appendFrame(b []byte, serial int32, n int) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(serial))
 	b = binary.BigEndian.AppendUint32(b, 1)

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// Peer is who is at the other end.
+// Peer is the other end of a connection.
 type Peer struct {
 	Address netip.AddrPort
-	// Names are those of the verified certificate: its DNS names, and its common
-	// name where it has none; empty without one.
+	// Names are those of the verified certificate: its DNS names, or its common name if it has
+	// none; empty without a certificate.
 	Names []string
 	TLS   bool
-	// Issued and Expires are between when the verified certificate is valid; zero without one.
+	// Issued and Expires limit the validity of the verified certificate; zero without one.
 	Issued, Expires time.Time
 }
 
@@ -42,7 +42,7 @@ func peerOf(conn net.Conn) Peer {
 }
 
 func addressOf(conn net.Conn) netip.AddrPort {
-	a, _ := netip.ParseAddrPort(conn.RemoteAddr().String()) // a pipe has none
+	a, _ := netip.ParseAddrPort(conn.RemoteAddr().String()) // a pipe has no such address
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
@@ -53,19 +53,19 @@ func namesOf(c *x509.Certificate) []string {
 	return c.DNSNames
 }
 
-// Call is a request. It and what it points to are the server's again when Finish
-// has returned, or Begin with an error.
+// Call is a request. It and what it refers to belong to the server again when Finish has returned,
+// or Begin with an error.
 type Call struct {
 	Peer    *Peer
 	Message string // its name in the protocol
-	// Params are the parameters as they came, a part of the frame.
+	// Params are the parameters as received, a part of the frame.
 	Params []byte
-	// Idle is for Begin to set: the call carried nothing that was taken. Such calls, those
-	// that are answered with an error and pings are answered at a bounded rate.
+	// Idle is set by Begin if the call had no content that was accepted. Such calls, calls that are
+	// answered with an error, and pings are answered at a limited rate.
 	Idle bool
 
 	frame     *frame
-	handshake match // where it had one
+	handshake match // if the call had one
 	greets    bool
 	finisher  Finisher
 	err       error
@@ -74,20 +74,20 @@ type Call struct {
 
 // Session answers the calls of one connection.
 type Session interface {
-	// Begin is called for one call after another, in the order in which they came.
-	// As long as it blocks no further call is begun, and when Limits.InFlight of
-	// them wait nothing more is read; pings are answered until then. An error is
-	// the reply; one that wraps ErrHangUp ends the connection instead.
+	// Begin is called for one call after another, in the order of their arrival. While it blocks no
+	// other call is begun, and when Limits.InFlight calls wait nothing more is read; pings are
+	// answered until then. An error is sent as the reply; one that wraps ErrHangUp ends the
+	// connection instead.
 	Begin(ctx context.Context, c *Call) (Finisher, error)
 	// Close is called once, after every call has finished.
 	Close()
 }
 
-// Finisher is what remains to be done of a call that was begun.
+// Finisher is the rest of a call that was begun.
 type Finisher interface {
-	// Finish appends the message's result to reply, in Avro's encoding. It may block
-	// until there is one, beside others of the same connection. An error is sent as
-	// the error union's string. ctx ends Limits.Drain after the server's.
+	// Finish appends the message's result to reply, in Avro's encoding. It may block, concurrently
+	// with others of the same connection. An error is sent as the error union's string. ctx ends
+	// Limits.Drain after the server's.
 	Finish(ctx context.Context, reply []byte) ([]byte, error)
 }
 
@@ -97,7 +97,7 @@ type FinishFunc func(ctx context.Context, reply []byte) ([]byte, error)
 // Finish calls f.
 func (f FinishFunc) Finish(ctx context.Context, reply []byte) ([]byte, error) { return f(ctx, reply) }
 
-// Service is a protocol that is served, and who answers it.
+// Service is a protocol with its implementation.
 type Service struct {
 	Protocol *Protocol
 	// Open is called when a connection's handshake has named the protocol.

@@ -13,10 +13,10 @@ const (
 	maxName         = 256
 )
 
-// ErrProtocol is a peer that speaks no protocol of ours.
+// ErrProtocol means that the peer uses no protocol that this side has.
 var ErrProtocol = errors.New("no protocol in common")
 
-// match is the handshake's answer.
+// match is the result of a handshake.
 type match int64
 
 const (
@@ -25,9 +25,9 @@ const (
 	matchNone
 )
 
-// readHandshake finds the protocol that a client speaks among ours, by hash or by
-// the name in its text. A text that differs from ours only in its documentation has
-// another hash; one that differs in its messages has to have another name.
+// readHandshake finds the client's protocol among ours, by hash or by the name in its text. A text
+// that differs only in its documentation has another hash; a protocol with different messages must
+// have another name.
 func readHandshake(r *Reader, ours []*Protocol) (*Protocol, match) {
 	clientHash := fixed16(r)
 	var text []byte
@@ -82,8 +82,7 @@ func skipMeta(r *Reader) {
 	}
 }
 
-// appendHandshake appends the answer; where the client did not know our protocol it
-// is told.
+// appendHandshake appends the reply; it has the protocol's text if the client did not know it.
 func appendHandshake(b []byte, p *Protocol, m match) []byte {
 	b = AppendLong(b, int64(m))
 	if m == matchBoth {
@@ -94,8 +93,8 @@ func appendHandshake(b []byte, p *Protocol, m match) []byte {
 	return append(b, 0)
 }
 
-// appendRequestHandshake appends a client's handshake; the text goes along only
-// when the server asked for it.
+// appendRequestHandshake appends a client's handshake, with the text only if the server requested
+// it.
 func appendRequestHandshake(b []byte, p *Protocol, server Hash, text bool) []byte {
 	b = append(b, p.Hash[:]...)
 	if text {
@@ -104,11 +103,11 @@ func appendRequestHandshake(b []byte, p *Protocol, server Hash, text bool) []byt
 		b = append(b, 0)
 	}
 	b = append(b, server[:]...)
-	return append(b, 2, 0) // metadata that is there and empty, as Java sends it
+	return append(b, 2, 0) // metadata: present and empty, as Java sends it
 }
 
-// readHandshakeReply reads the answer; server is what the server speaks, and text
-// its protocol, where it says so.
+// readHandshakeReply parses the reply; server is set to the hash of the server's protocol, and text
+// is its text, if they are present.
 func readHandshakeReply(r *Reader, server *Hash) (m match, text []byte) {
 	m = match(r.Enum(3))
 	if r.Enum(2) == 1 {
@@ -123,8 +122,8 @@ func readHandshakeReply(r *Reader, server *Hash) (m match, text []byte) {
 	return m, text
 }
 
-// otherVersion is an error where a server speaks another version of a protocol: one of the
-// same namespace, by another name.
+// otherVersion returns an error if a server has another version of a protocol: one of the same
+// namespace with another name.
 func otherVersion(p *Protocol, text []byte) error {
 	name, err := protocolName(text)
 	ours, _, _ := strings.Cut(p.Name, ".")

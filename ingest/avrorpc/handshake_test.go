@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// TestAHandshakeThatDoesNotComeEndsTheConnection: TLS's and the protocol's, by a peer that
-// says nothing, or a byte now and then.
+// A handshake that is not completed ends the connection: TLS's and the protocol's, from a peer that
+// sends nothing, or a byte at intervals.
 func TestAHandshakeThatDoesNotComeEndsTheConnection(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -68,13 +68,13 @@ func TestAHandshakeThatDoesNotComeEndsTheConnection(t *testing.T) {
 					return
 				case <-tick.C:
 					if x.drips && len(x.sends) > 0 {
-						_, err = conn.Write([]byte(x.sends[:1])) // an error ends it, too
+						_, err = conn.Write([]byte(x.sends[:1])) // an error ends it too
 						x.sends = x.sends[1:]
 					} else if x.drips {
 						_, err = conn.Write([]byte{0})
 					}
 				case <-late:
-					t.Fatal("it is still open")
+					t.Fatal("the connection is still open")
 				}
 				if err != nil && !errors.Is(err, net.ErrClosed) {
 					<-ended

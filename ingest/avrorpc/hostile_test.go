@@ -15,25 +15,25 @@ import (
 	"github.com/klauspost/compress/zlib"
 )
 
-// hostile makes what one stranger sends. Those that stall leave the connection open.
+// hostile returns what one hostile client sends. Clients that stall leave the connection open.
 func hostile(rng *rand.Rand, kind int) []byte {
 	switch kind % 5 {
-	case 0: // anything
+	case 0: // random bytes
 		b := make([]byte, 1+rng.IntN(4096))
 		for i := range b {
 			b[i] = byte(rng.Uint32())
 		}
 		return b
-	case 1: // a length that is not allowed
+	case 1: // a length that is not permitted
 		return appendFrame(nil, 1, 1<<30)
-	case 2: // a length that is, and never comes
+	case 2: // a permitted length without the bytes
 		return append(appendFrame(nil, 1, 4<<20-1), make([]byte, rng.IntN(2048))...)
-	case 3: // half a head
+	case 3: // half a header
 		return []byte{0, 0, 0}
-	default: // zlib of a frame full of zeros, and on and on
+	default: // zlib of a frame full of zeros, without end
 		var b bytes.Buffer
 		z := zlib.NewWriter(&b)
-		_, _ = z.Write(appendFrame(nil, 1, 4<<20-1)) // memory takes all
+		_, _ = z.Write(appendFrame(nil, 1, 4<<20-1)) // a buffer in memory returns no error
 		_, _ = z.Write(make([]byte, 6<<20))
 		_ = z.Close()
 		return b.Bytes()
@@ -68,7 +68,7 @@ func TestAThousandHostileConnectionsNeitherGrowNorStallTheServer(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	payloads := make([][]byte, strangers)
-	bomb := hostile(rng, 4) // making it costs more than taking it
+	bomb := hostile(rng, 4) // making it is more expensive than receiving it
 	for i := range payloads {
 		if payloads[i] = bomb; i%5 < 4 {
 			payloads[i] = hostile(rng, i)
@@ -87,14 +87,15 @@ func TestAThousandHostileConnectionsNeitherGrowNorStallTheServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		conns = append(conns, conn)
-		sent.Go(func() { _, _ = conn.Write(payload) }) // refused as it may be
+		sent.Go(func() { _, _ = conn.Write(payload) }) // the server may close the connection at any byte
 		if i%100 == 0 {
 			honest()
 		}
 	}
 	sent.Wait()
 	honest()
-	// Readers of 16 KiB twice, a goroutine or three, and some 50 KiB for zlib each.
+	// For each connection: two readers of 16 KiB, up to three goroutines, and about 50 KiB for
+	// zlib.
 	if grown := heap() - before; grown > strangers*128<<10 {
 		t.Errorf("grown by %d KiB", grown>>10)
 	} else {
@@ -103,8 +104,8 @@ func TestAThousandHostileConnectionsNeitherGrowNorStallTheServer(t *testing.T) {
 	honest()
 }
 
-// TestFramesThatOnePeerDoesNotEndLeaveRoomForOthers: the peer has as many bytes of the
-// budget as it may, and an honest call of another address is answered beside them.
+// Incomplete frames of one peer use all of its share, and an honest call from another address is
+// answered meanwhile.
 func TestFramesThatOnePeerDoesNotEndLeaveRoomForOthers(t *testing.T) {
 	limits := Limits{FrameBytes: 4 << 20, Bytes: 16 << 20, Frame: 10 * time.Minute}
 	address := serve(t, &Server{Limits: limits, Services: []Service{{Protocol: echoProtocol(t),
@@ -119,19 +120,19 @@ func TestFramesThatOnePeerDoesNotEndLeaveRoomForOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		sent.Go(func() { _, _ = conn.Write(part) }) // it does not end, as the server stops reading
+		sent.Go(func() { _, _ = conn.Write(part) }) // it blocks when the server stops reading
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	body := make([]byte, 1<<20)
-	for range 50 { // while the others arrive, and when they are there
+	for range 50 { // while the incomplete frames arrive, and after that
 		if got, err := c.Call(ctx, "append", nil, body, nil); err != nil || len(got) != len(body) {
 			t.Fatalf("an honest call: %d bytes, %v", len(got), err)
 		}
 	}
 }
 
-// TestAFrameThatDoesNotComeEndsTheConnection is the slow sender.
+// A frame that is not completed in time ends the connection.
 func TestAFrameThatDoesNotComeEndsTheConnection(t *testing.T) {
 	address := echoServer(t, Limits{Frame: 20 * time.Millisecond}, nil)
 	conn, err := net.Dial("tcp", address)

@@ -14,15 +14,15 @@ import (
 	"github.com/klauspost/compress/zlib"
 )
 
-// ErrPlain is a connection without TLS where TLS is asked for.
+// ErrPlain means that a connection does not use TLS although it must.
 var ErrPlain = errors.New("the connection is not secured by TLS")
 
-// Layers is an Upgrade for Server: it looks at a connection's first byte and takes
-// off TLS and zlib, each once at most, in either order. Flume up to 1.9 puts TLS
-// outermost, later versions zlib.
+// Layers has an Upgrade for Server: it examines a connection's first byte and removes TLS and zlib,
+// each at most once, in either order. In Flume up to 1.9 TLS is the outer layer, in later versions
+// zlib.
 type Layers struct {
-	TLS *tls.Config // nil: no TLS is spoken; otherwise nothing else is
-	// Rejected, if any, is told of TLS handshakes that failed, by several goroutines.
+	TLS *tls.Config // nil: TLS is not accepted; otherwise it is required
+	// Rejected, if not nil, is called for TLS handshakes that failed, concurrently.
 	Rejected func(peer netip.AddrPort, err error)
 }
 
@@ -31,7 +31,7 @@ const (
 	zlibFirst = 0x78 // deflate with a window of 32 KiB
 )
 
-// Upgrade is for Server.Upgrade. A frame begins with neither byte: serials of
+// Upgrade implements Server.Upgrade. A frame begins with neither byte, because the serials of
 // senders count from zero.
 func (l Layers) Upgrade(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	secured, deflated := false, false
@@ -60,12 +60,12 @@ func (l Layers) Upgrade(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	}
 }
 
-// peeked is a connection whose first byte was looked at. It has no buffer: a connection
-// that says nothing holds none, and every layer above has one of its own.
+// peeked is a connection whose first byte was read. It has no buffer, so that a silent connection
+// needs none; every layer above has its own.
 type peeked struct {
 	net.Conn
 	first   [1]byte
-	pending bool // first was not read yet; one goroutine reads
+	pending bool // first was not returned yet; one goroutine reads
 }
 
 // peek waits for a connection's first byte.
@@ -83,11 +83,11 @@ func (p *peeked) Read(b []byte) (int, error) {
 	return copy(b, p.first[:]), nil
 }
 
-// NetConn is the connection beneath.
+// NetConn returns the underlying connection.
 func (p *peeked) NetConn() net.Conn { return p.Conn }
 
-// Deflate makes a connection whose bytes are compressed by zlib in both
-// directions, each write flushed, as Flume's compression-type deflate.
+// Deflate returns a connection that is compressed by zlib in both directions, each write flushed,
+// as with Flume's compression-type deflate.
 func Deflate(conn net.Conn) net.Conn {
 	return &deflated{Conn: conn, out: zlib.NewWriter(conn)}
 }
@@ -95,18 +95,18 @@ func Deflate(conn net.Conn) net.Conn {
 type deflated struct {
 	net.Conn
 	in   io.Reader // nil before the first byte
-	raw  int64     // bytes that in has read of Conn
-	read int64     // bytes that were read of in
+	raw  int64     // bytes that in has read from Conn
+	read int64     // bytes that were read from in
 	mu   sync.Mutex
 	out  *zlib.Writer
 }
 
-// NetConn is the connection beneath.
+// NetConn returns the underlying connection.
 func (d *deflated) NetConn() net.Conn { return d.Conn }
 
-// maxIdleDeflated bounds compressed bytes beyond twice what they say. Deflate makes a text at
-// most a thousandth longer, and a flush five bytes; blocks without content cost time and say
-// nothing.
+// maxIdleDeflated limits compressed bytes beyond twice the decompressed ones. Deflate enlarges a
+// text by at most a thousandth, and a flush adds five bytes; more than that are empty blocks, which
+// only cost time.
 const maxIdleDeflated = 256 << 10
 
 func (d *deflated) Read(b []byte) (int, error) {
@@ -122,7 +122,7 @@ func (d *deflated) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// compressed reads what is beneath, and fails where it says too little.
+// compressed reads the compressed bytes, and fails if they decompress to too little.
 type compressed struct{ *deflated }
 
 func (c compressed) Read(b []byte) (int, error) {

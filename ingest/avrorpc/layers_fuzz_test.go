@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// quiet is a connection that reads from memory and writes to nowhere.
+// quiet is a connection that reads from memory and discards what is written.
 type quiet struct{ still }
 
 func (quiet) Write(p []byte) (int, error)      { return len(p), nil }
@@ -31,9 +31,8 @@ func zlibOf(f *testing.F, b []byte) []byte {
 	return out.Bytes()
 }
 
-// FuzzLayers reads any bytes as a connection that may be compressed: no frame is longer
-// than it may be, however much its bytes decompress to, and the budget of all frames is
-// whole again.
+// FuzzLayers reads any bytes as a connection that may be compressed: no frame exceeds its limit,
+// however much its bytes decompress to, and the whole budget is free afterwards.
 func FuzzLayers(f *testing.F) {
 	p := echoProtocol(f)
 	hello := append(appendRequestHandshake(nil, p, p.Hash, false), 0, 12)
@@ -60,7 +59,7 @@ func FuzzLayers(f *testing.F) {
 		for {
 			f, err := in.next()
 			if err != nil {
-				break // whatever zlib says
+				break // any error of zlib
 			}
 			if len(f.b) > limits.FrameBytes {
 				t.Fatalf("a frame of %d bytes", len(f.b))

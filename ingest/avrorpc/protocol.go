@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// Hash names a protocol: the MD5 of its JSON text, as the handshake has it.
+// Hash identifies a protocol: the MD5 of its JSON text, as in the handshake.
 type Hash = [md5.Size]byte
 
-// Protocol is an Avro protocol: its text, and what the handshake needs of it.
+// Protocol is an Avro protocol with what the handshake needs.
 type Protocol struct {
 	Name string // with its namespace
 	JSON string
 	Hash Hash
 }
 
-// NewProtocol reads a protocol's JSON.
+// NewProtocol parses a protocol's JSON.
 func NewProtocol(text string) (*Protocol, error) {
 	name, err := protocolName([]byte(text))
 	if err != nil {

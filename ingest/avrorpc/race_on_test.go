@@ -2,5 +2,5 @@
 
 package avrorpc
 
-// raceDetector: it allocates where the code does not.
+// raceDetector is true if the race detector runs, which allocates.
 const raceDetector = true

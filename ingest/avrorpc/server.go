@@ -14,26 +14,25 @@ import (
 	"sluice/ingest/admission"
 )
 
-// ErrHangUp ends a connection where a Session returns it: what it sent is no
-// protocol of ours any more.
+// ErrHangUp ends a connection if a Session returns it: the peer sent something that is not the
+// protocol.
 var ErrHangUp = errors.New("hang up")
 
-// errReplaced ends a connection whose place went to another one before it
-// authenticated; the gate logs those.
+// errReplaced ends a connection that was replaced by another one before it authenticated; the gate
+// logs those.
 var errReplaced = errors.New("connection limit reached, connection replaced")
 
-// errNothing ends a connection that was opened and closed, as load balancers do to see
-// whether a port is open.
+// errNothing ends a connection that was opened and closed, as load balancers do to check a port.
 var errNothing = errors.New("nothing was sent")
 
-// Server answers calls. It is not to be changed once it serves.
+// Server answers calls. It must not be changed after Serve was called.
 type Server struct {
-	Services []Service // one at least; the first is told to clients that nobody knows
+	Services []Service // at least one; the first is sent to clients with an unknown protocol
 	Limits   Limits
-	// Gate decides which connections are served; nil: one by Limits is made.
+	// Gate decides which connections are served; nil: one is made from Limits.
 	Gate *admission.Gate
-	// Upgrade makes of an accepted connection the one to read, for TLS and
-	// compression; nil: as it is. It is bounded by Limits.Frame.
+	// Upgrade returns the connection to read from an accepted one, for TLS and compression; nil:
+	// unchanged. Its time limit is Limits.Frame.
 	Upgrade func(ctx context.Context, conn net.Conn) (net.Conn, error)
 	Log     *slog.Logger // nil: discarded
 }
@@ -48,8 +47,8 @@ type listening struct {
 	gate *admission.Gate
 }
 
-// Serve accepts connections until ctx ends, then stops reading, lets what was begun
-// finish for Limits.Drain, and returns nil. It closes l.
+// Serve accepts connections until ctx is done, then stops reading, lets calls that were begun
+// finish for up to Limits.Drain, and returns nil. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	served := *s
 	served.Limits = s.Limits.withDefaults()
@@ -104,11 +103,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// acceptPause is the time before a connection is accepted after one could not be.
+// acceptPause is the pause after an error of Accept.
 const acceptPause = 50 * time.Millisecond
 
-// passes reports whether an error of Accept is one that passes, such as too many open
-// files.
+// passes reports whether an error of Accept is temporary, such as too many open files.
 func passes(err error) bool {
 	var passing interface{ Temporary() bool }
 	return !errors.Is(err, net.ErrClosed) && errors.As(err, &passing) && passing.Temporary()
@@ -158,8 +156,8 @@ func (n *listening) serve(ctx context.Context, raw net.Conn, place *admission.Pl
 	return err
 }
 
-// begin waits until a connection says something and may be served, and takes off its layers.
-// Until then it costs a goroutine and no buffer.
+// begin waits until a connection has sent a byte and may be served, and removes its layers. Until
+// then it costs a goroutine and no buffer.
 func (n *listening) begin(ctx context.Context, raw net.Conn, place *admission.Place) (net.Conn, error) {
 	if err := raw.SetDeadline(time.Now().Add(n.Limits.Frame)); err != nil {
 		return nil, err

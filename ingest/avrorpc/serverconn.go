@@ -23,14 +23,14 @@ type serverConn struct {
 	cancel  context.CancelFunc
 
 	slots   chan struct{} // one for each call that is not answered
-	begin   chan *Call    // read, in order
-	work    chan *Call    // begun
+	begin   chan *Call    // calls that were read, in order
+	work    chan *Call    // calls that were begun
 	workers int
 	done    sync.WaitGroup
 	pings   allowance
-	idle    allowance // of calls that carry nothing
+	idle    allowance // of calls without content
 
-	mu  sync.Mutex // one writer
+	mu  sync.Mutex // one writer at a time
 	err error      // why nothing can be written any more
 }
 
@@ -39,7 +39,7 @@ func (c *serverConn) run(ctx context.Context, in *frameReader) error {
 	c.done.Go(c.beginCalls)
 	err := c.read(ctx, in)
 	if ctx.Err() == nil {
-		c.cancel() // the peer is gone: nobody waits for its replies
+		c.cancel() // the peer is gone and needs no replies
 	}
 	close(c.begin)
 	c.done.Wait()
@@ -79,7 +79,7 @@ func (c *serverConn) read(ctx context.Context, in *frameReader) error {
 		}
 		select {
 		case c.slots <- struct{}{}:
-			c.begin <- call // has room for as many as there are slots
+			c.begin <- call // has capacity for as many as there are slots
 		case <-ctx.Done():
 			c.release(call)
 			return ctx.Err()
@@ -106,8 +106,7 @@ func (c *serverConn) release(call *Call) {
 
 const maxKeptReply = 16 << 10
 
-// envelope reads what surrounds the parameters. ping: nothing is to be done but to
-// answer.
+// envelope parses what precedes the parameters. ping: the call only needs an answer.
 func (c *serverConn) envelope(ctx context.Context, call *Call) (ping bool, err error) {
 	r := NewReader(call.frame.b)
 	if c.session == nil {
@@ -139,7 +138,7 @@ func (c *serverConn) open(ctx context.Context, p *Protocol) (err error) {
 	return ErrProtocol
 }
 
-// internName saves an allocation a call for the names that are common.
+// internName saves an allocation for each call with a common name.
 func internName(b []byte) string {
 	switch string(b) {
 	case "append":
@@ -152,12 +151,12 @@ func internName(b []byte) string {
 	return string(b)
 }
 
-// beginCalls begins calls in order, and hands them to as many workers as there are
-// calls at once.
+// beginCalls begins calls in order, and passes them to as many workers as there are concurrent
+// calls.
 func (c *serverConn) beginCalls() {
 	defer close(c.work)
 	for call := range c.begin {
-		if c.drained.Err() != nil { // nobody hears of it, and what came before it may not have been begun
+		if c.drained.Err() != nil { // no reply is possible, and an earlier call may not have been begun
 			c.end(call)
 			continue
 		}
@@ -226,7 +225,7 @@ const frameHead = 12
 func (c *serverConn) result(call *Call, b []byte) []byte {
 	err := call.err
 	if err == nil {
-		ok := append(b, 0) // no error; for a ping all there is
+		ok := append(b, 0) // no error; a ping's whole reply
 		if call.finisher == nil {
 			return ok
 		}
@@ -237,7 +236,7 @@ func (c *serverConn) result(call *Call, b []byte) []byte {
 	return AppendBytes(append(b, 1, 0), err.Error()) // an error, of the union's first branch
 }
 
-// broke ends the connection for an error of ours or of a write.
+// broke ends the connection because of an internal error or an error of a write.
 func (c *serverConn) broke(err error) {
 	c.mu.Lock()
 	if c.err == nil {
@@ -245,5 +244,5 @@ func (c *serverConn) broke(err error) {
 	}
 	c.mu.Unlock()
 	c.cancel()
-	_ = c.conn.Close() // what broke it is the error that counts
+	_ = c.conn.Close() // the first error is reported
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestTwoVersionsOfAProtocolSayWhichIsWhich rather than hang up.
+// If the two sides have different versions of a protocol, the error names both.
 func TestTwoVersionsOfAProtocolSayWhichIsWhich(t *testing.T) {
 	of := func(name string) *Protocol {
 		p, err := NewProtocol(`{"protocol":"` + name + `","namespace":"sluice","messages":{}}`)

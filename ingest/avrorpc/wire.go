@@ -6,29 +6,29 @@ import (
 	"fmt"
 )
 
-// ErrMalformed is wrapped by what [Reader] finds wrong.
+// ErrMalformed is wrapped by the errors of [Reader].
 var ErrMalformed = errors.New("malformed Avro data")
 
-// Reader decodes Avro's binary encoding from bytes that nobody vouches for. It
-// allocates nothing; after its first error every method returns zeros, and Err says
-// what it was. Schemas are those of the caller, so no input decides how deep it
-// goes; how many items and bytes, the caller bounds at each call.
+// Reader decodes Avro's binary encoding from untrusted bytes. It allocates nothing. After its first
+// error every method returns zeros, and Err returns the error. The caller's code is the schema, so
+// no input decides the depth of recursion; the caller limits the number of items and bytes at each
+// call.
 type Reader struct {
 	b    []byte
 	size int
 	err  error
 }
 
-// NewReader reads b, which the values it returns are part of.
+// NewReader returns a Reader of b. The values that it returns are parts of b.
 func NewReader(b []byte) Reader { return Reader{b: b, size: len(b)} }
 
-// Err is the first error, or nil.
+// Err returns the first error, or nil.
 func (r *Reader) Err() error { return r.err }
 
-// Rest is what is not read yet.
+// Rest returns what is not read yet.
 func (r *Reader) Rest() []byte { return r.b }
 
-// End is Err, or an error where something is left.
+// End returns Err, or an error if bytes are left.
 func (r *Reader) End() error {
 	if r.err == nil && len(r.b) > 0 {
 		r.fail("bytes after the end")
@@ -36,7 +36,7 @@ func (r *Reader) End() error {
 	return r.err
 }
 
-// Fail notes an error that the caller found in what it read.
+// Fail records an error that the caller found in the values.
 func (r *Reader) Fail(what string) { r.fail(what) }
 
 func (r *Reader) fail(what string) {
@@ -100,8 +100,7 @@ func (r *Reader) Fixed(n int) []byte {
 	return v
 }
 
-// Bytes reads bytes or a string of at most limit bytes; they are part of what the
-// Reader was given.
+// Bytes reads bytes or a string of at most limit bytes. The result is part of the Reader's bytes.
 func (r *Reader) Bytes(limit int) []byte {
 	n := r.Long()
 	if n < 0 || n > int64(limit) {
@@ -111,7 +110,7 @@ func (r *Reader) Bytes(limit int) []byte {
 	return r.Fixed(int(n))
 }
 
-// String reads a string of at most limit bytes into memory of its own.
+// String reads a string of at most limit bytes and copies it.
 func (r *Reader) String(limit int) string { return string(r.Bytes(limit)) }
 
 // Items counts the items of an array or map while they are read:
@@ -126,8 +125,8 @@ type Items struct {
 // Items begins an array or a map of at most limit items, over all its blocks.
 func (r *Reader) Items(limit int) Items { return Items{r: r, limit: int64(limit)} }
 
-// Next says whether another item follows. An empty item costs the sender nothing,
-// so that it is the limit which ends the loop, not the data's length.
+// Next reports whether another item follows. An empty item costs the sender no bytes, so the limit
+// ends the loop and not the length of the data.
 func (i *Items) Next() bool {
 	if i.left == 0 && !i.ended {
 		i.block()
@@ -139,12 +138,12 @@ func (i *Items) Next() bool {
 	return true
 }
 
-// block reads a block's count; a negative one is followed by the block's size,
-// which is of use only to those who skip.
+// block reads a block's count. A negative one is followed by the block's size, which is only needed
+// for skipping.
 func (i *Items) block() {
 	n := i.r.Long()
 	if n < 0 {
-		n = -n // the smallest number stays negative, and is refused below
+		n = -n // the smallest number stays negative, and is rejected below
 		if i.r.Long() < 0 {
 			i.r.fail("a block of negative size")
 		}
@@ -174,11 +173,10 @@ func AppendBytes[T string | []byte](b []byte, v T) []byte {
 	return append(AppendLong(b, int64(len(v))), v...)
 }
 
-// AppendCount begins an array or map of n items, which end with AppendEnd where
-// there are any.
+// AppendCount begins an array or map of n items. AppendEnd must follow the items.
 func AppendCount(b []byte, n int) []byte { return AppendLong(b, int64(n)) }
 
-// AppendEnd ends an array or map of n items: an empty one is its own end.
+// AppendEnd ends an array or map of n items; an empty one needs no end.
 func AppendEnd(b []byte, n int) []byte {
 	if n == 0 {
 		return b
