@@ -1,24 +1,21 @@
-// Package admission decides which connections a server keeps when more peers
-// connect than it has room for.
+// Package admission decides which connections a server keeps when more peers connect than its
+// limits permit.
 //
-// A [Gate] has a number of places in total and for each peer, where a peer is an
-// IPv4 address or an IPv6 /64. A connection takes a place in [Gate.Admit] and is
-// pending until [Gate.Authenticate]. When all places are taken, a new connection
-// replaces the oldest pending connection of the peer that has the most of them:
-// connections that never authenticate cannot keep an honest peer out, unless they
-// come from more peers than there are places.
+// A [Gate] has a number of places in total and for each peer, where a peer is an IPv4 address or an
+// IPv6 /64. A connection takes a place in [Gate.Admit] and is pending until [Gate.Authenticate].
+// When all places are taken, a new connection replaces the oldest pending connection of the peer
+// that has the most of them: connections that never authenticate cannot lock an honest peer out,
+// unless they are from more peers than there are places.
 //
-// Some places are for pending connections only, so that one can always authenticate.
-// When the others are taken, authenticated connections take turns: the new one
-// replaces one of the peer that has the most, or the oldest one that has had its
-// place for [Limits.Turn]. So more peers than places are all served, in turn, and a
-// peer never replaces a connection of one that has fewer.
+// Some places are for pending connections only, so that one can always authenticate. When the
+// others are taken, authenticated connections take turns: the new one replaces one of the peer that
+// has the most, or the oldest one that has had its place for [Limits.Turn]. So more peers than
+// places are all served in turn, and a peer never replaces a connection of one that has fewer.
 //
-// Most of what a refused connection costs is the kernel's: accept, close and what is
-// between. So connections that do not authenticate are accepted at a bounded rate
-// ([Gate.Pause]), and the others wait in the listen queue. What a connection costs that says
-// something is its TLS handshake: [Gate.Delay] bounds how often a peer makes the server begin
-// one.
+// Most of the cost of a rejected connection is the kernel's, for accept and close. Therefore
+// connections that do not authenticate are accepted at a limited rate ([Gate.Pause]), and the
+// others wait in the listen queue. The cost of a connection that sends something is its TLS
+// handshake: [Gate.Delay] limits how often a peer can make the server begin one.
 package admission
 
 import (
@@ -40,18 +37,18 @@ type Limits struct {
 }
 
 const (
-	// networkFactor is how many more places an IPv6 /64 has than an IPv4 address:
-	// one machine usually has all its addresses, but so can a row of web hosts.
+	// networkFactor is how many more places an IPv6 /64 has than an IPv4 address: usually all its
+	// addresses belong to one machine, but they may belong to many web hosts.
 	networkFactor = 4
-	// pendingTime is how long a pending connection keeps its place from the same
-	// peer's next one. A peer behind the same address as an attacker that only
-	// holds connections open gets in; one that floods is rejected at once, which
-	// costs less than serving each connection for a moment.
+	// pendingTime is how long a pending connection keeps its place when the same peer connects
+	// again. A peer behind the same address as an attacker that only holds connections open is
+	// admitted after it; a flood is rejected at once, which costs less than serving each connection
+	// for a moment.
 	pendingTime = time.Second
-	// defaultTurn is Limits.Turn: an agent that connects has sent what it has in less.
+	// defaultTurn is the default of Limits.Turn: an agent sends its waiting batches in less.
 	defaultTurn = 5 * time.Second
-	// turnsAway is how many turns a peer whose connection was replaced waits until it may
-	// replace the oldest one of others: those that were not served yet come first.
+	// turnsAway is how many turns a peer whose connection was replaced must wait before it may
+	// replace the oldest one of others, so that peers that were not served yet come first.
 	turnsAway = 3
 	// pendingShare: one place in so many is for pending connections only.
 	pendingShare = 16
@@ -60,7 +57,7 @@ const (
 // logInterval is the time between two messages about rejected connections.
 const logInterval = time.Minute
 
-// Gate hands out places. Its methods may be called by several goroutines.
+// Gate assigns places. Its methods may be called concurrently.
 type Gate struct {
 	limits Limits
 	log    *slog.Logger
@@ -69,24 +66,24 @@ type Gate struct {
 	mu            sync.Mutex
 	peers         map[netip.Prefix]*peer
 	total         int
-	admitted      int64 // ever
+	admitted      int64 // in total
 	authenticated int   // of total
-	rejected      int64 // connections rejected or replaced, ever
-	unlogged      int64 // of those, since the last message
+	rejected      int64 // connections rejected or replaced, in total
+	unlogged      int64 // rejected since the last log message
 	logged        time.Time
 	recent        rejections
 	delayed       rejections                 // connections that had to wait
-	accepts       bucket                     // of connections that do not authenticate
-	served        bucket                     // of connections that have sent something
-	rates         map[netip.Prefix]*bucket   // the same of each peer; bounded by maxPaced
-	swept         time.Time                  // rates were
-	replaced      map[netip.Prefix]time.Time // when an authenticated connection of it was
+	accepts       bucket                     // for connections that do not authenticate
+	served        bucket                     // for connections that have sent something
+	rates         map[netip.Prefix]*bucket   // the same for each peer; limited by maxPaced
+	swept         time.Time                  // when rates was last cleaned
+	replaced      map[netip.Prefix]time.Time // when an authenticated connection of the peer was replaced
 	failure       Failure
 	failureLogged time.Time
 	failureSaid   bool // this failure was logged
 }
 
-// peer is one address or network that has places. Both lists are oldest first.
+// peer is an address or network that has places. Both lists are sorted, the oldest first.
 type peer struct {
 	pending, authenticated []*Place
 }
@@ -97,12 +94,12 @@ func (p *peer) conns() int { return len(p.pending) + len(p.authenticated) }
 type Place struct {
 	from netip.Prefix
 	conn net.Conn  // closed when the place is given to another connection
-	at   time.Time // it was admitted, or authenticated
-	seq  int64     // of its admission
-	left bool      // under Gate.mu
+	at   time.Time // when it was admitted or authenticated
+	seq  int64     // sequence number of its admission
+	left bool      // guarded by Gate.mu
 }
 
-// From is the peer that the place counts for: an IPv4 address, or an IPv6 /64.
+// From returns the peer that the place counts for: an IPv4 address, or an IPv6 /64.
 func (p *Place) From() netip.Prefix { return p.from }
 
 // New returns a Gate. A nil now is time.Now.
@@ -140,8 +137,8 @@ func (g *Gate) Admit(conn net.Conn, addr netip.Addr) *Place {
 	return place
 }
 
-// limitOf is how many places a peer has. One more is for a pending connection that
-// may replace an authenticated one of the same peer.
+// limitOf returns how many places a peer has. One more is for a pending connection that may replace
+// an authenticated one of the same peer.
 func (g *Gate) limitOf(from netip.Prefix) int {
 	if from.Addr().Is6() {
 		return g.limits.ConnsPerPeer * networkFactor
@@ -149,8 +146,8 @@ func (g *Gate) limitOf(from netip.Prefix) int {
 	return g.limits.ConnsPerPeer
 }
 
-// roomFor reports whether the peer can have one more place, and closes a pending
-// connection if that is what it takes. g.mu is held.
+// roomFor reports whether the peer can have one more place, and closes a pending connection if that
+// is necessary. g.mu must be held.
 func (g *Gate) roomFor(p *peer, from netip.Prefix, now time.Time) bool {
 	if p.conns() >= g.limitOf(from) && len(p.pending) > 0 {
 		if now.Sub(p.pending[0].at) < pendingTime {
@@ -176,15 +173,15 @@ func (g *Gate) roomFor(p *peer, from netip.Prefix, now time.Time) bool {
 	return true
 }
 
-// evict closes a connection to give its place to another one. g.mu is held.
+// evict closes a connection to give its place to another one. g.mu must be held.
 func (g *Gate) evict(place *Place, now time.Time) {
 	g.reject(place.from.Addr(), now)
 	g.free(place)
 	place.conn.Close() //nolint:errcheck // its goroutine gets the error of the closed connection
 }
 
-// reject counts a connection that is not served, and logs at most once in
-// logInterval. g.mu is held.
+// reject counts a connection that is not served, and logs at most once in logInterval. g.mu must be
+// held.
 func (g *Gate) reject(addr netip.Addr, now time.Time) {
 	g.rejected++
 	g.unlogged++
@@ -195,7 +192,7 @@ func (g *Gate) reject(addr netip.Addr, now time.Time) {
 	}
 }
 
-// free takes a place back, once. g.mu is held.
+// free returns a place, once. g.mu must be held.
 func (g *Gate) free(place *Place) {
 	if place.left {
 		return
@@ -211,7 +208,7 @@ func (g *Gate) free(place *Place) {
 	}
 }
 
-// remove takes a place off a list and reports whether it was there.
+// remove removes a place from a list and reports whether it was there.
 func remove(list *[]*Place, place *Place) bool {
 	i := slices.Index(*list, place)
 	if i >= 0 {
@@ -220,9 +217,9 @@ func remove(list *[]*Place, place *Place) bool {
 	return i >= 0
 }
 
-// Authenticate keeps the place for the connection until Leave, or until it is another
-// connection's turn. It returns false if the connection has to be closed: its place
-// was given to another one before, or it is nobody's turn to leave.
+// Authenticate keeps the place for the connection until Leave, or until another connection takes
+// its turn. It returns false if the connection must be closed because its place was given away
+// before, or because no other connection can be replaced.
 func (g *Gate) Authenticate(place *Place) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -247,8 +244,8 @@ func (g *Gate) Authenticate(place *Place) bool {
 	return !place.left
 }
 
-// leaves is the connection that has to leave because one of p has authenticated: that one
-// itself if no other has to, nil if there is room for all. g.mu is held.
+// leaves returns the connection that must be closed because place has authenticated: place itself
+// if no other can be replaced, nil if there is space for all. g.mu must be held.
 func (g *Gate) leaves(p *peer, place *Place, now time.Time) *Place {
 	due := func(q *peer) bool { return len(q.authenticated) > 0 && now.Sub(q.authenticated[0].at) >= g.limits.Turn }
 	if len(p.authenticated) > g.limitOf(place.from) {
@@ -278,7 +275,7 @@ func (g *Gate) leaves(p *peer, place *Place, now time.Time) *Place {
 	return place
 }
 
-// noteReplaced notes that a peer had its turn. g.mu is held.
+// noteReplaced records that a peer had its turn. g.mu must be held.
 func (g *Gate) noteReplaced(from netip.Prefix, now time.Time) {
 	if len(g.replaced) >= maxReported {
 		maps.DeleteFunc(g.replaced, func(_ netip.Prefix, at time.Time) bool { return now.Sub(at) >= turnsAway*g.limits.Turn })
@@ -288,15 +285,14 @@ func (g *Gate) noteReplaced(from netip.Prefix, now time.Time) {
 	}
 }
 
-// Leave gives the place back. It may be called more than once.
+// Leave returns the place. It may be called more than once.
 func (g *Gate) Leave(place *Place) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.free(place)
 }
 
-// network returns what counts as one peer. A host that has one IPv6 address usually
-// has its whole /64.
+// network returns what counts as one peer. A host with one IPv6 address usually has its whole /64.
 func network(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	bits := addr.BitLen()

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// conn is a connection that notes that it was closed.
+// conn is a connection that records that it was closed.
 type conn struct {
 	net.Conn
 	closed bool
@@ -20,7 +20,7 @@ type conn struct {
 
 func (c *conn) Close() error { c.closed = true; return nil }
 
-// fixture is a gate with a clock and a log of its own.
+// fixture is a gate with its own clock and log.
 type fixture struct {
 	*Gate
 	t   *testing.T
@@ -91,8 +91,8 @@ func TestAuthenticatedConnectionsAreNotReplacedByPendingOnes(t *testing.T) {
 	}
 }
 
-// TestMorePeersThanPlacesTakeTurns: each of 40 peers that always come back is served
-// within a few turns, and none is closed before its turn is over.
+// Each of 40 peers that always reconnect is served within a few turns, and none is closed before
+// its turn is over.
 func TestMorePeersThanPlacesTakeTurns(t *testing.T) {
 	f := newFixture(t, Limits{Conns: 16, ConnsPerPeer: 1, Turn: 5 * time.Second})
 	type client struct {
@@ -172,7 +172,7 @@ func TestWhereRejectedConnectionsComeFromIsReportedForAWhile(t *testing.T) {
 	}
 	f.now = f.now.Add(reportTime)
 	if w := f.Warnings(); w != nil {
-		t.Errorf("it is over: %q", w)
+		t.Errorf("the warning does not end: %q", w)
 	}
 }
 

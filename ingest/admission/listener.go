@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Listener returns a listener that accepts only connections that have a place at
-// the gate. A connection stays pending until it is closed, so a new one can always
-// replace the oldest of the peer that has the most.
+// Listener returns a listener that accepts only connections with a place at the gate. A connection
+// stays pending until it is closed, so a new one can always replace the oldest of the peer that has
+// the most.
 func (g *Gate) Listener(l net.Listener) net.Listener {
 	closed := make(chan struct{})
 	return &listener{Listener: l, gate: g, closed: closed, end: sync.OnceFunc(func() { close(closed) })}
@@ -35,7 +35,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		if pause := l.gate.Pause(); pause > 0 {
 			select {
 			case <-time.After(pause):
-			case <-l.closed: // then Accept fails
+			case <-l.closed: // Accept returns an error then
 			}
 		}
 		c, err := l.Listener.Accept()
@@ -45,7 +45,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			}
 			return nil, err
 		}
-		addr, _ := netip.ParseAddrPort(c.RemoteAddr().String()) // a pipe has none
+		addr, _ := netip.ParseAddrPort(c.RemoteAddr().String()) // a pipe has no such address
 		if place := l.gate.Admit(c, addr.Addr()); place != nil {
 			return &placed{Conn: c, leave: sync.OnceFunc(func() { l.gate.Leave(place) })}, nil
 		}
@@ -53,7 +53,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// placed is a connection that gives its place back when it is closed.
+// placed is a connection that returns its place when it is closed.
 type placed struct {
 	net.Conn
 	leave func()

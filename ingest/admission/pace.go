@@ -8,34 +8,32 @@ import (
 )
 
 const (
-	// acceptRate is how many connections a second are accepted that do not authenticate,
-	// beyond as many as there are places. One costs about 35 µs of processor time here, so
-	// this is at most a fourteenth of a processor, and a listen queue of 4,096 (Linux) is
-	// emptied in two seconds.
+	// acceptRate is how many connections that do not authenticate are accepted a second, beyond as
+	// many as there are places. One costs about 35 µs of processor time, so this is at most a
+	// fourteenth of a processor, and a listen queue of 4,096 (Linux) is emptied in two seconds.
 	acceptRate = 2000
-	// acceptPause is how long a server waits that has accepted too many.
+	// acceptPause is how long a server waits after it accepted too many.
 	acceptPause = 20 * time.Millisecond
-	// peerRate is how many connections of one IPv4 address are served a second, beyond as
-	// many as it has places; an IPv6 /64 has four times as many. A TLS handshake takes a
-	// third of a millisecond of processor time or more, for which the client has to do next
-	// to nothing.
+	// peerRate is how many connections of one IPv4 address are served a second, beyond as many as
+	// it has places; an IPv6 /64 has four times as many. A TLS handshake takes the server a third
+	// of a millisecond of processor time or more, and costs the client almost nothing.
 	peerRate = 32
-	// processorRate is how many connections of all peers are served a second for each
-	// processor, beyond as many as there are places.
+	// processorRate is how many connections of all peers are served a second for each processor,
+	// beyond as many as there are places.
 	processorRate = 100
-	// maxPaced bounds the peers whose rates are known; the others share one.
+	// maxPaced limits the peers with a rate of their own; the others share one.
 	maxPaced = 10_000
-	// sweepInterval is the time between two looks for rates that are no longer needed.
+	// sweepInterval is the time between two searches for rates that are not needed any more.
 	sweepInterval = time.Second
 )
 
-// bucket holds permits, up to a number of them; some come back each second.
+// bucket holds permits up to a maximum; some are added each second.
 type bucket struct {
 	left float64 // below 0: taken ahead
 	at   time.Time
 }
 
-// fill adds what has come back since the last call. A new bucket is full.
+// fill adds the permits since the last call. A new bucket is full.
 func (b *bucket) fill(now time.Time, perSecond, most float64) {
 	if b.at.IsZero() {
 		b.left = most
@@ -44,15 +42,15 @@ func (b *bucket) fill(now time.Time, perSecond, most float64) {
 	b.at = now
 }
 
-// take takes a permit and returns how long until it is valid.
+// take takes a permit and returns after what time it is valid.
 func (b *bucket) take(now time.Time, perSecond, most float64) time.Duration {
 	b.fill(now, perSecond, most)
 	b.left--
 	return time.Duration(max(0, -b.left) / perSecond * float64(time.Second))
 }
 
-// Pause returns how long a server has to wait before it accepts the next connection: 0
-// unless more came than may that do not authenticate.
+// Pause returns how long a server must wait before it accepts the next connection: 0 unless too
+// many that do not authenticate have connected.
 func (g *Gate) Pause() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -63,9 +61,9 @@ func (g *Gate) Pause() time.Duration {
 	return acceptPause
 }
 
-// Delay returns how long a connection that has sent its first byte has to wait before it is
-// served: 0 unless its peer, or all together, connect again and again. It may be called once
-// for a place. Those that wait have places, so the wait is bounded by their number.
+// Delay returns how long a connection that has sent its first byte must wait before it is served: 0
+// unless its peer, or all together, connect too often. It may be called once for a place. Waiting
+// connections have places, so the wait is limited by their number.
 func (g *Gate) Delay(place *Place) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -79,7 +77,7 @@ func (g *Gate) Delay(place *Place) time.Duration {
 	return delay
 }
 
-// paced returns the bucket of a peer. g.mu is held.
+// paced returns the bucket of a peer. g.mu must be held.
 func (g *Gate) paced(from netip.Prefix, now time.Time) *bucket {
 	if b := g.rates[from]; b != nil {
 		return b

@@ -70,7 +70,7 @@ func TestAPeerThatConnectsAgainAndAgainWaitsAndOthersDoNot(t *testing.T) {
 	}
 	f.now = f.now.Add(reportTime)
 	if w := f.Warnings(); w != nil {
-		t.Errorf("it is over: %q", w)
+		t.Errorf("the warning does not end: %q", w)
 	}
 }
 

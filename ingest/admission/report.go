@@ -9,11 +9,11 @@ import (
 const (
 	// reportTime is how long rejected connections are reported after the last one.
 	reportTime = 5 * time.Minute
-	// maxReported bounds the peers whose rejected connections are counted.
+	// maxReported limits the peers whose rejected connections are counted.
 	maxReported = 1000
 )
 
-// rejections are connections of late that were not served, or not at once, by peer.
+// rejections counts recent connections that were not served, or not at once, by peer.
 type rejections struct {
 	since, last time.Time
 	total       int64
@@ -31,10 +31,10 @@ func (r *rejections) add(from netip.Prefix, now time.Time) {
 	}
 }
 
-// late reports whether there was one within the last minutes.
+// late reports whether there was one within reportTime.
 func (r *rejections) late(now time.Time) bool { return r.total > 0 && now.Sub(r.last) < reportTime }
 
-// most names the peer that most of them came from.
+// most describes the peer with the most of them.
 func (r *rejections) most() string {
 	var most netip.Prefix
 	for peer, n := range r.peers {
@@ -45,14 +45,14 @@ func (r *rejections) most() string {
 	return fmt.Sprintf("%d of them from %s", r.peers[most], peerText(most))
 }
 
-// Failure is that no connection can be accepted, such as for too many open files.
+// Failure is an error because of which no connection can be accepted, such as too many open files.
 type Failure struct {
 	Err      error // nil: connections are accepted
 	Since    time.Time
 	Attempts int
 }
 
-// AcceptFailed notes that a connection could not be accepted. The next Admit ends it.
+// AcceptFailed records that a connection could not be accepted. The next Admit ends it.
 func (g *Gate) AcceptFailed(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -68,7 +68,7 @@ func (g *Gate) AcceptFailed(err error) {
 	}
 }
 
-// accepted ends a failure. g.mu is held.
+// accepted ends a failure. g.mu must be held.
 func (g *Gate) accepted(now time.Time) {
 	if g.failureSaid {
 		g.log.Info("connections are accepted again", "after", now.Sub(g.failure.Since).Round(time.Millisecond), "attempts", g.failure.Attempts)
@@ -76,24 +76,23 @@ func (g *Gate) accepted(now time.Time) {
 	g.failure, g.failureSaid = Failure{}, false
 }
 
-// Failing returns why no connection can be accepted now.
+// Failing returns the present failure.
 func (g *Gate) Failing() Failure {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.failure
 }
 
-// Rejected returns how many connections were rejected, or closed for another one,
-// since the gate was made.
+// Rejected returns how many connections were rejected, or closed for another one, since the gate
+// was created.
 func (g *Gate) Rejected() int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.rejected
 }
 
-// Warnings are what operators are told: that connections cannot be accepted, and that some
-// were rejected or had to wait within the last minutes, with the address that most of them
-// came from.
+// Warnings returns warnings for operators: that connections cannot be accepted, and that some were
+// rejected or had to wait within the last minutes, with the address of most of them.
 func (g *Gate) Warnings() (warnings []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -111,7 +110,7 @@ func (g *Gate) Warnings() (warnings []string) {
 	return warnings
 }
 
-// peerText is a peer for people: an IPv4 address without its mask.
+// peerText describes a peer: an IPv4 address without its mask.
 func peerText(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()

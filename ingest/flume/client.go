@@ -9,15 +9,14 @@ import (
 	"sluice/ingest/avrorpc"
 )
 
-// ErrFailed is a status other than OK: the source could not put the events into
-// its channels. They may be sent again; Flume then stores them once more if it had
-// put them into some.
+// ErrFailed is a status other than OK: the source could not put the events into its channels. They
+// may be sent again; Flume stores them twice then if it had put them into some channels.
 var ErrFailed = errors.New("flume's source has not taken the events")
 
-// Client delivers to a Flume Avro source.
+// Client sends events to a Flume Avro source.
 type Client struct{ *avrorpc.Client }
 
-// NewClient shakes hands on conn, which TLS and [avrorpc.Deflate] may be around.
+// NewClient makes the handshake on conn, which may be wrapped in TLS and [avrorpc.Deflate].
 func NewClient(ctx context.Context, conn net.Conn, o avrorpc.ClientOptions) (*Client, error) {
 	c, err := avrorpc.NewClient(ctx, conn, Protocol(), o)
 	if err != nil {
@@ -26,7 +25,7 @@ func NewClient(ctx context.Context, conn net.Conn, o avrorpc.ClientOptions) (*Cl
 	return &Client{c}, nil
 }
 
-// Append delivers a batch. nil: the source's channels have all of it.
+// Append sends a batch. It returns nil if the source's channels have all of it.
 func (c *Client) Append(ctx context.Context, events []Event) error {
 	b := avrorpc.AppendCount(nil, len(events))
 	for i := range events {

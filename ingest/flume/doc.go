@@ -1,4 +1,3 @@
-// Package flume is Flume's AvroSourceProtocol, both sides: what an Avro sink sends
-// to us, and what we send to an Avro source. Framing, compression and TLS are
-// avrorpc's.
+// Package flume implements Flume's AvroSourceProtocol: as a server for Avro sinks, and as a client
+// for Avro sources. Framing, compression and TLS are in avrorpc.
 package flume

@@ -9,18 +9,17 @@ import (
 //go:embed source.avpr
 var text string
 
-// Protocol is AvroSourceProtocol without the licence that Flume's own text has in
-// it, so with another hash: the first handshake of a connection takes one message
-// more.
+// Protocol returns AvroSourceProtocol without the licence in Flume's own text, and therefore with
+// another hash: the first handshake of a connection needs one more message.
 func Protocol() *avrorpc.Protocol {
 	p, err := avrorpc.NewProtocol(text)
 	if err != nil {
-		panic(err) // the text is ours
+		panic(err) // the embedded text is constant
 	}
 	return p
 }
 
-// The headers that say where an event comes from.
+// The headers that describe the origin of an event.
 const (
 	HeaderHost       = "host"       // Flume's host interceptor
 	HeaderTimestamp  = "timestamp"  // ms since 1970, its timestamp interceptor
@@ -28,14 +27,14 @@ const (
 	HeaderByteOffset = "byteoffset" // TAILDIR's byteOffsetHeader
 )
 
-// What one event or request may hold.
+// Limits of one event or request.
 const (
 	maxHeaders     = 256
 	maxHeaderBytes = 64 << 10
 	maxEvents      = 1 << 20
 )
 
-// Header is one of an event's.
+// Header is a header of an event.
 type Header struct{ Key, Value []byte }
 
 // Event is a line with its headers; the body has no newline.
@@ -44,7 +43,7 @@ type Event struct {
 	Body    []byte
 }
 
-// Header is the value of a header, nil where there is none.
+// Header returns the value of a header, or nil.
 func (e *Event) Header(key string) []byte {
 	for _, h := range e.Headers {
 		if string(h.Key) == key {
@@ -70,8 +69,8 @@ func (e *Event) append(b []byte) []byte {
 	return avrorpc.AppendBytes(avrorpc.AppendEnd(b, len(e.Headers)), e.Body)
 }
 
-// Events are those of one request, checked as a whole before the first is handed
-// out. They point into the request.
+// Events are the events of one request, which is checked as a whole before the first one is
+// returned. They are parts of the request.
 type Events struct {
 	r      avrorpc.Reader
 	params []byte
@@ -98,10 +97,10 @@ func newEvents(params []byte, single bool) (*Events, error) {
 	return e, r.End()
 }
 
-// Len is how many are left.
+// Len returns how many events are left.
 func (e *Events) Len() int { return e.left }
 
-// Next reads the next event into event, whose memory for headers it uses again.
+// Next reads the next event into event, and reuses its memory for headers.
 func (e *Events) Next(event *Event) bool {
 	if e.left == 0 {
 		return false

@@ -7,8 +7,8 @@ import (
 	"sluice/ingest/avrorpc"
 )
 
-// FuzzEvents reads any bytes as a request: what is taken gives as many events as it
-// says, and each comes back as it was.
+// FuzzEvents reads any bytes as a request: an accepted one has as many events as it announces, and
+// each is encoded to the same bytes.
 func FuzzEvents(f *testing.F) {
 	line := Event{Headers: []Header{{[]byte(HeaderHost), []byte("web01")}, {[]byte(HeaderByteOffset), []byte("7")}}, Body: []byte("a line")}
 	f.Add(line.append(nil), true)

@@ -32,7 +32,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// layer is how Flume is told to send, and how we answer.
+// layer is how Flume is configured to send, and what the other side must do.
 type layer struct {
 	name     string
 	settings string // of a sink or source NAME
@@ -81,7 +81,7 @@ func startFlume(t *testing.T, home, conf, settings string, port int) *bytes.Buff
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait() // a signal ends it
 		if t.Failed() {
-			t.Logf("flume said:\n%s", out.Bytes()[max(0, out.Len()-4000):])
+			t.Logf("output of flume:\n%s", out.Bytes()[max(0, out.Len()-4000):])
 		}
 	})
 	return &out
@@ -144,8 +144,8 @@ func lines(t *testing.T, n int) []string {
 	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 }
 
-// TestAnUnchangedFlumeDelivers also says what byteoffset is: where the line begins.
-// A carriage return before the newline is cut off by TAILDIR; it counts in the offset.
+// An unchanged Flume delivers. byteoffset is where the line begins; a carriage return before the
+// newline is removed by TAILDIR and counts in the offset.
 func TestAnUnchangedFlumeDelivers(t *testing.T) {
 	for _, layer := range layers {
 		t.Run(layer.name, func(t *testing.T) {
@@ -192,8 +192,8 @@ func TestAnUnchangedFlumeDelivers(t *testing.T) {
 	}
 }
 
-// TestAnUnchangedFlumeTakesWhatWeDeliver compares what Flume's file_roll sink
-// writes, headers and all.
+// An unchanged Flume accepts what the client sends; compared with what Flume's file_roll sink
+// writes, including the headers.
 func TestAnUnchangedFlumeTakesWhatWeDeliver(t *testing.T) {
 	for _, layer := range layers {
 		t.Run(layer.name, func(t *testing.T) {
@@ -227,7 +227,7 @@ func TestAnUnchangedFlumeTakesWhatWeDeliver(t *testing.T) {
 	}
 }
 
-// expected is what Flume's HEADER_AND_TEXT serializer writes, its map's order apart.
+// expected returns what Flume's HEADER_AND_TEXT serializer writes, with one order of its map.
 func expected(lines []string) map[string]bool {
 	want := make(map[string]bool)
 	offset := 0
@@ -256,7 +256,7 @@ func dialFlume(t *testing.T, ctx context.Context, layer layer, port int) *Client
 	for {
 		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
-			if layer.deflate { // outermost, as Flume 1.11 has it
+			if layer.deflate { // the outer layer in Flume 1.11
 				conn = avrorpc.Deflate(conn)
 			}
 			if layer.tls {
@@ -300,7 +300,7 @@ func waitForOutput(t *testing.T, ctx context.Context, dir string, want map[strin
 					head, body, _ := strings.Cut(line, "} ")
 					line = head + ", host=web01} " + body
 					if !want[line] {
-						t.Fatalf("flume stored what nobody sent: %q", line)
+						t.Fatalf("flume stored a line that was not sent: %q", line)
 					}
 				}
 				delete(want, line)

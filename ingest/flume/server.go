@@ -12,19 +12,19 @@ const (
 	statuses = 3 // OK, FAILED, UNKNOWN
 )
 
-// Receiver takes the events of one connection.
+// Receiver receives the events of one connection.
 type Receiver interface {
-	// Receive is called with one request after another; as long as it blocks nothing
-	// further is begun. The events are valid until wait has returned, which is called
-	// beside other requests: nil is answered with OK, so the events must be safe
-	// then. An error of either is the answer; the sink writes it into its log, and
-	// sends the same events again on another connection, as it does after FAILED.
+	// Receive is called with one request after another; while it blocks no other is begun. The
+	// events are valid until wait has returned. wait is called concurrently with other requests; if
+	// it returns nil the reply is OK, so the events must be durable then. An error of either is the
+	// reply: the sink logs it, and sends the same events again on another connection, as after
+	// FAILED.
 	Receive(ctx context.Context, events *Events) (wait func(context.Context) error, err error)
 	// Close is called once, after every request.
 	Close()
 }
 
-// Service serves Flume's Avro sinks; open is called for each connection.
+// Service returns the service for Flume's Avro sinks; open is called for each connection.
 func Service(open func(ctx context.Context, peer avrorpc.Peer) (Receiver, error)) avrorpc.Service {
 	return avrorpc.Service{Protocol: Protocol(), Open: func(ctx context.Context, peer avrorpc.Peer) (avrorpc.Session, error) {
 		receiver, err := open(ctx, peer)
@@ -37,7 +37,7 @@ func Service(open func(ctx context.Context, peer avrorpc.Peer) (Receiver, error)
 
 type session struct{ Receiver }
 
-// Begin is for avrorpc.
+// Begin implements avrorpc.Session.
 func (s session) Begin(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher, error) {
 	if c.Message != "append" && c.Message != "appendBatch" {
 		return nil, fmt.Errorf("AvroSourceProtocol has no message %q", c.Message)

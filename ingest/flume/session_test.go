@@ -26,8 +26,8 @@ func (l oneConn) Accept() (net.Conn, error) {
 func (oneConn) Close() error   { return nil }
 func (oneConn) Addr() net.Addr { return &net.TCPAddr{} }
 
-// replay serves what a client sent, until all of it is read and every call that was
-// begun is answered, and returns the events that came.
+// replay serves what a client sent until all of it is read and every call is answered, and returns
+// the received events.
 func replay(t *testing.T, sent []byte) []place {
 	t.Helper()
 	r := &received{all: make(chan struct{})}
@@ -47,7 +47,7 @@ func replay(t *testing.T, sent []byte) []place {
 	return r.got
 }
 
-// halfClosed is a connection whose peer has sent all and waits for replies.
+// halfClosed is a connection whose peer has sent everything and waits for replies.
 type halfClosed struct {
 	net.Conn
 	in *bytes.Reader
@@ -55,8 +55,8 @@ type halfClosed struct {
 
 func (c halfClosed) Read(p []byte) (int, error) { return c.in.Read(p) }
 
-// captured is what Flume 1.11's Avro sink sent for three lines: the hash of its protocol,
-// which the server does not know, and the same again with the protocol's text.
+// captured returns what Flume 1.11's Avro sink sent for three lines: the hash of its protocol,
+// which the server does not know, and then the same with the protocol's text.
 func captured(t testing.TB) []byte {
 	t.Helper()
 	b, err := os.ReadFile("testdata/session-plain")
@@ -66,8 +66,8 @@ func captured(t testing.TB) []byte {
 	return b
 }
 
-// last is a call of a method that is not there. A server that takes one call at a time
-// reads it when the one before it is answered.
+// last is a call of a method that does not exist. A server with one call at a time reads it when
+// the previous one is answered.
 const last = "\x00\x00\x00\x7f\x00\x00\x00\x01\x00\x00\x00\x03\x00\x02x"
 
 func deflated(t testing.TB, b []byte) []byte {
@@ -83,7 +83,7 @@ func deflated(t testing.TB, b []byte) []byte {
 	return out.Bytes()
 }
 
-// TestACapturedSessionOfFlumeIsTaken, compressed too.
+// A captured session of Flume is accepted, with and without compression.
 func TestACapturedSessionOfFlumeIsTaken(t *testing.T) {
 	want := lines(t, 3)
 	for name, sent := range map[string][]byte{"plain": append(captured(t), last...), "deflate": deflated(t, append(captured(t), last...))} {
