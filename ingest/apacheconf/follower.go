@@ -15,52 +15,52 @@ import (
 	"sluice/parse/httpdconf"
 )
 
-// Config is what a Follower works with.
+// Config configures a Follower.
 type Config struct {
 	// Path is the configuration's main file.
 	Path string
-	// Defines are what httpd is started with (-D).
+	// Defines are the -D options of httpd.
 	Defines map[string]string
-	// Named are the sources that the user named. If there are any, the configuration is
+	// Named are the sources that the user named. If there are any, the configuration is only
 	// compared with them, and Sources stays empty.
 	Named []tail.Source
-	// Like has the zone, the labels and the exclusions of the sources that are made.
+	// Like has the zone, labels and exclusions for the sources that are made.
 	Like tail.Source
-	// Saved is a file that keeps the sources of the last configuration that could be
-	// read, for a start at which it cannot be read; "": none.
+	// Saved is a file with the sources of the last configuration that could be read, for a start at
+	// which it cannot be read; "": none.
 	Saved string
 	Log   *slog.Logger
 }
 
 const (
-	// lookInterval is the time between two looks at the configuration's files.
+	// lookInterval is the time between two checks of the configuration's files.
 	lookInterval = 5 * time.Second
-	// rereadInterval is the time after which the configuration is read and compared
-	// though no file of it changed: a named source's files may have.
+	// rereadInterval is the time after which the configuration is read and compared although none
+	// of its files changed, because the files of a named source may have.
 	rereadInterval = time.Minute
-	// readShare of a core may be spent on reading configurations.
+	// readShare is the share of a core that may be spent on reading configurations.
 	readShare = 1.0 / 100
-	// keepFor a log is followed that the configuration names no more: httpd writes to
-	// it until it is restarted.
+	// keepFor is how long a log is followed that is no longer in the configuration, because httpd
+	// writes to it until it is restarted.
 	keepFor = 24 * time.Hour
-	// maxSources bounds what is followed, with what is kept.
+	// maxSources limits the followed sources, including those that are kept.
 	maxSources = 50_000
-	// maxWarnings bounds what Report returns.
+	// maxWarnings limits what Report returns.
 	maxWarnings = 100
 )
 
-// Follower follows a configuration. Look is called by one goroutine at a time; Sources and
-// Report may be used by others.
+// Follower follows a configuration. Look must not be called concurrently; Sources and Report may
+// be.
 type Follower struct {
 	cfg      Config
 	sources  tail.SourceSet
 	patterns *tail.Patterns // of Named
 
-	// Of Look's goroutine.
+	// Used by Look's goroutine only.
 	looked []string
-	print  uint64    // of the files that were looked at
-	next   time.Time // it is read again, changed or not
-	// affordable: before that it is not read, for the last time took long.
+	print  uint64    // fingerprint of the files in looked
+	next   time.Time // when it is read again without a change
+	// affordable is the time before which it is not read, because the last time took long.
 	affordable time.Time
 	settled    bool // it was read again after the last change
 	kept       map[string]kept
@@ -74,14 +74,14 @@ type Follower struct {
 	warnings []string
 }
 
-// kept is a source that the configuration names no more.
+// kept is a source that is no longer in the configuration.
 type kept struct {
 	tail.Source
 	gone time.Time
 }
 
-// New returns a Follower that has not read anything. The error is that a named source is
-// wrong.
+// New returns a Follower that has not read anything. It returns an error if a named source is
+// invalid.
 func New(cfg Config) (*Follower, error) {
 	patterns, err := tail.NewPatterns(cfg.Named)
 	if err != nil {
@@ -90,10 +90,10 @@ func New(cfg Config) (*Follower, error) {
 	return &Follower{cfg: cfg, patterns: patterns, kept: map[string]kept{}}, nil
 }
 
-// Sources are those of the configuration; empty if it is only compared.
+// Sources returns the sources of the configuration; empty if it is only compared.
 func (f *Follower) Sources() *tail.SourceSet { return &f.sources }
 
-// Run looks again and again until ctx is done.
+// Run calls Look at intervals until ctx is done.
 func (f *Follower) Run(ctx context.Context) {
 	ticker := time.NewTicker(lookInterval)
 	defer ticker.Stop()
@@ -107,7 +107,7 @@ func (f *Follower) Run(ctx context.Context) {
 	}
 }
 
-// Look reads the configuration if it changed, or if it is time to.
+// Look reads the configuration if it changed, or if rereadInterval is over.
 func (f *Follower) Look(now time.Time) {
 	print := fingerprint(f.looked)
 	changed := print != f.print || !f.settled
@@ -116,8 +116,8 @@ func (f *Follower) Look(now time.Time) {
 	}
 	began := time.Now()
 	conf, err := httpdconf.Read(f.cfg.Path, httpdconf.Options{Defines: f.cfg.Defines})
-	// A file that changes while it is read has another fingerprint afterwards, or is read
-	// at the next look.
+	// A file that changes while it is read has another fingerprint afterwards, or is read at the
+	// next look.
 	f.settled = print == f.print
 	again := rereadInterval
 	if err != nil {
@@ -131,7 +131,7 @@ func (f *Follower) Look(now time.Time) {
 	f.next, f.affordable = now.Add(again), now.Add(time.Duration(float64(time.Since(began))/readShare))
 }
 
-// fingerprint is a hash of what the kernel says of files.
+// fingerprint returns a hash of the files' sizes and times.
 func fingerprint(paths []string) uint64 {
 	h := fnv.New64a()
 	for _, path := range paths {
@@ -149,7 +149,7 @@ func fingerprint(paths []string) uint64 {
 	return h.Sum64()
 }
 
-// fail notes that the configuration cannot be read. At the first start the sources that an
+// fail records that the configuration cannot be read. At the first start the sources that an
 // earlier process saved are followed.
 func (f *Follower) fail(now time.Time, err error) {
 	f.mu.Lock()
@@ -167,7 +167,7 @@ func (f *Follower) fail(now time.Time, err error) {
 	}
 }
 
-// succeed takes over a configuration.
+// succeed applies a configuration.
 func (f *Follower) succeed(now time.Time, conf *httpdconf.Config) {
 	logs, warnings := f.judge(conf.Logs)
 	if len(f.cfg.Named) > 0 {
@@ -194,8 +194,7 @@ func (f *Follower) succeed(now time.Time, conf *httpdconf.Config) {
 	f.read, f.err, f.logs, f.warnings = now, nil, len(logs), warnings
 }
 
-// follow hands over the sources, with those that were there before; it reports whether
-// they changed.
+// follow sets the sources, including those that are kept; it reports whether they changed.
 func (f *Follower) follow(now time.Time, sources []tail.Source) (changed bool) {
 	named := map[string]bool{}
 	for _, s := range sources {
@@ -229,7 +228,7 @@ func (f *Follower) follow(now time.Time, sources []tail.Source) (changed bool) {
 	return true
 }
 
-// Report says what is wrong, and what may be, for /health.
+// Report returns problems and warnings for /health.
 func (f *Follower) Report() (troubles, warnings []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -29,8 +29,8 @@ func newServer(t testing.TB) *server {
 
 func (s *server) path(name string) string { return filepath.Join(s.dir, name) }
 
-// write replaces a file. Its time of modification is that of the clock, so that no two
-// versions are alike.
+// write replaces a file. Its modification time is that of the clock, so that no two versions are
+// alike.
 func (s *server) write(name, text string) {
 	s.Helper()
 	path := s.path(name)
@@ -60,7 +60,7 @@ func (s *server) look(f *Follower) {
 	f.Look(s.clock)
 }
 
-// patternsOf are what is followed, below the server's directory, with formats.
+// patternsOf returns the followed patterns below the server's directory, with their formats.
 func (s *server) patternsOf(f *Follower) (all []string) {
 	for _, x := range f.Sources().Sources() {
 		all = append(all, strings.TrimPrefix(x.Pattern, s.dir+"/")+" "+x.Format)
@@ -95,7 +95,7 @@ func (s *server) wantReport(f *Follower, trouble string, warnings ...string) {
 
 const main = "LogFormat \"%h %t \\\"%r\\\" %>s\" short\nCustomLog logs/access.log short\nIncludeOptional sites/*.conf\n"
 
-// TestTheConfigurationIsFollowed: virtual hosts come and go, and formats change.
+// The configuration is followed: virtual hosts are added and removed, and formats change.
 func TestTheConfigurationIsFollowed(t *testing.T) {
 	s := newServer(t)
 	s.write("httpd.conf", main)
@@ -114,7 +114,7 @@ func TestTheConfigurationIsFollowed(t *testing.T) {
 	s.look(f)
 	s.want(f, "logs/access.log "+short, "logs/shop.log %h %B %t")
 
-	// httpd goes on writing to a log that was taken out, until it is restarted.
+	// httpd writes to a log that was removed from the configuration until it is restarted.
 	if err := os.Remove(s.path("sites/shop.conf")); err != nil {
 		t.Fatal(err)
 	}
@@ -129,8 +129,8 @@ func TestTheConfigurationIsFollowed(t *testing.T) {
 	s.wantReport(f, "")
 }
 
-// TestAConfigurationThatCannotBeReadChangesNothing, whatever it is, also after a restart;
-// the reason is a warning, or an error if nothing is followed.
+// A configuration that cannot be read changes nothing, also after a restart; the reason is a
+// warning, or an error if nothing is followed.
 func TestAConfigurationThatCannotBeReadChangesNothing(t *testing.T) {
 	for name, spoil := range map[string]func(s *server){
 		"a syntax error":      func(s *server) { s.write("httpd.conf", "<VirtualHost *:80>\n") },
@@ -161,7 +161,7 @@ func TestAConfigurationThatCannotBeReadChangesNothing(t *testing.T) {
 			s.wantReport(f, "so no log is followed")
 			os.RemoveAll(s.path("httpd.conf"))
 			s.write("httpd.conf", main+"# mended\n")
-			s.clock = s.clock.Add(time.Hour) // what took long to read is not read again soon
+			s.clock = s.clock.Add(time.Hour) // a file that took long to read is not read again soon
 			s.look(f)
 			s.want(f, before...)
 			s.wantReport(f, "")
@@ -169,7 +169,7 @@ func TestAConfigurationThatCannotBeReadChangesNothing(t *testing.T) {
 	}
 }
 
-// TestPipesBecomePatterns, and what cannot is a warning with its name, unless it was left out.
+// Pipes become patterns; one that cannot is a warning with its name, unless it was excluded.
 func TestPipesBecomePatterns(t *testing.T) {
 	s := newServer(t)
 	s.write("httpd.conf", strings.Join([]string{
@@ -199,7 +199,7 @@ func TestPipesBecomePatterns(t *testing.T) {
 		"odd.log ("+s.path("httpd.conf")+":7): its LogFormat cannot be read", "is written in another LogFormat than by "+s.path("httpd.conf")+":8")
 }
 
-// TestSourcesNamedByHandAreCompared, and nothing else is followed.
+// Named sources are compared, and nothing else is followed.
 func TestSourcesNamedByHandAreCompared(t *testing.T) {
 	s := newServer(t)
 	s.write("httpd.conf", main+"CustomLog logs/new.log short\nCustomLog \"|rotatelogs logs/r 86400\" short\n")
@@ -218,7 +218,7 @@ func TestSourcesNamedByHandAreCompared(t *testing.T) {
 	s.wantReport(f, "", "the last one stays in use")
 }
 
-// TestWarningsAreBounded.
+// The number of warnings is limited.
 func TestWarningsAreBounded(t *testing.T) {
 	s := newServer(t)
 	var text strings.Builder

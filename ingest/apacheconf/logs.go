@@ -13,7 +13,7 @@ import (
 	"sluice/parse/httpdconf"
 )
 
-// target is what a CustomLog writes to, as its directive names it.
+// target returns the file, pipe or provider of a CustomLog, as in its directive.
 func target(l *httpdconf.Log) string {
 	switch {
 	case l.Pipe != "":
@@ -24,13 +24,13 @@ func target(l *httpdconf.Log) string {
 	return l.Path
 }
 
-// name says which log is meant, and where it is configured.
+// name describes a log and where it is configured.
 func name(l *httpdconf.Log) string {
 	return fmt.Sprintf("CustomLog %s (%s:%d)", target(l), l.File, l.Line)
 }
 
-// judge returns the logs that have files, and a warning of each other one. A log in
-// /dev is thrown away on purpose.
+// judge returns the logs that have files, and a warning for each other one. A log in /dev is
+// discarded on purpose.
 func (f *Follower) judge(all []httpdconf.Log) (logs []httpdconf.Log, warnings []string) {
 	for _, l := range all {
 		switch {
@@ -44,8 +44,8 @@ func (f *Follower) judge(all []httpdconf.Log) (logs []httpdconf.Log, warnings []
 	return logs, warnings
 }
 
-// excluded reports whether the user left the log out: its file, its command's program, or
-// the system's log.
+// excluded reports whether the user excluded the log, by its file, its command's program, or the
+// system's log.
 func (f *Follower) excluded(l *httpdconf.Log) bool {
 	named := l.Path
 	if program := strings.Fields(l.Pipe); len(program) > 0 {
@@ -57,15 +57,15 @@ func (f *Follower) excluded(l *httpdconf.Log) bool {
 	return logfile.Excluded(f.cfg.Like.Exclude, named)
 }
 
-// patterns are those of a log's files.
+// patterns returns the patterns of a log's files.
 func patterns(l *httpdconf.Log) []string {
 	if l.Path != "" {
 		return []string{escaped.Replace(l.Path)}
 	}
 	var all []string
 	for _, glob := range l.Rotated {
-		// What is any text twice is any text, and must not become any directories;
-		// braces are no alternatives here.
+		// Two adjacent wildcards mean any text and must not become **, which matches directories;
+		// braces have no meaning here.
 		for strings.Contains(glob, "**") {
 			glob = strings.ReplaceAll(glob, "**", "*")
 		}
@@ -79,8 +79,8 @@ var (
 	braces  = strings.NewReplacer(`{`, `\{`, `}`, `\}`)
 )
 
-// sourcesOf makes sources of logs. A LogFormat that cannot be read is guessed from the
-// log's lines, and one file of two formats too.
+// sourcesOf makes sources of logs. If a LogFormat is invalid, or one file has two formats, the
+// format is detected from the log's lines.
 func (f *Follower) sourcesOf(logs []httpdconf.Log) (sources []tail.Source, warnings []string) {
 	at := map[string]int{}
 	by := map[string]*httpdconf.Log{}
@@ -113,7 +113,7 @@ func (f *Follower) sourcesOf(logs []httpdconf.Log) (sources []tail.Source, warni
 	return sources, warnings
 }
 
-// compare adds a warning of each log that no named source reads.
+// compare adds a warning for each log that no named source matches.
 func (f *Follower) compare(logs []httpdconf.Log, warnings []string) []string {
 	for i := range logs {
 		l := &logs[i]
@@ -135,7 +135,8 @@ func (f *Follower) compare(logs []httpdconf.Log, warnings []string) []string {
 	return warnings
 }
 
-// newest is the last of the files that globs name, compressed ones left out; "": there is none.
+// newest returns the last written of the files that globs match, without compressed ones; "": there
+// is none.
 func newest(globs []string) (last string) {
 	for _, glob := range globs {
 		paths, err := filepath.Glob(glob)

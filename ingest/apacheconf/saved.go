@@ -11,17 +11,17 @@ import (
 	"sluice/ingest/tail"
 )
 
-// saved is what the file of the last good configuration holds.
+// saved is the content of the file with the last valid configuration.
 type saved struct {
 	Conf    string        `json:"conf"`
 	Sources []tail.Source `json:"sources"`
 }
 
-// maxSavedBytes bounds the file.
+// maxSavedBytes limits the file.
 const maxSavedBytes = 64 << 20
 
-// save writes down the sources. A disk that fails costs what a start would need if the
-// configuration could not be read then, and nothing else.
+// save writes the sources to a file. A disk error only affects a later start at which the
+// configuration cannot be read.
 func (f *Follower) save() {
 	if f.cfg.Saved == "" {
 		return
@@ -38,7 +38,7 @@ func (f *Follower) save() {
 	}
 }
 
-// restore follows what was saved of the same configuration.
+// restore follows the saved sources of the same configuration.
 func (f *Follower) restore() {
 	if f.cfg.Saved == "" {
 		return
@@ -65,7 +65,7 @@ func (f *Follower) restore() {
 	if s.Conf != f.cfg.Path {
 		return
 	}
-	for i := range s.Sources { // as the flags say now
+	for i := range s.Sources { // as the flags are now
 		x := &s.Sources[i]
 		x.Zone, x.Labels, x.Exclude = f.cfg.Like.Zone, f.cfg.Like.Labels, f.cfg.Like.Exclude
 	}
@@ -73,7 +73,7 @@ func (f *Follower) restore() {
 	f.sources.Set(s.Sources)
 }
 
-// equal reports whether two sources are the same.
+// equal reports whether two sources are equal.
 func equal(a, b tail.Source) bool {
 	return a.Pattern == b.Pattern && a.Format == b.Format && a.Zone == b.Zone && a.Optional == b.Optional && slices.Equal(a.Exclude, b.Exclude) && maps.Equal(a.Labels, b.Labels)
 }

@@ -2,7 +2,7 @@ package logfile
 
 import "bytes"
 
-// Compression is how a file's content is packed.
+// Compression is how a file's content is compressed.
 type Compression uint8
 
 // The compressions that are read.
@@ -18,12 +18,12 @@ func (c Compression) String() string {
 	return [...]string{"no compression", "gzip", "zstd", "bzip2", "xz"}[c]
 }
 
-// headBytes of a file's beginning are enough for Recognize.
+// headBytes is how many of a file's first bytes Recognize needs.
 const headBytes = 32 << 10
 
-// NotLogError reports that a file holds no lines of text. Nothing of it is read.
+// NotLogError reports that a file has no lines of text. Nothing of it is read.
 type NotLogError struct {
-	Path    string // empty where the caller names it
+	Path    string // empty if the caller adds it
 	Content string // "a zip archive"
 	Hint    string
 }
@@ -43,7 +43,7 @@ const (
 	recode32Hint   = "convert it to UTF-8 first, for example with iconv -f UTF-32 -t UTF-8"
 )
 
-// magic is what files of one kind have at one place.
+// magic are the bytes that files of one kind have at an offset.
 type magic struct {
 	at      int
 	bytes   string
@@ -51,8 +51,8 @@ type magic struct {
 	hint    string
 }
 
-// foreign are the files that turn up among logs. Those whose first bytes could
-// begin a line of text are left out, or have bytes here that no line begins with.
+// foreign are kinds of files that are found among logs. Kinds whose first bytes could begin a line
+// of text are not listed, or are recognized by bytes with which no line begins.
 var foreign = []magic{
 	{0, "PK\x03\x04", "a zip archive", excludeHint},
 	{0, "PK\x05\x06", "a zip archive", excludeHint},
@@ -84,7 +84,7 @@ var foreign = []magic{
 	{0, "!<arch>\ndebian-binary", "a Debian package", excludeHint},
 }
 
-// packed are the compressions, by what their files begin with.
+// packed are the compressions by the first bytes of their files.
 var packed = []struct {
 	begin string
 	Compression
@@ -95,9 +95,9 @@ var packed = []struct {
 	{"\xfd7zXZ\x00", XZ},
 }
 
-// Recognize tells from a file's first bytes, HeadBytes where it has as many, how it
-// is packed. *NotLogError: it is packed otherwise, or no text. What is not certain
-// is text: a log of odd bytes is a log.
+// Recognize returns the compression of a file from its first bytes, headBytes if it has as many. It
+// returns a *NotLogError if it is compressed in another way, or not text. In doubt it is text: a
+// log with odd bytes is a log.
 func Recognize(start []byte) (Compression, error) {
 	start = start[:min(len(start), headBytes)]
 	if c := compressionOf(start); c != NotCompressed {
@@ -122,20 +122,21 @@ func compressionOf(start []byte) Compression {
 		if !bytes.HasPrefix(start, []byte(p.begin)) {
 			continue
 		}
-		// "BZh" may begin a line: the level, and the first block or the end, follow.
+		// "BZh" may begin a line of text, so the level and the first block, or the end, must
+		// follow.
 		if p.Compression == Bzip2 && !bzip2Begins(start[3:]) {
 			continue
 		}
 		return p.Compression
 	}
-	// zstd's skippable frames: pzstd writes one in front.
+	// A skippable frame of zstd; pzstd writes one first.
 	if len(start) >= 4 && start[0]&0xf0 == 0x50 && string(start[1:4]) == "\x2a\x4d\x18" {
 		return Zstd
 	}
 	return NotCompressed
 }
 
-// bzip2Begins reports whether b is what follows "BZh" in a bzip2 file, as far as b goes.
+// bzip2Begins reports whether b can follow "BZh" in a bzip2 file, as far as b goes.
 func bzip2Begins(b []byte) bool {
 	if len(b) < 2 || b[0] < '1' || b[0] > '9' {
 		return false
@@ -144,8 +145,7 @@ func bzip2Begins(b []byte) bool {
 	return bytes.HasPrefix([]byte("1AY&SY"), b) || bytes.HasPrefix([]byte("\x17\x72\x45\x38\x50\x90"), b)
 }
 
-// undecided reports whether more bytes could make start the beginning of a
-// compressed file.
+// undecided reports whether more bytes could make start the beginning of a compressed file.
 func undecided(start []byte) bool {
 	for _, p := range packed {
 		if len(start) < len(p.begin) && bytes.HasPrefix([]byte(p.begin), start) {
@@ -159,11 +159,11 @@ func undecided(start []byte) bool {
 	return len(start) < len(skippable) && bytes.HasPrefix(skippable, start) || bytes.HasPrefix(start, []byte("BZh")) && len(start) < 10
 }
 
-// utf16Pairs is how many characters in a row must look like UTF-16's ASCII where
-// there is no byte order mark.
+// utf16Pairs is how many consecutive characters must look like ASCII in UTF-16 if there is no byte
+// order mark.
 const utf16Pairs = 16
 
-// utf16Order names the byte order of UTF-16 text; empty: it is none for certain.
+// utf16Order returns the byte order of UTF-16 text; empty: it is not certain.
 func utf16Order(b []byte) string {
 	mark := ""
 	switch {
@@ -173,7 +173,7 @@ func utf16Order(b []byte) string {
 		mark = "big-endian"
 	}
 	if mark != "" {
-		// Two odd characters may begin a line of text; a NUL then is not in it.
+		// Two odd characters may begin a line of text, but then there is no NUL in it.
 		if bytes.IndexByte(b[:min(len(b), 4<<10)], 0) >= 0 {
 			return mark
 		}

@@ -12,7 +12,7 @@ import (
 
 const apacheLine = `192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5 "-" "curl/8.5.0"` + "\n"
 
-// randomBytes are what compressed and encrypted data looks like.
+// randomBytes returns bytes like those of compressed or encrypted data.
 func randomBytes(seed uint64, n int) string {
 	random := rand.New(rand.NewPCG(seed, seed))
 	b := make([]byte, n)
@@ -68,7 +68,7 @@ func TestWhatIsNoLogIsRefusedByName(t *testing.T) {
 	}
 }
 
-// TestALogOfOddBytesIsALog: what other writers and hostile clients put into lines.
+// A log with odd bytes is a log: bytes from other writers and hostile clients.
 func TestALogOfOddBytesIsALog(t *testing.T) {
 	hello := `192.0.2.1 - - [17/May/2015:10:05:03 +0000] "` + "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.ReplaceAll(randomBytes(3, 400), "\n", "x") + `" 400 226 "-" "-"` + "\n"
 	for name, start := range map[string]string{
@@ -89,7 +89,7 @@ func TestALogOfOddBytesIsALog(t *testing.T) {
 	}
 }
 
-// TestWhatIsInACompressedFileIsLookedAt: a tar in a gzip is no log either.
+// The content of a compressed file is recognized too: a compressed tar archive is not a log.
 func TestWhatIsInACompressedFileIsLookedAt(t *testing.T) {
 	tar := make([]byte, 1024)
 	copy(tar[257:], "ustar")
@@ -113,7 +113,7 @@ func FuzzRecognize(f *testing.F) {
 		if err != nil && c != NotCompressed {
 			t.Errorf("refused and compressed: %v", err)
 		}
-		// A log is known by its first line: what comes behind it changes nothing.
+		// A log is recognized by its first line, whatever follows it.
 		line := append([]byte(apacheLine), b...)
 		if c, err := Recognize(line); (err != nil || c != NotCompressed) && !bytes.HasPrefix(line[min(257, len(line)):], []byte("ustar")) {
 			t.Errorf("a log is %v, %v", c, err)

@@ -11,8 +11,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxWindowBytes bounds what a compressed file can make its reader allocate: the
-// window of zstd -19 --long, the dictionary of xz -9 and more.
+// maxWindowBytes limits the allocation for a compressed file: the window of zstd -19 --long, the
+// dictionary of xz -9 and more.
 const maxWindowBytes = 128 << 20
 
 // DamagedError reports compressed data that could not be read to its end. What was
@@ -34,8 +34,8 @@ func (e *DamagedError) Error() string {
 
 func (e *DamagedError) Unwrap() error { return e.Err }
 
-// NewReader reads what comes from r, named name, as the lines that it holds:
-// decompressed where its first bytes say so. *NotLogError: it holds none.
+// NewReader returns a reader of the lines in r, named name in errors, decompressed if its first
+// bytes require it. It returns a *NotLogError if r has no lines.
 func NewReader(name string, r io.Reader) (io.ReadCloser, error) {
 	in := newInput(r)
 	start, err := in.start()
@@ -60,13 +60,13 @@ func named(path string, err error) error {
 	return err
 }
 
-// input is a compressed file that knows how much of it was used.
+// input is a compressed file that counts how much of it was used.
 type input struct {
 	*bufio.Reader
 	source *source
 }
 
-// source counts what is read, and remembers that reading itself failed.
+// source counts what is read, and stores the error of reading.
 type source struct {
 	r    io.Reader
 	read int64
@@ -89,8 +89,8 @@ func newInput(r io.Reader) *input {
 
 func (in *input) used() int64 { return in.source.read - int64(in.Buffered()) }
 
-// start returns the first bytes, those that come at once: what is typed or piped is
-// not waited for.
+// start returns the first bytes that are available without waiting for more, because r may be a
+// terminal or a pipe.
 func (in *input) start() ([]byte, error) {
 	for n := 1; ; {
 		start, err := in.Peek(n)
@@ -114,16 +114,16 @@ type decoder struct {
 	in          *input
 	lines       io.Reader
 	release     func()
-	ahead       []byte // read to see what it is
-	err         error  // comes after ahead
+	ahead       []byte // read for its recognition
+	err         error  // returned after ahead
 }
 
-// newDecoder begins to read a compressed file and looks at what is in it.
+// newDecoder begins to read a compressed file and recognizes its content.
 func newDecoder(path string, c Compression, in *input) (*decoder, error) {
 	d := &decoder{path: path, compression: c, in: in, release: func() {}}
 	if err := d.open(); err != nil {
 		d.err = d.failed(err)
-		return d, nil // no line of it can be read; the first Read says so
+		return d, nil // no line of it can be read; the first Read returns the error
 	}
 	head := make([]byte, headBytes)
 	n, err := readFull(d.lines, head)
@@ -141,7 +141,7 @@ func newDecoder(path string, c Compression, in *input) (*decoder, error) {
 	return d, nil
 }
 
-// readFull is io.ReadFull with the reader's own error.
+// readFull is io.ReadFull that returns the reader's own error.
 func readFull(r io.Reader, b []byte) (n int, err error) {
 	for n < len(b) && err == nil {
 		var k int
@@ -202,8 +202,8 @@ func (d *decoder) Close() error {
 	return nil
 }
 
-// members reads a gzip file member by member, so that what is behind the last one
-// is told from a member that is damaged.
+// members reads a gzip file member by member, to distinguish data behind the last member from a
+// damaged member.
 type members struct {
 	in     *bufio.Reader
 	z      *gzip.Reader
@@ -229,7 +229,7 @@ func (m *members) Read(p []byte) (int, error) {
 	}
 }
 
-// next goes to the next member; io.EOF: there is none.
+// next begins the next member; io.EOF: there is none.
 func (m *members) next() error {
 	head, err := m.in.Peek(2)
 	if len(head) == 0 {
@@ -248,8 +248,8 @@ func (m *members) next() error {
 	return nil
 }
 
-// drained gives what zstd's reader still has when its checksum is wrong or cut off: it
-// returns that error before the block that is in front of it.
+// drained returns what zstd's reader still has when a checksum is wrong or cut off: that reader
+// returns the error before the last block.
 type drained struct {
 	io.Reader
 	err error
@@ -267,7 +267,7 @@ func (d *drained) Read(p []byte) (n int, err error) {
 	return n, nonzero(n, d.err)
 }
 
-// nonzero returns the error for when nothing more comes.
+// nonzero returns err only if no bytes precede it.
 func nonzero(n int, err error) error {
 	if n > 0 {
 		return nil

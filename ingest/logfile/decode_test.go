@@ -19,7 +19,7 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// text is a log of n lines that compress as a log's do.
+// text returns a log of n lines that compress like a real one.
 func text(n int) []byte {
 	random := rand.New(rand.NewPCG(1, uint64(n)))
 	var b bytes.Buffer
@@ -29,7 +29,7 @@ func text(n int) []byte {
 	return b.Bytes()
 }
 
-// pack compresses; bzip2 by the program, for which there is no writer in Go.
+// pack compresses b; bzip2 with the program, because there is no writer in Go.
 func pack(t *testing.T, c Compression, b []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -65,7 +65,7 @@ func pack(t *testing.T, c Compression, b []byte) []byte {
 	return out.Bytes()
 }
 
-// write makes a file whose name says nothing.
+// write creates a file whose name has no suffix.
 func write(t *testing.T, b []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "access.log")
@@ -75,7 +75,7 @@ func write(t *testing.T, b []byte) string {
 	return path
 }
 
-// read returns what a file holds and the error behind it.
+// read returns a file's lines and the error after them.
 func read(path string) ([]byte, error) {
 	r, err := Open(path)
 	if err != nil {
@@ -87,7 +87,7 @@ func read(path string) ([]byte, error) {
 
 var compressions = []Compression{Gzip, Zstd, Bzip2, XZ}
 
-// TestCompressedFilesAreReadByTheirFirstBytes, whatever their name.
+// Compressed files are recognized by their first bytes, whatever their name is.
 func TestCompressedFilesAreReadByTheirFirstBytes(t *testing.T) {
 	log, more := text(5000), text(3)
 	for _, c := range compressions {
@@ -99,7 +99,7 @@ func TestCompressedFilesAreReadByTheirFirstBytes(t *testing.T) {
 			if l, err := Look(path); err != nil || !l.Compressed() {
 				t.Errorf("Look says %+v, %v", l, err)
 			}
-			// One compressed file behind another is one log, as cat makes it.
+			// Concatenated compressed files are one log.
 			both := append(pack(t, c, log), pack(t, c, more)...)
 			if got, err := read(write(t, both)); err != nil || !bytes.Equal(got, append(log[:len(log):len(log)], more...)) {
 				t.Errorf("two: %d bytes of %d, %v", len(got), len(log)+len(more), err)
@@ -118,7 +118,7 @@ func TestCompressedFilesAreReadByTheirFirstBytes(t *testing.T) {
 	}
 }
 
-// byteByByte gives the first bytes one by one, as a slow pipe does.
+// byteByByte returns readers that return the first bytes one by one, like a slow pipe.
 func byteByByte(b []byte) (readers []io.Reader) {
 	n := min(20, len(b))
 	for i := range n {
@@ -127,7 +127,8 @@ func byteByByte(b []byte) (readers []io.Reader) {
 	return append(readers, bytes.NewReader(b[n:]))
 }
 
-// TestTruncatedFileGivesWhatIsBeforeTheCut, at every kind of place, and names file and byte.
+// A truncated file returns the lines before the cut, for cuts at all kinds of offsets, and an error
+// with file and offset.
 func TestTruncatedFileGivesWhatIsBeforeTheCut(t *testing.T) {
 	log := text(12000)
 	for _, c := range compressions {
@@ -135,12 +136,12 @@ func TestTruncatedFileGivesWhatIsBeforeTheCut(t *testing.T) {
 			packed := pack(t, c, log)
 			for _, cut := range []int{2, 5, 6, 11, 13, 40, len(packed) / 2, len(packed) - 9, len(packed) - 1} {
 				if cut < 4 && c != Gzip {
-					continue // too short to be known
+					continue // too short to be recognized
 				}
 				path := write(t, packed[:cut])
 				got, err := read(path)
 				if compressionOf(packed[:cut]) != c {
-					continue // it is no compressed file yet; what it is then is tested elsewhere
+					continue // not recognized as compressed yet; another test covers that
 				}
 				var damaged *DamagedError
 				if !errors.As(err, &damaged) || damaged.Path != path || damaged.Offset != int64(cut) {
@@ -160,8 +161,7 @@ func TestTruncatedFileGivesWhatIsBeforeTheCut(t *testing.T) {
 	}
 }
 
-// TestEveryCutIsNoticed, between two blocks and within every header too, and every byte
-// that is changed.
+// Every cut is detected, also between two blocks and within every header, and every changed byte.
 func TestEveryCutIsNoticed(t *testing.T) {
 	log := text(30)
 	blocks := func(check byte) []byte {
@@ -212,7 +212,7 @@ func TestEveryCutIsNoticed(t *testing.T) {
 	}
 }
 
-// TestDamageBehindTheDataLosesNoLine: NULs, text, half a header.
+// Damage behind the data loses no line: NULs, text, half a header.
 func TestDamageBehindTheDataLosesNoLine(t *testing.T) {
 	log := text(2000)
 	for _, c := range compressions {
@@ -232,7 +232,7 @@ func TestDamageBehindTheDataLosesNoLine(t *testing.T) {
 	}
 }
 
-// TestAWrongChecksumLosesNoLine.
+// A wrong checksum loses no line.
 func TestAWrongChecksumLosesNoLine(t *testing.T) {
 	log := text(2000)
 	packed := pack(t, Gzip, log)
@@ -245,7 +245,7 @@ func TestAWrongChecksumLosesNoLine(t *testing.T) {
 	}
 }
 
-// TestACompressedBombTakesNoMemory: 256 MiB of zeros, and a dictionary of 1.5 GiB.
+// A compression bomb needs little memory: 256 MiB of zeros, and a dictionary of 1.5 GiB.
 func TestACompressedBombTakesNoMemory(t *testing.T) {
 	var bomb bytes.Buffer
 	w, err := gzip.NewWriterLevel(&bomb, 9)
@@ -291,7 +291,7 @@ func TestACompressedBombTakesNoMemory(t *testing.T) {
 	}
 }
 
-// TestTheNameSaysNothing: a plain log may be called .gz.
+// The name does not decide: an uncompressed log may be called .gz.
 func TestTheNameSaysNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log.gz")
 	log := text(3)

@@ -8,7 +8,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// CheckExclude reports the first of the globs that is none.
+// CheckExclude returns an error for the first invalid glob.
 func CheckExclude(globs []string) error {
 	for _, glob := range globs {
 		if !doublestar.ValidatePattern(glob) {
@@ -18,8 +18,8 @@ func CheckExclude(globs []string) error {
 	return nil
 }
 
-// Excluded reports whether one of the globs (doublestar) names the file: its
-// name or, where the glob has a slash, its whole path.
+// Excluded reports whether one of the globs (doublestar) matches the file: its name or, if the glob
+// has a slash, its whole path.
 func Excluded(globs []string, path string) bool {
 	for _, glob := range globs {
 		name := path

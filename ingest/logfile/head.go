@@ -6,9 +6,9 @@ import (
 	"sluice/schema"
 )
 
-// Head reads a log's first bytes, at most len(b), by which its stream is told: those from
-// its first line on. NUL bytes before that are a hole and skipped; holeBytes says how many.
-// No bytes and no error: there is no line yet. r stands at the log's beginning.
+// Head reads at most len(b) bytes of a log from its first line on, which identify its stream. NUL
+// bytes before that are a hole of holeBytes and skipped. No bytes and no error mean that there is
+// no line yet. r must be at the log's beginning.
 func Head(r io.Reader, b []byte) (start []byte, holeBytes int64, err error) {
 	for {
 		n, err := io.ReadFull(r, b)

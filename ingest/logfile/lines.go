@@ -9,15 +9,14 @@ import (
 )
 
 const (
-	// batchBytes is how much is read at a time: large enough to compress well,
-	// small enough that two in flight cost little memory.
+	// batchBytes is how much is read at a time: enough to compress well, and so little that two in
+	// flight need little memory.
 	batchBytes = 1 << 20
-	// MaxLineBytes: what goes on without a newline for longer is cut there, each
-	// piece a line of its own.
+	// MaxLineBytes is the longest line. A longer one is cut into several lines.
 	MaxLineBytes = 8 << 20
 )
 
-// Chunk is whole lines as they come from a log; the last may lack its newline.
+// Chunk is a sequence of whole lines of a log; the last may have no newline.
 type Chunk struct {
 	Data  []byte
 	Start int64
@@ -28,19 +27,19 @@ type Chunk struct {
 type LineReader struct {
 	r        io.Reader
 	position int64
-	rest     []byte // the beginning of a line, read with the Chunk before
+	rest     []byte // the beginning of a line, read with the previous Chunk
 }
 
-// NewLineReader reads r, which stands at position.
+// NewLineReader returns a LineReader of r, which is at position.
 func NewLineReader(r io.Reader, position int64) *LineReader {
 	return &LineReader{r: r, position: position}
 }
 
-// Position is where the next Chunk begins.
+// Position returns where the next Chunk begins.
 func (l *LineReader) Position() int64 { return l.position }
 
-// Next reads one Chunk into buffer, which it may grow. The Chunk is empty only
-// with an error; io.EOF is the end, and can come with the last Chunk.
+// Next reads one Chunk into buffer, which it may enlarge. The Chunk is empty only with an error;
+// io.EOF is the end, and may be returned with the last Chunk.
 func (l *LineReader) Next(buffer []byte) (Chunk, error) {
 	buffer, err := fill(l.r, append(buffer[:0], l.rest...))
 	end := bytes.LastIndexByte(buffer, '\n') + 1
@@ -57,8 +56,8 @@ func (l *LineReader) Next(buffer []byte) (Chunk, error) {
 	return c, err
 }
 
-// ReadChunks reads r, which stands at position, to its end and sends whole
-// lines. Buffers come from free; the receiver hands them back there.
+// ReadChunks reads r, which is at position, to its end and sends whole lines. It takes buffers from
+// free; the receiver must return them there.
 func ReadChunks(ctx context.Context, r io.Reader, position int64, free <-chan []byte, out chan<- Chunk) error {
 	l := LineReader{r: r, position: position}
 	for {
@@ -84,9 +83,9 @@ func ReadChunks(ctx context.Context, r io.Reader, position int64, free <-chan []
 	}
 }
 
-// ReadLines calls each for every line of r, with its offset, until r ends, each
-// fails or ctx is done. The line lacks its newline and is valid until each
-// returns. NUL bytes before it are no part of it (schema.CutLine).
+// ReadLines calls each for every line of r with its offset, until r ends, each fails or ctx is
+// done. The line has no newline and is valid until each returns. NUL bytes before it are not part
+// of it (schema.CutLine).
 func ReadLines(ctx context.Context, r io.Reader, each func(line []byte, offset int64) error) error {
 	l := LineReader{r: r}
 	var buffer []byte
@@ -112,7 +111,7 @@ func ReadLines(ctx context.Context, r io.Reader, each func(line []byte, offset i
 	return ctx.Err()
 }
 
-// fill reads until b has a batch's bytes more, or the log ends.
+// fill reads until b has batchBytes more, or the log ends.
 func fill(r io.Reader, b []byte) ([]byte, error) {
 	want := len(b) + batchBytes
 	if cap(b) < want {
@@ -128,7 +127,7 @@ func fill(r io.Reader, b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// CountLines counts b's lines; the last may lack its newline.
+// CountLines counts b's lines; the last may have no newline.
 func CountLines(b []byte) int {
 	n := bytes.Count(b, []byte("\n"))
 	if len(b) > 0 && b[len(b)-1] != '\n' {

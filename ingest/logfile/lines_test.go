@@ -12,8 +12,7 @@ import (
 	"testing/iotest"
 )
 
-// TestReadLinesGivesEveryByteInOrder reads lines of all lengths through readers
-// of all kinds.
+// ReadLines returns every byte in order, for lines of all lengths and readers of all kinds.
 func TestReadLinesGivesEveryByteInOrder(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var log bytes.Buffer
@@ -49,7 +48,7 @@ func TestReadLinesGivesEveryByteInOrder(t *testing.T) {
 	}
 }
 
-// TestALineWithoutEndIsCut: memory is bounded whatever a log holds.
+// A line without end is cut, so that memory is limited whatever a log contains.
 func TestALineWithoutEndIsCut(t *testing.T) {
 	const size = 3*MaxLineBytes + 5
 	var pieces []int
@@ -71,7 +70,7 @@ func (zeros) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestNULsBeforeALineAreSkipped, of any length, and the line's offset is that of the file.
+// NULs before a line are skipped, however many, and the line's offset is that in the file.
 func TestNULsBeforeALineAreSkipped(t *testing.T) {
 	hole := strings.Repeat("\x00", 2*MaxLineBytes+77)
 	var got []string
@@ -91,8 +90,7 @@ func TestNULsBeforeALineAreSkipped(t *testing.T) {
 	}
 }
 
-// TestReadLinesStops when it is told to, and with the reader's error after what
-// could be read.
+// ReadLines stops when ctx is done, and returns the reader's error after what could be read.
 func TestReadLinesStops(t *testing.T) {
 	broken := errors.New("broken")
 	lines := 0

@@ -1,4 +1,4 @@
-// Package logfile opens log files, compressed ones too, and reads them as whole lines.
+// Package logfile opens log files, including compressed ones, and reads them as whole lines.
 package logfile
 
 import (
@@ -13,10 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// compressionBytes of a file's beginning tell whether it is compressed.
+// compressionBytes is how many first bytes show whether a file is compressed.
 const compressionBytes = 16
 
-// ID is a file as the file system knows it.
+// ID identifies a file in its file system.
 type ID struct {
 	Device uint64 `json:"device"`
 	Inode  uint64 `json:"inode"`
@@ -26,14 +26,12 @@ type ID struct {
 type Log struct {
 	Path string // absolute
 	ID   ID
-	// BornNs is when the file was made, nanoseconds since 1970; 0 where the file
-	// system does not tell.
+	// BornNs is when the file was created, in nanoseconds since 1970; 0: not known.
 	BornNs     int64
 	compressed bool
 }
 
-// Look looks at a file: it must be a regular file (or a link to one) that
-// can be read.
+// Look returns the description of a file, which must be a readable regular file or a link to one.
 func Look(path string) (Log, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -51,7 +49,7 @@ func Look(path string) (Log, error) {
 	if err != nil {
 		return Log{}, fmt.Errorf("%s: %w", path, err)
 	}
-	// The next run may be started in another folder.
+	// Absolute, because the next run may be started in another directory.
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return Log{}, err
@@ -64,13 +62,12 @@ func Look(path string) (Log, error) {
 	return Log{Path: absolute, ID: id, BornNs: BornNs(int(f.Fd())), compressed: compressionOf(start[:n]) != NotCompressed}, nil
 }
 
-// Open returns the log's lines from the beginning: what a compressed file holds.
+// Open returns the log's lines from the beginning, decompressed.
 func (l Log) Open() (io.ReadCloser, error) { return Open(l.Path) }
 
-// Open opens a file of lines. A compressed one, by its first bytes and whatever its
-// name, is read as what it holds; a plain one can be sought in (io.Seeker).
-// *NotLogError: it holds no lines. *DamagedError comes from Read, after what could
-// be read.
+// Open opens a file of lines. A compressed one, recognized by its first bytes, is decompressed; an
+// uncompressed one is an io.Seeker. It returns a *NotLogError if the file has no lines. Read
+// returns a *DamagedError after what could be read.
 func Open(path string) (io.ReadCloser, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -103,11 +100,11 @@ type fileDecoder struct {
 
 func (f *fileDecoder) Close() error { return errors.Join(f.decoder.Close(), f.file.Close()) }
 
-// compressedSuffixes are those of the files that compressors make.
+// compressedSuffixes are the suffixes of compressed files.
 var compressedSuffixes = []string{".gz", ".zst", ".bz2", ".xz"}
 
-// CompressedName reports whether a file of that name is one that a compressor made.
-// What it is its first bytes tell: see Recognize.
+// CompressedName reports whether a file has the name of a compressed one. Its content is only known
+// from its first bytes: Recognize.
 func CompressedName(path string) bool { return trimCompressed(path) != path }
 
 // trimCompressed returns the path without a compressor's suffix.
@@ -120,7 +117,7 @@ func trimCompressed(path string) string {
 	return path
 }
 
-// Skip moves a log's reader to a position.
+// Skip moves a log's reader from its beginning to a position.
 func Skip(r io.Reader, position int64) error {
 	if s, ok := r.(io.Seeker); ok {
 		if end, err := s.Seek(0, io.SeekEnd); err != nil || end < position {
@@ -133,7 +130,7 @@ func Skip(r io.Reader, position int64) error {
 	return err
 }
 
-// IDOf returns what the file system calls the file.
+// IDOf returns the file's identity.
 func IDOf(info os.FileInfo) (ID, error) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -142,8 +139,7 @@ func IDOf(info os.FileInfo) (ID, error) {
 	return ID{uint64(st.Dev), st.Ino}, nil
 }
 
-// BornNs is when an open file was made, nanoseconds since 1970; 0 where the file
-// system does not tell.
+// BornNs returns when an open file was created, in nanoseconds since 1970; 0: not known.
 func BornNs(fd int) int64 {
 	var st unix.Statx_t
 	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &st); err != nil || st.Mask&unix.STATX_BTIME == 0 {
@@ -152,5 +148,5 @@ func BornNs(fd int) int64 {
 	return st.Btime.Sec*1e9 + int64(st.Btime.Nsec)
 }
 
-// Compressed reports whether the file's length is not that of its lines.
+// Compressed reports whether the log is compressed.
 func (l Log) Compressed() bool { return l.compressed }

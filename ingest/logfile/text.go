@@ -6,16 +6,16 @@ import (
 )
 
 const (
-	// wordBytes of text in a row do not happen by chance: in random bytes, once in
-	// 2^33.
+	// wordBytes is a length of printable text that does not occur by chance: in random bytes, once
+	// in 2^33.
 	wordBytes = 24
-	// Of a text's bytes no more than 1/maxControlShare are control bytes.
+	// maxControlShare: at most one byte of a text in so many is a control byte.
 	maxControlShare = 50
 )
 
-// isText reports whether a file that begins with b can be a log. Leading NULs are a
-// hole that a truncation left. A log is known by its first line, which stays when the log
-// grows; where that is no text, by the most of its lines.
+// isText reports whether a file that begins with b can be a log. Leading NULs are a hole from a
+// truncation. The first line decides, because it stays when the log grows; if it is not text, the
+// majority of the lines decides.
 func isText(b []byte) bool {
 	b = bytes.Trim(b, "\x00")
 	if len(b) == 0 {
@@ -46,8 +46,7 @@ func isText(b []byte) bool {
 	return good > bad
 }
 
-// looksLikeLine reports whether a line has words in it, and whether it has those or
-// nothing that text has not.
+// looksLikeLine reports whether a line is text, and whether it has words.
 func looksLikeLine(line []byte) (text, words bool) {
 	line = bytes.Trim(line, "\x00")
 	if 2*bytes.Count(line, []byte{0}) > len(line) {
@@ -69,12 +68,12 @@ func looksLikeLine(line []byte) (text, words bool) {
 		}
 		i += size
 	}
-	// A few bytes say little.
+	// A few bytes prove little.
 	return controls == 0 || len(line) < wordBytes && 4*controls <= len(line), false
 }
 
-// isControl reports whether text has no such byte. Terminals' escapes and what
-// printers understand are in text.
+// isControl reports whether c does not occur in text. Escapes of terminals and formatting
+// characters do.
 func isControl(c byte) bool {
 	switch c {
 	case '\t', '\n', '\v', '\f', '\r', '\b', 0x1b:
@@ -83,5 +82,5 @@ func isControl(c byte) bool {
 	return c < ' ' || c == 0x7f
 }
 
-// isPrint reports whether c is ASCII that a line of text has.
+// isPrint reports whether c is an ASCII character that occurs in lines of text.
 func isPrint(c byte) bool { return c >= ' ' && c < 0x7f || c == '\t' || c == '\r' || c == '\n' }

@@ -15,25 +15,25 @@ import (
 	"github.com/ulikunitz/xz/lzma"
 )
 
-// xzReader reads the container of xz: streams of blocks of LZMA2. The module's own reader
-// takes a file that ends between two blocks for whole, and allocates the dictionary that
-// a block asks for, up to 4 GiB.
+// xzReader reads the container of xz: streams of blocks of LZMA2. The module's own reader accepts a
+// file that ends between two blocks as complete, and allocates the dictionary that a block
+// requests, up to 4 GiB.
 type xzReader struct {
 	in     *bufio.Reader
 	flags  [2]byte // of the stream; zero behind its end
-	inside bool    // a stream
+	inside bool    // within a stream
 	block  *xzBlock
-	// The blocks of the stream, which its index must have too.
+	// Counts of the stream's blocks, which its index must have too.
 	blocks, unpadded, size uint64
 }
 
-// xzBlock is a block under way.
+// xzBlock is the block that is being read.
 type xzBlock struct {
 	lines      *lzma.Reader2
 	in         source // counts the LZMA2 data
 	headerSize uint64
 	size       uint64
-	check      hash.Hash // nil: none that is known
+	check      hash.Hash // nil: an unknown check
 }
 
 const (
@@ -42,7 +42,7 @@ const (
 	xzLZMA2       = 0x21
 )
 
-// xzCheckSizes are the lengths of a block's check, by its number.
+// xzCheckSizes are the lengths of a block's check by its number.
 var xzCheckSizes = [16]int{0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64}
 
 var errXZ = errors.New("it is not in xz's format")
@@ -68,7 +68,7 @@ func (x *xzReader) Read(p []byte) (int, error) {
 	}
 }
 
-// whole makes the end of the file an error where more must come.
+// whole returns io.ErrUnexpectedEOF if the file ends where more must follow.
 func whole(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -76,7 +76,7 @@ func whole(err error) error {
 	return err
 }
 
-// next goes to the next block; io.EOF: the last stream has ended.
+// next begins the next block; io.EOF: the last stream has ended.
 func (x *xzReader) next() error {
 	for {
 		if !x.inside {
@@ -97,7 +97,7 @@ func (x *xzReader) next() error {
 	}
 }
 
-// openStream reads the header of a stream, behind NULs by fours.
+// openStream reads the header of a stream, after padding of four NULs each.
 func (x *xzReader) openStream() error {
 	var b [12]byte
 	for {
@@ -137,7 +137,7 @@ func (x *xzReader) openBlock(size byte) error {
 		return errXZ
 	}
 	header := bytes.NewReader(b[2:end])
-	for _, present := range []byte{0x40, 0x80} { // sizes, which the index has too
+	for _, present := range []byte{0x40, 0x80} { // sizes, which are also in the index
 		if b[1]&present != 0 {
 			if _, err := binary.ReadUvarint(header); err != nil {
 				return errXZ
@@ -179,7 +179,7 @@ func newXZCheck(number byte) hash.Hash {
 	return nil
 }
 
-// endBlock reads what is behind a block's data.
+// endBlock reads padding and check of a block.
 func (x *xzReader) endBlock() error {
 	block := x.block
 	x.block = nil
@@ -206,7 +206,7 @@ func (x *xzReader) endBlock() error {
 	return nil
 }
 
-// summed is what was read of an index, for its checksum and padding.
+// summed counts and sums what is read of an index, for its checksum and padding.
 type summed struct {
 	in    *bufio.Reader
 	crc   uint32
@@ -222,7 +222,7 @@ func (s *summed) ReadByte() (byte, error) {
 	return b, err
 }
 
-// closeStream reads a stream's index, whose first byte is read, and its footer.
+// closeStream reads the rest of a stream's index, after its first byte, and its footer.
 func (x *xzReader) closeStream() error {
 	in := &summed{in: x.in, crc: crc32.ChecksumIEEE([]byte{0}), bytes: 1}
 	blocks, err := binary.ReadUvarint(in)
