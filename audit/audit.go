@@ -92,9 +92,9 @@ func newAudit(ctx context.Context, cfg Config) (*audit, error) {
 	return a, a.findLogs()
 }
 
-// compare fills the report. mend, if not nil, gets the rows that are missing or different in the
+// compare fills the report. rewrite, if not nil, gets the rows that are missing or different in the
 // table.
-func (a *audit) compare(ctx context.Context, mend func(*schema.Rows) error) error {
+func (a *audit) compare(ctx context.Context, rewrite func(*schema.Rows) error) error {
 	var expected, found tally
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -108,7 +108,7 @@ func (a *audit) compare(ctx context.Context, mend func(*schema.Rows) error) erro
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if err := a.pinpoint(ctx, differing(expected, found), expected, found, mend); err != nil {
+	if err := a.pinpoint(ctx, differing(expected, found), expected, found, rewrite); err != nil {
 		return err
 	}
 	a.finish()

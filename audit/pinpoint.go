@@ -62,9 +62,9 @@ type batch struct {
 	reader   *index.Reader
 }
 
-// pinpoint compares the chunks with differences line by line. mend, if not nil, gets the rows that
+// pinpoint compares the chunks with differences line by line. rewrite, if not nil, gets the rows that
 // are missing or different in the table.
-func (a *audit) pinpoint(ctx context.Context, bad []chunk, expected, found tally, mend func(*schema.Rows) error) (err error) {
+func (a *audit) pinpoint(ctx context.Context, bad []chunk, expected, found tally, rewrite func(*schema.Rows) error) (err error) {
 	r := a.catalog.NewReader()
 	defer func() { err = errors.Join(err, r.Close()) }()
 	e := a.newEncoder()
@@ -86,15 +86,15 @@ func (a *audit) pinpoint(ctx context.Context, bad []chunk, expected, found tally
 			b.found += found[c].rows
 		}
 		b.streams = slices.Compact(b.streams)
-		if err := b.run(ctx, mend); err != nil {
+		if err := b.run(ctx, rewrite); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// run compares the lines and rows of the chunks, and calls mend.
-func (b *batch) run(ctx context.Context, mend func(*schema.Rows) error) error {
+// run compares the lines and rows of the chunks, and calls rewrite.
+func (b *batch) run(ctx context.Context, rewrite func(*schema.Rows) error) error {
 	if len(b.chunks) == 0 {
 		return nil
 	}
@@ -122,14 +122,14 @@ func (b *batch) run(ctx context.Context, mend func(*schema.Rows) error) error {
 			b.audit.differ(s, Difference{RowMissing, schema.Range{Start: p.offset, End: p.offset + w.size}, ""})
 		}
 	}
-	if mend == nil {
+	if rewrite == nil {
 		return nil
 	}
-	return b.mend(ctx, mend)
+	return b.rewrite(ctx, rewrite)
 }
 
-// mend encodes the rows again that were missing or different.
-func (b *batch) mend(ctx context.Context, put func(*schema.Rows) error) error {
+// rewrite encodes the rows again that were missing or different.
+func (b *batch) rewrite(ctx context.Context, put func(*schema.Rows) error) error {
 	rows := &b.encoder.rows
 	for _, id := range b.streams {
 		s := b.audit.streams[id]

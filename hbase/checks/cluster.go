@@ -78,7 +78,7 @@ func (e *examination) askMaster(ctx context.Context) bool {
 			text += fmt.Sprintf(", and %d that died: %v", n, e.status.dead)
 		}
 		if e.status.transitions > 0 {
-			text += fmt.Sprintf("; %d regions are on their way", e.status.transitions)
+			text += fmt.Sprintf("; %d regions are in transition", e.status.transitions)
 		}
 		return text, nil
 	})

@@ -47,7 +47,7 @@ func (e *examination) table(ctx context.Context) bool {
 const shownRegions = 3
 
 // assignments looks whether the regions cover all keys, and are served by servers
-// that live.
+// that are running.
 func (e *examination) assignments(ctx context.Context) bool {
 	return e.step(ctx, stepRegions, func(ctx context.Context) (_ string, err error) {
 		if e.regions, err = e.cluster.Assignments(ctx, e.URL.Table); err != nil {

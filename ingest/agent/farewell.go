@@ -13,7 +13,7 @@ const (
 	// farewellInterval is the time between two attempts to tell a collector that this host is
 	// connected to another one.
 	farewellInterval = 10 * time.Second
-	// farewellAgain is the time after which a collector is told again, because it may have lost its
+	// farewellAgain is the time after which a collector is informed again, because it may have lost its
 	// data.
 	farewellAgain = 10 * time.Minute
 	// farewellTimeout is the time limit of one such message.
@@ -25,7 +25,7 @@ const (
 type farewells struct {
 	mu      sync.Mutex
 	present string               // address of the connected collector; "": none
-	told    map[string]time.Time // when each collector was told last, by address
+	told    map[string]time.Time // when each collector was informed last, by address
 	changed chan struct{}        // has capacity for one
 }
 
@@ -68,7 +68,7 @@ func (f *farewells) due(all []string, now time.Time) (due []string) {
 	return due
 }
 
-// done records that the collector at address was told, unless the host has connected to it
+// done records that the collector at address was informed, unless the host has connected to it
 // meanwhile.
 func (f *farewells) done(address string, now time.Time) {
 	f.mu.Lock()

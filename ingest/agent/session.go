@@ -41,7 +41,7 @@ type session struct {
 	// mu guards the fields below. It is released before Agent.mu or window.mu is taken.
 	mu   sync.Mutex
 	said map[schema.StreamID]*checkpoint.Stream
-	as   map[schema.StreamID]schema.StreamEntry // how the collector was told to parse each of them
+	as   map[schema.StreamID]schema.StreamEntry // how the collector was asked to parse each of them
 	// limits are the positions up to which the collector has proved to have each stream; reported
 	// positions beyond that are rejected.
 	limits map[schema.StreamID]int64

@@ -16,13 +16,16 @@ var plainRooms = []string{
 	"hadoop", "hadoop/protobuf", "hadoop/sasl", "hadoop/site",
 	"hbase", "hbase/checks", "hbase/hfile", "hbase/region", "hbase/rpc", "hbase/wire",
 	"hdfs", "hdfs/protection",
+	"ingest/admission", "ingest/agent", "ingest/apacheconf", "ingest/avrorpc",
+	"ingest/checkpoint", "ingest/flume", "ingest/governor", "ingest/logfile", "ingest/protocol",
+	"ingest/receiver", "ingest/segment", "ingest/segment/vfs", "ingest/segment/vfs/crashfs", "ingest/tail",
 	"parse", "parse/httpdconf", "print", "query", "schema",
 	"table/columnar", "table/tabletest",
 }
 
 // literary are words and phrases that personify a program, or that have a plainer one:
-// directory, client or server, calculate, the next run.
-var literary = regexp.MustCompile(`(?i)\b(folders?|whoever|nobody|reckon\w*|none of ours|(is|are|was|were) told|earlier li(fe|ves))\b`)
+// directory, client or server, calculate, the next run, repair, close, in flight.
+var literary = regexp.MustCompile(`(?i)\b(folders?|whoever|nobody|reckon\w*|none of ours|(is|are|was|were) told|earlier li(fe|ves)|(this|present|next|later) life|mends|mended|let(s|ting)? go of|on their way|none the (worse|less)|all the same|takes down)\b`)
 
 func TestRewrittenRoomsUsePlainWords(t *testing.T) {
 	for _, s := range sources(t) {
