@@ -297,8 +297,8 @@ func TestOfTwoCopiesTheSoundOneStays(t *testing.T) {
 	}
 }
 
-// A log that was changed must not become the truth because the archive lost what
-// it was: nothing is written, and both are named.
+// If a log was changed and the archive has lost its lines, the table shows that the log differs.
+// Repair must then not archive the changed log: nothing is written, and both are reported.
 func TestALogThatTheTableContradictsIsNotTakenForTheArchive(t *testing.T) {
 	for _, column := range []int64{2, 20} { // the client; the time, which is in the key
 		w := newWorld(t)

@@ -343,7 +343,7 @@ func (p *pool) connectBy(ctx context.Context, by time.Time, c *client) (*dfs.Cli
 	return nil, fmt.Errorf("no answer in time: %w", bounded.Err())
 }
 
-// connect makes a client of the library.
+// connect returns a new client of the HDFS library.
 func (p *pool) connect(ctx context.Context, c *client) (*dfs.Client, error) {
 	o := p.optionsFor(c)
 	if p.login != nil {

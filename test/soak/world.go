@@ -16,7 +16,7 @@ import (
 // World is what faults act on.
 type World struct {
 	Cluster *cluster.Cluster
-	// Admin is of the table that is written.
+	// Admin manages the table that the load writes.
 	Admin *hbase.Admin
 	// Key gives a key that a row of the table may have, by a random number.
 	Key     func(n uint64) []byte
