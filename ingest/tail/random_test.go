@@ -4,76 +4,37 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
+
+	"sluice/test/replay"
 )
 
 var (
-	replay = flag.String("replay", "", "run the script of this file instead of random ones: TestReplay")
-	seeds  = flag.Int("seeds", 60, "how many random scripts TestEveryLineOnceWhateverHappens runs")
+	replayFile = flag.String("replay", "", "run the script in this file instead of random ones")
+	seeds      = flag.Int("seeds", 60, "how many random scripts TestEveryLineOnceWhateverHappens runs")
 )
 
 // TestEveryLineOnceWhateverHappens does random operations on some logs, including kills of the
-// process, and checks that every line is delivered exactly once. The operations are a script
-// (script_test.go). A failing script is reduced and printed; go test -run TestReplay -replay FILE
-// runs it again.
+// process, and checks that every line is delivered exactly once. The operations are in
+// script_test.go.
 func TestEveryLineOnceWhateverHappens(t *testing.T) {
 	rounds := *seeds
 	if testing.Short() {
-		rounds = 20
+		rounds = min(rounds, 20)
 	}
-	for seed := range uint64(rounds) {
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			s := randomScript(rand.New(rand.NewPCG(seed, 7)))
-			if why := s.run(t); why != "" {
-				s, why = s.reduced(t, why)
-				t.Errorf("%s\nThe script, for -replay:\n%s", why, s)
-			}
-		})
+	m := replay.Machine[*chaos]{
+		Random: randomScript, Start: newChaos, Ops: operations(), Fixed: 1,
+		End: func(_ testing.TB, c *chaos) { c.end() },
 	}
-}
-
-// TestReplay runs the script of -replay.
-func TestReplay(t *testing.T) {
-	if *replay == "" {
-		t.Skip("no -replay FILE")
-	}
-	text, err := os.ReadFile(*replay)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := parseScript(string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if why := s.run(t); why != "" {
-		t.Error(why)
-	}
-}
-
-// The printed text of a script is read as the same script.
-func TestScriptsAreText(t *testing.T) {
-	s := randomScript(rand.New(rand.NewPCG(1, 7)))
-	again, err := parseScript(s.String())
-	if err != nil || again.String() != s.String() {
-		t.Errorf("%v\n%s\nis read as\n%s", err, s, again)
-	}
-	if _, err := parseScript("follow *.log\nexplode site0.log\n"); err == nil || !strings.Contains(err.Error(), "explode") {
-		t.Errorf("an unknown operation: %v", err)
-	}
+	m.Test(t, *replayFile, rounds)
 }
 
 // randomScript returns a script. The names of rotations are those of logrotate.
-func randomScript(random *rand.Rand) script {
-	s := script{{"follow", []string{[]string{"*.log", "*.log*", "*.log* old/*"}[random.IntN(3)]}}}
-	add := func(verb string, args ...any) {
-		o := op{verb: verb}
-		for _, a := range args {
-			o.args = append(o.args, fmt.Sprint(a))
-		}
-		s = append(s, o)
-	}
+func randomScript(random *rand.Rand) replay.Script {
+	patterns := []string{"*.log", "*.log*", "*.log* old/*"}[random.IntN(3)]
+	s := replay.Script{replay.NewOp("follow", patterns)}
+	add := func(verb string, args ...any) { s = append(s, replay.NewOp(verb, args...)) }
 	names := []string{"site0.log", "site1.log", "site2.log", "twin_80.log", "twin_443.log", "current.log"}
 	remote := random.IntN(3) == 0
 	if remote {
@@ -92,7 +53,7 @@ func randomScript(random *rand.Rand) script {
 			fmt.Sprintf("%s.%d.log", base, rotated), fmt.Sprintf("2026%04d-%s", rotated, name), fmt.Sprintf("%s.%d.bak", name, rotated),
 			fmt.Sprintf("%s.old%d", name, rotated), fmt.Sprintf("%s-2026-W%d.log", base, rotated), fmt.Sprintf("old/%s-2026%04d", name, rotated),
 		}[random.IntN(9)]
-		if !strings.Contains(s[0].args[0], "old/") {
+		if !strings.Contains(patterns, "old/") {
 			to = strings.TrimPrefix(to, "old/") // what is moved to where no source looks is lost
 		}
 		switch random.IntN(20) {

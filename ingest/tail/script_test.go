@@ -1,133 +1,48 @@
 package tail
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"sluice/ingest/logfile"
+	"sluice/test/replay"
 )
 
-// script is a sequence of operations on some logs, one a line. A new kind of event is a line in
-// operations and one in randomScript.
-type script []op
-
-type op struct {
-	verb string
-	args []string
-}
-
-func (o op) String() string { return strings.Join(append([]string{o.verb}, o.args...), " ") }
-
-func (s script) String() string {
-	var b strings.Builder
-	for _, o := range s {
-		fmt.Fprintln(&b, o)
-	}
-	return b.String()
-}
-
-// operations are the possible operations with their number of arguments; follow, the first line,
-// has the sources' patterns.
-var operations = map[string]struct {
-	args int
-	do   func(c *chaos, args []string)
-}{
-	"grow":                {2, func(c *chaos, a []string) { c.grow(a[0], c.number(a[1])) }},
-	"twins":               {1, func(c *chaos, a []string) { c.twins(c.number(a[0])) }},
-	"late":                {1, func(c *chaos, a []string) { c.late(a[0]) }},
-	"rename":              {2, func(c *chaos, a []string) { c.renameAway(a[0], a[1]) }},
-	"copytruncate":        {2, func(c *chaos, a []string) { c.copyTruncate(a[0], a[1], false) }},
-	"copytruncate-slowly": {2, func(c *chaos, a []string) { c.copyTruncate(a[0], a[1], true) }},
-	"compress":            {2, func(c *chaos, a []string) { c.compressAway(a[0], a[1]) }},
-	"hole":                {2, func(c *chaos, a []string) { c.hole(a[0], a[1]) }},
-	"descriptors":         {1, func(c *chaos, a []string) { c.descriptors(c.number(a[0])) }},
-	"remote":              {0, func(c *chaos, _ []string) { c.remote = true; clear(c.tailer.devices) }},
-	"elsewhere":           {2, func(c *chaos, a []string) { c.elsewhere(a[0], c.number(a[1])) }},
-	"switch":              {2, func(c *chaos, a []string) { c.switchLink(a[0], a[1]) }},
-	"crash":               {0, func(c *chaos, _ []string) { c.crash(); c.recall(); c.start() }},
-	"save":                {0, func(c *chaos, _ []string) { c.save() }},
-	"turn":                {1, func(c *chaos, a []string) { c.turn(time.Duration(c.number(a[0])) * time.Millisecond) }},
-	"turns":               {1, func(c *chaos, a []string) { c.turns(c.number(a[0])) }},
-}
-
-func parseScript(text string) (s script, err error) {
-	for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
-		fields := strings.Fields(line)
-		if len(fields) == 0 {
-			continue
-		}
-		o := op{fields[0], fields[1:]}
-		known, ok := operations[o.verb]
-		if i == 0 && o.verb == "follow" {
-			o.args = []string{strings.Join(o.args, " ")}
-		} else if !ok || len(o.args) != known.args {
-			return nil, fmt.Errorf("line %d: %q is no operation with %d arguments", i+1, o.verb, len(o.args))
-		}
-		s = append(s, o)
-	}
-	if len(s) == 0 || s[0].verb != "follow" {
-		return nil, errors.New("a script begins with: follow PATTERNS")
-	}
-	return s, nil
-}
-
-// run runs a script and returns why it failed; empty: every line was delivered once.
-func (s script) run(t testing.TB) string {
-	r := &recorder{TB: t, done: make(chan struct{})}
-	go func() { // because a fatal error ends the goroutine
-		defer close(r.done)
-		c := &chaos{world: newWorld(r, strings.Fields(s[0].args[0])...), old: map[string]*os.File{}}
-		c.births = map[logfile.ID]int64{}
-		c.must(os.MkdirAll(c.path("old"), 0o700))
-		c.must(os.MkdirAll(c.path("days"), 0o700))
-		c.start()
-		for i, o := range s[1:] {
-			c.step = i
-			operations[o.verb].do(c, o.args)
-		}
-		c.end()
-	}()
-	<-r.done
-	return strings.Join(r.said, "\n")
-}
-
-// reduced returns the shortest script that it finds to fail too, and why.
-func (s script) reduced(t testing.TB, why string) (script, string) {
-	deadline := time.Now().Add(time.Minute)
-	for n := len(s) / 2; n > 0; n /= 2 {
-		for at := 1; at+n <= len(s) && time.Now().Before(deadline); {
-			shorter := slices.Delete(slices.Clone(s), at, at+n)
-			if said := shorter.run(t); said != "" {
-				s, why = shorter, said
-			} else {
-				at++
-			}
+// operations are the possible operations; the first, follow, has the sources' patterns. A new kind of
+// event is a line here and one in randomScript.
+func operations() map[string]func(testing.TB, *chaos, replay.Args) {
+	// step counts operations. Methods of chaos use the TB of Start.
+	step := func(do func(c *chaos, a replay.Args)) func(testing.TB, *chaos, replay.Args) {
+		return func(_ testing.TB, c *chaos, a replay.Args) {
+			do(c, a)
+			c.step++
 		}
 	}
-	return s, why
+	return map[string]func(testing.TB, *chaos, replay.Args){
+		"follow PATTERN...":          func(_ testing.TB, c *chaos, a replay.Args) { c.follow(a...); c.start() },
+		"grow LOG N":                 step(func(c *chaos, a replay.Args) { c.grow(a[0], a.Int(1)) }),
+		"twins N":                    step(func(c *chaos, a replay.Args) { c.twins(a.Int(0)) }),
+		"late LOG":                   step(func(c *chaos, a replay.Args) { c.late(a[0]) }),
+		"rename LOG TO":              step(func(c *chaos, a replay.Args) { c.renameAway(a[0], a[1]) }),
+		"copytruncate LOG TO":        step(func(c *chaos, a replay.Args) { c.copyTruncate(a[0], a[1], false) }),
+		"copytruncate-slowly LOG TO": step(func(c *chaos, a replay.Args) { c.copyTruncate(a[0], a[1], true) }),
+		"compress LOG TO":            step(func(c *chaos, a replay.Args) { c.compressAway(a[0], a[1]) }),
+		"hole LOG TO":                step(func(c *chaos, a replay.Args) { c.hole(a[0], a[1]) }),
+		"descriptors N":              step(func(c *chaos, a replay.Args) { c.descriptors(a.Int(0)) }),
+		"remote":                     step(func(c *chaos, _ replay.Args) { c.remote = true; clear(c.tailer.devices) }),
+		"elsewhere LOG N":            step(func(c *chaos, a replay.Args) { c.elsewhere(a[0], a.Int(1)) }),
+		"switch LINK TO":             step(func(c *chaos, a replay.Args) { c.switchLink(a[0], a[1]) }),
+		"crash":                      step(func(c *chaos, _ replay.Args) { c.crash(); c.recall(); c.start() }),
+		"save":                       step(func(c *chaos, _ replay.Args) { c.save() }),
+		"turn N":                     step(func(c *chaos, a replay.Args) { c.turn(time.Duration(a.Int(0)) * time.Millisecond) }),
+		"turns N":                    step(func(c *chaos, a replay.Args) { c.turns(a.Int(0)) }),
+	}
 }
-
-// recorder records the errors of a run, for the caller to judge.
-type recorder struct {
-	testing.TB
-	said []string
-	done chan struct{}
-}
-
-func (r *recorder) Errorf(format string, args ...any) {
-	r.said = append(r.said, fmt.Sprintf(format, args...))
-}
-func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); runtime.Goexit() }
-func (r *recorder) Fatal(args ...any)                 { r.said = append(r.said, fmt.Sprint(args...)); runtime.Goexit() }
-func (r *recorder) Failed() bool                      { return len(r.said) > 0 }
 
 // chaos does to logs what servers, logrotate and operators do.
 type chaos struct {
@@ -137,10 +52,12 @@ type chaos struct {
 	old     map[string]*os.File // descriptors of a server's old workers
 }
 
-func (c *chaos) number(s string) int {
-	n, err := strconv.Atoi(s)
-	c.must(err)
-	return n
+func newChaos(t testing.TB) *chaos {
+	c := &chaos{world: newWorld(t), old: map[string]*os.File{}}
+	c.births = map[logfile.ID]int64{}
+	c.must(os.MkdirAll(c.path("old"), 0o700))
+	c.must(os.MkdirAll(c.path("days"), 0o700))
+	return c
 }
 
 // made records when a file was created: each operation is later than the one before.

@@ -55,6 +55,13 @@ func newWorld(t testing.TB, patterns ...string) *world {
 	if len(patterns) == 0 {
 		patterns = []string{"*.log"}
 	}
+	w.follow(patterns...)
+	return w
+}
+
+// follow replaces the sources.
+func (w *world) follow(patterns ...string) {
+	w.sources = nil
 	for _, p := range patterns {
 		prefix, rest := "", p
 		if after, ok := strings.CutPrefix(p, regexpPrefix); ok {
@@ -62,7 +69,6 @@ func newWorld(t testing.TB, patterns ...string) *world {
 		}
 		w.sources = append(w.sources, Source{Pattern: prefix + w.dir + "/" + rest, Format: "common", Labels: map[string]string{"of": p}})
 	}
-	return w
 }
 
 // start starts the Tailer with the checkpoint of the file.

@@ -29,7 +29,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"ingest/checkpoint", "schema ingest/logfile ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
 	{"ingest/governor", "", ""},
 	{"ingest/logfile", "schema", ""},
-	{"ingest/tail", "schema parse ingest/checkpoint ingest/logfile retry", "ingest/segment/vfs"},
+	{"ingest/tail", "schema parse ingest/checkpoint ingest/logfile retry", "ingest/segment/vfs test/replay"},
 	{"ingest/segment", "schema ingest/segment/vfs", "ingest/segment/vfs/crashfs bench/sample"},
 	{"ingest/segment/vfs", "", "ingest/segment/vfs/crashfs"},
 	{"ingest/segment/vfs/crashfs", "ingest/segment/vfs", ""},
@@ -77,6 +77,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 
 	{"test/cluster", "", ""},
 	{"test/pyreaders", "", ""},
+	{"test/replay", "", ""},
 	{"test/soak", "schema parse hbase archive hdfs archive/localdir table/columnar archive/index ingest/agent ingest/checkpoint ingest/segment/vfs bench/sample bench/fleet test/cluster", ""},
 	{"test/attack", "", "schema monitor ingest/avrorpc ingest/protocol bench/sample"},
 	{"bench", "*", "*"},
@@ -92,7 +93,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"test/attack", "test/cluster", "test/pyreaders", "test/soak", "table/tabletest", "archive/archivetest", "ingest/segment/vfs/crashfs"}
+var testOnly = []string{"test/attack", "test/cluster", "test/pyreaders", "test/replay", "test/soak", "table/tabletest", "archive/archivetest", "ingest/segment/vfs/crashfs"}
 
 // comparing are packages that start and measure other programs; only they, and tests, may
 // import them, so that nothing of other programs is linked into sluice.

@@ -1,0 +1,101 @@
+package replay
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+)
+
+// Machine runs scripts on a W: what is tested, beside a model of what it should do.
+type Machine[W any] struct {
+	// Random draws a script.
+	Random func(*rand.Rand) Script
+	// Start makes what a script runs on; t's TempDir and Cleanup end with the run.
+	Start func(t testing.TB) W
+	// Ops are the operations by usage: a verb, and a word for each argument. N is a number, "..." at
+	// the end of the last word means any number of arguments. A run whose t failed ends with that
+	// operation.
+	Ops map[string]func(t testing.TB, w W, args Args)
+	// End checks the result of a script; nil if operations check all.
+	End func(t testing.TB, w W)
+
+	// Fixed operations at the beginning of a script, settings for example, are in each smaller one.
+	Fixed int
+	// Attempts bounds how many smaller scripts are run; 0 is 1,000.
+	Attempts int
+}
+
+// Test runs the script in the file, if it has a name, otherwise a random script for each seed
+// below seeds, each as a subtest.
+func (m *Machine[W]) Test(t *testing.T, file string, seeds int) {
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := parse(string(text), m.usages())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if why := m.run(t, s); why != "" {
+			t.Error(why)
+		}
+		return
+	}
+	name := t.Name()
+	for seed := range uint64(seeds) {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			m.check(t, name, m.Random(rand.New(rand.NewPCG(seed, 7))))
+		})
+	}
+}
+
+// check runs a script, and prints a smaller one if it fails.
+func (m *Machine[W]) check(t testing.TB, name string, s Script) {
+	t.Helper()
+	if again, err := parse(s.String(), m.usages()); err != nil || again.String() != s.String() {
+		t.Fatalf("%v\nthe script\n%sis read as\n%s", err, s, again)
+	}
+	why := m.run(t, s)
+	if why == "" {
+		return
+	}
+	attempts := m.Attempts
+	if attempts == 0 {
+		attempts = 1000
+	}
+	r := &reducer{fails: func(s Script) string { return m.run(t, s) }, attempts: attempts, script: s, why: why}
+	r.leaveOut(m.Fixed)
+	r.lessen(m.usages())
+	t.Errorf("%s\nThe smallest script that fails, of %d that were tried; `go test -run '^%s$' -replay FILE` runs it again:\n%s",
+		r.why, 1+attempts-r.attempts, name, r.script)
+}
+
+// run runs a script, and returns why it failed; empty: it did not.
+func (m *Machine[W]) run(t testing.TB, s Script) string {
+	usages := m.usages()
+	return record(t, func(t testing.TB) {
+		w := m.Start(t)
+		for _, o := range s {
+			m.Ops[usages[o.Verb]](t, w, o.Args)
+			if t.Failed() {
+				return
+			}
+		}
+		if m.End != nil {
+			m.End(t, w)
+		}
+	})
+}
+
+// usages are the keys of Ops by verb.
+func (m *Machine[W]) usages() map[string]string {
+	usages := map[string]string{}
+	for usage := range m.Ops {
+		verb, _, _ := strings.Cut(usage, " ")
+		usages[verb] = usage
+	}
+	return usages
+}

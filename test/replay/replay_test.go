@@ -1,0 +1,142 @@
+package replay
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// faulty is a set beside its model. It forgets a number that is put again after it was deleted,
+// but only if the set was large in between.
+type faulty struct {
+	set, model map[int]bool
+	deleted    map[int]bool
+	wasLarge   bool
+}
+
+func faultyMachine(runs *int) *Machine[*faulty] {
+	return &Machine[*faulty]{
+		Random: func(r *rand.Rand) Script {
+			s := Script{NewOp("settings", "a", "b")}
+			for range 300 {
+				s = append(s, NewOp([]string{"put", "put", "delete", "look"}[r.IntN(4)], 100+r.IntN(30)))
+			}
+			return s
+		},
+		Start: func(testing.TB) *faulty {
+			*runs++
+			return &faulty{map[int]bool{}, map[int]bool{}, map[int]bool{}, false}
+		},
+		Ops: map[string]func(testing.TB, *faulty, Args){
+			"settings WORD...": func(testing.TB, *faulty, Args) {},
+			"look N":           func(t testing.TB, w *faulty, a Args) { w.look(t, a.Int(0)) },
+			"put N": func(_ testing.TB, w *faulty, a Args) {
+				w.model[a.Int(0)] = true
+				w.set[a.Int(0)] = !w.deleted[a.Int(0)] || !w.wasLarge
+				w.wasLarge = w.wasLarge || len(w.set) >= 3
+			},
+			"delete N": func(_ testing.TB, w *faulty, a Args) {
+				w.deleted[a.Int(0)] = w.model[a.Int(0)]
+				delete(w.model, a.Int(0))
+				delete(w.set, a.Int(0))
+			},
+		},
+		Fixed: 1,
+	}
+}
+
+func (f *faulty) look(t testing.TB, n int) {
+	if f.set[n] != f.model[n] {
+		t.Errorf("%d is in the set: %v", n, f.set[n])
+	}
+}
+
+// failure runs a random script of the faulty set, and returns what the test would have printed.
+func failure(t *testing.T, m *Machine[*faulty], seed uint64) string {
+	s := m.Random(rand.New(rand.NewPCG(seed, 1)))
+	return record(t, func(t testing.TB) { m.check(t, "TestFaulty", s) })
+}
+
+func TestTheSmallestScriptThatFailsIsPrinted(t *testing.T) {
+	for seed := range uint64(20) {
+		runs := 0
+		printed := failure(t, faultyMachine(&runs), seed)
+		_, script, found := strings.Cut(printed, "replay FILE` runs it again:\n")
+		if !found || !strings.Contains(printed, fmt.Sprintf("of %d that were tried", runs)) {
+			t.Fatalf("seed %d, %d runs: %s", seed, runs, printed)
+		}
+		// Seven operations at most: three puts make the set large, and the fault needs one number put,
+		// deleted, put and looked for.
+		if n := strings.Count(script, "\n") + 1; n > 8 || !strings.HasPrefix(script, "settings a b\n") {
+			t.Errorf("seed %d: the script has %d lines:\n%s", seed, n, script)
+		}
+		if !strings.Contains(script, "put 1\n") {
+			t.Errorf("seed %d: numbers could be smaller:\n%s", seed, script)
+		}
+		again := faultyMachine(&runs)
+		s, err := parse("# a comment\n\n"+script, again.usages())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if why := again.run(t, s); !strings.HasSuffix(why, "is in the set: false") {
+			t.Errorf("seed %d: the printed script does not fail: %s", seed, why)
+		}
+		for i := 1; i < len(s); i++ {
+			if why := again.run(t, slices.Delete(slices.Clone(s), i, i+1)); why != "" {
+				t.Errorf("seed %d: operation %d could be left out of\n%s", seed, i, script)
+			}
+		}
+	}
+}
+
+func TestAttemptsAreBounded(t *testing.T) {
+	runs := 0
+	m := faultyMachine(&runs)
+	m.Attempts = 5
+	if printed := failure(t, m, 1); runs != 6 || !strings.Contains(printed, "of 6 that were tried") {
+		t.Errorf("%d runs; printed: %s", runs, printed)
+	}
+}
+
+func TestAPanicIsAFailureWithAScript(t *testing.T) {
+	runs := 0
+	m := faultyMachine(&runs)
+	m.Ops["delete N"] = func(testing.TB, *faulty, Args) { panic("deleted") }
+	printed := failure(t, m, 1)
+	if !strings.Contains(printed, "panic: deleted") || !strings.HasSuffix(printed, "again:\nsettings a b\ndelete 1") {
+		t.Errorf("printed: %s", printed)
+	}
+}
+
+func TestARunEndsWithFatalAndItsCleanups(t *testing.T) {
+	var did []string
+	why := record(t, func(t testing.TB) {
+		dir := t.TempDir()
+		t.Cleanup(func() { did = append(did, "first") })
+		t.Cleanup(func() { did = append(did, "second"); t.Error("at the end of", dir[:1]) })
+		t.Fatal("stopped", 1)
+	})
+	if why != "stopped 1\nat the end of /" || strings.Join(did, " ") != "second first" {
+		t.Errorf("%q; cleanups: %v", why, did)
+	}
+	if why := record(t, func(t testing.TB) { t.FailNow() }); why == "" {
+		t.Error("FailNow is no failure")
+	}
+}
+
+func TestWhatIsNoScript(t *testing.T) {
+	runs := 0
+	usages := faultyMachine(&runs).usages()
+	for text, want := range map[string]string{
+		"put 1\nexplode 2": `line 2: unknown operation "explode"`,
+		"put":              "line 1: \"put\"; usage: put N",
+		"put 1 2":          "usage: put N",
+		"\nput one":        "line 2: \"put one\"; usage: put N",
+	} {
+		if s, err := parse(text, usages); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is read as %v: %v", text, s, err)
+		}
+	}
+}
