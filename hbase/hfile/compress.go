@@ -4,27 +4,34 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
 )
 
-// snappyChunkBytes is what one compressed chunk holds at most: a server's buffers are 256 KiB, and
-// snappy may need more than its input.
-const snappyChunkBytes = 128 << 10
+// chunkBytes is the maximum size of a chunk before compression: a server's buffers are 256 KiB, and a
+// chunk may become larger by compression.
+const chunkBytes = 128 << 10
 
 // packer compresses blocks, and keeps the memory for it.
 type packer struct {
 	compression Compression
 	block       []byte
+	zstd        *zstd.Encoder
 	gzip        *gzip.Writer
-	buffer      bytes.Buffer // of gzip
+	gzipped     bytes.Buffer
 }
 
 func newPacker(c Compression) (p packer, err error) {
 	p.compression = c
-	if c == Gzip {
+	switch c {
+	case Gzip:
 		p.gzip, err = gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	case Zstd:
+		p.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
+			zstd.WithWindowSize(chunkBytes), zstd.WithEncoderCRC(false) /* blocks have checksums */)
 	}
 	return p, err
 }
@@ -35,38 +42,39 @@ func newPacker(c Compression) (p packer, err error) {
 func (p *packer) pack(block []byte) ([]byte, error) {
 	body := block[headerBytes:]
 	switch p.compression {
-	case Snappy:
-		p.block = appendSnappy(append(p.block[:0], block[:headerBytes]...), body)
+	case Snappy, Zstd:
+		p.block = append(p.block[:0], block[:headerBytes]...)
+		p.appendChunks(body)
 		return p.block, nil
 	case Gzip:
-		p.buffer.Reset()
-		p.buffer.Write(block[:headerBytes])
-		p.gzip.Reset(&p.buffer)
+		p.gzipped.Reset()
+		p.gzipped.Write(block[:headerBytes])
+		p.gzip.Reset(&p.gzipped)
 		if _, err := p.gzip.Write(body); err != nil {
 			return nil, fmt.Errorf("hfile: compress a block: %w", err)
 		}
 		if err := p.gzip.Close(); err != nil {
 			return nil, fmt.Errorf("hfile: compress a block: %w", err)
 		}
-		return p.buffer.Bytes(), nil
+		return p.gzipped.Bytes(), nil
 	}
 	return block, nil
 }
 
-// appendSnappy adds a body as Hadoop's SnappyCodec writes it: u32 length of the body | for each chunk
-// u32 compressed length | snappy.
-func appendSnappy(dst, body []byte) []byte {
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(body)))
-	for len(body) > 0 {
-		chunk := body[:min(len(body), snappyChunkBytes)]
-		body = body[len(chunk):]
-		at := len(dst) + 4
-		if need := at + snappy.MaxEncodedLen(len(chunk)); need > cap(dst) {
-			dst = append(make([]byte, 0, need+need/4), dst...)
+// appendChunks adds a body to p.block as Hadoop's BlockCompressorStream does: u32 length of the body |
+// for each chunk u32 compressed length | the compressed chunk.
+func (p *packer) appendChunks(body []byte) {
+	b := binary.BigEndian.AppendUint32(p.block, uint32(len(body)))
+	for chunk := range slices.Chunk(body, chunkBytes) {
+		b = append(b, 0, 0, 0, 0)
+		at := len(b)
+		if p.compression == Zstd {
+			b = p.zstd.EncodeAll(chunk, b)
+		} else {
+			b = slices.Grow(b, snappy.MaxEncodedLen(len(chunk)))
+			b = b[:at+len(snappy.Encode(b[at:cap(b)], chunk))] // in place
 		}
-		packed := snappy.Encode(dst[at:cap(dst)], chunk) // in place
-		binary.BigEndian.PutUint32(dst[at-4:at], uint32(len(packed)))
-		dst = dst[:at+len(packed)]
+		binary.BigEndian.PutUint32(b[at-4:], uint32(len(b)-at))
 	}
-	return dst
+	p.block = b
 }

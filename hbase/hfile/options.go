@@ -28,10 +28,13 @@ func (e Encoding) String() string {
 // Compression is the codec of every block in a file.
 type Compression byte
 
-// The codecs, with HBase's names. Gzip is "GZ".
+// The codecs. Zstd is the format of HBase's own codec (module hbase-compression-zstd). Servers that
+// have Hadoop's native codec instead (hbase.io.compress.zstd.codec) cannot read it, and a file does not
+// tell which of the two it needs; such a server rejects the file when it is loaded.
 const (
 	Uncompressed Compression = iota
 	Snappy
+	Zstd
 	Gzip
 )
 
@@ -41,6 +44,8 @@ func (c Compression) String() string {
 		return "NONE"
 	case Snappy:
 		return "SNAPPY"
+	case Zstd:
+		return "ZSTD"
 	case Gzip:
 		return "GZ"
 	}

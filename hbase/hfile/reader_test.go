@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
 
 	"sluice/hadoop/protobuf"
 	"sluice/hbase/hfile"
@@ -28,6 +29,7 @@ type file struct {
 	levels int
 	blocks int            // of data
 	kinds  map[string]int // blocks by their magic
+	middle string         // the row at which a server divides a region
 }
 
 // reader reads the blocks of one file.
@@ -171,6 +173,9 @@ func (r *reader) root(f *file, root block, count int, starts map[int64]string) {
 		if len(rest) > 0 {
 			r.t.Errorf("%d bytes behind the root", len(rest))
 		}
+		if count > 0 {
+			f.middle = rowOf(entries[count/2].key)
+		}
 		return
 	}
 	leaf := leafEntries(r.block(int(binary.BigEndian.Uint64(rest))).body)
@@ -178,7 +183,10 @@ func (r *reader) root(f *file, root block, count int, starts map[int64]string) {
 	if want := data[(len(data)-1)/2]; key.offset != want {
 		r.t.Errorf("the middle block is at %d, not at %d", key.offset, want)
 	}
+	f.middle = rowOf(key.key)
 }
+
+func rowOf(key string) string { return key[2 : 2+binary.BigEndian.Uint16([]byte(key))] }
 
 func below(level int) string {
 	if level <= 1 {
@@ -346,20 +354,32 @@ func unpack(t testing.TB, codec uint64, b []byte, size int) []byte {
 	case 2:
 		return b
 	case 3:
-		if n := binary.BigEndian.Uint32(b); int(n) != size {
-			t.Fatalf("snappy of %d bytes, want %d", n, size)
+		return chunks(t, b, size, func(chunk []byte) ([]byte, error) { return snappy.Decode(nil, chunk) })
+	case 6:
+		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			t.Fatal(err)
 		}
-		plain := []byte{}
-		for b = b[4:]; len(b) > 0; {
-			n := binary.BigEndian.Uint32(b)
-			chunk, err := snappy.Decode(nil, b[4:4+n])
-			if err != nil {
-				t.Fatal(err)
-			}
-			plain, b = append(plain, chunk...), b[4+n:]
-		}
-		return plain
+		defer z.Close()
+		return chunks(t, b, size, func(chunk []byte) ([]byte, error) { return z.DecodeAll(chunk, nil) })
 	}
 	t.Fatalf("codec %d", codec)
 	return nil
+}
+
+func chunks(t testing.TB, b []byte, size int, decode func([]byte) ([]byte, error)) []byte {
+	t.Helper()
+	if n := binary.BigEndian.Uint32(b); int(n) != size {
+		t.Fatalf("%d bytes before compression, want %d", n, size)
+	}
+	plain := []byte{}
+	for b = b[4:]; len(b) > 0; {
+		n := binary.BigEndian.Uint32(b)
+		chunk, err := decode(b[4 : 4+n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, b = append(plain, chunk...), b[4+n:]
+	}
+	return plain
 }

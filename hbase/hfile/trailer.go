@@ -16,7 +16,7 @@ const (
 )
 
 // codecs are the numbers of HBase's class Compression.Algorithm.
-var codecs = map[Compression]uint64{Gzip: 1, Uncompressed: 2, Snappy: 3}
+var codecs = map[Compression]uint64{Gzip: 1, Uncompressed: 2, Snappy: 3, Zstd: 6}
 
 // writeEnd writes what is behind the data blocks.
 func (w *Writer) writeEnd() error {

@@ -15,14 +15,14 @@ import (
 
 var (
 	encodings    = []hfile.Encoding{hfile.None, hfile.FastDiff}
-	compressions = []hfile.Compression{hfile.Uncompressed, hfile.Snappy, hfile.Gzip}
+	compressions = []hfile.Compression{hfile.Uncompressed, hfile.Snappy, hfile.Zstd, hfile.Gzip}
 )
 
 func options() hfile.Options {
 	return hfile.Options{Family: "l", Created: time.UnixMilli(1_700_000_000_000)}
 }
 
-// make writes cells to a file in memory.
+// write writes cells to a file in memory.
 func write(t testing.TB, o hfile.Options, cells []cell) ([]byte, hfile.Summary) {
 	t.Helper()
 	var b bytes.Buffer
@@ -42,8 +42,15 @@ func write(t testing.TB, o hfile.Options, cells []cell) ([]byte, hfile.Summary) 
 	return b.Bytes(), s
 }
 
+// content is the cells of a file, and the levels of its index, if they are not one.
+type content struct {
+	cells      []cell
+	blockBytes int
+	levels     int
+}
+
 // contents are files of every kind, by name.
-func contents() map[string][]cell {
+func contents() map[string]content {
 	random := rand.New(rand.NewPCG(1, 2))
 	noise := func(n int) string {
 		b := make([]byte, n)
@@ -52,41 +59,45 @@ func contents() map[string][]cell {
 		}
 		return string(b)
 	}
-	m := map[string][]cell{
-		"empty":                              nil,
-		"one cell":                           {{"row", "status", 1, "200"}},
-		"nothing but a row":                  {{"r", "", 0, ""}},
-		"a value of 64 KiB":                  {{"r1", "a", 5, "x"}, {"r1", "line", 5, noise(64 << 10)}, {"r1", "z", 5, "x"}, {"r2", "line", 5, noise(64 << 10)}},
-		"timestamps that fall":               {{"r", "q", 9e12, "a"}, {"r", "q", 5, "a"}, {"r", "q", 4, "b"}, {"r", "q", 0, "b"}, {"s", "q", 7, "b"}, {"s", "r", 7, "b"}},
-		"row keys that extend one another":   {{"a", "q", 1, "v"}, {"a\x00", "q", 1, "v"}, {"aa", "q", 1, "v"}, {"aaa", "p", 1, "v"}, {"b", "q", 1, "v"}},
-		"row keys of very different lengths": {{"a", "q", 1, "v"}, {strings.Repeat("a", 300), "q", 1, "v"}, {strings.Repeat("a", 32767), "q", 1, "v"}, {"b", "q", 1, "v"}},
-		"bytes above 127":                    {{"\x7f", "\xff", 1, "\xff"}, {"\x80", "\x01", 1, "\x00"}, {"\xff", "", 1, ""}, {"\xff\xff", "\x80", 1, "\x80"}},
-	}
-	var wide, log []cell
+	m := map[string]content{}
+	add := func(name string, cells ...cell) { m[name] = content{cells: cells} }
+	add("empty")
+	add("one cell", cell{"row", "status", 1, "200"})
+	add("nothing but a row", cell{"r", "", 0, ""})
+	add("a value of 64 KiB", cell{"r1", "a", 5, "x"}, cell{"r1", "line", 5, noise(64 << 10)}, cell{"r1", "z", 5, "x"}, cell{"r2", "line", 5, noise(64 << 10)})
+	add("a value of several chunks", cell{"r", "q", 1, noise(300_000)}, cell{"s", "q", 1, strings.Repeat("abc", 200_000)})
+	add("timestamps that fall", cell{"r", "q", 9e12, "a"}, cell{"r", "q", 5, "a"}, cell{"r", "q", 4, "b"}, cell{"r", "q", 0, "b"}, cell{"s", "q", 7, "b"}, cell{"s", "r", 7, "b"})
+	add("row keys that extend one another", cell{"a", "q", 1, "v"}, cell{"a\x00", "q", 1, "v"}, cell{"aa", "q", 1, "v"}, cell{"aaa", "p", 1, "v"}, cell{"b", "q", 1, "v"})
+	add("row keys of very different lengths", cell{"a", "q", 1, "v"}, cell{strings.Repeat("a", 300), "q", 1, "v"}, cell{strings.Repeat("a", 32767), "q", 1, "v"}, cell{"b", "q", 1, "v"})
+	add("bytes above 127", cell{"\x7f", "\xff", 1, "\xff"}, cell{"\x80", "\x01", 1, "\x00"}, cell{"\xff", "", 1, ""}, cell{"\xff\xff", "\x80", 1, "\x80"})
+	var wide, leaves, levels []cell
 	for i := range 3000 {
 		wide = append(wide, cell{"one row", fmt.Sprintf("q%05d", i), 7, noise(40)})
 	}
-	m["a row larger than a block"] = wide
-	for i := range 2000 {
-		row := fmt.Sprintf("\x03%08d%06d", 1000+i/3, i)
-		at := uint64(1_700_000_000_000 + i*30)
-		for q, v := range map[string]string{"bytes": fmt.Sprint(i * 7), "host": "10.0.0." + fmt.Sprint(i%5), "method": "GET", "status": "200", "uri": noise(i % 90)} {
-			log = append(log, cell{row, q, at, v})
-		}
+	add("a row larger than a block", wide...)
+	for i := range 6000 {
+		leaves = append(leaves, cell{strings.Repeat("k", 500) + fmt.Sprintf("%06d", i), "q", uint64(i), "v"})
 	}
-	slices.SortFunc(log, compare)
-	m["a log"] = log
+	m["an index with leaf blocks"] = content{cells: leaves, blockBytes: 1 << 10, levels: 2}
+	for i := range 260 {
+		levels = append(levels, cell{strings.Repeat("k", 32_000) + fmt.Sprintf("%06d", i), "q", uint64(i), "v"})
+	}
+	m["an index with intermediate blocks"] = content{cells: levels, blockBytes: 1 << 10, levels: 3}
+	m["a log"] = content{cells: logCells(2000)}
 	return m
 }
 
-func compare(a, b cell) int {
-	if c := strings.Compare(a.row, b.row); c != 0 {
-		return c
+// logCells are rows as those of a log: each with some short values and one that differs.
+func logCells(rows int) []cell {
+	random := rand.New(rand.NewPCG(3, 4))
+	var cells []cell
+	for i := range rows {
+		row := fmt.Sprintf("\x03%08d%06d", 1000+i/3, i)
+		at := uint64(1_700_000_000_000 + i*30)
+		cells = append(cells, cell{row, "bytes", at, fmt.Sprint(random.Uint32N(1 << 20))}, cell{row, "host", at, fmt.Sprint("10.0.0.", random.Uint32N(200))},
+			cell{row, "method", at, "GET"}, cell{row, "status", at, "200"}, cell{row, "uri", at, fmt.Sprintf("/item/%x", random.Uint64())})
 	}
-	if c := strings.Compare(a.qualifier, b.qualifier); c != 0 {
-		return c
-	}
-	return -1 * int(int64(a.timestamp)-int64(b.timestamp))
+	return cells
 }
 
 // each runs a test for every encoding and compression.
@@ -105,11 +116,16 @@ func each(t *testing.T, do func(t *testing.T, o hfile.Options)) {
 func TestAFileHasTheCellsThatWereAppended(t *testing.T) {
 	all := contents()
 	each(t, func(t *testing.T, o hfile.Options) {
-		for name, cells := range all {
+		for name, content := range all {
+			cells := content.cells
+			o.BlockBytes = content.blockBytes
 			b, s := write(t, o, cells)
 			f := read(t, b, o.Family)
 			if !slices.Equal(f.cells, cells) {
 				t.Errorf("%s: %d other cells, want %d", name, len(f.cells), len(cells))
+			}
+			if f.levels != max(content.levels, 1) {
+				t.Errorf("%s: an index of %d levels, want %d", name, f.levels, max(content.levels, 1))
 			}
 			want := hfile.Summary{Cells: int64(len(cells)), Bytes: int64(len(b))}
 			if len(cells) > 0 {
