@@ -35,7 +35,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"ingest/segment/vfs/crashfs", "ingest/segment/vfs", ""},
 
 	{"hbase", "schema hadoop/protobuf hbase/region hbase/rpc hbase/wire retry", "table/tabletest parse query test/cluster"},
-	{"hbase/hfile", "hadoop/protobuf hbase/wire", ""},
+	{"hbase/hfile", "hadoop/protobuf hbase/wire", "test/cluster"},
 	{"hbase/region", "hadoop/protobuf hbase/rpc hbase/wire retry", ""},
 	{"hbase/rpc", "hadoop hadoop/protobuf hbase/wire retry", "test/cluster"},
 	{"hbase/checks", "doctor schema hadoop/protobuf hbase hbase/region hbase/rpc hadoop/sasl hbase/wire retry", "table/tabletest test/cluster"},
