@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/collector"
 	"sluice/ingest/tail"
 	"sluice/schema"
 )
@@ -16,7 +17,7 @@ import (
 // FollowConfig is what Follow works with.
 type FollowConfig struct {
 	Checkpoint *checkpoint.File
-	Collector  *Collector
+	Collector  *collector.Collector
 	// Tail says what is followed; Follow gives it Checkpoint and Position.
 	Tail tail.Config
 	// Ticks are when what is due by the clock is done: rows made durable, segments
@@ -45,8 +46,8 @@ func Follow(ctx context.Context, cfg FollowConfig) error {
 
 // follow is Follow, until something has to be read again.
 func (cfg *FollowConfig) follow(ctx context.Context) error {
-	dropped := cfg.Collector.droppedPieces()
-	positions := cfg.Collector.positions()
+	dropped := cfg.Collector.Dropped()
+	positions := cfg.Collector.Positions()
 	cfg.Tail.Position = func(s *checkpoint.Stream) int64 { return max(cfg.Checkpoint.Stored(s), positions[s.ID]) }
 	tailer, err := tail.New(cfg.Tail)
 	if err != nil {
@@ -65,6 +66,9 @@ func (cfg *FollowConfig) follow(ctx context.Context) error {
 	return nil
 }
 
+// retryCheckInterval is the time between checks whether the collector retries an operation.
+const retryCheckInterval = 500 * time.Millisecond
+
 // takeGrace is how long after the end what was read may take to be taken.
 const takeGrace = 10 * time.Second
 
@@ -78,14 +82,14 @@ func (cfg *FollowConfig) giveUp(ctx, taken context.Context, done func()) {
 		return
 	}
 	end := time.After(takeGrace)
-	for len(cfg.Collector.retries.List()) == 0 {
+	for len(cfg.Collector.State().Troubles) == 0 {
 		select {
 		case <-taken.Done():
 			return
 		case <-end:
 			done()
 			return
-		case <-time.After(firstPause):
+		case <-time.After(retryCheckInterval):
 		}
 	}
 	done()
@@ -97,7 +101,7 @@ func (cfg *FollowConfig) take(ctx context.Context, tailer *tail.Tailer, dropped 
 	for d := range tailer.Deliveries() {
 		// The spool may hold only what the checkpoint can name.
 		if streams := tailer.Counters().Streams.Load(); streams != known {
-			if err := cfg.Collector.attempt(ctx, "checkpoint", cfg.Checkpoint.Save); err != nil {
+			if err := cfg.Collector.SaveCheckpoint(ctx); err != nil {
 				return err
 			}
 			known = streams
@@ -108,7 +112,7 @@ func (cfg *FollowConfig) take(ctx context.Context, tailer *tail.Tailer, dropped 
 			}
 		}
 		d.Release()
-		if cfg.Collector.droppedPieces() != dropped {
+		if cfg.Collector.Dropped() != dropped {
 			return errReread
 		}
 	}
@@ -139,8 +143,8 @@ func (cfg *FollowConfig) tick(ctx context.Context, tailer *tail.Tailer) error {
 				return err
 			}
 			report()
-		case <-cfg.Collector.life.Done():
-			return cfg.Collector.ended(errEnded)
+		case <-cfg.Collector.Done():
+			return cfg.Collector.Err()
 		case <-ctx.Done():
 			return nil
 		}

@@ -11,13 +11,15 @@ import (
 	"time"
 
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/collector"
+	"sluice/ingest/collector/collectortest"
 	"sluice/ingest/segment/vfs"
 	"sluice/ingest/tail"
 )
 
 // following is a Follow that runs beside the test.
 type following struct {
-	collector *Collector
+	collector *collector.Collector
 	ticks     chan time.Time
 	reports   chan *tail.Tailer
 	stop      context.CancelFunc
@@ -32,9 +34,9 @@ func (s *site) follow(t *testing.T) *following {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := NewCollector(context.Background(), CollectorConfig{
+	c, err := collector.New(context.Background(), collector.Config{
 		FS: vfs.OS{}, SpoolDir: filepath.Join(s.dir, "spool"), Checkpoint: cp, Table: s.table,
-		Archive: s.archive, Naming: days{}, RollBytes: 64 << 10, RollInterval: time.Hour, RollIdle: time.Minute, Level: 1, Log: discard,
+		Archive: s.archive, Naming: collectortest.Days{}, RollBytes: 64 << 10, RollInterval: time.Hour, RollIdle: time.Minute, Level: 1, Log: discard,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -102,18 +104,18 @@ func (f *following) end(t *testing.T) {
 // TestFollowStoresWhatGrows, makes rows durable with a tick, archives with the
 // clock, and goes on in a next life from where it got to.
 func TestFollowStoresWhatGrows(t *testing.T) {
-	s, log := newSite(t), crashLog(50)+"\n"
+	s, log := newSite(t), collectortest.Log(50)+"\n"
 	s.write(t, "access.log", log)
 	f := s.follow(t)
 	now := time.Unix(1_800_000_000, 0)
 	f.tickUntil(t, now, 50)
-	f.tickFor(t, now, func() bool { return len(s.table.lines()) == 50 }) // durable, with no commit
+	f.tickFor(t, now, func() bool { return len(s.table.Lines()) == 50 }) // durable, with no commit
 	f.tick(t, now)                                                       // sees the segment as long as it is now
-	if got := len(s.archive.lines(t)); got != 0 {
+	if got := len(s.archive.Lines(t)); got != 0 {
 		t.Errorf("%d lines are archived at once", got)
 	}
 	later := now.Add(2 * time.Minute) // idle for longer than RollIdle
-	f.tickFor(t, later, func() bool { return len(s.archive.lines(t)) == 50 })
+	f.tickFor(t, later, func() bool { return len(s.archive.Lines(t)) == 50 })
 	s.holds(t, log)
 	s.append(t, "access.log", "bad more\n")
 	f.tickUntil(t, now.Add(2*time.Minute), 51)
@@ -134,7 +136,7 @@ func TestFollowStoresWhatGrows(t *testing.T) {
 // TestFollowGoesOnFromItsSpool: what was received by a life that ended badly is
 // not read from the log again.
 func TestFollowGoesOnFromItsSpool(t *testing.T) {
-	s, log := newSite(t), crashLog(50)+"\n"
+	s, log := newSite(t), collectortest.Log(50)+"\n"
 	s.write(t, "access.log", log)
 	f := s.follow(t)
 	f.tickUntil(t, time.Unix(1, 0), 50)
@@ -155,9 +157,9 @@ func TestFollowGoesOnFromItsSpool(t *testing.T) {
 // TestFollowEndsWhenNothingCanBeStored, and says what failed; the next life
 // stores it.
 func TestFollowEndsWhenNothingCanBeStored(t *testing.T) {
-	s, log := newSite(t), crashLog(20_000)+"\n"
+	s, log := newSite(t), collectortest.Log(20_000)+"\n"
 	full := errors.New("no space left on device")
-	s.archive.fail = func() error { return full }
+	s.archive.Fail = func() error { return full }
 	s.write(t, "access.log", log)
 	f := s.follow(t)
 	if err := <-f.ended; !errors.Is(err, full) || !strings.Contains(err.Error(), "archive: store 20150517/web01/access.c1-000001.log.gz") {
@@ -167,7 +169,7 @@ func TestFollowEndsWhenNothingCanBeStored(t *testing.T) {
 	if err := f.collector.Abort(); err != nil {
 		t.Fatal(err)
 	}
-	s.archive.fail = func() error { return nil }
+	s.archive.Fail = func() error { return nil }
 	f = s.follow(t)
 	f.stop()
 	if err := <-f.ended; err != nil {
@@ -199,7 +201,7 @@ func (s *site) append(t *testing.T, name, text string) {
 // spool has more than the checkpoint says, and the log is copied and truncated
 // before the next life.
 func TestACopyOfALogWhoseEndWasNotSavedIsNotStoredTwice(t *testing.T) {
-	s, log := newSite(t), crashLog(50)+"\n"
+	s, log := newSite(t), collectortest.Log(50)+"\n"
 	s.write(t, "access.log", log)
 	f := s.follow(t)
 	f.tickUntil(t, time.Unix(1_800_000_000, 0), 50)

@@ -39,14 +39,14 @@ func (cfg *OnceConfig) replaced(known []*checkpoint.Stream, logs []logfile.Log, 
 		if s == nil || streams[i] == nil || s.GoneUnix != 0 || slices.Contains(streams, s) || checkpoint.RotatedName(l.Path) != filepath.Clean(l.Path) {
 			continue // a rotated copy was finished when it got its name
 		}
-		from := cfg.Collector.received(s)
+		from := cfg.Collector.Received(s)
 		if path, length := cfg.copyOf(s, l.Path); path != "" {
 			if length > from {
 				cfg.Log.Warn("log was rotated, and its copy is not among the logs to read", "path", l.Path, "copy", path, "unread_bytes", length-from)
 			}
 			continue
 		}
-		now := cfg.Collector.cfg.Now().Unix()
+		now := cfg.Now().Unix()
 		cfg.Checkpoint.Update(func() { s.GoneUnix = now })
 		cfg.Checkpoint.AddLoss(checkpoint.Loss{Path: s.Path, Stream: s.ID, From: from, Unknown: true, AtUnix: now})
 		failed = append(failed, &ReplacedError{Path: s.Path, From: from})

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/collector"
 	"sluice/ingest/logfile"
 	"sluice/parse"
 	"sluice/schema"
@@ -18,7 +20,7 @@ import (
 // OnceConfig is what Once works with.
 type OnceConfig struct {
 	Checkpoint *checkpoint.File
-	Collector  *Collector
+	Collector  *collector.Collector
 	Host       string
 	// Format is a LogFormat, a nickname, a pattern (parse.Lookup), or auto.
 	Format string
@@ -27,6 +29,8 @@ type OnceConfig struct {
 	// Labels are those of all logs; nil leaves a known log the ones it has.
 	Labels map[string]string
 	Log    *slog.Logger
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
 }
 
 // OnceResult is what became of the logs.
@@ -43,6 +47,9 @@ type OnceResult struct {
 // lines not stored yet are read again by the next run. The caller closes the
 // collector, whatever Once returns.
 func Once(ctx context.Context, cfg OnceConfig, logs []logfile.Log) (OnceResult, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	var result OnceResult
 	known := cfg.Checkpoint.Streams()
 	streams := make([]*checkpoint.Stream, len(logs))
@@ -136,7 +143,7 @@ func (cfg *OnceConfig) read(ctx context.Context, l logfile.Log, t *checkpoint.St
 		return 0, &logError{err}
 	}
 	defer r.Close()
-	stored := cfg.Collector.received(t)
+	stored := cfg.Collector.Received(t)
 	if err := logfile.Skip(r, stored); err != nil {
 		return stored, &logError{fmt.Errorf("%s is shorter than what is stored of it (%d bytes): %w", l.Path, stored, err)}
 	}
@@ -160,7 +167,7 @@ func (cfg *OnceConfig) read(ctx context.Context, l logfile.Log, t *checkpoint.St
 		err = context.Canceled
 	}
 	if err == nil && unread != nil {
-		err = &logError{unreadable(l.Path, cfg.Collector.received(t), unread)}
+		err = &logError{unreadable(l.Path, cfg.Collector.Received(t), unread)}
 	}
 	return stored, err
 }

@@ -17,6 +17,8 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/collector"
+	"sluice/ingest/collector/collectortest"
 	"sluice/ingest/logfile"
 	"sluice/ingest/segment/vfs"
 )
@@ -26,17 +28,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // site is a folder, a table and an archive that runs share.
 type site struct {
 	dir     string
-	table   *fakeTable
-	archive *fakeArchive
+	table   *collectortest.Table
+	archive *collectortest.Archive
 }
 
 func newSite(t *testing.T) *site {
-	return &site{t.TempDir(), newFakeTable(),
-		&fakeArchive{fs: vfs.OS{}, files: map[string][]byte{}, fail: func() error { return nil }}}
+	return &site{t.TempDir(), collectortest.NewTable(), collectortest.NewArchive(vfs.OS{})}
 }
 
 // once runs over the named files of the site's folder.
-func (s *site) once(t *testing.T, ctx context.Context, names ...string) (OnceResult, *Counters, error) {
+func (s *site) once(t *testing.T, ctx context.Context, names ...string) (OnceResult, *collector.Counters, error) {
 	t.Helper()
 	var logs []logfile.Log
 	for _, name := range names {
@@ -51,9 +52,9 @@ func (s *site) once(t *testing.T, ctx context.Context, names ...string) (OnceRes
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := NewCollector(context.Background(), CollectorConfig{
+	c, err := collector.New(context.Background(), collector.Config{
 		FS: vfs.OS{}, SpoolDir: filepath.Join(s.dir, "spool"), Checkpoint: checkpoint, Table: s.table,
-		Archive: s.archive, Naming: days{}, RollBytes: 64 << 10, Level: 1, Log: discard,
+		Archive: s.archive, Naming: collectortest.Days{}, RollBytes: 64 << 10, Level: 1, Log: discard,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,10 +75,10 @@ func (s *site) holds(t *testing.T, text string) {
 	t.Helper()
 	want := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	slices.Sort(want)
-	if got := s.table.lines(); !slices.Equal(got, want) {
+	if got := s.table.Lines(); !slices.Equal(got, want) {
 		t.Errorf("the table holds %d lines, want %d", len(got), len(want))
 	}
-	if got := s.archive.lines(t); !slices.Equal(got, want) {
+	if got := s.archive.Lines(t); !slices.Equal(got, want) {
 		t.Errorf("the archive holds %d lines, want %d", len(got), len(want))
 	}
 }
@@ -85,7 +86,7 @@ func (s *site) holds(t *testing.T, text string) {
 // TestOnceStoresGrowthOnly: run after run, through a rename, a compressed copy
 // and a last line that was not finished.
 func TestOnceStoresGrowthOnly(t *testing.T) {
-	s, log := newSite(t), crashLog(50)+"\n"
+	s, log := newSite(t), collectortest.Log(50)+"\n"
 	s.write(t, "access.log", log)
 	remove := func(name string) {
 		if err := os.Remove(filepath.Join(s.dir, name)); err != nil {
@@ -142,7 +143,7 @@ func gzipped(t *testing.T, text string) string {
 
 // TestOnceReadsWhatCompressedLogsHold.
 func TestOnceReadsWhatCompressedLogsHold(t *testing.T) {
-	log := crashLog(50)
+	log := collectortest.Log(50)
 	encoder, err := zstd.NewWriter(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +166,7 @@ func TestOnceReadsWhatCompressedLogsHold(t *testing.T) {
 
 // TestOneBadLogDoesNotStopTheOthers, and what could be read of it is stored.
 func TestOneBadLogDoesNotStopTheOthers(t *testing.T) {
-	s, log := newSite(t), crashLog(40)+"\n"
+	s, log := newSite(t), collectortest.Log(40)+"\n"
 	var random strings.Builder // so that half of the file holds whole lines
 	for i := range 200_000 {
 		random.WriteString("bad " + strings.Repeat(string(rune('a'+i*7%26)), i*31%17) + "\n")
@@ -190,7 +191,7 @@ func TestOneBadLogDoesNotStopTheOthers(t *testing.T) {
 
 // TestALogThatShrankIsAnError: its lines are not read as if they were new.
 func TestALogThatShrankIsAnError(t *testing.T) {
-	s, log := newSite(t), crashLog(40)+"\n"
+	s, log := newSite(t), collectortest.Log(40)+"\n"
 	s.write(t, "access.log", log)
 	if _, _, err := s.once(t, t.Context(), "access.log"); err != nil {
 		t.Fatal(err)
@@ -205,10 +206,10 @@ func TestALogThatShrankIsAnError(t *testing.T) {
 
 // TestInterruptedRunKeepsWhatItRead: the next run goes on from there.
 func TestInterruptedRunKeepsWhatItRead(t *testing.T) {
-	s, log := newSite(t), crashLog(60_000)+"\n"
+	s, log := newSite(t), collectortest.Log(60_000)+"\n"
 	s.write(t, "access.log", log)
 	ctx, cancel := context.WithCancel(t.Context())
-	s.archive.fail = func() error { cancel(); return nil } // at the first segment
+	s.archive.Fail = func() error { cancel(); return nil } // at the first segment
 	_, counters, err := s.once(t, ctx, "access.log")
 	if !errors.Is(err, context.Canceled) || counters.Lines.Load() == 0 || counters.Lines.Load() >= 60_000 {
 		t.Fatalf("%d lines, %v: want some, and canceled", counters.Lines.Load(), err)
@@ -222,7 +223,7 @@ func TestInterruptedRunKeepsWhatItRead(t *testing.T) {
 // TestLogsOfTheSameLinesAreAllStored: a health check writes the same line to
 // every virtual host's log in one second, and none of them is a copy.
 func TestLogsOfTheSameLinesAreAllStored(t *testing.T) {
-	s, log := newSite(t), crashLog(1)+"\n"
+	s, log := newSite(t), collectortest.Log(1)+"\n"
 	var want string
 	for i, name := range []string{"a.log", "b.log", "a.log.1"} {
 		s.write(t, name, log)

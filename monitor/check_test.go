@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"sluice/ingest"
 	"sluice/ingest/agent"
+	"sluice/ingest/collector"
 	"sluice/ingest/governor"
 	"sluice/ingest/protocol"
 	"sluice/ingest/receiver"
@@ -41,36 +41,36 @@ func TestHealthSaysWhatIsWrongWithAHost(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		host    receiver.Host
-		waiting ingest.Waiting
+		waiting collector.Waiting
 		want    string
 	}{
-		{"a quiet web server at dawn", beatAt(before(3*time.Second), 0, map[string]int64{protocol.WrittenBytes: 9, protocol.StoredBytes: 9}), ingest.Waiting{}, ""},
-		{"silent", beatAt(before(5*time.Minute), 0, nil), ingest.Waiting{}, "silent for 5m0s"},
-		{"silent since before we began", receiver.Host{Missed: true, Earlier: true, Seen: before(3 * time.Minute)}, ingest.Waiting{}, "silent for 3m0s"},
-		{"not here yet, but we just began", receiver.Host{Missed: true, Earlier: true, Seen: before(time.Minute)}, ingest.Waiting{}, ""},
-		{"gone to the collector that it prefers", with(beatAt(before(time.Hour), 0, map[string]int64{protocol.UnreceivedMs: 5}), func(h *receiver.Host) { h.Missed, h.Connections = false, 0 }), ingest.Waiting{}, ""},
-		{"a sender without heartbeats that is connected", receiver.Host{Missed: true, Connections: 1, Seen: before(time.Hour)}, ingest.Waiting{}, ""},
-		{"a sender without heartbeats that is not", receiver.Host{Missed: true, Seen: before(time.Hour)}, ingest.Waiting{}, "silent for 1h0m0s"},
+		{"a quiet web server at dawn", beatAt(before(3*time.Second), 0, map[string]int64{protocol.WrittenBytes: 9, protocol.StoredBytes: 9}), collector.Waiting{}, ""},
+		{"silent", beatAt(before(5*time.Minute), 0, nil), collector.Waiting{}, "silent for 5m0s"},
+		{"silent since before we began", receiver.Host{Missed: true, Earlier: true, Seen: before(3 * time.Minute)}, collector.Waiting{}, "silent for 3m0s"},
+		{"not here yet, but we just began", receiver.Host{Missed: true, Earlier: true, Seen: before(time.Minute)}, collector.Waiting{}, ""},
+		{"gone to the collector that it prefers", with(beatAt(before(time.Hour), 0, map[string]int64{protocol.UnreceivedMs: 5}), func(h *receiver.Host) { h.Missed, h.Connections = false, 0 }), collector.Waiting{}, ""},
+		{"a sender without heartbeats that is connected", receiver.Host{Missed: true, Connections: 1, Seen: before(time.Hour)}, collector.Waiting{}, ""},
+		{"a sender without heartbeats that is not", receiver.Host{Missed: true, Seen: before(time.Hour)}, collector.Waiting{}, "silent for 1h0m0s"},
 
-		{"unread lines, not old", beatAt(now, 0, map[string]int64{protocol.UnreceivedMs: 9 * minute}), ingest.Waiting{}, ""},
-		{"old unread lines", beatAt(now, 0, map[string]int64{protocol.UnreceivedMs: 11 * minute}), ingest.Waiting{}, "its oldest line is 11m0s old and not received"},
-		{"unread lines that grew old since the heartbeat", beatAt(before(time.Minute), 0, map[string]int64{protocol.UnreceivedMs: 9*minute + 1}), ingest.Waiting{}, "its oldest line is 10m0s old and not received"},
-		{"a sender that says it by stream", with(beatAt(now, -5*time.Hour, nil), func(h *receiver.Host) { h.OldestUnreadMs = h.Beat.TimeMs - 11*minute }), ingest.Waiting{}, "its oldest line is 11m0s old and not received"},
-		{"not in the table", beatAt(now, 0, nil), ingest.Waiting{UntabledSeconds: 700, UnstoredSeconds: 700}, "its oldest line is 11m40s old and not in the table"},
-		{"in an open archive file", beatAt(now, 0, map[string]int64{protocol.UnstoredMs: 2 * hour}), ingest.Waiting{UnstoredSeconds: 7200}, ""},
-		{"not in the archive", beatAt(now, 0, nil), ingest.Waiting{UnstoredSeconds: 3 * 3600}, "its oldest line is 3h0m0s old and not in the archive"},
-		{"not in the archive, as its agent knows", beatAt(now, 0, map[string]int64{protocol.UnstoredMs: 3 * hour}), ingest.Waiting{}, "its oldest line is 3h0m0s old and not in the archive"},
+		{"unread lines, not old", beatAt(now, 0, map[string]int64{protocol.UnreceivedMs: 9 * minute}), collector.Waiting{}, ""},
+		{"old unread lines", beatAt(now, 0, map[string]int64{protocol.UnreceivedMs: 11 * minute}), collector.Waiting{}, "its oldest line is 11m0s old and not received"},
+		{"unread lines that grew old since the heartbeat", beatAt(before(time.Minute), 0, map[string]int64{protocol.UnreceivedMs: 9*minute + 1}), collector.Waiting{}, "its oldest line is 10m0s old and not received"},
+		{"a sender that says it by stream", with(beatAt(now, -5*time.Hour, nil), func(h *receiver.Host) { h.OldestUnreadMs = h.Beat.TimeMs - 11*minute }), collector.Waiting{}, "its oldest line is 11m0s old and not received"},
+		{"not in the table", beatAt(now, 0, nil), collector.Waiting{UntabledSeconds: 700, UnstoredSeconds: 700}, "its oldest line is 11m40s old and not in the table"},
+		{"in an open archive file", beatAt(now, 0, map[string]int64{protocol.UnstoredMs: 2 * hour}), collector.Waiting{UnstoredSeconds: 7200}, ""},
+		{"not in the archive", beatAt(now, 0, nil), collector.Waiting{UnstoredSeconds: 3 * 3600}, "its oldest line is 3h0m0s old and not in the archive"},
+		{"not in the archive, as its agent knows", beatAt(now, 0, map[string]int64{protocol.UnstoredMs: 3 * hour}), collector.Waiting{}, "its oldest line is 3h0m0s old and not in the archive"},
 
-		{"a clock that is an hour ahead", beatAt(now, time.Hour, map[string]int64{protocol.UnreceivedMs: 1000}), ingest.Waiting{}, ""},
-		{"a clock that is an hour behind", beatAt(now, -time.Hour, map[string]int64{protocol.UnreceivedMs: 1000}), ingest.Waiting{}, ""},
-		{"paused a moment ago by a clock that is an hour behind", paused(-time.Hour, time.Second), ingest.Waiting{}, ""},
-		{"paused for long by a clock that is an hour ahead", paused(time.Hour, 20*time.Minute), ingest.Waiting{}, "its governor pauses for 20m0s: load"},
+		{"a clock that is an hour ahead", beatAt(now, time.Hour, map[string]int64{protocol.UnreceivedMs: 1000}), collector.Waiting{}, ""},
+		{"a clock that is an hour behind", beatAt(now, -time.Hour, map[string]int64{protocol.UnreceivedMs: 1000}), collector.Waiting{}, ""},
+		{"paused a moment ago by a clock that is an hour behind", paused(-time.Hour, time.Second), collector.Waiting{}, ""},
+		{"paused for long by a clock that is an hour ahead", paused(time.Hour, 20*time.Minute), collector.Waiting{}, "its governor pauses for 20m0s: load"},
 
-		{"refused", with(beatAt(now, 0, nil), func(h *receiver.Host) { h.Refused = 2 }), ingest.Waiting{}, "2 of its batches were refused"},
-		{"lost lines", beatAt(now, 0, map[string]int64{protocol.LostFiles: 1, protocol.LostBytes: 7}), ingest.Waiting{}, "7 bytes in 1 logs were deleted before they were read"},
-		{"a reader that died", with(beatAt(now, 0, nil), func(h *receiver.Host) { h.Beat.Troubles = []string{"reading is stuck for 5m0s"} }), ingest.Waiting{}, "reading is stuck for 5m0s"},
+		{"refused", with(beatAt(now, 0, nil), func(h *receiver.Host) { h.Refused = 2 }), collector.Waiting{}, "2 of its batches were refused"},
+		{"lost lines", beatAt(now, 0, map[string]int64{protocol.LostFiles: 1, protocol.LostBytes: 7}), collector.Waiting{}, "7 bytes in 1 logs were deleted before they were read"},
+		{"a reader that died", with(beatAt(now, 0, nil), func(h *receiver.Host) { h.Beat.Troubles = []string{"reading is stuck for 5m0s"} }), collector.Waiting{}, "reading is stuck for 5m0s"},
 	} {
-		f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01": Sender(now, test.host, test.waiting, ingest.Share{})}}
+		f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01": Sender(now, test.host, test.waiting, collector.Share{})}}
 		h := f.Check(limits)
 		x := h.Metrics["web01"]
 		if got := strings.Join(x.Reasons, "; "); got != test.want || (x.Status == "OKAY") != (test.want == "") || h.Well() != (test.want == "") {
@@ -87,7 +87,7 @@ func TestWhichHostsACollectorSpeaksOf(t *testing.T) {
 		{Name: "visiting", Seen: before(time.Hour), Connections: 1},
 		{Name: "just gone", Seen: before(time.Minute)},
 	}
-	state := ingest.State{Waiting: map[string]ingest.Waiting{"away, with lines here": {UnstoredSeconds: 5}, "of an earlier life": {UntabledSeconds: 7, UnstoredSeconds: 8}}}
+	state := collector.State{Waiting: map[string]collector.Waiting{"away, with lines here": {UnstoredSeconds: 5}, "of an earlier life": {UntabledSeconds: 7, UnstoredSeconds: 8}}}
 	got := Senders(now, hosts, &state, limits.SilentAfter)
 	for name, want := range map[string]bool{"missed": true, "away": false, "away, with lines here": true, "visiting": true, "just gone": true, "of an earlier life": true} {
 		if _, ok := got[name]; ok != want {
@@ -100,7 +100,7 @@ func TestWhichHostsACollectorSpeaksOf(t *testing.T) {
 }
 
 func TestASinkThatFailsIsSaidWithItsReason(t *testing.T) {
-	troubles := []ingest.Trouble{
+	troubles := []collector.Trouble{
 		{What: "table: write rows", Since: before(20 * time.Minute), Attempts: 4, Error: "no region server"},
 		{What: "web01/20260903-000001", Since: before(time.Minute), Attempts: 2, Error: "archive: store: connection refused"},
 		{What: "web02/20260903-000002", Since: before(2 * time.Minute), Attempts: 3, Error: "archive: store: no such host"},
@@ -149,7 +149,7 @@ func TestARunIsBothReaderAndCollector(t *testing.T) {
 	s := tail.Status{At: before(5 * time.Second), WrittenBytes: 100, ReadBytes: 90, StoredBytes: 50, UnreadSeconds: 595.5,
 		Failing: []tail.Failure{{Path: "/a.log", Error: errors.New("permission denied").Error(), Since: before(time.Minute)}}}
 	g := governor.State{Level: governor.Paused, Since: before(11 * time.Minute), Reason: "the disk is busy"}
-	f := Fleet{Now: now, Kind: Run, Hosts: map[string]Host{"web01": Follower(now, s, new(tail.Counters), g, ingest.Waiting{UntabledSeconds: 20, UnstoredSeconds: 30}, ingest.Arrivals{})}}
+	f := Fleet{Now: now, Kind: Run, Hosts: map[string]Host{"web01": Follower(now, s, new(tail.Counters), g, collector.Waiting{UntabledSeconds: 20, UnstoredSeconds: 30}, collector.Arrivals{})}}
 	got := f.Check(limits).Metrics["web01"]
 	want := "its oldest line is 10m1s old and not received; its governor pauses for 11m0s: the disk is busy; /a.log cannot be read for 1m0s: permission denied"
 	if strings.Join(got.Reasons, "; ") != want || got.UntabledSeconds != 600.5 || got.UnstoredSeconds != 600.5 {

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"sluice/ingest"
 	"sluice/ingest/agent"
+	"sluice/ingest/collector"
 	"sluice/ingest/receiver"
 )
 
@@ -74,7 +74,7 @@ const (
 const Listener = "listener"
 
 // Sinks are those of who stores, by what is tried again.
-func Sinks(now time.Time, troubles []ingest.Trouble) map[string]Sink {
+func Sinks(now time.Time, troubles []collector.Trouble) map[string]Sink {
 	sinks := map[string]Sink{Table: {}, Archive: {}, Spool: {}, Checkpoint: {}}
 	for _, t := range troubles {
 		name := sinkOf(t)
@@ -100,7 +100,7 @@ func AgentSinks(now time.Time, s agent.State) map[string]Sink {
 
 // sinkOf: beside a sink's own name, with what it does behind a colon, it is a segment
 // that cannot be finished.
-func sinkOf(t ingest.Trouble) string {
+func sinkOf(t collector.Trouble) string {
 	name, _, _ := strings.Cut(t.What, ":")
 	switch {
 	case slices.Contains([]string{Table, Columnar, Archive, Spool, Checkpoint}, name):
@@ -113,13 +113,13 @@ func sinkOf(t ingest.Trouble) string {
 
 // Senders returns a collector's hosts. Hosts that returned to their preferred collector
 // and left no data here are omitted.
-func Senders(now time.Time, hosts []receiver.Host, s *ingest.State, silentAfter time.Duration) map[string]Host {
+func Senders(now time.Time, hosts []receiver.Host, s *collector.State, silentAfter time.Duration) map[string]Host {
 	all := map[string]Host{}
 	for _, h := range hosts {
 		x := Sender(now, h, s.Waiting[h.Name], s.Shares[h.Name])
 		x.slow(s.Slow[h.Name])
 		x.arrive(s.Arrivals[h.Name])
-		if h.Missed || h.Connections > 0 || now.Sub(h.Seen) <= silentAfter || s.Waiting[h.Name] != (ingest.Waiting{}) {
+		if h.Missed || h.Connections > 0 || now.Sub(h.Seen) <= silentAfter || s.Waiting[h.Name] != (collector.Waiting{}) {
 			all[h.Name] = x
 		}
 	}

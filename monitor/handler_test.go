@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/ingest"
+	"sluice/ingest/collector"
 	"sluice/ingest/protocol"
 )
 
@@ -26,9 +26,9 @@ func example() Fleet {
 	paused := beatAt(now, 0, map[string]int64{protocol.WrittenBytes: 80_000_000, protocol.UnreceivedMs: 20 * minute})
 	paused.Beat.Governor = protocol.Governor{PausedSinceMs: now.Add(-20 * time.Minute).UnixMilli(), Reason: "others wait\x1b[2J\tfor disks"}
 	return Fleet{Now: now, Began: before(26 * time.Hour), Kind: Collector, Host: "c1", Version: "1",
-		Hosts: map[string]Host{"web01": Sender(now, full, ingest.Waiting{UntabledSeconds: 1.5, UnstoredSeconds: 2400}, ingest.Share{}), "web02": Sender(now, paused, ingest.Waiting{}, ingest.Share{}),
-			"web\u202e03": Sender(now, beatAt(before(5*time.Minute), 0, nil), ingest.Waiting{}, ingest.Share{})},
-		Sinks:       Sinks(now, []ingest.Trouble{{What: "archive", Since: before(time.Hour), Attempts: 8, Error: "no such host"}, {What: "table: flush", Since: before(time.Minute), Attempts: 1}}),
+		Hosts: map[string]Host{"web01": Sender(now, full, collector.Waiting{UntabledSeconds: 1.5, UnstoredSeconds: 2400}, collector.Share{}), "web02": Sender(now, paused, collector.Waiting{}, collector.Share{}),
+			"web\u202e03": Sender(now, beatAt(before(5*time.Minute), 0, nil), collector.Waiting{}, collector.Share{})},
+		Sinks:       Sinks(now, []collector.Trouble{{What: "archive", Since: before(time.Hour), Attempts: 8, Error: "no such host"}, {What: "table: flush", Since: before(time.Minute), Attempts: 1}}),
 		Counts:      Counts{Lines: 7, Bytes: 700, Accepted: 7, Batches: 2, Rows: 6, Segments: 1},
 		BufferBytes: 50, BufferMaxBytes: 100, Segments: 3, UntabledBytes: 11}
 }

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"sluice/ingest"
 	"sluice/ingest/agent"
+	"sluice/ingest/collector"
 	"sluice/ingest/governor"
 	"sluice/ingest/protocol"
 	"sluice/ingest/receiver"
@@ -55,7 +55,7 @@ type Host struct {
 	Refused int64 `json:"refused"`
 	// Arrived are its lines that were received since this process began, each once; nil in an
 	// agent, which does not parse lines.
-	Arrived *ingest.Arrivals `json:"arrived,omitempty"`
+	Arrived *collector.Arrivals `json:"arrived,omitempty"`
 	// SpoolBytes are the host's in the collector's spool.
 	SpoolBytes int64 `json:"spool_bytes"`
 
@@ -101,7 +101,7 @@ type Governor struct {
 }
 
 // Sender is a host that sends to a collector, which has waiting of it.
-func Sender(now time.Time, h receiver.Host, waiting ingest.Waiting, share ingest.Share) Host {
+func Sender(now time.Time, h receiver.Host, waiting collector.Waiting, share collector.Share) Host {
 	since := now.Sub(h.BeatAt)
 	x := beat(&h.Beat, since)
 	if _, said := h.Beat.Counters[protocol.UnreceivedMs]; !said && h.OldestUnreadMs > 0 {
@@ -132,18 +132,18 @@ func Sender(now time.Time, h receiver.Host, waiting ingest.Waiting, share ingest
 }
 
 // arrive adds the lines that were received of it.
-func (h *Host) arrive(a ingest.Arrivals) { h.Arrived = &a }
+func (h *Host) arrive(a collector.Arrivals) { h.Arrived = &a }
 
 // arrived is Arrived, or what an agent knows: the lines that its collector has.
-func (h *Host) arrived() ingest.Arrivals {
+func (h *Host) arrived() collector.Arrivals {
 	if h.Arrived == nil {
-		return ingest.Arrivals{Lines: h.Lines, Bytes: h.Bytes}
+		return collector.Arrivals{Lines: h.Lines, Bytes: h.Bytes}
 	}
 	return *h.Arrived
 }
 
 // share adds what the host has of the spool.
-func (h *Host) share(s ingest.Share) {
+func (h *Host) share(s collector.Share) {
 	h.SpoolBytes = s.Bytes
 	if s.Dates != "" {
 		h.troubles = append(h.troubles, OverShare.New(s.Dates))
@@ -154,7 +154,7 @@ func (h *Host) share(s ingest.Share) {
 }
 
 // slow adds that its lines took long to parse.
-func (h *Host) slow(s ingest.Slow) {
+func (h *Host) slow(s collector.Slow) {
 	if s.Seconds > 0 {
 		h.troubles = append(h.troubles, SlowFormat.New(fmt.Sprintf("the format of %.100q is slow: parsing %d bytes of lines took %s", s.Path, s.Bytes, span(s.Seconds))))
 	}
@@ -177,7 +177,7 @@ func Reader(now time.Time, h protocol.Heartbeat, s agent.State, silentAfter, max
 }
 
 // Follower is a host whose logs this process both reads and stores.
-func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, waiting ingest.Waiting, arrived ingest.Arrivals) Host {
+func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, waiting collector.Waiting, arrived collector.Arrivals) Host {
 	x := Host{
 		Files: int64(s.Files), WrittenBytes: s.WrittenBytes, ReadBytes: s.ReadBytes, ReceivedBytes: s.ReadBytes, StoredBytes: s.StoredBytes,
 		UnstoredSeconds: s.UnstoredSeconds, LinesPerSecond: s.LinesPerSecond, LostBytes: c.LostBytes.Load(), LostFiles: c.LostFiles.Load(),
@@ -233,7 +233,7 @@ func ago(ms int64, since time.Duration) float64 {
 }
 
 // wait adds what is received and not stored.
-func (h *Host) wait(w ingest.Waiting) {
+func (h *Host) wait(w collector.Waiting) {
 	h.UntabledSeconds = max(h.UnreceivedSeconds, w.UntabledSeconds)
 	h.UnstoredSeconds = max(h.UnstoredSeconds, h.UntabledSeconds, w.UnstoredSeconds)
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"sluice/ingest"
+	"sluice/ingest/collector"
 )
 
 // TestTheAlertRulesAreSound, and fire for what they are for: as Prometheus's own tool says.
@@ -36,7 +36,7 @@ func TestRulesAndDashboardAskForMetricsThatAreThere(t *testing.T) {
 	clock := beatAt(now, 0, nil)
 	clock.ClockOffset, clock.ClockKnown, clock.Expires, clock.Agent, clock.Refused = time.Hour, true, now, "sluice 1", 1
 	f := example()
-	f.Hosts["web04"] = Sender(now, clock, ingest.Waiting{}, ingest.Share{})
+	f.Hosts["web04"] = Sender(now, clock, collector.Waiting{}, collector.Share{})
 	f.Disk = &Disk{Path: "/", FreeBytes: 1}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(exporter{func() Fleet { return f }, limits})

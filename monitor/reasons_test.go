@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/ingest"
+	"sluice/ingest/collector"
 	"sluice/ingest/governor"
 	"sluice/ingest/protocol"
 	"sluice/ingest/receiver"
@@ -32,7 +32,7 @@ func TestEveryKindOfProblemIsNamedWithItsLevel(t *testing.T) {
 	since := before(time.Hour)
 	for _, test := range []struct {
 		name       string
-		change     func(h *receiver.Host, r *watch.Host, s *ingest.State)
+		change     func(h *receiver.Host, r *watch.Host, s *collector.State)
 		silence    time.Duration
 		kind       ProblemKind
 		level      Level
@@ -43,84 +43,88 @@ func TestEveryKindOfProblemIsNamedWithItsLevel(t *testing.T) {
 		{name: "well", level: Okay},
 		{name: "never heard", unknown: true, silence: 3 * time.Minute, kind: NeverHeard, level: Failing, text: "never heard, expected since 2027-01-15T07:00:00Z"},
 		{name: "never heard, but we have just begun to wait", unknown: true, silence: time.Minute, level: Okay},
-		{name: "expected, and with another collector", unknown: true, silence: time.Hour, change: func(_ *receiver.Host, r *watch.Host, _ *ingest.State) { r.Elsewhere = true }, level: ""},
-		{name: "heard before the restart", unknown: true, silence: 112 * time.Second, change: func(_ *receiver.Host, r *watch.Host, _ *ingest.State) { r.HeardUnix = before(30 * time.Minute).Unix() }, level: Okay},
-		{name: "dead since before the restart", unknown: true, silence: 121 * time.Second, change: func(_ *receiver.Host, r *watch.Host, _ *ingest.State) { r.HeardUnix = before(30 * time.Minute).Unix() }, kind: Silent, level: Failing, text: "silent for 30m0s"},
+		{name: "expected, and with another collector", unknown: true, silence: time.Hour, change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) { r.Elsewhere = true }, level: ""},
+		{name: "heard before the restart", unknown: true, silence: 112 * time.Second, change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) {
+			r.HeardUnix = before(30 * time.Minute).Unix()
+		}, level: Okay},
+		{name: "dead since before the restart", unknown: true, silence: 121 * time.Second, change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) {
+			r.HeardUnix = before(30 * time.Minute).Unix()
+		}, kind: Silent, level: Failing, text: "silent for 30m0s"},
 		{name: "nobody expects it, and it was forgotten", unknown: true, unexpected: true, silence: time.Hour, level: ""},
-		{name: "silent", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) {
+		{name: "silent", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
 			h.Seen, h.BeatAt = before(3*time.Minute), before(3*time.Minute)
 		}, silence: 3 * time.Minute, kind: Silent, level: Failing, text: "silent for 3m0s"},
-		{name: "silent while the machine was suspended", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) {
+		{name: "silent while the machine was suspended", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
 			h.Seen, h.BeatAt = before(time.Hour), before(time.Hour)
 		}, silence: 2 * time.Second, level: Okay},
-		{name: "failed over to us and died here", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) {
+		{name: "failed over to us and died here", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
 			h.Seen, h.BeatAt, h.Connections = before(3*time.Minute), before(3*time.Minute), 0
 		}, silence: 3 * time.Minute, kind: Silent, level: Failing, text: "silent for 3m0s"},
-		{name: "went to its collector in good order", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) {
+		{name: "went to its collector in good order", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
 			h.Seen, h.Connections, h.Missed, h.Elsewhere = before(time.Minute), 0, false, true
 		}, silence: 3 * time.Minute, level: Okay},
-		{name: "clock fast", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) {
+		{name: "clock fast", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
 			h.ClockOffset, h.ClockKnown = 5*time.Hour, true
 		}, kind: ClockOff, level: Warn, text: "its clock is 5h0m0s fast"},
-		{name: "clock slow", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) {
+		{name: "clock slow", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
 			h.ClockOffset, h.ClockKnown = -30*time.Second, true
 		}, kind: ClockOff, level: Warn, text: "its clock is 30s slow"},
-		{name: "clock off by less", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) {
+		{name: "clock off by less", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
 			h.ClockOffset, h.ClockKnown = 29*time.Second, true
 		}, level: Okay},
-		{name: "lines of the future", change: func(_ *receiver.Host, _ *watch.Host, s *ingest.State) {
-			s.Arrivals["web01"] = ingest.Arrivals{AheadSeconds: 7200}
+		{name: "lines of the future", change: func(_ *receiver.Host, _ *watch.Host, s *collector.State) {
+			s.Arrivals["web01"] = collector.Arrivals{AheadSeconds: 7200}
 		}, kind: FutureLines, level: Warn, text: "a time 2h0m0s in the future"},
-		{name: "lines that do not parse", change: func(_ *receiver.Host, _ *watch.Host, s *ingest.State) {
-			s.Arrivals["web01"] = ingest.Arrivals{Unparsed: []ingest.Unparsed{{Path: "/a.log", Lines: 4000, Errors: 2746, InARow: 2746, Example: "web GET"}}}
+		{name: "lines that do not parse", change: func(_ *receiver.Host, _ *watch.Host, s *collector.State) {
+			s.Arrivals["web01"] = collector.Arrivals{Unparsed: []collector.Unparsed{{Path: "/a.log", Lines: 4000, Errors: 2746, InARow: 2746, Example: "web GET"}}}
 		}, kind: Unparsable, level: Warn, text: `/a.log: 2746 of the last 4000 lines (69 %) do not parse, the last 2746 in a row; they are stored as raw lines: compare --format with LogFormat; example: "web GET"`},
-		{name: "three restarts", change: func(_ *receiver.Host, r *watch.Host, _ *ingest.State) { r.Restarts = restartsAt(3, time.Minute) }, level: Okay},
-		{name: "many restarts", change: func(_ *receiver.Host, r *watch.Host, _ *ingest.State) { r.Restarts = restartsAt(8, time.Minute) }, kind: Restarts, level: Warn, text: "its agent restarted 8 times in the last 10m0s"},
-		{name: "many restarts, long ago", change: func(_ *receiver.Host, r *watch.Host, _ *ingest.State) { r.Restarts = restartsAt(8, 11*time.Minute) }, level: Okay},
-		{name: "certificate for 22 days", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) { h.Expires = now.Add(22 * 24 * time.Hour) }, level: Okay},
-		{name: "certificate for 20 days", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) { h.Expires = now.Add(20 * 24 * time.Hour) }, kind: ExpiresSoon, level: Warn, text: "its certificate expires on 2027-02-04 08:00 UTC, in 20 days"},
-		{name: "certificate for 2 days", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) { h.Expires = now.Add(2 * 24 * time.Hour) }, kind: Expired, level: Failing, text: "in 2 days"},
-		{name: "certificate of a day for 9 hours", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) {
+		{name: "three restarts", change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) { r.Restarts = restartsAt(3, time.Minute) }, level: Okay},
+		{name: "many restarts", change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) { r.Restarts = restartsAt(8, time.Minute) }, kind: Restarts, level: Warn, text: "its agent restarted 8 times in the last 10m0s"},
+		{name: "many restarts, long ago", change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) { r.Restarts = restartsAt(8, 11*time.Minute) }, level: Okay},
+		{name: "certificate for 22 days", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Expires = now.Add(22 * 24 * time.Hour) }, level: Okay},
+		{name: "certificate for 20 days", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Expires = now.Add(20 * 24 * time.Hour) }, kind: ExpiresSoon, level: Warn, text: "its certificate expires on 2027-02-04 08:00 UTC, in 20 days"},
+		{name: "certificate for 2 days", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Expires = now.Add(2 * 24 * time.Hour) }, kind: Expired, level: Failing, text: "in 2 days"},
+		{name: "certificate of a day for 9 hours", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
 			h.Issued, h.Expires = now.Add(-15*time.Hour), now.Add(9*time.Hour)
 		}, level: Okay},
-		{name: "certificate of a day for 7 hours", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) {
+		{name: "certificate of a day for 7 hours", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
 			h.Issued, h.Expires = now.Add(-17*time.Hour), now.Add(7*time.Hour)
 		}, kind: ExpiresSoon, level: Warn, text: "expires on"},
-		{name: "certificate expired", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) { h.Expires = now.Add(-time.Second) }, kind: Expired, level: Failing, text: "expired on"},
-		{name: "next minor version", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) { h.Agent = "sluice v1.5.9" }, level: Okay},
-		{name: "old version", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) { h.Agent = "sluice v1.2.0 def" }, kind: OtherVersion, level: Warn, text: "its agent is older: version v1.2.0 def, this is v1.4.2"},
-		{name: "new version", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) { h.Agent = "sluice v2.0.0" }, kind: OtherVersion, level: Warn, text: "its agent is newer"},
-		{name: "a build of a commit", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) { h.Agent = "sluice v0.0.0-2026-abc" }, level: Okay},
-		{name: "Flume", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) { h.Agent = "Flume 0.1" }, level: Okay},
-		{name: "loss", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) {
+		{name: "certificate expired", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Expires = now.Add(-time.Second) }, kind: Expired, level: Failing, text: "expired on"},
+		{name: "next minor version", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Agent = "sluice v1.5.9" }, level: Okay},
+		{name: "old version", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Agent = "sluice v1.2.0 def" }, kind: OtherVersion, level: Warn, text: "its agent is older: version v1.2.0 def, this is v1.4.2"},
+		{name: "new version", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Agent = "sluice v2.0.0" }, kind: OtherVersion, level: Warn, text: "its agent is newer"},
+		{name: "a build of a commit", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Agent = "sluice v0.0.0-2026-abc" }, level: Okay},
+		{name: "Flume", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Agent = "Flume 0.1" }, level: Okay},
+		{name: "loss", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
 			h.Beat.Counters[protocol.LostFiles], h.Beat.Counters[protocol.LostBytes] = 1, 7
 		}, kind: Lost, level: Failing, text: "7 bytes in 1 logs were deleted before they were read"},
-		{name: "loss that was acknowledged here", change: func(h *receiver.Host, r *watch.Host, _ *ingest.State) {
+		{name: "loss that was acknowledged here", change: func(h *receiver.Host, r *watch.Host, _ *collector.State) {
 			h.Beat.Counters[protocol.LostFiles], h.Beat.Counters[protocol.LostBytes], r.Seen = 1, 7, watch.Loss{Files: 1, Bytes: 7}
 			h.Beat.Troubles = []string{"[lost] /a.log was replaced"}
 		}, level: Okay},
-		{name: "loss of a host that is away", unknown: true, silence: time.Second, change: func(_ *receiver.Host, r *watch.Host, _ *ingest.State) {
+		{name: "loss of a host that is away", unknown: true, silence: time.Second, change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) {
 			r.HeardUnix, r.Lost = before(time.Minute).Unix(), watch.Loss{Files: 2, Bytes: 9}
 		}, kind: Lost, level: Failing, text: "9 bytes in 2 logs"},
-		{name: "acknowledged", change: func(h *receiver.Host, r *watch.Host, _ *ingest.State) {
+		{name: "acknowledged", change: func(h *receiver.Host, r *watch.Host, _ *collector.State) {
 			h.Refused = 1
 			r.Ack = &watch.Ack{Until: now.Add(time.Hour), Why: "known"}
 		}, kind: Refused, level: Warn, text: "1 of its batches were refused"},
-		{name: "acknowledged until a moment ago", change: func(h *receiver.Host, r *watch.Host, _ *ingest.State) {
+		{name: "acknowledged until a moment ago", change: func(h *receiver.Host, r *watch.Host, _ *collector.State) {
 			h.Refused = 1
 			r.Ack = &watch.Ack{Until: now, Why: "known"}
 		}, kind: Refused, level: Failing, text: "1 of its batches were refused"},
-		{name: "a warning of its agent", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) {
+		{name: "a warning of its agent", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
 			h.Beat.Troubles = []string{"[unparsable] text"}
 		}, kind: Unparsable, level: Warn, text: "text"},
-		{name: "a report of its agent", change: func(h *receiver.Host, _ *watch.Host, _ *ingest.State) { h.Beat.Troubles = []string{"[what] text"} }, kind: Unreadable, level: Failing, text: "[what] text"},
+		{name: "a report of its agent", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Beat.Troubles = []string{"[what] text"} }, kind: Unreadable, level: Failing, text: "[what] text"},
 	} {
 		h, r := well(), watch.Host{ExpectedUnix: since.Unix()}
 		h.Name = "web01"
 		if test.unexpected {
 			r.ExpectedUnix = 0
 		}
-		s := ingest.State{Arrivals: map[string]ingest.Arrivals{}}
+		s := collector.State{Arrivals: map[string]collector.Arrivals{}}
 		if !test.unknown {
 			r.HeardUnix = h.Seen.Unix()
 		}
@@ -166,7 +170,7 @@ func TestAWrongClockOfTheCollectorNamesNoHost(t *testing.T) {
 		if i == 7 {
 			h.ClockOffset = 0
 		}
-		f.Hosts[fmt.Sprintf("web%02d", i)] = Sender(now, h, ingest.Waiting{}, ingest.Share{})
+		f.Hosts[fmt.Sprintf("web%02d", i)] = Sender(now, h, collector.Waiting{}, collector.Share{})
 	}
 	h := f.Check(limits)
 	if len(h.Process.Problems) != 1 || h.Process.Problems[0].Kind != ClockOff || !strings.Contains(h.Process.Problems[0].Text, "2h0m4s slow compared with those of 9 of 10 hosts") {
@@ -192,7 +196,7 @@ func TestTimeInWhichNothingRanMakesNoLineOld(t *testing.T) {
 }
 
 func TestAnExpectedHostThatSendsUnderAnotherNameIsNamed(t *testing.T) {
-	f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01.example.com": Sender(now, beatAt(now, 0, nil), ingest.Waiting{}, ingest.Share{})}}
+	f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01.example.com": Sender(now, beatAt(now, 0, nil), collector.Waiting{}, collector.Share{})}}
 	f.Remember(map[string]watch.Host{"web01": {ExpectedUnix: now.Unix()}}, asleep(time.Hour))
 	h := f.Check(limits)
 	if got := strings.Join(h.Metrics["web01"].Reasons, ""); !strings.HasSuffix(got, `; a host "web01.example.com" sends: if it is this one, expect it by that name`) {
@@ -205,7 +209,7 @@ func TestARejectedCertificateIsAReasonUnderItsHost(t *testing.T) {
 	for connections, want := range []int{1, 0} {
 		h := beatAt(before(time.Minute), 0, nil)
 		h.Connections = connections
-		f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01": Sender(now, h, ingest.Waiting{}, ingest.Share{})}}
+		f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01": Sender(now, h, collector.Waiting{}, collector.Share{})}}
 		var r Rejections
 		for range 3 {
 			r.Note(before(time.Second), []string{"WEB01."}, "10.0.0.1", "certificate has expired", true)
@@ -257,8 +261,8 @@ func TestAnUptimeCheckerGets503ForErrorsOnly(t *testing.T) {
 	clock := beatAt(now, 0, nil)
 	clock.ClockOffset, clock.ClockKnown = time.Hour, true
 	f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{
-		"good": Sender(now, beatAt(now, 0, nil), ingest.Waiting{}, ingest.Share{}), "warn": Sender(now, clock, ingest.Waiting{}, ingest.Share{})}}
-	bad := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"bad": Sender(now, beatAt(before(time.Hour), 0, nil), ingest.Waiting{}, ingest.Share{}), "good": f.Hosts["good"]}}
+		"good": Sender(now, beatAt(now, 0, nil), collector.Waiting{}, collector.Share{}), "warn": Sender(now, clock, collector.Waiting{}, collector.Share{})}}
+	bad := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"bad": Sender(now, beatAt(before(time.Hour), 0, nil), collector.Waiting{}, collector.Share{}), "good": f.Hosts["good"]}}
 	for _, test := range []struct {
 		fleet Fleet
 		url   string
@@ -291,7 +295,7 @@ func TestWhatIsRememberedOfTheHostThatIsReadHereReplacesNothing(t *testing.T) {
 	c := new(tail.Counters)
 	c.LostFiles.Add(1)
 	c.LostBytes.Add(7)
-	f := Fleet{Now: now, Kind: Run, Hosts: map[string]Host{"web01": Follower(now, s, c, governor.State{}, ingest.Waiting{}, ingest.Arrivals{})}}
+	f := Fleet{Now: now, Kind: Run, Hosts: map[string]Host{"web01": Follower(now, s, c, governor.State{}, collector.Waiting{}, collector.Arrivals{})}}
 	f.Remember(map[string]watch.Host{"web01": {HeardUnix: now.Unix(), Restarts: restartsAt(8, time.Minute)}}, asleep(time.Hour))
 	x := f.Check(limits).Metrics["web01"]
 	if x.LostFiles != 1 || x.SeenSeconds != 0 || len(x.Problems) != 2 || x.Problems[0].Kind != Lost || x.Problems[1].Kind != Restarts {

@@ -12,8 +12,8 @@ import (
 	"syscall"
 	"time"
 
-	"sluice/ingest"
 	"sluice/ingest/agent"
+	"sluice/ingest/collector"
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
 )
@@ -39,7 +39,7 @@ type Status struct {
 	Governor governor.State `json:"governor,omitzero"`
 	Logs     tail.Status    `json:"logs,omitzero"`
 	// Storing is the way from the spool to table and archive.
-	Storing *ingest.State `json:"storing,omitempty"`
+	Storing *collector.State `json:"storing,omitempty"`
 	// Sending is an agent's way to its collector.
 	Sending *agent.State `json:"sending,omitempty"`
 	// Health is what /health says.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/ingest"
+	"sluice/ingest/collector"
 	"sluice/ingest/protocol"
 )
 
@@ -15,11 +15,11 @@ import (
 func TestAWarningIsSaidAndIsNoError(t *testing.T) {
 	heard := beatAt(now, 0, nil)
 	heard.Beat.Troubles = []string{protocol.WarningPrefix + "CustomLog /a.log is not read"}
-	host := Sender(now, heard, ingest.Waiting{}, ingest.Share{})
+	host := Sender(now, heard, collector.Waiting{}, collector.Share{})
 	host.Warn("sends %d lines/min", 2)
 	shared := beatAt(now, 0, nil)
 	shared.Shared = "two senders"
-	f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01": host, "web02": Sender(now, shared, ingest.Waiting{}, ingest.Share{})}}
+	f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01": host, "web02": Sender(now, shared, collector.Waiting{}, collector.Share{})}}
 	h := f.Check(limits)
 	x := h.Metrics["web01"]
 	if want := []string{"CustomLog /a.log is not read", "sends 2 lines/min"}; h.Status != "WARN" || !h.Well() || x.Status != "WARN" || !slices.Equal(x.Warnings, want) || len(x.Reasons) > 0 {
@@ -37,7 +37,7 @@ func TestAWarningIsSaidAndIsNoError(t *testing.T) {
 		t.Errorf("status %d", w.Code)
 	}
 	heard.Beat.Troubles = append(heard.Beat.Troubles, "an error")
-	f.Hosts["web01"] = Sender(now, heard, ingest.Waiting{}, ingest.Share{})
+	f.Hosts["web01"] = Sender(now, heard, collector.Waiting{}, collector.Share{})
 	if h := f.Check(limits); h.Well() || h.Metrics["web01"].Status != "ERROR" || len(h.Metrics["web01"].Warnings) != 1 {
 		t.Errorf("%+v", h)
 	}

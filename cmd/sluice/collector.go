@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
-	"sluice/ingest"
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/collector"
 	"sluice/ingest/receiver"
 	"sluice/monitor"
 	"sluice/monitor/traffic"
@@ -102,7 +102,7 @@ func (c *collectorCmd) Run(a *app) (err error) {
 	err = start.patiently(a, func() (err error) {
 		s, err = c.open(a, storeOptions{
 			formats: []string{parse.AutoName, format}, checkpoint: c.Checkpoint, spool: c.Spool,
-			collector: ingest.CollectorConfig{Patient: true, SpoolAhead: true, HostShare: c.HostShare, OpenSegments: min(openFiles/8, 512), DeclareFound: true},
+			collector: collector.Config{Patient: true, SpoolAhead: true, HostShare: c.HostShare, OpenSegments: min(openFiles/8, 512), DeclareFound: true},
 		})
 		return err
 	})

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"sluice/ingest"
+	"sluice/ingest/collector"
 	"sluice/monitor"
 	"sluice/retry"
 )
@@ -46,7 +46,7 @@ type starting struct {
 	waitsFor   string // table, archive, and what an earlier process left
 
 	mu      sync.Mutex
-	trouble ingest.Trouble
+	trouble collector.Trouble
 }
 
 // startsAtOnce is how long opening may take before it is reported that it takes long.
@@ -75,7 +75,7 @@ func (s *starting) patiently(a *app, open func() error) error {
 
 // waitFor waits for open, and reports that.
 func (s *starting) waitFor(a *app, began time.Time, opened <-chan error) error {
-	s.trouble = ingest.Trouble{What: "start", Since: began, Attempts: 1, Error: "waiting for " + s.waitsFor}
+	s.trouble = collector.Trouble{What: "start", Since: began, Attempts: 1, Error: "waiting for " + s.waitsFor}
 	end, err := s.flags.serve(a, watched{look: func() monitor.Fleet { return s.fleet(began) }, thresholds: s.thresholds})
 	if err != nil {
 		return errors.Join(err, <-opened)
@@ -96,7 +96,7 @@ func (s *starting) waitFor(a *app, began time.Time, opened <-chan error) error {
 
 // waitForRoom waits for room on the disk.
 func (s *starting) waitForRoom(a *app, began time.Time, err error, open func() error) error {
-	s.trouble = ingest.Trouble{What: "start", Since: began}
+	s.trouble = collector.Trouble{What: "start", Since: began}
 	end, served := s.flags.serve(a, watched{look: func() monitor.Fleet { return s.fleet(began) }, thresholds: s.thresholds})
 	if served != nil {
 		return errors.Join(served, err)
@@ -145,7 +145,7 @@ func (s *starting) report(a *app, began time.Time) {
 	h := f.Check(s.thresholds)
 	status := monitor.Status{
 		At: f.Now, PID: os.Getpid(), Began: began, Host: s.host, Version: version(),
-		Storing: &ingest.State{Troubles: []ingest.Trouble{s.trouble}}, Health: &h,
+		Storing: &collector.State{Troubles: []collector.Trouble{s.trouble}}, Health: &h,
 	}
 	if err := monitor.Write(statusPath(a.cli.Data), &status); err != nil {
 		a.log.Warn("cannot write the status file, will retry", "err", err)

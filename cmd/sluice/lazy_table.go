@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"sluice/hbase"
-	"sluice/ingest"
+	"sluice/ingest/collector"
 	"sluice/schema"
 )
 
 // storedTable is a table that lines are stored in.
 type storedTable interface {
-	ingest.Table
+	collector.Table
 	Close() error
 }
 
@@ -98,22 +98,22 @@ func (t *lazyTable) soon() error {
 const openAtOnce = 3 * time.Second
 
 // trouble is that the table is not there yet; nil: it is.
-func (t *lazyTable) trouble() *ingest.Trouble {
+func (t *lazyTable) trouble() *collector.Trouble {
 	if t.opened() != nil {
 		return nil
 	}
-	return &ingest.Trouble{What: "table: open", Since: t.began, Attempts: 1, Error: "waiting for " + t.url + " to answer; agents are served from the spool"}
+	return &collector.Trouble{What: "table: open", Since: t.began, Attempts: 1, Error: "waiting for " + t.url + " to answer; agents are served from the spool"}
 }
 
-// Layout implements ingest.Table.
+// Layout implements collector.Table.
 func (t *lazyTable) Layout() schema.Layout { return t.opened().Layout() }
 
-// Put implements ingest.Table.
+// Put implements collector.Table.
 func (t *lazyTable) Put(ctx context.Context, rows *schema.Rows) error {
 	return t.opened().Put(ctx, rows)
 }
 
-// Flush implements ingest.Table.
+// Flush implements collector.Table.
 func (t *lazyTable) Flush(ctx context.Context) error { return t.opened().Flush(ctx) }
 
 // Close closes the table if it was opened.
@@ -125,17 +125,17 @@ func (t *lazyTable) Close() error {
 }
 
 // tableTroubles are what the table tries again.
-func (s *stores) tableTroubles() (troubles []ingest.Trouble) {
+func (s *stores) tableTroubles() (troubles []collector.Trouble) {
 	var x any = s.table
 	if lazy, ok := s.table.(*lazyTable); ok {
 		if t := lazy.trouble(); t != nil {
-			return []ingest.Trouble{*t}
+			return []collector.Trouble{*t}
 		}
 		x = lazy.opened()
 	}
 	if t, ok := x.(*hbase.Table); ok {
 		for _, x := range t.State() {
-			troubles = append(troubles, ingest.Trouble{What: "table: " + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
+			troubles = append(troubles, collector.Trouble{What: "table: " + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
 		}
 	}
 	return troubles

@@ -9,13 +9,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sluice/ingest"
+	"sluice/ingest/collector"
 	"sluice/ingest/logfile"
 )
 
 // showProgress says how far a run is until the function it returns is called:
 // a bar on a terminal, a line every ten seconds elsewhere, nothing with --quiet.
-func showProgress(a *app, c *ingest.Collector, logs []logfile.Log) (stop func()) {
+func showProgress(a *app, c *collector.Collector, logs []logfile.Log) (stop func()) {
 	var total int64
 	for _, l := range logs {
 		if info, err := os.Stat(l.Path); err == nil && !l.Compressed() {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/ingest"
+	"sluice/ingest/collector"
 	"sluice/ingest/logfile"
 	"sluice/ingest/segment"
 	"sluice/parse"
@@ -179,7 +180,7 @@ func notStored(err error) error {
 }
 
 // summary is the last line.
-func (r *runCmd) summary(w io.Writer, c *ingest.Counters, result ingest.OnceResult, took time.Duration) {
+func (r *runCmd) summary(w io.Writer, c *collector.Counters, result ingest.OnceResult, took time.Duration) {
 	print.Textf(w, "lines=%d bytes=%d rows=%d parse_errors=%d seconds=%.2f files=%d failed=%d earlier_bytes=%d archive_files=%d\n",
 		c.Lines.Load(), c.Bytes.Load(), c.Rows.Load(), c.ParseErrors.Load(), took.Seconds(),
 		result.Files, len(result.Failed), result.EarlierBytes, c.Segments.Load())

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/ingest"
+	"sluice/ingest/collector"
 	"sluice/ingest/governor"
 	"sluice/ingest/tail"
 	"sluice/monitor"
@@ -49,7 +50,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	var s *stores
 	start := &starting{waitsFor: r.waitsFor(), kind: monitor.Run, host: r.Host, flags: &r.statusFlags, thresholds: monitor.Thresholds{SilentAfter: silentAfter, MaxLag: r.MaxLag, RollInterval: r.RollInterval}}
 	err = start.patiently(a, func() (err error) {
-		s, err = r.open(a, storeOptions{formats: formats, collector: ingest.CollectorConfig{Patient: true}})
+		s, err = r.open(a, storeOptions{formats: formats, collector: collector.Config{Patient: true}})
 		return err
 	})
 	if a.interrupted(err) {

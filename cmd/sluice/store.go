@@ -14,7 +14,7 @@ import (
 	"sluice/archive"
 	"sluice/hbase"
 	"sluice/hdfs"
-	"sluice/ingest"
+	"sluice/ingest/collector"
 	"sluice/ingest/segment/vfs"
 	"sluice/schema"
 	"sluice/table/columnar"
@@ -30,7 +30,7 @@ type tableFlags struct {
 
 // table is what commands need of one.
 type table interface {
-	ingest.Table
+	collector.Table
 	scanner
 	Close() error
 }

@@ -12,8 +12,8 @@ import (
 
 	"sluice/archive"
 	"sluice/hdfs"
-	"sluice/ingest"
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/collector"
 	"sluice/ingest/segment/vfs"
 	"sluice/parse"
 	"sluice/query"
@@ -79,7 +79,7 @@ type stores struct {
 	table      storedTable   // in HBase; nil: there is none
 	columns    archiveCloser // the tree of a columnar table; nil: there is none
 	archive    archiveCloser
-	collector  *ingest.Collector
+	collector  *collector.Collector
 	patient    bool   // what fails is tried again
 	spool      string // a directory
 	// stopCompacting ends what compactBeside began; nil: it did not.
@@ -92,7 +92,7 @@ type storeOptions struct {
 	// checkpoint is a file, spool a directory; "" are those of --data.
 	checkpoint, spool string
 	// collector has what goes beyond the flags; open fills in the rest.
-	collector ingest.CollectorConfig
+	collector collector.Config
 }
 
 // checkRolls checks what can be said wrongly of archive files.
@@ -153,7 +153,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 			return s, err
 		}
 	}
-	s.collector, err = ingest.NewCollector(a.ctx, c)
+	s.collector, err = collector.New(a.ctx, c)
 	if err == nil && s.patient && s.columns != nil {
 		if t, err := r.columnar(a); err == nil {
 			s.compactBeside(a, r.archiveFlags, *t, spool, r.MarkGrace)
@@ -163,7 +163,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 }
 
 // openTables opens the table, or tables, of a collector.
-func (r *storeFlags) openTables(a *app, s *stores, c *ingest.CollectorConfig, layout *schema.Layout) (err error) {
+func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *schema.Layout) (err error) {
 	holdLittle()
 	if r.onHBase() {
 		if c.SpoolAhead {
@@ -241,7 +241,7 @@ func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) 
 }
 
 // state is what the collector is about, with what table and archive try again.
-func (s *stores) state() *ingest.State {
+func (s *stores) state() *collector.State {
 	state := s.collector.State()
 	state.Troubles = append(state.Troubles, s.tableTroubles()...)
 	columns := "table: "
@@ -251,7 +251,7 @@ func (s *stores) state() *ingest.State {
 	for what, files := range map[string]archiveCloser{"archive: ": s.archive, columns: s.columns} {
 		if files, ok := files.(*hdfs.Archive); ok {
 			for _, x := range files.Retries() {
-				state.Troubles = append(state.Troubles, ingest.Trouble{What: what + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
+				state.Troubles = append(state.Troubles, collector.Trouble{What: what + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
 			}
 		}
 	}

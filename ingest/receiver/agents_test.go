@@ -22,10 +22,10 @@ import (
 
 	"sluice/archive"
 	"sluice/archive/localdir"
-	"sluice/ingest"
 	"sluice/ingest/agent"
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/collector"
 	"sluice/ingest/protocol"
 	"sluice/ingest/segment/vfs"
 	"sluice/ingest/tail"
@@ -46,7 +46,7 @@ func (*counted) Flush(context.Context) error { return nil }
 
 // shut is an archive that fails while closed is true.
 type shut struct {
-	ingest.Archive
+	collector.Archive
 	closed *atomic.Bool
 }
 
@@ -58,10 +58,10 @@ func (s shut) Store(ctx context.Context, path, name string) error {
 }
 
 // collector runs beside the test.
-type collector struct {
+type runningCollector struct {
 	dir, address string
 	receiver     *Receiver
-	core         *ingest.Collector
+	core         *collector.Collector
 	shut         atomic.Bool
 	clock        atomic.Pointer[time.Time] // nil: the system's
 	cancel       context.CancelFunc
@@ -69,9 +69,9 @@ type collector struct {
 }
 
 // collect starts a collector with its state in dir and its archive in dir/archive.
-func collect(t *testing.T, dir, address string, spoolMaxBytes int64, options ...func(*Config)) *collector {
+func collect(t *testing.T, dir, address string, spoolMaxBytes int64, options ...func(*Config)) *runningCollector {
 	t.Helper()
-	c := &collector{dir: dir, ended: make(chan error, 1)}
+	c := &runningCollector{dir: dir, ended: make(chan error, 1)}
 	log := slog.New(slog.DiscardHandler)
 	must := func(err error) {
 		t.Helper()
@@ -86,7 +86,7 @@ func collect(t *testing.T, dir, address string, spoolMaxBytes int64, options ...
 	must(err)
 	pattern, err := archive.ParsePattern(filepath.Join(dir, "archive") + "/%Y%m%d/%{host}")
 	must(err)
-	c.core, err = ingest.NewCollector(t.Context(), ingest.CollectorConfig{
+	c.core, err = collector.New(t.Context(), collector.Config{
 		FS: vfs.OS{}, SpoolDir: filepath.Join(dir, "spool"), Checkpoint: file, Table: new(counted), Archive: shut{store, &c.shut}, Naming: pattern,
 		RollBytes: 16 << 10, SpoolMaxBytes: spoolMaxBytes, Level: 1, Patient: true, SpoolAhead: true, HostShare: 3, DeclareFound: true, Log: log,
 	})
@@ -110,7 +110,7 @@ func collect(t *testing.T, dir, address string, spoolMaxBytes int64, options ...
 	return c
 }
 
-func (c *collector) now() time.Time {
+func (c *runningCollector) now() time.Time {
 	if at := c.clock.Load(); at != nil {
 		return *at
 	}
@@ -118,13 +118,13 @@ func (c *collector) now() time.Time {
 }
 
 // pass sets the collector's clock forward by d; from then on it stands still.
-func (c *collector) pass(d time.Duration) {
+func (c *runningCollector) pass(d time.Duration) {
 	at := c.now().Add(d)
 	c.clock.Store(&at)
 }
 
 // end stops the collector. With kill, what is not stored stays in the spool.
-func (c *collector) end(t *testing.T, kill bool) {
+func (c *runningCollector) end(t *testing.T, kill bool) {
 	t.Helper()
 	c.cancel()
 	err := <-c.ended
@@ -140,7 +140,7 @@ func (c *collector) end(t *testing.T, kill bool) {
 }
 
 // holds fails unless the archive has exactly these lines, each once.
-func (c *collector) holds(t *testing.T, want string) {
+func (c *runningCollector) holds(t *testing.T, want string) {
 	t.Helper()
 	var got bytes.Buffer
 	err := filepath.WalkDir(filepath.Join(c.dir, "archive"), func(path string, d fs.DirEntry, err error) error {
@@ -231,7 +231,7 @@ func await(t *testing.T, what string, so func() bool) {
 }
 
 // received waits until a collector has so many lines on disk.
-func (c *collector) received(t *testing.T, s *sender, lines int64) {
+func (c *runningCollector) received(t *testing.T, s *sender, lines int64) {
 	t.Helper()
 	await(t, fmt.Sprint(lines, " lines received"), func() bool {
 		return c.core.Counters.Lines.Load() >= lines && s.State().UnacknowledgedBytes == 0

@@ -19,7 +19,7 @@ import (
 // sink is a Flume agent's connection.
 type sink struct{ *flume.Client }
 
-func (c *collector) sink(t *testing.T) *sink {
+func (c *runningCollector) sink(t *testing.T) *sink {
 	t.Helper()
 	conn, err := net.Dial("tcp", c.address)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // host returns the collector's state of web01.
-func (c *collector) host() Host {
+func (c *runningCollector) host() Host {
 	for _, h := range c.receiver.Hosts() {
 		if h.Name == "web01" {
 			return h

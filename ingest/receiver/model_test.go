@@ -37,7 +37,7 @@ import (
 // evil has no more than its share of the spool.
 type model struct {
 	t      *testing.T
-	c      *collector
+	c      *runningCollector
 	wires  map[string]*wire
 	said   map[string]bool // streams that a connection of evil or twin named
 	sent   int             // lines of web01 that were acknowledged

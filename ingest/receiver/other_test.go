@@ -81,7 +81,7 @@ func TestAnotherSendersLinesInAStreamLoseNoneOfTheAgents(t *testing.T) {
 }
 
 // stores reports whether a stream of web01 is received up to a position.
-func (c *collector) stores(t *testing.T, id schema.StreamID, to int64) bool {
+func (c *runningCollector) stores(t *testing.T, id schema.StreamID, to int64) bool {
 	t.Helper()
 	if err := c.core.Tick(time.Now()); err != nil {
 		t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"sluice/ingest"
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/collector"
 	"sluice/ingest/segment"
 	"sluice/parse"
 	"sluice/schema"
@@ -149,13 +149,13 @@ func (r *Receiver) resolve(ctx context.Context, p place, at cursor, start int64,
 			return nil, err
 		}
 		switch {
-		case match == ingest.Same && (i == 0 || dates(t, first)), begins && match != ingest.Different:
+		case match == collector.Same && (i == 0 || dates(t, first)), begins && match != collector.Different:
 			return t, nil
-		case goesOn(t) && match != ingest.Different && at.runs > freshRuns:
+		case goesOn(t) && match != collector.Different && at.runs > freshRuns:
 			return t, nil
-		case goesOn(t) && match != ingest.Different:
+		case goesOn(t) && match != collector.Different:
 			next = t // unless an older stream has these lines: the end of the last file, sent again
-		case match == ingest.Fresh && i == 0:
+		case match == collector.Fresh && i == 0:
 			fresh = t // unless an older stream has these lines
 		}
 	}

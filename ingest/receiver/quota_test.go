@@ -97,7 +97,7 @@ func (w *wire) beat(b protocol.Heartbeat) (protocol.Directive, error) {
 }
 
 // known returns the collector's state of a host.
-func (c *collector) known(name string) (h Host) {
+func (c *runningCollector) known(name string) (h Host) {
 	for _, h := range c.receiver.Hosts() {
 		if h.Name == name {
 			return h

@@ -12,9 +12,9 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"sluice/ingest"
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/collector"
 	"sluice/ingest/logfile"
 	"sluice/ingest/protocol"
 	"sluice/parse"
@@ -47,7 +47,7 @@ const (
 // Config configures a Receiver.
 type Config struct {
 	Checkpoint *checkpoint.File
-	Collector  *ingest.Collector
+	Collector  *collector.Collector
 	// FlumeFormat is the LogFormat of Flume's events, or auto (the same as ""). FlumeZone is the
 	// time zone of times that have none.
 	FlumeFormat, FlumeZone string

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"sluice/ingest"
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/collector"
 	"sluice/ingest/logfile"
 	"sluice/ingest/protocol"
 	"sluice/schema"
@@ -31,7 +31,7 @@ type session struct {
 type said struct {
 	tracked *checkpoint.Stream // nil: rejected
 	refused string
-	told    ingest.Position
+	told    collector.Position
 	// claimed is the position up to which the sender reports the stream as stored. offered is the
 	// end of its consecutive batches.
 	claimed, offered int64
@@ -158,7 +158,7 @@ func (s *session) take(ctx context.Context, known *said, m *protocol.Batch) erro
 		return fmt.Errorf("%w: it has other lines before byte %d than those that came there: another log needs another id", errRefused, m.Range.End)
 	}
 	err = s.cfg.Collector.Receive(ctx, t, schema.Batch{Stream: &t.Stream, Range: m.Range, Data: data, Lines: m.Lines}, known.claimed, known.offered)
-	if errors.Is(err, ingest.ErrHole) {
+	if errors.Is(err, collector.ErrHole) {
 		return fmt.Errorf("%w: %w", errRefused, err)
 	}
 	if err == nil {
@@ -182,7 +182,7 @@ func (s *session) turnOver() { <-s.turns }
 // failed returns the reply to a batch that was not accepted.
 func (s *session) failed(known *said, err error) (avrorpc.Finisher, error) {
 	switch {
-	case errors.Is(err, ingest.ErrBusy):
+	case errors.Is(err, collector.ErrBusy):
 		s.note(s.host, func(h *Host) { h.Busy++ })
 		return s.answer(known, protocol.Busy, err), nil
 	case errors.Is(err, errRefused):

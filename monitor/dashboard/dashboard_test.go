@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/ingest"
+	"sluice/ingest/collector"
 	"sluice/ingest/receiver"
 	"sluice/monitor"
 	"sluice/monitor/history"
@@ -178,7 +178,7 @@ func TestTheWorstHostComesFirst(t *testing.T) {
 
 // TestWhatFailsIsNotGreen: a sink that failed a moment ago is no error yet, and not well.
 func TestWhatFailsIsNotGreen(t *testing.T) {
-	f := monitor.Fleet{Now: now, Sinks: monitor.Sinks(now, []ingest.Trouble{{What: "archive: store", Since: now.Add(-time.Second), Attempts: 1, Error: "refused"}})}
+	f := monitor.Fleet{Now: now, Sinks: monitor.Sinks(now, []collector.Trouble{{What: "archive: store", Since: now.Add(-time.Second), Attempts: 1, Error: "refused"}})}
 	h := f.Check(limits)
 	for _, s := range sinkRows(now, &h) {
 		if want := map[bool]string{true: "WARN", false: "OKAY"}[s.Name == "archive"]; s.Status != want {
@@ -212,7 +212,7 @@ func TestWhatAnAgentKnowsOfItsHost(t *testing.T) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	collector := monitor.Fleet{Now: now, Hosts: monitor.Senders(now, []receiver.Host{{Name: "web01", Seen: now, Connections: 1}},
-		&ingest.State{Arrivals: map[string]ingest.Arrivals{"web01": {Lines: 21, Bytes: 5, ParseErrors: 2, ByClass: [ingest.Classes]int64{1, 2, 3, 4, 5, 6}}}}, limits.SilentAfter)}
+		&collector.State{Arrivals: map[string]collector.Arrivals{"web01": {Lines: 21, Bytes: 5, ParseErrors: 2, ByClass: [collector.Classes]int64{1, 2, 3, 4, 5, 6}}}}, limits.SilentAfter)}
 	h = collector.Check(limits)
 	if got := Observations(&h)[0]; got.ByClass != [history.Classes]int64{3, 3, 4, 5, 6} || got.ParseErrors != 2 {
 		t.Errorf("%+v", got)

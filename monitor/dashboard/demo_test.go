@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/ingest"
+	"sluice/ingest/collector"
 	"sluice/ingest/protocol"
 	"sluice/ingest/receiver"
 	"sluice/ingest/segment/vfs"
@@ -35,7 +35,7 @@ func hostName(i int) string {
 // demo is a collector with n hosts, of which some are not well.
 func demo(n int) monitor.Fleet {
 	senders := make([]receiver.Host, 0, n)
-	state := ingest.State{Waiting: map[string]ingest.Waiting{}, Arrivals: map[string]ingest.Arrivals{}}
+	state := collector.State{Waiting: map[string]collector.Waiting{}, Arrivals: map[string]collector.Arrivals{}}
 	for i := range n {
 		h := receiver.Host{Name: hostName(i), Agent: "sluice 1.0", Connections: 1, Missed: true, Seen: now.Add(-time.Second), BeatAt: now.Add(-time.Second)}
 		lines := int64(rate(i, now))
@@ -54,10 +54,10 @@ func demo(n int) monitor.Fleet {
 			h.Beat.Troubles = []string{"/var/log/apache2/shop\u202e.log cannot be read for 5m0s: permission denied"}
 		}
 		senders = append(senders, h)
-		state.Waiting[h.Name] = ingest.Waiting{UntabledSeconds: 0.8, UnstoredSeconds: 1800}
-		state.Arrivals[h.Name] = ingest.Arrivals{Lines: 41_233_000 + lines, Bytes: 9_000_000_000}
+		state.Waiting[h.Name] = collector.Waiting{UntabledSeconds: 0.8, UnstoredSeconds: 1800}
+		state.Arrivals[h.Name] = collector.Arrivals{Lines: 41_233_000 + lines, Bytes: 9_000_000_000}
 	}
-	sinks := monitor.Sinks(now, []ingest.Trouble{{What: "archive: store", Since: now.Add(-3 * time.Minute), Attempts: 9, Error: "dial tcp 10.0.0.3:8020: connection refused"}})
+	sinks := monitor.Sinks(now, []collector.Trouble{{What: "archive: store", Since: now.Add(-3 * time.Minute), Attempts: 9, Error: "dial tcp 10.0.0.3:8020: connection refused"}})
 	return monitor.Fleet{Now: now, Began: now.Add(-26 * time.Hour), Kind: monitor.Collector, Host: "collector1", Version: "1.0", Hosts: monitor.Senders(now, senders, &state, limits.SilentAfter),
 		Sinks: sinks, Counts: monitor.Counts{Lines: 412_330_123, Rows: 412_330_001, Segments: 2310}, BufferBytes: 1_220_000_000, BufferMaxBytes: 10_737_418_240, Segments: 61, UntabledBytes: 811_000}
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/ingest"
+	"sluice/ingest/collector"
 	"sluice/ingest/protocol"
 	"sluice/ingest/receiver"
 	"sluice/monitor"
@@ -242,7 +242,7 @@ func healthOf(slot int64, lines map[string]float32, low map[string]Finding) moni
 	f := monitor.Fleet{Now: now, Kind: monitor.Collector, Hosts: map[string]monitor.Host{}}
 	for name := range lines {
 		beat := protocol.Heartbeat{TimeMs: now.UnixMilli()}
-		h := monitor.Sender(now, receiver.Host{Name: name, Connections: 1, Missed: true, Seen: now, BeatAt: now, Beat: beat}, ingest.Waiting{}, ingest.Share{})
+		h := monitor.Sender(now, receiver.Host{Name: name, Connections: 1, Missed: true, Seen: now, BeatAt: now, Beat: beat}, collector.Waiting{}, collector.Share{})
 		if x, ok := low[name]; ok {
 			h.Warn("%s", x.String())
 		}

@@ -14,15 +14,15 @@ import (
 
 	"sluice/archive"
 	"sluice/archive/localdir"
-	"sluice/ingest"
 	"sluice/ingest/checkpoint"
+	"sluice/ingest/collector"
 	"sluice/ingest/logfile"
 	"sluice/ingest/segment/vfs"
 	"sluice/schema"
 	"sluice/table/columnar"
 )
 
-// TestAScanBesideARunningCollectorSeesEveryLineOnce: an ingest.Collector seals, archives,
+// TestAScanBesideARunningCollectorSeesEveryLineOnce: a collector.Collector seals, archives,
 // stores and is aborted and started again, and its table is compacted, while thousands of
 // scans look.
 func TestAScanBesideARunningCollectorSeesEveryLineOnce(t *testing.T) {
@@ -59,7 +59,7 @@ type running struct {
 	ahead     *columnar.Ahead
 	file      *checkpoint.File
 	tracked   []*checkpoint.Stream
-	collector *ingest.Collector
+	collector *collector.Collector
 	clock     time.Time
 
 	batches, starts, merged int
@@ -113,7 +113,7 @@ func (r *running) start() error {
 	if err = errors.Join(err, r.file.Save()); err != nil {
 		return err
 	}
-	r.collector, err = ingest.NewCollector(context.Background(), ingest.CollectorConfig{
+	r.collector, err = collector.New(context.Background(), collector.Config{
 		FS: vfs.OS{}, SpoolDir: filepath.Join(r.dir, "spool"), Checkpoint: r.file, Archive: files, Naming: pattern,
 		Columns: placing{r.store}, ColumnNaming: pattern, RollBytes: 1500, RollInterval: time.Minute, Level: 1, Uploads: 2,
 		Patient: true, Log: slog.New(slog.DiscardHandler),

@@ -17,10 +17,13 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"parse", "schema", ""},
 	{"parse/httpdconf", "", "parse"},
 
-	{"ingest", "schema parse archive table/columnar ingest/checkpoint ingest/governor ingest/logfile ingest/segment ingest/segment/vfs ingest/tail retry",
-		"archive/localdir ingest/segment/vfs/crashfs bench/sample"},
+	{"ingest", "schema parse ingest/checkpoint ingest/collector ingest/logfile ingest/tail",
+		"ingest/collector/collectortest ingest/segment/vfs"},
+	{"ingest/collector", "schema parse archive table/columnar ingest/checkpoint ingest/segment ingest/segment/vfs retry",
+		"ingest/collector/collectortest ingest/logfile ingest/segment/vfs/crashfs"},
+	{"ingest/collector/collectortest", "schema table/columnar ingest/segment/vfs", ""},
 	{"ingest/agent", "schema ingest/avrorpc ingest/checkpoint ingest/flume ingest/protocol ingest/tail retry", "ingest/logfile ingest/segment/vfs"},
-	{"ingest/receiver", "schema parse ingest ingest/avrorpc ingest/checkpoint ingest/flume ingest/logfile ingest/protocol ingest/segment", "ingest/agent ingest/segment/vfs ingest/tail bench/sample archive archive/localdir"},
+	{"ingest/receiver", "schema parse ingest/avrorpc ingest/checkpoint ingest/collector ingest/flume ingest/logfile ingest/protocol ingest/segment", "ingest/agent ingest/segment/vfs ingest/tail bench/sample archive archive/localdir"},
 	{"ingest/apacheconf", "parse parse/httpdconf ingest/logfile ingest/tail", ""},
 	{"ingest/admission", "", ""},
 	{"ingest/avrorpc", "ingest/admission", ""},
@@ -56,22 +59,22 @@ var edges = []struct{ pkg, imports, testImports string }{
 
 	{"archive/index", "schema parse archive ingest/segment", "ingest/segment/vfs archive/localdir bench/sample"},
 	{"audit", "schema parse archive/index archive ingest/checkpoint ingest/logfile ingest/segment ingest/segment/vfs table/columnar",
-		"table/tabletest archive/localdir ingest bench/sample"},
+		"table/tabletest archive/localdir bench/sample"},
 
 	{"table/parquet", "", ""},
-	{"table/columnar", "schema parse archive table/parquet ingest/segment", "ingest/segment/vfs archive/localdir ingest ingest/checkpoint ingest/logfile bench/sample hdfs test/cluster test/pyreaders"},
+	{"table/columnar", "schema parse archive table/parquet ingest/segment", "ingest/segment/vfs archive/localdir ingest/checkpoint ingest/collector ingest/logfile bench/sample hdfs test/cluster test/pyreaders"},
 
 	{"query", "schema table/columnar", "parse bench/sample"},
 	{"print", "schema query", "parse bench/sample test/pyreaders"},
 
 	{"monitor/report", "", ""},
-	{"monitor/traffic", "monitor/history", "monitor ingest ingest/protocol ingest/receiver"},
+	{"monitor/traffic", "monitor/history", "monitor ingest/collector ingest/protocol ingest/receiver"},
 	{"monitor/history", "ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
 
-	{"monitor/dashboard", "monitor monitor/history", "ingest ingest/protocol ingest/receiver ingest/segment/vfs"},
+	{"monitor/dashboard", "monitor monitor/history", "ingest/collector ingest/protocol ingest/receiver ingest/segment/vfs"},
 
 	{"doctor", "", ""},
-	{"monitor", "ingest ingest/agent ingest/governor ingest/protocol ingest/receiver ingest/tail monitor/watch", ""},
+	{"monitor", "ingest/agent ingest/collector ingest/governor ingest/protocol ingest/receiver ingest/tail monitor/watch", ""},
 	{"monitor/message", "monitor", ""},
 	{"monitor/watch", "ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
 
@@ -93,7 +96,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"test/attack", "test/cluster", "test/pyreaders", "test/replay", "test/soak", "table/tabletest", "archive/archivetest", "ingest/segment/vfs/crashfs"}
+var testOnly = []string{"test/attack", "test/cluster", "test/pyreaders", "test/replay", "test/soak", "table/tabletest", "archive/archivetest", "ingest/collector/collectortest", "ingest/segment/vfs/crashfs"}
 
 // comparing are packages that start and measure other programs; only they, and tests, may
 // import them, so that nothing of other programs is linked into sluice.

@@ -1,0 +1,103 @@
+package collector
+
+import (
+	"sync/atomic"
+	"time"
+
+	"sluice/schema"
+)
+
+// Classes are the classes of HTTP statuses: index 1 is 1xx, 5 is 5xx, and 0 is lines without
+// a status or with another number.
+const Classes = 6
+
+// Arrivals counts the lines of one host since the process started. Each line is counted once,
+// when its range first gets into the spool: a batch that is sent again, and a range that an
+// earlier process received, are not counted. The exception is a segment whose disk failed:
+// what it did not keep is received, and counted, again.
+type Arrivals struct {
+	Lines       int64 `json:"lines"`
+	Bytes       int64 `json:"bytes"`
+	ParseErrors int64 `json:"parse_errors"`
+	// ByClass are the lines by the class of their status.
+	ByClass [Classes]int64 `json:"by_class"`
+	// AheadSeconds is how far the latest of the newest lines' times was after the time at
+	// which they came; 0: it was not, or no line has a time.
+	AheadSeconds float64 `json:"ahead_seconds,omitempty"`
+	// Unparsed are the logs many of whose lines do not parse.
+	Unparsed []Unparsed `json:"unparsed,omitempty"`
+}
+
+// arrivals is Arrivals while it counts. Several streams of a host count side by side.
+type arrivals struct {
+	lines, bytes, parseErrors atomic.Int64
+	byClass                   [Classes]atomic.Int64
+	ahead                     atomic.Int64 // nanoseconds; of the last cut with dated lines
+	parsing                   parsing
+}
+
+// maxArrivalHosts bounds the hosts that are counted. A receiver knows fewer hosts.
+const maxArrivalHosts = 20_000
+
+// add counts a cut that is in the spool. a is nil for a host beyond the bound.
+func (a *arrivals) add(x *cut) {
+	if a == nil {
+		return
+	}
+	a.lines.Add(x.lines - x.holes)
+	a.bytes.Add(x.Len())
+	a.parseErrors.Add(x.errors)
+	for i, n := range x.byClass {
+		if n > 0 {
+			a.byClass[i].Add(n)
+		}
+	}
+}
+
+// parsed notes how the lines of a cut parsed, which are in data; that begins at offset.
+func (a *arrivals) parsed(now time.Time, path string, x *cut, data []byte, offset int64) {
+	if a == nil {
+		return
+	}
+	if x.last != 0 {
+		a.ahead.Store(max(0, x.last-now.UnixNano()))
+	}
+	a.parsing.note(now, path, x, data, offset)
+}
+
+// countedArrivals returns the counts of all hosts that sent lines since the process started.
+// c.mu is held.
+func (c *Collector) countedArrivals(now time.Time) map[string]Arrivals {
+	counts := make(map[string]Arrivals, len(c.arrivals))
+	for host, a := range c.arrivals {
+		n := Arrivals{Lines: a.lines.Load(), Bytes: a.bytes.Load(), ParseErrors: a.parseErrors.Load(),
+			AheadSeconds: time.Duration(a.ahead.Load()).Seconds(), Unparsed: a.parsing.list(now)}
+		for i := range n.ByClass {
+			n.ByClass[i] = a.byClass[i].Load()
+		}
+		counts[host] = n
+	}
+	return counts
+}
+
+// arrivalsOf returns the counters of a host. c.mu is held.
+func (c *Collector) arrivalsOf(host string) *arrivals {
+	a := c.arrivals[host]
+	if a == nil && len(c.arrivals) < maxArrivalHosts {
+		a = new(arrivals)
+		c.arrivals[host] = a
+	}
+	return a
+}
+
+// classOf returns the class of a record's status, which is field i of it; i is negative where
+// the format has none.
+func classOf(rec *schema.Record, i int) int {
+	if i < 0 || rec.Values[i].State == schema.Null {
+		return 0
+	}
+	if class := rec.Values[i].Num / 100; class > 0 && class < Classes {
+		return int(class)
+	}
+	return 0
+}

@@ -1,0 +1,168 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"sluice/schema"
+	"sluice/table/columnar"
+)
+
+// cut is a run of lines of one batch that belong to one period.
+type cut struct {
+	schema.Range
+	lines, errors int64
+	holes         int64 // of lines: NUL bytes, for which there is no row
+	bad           int64 // where the first line stands that does not parse, if errors > 0
+	badEnd        int64 // lines at the end, in a row, that do not parse
+	first, last   int64 // event times; 0 where none is dated
+	byClass       [Classes]int64
+	period        string
+	zone          int32 // its seconds east of UTC
+}
+
+// parcel is a batch on its way to the table.
+type parcel struct {
+	weight int64 // of it in the queue for the table; 0: it is not in it
+	// columnWeight is what of Columns' room is not handed on with a chunk yet.
+	columnWeight int64
+	wantsRows    bool
+	data         []byte
+	lines        []byte // what is read: data, or the sender's own bytes
+	rows         schema.Rows
+	rec          schema.Record
+	cuts         []cut
+	pieces       []*piece
+	// chunks has the columns of each cut, if they are wanted: spare says of where.
+	chunks []*columnar.Chunk
+	spare  *sync.Pool // of *columnar.Chunk; nil: they are not
+}
+
+func (p *parcel) reset() {
+	p.rows.Reset()
+	clear(p.pieces)
+	for _, chunk := range p.chunks { // of cuts that were not spooled
+		if chunk != nil {
+			p.spare.Put(chunk)
+		}
+	}
+	clear(p.chunks)
+	p.weight, p.columnWeight, p.wantsRows, p.lines, p.cuts, p.pieces = 0, 0, false, nil, p.cuts[:0], p.pieces[:0]
+	p.chunks, p.spare = p.chunks[:0], nil
+}
+
+// chunk returns the one of the current cut, empty at first.
+func (p *parcel) chunk() *columnar.Chunk {
+	for len(p.chunks) <= len(p.cuts) {
+		chunk := p.spare.Get().(*columnar.Chunk)
+		chunk.Reset()
+		p.chunks = append(p.chunks, chunk)
+	}
+	return p.chunks[len(p.cuts)]
+}
+
+// periodLayout, cut to the unit, names periods in segment names.
+const periodLayout = "200601021504"
+
+// period is the time that one segment's lines are of, in the log's zone.
+type period struct {
+	from, to int64 // nanoseconds since 1970
+	zone     int32
+	name     string
+}
+
+// checkEvery is how many bytes are parsed between two looks whether to stop.
+const checkEvery = 4 << 10
+
+// read turns the parcel's lines, which stand at offset of their stream, into cuts
+// by period and, where they are wanted, into rows and columns. It stops early only
+// if ctx is canceled (a deadline bounds waiting only: a batch that parses longer than that
+// would never get on): the regular expression may be a stranger's, and slow.
+func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset int64) error {
+	data := p.lines
+	var run cut
+	for unchecked := 0; len(data) > 0; {
+		if unchecked >= checkEvery {
+			if err := ctx.Err(); errors.Is(err, context.Canceled) {
+				return err
+			}
+			unchecked = 0
+		}
+		line, at, size, ok := schema.CutLine(data)
+		data = data[size:]
+		unchecked += size
+		r.format.Parse(line, &p.rec)
+		if p.wantsRows && ok {
+			r.encoder.Append(&p.rows, offset+int64(at), &p.rec)
+		}
+		if name := r.periodOf(&p.rec, naming); name != run.period {
+			if run.lines > 0 {
+				p.cuts = append(p.cuts, run)
+			}
+			run = cut{Range: schema.Range{Start: offset}, period: name, zone: r.period.zone}
+		}
+		if p.spare != nil {
+			chunk := p.chunk() // also for a hole, which makes no row
+			if ok {
+				r.columns.Append(chunk, offset+int64(at), &p.rec)
+			}
+		}
+		offset += int64(size)
+		run.End = offset
+		run.lines++
+		if !ok {
+			run.holes++
+		} else {
+			run.byClass[classOf(&p.rec, r.status)]++
+			if p.rec.Err.Set() {
+				if run.errors++; run.errors == 1 {
+					run.bad = offset - int64(size)
+				}
+				run.badEnd++
+			} else {
+				run.badEnd = 0
+			}
+		}
+		if p.rec.Dated {
+			run.extend(p.rec.Time)
+		}
+	}
+	if run.lines > 0 {
+		p.cuts = append(p.cuts, run)
+	}
+	return nil
+}
+
+func (x *cut) extend(t int64) {
+	if x.first == 0 || t < x.first {
+		x.first = t
+	}
+	x.last = max(x.last, t)
+}
+
+// periodOf returns the name of a line's period. A line without a time goes where
+// the line before it went.
+func (r *lineReader) periodOf(rec *schema.Record, naming Naming) string {
+	p := &r.period
+	switch {
+	case rec.Dated && (rec.Time < p.from || rec.Time >= p.to || rec.ZoneSeconds != p.zone || p.name == ""):
+		*p = newPeriod(naming, rec.Time, rec.ZoneSeconds)
+	case p.name == "":
+		*p = newPeriod(naming, 0, 0)
+	}
+	return p.name
+}
+
+func newPeriod(naming Naming, nanos int64, zone int32) period {
+	start, end := naming.Period(time.Unix(0, nanos).In(time.FixedZone("", int(zone))))
+	layout := periodLayout
+	switch span := end.Sub(start); {
+	case span > time.Hour:
+		layout = layout[:8]
+	case span == time.Hour:
+		layout = layout[:10]
+	}
+	return period{start.UnixNano(), end.UnixNano(), zone, start.Format(layout)}
+}

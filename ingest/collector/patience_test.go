@@ -1,0 +1,293 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/collector/collectortest"
+	"sluice/ingest/logfile"
+	"sluice/ingest/segment/vfs"
+	"sluice/ingest/segment/vfs/crashfs"
+	"sluice/schema"
+)
+
+// rig is a collector on a disk in memory, with one log of a host.
+type rig struct {
+	fs        *crashfs.FS
+	table     *collectortest.Table
+	archive   *collectortest.Archive
+	columns   *collectortest.Archive
+	cp        *checkpoint.File
+	collector *Collector
+	cfg       Config
+}
+
+func newRig(t *testing.T, change func(*Config)) *rig {
+	t.Helper()
+	r := &rig{fs: crashfs.New(), table: collectortest.NewTable()}
+	r.archive, r.columns = collectortest.NewArchive(nil), collectortest.NewArchive(nil)
+	sinks{r.table, r.archive, r.columns}.use(r.fs, func() error { return nil })
+	if err := vfs.MkdirAll(r.fs, "/data", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if r.cp, err = checkpoint.Open(r.fs, "/data/checkpoint", "c1"); err != nil {
+		t.Fatal(err)
+	}
+	cfg := Config{
+		FS: r.fs, SpoolDir: "/data/spool", Checkpoint: r.cp, Table: r.table, Archive: r.archive, Naming: collectortest.Days{},
+		Columns: r.columns, ColumnNaming: collectortest.Days{}, rowGroupRows: 50, RollBytes: 900, Level: 1, Patient: true, Log: slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	r.cfg = cfg
+	if r.collector, err = New(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// restart ends the collector and starts it again on what is on the disk.
+func (r *rig) restart(t *testing.T) {
+	t.Helper()
+	err := r.collector.Abort()
+	if err == nil {
+		r.cp, err = checkpoint.Open(r.fs, "/data/checkpoint", "c1")
+	}
+	if err == nil {
+		r.cfg.Checkpoint = r.cp
+		r.collector, err = New(t.Context(), r.cfg)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stream enters a log of a host.
+func (r *rig) stream(t *testing.T, host, log string, inode uint64) *checkpoint.Stream {
+	t.Helper()
+	origin := schema.StreamEntry{Stream: schema.Stream{Host: host, Path: "access.log", Format: "common"}}
+	s, err := r.cp.Identify(origin, checkpoint.Log{Path: origin.Path, ID: logfile.ID{Device: 1, Inode: inode}, Start: []byte(log), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(log)), nil }})
+	if err == nil {
+		err = r.cp.Save()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// send offers a log in pieces, each until it is on disk: what a sender does.
+func (r *rig) send(ctx context.Context, s *checkpoint.Stream, log string, random *rand.Rand) error {
+	for position := 0; position < len(log); {
+		end := min(len(log), position+1+random.IntN(900))
+		if i := strings.IndexByte(log[end:], '\n'); i >= 0 {
+			end += i + 1
+		} else {
+			end = len(log)
+		}
+		data := []byte(log[position:end])
+		b := schema.Batch{Stream: &s.Stream, Range: schema.Range{Start: int64(position), End: int64(end)}, Data: data, Lines: logfile.CountLines(data)}
+		err := r.collector.Offer(ctx, s, b)
+		if err == nil {
+			err = r.collector.Sync(ctx, s, b.Range)
+		}
+		switch {
+		case errors.Is(err, ErrBusy):
+			position = int(r.collector.Received(s)) // what the disk did not keep is sent again
+		case err != nil:
+			return err
+		default:
+			position = end
+		}
+	}
+	return nil
+}
+
+// holds fails unless table and archive hold the lines, once, and the spool nothing.
+func (r *rig) holds(t *testing.T, what string, logs ...string) {
+	t.Helper()
+	var want []string
+	for _, log := range logs {
+		want = append(want, strings.Split(strings.TrimSuffix(log, "\n"), "\n")...)
+	}
+	slices.Sort(want)
+	sinks{r.table, r.archive, r.columns}.holds(t, what, want)
+	if left := r.fs.Names(); !slices.Equal(left, []string{"/data/checkpoint"}) {
+		t.Fatalf("%s: files left: %v", what, left)
+	}
+}
+
+// TestADiskThatFailsAndComesBackLosesNothing: three operations in a row fail,
+// wherever that is, and the same collector goes on.
+func TestADiskThatFailsAndComesBackLosesNothing(t *testing.T) {
+	log := collectortest.Log(60)
+	for from := 0; ; from++ {
+		failed := 0
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(1, uint64(from)))
+			r := newRig(t, nil)
+			s := r.stream(t, "web01", log, 2)
+			var mu sync.Mutex
+			count := 0
+			r.fs.Fail = func(crashfs.Op) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if count++; count > from && count <= from+3 {
+					failed++
+					return crashfs.ErrInjected
+				}
+				return nil
+			}
+			what := fmt.Sprintf("operations %d to %d fail", from, from+2)
+			if err := r.send(t.Context(), s, log, random); err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			if err := r.collector.Close(t.Context()); err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			if left := r.collector.State().Troubles; len(left) > 0 {
+				t.Errorf("%s: troubles left: %v", what, left)
+			}
+			// An empty file that could neither be used nor removed is the next life's.
+			r.fs.Fail = nil
+			next, err := New(t.Context(), r.collector.cfg)
+			if err != nil {
+				t.Fatalf("%s: the next life: %v", what, err)
+			}
+			if err := next.Close(t.Context()); err != nil {
+				t.Fatalf("%s: the next life: %v", what, err)
+			}
+			r.holds(t, what, log)
+		})
+		if failed == 0 {
+			t.Logf("%d operations", from)
+			return
+		}
+	}
+}
+
+// TestASlowTableHoldsUpNoSender that the collector may spool ahead for; its rows are
+// read from the segments later.
+func TestASlowTableHoldsUpNoSender(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.SpoolAhead, c.RollBytes = true, 1<<20 })
+	log := collectortest.Log(200_000)
+	s := r.stream(t, "web01", log, 2)
+	release := r.table.Hang()
+	if err := r.send(t.Context(), s, log, rand.New(rand.NewPCG(1, 1))); err != nil {
+		t.Fatal(err)
+	}
+	if lag := r.collector.State().UntabledBytes; lag < int64(len(log))/2 {
+		t.Errorf("%d of %d bytes wait for a table that takes none", lag, len(log))
+	}
+	release()
+	if err := r.collector.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.holds(t, "the table was slow", log)
+}
+
+// TestAFullSpoolSaysBusy, and goes on when the archive does; nothing is dropped.
+func TestAFullSpoolSaysBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(c *Config) { c.SpoolMaxBytes = 4000 })
+		log := collectortest.Log(2000)
+		s := r.stream(t, "web01", log, 2)
+		down := errors.New("the archive is away")
+		var mu sync.Mutex
+		r.archive.Fail = func() error { mu.Lock(); defer mu.Unlock(); return down }
+		var sending errgroup.Group
+		sending.Go(func() error { return r.send(t.Context(), s, log, rand.New(rand.NewPCG(1, 1))) })
+		synctest.Wait()
+		state := r.collector.State()
+		if state.SpoolBytes < 4000 || state.SpoolBytes > 8000 || len(state.Troubles) == 0 || !strings.Contains(state.Troubles[0].Error, down.Error()) {
+			t.Errorf("%+v: want a full spool, and why", state)
+		}
+		data := []byte("bad line\n")
+		err := r.collector.Append(t.Context(), s, schema.Batch{Stream: &s.Stream, Range: schema.Range{Start: 1 << 30, End: 1<<30 + 9}, Data: data, Lines: 1})
+		if !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), "--spool-max") {
+			t.Errorf("append to a full spool: %v", err)
+		}
+		mu.Lock()
+		down = nil
+		mu.Unlock()
+		if err := sending.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.collector.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.holds(t, "the archive was away", log)
+	})
+}
+
+// TestManySendersShareACollector, each host's lines in its own files.
+func TestManySendersShareACollector(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.SpoolAhead, c.RollBytes, c.Uploads = true, 10_000, 3 })
+	var logs []string
+	var sending errgroup.Group
+	for host := range 20 {
+		log := strings.ReplaceAll(collectortest.Log(500), "GET /", fmt.Sprintf("GET /h%d/", host))
+		log = strings.ReplaceAll(log, "bad line", fmt.Sprintf("bad line of %d", host))
+		logs = append(logs, log)
+		s := r.stream(t, fmt.Sprintf("web%02d", host), log, uint64(host))
+		sending.Go(func() error { return r.send(t.Context(), s, log, rand.New(rand.NewPCG(1, uint64(host)))) })
+	}
+	if err := sending.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.collector.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.holds(t, "twenty hosts", logs...)
+	for name, b := range r.archive.Files {
+		if host := filepath.Base(filepath.Dir(name)); !strings.HasPrefix(host, "web") || len(b) == 0 {
+			t.Errorf("archived %s, %d bytes", name, len(b))
+		}
+	}
+}
+
+// TestWhatASenderClaimsIsStoredElsewhere: a collector that knows nothing of a stream
+// goes on from there.
+func TestWhatASenderClaimsIsStoredElsewhere(t *testing.T) {
+	r := newRig(t, nil)
+	s := r.stream(t, "web01", "bad line\n", 2)
+	if got := r.collector.Position(s, 1000); got != (Position{1000, 1000}) {
+		t.Fatalf("position %+v, want 1000", got)
+	}
+	data := []byte("bad new line\n")
+	b := schema.Batch{Stream: &s.Stream, Range: schema.Range{Start: 1000, End: 1013}, Data: data, Lines: 1}
+	if got := r.collector.Position(s, 0); got != (Position{}) {
+		t.Fatalf("another is told %+v of what one claimed", got)
+	}
+	if err := r.collector.Receive(t.Context(), s, b, 1000, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.collector.Sync(t.Context(), s, b.Range); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.collector.Position(s, 1000); got != (Position{1013, 1000}) {
+		t.Errorf("position %+v after a batch that is on disk", got)
+	}
+	if err := r.collector.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.holds(t, "claimed", "bad new line\n")
+	if s.Stored != 1013 {
+		t.Errorf("stored is %d, want 1013", s.Stored)
+	}
+}

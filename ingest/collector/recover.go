@@ -1,0 +1,210 @@
+package collector
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment"
+	"sluice/schema"
+)
+
+// recover takes up the segments of an earlier life: each is made whole and
+// sealed, and its pieces are received; those that are not stored are to be
+// written to the table again. Nobody else is at work yet.
+func (c *Collector) recover() (cutBytes int64, err error) {
+	hosts, err := c.cfg.FS.ReadDir(c.cfg.SpoolDir)
+	if err != nil {
+		return 0, err
+	}
+	for _, host := range hosts {
+		dir := filepath.Join(c.cfg.SpoolDir, host)
+		if info, err := c.cfg.FS.Stat(dir); err == nil && !info.IsDir() {
+			c.cfg.Log.Warn("file in the spool is not a segment, ignored", "path", dir)
+			continue
+		}
+		names, err := c.cfg.FS.ReadDir(dir)
+		if err != nil {
+			return cutBytes, err
+		}
+		for _, name := range names {
+			n, err := c.recoverFile(host + "/" + name)
+			cutBytes += n
+			if err != nil {
+				return cutBytes, err
+			}
+		}
+	}
+	return cutBytes, nil
+}
+
+// recoverFile takes up one segment.
+func (c *Collector) recoverFile(file string) (cutBytes int64, err error) {
+	path := filepath.Join(c.cfg.SpoolDir, filepath.FromSlash(file))
+	if strings.HasSuffix(file, columnsSuffix) { // it is made again from the segment
+		return 0, c.cfg.FS.Remove(path)
+	}
+	bare, stored := strings.CutSuffix(file, segment.StoredSuffix)
+	name, open, err := segment.ParseName(bare)
+	if err == nil && open && stored {
+		err = errors.New("an open segment cannot be stored")
+	}
+	if err != nil {
+		// A file that is not ours must not keep the lines of every host waiting.
+		c.cfg.Log.Warn("file in the spool is not a segment, ignored", "path", path, "err", err)
+		return 0, nil
+	}
+	if open {
+		found, err := segment.Recover(c.cfg.FS, path, segment.RecoverOptions{})
+		if err != nil || found.Removed {
+			return found.CutBytes, err
+		}
+		cutBytes = found.CutBytes
+		if path, err = segment.Seal(c.cfg.FS, path); err != nil {
+			return cutBytes, err
+		}
+	}
+	c.cfg.Checkpoint.UseSeq(name.Seq)
+	sp := &spooled{name: name, path: path, stored: stored, sealedAt: c.cfg.Now(), pause: newBackoff(), columnPause: newBackoff()}
+	c.spool.held = append(c.spool.held, sp)
+	if err := c.takePieces(sp); err != nil {
+		return cutBytes, err
+	}
+	// A checkpoint that was put back from a copy may know less than the file's name says.
+	if sp.stored = stored && sp.untabled == 0; sp.stored {
+		sp.archived, sp.storedAt = true, c.cfg.Now()
+	} else {
+		c.spool.due = append(c.spool.due, sp)
+	}
+	return cutBytes, nil
+}
+
+// takePieces reads what a sealed segment holds.
+func (c *Collector) takePieces(sp *spooled) (err error) {
+	f, err := c.cfg.FS.OpenFile(sp.path, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	sp.bytes = info.Size()
+	c.spool.grow(sp, sp.bytes, 0)
+	r := segment.NewReader(f, info.Size())
+	last := map[*streamState]segment.Member{}
+	for {
+		m, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			err = c.takeLabels(sp, r, m)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", sp.path, err)
+		}
+		if sp.stored && c.cfg.Checkpoint.Stream(m.Stream) == nil {
+			continue // a log that is gone, and forgotten since
+		}
+		st, err := c.takePiece(sp, r, m)
+		if err != nil {
+			return err
+		}
+		if m.Range.End > last[st].Range.End {
+			last[st] = m
+		}
+	}
+	for st, m := range last {
+		if err := c.rememberTail(st, r, m); err != nil {
+			return fmt.Errorf("%s: %w", sp.path, err)
+		}
+	}
+	return nil
+}
+
+// takeLabels reads the labels that a segment's lines have in common from its first member. A
+// segment of other ones was begun with another archive pattern; it can go to one directory only.
+func (c *Collector) takeLabels(sp *spooled, r *segment.Reader, m segment.Member) error {
+	group := c.cfg.Naming.Group(sp.labels)
+	if group == "" || m.EntryBytes == 0 {
+		return nil
+	}
+	e, err := r.Entry()
+	if err != nil {
+		return err
+	}
+	if m.Offset == 0 {
+		sp.labels = e.Labels
+	} else if other := c.cfg.Naming.Group(e.Labels); other != group {
+		c.cfg.Log.Warn("recovered segment has lines of several label sets, archived by the first", "segment", sp.name, "stream", m.Stream, "labels", other, "archived_by", group)
+	}
+	return nil
+}
+
+// trackedOf is the stream that a member is of. One that another host named is not saved
+// before its lines are spooled: the segment says what it is.
+func (c *Collector) trackedOf(sp *spooled, r *segment.Reader, m segment.Member) (*checkpoint.Stream, error) {
+	if tracked := c.cfg.Checkpoint.Stream(m.Stream); tracked != nil {
+		return tracked, nil
+	}
+	if m.EntryBytes == 0 || !c.cfg.DeclareFound || !c.cfg.Checkpoint.Found() {
+		return nil, fmt.Errorf("%s holds stream %s, which the checkpoint does not know: %w", sp.path, m.Stream, checkpoint.ErrDamaged)
+	}
+	entry, err := r.Entry()
+	if err != nil {
+		return nil, err
+	}
+	return c.cfg.Checkpoint.Restore(entry), nil
+}
+
+func (c *Collector) takePiece(sp *spooled, r *segment.Reader, m segment.Member) (*streamState, error) {
+	tracked, err := c.trackedOf(sp, r, m)
+	if err != nil {
+		return nil, err
+	}
+	st := c.streamOf(tracked)
+	if _, _, err := c.prepare(st, &st.again); err != nil {
+		return nil, err
+	}
+	p := &piece{stream: st, Range: m.Range, lines: int64(m.Lines), in: sp, member: m, earlier: true, at: c.cfg.Now()}
+	sp.pieces = append(sp.pieces, p)
+	c.spool.grow(sp, 0, 1)
+	st.held++
+	if sp.stored && tracked.Sparse && m.Range.End <= c.cfg.Checkpoint.Stored(tracked) {
+		// It is here to be compared with; the checkpoint does not say of each line.
+		for _, set := range []*schema.RangeSet{&st.received, &st.synced, &st.stored} {
+			set.Add(m.Range)
+		}
+	}
+	if len(st.stored.Missing(m.Range)) == 0 {
+		p.tabled = true
+		return st, nil
+	}
+	sp.untabled++
+	c.backlog.add(p)
+	st.received.Add(m.Range)
+	st.synced.Add(m.Range)
+	return st, nil
+}
+
+// rememberTail notes the stream's last bytes: what the last life noted may not
+// have been saved. Without it a copy of the log could not be told from another
+// log, and would be stored twice.
+func (c *Collector) rememberTail(st *streamState, r *segment.Reader, m segment.Member) error {
+	t := st.tracked
+	if m.Range.End <= t.TailAt {
+		return nil
+	}
+	r.At(m)
+	data, err := r.Data()
+	if err == nil {
+		c.cfg.Checkpoint.Remember(t, data, m.Range.End)
+	}
+	return err
+}
