@@ -57,7 +57,7 @@ func (s shut) Store(ctx context.Context, path, name string) error {
 	return s.Archive.Store(ctx, path, name)
 }
 
-// collector runs beside the test.
+// runningCollector is a collector that runs beside the test.
 type runningCollector struct {
 	dir, address string
 	receiver     *Receiver
