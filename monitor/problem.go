@@ -121,7 +121,7 @@ var Kinds = []KindOfProblem{
 	{ClockOff, Warn, "a clock differs by 30 s or more"},
 	{FutureLines, Warn, "lines have times in the future"},
 	{Restarts, Warn, "the agent restarted more than 3 times in 10 minutes"},
-	{UnreadLog, Warn, "its agent warns of logs that nobody reads, or the like"},
+	{UnreadLog, Warn, "its agent has warnings, for example a log that no source reads"},
 	{Traffic, Warn, "far fewer lines than its share of the traffic"},
 	{SharedName, Warn, "agents at two addresses use its name"},
 	{Noted, Warn, "another warning, which its text describes"},
