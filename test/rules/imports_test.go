@@ -9,9 +9,8 @@ import (
 
 const module = "sluice/"
 
-// edges is which package may import which of ours. It is the drawing in
-// ARCHITECTURE.md as data: schema ← parse ← ingest ← cmd, schema ← hbase,
-// schema ← archive. A new package gets a row; a new edge is a decision.
+// edges is which package may import which of ours; docs/packages.svg is drawn from it. A new
+// package gets a row; a new edge is a decision.
 var edges = []struct{ pkg, imports, testImports string }{
 	{"schema", "", "parse"},
 	{"parse", "schema", ""},
