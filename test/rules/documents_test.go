@@ -14,7 +14,7 @@ import (
 const maxDocumentLine = 100
 
 // unrevised are the documents that are not yet written by these rules. The list only shrinks.
-var unrevised = []string{"CHANGELOG.md", "docs/benchmarks.md", "docs/configuration.md"}
+var unrevised = []string{"CHANGELOG.md", "docs/configuration.md"}
 
 // documentWords are words that a document does not use, beside those of [literary].
 var documentWords = regexp.MustCompile(`(?i)\b(dear|anybody|is seen to|tells? of|says of|to and fro|mend(ed|s)?)\b`)
