@@ -10,19 +10,19 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Decoder reads columns of files. Its buffers are used again by the next call, so there is
-// one for each goroutine.
+// Decoder decodes columns of files. The next call reuses its buffers, so a Decoder is not safe for
+// concurrent use: make one for each goroutine.
 type Decoder struct {
 	zstd  *zstd.Decoder
-	raw   []byte // of the file: data pages
-	dict  []byte // and a dictionary
-	page  []byte // unpacked
+	raw   []byte // compressed data pages
+	dict  []byte // compressed dictionary page
+	page  []byte // decompressed page
 	codes []int32
-	ints  []int64 // a dictionary
+	ints  []int64 // dictionary of a column of numbers
 	valid []uint64
 }
 
-// NewDecoder makes a decoder.
+// NewDecoder returns a decoder. The caller must call Close.
 func NewDecoder() (*Decoder, error) {
 	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxMemory(maxPageBytes), zstd.WithDecodeAllCapLimit(true))
@@ -32,10 +32,10 @@ func NewDecoder() (*Decoder, error) {
 	return &Decoder{zstd: z}, nil
 }
 
-// Close lets go of the decoder's memory.
+// Close releases the decoder's memory.
 func (d *Decoder) Close() { d.zstd.Close() }
 
-// header is a page's header.
+// header is a page header.
 type header struct {
 	kind, raw, stored int
 	crc               uint32
@@ -43,7 +43,7 @@ type header struct {
 	values, encoding  int
 }
 
-// readHeader reads the header that b begins with, and returns what follows it.
+// readHeader reads the header at the start of b, and returns the bytes after it.
 func readHeader(b []byte) (h header, rest []byte, err error) {
 	t := &thriftReader{b: b}
 	h.kind = -1
@@ -79,13 +79,13 @@ func readHeader(b []byte) (h header, rest []byte, err error) {
 	case h.kind != pageData && h.kind != pageDictionary:
 		return h, nil, badf("a page of kind %d", h.kind)
 	case h.stored < 0 || h.stored > len(rest) || h.raw < 0 || h.raw > maxPageBytes || h.values < 0:
-		return h, nil, badf("a page of %d bytes in %d, where %d are", h.raw, h.stored, len(rest))
+		return h, nil, badf("a page of %d bytes stored in %d, of which %d exist", h.raw, h.stored, len(rest))
 	}
 	return h, rest, nil
 }
 
-// unpacked returns the bytes of the page with that header, which are in stored, unpacked
-// into buf, which grows, if they are packed.
+// unpacked returns the content of the page with header h in stored: stored itself if the page is
+// not compressed, else buf, which grows as needed.
 func (d *Decoder) unpacked(h header, stored []byte, codec int, buf *[]byte) ([]byte, error) {
 	stored = stored[:h.stored]
 	if h.hasCRC && crc32.ChecksumIEEE(stored) != h.crc {
@@ -93,25 +93,25 @@ func (d *Decoder) unpacked(h header, stored []byte, codec int, buf *[]byte) ([]b
 	}
 	if codec == codecNone {
 		if h.raw != h.stored {
-			return nil, badf("a page of %d bytes in %d, uncompressed", h.raw, h.stored)
+			return nil, badf("an uncompressed page of %d bytes stored in %d", h.raw, h.stored)
 		}
 		return stored, nil
 	}
 	*buf = sized(*buf, h.raw)
 	page, err := d.zstd.DecodeAll(stored, (*buf)[:0:h.raw])
 	if err != nil || len(page) != h.raw {
-		return nil, badf("a page cannot be unpacked to its %d bytes", h.raw)
+		return nil, badf("a page cannot be decompressed to its %d bytes", h.raw)
 	}
 	return page, nil
 }
 
-// span is consecutive data pages of a chunk and the rows that they have.
+// span is consecutive data pages of a chunk and the rows that they contain.
 type span struct {
-	bytes    []byte // from the first page on
+	bytes    []byte // from the first page to the end
 	firstRow int
 }
 
-// pagesOf reads the pages of a chunk that have the rows [from, to).
+// pagesOf reads the dictionary page and the data pages of a chunk that contain the rows [from, to).
 func (d *Decoder) pagesOf(f *File, g *Group, c *Chunk, from, to int) (dictionary []byte, s span, err error) {
 	if from < 0 || to > int(g.Rows) || from >= to {
 		return nil, s, badf("no rows %d to %d in a row group of %d", from, to, g.Rows)
@@ -145,7 +145,7 @@ func (d *Decoder) pagesOf(f *File, g *Group, c *Chunk, from, to int) (dictionary
 	return dictionary, span{b, int(pages[first].firstRow)}, err
 }
 
-// offsetIndex reads where the pages of a chunk are.
+// offsetIndex reads the positions of a chunk's pages.
 func (f *File) offsetIndex(g *Group, c *Chunk) ([]page, error) {
 	var buf []byte
 	b, err := f.bytes(c.indexAt, int64(c.indexBytes), &buf)
@@ -194,8 +194,8 @@ func readLocation(t *thriftReader, kind byte) (p page) {
 	return p
 }
 
-// next unpacks the next data page of a span and takes its levels off. present is how many
-// of its rows have a value; valid is nil if all have, else d.valid.
+// next decompresses the next data page of a span and removes its levels. present is the number of
+// its rows that are not null; valid is nil if no row is null, else d.valid.
 func (d *Decoder) next(s *span, c *Chunk, optional bool, buf *[]byte) (h header, values []byte, present int, valid []uint64, err error) {
 	h, rest, err := readHeader(s.bytes)
 	if err != nil {
@@ -219,7 +219,7 @@ func (d *Decoder) next(s *span, c *Chunk, optional bool, buf *[]byte) (h header,
 	return h, values[4+n:], present, valid, err
 }
 
-// levels reads which rows have a value.
+// levels decodes the definition levels: which rows are not null.
 func (d *Decoder) levels(src []byte, rows int) (present int, valid []uint64, err error) {
 	if head, size := binary.Uvarint(src); size > 0 && head&1 == 0 && head>>1 >= uint64(rows) && len(src) > size && src[size] == 1 {
 		return rows, nil, nil
@@ -235,11 +235,11 @@ func (d *Decoder) levels(src []byte, rows int) (present int, valid []uint64, err
 	return present, d.valid, nil
 }
 
-// levelBits reads levels into d.valid, which is clear.
+// levelBits decodes levels into d.valid, which must be all zero.
 func (d *Decoder) levelBits(src []byte, rows int) error {
 	groups := (rows + 7) / 8
 	if head, size := binary.Uvarint(src); size > 0 && head == uint64(groups)<<1|1 && len(src) >= size+groups {
-		for i, b := range src[size : size+groups] { // as we write them: all of the page in one run
+		for i, b := range src[size : size+groups] { // as the Writer writes them: one run for the whole page
 			d.valid[i>>3] |= uint64(b) << (i & 7 * 8)
 		}
 		if rest := rows & 63; rest > 0 {
@@ -257,12 +257,13 @@ func (d *Decoder) levelBits(src []byte, rows int) error {
 	return nil
 }
 
-// extended returns b with n elements, of which those that b has not are to be set.
+// extended returns b with length n, at least its own; the caller must set the new ones.
 func extended[T any](b []T, n int) []T {
 	return slices.Grow(b, max(0, n-len(b)))[:n]
 }
 
-// sized returns a slice of n to be set, b's own array where that is long enough.
+// sized returns a slice of length n with arbitrary content; it reuses b's array if that is large
+// enough.
 func sized[T any](b []T, n int) []T {
 	if cap(b) < n {
 		return make([]T, n)

@@ -6,16 +6,16 @@ import (
 	"math/bits"
 )
 
-// DELTA_BINARY_PACKED: blocks of 128 differences in four miniblocks, each with its own
-// number of bits above the block's smallest difference.
+// The parameters of DELTA_BINARY_PACKED: blocks of 128 differences in four miniblocks; each
+// miniblock has its own bit width for the differences minus the block's smallest one.
 const (
 	deltaBlock    = 128
 	deltaMinis    = 4
 	deltaMini     = deltaBlock / deltaMinis
-	maxDeltaBlock = 1 << 16 // of another writer
+	maxDeltaBlock = 1 << 16 // limit for files of other writers
 )
 
-// appendDelta appends values.
+// appendDelta appends values, encoded.
 func appendDelta(dst []byte, values []int64) []byte {
 	dst = binary.AppendUvarint(dst, deltaBlock)
 	dst = binary.AppendUvarint(dst, deltaMinis)
@@ -30,7 +30,7 @@ func appendDelta(dst []byte, values []int64) []byte {
 		n := min(len(rest), deltaBlock)
 		least := int64(math.MaxInt64)
 		for i, v := range rest[:n] {
-			d := v - previous // it may overflow, and the reader's sum too
+			d := v - previous // may overflow; the sum in the reader overflows in the same way
 			deltas[i], previous = d, v
 			least = min(least, d)
 		}
@@ -75,9 +75,9 @@ func appendDeltaBlock(dst []byte, deltas []int64, least int64) []byte {
 	return dst
 }
 
-// decodeDelta reads len(dst) values.
+// decodeDelta decodes len(dst) values.
 func decodeDelta(dst []int64, src []byte) error {
-	var head [4]uint64 // block, miniblocks, values, the first value zigzag
+	var head [4]uint64 // block size, miniblocks, number of values, first value in zigzag encoding
 	for i := range head {
 		n, size := binary.Uvarint(src)
 		if size <= 0 {
@@ -98,7 +98,7 @@ func decodeDelta(dst []int64, src []byte) error {
 	for rest := dst[1:]; len(rest) > 0; {
 		least, size := binary.Varint(src)
 		if size <= 0 || len(src)-size < int(minis) {
-			return badf("a block of differences that is not whole")
+			return badf("a truncated block of differences")
 		}
 		widths := src[size : size+int(minis)]
 		src = src[size+int(minis):]
@@ -109,7 +109,7 @@ func decodeDelta(dst []int64, src []byte) error {
 			width, n := uint(w), min(mini, len(rest))
 			need := mini * int(width) / 8
 			if width > 64 || len(src) < need {
-				return badf("a block of differences that is not whole")
+				return badf("a truncated block of differences")
 			}
 			previous = undelta(rest[:n], src, need, width, least, previous)
 			rest, src = rest[n:], src[need:]
@@ -118,7 +118,8 @@ func decodeDelta(dst []int64, src []byte) error {
 	return nil
 }
 
-// undelta reads packed differences, which are the first need bytes of src, and sums them up.
+// undelta unpacks differences, which are the first need bytes of src, and adds them up from
+// previous.
 func undelta(dst []int64, src []byte, need int, width uint, least, previous int64) int64 {
 	if width == 0 {
 		for i := range dst {
@@ -129,7 +130,7 @@ func undelta(dst []int64, src []byte, need int, width uint, least, previous int6
 	}
 	mask := ^uint64(0) >> (64 - width)
 	bit := uint(0)
-	if width <= 57 && len(src) >= need+8 { // words that end behind the last one can be read
+	if width <= 57 && len(src) >= need+8 { // 8 bytes can be loaded without reading beyond src
 		for i := range dst {
 			previous += least + int64(binary.LittleEndian.Uint64(src[bit>>3:])>>(bit&7)&mask)
 			dst[i] = previous
@@ -156,7 +157,7 @@ func undelta(dst []int64, src []byte, need int, width uint, least, previous int6
 	return previous
 }
 
-// lastBits is the word that begins at a bit near the end of src.
+// lastBits returns the 64 bits from a bit position near the end of src, with zeros after the end.
 func lastBits(src []byte, bit uint) uint64 {
 	var tail [16]byte
 	copy(tail[:], src[bit>>3:])

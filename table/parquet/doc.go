@@ -1,6 +1,8 @@
-// Package parquet writes and reads the subset of the Parquet format that this project
-// uses: flat columns, optional or required, dictionaries, zstd. It knows nothing of logs.
+// Package parquet writes and reads the subset of the Parquet format that this project uses: flat
+// columns, optional or required, dictionaries, zstd. It does not depend on what the columns mean.
 //
-// A reader believes nothing that a file says: lengths are checked against the file's size,
-// and memory is bounded.
+// Use a Writer to write a file, OpenFile and a Decoder to read one.
+//
+// Files are untrusted input: each length is checked against the size of the file, and memory is
+// bounded.
 package parquet

@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// createdBy names the writer as the format wants it: readers look for known faults of it.
+// createdBy names the writer in the form that the format prescribes; readers use it to work around
+// known bugs of writers.
 const createdBy = "sluice version 1.0.0 (build 1)"
 
-// writeIndexes writes the column indexes of all chunks that have bounds, and then the
-// offset indexes.
+// writeIndexes writes the column indexes of all chunks that have bounds, then the offset indexes.
 func (w *Writer) writeIndexes() {
 	for g := range w.groups {
 		for i := range w.groups[g].Chunks {
@@ -85,7 +85,7 @@ func offsetIndex(c *Chunk) []byte {
 func (w *Writer) footer(metadata map[string]string, sorting []Sorting) []byte {
 	var h thriftWriter
 	h.element()
-	h.i32(1, 2) // the format's version
+	h.i32(1, 2) // version of the format
 	h.list(2, thriftStruct, len(w.columns)+1)
 	h.element()
 	h.string(4, "schema")
@@ -107,7 +107,7 @@ func (w *Writer) footer(metadata map[string]string, sorting []Sorting) []byte {
 		h.end()
 	}
 	h.string(6, createdBy)
-	h.list(7, thriftStruct, len(w.columns)) // each column's order is that of its type
+	h.list(7, thriftStruct, len(w.columns)) // TypeDefinedOrder for each column
 	for range w.columns {
 		h.element()
 		h.begin(1)
@@ -129,7 +129,7 @@ func writeSchema(h *thriftWriter, c Column) {
 	h.string(4, c.Name)
 	switch c.Logical {
 	case String:
-		h.i32(6, 0) // UTF8, for readers older than logical types
+		h.i32(6, 0) // UTF8, for readers that do not support logical types
 		h.begin(10)
 		h.begin(1)
 		h.end()
@@ -137,7 +137,7 @@ func writeSchema(h *thriftWriter, c Column) {
 	case TimestampNanos:
 		h.begin(10)
 		h.begin(8)
-		h.boolean(1, true) // UTC
+		h.boolean(1, true) // adjusted to UTC
 		h.begin(2)
 		h.begin(3) // nanoseconds
 		h.end()
@@ -231,11 +231,11 @@ func writeChunk(h *thriftWriter, c *Chunk, column Column) {
 	h.end()
 }
 
-// footerOf is where the footer of a file is, by the file's last eight bytes.
+// footerOf returns position and length of the footer, read from the last eight bytes of a file.
 func footerOf(end []byte, size int64) (at int64, bytes int, err error) {
 	n := int64(binary.LittleEndian.Uint32(end))
 	if string(end[4:]) != magic || n == 0 || n > maxFooterBytes || n > size-int64(len(magic)+8) {
-		return 0, 0, badf("it does not end with a footer")
+		return 0, 0, badf("file does not end with a footer")
 	}
 	return size - 8 - n, int(n), nil
 }

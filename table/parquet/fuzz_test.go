@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// readAll reads every column of a file in whole and in part, and its page index. What is
-// wrong with a file is an ErrFormat.
+// readAll reads every column of a file, whole and in part, and its page index. Each error must be
+// an ErrFormat.
 func readAll(t *testing.T, file []byte) {
 	f, err := OpenFile(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
@@ -58,7 +58,7 @@ func checkTexts(t *testing.T, texts *Texts, rows int) {
 	}
 }
 
-// FuzzFile reads files that were damaged: no panic, and no error but ErrFormat.
+// FuzzFile reads damaged files: no panic, and no error but ErrFormat.
 func FuzzFile(f *testing.F) {
 	for seed := range uint64(6) {
 		rng := rand.New(rand.NewPCG(seed, 2))
@@ -74,7 +74,7 @@ func FuzzFile(f *testing.F) {
 	f.Fuzz(readAll)
 }
 
-// TestDamagedFilesAreErrors damages files in many places, a byte or a run at a time.
+// TestDamagedFilesAreErrors damages files at random positions, one byte or several at a time.
 func TestDamagedFilesAreErrors(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	for range 10 {
@@ -88,7 +88,7 @@ func TestDamagedFilesAreErrors(t *testing.T) {
 		for range 300 {
 			damaged := slices.Clone(file)
 			at := rng.IntN(len(damaged))
-			if rng.IntN(2) == 0 { // near the end, where footer and indexes are
+			if rng.IntN(2) == 0 { // near the end, where the footer and the indexes are
 				at = len(damaged) - 1 - rng.IntN(min(len(damaged), 600))
 			}
 			switch rng.IntN(3) {
@@ -104,7 +104,7 @@ func TestDamagedFilesAreErrors(t *testing.T) {
 	}
 }
 
-// FuzzPages decodes pages of hostile bytes.
+// FuzzPages decodes arbitrary bytes as pages.
 func FuzzPages(f *testing.F) {
 	f.Add(appendHybrid(nil, []int32{1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3}, 3), uint8(3), uint16(20))
 	f.Add(appendDelta(nil, []int64{1, 5, 3, -7, 1 << 60, 0}), uint8(8), uint16(6))
@@ -119,7 +119,7 @@ func FuzzPages(f *testing.F) {
 		if _, err := plainTexts(nil, src, int(n)); err != nil && !errors.Is(err, ErrFormat) {
 			t.Fatal(err)
 		}
-		// What the bytes are as values comes back from what is written of them.
+		// Encode the bytes as values; decoding must return the same values.
 		width = width%31 + 1
 		for i := range codes {
 			codes[i] = int32(uint32(codes[i]) & (1<<width - 1))
@@ -135,7 +135,7 @@ func FuzzPages(f *testing.F) {
 	})
 }
 
-// TestStatisticsBoundTheValues: of row groups and of pages.
+// TestStatisticsBoundTheValues checks the statistics of row groups and of pages.
 func TestStatisticsBoundTheValues(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	for range 40 {
@@ -197,7 +197,8 @@ func checkPages(t *testing.T, f *File, g, column int, want group) {
 	}
 }
 
-// TestReadingAllocatesNothingARow: what a read allocates does not grow with the rows.
+// TestReadingAllocatesNothingARow checks that the allocations of a read do not grow with the number
+// of rows.
 func TestReadingAllocatesNothingARow(t *testing.T) {
 	const rows = 3 * pageRows
 	tab := table{columns: []Column{{Name: "t", Type: ByteArray, Optional: true}, {Name: "n", Type: Int64, Optional: true}, {Name: "p", Type: ByteArray}}}
@@ -228,7 +229,7 @@ func TestReadingAllocatesNothingARow(t *testing.T) {
 			}
 		}
 	})
-	if allocated > 100 { // some for each page's header
+	if allocated > 100 { // a few for each page header
 		t.Errorf("%v allocations for %d rows", allocated, rows)
 	}
 }

@@ -5,16 +5,15 @@ import (
 	"math/bits"
 )
 
-// The hybrid of run lengths and packed bits, in which dictionary indices and definition
-// levels stand: runs of (count<<1, value) and of (groups of eight<<1 | 1, packed bits).
+// The RLE/bit-packing hybrid encoding of dictionary indices and definition levels. It is a sequence
+// of runs: (count<<1, value) or (groups of eight<<1 | 1, packed bits).
 
-// widthOf is how many bits the largest of n indices takes, one or more: some readers do
-// not take zero.
+// widthOf returns the bit width of indices below n, at least 1, because some readers reject 0.
 func widthOf(n int) uint { return max(1, uint(bits.Len(uint(max(n, 1)-1)))) }
 
-// appendHybrid appends values of so many bits. values must not be negative.
+// appendHybrid appends values, encoded with the given bit width. They must not be negative.
 func appendHybrid(dst []byte, values []int32, width uint) []byte {
-	literal := 0 // where the values begin that are not written yet
+	literal := 0 // index of the first value that is not yet written
 	for i := 0; i+8 <= len(values); {
 		run := runOf(values[i:])
 		if run < 16 {
@@ -32,7 +31,7 @@ func appendHybrid(dst []byte, values []int32, width uint) []byte {
 	return appendPacked(dst, values[literal:], width)
 }
 
-// runOf returns how many values are equal to the first one.
+// runOf returns the number of leading values that are equal.
 func runOf(values []int32) int {
 	first := values[0]
 	for i, v := range values {
@@ -43,9 +42,9 @@ func runOf(values []int32) int {
 	return len(values)
 }
 
-// appendPacked appends a run of packed bits, filled up with zeros to a multiple of eight
-// values. That is allowed at the end of a page only; in front of a run of equal values the
-// number of values is a multiple of eight.
+// appendPacked appends a bit-packed run, padded with zeros to a multiple of eight values. Padding
+// is allowed only at the end of a page; a run before a repeated value has a multiple of eight
+// values.
 func appendPacked(dst []byte, values []int32, width uint) []byte {
 	if len(values) == 0 {
 		return dst
@@ -68,7 +67,7 @@ func appendPacked(dst []byte, values []int32, width uint) []byte {
 	return dst
 }
 
-// decodeHybrid reads len(dst) values of so many bits and returns what follows them.
+// decodeHybrid decodes len(dst) values of the given bit width.
 func decodeHybrid(dst []int32, src []byte, width uint) error {
 	if width > 32 {
 		return badf("indices of %d bits", width)
@@ -77,13 +76,13 @@ func decodeHybrid(dst []int32, src []byte, width uint) error {
 	for len(dst) > 0 {
 		head, size := binary.Uvarint(src)
 		if size <= 0 {
-			return badf("a page with fewer values than it says")
+			return badf("a page with fewer values than its header states")
 		}
 		src = src[size:]
 		if head&1 == 0 {
 			n := head >> 1
 			if n == 0 || len(src) < valueBytes {
-				return badf("a run that is not whole")
+				return badf("a truncated run")
 			}
 			var value uint32
 			for i := range valueBytes {
@@ -99,7 +98,7 @@ func decodeHybrid(dst []int32, src []byte, width uint) error {
 		}
 		groups := head >> 1
 		if groups == 0 {
-			return badf("a run that is not whole")
+			return badf("a truncated run")
 		}
 		n := len(dst)
 		if groups <= uint64(n)/8 {
@@ -107,7 +106,7 @@ func decodeHybrid(dst []int32, src []byte, width uint) error {
 		}
 		need := (n*int(width) + 7) / 8
 		if len(src) < need {
-			return badf("a run that is not whole")
+			return badf("a truncated run")
 		}
 		unpack(dst[:n], src, width)
 		dst = dst[n:]
@@ -116,9 +115,9 @@ func decodeHybrid(dst []int32, src []byte, width uint) error {
 	return nil
 }
 
-// unpack reads packed bits; src has enough of them. Eight values are width bytes, so they
-// are taken from words of src, as many at once as fit: a loop that goes from value to value
-// takes three times as long.
+// unpack decodes bit-packed values; src must be long enough. Eight values are width bytes, so as
+// many values as possible are taken from each 64-bit word. A loop over single values takes three
+// times as long.
 func unpack(dst []int32, src []byte, width uint) {
 	done := 0
 	switch {

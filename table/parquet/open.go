@@ -8,31 +8,34 @@ import (
 )
 
 const (
-	// maxFooterBytes, maxColumns and maxGroupRows bound what a file can make a reader hold.
+	// maxFooterBytes, maxColumns and maxGroupRows limit the memory that a file can make a reader
+	// allocate.
 	maxFooterBytes = 16 << 20
 	maxColumns     = 4096
 	maxGroupRows   = 1 << 20
-	maxPageBytes   = 1 << 27 // unpacked
-	maxChunkBytes  = 1 << 29 // unpacked
+	maxPageBytes   = 1 << 27 // decompressed
+	maxChunkBytes  = 1 << 29 // decompressed
 
-	// tailBytes is how much of a file's end is read at first: footer and indexes, mostly.
+	// tailBytes is the number of bytes at the end of a file that are read first. They usually
+	// contain the footer and the indexes.
 	tailBytes = 64 << 10
 )
 
-// File is an open file. It is safe for concurrent use, if its io.ReaderAt is.
+// File is an open file. It is safe for concurrent use if its io.ReaderAt is.
 type File struct {
 	r       io.ReaderAt
 	size    int64
-	tail    []byte // the end of the file
+	tail    []byte // the last bytes of the file
 	columns []Column
 	groups  []Group
 	meta    map[string]string
 }
 
-// OpenFile reads the footer of a file of so many bytes. The error wraps ErrFormat, or is r's.
+// OpenFile reads the footer of a file of size bytes. An error wraps ErrFormat or the error of r. r
+// must stay open while the File is used.
 func OpenFile(r io.ReaderAt, size int64) (*File, error) {
 	if size < int64(len(magic)*2+4) {
-		return nil, badf("%d bytes are no file", size)
+		return nil, badf("file of %d bytes is too short", size)
 	}
 	f := &File{r: r, size: size, tail: make([]byte, min(size, tailBytes))}
 	if err := readAt(r, f.tail, size-int64(len(f.tail))); err != nil {
@@ -55,23 +58,23 @@ func OpenFile(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
-// Columns are the file's columns. They are shared: read only.
+// Columns returns the columns of the file. The caller must not change the slice.
 func (f *File) Columns() []Column { return f.columns }
 
-// Groups are the file's row groups. They are shared: read only.
+// Groups returns the row groups of the file. The caller must not change the slice.
 func (f *File) Groups() []Group { return f.groups }
 
-// Metadata returns a value of the key-value metadata.
+// Metadata returns a value of the key-value metadata, and whether the key exists.
 func (f *File) Metadata(key string) (string, bool) {
 	v, ok := f.meta[key]
 	return v, ok
 }
 
-// bytes returns a part of the file: of its tail, or read into buf, which grows. It is not
-// to be changed.
+// bytes returns n bytes of the file from at: a part of f.tail, or read into buf, which grows as
+// needed. The caller must not change them.
 func (f *File) bytes(at, n int64, buf *[]byte) ([]byte, error) {
 	if at < 0 || n < 0 || n > f.size || at > f.size-n {
-		return nil, badf("it says that something is at bytes %d to %d of %d", at, at+n, f.size)
+		return nil, badf("metadata refers to bytes %d to %d of a file of %d bytes", at, at+n, f.size)
 	}
 	if from := at - (f.size - int64(len(f.tail))); from >= 0 {
 		return f.tail[from : from+n : from+n], nil
@@ -86,12 +89,12 @@ func readAt(r io.ReaderAt, p []byte, at int64) error {
 		return nil
 	}
 	if errors.Is(err, io.EOF) || err == nil {
-		return badf("it ends before byte %d", at+int64(len(p)))
+		return badf("file ends before byte %d", at+int64(len(p)))
 	}
 	return err
 }
 
-// readFooter reads the footer, which is at a byte of the file.
+// readFooter reads the footer from t; footerAt is its position in the file.
 func (f *File) readFooter(t *thriftReader, footerAt int64) {
 	f.meta = map[string]string{}
 	for id, kind := range t.fields(thriftStruct) {
@@ -174,8 +177,7 @@ func readColumn(t *thriftReader, kind byte) (c Column, children int64) {
 	return c, children
 }
 
-// readLogical reads the union of logical types; one that this package does not write is
-// None.
+// readLogical reads the union of logical types. Types that this package does not write are None.
 func readLogical(t *thriftReader, kind byte) (l Logical) {
 	for id, kind := range t.fields(kind) {
 		switch id {
@@ -189,8 +191,8 @@ func readLogical(t *thriftReader, kind byte) (l Logical) {
 	return l
 }
 
-// readGroup reads a row group. What is wrong in it ends the reading at once, so that a
-// footer's memory is a few times its length.
+// readGroup reads a row group. It stops at the first error, so that memory is limited to a few
+// times the length of the footer.
 func (f *File) readGroup(t *thriftReader, kind byte, footerAt int64) (g Group) {
 	for id, kind := range t.fields(kind) {
 		switch id {
@@ -281,7 +283,7 @@ func readStats(t *thriftReader, kind byte, s *Stats) {
 	s.Bounded = bounds == 2
 }
 
-// checkChunk refuses a chunk whose numbers cannot be.
+// checkChunk returns an error if a chunk's metadata is inconsistent or outside the file.
 func (f *File) checkChunk(c *Chunk, column int, footerAt int64) error {
 	if column >= len(f.columns) {
 		return badf("a row group of more than %d columns", len(f.columns))
@@ -294,7 +296,7 @@ func (f *File) checkChunk(c *Chunk, column int, footerAt int64) error {
 	if c.dataAt <= 0 || c.dictAt < 0 || c.dictAt > c.dataAt || c.CompressedBytes <= 0 ||
 		c.CompressedBytes > footerAt || start > footerAt-c.CompressedBytes || c.dataAt >= start+c.CompressedBytes ||
 		c.UncompressedBytes < 0 || c.UncompressedBytes > maxChunkBytes || c.Nulls < 0 {
-		return badf("column %.100q has an impossible place or length", name)
+		return badf("column %.100q has an impossible position or length", name)
 	}
 	valueBytes := f.columns[column].Type.bytes()
 	if c.Bounded && valueBytes > 0 && (len(c.Min) != valueBytes || len(c.Max) != valueBytes) {
@@ -303,7 +305,7 @@ func (f *File) checkChunk(c *Chunk, column int, footerAt int64) error {
 	return nil
 }
 
-// Int returns a bound of a column of numbers.
+// Int returns the bound of a column of numbers as a number.
 func Int(bound []byte) int64 {
 	if len(bound) == 4 {
 		return int64(int32(binary.LittleEndian.Uint32(bound)))

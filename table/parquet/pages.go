@@ -1,15 +1,16 @@
 package parquet
 
-// Page is a data page of a column: rows that can be read without the others.
+// Page is a data page of a column: consecutive rows that can be decoded without the other pages.
 type Page struct {
 	FirstRow, Rows int
 	Nulls          int64
-	// Bounded: Min and Max bound the numbers of the page.
+	// Bounded reports that Min and Max are set: bounds of the numbers in the page.
 	Bounded  bool
 	Min, Max int64
 }
 
-// Pages reads where the pages of a column are, and for a column of numbers their bounds.
+// Pages reads the page index of a column: the rows of each page and, for a column of numbers, their
+// bounds.
 func (f *File) Pages(group, column int) ([]Page, error) {
 	g := &f.groups[group]
 	c := &g.Chunks[column]

@@ -12,8 +12,8 @@ import (
 
 var seed = flag.Uint64("seed", 0, "seed of the random files; 0 is a new one each run")
 
-// table is what a test writes and expects back: texts with nil for null, numbers with
-// their valid bits.
+// table is the input of a test and its expected result: texts with nil for null, numbers with their
+// validity bits.
 type table struct {
 	columns []Column
 	groups  []group
@@ -23,7 +23,7 @@ type group struct {
 	rows  int
 	texts map[int][][]byte
 	ints  map[int][]int64
-	valid map[int][]bool // of ints; absent: all
+	valid map[int][]bool // validity bits of ints; a column without an entry has no null
 }
 
 func write(t testing.TB, tab table) []byte {
@@ -75,7 +75,7 @@ func write(t testing.TB, tab table) []byte {
 	return out.Bytes()
 }
 
-// check reads the rows [from, to) of every column and compares.
+// check decodes the rows [from, to) of every column and compares them.
 func (tab table) check(t *testing.T, f *File, d *Decoder, g, from, to int) {
 	t.Helper()
 	want := tab.groups[g]
@@ -141,7 +141,7 @@ func randomGroup(rng *rand.Rand, columns []Column) group {
 	g.rows = 1 + rng.IntN([]int{3, 70, 1000, 3*pageRows + 5}[rng.IntN(4)])
 	for column, c := range columns {
 		if c.Optional && rng.IntN(8) == 0 {
-			continue // not written: null
+			continue // the column is not written: all null
 		}
 		nulls := 0.0
 		if c.Optional {
@@ -170,7 +170,7 @@ func randomGroup(rng *rand.Rand, columns []Column) group {
 		scale, rising := int64(1)<<rng.IntN(62), rng.IntN(2) == 0
 		sum := int64(0)
 		for range g.rows {
-			v := int64(next()) * scale // it may overflow
+			v := int64(next()) * scale // may overflow
 			if rising {
 				sum += v
 				v = sum

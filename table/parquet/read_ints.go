@@ -2,16 +2,16 @@ package parquet
 
 import "encoding/binary"
 
-// Ints is a decoded column of numbers. Its memory is used again.
+// Ints is a decoded column of numbers. It can be reused for the next column.
 type Ints struct {
-	Values []int64 // 0 for null
-	// Valid has a bit for each row that has a value; nil: all have one.
+	Values []int64 // one for each row, 0 for null
+	// Valid has one bit for each row, set if it is not null; nil if no row is null.
 	Valid []uint64
 
 	bits []uint64
 }
 
-// Ints decodes the rows [from, to) of a column of numbers into n.
+// Ints decodes the rows [from, to) of a column of numbers into n, which is overwritten.
 func (d *Decoder) Ints(f *File, group, column, from, to int, n *Ints) error {
 	g := &f.groups[group]
 	c := &g.Chunks[column]
@@ -114,7 +114,7 @@ func (d *Decoder) intPage(dst []int64, page []byte, encoding int, t Type) error 
 	return nil
 }
 
-// setBits copies a page's bits, all ones for nil, to those from start on.
+// setBits copies the n bits of a page to bits, beginning at bit start. nil is n ones.
 func setBits(bits []uint64, start, n int, valid []uint64) {
 	for i := 0; i < n; i += 64 {
 		w := ^uint64(0)
@@ -137,7 +137,7 @@ func setBits(bits []uint64, start, n int, valid []uint64) {
 	}
 }
 
-// shiftBits drops the first n bits.
+// shiftBits removes the first n bits.
 func shiftBits(bits []uint64, n int) {
 	words, shift := n>>6, uint(n)&63
 	for i := range len(bits) - words {

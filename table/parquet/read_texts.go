@@ -6,25 +6,26 @@ import (
 	"slices"
 )
 
-// Texts is a decoded ByteArray column. Its memory is used again.
+// Texts is a decoded ByteArray column. It can be reused for the next column.
 type Texts struct {
-	// Values are the dictionary, or the values one a row. They point into memory of Texts.
+	// Values are the dictionary, or one value for each row. They point into memory of Texts and are
+	// valid until its next use.
 	Values [][]byte
-	// Codes are each row's index into Values; -1 is null.
+	// Codes are the index into Values for each row; -1 is null.
 	Codes []int32
 
-	dict  []byte   // the dictionary's bytes
-	only  bool     // all Values stand in dict
-	of    *Chunk   // whose dictionary the first of Values are; nil is nobody's
-	count int      // how many they are
-	plain [][]byte // bytes of pages without a dictionary
+	dict  []byte   // content of the dictionary page
+	only  bool     // all Values are in dict
+	of    *Chunk   // the chunk whose dictionary the first Values are; nil: none
+	count int      // number of values in that dictionary
+	plain [][]byte // content of pages without a dictionary
 }
 
-// PlainPrefix is how many bytes stand in front of each value in Dictionary.
+// PlainPrefix is the number of bytes before each value in Dictionary.
 const PlainPrefix = 4
 
-// Dictionary returns the memory in which Values stand one after another, each behind
-// PlainPrefix bytes; nil if they do not. It is valid as long as they are.
+// Dictionary returns the memory that contains all Values consecutively, each after PlainPrefix
+// bytes, or nil if they are not consecutive. It is valid as long as Values.
 func (t *Texts) Dictionary() []byte {
 	if !t.only {
 		return nil
@@ -32,7 +33,7 @@ func (t *Texts) Dictionary() []byte {
 	return t.dict
 }
 
-// Texts decodes the rows [from, to) of a ByteArray column into t.
+// Texts decodes the rows [from, to) of a ByteArray column into t, which is overwritten.
 func (d *Decoder) Texts(f *File, group, column, from, to int, t *Texts) error {
 	g := &f.groups[group]
 	c := &g.Chunks[column]
@@ -41,7 +42,7 @@ func (d *Decoder) Texts(f *File, group, column, from, to int, t *Texts) error {
 		return err
 	}
 	t.Codes = t.Codes[:0]
-	if t.of == nil || t.of != c { // pages are read one after another: a dictionary is decoded once
+	if t.of == nil || t.of != c { // calls usually read consecutive pages: decode the dictionary once
 		t.Values, t.of = t.Values[:0], nil
 		if len(dictionary) > 0 {
 			if err := d.textDictionary(dictionary, c, t); err != nil {
@@ -80,9 +81,9 @@ func (d *Decoder) Texts(f *File, group, column, from, to int, t *Texts) error {
 			}
 		case encodingPlain:
 			switch {
-			case c.dictAt > 0: // a mixture, which we do not write
+			case c.dictAt > 0: // pages with and without dictionary in one chunk: the Writer does not make such
 				values = bytes.Clone(values)
-			case c.codec == codecNone: // in memory that is used again
+			case c.codec == codecNone: // values must not point into a buffer that is reused
 				*buf = append((*buf)[:0], values...)
 				values = *buf
 			}
@@ -106,7 +107,7 @@ func (d *Decoder) Texts(f *File, group, column, from, to int, t *Texts) error {
 	return nil
 }
 
-// textDictionary decodes the page of a dictionary.
+// textDictionary decodes a dictionary page.
 func (d *Decoder) textDictionary(b []byte, c *Chunk, t *Texts) error {
 	h, rest, err := readHeader(b)
 	if err != nil {
@@ -127,19 +128,19 @@ func (d *Decoder) textDictionary(b []byte, c *Chunk, t *Texts) error {
 	return err
 }
 
-// plainTexts appends n values that stand in page.
+// plainTexts appends the n values in page.
 func plainTexts(dst [][]byte, page []byte, n int) ([][]byte, error) {
 	if n > len(page)/4 {
 		return dst, badf("%d texts in %d bytes", n, len(page))
 	}
-	dst = slices.Grow(dst, min(n, maxGroupRows)) // growing step by step took longer than reading
+	dst = slices.Grow(dst, min(n, maxGroupRows)) // growing in steps took longer than reading
 	for range n {
 		if len(page) < 4 {
-			return dst, badf("a text that is not whole")
+			return dst, badf("a truncated text")
 		}
 		size := uint64(binary.LittleEndian.Uint32(page))
 		if size > uint64(len(page)-4) {
-			return dst, badf("a text that is not whole")
+			return dst, badf("a truncated text")
 		}
 		end := 4 + int(size)
 		dst = append(dst, page[4:end:end])
@@ -148,7 +149,7 @@ func plainTexts(dst [][]byte, page []byte, n int) ([][]byte, error) {
 	return dst, nil
 }
 
-// dictionaryCodes reads indices into a dictionary of so many values.
+// dictionaryCodes decodes indices into a dictionary of the given number of values.
 func dictionaryCodes(codes []int32, page []byte, values int) error {
 	if len(codes) == 0 {
 		return nil
@@ -160,7 +161,7 @@ func dictionaryCodes(codes []int32, page []byte, values int) error {
 		return err
 	}
 	if width := page[0]; width < 31 && 1<<width <= values {
-		return nil // they have no bits for more
+		return nil // a bit width of 0: all indices are 0
 	}
 	most := uint32(0)
 	for _, code := range codes {
@@ -172,11 +173,12 @@ func dictionaryCodes(codes []int32, page []byte, values int) error {
 	return nil
 }
 
-// spread moves the first n of values to the rows that have one, and puts null elsewhere.
+// spread moves the n values at the start of values to the rows that are not null, and sets the
+// other rows to null.
 func spread[T any](values []T, n int, valid []uint64, null T) {
 	for i := len(values); i > 0; {
 		word := valid[(i-1)>>6]
-		if i&63 == 0 && word == ^uint64(0) { // 64 rows that all have one
+		if i&63 == 0 && word == ^uint64(0) { // 64 rows without a null
 			copy(values[i-64:i], values[n-64:n])
 			i, n = i-64, n-64
 			continue

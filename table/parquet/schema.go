@@ -5,24 +5,25 @@ import (
 	"fmt"
 )
 
-// ErrFormat marks bytes that are no Parquet file, or one that this package does not read.
+// ErrFormat is wrapped by errors about bytes that are not a Parquet file, or one with features that
+// this package does not support.
 var ErrFormat = errors.New("parquet: not a readable file")
 
 func badf(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrFormat, fmt.Sprintf(format, args...))
 }
 
-// Type is how a column's values are stored.
+// Type is the physical type of a column.
 type Type int
 
-// The physical types, numbered as the format has them.
+// The physical types, with the numbers of the format.
 const (
 	Int32     Type = 1
 	Int64     Type = 2
 	ByteArray Type = 6
 )
 
-// bytes is the length of a number of the type; 0 for texts.
+// bytes returns the length of a number in bytes; 0 for ByteArray.
 func (t Type) bytes() int {
 	switch t {
 	case Int32:
@@ -33,11 +34,11 @@ func (t Type) bytes() int {
 	return 0
 }
 
-// Logical is what a column's values mean.
+// Logical is the logical type of a column.
 type Logical int
 
 const (
-	// None: the physical type says all.
+	// None is a column without a logical type.
 	None Logical = iota
 	// String is UTF-8 text in a ByteArray.
 	String
@@ -45,7 +46,7 @@ const (
 	TimestampNanos
 )
 
-// Column is one column of a file.
+// Column is a column of a file.
 type Column struct {
 	Name     string
 	Type     Type
@@ -53,7 +54,7 @@ type Column struct {
 	Optional bool
 }
 
-// The numbers that the format gives to encodings, codecs and pages.
+// The format's numbers for encodings, codecs and page types.
 const (
 	encodingPlain      = 0
 	encodingRLE        = 3
@@ -69,21 +70,21 @@ const (
 
 const (
 	magic = "PAR1"
-	// pageRows is how many rows a data page of every column has; the last of a row group
-	// can have fewer. So a reader takes the same pages of each column.
+	// pageRows is the number of rows in each data page of each column; the last page of a row group
+	// can have fewer. So the same rows are in the same page of every column.
 	pageRows = 16384
 )
 
-// Dict is the values of a column, flat. Value i is Data[Ends[i-1]:Ends[i]].
+// Dict is the distinct values of a column in one buffer. Value i is Data[Ends[i-1]:Ends[i]].
 type Dict struct {
 	Data []byte
 	Ends []uint32
 }
 
-// Len is the number of values.
+// Len returns the number of values.
 func (d *Dict) Len() int { return len(d.Ends) }
 
-// Value returns value i.
+// Value returns value i, which is part of Data.
 func (d *Dict) Value(i int) []byte {
 	start := uint32(0)
 	if i > 0 {
@@ -93,21 +94,22 @@ func (d *Dict) Value(i int) []byte {
 	return d.Data[start:end:end]
 }
 
-// Add appends a value and returns its index.
+// Add appends a copy of value and returns its index.
 func (d *Dict) Add(value []byte) int {
 	d.Data = append(d.Data, value...)
 	d.Ends = append(d.Ends, uint32(len(d.Data)))
 	return len(d.Ends) - 1
 }
 
-// Reset empties it and keeps its memory.
+// Reset removes all values and keeps the memory.
 func (d *Dict) Reset() { d.Data, d.Ends = d.Data[:0], d.Ends[:0] }
 
-// Stats bound the values of a column chunk.
+// Stats are the bounds of the values in a column chunk.
 type Stats struct {
 	Nulls int64
-	// Bounded: Min and Max are there. They are values as they stand in a page: numbers
-	// little-endian, texts as they are. A text's are bounds and need not occur.
+	// Bounded reports that Min and Max are set. They are encoded as in a page: numbers in
+	// little-endian order, texts as they are. Bounds of texts may be shortened, so they need not
+	// occur as values.
 	Bounded  bool
 	Min, Max []byte
 	exact    bool
@@ -116,35 +118,35 @@ type Stats struct {
 // Chunk is one column of a row group.
 type Chunk struct {
 	Stats
-	// CompressedBytes and UncompressedBytes are of all its pages with their headers.
+	// CompressedBytes and UncompressedBytes are the size of all pages with their headers.
 	CompressedBytes, UncompressedBytes int64
 
 	encodings  []int
 	dataPages  int
-	encoding   int // of its data pages
+	encoding   int // of the data pages
 	codec      int
 	values     int64
-	dataAt     int64 // the first data page
-	dictAt     int64 // 0: none
+	dataAt     int64 // position of the first data page
+	dictAt     int64 // position of the dictionary page; 0: none
 	pages      []page
-	ordered    bool // bounds of pages do not fall
+	ordered    bool // bounds of pages are in ascending order
 	indexAt    int64
-	indexBytes int // of the offset index
+	indexBytes int // length of the offset index
 	boundsAt   int64
-	boundBytes int // of the column index
+	boundBytes int // length of the column index
 }
 
-// page is a data page of a chunk: where it is, and what is in it.
+// page is the position and content of a data page.
 type page struct {
 	offset   int64
-	bytes    int // with its header
+	bytes    int // including its header
 	firstRow int64
 	nulls    int64
 	bounded  bool
 	min, max int64
 }
 
-// start is where the chunk begins in the file.
+// start returns the position of the chunk's first byte in the file.
 func (c *Chunk) start() int64 {
 	if c.dictAt > 0 {
 		return c.dictAt
@@ -155,8 +157,8 @@ func (c *Chunk) start() int64 {
 // Group is a row group.
 type Group struct {
 	Rows   int64
-	Chunks []Chunk // one a column, in the order of the columns
+	Chunks []Chunk // one for each column, in the order of Columns
 }
 
-// Sorting is a column by which the rows of each group are sorted, ascending, nulls first.
+// Sorting is a column by which the rows of each group are sorted: ascending, nulls first.
 type Sorting struct{ Column int }

@@ -5,7 +5,7 @@ import (
 	"iter"
 )
 
-// The types of Thrift's compact protocol that Parquet's metadata uses.
+// The types of Thrift's compact protocol that Parquet metadata uses.
 const (
 	thriftTrue   = 1
 	thriftFalse  = 2
@@ -25,8 +25,8 @@ const (
 // thriftWriter appends structs in Thrift's compact protocol.
 type thriftWriter struct {
 	b     []byte
-	last  int16   // the id of the struct's last field
-	outer []int16 // of the structs around it
+	last  int16   // field id of the last field of the current struct
+	outer []int16 // the same of the enclosing structs
 }
 
 func (w *thriftWriter) field(id int16, kind byte) {
@@ -38,12 +38,12 @@ func (w *thriftWriter) field(id int16, kind byte) {
 	w.last = id
 }
 
-// begin starts a struct that is a field; element one that is in a list.
+// begin starts a struct that is a field; element starts one that is an element of a list.
 func (w *thriftWriter) begin(id int16) { w.field(id, thriftStruct); w.element() }
 
 func (w *thriftWriter) element() { w.outer, w.last = append(w.outer, w.last), 0 }
 
-// end ends the struct that begin or element started.
+// end ends the current struct.
 func (w *thriftWriter) end() {
 	w.b = append(w.b, 0)
 	w.last = w.outer[len(w.outer)-1]
@@ -70,7 +70,7 @@ func (w *thriftWriter) bytes(b []byte) {
 	w.b = append(binary.AppendUvarint(w.b, uint64(len(b))), b...)
 }
 
-// list starts a list of n elements, which follow.
+// list starts a list of n elements, which the caller appends.
 func (w *thriftWriter) list(id int16, kind byte, n int) {
 	w.field(id, thriftList)
 	if n < 15 {
@@ -80,8 +80,8 @@ func (w *thriftWriter) list(id int16, kind byte, n int) {
 	}
 }
 
-// thriftReader reads what it is given and no further. After the first error everything
-// is zero, and lists and structs are empty.
+// thriftReader reads Thrift's compact protocol within the bytes it was given. After the first error
+// all values are zero, and lists and structs are empty.
 type thriftReader struct {
 	b   []byte
 	pos int
@@ -127,7 +127,7 @@ func (r *thriftReader) int(kind byte) int64 {
 	return 0
 }
 
-// bytes reads a string; it is part of what is read.
+// bytes reads a string. The result is part of the input.
 func (r *thriftReader) bytes(kind byte) []byte {
 	if kind != thriftBinary {
 		r.fail("not a string")
@@ -142,8 +142,9 @@ func (r *thriftReader) bytes(kind byte) []byte {
 	return r.b[r.pos-int(n) : r.pos : r.pos]
 }
 
-// list reads the head of a list and yields the kind of each element, which the caller
-// reads. An element takes a byte or more, so a list is no longer than what is left.
+// list reads the header of a list and yields the kind of each element; the caller reads the
+// element. Each element takes at least one byte, so a longer list than the remaining input is an
+// error.
 func (r *thriftReader) list(kind byte) iter.Seq[byte] {
 	return func(yield func(byte) bool) {
 		if kind != thriftList && kind != thriftSet {
@@ -167,8 +168,7 @@ func (r *thriftReader) list(kind byte) iter.Seq[byte] {
 	}
 }
 
-// fields yields the id and kind of each field of a struct. The caller reads the field's
-// value or skips it.
+// fields yields id and kind of each field of a struct; the caller must read or skip the value.
 func (r *thriftReader) fields(kind byte) iter.Seq2[int16, byte] {
 	return func(yield func(int16, byte) bool) {
 		if kind != thriftStruct {
@@ -192,10 +192,10 @@ func (r *thriftReader) fields(kind byte) iter.Seq2[int16, byte] {
 	}
 }
 
-// maxThriftDepth bounds what is skipped; Parquet's own metadata is six deep.
+// maxThriftDepth limits the nesting of skipped values; Parquet metadata has six levels.
 const maxThriftDepth = 32
 
-// skip reads a value of no interest. A boolean field has no bytes; in a list each is one.
+// skip skips a value. A boolean field has no value bytes; a boolean in a list has one.
 func (r *thriftReader) skip(kind byte) { r.skipWithin(kind, maxThriftDepth, false) }
 
 func (r *thriftReader) skipWithin(kind byte, depth int, inList bool) {

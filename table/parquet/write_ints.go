@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// WriteInts writes an Int32 or Int64 column of the group at hand. valid has a bit for each
-// row that has a value; nil: all have one.
+// WriteInts writes an Int32 or Int64 column of the current group. valid has one bit for each row,
+// set if it is not null; nil: no row is null.
 func (w *Writer) WriteInts(column int, values []int64, valid []uint64) {
 	c := w.chunk(w.group(), column)
 	w.intBounds(c, values, valid)
@@ -19,7 +19,7 @@ func (w *Writer) WriteInts(column int, values []int64, valid []uint64) {
 	valueBytes := w.columns[column].Type.bytes()
 	least, most := int64(math.MaxInt64), int64(math.MinInt64)
 	for _, p := range c.pages {
-		least, most = min(least, p.min), max(most, p.max) // a page without a value changes neither
+		least, most = min(least, p.min), max(most, p.max) // a page without values has no bounds
 	}
 	c.Min, c.Max, c.exact = appendInt(nil, least, valueBytes), appendInt(nil, most, valueBytes), true
 	t := &w.intTable
@@ -58,7 +58,7 @@ func appendInt(dst []byte, v int64, valueBytes int) []byte {
 	return binary.LittleEndian.AppendUint64(dst, uint64(v))
 }
 
-// intBounds makes the chunk's pages with their bounds.
+// intBounds sets the bounds of the chunk's pages.
 func (w *Writer) intBounds(c *Chunk, values []int64, valid []uint64) {
 	c.ordered = true
 	for row := 0; row < len(values); row += pageRows {
@@ -79,7 +79,7 @@ func (w *Writer) intBounds(c *Chunk, values []int64, valid []uint64) {
 	}
 }
 
-// presentCodes leaves the nulls out.
+// presentCodes returns the codes that are not null.
 func (w *Writer) presentCodes(codes []int32) []int32 {
 	w.codes = w.codes[:0]
 	for _, code := range codes {
@@ -103,21 +103,21 @@ func (w *Writer) presentInts(values []int64, valid []uint64) []int64 {
 	return w.ints
 }
 
-// intsPerEntry is how many rows an entry of a dictionary of numbers must serve: with
-// fewer, differences are smaller.
+// intsPerEntry is the number of rows for each dictionary entry from which a dictionary of numbers
+// is used; below it, delta encoding is smaller.
 const intsPerEntry = 8
 
-// intTable indexes the different numbers of a column.
+// intTable maps the distinct numbers of a column to dictionary indices.
 type intTable struct {
 	values []int64
-	codes  []int32 // of each row; -1 is null
-	slots  []int32 // index + 1 of a value, by its hash
+	codes  []int32 // index for each row; -1 is null
+	slots  []int32 // hash table: index + 1 of a value
 }
 
 func (t *intTable) bytes() int { return 8*cap(t.values) + 4*cap(t.codes) + 4*cap(t.slots) }
 
-// index numbers the values in the order of their first row. It returns false when there
-// are more than most of them.
+// index numbers the values in the order of their first row. It returns false if there are more than
+// most distinct values.
 func (t *intTable) index(values []int64, valid []uint64, most int) bool {
 	size := 64
 	for size < 2*most {
@@ -130,7 +130,7 @@ func (t *intTable) index(values []int64, valid []uint64, most int) bool {
 	clear(slots)
 	t.values, t.codes = t.values[:0], t.codes[:0]
 	last, lastCode := int64(0), int32(-1)
-	probes := 8 * len(values) // numbers chosen so that they collide get no dictionary
+	probes := 8 * len(values) // limits the time for numbers chosen to collide; they get no dictionary
 	for i, v := range values {
 		if valid != nil && valid[i>>6]>>(i&63)&1 == 0 {
 			t.codes = append(t.codes, -1)

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// WriteTexts writes a ByteArray column of the group at hand: each row's index into dict,
-// -1 for null. The column gets a dictionary where that is smaller.
+// WriteTexts writes a ByteArray column of the current group: for each row its index into dict, -1
+// for null. The column is dictionary-encoded if that is smaller.
 func (w *Writer) WriteTexts(column int, dict *Dict, codes []int32) {
 	c := w.chunk(w.group(), column)
 	if dict.Len() == 0 {
@@ -68,7 +68,8 @@ func appendPlain(dst, value []byte) []byte {
 	return append(binary.LittleEndian.AppendUint32(dst, uint32(len(value))), value...)
 }
 
-// validCodes is a bitmap of the rows that have a value; nil: all have one.
+// validCodes returns a bitmap of the rows that are not null, or nil if no row is null, and the
+// number of nulls.
 func (w *Writer) validCodes(codes []int32) (valid []uint64, nulls int) {
 	for _, code := range codes {
 		nulls += int(uint32(code) >> 31)
@@ -83,7 +84,7 @@ func (w *Writer) validCodes(codes []int32) (valid []uint64, nulls int) {
 	return valid, nulls
 }
 
-// dictionaryPays reports whether a dictionary and indices are smaller than the values.
+// dictionaryPays reports whether a dictionary and indices are smaller than the plain values.
 func dictionaryPays(dict *Dict, codes []int32, values int, width uint) bool {
 	if dict.Len() <= values/2 {
 		return true
@@ -102,10 +103,10 @@ func dictionaryPays(dict *Dict, codes []int32, values int, width uint) bool {
 	return len(dict.Data)+4*dict.Len()+values*int(width)/8 < plain
 }
 
-// maxBoundBytes is the longest text that statistics have.
+// maxBoundBytes is the maximum length of a text in statistics.
 const maxBoundBytes = 64
 
-// textStats bounds the values of a dictionary.
+// textStats sets the statistics of a chunk from its dictionary.
 func textStats(c *Chunk, dict *Dict) {
 	least, most := dict.Value(0), dict.Value(0)
 	for i := 1; i < dict.Len(); i++ {
@@ -129,7 +130,7 @@ func textStats(c *Chunk, dict *Dict) {
 	c.Min, c.Max = bytes.Clone(c.Min), bytes.Clone(c.Max)
 }
 
-// cutText cuts a text in front of a character.
+// cutText shortens a text at a character boundary to at most maxBoundBytes.
 func cutText(text []byte) []byte {
 	n := maxBoundBytes
 	for n > 0 && !utf8.RuneStart(text[n]) {
@@ -138,8 +139,8 @@ func cutText(text []byte) []byte {
 	return text[:n]
 }
 
-// textAbove is a text that is greater than all that begin with this one: its last ASCII
-// byte is one more, and nothing follows. nil where there is none.
+// textAbove returns a text that is greater than all texts with this prefix: the prefix up to its
+// last ASCII byte, incremented. It returns nil if there is none.
 func textAbove(text []byte) []byte {
 	for n := len(text); n > 0; n-- {
 		if text[n-1] < 0x7f {

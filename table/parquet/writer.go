@@ -10,8 +10,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Writer writes a file row group by row group. It holds one column of a group at a time.
-// The first error stays. It is not safe for concurrent use.
+// Writer writes a file one row group at a time. It buffers one column of a group. After the first
+// error it writes nothing more; Err and Close return that error. It is not safe for concurrent use.
 type Writer struct {
 	w       io.Writer
 	offset  int64
@@ -20,22 +20,22 @@ type Writer struct {
 	groups  []Group
 	zstd    *zstd.Encoder
 
-	raw      []byte // the pages of the column at hand, one after another
+	raw      []byte // concatenated pages of the current column
 	packed   []byte // the same, compressed
 	bodies   []body
 	header   thriftWriter
-	codes    []int32 // without nulls
+	codes    []int32 // codes without nulls
 	ints     []int64
 	intTable intTable
 }
 
-// body is a page of the column at hand.
+// body is a page of the current column.
 type body struct {
 	kind, encoding, values int
-	rawEnd, packedEnd      int // in raw and packed
+	rawEnd, packedEnd      int // positions in raw and packed
 }
 
-// NewWriter begins a file.
+// NewWriter starts a file. The caller must call Close.
 func NewWriter(w io.Writer) (*Writer, error) {
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
 		zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(1<<20))
@@ -47,21 +47,22 @@ func NewWriter(w io.Writer) (*Writer, error) {
 	return p, nil
 }
 
-// AddColumn adds a column and returns its number. Row groups that were written before have
-// it null, so a required column is there before the first row group.
+// AddColumn adds a column and returns its number. In row groups written before, it is null, so a
+// required column must be added before the first row group.
 func (w *Writer) AddColumn(c Column) int {
 	w.columns = append(w.columns, c)
 	return len(w.columns) - 1
 }
 
-// BeginGroup begins a row group. Each column of it is written once; one that is not is null.
+// BeginGroup starts a row group of so many rows. Each column is written at most once in it; a
+// column that is not written is null.
 func (w *Writer) BeginGroup(rows int) {
 	w.groups = append(w.groups, Group{Rows: int64(rows)})
 }
 
 func (w *Writer) group() *Group { return &w.groups[len(w.groups)-1] }
 
-// chunk is the place of a column's chunk in the group at hand.
+// chunk returns the chunk of a column in the current group.
 func (w *Writer) chunk(g *Group, column int) *Chunk {
 	for len(g.Chunks) <= column {
 		g.Chunks = append(g.Chunks, Chunk{})
@@ -69,8 +70,8 @@ func (w *Writer) chunk(g *Group, column int) *Chunk {
 	return &g.Chunks[column]
 }
 
-// Close writes what ends the file: null columns of groups that did not have them, indexes
-// and the footer with metadata. order is the order of the columns in the file.
+// Close writes null chunks for columns that were added after a group, the indexes, and the footer
+// with the metadata. order is the order of the columns in the file.
 func (w *Writer) Close(order []int, metadata map[string]string, sorting []Sorting) error {
 	for g := range w.groups {
 		for column := range w.columns {
@@ -80,7 +81,7 @@ func (w *Writer) Close(order []int, metadata map[string]string, sorting []Sortin
 		}
 	}
 	w.inOrder(order)
-	place := make([]int, len(order)) // where each column has gone
+	place := make([]int, len(order)) // new index of each column
 	for i, column := range order {
 		place[column] = i
 	}
@@ -95,7 +96,7 @@ func (w *Writer) Close(order []int, metadata map[string]string, sorting []Sortin
 	return w.err
 }
 
-// inOrder puts columns and chunks into their order.
+// inOrder sorts columns and chunks by order.
 func (w *Writer) inOrder(order []int) {
 	columns := make([]Column, len(order))
 	for i, column := range order {
@@ -111,10 +112,10 @@ func (w *Writer) inOrder(order []int) {
 	}
 }
 
-// Err is the first error.
+// Err returns the first error.
 func (w *Writer) Err() error { return w.err }
 
-// Rows is how many rows were written.
+// Rows returns the number of rows written.
 func (w *Writer) Rows() (n int64) {
 	for _, g := range w.groups {
 		n += g.Rows
@@ -122,7 +123,7 @@ func (w *Writer) Rows() (n int64) {
 	return n
 }
 
-// MemoryBytes is what the writer's buffers take.
+// MemoryBytes returns the size of the writer's buffers.
 func (w *Writer) MemoryBytes() int {
 	n := cap(w.raw) + cap(w.packed) + 4*cap(w.codes) + 8*cap(w.ints) + w.intTable.bytes()
 	if cap(w.packed) > 0 {
@@ -131,7 +132,7 @@ func (w *Writer) MemoryBytes() int {
 	return n
 }
 
-// zstdBytes is about what an encoder holds from its first page on: its table and its window.
+// zstdBytes estimates the memory of an encoder after its first page: its hash table and its window.
 const zstdBytes = 3 << 20
 
 func (w *Writer) write(b []byte) {
@@ -146,7 +147,7 @@ func (w *Writer) write(b []byte) {
 // begin starts the pages of a column.
 func (w *Writer) begin() { w.raw, w.packed, w.bodies = w.raw[:0], w.packed[:0], w.bodies[:0] }
 
-// endPage ends a page whose bytes were appended to raw.
+// endPage ends a page whose content was appended to raw.
 func (w *Writer) endPage(kind, encoding, values int) {
 	start := 0
 	if n := len(w.bodies); n > 0 {
@@ -156,8 +157,8 @@ func (w *Writer) endPage(kind, encoding, values int) {
 	w.bodies = append(w.bodies, body{kind, encoding, values, len(w.raw), len(w.packed)})
 }
 
-// finish writes the pages. Where compressing saves less than a sixteenth, they stay as
-// they are: reading them is then faster.
+// finish writes the pages. If compression saves less than a sixteenth they are written
+// uncompressed, because that is faster to read.
 func (w *Writer) finish(c *Chunk, rows int64) {
 	c.codec = codecZstd
 	if len(w.packed) > len(w.raw)-len(w.raw)/16 {
@@ -201,7 +202,7 @@ func (w *Writer) finish(c *Chunk, rows int64) {
 	}
 }
 
-// writeHeader writes a page's header.
+// writeHeader writes a page header.
 func (w *Writer) writeHeader(b body, raw, stored []byte) {
 	h := &w.header
 	h.b, h.last = h.b[:0], 0
@@ -226,8 +227,8 @@ func (w *Writer) writeHeader(b body, raw, stored []byte) {
 	w.write(h.b)
 }
 
-// appendLevels appends the definition levels of a page: whether each row has a value.
-// valid has a bit for each row of the page from its first bit on; nil: all have one.
+// appendLevels appends the definition levels of a page, which tell the rows that are not null.
+// valid has one bit for each row of the page; nil: no row is null.
 func appendLevels(dst []byte, rows int, valid []uint64) []byte {
 	start := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
@@ -250,7 +251,7 @@ func appendLevels(dst []byte, rows int, valid []uint64) []byte {
 		if all {
 			dst[len(dst)-1] = 1
 		}
-	default: // packed bits are the bitmap's own bytes
+	default: // bit-packed levels are the bytes of the bitmap
 		groups := (rows + 7) / 8
 		dst = binary.AppendUvarint(dst, uint64(groups)<<1|1)
 		for i := range groups {
@@ -261,7 +262,7 @@ func appendLevels(dst []byte, rows int, valid []uint64) []byte {
 	return dst
 }
 
-// writeNulls writes a chunk that has no value.
+// writeNulls writes a chunk of nulls.
 func (w *Writer) writeNulls(g *Group, column int) {
 	c := w.chunk(g, column)
 	if !w.columns[column].Optional {
