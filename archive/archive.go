@@ -9,9 +9,8 @@ import (
 	"strings"
 )
 
-// Archive is where sealed segments go. Names are slash-separated, relative to the
-// archive's root, and accepted by CheckName. Implementations are safe for
-// concurrent use.
+// Archive stores sealed segments. Names are slash-separated, relative to the archive's root, and
+// accepted by CheckName. Implementations are safe for concurrent use.
 type Archive interface {
 	// Store copies the sealed file at localPath to name. When it returns nil, the copy is complete,
 	// verified and survives a crash; before that, no file is visible under name. Storing the same

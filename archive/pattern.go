@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Pattern is an archive path with Flume's escapes: /logs/%Y%m%d/%{host}. The
-// escapes are those of Flume's HDFS sink, names of days and months in English:
+// Pattern is an archive path with Flume's escapes: /logs/%Y%m%d/%{host}. The escapes are those of
+// Flume's HDFS sink, with English names of days and months:
 //
 //	%Y 2026  %y 26      %m 09   %n 9     %b Sep  %B September
 //	%d 03    %e 3       %j 246  %a Thu   %A Thursday
@@ -22,7 +22,7 @@ import (
 //
 // A log without the label goes to the directory unknown, see LabelElement.
 //
-// %[localhost] and the like are refused: a name that depends on where it is made
+// %[localhost] and similar escapes are rejected: a name that depends on the machine that makes it
 // cannot be made again elsewhere.
 type Pattern struct {
 	root   string
@@ -218,10 +218,10 @@ func (p *Pattern) parseName(s string) (rest string, err error) {
 	return rest, nil
 }
 
-// Root is the directory that Expand's names are relative to.
+// Root returns the directory that Expand's names are relative to.
 func (p Pattern) Root() string { return p.root }
 
-// Unit is the shortest unit of time in the pattern.
+// Unit returns the shortest unit of time in the pattern.
 func (p Pattern) Unit() Unit { return p.unit }
 
 // Period returns the period of the pattern's unit that contains t, in the zone of t. Lines of one

@@ -168,13 +168,13 @@ func nothingDone(r *Repairs) bool {
 	return r.Rows+r.Streams == 0 && len(r.Restored)+len(r.Rewritten)+len(r.Removed)+len(r.Left) == 0
 }
 
-func TestEachDamageIsFoundNamedAndMended(t *testing.T) {
+func TestEachDamageIsFoundNamedAndRepaired(t *testing.T) {
 	for _, d := range damages {
 		t.Run(d.name, func(t *testing.T) { testDamages(t, d) })
 	}
 }
 
-func TestTwoDamagesAreFoundAndMended(t *testing.T) {
+func TestTwoDamagesAreFoundAndRepaired(t *testing.T) {
 	for i, a := range damages {
 		for _, b := range damages[i+1:] {
 			if a.file == b.file && a.file > 0 {
@@ -396,7 +396,7 @@ func TestWhatIsNotStoredYetIsNoDifference(t *testing.T) {
 }
 
 // A table that was put back from an old copy says itself that less is stored.
-func TestATableBehindItsArchiveIsFoundAndMended(t *testing.T) {
+func TestATableBehindItsArchiveIsFoundAndRepaired(t *testing.T) {
 	w := newWorld(t)
 	stored := w.streams[0].Stored
 	for _, s := range w.streams {

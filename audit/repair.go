@@ -11,8 +11,8 @@ import (
 	"sluice/schema"
 )
 
-// Mender is an archive that can be repaired; an hdfs.Archive is one.
-type Mender interface {
+// WritableArchive is an archive that can be repaired; an hdfs.Archive is one.
+type WritableArchive interface {
 	index.Archive
 	// Store puts the sealed file at localPath under an unused name.
 	Store(ctx context.Context, localPath, name string) error
@@ -25,7 +25,7 @@ type Mender interface {
 // repair is the state of a running repair.
 type repair struct {
 	*audit
-	mender  Mender
+	archive WritableArchive
 	dir     string // for temporary files
 	encoder *segment.Encoder
 	done    *Repairs
@@ -40,7 +40,7 @@ type repair struct {
 //
 // It can be interrupted and run again: a row overwrites itself, a file is replaced atomically, and
 // lines are restored before anything is removed.
-func Repair(ctx context.Context, cfg Config, m Mender, dir string) (*Report, error) {
+func Repair(ctx context.Context, cfg Config, m WritableArchive, dir string) (*Report, error) {
 	cfg.Archive = m
 	a, err := newAudit(ctx, cfg)
 	if err != nil {
@@ -50,7 +50,7 @@ func Repair(ctx context.Context, cfg Config, m Mender, dir string) (*Report, err
 	if err != nil {
 		return nil, err
 	}
-	r := &repair{audit: a, mender: m, encoder: enc, done: &a.report.Repairs}
+	r := &repair{audit: a, archive: m, encoder: enc, done: &a.report.Repairs}
 	if r.dir, err = os.MkdirTemp(dir, "repair-"); err != nil {
 		return nil, err
 	}

@@ -128,7 +128,7 @@ func (x *restorer) store(ctx context.Context) error {
 	for dir, out := range x.open {
 		sealed, err := out.writer.Seal()
 		if err == nil {
-			err = x.mender.Store(ctx, sealed, out.name)
+			err = x.archive.Store(ctx, sealed, out.name)
 		}
 		if err == nil {
 			err = os.Remove(sealed)

@@ -172,10 +172,10 @@ func (r *repair) rewriteFile(ctx context.Context, reader *index.Reader, f *index
 	}
 	if sealed == "" {
 		r.done.Removed = append(r.done.Removed, f.Name)
-		return r.mender.Remove(ctx, f.Name)
+		return r.archive.Remove(ctx, f.Name)
 	}
 	r.done.Rewritten = append(r.done.Rewritten, f.Name)
-	return errors.Join(r.mender.Replace(ctx, sealed, f.Name), os.Remove(sealed))
+	return errors.Join(r.archive.Replace(ctx, sealed, f.Name), os.Remove(sealed))
 }
 
 // keeper rewrites the members of one file.

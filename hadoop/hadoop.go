@@ -1,5 +1,5 @@
-// Package hadoop has what the clients of HBase and HDFS share: servers, how a connection
-// to one is made secure, and their errors.
+// Package hadoop has what the clients of HBase and HDFS share: servers, the handshake of a
+// connection, and the errors.
 package hadoop
 
 import (
@@ -15,11 +15,12 @@ import (
 type Server struct {
 	Host string
 	Port int
-	// StartCode is the start of the process, in ms since 1970; 0 if it is not needed or not known.
+	// StartCode is the start time of the process, in ms since 1970; 0 if it is not needed or not
+	// known.
 	StartCode uint64
 }
 
-// Address is the address to dial.
+// Address returns host:port.
 func (s Server) Address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
 func (s Server) String() string { return s.Address() }

@@ -149,7 +149,9 @@ func (r *reader) region(low, high, from, to int, torn bool) {
 	}
 }
 
-// fit reads steps that fit line[from:to].
+// fit stores the values of the steps [low, high) if lead, their values and tail fill line[from:to],
+// and reports whether they do. If there are too many ways to read them, it notes an error and also
+// returns true.
 func (r *reader) fit(low, high, from, to int, lead, tail string) bool {
 	if !hasPrefixAt(r.line, from, lead) || from+len(lead) > to {
 		return false

@@ -11,8 +11,8 @@ import (
 // avroRecord is the name of the record in Avro files.
 const avroRecord = "sluice.Access"
 
-// avroColumns are the output's columns; the default has the host, so that one
-// schema serves parse, scan and `sluice schema avro`.
+// avroColumns returns the columns. By default they include the host, so that one schema is valid
+// for parse, scan and `sluice schema avro`.
 func (o Options) avroColumns() []schema.Field {
 	o.Host = true
 	return o.columns()
@@ -49,8 +49,8 @@ func (p *avroPrinter) Close() error { return p.file.flush() }
 // Flush implements [Printer]: it ends the block, even with few records.
 func (p *avroPrinter) Flush() error { return p.file.flush() }
 
-// avroJSONPrinter prints the records of the container file in Avro's own JSON
-// encoding, one a line: what avro-tools tojson prints of it.
+// avroJSONPrinter prints the records of the container file in Avro's JSON encoding, one on each
+// line, like avro-tools tojson.
 type avroJSONPrinter struct {
 	w       io.Writer
 	fields  []schema.Field

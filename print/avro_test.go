@@ -68,8 +68,8 @@ func TestAvroFilesWithoutRecordsAreFiles(t *testing.T) {
 
 const avroTools = "org.apache.avro:avro-tools:1.12.0"
 
-// TestJavaReadsAvroFiles has Avro's own tools print a file as JSON: it is, byte
-// for byte, what the output avrojson prints.
+// TestJavaReadsAvroFiles compares the output of avro-tools tojson for an avro file with the output
+// avrojson, byte for byte.
 func TestJavaReadsAvroFiles(t *testing.T) {
 	dir := t.TempDir()
 	jar := filepath.Join(dir, "avro-tools-1.12.0.jar")

@@ -88,7 +88,7 @@ func New(w io.Writer, kind string, o Options) (Printer, error) {
 	return nil, fmt.Errorf("%w %q is not known: use one of %s", ErrKind, kind, kinds)
 }
 
-// columns are the output's fields if all entries have the same.
+// columns returns the output's fields if all entries have the same.
 func (o Options) columns() []schema.Field {
 	union := Union(o.Formats...)
 	if len(o.Fields) == 0 {

@@ -45,7 +45,7 @@ func lookup(t testing.TB, name string) *parse.Format {
 
 const ordinary = `10.1.2.3 - frank [17/May/2015:10:05:03 +0200] "GET /a?x=1 HTTP/1.1" 200 2326 "http://example.org/" "Mozilla/5.0 (X11)"`
 
-// hostile are lines on which outputs go wrong: one entry a line of the combined format.
+// hostile are lines that an output may not escape correctly: one entry of the combined format each.
 var hostile = []string{
 	ordinary,
 	`2001:db8::1 - - [17/May/2015:10:05:04 +0000] "GET / HTTP/1.0" 304 - "-" ""`,
@@ -60,7 +60,7 @@ var hostile = []string{
 	`10.1.2.3 - - [17/May/2015:10:05:11 +0000] "GET /` + strings.Repeat("long/", 60) + ` HTTP/1.1" 200 9223372036854 "-" "-"`,
 }
 
-// entries reads the hostile lines.
+// entries parses the hostile lines.
 func entries(t testing.TB) []*schema.Entry {
 	f := lookup(t, "combined")
 	stream := &schema.Stream{ID: 0xab, Host: `web"01`, Path: "/var/log/access.log"}
@@ -109,8 +109,8 @@ func TestEveryOutputOfHostileLines(t *testing.T) {
 	}
 }
 
-// TestFormatsInOneOutput prints what a scan over streams of two formats finds:
-// one has its bytes as a number, the other a text of that name.
+// TestFormatsInOneOutput prints entries of two formats: a field is a number in one of them and text
+// in the other.
 func TestFormatsInOneOutput(t *testing.T) {
 	a := lookup(t, "common")
 	o := Options{Formats: [][]schema.Field{a.Fields(), {{Name: "vhost"}, {Name: "bytes"}}}}
@@ -148,7 +148,7 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 	}
 }
 
-// longLine is a line as long as Apache writes one.
+// longLine returns a line of the maximum length that Apache writes.
 func longLine(t *testing.T) *schema.Entry {
 	rec := &schema.Record{}
 	lookup(t, "combined").Parse([]byte(strings.Replace(ordinary, "/a?", "/"+strings.Repeat(`\xc3\xa4`, 98<<10/8)+"?", 1)), rec)
@@ -172,8 +172,8 @@ func TestOnlyTablesCutLongValues(t *testing.T) {
 	}
 }
 
-// TestLaterRowsOfATable: the columns are set by the first rows; what was null in
-// all of them is told at the end.
+// TestLaterRowsOfATable checks that the first rows determine the columns, and that a note at the
+// end names columns that were null in all of them but not later.
 func TestLaterRowsOfATable(t *testing.T) {
 	o := Options{Formats: [][]schema.Field{lookup(t, "combined").Fields()}, HeadRows: 2, Width: 120}
 	all := entries(t)
@@ -182,7 +182,7 @@ func TestLaterRowsOfATable(t *testing.T) {
 	golden(t, "follow.table", output(t, "table", o, all))
 }
 
-// failingWriter fails once so many bytes came.
+// failingWriter fails after a number of bytes.
 type failingWriter struct{ left int }
 
 func (w *failingWriter) Write(b []byte) (int, error) {
@@ -197,7 +197,7 @@ func TestAWriterThatFailsIsReported(t *testing.T) {
 		for _, left := range []int{0, 10, 1000} {
 			p, err := New(&failingWriter{left}, kind, Options{Formats: [][]schema.Field{lookup(t, "combined").Fields()}})
 			if err != nil {
-				continue // avro writes its header at once
+				continue // avro writes its header immediately
 			}
 			for _, e := range entries(t) {
 				err = errors.Join(err, p.Print(e))

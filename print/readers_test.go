@@ -12,7 +12,7 @@ import (
 	"sluice/test/pyreaders"
 )
 
-// avroCases are files whose values every reader must agree on.
+// avroCases returns files whose values every reader must decode identically.
 func avroCases(t *testing.T) map[string]func(kind, codec string) []byte {
 	combined := [][]schema.Field{lookup(t, "combined").Fields()}
 	many := entries(t)
@@ -40,14 +40,14 @@ func avroCases(t *testing.T) map[string]func(kind, codec string) []byte {
 	return files
 }
 
-// TestPythonReadsAvroFiles has fastavro and polars read container files: each value
-// is what the output avrojson prints, which avro-tools agrees with byte for byte.
+// TestPythonReadsAvroFiles compares each value that fastavro and polars read with the output
+// avrojson, which avro-tools confirms byte for byte.
 func TestPythonReadsAvroFiles(t *testing.T) {
 	for name, file := range avroCases(t) {
 		want := plainRecords(t, file("avrojson", ""))
 		for _, c := range []struct{ reader, codec string }{
 			{"fastavro", AvroZstandard}, {"fastavro", AvroDeflate},
-			{"polars", AvroDeflate}, {"polars", AvroNull}, // it does not know zstandard
+			{"polars", AvroDeflate}, {"polars", AvroNull}, // polars does not support zstandard
 		} {
 			t.Run(name+"/"+c.reader+"/"+c.codec, func(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "file.avro")
@@ -68,9 +68,8 @@ func TestPythonReadsAvroFiles(t *testing.T) {
 	}
 }
 
-// plainRecords are the records of an avrojson output as read.py prints them: no
-// union around a value, and the bytes of logbody, which Avro's JSON has as Latin-1,
-// in hexadecimal.
+// plainRecords returns the records of an avrojson output in the format of read.py: without unions,
+// and logbody, which is Latin-1 in Avro's JSON, in hexadecimal.
 func plainRecords(t *testing.T, avroJSON []byte) (records []string) {
 	t.Helper()
 	for _, r := range decodeLines(t, avroJSON) {
@@ -101,7 +100,7 @@ func decodeLines(t *testing.T, text []byte) (records []map[string]any) {
 	t.Helper()
 	for line := range bytes.Lines(text) {
 		d := json.NewDecoder(bytes.NewReader(line))
-		d.UseNumber() // a float64 would hide a wrong digit
+		d.UseNumber() // a float64 would hide different last digits
 		var r map[string]any
 		if err := d.Decode(&r); err != nil {
 			t.Fatalf("%v in %s", err, line)

@@ -154,7 +154,7 @@ func reportNotes(b *strings.Builder, r query.Report) {
 	}
 }
 
-// lowest is the least count in the report.
+// lowest returns the smallest count in the report.
 func lowest(r query.Report) int64 {
 	if len(r.Rows) == 0 {
 		return 0

@@ -11,7 +11,7 @@ import (
 	"sluice/schema"
 )
 
-// answer is the report of a question about the lines of entries, and some of another day.
+// answer returns the report of a question about entries' lines and some lines of another day.
 func answer(t *testing.T, q query.Question) query.Report {
 	t.Helper()
 	a, err := query.NewAnswer(q)

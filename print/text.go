@@ -142,8 +142,7 @@ func appendCSV(dst, text []byte) []byte {
 // appendTSV appends a value between tabs.
 func appendTSV(dst, text []byte) []byte { return tsvText.append(dst, text) }
 
-// appendLatin1 appends bytes as Avro's JSON has them: a string of the code
-// points 0 to 255.
+// appendLatin1 appends bytes in Avro's JSON encoding: a string of the code points 0 to 255.
 func appendLatin1(dst, b []byte) []byte {
 	dst = append(dst, '"')
 	start := 0

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// untsv reads what appendTSV wrote.
+// untsv decodes the output of appendTSV.
 func untsv(t *testing.T, s []byte) []byte {
 	var b []byte
 	for i := 0; i < len(s); i++ {
@@ -42,7 +42,7 @@ func untsv(t *testing.T, s []byte) []byte {
 	return b
 }
 
-// FuzzText holds every appender to what readers of its output understand.
+// FuzzText decodes the output of every appender with a reader of its format.
 func FuzzText(f *testing.F) {
 	for _, line := range hostile {
 		f.Add([]byte(line))
@@ -75,7 +75,7 @@ func FuzzText(f *testing.F) {
 			t.Fatalf("tsv: %q is read as %q", text, back)
 		}
 		row, err := csv.NewReader(bytes.NewReader(append(append([]byte("first,"), appendCSV(nil, text)...), "\r\n"...))).Read()
-		want := strings.ReplaceAll(string(kept.append(nil, text)), "\r\n", "\n") // as Go's reader has it
+		want := strings.ReplaceAll(string(kept.append(nil, text)), "\r\n", "\n") // Go's csv reader converts CR LF to LF
 		if err != nil || len(row) != 2 || row[1] != want {
 			t.Fatalf("csv: %q is read as %q, %v", text, row, err)
 		}

@@ -2,18 +2,18 @@ package query
 
 import "hash/maphash"
 
-// pending are groups of batches that were counted and not put together yet: what a worker
-// does where groups are all that is asked for. Each batch has most of its groups once, so
-// that looking each up in a table that does not fit into a processor's cache is most of the
-// work, and memory that is touched for the first time the rest. Put together at the end,
-// shard by shard, the table at hand fits, no two workers have the same group, and of groups
-// that are not wanted nothing is kept.
+// pending is a worker's counted groups that are not yet in the table of groups, used if the answer
+// needs only counts of groups. Most groups occur once in a batch. Looking up each of them in a
+// table larger than the processor's cache takes most of the time, and touching new memory most of
+// the rest. If they are added at the end, one shard at a time, the table of a shard fits into the
+// cache, no two workers write to the same group, and groups that are not in the result need no
+// memory.
 type pending struct {
-	bytes  int // at most what the groups will take
+	bytes  int // upper bound of the memory that the groups will need
 	shards [groupShards][]pendingBlock
 }
 
-// pendingBlock are some groups of a shard.
+// pendingBlock is some groups of a shard.
 type pendingBlock struct {
 	groups []pendingGroup
 	keys   []byte
@@ -21,25 +21,25 @@ type pendingBlock struct {
 
 type pendingGroup struct {
 	hash uint64
-	end  uint32 // of its key, which begins where that of the group before ends
-	bits uint32 // the count, and above it the text of group
+	end  uint32 // end of its key in keys, which begins at the end of the key before
+	bits uint32 // the count in the low bits, group.text in the others
 }
 
 const (
-	// A batch has at most 1<<20 rows, so the count of one of its groups leaves bits for
-	// which of its keys are no numbers.
+	// A batch has at most 1<<20 rows, so a group's count leaves some bits for group.text: which of
+	// its keys are not numbers.
 	pendingCountBits = 24
 	maxPendingKeys   = 32 - pendingCountBits
 
-	// directGroups is how many groups are put together as they come: so many fit into the
-	// cache.
+	// directGroups is the number of groups up to which they are added to the table immediately: so
+	// many fit into the cache.
 	directGroups = 8192
 
-	minPendingBytes = 4 << 10 // of keys in a block
+	minPendingBytes = 4 << 10 // capacity of a block's keys
 	maxPendingBytes = 64 << 10
 )
 
-// add adds a group.
+// add adds count to a group.
 func (p *pending) add(seed maphash.Seed, key []byte, text uint64, count int64) {
 	p.addHashed(maphash.Bytes(seed, key), key, text, count)
 }
@@ -68,7 +68,8 @@ func (p *pending) addHashed(hash uint64, key []byte, text uint64, count int64) {
 	p.bytes += len(key) + groupBytes
 }
 
-// each yields the groups of a shard.
+// each calls yield for each group of a shard, which may occur several times. It ends with the first
+// error of yield.
 func (p *pending) each(shard int, yield func(key []byte, hash, text uint64, count int64) error) error {
 	for i := range p.shards[shard] {
 		b := &p.shards[shard][i]

@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// putTogether adds pending groups to an answer one by one, within its bounds.
+// putTogether adds pending groups to the answer one by one, within its limits.
 func (a *Answer) putTogether(p *pending) error {
 	for i := range p.shards {
 		err := p.each(i, func(key []byte, hash, text uint64, count int64) error {
@@ -31,9 +31,9 @@ func (a *Answer) putTogether(p *pending) error {
 	return nil
 }
 
-// putAllTogether makes pending groups, which fit within the answer's bounds for certain,
-// those of the answer, which has none yet. Where only the most frequent are wanted, others
-// may be left out. Keys stay in the memory of pending.
+// putAllTogether sets the answer's groups, of which it has none yet, to the pending ones, which
+// must be within its limits. If only the most frequent groups are needed, others may be omitted.
+// The keys remain in the memory of pending.
 func (a *Answer) putAllTogether(all []*pending) {
 	var next atomic.Int32
 	var wait sync.WaitGroup
@@ -61,8 +61,8 @@ func (a *Answer) putAllTogether(all []*pending) {
 	}
 }
 
-// byCount reports whether the answer's first rows are all that is wanted of it, and are
-// those of the most frequent groups.
+// byCount reports whether only the first rows of the answer are needed, and are the most frequent
+// groups.
 func (a *Answer) byCount() bool {
 	if a.question.Limit <= 0 || len(a.keys) == 0 {
 		return false
@@ -72,9 +72,9 @@ func (a *Answer) byCount() bool {
 	return o.Column == CountColumn && o.Descending && columns[keys] == o.Column
 }
 
-// gathering are the groups of a shard while they are put together.
+// gathering is a hash table of the groups of one shard.
 type gathering struct {
-	slots  []int32 // index + 1 of a group, by its hash; a power of two
+	slots  []int32 // index + 1 of a group, by its hash; the length is a power of two
 	groups []gathered
 }
 
@@ -109,7 +109,7 @@ func (t *gathering) add(key []byte, hash, text uint64, count int64) error {
 	return nil
 }
 
-// place returns where the key is, or is to be.
+// place returns the slot of a key, or the empty slot for it.
 func (t *gathering) place(hash uint64, key string) int {
 	mask := len(t.slots) - 1
 	at := int(hash) & mask
@@ -122,8 +122,8 @@ func (t *gathering) place(hash uint64, key string) int {
 	return at
 }
 
-// store makes the groups that are not rarer than least those of a shard, and returns their
-// memory.
+// store sets the groups of a shard to those with a count of at least least, and returns the size of
+// their memory.
 func (t *gathering) store(s *groupShard, least int64) (bytes int) {
 	kept := 0
 	for i := range t.groups {
@@ -147,16 +147,17 @@ func (t *gathering) store(s *groupShard, least int64) (bytes int) {
 	return bytes
 }
 
-// rareGroups know a number that the wanted most frequent groups are not rarer than: so
-// many groups of one shard are not.
+// rareGroups calculates a lower bound of the counts of the wanted most frequent groups: if one
+// shard has wanted groups with at least this count, no group with a smaller count is among the most
+// frequent.
 type rareGroups struct {
-	wanted int // 0 is all
+	wanted int // 0: all groups are needed
 	mu     sync.Mutex
 	least  int64
 	counts []int64
 }
 
-// below returns the number, after another shard.
+// below returns the bound after the groups of one more shard.
 func (r *rareGroups) below(groups []gathered) int64 {
 	if r.wanted == 0 {
 		return 0

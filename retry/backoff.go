@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Backoff is the pauses between attempts. The zero value of its unexported fields is before the
-// first pause.
+// Backoff calculates the pauses between attempts. Set First and Max. It is not safe for concurrent
+// use.
 type Backoff struct {
 	// First is the first pause; each pause is twice the one before it, up to Max.
 	First, Max time.Duration

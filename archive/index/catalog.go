@@ -67,7 +67,7 @@ type Member struct {
 	Fresh int64
 }
 
-// FreshRange is the part of the range that no member before it has.
+// FreshRange returns the part of the range that no member before it has.
 func (m *Member) FreshRange() schema.Range {
 	return schema.Range{Start: m.Fresh, End: m.Range.End}
 }
@@ -228,10 +228,10 @@ func (c *Catalog) order() {
 	}
 }
 
-// Begin is the first position of the stream in the archive.
+// Begin returns the first position of the stream in the archive.
 func (c *Catalog) Begin(s *Stream) int64 { return c.Members[s.Members[0]].Range.Start }
 
-// End is the position after the last byte of the stream in the archive.
+// End returns the position after the last byte of the stream in the archive.
 func (c *Catalog) End(s *Stream) int64 {
 	end := int64(0)
 	for _, i := range s.Members {

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// memory is an archive in memory: name to bytes.
+// memory is an archive in memory: content by name.
 type memory map[string][]byte
 
 func (m memory) List(context.Context) ([]archive.File, error) {
@@ -58,12 +58,12 @@ func pattern(t testing.TB) archive.Pattern {
 
 var stream = schema.Stream{ID: 1, Host: "web01", Path: "/var/log/access.log", Format: "common"}
 
-// line is a line of 2026-09-03, or of the day so many later.
+// line returns line n, with a time on 2026-09-03 plus day days.
 func line(n, day int) string {
 	return fmt.Sprintf("192.0.2.1 - - [%02d/Sep/2026:10:00:%02d +0200] \"GET /%d HTTP/1.1\" 200 1\n", 3+day, n%60, n)
 }
 
-// batch is lines n to n+k-1 at a position.
+// batch returns lines n to n+k-1 as a batch that begins at start.
 func batch(s *schema.Stream, start int64, day, n, k int) schema.Batch {
 	var b strings.Builder
 	for i := range k {
@@ -80,7 +80,7 @@ func batchOf(s *schema.Stream, start int64, data string) schema.Batch {
 	return schema.Batch{Stream: s, Range: schema.Range{Start: start, End: start + int64(len(data))}, Data: []byte(data), Lines: lines}
 }
 
-// file is a segment's bytes.
+// file returns the bytes of a segment.
 func file(t testing.TB, batches ...schema.Batch) []byte {
 	t.Helper()
 	w, err := segment.Create(vfs.OS{}, filepath.Join(t.TempDir(), "1.gz"))
@@ -141,7 +141,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 	broken := func(at int) []byte { b := bytes.Clone(sound); b[at] ^= 8; return b }
 	cases := map[string]struct {
 		archive memory
-		want    []string // what each problem says, in order
+		want    []string // the text of each problem, in order
 	}{
 		"nothing":              {memory{day3: sound, day4: file(t, third)}, nil},
 		"an undated line":      {memory{day3: file(t, undated)}, nil},
@@ -177,7 +177,8 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestFilesAreOfOneLabel: what the members say counts, and the name where they say nothing.
+// TestFilesAreOfOneLabel checks that a file's labels are those of its members, and those in its
+// name if the members have none.
 func TestFilesAreOfOneLabel(t *testing.T) {
 	p, err := archive.ParsePattern("/logs/%{label:site}/%Y%m%d")
 	if err != nil {
@@ -287,8 +288,8 @@ func TestGroupsCountByHostAndDay(t *testing.T) {
 	}
 }
 
-// Whatever the bytes of a file are: reading it ends, and what is sound before and
-// behind it is found.
+// FuzzRead checks that reading ends for any bytes, and finds the intact members before and after
+// damage.
 func FuzzRead(f *testing.F) {
 	a, b := batch(&stream, 0, 0, 0, 5), batch(&stream, 335, 0, 5, 5)
 	sound := file(f, a, b)

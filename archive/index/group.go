@@ -18,7 +18,7 @@ type Group struct {
 	Ranges map[schema.StreamID][]schema.Range
 }
 
-// DayText is the day, or "-".
+// DayText returns the day, or "-".
 func (g *Group) DayText() string {
 	if g.Day.IsZero() {
 		return "-"

@@ -49,8 +49,8 @@ func (w *window) ReadAt(p []byte, off int64) (int, error) {
 	return copy(p, w.buf), nil
 }
 
-// Reader reads members of a catalog, best in the order of the files. It is not
-// safe for concurrent use. Close it.
+// Reader reads members of a catalog; reading them in the order of the files is fastest. It is not
+// safe for concurrent use. The caller must call Close.
 type Reader struct {
 	catalog *Catalog
 	file    int32 // -1: none is open
@@ -105,7 +105,7 @@ func (r *Reader) Close() error {
 	return r.src.Close()
 }
 
-// Workers is the number of files that Walk reads concurrently.
+// Workers returns the number of files that Walk reads concurrently.
 func Workers() int { return min(runtime.GOMAXPROCS(0), 8) }
 
 // Walk reads every member: several files concurrently, the members of one file in their order.

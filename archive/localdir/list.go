@@ -19,11 +19,11 @@ func (a *Archive) List(ctx context.Context) ([]archive.File, error) {
 	return a.ListWhere(ctx, func(string) bool { return true })
 }
 
-// ListWhere is List without the directories that want rejects, and what is below them.
+// ListWhere is List without the directories that want rejects, and their content.
 //
-// The root may be a symbolic link, and symbolic links in it are followed out of it: an
-// operator moves old days to a larger disk that way. One that leads to nothing is an error,
-// for the disk may be missing.
+// The root may be a symbolic link, and symbolic links in it that lead to other places are followed:
+// operators move old days to a larger disk that way. A broken link is an error, because the disk
+// may be missing.
 func (a *Archive) ListWhere(ctx context.Context, want func(dir string) bool) ([]archive.File, error) {
 	l := &listing{ctx: ctx, want: want, followed: map[string]bool{}}
 	var err error
@@ -87,8 +87,8 @@ func (l *listing) entry(file, name string, e fs.DirEntry) error {
 	return nil
 }
 
-// link follows a link that leads out of the archive. What one within it leads to is listed
-// by its own name.
+// link follows a link that leads out of the archive. A link to another part of the archive is
+// ignored, because that part is listed under its own name.
 func (l *listing) link(file, name string) error {
 	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestAMovedDirectoryIsReadThroughItsLink: the root, a day or a file is on another disk, and
-// a symbolic link in its place. Links within the archive count nothing twice.
+// TestAMovedDirectoryIsReadThroughItsLink replaces the root, a day or a file by a symbolic link to
+// another disk. Links within the archive must not list a file twice.
 func TestAMovedDirectoryIsReadThroughItsLink(t *testing.T) {
 	must := func(err error) {
 		t.Helper()
@@ -51,10 +51,10 @@ func TestAMovedDirectoryIsReadThroughItsLink(t *testing.T) {
 	must(os.Symlink(elsewhere, filepath.Join(real, "d2")))
 	must(os.Rename(filepath.Join(real, "d3/h/c"), filepath.Join(dir, "c")))
 	must(os.Symlink(filepath.Join(dir, "c"), filepath.Join(real, "d3/h/c")))
-	must(os.Symlink("d1", filepath.Join(real, "d0")))                // within
-	must(os.Symlink(elsewhere, filepath.Join(real, "d9")))           // again
+	must(os.Symlink("d1", filepath.Join(real, "d0")))                // within the archive
+	must(os.Symlink(elsewhere, filepath.Join(real, "d9")))           // a second link to the same directory
 	must(os.Symlink("..", filepath.Join(elsewhere, "h", "up")))      // a loop
-	must(os.Symlink("/dev/null", filepath.Join(real, "d1", "null"))) // no file
+	must(os.Symlink("/dev/null", filepath.Join(real, "d1", "null"))) // not a regular file
 	list("d1/h/a 6, d2/h/b 6, d3/h/c 6")
 	must(a.Remove(t.Context(), "d2/h/b"))
 	list("d1/h/a 6, d3/h/c 6")

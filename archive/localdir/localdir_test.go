@@ -26,7 +26,7 @@ func openArchive(t *testing.T, root string) *Archive {
 	return a
 }
 
-// noLinks is an archive on another file system than the spool.
+// noLinks returns an archive for which link(2) fails, as on another file system than the spool's.
 func noLinks(t *testing.T, root string) *Archive {
 	a := openArchive(t, root)
 	a.link = func(oldname, newname string) error {
@@ -53,7 +53,7 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// leave makes a temporary file that was last written age ago.
+// leave creates a temporary file that was last written age ago.
 func leave(t *testing.T, root, name string, age time.Duration) {
 	t.Helper()
 	path := writeFile(t, filepath.Join(root, archive.TmpDir, name), "x")
@@ -108,8 +108,8 @@ func TestOneFileSystemMeansNoCopy(t *testing.T) {
 	}
 }
 
-// TestAWrongLocalClockRemovesNothing: the local clock is in the year 2000, and then far in the
-// future; that of the file system is right.
+// TestAWrongLocalClockRemovesNothing sets the local clock to the year 2000, and then far into the
+// future, while the file system's clock is right.
 func TestAWrongLocalClockRemovesNothing(t *testing.T) {
 	root := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestAFailedCopyLeavesNothing(t *testing.T) {
 	}
 }
 
-// endingContext ends after it was asked left times.
+// endingContext ends after the given number of calls of Err.
 type endingContext struct {
 	context.Context
 	left int

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// mount makes a file system of its own at a new directory, or skips.
+// mount mounts a new file system on a new directory, or skips the test.
 func mount(t *testing.T, options string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -24,7 +24,7 @@ func mount(t *testing.T, options string) string {
 	return dir
 }
 
-func TestAFullDiskIsSaidAndMended(t *testing.T) {
+func TestAFullDiskIsReportedAndRecovers(t *testing.T) {
 	root := mount(t, "size=1m")
 	a := openArchive(t, root)
 	local := writeFile(t, filepath.Join(t.TempDir(), "1.gz"), strings.Repeat("x", 700<<10))

@@ -100,7 +100,7 @@ func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	archive, err := c.openMender(a, cfg)
+	archive, err := c.openWritable(a, cfg)
 	if err != nil {
 		return err
 	}
@@ -150,8 +150,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// openMender opens an archive that is there, to be changed.
-func (c *auditCmd) openMender(a *app, cfg audit.Config) (archiveCloser, error) {
+// openWritable opens an existing archive for changes.
+func (c *auditCmd) openWritable(a *app, cfg audit.Config) (archiveCloser, error) {
 	there, err := a.readArchive(c.Archive, cfg.Pattern)
 	if err == nil {
 		err = there.Close()

@@ -187,7 +187,7 @@ func (c *auditCmd) refill(a *app, cfg audit.Config, t tree, held map[schema.Stre
 	refill, err := audit.NewRefill(a.ctx, audit.RefillConfig{
 		Archive: cfg.Archive, Pattern: cfg.Pattern, Naming: t.pattern, Dir: a.cli.Data, Pruned: cfg.Pruned, Held: held,
 		Store: func(ctx context.Context, localPath, name string) error {
-			return columnar.Mend(ctx, files, localPath, name)
+			return columnar.Repair(ctx, files, localPath, name)
 		},
 	})
 	if err != nil {

@@ -54,7 +54,8 @@ func (f *statusAccess) check(flag string, address *net.TCPAddr) error {
 	return nil
 }
 
-// token reads the token.
+// token reads the token file. Surrounding white space is removed; a token that is too short or too
+// long is an error.
 func (f *statusAccess) token() ([]byte, error) {
 	file, err := os.Open(f.StatusTokenFile)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"fmt"
 )
 
-// ErrMalformed is returned if bytes are not what they should be, such as a message.
+// ErrMalformed is returned if bytes are not a valid message, or not the expected one.
 var ErrMalformed = errors.New("malformed")
 
 // Wire types of protobuf fields; groups are in no message of HBase or Hadoop.
@@ -46,7 +46,7 @@ func AppendDelimited(dst, message []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(message))), message...)
 }
 
-// CutDelimited splits off what AppendDelimited wrote.
+// CutDelimited splits off a message that AppendDelimited appended.
 func CutDelimited(b []byte) (message, rest []byte, err error) {
 	n, used := binary.Uvarint(b)
 	if used <= 0 || n > uint64(len(b)-used) {

@@ -57,7 +57,7 @@ func FuzzMessages(f *testing.F) {
 	})
 }
 
-func TestWhatIsCutOffIsMalformed(t *testing.T) {
+func TestTruncatedMessageIsMalformed(t *testing.T) {
 	m := AppendBytes(AppendUint(nil, 1, 300), 2, "text")
 	for n := 1; n < len(m); n++ {
 		f := Read(m[:n])

@@ -42,7 +42,7 @@ func parseCache(b []byte) (c ticketCache, err error) {
 		e.key.KeyValue = r.data()
 		r.take(8) // authentication time, start time
 		e.end = time.Unix(int64(r.u32()), 0)
-		r.take(4 + 1 + 4) // renewable until, is for user to user, flags
+		r.take(4 + 1 + 4) // renewable until, session key encryption flag, ticket flags
 		for range 2 {     // addresses, authorization data
 			for n := r.u32(); n > 0 && !r.short; n-- {
 				r.u16()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// cacheBytes is a cache with one ticket, written as MIT's format says.
+// cacheBytes returns a cache with one ticket, in MIT's format.
 func cacheBytes(end time.Time) []byte {
 	u16, u32 := binary.BigEndian.AppendUint16, binary.BigEndian.AppendUint32
 	data := func(b []byte, s string) []byte { return append(u32(b, uint32(len(s))), s...) }
@@ -23,7 +23,7 @@ func cacheBytes(end time.Time) []byte {
 	b = principal(principal(b, "sluice"), "krbtgt", "EXAMPLE.COM")
 	b = data(u16(b, 18), "a key")
 	b = u32(u32(u32(u32(b, 1), 1), uint32(end.Unix())), 2)
-	b = u32(append(b, 0), 0)                // is for user to user, flags
+	b = u32(append(b, 0), 0)                // session key encryption flag, ticket flags
 	b = data(u16(u32(b, 1), 2), "address!") // one address
 	b = u32(b, 0)                           // no authorization data
 	return data(data(b, "a ticket"), "")
@@ -42,8 +42,8 @@ func TestTicketCacheIsRead(t *testing.T) {
 	}
 }
 
-// kinit replaces the file while we may read it: a part of one is no cache.
-func TestTornTicketCacheIsRefused(t *testing.T) {
+// kinit overwrites the file, which may be read meanwhile: a truncated cache is an error.
+func TestTruncatedTicketCacheIsAnError(t *testing.T) {
 	whole := cacheBytes(time.Unix(1, 0))
 	for n := range whole {
 		if c, err := parseCache(whole[:n]); err == nil && len(c.entries) != 0 {

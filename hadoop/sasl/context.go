@@ -59,10 +59,10 @@ func (c *Context) Agree(offer []byte) (answer []byte, err error) {
 	return c.secrets.wrap(answer, false)
 }
 
-// Agreed is the protection of everything after Agree; at Authentication nothing is wrapped.
+// Agreed returns the protection of everything after Agree; at Authentication nothing is wrapped.
 func (c *Context) Agreed() Protection { return c.agreed }
 
-// MaxPlain is the maximum number of bytes for Wrap.
+// MaxPlain returns the maximum number of bytes for Wrap.
 func (c *Context) MaxPlain() int { return c.maxPlain }
 
 // Wrap makes the next token of data. It does not keep data.

@@ -33,7 +33,7 @@ func TestChoiceOfProtection(t *testing.T) {
 	}
 }
 
-func TestServersAnswersAreUnderstood(t *testing.T) {
+func TestReadReply(t *testing.T) {
 	number := func(numbers ...int32) (b []byte) {
 		for _, n := range numbers {
 			b = binary.BigEndian.AppendUint32(b, uint32(n))
@@ -67,7 +67,7 @@ func TestServersAnswersAreUnderstood(t *testing.T) {
 	}
 }
 
-// What is written in any pieces is read in any others, also where the server takes
+// Data written in parts of any size is read in parts of any other size, also if the server accepts
 // small tokens only.
 func TestWrappedConnectionCarriesBytes(t *testing.T) {
 	for _, offered := range []byte{1, 2, 4} {
@@ -99,7 +99,7 @@ func TestWrappedConnectionCarriesBytes(t *testing.T) {
 	}
 }
 
-// accept is a server's half of agree.
+// accept is the server's side of agree.
 func accept(t *testing.T, raw net.Conn, s *secrets, offered byte) net.Conn {
 	answer, err := readPart(raw)
 	if err != nil {
@@ -116,7 +116,7 @@ func accept(t *testing.T, raw net.Conn, s *secrets, offered byte) net.Conn {
 	return &conn{Conn: raw, context: &Context{secrets: s, agreed: map[byte]Protection{2: Integrity, 4: Privacy}[offered], maxPlain: 1000}}
 }
 
-// A length that is promised takes no memory, and the end within a token is one.
+// An announced length allocates no memory, and the end of the stream within a token is an error.
 func TestLengthsAreNotTrusted(t *testing.T) {
 	for _, c := range []struct {
 		bytes []byte

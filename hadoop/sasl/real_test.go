@@ -34,8 +34,8 @@ func kerberos(t *testing.T, c sasl.Config) rpc.Handshake {
 	return k.Handshake(rpc.Preamble(rpc.AuthKerberos))
 }
 
-// clusterID asks the first region server who it belongs to: the smallest call that
-// needs the whole handshake.
+// clusterID asks the first region server for its cluster's id: the smallest call that needs a
+// complete handshake.
 func clusterID(t *testing.T, c *cluster.Cluster, h rpc.Handshake) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -58,8 +58,8 @@ func server(t *testing.T, address string) rpc.Server {
 	return rpc.Server{Host: host, Port: n}
 }
 
-// At each quality of protection a table keeps what was written, by servers that
-// accept all three; that they insist on one, and TLS, is tested with the commands.
+// Lines are written and read at each protection, with servers that accept all three. Servers that
+// require one protection, or TLS, are tested with the commands.
 func TestTheWholePathAtEachProtection(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Kerberos: cluster.AnyProtection})
 	for _, protection := range []sasl.Protection{sasl.Authentication, sasl.Integrity, sasl.Privacy} {
@@ -67,13 +67,13 @@ func TestTheWholePathAtEachProtection(t *testing.T) {
 		settings.Protections = []sasl.Protection{protection}
 		wholePath(t, c, kerberos(t, settings))
 	}
-	whatOthersAreTold(t, c)
-	ticketsRunOut(t, c)
-	logIns(t, c)
+	testSettingErrors(t, c)
+	testTicketsExpire(t, c)
+	testLogIns(t, c)
 }
 
-// wholePath makes a table, writes lines into it and reads them back, found by
-// ZooKeeper and by the masters.
+// wholePath creates a table, writes lines and reads them back, located through ZooKeeper and
+// through the masters.
 func wholePath(t *testing.T, c *cluster.Cluster, h rpc.Handshake) {
 	t.Helper()
 	layout, err := schema.NewLayout(schema.LayoutTyped)
@@ -104,7 +104,7 @@ func wholePath(t *testing.T, c *cluster.Cluster, h rpc.Handshake) {
 	}
 }
 
-// fillAndRead writes enough for several tokens each way, and compares every line.
+// fillAndRead writes enough for several tokens in each direction, and compares every line.
 func fillAndRead(t *testing.T, table *hbase.Table, layout schema.Layout) {
 	t.Helper()
 	const lines = 5000

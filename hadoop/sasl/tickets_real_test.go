@@ -14,8 +14,8 @@ import (
 	"sluice/test/cluster"
 )
 
-// whatOthersAreTold are the ways in which a client can be set up wrongly.
-func whatOthersAreTold(t *testing.T, c *cluster.Cluster) {
+// testSettingErrors tests the error for each wrong setting of a client.
+func testSettingErrors(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	if err := clusterID(t, c, rpc.Simple); err == nil || !strings.Contains(err.Error(), "Kerberos") && !strings.Contains(err.Error(), "uthentication is required") {
 		t.Errorf("a client without Kerberos: %v", err)
@@ -44,13 +44,13 @@ func whatOthersAreTold(t *testing.T, c *cluster.Cluster) {
 		t.Errorf("a principal that is not in the keytab: %v", err)
 	}
 	strange := filepath.Join(t.TempDir(), "krb5.conf")
-	rewrite(t, c.KRB5Config, strange, "kdc = 127.0.0.1:16088", "kdc = 127.0.0.1:1") // nobody listens there
+	rewrite(t, c.KRB5Config, strange, "kdc = 127.0.0.1:16088", "kdc = 127.0.0.1:1") // no server listens there
 	other = client(c)
 	other.Krb5Config = strange
 	says(t, "no KDC", clusterID(t, c, kerberos(t, other)), sasl.ErrKDC, "of realm SLUICE.TEST")
 }
 
-// rewrite copies a file, and replaces some text in the copy.
+// rewrite copies a file with replacements.
 func rewrite(t *testing.T, from, to string, replace ...string) {
 	t.Helper()
 	b, err := os.ReadFile(from)
@@ -66,10 +66,10 @@ func rewrite(t *testing.T, from, to string, replace ...string) {
 	}
 }
 
-// ticketsRunOut has tickets that live three minutes, and a clock that goes on four:
-// less than clocks may differ, so the KDC does not mind. A connection that is
-// there goes on, and a new one gets a new ticket.
-func ticketsRunOut(t *testing.T, c *cluster.Cluster) {
+// testTicketsExpire uses tickets that are valid for three minutes, and a clock that is advanced by
+// four, which is less than the clock skew that the KDC permits. An open connection continues, and a
+// new one gets a new ticket.
+func testTicketsExpire(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	short := filepath.Join(t.TempDir(), "krb5.conf")
 	rewrite(t, c.KRB5Config, short, "ticket_lifetime = 24h", "ticket_lifetime = 3m")
@@ -94,8 +94,8 @@ func ticketsRunOut(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// logIns: the log-in alone, by the keytab and by what kinit wrote.
-func logIns(t *testing.T, c *cluster.Cluster) {
+// testLogIns tests only the log-in, with the keytab and with the cache of kinit.
+func testLogIns(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	settings := client(c)
 	logIn := func() error {

@@ -23,8 +23,7 @@ import (
 	"sluice/hbase/rpc"
 )
 
-// certificate makes one that signs itself, for localhost, as a PEM file and for a
-// server.
+// certificate creates a self-signed certificate for localhost, as a PEM file and for a server.
 func certificate(t *testing.T, until time.Time) (file string, pair tls.Certificate) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -54,7 +53,7 @@ func certificate(t *testing.T, until time.Time) (file string, pair tls.Certifica
 	return file, pair
 }
 
-// serve answers connections until the test ends.
+// serve runs each for every connection until the test ends.
 func serve(t *testing.T, each func(net.Conn)) rpc.Server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -85,7 +84,7 @@ func serve(t *testing.T, each func(net.Conn)) rpc.Server {
 	return rpc.Server{Host: "localhost", Port: n}
 }
 
-func TestWhatTLSRefusesIsSaid(t *testing.T) {
+func TestTLSErrorsNameTheCause(t *testing.T) {
 	file, pair := certificate(t, time.Now().Add(time.Hour))
 	oldFile, old := certificate(t, time.Unix(1, 0))
 	shake := func(settings *tls.Config) rpc.Server {
@@ -98,7 +97,8 @@ func TestWhatTLSRefusesIsSaid(t *testing.T) {
 	}
 	good := shake(&tls.Config{Certificates: []tls.Certificate{pair}})
 	expired := shake(&tls.Config{Certificates: []tls.Certificate{old}})
-	// As HBase's: a refusal of 1.3 would come with the first answer.
+	// Limited to TLS 1.2 like HBase: with 1.3 the client would see the rejection only at its first
+	// read.
 	mutual := shake(&tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12})
 	plain := serve(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "HBas? no, thank you") })
 	mute := serve(t, func(net.Conn) {})

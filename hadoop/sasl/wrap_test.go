@@ -11,7 +11,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// pair is both sides of a context, with AES of 256 or 128 bits.
+// pair returns both sides of a context, with AES-256 or AES-128.
 func pair(t testing.TB, keyType int32) (initiator, acceptor *secrets) {
 	t.Helper()
 	key := types.EncryptionKey{KeyType: keyType, KeyValue: bytes.Repeat([]byte{7}, map[int32]int{17: 16, 18: 32}[keyType])}
@@ -53,8 +53,8 @@ func TestWhatIsWrappedIsUnwrapped(t *testing.T) {
 	}
 }
 
-// A sender may rotate what follows the header, by any number (RFC 4121, 4.2.5),
-// and put filler between sealed data and header.
+// A sender may rotate the bytes after the header by any number (RFC 4121, 4.2.5), and may put
+// filler between the encrypted data and the header.
 func TestRotationAndFiller(t *testing.T) {
 	for _, rotation := range []int{1, 12, 28, 57, 60_000} {
 		for _, seal := range []bool{false, true} {
@@ -83,9 +83,9 @@ func TestRotationAndFiller(t *testing.T) {
 	}
 }
 
-// Whatever one bit is turned in, the token is refused; so is one that comes twice,
-// late, from ourselves, or not sealed.
-func TestAChangedTokenIsRefused(t *testing.T) {
+// A token with any bit flipped is rejected; so is one that is repeated, out of order, reflected, or
+// not encrypted.
+func TestAChangedTokenIsRejected(t *testing.T) {
 	for _, seal := range []bool{false, true} {
 		a, b := pair(t, 18)
 		token, err := b.wrap([]byte("data"), seal)
@@ -97,7 +97,7 @@ func TestAChangedTokenIsRefused(t *testing.T) {
 			changed[bit/8] ^= 1 << (bit % 8)
 			fresh, _ := pair(t, 18)
 			got, err := fresh.unwrap(changed, seal)
-			whole := (bit/8 == 6 || bit/8 == 7) && string(got) == "data" // the rotation is not signed: full turns change nothing
+			whole := (bit/8 == 6 || bit/8 == 7) && string(got) == "data" // the rotation count is not signed: rotations by the whole length change nothing
 			if err == nil && !whole {
 				t.Errorf("sealed %v: bit %d was turned: %q", seal, bit, got)
 			}
@@ -122,8 +122,7 @@ func TestAChangedTokenIsRefused(t *testing.T) {
 	}
 }
 
-// Tokens that are signed only are those of another implementation, and the other
-// way round.
+// Signed tokens of this package are accepted by gokrb5, and the reverse.
 func TestSignedTokensAreThoseOfGokrb5(t *testing.T) {
 	a, b := pair(t, 18)
 	token, err := a.wrap([]byte("data"), false)
@@ -151,14 +150,14 @@ func TestSignedTokensAreThoseOfGokrb5(t *testing.T) {
 	}
 }
 
-func TestOldEncryptionIsRefusedInWords(t *testing.T) {
+func TestErrorNamesUnsupportedEncryption(t *testing.T) {
 	_, err := newSecrets(types.EncryptionKey{KeyType: 23, KeyValue: make([]byte, 16)}, 0, false)
 	if err == nil || !strings.Contains(err.Error(), "allow aes256-cts-hmac-sha1-96") {
 		t.Error(err)
 	}
 }
 
-// FuzzUnwrap: a server's bytes may be anything.
+// FuzzUnwrap decodes arbitrary bytes as a token of a server.
 func FuzzUnwrap(f *testing.F) {
 	_, b := pair(f, 18)
 	for _, seal := range []bool{false, true} {

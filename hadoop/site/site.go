@@ -62,8 +62,8 @@ func Load(getenv func(string) string) (Site, error) {
 	return s, nil
 }
 
-// LoadHDFS reads the files of HADOOP_CONF_DIR about HDFS, or, where it has none, those of
-// HADOOP_HOME/conf. Where there are none, nothing is known and it is no error.
+// LoadHDFS reads the files of HADOOP_CONF_DIR for HDFS or, if it has none of them, those of
+// HADOOP_HOME/conf. Without files the Site is empty, which is not an error.
 func LoadHDFS(getenv func(string) string) (Site, error) {
 	dirs := []string{getenv("HADOOP_CONF_DIR")}
 	if home := getenv("HADOOP_HOME"); home != "" {

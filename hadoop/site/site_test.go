@@ -19,9 +19,9 @@ func one(name, value string) string {
 	return "<property>\n <name>" + name + "</name><value> " + value + "\n</value></property>"
 }
 
-// HBase's own files go before Hadoop's, whatever is final stays, and values name
-// one another.
-func TestFilesGoBeforeOneAnotherAsHadoopsDo(t *testing.T) {
+// HBase's files take precedence over Hadoop's, final properties are not replaced, and values refer
+// to other properties.
+func TestPrecedenceOfFilesIsHadoops(t *testing.T) {
 	hadoop, hbase := t.TempDir(), t.TempDir()
 	write(t, hadoop, "core-site.xml", one("a", "core")+one("realm", "EXAMPLE.COM")+"<property><name>f</name><value>kept</value><final>true</final></property>")
 	write(t, hadoop, "hbase-site.xml", one("a", "hadoop")+one("b", "hadoop"))
@@ -51,16 +51,16 @@ func TestFilesGoBeforeOneAnotherAsHadoopsDo(t *testing.T) {
 	}
 }
 
-func TestNoFileIsNoErrorUnlessItIsNamed(t *testing.T) {
+func TestAMissingFileIsAnErrorOnlyIfItsDirectoryIsSet(t *testing.T) {
 	if s, err := Load(func(string) string { return "" }); err != nil || s.Get("a") != "" {
 		t.Errorf("%v, %q", err, s.Get("a"))
 	}
 	empty := t.TempDir()
 	if _, err := Load(func(name string) string { return map[string]string{"HADOOP_CONF_DIR": empty}[name] }); err != nil {
-		t.Errorf("Hadoop's folder without HBase's file: %v", err)
+		t.Errorf("Hadoop's directory without HBase's file: %v", err)
 	}
 	if _, err := Load(func(name string) string { return map[string]string{"HBASE_CONF_DIR": empty}[name] }); err == nil || !strings.Contains(err.Error(), "hbase-site.xml") {
-		t.Errorf("HBase's folder without its file: %v", err)
+		t.Errorf("HBase's directory without its file: %v", err)
 	}
 	write(t, empty, "hbase-site.xml", "<property>")
 	if _, err := Load(func(name string) string { return map[string]string{"HBASE_CONF_DIR": empty}[name] }); err == nil || !strings.Contains(err.Error(), "no configuration of Hadoop's") {
@@ -68,7 +68,7 @@ func TestNoFileIsNoErrorUnlessItIsNamed(t *testing.T) {
 	}
 }
 
-// The files of HADOOP_CONF_DIR are those of HDFS, and HADOOP_HOME is for where it has none.
+// HDFS is configured by the files of HADOOP_CONF_DIR, or by those of HADOOP_HOME if it has none.
 func TestHDFSHasTheFilesOfOneDirectory(t *testing.T) {
 	conf, home := t.TempDir(), t.TempDir()
 	getenv := func(name string) string {

@@ -38,8 +38,8 @@ func TestConnectionsThatDoNotAuthenticateAreAcceptedAtABoundedRate(t *testing.T)
 	}
 }
 
-// hurry has an address connect as often as it is let within a time, each connection leaving
-// when it is served, and returns how many were.
+// hurry connects from an address as often as the limits allow within a time, each connection
+// closing as soon as it is served. It returns the number of connections.
 func (f *fixture) hurry(from string, within time.Duration) (served int) {
 	end := f.now.Add(within)
 	for f.now.Before(end) {

@@ -127,7 +127,7 @@ func readReply(b []byte) ([]byte, error) {
 	return r.Rest(), r.Err()
 }
 
-// probeSerial is no call's: those begin at 1.
+// probeSerial is the serial number of pings from watch. Calls have numbers from 1 on.
 const probeSerial = 0
 
 // watch sends a ping if nothing was received for a while.

@@ -97,7 +97,7 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// received is a Receiver that keeps bodies with their places.
+// received is a Receiver that records the events: body and headers.
 type received struct {
 	mu   sync.Mutex
 	want int

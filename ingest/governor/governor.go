@@ -123,7 +123,7 @@ func ownUsage() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// fullCores is the budget without pressure, in cores.
+// fullCores returns the budget without pressure, in cores.
 func (g *Governor) fullCores() float64 {
 	cores := g.host.cores
 	if g.cfg.CPUShare > 0 {
@@ -157,7 +157,8 @@ func (g *Governor) Wait() time.Duration {
 	return min(max(next, g.budget.owed(g.cores), time.Millisecond), maxWait)
 }
 
-// SetBusy stops reading for a reason that is downstream; "" ends it.
+// SetBusy stops reading because of reason, for example that the queue to the collector is full; an
+// empty reason lets reading continue.
 func (g *Governor) SetBusy(reason string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -60,8 +60,8 @@ func (p *plant) files() {
 	p.write("sys/devices/system/cpu/online", "0-1\n")
 }
 
-// run lets time pass in tenths of a second, reading all that is allowed of want
-// bytes a second; each is called after every tenth.
+// run simulates d in steps of 100 ms. In each step it reads as much as Allow returns, up to want
+// bytes a second, and then calls each.
 func (p *plant) run(d time.Duration, want int, each func()) {
 	p.Helper()
 	for end := p.clock.Add(d); p.clock.Before(end); {

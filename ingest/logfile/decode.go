@@ -15,8 +15,8 @@ import (
 // dictionary of xz -9 and more.
 const maxWindowBytes = 128 << 20
 
-// DamagedError reports compressed data that could not be read to its end. What was
-// read before it is good as far as can be known.
+// DamagedError reports compressed data that cannot be decompressed to its end. Lines that were read
+// before it may come from data whose checksum was not verified.
 type DamagedError struct {
 	Path        string
 	Compression Compression

@@ -11,7 +11,7 @@ import (
 
 var benchLines = flag.Int("lines", 200_000, "lines of the log that is measured")
 
-// keep is where the benchmark leaves its file.
+// keep is the path at which the benchmark saves the file that it measures; empty: not saved.
 var keep = flag.String("keep", "", "file to leave the measured file in")
 
 func BenchmarkWrite(b *testing.B) {

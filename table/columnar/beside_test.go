@@ -11,8 +11,8 @@ import (
 	"sluice/table/columnar"
 )
 
-// TestAScanBesideAWriterSeesEveryLineOnce: segments are written, sealed, moved into the
-// tree, merged there and pruned, in a random order, while thousands of scans look.
+// TestAScanBesideAWriterSeesEveryLineOnce writes segments, seals them, moves them into the tree,
+// merges and prunes there, in random order, while thousands of scans run.
 func TestAScanBesideAWriterSeesEveryLineOnce(t *testing.T) {
 	scans := int64(2000)
 	few := testing.Short() || raceDetector
@@ -28,14 +28,14 @@ func TestAScanBesideAWriterSeesEveryLineOnce(t *testing.T) {
 	}
 }
 
-// busy takes the steps of a collector, one after another. The last log's lines are old,
-// and are pruned.
+// busy takes the steps of a collector, one after another. The lines of the last log are old and get
+// pruned.
 type busy struct {
 	*tree
 	*witness
 	rng   *rand.Rand
 	open  map[string]*openSegment
-	done  []string // sealed segments that are not in the tree
+	done  []string // sealed segments that are not yet in the tree
 	ahead *columnar.Ahead
 
 	batches, merged, pruned int
@@ -56,7 +56,7 @@ func newBusy(x *tree) *busy {
 	return b
 }
 
-// step is one thing that a collector does.
+// step takes one random step of a collector.
 func (b *busy) step() error {
 	switch n := b.rng.IntN(100); {
 	case n < 60:
@@ -115,7 +115,7 @@ func (b *busy) moveOne() error {
 	return os.Remove(path)
 }
 
-// prune removes the files of the old host.
+// prune removes the files of the host with the old log.
 func (b *busy) prune() error {
 	done, err := columnar.Prune(context.Background(), b.store, columnar.PruneOptions{
 		Before: firstTime.AddDate(1, 0, 0),

@@ -22,9 +22,9 @@ import (
 	"sluice/table/columnar"
 )
 
-// TestAScanBesideARunningCollectorSeesEveryLineOnce: a collector.Collector seals, archives,
-// stores and is aborted and started again, and its table is compacted, while thousands of
-// scans look.
+// TestAScanBesideARunningCollectorSeesEveryLineOnce scans a table thousands of times while a
+// collector.Collector seals, archives, stores, is aborted and restarted, and while the table is
+// compacted.
 func TestAScanBesideARunningCollectorSeesEveryLineOnce(t *testing.T) {
 	scans := int64(2000)
 	few := testing.Short() || raceDetector
@@ -37,9 +37,9 @@ func TestAScanBesideARunningCollectorSeesEveryLineOnce(t *testing.T) {
 	if err := r.collector.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ended, cancel := context.WithCancel(t.Context()) // nothing is done any more
+	ended, cancel := context.WithCancel(t.Context()) // for a step after the test has ended
 	cancel()
-	for range 2 { // what came since the last scan
+	for range 2 { // the second time for changes since the last scan
 		if err := r.look(ended, r.rng); err != nil {
 			t.Error(err)
 		}
@@ -50,7 +50,7 @@ func TestAScanBesideARunningCollectorSeesEveryLineOnce(t *testing.T) {
 	}
 }
 
-// running is a collector with its table and archive in directories.
+// running is a collector with its table and archive in local directories.
 type running struct {
 	*witness
 	dir       string
@@ -63,7 +63,7 @@ type running struct {
 	clock     time.Time
 
 	batches, starts, merged int
-	segments                int64 // of collectors that were aborted
+	segments                int64 // counters of aborted collectors
 }
 
 func newRunning(t *testing.T) *running {
@@ -82,7 +82,7 @@ func newRunning(t *testing.T) *running {
 	return r
 }
 
-// start starts a collector on what an earlier one left.
+// start starts a collector on the data of the previous one.
 func (r *running) start() error {
 	r.starts++
 	pattern, err := archive.ParsePattern("/day=%Y%m%d/host=%{host}")
@@ -121,20 +121,20 @@ func (r *running) start() error {
 	return err
 }
 
-// placing is a tree as sluice gives it to a collector.
+// placing is the store of a columnar table that the sluice command gives to a collector.
 type placing struct{ *localdir.Archive }
 
 func (p placing) Store(ctx context.Context, local, name string) error {
 	return columnar.Place(ctx, p.Archive, local, name)
 }
 
-// step is something that comes to the collector, or happens to it.
+// step takes one random step: a batch, or an event such as an abort.
 func (r *running) step() error {
 	ctx := context.Background()
 	switch n := r.rng.IntN(100); {
 	case n < 75:
 		return r.write(r.rng.IntN(len(r.logs)))
-	case n < 85: // all open segments are sealed
+	case n < 85: // seal all open segments
 		r.clock = r.clock.Add(2 * time.Minute)
 		return r.collector.Tick(r.clock)
 	case n < 88:

@@ -42,7 +42,8 @@ func TestCompactMakesOneSortedFileOfADayAndHost(t *testing.T) {
 	}
 }
 
-// TestCompactMergesMoreRowGroupsThanItHolds: by way of files on disk.
+// TestCompactMergesMoreRowGroupsThanItHolds merges more row groups than maxMergeWidth, through
+// files on disk.
 func TestCompactMergesMoreRowGroupsThanItHolds(t *testing.T) {
 	x := newTree(t)
 	x.fill(2, 30, 512) // row groups of 512 rows, 60 each of web01
@@ -81,7 +82,7 @@ func TestAFileThatComesBackAfterItWasMergedDoesNotCount(t *testing.T) {
 		x.put(paths[len(paths)-1])
 	}
 	x.compact()
-	x.put(paths[1]) // a crash before the checkpoint was written, and it is stored again
+	x.put(paths[1]) // a crash before the checkpoint was written: the file is stored again
 	x.expect(schema.Scan{})
 	if done := x.compact(); done.Removed != 1 || done.Merged != 0 {
 		t.Errorf("%+v", done)
@@ -103,11 +104,11 @@ func TestAFileThatComesBackAfterItWasMergedDoesNotCount(t *testing.T) {
 	}
 }
 
-// crashingStore ends a process, so to speak, at one of its writes: before it, after it,
-// or between a file's data and its name.
+// crashingStore simulates a crash at one of its writes: before it, after it, or between writing a
+// file's data and renaming it.
 type crashingStore struct {
 	columnar.TreeStore
-	left  int // writes that succeed
+	left  int // number of writes that still succeed
 	after bool
 }
 
@@ -119,7 +120,7 @@ func (s *crashingStore) write(do func() error) error {
 	case s.left < 0 && !s.after:
 		return errCrash
 	case s.left < 0:
-		s.after = false // everything after it fails
+		s.after = false // all later writes fail
 		return errors.Join(do(), errCrash)
 	}
 	return do()
@@ -142,7 +143,7 @@ func TestACrashAtAnyWriteOfCompactLeavesEveryLineOnce(t *testing.T) {
 			_, err := columnar.Compact(t.Context(), store, columnar.CompactOptions{TempDir: t.TempDir(), Closed: everyDay})
 			x.expect(schema.Scan{})
 			if err == nil {
-				if crash < 8 { // two files stored, six removed
+				if crash < 8 { // a merge stores two files and removes six
 					t.Errorf("only %d writes", crash)
 				}
 				break
@@ -162,7 +163,7 @@ func TestACrashAtAnyWriteOfCompactLeavesEveryLineOnce(t *testing.T) {
 func TestPruneRemovesWhatIsOldAndStored(t *testing.T) {
 	x := newTree(t)
 	logs := x.fill(2, 1, 100)
-	ended := time.Date(2026, 9, 4, 12, 0, 0, 0, time.UTC) // everywhere
+	ended := time.Date(2026, 9, 4, 12, 0, 0, 0, time.UTC) // in every time zone
 	all := func(schema.StreamID, int64) bool { return true }
 	first := func(id schema.StreamID, end int64) bool { return id != logs[2].stream.ID || end < logs[2].offset }
 	for _, c := range []struct {
@@ -198,7 +199,8 @@ func TestPruneRemovesWhatIsOldAndStored(t *testing.T) {
 	}
 }
 
-// TestADamagedFileKeepsNoOtherFromMaintenance: of another host and day, or the same.
+// TestADamagedFileKeepsNoOtherFromMaintenance checks that a damaged file does not stop Compact and
+// Prune for files of other hosts and days, or of the same.
 func TestADamagedFileKeepsNoOtherFromMaintenance(t *testing.T) {
 	x := newTree(t)
 	x.fill(3, 1, 50)

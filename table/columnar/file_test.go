@@ -13,7 +13,7 @@ import (
 	"sluice/schema"
 )
 
-// testLog is a stream of a test and its lines.
+// testLog is a stream with its lines.
 type testLog struct {
 	schema.StreamEntry
 	data []byte
@@ -34,7 +34,7 @@ func (s *testLog) parser(t testing.TB) *parse.Format {
 	return f
 }
 
-// put encodes data, which stands at offset of the source, and appends it to w.
+// put encodes data, which begins at offset of the stream, and appends it to w.
 func (s *testLog) put(t testing.TB, w *Writer, e *Encoder, f *parse.Format, offset int64, data []byte) {
 	t.Helper()
 	var c Chunk
@@ -56,7 +56,7 @@ func (s *testLog) put(t testing.TB, w *Writer, e *Encoder, f *parse.Format, offs
 	}
 }
 
-// pieces cuts the data into pieces of whole lines of about so many bytes.
+// pieces splits the data into parts of whole lines of about bytesEach bytes.
 func (s *testLog) pieces(bytesEach int) (pieces [][]byte) {
 	for data := s.data; len(data) > 0; {
 		n := min(bytesEach, len(data))
@@ -70,7 +70,7 @@ func (s *testLog) pieces(bytesEach int) (pieces [][]byte) {
 	return pieces
 }
 
-// file writes the sources one after another, in pieces that take turns.
+// file writes the logs to a file, alternating between parts of each.
 func file(t testing.TB, o WriterOptions, e EncoderOptions, bytesEach int, sources ...testLog) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -122,7 +122,7 @@ type place struct {
 	offset int64
 }
 
-// linesOf are all lines of a file by their place, checked for order.
+// linesOf returns all lines of a file by position, and checks their order.
 func linesOf(t testing.TB, f *File) map[place]string {
 	t.Helper()
 	lines := map[place]string{}
@@ -189,8 +189,8 @@ func sampleLog(t testing.TB, seed uint64, lines int) []byte {
 	return b
 }
 
-// TestLinesComeBackByteForByte: of several streams and formats in one file, in several row
-// groups, with labels that not all have.
+// TestLinesComeBackByteForByte writes several streams and formats to one file with several row
+// groups; not all streams have the same labels.
 func TestLinesComeBackByteForByte(t *testing.T) {
 	hostile, err := os.ReadFile("../../parse/testdata/hostile.log")
 	if err != nil {

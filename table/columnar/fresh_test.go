@@ -27,7 +27,7 @@ func TestLinesOfTheSpoolAreThereAsSoonAsTheyAreWritten(t *testing.T) {
 	for _, scan := range x.scans(logs) {
 		x.expect(scan)
 	}
-	x.put(path) // and it is in the spool, too
+	x.put(path) // it is now in the tree and in the spool
 	x.expect(schema.Scan{})
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestOnlyWholeMembersOfAnOpenSegmentCount(t *testing.T) {
 		}
 		x.expect(schema.Scan{})
 	}
-	torn := append([]byte{}, full...) // its end is not on the disk yet
+	torn := append([]byte{}, full...) // the end of the member is not on disk yet
 	clear(torn[len(torn)-20:])
 	if err := os.WriteFile(path, torn, 0o600); err != nil {
 		t.Fatal(err)
@@ -74,8 +74,8 @@ func TestOnlyWholeMembersOfAnOpenSegmentCount(t *testing.T) {
 	x.expect(schema.Scan{})
 }
 
-// TestASealedSegmentThatIsDamagedIsAnError: absence of lines must not look like an
-// answer.
+// TestASealedSegmentThatIsDamagedIsAnError checks that missing lines are an error, not an
+// incomplete result.
 func TestASealedSegmentThatIsDamagedIsAnError(t *testing.T) {
 	x := newTree(t)
 	l := newTestLog(t, "web01", 1, "combined")
@@ -119,8 +119,8 @@ func TestOtherFilesInTheSpoolAreNoSegments(t *testing.T) {
 	x.expect(schema.Scan{})
 }
 
-// TestAStreamsFormatMayChangeWithinASegment: each line is read by the format that its
-// sender had then.
+// TestAStreamsFormatMayChangeWithinASegment checks that each line is parsed with the format that
+// the sender had at the time.
 func TestAStreamsFormatMayChangeWithinASegment(t *testing.T) {
 	x := newTree(t)
 	l := newTestLog(t, "web01", 1, "combined")
@@ -138,8 +138,8 @@ func TestAStreamsFormatMayChangeWithinASegment(t *testing.T) {
 	x.expect(schema.Scan{})
 }
 
-// TestColumnsOfOpenSegmentsAreMadeAhead: a question reads them in the place of lines, and
-// they change no answer, whatever becomes of them.
+// TestColumnsOfOpenSegmentsAreMadeAhead checks that queries read columns made ahead instead of
+// lines, and that results do not depend on those columns, even if they are missing or damaged.
 func TestColumnsOfOpenSegmentsAreMadeAhead(t *testing.T) {
 	x := newTree(t)
 	logs := x.fill(1, 2, 100)
@@ -169,7 +169,7 @@ func TestColumnsOfOpenSegmentsAreMadeAhead(t *testing.T) {
 		x.want = append(x.want, want...)
 	}
 	write(10)
-	step(0) // too few
+	step(0) // too few lines
 	write(200)
 	step(1)
 	write(10)
@@ -196,10 +196,10 @@ func TestColumnsOfOpenSegmentsAreMadeAhead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(list[0], 100); err != nil { // a crash
+	if err := os.Truncate(list[0], 100); err != nil { // truncated by a crash
 		t.Fatal(err)
 	}
 	x.expect(schema.Scan{})
-	ahead = columnar.NewAhead(x.spool, 10_000) // the next process
+	ahead = columnar.NewAhead(x.spool, 10_000) // after a restart
 	step(1)
 }

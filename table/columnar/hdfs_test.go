@@ -12,8 +12,9 @@ import (
 	"sluice/test/cluster"
 )
 
-// TestTheTableInHDFS: what holds in a directory holds in HDFS: each line once, in order,
-// before and after files are merged, and when that is interrupted at any write.
+// TestTheTableInHDFS checks on HDFS what other tests check in a local directory: each line is read
+// once and in order, before and after files are merged, and when merging is interrupted at any
+// write.
 func TestTheTableInHDFS(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	t.Setenv("HADOOP_CONF_DIR", c.ConfDir)
@@ -39,7 +40,7 @@ func TestTheTableInHDFS(t *testing.T) {
 	if problems := x.verify(); len(problems) != 0 {
 		t.Errorf("%v", problems)
 	}
-	for crash := 0; ; crash++ { // six removed, two stored; each time it comes one write farther
+	for crash := 0; ; crash++ { // six files are removed and two stored; each attempt gets one write further
 		store := &crashingStore{TreeStore: x.store, left: 1, after: crash%2 == 1}
 		_, err := columnar.Compact(t.Context(), store, columnar.CompactOptions{TempDir: t.TempDir(), Closed: everyDay})
 		x.expect(schema.Scan{})

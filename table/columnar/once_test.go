@@ -10,8 +10,8 @@ import (
 	"sluice/table/columnar"
 )
 
-// TestARangeInSeveralFilesCountsOnce: Flume sent it again, a host went to another
-// collector, a crash was followed by a replay.
+// TestARangeInSeveralFilesCountsOnce covers ranges that Flume sent again, hosts that changed
+// collector, and a replay after a crash.
 func TestARangeInSeveralFilesCountsOnce(t *testing.T) {
 	for seed := range uint64(30) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -34,7 +34,7 @@ func TestARangeInSeveralFilesCountsOnce(t *testing.T) {
 					some = append(some, joined(batches, rng.IntN(len(batches)), 1+rng.IntN(3), stored)...)
 				}
 				switch rng.IntN(4) {
-				case 0: // not in the tree yet
+				case 0: // not yet in the tree
 					w := x.segment("web01")
 					for _, b := range some {
 						x.append(w, b)
@@ -60,7 +60,7 @@ func TestARangeInSeveralFilesCountsOnce(t *testing.T) {
 	}
 }
 
-// joined is up to n batches of one stream from index i on, as one or as they are.
+// joined returns up to n batches of one stream, from index i on, joined into one or unchanged.
 func joined(batches []schema.Batch, i, n int, stored map[int]bool) []schema.Batch {
 	b := batches[i]
 	stored[i] = true
@@ -77,8 +77,8 @@ func joined(batches []schema.Batch, i, n int, stored map[int]bool) []schema.Batc
 	return []schema.Batch{b}
 }
 
-// TestARangeTwiceInASegmentIsInItsFileOnce: for every engine that reads the tree. Parts of
-// a range that were sent again with more are kept.
+// TestARangeTwiceInASegmentIsInItsFileOnce checks that other engines that read the tree do not see
+// rows twice. If a range was sent again with more lines, the additional lines are stored.
 func TestARangeTwiceInASegmentIsInItsFileOnce(t *testing.T) {
 	l := newTestLog(t, "web01", 1, "combined")
 	first, lines1 := l.batch(50)
@@ -113,7 +113,7 @@ func TestARangeTwiceInASegmentIsInItsFileOnce(t *testing.T) {
 	}
 }
 
-// meta is the description of a file of the tree.
+// meta returns the metadata of a file of the tree.
 func (x *tree) meta(name string) *columnar.Meta {
 	x.Helper()
 	r, err := x.store.Open(x.Context(), name)

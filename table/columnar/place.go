@@ -79,17 +79,18 @@ func sameSegment(a, b *Meta) bool {
 	})
 }
 
-// MendStore is a store whose files may be replaced.
-type MendStore interface {
+// RepairStore is a store whose files can be replaced.
+type RepairStore interface {
 	ReadStore
 	WriteStore
 	// Replace replaces a file atomically.
 	Replace(ctx context.Context, localPath, name string) error
 }
 
-// Mend stores the file of a segment in a table's store, and replaces a file with other bytes. An
-// intact file with rows that the new one lacks is kept, as the segment may be damaged.
-func Mend(ctx context.Context, store MendStore, localPath, name string) error {
+// Repair stores the file of a segment in a table's store, and replaces an existing file with
+// different bytes. An intact file with rows that the new one lacks is kept, because the segment may
+// be damaged.
+func Repair(ctx context.Context, store RepairStore, localPath, name string) error {
 	err := store.Store(ctx, localPath, name)
 	if !errors.Is(err, archive.ErrConflict) {
 		return err

@@ -12,7 +12,7 @@ import (
 	"sluice/archive/localdir"
 )
 
-// placeFile writes the file of a segment with the first lines of logs, so many of each.
+// placeFile writes the file of a segment: lines[i] is the number of lines of log i.
 func placeFile(t *testing.T, segment string, otherBytes bool, lines ...int) string {
 	t.Helper()
 	o := WriterOptions{Segment: segment}
@@ -52,9 +52,9 @@ func TestAFileOfTheSameSegmentStays(t *testing.T) {
 	}
 }
 
-// TestMendingLosesNoRows: a sound file with more rows than the segment still has stays; a
-// damaged one, and one with fewer rows, is replaced.
-func TestMendingLosesNoRows(t *testing.T) {
+// TestRepairLosesNoRows checks that an intact file with more rows than the segment still has is
+// kept, and that a damaged file, or one with fewer rows, is replaced.
+func TestRepairLosesNoRows(t *testing.T) {
 	for what, c := range map[string]struct {
 		there, made []int
 		damage      bool
@@ -73,7 +73,7 @@ func TestMendingLosesNoRows(t *testing.T) {
 				t.Fatal(err)
 			}
 			const name = "access.c1-000001" + Suffix
-			if err := Mend(t.Context(), store, placeFile(t, "s", false, c.there...), name); err != nil {
+			if err := Repair(t.Context(), store, placeFile(t, "s", false, c.there...), name); err != nil {
 				t.Fatal(err)
 			}
 			if c.damage {
@@ -86,7 +86,7 @@ func TestMendingLosesNoRows(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := Mend(t.Context(), store, placeFile(t, "s", true, c.made...), name); err != nil {
+			if err := Repair(t.Context(), store, placeFile(t, "s", true, c.made...), name); err != nil {
 				t.Fatal(err)
 			}
 			done, err := Verify(t.Context(), store, nil, func(p Problem) { t.Errorf("left: %+v", p) })

@@ -2,5 +2,5 @@
 
 package columnar_test
 
-// raceDetector: what repeats a thing thousands of times does it less often.
+// raceDetector reduces the repetitions of tests that repeat something thousands of times.
 const raceDetector = true

@@ -12,8 +12,8 @@ import (
 	"sluice/test/pyreaders"
 )
 
-// hostileLines are lines that break readers: nulls and empty values, bytes that are not
-// UTF-8, escapes, controls, and what does not follow the format.
+// hostileLines are lines that other readers may fail on: nulls and empty values, bytes that are not
+// UTF-8, escapes, control characters, and lines that do not match the format.
 const hostileLines = `127.0.0.1 - - [02/Sep/2026:12:38:50 +0200] "-" 408 - "-" "-"
 127.0.0.1 - - [02/Sep/2026:12:38:50 +0200] "\x16\x03\x01\x02" 400 266 "-" "-"
 127.0.0.1 - "" [02/Sep/2026:12:38:50 +0200] "GET /" 200 0 "" ""
@@ -23,7 +23,7 @@ const hostileLines = `127.0.0.1 - - [02/Sep/2026:12:38:50 +0200] "-" 408 - "-" "
 ` + "\r\n\n" + `127.0.0.1 - - [31/Feb/2026:12:38:50 +0200] "GET / HTTP/1.1" 200 1 "-" "-"
 `
 
-// readersTree writes a tree of two hosts in several row groups and formats.
+// readersTree writes a tree of two hosts with several row groups and formats.
 func readersTree(t *testing.T) (dir string, files []string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -48,7 +48,7 @@ func readersTree(t *testing.T) (dir string, files []string) {
 	return dir, files
 }
 
-// rowsOf are the rows of a file as read.py prints them.
+// rowsOf returns the rows of a file in the output format of read.py.
 func rowsOf(t *testing.T, path string) (rows []string, columns []ColumnInfo) {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -91,7 +91,7 @@ func marshal(t *testing.T, v any) string {
 	return string(b)
 }
 
-// TestOtherReadersSeeTheSameValues has each reader print every value of every row.
+// TestOtherReadersSeeTheSameValues compares every value of every row as printed by each reader.
 func TestOtherReadersSeeTheSameValues(t *testing.T) {
 	_, files := readersTree(t)
 	for _, reader := range []string{"pyarrow", "pandas", "polars", "duckdb", "chdb"} {
@@ -112,7 +112,7 @@ func TestOtherReadersSeeTheSameValues(t *testing.T) {
 	}
 }
 
-// treeAnswers are the answers to the questions of read.py, from our own reader.
+// treeAnswers returns the answers to the queries of read.py, calculated with this package.
 func treeAnswers(t *testing.T, files []string) []string {
 	t.Helper()
 	var rows, server, unknown, root, emptyUser, bodies, web2, shop, sum int64
@@ -182,8 +182,8 @@ func treeAnswers(t *testing.T, files []string) []string {
 	return answers
 }
 
-// TestOtherReadersAnswerOverTheTree: with its partitions, and columns that not all files
-// have. Filters make readers use statistics and page indexes.
+// TestOtherReadersAnswerOverTheTree queries a tree with partitions, and columns that not all files
+// have. The filters make readers use statistics and page indexes.
 func TestOtherReadersAnswerOverTheTree(t *testing.T) {
 	dir, files := readersTree(t)
 	want := treeAnswers(t, files)

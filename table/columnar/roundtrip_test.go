@@ -19,7 +19,7 @@ import (
 
 var seed = flag.Uint64("seed", 0, "seed of the random files; 0 is a new one each run")
 
-// formats are what the random lines are read by.
+// formats are the formats of the random lines.
 var formats = []string{
 	"combined", "common", "vhost_combined", "combinedio", "agent", "referer", "syslog:combined",
 	`%h %l %u %{sec}t.%{msec_frac}t "%m %U%q %H" %>s %D %X`,
@@ -28,7 +28,7 @@ var formats = []string{
 	`pattern:(?P<time>[0-9]+) (?P<status>[a-z]+) (?P<label_x>.*)`,
 }
 
-// randomLine is a line of a log, or nearly one.
+// randomLine returns a log line, sometimes one with errors.
 func randomLine(rng *rand.Rand) string {
 	one := func(all ...string) string { return all[rng.IntN(len(all))] }
 	text := func() string {
@@ -70,14 +70,14 @@ func randomLine(rng *rand.Rand) string {
 	return combined
 }
 
-// randomLogs are logs of some hosts and formats; a stream's offsets may begin anywhere.
+// randomLogs returns logs of several hosts and formats, with random first offsets.
 func randomLogs(rng *rand.Rand) []testLog {
 	var logs []testLog
 	for i := range 1 + rng.IntN(4) {
 		var b bytes.Buffer
 		for range rng.IntN(400) {
 			if rng.IntN(60) == 0 {
-				b.Write(make([]byte, 1+rng.IntN(3))) // a hole
+				b.Write(make([]byte, 1+rng.IntN(3))) // a gap of NUL bytes
 			}
 			b.WriteString(strings.ReplaceAll(randomLine(rng), "\n", ""))
 			b.WriteByte('\n')
@@ -91,9 +91,9 @@ func randomLogs(rng *rand.Rand) []testLog {
 	return logs
 }
 
-// TestRandomLogsComeBack: rows in are rows out, line byte for byte and field by field, in
-// any format, whatever way they are cut; the same segment makes the same bytes; and merged
-// files have what their parts have.
+// TestRandomLogsComeBack checks that rows come back byte for byte and field by field, in any format
+// and however they are split into chunks; that the same segment makes the same bytes; and that a
+// merged file has the rows of its parts.
 func TestRandomLogsComeBack(t *testing.T) {
 	if *seed == 0 {
 		*seed = rand.Uint64()
@@ -183,7 +183,7 @@ func checkRow(t *testing.T, b *Batch, i int, e *schema.Entry) {
 	}
 }
 
-// mergeFiles merges files as a compaction does.
+// mergeFiles merges files like a compaction.
 func mergeFiles(t *testing.T, files ...*File) *File {
 	t.Helper()
 	var out bytes.Buffer
@@ -219,8 +219,8 @@ func mergeFiles(t *testing.T, files ...*File) *File {
 	return open(t, out.Bytes())
 }
 
-// TestFileOfASegmentIsTheFileOfItsLines: FromSegment makes the bytes that a Writer makes
-// while the lines come.
+// TestFileOfASegmentIsTheFileOfItsLines checks that FromSegment makes the same bytes as a Writer
+// that gets the lines as they arrive.
 func TestFileOfASegmentIsTheFileOfItsLines(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	for range 10 {
@@ -277,7 +277,7 @@ func TestFileOfASegmentIsTheFileOfItsLines(t *testing.T) {
 	}
 }
 
-// TestMemoryOfAWriterIsBounded: long lines that are all different end row groups early.
+// TestMemoryOfAWriterIsBounded checks that long, distinct lines end row groups early.
 func TestMemoryOfAWriterIsBounded(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
 	var b bytes.Buffer
@@ -309,7 +309,8 @@ func TestMemoryOfAWriterIsBounded(t *testing.T) {
 	compareLines(t, got, want)
 }
 
-// TestEncodingALineAllocatesNothing, once its chunk has the room.
+// TestEncodingALineAllocatesNothing checks that encoding does not allocate when the chunk has
+// enough capacity.
 func TestEncodingALineAllocatesNothing(t *testing.T) {
 	l := newLog("h", "/log", "combined", sampleLog(t, 1, 1000))
 	f := l.parser(t)
@@ -353,7 +354,7 @@ func TestEncodingALineAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzLine: a line that is encoded comes back, in each of the formats.
+// FuzzLine checks that an encoded line comes back, in each format.
 func FuzzLine(f *testing.F) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 40 {
@@ -381,7 +382,7 @@ func FuzzLine(f *testing.F) {
 	})
 }
 
-// FuzzFile reads damaged files of columns: no panic, and no error but ErrFile.
+// FuzzFile reads damaged columnar files: no panic, and no error but ErrFile.
 func FuzzFile(f *testing.F) {
 	l := newLog("h", "/log", "%h %>s", []byte("1.2.3.4 200\n::1 -\nx\n"))
 	f.Add(file(f, WriterOptions{Segment: "s"}, EncoderOptions{}, 300, l))

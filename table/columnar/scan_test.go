@@ -14,7 +14,8 @@ import (
 	"sluice/table/columnar"
 )
 
-// scans are questions about a tree: all, none, ends in the middle, one stream, a limit.
+// scans returns different scans of a tree: all rows, none, time ranges that end within the data,
+// one stream, a limit.
 func (x *tree) scans(logs []*testLog) []schema.Scan {
 	mid, last := firstTime.UnixNano()+int64(500e9), x.expected(schema.Scan{Reverse: true, Limit: 1})[0].time
 	one := []schema.StreamID{logs[1].stream.ID}
@@ -143,8 +144,8 @@ func TestMatchDecidesWhichLinesAreMade(t *testing.T) {
 	x.same(got, want, "status 500")
 }
 
-// A row group is looked through once, and of its pages only those are read that have rows
-// which match, from either end.
+// The column of the filter is read once for each row group; other columns only for pages with
+// matching rows, in both orders.
 func TestRowsThatMatchAreFoundOnEveryPage(t *testing.T) {
 	x := newTree(t)
 	x.groupRows = columnar.RowGroupRows
@@ -159,7 +160,7 @@ func TestRowsThatMatchAreFoundOnEveryPage(t *testing.T) {
 	defer s.Close()
 	for _, matches := range []func(offset int64) bool{
 		func(offset int64) bool { return offset%997 == 0 },                         // on all pages
-		func(offset int64) bool { return offset > l.offset*9/10 && offset%3 == 0 }, // on the last
+		func(offset int64) bool { return offset > l.offset*9/10 && offset%3 == 0 }, // on the last page
 		func(offset int64) bool { return offset < l.offset/2 },
 		func(int64) bool { return false },
 	} {

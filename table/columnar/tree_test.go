@@ -23,7 +23,7 @@ import (
 	"sluice/table/columnar"
 )
 
-// line is one line of the model.
+// line is a line with its expected position and content.
 type line struct {
 	time   int64
 	stream schema.StreamID
@@ -35,7 +35,7 @@ func compareLines(a, b line) int {
 	return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.stream, b.stream), cmp.Compare(a.offset, b.offset))
 }
 
-// testLog is a log that is made up as it is read.
+// testLog generates a log as it is read.
 type testLog struct {
 	stream schema.Stream
 	rng    *rand.Rand
@@ -46,7 +46,7 @@ type testLog struct {
 	step   time.Duration
 }
 
-// firstTime is when the logs begin.
+// firstTime is the time of the first lines.
 var firstTime = time.Date(2026, 9, 3, 7, 0, 0, 0, time.UTC)
 
 func newTestLog(t testing.TB, host string, seed uint64, format string) *testLog {
@@ -61,7 +61,7 @@ func newTestLog(t testing.TB, host string, seed uint64, format string) *testLog 
 	}
 }
 
-// batch is the next n lines, and what they are.
+// batch generates the next n lines.
 func (l *testLog) batch(n int) (schema.Batch, []line) {
 	start := l.offset
 	var data bytes.Buffer
@@ -76,7 +76,7 @@ func (l *testLog) batch(n int) (schema.Batch, []line) {
 	return schema.Batch{Stream: &l.stream, Range: schema.Range{Start: start, End: l.offset}, Data: data.Bytes(), Lines: n}, lines
 }
 
-// line is the next one: mostly as Apache writes it, sometimes not.
+// line generates the next line: usually valid, sometimes with errors.
 func (l *testLog) line() string {
 	l.at = l.at.Add(time.Duration(l.rng.Int64N(int64(2*l.step))) - l.step/4)
 	text := fmt.Sprintf("10.0.%d.%d - - [%s] \"GET /%d?q=%d HTTP/1.1\" %d %d", l.rng.IntN(4), l.rng.IntN(256),
@@ -97,7 +97,7 @@ func (l *testLog) line() string {
 	return text
 }
 
-// tree is a table in a directory, and what must be in it.
+// tree is a table in a directory, with its expected content.
 type tree struct {
 	testing.TB
 	root, spool string
@@ -106,7 +106,7 @@ type tree struct {
 	want        []line
 	seq         uint64
 	encoder     *segment.Encoder
-	groupRows   int // of files
+	groupRows   int // rows of a row group in files
 }
 
 func newTree(t testing.TB) *tree {
@@ -124,12 +124,12 @@ func newTree(t testing.TB) *tree {
 	return x
 }
 
-// useStore makes the tree one of another store.
+// useStore makes the tree use another store.
 func (x *tree) useStore(store archive.Archive) {
 	x.store, x.table = store, columnar.OpenTable(store, columnar.TableOptions{Spool: x.spool})
 }
 
-// segment begins a segment of the spool.
+// segment creates a segment in the spool.
 func (x *tree) segment(host string) *segment.Writer {
 	x.Helper()
 	x.seq++
@@ -157,7 +157,7 @@ func (x *tree) seal(w *segment.Writer) (path string) {
 	return path
 }
 
-// nameOf is where the segment at a path of the spool is in the tree.
+// nameOf returns the name in the tree for the path of a segment in the spool.
 func nameOf(segmentPath string) string {
 	host, base := filepath.Base(filepath.Dir(segmentPath)), filepath.Base(segmentPath)
 	day, seq, _ := strings.Cut(strings.TrimSuffix(base, ".gz"), "-")
@@ -195,7 +195,7 @@ func (x *tree) put(segmentPath string) string {
 	return name
 }
 
-// store makes a segment of batches and moves it into the tree.
+// storeBatches writes batches to a segment and moves it into the tree.
 func (x *tree) storeBatches(host string, batches ...schema.Batch) string {
 	x.Helper()
 	w := x.segment(host)
@@ -210,7 +210,7 @@ func (x *tree) storeBatches(host string, batches ...schema.Batch) string {
 	return name
 }
 
-// fill stores n segments of each of several logs of two hosts, and notes their lines.
+// fill stores n segments for each of several logs of two hosts, and records their lines.
 func (x *tree) fill(n, batches, lines int) []*testLog {
 	x.Helper()
 	logs := []*testLog{newTestLog(x, "web01", 1, "combined"), newTestLog(x, "web01", 2, "common"), newTestLog(x, "web02", 3, "combined")}
@@ -242,7 +242,7 @@ func (x *tree) snapshot(b columnar.Bounds) *columnar.Snapshot {
 	return s
 }
 
-// scan returns what a scan yields.
+// scan returns the result of a scan.
 func (x *tree) scan(s *columnar.Snapshot, scan schema.Scan) []line {
 	x.Helper()
 	var got []line
@@ -256,7 +256,7 @@ func (x *tree) scan(s *columnar.Snapshot, scan schema.Scan) []line {
 	return got
 }
 
-// expected is what a scan must yield.
+// expected returns the expected result of a scan.
 func (x *tree) expected(scan schema.Scan) []line {
 	var want []line
 	for _, l := range x.want {
@@ -287,7 +287,7 @@ func (x *tree) same(got, want []line, what string) {
 	}
 }
 
-// expect compares a scan of a new snapshot, and its batches.
+// expect compares a scan of a new snapshot, and its batches, with the expected lines.
 func (x *tree) expect(scan schema.Scan) {
 	x.Helper()
 	s := x.snapshot(columnar.Bounds{From: scan.From, To: scan.To})
@@ -297,7 +297,7 @@ func (x *tree) expect(scan schema.Scan) {
 	x.same(x.batches(s, columnar.Want{From: scan.From, To: scan.To, Streams: scan.Streams}), x.expected(scan), fmt.Sprintf("batches %+v", scan))
 }
 
-// batches returns what Batches yields, sorted.
+// batches returns the rows of Batches, sorted.
 func (x *tree) batches(s *columnar.Snapshot, w columnar.Want) []line {
 	x.Helper()
 	found := make([][]line, columnar.Workers())
@@ -331,7 +331,7 @@ func (x *tree) batches(s *columnar.Snapshot, w columnar.Want) []line {
 	return all
 }
 
-// files are the names in the tree.
+// files returns the names of the files in the tree.
 func (x *tree) files() []string {
 	x.Helper()
 	list, err := x.store.List(context.Background())

@@ -35,8 +35,8 @@ func TestVerifyFindsNothingInSoundFiles(t *testing.T) {
 	}
 }
 
-// TestVerifyFindsDamage: wherever in a file a bit is flipped, it is found, or the file's
-// rows are what they were.
+// TestVerifyFindsDamage flips a bit anywhere in a file: either Verify reports it or the rows of the
+// file are unchanged.
 func TestVerifyFindsDamage(t *testing.T) {
 	x := newTree(t)
 	x.fill(1, 1, 300)
@@ -49,7 +49,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 	for at := 4; at < len(whole)-8; at += 1 + len(whole)/60 {
 		damaged := append([]byte{}, whole...)
 		damaged[at] ^= 0x10
-		if err := os.Remove(path); err != nil { // it may be a link
+		if err := os.Remove(path); err != nil { // it may be a hard link
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
@@ -59,7 +59,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 			found++
 			continue
 		}
-		x.expect(schema.Scan{}) // it was a byte that says nothing of the rows
+		x.expect(schema.Scan{}) // a byte that does not affect rows
 	}
 	if found < 40 {
 		t.Errorf("damage found %d times of 60", found)

@@ -14,17 +14,17 @@ import (
 	"sluice/table/columnar"
 )
 
-// witness knows the lines that were written, and compares scans with them.
+// witness records the lines that were written, and compares scans with them.
 type witness struct {
 	table *columnar.Table
 	logs  []*testLog
-	kept  int           // how many of the logs are not pruned
-	allow chan struct{} // a scan reads all that was written, so scans say when something is done
+	kept  int           // number of logs that are not pruned
+	allow chan struct{} // one step is allowed for each scan: a scan reads all lines, so steps without limit would make scans slower and slower
 
 	mu     sync.Mutex
-	lines  [][]string      // of each log, that may be there
-	starts []map[int64]int // offset to index of lines
-	acked  []int           // how many of the lines must be there
+	lines  [][]string      // for each log: lines that may be in the table
+	starts []map[int64]int // offset to index in lines
+	acked  []int           // number of lines that must be in the table
 }
 
 func newWitness(table *columnar.Table, logs ...*testLog) *witness {
@@ -35,7 +35,7 @@ func newWitness(table *columnar.Table, logs ...*testLog) *witness {
 	return w
 }
 
-// writing notes lines that are about to be written.
+// writing records lines that are about to be written.
 func (w *witness) writing(log int, lines []line) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -45,15 +45,15 @@ func (w *witness) writing(log int, lines []line) {
 	}
 }
 
-// wrote notes that a log's lines are all there.
+// wrote records that all lines of a log are written.
 func (w *witness) wrote(log int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.acked[log] = len(w.lines[log])
 }
 
-// beside scans by two goroutines until there were so many scans, while step is called
-// again and again.
+// beside calls step repeatedly while two goroutines scan, until they have made the given number of
+// scans.
 func (w *witness) beside(t *testing.T, scans int64, step func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -67,7 +67,7 @@ func (w *witness) beside(t *testing.T, scans int64, step func() error) {
 		cancel()
 	}
 	group.Go(func() {
-		defer cancel() // also where step ends the test
+		defer cancel() // also if step fails the test
 		for {
 			select {
 			case <-w.allow:
@@ -99,7 +99,7 @@ func (w *witness) beside(t *testing.T, scans int64, step func() error) {
 	}
 }
 
-// step lets something be done.
+// step allows one step, unless ctx has ended.
 func (w *witness) step(ctx context.Context) {
 	select {
 	case w.allow <- struct{}{}:
@@ -107,8 +107,8 @@ func (w *witness) step(ctx context.Context) {
 	}
 }
 
-// look scans, and compares with what was there before it and after it. Nothing is done
-// meanwhile once ctx ended.
+// look scans once, and compares the result with the lines before and after the scan. If ctx has
+// ended, no step runs meanwhile.
 func (w *witness) look(ctx context.Context, rng *rand.Rand) (err error) {
 	w.mu.Lock()
 	acked := append([]int{}, w.acked...)
@@ -118,7 +118,7 @@ func (w *witness) look(ctx context.Context, rng *rand.Rand) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if rng.IntN(16) == 0 { // what was listed is merged and pruned meanwhile
+	if rng.IntN(16) == 0 { // pause, so that listed files are merged and pruned meanwhile
 		for range rng.IntN(3) {
 			w.step(ctx)
 		}
@@ -134,7 +134,7 @@ func (w *witness) look(ctx context.Context, rng *rand.Rand) (err error) {
 		err = readBatches(s, visit)
 	}
 	if err != nil && w.kept < len(w.logs) && strings.Contains(err.Error(), "prune") {
-		return nil // a pruned log's: the error says so
+		return nil // expected error: lines of the pruned log
 	}
 	for i := range w.kept {
 		if err == nil && len(seen[i]) < acked[i] {
@@ -144,7 +144,7 @@ func (w *witness) look(ctx context.Context, rng *rand.Rand) (err error) {
 	return err
 }
 
-// visit checks a line that a scan found.
+// visit checks a line of a scan.
 func (w *witness) visit(seen []map[int64]bool, id schema.StreamID, offset int64, text string) error {
 	for i, l := range w.logs {
 		if l.stream.ID != id {

@@ -19,8 +19,8 @@ var plainRooms = []string{
 	"ingest/admission", "ingest/agent", "ingest/apacheconf", "ingest/avrorpc",
 	"ingest/checkpoint", "ingest/flume", "ingest/governor", "ingest/logfile", "ingest/protocol",
 	"ingest/receiver", "ingest/segment", "ingest/segment/vfs", "ingest/segment/vfs/crashfs", "ingest/tail",
-	"parse", "parse/httpdconf", "print", "query", "schema",
-	"table/columnar", "table/tabletest",
+	"parse", "parse/httpdconf", "print", "query", "retry", "schema",
+	"table/columnar", "table/parquet", "table/tabletest",
 }
 
 // literary are words and phrases that personify a program, or that have a plainer one:
