@@ -3,96 +3,178 @@ package segment
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"sluice/ingest/segment/vfs"
 	"sluice/ingest/segment/vfs/crashfs"
+	"sluice/test/replay"
 )
+
+var replayFile = flag.String("replay", "", "run the script in this file instead of random ones")
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x5106ce)) }
 
 const crashName = "/spool/web01/20260903-1.gz"
 
-// workload is a sequence of batches, some synced alone and some together.
-type workload struct {
+// machine is a disk with a process that writes a segment, and what a model of it must keep.
+type machine struct {
+	fs     *crashfs.FS
+	seg    *Writer // nil: no process
+	enc    *Encoder
 	pieces [][]byte
-	syncs  []bool // after piece i
-	acked  int    // pieces whose Sync returned nil
-	sealed bool   // Seal returned nil
+	acked  int  // batches whose Sync returned nil
+	sealed bool // Seal returned nil
+	failed bool // an operation on the disk failed
 }
 
-func newWorkload(rng *rand.Rand) *workload {
-	w := &workload{}
-	for range 2 + rng.IntN(6) {
-		data := sampleLines(rng.Uint64(), 1+rng.IntN(60))
-		if rng.IntN(4) == 0 {
-			data = data[:len(data)-1]
+// fail makes the operations on the disk fail that are selected by number.
+func (m *machine) fail(selected func(n int) bool) {
+	m.fs.Fail = func(op crashfs.Op) error {
+		if !selected(op.N) {
+			return nil
 		}
-		w.pieces = append(w.pieces, data)
-		w.syncs = append(w.syncs, rng.IntN(2) == 0)
+		m.failed = true
+		return crashfs.ErrInjected
 	}
-	return w
 }
 
-// run continues until the first error, like a process that is killed there.
-func (w *workload) run(t *testing.T, fsys vfs.FS) {
-	seg, err := Create(fsys, crashName)
+// ended ends the process after an error.
+func (m *machine) ended(err error) bool {
 	if err != nil {
+		m.seg = nil
+	}
+	return err != nil
+}
+
+func (m *machine) append(seed uint64, lines int, cut bool) {
+	if m.seg == nil {
 		return
 	}
-	enc := newEncoder(t)
-	start := int64(0)
-	for i, data := range w.pieces {
-		if _, err := seg.Append(enc, batchOf(start, data)); err != nil {
-			return
-		}
-		start += int64(len(data))
-		if w.syncs[i] {
-			if seg.Sync() != nil {
-				return
-			}
-			w.acked = i + 1
-		}
+	data := sampleLines(seed, lines)
+	if cut {
+		data = data[:len(data)-1]
 	}
-	if _, err := seg.Seal(); err == nil {
-		w.acked, w.sealed = len(w.pieces), true
+	start := int64(len(bytes.Join(m.pieces, nil)))
+	m.pieces = append(m.pieces, data)
+	_, err := m.seg.Append(m.enc, batchOf(start, data))
+	m.ended(err)
+}
+
+func (m *machine) sync() {
+	if m.seg != nil && !m.ended(m.seg.Sync()) {
+		m.acked = len(m.pieces)
 	}
 }
 
-// failFrom makes every operation from the n-th on fail, like a machine that lost power.
-func failFrom(n int) func(crashfs.Op) error {
-	return func(op crashfs.Op) error {
-		if op.N >= n {
-			return crashfs.ErrInjected
-		}
-		return nil
+func (m *machine) seal() {
+	if m.seg == nil {
+		return
+	}
+	if name, err := m.seg.Seal(); !m.ended(err) {
+		m.acked, m.sealed, m.seg = len(m.pieces), name != "", nil // a segment without batches is removed
 	}
 }
 
+// recover does what a collector does at its start. Only the fault may interrupt it.
+func (m *machine) recover(t testing.TB) {
+	m.seg = nil
+	if sealed, err := recoverAndSeal(m.fs); err == nil && m.acked > 0 && sealed == "" || err != nil && !errors.Is(err, crashfs.ErrInjected) {
+		t.Errorf("recovery: sealed %q, %v", sealed, err)
+	}
+}
+
+// crashMachine has operations on one segment. The disk begins to fail at an operation that is
+// counted from the last crash.
+func crashMachine(started *machine) *replay.Machine[*machine] {
+	return &replay.Machine[*machine]{
+		Start: func(t testing.TB) *machine {
+			*started = machine{fs: crashfs.New(), enc: newEncoder(t)}
+			return started
+		},
+		Ops: map[string]func(testing.TB, *machine, replay.Args){
+			"fail-from N": func(_ testing.TB, m *machine, a replay.Args) {
+				m.fail(func(n int) bool { return n >= a.Int(0) })
+			},
+			"fail-once N": func(_ testing.TB, m *machine, a replay.Args) {
+				m.fail(func(n int) bool { return n == a.Int(0) })
+			},
+			"create": func(_ testing.TB, m *machine, _ replay.Args) {
+				var err error
+				m.seg, err = Create(m.fs, crashName)
+				m.ended(err)
+			},
+			"append N N":     func(_ testing.TB, m *machine, a replay.Args) { m.append(uint64(a.Int(0)), a.Int(1), false) },
+			"append-cut N N": func(_ testing.TB, m *machine, a replay.Args) { m.append(uint64(a.Int(0)), a.Int(1), true) },
+			"sync":           func(_ testing.TB, m *machine, _ replay.Args) { m.sync() },
+			"seal":           func(_ testing.TB, m *machine, _ replay.Args) { m.seal() },
+			"crash N": func(_ testing.TB, m *machine, a replay.Args) {
+				m.seg, m.fs = nil, m.fs.Crash(newRand(uint64(a.Int(0))))
+			},
+			"recover": func(t testing.TB, m *machine, _ replay.Args) { m.recover(t) },
+		},
+		End: func(t testing.TB, m *machine) { m.checkPrefix(t) },
+	}
+}
+
+// randomBatches are a segment's life without faults, the argument of an append being the seed and
+// the number of its lines.
+func randomBatches(rng *rand.Rand) replay.Script {
+	s := replay.Script{replay.NewOp("create")}
+	for range 2 + rng.IntN(6) {
+		verb := []string{"append", "append", "append", "append-cut"}[rng.IntN(4)]
+		s = append(s, replay.NewOp(verb, rng.IntN(1000), 1+rng.IntN(60)))
+		if rng.IntN(2) == 0 {
+			s = append(s, replay.NewOp("sync"))
+		}
+	}
+	return append(s, replay.NewOp("seal"))
+}
+
+// A machine loses power at any operation on the disk, and once more in the first recovery.
 func TestACrashAtAnyOperationKeepsWhatWasSynced(t *testing.T) {
-	const seeds = 30
-	for seed := range uint64(seeds) {
-		quiet := crashfs.New()
-		newWorkload(newRand(seed)).run(t, quiet)
-		for k := range quiet.Ops() + 1 {
-			rng := newRand(seed)
-			load := newWorkload(rng)
-			fsys := crashfs.New()
-			fsys.Fail = failFrom(k)
-			load.run(t, fsys)
-			// The first recovery is interrupted too, at a random operation.
-			fsys = fsys.Crash(rng)
-			fsys.Fail = failFrom(rng.IntN(6))
-			_, err := recoverAndSeal(fsys)
-			if err != nil && !errors.Is(err, crashfs.ErrInjected) {
-				t.Fatalf("seed %d, operation %d: %v", seed, k, err)
+	var m machine
+	crashMachine(&m).Each(t, *replayFile, func(yield func(replay.Script) bool) {
+		for seed := range uint64(30) {
+			batches := randomBatches(newRand(seed))
+			for k, more := 0, true; more; k++ {
+				rng := rand.New(rand.NewPCG(seed, uint64(k)))
+				s := slices.Concat(replay.Script{replay.NewOp("fail-from", k)}, batches, replay.Script{
+					replay.NewOp("crash", rng.IntN(1000)), replay.NewOp("fail-from", rng.IntN(6)), replay.NewOp("recover"),
+					replay.NewOp("crash", rng.IntN(1000)),
+				})
+				if !yield(s) {
+					return
+				}
+				more = !m.sealed // with all of it done no operation failed
 			}
-			checkPrefix(t, seed, k, load, fsys.Crash(rng))
 		}
-	}
+	})
+}
+
+// One operation fails and the process continues: it recovers on the same machine, which then loses
+// power.
+func TestOneFailedOperationLosesNothingSynced(t *testing.T) {
+	var m machine
+	crashMachine(&m).Each(t, *replayFile, func(yield func(replay.Script) bool) {
+		for seed := range uint64(10) {
+			batches := randomBatches(newRand(seed))
+			for k, more := 0, true; more; k++ {
+				rng := rand.New(rand.NewPCG(seed, uint64(k)))
+				s := slices.Concat(replay.Script{replay.NewOp("fail-once", k)}, batches, replay.Script{
+					replay.NewOp("recover"), replay.NewOp("crash", rng.IntN(1000)),
+				})
+				if !yield(s) {
+					return
+				}
+				more = m.failed
+			}
+		}
+	})
 }
 
 // recoverAndSeal does what a collector does at its start; sealed is empty if there is no segment.
@@ -111,28 +193,28 @@ func recoverAndSeal(fsys vfs.FS) (sealed string, err error) {
 }
 
 // checkPrefix recovers what is left and compares it with what was appended.
-func checkPrefix(t *testing.T, seed uint64, k int, load *workload, fsys *crashfs.FS) {
-	t.Helper()
-	sealed, err := recoverAndSeal(fsys)
+func (m *machine) checkPrefix(t testing.TB) {
+	m.fs.Fail = nil
+	sealed, err := recoverAndSeal(m.fs)
 	if err != nil {
-		t.Fatalf("seed %d, operation %d: %v", seed, k, err)
+		t.Fatal(err)
 	}
 	var data [][]byte
 	if sealed != "" {
-		_, data = sealedAfterCrash(t, fsys, sealed)
+		_, data = sealedAfterCrash(t, m.fs, sealed)
 	}
-	if len(data) < load.acked || load.sealed && sealed == "" {
-		t.Fatalf("seed %d, operation %d: %d batches left, and %d were synced", seed, k, len(data), load.acked)
+	if len(data) < m.acked || m.sealed && sealed == "" {
+		t.Fatalf("%d batches left, and %d were synced", len(data), m.acked)
 	}
 	for i := range data {
-		if !bytes.Equal(data[i], load.pieces[i]) {
-			t.Fatalf("seed %d, operation %d: batch %d is not what was appended", seed, k, i)
+		if !bytes.Equal(data[i], m.pieces[i]) {
+			t.Fatalf("batch %d is not what was appended", i)
 		}
 	}
 }
 
 // sealedAfterCrash reads a sealed segment, of which every byte must be valid.
-func sealedAfterCrash(t *testing.T, fsys vfs.FS, path string) ([]Member, [][]byte) {
+func sealedAfterCrash(t testing.TB, fsys vfs.FS, path string) ([]Member, [][]byte) {
 	t.Helper()
 	f, err := fsys.OpenFile(path, os.O_RDONLY, 0)
 	if err != nil {
@@ -147,30 +229,4 @@ func sealedAfterCrash(t *testing.T, fsys vfs.FS, path string) ([]Member, [][]byt
 		t.Fatal(err)
 	}
 	return members, data
-}
-
-// One operation fails and the process continues: it recovers on the same machine, which then loses
-// power.
-func TestOneFailedOperationLosesNothingSynced(t *testing.T) {
-	for seed := range uint64(10) {
-		quiet := crashfs.New()
-		newWorkload(newRand(seed)).run(t, quiet)
-		for k := range quiet.Ops() {
-			rng := newRand(seed)
-			load := newWorkload(rng)
-			fsys := crashfs.New()
-			fsys.Fail = func(op crashfs.Op) error {
-				if op.N == k {
-					return crashfs.ErrInjected
-				}
-				return nil
-			}
-			load.run(t, fsys)
-			sealed, err := recoverAndSeal(fsys)
-			if err != nil || load.acked > 0 && sealed == "" {
-				t.Fatalf("seed %d, operation %d: sealed %q, %v", seed, k, sealed, err)
-			}
-			checkPrefix(t, seed, k, load, fsys.Crash(rng))
-		}
-	}
 }

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -30,18 +31,7 @@ type Machine[W any] struct {
 // Test runs the script in the file, if it has a name, otherwise a random script for each seed
 // below seeds, each as a subtest.
 func (m *Machine[W]) Test(t *testing.T, file string, seeds int) {
-	if file != "" {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := parse(string(text), m.usages())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if why := m.run(t, s); why != "" {
-			t.Error(why)
-		}
+	if m.again(t, file) {
 		return
 	}
 	name := t.Name()
@@ -50,6 +40,39 @@ func (m *Machine[W]) Test(t *testing.T, file string, seeds int) {
 			m.check(t, name, m.Random(rand.New(rand.NewPCG(seed, 7))))
 		})
 	}
+}
+
+// Each runs the script in the file, if it has a name, otherwise the scripts until one fails, for
+// example one script with a fault at each operation. A script has been run when the next is asked
+// for.
+func (m *Machine[W]) Each(t *testing.T, file string, scripts iter.Seq[Script]) {
+	if m.again(t, file) {
+		return
+	}
+	for s := range scripts {
+		if m.check(t, t.Name(), s); t.Failed() {
+			return
+		}
+	}
+}
+
+// again runs the script in the file; false if it has no name.
+func (m *Machine[W]) again(t *testing.T, file string) bool {
+	if file == "" {
+		return false
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := parse(string(text), m.usages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if why := m.run(t, s); why != "" {
+		t.Error(why)
+	}
+	return true
 }
 
 // check runs a script, and prints a smaller one if it fails.

@@ -91,6 +91,24 @@ func TestTheSmallestScriptThatFailsIsPrinted(t *testing.T) {
 	}
 }
 
+func TestEachScriptIsRunBeforeTheNext(t *testing.T) {
+	runs := 0
+	m := faultyMachine(&runs)
+	m.Each(t, "", func(yield func(Script) bool) {
+		for i := range 5 {
+			if runs != i {
+				t.Errorf("%d runs before script %d", runs, i)
+			}
+			if !yield(Script{NewOp("put", 5+i), NewOp("look", 5+i)}) {
+				return
+			}
+		}
+	})
+	if runs != 5 {
+		t.Errorf("%d runs of 5 scripts", runs)
+	}
+}
+
 func TestAttemptsAreBounded(t *testing.T) {
 	runs := 0
 	m := faultyMachine(&runs)

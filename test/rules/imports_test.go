@@ -28,11 +28,11 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"ingest/avrorpc", "ingest/admission", ""},
 	{"ingest/flume", "ingest/avrorpc", "bench/peers bench/sample"},
 	{"ingest/protocol", "schema ingest/avrorpc", "bench/sample"},
-	{"ingest/checkpoint", "schema ingest/logfile ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
+	{"ingest/checkpoint", "schema ingest/logfile ingest/segment/vfs", "ingest/segment/vfs/crashfs test/replay"},
 	{"ingest/governor", "", ""},
 	{"ingest/logfile", "schema", ""},
 	{"ingest/tail", "schema parse ingest/checkpoint ingest/logfile retry", "ingest/segment/vfs test/replay"},
-	{"ingest/segment", "schema ingest/segment/vfs", "ingest/segment/vfs/crashfs bench/sample"},
+	{"ingest/segment", "schema ingest/segment/vfs", "ingest/segment/vfs/crashfs bench/sample test/replay"},
 	{"ingest/segment/vfs", "", "ingest/segment/vfs/crashfs"},
 	{"ingest/segment/vfs/crashfs", "ingest/segment/vfs", ""},
 
