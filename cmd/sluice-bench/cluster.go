@@ -31,11 +31,11 @@ func (c *clusterFlags) check() error {
 type hbaseCmd struct {
 	clusterFlags
 	File        string   `arg:"" optional:"" help:"Log to measure with, instead of the sample log."`
-	Format      string   `default:"auto" placeholder:"F" help:"LogFormat string, or the name of one, or auto (looks at the first lines)."`
+	Format      string   `default:"auto" placeholder:"F" help:"LogFormat string, or a name, or auto (recognized from the first lines)."`
 	Layouts     []string `default:"typed" placeholder:"NAME" help:"Layouts to measure, one after another."`
-	Clients     []string `default:"sluice,java-buffered,java-async,java-one,java-each" placeholder:"NAME" help:"Clients to measure in turn: sluice, java-buffered (BufferedMutator), java-async (AsyncBufferedMutator), and scanning java-one (a scanner), java-each (one a salt)."`
-	Compression string   `default:"NONE" placeholder:"C" help:"The column family's compression."`
-	CPUProfile  string   `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of sluice's client, for go tool pprof, a file a layout and phase."`
+	Clients     []string `default:"sluice,java-buffered,java-async,java-one,java-each" placeholder:"NAME" help:"Clients to measure in turn: sluice, java-buffered (BufferedMutator), java-async (AsyncBufferedMutator), and scanning java-one (one scanner), java-each (one scanner for each salt)."`
+	Compression string   `default:"NONE" placeholder:"C" help:"Compression of the column family."`
+	CPUProfile  string   `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of sluice's client, for go tool pprof: one file for each layout and phase."`
 }
 
 // Run measures our client beside HBase's own.

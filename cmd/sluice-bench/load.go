@@ -12,14 +12,14 @@ import (
 
 // pictureFlag is the flag of web and hog.
 type pictureFlag struct {
-	Picture string `type:"path" placeholder:"FILE" help:"SVG of what the governor decided."`
+	Picture string `type:"path" placeholder:"FILE" help:"File for an SVG chart of the governor's decisions."`
 }
 
 type webCmd struct {
 	pictureFlag
-	Beside []string      `default:"none,sluice,flume" placeholder:"NAME" help:"What runs beside the server, in turn: none, sluice, flume."`
-	Files  int           `default:"800" placeholder:"N" help:"Number of virtual hosts, a log each."`
-	Load   time.Duration `default:"12s" placeholder:"TIME" help:"Time of a measurement."`
+	Beside []string      `default:"none,sluice,flume" placeholder:"NAME" help:"Programs to run beside the server, in turn: none, sluice, flume."`
+	Files  int           `default:"800" placeholder:"N" help:"Number of virtual hosts, each with a log of its own."`
+	Load   time.Duration `default:"12s" placeholder:"TIME" help:"Length of a measurement."`
 }
 
 // Run measures a web server with and without a reader of its logs.
@@ -51,7 +51,7 @@ type hogCmd struct {
 	fleetFlags
 	pictureFlag
 	Hogs int           `default:"4" placeholder:"N" help:"Number of processes that use the CPU."`
-	Load time.Duration `default:"12s" placeholder:"TIME" help:"How long they run."`
+	Load time.Duration `default:"12s" placeholder:"TIME" help:"Time for which they run."`
 }
 
 // Run measures following on a host whose CPU others use.

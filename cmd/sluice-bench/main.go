@@ -26,14 +26,14 @@ import (
 type cli struct {
 	Sluice string `type:"path" placeholder:"FILE" help:"The sluice program to measure (default: the one in the directory of this program)."`
 	JSON   bool   `help:"Print JSON instead of tables."`
-	Rounds int    `default:"5" placeholder:"N" help:"How often each is measured; the median is shown, and the least."`
+	Rounds int    `default:"5" placeholder:"N" help:"Measurements of each kind; the median and the minimum are printed."`
 	Seed   uint64 `default:"1" placeholder:"N" help:"Seed of the logs: the same seed gives the same logs."`
 	Dir    string `placeholder:"DIR" help:"Directory for temporary files, about twice the size of the logs (default: the system's)."`
 	Peers  string `placeholder:"DIR" help:"Directory that keeps Flume's jars between runs (default: in the user's cache directory)."`
 
 	Tail  tailCmd  `cmd:"" help:"Follow many logs, beside nxadm/tail and Flume."`
 	Web   webCmd   `cmd:"" help:"Load a web server, with and without a reader of its logs."`
-	Hog   hogCmd   `cmd:"" help:"Follow logs on a host whose CPU others use."`
+	Hog   hogCmd   `cmd:"" help:"Follow logs on a host where other processes use the CPU."`
 	HBase hbaseCmd `cmd:"" name:"hbase" help:"Write to and scan an HBase cluster, beside HBase's own Java client."`
 	Path  pathCmd  `cmd:"" help:"Run agents and a collector, from log files to HBase and HDFS, beside Flume."`
 	Child childCmd `cmd:"" hidden:"" help:"A process that tail or hbase start."`
@@ -50,7 +50,7 @@ func (cli) Help() string {
     test/cluster/cluster up && ./sluice-bench hbase --layouts typed,packed --rounds 3; test/cluster/cluster down
     ./sluice-bench path --ways typed,flume-file --rounds 3  # with a cluster, too
 
-On a machine with other work compare ratios within one output, not figures of two.`
+On a machine with other work, compare only ratios within one output.`
 }
 
 // app is what a command works with.

@@ -10,19 +10,19 @@ import (
 // fleetFlags say which logs are written.
 type fleetFlags struct {
 	Files int `default:"800" placeholder:"N" help:"Number of logs."`
-	Busy  int `default:"800" placeholder:"N" help:"How many of them are written to."`
+	Busy  int `default:"800" placeholder:"N" help:"Number of logs that are written to."`
 	Rate  int `default:"20000" placeholder:"N" help:"Lines a second, over all logs."`
 }
 
 type tailCmd struct {
 	fleetFlags
 	Readers []string      `default:"none,sluice-1s,sluice-200ms,nxadm" placeholder:"NAME" help:"Readers to measure one after another: none, sluice-auto, sluice-1s (or another interval), sweep-1s, nxadm, flume."`
-	Shape   []string      `default:"even" placeholder:"NAME" help:"How lines are spread: even, hot (90 % in 8 logs), idle."`
-	Rotate  []string      `default:"none" placeholder:"NAME" help:"none, rename (old descriptors are written to for a while), copytruncate."`
+	Shape   []string      `default:"even" placeholder:"NAME" help:"Distribution of the lines: even, hot (90 % in 8 logs), idle."`
+	Rotate  []string      `default:"none" placeholder:"NAME" help:"Rotation: none, rename (lines are written to the renamed log for a while) or copytruncate."`
 	Every   time.Duration `default:"10s" placeholder:"TIME" help:"Time between two rotations of a log."`
 	Stagger bool          `help:"Rotate logs one after another, not all at once."`
 	Warm    time.Duration `default:"5s" placeholder:"TIME" help:"Time before the measurement."`
-	Window  time.Duration `default:"30s" placeholder:"TIME" help:"Time of the measurement."`
+	Window  time.Duration `default:"30s" placeholder:"TIME" help:"Length of the measurement."`
 	Kill    bool          `help:"Kill sluice with SIGKILL at random moments and start it again."`
 }
 

@@ -23,8 +23,8 @@ import (
 type ackCmd struct {
 	Host string        `arg:"" optional:"" help:"Host whose problems are acknowledged."`
 	Lost bool          `help:"Acknowledge lost lines: status, /health and audit stop reporting them as an error."`
-	For  time.Duration `placeholder:"TIME" help:"Count the host's errors as warnings and send no messages of it for this time, such as 8h; at most 30d."`
-	Why  string        `placeholder:"TEXT" help:"The reason, which is shown wherever the host is."`
+	For  time.Duration `placeholder:"TIME" help:"Count the host's errors as warnings and send no messages about it for this time, such as 8h; at most 30d."`
+	Why  string        `placeholder:"TEXT" help:"The reason. It is shown with the host in /health, sluice top and the pages."`
 	End  bool          `help:"End the acknowledgement of --for now."`
 }
 

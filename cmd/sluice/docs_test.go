@@ -161,7 +161,7 @@ func flagTables(app *kong.Application) string {
 		}
 		flagTable(&b, n)
 	})
-	b.WriteString("## The file, whole\n\nWith the defaults; what has none is commented out.\n\n" + yamlFence)
+	b.WriteString("## A complete file\n\nWith the defaults; keys without a default are commented out.\n\n" + yamlFence)
 	yamlFile(&b, app.Node, "")
 	b.WriteString("```\n\n")
 	return b.String()

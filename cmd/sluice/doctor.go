@@ -19,7 +19,7 @@ type doctorCmd struct {
 	tableFlags
 	archiveFlags
 	Layout string `default:"" enum:",typed,packed,flume" placeholder:"LAYOUT" help:"The layout that the table must have: typed, packed or flume (default: any)."`
-	Output string `short:"o" default:"text" enum:"text,json" placeholder:"O" help:"text, a line a step, or json, an object a line."`
+	Output string `short:"o" default:"text" enum:"text,json" placeholder:"O" help:"text (one line for each step) or json (one object a line)."`
 }
 
 // Help is kong's longer help.

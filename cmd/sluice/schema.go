@@ -20,7 +20,7 @@ type schemaCmd struct {
 	Pattern     string        `placeholder:"RE" help:"Regular expression with named groups instead of a LogFormat."`
 	Layout      string        `default:"typed" enum:"typed,packed,flume" help:"Layout of the table: typed, packed or flume."`
 	Cells       []string      `placeholder:"FIELD" help:"Fields that have a cell of their own (default: all)."`
-	Name        string        `default:"accesslog" placeholder:"NAME" help:"The table, with its namespace where it has one (web:accesslog), or the Avro record."`
+	Name        string        `default:"accesslog" placeholder:"NAME" help:"Name of the table, with its namespace if it has one (web:accesslog), or of the Avro record."`
 	Compression string        `default:"" enum:",NONE,SNAPPY,GZ,ZSTD,LZ4" placeholder:"C" help:"Compression of the column family: NONE, SNAPPY, GZ, ZSTD or LZ4 (default: NONE; with apply, one that the cluster supports)."`
 	TTL         time.Duration `placeholder:"2160h" help:"Time after the event at which a row expires (default: never)."`
 }

@@ -34,7 +34,7 @@ type storeFlags struct {
 	SpoolMax       mebibytes     `default:"10240" placeholder:"MIB" help:"Size limit of the spool: lines on this disk that are not yet in archive and table. At the limit, reading and receiving wait. 0 is no limit."`
 	KeepLocal      time.Duration `default:"0s" placeholder:"TIME" help:"Time for which the local copy of an archive file is kept after it is archived."`
 	MarkClosedDays bool          `help:"Create an empty file _SUCCESS in the archive's directories of a day when the day is over and all its lines are archived, for jobs that wait for it."`
-	MarkGrace      time.Duration `default:"2h" placeholder:"TIME" help:"Time after midnight, in the log's time zone, that lines of the day before may still take to arrive; then --mark-closed-days marks the day, and its files of a columnar table are merged."`
+	MarkGrace      time.Duration `default:"2h" placeholder:"TIME" help:"Time after midnight, in the log's time zone, in which lines of the previous day may still arrive; then --mark-closed-days marks the day, and its files of a columnar table are merged."`
 }
 
 // layout is the one that the table must have, nil: the one it has. A cell that no

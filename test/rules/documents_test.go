@@ -14,12 +14,13 @@ import (
 const maxDocumentLine = 100
 
 // unrevised are the documents that are not yet written by these rules. The list only shrinks.
-var unrevised = []string{"CHANGELOG.md", "docs/configuration.md"}
+var unrevised = []string{"CHANGELOG.md"}
 
 // documentWords are words that a document does not use, beside those of [literary].
 var documentWords = regexp.MustCompile(`(?i)\b(dear|anybody|is seen to|tells? of|says of|to and fro|mend(ed|s)?)\b`)
 
-// eachDocumentLine calls f for each line of the documents that is not in a block of code.
+// eachDocumentLine calls f for each line of the documents that is not generated and not in a
+// block of code.
 func eachDocumentLine(t *testing.T, f func(name string, number int, line string)) {
 	t.Helper()
 	for _, name := range files(t) {
@@ -30,8 +31,9 @@ func eachDocumentLine(t *testing.T, f func(name string, number int, line string)
 		if err != nil {
 			t.Fatal(err)
 		}
+		written, _, _ := strings.Cut(string(text), "<!-- Below is generated")
 		code := false
-		for i, line := range strings.Split(string(text), "\n") {
+		for i, line := range strings.Split(written, "\n") {
 			fence := strings.HasPrefix(line, "```")
 			if fence {
 				code = !code
