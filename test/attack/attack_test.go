@@ -27,25 +27,25 @@ var (
 
 const (
 	shortLines = 5_000
-	// The bars that make attack measures by.
+	// The limits of make attack.
 	minShare     = 0.5
 	maxPeakBytes = 256 << 20
 	maxNamed     = 30 * time.Second
-	// patience is for a machine that is busy with other tests.
+	// patience is long, because the machine may be busy with other tests.
 	patience = 5 * time.Minute
 )
 
-// result is how the honest host fared.
+// result is the measurement of one attack.
 type result struct {
 	phases
 	peakBytes int64
-	named     time.Duration // 0: it was not named
+	named     time.Duration // time until /health named the attacker; 0: it did not
 	why       string
 }
 
-// TestAnHonestHostIsServedDuringAttacks: its lines are stored once each, whatever another
-// host does meanwhile, and the other is named where it has a name. With -lines it also
-// keeps half of its rate, and the collector its memory.
+// TestAnHonestHostIsServedDuringAttacks checks that each line of the honest host is stored once
+// during every attack, and that /health names the attacker if it can be known. With -lines the
+// honest host must also keep half of its rate, and the collector's memory must stay below a limit.
 func TestAnHonestHostIsServedDuringAttacks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes for a minute")
@@ -75,7 +75,7 @@ func TestAnHonestHostIsServedDuringAttacks(t *testing.T) {
 	}
 }
 
-// judge compares with the bars.
+// judge compares a result with the limits.
 func judge(t *testing.T, a attack, r result) {
 	t.Helper()
 	if a.named && r.named == 0 && (!a.inTime || *honestLines > 0) {
@@ -105,13 +105,13 @@ func judge(t *testing.T, a attack, r result) {
 	}
 }
 
-// world is what all attacks share.
+// world is shared by all attacks.
 type world struct {
 	binary, log string
 	ca          *authority
 }
 
-// deliver starts a collector, attacks it, and has an honest host deliver its log meanwhile.
+// deliver starts a collector, attacks it, and meanwhile has an honest host deliver its log.
 func (w *world) deliver(t *testing.T, index int, a attack) (r result) {
 	dir := t.TempDir()
 	p := plan{Attack: index, Address: freeAddress(t), Status: freeAddress(t), HonestLog: w.log}
@@ -129,12 +129,12 @@ func (w *world) deliver(t *testing.T, index int, a attack) (r result) {
 	attacker := startAttacker(t, p)
 	begin := func() *process { attacker = startAttacker(t, p); return attacker }
 	began := time.Now()
-	await(t, collector, func() bool { // the attack is under way
+	await(t, collector, func() bool { // the attack has started
 		r.look(t, p.Status, began)
 		return !a.named || a.inTime || r.named > 0 || time.Since(began) > maxNamed
 	})
 	if a.openFiles > 0 {
-		wait(t.Context(), 2*time.Second) // all places are taken
+		wait(t.Context(), 2*time.Second) // all connections of the attacker are open
 	}
 	agent := start(t, 0, honest...)
 	size, lines := fileBytes(t, w.log), countLines(t, w.log)
@@ -149,7 +149,7 @@ func (w *world) deliver(t *testing.T, index int, a attack) (r result) {
 	await(t, collector, func() bool {
 		r.look(t, p.Status, began)
 		h := healthOf(t.Context(), p.Status)
-		// The next heartbeat says what is received for good.
+		// The next heartbeat has the number of received lines.
 		return h != nil && h.Metrics["web01"].Lines >= int64(lines) && h.Metrics["web01"].ReceivedBytes >= size
 	})
 	await(t, collector, func() bool {
@@ -164,7 +164,7 @@ func (w *world) deliver(t *testing.T, index int, a attack) (r result) {
 	return r
 }
 
-// look asks /health whether it names the attacker.
+// look records whether /health names the attacker.
 func (r *result) look(t *testing.T, status string, began time.Time) {
 	if r.named > 0 {
 		return
@@ -237,7 +237,7 @@ func (w *world) storedOnce(t *testing.T, data string) {
 		}
 		lines, err := io.ReadAll(r)
 		for line := range bytes.Lines(lines) {
-			if !bytes.HasPrefix(line, []byte("forged")) { // row 5: without TLS anybody may add
+			if !bytes.HasPrefix(line, []byte("forged")) { // row 5: without TLS other hosts can add lines
 				left[sha256.Sum256(line)]--
 			}
 		}

@@ -12,18 +12,18 @@ import (
 	"testing"
 )
 
-// plan is what an attacker's process does: the environment hands it over as JSON.
+// plan is the task of an attacking process, passed as JSON in the environment.
 type plan struct {
-	Attack          int // in attacks()
+	Attack          int // index into attacks()
 	Address, Status string
 	HonestLog       string
-	Cert, Key       string // of the attacker; "": without TLS
+	Cert, Key       string // of the attacker; empty: without TLS
 }
 
 const planVariable = "SLUICE_ATTACK"
 
-// TestMain is the attacker where the environment says so. It is a process of its own, so
-// that it can be ended at once, and has CPU seconds of its own.
+// TestMain runs the attacker if the environment has a plan. It is a separate process, so that it
+// can be killed and its CPU time measured.
 func TestMain(m *testing.M) {
 	if text := os.Getenv(planVariable); text != "" {
 		if err := attackBy(text); err != nil {
@@ -47,18 +47,18 @@ func attackBy(text string) error {
 		if err != nil {
 			return err
 		}
-		x.tls = &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true} //nolint:gosec // an attacker does not mind
+		x.tls = &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true} // nolint:gosec // the attacker does not verify the server
 	}
 	ctx, end := context.WithCancel(context.Background())
 	go func() {
-		io.Copy(io.Discard, os.Stdin) //nolint:errcheck // any end is one
+		io.Copy(io.Discard, os.Stdin) // nolint:errcheck // any end is the end
 		end()
 	}()
 	attacks()[p.Attack].does(ctx, x)
 	return nil
 }
 
-// startAttacker starts a process that attacks until the test ends, or it is killed.
+// startAttacker starts a process that attacks until the test ends or it is killed.
 func startAttacker(t *testing.T, p plan) *process {
 	t.Helper()
 	text, err := json.Marshal(p)
@@ -71,13 +71,13 @@ func startAttacker(t *testing.T, p plan) *process {
 	}
 	command := exec.Command(binary)
 	command.Env = append(os.Environ(), planVariable+"="+string(text))
-	if _, err := command.StdinPipe(); err != nil { // its end is this process's end
+	if _, err := command.StdinPipe(); err != nil { // closing it ends the process
 		t.Fatal(err)
 	}
 	return run(t, command)
 }
 
-// kill ends the process at once.
+// kill kills the process with SIGKILL.
 func (p *process) kill(t *testing.T) {
 	t.Helper()
 	p.signal(t, syscall.SIGKILL)

@@ -16,20 +16,21 @@ import (
 	"sluice/schema"
 )
 
-// attack is one row of what hostile senders do.
+// attack is one kind of attack.
 type attack struct {
-	row  int // of the table in docs/benchmarks.md
+	row  int // row of the table in docs/benchmarks.md
 	name string
-	// plain: the collector has no TLS.
+	// plain is an attack on a collector without TLS.
 	plain bool
-	// openFiles is the collector's limit, 0: the machine's.
+	// openFiles is the collector's limit of open files; 0: the machine's.
 	openFiles int
-	// named: /health has to name the attacker: the host, or the addresses of connections
-	// that never say who they are.
+	// named means that /health must name the attacker: its host or, if its connections never
+	// authenticate, their addresses.
 	named bool
-	// inTime: it takes a while of the honest host's own words to name it.
+	// inTime means that /health can name the attacker only after the honest host has sent for some
+	// time.
 	inTime bool
-	// measured: it is left out where nothing is measured.
+	// measured is an attack that only runs with -lines.
 	measured bool
 	// does attacks until ctx ends.
 	does func(ctx context.Context, x *target)
@@ -37,11 +38,11 @@ type attack struct {
 
 const (
 	evil = "evil"
-	// evilNetwork is what the addresses of attackers begin with.
+	// evilNetwork is the prefix of the attackers' addresses.
 	evilNetwork = "127.0.9."
 )
 
-// attacks are the rows that can be made from outside.
+// attacks returns the attacks that can be made from outside.
 func attacks() []attack {
 	return []attack{
 		{row: 1, name: "a stream that begins at 1 MiB", named: true, does: hole},
@@ -63,7 +64,7 @@ func attacks() []attack {
 	}
 }
 
-// each attacks on some connections at a time, each again and again from the start.
+// each runs does on a number of connections at the same time, again from the start after each end.
 func each(ctx context.Context, x *target, connections int, does func(ctx context.Context, s *sender, n int) error) {
 	var all sync.WaitGroup
 	for n := range connections {
@@ -96,7 +97,7 @@ func stream(id schema.StreamID, format string) protocol.Stream {
 	return protocol.Stream{ID: id, Path: fmt.Sprintf("/evil/%d.log", id), Format: format}
 }
 
-// hole sends batches that begin where nothing was sent.
+// hole sends batches that begin after a gap.
 func hole(ctx context.Context, x *target) {
 	data := strings.Repeat("x\n", 1<<19)
 	each(ctx, x, 4, func(ctx context.Context, s *sender, n int) error {
@@ -113,12 +114,12 @@ func hole(ctx context.Context, x *target) {
 	})
 }
 
-// pattern names a regular expression, and sends lines on which it is slow.
+// pattern declares a regular expression as format, and sends lines on which it is slow.
 func pattern(format string) func(context.Context, *target) {
 	return func(ctx context.Context, x *target) {
 		data := strings.Repeat(strings.Repeat("a", 1000)+"!\n", 1024)
 		each(ctx, x, 8, func(ctx context.Context, s *sender, n int) error {
-			id := schema.StreamID(time.Now().UnixNano()) + schema.StreamID(n) // a new one each time
+			id := schema.StreamID(time.Now().UnixNano()) + schema.StreamID(n) // a new stream each time
 			if err := s.hello(ctx, evil, stream(id, format)); err != nil {
 				return err
 			}
@@ -137,7 +138,7 @@ func pattern(format string) func(context.Context, *target) {
 	}
 }
 
-// labels declares streams with as much text as an entry may have.
+// labels declares streams with the maximum length of labels.
 func labels(ctx context.Context, x *target) {
 	big := map[string]string{}
 	for i := range 8 {
@@ -150,7 +151,7 @@ func labels(ctx context.Context, x *target) {
 			for i := range list {
 				id++
 				list[i] = stream(id, "common")
-				list[i].Labels = map[string]string{"a": strings.Repeat("y", 3900)} // fewer than may be
+				list[i].Labels = map[string]string{"a": strings.Repeat("y", 3900)} // fewer than allowed
 				if i%2 == 0 {
 					list[i].Labels = big
 				}
@@ -163,7 +164,7 @@ func labels(ctx context.Context, x *target) {
 	})
 }
 
-// streams names as many as it can on one connection.
+// streams declares as many streams as possible on one connection.
 func streams(ctx context.Context, x *target) {
 	id := schema.StreamID(0)
 	each(ctx, x, 1, func(ctx context.Context, s *sender, _ int) error {
@@ -181,7 +182,7 @@ func streams(ctx context.Context, x *target) {
 	})
 }
 
-// heartbeats have made-up counters with long names, and as many positions as fit.
+// heartbeats sends heartbeats with invented counters with long names, and as many positions as fit.
 func heartbeats(ctx context.Context, x *target) {
 	h := &protocol.Heartbeat{Counters: map[string]int64{}}
 	for i := range protocol.MaxCounters {
@@ -206,8 +207,8 @@ func heartbeats(ctx context.Context, x *target) {
 	})
 }
 
-// claim says that the honest host's stream is stored far beyond its end, and sends lines
-// into it.
+// claim reports that the honest host's stream is stored far beyond its end, and sends lines into
+// it.
 func claim(host string) func(context.Context, *target) {
 	return func(ctx context.Context, x *target) {
 		id, seed, err := honestStream(x.honestLog)
@@ -229,8 +230,8 @@ func claim(host string) func(context.Context, *target) {
 	}
 }
 
-// honestStream is the honest log's id, as somebody knows it who guessed device, inode and
-// first line.
+// honestStream returns the id of the honest log, which an attacker can calculate by guessing
+// device, inode and first line.
 func honestStream(path string) (schema.StreamID, schema.StreamSeed, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -249,7 +250,7 @@ func honestStream(path string) (schema.StreamID, schema.StreamSeed, error) {
 	return seed.ID("web01"), seed, nil
 }
 
-// days sends lines of a day each.
+// days sends lines of different days.
 func days(ctx context.Context, x *target) {
 	var b strings.Builder
 	for i := range 10_000 {
@@ -275,7 +276,7 @@ func days(ctx context.Context, x *target) {
 	})
 }
 
-// spellings says one certificate's name in thousands of ways.
+// spellings sends the name in the certificate in thousands of spellings.
 func spellings(ctx context.Context, x *target) {
 	each(ctx, x, 4, func(ctx context.Context, s *sender, n int) error {
 		name := []byte(evil)
@@ -288,8 +289,7 @@ func spellings(ctx context.Context, x *target) {
 	})
 }
 
-// halfOpen holds connections open that never say anything, from 19 addresses, and opens
-// those again that are closed.
+// halfOpen keeps idle connections open from 19 addresses, and reopens those that are closed.
 func halfOpen(port func(*target) string) func(context.Context, *target) {
 	return func(ctx context.Context, x *target) {
 		const addresses, perAddress = 19, 58
@@ -313,8 +313,8 @@ func halfOpen(port func(*target) string) func(context.Context, *target) {
 	}
 }
 
-// handshakes begins as many TLS handshakes as it can, from 19 addresses, and leaves when the
-// server has sent its certificate, which costs it the most.
+// handshakes starts as many TLS handshakes as it can from 19 addresses, and closes each when the
+// server has sent its certificate, which is the most expensive step for the server.
 func handshakes(ctx context.Context, x *target) {
 	const addresses, perAddress = 19, 8
 	hello := clientHello(ctx)
@@ -330,25 +330,25 @@ func handshakes(ctx context.Context, x *target) {
 				conn.Write(hello)                                       //nolint:errcheck // then the read fails
 				conn.Read(make([]byte, 1))                              //nolint:errcheck // until it answers, or closes
 				stop()
-				conn.Close() //nolint:errcheck // an attacker does not mind
+				conn.Close() // nolint:errcheck // the attacker ignores errors
 			}
 		})
 	}
 	all.Wait()
 }
 
-// clientHello is how a TLS client begins.
+// clientHello returns the first message of a TLS client.
 func clientHello(ctx context.Context) []byte {
 	client, server := net.Pipe()
 	defer client.Close()                                                               //nolint:errcheck // a pipe
 	defer server.Close()                                                               //nolint:errcheck // a pipe
-	go tls.Client(client, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) //nolint:errcheck,gosec // nobody answers
+	go tls.Client(client, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) // nolint:errcheck,gosec // there is no server
 	hello := make([]byte, 16<<10)
 	n, _ := server.Read(hello) //nolint:errcheck // then it is empty
 	return hello[:n]
 }
 
-// again says hello and leaves, on as many connections as an address may have.
+// again sends a hello and disconnects, on as many connections as an address may have.
 func again(ctx context.Context, x *target) {
 	var all sync.WaitGroup
 	for n := range 64 {
@@ -358,7 +358,7 @@ func again(ctx context.Context, x *target) {
 				if err != nil {
 					continue
 				}
-				s.hello(ctx, evil, stream(schema.StreamID(n), "common")) //nolint:errcheck // an attacker does not mind
+				s.hello(ctx, evil, stream(schema.StreamID(n), "common")) // nolint:errcheck // the attacker ignores errors
 				s.close()
 			}
 		})

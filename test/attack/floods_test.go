@@ -14,11 +14,11 @@ import (
 	"sluice/ingest/protocol"
 )
 
-// flooding is how many connections one address floods on: as many as it may have.
+// flooding is the number of connections of one address: as many as are allowed.
 const flooding = 64
 
-// flood opens connections, again where they are closed, and has does write to each. What
-// the collector answers is read and dropped.
+// flood opens connections, reopens those that are closed, and calls does to write to each. The
+// collector's replies are read and discarded.
 func flood(ctx context.Context, x *target, does func(conn net.Conn) error) {
 	var all sync.WaitGroup
 	for range flooding {
@@ -33,35 +33,35 @@ func flood(ctx context.Context, x *target, does func(conn net.Conn) error) {
 				}
 				stop := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // it is closed below too
 				all.Go(func() { io.Copy(io.Discard, conn) })            //nolint:errcheck // until it is closed
-				does(conn)                                              //nolint:errcheck // then it comes again
+				does(conn)                                              // nolint:errcheck // the connection is reopened
 				stop()
-				conn.Close() //nolint:errcheck // an attacker does not mind
+				conn.Close() // nolint:errcheck // the attacker ignores errors
 			}
 		})
 	}
 	all.Wait()
 }
 
-// frame is one call of one buffer.
+// frame returns a call with one buffer.
 func frame(serial int, body []byte) (b []byte) {
 	for _, n := range []int{serial, 1, len(body)} {
-		b = binary.BigEndian.AppendUint32(b, uint32(n)) //nolint:gosec // small
+		b = binary.BigEndian.AppendUint32(b, uint32(n)) // nolint:gosec // it is small
 	}
 	return append(b, body...)
 }
 
-// ping asks for nothing: no metadata, no message's name.
+// ping is the request of a ping: no metadata, no message name.
 var ping = []byte{0, 0}
 
-// greeting is a handshake by a ping.
+// greeting is the handshake with a ping.
 func greeting() []byte {
 	hash := protocol.New().Hash
-	b := append(hash[:], 0)      // no protocol's text
-	b = append(b, hash[:]...)    // the server's
-	return append(b, 0, 0, 0, 0) // no metadata, and none of the ping
+	b := append(hash[:], 0)      // no text of the protocol
+	b = append(b, hash[:]...)    // hash of the server's protocol
+	return append(b, 0, 0, 0, 0) // no metadata of the handshake or the ping
 }
 
-// pings asks for nothing as often as it can.
+// pings sends as many pings as it can.
 func pings(ctx context.Context, x *target) {
 	many := bytes.Repeat(frame(2, ping), 2000)
 	flood(ctx, x, func(conn net.Conn) error {
@@ -73,7 +73,7 @@ func pings(ctx context.Context, x *target) {
 	})
 }
 
-// emptyBlocks are compressed bytes that say nothing.
+// emptyBlocks sends compressed bytes without content.
 func emptyBlocks(ctx context.Context, x *target) {
 	many := bytes.Repeat([]byte{0, 0, 0, 0xff, 0xff}, 10_000)
 	flood(ctx, x, func(conn net.Conn) error {

@@ -11,29 +11,28 @@ import (
 )
 
 const (
-	// phasePairs is how many times the honest host delivers alone and then attacked. The
-	// rate of a shared machine changes within seconds, so neighbours are compared.
+	// phasePairs is the number of pairs of phases, without and with attack. The rate of a shared
+	// machine changes within seconds, so neighbouring phases are compared.
 	phasePairs = 4
-	// settle is left out after the attack ended or began.
+	// settle is the time after a start or end of the attack that is not measured.
 	settle = 200 * time.Millisecond
-	// sampling is how often the honest agent is asked how far it is.
+	// sampling is the interval at which the progress of the honest agent is read.
 	sampling = 20 * time.Millisecond
 )
 
-// phases are the rates of the honest host, in lines a second, in turn.
+// phases are the rates of the honest host in each phase, in lines a second.
 type phases struct {
 	alone, attacked []float64
-	// cores are how many processors attacker and collector used while attacked.
+	// cores are the processors that attacker and collector used during attacks.
 	attackerCores, collectorCores float64
 }
 
-// measure ends the attack and begins it again in turn while the honest agent delivers its log
-// of so many lines, for as long as the log lasts. The first part of the log is for caches to
-// become warm. An attacker that was only stopped would leave full socket buffers, which the
-// collector goes on reading.
+// measure stops and starts the attack alternately while the honest agent delivers its log of so
+// many lines. The first part of the log is not measured, to warm up caches. The attacker is killed,
+// not paused, because the collector would go on reading a paused attacker's socket buffers.
 func measure(t *testing.T, attacker *process, begin func() *process, collector *process, delivered func() int64, lines int64) (p phases) {
 	t.Helper()
-	part := lines / (4*phasePairs + 2) // as much again is delivered while an attack begins
+	part := lines / (4*phasePairs + 2) // the same number is delivered while an attack begins
 	n, _ := reach(t, collector, delivered, part)
 	var took, attackerUsed, collectorUsed time.Duration
 	var rate float64
@@ -56,8 +55,8 @@ func measure(t *testing.T, attacker *process, begin func() *process, collector *
 	return p
 }
 
-// reach waits for a change of the count of lines after which it is at least so many, and
-// returns it and when it was.
+// reach waits until the count of lines changes and is at least lines, and returns the count and the
+// time.
 func reach(t *testing.T, collector *process, delivered func() int64, lines int64) (n int64, at time.Time) {
 	t.Helper()
 	before := delivered()
@@ -72,8 +71,8 @@ func reach(t *testing.T, collector *process, delivered func() int64, lines int64
 	}
 }
 
-// rateOf is the rate at which the next lines are delivered, and how many are then. They are
-// counted by batches, so it is measured from one change of the count to another.
+// rateOf returns the rate at which the next lines are delivered, and the count after them. The
+// count changes with each batch, so the rate is measured from one change to another.
 func rateOf(t *testing.T, collector *process, delivered func() int64, lines int64) (perSecond float64, n int64) {
 	t.Helper()
 	wait(t.Context(), settle)
@@ -88,10 +87,10 @@ func median(rates []float64) float64 {
 	return (sorted[n/2] + sorted[(n-1)/2]) / 2
 }
 
-// share is how much of its rate alone the honest host keeps.
+// share returns the part of its rate that the honest host keeps during attacks.
 func (p *phases) share() float64 { return median(p.attacked) / median(p.alone) }
 
-// spread is the least and the greatest share of a pair of neighbours.
+// spread returns the smallest and the largest share of a pair of phases.
 func (p *phases) spread() (least, most float64) {
 	var shares []float64
 	for i, alone := range p.alone {
@@ -100,17 +99,17 @@ func (p *phases) spread() (least, most float64) {
 	return slices.Min(shares), slices.Max(shares)
 }
 
-// cpu is the processor time that the process used, also in the kernel.
+// cpu returns the CPU time of the process, user and system.
 func (p *process) cpu(t *testing.T) time.Duration {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(text), ") ") // the name may have blanks
+	_, rest, _ := strings.Cut(string(text), ") ") // the name may contain spaces
 	fields := strings.Fields(rest)
 	var ticks int64
-	for _, field := range fields[11:13] { // utime and stime, in hundredths of a second
+	for _, field := range fields[11:13] { // utime and stime, in ticks of 10 ms
 		n, err := strconv.ParseInt(field, 10, 64)
 		if err != nil {
 			t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 	"sluice/monitor"
 )
 
-// process is a sluice.
+// process is a running sluice.
 type process struct {
 	*exec.Cmd
 	errs bytes.Buffer
@@ -39,7 +39,7 @@ func build(t *testing.T) string {
 	return binary
 }
 
-// start runs a program in a shell that limits its open files; 0: it does not.
+// start starts a program through a shell that sets the limit of open files; 0: no limit.
 func start(t *testing.T, openFiles int, args ...string) *process {
 	t.Helper()
 	if openFiles > 0 {
@@ -58,14 +58,14 @@ func run(t *testing.T, command *exec.Cmd) *process {
 	}
 	t.Cleanup(func() {
 		if p.ProcessState == nil {
-			p.Process.Kill() //nolint:errcheck // the test failed, or it has ended
+			p.Process.Kill() // nolint:errcheck // after a failure, or it has ended
 			p.Wait()         //nolint:errcheck // the same
 		}
 	})
 	return p
 }
 
-// stop ends it as an operator would.
+// stop ends the process with SIGTERM.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
@@ -76,7 +76,7 @@ func (p *process) stop(t *testing.T) {
 	}
 }
 
-// peakBytes is the most memory that it had, as the kernel counts.
+// peakBytes returns the peak resident memory of the process.
 func (p *process) peakBytes(t *testing.T) int64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
@@ -101,7 +101,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// healthOf asks a status port; nil: it did not answer.
+// healthOf reads /health from a status port; nil if that failed.
 func healthOf(ctx context.Context, address string) *monitor.Health {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -114,7 +114,7 @@ func healthOf(ctx context.Context, address string) *monitor.Health {
 	if err != nil {
 		return nil
 	}
-	defer reply.Body.Close() //nolint:errcheck // it was read
+	defer reply.Body.Close() // nolint:errcheck // only read
 	text, err := io.ReadAll(io.LimitReader(reply.Body, 16<<20))
 	var h monitor.Health
 	if err != nil || json.Unmarshal(text, &h) != nil {

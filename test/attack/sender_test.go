@@ -38,7 +38,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// write makes a key and a certificate, dir/NAME.pem and dir/NAME.key.
+// write creates a key and a certificate, dir/NAME.pem and dir/NAME.key.
 func (a *authority) write(t *testing.T, name string, c *x509.Certificate, signer *ecdsa.PrivateKey) *ecdsa.PrivateKey {
 	t.Helper()
 	must := func(err error) {
@@ -63,7 +63,7 @@ func (a *authority) write(t *testing.T, name string, c *x509.Certificate, signer
 	return key
 }
 
-// flags are those of a sluice with a certificate for a host.
+// flags returns the TLS flags of a sluice process for a host.
 func (a *authority) flags(t *testing.T, host string) []string {
 	t.Helper()
 	a.write(t, host, &x509.Certificate{DNSNames: []string{host}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
@@ -72,20 +72,20 @@ func (a *authority) flags(t *testing.T, host string) []string {
 	return []string{"--tls-cert", path + ".pem", "--tls-key", path + ".key", "--tls-ca", filepath.Join(a.dir, "ca.pem")}
 }
 
-// sender speaks the agents' protocol and says what an attack likes.
+// sender speaks the agents' protocol, without checking what it sends.
 type sender struct {
 	client *avrorpc.Client
 	codec  *protocol.Codec
 }
 
-// target is the collector that is attacked.
+// target is the attacked collector.
 type target struct {
 	address, status string
-	tls             *tls.Config // nil: without
+	tls             *tls.Config // nil: without TLS
 	honestLog       string
 }
 
-// dial connects as an attacker; from is the address to come from, "" any.
+// dial connects from an address; "": any.
 func (x *target) dial(ctx context.Context, from string) (*sender, error) {
 	conn, err := x.connect(ctx, x.address, from)
 	if err != nil {
@@ -115,7 +115,7 @@ func (x *target) connect(ctx context.Context, address, from string) (net.Conn, e
 
 func (s *sender) close() {
 	s.codec.Close()
-	s.client.Close() //nolint:errcheck // an attacker does not mind
+	s.client.Close() // nolint:errcheck // the attacker ignores errors
 }
 
 func (s *sender) hello(ctx context.Context, host string, streams ...protocol.Stream) error {

@@ -10,94 +10,91 @@ import (
 	"time"
 )
 
-// Cluster is a running cluster. Its methods may be called from several
-// goroutines, but no two that change the same daemon.
+// Cluster is a running cluster. It is safe for concurrent use, except that two calls must not
+// change the same daemon at the same time.
 type Cluster struct {
-	// Addresses are host:port.
+	// Addresses as host:port.
 	ZooKeeper, NameNode, Master string
 	RegionServers               []string
 	// ConfDir has core-site.xml, hdfs-site.xml and hbase-site.xml.
 	ConfDir string
 
-	// With Kerberos: the client's configuration (krb5.conf), principal and
-	// keytab, and the servers' principals with their host, without realm.
+	// With Kerberos: the client's krb5.conf, principal and keytab, and the servers' principals with
+	// their host, without realm.
 	KRB5Config, ClientPrincipal, ClientKeytab string
 	HBasePrincipal, HDFSPrincipal             string
-	// With TLS: files in PEM, the authority's certificate, and a client's key and
-	// certificate together.
+	// With TLS: PEM files with the certificate of the authority, and with the client's key and
+	// certificate.
 	TLSAuthority, TLSClient string
 
-	script, home, folder string
-	environment          []string
-	options              Options
-	unlock               func() error
+	script, home, dir string
+	environment       []string
+	options           Options
+	unlock            func() error
 
 	mu     sync.Mutex
 	paused map[string]bool
 }
 
-// Daemons' names: zookeeper, namenode, datanode1, datanode2, master,
-// regionserver1, regionserver2 and, with Kerberos, kdc. regionserverN listens on
-// RegionServers[N-1].
+// The names of daemons: zookeeper, namenode, datanode1, datanode2, master, regionserver1,
+// regionserver2 and, with Kerberos, kdc. regionserverN listens on RegionServers[N-1].
 
-// Kill ends a daemon with SIGKILL: a crash.
+// Kill kills a daemon with SIGKILL, to simulate a crash.
 func (c *Cluster) Kill(name string) error {
 	c.setPaused(name, false)
 	_, err := c.call(nil, "kill", name)
 	return err
 }
 
-// Pause stops a daemon with SIGSTOP: it hangs, its connections stay open, and
-// new ones are still accepted, by the kernel.
+// Pause stops a daemon with SIGSTOP: connections stay open, and the kernel still accepts new ones.
 func (c *Cluster) Pause(name string) error {
 	c.setPaused(name, true)
 	_, err := c.call(nil, "pause", name)
 	return err
 }
 
-// Resume lets a paused daemon go on.
+// Resume continues a paused daemon.
 func (c *Cluster) Resume(name string) error {
 	c.setPaused(name, false)
 	_, err := c.call(nil, "resume", name)
 	return err
 }
 
-// StartDaemon starts a daemon that was killed, and returns when its port
-// answers; HBase may need longer to use it.
+// StartDaemon starts a daemon that was killed, and returns when its port accepts connections; HBase
+// may need more time to use it.
 func (c *Cluster) StartDaemon(name string) error {
 	_, err := c.call(nil, "start", name)
 	return err
 }
 
-// Dead are the daemons that do not run: that were killed, or gave up.
+// Dead returns the daemons that are not running, because they were killed or exited.
 func (c *Cluster) Dead() ([]string, error) {
 	out, err := c.call(nil, "dead")
 	return strings.Fields(out), err
 }
 
-// AwaitHBase waits until the master is initialised and both region servers
-// report to it. All daemons must run.
+// AwaitHBase waits until the master is initialised and has both region servers. All daemons must be
+// running.
 func (c *Cluster) AwaitHBase() error {
 	_, err := c.call(nil, "up")
 	return err
 }
 
-// Java runs a class on the cluster's class path, which has HBase's and Hadoop's
-// own clients, and gives what it wrote to standard output; standard error
-// is in the error. Add to the class path with CLUSTER_CP, given as one of env
-// ("NAME=value"). In a secured cluster it is logged in as the client, or as
-// CLUSTER_USER (hdfs, hbase, none).
+// Java runs a class on the cluster's class path, which has the clients of HBase and Hadoop, and
+// returns its standard output; the error has its standard error. env has variables as "NAME=value";
+// CLUSTER_CP is added to the class path. In a secured cluster the class is logged in as the client,
+// or as CLUSTER_USER (hdfs, hbase, none).
 func (c *Cluster) Java(env []string, class string, args ...string) (string, error) {
 	return c.call(env, append([]string{"java", class}, args...)...)
 }
 
-// HDFS runs a command of Hadoop's file system shell, as Java does.
+// HDFS runs a command of Hadoop's file system shell, like Java.
 func (c *Cluster) HDFS(args ...string) (string, error) {
 	return c.call(nil, append([]string{"hdfs"}, args...)...)
 }
 
-// Home is the folder with the daemons' logs (log/NAME.log) and, with Kerberos,
-// the realm (kdc) and all keytabs.
+// Home returns the directory with the daemons' logs (log/NAME.log) and, with Kerberos, the realm
+// (kdc) and all keytabs.
 func (c *Cluster) Home() string { return c.home }
 
 func (c *Cluster) setPaused(name string, paused bool) {
@@ -110,8 +107,8 @@ func (c *Cluster) setPaused(name string, paused bool) {
 	}
 }
 
-// maxCallDuration bounds one call of the script. The longest is the first start on a
-// slow network, which downloads the jars.
+// maxCallDuration limits one call of the script. The longest is the first start on a slow network,
+// which downloads the jars.
 const maxCallDuration = 15 * time.Minute
 
 // call runs the script and returns its standard output.
@@ -119,7 +116,7 @@ func (c *Cluster) call(env []string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), maxCallDuration)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.script, args...)
-	// A daemon that inherited the output would keep Run waiting after the script ended.
+	// A daemon that inherited the output pipe would keep Run waiting after the script has ended.
 	cmd.WaitDelay = time.Minute
 	cmd.Env = append(c.environment[:len(c.environment):len(c.environment)], env...)
 	var stdout, stderr bytes.Buffer
@@ -130,7 +127,7 @@ func (c *Cluster) call(env []string, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
-// readAddresses takes them from `cluster env`, which writes NAME=value words.
+// readAddresses parses the output of `cluster env`: NAME=value.
 func (c *Cluster) readAddresses() error {
 	out, err := c.call(nil, "env")
 	if err != nil {

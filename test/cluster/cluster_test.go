@@ -15,8 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Whoever asks for a cluster can talk to each of its servers, and HBase's own
-// client to HBase.
+// All servers of a started cluster accept connections, and HBase's own client works.
 func TestAStartedClusterAnswers(t *testing.T) {
 	c := Start(t, Options{})
 	if len(c.RegionServers) != 2 {
@@ -39,8 +38,8 @@ func TestAStartedClusterAnswers(t *testing.T) {
 	}
 }
 
-// A test may break the cluster; the next one finds it whole.
-func TestWhatATestBreaksIsMended(t *testing.T) {
+// A test may break the cluster; it is repaired before the next test.
+func TestABrokenClusterIsRepairedAfterTheTest(t *testing.T) {
 	var broken *Cluster
 	t.Run("kill and pause", func(t *testing.T) {
 		c := Start(t, Options{Exclusive: true})
@@ -80,8 +79,8 @@ func TestWhatATestBreaksIsMended(t *testing.T) {
 	}
 }
 
-// Daemons may not outlive those who use them, whatever ended these: reap waits
-// for the users' lock, and then stops every daemon.
+// Daemons stop with the last process that uses them, even if it was killed: reap waits for the
+// users' lock, and then stops every daemon.
 func TestReapWaitsForTheLastUser(t *testing.T) {
 	need(t, "flock")
 	root, err := moduleRoot()
@@ -89,12 +88,12 @@ func TestReapWaitsForTheLastUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	folder := filepath.Join(dir, "sluice-tests")
-	unlock, err := lock(filepath.Join(folder, "users"), unix.LOCK_SH)
+	cache := filepath.Join(dir, "sluice-tests")
+	unlock, err := lock(filepath.Join(cache, "users"), unix.LOCK_SH)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newCluster(filepath.Join(root, "test", "cluster", "cluster"), folder, Options{})
+	c := newCluster(filepath.Join(root, "test", "cluster", "cluster"), cache, Options{})
 	c.environment = append(c.environment, "XDG_CACHE_HOME="+dir)
 	daemon := pretend(t, c, "zookeeper")
 	reaped := make(chan error, 1)
@@ -115,7 +114,7 @@ func TestReapWaitsForTheLastUser(t *testing.T) {
 	<-daemon
 }
 
-// A pid file may be older than the machine's last start.
+// A pid file may be older than the last boot of the machine.
 func TestAForeignProcessIsNotKilled(t *testing.T) {
 	root, err := moduleRoot()
 	if err != nil {

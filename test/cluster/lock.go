@@ -8,15 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock waits for a lock of the kernel's on a file: shared (unix.LOCK_SH) or
-// exclusive (unix.LOCK_EX). The kernel gives it back when the process ends,
-// however it ends, which is why these are not files with a pid in them. A caller
-// that never calls unlock holds the lock to that end.
+// lock waits for a flock(2) on a file, shared (unix.LOCK_SH) or exclusive (unix.LOCK_EX). The
+// kernel releases it when the process ends in any way, which a pid file would not ensure. A caller
+// that never calls unlock holds the lock until then.
 func lock(path string, how int) (unlock func() error, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	// No *os.File: a garbage collection would close it.
+	// Not an *os.File: the garbage collector would close it.
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)

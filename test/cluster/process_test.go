@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// pretend starts a process that passes for a daemon of the cluster. The channel
-// closes when it has ended.
+// pretend starts a process that looks like a daemon of the cluster. The channel is closed when it
+// has ended.
 func pretend(t *testing.T, c *Cluster, name string) <-chan struct{} {
 	t.Helper()
-	// sh keeps the words behind its script as parameters, and does nothing with them.
+	// sh ignores the arguments after its script; the cluster's script finds processes by them.
 	cmd := exec.Command("sh", "-c", "read forever", "sh", "-Dproc=sluice-"+name)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -40,7 +40,7 @@ func pretend(t *testing.T, c *Cluster, name string) <-chan struct{} {
 	return ended
 }
 
-// state is the kernel's letter for what a daemon does: S sleeps, T is stopped.
+// state returns the state of a daemon from /proc: S is sleeping, T is stopped.
 func state(t *testing.T, c *Cluster, name string) string {
 	t.Helper()
 	pid, err := os.ReadFile(filepath.Join(c.home, "run", name+".pid"))

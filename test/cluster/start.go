@@ -17,31 +17,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options says which cluster a test needs. The zero value is the plain one,
-// shared with other tests.
+// Options are the requirements of a test. The zero value is the plain cluster, shared with other
+// tests.
 type Options struct {
-	// Exclusive is for a test that disturbs others: that kills or pauses
-	// daemons, or looks at what is common to all. It waits for the others, and
-	// they wait for it; what it broke is mended when it ends.
+	// Exclusive is for a test that disturbs others because it kills or pauses daemons, or that
+	// inspects shared state. It runs alone on the cluster, which is repaired when it ends.
 	Exclusive bool
-	// Own is for a test that takes minutes: a plain cluster that no other test
-	// uses, so that none waits for it.
+	// Own is for a test that takes minutes: a plain cluster that no other test uses, so that no
+	// other test has to wait.
 	Own bool
-	// Kerberos is the one quality of protection that every server accepts,
-	// "authentication", "integrity" or "privacy", or AnyProtection, where servers
-	// leave the choice to their clients. "" is no Kerberos.
+	// Kerberos is the only quality of protection that servers accept, "authentication", "integrity"
+	// or "privacy", or AnyProtection if they accept all. "" is no Kerberos.
 	Kerberos string
-	// TLS is "" for none, "server", or "mutual" where a client needs a
-	// certificate too.
+	// TLS is "" for none, "server", or "mutual" if clients need a certificate, too.
 	TLS string
 }
 
-// AnyProtection is for tests of all three in one start. Data nodes seal with AES then,
-// and with RC4 elsewhere.
+// AnyProtection is for tests of all three with one cluster. Data nodes then encrypt with AES,
+// otherwise with RC4.
 const AnyProtection = "any"
 
-// offset is added to every port. Both keep servers' ports below those that the
-// kernel gives to clients, and away from a cluster that was started by hand.
+// offset is added to every port, so that shared, secured and manually started clusters use
+// different ports. All are below the kernel's range of client ports.
 const (
 	plainOffset   = 10_000
 	guardedOffset = 15_000
@@ -50,7 +47,7 @@ const (
 
 func (o Options) guarded() bool { return o.Kerberos != "" || o.TLS != "" }
 
-// environment is what the script reads.
+// environment returns the environment variables of the script.
 func (o Options) environment() []string {
 	secure, qop, aes, tls, several := "0", "authentication", "0", "0", "0"
 	switch o.Kerberos {
@@ -69,11 +66,11 @@ func (o Options) environment() []string {
 	return []string{"CLUSTER_SECURE=" + secure, "CLUSTER_QOP=" + qop, "CLUSTER_AES=" + aes, "CLUSTER_TLS=" + tls, "CLUSTER_ANY=" + several}
 }
 
-// Start gives the test a cluster that runs and answers, which may take half a
-// minute, and more where the jars are yet to be fetched; -short leaves the test out. A test that has one must
-// not ask for another: it would wait for itself.
+// Start returns a running cluster, which takes half a minute, and longer if the jars have to be
+// downloaded; with -short it skips the test. A test must not call it twice: the second call would
+// wait for the first cluster.
 //
-// Tables stay until the cluster stops: take names of your own.
+// Tables remain until the cluster stops, so each test must use its own table names.
 func Start(t testing.TB, options Options) *Cluster {
 	t.Helper()
 	if testing.Short() {
@@ -103,7 +100,7 @@ func Start(t testing.TB, options Options) *Cluster {
 	if err := c.up(); err != nil {
 		t.Fatal(err)
 	}
-	if !options.Exclusive && !options.Own { // those break it themselves
+	if !options.Exclusive && !options.Own { // such tests kill daemons themselves
 		ctx, cancel := context.WithCancel(context.Background())
 		watched := make(chan error, 1)
 		go func() { watched <- c.keepUp(ctx) }()
@@ -117,12 +114,12 @@ func Start(t testing.TB, options Options) *Cluster {
 	return c
 }
 
-// watchInterval is how often a shared cluster is looked at.
+// watchInterval is the interval at which a shared cluster is checked.
 const watchInterval = 10 * time.Second
 
-// keepUp starts daemons that gave up by themselves, as an init system would: a
-// server from which the test before took disk or name node may end when that test
-// is long over, and this one would wait for it for ever.
+// keepUp restarts daemons that exited, like an init system: a server that lost its disk or name
+// node in an earlier test may exit after the end of that test, and the current one would wait for
+// it forever.
 func (c *Cluster) keepUp(ctx context.Context) error {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
@@ -130,7 +127,7 @@ func (c *Cluster) keepUp(ctx context.Context) error {
 		select {
 		case <-ticker.C:
 			if dead, err := c.Dead(); err != nil || len(dead) == 0 {
-				continue // it is asked again
+				continue // the next check tries again
 			}
 			if err := c.startDead(); err != nil {
 				return err
@@ -141,7 +138,7 @@ func (c *Cluster) keepUp(ctx context.Context) error {
 	}
 }
 
-// startDead starts what does not run, unless somebody else has done so meanwhile.
+// startDead starts daemons that are not running, unless another process has done so meanwhile.
 func (c *Cluster) startDead() (err error) {
 	unlock, err := lock(c.home+".up", unix.LOCK_EX)
 	if err != nil {
@@ -166,7 +163,7 @@ func need(t testing.TB, programs ...string) {
 		if _, err := exec.LookPath(name); err == nil {
 			continue
 		}
-		if _, err := exec.LookPath("/usr/sbin/" + name); err == nil { // Debian's KDC; not on a user's path
+		if _, err := exec.LookPath("/usr/sbin/" + name); err == nil { // Debian's KDC, which is not on the PATH of a user
 			continue
 		}
 		if os.Getenv("CI") == "true" {
@@ -176,8 +173,8 @@ func need(t testing.TB, programs ...string) {
 	}
 }
 
-// moduleRoot is the nearest folder above that has a go.mod: tests run in the
-// folder of their package.
+// moduleRoot returns the nearest parent directory with a go.mod, because tests run in the directory
+// of their package.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -196,7 +193,7 @@ func moduleRoot() (string, error) {
 	}
 }
 
-func newCluster(script, folder string, options Options) *Cluster {
+func newCluster(script, dir string, options Options) *Cluster {
 	name, offset := "plain", plainOffset
 	if options.guarded() {
 		name, offset = "guarded", guardedOffset
@@ -204,30 +201,29 @@ func newCluster(script, folder string, options Options) *Cluster {
 	if options.Own {
 		name, offset = "own", ownOffset
 	}
-	// The first compiler alone: servers that live for a test take 40 % less CPU to start.
-	// A soak measures for longer.
+	// Use only the first JIT compiler: short-lived servers need 40 % less CPU to start. Soak tests
+	// run longer, and use both.
 	tier := 1
 	if options.Own {
 		tier = 4
 	}
-	home := filepath.Join(folder, name)
+	home := filepath.Join(dir, name)
 	return &Cluster{
-		script: script, home: home, folder: folder, options: options, paused: map[string]bool{},
-		environment: append(os.Environ(), "CLUSTER_HOME="+home, "CLUSTER_LIB="+filepath.Join(folder, "lib"),
+		script: script, home: home, dir: dir, options: options, paused: map[string]bool{},
+		environment: append(os.Environ(), "CLUSTER_HOME="+home, "CLUSTER_LIB="+filepath.Join(dir, "lib"),
 			"CLUSTER_TIER="+strconv.Itoa(tier), "CLUSTER_OFFSET="+strconv.Itoa(offset), "CLUSTER_DATANODES=2", "CLUSTER_REGIONSERVERS=2"),
 	}
 }
 
-// acquire waits until the cluster may be used. Three locks: that somebody is
-// there, for which reap waits and which only the end of the process gives back;
-// whose turn it is, for the length of a test; and, in up, that one process at a
-// time starts daemons.
+// acquire waits until the cluster can be used. There are three locks: the users' lock, which is
+// held until the process ends and for which reap waits; the lock of the running test; and, in up,
+// one so that only one process starts daemons.
 func (c *Cluster) acquire() error {
-	if _, err := lock(filepath.Join(c.folder, "users"), unix.LOCK_SH); err != nil {
+	if _, err := lock(filepath.Join(c.dir, "users"), unix.LOCK_SH); err != nil {
 		return err
 	}
 	how := unix.LOCK_SH
-	if c.options.Exclusive || c.options.Own || c.options.guarded() { // the guarded one changes its ways from test to test
+	if c.options.Exclusive || c.options.Own || c.options.guarded() { // a secured cluster may have other settings for each test
 		how = unix.LOCK_EX
 	}
 	unlock, err := lock(c.home+".turn", how)
@@ -235,8 +231,8 @@ func (c *Cluster) acquire() error {
 	return err
 }
 
-// up starts what does not run. A cluster that is not whole is made anew: one
-// that was stopped takes a minute longer to come up than an empty one.
+// up starts the daemons that are not running. A cluster with missing daemons is removed and created
+// again, because starting a stopped one takes a minute longer than an empty one.
 func (c *Cluster) up() (err error) {
 	unlock, err := lock(c.home+".up", unix.LOCK_EX)
 	if err != nil {
@@ -257,7 +253,7 @@ func (c *Cluster) up() (err error) {
 	return c.readAddresses()
 }
 
-// runs reports whether every daemon answers, in the mode that is asked for.
+// runs reports whether all daemons accept connections, with the requested settings.
 func (c *Cluster) runs() bool {
 	out, err := c.call(nil, "status")
 	if err != nil || strings.Contains(out, " down\n") {
@@ -277,9 +273,8 @@ func (c *Cluster) runs() bool {
 	return strings.Join(strings.Fields(string(mode)), " ") == strings.Join(want, " ")
 }
 
-// reap starts the process that stops the cluster when nobody is left who could.
-// It is a session of its own, so that neither a terminal's interrupt nor the
-// runner of the tests ends it.
+// reap starts the process that stops the cluster after its last user has ended. It has its own
+// session, so that neither an interrupt from the terminal nor the test runner ends it.
 func (c *Cluster) reap() error {
 	cmd := exec.Command(c.script, "reap")
 	cmd.Env, cmd.Dir, cmd.SysProcAttr = c.environment, "/", &syscall.SysProcAttr{Setsid: true}
@@ -289,9 +284,9 @@ func (c *Cluster) reap() error {
 	return cmd.Process.Release()
 }
 
-// release ends the test's turn. What an exclusive one stopped is started again; a
-// cluster that was hit too hard for that (without data nodes a master gives up)
-// is thrown away, and the next test gets a new one.
+// release ends the turn of the test. After an exclusive test, daemons that are not running are
+// started. If that fails (without data nodes a master exits), the cluster is removed, and the next
+// test gets a new one.
 func (c *Cluster) release() error {
 	var errs []error
 	for name := range c.paused {

@@ -1,4 +1,4 @@
-// Package pyreaders runs other engines of Python's world on our files: those that read Avro,
-// those that read Parquet, and Spark. For tests only. [Run] installs a set's packages from PyPI
-// into a virtual environment of its own, once, and runs the set's script.
+// Package pyreaders runs Python readers of Avro and Parquet files, and Spark, on files written by
+// sluice. It is for tests only. [Run] installs the packages of a set from PyPI into a virtual
+// environment once, and runs the set's script.
 package pyreaders

@@ -28,8 +28,8 @@ const (
 //go:embed avro parquet spark
 var sets embed.FS
 
-// Run runs the set's script with arguments and returns the lines that it prints, each of
-// which is JSON, as Go writes it. Without Python the test is left out, unless CI=true.
+// Run runs the set's script with args and returns its lines of output, which are JSON, re-encoded
+// by Go. Without Python the test is skipped, or fails if CI=true.
 func Run(t testing.TB, s Set, args ...string) (lines []string) {
 	t.Helper()
 	script, err := sets.ReadFile(string(s) + "/read.py")
@@ -45,7 +45,7 @@ func Run(t testing.TB, s Set, args ...string) (lines []string) {
 	}
 	for line := range bytes.Lines(out) {
 		d := json.NewDecoder(bytes.NewReader(line))
-		d.UseNumber() // a float64 would hide a wrong digit
+		d.UseNumber() // a float64 would hide different last digits
 		var v any
 		if err := d.Decode(&v); err != nil {
 			t.Fatalf("%s %q: %v in %s", s, args, err, line)
@@ -59,8 +59,8 @@ func Run(t testing.TB, s Set, args ...string) (lines []string) {
 	return lines
 }
 
-// python returns the interpreter of the set's virtual environment, which is made once and
-// kept in the cache of the tests.
+// python returns the interpreter of the set's virtual environment. It is created once and kept in
+// the cache of the tests.
 func python(t testing.TB, s Set) string {
 	t.Helper()
 	leaveOut := func(err error) {
@@ -83,7 +83,7 @@ func python(t testing.TB, s Set) string {
 	}
 	dir := filepath.Join(cache, "sluice-tests", fmt.Sprintf("%s-readers-%08x", s, crc32.ChecksumIEEE(requirements)))
 	interpreter, complete := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "complete")
-	unlock, err := lock(dir + ".lock") // another package's tests may be at it
+	unlock, err := lock(dir + ".lock") // tests of other packages may create it at the same time
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func python(t testing.TB, s Set) string {
 	return interpreter
 }
 
-// lock waits for a lock on a file, which it makes.
+// lock waits for an exclusive lock on a file, which is created if it is missing.
 func lock(path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
@@ -115,7 +115,7 @@ func lock(path string) (unlock func(), err error) {
 	return func() { f.Close() }, nil //nolint:errcheck // closing it unlocks it
 }
 
-// install makes a virtual environment with packages.
+// install creates a virtual environment with packages.
 func install(dir, interpreter string, requirements []byte) error {
 	if err := command("python3", "-m", "venv", "--clear", dir); err != nil {
 		return err

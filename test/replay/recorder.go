@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// recorder is the testing.TB of one run: it keeps what the run reports, because the run of a
-// smaller script that fails is no failure of the test. Several goroutines may use it.
+// recorder is the testing.TB of one run. It collects failures, because a failure of a smaller
+// script is not one of the test. It is safe for concurrent use.
 type recorder struct {
 	testing.TB
 	mu       sync.Mutex
@@ -36,7 +36,7 @@ func record(t testing.TB, run func(testing.TB)) string {
 	return strings.Join(r.reports, "\n")
 }
 
-// call calls f in a goroutine, which Fatal ends.
+// call runs f in a goroutine, which FailNow ends.
 func (r *recorder) call(f func()) {
 	done := make(chan struct{})
 	go func() {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// faulty is a set beside its model. It forgets a number that is put again after it was deleted,
-// but only if the set was large in between.
+// faulty is a set with a bug and its model. It forgets a number that is put again after it was
+// deleted, but only if the set was large in between.
 type faulty struct {
 	set, model map[int]bool
 	deleted    map[int]bool
@@ -53,7 +53,7 @@ func (f *faulty) look(t testing.TB, n int) {
 	}
 }
 
-// failure runs a random script of the faulty set, and returns what the test would have printed.
+// failure runs a random script of the faulty set, and returns the test's output.
 func failure(t *testing.T, m *Machine[*faulty], seed uint64) string {
 	s := m.Random(rand.New(rand.NewPCG(seed, 1)))
 	return record(t, func(t testing.TB) { m.check(t, "TestFaulty", s) })
@@ -144,7 +144,7 @@ func TestARunEndsWithFatalAndItsCleanups(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoScript(t *testing.T) {
+func TestInvalidScripts(t *testing.T) {
 	runs := 0
 	usages := faultyMachine(&runs).usages()
 	for text, want := range map[string]string{

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// A dependency has a heading of its own with its module path.
+// dependencyHeading matches the heading of a dependency, which is its module path.
 var dependencyHeading = regexp.MustCompile("(?m)^### `([^`]+)`")
 
 // docs/dependencies.md says of each direct dependency what it is for. Direct is

@@ -1,4 +1,3 @@
-// Package rules holds the rules that the source tree is held to, as tests:
-// which package may import which, how long a function may be, what the documents
-// must name. It has no code of its own.
+// Package rules checks the rules of this source tree as tests: which package may import which, the
+// length of functions, what the documents must contain. It has no other code.
 package rules

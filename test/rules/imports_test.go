@@ -9,8 +9,9 @@ import (
 
 const module = "sluice/"
 
-// edges is which package may import which of ours; docs/packages.svg is drawn from it. A new
-// package gets a row; a new edge is a decision.
+// edges are the allowed imports between packages of this module. It is the table in ARCHITECTURE.md
+// as data: schema ← parse ← ingest ← cmd, schema ← hbase, schema ← archive. A new package needs a
+// row; add imports to a row only if the design requires it.
 var edges = []struct{ pkg, imports, testImports string }{
 	{"schema", "", "parse"},
 	{"parse", "schema", ""},
@@ -120,15 +121,15 @@ func TestImportsGoOneWay(t *testing.T) {
 	}
 }
 
-// mayImport looks an import up in what the table allows; "*" is all but the
-// commands and, outside tests, what is for tests only or compares.
+// mayImport reports whether the table allows an import. "*" is all packages except commands and,
+// outside tests, testOnly and comparing.
 func mayImport(s *source, quoted string, allowed []string) bool {
 	imported, err := strconv.Unquote(quoted)
 	if err != nil {
 		return false
 	}
 	pkg, ours := strings.CutPrefix(imported, module)
-	if !ours || pkg == s.dir() || slices.Contains(allowed, pkg) { // its own: package x_test
+	if !ours || pkg == s.dir() || slices.Contains(allowed, pkg) { // the package itself, for x_test
 		return true
 	}
 	if !slices.Contains(allowed, "*") || strings.HasPrefix(pkg, "cmd/") {
@@ -140,11 +141,11 @@ func mayImport(s *source, quoted string, allowed []string) bool {
 	return s.test() || !slices.Contains(testOnly, pkg)
 }
 
-// onlyIn are modules of others that one package alone may import.
+// onlyIn are external modules that only one package may import.
 var onlyIn = map[string]string{"github.com/nxadm/tail": "bench/compare"}
 
-// TestMeasuredReadersAreNotUsed: what a benchmark measures beside ours is no part of
-// the product.
+// TestMeasuredReadersAreNotUsed checks that programs and modules that benchmarks compare with are
+// not part of sluice.
 func TestMeasuredReadersAreNotUsed(t *testing.T) {
 	used := map[string]bool{}
 	for _, s := range sources(t) {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// logAttributes are the keys that log messages may have, so that one search in a log
-// finds all that is about one path, host or stream.
+// logAttributes are the allowed keys of log attributes, so that one search finds all messages about
+// a path, host or stream.
 var logAttributes = strings.Fields(`
 	err reason hint operation attempts count since after retry_in text
 	host peer collector collectors address table listener sources source tls token cpu_percent
@@ -20,8 +20,8 @@ var logAttributes = strings.Fields(`
 	bytes lines batches files days hosts spool_bytes unread_bytes deleted_in margin read_bytes unread_bytes_at_least
 	lines_per_second before open_logs directory file`)
 
-// messagePattern: a phrase that begins with its subject, without a period and without
-// what varies.
+// messagePattern matches a phrase that begins with its subject, without a period and without
+// variable parts.
 var messagePattern = regexp.MustCompile(`^[A-Za-z][^%\n]*[^.!: \n]$`)
 
 // messageStart are words that do not begin a subject.
@@ -110,7 +110,7 @@ func startsUpper(text string) bool {
 	return word[0] >= 'A' && word[0] <= 'Z' && strings.ToLower(word[1:]) == word[1:]
 }
 
-// The style itself: what it must accept and what not.
+// TestMessageStyle checks the style rules on good and bad messages.
 func TestMessageStyle(t *testing.T) {
 	for text, want := range map[string]bool{
 		"table write failed, retrying":     true,

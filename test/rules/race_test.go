@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestPackagesWithoutTheRaceDetectorHaveNoGoroutine: the Makefile's list of them is true.
+// TestPackagesWithoutTheRaceDetectorHaveNoGoroutine checks the Makefile's list of such packages.
 func TestPackagesWithoutTheRaceDetectorHaveNoGoroutine(t *testing.T) {
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	if err != nil {

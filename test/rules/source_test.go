@@ -68,7 +68,8 @@ func TestFilesAndFunctionsStayReadable(t *testing.T) {
 	}
 }
 
-// What happens before main cannot be tested, handed in or left out.
+// TestNothingRunsBeforeMain forbids init functions, because they cannot be tested, replaced or
+// omitted.
 func TestNothingRunsBeforeMain(t *testing.T) {
 	for _, s := range sources(t) {
 		for _, d := range s.file.Decls {
@@ -79,10 +80,10 @@ func TestNothingRunsBeforeMain(t *testing.T) {
 	}
 }
 
-// A sleep in a test is a race that the machine wins until it is busy; in the
-// program it cannot be interrupted. In a bubble of testing/synctest it costs no
-// time and waits for what it says.
-func TestNobodySleeps(t *testing.T) {
+// TestNoSleeps forbids time.Sleep. In a test it is a race that fails when the machine is busy;
+// in the program it cannot be interrupted. It is allowed in a bubble of testing/synctest, where it
+// takes no time.
+func TestNoSleeps(t *testing.T) {
 	for _, s := range sources(t) {
 		if imports(s, "testing/synctest") {
 			continue
@@ -107,7 +108,7 @@ func imports(s *source, path string) bool {
 	return false
 }
 
-// A fuzz target that starts from nothing finds what nothing finds.
+// TestFuzzTargetsHaveSeeds requires seeds, because fuzzing finds little without them.
 func TestFuzzTargetsHaveSeeds(t *testing.T) {
 	for _, s := range sources(t) {
 		for _, d := range s.file.Decls {
@@ -115,20 +116,19 @@ func TestFuzzTargetsHaveSeeds(t *testing.T) {
 			if !ok || !s.test() || f.Recv != nil || !strings.HasPrefix(f.Name.Name, "Fuzz") {
 				continue
 			}
-			folder := filepath.Join(root, s.dir(), "testdata", "fuzz", f.Name.Name)
-			kept, err := os.ReadDir(folder)
+			dir := filepath.Join(root, s.dir(), "testdata", "fuzz", f.Name.Name)
+			kept, err := os.ReadDir(dir)
 			if err != nil && !os.IsNotExist(err) {
 				t.Fatal(err)
 			}
 			if len(kept) == 0 && !seeds(f) {
-				t.Errorf("%s: %s has no f.Add and nothing in %s", s.path, f.Name.Name, folder)
+				t.Errorf("%s: %s has no f.Add and nothing in %s", s.path, f.Name.Name, dir)
 			}
 		}
 	}
 }
 
-// seeds reports whether the target adds seeds itself, or hands f to a function
-// that does.
+// seeds reports whether the target adds seeds itself, or passes f to a function that does.
 func seeds(target *ast.FuncDecl) bool {
 	if target.Type.Params.NumFields() != 1 || len(target.Type.Params.List[0].Names) != 1 {
 		return false

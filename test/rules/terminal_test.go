@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// rawPrinting are the files of the command that may print without print.Textf: they
-// print numbers and texts of their own only, or measure.
+// rawPrinting are the files of the command that may print without print.Textf, because they print
+// only texts of sluice itself.
 var rawPrinting = []string{"bench", "progress.go", "version.go"}
 
-// TestCommandsPrintThroughPrint: what other hosts named must not reach a terminal
-// as it is, and a command that is new must not forget it.
+// TestCommandsPrintThroughPrint checks that commands escape all text for the terminal, because
+// other hosts choose some of it.
 func TestCommandsPrintThroughPrint(t *testing.T) {
 	for _, s := range sources(t) {
 		name := strings.TrimPrefix(s.path, "cmd/sluice/")

@@ -9,18 +9,18 @@ import (
 	"testing"
 )
 
-// Patterns of what belongs to one machine: its folders, and the hosts that its
-// package managers were sent to. Written so that they do not match themselves.
+// Patterns of text that belongs to one machine: its directories, and the hosts of its package
+// mirrors. They are written so that they do not match themselves.
 var (
 	machinePath  = regexp.MustCompile(`(?m)(?:^|[\s"'=:(,\x60])(/(?:root|work|workspace|builds)/[\w.]+\S*)`)
 	registryHost = regexp.MustCompile(`https?://(?:[^/\s"'@]*@)?([\w.-]*(?:artifactory|nexus|jfrog|registry|mirror|proxy)[\w.-]*)`)
 	anyAddress   = regexp.MustCompile(`(?i)(?:GOPROXY|GOSUMDB|index-url|registry)\s*[?:]?=\s*"?(https?://[\w.-]+)`)
 )
 
-// publicHosts are registries that everybody reaches, and names kept for examples.
+// publicHosts are public registries, and names reserved for examples.
 var publicHosts = regexp.MustCompile(`(^|\.)(golang\.org|apache\.org|docs\.rs|example(\.(com|org|net))?|test|invalid)$`)
 
-// A log may hold any path that a client asked for.
+// isLog reports whether a file is a log, which may contain any path that a client requested.
 func isLog(name string) bool {
 	ext := path.Ext(name)
 	return strings.Contains(name, "testdata/") && (ext == ".log" || ext == ".gz" || ext == ".zst" || ext == ".bz2")
@@ -36,7 +36,7 @@ func TestTreeNamesNoMachine(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range machinePath.FindAllSubmatch(text, -1) {
-			t.Errorf("%s names a folder of the machine it was written on: %s", name, m[1])
+			t.Errorf("%s names a directory of the machine it was written on: %s", name, m[1])
 		}
 		for _, m := range append(registryHost.FindAllSubmatch(text, -1), anyAddress.FindAllSubmatch(text, -1)...) {
 			host := strings.TrimPrefix(strings.TrimPrefix(string(m[1]), "https://"), "http://")
@@ -49,7 +49,7 @@ func TestTreeNamesNoMachine(t *testing.T) {
 
 var markdownLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-func TestDocumentsLinkToWhatIsThere(t *testing.T) {
+func TestLinksInDocumentsExist(t *testing.T) {
 	for _, name := range files(t) {
 		if path.Ext(name) != ".md" || strings.Contains(name, "testdata/") {
 			continue
@@ -76,7 +76,7 @@ func TestDocumentsLinkToWhatIsThere(t *testing.T) {
 	}
 }
 
-// notInAnchors matches what the anchor of a heading leaves out.
+// notInAnchors matches the characters of a heading that are not in its anchor.
 var notInAnchors = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 
 // anchors returns the anchors of the headings of a Markdown file, as GitHub makes them.
@@ -95,7 +95,7 @@ func anchors(t *testing.T, file string) map[string]bool {
 	return all
 }
 
-// The patterns themselves: what they must find and what they must leave alone.
+// TestMachinePatterns checks the patterns on texts that they must and must not match.
 func TestMachinePatterns(t *testing.T) {
 	found := func(text string) bool {
 		if machinePath.MatchString(text) {
@@ -108,7 +108,7 @@ func TestMachinePatterns(t *testing.T) {
 		}
 		return false
 	}
-	const slash = "/" // keeps these lines from being findings themselves
+	const slash = "/" // keeps these lines from matching themselves
 	for text, want := range map[string]bool{
 		"cd " + slash + "root/src && make":                true,
 		`"` + slash + `work/main/x.go"`:                   true,

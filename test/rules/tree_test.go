@@ -13,27 +13,27 @@ import (
 	"testing"
 )
 
-// root is the module's folder as seen from this package's.
+// root is the path from this package to the module's root.
 const root = "../.."
 
 // source is one parsed Go file of the module.
 type source struct {
-	path string // slash-separated, below the root
+	path string // slash-separated, relative to the root
 	text []byte
 	file *ast.File
 	fset *token.FileSet
 }
 
-// dir is the package's path below the root.
+// dir returns the package's path relative to the root.
 func (s *source) dir() string { return path.Dir(s.path) }
 
 func (s *source) test() bool { return strings.HasSuffix(s.path, "_test.go") }
 
-// lineOf is the line of a position in the file.
+// lineOf returns the line number of a position in the file.
 func (s *source) lineOf(p token.Pos) int { return s.fset.Position(p).Line }
 
-// files lists the tree's files below the root, but for git's own and for what
-// a build or a run leaves behind (the names in .gitignore).
+// files returns the files of the tree, without git's own and without files that builds or runs
+// create (the names in .gitignore).
 func files(t *testing.T) []string {
 	t.Helper()
 	var found []string

@@ -21,6 +21,7 @@ var plainRooms = []string{
 	"ingest/receiver", "ingest/segment", "ingest/segment/vfs", "ingest/segment/vfs/crashfs", "ingest/tail",
 	"parse", "parse/httpdconf", "print", "query", "retry", "schema",
 	"table/columnar", "table/parquet", "table/tabletest",
+	"test/attack", "test/cluster", "test/pyreaders", "test/replay", "test/soak",
 }
 
 // literary are words and phrases that personify a program, or that have a plainer one:
@@ -48,7 +49,7 @@ func TestRewrittenRoomsUsePlainWords(t *testing.T) {
 	}
 }
 
-// The list holds only packages that there are.
+// TestPlainRoomsExist checks that each entry of plainRooms is a package.
 func TestPlainRoomsExist(t *testing.T) {
 	dirs := map[string]bool{}
 	for _, s := range sources(t) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// AgentFaults are those of the ways between agents and collectors, and of both.
-// lost is told the ids of collectors whose disks are gone.
+// AgentFaults returns the faults of agents, collectors and the links between them. lost is called
+// with the id of a collector whose disk is gone.
 func AgentFaults(hosts []*WebHost, collectors []*Service, lost func(id string)) []Fault {
 	var faults []Fault
 	var all []string
@@ -38,12 +38,12 @@ func AgentFaults(hosts []*WebHost, collectors []*Service, lost func(id string)) 
 	return faults
 }
 
-// SinkFaults are those of the cluster behind the collectors: HBase's and HDFS's.
+// SinkFaults returns the faults of the cluster that the collectors write to: HBase's and HDFS's.
 func SinkFaults(seed uint64) []Fault {
 	return slices.Concat(HBaseFaults(seed), ArchiveFaults(seed, nil))
 }
 
-// killService kills a process of ours with SIGKILL, and starts it again.
+// killService kills a process with SIGKILL, and starts it again after the hold.
 func killService(s *Service, weight int, maxHold time.Duration) Fault {
 	return Fault{
 		Name: "kill " + s.Name, Claims: []string{s.Name}, Weight: weight, MaxHold: maxHold,
@@ -52,7 +52,7 @@ func killService(s *Service, weight int, maxHold time.Duration) Fault {
 	}
 }
 
-// pauseService stops it with SIGSTOP: its connections stay, and nobody answers.
+// pauseService stops a process with SIGSTOP: its connections stay open and get no reply.
 func pauseService(s *Service, weight int, maxHold time.Duration) Fault {
 	return Fault{
 		Name: "pause " + s.Name, Claims: []string{s.Name}, Weight: weight, MaxHold: maxHold,
@@ -61,7 +61,7 @@ func pauseService(s *Service, weight int, maxHold time.Duration) Fault {
 	}
 }
 
-// loseService kills it and takes its disk away.
+// loseService kills a process and deletes its data directory.
 func loseService(s *Service, weight int, maxHold time.Duration, lost func(id string)) Fault {
 	return Fault{
 		Name: "lose the disk of " + s.Name, Claims: []string{s.Name}, Weight: weight, MaxHold: maxHold,
@@ -74,12 +74,12 @@ func loseService(s *Service, weight int, maxHold time.Duration, lost func(id str
 	}
 }
 
-// maxDelay is how slow a link is at most.
+// maxDelay is the maximum delay of a slow link.
 const maxDelay = 2 * time.Second
 
-// disturb changes the weather of links.
-func disturb(name string, w Weather, links []*Link, weight int, maxHold time.Duration, claims ...string) Fault {
-	set := func(w Weather, delay time.Duration) {
+// disturb sets the mode of links, and makes them work again after the hold.
+func disturb(name string, w LinkMode, links []*Link, weight int, maxHold time.Duration, claims ...string) Fault {
+	set := func(w LinkMode, delay time.Duration) {
 		for _, l := range links {
 			l.Set(w, delay)
 		}
@@ -90,6 +90,6 @@ func disturb(name string, w Weather, links []*Link, weight int, maxHold time.Dur
 			set(w, time.Duration(n%uint64(maxDelay)))
 			return nil
 		},
-		End: func(context.Context, *World) error { set(Fair, 0); return nil },
+		End: func(context.Context, *World) error { set(Up, 0); return nil },
 	}
 }

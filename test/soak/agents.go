@@ -20,26 +20,24 @@ import (
 const (
 	webHosts, collectorCount = 3, 2
 
-	// What they may have resident: a window of 8 MiB and what Go takes beside it; what a
-	// follower may (archive.go), and the frames of all connections.
+	// Limits of resident memory. An agent has 8 MiB of unacknowledged batches and Go's overhead, a
+	// collector the memory of a follower (archive.go) and the frames of all connections.
 	maxAgentRSSBytes     = 64 << 20
 	maxReceivingRSSBytes = 256 << 20
 
-	// wayGap is the greatest gap between two faults that no daemon of the cluster has: they
-	// are mended in a moment.
+	// wayGap is the longest pause between two faults of links and processes of sluice, which
+	// recover within seconds.
 	wayGap = 10 * time.Second
-	// How long a collector may be away before an agent takes the other one: less than
-	// most faults last, so that agents go to and fro.
+	// failoverAfter is shorter than most faults, so that agents change their collector often.
 	failoverAfter = "3s"
-	// spoolMax is what a collector may have on its disk, in MiB: less than comes in two
-	// minutes, so that a table that is away makes the logs wait.
+	// spoolMax is the limit of a collector's spool in MiB: less than what arrives in two minutes,
+	// so that reading stops while the table is unavailable.
 	spoolMax = "4"
 )
 
-// Agents soaks the way from web hosts to the cluster: three hosts whose logs grow and
-// are rotated, an agent on each, two collectors that share them. The connections
-// between are disturbed, and agents, collectors and the cluster's daemons killed and
-// paused.
+// Agents tests agents and collectors: three hosts with growing, rotated logs, an agent on each, and
+// two collectors that all use. The connections between them are disturbed, and agents, collectors
+// and the cluster's daemons are killed and paused.
 func Agents(ctx context.Context, c Config) (err error) {
 	run, err := c.agents(ctx)
 	defer func() { err = errors.Join(err, run.close()) }()
@@ -47,7 +45,7 @@ func Agents(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	ways, sinks := AgentFaults(run.hosts, run.collectors, run.archived.lose), SinkFaults(c.Seed)
-	free, plan := planOf(c.Seed, ways, c.Length, wayGap), Plan(^c.Seed, sinks, c.Length) // of its own, or they would begin at one time
+	free, plan := planOf(c.Seed, ways, c.Length, wayGap), Plan(^c.Seed, sinks, c.Length) // with other seeds, or both plans would begin at the same time
 	if c.Draw != nil {
 		free, plan = c.Draw(slices.Concat(ways, sinks)), nil
 	}
@@ -68,7 +66,7 @@ func Agents(ctx context.Context, c Config) (err error) {
 			{"every agent's checkpoint says that all is stored", run.remembered},
 			{"no segment is left in the spools", a.emptySpools},
 			{"no temporary file and no open lease is left", a.tidy},
-			{"nothing differs but ranges that are archived twice", run.mendDoubles},
+			{"nothing differs but ranges that are archived twice", run.repairDoubles},
 			{"for every host and day the archive has the logs' lines", a.lines},
 			{"members are whole, ranges meet", a.sound},
 			{"the table has a row for each line", run.rows},
@@ -79,21 +77,21 @@ func Agents(ctx context.Context, c Config) (err error) {
 	return soak.Run(ctx)
 }
 
-// agentsRun is a soak of agents and collectors under way.
+// agentsRun is the state of a running soak of agents and collectors.
 type agentsRun struct {
 	Config
 	hosts      []*WebHost
 	collectors []*Service
-	addresses  []string // the collectors'
+	addresses  []string // of the collectors
 	links      []*Link
 	admin      *hbase.Admin
 	archived   *archived
 	stores     []string // flags that name table and archive
-	doubled    int      // ranges that the archive held twice
+	doubled    int      // ranges that the archive has twice
 	seconds    int
 }
 
-// agents puts it together.
+// agents prepares the soak.
 func (c Config) agents(ctx context.Context) (r *agentsRun, err error) {
 	r = &agentsRun{Config: c}
 	name := fmt.Sprintf("soak_%d_%d", c.Seed, time.Now().UnixNano())
@@ -132,7 +130,7 @@ func (c Config) agents(ctx context.Context) (r *agentsRun, err error) {
 	return r, nil
 }
 
-// collector adds one, on a port that stays.
+// collector adds a collector, on a fixed port.
 func (r *agentsRun) collector(j int) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -144,7 +142,7 @@ func (r *agentsRun) collector(j int) error {
 	}
 	name := fmt.Sprintf("collector%d", j+1)
 	r.collectors = append(r.collectors, &Service{
-		Program: Program{Binary: r.Binary, Data: filepath.Join(r.Dir, name), Told: r.told(name)}, Name: name,
+		Program: Program{Binary: r.Binary, Data: filepath.Join(r.Dir, name), Output: r.output(name)}, Name: name,
 		Args: append([]string{"collector", "--listen", address, "--layout", r.Layout.Name, "--archive-timeout", "5s", "--drain", "1m",
 			"--roll-size", "1", "--roll-interval", "3s", "--roll-idle", "2s", "--spool-max", spoolMax}, r.stores...),
 	})
@@ -152,8 +150,9 @@ func (r *agentsRun) collector(j int) error {
 	return nil
 }
 
-// host adds a host with its agent. Which collector it prefers follows from the links'
-// ports, so the links are given their ends by that: hosts are shared.
+// host adds a host with its agent. The addresses of the collectors determine which of them an agent
+// prefers, so each address gets its link after the preference is known: the hosts are spread over
+// the collectors.
 func (r *agentsRun) host(i int) (*WebHost, error) {
 	h := &WebHost{Name: fmt.Sprintf("web%02d", i+1)}
 	h.Dir = filepath.Join(r.Dir, h.Name)
@@ -177,7 +176,7 @@ func (r *agentsRun) host(i int) (*WebHost, error) {
 	name := fmt.Sprintf("agent%d", i+1)
 	data := filepath.Join(r.Dir, name)
 	h.Agent = &Service{
-		Program: Program{Binary: r.Binary, Data: data, Told: r.told(name)}, Name: name,
+		Program: Program{Binary: r.Binary, Data: data, Output: r.output(name)}, Name: name,
 		Args: append(args, filepath.Join(h.Dir, "*.log*")),
 	}
 	return h, os.MkdirAll(data, 0o700)
@@ -196,7 +195,7 @@ func (r *agentsRun) close() (err error) {
 	return err
 }
 
-// key is one that a row may have.
+// key returns a key that a row may have.
 func (r *agentsRun) key(n uint64) []byte {
 	salt := byte(n % uint64(max(1, r.Layout.Salts)))
 	at := clockStart().Add(time.Duration(n % uint64(clockFactor*r.Length)))

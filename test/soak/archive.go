@@ -15,18 +15,17 @@ import (
 	"sluice/hdfs"
 )
 
-// maxCollectorRSSBytes bounds the program with all sinks: 24 MiB of rows in the writer for
-// HBase, 10 MiB of lines and rows that wait for it, the same again until the garbage
-// collector runs, and 60 MiB for all else, the Parquet files that are being filled included.
+// maxCollectorRSSBytes limits the memory of the program with all sinks: 24 MiB of rows in the HBase
+// writer, 10 MiB of lines and rows in its queue, the same again as garbage, and 60 MiB for
+// everything else, including open Parquet files.
 const maxCollectorRSSBytes = 128 << 20
 
-// diskBytes is what both programs' data folders share.
+// diskBytes is the size of the disk with the data directories of both programs.
 const diskBytes = 96 << 20
 
-// Archive soaks the archive in HDFS, with a table on HBase and a columnar table in HDFS
-// beside it: the program with
-// --once, and the program that follows, each with a data folder of its own on a small
-// disk, are killed while the cluster breaks and the disk fills.
+// Archive tests the archive in HDFS, with a table on HBase and a columnar table in HDFS: a program
+// with --once and one that follows a log, each with a data directory on a small disk, are killed
+// while daemons fail and the disk is full.
 func Archive(ctx context.Context, c Config) (err error) {
 	run, err := c.archive(ctx)
 	if err != nil {
@@ -62,10 +61,10 @@ func Archive(ctx context.Context, c Config) (err error) {
 	return soak.Run(ctx)
 }
 
-// archiveRun is a soak of the archive under way.
+// archiveRun is the state of a running soak of the archive.
 type archiveRun struct {
 	Config
-	disk     *Disk // nil: we may not mount one
+	disk     *Disk // nil: no permission to mount one
 	once     *Command
 	follower *Follower
 	archived *archived
@@ -74,7 +73,7 @@ type archiveRun struct {
 	seconds  int
 }
 
-// archive puts it together.
+// archive prepares the soak.
 func (c Config) archive(ctx context.Context) (r *archiveRun, err error) {
 	r = &archiveRun{Config: c}
 	defer func() {
@@ -103,12 +102,12 @@ func (c Config) archive(ctx context.Context) (r *archiveRun, err error) {
 	columns := fmt.Sprintf("parquet:%s%s/%s-columns", hdfs.Scheme, c.Cluster.NameNode, name)
 	flags := []string{"--archive", archive, "--archive-timeout", "5s", "--roll-size", "1", "--columnar", columns}
 	r.once = &Command{
-		Program: Program{Binary: c.Binary, Data: filepath.Join(dirs["disk"], "once"), Excuse: excuse, Told: c.told("once")},
+		Program: Program{Binary: c.Binary, Data: filepath.Join(dirs["disk"], "once"), Excuse: excuse, Output: c.output("once")},
 		Dir:     dirs["once"], Table: url, URL: text, Options: c.options("check"), Layout: c.Layout.Name, Seed: c.Seed,
 		Hosts: []string{"web01", "web02"}, Flags: flags, Text: c.days,
 	}
 	r.follower = &Follower{
-		Program: Program{Binary: c.Binary, Data: filepath.Join(dirs["disk"], "follow"), Excuse: excuse, Told: c.told("follow")},
+		Program: Program{Binary: c.Binary, Data: filepath.Join(dirs["disk"], "follow"), Excuse: excuse, Output: c.output("follow")},
 		Dir:     dirs["follow"], Flags: slices.Concat(flags, []string{"--table", text, "--layout", c.Layout.Name}), Host: "web03", Seed: c.Seed,
 	}
 	r.stores, r.columnar = []string{"--table", text, "--archive", archive}, []string{"--table", columns, "--archive", archive}
@@ -120,12 +119,12 @@ func (c Config) archive(ctx context.Context) (r *archiveRun, err error) {
 	return r, nil
 }
 
-// told journals what a program says.
-func (c Config) told(who string) func(string) {
+// output returns a function that writes a program's output to the journal.
+func (c Config) output(who string) func(string) {
 	return func(line string) { c.Journal.Say(who, line) }
 }
 
-// days makes a log of several days; each fourth is a long one of a day.
+// days generates a log of several days; every fourth log is one long day.
 func (c Config) days(i uint64) ([]byte, error) {
 	if i%4 == 3 {
 		return daysOf(c.Seed<<20+i, 1, 60_000)
@@ -141,8 +140,8 @@ func (c Config) createTable(ctx context.Context, url hbase.URL) error {
 	return admin.Close()
 }
 
-// mount mounts the small disk where that is allowed, and returns when a program may end
-// with an error: when the disk was full.
+// mount mounts the small disk if that is permitted, and returns a function that reports whether a
+// program may have failed because the disk was full.
 func (r *archiveRun) mount(dir string) func(time.Time) bool {
 	disk, err := MountDisk(dir, diskBytes)
 	if err != nil {
@@ -153,7 +152,7 @@ func (r *archiveRun) mount(dir string) func(time.Time) bool {
 	return disk.WasFull
 }
 
-// look opens an archive for the checks; its logs and spools are the caller's to say.
+// look opens an archive for the checks. The caller sets its logs and spools.
 func (c Config) look(url string) (*archived, error) {
 	authority, text, err := hdfs.SplitURL(url)
 	if err != nil {
@@ -194,7 +193,7 @@ func (r *archiveRun) rows(ctx context.Context) error {
 	return all.check(ctx)
 }
 
-// audit lets the program itself compare logs, archive and table.
+// audit runs sluice audit on logs, archive and table.
 func (r *archiveRun) audit(ctx context.Context, stores ...string) error {
 	for _, p := range []*Program{&r.once.Program, &r.follower.Program} {
 		if out, err := p.command(ctx, slices.Concat([]string{"audit"}, stores)...).CombinedOutput(); err != nil {
@@ -204,8 +203,8 @@ func (r *archiveRun) audit(ctx context.Context, stores ...string) error {
 	return nil
 }
 
-// columns compares the columnar table with logs and archive, as it is and when its closed
-// days were merged.
+// columns compares the columnar table with logs and archive, before and after closed days are
+// merged.
 func (r *archiveRun) columns(ctx context.Context) error {
 	p := &r.once.Program
 	for _, command := range []string{"", "compact"} {

@@ -20,34 +20,34 @@ import (
 	"sluice/test/cluster"
 )
 
-// archived is an archive in HDFS as it is looked at when all is over.
+// archived is an archive in HDFS, checked after the loads have ended.
 type archived struct {
 	cluster *cluster.Cluster
 	pattern archive.Pattern
 	archive *hdfs.Archive
 	logs    func() []hostLog
-	spools  []string // data folders
+	spools  []string // data directories
 
 	mu   sync.Mutex
-	lost []string // ids of collectors that will never come back
+	lost []string // ids of collectors that will not come back
 }
 
-// lose: a collector is gone with its disk. What it was writing then stays where it was,
-// for the others remove it only after a day.
+// lose records that a collector and its disk are gone. Its temporary files remain in the archive,
+// because other collectors remove them only after a day.
 func (a *archived) lose(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.lost = append(a.lost, id)
 }
 
-// ofLost says whether a listing's line is of such a file.
+// ofLost reports whether a line of a listing is a temporary file of such a collector.
 func (a *archived) ofLost(line string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.ContainsFunc(a.lost, func(id string) bool { return strings.Contains(line, "/"+archive.TmpDir+"/"+id+"~") })
 }
 
-// want counts the logs.
+// want counts the lines of the logs.
 func (a *archived) want() (Tallies, error) {
 	t := Tallies{}
 	for _, l := range a.logs() {
@@ -62,8 +62,8 @@ func (a *archived) want() (Tallies, error) {
 	return t, nil
 }
 
-// lines: for every host and day the archive has the logs' lines, read with our client
-// of HDFS and Go's gzip, which know nothing of members.
+// lines checks that the archive has the logs' lines for every host and day. It reads with a plain
+// HDFS client and gzip reader, without using the segment format.
 func (a *archived) lines(ctx context.Context) error {
 	want, err := a.want()
 	if err != nil {
@@ -89,7 +89,7 @@ func (a *archived) count(ctx context.Context, t Tallies, f archive.File) (err er
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	if f.Bytes == 0 {
-		return errors.New("it is empty")
+		return errors.New("the file is empty")
 	}
 	text, err := gzip.NewReader(io.NewSectionReader(r, 0, r.Size()))
 	if err != nil {
@@ -99,7 +99,7 @@ func (a *archived) count(ctx context.Context, t Tallies, f archive.File) (err er
 	return t.read(text, host, strings.TrimSuffix(dir, "/"))
 }
 
-// hadoop: Hadoop's own reader finds the same lines.
+// hadoop checks that Hadoop's own reader finds the same lines.
 func (a *archived) hadoop(context.Context) error {
 	want, err := a.want()
 	if err != nil {
@@ -108,7 +108,7 @@ func (a *archived) hadoop(context.Context) error {
 	got := Tallies{}
 	for host := range want {
 		if strings.Contains(host, " ") {
-			continue // one of its days
+			continue // a day of a host
 		}
 		text, err := a.cluster.HDFS("-text", path.Join(a.pattern.Root(), "*", host, "*"))
 		if err == nil {
@@ -121,26 +121,26 @@ func (a *archived) hadoop(context.Context) error {
 	return want.equal(got)
 }
 
-// sound: every member is whole, and ranges meet without gap or overlap.
+// sound checks that every member is intact, and that ranges are contiguous.
 func (a *archived) sound(ctx context.Context) error {
 	c, err := index.Read(ctx, a.archive, a.pattern, nil)
 	if err != nil {
 		return err
 	}
-	var told []string
-	err = c.Verify(ctx, a.pattern, func(p index.Problem) { told = append(told, p.String()) })
+	var texts []string
+	err = c.Verify(ctx, a.pattern, func(p index.Problem) { texts = append(texts, p.String()) })
 	for _, id := range c.StreamIDs() {
 		if begin := c.Begin(c.Streams[id]); begin > 0 {
-			told = append(told, fmt.Sprintf("stream %s begins at %d", id, begin))
+			texts = append(texts, fmt.Sprintf("stream %s begins at %d", id, begin))
 		}
 	}
-	if len(told) > 0 {
-		err = errors.Join(err, fmt.Errorf("%d problems: %s", len(told), strings.Join(told[:min(len(told), maxTold)], "; ")))
+	if len(texts) > 0 {
+		err = errors.Join(err, fmt.Errorf("%d problems: %s", len(texts), strings.Join(texts[:min(len(texts), maxListed)], "; ")))
 	}
 	return err
 }
 
-// tidy: no temporary file, and no file whose writer has not closed it.
+// tidy checks that there are no temporary files and no files open for writing.
 func (a *archived) tidy(context.Context) error {
 	list, err := a.cluster.HDFS("-ls", "-R", a.pattern.Root())
 	if err != nil {
@@ -151,20 +151,20 @@ func (a *archived) tidy(context.Context) error {
 			return fmt.Errorf("a temporary file: %s", strings.TrimSpace(line))
 		}
 	}
-	told, err := a.cluster.Java(nil, "org.apache.hadoop.hdfs.tools.DFSck", a.pattern.Root(), "-files", "-openforwrite")
+	out, err := a.cluster.Java(nil, "org.apache.hadoop.hdfs.tools.DFSck", a.pattern.Root(), "-files", "-openforwrite")
 	if err != nil {
 		return err
 	}
-	if i := slices.IndexFunc(strings.Split(told, "\n"), func(l string) bool { return strings.Contains(l, "OPENFORWRITE") && !a.ofLost(l) }); i >= 0 {
-		return fmt.Errorf("an open lease: %s", strings.Split(told, "\n")[i])
+	if i := slices.IndexFunc(strings.Split(out, "\n"), func(l string) bool { return strings.Contains(l, "OPENFORWRITE") && !a.ofLost(l) }); i >= 0 {
+		return fmt.Errorf("an open lease: %s", strings.Split(out, "\n")[i])
 	}
-	if !strings.Contains(told, "is HEALTHY") {
-		return fmt.Errorf("fsck: %s", told)
+	if !strings.Contains(out, "is HEALTHY") {
+		return fmt.Errorf("fsck: %s", out)
 	}
 	return nil
 }
 
-// emptySpools: no segment is left on our own disk.
+// emptySpools checks that no segment is left in the spools.
 func (a *archived) emptySpools(context.Context) error {
 	for _, data := range a.spools {
 		err := filepath.WalkDir(filepath.Join(data, "spool"), func(name string, d fs.DirEntry, err error) error {

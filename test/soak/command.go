@@ -16,35 +16,34 @@ import (
 	"sluice/schema"
 )
 
-// Command is a load: the program itself takes one log file after the other to a
-// table, is killed with SIGKILL at random moments, and run again until it has
-// ended well.
+// Command is a load: the program stores one log after another in a table with --once, is killed
+// with SIGKILL at random times, and is run again until it succeeds.
 type Command struct {
 	Program
 	Dir     string // for logs and the reference
 	Table   hbase.URL
-	URL     string // Table as a user types it
+	URL     string // Table as the flag's value
 	Options hbase.Options
-	Layout  string // its name
+	Layout  string // name of the layout
 	Seed    uint64
-	// Hosts wrote the logs, in turn.
+	// Hosts are used for the logs in turn.
 	Hosts []string
-	// Flags are more of them; Text makes a log, nil: one of linesPerFile lines.
+	// Flags are additional flags. Text generates a log; nil: one of linesPerFile lines.
 	Flags []string
 	Text  func(i uint64) ([]byte, error)
 
 	logs         []hostLog
-	lines, count atomic.Int64 // of logs
+	lines, count atomic.Int64 // count of logs
 }
 
-// hostLog is a log file, and whose it is.
+// hostLog is a log file and its host.
 type hostLog struct{ host, path string }
 
 const (
 	logFormat    = "combined"
 	linesPerFile = 20_000
-	// maxLife is when it is killed at the latest, if it is: before most runs end.
-	maxLife = 4 * time.Second
+	// maxRun is the longest time after which a run is killed: shorter than most runs.
+	maxRun = 4 * time.Second
 )
 
 // Run implements Load.
@@ -90,28 +89,27 @@ func (c *Command) text(i uint64) ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// once runs the program; in every second case, as long as it is not enough, with a
-// life that is drawn.
+// once runs the program. Every second run, until enough is closed, is killed after a random time.
 func (c *Command) once(ctx context.Context, l hostLog, rng *rand.Rand, enough <-chan struct{}) (done bool, err error) {
 	life := time.Duration(0)
 	if rng.IntN(2) == 0 {
 		select {
 		case <-enough:
 		default:
-			life = below(rng, maxLife)
+			life = below(rng, maxRun)
 		}
 	}
-	return c.live(ctx, life, c.args(l, c.URL, l.path)...)
+	return c.runFor(ctx, life, c.args(l, c.URL, l.path)...)
 }
 
-// args are those of a run with a table.
+// args returns the arguments of a run.
 func (c *Command) args(l hostLog, table string, paths ...string) []string {
 	args := append([]string{"run", "--once", "--host", l.host, "--layout", c.Layout, "--format", logFormat, "--table", table}, c.Flags...)
 	return append(args, paths...)
 }
 
-// check compares the table with the rows that the lines make which the program stores
-// from the same files, undisturbed, in a columnar table.
+// check compares the table with a columnar table that the undisturbed program makes from the same
+// files.
 func (c *Command) check(ctx context.Context) (err error) {
 	reference := Program{Binary: c.Binary, Data: filepath.Join(c.Dir, "reference")}
 	dir := filepath.Join(reference.Data, "table")

@@ -12,16 +12,16 @@ import (
 	"sluice/schema"
 )
 
-// Scanner is a table as a check reads it.
+// Scanner is a table that a check reads.
 type Scanner interface {
 	Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error]
 }
 
-// maxTold bounds the differences that an error tells one by one.
-const maxTold = 5
+// maxListed is the maximum number of differences in an error.
+const maxListed = 5
 
-// Same scans both and compares row by row, cell by cell and byte by byte. It returns
-// how many rows want has; an error says what differs.
+// Same scans both tables and compares every byte of every cell. It returns the number of rows of
+// want; an error lists the differences.
 func Same(ctx context.Context, want, got Scanner, s schema.Scan) (rows int64, err error) {
 	nextWant, stopWant := iter.Pull2(want.Scan(ctx, s))
 	defer stopWant()
@@ -54,7 +54,7 @@ func Same(ctx context.Context, want, got Scanner, s schema.Scan) (rows int64, er
 	return rows, d.err()
 }
 
-// compareRows puts rows into the order of a scan; one that is not there is behind all.
+// compareRows compares rows in the order of a scan; a missing row is after all others.
 func compareRows(a, b *schema.Row, aOK, bOK bool) int {
 	if !aOK || !bOK {
 		return cmp.Compare(btoi(bOK), btoi(aOK))
@@ -74,13 +74,13 @@ func sameCell(a, b schema.Cell) bool {
 }
 
 type differences struct {
-	n    int
-	told []string
+	n     int
+	texts []string
 }
 
 func (d *differences) note(what string, r *schema.Row) {
-	if d.n++; d.n <= maxTold {
-		d.told = append(d.told, fmt.Sprintf("%s: key %x, stream %s, offset %d", what, r.Key, r.Stream, r.Offset))
+	if d.n++; d.n <= maxListed {
+		d.texts = append(d.texts, fmt.Sprintf("%s: key %x, stream %s, offset %d", what, r.Key, r.Stream, r.Offset))
 	}
 }
 
@@ -88,5 +88,5 @@ func (d *differences) err() error {
 	if d.n == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d rows differ: %s", d.n, strings.Join(d.told, "; "))
+	return fmt.Errorf("%d rows differ: %s", d.n, strings.Join(d.texts, "; "))
 }

@@ -10,7 +10,7 @@ import (
 	"sluice/schema"
 )
 
-// rowsOf is a table of given rows; one with offset -1 is an error.
+// rowsOf is a table with the given rows; a row with offset -1 is an error.
 type rowsOf []schema.Row
 
 var errScan = errors.New("the scan broke")
@@ -36,7 +36,7 @@ func row(offset int64, status string) schema.Row {
 	}
 }
 
-func TestWhatDiffersIsFound(t *testing.T) {
+func TestDifferencesAreFound(t *testing.T) {
 	want := rowsOf{row(1, "200"), row(2, "404"), row(3, "200")}
 	fewer := row(2, "404")
 	fewer.Cells = nil
@@ -44,7 +44,7 @@ func TestWhatDiffersIsFound(t *testing.T) {
 	otherKey.Key = []byte{1, 2}
 	for name, c := range map[string]struct {
 		got  rowsOf
-		said string // "": nothing differs
+		text string // "": no difference
 	}{
 		"the same":           {rowsOf{row(1, "200"), row(2, "404"), row(3, "200")}, ""},
 		"one is missing":     {rowsOf{row(1, "200"), row(3, "200")}, "1 rows differ: missing: key 0002"},
@@ -58,14 +58,14 @@ func TestWhatDiffersIsFound(t *testing.T) {
 		"an error":           {rowsOf{row(1, "200"), row(-1, "")}, "the scan broke"},
 	} {
 		rows, err := Same(t.Context(), want, c.got, schema.Scan{})
-		if c.said == "" {
+		if c.text == "" {
 			if err != nil || rows != 3 {
 				t.Errorf("%s: %d rows, %v", name, rows, err)
 			}
 			continue
 		}
-		if err == nil || !strings.Contains(err.Error(), c.said) {
-			t.Errorf("%s: %v, want %q", name, err, c.said)
+		if err == nil || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: %v, want %q", name, err, c.text)
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Run implements Load: hosts write until it is enough; when the agents know that all
-// is stored they are told to end, and the collectors after them.
+// Run implements Load: hosts write until enough is closed. When all agents know that everything is
+// stored, the agents are stopped, then the collectors.
 func (r *agentsRun) Run(ctx context.Context, enough <-chan struct{}) error {
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -47,13 +47,13 @@ func (r *agentsRun) Run(ctx context.Context, enough <-chan struct{}) error {
 	})
 	all.Go(func() error {
 		err := collectors.Wait()
-		cancel() // the links
+		cancel() // ends the links
 		return err
 	})
 	return all.Wait()
 }
 
-// written says what the hosts wrote, which has ended.
+// written logs to the journal what the hosts wrote.
 func (r *agentsRun) written() {
 	for _, h := range r.hosts {
 		lines, bytes, rotations := h.fleet.Written()
@@ -61,10 +61,10 @@ func (r *agentsRun) written() {
 	}
 }
 
-// stored is how many bytes the agents know to be stored.
+// stored returns the number of bytes that the agents know to be stored.
 func (r *agentsRun) stored() (sum int64) {
 	for _, h := range r.hosts {
-		if n, err := h.look(); err == nil { // it may be replaced just now
+		if n, err := h.look(); err == nil { // the file may just be replaced
 			h.stored.Store(n)
 		}
 		sum += h.stored.Load()
@@ -122,7 +122,7 @@ func (r *agentsRun) bounded() error {
 	return nil
 }
 
-// logs are all hosts' files.
+// logs returns the files of all hosts.
 func (r *agentsRun) logs() (all []hostLog) {
 	for _, h := range r.hosts {
 		logs, err := h.logs()

@@ -11,14 +11,15 @@ import (
 	"strings"
 )
 
-// differs is how sluice audit ends the line of a stream where something does.
+// differs matches the end of a stream's line in the output of sluice audit if there are
+// differences.
 var differs = regexp.MustCompile(`(?m) DIFFERS: (.*)$`)
 
-// heldTwice is a difference that a failover may make: one collector took a range and
-// was away before it said so, and the other one took it, too.
+// heldTwice is a difference that failover can cause: a collector received a range and failed before
+// its reply, and the other collector received it, too.
 const heldTwice = "archive holds twice "
 
-// remembered: what the agents' checkpoints say is what the hosts wrote.
+// remembered checks that the positions in the agents' checkpoints are what the hosts wrote.
 func (r *agentsRun) remembered(context.Context) error {
 	for _, h := range r.hosts {
 		got, err := h.look()
@@ -32,9 +33,9 @@ func (r *agentsRun) remembered(context.Context) error {
 	return nil
 }
 
-// mendDoubles lets the program find what differs, which may be ranges that the
-// archive has twice and nothing else, and mend that.
-func (r *agentsRun) mendDoubles(ctx context.Context) error {
+// repairDoubles runs sluice audit, whose differences may only be ranges that the archive has twice,
+// and repairs them.
+func (r *agentsRun) repairDoubles(ctx context.Context) error {
 	p := Program{Binary: r.Binary, Data: filepath.Join(r.Dir, "repair")}
 	out, err := p.command(ctx, slices.Concat([]string{"audit"}, r.stores)...).CombinedOutput()
 	var wrong []error
@@ -61,7 +62,7 @@ func (r *agentsRun) mendDoubles(ctx context.Context) error {
 	return nil
 }
 
-// rows: the table gives every host's lines, each once.
+// rows checks that the table has every line of each host once.
 func (r *agentsRun) rows(ctx context.Context) error {
 	want, err := r.archived.want()
 	if err != nil {
@@ -85,8 +86,7 @@ func (r *agentsRun) rows(ctx context.Context) error {
 	return want.equal(got)
 }
 
-// audit lets the program itself compare each host's logs, as its agent knows them, with
-// archive and table.
+// audit runs sluice audit for each host's logs, with its agent's checkpoint.
 func (r *agentsRun) audit(ctx context.Context) error {
 	for _, h := range r.hosts {
 		out, err := h.Agent.command(ctx, slices.Concat([]string{"audit", "--host", h.Name}, r.stores)...).CombinedOutput()

@@ -12,19 +12,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Disk is a small file system of its own, in memory, that can be filled.
+// Disk is a small file system in memory that can be filled.
 type Disk struct {
 	Dir string
 
 	mu      sync.Mutex
 	full    bool
-	emptied time.Time // for the last time
+	emptied time.Time // last time
 }
 
-// fullAtLast is how long a disk is full that never was in the whole run.
+// fullAtLast is how long the disk is filled at the end if no fault filled it.
 const fullAtLast = 5 * time.Second
 
-// MountDisk mounts one on dir, which only root may; Unmount must be called.
+// MountDisk mounts a disk on dir, which requires root. The caller must call Unmount.
 func MountDisk(dir string, bytes int64) (*Disk, error) {
 	if err := unix.Mount("sluice-soak", dir, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID, fmt.Sprintf("size=%d,mode=0700", bytes)); err != nil {
 		return nil, fmt.Errorf("mount a small disk on %s: %w", dir, err)
@@ -32,12 +32,12 @@ func MountDisk(dir string, bytes int64) (*Disk, error) {
 	return &Disk{Dir: dir}, nil
 }
 
-// Unmount takes it away with all that is in it.
+// Unmount unmounts the disk and discards its content.
 func (d *Disk) Unmount() error { return unix.Unmount(d.Dir, unix.MNT_DETACH) }
 
 func (d *Disk) ballast() string { return filepath.Join(d.Dir, "ballast") }
 
-// Fill leaves no byte free.
+// Fill fills the disk until no byte is free.
 func (d *Disk) Fill() (err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -58,7 +58,7 @@ func (d *Disk) Fill() (err error) {
 	return nil
 }
 
-// Empty takes away what Fill wrote.
+// Empty removes the file of Fill.
 func (d *Disk) Empty() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -66,14 +66,14 @@ func (d *Disk) Empty() error {
 	return os.Remove(d.ballast())
 }
 
-// WasFull reports whether it was at any moment since then.
+// WasFull reports whether the disk was full at any time since then.
 func (d *Disk) WasFull(since time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.full || d.emptied.After(since)
 }
 
-// atLeastOnceFull fills the disk, while the loads work, if it never was.
+// atLeastOnceFull fills the disk while the loads run, if no fault did.
 func (d *Disk) atLeastOnceFull(ctx context.Context, w *World) error {
 	if d == nil || d.WasFull(time.Time{}) {
 		return nil
@@ -86,7 +86,7 @@ func (d *Disk) atLeastOnceFull(ctx context.Context, w *World) error {
 	return err
 }
 
-// FillDisk fills the disk, and empties it again.
+// FillDisk fills the disk, and empties it after the hold.
 func FillDisk(d *Disk, weight int, maxHold time.Duration) Fault {
 	return Fault{
 		Name: "fill the spool's disk", Claims: []string{"disk"}, Weight: weight, MaxHold: maxHold,

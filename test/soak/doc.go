@@ -1,11 +1,11 @@
-// Package soak runs loads on a real cluster while its daemons are killed, paused
-// and started again and regions move and split, in an order drawn from a seed; then
-// it looks whether everything that was promised is there, and nothing else.
+// Package soak runs loads on a real cluster while its daemons are killed, paused and started again
+// and regions move and split, at times drawn from a seed. Then it checks that everything that was
+// promised is stored, and nothing else.
 //
-// A [World] is what faults act on, a [Fault] one thing that goes wrong and is mended
-// again, a [Plan] when each does, a [Load] what works meanwhile, a [Check] what must
-// hold when all is well again. [Run] puts them together. Another sink or another
-// process to be killed is another row of faults, another load and another check.
+// A [Fault] is a failure and its repair, a [Plan] the times of faults, a [World] what faults act
+// on, a [Load] what runs meanwhile, a [Check] a condition that must hold when everything has
+// recovered. [Run] puts them together. To test another sink or process, add faults, a load and
+// checks.
 //
-// The tests run it shortly; `make soak SEED=1 DURATION=10m` for as long as one likes.
+// The tests run short plans; `make soak SEED=1 DURATION=10m` runs longer ones.
 package soak

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// HBaseFaults are those of a table's cluster. The region servers' session is 10 s: a
-// server that is paused for longer was taken for dead, and gives up when it finds
-// out. Only one data node is ever killed in a run: a block that was written while it
-// was away is on the other one alone until it was copied, and that one's death would
-// make a log unreadable that a region server needs, which is no client's matter.
+// HBaseFaults returns the faults of a table's cluster. The region servers' session is 10 s: a
+// server that was paused for longer has been declared dead, and exits when it notices. Only one
+// data node is killed in a run: a block written while it was down has only one replica until it was
+// copied, so that killing the other one would make a log unreadable that a region server needs,
+// which no client can handle.
 func HBaseFaults(seed uint64) []Fault {
 	victim := []string{"datanode1", "datanode2"}[rand.New(rand.NewPCG(seed, 1)).IntN(2)]
 	return []Fault{
@@ -33,8 +33,8 @@ func HBaseFaults(seed uint64) []Fault {
 	}
 }
 
-// ArchiveFaults are those of an archive's cluster and of the spool's disk, if there is
-// one. HBase needs HDFS, too: a region server whose log cannot be written gives up.
+// ArchiveFaults returns the faults of an archive's cluster and, if it is not nil, of the spool's
+// disk. HBase needs HDFS, too: a region server that cannot write its log exits.
 func ArchiveFaults(seed uint64, disk *Disk) []Fault {
 	victim := []string{"datanode1", "datanode2"}[rand.New(rand.NewPCG(seed, 1)).IntN(2)]
 	faults := []Fault{
@@ -51,12 +51,11 @@ func ArchiveFaults(seed uint64, disk *Disk) []Fault {
 	return faults
 }
 
-// splitPause is between two tries of a split.
+// splitPause is the pause between two attempts of a split.
 const splitPause = 3 * time.Second
 
-// split splits a region. The master refuses ("NOT splittable") whenever the region's
-// server does not answer it, or the region is being opened, and asks nobody again:
-// that is for us to do.
+// split splits a region. The master rejects the call ("NOT splittable") if the region's server does
+// not reply or the region is being opened, and does not retry, so split does.
 func split(ctx context.Context, w *World, n uint64) error {
 	for ; ; n++ {
 		err := w.Admin.Split(ctx, w.Key(n))
@@ -72,7 +71,7 @@ func split(ctx context.Context, w *World, n uint64) error {
 	}
 }
 
-// atLeastOneSplit splits a region if none was until now.
+// atLeastOneSplit splits a region if no fault has.
 func atLeastOneSplit(ctx context.Context, w *World) error {
 	if w.splits.Load() > 0 {
 		return nil
@@ -87,7 +86,7 @@ func atLeastOneSplit(ctx context.Context, w *World) error {
 	return nil
 }
 
-// Kill kills a daemon with SIGKILL, and starts it again.
+// Kill kills a daemon with SIGKILL, and starts it again after the hold.
 func Kill(daemon string, weight int, maxHold time.Duration, groups ...string) Fault {
 	return Fault{
 		Name: "kill " + daemon, Claims: append(groups, daemon), Weight: weight, MaxHold: maxHold,
@@ -96,7 +95,7 @@ func Kill(daemon string, weight int, maxHold time.Duration, groups ...string) Fa
 	}
 }
 
-// Pause stops a daemon with SIGSTOP, and lets it go on.
+// Pause stops a daemon with SIGSTOP, and continues it after the hold.
 func Pause(daemon string, weight int, maxHold time.Duration, groups ...string) Fault {
 	return Fault{
 		Name: "pause " + daemon, Claims: append(groups, daemon), Weight: weight, MaxHold: maxHold,

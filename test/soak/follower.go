@@ -17,30 +17,30 @@ import (
 	"sluice/bench/sample"
 )
 
-// Follower is a load: the program follows a log that grows and is rotated, and is
-// killed with SIGKILL at random moments and run again. When it is enough it is told
-// to stop, and a run with --once takes what is left.
+// Follower is a load: the program follows a log that grows and is rotated, and is killed with
+// SIGKILL at random times and run again. When enough is closed it is stopped, and a run with --once
+// stores the rest.
 type Follower struct {
 	Program
-	Dir string // of the log
-	// Flags are those of both runs, with the table and the archive.
+	Dir string // directory of the log
+	// Flags are the flags of both runs, with the table and the archive.
 	Flags []string
 	Host  string
 	Seed  uint64
 
-	logs         []hostLog // the last one is written
+	logs         []hostLog // the last one is being written
 	lines, count atomic.Int64
 }
 
 const (
-	// Lines are written in bursts.
+	// linesPerBurst is the number of lines of one write.
 	linesPerBurst = 100
 	burstPause    = 200 * time.Millisecond
-	// linesPerLife is how many a log has when it is rotated.
-	linesPerLife = 15_000
-	// A follower is killed between these.
+	// linesPerFollowed is the number of lines after which a log is rotated.
+	linesPerFollowed = 15_000
+	// A follower is killed after a time between these.
 	minFollow, maxFollow = time.Second, 15 * time.Second
-	// followOn is how long it may work before it is told to stop.
+	// followOn is how long it runs before it is stopped.
 	followOn = 10 * time.Second
 )
 
@@ -62,7 +62,7 @@ func (f *Follower) Run(ctx context.Context, enough <-chan struct{}) error {
 		}
 	}
 	for done := false; !done; {
-		if done, err = f.live(ctx, 0, f.args("--once")...); err != nil {
+		if done, err = f.runFor(ctx, 0, f.args("--once")...); err != nil {
 			return err
 		}
 	}
@@ -77,9 +77,9 @@ func (f *Follower) follow(ctx context.Context, enough <-chan struct{}) error {
 			return nil
 		default:
 		}
-		done, err := f.live(ctx, minFollow+below(rng, maxFollow-minFollow), f.args()...)
+		done, err := f.runFor(ctx, minFollow+below(rng, maxFollow-minFollow), f.args()...)
 		if err == nil && done {
-			err = errors.New("the follower ended, and nobody had told it to")
+			err = errors.New("the follower ended without being stopped")
 		}
 		if err != nil {
 			return err
@@ -97,14 +97,14 @@ func (f *Follower) args(more ...string) []string {
 
 func (f *Follower) current() string { return filepath.Join(f.Dir, "access.log") }
 
-// grow writes the log, and rotates it as logrotate does.
+// grow writes the log, and rotates it like logrotate.
 func (f *Follower) grow(ctx context.Context, enough <-chan struct{}) error {
 	for i := uint64(0); ; i++ {
-		text, err := daysOf(f.Seed<<20+1<<19+i, 3, linesPerLife/3)
+		text, err := daysOf(f.Seed<<20+1<<19+i, 3, linesPerFollowed/3)
 		if err != nil {
 			return err
 		}
-		over, err := f.life(ctx, enough, text)
+		over, err := f.writeLog(ctx, enough, text)
 		if err != nil || over {
 			f.logs = append(f.logs, hostLog{f.Host, f.current()})
 			return err
@@ -117,8 +117,8 @@ func (f *Follower) grow(ctx context.Context, enough <-chan struct{}) error {
 	}
 }
 
-// life writes one log in bursts; over: it was enough before its end.
-func (f *Follower) life(ctx context.Context, enough <-chan struct{}, text []byte) (over bool, err error) {
+// writeLog writes one log in bursts. over reports that enough was closed before its end.
+func (f *Follower) writeLog(ctx context.Context, enough <-chan struct{}, text []byte) (over bool, err error) {
 	f.count.Add(1)
 	file, err := os.OpenFile(f.current(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -131,7 +131,7 @@ func (f *Follower) life(ctx context.Context, enough <-chan struct{}, text []byte
 		for range linesPerBurst {
 			line, err := in.ReadBytes('\n')
 			if err != nil {
-				break // the end: every line has a newline
+				break // at the end; every line has a newline
 			}
 			burst = append(burst, line...)
 			f.lines.Add(1)
@@ -150,7 +150,7 @@ func (f *Follower) life(ctx context.Context, enough <-chan struct{}, text []byte
 	}
 }
 
-// daysOf makes a log that crosses so many midnights.
+// daysOf generates a log of several days.
 func daysOf(seed uint64, days, linesPerDay int) ([]byte, error) {
 	const linesPerSecond = 20
 	var text bytes.Buffer

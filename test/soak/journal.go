@@ -10,25 +10,25 @@ import (
 	"time"
 )
 
-// Journal is what happened, with the time since it began: one line each, as it
-// happens. It is safe for concurrent use.
+// Journal writes one line for each event, with the time since the start. It is safe for concurrent
+// use.
 type Journal struct {
-	mu    sync.Mutex
-	began time.Time
-	w     io.Writer
-	said  map[string]int
+	mu     sync.Mutex
+	began  time.Time
+	w      io.Writer
+	counts map[string]int
 }
 
-// NewJournal begins one.
+// NewJournal starts a journal.
 func NewJournal(w io.Writer) *Journal {
-	return &Journal{began: time.Now(), w: w, said: map[string]int{}}
+	return &Journal{began: time.Now(), w: w, counts: map[string]int{}}
 }
 
-// Say writes a line; who is the fault, the world, or the client.
+// Say writes a line; who is its source, such as fault, world or a client.
 func (j *Journal) Say(who, text string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.said[who]++
+	j.counts[who]++
 	if i := strings.IndexByte(text, '\n'); i >= 0 {
 		text = text[:i]
 	}
@@ -39,19 +39,19 @@ func (j *Journal) Say(who, text string) {
 	fmt.Fprintf(j.w, "%7.1f %-7s %s\n", time.Since(j.began).Seconds(), who, text)
 }
 
-// Count is how many lines somebody said.
+// Count returns the number of lines of a source.
 func (j *Journal) Count(who string) int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.said[who]
+	return j.counts[who]
 }
 
-// Logger writes to the journal what a client says.
+// Logger returns a logger that writes to the journal.
 func (j *Journal) Logger(who string) *slog.Logger {
 	return slog.New(journalHandler{j: j, who: who})
 }
 
-// journalHandler is a slog.Handler; a line's own time is the journal's.
+// journalHandler is a slog.Handler that ignores the time of a record, as the journal has its own.
 type journalHandler struct {
 	j    *Journal
 	who  string

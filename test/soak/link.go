@@ -11,45 +11,46 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Weather is what a link does to the bytes that come.
-type Weather int
+// LinkMode is how a link treats the bytes that it receives.
+type LinkMode int
 
 const (
-	// Fair weather passes them on.
-	Fair Weather = iota
-	// Down: every connection is reset, new ones too.
+	// Up forwards them.
+	Up LinkMode = iota
+	// Down resets every connection, including new ones.
 	Down
-	// Slow: each piece of up to 32 KiB waits for the link's delay.
+	// Slow delays each read of up to 32 KiB.
 	Slow
-	// Mute swallows what the server answers: it has taken what nobody hears of.
+	// Mute discards the server's replies: the server processes requests, and the client does not
+	// know.
 	Mute
-	// HalfOpen swallows everything, as a router that forgot the connection does; no end
-	// of it is told either side.
+	// HalfOpen discards everything, like a router that lost the connection's state; neither side
+	// sees the end of the connection.
 	HalfOpen
 )
 
-// Link is a way from one agent to one collector: a TCP proxy that can be disturbed.
+// Link is a TCP proxy from one agent to one collector, with faults.
 type Link struct {
-	Target   string // host:port; not to be changed any more once it runs
+	Target   string // host:port; constant after Run was called
 	listener net.Listener
 
 	mu      sync.Mutex
-	weather Weather
-	delay   time.Duration // of each piece, where it is slow
+	mode    LinkMode
+	delay   time.Duration // of each read, if slow
 	changed chan struct{}
 	pipes   map[*pipe]bool
-	// connections were made, resets were ours.
+	// Number of connections, and of those that the link reset.
 	connections, resets int
 }
 
-// pipe is a connection through a link. lost: bytes of it were swallowed, so that
-// nothing of it may arrive any more.
+// pipe is a connection through a link. lost means that bytes of it were discarded, so that later
+// ones must not arrive.
 type pipe struct {
 	in, out net.Conn
 	lost    bool
 }
 
-// NewLink listens on a port of its own; Run ends that.
+// NewLink listens on a new port until Run ends.
 func NewLink() (*Link, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -58,14 +59,14 @@ func NewLink() (*Link, error) {
 	return &Link{listener: l, changed: make(chan struct{}), pipes: map[*pipe]bool{}}, nil
 }
 
-// Address is where agents connect to.
+// Address returns the address for agents.
 func (l *Link) Address() string { return l.listener.Addr().String() }
 
-// Run takes connections until ctx ends.
+// Run accepts connections until ctx ends.
 func (l *Link) Run(ctx context.Context) error {
 	var pipes errgroup.Group
 	stop := context.AfterFunc(ctx, func() {
-		_ = l.close() // Accept says it
+		_ = l.close() // Accept returns the error
 		l.reset(func(*pipe) bool { return true })
 	})
 	defer stop()
@@ -86,7 +87,7 @@ func (l *Link) Run(ctx context.Context) error {
 	}
 }
 
-// close is for a link that may not have run.
+// close closes a link that may not have been run.
 func (l *Link) close() error {
 	if err := l.listener.Close(); !errors.Is(err, net.ErrClosed) {
 		return err
@@ -94,18 +95,18 @@ func (l *Link) close() error {
 	return nil
 }
 
-// Set changes the weather. What had lost bytes is reset when it is fair again: as
-// much as a router does that comes back.
-func (l *Link) Set(w Weather, delay time.Duration) {
+// Set changes the mode. Connections that lost bytes are reset when the link is up again, as a
+// restarted router does.
+func (l *Link) Set(w LinkMode, delay time.Duration) {
 	l.mu.Lock()
-	l.weather, l.delay = w, delay
+	l.mode, l.delay = w, delay
 	close(l.changed)
 	l.changed = make(chan struct{})
 	l.mu.Unlock()
-	l.reset(func(p *pipe) bool { return w == Down || w == Fair && p.lost })
+	l.reset(func(p *pipe) bool { return w == Down || w == Up && p.lost })
 }
 
-// reset ends connections without a word.
+// reset resets the selected connections.
 func (l *Link) reset(which func(*pipe) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,23 +122,23 @@ func (l *Link) reset(which func(*pipe) bool) {
 func (p *pipe) abort() {
 	for _, c := range []net.Conn{p.in, p.out} {
 		if t, ok := c.(*net.TCPConn); ok {
-			_ = t.SetLinger(0) // without it the end would look orderly
+			_ = t.SetLinger(0) // reset instead of FIN
 		}
-		_ = c.Close() // it is meant to be cut
+		_ = c.Close() // errors are expected
 	}
 }
 
-// serve takes one connection to its end.
+// serve forwards one connection until its end.
 func (l *Link) serve(ctx context.Context, in net.Conn) {
 	out, err := (&net.Dialer{}).DialContext(ctx, "tcp", l.Target)
-	if err != nil { // the collector is not there
+	if err != nil { // the collector is not running
 		(&pipe{in: in, out: in}).abort()
 		return
 	}
 	p := &pipe{in: in, out: out}
 	l.mu.Lock()
 	l.connections++
-	refused := l.weather == Down || ctx.Err() != nil
+	refused := l.mode == Down || ctx.Err() != nil
 	if !refused {
 		l.pipes[p] = true
 	}
@@ -146,7 +147,7 @@ func (l *Link) serve(ctx context.Context, in net.Conn) {
 		var both errgroup.Group
 		both.Go(func() error { l.carry(ctx, p, in, out, false); return nil })
 		both.Go(func() error { l.carry(ctx, p, out, in, true); return nil })
-		_ = both.Wait() // it is nil
+		_ = both.Wait() // it is always nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -154,15 +155,15 @@ func (l *Link) serve(ctx context.Context, in net.Conn) {
 	p.abort()
 }
 
-// carry takes bytes one way until that ends.
+// carry copies bytes in one direction until the connection ends.
 func (l *Link) carry(ctx context.Context, p *pipe, from, to net.Conn, replies bool) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		if !l.pass(ctx, p, replies) {
-			// Its end is lost, too: the other side hears nothing until it is reset.
+			// The end of the connection is lost, too: the other side notices it at the reset.
 			if err != nil {
-				l.untilFair(ctx, p)
+				l.untilUp(ctx, p)
 				return
 			}
 			continue
@@ -173,7 +174,7 @@ func (l *Link) carry(ctx context.Context, p *pipe, from, to net.Conn, replies bo
 				return
 			}
 		}
-		if err == io.EOF { // an orderly end is told
+		if err == io.EOF { // forward an orderly end
 			if t, ok := to.(*net.TCPConn); ok {
 				_ = t.CloseWrite() // it may have ended, too
 			}
@@ -186,13 +187,13 @@ func (l *Link) carry(ctx context.Context, p *pipe, from, to net.Conn, replies bo
 	}
 }
 
-// pass says whether what came goes on, when it is time for it.
+// pass waits as long as the link delays data, and reports whether to forward it.
 func (l *Link) pass(ctx context.Context, p *pipe, replies bool) bool {
 	l.mu.Lock()
-	if l.weather == HalfOpen || l.weather == Mute && replies {
+	if l.mode == HalfOpen || l.mode == Mute && replies {
 		p.lost = true
 	}
-	slow, delay, lost, changed := l.weather == Slow, l.delay, p.lost, l.changed
+	slow, delay, lost, changed := l.mode == Slow, l.delay, p.lost, l.changed
 	l.mu.Unlock()
 	if slow && !lost {
 		late := time.NewTimer(delay)
@@ -203,22 +204,22 @@ func (l *Link) pass(ctx context.Context, p *pipe, replies bool) bool {
 		case <-ctx.Done():
 		}
 	}
-	// A reply that was swallowed leaves a hole in what the agent hears; what the agent
-	// says goes on while replies alone are lost.
+	// After a lost reply the agent must get no later one; its requests are still forwarded if only
+	// replies are lost.
 	return !lost || !replies && l.muted()
 }
 
 func (l *Link) muted() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.weather == Mute
+	return l.mode == Mute
 }
 
-// untilFair waits until the link's connections with losses are reset.
-func (l *Link) untilFair(ctx context.Context, p *pipe) {
+// untilUp waits until the link is up again, and the connections with losses are reset.
+func (l *Link) untilUp(ctx context.Context, p *pipe) {
 	for {
 		l.mu.Lock()
-		over, changed := l.weather == Fair || l.weather == Down, l.changed
+		over, changed := l.mode == Up || l.mode == Down, l.changed
 		l.mu.Unlock()
 		if over || ctx.Err() != nil {
 			p.abort()

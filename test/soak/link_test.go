@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// echo answers each line with itself, and counts those that came.
+// echo returns each line, and counts them.
 type echo struct {
 	net.Listener
 	mu    sync.Mutex
@@ -44,7 +44,7 @@ func (e *echo) serve() {
 	}
 }
 
-// came waits until so many lines have come.
+// came waits until n lines were received.
 func (e *echo) came(t *testing.T, n int) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
@@ -65,9 +65,9 @@ func (e *echo) came(t *testing.T, n int) {
 	}
 }
 
-// A link does to connections what its weather says, and a connection that lost bytes
-// never carries others behind them.
-func TestALinkIsAsItsWeather(t *testing.T) {
+// A link treats connections according to its mode, and a connection that lost bytes never forwards
+// later ones.
+func TestALinkFollowsItsMode(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -122,8 +122,8 @@ func TestALinkIsAsItsWeather(t *testing.T) {
 	answered(in)
 	l.Set(Mute, 0)
 	say(conn)
-	e.came(t, 2) // it is heard of, and not answered
-	l.Set(Fair, 0)
+	e.came(t, 2) // received, and the reply is discarded
+	l.Set(Up, 0)
 	reset(in)
 
 	conn, in = dial()
@@ -133,7 +133,7 @@ func TestALinkIsAsItsWeather(t *testing.T) {
 	l.Set(HalfOpen, 0)
 	say(conn)
 	l.Set(Slow, time.Millisecond)
-	say(conn) // behind what was lost, or before the loss was seen
+	say(conn) // sent after lost bytes, or before the loss was noticed
 	l.Set(Down, 0)
 	reset(in)
 
@@ -144,7 +144,7 @@ func TestALinkIsAsItsWeather(t *testing.T) {
 	answered(in)
 	l.Set(Down, 0)
 	reset(in)
-	// The connection is reset as it is accepted: while it is dialled, or after.
+	// The connection is reset when it is accepted, during or after Dial.
 	last, err := net.Dial("tcp", l.Address())
 	if errors.Is(err, syscall.ECONNRESET) {
 		return

@@ -15,42 +15,40 @@ import (
 	"sluice/schema"
 )
 
-// Load is work that goes on while faults happen.
+// Load is work that is done while faults happen.
 type Load interface {
-	// Run works at full speed until enough is closed, then ends what it has begun
-	// and returns nil. It must not give up before ctx ends: a cluster that is out of
-	// order is no error.
+	// Run works at full speed until enough is closed, then finishes what it has begun and returns
+	// nil. It must not give up before ctx ends: a broken cluster is not an error.
 	Run(ctx context.Context, enough <-chan struct{}) error
 }
 
 const (
 	linesPerLog = 50_000
-	// linesPerPut is about what a collector has in a batch.
+	// linesPerPut is the approximate size of a collector's batch.
 	linesPerPut = 5_000
-	// againEvery: each so manyth log is written a second time, which must change
-	// nothing. Not each: a second write would bring back a row that the first one
-	// lost.
+	// againEvery: every second log is written a second time, which must change nothing. Not every
+	// one, because the second write would hide a row that the first one lost.
 	againEvery = 2
 )
 
-// Logs are what was written so far. Writer makes them, Reader reads them.
+// Logs are the logs that were written so far. Writer generates them, Reader reads them.
 type Logs struct {
 	Layout schema.Layout
 
 	mu   sync.Mutex
 	done []*log
-	// lines and puts are how many lines there are, and how often one was put.
+	// lines is the number of lines, puts the number of lines that were put, repetitions included.
 	lines, puts atomic.Int64
 }
 
-// log is one host's log. Each has hours of its own.
+// log is the log of one host. Each has its own hours.
 type log struct {
 	seed   uint64
 	start  time.Time
 	stream schema.Stream
 }
 
-// hoursPerLog is how much later each log begins than the one before it.
+// hoursPerLog is the time between the beginnings of consecutive logs.
 const hoursPerLog = 1
 
 func newLog(seed, i uint64) *log {
@@ -62,7 +60,7 @@ func newLog(seed, i uint64) *log {
 	}
 }
 
-// scan asks for the log's rows that have a time.
+// scan selects the log's rows with a time.
 func (l *log) scan() schema.Scan {
 	return schema.Scan{
 		From: l.start.Add(-10 * time.Minute).UnixNano(), To: l.start.Add(50 * time.Minute).UnixNano(),
@@ -70,7 +68,7 @@ func (l *log) scan() schema.Scan {
 	}
 }
 
-// text makes the log's lines.
+// text generates the log's lines.
 func (l *log) text() ([]byte, error) {
 	s := sample.New(l.seed, linesPerLog)
 	s.Start = l.start
@@ -79,7 +77,7 @@ func (l *log) text() ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// pick is any log that was written, and flushed; nil when there is none yet.
+// pick returns a random log that was written and flushed; nil if there is none yet.
 func (l *Logs) pick(rng *rand.Rand) *log {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,12 +87,12 @@ func (l *Logs) pick(rng *rand.Rand) *log {
 	return l.done[rng.IntN(len(l.done))]
 }
 
-// Writer writes one log after the other.
+// Writer is a load that writes one log after another.
 type Writer struct {
 	Logs    *Logs
 	Table   *hbase.Table
 	Seed    uint64
-	MaxLogs int // from then on they are only written again
+	MaxLogs int // after these, existing logs are written again
 }
 
 // Run implements Load.
@@ -168,7 +166,7 @@ func (w *Writer) write(ctx context.Context, l *log, format *parse.Format, first 
 	return w.Table.Flush(ctx)
 }
 
-// Reader scans logs that are written, with a client of its own, and compares them.
+// Reader is a load that scans written logs, with its own client, and compares them.
 type Reader struct {
 	Logs  *Logs
 	Table *hbase.Table

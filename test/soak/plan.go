@@ -6,53 +6,52 @@ import (
 	"time"
 )
 
-// Fault is one thing that goes wrong, and how it is mended.
+// Fault is a failure and its repair.
 type Fault struct {
 	Name string
-	// Claims are the daemons, or the groups of them, that no other fault may touch
-	// meanwhile.
+	// Claims are the daemons, or groups of them, that no other fault may touch at the same time.
 	Claims []string
-	// Weight is how often it comes, beside the others.
+	// Weight is its relative frequency.
 	Weight int
-	// MaxHold is how long it lasts at most; 0: it has no end to be waited for.
+	// MaxHold is its maximum duration; 0: it has none.
 	MaxHold time.Duration
-	// Begin does it, End mends it; nil: nothing is to be mended. n is the event's
-	// own random number.
+	// Begin causes the fault, End repairs it; nil: there is nothing to repair. n is the event's
+	// random number.
 	Begin func(ctx context.Context, w *World, n uint64) error
 	End   func(ctx context.Context, w *World) error
 }
 
-// Event is a fault at its time.
+// Event is a fault at a time.
 type Event struct {
-	// At is when it begins, Hold how long it lasts.
+	// At is the time of the beginning since the start, Hold the duration.
 	At, Hold time.Duration
 	Fault    *Fault
-	// N is what it draws from, if it draws.
+	// N is a random number for Begin and End.
 	N uint64
 }
 
 const (
-	// calm is before the first fault: something must have been written.
+	// calm is the time before the first fault, so that something was written.
 	calm = 5 * time.Second
-	// minGap and maxGap are between two beginnings: little enough that some faults
-	// meet, and enough that between most of them something is written. (With half of
-	// it nothing was for minutes: HBase needs 20 s after a region server's death.)
+	// minGap and maxGap limit the time between the beginnings of two faults: short enough that some
+	// faults overlap, and long enough that something is written between most of them. (With half of
+	// it nothing was written for minutes: HBase needs 20 s to recover from the death of a region
+	// server.)
 	minGap = 2 * time.Second
 	maxGap = 30 * time.Second
-	// settling is added to a fault's hold, until what it claimed is said to be free
-	// again.
+	// settling is added to a fault's hold before its claims are free again.
 	settling = 10 * time.Second
 )
 
-// Plan draws the events of so long a time. The same seed gives the same plan.
+// Plan draws the events for a duration. The same seed gives the same plan.
 func Plan(seed uint64, faults []Fault, length time.Duration) []Event {
 	return planOf(seed, faults, length, maxGap)
 }
 
-// planOf is Plan with another greatest gap between two beginnings.
+// planOf is Plan with another maximum gap.
 func planOf(seed uint64, faults []Fault, length, maxGap time.Duration) []Event {
 	rng := rand.New(rand.NewPCG(seed, 0x736f616b))
-	free := map[string]time.Duration{} // when a claim ends
+	free := map[string]time.Duration{} // end of each claim
 	var plan []Event
 	for at := calm; at < length; at += minGap + below(rng, maxGap-minGap) {
 		f := draw(rng, faults, func(f *Fault) bool {
@@ -78,7 +77,7 @@ func planOf(seed uint64, faults []Fault, length, maxGap time.Duration) []Event {
 	return plan
 }
 
-// draw takes one of those that may be taken, by weight.
+// draw selects one of the permitted faults, by weight.
 func draw(rng *rand.Rand, faults []Fault, may func(*Fault) bool) *Fault {
 	total := 0
 	for i := range faults {

@@ -30,7 +30,7 @@ func TestASeedGivesOnePlan(t *testing.T) {
 	}
 }
 
-func TestEveryFaultComesToPass(t *testing.T) {
+func TestEveryFaultIsDrawn(t *testing.T) {
 	seen := map[string]int{}
 	plans(func(_ uint64, plan []Event) {
 		for _, e := range plan {
@@ -46,7 +46,8 @@ func TestEveryFaultComesToPass(t *testing.T) {
 	}
 }
 
-// What one fault holds no other touches; so no two data nodes are away at once.
+// Two faults with a common claim do not overlap; so the two data nodes are never down at the same
+// time.
 func TestFaultsKeepTheirClaims(t *testing.T) {
 	plans(func(seed uint64, plan []Event) {
 		for i, e := range plan {
@@ -64,7 +65,7 @@ func TestFaultsKeepTheirClaims(t *testing.T) {
 	})
 }
 
-// What was written while one data node was away is on the other alone.
+// Blocks written while one data node was down are only on the other one.
 func TestOneDataNodeIsNeverKilled(t *testing.T) {
 	plans(func(seed uint64, plan []Event) {
 		killed := map[string]bool{}
@@ -82,9 +83,8 @@ func TestOneDataNodeIsNeverKilled(t *testing.T) {
 	})
 }
 
-// What agents and collectors are disturbed by is drawn, too, and no link has two
-// weathers at once.
-func TestAgentsFaultsComeToPassAndKeepTheirClaims(t *testing.T) {
+// The faults of agents and collectors are all drawn, and no link has two modes at the same time.
+func TestAgentFaultsAreDrawnAndKeepTheirClaims(t *testing.T) {
 	var hosts []*WebHost
 	for _, name := range []string{"web01", "web02", "web03"} {
 		hosts = append(hosts, &WebHost{Name: name, Agent: &Service{Name: "agent of " + name}, Links: make([]*Link, collectorCount)})

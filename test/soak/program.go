@@ -12,31 +12,30 @@ import (
 	"time"
 )
 
-// Program is sluice with one data folder: it is run again and again, and killed in
-// between. One run at a time.
+// Program is sluice with one data directory, which is run again and again and killed in between.
+// Only one run at a time.
 type Program struct {
 	Binary, Data string
-	// Excuse reports whether it may have ended with an error by itself since then;
-	// nil: it may not.
+	// Excuse reports whether it may have failed since that time; nil: it may not.
 	Excuse func(since time.Time) bool
-	// Told gets what it says on standard error; nil: nobody.
-	Told func(line string)
+	// Output gets each line of standard error; nil: they are dropped.
+	Output func(line string)
 
 	runs, kills, gaveUp, pid atomic.Int64
-	peakRSSBytes             int64 // as far as watch saw it
+	peakRSSBytes             int64 // as sampled by watch
 }
 
-// command is a run of the program, killed when ctx ends.
+// command returns a command that is killed when ctx ends.
 func (p *Program) command(ctx context.Context, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, p.Binary, append([]string{"--data", p.Data, "-q"}, args...)...)
 }
 
-// restartPause is how soon an init system starts again what gave up.
+// restartPause is the time after which a failed program is started again, as by an init system.
 const restartPause = time.Second
 
-// live runs it: to its end, or until life has passed (0 is never) and it is killed
-// with SIGKILL. done: it has ended well.
-func (p *Program) live(ctx context.Context, life time.Duration, args ...string) (done bool, err error) {
+// runFor runs the program until its end, or kills it with SIGKILL after life (0: never). done
+// reports that it succeeded.
+func (p *Program) runFor(ctx context.Context, life time.Duration, args ...string) (done bool, err error) {
 	alive, cancel := ctx, context.CancelFunc(func() {})
 	if life > 0 {
 		alive, cancel = context.WithTimeout(ctx, life)
@@ -45,29 +44,29 @@ func (p *Program) live(ctx context.Context, life time.Duration, args ...string) 
 	return p.end(ctx, alive, p.command(alive, args...))
 }
 
-// stopped runs it until stop is closed, and tells it to stop; then it must end well.
+// stopped runs it until stop is closed, and stops it; then it must succeed.
 func (p *Program) stopped(ctx context.Context, stop <-chan struct{}, args ...string) (done bool, err error) {
-	told, tell := context.WithCancel(ctx)
+	texts, tell := context.WithCancel(ctx)
 	defer tell()
-	cmd := p.command(told, args...)
+	cmd := p.command(texts, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	go func() {
 		defer tell()
 		select {
 		case <-stop:
-		case <-told.Done():
+		case <-texts.Done():
 		}
 	}()
 	return p.end(ctx, ctx, cmd)
 }
 
-// end runs cmd and says how that ended; alive ends when it is killed.
+// end runs cmd; alive ends when it is killed. done reports that it succeeded.
 func (p *Program) end(ctx, alive context.Context, cmd *exec.Cmd) (done bool, err error) {
 	began := time.Now()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	if p.Told != nil {
-		cmd.Stderr = lines{told: p.Told, kept: &stderr}
+	if p.Output != nil {
+		cmd.Stderr = lines{texts: p.Output, kept: &stderr}
 	}
 	if err = cmd.Start(); err == nil {
 		p.pid.Store(int64(cmd.Process.Pid))
@@ -91,21 +90,21 @@ func (p *Program) end(ctx, alive context.Context, cmd *exec.Cmd) (done bool, err
 	return false, fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, stderr.String())
 }
 
-// lines tells what is written: a write is a line or some, as loggers do it.
+// lines calls a function for each line; each write has whole lines, as loggers do.
 type lines struct {
-	told func(string)
-	kept *bytes.Buffer
+	texts func(string)
+	kept  *bytes.Buffer
 }
 
 func (l lines) Write(p []byte) (int, error) {
 	for line := range strings.Lines(string(p)) {
-		l.told(strings.TrimSpace(line))
+		l.texts(strings.TrimSpace(line))
 	}
 	return l.kept.Write(p)
 }
 
-// watch looks at the memory of the run under way. What wait4 says of it would not do:
-// it counts what the process had between fork and exec, which is ours.
+// watch samples the memory of the running process. The maximum from wait4 cannot be used: it
+// includes the memory of this process between fork and exec.
 func (p *Program) watch() {
 	if pid := p.pid.Load(); pid != 0 {
 		p.peakRSSBytes = max(p.peakRSSBytes, peakRSSBytes(strconv.FormatInt(pid, 10)))

@@ -15,8 +15,8 @@ import (
 	"sluice/table/columnar"
 )
 
-// Scan yields the rows that the logs' lines make, in the order of a table: the lines of a
-// log are made again from its seed, so nothing of them is kept.
+// Scan yields the rows of the logs' lines, in the order of a table. The lines are generated again
+// from the seeds, so that they need not be kept.
 func (l *Logs) Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error] {
 	return func(yield func(*schema.Row, error) bool) {
 		l.mu.Lock()
@@ -24,7 +24,7 @@ func (l *Logs) Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, e
 		l.mu.Unlock()
 		logs = slices.DeleteFunc(logs, func(x *log) bool { return s.Streams != nil && !slices.Contains(s.Streams, x.stream.ID) })
 		slices.SortFunc(logs, func(a, b *log) int { return a.start.Compare(b.start) })
-		// Rows without a time come first, of all logs; then each log has hours of its own.
+		// Rows without a time come first, of all logs; then each log has its own hours.
 		for _, dated := range []bool{false, true} {
 			for _, x := range logs {
 				if err := ctx.Err(); err != nil {
@@ -39,8 +39,8 @@ func (l *Logs) Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, e
 	}
 }
 
-// yield yields the log's rows that the scan asks for, those with a time or those without;
-// false: the scan has ended.
+// yield yields the selected rows of the log, either those with or those without a time; false: the
+// scan has ended.
 func (l *log) yield(layout schema.Layout, s schema.Scan, dated bool, yield func(*schema.Row, error) bool) bool {
 	rows, err := l.rows(layout)
 	if err != nil {
@@ -70,7 +70,7 @@ func (l *log) yield(layout schema.Layout, s schema.Scan, dated bool, yield func(
 	return true
 }
 
-// rows makes the rows of the log.
+// rows returns the rows of the log.
 func (l *log) rows(layout schema.Layout) (*schema.Rows, error) {
 	format, err := parse.Lookup(l.stream.Format, time.UTC)
 	if err != nil {
@@ -92,7 +92,7 @@ func (l *log) rows(layout schema.Layout) (*schema.Rows, error) {
 	return rows, nil
 }
 
-// reference is a columnar table in a directory, read as the rows of another layout.
+// reference is a columnar table in a directory, read as rows of another layout.
 type reference struct {
 	*columnar.Snapshot
 	layout   schema.Layout

@@ -9,37 +9,36 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Check is what must hold when all daemons run again and the loads have ended.
+// Check must hold when all daemons run again and the loads have ended.
 type Check struct {
 	Name string
 	Run  func(ctx context.Context) error
 }
 
-// Soak is what Run puts together.
+// Soak is a plan with its loads and checks.
 type Soak struct {
 	World *World
 	Plan  []Event
-	// Free are events that begin at their times whatever the loads do; those of Plan
+	// Free are events that begin at their times independent of the loads' progress; those of Plan
 	// may have to wait.
 	Free   []Event
 	Length time.Duration
 	Loads  []Load
 	Checks []Check
-	// Watch is called every second while the loads run, Report when that is over or
-	// they do not end: it says in the journal what they did, and what they try.
+	// Watch is called every second while the loads run. Report is called when they have ended or do
+	// not end, to write to the journal what they did and what they are retrying.
 	Watch, Report func()
-	// Last, if any, is done when all daemons run again and the loads still work.
+	// Last, if not nil, is called when all daemons run again and the loads still work.
 	Last func(ctx context.Context, w *World) error
-	// Done counts the work of the loads that faults must not bring to rest for good.
+	// Done counts the work of loads that faults must not stop forever.
 	Done func() int64
 }
 
-// patience is how long loads may take to end when all daemons run again: a server
-// that has just come back replays logs, and its regions were elsewhere.
+// patience is the time within which loads must end when all daemons run again. A restarted server
+// replays logs, and its regions have moved.
 const patience = 5 * time.Minute
 
-// Run lets the plan happen while the loads work, mends everything, waits for the
-// loads, and checks.
+// Run runs the loads and the plan, repairs everything, waits for the loads, and checks.
 func (s *Soak) Run(ctx context.Context) error {
 	s.World.Journal.Say("world", fmt.Sprintf("%d faults in %v", len(s.Plan)+len(s.Free), s.Length))
 	loadsCtx, giveUp := context.WithCancel(ctx)
@@ -85,8 +84,7 @@ func (s *Soak) Run(ctx context.Context) error {
 	return err
 }
 
-// disturb lets the plan happen, and mends everything. It ends early with a load
-// that failed.
+// disturb runs the plan, and repairs everything. It ends early if a load failed.
 func (s *Soak) disturb(ctx context.Context) error {
 	keeping, stopKeeping := context.WithCancel(ctx)
 	var keeper, faults errgroup.Group
@@ -109,17 +107,17 @@ func (s *Soak) disturb(ctx context.Context) error {
 	return errors.Join(err, keeper.Wait())
 }
 
-// faults begins a plan's events, each at its time, but not before something was done
-// (as far as work says; nil: it does not matter) since the last but one began: so two or more may meet, and a slow machine's cluster,
-// which needs minutes to come back, is not kept down for the whole time. What waits
-// puts off all that follow. It returns how many there were.
+// faults begins a plan's events, each at its time, but not before work has increased since the last
+// event but one (nil: without that condition). So two or more may overlap, and the cluster of a
+// slow machine, which needs minutes to recover, is not down the whole time. A delay postpones all
+// later events. It returns the number of events.
 func (s *Soak) faults(ctx context.Context, plan []Event, work func() int64, begin func(Event)) (begun int) {
 	if work == nil {
 		work = func() int64 { return int64(begun) }
 	}
 	began := time.Now()
 	var late time.Duration
-	var done []int64 // when each event began
+	var done []int64 // work at the beginning of each event
 	for i, e := range plan {
 		wait(ctx, e.At+late-time.Since(began))
 		for i >= 2 && work() == done[i-2] && ctx.Err() == nil {

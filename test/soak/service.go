@@ -14,20 +14,20 @@ import (
 	"sluice/ingest/segment/vfs"
 )
 
-// Service is the program run for good, as an init system does it: a fault kills,
-// pauses and starts it; ended by itself, it has failed.
+// Service is a permanently running program, as under an init system. Faults kill, pause and start
+// it; if it ends by itself, it has failed.
 type Service struct {
 	Program
 	Name string
 	Args []string
 
 	mu       sync.Mutex
-	kill     context.CancelFunc // of the present process
+	kill     context.CancelFunc // of the current process
 	down     chan struct{}      // closed when it may start again; nil: it may
 	stopping bool
 }
 
-// Run runs it until it was told to stop, and has ended well.
+// Run runs it until Stop was called and it has ended without error.
 func (s *Service) Run(ctx context.Context) error {
 	for {
 		s.mu.Lock()
@@ -41,19 +41,19 @@ func (s *Service) Run(ctx context.Context) error {
 				return ctx.Err()
 			}
 		}
-		over, err := s.life(ctx)
+		over, err := s.runOnce(ctx)
 		if err != nil || over {
 			return err
 		}
 	}
 }
 
-// life is one process, to its end.
-func (s *Service) life(ctx context.Context) (over bool, err error) {
+// runOnce runs one process until its end.
+func (s *Service) runOnce(ctx context.Context) (over bool, err error) {
 	alive, kill := context.WithCancel(ctx)
 	defer kill()
 	s.mu.Lock()
-	if s.stopping || s.down != nil { // before it was there
+	if s.stopping || s.down != nil { // before it was started
 		defer s.mu.Unlock()
 		return s.stopping, nil
 	}
@@ -65,9 +65,9 @@ func (s *Service) life(ctx context.Context) (over bool, err error) {
 	switch {
 	case err != nil:
 	case done && !s.stopping:
-		err = errors.New("it ended, and nobody had told it to")
+		err = errors.New("it ended without being stopped")
 	case !done && s.stopping:
-		err = errors.New("it did not end well when it was told to")
+		err = errors.New("it failed when it was stopped")
 	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w", s.Name, err)
@@ -75,14 +75,14 @@ func (s *Service) life(ctx context.Context) (over bool, err error) {
 	return s.stopping, err
 }
 
-// signal sends one to the process, if there is one.
+// signal sends a signal to the process, if there is one.
 func (s *Service) signal(sig syscall.Signal) {
 	if pid := s.pid.Load(); pid > 0 {
-		_ = syscall.Kill(int(pid), sig) // it may just have ended, which Run sees
+		_ = syscall.Kill(int(pid), sig) // it may just have ended, which Run detects
 	}
 }
 
-// Stop tells it to end.
+// Stop stops it with SIGTERM.
 func (s *Service) Stop() {
 	s.mu.Lock()
 	s.stopping = true
@@ -90,7 +90,7 @@ func (s *Service) Stop() {
 	s.signal(syscall.SIGTERM)
 }
 
-// Kill kills it with SIGKILL; Start lets it live again.
+// Kill kills it with SIGKILL; Start permits it to run again.
 func (s *Service) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,8 +100,8 @@ func (s *Service) Kill() {
 	}
 }
 
-// Lose kills it, and its disk is lost: the data folder is gone, as an id that is in
-// the names of what it left in the archive. Start lets it live again, as a new one.
+// Lose kills it and deletes its data directory. It returns its id, which is in the names of its
+// files in the archive. After Start it has a new id.
 func (s *Service) Lose(ctx context.Context) (id string, err error) {
 	s.Kill()
 	for s.pid.Load() != 0 && ctx.Err() == nil {
@@ -114,7 +114,7 @@ func (s *Service) Lose(ctx context.Context) (id string, err error) {
 	return file.Collector(), os.RemoveAll(s.Data)
 }
 
-// Start starts what was killed.
+// Start starts it after Kill or Lose.
 func (s *Service) Start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,8 +122,8 @@ func (s *Service) Start() {
 	s.down = nil
 }
 
-// Pause stops it with SIGSTOP, Resume lets it go on.
+// Pause stops it with SIGSTOP.
 func (s *Service) Pause() { s.signal(syscall.SIGSTOP) }
 
-// Resume is after Pause.
+// Resume continues it after Pause.
 func (s *Service) Resume() { s.signal(syscall.SIGCONT) }

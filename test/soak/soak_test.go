@@ -24,7 +24,7 @@ var (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// What was flushed is in the table, once and whole, whatever happens to the daemons.
+// Every flushed row is in the table, once and intact, whatever happens to the daemons.
 func TestTheTableHolds(t *testing.T) {
 	faults := HBaseFaults(1)
 	soak(t, Table, []Event{
@@ -35,9 +35,8 @@ func TestTheTableHolds(t *testing.T) {
 	})
 }
 
-// Every line that Apache wrote is in the archive, once, in the file of its host and
-// day, and nothing half-written is left behind, whatever happens to daemons, disk and
-// program.
+// Every line is in the archive, once, in the file of its host and day, and no partial file is left,
+// whatever happens to daemons, disk and program.
 func TestTheArchiveHolds(t *testing.T) {
 	faults := ArchiveFaults(1, nil)
 	soak(t, Archive, []Event{
@@ -47,11 +46,11 @@ func TestTheArchiveHolds(t *testing.T) {
 	})
 }
 
-// Every line that web servers wrote is in table and archive, once, whatever happens to
-// agents, collectors, the ways between them and the cluster.
+// Every line of the web servers is in table and archive, once, whatever happens to agents,
+// collectors, the links between them and the cluster.
 func TestTheAgentsHold(t *testing.T) {
 	soak(t, func(ctx context.Context, c Config) error {
-		if c.Plan != nil { // the short one: its faults are made with the processes
+		if c.Plan != nil { // the short plan: its faults are created with the processes
 			c.Plan, c.Draw = nil, func(faults []Fault) []Event {
 				return []Event{
 					{At: 3 * time.Second, Fault: named(t, faults, "swallow what collector1 answers"), Hold: 2 * time.Second},
@@ -68,7 +67,7 @@ func TestTheAgentsHold(t *testing.T) {
 	}, []Event{})
 }
 
-// soak runs one as long as the flags say, or shortly, on the tests' cluster.
+// soak runs a soak for the duration of the flags, or the short plan, on the tests' cluster.
 func soak(t *testing.T, run func(context.Context, Config) error, short []Event) {
 	options := cluster.Options{Own: true}
 	length, plan := *soakLength, []Event(nil)
@@ -90,7 +89,7 @@ func soak(t *testing.T, run func(context.Context, Config) error, short []Event) 
 	}
 }
 
-// build builds the program.
+// build compiles the program.
 func build(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "sluice")
@@ -100,7 +99,7 @@ func build(t *testing.T) string {
 	return path
 }
 
-// named is the fault of that name.
+// named returns the fault of that name.
 func named(t *testing.T, faults []Fault, name string) *Fault {
 	t.Helper()
 	i := slices.IndexFunc(faults, func(f Fault) bool { return f.Name == name })

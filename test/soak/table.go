@@ -17,27 +17,27 @@ import (
 	"sluice/test/cluster"
 )
 
-// Config is what a soak works with.
+// Config is the parameters of a soak.
 type Config struct {
 	Cluster *cluster.Cluster
 	Journal *Journal
-	// Dir is for references and logs; it must be empty.
+	// Dir is an empty directory for references and logs.
 	Dir string
-	// Binary is the program.
+	// Binary is the path of sluice.
 	Binary string
 	Seed   uint64
 	Length time.Duration
 	Layout schema.Layout
-	// MaxLogs bounds the table, in logs of 50,000 lines.
+	// MaxLogs limits the size of the table, in logs of 50,000 lines.
 	MaxLogs int
-	// Plan is what happens; nil: what is drawn from Seed.
+	// Plan is the events; nil: drawn from Seed.
 	Plan []Event
-	// Draw makes the plan of a soak whose faults are of its own processes.
+	// Draw makes the plan of a soak whose faults depend on its own processes.
 	Draw func(own []Fault) []Event
 }
 
-// Table soaks the table on HBase: a writer and a reader, each a client of its own,
-// and the program, which fills another table and is killed, too.
+// Table tests the table on HBase: a writer and a reader, each with its own client, and the program,
+// which fills another table and is killed.
 func Table(ctx context.Context, c Config) (err error) {
 	text := fmt.Sprintf("hbase://%s/soak_%d_%d", c.Cluster.ZooKeeper, c.Seed, time.Now().UnixNano())
 	url, err := hbase.ParseURL(text)
@@ -93,7 +93,7 @@ func (c Config) options(who string) hbase.Options {
 	return hbase.Options{Logger: c.Journal.Logger(who)}
 }
 
-// create makes a table.
+// create creates a table.
 func (c Config) create(ctx context.Context, url hbase.URL) (*hbase.Admin, error) {
 	admin := hbase.OpenAdmin(url, c.options("admin"))
 	if _, _, err := admin.Create(ctx, hbase.Creation{Layout: c.Layout}); err != nil {
@@ -102,7 +102,7 @@ func (c Config) create(ctx context.Context, url hbase.URL) (*hbase.Admin, error)
 	return admin, nil
 }
 
-// command makes the program's table.
+// command creates the table of the program.
 func (c Config) command(ctx context.Context, text string) (*Command, error) {
 	url, err := hbase.ParseURL(text)
 	if err != nil {
@@ -122,12 +122,12 @@ func (c Config) command(ctx context.Context, text string) (*Command, error) {
 	}, nil
 }
 
-// key is one that a row may have: of any salt, in the hours written so far.
+// key returns a key that a row may have: with any salt, in the hours written so far.
 func (l *Logs) key(layout schema.Layout, n uint64) []byte {
 	rng := rand.New(rand.NewPCG(n, 4))
 	log := l.pick(rng)
 	if log == nil {
-		log = newLog(0, 0) // which is being written
+		log = newLog(0, 0) // the first log, which is being written
 	}
 	salt := byte(rng.IntN(max(1, layout.Salts)))
 	return binary.BigEndian.AppendUint64([]byte{salt}, uint64(log.start.Add(below(rng, 4*time.Minute)).UnixNano()))
@@ -151,16 +151,15 @@ func quiet(tables []*hbase.Table) error {
 	return nil
 }
 
-// maxRSSBytes bounds the soak's own process: two clients, a few logs' text and rows, and
-// the tests' own. The race detector keeps
-// several bytes beside each of the process, so that it is not bounded there; the
-// program is.
+// maxRSSBytes limits the memory of the soak process: two clients, and text and rows of a few logs.
+// It is not checked with the race detector, which needs several times as much; that of the program
+// is.
 const maxRSSBytes = 512 << 20
 
-// maxCommandRSSBytes bounds the program.
+// maxCommandRSSBytes limits the memory of the program.
 const maxCommandRSSBytes = 128 << 20
 
-// pace watches how fast the loads are.
+// pace records the speed of the loads.
 type pace struct {
 	journal *Journal
 	writer  *Writer
@@ -213,8 +212,8 @@ func (p *pace) bounded() error {
 	return nil
 }
 
-// peakRSSBytes is the most memory that a process, or "self", ever had; 0 where the
-// kernel does not say, or it has ended.
+// peakRSSBytes returns the peak resident memory of a process, or of "self"; 0 if it has ended or
+// the kernel does not report it.
 func peakRSSBytes(pid string) int64 {
 	status, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Tally is lines that were counted: how many, and the sum of their hashes. Two that are
-// equal hold the same lines, each as often, in whatever order.
+// Tally is the number of lines and the sum of their hashes. Equal tallies have the same lines, each
+// as often, in any order.
 type Tally struct {
 	Lines    int64
 	sum, sm2 uint64
@@ -28,15 +28,15 @@ func (t *Tally) add(line []byte) {
 	t.sm2 += binary.LittleEndian.Uint64(h[8:])
 }
 
-// Tallies are those of hosts ("web01") and of their days ("web01 20260903").
+// Tallies are tallies by host ("web01") and by host and day ("web01 20260903").
 type Tallies map[string]*Tally
 
-// dated finds the day where nobody can doubt it. Where it does not, as in a line with
-// a quote too many, the line counts for its host alone.
+// dated matches lines with an unambiguous day. Other lines, such as those with an extra quote,
+// count for their host only.
 var dated = regexp.MustCompile(`^[0-9a-f.:]+ - [0-9A-Za-z-]+ \[(\d\d/[A-Z][a-z]{2}/\d{4}):\d\d:\d\d:\d\d \+0000\] "`)
 
-// read counts a host's lines. day is that of the directory they are in; "" is any. A
-// dated line of another one is an error.
+// read counts a host's lines. day is that of their directory; "": any. A dated line of another day
+// is an error.
 func (t Tallies) read(r io.Reader, host, day string) error {
 	in := bufio.NewReaderSize(r, 1<<16)
 	for {
@@ -71,9 +71,9 @@ func (t Tallies) of(key string) *Tally {
 	return t[key]
 }
 
-// equal says what differs.
+// equal returns an error that lists the differences.
 func (t Tallies) equal(got Tallies) error {
-	var told []string
+	var texts []string
 	keys := slices.Compact(slices.Sorted(func(yield func(string) bool) {
 		for _, m := range []Tallies{t, got} {
 			for key := range maps.Keys(m) {
@@ -87,13 +87,13 @@ func (t Tallies) equal(got Tallies) error {
 		want, have := t.of(key), got.of(key)
 		switch {
 		case want.Lines != have.Lines:
-			told = append(told, fmt.Sprintf("%s: %d lines, want %d", key, have.Lines, want.Lines))
+			texts = append(texts, fmt.Sprintf("%s: %d lines, want %d", key, have.Lines, want.Lines))
 		case *want != *have:
-			told = append(told, fmt.Sprintf("%s: %d lines as wanted, but other ones", key, have.Lines))
+			texts = append(texts, fmt.Sprintf("%s: %d lines, with different content", key, have.Lines))
 		}
 	}
-	if len(told) == 0 {
+	if len(texts) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the archive is not the logs: %s", strings.Join(told, "; "))
+	return fmt.Errorf("archive and logs differ: %s", strings.Join(texts, "; "))
 }

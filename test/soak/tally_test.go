@@ -11,16 +11,16 @@ const (
 	odd    = "no line of Apache's\n"
 )
 
-// What an archive lacks, has twice or in the wrong place is found.
-func TestTalliesTellWhatDiffers(t *testing.T) {
-	for name, c := range map[string]struct{ third, fourth, said string }{
+// Missing, duplicate and misplaced lines are found.
+func TestTalliesReportDifferences(t *testing.T) {
+	for name, c := range map[string]struct{ third, fourth, text string }{
 		"the same":                     {third + odd, fourth, ""},
 		"in another order":             {odd + third, fourth, ""},
 		"a line without a day, moved":  {third, odd + fourth, ""},
 		"a line is missing":            {odd, fourth, "web01: 2 lines, want 3; web01 20260903: 0 lines, want 1"},
 		"one without a day is missing": {third, fourth, "web01: 2 lines, want 3"},
 		"one is there twice":           {third + third + odd, fourth, "web01: 4 lines, want 3; web01 20260903: 2 lines, want 1"},
-		"another one in its place":     {third + odd, strings.Replace(fourth, "200", "304", 1), "web01 20260904: 1 lines as wanted, but other ones"},
+		"another one in its place":     {third + odd, strings.Replace(fourth, "200", "304", 1), "web01 20260904: 1 lines, with different content"},
 		"in another day's file":        {third + odd + fourth, "", "a line of 20260904 is in 20260903 of web01"},
 		"no end":                       {third + odd, strings.TrimSpace(fourth), "without its end"},
 	} {
@@ -35,8 +35,8 @@ func TestTalliesTellWhatDiffers(t *testing.T) {
 		if err == nil {
 			err = want.equal(got)
 		}
-		if c.said == "" && err != nil || c.said != "" && (err == nil || !strings.Contains(err.Error(), c.said)) {
-			t.Errorf("%s: %v, want %q", name, err, c.said)
+		if c.text == "" && err != nil || c.text != "" && (err == nil || !strings.Contains(err.Error(), c.text)) {
+			t.Errorf("%s: %v, want %q", name, err, c.text)
 		}
 	}
 }

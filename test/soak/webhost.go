@@ -15,40 +15,40 @@ import (
 	"sluice/ingest/segment/vfs"
 )
 
-// WebHost is a host whose web server writes logs, rotates them, and has an agent.
+// WebHost is a host with a web server that writes and rotates logs, and an agent.
 type WebHost struct {
 	Name  string
 	Dir   string // of the logs
 	Agent *Service
-	Links []*Link // to each collector
+	Links []*Link // one for each collector
 
 	fleet *fleet.Fleet
-	// stored is what the agent's checkpoint said last.
+	// stored is the position in the agent's checkpoint when it was last read.
 	stored atomic.Int64
 }
 
 const (
 	logsPerHost = 5
-	// The hosts' clock runs faster, so that a soak sees some midnights: it begins at
+	// The hosts' clock is faster, so that a soak contains several midnights: it begins at
 	// clockStart, and a day lasts 6 minutes.
 	clockFactor = 240
-	// linesPerClockSecond make 480 lines a second.
+	// linesPerClockSecond gives 480 lines a real second.
 	linesPerClockSecond = 2
-	// stepInterval is between two bursts of lines.
+	// stepInterval is the time between two bursts of lines.
 	stepInterval = 10 * time.Millisecond
 )
 
-// clockStart is some seconds before a midnight.
+// clockStart is shortly before a midnight.
 func clockStart() time.Time { return time.Date(2026, time.September, 3, 23, 30, 0, 0, time.UTC) }
 
-// clock is one that began now.
+// clock returns a clock that starts now.
 func clock() func() time.Time {
 	began := time.Now()
 	return func() time.Time { return clockStart().Add(clockFactor * time.Since(began)) }
 }
 
-// rotations are those of the hosts, in turn: by rename with children that keep the
-// old file for a while, by copytruncate, and by rename.
+// rotations returns a kind of rotation for each host: rename with children that keep writing to the
+// old file for some time, copytruncate, and rename.
 func rotations(length time.Duration) []fleet.Config {
 	c := []fleet.Config{
 		{Rotation: fleet.Rename, RotateEvery: 7 * time.Second, LateFor: 3 * time.Second},
@@ -56,14 +56,14 @@ func rotations(length time.Duration) []fleet.Config {
 		{Rotation: fleet.Rename, RotateEvery: 11 * time.Second},
 	}
 	for i := range c {
-		c[i].Keep = int((length+2*patience)/c[i].RotateEvery) + 1 // all of them: the logs are the measure
+		c[i].Keep = int((length+2*patience)/c[i].RotateEvery) + 1 // keep all logs, because the checks compare with them
 		c[i].RotateEvery *= clockFactor
 		c[i].LateFor *= clockFactor
 	}
 	return c
 }
 
-// serve makes the host's logs; write goes on with them.
+// serve creates the host's logs; write continues them.
 func (h *WebHost) serve(c fleet.Config, seed uint64) (err error) {
 	if err := os.Mkdir(h.Dir, 0o700); err != nil {
 		return err
@@ -74,7 +74,7 @@ func (h *WebHost) serve(c fleet.Config, seed uint64) (err error) {
 	return err
 }
 
-// write writes and rotates until it is enough.
+// write writes and rotates until enough is closed.
 func (h *WebHost) write(ctx context.Context, enough <-chan struct{}) (err error) {
 	defer func() { err = errors.Join(err, h.fleet.Close()) }()
 	h.fleet.Begin()
@@ -94,7 +94,7 @@ func (h *WebHost) write(ctx context.Context, enough <-chan struct{}) (err error)
 	}
 }
 
-// look reads how much the agent knows to be stored.
+// look reads how many bytes the agent knows to be stored.
 func (h *WebHost) look() (bytes int64, err error) {
 	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(h.Agent.Data, "checkpoint"), "")
 	if err != nil {
@@ -106,7 +106,7 @@ func (h *WebHost) look() (bytes int64, err error) {
 	return bytes, nil
 }
 
-// drained waits until the agent knows all lines to be stored; the fleet rests.
+// drained waits until the agent knows that all lines are stored. The host must not write meanwhile.
 func (h *WebHost) drained(ctx context.Context) error {
 	_, want, _ := h.fleet.Written()
 	tick := time.NewTicker(time.Second)
@@ -117,7 +117,7 @@ func (h *WebHost) drained(ctx context.Context) error {
 			return err
 		}
 		if got > want {
-			return fmt.Errorf("%s: %d bytes are said to be stored of %d", h.Name, got, want)
+			return fmt.Errorf("%s: the checkpoint has %d bytes as stored, but %d were written", h.Name, got, want)
 		}
 		select {
 		case <-tick.C:
@@ -127,7 +127,7 @@ func (h *WebHost) drained(ctx context.Context) error {
 	}
 }
 
-// logs are the files that it has.
+// logs returns the host's log files.
 func (h *WebHost) logs() (logs []hostLog, err error) {
 	err = filepath.WalkDir(h.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {

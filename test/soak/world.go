@@ -13,18 +13,18 @@ import (
 	"sluice/test/cluster"
 )
 
-// World is what faults act on.
+// World is the system that faults act on.
 type World struct {
 	Cluster *cluster.Cluster
 	// Admin manages the table that the load writes.
 	Admin *hbase.Admin
-	// Key gives a key that a row of the table may have, by a random number.
+	// Key returns a key that a row of the table may have, for a random number.
 	Key     func(n uint64) []byte
 	Journal *Journal
 
 	mu     sync.Mutex
 	held   map[string]bool
-	splits atomic.Int64 // that were done
+	splits atomic.Int64 // number of successful splits
 }
 
 // hold takes all claims, or none of them.
@@ -51,12 +51,11 @@ func (w *World) letGo(claims ...string) {
 	}
 }
 
-// keepInterval is how soon a daemon that gave up is started again.
+// keepInterval is the interval at which exited daemons are started again.
 const keepInterval = 2 * time.Second
 
-// keep starts daemons that ended by themselves, as an init system does, until ctx
-// ends: a region server that was taken for dead, or whose log lost its data nodes,
-// gives up.
+// keep restarts daemons that exited by themselves, like an init system, until ctx ends: a region
+// server that was declared dead, or whose log lost its data nodes, exits.
 func (w *World) keep(ctx context.Context) error {
 	tick := time.NewTicker(keepInterval)
 	defer tick.Stop()
@@ -78,11 +77,11 @@ func (w *World) keep(ctx context.Context) error {
 
 func (w *World) revive(name string) {
 	if !w.hold(name) {
-		return // a fault has it
+		return // held by a fault
 	}
 	defer w.letGo(name)
 	if dead, err := w.Cluster.Dead(); err != nil || !slices.Contains(dead, name) {
-		return // a fault had it
+		return // was held by a fault
 	}
 	w.Journal.Say("world", name+" had given up, and is started")
 	if err := w.Cluster.StartDaemon(name); err != nil {
@@ -90,8 +89,8 @@ func (w *World) revive(name string) {
 	}
 }
 
-// heal waits until all daemons run and HBase serves; keep must go on meanwhile, for
-// what a fault did may end a server as late as now.
+// heal waits until all daemons run and HBase serves. keep must run meanwhile, because a server may
+// exit late because of a fault.
 func (w *World) heal(ctx context.Context) error {
 	var err error
 	for range 3 {
@@ -110,25 +109,25 @@ func (w *World) heal(ctx context.Context) error {
 	return fmt.Errorf("the cluster does not come back: %w", err)
 }
 
-// faultTimeout is for what a fault asks the master, which may be away for minutes.
+// faultTimeout is the timeout of requests to the master, which may be unavailable for minutes.
 const faultTimeout = 2 * time.Minute
 
-// act lets an event happen. That a fault could not be done (a split of a region
-// that moves) is noted, and no error: the cluster is meant to be out of order.
+// act runs an event. A fault that could not be caused (a split of a region that moves) is written
+// to the journal but is not an error, because the cluster may be broken.
 func (w *World) act(ctx context.Context, e Event) {
 	f := e.Fault
 	if !w.hold(f.Claims...) {
-		w.Journal.Say("fault", f.Name+": left out, it is being mended")
+		w.Journal.Say("fault", f.Name+": skipped, the cluster is being repaired")
 		return
 	}
 	defer w.letGo(f.Claims...)
 	begin, cancel := context.WithTimeout(ctx, faultTimeout)
 	defer cancel()
-	said := f.Name
+	text := f.Name
 	if e.Hold > 0 {
-		said = fmt.Sprintf("%s for %v", f.Name, e.Hold.Round(100*time.Millisecond))
+		text = fmt.Sprintf("%s for %v", f.Name, e.Hold.Round(100*time.Millisecond))
 	}
-	w.Journal.Say("fault", said)
+	w.Journal.Say("fault", text)
 	err := f.Begin(begin, w, e.N)
 	switch {
 	case err != nil:
@@ -141,7 +140,7 @@ func (w *World) act(ctx context.Context, e Event) {
 	}
 	wait(ctx, e.Hold)
 	if err := f.End(ctx, w); err != nil {
-		w.Journal.Say("fault", f.Name+": mending it: "+err.Error())
+		w.Journal.Say("fault", f.Name+": repair: "+err.Error())
 		return
 	}
 	w.Journal.Say("fault", f.Name+": over")
