@@ -16,7 +16,7 @@ STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Go itself turns cgo off where there is no C compiler.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
-.PHONY: build test check plain race fuzz readers soak attack drill bench clean
+.PHONY: build test quick check plain race fuzz readers soak attack drill bench clean
 .NOTPARALLEL:
 
 # Without DWARF a binary is 26 MB for 33; what needs it are debuggers. Stack traces, pprof and
@@ -26,6 +26,12 @@ build:
 	$(GO) build ./cmd/sluice-bench
 
 test: check plain race fuzz
+
+# For a developer, before each commit: no Java, cluster, browser, race detector, staticcheck or
+# fuzzing. Go caches the result of a package that did not change.
+quick:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) test -short ./...
 
 # Formatting and package rules are tests too (package rules); gofmt stands here
 # because it says first, and in a second, what is quickly mended.

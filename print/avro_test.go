@@ -71,6 +71,9 @@ const avroTools = "org.apache.avro:avro-tools:1.12.0"
 // TestJavaReadsAvroFiles compares the output of avro-tools tojson for an avro file with the output
 // avrojson, byte for byte.
 func TestJavaReadsAvroFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out by -short: it needs Java")
+	}
 	dir := t.TempDir()
 	jar := filepath.Join(dir, "avro-tools-1.12.0.jar")
 	if err := fetchAvroTools(dir); err != nil {

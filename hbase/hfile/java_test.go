@@ -20,7 +20,7 @@ import (
 
 // HBase's own reader finds the same cells, along the index too, and no checksum is wrong.
 func TestHBaseReadsTheFiles(t *testing.T) {
-	c := cluster.Start(t, cluster.Options{})
+	c := cluster.Jars(t) // the files are local
 	all := contents()
 	large := content{cells: logCells(200_000), blockBytes: 1 << 10, levels: 2} // a million cells
 	dir := t.TempDir()

@@ -3,7 +3,6 @@ package checkpoint
 import (
 	"errors"
 	"io"
-	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -24,59 +23,18 @@ func openText(s string) func() (io.ReadCloser, error) {
 }
 
 // identify calls File.Identify for a log whose content is text.
-func identify(t *testing.T, c *File, id logfile.ID, text string) *Stream {
+func identify(t testing.TB, c *File, id logfile.ID, text string) *Stream {
 	t.Helper()
 	return identifyAt(t, c, "missing/access.log", id, text)
 }
 
-func identifyAt(t *testing.T, c *File, path string, id logfile.ID, text string) *Stream {
+func identifyAt(t testing.TB, c *File, path string, id logfile.ID, text string) *Stream {
 	t.Helper()
 	tracked, err := c.Identify(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path, Format: "common"}}, Log{Path: path, ID: id, Start: []byte(text), Open: openText(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return tracked
-}
-
-// After a loss of power at any operation of a save, the checkpoint is the old or the new one.
-func TestCheckpointIsOldOrNewAfterACrash(t *testing.T) {
-	for seed := range uint64(50) {
-		for op := 0; ; op++ {
-			fs := crashfs.New()
-			c, err := Open(fs, "/checkpoint", "c1")
-			if err != nil {
-				t.Fatal(err)
-			}
-			tracked := identify(t, c, log12, "first\nsecond\n")
-			tracked.Stored = 6
-			if err := c.Save(); err != nil {
-				t.Fatal(err)
-			}
-			first := fs.Ops()
-			fs.Fail = func(o crashfs.Op) error {
-				if o.N >= first+op {
-					return crashfs.ErrInjected
-				}
-				return nil
-			}
-			tracked.Stored = 13
-			failed := c.Save()
-			after, err := Open(fs.Crash(rand.New(rand.NewPCG(seed, uint64(op)))), "/checkpoint", "c2")
-			if err != nil {
-				t.Fatalf("seed %d, operation %d: %v", seed, op, err)
-			}
-			got := after.Stream(tracked.ID).Stored
-			if got != 13 && (got != 6 || failed == nil) {
-				t.Fatalf("seed %d, operation %d: stored is %d after save returned %v", seed, op, got, failed)
-			}
-			if after.Collector() != "c1" {
-				t.Fatalf("the collector's id became %q", after.Collector())
-			}
-			if failed == nil {
-				break
-			}
-		}
-	}
 }
 
 // A damaged checkpoint is an error, because starting without it would store every line twice.

@@ -50,6 +50,9 @@ var layers = []layer{
 // startFlume runs Flume with a configuration from testdata until the test ends.
 func startFlume(t *testing.T, home, conf, settings string, port int) *bytes.Buffer {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("left out by -short: it needs Java")
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)

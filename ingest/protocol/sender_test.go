@@ -22,6 +22,9 @@ import (
 // senderJars resolves Avro's Java library once.
 func senderJars(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("left out by -short: it needs Java")
+	}
 	for _, program := range []string{"java", "mvn"} {
 		if _, err := exec.LookPath(program); err != nil {
 			if os.Getenv("CI") == "true" {

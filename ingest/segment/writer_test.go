@@ -122,6 +122,9 @@ func TestOtherReadersSeeOneGzipFile(t *testing.T) {
 		}
 	})
 	t.Run("java.util.zip.GZIPInputStream", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("left out by -short: it needs Java")
+		}
 		if got := run(t, "java", "testdata/Gunzip.java", path); !bytes.Equal(got, want) {
 			t.Errorf("%d bytes, want %d", len(got), len(want))
 		}

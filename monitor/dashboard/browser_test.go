@@ -39,6 +39,9 @@ type browser struct {
 // open starts chromium. Without it the test is left out, unless CI=true.
 func open(t *testing.T, own string) *browser {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("left out by -short: it needs a browser")
+	}
 	program := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if found, err := exec.LookPath(name); err == nil && program == "" {

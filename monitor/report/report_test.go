@@ -51,6 +51,9 @@ func TestAReportIsOneFileThatLoadsNothing(t *testing.T) {
 
 // TestAReportInABrowser: chromium applies the style, whose hash the policy has, and runs nothing.
 func TestAReportInABrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out by -short: it needs a browser")
+	}
 	program, err := exec.LookPath("chromium")
 	if err != nil {
 		if os.Getenv("CI") == "true" {

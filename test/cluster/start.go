@@ -73,22 +73,10 @@ func (o Options) environment() []string {
 // Tables remain until the cluster stops, so each test must use its own table names.
 func Start(t testing.TB, options Options) *Cluster {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("left out by -short: it starts a real cluster")
-	}
-	need(t, "java", "mvn", "flock", "curl")
+	c := stopped(t, options)
 	if options.Kerberos != "" {
 		need(t, "krb5kdc", "kadmin.local", "keytool", "openssl")
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := moduleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := newCluster(filepath.Join(root, "test", "cluster", "cluster"), filepath.Join(cache, "sluice-tests"), options)
 	if err := c.acquire(); err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +100,44 @@ func Start(t testing.TB, options Options) *Cluster {
 		})
 	}
 	return c
+}
+
+// Jars returns a cluster of which no daemon was started, for Java programs that need only the
+// classes of HBase and Hadoop. No method but Java may be called.
+func Jars(t testing.TB) *Cluster {
+	t.Helper()
+	c := stopped(t, Options{})
+	if err := os.MkdirAll(c.folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := lock(c.home+".up", unix.LOCK_EX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.call(nil, "jars")
+	if err := errors.Join(err, unlock()); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// stopped returns a cluster that is not started yet. The test is skipped if -short is given or a
+// program is missing.
+func stopped(t testing.TB, options Options) *Cluster {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("left out by -short: it needs Java, most also a real cluster")
+	}
+	need(t, "java", "mvn", "flock", "curl")
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newCluster(filepath.Join(root, "test", "cluster", "cluster"), filepath.Join(cache, "sluice-tests"), options)
 }
 
 // watchInterval is the interval at which a shared cluster is checked.
