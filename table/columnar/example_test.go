@@ -33,7 +33,9 @@ func Example() {
 	}
 	var out bytes.Buffer // a file
 	w := columnar.NewWriter(&out, columnar.WriterOptions{})
-	WRITE
+	if err := w.Append(log, nil, schema.Range{Start: 0, End: offset}, 0, &chunk); err != nil { // 0 lines with parse errors
+		panic(err)
+	}
 	if _, err := w.Close(); err != nil {
 		panic(err)
 	}

@@ -107,7 +107,7 @@ func Start(t testing.TB, options Options) *Cluster {
 func Jars(t testing.TB) *Cluster {
 	t.Helper()
 	c := stopped(t, Options{})
-	if err := os.MkdirAll(c.folder, 0o755); err != nil {
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	unlock, err := lock(c.home+".up", unix.LOCK_EX)
