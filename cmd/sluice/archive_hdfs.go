@@ -85,6 +85,9 @@ func (a *app) openTree(f archiveFlags, t tree, owner string, unattended bool) (a
 		}
 		return opened, nil // a KDC that is away may come back, as a name node may
 	}
+	if err := checkMounted(t.flag, t.pattern.Root()); err != nil {
+		return nil, err
+	}
 	local, err := localdir.Open(t.pattern.Root(), owner)
 	if err != nil {
 		return nil, openError(err)

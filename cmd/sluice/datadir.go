@@ -31,7 +31,7 @@ func checkPrivate(flag, dir string) error {
 			return nil
 		}
 		if err != nil {
-			return usage("%s: %w", flag, err)
+			return openError(fmt.Errorf("%s: %w", flag, err))
 		}
 		sys, ok := info.Sys().(*syscall.Stat_t)
 		if !ok {

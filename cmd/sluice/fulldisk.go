@@ -20,24 +20,24 @@ func diskFull(err error) bool {
 }
 
 // openError is the error of something that could not be opened: the user's to correct,
-// but for a full disk, which is no mistake in a command.
+// but for a disk that is full or away, which is no mistake in a command.
 func openError(err error) error {
-	if diskFull(err) {
+	if mayPass(err) {
 		return err
 	}
-	return usageError{err}
+	return usageError{denied(err)}
 }
 
 // hintFull is what a user can do about a full disk.
 const hintFull = "free space on that disk (df shows it) and start again; nothing is lost, it goes on from there"
 
-// The pauses between two attempts to start on a full disk.
+// The pauses between two attempts to start on a disk that is full or away.
 const (
 	firstStartPause = 500 * time.Millisecond
 	maxStartPause   = 10 * time.Second
 )
 
-// starting is a process that waits for room on its disk before it can start.
+// starting is a process that waits for its disk before it can start.
 type starting struct {
 	kind       monitor.Kind
 	host       string
@@ -52,8 +52,8 @@ type starting struct {
 // startsAtOnce is how long opening may take before it is reported that it takes long.
 const startsAtOnce = 5 * time.Second
 
-// patiently calls open until it succeeds, fails with another error than a full disk, or
-// the process is stopped. If it takes long, log, status file and /health name what is
+// patiently calls open until it succeeds, fails with an error that cannot pass, or the
+// process is stopped. If it takes long, log, status file and /health name what is
 // waited for, and since when.
 func (s *starting) patiently(a *app, open func() error) error {
 	began := time.Now()
@@ -67,10 +67,10 @@ func (s *starting) patiently(a *app, open func() error) error {
 			a.log.Info("start completed", "after", time.Since(began).Round(time.Second))
 		}
 	}
-	if !diskFull(err) {
+	if !mayPass(err) {
 		return err
 	}
-	return s.waitForRoom(a, began, err, open)
+	return s.waitForDisk(a, began, err, open)
 }
 
 // waitFor waits for open, and reports that.
@@ -94,17 +94,17 @@ func (s *starting) waitFor(a *app, began time.Time, opened <-chan error) error {
 	}
 }
 
-// waitForRoom waits for room on the disk.
-func (s *starting) waitForRoom(a *app, began time.Time, err error, open func() error) error {
+// waitForDisk waits for a disk that is full, read-only or away.
+func (s *starting) waitForDisk(a *app, began time.Time, err error, open func() error) error {
 	s.trouble = collector.Trouble{What: "start", Since: began}
 	end, served := s.flags.serve(a, watched{look: func() monitor.Fleet { return s.fleet(began) }, thresholds: s.thresholds})
 	if served != nil {
 		return errors.Join(served, err)
 	}
 	defer end()
-	a.log.Warn("disk full at start, retrying", "err", err)
+	a.log.Warn("start failed, retrying", "err", err)
 	backoff := retry.Backoff{First: firstStartPause, Max: maxStartPause}
-	for diskFull(err) {
+	for mayPass(err) {
 		s.note(err)
 		s.report(a, began)
 		select {
@@ -115,7 +115,7 @@ func (s *starting) waitForRoom(a *app, began time.Time, err error, open func() e
 		err = open()
 	}
 	if err == nil {
-		a.log.Info("start recovered from a full disk", "after", time.Since(began).Round(time.Second), "attempts", s.trouble.Attempts)
+		a.log.Info("start recovered", "after", time.Since(began).Round(time.Second), "attempts", s.trouble.Attempts)
 	}
 	return err
 }
@@ -134,12 +134,12 @@ func (s *starting) fleet(began time.Time) monitor.Fleet {
 	return monitor.Fleet{
 		Now: now, Began: began, Kind: s.kind, Host: s.host, Version: version(),
 		Sinks: map[string]monitor.Sink{"start": {
-			FailingSeconds: max(now.Sub(began).Seconds(), 0.001), Attempts: s.trouble.Attempts, Error: cmp.Or(s.trouble.Error, "disk full"),
+			FailingSeconds: max(now.Sub(began).Seconds(), 0.001), Attempts: s.trouble.Attempts, Error: cmp.Or(s.trouble.Error, "the disk fails"),
 		}},
 	}
 }
 
-// report writes the status file, if the full disk has room for it.
+// report writes the status file, if the disk lets it.
 func (s *starting) report(a *app, began time.Time) {
 	f := s.fleet(began)
 	h := f.Check(s.thresholds)

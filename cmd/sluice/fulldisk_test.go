@@ -247,7 +247,7 @@ func TestAFreshStartOnAFullDiskWaits(t *testing.T) {
 	collector, stopCollector := d.start("collector", "--data", d.data, "--listen", "127.0.0.1:0", "--roll-idle", "1s")
 	sender, stopSender := d.start("agent", "--data", agent, "--host", "web01", "--collector", "127.0.0.1:1", d.log)
 	for _, stderr := range []said{collector, sender} {
-		for end := time.Now().Add(5 * time.Minute); !strings.Contains(stderr.String(), "disk full at start, retrying"); <-time.After(50 * time.Millisecond) {
+		for end := time.Now().Add(5 * time.Minute); !strings.Contains(stderr.String(), "start failed, retrying"); <-time.After(50 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("not said: %s", stderr)
 			}

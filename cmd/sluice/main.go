@@ -134,8 +134,8 @@ func (a *app) status(err error) int {
 	if hint := a.unreachable(err); hint != "" {
 		print.Textln(a.stderr, "hint:", hint)
 	}
-	if diskFull(err) {
-		print.Textln(a.stderr, "hint:", hintFull)
+	if hint := hintPassing(err); hint != "" {
+		print.Textln(a.stderr, "hint:", hint)
 	}
 	if errors.Is(err, columnar.ErrFile) {
 		print.Textln(a.stderr, "hint:", hintDamaged)

@@ -133,7 +133,7 @@ func archivePattern(url, data string) (archive.Pattern, error) {
 // lockData keeps a second process out of the data directory. The lock ends with
 // the process, however it ends.
 func lockData(dir string) (*os.File, error) {
-	if err := checkPrivate("--data", dir); err != nil {
+	if err := errors.Join(checkMounted("--data", dir), checkPrivate("--data", dir)); err != nil {
 		return nil, err
 	}
 	if err := vfs.MkdirAll(vfs.OS{}, dir, 0o750); err != nil {

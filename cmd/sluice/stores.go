@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"sluice/archive"
-	"sluice/hdfs"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/collector"
 	"sluice/ingest/segment/vfs"
@@ -132,10 +132,13 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 		return s, err
 	}
 	spool := cmp.Or(o.spool, filepath.Join(a.cli.Data, "spool"))
-	if err := checkPrivate("--spool", spool); err != nil {
+	if err := errors.Join(checkMounted("--spool", spool), checkPrivate("--spool", spool)); err != nil {
 		return s, err
 	}
-	if s.archive, err = a.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector(), o.collector.Patient); err != nil {
+	s.archive, err = a.openOrLate(o.collector.Patient, func() (archiveCloser, error) {
+		return a.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector(), o.collector.Patient)
+	})
+	if err != nil {
 		return s, err
 	}
 	c := o.collector
@@ -154,6 +157,9 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 		}
 	}
 	s.collector, err = collector.New(a.ctx, c)
+	if errors.Is(err, fs.ErrPermission) {
+		err = openError(err)
+	}
 	if err == nil && s.patient && s.columns != nil {
 		if t, err := r.columnar(a); err == nil {
 			s.compactBeside(a, r.archiveFlags, *t, spool, r.MarkGrace)
@@ -184,7 +190,10 @@ func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *
 	if archived, ok := c.Naming.(archive.Pattern); ok && t.pattern.Unit() > archived.Unit() {
 		return usage("%s: its directories are of one %s, those of the archive of one %s\nhint: give --archive a pattern with the same escapes: a file of either has the lines of one segment", t.flag, t.pattern.Unit(), archived.Unit())
 	}
-	if s.columns, err = a.openColumnar(r.archiveFlags, *t, s.checkpoint.Collector(), c.Patient); err != nil {
+	s.columns, err = a.openOrLate(c.Patient, func() (archiveCloser, error) {
+		return a.openColumnar(r.archiveFlags, *t, s.checkpoint.Collector(), c.Patient)
+	})
+	if err != nil {
 		return err
 	}
 	c.Columns, c.ColumnNaming, c.AllLines = columnTree{s.columns}, t.pattern, r.ColumnarLines == "all"
@@ -218,7 +227,8 @@ func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) 
 	if path == "" {
 		path = filepath.Join(a.cli.Data, "checkpoint")
 	} else {
-		if err := checkPrivate("--checkpoint: directory", filepath.Dir(path)); err != nil {
+		dir := filepath.Dir(path)
+		if err := errors.Join(checkMounted("--checkpoint: directory", dir), checkPrivate("--checkpoint: directory", dir)); err != nil {
 			return nil, locks, err
 		}
 		if lock, err = lockFile(path + ".lock"); err != nil {
@@ -249,7 +259,7 @@ func (s *stores) state() *collector.State {
 		columns = "columnar: "
 	}
 	for what, files := range map[string]archiveCloser{"archive: ": s.archive, columns: s.columns} {
-		if files, ok := files.(*hdfs.Archive); ok {
+		if files, ok := files.(retried); ok {
 			for _, x := range files.Retries() {
 				state.Troubles = append(state.Troubles, collector.Trouble{What: what + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
 			}

@@ -119,6 +119,7 @@ type Collector struct {
 	retries  retry.Registry
 	Counters Counters
 	columns  *columnQueue
+	swept    chan error // gets the result of the first sweep if it took long; nil: it was done
 
 	life  context.Context // ends the workers
 	end   context.CancelFunc
@@ -170,6 +171,9 @@ func New(ctx context.Context, cfg Config) (*Collector, error) {
 	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := c.takeUp(ctx); err != nil {
 		c.end()
+		if c.swept != nil {
+			<-c.swept
+		}
 		return nil, err
 	}
 	c.start()
@@ -178,13 +182,8 @@ func New(ctx context.Context, cfg Config) (*Collector, error) {
 
 // takeUp readies archive and spool.
 func (c *Collector) takeUp(ctx context.Context) error {
-	if err := c.cfg.Archive.Sweep(ctx); err != nil {
+	if err := c.sweepFirst(ctx); err != nil {
 		return err
-	}
-	if c.cfg.Columns != nil {
-		if err := c.cfg.Columns.Sweep(ctx); err != nil {
-			return err
-		}
 	}
 	if err := vfs.MkdirAll(c.cfg.FS, c.cfg.SpoolDir, 0o750); err != nil {
 		return fmt.Errorf("spool: %w", err)
