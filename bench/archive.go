@@ -13,22 +13,22 @@ import (
 	"sluice/ingest/segment/vfs"
 )
 
-// Archive is writing segments, at several levels of gzip.
+// Archive is the cost of writing segments, at several levels of gzip.
 type Archive struct {
 	Bytes  int64   `json:"bytes"`
 	Levels []Level `json:"levels"`
 }
 
-// Level is one level of gzip. CPU is on one core, in seconds a gigabyte (1e9) of lines.
+// Level is one level of gzip. CPU is in seconds of one core for a gigabyte (1e9 bytes) of lines.
 type Level struct {
 	Level int `json:"level"`
-	// SegmentCPU is appending batches to a segment, and one sync.
+	// SegmentCPU is for appending batches to a segment, and one sync.
 	SegmentCPU measure.Cost `json:"segment_cpu_seconds_per_gb"`
-	// GzipCPU is the compressor alone, a member a batch, written nowhere.
+	// GzipCPU is for the compressor alone, with a member for each batch and the output discarded.
 	GzipCPU measure.Cost `json:"gzip_cpu_seconds_per_gb"`
-	// TimesGzip is the ratio of the two, round by round.
+	// TimesGzip is the ratio of the two, calculated for each round.
 	TimesGzip measure.Cost `json:"times_gzip"`
-	// Ratio is bytes of lines to bytes of segment.
+	// Ratio is the bytes of lines divided by the bytes of the segment.
 	Ratio       float64 `json:"ratio"`
 	GzipRatio   float64 `json:"gzip_ratio"`
 	MBPerSecond float64 `json:"mb_per_cpu_second"`
@@ -36,7 +36,7 @@ type Level struct {
 
 var archiveLevels = []int{1, 2, 3, 4, 5, 6, 7, 8, 9}
 
-// MeasureArchive writes the lines into segments below dir.
+// MeasureArchive writes the lines to segments below dir.
 func MeasureArchive(ctx context.Context, l *Lines, dir string, rounds int) (*Archive, error) {
 	a := &Archive{Bytes: int64(len(l.data))}
 	for _, level := range archiveLevels {
@@ -90,7 +90,7 @@ func writeSegment(l *Lines, path string, level int) (took time.Duration, size in
 	return u.CPU, size, err
 }
 
-// count is where a compressor writes when only the length matters.
+// count is a writer that only counts bytes.
 type count int64
 
 func (c *count) Write(p []byte) (int, error) {

@@ -1,13 +1,12 @@
-// Package bench measures how fast sluice is on the machine it runs on: the
-// parser, the table, the archive, a whole run, and questions. Machines differ and are
-// shared, so every measurement has something beside it that was measured in the
-// same rounds, and it is the ratio that can be compared. Package bench/compare measures
-// sluice beside other programs.
+// Package bench measures the speed of sluice on this machine: the parser, the table, the archive, a
+// whole run, and queries. Machines differ and are shared, so every measurement has a reference that
+// is measured in the same rounds; compare the ratios, not the absolute figures. Package
+// bench/compare compares sluice with other programs.
 package bench
 
 import "sluice/bench/measure"
 
-// Result is everything that was measured; nil is what was not.
+// Result is all measurements; nil: not measured.
 type Result struct {
 	Machine measure.Machine `json:"machine"`
 	Log     LogSize         `json:"log"`
@@ -19,7 +18,7 @@ type Result struct {
 	Query   *Query          `json:"query,omitempty"`
 }
 
-// LogSize is what was measured with.
+// LogSize is the log that was used.
 type LogSize struct {
 	Path  string `json:"path,omitempty"` // empty: the sample log
 	Seed  uint64 `json:"seed,omitempty"`

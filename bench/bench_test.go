@@ -48,7 +48,7 @@ func TestSizeCountsALastLineWithoutNewline(t *testing.T) {
 	}
 }
 
-func TestLoadTakesWholeLinesOnlyAndRefusesWhatHasNone(t *testing.T) {
+func TestLoadReadsWholeLinesAndRejectsFilesWithout(t *testing.T) {
 	l, err := Load(file(t, "a\nb\nc"), "common")
 	if err != nil || string(l.data) != "a\nb\n" || l.count != 2 {
 		t.Errorf("%+v, %v", l, err)
@@ -78,8 +78,8 @@ func TestBatchesAreWholeLinesWithoutGaps(t *testing.T) {
 	}
 }
 
-// A regular expression that fails early would be fast for nothing.
-func TestThePatternReadsTheLinesThatTheFormatReads(t *testing.T) {
+// The regular expression must match the lines, because one that fails early would be fast.
+func TestThePatternMatchesTheLinesOfTheFormat(t *testing.T) {
 	re := regexp.MustCompile(combinedPattern)
 	format := sampleLines(t, 1).format
 	var rec schema.Record
@@ -164,7 +164,7 @@ func TestPrint(t *testing.T) {
 	printed(t, r, "print.golden")
 }
 
-// printed compares what is printed with a file of testdata.
+// printed compares the output of Print with a file in testdata.
 func printed(t *testing.T, r interface{ Print(io.Writer) error }, name string) {
 	t.Helper()
 	var b strings.Builder

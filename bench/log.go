@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	// MaxLoadedBytes is how much of a log is measured in memory: more than any
-	// cache holds, and little enough that the garbage collector does not notice.
+	// MaxLoadedBytes is the part of a log that is measured in memory: more than any cache, and
+	// little enough not to affect the garbage collector.
 	MaxLoadedBytes = 64 << 20
-	batchBytes     = 1 << 20 // as ingest reads
+	batchBytes     = 1 << 20 // as in ingest
 )
 
-// Lines are the first lines of a log, in memory, and the format they are in.
+// Lines are the first lines of a log, in memory, with their format.
 type Lines struct {
 	data   []byte
 	count  int64
 	format *parse.Format
 }
 
-// Load reads the first MaxLoadedBytes of a log (ingest.Open), in whole lines.
-// The format is what parse.Lookup takes, or auto.
+// Load reads whole lines from the first MaxLoadedBytes of a log. The format is a parameter of
+// parse.Lookup, or auto.
 func Load(path, format string) (_ *Lines, err error) {
 	r, err := logfile.Open(path)
 	if err != nil {
@@ -59,7 +59,7 @@ func Load(path, format string) (_ *Lines, err error) {
 	return l, nil
 }
 
-// Size counts a log's lines and bytes, as a run will see them.
+// Size counts the lines and bytes of a log, as a run counts them.
 func Size(path string) (_ LogSize, err error) {
 	size := LogSize{Path: path}
 	r, err := logfile.Open(path)
@@ -83,13 +83,13 @@ func Size(path string) (_ LogSize, err error) {
 			return size, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	if last != '\n' { // a last line that is not finished is a line
+	if last != '\n' { // a last line without newline counts
 		size.Lines++
 	}
 	return size, nil
 }
 
-// head is the first n lines.
+// head returns the first n lines.
 func (l *Lines) head(n int64) *Lines {
 	if n >= l.count {
 		return l
@@ -101,7 +101,7 @@ func (l *Lines) head(n int64) *Lines {
 	return &Lines{l.data[:end], n, l.format}
 }
 
-// batches cuts the lines as ingest does.
+// batches splits the lines into batches like ingest.
 func (l *Lines) batches(stream *schema.Stream) iter.Seq[schema.Batch] {
 	return func(yield func(schema.Batch) bool) {
 		for start := 0; start < len(l.data); {
@@ -126,7 +126,7 @@ func (l *Lines) batches(stream *schema.Stream) iter.Seq[schema.Batch] {
 
 func (l *Lines) stream() *schema.Stream { return SampleStream(l.format) }
 
-// SampleStream returns the stream that measured lines belong to.
+// SampleStream returns a stream for measured lines.
 func SampleStream(format *parse.Format) *schema.Stream {
 	return &schema.Stream{ID: 0x0123456789abcdef, Host: "bench", Path: "access.log", Format: format.String()}
 }

@@ -16,8 +16,8 @@ import (
 	"sluice/schema"
 )
 
-// Parse is the parser beside what any parser has to do, and beside regular
-// expressions that give the same fields.
+// Parse compares the parser with the minimum work of any parser, and with regular expressions for
+// the same fields.
 type Parse struct {
 	Format  string   `json:"format"`
 	Readers []Reader `json:"readers"`
@@ -26,45 +26,44 @@ type Parse struct {
 // Reader is one way of reading lines.
 type Reader struct {
 	Name string `json:"name"`
-	// Lines were read in each round.
+	// Lines is the number of lines in each round.
 	Lines int64 `json:"lines"`
-	// NanosPerLine is CPU time on one core, finding the newline included.
+	// NanosPerLine is CPU time of one core, including the search for newlines.
 	NanosPerLine measure.Cost `json:"ns_per_line"`
-	// TimesSplit is how often the newlines could have been found meanwhile, in
-	// the same round.
+	// TimesSplit is NanosPerLine divided by the time for finding newlines only, in the same round.
 	TimesSplit    measure.Cost `json:"times_split"`
 	MBPerSecond   float64      `json:"mb_per_second"`
 	AllocsPerLine float64      `json:"allocs_per_line"`
 }
 
-// maxSlowLines are read in a round by what takes microseconds a line.
+// maxSlowLines is the number of lines in a round for readers that need microseconds for each.
 const maxSlowLines = 30_000
 
-// combinedPattern reads the combined format, escapes heeded.
+// combinedPattern parses the combined format, including escaped quotes.
 const combinedPattern = `^(?P<client>\S+) (?P<ident>\S+) (?P<user>.+?) \[(?P<time>[^\]]+)\] ` +
 	`"(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}|-) (?P<bytes>\d+|-) ` +
 	`"(?P<referer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)"$`
 
-// reader is a way of reading, before it is measured.
+// reader is a way of reading and its measurements.
 type reader struct {
 	name  string
 	lines *Lines
 	read  func(data []byte)
 
-	seconds []float64 // CPU, each round
+	seconds []float64 // CPU time of each round
 	mallocs uint64
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// MeasureParse measures the parser. The readers take turns, so that what else
-// the machine does meets them all.
+// MeasureParse measures the parser. The readers take turns, so that other load on the machine
+// affects all of them.
 func MeasureParse(ctx context.Context, l *Lines, rounds int) (*Parse, error) {
 	readers, err := newReaders(l)
 	if err != nil {
 		return nil, err
 	}
-	for round := -1; round < rounds; round++ { // the first warms up
+	for round := -1; round < rounds; round++ { // the first round is a warm-up
 		for _, r := range readers {
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -141,8 +140,8 @@ func readFormat(f *parse.Format) func([]byte) {
 	return eachLine(func(line []byte) { f.Parse(line, &rec) })
 }
 
-// readRegexp reads what the parser reads: spans, time, address and numbers. It
-// leaves undone what a simple program would: escapes and the request's parts.
+// readRegexp extracts the same values as the parser: spans, time, address and numbers. Like a
+// simple program it does not decode escapes, or split the request.
 func readRegexp(re *regexp.Regexp) func([]byte) {
 	return eachLine(func(line []byte) {
 		m := re.FindSubmatchIndex(line)
@@ -150,7 +149,7 @@ func readRegexp(re *regexp.Regexp) func([]byte) {
 			return
 		}
 		group := func(i int) string { return string(line[m[2*i]:m[2*i+1]]) }
-		// A value that is none stays what a failed conversion gives, zero.
+		// An invalid value stays zero, the result of the failed conversion.
 		discard(netip.ParseAddr(group(1)))
 		discard(time.Parse("02/Jan/2006:15:04:05 -0700", group(4)))
 		discard(strconv.ParseInt(group(6), 10, 64))

@@ -8,8 +8,7 @@ import (
 	"sluice/bench/measure"
 )
 
-// Print writes the result for people. Figures are medians, with the least in
-// brackets.
+// Print writes the result as text: medians, with the minimum in brackets.
 func (r *Result) Print(w io.Writer) error {
 	var b strings.Builder
 	what := r.Log.Path

@@ -17,25 +17,25 @@ import (
 	"sluice/bench/measure"
 )
 
-// Query is what questions about a columnar table cost, asked by sluice scan and by other
-// programs of the same files: whole processes.
+// Query is the cost of queries on a columnar table, by sluice scan and by other programs on the
+// same files, as whole processes.
 type Query struct {
 	Rows  int64 `json:"rows"`
 	Bytes int64 `json:"table_bytes"`
-	// Start is sluice version: the process without a question.
+	// Start is the cost of sluice version: a process without a query.
 	Start   measure.Cost `json:"start_milliseconds"`
-	Missing []string     `json:"missing,omitempty"` // programs that are not there, and why
+	Missing []string     `json:"missing,omitempty"` // programs that are not installed, with the reason
 	Asked   []Answers    `json:"questions"`
 }
 
-// Answers are what one question cost each program.
+// Answers are the costs of one query.
 type Answers struct {
 	Question string       `json:"question"`
-	Rows     int          `json:"rows"` // of the answer
+	Rows     int          `json:"rows"` // of the result
 	By       []AnswerCost `json:"by"`
 }
 
-// AnswerCost is what one program took for an answer.
+// AnswerCost is the cost of one query by one program.
 type AnswerCost struct {
 	Program string       `json:"program"`
 	Wall    measure.Cost `json:"milliseconds"`
@@ -43,20 +43,20 @@ type AnswerCost struct {
 	Peak    measure.Cost `json:"peak_bytes"`
 }
 
-// QueryConfig says what is asked, and by whom.
+// QueryConfig are the parameters of MeasureQuery.
 type QueryConfig struct {
 	Sluice Runner
-	// Log is stored below Dir first; Lines is how many it has.
+	// Log is stored below Dir first; Lines is its number of lines.
 	Log, Format, Dir string
 	Lines            int64
 	Rounds           int
-	// DuckDB is its command line, Python an interpreter that has chdb; a program that is
-	// not there is left out.
+	// DuckDB is the path of its command line program, Python that of an interpreter with chdb. A
+	// program that is not installed is omitted.
 	DuckDB, Python string
 	Say            func(what string)
 }
 
-// MeasureQuery stores the log and asks each question of each program in turn.
+// MeasureQuery stores the log, and runs each query with each program in turn.
 func MeasureQuery(ctx context.Context, cfg QueryConfig) (*Query, error) {
 	data := filepath.Join(cfg.Dir, "query")
 	cfg.Say("storing the log")
@@ -110,11 +110,11 @@ func (cfg *QueryConfig) start(ctx context.Context) (measure.Cost, error) {
 
 func wallMillis(u measure.Usage) float64 { return u.Wall.Seconds() * 1e3 }
 
-// ask asks all programs in turn, and holds their answers to be the same.
+// ask runs a query with all programs in turn. Different results are an error.
 func (cfg *QueryConfig) ask(ctx context.Context, question question, programs []program) (Answers, error) {
 	used := make([][]measure.Usage, len(programs))
 	var want []string
-	for round := range cfg.Rounds + 1 { // the first fills the caches
+	for round := range cfg.Rounds + 1 { // the first fills caches
 		for i, p := range programs {
 			out, u, err := p.answer(ctx, question)
 			if err != nil {
@@ -143,8 +143,8 @@ func (cfg *QueryConfig) ask(ctx context.Context, question question, programs []p
 	return a, nil
 }
 
-// numbersOf are the last column of an answer in CSV, sorted; only how many rows there
-// are where the rows are records.
+// numbersOf returns the sorted last column of a result in CSV or, if rowsOnly, only the number of
+// rows.
 func numbersOf(out []byte, rowsOnly bool) ([]string, error) {
 	r := csv.NewReader(bytes.NewReader(out))
 	r.LazyQuotes = true
@@ -156,7 +156,7 @@ func numbersOf(out []byte, rowsOnly bool) ([]string, error) {
 		return nil, errors.New("no answer")
 	}
 	numbers := []string{}
-	for _, row := range rows[1:] { // the header
+	for _, row := range rows[1:] { // without the header
 		n := strings.TrimSuffix(row[len(row)-1], ".0")
 		if n == "NULL" || n == `\N` {
 			n = ""
@@ -170,7 +170,7 @@ func numbersOf(out []byte, rowsOnly bool) ([]string, error) {
 	return numbers, nil
 }
 
-// program answers questions.
+// program runs queries.
 type program interface {
 	name() string
 	answer(ctx context.Context, q question) ([]byte, measure.Usage, error)
@@ -187,11 +187,11 @@ func (s *sluiceProgram) answer(ctx context.Context, q question) ([]byte, measure
 	return s.run(ctx, append([]string{"--quiet", "--data", s.data, "scan", "--output", "csv"}, q.flags...))
 }
 
-// sqlProgram is a program that takes SQL as an argument.
+// sqlProgram is a program with SQL as an argument.
 type sqlProgram struct {
 	program string
 	command []string
-	last    string // argument behind the SQL
+	last    string // argument after the SQL
 	dialect dialect
 }
 

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// question is one question in our flags and in SQL, of which the last column is compared.
+// question is a query as flags of sluice and in SQL. Its last column is compared.
 type question struct {
 	name     string
 	flags    []string
 	sql      string
-	rowsOnly bool // the rows are records: their number is compared
+	rowsOnly bool // compare only the number of rows
 }
 
-// dialect is what programs call differently: $ names and what stands for them.
+// dialect maps placeholders ($name) to the text of a program.
 type dialect map[string]string
 
 func (d dialect) replace(sql string) string {
@@ -41,11 +41,11 @@ func chdbDialect(table string) dialect {
 		"from": "toDateTime64('", "end": "', 9, 'UTC')"}
 }
 
-// wantedClientRows is how many rows the one client has, about.
+// wantedClientRows is the approximate number of rows of the client in the query for one client.
 const wantedClientRows = 1132
 
-// questions are those of the benchmark: an hour in the middle, and a client of some rows,
-// are looked up first.
+// questions returns the queries of the benchmark. It reads the table first, to choose an hour in
+// the middle and a client.
 func (cfg *QueryConfig) questions(ctx context.Context, data string) ([]question, error) {
 	scan := func(flags ...string) ([][]string, error) {
 		out, _, err := cfg.Sluice(ctx, append([]string{"--quiet", "--data", data, "scan", "--output", "csv"}, flags...))

@@ -11,20 +11,20 @@ import (
 	"sluice/bench/measure"
 )
 
-// Run is whole runs of `sluice run --once` on the log, each into an empty folder.
+// Run is the cost of `sluice run --once` on the log, each time into an empty directory.
 type Run struct {
 	Lines int64 `json:"lines"`
-	// CPU is of all threads, the kernel's part included.
+	// CPU is that of all threads, user and system.
 	CPU         measure.Cost `json:"cpu_seconds_per_million_lines"`
 	Wall        measure.Cost `json:"seconds_per_million_lines"`
 	PeakBytes   measure.Cost `json:"peak_bytes"`
 	LinesPerSec int64        `json:"lines_per_second"`
-	// TableBytes and ArchiveBytes are what a run left on the disk.
+	// TableBytes and ArchiveBytes are the sizes on disk after a run.
 	TableBytes   int64 `json:"table_bytes"`
 	ArchiveBytes int64 `json:"archive_bytes"`
 }
 
-// MeasureRun stores the log at path, of so many lines, in folders below dir.
+// MeasureRun stores the log at path, with the given number of lines, in directories below dir.
 func MeasureRun(ctx context.Context, sluice Runner, path, format string, lines int64, dir string, rounds int) (*Run, error) {
 	r := &Run{Lines: lines}
 	var used []measure.Usage
@@ -48,7 +48,7 @@ func MeasureRun(ctx context.Context, sluice Runner, path, format string, lines i
 		if r.ArchiveBytes, err = measure.DirBytes(filepath.Join(data, "archive")); err != nil {
 			return nil, err
 		}
-		// The next round must not wait for this one's pages to be written.
+		// The next round must not wait until the pages of this one are written.
 		if err := os.RemoveAll(data); err != nil {
 			return nil, err
 		}

@@ -16,8 +16,8 @@ import (
 // Runner runs sluice with arguments and returns its standard output.
 type Runner func(ctx context.Context, args []string) ([]byte, measure.Usage, error)
 
-// InProcess is a Runner that calls work in this process: for a profile. Its peak
-// is that of the whole process.
+// InProcess returns a Runner that calls work in this process, for a profile. Its peak is that of
+// the whole process.
 func InProcess(work func(ctx context.Context, args []string) ([]byte, error)) Runner {
 	return func(ctx context.Context, args []string) (out []byte, u measure.Usage, err error) {
 		u, err = measure.Work(func() error { out, err = work(ctx, args); return err })
@@ -25,8 +25,8 @@ func InProcess(work func(ctx context.Context, args []string) ([]byte, error)) Ru
 	}
 }
 
-// Child is a Runner that starts this program again. The kernel counts the peak
-// of a child from that of its parent on, so whoever starts it has to be small.
+// Child is a Runner that starts this program again. The kernel's peak of a child includes the
+// memory of its parent at the fork, so the parent must be small.
 func Child(ctx context.Context, args []string) ([]byte, measure.Usage, error) {
 	path, err := os.Executable()
 	if err != nil {
@@ -35,7 +35,7 @@ func Child(ctx context.Context, args []string) ([]byte, measure.Usage, error) {
 	var stdout, stderr bytes.Buffer
 	c := exec.CommandContext(ctx, path, args...)
 	c.Args[0] = os.Args[0]
-	// What is measured does not depend on what the user has set for daily work.
+	// The user's settings must not affect the measurement.
 	c.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "SLUICE_") })
 	c.Stdout, c.Stderr = &stdout, &stderr
 	began := time.Now()

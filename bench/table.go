@@ -15,24 +15,24 @@ import (
 	"sluice/table/columnar"
 )
 
-// Table is the columnar table, written and read once a round.
+// Table is the cost of writing and reading a columnar table.
 type Table struct {
 	Rows int64 `json:"rows"`
-	// EncodeCPU is parsing lines and making columns of them: CPU seconds a million.
+	// EncodeCPU is the CPU seconds for parsing a million lines and converting them to columns.
 	EncodeCPU measure.Cost `json:"encode_cpu_seconds_per_million"`
-	// WriteCPU is sorting, compressing and writing them, all threads.
+	// WriteCPU is the CPU seconds of all threads for sorting, compressing and writing a million
+	// rows.
 	WriteCPU measure.Cost `json:"write_cpu_seconds_per_million"`
-	// ScanSeconds is for a million rows, each with its line, in time order.
+	// ScanSeconds is the time for a million rows with their lines, in time order.
 	ScanSeconds  measure.Cost `json:"scan_seconds_per_million"`
 	BytesPerRow  float64      `json:"disk_bytes_per_row"`
 	BytesPerLine float64      `json:"line_bytes_per_row"`
 }
 
-// tableRound is one round's times.
+// tableRound is the times of one round.
 type tableRound struct{ encodeCPU, writeCPU, scan time.Duration }
 
-// MeasureTable writes the lines into a table in a directory below dir, each round anew,
-// and scans it.
+// MeasureTable writes the lines to a new table below dir in each round, and scans it.
 func MeasureTable(ctx context.Context, l *Lines, dir string, rounds int) (*Table, error) {
 	t := &Table{Rows: l.count, BytesPerLine: float64(len(l.data)) / float64(l.count)}
 	var list []tableRound
@@ -76,7 +76,7 @@ func tableOnce(ctx context.Context, l *Lines, path string) (tableRound, error) {
 	return r, err
 }
 
-// eachChunk makes the columns of each batch.
+// eachChunk converts each batch to columns.
 func eachChunk(ctx context.Context, l *Lines, do func(b schema.Batch, failed int, c *columnar.Chunk) error) error {
 	stream := l.stream()
 	encoder, err := columnar.NewEncoder(stream, nil, l.format, columnar.EncoderOptions{})
@@ -103,7 +103,7 @@ func eachChunk(ctx context.Context, l *Lines, do func(b schema.Batch, failed int
 	return nil
 }
 
-// fill makes a table of one file.
+// fill makes a table with one file.
 func fill(ctx context.Context, l *Lines, path string) (err error) {
 	if err := os.MkdirAll(path, 0o750); err != nil {
 		return err

@@ -17,10 +17,10 @@ import (
 	"sluice/monitor"
 )
 
-// Command returns a command that starts the sluice program with these arguments.
+// Command returns a command that runs sluice with these arguments.
 type Command func(ctx context.Context, args ...string) *exec.Cmd
 
-// runner is `sluice run` following logs, as an operator starts it.
+// runner is a running `sluice run` that follows logs, with an operator's usual settings.
 type runner struct {
 	data, trace string
 	command     Command
@@ -32,12 +32,12 @@ type runner struct {
 const (
 	runnerPoll   = 100 * time.Millisecond
 	runnerStarts = 30 * time.Second
-	// runnerStalls is how long it may take no line while some are left.
+	// runnerStalls is the time without a new line after which waiting fails.
 	runnerStalls = time.Minute
 )
 
-// startRunner follows LOGS/*.log; what it stores is below home. It returns when
-// the first status is written.
+// startRunner follows LOGS/*.log and stores below home. It returns when the first status file is
+// written.
 func startRunner(ctx context.Context, command Command, logs, home string) (*runner, error) {
 	r := &runner{data: filepath.Join(home, "data"), trace: filepath.Join(home, "trace.csv"), command: command, ended: make(chan error, 1)}
 	r.cmd = command(ctx, "run", "--quiet", "--data", r.data, "--host", "bench", "--format", "combined", "--trace", r.trace, filepath.Join(logs, "*.log"))
@@ -65,14 +65,14 @@ func startRunner(ctx context.Context, command Command, logs, home string) (*runn
 
 func (r *runner) cpu() (time.Duration, error) { return peers.CPU(r.cmd.Process.Pid) }
 
-// taken is how many lines it took so far, by its status.
+// taken returns the number of lines in its status file.
 func (r *runner) taken() (int64, error) {
 	s, err := monitor.Read(filepath.Join(r.data, "status.json"))
 	return s.Lines, err
 }
 
-// awaitLines asks, every poll, how many lines were taken, until it is so many or
-// no more have come for as long as stalls.
+// awaitLines calls taken at the interval poll until it returns lines, or until it has not increased
+// for the time stalls.
 func awaitLines(ctx context.Context, lines int64, poll, stalls time.Duration, taken func() (int64, error)) error {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
@@ -96,7 +96,7 @@ func awaitLines(ctx context.Context, lines int64, poll, stalls time.Duration, ta
 	}
 }
 
-// steps are what its governor decided.
+// steps returns the decisions of its governor.
 func (r *runner) steps() ([]trace.Step, error) {
 	f, err := os.Open(r.trace)
 	if err != nil {
@@ -106,8 +106,8 @@ func (r *runner) steps() ([]trace.Step, error) {
 	return trace.Read(f)
 }
 
-// finish waits until so many lines were taken, or no more come, stops it, and
-// returns how many rows are in its table.
+// finish waits for the given number of lines, or until no more come, stops the runner, and returns
+// the number of rows in its table.
 func (r *runner) finish(ctx context.Context, lines int64) (rows int64, err error) {
 	if err := errors.Join(awaitLines(ctx, lines, runnerPoll, runnerStalls, r.taken), r.stop()); err != nil {
 		return 0, err
@@ -119,7 +119,7 @@ func (r *runner) finish(ctx context.Context, lines int64) (rows int64, err error
 	return strconv.ParseInt(string(bytes.TrimSpace(out)), 10, 64)
 }
 
-// stop ends it as an operator would.
+// stop stops it with SIGTERM.
 func (r *runner) stop() error {
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err

@@ -13,33 +13,33 @@ import (
 	"sluice/schema"
 )
 
-// HBaseConfig says what MeasureHBase measures.
+// HBaseConfig are the parameters of MeasureHBase.
 type HBaseConfig struct {
 	Cluster peers.HBaseCluster
-	// Log has the lines, in this format (parse.Lookup, or auto).
+	// Log is a file with lines in Format (a parameter of parse.Lookup, or auto).
 	Log, Format string
 	Layouts     []string
-	Compression string // HBase's name of it
+	Compression string // by HBase's name
 	// Clients are names of hbaseClients.
 	Clients []string
 	Rounds  int
 	Dir     string // for temporary files
-	// CPUProfile, where not empty, begins the names of CPU profiles of our client:
-	// then come the layout and what it did.
+	// CPUProfile is the prefix of the names of CPU profiles of sluice's client, before layout and
+	// operation; empty: no profiles.
 	CPUProfile string
-	// Spawn starts HBaseChild in a process of its own.
+	// Spawn returns a command that runs HBaseChild.
 	Spawn func(ctx context.Context) *exec.Cmd
 	Say   func(what string)
 }
 
-// hbaseClientKind is what a client can be asked for: the words before the table.
+// hbaseClientKind is a client with the requests that it supports, without the table.
 type hbaseClientKind struct {
 	name        string
 	java        bool
-	write, scan string // empty: not
+	write, scan string // empty: not supported
 }
 
-// hbaseClients are all clients that can be measured.
+// hbaseClients are the clients that can be measured.
 var hbaseClients = []hbaseClientKind{
 	{"sluice", false, "write", "scan"},
 	{"java-buffered", true, "write\tbuffered", ""},
@@ -48,7 +48,7 @@ var hbaseClients = []hbaseClientKind{
 	{"java-each", true, "", "scan\teach"},
 }
 
-// CheckHBaseClient says whether a client of that name can be measured.
+// CheckHBaseClient returns an error if there is no client with that name.
 func CheckHBaseClient(name string) error {
 	_, err := hbaseClientOf(name)
 	return err
@@ -62,7 +62,7 @@ func hbaseClientOf(name string) (hbaseClientKind, error) {
 	return hbaseClients[i], nil
 }
 
-// HBase is what was measured with a real HBase.
+// HBase is the result of MeasureHBase.
 type HBase struct {
 	Machine measure.Machine `json:"machine"`
 	Rows    int64           `json:"rows"`
@@ -70,37 +70,37 @@ type HBase struct {
 	Layouts []*HBaseLayout  `json:"layouts"`
 }
 
-// HBaseLayout is one layout's figures.
+// HBaseLayout is the result for one layout.
 type HBaseLayout struct {
 	Name        string        `json:"name"`
 	Compression string        `json:"compression"`
 	CellsPerRow float64       `json:"cells_per_row"`
 	ValueBytes  float64       `json:"value_bytes_per_row"`
-	DiskBytes   float64       `json:"disk_bytes_per_row"` // one replica, after a flush
+	DiskBytes   float64       `json:"disk_bytes_per_row"` // of one replica, after a flush
 	Writes      []*HBaseWrite `json:"writes"`
 	Scans       []*HBaseScan  `json:"scans"`
 }
 
-// HBaseWrite is a client that writes: of all figures, a round each, median and least.
+// HBaseWrite is the result of a writing client: median and minimum of the rounds.
 type HBaseWrite struct {
 	Client     string       `json:"client"`
-	RowsPerSec measure.Cost `json:"rows_per_second"` // the caller's clock, until all is durable
-	// CPU is of all threads of the process, the kernel's part included, a million
-	// rows: from rows to durable.
+	RowsPerSec measure.Cost `json:"rows_per_second"` // by elapsed time, until all rows are durable
+	// CPU is the CPU time of all threads, user and system, for a million rows, from rows in memory
+	// to durable.
 	CPU measure.Cost `json:"cpu_seconds_per_million"`
-	// MakeCPU is what came before the CPU for ours (reading, parsing, making
-	// rows), and is a part of it for Java (making Puts of the rows' bytes).
+	// MakeCPU is the time for reading, parsing and making rows, which is not part of CPU for
+	// sluice; for Java it is the time for making Puts from the rows' bytes, which is a part of CPU.
 	MakeCPU measure.Cost `json:"make_cpu_seconds_per_million"`
-	// ColdCPU is all that the process used since it was started until its first
-	// pass was durable, a million rows.
+	// ColdCPU is the CPU time for a million rows, from the start of the process to the end of its
+	// first pass.
 	ColdCPU    float64      `json:"cold_cpu_seconds_per_million"`
-	ServersCPU measure.Cost `json:"servers_cpu_seconds_per_million"` // region servers', until a flush's end
+	ServersCPU measure.Cost `json:"servers_cpu_seconds_per_million"` // of the region servers, until the end of a flush
 	PeakBytes  int64        `json:"peak_bytes"`
-	// Allocs is allocations a row, of ours.
+	// Allocs is the number of allocations for each row; only for sluice.
 	Allocs float64 `json:"allocations_per_row,omitempty"`
 }
 
-// HBaseScan is a client that reads every row and cell.
+// HBaseScan is the result of a client that reads every row and cell.
 type HBaseScan struct {
 	Client     string       `json:"client"`
 	RowsPerSec measure.Cost `json:"rows_per_second"`
@@ -110,9 +110,8 @@ type HBaseScan struct {
 	Allocs     float64      `json:"allocations_per_row,omitempty"`
 }
 
-// MeasureHBase fills and reads tables with our client and with Java's, in turn. Each
-// is a process of its own whose first pass is thrown away, and is measured from
-// outside, by what the kernel says of it.
+// MeasureHBase fills and reads tables with sluice's and Java's clients in turn. Each is a process
+// whose first pass is a warm-up. Their resource usage is read from the kernel.
 func MeasureHBase(ctx context.Context, cfg HBaseConfig) (*HBase, error) {
 	m := &hbaseMeasurement{cfg: &cfg}
 	if err := m.prepare(ctx); err != nil {
@@ -135,13 +134,13 @@ func MeasureHBase(ctx context.Context, cfg HBaseConfig) (*HBase, error) {
 }
 
 func allocsText(n float64) string {
-	if n == 0 { // Java does not say
+	if n == 0 { // Java's client does not report it
 		return ""
 	}
 	return fmt.Sprintf("%.4f", n)
 }
 
-// Print writes the result for people.
+// Print writes the result as text.
 func (r *HBase) Print(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d rows; %d CPUs, %s %s/%s; median of %d rounds (least in brackets); CPU: seconds a million rows\n",

@@ -20,29 +20,29 @@ import (
 	"sluice/schema"
 )
 
-// hbaseReply is what a client of MeasureHBase answers. Ours (HBaseChild) and Java's
-// (peers/hbase) take the same requests, words with tabs between.
+// hbaseReply is a reply of a client of MeasureHBase. The clients of sluice (HBaseChild) and Java
+// (peers/hbase) get the same requests: words separated by tabs.
 type hbaseReply struct {
-	PID int `json:"pid,omitempty"` // of the first answer, which is to nothing
+	PID int `json:"pid,omitempty"` // only in the first reply, which has no request
 	// Rows, Cells and Bytes (of values) are what was written or read.
 	Rows  int64 `json:"rows"`
 	Cells int64 `json:"cells"`
 	Bytes int64 `json:"bytes"`
 	// Encode is the CPU time of reading the log, parsing it and making rows.
 	Encode time.Duration `json:"encode,omitempty"`
-	// Allocs is how often memory was allocated: ours only.
+	// Allocs is the number of allocations; only for sluice.
 	Allocs int64  `json:"allocs,omitempty"`
 	Err    string `json:"err,omitempty"`
 }
 
-// HBaseChild is our client in a process of its own:
+// HBaseChild is the process of sluice's client. It reads requests from in:
 //
-//	rows LOG FORMAT   what is to be written
-//	write URL         write its rows into a table
-//	scan URL          read a table in time order, every cell
-//	profile FILE      write a CPU profile of what comes
+//	rows LOG FORMAT   set the log whose rows are written
+//	write URL         write the rows to a table
+//	scan URL          read every cell of a table in time order
+//	profile FILE      write a CPU profile of the following requests
 //
-// It ends with in.
+// It ends at the end of in.
 func HBaseChild(ctx context.Context, in io.Reader, out io.Writer) error {
 	replies := json.NewEncoder(out)
 	if err := replies.Encode(hbaseReply{PID: os.Getpid()}); err != nil {
@@ -71,7 +71,7 @@ func (c *hbaseChild) act(ctx context.Context, words []string) (hbaseReply, error
 		c.log, c.format = words[1], words[2]
 		return hbaseReply{}, nil
 	case words[0] == "profile" && len(words) == 2:
-		f, err := os.Create(words[1]) // open until the process ends
+		f, err := os.Create(words[1]) // closed by the end of the process
 		if err != nil {
 			return hbaseReply{}, err
 		}
@@ -108,8 +108,8 @@ func (c *hbaseChild) write(ctx context.Context, table *hbase.Table) (r hbaseRepl
 		return r, err
 	}
 	defer func() { err = errors.Join(err, source.close()) }()
-	// Rows are made beside Put, as a collector makes them. Handed over one by one:
-	// the batch before the last is done with when the last is taken.
+	// Rows are made concurrently with Put, as in a collector. The channel has no buffer: when a
+	// batch is received, the one before the last is no longer used.
 	batches := make(chan *schema.Rows)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -147,7 +147,7 @@ func (c *hbaseChild) write(ctx context.Context, table *hbase.Table) (r hbaseRepl
 	return r, err
 }
 
-// timedNext is source.next and the CPU time of its thread.
+// timedNext calls source.next and returns the CPU time of the thread.
 func timedNext(source *rowSource) (more bool, used time.Duration, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

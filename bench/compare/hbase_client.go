@@ -13,17 +13,17 @@ import (
 	"sluice/bench/peers"
 )
 
-// hbaseClient is the process of a client that is measured, ours or Java's.
+// hbaseClient is the process of a measured client, of sluice or Java.
 type hbaseClient struct {
 	kind    hbaseClientKind
 	cmd     *exec.Cmd
 	in      io.WriteCloser
 	replies *json.Decoder
-	errors  bytes.Buffer // its standard error, for when it fails
-	pid     int          // of the client itself: a script may be between
+	errors  bytes.Buffer // standard error
+	pid     int          // of the client itself, which may be a child of a script
 }
 
-// startHBaseClient starts a client and tells it what its rows are.
+// startHBaseClient starts a client and sends it the request for its rows.
 func startHBaseClient(kind hbaseClientKind, cmd *exec.Cmd, rows string) (*hbaseClient, error) {
 	c := &hbaseClient{kind: kind, cmd: cmd}
 	cmd.Stderr = &c.errors
@@ -50,7 +50,7 @@ func startHBaseClient(kind hbaseClientKind, cmd *exec.Cmd, rows string) (*hbaseC
 	return c, nil
 }
 
-// ask asks for something and waits for its end.
+// ask sends a request and waits for the reply.
 func (c *hbaseClient) ask(request string) (r hbaseReply, err error) {
 	if _, err = io.WriteString(c.in, request+"\n"); err == nil {
 		err = c.replies.Decode(&r)
@@ -64,7 +64,7 @@ func (c *hbaseClient) ask(request string) (r hbaseReply, err error) {
 	return r, nil
 }
 
-// hbasePass is what a request took.
+// hbasePass is the cost of a request.
 type hbasePass struct {
 	reply      hbaseReply
 	wall       time.Duration
@@ -72,7 +72,7 @@ type hbasePass struct {
 	serversCPU time.Duration
 }
 
-// timed is ask, measured from outside.
+// timed is ask with measurements from outside of the process.
 func (c *hbaseClient) timed(request string) (p hbasePass, err error) {
 	before, err := peers.CPU(c.pid)
 	if err != nil {
@@ -88,5 +88,5 @@ func (c *hbaseClient) timed(request string) (p hbasePass, err error) {
 	return p, err
 }
 
-// stop ends the process, by the end of its input.
+// stop closes the input of the process, which ends it.
 func (c *hbaseClient) stop() error { return errors.Join(c.in.Close(), c.cmd.Wait()) }

@@ -15,20 +15,20 @@ import (
 	"sluice/schema"
 )
 
-// hbaseMeasurement is a MeasureHBase under way.
+// hbaseMeasurement is the state of MeasureHBase.
 type hbaseMeasurement struct {
 	cfg       *HBaseConfig
 	zookeeper string
-	servers   []int // processes
+	servers   []int // process ids
 	classes   string
-	helper    *hbaseClient // Java, for flushing
-	tables    int          // made so far
+	helper    *hbaseClient // a Java client that flushes tables
+	tables    int          // number of tables created
 
-	// Of the layout that is measured:
+	// The current layout:
 	layout  schema.Layout
 	rowFile string
 	rows    int64
-	first   hbaseReply // the first pass's, which the others' must equal
+	first   hbaseReply // the first pass; others must have the same counts
 }
 
 func (m *hbaseMeasurement) prepare(ctx context.Context) (err error) {
@@ -45,7 +45,7 @@ func (m *hbaseMeasurement) prepare(ctx context.Context) (err error) {
 	return m.cfg.Cluster.CompileHBase(ctx, m.classes)
 }
 
-// measure measures one layout: all writers in turn, then all who scan.
+// measure measures one layout: all writers in turn, then all scanners.
 func (m *hbaseMeasurement) measure(ctx context.Context, layout schema.Layout) (l *HBaseLayout, err error) {
 	m.layout, m.rowFile, m.first = layout, filepath.Join(m.cfg.Dir, "rows"), hbaseReply{}
 	m.cfg.Say(layout.Name + ": a file of rows for Java")
@@ -65,14 +65,14 @@ func (m *hbaseMeasurement) measure(ctx context.Context, layout schema.Layout) (l
 	return l, errors.Join(err, m.drop(ctx, last))
 }
 
-// hbaseTurn is a client and its passes so far, without the first.
+// hbaseTurn is a client and its passes, without the first.
 type hbaseTurn struct {
 	client        *hbaseClient
 	passes, makes []hbasePass
-	cold          time.Duration // CPU from the process's start to the end of the first pass
+	cold          time.Duration // CPU time from the start of the process to the end of its first pass
 }
 
-// start starts the clients that are asked for and can do what can says.
+// start starts the configured clients for which can is true.
 func (m *hbaseMeasurement) start(ctx context.Context, what string, can func(hbaseClientKind) bool) (turns []*hbaseTurn, err error) {
 	for _, name := range m.cfg.Clients {
 		kind, err := hbaseClientOf(name)
@@ -115,8 +115,8 @@ func stopAll(turns []*hbaseTurn) error {
 	return errors.Join(errs...)
 }
 
-// inTurn lets each client do something once, thrown away, and then once a round,
-// another one first each time.
+// inTurn calls do for each client once as a warm-up, and then in each round, beginning with another
+// client each time.
 func (m *hbaseMeasurement) inTurn(turns []*hbaseTurn, what string, do func(t *hbaseTurn, round int) error) error {
 	for round := range m.cfg.Rounds + 1 {
 		for i := range turns {
@@ -130,7 +130,7 @@ func (m *hbaseMeasurement) inTurn(turns []*hbaseTurn, what string, do func(t *hb
 	return nil
 }
 
-// writes measures writing, each pass into a table of its own, and keeps the last one.
+// writes measures writing. Each pass writes to a new table; the last one is kept and returned.
 func (m *hbaseMeasurement) writes(ctx context.Context, l *HBaseLayout) (last string, err error) {
 	turns, err := m.start(ctx, "write", func(k hbaseClientKind) bool { return k.write != "" })
 	defer func() { err = errors.Join(err, stopAll(turns)) }()
@@ -162,7 +162,7 @@ func (m *hbaseMeasurement) writes(ctx context.Context, l *HBaseLayout) (last str
 	return last, err
 }
 
-// write lets a client fill a table, and flushes that.
+// write fills a table with a client, and flushes it.
 func (m *hbaseMeasurement) write(ctx context.Context, l *HBaseLayout, t *hbaseTurn, name string, round int) error {
 	if err := m.create(ctx, name); err != nil {
 		return err
@@ -202,7 +202,7 @@ func (m *hbaseMeasurement) write(ctx context.Context, l *HBaseLayout, t *hbaseTu
 	return nil
 }
 
-// sameRows: every client has to write and to read the same.
+// sameRows returns an error if a client has written or read other counts than the first.
 func (m *hbaseMeasurement) sameRows(l *HBaseLayout, t *hbaseTurn, r hbaseReply) error {
 	if m.first == (hbaseReply{}) {
 		m.first, m.rows = r, r.Rows
@@ -214,7 +214,7 @@ func (m *hbaseMeasurement) sameRows(l *HBaseLayout, t *hbaseTurn, r hbaseReply) 
 		measure.CheckCount(name+": bytes", r.Bytes, m.first.Bytes))
 }
 
-// scans measures reading a table, whole.
+// scans measures reading a whole table.
 func (m *hbaseMeasurement) scans(ctx context.Context, l *HBaseLayout, name string) (err error) {
 	turns, err := m.start(ctx, "scan", func(k hbaseClientKind) bool { return k.scan != "" })
 	defer func() { err = errors.Join(err, stopAll(turns)) }()
@@ -260,7 +260,7 @@ func (m *hbaseMeasurement) costs(passes []hbasePass) (rowsPerSec, cpu, servers m
 	return rowsPerSec, cpu, measure.CostOf(passes, func(p hbasePass) float64 { return measure.PerMillion(p.serversCPU, m.rows) })
 }
 
-// allocs is allocations a row, in all passes.
+// allocs returns the number of allocations for each row, in all passes.
 func (m *hbaseMeasurement) allocs(passes []hbasePass) float64 {
 	n := int64(0)
 	for _, p := range passes {
@@ -269,7 +269,7 @@ func (m *hbaseMeasurement) allocs(passes []hbasePass) float64 {
 	return float64(n) / float64(max(m.rows*int64(len(passes)), 1))
 }
 
-// tableFor is how a client is told of a table.
+// tableFor returns the parameter for a table in a client's request.
 func (m *hbaseMeasurement) tableFor(t *hbaseTurn, name string) string {
 	if t.client.kind.java {
 		return name
@@ -281,7 +281,7 @@ func (m *hbaseMeasurement) url(name string) string {
 	return hbase.SchemeZooKeeper + "://" + m.zookeeper + "/" + name
 }
 
-// clusterWait is how long a cluster that does not answer is tried.
+// clusterWait is how long a cluster that does not answer is retried.
 const clusterWait = time.Minute
 
 func withAdmin(url string, do func(*hbase.Admin) error) error {
@@ -300,7 +300,7 @@ func (m *hbaseMeasurement) create(ctx context.Context, name string) error {
 	})
 }
 
-// drop drops a table; none, where the name is empty.
+// drop drops a table, unless the name is empty.
 func (m *hbaseMeasurement) drop(ctx context.Context, name string) error {
 	if name == "" {
 		return nil

@@ -18,23 +18,23 @@ import (
 	"sluice/schema"
 )
 
-// rowSource reads a log as rows, a batch at a time, as ingest does; its memory does
-// not grow with the log.
+// rowSource reads a log as rows, one batch at a time like ingest. Its memory does not grow with the
+// log.
 type rowSource struct {
 	log     io.ReadCloser
 	format  *parse.Format
 	encoder *schema.RowEncoder
-	data    []byte // read, of which the first used bytes were lines already
-	spare   []byte // what the rows of the batch before point into
+	data    []byte // bytes that were read; the first used bytes were converted
+	spare   []byte // memory of the rows of the batch before
 	used    int
-	offset  int64 // of data in the log
+	offset  int64 // position of data in the log
 	ended   bool
 	rec     schema.Record
 	rows    *schema.Rows
-	blocks  [2]schema.Rows // of this batch, and of the one before
+	blocks  [2]schema.Rows // rows of this batch and the one before
 }
 
-// batchBytes is how much of the log is made into rows at a time, as ingest does.
+// batchBytes is the size of a batch of lines, as in ingest.
 const batchBytes = 1 << 20
 
 func openRows(path, format string, layout schema.Layout) (*rowSource, error) {
@@ -56,7 +56,7 @@ func openRows(path, format string, layout schema.Layout) (*rowSource, error) {
 	return s, nil
 }
 
-// fill reads behind the line that is not whole.
+// fill reads more bytes after the incomplete line.
 func (s *rowSource) fill() error {
 	s.offset += int64(s.used)
 	s.data, s.spare = append(s.spare[:0], s.data[s.used:]...), s.data
@@ -72,8 +72,8 @@ func (s *rowSource) fill() error {
 	return err
 }
 
-// next makes the rows of the next batch; those of the batch before stay good until
-// it is called once more. false: there are no more.
+// next makes the rows of the next batch. Rows are valid until the second call after it. It returns
+// false if there are no more.
 func (s *rowSource) next() (bool, error) {
 	if s.rows == &s.blocks[0] {
 		s.rows = &s.blocks[1]
@@ -84,7 +84,7 @@ func (s *rowSource) next() (bool, error) {
 	for s.rows.Len() == 0 {
 		end := bytes.LastIndexByte(s.data[s.used:], '\n') + 1
 		if end == 0 && s.ended {
-			end = len(s.data) - s.used // a last line that is not finished is a line
+			end = len(s.data) - s.used // a last line without newline counts
 		}
 		for line := range bytes.Lines(s.data[s.used : s.used+end]) {
 			s.format.Parse(bytes.TrimSuffix(line, []byte{'\n'}), &s.rec)
@@ -106,8 +106,8 @@ func (s *rowSource) next() (bool, error) {
 
 func (s *rowSource) close() error { return s.log.Close() }
 
-// writeRowFile writes the rows of a log as peer/RowFile.java reads them: the very
-// keys, timestamps and cells that our client sends.
+// writeRowFile writes the rows of a log in the format of peer/RowFile.java: the keys, timestamps
+// and cells that sluice's client sends.
 func writeRowFile(to, path, format string, layout schema.Layout) (err error) {
 	qualifiers, err := qualifiersOf(path, format, layout)
 	if err != nil {
@@ -124,7 +124,7 @@ func writeRowFile(to, path, format string, layout schema.Layout) (err error) {
 	for _, q := range qualifiers {
 		b = append(append(b, byte(len(q))), q...)
 	}
-	w.Write(b) //nolint:errcheck // Flush says it
+	w.Write(b) // nolint:errcheck // Flush returns the error
 	err = eachRows(path, format, layout, func(rows *schema.Rows) error {
 		for i := range rows.Len() {
 			b = appendFileRow(b[:0], rows, i, qualifiers)
@@ -153,7 +153,7 @@ func appendFileRow(b []byte, rows *schema.Rows, i int, qualifiers []string) []by
 	return b
 }
 
-// qualifiersOf are those of all cells, in no order.
+// qualifiersOf returns the qualifiers of all cells, unordered.
 func qualifiersOf(path, format string, layout schema.Layout) (qualifiers []string, err error) {
 	seen := make(map[string]bool)
 	err = eachRows(path, format, layout, func(rows *schema.Rows) error {

@@ -16,11 +16,11 @@ import (
 	"sluice/schema"
 )
 
-// The clients must be given the same rows: what is read as a stream is what is made
-// of the whole log in memory.
+// All clients must get the same rows: reading in batches gives the same rows as converting the
+// whole log in memory.
 func TestARowSourceMakesTheRowsOfTheWholeLog(t *testing.T) {
 	for name, text := range map[string]string{
-		"sample":                   sampleText(t, 9000), // some batches
+		"sample":                   sampleText(t, 9000), // several batches
 		"no newline at the end":    strings.TrimSuffix(sampleText(t, 10), "\n"),
 		"a line longer than batch": sampleText(t, 3) + strings.Repeat("x", 3*batchBytes) + "\n" + sampleText(t, 3),
 	} {
@@ -66,7 +66,7 @@ func dumpRows(b *bytes.Buffer) func(*schema.Rows) error {
 	}
 }
 
-// A file of rows has every cell, in the form that peer/RowFile.java reads.
+// A file of rows has every cell, in the format of peer/RowFile.java.
 func TestAFileOfRowsHasTheCells(t *testing.T) {
 	path := file(t, sampleText(t, 500))
 	layout, err := schema.NewLayout(schema.LayoutTyped)
@@ -101,7 +101,7 @@ func TestAFileOfRowsHasTheCells(t *testing.T) {
 	for len(b) > 0 {
 		got.WriteString("row ")
 		got.Write(cut(number(2)))
-		cut(8) // the timestamp
+		cut(8) // timestamp
 		for range number(2) {
 			got.WriteString(qualifiers[number(2)])
 			got.Write(cut(number(4)))
@@ -149,7 +149,7 @@ func TestPrintHBase(t *testing.T) {
 	printed(t, r, "hbase.golden")
 }
 
-// eachLineAlone makes the rows of a text in memory, one line at a time.
+// eachLineAlone makes the rows of a text one line at a time.
 func eachLineAlone(text string, layout schema.Layout, do func(*schema.Rows) error) error {
 	format, err := parse.Lookup("combined", time.UTC)
 	if err != nil {

@@ -17,39 +17,38 @@ import (
 	"sluice/bench/trace"
 )
 
-// HogConfig is a host whose logs are followed while somebody else takes its CPU.
+// HogConfig are the parameters of MeasureHog.
 type HogConfig struct {
-	Fleet     fleet.Config // its Dir and Now are set
-	Processes int          // that compute
-	// Phase is how long the hog runs; there is half of it before, and a whole
-	// after it.
+	Fleet     fleet.Config // Dir and Now are set by MeasureHog
+	Processes int          // that use the CPU
+	// Phase is how long the hog runs; half as long is measured before it, as long again after it.
 	Phase   time.Duration
 	Dir     string
 	Command Command
 	Say     func(what string)
 }
 
-// Hog is what became of an agent beside a hog.
+// Hog is the behaviour of an agent on a host whose CPUs another program (the hog) uses.
 type Hog struct {
 	Processes int `json:"processes"`
-	// AsideSeconds is from the hog's start until half of the budget or less was
-	// allowed, BackSeconds from its end until nearly all of it was; negative: never.
+	// AsideSeconds is the time from the start of the hog until the governor allows at most half of
+	// the budget, BackSeconds the time from its end until nearly all of it is allowed; negative:
+	// never.
 	AsideSeconds float64 `json:"aside_seconds"`
 	BackSeconds  float64 `json:"back_seconds"`
 	Changes      int     `json:"changes"` // of the level
-	// What the agent used, in percent of one core.
+	// Before, During and After are the CPU time of the agent, in percent of one core.
 	Before float64 `json:"cpu_percent_before"`
 	During float64 `json:"cpu_percent_during"`
 	After  float64 `json:"cpu_percent_after"`
-	// Lines that were written, and rows that are in the table.
+	// Written is the number of lines, Taken that of rows in the table.
 	Written int64        `json:"written"`
 	Taken   int64        `json:"stored"`
 	Steps   []trace.Step `json:"-"`
 	Marks   []trace.Mark `json:"-"`
 }
 
-// MeasureHog follows a fleet's logs with `sluice run` before, beside and after a
-// hog.
+// MeasureHog follows a fleet's logs with `sluice run` before, during and after a hog.
 func MeasureHog(ctx context.Context, cfg HogConfig) (*Hog, error) {
 	logs := filepath.Join(cfg.Dir, "logs")
 	if err := os.Mkdir(logs, 0o755); err != nil {
@@ -87,7 +86,7 @@ func MeasureHog(ctx context.Context, cfg HogConfig) (*Hog, error) {
 	return h, nil
 }
 
-// phases lets the hog come and go.
+// phases runs the hog after half a phase, and waits a phase after its end.
 func (h *Hog) phases(ctx context.Context, cfg HogConfig) error {
 	mark := func(text string) {
 		cfg.Say(text)
@@ -116,7 +115,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// judge reads the figures off the trace.
+// judge calculates the figures from the trace.
 func (h *Hog) judge() {
 	begin, end := h.Marks[0].At, h.Marks[1].At
 	full := 0.0
@@ -131,7 +130,7 @@ func (h *Hog) judge() {
 		default:
 			full = max(full, s.BudgetShare)
 		}
-		if i > 0 { // a share is of the time since the step before
+		if i > 0 { // a share is for the time since the step before
 			dt := s.At.Sub(h.Steps[i-1].At).Seconds()
 			sums[phase] += s.CPUShare * dt
 			seconds[phase] += dt
@@ -151,7 +150,7 @@ func (h *Hog) judge() {
 	}
 }
 
-// Wrong says what is not as it must be, a line each.
+// Wrong returns the failed requirements, one on each line.
 func (h *Hog) Wrong() []string {
 	if h.Taken != h.Written {
 		return []string{fmt.Sprintf("%d lines were written, %d stored", h.Written, h.Taken)}
@@ -164,7 +163,7 @@ func (h *Hog) Picture(w io.Writer) error {
 	return trace.SVG(w, fmt.Sprintf("sluice run beside stress-ng --cpu %d", h.Processes), h.Steps, h.Marks)
 }
 
-// Print writes the result for people.
+// Print writes the result as text.
 func (h *Hog) Print(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "a hog of %d processes: aside after %.1f s, back %.1f s after its end, %d changes of level\n", h.Processes, h.AsideSeconds, h.BackSeconds, h.Changes)

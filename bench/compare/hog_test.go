@@ -7,7 +7,7 @@ import (
 	"sluice/bench/trace"
 )
 
-// TestAHogIsJudgedByTheTrace: shares count by their time, not by their number.
+// TestAHogIsJudgedByTheTrace checks that shares are weighted by their duration.
 func TestAHogIsJudgedByTheTrace(t *testing.T) {
 	at := func(s float64) time.Time { return time.UnixMilli(int64(s * 1e3)) }
 	step := func(s float64, level string, used, allowed float64) trace.Step {

@@ -16,60 +16,60 @@ import (
 	"sluice/bench/sample"
 )
 
-// PathConfig is the whole path: logs that are there are read by agents, which send them
-// to one collector, which stores them in a real HBase and HDFS.
+// PathConfig are the parameters of MeasurePath: agents read existing logs and send them to one
+// collector, which stores them in a real HBase and HDFS.
 type PathConfig struct {
 	Cluster peers.HBaseCluster
-	Ways    []string // of CheckWay
-	// Hosts are how many agents there are, in turn; Flume is measured with one.
+	Ways    []string // names for CheckWay
+	// Hosts are the numbers of agents to measure; Flume is only measured with one.
 	Hosts  []int
 	Lines  int // of all hosts together
 	Seed   uint64
 	Rounds int
-	// Compression is the agents'.
+	// Compression is the agents' setting.
 	Compression string
 	Dir         string
-	Peers       string // folder that keeps Flume's jars
+	Peers       string // cache directory for Flume's jars
 	Command     Command
 	Say         func(what string)
 }
 
-// Path is what was measured of the whole path.
+// Path is the result of MeasurePath.
 type Path struct {
 	Lines  int        `json:"lines"`
 	Rounds int        `json:"rounds"`
 	Rows   []*PathRow `json:"rows"`
 }
 
-// PathRow is one way with so many hosts.
+// PathRow is one way with a number of hosts.
 type PathRow struct {
 	Way   string `json:"way"`
 	Hosts int    `json:"hosts"`
-	// LinesPerSecond count from the agents' start. Ours end when the collector has
-	// ended and every row and archive file is in its place; Flume's when its sinks have
-	// delivered the last event, its files being open still.
+	// LinesPerSecond is for the time from the start of the agents. For sluice it ends when the
+	// collector has stopped and every row and archive file is stored; for Flume when its sinks have
+	// delivered the last event, with files still open.
 	LinesPerSecond measure.Cost `json:"lines_per_second"`
-	// CPU is of whole processes, from their start, the kernel's part included; of all
-	// agents together.
+	// AgentCPU is that of all agents together. All CPU times are of whole processes from their
+	// start, user and system.
 	AgentCPU     measure.Cost `json:"agent_cpu_seconds_per_million"`
 	CollectorCPU measure.Cost `json:"collector_cpu_seconds_per_million"`
 	ServersCPU   measure.Cost `json:"region_servers_cpu_seconds_per_million"`
-	// Peaks are the largest of all rounds and agents.
+	// Peaks are the maximum of all rounds and agents.
 	AgentPeakBytes     int64 `json:"agent_peak_bytes"`
 	CollectorPeakBytes int64 `json:"collector_peak_bytes"`
 }
 
-// pathRound is one round of one row.
+// pathRound is one round of a row.
 type pathRound struct {
 	wall, agents, collector, servers time.Duration
 	agentPeak, collectorPeak         int64
 }
 
-// pathWay takes the lines of logs below dir, a folder a host, to the cluster, and
-// checks that they are there.
+// pathWay brings the lines of logs below dir, one directory for each host, to the cluster, and
+// checks that they are stored.
 type pathWay func(ctx context.Context, m *pathMeasurement, dir string, hosts []string) (pathRound, error)
 
-// pathWays are all there are.
+// pathWays are the ways that can be measured.
 var pathWays = map[string]pathWay{
 	"typed":        sluiceWay("typed"),
 	"packed":       sluiceWay("packed"),
@@ -77,7 +77,7 @@ var pathWays = map[string]pathWay{
 	"flume-memory": flumeWay("memory"),
 }
 
-// CheckWay says what is wrong with a name of PathConfig.Ways.
+// CheckWay returns an error if there is no way with that name.
 func CheckWay(name string) error {
 	if pathWays[name] == nil {
 		return fmt.Errorf("no way is called %q: typed, packed (ours, by the table's layout), flume-file (durable), flume-memory", name)
@@ -88,11 +88,11 @@ func CheckWay(name string) error {
 type pathMeasurement struct {
 	*PathConfig
 	env     map[string]string // of the cluster
-	servers []int             // region servers' processes
-	tables  int               // made so far
+	servers []int             // process ids of the region servers
+	tables  int               // number of tables created
 }
 
-// MeasurePath measures each way in turn; another one is first in each round.
+// MeasurePath measures the ways in turn, beginning with another one in each round.
 func MeasurePath(ctx context.Context, cfg PathConfig) (*Path, error) {
 	m := &pathMeasurement{PathConfig: &cfg}
 	var err error
@@ -171,10 +171,10 @@ func (m *pathMeasurement) round(ctx context.Context, row *PathRow, round int) (r
 	return r, err
 }
 
-// filesPerHost share a host's lines.
+// filesPerHost is the number of files with a host's lines.
 const filesPerHost = 4
 
-// writeHostLogs writes a host's logs: files of the same size but for the first.
+// writeHostLogs writes the logs of a host in files of equal numbers of lines, except for the first.
 func writeHostLogs(dir string, seed uint64, lines int) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
@@ -195,7 +195,7 @@ func writeHostLogs(dir string, seed uint64, lines int) error {
 	return nil
 }
 
-// Print writes the figures for people.
+// Print writes the result as text.
 func (p *Path) Print(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d lines from log files to HBase and HDFS; median of %d rounds (least in brackets)\n", p.Lines, p.Rounds)

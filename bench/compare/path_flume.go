@@ -13,7 +13,7 @@ import (
 	"sluice/schema"
 )
 
-// flumeWay is Flume with channels of that kind.
+// flumeWay returns the way with Flume and channels of a kind.
 func flumeWay(channel string) pathWay {
 	return func(ctx context.Context, m *pathMeasurement, dir string, hosts []string) (r pathRound, err error) {
 		jars, err := peers.PathJars(ctx, m.Peers)
@@ -67,10 +67,10 @@ func flumeWay(channel string) pathWay {
 	}
 }
 
-// flumeStalls is how long Flume may store nothing while some is left.
+// flumeStalls is the time without a new event after which waiting fails.
 const flumeStalls = 2 * time.Minute
 
-// usageOf is a running process's.
+// usageOf returns the CPU time and peak memory of a running process.
 func usageOf(pid int) (used time.Duration, peak int64, err error) {
 	if used, err = peers.CPU(pid); err != nil {
 		return 0, 0, err

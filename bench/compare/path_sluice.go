@@ -20,7 +20,7 @@ import (
 	"sluice/monitor"
 )
 
-// process is one of ours.
+// process is a running process of sluice.
 type process struct {
 	what  string
 	cmd   *exec.Cmd
@@ -38,7 +38,7 @@ func (m *pathMeasurement) start(ctx context.Context, what string, args ...string
 	return p, nil
 }
 
-// stop ends it as an operator would, and says what its life took.
+// stop stops it with SIGTERM, and returns its usage since the start.
 func (p *process) stop() (u measure.Usage, err error) {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return u, err
@@ -50,8 +50,8 @@ func (p *process) stop() (u measure.Usage, err error) {
 	return u, nil
 }
 
-// table makes an empty table, and says how to be rid of it and of the archive, a folder
-// of the same name.
+// table creates an empty table, and returns its name and a function that removes it and the
+// archive, a directory of the same name.
 func (m *pathMeasurement) table(ctx context.Context, layout string) (name string, drop func() error, err error) {
 	m.tables++
 	name = fmt.Sprintf("bench_path_%d_%d", time.Now().UnixNano(), m.tables)
@@ -65,7 +65,7 @@ func (m *pathMeasurement) table(ctx context.Context, layout string) (name string
 	}, nil
 }
 
-// sluiceWay is our agents and one collector, with a table of that layout.
+// sluiceWay returns the way with agents and one collector of sluice, with a table of a layout.
 func sluiceWay(layout string) pathWay {
 	return func(ctx context.Context, m *pathMeasurement, dir string, hosts []string) (r pathRound, err error) {
 		name, drop, err := m.table(ctx, layout)
@@ -83,7 +83,7 @@ func sluiceWay(layout string) pathWay {
 		if err != nil {
 			return r, err
 		}
-		life, end := context.WithCancel(ctx) // of what an error leaves
+		life, end := context.WithCancel(ctx) // for processes that are left after an error
 		defer end()
 		collector, err := m.start(life, "collector", "collector", "--quiet", "--data", filepath.Join(dir, "collector"), "--listen", address,
 			"--status-listen", status, "--table", table, "--archive", archive)
@@ -123,7 +123,7 @@ func sluiceWay(layout string) pathWay {
 	}
 }
 
-// agents starts one a host, without the budget that a web server's would have.
+// agents starts an agent for each host, without a CPU budget.
 func (m *pathMeasurement) agents(ctx context.Context, address, dir string, hosts []string) (all []*process, err error) {
 	for _, host := range hosts {
 		a, err := m.start(ctx, host, "agent", "--quiet", "--data", filepath.Join(dir, host+".data"), "--host", host, "--collector", address,
@@ -136,7 +136,7 @@ func (m *pathMeasurement) agents(ctx context.Context, address, dir string, hosts
 	return all, nil
 }
 
-// logBytes is how long the hosts' logs are.
+// logBytes returns the total length of the hosts' logs.
 func logBytes(dir string, hosts []string) (sum int64, err error) {
 	for _, host := range hosts {
 		n, err := measure.DirBytes(filepath.Join(dir, host))
@@ -148,8 +148,8 @@ func logBytes(dir string, hosts []string) (sum int64, err error) {
 	return sum, nil
 }
 
-// receivedBytes are those that have come to the collector, by its /health: an agent's
-// own status is some seconds old.
+// receivedBytes returns the number of bytes that the collector has received, from its /health: the
+// agents' own status is some seconds old.
 func receivedBytes(ctx context.Context, address string) (sum int64, err error) {
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/health", nil)
 	if err != nil {
@@ -170,7 +170,7 @@ func receivedBytes(ctx context.Context, address string) (sum int64, err error) {
 	return sum, nil
 }
 
-// listens waits until it does.
+// listens waits until the process accepts connections.
 func (p *process) listens(ctx context.Context, address string) error {
 	tick := time.NewTicker(runnerPoll)
 	defer tick.Stop()
@@ -189,7 +189,7 @@ func (p *process) listens(ctx context.Context, address string) error {
 	return fmt.Errorf("%s does not listen at %s after %s", p.what, address, runnerStarts)
 }
 
-// complete counts what is in table and archive.
+// complete checks the number of lines in table and archive.
 func (m *pathMeasurement) complete(ctx context.Context, table, archive string) error {
 	out, err := m.Command(ctx, "scan", "--count", "--table", table).Output()
 	if err != nil {
@@ -211,7 +211,7 @@ func (m *pathMeasurement) complete(ctx context.Context, table, archive string) e
 	return measure.CheckCount("lines in the archive", lines.n, int64(m.Lines))
 }
 
-// lineCounter counts the lines that are written to it.
+// lineCounter is a writer that counts lines.
 type lineCounter struct{ n int64 }
 
 func (c *lineCounter) Write(b []byte) (int, error) {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestPrintPath: medians of the rounds, the least beside them, the largest peaks; and
-// how ours goes together with durable Flume.
+// TestPrintPath checks medians, minima and maximum peaks of rounds, and the comparison of sluice
+// with durable Flume.
 func TestPrintPath(t *testing.T) {
 	p := &Path{Lines: 1_000_000, Rounds: 3, Rows: []*PathRow{{Way: "packed", Hosts: 1}, {Way: "packed", Hosts: 100}, {Way: "flume-file", Hosts: 1}}}
 	for i, row := range p.Rows {

@@ -21,7 +21,7 @@ func file(t *testing.T, text string) string {
 	return path
 }
 
-// printed compares what is printed with a file of testdata.
+// printed compares the output of Print with a file in testdata.
 func printed(t *testing.T, r interface{ Print(io.Writer) error }, name string) {
 	t.Helper()
 	var b strings.Builder

@@ -11,28 +11,28 @@ import (
 	"sluice/bench/measure"
 )
 
-// TailConfig is what is measured: every reader under every load.
+// TailConfig are the parameters of MeasureTail: every reader is measured with every load.
 type TailConfig struct {
 	// Fleet is the load; its Dir, Shape, Rotation and Now are set for each measurement.
 	Fleet     fleet.Config
 	Shapes    []fleet.Shape
 	Rotations []fleet.Rotation
-	Readers   []string // see CheckTailReader
-	// Warm comes before Window, in which CPU and latency are taken. Flume's Java
-	// machine gets at least flumeWarm.
+	Readers   []string // names for CheckTailReader
+	// Warm is the time before Window, in which CPU and latency are measured. For Flume it is at
+	// least flumeWarm.
 	Warm, Window time.Duration
 	Rounds       int
-	// Kill kills our own readers with SIGKILL at random moments of the window,
-	// and starts them again.
+	// Kill kills the readers of sluice with SIGKILL at random times in the window, and restarts
+	// them.
 	Kill  bool
-	Dir   string // for the logs; each measurement has a folder in it
-	Peers string // folder that keeps what the peers need: Flume's jars
+	Dir   string // each measurement has a directory for its logs in it
+	Peers string // cache directory for Flume's jars
 	Spawn Spawn
-	// Say is told what is measured next.
+	// Say is called with a description of the next measurement.
 	Say func(what string)
 }
 
-// Tail is what following a fleet's logs cost, and whether everything arrived.
+// Tail is the cost of following a fleet's logs, and whether every line was delivered.
 type Tail struct {
 	Machine measure.Machine `json:"machine"`
 	Fleet   fleet.Config    `json:"fleet"`
@@ -41,38 +41,36 @@ type Tail struct {
 	Rows    []*TailRow      `json:"rows"`
 }
 
-// TailRow is one reader under one load.
+// TailRow is one reader with one load.
 type TailRow struct {
 	Reader   string         `json:"reader"`
 	Shape    fleet.Shape    `json:"shape"`
 	Rotation fleet.Rotation `json:"rotation"`
-	// CPU is the reader's, in percent of one core, the kernel's part included; 0
-	// where it was killed in between.
+	// CPU is that of the reader, in percent of one core, user and system; 0 if it was killed.
 	CPU       measure.Cost `json:"cpu_percent"`
 	PeakBytes measure.Cost `json:"peak_bytes"`
 	P50       measure.Cost `json:"p50_milliseconds"`
 	P99       measure.Cost `json:"p99_milliseconds"`
-	// WriterMicros is the writer's CPU a line, in microseconds; 0 where it writes none.
+	// WriterMicros is the CPU time of the writer for a line, in microseconds; 0 if it writes none.
 	WriterMicros measure.Cost `json:"writer_microseconds_per_line"`
-	Lines        int          `json:"lines"` // written, in all rounds
+	Lines        int          `json:"lines"` // written in all rounds
 	Rotated      int          `json:"rotated"`
 	Kills        int          `json:"kills"`
-	// Checked is how closely Checks looked: every byte, every line, or their number.
+	// Checked is what Checks compared: every byte, every line, or the number of lines.
 	Checked string          `json:"checked"`
 	Checks  []*fleet.Report `json:"checks"`
-	// Failed is why there are no figures.
+	// Failed is the reason why there are no figures.
 	Failed string `json:"failed,omitempty"`
 }
 
-// How closely a reader is checked.
+// The values of Checked.
 const (
 	checkedBytes = "bytes"
 	checkedLines = "lines"
 	checkedCount = "count"
 )
 
-// The readers that need no more than their name; ours and the sweep come with an
-// interval.
+// The readers whose names have no interval. Those of sluice and the sweep have one.
 const (
 	readerNone  = "none"
 	readerNxadm = "nxadm"
@@ -82,7 +80,7 @@ const (
 	readerSweep  = "sweep"
 )
 
-// CheckTailReader says what is wrong with a reader's name.
+// CheckTailReader returns an error if there is no reader with that name.
 func CheckTailReader(name string) error {
 	if name == readerNone || name == readerNxadm || name == readerFlume || name == readerSluice+"-auto" {
 		return nil
@@ -93,7 +91,7 @@ func CheckTailReader(name string) error {
 	return nil
 }
 
-// readerInterval is the interval in a name like sluice-200ms; 0 for auto.
+// readerInterval returns the interval in a name like sluice-200ms; 0 for auto.
 func readerInterval(name string) (time.Duration, error) {
 	kind, text, ok := strings.Cut(name, "-")
 	if !ok || kind != readerSluice && kind != readerSweep {
@@ -111,7 +109,7 @@ func readerInterval(name string) (time.Duration, error) {
 
 func (r *TailRow) ours() bool { return strings.HasPrefix(r.Reader, readerSluice+"-") }
 
-// sum adds up a figure of the checks.
+// sum returns the sum of a figure over all checks.
 func (r *TailRow) sum(value func(*fleet.Report) int64) int64 {
 	n := int64(0)
 	for _, c := range r.Checks {
@@ -132,7 +130,7 @@ func (r *TailRow) verdict() string {
 	return "right (" + r.Checked + ")"
 }
 
-// Wrong returns what our own readers did wrong, a line each.
+// Wrong returns the errors of sluice's readers, one on each line.
 func (t *Tail) Wrong() []string {
 	var wrong []string
 	for _, r := range t.Rows {
@@ -151,7 +149,7 @@ func (t *Tail) Wrong() []string {
 	return wrong
 }
 
-// Print writes the result for people. Of several rounds it shows the median.
+// Print writes the result as text: the median if there are several rounds.
 func (t *Tail) Print(w io.Writer) error {
 	var b strings.Builder
 	c := t.Fleet

@@ -14,14 +14,14 @@ import (
 	"sluice/bench/measure"
 )
 
-// tailSpec is what a child process is told first, as JSON on its standard input.
+// tailSpec is the task of a child process, the first JSON object on its standard input.
 type tailSpec struct {
-	Role string `json:"role"` // roleWriter, or a reader's name
-	// Fleet is the writer's work; a reader takes folder and number of files from it.
+	Role string `json:"role"` // roleWriter, or the name of a reader
+	// Fleet is the task of the writer; a reader uses the directory and the number of files.
 	Fleet   fleet.Config `json:"fleet"`
-	Outcome string       `json:"outcome"` // file for the ledger, the journal, or what was seen
-	// State is the file of a reader's checkpoint, Run how often it was started before.
-	// Durable: what was delivered is synced before the checkpoint says so.
+	Outcome string       `json:"outcome"` // path for the ledger, the journal, or the lines that were seen
+	// State is the path of a reader's checkpoint, Run the number of earlier starts. Durable syncs
+	// what was delivered before the checkpoint is saved.
 	State   string `json:"state,omitempty"`
 	Run     uint32 `json:"run,omitempty"`
 	Durable bool   `json:"durable,omitempty"`
@@ -29,54 +29,53 @@ type tailSpec struct {
 
 const roleWriter = "writer"
 
-// tailRequest is what a child is asked, an object at a time. It answers each
-// with a tailReply.
+// tailRequest is a request to a child, a JSON object. The child answers each with a tailReply.
 type tailRequest struct {
 	Do    string `json:"do"`
 	Lines int64  `json:"lines,omitempty"`
 }
 
 const (
-	doGo    = "go"    // writer: begin to write
+	doGo    = "go"    // writer: start writing
 	doBegin = "begin" // the window begins
-	doEnd   = "end"   // the window has ended
-	doDrain = "drain" // answer when that many Lines came, or no more come
-	doStop  = "stop"  // save the outcome, answer, and exit
+	doEnd   = "end"   // the window ends
+	doDrain = "drain" // reply when Lines have arrived, or no more arrive
+	doStop  = "stop"  // save the outcome, reply, and exit
 )
 
-// tailReply is where a child stands.
+// tailReply is the state of a child.
 type tailReply struct {
-	CPU       time.Duration `json:"cpu"` // since it began
+	CPU       time.Duration `json:"cpu"` // since its start
 	PeakBytes int64         `json:"peak_bytes"`
 	Lines     int64         `json:"lines"`
 	Rotated   int           `json:"rotated"`
-	// P50 and P99 are of the window.
+	// P50 and P99 are the latency in the window.
 	P50 time.Duration `json:"p50"`
 	P99 time.Duration `json:"p99"`
 	Err string        `json:"err,omitempty"`
 }
 
-// tailWork is what a child does.
+// tailWork is the work of a child.
 type tailWork interface {
-	// Run works until ctx is done, which is no error.
+	// Run works until ctx is done, which is not an error.
 	Run(ctx context.Context) error
-	// lines is how many were written or delivered so far. It may be called while
-	// Run works.
+	// lines returns the number of lines written or delivered so far. It may be called while Run
+	// runs.
 	lines() int64
-	// save saves the outcome, when Run has returned.
+	// save saves the outcome. It is called after Run has returned.
 	save() error
 }
 
-// How long a reader may deliver nothing before it is taken to have ended: with
-// everything there, and without.
+// The times without a delivered line after which a reader is assumed to have finished: when all
+// lines have arrived, and when some are missing.
 const (
 	quietWhenDone = 300 * time.Millisecond
 	quietWhenNot  = 5 * time.Second
 	drainPoll     = 10 * time.Millisecond
 )
 
-// TailChild is a child process of MeasureTail: the writer or a reader. What it is
-// to do comes from in, its answers go to out; it ends with in.
+// TailChild runs a child process of MeasureTail: the writer or a reader. It reads its task and
+// requests from in, and writes replies to out. It ends at the end of in.
 func TailChild(ctx context.Context, in io.Reader, out io.Writer) error {
 	requests, replies := json.NewDecoder(in), json.NewEncoder(out)
 	var spec tailSpec
@@ -109,13 +108,13 @@ func TailChild(ctx context.Context, in io.Reader, out io.Writer) error {
 	if spec.Role != roleWriter {
 		start()
 	}
-	if err := replies.Encode(tailReply{}); err != nil { // ready
+	if err := replies.Encode(tailReply{}); err != nil { // report that it is ready
 		return errors.Join(err, stop())
 	}
 	for {
 		var q tailRequest
 		if err := requests.Decode(&q); err != nil {
-			if errors.Is(err, io.EOF) { // the parent is gone
+			if errors.Is(err, io.EOF) { // the parent has ended
 				err = nil
 			}
 			return errors.Join(err, stop())
@@ -139,7 +138,7 @@ func TailChild(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 }
 
-// newTailWork makes what the spec's role names.
+// newTailWork returns the work for the role in spec.
 func newTailWork(spec tailSpec, latency *latencies) (tailWork, error) {
 	if spec.Role == roleWriter {
 		return newTailWriter(spec)
@@ -161,7 +160,7 @@ func newTailWork(spec tailSpec, latency *latencies) (tailWork, error) {
 	return newSluice(spec, interval, sink)
 }
 
-// standing is the answer to a request that ended with err.
+// standing returns the reply to a request that ended with err.
 func standing(work tailWork, latency *latencies, err error) tailReply {
 	r := tailReply{Lines: work.lines()}
 	if w, ok := work.(*tailWriter); ok {
@@ -177,8 +176,8 @@ func standing(work tailWork, latency *latencies, err error) tailReply {
 	return r
 }
 
-// drain waits until work has so many lines and no more come, or until nothing
-// came for long.
+// drain waits until work has the given number of lines and no more arrive, or until none has
+// arrived for a long time.
 func drain(ctx context.Context, work tailWork, lines int64) error {
 	tick := time.NewTicker(drainPoll)
 	defer tick.Stop()

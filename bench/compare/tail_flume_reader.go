@@ -9,8 +9,7 @@ import (
 	"sluice/bench/peers"
 )
 
-// flumeReader is Flume's TAILDIR source as a tailReader. What it delivers can
-// only be counted.
+// flumeReader is Flume's TAILDIR source as a tailReader. Only the number of lines can be checked.
 type flumeReader struct {
 	ctx   context.Context
 	flume *peers.Flume
@@ -45,7 +44,7 @@ func (f *flumeReader) ask(do string, lines int64) (r tailReply, err error) {
 	return r, err
 }
 
-// drain waits until so many lines were taken, or no more come: it looks for new
+// drain waits until the given number of lines was taken, or no more arrive: Flume searches for new
 // files every 5 s.
 func (f *flumeReader) drain(lines int64) error {
 	return awaitLines(f.ctx, lines, quietWhenDone, 2*quietWhenNot, func() (int64, error) { return f.flume.Taken(f.ctx) })

@@ -16,10 +16,10 @@ import (
 	"sluice/bench/measure"
 )
 
-// Spawn returns a command that runs TailChild in a process of its own.
+// Spawn returns a command that runs TailChild.
 type Spawn func(ctx context.Context) *exec.Cmd
 
-// child is a process that runs TailChild.
+// child is a process of TailChild.
 type child struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
@@ -61,7 +61,7 @@ func (c *child) send(v any) (r tailReply, err error) {
 	return r, err
 }
 
-// stop ends the process when it has saved its outcome.
+// stop ends the process after it has saved its outcome.
 func (c *child) stop() (tailReply, error) {
 	r, err := c.ask(doStop, 0)
 	return r, errors.Join(err, c.cmd.Wait())
@@ -69,17 +69,17 @@ func (c *child) stop() (tailReply, error) {
 
 func (c *child) kill() error {
 	err := c.cmd.Process.Kill()
-	c.cmd.Wait() //nolint:errcheck // it was killed; this closes its pipes
+	c.cmd.Wait() // nolint:errcheck // it was killed; Wait closes its pipes
 	if errors.Is(err, os.ErrProcessDone) {
 		return nil
 	}
 	return err
 }
 
-// flumeWarm is how long Flume's Java machine is let run before it is measured.
+// flumeWarm is the minimum time that Flume's JVM runs before it is measured.
 const flumeWarm = 30 * time.Second
 
-// MeasureTail measures every reader under every load, one after another.
+// MeasureTail measures every reader with every load, one after another.
 func MeasureTail(ctx context.Context, cfg TailConfig) (*Tail, error) {
 	t := &Tail{
 		Machine: measure.ThisMachine(),
@@ -114,7 +114,7 @@ func MeasureTail(ctx context.Context, cfg TailConfig) (*Tail, error) {
 	return t, nil
 }
 
-// tailRounds are a row's figures, a number a round.
+// tailRounds are the figures of a row, one for each round.
 type tailRounds struct {
 	row                         *TailRow
 	cpu, peak, p50, p99, writer []float64
@@ -125,7 +125,7 @@ func (r *tailRounds) finish() {
 	r.row.P50, r.row.P99, r.row.WriterMicros = measure.NewCost(r.p50), measure.NewCost(r.p99), measure.NewCost(r.writer)
 }
 
-// tailMeasurement is one reader under one load, once.
+// tailMeasurement is one round of one reader with one load.
 type tailMeasurement struct {
 	cfg    *TailConfig
 	rounds *tailRounds
@@ -138,7 +138,7 @@ type tailMeasurement struct {
 	runs   uint32
 }
 
-// tailReader is a reader's process.
+// tailReader is the process of a reader.
 type tailReader interface {
 	ask(do string, lines int64) (tailReply, error)
 	stop() (tailReply, error)
@@ -210,7 +210,7 @@ func (m *tailMeasurement) stopReader() error {
 	return m.reader.kill()
 }
 
-// watch lets the load run and takes the window's figures.
+// watch runs the load and measures in the window.
 func (m *tailMeasurement) watch(ctx context.Context) error {
 	if _, err := m.writer.ask(doGo, 0); err != nil {
 		return err
@@ -249,7 +249,7 @@ func (m *tailMeasurement) watch(ctx context.Context) error {
 	return nil
 }
 
-// window waits; our own reader is killed in it, if that was asked for.
+// window waits for the duration of the window; with Kill it kills the reader in between.
 func (m *tailMeasurement) window(ctx context.Context) (killed bool, err error) {
 	until := time.Now().Add(m.cfg.Window)
 	if !m.cfg.Kill || !m.rounds.row.ours() {
@@ -281,8 +281,7 @@ func (m *tailMeasurement) both(do string) (writer, reader tailReply, err error) 
 	return writer, reader, err
 }
 
-// check lets the reader come to its end and compares what it delivered with what
-// was written.
+// check waits until the reader has finished, and compares what it delivered with what was written.
 func (m *tailMeasurement) check(lines int64) error {
 	if m.reader == nil {
 		return nil
@@ -326,7 +325,7 @@ func (m *tailMeasurement) check(lines int64) error {
 	return nil
 }
 
-// pass waits.
+// pass waits for d.
 func pass(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(max(d, 0))
 	defer timer.Stop()

@@ -14,8 +14,8 @@ import (
 	"sluice/bench/fleet"
 )
 
-// nxadm follows each file with github.com/nxadm/tail, as its users do: one Tail a
-// file, inotify, reopened when the file is replaced.
+// nxadm follows each file with github.com/nxadm/tail in its usual way: one Tail for each file, with
+// inotify, reopening replaced files.
 type nxadm struct {
 	tails   []*tail.Tail
 	seen    []*fleet.Seen
@@ -24,7 +24,7 @@ type nxadm struct {
 	latency *latencies
 }
 
-// nxadmSample: the latency of one line in so many is taken.
+// nxadmSample: the latency of one line in so many is measured.
 const nxadmSample = 16
 
 func newNxadm(spec tailSpec, latency *latencies) (*nxadm, error) {

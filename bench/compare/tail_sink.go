@@ -15,20 +15,19 @@ import (
 	"sluice/bench/fleet"
 )
 
-// rangeSink is where a reader of ranges delivers: it notes for each its place and
-// the checksum of its bytes, which is all that is needed to check them, and costs
-// some 30 ns a line. One goroutine may deliver at a time.
+// rangeSink receives the batches of a reader of ranges. It records the position and checksum of
+// each, which is all that the check needs and costs about 30 ns for a line. Only one goroutine may
+// call take and commit; count may be read at any time.
 type rangeSink struct {
 	run     uint32
 	durable bool
 	journal *os.File
-	pending []byte // rows that are not written yet
+	pending []byte // rows that are not yet written
 	count   atomic.Int64
 	latency *latencies
 }
 
-// pendingBytes is how much is kept before it is written, where nothing has to be
-// durable.
+// pendingBytes is the size of the buffer of rows, if they need not be durable.
 const pendingBytes = 64 << 10
 
 func newRangeSink(spec tailSpec, latency *latencies) (*rangeSink, error) {
@@ -39,12 +38,12 @@ func newRangeSink(spec tailSpec, latency *latencies) (*rangeSink, error) {
 	return &rangeSink{run: spec.Run, durable: spec.Durable, journal: f, latency: latency}, nil
 }
 
-// take notes a range that begins at start, of so many whole lines.
+// take records a batch that begins at start.
 func (s *rangeSink) take(stream uint64, start int64, data []byte, lines int) error {
 	first, _, _ := bytes.Cut(data, []byte{'\n'})
 	id, _, ok := fleet.ParseLine(first)
 	if !ok {
-		id = fleet.LineID{File: math.MaxUint32} // the check will say that nobody wrote it
+		id = fleet.LineID{File: math.MaxUint32} // an id that no writer uses, so the check fails
 	}
 	s.pending = fleet.Row{
 		Run: s.run, Stream: stream, First: id, Start: start, End: start + int64(len(data)),
@@ -58,7 +57,7 @@ func (s *rangeSink) take(stream uint64, start int64, data []byte, lines int) err
 	return nil
 }
 
-// commit writes what was taken; durable, it is on the disk then.
+// commit writes the buffered rows; if durable is set, it also syncs them.
 func (s *rangeSink) commit() error {
 	if len(s.pending) == 0 {
 		return nil
@@ -77,8 +76,8 @@ func (s *rangeSink) lines() int64 { return s.count.Load() }
 
 func (s *rangeSink) save() error { return errors.Join(s.commit(), s.journal.Close()) }
 
-// latencies are the times from a line's writing to its delivery, of some lines.
-// It may be used by several goroutines.
+// latencies are the times from writing to delivery of a sample of lines. It is safe for concurrent
+// use.
 type latencies struct {
 	now func() time.Time
 	on  atomic.Bool
@@ -86,16 +85,16 @@ type latencies struct {
 	all []latencySample
 }
 
-// latencySample stands for so many lines.
+// latencySample is a latency with the number of lines that it represents.
 type latencySample struct {
 	latency time.Duration
 	lines   int
 }
 
-// linesASample is how many lines of a batch one sample stands for, at most.
+// linesASample is the maximum number of lines of a batch for one sample.
 const linesASample = 64
 
-// sample begins a window, or ends it.
+// sample begins or ends a window.
 func (l *latencies) sample(on bool) {
 	if on {
 		l.mu.Lock()
@@ -105,7 +104,7 @@ func (l *latencies) sample(on bool) {
 	l.on.Store(on)
 }
 
-// batch takes samples from lines of the batch that are chosen at random.
+// batch takes samples from randomly chosen lines of the batch.
 func (l *latencies) batch(data []byte, lines int) {
 	if !l.on.Load() || len(data) == 0 {
 		return
@@ -121,7 +120,7 @@ func (l *latencies) batch(data []byte, lines int) {
 	}
 }
 
-// add takes one sample, of a line written at nanos, that stands for so many lines.
+// add adds a sample of a line written at nanos, which represents a number of lines.
 func (l *latencies) add(nanos int64, lines int) {
 	if !l.on.Load() {
 		return
@@ -132,7 +131,7 @@ func (l *latencies) add(nanos int64, lines int) {
 	l.mu.Unlock()
 }
 
-// quantiles are the median and the 99th of a hundred, 0 without samples.
+// quantiles returns the median and the 99th percentile; 0 without samples.
 func (l *latencies) quantiles() (p50, p99 time.Duration) {
 	l.mu.Lock()
 	all := slices.Clone(l.all)

@@ -17,16 +17,16 @@ import (
 	"sluice/schema"
 )
 
-// sluiceTail is our own reader, as an agent has it: one core, a checkpoint, and a
-// sink that notes each batch.
+// sluiceTail is the reader of sluice as in an agent: one core, a checkpoint, and a sink that
+// records each batch.
 type sluiceTail struct {
 	*rangeSink
 	tailer     *tail.Tailer
 	checkpoint *checkpoint.File
-	known      int64 // streams that the saved checkpoint has
+	known      int64 // number of streams in the saved checkpoint
 }
 
-// saveEvery is how often what was delivered is synced and the checkpoint saved.
+// saveEvery is the interval at which delivered rows are synced and the checkpoint is saved.
 const saveEvery = time.Second
 
 func newSluice(spec tailSpec, interval time.Duration, sink *rangeSink) (*sluiceTail, error) {
@@ -84,7 +84,7 @@ func (s *sluiceTail) deliver() error {
 
 func (s *sluiceTail) delivered(d *tail.Delivery) error {
 	if n := s.tailer.Counters().Streams.Load(); s.durable && n != s.known {
-		// As with a collector: what is delivered belongs to streams that are known.
+		// As with a collector, the checkpoint must have a stream before its lines are delivered.
 		if err := s.saveCheckpoint(); err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (s *sluiceTail) stored(stream *checkpoint.Stream, r schema.Range) {
 	s.checkpoint.Update(func() { stream.Stored = r.End })
 }
 
-// saveCheckpoint saves what was delivered, and then that it was.
+// saveCheckpoint makes the delivered rows durable, and then saves the checkpoint.
 func (s *sluiceTail) saveCheckpoint() error {
 	if err := s.commit(); err != nil {
 		return err

@@ -12,13 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sweep is the floor: it looks at each of some known files once an interval, and
-// reads what is new. It knows nothing of new files and rotation.
+// sweep is a lower bound: it checks a fixed list of files at an interval, and reads what is new. It
+// does not handle new or rotated files.
 type sweep struct {
 	*rangeSink
 	interval time.Duration
 	files    []*os.File
-	at       []int64 // what was delivered of each
+	at       []int64 // delivered position in each file
 	buffer   []byte
 }
 
@@ -59,7 +59,7 @@ func (s *sweep) Run(ctx context.Context) error {
 	}
 }
 
-// read delivers what is new in one file, in whole lines.
+// read delivers the new whole lines of one file.
 func (s *sweep) read(i int) error {
 	fd := int(s.files[i].Fd())
 	var st unix.Stat_t

@@ -9,11 +9,11 @@ import (
 	"sluice/bench/fleet"
 )
 
-// writeEvery is how often the writer wakes up: often enough for no reader to see
-// it, seldom enough that waking up is a small part of what a line costs.
+// writeEvery is the interval at which the writer writes: short enough not to affect readers, long
+// enough that waking up is a small part of the cost of a line.
 const writeEvery = 10 * time.Millisecond
 
-// tailWriter is the web server's part.
+// tailWriter writes logs like a web server.
 type tailWriter struct {
 	fleet   *fleet.Fleet
 	ledger  string

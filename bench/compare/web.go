@@ -17,54 +17,56 @@ import (
 	"sluice/bench/trace"
 )
 
-// WebConfig is a web server under full load, with and without somebody who reads
-// its logs.
+// WebConfig are the parameters of MeasureWeb: a web server under full load, with and without a
+// reader of its logs.
 type WebConfig struct {
 	Hosts   int
 	Beside  []string // none, sluice, flume
 	Rounds  int
-	Load    time.Duration // of each measurement; a third of it comes before
+	Load    time.Duration // of each measurement; a third of it before is a warm-up
 	Dir     string
-	Peers   string // folder that keeps Flume's jars
+	Peers   string // cache directory for Flume's jars
 	Command Command
 	Say     func(what string)
 }
 
-// Web is what a web server did beside each.
+// Web is the result of MeasureWeb.
 type Web struct {
 	Hosts   int       `json:"hosts"`
 	Rounds  int       `json:"rounds"`
 	Seconds float64   `json:"seconds"`
 	Rows    []*WebRow `json:"rows"`
-	// Steps are the governor's, of the last round.
+	// Steps are the governor's decisions in the last round.
 	Steps []trace.Step `json:"-"`
 	Marks []trace.Mark `json:"-"`
 }
 
-// WebRow is the server beside one reader.
+// WebRow is the server with one reader.
 type WebRow struct {
 	Beside            string       `json:"beside"`
 	RequestsPerSecond measure.Cost `json:"requests_per_second"`
 	P99               measure.Cost `json:"p99_milliseconds"`
-	// OfNone is requests/s divided by that without a reader, in the same round.
+	// OfNone is the number of requests a second divided by that without a reader, in the same
+	// round.
 	OfNone measure.Cost `json:"of_none"`
-	// CPU is the reader's under the load, in percent of one core.
+	// CPU is the reader's under load, in percent of one core.
 	CPU    measure.Cost `json:"cpu_percent"`
 	Errors int          `json:"errors"`
-	// Logged is how many lines the server wrote, Taken how many the reader took.
+	// Logged is the number of lines that the server wrote, Taken the number that the reader took.
 	Logged int64 `json:"logged"`
 	Taken  int64 `json:"taken"`
 }
 
-// webReader reads the logs of a web server.
+// webReader is a reader of a web server's logs.
 type webReader interface {
 	cpu() (time.Duration, error)
-	// finish waits for so many lines, stops the reader, and returns how many it has.
+	// finish waits for the given number of lines, stops the reader, and returns the number of lines
+	// that it has.
 	finish(ctx context.Context, lines int64) (int64, error)
 	stop() error
 }
 
-// CheckBeside says what is wrong with a name of WebConfig.Beside.
+// CheckBeside returns an error if there is no reader with that name.
 func CheckBeside(name string) error {
 	if !slices.Contains([]string{readerNone, readerSluice, readerFlume}, name) {
 		return fmt.Errorf("%q cannot run beside a web server: none, sluice or flume", name)
@@ -72,8 +74,8 @@ func CheckBeside(name string) error {
 	return nil
 }
 
-// MeasureWeb loads an Apache with wrk, beside each reader in turn. The order
-// turns with the rounds.
+// MeasureWeb loads an Apache with wrk, with each reader in turn. Each round begins with another
+// reader.
 func MeasureWeb(ctx context.Context, cfg WebConfig) (*Web, error) {
 	logs := filepath.Join(cfg.Dir, "logs")
 	if err := errors.Join(os.Chmod(cfg.Dir, 0o755), os.Mkdir(logs, 0o755)); err != nil {
@@ -110,7 +112,7 @@ func MeasureWeb(ctx context.Context, cfg WebConfig) (*Web, error) {
 	return w, server.Stop()
 }
 
-// webFigures are those of each round.
+// webFigures are the figures of each round.
 type webFigures struct{ rate, p99, ofNone, cpu []float64 }
 
 func (w *Web) measure(ctx context.Context, cfg WebConfig, server *peers.Apache, logs string, row *WebRow, f *webFigures) error {
@@ -143,7 +145,7 @@ func (w *Web) measure(ctx context.Context, cfg WebConfig, server *peers.Apache, 
 	if err != nil {
 		return failed(err)
 	}
-	if err := pause(ctx, cfg.Load/3); err != nil { // for the picture
+	if err := pause(ctx, cfg.Load/3); err != nil { // the picture also shows the time after the load
 		return failed(err)
 	}
 	logged, err := countLogs(logs)
@@ -172,7 +174,7 @@ func (w *Web) measure(ctx context.Context, cfg WebConfig, server *peers.Apache, 
 func (cfg *WebConfig) startReader(ctx context.Context, name, logs, home string) (webReader, error) {
 	switch name {
 	case readerNone:
-		return nobody{}, nil
+		return noReader{}, nil
 	case readerSluice:
 		return startRunner(ctx, cfg.Command, logs, home)
 	}
@@ -187,14 +189,14 @@ func (cfg *WebConfig) startReader(ctx context.Context, name, logs, home string) 
 	return webFlume{&flumeReader{ctx, f}}, nil
 }
 
-// nobody reads nothing.
-type nobody struct{}
+// noReader is a webReader that reads nothing.
+type noReader struct{}
 
-func (nobody) cpu() (time.Duration, error)                  { return 0, nil }
-func (nobody) finish(context.Context, int64) (int64, error) { return 0, nil }
-func (nobody) stop() error                                  { return nil }
+func (noReader) cpu() (time.Duration, error)                  { return 0, nil }
+func (noReader) finish(context.Context, int64) (int64, error) { return 0, nil }
+func (noReader) stop() error                                  { return nil }
 
-// webFlume is Flume's TAILDIR source beside a web server.
+// webFlume is Flume's TAILDIR source as a webReader.
 type webFlume struct{ *flumeReader }
 
 func (f webFlume) cpu() (time.Duration, error) { return f.flume.CPU() }
@@ -206,13 +208,12 @@ func (f webFlume) finish(ctx context.Context, lines int64) (int64, error) {
 	return taken, errors.Join(err, err2, f.stop())
 }
 
-// emptyLogs cuts every log to nothing. Nobody reads them at that time, and Apache
-// appends.
+// emptyLogs truncates every log, while there is no reader. Apache opens its logs for appending.
 func emptyLogs(dir string) error {
 	return eachLog(dir, func(path string) error { return os.Truncate(path, 0) })
 }
 
-// countLogs counts the lines of every log.
+// countLogs counts the lines of all logs.
 func countLogs(dir string) (lines int64, err error) {
 	err = eachLog(dir, func(path string) error {
 		b, err := os.ReadFile(path)
@@ -232,7 +233,7 @@ func eachLog(dir string, do func(path string) error) error {
 	return err
 }
 
-// Wrong says what our reader did not store and the server did not serve, a line each.
+// Wrong returns the lines that sluice did not store and the errors of the server, one on each line.
 func (w *Web) Wrong() []string {
 	var wrong []string
 	for _, r := range w.Rows {
@@ -246,12 +247,12 @@ func (w *Web) Wrong() []string {
 	return wrong
 }
 
-// Picture draws the governor's trace of the last round with our reader.
+// Picture draws the governor's trace of the last round with sluice.
 func (w *Web) Picture(out io.Writer) error {
 	return trace.SVG(out, fmt.Sprintf("sluice run beside apache2 with %d virtual hosts under wrk", w.Hosts), w.Steps, w.Marks)
 }
 
-// Print writes the result for people.
+// Print writes the result as text.
 func (w *Web) Print(out io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apache2, %d virtual hosts, wrk on all cores, %.0f s each; median of %d rounds\n", w.Hosts, w.Seconds, w.Rounds)

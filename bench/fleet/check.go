@@ -2,11 +2,11 @@ package fleet
 
 import "fmt"
 
-// Row says that a reader delivered a range of a stream: whole lines. It keeps no
-// bytes, only their checksum.
+// Row records that a reader delivered a range of a stream: whole lines. It has their checksum, not
+// their bytes.
 type Row struct {
-	Run    uint32 // counts the starts of the reader: within a run nothing is delivered twice
-	Stream uint64 // as the reader names it
+	Run    uint32 // number of the reader's start; within a run nothing may be delivered twice
+	Stream uint64 // the reader's name of it
 	First  LineID // of the first line
 	Start  int64
 	End    int64
@@ -18,26 +18,26 @@ func (r Row) String() string {
 	return fmt.Sprintf("stream %016x [%d,%d), from %s", r.Stream, r.Start, r.End, r.First)
 }
 
-// Report is what a check found.
+// Report is the result of a check.
 type Report struct {
-	Lines int64 `json:"lines"` // written
+	Lines int64 `json:"lines"` // number of written lines
 	Bytes int64 `json:"bytes"`
-	// Lost lines were never delivered, Doubled ones more than once (in one run of a
-	// reader of ranges), Torn ones not as they were written.
+	// Lost lines were never delivered, Doubled ones more than once (for a reader of ranges: in one
+	// run), Torn ones with other bytes than written.
 	Lost    int64 `json:"lost"`
 	Doubled int64 `json:"doubled"`
 	Torn    int64 `json:"torn"`
-	// Again were delivered by an earlier run as well, in the same place and with the
-	// same bytes: that is allowed after a kill.
+	// Again lines were also delivered by an earlier run, at the same position with the same bytes,
+	// which is allowed after a kill.
 	Again int64 `json:"again"`
-	// Faults name the first of what was found, FaultCount counts all.
+	// Faults are the first problems, FaultCount the number of all.
 	Faults     []string `json:"faults,omitempty"`
 	FaultCount int      `json:"fault_count"`
 }
 
 const maxFaults = 20
 
-// OK reports whether every line was delivered, once, as it was written.
+// OK reports whether every line was delivered once and unchanged.
 func (r *Report) OK() bool { return r.FaultCount == 0 && r.Lost == 0 && r.Doubled == 0 && r.Torn == 0 }
 
 func (r *Report) fault(format string, args ...any) {
@@ -49,19 +49,18 @@ func (r *Report) fault(format string, args ...any) {
 
 type lifeKey struct{ file, life int }
 
-// progress is how far a life was delivered.
+// progress is the delivered part of a life.
 type progress struct {
 	life   *Life
 	stream uint64
 	at     int64 // [0, at) was delivered
 	run    uint32
-	runAt  int64 // how far by this run
+	runAt  int64 // delivered by this run up to here
 }
 
-// Verify checks what a reader of ranges delivered, in the order of delivery. In
-// every stream: the ranges follow each other without gap from 0 to its end; none
-// comes twice, but for what a new run repeats; each holds the bytes that were
-// written there; and a life is in one stream only.
+// Verify checks the ranges that a reader delivered, in the order of delivery. In each stream the
+// ranges must be contiguous from 0 to the end; none may occur twice, except in another run; each
+// must have the bytes that were written there; and a life must be in one stream only.
 func Verify(l *Ledger, rows []Row) *Report {
 	v := verifier{lives: map[lifeKey]*progress{}, streams: map[uint64]*Life{}}
 	lines, bytes := l.Total()
@@ -106,7 +105,7 @@ func (v *verifier) row(row Row) {
 	if !p.life.holds(row) {
 		v.report.Torn += int64(row.Lines)
 		v.report.fault("%s: not the bytes that were written there", row)
-		if row.Start >= row.End { // and no range at all
+		if row.Start >= row.End { // also rejects empty ranges
 			return
 		}
 	}

@@ -26,7 +26,7 @@ func TestChecksumOfARangeFromThoseOfItsEnds(t *testing.T) {
 	}
 }
 
-// delivery is a range as a reader would hand it over, with its bytes.
+// delivery is a delivered range with its bytes.
 type delivery struct {
 	run    uint32
 	stream uint64
@@ -44,8 +44,8 @@ func (d delivery) row(t *testing.T) Row {
 	return Row{d.run, d.stream, id, d.start, d.start + int64(len(d.data)), Checksum(d.data), uint32(bytes.Count(d.data, []byte("\n")))}
 }
 
-// written returns a ledger, and what a faultless reader delivers of it: five
-// batches a file, files in turn.
+// written returns a ledger, and what a correct reader delivers: five batches for each file,
+// alternating between files.
 func written(t *testing.T) (*Ledger, []delivery) {
 	t.Helper()
 	k := newClock()
@@ -66,14 +66,14 @@ func written(t *testing.T) (*Ledger, []delivery) {
 	return f.Ledger(), all
 }
 
-// lines splits a batch; a fault changes them.
+// lines splits the data of a delivery, for faults that change lines.
 func lines(d delivery) [][]byte { return bytes.SplitAfter(slices.Clone(d.data), []byte("\n")) }
 
-// Each of these faults is found, and named.
+// Each of these faults is found and described.
 func TestFaultsAreFound(t *testing.T) {
 	for name, c := range map[string]struct {
 		damage func(all []delivery) []delivery
-		found  string // nothing: no fault
+		found  string // empty: no fault
 		report Report
 	}{
 		"nothing": {func(all []delivery) []delivery { return all }, "", Report{}},
@@ -206,7 +206,7 @@ func TestAJournalSurvivesAKill(t *testing.T) {
 		}
 		b := row.AppendTo(nil)
 		if i == 0 {
-			b = row.AppendTo(b)[:len(b)+11] // killed in the second row
+			b = row.AppendTo(b)[:len(b)+11] // killed while writing the second row
 		}
 		if _, err := f.Write(b); err != nil {
 			t.Fatal(err)

@@ -2,23 +2,22 @@ package fleet
 
 import "hash/crc32"
 
-// castagnoli is CRC-32C's table: processors have an instruction for it, and a
-// check that costs more than the reading would measure itself.
+// castagnoli is the table of CRC-32C, for which processors have an instruction: the check must cost
+// less than the reading that is measured.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Checksum is the CRC-32C of b.
+// Checksum returns the CRC-32C of b.
 func Checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
-// between is the CRC of the last n bytes of something, from the CRC of the whole
-// and of what comes before them. A CRC is linear: the part before counts
-// multiplied by x^8n.
+// between returns the CRC of the last n bytes of data, from the CRC of all of it and that of the
+// bytes before them. A CRC is linear: the CRC of the first part is multiplied by x^8n.
 func between(before, whole uint32, n int64) uint32 {
 	return whole ^ multiply(before, power(8*n))
 }
 
-// power is x^n modulo CRC-32C's polynomial, by squaring.
+// power returns x^n modulo the polynomial of CRC-32C, by squaring.
 func power(n int64) uint32 {
-	result, square := uint32(1<<31), uint32(1<<30) // x^0, x^1: the highest bit is the lowest power
+	result, square := uint32(1<<31), uint32(1<<30) // x^0 and x^1: the highest bit is the lowest power
 	for ; n > 0; n >>= 1 {
 		if n&1 != 0 {
 			result = multiply(result, square)
@@ -28,8 +27,7 @@ func power(n int64) uint32 {
 	return result
 }
 
-// multiply is a·b modulo the polynomial, both with their bits reversed as
-// CRC-32C has them.
+// multiply returns a·b modulo the polynomial, both bit-reversed as in CRC-32C.
 func multiply(a, b uint32) uint32 {
 	var product uint32
 	for bit := uint32(1 << 31); bit != 0; bit >>= 1 {

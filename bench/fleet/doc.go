@@ -1,10 +1,8 @@
-// Package fleet makes what a busy web host has: many access logs that grow at a
-// given rate, are rotated, and are written to after their rotation. It remembers
-// every byte that it wrote (the Ledger), so that what a reader delivered can be
-// checked against it (Verify, VerifySeen).
+// Package fleet simulates the logs of a busy web host: many access logs that grow at a given rate,
+// are rotated, and are written to for some time after their rotation. It records what was written
+// in a [Ledger], so that the output of a reader can be checked with [Verify] or [VerifySeen].
 //
-// A file's content from its creation, or from a truncation, to the next is a
-// life. Every line says in its path which file, which life and which line of it
-// this is and when it was written, to the nanosecond; it is a line in the
-// combined format like any other.
+// The content of a file from its creation or truncation to the next is called a life. The path in
+// each line has the numbers of its file, life and line, and the time of writing in nanoseconds.
+// Otherwise it is a normal line in the combined format.
 package fleet

@@ -9,49 +9,49 @@ import (
 	"time"
 )
 
-// Shape is how the lines are spread over the busy files.
+// Shape is the distribution of lines over the busy files.
 type Shape string
 
-// The shapes. Hot files are the first hotFiles, and get hotPercent of the lines.
+// The shapes. In Hot, the first hotFiles files get hotPercent of the lines.
 const (
 	Even Shape = "even"
 	Hot  Shape = "hot"
-	Idle Shape = "idle" // nothing is written but each file's first line
+	Idle Shape = "idle" // only the first line of each file is written
 
 	hotFiles   = 8
 	hotPercent = 90
 )
 
-// Rotation is how a file is rotated.
+// Rotation is the kind of rotation.
 type Rotation string
 
-// The rotations, as logrotate does them.
+// The rotations of logrotate.
 const (
 	NoRotation Rotation = "none"
-	// Rename moves the file and makes a new one under its name. As Apache's
-	// children do after a graceful restart, some lines go on into the old one.
+	// Rename renames the file and creates a new one under its name. Like Apache's children after a
+	// graceful restart, some lines are still written to the old one.
 	Rename Rotation = "rename"
-	// CopyTruncate copies the file and truncates it. Nothing is written between the
-	// two: such lines are in no file, and no reader could deliver them.
+	// CopyTruncate copies the file and truncates it. Nothing is written between the two, because no
+	// reader could deliver lines that are in no file.
 	CopyTruncate Rotation = "copytruncate"
 )
 
-// Config is what a fleet is to do. Durations are nanoseconds in JSON.
+// Config are the parameters of a fleet. Durations are nanoseconds in JSON.
 type Config struct {
-	Dir            string   `json:"dir"` // must exist, and be empty
+	Dir            string   `json:"dir"` // must exist and be empty
 	Files          int      `json:"files"`
-	Busy           int      `json:"busy"` // how many of them are written to
+	Busy           int      `json:"busy"` // number of files that are written to
 	LinesPerSecond int      `json:"lines_per_second"`
-	LinesPerWrite  int      `json:"lines_per_write"` // 1, as Apache does it; 0 is 1
+	LinesPerWrite  int      `json:"lines_per_write"` // 1, as Apache does; 0: 1
 	Shape          Shape    `json:"shape"`
 	Rotation       Rotation `json:"rotation"`
-	// RotateEvery is from one rotation of a file to its next; all files at once, or
-	// Staggered over that time.
+	// RotateEvery is the interval between rotations of a file: all files at once or, if Staggered,
+	// distributed over the interval.
 	RotateEvery time.Duration `json:"rotate_every"`
 	Staggered   bool          `json:"staggered"`
-	// LateFor is how long a quarter of a file's lines go to the renamed one.
+	// LateFor is how long a quarter of a file's lines is written to the renamed file.
 	LateFor time.Duration `json:"late_for"`
-	// Keep is how many rotated files there are of each; older ones are deleted.
+	// Keep is the number of rotated files of each log; older ones are deleted.
 	Keep int    `json:"keep"`
 	Seed uint64 `json:"seed"`
 
@@ -79,36 +79,35 @@ type Fleet struct {
 	c      Config
 	rng    *rand.Rand
 	maker  *maker
-	files  []*file // the busy ones come first
+	files  []*file // the busy ones first
 	ledger Ledger
 	buffer []byte
 
 	began          time.Time
-	written        int64 // lines since began
+	written        int64 // lines since Begin
 	lines, bytes   int64
 	rotated        int
-	lateLineChance uint64 // a line in so many goes to the renamed file
+	lateLineChance uint64 // one line in so many is written to the renamed file
 }
 
-// file is one log: what its name stands for now, and what was renamed and is
-// still written to.
+// file is a log: the current file of its name, and the renamed one while it is written to.
 type file struct {
 	number  int
 	path    string
 	current generation
 	late    generation
 	lateEnd time.Time
-	next    time.Time // when it is rotated
+	next    time.Time // of the next rotation
 }
 
-// generation is an open file and what is in it.
+// generation is an open file and its life.
 type generation struct {
 	f    *os.File
 	life *Life
 }
 
-// New makes the files, each with its first line: a log without any has no
-// identity yet. Close must be called.
+// New creates the files with one line each, because an empty log has no identity yet. The caller
+// must call Close.
 func New(c Config) (_ *Fleet, err error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -133,7 +132,7 @@ func New(c Config) (_ *Fleet, err error) {
 		if i < c.Busy && c.Shape != Idle {
 			continue
 		}
-		if err := l.current.close(); err != nil { // nobody writes to it
+		if err := l.current.close(); err != nil { // not written to any more
 			return nil, err
 		}
 		l.current.f = nil
@@ -142,7 +141,7 @@ func New(c Config) (_ *Fleet, err error) {
 	return f, nil
 }
 
-// Begin says that time begins to count now: Step writes what is due since then.
+// Begin sets the start time: Step writes the lines that are due since then.
 func (f *Fleet) Begin() {
 	f.began, f.written = f.c.Now(), 0
 	for i, l := range f.busy() {
@@ -155,8 +154,8 @@ func (f *Fleet) Begin() {
 
 func (f *Fleet) busy() []*file { return f.files[:f.c.Busy] }
 
-// Step rotates what is due, and writes the lines that are due: those since Begin
-// at the rate, less what was written.
+// Step rotates the files that are due, and writes the lines that are due: the rate times the time
+// since Begin, minus what was written.
 func (f *Fleet) Step() error {
 	if f.c.Shape == Idle || f.c.Busy == 0 {
 		return nil
@@ -183,7 +182,7 @@ func (f *Fleet) Step() error {
 	return nil
 }
 
-// pick chooses the file that the next lines go to.
+// pick chooses the file for the next lines.
 func (f *Fleet) pick() *file {
 	busy := f.busy()
 	if f.c.Shape == Hot && len(busy) > hotFiles {
@@ -196,7 +195,7 @@ func (f *Fleet) pick() *file {
 	return busy[f.rng.Uint64()%uint64(len(busy))]
 }
 
-// write appends n lines to a generation of the file, in one write(2).
+// write appends n lines to a generation of the file with one write(2).
 func (f *Fleet) write(l *file, g generation, n int) error {
 	f.buffer = f.buffer[:0]
 	now := f.c.Now()
@@ -212,14 +211,13 @@ func (f *Fleet) write(l *file, g generation, n int) error {
 	return err
 }
 
-// Written is the number of lines and bytes so far, first lines included, and of
-// rotations of a file.
+// Written returns the number of lines and bytes so far, including first lines, and of rotations.
 func (f *Fleet) Written() (lines, bytes int64, rotated int) { return f.lines, f.bytes, f.rotated }
 
-// Ledger is what was written so far; it belongs to the fleet.
+// Ledger returns the ledger so far. It belongs to the fleet and changes with Step.
 func (f *Fleet) Ledger() *Ledger { return &f.ledger }
 
-// Close closes the files. They stay.
+// Close closes the files without removing them.
 func (f *Fleet) Close() error {
 	var err error
 	for _, l := range f.files {

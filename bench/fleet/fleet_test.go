@@ -12,7 +12,7 @@ import (
 	"sluice/schema"
 )
 
-// clock is a time that tests move.
+// clock is a clock that tests set.
 type clock struct{ now time.Time }
 
 func newClock() *clock {
@@ -34,7 +34,7 @@ func start(t *testing.T, k *clock, c Config) *Fleet {
 	return f
 }
 
-// steps moves the clock by d in n steps.
+// steps advances the clock by d in n steps.
 func steps(t *testing.T, f *Fleet, k *clock, n int, d time.Duration) {
 	t.Helper()
 	for range n {
@@ -45,7 +45,7 @@ func steps(t *testing.T, f *Fleet, k *clock, n int, d time.Duration) {
 	}
 }
 
-func TestLinesAreCombinedAndSayWhatTheyAre(t *testing.T) {
+func TestLinesAreCombinedAndHaveTheirID(t *testing.T) {
 	format, err := parse.Lookup("combined", time.UTC)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestLinesAreCombinedAndSayWhatTheyAre(t *testing.T) {
 	}
 }
 
-func TestALineThatIsNotWholeIsNone(t *testing.T) {
+func TestParseLineRejectsPartialLines(t *testing.T) {
 	m := newMaker(1)
 	k := newClock()
 	f := start(t, k, Config{Files: 1, Shape: Idle, Rotation: NoRotation})
@@ -100,7 +100,7 @@ func TestALineThatIsNotWholeIsNone(t *testing.T) {
 			t.Errorf("%q was read", line[end+1:])
 		}
 	}
-	if quotes > 4 { // cut behind one of the quotes in front of the last
+	if quotes > 4 { // truncated after one of the last quotes
 		t.Errorf("%d beginnings were read", quotes)
 	}
 }
@@ -133,7 +133,7 @@ func TestOnlyBusyFilesGrow(t *testing.T) {
 	}
 }
 
-// What the ledger says is what is on the disk, whatever the files are called by now.
+// The ledger agrees with the files on disk, whatever their current names.
 func TestLedgerIsWhatIsOnDisk(t *testing.T) {
 	for _, c := range []Config{
 		{Rotation: NoRotation},
@@ -179,7 +179,7 @@ func TestLedgerIsWhatIsOnDisk(t *testing.T) {
 	}
 }
 
-// onDisk returns the files' contents by the life that their first line names.
+// onDisk returns the content of the files by the life in their first line.
 func onDisk(t *testing.T, dir string) map[lifeKey]string {
 	t.Helper()
 	found := map[lifeKey]string{}
@@ -244,7 +244,7 @@ func TestTheSameSeedWritesTheSame(t *testing.T) {
 	}
 }
 
-func TestConfigurationsThatCannotBe(t *testing.T) {
+func TestInvalidConfigurationsAreErrors(t *testing.T) {
 	for _, c := range []Config{
 		{Files: 0, Shape: Even, Rotation: NoRotation},
 		{Files: 1, Busy: 2, Shape: Even, Rotation: NoRotation},

@@ -8,11 +8,11 @@ import (
 	"os"
 )
 
-// rowBytes is the length of a row on disk: fixed, so that what a kill cut off at
-// the end is known by its length.
+// rowBytes is the fixed length of a row on disk, so that a partial row after a kill can be detected
+// by the file's length.
 const rowBytes = 4 + 8 + 3*4 + 8 + 8 + 4 + 4
 
-// AppendTo appends the row as it stands in a journal.
+// AppendTo appends the row in the format of the journal.
 func (r Row) AppendTo(b []byte) []byte {
 	e := binary.LittleEndian
 	b = e.AppendUint32(b, r.Run)
@@ -26,8 +26,7 @@ func (r Row) AppendTo(b []byte) []byte {
 	return e.AppendUint32(b, r.Lines)
 }
 
-// OpenJournal opens a journal for appending. What a kill left of a row that was
-// being written is cut off.
+// OpenJournal opens a journal for appending. A partial row at the end is removed.
 func OpenJournal(path string) (_ *os.File, err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -43,7 +42,7 @@ func OpenJournal(path string) (_ *os.File, err error) {
 	return f, nil
 }
 
-// ReadJournal reads the rows of a journal; none where there is no file.
+// ReadJournal returns the rows of a journal; none if the file does not exist.
 func ReadJournal(path string) ([]Row, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

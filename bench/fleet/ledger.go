@@ -10,31 +10,30 @@ import (
 	"slices"
 )
 
-// Ledger is what a fleet wrote.
+// Ledger records what a fleet wrote.
 type Ledger struct {
 	Seed  uint64  `json:"seed"`
 	Lives []*Life `json:"lives"`
 }
 
-// Life is what was written to one file from its creation, or from a truncation,
-// to the next.
+// Life is what was written to one file from its creation or truncation to the next.
 type Life struct {
 	File int `json:"file"`
 	Life int `json:"life"`
-	// Bytes, Lines and CRC (CRC-32C) are of everything in it.
+	// Bytes, Lines and CRC (CRC-32C) are those of the whole life.
 	Bytes int64  `json:"bytes"`
 	Lines int    `json:"lines"`
 	CRC   uint32 `json:"crc32c"`
-	// TruncatedBytes is the length at which copytruncate ended it, 0 where it did not.
+	// TruncatedBytes is the length at which copytruncate ended the life; 0: it did not.
 	TruncatedBytes int64 `json:"truncated_bytes,omitempty"`
 	Marks          marks `json:"marks"`
 }
 
-// mark is where a line ends, and the CRC of everything up to there: with two of
-// them any range of whole lines can be checked by itself.
+// mark is the end of a line, and the CRC of everything before it. With two of them any range of
+// whole lines can be checked.
 type mark struct{ end, crc uint32 }
 
-// marks are, in JSON, 8 bytes each in base64.
+// marks are encoded in JSON as base64, 8 bytes each.
 type marks []mark
 
 func (m marks) MarshalJSON() ([]byte, error) {
@@ -57,7 +56,7 @@ func (m *marks) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// add notes one line.
+// add records a line.
 func (l *Life) add(line []byte) error {
 	if l.Bytes+int64(len(line)) > math.MaxUint32 || l.Lines+1 >= maxSeq {
 		return fmt.Errorf("file %d grew beyond what a ledger holds: rotate it, or write less", l.File)
@@ -69,7 +68,7 @@ func (l *Life) add(line []byte) error {
 	return nil
 }
 
-// before is the mark in front of line seq.
+// before returns the mark before line seq.
 func (l *Life) before(seq int) mark {
 	if seq == 0 {
 		return mark{}
@@ -77,8 +76,8 @@ func (l *Life) before(seq int) mark {
 	return l.Marks[seq-1]
 }
 
-// lineEndingAt returns the number of lines in the first end bytes; not ok where
-// no line ends there.
+// lineEndingAt returns the number of lines in the first end bytes; ok is false if no line ends
+// there.
 func (l *Life) lineEndingAt(end int64) (lines int, ok bool) {
 	if end == 0 {
 		return 0, true
@@ -87,7 +86,7 @@ func (l *Life) lineEndingAt(end int64) (lines int, ok bool) {
 	return i + 1, ok
 }
 
-// Total is the number of lines and bytes written.
+// Total returns the number of lines and bytes written.
 func (l *Ledger) Total() (lines int, bytes int64) {
 	for _, life := range l.Lives {
 		lines, bytes = lines+life.Lines, bytes+life.Bytes
@@ -104,7 +103,7 @@ func (l *Ledger) Write(path string) error {
 	return os.WriteFile(path, text, 0o600)
 }
 
-// ReadLedger reads what Write saved.
+// ReadLedger reads a saved ledger.
 func ReadLedger(path string) (*Ledger, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

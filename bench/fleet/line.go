@@ -10,18 +10,18 @@ import (
 	"sluice/bench/sample"
 )
 
-// LineID is what a line says of itself.
+// LineID identifies a line.
 type LineID struct {
-	File, Life, Seq int // each from 0
+	File, Life, Seq int // each counts from 0
 }
 
 func (id LineID) String() string {
 	return fmt.Sprintf("file %d life %d line %d", id.File, id.Life, id.Seq)
 }
 
-// A line is an address of fixed length, its time, and a path whose beginning is
-// the line's id; so each of them stands at a fixed place and is read without
-// looking for it. What comes after is a line of bench/sample.
+// A line begins with an address of fixed length, its time, and a path that begins with the line's
+// id. So each is at a fixed position and is read without searching. The rest is a line of
+// bench/sample.
 const (
 	linePrefix  = "203.0.113.107 - - ["
 	lineTime    = "02/Jan/2006:15:04:05 -0700"
@@ -34,7 +34,7 @@ const (
 	lifeAt = fileAt + 5 + len("/l")
 	seqAt  = lifeAt + 4 + len("/s")
 	nanoAt = seqAt + 8 + len("/t")
-	lineAt = nanoAt + 19 // where the sample's path begins
+	lineAt = nanoAt + 19 // start of the sample's path
 
 	maxFiles = 100_000
 	maxLives = 10_000
@@ -43,10 +43,10 @@ const (
 	templateCount = 512
 )
 
-// maker makes lines. It is not safe for concurrent use.
+// maker generates lines. It is not safe for concurrent use.
 type maker struct {
 	templates [][]byte
-	second    int64 // whose text is in stamp
+	second    int64 // time of the text in stamp
 	stamp     []byte
 }
 
@@ -54,7 +54,7 @@ func newMaker(seed uint64) *maker {
 	m := &maker{second: -1}
 	for from := seed; len(m.templates) < templateCount; from++ {
 		var b bytes.Buffer
-		_ = sample.Write(&b, from, 4*templateCount) // a bytes.Buffer takes everything
+		_ = sample.Write(&b, from, 4*templateCount) // a bytes.Buffer returns no errors
 		for line := range bytes.Lines(b.Bytes()) {
 			if t, ok := template(line); ok && len(m.templates) < templateCount {
 				m.templates = append(m.templates, t)
@@ -64,7 +64,7 @@ func newMaker(seed uint64) *maker {
 	return m
 }
 
-// template puts an ordinary line of the sample behind the places for the id.
+// template inserts space for the id into a line of the sample; false if it is not an ordinary line.
 func template(line []byte) ([]byte, bool) {
 	_, rest, ok := bytes.Cut(line, []byte(lineRequest))
 	if !ok || bytes.IndexByte(line, '\\') >= 0 || bytes.Count(line, []byte{'"'}) != 6 || !bytes.HasPrefix(rest, []byte("/")) || !bytes.HasSuffix(rest, []byte("\"\n")) {
@@ -74,7 +74,7 @@ func template(line []byte) ([]byte, bool) {
 	return append(t, rest...), true
 }
 
-// appendLine appends the line of that id, written at now.
+// appendLine appends the line with that id, written at now.
 func (m *maker) appendLine(b []byte, id LineID, now time.Time, rng *rand.Rand) []byte {
 	if s := now.Unix(); s != m.second {
 		m.second, m.stamp = s, now.AppendFormat(m.stamp[:0], lineTime)
@@ -97,8 +97,8 @@ func putDigits(b []byte, n int) {
 	}
 }
 
-// ParseLine reads what a line, with or without its newline, says of itself. It
-// is not ok for what is no whole line of a fleet's. It does not allocate.
+// ParseLine returns the id and time of a line, with or without its newline; ok is false if it is
+// not a whole line of a fleet. It does not allocate.
 func ParseLine(line []byte) (id LineID, nanos int64, ok bool) {
 	line = bytes.TrimSuffix(line, []byte{'\n'})
 	if len(line) <= lineAt || string(line[:timeAt]) != linePrefix || line[fileAt-1] != 'f' || line[lifeAt-1] != 'l' || line[seqAt-1] != 's' ||

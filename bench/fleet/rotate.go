@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// open begins the file's next life under its name.
+// open creates the file of a new life.
 func (f *Fleet) open(l *file, life int) error {
 	w, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o644)
 	if err != nil {
@@ -26,8 +26,8 @@ func (f *Fleet) born(l *file, life int) *Life {
 	return b
 }
 
-// rotateDue rotates the files whose time has come, and closes the renamed ones
-// whose late writers have ended.
+// rotateDue rotates the files that are due, and closes the renamed ones that are no longer written
+// to.
 func (f *Fleet) rotateDue(now time.Time) error {
 	for _, l := range f.busy() {
 		if l.late.f != nil && !now.Before(l.lateEnd) {
@@ -78,11 +78,10 @@ func (f *Fleet) rotate(l *file, now time.Time) error {
 	return f.open(l, life)
 }
 
-// generationPath is where the n-th last generation is, as logrotate names it.
+// generationPath returns the path of rotated file n, as logrotate names it.
 func (l *file) generationPath(n int) string { return l.path + "." + strconv.Itoa(n) }
 
-// shift makes room for the first generation: the last is deleted, the others
-// move by one.
+// shift deletes the oldest rotated file and renames the others, so that n = 1 is free.
 func (f *Fleet) shift(l *file) error {
 	if err := os.Remove(l.generationPath(f.c.Keep)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

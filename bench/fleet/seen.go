@@ -2,15 +2,15 @@ package fleet
 
 import "math/bits"
 
-// Seen is what a reader of lines, which knows no ranges, got from one file.
+// Seen records the lines that a reader without ranges read from one file.
 type Seen struct {
 	File    int        `json:"file"`
-	Lives   [][]uint64 `json:"lives"` // a bit a line, by life
+	Lives   [][]uint64 `json:"lives"` // one bit for each line, by life
 	Doubled int64      `json:"doubled"`
-	Torn    int64      `json:"torn"` // was no whole line
+	Torn    int64      `json:"torn"` // lines that were not whole
 }
 
-// Add notes a line, without its newline.
+// Add records a line, without its newline.
 func (s *Seen) Add(line []byte) (id LineID, nanos int64, ok bool) {
 	id, nanos, ok = ParseLine(line)
 	if !ok || id.File != s.File {
@@ -33,8 +33,8 @@ func (s *Seen) Add(line []byte) (id LineID, nanos int64, ok bool) {
 	return id, nanos, true
 }
 
-// VerifySeen checks by counting: each line of the ledger is seen once. The order
-// and the bytes behind a line's id are not looked at.
+// VerifySeen checks that each line of the ledger was seen once. It does not check the order, or the
+// bytes after a line's id.
 func VerifySeen(l *Ledger, seen []*Seen) *Report {
 	r := &Report{}
 	lines, bytes := l.Total()

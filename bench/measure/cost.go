@@ -1,6 +1,6 @@
-// Package measure has what every benchmark needs: costs of several rounds, what a
-// process used, and tables of figures. Package bench measures sluice alone with it,
-// package bench/compare measures sluice beside other programs.
+// Package measure has what all benchmarks use: costs of several rounds, resource usage of
+// processes, and tables of figures. Package bench measures sluice with it, package bench/compare
+// compares programs.
 package measure
 
 import (
@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// Cost is what something cost in several rounds: smaller is better.
+// Cost is the cost of something in several rounds; smaller is better.
 type Cost struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
 }
 
-// NewCost returns the median and the least of the rounds; zeros if there are none.
+// NewCost returns the median and the minimum of the rounds; zeros if there are none.
 func NewCost(rounds []float64) Cost {
 	s := slices.Sorted(slices.Values(rounds))
 	if len(s) == 0 {
@@ -30,7 +30,7 @@ func NewCost(rounds []float64) Cost {
 	return Cost{Median: (s[(len(s)-1)/2] + s[len(s)/2]) / 2, Min: s[0]}
 }
 
-// CostOf returns the cost of the rounds; value calculates the cost of one.
+// CostOf returns the cost of the rounds; value returns that of one round.
 func CostOf[T any](rounds []T, value func(T) float64) Cost {
 	var list []float64
 	for _, r := range rounds {
@@ -39,12 +39,12 @@ func CostOf[T any](rounds []T, value func(T) float64) Cost {
 	return NewCost(list)
 }
 
-// Text returns the median with the least in brackets, with that many decimal places.
+// Text returns the median, with the minimum in brackets, with the given number of decimal places.
 func (c Cost) Text(digits int) string {
 	return fmt.Sprintf("%.*f (%.*f)", digits, c.Median, digits, c.Min)
 }
 
-// Machine is where it was measured.
+// Machine describes the machine of a measurement.
 type Machine struct {
 	CPUs int    `json:"cpus"`
 	Go   string `json:"go"`
@@ -57,16 +57,16 @@ func ThisMachine() Machine {
 	return Machine{CPUs: runtime.NumCPU(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 }
 
-// PerMillion returns the seconds that a million of them take, if n of them take d.
+// PerMillion returns the time in seconds for a million items, if n items take d.
 func PerMillion(d time.Duration, n int64) float64 {
 	return d.Seconds() * 1e6 / float64(max(n, 1))
 }
 
-// PerSecond returns how many there are in a second if one takes that many nanoseconds.
+// PerSecond returns the number of items in a second, if one takes the given nanoseconds.
 func PerSecond(nanos float64) float64 { return 1e9 / cmp.Or(nanos, 1) }
 
-// CheckCount returns an error if got is not want: a run that lost something must not
-// be called fast.
+// CheckCount returns an error if got is not want: a measurement of a run that lost something is
+// invalid.
 func CheckCount(what string, got, want int64) error {
 	if got != want {
 		return fmt.Errorf("%s: %d, not %d: what was measured is not what was meant", what, got, want)
@@ -90,12 +90,12 @@ func DirBytes(dir string) (int64, error) {
 	return size, err
 }
 
-// WriteTable appends a table to b. The cells of a row, and of head, are separated by
-// tabs; rows calls row once for each.
+// WriteTable appends a table with aligned columns to b. Cells of head and rows are separated by
+// tabs. rows must call its argument once for each row.
 func WriteTable(b *strings.Builder, head string, rows func(row func(format string, args ...any))) {
 	fmt.Fprintln(b)
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, head)
 	rows(func(format string, args ...any) { fmt.Fprintf(t, format+"\n", args...) })
-	t.Flush() // a strings.Builder takes everything
+	t.Flush() // a strings.Builder returns no errors
 }

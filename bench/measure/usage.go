@@ -11,15 +11,14 @@ import (
 	"time"
 )
 
-// Usage is what a piece of work took.
+// Usage is the resources that some work used.
 type Usage struct {
 	Wall, CPU time.Duration
-	// PeakBytes is the process's largest resident memory; 0 where not measured.
+	// PeakBytes is the peak resident memory of the process; 0: not measured.
 	PeakBytes int64
 }
 
-// CPU returns the CPU time that this process has used so far, in all threads, that of
-// the kernel included.
+// CPU returns the CPU time of this process so far: all threads, user and system.
 func CPU() (time.Duration, error) {
 	u, err := self()
 	return cpuOf(u), err
@@ -31,8 +30,8 @@ func self() (*syscall.Rusage, error) {
 	return &u, err
 }
 
-// UsageOf returns what the process used that ended so; ok is false if the operating
-// system does not report it. Wall is not set.
+// UsageOf returns the usage of an ended process, without Wall; ok is false if the operating system
+// does not report it.
 func UsageOf(p *os.ProcessState) (u Usage, ok bool) {
 	used, ok := p.SysUsage().(*syscall.Rusage)
 	if ok {
@@ -52,8 +51,7 @@ func peakBytesOf(u *syscall.Rusage) int64 {
 	return u.Maxrss << 10
 }
 
-// Work measures work done by this process. PeakBytes is the peak of the process
-// since it started.
+// Work measures work in this process. PeakBytes is the peak since the start of the process.
 func Work(work func() error) (Usage, error) {
 	cpuBefore, err := CPU()
 	if err != nil {
@@ -68,8 +66,8 @@ func Work(work func() error) (Usage, error) {
 	return Usage{wall, cpuOf(after) - cpuBefore, peakBytesOf(after)}, err
 }
 
-// PeakBytes returns the largest resident memory of a process since its program was
-// started. getrusage would include its parent's from before that.
+// PeakBytes returns the peak resident memory of a process since its exec. The value of getrusage
+// would include its parent's memory at the fork.
 func PeakBytes(pid int) (int64, error) {
 	if runtime.GOOS != "linux" {
 		u, err := self()

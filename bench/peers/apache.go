@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Apache is Debian's apache2 with many virtual hosts on loopback, each with an
-// access log of its own: LOGS/access-0000.log and so on.
+// Apache is a running apache2 of Debian, with many virtual hosts on loopback. Each has its own
+// access log, LOGS/access-0000.log and so on.
 type Apache struct {
 	URL   string
 	cmd   *exec.Cmd
@@ -30,10 +30,10 @@ const (
 	pageBytes     = 2 << 10
 )
 
-// VirtualHost is the name of the nth host.
+// VirtualHost returns the name of host n.
 func VirtualHost(n int) string { return fmt.Sprintf("h%d.test", n) }
 
-// StartApache starts a server of so many hosts; home gets its configuration.
+// StartApache starts a server with the given number of hosts. Its configuration is written to home.
 func StartApache(ctx context.Context, home, logs string, hosts int) (*Apache, error) {
 	if _, err := os.Stat(apacheProgram); err != nil {
 		return nil, fmt.Errorf("%w; on Debian: apt-get install apache2", err)
@@ -81,7 +81,7 @@ func StartApache(ctx context.Context, home, logs string, hosts int) (*Apache, er
 func apacheConf(home, www, logs string, port, hosts int) []byte {
 	var b bytes.Buffer
 	user := ""
-	if os.Getuid() == 0 { // it does not serve as root
+	if os.Getuid() == 0 { // as root it needs another user for its children
 		user = "User www-data\nGroup www-data\n"
 	}
 	var modules strings.Builder
@@ -113,11 +113,11 @@ LogFormat "%%h %%l %%u %%t \"%%r\" %%>s %%O \"%%{Referer}i\" \"%%{User-Agent}i\"
 	return b.Bytes()
 }
 
-// Stop ends the server and its children.
+// Stop stops the server and its children.
 func (a *Apache) Stop() error {
 	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	<-a.ended // with the signal's status
+	<-a.ended // ignore the exit status after the signal
 	return nil
 }

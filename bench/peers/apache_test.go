@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestEachVirtualHostHasALogOfItsOwn, and the server its end.
+// TestEachVirtualHostHasALogOfItsOwn also checks that the server stops.
 func TestEachVirtualHostHasALogOfItsOwn(t *testing.T) {
 	if _, err := os.Stat(apacheProgram); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -17,7 +17,7 @@ func TestEachVirtualHostHasALogOfItsOwn(t *testing.T) {
 		t.Skipf("left out: %v", err)
 	}
 	home := t.TempDir()
-	if err := os.Chmod(filepath.Dir(home), 0o755); err != nil { // it serves as another user
+	if err := os.Chmod(filepath.Dir(home), 0o755); err != nil { // the server's children run as another user
 		t.Fatal(err)
 	}
 	logs := filepath.Join(home, "logs")

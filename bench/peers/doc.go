@@ -1,2 +1,3 @@
-// Package peers runs other programs that follow logs, to be measured beside ours.
+// Package peers runs the programs that package compare compares with sluice: Apache, Flume, HBase's
+// Java client and load generators.
 package peers

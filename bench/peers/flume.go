@@ -26,19 +26,20 @@ var flumePOM []byte
 //go:embed flume/agent.conf
 var flumeAgent string
 
-// flumeOpens lets a Java of today do what Flume, Hadoop and HBase do with it.
+// flumeOpens opens packages that Flume, Hadoop and HBase access by reflection, which Java 17 and
+// later forbid.
 var flumeOpens = []string{
 	"--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
 	"--add-opens=java.base/sun.nio.ch=ALL-UNNAMED", "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED",
 }
 
-// ErrMissing says that Java or Maven is not installed.
+// ErrMissing is returned if Java or Maven is not installed.
 var ErrMissing = errors.New("java and mvn are needed")
 
-// Flume is a process of Flume 1.11.
+// Flume is a running process of Flume 1.11.
 type Flume struct {
 	cmd     *exec.Cmd
-	log     string // what it says
+	log     string // standard output and error
 	metrics string
 	ended   chan error
 }
@@ -48,11 +49,11 @@ const (
 	flumeStops   = 10 * time.Second
 	flumePoll    = 100 * time.Millisecond
 	maxMetrics   = 1 << 20
-	ticksASecond = 100 // USER_HZ, which is 100 wherever Linux has Go
+	ticksASecond = 100 // USER_HZ, which is 100 on all platforms of Go on Linux
 )
 
-// Jars resolves the jars that StartFlume needs into a folder below cache, once, with
-// Maven, and returns the folder. ErrMissing: there is no Java, or no Maven.
+// Jars downloads the jars for StartFlume with Maven, once, to a directory below cache, and returns
+// that directory. It returns ErrMissing without Java or Maven.
 func Jars(ctx context.Context, cache string) (string, error) {
 	return resolve(ctx, cache, flumePOM)
 }
@@ -82,29 +83,29 @@ func resolve(ctx context.Context, cache string, project []byte) (string, error) 
 	return lib, os.WriteFile(filepath.Join(dir, "complete"), nil, 0o644)
 }
 
-// StartFlume starts an agent with a TAILDIR source, a memory channel and a null sink,
-// which follows the access-NUMBER.log files in logs, and waits until its counters
-// answer. home, a folder, gets its configuration and positions.
+// StartFlume starts an agent with a TAILDIR source, a memory channel and a null sink that follows
+// the files access-NUMBER.log in logs, and waits until its counters can be read. Its configuration
+// and positions are written to the directory home.
 func StartFlume(ctx context.Context, jars, logs, home string) (*Flume, error) {
 	text := strings.NewReplacer("@HOME@", home, "@LOGS@", logs).Replace(flumeAgent)
 	return startFlume(ctx, "a", text, home, filepath.Join(jars, "*"))
 }
 
-// RunFlume starts the agent a of a configuration, whose channel is called memory, and
-// waits until its counters answer.
+// RunFlume starts the agent a of a configuration whose channel is named memory, and waits until its
+// counters can be read.
 func RunFlume(ctx context.Context, jars, home, configuration string) (*Flume, error) {
 	return startFlume(ctx, "a", configuration, home, filepath.Join(jars, "*"))
 }
 
-// startFlume starts the agent of that name in a configuration, which goes into home,
-// and waits until its counters answer.
+// startFlume writes a configuration to home, starts the named agent of it, and waits until its
+// counters can be read.
 func startFlume(ctx context.Context, name, text, home, classPath string) (*Flume, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
 	conf := filepath.Join(home, name+".conf")
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil { // it may have passwords
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil { // it may contain passwords
 		return nil, err
 	}
 	f := &Flume{log: filepath.Join(home, name+".out"), metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", port), ended: make(chan error, 1)}
@@ -112,7 +113,7 @@ func startFlume(ctx context.Context, name, text, home, classPath string) (*Flume
 	if err != nil {
 		return nil, err
 	}
-	defer out.Close() //nolint:errcheck // the process writes to it
+	defer out.Close() // nolint:errcheck // only the child writes to it
 	f.cmd = exec.CommandContext(ctx, "java", append([]string{"-Xmx512m", "-XX:+UseSerialGC"}, append(flumeOpens,
 		"-Dflume.monitoring.type=http", "-Dflume.monitoring.port="+strconv.Itoa(port),
 		"-cp", classPath, "org.apache.flume.node.Application", "--no-reload-conf", "-n", name, "-f", conf)...)...)
@@ -147,12 +148,12 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// Taken is how many lines the null sink took so far.
+// Taken returns the number of lines that the null sink has taken.
 func (f *Flume) Taken(ctx context.Context) (int64, error) {
 	return f.Count(ctx, "CHANNEL.memory", "EventTakeSuccessCount")
 }
 
-// Count is a counter, by its component's name in Flume's report.
+// Count returns a counter of a component, by the names in Flume's report.
 func (f *Flume) Count(ctx context.Context, component, counter string) (int64, error) {
 	report, err := f.counters(ctx)
 	if err != nil {
@@ -161,7 +162,7 @@ func (f *Flume) Count(ctx context.Context, component, counter string) (int64, er
 	return report.count(component, counter)
 }
 
-// flumeReport is what Flume says of its components, by name.
+// flumeReport is Flume's JSON report: counters by component and name.
 type flumeReport map[string]map[string]string
 
 func (r flumeReport) count(component, counter string) (int64, error) {
@@ -192,7 +193,7 @@ func readReport(r io.Reader) (report flumeReport, err error) {
 	return report, nil
 }
 
-// Said is what the agent said, most likely errors.
+// Said returns the agent's output, which usually has its errors.
 func (f *Flume) Said() string {
 	text, err := os.ReadFile(f.log)
 	if err != nil {
@@ -201,13 +202,13 @@ func (f *Flume) Said() string {
 	return string(bytes.TrimSpace(text))
 }
 
-// PID is the agent's process.
+// PID returns the id of the agent's process.
 func (f *Flume) PID() int { return f.cmd.Process.Pid }
 
-// CPU is what the agent used since it began, to a hundredth of a second.
+// CPU returns the CPU time of the agent so far, with a resolution of 10 ms.
 func (f *Flume) CPU() (time.Duration, error) { return CPU(f.PID()) }
 
-// CPU is what a process used since it began, to a hundredth of a second.
+// CPU returns the CPU time of a process so far, with a resolution of 10 ms.
 func CPU(pid int) (time.Duration, error) {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
@@ -216,9 +217,9 @@ func CPU(pid int) (time.Duration, error) {
 	return cpuOfStat(string(text))
 }
 
-// cpuOfStat adds user and system time, fields 14 and 15 of proc_pid_stat(5).
+// cpuOfStat returns the sum of user and system time, fields 14 and 15 of proc_pid_stat(5).
 func cpuOfStat(text string) (time.Duration, error) {
-	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:]) // from field 3 on
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:]) // fields from number 3 on
 	if len(fields) < 13 {
 		return 0, fmt.Errorf("a process's stat has %d fields", len(fields))
 	}
@@ -227,14 +228,14 @@ func cpuOfStat(text string) (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / ticksASecond, errors.Join(err, err2)
 }
 
-// Stop ends the agent.
+// Stop stops the agent.
 func (f *Flume) Stop() error {
 	http.DefaultClient.CloseIdleConnections()
 	if err := f.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	select {
-	case <-f.ended: // with the signal's status
+	case <-f.ended: // ignore the exit status after the signal
 		return nil
 	case <-time.After(flumeStops):
 		err := f.cmd.Process.Kill()

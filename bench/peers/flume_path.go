@@ -14,27 +14,27 @@ var flumePathPOM []byte
 //go:embed flume/path.conf
 var flumePath string
 
-// FlumePath is Flume's way from logs to HBase and HDFS, as its users set it up: an
-// agent with TAILDIR, and a collector with two channels.
+// FlumePath is the path of log lines through Flume to HBase and HDFS in a common setup: an agent
+// with TAILDIR, and a collector with two channels.
 type FlumePath struct {
 	// Channel is file, which is durable, or memory.
 	Channel string
-	// Logs is the folder of access-NUMBER.log files.
+	// Logs is the directory with the files access-NUMBER.log.
 	Logs string
-	// Table, with a column family, is in the cluster whose configuration is in the
-	// folder Conf. Archive is a folder in HDFS, as a URL.
+	// Table and Family are a table in the cluster that the configuration in the directory Conf is
+	// for. Archive is the URL of a directory in HDFS.
 	Table, Family, Conf, Archive string
 
 	Agent, Collector *Flume
 	text             string
 }
 
-// PathJars resolves the jars that FlumePath needs, as Jars does.
+// PathJars downloads the jars for FlumePath, like Jars.
 func PathJars(ctx context.Context, cache string) (string, error) {
 	return resolve(ctx, cache, flumePathPOM)
 }
 
-// StartCollector starts the collector; home is an empty folder for both.
+// StartCollector starts the collector; home is an empty directory for both agents.
 func (p *FlumePath) StartCollector(ctx context.Context, jars, home string) error {
 	port, err := freePort()
 	if err != nil {
@@ -52,9 +52,8 @@ func (p *FlumePath) StartAgent(ctx context.Context, jars, home string) (err erro
 	return err
 }
 
-// Stored is how many events both sinks of the collector are done with: committed takes
-// from their channels. The sink for HBase drops lines that its expression does not
-// match.
+// Stored returns the number of events that both sinks of the collector have committed. The HBase
+// sink drops lines that do not match its expression.
 func (p *FlumePath) Stored(ctx context.Context) (int64, error) {
 	rows, err := p.Collector.Count(ctx, "CHANNEL.rows", "EventTakeSuccessCount")
 	if err != nil {

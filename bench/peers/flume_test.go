@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestCountersAndTimesAreRead(t *testing.T) {
+func TestCountersAndCPUTimesAreParsed(t *testing.T) {
 	count := func(text string) (int64, error) {
 		report, err := readReport(strings.NewReader(text))
 		if err != nil {

@@ -19,14 +19,14 @@ import (
 //go:embed hbase/peer/*.java
 var hbasePeer embed.FS
 
-// HBaseMain is the class of HBase's Java client as a peer; its comment says what it
-// does. It is to be run by `cluster java`, with the folder of CompileHBase in CLUSTER_CP.
+// HBaseMain is the main class of the benchmark with HBase's Java client; see its comment. Run it
+// with `cluster java` and the directory of CompileHBase in CLUSTER_CP.
 const HBaseMain = "peer.Main"
 
-// HBaseCluster is a cluster that the script test/cluster/cluster started; which one, say
-// the variables of the environment that the script reads.
+// HBaseCluster is a running cluster of the script test/cluster/cluster. The environment variables
+// of the script select it.
 type HBaseCluster struct {
-	// Script is the script's path.
+	// Script is the path of the script.
 	Script string
 }
 
@@ -45,14 +45,14 @@ func (c HBaseCluster) call(ctx context.Context, args ...string) (string, error) 
 	return "", fmt.Errorf("%s %s: %w", c.Script, strings.Join(args, " "), err)
 }
 
-// ZooKeeper is host:port of a cluster that is up.
+// ZooKeeper returns host:port of the running cluster.
 func (c HBaseCluster) ZooKeeper(ctx context.Context) (string, error) {
 	env, err := c.Environment(ctx)
 	return env["ZOOKEEPER"], err
 }
 
-// Environment is where a cluster that is up has its daemons and its configuration:
-// ZOOKEEPER, NAMENODE, HBASE_CONF_DIR and the like.
+// Environment returns the addresses and configuration of the running cluster: ZOOKEEPER, NAMENODE,
+// HBASE_CONF_DIR and others.
 func (c HBaseCluster) Environment(ctx context.Context) (map[string]string, error) {
 	status, err := c.call(ctx, "status")
 	if err != nil {
@@ -78,7 +78,7 @@ func (c HBaseCluster) Environment(ctx context.Context) (map[string]string, error
 	return env, nil
 }
 
-// RegionServers are the processes of the region servers.
+// RegionServers returns the process ids of the region servers.
 func (c HBaseCluster) RegionServers(ctx context.Context) (pids []int, err error) {
 	status, err := c.call(ctx, "status")
 	if err != nil {
@@ -98,7 +98,7 @@ func (c HBaseCluster) RegionServers(ctx context.Context) (pids []int, err error)
 	return pids, nil
 }
 
-// CPUOf is what processes used together since they began.
+// CPUOf returns the sum of the CPU times of processes.
 func CPUOf(pids []int) (sum time.Duration, err error) {
 	for _, pid := range pids {
 		used, err := CPU(pid)
@@ -110,7 +110,7 @@ func CPUOf(pids []int) (sum time.Duration, err error) {
 	return sum, nil
 }
 
-// TableBytes is what a table's files hold in HDFS, one replica counted.
+// TableBytes returns the size of a table's files in HDFS, for one replica.
 func (c HBaseCluster) TableBytes(ctx context.Context, table string) (int64, error) {
 	namespace, name, ok := strings.Cut(table, ":")
 	if !ok {
@@ -124,13 +124,13 @@ func (c HBaseCluster) TableBytes(ctx context.Context, table string) (int64, erro
 	return strconv.ParseInt(size, 10, 64)
 }
 
-// Remove removes a folder of HDFS and what is in it.
-func (c HBaseCluster) Remove(ctx context.Context, folder string) error {
-	_, err := c.call(ctx, "hdfs", "-rm", "-r", "-f", "-skipTrash", folder)
+// Remove removes a directory of HDFS and its content.
+func (c HBaseCluster) Remove(ctx context.Context, dir string) error {
+	_, err := c.call(ctx, "hdfs", "-rm", "-r", "-f", "-skipTrash", dir)
 	return err
 }
 
-// CompileHBase compiles HBaseMain into a folder with the cluster's jars.
+// CompileHBase compiles HBaseMain into a directory, with the cluster's jars.
 func (c HBaseCluster) CompileHBase(ctx context.Context, dir string) error {
 	args := []string{"java", "com.sun.tools.javac.Main", "-nowarn", "-Xlint:none", "-d", dir}
 	sources, err := WriteHBaseSources(dir)
@@ -143,7 +143,7 @@ func (c HBaseCluster) CompileHBase(ctx context.Context, dir string) error {
 	return nil
 }
 
-// WriteHBaseSources writes HBaseMain's sources into a folder, for javac.
+// WriteHBaseSources writes the Java sources of HBaseMain to a directory.
 func WriteHBaseSources(dir string) (paths []string, err error) {
 	entries, err := hbasePeer.ReadDir("hbase/peer")
 	if err != nil {
@@ -163,9 +163,9 @@ func WriteHBaseSources(dir string) (paths []string, err error) {
 	return paths, nil
 }
 
-// HBaseJava is the command that runs HBaseMain as compiled into classes.
+// HBaseJava returns a command that runs HBaseMain from the directory classes.
 func (c HBaseCluster) HBaseJava(ctx context.Context, classes string) *exec.Cmd {
-	// The script's java is for short work; of two values of a flag the last counts.
+	// The script's java options are for short work; the last value of an option wins.
 	cmd := exec.CommandContext(ctx, c.Script, "java", "-XX:TieredStopAtLevel=4", "-XX:+UseParallelGC", "-Xmx1g", HBaseMain)
 	cmd.Env = append(os.Environ(), "CLUSTER_CP="+classes)
 	return cmd

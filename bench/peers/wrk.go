@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// Load is what wrk reports.
+// Load is the report of wrk.
 type Load struct {
 	RequestsPerSecond float64
 	P50, P99          time.Duration
-	Errors            int // of sockets, and answers that are no success
+	Errors            int // socket errors, and replies other than 2xx and 3xx
 }
 
 const (
@@ -26,8 +26,8 @@ const (
 	wrkConnections = 32
 )
 
-// Wrk asks an Apache for pages of all its hosts in turn, for a while, as fast as
-// it answers (wrk, from Debian). home, a folder, gets its script.
+// Wrk requests pages of all hosts of an Apache in turn, for duration d, as fast as it replies (wrk,
+// from Debian). Its script is written to the directory home.
 func Wrk(ctx context.Context, home, url string, hosts int, d time.Duration) (Load, error) {
 	script := filepath.Join(home, "wrk.lua")
 	lua := fmt.Sprintf(`local n = 0
@@ -50,7 +50,7 @@ end
 	return parseWrk(string(out))
 }
 
-// parseWrk reads what wrk prints with --latency.
+// parseWrk parses the output of wrk --latency.
 func parseWrk(text string) (l Load, err error) {
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
@@ -63,7 +63,7 @@ func parseWrk(text string) (l Load, err error) {
 			l.RequestsPerSecond, err = strconv.ParseFloat(f[1], 64)
 		case strings.Contains(line, "Socket errors:") || strings.Contains(line, "Non-2xx or 3xx responses:"):
 			for _, n := range regexp.MustCompile(`: (\d+)| (\d+)\b`).FindAllStringSubmatch(line, -1) {
-				more, _ := strconv.Atoi(n[1] + n[2]) // digits only
+				more, _ := strconv.Atoi(n[1] + n[2]) // matched as digits
 				l.Errors += more
 			}
 		}
@@ -77,7 +77,7 @@ func parseWrk(text string) (l Load, err error) {
 	return l, nil
 }
 
-// Hog keeps so many processes computing for a while (stress-ng, from Debian).
+// Hog runs processes that use all the CPU they get for duration d (stress-ng, from Debian).
 func Hog(ctx context.Context, processes int, d time.Duration) error {
 	out, err := exec.CommandContext(ctx, "stress-ng", "--quiet", "--cpu", strconv.Itoa(processes), "--timeout", fmt.Sprintf("%.0fs", d.Seconds())).CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {

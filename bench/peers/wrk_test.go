@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestWhatWrkPrintsIsRead(t *testing.T) {
+func TestParseWrk(t *testing.T) {
 	const text = `Running 10s test @ http://127.0.0.1:8080/page.html
   2 threads and 32 connections
   Thread Stats   Avg      Stdev     Max   +/- Stdev

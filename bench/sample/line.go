@@ -2,7 +2,7 @@ package sample
 
 import "strconv"
 
-// appendLine makes one line.
+// appendLine generates one line.
 func (l *Log) appendLine() {
 	if l.in(oddPerMille, 1000) {
 		l.block = append(oddLines[l.below(len(oddLines))](l, l.block), '\n')
@@ -30,7 +30,7 @@ func (l *Log) appendLine() {
 	l.block = append(b, "\"\n"...)
 }
 
-// client is one that came before, mostly; crawlers and passers-by come once.
+// client returns a client: usually a known one; some, like crawlers, are new.
 func (l *Log) client() client {
 	if l.in(3, 4) {
 		return l.site.clients.pick(l)
@@ -60,8 +60,8 @@ func (l *Log) appendRequest(b []byte, p page) []byte {
 	return append(b, " HTTP/1.1"...)
 }
 
-// appendStatus appends the status and the bytes that go with it. A file has the
-// same length every time, what is made for a request has not.
+// appendStatus appends the status and the number of bytes. A static file always has the same
+// length, a dynamic page does not.
 func (l *Log) appendStatus(b []byte, p page) []byte {
 	status := statuses[l.rng.Uint64()%uint64(len(statuses))]
 	b = append(b, status...)

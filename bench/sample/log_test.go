@@ -13,8 +13,8 @@ import (
 	"sluice/schema"
 )
 
-// The figures in docs/benchmarks.md are of these bytes: whoever changes them
-// measures again.
+// goldenSHA256 protects the figures in docs/benchmarks.md, which are for these bytes: after a
+// change they must be measured again.
 const goldenSHA256 = "d6dc619011600151d7f2b3449ef3d34459c9810dbb538bf7f67d766f86680cce"
 
 func TestTheSameSeedGivesTheSameBytes(t *testing.T) {
@@ -67,7 +67,7 @@ func TestNoLinesAreAnEmptyLog(t *testing.T) {
 	}
 }
 
-// shape is what a log is like.
+// shape is statistics of a log.
 type shape struct {
 	lines, bytes, odd, undated, late, longest int
 	days                                      map[int]int

@@ -1,16 +1,16 @@
 package sample
 
-// oddLines are the lines that parsers fail on, each as Apache (or a copy that
-// went through Windows, a proxy or a crash) leaves it, without the newline.
+// oddLines generate lines that break parsers, without the newline, as Apache writes them, or as
+// they are after Windows, a proxy or a crash.
 var oddLines = []func(l *Log, b []byte) []byte{
-	// A client that connected and said nothing.
+	// A client that connected and sent nothing.
 	func(l *Log, b []byte) []byte { return l.odd(b, "-", `-`, `408 -`, "-", "-") },
-	// HTTPS spoken to the HTTP port.
+	// TLS on the HTTP port.
 	func(l *Log, b []byte) []byte {
 		return l.odd(b, "-", `\x16\x03\x01\x02`, `400 484`, "-", "-")
 	},
 	func(l *Log, b []byte) []byte { return l.odd(b, "-", ``, `400 0`, "-", "-") },
-	// HTTP/0.9 has no protocol.
+	// HTTP/0.9 has no protocol in the request line.
 	func(l *Log, b []byte) []byte { return l.odd(b, "-", `GET /`, `200 11173`, "-", "-") },
 	func(l *Log, b []byte) []byte {
 		return l.odd(b, "-", `GET /files/annual report 2025.pdf HTTP/1.1`, `404 196`, "-", l.agent())
@@ -27,12 +27,12 @@ var oddLines = []func(l *Log, b []byte) []byte{
 	func(l *Log, b []byte) []byte {
 		return l.odd(b, "-", `GET /robots.txt HTTP/1.1`, `200 68`, "-", `Mozilla/5.0 (\"quoted\" \\ agent)`)
 	},
-	// A request that died before it had a status.
+	// A request that ended before it had a status.
 	func(l *Log, b []byte) []byte { return l.odd(b, "-", `GET /slow HTTP/1.1`, `- -`, "-", l.agent()) },
 	func(l *Log, b []byte) []byte {
 		return l.odd(b, "-", `HEAD /feed.xml HTTP/1.1`, `200 -`, "-", l.agent())
 	},
-	// Bytes from 0x80 on, as Apache escapes them, and as others leave them.
+	// Bytes from 0x80 on, escaped by Apache, and unescaped.
 	func(l *Log, b []byte) []byte {
 		return l.odd(b, "-", `GET /caf\xc3\xa9/men\xc3\xbc HTTP/1.1`, `404 196`, "-", l.agent())
 	},
@@ -48,13 +48,13 @@ var oddLines = []func(l *Log, b []byte) []byte{
 	func(l *Log, b []byte) []byte {
 		return l.rest(l.appendIPv6(b), "-", `GET / HTTP/1.1`, `200 11173`, "-", l.agent())
 	},
-	// HostnameLookups On.
+	// With HostnameLookups On.
 	func(l *Log, b []byte) []byte {
 		b = append(l.appendHex(append(b, "crawl-"...), 2), ".bot.example.org"...)
 		return l.rest(b, "-", `GET /robots.txt HTTP/1.1`, `200 68`, "-", l.agent())
 	},
 	longLine,
-	// A line that a crash cut off, and the writer's next start completed.
+	// A line truncated by a crash; after the restart the next one continued it.
 	func(l *Log, b []byte) []byte { return append(l.appendIPv4(b), " - - [02/Se"...) },
 }
 
@@ -63,8 +63,8 @@ const (
 	hugePathBytes = 98_000
 )
 
-// longLine has a path as long as Apache lets it be; one in 32 is longer, from a
-// server whose limit was lifted.
+// longLine has a path of the maximum length of Apache's default limit; one in 32 is longer, from a
+// server with a higher limit.
 func longLine(l *Log, b []byte) []byte {
 	n := longPathBytes
 	if l.in(1, 32) {
@@ -83,7 +83,7 @@ func (l *Log) odd(b []byte, user, request, statusBytes, referer, agent string) [
 	return l.rest(l.appendIPv4(b), user, request, statusBytes, referer, agent)
 }
 
-// rest is what follows the client's address.
+// rest returns the line after the client's address.
 func (l *Log) rest(b []byte, user, request, statusBytes, referer, agent string) []byte {
 	b = append(append(append(b, " - "...), user...), ' ')
 	b = append(append(l.appendTime(b), ` "`...), request...)

@@ -4,8 +4,8 @@ import (
 	"fmt"
 )
 
-// site is what does not change from line to line: pages, clients, referers and
-// user agents, each with its popularity.
+// site has what does not change between lines: pages, clients, referers and user agents, each with
+// its frequency.
 type site struct {
 	pages    popular[page]
 	clients  popular[client]
@@ -14,14 +14,14 @@ type site struct {
 	address  [len("255.255.255.255")]byte
 }
 
-// page is something that is asked for.
+// page is a resource of the site.
 type page struct {
 	request string // method and path
-	query   string // what stands before a value that differs every time
+	query   string // before a value that differs in each request
 	bytes   int
 }
 
-// client is who asks; a browser does not change between two requests.
+// client is a visitor; its user agent does not change.
 type client struct {
 	address []byte
 	agent   string
@@ -47,10 +47,9 @@ func newSite(l *Log) *site {
 	return s
 }
 
-// popular is a choice by the law of Zipf and Mandelbrot: the n-th is chosen in
-// proportion to 1/(n+flat). A table of slots makes a choice cost one random
-// number. Its weights are integers: floating point would make other bytes on
-// processors that round otherwise.
+// popular is a random choice with the distribution of Zipf and Mandelbrot: item n has a weight
+// proportional to 1/(n+flat). With a table of slots a choice needs one random number. The weights
+// are integers, because floating-point rounding differs between processors.
 type popular[T any] struct {
 	items []T
 	slots []uint16

@@ -12,13 +12,13 @@ var words = []string{
 	"monitoring", "reports", "archive", "network", "storage", "printing", "painting", "music", "travel", "recipes",
 }
 
-// statuses are drawn evenly: 32 of them make the mix.
+// statuses are chosen with equal probability; the 32 entries give the distribution.
 var statuses = []string{
 	"200", "200", "200", "200", "200", "200", "200", "200", "200", "200", "200", "200", "200", "200", "200", "200",
 	"200", "200", "200", "200", "200", "200", "200", "200", "200", "200", "304", "304", "404", "404", "301", "500",
 }
 
-// referers returns where visitors come from, the most frequent first.
+// referers returns referers, the most frequent first.
 func referers() []string {
 	list := []string{
 		"-", "https://www.example.com/", "-", "https://www.example.com/shop/", "-", "https://search.example.net/", "-",
@@ -33,7 +33,7 @@ func referers() []string {
 	return list
 }
 
-// agents returns some 200 user agents, the most frequent first.
+// agents returns about 200 user agents, the most frequent first.
 func agents() []string {
 	var list []string
 	for i := range 20 {

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Mark is a moment with a name.
+// Mark is a labelled moment.
 type Mark struct {
 	At   time.Time
 	Text string
 }
 
-// The picture's measures, in pixels.
+// Dimensions of the picture, in pixels.
 const (
 	width, left, right     = 960, 70, 20
 	levelTop, levelHeight  = 56, 26
@@ -29,7 +29,7 @@ const (
 	labelOffset, textSmall = 4, 12
 )
 
-// line is one curve of a panel.
+// line is a curve of a panel.
 type line struct {
 	name, color string
 	value       func(Step) float64
@@ -41,8 +41,8 @@ type drawing struct {
 	span  float64 // seconds
 }
 
-// SVG draws a trace: the levels as a band, what the host suffers, and what the
-// agent takes of one core.
+// SVG draws a trace: the levels as a band, the pressure of the host, and the share of one core that
+// the agent uses.
 func SVG(w io.Writer, title string, steps []Step, marks []Mark) error {
 	if len(steps) < 2 {
 		return fmt.Errorf("draw a trace: it has %d steps", len(steps))
@@ -53,7 +53,7 @@ func SVG(w io.Writer, title string, steps []Step, marks []Mark) error {
 	fmt.Fprintf(d, `<text x="%d" y="20" font-size="15" font-weight="bold">%s</text>`+"\n", left, html.EscapeString(title))
 	d.levels()
 	d.panel(firstPanel, "pressure by others, %", []line{
-		// A step's clock and the kernel's differ by some per cent.
+		// The clocks of a step and of the kernel differ by some per cent.
 		{"waiting for the CPU", "#c0392b", func(s Step) float64 { return min(s.CPUPressure, 1) }},
 		{"CPUs in use", "#e59866", func(s Step) float64 { return s.CPUUse }},
 		{"waiting for disks", "#8e44ad", func(s Step) float64 { return s.IOPressure }},
@@ -76,7 +76,7 @@ func (d *drawing) x(at time.Time) float64 {
 	return left + plotWidth*at.Sub(d.steps[0].At).Seconds()/d.span
 }
 
-// levels draws the band, and its legend over it.
+// levels draws the band and its legend.
 func (d *drawing) levels() {
 	colors := map[string]string{"full": "#abebc6", "slowed": "#f9e79f", "paused": "#f5b7b1"}
 	for i, name := range []string{"full", "slowed", "paused"} {
@@ -94,7 +94,7 @@ func (d *drawing) levels() {
 	}
 }
 
-// panel draws curves over a common scale from 0 to a round number above their top.
+// panel draws curves with a common scale, from 0 to a round number above their maximum.
 func (d *drawing) panel(top int, title string, lines []line) {
 	most := 0.0
 	for _, l := range lines {
@@ -123,7 +123,7 @@ func (d *drawing) panel(top int, title string, lines []line) {
 	}
 }
 
-// times labels the axis of time, in seconds since the first step.
+// times labels the time axis, in seconds since the first step.
 func (d *drawing) times() {
 	every := roundUp(d.span / ticksWanted)
 	for s := 0.0; s <= d.span; s += every {
@@ -138,7 +138,7 @@ func (d *drawing) mark(m Mark) {
 		x, levelTop+levelHeight, x, secondPanel+panelHeight, x, secondPanel+panelHeight+36, html.EscapeString(m.Text))
 }
 
-// roundUp is the next number of 1, 2 or 5 times a power of ten.
+// roundUp returns the next larger number of the form 1, 2 or 5 times a power of ten.
 func roundUp(v float64) float64 {
 	if v <= 0 {
 		return 1

@@ -1,5 +1,4 @@
-// Package trace draws what a governor decided, from the CSV that
-// ingest/governor.Trace writes.
+// Package trace reads and draws the decisions of a governor, from the CSV of ingest/governor.Trace.
 package trace
 
 import (
@@ -10,8 +9,8 @@ import (
 	"time"
 )
 
-// Step is a row of the trace. Shares are parts of one core; pressures are parts
-// of the time, with what the agent itself causes taken out.
+// Step is a row of the trace. Shares are parts of one core; pressures are parts of the time,
+// without the pressure that the agent itself causes.
 type Step struct {
 	At                            time.Time
 	Level                         string
@@ -19,15 +18,14 @@ type Step struct {
 	CPUShare, BudgetShare         float64
 	CPUPressure, IOPressure       float64
 	Steal, Throttled, LoadPerCore float64
-	// CPUUse is the part of all CPUs that others use.
+	// CPUUse is the part of all CPUs that other processes use.
 	CPUUse float64
 }
 
-// columns of the CSV.
+// columns is the number of columns of the CSV.
 const columns = 11
 
-// Read reads a whole trace. One whose writer was killed may end within a row:
-// what is whole is returned.
+// Read reads a trace. A partial row at the end, left by a killed writer, is ignored.
 func Read(r io.Reader) ([]Step, error) {
 	rows := csv.NewReader(r)
 	rows.FieldsPerRecord = -1

@@ -20,7 +20,7 @@ const text = `unix_seconds,level,bytes_per_second,cpu_share,budget_share,cpu_pre
 1800000002.000,full,5000000,0.0400,0.0500,0.000,0.000,0.001,0.000,0.100,0.100
 `
 
-func TestATraceIsDrawnAsIs(t *testing.T) {
+func TestSVG(t *testing.T) {
 	steps, err := Read(strings.NewReader(text))
 	if err != nil || len(steps) != 4 {
 		t.Fatalf("%d steps, %v", len(steps), err)
@@ -51,10 +51,10 @@ func TestATraceIsDrawnAsIs(t *testing.T) {
 	}
 }
 
-func TestATraceThatWasCutOffIsReadAsFarAsItGoes(t *testing.T) {
+func TestReadIgnoresAPartialRowAtTheEnd(t *testing.T) {
 	for cut, want := range map[int]int{1: 3, 8: 3, 60: 3, 90: 2} {
 		steps, err := Read(strings.NewReader(text[:len(text)-1-cut]))
-		if cut == 1 { // the last figure is shorter by a digit
+		if cut == 1 { // then the last number is only shorter by a digit
 			want = 4
 		}
 		if err != nil || len(steps) != want {
