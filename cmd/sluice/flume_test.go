@@ -27,6 +27,9 @@ import (
 // flumeJars are Flume 1.11, from Maven the first time.
 func flumeJars(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("left out by -short: it needs Java")
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)

@@ -82,6 +82,9 @@ var counts = []struct {
 // TestOtherReadersCountWhatScanCounts: the engines that docs/columnar.md names find in the
 // tree that a run made what sluice scan finds, by partition and column.
 func TestOtherReadersCountWhatScanCounts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out by -short: it needs Python with the readers")
+	}
 	dir := t.TempDir()
 	logs := countedLogs(t, dir)
 	var trees []string

@@ -2,5 +2,5 @@
 
 package traffic
 
-// raceDetector: one simulated month is enough.
+// raceDetector is true if the race detector is on, which finds nothing in a simulated month.
 const raceDetector = true

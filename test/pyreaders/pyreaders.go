@@ -29,9 +29,13 @@ const (
 var sets embed.FS
 
 // Run runs the set's script with args and returns its lines of output, which are JSON, re-encoded
-// by Go. Without Python the test is skipped, or fails if CI=true.
+// by Go. -short skips the test. Without Python it
+// is skipped too, or fails if CI=true.
 func Run(t testing.TB, s Set, args ...string) (lines []string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("left out by -short: it needs Python with the readers")
+	}
 	script, err := sets.ReadFile(string(s) + "/read.py")
 	if err != nil {
 		t.Fatal(err)
