@@ -11,12 +11,15 @@ LAYOUT      ?= typed
 WHAT        ?= table
 LINES       ?= 300000
 ROW         ?= 0
+HOSTS       ?= 10000
+COLLECTORS  ?= 50
+ROLL        ?= 2h
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Go itself turns cgo off where there is no C compiler.
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
-.PHONY: build test quick check plain race fuzz readers soak attack drill bench clean
+.PHONY: build test quick check plain race fuzz readers soak scale attack drill bench clean
 .NOTPARALLEL:
 
 # Without DWARF a binary is 26 MB for 33; what needs it are debuggers. Stack traces, pprof and
@@ -73,6 +76,10 @@ readers:
 # A real cluster of its own, and faults in the order of SEED: docs/soak.md.
 soak:
 	$(GO) test -v -timeout 0 -run '(?i)^TestThe$(WHAT)Holds?$$' ./test/soak -soak $(DURATION) -seed $(SEED) -layout $(LAYOUT)
+
+# A day of many hosts, collectors and HBase by simulation: docs/scale.md.
+scale:
+	$(GO) test -v -count=1 -run EveryByteIsStored ./test/scale -hosts $(HOSTS) -collectors $(COLLECTORS) -roll-interval $(ROLL) -seed $(SEED)
 
 # Faults in ten agents and a collector: which is named when, and as what. docs/watching.md.
 drill:

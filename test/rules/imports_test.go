@@ -81,6 +81,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"test/cluster", "", ""},
 	{"test/pyreaders", "", ""},
 	{"test/replay", "", ""},
+	{"test/scale", "schema ingest/agent ingest/governor retry", ""},
 	{"test/soak", "schema parse hbase archive hdfs archive/localdir table/columnar archive/index ingest/agent ingest/checkpoint ingest/segment/vfs bench/sample bench/fleet test/cluster", ""},
 	{"test/attack", "", "schema monitor ingest/avrorpc ingest/protocol bench/sample"},
 	{"bench", "*", "*"},
@@ -96,7 +97,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"test/attack", "test/cluster", "test/pyreaders", "test/replay", "test/soak", "table/tabletest", "archive/archivetest", "ingest/collector/collectortest", "ingest/segment/vfs/crashfs"}
+var testOnly = []string{"test/attack", "test/cluster", "test/pyreaders", "test/replay", "test/scale", "test/soak", "table/tabletest", "archive/archivetest", "ingest/collector/collectortest", "ingest/segment/vfs/crashfs"}
 
 // comparing are packages that start and measure other programs; only they, and tests, may
 // import them, so that nothing of other programs is linked into sluice.
