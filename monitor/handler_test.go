@@ -22,7 +22,7 @@ func example() Fleet {
 	full := beatAt(before(2*time.Second), 0, map[string]int64{protocol.Files: 12, protocol.WrittenBytes: 5_000_000_000, protocol.ReadBytes: 4_999_999_000, protocol.ReceivedBytes: 4_999_998_000,
 		protocol.StoredBytes: 4_900_000_000, protocol.UnreceivedMs: 200, protocol.UnstoredMs: 40 * minute, protocol.LinesPerSecond: 812})
 	full.Agent, full.Lines, full.Bytes, full.Busy = "sluice 1", 7, 700, 3
-	full.Beat.Governor = protocol.Governor{Budget: 2_500_000, Reason: "nothing is in the way"}
+	full.Beat.Governor = protocol.Governor{Budget: 2_500_000, Reason: "nothing limits reading"}
 	paused := beatAt(now, 0, map[string]int64{protocol.WrittenBytes: 80_000_000, protocol.UnreceivedMs: 20 * minute})
 	paused.Beat.Governor = protocol.Governor{PausedSinceMs: now.Add(-20 * time.Minute).UnixMilli(), Reason: "others wait\x1b[2J\tfor disks"}
 	return Fleet{Now: now, Began: before(26 * time.Hour), Kind: Collector, Host: "c1", Version: "1",

@@ -141,6 +141,9 @@ func TestLogsComeFromApachesConfiguration(t *testing.T) {
 	if err := c.end(t); err != nil {
 		t.Fatalf("%v\n%s", err, c.said(t))
 	}
+	if strings.Contains(c.said(t), "cannot save the logs") {
+		t.Errorf("the first start, without a data directory: %s", c.said(t))
+	}
 	got := answerOf(t, data, "scan", "--fields", "path,vhost,status,file,parse_error", "--where", "path = '/second' and vhost = 'shop.test'", "--limit", "1", "--output", "tsv")
 	if !strings.Contains(got, "/second\tshop.test\t404\t"+s.path("logs/shop-access.log")) {
 		t.Errorf("%s", got)

@@ -35,7 +35,6 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 		return err
 	}
 	if configuration != nil {
-		defer a.followApache(configuration)()
 		formats = append(formats, parse.AutoName)
 	}
 	trace, err := r.openTrace()
@@ -60,6 +59,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	defer a.followApache(configuration)() // saves its sources in the data directory, which exists now
 	ticker := time.NewTicker(tickInterval)
 	defer ticker.Stop()
 	w, endWatch, err := a.watch(s.spool, &r.messageFlags, monitor.Run, r.Host, expectFlags{}, nil)

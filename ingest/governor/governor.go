@@ -105,7 +105,7 @@ func New(cfg Config) (*Governor, error) {
 	now := cfg.Now()
 	g := &Governor{
 		cfg: cfg, host: newHost(cfg.Root, cfg.Now, cfg.Log), budget: newBudget(), factor: 1, stepped: now, used: cfg.Usage(),
-		state: State{Level: Full, Reason: "nothing is in the way", Since: now},
+		state: State{Level: Full, Reason: "nothing limits reading", Since: now},
 	}
 	g.cores = g.fullCores()
 	g.budget.seconds = g.cores * stepInterval.Seconds()
@@ -282,7 +282,7 @@ func (g *Governor) judge(now time.Time, worst reading, pause bool, busy, urgent 
 	case now.Sub(g.wanting) < calm && !g.wanting.IsZero():
 		return Slowed, fmt.Sprintf("the budget of %.1f %% of a core is used up (--cpu)%s", g.cores*100, also)
 	}
-	return Full, "nothing is in the way" + also
+	return Full, "nothing limits reading" + also
 }
 
 // publish stores the decision. A change to full is only published when the lower level has been
