@@ -1,6 +1,7 @@
 package hbase
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -297,6 +298,23 @@ func (a *Admin) Layout(ctx context.Context) (schema.Layout, error) {
 	return layout, err
 }
 
+// Describe returns the attributes of the table as a Creation.
+func (a *Admin) Describe(ctx context.Context) (Creation, error) {
+	layout, d, err := a.describe(ctx)
+	if err != nil {
+		return Creation{}, err
+	}
+	c := Creation{Layout: layout, Compression: cmp.Or(d.family["COMPRESSION"], familyDefaults["COMPRESSION"]), Schema: string(d.schema)}
+	if ttl := d.family["TTL"]; ttl != "" && ttl != foreverTTL {
+		seconds, err := strconv.ParseInt(ttl, 10, 32)
+		if err != nil {
+			return Creation{}, fmt.Errorf("hbase: %s: TTL %q of the column family: %w", a.url.Table, ttl, err)
+		}
+		c.TTL = time.Duration(seconds) * time.Second
+	}
+	return c, nil
+}
+
 func (a *Admin) describe(ctx context.Context) (layout schema.Layout, d descriptor, err error) {
 	message, err := a.call(ctx, "GetTableDescriptors", protobuf.AppendBytes(nil, 1, tableName(a.url.Table)))
 	if err != nil {
@@ -326,6 +344,7 @@ func (a *Admin) describe(ctx context.Context) (layout schema.Layout, d descripto
 type descriptor struct {
 	found  bool
 	layout []byte
+	schema []byte
 	family map[string]string // attributes of the one column family
 }
 
@@ -340,8 +359,11 @@ func parseDescriptor(message []byte) (d descriptor, err error) {
 		for table.Next() {
 			switch table.Number {
 			case 2:
-				if name, value := parsePair(table.Bytes); name == schema.LayoutAttribute {
+				switch name, value := parsePair(table.Bytes); name {
+				case schema.LayoutAttribute:
 					d.layout = value
+				case schema.SchemaAttribute:
+					d.schema = value
 				}
 			case 3:
 				family := protobuf.Read(table.Bytes)

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,12 @@ type TableDDL struct {
 
 // sqlName is the table's name without its namespace, for Hive and Phoenix views.
 func (t TableDDL) sqlName() string { return t.Name[strings.IndexByte(t.Name, ':')+1:] }
+
+// Example bounds of the queries in comments: the first week of September 2026.
+const (
+	exampleFrom = 1788220800000000000
+	exampleTo   = 1788825600000000000
+)
 
 // LayoutAttribute is the table attribute with the layout.
 const LayoutAttribute = "sluice.layout"
@@ -65,12 +72,14 @@ func (l Layout) HBaseDDL(t TableDDL) string {
 
 // sqlColumn is a cell as a column of an SQL engine.
 type sqlColumn struct {
-	name, qualifier string
-	number          bool // eight bytes, big-endian
-	text            bool // valid as a string; otherwise bytes
+	field     string
+	qualifier string // of the cell, and the column's name
+	number    bool   // eight bytes, big-endian
+	text      bool   // valid as a string; otherwise bytes
 }
 
-// columns returns the cells of a table whose lines have these fields.
+// columns returns the cells of a table whose lines have these fields, those of several formats one
+// after the other. A cell that formats encode differently is a column of bytes.
 func (l Layout) columns(fields []Field) []sqlColumn {
 	if l.Name == LayoutPacked {
 		return []sqlColumn{{packedQualifier, packedQualifier, false, false}}
@@ -81,81 +90,21 @@ func (l Layout) columns(fields []Field) []sqlColumn {
 			continue
 		}
 		number := (f.Kind == Int || f.Kind == Time) && l.Name == LayoutTyped
-		columns = append(columns, sqlColumn{f.Name, l.Qualifier(f.Name), number, true})
+		name := l.Qualifier(f.Name)
+		i := slices.IndexFunc(columns, func(c sqlColumn) bool { return c.qualifier == name })
+		switch {
+		case i < 0:
+			columns = append(columns, sqlColumn{f.Name, name, number, true})
+		case columns[i].number != number:
+			columns[i].number, columns[i].text = false, false
+		}
 	}
 	columns = append(columns, sqlColumn{ParseErrorField, ParseErrorField, false, true}, sqlColumn{LogbodyField, LogbodyField, false, false})
 	kept := columns[:0]
 	for _, c := range columns {
-		if l.keeps(c.name) {
+		if l.keeps(c.field) {
 			kept = append(kept, c)
 		}
 	}
 	return kept
-}
-
-// hivePacked is a comment for a packed table, whose records Hive cannot decode.
-const hivePacked = `-- A packed row is one Avro record in single-object encoding. Here it comes as bytes, for a function of your own. The layout typed has a column a field.
-`
-
-// HiveDDL returns an external table over HBase (HBaseStorageHandler; #b reads eight bytes as a
-// bigint), and a view of it without the stream directory's rows and with the time as a timestamp.
-func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
-	columns := l.columns(fields)
-	var types, mapping, names strings.Builder
-	for _, c := range columns {
-		kind, suffix := "STRING", ""
-		switch {
-		case c.number:
-			kind, suffix = "BIGINT", "#b"
-		case !c.text:
-			kind, suffix = "BINARY", "#b" // Hive would decode text as base64
-		}
-		fmt.Fprintf(&types, ",\n  `%s` %s", c.name, kind)
-		fmt.Fprintf(&mapping, ",%s:%s%s", l.Family, c.qualifier, suffix)
-		fmt.Fprintf(&names, ", `%s`", c.name)
-	}
-	name := t.sqlName()
-	var b strings.Builder
-	kept := LogbodyField
-	if l.Name == LayoutPacked {
-		b.WriteString(hivePacked)
-		kept = packedQualifier
-	}
-	fmt.Fprintf(&b, "CREATE EXTERNAL TABLE `%s_hbase` (\n  `rowkey` BINARY%s\n)\n", name, types.String())
-	fmt.Fprintf(&b, "STORED BY 'org.apache.hadoop.hive.hbase.HBaseStorageHandler'\nWITH SERDEPROPERTIES ('hbase.columns.mapping' = ':key#b%s')\n", mapping.String())
-	fmt.Fprintf(&b, "TBLPROPERTIES ('hbase.table.name' = '%s');\n\n", t.Name)
-	moment := ""
-	if i := Index(fields, TimeField); i >= 0 && l.Name == LayoutTyped && l.keeps(TimeField) {
-		moment = ", CAST(`time` / 1000000000 AS TIMESTAMP) AS `event_time`"
-	}
-	fmt.Fprintf(&b, "CREATE VIEW `%s` AS\nSELECT `rowkey`%s%s\nFROM `%s_hbase` WHERE `%s` IS NOT NULL;\n", name, names.String(), moment, name, kept)
-	return b.String()
-}
-
-// PhoenixDDL returns a view over the HBase table. Names are quoted, because those of the cells are
-// in lower case; rows of the stream directory have no "logbody". It returns an ErrLayout for a
-// packed table, which Phoenix cannot read.
-func (l Layout) PhoenixDDL(t TableDDL, fields []Field) (string, error) {
-	if l.Name == LayoutPacked {
-		return "", fmt.Errorf("%w: Phoenix cannot read a packed table: it knows no Avro, and would show each row as bytes; use the layout typed", ErrLayout)
-	}
-	var b strings.Builder
-	b.WriteString("-- Each stream has a row of its own beside its lines: WHERE \"logbody\" IS NOT NULL leaves it out.\n")
-	name := `"` + t.sqlName() + `"`
-	if namespace, _, ok := strings.Cut(t.Name, ":"); ok {
-		name = `"` + namespace + `".` + name
-	}
-	fmt.Fprintf(&b, "CREATE VIEW %s (\n  \"rowkey\" VARBINARY PRIMARY KEY", name)
-	for _, c := range l.columns(fields) {
-		kind := "VARCHAR"
-		switch {
-		case c.number:
-			kind = "UNSIGNED_LONG"
-		case !c.text:
-			kind = "VARBINARY"
-		}
-		fmt.Fprintf(&b, ",\n  \"%s\".\"%s\" %s", l.Family, c.qualifier, kind)
-	}
-	b.WriteString("\n);\n")
-	return b.String(), nil
 }

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -62,11 +63,32 @@ func TestDDL(t *testing.T) {
 		}
 		golden(t, "ddl_"+name+"_hbase.txt", l.HBaseDDL(table))
 		golden(t, "ddl_"+name+"_hive.txt", l.HiveDDL(table, combinedFields))
-		phoenix, err := l.PhoenixDDL(TableDDL{Name: "accesslog"}, combinedFields)
+		phoenixTable := TableDDL{Name: "accesslog"}
+		if name == LayoutTyped {
+			phoenixTable.Name = "web:accesslog"
+		}
+		phoenix, err := l.PhoenixDDL(phoenixTable, combinedFields)
 		if packed := name == LayoutPacked; packed != errors.Is(err, ErrLayout) {
 			t.Errorf("%s for Phoenix: %v", name, err)
 		} else if !packed {
 			golden(t, "ddl_"+name+"_phoenix.txt", phoenix)
 		}
 	}
+}
+
+// TestDDLOfSeveralFormatsHasEachCellOnce: a table's logs can have different formats. A field that
+// they encode differently can be read as bytes only, and a part of the key is never named like a
+// field.
+func TestDDLOfSeveralFormatsHasEachCellOnce(t *testing.T) {
+	typed, err := NewLayout(LayoutTyped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := append(slices.Clone(combinedFields), Field{Name: "status"}, Field{Name: "bytes", Kind: Int}, Field{Name: "stream"}, Field{Name: "rowkey"})
+	phoenix, err := typed.PhoenixDDL(TableDDL{Name: "accesslog"}, fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "ddl_several_phoenix.txt", phoenix)
+	golden(t, "ddl_several_hive.txt", typed.HiveDDL(TableDDL{Name: "accesslog"}, fields))
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -15,10 +14,11 @@ import (
 
 type schemaCmd struct {
 	tableFlags
-	Kind        string        `arg:"" enum:"avro,hbase,hive,phoenix,apply" help:"avro (the schema of records), the DDL for hbase, hive, phoenix, or apply: create the HBase table of --table."`
+	Archive     string        `placeholder:"URL" help:"hive: print an external table of the archive's lines, too: dir:PATTERN or hdfs://NAMENODE/PATTERN."`
+	Kind        string        `arg:"" enum:"avro,hbase,hive,phoenix,apply" help:"avro (the schema of records), the DDL for hbase, hive, phoenix, or apply: create the HBase table of --table. With --table the DDL is that of the existing table."`
 	Format      string        `default:"combined" placeholder:"F" help:"LogFormat string, or a name: ${formats}."`
 	Pattern     string        `placeholder:"RE" help:"Regular expression with named groups instead of a LogFormat."`
-	Layout      string        `default:"typed" enum:"typed,packed,flume" help:"Layout of the table: typed, packed or flume."`
+	Layout      string        `default:"typed" enum:"typed,packed,flume" help:"Layout of a new table: typed, packed or flume."`
 	Cells       []string      `placeholder:"FIELD" help:"Fields that have a cell of their own (default: all)."`
 	Name        string        `default:"accesslog" placeholder:"NAME" help:"Name of the table, with its namespace if it has one (web:accesslog), or of the Avro record."`
 	Compression string        `default:"" enum:",NONE,SNAPPY,GZ,ZSTD,LZ4" placeholder:"C" help:"Compression of the column family: NONE, SNAPPY, GZ, ZSTD or LZ4 (default: NONE; with apply, one that the cluster supports)."`
@@ -29,8 +29,12 @@ type schemaCmd struct {
 func (schemaCmd) Help() string {
 	return `    sluice schema avro --format combinedio >accesslog.avsc
     sluice schema hbase --name web:accesslog --compression SNAPPY | hbase shell
-    sluice schema hive | beeline -f /dev/stdin
+    sluice schema phoenix --table hbase://zk1,zk2/web:accesslog
+    sluice schema hive --table parquet:hdfs://nn1/web/table | beeline -f /dev/stdin
     sluice schema apply --table hbase://zk1,zk2/web:accesslog --ttl 2160h
+
+With --table, name, layout and fields are read from the table; --format is for a table
+without lines. Without it, the DDL is for --name, --layout and --format.
 
 apply creates the table and its namespace, pre-split at every salt; an existing table
 with this layout is not changed.`
@@ -48,38 +52,12 @@ func (s *schemaCmd) Run(a *app) error {
 	if s.Kind == "apply" {
 		return s.apply(a, format.Fields())
 	}
-	out, err := s.text(format.Fields())
+	out, err := s.ddl(a, format)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	_, err = io.WriteString(a.stdout, strings.TrimSuffix(out, "\n")+"\n")
 	return err
-}
-
-func (s *schemaCmd) text(fields []schema.Field) (string, error) {
-	if s.Kind == "avro" {
-		return schema.AvroSchema(s.Name, schema.AvroFields(fields))
-	}
-	layout, err := s.layout()
-	if err != nil {
-		return "", err
-	}
-	if strings.ContainsAny(s.Name, "'\"`\\\n ") || s.Name == "" {
-		return "", fmt.Errorf("--name %q is not a table's name", s.Name)
-	}
-	avro, err := s.packedSchema(fields)
-	if err != nil {
-		return "", err
-	}
-	table := schema.TableDDL{Name: s.Name, Compression: s.Compression, TTLSeconds: int64(s.TTL / time.Second), Schema: avro}
-	switch s.Kind {
-	case "hbase":
-		return layout.HBaseDDL(table), nil
-	case "hive":
-		return layout.HiveDDL(table, fields), nil
-	default:
-		return layout.PhoenixDDL(table, fields)
-	}
 }
 
 // layout is the one that the flags describe.
