@@ -122,7 +122,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 	remembered, forget := a.keepHistory()
 	defer forget()
 	at.history = remembered
-	end, err := c.serve(a, watched{at.fleet, at.thresholds(), remembered, logsOf(file, nil)})
+	end, err := c.serve(a, watched{at.fleet, at.thresholds(), remembered, logsOf(file, nil), nil})
 	if err != nil {
 		return err
 	}

@@ -168,7 +168,7 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	at.history, at.traffic = remembered, traffic.NewLive(remembered, a.log)
 	defer at.watchTraffic(a)()
 	received := func(t *checkpoint.Stream) int64 { return s.collector.Position(t, 0).Received }
-	end, err := c.statusFlags.serve(a, watched{at.fleet, at.thresholds(), remembered, logsOf(s.checkpoint, received)})
+	end, err := c.statusFlags.serve(a, watched{at.fleet, at.thresholds(), remembered, logsOf(s.checkpoint, received), c.requestsPage(a)})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

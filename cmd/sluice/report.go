@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/ingest/governor"
 	"sluice/monitor/report"
 	"sluice/print"
 	"sluice/query"
@@ -25,6 +26,7 @@ type reportCmd struct {
 	Host       string `env:"SLUICE_REPORT_HOST" placeholder:"H" help:"Requests of these web hosts, comma-separated."`
 	Rows       int    `default:"20" placeholder:"N" help:"Rows of each list."`
 	OutputFile string `short:"o" env:"SLUICE_REPORT_FILE" default:"report.html" placeholder:"FILE" help:"The HTML file; - is standard output."`
+	Page       bool   `hidden:"" help:"Write the page of the status server, with a form, at the lowest priority."`
 }
 
 // Help is kong's longer help.
@@ -40,6 +42,12 @@ duration (%D, %T). The file loads nothing from elsewhere and can be mailed.
 func (c *reportCmd) Run(a *app) (err error) {
 	if c.Rows < 1 || c.Rows > 1000 {
 		return usage("--rows must be from 1 to 1000")
+	}
+	form := c.form()
+	if c.Page {
+		if err := governor.Lower(); err != nil {
+			a.log.Debug("cannot lower the priority of the report", "err", err)
+		}
 	}
 	if c.From == "" && c.Last == "" {
 		c.Last = "24h"
@@ -69,7 +77,7 @@ func (c *reportCmd) Run(a *app) (err error) {
 		}
 	}
 	r := &reporter{cmd: c, app: a, entries: rows, source: source, scan: scan}
-	r.out = report.Report{From: timeOf(scan.From), To: timeOf(scan.To), Made: now, Hosts: c.Host, Bytes: -1, Failed: -1}
+	r.out = report.Report{From: timeOf(scan.From), To: timeOf(scan.To), Made: now, Hosts: c.Host, Bytes: -1, Failed: -1, Form: form}
 	if scan.To == 0 {
 		r.out.To = now
 	}
@@ -93,6 +101,14 @@ func (c *reportCmd) Run(a *app) (err error) {
 	}
 	_, err = print.Textf(a.stdout, "%s: %d requests\n", c.OutputFile, r.out.Lines)
 	return err
+}
+
+// form is what the page's form shows; nil: it is a file.
+func (c *reportCmd) form() *report.Form {
+	if !c.Page {
+		return nil
+	}
+	return &report.Form{Hosts: c.Host, Last: c.Last, From: c.From, To: c.To}
 }
 
 func timeOf(ns int64) time.Time {

@@ -71,7 +71,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	remembered, forget := a.keepHistory()
 	defer forget()
 	at.history = remembered
-	end, err := r.serve(a, watched{at.fleet, at.thresholds(), remembered, logsOf(s.checkpoint, nil)})
+	end, err := r.serve(a, watched{at.fleet, at.thresholds(), remembered, logsOf(s.checkpoint, nil), r.requestsPage(a)})
 	if err != nil {
 		return errors.Join(err, s.collector.Abort())
 	}

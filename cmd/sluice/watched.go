@@ -22,13 +22,24 @@ type watched struct {
 	thresholds monitor.Thresholds
 	history    *history.Store                                                 // nil: none is kept
 	logs       func(host string, limit int) (logs []dashboard.Log, more bool) // nil: not known
+	requests   *requestsPage                                                  // nil: no columnar table
 }
 
 // handler serves /health and its like, and the pages.
 func (w *watched) handler(names []string) (http.Handler, error) {
-	pages, err := dashboard.Handler(dashboard.Config{Look: w.look, Thresholds: w.thresholds, History: w.history, Logs: w.logs})
+	cfg := dashboard.Config{Look: w.look, Thresholds: w.thresholds, History: w.history, Logs: w.logs}
+	if w.requests != nil {
+		cfg.Requests = requestsPath
+	}
+	pages, err := dashboard.Handler(cfg)
 	if err != nil {
 		return nil, err
+	}
+	if w.requests != nil {
+		mux := http.NewServeMux()
+		mux.Handle("GET /", pages)
+		mux.Handle("GET "+requestsPath, dashboard.Secured(w.requests))
+		pages = mux
 	}
 	return monitor.Handler(w.look, w.thresholds, names, pages), nil
 }

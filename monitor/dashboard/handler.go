@@ -24,6 +24,8 @@ type Config struct {
 	History *history.Store
 	// Logs are those of a host, at most so many; nil: they are not known.
 	Logs func(host string, limit int) (logs []Log, more bool)
+	// Requests is the path of the page about the requests in the table; "": there is none.
+	Requests string
 }
 
 // Log is how far a log is.
@@ -63,11 +65,11 @@ func Handler(cfg Config) (http.Handler, error) {
 			w.Write(body) //nolint:errcheck // the client has disconnected
 		})
 	}
-	return secured(mux), nil
+	return Secured(mux), nil
 }
 
-// secured sets the headers that keep a page to itself.
-func secured(next http.Handler) http.Handler {
+// Secured sets the headers that keep a page to itself.
+func Secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -108,6 +110,7 @@ func (p *pages) parse() error {
 type head struct {
 	Title    string
 	Section  string // of the navigation
+	Requests string
 	Status   string
 	Kind     monitor.Kind
 	Host     string
@@ -121,7 +124,7 @@ type head struct {
 
 func (p *pages) head(f *monitor.Fleet, h *monitor.Health, title, section string) head {
 	return head{
-		Title: title, Section: section, Status: string(h.Status), Kind: f.Kind, Host: visible(f.Host), Version: f.Version,
+		Title: title, Section: section, Requests: p.Requests, Status: string(h.Status), Kind: f.Kind, Host: visible(f.Host), Version: f.Version,
 		Up: ageText(h.Process.UpSeconds), Now: f.Now.UTC(), Hosts: len(h.Metrics),
 	}
 }

@@ -23,7 +23,13 @@ type Report struct {
 	Spans          []Span
 	Tables         []Table
 	Notes          []string // what is missing, and why
+	// Form makes it a page of the status server, on which hosts and times can be chosen; nil: a
+	// file that links to nothing.
+	Form *Form
 }
+
+// Form has what was asked for, as it was written.
+type Form struct{ Hosts, Last, From, To string }
 
 // Span is an hour, or a day.
 type Span struct {
@@ -62,21 +68,29 @@ var style string
 
 // Write writes the report.
 func Write(w io.Writer, r *Report) error {
-	sum := sha256.Sum256([]byte(style))
-	t, err := template.New("report").Funcs(template.FuncMap{"visible": visible, "count": Count, "bytes": Bytes, "share": share}).Parse(page)
+	t, err := template.New("report").Funcs(template.FuncMap{"visible": Visible, "count": Count, "bytes": Bytes, "share": share}).Parse(page)
 	if err != nil {
 		return err
 	}
-	policy := fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", base64.StdEncoding.EncodeToString(sum[:]))
-	err = t.Execute(w, map[string]any{"R": r, "Chart": newChart(r), "Style": template.CSS(style), "Policy": policy})
+	err = t.Execute(w, map[string]any{"R": r, "Chart": newChart(r), "Style": template.CSS(style), "Policy": Policy(r.Form != nil)})
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
 }
 
-// visible is a text of the table, that anybody may have sent, without what moves or hides others.
-func visible(s string) string {
+// Policy returns the Content-Security-Policy of a report, with or without a form.
+func Policy(form bool) string {
+	sum := sha256.Sum256([]byte(style))
+	action := "'none'"
+	if form {
+		action = "'self'"
+	}
+	return fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action %s", base64.StdEncoding.EncodeToString(sum[:]), action)
+}
+
+// Visible is a text of the table, that anybody may have sent, without what moves or hides others.
+func Visible(s string) string {
 	const maxBytes = 300
 	if len(s) > maxBytes {
 		s = s[:maxBytes] + "…"

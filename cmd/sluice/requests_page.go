@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"sluice/monitor/report"
+)
+
+const (
+	// requestsPath is where the status server shows the report.
+	requestsPath = "/requests"
+	// requestsTimeout ends a report before statusTimeout ends its connection.
+	requestsTimeout = statusTimeout - 2*time.Second
+	// requestsKept is how long a page is shown again to whoever asks for the same.
+	requestsKept = 30 * time.Second
+	// maxRequestsPage and maxRequestsQuery bound what is held of a page and of its query.
+	maxRequestsPage, maxRequestsQuery = 4 << 20, 1000
+)
+
+// requestsPage serves `sluice report` as a page. Each report is a process of its own, with the
+// lowest priority, one processor and a time limit, one at a time: a question about a large table
+// must not take memory or time from the process that receives lines.
+type requestsPage struct {
+	arguments []string // of the report, without the query
+	timeout   time.Duration
+
+	running sync.Mutex // held while a report is made
+
+	mu    sync.Mutex
+	query string // of page
+	page  []byte
+	made  time.Time
+}
+
+// requestsPage returns the page of this process's columnar table; nil: it has none. The
+// flags were checked when the table was opened.
+func (r *storeFlags) requestsPage(a *app) *requestsPage {
+	if t, err := r.columnar(a); err != nil || t == nil {
+		return nil
+	}
+	table := r.Table
+	if r.onHBase() {
+		table = r.Columnar
+	}
+	arguments := []string{
+		"--data=" + a.cli.Data, "--quiet", "--wait=" + requestsTimeout.String(),
+		"--kerberos-principal=" + a.cli.KerberosPrincipal, "--kerberos-keytab=" + a.cli.KerberosKeytab,
+		"report", "--page", "--output-file=-",
+	}
+	if table != "" {
+		arguments = append(arguments, "--table="+table)
+	}
+	return &requestsPage{arguments: arguments, timeout: requestsTimeout}
+}
+
+// requestsQuery returns the flags of a report that a query asks for, and the query in one form.
+func requestsQuery(q url.Values) (flags []string, query string, err error) {
+	known := url.Values{}
+	for _, name := range []string{"host", "last", "from", "to"} {
+		if value := strings.TrimSpace(q.Get(name)); value != "" {
+			flags = append(flags, "--"+name+"="+value)
+			known.Set(name, value)
+		}
+	}
+	if query = known.Encode(); len(query) > maxRequestsQuery {
+		return nil, "", errors.New("the query is too long")
+	}
+	return flags, query, nil
+}
+
+func (p *requestsPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	flags, query, err := requestsQuery(r.URL.Query())
+	if err != nil {
+		p.fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	page := p.kept(query)
+	if page == nil {
+		if !p.running.TryLock() {
+			w.Header().Set("Retry-After", "5")
+			p.fail(w, http.StatusServiceUnavailable, "Another report is being made. Try again in some seconds.")
+			return
+		}
+		defer p.running.Unlock()
+		if page, err = p.ask(r.Context(), flags); err != nil {
+			status := http.StatusServiceUnavailable
+			var exit *exec.ExitError
+			if errors.As(err, &exit) && exit.ExitCode() == 2 {
+				status = http.StatusBadRequest
+			}
+			p.fail(w, status, err.Error())
+			return
+		}
+		p.keep(query, page)
+	}
+	p.show(w, http.StatusOK, page)
+}
+
+// ask makes a report.
+func (p *requestsPage) ask(ctx context.Context, flags []string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", append(append([]string{}, p.arguments...), flags...)...)
+	cmd.Args[0] = "sluice"
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOMEMLIMIT=256MiB", "GOGC=100")
+	var stdout, stderr bounded
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("the report took longer than %s. Choose a shorter time or fewer hosts, or run `sluice report`, which has no limit", p.timeout)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s (%w)", strings.TrimPrefix(strings.TrimSpace(stderr.String()), "sluice: "), err)
+	}
+	if stdout.over {
+		return nil, errors.New("the report is too large for a page")
+	}
+	return stdout.Bytes(), nil
+}
+
+// bounded keeps the first maxRequestsPage bytes that are written to it.
+type bounded struct {
+	bytes.Buffer
+	over bool
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > maxRequestsPage {
+		b.over = true
+		return len(p), nil
+	}
+	return b.Buffer.Write(p)
+}
+
+// kept returns the last page if it is that of the query and recent.
+func (p *requestsPage) kept(query string) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.page == nil || p.query != query || time.Since(p.made) > requestsKept {
+		return nil
+	}
+	return p.page
+}
+
+func (p *requestsPage) keep(query string, page []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.query, p.page, p.made = query, page, time.Now()
+}
+
+// fail shows why there is no report.
+func (p *requestsPage) fail(w http.ResponseWriter, status int, text string) {
+	p.show(w, status, []byte("<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\"><title>Requests – sluice</title>\n<p><a href=\"/\">Hosts</a> / <a href=\""+requestsPath+"\">Requests</a></p>\n<p>"+
+		html.EscapeString(report.Visible(text))+"</p>\n"))
+}
+
+func (p *requestsPage) show(w http.ResponseWriter, status int, page []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", report.Policy(true)+"; frame-ancestors 'none'")
+	w.WriteHeader(status)
+	w.Write(page) //nolint:errcheck // the client has disconnected
+}
