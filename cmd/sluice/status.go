@@ -172,7 +172,7 @@ func printLogs(w io.Writer, s *monitor.Status, now time.Time) {
 // printSending says how an agent stands with its collector.
 func printSending(w io.Writer, s *monitor.Status, now time.Time) {
 	x := s.Sending
-	print.Textf(w, "read: %d lines, %d bytes; %d bytes on their way\n", s.Lines, s.Bytes, x.UnacknowledgedBytes)
+	print.Textf(w, "read: %d lines, %d bytes; %d bytes in flight\n", s.Lines, s.Bytes, x.UnacknowledgedBytes)
 	since := now.Sub(x.Since).Round(time.Second)
 	if x.Connected {
 		print.Textf(w, "collector: %s for %s\n", x.Collector, since)
