@@ -3,7 +3,7 @@ package collector
 import (
 	"context"
 	"errors"
-	"fmt"
+	"flag"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -18,64 +18,187 @@ import (
 	"sluice/ingest/segment/vfs"
 	"sluice/ingest/segment/vfs/crashfs"
 	"sluice/schema"
+	"sluice/test/replay"
 )
 
-// life takes the log from where the checkpoint says to its end, or as far as it
-// comes.
-func life(fs *crashfs.FS, to sinks, log string, random *rand.Rand) error {
-	ctx := context.Background()
-	if err := vfs.MkdirAll(fs, "/data", 0o700); err != nil {
+var replayFile = flag.String("replay", "", "run the script in this file instead of random ones")
+
+// machine is a collector of one log, with the disk and the sinks that it uses. Disk and archives
+// fail from one operation on; the collector is aborted then, and the log is read by the next one.
+type machine struct {
+	fs  *crashfs.FS
+	to  sinks
+	log string
+
+	collector *Collector // nil: not running
+	stream    *checkpoint.Stream
+	read      int // position of the next batch in the log
+
+	mu     sync.Mutex
+	left   int // operations that do not fail; negative: no limit
+	failed bool
+}
+
+func newMachine(testing.TB) *machine {
+	m := &machine{fs: crashfs.New(), left: -1}
+	m.to.archive = collectortest.NewArchive(nil)
+	m.use()
+	return m
+}
+
+// use connects the sinks to the disk.
+func (m *machine) use() {
+	m.fs.Fail = func(crashfs.Op) error { return m.operation() }
+	m.to.use(m.fs, m.operation)
+}
+
+// operation counts an operation on the disk or in an archive.
+func (m *machine) operation() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.left == 0 {
+		m.failed = true
+		return crashfs.ErrInjected
+	}
+	m.left = max(-1, m.left-1)
+	return nil
+}
+
+func (m *machine) failFrom(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.left = n
+}
+
+// stop checks the error of an operation and aborts the collector after one.
+func (m *machine) stop(t testing.TB, err error) {
+	if err == nil {
+		return
+	}
+	if !errors.Is(err, crashfs.ErrInjected) {
+		t.Errorf("collector: %v", err)
+	}
+	m.abort(t)
+}
+
+func (m *machine) abort(t testing.TB) {
+	if m.collector == nil {
+		return
+	}
+	if err := m.collector.Abort(); err != nil && !errors.Is(err, crashfs.ErrInjected) {
+		t.Errorf("abort: %v", err)
+	}
+	m.collector = nil
+}
+
+// start starts a collector on what the one before left.
+func (m *machine) start(t testing.TB) {
+	m.abort(t)
+	m.stop(t, m.open())
+}
+
+func (m *machine) open() error {
+	if err := vfs.MkdirAll(m.fs, "/data", 0o700); err != nil {
 		return err
 	}
-	seen := checkpoint.Log{Path: "access.log", ID: logfile.ID{Device: 1, Inode: 2}, Start: []byte(log), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(log)), nil }}
-	checkpoint, err := checkpoint.Open(fs, "/data/checkpoint", "c1")
+	seen := checkpoint.Log{Path: "access.log", ID: logfile.ID{Device: 1, Inode: 2}, Start: []byte(m.log), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(m.log)), nil }}
+	checkpoint, err := checkpoint.Open(m.fs, "/data/checkpoint", "c1")
 	if err != nil {
 		return err
 	}
-	tracked, err := checkpoint.Identify(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: "access.log", Format: "common"}}, seen)
-	if err != nil {
+	if m.stream, err = checkpoint.Identify(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: "access.log", Format: "common"}}, seen); err != nil {
 		return err
 	}
 	if err := checkpoint.Save(); err != nil {
 		return err
 	}
 	cfg := Config{
-		FS: fs, SpoolDir: "/data/spool", Checkpoint: checkpoint, Archive: to.archive,
+		FS: m.fs, SpoolDir: "/data/spool", Checkpoint: checkpoint, Archive: m.to.archive,
 		Naming: collectortest.Days{}, RollBytes: 900, Level: 1, Log: slog.New(slog.DiscardHandler), rowGroupRows: 20,
 	}
-	if to.table != nil {
-		cfg.Table = to.table
+	if m.to.table != nil {
+		cfg.Table = m.to.table
 	}
-	if to.columns != nil {
-		cfg.Columns, cfg.ColumnNaming = to.columns, collectortest.Days{}
+	if m.to.columns != nil {
+		cfg.Columns, cfg.ColumnNaming = m.to.columns, collectortest.Days{}
 	}
-	c, err := New(ctx, cfg)
-	if err != nil {
+	if m.collector, err = New(context.Background(), cfg); err != nil {
+		m.collector = nil
 		return err
 	}
-	for position := int(checkpoint.Stored(tracked)); position < len(log); {
-		end := min(len(log), position+1+random.IntN(900))
-		if i := strings.IndexByte(log[end:], '\n'); i >= 0 {
-			end += i + 1
-		} else {
-			end = len(log)
-		}
-		data := []byte(log[position:end])
-		err := c.Append(ctx, tracked, schema.Batch{
-			Stream: &tracked.Stream, Range: schema.Range{Start: int64(position), End: int64(end)}, Data: data, Lines: logfile.CountLines(data),
-		})
-		if err != nil {
-			return errors.Join(err, c.Abort())
-		}
-		position = end
-	}
-	if err := c.Close(ctx); err != nil {
-		return err
-	}
-	if tracked.Stored != int64(len(log)) || tracked.Lines != int64(logfile.CountLines([]byte(log))) {
-		return fmt.Errorf("at the end stored is %d of %d, lines %d", tracked.Stored, len(log), tracked.Lines)
-	}
+	m.read = int(checkpoint.Stored(m.stream))
 	return nil
+}
+
+// append gives the collector the next bytes of the log, to the end of a line.
+func (m *machine) append(t testing.TB, bytes int) {
+	if m.collector == nil || m.read >= len(m.log) {
+		return
+	}
+	end := min(len(m.log), m.read+bytes)
+	if i := strings.IndexByte(m.log[end:], '\n'); i >= 0 {
+		end += i + 1
+	} else {
+		end = len(m.log)
+	}
+	data := []byte(m.log[m.read:end])
+	err := m.collector.Append(context.Background(), m.stream, schema.Batch{
+		Stream: &m.stream.Stream, Range: schema.Range{Start: int64(m.read), End: int64(end)}, Data: data, Lines: logfile.CountLines(data),
+	})
+	m.read = end
+	m.stop(t, err)
+}
+
+func (m *machine) close(t testing.TB) {
+	if m.collector == nil {
+		return
+	}
+	err := m.collector.Close(context.Background())
+	m.collector = nil
+	m.stop(t, err)
+}
+
+// crash loses power: of what was not durable, the seed chooses what is left.
+func (m *machine) crash(t testing.TB, seed int) {
+	m.abort(t)
+	random := rand.New(rand.NewPCG(uint64(seed), 1))
+	if m.to.table != nil {
+		m.to.table.Crash(random)
+	}
+	m.fs = m.fs.Crash(random)
+	m.failFrom(-1)
+	m.use()
+}
+
+// check reads the rest of the log without faults. A second
+// collector finds nothing to do. Every line must be in each sink once.
+func (m *machine) check(t testing.TB) {
+	m.failFrom(-1)
+	m.abort(t)
+	for range 2 {
+		if err := m.open(); err != nil {
+			t.Fatalf("the start after the fault: %v", err)
+		}
+		for m.read < len(m.log) && m.collector != nil {
+			m.append(t, 500)
+		}
+		m.close(t)
+		if t.Failed() {
+			return
+		}
+		if m.stream.Stored != int64(len(m.log)) || m.stream.Lines != int64(logfile.CountLines([]byte(m.log))) {
+			t.Fatalf("at the end stored is %d of %d, lines %d", m.stream.Stored, len(m.log), m.stream.Lines)
+		}
+	}
+	var want []string
+	if m.log != "" {
+		want = strings.Split(m.log, "\n")
+	}
+	slices.Sort(want)
+	m.to.holds(t, "at the end", want)
+	if left := m.fs.Names(); !slices.Equal(left, []string{"/data/checkpoint"}) {
+		t.Fatalf("files left: %v", left)
+	}
 }
 
 // sinks are what a collector stores in; table or columns may be nil.
@@ -94,7 +217,7 @@ func (s sinks) use(fs vfs.FS, fail func() error) {
 }
 
 // holds fails unless each sink holds the lines, each once.
-func (s sinks) holds(t *testing.T, what string, want []string) {
+func (s sinks) holds(t testing.TB, what string, want []string) {
 	t.Helper()
 	check := func(name string, got []string) {
 		if !slices.Equal(got, want) {
@@ -110,77 +233,73 @@ func (s sinks) holds(t *testing.T, what string, want []string) {
 	}
 }
 
+// crashMachine returns the operations; started is the last machine that was started.
+func crashMachine(started **machine) *replay.Machine[*machine] {
+	return &replay.Machine[*machine]{
+		Start: func(t testing.TB) *machine { *started = newMachine(t); return *started },
+		Ops: map[string]func(testing.TB, *machine, replay.Args){
+			"store WORD...": func(_ testing.TB, m *machine, a replay.Args) { // rows, columns
+				if slices.Contains(a, "rows") {
+					m.to.table = collectortest.NewTable()
+				}
+				if slices.Contains(a, "columns") {
+					m.to.columns = collectortest.NewArchive(nil)
+				}
+				m.use()
+			},
+			"log N":       func(_ testing.TB, m *machine, a replay.Args) { m.log = collectortest.Log(a.Int(0)) },
+			"fail-from N": func(_ testing.TB, m *machine, a replay.Args) { m.failFrom(a.Int(0)) },
+			"start":       func(t testing.TB, m *machine, _ replay.Args) { m.start(t) },
+			"append N":    func(t testing.TB, m *machine, a replay.Args) { m.append(t, a.Int(0)) },
+			"close":       func(t testing.TB, m *machine, _ replay.Args) { m.close(t) },
+			"crash N":     func(t testing.TB, m *machine, a replay.Args) { m.crash(t, a.Int(0)) },
+		},
+		End:      func(t testing.TB, m *machine) { m.check(t) },
+		Fixed:    2,
+		Attempts: 300,
+	}
+}
+
 // TestEveryLineIsStoredOnceWhereverPowerFails stops at every operation on the
 // disk and in the archive, loses power, and goes on.
 func TestEveryLineIsStoredOnceWhereverPowerFails(t *testing.T) {
 	for _, c := range []struct {
-		name  string
+		sinks string
 		seeds uint64
-		sinks func() sinks
-	}{
-		{"rows", 1, func() sinks { return sinks{collectortest.NewTable(), collectortest.NewArchive(nil), nil} }},
-		{"columns", 1, func() sinks { return sinks{nil, collectortest.NewArchive(nil), collectortest.NewArchive(nil)} }},
-		{"rows and columns", 2, func() sinks {
-			return sinks{collectortest.NewTable(), collectortest.NewArchive(nil), collectortest.NewArchive(nil)}
-		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
+	}{{"rows", 1}, {"columns", 1}, {"rows columns", 2}} {
+		t.Run(c.sinks, func(t *testing.T) {
 			t.Parallel()
-			testPowerFails(t, c.seeds, c.sinks)
+			stride := 1
+			if testing.Short() {
+				c.seeds = 1
+			}
+			if raceDetector { // each of them once more without it: make plain
+				c.seeds, stride = 1, 7
+			}
+			var m *machine
+			crashMachine(&m).Each(t, *replayFile, func(yield func(replay.Script) bool) {
+				for seed := range c.seeds {
+					for n, more := 0, true; more; n += stride {
+						if !yield(powerFailsAt(c.sinks, seed, n)) {
+							return
+						}
+						more = m.failed
+					}
+				}
+			})
 		})
 	}
 }
 
-func testPowerFails(t *testing.T, seeds uint64, newSinks func() sinks) {
-	log := collectortest.Log(120)
-	want := strings.Split(log, "\n")
-	slices.Sort(want)
-	stride := 1
-	if testing.Short() {
-		seeds = 1
+// powerFailsAt returns a script in which a collector reads a log of 120 lines, and power fails at
+// operation n.
+func powerFailsAt(sinks string, seed uint64, n int) replay.Script {
+	random := rand.New(rand.NewPCG(seed, uint64(n)))
+	s := replay.Script{replay.NewOp("store", sinks), replay.NewOp("log", 120), replay.NewOp("fail-from", n), replay.NewOp("start")}
+	for bytes := 0; bytes < len(collectortest.Log(120)); {
+		size := 1 + random.IntN(900)
+		s = append(s, replay.NewOp("append", size))
+		bytes += size
 	}
-	if raceDetector { // each of them once more without it: make allocations
-		seeds, stride = 1, 7
-	}
-	for seed := range seeds {
-		for op := 0; ; op += stride {
-			random := rand.New(rand.NewPCG(seed, uint64(op)))
-			fs := crashfs.New()
-			to := newSinks()
-			count := 0
-			var counting sync.Mutex
-			dead := func() error {
-				counting.Lock()
-				defer counting.Unlock()
-				if count++; count > op {
-					return crashfs.ErrInjected
-				}
-				return nil
-			}
-			fs.Fail = func(crashfs.Op) error { return dead() }
-			to.use(fs, dead)
-			first := life(fs, to, log, random)
-			if first != nil && !errors.Is(first, crashfs.ErrInjected) {
-				t.Fatalf("seed %d, operation %d: %v", seed, op, first)
-			}
-			if to.table != nil {
-				to.table.Crash(random)
-			}
-			fs = fs.Crash(random)
-			to.use(fs, func() error { return nil })
-			for again := range 2 { // the second finds nothing to do
-				if err := life(fs, to, log, random); err != nil {
-					t.Fatalf("seed %d, operation %d, life %d after %v: %v", seed, op, again+2, first, err)
-				}
-			}
-			to.holds(t, fmt.Sprintf("seed %d, operation %d, first life %v", seed, op, first), want)
-			if left := fs.Names(); !slices.Equal(left, []string{"/data/checkpoint"}) {
-				t.Fatalf("seed %d, operation %d: files left: %v", seed, op, left)
-			}
-			if first == nil {
-				t.Logf("seed %d: %d operations", seed, op)
-				break
-			}
-		}
-	}
+	return append(s, replay.NewOp("close"), replay.NewOp("crash", random.IntN(1000)))
 }
