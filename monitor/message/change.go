@@ -11,37 +11,37 @@ import (
 	"sluice/monitor"
 )
 
-// State is how a host is, or the process itself, whose Host is "".
+// State is the state of a host, or of this process if Host is "".
 type State struct {
 	Host     string            `json:"host"`
 	Level    monitor.Level     `json:"level"`
 	Problems []monitor.Problem `json:"problems,omitempty"`
-	// Acknowledged is by whom nobody is reminded; "": it is not.
+	// Acknowledged is the text of an active acknowledgement, which suppresses reminders. "": none.
 	Acknowledged string `json:"acknowledged,omitempty"`
 }
 
-// Change is a state that is told, and what was told before.
+// Change is a state to send, with the level that was sent before.
 type Change struct {
 	State
 	Was   monitor.Level `json:"was"`
 	Since time.Time     `json:"since"` // when this level began
 }
 
-// Message is what is sent at a time.
+// Message is the content of one notification.
 type Message struct {
 	At      time.Time `json:"at"`
 	Process string    `json:"process"` // collector on c1
-	// Reminder: nothing changed, but it lasts.
+	// Reminder is true if nothing changed and the problems still exist.
 	Reminder bool     `json:"reminder"`
 	Changes  []Change `json:"hosts"`
-	// More changes are not named.
+	// More is the number of changes that are not in Changes.
 	More int `json:"more,omitempty"`
 }
 
 // maxChanges bounds the hosts that one message names.
 const maxChanges = 50
 
-// StatesOf are the states of all hosts, and of the process.
+// StatesOf returns the states of all hosts and of the process, sorted by host.
 func StatesOf(h *monitor.Health) []State {
 	own := State{Level: monitor.Okay, Problems: h.Process.Problems}
 	states := []State{own}
@@ -56,7 +56,7 @@ func StatesOf(h *monitor.Health) []State {
 	return states
 }
 
-// Subject is the message in one line.
+// Subject returns a summary of the message in one line.
 func (m *Message) Subject() string {
 	var names []string
 	worst := monitor.Okay
@@ -78,7 +78,7 @@ func (m *Message) Subject() string {
 	return clean(fmt.Sprintf("sluice %s: %s", worst, list))
 }
 
-// Text is the message in lines.
+// Text returns the message as plain text of several lines.
 func (m *Message) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "From the %s at %s.\n", clean(m.Process), m.At.UTC().Format(time.RFC3339))
@@ -103,8 +103,8 @@ func (m *Message) Text() string {
 
 func (c *Change) name() string { return cmp.Or(c.Host, "the process itself") }
 
-// clean is one line without what a terminal or a header would obey: names and reasons come
-// from other hosts.
+// clean replaces what is not printable by spaces, so that names and reasons, which other hosts
+// sent, contain no line break and no terminal control sequence.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

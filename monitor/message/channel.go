@@ -12,41 +12,41 @@ import (
 const (
 	// minInterval is the least time between two messages, or attempts, of a channel.
 	minInterval = time.Minute
-	// remindAfter a state that lasts is told again.
+	// remindAfter is the time after which a state that lasts is sent again.
 	remindAfter = 24 * time.Hour
 )
 
-// told is what a channel was told of a host. It is kept over a restart.
+// told is the level of a host that a channel sent last. It is kept over a restart.
 type told struct {
 	Level monitor.Level `json:"level"`
-	At    time.Time     `json:"at"` // when it was told
+	At    time.Time     `json:"at"` // when it was sent
 }
 
-// seen is since when a host has its level.
+// seen is the present level of a host and when it began.
 type seen struct {
 	level monitor.Level
 	since time.Time
 }
 
-// channel decides what is sent when. It is not safe for concurrent use.
+// channel decides what is sent by one Sender, and when. It is not safe for concurrent use.
 type channel struct {
 	name string
 	told map[string]told
 	seen map[string]seen
-	// changedAt is when the first change was seen that was not told; zero: there is none.
+	// changedAt is the time of the first change that was not sent yet. Zero: there is none.
 	changedAt time.Time
 	triedAt   time.Time // last attempt
-	// Of the present failure:
+	// The present failure:
 	err   error
 	since time.Time
-	count int
+	count int // failed attempts
 }
 
 func newChannel(name string) *channel {
 	return &channel{name: name, told: map[string]told{}, seen: map[string]seen{}}
 }
 
-// next returns the message that is due, nil: none.
+// next returns the message that is due. nil: none.
 func (c *channel) next(now time.Time, wait time.Duration, states []State) *Message {
 	changes := c.changes(now, states)
 	if len(changes) == 0 {
@@ -69,7 +69,7 @@ func (c *channel) next(now time.Time, wait time.Duration, states []State) *Messa
 	return m
 }
 
-// changes are the states that differ from what was told, the worst first.
+// changes returns the states that differ from what was sent, the worst first.
 func (c *channel) changes(now time.Time, states []State) (changes []Change) {
 	present := map[string]bool{}
 	for _, s := range states {
@@ -83,7 +83,7 @@ func (c *channel) changes(now time.Time, states []State) (changes []Change) {
 			changes = append(changes, Change{s, was, x.since})
 		}
 	}
-	for host, t := range c.told { // nobody watches it any more
+	for host, t := range c.told { // hosts that are not watched any more
 		if !present[host] && t.Level != monitor.Okay {
 			changes = append(changes, Change{State{Host: host, Level: monitor.Okay}, t.Level, now})
 		}
@@ -101,8 +101,8 @@ func (c *channel) was(host string) monitor.Level {
 	return cmp.Or(c.told[host].Level, monitor.Okay)
 }
 
-// lasting are all states that are not well and not acknowledged, if one of them was told a
-// day ago.
+// lasting returns all states with a problem that is not acknowledged, if one of them was sent
+// remindAfter ago or earlier, else nil.
 func (c *channel) lasting(now time.Time, states []State) (all []Change) {
 	due := false
 	for _, s := range states {
@@ -119,7 +119,7 @@ func (c *channel) lasting(now time.Time, states []State) (all []Change) {
 	return all
 }
 
-// sent notes how sending went.
+// sent records the result of sending m.
 func (c *channel) sent(now time.Time, m *Message, err error) {
 	c.triedAt = now
 	if err != nil {

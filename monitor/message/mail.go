@@ -14,21 +14,22 @@ import (
 	"time"
 )
 
-// Mail sends messages by SMTP, with STARTTLS unless the server is on this machine.
+// Mail sends messages by SMTP. STARTTLS is required unless the server's address is a loopback
+// address.
 type Mail struct {
 	Server string // host:port
 	From   string
 	To     []string
-	// User and Password, if User is not "", are what the server asks for.
+	// User and Password are the credentials of the SMTP log-in. User "": no log-in.
 	User, Password string
-	// TLS has the authorities that may sign the server's certificate; nil: the system's.
+	// TLS contains the accepted authorities of the server's certificate. nil: the system's.
 	TLS *tls.Config
 }
 
-// Name says where messages go.
+// Name returns the receivers, for logs and status.
 func (m *Mail) Name() string { return "mail " + strings.Join(m.To, ", ") }
 
-// Send implements Sender.
+// Send implements Sender. It takes at most sendTimeout.
 func (m *Mail) Send(ctx context.Context, x *Message) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
@@ -97,8 +98,8 @@ func (m *Mail) secure(c *smtp.Client, conn net.Conn, host string) error {
 	return nil
 }
 
-// text is the mail with its header. Lines of the body cannot be taken for commands:
-// quoted-printable has no line that is long, and DATA escapes dots.
+// text returns the mail with its header. The body cannot be read as SMTP commands:
+// quoted-printable limits the length of lines, and Client.Data escapes dots.
 func (m *Mail) text(x *Message) []byte {
 	var b bytes.Buffer
 	header := func(name, value string) { fmt.Fprintf(&b, "%s: %s\r\n", name, value) }

@@ -24,7 +24,7 @@ import (
 	"sluice/monitor"
 )
 
-// recorder keeps what is sent, and fails while err is not nil.
+// recorder is a Sender that keeps what is sent. Send returns err.
 type recorder struct {
 	name string
 	sent []Message
@@ -40,7 +40,7 @@ func (r *recorder) Send(_ context.Context, m *Message) error {
 	return r.err
 }
 
-// world is a Messenger whose time is told.
+// world is a Messenger whose clock the test sets.
 type world struct {
 	*Messenger
 	now    time.Time
@@ -89,7 +89,7 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// told is what was sent since the last call, a text a message.
+// told returns the texts of the messages since the last call.
 func (w *world) told() (texts []string) {
 	for _, m := range w.to.sent {
 		var parts []string
@@ -116,8 +116,9 @@ func (w *world) want(t *testing.T, when string, want ...string) {
 	}
 }
 
-// TestWhatChangesIsToldOnceTogether, and what lasts once a day, over restarts.
-func TestWhatChangesIsToldOnceTogether(t *testing.T) {
+// TestChangesAreSentOnceInOneMessage: a problem that lasts is sent again once a day, also after
+// a restart.
+func TestChangesAreSentOnceInOneMessage(t *testing.T) {
 	w := newWorld(nil)
 	w.levels["web01"], w.levels["web02"] = monitor.Okay, monitor.Okay
 	w.pass(time.Hour)
@@ -155,8 +156,8 @@ func TestWhatChangesIsToldOnceTogether(t *testing.T) {
 	w.want(t, "a host that is not watched any more", "web01 OKAY")
 }
 
-// TestAHundredHostsThatVanishAreOneMessage, and no two come within a minute.
-func TestAHundredHostsThatVanishAreOneMessage(t *testing.T) {
+// TestFailureOf100HostsIsOneMessage: there is at most one message a minute.
+func TestFailureOf100HostsIsOneMessage(t *testing.T) {
 	w := newWorld(nil)
 	for i := range 100 {
 		w.levels[fmt.Sprintf("web%03d", i)] = monitor.Okay
@@ -173,7 +174,7 @@ func TestAHundredHostsThatVanishAreOneMessage(t *testing.T) {
 	if len(got) != 1 || !strings.HasPrefix(got[0], "web000 ERROR, web001 ERROR") || !strings.HasSuffix(got[0], "web049 ERROR +50") {
 		t.Errorf("%q", got)
 	}
-	for i := range 60 { // something changes all the time
+	for i := range 60 { // a change at every step
 		w.levels["web000"] = []monitor.Level{monitor.Okay, monitor.Failing}[i%2]
 		w.pass(31 * time.Second)
 	}
@@ -182,9 +183,9 @@ func TestAHundredHostsThatVanishAreOneMessage(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeSentIsAProblem, of which the channel that fails does not tell, and it is sent
-// when that can be.
-func TestWhatCannotBeSentIsAProblem(t *testing.T) {
+// TestFailingChannelIsAProblem: the channel does not report its own failure, and sends its
+// message when it has recovered.
+func TestFailingChannelIsAProblem(t *testing.T) {
 	w := newWorld(nil)
 	w.levels["web01"] = monitor.Failing
 	w.to.err = errors.New("connection refused")
@@ -202,8 +203,8 @@ func TestWhatCannotBeSentIsAProblem(t *testing.T) {
 	}
 }
 
-// TestAPingComesEachMinuteWhileThereIsNoError.
-func TestAPingComesEachMinuteWhileThereIsNoError(t *testing.T) {
+// TestPingIsSentEachMinuteWhileThereIsNoError checks that an error stops the pings.
+func TestPingIsSentEachMinuteWhileThereIsNoError(t *testing.T) {
 	w := newWorld(nil)
 	w.levels["web01"] = monitor.Warn
 	w.pass(10 * time.Minute)
@@ -229,9 +230,9 @@ func example() *Message {
 	}}
 }
 
-// TestWebhooksGetWhatTheyTake: JSON with a text that chat programs show, what Prometheus sends
-// to an Alertmanager, and a ping.
-func TestWebhooksGetWhatTheyTake(t *testing.T) {
+// TestWebhookFormats checks the JSON with the text for chat services, the alerts for an
+// Alertmanager, and a ping.
+func TestWebhookFormats(t *testing.T) {
 	var method, body string
 	code := http.StatusOK
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -274,7 +275,8 @@ func TestWebhooksGetWhatTheyTake(t *testing.T) {
 	}
 }
 
-// TestMailIsSentThroughSTARTTLS, and no line of a host becomes a header or a command.
+// TestMailIsSentThroughSTARTTLS checks also that text from a host cannot add a header or an SMTP
+// command.
 func TestMailIsSentThroughSTARTTLS(t *testing.T) {
 	server, pool := newSMTP(t, true)
 	mail := Mail{Server: server.address, From: "sluice@c1", To: []string{"ops@example.com", "two@example.com"}, TLS: &tls.Config{RootCAs: pool}}
@@ -288,11 +290,11 @@ func TestMailIsSentThroughSTARTTLS(t *testing.T) {
 	}
 	mail.TLS = nil
 	if err := mail.Send(t.Context(), example()); err == nil || !strings.Contains(err.Error(), "STARTTLS") {
-		t.Errorf("an authority that is not known: %v", err)
+		t.Errorf("certificate of an unknown authority: %v", err)
 	}
 }
 
-// smtpServer is a mail server with one receiver of all that comes.
+// smtpServer is a mail server that keeps the mails it receives.
 type smtpServer struct {
 	address string
 	config  *tls.Config

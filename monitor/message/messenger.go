@@ -11,31 +11,34 @@ import (
 	"sluice/monitor"
 )
 
-// Sender sends a message. It gives up by itself.
+// Sender sends messages to one destination.
 type Sender interface {
-	// Name says where messages go, without secrets.
+	// Name returns the destination without secrets. It identifies the channel in saved state.
 	Name() string
+	// Send sends m. It must have a time limit of its own.
 	Send(ctx context.Context, m *Message) error
 }
 
-// Config is what a Messenger works with.
+// Config configures a Messenger.
 type Config struct {
 	Senders []Sender
-	// Ping, if any, is called once a minute while there is no error.
+	// Ping, if not nil, is called once a minute while no host and no process has failed.
 	Ping Sender
-	// Process is who sends, for people.
+	// Process is the name of the sending process in messages, such as "collector on c1".
 	Process string
-	// Wait is the time after a change in which others join its message.
+	// Wait is the time from the first change to its message. Other changes in this time are in
+	// the same message.
 	Wait time.Duration
-	// Saved is what Save was given last, by an earlier process; nil: nothing.
+	// Saved is the last state passed to Save, by an earlier process. nil: none.
 	Saved []byte
-	Save  func(state []byte)
-	Log   *slog.Logger
+	// Save, if not nil, stores the state after each message. Several goroutines call it.
+	Save func(state []byte)
+	Log  *slog.Logger
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
 
-// Messenger tells people what changed. Its methods may be called by several goroutines.
+// Messenger sends what changed to all channels. Its methods may be called by several goroutines.
 type Messenger struct {
 	cfg Config
 
@@ -71,14 +74,15 @@ func New(cfg Config) *Messenger {
 	return m
 }
 
-// Offer hands over how all hosts are.
+// Offer sets the present states. The Messenger owns the slice afterwards.
 func (m *Messenger) Offer(states []State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.states = states
 }
 
-// Problems are the channels that fail.
+// Problems returns a problem for each channel whose last attempt failed. A nil Messenger has
+// none.
 func (m *Messenger) Problems() (problems []monitor.Problem) {
 	if m == nil {
 		return nil
@@ -95,10 +99,11 @@ func (m *Messenger) Problems() (problems []monitor.Problem) {
 
 const unsentPrefix = "cannot send messages to "
 
-// checkInterval is the time between two looks whether something is to be sent.
+// checkInterval is the time between two checks whether something is to be sent.
 const checkInterval = 500 * time.Millisecond
 
-// Run sends until ctx is done. Each channel sends by itself: one that hangs delays no other.
+// Run sends until ctx is done. Each channel has its own goroutine: one that hangs delays no
+// other.
 func (m *Messenger) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for i := range m.channels {
@@ -123,13 +128,14 @@ func (m *Messenger) every(ctx context.Context, do func()) {
 	}
 }
 
-// step sends what channel i has to send now.
+// step sends the message of channel i that is due, if any.
 func (m *Messenger) step(ctx context.Context, i int) {
 	now := m.cfg.Now()
 	m.mu.Lock()
 	c := m.channels[i]
 	var message *Message
-	// What was told before a restart is compared when the hosts had time to come back.
+	// After a restart, hosts need time to connect again before they are compared with what was
+	// sent.
 	if m.states != nil && now.Sub(m.began) >= m.cfg.Wait {
 		message = c.next(now, m.cfg.Wait, withoutOwn(m.states, c.name))
 	}
@@ -164,7 +170,7 @@ func (m *Messenger) step(ctx context.Context, i int) {
 	}
 }
 
-// stateText is what New reads again. m.mu is held.
+// stateText returns the state that New reads from Config.Saved. m.mu is held.
 func (m *Messenger) stateText() []byte {
 	all := map[string]map[string]told{}
 	for _, c := range m.channels {
@@ -177,7 +183,8 @@ func (m *Messenger) stateText() []byte {
 	return text
 }
 
-// withoutOwn calculates the level of the process without what a channel cannot say by itself.
+// withoutOwn returns the states without the failure of the channel itself, which the channel
+// cannot report, and the level of the process that follows from the other problems.
 func withoutOwn(states []State, channel string) []State {
 	own := make([]State, len(states))
 	copy(own, states)
@@ -199,7 +206,7 @@ func withoutOwn(states []State, channel string) []State {
 	return own
 }
 
-// stepPing pings, once a minute, while there is no error.
+// stepPing pings once a minute while there is no error.
 func (m *Messenger) stepPing(ctx context.Context) {
 	now := m.cfg.Now()
 	m.mu.Lock()

@@ -14,20 +14,20 @@ import (
 	"sluice/monitor"
 )
 
-// sendTimeout is how long one message may take.
+// sendTimeout is the time limit of one message.
 const sendTimeout = 20 * time.Second
 
-// Webhook posts messages to an address.
+// Webhook sends messages to a URL by POST.
 type Webhook struct {
 	URL string
-	// Alertmanager: the address takes what Prometheus sends to an Alertmanager (/api/v2/alerts).
+	// Alertmanager is true if the URL is the /api/v2/alerts of a Prometheus Alertmanager.
 	Alertmanager bool
-	// Ping: the address is only asked for, with GET.
+	// Ping is true if the URL is only requested, with GET and without the message.
 	Ping   bool
 	Client *http.Client
 }
 
-// Name is the address without its path and query, which often are a secret.
+// Name returns the URL without its path and query, which often contain a secret.
 func (w *Webhook) Name() string {
 	kind := "webhook "
 	if w.Ping {
@@ -40,7 +40,7 @@ func (w *Webhook) Name() string {
 	return kind + u.Scheme + "://" + u.Host
 }
 
-// Send implements Sender.
+// Send implements Sender. It takes at most sendTimeout. Errors do not contain the URL.
 func (w *Webhook) Send(ctx context.Context, m *Message) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
@@ -66,7 +66,7 @@ func (w *Webhook) Send(ctx context.Context, m *Message) error {
 	answer, err := w.Client.Do(request)
 	var failed *url.Error
 	if errors.As(err, &failed) {
-		return failed.Err // without the address
+		return failed.Err // without the URL, which may contain a secret
 	}
 	if err != nil {
 		return err
@@ -79,14 +79,14 @@ func (w *Webhook) Send(ctx context.Context, m *Message) error {
 	return nil
 }
 
-// envelope is the JSON of a message. text is for chat programs, which show it.
+// envelope is the JSON of a message. Chat services show the field text.
 type envelope struct {
 	Version int    `json:"version"`
 	Text    string `json:"text"`
 	*Message
 }
 
-// alert is what an Alertmanager takes.
+// alert is an alert in the format of the Alertmanager's API v2.
 type alert struct {
 	Labels      map[string]string `json:"labels"`
 	Annotations map[string]string `json:"annotations,omitempty"`
@@ -94,7 +94,8 @@ type alert struct {
 	EndsAt      time.Time         `json:"endsAt"`
 }
 
-// alerts has one alert a host and level, so that one that ends is the one that began.
+// alerts returns one alert for each host and level: their labels identify an alert, so its end
+// must have the labels of its start.
 func alerts(m *Message) []alert {
 	all := []alert{}
 	for _, c := range m.Changes {

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// chart is the bars of the spans, as SVG.
+// chart contains the bars of all spans, as SVG coordinates.
 type chart struct {
 	Width, Height int
-	Top           string // what the uppermost line says
+	Top           string // label of the uppermost grid line
 	Bars          []bar
 	Labels        []label
 }
 
-// bar is a part of a span.
+// bar is the part of a span's column for one class of status.
 type bar struct {
 	Class, Title     string
 	X, Y, Wide, High string
 }
 
-// label is below a span.
+// label is the text below a span.
 type label struct{ X, Text string }
 
 const (
@@ -29,7 +29,7 @@ const (
 	maxLabels               = 12
 )
 
-// classNames are those of Span.ByClass, from the bottom up.
+// classNames are the names of the indexes of Span.ByClass, from the bottom up.
 var classNames = [...]string{"other", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
 func newChart(r *Report) *chart {
@@ -74,7 +74,7 @@ func newChart(r *Report) *chart {
 
 func number(v float64) string { return fmt.Sprintf("%.2f", v) }
 
-// niceAbove is the next number of 1, 2 or 5 and zeros.
+// niceAbove returns the smallest number ≥ n that is 1, 2 or 5 times a power of ten.
 func niceAbove(n int64) int64 {
 	power := math.Pow(10, math.Floor(math.Log10(float64(n))))
 	for _, k := range []float64{1, 2, 5, 10} {

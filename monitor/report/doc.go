@@ -1,4 +1,5 @@
-// Package report writes what a table holds of a span of time as one HTML file that can be mailed:
-// requests by hour and class of status, bytes, hosts, the most frequent paths, and the slowest
-// ones. The file loads nothing, has no script, and says so in a Content-Security-Policy of its own.
+// Package report writes a report of a table's rows in a time range as one HTML file that can be
+// mailed: requests by hour and class of status, bytes, hosts, the most frequent paths, and the
+// slowest ones. The file has no script and loads no other resource; its Content-Security-Policy
+// enforces both.
 package report

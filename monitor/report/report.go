@@ -12,34 +12,34 @@ import (
 	"unicode"
 )
 
-// Report is what the file says.
+// Report is the content of the file.
 type Report struct {
-	From, To, Made time.Time // From or To zero: no bound
-	Hosts          string    // those that were asked for; "": all
+	From, To, Made time.Time // zero From or To: no bound
+	Hosts          string    // the selected hosts; "": all
 	Lines          int64
-	Bytes          int64 // negative: not known
-	Failed         int64 // 5xx; negative: not known
-	Daily          bool  // Spans are days
+	Bytes          int64 // negative: unknown
+	Failed         int64 // lines with status 5xx; negative: unknown
+	Daily          bool  // Spans are days, not hours
 	Spans          []Span
 	Tables         []Table
 	Notes          []string // what is missing, and why
-	// Form makes it a page of the status server, on which hosts and times can be chosen; nil: a
-	// file that links to nothing.
+	// Form, if not nil, adds a form to choose hosts and times, for the page of the status server.
+	// nil: a file without links.
 	Form *Form
 }
 
-// Form has what was asked for, as it was written.
+// Form contains the values of the page's input fields, as the user typed them.
 type Form struct{ Hosts, Last, From, To string }
 
-// Span is an hour, or a day.
+// Span contains the counts of an hour or a day.
 type Span struct {
 	Start time.Time
-	// ByClass are the lines by the class of their status; index 0 is every other line.
+	// ByClass counts lines by the class of their status. Index 0 is lines without one.
 	ByClass [6]int64
 	Bytes   int64
 }
 
-// Lines is the number of lines.
+// Lines returns the number of lines.
 func (s *Span) Lines() (n int64) {
 	for _, c := range s.ByClass {
 		n += c
@@ -47,14 +47,14 @@ func (s *Span) Lines() (n int64) {
 	return n
 }
 
-// Table is a list of values and what was counted of them.
+// Table is a list of values with their counts.
 type Table struct {
 	Title, Note string
 	Columns     []string
 	Rows        []Row
 }
 
-// Row is a value and its numbers.
+// Row is a value with one number for each further column, already formatted.
 type Row struct {
 	Name    string
 	Numbers []string
@@ -66,7 +66,7 @@ var page string
 //go:embed report.css
 var style string
 
-// Write writes the report.
+// Write writes r as HTML to w.
 func Write(w io.Writer, r *Report) error {
 	t, err := template.New("report").Funcs(template.FuncMap{"visible": Visible, "count": Count, "bytes": Bytes, "share": share}).Parse(page)
 	if err != nil {
@@ -89,7 +89,8 @@ func Policy(form bool) string {
 	return fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action %s", base64.StdEncoding.EncodeToString(sum[:]), action)
 }
 
-// Visible is a text of the table, that anybody may have sent, without what moves or hides others.
+// Visible shortens s and replaces what is not printable. The text comes from requests, so it may
+// contain control characters that move or hide other text.
 func Visible(s string) string {
 	const maxBytes = 300
 	if len(s) > maxBytes {
@@ -103,7 +104,7 @@ func Visible(s string) string {
 	}, s)
 }
 
-// Count is a number for people.
+// Count formats n with thousands separators. A negative n is "–".
 func Count(n int64) string {
 	if n < 0 {
 		return "–"
@@ -115,7 +116,7 @@ func Count(n int64) string {
 	return text
 }
 
-// Bytes is a length for people.
+// Bytes formats n bytes with a decimal unit. A negative n is "–".
 func Bytes(n int64) string {
 	if n < 0 {
 		return "–"
@@ -131,7 +132,7 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.1f %cB", v, units[i])
 }
 
-// share is a part of all in percent.
+// share formats n/of in percent. It is "–" if either is unknown.
 func share(n, of int64) string {
 	if of <= 0 || n < 0 {
 		return "–"

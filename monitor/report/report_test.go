@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// example has names that would do harm in a page.
+// example is a report with names that would change a page if they were not escaped.
 func example() *Report {
 	start := time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)
 	r := &Report{From: start, To: start.Add(48 * time.Hour), Made: start, Hosts: `web01,"><b>`, Lines: 1_234_567, Bytes: 9_876_543_210, Failed: 1234, Notes: []string{"<i>note</i>"}}
@@ -23,8 +23,8 @@ func example() *Report {
 	return r
 }
 
-// TestAReportIsOneFileThatLoadsNothing, and what a client sent is shown as it is.
-func TestAReportIsOneFileThatLoadsNothing(t *testing.T) {
+// TestReportIsOneFileThatLoadsNothing checks also that text from clients is escaped.
+func TestReportIsOneFileThatLoadsNothing(t *testing.T) {
 	var b bytes.Buffer
 	if err := Write(&b, example()); err != nil {
 		t.Fatal(err)
@@ -49,8 +49,9 @@ func TestAReportIsOneFileThatLoadsNothing(t *testing.T) {
 	}
 }
 
-// TestAReportInABrowser: chromium applies the style, whose hash the policy has, and runs nothing.
-func TestAReportInABrowser(t *testing.T) {
+// TestReportInABrowser checks that chromium applies the style, whose hash is in the policy, and
+// runs no script.
+func TestReportInABrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out by -short: it needs a browser")
 	}
@@ -94,7 +95,7 @@ func TestAReportInABrowser(t *testing.T) {
 	if !strings.Contains(dom, "<title>Requests from 2026-11-28 00:00 – sluice</title>") || strings.Count(dom, "<rect") != 48*5+5 || !strings.Contains(dom, "/&lt;script&gt;document.title") {
 		t.Errorf("%.2000s", dom)
 	}
-	// A page into which somebody got a script would not run it.
+	// The policy must also block a script that was injected into the page.
 	dom, said = show("harmed", strings.Replace(b.String(), "<h1>", `<script>document.title="harm"</script><h1>`, 1))
 	if strings.Contains(dom, "<title>harm</title>") || !strings.Contains(said, refused) {
 		t.Errorf("the policy lets a script run:\n%s", said)

@@ -8,17 +8,17 @@ import (
 	"unicode"
 )
 
-// Ack is an acknowledgement: somebody knows, and is not to be told until it ends.
+// Ack is an acknowledgement by an operator. Until it ends, no reminders are sent.
 type Ack struct {
 	Until time.Time `json:"until"`
 	Why   string    `json:"why"`
 	At    time.Time `json:"at"`
 }
 
-// Active reports whether the acknowledgement has not ended. nil has.
+// Active reports whether the acknowledgement exists and has not ended. A nil Ack is not active.
 func (a *Ack) Active(now time.Time) bool { return a != nil && now.Before(a.Until) }
 
-// String says it for people.
+// String returns the acknowledgement as a text for status and messages.
 func (a *Ack) String() string {
 	return fmt.Sprintf("acknowledged until %s: %s", a.Until.UTC().Format(time.RFC3339), a.Why)
 }
@@ -32,8 +32,8 @@ const (
 // ErrUnknownHost is returned for a host that is neither known nor expected.
 var ErrUnknownHost = errors.New("no such host")
 
-// Acknowledge notes that an operator knows of a host's problems, for a time. A time of 0 or
-// less ends an acknowledgement.
+// Acknowledge stores that an operator knows the problems of host, for span, at most MaxAck. A
+// span of 0 or less ends the acknowledgement. Returns ErrUnknownHost for an unknown host.
 func (f *File) Acknowledge(now time.Time, host string, span time.Duration, why string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -50,7 +50,8 @@ func (f *File) Acknowledge(now time.Time, host string, span time.Duration, why s
 	return nil
 }
 
-// AcknowledgeLoss notes that an operator has seen what a host lost, and returns that.
+// AcknowledgeLoss stores that an operator knows what host lost, and returns what was not
+// acknowledged before. Returns ErrUnknownHost for an unknown host.
 func (f *File) AcknowledgeLoss(host string) (Loss, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -64,7 +65,7 @@ func (f *File) AcknowledgeLoss(host string) (Loss, error) {
 	return fresh, nil
 }
 
-// EndAcks removes the acknowledgements that are over.
+// EndAcks removes the acknowledgements that have ended and returns their hosts.
 func (f *File) EndAcks(now time.Time) (ended []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -78,7 +79,7 @@ func (f *File) EndAcks(now time.Time) (ended []string) {
 	return ended
 }
 
-// oneLine is a text without line breaks and control characters, cut to a bound.
+// oneLine removes line breaks and control characters from s and cuts it to maxWhyBytes.
 func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {

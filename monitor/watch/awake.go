@@ -8,16 +8,16 @@ import (
 const (
 	// AdvanceInterval is the time between two calls of Advance.
 	AdvanceInterval = time.Second
-	// maxStep is the longest time between two calls that counts as awake. A longer one is a
-	// process that did not run: a suspended machine, SIGSTOP, a frozen cgroup.
+	// maxStep is the longest time between two calls that counts as awake. In a longer one the
+	// process did not run: a suspended machine, SIGSTOP, a frozen cgroup.
 	maxStep = 10 * time.Second
-	// maxFreezes bounds what is remembered of such times.
+	// maxFreezes is the number of such times that are kept.
 	maxFreezes = 16
 )
 
 // Awake counts the time in which the process ran. Its methods may be called by several
-// goroutines. The times that it is given have a monotonic part, so a change of the wall
-// clock is not a time that passed.
+// goroutines. The times passed to it must have a monotonic part, so that a change of the wall
+// clock is not counted.
 type Awake struct {
 	mu      sync.Mutex
 	last    time.Time
@@ -34,7 +34,7 @@ type freeze struct {
 // NewAwake returns a clock that starts now.
 func NewAwake(now time.Time) *Awake { return &Awake{last: now} }
 
-// Advance counts the time since the last call. It is called every AdvanceInterval.
+// Advance counts the time since the last call. It must be called every AdvanceInterval.
 func (a *Awake) Advance(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -55,7 +55,7 @@ func (a *Awake) advance(now time.Time) {
 	a.last = now
 }
 
-// Time returns the time that was counted.
+// Time returns the counted time.
 func (a *Awake) Time(now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -63,7 +63,7 @@ func (a *Awake) Time(now time.Time) time.Duration {
 	return a.counted
 }
 
-// Frozen returns for how long of the last age the process did not run.
+// Frozen returns how long the process did not run between now-age and now.
 func (a *Awake) Frozen(now time.Time, age time.Duration) (frozen time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

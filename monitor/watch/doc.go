@@ -1,9 +1,10 @@
-// Package watch keeps what a process must know of its hosts after a restart: which are
+// Package watch stores the state of hosts that must survive a restart: which hosts are
 // expected and since when, when each was last heard, what each lost, which problems an
 // operator acknowledged, and which messages were sent.
 //
-// A File is one small file (DATA/watch), replaced as a whole like the checkpoint. It is
-// bounded, and a damaged one costs this knowledge and nothing else. An Awake clock counts
-// the time in which the process could hear anything: silence is counted in it, so that a
-// suspended machine names no host when it resumes.
+// A File is one small file (DATA/watch), replaced as a whole like the checkpoint. Its size is
+// bounded. If it is damaged, only this state is lost. An Awake clock counts the time in which
+// the process ran. The silence of a host is measured by it, so that a machine that was
+// suspended reports no host as silent when it resumes. Expand and Expectation read lists of
+// expected hosts.
 package watch

@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// MaxExpected bounds the hosts that can be expected.
+// MaxExpected is the limit of expected hosts.
 const MaxExpected = 10_000
 
-// Expand returns the hosts that a list of names and ranges means: web01..web10 counts from
-// the first to the last, with as many digits; shop[1-3].example.com does so in the middle
-// of a name.
+// Expand returns the hosts of a list of names and ranges. web01..web10 is a range at the end of
+// a name, with the number of digits of its first host; shop[1-3].example.com is a range inside
+// one.
 func Expand(list []string) ([]string, error) {
 	var hosts []string
 	for _, item := range list {
@@ -63,7 +63,7 @@ func expand(item string, room int) ([]string, error) {
 	return count(prefix, first, last, suffix, room)
 }
 
-// count makes the names of a range.
+// count returns the names of a range.
 func count(prefix, first, last, suffix string, room int) ([]string, error) {
 	from, err := strconv.ParseUint(first, 10, 32)
 	if err != nil {
@@ -86,7 +86,7 @@ func count(prefix, first, last, suffix string, room int) ([]string, error) {
 	return names, nil
 }
 
-// cutDigits splits the digits off a name's end.
+// cutDigits splits a name before its final digits.
 func cutDigits(name string) (prefix, digits string) {
 	i := len(name)
 	for i > 0 && '0' <= name[i-1] && name[i-1] <= '9' {
@@ -95,10 +95,11 @@ func cutDigits(name string) (prefix, digits string) {
 	return name[:i], name[i:]
 }
 
-// maxListBytes bounds a file of expected hosts.
+// maxListBytes is the limit of the size of a file of expected hosts.
 const maxListBytes = 4 << 20
 
-// Expectation is the hosts that flags and a file name. One goroutine uses it.
+// Expectation is the list of expected hosts from flags and a file. It is not safe for concurrent
+// use.
 type Expectation struct {
 	names []string
 	path  string // "": no file
@@ -119,11 +120,11 @@ func NewExpectation(list []string, path string) (*Expectation, error) {
 	return e, err
 }
 
-// Hosts returns the names, as last read.
+// Hosts returns the names that were read last.
 func (e *Expectation) Hosts() []string { return e.hosts }
 
-// Reload reads the file again if it changed. A file that cannot be read leaves the hosts
-// as they are.
+// Reload reads the file again if it changed. If it cannot be read or is wrong, Reload returns an
+// error and the hosts stay unchanged.
 func (e *Expectation) Reload() (changed bool, err error) {
 	if e.path == "" {
 		return false, nil

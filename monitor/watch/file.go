@@ -17,16 +17,16 @@ import (
 const (
 	documentKind    = "watch"
 	documentVersion = 1
-	// maxFileBytes: some hundred bytes a host.
+	// maxFileBytes is the limit of the file's size: MaxHosts of about 1,600 bytes.
 	maxFileBytes = 32 << 20
-	// MaxHosts bounds the hosts that are remembered.
+	// MaxHosts is the limit of hosts in a File.
 	MaxHosts = 20_000
-	// saveInterval is how often times of last messages are saved. What an operator said is
-	// saved at once.
+	// saveInterval is the time between two saves of when hosts were last heard. Changes by an
+	// operator are saved at once.
 	saveInterval = 15 * time.Second
 )
 
-// File is what is remembered. Its methods may be called by several goroutines.
+// File is the stored state. Its methods may be called by several goroutines.
 type File struct {
 	fsys vfs.FS
 	path string
@@ -36,7 +36,7 @@ type File struct {
 	mu      sync.Mutex
 	doc     document
 	changed bool // since the last save
-	urgent  bool // changed by an operator, or by a fact that is not seen again
+	urgent  bool // changed by an operator, or by an event that is not reported again
 	saved   time.Time
 	damage  string
 	err     error // of the last save
@@ -48,15 +48,15 @@ type File struct {
 type document struct {
 	Kind    string `json:"sluice"`
 	Version int    `json:"version"`
-	// AwakeMs is how long processes with this file ran.
+	// AwakeMs is the total time that processes ran with this file.
 	AwakeMs int64            `json:"awake_ms"`
 	Hosts   map[string]*Host `json:"hosts,omitempty"`
-	// Messages is the state of a messenger, as it wrote it.
+	// Messages is the state of the messenger, whose format is unknown here.
 	Messages json.RawMessage `json:"messages,omitempty"`
 }
 
-// Open reads the file at path; where there is none, nothing is remembered. A damaged file
-// is renamed to path.damaged, and Problem says so.
+// Open reads the file at path. If it does not exist, the state is empty. A damaged file is
+// renamed to path.damaged, the state is empty, and Problem reports it.
 func Open(fsys vfs.FS, path string) (*File, error) {
 	f := &File{fsys: fsys, path: path}
 	f.doc = document{Kind: documentKind, Version: documentVersion, Hosts: map[string]*Host{}}
@@ -112,8 +112,9 @@ func (f *File) decode(b []byte) error {
 	return nil
 }
 
-// Save writes what changed, if it is time to or all is set; awake is how long this process
-// ran.
+// Save writes the file if all is set, if a change is urgent, or if something changed and
+// saveInterval has passed. awake is how long this process ran. If nothing was to be written,
+// Save returns the error of the last write.
 func (f *File) Save(now time.Time, awake time.Duration, all bool) error {
 	f.saving.Lock()
 	defer f.saving.Unlock()
@@ -149,7 +150,7 @@ func (f *File) failing() error {
 	return f.err
 }
 
-// Problem is what is wrong with the file itself; "": nothing.
+// Problem returns the problem of the file itself. "": none.
 func (f *File) Problem() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -159,14 +160,14 @@ func (f *File) Problem() string {
 	return f.damage
 }
 
-// Messages returns the messenger's state; nil: there is none.
+// Messages returns the state of the messenger. nil: there is none.
 func (f *File) Messages() []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.doc.Messages
 }
 
-// SetMessages keeps the messenger's state, a JSON document.
+// SetMessages stores the state of the messenger, a JSON document. The File owns it afterwards.
 func (f *File) SetMessages(state []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

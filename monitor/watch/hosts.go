@@ -8,53 +8,54 @@ import (
 	"time"
 )
 
-// Host is what is remembered of a host. Times are seconds since 1970, 0: none.
+// Host is the stored state of a host. Fields in Unix are seconds since 1970, 0: none.
 type Host struct {
-	// ExpectedUnix is since when the host is expected; it is while it is not 0.
+	// ExpectedUnix is the time since which the host is expected. 0: it is not.
 	ExpectedUnix int64 `json:"expected,omitempty"`
-	// HeardUnix is when the host last sent something, HeardMs the awake time then (of
-	// ExpectedUnix while nothing was heard).
+	// HeardUnix is when the host last sent something. HeardMs is the awake time then, or at
+	// ExpectedUnix if the host has sent nothing yet.
 	HeardUnix int64 `json:"heard,omitempty"`
 	HeardMs   int64 `json:"heard_awake_ms,omitempty"`
-	// Elsewhere: it said that it is with another collector.
+	// Elsewhere is true if the host reported that it sends to another collector.
 	Elsewhere bool   `json:"elsewhere,omitempty"`
 	Agent     string `json:"agent,omitempty"`
-	// StartedMs is when its agent's process started, by its own clock, in ms since 1970.
+	// StartedMs is when its agent was started, by the host's clock, in ms since 1970.
 	StartedMs int64   `json:"started_ms,omitempty"`
 	Restarts  []int64 `json:"restarts,omitempty"`
-	// Lost is what it reports as lost, Seen how much of that was acknowledged here.
+	// Lost is what the host reports as lost. Seen is how much of it was acknowledged here.
 	Lost Loss `json:"lost,omitzero"`
 	Seen Loss `json:"lost_acknowledged,omitzero"`
-	// IssuedUnix and ExpiresUnix are between when its certificate is valid.
+	// IssuedUnix and ExpiresUnix are the validity of the host's certificate.
 	IssuedUnix  int64 `json:"certificate_issued,omitempty"`
 	ExpiresUnix int64 `json:"certificate_expires,omitempty"`
-	// Ack is an operator's acknowledgement; nil: there is none.
+	// Ack is an operator's acknowledgement. nil: none.
 	Ack *Ack `json:"acknowledged,omitempty"`
 }
 
-// Loss counts logs, and bytes of them, that were deleted before they were read.
+// Loss counts logs, and their bytes, that were deleted before they were read.
 type Loss struct {
 	Files int64 `json:"files"`
 	Bytes int64 `json:"bytes"`
 }
 
-// less returns what of l is not in seen.
+// less returns the part of l that is not in seen.
 func (l Loss) less(seen Loss) Loss {
 	return Loss{max(0, l.Files-seen.Files), max(0, l.Bytes-seen.Bytes)}
 }
 
-// Unacknowledged is what of Lost nobody acknowledged here.
+// Unacknowledged returns the part of Lost that was not acknowledged here.
 func (h *Host) Unacknowledged() Loss { return h.Lost.less(h.Seen) }
 
 const (
 	maxRestarts = 16
-	// RestartWindow is the time in which restarts count together.
+	// RestartWindow is the time over which restarts are counted.
 	RestartWindow = 10 * time.Minute
-	// forgetAfter a host is forgotten that nobody expects and that is elsewhere or unknown.
+	// forgetAfter is the time without a message after which a host is removed that is neither
+	// expected nor missed.
 	forgetAfter = 7 * 24 * time.Hour
 )
 
-// RestartsAt is how often its agent restarted in the last RestartWindow.
+// RestartsAt returns the number of restarts of the agent in the last RestartWindow.
 func (h *Host) RestartsAt(now time.Time) (n int) {
 	for _, at := range h.Restarts {
 		if now.Sub(time.Unix(at, 0)) < RestartWindow {
@@ -64,23 +65,23 @@ func (h *Host) RestartsAt(now time.Time) (n int) {
 	return n
 }
 
-// Seen is what a process saw of a host.
+// Seen is what this process knows of a host, as passed to Observe.
 type Seen struct {
 	Host  string
 	Heard time.Time // zero: nothing in this process
 	Agent string
-	// StartedMs is 0 if the agent does not say it.
+	// StartedMs is 0 if the agent does not report it.
 	StartedMs int64
-	// Lost is nil if the agent has not said it yet.
+	// Lost is nil if the agent has not reported it yet.
 	Lost      *Loss
 	Elsewhere bool
-	// Issued and Expires are between when its certificate is valid; zero: not known.
+	// Issued and Expires are the validity of its certificate. Zero: unknown.
 	Issued, Expires time.Time
-	// Missed: the host is missed when it is silent, though nobody named it in advance.
+	// Missed is true if silence of the host is a problem although it is not expected.
 	Missed bool
 }
 
-// Observe takes down what was seen of hosts.
+// Observe stores what this process knows of its hosts. awake is how long this process ran.
 func (f *File) Observe(now time.Time, awake time.Duration, hosts []Seen) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -113,7 +114,7 @@ func (f *File) Observe(now time.Time, awake time.Duration, hosts []Seen) {
 	}
 }
 
-// note takes down what a host said of itself. f.mu is held.
+// note stores what a host reported about itself. f.mu is held.
 func (f *File) note(h *Host, s *Seen, now time.Time) {
 	h.Agent = cmp.Or(s.Agent, h.Agent)
 	f.urgent = f.urgent || h.Elsewhere != s.Elsewhere
@@ -128,7 +129,7 @@ func (f *File) note(h *Host, s *Seen, now time.Time) {
 	}
 	if s.Lost != nil && *s.Lost != h.Lost {
 		h.Lost, f.urgent = *s.Lost, true
-		// What was acknowledged on the host itself is not counted there any more.
+		// Losses that were acknowledged on the host itself are not in its count any more.
 		h.Seen = Loss{min(h.Seen.Files, h.Lost.Files), min(h.Seen.Bytes, h.Lost.Bytes)}
 	}
 	if !s.Expires.IsZero() {
@@ -136,7 +137,8 @@ func (f *File) note(h *Host, s *Seen, now time.Time) {
 	}
 }
 
-// host returns the host's entry, made if there is room for it; nil: there is none. f.mu is held.
+// host returns the state of a host and creates it if needed. nil: MaxHosts is reached. f.mu is
+// held.
 func (f *File) host(name string, now time.Time) *Host {
 	h := f.doc.Hosts[name]
 	if h != nil {
@@ -150,7 +152,8 @@ func (f *File) host(name string, now time.Time) *Host {
 	return h
 }
 
-// evict forgets the host that was not heard for the longest and that nobody named.
+// evict removes the host that was silent for the longest time and is neither expected nor
+// acknowledged. It reports whether there was one. f.mu is held.
 func (f *File) evict(now time.Time) bool {
 	oldest, at := "", now.Unix()
 	for name, h := range f.doc.Hosts {
@@ -162,8 +165,8 @@ func (f *File) evict(now time.Time) bool {
 	return oldest != ""
 }
 
-// Expect replaces the hosts that are expected. Those that were keep the time from which on
-// they are.
+// Expect replaces the list of expected hosts. A host that was expected before keeps its
+// ExpectedUnix.
 func (f *File) Expect(now time.Time, awake time.Duration, hosts []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -189,8 +192,8 @@ func (f *File) Expect(now time.Time, awake time.Duration, hosts []string) {
 	}
 }
 
-// spelled is the name under which a host is known already, whose case or final dot may
-// differ. f.mu is held.
+// spelled returns the name under which a host is stored already, which may differ in case or in
+// a final dot, else name. f.mu is held.
 func (f *File) spelled(name string) string {
 	if f.doc.Hosts[name] != nil {
 		return name
@@ -206,7 +209,7 @@ func (f *File) spelled(name string) string {
 
 func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
-// Retire forgets that hosts are expected, and all else of them.
+// Retire removes all state of hosts, so that they are not expected any more.
 func (f *File) Retire(hosts []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -218,7 +221,7 @@ func (f *File) Retire(hosts []string) {
 	}
 }
 
-// Hosts returns a copy of all that is remembered.
+// Hosts returns a copy of the state of all hosts.
 func (f *File) Hosts() map[string]Host {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -231,13 +234,13 @@ func (f *File) Hosts() map[string]Host {
 	return all
 }
 
-// Silence is for how long the process was awake and did not hear the host; awake is how
-// long this process ran.
+// Silence returns the awake time since h was last heard, over restarts. awake is how long this
+// process ran.
 func (f *File) Silence(h *Host, awake time.Duration) time.Duration {
 	return max(0, f.began+awake-time.Duration(h.HeardMs)*time.Millisecond)
 }
 
-// Expected returns the names of hosts that are expected, sorted.
+// Expected returns the names of the expected hosts, sorted.
 func (f *File) Expected() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

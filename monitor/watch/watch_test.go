@@ -32,9 +32,9 @@ func save(t *testing.T, f *File, now time.Time, awake time.Duration) {
 	}
 }
 
-// TestWhatMustSurviveARestartDoes: since when a host is expected, when one was last heard,
+// TestStateSurvivesARestart checks since when a host is expected, when one was last heard,
 // losses, restarts and acknowledgements.
-func TestWhatMustSurviveARestartDoes(t *testing.T) {
+func TestStateSurvivesARestart(t *testing.T) {
 	fsys := crashfs.New()
 	f := open(t, fsys)
 	f.Expect(start, 0, []string{"web01", "web02"})
@@ -59,7 +59,7 @@ func TestWhatMustSurviveARestartDoes(t *testing.T) {
 	if two.ExpectedUnix != start.Unix() || two.HeardUnix != 0 {
 		t.Errorf("%+v", two)
 	}
-	// A day without a process is not a day in which anybody could have been heard.
+	// A day in which no process ran does not count as silence.
 	if got := f.Silence(&one, time.Second); got != 11*time.Second {
 		t.Errorf("web01 is silent for %s", got)
 	}
@@ -83,7 +83,7 @@ func TestWhatMustSurviveARestartDoes(t *testing.T) {
 	}
 }
 
-func TestHostsThatNobodyWaitsForAreForgotten(t *testing.T) {
+func TestHostsThatAreNotExpectedAreForgotten(t *testing.T) {
 	f := open(t, crashfs.New())
 	f.Expect(start, 0, []string{"expected", "retired", "no more"})
 	f.Observe(start, 0, []Seen{{Host: "missed", Heard: start, Missed: true}, {Host: "elsewhere", Heard: start, Elsewhere: true}})
@@ -99,15 +99,15 @@ func TestHostsThatNobodyWaitsForAreForgotten(t *testing.T) {
 		crowd[i] = Seen{Host: fmt.Sprint("h", i), Heard: later, Missed: true}
 	}
 	if f.Observe(later, time.Second, crowd[:MaxHosts]); len(f.Hosts()) > MaxHosts || f.Hosts()["expected"].ExpectedUnix == 0 {
-		t.Errorf("%d hosts are remembered", len(f.Hosts()))
+		t.Errorf("%d hosts are stored", len(f.Hosts()))
 	}
 	if err := f.Acknowledge(start, "nobody", time.Hour, "x"); !errors.Is(err, ErrUnknownHost) {
 		t.Error(err)
 	}
 }
 
-// TestADamagedFileIsPutAsideAndSaid, and one that cannot be written is, too.
-func TestADamagedFileIsPutAsideAndSaid(t *testing.T) {
+// TestDamagedFileIsRenamedAndReported checks also that a file that cannot be written is reported.
+func TestDamagedFileIsRenamedAndReported(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "watch")
 	for _, text := range []string{"", "{}\n00000000\n", string(vfs.WithSum([]byte(`{"sluice":"watch","version":2}`))), string(vfs.WithSum([]byte(`{"sluice":"watch","version":1,"hosts":{"a":null}}`)))} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -136,8 +136,8 @@ func TestADamagedFileIsPutAsideAndSaid(t *testing.T) {
 	}
 }
 
-// TestSilenceDoesNotCountWhileNothingRuns.
-func TestSilenceDoesNotCountWhileNothingRuns(t *testing.T) {
+// TestSuspendedTimeIsNotCounted checks that Awake omits the time in which the process did not run.
+func TestSuspendedTimeIsNotCounted(t *testing.T) {
 	a := NewAwake(start)
 	now := start
 	for range 10 {
@@ -154,7 +154,7 @@ func TestSilenceDoesNotCountWhileNothingRuns(t *testing.T) {
 	if got := a.Frozen(now.Add(5*time.Second), time.Hour); got != 149*time.Second {
 		t.Errorf("frozen for %s of the last hour", got)
 	}
-	if got := a.Time(now.Add(10 * time.Second)); got != 21*time.Second { // 5 s of load, and then 5
+	if got := a.Time(now.Add(10 * time.Second)); got != 21*time.Second { // 5 s are below maxStep, then 5 s more
 		t.Errorf("awake for %s", got)
 	}
 }
@@ -180,8 +180,8 @@ func TestListsOfHosts(t *testing.T) {
 	}
 }
 
-// TestAFileOfHostsIsReadAgainWhenItChanges, and one that is wrong changes nothing.
-func TestAFileOfHostsIsReadAgainWhenItChanges(t *testing.T) {
+// TestFileOfHostsIsReadAgainWhenItChanges checks also that a wrong file changes nothing.
+func TestFileOfHostsIsReadAgainWhenItChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hosts")
 	write := func(text string) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -189,7 +189,7 @@ func TestAFileOfHostsIsReadAgainWhenItChanges(t *testing.T) {
 		}
 	}
 	if _, err := NewExpectation(nil, path); err == nil {
-		t.Error("a file that is not there")
+		t.Error("a missing file is no error")
 	}
 	write("# all\nweb01..web02, db1 # and\n\n")
 	e, err := NewExpectation([]string{"x"}, path)
@@ -209,7 +209,7 @@ func TestAFileOfHostsIsReadAgainWhenItChanges(t *testing.T) {
 	}
 }
 
-// FuzzExpand: no list makes it panic, and none makes more hosts than are allowed.
+// FuzzExpand checks that no list causes a panic or more than MaxExpected hosts.
 func FuzzExpand(f *testing.F) {
 	for _, s := range []string{"web01..web10", "shop[1-3]", "web0..web4294967295", "[", "a..b", "[0-9]x"} {
 		f.Add(s)
