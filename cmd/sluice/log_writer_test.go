@@ -58,7 +58,7 @@ func TestLoggingNeverBlocksAndCountsWhatIsDropped(t *testing.T) {
 	const messages = 10000
 	for name, g := range map[string]*gate{"blocked": newGate(true, nil), "failing": newGate(false, errors.New("no reader"))} {
 		t.Run(name, func(t *testing.T) {
-			defer goleak.VerifyNone(t)
+			defer goleak.VerifyNone(t, goleak.IgnoreCurrent()) // earlier tests may have left processes
 			l := newLogWriter(g)
 			log := slog.New(slog.NewTextHandler(l, nil))
 			for i := range messages {
@@ -97,7 +97,7 @@ func TestLoggingNeverBlocksAndCountsWhatIsDropped(t *testing.T) {
 
 // TestMessagesAreWrittenInOrderAndWhole, from several goroutines.
 func TestMessagesAreWrittenInOrderAndWhole(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent()) // earlier tests may have left processes
 	g := newGate(false, nil)
 	l := newLogWriter(g)
 	var group sync.WaitGroup
