@@ -2,18 +2,18 @@ package traffic
 
 import "slices"
 
-// offsets are the times to which the present is compared.
+// offsets are the distances to the earlier slots that the present one is compared with, in slots.
 var offsets = [...]int64{week, 2 * week, 3 * week, 4 * week}
 
 const (
-	// minReference lines in a window are needed for a ratio that says something.
+	// minReference is the number of earlier lines in a window that a ratio needs.
 	minReference = 10
-	// minWeeks are needed to expect anything: one alone may have been the week of a peak.
+	// minWeeks is the number of earlier weeks that are needed: a single one may contain a peak.
 	minWeeks = 2
 )
 
-// factors are what a slot does to all hosts: the median of their ratios to an earlier time, by
-// window and offset; 0 where too few hosts can be compared.
+// factors are the changes of the traffic of all hosts in a slot: the median of their ratios to an
+// earlier time, by window and offset. 0: too few hosts can be compared.
 type factors struct {
 	of     [len(windows)][len(offsets)]float64
 	ratios []float64
@@ -40,7 +40,8 @@ func (a *factors) compute(hosts map[string]*host, slot int64) {
 	}
 }
 
-// expected is what earlier weeks let one expect of a host in a window that ends with slot.
+// expected returns the number of lines that is expected from earlier weeks for a host, in a
+// window that ends with slot. ok is false if too few weeks are known.
 func (a *factors) expected(h *host, slot int64, window int) (lines float64, ok bool) {
 	var by [len(offsets)]float64
 	known := by[:0]

@@ -8,34 +8,35 @@ import (
 const (
 	day  = 96 // quarters of an hour
 	week = 7 * day
-	// remembered is how far back lines are compared, with the longest window.
+	// remembered is the number of slots that are kept: the largest offset and the longest window.
 	remembered = 4*week + 24
-	// residuals are kept for so long; fewer than minResiduals say nothing.
+	// residuals is the number of logarithms that are kept. The spread is calculated from at least
+	// minResiduals.
 	residuals    = week
 	minResiduals = day
-	// levelQuarters are those whose median is a host's level.
+	// levelQuarters is the number of ratios whose median is a host's level.
 	levelQuarters = 24
 	maxRatios     = levelQuarters + 16
 )
 
-// windows are how many quarters of an hour are looked at together, and which ratio of lines to
-// expected ones, and how many deviations, are far below. before is how old the ratios must be
-// that the level is made of: a level that falls with the lines would hide it. Fewer expected lines
-// than least are not judged.
+// windows are the windows that are judged, in quarters of an hour. A host is low if lines/expected
+// is below ratio and its logarithm is more than deviations standard deviations below zero. The
+// level omits the last before quarters, since a level that falls with the lines would hide the
+// loss. A window with fewer expected lines than least is not judged.
 var windows = [...]struct {
 	quarters, before         int64
 	least, ratio, deviations float64
 }{{1, 1, 25, 0.6, 6}, {4, 4, 60, 0.65, 5}, {8, 8, 150, 0.62, 4.5}, {16, 16, 25, 0.3, 5}}
 
-// host is what is known of a host.
+// host is the state of a host.
 type host struct {
 	first int64 // slot of its first lines
-	last  int64 // slot of its last ones
-	// lines by slot; negative: not observed.
+	last  int64 // slot of its last lines
+	// lines are the lines of each slot, a ring; negative: not observed.
 	lines [remembered]float32
-	// logs are the logarithms of lines/expected, and when.
+	// logs are the logarithms of lines/expected, a ring.
 	logs     [residuals]float32
-	ratios   [maxRatios]float32 // of lines to weekly
+	ratios   [maxRatios]float32 // lines/weekly, a ring
 	nLogs    int64
 	nRatios  int64
 	spread   [len(windows)]float64 // standard deviations of the logs, by window
@@ -56,7 +57,7 @@ func newHost(slot int64) *host {
 	return h
 }
 
-// put notes the lines of a slot.
+// put stores the lines of a slot.
 func (h *host) put(slot int64, lines float32) {
 	for s := max(h.last+1, slot-remembered+1); s < slot; s++ {
 		h.lines[s%remembered] = -1
@@ -65,8 +66,8 @@ func (h *host) put(slot int64, lines float32) {
 	h.last = slot
 }
 
-// sum is the number of lines in so many slots up to and with slot; false if one of them was not
-// observed.
+// sum returns the number of lines in the given number of slots, of which slot is the last. ok is
+// false if one of them was not observed.
 func (h *host) sum(slot, quarters int64) (lines float64, ok bool) {
 	for s := slot - quarters + 1; s <= slot; s++ {
 		if s < h.first || s > h.last || s <= h.last-remembered || h.lines[s%remembered] < 0 {
@@ -77,26 +78,27 @@ func (h *host) sum(slot, quarters int64) (lines float64, ok bool) {
 	return lines, true
 }
 
-// around is about as many lines as sum says, with less chance in it: of an hour more.
+// around estimates sum with less noise, from two more slots on each side. If one of those was not
+// observed, it is sum.
 func (h *host) around(slot, quarters int64) (lines float64, ok bool) {
 	const beside = 2
 	lines, ok = h.sum(slot+beside, quarters+2*beside)
-	if !ok { // something is not known: as it was
+	if !ok {
 		return h.sum(slot, quarters)
 	}
 	return lines * float64(quarters) / float64(quarters+2*beside), true
 }
 
 const (
-	// firstSpread is taken for a host's deviation while it is not known.
+	// firstSpread is the spread of a host until it is measured.
 	firstSpread = 0.25
-	// leastSpread bounds it: a model is no better than that.
+	// leastSpread is the lower limit of the spread: the model is not more exact.
 	leastSpread = 0.06
-	// measureEvery is how often it is calculated.
+	// measureEvery is the number of slots between two calculations of the spread.
 	measureEvery = 48
 )
 
-// note takes the logarithm of lines/expected of a slot into the deviations.
+// note adds the logarithm of lines/expected of a slot, and calculates the spread if it is due.
 func (h *host) note(slot int64, log float64) {
 	h.logs[h.nLogs%residuals] = float32(log)
 	h.nLogs++
@@ -119,8 +121,8 @@ func (h *host) note(slot int64, log float64) {
 	}
 }
 
-// deviation is a robust standard deviation around zero and around the median, the larger one. It
-// changes the order of x.
+// deviation returns a robust standard deviation around the median, increased by the distance of a
+// negative median from zero. It changes x.
 func deviation(x []float64) float64 {
 	m := median(x)
 	for i := range x {
@@ -129,7 +131,7 @@ func deviation(x []float64) float64 {
 	return 1.4826*median(x) + math.Abs(min(m, 0))
 }
 
-// median sorts x; of nothing it is 0.
+// median sorts x and returns its median, 0 if x is empty.
 func median(x []float64) float64 {
 	if len(x) == 0 {
 		return 0
@@ -141,14 +143,14 @@ func median(x []float64) float64 {
 	return x[len(x)/2]
 }
 
-// noteRatio takes lines/weekly of a slot into the levels.
+// noteRatio adds lines/weekly of a slot, from which the level is calculated.
 func (h *host) noteRatio(ratio float64) {
 	h.ratios[h.nRatios%maxRatios] = float32(min(ratio, 1))
 	h.nRatios++
 }
 
-// level is the median of the ratios of 6 hours, the last so many quarters of an hour left out; 1
-// where there are too few.
+// level returns the median of the ratios of 6 hours, without the last before quarters of an hour.
+// It is 1 if there are too few.
 func (h *host) level(before int64) float64 {
 	end := h.nRatios - before
 	if end < levelQuarters {

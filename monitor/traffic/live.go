@@ -9,40 +9,41 @@ import (
 	"sluice/monitor/history"
 )
 
-// History is where lines are counted, a quarter of an hour at a time.
+// History provides the number of lines of a host for each quarter of an hour.
 type History interface {
 	Quarters(host string, from, to time.Time) ([]history.Sample, error)
 }
 
-// Live watches the hosts of a collector. Look is for one goroutine; Low may be used by others.
+// Live watches the hosts of a collector. Run and Look must not be called at the same time; Low may
+// be called at any time.
 type Live struct {
 	history History
 	log     *slog.Logger
 	watch   *Watch
-	slot    int64 // the last one that was looked at; 0: none
+	slot    int64 // the last slot that was judged; 0: none
 
 	mu  sync.Mutex
 	low map[string]Finding
 }
 
-// NewLive returns a Live that knows only what the history has.
+// NewLive returns a Live that reads from h.
 func NewLive(h History, log *slog.Logger) *Live {
 	return &Live{history: h, log: log, watch: New()}
 }
 
 const (
 	quarter = 15 * time.Minute
-	// settled is how long after a quarter of an hour the history has all of it.
+	// settled is the time after a quarter of an hour until the history contains all of it.
 	settled = 2 * time.Minute
-	// leastCovered of 15 minutes must have been observed.
+	// leastCovered is the number of the 15 minutes that must have been observed.
 	leastCovered = 10
-	// replayed is what is judged again at a start, so that the deviations are known.
+	// replayed is the number of slots that are judged again at a start, to calculate deviations.
 	replayed = residuals + day
-	// lookInterval is the time between two looks.
+	// lookInterval is the time between two calls of Look.
 	lookInterval = time.Minute
 )
 
-// Run looks again and again until ctx is done; hosts are those that are there.
+// Run calls Look every lookInterval until ctx is done. hosts returns the present hosts.
 func (l *Live) Run(ctx context.Context, hosts func() []string) {
 	ticker := time.NewTicker(lookInterval)
 	defer ticker.Stop()
@@ -56,8 +57,8 @@ func (l *Live) Run(ctx context.Context, hosts func() []string) {
 	}
 }
 
-// Look judges the quarter of an hour that is over, once. The first look takes up what the history
-// has of five weeks.
+// Look judges each quarter of an hour that is over, once. The first call reads five weeks of the
+// history.
 func (l *Live) Look(now time.Time, hosts []string) {
 	last := now.Add(-settled).Unix()/int64(quarter.Seconds()) - 1
 	if l.slot == 0 {
@@ -96,7 +97,7 @@ func (l *Live) Look(now time.Time, hosts []string) {
 	l.low = low
 }
 
-// replay judges the last days again, with the weeks before them.
+// replay judges the last replayed slots again, with the weeks before them.
 func (l *Live) replay(last int64, hosts []string) {
 	first := last - replayed + 1
 	recent := map[string][]float32{}
@@ -121,8 +122,8 @@ func (l *Live) replay(last int64, hosts []string) {
 	l.low = l.watch.Low()
 }
 
-// lines are what a host sent in the slots from first to last; negative: not observed, or the
-// history cannot be read, which it says itself.
+// lines returns the lines of a host in the slots from first to last. Negative: not observed, or
+// the history cannot be read, which the history reports itself.
 func (l *Live) lines(host string, first, last int64) []float32 {
 	lines := make([]float32, last-first+1)
 	for i := range lines {
@@ -141,7 +142,7 @@ func (l *Live) lines(host string, first, last int64) []float32 {
 	return lines
 }
 
-// Low returns the hosts that are low, with what is found. The map is not to be changed.
+// Low returns the hosts that are low, with their findings. The caller must not change the map.
 func (l *Live) Low() map[string]Finding {
 	l.mu.Lock()
 	defer l.mu.Unlock()

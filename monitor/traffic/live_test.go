@@ -9,12 +9,12 @@ import (
 	"sluice/monitor/history"
 )
 
-// counted is a history of hosts that send the same lines every week.
+// counted is a History of hosts that send the same lines every week.
 type counted struct {
 	*testing.T
-	halved string // since
+	halved string // host that sends half of its lines from since on
 	since  int64
-	gap    int64 // a slot that was hardly observed
+	gap    int64 // slot of which few minutes were observed
 }
 
 func (c *counted) Quarters(host string, from, to time.Time) (samples []history.Sample, err error) {
@@ -32,9 +32,9 @@ func (c *counted) Quarters(host string, from, to time.Time) (samples []history.S
 	return samples, nil
 }
 
-// TestACollectorFindsAHostThatIsLowFromItsHistory, also one that was low before it was started;
-// a quarter of an hour that was hardly observed says nothing.
-func TestACollectorFindsAHostThatIsLowFromItsHistory(t *testing.T) {
+// TestLowHostIsFoundFromTheHistory checks also a host that was low before the collector was
+// started, and that a quarter of an hour with few observed minutes is not judged.
+func TestLowHostIsFoundFromTheHistory(t *testing.T) {
 	const start = int64(2_000_000)
 	at := func(slot int64) time.Time { return time.Unix(slot*900, 0) }
 	hosts := []string{"web01", "web02", "web03", "web04", "web05"}
@@ -64,18 +64,18 @@ func TestACollectorFindsAHostThatIsLowFromItsHistory(t *testing.T) {
 	again := NewLive(h, log)
 	again.Look(at(start+6).Add(settled), hosts)
 	if _, ok := again.Low()["web02"]; !ok {
-		t.Error("another process does not know of it")
+		t.Error("not found after a restart")
 	}
 	h.halved = ""
 	for slot := start + 6; slot < start+9; slot++ {
 		l.Look(at(slot+1).Add(settled), hosts)
 	}
 	if len(l.Low()) > 0 {
-		t.Errorf("it is well again: %v", l.Low())
+		t.Errorf("still low after it recovered: %v", l.Low())
 	}
 }
 
-// TestNumbersOfAFindingHaveTwoDigits.
+// TestNumbersOfAFindingHaveTwoDigits checks the text of a Finding.
 func TestNumbersOfAFindingHaveTwoDigits(t *testing.T) {
 	f := Finding{Lines: 2, Expected: 180.4, Share: 0.009, Usual: 0.09}
 	if got := f.String(); got != "sends 2 lines/min, 180 are expected: 0.9 % of the traffic of all, usually 9 %" {

@@ -7,36 +7,36 @@ import (
 )
 
 const (
-	// minHosts are needed to say what the day does to all.
+	// minHosts is the number of hosts that are needed to calculate factors.
 	minHosts = 4
-	// minExpected lines in a quarter of an hour are needed to learn from it.
+	// minExpected is the number of expected lines in a quarter of an hour that note needs.
 	minExpected = 25
 	// drained is the level below which a host is not judged.
 	drained = 0.5
-	// calmAfter so many quarters of an hour in which it was not low, a host is well again.
+	// calmAfter is the number of quarters of an hour above the limits that end a finding.
 	calmAfter = 2
-	// lowFor is the time after which what a host sends is normal for it.
+	// lowFor is the time after which a low host's traffic becomes its new level.
 	lowFor = week
-	// forgetAfter a host is forgotten that was not observed.
+	// forgetAfter is the time after which a host that is not observed is removed.
 	forgetAfter = week
 )
 
-// Finding is a host that is low.
+// Finding describes a host that sends too few lines.
 type Finding struct {
-	// Since is the slot in which it was found.
+	// Since is the slot in which the host was first found low.
 	Since int64
-	// Lines and Expected are a minute's.
+	// Lines and Expected are in lines per minute.
 	Lines, Expected float64
-	// Share of the lines of all hosts, and the one that is usual.
+	// Share is the host's part of the lines of all hosts, Usual the expected one; 0 to 1.
 	Share, Usual float64
 }
 
-// String says it.
+// String returns the finding as a text for status and messages.
 func (f *Finding) String() string {
 	return fmt.Sprintf("sends %s lines/min, %s are expected: %s %% of the traffic of all, usually %s %%", number(f.Lines), number(f.Expected), number(100*f.Share), number(100*f.Usual))
 }
 
-// number has two digits that count.
+// number formats v with two significant digits.
 func number(v float64) string {
 	if v >= 10 || v == 0 {
 		return fmt.Sprintf("%.0f", v)
@@ -48,18 +48,18 @@ func number(v float64) string {
 	return strings.TrimSuffix(text, ".0")
 }
 
-// Watch watches the traffic of hosts. It is for one goroutine.
+// Watch judges the traffic of hosts. It is not safe for concurrent use.
 type Watch struct {
 	hosts map[string]*host
 	slot  int64
 	all   factors
 }
 
-// New returns a Watch that knows of no host.
+// New returns a Watch without hosts.
 func New() *Watch { return &Watch{hosts: map[string]*host{}} }
 
-// Load takes what a host sent in slots up to before the first one that is observed; negative numbers
-// were not observed. Deviations are learnt anew.
+// Load sets the lines of a host in the slots from first on, which must precede the first observed
+// slot. Negative numbers were not observed. Deviations are calculated from later slots only.
 func (w *Watch) Load(name string, first int64, lines []float32) {
 	h := newHost(first)
 	for i, n := range lines {
@@ -78,8 +78,8 @@ func (w *Watch) Load(name string, first int64, lines []float32) {
 // Known reports whether a host was observed or loaded.
 func (w *Watch) Known(name string) bool { return w.hosts[name] != nil }
 
-// Observe takes the lines that each host sent in a quarter of an hour, which is the time divided
-// by 15 minutes. A host that is missing was not observed. Slots come in order.
+// Observe adds the lines of each host in a slot and judges all hosts. slot is the Unix time divided
+// by 15 minutes and must increase. A host that is not in lines was not observed.
 func (w *Watch) Observe(slot int64, lines map[string]float32) {
 	w.slot = slot
 	for name, n := range lines {
@@ -101,7 +101,7 @@ func (w *Watch) Observe(slot int64, lines map[string]float32) {
 	}
 }
 
-// Low are the hosts that are low, with what is found.
+// Low returns the hosts that are low in the last slot, with their findings.
 func (w *Watch) Low() map[string]Finding {
 	low := map[string]Finding{}
 	for name, h := range w.hosts {
@@ -112,10 +112,10 @@ func (w *Watch) Low() map[string]Finding {
 	return low
 }
 
-// judge looks at a host's last slot.
+// judge judges the last slot of a host.
 func (w *Watch) judge(h *host) {
 	if h.last != w.slot {
-		return // not observed: others say so
+		return // not observed: silence is reported by package monitor
 	}
 	var found *Finding
 	noted := false
@@ -126,7 +126,7 @@ func (w *Watch) judge(h *host) {
 		}
 		lines, _ := h.sum(w.slot, windows[i].quarters)
 		if !noted && i < 2 && weekly >= windows[i].least && h.low == nil {
-			noted = true // of an hour where a quarter of it has few lines
+			noted = true // from the hour if the quarter has too few lines
 			h.noteRatio(lines / weekly)
 		}
 		level := h.level(windows[i].before)
@@ -149,7 +149,7 @@ func (w *Watch) judge(h *host) {
 			found.Since = h.low.Since
 		}
 		if h.low = found; w.slot-found.Since >= lowFor {
-			h.low, h.nRatios = nil, 0 // it is its new level
+			h.low, h.nRatios = nil, 0 // the present traffic becomes the level
 		}
 	case h.low != nil:
 		if h.calm++; h.calm >= calmAfter {
@@ -158,7 +158,7 @@ func (w *Watch) judge(h *host) {
 	}
 }
 
-// finding says how low a host is.
+// finding returns the rates and shares of a low host.
 func (w *Watch) finding(lines, expected float64, quarters int64) *Finding {
 	minutes := float64(15 * quarters)
 	f := &Finding{Lines: lines / minutes, Expected: expected / minutes}
