@@ -16,7 +16,7 @@ type Change struct {
 	At     time.Time
 	Level  Level
 	Reason string // "" for Okay; cut to maxReasonBytes
-	number uint64 // of the host's changes, from 1
+	number uint64 // sequence number of the host's changes, from 1
 }
 
 const (
@@ -36,10 +36,10 @@ func (c *Change) put(b *[changeBytes]byte) {
 	binary.BigEndian.PutUint32(b[changeBytes-4:], crc32.Checksum(b[:changeBytes-4], castagnoli))
 }
 
-// cut is at most as much of a text as a record has room for, in UTF-8.
+// cut returns text as valid UTF-8, cut to maxReasonBytes.
 func cut(text string) string { return strings.ToValidUTF8(text[:min(len(text), maxReasonBytes)], "") }
 
-// get reads what put wrote; false where there is none.
+// get decodes a record. It returns false if there is no valid one.
 func (c *Change) get(b *[changeBytes]byte) bool {
 	if binary.BigEndian.Uint32(b[changeBytes-4:]) != crc32.Checksum(b[:changeBytes-4], castagnoli) {
 		return false

@@ -17,18 +17,18 @@ import (
 	"sluice/ingest/segment/vfs"
 )
 
-// table is one of a file's rings of records.
+// table describes one ring of records in a file.
 type table struct {
 	kind   byte
 	offset int64         // in the file
 	slots  int64         // records in the ring
-	step   time.Duration // of a record
+	step   time.Duration // time of one record
 }
 
 const (
 	headerBytes = 512
 	minuteSlots = 8 * 24 * 60
-	// QuarterMinutes are the minutes of a record of Quarters.
+	// QuarterMinutes is the number of minutes of a sample of Quarters.
 	QuarterMinutes = 15
 	quarterSlots   = 400 * 24 * 60 / QuarterMinutes
 
@@ -55,11 +55,11 @@ const (
 	maxNameBytes  = 240
 )
 
-// errDamaged is a file that is not one of the host's history.
+// errDamaged is returned for a file that is not a valid history of the host.
 var errDamaged = errors.New("not a history file, or damaged")
 
-// fileName is the name of a host's file. A name that cannot be a file's, or could be another
-// file's, is hashed; no host may begin with an underscore.
+// fileName returns the name of a host's file. A host name that is not a valid file name, or could
+// be the name of another file, is hashed; hashed names begin with an underscore.
 func fileName(host string) string {
 	if host == "" || len(host) > maxNameBytes || host[0] == '.' || host[0] == '_' || strings.ContainsAny(host, "/\x00") {
 		sum := sha256.Sum256([]byte(host))
@@ -68,7 +68,7 @@ func fileName(host string) string {
 	return host + suffix
 }
 
-// header is the first bytes of a host's file.
+// header returns the header of a host's file.
 func header(host string) []byte {
 	b := make([]byte, headerBytes)
 	n := copy(b, magic)
@@ -78,8 +78,8 @@ func header(host string) []byte {
 	return b
 }
 
-// open opens a host's file. It returns fs.ErrNotExist where there is none, and errDamaged for
-// a file that cannot be used.
+// open opens a host's file. It returns fs.ErrNotExist if there is none, and errDamaged if its
+// header or size is wrong.
 func open(fsys vfs.FS, path, host string, flag int) (f vfs.File, err error) {
 	if f, err = fsys.OpenFile(path, flag, 0); err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func open(fsys vfs.FS, path, host string, flag int) (f vfs.File, err error) {
 	return f, nil
 }
 
-// check reports a file that is not the host's.
+// check returns errDamaged if f is not the file of the host.
 func check(f vfs.File, host string) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -109,7 +109,7 @@ func check(f vfs.File, host string) error {
 	return nil
 }
 
-// create makes a host's file, whole or not at all.
+// create creates a host's file atomically.
 func create(fsys vfs.FS, path, host string) (err error) {
 	if err := vfs.MkdirAll(fsys, filepath.Dir(path), 0o750); err != nil {
 		return err
@@ -129,7 +129,7 @@ func create(fsys vfs.FS, path, host string) (err error) {
 	return fsys.Rename(temporary, path)
 }
 
-// openOrCreate opens a host's file for writing; one that is damaged is put aside first.
+// openOrCreate opens a host's file for writing. A damaged file is renamed first.
 func (s *Store) openOrCreate(host string) (vfs.File, error) {
 	path := s.path(host)
 	f, err := open(s.cfg.FS, path, host, os.O_RDWR)
@@ -151,8 +151,7 @@ func (s *Store) openOrCreate(host string) (vfs.File, error) {
 
 func (s *Store) path(host string) string { return filepath.Join(s.cfg.Dir, fileName(host)) }
 
-// read reads the samples of the slots from up to, but not including, to. What is older than the
-// ring is absent.
+// read reads the samples of the slots from ≤ slot < to. Samples older than the ring are absent.
 func (t *table) read(f vfs.File, from, to int64) ([]Sample, error) {
 	samples := make([]Sample, to-from)
 	for slot := max(from, to-t.slots); slot < to; {

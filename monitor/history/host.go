@@ -8,38 +8,38 @@ import (
 )
 
 const (
-	// sparkQuarters are the quarters of an hour that are kept in memory: 8 days.
+	// sparkQuarters is the number of quarters of an hour that are kept in memory: 8 days.
 	sparkQuarters = 8 * 24 * 60 / QuarterMinutes
 	dayQuarters   = 24 * 60 / QuarterMinutes
-	// maxPending bounds the changes of state that one minute can write.
+	// maxPending is the limit of the changes of state that are written in one minute.
 	maxPending = 4
 )
 
-// absent is a quarter of an hour without a sample.
+// absent marks a quarter of an hour without a sample.
 const absent = math.MaxUint16
 
-// host is what is known of a host's present. Store.mu guards it.
+// host is the present state of a host. Store.mu guards it.
 type host struct {
 	name   string
 	minute int64 // slot of the minute that is being observed; 0: none
 	now    Sample
-	from   time.Time // of the minute's observation
-	last   time.Time // observation
+	from   time.Time // first observation of the minute
+	last   time.Time // last observation
 	before Observation
 
 	quarter int64  // slot of the quarter of an hour that is being observed
-	sum     Sample // of its minutes that are over
+	sum     Sample // sum of its minutes that are over
 
-	newest int64 // slot in the rings
-	// The last quarters of an hour, by slot: numbers of 12 bits, or absent. minutes is what
-	// Covered said.
+	newest int64 // newest slot in the rings
+	// The last quarters of an hour, by slot: numbers of 12 bits, or absent. minutes is the
+	// Covered of each.
 	lines   [sparkQuarters]uint16
 	minutes [sparkQuarters]uint8
-	errors  [dayQuarters]uint16 // lines that did not parse
+	errors  [dayQuarters]uint16 // lines that could not be parsed
 	failed  [dayQuarters]uint16 // 5xx
 
-	state   Change // the last one
-	known   bool   // it has been observed or read
+	state   Change // the last change
+	known   bool   // state has been observed or read
 	pending []Change
 	merge   bool // the present minute may have a record of an earlier process
 }
@@ -52,7 +52,8 @@ func newHost(name string) *host {
 	return h
 }
 
-// observe adds an observation to the present minute. take has cleared an earlier one.
+// observe adds an observation to the present minute. An earlier minute must have been taken with
+// take.
 func (h *host) observe(at time.Time, o *Observation) {
 	if slot := minuteTable.slotOf(at); h.minute != slot {
 		h.minute = slot
@@ -74,7 +75,7 @@ func (h *host) observe(at time.Time, o *Observation) {
 	}
 }
 
-// since is how far a counter came. One that went back was started again.
+// since returns the increase of a counter. A counter that decreased was reset by a restart.
 func since(now, before int64) int64 {
 	if now < before {
 		return now
@@ -82,10 +83,11 @@ func since(now, before int64) int64 {
 	return now - before
 }
 
-// seconds rounds up: 0 is that nothing waits.
+// seconds rounds s up, so that 0 means that no line is waiting.
 func seconds(s float64) int64 { return int64(math.Ceil(max(s, 0))) }
 
-// change notes another state. One that changes too often in a minute keeps the last one.
+// change adds a change of state. Of more than maxPending in a minute, the last replaces the one
+// before.
 func (h *host) change(at time.Time, o *Observation) {
 	h.known = true
 	c := Change{At: at, Level: o.Level, Reason: cut(o.Reason), number: h.state.number + 1}
@@ -97,18 +99,18 @@ func (h *host) change(at time.Time, o *Observation) {
 	h.pending = append(h.pending, c)
 }
 
-// page is what a minute writes.
+// page contains the records that are written at the end of a minute.
 type page struct {
 	minute  int64
 	sample  Sample
-	quarter int64 // 0: none is over
+	quarter int64 // quarter of an hour that is over; 0: none
 	sum     Sample
 	merge   bool
 	changes []Change
 }
 
-// take returns the present minute to be written, and clears it. at is when it is known to be
-// over.
+// take returns the records of the present minute and clears it. at is a time at which the minute
+// is over.
 func (h *host) take(at time.Time) page {
 	end := h.last
 	if at.Sub(h.last) <= maxElapsed {
@@ -133,7 +135,7 @@ func (h *host) take(at time.Time) page {
 	return p
 }
 
-// keep notes a quarter of an hour in the rings.
+// keep stores a quarter of an hour in the rings in memory.
 func (h *host) keep(q int64, s *Sample) {
 	for skipped := max(h.newest+1, q-sparkQuarters+1); skipped < q; skipped++ {
 		h.lines[skipped%sparkQuarters] = absent
@@ -144,9 +146,9 @@ func (h *host) keep(q int64, s *Sample) {
 	h.errors[q%dayQuarters], h.failed[q%dayQuarters] = number(s.ParseErrors), number(s.ByClass[4])
 }
 
-// write writes a minute, and what it ended.
+// write writes the minute, the quarter of an hour if it is over, and the changes.
 func (p *page) write(f vfs.File) error {
-	if p.merge { // an earlier process may have begun the minute
+	if p.merge { // an earlier process may have written a part of the minute
 		earlier, err := minuteTable.read(f, p.minute, p.minute+1)
 		if err != nil {
 			return err
@@ -172,8 +174,8 @@ func (p *page) write(f vfs.File) error {
 	return nil
 }
 
-// load reads the last eight days and the last state. A quarter of an hour that ended while
-// nobody wrote it is made of its minutes.
+// load reads the last eight days and the last state. A quarter of an hour that ended while no
+// process ran is calculated from its minutes.
 func (h *host) load(f vfs.File, at time.Time) error {
 	changes, err := readChanges(f)
 	if err != nil {
@@ -215,7 +217,7 @@ func (h *host) load(f vfs.File, at time.Time) error {
 	return nil
 }
 
-// ofMinutes is the sum of some minutes; Covered is how many there are.
+// ofMinutes returns the sum of minutes. Its Covered is the number of minutes with a sample.
 func ofMinutes(minutes []Sample) (sum Sample) {
 	for i := range minutes {
 		if minutes[i].Covered > 0 {

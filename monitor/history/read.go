@@ -8,19 +8,18 @@ import (
 	"time"
 )
 
-// Minutes returns a host's samples of the minutes from from up to to, one a minute; Covered is 0
-// where there is none. The minute of to is the last one; it is not in the file before it is over.
+// Minutes returns one sample for each minute from from to to, both included. Covered is 0 if there
+// is no sample. A minute is not in the file before it is over.
 func (s *Store) Minutes(host string, from, to time.Time) ([]Sample, error) {
 	return s.read(host, &minuteTable, from, to)
 }
 
-// Quarters returns a host's samples of 15 minutes, as Minutes does; ParseErrors and the like are
-// sums of them.
+// Quarters returns one sample for each 15 minutes, like Minutes. Counts are sums over them.
 func (s *Store) Quarters(host string, from, to time.Time) ([]Sample, error) {
 	return s.read(host, &quarterTable, from, to)
 }
 
-// read reads one of a file's tables; a host without a file has absent samples.
+// read reads one table of a host's file. Without a file all samples are absent.
 func (s *Store) read(host string, t *table, from, to time.Time) ([]Sample, error) {
 	first, end := t.slotOf(from), t.slotOf(to)+1
 	if n := end - first; n <= 0 || n > t.slots {
@@ -37,8 +36,8 @@ func (s *Store) read(host string, t *table, from, to time.Time) ([]Sample, error
 	return samples, errors.Join(err, f.Close())
 }
 
-// Changes returns the last changes of a host's state, the oldest first, with those that are not
-// written yet.
+// Changes returns the last changes of a host's state, the oldest first, including those that are
+// not written yet.
 func (s *Store) Changes(host string) ([]Change, error) {
 	var changes []Change
 	f, err := open(s.cfg.FS, s.path(host), host, os.O_RDONLY)
@@ -61,19 +60,19 @@ func (s *Store) Changes(host string) ([]Change, error) {
 	return changes, err
 }
 
-// Spark is a host's present and its last day, from memory.
+// Spark is the present state of a host and its traffic of the last day.
 type Spark struct {
-	// Since when the host has its state; zero where that is not known.
+	// Since is when the present state began. Zero: unknown.
 	Since time.Time
 	Level Level
-	// Today and LastWeek are lines a second, a quarter of an hour each: of the last 24 hours,
-	// and of the same hours a week before; negative where there is no sample.
+	// Today and LastWeek are lines per second for each quarter of an hour of the last 24 hours,
+	// and of the same hours a week before. Negative: no sample.
 	Today, LastWeek [dayQuarters]float32
-	// ParseErrors and Failed (5xx) are of the lines of the last 24 hours, Lines all of them.
+	// Lines, ParseErrors and Failed (status 5xx) count the lines of the last 24 hours.
 	Lines, ParseErrors, Failed int64
 }
 
-// Sparks returns the present of each host that is observed.
+// Sparks returns the Spark of each observed host. It reads memory only.
 func (s *Store) Sparks(at time.Time) map[string]*Spark {
 	present := quarterTable.slotOf(at)
 	s.mu.Lock()
@@ -98,7 +97,7 @@ func (s *Store) Sparks(at time.Time) map[string]*Spark {
 	return all
 }
 
-// rate is the lines a second of a quarter of an hour, negative where there is no sample.
+// rate returns the lines per second of a quarter of an hour. Negative: no sample.
 func (h *host) rate(q int64) float32 {
 	if q > h.newest || q <= h.newest-sparkQuarters {
 		return -1
@@ -110,7 +109,7 @@ func (h *host) rate(q int64) float32 {
 	return float32(value(h.lines[i])) / float32(h.minutes[i]) / 60
 }
 
-// Excluded is how many hosts have no history because there are too many.
+// Excluded returns the number of hosts without a history because of Config.MaxHosts.
 func (s *Store) Excluded() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

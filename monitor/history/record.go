@@ -6,7 +6,7 @@ import (
 	"math/bits"
 )
 
-// Level is how a host is, from best to worst.
+// Level is the state of a host, from best to worst.
 type Level uint8
 
 // The levels.
@@ -16,7 +16,7 @@ const (
 	Error
 )
 
-// String returns the word that /health has.
+// String returns the word that /health uses.
 func (l Level) String() string {
 	switch l {
 	case Okay:
@@ -27,7 +27,7 @@ func (l Level) String() string {
 	return "ERROR"
 }
 
-// Governor is how a host's reading is held back, from least to most.
+// Governor is how far reading is limited on a host, from least to most.
 type Governor uint8
 
 // The states of a governor.
@@ -38,29 +38,29 @@ const (
 	GovernorPaused
 )
 
-// Classes are the classes of HTTP statuses: index 0 is every line without a status from 200 to
-// 599, 1 is 2xx, 4 is 5xx.
+// Classes is the number of classes of HTTP statuses: index 0 is every line without a status from
+// 200 to 599, 1 is 2xx, 4 is 5xx.
 const Classes = 5
 
-// Sample is what a host did in a minute, or in 15.
+// Sample is the traffic and state of a host in 1 or 15 minutes.
 type Sample struct {
-	// ByClass are the lines that were received, by the class of their status.
+	// ByClass counts the received lines by the class of their status.
 	ByClass            [Classes]int64
 	Bytes, ParseErrors int64
-	// The greatest age, in seconds, of the oldest line that was not in the table, and that was
-	// not in table and archive.
+	// UntabledSeconds is the greatest age of the oldest line that was not in the table,
+	// UnstoredSeconds of the oldest that was not in both table and archive.
 	UntabledSeconds, UnstoredSeconds int64
-	// UnreadBytes are the most that waited in the logs.
+	// UnreadBytes is the greatest number of bytes in the logs that were not read.
 	UnreadBytes int64
 	// The worst of the time.
 	Governor Governor
 	Level    Level
-	// Covered is how many seconds of a minute were observed, or minutes of a quarter of an
-	// hour; 0: there is no sample.
+	// Covered is the number of observed seconds of a minute, or minutes of a quarter of an hour.
+	// 0: there is no sample.
 	Covered uint8
 }
 
-// Lines is the number of lines received.
+// Lines returns the number of received lines.
 func (s *Sample) Lines() (n int64) {
 	for _, c := range s.ByClass {
 		n += c
@@ -68,8 +68,8 @@ func (s *Sample) Lines() (n int64) {
 	return n
 }
 
-// Add adds what another sample counted, and takes the worse of ages and states. The caller adds
-// Covered, whose unit it knows.
+// Add adds the counts of x and takes the worse of ages and states. It does not change Covered,
+// whose unit only the caller knows.
 func (s *Sample) Add(x *Sample) {
 	for i, n := range x.ByClass {
 		s.ByClass[i] += n
@@ -87,14 +87,13 @@ const (
 	recordBytes = 20
 	sumBytes    = 3
 	bodyBytes   = recordBytes - sumBytes
-	// A number has 12 bits: 7 of them are its leading digits after the first, 5 how far they
-	// are shifted.
+	// A number has 12 bits: 7 for the mantissa after its leading 1, 5 for the exponent.
 	numberBits   = 12
 	mantissaBits = 7
 	maxShift     = 30
 )
 
-// number rounds v to 12 bits; what is too large is the largest.
+// number rounds v to 12 bits. A value that is too large becomes the largest number.
 func number(v int64) uint16 {
 	if v < 1<<mantissaBits {
 		return uint16(max(v, 0))
@@ -112,7 +111,7 @@ func number(v int64) uint16 {
 	return uint16(shift+1)<<mantissaBits | uint16(v-1<<mantissaBits)
 }
 
-// value is the number that the 12 bits say.
+// value decodes a number of 12 bits.
 func value(n uint16) int64 {
 	mantissa := int64(n) & (1<<mantissaBits - 1)
 	if shift := int(n >> mantissaBits); shift > 0 {
@@ -121,7 +120,7 @@ func value(n uint16) int64 {
 	return mantissa
 }
 
-// numbers are what a record holds, in order; the last one is the flags.
+// numbers returns the numbers of a record, in order. The last one is the flags.
 func (s *Sample) numbers() [bodyBytes * 8 / numberBits]uint16 {
 	flags := uint16(s.Governor&3) | uint16(s.Level&3)<<2 | uint16(min(s.Covered, 63))<<4
 	return [...]uint16{
@@ -130,7 +129,7 @@ func (s *Sample) numbers() [bodyBytes * 8 / numberBits]uint16 {
 	}
 }
 
-// put writes the sample of a slot of a table, which is the time divided by the table's step.
+// put encodes the sample of a slot, which is the Unix time divided by the table's step.
 func (s *Sample) put(b *[recordBytes]byte, t *table, slot int64) {
 	*b = [recordBytes]byte{}
 	for i, n := range s.numbers() {
@@ -144,7 +143,7 @@ func (s *Sample) put(b *[recordBytes]byte, t *table, slot int64) {
 	b[bodyBytes], b[bodyBytes+1], b[bodyBytes+2] = byte(sum>>16), byte(sum>>8), byte(sum)
 }
 
-// get reads what put wrote; false where there is no record of that slot.
+// get decodes a record. It returns false if there is no valid record of that slot.
 func (s *Sample) get(b *[recordBytes]byte, t *table, slot int64) bool {
 	sum := recordSum(b[:bodyBytes], t, slot)
 	if b[bodyBytes] != byte(sum>>16) || b[bodyBytes+1] != byte(sum>>8) || b[bodyBytes+2] != byte(sum) {
@@ -165,8 +164,8 @@ func (s *Sample) get(b *[recordBytes]byte, t *table, slot int64) bool {
 	return s.Covered > 0
 }
 
-// recordSum is a record's checksum: CRC-32C of the body, the table and the slot, cut to 24
-// bits. The chance that an old record passes for one of now is one in 16 million.
+// recordSum returns the checksum of a record: CRC-32C of the body, the table and the slot, cut to
+// 24 bits. An old record is taken for a present one with a probability of 1 in 16 million.
 func recordSum(body []byte, t *table, slot int64) uint32 {
 	var place [9]byte
 	place[0] = t.kind

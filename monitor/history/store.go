@@ -15,11 +15,11 @@ import (
 	"sluice/ingest/segment/vfs"
 )
 
-// Config is what a Store works with.
+// Config configures a Store.
 type Config struct {
 	FS  vfs.FS
 	Dir string
-	// MaxHosts bounds the hosts that have a history: 1 MB of disk and 4 kB of memory each. 0:
+	// MaxHosts is the limit of hosts with a history: 1 MB of disk and 4 kB of memory each. 0:
 	// 2,000.
 	MaxHosts int
 	Log      *slog.Logger
@@ -27,14 +27,14 @@ type Config struct {
 
 const (
 	defaultMaxHosts = 2000
-	// evictAfter a host that was not written gives way to a new one.
+	// evictAfter is the time without a write after which a host's file is removed for a new host.
 	evictAfter = minuteSlots * time.Minute
-	// maxElapsed between two observations is a minute that was observed; more is a process
-	// that stood still, and was not there.
+	// maxElapsed is the longest time between two observations that counts as observed. In a
+	// longer one the process did not run.
 	maxElapsed = 30 * time.Second
 )
 
-// Observation is how a host is at a moment. The counters are those since the process started.
+// Observation is the state of a host at a time. Counters start at the start of the process.
 type Observation struct {
 	Host                             string
 	ByClass                          [Classes]int64
@@ -43,11 +43,11 @@ type Observation struct {
 	UnreadBytes                      int64
 	Governor                         Governor
 	Level                            Level
-	// Reason is why Level is not Okay.
+	// Reason is the reason why Level is not Okay.
 	Reason string
 }
 
-// Store keeps the history of hosts.
+// Store stores the history of hosts.
 type Store struct {
 	cfg      Config
 	incoming chan observed
@@ -55,8 +55,8 @@ type Store struct {
 
 	mu       sync.Mutex // guards what follows
 	hosts    map[string]*host
-	files    int // on disk, of any process
-	excluded int // hosts without history, because there are too many
+	files    int // files in the directory
+	excluded int // hosts without a history because of MaxHosts
 	evictAt  time.Time
 }
 
@@ -65,7 +65,7 @@ type observed struct {
 	hosts []Observation
 }
 
-// New returns a Store over a directory, which need not exist yet.
+// New returns a Store. Its directory need not exist yet.
 func New(cfg Config) *Store {
 	if cfg.MaxHosts == 0 {
 		cfg.MaxHosts = defaultMaxHosts
@@ -84,8 +84,8 @@ func New(cfg Config) *Store {
 	return s
 }
 
-// Offer hands over how all hosts are. It never waits: where writing has not kept up, the
-// observation is dropped, and the next one counts what it would have counted.
+// Offer passes the states of all hosts to Run. It never blocks: if Run is behind, the observation
+// is dropped, and the next one contains its counts, since counters are cumulative.
 func (s *Store) Offer(at time.Time, hosts []Observation) {
 	select {
 	case s.incoming <- observed{at, hosts}:
@@ -93,7 +93,7 @@ func (s *Store) Offer(at time.Time, hosts []Observation) {
 	}
 }
 
-// Run writes what is offered until ctx is done, and then the present minute.
+// Run writes the offered observations until ctx is done, and then the present minute.
 func (s *Store) Run(ctx context.Context) {
 	var last time.Time
 	for {
@@ -110,8 +110,8 @@ func (s *Store) Run(ctx context.Context) {
 	}
 }
 
-// Observe adds how the hosts are to the present minute, and writes the minutes that are over. Run
-// calls it; without Run one goroutine may.
+// Observe adds the states of the hosts to the present minute and writes the minutes that are over.
+// Run calls it. It must not be called at the same time as Run or by several goroutines.
 func (s *Store) Observe(at time.Time, hosts []Observation) {
 	s.flush(at, false)
 	excluded := 0
@@ -134,7 +134,7 @@ func (s *Store) Observe(at time.Time, hosts []Observation) {
 	s.excluded = excluded
 }
 
-// host returns a host's state, loaded where it is new; nil where there is no room for it.
+// host returns the state of a host, and loads it if it is new. nil: MaxHosts is reached.
 func (s *Store) host(at time.Time, name string) *host {
 	s.mu.Lock()
 	h := s.hosts[name]
@@ -142,7 +142,7 @@ func (s *Store) host(at time.Time, name string) *host {
 	if h != nil {
 		return h
 	}
-	// Only Run's goroutine adds hosts, so none comes in between.
+	// Only the goroutine of Run adds hosts, so none is added while mu is not held.
 	_, err := s.cfg.FS.Stat(s.path(name))
 	if isNew := errors.Is(err, fs.ErrNotExist); isNew && !s.room(at) {
 		return nil
@@ -157,7 +157,7 @@ func (s *Store) host(at time.Time, name string) *host {
 	return h
 }
 
-// load reads what was written before; a host without it has a history that starts now.
+// load reads the history of earlier processes, if there is any.
 func (s *Store) load(at time.Time, h *host) {
 	f, err := s.openOrCreate(h.name)
 	if err == nil {
@@ -168,8 +168,8 @@ func (s *Store) load(at time.Time, h *host) {
 	}
 }
 
-// room reports whether one more host can have a file. At the bound the one gives way that was
-// not written for the longest, if that is long enough.
+// room reports whether one more host can have a file. If MaxHosts is reached, the file that was not
+// written for the longest time is removed if that is at least evictAfter ago.
 func (s *Store) room(at time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,8 +180,8 @@ func (s *Store) room(at time.Time) bool {
 	return false
 }
 
-// evict removes the file that was not written for the longest. It looks at most once a minute.
-// s.mu is held.
+// evict removes the file that was not written for the longest time. It searches at most once a
+// minute. s.mu is held.
 func (s *Store) evict(at time.Time) bool {
 	if at.Before(s.evictAt) {
 		return false
@@ -215,7 +215,7 @@ func (s *Store) evict(at time.Time) bool {
 	return true
 }
 
-// flush writes the minutes that are over, or all at the end.
+// flush writes the minutes that are over, or all minutes if all is set.
 func (s *Store) flush(at time.Time, all bool) {
 	s.mu.Lock()
 	var due []*host
@@ -240,7 +240,7 @@ func (s *Store) flush(at time.Time, all bool) {
 	}
 }
 
-// write writes a host's present minute and begins the next.
+// write writes the present minute of a host and starts the next one.
 func (s *Store) write(at time.Time, h *host) error {
 	s.mu.Lock()
 	p := h.take(at)

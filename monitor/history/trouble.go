@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// trouble says that the disk fails: at once, then at growing intervals with a count, and when
-// it works again. One goroutine uses it.
+// trouble logs disk errors: the first at once, then at growing intervals with a count, and the
+// recovery. It is not safe for concurrent use.
 type trouble struct {
 	log      *slog.Logger
 	since    time.Time

@@ -17,7 +17,7 @@ var plainRooms = []string{
 	"hadoop", "hadoop/protobuf", "hadoop/sasl", "hadoop/site",
 	"hbase", "hbase/checks", "hbase/hfile", "hbase/region", "hbase/rpc", "hbase/wire",
 	"hdfs", "hdfs/protection",
-	"monitor/message", "monitor/report", "monitor/traffic", "monitor/watch",
+	"monitor/history", "monitor/message", "monitor/report", "monitor/traffic", "monitor/watch",
 	"ingest/admission", "ingest/agent", "ingest/apacheconf", "ingest/avrorpc",
 	"ingest/checkpoint", "ingest/flume", "ingest/governor", "ingest/logfile", "ingest/protocol",
 	"ingest/receiver", "ingest/segment", "ingest/segment/vfs", "ingest/segment/vfs/crashfs", "ingest/tail",
