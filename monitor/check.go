@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// Thresholds say when something is an error. None of them is one of traffic: a web
-// server that is quiet at dawn has no line that is old.
+// Thresholds are the limits beyond which a state is an error. None limits the traffic: a web
+// server without requests has no old line.
 type Thresholds struct {
-	// SilentAfter no heartbeat a host is silent, or an agent without a collector.
+	// SilentAfter is the time without a heartbeat after which a host is silent, and without a
+	// collector after which an agent has failed.
 	SilentAfter time.Duration
 	// MaxLag is how old a line may be and not be in the table, how long a governor may
 	// pause and a sink may fail.
 	MaxLag time.Duration
-	// RollInterval is what the archive may take beyond MaxLag: its files are open so
-	// long on purpose. 0: nobody says when, and it is not looked at.
+	// RollInterval is added to MaxLag for the archive, whose files stay open that long. 0: unknown,
+	// the archive's lag is not checked.
 	RollInterval time.Duration
 }
 
@@ -27,7 +28,7 @@ type Health struct {
 	Process Process         `json:"process"`
 }
 
-// Process is the process that answers.
+// Process is the state of the process itself.
 type Process struct {
 	Kind      Kind    `json:"kind"`
 	Host      string  `json:"host"`

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Disk is the one that lines wait on.
+// Disk is the disk that holds lines which are not stored yet.
 type Disk struct {
 	Path      string `json:"path"`
 	FreeBytes int64  `json:"free_bytes"`
@@ -13,7 +13,7 @@ type Disk struct {
 	FullSeconds float64 `json:"full_seconds,omitempty"`
 }
 
-// fillsSoon is a time until the disk is full that is reported.
+// fillsSoon is the time until the disk is full, below which a warning is reported.
 const fillsSoon = 6 * time.Hour
 
 // diskProblems is that the disk is short, or will be.

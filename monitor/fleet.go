@@ -11,8 +11,8 @@ import (
 	"sluice/ingest/receiver"
 )
 
-// Fleet is what a process knows of itself and of hosts: a collector of all that send
-// to it, an agent or a run of its own.
+// Fleet is the state of a process and of its hosts: for a collector all hosts that send to it, for
+// an agent or a run its own host.
 type Fleet struct {
 	Now   time.Time
 	Began time.Time
@@ -124,7 +124,7 @@ func Senders(now time.Time, hosts []receiver.Host, s *collector.State, silentAft
 		}
 	}
 	for name, w := range s.Waiting {
-		if _, known := all[name]; !known { // what an earlier life received
+		if _, known := all[name]; !known { // received by an earlier process
 			var x Host
 			x.wait(w)
 			x.share(s.Shares[name])

@@ -39,13 +39,13 @@ func canonicalHost(name string) string {
 	return strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
 }
 
-// Handler serves /health, /metrics and /metrics.json, and what is left to pages; look is asked each time, by several
-// goroutines. /health and /health/HOST have
-// status 503 for an error. names are the host names
-// that a request may have in its Host header beside IP addresses and localhost.
+// Handler serves /health, /metrics and /metrics.json; pages serves all other paths. look is called
+// for each request, by several goroutines at a time. /health and /health/HOST have status 503 for
+// an error. names are the host names that are accepted in the Host header besides IP addresses and
+// localhost.
 func Handler(look func() Fleet, t Thresholds, names []string, pages http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	// A checker that wants to be told of warnings, too, asks with ?warn=503.
+	// ?warn=503 requests status 503 for warnings also.
 	code := func(r *http.Request, level Level) int {
 		if level == Failing || level == Warn && r.URL.Query().Get("warn") == "503" {
 			return http.StatusServiceUnavailable

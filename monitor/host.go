@@ -13,19 +13,20 @@ import (
 	"sluice/monitor/watch"
 )
 
-// Host is how the logs of one host stand: what Apache wrote against what is stored.
-// Ages are seconds as whoever noticed reckons them on its own clock, with what has
-// passed since on ours; two hosts' clocks are never compared.
+// Host is the state of one host: what Apache wrote and what is stored of it. Ages are in seconds.
+// An age is measured by the clock of the host that reported it, plus the time since the report by
+// this process's clock, so the clocks of two hosts are never compared.
 type Host struct {
 	Status Level `json:"status"`
 	// Reasons are the texts of Problems that are errors, Warnings of those that are not.
 	Reasons  []string  `json:"reasons,omitempty"`
 	Warnings []string  `json:"warnings,omitempty"`
 	Problems []Problem `json:"problems,omitempty"`
-	// Acknowledged: somebody knows; the host's errors count as warnings until it ends.
+	// Acknowledged is an active acknowledgement by an operator. Until it ends, the host's errors
+	// count as warnings.
 	Acknowledged *watch.Ack `json:"acknowledged,omitempty"`
 	Agent        string     `json:"agent,omitempty"` // the sender's name and version
-	// SeenSeconds ago it last said something.
+	// SeenSeconds is the time since the host last sent something.
 	SeenSeconds float64 `json:"seen_seconds"`
 	Connections int     `json:"connections"`
 
@@ -36,8 +37,8 @@ type Host struct {
 	ReceivedBytes int64 `json:"received_bytes"`
 	StoredBytes   int64 `json:"stored_bytes"`
 
-	// The age of the oldest line that is not read or on its way, that the table lacks,
-	// that table and archive do not have both; 0: there is none.
+	// UnreceivedSeconds is the age of the oldest line that the collector has not acknowledged. The
+	// next ones are for lines that are not in the table, and not in both table and archive. 0: none.
 	UnreceivedSeconds float64 `json:"unreceived_seconds"`
 	UntabledSeconds   float64 `json:"untabled_seconds"`
 	UnstoredSeconds   float64 `json:"unstored_seconds"`
@@ -93,7 +94,7 @@ func (h *Host) Fail(format string, args ...any) {
 	h.Add(Unreadable, format, args...)
 }
 
-// Governor is how a host's reading is held back.
+// Governor is the state of the limits on a host's reading.
 type Governor struct {
 	PausedSeconds  float64 `json:"paused_seconds"`   // 0: it reads
 	BytesPerSecond int64   `json:"bytes_per_second"` // that may be read; 0: no limit

@@ -51,7 +51,7 @@ func (h *Host) absence(f *Fleet, t Thresholds) []Problem {
 
 // lag is that lines wait for too long, or that reading stands still.
 func (h *Host) lag(f *Fleet, t Thresholds) (problems []Problem) {
-	// Time in which nothing ran made lines old and is nobody's fault.
+	// Time in which the process did not run (a suspended machine) is not counted as lag.
 	over := func(seconds float64, limit time.Duration) bool {
 		if seconds <= limit.Seconds() {
 			return false

@@ -1,4 +1,5 @@
-// Package monitor is what an operator is told of a running sluice.
+// Package monitor calculates the state of hosts and of the process (Fleet.Check), and serves it
+// as /health, Prometheus metrics, Flume's JSON metrics, a table and a status file.
 package monitor
 
 import (
@@ -18,7 +19,8 @@ import (
 	"sluice/ingest/tail"
 )
 
-// Status is what a process that follows logs says of itself, every few seconds.
+// Status is the content of the status file, which a process that follows logs writes every few
+// seconds.
 type Status struct {
 	At      time.Time `json:"at"`
 	PID     int       `json:"pid"`
@@ -49,8 +51,8 @@ type Status struct {
 // maxStatusBytes bounds a status file: ten thousand hosts.
 const maxStatusBytes = 16 << 20
 
-// Write replaces the status file at path. It need not survive a crash: the next
-// life writes its own.
+// Write replaces the status file at path. The file is not synced: after a crash, the next process
+// writes its own.
 func Write(path string, s *Status) error {
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

@@ -137,7 +137,7 @@ func age(seconds float64) string {
 	return time.Duration(max(seconds, 0.1) * float64(time.Second)).Round(100 * time.Millisecond).Truncate(precision(seconds)).String()
 }
 
-// precision of an age: nobody reads tenths of a second behind hours.
+// precision returns the unit to which an age is rounded, coarser for greater ages.
 func precision(seconds float64) time.Duration {
 	if seconds < 10 {
 		return 100 * time.Millisecond
