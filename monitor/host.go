@@ -81,12 +81,12 @@ type Host struct {
 	troubles          []Problem     // what it says is wrong, and what its lines are
 }
 
-// Add adds a problem.
+// Add adds a problem with a formatted text.
 func (h *Host) Add(kind ProblemKind, format string, args ...any) {
 	h.troubles = append(h.troubles, kind.New(fmt.Sprintf(format, args...)))
 }
 
-// Warn adds a warning of no particular kind.
+// Warn adds a warning of the kind Noted.
 func (h *Host) Warn(format string, args ...any) { h.Add(Noted, format, args...) }
 
 // Fail adds an error that reading has.
@@ -132,7 +132,7 @@ func Sender(now time.Time, h receiver.Host, waiting collector.Waiting, share col
 	return x
 }
 
-// arrive adds the lines that were received of it.
+// arrive sets the counts of received lines.
 func (h *Host) arrive(a collector.Arrivals) { h.Arrived = &a }
 
 // arrived is Arrived, or what an agent knows: the lines that its collector has.
@@ -154,7 +154,7 @@ func (h *Host) share(s collector.Share) {
 	}
 }
 
-// slow adds that its lines took long to parse.
+// slow adds a warning that the host's lines are slow to parse.
 func (h *Host) slow(s collector.Slow) {
 	if s.Seconds > 0 {
 		h.troubles = append(h.troubles, SlowFormat.New(fmt.Sprintf("the format of %.100q is slow: parsing %d bytes of lines took %s", s.Path, s.Bytes, span(s.Seconds))))

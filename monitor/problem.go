@@ -29,7 +29,7 @@ func (l Level) rank() int {
 	return 2
 }
 
-// worst is the worse of two levels.
+// worst returns the worse of two levels.
 func worst(a, b Level) Level {
 	if b.rank() > a.rank() {
 		return b
@@ -47,7 +47,7 @@ type Problem struct {
 // ProblemKind is one of a fixed list, so that alerts can be written for it.
 type ProblemKind string
 
-// What can be wrong with a host.
+// Kinds of problems of a host.
 const (
 	NeverHeard    ProblemKind = "never_heard"
 	Silent        ProblemKind = "silent"
@@ -77,7 +77,7 @@ const (
 	Noted         ProblemKind = "other"
 )
 
-// What can be wrong with a process. Expired, ExpiresSoon and ClockOff are, too.
+// Kinds of problems of a process. Expired, ExpiresSoon and ClockOff also occur there.
 const (
 	SinkFails     ProblemKind = "sink"
 	SinkRetries   ProblemKind = "sink_retrying"
@@ -137,7 +137,7 @@ var Kinds = []KindOfProblem{
 	{Misconfigured, Failing, "the process cannot work as it is configured"},
 }
 
-// New makes a problem of the kind, at its level.
+// New returns a problem of the kind, at the level of the kind.
 func (k ProblemKind) New(text string) Problem {
 	i := slices.IndexFunc(Kinds, func(row KindOfProblem) bool { return row.Kind == k })
 	if i < 0 {
@@ -146,7 +146,7 @@ func (k ProblemKind) New(text string) Problem {
 	return Problem{k, Kinds[i].Level, text}
 }
 
-// ReportOf is the problem that an agent reports as a text. One that begins with a kind in
+// ReportOf returns the problem that an agent reported as a text. One that begins with a kind in
 // brackets, "[unparsable] …", is of that kind; any other is UnreadLog if it is marked as a
 // warning, else Unreadable.
 func ReportOf(text string) Problem {

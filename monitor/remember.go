@@ -9,9 +9,8 @@ import (
 	"sluice/monitor/watch"
 )
 
-// Remember adds to the hosts what is remembered of them, and the hosts that are expected and
-// were not heard in this process. silence is for how long the process was awake without
-// hearing a host.
+// Remember adds the stored state (package watch) to the hosts, and adds the expected hosts that
+// have sent nothing to this process. silence returns the awake time since a host was last heard.
 func (f *Fleet) Remember(hosts map[string]watch.Host, silence func(*watch.Host) time.Duration) {
 	for name, r := range hosts {
 		x, present := f.Hosts[name]
@@ -44,7 +43,7 @@ func (f *Fleet) Remember(hosts map[string]watch.Host, silence func(*watch.Host) 
 	}
 }
 
-// recall is what a host that was not heard in this process said before.
+// recall sets the stored state of a host that has sent nothing to this process.
 func (h *Host) recall(now time.Time, r *watch.Host) {
 	if r.HeardUnix != 0 {
 		h.SeenSeconds = max(0, now.Sub(time.Unix(r.HeardUnix, 0)).Seconds())
@@ -73,7 +72,7 @@ func (f *Fleet) similar(name string) string {
 	return ""
 }
 
-// SeenOf is what is to be remembered of a host.
+// SeenOf returns the state of a host that is to be stored.
 func SeenOf(h *receiver.Host) watch.Seen {
 	s := watch.Seen{Host: h.Name, Missed: h.Missed}
 	if h.Earlier {

@@ -13,7 +13,7 @@ import (
 	"sluice/ingest/receiver"
 )
 
-// clockBound is a difference between two clocks that is reported.
+// clockBound is the difference between two clocks above which it is reported.
 const clockBound = 30 * time.Second
 
 // clockOffset is by how much this process's clock is behind those of its hosts, where most
@@ -44,7 +44,7 @@ func (f *Fleet) clockOffset() (time.Duration, *Problem) {
 	return offset, &p
 }
 
-// aheadOf says a difference of clocks in words.
+// aheadOf returns a difference of clocks as a text.
 func aheadOf(d time.Duration) string {
 	if d < 0 {
 		return (-d).String() + " slow"
@@ -52,7 +52,7 @@ func aheadOf(d time.Duration) string {
 	return d.String() + " fast"
 }
 
-// clock is that the host's clock is wrong, or the times in its lines are.
+// clock returns a problem if the host's clock or the times in its lines are wrong.
 func (h *Host) clock(offset time.Duration) []Problem {
 	if h.ClockOffsetSeconds != nil {
 		if d := span(*h.ClockOffsetSeconds) - offset; d.Abs() >= clockBound {
@@ -65,7 +65,7 @@ func (h *Host) clock(offset time.Duration) []Problem {
 	return nil
 }
 
-// unparsable is that many lines of a log do not parse.
+// unparsable returns a problem if many lines of a log cannot be parsed.
 func (h *Host) unparsable() (problems []Problem) {
 	for _, u := range h.arrived().Unparsed {
 		text := fmt.Sprintf("%s: %d of the last %d lines (%.0f %%) do not parse", u.Path, u.Errors, u.Lines, 100*float64(u.Errors)/float64(max(1, u.Lines)))
@@ -125,7 +125,7 @@ type Rejection struct {
 	Proven bool
 }
 
-// Rejections are the rejected connections of each host. Its methods may be called by
+// Rejections stores the rejected connections of each host. Its methods may be called by
 // several goroutines.
 type Rejections struct {
 	mu     sync.Mutex
@@ -199,7 +199,7 @@ func (f *Fleet) Reject(r *Rejections) {
 	}
 }
 
-// rejectedFor is how long a rejected connection is reported.
+// rejectedFor is the time for which a rejected connection is reported.
 const rejectedFor = 10 * time.Minute
 
 // rejections are reasons while the host is not connected otherwise; a certificate that is
