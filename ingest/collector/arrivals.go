@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -65,11 +66,21 @@ func (a *arrivals) parsed(now time.Time, path string, x *cut, data []byte, offse
 	a.parsing.note(now, path, x, data, offset)
 }
 
-// countedArrivals returns the counts of all hosts that sent lines since the process started.
-// c.mu is held.
-func (c *Collector) countedArrivals(now time.Time) map[string]Arrivals {
-	counts := make(map[string]Arrivals, len(c.arrivals))
-	for host, a := range c.arrivals {
+// arrivalCounts has the counters of all hosts that sent lines since the process started. It is
+// safe for concurrent use.
+type arrivalCounts struct {
+	mu     sync.Mutex
+	byHost map[string]*arrivals
+}
+
+func newArrivalCounts() *arrivalCounts { return &arrivalCounts{byHost: map[string]*arrivals{}} }
+
+// list returns the counts of all hosts.
+func (c *arrivalCounts) list(now time.Time) map[string]Arrivals {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	counts := make(map[string]Arrivals, len(c.byHost))
+	for host, a := range c.byHost {
 		n := Arrivals{Lines: a.lines.Load(), Bytes: a.bytes.Load(), ParseErrors: a.parseErrors.Load(),
 			AheadSeconds: time.Duration(a.ahead.Load()).Seconds(), Unparsed: a.parsing.list(now)}
 		for i := range n.ByClass {
@@ -80,12 +91,14 @@ func (c *Collector) countedArrivals(now time.Time) map[string]Arrivals {
 	return counts
 }
 
-// arrivalsOf returns the counters of a host. c.mu is held.
-func (c *Collector) arrivalsOf(host string) *arrivals {
-	a := c.arrivals[host]
-	if a == nil && len(c.arrivals) < maxArrivalHosts {
+// of returns the counters of a host, or nil beyond the bound.
+func (c *arrivalCounts) of(host string) *arrivals {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := c.byHost[host]
+	if a == nil && len(c.byHost) < maxArrivalHosts {
 		a = new(arrivals)
-		c.arrivals[host] = a
+		c.byHost[host] = a
 	}
 	return a
 }

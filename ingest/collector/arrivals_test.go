@@ -61,8 +61,8 @@ func TestCountingByClassAllocatesNothing(t *testing.T) {
 	r := newRig(t, nil)
 	log := strings.Repeat("192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 7\n", 100)
 	s := r.stream(t, "web01", log, 2)
-	st := r.collector.stream(s)
-	if _, _, err := r.collector.prepare(st, &st.reader); err != nil {
+	st := r.collector.streams.of(s)
+	if _, _, err := r.collector.cfg.prepare(st, &st.reader); err != nil {
 		t.Fatal(err)
 	}
 	p := &parcel{lines: []byte(log), cuts: make([]cut, 0, 4)}

@@ -64,7 +64,7 @@ func TestADayIsNotClosedBeforeItsLinesAreArchived(t *testing.T) {
 	r, _ := closer(t, year)
 	r.fill(t) // into segments that stay open
 	r.cp.AddUnmarked(checkpoint.Directory{Dir: "20150517/web01", Start: year.AddDate(-1, 0, 0)})
-	if closed, err := r.collector.closed(year); err != nil || len(closed) != 0 {
+	if closed, err := r.collector.marker.closed(year); err != nil || len(closed) != 0 {
 		t.Errorf("closed are %q, %v, while a segment is open", closed, err)
 	}
 	if err := r.collector.Close(t.Context()); err != nil {

@@ -5,140 +5,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"runtime"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
-
 	"sluice/ingest/checkpoint"
-	"sluice/ingest/segment"
 	"sluice/ingest/segment/vfs"
-	"sluice/retry"
 	"sluice/schema"
 )
 
-// Config is what a Collector works with.
-type Config struct {
-	FS         vfs.FS
-	SpoolDir   string
-	Checkpoint *checkpoint.File
-	// Table gets a row a line; nil: there is none.
-	Table Table
-	// TableReady is closed when Table can be used; nil: it can be now. Until then lines wait
-	// in the spool, for which SpoolAhead must be set.
-	TableReady <-chan struct{}
-	Archive    Archive
-	Naming     Naming
-	// Columns gets a Parquet file a segment, in the directory that ColumnNaming says; nil:
-	// there is none. One of Table and Columns is there.
-	Columns      Columns
-	ColumnNaming Directory
-	// AllLines stores each line in Columns also where its fields rebuild it.
-	AllLines bool
-	// rowGroupRows and columnBytes are columnar's and columnFileBytes, but in tests.
-	rowGroupRows, columnBytes int
-	// RollBytes is the length at which a segment is sealed and archived.
-	RollBytes int64
-	// RollInterval after its first line a segment is sealed and archived, RollIdle
-	// after its last one; 0 is never.
-	RollInterval, RollIdle time.Duration
-	// SpoolMaxBytes bounds the segments on our disk; at it Append says ErrBusy. 0
-	// is no bound.
-	SpoolMaxBytes int64
-	// HostShare is how many times what is left free of the spool one host may have in it:
-	// the fuller it is, the less for each, and there is always room for another host. 0:
-	// one host may have all.
-	HostShare int
-	// OpenSegments bounds the segments of all hosts that are open at a time, those that
-	// were rolled and are not sealed among them; 0: 512.
-	OpenSegments int
-	// DeclareFound: a stream that a segment in the spool names and the checkpoint does not
-	// is what the segment says. Else it is an error.
-	DeclareFound bool
-	// KeepLocal is how long a segment's file stays after it is stored.
-	KeepLocal time.Duration
-	// Level is gzip's, 1 to 9.
-	Level int
-	// Uploads is how many segments are archived side by side; 0 is one.
-	Uploads int
-	// MarkClosed: directories of days that ended ClosedGrace ago are marked as
-	// complete, when all that came for them is archived.
-	MarkClosed  bool
-	ClosedGrace time.Duration
-	// Patient: what fails is tried again until it works, and State says so. Else
-	// the first error ends the collector.
-	Patient bool
-	// SpoolAhead: a slow table does not keep batches waiting. What it has not taken
-	// is read from the segments again. Else Append waits for the table.
-	SpoolAhead bool
-	Log        *slog.Logger
-	// Now is the clock of State and KeepLocal; nil: time.Now.
-	Now func() time.Time
-}
-
-const (
-	// tableQueueBytes bounds the lines that wait for the table in memory. Their rows
-	// take up to four times as much.
-	tableQueueBytes = 2 << 20
-)
-
-// ErrBusy is returned if the batch was not accepted and can be offered again later: the spool is
-// full, or its disk fails. State says which.
-var ErrBusy = errors.New("not taken for now")
-
-// errEnded is what calls get that come after Close or Abort.
-var errEnded = errors.New("the collector has ended")
-
-// Counters count what a Collector has done. They may be read at any time.
-type Counters struct {
-	// Lines and Bytes were received, Rows are in the table (in Columns, if there is no
-	// Table), Segments in the archive.
-	Lines, Bytes, Rows, ParseErrors, Segments atomic.Int64
-	// Batches were received; Duplicates are bytes that were received before.
-	Batches, Duplicates atomic.Int64
-}
-
-// Collector takes batches to the table and the archive. Append may be called by
-// several goroutines. Behind it one goroutine writes rows and commits (store.go), one
-// fills Parquet files (columns.go), and some seal and archive segments (finish.go).
+// Collector takes batches to the table and the archive. Its methods may be called by several
+// goroutines. Its parts, each with a lock of its own where it needs one:
+//
+//   - intake parses a batch, and appender appends it to a segment (receive.go, append.go),
+//   - streams has how far each stream is received, synced and stored (streams.go),
+//   - spool has the segments, and syncer and sealer make them durable and whole (spool.go),
+//   - tableWriter puts rows (table.go), and columnFiller and columnStorer Parquet files,
+//   - archiver stores sealed segments, marker marks complete days (archiver.go, closed.go),
+//   - committer saves what is stored in the checkpoint, and removes it from the spool (commit.go).
 type Collector struct {
-	cfg      Config
-	encoders chan *segment.Encoder
-	queue    *semaphore.Weighted // bytes of lines that wait for the table
-	parcels  chan *parcel
-	spare    sync.Pool // *parcel
-	wake     chan struct{}
-	rolled   chan *spooled
-	syncs    chan struct{}
-	closing  chan time.Time // at which days are looked at that may have ended
-	retries  retry.Registry
 	Counters Counters
-	columns  *columnQueue
-	swept    chan error // gets the result of the first sweep if it took long; nil: it was done
 
-	life  context.Context // ends the workers
-	end   context.CancelFunc
-	group *errgroup.Group
-
-	mu      sync.Mutex
-	streams map[schema.StreamID]*streamState
-	spool   spool
-	now     time.Time // of the last tick
-	flush   bool      // the table's rows are to be made durable
-	// forgetting: files of what is stored are being removed.
-	forgetting bool
-	arrivals   map[string]*arrivals // by host
-	backlog    backlog              // received, and not offered to the table
-	slow       map[string]Slow
-	begun      map[string]*begun // segments, by host
-	dropped    int               // pieces that a failing disk did not keep
-	err        error             // why nothing goes on
-	changed    chan struct{}
+	cfg       Config
+	life      *lifecycle
+	streams   *streams
+	spool     *spool
+	syncer    *syncer
+	columns   *columnQueue
+	table     *tableWriter
+	intake    *intake
+	committer *committer
+	marker    *marker
 }
 
 // New recovers what an earlier process left in the spool (a torn tail is
@@ -151,44 +46,38 @@ func New(ctx context.Context, cfg Config) (*Collector, error) {
 	cfg.Uploads = max(cfg.Uploads, 1)
 	cfg.columnBytes = cmp.Or(cfg.columnBytes, columnFileBytes)
 	cfg.OpenSegments = cmp.Or(cfg.OpenSegments, maxOpenSegments)
-	c := &Collector{
-		cfg: cfg, encoders: make(chan *segment.Encoder, runtime.GOMAXPROCS(0)), queue: semaphore.NewWeighted(tableQueueBytes),
-		parcels: make(chan *parcel, 1024), wake: make(chan struct{}, 1),
-		rolled: make(chan *spooled, cfg.Uploads), syncs: make(chan struct{}, 1), closing: make(chan time.Time, 1),
-		streams: map[schema.StreamID]*streamState{}, slow: map[string]Slow{}, arrivals: map[string]*arrivals{}, begun: map[string]*begun{}, backlog: backlog{}, changed: make(chan struct{}),
-		spool: spool{fsys: cfg.FS, dir: cfg.SpoolDir, open: map[segmentKey]*spooled{}, opened: map[string]int{}, hosts: map[string]*share{}},
+	c := &Collector{cfg: cfg, life: newLifecycle(ctx, cfg.Patient, cfg.Now, cfg.Log), streams: newStreams(cfg.Checkpoint)}
+	c.spool = newSpool(&c.cfg, c.life, c.streams)
+	c.syncer = &syncer{life: c.life, streams: c.streams, spool: c.spool, requests: make(chan struct{}, 1)}
+	c.columns = newColumnQueue(&c.cfg, c.life)
+	c.table = newTableWriter(&c.cfg, c.life, c.columns, &c.Counters)
+	c.committer = &committer{cfg: &c.cfg, life: c.life, streams: c.streams, spool: c.spool, table: c.table}
+	c.marker = &marker{cfg: &c.cfg, life: c.life, spool: c.spool, ticks: make(chan time.Time, 1)}
+	a, err := newAppender(&c.cfg, c.life, c.spool, c.columns)
+	c.intake = &intake{cfg: &c.cfg, life: c.life, streams: c.streams, spool: c.spool, appender: a, table: c.table, counters: &c.Counters}
+	sweeper := &sweeper{cfg: &c.cfg, life: c.life}
+	if err == nil {
+		err = c.takeUp(ctx, sweeper)
 	}
-	c.spare.New = func() any { return new(parcel) }
-	c.columns = newColumnQueue()
-	c.retries.Now, c.retries.Log = cfg.Now, cfg.Log
-	for range cap(c.encoders) {
-		enc, err := segment.NewEncoder(cfg.Level)
-		if err != nil {
-			return nil, err
-		}
-		c.encoders <- enc
-	}
-	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
-	if err := c.takeUp(ctx); err != nil {
-		c.end()
-		if c.swept != nil {
-			<-c.swept
-		}
+	if err != nil {
+		c.life.stop()
+		sweeper.giveUp()
 		return nil, err
 	}
-	c.start()
+	c.start(sweeper)
 	return c, nil
 }
 
 // takeUp readies archive and spool.
-func (c *Collector) takeUp(ctx context.Context) error {
-	if err := c.sweepFirst(ctx); err != nil {
+func (c *Collector) takeUp(ctx context.Context, sweeper *sweeper) error {
+	if err := sweeper.first(ctx); err != nil {
 		return err
 	}
 	if err := vfs.MkdirAll(c.cfg.FS, c.cfg.SpoolDir, 0o750); err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
-	cut, err := c.recover()
+	r := &recovery{cfg: &c.cfg, streams: c.streams, spool: c.spool, backlog: c.table.backlog}
+	cut, err := r.run()
 	if err != nil {
 		return fmt.Errorf("spool: take up what an earlier run left: %w", err)
 	}
@@ -201,82 +90,107 @@ func (c *Collector) takeUp(ctx context.Context) error {
 	return nil
 }
 
-// start starts the workers.
-func (c *Collector) start() {
-	c.group, c.life = errgroup.WithContext(c.life)
-	worker := func(run func(context.Context) error) {
-		c.group.Go(func() error {
-			err := run(c.life)
-			c.fail(err)
+// start starts the goroutines.
+func (c *Collector) start(sweeper *sweeper) {
+	c.life.start(func(ctx context.Context) error {
+		defer c.table.close()
+		if err := c.table.awaitTable(ctx); err != nil {
 			return err
-		})
-	}
-	worker(c.store)
-	worker(c.syncAll)
-	for range c.cfg.Uploads {
-		worker(c.finishAll)
-		if c.cfg.Columns != nil {
-			worker(c.storeColumns)
 		}
+		return c.committer.run(ctx)
+	})
+	c.life.start(c.syncer.run)
+	a := &archiver{cfg: &c.cfg, life: c.life, spool: c.spool, sealer: c.intake.appender.sealer, columns: c.columns, counters: &c.Counters, nudge: c.table.nudge}
+	for range c.cfg.Uploads {
+		c.life.start(a.run)
 	}
 	if c.cfg.Columns != nil {
-		worker(c.fillColumns)
+		s := &columnStorer{cfg: &c.cfg, life: c.life, queue: c.columns, streams: c.streams, counters: &c.Counters, nudge: c.table.nudge}
+		for range c.cfg.Uploads {
+			c.life.start(s.run)
+		}
+		c.life.start((&columnFiller{cfg: &c.cfg, queue: c.columns, files: map[*spooled]*columnFile{}}).run)
 	}
 	if c.cfg.MarkClosed {
-		worker(c.markAll)
+		c.life.start(c.marker.run)
 	}
-	worker(c.sweepAll)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.feed()
+	c.life.start(sweeper.run)
+	c.spool.feedMore(nil)
+}
+
+// Append takes a batch: what of it was not received before goes into segments,
+// and towards the table. The stream must be in the checkpoint, saved. Batches of
+// one stream are taken in the order of the calls. b.Data is not kept.
+//
+// An error that wraps ErrBusy says that the batch, or its last part, was not taken
+// and can be offered again; any other is for good. Whether what was taken survives
+// a crash says Sync.
+func (c *Collector) Append(ctx context.Context, t *checkpoint.Stream, b schema.Batch) error {
+	return c.intake.append(ctx, t, b, nil)
+}
+
+// Receive is Append for a batch of a sender that claims to have everything before
+// claimed stored, and has offered everything before offered.
+func (c *Collector) Receive(ctx context.Context, t *checkpoint.Stream, b schema.Batch, claimed, offered int64) error {
+	return c.intake.append(ctx, t, b, func(st *streamState) error {
+		return c.streams.checkHole(st, b.Range.Start, claimed, offered)
+	})
+}
+
+// Offer is Append that waits until the spool has room.
+func (c *Collector) Offer(ctx context.Context, t *checkpoint.Stream, b schema.Batch) error {
+	return c.intake.offer(ctx, t, b)
+}
+
+// Sync waits until a range that Append took is on disk. Those who wait together
+// share the wait: one fsync a segment is for all that was appended before it. An
+// error that wraps ErrBusy says that the disk failed and that the range has to be
+// offered again.
+func (c *Collector) Sync(ctx context.Context, t *checkpoint.Stream, r schema.Range) error {
+	return c.syncer.sync(ctx, c.streams.of(t), r)
+}
+
+// Compare says how lines, which are at a range of a sparse stream, go together with
+// what was received of it.
+func (c *Collector) Compare(ctx context.Context, t *checkpoint.Stream, r schema.Range, lines []byte) (Match, error) {
+	return c.intake.compare(ctx, c.streams.of(t), r, lines)
 }
 
 // Tick does what is due by the clock: rows become durable, and segments that are
 // old or idle are sealed and archived. It does not wait for that.
 func (c *Collector) Tick(now time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = now
 	c.spool.rollOld(now, c.cfg.RollInterval, c.cfg.RollIdle)
-	c.forgetStreams()
-	c.forgetBegun()
-	c.flush = true
-	c.feed()
-	c.nudge()
+	c.streams.forget()
+	c.committer.flushSoon()
+	c.table.nudge()
 	select {
-	case c.closing <- now:
+	case c.marker.ticks <- now:
 	default: // one is under way
 	}
-	return c.err
+	return c.life.ended(nil)
 }
 
 // Close archives what is left and brings the checkpoint up to date; it waits for
-// that until ctx ends. What is not stored then is taken up by the next life.
+// that until ctx ends. What is not stored then is taken up by the next process.
 func (c *Collector) Close(ctx context.Context) error {
 	err := c.drain(ctx)
 	if err == nil && c.cfg.MarkClosed {
-		err = c.mark(ctx, c.cfg.Now())
+		err = c.marker.mark(ctx, c.cfg.Now())
 	}
-	c.fail(errEnded)
-	return errors.Join(err, c.stop())
+	return errors.Join(err, c.Abort())
 }
 
 // drain rolls every segment and waits until all is stored.
 func (c *Collector) drain(ctx context.Context) error {
-	c.mu.Lock()
-	c.flush = true
-	c.mu.Unlock()
+	c.committer.flushSoon()
 	for {
-		c.mu.Lock()
+		changed := c.life.changes()
 		c.spool.roll(0)
-		c.feed()
-		err, changed := c.err, c.changed
-		left := slices.ContainsFunc(c.spool.held, func(sp *spooled) bool { return !sp.stored }) || c.flush || c.forgetting
-		c.mu.Unlock()
-		if err != nil || !left {
+		left := c.committer.pending()
+		if err := c.life.ended(nil); err != nil || !left {
 			return err
 		}
-		c.nudge()
+		c.table.nudge()
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -285,66 +199,26 @@ func (c *Collector) drain(ctx context.Context) error {
 	}
 }
 
-// Abort lets go of everything at once. Nothing is lost: the next life goes on
+// Abort lets go of everything at once. Nothing is lost: the next process goes on
 // from there.
 func (c *Collector) Abort() error {
-	c.fail(errEnded)
-	return c.stop()
-}
-
-// stop ends the workers and closes the open segments' files.
-func (c *Collector) stop() error {
-	c.end()
-	c.group.Wait() //nolint:errcheck // c.err is why they end
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.life.fail(errEnded)
+	c.life.stop()
 	return c.spool.close()
 }
 
-// Dropped returns the number of received batches that a failed disk lost since the start. They
-// have to be offered again.
-func (c *Collector) Dropped() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.dropped
-}
-
 // Done is closed when the collector stops working, because of an error or because it is closed.
-func (c *Collector) Done() <-chan struct{} { return c.life.Done() }
+func (c *Collector) Done() <-chan struct{} { return c.life.ctx.Done() }
 
 // Err returns the error that stopped the collector, or nil.
 func (c *Collector) Err() error {
-	if c.life.Err() == nil {
+	if c.life.ctx.Err() == nil {
 		return nil
 	}
-	return c.ended(errEnded)
+	return c.life.ended(errEnded)
 }
 
 // SaveCheckpoint saves the checkpoint. A patient collector retries until it succeeds.
 func (c *Collector) SaveCheckpoint(ctx context.Context) error {
-	return c.attempt(ctx, "checkpoint", c.cfg.Checkpoint.Save)
-}
-
-// fail ends what waits, for good; the first reason counts.
-func (c *Collector) fail(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err == nil && err != nil && !errors.Is(err, context.Canceled) {
-		c.err = err
-	}
-	c.announce()
-}
-
-// announce wakes who waits for a change. c.mu is held.
-func (c *Collector) announce() {
-	close(c.changed)
-	c.changed = make(chan struct{})
-}
-
-// nudge wakes the goroutine that stores.
-func (c *Collector) nudge() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	return c.life.attempt(ctx, "checkpoint", c.cfg.Checkpoint.Save)
 }

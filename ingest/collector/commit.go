@@ -5,140 +5,222 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"sluice/ingest/segment"
 	"sluice/schema"
 )
 
+// rowWriter is what a committer needs of a tableWriter.
+type rowWriter interface {
+	// work puts some rows, and reports whether there were any; await waits for some.
+	work(ctx context.Context) (worked bool, err error)
+	await(ctx context.Context) error
+	putEntries(ctx context.Context, entries []schema.StreamEntry) error
+	flush(ctx context.Context) error
+}
+
+// committer saves in the checkpoint what is stored, and removes the segments of it. flushSoon
+// and pending may be called concurrently, the other methods by one goroutine.
+type committer struct {
+	cfg     *Config
+	life    *lifecycle
+	streams *streams
+	spool   *spool
+	table   rowWriter
+
+	mu       sync.Mutex
+	flushing bool // the table's rows are to be made durable
+	// forgetting: files of what is stored are being removed.
+	forgetting bool
+}
+
+// run puts rows, those that were received last first, and commits what is complete.
+func (c *committer) run(ctx context.Context) error {
+	for {
+		worked, err := c.table.work(ctx)
+		if err == nil && !worked {
+			if err = c.tick(ctx); err == nil {
+				err = c.table.await(ctx)
+			}
+		}
+		if err == nil {
+			err = c.commit(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// flushSoon asks for a flush of the table and the removal of what is stored.
+func (c *committer) flushSoon() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flushing = true
+}
+
+// pending reports whether a segment that was rolled is not stored, or a flush or the removal of
+// files is not finished.
+func (c *committer) pending() bool {
+	if slices.ContainsFunc(c.spool.rolledSegments(), func(sp *spooled) bool { return !sp.isStored() }) {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flushing || c.forgetting
+}
+
+// tick does what flushSoon asked for.
+func (c *committer) tick(ctx context.Context) error {
+	c.mu.Lock()
+	flush := c.flushing
+	c.mu.Unlock()
+	if !flush {
+		return nil
+	}
+	if err := c.giveUpHoles(ctx); err != nil {
+		return err
+	}
+	if err := c.forget(ctx); err != nil { // what KeepLocal kept until now
+		return err
+	}
+	if err := c.table.flush(ctx); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.flushing = false
+	c.mu.Unlock()
+	c.life.announce()
+	return nil
+}
+
 // commit makes segments stored that are in the archive, in the table and in Columns. The
 // order is the guarantee: the archive has the file, Columns has the Parquet file and rows
 // are durable, then the checkpoint says so, and only then the local file goes. A crash between any two
 // repeats steps that change nothing when repeated.
-func (s *storer) commit(ctx context.Context) error {
-	ready := s.ready()
+func (c *committer) commit(ctx context.Context) error {
+	ready := c.ready()
 	if len(ready) == 0 {
 		return nil
 	}
-	if err := s.flushTable(ctx); err != nil {
+	if err := c.table.flush(ctx); err != nil {
 		return err
 	}
-	entries := s.advance(ready)
-	// The streams' own rows too, or a crash would leave old ones behind for good.
-	if err := s.putEntries(ctx, entries); err != nil {
-		return err
-	}
-	if err := s.flushTable(ctx); err != nil {
-		return err
-	}
-	if err := s.attempt(ctx, "checkpoint", s.cfg.Checkpoint.Save); err != nil {
-		return err
-	}
-	s.mu.Lock()
+	var pieces []*piece
 	for _, sp := range ready {
-		sp.stored, sp.storedAt = true, s.cfg.Now()
+		pieces = append(pieces, sp.content()...)
 	}
-	s.forgetting = true
-	s.mu.Unlock()
-	return s.forget(ctx)
+	entries := c.streams.advance(pieces)
+	// The streams' own rows too, or a crash would leave old ones behind for good.
+	if err := c.table.putEntries(ctx, entries); err != nil {
+		return err
+	}
+	if err := c.table.flush(ctx); err != nil {
+		return err
+	}
+	if err := c.life.attempt(ctx, "checkpoint", c.cfg.Checkpoint.Save); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.forgetting = true // before a segment is stored: pending looks at that first
+	c.mu.Unlock()
+	for _, sp := range ready {
+		sp.set(func() { sp.stored, sp.storedAt = true, c.cfg.Now() })
+	}
+	return c.forget(ctx)
 }
 
 // ready are the segments that the archive and Columns have and whose rows were put.
-func (s *storer) ready() (ready []*spooled) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, sp := range s.spool.held {
-		if sp.archived && !sp.stored && sp.untabled == 0 && (sp.columned || s.cfg.Columns == nil) {
-			ready = append(ready, sp)
-		}
-	}
-	return ready
-}
-
-// advance moves stored over what the segments hold, and returns the entries of
-// their streams as they are then.
-func (s *storer) advance(ready []*spooled) (entries []schema.StreamEntry) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	touched := map[*streamState]bool{}
-	for _, sp := range ready {
-		for _, p := range sp.pieces {
-			p.stream.stored.Add(p.Range)
-			p.stream.gaps.Remove(p.Range)
-			p.stream.pieces = append(p.stream.pieces, p)
-			touched[p.stream] = true
-		}
-	}
-	s.cfg.Checkpoint.Update(func() {
-		for st := range touched {
-			e := st.advanced(st.tracked.StreamEntry)
-			t := &st.tracked.StreamEntry // who it is may be read meanwhile, and stays
-			t.First, t.Last, t.Stored, t.Lines, t.ParseErrors = e.First, e.Last, e.Stored, e.Lines, e.ParseErrors
-			st.tracked.Missing = st.missing()
-			entries = append(entries, e)
-		}
+func (c *committer) ready() []*spooled {
+	return slices.DeleteFunc(c.spool.rolledSegments(), func(sp *spooled) bool {
+		sp.mu.Lock()
+		defer sp.mu.Unlock()
+		return !sp.archived || sp.stored || sp.untabled > 0 || !sp.columned && c.cfg.Columns != nil
 	})
-	return entries
 }
 
 // forget removes the files of segments that the checkpoint has all of, or marks those that are
 // kept for a while.
-func (s *storer) forget(ctx context.Context) error {
-	s.mu.Lock()
-	var done, kept []*spooled
-	for _, sp := range s.spool.held {
-		switch {
-		case !sp.stored || !s.covered(sp):
-		case s.cfg.Now().Sub(sp.storedAt) >= s.keeps(sp):
-			done = append(done, sp)
-		case !strings.HasSuffix(sp.path, segment.StoredSuffix):
-			kept = append(kept, sp)
-		}
-	}
-	s.mu.Unlock()
+func (c *committer) forget(ctx context.Context) error {
+	kept := c.spool.rolledSegments()
+	roomy := c.spool.roomy()
 	for _, sp := range kept {
-		if err := s.attempt(ctx, "spool", func() error { return s.markStored(sp) }); err != nil {
-			return fmt.Errorf("spool: mark what is stored: %w", err)
+		stored, age, path := sp.age(c.cfg.Now())
+		switch {
+		case !stored || !c.covered(sp):
+		case age >= c.keeps(sp, roomy):
+			if err := c.life.attempt(ctx, "spool", func() error { return remove(c.cfg.FS, path) }); err != nil {
+				return fmt.Errorf("spool: remove what is stored: %w", err)
+			}
+			c.spool.drop(sp)
+		case !strings.HasSuffix(path, segment.StoredSuffix):
+			if err := c.life.attempt(ctx, "spool", func() error { return c.markStored(sp) }); err != nil {
+				return fmt.Errorf("spool: mark what is stored: %w", err)
+			}
 		}
 	}
-	for _, sp := range done {
-		err := s.attempt(ctx, "spool", func() error { return s.spool.remove(sp.path) })
-		if err != nil {
-			return fmt.Errorf("spool: remove what is stored: %w", err)
-		}
-		s.mu.Lock()
-		s.spool.drop(sp)
-		sp.forgetSparse()
-		s.mu.Unlock()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.forgetting = false
-	s.announce()
+	c.mu.Lock()
+	c.forgetting = false
+	c.mu.Unlock()
+	c.life.announce()
 	return nil
 }
 
 // markStored gives a segment's file the name of one that is stored, so that the next start does
 // not archive it again and a repair of the archive need not wait for it.
-func (s *storer) markStored(sp *spooled) error {
-	sp.use.Lock() // nobody is about to open it
+func (c *committer) markStored(sp *spooled) error {
+	sp.use.Lock() // no other goroutine is about to open it
 	defer sp.use.Unlock()
-	path := sp.path + segment.StoredSuffix
-	if err := s.cfg.FS.Rename(sp.path, path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	from := sp.file()
+	path := from + segment.StoredSuffix
+	if err := c.cfg.FS.Rename(from, path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	s.mu.Lock()
-	sp.path = path
-	s.mu.Unlock()
+	sp.set(func() { sp.path = path })
 	return nil
 }
 
-// covered: what is before the segment's pieces is stored too. s.mu is held.
-func (s *storer) covered(sp *spooled) bool {
-	for _, p := range sp.pieces {
-		if p.End > s.cfg.Checkpoint.Stored(p.stream.tracked) {
+// covered: what is before the segment's pieces is stored too.
+func (c *committer) covered(sp *spooled) bool {
+	for _, p := range sp.content() {
+		if p.End > c.cfg.Checkpoint.Stored(p.stream.tracked) {
 			return false
 		}
 	}
 	return true
+}
+
+// keeps is how long a segment stays after it is stored. What is kept to compare with gives way
+// where the spool needs its room.
+func (c *committer) keeps(sp *spooled, roomy bool) time.Duration {
+	if roomy && slices.ContainsFunc(sp.content(), func(p *piece) bool { return p.stream.tracked.Sparse }) {
+		return max(c.cfg.KeepLocal, sparseKept)
+	}
+	return c.cfg.KeepLocal
+}
+
+// giveUpHoles makes gaps of what stored segments have waited for in vain, so that they
+// do not stay in the spool for ever. The checkpoint says so before their files go.
+func (c *committer) giveUpHoles(ctx context.Context) error {
+	found := false
+	for _, sp := range c.spool.rolledSegments() {
+		if stored, age, _ := sp.age(c.cfg.Now()); !stored || age < holeAfter {
+			continue
+		}
+		for _, p := range sp.content() {
+			if c.streams.giveUpBefore(p) {
+				found = true
+				t, _ := c.cfg.origin(p.stream.tracked)
+				c.cfg.Log.Warn("lines were never received, no longer waiting for them", "host", t.Host, "stream", t.ID, "path", t.Path, "before", p.Start)
+			}
+		}
+	}
+	if !found {
+		return nil
+	}
+	return c.life.attempt(ctx, "checkpoint", c.cfg.Checkpoint.Save)
 }

@@ -21,6 +21,12 @@ const (
 	maxHourFiles = 10_000
 )
 
+// dates bounds the segments that each host begins. Its methods want spool.mu.
+type dates struct {
+	cfg   *Config
+	begun map[string]*begun // by host
+}
+
 // begun are the segments that a host began within the hour.
 type begun struct {
 	since time.Time
@@ -29,18 +35,18 @@ type begun struct {
 	waits string // why it may begin no more; "": it may
 }
 
-// mayBegin notes that a host begins a segment where none of the key is open. The error wraps
-// ErrBusy: the host's lines wait for the next hour. c.mu is held.
-func (c *Collector) mayBegin(key segmentKey) error {
-	if c.cfg.HostShare == 0 || c.spool.open[key] != nil {
+// mayBegin records that a host begins a segment. The error wraps ErrBusy: the host's lines wait
+// for the next hour.
+func (d *dates) mayBegin(key segmentKey) error {
+	if d.cfg.HostShare == 0 {
 		return nil
 	}
 	host := key.host
-	now := c.cfg.Now()
-	b := c.begun[host]
+	now := d.cfg.Now()
+	b := d.begun[host]
 	if b == nil || b.over(now) {
 		b = &begun{since: now, dates: map[string]bool{}}
-		c.begun[host] = b
+		d.begun[host] = b
 	}
 	date := key.period[:len("20060102")]
 	switch {
@@ -54,56 +60,26 @@ func (c *Collector) mayBegin(key segmentKey) error {
 	first := b.waits == ""
 	b.waits = fmt.Sprintf("its lines are of too many days: it began %d files of %d days since %s, and may begin %d files of %d days an hour", b.files, len(b.dates), b.since.UTC().Format(time.RFC3339), maxHourFiles, maxHourDates)
 	if first {
-		c.cfg.Log.Warn("host has begun too many files, its batches wait", "host", host, "files", b.files, "days", len(b.dates))
+		d.cfg.Log.Warn("host has begun too many files, its batches wait", "host", host, "files", b.files, "days", len(b.dates))
 	}
 	return fmt.Errorf("%w: host %s: %s", ErrBusy, host, b.waits)
 }
 
 func (b *begun) over(now time.Time) bool { return now.Sub(b.since) >= time.Hour || now.Before(b.since) }
 
-// forgetBegun drops what is more than an hour old. c.mu is held.
-func (c *Collector) forgetBegun() {
-	now := c.cfg.Now()
-	maps.DeleteFunc(c.begun, func(_ string, b *begun) bool { return b.over(now) })
+// forget drops what is more than an hour old.
+func (d *dates) forget() {
+	now := d.cfg.Now()
+	maps.DeleteFunc(d.begun, func(_ string, b *begun) bool { return b.over(now) })
 }
 
-// tooManyOpen rolls the segments of a host that has too many open. c.mu is held.
-func (c *Collector) tooManyOpen(host string) bool {
-	if c.spool.opened[host] <= maxHostOpen {
-		return false
-	}
-	c.spool.rollIf(func(sp *spooled) bool { return sp.name.Host == host })
-	return true
-}
-
-// closeSome makes room for one more open segment where as many are open as may be. It
-// rolls those of the host that has the most, and seals what is rolled itself: those who
-// finish segments may be waiting for the archive.
-func (c *Collector) closeSome(key segmentKey) error {
-	for {
-		c.mu.Lock()
-		if c.spool.open[key] != nil || c.spool.writers < c.cfg.OpenSegments {
-			c.mu.Unlock()
-			return nil
-		}
-		sp := c.spool.unsealed()
-		if sp == nil {
-			most := key.host
-			for other, n := range c.spool.opened {
-				if n > c.spool.opened[most] {
-					most = other
-				}
-			}
-			c.spool.rollIf(func(sp *spooled) bool { return sp.name.Host == most })
-			c.feed()
-			sp = c.spool.unsealed()
-		}
-		c.mu.Unlock()
-		if sp == nil {
-			return nil
-		}
-		if err := c.seal(sp); err != nil {
-			return c.spoolFailed(err)
+// report adds to each host's share why it waits.
+func (d *dates) report(shares map[string]Share) {
+	for host, b := range d.begun {
+		if b.waits != "" {
+			share := shares[host]
+			share.Dates = b.waits
+			shares[host] = share
 		}
 	}
 }

@@ -22,24 +22,18 @@ func dated(day, n, step int) string {
 	return b.String()
 }
 
-// dateRig is a collector with a clock of the test's.
-func dateRig(t *testing.T, open int) (*rig, func(time.Duration)) {
-	now := time.Unix(1_000_000, 0)
-	r := newRig(t, func(c *Config) {
+// dateRig is a collector whose clock stands still.
+func dateRig(t *testing.T, open int) *rig {
+	return newRig(t, func(c *Config) {
 		c.HostShare, c.SpoolAhead, c.RollBytes, c.OpenSegments = 3, true, 1<<30, open
-		c.Now = func() time.Time { return now }
+		c.Now = func() time.Time { return time.Unix(1_000_000, 0) }
 	})
-	return r, func(d time.Duration) {
-		r.collector.mu.Lock() // the workers read it
-		defer r.collector.mu.Unlock()
-		now = now.Add(d)
-	}
 }
 
 // TestAHostMayNotBeginAFileForEachLine: it waits, with what was taken kept, and goes on an
 // hour later; another host does not wait.
 func TestAHostMayNotBeginAFileForEachLine(t *testing.T) {
-	r, _ := dateRig(t, 0)
+	r := dateRig(t, 0)
 	log := dated(0, maxHourDates+100, 1)
 	s := r.stream(t, "evil", log, 2)
 	err := r.collector.Append(t.Context(), s, batch(s, log, 0, len(log)))
@@ -57,9 +51,10 @@ func TestAHostMayNotBeginAFileForEachLine(t *testing.T) {
 	if n := r.collector.Counters.Lines.Load(); n != maxHourDates+10 {
 		t.Errorf("%d lines were taken", n)
 	}
-	r.collector.mu.Lock()
-	r.collector.begun["evil"].since = r.collector.begun["evil"].since.Add(-time.Hour)
-	r.collector.mu.Unlock()
+	sp := r.collector.spool
+	sp.mu.Lock()
+	sp.dates.begun["evil"].since = sp.dates.begun["evil"].since.Add(-time.Hour)
+	sp.mu.Unlock()
 	if err := r.collector.Append(t.Context(), s, batch(s, log, 0, len(log))); err != nil {
 		t.Errorf("an hour later: %v", err)
 	}
@@ -71,7 +66,7 @@ func TestAHostMayNotBeginAFileForEachLine(t *testing.T) {
 
 // TestABackfillOfTwoYearsOfDailyLogsDoesNotWait, several logs a day, one log after the other.
 func TestABackfillOfTwoYearsOfDailyLogsDoesNotWait(t *testing.T) {
-	r, _ := dateRig(t, 0)
+	r := dateRig(t, 0)
 	defer r.collector.Abort() //nolint:errcheck // what is stored is another test's
 	for n := range 10 {
 		log := dated(0, 730, 1)
@@ -85,7 +80,7 @@ func TestABackfillOfTwoYearsOfDailyLogsDoesNotWait(t *testing.T) {
 // TestAHostWithManyDaysRollsItsOwnSegments, not those of others.
 func TestAHostWithManyDaysRollsItsOwnSegments(t *testing.T) {
 	for _, total := range []int{0, 20} {
-		r, _ := dateRig(t, total)
+		r := dateRig(t, total)
 		put := func(host, log string, inode uint64) {
 			s := r.stream(t, host, log, inode)
 			if err := r.collector.Append(t.Context(), s, batch(s, log, 0, len(log))); err != nil {
@@ -97,7 +92,7 @@ func TestAHostWithManyDaysRollsItsOwnSegments(t *testing.T) {
 		}
 		put("evil", dated(0, 300, 1), 20)
 		c := r.collector
-		c.mu.Lock()
+		c.spool.mu.Lock()
 		for i := range 5 {
 			if n := c.spool.opened[fmt.Sprint("web0", i)]; n != 1 {
 				t.Errorf("web0%d has %d segments open", i, n)
@@ -106,7 +101,7 @@ func TestAHostWithManyDaysRollsItsOwnSegments(t *testing.T) {
 		if n := c.spool.opened["evil"]; n > maxHostOpen || total > 0 && len(c.spool.open) > total {
 			t.Errorf("evil has %d segments open, all %d", n, len(c.spool.open))
 		}
-		c.mu.Unlock()
+		c.spool.mu.Unlock()
 		if err := c.Abort(); err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +112,7 @@ func TestAHostWithManyDaysRollsItsOwnSegments(t *testing.T) {
 func TestTheBacklogGivesEachHostTheSameTime(t *testing.T) {
 	r := newRig(t, nil)
 	defer r.collector.Abort() //nolint:errcheck // nothing was sent
-	b := backlog{}
+	b := newBacklog()
 	slow := &streamState{tracked: r.stream(t, "evil", "a\n", 2)}
 	fast := &streamState{tracked: r.stream(t, "web01", "b\n", 3)}
 	at := time.Unix(0, 0)
@@ -146,8 +141,8 @@ func TestTheBacklogGivesEachHostTheSameTime(t *testing.T) {
 	}
 	for b.next() != nil {
 	}
-	if len(b) != 0 {
-		t.Errorf("%d hosts are kept", len(b))
+	if len(b.hosts) != 0 {
+		t.Errorf("%d hosts are kept", len(b.hosts))
 	}
 }
 
@@ -162,8 +157,8 @@ func TestParsingEndsWithItsContext(t *testing.T) {
 	if err := r.collector.Append(ctx, s, batch(s, log, 0, len(log))); !errors.Is(err, context.Canceled) || r.collector.Counters.Lines.Load() != 0 {
 		t.Errorf("%d lines were taken: %v", r.collector.Counters.Lines.Load(), err)
 	}
-	st := r.collector.stream(s)
-	if _, _, err := r.collector.prepare(st, &st.reader); err != nil {
+	st := r.collector.streams.of(s)
+	if _, _, err := r.collector.cfg.prepare(st, &st.reader); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel = context.WithDeadline(t.Context(), time.Unix(1, 0))

@@ -1,13 +1,11 @@
 package collector
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"sluice/ingest/checkpoint"
 	"sluice/schema"
 )
 
@@ -32,23 +30,11 @@ const (
 	holeAfter = 10 * time.Minute
 )
 
-// Receive is Append for a batch of a sender that claims to have everything before
-// claimed stored, and has offered everything before offered.
-func (c *Collector) Receive(ctx context.Context, t *checkpoint.Stream, b schema.Batch, claimed, offered int64) error {
-	st := c.stream(t)
-	st.taking.Lock()
-	defer st.taking.Unlock()
-	if err := c.checkHole(st, b.Range.Start, claimed, offered); err != nil {
-		return err
-	}
-	return c.append(ctx, st, b)
-}
-
 // checkHole refuses a batch that would make a hole, and notes the gap where the sender
 // may leave one.
-func (c *Collector) checkHole(st *streamState, start, claimed, offered int64) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (s *streams) checkHole(st *streamState, start, claimed, offered int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if to := st.received.ReachFrom(claimed); start > to {
 		if start <= max(offered, claimed) {
 			return fmt.Errorf("%w: up to byte %d is received, the batch begins at %d", ErrAhead, to, start)
@@ -66,7 +52,7 @@ func (c *Collector) checkHole(st *streamState, start, claimed, offered int64) er
 	return nil
 }
 
-// missing are the gaps before what is stored, for the checkpoint. Collector.mu is held.
+// missing are the gaps before what is stored, for the checkpoint. streams.mu is held.
 func (st *streamState) missing() []schema.Range {
 	if st.tracked.Sparse {
 		return nil
@@ -81,31 +67,13 @@ func (st *streamState) missing() []schema.Range {
 	return missing
 }
 
-// giveUpHoles makes gaps of what stored segments have waited for in vain, so that they
-// do not stay in the spool for ever. The checkpoint says so before their files go.
-func (s *storer) giveUpHoles(ctx context.Context) error {
+// giveUpBefore makes a gap of what was never received before a stored piece, and reports whether
+// there was such a gap.
+func (s *streams) giveUpBefore(p *piece) bool {
 	s.mu.Lock()
-	found := false
-	for _, sp := range s.spool.held {
-		if !sp.stored || s.cfg.Now().Sub(sp.storedAt) < holeAfter {
-			continue
-		}
-		for _, p := range sp.pieces {
-			found = s.giveUpBefore(p) || found
-		}
-	}
-	s.mu.Unlock()
-	if !found {
-		return nil
-	}
-	return s.attempt(ctx, "checkpoint", s.cfg.Checkpoint.Save)
-}
-
-// giveUpBefore makes a gap of what was never received before a stored piece. Collector.mu
-// is held.
-func (c *Collector) giveUpBefore(p *piece) bool {
+	defer s.mu.Unlock()
 	st := p.stream
-	if st.tracked.Sparse || p.End <= c.cfg.Checkpoint.Stored(st.tracked) {
+	if st.tracked.Sparse || p.End <= s.checkpoint.Stored(st.tracked) {
 		return false
 	}
 	gaps := slices.Clone(st.gaps)
@@ -118,12 +86,6 @@ func (c *Collector) giveUpBefore(p *piece) bool {
 		return false
 	}
 	st.gaps = gaps
-	c.cfg.Log.Warn("lines were never received, no longer waiting for them", "host", st.tracked.Host, "stream", st.tracked.ID, "path", st.tracked.Path, "before", p.Start)
-	c.cfg.Checkpoint.Update(func() {
-		e := st.advanced(st.tracked.StreamEntry)
-		t := &st.tracked.StreamEntry
-		t.First, t.Last, t.Stored, t.Lines, t.ParseErrors = e.First, e.Last, e.Stored, e.Lines, e.ParseErrors
-		st.tracked.Missing = st.missing()
-	})
+	s.checkpoint.Update(func() { st.advance() })
 	return true
 }

@@ -135,6 +135,22 @@ func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset 
 	return nil
 }
 
+// count sets what a piece's lines are from the cuts of all of them.
+func (p *piece) count(cuts []cut) {
+	p.lines, p.errors, p.first, p.last = 0, 0, 0, 0
+	for i := range cuts {
+		x := &cuts[i]
+		p.lines += x.lines - x.holes
+		p.errors += x.errors
+		if x.last != 0 {
+			if p.first == 0 || x.first < p.first {
+				p.first = x.first
+			}
+			p.last = max(p.last, x.last)
+		}
+	}
+}
+
 func (x *cut) extend(t int64) {
 	if x.first == 0 || t < x.first {
 		x.first = t

@@ -10,13 +10,20 @@ import (
 
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment"
-	"sluice/schema"
 )
 
-// recover takes up the segments of an earlier life: each is made whole and
+// recovery takes up the segments of an earlier process: each is made whole and
 // sealed, and its pieces are received; those that are not stored are to be
-// written to the table again. Nobody else is at work yet.
-func (c *Collector) recover() (cutBytes int64, err error) {
+// written to the table again. It runs before the goroutines are started, and takes no lock.
+type recovery struct {
+	cfg     *Config
+	streams *streams
+	spool   *spool
+	backlog *backlog
+}
+
+// run takes up all segments.
+func (c *recovery) run() (cutBytes int64, err error) {
 	hosts, err := c.cfg.FS.ReadDir(c.cfg.SpoolDir)
 	if err != nil {
 		return 0, err
@@ -32,7 +39,7 @@ func (c *Collector) recover() (cutBytes int64, err error) {
 			return cutBytes, err
 		}
 		for _, name := range names {
-			n, err := c.recoverFile(host + "/" + name)
+			n, err := c.file(host + "/" + name)
 			cutBytes += n
 			if err != nil {
 				return cutBytes, err
@@ -42,8 +49,8 @@ func (c *Collector) recover() (cutBytes int64, err error) {
 	return cutBytes, nil
 }
 
-// recoverFile takes up one segment.
-func (c *Collector) recoverFile(file string) (cutBytes int64, err error) {
+// file takes up one segment.
+func (c *recovery) file(file string) (cutBytes int64, err error) {
 	path := filepath.Join(c.cfg.SpoolDir, filepath.FromSlash(file))
 	if strings.HasSuffix(file, columnsSuffix) { // it is made again from the segment
 		return 0, c.cfg.FS.Remove(path)
@@ -69,9 +76,10 @@ func (c *Collector) recoverFile(file string) (cutBytes int64, err error) {
 		}
 	}
 	c.cfg.Checkpoint.UseSeq(name.Seq)
-	sp := &spooled{name: name, path: path, stored: stored, sealedAt: c.cfg.Now(), pause: newBackoff(), columnPause: newBackoff()}
-	c.spool.held = append(c.spool.held, sp)
-	if err := c.takePieces(sp); err != nil {
+	sp := newSpooled(name, nil)
+	sp.path, sp.stored, sp.sealedAt = path, stored, c.cfg.Now()
+	c.spool.kept = append(c.spool.kept, sp)
+	if err := c.pieces(sp); err != nil {
 		return cutBytes, err
 	}
 	// A checkpoint that was put back from a copy may know less than the file's name says.
@@ -83,8 +91,8 @@ func (c *Collector) recoverFile(file string) (cutBytes int64, err error) {
 	return cutBytes, nil
 }
 
-// takePieces reads what a sealed segment holds.
-func (c *Collector) takePieces(sp *spooled) (err error) {
+// pieces reads what a sealed segment holds.
+func (c *recovery) pieces(sp *spooled) (err error) {
 	f, err := c.cfg.FS.OpenFile(sp.path, os.O_RDONLY, 0)
 	if err != nil {
 		return err
@@ -95,7 +103,7 @@ func (c *Collector) takePieces(sp *spooled) (err error) {
 		return err
 	}
 	sp.bytes = info.Size()
-	c.spool.grow(sp, sp.bytes, 0)
+	c.spool.quota.grow(sp.name.Host, sp.bytes, 0)
 	r := segment.NewReader(f, info.Size())
 	last := map[*streamState]segment.Member{}
 	for {
@@ -104,7 +112,7 @@ func (c *Collector) takePieces(sp *spooled) (err error) {
 			break
 		}
 		if err == nil {
-			err = c.takeLabels(sp, r, m)
+			err = c.labels(sp, r, m)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", sp.path, err)
@@ -112,7 +120,7 @@ func (c *Collector) takePieces(sp *spooled) (err error) {
 		if sp.stored && c.cfg.Checkpoint.Stream(m.Stream) == nil {
 			continue // a log that is gone, and forgotten since
 		}
-		st, err := c.takePiece(sp, r, m)
+		st, err := c.piece(sp, r, m)
 		if err != nil {
 			return err
 		}
@@ -128,9 +136,9 @@ func (c *Collector) takePieces(sp *spooled) (err error) {
 	return nil
 }
 
-// takeLabels reads the labels that a segment's lines have in common from its first member. A
+// labels reads the labels that a segment's lines have in common from its first member. A
 // segment of other ones was begun with another archive pattern; it can go to one directory only.
-func (c *Collector) takeLabels(sp *spooled, r *segment.Reader, m segment.Member) error {
+func (c *recovery) labels(sp *spooled, r *segment.Reader, m segment.Member) error {
 	group := c.cfg.Naming.Group(sp.labels)
 	if group == "" || m.EntryBytes == 0 {
 		return nil
@@ -149,7 +157,7 @@ func (c *Collector) takeLabels(sp *spooled, r *segment.Reader, m segment.Member)
 
 // trackedOf is the stream that a member is of. One that another host named is not saved
 // before its lines are spooled: the segment says what it is.
-func (c *Collector) trackedOf(sp *spooled, r *segment.Reader, m segment.Member) (*checkpoint.Stream, error) {
+func (c *recovery) trackedOf(sp *spooled, r *segment.Reader, m segment.Member) (*checkpoint.Stream, error) {
 	if tracked := c.cfg.Checkpoint.Stream(m.Stream); tracked != nil {
 		return tracked, nil
 	}
@@ -163,40 +171,29 @@ func (c *Collector) trackedOf(sp *spooled, r *segment.Reader, m segment.Member) 
 	return c.cfg.Checkpoint.Restore(entry), nil
 }
 
-func (c *Collector) takePiece(sp *spooled, r *segment.Reader, m segment.Member) (*streamState, error) {
+func (c *recovery) piece(sp *spooled, r *segment.Reader, m segment.Member) (*streamState, error) {
 	tracked, err := c.trackedOf(sp, r, m)
 	if err != nil {
 		return nil, err
 	}
-	st := c.streamOf(tracked)
-	if _, _, err := c.prepare(st, &st.again); err != nil {
+	st := c.streams.of(tracked)
+	if _, _, err := c.cfg.prepare(st, &st.again); err != nil {
 		return nil, err
 	}
 	p := &piece{stream: st, Range: m.Range, lines: int64(m.Lines), in: sp, member: m, earlier: true, at: c.cfg.Now()}
 	sp.pieces = append(sp.pieces, p)
-	c.spool.grow(sp, 0, 1)
-	st.held++
-	if sp.stored && tracked.Sparse && m.Range.End <= c.cfg.Checkpoint.Stored(tracked) {
-		// It is here to be compared with; the checkpoint does not say of each line.
-		for _, set := range []*schema.RangeSet{&st.received, &st.synced, &st.stored} {
-			set.Add(m.Range)
-		}
+	c.spool.quota.grow(sp.name.Host, 0, 1)
+	if p.tabled = c.streams.takeUp(p, sp.stored); !p.tabled {
+		sp.untabled++
+		c.backlog.add(p)
 	}
-	if len(st.stored.Missing(m.Range)) == 0 {
-		p.tabled = true
-		return st, nil
-	}
-	sp.untabled++
-	c.backlog.add(p)
-	st.received.Add(m.Range)
-	st.synced.Add(m.Range)
 	return st, nil
 }
 
 // rememberTail notes the stream's last bytes: what the last life noted may not
 // have been saved. Without it a copy of the log could not be told from another
 // log, and would be stored twice.
-func (c *Collector) rememberTail(st *streamState, r *segment.Reader, m segment.Member) error {
+func (c *recovery) rememberTail(st *streamState, r *segment.Reader, m segment.Member) error {
 	t := st.tracked
 	if m.Range.End <= t.TailAt {
 		return nil

@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
-	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment"
+	"sluice/ingest/segment/vfs"
 	"sluice/schema"
 )
 
@@ -38,32 +37,26 @@ const (
 	Forgotten
 )
 
-// Compare says how lines, which are at a range of a sparse stream, go together with
+// compare says how lines, which are at a range of a sparse stream, go together with
 // what was received of it.
-func (c *Collector) Compare(ctx context.Context, t *checkpoint.Stream, r schema.Range, lines []byte) (Match, error) {
-	st := c.stream(t)
+func (in *intake) compare(ctx context.Context, st *streamState, r schema.Range, lines []byte) (Match, error) {
 	for range compareTries {
-		c.mu.Lock()
-		var held []piece
-		if missing := st.received.Missing(r); len(missing) != 1 || missing[0] != r {
-			held = c.spool.at(st, r)
-		}
-		forgotten, err := st.forgotten, c.err
-		c.mu.Unlock()
-		switch {
-		case err != nil:
+		if err := in.life.ended(nil); err != nil {
 			return Forgotten, err
+		}
+		held, forgotten := in.spool.held(st, r)
+		switch {
 		case len(held) == 0 && r.Start < forgotten:
 			return Forgotten, nil
 		case len(held) == 0:
 			return Fresh, nil
 		}
-		same, err := c.same(held, r, lines)
+		same, err := in.same(held, r, lines)
 		if errors.Is(err, os.ErrNotExist) && ctx.Err() == nil {
 			continue // it was sealed, or forgotten, in the moment between
 		}
 		if err != nil {
-			return Forgotten, fmt.Errorf("spool: compare %v of stream %s: %w", r, t.ID, err)
+			return Forgotten, fmt.Errorf("spool: compare %v of stream %s: %w", r, st.tracked.ID, err)
 		}
 		if same {
 			return Same, nil
@@ -76,30 +69,38 @@ func (c *Collector) Compare(ctx context.Context, t *checkpoint.Stream, r schema.
 // compareTries: a segment's file changes its name twice and goes away once.
 const compareTries = 4
 
-// at are the spool's pieces of a stream that hold something of a range. Collector.mu
-// is held.
-func (s *spool) at(st *streamState, r schema.Range) (pieces []piece) {
-	look := func(sp *spooled) {
-		for _, p := range sp.pieces {
+// held returns the pieces of a stream that have some of a range, and up to where other pieces may
+// have been removed.
+func (s *spool) held(st *streamState, r schema.Range) (pieces []*piece, forgotten int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	some, forgotten := s.streams.known(st, r)
+	if !some {
+		return nil, forgotten
+	}
+	for _, sp := range s.all() {
+		for _, p := range sp.content() {
 			if p.stream == st && p.Start < r.End && r.Start < p.End {
-				pieces = append(pieces, *p)
+				pieces = append(pieces, p)
 			}
 		}
 	}
-	for _, sp := range s.open {
-		look(sp)
-	}
-	for _, sp := range s.held {
-		look(sp)
-	}
-	return pieces
+	return pieces, forgotten
+}
+
+// known reports whether some of a range was received, and up to where a sparse stream may have
+// had lines that the spool no longer has.
+func (s *streams) known(st *streamState, r schema.Range) (some bool, forgotten int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	missing := st.received.Missing(r)
+	return len(missing) != 1 || missing[0] != r, st.forgotten
 }
 
 // same reports whether pieces have the same bytes as lines where both have any.
-func (c *Collector) same(pieces []piece, r schema.Range, lines []byte) (bool, error) {
-	for i := range pieces {
-		p := &pieces[i]
-		data, err := c.pieceData(p)
+func (in *intake) same(pieces []*piece, r schema.Range, lines []byte) (bool, error) {
+	for _, p := range pieces {
+		data, err := p.data(in.cfg.FS)
 		if err != nil {
 			return false, err
 		}
@@ -111,14 +112,9 @@ func (c *Collector) same(pieces []piece, r schema.Range, lines []byte) (bool, er
 	return true, nil
 }
 
-// pieceData reads a piece from its segment.
-func (c *Collector) pieceData(p *piece) (data []byte, err error) {
-	p.in.use.RLock() // it keeps its name until it is open
-	c.mu.Lock()
-	path := p.in.path
-	c.mu.Unlock()
-	f, err := c.cfg.FS.OpenFile(path, os.O_RDONLY, 0)
-	p.in.use.RUnlock()
+// data reads a piece from its segment.
+func (p *piece) data(fsys vfs.FS) (data []byte, err error) {
+	f, err := p.in.open(fsys)
 	if err != nil {
 		return nil, err
 	}
@@ -128,31 +124,14 @@ func (c *Collector) pieceData(p *piece) (data []byte, err error) {
 	return r.Data()
 }
 
-// keeps is how long a segment stays after it is stored. What is kept to compare with
-// gives way where the spool needs its room. c.mu is held.
-func (c *Collector) keeps(sp *spooled) time.Duration {
-	pieces := 0
-	for _, sp := range c.spool.held {
-		pieces += len(sp.pieces)
+// forgetSparse: the file of a piece is gone. If the stream is sparse, it is not compared any more.
+// streams.mu is held.
+func (st *streamState) forgetSparse(p *piece) {
+	if !st.tracked.Sparse {
+		return
 	}
-	roomy := pieces < maxKeptPieces && (c.cfg.SpoolMaxBytes == 0 || c.spool.bytes < c.cfg.SpoolMaxBytes/2)
-	if roomy && slices.ContainsFunc(sp.pieces, func(p *piece) bool { return p.stream.tracked.Sparse }) {
-		return max(c.cfg.KeepLocal, sparseKept)
-	}
-	return c.cfg.KeepLocal
-}
-
-// forgetSparse: the file is gone, and what sparse streams had in it is not to be
-// compared any more. Collector.mu is held.
-func (sp *spooled) forgetSparse() {
-	for _, p := range sp.pieces {
-		st := p.stream
-		if !st.tracked.Sparse {
-			continue
-		}
-		st.forgotten = max(st.forgotten, p.End)
-		for _, set := range []*schema.RangeSet{&st.received, &st.synced, &st.stored} {
-			set.Remove(p.Range)
-		}
+	st.forgotten = max(st.forgotten, p.End)
+	for _, set := range []*schema.RangeSet{&st.received, &st.synced, &st.stored} {
+		set.Remove(p.Range)
 	}
 }

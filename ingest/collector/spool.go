@@ -2,7 +2,6 @@ package collector
 
 import (
 	"errors"
-	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -10,108 +9,56 @@ import (
 	"time"
 
 	"sluice/ingest/segment"
-	"sluice/ingest/segment/vfs"
-	"sluice/retry"
 )
 
-// spooled is a segment on our own disk, from its first member until it is in
-// the archive and the checkpoint says so.
-type spooled struct {
-	name segment.Name
-	// labels are those of its first lines; those of the others are of the same group.
-	labels map[string]string
-	// use is held for reading by those who append or sync, for writing by the one
-	// who seals.
-	use    sync.RWMutex
-	writer *segment.Writer // nil once sealed
-
-	pause       retry.Backoff // the one who finishes it owns it
-	columnPause retry.Backoff // the one who stores its Parquet file owns it
-
-	// Under Collector.mu:
-	path     string // the file's present name
-	bytes    int64
-	pieces   []*piece
-	fresh    []*piece // not synced
-	untabled int      // pieces whose rows were not put
-	broken   bool     // a write or a sync failed
-	archived bool
-	// columnsEnded: no more chunks come for its Parquet file. columnsPath is that file on
-	// our disk, complete; "": it has to be made from the segment. columned: Columns has it.
-	columnsEnded bool
-	columnsPath  string
-	columned     bool
-	sealedAt     time.Time
-	stored       bool
-	storedAt     time.Time
-	ticks        age
-	zone         int32 // the westernmost of its lines', seconds east of UTC
-	zoned        bool  // zone is known
-}
-
-// age is when a segment was first and last seen to grow, as ticks tell.
-type age struct {
-	bytes         int64
-	opened, grown time.Time
-}
-
-// spool is the folder of segments. Its methods want Collector.mu.
+// spool has the segments: which are open, to be archived, and kept until they are stored, and
+// what hosts have of them. Appender, syncer and sealer work on their files. It is safe for
+// concurrent use.
 type spool struct {
-	fsys vfs.FS
-	dir  string
+	cfg     *Config
+	life    *lifecycle
+	streams *streams
+	rolled  chan *spooled // to the goroutines that archive
+
+	mu   sync.Mutex // guards what follows
 	open map[segmentKey]*spooled
 	// opened counts them by host.
 	opened map[string]int
 	// writers counts the segments that are not sealed: each has its file open.
 	writers int
-	due     []*spooled // rolled, and not yet given to those who finish
-	held    []*spooled // rolled, not forgotten
-	bytes   int64      // of all files
-	// pieces are those of all files, hosts what each host has of both.
-	pieces int64
-	hosts  map[string]*share
+	due     []*spooled // rolled, and not yet given to those who archive
+	kept    []*spooled // rolled, not removed
+	quota   quota
+	dates   dates
+	dropped int // pieces that a failing disk did not keep
 }
 
 // segmentKey is what the lines of a segment have in common: they go to one directory of the
 // archive. The group is that of their labels (Naming).
 type segmentKey struct{ host, period, group string }
 
-// share is what one host has in the spool.
-type share struct {
-	bytes, pieces int64
-	overSince     time.Time // since when batches of it wait for its own room; zero: they do not
-}
-
-// grow notes that a segment has so much more.
-func (s *spool) grow(sp *spooled, bytes, pieces int64) {
-	s.bytes += bytes
-	s.pieces += pieces
-	host := s.share(sp.name.Host)
-	host.bytes += bytes
-	host.pieces += pieces
-	if host.pieces <= 0 && host.bytes <= 0 {
-		delete(s.hosts, sp.name.Host)
+func newSpool(cfg *Config, life *lifecycle, streams *streams) *spool {
+	return &spool{
+		cfg: cfg, life: life, streams: streams, rolled: make(chan *spooled, cfg.Uploads),
+		open: map[segmentKey]*spooled{}, opened: map[string]int{},
+		quota: quota{cfg: cfg, hosts: map[string]*share{}}, dates: dates{cfg: cfg, begun: map[string]*begun{}},
 	}
 }
 
-func (s *spool) share(host string) *share {
-	x := s.hosts[host]
-	if x == nil {
-		x = new(share)
-		s.hosts[host] = x
-	}
-	return x
-}
-
-// segment returns the open segment of a key, made where there is none, for lines with labels.
-func (s *spool) segment(key segmentKey, labels map[string]string, seq func() uint64) (*spooled, error) {
+// segment returns the open segment of a key, created if there is none, for lines with labels.
+func (s *spool) segment(key segmentKey, labels map[string]string) (*spooled, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if sp := s.open[key]; sp != nil {
 		return sp, nil
 	}
-	sp := &spooled{name: segment.Name{Host: key.host, Period: key.period, Seq: seq()}, labels: labels, pause: newBackoff(), columnPause: newBackoff()}
-	w, err := segment.Create(s.fsys, filepath.Join(s.dir, filepath.FromSlash(sp.name.String())))
-	if err != nil {
+	if err := s.dates.mayBegin(key); err != nil {
 		return nil, err
+	}
+	sp := newSpooled(segment.Name{Host: key.host, Period: key.period, Seq: s.cfg.Checkpoint.NextSeq()}, labels)
+	w, err := segment.Create(s.cfg.FS, filepath.Join(s.cfg.SpoolDir, filepath.FromSlash(sp.name.String())))
+	if err != nil {
+		return nil, s.life.spoolFailed(err)
 	}
 	sp.writer, sp.path = w, w.Path()
 	s.open[key] = sp
@@ -120,25 +67,22 @@ func (s *spool) segment(key segmentKey, labels map[string]string, seq func() uin
 	return sp, nil
 }
 
-// unsealed returns a segment that was rolled and is not sealed, or nil.
-func (s *spool) unsealed() *spooled {
-	for _, sp := range s.held {
-		if sp.writer != nil {
-			return sp
-		}
-	}
-	return nil
-}
-
 // roll ends the open segments that are at least minBytes long.
 func (s *spool) roll(minBytes int64) {
-	s.rollIf(func(sp *spooled) bool { return sp.bytes >= minBytes })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rollIf(func(sp *spooled) bool { return sp.size() >= minBytes })
 }
 
 // rollOld ends the open segments whose first line came interval ago, or whose
 // last one came idle ago; 0 is never.
 func (s *spool) rollOld(now time.Time, interval, idle time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dates.forget()
 	s.rollIf(func(sp *spooled) bool {
+		sp.mu.Lock()
+		defer sp.mu.Unlock()
 		a := &sp.ticks
 		if a.opened.IsZero() {
 			a.opened, a.grown = now, now
@@ -152,10 +96,18 @@ func (s *spool) rollOld(now time.Time, interval, idle time.Duration) {
 
 // rollBroken ends a segment that cannot be written any more.
 func (s *spool) rollBroken(broken *spooled) {
-	broken.broken = true
+	broken.set(func() { broken.broken = true })
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.rollIf(func(sp *spooled) bool { return sp == broken })
 }
 
+// ofHost is for rollIf: all of a host.
+func ofHost(host string) func(*spooled) bool {
+	return func(sp *spooled) bool { return sp.name.Host == host }
+}
+
+// rollIf ends open segments. s.mu is held.
 func (s *spool) rollIf(due func(*spooled) bool) {
 	for key, sp := range s.open {
 		if due(sp) {
@@ -164,38 +116,85 @@ func (s *spool) rollIf(due func(*spooled) bool) {
 				delete(s.opened, sp.name.Host)
 			}
 			s.due = append(s.due, sp)
-			s.held = append(s.held, sp)
+			s.kept = append(s.kept, sp)
+		}
+	}
+	s.feed()
+}
+
+// feed gives segments that were rolled to the goroutines that archive, as far as these have
+// room. s.mu is held.
+func (s *spool) feed() {
+	for len(s.due) > 0 {
+		select {
+		case s.rolled <- s.due[0]:
+			s.due = s.due[1:]
+		default:
+			return // whoever finishes one feeds the next
 		}
 	}
 }
 
-// close lets go of the files of segments that are open; the next life recovers
-// them.
+// feedMore is feed after one was archived. again is a segment that has to be archived again; nil:
+// none.
+func (s *spool) feedMore(again *spooled) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if again != nil {
+		s.due = append(s.due, again)
+	}
+	s.feed()
+}
+
+// rolledSegments returns the segments that were rolled and not removed.
+func (s *spool) rolledSegments() []*spooled {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.kept)
+}
+
+// all returns the open segments and those that were rolled and not removed. s.mu is held.
+func (s *spool) all() []*spooled {
+	return append(slices.Collect(maps.Values(s.open)), s.kept...)
+}
+
+// segments returns all segments.
+func (s *spool) segments() []*spooled {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all()
+}
+
+// roomy reports whether segments may be kept that are only compared with.
+func (s *spool) roomy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pieces := 0
+	for _, sp := range s.kept {
+		pieces += sp.count()
+	}
+	return pieces < maxKeptPieces && (s.cfg.SpoolMaxBytes == 0 || s.quota.bytes < s.cfg.SpoolMaxBytes/2)
+}
+
+// drop takes a segment off the list whose file was removed, or that has no lines.
+func (s *spool) drop(sp *spooled) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = slices.DeleteFunc(s.kept, func(o *spooled) bool { return o == sp })
+	pieces := sp.content()
+	s.quota.grow(sp.name.Host, -sp.size(), -int64(len(pieces)))
+	s.streams.release(pieces)
+}
+
+// close closes the files of segments that are open; the next process recovers them.
 func (s *spool) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var errs []error
-	for _, list := range [][]*spooled{slices.Collect(maps.Values(s.open)), s.held} {
-		for _, sp := range list {
-			if sp.writer != nil {
-				errs = append(errs, sp.writer.Close())
-			}
+	for _, sp := range s.all() {
+		if sp.writer != nil {
+			errs = append(errs, sp.writer.Close())
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// drop takes a segment that holds nothing any more off the list.
-func (s *spool) drop(sp *spooled) {
-	s.held = slices.DeleteFunc(s.held, func(o *spooled) bool { return o == sp })
-	s.grow(sp, -sp.bytes, -int64(len(sp.pieces)))
-	for _, p := range sp.pieces {
-		p.stream.held--
-	}
-}
-
-// remove deletes a segment's file.
-func (s *spool) remove(path string) error {
-	if err := s.fsys.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }

@@ -1,10 +1,10 @@
 package collector
 
 import (
-	"context"
 	"time"
 
-	"sluice/retry"
+	"sluice/ingest/checkpoint"
+	"sluice/schema"
 )
 
 // State is what a Collector is about.
@@ -54,107 +54,80 @@ type Trouble struct {
 	Error    string    `json:"error"`
 }
 
-// State may be asked for at any time.
+// State returns what the collector is about.
 func (c *Collector) State() State {
-	s := State{Troubles: c.retried(), Waiting: map[string]Waiting{}, Shares: map[string]Share{}}
 	now := c.cfg.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s.Segments = len(c.spool.open) + len(c.spool.held)
-	s.SpoolBytes = c.spool.bytes
-	count := func(sp *spooled) {
-		if sp.stored || len(sp.pieces) == 0 {
-			return
-		}
-		// Pieces are in the order in which they came.
-		w := s.Waiting[sp.name.Host]
-		w.UnstoredSeconds = max(w.UnstoredSeconds, now.Sub(sp.pieces[0].at).Seconds())
-		if c.cfg.Table == nil && !sp.sealedAt.IsZero() && !sp.columned {
-			for _, p := range sp.pieces {
-				s.UntabledBytes += p.Len()
-			}
-			w.UntabledSeconds = max(w.UntabledSeconds, now.Sub(sp.sealedAt).Seconds())
-		}
-		if c.cfg.Table != nil && sp.untabled > 0 {
-			for _, p := range sp.pieces {
-				if !p.tabled {
-					s.UntabledBytes += p.Len()
-					w.UntabledSeconds = max(w.UntabledSeconds, now.Sub(p.at).Seconds())
-				}
-			}
-		}
-		s.Waiting[sp.name.Host] = w
-	}
-	for _, sp := range c.spool.open {
-		count(sp)
-	}
-	for _, sp := range c.spool.held {
-		count(sp)
-	}
-	for host, x := range c.spool.hosts {
-		share := Share{Bytes: x.bytes, Batches: x.pieces}
-		if !x.overSince.IsZero() && c.over(host, x) != nil {
-			share.OverSeconds = max(now.Sub(x.overSince).Seconds(), 0.001)
-		}
-		s.Shares[host] = share
-	}
-	for host, b := range c.begun {
-		if b.waits != "" {
-			share := s.Shares[host]
-			share.Dates = b.waits
-			s.Shares[host] = share
-		}
-	}
-	s.Slow = c.slowHosts(now)
-	s.Arrivals = c.countedArrivals(now)
+	s := State{Troubles: c.life.retried(), Waiting: map[string]Waiting{}}
+	c.spool.report(now, &s)
+	s.Slow = c.table.slow.list(now)
+	s.Arrivals = c.streams.arrivals.list(now)
 	return s
 }
 
-// retried returns the operations that are being retried.
-func (c *Collector) retried() (list []Trouble) {
-	for _, x := range c.retries.List() {
-		list = append(list, Trouble{What: x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
-	}
-	return list
+// Dropped returns the number of received batches that a failed disk lost since the start. They
+// have to be offered again.
+func (c *Collector) Dropped() int {
+	c.spool.mu.Lock()
+	defer c.spool.mu.Unlock()
+	return c.spool.dropped
 }
 
-// How long is waited before something is tried again.
-const (
-	firstPause = 500 * time.Millisecond
-	maxPause   = time.Minute
-)
+// Positions returns the received position of each stream that has segments or was used.
+func (c *Collector) Positions() map[schema.StreamID]int64 { return c.streams.positions() }
 
-// newBackoff returns the pauses of an operation.
-func newBackoff() retry.Backoff { return retry.Backoff{First: firstPause, Max: maxPause} }
+// Received returns the position up to which a stream was received, on disk or not yet.
+func (c *Collector) Received(t *checkpoint.Stream) int64 { return c.streams.received(t) }
 
-// attempt does something until it works, where the collector is patient; else
-// once.
-func (c *Collector) attempt(ctx context.Context, what string, do func() error) error {
-	pause := newBackoff()
-	for {
-		err := do()
-		if err == nil {
-			c.retries.Recovered(what, nil)
-			return nil
-		}
-		if !c.cfg.Patient || ctx.Err() != nil {
-			return err
-		}
-		c.retries.Failed(what, nil, err)
-		if err := pause.Wait(ctx); err != nil {
-			return err
-		}
+// Position is how far a stream is received, on disk, and how far it is stored.
+type Position struct{ Received, Stored int64 }
+
+// Position returns a stream's. claimed is up to where the one who asks knows it to be
+// stored, here or elsewhere; 0 is nothing. What is claimed is believed for this answer
+// only, so that nobody can make lines of others count as received.
+func (c *Collector) Position(t *checkpoint.Stream, claimed int64) Position {
+	return c.streams.position(t, claimed)
+}
+
+// Held are the streams that the spool has something of.
+func (c *Collector) Held() map[schema.StreamID]bool { return c.streams.held() }
+
+// report adds what the spool has to s.
+func (s *spool) report(now time.Time, to *State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	to.Shares = s.quota.report(now)
+	s.dates.report(to.Shares)
+	to.SpoolBytes = s.quota.bytes
+	all := s.all()
+	to.Segments = len(all)
+	for _, sp := range all {
+		sp.report(now, s.cfg.Table != nil, to)
 	}
 }
 
-// pause waits for a change, or a little.
-func (c *Collector) pause(ctx context.Context, changed <-chan struct{}) error {
-	select {
-	case <-changed:
-		return c.ended(nil)
-	case <-time.After(firstPause):
-		return c.ended(nil)
-	case <-ctx.Done():
-		return ctx.Err()
+// report adds what waits in a segment to s. rows is whether there is a table for rows.
+func (sp *spooled) report(now time.Time, rows bool, s *State) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	if sp.stored || len(sp.pieces) == 0 {
+		return
 	}
+	// Pieces are in the order in which they came.
+	w := s.Waiting[sp.name.Host]
+	w.UnstoredSeconds = max(w.UnstoredSeconds, now.Sub(sp.pieces[0].at).Seconds())
+	if !rows && !sp.sealedAt.IsZero() && !sp.columned {
+		for _, p := range sp.pieces {
+			s.UntabledBytes += p.Len()
+		}
+		w.UntabledSeconds = max(w.UntabledSeconds, now.Sub(sp.sealedAt).Seconds())
+	}
+	if rows && sp.untabled > 0 {
+		for _, p := range sp.pieces {
+			if !p.tabled {
+				s.UntabledBytes += p.Len()
+				w.UntabledSeconds = max(w.UntabledSeconds, now.Sub(p.at).Seconds())
+			}
+		}
+	}
+	s.Waiting[sp.name.Host] = w
 }

@@ -6,35 +6,37 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"sluice/ingest/checkpoint"
 	"sluice/schema"
 )
 
 // syncsAtOnce is how many files are synced side by side.
 const syncsAtOnce = 8
 
-// Sync waits until a range that Append took is on disk. Those who wait together
-// share the wait: one fsync a segment is for all that was appended before it. An
-// error that wraps ErrBusy says that the disk failed and that the range has to be
-// offered again.
-func (c *Collector) Sync(ctx context.Context, t *checkpoint.Stream, r schema.Range) error {
-	st := c.stream(t)
+// syncer makes segments durable. It is safe for concurrent use.
+type syncer struct {
+	life     *lifecycle
+	streams  *streams
+	spool    *spool
+	requests chan struct{}
+}
+
+// sync waits until a range of a stream that was appended is on disk. Calls that wait at the same
+// time share an fsync: one a segment is for all that was appended before it.
+func (s *syncer) sync(ctx context.Context, st *streamState, r schema.Range) error {
 	for {
-		c.mu.Lock()
-		synced := len(st.synced.Missing(r)) == 0
-		lost := len(st.received.Missing(r)) > 0
-		err, changed := c.err, c.changed
-		c.mu.Unlock()
+		changed := s.life.changes()
+		synced, lost := s.streams.survives(st, r)
+		err := s.life.ended(nil)
 		switch {
 		case synced:
 			return nil
 		case err != nil:
 			return err
 		case lost:
-			return fmt.Errorf("%w: the disk did not keep %v of %s", ErrBusy, r, t.ID)
+			return fmt.Errorf("%w: the disk did not keep %v of %s", ErrBusy, r, st.tracked.ID)
 		}
 		select {
-		case c.syncs <- struct{}{}:
+		case s.requests <- struct{}{}:
 		default: // asked for already
 		}
 		select {
@@ -45,12 +47,12 @@ func (c *Collector) Sync(ctx context.Context, t *checkpoint.Stream, r schema.Ran
 	}
 }
 
-// syncAll syncs what is asked for.
-func (c *Collector) syncAll(ctx context.Context) error {
+// run syncs what is asked for.
+func (s *syncer) run(ctx context.Context) error {
 	for {
 		select {
-		case <-c.syncs:
-			c.syncOpen()
+		case <-s.requests:
+			s.syncOpen()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -58,60 +60,47 @@ func (c *Collector) syncAll(ctx context.Context) error {
 }
 
 // syncOpen makes all open segments durable as they are now.
-func (c *Collector) syncOpen() {
-	var group errgroup.Group
-	group.SetLimit(syncsAtOnce)
-	c.mu.Lock()
-	var open []*spooled
-	for _, sp := range c.spool.open {
-		if len(sp.fresh) > 0 {
-			open = append(open, sp)
-		}
-	}
-	c.mu.Unlock()
+func (s *syncer) syncOpen() {
+	open := s.spool.unsynced()
 	if len(open) == 0 {
 		return // it is in a segment that is being sealed or mended, which tells
 	}
+	var group errgroup.Group
+	group.SetLimit(syncsAtOnce)
 	for _, sp := range open {
-		group.Go(func() error { c.syncOne(sp); return nil })
+		group.Go(func() error { s.syncOne(sp); return nil })
 	}
 	group.Wait() //nolint:errcheck // each handles its own
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.announce()
+	s.life.announce()
 }
 
-func (c *Collector) syncOne(sp *spooled) {
+// unsynced returns the open segments with pieces that may not survive a crash.
+func (s *spool) unsynced() (open []*spooled) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sp := range s.open {
+		sp.mu.Lock()
+		if len(sp.fresh) > 0 {
+			open = append(open, sp)
+		}
+		sp.mu.Unlock()
+	}
+	return open
+}
+
+func (s *syncer) syncOne(sp *spooled) {
 	sp.use.RLock()
 	defer sp.use.RUnlock()
 	if sp.writer == nil {
 		return // sealed meanwhile: those who wait are told by that
 	}
 	size := sp.writer.Size()
-	err := sp.writer.Sync()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil {
-		c.spool.rollBroken(sp)
-		c.feed()
-		if err = c.spoolFailed(err); !c.cfg.Patient && c.err == nil {
-			c.err = err
+	if err := sp.writer.Sync(); err != nil {
+		s.spool.rollBroken(sp)
+		if err = s.life.spoolFailed(err); !s.life.patient {
+			s.life.fail(err)
 		}
 		return
 	}
-	sp.noteSynced(size)
-}
-
-// noteSynced: all members before size survive a crash. Collector.mu is held.
-func (sp *spooled) noteSynced(size int64) {
-	kept := sp.fresh[:0]
-	for _, p := range sp.fresh {
-		if p.member.End() > size {
-			kept = append(kept, p)
-			continue
-		}
-		p.stream.synced.Add(p.Range)
-	}
-	clear(sp.fresh[len(kept):])
-	sp.fresh = kept
+	s.streams.sync(sp.synced(size)) // no piece is lost meanwhile: that needs sp.use
 }

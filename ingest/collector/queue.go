@@ -1,0 +1,70 @@
+package collector
+
+import "context"
+
+// newParcel returns a parcel for a batch. If the queue for the table has room, the
+// parcel owns a copy of the lines; otherwise it borrows them. If there are Columns, it
+// waits until these have room. rows is false while the table cannot be used yet.
+func (w *tableWriter) newParcel(ctx context.Context, data []byte, rows bool) (*parcel, error) {
+	p := w.spare.Get().(*parcel)
+	p.reset()
+	p.lines = data
+	n := min(int64(len(data)), tableQueueBytes)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(w.life.ctx, cancel)()
+	if w.cfg.Columns != nil {
+		if err := w.columns.room.Acquire(ctx, n); err != nil {
+			w.release(p)
+			return nil, w.life.ended(err)
+		}
+		p.columnWeight, p.spare = n, &w.columns.spare
+	}
+	if w.cfg.Table == nil || !rows {
+		return p, nil
+	}
+	if !w.queue.TryAcquire(n) {
+		if w.cfg.SpoolAhead {
+			return p, nil
+		}
+		if err := w.queue.Acquire(ctx, n); err != nil {
+			w.release(p)
+			return nil, w.life.ended(err)
+		}
+	}
+	p.weight, p.wantsRows = n, true
+	p.data = append(p.data[:0], data...)
+	p.lines = p.data
+	return p, nil
+}
+
+// handOver gives a parcel to the goroutine that puts rows, or leaves its pieces to be
+// read again.
+func (w *tableWriter) handOver(p *parcel) {
+	if len(p.pieces) == 0 || w.cfg.Table == nil {
+		w.release(p)
+		return
+	}
+	if p.weight > 0 {
+		select {
+		case w.parcels <- p:
+			return
+		default: // many small ones
+		}
+	}
+	w.backlog.add(p.pieces...)
+	w.release(p)
+	w.nudge()
+}
+
+// release takes a parcel back.
+func (w *tableWriter) release(p *parcel) {
+	if p.weight > 0 {
+		w.queue.Release(p.weight)
+	}
+	if p.columnWeight > 0 {
+		w.columns.room.Release(p.columnWeight)
+	}
+	p.reset()
+	w.spare.Put(p)
+}

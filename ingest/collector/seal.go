@@ -1,0 +1,109 @@
+package collector
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"sluice/ingest/segment"
+	"sluice/schema"
+)
+
+// sealer seals segments, after a failed write or sync from what is on disk. It is safe for
+// concurrent use.
+type sealer struct {
+	cfg   *Config
+	spool *spool
+}
+
+// seal gives the segment its final name; one that could not be written any more
+// is made whole first.
+func (s *sealer) seal(sp *spooled) error {
+	sp.use.Lock()
+	defer sp.use.Unlock()
+	if sp.writer == nil {
+		return nil
+	}
+	if !sp.isBroken() {
+		sealed, err := sp.writer.Seal()
+		if err == nil {
+			s.spool.sealed(sp, sealed)
+			return nil
+		}
+		sp.set(func() { sp.broken = true })
+		if !s.cfg.Patient {
+			return err
+		}
+		s.cfg.Log.Warn("segment seal failed, recovering the segment", "segment", sp.name, "err", err)
+	}
+	if err := sp.writer.Close(); err != nil { // what is on disk counts, and Recover looks
+		s.cfg.Log.Warn("cannot close a failed segment, recovering it from disk", "segment", sp.name, "err", err)
+	}
+	return s.mend(sp)
+}
+
+// mend recovers a segment after a failed write or sync. What of it is not on
+// disk was not received after all.
+func (s *sealer) mend(sp *spooled) error {
+	open := sp.writer.Path()
+	sealed := strings.TrimSuffix(open, segment.OpenSuffix)
+	if _, err := s.cfg.FS.Stat(sealed); err == nil { // it failed after its last step
+		if err := s.cfg.FS.SyncDir(filepath.Dir(sealed)); err != nil {
+			return err
+		}
+		s.spool.sealed(sp, sealed)
+		return nil
+	}
+	found, err := segment.Recover(s.cfg.FS, open, segment.RecoverOptions{})
+	if errors.Is(err, fs.ErrNotExist) {
+		err, found.Removed = nil, true
+	}
+	if err != nil {
+		return err
+	}
+	s.spool.keepOnly(sp, found.Members)
+	if found.Removed {
+		s.spool.sealed(sp, "")
+		return nil
+	}
+	if sealed, err = segment.Seal(s.cfg.FS, open); err != nil {
+		return err
+	}
+	s.spool.sealed(sp, sealed)
+	return nil
+}
+
+// keepOnly forgets the pieces that are not among the members.
+func (s *spool) keepOnly(sp *spooled, members []segment.Member) {
+	whole := map[place]bool{}
+	for _, m := range members {
+		whole[place{m.Stream, m.Range}] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dropped := sp.drop(func(p *piece) bool { return whole[place{p.stream.tracked.ID, p.Range}] })
+	for _, p := range dropped {
+		s.quota.grow(sp.name.Host, -p.member.Bytes, -1)
+	}
+	s.streams.lose(dropped)
+	s.dropped += len(dropped)
+}
+
+// sealed records that the segment is whole, on disk, under its final name.
+func (s *spool) sealed(sp *spooled, path string) {
+	s.mu.Lock()
+	s.writers--
+	sp.set(func() {
+		sp.writer, sp.path, sp.sealedAt, sp.fresh = nil, path, s.cfg.Now(), nil
+		s.streams.sync(sp.pieces)
+	})
+	s.mu.Unlock()
+	s.life.announce()
+}
+
+// place is where a piece stands.
+type place struct {
+	stream schema.StreamID
+	schema.Range
+}

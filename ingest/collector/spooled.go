@@ -1,0 +1,210 @@
+package collector
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"sluice/ingest/segment"
+	"sluice/ingest/segment/vfs"
+	"sluice/retry"
+)
+
+// spooled is a segment on the collector's disk, from its first member until it is stored and
+// removed.
+type spooled struct {
+	name segment.Name
+	// labels are those of its first lines; those of the others are of the same group.
+	labels map[string]string
+	// use is read-locked to append, to sync and to open the file, and write-locked to seal and
+	// to rename it.
+	use sync.RWMutex
+	// writer is nil once the segment is sealed. It is written with use, spool.mu and mu locked,
+	// so each of them is enough to read it.
+	writer *segment.Writer
+
+	pause       retry.Backoff // owned by the goroutine that archives it
+	columnPause retry.Backoff // owned by the goroutine that stores its Parquet file
+
+	mu       sync.Mutex // guards what follows
+	path     string     // the file's present name
+	bytes    int64
+	pieces   []*piece
+	fresh    []*piece // not synced
+	untabled int      // pieces whose rows were not put
+	broken   bool     // a write or a sync failed
+	archived bool
+	// columnsEnded: no more chunks come for its Parquet file. columned: Columns has that file.
+	columnsEnded, columned bool
+	sealedAt               time.Time
+	stored                 bool
+	storedAt               time.Time
+	ticks                  growth
+	zone                   int32 // the westernmost of its lines', seconds east of UTC
+	zoned                  bool  // zone is known
+
+	// columnsPath is its Parquet file in the spool, complete; "": it has to be made from the
+	// segment. Owned by the goroutine that fills the file, then by the one that stores it.
+	columnsPath string
+}
+
+// growth is when a segment was first and last seen to grow, as ticks tell.
+type growth struct {
+	bytes         int64
+	opened, grown time.Time
+}
+
+func newSpooled(name segment.Name, labels map[string]string) *spooled {
+	return &spooled{name: name, labels: labels, pause: newBackoff(), columnPause: newBackoff()}
+}
+
+// add records a piece that was appended. zone is that of its lines.
+func (sp *spooled) add(p *piece, zone int32, wantsRows bool) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	sp.pieces = append(sp.pieces, p)
+	sp.fresh = append(sp.fresh, p)
+	if p.tabled = !wantsRows; wantsRows {
+		sp.untabled++
+	}
+	if !sp.zoned || zone < sp.zone {
+		sp.zone, sp.zoned = zone, true
+	}
+	sp.bytes += p.member.Bytes
+}
+
+// synced removes the pieces from fresh that end by size, and returns them.
+func (sp *spooled) synced(size int64) (synced []*piece) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	kept := sp.fresh[:0]
+	for _, p := range sp.fresh {
+		if p.member.End() > size {
+			kept = append(kept, p)
+		} else {
+			synced = append(synced, p)
+		}
+	}
+	clear(sp.fresh[len(kept):])
+	sp.fresh = kept
+	return synced
+}
+
+// drop removes the pieces that are not kept, and returns them.
+func (sp *spooled) drop(kept func(*piece) bool) (dropped []*piece) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	left := []*piece{}
+	for _, p := range sp.pieces {
+		if kept(p) {
+			left = append(left, p)
+			continue
+		}
+		p.dropped = true
+		if !p.tabled {
+			sp.untabled--
+		}
+		sp.bytes -= p.member.Bytes
+		dropped = append(dropped, p)
+	}
+	sp.pieces = left
+	return dropped
+}
+
+// setTabled records that a piece's rows were put.
+func (p *piece) setTabled() {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	p.tabled = true
+	if !p.dropped {
+		p.in.untabled--
+	}
+}
+
+// state returns whether a piece was dropped, and whether its segment waits to be mended.
+func (p *piece) state() (dropped, waits bool) {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	return p.dropped, p.in.broken && p.in.writer != nil
+}
+
+// content returns the segment's pieces at the moment.
+func (sp *spooled) content() []*piece {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	return slices.Clone(sp.pieces)
+}
+
+// count returns the number of the segment's pieces.
+func (sp *spooled) count() int {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	return len(sp.pieces)
+}
+
+// size returns the segment's length.
+func (sp *spooled) size() int64 {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	return sp.bytes
+}
+
+// file returns the file's present name.
+func (sp *spooled) file() string {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	return sp.path
+}
+
+// open opens the segment's file. It waits while the file is renamed.
+func (sp *spooled) open(fsys vfs.FS) (vfs.File, error) {
+	sp.use.RLock()
+	defer sp.use.RUnlock()
+	return fsys.OpenFile(sp.file(), os.O_RDONLY, 0)
+}
+
+// age returns whether the segment is stored, for how long, and the file's present name.
+func (sp *spooled) age(now time.Time) (stored bool, age time.Duration, path string) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	return sp.stored, now.Sub(sp.storedAt), sp.path
+}
+
+// isStored reports whether the checkpoint says that the segment is stored.
+func (sp *spooled) isStored() bool {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	return sp.stored
+}
+
+// isArchived reports whether the archive has the segment.
+func (sp *spooled) isArchived() bool {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	return sp.archived
+}
+
+// isBroken reports whether a write or a sync failed.
+func (sp *spooled) isBroken() bool {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	return sp.broken
+}
+
+// set changes the fields that mu guards.
+func (sp *spooled) set(change func()) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	change()
+}
+
+// remove deletes a file, if it is still there.
+func remove(fsys vfs.FS, path string) error {
+	if err := fsys.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

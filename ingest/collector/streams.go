@@ -1,0 +1,204 @@
+package collector
+
+import (
+	"sync"
+
+	"sluice/ingest/checkpoint"
+	"sluice/schema"
+)
+
+// streams has the streams that batches come for, and how far each is received, synced and
+// stored. It is safe for concurrent use.
+type streams struct {
+	checkpoint *checkpoint.File
+	arrivals   *arrivalCounts
+
+	mu   sync.Mutex // guards the map and the positions of each stream
+	byID map[schema.StreamID]*streamState
+}
+
+func newStreams(cp *checkpoint.File) *streams {
+	return &streams{checkpoint: cp, arrivals: newArrivalCounts(), byID: map[schema.StreamID]*streamState{}}
+}
+
+// of returns the state of a stream, created at its first batch.
+func (s *streams) of(t *checkpoint.Stream) *streamState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.byID[t.ID]
+	if st == nil {
+		st = s.newState(t)
+		st.arrivals = s.arrivals.of(t.Host)
+		s.byID[t.ID] = st
+	}
+	return st
+}
+
+// newState returns the state of a stream as the checkpoint has it.
+func (s *streams) newState(t *checkpoint.Stream) *streamState {
+	st := &streamState{tracked: t}
+	if stored := s.checkpoint.Stored(t); t.Sparse {
+		st.forgotten = stored
+	} else {
+		st.claim(stored, s.checkpoint.Missing(t))
+	}
+	return st
+}
+
+// forget drops the streams that the checkpoint has forgotten, except those that a segment
+// still has lines of.
+func (s *streams) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, st := range s.byID {
+		if st.held == 0 && s.checkpoint.Stream(id) == nil {
+			delete(s.byID, id)
+		}
+	}
+}
+
+// positions returns the received position of each stream.
+func (s *streams) positions() map[schema.StreamID]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	positions := map[schema.StreamID]int64{}
+	for id, st := range s.byID {
+		positions[id] = st.received.Prefix()
+	}
+	return positions
+}
+
+// received returns the position up to which a stream is received.
+func (s *streams) received(t *checkpoint.Stream) int64 {
+	st := s.of(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return st.received.Prefix()
+}
+
+// position returns a stream's position if everything before claimed is stored.
+func (s *streams) position(t *checkpoint.Stream, claimed int64) Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.byID[t.ID]
+	if st == nil {
+		st = s.newState(t) // not kept: a sender may name many that it sends nothing of
+	}
+	return Position{st.synced.ReachFrom(claimed), st.stored.ReachFrom(claimed)}
+}
+
+// held returns the streams that the spool has lines of.
+func (s *streams) held() map[schema.StreamID]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := map[schema.StreamID]bool{}
+	for id, st := range s.byID {
+		if st.held > 0 {
+			held[id] = true
+		}
+	}
+	return held
+}
+
+// missing returns the parts of a range that were not received.
+func (s *streams) missing(st *streamState, r schema.Range) []schema.Range {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return st.received.Missing(r)
+}
+
+// survives reports whether a range is synced, and whether a failed disk lost some of it.
+func (s *streams) survives(st *streamState, r schema.Range) (synced, lost bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(st.synced.Missing(r)) == 0, len(st.received.Missing(r)) > 0
+}
+
+// receive records a piece that was appended to a segment.
+func (s *streams) receive(p *piece) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.stream.held++
+	p.stream.received.Add(p.Range)
+}
+
+// takeUp records a piece that an earlier process received, and reports whether it is stored.
+// kept is that its segment is stored and stays to be compared with.
+func (s *streams) takeUp(p *piece, kept bool) (stored bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := p.stream
+	st.held++
+	if kept && st.tracked.Sparse && p.End <= s.checkpoint.Stored(st.tracked) {
+		st.stored.Add(p.Range) // the checkpoint has the greatest end only, not each line
+		st.received.Add(p.Range)
+		st.synced.Add(p.Range)
+	}
+	if len(st.stored.Missing(p.Range)) == 0 {
+		return true
+	}
+	st.received.Add(p.Range)
+	st.synced.Add(p.Range)
+	return false
+}
+
+// sync records pieces that survive a crash.
+func (s *streams) sync(pieces []*piece) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range pieces {
+		p.stream.synced.Add(p.Range)
+	}
+}
+
+// lose records pieces that a failed disk lost.
+func (s *streams) lose(pieces []*piece) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range pieces {
+		p.stream.received.Remove(p.Range)
+		p.stream.held--
+	}
+}
+
+// release records that the segment of pieces was removed from the spool.
+func (s *streams) release(pieces []*piece) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range pieces {
+		p.stream.held--
+		p.stream.forgetSparse(p)
+	}
+}
+
+// unstored reports whether some of the pieces are not stored.
+func (s *streams) unstored(pieces []*piece) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range pieces {
+		if len(p.stream.stored.Missing(p.Range)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// advance records pieces as stored, moves the streams' positions in the checkpoint, and
+// returns the streams' entries as they are then.
+func (s *streams) advance(pieces []*piece) (entries []schema.StreamEntry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	touched := map[*streamState]bool{}
+	for _, p := range pieces {
+		p.stream.stored.Add(p.Range)
+		p.stream.gaps.Remove(p.Range)
+		p.stream.pieces = append(p.stream.pieces, p)
+		touched[p.stream] = true
+	}
+	s.checkpoint.Update(func() {
+		for st := range touched {
+			entries = append(entries, st.advance())
+		}
+	})
+	return entries
+}
