@@ -69,7 +69,7 @@ func CheckName(name string) error {
 	}
 	for element := range strings.SplitSeq(name, "/") {
 		if !plainElement(element) {
-			return fmt.Errorf("archive name %q: %q cannot be part of a path; %q can", name, element, Element(element))
+			return fmt.Errorf("archive name %q: %q cannot be part of a path; %q can", name, element, pathElement(element))
 		}
 	}
 	return nil

@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// Element makes any value an element of a path; different values become different elements. Bytes
-// that a path cannot contain become %XX, as in a URL: the slash, the backslash, the colon (which
+// pathElement makes any value an element of a path; different values become different elements.
+// Bytes that a path cannot contain become %XX, as in a URL: the slash, the backslash, the colon (which
 // HDFS rejects), control characters, bytes that are not UTF-8, the percent sign, and a leading dot
 // or underscore, which would hide the files from Hive and Spark.
-func Element(value string) string {
+func pathElement(value string) string {
 	if value == "" {
 		return "%"
 	}

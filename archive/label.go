@@ -19,18 +19,18 @@ const (
 	hashBytes = 16
 )
 
-// LabelElement makes the value of a label an element of a path; different values become different
-// elements. It is Element with three exceptions: an empty value becomes unknown, the value unknown
+// labelElement makes the value of a label an element of a path; different values become different
+// elements. It is pathElement with three exceptions: an empty value becomes unknown, the value unknown
 // becomes %75nknown, and a value longer than 120 bytes is cut and ends in %~ and a hash of the
 // value.
-func LabelElement(value string) string {
+func labelElement(value string) string {
 	switch value {
 	case "":
 		return noLabel
 	case noLabel:
 		return "%75" + noLabel[1:]
 	}
-	element := Element(value)
+	element := pathElement(value)
 	if len(element) <= maxLabelElementBytes {
 		return element
 	}
@@ -45,8 +45,8 @@ func LabelElement(value string) string {
 	return element[:cut] + hashMark + hex.EncodeToString(hash[:hashBytes])
 }
 
-// labelValue is the inverse of LabelElement: "" if the log has no such label, or its value was cut.
-// ok is false for text that LabelElement does not make.
+// labelValue is the inverse of labelElement: "" if the log has no such label, or its value was cut.
+// ok is false for text that labelElement does not make.
 func labelValue(text string) (value string, ok bool) {
 	if text == noLabel {
 		return "", true
@@ -54,8 +54,8 @@ func labelValue(text string) (value string, ok bool) {
 	if cut, hash, long := strings.Cut(text, hashMark); long {
 		_, err := hex.DecodeString(hash)
 		value, unescaped := url.PathUnescape(cut)
-		return "", err == nil && len(hash) == 2*hashBytes && unescaped == nil && Element(value) == cut
+		return "", err == nil && len(hash) == 2*hashBytes && unescaped == nil && pathElement(value) == cut
 	}
 	value, err := url.PathUnescape(text)
-	return value, err == nil && value != "" && LabelElement(value) == text
+	return value, err == nil && value != "" && labelElement(value) == text
 }

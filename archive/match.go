@@ -105,7 +105,7 @@ func (m *Matcher) Match(name string) (Match, bool) {
 // addHost reports whether text can be the host, and equals the host elsewhere in the name.
 func (m *Match) addHost(text string) bool {
 	host, err := url.PathUnescape(text)
-	if err != nil || Element(host) != text || m.Host != "" && m.Host != host {
+	if err != nil || pathElement(host) != text || m.Host != "" && m.Host != host {
 		return false
 	}
 	m.Host = host

@@ -20,7 +20,7 @@ import (
 //	%{host} the host            %{label:site} the value of the label site
 //	%% a percent sign
 //
-// A log without the label goes to the directory unknown, see LabelElement.
+// A log without the label goes to the directory unknown, see labelElement.
 //
 // %[localhost] and similar escapes are rejected: a name that depends on the machine that makes it
 // cannot be made again elsewhere.
@@ -82,7 +82,7 @@ var escapes = map[byte]escape{
 	'p': {unit: Hour, layout: "PM"},
 	'M': {unit: Minute, layout: "04"},
 	'S': {unit: Second, layout: "05"},
-	'c': {unit: Second, format: func(t time.Time) string { return Element(t.Format("Mon Jan 2 15:04:05 2006")) }},
+	'c': {unit: Second, format: func(t time.Time) string { return pathElement(t.Format("Mon Jan 2 15:04:05 2006")) }},
 	's': {unit: Second, format: func(t time.Time) string { return fmt.Sprint(t.Unix()) }},
 	't': {unit: Second, format: func(t time.Time) string { return fmt.Sprint(t.UnixMilli()) }},
 }
@@ -243,7 +243,7 @@ func (p Pattern) Period(t time.Time) (start, end time.Time) {
 // Expand returns the directory below Root for the event time, in its own zone, the host and the
 // labels of a log. It depends on its arguments only, and is the same for all times of a Period and
 // for all labels of a Group. An empty host is an error if the pattern has it. The host becomes an
-// element of the path by Element, each label's value by LabelElement.
+// element of the path by pathElement, each label's value by labelElement.
 func (p Pattern) Expand(event time.Time, host string, labels map[string]string) (string, error) {
 	start, _ := p.Period(event)
 	var b strings.Builder
@@ -252,13 +252,13 @@ func (p Pattern) Expand(event time.Time, host string, labels map[string]string) 
 		case s.time != nil:
 			b.WriteString(s.time(start))
 		case s.label != "":
-			b.WriteString(LabelElement(labels[s.label]))
+			b.WriteString(labelElement(labels[s.label]))
 		case !s.host:
 			b.WriteString(s.literal)
 		case host == "":
 			return "", fmt.Errorf("archive pattern: no value for %%{host}")
 		default:
-			b.WriteString(Element(host))
+			b.WriteString(pathElement(host))
 		}
 	}
 	return b.String(), nil
@@ -275,7 +275,7 @@ func (p Pattern) Group(labels map[string]string) string {
 		if i > 0 {
 			b.WriteByte('/')
 		}
-		b.WriteString(LabelElement(labels[name]))
+		b.WriteString(labelElement(labels[name]))
 	}
 	return b.String()
 }

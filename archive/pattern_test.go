@@ -159,9 +159,9 @@ func TestElementsAreSafeAndDistinct(t *testing.T) {
 	}
 	seen := map[string]string{}
 	for in, want := range cases {
-		got := Element(in)
+		got := pathElement(in)
 		if got != want {
-			t.Errorf("Element(%q) = %q, want %q", in, got, want)
+			t.Errorf("pathElement(%q) = %q, want %q", in, got, want)
 		}
 		if other, taken := seen[got]; taken {
 			t.Errorf("%q and %q both become %q", in, other, got)
@@ -213,11 +213,11 @@ func FuzzLabelElement(f *testing.F) {
 	}
 	m := p.Matcher()
 	f.Fuzz(func(t *testing.T, value, other string) {
-		element := LabelElement(value)
+		element := labelElement(value)
 		if err := CheckName(element); err != nil || len(element) > maxLabelElementBytes || !utf8.ValidString(element) {
 			t.Errorf("%q becomes %q: %v", value, element, err)
 		}
-		if value != other && element == LabelElement(other) {
+		if value != other && element == labelElement(other) {
 			t.Errorf("%q and %q both become %q", value, other, element)
 		}
 		want := value

@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	// AbandonedAfter is the age, by the store's own clock, at which a temporary file of another
+	// abandonedAfter is the age, by the store's own clock, at which a temporary file of another
 	// owner cannot belong to a running upload.
-	AbandonedAfter = 24 * time.Hour
+	abandonedAfter = 24 * time.Hour
 	// MaxUploadTime bounds one attempt to upload a file where its time does not change with each
-	// write, as in HDFS, so that no running upload is as old as AbandonedAfter.
+	// write, as in HDFS, so that no running upload is as old as abandonedAfter.
 	MaxUploadTime = 12 * time.Hour
 	// ownerEnd ends the owner's id in the name of a temporary file.
 	ownerEnd = "~"
@@ -31,7 +31,7 @@ func NewTempNames(owner string) (*TempNames, error) {
 	if owner == "" || strings.Contains(owner, ownerEnd) {
 		return nil, fmt.Errorf("owner id %q: it must not be empty or hold a %s", owner, ownerEnd)
 	}
-	prefix := Element(owner) + ownerEnd
+	prefix := pathElement(owner) + ownerEnd
 	return &TempNames{owner: prefix, own: prefix + strconv.FormatInt(time.Now().UnixNano(), 36) + "-"}, nil
 }
 
@@ -67,4 +67,4 @@ func (t *TempNames) OwnerOf(name string) TempOwner {
 
 // Abandoned reports whether a temporary file of another owner, last changed at a time, can be
 // removed. Both times must be of the store's clock.
-func Abandoned(changed, now time.Time) bool { return now.Sub(changed) >= AbandonedAfter }
+func Abandoned(changed, now time.Time) bool { return now.Sub(changed) >= abandonedAfter }

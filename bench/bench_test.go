@@ -2,30 +2,15 @@ package bench
 
 import (
 	"context"
-	"flag"
-	"io"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"sluice/bench/benchtest"
 	"sluice/bench/measure"
 	"sluice/bench/sample"
 	"sluice/schema"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write testdata/*.golden anew")
-
-// file writes a log and returns its path.
-func file(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "access.log")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 func sampleLines(t *testing.T, n int) *Lines {
 	t.Helper()
@@ -33,7 +18,7 @@ func sampleLines(t *testing.T, n int) *Lines {
 	if err := sample.Write(&b, 1, n); err != nil {
 		t.Fatal(err)
 	}
-	l, err := Load(file(t, b.String()), "auto")
+	l, err := Load(benchtest.File(t, b.String()), "auto")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,19 +27,19 @@ func sampleLines(t *testing.T, n int) *Lines {
 
 func TestSizeCountsALastLineWithoutNewline(t *testing.T) {
 	for text, want := range map[string]int64{"": 0, "a\n": 1, "a\nb": 2, "\n\n": 2} {
-		if got, err := Size(file(t, text)); err != nil || got.Lines != want || got.Bytes != int64(len(text)) {
+		if got, err := Size(benchtest.File(t, text)); err != nil || got.Lines != want || got.Bytes != int64(len(text)) {
 			t.Errorf("%q: %+v, %v; not %d lines", text, got, err, want)
 		}
 	}
 }
 
 func TestLoadReadsWholeLinesAndRejectsFilesWithout(t *testing.T) {
-	l, err := Load(file(t, "a\nb\nc"), "common")
+	l, err := Load(benchtest.File(t, "a\nb\nc"), "common")
 	if err != nil || string(l.data) != "a\nb\n" || l.count != 2 {
 		t.Errorf("%+v, %v", l, err)
 	}
 	for _, text := range []string{"", "no newline"} {
-		if _, err := Load(file(t, text), "common"); err == nil {
+		if _, err := Load(benchtest.File(t, text), "common"); err == nil {
 			t.Errorf("%q can be measured", text)
 		}
 	}
@@ -62,7 +47,7 @@ func TestLoadReadsWholeLinesAndRejectsFilesWithout(t *testing.T) {
 
 func TestBatchesAreWholeLinesWithoutGaps(t *testing.T) {
 	long := strings.Repeat("x", 3*batchBytes) + "\n"
-	l, err := Load(file(t, strings.Repeat("abc\n", 300_000)+long+"end\n"), "common")
+	l, err := Load(benchtest.File(t, strings.Repeat("abc\n", 300_000)+long+"end\n"), "common")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,29 +146,7 @@ func TestPrint(t *testing.T) {
 		}},
 		Run: &Run{1000, cost(4, 3.5), cost(5, 4.5), cost(100<<20, 99<<20), 200_000, 80_000, 40_000},
 	}
-	printed(t, r, "print.golden")
-}
-
-// printed compares the output of Print with a file in testdata.
-func printed(t *testing.T, r interface{ Print(io.Writer) error }, name string) {
-	t.Helper()
-	var b strings.Builder
-	if err := r.Print(&b); err != nil {
-		t.Fatal(err)
-	}
-	golden := filepath.Join("testdata", name)
-	if *rewrite {
-		if err := os.WriteFile(golden, []byte(b.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.String() != string(want) {
-		t.Errorf("printed\n%s\nnot\n%s", b.String(), want)
-	}
+	benchtest.Printed(t, r, "print.golden")
 }
 
 func cost(median, least float64) measure.Cost { return measure.Cost{Median: median, Min: least} }

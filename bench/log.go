@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// MaxLoadedBytes is the part of a log that is measured in memory: more than any cache, and
+	// maxLoadedBytes is the part of a log that is measured in memory: more than any cache, and
 	// little enough not to affect the garbage collector.
-	MaxLoadedBytes = 64 << 20
+	maxLoadedBytes = 64 << 20
 	batchBytes     = 1 << 20 // as in ingest
 )
 
@@ -27,7 +27,7 @@ type Lines struct {
 	format *parse.Format
 }
 
-// Load reads whole lines from the first MaxLoadedBytes of a log. The format is a parameter of
+// Load reads whole lines from the first maxLoadedBytes of a log. The format is a parameter of
 // parse.Lookup, or auto.
 func Load(path, format string) (_ *Lines, err error) {
 	r, err := logfile.Open(path)
@@ -35,7 +35,7 @@ func Load(path, format string) (_ *Lines, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	data, err := io.ReadAll(io.LimitReader(r, MaxLoadedBytes))
+	data, err := io.ReadAll(io.LimitReader(r, maxLoadedBytes))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

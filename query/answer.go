@@ -49,7 +49,7 @@ func NewAnswer(q Question) (*Answer, error) {
 	a := &Answer{question: q, seed: maphash.MakeSeed(), exact: maxExactValues}
 	a.groups = groups{maxBytes: q.MaxBytes, seed: a.seed, evict: q.Frequent}
 	if a.groups.maxBytes <= 0 {
-		a.groups.maxBytes = DefaultMaxBytes
+		a.groups.maxBytes = defaultMaxBytes
 	}
 	if q.Every != 0 {
 		span, err := newSpanner(q.Every, q.Zone)

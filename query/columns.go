@@ -19,7 +19,7 @@ type Columns struct {
 func NewColumns(q Question, f *schema.Filter, workers int, formats ...[]schema.Field) (*Columns, error) {
 	c := &Columns{}
 	if q.MaxBytes <= 0 {
-		q.MaxBytes = DefaultMaxBytes
+		q.MaxBytes = defaultMaxBytes
 	}
 	q.MaxBytes /= workers
 	for i := range workers {

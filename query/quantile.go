@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// QuantileError is the maximum relative error of a quantile that is not exact.
-const QuantileError = 1.0 / 256
+// quantileError is the maximum relative error of a quantile that is not exact.
+const quantileError = 1.0 / 256
 
 const (
 	// maxExactValues is the number of values that a question without groups keeps, and
@@ -19,7 +19,7 @@ const (
 
 // values calculates quantiles of numbers. Up to a limit it keeps the numbers, and is exact. Beyond
 // that it counts them in buckets whose width is 1/128 of their least value, so that the middle of
-// one is within QuantileError of every value in it. Which of the two depends on the number of
+// one is within quantileError of every value in it. Which of the two depends on the number of
 // values only, not on their order.
 type values struct {
 	exact    int // number of values that are kept

@@ -41,12 +41,12 @@ type Question struct {
 	// groups exceed MaxBytes, counts can be too high by a known number. It requires one field, a
 	// Limit, and neither Measures nor Order.
 	Frequent bool
-	// MaxBytes bounds the memory of the groups; 0 is DefaultMaxBytes.
+	// MaxBytes bounds the memory of the groups; 0 is defaultMaxBytes.
 	MaxBytes int
 }
 
-// DefaultMaxBytes is the default of MaxBytes: some million groups with short values.
-const DefaultMaxBytes = 256 << 20
+// defaultMaxBytes is the default of MaxBytes: some million groups with short values.
+const defaultMaxBytes = 256 << 20
 
 // Operation is the calculation of a Measure.
 type Operation string
@@ -122,11 +122,11 @@ func (q *Question) ParseOrder(s string) error {
 	return nil
 }
 
-// CountColumn and ExcessColumn are columns of the answer beside groups and measures.
+// countColumn and excessColumn are columns of the answer beside groups and measures.
 const (
-	CountColumn = "count"
-	// ExcessColumn is the maximum excess of a count.
-	ExcessColumn = "too_high_by"
+	countColumn = "count"
+	// excessColumn is the maximum excess of a count.
+	excessColumn = "too_high_by"
 )
 
 // columns returns the names of the answer's columns; the first keys of them identify the group.
@@ -136,7 +136,7 @@ func (q *Question) columns() (names []string, keys int) {
 	}
 	names = append(names, q.By...)
 	keys = len(names)
-	names = append(names, CountColumn)
+	names = append(names, countColumn)
 	for _, m := range q.Measures {
 		names = append(names, m.Name())
 	}

@@ -24,7 +24,7 @@ func (a *Answer) Report() (Report, error) {
 		}
 	}
 	if r.Approximate {
-		r.Columns = slices.Insert(r.Columns, r.Keys+1, ExcessColumn)
+		r.Columns = slices.Insert(r.Columns, r.Keys+1, excessColumn)
 	}
 	chosen := a.chosen(r.Columns, r.Keys)
 	if a.question.Every != 0 && len(a.keys) == 1 {
@@ -97,7 +97,7 @@ func (a *Answer) order(columns []string, keys int) Order {
 	case keys > 0 && a.keys[0].span != nil:
 		return Order{Column: columns[0]}
 	}
-	return Order{Column: CountColumn, Descending: true}
+	return Order{Column: countColumn, Descending: true}
 }
 
 func (a *Answer) compareKeys(x, y *group) int {
@@ -180,7 +180,7 @@ func (a *Answer) measureValue(g *group, m Measure) (v Value, relativeError float
 			return Value{Null: true}, 0
 		}
 		if known.values.counting {
-			relativeError = QuantileError
+			relativeError = quantileError
 		}
 		return intValue(n), relativeError
 	}

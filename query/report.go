@@ -14,7 +14,7 @@ type Report struct {
 	Rows    []Row
 	// Bar is the column to draw; -1 is none.
 	Bar int
-	// Approximate means that counts can be too high, by at most the row's ExcessColumn, and that
+	// Approximate means that counts can be too high, by at most the row's excessColumn, and that
 	// groups that are not listed can have up to Floor entries.
 	Approximate bool
 	Floor       int64

@@ -41,7 +41,7 @@ func TestQuantilesAreWithinTheirError(t *testing.T) {
 				got, ok := parts[0].quantile(q)
 				tolerance := 0.0
 				if len(all) > exact {
-					tolerance = math.Abs(float64(want)) * QuantileError
+					tolerance = math.Abs(float64(want)) * quantileError
 				}
 				if !ok || math.Abs(float64(got)-float64(want)) > tolerance {
 					t.Errorf("seed %d: %s, %v of %d: %d, want %d", seed, name, q, len(all), got, want)

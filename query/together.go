@@ -69,7 +69,7 @@ func (a *Answer) byCount() bool {
 	}
 	columns, keys := a.question.columns()
 	o := a.order(columns, keys)
-	return o.Column == CountColumn && o.Descending && columns[keys] == o.Column
+	return o.Column == countColumn && o.Descending && columns[keys] == o.Column
 }
 
 // gathering is a hash table of the groups of one shard.

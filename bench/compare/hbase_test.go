@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/bench"
+	"sluice/bench/benchtest"
 	"sluice/bench/measure"
 	"sluice/bench/sample"
 	"sluice/parse"
@@ -24,7 +25,7 @@ func TestARowSourceMakesTheRowsOfTheWholeLog(t *testing.T) {
 		"no newline at the end":    strings.TrimSuffix(sampleText(t, 10), "\n"),
 		"a line longer than batch": sampleText(t, 3) + strings.Repeat("x", 3*batchBytes) + "\n" + sampleText(t, 3),
 	} {
-		path := file(t, text)
+		path := benchtest.File(t, text)
 		layout, err := schema.NewLayout(schema.LayoutTyped)
 		if err != nil {
 			t.Fatal(err)
@@ -68,7 +69,7 @@ func dumpRows(b *bytes.Buffer) func(*schema.Rows) error {
 
 // A file of rows has every cell, in the format of peer/RowFile.java.
 func TestAFileOfRowsHasTheCells(t *testing.T) {
-	path := file(t, sampleText(t, 500))
+	path := benchtest.File(t, sampleText(t, 500))
 	layout, err := schema.NewLayout(schema.LayoutTyped)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +147,7 @@ func TestPrintHBase(t *testing.T) {
 			Scans: []*HBaseScan{{"sluice", cost(381000, 390000), cost(0.9, 0.8), cost(3.5, 3), 70e6, 0.08}},
 		}},
 	}
-	printed(t, r, "hbase.golden")
+	benchtest.Printed(t, r, "hbase.golden")
 }
 
 // eachLineAlone makes the rows of a text one line at a time.

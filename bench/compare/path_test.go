@@ -3,6 +3,8 @@ package compare
 import (
 	"testing"
 	"time"
+
+	"sluice/bench/benchtest"
 )
 
 // TestPrintPath checks medians, minima and maximum peaks of rounds, and the comparison of sluice
@@ -20,5 +22,5 @@ func TestPrintPath(t *testing.T) {
 		}
 		row.summarize(rounds, int64(p.Lines))
 	}
-	printed(t, p, "path.golden")
+	benchtest.Printed(t, p, "path.golden")
 }

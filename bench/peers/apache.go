@@ -30,8 +30,8 @@ const (
 	pageBytes     = 2 << 10
 )
 
-// VirtualHost returns the name of host n.
-func VirtualHost(n int) string { return fmt.Sprintf("h%d.test", n) }
+// virtualHost returns the name of host n.
+func virtualHost(n int) string { return fmt.Sprintf("h%d.test", n) }
 
 // StartApache starts a server with the given number of hosts. Its configuration is written to home.
 func StartApache(ctx context.Context, home, logs string, hosts int) (*Apache, error) {
@@ -108,7 +108,7 @@ Require all granted
 LogFormat "%%h %%l %%u %%t \"%%r\" %%>s %%O \"%%{Referer}i\" \"%%{User-Agent}i\"" combined
 `, home, port, modules.String(), user, www)
 	for n := range hosts {
-		fmt.Fprintf(&b, "<VirtualHost 127.0.0.1:%d>\nServerName %s\nCustomLog \"%s/access-%04d.log\" combined\n</VirtualHost>\n", port, VirtualHost(n), logs, n)
+		fmt.Fprintf(&b, "<VirtualHost 127.0.0.1:%d>\nServerName %s\nCustomLog \"%s/access-%04d.log\" combined\n</VirtualHost>\n", port, virtualHost(n), logs, n)
 	}
 	return b.Bytes()
 }

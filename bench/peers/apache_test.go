@@ -32,7 +32,7 @@ func TestEachVirtualHostHasALogOfItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q.Host, q.Close = VirtualHost(1), true
+	q.Host, q.Close = virtualHost(1), true
 	r, err := http.DefaultClient.Do(q)
 	if err != nil {
 		t.Fatal(err)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// DefaultLinesPerSecond is the default of Log.LinesPerSecond.
-const DefaultLinesPerSecond = 200
+// defaultLinesPerSecond is the default of Log.LinesPerSecond.
+const defaultLinesPerSecond = 200
 
 // defaultStart is five minutes before midnight, so that a log of more than 60,000 lines has two
 // days.
@@ -46,7 +46,7 @@ type Log struct {
 // New returns a log of the given number of lines, each with a newline.
 func New(seed uint64, lines int) *Log {
 	l := &Log{
-		Start: defaultStart, LinesPerSecond: DefaultLinesPerSecond,
+		Start: defaultStart, LinesPerSecond: defaultLinesPerSecond,
 		rng: rand.NewPCG(seed, 0x736c75696365), lines: lines, second: -1,
 	}
 	l.site = newSite(l)

@@ -124,20 +124,11 @@ func (c *pathCmd) Run(a *app) error {
 			return usage("--hosts takes 1 or more")
 		}
 	}
-	cfg := compare.PathConfig{
-		Cluster: peers.HBaseCluster{Script: c.Cluster}, Ways: c.Ways, Hosts: c.Hosts, Lines: c.Lines, Seed: a.Seed, Rounds: a.Rounds,
-		Compression: c.WireCompression, Say: a.say,
-	}
-	var err error
-	if cfg.Command, err = a.sluice(); err != nil {
-		return err
-	}
-	if cfg.Peers, err = a.peersDir(); err != nil {
-		return err
-	}
-	return a.inDir(func(dir string) error {
-		cfg.Dir = dir
-		result, err := compare.MeasurePath(a.ctx, cfg)
+	return a.withPeers(func(sluice compare.Command, peersDir, dir string) error {
+		result, err := compare.MeasurePath(a.ctx, compare.PathConfig{
+			Cluster: peers.HBaseCluster{Script: c.Cluster}, Ways: c.Ways, Hosts: c.Hosts, Lines: c.Lines, Seed: a.Seed, Rounds: a.Rounds,
+			Compression: c.WireCompression, Dir: dir, Peers: peersDir, Command: sluice, Say: a.say,
+		})
 		if err != nil {
 			return err
 		}

@@ -29,17 +29,10 @@ func (c *webCmd) Run(a *app) error {
 			return usageError{err}
 		}
 	}
-	cfg := compare.WebConfig{Hosts: c.Files, Beside: c.Beside, Rounds: a.Rounds, Load: c.Load, Say: a.say}
-	var err error
-	if cfg.Command, err = a.sluice(); err != nil {
-		return err
-	}
-	if cfg.Peers, err = a.peersDir(); err != nil {
-		return err
-	}
-	return a.inDir(func(dir string) error {
-		cfg.Dir = dir
-		result, err := compare.MeasureWeb(a.ctx, cfg)
+	return a.withPeers(func(sluice compare.Command, peers, dir string) error {
+		result, err := compare.MeasureWeb(a.ctx, compare.WebConfig{
+			Hosts: c.Files, Beside: c.Beside, Rounds: a.Rounds, Load: c.Load, Dir: dir, Peers: peers, Command: sluice, Say: a.say,
+		})
 		if err != nil {
 			return err
 		}

@@ -170,6 +170,20 @@ func (a *app) peersDir() (string, error) {
 	return filepath.Join(cache, "sluice-peers"), nil
 }
 
+// withPeers calls do with the program to measure, the directory of other programs, and a temporary
+// directory.
+func (a *app) withPeers(do func(sluice compare.Command, peers, dir string) error) error {
+	sluice, err := a.sluice()
+	if err != nil {
+		return err
+	}
+	peers, err := a.peersDir()
+	if err != nil {
+		return err
+	}
+	return a.inDir(func(dir string) error { return do(sluice, peers, dir) })
+}
+
 // sluice returns how the measured program is started: without the SLUICE_ variables of
 // this process, so that the result does not depend on them.
 func (a *app) sluice() (compare.Command, error) {

@@ -30,7 +30,7 @@ func (b *Batch) Check(i int, e *schema.Entry) (string, error) {
 		}
 	}
 	if n := b.lines.zone; n >= 0 && b.columns[n].Ints[i] != int64(rec.ZoneSeconds) {
-		return ZoneColumn, nil
+		return zoneColumn, nil
 	}
 	if c := b.Column(schema.HostField); c != nil && (c.Null(i) || string(c.Dict[c.Codes[i]]) != e.Stream.Host) {
 		return schema.HostField, nil

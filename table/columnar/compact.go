@@ -23,8 +23,8 @@ type TreeStore interface {
 }
 
 const (
-	// DefaultTargetBytes is the approximate size of merged files.
-	DefaultTargetBytes = 128 << 20
+	// defaultTargetBytes is the approximate size of merged files.
+	defaultTargetBytes = 128 << 20
 	// mergedPrefix is the prefix of a merged file's name.
 	mergedPrefix = "merged."
 	// A file that is more than lateFactor times as large as the later ones is not merged until
@@ -40,13 +40,13 @@ const (
 type CompactOptions struct {
 	// TempDir is a local directory for temporary files.
 	TempDir string
-	// Partitions parses the name of a directory of the tree; nil: ParsePartition.
+	// Partitions parses the name of a directory of the tree; nil: day=20260903 and host=web01.
 	Partitions func(dir string) Partition
 	// Bounds selects a part of the tree.
 	Bounds Bounds
 	// Closed reports whether a directory is complete; others are not merged.
 	Closed func(Partition) bool
-	// TargetBytes is the approximate size of a merged file; 0: DefaultTargetBytes.
+	// TargetBytes is the approximate size of a merged file; 0: 128 MiB.
 	TargetBytes int64
 	// DryRun reports without changing anything.
 	DryRun bool
@@ -77,7 +77,7 @@ type compactor struct {
 // replaced files. An error in one directory does not keep the others from being merged.
 func Compact(ctx context.Context, store TreeStore, o CompactOptions) (Compaction, error) {
 	if o.TargetBytes == 0 {
-		o.TargetBytes = DefaultTargetBytes
+		o.TargetBytes = defaultTargetBytes
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -70,15 +70,15 @@ func OpenFile(r io.ReaderAt, size int64) (*File, error) {
 		return nil, fileError(err)
 	}
 	f := &File{file: file, time: -1}
-	text, ok := file.Metadata(MetaKey)
+	text, ok := file.Metadata(metaKey)
 	if !ok {
 		return nil, fmt.Errorf("%w: it has no metadata of sluice", ErrFile)
 	}
 	if err := json.Unmarshal([]byte(text), &f.meta); err != nil {
 		return nil, fmt.Errorf("%w: its metadata: %w", ErrFile, err)
 	}
-	if f.meta.Version != MetaVersion {
-		return nil, fmt.Errorf("%w: it is of version %d, and only %d is known", ErrFile, f.meta.Version, MetaVersion)
+	if f.meta.Version != metaVersion {
+		return nil, fmt.Errorf("%w: it is of version %d, and only %d is known", ErrFile, f.meta.Version, metaVersion)
 	}
 	rows := int64(0)
 	for _, g := range file.Groups() {

@@ -51,7 +51,7 @@ type hiveColumn struct{ name, kind string }
 // columns returns those of all files, without those that are directories.
 func (t *HiveTable) columns() []hiveColumn {
 	columns := []hiveColumn{
-		{schema.TimeField, "BIGINT"}, {ZoneColumn, "INT"}, {schema.HostField, "STRING"}, {schema.StreamField, "STRING"}, {schema.OffsetField, "BIGINT"},
+		{schema.TimeField, "BIGINT"}, {zoneColumn, "INT"}, {schema.HostField, "STRING"}, {schema.StreamField, "STRING"}, {schema.OffsetField, "BIGINT"},
 	}
 	kindOf := func(name string) string {
 		i := slices.IndexFunc(columns, func(c hiveColumn) bool { return c.name == name })
@@ -75,7 +75,7 @@ func (t *HiveTable) columns() []hiveColumn {
 		}
 	}
 	for _, label := range t.Labels {
-		columns = append(columns, hiveColumn{LabelPrefix + label, "STRING"})
+		columns = append(columns, hiveColumn{labelPrefix + label, "STRING"})
 	}
 	columns = append(columns, hiveColumn{schema.ParseErrorField, "STRING"}, hiveColumn{schema.LogbodyField, "BINARY"})
 	directories, _ := t.Pattern.Partitions()

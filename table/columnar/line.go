@@ -87,7 +87,7 @@ func (b *Batch) locate() error {
 	}
 	l.logbody = b.find(schema.LogbodyField, schema.Text)
 	l.stream, l.offset = b.find(schema.StreamField, schema.Text), b.find(schema.OffsetField, schema.Int)
-	l.time, l.zone = b.find(schema.TimeField, schema.Time), b.find(ZoneColumn, schema.Int)
+	l.time, l.zone = b.find(schema.TimeField, schema.Time), b.find(zoneColumn, schema.Int)
 	if l.stream < 0 || l.offset < 0 {
 		return fmt.Errorf("%w: a row's stream was not read", ErrFile)
 	}

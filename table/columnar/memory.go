@@ -28,7 +28,7 @@ func (b *Batch) FromChunks(chunks ...*Chunk) error {
 	b.reset(newStreamSources(w.meta.Streams))
 	b.Rows = g.rows
 	b.addInts(schema.TimeField, schema.Time, &g.times, rows)
-	b.addNumbers(ZoneColumn, g.zones, rows)
+	b.addNumbers(zoneColumn, g.zones, rows)
 	ids, hosts, idOf, hostOf := g.streamDicts(w.meta.Streams)
 	b.addTexts(schema.HostField, schema.Text, &hosts, mappedCodes(g.streams, hostOf), rows)
 	b.addTexts(schema.StreamField, schema.Text, &ids, mappedCodes(g.streams, idOf), rows)

@@ -71,7 +71,7 @@ func (w *Writer) prepareMerge(b *Batch) error {
 		m.columns[i].remap = unmappedCodes(m.columns[i].remap, len(c.Dict))
 		m.columns[i].to = nil
 		if !isFixed(c.Name) {
-			m.columns[i].to = w.group.column(c.Name, c.Kind, strings.HasPrefix(c.Name, LabelPrefix))
+			m.columns[i].to = w.group.column(c.Name, c.Kind, strings.HasPrefix(c.Name, labelPrefix))
 		}
 	}
 	m.streams = m.streams[:0]
@@ -85,7 +85,7 @@ func (w *Writer) prepareMerge(b *Batch) error {
 // isFixed reports whether every file has a column of that name.
 func isFixed(name string) bool {
 	switch name {
-	case schema.TimeField, ZoneColumn, schema.HostField, schema.StreamField, schema.OffsetField, schema.ParseErrorField, schema.LogbodyField:
+	case schema.TimeField, zoneColumn, schema.HostField, schema.StreamField, schema.OffsetField, schema.ParseErrorField, schema.LogbodyField:
 		return true
 	}
 	return false

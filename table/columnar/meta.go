@@ -7,11 +7,11 @@ import (
 	"sluice/schema"
 )
 
-// MetaKey is the key of the file's description in Parquet's key-value metadata.
-const MetaKey = "sluice"
+// metaKey is the key of the file's description in Parquet's key-value metadata.
+const metaKey = "sluice"
 
-// MetaVersion is the version of the description that this package writes.
-const MetaVersion = 1
+// metaVersion is the version of the description that this package writes.
+const metaVersion = 1
 
 // Meta describes a file: its rows and their origin.
 type Meta struct {

@@ -9,10 +9,10 @@ import (
 // Names of the columns that every file has, beside schema.TimeField, schema.HostField,
 // schema.StreamField, schema.OffsetField, schema.ParseErrorField and schema.LogbodyField.
 const (
-	// ZoneColumn is the line's own zone, seconds east of UTC.
-	ZoneColumn = "zone"
-	// LabelPrefix is the prefix of a label's column.
-	LabelPrefix = "label_"
+	// zoneColumn is the line's own zone, seconds east of UTC.
+	zoneColumn = "zone"
+	// labelPrefix is the prefix of a label's column.
+	labelPrefix = "label_"
 )
 
 // ColumnName returns the column of a format's field: its name, or NAME_KIND (offset_int) if that is
@@ -23,9 +23,9 @@ func ColumnName(f schema.Field) string {
 		if f.Kind == schema.Time {
 			return f.Name
 		}
-	case ZoneColumn, schema.HostField, schema.StreamField, schema.OffsetField, schema.ParseErrorField, schema.LogbodyField:
+	case zoneColumn, schema.HostField, schema.StreamField, schema.OffsetField, schema.ParseErrorField, schema.LogbodyField:
 	default:
-		if !strings.HasPrefix(f.Name, LabelPrefix) {
+		if !strings.HasPrefix(f.Name, labelPrefix) {
 			return f.Name
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // PruneOptions select the files to remove.
 type PruneOptions struct {
-	// Partitions parses the name of a directory of the tree; nil: ParsePartition.
+	// Partitions parses the name of a directory of the tree; nil: day=20260903 and host=web01.
 	Partitions func(dir string) Partition
 	// Before is the first moment that is kept: a file is removed if all its rows are of days that
 	// ended before it in every time zone.

@@ -148,7 +148,7 @@ func checkRow(t *testing.T, b *Batch, i int, e *schema.Entry) {
 	if times.Null(i) == rec.Dated || rec.Dated && times.Ints[i] != rec.Time {
 		t.Fatalf("%q: time %d", rec.Line, times.Ints[i])
 	}
-	if zone := b.Column(ZoneColumn).Ints[i]; zone != int64(rec.ZoneSeconds) {
+	if zone := b.Column(zoneColumn).Ints[i]; zone != int64(rec.ZoneSeconds) {
 		t.Fatalf("%q: zone %d, want %d", rec.Line, zone, rec.ZoneSeconds)
 	}
 	if errs := b.Column(schema.ParseErrorField); errs.Null(i) == rec.Err.Set() {

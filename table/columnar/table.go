@@ -27,7 +27,7 @@ type pruningStore interface {
 
 // TableOptions are the settings of a table.
 type TableOptions struct {
-	// Partitions parses the name of a directory of the tree; nil: ParsePartition.
+	// Partitions parses the name of a directory of the tree; nil: day=20260903 and host=web01.
 	Partitions func(dir string) Partition
 	// Spool is the directory of the collector's segments, whose lines are not in the tree yet; ""
 	// for none.
@@ -55,7 +55,7 @@ func OpenTable(store ReadStore, o TableOptions) *Table {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Partitions == nil {
-		o.Partitions = ParsePartition
+		o.Partitions = parsePartition
 	}
 	return &Table{store: store, o: o}
 }

@@ -42,8 +42,8 @@ type Partition struct {
 	Host string
 }
 
-// ParsePartition finds day=YYYYMMDD and host=NAME among the elements of a directory.
-func ParsePartition(dir string) Partition {
+// parsePartition finds day=YYYYMMDD and host=NAME among the elements of a directory.
+func parsePartition(dir string) Partition {
 	var p Partition
 	for element := range strings.SplitSeq(dir, "/") {
 		if day, ok := strings.CutPrefix(element, dayElement); ok {
@@ -61,16 +61,16 @@ func ParsePartition(dir string) Partition {
 }
 
 // PartitionsOf returns a parser for the directories of a pattern. A directory above them is parsed
-// with ParsePartition.
+// with parsePartition.
 func PartitionsOf(pattern archive.Pattern) func(dir string) Partition {
 	matcher := pattern.Matcher()
 	return func(dir string) Partition {
-		if p := ParsePartition(dir); p.Day != "" && p.Host != "" { // the fast path, as there are thousands
+		if p := parsePartition(dir); p.Day != "" && p.Host != "" { // the fast path, as there are thousands
 			return p
 		}
 		m, ok := matcher.Match(path.Join(dir, "file"))
 		if !ok {
-			return ParsePartition(dir)
+			return parsePartition(dir)
 		}
 		p := Partition{Host: m.Labels["host"]}
 		if !m.Time.IsZero() {

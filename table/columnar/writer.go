@@ -62,7 +62,7 @@ func NewWriter(w io.Writer, o WriterOptions) *Writer {
 		o.RowGroupRows = RowGroupRows
 	}
 	c := &Writer{
-		opts: o, meta: Meta{Version: MetaVersion, Segment: o.Segment, Replaces: slices.Clone(o.Replaces)},
+		opts: o, meta: Meta{Version: metaVersion, Segment: o.Segment, Replaces: slices.Clone(o.Replaces)},
 		streams: map[schema.StreamID][]int{}, covered: coverage{}, columns: map[*groupColumn]int{}, targets: map[*shape]*target{},
 	}
 	c.file, c.err = parquet.NewWriter(w)
@@ -74,7 +74,7 @@ func NewWriter(w io.Writer, o WriterOptions) *Writer {
 	}
 	c.fixed = fixedColumns{
 		time:       c.file.AddColumn(parquet.Column{Name: schema.TimeField, Type: parquet.Int64, Logical: parquet.TimestampNanos, Optional: true}),
-		zone:       c.file.AddColumn(parquet.Column{Name: ZoneColumn, Type: parquet.Int32}),
+		zone:       c.file.AddColumn(parquet.Column{Name: zoneColumn, Type: parquet.Int32}),
 		host:       text(schema.HostField, false),
 		stream:     text(schema.StreamField, false),
 		offset:     c.file.AddColumn(parquet.Column{Name: schema.OffsetField, Type: parquet.Int64}),
@@ -162,7 +162,7 @@ func (w *Writer) target(h *shape) *target {
 		t.fields = append(t.fields, w.group.column(f.name, f.kind, false))
 	}
 	for _, name := range slices.Sorted(maps.Keys(h.labels)) {
-		column := w.group.column(LabelPrefix+name, schema.Text, true)
+		column := w.group.column(labelPrefix+name, schema.Text, true)
 		t.labels = append(t.labels, labelValue{column, []byte(h.labels[name])})
 	}
 	if len(w.targets) >= maxTargets {
@@ -201,7 +201,7 @@ func (w *Writer) Close() (Meta, error) {
 		if w.mixed {
 			sorting = nil
 		}
-		err = w.file.Close(w.order(), map[string]string{MetaKey: string(text)}, sorting)
+		err = w.file.Close(w.order(), map[string]string{metaKey: string(text)}, sorting)
 	}
 	w.err = errors.New("columnar: the writer is closed")
 	if err != nil {

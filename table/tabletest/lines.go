@@ -37,8 +37,8 @@ type Log struct {
 	line    []byte
 }
 
-// FirstTime is the time of a Log's first lines, nanoseconds since 1970.
-const FirstTime = 1_788_393_600 * int64(time.Second) // 2026-09-03T00:00:00Z
+// firstTime is the time of a Log's first lines, nanoseconds since 1970.
+const firstTime = 1_788_393_600 * int64(time.Second) // 2026-09-03T00:00:00Z
 
 // NewLog returns the log of a host.
 func NewLog(host string, seed uint64) *Log {
@@ -46,7 +46,7 @@ func NewLog(host string, seed uint64) *Log {
 		ID:   schema.NewStreamID(host, 1, seed, nil),
 		Host: host, Path: "/var/log/apache2/access.log", Format: "combined",
 	}
-	return &Log{Stream: stream, seconds: FirstTime / int64(time.Second), rng: rand.New(rand.NewPCG(seed, 1))}
+	return &Log{Stream: stream, seconds: firstTime / int64(time.Second), rng: rand.New(rand.NewPCG(seed, 1))}
 }
 
 // Next returns the next line as a record, with its offset. The record and its bytes are valid until

@@ -76,8 +76,8 @@ func putCopies(_ *testing.T, f *fixture) {
 func nullAndEmpty(t *testing.T, f *fixture) {
 	stream := &NewLog("web01", 1).Stream
 	var rows schema.Rows
-	f.one(&rows, stream, 0, FirstTime, `- - "" -`, map[string]string{"user": "", "agent": ""})
-	f.one(&rows, stream, 9, FirstTime, "", nil)
+	f.one(&rows, stream, 0, firstTime, `- - "" -`, map[string]string{"user": "", "agent": ""})
+	f.one(&rows, stream, 9, firstTime, "", nil)
 	f.put(&rows)
 	f.flush()
 	f.expect(schema.Scan{})
@@ -104,8 +104,8 @@ func anyBytes(_ *testing.T, f *fixture) {
 	}
 	stream := &NewLog("web01", 1).Stream
 	var rows schema.Rows
-	f.one(&rows, stream, 0, FirstTime, string(every[:]), map[string]string{"path": string(every[128:]), "agent": "\x00\x01"})
-	f.one(&rows, stream, 257, FirstTime, "\xff\xfe\x00\r", map[string]string{"path": "\xff"})
+	f.one(&rows, stream, 0, firstTime, string(every[:]), map[string]string{"path": string(every[128:]), "agent": "\x00\x01"})
+	f.one(&rows, stream, 257, firstTime, "\xff\xfe\x00\r", map[string]string{"path": "\xff"})
 	f.put(&rows)
 	f.flush()
 	f.expect(schema.Scan{})
@@ -115,8 +115,8 @@ func longLine(_ *testing.T, f *fixture) {
 	stream := &NewLog("web01", 1).Stream
 	var rows schema.Rows
 	long := "GET " + strings.Repeat("/a%20b", 98<<10/6) + " HTTP/1.1"
-	f.one(&rows, stream, 0, FirstTime, long, map[string]string{"path": long[4 : len(long)-9], "method": "GET"})
-	f.one(&rows, stream, int64(len(long))+1, FirstTime, "GET / HTTP/1.1", map[string]string{"method": "GET"})
+	f.one(&rows, stream, 0, firstTime, long, map[string]string{"path": long[4 : len(long)-9], "method": "GET"})
+	f.one(&rows, stream, int64(len(long))+1, firstTime, "GET / HTTP/1.1", map[string]string{"method": "GET"})
 	f.put(&rows)
 	f.expect(schema.Scan{})
 	f.flush()
@@ -142,7 +142,7 @@ func directory(t *testing.T, f *fixture) {
 	var want []schema.StreamEntry
 	var err error
 	for i, log := range logs {
-		e := schema.StreamEntry{Stream: log.Stream, Labels: map[string]string{"site": "shop"}, First: FirstTime, Last: FirstTime + int64(i), Stored: log.Offset, Lines: 280}
+		e := schema.StreamEntry{Stream: log.Stream, Labels: map[string]string{"site": "shop"}, First: firstTime, Last: firstTime + int64(i), Stored: log.Offset, Lines: 280}
 		if e.Schema, err = f.layout.NewRowEncoder(&log.Stream, Fields).Schema(); err != nil {
 			t.Fatal(err)
 		}

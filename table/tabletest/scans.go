@@ -56,7 +56,7 @@ func limit(t *testing.T, f *fixture) {
 func limitWithFilter(t *testing.T, f *fixture) {
 	f.hosts()
 	var rows schema.Rows
-	f.one(&rows, &NewLog("web09", 9).Stream, 0, FirstTime+1e15, "the one line", nil)
+	f.one(&rows, &NewLog("web09", 9).Stream, 0, firstTime+1e15, "the one line", nil)
 	f.put(&rows)
 	found := 0
 	filter := &schema.Filter{Op: schema.Equal, Field: "logbody", Kind: schema.Text, Text: "the one line"}
@@ -109,11 +109,11 @@ func ties(_ *testing.T, f *fixture) {
 	var rows schema.Rows
 	for offset := int64(0); offset < 40<<16; offset += 40_001 { // over all the salts
 		for _, host := range []string{"web01", "web02", "web03"} {
-			f.one(&rows, &NewLog(host, 1).Stream, offset, FirstTime+offset%2, "same time", nil)
+			f.one(&rows, &NewLog(host, 1).Stream, offset, firstTime+offset%2, "same time", nil)
 		}
 	}
 	f.put(&rows)
-	for _, s := range []schema.Scan{{}, {Reverse: true}, {From: FirstTime + 1}, {To: FirstTime + 1}, {Limit: 50}} {
+	for _, s := range []schema.Scan{{}, {Reverse: true}, {From: firstTime + 1}, {To: firstTime + 1}, {Limit: 50}} {
 		f.expect(s)
 	}
 }

@@ -86,6 +86,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"test/attack", "", "schema monitor ingest/avrorpc ingest/protocol bench/sample"},
 	{"bench", "*", "*"},
 	{"bench/compare", "*", "*"},
+	{"bench/benchtest", "", ""},
 	{"bench/measure", "", ""},
 	{"bench/fleet", "bench/sample", "parse schema"},
 	{"bench/peers", "", ""},
@@ -97,7 +98,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"test/attack", "test/cluster", "test/pyreaders", "test/replay", "test/scale", "test/soak", "table/tabletest", "archive/archivetest", "ingest/collector/collectortest", "ingest/segment/vfs/crashfs"}
+var testOnly = []string{"test/attack", "test/cluster", "test/pyreaders", "test/replay", "test/scale", "test/soak", "table/tabletest", "archive/archivetest", "bench/benchtest", "ingest/collector/collectortest", "ingest/segment/vfs/crashfs"}
 
 // comparing are packages that start and measure other programs; only they, and tests, may
 // import them, so that nothing of other programs is linked into sluice.

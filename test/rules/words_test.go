@@ -13,7 +13,7 @@ import (
 var plainRooms = []string{
 	"archive", "archive/archivetest", "archive/index", "archive/localdir",
 	"audit", "doctor",
-	"bench", "bench/compare", "bench/fleet", "bench/measure", "bench/peers", "bench/sample", "bench/trace",
+	"bench", "bench/benchtest", "bench/compare", "bench/fleet", "bench/measure", "bench/peers", "bench/sample", "bench/trace",
 	"hadoop", "hadoop/protobuf", "hadoop/sasl", "hadoop/site",
 	"hbase", "hbase/checks", "hbase/hfile", "hbase/region", "hbase/rpc", "hbase/wire",
 	"hdfs", "hdfs/protection",

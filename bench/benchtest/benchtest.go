@@ -1,4 +1,6 @@
-package compare
+// Package benchtest has what the tests of packages bench and compare share: files with logs, and
+// the comparison of printed results with golden files.
+package benchtest
 
 import (
 	"flag"
@@ -9,10 +11,10 @@ import (
 	"testing"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write testdata/*.golden again")
+var rewrite = flag.Bool("rewrite", false, "write testdata/*.golden anew")
 
-// file writes a log and returns its path.
-func file(t *testing.T, text string) string {
+// File writes a log to a temporary file and returns its path.
+func File(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "access.log")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -21,8 +23,9 @@ func file(t *testing.T, text string) string {
 	return path
 }
 
-// printed compares the output of Print with a file in testdata.
-func printed(t *testing.T, r interface{ Print(io.Writer) error }, name string) {
+// Printed compares the output of Print with the file testdata/NAME of the tested package, which
+// -rewrite replaces.
+func Printed(t *testing.T, r interface{ Print(io.Writer) error }, name string) {
 	t.Helper()
 	var b strings.Builder
 	if err := r.Print(&b); err != nil {
