@@ -28,7 +28,7 @@ type ackCmd struct {
 	End  bool          `help:"End the acknowledgement of --for now."`
 }
 
-// Help is kong's longer help.
+// Help returns the extended help text for kong.
 func (ackCmd) Help() string {
 	return `Lost lines are an error in status, /health and audit until they are acknowledged. On the
 host that lost them:
@@ -47,15 +47,17 @@ Works while the process runs, and while it does not.`
 }
 
 const (
-	// ackName is a request to the process that uses a data directory, ackAnswer its answer.
+	// ackName is the file of a request to the process that uses a data directory, and ackAnswer
+	// that of its answer.
 	ackName, ackAnswer = "acknowledge", "acknowledge.answer"
 	maxAckBytes        = 64 << 10
 )
 
-// ackWait is how long a process may take to answer: it looks every tickInterval.
+// ackWait is the time limit for the answer of a process, which checks for requests every
+// tickInterval.
 const ackWait = 6 * tickInterval
 
-// ackRequest is what is acknowledged.
+// ackRequest is the content of the request file: the flags of ackCmd.
 type ackRequest struct {
 	Host string        `json:"host,omitempty"`
 	Lost bool          `json:"lost,omitempty"`
@@ -64,7 +66,8 @@ type ackRequest struct {
 	End  bool          `json:"end,omitempty"`
 }
 
-// ackResult is what was done.
+// ackResult is the content of the answer file: an error, or what was acknowledged, as text and as a
+// count.
 type ackResult struct {
 	Error string   `json:"error,omitempty"`
 	Done  []string `json:"done,omitempty"`
@@ -103,7 +106,7 @@ func (c *ackCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	own := r.Host // of an agent or a run; a collector has many
+	own := r.Host // the host of an agent or a run; a collector has none of its own
 	if s, err := monitor.Read(statusPath(a.cli.Data)); err == nil && s.Health != nil && s.Health.Process.Kind == monitor.Collector {
 		own, cp = "", nil
 	}
@@ -114,7 +117,8 @@ func (c *ackCmd) Run(a *app) (err error) {
 	return result.print(a)
 }
 
-// ask has the process at work acknowledge, and waits for it.
+// ask sends the request to the running process, waits up to ackWait for the answer, and prints it.
+// A request that is not answered is removed.
 func (r *ackRequest) ask(a *app) error {
 	s, err := monitor.Read(statusPath(a.cli.Data))
 	if err != nil {
@@ -161,8 +165,9 @@ func (r *ackResult) print(a *app) error {
 	return nil
 }
 
-// apply does what is asked for. own is the host whose logs this process reads, cp its
-// checkpoint; a collector has neither. counters may be nil.
+// apply carries out the request and saves cp if losses were acknowledged in it; w is not saved. own
+// is the host whose logs this process reads and cp its checkpoint; for a collector they are "" and
+// nil. counters may be nil.
 func (r *ackRequest) apply(now time.Time, w *watch.File, own string, cp *checkpoint.File, counters *tail.Counters) (result ackResult) {
 	fail := func(err error) ackResult {
 		if errors.Is(err, watch.ErrUnknownHost) {
@@ -206,7 +211,8 @@ func (r *ackRequest) apply(now time.Time, w *watch.File, own string, cp *checkpo
 	return result
 }
 
-// acknowledge does what ack asks for, in the process at work, and answers.
+// acknowledge answers the request of an ack command, if there is one. The process that uses the
+// data directory calls it regularly. The parameters are those of apply.
 func (a *app) acknowledge(w *watch.File, own string, cp *checkpoint.File, counters *tail.Counters) {
 	request := filepath.Join(a.cli.Data, ackName)
 	if !exists(request) {
@@ -231,7 +237,8 @@ func (a *app) acknowledge(w *watch.File, own string, cp *checkpoint.File, counte
 	}
 }
 
-// readSmall reads a small JSON file that is not a link.
+// readSmall decodes a JSON file of at most maxAckBytes into v. It does not follow a symbolic link,
+// and does not block on a named pipe.
 func readSmall(path string, v any) (err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {

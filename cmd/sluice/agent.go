@@ -41,7 +41,7 @@ type agentCmd struct {
 	flume bool
 }
 
-// Help is kong's longer help.
+// Help returns the extended help text for kong.
 func (agentCmd) Help() string {
 	return `Follows the logs of a web host as run does, and sends them to a collector:
 
@@ -56,7 +56,7 @@ at any moment, or the loss of a collector, the agent continues there. If no coll
 accepts lines, they wait in the logs.`
 }
 
-// heartbeat is how often an agent says how it is.
+// heartbeat is the interval at which an agent reports its state to its collector.
 const heartbeat = 3 * time.Second
 
 func (c *agentCmd) Run(a *app) (err error) {
@@ -99,7 +99,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 	file, locks, err := c.start(a)
 	defer func() { err = errors.Join(err, closeAll(locks)) }()
 	if err != nil && a.ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil // told to stop while it waited for its disk
+		return nil // stopped while it waited for its disk
 	}
 	if err != nil {
 		return err
@@ -131,7 +131,8 @@ func (c *agentCmd) Run(a *app) (err error) {
 	return at.agent.Run(a.ctx)
 }
 
-// start opens the checkpoint, and waits for room on its disk.
+// start opens and locks the checkpoint, and saves it if it is new. It waits while the disk is full
+// or unavailable. The caller closes locks, also after an error.
 func (c *agentCmd) start(a *app) (file *checkpoint.File, locks []*os.File, err error) {
 	start := &starting{waitsFor: "the checkpoint in --data", kind: monitor.Agent, host: c.Host, flags: &c.statusFlags, thresholds: monitor.Thresholds{SilentAfter: silentAfter, MaxLag: c.MaxLag}}
 	err = start.patiently(a, func() (err error) {
@@ -147,7 +148,7 @@ func (c *agentCmd) start(a *app) (file *checkpoint.File, locks []*os.File, err e
 	return file, locks, err
 }
 
-// check says what is wrong with the flags.
+// check returns an error if a flag has a wrong value.
 func (c *agentCmd) check() error {
 	if err := segment.CheckHost(c.Host); err != nil {
 		return usageError{err}
@@ -169,7 +170,7 @@ func (c *agentCmd) check() error {
 	return nil
 }
 
-// wrongAddress is what is wrong with a server's HOST:PORT, "" where nothing is.
+// wrongAddress returns what is wrong with a server's HOST:PORT, "" if nothing is.
 func wrongAddress(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	switch {
@@ -202,16 +203,17 @@ func (c *agentCmd) compression() protocol.Compression {
 func governed(s governor.State) protocol.Governor {
 	g := protocol.Governor{Budget: s.BytesPerSecond, Reason: s.Reason}
 	if s.Level == "paused" {
-		now := time.Now() // a distance that no clock's correction changes
+		now := time.Now() // a monotonic difference, which a correction of the clock does not change
 		g.PausedSinceMs = now.UnixMilli() - now.Sub(s.Since).Milliseconds()
 	}
 	return g
 }
 
-// dialTimeout is how long a connection and its TLS handshake may take.
+// dialTimeout is the time limit for a connection including its TLS handshake.
 const dialTimeout = 10 * time.Second
 
-// dial connects to a collector; without certificates, in clear.
+// dial connects to a collector. If t is nil, the connection is not encrypted. The certificates are
+// read for each connection, so that renewed files take effect.
 func (t *tlsFiles) dial(ctx context.Context, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()

@@ -10,11 +10,11 @@ import (
 	"sluice/ingest/avrorpc"
 )
 
-// flumeScheme stands before the addresses of Flume's Avro sources.
+// flumeScheme precedes the addresses of Flume's Avro sources.
 const flumeScheme = "flume://"
 
-// findFlume takes the scheme off the collectors' addresses; it may stand before each of
-// them, or before the first for all.
+// findFlume removes the scheme from the collectors' addresses and sets flume. The scheme may
+// precede each address, or the first one for all.
 func (c *agentCmd) findFlume() error {
 	for i, address := range c.Collector {
 		rest, ok := strings.CutPrefix(address, flumeScheme)
@@ -30,7 +30,7 @@ func (c *agentCmd) findFlume() error {
 	return nil
 }
 
-// dial is how a collector is connected to.
+// dial returns the function that connects to a collector.
 func (c *agentCmd) dial(t *tlsFiles) func(context.Context, string) (net.Conn, error) {
 	if !c.flume || !c.FlumeDeflate {
 		return t.dial
@@ -38,8 +38,8 @@ func (c *agentCmd) dial(t *tlsFiles) func(context.Context, string) (net.Conn, er
 	return t.dialDeflated
 }
 
-// dialDeflated is dial to a Flume that compresses: zlib is outermost, as Flume has it
-// since 1.10, and TLS within.
+// dialDeflated connects to a Flume source with compression. zlib is the outer layer and TLS the
+// inner one, as in Flume since 1.10.
 func (t *tlsFiles) dialDeflated(ctx context.Context, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()

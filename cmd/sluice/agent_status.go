@@ -14,7 +14,7 @@ import (
 	"sluice/monitor/history"
 )
 
-// sending is an agent at work.
+// sending is a running agent with what its status is made of.
 type sending struct {
 	cmd     *agentCmd
 	began   time.Time
@@ -24,14 +24,14 @@ type sending struct {
 
 	certificates *tlsFiles
 	agent        *agent.Agent
-	tailer       atomic.Pointer[tail.Tailer] // nil until a collector said from where
+	tailer       atomic.Pointer[tail.Tailer] // nil until a collector has reported the positions to read from
 }
 
 func (s *sending) thresholds() monitor.Thresholds {
 	return monitor.Thresholds{SilentAfter: silentAfter, MaxLag: s.cmd.MaxLag}
 }
 
-// fleet is how it stands with its host.
+// fleet returns the current state of the agent and its host.
 func (s *sending) fleet() monitor.Fleet {
 	now, state := time.Now(), s.agent.State()
 	counts := monitor.Counts{Accepted: state.SentLines, Batches: state.SentBatches}
@@ -50,7 +50,7 @@ func (s *sending) fleet() monitor.Fleet {
 	return f
 }
 
-// report writes the status file; `sluice status` reads it.
+// report updates history and messages, and writes the status file for `sluice status`.
 func (s *sending) report(a *app, t *tail.Tailer) {
 	s.tailer.Store(t)
 	s.watch.observe(a, time.Now(), ownHost(s.cmd.Host, s.began))

@@ -11,14 +11,14 @@ import (
 	"sluice/monitor"
 )
 
-// apacheFlags name a web server's configuration to be followed.
+// apacheFlags select a web server configuration to follow.
 type apacheFlags struct {
 	ApacheConf string   `type:"path" placeholder:"FILE" help:"Follow the access logs that this configuration of Apache httpd names, each in its LogFormat, and the changes of it. If logs are named, too, only compare: a CustomLog that none of them reads is a warning."`
 	Define     []string `short:"D" placeholder:"NAME" help:"With --apache-conf: what httpd is started with, NAME or NAME=VALUE."`
 }
 
-// apache returns what follows the configuration, nil without --apache-conf. named are the
-// sources that were given by hand.
+// apache returns the follower of the configuration, nil without --apache-conf. named are the
+// sources from the command line or configuration file.
 func (f *followFlags) apache(a *app, named []tail.Source, exclude []string, zone string) (*apacheconf.Follower, error) {
 	if f.ApacheConf == "" {
 		if len(f.Define) > 0 {
@@ -36,8 +36,8 @@ func (f *followFlags) apache(a *app, named []tail.Source, exclude []string, zone
 	})
 }
 
-// followApache looks at the configuration for the first time, and goes on until end is called.
-// configuration may be nil.
+// followApache reads the configuration once, then follows its changes until end is called, which
+// waits for the goroutine. configuration may be nil.
 func (a *app) followApache(configuration *apacheconf.Follower) (end func()) {
 	if configuration == nil {
 		return func() {}
@@ -55,7 +55,7 @@ func (a *app) followApache(configuration *apacheconf.Follower) (end func()) {
 	}
 }
 
-// changing are a configuration's sources; nil without one.
+// changing returns the sources of a configuration, nil without one.
 func changing(configuration *apacheconf.Follower) *tail.SourceSet {
 	if configuration == nil {
 		return nil
@@ -63,7 +63,8 @@ func changing(configuration *apacheconf.Follower) *tail.SourceSet {
 	return configuration.Sources()
 }
 
-// warnOf adds what a configuration says is wrong to the host that this process reads.
+// warnOf adds the problems and warnings of a configuration to the host that this process reads.
+// configuration may be nil.
 func warnOf(h *monitor.Host, configuration *apacheconf.Follower) {
 	if configuration == nil {
 		return
@@ -77,7 +78,7 @@ func warnOf(h *monitor.Host, configuration *apacheconf.Follower) {
 	}
 }
 
-// definesOf splits NAME=VALUE.
+// definesOf splits NAME=VALUE arguments; the value of NAME alone is "".
 func definesOf(all []string) map[string]string {
 	defines := map[string]string{}
 	for _, d := range all {
@@ -87,7 +88,8 @@ func definesOf(all []string) map[string]string {
 	return defines
 }
 
-// reportOf is the configuration's report for an agent's heartbeats; nil without one.
+// reportOf returns the configuration's Report for the heartbeats of an agent, nil without a
+// configuration.
 func reportOf(configuration *apacheconf.Follower) func() (troubles, warnings []string) {
 	if configuration == nil {
 		return nil

@@ -12,8 +12,8 @@ import (
 	"sluice/print"
 )
 
-// listApacheLogs prints each access log of an Apache configuration with the
-// command that ingests it, or as JSON, one object a log.
+// listApacheLogs prints each access log of an Apache configuration with the command that ingests
+// it, or as JSON with one object per line.
 func (p *parseCmd) listApacheLogs(a *app) error {
 	config, err := httpdconf.Read(p.ApacheConf, httpdconf.Options{ServerRoot: p.ServerRoot, Defines: definesOf(p.Define)})
 	if errors.Is(err, fs.ErrNotExist) && p.ServerRoot == "" {
@@ -45,7 +45,7 @@ func (p *parseCmd) listApacheLogs(a *app) error {
 	return nil
 }
 
-// apacheLog is what the JSON says of a log.
+// apacheLog is a log in the JSON output.
 type apacheLog struct {
 	Path      string   `json:"path,omitempty"`
 	Pipe      string   `json:"pipe,omitempty"`
@@ -91,5 +91,5 @@ func printApacheLog(w io.Writer, l httpdconf.Log) error {
 	return err
 }
 
-// quote makes one word of a shell's command line.
+// quote quotes s as one word for a shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

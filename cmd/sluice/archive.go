@@ -15,14 +15,14 @@ import (
 	"sluice/schema"
 )
 
-// archiveCmd reads an archive back.
+// archiveCmd groups the commands that read an archive.
 type archiveCmd struct {
 	Ls     archiveLsCmd     `cmd:"" help:"List the files by host and day."`
 	Cat    archiveCatCmd    `cmd:"" help:"Print the lines, byte for byte."`
 	Verify archiveVerifyCmd `cmd:"" help:"Read every file and print what is wrong."`
 }
 
-// archiveReadFlags say which archive, and what of it.
+// archiveReadFlags select an archive, and the hosts and the day to read from it.
 type archiveReadFlags struct {
 	URL     string `arg:"" optional:"" name:"archive" help:"The archive, as with --archive."`
 	Archive string `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H, %{host} and %{label:NAME} (default: dir:DATA/archive/%Y%m%d/%{host}), or hdfs://NAMENODE1,NAMENODE2[:8020]/PATTERN."`
@@ -30,7 +30,8 @@ type archiveReadFlags struct {
 	Day     string `placeholder:"DAY" help:"Only files of this day: 2026-09-03 or 20260903."`
 }
 
-// read calls do with what the headers of the files say that are asked for.
+// read indexes the headers of the selected files and calls do with the result. The archive is
+// closed when do has returned. A host that the archive does not have is an error.
 func (f *archiveReadFlags) read(a *app, do func(*index.Catalog, archive.Pattern) error) (err error) {
 	if f.URL != "" && f.Archive != "" {
 		return usage("the archive is given twice: %s and --archive %s", f.URL, f.Archive)
@@ -65,7 +66,7 @@ func (f *archiveReadFlags) read(a *app, do func(*index.Catalog, archive.Pattern)
 	return do(held, pattern)
 }
 
-// parseDay reads a day; "" is the zero Time.
+// parseDay parses a day as UTC; "" is the zero Time.
 func parseDay(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
@@ -83,7 +84,7 @@ type archiveLsCmd struct {
 	Ranges bool `help:"Print the byte ranges of each stream, too."`
 }
 
-// Help is kong's longer help.
+// Help returns the extended help text for kong.
 func (archiveLsCmd) Help() string {
 	return `    sluice archive ls
     sluice archive ls --host web01 --day 2026-09-03 --ranges
@@ -144,7 +145,7 @@ type archiveCatCmd struct {
 	To   string `placeholder:"T" help:"Lines before this time."`
 }
 
-// Help is kong's longer help.
+// Help returns the extended help text for kong.
 func (archiveCatCmd) Help() string {
 	return `    sluice archive cat --host web01 --day 2026-09-03 | grep ' 500 '
 
@@ -164,7 +165,7 @@ func (c *archiveCatCmd) Run(a *app) error {
 	})
 }
 
-// parseSpan reads --from and --to; 0 is no bound.
+// parseSpan parses --from and --to into nanoseconds of Unix time; 0 is no bound.
 func parseSpan(from, to string) (start, end int64, err error) {
 	now := time.Now()
 	if from != "" {
@@ -185,7 +186,7 @@ func parseSpan(from, to string) (start, end int64, err error) {
 
 type archiveVerifyCmd struct{ archiveReadFlags }
 
-// Help is kong's longer help.
+// Help returns the extended help text for kong.
 func (archiveVerifyCmd) Help() string {
 	return `Reads every file and compares checksums, line counts, and the host and day of every
 line with the file's name; then the ranges of each stream: a gap between two ranges,
@@ -202,7 +203,7 @@ func (c *archiveVerifyCmd) Run(a *app) error {
 func (c *archiveVerifyCmd) verify(a *app, held *index.Catalog, pattern archive.Pattern, began time.Time) error {
 	problems := 0
 	err := held.Verify(a.ctx, pattern, func(p index.Problem) {
-		if c.Day != "" && p.File == "" { // a hole: the lines of other days
+		if c.Day != "" && p.File == "" { // a gap, which the excluded days may cause
 			return
 		}
 		problems++

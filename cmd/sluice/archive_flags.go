@@ -10,7 +10,7 @@ import (
 	"sluice/hdfs"
 )
 
-// archiveFlags say which archive, and what is made in it.
+// archiveFlags select an archive and how files are created in it.
 type archiveFlags struct {
 	Archive            string        `placeholder:"URL" help:"The archive: dir:PATTERN with %Y %m %d %H, %{host} and %{label:NAME} (default: dir:DATA/archive/%Y%m%d/%{host}); hdfs://NAMENODE1,NAMENODE2[:8020]/PATTERN; hdfs:///PATTERN with HADOOP_CONF_DIR."`
 	ArchiveUploads     int           `default:"2" placeholder:"N" help:"Number of concurrent uploads."`
@@ -21,7 +21,7 @@ type archiveFlags struct {
 	ArchiveBlockSize   mebibytes     `default:"0" placeholder:"MIB" help:"Block size of files in HDFS (0: the name node's default)."`
 }
 
-// options checks the flags for HDFS.
+// options checks the flags and returns the options for HDFS.
 func (f archiveFlags) options() (hdfs.Options, error) {
 	o := hdfs.Options{Replication: f.ArchiveReplication, BlockBytes: f.ArchiveBlockSize.bytes(), Uploads: f.ArchiveUploads, Timeout: f.ArchiveTimeout}
 	if f.ArchiveUploads < 1 || f.ArchiveTimeout <= 0 || f.ArchiveReplication < 0 || f.ArchiveBlockSize < 0 {

@@ -14,9 +14,9 @@ import (
 	"sluice/table/columnar"
 )
 
-// auditedTable is a columnar table with the rows that its lines make, as an audit compares
-// them. Its lines are built from the columns. Rows are repaired after the archive, by
-// making files again: Put does nothing.
+// auditedTable adapts a columnar table to an audit, which compares rows: it rebuilds the lines from
+// the columns and encodes the rows of these lines. Put does nothing: the table is repaired after
+// the archive, by writing files again.
 type auditedTable struct {
 	*columnarTable
 	streams map[schema.StreamID]*auditedStream
@@ -26,7 +26,7 @@ type auditedStream struct {
 	encoder *schema.RowEncoder
 }
 
-// openAudited opens the table that is compared.
+// openAudited opens the table that is compared, in HBase or columnar.
 func (c *auditCmd) openAudited(a *app) (table, error) {
 	if c.onHBase() {
 		return a.openTable(c.tableFlags)
@@ -38,7 +38,7 @@ func (c *auditCmd) openAudited(a *app) (table, error) {
 	return openAuditedTree(a, t, nil)
 }
 
-// openAuditedTree opens a columnar table without some of its files.
+// openAuditedTree opens a columnar table for an audit, without the files named in without.
 func openAuditedTree(a *app, t tree, without map[string]bool) (*auditedTable, error) {
 	opened, err := a.readColumnar(a.ctx, t, columnar.TableOptions{Skip: without}, columnar.Bounds{})
 	if err != nil {
@@ -61,8 +61,9 @@ func openAuditedTree(a *app, t tree, without map[string]bool) (*auditedTable, er
 
 func (t *auditedTable) Put(context.Context, *schema.Rows) error { return nil }
 
-// Scan yields the rows that the lines make, in no order. A row of which a column is not
-// what its line says has one cell more, which no line makes.
+// Scan yields the rows that are encoded from the lines, in no order. A row with a column that
+// differs from its line has an additional cell that no line can produce, so that the audit finds a
+// difference. A row is valid until the next.
 func (t *auditedTable) Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error] {
 	return func(yield func(*schema.Row, error) bool) {
 		w := columnar.Want{From: max(s.From, 0), To: s.To, Streams: s.Streams}
@@ -73,10 +74,10 @@ func (t *auditedTable) Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schem
 	}
 }
 
-// errStopped: the consumer wants no more rows.
+// errStopped ends a scan whose consumer does not need more rows.
 var errStopped = errors.New("stopped")
 
-// auditedRows makes rows of batches.
+// auditedRows encodes batches as rows.
 type auditedRows struct {
 	streams map[schema.StreamID]*auditedStream
 	yield   func(*schema.Row, error) bool
@@ -110,8 +111,9 @@ func (r *auditedRows) batch(b *columnar.Batch, selected columnar.Selection) erro
 	return nil
 }
 
-// repairColumnar mends the archive, makes the files of the columnar table from it, and
-// compares again where anything differed.
+// repairColumnar repairs the archive, writes the differing or damaged files of the columnar table
+// again from it, and then compares once more. It skips the last two steps if there were no
+// differences and no damaged files.
 func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archiveCloser) (err error) {
 	began := time.Now()
 	t, err := a.tableTree(c.tableFlags)
@@ -141,7 +143,7 @@ func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archiveCloser) (e
 		return err
 	}
 	for _, s := range report.Streams {
-		if s.Differences() > 0 { // all of it is made again
+		if s.Differences() > 0 { // write all of the stream's files again
 			delete(held, s.ID)
 		}
 	}
@@ -157,7 +159,7 @@ func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archiveCloser) (e
 	return runAudit(a, cfg)
 }
 
-// damagedFiles reads every file of a columnar table and returns those that are damaged.
+// damagedFiles reads every file of a columnar table and returns the names of the damaged ones.
 func damagedFiles(a *app, t tree) (names map[string]bool, err error) {
 	files, err := a.readTree(t)
 	if err != nil {
@@ -172,8 +174,8 @@ func damagedFiles(a *app, t tree) (names map[string]bool, err error) {
 	return names, err
 }
 
-// refill makes the files of the columnar table again that hold more than held, and replaces
-// those that differ.
+// refill writes the files of the columnar table whose segments have ranges outside held, and
+// replaces those that differ.
 func (c *auditCmd) refill(a *app, cfg audit.Config, t tree, held map[schema.StreamID]schema.RangeSet) (err error) {
 	owner := "repair"
 	if cfg.Checkpoint != nil {

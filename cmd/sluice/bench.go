@@ -32,7 +32,7 @@ type benchCmd struct {
 	CPUProfile string `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile, for go tool pprof, of the one measurement that is named. A run is then measured in this process."`
 }
 
-// Help is kong's longer help.
+// Help returns the extended help text for kong.
 func (benchCmd) Help() string {
 	return `Measures this machine on a sample log that it makes from a seed, or on yours:
 
@@ -77,7 +77,7 @@ func (c *benchCmd) Run(a *app) error {
 	return c.print(a, result)
 }
 
-// print prints a result as it was asked for.
+// print writes a result as text or JSON.
 func (c *benchCmd) print(a *app, result interface{ Print(io.Writer) error }) error {
 	if !c.JSON {
 		return result.Print(a.stdout)
@@ -87,7 +87,8 @@ func (c *benchCmd) print(a *app, result interface{ Print(io.Writer) error }) err
 	return e.Encode(result)
 }
 
-// log returns the path of the log that is measured, and its size.
+// log returns the path and size of the log that is measured. It generates the sample log in dir if
+// no file was given.
 func (c *benchCmd) log(dir string) (string, bench.LogSize, error) {
 	path := c.File
 	if path == "" {
@@ -127,7 +128,7 @@ func (c *benchCmd) measure(a *app, dir string) (r *bench.Result, err error) {
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	all := c.What == "all"
-	if all || c.What == "run" { // first, while this process is small: see bench.Child
+	if all || c.What == "run" { // first, while this process has little memory: see bench.Child
 		if r.Run, err = bench.MeasureRun(a.ctx, c.runner(a), path, c.Format, size.Lines, dir, c.Rounds); err != nil {
 			return nil, err
 		}
@@ -151,7 +152,7 @@ func (c *benchCmd) measure(a *app, dir string) (r *bench.Result, err error) {
 	return r, err
 }
 
-// runner says how a whole run is made: in a process of its own, but for a profile.
+// runner returns how a whole run is executed: in its own process, or in this one for a profile.
 func (c *benchCmd) runner(a *app) bench.Runner {
 	if c.CPUProfile == "" {
 		return bench.Child
@@ -165,7 +166,7 @@ func (c *benchCmd) runner(a *app) bench.Runner {
 	})
 }
 
-// profile starts the CPU profile; what it returns ends it.
+// profile starts the CPU profile if one was requested; stop ends it and closes the file.
 func (c *benchCmd) profile() (stop func() error, err error) {
 	if c.CPUProfile == "" {
 		return func() error { return nil }, nil

@@ -2,7 +2,7 @@ package main
 
 import "sluice/bench"
 
-// queryFlags are those of `bench query`.
+// queryFlags are the flags of `bench query`.
 type queryFlags struct {
 	DuckDB string `name:"duckdb" default:"duckdb" placeholder:"FILE" help:"query: DuckDB's command line (pip install duckdb-cli); skipped if it is missing."`
 	Python string `default:"python3" placeholder:"FILE" help:"query: a Python with chdb (pip install chdb); skipped if it is missing."`

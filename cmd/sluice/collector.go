@@ -42,7 +42,7 @@ type collectorCmd struct {
 	Drain             time.Duration `default:"30s" placeholder:"TIME" help:"Time limit for storing after the signal to stop. What is left is stored after the next start."`
 }
 
-// Help is kong's longer help.
+// Help returns the extended help text for kong.
 func (collectorCmd) Help() string {
 	return `Stores the lines that agents and Avro sinks of Flume send in a table and an archive:
 
@@ -117,9 +117,9 @@ func (c *collectorCmd) Run(a *app) (err error) {
 	return errors.Join(err, c.end(a, s, err))
 }
 
-// maxOpenFiles is how many descriptors this process may have. Half of them are for
-// connections of agents and an eighth for segments, so that a flood of either leaves some
-// for table, archive and status.
+// maxOpenFiles returns the limit of file descriptors of this process, at most 65536. Half of them
+// are for connections of agents and an eighth for segments, so that many of either leave some for
+// table, archive and status.
 func maxOpenFiles() (int, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -128,8 +128,8 @@ func maxOpenFiles() (int, error) {
 	return int(min(limit.Cur, 1<<16)), nil
 }
 
-// listen opens the port. Without TLS it is one of this machine's own, unless the user
-// says otherwise.
+// listen opens the port for agents. Without TLS the address must be a loopback address, unless
+// --insecure-listen is set.
 func (c *collectorCmd) listen(ctx context.Context, secured bool) (net.Listener, error) {
 	address, err := net.ResolveTCPAddr("tcp", c.Listen)
 	if err != nil {
@@ -145,7 +145,7 @@ func (c *collectorCmd) listen(ctx context.Context, secured bool) (net.Listener, 
 	return listener, nil
 }
 
-// serve answers agents until the process is stopped.
+// serve accepts connections from agents until the process is stopped.
 func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certificates *tlsFiles, format string, limits avrorpc.Limits) error {
 	host, err := os.Hostname()
 	if err != nil {
@@ -205,9 +205,10 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	return group.Wait()
 }
 
-// end stores what was received, as far as that goes.
+// end closes the collector: it stores what was received for up to --drain, and prints the totals.
+// After a failure, or while the table is not open yet, it stores nothing.
 func (c *collectorCmd) end(a *app, s *stores, failed error) error {
-	if failed != nil || s.waiting() { // nothing can be stored: the next start goes on
+	if failed != nil || s.waiting() { // nothing can be stored now; the next start continues
 		return s.collector.Abort()
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), c.Drain)

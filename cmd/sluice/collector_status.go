@@ -14,7 +14,7 @@ import (
 	"sluice/monitor/traffic"
 )
 
-// collecting is a collector at work.
+// collecting is a running collector with what its status is made of.
 type collecting struct {
 	cmd      *collectorCmd
 	host     string
@@ -25,7 +25,7 @@ type collecting struct {
 	receiver *receiver.Receiver
 
 	certificates *tlsFiles
-	gate         *admission.Gate // of the port for agents
+	gate         *admission.Gate // limits connections to the port for agents
 	watch        *watching
 }
 
@@ -33,7 +33,7 @@ func (c *collecting) thresholds() monitor.Thresholds {
 	return monitor.Thresholds{SilentAfter: c.cmd.SilentAfter, MaxLag: c.cmd.MaxLag, RollInterval: c.cmd.RollInterval}
 }
 
-// fleet is how it stands with its hosts.
+// fleet returns the current state of the collector and its hosts.
 func (c *collecting) fleet() monitor.Fleet {
 	now, state := time.Now(), c.stores.state()
 	f := monitor.Fleet{
@@ -55,7 +55,8 @@ func (c *collecting) fleet() monitor.Fleet {
 	return withWarnings(f, "port for agents", c.gate)
 }
 
-// watchTraffic compares what hosts send with what is expected until end is called.
+// watchTraffic compares the traffic of each host with the expected traffic until end is called,
+// which waits for the goroutine.
 func (c *collecting) watchTraffic(a *app) (end func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(a.ctx))
 	done := make(chan struct{})
@@ -74,7 +75,7 @@ func (c *collecting) watchTraffic(a *app) (end func()) {
 	}
 }
 
-// report writes the status file; `sluice status` reads it.
+// report updates history and messages, and writes the status file for `sluice status`.
 func (c *collecting) report(a *app) {
 	c.watch.observe(a, time.Now(), seenOf(c.receiver.Hosts()))
 	f := c.fleet()
@@ -91,7 +92,7 @@ func (c *collecting) report(a *app) {
 	}
 }
 
-// counts are those of the lines that came to be stored.
+// counts returns the totals of the lines that were received to be stored.
 func (s *stores) counts() monitor.Counts {
 	n := &s.collector.Counters
 	return monitor.Counts{

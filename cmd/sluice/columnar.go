@@ -15,22 +15,22 @@ import (
 
 const (
 	parquetScheme  = "parquet:"
-	embeddedScheme = "embedded:" // of tables before they were columnar
-	// columnarTree is the default path pattern of the files below a table's directory.
+	embeddedScheme = "embedded:" // the former table format
+	// columnarTree is the default path pattern of files below a table's directory.
 	columnarTree = "/day=%Y%m%d/host=%{host}"
 )
 
-// hintDamaged is what a user can do about a file of a columnar table that cannot be read.
+// hintDamaged is the hint for a file of a columnar table that cannot be read.
 const hintDamaged = "sluice table verify names each damaged file, and sluice audit --repair makes it again from the archive; move a file that sluice did not write out of the table's directory"
 
-// columnarFlags say where a Parquet tree is, beside a table in HBase.
+// columnarFlags select a columnar table in addition to a table in HBase.
 type columnarFlags struct {
 	Columnar      string `placeholder:"URL" help:"Columnar table in addition to a table in HBase: parquet:DIR, or parquet:hdfs://NAMENODE1,NAMENODE2[:8020]/PATTERN. Each line is stored in both."`
 	ColumnarLines string `default:"needed" enum:"needed,all" placeholder:"WHICH" help:"Lines that a columnar table stores byte for byte: needed (those that cannot be rebuilt exactly from their fields) or all."`
 }
 
-// columnarTree reads parquet:DIR or parquet:hdfs://…/PATTERN; "" is parquet:DATA/table.
-// Nothing is opened.
+// columnarTree parses parquet:DIR or parquet:hdfs://…/PATTERN; "" is parquet:DATA/table. It opens
+// nothing. flag is the flag's name, for errors.
 func (a *app) columnarTree(flag, url string) (tree, error) {
 	none := tree{}
 	if url == "" {
@@ -65,8 +65,8 @@ func (a *app) columnarTree(flag, url string) (tree, error) {
 	return t, nil
 }
 
-// id names the tree for feeds: the same for the same tree, whatever directory a process is
-// started in.
+// id returns the identifier of the tree in a feed. It is absolute, so that it does not depend on
+// the working directory of the process.
 func (t tree) id() string {
 	if isHDFS(t.url) {
 		authority, _, err := hdfs.SplitURL(t.url)
@@ -81,7 +81,8 @@ func (t tree) id() string {
 	return root
 }
 
-// checkColumnar returns an error if a tree's directory cannot be a columnar table.
+// checkColumnar returns an error if a tree's directory cannot be a columnar table, and removes
+// permissions on it that are too wide (narrow). A tree in HDFS is not checked.
 func (t tree) checkColumnar() error {
 	if isHDFS(t.url) {
 		return nil
@@ -100,7 +101,7 @@ func (t tree) checkColumnar() error {
 	return narrow(root)
 }
 
-// openColumnar opens a columnar table to be written by the collector owner.
+// openColumnar opens a columnar table for writing by the collector owner.
 func (a *app) openColumnar(f archiveFlags, t tree, owner string, unattended bool) (archiveCloser, error) {
 	if err := t.checkColumnar(); err != nil {
 		return nil, err
@@ -108,22 +109,22 @@ func (a *app) openColumnar(f archiveFlags, t tree, owner string, unattended bool
 	return a.openTree(f, t, owner, unattended)
 }
 
-// columnTree is a columnar table that is written.
+// columnTree is a columnar table open for writing.
 type columnTree struct{ archiveCloser }
 
-// Store puts the file of a segment under its name.
+// Store stores the file of a segment under its name. It keeps an existing file of the same segment.
 func (t columnTree) Store(ctx context.Context, localPath, name string) error {
 	return columnar.Place(ctx, t.archiveCloser, localPath, name)
 }
 
-// columnarTable is a columnar table that is read.
+// columnarTable is a columnar table open for reading.
 type columnarTable struct {
 	*columnar.Snapshot
 	tree archiveCloser
 }
 
-// readColumnar opens a columnar table to be read. The lines that a collector with this
-// --data directory has not stored there yet are part of it.
+// readColumnar opens a snapshot of a columnar table for reading. It includes lines that a collector
+// with this --data directory has in its spool and has not stored in the table yet.
 func (a *app) readColumnar(ctx context.Context, t tree, o columnar.TableOptions, within columnar.Bounds) (*columnarTable, error) {
 	spool := a.feeds(t)
 	if !isHDFS(t.url) && !exists(t.pattern.Root()) {
@@ -144,10 +145,10 @@ func (a *app) readColumnar(ctx context.Context, t tree, o columnar.TableOptions,
 	return &columnarTable{snapshot, files}, nil
 }
 
-// Close lets go of the table.
+// Close closes the snapshot and the tree.
 func (t *columnarTable) Close() error { return errors.Join(t.Snapshot.Close(), t.tree.Close()) }
 
-// Put refuses: rows are made from files of whole segments only.
+// Put returns an error: a columnar table is written in files of whole segments only.
 func (t *columnarTable) Put(context.Context, *schema.Rows) error {
 	return errors.New("a columnar table takes no rows")
 }

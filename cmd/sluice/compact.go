@@ -22,7 +22,7 @@ type compactCmd struct {
 	DryRun     bool          `help:"Print what would be merged, without merging it."`
 }
 
-// Help is kong's longer help.
+// Help returns the extended help text for kong.
 func (compactCmd) Help() string {
 	return `Merges the files of a columnar table, for each day that is over and each host, into
 files of about --target-size, sorted by time. Collectors and a run that follows do this
@@ -52,8 +52,8 @@ func (c *compactCmd) Run(a *app) (err error) {
 	return err
 }
 
-// closedBefore returns what says of a directory that its day ended grace ago, wherever on
-// earth its logs' zone is.
+// closedBefore returns a function that reports whether the day of a partition ended at least grace
+// ago in every time zone, because the zone of its logs is unknown.
 func closedBefore(now time.Time, grace time.Duration) func(columnar.Partition) bool {
 	return func(p columnar.Partition) bool {
 		end, known := p.End()
@@ -61,15 +61,15 @@ func closedBefore(now time.Time, grace time.Duration) func(columnar.Partition) b
 	}
 }
 
-// maintenance is a columnar table that is opened to be compacted or pruned. One process
-// with the same --data does so at a time.
+// maintenance is a columnar table that is open for compaction or pruning. A lock allows one process
+// at a time with the same --data.
 type maintenance struct {
 	tree  tree
 	files archiveCloser
 	lock  *os.File
 }
 
-// openMaintenance opens the columnar table that the flags name.
+// openMaintenance opens the columnar table that the flags select.
 func (a *app) openMaintenance(t tableFlags, f archiveFlags) (*maintenance, error) {
 	if t.onHBase() {
 		return nil, usage("--table %s: only a columnar table has files\nhint: name its tree (--table parquet:…); old rows in HBase go by the family's TTL", t.Table)
@@ -84,7 +84,8 @@ func (a *app) openMaintenance(t tableFlags, f archiveFlags) (*maintenance, error
 	return a.maintain(f, columns, false)
 }
 
-// maintain opens a tree to be compacted or pruned.
+// maintain locks a tree, opens it for compaction or pruning, and removes what an interrupted
+// process with the same --data left.
 func (a *app) maintain(f archiveFlags, t tree, unattended bool) (*maintenance, error) {
 	if err := checkPrivate("--data", a.cli.Data); err != nil {
 		return nil, err
@@ -113,8 +114,8 @@ func (a *app) maintain(f archiveFlags, t tree, unattended bool) (*maintenance, e
 	return m, nil
 }
 
-// maintainer is the owner of files that are being made: the same in each process with this
-// --data, so that the next one removes what a crash leaves.
+// maintainer returns the owner of temporary files in the table: the same in each process with this
+// --data, so that the next one removes the files of a crashed one.
 func (a *app) maintainer() (string, error) {
 	file, err := readCheckpoint(a.cli.Data)
 	if err != nil || file == nil {
@@ -123,7 +124,7 @@ func (a *app) maintainer() (string, error) {
 	return file.Collector() + "-compact", nil
 }
 
-// removeHalfMerged removes what a compaction that was killed left.
+// removeHalfMerged removes the temporary directories of a compaction that was killed.
 func removeHalfMerged(data string) error {
 	left, err := filepath.Glob(filepath.Join(data, "merge-*"))
 	for _, dir := range left {
@@ -141,15 +142,15 @@ func (m *maintenance) close() error {
 }
 
 const (
-	// compactInterval is how often a process that runs on merges the files of days that
-	// ended, recentDays which days it looks at. Every compactAllEvery times it looks at all.
+	// compactInterval is the interval at which a long-running process merges the files of past
+	// days. It considers the last recentDays days, and every compactAllEvery times all days.
 	compactInterval = 30 * time.Minute
 	recentDays      = 9
 	compactAllEvery = 48
 )
 
-// compactBeside merges files, and makes columns of the spool's open segments, beside a
-// collector until the stores are closed.
+// compactBeside starts to merge files, and to write columns of the spool's open segments, until the
+// stores are closed.
 func (s *stores) compactBeside(a *app, f archiveFlags, t tree, spool string, grace time.Duration) {
 	ctx, cancel := context.WithCancel(a.ctx)
 	var workers sync.WaitGroup
@@ -158,10 +159,11 @@ func (s *stores) compactBeside(a *app, f archiveFlags, t tree, spool string, gra
 	s.stopCompacting = func() { cancel(); workers.Wait() }
 }
 
-// aheadInterval is how often columns are made of segments that are still open.
+// aheadInterval is the interval at which columns are written for segments that are still open.
 const aheadInterval = 2 * time.Second
 
-// columnsAhead makes columns of the spool's open segments until ctx ends.
+// columnsAhead writes columns of the spool's open segments until ctx ends. An error is logged when
+// it first occurs.
 func (a *app) columnsAhead(ctx context.Context, spool string) {
 	ticker := time.NewTicker(aheadInterval)
 	defer ticker.Stop()
@@ -180,8 +182,8 @@ func (a *app) columnsAhead(ctx context.Context, spool string) {
 	}
 }
 
-// compactForever merges files of a columnar table until ctx ends. What fails is logged,
-// and tried again the next time.
+// compactForever merges files of a columnar table until ctx ends. Errors are logged and retried at
+// the next interval.
 func (a *app) compactForever(ctx context.Context, f archiveFlags, t tree, grace time.Duration) {
 	ticker := time.NewTicker(compactInterval)
 	defer ticker.Stop()

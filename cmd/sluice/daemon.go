@@ -6,10 +6,10 @@ import (
 	"syscall"
 )
 
-// daemon makes the process one that outlives its terminal and the readers of its
-// output, until the function that it returns is called: what it prints never blocks it,
-// and SIGHUP is ignored. There is no file that a SIGHUP could reopen: the log is standard
-// error. Certificates are read again when they change; the rest needs a restart.
+// daemon prepares the process to outlive its terminal and the readers of its output, until end is
+// called: output never blocks, and SIGHUP is ignored. There is no file that a SIGHUP could reopen:
+// the log is standard error. Certificates are read again when they change; other settings need a
+// restart.
 func (a *app) daemon() (end func()) {
 	out := newLogWriter(a.stdout)
 	a.stdout, a.stderr = out, a.logs

@@ -10,21 +10,21 @@ import (
 	"syscall"
 )
 
-// privateUmask takes all rights from others, and writing from the group: what sluice
-// stores are access logs, which are personal data.
+// privateUmask removes all permissions of others and the write permission of the group, because
+// access logs are personal data.
 const privateUmask = 0o027
 
-// restrictUmask lets no file of this process be wider than 0640 and no directory
-// wider than 0750. A stricter umask stays.
+// restrictUmask restricts new files of this process to 0640 and new directories to 0750. A stricter
+// umask is kept.
 func restrictUmask() {
 	syscall.Umask(syscall.Umask(privateUmask) | privateUmask)
 }
 
-// checkPrivate returns an error if another user can change what is in dir: with a
-// prepared symbolic link or file they would choose what is overwritten or believed.
-// A directory that does not exist is accepted.
+// checkPrivate returns an error if another user can change the content of dir: with a prepared
+// symbolic link or file, they could choose what is overwritten or trusted. A directory that does
+// not exist is accepted.
 func checkPrivate(flag, dir string) error {
-	// The link's owner chooses where it leads, so the link is checked, too.
+	// A symbolic link is checked as well as its target, because its owner can change the target.
 	for _, stat := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
 		info, err := stat(dir)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -48,8 +48,8 @@ func checkPrivate(flag, dir string) error {
 	return nil
 }
 
-// narrow takes all rights on a directory from others, and writing from the group. A
-// table made before sluice set its umask was 0755.
+// narrow removes all permissions of others on a directory, and the write permission of the group.
+// Tables from before restrictUmask have mode 0755. A directory that does not exist is accepted.
 func narrow(dir string) error {
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -64,7 +64,7 @@ func narrow(dir string) error {
 	return nil
 }
 
-// userName returns the user's name, or the number if it has none.
+// userName returns the user's name, or the number if it has no name.
 func userName(uid int) string {
 	id := strconv.Itoa(uid)
 	if u, err := osuser.LookupId(id); err == nil {

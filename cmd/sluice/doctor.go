@@ -22,7 +22,7 @@ type doctorCmd struct {
 	Output string `short:"o" default:"text" enum:"text,json" placeholder:"O" help:"text (one line for each step) or json (one object a line)."`
 }
 
-// Help is kong's longer help.
+// Help returns the extended help text for kong.
 func (doctorCmd) Help() string {
 	return `    sluice doctor --table hbase://zk1,zk2,zk3/web:accesslog
     HBASE_CONF_DIR=/etc/hbase/conf sluice doctor --table hbase:///web:accesslog --kerberos-keytab sluice.keytab
@@ -33,7 +33,8 @@ server, the table's layout and regions, a row that is written, read and deleted 
 each of its servers, clocks, the archive. The exit status is 1 if a step failed.`
 }
 
-// part examines one thing that a run needs.
+// part checks one thing that a run needs. It returns an error only if it cannot be checked at all;
+// results are added to the report.
 type part func(ctx context.Context, r *doctor.Report) error
 
 func (d *doctorCmd) Run(a *app) error {
@@ -48,7 +49,7 @@ func (d *doctorCmd) Run(a *app) error {
 	report := &doctor.Report{Show: d.show(a), Explain: func(err error) error { return explainHBase(err, d.Table) }}
 	for _, examine := range []part{d.data(a), table, archive} {
 		err := examine(a.ctx, report)
-		if a.ctx.Err() != nil { // the report says where
+		if a.ctx.Err() != nil { // the report shows the step that was interrupted
 			return exitError(1)
 		}
 		if err != nil {
@@ -127,7 +128,7 @@ func (d *doctorCmd) table(a *app) (part, error) {
 	}, nil
 }
 
-// checkColumnarFiles reads the footers of a columnar table's files, if there is one.
+// checkColumnarFiles reads the footers of a columnar table's files, if the table exists.
 func (a *app) checkColumnarFiles(ctx context.Context, t tree) (_ string, err error) {
 	if !isHDFS(t.url) && !exists(t.pattern.Root()) {
 		return "", doctor.Skip("there is no table yet; the first run makes it")
@@ -147,7 +148,8 @@ func (a *app) checkColumnarFiles(ctx context.Context, t tree) (_ string, err err
 	return fmt.Sprintf("readable, of %d logs", len(streams)), nil
 }
 
-// show prints results as they come; what cannot be printed ends nothing.
+// show returns a function that prints each result. Errors of printing are ignored, so that the
+// checks continue.
 func (d *doctorCmd) show(a *app) func(doctor.Result) {
 	if d.Output == "json" {
 		lines := json.NewEncoder(a.stdout)

@@ -12,19 +12,20 @@ import (
 	"sluice/schema"
 )
 
-// scanner is a table that rows can be read from.
+// scanner is a table that can be read.
 type scanner interface {
 	Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error]
 	Streams(ctx context.Context) ([]schema.StreamEntry, error)
 }
 
-// entries makes entries of rows: the line is read again by its stream's format,
-// so that a record is the same whatever the layout keeps as cells.
+// entries converts rows to entries. It parses the line of a row again in the format of its stream,
+// so that a record does not depend on the cells that the layout stores. It must not be used
+// concurrently.
 type entries struct {
 	table   scanner
 	log     *slog.Logger
 	streams map[schema.StreamID]*stream
-	fields  [][]schema.Field // of the streams' formats, each format once
+	fields  [][]schema.Field // the fields of each distinct format of the streams
 	formats parse.Formats
 	rec     schema.Record
 }
@@ -34,7 +35,7 @@ type stream struct {
 	format *parse.Format
 }
 
-// newEntries reads the stream directory.
+// newEntries reads the table's streams and compiles their formats.
 func newEntries(ctx context.Context, table scanner, log *slog.Logger) (*entries, error) {
 	e := &entries{table: table, log: log, streams: map[schema.StreamID]*stream{}, formats: parse.Formats{}}
 	list, err := table.Streams(ctx)
@@ -58,7 +59,7 @@ func newEntries(ctx context.Context, table scanner, log *slog.Logger) (*entries,
 	return e, nil
 }
 
-// format is how a stream's lines are read.
+// format returns the format of a stream's lines, and adds its fields to fields if it is new.
 func (e *entries) format(s *schema.Stream) (*parse.Format, error) {
 	known := len(e.formats)
 	f, err := e.formats.Of(s)
@@ -68,8 +69,8 @@ func (e *entries) format(s *schema.Stream) (*parse.Format, error) {
 	return f, err
 }
 
-// ofHosts returns the streams of the named hosts (comma-separated), and an
-// error when the table has none of one of them.
+// ofHosts returns the streams of the named hosts (comma-separated), and an error if the table has
+// no stream of one of them.
 func (e *entries) ofHosts(hosts string) ([]schema.StreamID, error) {
 	ids := []schema.StreamID{}
 	known := []string{}
@@ -83,7 +84,8 @@ func (e *entries) ofHosts(hosts string) ([]schema.StreamID, error) {
 	return ids, list.check("the table has", known)
 }
 
-// lines is about how many lines the table has of the streams; nil is all of them.
+// lines returns the approximate number of lines that the table has of the streams; nil selects all
+// streams.
 func (e *entries) lines(ids []schema.StreamID) (n int64) {
 	for id, s := range e.streams {
 		if ids == nil || slices.Contains(ids, id) {
@@ -93,15 +95,14 @@ func (e *entries) lines(ids []schema.StreamID) (n int64) {
 	return n
 }
 
-// scan yields the entries of the rows that s selects. An entry is valid until
-// the next.
+// scan yields the entries of the rows that s selects. An entry is valid until the next.
 func (e *entries) scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Entry, error] {
 	if columns, ok := e.table.(columnSource); ok {
 		return e.scanColumns(ctx, columns, s)
 	}
 	return func(yield func(*schema.Entry, error) bool) {
 		var entry schema.Entry
-		s.Cells = []string{schema.LogbodyField} // the fields are read from it
+		s.Cells = []string{schema.LogbodyField} // the fields are parsed from the line
 		for row, err := range e.table.Scan(ctx, s) {
 			if err == nil {
 				err = e.read(row, &entry)
@@ -117,7 +118,7 @@ func (e *entries) scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Ent
 	}
 }
 
-// read parses a row's line.
+// read parses a row's line into entry, which uses the shared record e.rec.
 func (e *entries) read(row *schema.Row, entry *schema.Entry) error {
 	line, ok := row.Cell(schema.LogbodyField)
 	if !ok {

@@ -9,16 +9,16 @@ import (
 	"path/filepath"
 )
 
-// feed says which columnar table gets the segments of which spool: the lines in it belong
-// to the table, too. It is a file of the data directory.
+// feed is a file of the data directory. It names the spool whose segments are stored in a columnar
+// table, so that queries of the table include the lines in the spool.
 type feed struct {
-	Table string `json:"table"` // as tree.id names it
+	Table string `json:"table"` // tree.id
 	Spool string `json:"spool"` // an absolute path
 }
 
 func feedPath(data string) string { return filepath.Join(data, "columnar.json") }
 
-// noteFeed writes down that the spool's segments go to the tree.
+// noteFeed records in the data directory that the spool's segments are stored in the tree.
 func (a *app) noteFeed(t tree, spool string) error {
 	spool, err := filepath.Abs(spool)
 	if err != nil {
@@ -50,7 +50,8 @@ func readFeed(data string) (f feed, err error) {
 	return f, err
 }
 
-// feeds returns the spool whose segments go to the tree; "": there is none.
+// feeds returns the spool whose segments are stored in the tree, "" for none. If the file cannot be
+// read, it logs a warning and returns "".
 func (a *app) feeds(t tree) string {
 	f, err := readFeed(a.cli.Data)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"sluice/ingest/tail"
 )
 
-// excludeFlags leave files out that the names and patterns of logs match.
+// excludeFlags exclude files that the names and patterns of logs match.
 type excludeFlags struct {
 	Exclude []string `sep:"none" placeholder:"GLOB" help:"Skip files whose name matches this glob, such as '*.zip'. A glob with a slash is matched against the absolute path. May be repeated."`
 }
@@ -20,9 +20,9 @@ func (e excludeFlags) check() error {
 	return nil
 }
 
-// expand looks at each file of the patterns once; a file that is named twice, or linked
-// to, is read once. Files that a pattern matches and that cannot be opened are returned
-// as errors: they stop no other.
+// expand returns the current files of the patterns. A file that is named twice, or by a link, is
+// returned once. failed are the errors of files that match a pattern but cannot be opened; they do
+// not affect the other files. A file that is named and cannot be opened is an error.
 func (e excludeFlags) expand(patterns []string) (logs []logfile.Log, failed []error, err error) {
 	for _, pattern := range patterns {
 		paths, err := tail.Source{Pattern: pattern}.Paths()

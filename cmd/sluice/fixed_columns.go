@@ -9,16 +9,15 @@ import (
 	"sluice/schema"
 )
 
-// fixedColumns are the columns of an output that cannot add one later: csv, tsv, table,
-// avro and avrojson. The zero value has none to check.
+// fixedColumns are the columns of an output that cannot add columns later: csv, tsv, table, avro
+// and avrojson. The zero value checks nothing.
 type fixedColumns struct {
 	columns []schema.Field
-	warned  map[string]bool // lists of fields that a warning has named
+	warned  map[string]bool // lists of fields that were logged
 	log     *slog.Logger
 }
 
-// fixedColumns returns the columns if the output has fixed ones that --fields does not
-// choose.
+// fixedColumns returns the columns if the output has fixed ones and --fields does not select them.
 func (p *parseCmd) fixedColumns(a *app, columns []schema.Field) fixedColumns {
 	if kind := p.kind(a.stdout); len(p.Fields) > 0 || kind == "json" || kind == "raw" || kind == parquetOutput {
 		return fixedColumns{}
@@ -26,8 +25,8 @@ func (p *parseCmd) fixedColumns(a *app, columns []schema.Field) fixedColumns {
 	return fixedColumns{columns, map[string]bool{}, a.log}
 }
 
-// check logs which fields of a log have no column. Logs that lack the same columns are
-// logged once.
+// check logs the fields of a log that have no column. Logs that lack the same columns are logged
+// once.
 func (c *fixedColumns) check(path string, format *parse.Format) {
 	if c.log == nil {
 		return
@@ -47,5 +46,5 @@ func (c *fixedColumns) check(path string, format *parse.Format) {
 		"hint", "use --output json; the columns are those of the formats that are known at the start")
 }
 
-// maxColumnWarnings bounds the lists of fields that are remembered.
+// maxColumnWarnings limits the number of warnings, and thereby the size of warned.
 const maxColumnWarnings = 1000

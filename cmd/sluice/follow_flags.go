@@ -13,7 +13,7 @@ import (
 	"sluice/ingest/tail"
 )
 
-// followFlags say what is followed and how much of the host that may take.
+// followFlags select the logs to follow and limit the use of the host's resources.
 type followFlags struct {
 	apacheFlags
 	Source    []source          `sep:"none" placeholder:"SPEC" help:"A source with a format and labels of its own, in YAML: {path: /log/shop/*.log, format: combined, timezone: Europe/Berlin, labels: {site: shop}}. May be repeated."`
@@ -28,7 +28,7 @@ type followFlags struct {
 	Trace     string            `hidden:"" type:"path" placeholder:"FILE" help:"Write the governor's decisions to this file, a CSV row a step."`
 }
 
-// source is one --source.
+// source is the value of one --source.
 type source struct {
 	Path     string            `json:"path"`
 	Format   string            `json:"format"`
@@ -36,7 +36,7 @@ type source struct {
 	Labels   map[string]string `json:"labels"`
 }
 
-// Decode implements kong.MapperValue: the command line's YAML.
+// Decode implements kong.MapperValue for YAML on the command line.
 func (s *source) Decode(ctx *kong.DecodeContext) error {
 	var text string
 	if err := ctx.Scan.PopValueInto("source", &text); err != nil {
@@ -53,8 +53,8 @@ func (s *source) Decode(ctx *kong.DecodeContext) error {
 	return s.UnmarshalJSON(b)
 }
 
-// UnmarshalJSON is also what a configuration file comes through; a key that is
-// not known is an error.
+// UnmarshalJSON decodes a source from the command line (through Decode) or from a configuration
+// file. An unknown key is an error.
 func (s *source) UnmarshalJSON(b []byte) error {
 	type plain source
 	d := json.NewDecoder(bytes.NewReader(b))
@@ -68,7 +68,7 @@ func (s *source) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// sources are the logs to follow.
+// sources returns the logs to follow. Without any, and without --apache-conf, it returns an error.
 func (f *followFlags) sources(files, exclude []string, format, zone string) ([]tail.Source, error) {
 	sources, err := sourcesOf(files, f.Source, exclude, format, zone, f.Label)
 	if err == nil && len(sources) == 0 && f.ApacheConf == "" {
@@ -77,9 +77,9 @@ func (f *followFlags) sources(files, exclude []string, format, zone string) ([]t
 	return sources, err
 }
 
-// sourcesOf are the logs that are named, with the flags' format, and those with their
-// own. A pattern that can match nothing is an error. Files that exclude
-// matches are left out.
+// sourcesOf returns the named logs, with the format of the flags, and those with formats of their
+// own. A pattern that can never match is an error. Files that match exclude are excluded from each
+// source.
 func sourcesOf(files []string, own []source, exclude []string, format, zone string, labels map[string]string) ([]tail.Source, error) {
 	var sources []tail.Source
 	for _, path := range files {

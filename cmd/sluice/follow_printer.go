@@ -13,8 +13,8 @@ import (
 	"sluice/schema"
 )
 
-// followPrinter prints what a Tailer delivers, and flushes after each delivery. A
-// position counts as done when the output was written up to it.
+// followPrinter prints the deliveries of a Tailer, and flushes after each. A position is stored in
+// the checkpoint when the output has been written up to it. It must not be used concurrently.
 type followPrinter struct {
 	cmd        *parseCmd
 	app        *app
@@ -29,17 +29,17 @@ type followPrinter struct {
 	unsaved bool
 }
 
-// printedStream is a stream whose lines are printed.
+// printedStream is a stream whose lines are printed, with its format.
 type printedStream struct {
 	stream schema.Stream
 	format *parse.Format
 }
 
-// maxPrintedStreams bounds what is kept of streams; each rotation makes another one.
+// maxPrintedStreams limits the number of cached streams; each rotation adds one.
 const maxPrintedStreams = 10000
 
-// check finds mistakes in --output and --fields before anything is followed, where the
-// formats are known by then.
+// check finds errors in --output and --fields before following starts, if all formats are known by
+// then.
 func (f *followPrinter) check() error {
 	f.formats, f.streams = parse.Formats{}, map[schema.StreamID]*printedStream{}
 	for _, s := range f.sources {
@@ -50,7 +50,7 @@ func (f *followPrinter) check() error {
 	return f.open()
 }
 
-// print prints until no more deliveries come.
+// print prints deliveries until the channel is closed, and saves the checkpoint every saveInterval.
 func (f *followPrinter) print(deliveries <-chan *tail.Delivery) error {
 	var ticks <-chan time.Time
 	if f.cmd.Checkpoint != "" {
@@ -119,8 +119,8 @@ func (f *followPrinter) batch(b *tail.Batch) error {
 	}
 }
 
-// streamOf returns what is needed to print a stream's lines. A stream's format can
-// change: its log was found again by another source.
+// streamOf returns the cached stream and format of a tracked stream. The cache is checked against
+// the checkpoint because the format of a stream changes if another source finds its log.
 func (f *followPrinter) streamOf(tracked *checkpoint.Stream) (*printedStream, error) {
 	var now schema.Stream
 	f.checkpoint.Update(func() { now = tracked.Stream })
@@ -141,8 +141,8 @@ func (f *followPrinter) streamOf(tracked *checkpoint.Stream) (*printedStream, er
 	return s, nil
 }
 
-// open opens the printer. Its columns are the fields of the formats that the sources
-// name; with auto, also of the logs that are known by now.
+// open opens the printer. Its columns are the fields of the formats that the sources name; with
+// auto, also those of the logs that are known by now.
 func (f *followPrinter) open() error {
 	var fields [][]schema.Field
 	add := func(text, zone string) error {
@@ -168,7 +168,7 @@ func (f *followPrinter) open() error {
 			}
 		}
 	}
-	if len(fields) == 0 { // nothing was found; the output is empty but whole
+	if len(fields) == 0 { // no log was found; the output is empty but valid
 		format, err := parse.Auto(nil, nil)
 		if err != nil {
 			return err
@@ -180,10 +180,11 @@ func (f *followPrinter) open() error {
 	if f.printer, err = f.cmd.outputFlags.open(f.app.stdout, false, true, fields...); err != nil {
 		return err
 	}
-	return f.printer.Flush() // the header of an Avro file
+	return f.printer.Flush() // writes the header of an Avro file
 }
 
-// known are the streams whose formats are known, without the fields that may change.
+// known returns the streams whose formats are known, as copies because the checkpoint may change
+// them.
 func (f *followPrinter) known() (streams []schema.Stream) {
 	for _, s := range f.checkpoint.Streams() {
 		f.checkpoint.Update(func() {
@@ -204,8 +205,8 @@ func (f *followPrinter) close() error {
 	return f.printer.Close()
 }
 
-// save saves the checkpoint. The output comes first: what it is saved for must survive
-// the same crash.
+// save saves the checkpoint. It syncs the output first: the lines up to the saved positions must
+// survive a crash that the checkpoint survives.
 func (f *followPrinter) save() error {
 	if f.cmd.Checkpoint == "" || !f.unsaved {
 		return nil

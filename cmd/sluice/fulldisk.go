@@ -14,13 +14,13 @@ import (
 	"sluice/retry"
 )
 
-// diskFull reports whether err says that a disk, or a quota of it, is full.
+// diskFull reports whether err means that a disk or a quota on it is full.
 func diskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// openError is the error of something that could not be opened: the user's to correct,
-// but for a disk that is full or away, which is no mistake in a command.
+// openError wraps the error of an object that could not be opened in a usageError, unless the disk
+// is full or unavailable, which is not an error in the command.
 func openError(err error) error {
 	if mayPass(err) {
 		return err
@@ -28,10 +28,10 @@ func openError(err error) error {
 	return usageError{denied(err)}
 }
 
-// hintFull is what a user can do about a full disk.
+// hintFull is the hint for a full disk.
 const hintFull = "free space on that disk (df shows it) and start again; nothing is lost, it goes on from there"
 
-// The pauses between two attempts to start on a disk that is full or away.
+// These are the pauses between attempts to start while a disk is full or unavailable.
 const (
 	firstStartPause = 500 * time.Millisecond
 	maxStartPause   = 10 * time.Second
@@ -43,18 +43,18 @@ type starting struct {
 	host       string
 	flags      *statusFlags
 	thresholds monitor.Thresholds
-	waitsFor   string // table, archive, and what an earlier process left
+	waitsFor   string // description of what open waits for, for log and status
 
 	mu      sync.Mutex
 	trouble collector.Trouble
 }
 
-// startsAtOnce is how long opening may take before it is reported that it takes long.
+// startsAtOnce is the time after which a slow start is reported.
 const startsAtOnce = 5 * time.Second
 
-// patiently calls open until it succeeds, fails with an error that cannot pass, or the
-// process is stopped. If it takes long, log, status file and /health name what is
-// waited for, and since when.
+// patiently calls open until it succeeds, fails with a permanent error, or the process is stopped.
+// If this takes longer than startsAtOnce, the log, the status file and /health report what the
+// process waits for, and since when.
 func (s *starting) patiently(a *app, open func() error) error {
 	began := time.Now()
 	opened := make(chan error, 1)
@@ -73,7 +73,7 @@ func (s *starting) patiently(a *app, open func() error) error {
 	return s.waitForDisk(a, began, err, open)
 }
 
-// waitFor waits for open, and reports that.
+// waitFor reports that the start takes long, and returns the result of open.
 func (s *starting) waitFor(a *app, began time.Time, opened <-chan error) error {
 	s.trouble = collector.Trouble{What: "start", Since: began, Attempts: 1, Error: "waiting for " + s.waitsFor}
 	end, err := s.flags.serve(a, watched{look: func() monitor.Fleet { return s.fleet(began) }, thresholds: s.thresholds})
@@ -94,7 +94,8 @@ func (s *starting) waitFor(a *app, began time.Time, opened <-chan error) error {
 	}
 }
 
-// waitForDisk waits for a disk that is full, read-only or away.
+// waitForDisk calls open again, with increasing pauses, while a disk is full, read-only or
+// unavailable. err is the error of the first attempt.
 func (s *starting) waitForDisk(a *app, began time.Time, err error, open func() error) error {
 	s.trouble = collector.Trouble{What: "start", Since: began}
 	end, served := s.flags.serve(a, watched{look: func() monitor.Fleet { return s.fleet(began) }, thresholds: s.thresholds})
@@ -139,7 +140,7 @@ func (s *starting) fleet(began time.Time) monitor.Fleet {
 	}
 }
 
-// report writes the status file, if the disk lets it.
+// report writes the status file. An error is only logged.
 func (s *starting) report(a *app, began time.Time) {
 	f := s.fleet(began)
 	h := f.Check(s.thresholds)

@@ -9,14 +9,14 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// commandLine reads the command line into a cli. exited is a status if kong ended the program
-// by itself, after --help, else -1.
+// commandLine parses the command line into a cli. exited is the exit status if kong ended the
+// program itself, after --help, else -1.
 //
-// kong makes the flags of every command before it looks at an argument, which is 8 of the
-// 22 ms that a process takes to start. So the line is first read with the grammar of the
-// command that it seems to name. What that one does not read, a line with an error say, is
-// read again with the grammar of all commands, and so is what needs all of them: help, and
-// a configuration file, which has keys for several commands.
+// kong builds the flags of every command before it reads an argument, which is 8 of the 22 ms that
+// a process takes to start. Therefore the line is first parsed with the grammar of only the command
+// that it seems to name. If that fails, for example because the line has an error, it is parsed
+// again with the grammar of all commands. Help and a configuration file, which has keys for several
+// commands, always use the grammar of all commands.
 func commandLine(args []string, stdout, stderr io.Writer) (c *cli, k *kong.Context, exited int, err error) {
 	args = joinNegative(args)
 	if others := otherCommands(args); others != "" {
@@ -47,8 +47,8 @@ func readArgs(args []string, stdout, stderr io.Writer, more ...kong.Option) (c *
 	return c, k, exited, err
 }
 
-// otherCommands is an expression for the fields of cli that are commands, but for the one
-// that args seem to name; "" if all of them are needed.
+// otherCommands returns a regular expression for the fields of cli that are commands other than the
+// one that args seem to name. It returns "" if all commands are needed.
 func otherCommands(args []string) string {
 	if os.Getenv("SLUICE_CONFIG") != "" {
 		return ""

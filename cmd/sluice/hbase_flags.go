@@ -14,7 +14,7 @@ import (
 	"sluice/hbase/rpc"
 )
 
-// hbaseFlags say how a cluster is spoken to, where hbase-site.xml does not.
+// hbaseFlags are settings for connections to a cluster that take precedence over hbase-site.xml.
 type hbaseFlags struct {
 	HBaseTimeout    time.Duration `name:"hbase-timeout" default:"5s" placeholder:"D" help:"Time limit for a connection to an HBase server, and for its silence, before the call is retried."`
 	HBaseService    string        `name:"hbase-service" placeholder:"NAME" help:"Kerberos: principal of the HBase servers, such as hbase/_HOST@EXAMPLE.COM, where _HOST stands for the server's name (default: hbase.regionserver.kerberos.principal of hbase-site.xml, or hbase/_HOST)."`
@@ -24,17 +24,17 @@ type hbaseFlags struct {
 	HBaseTLSKey     string        `name:"hbase-tls-key" placeholder:"FILE" help:"TLS: file of the client certificate's key, in PEM (default: the certificate's file)."`
 }
 
-// hbaseTable is where a table is and how its cluster is spoken to, by flags and
-// Hadoop's files.
+// hbaseTable is the location of a table and the connection settings of its cluster, from the flags
+// and Hadoop's configuration files.
 type hbaseTable struct {
 	url      hbase.URL
 	options  hbase.Options
 	kerberos *sasl.Kerberos  // nil: without
 	tls      *sasl.TLSConfig // nil: without
-	files    []string        // Hadoop's that were read
+	files    []string        // Hadoop configuration files that were read
 }
 
-// hbaseTable reads the table's URL, and the files that it needs; nothing is connected.
+// hbaseTable parses the table's URL and reads Hadoop's configuration files. It does not connect.
 func (a *app) hbaseTable(t tableFlags) (h hbaseTable, err error) {
 	if t.HBaseTimeout <= 0 {
 		return h, usage("--hbase-timeout %s: must be greater than 0", t.HBaseTimeout)
@@ -72,8 +72,8 @@ func (a *app) hbaseTable(t tableFlags) (h hbaseTable, err error) {
 	return h, nil
 }
 
-// kerberized reports whether the cluster asks for Kerberos. What was said of HBase's
-// own Kerberos counts most, then hbase-site.xml; a log-in alone may be for HDFS only.
+// kerberized reports whether the cluster uses Kerberos. Flags for the Kerberos of HBase take
+// precedence over hbase-site.xml. Log-in flags are used last, because they may be for HDFS only.
 func (h hbaseFlags) kerberized(files site.Site, k kerberosFlags) bool {
 	if h.HBaseService != "" || len(h.HBaseProtection) > 0 {
 		return true
@@ -105,7 +105,7 @@ func (h hbaseFlags) kerberos(files site.Site, k kerberosFlags) (*sasl.Kerberos, 
 
 const systemAuthorities = "system"
 
-// tls is nil for a cluster without TLS.
+// tls returns the TLS settings, nil for a cluster without TLS.
 func (h hbaseFlags) tls(files site.Site) (*sasl.TLSConfig, error) {
 	if h.HBaseTLSCA == "" && h.HBaseTLSCert == "" && !files.Is("hbase.client.netty.tls.enabled", "true") {
 		if h.HBaseTLSKey != "" {
@@ -127,8 +127,8 @@ func (h hbaseFlags) tls(files site.Site) (*sasl.TLSConfig, error) {
 	return c, nil
 }
 
-// explainHBase says how what went wrong at a cluster is mended here; what a user
-// mends is a usageError.
+// explainHBase adds to an error of a cluster how to correct it. An error that the user can correct
+// becomes a usageError.
 func explainHBase(err error, url string) error {
 	var layout *hbase.LayoutError
 	var remote *rpc.RemoteError

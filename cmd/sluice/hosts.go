@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// hostList is what --host names; nil is all hosts. Host names have no case.
+// hostList is the hosts of --host; nil selects all hosts. Host names are compared without case.
 type hostList []string
 
 func splitHosts(hosts string) hostList {
@@ -22,8 +22,9 @@ func (l hostList) has(host string) bool {
 	return slices.ContainsFunc(l, func(h string) bool { return strings.EqualFold(h, host) })
 }
 
-// check returns an error if a host is named that is not among those there are: a
-// misspelt name would find nothing, or only what the others have.
+// check returns an error if a named host is not in known: a misspelt name would otherwise find
+// nothing, or silently only the lines of the other hosts. there begins the error's explanation,
+// such as "the table has". known is sorted and modified.
 func (l hostList) check(there string, known []string) error {
 	for _, host := range l {
 		if !hostList(known).has(host) {
