@@ -212,8 +212,8 @@ func governed(s governor.State) protocol.Governor {
 // dialTimeout is the time limit for a connection including its TLS handshake.
 const dialTimeout = 10 * time.Second
 
-// dial connects to a collector. If t is nil, the connection is not encrypted. The certificates are
-// read for each connection, so that renewed files take effect.
+// dial connects to a collector. If t is nil, the connection is not encrypted. Certificate files
+// that changed are read again at each connection.
 func (t *tlsFiles) dial(ctx context.Context, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()

@@ -18,9 +18,9 @@ import (
 	"sluice/monitor"
 )
 
-// TestWhatAgentsSendIsStoredOnceWhateverIsKilled: two hosts whose logs are rotated,
-// an agent on each, a collector. All three are killed with SIGKILL at random moments
-// and started again; then archive and table hold every line exactly once.
+// TestWhatAgentsSendIsStoredOnceWhateverIsKilled runs two hosts with rotated logs, an agent on
+// each, and a collector. All three processes are killed with SIGKILL at random times and restarted;
+// then archive and table must contain every line exactly once.
 func TestWhatAgentsSendIsStoredOnceWhateverIsKilled(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -65,8 +65,8 @@ func TestWhatAgentsSendIsStoredOnceWhateverIsKilled(t *testing.T) {
 	sameAsLogs(t, data, servers, logs)
 }
 
-// TestASecondSignalEndsAnAgentAtOnce, though a collector that hangs has not answered; the
-// next start sends what is left.
+// TestASecondSignalEndsAnAgentAtOnce checks that a second signal ends an agent even if its
+// collector hangs and does not answer. The next start sends the remaining lines.
 func TestASecondSignalEndsAnAgentAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	log, data, collected := filepath.Join(dir, "access.log"), filepath.Join(dir, "agent"), filepath.Join(dir, "data")
@@ -93,8 +93,8 @@ func TestASecondSignalEndsAnAgentAtOnce(t *testing.T) {
 		select {
 		case <-ended:
 			over = true
-		case <-again.C: // the first begins the drain; two at once would be one
-			_ = c.Process.Signal(syscall.SIGTERM) // it may have ended just now
+		case <-again.C: // the first one starts the drain; the kernel may merge signals that are sent at once
+			_ = c.Process.Signal(syscall.SIGTERM) // the process may have ended already
 		case <-late:
 			t.Fatalf("it does not end\n%s", c.said(t))
 		}
@@ -112,7 +112,7 @@ func TestASecondSignalEndsAnAgentAtOnce(t *testing.T) {
 	sameLines(t, "archive", archived(t, filepath.Join(collected, "archive")), []byte("a line\n"))
 }
 
-// killAgainAndAgain kills a sluice six times within ten seconds or so.
+// killAgainAndAgain starts sluice and kills it six times within about ten seconds.
 func killAgainAndAgain(t *testing.T, random *rand.Rand, args []string) {
 	for range 6 {
 		c := start(t, args...)
@@ -143,8 +143,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// untilAllIsSent runs an agent until a collector has all of its lines, and tells it to
-// end.
+// untilAllIsSent runs an agent until a collector has stored all of its lines, then stops it.
 func untilAllIsSent(t *testing.T, data string, args []string) {
 	t.Helper()
 	c := start(t, args...)
@@ -157,8 +156,8 @@ func untilAllIsSent(t *testing.T, data string, args []string) {
 	}
 }
 
-// sameAsLogs fails unless archive and table of a data folder hold the lines of the
-// logs, each once, and the spool none.
+// sameAsLogs fails unless archive and table of a data directory contain the lines of the logs, each
+// once, and the spool is empty.
 func sameAsLogs(t *testing.T, data string, servers []*fleet.Fleet, folders []string) {
 	t.Helper()
 	var logs []byte

@@ -17,7 +17,7 @@ import (
 	"sluice/monitor"
 )
 
-// webServer is Debian's apache2 in a directory.
+// webServer is a running apache2 of Debian with its files in a directory.
 type webServer struct {
 	*testing.T
 	dir, address string
@@ -25,7 +25,8 @@ type webServer struct {
 
 const apacheProgram = "/usr/sbin/apache2"
 
-// startApache starts an apache2 whose virtual hosts are the files in sites/.
+// startApache starts an apache2 whose virtual hosts are the files in sites/. The test is skipped if
+// apache2 is not installed, except in CI.
 func startApache(t *testing.T) *webServer {
 	t.Helper()
 	if _, err := os.Stat(apacheProgram); err != nil {
@@ -61,7 +62,7 @@ CustomLog logs/access.log timed
 </VirtualHost>
 IncludeOptional sites/*.conf
 `, s.dir, s.address, user))
-	// Not with the test's context, which would kill it without its children.
+	// The test's context is not used, because it would kill apache2 without its child processes.
 	c := exec.CommandContext(context.WithoutCancel(t.Context()), apacheProgram, "-DFOREGROUND", "-f", s.path("httpd.conf"))
 	out, err := os.Create(s.path("out"))
 	if err != nil {
@@ -90,7 +91,7 @@ func (s *webServer) write(name, text string) {
 	}
 }
 
-// site adds a virtual host with a log of its own, in a LogFormat of its own.
+// site adds a virtual host with its own log and LogFormat.
 func (s *webServer) site(name, format string) {
 	s.Helper()
 	s.write("sites/"+name+".conf", fmt.Sprintf("<VirtualHost *:*>\nServerName %[1]s.test\nCustomLog \"logs/%[1]s-access.log\" \"%[2]s\"\n</VirtualHost>\n", name, format))
@@ -103,7 +104,7 @@ func (s *webServer) graceful() {
 	}
 }
 
-// ask asks a virtual host for a path; it reports whether the answer is a web server's.
+// ask requests a path from a virtual host and reports whether a web server answered.
 func (s *webServer) ask(host, path string) bool {
 	request, err := http.NewRequestWithContext(s.Context(), http.MethodGet, "http://"+s.address+path, nil)
 	if err != nil {
@@ -118,8 +119,8 @@ func (s *webServer) ask(host, path string) bool {
 	return true
 }
 
-// TestLogsComeFromApachesConfiguration: a run is given the web server's configuration and
-// nothing else; a virtual host that a graceful restart adds is followed, in its LogFormat.
+// TestLogsComeFromApachesConfiguration runs sluice with only the web server's configuration. A
+// virtual host that is added with a graceful restart must be followed in its LogFormat.
 func TestLogsComeFromApachesConfiguration(t *testing.T) {
 	t.Parallel()
 	s := startApache(t)
@@ -129,7 +130,7 @@ func TestLogsComeFromApachesConfiguration(t *testing.T) {
 	s.site("shop", `%v %>s %t \"%r\" %{ms}T`)
 	c.await(t, func() bool { return strings.Contains(c.said(t), `msg="logs taken from the apache configuration"`) })
 	s.graceful()
-	c.await(t, func() bool { // the old children answer for a while
+	c.await(t, func() bool { // the old child processes answer for some time after the restart
 		s.ask("shop", "/second")
 		text, err := os.ReadFile(s.path("logs/shop-access.log"))
 		return err == nil && len(text) > 0
@@ -154,8 +155,8 @@ func TestLogsComeFromApachesConfiguration(t *testing.T) {
 	}
 }
 
-// TestAnAgentNamesLogsThatItDoesNotRead to its collector: a CustomLog that no source
-// names, a source without a file. It is a warning, and goes when it is mended.
+// TestAnAgentNamesLogsThatItDoesNotRead checks that an agent reports a CustomLog that no source
+// reads to its collector as a warning, until the log is removed from the configuration.
 func TestAnAgentNamesLogsThatItDoesNotRead(t *testing.T) {
 	t.Parallel()
 	s := startApache(t)
@@ -188,7 +189,7 @@ func TestAnAgentNamesLogsThatItDoesNotRead(t *testing.T) {
 	}
 }
 
-// answerOf is what a command prints of the data directory.
+// answerOf returns the output of a command on the data directory.
 func answerOf(t *testing.T, data string, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer

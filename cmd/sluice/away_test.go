@@ -12,8 +12,8 @@ import (
 	"sluice/monitor"
 )
 
-// readOnlyDisk is a directory with a file system of its own that cannot be written until
-// writable is called.
+// readOnlyDisk returns a directory with its own file system, which is read-only until writable is
+// called.
 func readOnlyDisk(t *testing.T) (dir string, writable func()) {
 	t.Helper()
 	dir, _, _ = smallDisk(t, 4<<20)
@@ -27,15 +27,15 @@ func readOnlyDisk(t *testing.T) (dir string, writable func()) {
 	return dir, func() { remount(0) }
 }
 
-// away is where a collector's data cannot be at its start.
+// away is a sink of a collector that is unavailable when the collector starts.
 type away struct {
-	args   []string // of the collector
-	sink   string   // that is named
+	args   []string // arguments of the collector
+	sink   string   // the sink that /health must report
 	cause  string
-	repair func() // nil: it does not come back
+	repair func() // nil: the sink stays unavailable
 }
 
-// aways are an archive and a table that are away: in HDFS, and on a disk.
+// aways returns unavailable archives and tables, in HDFS and on local disks, by name.
 func aways(t *testing.T) map[string]away {
 	archive, archiveBack := readOnlyDisk(t)
 	table, tableBack := readOnlyDisk(t)
@@ -58,8 +58,8 @@ func aways(t *testing.T) map[string]away {
 	}
 }
 
-// TestACollectorTakesLinesWhileASinkIsAwayAtItsStart: /health names the sink and its cause, and
-// all lines are stored when it is back.
+// TestACollectorTakesLinesWhileASinkIsAwayAtItsStart checks that /health reports the sink and the
+// cause, and that all lines are stored when the sink is available again.
 func TestACollectorTakesLinesWhileASinkIsAwayAtItsStart(t *testing.T) {
 	t.Parallel()
 	for name, x := range aways(t) {
@@ -89,7 +89,7 @@ func TestACollectorTakesLinesWhileASinkIsAwayAtItsStart(t *testing.T) {
 			}
 			for _, p := range []*follower{agent, collector} {
 				if p == collector && x.repair == nil {
-					if err := p.Process.Kill(); err != nil { // it would wait for --drain
+					if err := p.Process.Kill(); err != nil { // SIGTERM would wait for --drain
 						t.Error(err)
 					}
 					continue
@@ -102,7 +102,8 @@ func TestACollectorTakesLinesWhileASinkIsAwayAtItsStart(t *testing.T) {
 	}
 }
 
-// TestAReadOnlyDataDirectoryIsNamedAndTriedAgain by what runs on its own.
+// TestAReadOnlyDataDirectoryIsNamedAndTriedAgain checks that each long-running command reports a
+// read-only data directory and retries.
 func TestAReadOnlyDataDirectoryIsNamedAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	dir, writable := readOnlyDisk(t)
@@ -126,21 +127,22 @@ func TestAReadOnlyDataDirectoryIsNamedAndTriedAgain(t *testing.T) {
 			return false
 		}
 		_, waits := h.Process.Sinks["start"]
-		return !waits // it may be ERROR: the disk is small
+		return !waits // the status may be ERROR because the disk is small
 	})
 	if err := c.end(t); err != nil {
 		t.Errorf("%v\n%s", err, c.said(t))
 	}
 }
 
-// TestADirectoryWithoutPermissionEndsTheStartWithAHint, as no time heals it.
+// TestADirectoryWithoutPermissionEndsTheStartWithAHint checks that missing permissions, which are a
+// permanent error, are not retried.
 func TestADirectoryWithoutPermissionEndsTheStartWithAHint(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("left out: it starts processes of another user, which needs root")
 	}
 	const nobody = 65534
-	dir, err := os.MkdirTemp("/tmp", "sluice") // others may not enter t.TempDir
+	dir, err := os.MkdirTemp("/tmp", "sluice") // other users cannot enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +191,8 @@ func TestADirectoryWithoutPermissionEndsTheStartWithAHint(t *testing.T) {
 	}
 }
 
-// TestAMountPointOfFstabThatIsNotMountedIsFound, and no other.
+// TestAMountPointOfFstabThatIsNotMountedIsFound checks missingMount with paths below mounted,
+// unmounted, commented and absent mount points.
 func TestAMountPointOfFstabThatIsNotMountedIsFound(t *testing.T) {
 	t.Parallel()
 	const fstab = "# nas:/x /commented nfs defaults 0 0\nUUID=1 / ext4 defaults 0 1\nUUID=2 none swap sw 0 0\n\nnas:/logs /mnt/nas nfs nofail 0 0\nUUID=3 /srv/big\\040disk/ xfs noauto 0 2\nUUID=4 /data ext4 defaults 0 2\n"

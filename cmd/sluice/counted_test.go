@@ -11,8 +11,8 @@ import (
 	"sluice/monitor"
 )
 
-// TestALineIsCountedOnceHoweverOftenItsAgentIsKilled: an agent that is killed sends again what
-// was not acknowledged as stored, and the host's count of lines is the log's.
+// TestALineIsCountedOnceHoweverOftenItsAgentIsKilled checks that the host's line count equals that
+// of the log, although a killed agent sends lines again that were not acknowledged as stored.
 func TestALineIsCountedOnceHoweverOftenItsAgentIsKilled(t *testing.T) {
 	dir := t.TempDir()
 	log := filepath.Join(dir, "access.log")
@@ -20,7 +20,7 @@ func TestALineIsCountedOnceHoweverOftenItsAgentIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	address, status := freeAddress(t), freeAddress(t)
-	// Nothing is stored while the archive file is open, so all of it is sent again each time.
+	// Nothing is stored while the archive file is open, so each agent sends all lines again.
 	collector := start(t, "--quiet", "--data", filepath.Join(dir, "data"), "collector", "--listen", address, "--status-listen", status)
 	host := func() monitor.Host {
 		h, err := (&asker{at: "http://" + status + "/health", client: http.DefaultClient}).look(context.Background())

@@ -16,7 +16,8 @@ import (
 	"sluice/monitor"
 )
 
-// daemons are the commands that run until they are stopped, with a log of dir.
+// daemons returns the arguments of the commands that run until they are stopped, by name. They use
+// a log and data directories in dir.
 func daemons(t *testing.T, dir string) map[string][]string {
 	t.Helper()
 	data := func(name string) []string { return []string{"-v", "--data", filepath.Join(dir, name)} }
@@ -28,7 +29,7 @@ func daemons(t *testing.T, dir string) map[string][]string {
 	}
 }
 
-// isUp waits until a daemon writes its status.
+// isUp waits until the process has written a recent status file.
 func isUp(t *testing.T, c *follower, dir, name string) {
 	t.Helper()
 	c.await(t, func() bool {
@@ -37,8 +38,8 @@ func isUp(t *testing.T, c *follower, dir, name string) {
 	})
 }
 
-// TestADaemonOutlivesTheReadersOfItsOutput and goes on with its work: a pipe without a
-// reader, and one that is full.
+// TestADaemonOutlivesTheReadersOfItsOutput checks that a long-running command continues to work if
+// its output is a pipe without a reader or a full pipe.
 func TestADaemonOutlivesTheReadersOfItsOutput(t *testing.T) {
 	for _, name := range []string{"run", "agent", "collector"} {
 		for _, how := range []string{"closed", "full"} {
@@ -60,7 +61,7 @@ func TestADaemonOutlivesTheReadersOfItsOutput(t *testing.T) {
 					r.Close()
 				}
 				isUp(t, c, dir, name)
-				for range 3 { // each is a message
+				for range 3 { // each one is logged
 					if err := c.Process.Signal(syscall.SIGHUP); err != nil {
 						t.Fatal(err)
 					}
@@ -103,7 +104,8 @@ func fill(t *testing.T, w *os.File) {
 	}
 }
 
-// TestTheLogGoesOnWhenItsPipeIsReadAgain: the pipe was full for a while.
+// TestTheLogGoesOnWhenItsPipeIsReadAgain checks that messages are written again after the pipe of
+// the log was full.
 func TestTheLogGoesOnWhenItsPipeIsReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	appendTo(t, filepath.Join(dir, "access.log"), logLine(0))
@@ -127,7 +129,7 @@ func TestTheLogGoesOnWhenItsPipeIsReadAgain(t *testing.T) {
 		for lines.Scan() {
 			if strings.Contains(lines.Text(), "SIGHUP ignored") {
 				said <- lines.Text()
-				for lines.Scan() { // until it ends
+				for lines.Scan() { // discard the rest
 				}
 				return
 			}
@@ -141,7 +143,8 @@ func TestTheLogGoesOnWhenItsPipeIsReadAgain(t *testing.T) {
 	}
 }
 
-// TestSIGHUPDoesNotEndADaemon: it is logged and ignored; a command that is not one ends.
+// TestSIGHUPDoesNotEndADaemon checks that long-running commands log and ignore SIGHUP, and that it
+// ends any other command.
 func TestSIGHUPDoesNotEndADaemon(t *testing.T) {
 	for _, name := range []string{"run", "agent", "collector"} {
 		t.Run(name, func(t *testing.T) {

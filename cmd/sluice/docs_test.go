@@ -22,8 +22,7 @@ const (
 	yamlFence        = "```yaml\n"
 )
 
-// grammar is the command line as kong sees it, with what run gives it that
-// shows in the documents.
+// grammar returns the command line parser with the options of run that affect the documents.
 func grammar(t *testing.T, c *cli, options ...kong.Option) *kong.Kong {
 	t.Helper()
 	k, err := kong.New(c, append(options, kong.Name("sluice"), kong.DefaultEnvars("SLUICE"),
@@ -34,8 +33,9 @@ func grammar(t *testing.T, c *cli, options ...kong.Option) *kong.Kong {
 	return k
 }
 
-// docs/configuration.md names every flag of every command, its variable in the
-// environment, its key in YAML and its default, and nothing else.
+// TestConfigurationDocNamesEveryFlag checks that docs/configuration.md has every flag of every
+// command with its environment variable, YAML key and default, and nothing else. With -rewrite it
+// writes the generated part.
 func TestConfigurationDocNamesEveryFlag(t *testing.T) {
 	text, err := os.ReadFile(configurationDoc)
 	if err != nil {
@@ -56,8 +56,8 @@ func TestConfigurationDocNamesEveryFlag(t *testing.T) {
 	}
 }
 
-// The file that the document shows is read by the program, and says what the
-// program does without it.
+// TestConfigurationDocExampleIsTheDefaults checks that the configuration file in the document can
+// be read and has the same effect as no file.
 func TestConfigurationDocExampleIsTheDefaults(t *testing.T) {
 	text, err := os.ReadFile(configurationDoc)
 	if err != nil {
@@ -75,7 +75,8 @@ func TestConfigurationDocExampleIsTheDefaults(t *testing.T) {
 	}
 }
 
-// The configurations of /etc/sluice.yaml in the documents have flags that exist.
+// TestOperationsDocConfigurationsAreRead checks that the configuration files in the operations
+// documents (/etc/sluice.yaml) contain only existing flags.
 func TestOperationsDocConfigurationsAreRead(t *testing.T) {
 	for _, name := range []string{"install.md", "agents.md", "secured.md"} {
 		text, err := os.ReadFile("../../docs/" + name)
@@ -95,8 +96,7 @@ func TestOperationsDocConfigurationsAreRead(t *testing.T) {
 	}
 }
 
-// A flag wins over the environment, the environment over the file, and the file
-// over the default.
+// TestFlagsWinOverEnvironmentOverFile checks the precedence: flag, environment, file, default.
 func TestFlagsWinOverEnvironmentOverFile(t *testing.T) {
 	const file = "data: file\nrun:\n  level: 2\n  roll-size: 2\n  format: common\n"
 	t.Setenv("SLUICE_LEVEL", "3")
@@ -124,7 +124,7 @@ func TestEnvironmentNamesTheConfigurationFile(t *testing.T) {
 	}
 }
 
-// parsed prints what a run with the configuration file comes to.
+// parsed returns the parsed command line of a run with the configuration file, as text.
 func parsed(t *testing.T, file string) string {
 	t.Helper()
 	c := parseWith(t, file)
@@ -146,7 +146,7 @@ func parseWith(t *testing.T, file string, flags ...string) cli {
 	return c
 }
 
-// flagTables writes a table for each command, and the YAML file of all of them.
+// flagTables returns a table for each command, and a YAML file for all of them.
 func flagTables(app *kong.Application) string {
 	var b bytes.Buffer
 	b.WriteString("\n## Every command\n\n")
@@ -167,7 +167,7 @@ func flagTables(app *kong.Application) string {
 	return b.String()
 }
 
-// commands calls visit for every command below n, in the order of --help.
+// commands calls visit for every visible command below n, in the order of --help.
 func commands(n *kong.Node, visit func(*kong.Node)) {
 	for _, child := range n.Children {
 		if !child.Hidden {
@@ -177,7 +177,7 @@ func commands(n *kong.Node, visit func(*kong.Node)) {
 	}
 }
 
-// settable are the flags that can stand in a file and the environment.
+// settable returns the flags that can be set in a file or the environment.
 func settable(n *kong.Node) []*kong.Flag {
 	var flags []*kong.Flag
 	for _, f := range n.Flags {
@@ -226,11 +226,11 @@ func sentence(help string) string {
 	return help + "."
 }
 
-// yamlFile writes the flags of n and of the commands below it.
+// yamlFile writes the flags of n and of the commands below it as YAML.
 func yamlFile(b *bytes.Buffer, n *kong.Node, indent string) {
 	for _, f := range settable(n) {
 		switch {
-		case f.Name == "config": // names this file
+		case f.Name == "config": // is the path of this file
 		case f.HasDefault:
 			fmt.Fprintf(b, "%s%s: %s\n", indent, f.Name, yamlScalar(f.Default))
 		case f.IsBool():
@@ -249,8 +249,8 @@ func yamlFile(b *bytes.Buffer, n *kong.Node, indent string) {
 	}
 }
 
-// hasFlags reports whether the file can say anything of the command that is not
-// commented out; a key without a value is an error in it.
+// hasFlags reports whether the YAML of the command contains a line that is not commented out. A key
+// without a value would be an error in the file.
 func hasFlags(n *kong.Node) bool {
 	for _, f := range settable(n) {
 		if f.HasDefault || f.IsBool() {
@@ -265,7 +265,7 @@ func hasFlags(n *kong.Node) bool {
 	return false
 }
 
-// yamlScalar quotes what YAML would read as something else.
+// yamlScalar quotes text that YAML would not read as a plain string.
 func yamlScalar(s string) string {
 	if s == "" || strings.ContainsAny(s, ":#%{}[]*&!|>'\"@`,") {
 		return "'" + strings.ReplaceAll(s, "'", "''") + "'"

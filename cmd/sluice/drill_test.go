@@ -19,20 +19,20 @@ import (
 
 var longDrill = flag.Bool("drill", false, "also suspend all processes, and print every fault")
 
-// drill is ten agents and a collector, with one fault each.
+// drill is a collector and ten agents, into which faults are injected.
 type drill struct {
 	*testing.T
 	dir, listen, status string
 	ca                  *authority
 	collector           *follower
 	agents              map[string]*follower
-	seen                map[string]time.Time // host and kind, when first named
-	gone                map[string]time.Time // when last named
+	seen                map[string]time.Time // by host and kind: when the problem was first reported
+	gone                map[string]time.Time // by host and kind: when it was last reported
 }
 
 func (d *drill) path(host string, name string) string { return filepath.Join(d.dir, host, name) }
 
-// write appends a line with a time to a host's log.
+// write appends text to a host's log.
 func (d *drill) write(host string, text string) {
 	d.Helper()
 	f, err := os.OpenFile(d.path(host, "access.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
@@ -49,7 +49,7 @@ func lineAt(at time.Time) string {
 	return fmt.Sprintf("10.0.0.1 - - [%s] \"GET / HTTP/1.1\" 200 7\n", at.UTC().Format("02/Jan/2006:15:04:05 -0700"))
 }
 
-// certify gives a host a certificate that ends after a time.
+// certify issues a certificate for a host that expires after the duration left.
 func (d *drill) certify(host string, left time.Duration) {
 	d.Helper()
 	d.ca.issueAs(d.T, d.path(host, ""), "own", func(c *x509.Certificate) {
@@ -72,7 +72,8 @@ func (d *drill) kill(host string) {
 	d.agents[host].Wait() //nolint:errcheck // it was killed
 }
 
-// look notes what is named now.
+// look returns the current health and records the reported problems in seen and gone. It returns
+// nil if the collector did not answer.
 func (d *drill) look() *monitor.Health {
 	h := askHealth(d.T, d.status)
 	if h == nil {
@@ -113,8 +114,9 @@ func (d *drill) await(what string, come func(h *monitor.Health) bool) {
 	}
 }
 
-// TestDrill injects faults into ten agents and a collector, all at a time: each is named with
-// its host and cause, no other host is, and what is repaired is not named any more.
+// TestDrill injects faults into ten agents and a collector, all at the same time. Each must be
+// reported with its host and cause, no other problem may be reported, and a repaired fault must
+// disappear.
 func TestDrill(t *testing.T) {
 	t.Parallel()
 	d := &drill{T: t, dir: t.TempDir(), listen: freeAddress(t), status: freeAddress(t), agents: map[string]*follower{}, seen: map[string]time.Time{}, gone: map[string]time.Time{}}
@@ -172,12 +174,12 @@ func TestDrill(t *testing.T) {
 	}
 }
 
-// fault is something to inject, as what it must be named, and how it ends.
+// fault is a fault to inject, the problem that must be reported for it, and its repair.
 type fault struct {
 	what, host     string
 	kind           monitor.ProblemKind
-	also           []monitor.ProblemKind // that it may cause, too
-	inject, repair func()                // repair is nil if it does not end at once
+	also           []monitor.ProblemKind // other problems that it may cause
+	inject, repair func()                // repair is nil if the problem remains for some time after the fault
 	injected       time.Time
 	repaired       time.Time
 }
@@ -192,8 +194,8 @@ func named(h *monitor.Health, f fault) bool {
 	return slices.ContainsFunc(problems, func(p monitor.Problem) bool { return p.Kind == f.kind })
 }
 
-// setUp starts the collector and ten agents, and waits until all is well but for web11, which
-// is expected and not there.
+// setUp starts the collector and ten agents, and waits until all ten are connected and have stored
+// lines. web11 is expected but does not exist.
 func (d *drill) setUp(data string) {
 	d.Helper()
 	if err := os.MkdirAll(d.path("c1", ""), 0o700); err != nil {
@@ -226,7 +228,8 @@ func (d *drill) setUp(data string) {
 	clear(d.seen)
 }
 
-// suspend stops all processes for longer than --silent-after, as a suspended machine does.
+// suspend stops all processes for longer than --silent-after, like a suspended machine, and checks
+// that this is not reported as a problem.
 func (d *drill) suspend() {
 	d.Helper()
 	all := []*follower{d.collector}

@@ -19,8 +19,8 @@ type scanner interface {
 }
 
 // entries converts rows to entries. It parses the line of a row again in the format of its stream,
-// so that a record does not depend on the cells that the layout stores. It must not be used
-// concurrently.
+// so that a record does not depend on the cells that the layout stores. Its scans share one record
+// and must not run at the same time.
 type entries struct {
 	table   scanner
 	log     *slog.Logger

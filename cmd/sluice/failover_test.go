@@ -10,8 +10,9 @@ import (
 	"sluice/monitor"
 )
 
-// TestAHostThatFailedOverIsMissedWhereItIs: not where it went back from in good order, and by the
-// second collector if it dies there.
+// TestAHostThatFailedOverIsMissedWhereItIs checks that a host is not reported as silent by a
+// collector that it left in an orderly way, and that it is reported by the second collector if it
+// dies while connected to that one.
 func TestAHostThatFailedOverIsMissedWhereItIs(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -49,7 +50,7 @@ func TestAHostThatFailedOverIsMissedWhereItIs(t *testing.T) {
 		return len(x.Problems) == 1 && x.Problems[0].Kind == monitor.Silent
 	}
 	is(0, connected)
-	is(1, elsewhere) // it is expected there, too
+	is(1, elsewhere) // both collectors expect the host
 	end := func(i int) {
 		t.Helper()
 		if err := collectors[i].end(t); err != nil {

@@ -23,11 +23,11 @@ import (
 	"sluice/monitor"
 )
 
-// TestACollectorWithFewDescriptorsServesAllHostsInTurn: 40 hosts and 48 descriptors. The
-// collector lives, says on /health that it rejects connections, and every line of every
-// host is stored once.
+// TestACollectorWithFewDescriptorsServesAllHostsInTurn runs 40 hosts against a collector with 48
+// file descriptors. The collector must not end, must report on /health that it rejects connections,
+// and must store every line of every host once.
 func TestACollectorWithFewDescriptorsServesAllHostsInTurn(t *testing.T) {
-	t.Parallel() // most of the time it waits for turns
+	t.Parallel() // it mostly waits for connections to be accepted
 	const hosts, linesPerHost = 40, 5
 	dir := t.TempDir()
 	data, address, status := filepath.Join(dir, "data"), freeAddress(t), freeAddress(t)
@@ -77,7 +77,7 @@ func TestACollectorWithFewDescriptorsServesAllHostsInTurn(t *testing.T) {
 	if err := collector.end(t); err != nil {
 		t.Fatalf("%v\n%s", err, collector.said(t))
 	}
-	// What the table had no descriptors for is in the spool.
+	// Lines that could not be stored in the table for lack of descriptors are in the spool.
 	collector = startWith(t, 0, args...)
 	collector.await(t, func() bool { return askHealth(t, status) != nil })
 	if err := collector.end(t); err != nil {
@@ -86,7 +86,7 @@ func TestACollectorWithFewDescriptorsServesAllHostsInTurn(t *testing.T) {
 	storedOnce(t, data, logs.Bytes())
 }
 
-// startWith is start with a limit of open files; 0: the machine's.
+// startWith starts sluice with a limit of open files; 0 keeps the current limit.
 func startWith(t *testing.T, openFiles int, args ...string) *follower {
 	t.Helper()
 	c := newFollower(t, args...)
@@ -100,7 +100,8 @@ func startWith(t *testing.T, openFiles int, args ...string) *follower {
 	return c
 }
 
-// agentFrom is an agent whose connections come from an address of its own.
+// agentFrom returns an agent that connects from the address from. The host's name is that of the
+// directory of path.
 func agentFrom(t *testing.T, from net.IP, collector, path string) *agent.Agent {
 	t.Helper()
 	dir := filepath.Dir(path)
@@ -120,7 +121,7 @@ func agentFrom(t *testing.T, from net.IP, collector, path string) *agent.Agent {
 	})
 }
 
-// askHealth asks a status port; nil: it did not answer.
+// askHealth returns the health from a status port, nil if it did not answer.
 func askHealth(t *testing.T, address string) *monitor.Health {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -142,7 +143,8 @@ func askHealth(t *testing.T, address string) *monitor.Health {
 	return &h
 }
 
-// storedOnce fails unless archive and table of a data directory hold the lines, each once.
+// storedOnce fails unless archive and table of a data directory contain the lines, each once, and
+// an audit finds no difference.
 func storedOnce(t *testing.T, data string, logs []byte) {
 	t.Helper()
 	sameLines(t, "archive", archived(t, filepath.Join(data, "archive")), logs)

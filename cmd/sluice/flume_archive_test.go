@@ -19,13 +19,14 @@ import (
 	flumewire "sluice/ingest/flume"
 )
 
-// sparse is a collector's data directory with what Flume's Avro sinks delivered to it.
+// sparse is the data directory of a collector with the lines that Flume's Avro sinks delivered to
+// it.
 type sparse struct {
 	dir  string
 	want []byte // all lines
 }
 
-// flumeEvents are the lines of a log from one byte to another, as TAILDIR sends them.
+// flumeEvents returns the lines of a log that begin in [from, to), as events of TAILDIR.
 func flumeEvents(log, file string, from, to int) (events []flumewire.Event) {
 	at := 0
 	for line := range strings.Lines(log) {
@@ -41,7 +42,7 @@ func flumeEvents(log, file string, from, to int) (events []flumewire.Event) {
 	return events
 }
 
-// flumeLog is a log of two days with lines that do not parse.
+// flumeLog returns a log of two days; some of its lines cannot be parsed.
 func flumeLog(name, newline string, lines int) string {
 	var b strings.Builder
 	for i := range lines {
@@ -54,8 +55,8 @@ func flumeLog(name, newline string, lines int) string {
 	return b.String()
 }
 
-// deliverSparse starts a collector and delivers to it what makes every kind of a sparse stream:
-// lines out of order, holes, batches that come again, a rotation, events without a place.
+// deliverSparse starts a collector and delivers events that result in every kind of sparse stream:
+// lines out of order, gaps, repeated batches, a rotation, and events without an offset.
 func deliverSparse(t *testing.T) sparse {
 	t.Helper()
 	s := sparse{dir: t.TempDir()}
@@ -82,9 +83,9 @@ func deliverSparse(t *testing.T) sparse {
 	plain, crlf, rotated := flumeLog("plain", "\n", 400), flumeLog("crlf", "\r\n", 300), flumeLog("rotated", "\n", 200)
 	half := len(plain) / 2
 	send(flumeEvents(plain, "/log/access.log", half, len(plain)))
-	send(flumeEvents(plain, "/log/access.log", 0, half/2)) // up to the middle of the log is a hole
+	send(flumeEvents(plain, "/log/access.log", 0, half/2)) // leaves a gap up to the middle of the log
 	send(flumeEvents(crlf, "/log/crlf.log", 0, len(crlf)))
-	send(flumeEvents(plain, "/log/access.log", half, len(plain)-1000)) // again
+	send(flumeEvents(plain, "/log/access.log", half, len(plain)-1000)) // repeated
 	send(flumeEvents(rotated, "/log/access.log", 0, len(rotated)))
 	var numbered []flumewire.Event
 	for i := range 100 {
@@ -104,7 +105,7 @@ func deliverSparse(t *testing.T) sparse {
 	return s
 }
 
-// sluice runs a command on the data directory and returns its status and output.
+// sluice runs a command on the data directory and returns its exit status and standard output.
 func (s *sparse) sluice(t *testing.T, args ...string) (status int, stdout string) {
 	t.Helper()
 	var out, stderr bytes.Buffer
@@ -113,7 +114,7 @@ func (s *sparse) sluice(t *testing.T, args ...string) (status int, stdout string
 	return status, out.String()
 }
 
-// rows are all rows of a table with their keys, sorted.
+// rows returns all rows of a table with their keys, sorted.
 func (s *sparse) rows(t *testing.T, table string) []string {
 	t.Helper()
 	var out, stderr bytes.Buffer
@@ -129,8 +130,8 @@ func (s *sparse) archive() string {
 	return "dir:" + filepath.Join(s.dir, "archive") + "/%Y%m%d/%{host}"
 }
 
-// TestFlumesStreamsAreReplayed: a table made of the archive alone has the rows that the lines
-// had when Flume delivered them.
+// TestFlumesStreamsAreReplayed checks that a table filled from the archive alone has the same rows
+// as the table that was filled when Flume delivered the lines.
 func TestFlumesStreamsAreReplayed(t *testing.T) {
 	s := deliverSparse(t)
 	stored(t, s.dir, s.want)
@@ -145,8 +146,8 @@ func TestFlumesStreamsAreReplayed(t *testing.T) {
 	}
 }
 
-// TestFlumesStreamsAreMended: what is wrong with a table or an archive of Flume's streams is
-// found, and mended where the lines are somewhere.
+// TestFlumesStreamsAreMended checks that errors in a table or an archive of Flume's streams are
+// found, and repaired if the lines exist elsewhere.
 func TestFlumesStreamsAreMended(t *testing.T) {
 	s := deliverSparse(t)
 	file := s.largest(t)
@@ -205,7 +206,7 @@ func TestFlumesStreamsAreMended(t *testing.T) {
 	})
 	t.Run("a member is damaged", func(t *testing.T) {
 		damaged := slices.Clone(sound)
-		damaged[len(damaged)-6] ^= 8 // in the checksum of the last one's lines
+		damaged[len(damaged)-6] ^= 8 // in the checksum of the last member's lines
 		write(damaged)
 		expect(1, "archive damaged", "audit")
 		expect(1, "left as it is: ", "audit", "--repair")
@@ -213,7 +214,7 @@ func TestFlumesStreamsAreMended(t *testing.T) {
 		if rows := s.rows(t, s.table("damaged")); len(rows) >= len(was) || len(rows) < len(was)-60 {
 			t.Errorf("%d rows of %d", len(rows), len(was))
 		}
-		// The same file is sound elsewhere: its copy mends it.
+		// An intact copy of the file in the archive repairs it.
 		copied := filepath.Join(filepath.Dir(file), "access.copy-000001.log.gz")
 		if err := os.WriteFile(copied, sound, 0o600); err != nil {
 			t.Fatal(err)
@@ -232,7 +233,8 @@ func TestFlumesStreamsAreMended(t *testing.T) {
 		damaged[20] ^= 8
 		write(damaged)
 		expect(1, "are no member", "audit")
-		// What the lost member held may be nowhere else: what Flume sent is unknown.
+		// The lines of the lost member may not exist elsewhere, because the lines that Flume sent
+		// are unknown.
 		expect(1, "left as it is: .* its damage stays", "audit", "--repair")
 		write(sound)
 	})
@@ -242,7 +244,7 @@ func TestFlumesStreamsAreMended(t *testing.T) {
 	}
 }
 
-// largest is the largest file of the archive.
+// largest returns the path of the largest file of the archive.
 func (s *sparse) largest(t *testing.T) (largest string) {
 	t.Helper()
 	var bytes int64

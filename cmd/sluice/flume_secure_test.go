@@ -11,8 +11,8 @@ import (
 	"sluice/monitor"
 )
 
-// TestFlumeAndAgentsShareOnePort: our agent with its certificate, and a Flume that
-// compresses and has none.
+// TestFlumeAndAgentsShareOnePort delivers to one port from a sluice agent with a certificate, and
+// from a Flume that compresses and has no certificate.
 func TestFlumeAndAgentsShareOnePort(t *testing.T) {
 	dir := t.TempDir()
 	data, address := filepath.Join(dir, "data"), freeAddress(t)
@@ -36,8 +36,8 @@ func TestFlumeAndAgentsShareOnePort(t *testing.T) {
 	stored(t, data, append(ours, asFlumeReads(theirs)...))
 }
 
-// TestEventsWithoutAPlaceAreStored: those of Flume's exec and spooldir sources, each as
-// often as it came.
+// TestEventsWithoutAPlaceAreStored checks that events without an offset, from the exec and spooldir
+// sources of Flume, are stored as often as they were delivered.
 func TestEventsWithoutAPlaceAreStored(t *testing.T) {
 	dir := t.TempDir()
 	log, spool, data, address := filepath.Join(dir, "access.log"), filepath.Join(dir, "done"), filepath.Join(dir, "data"), freeAddress(t)
@@ -57,9 +57,10 @@ func TestEventsWithoutAPlaceAreStored(t *testing.T) {
 	stored(t, data, append(followed, finished...))
 }
 
-// TestAnAgentDeliversToASecuredFlume, whose first collector is away.
+// TestAnAgentDeliversToASecuredFlume delivers to a Flume with TLS and compression, with a first
+// collector that is unavailable.
 func TestAnAgentDeliversToASecuredFlume(t *testing.T) {
-	flumeJars(t) // or it is left out, where there is no Java
+	flumeJars(t) // skips the test if Java is missing
 	dir := t.TempDir()
 	log, data, address := filepath.Join(dir, "access.log"), filepath.Join(dir, "data"), freeAddress(t)
 	all := sampleLines(t, 3, 3000)

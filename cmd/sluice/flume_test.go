@@ -24,7 +24,8 @@ import (
 	"sluice/monitor"
 )
 
-// flumeJars are Flume 1.11, from Maven the first time.
+// flumeJars returns the directory of Flume 1.11, which is downloaded from Maven the first time. The
+// test is skipped with -short, or if something is missing outside CI.
 func flumeJars(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
@@ -44,7 +45,7 @@ func flumeJars(t *testing.T) string {
 	return jars
 }
 
-// flume is an unchanged one, with a configuration of testdata/flume.
+// flume is an unmodified Flume with a configuration from testdata/flume.
 type flume struct {
 	*peers.Flume
 	jars, home, conf string
@@ -79,7 +80,7 @@ func (f *flume) start(t *testing.T) {
 	}
 }
 
-// delivered waits until the sink was told that so many events are taken.
+// delivered waits until so many events were acknowledged to the sink.
 func (f *flume) delivered(t *testing.T, events int) {
 	t.Helper()
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -98,7 +99,7 @@ func (f *flume) delivered(t *testing.T, events int) {
 	}
 }
 
-// sampleLines are n lines, made from a seed.
+// sampleLines returns n lines that are generated from a seed.
 func sampleLines(t *testing.T, seed uint64, n int) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -108,7 +109,7 @@ func sampleLines(t *testing.T, seed uint64, n int) []byte {
 	return b.Bytes()
 }
 
-// grow appends lines to a log, some at a time.
+// grow appends lines to a log in steps of at most 20 KiB.
 func grow(path string, lines []byte) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -127,7 +128,7 @@ func grow(path string, lines []byte) error {
 	return f.Close()
 }
 
-// asFlumeReads is a log without the carriage returns that TAILDIR cuts off.
+// asFlumeReads returns a log without the carriage returns that TAILDIR removes.
 func asFlumeReads(log []byte) []byte { return bytes.ReplaceAll(log, []byte("\r\n"), []byte("\n")) }
 
 func portOf(t *testing.T, address string) string {
@@ -139,7 +140,7 @@ func portOf(t *testing.T, address string) string {
 	return port
 }
 
-// stored fails unless archive and table of a data folder hold these lines, each once.
+// stored fails unless archive and table of a data directory contain these lines, each once.
 func stored(t *testing.T, data string, lines []byte) {
 	t.Helper()
 	sameLines(t, "archive", archived(t, filepath.Join(data, "archive")), lines)
@@ -150,10 +151,10 @@ func stored(t *testing.T, data string, lines []byte) {
 	sameLines(t, "table", rows.Bytes(), lines)
 }
 
-// TestWhatFlumeDeliversIsStoredOnceWhateverIsKilled: an unchanged Flume follows a log
-// that grows and is rotated, and delivers to a collector that is killed with SIGKILL at
-// random moments. Then Flume forgets where it was and sends the log once more. Archive
-// and table hold every line exactly once.
+// TestWhatFlumeDeliversIsStoredOnceWhateverIsKilled runs an unmodified Flume that follows a
+// growing, rotated log and delivers to a collector that is killed with SIGKILL at random times.
+// Then Flume loses its position file and sends the log again. Archive and table must contain every
+// line exactly once.
 func TestWhatFlumeDeliversIsStoredOnceWhateverIsKilled(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -202,8 +203,8 @@ func TestWhatFlumeDeliversIsStoredOnceWhateverIsKilled(t *testing.T) {
 	}
 }
 
-// fileRolled is what Flume's file_roll sink has written, each event at its place:
-// byteoffset to line. An event that came again has to be the same.
+// fileRolled returns the lines that Flume's file_roll sink has written, by byteoffset. It fails if
+// two events with the same offset differ.
 func (f *flume) fileRolled(t *testing.T, headers ...string) map[int64]string {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(f.home, "out-*"))
@@ -218,7 +219,7 @@ func (f *flume) fileRolled(t *testing.T, headers ...string) map[int64]string {
 		}
 		for event := range strings.Lines(string(text)) {
 			if !strings.HasSuffix(event, "\n") {
-				break // it is being written
+				break // the event is incomplete
 			}
 			head, line, ok := strings.Cut(strings.TrimPrefix(event, "{"), "} ")
 			pairs := strings.Split(head, ", ")
@@ -245,7 +246,7 @@ func (f *flume) fileRolled(t *testing.T, headers ...string) map[int64]string {
 	return events
 }
 
-// holds waits until Flume has exactly these lines, each at its place.
+// holds waits until Flume has exactly the lines of log, each with its offset.
 func (f *flume) holds(t *testing.T, log []byte, headers ...string) {
 	t.Helper()
 	want := map[int64]string{}
@@ -273,9 +274,9 @@ func (f *flume) holds(t *testing.T, log []byte, headers ...string) {
 	}
 }
 
-// TestAnAgentDeliversToFlumeWhateverIsKilled: an agent that is killed with SIGKILL at
-// random moments delivers every line to an unchanged Flume, each with its place. What
-// Flume has been told it took is not sent again by an agent that ended as it should.
+// TestAnAgentDeliversToFlumeWhateverIsKilled checks that an agent that is killed with SIGKILL at
+// random times delivers every line with its offset to an unmodified Flume. After an orderly stop,
+// an agent must not send acknowledged events again.
 func TestAnAgentDeliversToFlumeWhateverIsKilled(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -301,7 +302,7 @@ func TestAnAgentDeliversToFlumeWhateverIsKilled(t *testing.T) {
 	}
 }
 
-// checkpointed is what an agent's checkpoint says is stored.
+// checkpointed returns the number of stored bytes in an agent's checkpoint.
 func checkpointed(t *testing.T, data string) (stored int64) {
 	t.Helper()
 	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(data, "checkpoint"), "")

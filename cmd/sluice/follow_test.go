@@ -19,10 +19,10 @@ import (
 	"sluice/monitor"
 )
 
-// TestFollowedLinesAreStoredOnceWhateverIsKilled follows logs that are rotated
-// by rename, with writers that keep the old file, and by copytruncate. The
-// process is killed with SIGKILL at random moments and started again, and told to
-// end at last: then archive and table hold every line exactly once.
+// TestFollowedLinesAreStoredOnceWhateverIsKilled follows logs that are rotated by rename, with
+// writers that keep the old file open, and by copytruncate. The process is killed with SIGKILL at
+// random times and restarted, and finally stopped; then archive and table must contain every line
+// exactly once.
 func TestFollowedLinesAreStoredOnceWhateverIsKilled(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -61,8 +61,8 @@ func TestFollowedLinesAreStoredOnceWhateverIsKilled(t *testing.T) {
 	sameAsLogs(t, data, servers, []string{filepath.Join(dir, "rename"), filepath.Join(dir, "copy")})
 }
 
-// TestAStartThatIsInterruptedStoresWhatWasLeft by an earlier life: nothing has
-// failed.
+// TestAStartThatIsInterruptedStoresWhatWasLeft checks that a start that is interrupted immediately
+// stores the segments that a killed process left, and does not report an error.
 func TestAStartThatIsInterruptedStoresWhatWasLeft(t *testing.T) {
 	dir := t.TempDir()
 	log, data := filepath.Join(dir, "access.log"), filepath.Join(dir, "data")
@@ -95,7 +95,7 @@ func TestAStartThatIsInterruptedStoresWhatWasLeft(t *testing.T) {
 	sameLines(t, "archive", archived(t, filepath.Join(data, "archive")), []byte("a line\n"))
 }
 
-// server makes a web server's logs in dir.
+// server returns a simulated web server with logs in dir, which it creates.
 func server(t *testing.T, dir string, c fleet.Config) *fleet.Fleet {
 	t.Helper()
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -114,7 +114,7 @@ func server(t *testing.T, dir string, c fleet.Config) *fleet.Fleet {
 	return f
 }
 
-// serve writes and rotates until ctx is done.
+// serve writes and rotates logs until ctx is done.
 func serve(ctx context.Context, f *fleet.Fleet) error {
 	f.Begin()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -131,8 +131,7 @@ func serve(ctx context.Context, f *fleet.Fleet) error {
 	}
 }
 
-// untilAllIsRead runs sluice until its status says that no line is unread, and
-// tells it to end.
+// untilAllIsRead runs sluice until its status has no unread bytes, then stops it.
 func untilAllIsRead(t *testing.T, data string, args []string) {
 	t.Helper()
 	c := start(t, args...)
@@ -145,10 +144,10 @@ func untilAllIsRead(t *testing.T, data string, args []string) {
 	}
 }
 
-// follower is a sluice that runs beside the test.
+// follower is a sluice process that runs during the test.
 type follower struct {
 	*exec.Cmd
-	stderr string // its file
+	stderr string // path of the file with its standard error
 }
 
 func start(t *testing.T, args ...string) *follower {
@@ -156,20 +155,20 @@ func start(t *testing.T, args ...string) *follower {
 	return startWith(t, 0, args...)
 }
 
-// newFollower is a sluice that was not started yet.
+// newFollower returns a sluice process that is not started yet.
 func newFollower(t *testing.T, args ...string) *follower {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() }) // Start needs it
+	t.Cleanup(func() { f.Close() }) // kept open for Start
 	c := &follower{command(t, args...), f.Name()}
 	c.Stderr = f
 	return c
 }
 
-// said is what it wrote on standard error so far.
+// said returns the standard error of the process so far.
 func (c *follower) said(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(c.stderr)
@@ -179,7 +178,7 @@ func (c *follower) said(t *testing.T) string {
 	return string(text)
 }
 
-// await asks every now and then whether what it waits for has come.
+// await waits until come returns true, and fails the test after five minutes.
 func (c *follower) await(t *testing.T, come func() bool) {
 	t.Helper()
 	c.awaitFor(t, 5*time.Minute, come)
@@ -199,7 +198,7 @@ func (c *follower) awaitFor(t *testing.T, patience time.Duration, come func() bo
 	}
 }
 
-// end tells it to end and returns how it did.
+// end stops the process with SIGTERM and returns the result of Wait.
 func (c *follower) end(t *testing.T) error {
 	t.Helper()
 	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
@@ -208,7 +207,8 @@ func (c *follower) end(t *testing.T) error {
 	return c.Wait()
 }
 
-// sameLines fails unless what holds each line of the logs once.
+// sameLines fails unless got contains the lines of logs as often as logs does, in any order. what
+// is the name of got in the message.
 func sameLines(t *testing.T, what string, got, logs []byte) {
 	t.Helper()
 	count := map[string]int{}

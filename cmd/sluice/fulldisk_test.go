@@ -15,8 +15,9 @@ import (
 	"sluice/monitor"
 )
 
-// smallDisk is a directory with a file system of its own, and fill and free take its
-// last block and give all back.
+// smallDisk returns a directory with its own file system of the given size. fill uses its last
+// block, and free releases what fill used. The test is skipped if a tmpfs cannot be mounted, except
+// in CI.
 func smallDisk(t *testing.T, bytes int) (dir string, fill, free func()) {
 	t.Helper()
 	dir = t.TempDir()
@@ -53,7 +54,7 @@ func smallDisk(t *testing.T, bytes int) (dir string, fill, free func()) {
 	return dir, fill, free
 }
 
-// fullDisk is a run, or an agent and its collector, on a disk that is full at times.
+// fullDisk is the test of a run, or of an agent and its collector, on a disk that is full at times.
 type fullDisk struct {
 	t         *testing.T
 	dir, data string
@@ -79,7 +80,7 @@ func (d *fullDisk) write(n int) {
 	}
 }
 
-// said is the file that a process's messages go to.
+// said is the path of the file with a process's standard error; String returns its content.
 type said string
 
 func (s said) String() string {
@@ -90,7 +91,8 @@ func (s said) String() string {
 	return string(b)
 }
 
-// start starts a command; stop sends SIGTERM and expects it to end soon.
+// start starts a command. stop sends SIGTERM, waits for the end, and fails the test after 40
+// seconds.
 func (d *fullDisk) start(args ...string) (stderr said, stop func() error) {
 	d.t.Helper()
 	file, err := os.Create(filepath.Join(d.t.TempDir(), "stderr"))
@@ -126,7 +128,7 @@ func (d *fullDisk) output(args ...string) (string, int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// eventually asks a command until its output has the text.
+// eventually runs a command until its output contains the text.
 func (d *fullDisk) eventually(text string, stderr said, args ...string) {
 	d.t.Helper()
 	var out string
@@ -138,7 +140,7 @@ func (d *fullDisk) eventually(text string, stderr said, args ...string) {
 	d.t.Fatalf("%v never said %q, but:\n%s\n%s", args, text, out, stderr)
 }
 
-// holds compares the numbered lines with table and archive.
+// holds compares the written lines with table and archive, and runs an audit.
 func (d *fullDisk) holds() {
 	d.t.Helper()
 	for _, args := range [][]string{{"scan", "--data", d.data, "--output", "raw"}, {"archive", "cat", "--archive", "dir:" + d.data + "/archive/%Y%m%d/%{host}"}} {
@@ -170,8 +172,9 @@ func newFullDisk(t *testing.T, size int) (d *fullDisk, fill, free func()) {
 	return &fullDisk{t: t, dir: dir, data: filepath.Join(dir, "data"), log: filepath.Join(t.TempDir(), "access.log")}, fill, free
 }
 
-// TestAStartOnAFullDiskEndsOrWaitsForRoom: what a person starts ends and says why, what
-// follows waits, can be stopped, and goes on.
+// TestAStartOnAFullDiskEndsOrWaitsForRoom checks that a command with an end fails with the cause
+// and a hint, and that a command that follows waits, can be stopped, and continues when there is
+// space.
 func TestAStartOnAFullDiskEndsOrWaitsForRoom(t *testing.T) {
 	d, fill, free := newFullDisk(t, 12<<20)
 	d.write(1000)
@@ -210,8 +213,8 @@ func TestAStartOnAFullDiskEndsOrWaitsForRoom(t *testing.T) {
 	d.holds()
 }
 
-// TestADiskThatFillsUpInARunLosesNothing: the table, the spool, the checkpoint and the
-// archive are on it.
+// TestADiskThatFillsUpInARunLosesNothing fills the disk of the table, the spool, the checkpoint and
+// the archive during a run.
 func TestADiskThatFillsUpInARunLosesNothing(t *testing.T) {
 	d, fill, free := newFullDisk(t, 24<<20)
 	d.write(1000)
@@ -237,8 +240,8 @@ func TestADiskThatFillsUpInARunLosesNothing(t *testing.T) {
 	d.holds()
 }
 
-// TestAFreshStartOnAFullDiskWaits, of each command that waits: none has a status file
-// whose blocks it could use.
+// TestAFreshStartOnAFullDiskWaits checks a first start of a collector and an agent: without an
+// existing status file, they have no blocks to reuse.
 func TestAFreshStartOnAFullDiskWaits(t *testing.T) {
 	d, fill, free := newFullDisk(t, 16<<20)
 	d.write(1000)
@@ -263,10 +266,10 @@ func TestAFreshStartOnAFullDiskWaits(t *testing.T) {
 	}
 }
 
-// TestADiskThatFillsUpUnderACollectorOrAnAgentLosesNothing: each says on /health what
-// fails, and goes on when there is room.
+// TestADiskThatFillsUpUnderACollectorOrAnAgentLosesNothing checks that each of them reports on
+// /health what fails, and continues when there is space.
 func TestADiskThatFillsUpUnderACollectorOrAnAgentLosesNothing(t *testing.T) {
-	t.Parallel() // most of the time it waits for what is tried again
+	t.Parallel() // it mostly waits for retries
 	d, fill, free := newFullDisk(t, 24<<20)
 	agentDisk, fillAgent, freeAgent := smallDisk(t, 1<<20)
 	agentDir := filepath.Join(agentDisk, "data")
@@ -300,7 +303,7 @@ func TestADiskThatFillsUpUnderACollectorOrAnAgentLosesNothing(t *testing.T) {
 	fillAgent()
 	d.write(1000)
 	agent.await(t, failing(agentStatus, monitor.Checkpoint))
-	agent.await(t, stored) // lines go on: the log and the collector have them
+	agent.await(t, stored) // lines are still stored: the log and the collector have them
 	if out, code := d.output("status", "--data", agentDir); code != 1 || !strings.Contains(out, "checkpoint cannot be saved") {
 		t.Errorf("status: %d\n%s", code, out)
 	}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// What is read with the grammar of one command is what that of all commands reads, errors
-// and help included.
+// TestOneCommandsGrammarReadsWhatTheWholeOneReads checks that the grammar of one command gives the
+// same result as that of all commands, including errors and help.
 func TestOneCommandsGrammarReadsWhatTheWholeOneReads(t *testing.T) {
 	config := configFile(t, "scan:\n  status: \"404\"\nrun:\n  table: parquet:x\n")
 	for _, line := range []string{
@@ -40,7 +40,7 @@ func TestOneCommandsGrammarReadsWhatTheWholeOneReads(t *testing.T) {
 	}
 }
 
-// forget clears the defaults of all commands but the one that was read.
+// forget clears the defaults of all commands but the one that was parsed.
 func forget(c *cli, command string) {
 	v := reflect.ValueOf(c).Elem()
 	for i := range v.NumField() {

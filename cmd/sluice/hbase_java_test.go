@@ -20,10 +20,10 @@ import (
 	"sluice/test/cluster"
 )
 
-// What `sluice run` stored is what HBase's own Java client finds: the same rows, cell
-// for cell and byte for byte, numbers that Bytes.toLong reads.
+// TestHBasesOwnClientReadsTheSameRows checks that HBase's Java client reads the rows that `sluice
+// run` stored: the same cells, byte for byte, and numbers that Bytes.toLong decodes.
 func TestHBasesOwnClientReadsTheSameRows(t *testing.T) {
-	t.Parallel() // behind the others, which need no turn at the cluster
+	t.Parallel() // runs after the sequential tests, because it waits for the shared cluster
 	if _, err := exec.LookPath("javac"); err != nil && os.Getenv("CI") != "true" {
 		t.Skip("left out: no javac, which compiles a client of HBase's own")
 	}
@@ -77,7 +77,7 @@ func TestHBasesOwnClientReadsTheSameRows(t *testing.T) {
 				for qualifier, cell := range row {
 					r.Cells = append(r.Cells, schema.Cell{Qualifier: qualifier, Value: cell.value})
 				}
-				body, _ := r.Cell(schema.LogbodyField) // of packed, a part of its cell
+				body, _ := r.Cell(schema.LogbodyField) // in layout packed, a part of the row's cell
 				bodies = append(bodies, string(body)+"\n")
 			}
 			if slices.Sort(bodies); !slices.Equal(raw, bodies) {
@@ -87,15 +87,15 @@ func TestHBasesOwnClientReadsTheSameRows(t *testing.T) {
 	}
 }
 
-// javaCell is a cell as Java's client prints it.
+// javaCell is a cell as HBase's Java client prints it.
 type javaCell struct {
 	timestamp int64
 	value     []byte
-	number    string // Bytes.toLong, where the value has eight bytes
+	number    string // result of Bytes.toLong if the value has eight bytes, else ""
 }
 
-// parseJavaRows reads what peers.HBaseMain's print says: cells by key and
-// qualifier, without the stream directory.
+// parseJavaRows parses the output of the print command of peers.HBaseMain into cells by key and
+// qualifier, without the rows of the stream directory.
 func parseJavaRows(t *testing.T, printed string) map[string]map[string]javaCell {
 	t.Helper()
 	rows := make(map[string]map[string]javaCell)
@@ -103,7 +103,7 @@ func parseJavaRows(t *testing.T, printed string) map[string]map[string]javaCell 
 		words := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		key, err := hex.DecodeString(words[0])
 		if err != nil || len(words) == 1 || key[0] == 0xff || bytes.HasPrefix(key, []byte("stream:")) {
-			continue // the count, which comes last, or a stream
+			continue // the count at the end, or a row of the stream directory
 		}
 		cells := make(map[string]javaCell)
 		for _, word := range words[1:] {
@@ -129,7 +129,7 @@ func parseJavaRows(t *testing.T, printed string) map[string]map[string]javaCell 
 	return rows
 }
 
-// sameCells compares with a scan of ours.
+// sameCells compares the rows with those of a scan by package hbase.
 func sameCells(t *testing.T, url string, java map[string]map[string]javaCell) {
 	t.Helper()
 	u, err := hbase.ParseURL(url)
@@ -168,8 +168,8 @@ func sameCells(t *testing.T, url string, java map[string]map[string]javaCell) {
 	}
 }
 
-// sameNumbers compares what `sluice scan` prints of status and bytes, by offset, with
-// what Bytes.toLong reads.
+// sameNumbers compares status and bytes as printed by `sluice scan`, by offset, with the results of
+// Bytes.toLong.
 func sameNumbers(t *testing.T, printed string, java map[string]map[string]javaCell) {
 	t.Helper()
 	want := make(map[string]string)
@@ -183,7 +183,7 @@ func sameNumbers(t *testing.T, printed string, java map[string]map[string]javaCe
 	numbers := 0
 	for line := range strings.Lines(printed) {
 		offset, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		if offset == "offset" { // the head
+		if offset == "offset" { // the header line
 			continue
 		}
 		numbers++

@@ -13,16 +13,17 @@ import (
 	"sluice/test/cluster"
 )
 
-// What a user types, on a real cluster: make a table, fill it twice, read it.
+// TestARunIntoHBaseIsScannedLineByLine runs a user's commands on a real cluster: create a table,
+// fill it twice, and read it.
 func TestARunIntoHBaseIsScannedLineByLine(t *testing.T) {
-	t.Parallel() // behind the others, which need no turn at the cluster
+	t.Parallel() // runs after the sequential tests, because it waits for the shared cluster
 	c := cluster.Start(t, cluster.Options{})
 	for _, layout := range [][]string{{"--layout=typed"}, {"--layout=typed", "--cells=status,path"}, {"--layout=packed"}, {"--layout=flume"}} {
 		t.Run(strings.Join(layout, " "), func(t *testing.T) { runAndScan(t, c, layout) })
 	}
 }
 
-// runAndScan compares a table of HBase's, of a layout, with a columnar one.
+// runAndScan compares a table in HBase with the given layout with a columnar table.
 func runAndScan(t *testing.T, c *cluster.Cluster, layout []string) {
 	dir := t.TempDir()
 	log := filepath.Join(dir, "access.log")
@@ -59,7 +60,7 @@ func runAndScan(t *testing.T, c *cluster.Cluster, layout []string) {
 	}
 	for range 2 {
 		sluice(0, append(ingest(), table)...)
-		if err := os.RemoveAll(filepath.Join(dir, "data", "checkpoint")); err != nil { // every line again
+		if err := os.RemoveAll(filepath.Join(dir, "data", "checkpoint")); err != nil { // the next run stores every line again
 			t.Fatal(err)
 		}
 	}
@@ -68,7 +69,7 @@ func runAndScan(t *testing.T, c *cluster.Cluster, layout []string) {
 	}
 	columns := "--table=parquet:" + filepath.Join(dir, "columns")
 	sluice(0, "--data", filepath.Join(dir, "other"), "run", "--once", "--host", "web01", log, columns)
-	// The archive of the columnar one is that of the same lines.
+	// The archive of the columnar table has the same lines.
 	if out, _ := sluice(0, "--data", filepath.Join(dir, "other"), "audit", table); !strings.Contains(out, "lines=5000 ") || !strings.Contains(out, "differences=0") {
 		t.Errorf("audit of HBase: %s", out)
 	}

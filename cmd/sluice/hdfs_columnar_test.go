@@ -10,14 +10,14 @@ import (
 	"sluice/test/cluster"
 )
 
-// TestAColumnarTableInHDFSHasEveryLine, alone and beside HBase; a file that is lost there is
-// made again from the archive.
+// TestAColumnarTableInHDFSHasEveryLine tests a columnar table in HDFS, alone and in addition to
+// HBase. A file that is lost there must be written again from the archive.
 func TestAColumnarTableInHDFSHasEveryLine(t *testing.T) {
-	t.Parallel() // behind the others, which need no turn at the cluster
+	t.Parallel() // runs after the sequential tests, because it waits for the shared cluster
 	const lines = 20_000
 	u := newHDFSUser(t, cluster.Start(t, cluster.Options{}), lines)
 	table := "--table=parquet:hdfs://" + u.root + "-table"
-	for range 2 { // the second run finds all stored, under the same names
+	for range 2 { // the second run finds all lines stored
 		u.sluice(0, "run", "--once", "--host", "web01", table, "--archive", u.archive, u.log)
 	}
 	u.holdsColumns(table, lines)
@@ -30,7 +30,7 @@ func TestAColumnarTableInHDFSHasEveryLine(t *testing.T) {
 	if out := u.sluice(0, "doctor", table, "--archive", u.archive); !strings.Contains(out, "table: write, compare, delete") || !strings.Contains(out, "readable, of 1 logs") {
 		t.Errorf("doctor: %s", out)
 	}
-	// Beside HBase, into a tree with hours.
+	// In addition to HBase, in a tree with a directory for each hour.
 	if err := os.RemoveAll(filepath.Join(u.dir, "data")); err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestAColumnarTableInHDFSHasEveryLine(t *testing.T) {
 	u.holdsColumns("--table="+columnar, lines)
 }
 
-// holdsColumns reads the table back, and compares it with log and archive.
+// holdsColumns compares the table with log and archive.
 func (u *hdfsUser) holdsColumns(table string, lines int) {
 	u.t.Helper()
 	if out := u.sluice(0, "scan", "--count", table); out != fmt.Sprintln(lines) {

@@ -16,15 +16,15 @@ import (
 	"sluice/test/cluster"
 )
 
-// hdfsUser types commands for a table of HBase's and an archive in HDFS.
+// hdfsUser runs commands on a table in HBase and an archive in HDFS.
 type hdfsUser struct {
 	t           *testing.T
 	c           *cluster.Cluster
 	dir         string
-	root        string // of the archive
-	archive     string // its URL
+	root        string // directory of the archive in HDFS
+	archive     string // URL of the archive
 	table       string // --table=URL
-	log, logged string // a path, its text
+	log, logged string // the path and the text of the log
 }
 
 func newHDFSUser(t *testing.T, c *cluster.Cluster, lines int) *hdfsUser {
@@ -55,7 +55,7 @@ func (u *hdfsUser) sluice(want int, args ...string) string {
 	return out.String()
 }
 
-// hdfs is Hadoop's own shell.
+// hdfs runs a command of Hadoop's shell (hdfs dfs).
 func (u *hdfsUser) hdfs(args ...string) string {
 	u.t.Helper()
 	out, err := u.c.HDFS(args...)
@@ -65,7 +65,8 @@ func (u *hdfsUser) hdfs(args ...string) string {
 	return out
 }
 
-// sameLines compares without order: files are by day.
+// sameLines compares got with the log without regard to order, because the archive's files are by
+// day. who is the name of the reader in the message.
 func (u *hdfsUser) sameLines(who, got string) {
 	u.t.Helper()
 	if !slices.Equal(linesOf(got), linesOf(u.logged)) {
@@ -75,7 +76,7 @@ func (u *hdfsUser) sameLines(who, got string) {
 
 func linesOf(text string) []string { return slices.Sorted(strings.Lines(text)) }
 
-// audited looks at what differs.
+// audited runs an audit and checks its exit status and output.
 func (u *hdfsUser) audited(want int, words ...string) {
 	u.t.Helper()
 	out := u.sluice(want, "audit", u.table, "--archive", u.archive)
@@ -86,7 +87,7 @@ func (u *hdfsUser) audited(want int, words ...string) {
 	}
 }
 
-// files are the archive's, copied by Hadoop's shell.
+// files copies the archive's files with Hadoop's shell and returns the paths of the copies.
 func (u *hdfsUser) files() []string {
 	u.t.Helper()
 	u.hdfs("-get", u.root, u.dir)
@@ -98,7 +99,7 @@ func (u *hdfsUser) files() []string {
 }
 
 func TestOneRunFillsHBaseAndHDFS(t *testing.T) {
-	t.Parallel() // behind the others, which need no turn at the cluster
+	t.Parallel() // runs after the sequential tests, because it waits for the shared cluster
 	const lines = 20_000
 	u := newHDFSUser(t, cluster.Start(t, cluster.Options{}), lines)
 	u.sluice(0, "schema", "apply", u.table)
@@ -129,7 +130,8 @@ func TestOneRunFillsHBaseAndHDFS(t *testing.T) {
 	u.mended(files)
 }
 
-// mended: what somebody does to the archive is found, and repaired from the log.
+// mended truncates and removes a file of the archive, and checks that an audit finds this and
+// repairs it.
 func (u *hdfsUser) mended(files []string) {
 	t := u.t
 	biggest := slices.MaxFunc(files, func(x, y string) int { return len(members(t, x)) - len(members(t, y)) })
@@ -153,7 +155,7 @@ func (u *hdfsUser) mended(files []string) {
 	u.sameLines("archive cat after the repairs", u.sluice(0, "archive", "cat", u.archive))
 }
 
-// members are a segment's, whole.
+// members returns the complete members of a segment file.
 func members(t *testing.T, path string) [][]byte {
 	t.Helper()
 	b, err := os.ReadFile(path)

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// TestALogCompressedToXZWhileAwayIsReadOn, by a run that says on /health that all is well.
+// TestALogCompressedToXZWhileAwayIsReadOn checks that a run reads the rest of a log that was
+// compressed with xz while no process was running, and that /health is OKAY.
 func TestALogCompressedToXZWhileAwayIsReadOn(t *testing.T) {
 	t.Parallel()
 	r := newRotated(t)
@@ -36,8 +37,8 @@ func TestALogCompressedToXZWhileAwayIsReadOn(t *testing.T) {
 	r.exact()
 }
 
-// TestTwoAgentsWithOneNameAreReported: every line of both is stored once, and log and
-// /health have both addresses.
+// TestTwoAgentsWithOneNameAreReported checks that every line of both agents is stored once, and
+// that the log and /health contain both addresses.
 func TestTwoAgentsWithOneNameAreReported(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -76,8 +77,8 @@ func TestTwoAgentsWithOneNameAreReported(t *testing.T) {
 	storedOnce(t, data, logs.Bytes())
 }
 
-// TestFourThousandLogsAndAThousandDescriptors: all lines of 4,000 logs are stored, and logs
-// that were removed are closed within seconds.
+// TestFourThousandLogsAndAThousandDescriptors checks that all lines of 4,000 logs are stored with
+// 1,024 descriptors, and that removed logs are closed soon.
 func TestFourThousandLogsAndAThousandDescriptors(t *testing.T) {
 	t.Parallel()
 	const logs, kept, limit = 4000, 50, 1024

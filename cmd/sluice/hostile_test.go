@@ -16,7 +16,7 @@ import (
 	"sluice/schema"
 )
 
-// hostileText is a name or reason that another host chose.
+// hostileText is text from another host, such as a name or reason, with control characters.
 const hostileText = "x\x1b]0;t\a\u202e\u2066\u061c\u009b2J\x7f\xff"
 
 func TestNoCommandPrintsWhatATerminalActsUpon(t *testing.T) {
