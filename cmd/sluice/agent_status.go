@@ -14,7 +14,7 @@ import (
 	"sluice/monitor/history"
 )
 
-// sending is a running agent with what its status is made of.
+// sending is a running agent, with the sources of its status.
 type sending struct {
 	cmd     *agentCmd
 	began   time.Time

@@ -143,7 +143,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// untilAllIsSent runs an agent until a collector has stored all of its lines, then stops it.
+// untilAllIsSent runs an agent until a collector has acknowledged all of its lines, then stops it.
 func untilAllIsSent(t *testing.T, data string, args []string) {
 	t.Helper()
 	c := start(t, args...)

@@ -14,7 +14,7 @@ import (
 	"sluice/monitor/traffic"
 )
 
-// collecting is a running collector with what its status is made of.
+// collecting is a running collector, with the sources of its status.
 type collecting struct {
 	cmd      *collectorCmd
 	host     string

@@ -15,7 +15,7 @@ import (
 
 const (
 	parquetScheme  = "parquet:"
-	embeddedScheme = "embedded:" // the former table format
+	embeddedScheme = "embedded:" // precedes URLs of the former table format, which is rejected
 	// columnarTree is the default path pattern of files below a table's directory.
 	columnarTree = "/day=%Y%m%d/host=%{host}"
 )

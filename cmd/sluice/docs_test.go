@@ -22,7 +22,8 @@ const (
 	yamlFence        = "```yaml\n"
 )
 
-// grammar returns the command line parser with the options of run that affect the documents.
+// grammar returns the command line parser, with those of the program's options that affect the
+// documents.
 func grammar(t *testing.T, c *cli, options ...kong.Option) *kong.Kong {
 	t.Helper()
 	k, err := kong.New(c, append(options, kong.Name("sluice"), kong.DefaultEnvars("SLUICE"),

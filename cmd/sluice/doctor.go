@@ -33,8 +33,8 @@ server, the table's layout and regions, a row that is written, read and deleted 
 each of its servers, clocks, the archive. The exit status is 1 if a step failed.`
 }
 
-// part checks one thing that a run needs. It returns an error only if it cannot be checked at all;
-// results are added to the report.
+// part checks one thing that a run needs. Failed steps are added to the report; an error ends the
+// command.
 type part func(ctx context.Context, r *doctor.Report) error
 
 func (d *doctorCmd) Run(a *app) error {

@@ -12,7 +12,7 @@ import (
 // feed is a file of the data directory. It names the spool whose segments are stored in a columnar
 // table, so that queries of the table include the lines in the spool.
 type feed struct {
-	Table string `json:"table"` // tree.id
+	Table string `json:"table"` // result of tree.id
 	Spool string `json:"spool"` // an absolute path
 }
 

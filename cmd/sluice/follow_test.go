@@ -62,7 +62,7 @@ func TestFollowedLinesAreStoredOnceWhateverIsKilled(t *testing.T) {
 }
 
 // TestAStartThatIsInterruptedStoresWhatWasLeft checks that a start that is interrupted immediately
-// stores the segments that a killed process left, and does not report an error.
+// stores the segments that a killed process left, and reports at most that it was interrupted.
 func TestAStartThatIsInterruptedStoresWhatWasLeft(t *testing.T) {
 	dir := t.TempDir()
 	log, data := filepath.Join(dir, "access.log"), filepath.Join(dir, "data")

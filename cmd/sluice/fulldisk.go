@@ -43,7 +43,7 @@ type starting struct {
 	host       string
 	flags      *statusFlags
 	thresholds monitor.Thresholds
-	waitsFor   string // description of what open waits for, for log and status
+	waitsFor   string // what open needs (table, archive, segments in the spool), as text
 
 	mu      sync.Mutex
 	trouble collector.Trouble

@@ -15,9 +15,9 @@ import (
 	"sluice/monitor"
 )
 
-// smallDisk returns a directory with its own file system of the given size. fill uses its last
-// block, and free releases what fill used. The test is skipped if a tmpfs cannot be mounted, except
-// in CI.
+// smallDisk returns a directory with its own file system of the given size. fill fills it
+// completely, and free releases what fill used. The test is skipped if a tmpfs cannot be mounted,
+// except in CI.
 func smallDisk(t *testing.T, bytes int) (dir string, fill, free func()) {
 	t.Helper()
 	dir = t.TempDir()

@@ -55,7 +55,7 @@ func (u *hdfsUser) sluice(want int, args ...string) string {
 	return out.String()
 }
 
-// hdfs runs a command of Hadoop's shell (hdfs dfs).
+// hdfs runs a command of Hadoop's shell.
 func (u *hdfsUser) hdfs(args ...string) string {
 	u.t.Helper()
 	out, err := u.c.HDFS(args...)
@@ -130,8 +130,8 @@ func TestOneRunFillsHBaseAndHDFS(t *testing.T) {
 	u.mended(files)
 }
 
-// mended truncates and removes a file of the archive, and checks that an audit finds this and
-// repairs it.
+// mended truncates and then removes a file of the archive, and checks that an audit finds this and
+// repairs it from the log.
 func (u *hdfsUser) mended(files []string) {
 	t := u.t
 	biggest := slices.MaxFunc(files, func(x, y string) int { return len(members(t, x)) - len(members(t, y)) })
