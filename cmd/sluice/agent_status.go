@@ -24,7 +24,7 @@ type sending struct {
 
 	certificates *tlsFiles
 	agent        *agent.Agent
-	tailer       atomic.Pointer[tail.Tailer] // nil until a collector has reported the positions to read from
+	tailer       atomic.Pointer[tail.Tailer] // nil until a collector reported positions
 }
 
 func (s *sending) thresholds() monitor.Thresholds {

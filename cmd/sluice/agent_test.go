@@ -93,7 +93,7 @@ func TestASecondSignalEndsAnAgentAtOnce(t *testing.T) {
 		select {
 		case <-ended:
 			over = true
-		case <-again.C: // the first one starts the drain; the kernel may merge signals that are sent at once
+		case <-again.C: // the first starts the drain; signals sent at once may be merged
 			_ = c.Process.Signal(syscall.SIGTERM) // the process may have ended already
 		case <-late:
 			t.Fatalf("it does not end\n%s", c.said(t))

@@ -179,7 +179,7 @@ type fault struct {
 	what, host     string
 	kind           monitor.ProblemKind
 	also           []monitor.ProblemKind // other problems that it may cause
-	inject, repair func()                // repair is nil if the problem remains for some time after the fault
+	inject, repair func()                // repair is nil if the problem remains
 	injected       time.Time
 	repaired       time.Time
 }
