@@ -57,6 +57,14 @@ func newHost(slot int64) *host {
 	return h
 }
 
+// forget makes slots from first to last count as not observed: lines that were found low are not
+// what later weeks are compared with.
+func (h *host) forget(first, last int64) {
+	for slot := max(first, h.first, last-remembered+1); slot <= last; slot++ {
+		h.lines[slot%remembered] = -1
+	}
+}
+
 // put stores the lines of a slot.
 func (h *host) put(slot int64, lines float32) {
 	for s := max(h.last+1, slot-remembered+1); s < slot; s++ {

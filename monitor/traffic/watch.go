@@ -124,7 +124,10 @@ func (w *Watch) judge(h *host) {
 		if !ok {
 			continue
 		}
-		lines, _ := h.sum(w.slot, windows[i].quarters)
+		lines, ok := h.sum(w.slot, windows[i].quarters)
+		if !ok {
+			continue // a part of it was not observed: that is not 0 lines
+		}
 		if !noted && i < 2 && weekly >= windows[i].least && h.low == nil {
 			noted = true // from the hour if the quarter has too few lines
 			h.noteRatio(lines / weekly)
@@ -153,6 +156,7 @@ func (w *Watch) judge(h *host) {
 		}
 	case h.low != nil:
 		if h.calm++; h.calm >= calmAfter {
+			h.forget(h.low.Since, w.slot-calmAfter)
 			h.low, h.calm = nil, 0
 		}
 	}
