@@ -8,10 +8,10 @@ import (
 	"sluice/schema"
 )
 
-// labels are what --label names: NAME=VALUE.
+// labels are the values of --label NAME=VALUE.
 type labels map[string]string
 
-// match reports whether a stream has all of them.
+// match reports whether a stream has all of the labels.
 func (l labels) match(of map[string]string) bool {
 	for name, value := range l {
 		if v, ok := of[name]; !ok || v != value {
@@ -21,7 +21,7 @@ func (l labels) match(of map[string]string) bool {
 	return true
 }
 
-// String is NAME=VALUE of each, sorted.
+// String returns NAME=VALUE of each label, sorted by name and separated by commas.
 func (l labels) String() string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(l)) {
@@ -30,9 +30,9 @@ func (l labels) String() string {
 	return strings.Join(all, ", ")
 }
 
-// ofLabels returns those of the streams in among, nil for all of them, that have the
-// labels. It returns an error if no stream of the table has one of them: a misspelt
-// label would find nothing.
+// ofLabels returns the streams of among that have all labels; among nil stands for all streams. It
+// returns a usage error if no stream of the table has one of the labels, because a misspelled label
+// would otherwise select nothing without a message.
 func (e *entries) ofLabels(among []schema.StreamID, l labels) ([]schema.StreamID, error) {
 	ids := []schema.StreamID{}
 	missing := maps.Clone(l)

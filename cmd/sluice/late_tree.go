@@ -10,12 +10,13 @@ import (
 	"sluice/retry"
 )
 
-// retried is an archive that lists what it retries.
+// retried is an archive that lists the operations that it is retrying.
 type retried interface{ Retries() []retry.State }
 
-// lateTree is an archive in a local directory that could not be opened, because its disk is
-// read-only, full or away. It is opened in the background; until then its methods return the
-// error of the last attempt, so that a patient collector keeps the lines in its spool.
+// lateTree is an archive in a local directory that could not be opened yet because its disk is
+// read-only, full or not available. It is opened in the background. Until then its methods return
+// the error of the last attempt, so that a collector that retries keeps the lines in its spool. Its
+// methods are safe for concurrent use.
 type lateTree struct {
 	retries retry.Registry
 	end     context.CancelFunc
@@ -26,7 +27,8 @@ type lateTree struct {
 	err   error         // of the last attempt
 }
 
-// openOrLate calls open. A patient process gets a lateTree where the error may pass.
+// openOrLate calls open. If patient is true and open fails with an error that may pass, it returns
+// a lateTree instead of the error.
 func (a *app) openOrLate(patient bool, open func() (archiveCloser, error)) (archiveCloser, error) {
 	files, err := open()
 	if err == nil || !patient || !mayPass(err) {
@@ -41,6 +43,7 @@ func (a *app) openOrLate(patient bool, open func() (archiveCloser, error)) (arch
 	return t, nil
 }
 
+// open calls open, with growing pauses, until the archive is open and swept or ctx is done.
 func (t *lateTree) open(ctx context.Context, open func() (archiveCloser, error)) {
 	const what = "open"
 	t.retries.Failed(what, nil, t.err)
@@ -65,7 +68,7 @@ func (t *lateTree) open(ctx context.Context, open func() (archiveCloser, error))
 	}
 }
 
-// opened returns the archive, or why it is not open.
+// opened returns the archive, or the error of the last attempt to open it.
 func (t *lateTree) opened() (archiveCloser, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -75,10 +78,10 @@ func (t *lateTree) opened() (archiveCloser, error) {
 	return t.files, nil
 }
 
-// Retries has the attempt to open the directory while it fails.
+// Retries returns the attempt to open the directory while it fails.
 func (t *lateTree) Retries() []retry.State { return t.retries.List() }
 
-// Close ends the attempts.
+// Close ends the attempts, and closes the archive if it was opened.
 func (t *lateTree) Close() error {
 	t.end()
 	<-t.done
@@ -88,7 +91,8 @@ func (t *lateTree) Close() error {
 	return nil
 }
 
-// Sweep implements archive.Archive. What opens the directory sweeps it.
+// Sweep implements archive.Archive. It does nothing until the directory is open, because open
+// sweeps it.
 func (t *lateTree) Sweep(ctx context.Context) error {
 	files, err := t.opened()
 	if err != nil {
@@ -97,7 +101,8 @@ func (t *lateTree) Sweep(ctx context.Context) error {
 	return files.Sweep(ctx)
 }
 
-// do calls f with the archive, or returns why it is not open.
+// do calls f with the archive. If the archive is not open, it returns the error of the last
+// attempt.
 func (t *lateTree) do(f func(archiveCloser) error) error {
 	files, err := t.opened()
 	if err != nil {

@@ -9,30 +9,30 @@ import (
 )
 
 const (
-	// maxLogBytes is what may wait to be written to standard error.
+	// maxLogBytes is the limit of bytes that are queued for standard error.
 	maxLogBytes = 256 << 10
-	// logFlushTimeout is how long the process waits for standard error at its end.
+	// logFlushTimeout is how long the process waits for queued messages to be written when it ends.
 	logFlushTimeout = time.Second
 )
 
-// logWriter hands what is written to it on to w by a goroutine of its own, so that a
-// reader that is slow or gone neither blocks nor ends the process. What finds no room,
-// or cannot be written, is dropped and counted; the count is logged as soon as w takes
-// something again. Write may be called by several goroutines.
+// logWriter queues messages and writes them to w from its own goroutine, so that a slow or closed
+// standard error neither blocks nor ends the process. A message that does not fit into the queue or
+// cannot be written is dropped and counted; the count is logged after the next successful write.
+// Write may be called by several goroutines.
 type logWriter struct {
 	w       io.Writer
 	notices *slog.Logger // writes to w
 
 	mu      sync.Mutex
-	idle    *sync.Cond // the queue is empty, or its writer ended
+	idle    *sync.Cond // signaled when the queue is empty and when the time of flush is over
 	queue   [][]byte
-	bytes   int // in queue
+	bytes   int // size of queue
 	dropped int64
-	writing bool // the goroutine is at work; it ends when the queue is empty
+	writing bool // the goroutine is running; it ends when the queue is empty
 }
 
-// serialWriter lets several goroutines write to w, one after another: the log's and
-// those of commands. A file does that by itself.
+// serialWriter serializes writes to w, because the log's goroutine and those of commands write to
+// it at the same time. An *os.File does not need it.
 type serialWriter struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -68,7 +68,7 @@ func (l *logWriter) Write(message []byte) (int, error) {
 	return len(message), nil
 }
 
-// write writes until the queue is empty.
+// write writes until the queue is empty. A message counts against maxLogBytes until it is written.
 func (l *logWriter) write() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -94,7 +94,7 @@ func (l *logWriter) write() {
 	l.idle.Broadcast()
 }
 
-// flush waits until everything is written, or until the time is over.
+// flush waits until the queue is written or timeout is over.
 func (l *logWriter) flush(timeout time.Duration) {
 	late := false
 	timer := time.AfterFunc(timeout, func() {

@@ -1,5 +1,5 @@
-// Command sluice takes Apache access logs to a table of typed rows and an
-// archive, and reads them back.
+// Command sluice stores Apache access logs in a table of typed rows and an
+// archive of the original lines, and reads them back.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 	"sluice/table/columnar"
 )
 
-// cli is the whole command line; docs/configuration.md is checked against it.
+// cli defines all commands and flags. A test compares docs/configuration.md with it.
 type cli struct {
 	Config  kong.ConfigFlag `placeholder:"FILE" help:"Read flags from a YAML file: flag names as keys, below the command's name. Flags and the environment win over it."`
 	Data    string          `default:"sluice-data" placeholder:"DIR" help:"Directory of checkpoint and spool; without --table and --archive also of the table and the archive."`
@@ -49,43 +49,45 @@ type cli struct {
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
-// app is what a command works with.
+// app is passed to the Run method of each command.
 type app struct {
 	ctx            context.Context
 	cli            *cli
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	log            *slog.Logger
-	logs           *logWriter // what log writes to; it never blocks
+	logs           *logWriter // the writer of log; its Write never blocks
 
-	quarantining sync.Mutex // one writer of the quarantine file
+	quarantining sync.Mutex // guards the quarantine file
 }
 
-// usageError is an error that the user mends on the command line or in the
-// environment; nothing was done. Exit status 2.
+// usageError is an error that the user can correct on the command line or in the environment. The
+// command did nothing, and the exit status is 2.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
 func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// exitError ends with a status after everything was said.
+// exitError ends the process with this status and without a message: the command has printed the
+// reason.
 type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func main() {
-	// A write to a pipe without a reader is an error like another; by default it ends
-	// the process.
+	// Writing to a pipe whose reader has gone must return an error; by default SIGPIPE ends the
+	// process if the pipe is standard output or standard error.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second signal ends the process at once.
+	// A second signal ends the process at once, because stop restores the default handling.
 	context.AfterFunc(ctx, stop)
 	restrictUmask()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is main with everything handed in; it returns the exit status.
+// run executes a command line and returns the exit status. main and tests pass the arguments and
+// streams.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c, k, exited, err := commandLine(args, stdout, stderr)
 	if exited >= 0 { // --help
@@ -114,9 +116,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return a.status(k.Run(a))
 }
 
-// status says what went wrong and returns the exit status.
+// status prints the error and its hints, and returns the exit status.
 func (a *app) status(err error) int {
-	a.logs.flush(logFlushTimeout) // so that the reason comes last
+	a.logs.flush(logFlushTimeout) // so that the error is printed after all log messages
 	var exit exitError
 	switch {
 	case err == nil:

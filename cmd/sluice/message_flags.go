@@ -18,7 +18,7 @@ import (
 	"sluice/monitor/message"
 )
 
-// messageFlags are the recipients of messages about changes of level.
+// messageFlags configure the recipients of messages about changes of level.
 type messageFlags struct {
 	WebhookURL       string        `placeholder:"URL" help:"Post a JSON message here when the level of a host changes, or of the process; grouped, at most one a minute, repeated daily while it lasts."`
 	WebhookFormat    string        `default:"json" enum:"json,alertmanager" help:"json, which has a field text that chat programs show, or alertmanager, for an address such as http://alertmanager:9093/api/v2/alerts."`
@@ -31,7 +31,7 @@ type messageFlags struct {
 	MessageWait      time.Duration `default:"30s" placeholder:"TIME" help:"Time after a change in which other changes join its message."`
 }
 
-// maxPasswordBytes bounds the file of a password.
+// maxPasswordBytes is the limit of bytes that are read from a password file.
 const maxPasswordBytes = 4096
 
 func (f *messageFlags) check() error {
@@ -73,8 +73,8 @@ func (f *messageFlags) password() (password string, err error) {
 	return strings.TrimRight(string(b), "\r\n"), err
 }
 
-// messenger starts telling people; end stops that. Without a flag there is none, and
-// messenger is nil.
+// messenger starts sending messages. end stops it and waits until it has stopped. The messenger is
+// nil if no flag names a recipient.
 func (f *messageFlags) messenger(a *app, w *watching, kind monitor.Kind, host string) (m *message.Messenger, end func(), err error) {
 	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 1, IdleConnTimeout: 2 * time.Minute, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}}
 	cfg := message.Config{Process: string(kind) + " on " + host, Wait: f.MessageWait, Saved: w.file.Messages(), Save: w.file.SetMessages, Log: a.log}

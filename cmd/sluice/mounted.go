@@ -11,12 +11,12 @@ import (
 	"syscall"
 )
 
-// errNotMounted is returned for a directory of a file system that is not mounted: what is written
-// there would be on another disk, and hidden once it is mounted.
+// errNotMounted is returned for a directory on a file system that is not mounted. Data written
+// there would be on another disk, and hidden when the file system is mounted.
 var errNotMounted = errors.New("not mounted")
 
-// checkMounted returns errNotMounted if /etc/fstab names a mount point that dir is below, and
-// nothing is mounted there. dir need not exist.
+// checkMounted returns errNotMounted if dir is below a mount point of /etc/fstab at which nothing
+// is mounted. dir need not exist.
 func checkMounted(flag, dir string) error {
 	dir, err := resolved(dir)
 	if err != nil {
@@ -36,7 +36,8 @@ func checkMounted(flag, dir string) error {
 	return nil
 }
 
-// missingMount returns the mount point of fstab that dir is below and mountinfo lacks; "": none.
+// missingMount returns the mount point of fstab that dir is below and that mountinfo lacks. "":
+// none.
 func missingMount(dir, fstab, mountinfo string) string {
 	const fstabTarget, mountinfoTarget = 1, 4
 	present := mountPoints(mountinfo, mountinfoTarget)
@@ -49,7 +50,7 @@ func missingMount(dir, fstab, mountinfo string) string {
 	return ""
 }
 
-// mountPoints are the absolute paths in a column of fstab or mountinfo.
+// mountPoints returns the absolute paths in a column, counted from 0, of fstab or mountinfo.
 func mountPoints(table string, column int) (points []string) {
 	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 	for line := range strings.Lines(table) {
@@ -61,8 +62,9 @@ func mountPoints(table string, column int) (points []string) {
 	return points
 }
 
-// resolved is the absolute path of dir without symbolic links, as far as it exists. A link to
-// nothing is errNotMounted: what it leads to is most likely on a disk that is away.
+// resolved returns the absolute path of dir with symbolic links resolved as far as the path exists.
+// It returns errNotMounted for a symbolic link to a path that does not exist, because its target is
+// most likely on a disk that is not mounted.
 func resolved(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -84,21 +86,21 @@ func resolved(dir string) (string, error) {
 	}
 }
 
-// mayPass reports whether an error of opening a file or a directory can end without a change of
-// the configuration: a disk is full, read-only, away, or fails for now.
+// mayPass reports whether an error of opening a file or directory can end without a change of the
+// configuration: a disk that is full, read-only, not available or temporarily failing.
 func mayPass(err error) bool {
 	if diskFull(err) || errors.Is(err, errNotMounted) || errors.Is(err, syscall.EROFS) {
 		return true
 	}
 	var path *fs.PathError
 	var link *os.LinkError
-	if !errors.As(err, &path) && !errors.As(err, &link) { // a server's time-out is no disk's
+	if !errors.As(err, &path) && !errors.As(err, &link) { // ETIMEDOUT of a server is not a disk error
 		return false
 	}
 	return slices.ContainsFunc([]syscall.Errno{syscall.EIO, syscall.ESTALE, syscall.ENOTCONN, syscall.ETIMEDOUT, syscall.EHOSTDOWN}, func(e syscall.Errno) bool { return errors.Is(err, e) })
 }
 
-// hintPassing is what an operator can do about an error that mayPass; "": another one.
+// hintPassing returns the hint for an error for which mayPass is true. "": for other errors.
 func hintPassing(err error) string {
 	switch {
 	case diskFull(err):
@@ -113,7 +115,8 @@ func hintPassing(err error) string {
 	return ""
 }
 
-// denied adds to an error of permissions on a directory who may write to it, and what to do.
+// denied adds to a permission error on a directory the directory's owner and mode and a hint. Other
+// errors are returned unchanged.
 func denied(err error) error {
 	var at *fs.PathError
 	if !errors.Is(err, fs.ErrPermission) || !errors.As(err, &at) {

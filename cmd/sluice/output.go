@@ -12,7 +12,7 @@ import (
 	"sluice/schema"
 )
 
-// outputFlags say how records are printed.
+// outputFlags select how records are printed.
 type outputFlags struct {
 	Output     string   `short:"o" default:"auto" enum:"auto,raw,json,avrojson,avro,parquet,csv,tsv,table" placeholder:"O" help:"json (one object a line), avrojson, avro (container file), parquet (one file), csv, tsv, table, or raw (the original lines); auto is table on a terminal, json elsewhere."`
 	OutputFile string   `type:"path" placeholder:"FILE" help:"Write records to this file instead of standard output."`
@@ -32,7 +32,8 @@ func (o outputFlags) check() error {
 	return nil
 }
 
-// kind is the output that auto stands for.
+// kind returns the output for w: --output with auto resolved, and the spreadsheet-safe variant of
+// csv if --csv-safe is set.
 func (o outputFlags) kind(w io.Writer) string {
 	switch f, ok := w.(*os.File); {
 	case o.Output == "csv" && o.CSVSafe:
@@ -45,8 +46,9 @@ func (o outputFlags) kind(w io.Writer) string {
 	return "json"
 }
 
-// open makes the printer of entries of these formats. host puts the host first;
-// live is for output that is flushed while entries still come.
+// open returns a printer of entries with these formats, which writes to --output-file or else to w.
+// host is true if the host is printed first. live is true if output is flushed while more entries
+// are expected.
 func (o outputFlags) open(w io.Writer, host, live bool, formats ...[]schema.Field) (print.Printer, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -87,7 +89,7 @@ func (o outputFlags) printer(w io.Writer, host, live bool, formats [][]schema.Fi
 	return bufferedPrinter{p, buffer}, nil
 }
 
-// bufferedPrinter writes what it holds back when it is flushed or closed.
+// bufferedPrinter writes its buffer when it is flushed or closed.
 type bufferedPrinter struct {
 	print.Printer
 	buffer *bufio.Writer
@@ -97,7 +99,7 @@ func (b bufferedPrinter) Flush() error { return errors.Join(b.Printer.Flush(), b
 
 func (b bufferedPrinter) Close() error { return errors.Join(b.Printer.Close(), b.buffer.Flush()) }
 
-// width is the terminal's, in characters; 0 where there is none.
+// width returns the width of the terminal in characters. 0: w is not a terminal.
 func width(w io.Writer) int {
 	f, ok := w.(*os.File)
 	if !ok {

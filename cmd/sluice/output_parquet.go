@@ -12,14 +12,15 @@ import (
 	"sluice/table/columnar"
 )
 
-// parquetOutput is the --output that is made of columns.
+// parquetOutput is the --output value for a Parquet file.
 const parquetOutput = "parquet"
 
-// parquetRows is how many rows of a stream are put into the file at a time.
+// parquetRows is the number of rows of a stream that are buffered before they are added to the
+// file.
 const parquetRows = 4096
 
-// parquetPrinter writes records into one Parquet file, as a columnar table has them. The
-// file says of no range of a log that it is whole: it is no part of a table.
+// parquetPrinter writes records into one Parquet file with the schema of a columnar table. The file
+// declares no range of a log as complete, because it is not part of a table.
 type parquetPrinter struct {
 	buffer  *bufio.Writer
 	file    *columnar.Writer
@@ -29,7 +30,7 @@ type parquetPrinter struct {
 	lastOf  *schema.Stream
 }
 
-// parquetStream is a log that records are of.
+// parquetStream buffers the rows of one stream.
 type parquetStream struct {
 	stream  schema.Stream
 	encoder *columnar.Encoder
@@ -37,7 +38,7 @@ type parquetStream struct {
 	errors  int
 }
 
-// maxParquetStreams bounds the logs that rows are held back of.
+// maxParquetStreams is the limit of streams whose rows are buffered at the same time.
 const maxParquetStreams = 256
 
 func newParquetPrinter(w io.Writer) *parquetPrinter {
@@ -66,7 +67,7 @@ func (p *parquetPrinter) Print(e *schema.Entry) error {
 	return nil
 }
 
-// stream finds or makes what the rows of a log go through.
+// stream returns the parquetStream of a stream; it creates it on first use.
 func (p *parquetPrinter) stream(of *schema.Stream) (*parquetStream, error) {
 	if s := p.streams[*of]; s != nil {
 		return s, nil
@@ -82,11 +83,11 @@ func (p *parquetPrinter) stream(of *schema.Stream) (*parquetStream, error) {
 		return nil, err
 	}
 	s := &parquetStream{stream: *of}
-	if s.stream.ID == 0 { // of parse, which knows files by their paths
+	if s.stream.ID == 0 { // the parse command identifies files by path
 		s.stream.ID = schema.NewStreamID(of.Host, 0, 0, []byte(of.Path))
 	}
-	// A stream whose format changed: the file does not say which row is of which, so that
-	// its lines have to stand there.
+	// If the format of a stream changed, the file does not record which row has which format, so
+	// the lines cannot be rebuilt from the columns and must be stored.
 	options := columnar.EncoderOptions{AllLines: p.ids[s.stream.ID]}
 	p.ids[s.stream.ID] = true
 	if s.encoder, err = columnar.NewEncoder(&s.stream, nil, format, options); err != nil {
@@ -96,7 +97,7 @@ func (p *parquetPrinter) stream(of *schema.Stream) (*parquetStream, error) {
 	return s, nil
 }
 
-// put moves the rows that are held back of a log into the file.
+// put adds the buffered rows of a stream to the file.
 func (p *parquetPrinter) put(s *parquetStream) error {
 	err := p.file.Append(&s.stream, nil, schema.Range{}, s.errors, &s.chunk)
 	s.chunk.Reset()
@@ -104,8 +105,8 @@ func (p *parquetPrinter) put(s *parquetStream) error {
 	return err
 }
 
-// Flush implements [print.Printer]: rows go into the file, which cannot be read before
-// Close.
+// Flush implements [print.Printer]. It adds the buffered rows to the file, which is readable only
+// after Close.
 func (p *parquetPrinter) Flush() error {
 	for _, s := range p.streams {
 		if s.chunk.Len() > 0 {
@@ -128,7 +129,7 @@ func (p *parquetPrinter) Close() error {
 	return p.buffer.Flush()
 }
 
-// checkParquet returns an error for flags that do not go with --output parquet.
+// checkParquet returns an error for flags that cannot be used with --output parquet.
 func (o outputFlags) checkParquet() error {
 	if o.Output == parquetOutput && len(o.Fields) > 0 {
 		return usage("--output parquet has all fields, and readers choose among them: leave --fields out")
@@ -136,7 +137,7 @@ func (o outputFlags) checkParquet() error {
 	return nil
 }
 
-// outputFile is an output that is closed when all is printed.
+// outputFile is a printer that closes its file when it is closed.
 type outputFile struct {
 	print.Printer
 	file *os.File

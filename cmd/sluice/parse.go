@@ -31,7 +31,7 @@ type parseCmd struct {
 	Files      []string `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX; - is standard input. Files compressed with gzip, zstd, bzip2 or xz are read, too, whatever their name."`
 }
 
-// Help is kong's longer help.
+// Help returns the detailed help text; kong calls it.
 func (parseCmd) Help() string {
 	return `Prints records without storing them. A line that does not match its format is printed
 with the fields that could be read and parse_error; the exit status remains 0. With
@@ -110,7 +110,7 @@ func (p *parseCmd) Run(a *app) error {
 			print.Textln(a.stderr, "sluice:", err)
 			failed = exitError(1)
 		} else if err != nil {
-			if question != nil { // a part of an answer is none
+			if question != nil { // a partial answer would be wrong
 				return err
 			}
 			return errors.Join(err, out.close())
@@ -119,16 +119,16 @@ func (p *parseCmd) Run(a *app) error {
 	return errors.Join(out.close(), failed)
 }
 
-// stdinName is standard input among the files.
+// stdinName is the file argument for standard input.
 const stdinName = "-"
 
-// input is a log to print, and how its lines are read.
+// input is a log to print and the format and time zone of its lines.
 type input struct {
 	path, format string
 	zone         *time.Location
 }
 
-// logs finds the files of the sources, all of them before anything is printed.
+// logs finds the files of all sources before anything is printed.
 func (p *parseCmd) logs(sources []tail.Source) (logs []input, err error) {
 	for _, s := range sources {
 		zone, err := time.LoadLocation(s.Zone)
@@ -160,19 +160,19 @@ func (p *parseCmd) logs(sources []tail.Source) (logs []input, err error) {
 	return logs, nil
 }
 
-// unreadError is an error of one file; the next is read.
+// unreadError is an error of reading one file. The command continues with the next file.
 type unreadError struct{ error }
 
 func (e *unreadError) Unwrap() error { return e.error }
 
-// recordWriter prints the records of one file after another.
+// recordWriter parses files one after another and prints their records or adds them to an answer.
 type recordWriter struct {
 	cmd      *parseCmd
 	app      *app
 	question *query.Question // nil: the records themselves are printed
 	printer  print.Printer
 	columns  fixedColumns
-	ahead    []input // what is to be printed, for the columns
+	ahead    []input // all logs, whose formats determine the columns
 	rec      schema.Record
 }
 
@@ -189,7 +189,7 @@ func (w *recordWriter) file(l input) error {
 	head := make([]byte, parse.HeadBytes)
 	var n int
 	if l.format == parse.AutoName {
-		n, _ = io.ReadFull(r, head) // an error comes again behind what was read
+		n, _ = io.ReadFull(r, head) // a read error is returned again after these bytes
 	}
 	format, err := w.format(l, head[:n])
 	if err != nil {
@@ -214,7 +214,7 @@ func (w *recordWriter) file(l input) error {
 	return err
 }
 
-// open makes what records go to, when the first file's format is known.
+// open opens the printer. It is called when the format of the first file is known.
 func (w *recordWriter) open(format *parse.Format) (err error) {
 	if w.question != nil {
 		answer, err := w.cmd.answerOf(w.app, w.cmd.outputFlags, *w.question, append([][]schema.Field{format.Fields()}, w.fieldsOf(w.ahead)...))
@@ -231,7 +231,7 @@ func (w *recordWriter) open(format *parse.Format) (err error) {
 	return nil
 }
 
-// reading tells the errors of a log from those of what its lines go to.
+// reading keeps the last read error of a log, to distinguish it from errors of printing.
 type reading struct {
 	io.Reader
 	err error
@@ -243,7 +243,8 @@ func (r *reading) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// format chooses the format of a file whose first bytes are head.
+// format returns the format of a file that begins with head. If no known format matches, the lines
+// are printed raw.
 func (w *recordWriter) format(l input, head []byte) (*parse.Format, error) {
 	if l.format != parse.AutoName {
 		return parse.Lookup(l.format, l.zone)
@@ -255,9 +256,9 @@ func (w *recordWriter) format(l input, head []byte) (*parse.Format, error) {
 	return f, nil
 }
 
-// fieldsAhead are the fields of the formats of all logs, where the output's columns
-// depend on them. A log that cannot be read is named when its turn comes, and standard
-// input can be read once only.
+// fieldsAhead returns the fields of the formats of all logs if the columns of the output depend on
+// them. Logs that cannot be read are omitted: their error is reported when they are printed. So is
+// standard input, which can be read only once.
 func (w *recordWriter) fieldsAhead() (fields [][]schema.Field) {
 	if kind := w.cmd.kind(w.app.stdout); len(w.cmd.Fields) == 0 && (kind == "json" || kind == "raw") {
 		return nil
@@ -290,10 +291,10 @@ func formatAhead(l input) (*parse.Format, error) {
 	}
 	defer r.Close()
 	head := make([]byte, parse.HeadBytes)
-	n, _ := io.ReadFull(r, head) // the rest of a damaged file is not needed here
+	n, _ := io.ReadFull(r, head) // an error after these bytes does not matter here
 	format, err := parse.Auto(head[:n], l.zone)
 	if errors.Is(err, parse.ErrFormat) {
-		return format, nil // its lines are printed raw
+		return format, nil // the lines are printed raw
 	}
 	return format, err
 }

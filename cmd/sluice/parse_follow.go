@@ -16,7 +16,7 @@ import (
 	"sluice/ingest/tail"
 )
 
-// parseFollowFlags go with parse --follow.
+// parseFollowFlags are the flags that require --follow.
 type parseFollowFlags struct {
 	Follow     bool          `short:"F" help:"Follow the logs as they grow, through rotations, and print new lines at once. Logs that are created later are found."`
 	FromEnd    bool          `env:"SLUICE_PARSE_FROM_END" help:"With --follow: start at the end of the logs that exist now. Logs that are created later are read whole."`
@@ -36,20 +36,20 @@ func (f *parseFollowFlags) check() error {
 }
 
 const (
-	// parseCollector is the id in a checkpoint of parse, so that no command takes
-	// what was only printed for stored.
+	// parseCollector is the collector id in a checkpoint of parse. It prevents other commands from
+	// treating lines that were only printed as stored.
 	parseCollector = "parse"
-	// outputDrain is how long printing may take after the signal to stop.
+	// outputDrain is the time limit for printing after the signal to stop.
 	outputDrain = 5 * time.Second
 	// saveInterval is the time between two saves of --checkpoint.
 	saveInterval = time.Second
 )
 
-// errReaderGone is returned when standard output was closed by its reader.
+// errReaderGone is returned when the reader of standard output has closed it.
 var errReaderGone = errors.New("standard output was closed by its reader")
 
-// follow prints logs as they grow, until the process is stopped or its output
-// has no reader.
+// follow prints logs as they grow until the process is stopped or the reader of standard output has
+// closed it.
 func (p *parseCmd) follow(a *app, sources []tail.Source) (err error) {
 	file, lock, err := p.openCheckpoint()
 	if err != nil {
@@ -93,8 +93,8 @@ func (p *parseCmd) follow(a *app, sources []tail.Source) (err error) {
 	return err
 }
 
-// openCheckpoint opens the file of --checkpoint and keeps others away from it. Without
-// the flag the checkpoint is in memory only, and lock is nil.
+// openCheckpoint opens and locks the file of --checkpoint. Without the flag, the checkpoint is kept
+// in memory only and lock is nil.
 func (p *parseCmd) openCheckpoint() (file *checkpoint.File, lock *os.File, err error) {
 	if p.Checkpoint == "" {
 		file, err = checkpoint.Open(noFiles{}, "", parseCollector)

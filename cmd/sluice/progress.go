@@ -13,8 +13,9 @@ import (
 	"sluice/ingest/logfile"
 )
 
-// showProgress says how far a run is until the function it returns is called:
-// a bar on a terminal, a line every ten seconds elsewhere, nothing with --quiet.
+// showProgress shows the progress of reading logs until stop is called: a bar on a terminal,
+// otherwise a log message every ten seconds. With --quiet it shows nothing. The total is the size
+// of the logs that are not compressed.
 func showProgress(a *app, c *collector.Collector, logs []logfile.Log) (stop func()) {
 	var total int64
 	for _, l := range logs {
@@ -25,7 +26,7 @@ func showProgress(a *app, c *collector.Collector, logs []logfile.Log) (stop func
 	return showCounts(a, total, func() (lines, bytes int64) { return c.Counters.Lines.Load(), c.Counters.Bytes.Load() })
 }
 
-// showCounts says how far counters are on their way to a total of bytes.
+// showCounts shows the counters relative to a total of bytes until stop is called.
 func showCounts(a *app, total int64, counts func() (lines, bytes int64)) (stop func()) {
 	if a.cli.Quiet {
 		return func() {}
@@ -63,11 +64,11 @@ func showCounts(a *app, total int64, counts func() (lines, bytes int64)) (stop f
 	return func() { close(done); <-stopped }
 }
 
-// progressDelay is how long a question is answered without a word.
+// progressDelay is the time after which the progress of a query is shown.
 const progressDelay = 2 * time.Second
 
-// showScan draws on a terminal how many of a table's rows were read, from 2 s on, until
-// the function it returns is called.
+// showScan shows on a terminal how many of total rows were read, after progressDelay and until stop
+// is called. It shows nothing with --quiet or without a terminal.
 func showScan(a *app, total int64, read *atomic.Int64) (stop func()) {
 	file, ok := a.stderr.(*os.File)
 	if a.cli.Quiet || !ok || !isTerminal(file) {
@@ -98,7 +99,7 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
-// bar draws how much of total is done; without a total it draws nothing.
+// bar returns a progress bar with a percentage. It is empty if total is not known (0 or less).
 func bar(done, total int64) string {
 	const width = 30
 	if total <= 0 {

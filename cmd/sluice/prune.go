@@ -26,7 +26,7 @@ type pruneCmd struct {
 // minPruneAge keeps 3m, meant as months, from removing all that is there.
 const minPruneAge = 24 * time.Hour
 
-// Help is kong's longer help.
+// Help returns the detailed help text; kong calls it.
 func (pruneCmd) Help() string {
 	return `Removes old files from a columnar table and from the archive. A file is removed
 as a whole, when the day of its lines ended --older-than ago in every time zone. Files

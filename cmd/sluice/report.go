@@ -29,7 +29,7 @@ type reportCmd struct {
 	Page       bool   `hidden:"" help:"Write the page of the status server, with a form, at the lowest priority."`
 }
 
-// Help is kong's longer help.
+// Help returns the detailed help text; kong calls it.
 func (reportCmd) Help() string {
 	return `Writes one HTML file about the requests in a columnar table: requests by hour and class of
 status, bytes, hosts, the most frequent paths, and the slowest ones if the LogFormat has a

@@ -32,7 +32,7 @@ type scanCmd struct {
 	outputFlags
 }
 
-// Help is kong's longer help.
+// Help returns the detailed help text; kong calls it.
 func (scanCmd) Help() string {
 	return `Prints rows in time order. A row must match all flags:
 

@@ -25,7 +25,7 @@ type schemaCmd struct {
 	TTL         time.Duration `placeholder:"2160h" help:"Time after the event at which a row expires (default: never)."`
 }
 
-// Help is kong's longer help.
+// Help returns the detailed help text; kong calls it.
 func (schemaCmd) Help() string {
 	return `    sluice schema avro --format combinedio >accesslog.avsc
     sluice schema hbase --name web:accesslog --compression SNAPPY | hbase shell

@@ -20,7 +20,7 @@ type statusCmd struct {
 	JSON bool `name:"json" help:"Print the status as JSON."`
 }
 
-// Help is kong's longer help.
+// Help returns the detailed help text; kong calls it.
 func (statusCmd) Help() string {
 	return `Shows the status of the run, agent or collector that uses this data directory: its
 position in the logs, whether its governor slows it and why, which logs cannot be read or

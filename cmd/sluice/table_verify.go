@@ -19,7 +19,7 @@ type tableVerifyCmd struct {
 	Day  string `placeholder:"DAY" help:"Only files of this day: 2026-09-03 or 20260903."`
 }
 
-// Help is kong's longer help.
+// Help returns the detailed help text; kong calls it.
 func (tableVerifyCmd) Help() string {
 	return `Reads every row of every file and checks checksums, the order of rows, that each line can
 be rebuilt from its columns and fills its range of the log, and that each file has the

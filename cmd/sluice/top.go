@@ -25,7 +25,7 @@ type topCmd struct {
 	Once      bool          `help:"Print the status once and exit, with status 1 if there is an error. Default if standard output is not a terminal."`
 }
 
-// Help is kong's longer help.
+// Help returns the detailed help text; kong calls it.
 func (topCmd) Help() string {
 	return `Shows the contents of /health until Ctrl-C: sinks and hosts, those with errors first,
 with the reasons.
