@@ -67,7 +67,7 @@ func (c *hogCmd) Run(a *app) error {
 	})
 }
 
-// draw writes the picture that was asked for.
+// draw writes the chart to the file of --picture. Without the flag it does nothing.
 func (c *pictureFlag) draw(picture func(io.Writer) error) error {
 	if c.Picture == "" {
 		return nil

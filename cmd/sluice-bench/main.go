@@ -1,4 +1,4 @@
-// Command sluice-bench measures sluice beside other programs: see docs/benchmarks.md. It
+// Command sluice-bench measures sluice and other programs: see docs/benchmarks.md. It
 // is for developers; operators need only the sluice program.
 package main
 
@@ -22,7 +22,7 @@ import (
 	"sluice/bench/compare"
 )
 
-// cli is the whole command line.
+// cli defines all commands and flags.
 type cli struct {
 	Sluice string `type:"path" placeholder:"FILE" help:"The sluice program to measure (default: the one in the directory of this program)."`
 	JSON   bool   `help:"Print JSON instead of tables."`
@@ -39,7 +39,7 @@ type cli struct {
 	Child childCmd `cmd:"" hidden:"" help:"A process that tail or hbase start."`
 }
 
-// Help is kong's longer help.
+// Help returns the detailed help text; kong calls it.
 func (cli) Help() string {
 	return `Measure sluice beside other programs on this machine:
 
@@ -53,7 +53,7 @@ func (cli) Help() string {
 On a machine with other work, compare only ratios within one output.`
 }
 
-// app is what a command works with.
+// app is passed to the Run method of each command.
 type app struct {
 	*cli
 	ctx    context.Context
@@ -62,14 +62,14 @@ type app struct {
 	log    *slog.Logger
 }
 
-// usageError is an error that the user mends on the command line. Exit status 2.
+// usageError is an error that the user can correct on the command line. The exit status is 2.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
 func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// errWrong is returned after what is wrong with a result was printed. Exit status 1.
+// errWrong is returned after the errors of a result were printed. The exit status is 1.
 var errWrong = errors.New("the result is wrong")
 
 func main() {
@@ -78,7 +78,8 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is main with everything handed in; it returns the exit status.
+// run executes a command line and returns the exit status. main and tests pass the arguments and
+// streams.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var c cli
 	exited := -1
@@ -125,7 +126,7 @@ func (a *app) check() error {
 	return nil
 }
 
-// print prints a result as it was asked for.
+// print prints a result in the format of the flags.
 func (a *app) print(result interface{ Print(io.Writer) error }) error {
 	if !a.JSON {
 		return result.Print(a.stdout)
@@ -135,7 +136,7 @@ func (a *app) print(result interface{ Print(io.Writer) error }) error {
 	return e.Encode(result)
 }
 
-// wrong logs what is wrong with a result, if anything, and returns errWrong then.
+// wrong logs the errors of a result. It returns errWrong if there are any.
 func (a *app) wrong(lines []string) error {
 	for _, line := range lines {
 		a.log.Error("result is wrong", "err", line)
@@ -149,7 +150,7 @@ func (a *app) wrong(lines []string) error {
 // say logs what is measured next.
 func (a *app) say(what string) { a.log.Info("measuring", "operation", what) }
 
-// inDir calls do with a temporary directory.
+// inDir calls do with a temporary directory, and removes it.
 func (a *app) inDir(do func(dir string) error) error {
 	dir, err := os.MkdirTemp(a.Dir, "sluice-bench-")
 	if err != nil {
@@ -158,7 +159,7 @@ func (a *app) inDir(do func(dir string) error) error {
 	return errors.Join(do(dir), os.RemoveAll(dir))
 }
 
-// peersDir returns the directory that keeps what other programs need between runs.
+// peersDir returns the directory that keeps the files of other programs between runs.
 func (a *app) peersDir() (string, error) {
 	if a.Peers != "" {
 		return a.Peers, nil
@@ -170,8 +171,8 @@ func (a *app) peersDir() (string, error) {
 	return filepath.Join(cache, "sluice-peers"), nil
 }
 
-// withPeers calls do with the program to measure, the directory of other programs, and a temporary
-// directory.
+// withPeers calls do with the command of the measured program, the directory of other programs, and
+// a temporary directory.
 func (a *app) withPeers(do func(sluice compare.Command, peers, dir string) error) error {
 	sluice, err := a.sluice()
 	if err != nil {
@@ -184,7 +185,7 @@ func (a *app) withPeers(do func(sluice compare.Command, peers, dir string) error
 	return a.inDir(func(dir string) error { return do(sluice, peers, dir) })
 }
 
-// sluice returns how the measured program is started: without the SLUICE_ variables of
+// sluice returns the command that starts the measured program, without the SLUICE_ variables of
 // this process, so that the result does not depend on them.
 func (a *app) sluice() (compare.Command, error) {
 	path := a.Sluice
@@ -201,7 +202,7 @@ func (a *app) sluice() (compare.Command, error) {
 	return func(ctx context.Context, args ...string) *exec.Cmd { return command(ctx, path, args...) }, nil
 }
 
-// spawn returns how this program starts itself as a child of tail or hbase.
+// spawn returns the command that starts this program as a child of tail or hbase.
 func spawn(child string) compare.Spawn {
 	return func(ctx context.Context) *exec.Cmd { return command(ctx, "/proc/self/exe", "child", child) }
 }
@@ -216,17 +217,17 @@ func command(ctx context.Context, path string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// childCmd writes or reads the logs of tail, or is sluice's client in hbase; its standard
-// input says what to do.
+// childCmd writes or reads the logs of tail, or is sluice's client in hbase, as instructed on
+// standard input.
 type childCmd struct {
 	Of string `arg:"" enum:"tail,hbase"`
 }
 
-// Run does what its standard input says.
+// Run executes the instructions on standard input.
 func (c childCmd) Run(a *app) error {
 	if c.Of == "hbase" {
 		if os.Getenv("GOGC") == "" {
-			debug.SetGCPercent(50) // as a run does
+			debug.SetGCPercent(50) // as sluice run does
 		}
 		return compare.HBaseChild(a.ctx, a.stdin, a.stdout)
 	}

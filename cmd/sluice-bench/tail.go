@@ -7,7 +7,7 @@ import (
 	"sluice/bench/fleet"
 )
 
-// fleetFlags say which logs are written.
+// fleetFlags configure the logs that are written.
 type fleetFlags struct {
 	Files int `default:"800" placeholder:"N" help:"Number of logs."`
 	Busy  int `default:"800" placeholder:"N" help:"Number of logs that are written to."`
@@ -26,7 +26,7 @@ type tailCmd struct {
 	Kill    bool          `help:"Kill sluice with SIGKILL at random moments and start it again."`
 }
 
-// Run measures what following logs costs.
+// Run measures the cost of following logs.
 func (c *tailCmd) Run(a *app) (err error) {
 	cfg := compare.TailConfig{
 		Fleet: fleet.Config{

@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// maxLogBytes is the limit of bytes that are queued for standard error.
+	// maxLogBytes is the limit of bytes that are queued for one output.
 	maxLogBytes = 256 << 10
 	// logFlushTimeout is how long the process waits for queued messages to be written when it ends.
 	logFlushTimeout = time.Second
 )
 
 // logWriter queues messages and writes them to w from its own goroutine, so that a slow or closed
-// standard error neither blocks nor ends the process. A message that does not fit into the queue or
-// cannot be written is dropped and counted; the count is logged after the next successful write.
-// Write may be called by several goroutines.
+// output neither blocks nor ends the process. A message that does not fit into the queue or cannot
+// be written is dropped and counted; the count is logged after the next successful write. Write may
+// be called by several goroutines.
 type logWriter struct {
 	w       io.Writer
 	notices *slog.Logger // writes to w

@@ -23,7 +23,8 @@ type pruneCmd struct {
 	DryRun    bool   `help:"Print what would be removed, without removing it."`
 }
 
-// minPruneAge keeps 3m, meant as months, from removing all that is there.
+// minPruneAge is the least --older-than. It prevents 3m, meant as three months, from removing
+// almost everything.
 const minPruneAge = 24 * time.Hour
 
 // Help returns the detailed help text; kong calls it.
@@ -63,19 +64,20 @@ func (c *pruneCmd) Run(a *app) (err error) {
 	return err
 }
 
-// prunedPath is the record of what was pruned.
+// prunedPath returns the path of the file that records the pruned ranges.
 func prunedPath(data string) string { return filepath.Join(data, "pruned") }
 
-// pruner is a prune that is under way.
+// pruner is the state of a running prune command.
 type pruner struct {
 	cmd        *pruneCmd
 	before     time.Time
 	record     *checkpoint.Pruned
-	checkpoint *checkpoint.File // nil: this --data has stored nothing
+	checkpoint *checkpoint.File // nil: no checkpoint in --data, which has stored nothing
 }
 
-// stored reports whether a stream is stored up to an offset. A stream that the checkpoint
-// does not know is another collector's, or was forgotten when it was stored.
+// stored reports whether a stream is stored up to offset end. It is true for a stream that is not
+// in the checkpoint: it belongs to another collector, or was removed from the checkpoint after it
+// was stored.
 func (p *pruner) stored(id schema.StreamID, end int64) bool {
 	if p.checkpoint == nil {
 		return true
@@ -145,7 +147,7 @@ func (p *pruner) verb() string {
 	return "removed"
 }
 
-// readPruned returns what was pruned of each stream, from the table or the archive.
+// readPruned returns the ranges of each stream that were pruned from the table or the archive.
 func readPruned(data string) (map[schema.StreamID]schema.RangeSet, error) {
 	record, err := checkpoint.OpenPruned(vfs.OS{}, prunedPath(data))
 	if err != nil {

@@ -17,15 +17,15 @@ import (
 	"sluice/schema"
 )
 
-// refusedRow is a line of the quarantine file: a row that no server takes.
+// refusedRow is a line of the quarantine file: a row that the servers reject.
 type refusedRow struct {
 	Key    string            `json:"key"` // hexadecimal
 	Reason string            `json:"reason"`
 	Cells  map[string][]byte `json:"cells"` // base64
 }
 
-// quarantine keeps a row that the table refused for good in DATA/quarantine.jsonl,
-// synced: the row counts as stored then.
+// quarantine appends a row that the table rejected permanently to DATA/quarantine.jsonl and syncs
+// the file. The row then counts as stored. Calls may run at the same time.
 func (a *app) quarantine(key []byte, cells []schema.Cell, reason error) error {
 	row := refusedRow{Key: hex.EncodeToString(key), Reason: reason.Error(), Cells: make(map[string][]byte)}
 	for _, c := range cells {
@@ -45,9 +45,9 @@ func (a *app) quarantine(key []byte, cells []schema.Cell, reason error) error {
 	return nil
 }
 
-// appendLine adds a line to a file and syncs it. A torn last line, which a crash or a
-// full disk left, is cut off first: it was never acknowledged, and what is written
-// behind it could not be read.
+// appendLine appends a line to a file and syncs it. It first removes an incomplete last line, left
+// by a crash or a full disk: that line was never acknowledged, and a reader could not read the
+// lines after it.
 func appendLine(name string, line []byte) (err error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o640)
 	if err != nil {
@@ -67,7 +67,7 @@ func appendLine(name string, line []byte) (err error) {
 	return f.Sync()
 }
 
-// wholeLines is where the last whole line of a file ends.
+// wholeLines returns the offset at which the last complete line of a file ends.
 func wholeLines(f *os.File) (end int64, err error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -87,8 +87,8 @@ func wholeLines(f *os.File) (end int64, err error) {
 	return 0, nil
 }
 
-// readQuarantine reads the rows that quarantine kept: key to cells, by qualifier.
-// One that was refused twice is the later one.
+// readQuarantine returns the cells of the quarantined rows by key, sorted by qualifier. Of a row
+// that was quarantined twice, it returns the later one.
 func (a *app) readQuarantine() (rows map[string][]schema.Cell, err error) {
 	name := filepath.Join(a.cli.Data, "quarantine.jsonl")
 	f, err := os.Open(name)
@@ -103,7 +103,7 @@ func (a *app) readQuarantine() (rows map[string][]schema.Cell, err error) {
 	for d := json.NewDecoder(f); ; {
 		var row refusedRow
 		err := d.Decode(&row)
-		if err == io.EOF || err == io.ErrUnexpectedEOF { // a line is being written
+		if err == io.EOF || err == io.ErrUnexpectedEOF { // the last line is being written
 			return rows, nil
 		}
 		var key []byte

@@ -11,7 +11,7 @@ import (
 	"sluice/schema"
 )
 
-// questionFlags ask for numbers in the place of records.
+// questionFlags request aggregations instead of records.
 type questionFlags struct {
 	Count     bool           `help:"Print the number of records."`
 	By        []string       `placeholder:"FIELD" help:"Count the records of each value of a field, or of several: --by status,method. hour and day are those of the time; status_class (5xx) and url_path (the path without its query) are computed."`
@@ -31,8 +31,8 @@ func (f *questionFlags) asked() bool {
 	return f.Count || len(f.By)+len(f.Sum)+len(f.Avg)+len(f.Min)+len(f.Max)+len(f.Quantile)+len(f.Distinct) > 0 || f.Top != "" || f.Histogram != nil
 }
 
-// question is what the flags ask; nil is nothing. limit is how many groups are wanted,
-// 0 is all.
+// question returns the aggregation that the flags request. nil: none. limit is the number of
+// groups; 0: all.
 func (f *questionFlags) question(limit int) (*query.Question, error) {
 	if !f.asked() {
 		if f.Order != "" {
@@ -102,7 +102,7 @@ func (f *questionFlags) measures(q *query.Question) error {
 	return nil
 }
 
-// tooMuch adds what can be done to the errors of a question that is too large.
+// tooMuch adds a hint to an error of too many groups. Other errors are returned unchanged.
 func (f *questionFlags) tooMuch(err error) error {
 	switch {
 	case !errors.Is(err, query.ErrTooManyGroups):
@@ -119,14 +119,15 @@ func (f *questionFlags) report(a *app, out outputFlags, answer *query.Answer) er
 	if err != nil {
 		return err
 	}
-	if len(report.Columns) == 1 && out.Output == "auto" { // a bare number is what a script wants
+	if len(report.Columns) == 1 && out.Output == "auto" { // scripts need the bare number
 		_, err := print.Textln(a.stdout, report.Rows[0][0].Text)
 		return err
 	}
 	return print.Report(a.stdout, out.kind(a.stdout), print.Options{CRLF: out.CSVCRLF}, report)
 }
 
-// answerPrinter takes the records that a question is about, and prints the answer.
+// answerPrinter adds the records that it is given to an answer, and prints the answer when it is
+// closed.
 type answerPrinter struct {
 	*query.Answer
 	flags *questionFlags
@@ -134,7 +135,7 @@ type answerPrinter struct {
 	out   outputFlags
 }
 
-// answerOf prepares to answer a question about records of these formats.
+// answerOf returns an answerPrinter for records of these formats.
 func (f *questionFlags) answerOf(a *app, out outputFlags, q query.Question, formats [][]schema.Field) (*answerPrinter, error) {
 	if err := out.check(); err != nil {
 		return nil, err
@@ -155,7 +156,7 @@ func (f *questionFlags) answerOf(a *app, out outputFlags, q query.Question, form
 // Print implements [print.Printer].
 func (p *answerPrinter) Print(e *schema.Entry) error { return p.flags.tooMuch(p.Add(e)) }
 
-// Flush implements [print.Printer]: there is no part of an answer.
+// Flush implements [print.Printer]. It does nothing: an answer is printed only when it is complete.
 func (p *answerPrinter) Flush() error { return nil }
 
 // Close implements [print.Printer].

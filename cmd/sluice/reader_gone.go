@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// awaitReaderGone returns errReaderGone when w is a pipe or socket that is not read any
-// more, also while nothing is written; nil when ctx is done or w is something else.
+// awaitReaderGone returns errReaderGone when the reader of a pipe or socket w has closed it, even
+// if nothing is written. It returns nil when ctx is done, or at once if w is not a pipe or socket.
 func awaitReaderGone(ctx context.Context, w io.Writer) error {
 	out, ok := w.(*os.File)
 	if !ok {
@@ -32,7 +32,7 @@ func awaitReaderGone(ctx context.Context, w io.Writer) error {
 	defer context.AfterFunc(ctx, func() { end.Close() })() //nolint:errcheck // nothing is written to it
 	fds := []unix.PollFd{{Fd: int32(out.Fd())}, {Fd: int32(wake.Fd())}}
 	for {
-		// No event is asked for: the kernel reports an error or a hang-up in any case.
+		// No event is requested: the kernel reports an error or a hang-up in any case.
 		if _, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("watch standard output: %w", err)
 		}
@@ -45,8 +45,8 @@ func awaitReaderGone(ctx context.Context, w io.Writer) error {
 	}
 }
 
-// outputClosed reports whether err is a write to standard output that has no reader any
-// more. A connection that breaks is no such thing.
+// outputClosed reports whether err is the failure of writing to standard output after its reader
+// closed it. EPIPE of another file or of a network connection is not.
 func (a *app) outputClosed(err error) bool {
 	out, ok := a.stdout.(*os.File)
 	var failed *fs.PathError

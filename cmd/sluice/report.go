@@ -103,7 +103,7 @@ func (c *reportCmd) Run(a *app) (err error) {
 	return err
 }
 
-// form is what the page's form shows; nil: it is a file.
+// form returns the values of the page's form. nil: the report is written as a file, without a form.
 func (c *reportCmd) form() *report.Form {
 	if !c.Page {
 		return nil
@@ -118,7 +118,7 @@ func timeOf(ns int64) time.Time {
 	return time.Unix(0, ns)
 }
 
-// reporter asks a table what a report says.
+// reporter queries a table for the contents of a report.
 type reporter struct {
 	cmd     *reportCmd
 	app     *app
@@ -128,7 +128,7 @@ type reporter struct {
 	out     report.Report
 }
 
-// hourlyFor is the longest span of which a report has hours.
+// hourlyFor is the longest time span that is reported by hour; longer ones are reported by day.
 const hourlyFor = 8 * 24 * time.Hour
 
 func (r *reporter) ask() error {
@@ -151,7 +151,7 @@ func (r *reporter) has(field string) bool {
 	})
 }
 
-// measures leaves out those whose field no format has.
+// measures returns those measures whose field is in a format.
 func (r *reporter) measures(all ...query.Measure) (known []query.Measure) {
 	for _, m := range all {
 		if r.has(m.Field) {
@@ -161,7 +161,8 @@ func (r *reporter) measures(all ...query.Measure) (known []query.Measure) {
 	return known
 }
 
-// answer answers a question; nil if the groups are too many, which is noted.
+// answer queries the table. It returns nil and adds a note to the report if there are too many
+// groups.
 func (r *reporter) answer(what string, q query.Question) (*query.Report, error) {
 	q.Zone = time.Local
 	var read atomic.Int64
@@ -182,7 +183,7 @@ func (r *reporter) answer(what string, q query.Question) (*query.Report, error) 
 
 var sumOfBytes = query.Measure{Operation: query.Sum, Field: "bytes"}
 
-// spans are requests by hour or day, and their sums.
+// spans adds the requests by hour or day and their totals.
 func (r *reporter) spans() error {
 	r.out.Daily = r.scan.From == 0 || r.out.To.Sub(r.out.From) > hourlyFor
 	key := query.HourKey
@@ -228,7 +229,7 @@ func (r *reporter) spans() error {
 	return nil
 }
 
-// spanStart is the time that a group of hours or days says.
+// spanStart parses the start of a group of HourKey or DayKey. Zero: text is not a time.
 func spanStart(text string) time.Time {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
@@ -238,7 +239,7 @@ func spanStart(text string) time.Time {
 	return time.Time{}
 }
 
-// list makes a table of an answer whose rows are a name, a count and measures.
+// list converts an answer whose rows are a name, a count and measures to a table of the report.
 func list(title, name string, answer *query.Report, measures ...string) report.Table {
 	t := report.Table{Title: title, Columns: append([]string{name, "Requests"}, measures...)}
 	if answer.Approximate {
@@ -291,7 +292,8 @@ func (r *reporter) paths() error {
 	return nil
 }
 
-// slowest are the slowest of the paths, by the 95th percentile, in the first unit that a format has.
+// slowest adds the slowest paths by their 95th percentile, in the first unit of duration that a
+// format has.
 func (r *reporter) slowest() error {
 	for _, d := range []struct{ field, unit string }{{"duration_us", "µs"}, {"duration_ms", "ms"}, {"duration_s", "s"}} {
 		if !r.has(d.field) || !r.has("path") {

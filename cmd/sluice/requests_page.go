@@ -18,33 +18,34 @@ import (
 )
 
 const (
-	// requestsPath is where the status server shows the report.
+	// requestsPath is the path of the report on the status server.
 	requestsPath = "/requests"
-	// requestsTimeout ends a report before statusTimeout ends its connection.
+	// requestsTimeout is the time limit of a report. It is less than statusTimeout, so that an
+	// error message can be sent before the connection is closed.
 	requestsTimeout = statusTimeout - 2*time.Second
-	// requestsKept is how long a page is shown again to whoever asks for the same.
+	// requestsKept is how long a page is served again for the same query.
 	requestsKept = 30 * time.Second
-	// maxRequestsPage and maxRequestsQuery bound what is held of a page and of its query.
+	// maxRequestsPage and maxRequestsQuery are the limits in bytes of a page and of its query.
 	maxRequestsPage, maxRequestsQuery = 4 << 20, 1000
 )
 
-// requestsPage serves `sluice report` as a page. Each report is a process of its own, with the
-// lowest priority, one processor and a time limit, one at a time: a question about a large table
-// must not take memory or time from the process that receives lines.
+// requestsPage serves `sluice report` as a page. Each report runs in a separate process with the
+// lowest priority, one processor and a time limit, and one at a time: a query of a large table must
+// not take memory or CPU from the process that receives lines.
 type requestsPage struct {
-	arguments []string // of the report, without the query
+	arguments []string // of the report command, without those of the query
 	timeout   time.Duration
 
-	running sync.Mutex // held while a report is made
+	running sync.Mutex // held while a report runs
 
 	mu    sync.Mutex
-	query string // of page
+	query string // the query of page
 	page  []byte
 	made  time.Time
 }
 
-// requestsPage returns the page of this process's columnar table; nil: it has none. The
-// flags were checked when the table was opened.
+// requestsPage returns the page for this process's columnar table. nil: it has none. Errors of the
+// flags are ignored here, because the flags were checked when the table was opened.
 func (r *storeFlags) requestsPage(a *app) *requestsPage {
 	if t, err := r.columnar(a); err != nil || t == nil {
 		return nil
@@ -64,7 +65,7 @@ func (r *storeFlags) requestsPage(a *app) *requestsPage {
 	return &requestsPage{arguments: arguments, timeout: requestsTimeout}
 }
 
-// requestsQuery returns the flags of a report that a query asks for, and the query in one form.
+// requestsQuery returns the report flags for a query, and the query in a normalized form.
 func requestsQuery(q url.Values) (flags []string, query string, err error) {
 	known := url.Values{}
 	for _, name := range []string{"host", "last", "from", "to"} {
@@ -107,7 +108,7 @@ func (p *requestsPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.show(w, http.StatusOK, page)
 }
 
-// ask makes a report.
+// ask runs a report and returns its page.
 func (p *requestsPage) ask(ctx context.Context, flags []string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
@@ -129,7 +130,8 @@ func (p *requestsPage) ask(ctx context.Context, flags []string) ([]byte, error) 
 	return stdout.Bytes(), nil
 }
 
-// bounded keeps the first maxRequestsPage bytes that are written to it.
+// bounded is a buffer of at most maxRequestsPage bytes. A write that does not fit is dropped, and
+// over is set.
 type bounded struct {
 	bytes.Buffer
 	over bool
@@ -143,7 +145,8 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-// kept returns the last page if it is that of the query and recent.
+// kept returns the last page if it is for this query and not older than requestsKept. Otherwise it
+// returns nil.
 func (p *requestsPage) kept(query string) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -159,7 +162,7 @@ func (p *requestsPage) keep(query string, page []byte) {
 	p.query, p.page, p.made = query, page, time.Now()
 }
 
-// fail shows why there is no report.
+// fail writes an error page.
 func (p *requestsPage) fail(w http.ResponseWriter, status int, text string) {
 	p.show(w, status, []byte("<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\"><title>Requests – sluice</title>\n<p><a href=\"/\">Hosts</a> / <a href=\""+requestsPath+"\">Requests</a></p>\n<p>"+
 		html.EscapeString(report.Visible(text))+"</p>\n"))

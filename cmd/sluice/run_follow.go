@@ -16,10 +16,10 @@ import (
 	"sluice/print"
 )
 
-// tickInterval is how often rows are made durable and the status is written.
+// tickInterval is the time between two flushes of the table, and between two writes of the status.
 const tickInterval = 5 * time.Second
 
-// follow reads logs as they grow until the process is stopped.
+// follow reads logs as they grow, and stores their lines, until the process is stopped.
 func (r *runCmd) follow(a *app, format string) (err error) {
 	defer a.daemon()()
 	sources, err := r.sources(r.Files, r.Exclude, format, r.Timezone)
@@ -59,7 +59,8 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	defer a.followApache(configuration)() // saves its sources in the data directory, which exists now
+	// followApache saves its sources in the data directory, which opening the stores has created.
+	defer a.followApache(configuration)()
 	ticker := time.NewTicker(tickInterval)
 	defer ticker.Stop()
 	w, endWatch, err := a.watch(s.spool, &r.messageFlags, monitor.Run, r.Host, expectFlags{}, nil)
@@ -100,7 +101,8 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	return nil
 }
 
-// govern makes the governor, and the process one that steps aside.
+// govern returns the governor. Unless --no-nice is set, it also lowers the priority of this process
+// and limits it to one processor.
 func (f *followFlags) govern(a *app, trace *governor.Trace) (*governor.Governor, error) {
 	if f.CPU < 0 || f.Latency < 0 || f.MinMargin < 0 {
 		return nil, usage("--cpu, --latency and --min-margin take 0 or more")
@@ -119,7 +121,7 @@ func (f *followFlags) govern(a *app, trace *governor.Trace) (*governor.Governor,
 	return governor.New(governor.Config{CPUShare: float64(f.CPU) / 100, CatchUp: f.CatchUp, Root: "/", Trace: trace, Log: a.log})
 }
 
-// openTrace makes the file of --trace; without the flag it is nil.
+// openTrace creates the file of --trace. nil: the flag is not set.
 func (f *followFlags) openTrace() (*governor.Trace, error) {
 	if f.Trace == "" {
 		return nil, nil

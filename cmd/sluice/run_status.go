@@ -13,7 +13,7 @@ import (
 	"sluice/monitor/history"
 )
 
-// following is a run at work.
+// following is the state of a run that follows logs.
 type following struct {
 	cmd     *runCmd
 	began   time.Time
@@ -22,7 +22,7 @@ type following struct {
 	stores  *stores
 	gate    *governor.Governor
 
-	configuration *apacheconf.Follower // nil: none is followed
+	configuration *apacheconf.Follower // nil: no Apache configuration is followed
 
 	tailer atomic.Pointer[tail.Tailer] // nil until logs are followed
 }
@@ -31,7 +31,7 @@ func (r *following) thresholds() monitor.Thresholds {
 	return monitor.Thresholds{SilentAfter: silentAfter, MaxLag: r.cmd.MaxLag, RollInterval: r.cmd.RollInterval}
 }
 
-// read is what its tailer says.
+// read returns the status and counters of the tailer, or empty ones if no logs are followed yet.
 func (r *following) read() (tail.Status, *tail.Counters) {
 	if t := r.tailer.Load(); t != nil {
 		return t.Status(), t.Counters()
@@ -39,7 +39,7 @@ func (r *following) read() (tail.Status, *tail.Counters) {
 	return tail.Status{At: time.Now()}, new(tail.Counters)
 }
 
-// fleet is how it stands with its host.
+// fleet returns the state of the process and its host.
 func (r *following) fleet() monitor.Fleet {
 	state := r.stores.state()
 	logs, read := r.read()
@@ -58,7 +58,8 @@ func (r *following) fleet() monitor.Fleet {
 	return f
 }
 
-// report writes the status file; `sluice status` reads it.
+// report writes the status file, which `sluice status` reads, and updates the history and the
+// messenger.
 func (r *following) report(a *app) {
 	r.watch.observe(a, time.Now(), ownHost(r.cmd.Host, r.began))
 	f := r.fleet()

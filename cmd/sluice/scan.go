@@ -76,14 +76,15 @@ func (s *scanCmd) Run(a *app) (err error) {
 	within := columnar.Bounds{From: scan.From, To: scan.To, Hosts: splitHosts(s.Host)}
 	err = s.ask(a, within, scan, question)
 	var mistake usageError
-	if errors.As(err, &mistake) && (within.From > 0 || within.Hosts != nil) { // a host or field that the table has, but not then
+	// The table may have this host or field outside the bounds.
+	if errors.As(err, &mistake) && (within.From > 0 || within.Hosts != nil) {
 		err = s.ask(a, columnar.Bounds{}, scan, question)
 	}
 	return err
 }
 
-// ask answers the question, or prints the rows, from the part of the table that is within
-// the bounds at least. Nothing was printed if the error is a usageError.
+// ask prints the answer to the question or, without one, the matching rows. It reads at least the
+// part of the table that is within the bounds. If the error is a usageError, nothing was printed.
 func (s *scanCmd) ask(a *app, within columnar.Bounds, scan schema.Scan, question *query.Question) (err error) {
 	table, err := a.openTableWithin(s.tableFlags, within)
 	if err != nil {
@@ -114,7 +115,7 @@ func (s *scanCmd) ask(a *app, within columnar.Bounds, scan schema.Scan, question
 	return s.print(a, rows, scan, matcher)
 }
 
-// times turns --from, --to, --last and --undated into a scan.
+// times returns a scan with the time range of --from, --to, --last and --undated, and the order.
 func (s *scanCmd) times(now time.Time) (scan schema.Scan, err error) {
 	scan.Reverse = s.Reverse
 	if s.Undated {
@@ -154,7 +155,7 @@ func (s *scanCmd) times(now time.Time) (scan schema.Scan, err error) {
 	return scan, nil
 }
 
-// filter joins the flags.
+// filter returns the conjunction of the filter flags. nil: none is set.
 func (s *scanCmd) filter(now time.Time) (*schema.Filter, error) {
 	var all []*schema.Filter
 	for _, f := range []struct {
@@ -177,7 +178,7 @@ func (s *scanCmd) filter(now time.Time) (*schema.Filter, error) {
 	return query.All(all...), nil
 }
 
-// answer answers a question about the rows that match.
+// answer prints the answer to a question about the rows that match.
 func (s *scanCmd) answer(a *app, rows *entries, scan schema.Scan, matcher *query.Matcher, q query.Question) error {
 	answer, err := s.answerOf(a, s.outputFlags, q, rows.fields)
 	if err != nil {
@@ -197,7 +198,7 @@ func (s *scanCmd) answer(a *app, rows *entries, scan schema.Scan, matcher *query
 	return answer.Close()
 }
 
-// addAll adds the entries that match to an answer.
+// addAll adds the entries that match to an answer. read counts all entries.
 func addAll(answer *answerPrinter, entries iter.Seq2[*schema.Entry, error], matcher *query.Matcher, read *atomic.Int64) error {
 	for entry, err := range entries {
 		if err != nil {

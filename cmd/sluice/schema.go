@@ -60,7 +60,7 @@ func (s *schemaCmd) Run(a *app) error {
 	return err
 }
 
-// layout is the one that the flags describe.
+// layout returns the layout that the flags describe.
 func (s *schemaCmd) layout() (schema.Layout, error) {
 	layout, err := schema.NewLayout(s.Layout)
 	if err != nil {
@@ -70,7 +70,8 @@ func (s *schemaCmd) layout() (schema.Layout, error) {
 	return layout, layout.Check()
 }
 
-// packedSchema is what a packed table's descriptor has of the format; else empty.
+// packedSchema returns the Avro schema that the descriptor of a packed table contains. "": another
+// layout.
 func (s *schemaCmd) packedSchema(fields []schema.Field) (string, error) {
 	if s.Layout != schema.LayoutPacked {
 		return "", nil
@@ -78,7 +79,7 @@ func (s *schemaCmd) packedSchema(fields []schema.Field) (string, error) {
 	return schema.PackedSchema(fields)
 }
 
-// apply makes the table.
+// apply creates the HBase table.
 func (s *schemaCmd) apply(a *app, fields []schema.Field) (err error) {
 	if !s.onHBase() {
 		return usage("schema apply creates a table in HBase\nhint: name it with --table hbase://ZOOKEEPER/TABLE")

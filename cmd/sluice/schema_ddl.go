@@ -15,8 +15,8 @@ import (
 	"sluice/table/columnar"
 )
 
-// ddl returns the statements of the kind: of the table and the archive that the flags name, or, with
-// neither, of a table with the layout and the format of the flags.
+// ddl returns the statements of s.Kind for the table and the archive that the flags name. If they
+// name neither, it returns those for a table with the layout and the format of the flags.
 func (s *schemaCmd) ddl(a *app, format *parse.Format) (string, error) {
 	if strings.ContainsAny(s.Name, "'\"`\\\n ") || s.Name == "" {
 		return "", usage("--name %q is not a table's name", s.Name)
@@ -56,7 +56,7 @@ func (s *schemaCmd) statements(layout schema.Layout, t schema.TableDDL, fields [
 	}
 }
 
-// ofHBase returns the statements of an existing table in HBase.
+// ofHBase returns the statements for an existing table in HBase.
 func (s *schemaCmd) ofHBase(a *app, format *parse.Format) (out string, err error) {
 	h, err := a.hbaseTable(s.tableFlags)
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *schemaCmd) ofHBase(a *app, format *parse.Format) (out string, err error
 		return "", explainHBase(err, s.Table)
 	}
 	fields := slices.Concat(rows.fields...)
-	if len(fields) == 0 { // no lines yet
+	if len(fields) == 0 { // the table has no lines yet
 		fields = format.Fields()
 	}
 	t := schema.TableDDL{Name: h.url.Table, Compression: c.Compression, TTLSeconds: int64(c.TTL / time.Second), Schema: c.Schema}
@@ -87,8 +87,8 @@ func (s *schemaCmd) ofHBase(a *app, format *parse.Format) (out string, err error
 	return out, asUsage(err)
 }
 
-// ofParquet returns the statements of an existing tree of Parquet files, and of the archive if one is
-// named.
+// ofParquet returns the statements for an existing columnar table and, if --archive is set, for the
+// archive.
 func (s *schemaCmd) ofParquet(a *app, format *parse.Format) (out string, err error) {
 	if s.Kind != "hive" {
 		return "", usage("schema %s is for a table in HBase; --table %s is a tree of Parquet files\nhint: sluice schema hive --table %s; docs/columnar.md has the forms for other programs", s.Kind, s.Table, s.Table)
@@ -138,7 +138,7 @@ func (s *schemaCmd) ofParquet(a *app, format *parse.Format) (out string, err err
 	return out + "\n" + lines, err
 }
 
-// ofArchive returns Hive's statements for the lines of the archive.
+// ofArchive returns Hive's statements for a table of the lines of the archive.
 func (s *schemaCmd) ofArchive(a *app) (string, error) {
 	pattern, err := archivePattern(s.Archive, a.cli.Data)
 	if err != nil {
@@ -151,10 +151,10 @@ func (s *schemaCmd) ofArchive(a *app) (string, error) {
 	return pattern.HiveDDL(sqlTableName(s.Name)+"_lines", location), nil
 }
 
-// sqlTableName is the name of a table without its namespace.
+// sqlTableName returns the name of a table without its namespace.
 func sqlTableName(name string) string { return name[strings.IndexByte(name, ':')+1:] }
 
-// location returns the URL of the tree's root, as Hadoop writes it.
+// location returns the URL of the tree's root in Hadoop's form, with single quotes escaped for SQL.
 func (t tree) location() (string, error) {
 	location := t.id()
 	if !isHDFS(location) {
@@ -167,7 +167,7 @@ func (t tree) location() (string, error) {
 	return strings.ReplaceAll(strings.TrimSuffix(location, "/"), "'", `\'`), nil
 }
 
-// asUsage returns an error of a user, or nil.
+// asUsage returns err as a usageError, or nil if err is nil.
 func asUsage(err error) error {
 	if err == nil {
 		return nil

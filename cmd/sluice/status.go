@@ -29,7 +29,8 @@ if the process does not run, cannot read a log or store lines, is paused, has lo
 lines, has no collector that accepts them, or if /health reports ERROR.`
 }
 
-// staleAfter: a status is written every tickInterval.
+// staleAfter is the age of a status at which it counts as outdated. It is written every
+// tickInterval.
 const staleAfter = time.Minute
 
 func (c *statusCmd) Run(a *app) error {
@@ -44,7 +45,7 @@ func (c *statusCmd) Run(a *app) error {
 		return err
 	}
 	running := locked(a.cli.Data)
-	if !running && s.Health != nil { // what it said last is not how it is
+	if !running && s.Health != nil { // the last status is not the current state
 		s.Health.Status = monitor.Failing
 		s.Health.Process.Reasons = append([]string{"the process is not running; what follows is its last status"}, s.Health.Process.Reasons...)
 	}
@@ -63,18 +64,20 @@ func (c *statusCmd) Run(a *app) error {
 	return nil
 }
 
-// well reports whether nothing is wrong now, though /health may bear it for a while.
+// well reports whether nothing is wrong now. It also returns false for a problem that /health
+// tolerates for some time.
 func well(s *monitor.Status) bool {
 	return len(s.Logs.Failing) == 0 && len(s.Logs.Refused) == 0 && (s.Logs.Files > 0 || len(s.Logs.Unmatched) == 0) && s.LostFiles == 0 && s.Governor.Level != "paused" && sends(s.Sending) &&
 		(s.Storing == nil || len(s.Storing.Troubles) == 0) && (s.Health == nil || s.Health.Well())
 }
 
-// sends reports whether an agent's lines go to a collector; nil is no agent's.
+// sends reports whether an agent can send to a collector, and no stream is rejected and the
+// checkpoint can be saved. x is nil if the process is not an agent; the result is then true.
 func sends(x *agent.State) bool {
 	return x == nil || x.Connected && x.BusySince == nil && len(x.Refused) == 0 && x.Unsaved == ""
 }
 
-// locked reports whether a process uses the data directory.
+// locked reports whether a process holds the lock of the data directory.
 func locked(dir string) bool {
 	f, err := os.Open(filepath.Join(dir, "lock"))
 	if err != nil {
@@ -121,7 +124,7 @@ func printStatus(w io.Writer, s *monitor.Status, running bool, now time.Time) {
 	}
 }
 
-// printStoring says how the way to table and archive is.
+// printStoring prints the state of the path to table and archive.
 func printStoring(w io.Writer, s *monitor.Status, now time.Time) {
 	print.Textf(w, "stored: %d lines, %d bytes, %d parse errors, %d archive files\n", s.Lines, s.Bytes, s.ParseErrors, s.ArchiveFiles)
 	if storing := s.Storing; storing != nil {
@@ -132,7 +135,7 @@ func printStoring(w io.Writer, s *monitor.Status, now time.Time) {
 	}
 }
 
-// printLogs names the logs that something is to be said of.
+// printLogs prints the logs that have a problem or are not read for a reason.
 func printLogs(w io.Writer, s *monitor.Status, now time.Time) {
 	for _, f := range s.Logs.Failing {
 		print.Textf(w, "CANNOT READ: %s for %s, %d attempts: %s\n", f.Path, now.Sub(f.Since).Round(time.Second), f.Attempts, f.Error)
@@ -169,7 +172,7 @@ func printLogs(w io.Writer, s *monitor.Status, now time.Time) {
 	}
 }
 
-// printSending says how an agent stands with its collector.
+// printSending prints the state of an agent's connection to its collector.
 func printSending(w io.Writer, s *monitor.Status, now time.Time) {
 	x := s.Sending
 	print.Textf(w, "read: %d lines, %d bytes; %d bytes in flight\n", s.Lines, s.Bytes, x.UnacknowledgedBytes)

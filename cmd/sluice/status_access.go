@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// statusAccess says which clients the status port serves.
+// statusAccess configures TLS and authentication of the status server.
 type statusAccess struct {
 	StatusTLSCert   string `name:"status-tls-cert" placeholder:"FILE" help:"Serve --status-listen with TLS: file of the certificate, in PEM. It is read again when it changes."`
 	StatusTLSKey    string `name:"status-tls-key" placeholder:"FILE" help:"File of the certificate's key, in PEM."`
@@ -28,7 +28,8 @@ const (
 	maxTokenBytes = 4096
 )
 
-// check says what is wrong with the flags for a port at an address.
+// check returns an error if the flags contradict each other, or do not protect a server at an
+// address outside the loopback network. flag is the flag of that address, for messages.
 func (f *statusAccess) check(flag string, address *net.TCPAddr) error {
 	if (f.StatusTLSCert == "") != (f.StatusTLSKey == "") {
 		return usage("--status-tls-cert and --status-tls-key go together")
@@ -71,7 +72,7 @@ func (f *statusAccess) token() ([]byte, error) {
 	return text, nil
 }
 
-// tls returns the server's side of TLS, nil without.
+// tls returns the TLS configuration of the server. nil: no TLS.
 func (f *statusAccess) tls() (*tls.Config, error) {
 	if f.StatusTLSCert == "" {
 		return nil, nil
@@ -83,9 +84,9 @@ func (f *statusAccess) tls() (*tls.Config, error) {
 	return files.server(f.StatusTokenFile == ""), nil
 }
 
-// handler serves clients that have a certificate that TLS has verified, or the token. Without
-// --status-token-file it serves all: TLS has rejected those without a certificate, if one is
-// required.
+// handler serves requests of clients that have a certificate that TLS has verified, or that send
+// the token. Without --status-token-file it serves all requests: if client certificates are
+// required, TLS has already rejected clients without one.
 func (f *statusAccess) handler(next http.Handler) http.Handler {
 	if f.StatusTokenFile == "" {
 		return next
@@ -100,21 +101,23 @@ func (f *statusAccess) handler(next http.Handler) http.Handler {
 	})
 }
 
-// knows reports whether the request has the token.
+// knows reports whether the request has the token. The token file is read for each request.
 func (f *statusAccess) knows(r *http.Request) bool {
 	sent, found := bearer(r)
 	if !found {
 		return false
 	}
 	token, err := f.token()
-	if err != nil { // being replaced, or removed: no client is admitted by that
+	if err != nil { // the file is being replaced or was removed: reject
 		return false
 	}
-	a, b := sha256.Sum256(token), sha256.Sum256([]byte(sent)) // of one length, whatever was sent
+	// Hashes have a fixed length, so that the time of the comparison does not depend on what was
+	// sent.
+	a, b := sha256.Sum256(token), sha256.Sum256([]byte(sent))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
-// bearer returns the token that a request shows.
+// bearer returns the token of a request: the password of basic authentication or a bearer token.
 func bearer(r *http.Request) (string, bool) {
 	if _, password, basic := r.BasicAuth(); basic {
 		return password, true

@@ -16,7 +16,7 @@ import (
 	"sluice/monitor"
 )
 
-// statusFlags are the flags of the status server, and the limits of /health.
+// statusFlags are the flags of the status server and of the limits of /health.
 type statusFlags struct {
 	statusAccess
 	messageFlags
@@ -26,14 +26,15 @@ type statusFlags struct {
 }
 
 const (
-	// silentAfter so long without a collector an agent says so.
+	// silentAfter is the SilentAfter threshold of agents and runs.
 	silentAfter = 2 * time.Minute
-	// statusTimeout is how long a status request and its answer may take.
+	// statusTimeout is the time limit for reading a status request and for writing its response.
 	statusTimeout = 10 * time.Second
-	// The connections that the status port serves at a time, in total and of one
-	// peer: scrapers and checkers need a few, and each takes a descriptor.
+	// statusConns and statusConnsPerPeer are the limits of open connections to the status server,
+	// in total and of one peer. Monitoring systems need only a few, and each takes a file
+	// descriptor.
 	statusConns, statusConnsPerPeer = 64, 16
-	// statusShare: at most one descriptor in so many is for the status port.
+	// statusShare limits the connections to one in statusShare of the file descriptors.
 	statusShare = 8
 )
 
@@ -54,7 +55,7 @@ func (f *statusFlags) check() error {
 	return f.statusAccess.check("--status-listen "+f.StatusListen, address)
 }
 
-// address is where the status port is: of this machine only, unless the user says otherwise.
+// address returns the address of the status server. Without a host it is the loopback address.
 func (f *statusFlags) address() string {
 	if strings.HasPrefix(f.StatusListen, ":") {
 		return "127.0.0.1" + f.StatusListen
@@ -62,8 +63,7 @@ func (f *statusFlags) address() string {
 	return f.StatusListen
 }
 
-// serve answers an uptime checker and scrapers until end is called. Without
-// --status-listen it does nothing.
+// serve starts the status server; end stops it. Without --status-listen it does nothing.
 func (f *statusFlags) serve(a *app, w watched) (end func(), err error) {
 	if f.StatusListen == "" {
 		return func() {}, nil
@@ -116,7 +116,7 @@ func (f *statusFlags) serve(a *app, w watched) (end func(), err error) {
 	}, nil
 }
 
-// names are the host names under which the status server at address may be asked.
+// names returns the host names that requests to the status server at address may use.
 func (f *statusFlags) names(address string) []string {
 	names := slices.Clone(f.StatusName)
 	if host, _, err := net.SplitHostPort(address); err == nil {
@@ -129,7 +129,7 @@ func (f *statusFlags) names(address string) []string {
 	return names
 }
 
-// withWarnings adds what a listener's gate has to say.
+// withWarnings returns the fleet with the warnings of a listener's connection limits added.
 func withWarnings(f monitor.Fleet, listener string, gate *admission.Gate) monitor.Fleet {
 	f.Problems = slices.Clone(f.Problems)
 	for _, w := range gate.Warnings() {

@@ -7,20 +7,22 @@ import (
 	"time"
 )
 
-// pacer makes one answer at a time, and after each waits idleFactor times as long as it
-// took, so that answers take at most a quarter of one processor however often clients ask.
+// pacer makes one response at a time and then waits idleFactor times as long as it took (at most
+// maxIdle), so that responses use at most a quarter of one processor regardless of the number of
+// requests.
 type pacer struct {
 	next http.Handler
-	turn chan struct{} // holds one element while no answer may begin
+	turn chan struct{} // contains one element while no response may begin
 }
 
 const (
 	idleFactor = 3
-	maxIdle    = time.Second // an answer that took long waited for a processor most of the time
+	// maxIdle is the longest pause: a response that took long mostly waited for a processor.
+	maxIdle = time.Second
 )
 
-// paced bounds what answers cost: those for people, and apart from them /health and
-// /metrics, so that pages do not delay an uptime checker.
+// paced limits the CPU use of responses. Pages have a limit of their own, separate from /health and
+// /metrics, so that they do not delay monitoring systems.
 func paced(next http.Handler) http.Handler {
 	pages, checks := &pacer{next, make(chan struct{}, 1)}, &pacer{next, make(chan struct{}, 1)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +30,7 @@ func paced(next http.Handler) http.Handler {
 			checks.ServeHTTP(w, r)
 			return
 		}
-		if r.URL.Path == requestsPath { // it makes one page at a time, in a process of its own
+		if r.URL.Path == requestsPath { // limited by requestsPage, which runs one process at a time
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -36,8 +38,8 @@ func paced(next http.Handler) http.Handler {
 	})
 }
 
-// ServeHTTP implements http.Handler. The answer is made in memory: a client that reads
-// slowly delays no other.
+// ServeHTTP implements http.Handler. The response is buffered in memory, so that a slow client does
+// not delay others.
 func (p *pacer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := answer{header: w.Header(), status: http.StatusOK}
 	if !p.make(&answer, r) {
@@ -61,7 +63,7 @@ func (p *pacer) make(w *answer, r *http.Request) bool {
 	return true
 }
 
-// answer is an http.ResponseWriter in memory.
+// answer is an http.ResponseWriter that writes to memory.
 type answer struct {
 	header http.Header
 	status int

@@ -22,25 +22,25 @@ import (
 
 const dirScheme = "dir:"
 
-// tableFlags say which table.
+// tableFlags select the table.
 type tableFlags struct {
 	Table string `placeholder:"URL" help:"The table: parquet:DIR, a directory of Parquet files (default: parquet:DATA/table); parquet:hdfs://NAMENODE1,NAMENODE2[:8020]/PATTERN, or parquet:hdfs:///PATTERN with HADOOP_CONF_DIR; hbase://ZK1,ZK2[:2181][/ZNODE]/TABLE, or hbase:///TABLE at the servers of hbase-site.xml (HBASE_CONF_DIR); hbase+rpc://MASTER1,MASTER2[:16000]/TABLE."`
 	hbaseFlags
 }
 
-// table is what commands need of one.
+// table is the interface of tables that the commands use.
 type table interface {
 	collector.Table
 	scanner
 	Close() error
 }
 
-// onHBase reports whether the table is one of HBase's.
+// onHBase reports whether the table is in HBase.
 func (t tableFlags) onHBase() bool {
 	return strings.HasPrefix(t.Table, hbase.SchemeZooKeeper+"://") || strings.HasPrefix(t.Table, hbase.SchemeRPC+"://")
 }
 
-// checkTable says whether the flags name a table, before anything is opened.
+// checkTable returns an error if the flags do not name a table. It opens nothing.
 func (a *app) checkTable(t tableFlags) error {
 	if t.onHBase() {
 		_, err := a.hbaseTable(t)
@@ -53,13 +53,13 @@ func (a *app) checkTable(t tableFlags) error {
 // tableTree returns the columnar table that the flags name.
 func (a *app) tableTree(t tableFlags) (tree, error) { return a.columnarTree("--table", t.Table) }
 
-// openTable opens a table for reading; it must be there.
+// openTable opens an existing table for reading.
 func (a *app) openTable(t tableFlags) (table, error) {
 	return a.openTableWithin(t, columnar.Bounds{})
 }
 
-// openTableWithin opens a table for reading. Of a columnar one only the files are looked
-// at that may have rows within the bounds.
+// openTableWithin opens an existing table for reading. Of a columnar table, only files that may
+// have rows within the bounds are read.
 func (a *app) openTableWithin(t tableFlags, within columnar.Bounds) (table, error) {
 	if t.onHBase() {
 		return a.openHBase(t, hbase.Options{Wait: a.patience(false)})
@@ -71,23 +71,24 @@ func (a *app) openTableWithin(t tableFlags, within columnar.Bounds) (table, erro
 	return a.readColumnar(a.ctx, tree, columnar.TableOptions{}, within)
 }
 
-// writeHBase opens a table in HBase for writing, with that layout or, nil, the one it has.
-// It is not made, for that is a decision about a cluster. An unattended process waits for
-// a cluster however long it takes.
+// writeHBase opens a table in HBase for writing. layout is the layout that it must have; nil: any.
+// The table is not created, because that is a decision about the cluster. An unattended process
+// waits for the cluster without a time limit.
 func (a *app) writeHBase(t tableFlags, layout *schema.Layout, unattended bool) (table, error) {
 	return a.openHBase(t, hbase.Options{Layout: layout, Refused: a.quarantine, Wait: a.patience(unattended)})
 }
 
-// holdLittle lets garbage be collected earlier. What an agent or a collector holds is in
-// buffers that are used again, so it costs little: a million lines, packed, into HBase took
-// 1.79 CPU seconds for 1.77, and 99 MiB for 111, with 40 percent for Go's 100.
+// holdLittle makes garbage collection more frequent, unless GOGC is set. Agents and collectors keep
+// most of their memory in reused buffers, so that costs little: writing a million lines in the
+// packed layout to HBase took 1.79 instead of 1.77 CPU seconds and 99 instead of 111 MiB, measured
+// with 40 percent instead of Go's default of 100.
 func holdLittle() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
 }
 
-// openHBase opens a table that is there, with options' Layout, Refused and Wait.
+// openHBase opens an existing table. Of options, it uses Layout, Refused and Wait.
 func (a *app) openHBase(t tableFlags, options hbase.Options) (table, error) {
 	h, err := a.hbaseTable(t)
 	if err != nil {
@@ -101,7 +102,8 @@ func (a *app) openHBase(t tableFlags, options hbase.Options) (table, error) {
 	return table, nil
 }
 
-// archivePattern reads dir:PATTERN or hdfs://…/PATTERN; nothing is opened yet.
+// archivePattern parses an archive URL, dir:PATTERN or hdfs://…/PATTERN. "" is the archive in the
+// data directory. It opens nothing.
 func archivePattern(url, data string) (archive.Pattern, error) {
 	var none archive.Pattern
 	if url == "" {
@@ -130,8 +132,8 @@ func archivePattern(url, data string) (archive.Pattern, error) {
 	return pattern, nil
 }
 
-// lockData keeps a second process out of the data directory. The lock ends with
-// the process, however it ends.
+// lockData creates the data directory and locks it against other processes. The lock ends with the
+// process, also after a crash.
 func lockData(dir string) (*os.File, error) {
 	if err := errors.Join(checkMounted("--data", dir), checkPrivate("--data", dir)); err != nil {
 		return nil, err
@@ -146,7 +148,7 @@ func lockData(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// lockFile makes a file and locks it.
+// lockFile creates a file and locks it. It returns an error if another process holds the lock.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o640)
 	if err != nil {
@@ -158,7 +160,8 @@ func lockFile(path string) (*os.File, error) {
 	return f, nil
 }
 
-// newCollectorID returns an id for a data directory's files in a shared archive.
+// newCollectorID returns a random id that distinguishes the files of a data directory in a shared
+// archive.
 func newCollectorID() (string, error) {
 	var b [4]byte
 	if _, err := rand.Read(b[:]); err != nil {

@@ -8,7 +8,7 @@ import (
 	"sluice/table/columnar"
 )
 
-// tableCmd is about a columnar table's files.
+// tableCmd has the commands for the files of a columnar table.
 type tableCmd struct {
 	Verify tableVerifyCmd `cmd:"" help:"Read every file of a columnar table and print what is wrong."`
 }

@@ -8,18 +8,19 @@ import (
 )
 
 const (
-	// Each message is logged maxPerMinute times in a minute. A peer or a file that
-	// causes one more often cannot fill the disk that the log is on.
+	// maxPerMinute is how often a message is logged in a minute. The limit prevents a peer or a
+	// file that causes messages more often from filling the disk of the log.
 	maxPerMinute = 60
-	// maxThrottled bounds the messages that are counted: they are fixed phrases.
+	// maxThrottled is the limit of messages that are counted. Messages are fixed phrases, so there
+	// are fewer; beyond the limit they are logged without being counted.
 	maxThrottled = 1024
 )
 
-// throttle is a slog.Handler that passes a message on to next at most maxPerMinute
-// times a minute, whatever its attributes, and then logs how many were suppressed.
+// throttle is a slog.Handler that passes each message, regardless of its attributes, to next at
+// most maxPerMinute times a minute. After the minute it logs how many were suppressed.
 type throttle struct {
 	next  slog.Handler
-	state *throttleState // shared with what WithAttrs and WithGroup return
+	state *throttleState // shared with the handlers that WithAttrs and WithGroup return
 }
 
 type throttleState struct {
@@ -27,7 +28,7 @@ type throttleState struct {
 	messages map[string]*messageCount
 }
 
-// messageCount counts one message in the minute that began with since.
+// messageCount counts one message in the minute that began at since.
 type messageCount struct {
 	since      time.Time
 	passed     int
@@ -59,8 +60,8 @@ func (t *throttle) Handle(ctx context.Context, r slog.Record) error {
 	return t.next.Handle(ctx, r)
 }
 
-// count reports whether the message may be logged now, and how many of each message
-// were suppressed in a minute that has ended since.
+// count reports whether the message may be logged now. It also returns, by message, how many were
+// suppressed in the minutes that have ended.
 func (s *throttleState) count(message string, now time.Time) (pass bool, suppressed map[string]int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,8 +12,9 @@ import (
 	"sluice/monitor"
 )
 
-// check says what is wrong with our own certificate, and what soon will be. use is what the
-// other side wants it to be for; host is a name that it must have, "" for any.
+// check returns the problems of this process's certificate, including an expiry in the near future.
+// use is the extended key usage that the peer requires; host is a name that the certificate must
+// have, "" for any.
 func (t *tlsFiles) check(now time.Time, use x509.ExtKeyUsage, host string) (problems []monitor.Problem) {
 	if t == nil || t.flags.TLSCert == "" {
 		return nil
@@ -49,15 +50,15 @@ func (t *tlsFiles) check(now time.Time, use x509.ExtKeyUsage, host string) (prob
 	return problems
 }
 
-// authorityExpires is when the last of the authorities expires: during a renewal the file
-// has the old one, too. Zero: there is none.
+// authorityExpires returns when the last of the authorities' certificates expires; during a renewal
+// the file also contains the old one. Zero: there is none.
 func (t *tlsFiles) authorityExpires() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.authority
 }
 
-// lastExpiry is when the last of the certificates in a PEM text expires.
+// lastExpiry returns when the last of the certificates in a PEM text expires. Zero: there is none.
 func lastExpiry(text []byte) (last time.Time) {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if c, err := x509.ParseCertificate(block.Bytes); err == nil && c.NotAfter.After(last) {
@@ -67,7 +68,7 @@ func lastExpiry(text []byte) (last time.Time) {
 	return last
 }
 
-// logCertificate logs what check says, at the start.
+// logCertificate logs the problems that check returned, when the process starts.
 func logCertificate(log *slog.Logger, problems []monitor.Problem) {
 	for _, p := range problems {
 		if p.Level == monitor.Failing {

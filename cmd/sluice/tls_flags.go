@@ -10,16 +10,17 @@ import (
 	"time"
 )
 
-// tlsFlags say who we are to those on the other side of a connection, and whom we
-// believe. The files are read again when they change.
+// tlsFlags name this process's certificate and the authorities of its peers. The files are read
+// again when they change.
 type tlsFlags struct {
 	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"TLS: file of this process's certificate, in PEM. The name in an agent's certificate is its host."`
 	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"TLS: file of the certificate's key, in PEM."`
 	TLSCA   string `name:"tls-ca" placeholder:"FILE" help:"TLS: file of the authorities that sign the peer's certificate, in PEM."`
 }
 
-// files are the certificates, nil for connections without TLS. anonymous: --tls-ca
-// alone will do, we need show none.
+// files reads the certificates. It returns nil if no flag is set, for connections without TLS. If
+// anonymous is true, --tls-ca alone is sufficient, because this side need not present a
+// certificate.
 func (f tlsFlags) files(anonymous bool) (*tlsFiles, error) {
 	if f == (tlsFlags{}) {
 		return nil, nil
@@ -35,25 +36,27 @@ func (f tlsFlags) files(anonymous bool) (*tlsFiles, error) {
 	return t, nil
 }
 
-// tlsFiles are certificates that may be renewed while we run.
+// tlsFiles reads certificates, which may be renewed while the process runs. Its methods are safe
+// for concurrent use.
 type tlsFiles struct {
 	flags tlsFlags
 
 	mu     sync.Mutex
 	stamps [3]stamp
 	config *tls.Config
-	// authority is when the last certificate in --tls-ca expires.
+	// authority is the time at which the last certificate in --tls-ca expires.
 	authority time.Time
 }
 
-// stamp changes when a file does.
+// stamp is the size and the modification time of a file, to detect changes.
 type stamp struct {
 	bytes    int64
 	modified time.Time
 }
 
-// read returns the present files' configuration, for both sides. Files that cannot be
-// used, half of a renewal perhaps, leave the last one in force.
+// read returns the configuration for both sides, and reads the files again if they changed. If they
+// cannot be used, for example during a renewal, it returns the previous configuration; it returns
+// an error only if there is none.
 func (t *tlsFiles) read() (*tls.Config, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -81,7 +84,9 @@ func (t *tlsFiles) read() (*tls.Config, error) {
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: own}
 	var authority time.Time
-	if t.flags.TLSCA != "" { // without, a server asks for no certificate: the system's authorities sign anybody's
+	// Without --tls-ca a server requests no client certificates, because they would be verified
+	// with the system's authorities, which sign certificates for anyone.
+	if t.flags.TLSCA != "" {
 		text, err := os.ReadFile(t.flags.TLSCA)
 		if err != nil {
 			return t.config, t.unless(err)
@@ -97,7 +102,8 @@ func (t *tlsFiles) read() (*tls.Config, error) {
 	return t.config, nil
 }
 
-// unless is err, unless there is a configuration that goes on.
+// unless returns nil if there is a previous configuration, which remains in use; otherwise it
+// returns err.
 func (t *tlsFiles) unless(err error) error {
 	if t.config != nil {
 		return nil
@@ -105,8 +111,8 @@ func (t *tlsFiles) unless(err error) error {
 	return err
 }
 
-// server is the configuration of the side that is connected to. all: who shows no
-// certificate is not spoken to.
+// server returns the configuration of a server, which reads changed files for each connection. all
+// is true if clients without a certificate are rejected.
 func (t *tlsFiles) server(all bool) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		config, err := t.read()

@@ -39,7 +39,7 @@ of the oldest line that is not in the table (for an agent: that no collector rec
 UNSTORED is the age of the oldest line that is not in both table and archive.`
 }
 
-// maxHealthBytes bounds what is taken for an answer: ten thousand hosts.
+// maxHealthBytes is the limit of bytes of a /health response, enough for ten thousand hosts.
 const maxHealthBytes = 16 << 20
 
 func (c *topCmd) Run(a *app) error {
@@ -72,14 +72,14 @@ func (c *topCmd) Run(a *app) error {
 	return nil
 }
 
-// asker asks a status port for /health.
+// asker requests /health from a status server.
 type asker struct {
 	at     string
 	token  string
 	client *http.Client
 }
 
-// asker makes one of the flags.
+// asker returns an asker with the token and the certificates of the flags.
 func (c *topCmd) asker(at string) (*asker, error) {
 	k := &asker{at: at, client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	if c.TokenFile != "" {
@@ -103,7 +103,7 @@ func (c *topCmd) asker(at string) (*asker, error) {
 	return k, nil
 }
 
-// look asks for /health, which has status 200 or 503.
+// look requests /health. The response has status 200 or 503.
 func (k *asker) look(ctx context.Context) (*monitor.Health, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
@@ -133,7 +133,7 @@ func (k *asker) look(ctx context.Context) (*monitor.Health, error) {
 	return &h, nil
 }
 
-// The terminal's own words (ECMA-48, and xterm's for its second screen).
+// Control sequences of the terminal (ECMA-48; those of the alternate screen are xterm's).
 const (
 	secondScreen = "\x1b[?1049h\x1b[?25l"
 	firstScreen  = "\x1b[?25h\x1b[?1049l"
@@ -142,7 +142,7 @@ const (
 	restOfScreen = "\x1b[J"
 )
 
-// show keeps it on the terminal until ctx is done.
+// show displays the status on the terminal at each interval until ctx is done.
 func (c *topCmd) show(ctx context.Context, terminal *os.File, ask *asker) error {
 	if _, err := io.WriteString(terminal, secondScreen); err != nil {
 		return err
@@ -156,7 +156,7 @@ func (c *topCmd) show(ctx context.Context, terminal *os.File, ask *asker) error 
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil: // it may come back
+		case err != nil: // the server may become reachable again
 			lines = append(lines, "", err.Error())
 		default:
 			lines = append(lines, h.Table()...)
@@ -176,8 +176,8 @@ func (c *topCmd) show(ctx context.Context, terminal *os.File, ask *asker) error 
 	}
 }
 
-// screen is what fills a terminal with lines, as many of them as fit; what is longer than
-// a row goes on in the next.
+// screen returns the output that fills a terminal with lines of text. Lines longer than a row are
+// wrapped; if not all rows fit, the last one has the number of those left out.
 func screen(text []string, columns, rows int) []byte {
 	var lines []string
 	for _, line := range text {

@@ -16,7 +16,7 @@ import (
 // Values with a unit, as people write them, on the command line, in the
 // environment and in a configuration file alike.
 
-// popText takes a flag's value as text; YAML has numbers, too.
+// popText returns a flag's value as text. YAML can contain numbers instead.
 func popText(ctx *kong.DecodeContext, what string) (string, error) {
 	token, err := ctx.Scan.PopValue(what)
 	if err != nil {
@@ -28,7 +28,7 @@ func popText(ctx *kong.DecodeContext, what string) (string, error) {
 	return strings.TrimSpace(fmt.Sprint(token.Value)), nil
 }
 
-// decodeDuration is kong's mapper for lengths of time: Go's, and days and weeks.
+// decodeDuration is kong's mapper for durations: those of Go's syntax, and days and weeks.
 func decodeDuration(ctx *kong.DecodeContext, target reflect.Value) error {
 	text, err := popText(ctx, "duration")
 	if err != nil {
@@ -56,7 +56,7 @@ func parseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// percent is a share, 100 of which are the whole; a percent sign may follow.
+// percent is a number of percent. A percent sign is optional.
 type percent float64
 
 // Decode implements kong.MapperValue.
@@ -73,13 +73,12 @@ func (p *percent) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-// mebibytes is a size in units of 2^20 bytes, rounded down to them; a number
-// without a unit is of them.
+// mebibytes is a size in MiB, rounded down. A number without a unit is in MiB.
 type mebibytes int64
 
 const maxMebibytes = math.MaxInt64 >> 20
 
-// sizeUnits are bytes, by suffix in upper case: K is KiB, and KB is a thousand.
+// sizeUnits are the bytes of each unit, by suffix in upper case: K is KiB, KB is 1000 bytes.
 var sizeUnits = map[string]float64{
 	"": 1 << 20, "B": 1, "K": 1 << 10, "KIB": 1 << 10, "KB": 1e3, "M": 1 << 20, "MIB": 1 << 20, "MB": 1e6,
 	"G": 1 << 30, "GIB": 1 << 30, "GB": 1e9, "T": 1 << 40, "TIB": 1 << 40, "TB": 1e12,
@@ -107,11 +106,11 @@ func (m *mebibytes) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-// bytes is the size in bytes.
+// bytes returns the size in bytes.
 func (m mebibytes) bytes() int64 { return int64(m) << 20 }
 
-// joinNegative joins a flag with a value that begins with a minus and a digit,
-// `--from -2h`: kong takes it for a flag, and no flag begins with a digit.
+// joinNegative joins a flag and a following value that begins with a minus and a digit (`--from
+// -2h`) to --from=-2h, because kong parses such a value as a flag. No flag begins with a digit.
 func joinNegative(args []string) []string {
 	var joined []string
 	for i := 0; i < len(args); i++ {
@@ -130,8 +129,8 @@ func joinNegative(args []string) []string {
 
 func isNegative(arg string) bool { return len(arg) > 1 && arg[0] == '-' && arg[1]-'0' <= 9 }
 
-// decodeString is kong's mapper for texts. What YAML reads as something else has
-// lost how it was written: 01 is 1, and 2015-05-17 a moment in UTC.
+// decodeString is kong's mapper for strings. It rejects values that YAML parses as another type,
+// because their original text is lost: 01 is read as 1, and 2015-05-17 as a time in UTC.
 func decodeString(ctx *kong.DecodeContext, target reflect.Value) error {
 	token, err := ctx.Scan.PopValue("text")
 	if err != nil {
@@ -145,7 +144,7 @@ func decodeString(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// mappers read the values of flags.
+// mappers returns the option that sets the mappers of this file.
 func mappers() kong.Option {
 	return kong.OptionFunc(func(k *kong.Kong) error {
 		for _, o := range []kong.Option{

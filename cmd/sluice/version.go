@@ -8,7 +8,7 @@ import (
 
 type versionCmd struct{}
 
-// version is what the build knows of itself.
+// version returns the version of the module and the revision of the build.
 func version() string {
 	version, revision := "devel", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -24,7 +24,7 @@ func version() string {
 	return version + revision
 }
 
-// Run prints it.
+// Run prints the version of the program, the version of Go and the platform.
 func (versionCmd) Run(a *app) error {
 	_, err := fmt.Fprintf(a.stdout, "sluice %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err

@@ -10,8 +10,9 @@ import (
 	"sluice/hdfs"
 )
 
-// patience is how long a cluster is tried without success, 0 for ever: what runs on
-// its own waits for a cluster that comes back, a person does not.
+// patience returns how long operations on a cluster are retried, 0 for no limit. An unattended
+// process waits until the cluster is available again; for a command that a user waits for, --wait
+// is the limit.
 func (a *app) patience(unattended bool) time.Duration {
 	if unattended {
 		return 0
@@ -19,7 +20,7 @@ func (a *app) patience(unattended bool) time.Duration {
 	return a.cli.Wait
 }
 
-// unreachable is what a user can do about a cluster that did not answer for --wait.
+// unreachable returns the hint for a cluster that did not answer within --wait. "": another error.
 func (a *app) unreachable(err error) string {
 	var table *rpc.UnreachableError
 	var archive *hdfs.UnreachableError

@@ -16,16 +16,17 @@ import (
 	"sluice/schema"
 )
 
-// watched is what the status port shows of a process.
+// watched is the state of a process that the status server shows.
 type watched struct {
 	look       func() monitor.Fleet
 	thresholds monitor.Thresholds
-	history    *history.Store                                                 // nil: none is kept
-	logs       func(host string, limit int) (logs []dashboard.Log, more bool) // nil: not known
+	history    *history.Store                                                 // nil: none
+	logs       func(host string, limit int) (logs []dashboard.Log, more bool) // nil: none
 	requests   *requestsPage                                                  // nil: no columnar table
 }
 
-// handler serves /health and its like, and the pages.
+// handler returns the handler of /health, the metrics and the pages. names are the host names that
+// requests may use.
 func (w *watched) handler(names []string) (http.Handler, error) {
 	cfg := dashboard.Config{Look: w.look, Thresholds: w.thresholds, History: w.history, Logs: w.logs}
 	if w.requests != nil {
@@ -44,7 +45,7 @@ func (w *watched) handler(names []string) (http.Handler, error) {
 	return monitor.Handler(w.look, w.thresholds, names, pages), nil
 }
 
-// historyEnd is how long the last minute may take to be written at the end.
+// historyEnd is the time limit for writing the last minute of the history when the process ends.
 const historyEnd = time.Second
 
 // keepHistory keeps the history of hosts in --data until end is called.
@@ -65,8 +66,9 @@ func (a *app) keepHistory() (s *history.Store, end func()) {
 	}
 }
 
-// logsOf returns the logs of a host that have the newest lines, as the checkpoint has them.
-// received is how far a stream is received; nil: what was seen of the file is said.
+// logsOf returns a function that lists the logs of a host with the newest lines from the
+// checkpoint. received returns the received position of a stream; if it is nil, Read is the
+// greatest size of the log that was seen.
 func logsOf(file *checkpoint.File, received func(*checkpoint.Stream) int64) func(host string, limit int) ([]dashboard.Log, bool) {
 	return func(host string, limit int) (logs []dashboard.Log, more bool) {
 		var found []*checkpoint.Stream

@@ -21,33 +21,34 @@ import (
 	"sluice/monitor/watch"
 )
 
-// expectFlags name the hosts that a collector waits for before they connect.
+// expectFlags list the hosts that a collector expects before they connect.
 type expectFlags struct {
 	Expect     []string `placeholder:"HOSTS" help:"Hosts that must send: names and ranges, such as web01..web10,shop[1-3]. One that was never heard for --silent-after is an error in /health, also after a restart."`
 	ExpectFile string   `type:"path" placeholder:"FILE" help:"File with such hosts, separated by white space; # begins a comment. It is read again when it changes."`
 }
 
-// watchPath is where a process keeps what it must know of its hosts after a restart.
+// watchPath returns the path of the state of hosts that must survive a restart.
 func watchPath(data string) string { return filepath.Join(data, "watch") }
 
-// watching is what a process knows of its hosts beyond its own start, and of its machine.
+// watching monitors the hosts of a process, with state that survives restarts, and the disk of the
+// spool.
 type watching struct {
 	file  *watch.File
 	awake *watch.Awake
-	disk  string // a directory on the disk that lines wait on
+	disk  string // a directory on the disk of lines that are not stored yet
 	began time.Time
 
 	rejections monitor.Rejections
-	messages   *message.Messenger // nil: no messages are sent
+	messages   *message.Messenger // nil: messages are not sent
 
 	mu       sync.Mutex
 	rate     monitor.DiskRate
 	expected *watch.Expectation // nil: no host is expected
-	listErr  error              // of reading the file of expected hosts
+	listErr  error              // the error of reading --expect-file
 }
 
-// watch opens what is remembered, and starts to tell people what changes; end stops that and
-// saves.
+// watch reads the saved state of hosts, removes the retired hosts and starts sending messages. end
+// stops that and saves the state.
 func (a *app) watch(disk string, f *messageFlags, kind monitor.Kind, host string, expect expectFlags, retired []string) (w *watching, end func(), err error) {
 	now := time.Now()
 	w = &watching{awake: watch.NewAwake(now), disk: disk, began: now}
@@ -84,7 +85,7 @@ func (a *app) watch(disk string, f *messageFlags, kind monitor.Kind, host string
 	}, nil
 }
 
-// read reads and checks what the flags name.
+// read reads and checks the expected hosts.
 func (f *expectFlags) read() (*watch.Expectation, error) {
 	e, err := watch.NewExpectation(f.Expect, f.ExpectFile)
 	if err != nil {
@@ -98,7 +99,7 @@ func (f *expectFlags) read() (*watch.Expectation, error) {
 	return e, nil
 }
 
-// run advances the clock.
+// run advances the clock of the time in which the process ran, until ctx is done.
 func (w *watching) run(ctx context.Context) {
 	ticker := time.NewTicker(watch.AdvanceInterval)
 	defer ticker.Stop()
@@ -112,7 +113,8 @@ func (w *watching) run(ctx context.Context) {
 	}
 }
 
-// observe takes down what was seen of hosts, and saves what is due.
+// observe records the observed state of hosts, reloads --expect-file if it changed, and saves the
+// state if that is due.
 func (w *watching) observe(a *app, now time.Time, seen []watch.Seen) {
 	awake := w.awake.Time(now)
 	w.mu.Lock()
@@ -137,7 +139,8 @@ func (w *watching) observe(a *app, now time.Time, seen []watch.Seen) {
 	}
 }
 
-// add adds to a fleet what is known beyond the present process.
+// add adds to a fleet the remembered hosts, the problems of the state file, the messenger and
+// --expect-file, rejected TLS handshakes, and the state of the disk.
 func (w *watching) add(f *monitor.Fleet) {
 	if f.Hosts == nil {
 		f.Hosts = map[string]monitor.Host{}
@@ -162,14 +165,14 @@ func (w *watching) add(f *monitor.Fleet) {
 	}
 }
 
-// tell gives people's messenger how all hosts are.
+// tell passes the state of all hosts to the messenger.
 func (w *watching) tell(h *monitor.Health) {
 	if w.messages != nil {
 		w.messages.Offer(message.StatesOf(h))
 	}
 }
 
-// seenOf is what a receiver saw of its hosts.
+// seenOf returns the state of the hosts of a receiver.
 func seenOf(hosts []receiver.Host) []watch.Seen {
 	seen := make([]watch.Seen, 0, len(hosts))
 	for i := range hosts {
@@ -178,13 +181,14 @@ func seenOf(hosts []receiver.Host) []watch.Seen {
 	return seen
 }
 
-// ownHost is the host whose logs this process reads, for its restarts and acknowledgements.
+// ownHost returns the state of the host whose logs this process reads, to detect restarts and for
+// acknowledgements.
 func ownHost(host string, began time.Time) []watch.Seen {
 	return []watch.Seen{{Host: host, Heard: time.Now(), StartedMs: began.UnixMilli()}}
 }
 
-// rejected notes a TLS handshake that failed, under the names of the certificate that the
-// other side showed.
+// rejected records a failed TLS handshake under the names of the certificate that the peer
+// presented. Other errors are ignored.
 func (w *watching) rejected(certificates *tlsFiles, peer netip.AddrPort, err error) {
 	var failed *tls.CertificateVerificationError
 	if !errors.As(err, &failed) || len(failed.UnverifiedCertificates) == 0 {
@@ -198,7 +202,8 @@ func (w *watching) rejected(certificates *tlsFiles, peer netip.AddrPort, err err
 	w.rejections.Note(time.Now(), names, peer.Addr().String(), failed.Err.Error(), certificates.signed(failed.UnverifiedCertificates))
 }
 
-// signed reports whether our authority signed a certificate, whatever else is wrong with it.
+// signed reports whether one of the authorities in --tls-ca signed a certificate, even if the
+// certificate is otherwise invalid, for example expired. chain begins with it.
 func (t *tlsFiles) signed(chain []*x509.Certificate) bool {
 	config, err := t.read()
 	if err != nil || config.ClientCAs == nil {

@@ -13,11 +13,11 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxConfigBytes bounds a configuration file.
+// maxConfigBytes is the size limit of a configuration file.
 const maxConfigBytes = 1 << 20
 
-// loadYAML is kong-yaml's loader, but a key that is no flag is an error: a
-// setting that is silently not used is worse than none.
+// loadYAML loads a configuration file with kong-yaml's loader. A key that is not a flag is an
+// error, because a misspelled setting would otherwise be ignored without a message.
 func loadYAML(r io.Reader) (kong.Resolver, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxConfigBytes+1))
 	if err != nil {
@@ -42,8 +42,8 @@ type strictResolver struct {
 	keys map[string]any
 }
 
-// Resolve implements kong.Resolver. kong itself lets a file win over the
-// environment; here what is nearer to the call wins.
+// Resolve implements kong.Resolver. In kong the file overrides the environment; here the
+// environment overrides the file.
 func (s strictResolver) Resolve(c *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
 	for _, name := range flag.Envs {
 		if _, set := os.LookupEnv(name); set {
@@ -57,12 +57,12 @@ func (s strictResolver) Resolve(c *kong.Context, parent *kong.Path, flag *kong.F
 	return value, err
 }
 
-// readers are the commands that read what a collector or a run stores.
+// readers are the commands that read the table and the archive of a collector or a run.
 var readers = []string{"scan", "archive", "audit", "doctor", "schema"}
 
-// stored returns the value that the collector's part of the file has for a flag that
-// says where table and archive are, or else the run's part: who reads what they store
-// need not write it twice.
+// stored returns the value of a flag for the location of table or archive from the collector
+// section of the file, or else from the run section, so that commands that read what these store
+// need no section of their own. nil: another flag or command, or no value.
 func (s strictResolver) stored(c *kong.Context, flag *kong.Flag) any {
 	command, _, _ := strings.Cut(c.Command(), " ")
 	where := flag.Name == "table" || flag.Name == "archive" || strings.HasPrefix(flag.Name, "hbase-") || strings.HasPrefix(flag.Name, "archive-")
