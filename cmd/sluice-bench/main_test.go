@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestMain lets a test binary be the child that tail starts: the children are this
+// TestMain runs the test binary as a child of tail if its arguments say so: children are this
 // program started again.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "child" {
@@ -40,8 +40,8 @@ func TestWrongUseIsReportedBeforeAnythingRuns(t *testing.T) {
 	}
 }
 
-// A short measurement of our reader and of nxadm/tail, with the processes that a real one
-// has.
+// TestTailMeasuresReadersInProcessesOfTheirOwn runs a short measurement of sluice with the
+// processes that a complete one has.
 func TestTailMeasuresReadersInProcessesOfTheirOwn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it measures for some seconds")
@@ -56,7 +56,8 @@ func TestTailMeasuresReadersInProcessesOfTheirOwn(t *testing.T) {
 	}
 }
 
-// The product must not contain the programs that it is compared with.
+// TestSluiceLinksNoOtherReader checks that sluice does not contain the programs that it is compared
+// with.
 func TestSluiceLinksNoOtherReader(t *testing.T) {
 	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "sluice/cmd/sluice")
 	list.Dir = filepath.Join("..", "..")

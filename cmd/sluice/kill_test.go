@@ -19,9 +19,8 @@ import (
 	"sluice/bench/sample"
 )
 
-// TestEveryLineIsStoredOnceWhateverIsKilled kills a run with SIGKILL at random
-// moments, ten times, and runs it again: then archive and table hold every line
-// exactly once.
+// TestEveryLineIsStoredOnceWhateverIsKilled kills a run with SIGKILL at random moments, ten times,
+// and starts it again each time. Archive and table must then contain every line exactly once.
 func TestEveryLineIsStoredOnceWhateverIsKilled(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -52,7 +51,7 @@ func TestEveryLineIsStoredOnceWhateverIsKilled(t *testing.T) {
 		timer := time.AfterFunc(time.Duration(random.Int64N(int64(length))), func() { c.Process.Kill() })
 		err := c.Wait()
 		timer.Stop()
-		if err == nil { // too late: nothing is left to kill
+		if err == nil { // the run finished before it was killed
 			t.Logf("finished after %d kills; starting over, in more of a hurry", killed)
 			if err := os.RemoveAll(filepath.Join(dir, "data")); err != nil {
 				t.Fatal(err)
@@ -79,15 +78,16 @@ func TestEveryLineIsStoredOnceWhateverIsKilled(t *testing.T) {
 	}
 }
 
-// command runs this test binary as sluice.
+// command returns a command that runs this test binary as sluice.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := exec.LookPath("sluice") // testscript.Main puts it on PATH
+	path, err := exec.LookPath("sluice") // testscript.Main adds it to PATH
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := exec.CommandContext(t.Context(), path, args...)
-	c.Env = append(os.Environ(), "SLUICE_SPOOL_MAX=1024") // a disk with less room is an error in /health
+	// /health reports ERROR if the disk has less space than this.
+	c.Env = append(os.Environ(), "SLUICE_SPOOL_MAX=1024")
 	return c
 }
 

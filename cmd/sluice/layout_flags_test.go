@@ -9,7 +9,8 @@ import (
 	"sluice/schema"
 )
 
-// A layout that tables can have is taken wherever a layout can be named.
+// TestEveryLayoutFlagTakesEveryLayout checks that every flag for a layout accepts every layout that
+// tables can have.
 func TestEveryLayoutFlagTakesEveryLayout(t *testing.T) {
 	flags := 0
 	commands(grammar(t, &cli{}).Model.Node, func(n *kong.Node) {

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// gate is a writer that blocks or fails until it is opened.
+// gate is a writer that blocks or returns an error until it is opened.
 type gate struct {
 	mu   sync.Mutex
 	open *sync.Cond
@@ -53,7 +53,7 @@ func (g *gate) text() string {
 	return g.got.String()
 }
 
-// TestLoggingNeverBlocksAndCountsWhatIsDropped: a writer that blocks, and one that fails.
+// TestLoggingNeverBlocksAndCountsWhatIsDropped logs to a writer that blocks and to one that fails.
 func TestLoggingNeverBlocksAndCountsWhatIsDropped(t *testing.T) {
 	const messages = 10000
 	for name, g := range map[string]*gate{"blocked": newGate(true, nil), "failing": newGate(false, errors.New("no reader"))} {
@@ -72,7 +72,7 @@ func TestLoggingNeverBlocksAndCountsWhatIsDropped(t *testing.T) {
 				t.Errorf("%d bytes wait", l.bytes)
 			}
 			if name == "failing" {
-				l.flush(time.Minute) // all of it was tried
+				l.flush(time.Minute) // every message was tried
 			}
 			g.release()
 			log.Info("last")
@@ -95,7 +95,8 @@ func TestLoggingNeverBlocksAndCountsWhatIsDropped(t *testing.T) {
 	}
 }
 
-// TestMessagesAreWrittenInOrderAndWhole, from several goroutines.
+// TestMessagesAreWrittenInOrderAndWhole writes from several goroutines. Messages of each one must
+// be written complete and in order.
 func TestMessagesAreWrittenInOrderAndWhole(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent()) // earlier tests may have left processes
 	g := newGate(false, nil)

@@ -13,12 +13,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets this binary be sluice itself, in scripts and for kill -9.
+// TestMain makes this binary run as sluice in scripts and in tests that kill the process.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"sluice": main, "fetch": fetch})
 }
 
-// TestScripts runs testdata/script: sluice as its users type it.
+// TestScripts runs the scripts in testdata/script, which call sluice as its users do.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -26,10 +26,11 @@ func TestScripts(t *testing.T) {
 		Condition:           condition,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"until": until, "answers": answers},
 		Setup: func(env *testscript.Env) error {
-			for _, name := range []string{"COLLECTOR", "STATUS", "AGENT"} { // addresses that are free
+			for _, name := range []string{"COLLECTOR", "STATUS", "AGENT"} { // free addresses
 				env.Setenv(name, freeAddress(t))
 			}
-			env.Setenv("SLUICE_SPOOL_MAX", "256") // a disk with less room is an error in /health
+			// /health reports ERROR if the disk has less space than this.
+			env.Setenv("SLUICE_SPOOL_MAX", "256")
 			log, err := os.ReadFile("../../testdata/logs/access.log")
 			if err != nil {
 				return err
@@ -39,8 +40,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition is what a script may ask for: [root], and [fuse], that a file system can be
-// mounted by FUSE.
+// condition implements the conditions of scripts: [root], and [fuse], which is true if file systems
+// can be mounted with FUSE.
 func condition(name string) (bool, error) {
 	switch name {
 	case "root":
@@ -55,9 +56,8 @@ func condition(name string) (bool, error) {
 	return false, fmt.Errorf("unknown condition %q", name)
 }
 
-// until runs a command again and again, until what it prints matches: a process
-// in the background comes to it in its own time. ! until waits for a command that
-// also fails.
+// until runs a command repeatedly until its output matches the pattern, to wait for a process in
+// the background. `! until` waits for a command that also fails.
 //
 //	until PATTERN COMMAND ...
 func until(ts *testscript.TestScript, fails bool, args []string) {
@@ -79,8 +79,8 @@ func until(ts *testscript.TestScript, fails bool, args []string) {
 	}
 }
 
-// answers asks a server, fails unless it answers with the status, and leaves what it
-// says in the file body.
+// answers sends a request to a server, fails unless the response has the status, and stores the
+// response's body in the file body.
 //
 //	answers STATUS URL
 func answers(ts *testscript.TestScript, fails bool, args []string) {
@@ -95,7 +95,7 @@ func answers(ts *testscript.TestScript, fails bool, args []string) {
 	}
 }
 
-// fetch is a program that prints what a server says, whatever its status.
+// fetch is a program that prints the body of a server's response, regardless of the status.
 func fetch() {
 	answer, err := http.Get(os.Args[1])
 	if err == nil {

@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// TestAWebhookIsToldOfAHostThatNeverCame, once, also by the process after a kill; and no ping
-// comes while that lasts.
+// TestAWebhookIsToldOfAHostThatNeverCame checks that the message about a host that never connected
+// is sent once, even if the process is killed and started again, and that no ping is sent while the
+// error lasts.
 func TestAWebhookIsToldOfAHostThatNeverCame(t *testing.T) {
 	t.Parallel()
 	var posts, pings atomic.Int64

@@ -15,8 +15,8 @@ import (
 	"sluice/table/columnar"
 )
 
-// TestParquetOutputHasEveryLine prints logs of two formats into a file, with lines of any
-// bytes, and makes the lines again of its rows.
+// TestParquetOutputHasEveryLine prints logs of two formats, with lines of arbitrary bytes, to a
+// file, and rebuilds the lines from its rows.
 func TestParquetOutputHasEveryLine(t *testing.T) {
 	dir := t.TempDir()
 	hostile := []byte("raw \xff bytes\n" + `10.0.0.1 - - [17/May/2015:10:05:03 +0000] "GET /\xff HTTP/1.1" 200 5 "-" "\xfe"` + "\n\n" +
@@ -92,8 +92,8 @@ func TestParquetOutputHasEveryLine(t *testing.T) {
 	}
 }
 
-// TestBinaryOutputIsNotForATerminal: it is refused with the flag that helps, and that one
-// does.
+// TestBinaryOutputIsNotForATerminal checks that binary output to a terminal is rejected with a
+// hint, and that following the hint works.
 func TestBinaryOutputIsNotForATerminal(t *testing.T) {
 	for _, output := range []string{"avro", "parquet"} {
 		screen, tty := terminal(t, 80, 24)

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// logLine is a line of the log format common.
+// logLine returns line n in the common log format.
 func logLine(n int) string {
 	return fmt.Sprintf("192.0.2.1 - - [17/May/2015:10:00:00 +0000] \"GET /%06d HTTP/1.1\" 200 1\n", n)
 }
@@ -52,7 +52,7 @@ func startWriting(t *testing.T, stdout *os.File, args ...string) *follower {
 	return c
 }
 
-// parseFollow starts parse --follow of a log and closes our copy of its output.
+// parseFollow starts parse --follow of a log and closes this process's copy of its output.
 func parseFollow(t *testing.T, stdout *os.File, args ...string) *follower {
 	t.Helper()
 	defer stdout.Close()
@@ -72,8 +72,7 @@ func pipe(t *testing.T) (r, w *os.File) {
 	return r, w
 }
 
-// TestFollowedRecordsAreSeenAtOnceInEveryOutput reads each record before the next line
-// is written.
+// TestFollowedRecordsAreSeenAtOnceInEveryOutput reads each record before it writes the next line.
 func TestFollowedRecordsAreSeenAtOnceInEveryOutput(t *testing.T) {
 	for _, output := range []string{"json", "avrojson", "csv", "tsv", "table", "raw"} {
 		t.Run(output, func(t *testing.T) {
@@ -96,8 +95,8 @@ func TestFollowedRecordsAreSeenAtOnceInEveryOutput(t *testing.T) {
 	}
 }
 
-// TestAFollowedAvroFileIsWholeAfterEachBurst: a reader gets each record when it comes,
-// and the file is sound when following ends.
+// TestAFollowedAvroFileIsWholeAfterEachBurst checks that a reader receives each record at once, and
+// that the file is valid when following ends.
 func TestAFollowedAvroFileIsWholeAfterEachBurst(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "access.log")
 	r, w := pipe(t)
@@ -121,7 +120,8 @@ func TestAFollowedAvroFileIsWholeAfterEachBurst(t *testing.T) {
 	}
 }
 
-// TestAnOutputWithoutAReaderEndsFollowingQuietly, also when no line comes.
+// TestAnOutputWithoutAReaderEndsFollowingQuietly checks that following ends without an error when
+// the reader closes the output, even if no line is written.
 func TestAnOutputWithoutAReaderEndsFollowingQuietly(t *testing.T) {
 	ended := func(t *testing.T, c *follower) {
 		t.Helper()
@@ -184,7 +184,8 @@ func TestAnOutputWithoutAReaderEndsFollowingQuietly(t *testing.T) {
 	})
 }
 
-// TestABrokenConnectionIsNotAClosedOutput: EPIPE of a connection is an error.
+// TestABrokenConnectionIsNotAClosedOutput checks that EPIPE of a network connection or another file
+// is an error.
 func TestABrokenConnectionIsNotAClosedOutput(t *testing.T) {
 	a := &app{stdout: os.Stdout}
 	network := &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", syscall.EPIPE)}
@@ -195,7 +196,7 @@ func TestABrokenConnectionIsNotAClosedOutput(t *testing.T) {
 	}
 }
 
-// TestFollowingEndsThoughNobodyReadsItsOutput: the pipe stays full after the signal.
+// TestFollowingEndsThoughNobodyReadsItsOutput stops a process whose output pipe remains full.
 func TestFollowingEndsThoughNobodyReadsItsOutput(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "access.log")
 	appendTo(t, log, strings.Repeat(logLine(1), 10000))
@@ -209,8 +210,8 @@ func TestFollowingEndsThoughNobodyReadsItsOutput(t *testing.T) {
 	}
 }
 
-// TestAKilledParseWithACheckpointLosesNoLine: what was printed in the last second
-// before kill -9 may be printed again; after a clean end nothing is.
+// TestAKilledParseWithACheckpointLosesNoLine kills parse with SIGKILL. Lines that were printed in
+// the last second before that may be printed again; after a normal stop none may be.
 func TestAKilledParseWithACheckpointLosesNoLine(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -235,7 +236,7 @@ func TestAKilledParseWithACheckpointLosesNoLine(t *testing.T) {
 	var lines int
 	write := func() {
 		for n := 1 + random.IntN(2000); n > 0; {
-			var text strings.Builder // some lines a write, as Apache does under load
+			var text strings.Builder // several lines in one write, as Apache does under load
 			for range min(n, 1+random.IntN(20)) {
 				text.WriteString(logLine(lines))
 				lines++
@@ -244,11 +245,13 @@ func TestAKilledParseWithACheckpointLosesNoLine(t *testing.T) {
 			appendTo(t, log, text.String())
 		}
 	}
-	// missing is the first line that was not printed, of two logs in whichever order.
+	// missing returns the number of the first line that was not printed. -1: none. The order of the
+	// two logs in the output does not matter.
 	missing := func() int {
 		seen := map[string]bool{}
 		for line := range bytes.Lines(printed()) {
-			seen[string(line[max(0, bytes.LastIndex(line, []byte("192.0.2.1"))):])] = true // behind one that a kill cut
+			// The line may follow one that a kill cut.
+			seen[string(line[max(0, bytes.LastIndex(line, []byte("192.0.2.1"))):])] = true
 		}
 		for n := range lines {
 			if !seen[logLine(n)] {
@@ -273,7 +276,7 @@ func TestAKilledParseWithACheckpointLosesNoLine(t *testing.T) {
 		timer.Stop()
 	}
 	c := began()
-	write() // so that it has been up
+	write() // when these lines are printed, the process has started
 	c.awaitFor(t, 5*time.Minute, func() bool { return missing() < 0 })
 	if err := c.end(t); err != nil {
 		t.Fatalf("%v\n%s", err, c.said(t))

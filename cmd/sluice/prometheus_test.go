@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// TestARealPrometheusRaisesTheAlertOfAHostThatNeverCame, and no other: the rules of the
-// documents, with shorter times.
+// TestARealPrometheusRaisesTheAlertOfAHostThatNeverCame runs Prometheus with the rules of the
+// documentation, with shorter times. It must raise the alert of a host that never connected, and no
+// other.
 func TestARealPrometheusRaisesTheAlertOfAHostThatNeverCame(t *testing.T) {
 	t.Parallel()
 	prometheus, err := exec.LookPath("prometheus")

@@ -13,8 +13,8 @@ import (
 	"sluice/schema"
 )
 
-// FuzzQuarantine: whatever the file holds, reading it does not panic, and rows that are put
-// behind what can be read come back.
+// FuzzQuarantine checks that reading a file of arbitrary content does not panic, and that a
+// quarantined row is read back with its key and value.
 func FuzzQuarantine(f *testing.F) {
 	f.Add([]byte(`{"key":"00ff","reason":"too large","cells":{"line":"YQ=="}}`+"\n"), []byte{1}, []byte("a line"))
 	f.Add([]byte(`{"key":"00ff","reason":"cut`), []byte{}, []byte{0xff})
@@ -43,8 +43,8 @@ func FuzzQuarantine(f *testing.F) {
 	})
 }
 
-// TestAQuarantinedRowBehindATornOneIsRead: the disk was full, or the process was killed, in
-// the middle of a line.
+// TestAQuarantinedRowBehindATornOneIsRead leaves an incomplete line by filling the disk and by
+// simulating a kill in the middle of a write.
 func TestAQuarantinedRowBehindATornOneIsRead(t *testing.T) {
 	dir, fill, free := smallDisk(t, 1<<20)
 	a := &app{cli: new(cli), log: slog.New(slog.DiscardHandler)}
@@ -64,7 +64,8 @@ func TestAQuarantinedRowBehindATornOneIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.WriteString(`{"key":"02","cells":{"line":"` + strings.Repeat("A", 10_000)); err != nil { // killed
+	// An incomplete line, as a kill leaves it.
+	if _, err := f.WriteString(`{"key":"02","cells":{"line":"` + strings.Repeat("A", 10_000)); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {

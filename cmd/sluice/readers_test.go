@@ -22,11 +22,11 @@ var (
 	realLog   = flag.String("log", "", "a log of Apache's combined format in UTC that other engines count, too")
 )
 
-// countedLog is a log whose counts every reader must agree on, and the zone of its days.
+// countedLog is a log whose counts all readers must agree on, with the time zone of its days.
 type countedLog struct{ name, path, zone string }
 
-// hostileLog has nulls and empty values, bytes that are not UTF-8, escapes, controls, and
-// what does not follow the format.
+// hostileLog has nulls and empty values, invalid UTF-8, escapes, control characters, and lines that
+// do not match the format.
 const hostileLog = `127.0.0.1 - - [02/Sep/2026:12:38:50 +0000] "-" 408 - "-" "-"
 127.0.0.1 - - [02/Sep/2026:12:38:50 +0000] "\x16\x03\x01\x02" 400 266 "-" "-"
 127.0.0.1 - "" [02/Sep/2026:12:38:50 +0000] "GET /" 200 0 "" ""
@@ -59,13 +59,13 @@ func countedLogs(t *testing.T, dir string) []countedLog {
 	return logs
 }
 
-// counts are the questions of pyreaders as sluice scan takes them, and what of the answer
-// is compared.
+// counts are the questions of pyreaders in the form of sluice scan, and which part of the answer is
+// compared.
 var counts = []struct {
 	name    string
 	flags   string
-	columns []string // of the answer; nil: the number of rows whose first column is null
-	dated   bool     // leave out the group of null
+	columns []string // columns of the answer; nil: the number of rows whose first column is null
+	dated   bool     // omit the group of null
 }{
 	{"lines", "--count", []string{"count"}, false},
 	{"5xx", "--count --where status>=500", []string{"count"}, false},
@@ -79,8 +79,8 @@ var counts = []struct {
 	{"by day", "--by day", []string{"day", "count"}, true},
 }
 
-// TestOtherReadersCountWhatScanCounts: the engines that docs/columnar.md names find in the
-// tree that a run made what sluice scan finds, by partition and column.
+// TestOtherReadersCountWhatScanCounts checks that the engines that docs/columnar.md lists count the
+// same in the tree that a run wrote as sluice scan, by partition and by column.
 func TestOtherReadersCountWhatScanCounts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out by -short: it needs Python with the readers")
@@ -111,7 +111,7 @@ func TestOtherReadersCountWhatScanCounts(t *testing.T) {
 	}
 }
 
-// answersOf are the answers in lines of JSON, each of which is a list of them.
+// answersOf parses answers from lines of JSON, each of which is a list of answers.
 func answersOf(t *testing.T, lines []string) (answers [][]string) {
 	t.Helper()
 	for _, line := range lines {
@@ -128,8 +128,8 @@ func answersOf(t *testing.T, lines []string) (answers [][]string) {
 	return answers
 }
 
-// compareCounts compares all readers' answers about log i with those of scan, and prints
-// them as a table.
+// compareCounts compares the answers of all readers about log i with those of scan, and logs them
+// as a table.
 func compareCounts(t *testing.T, log string, i int, found map[string][][]string) {
 	t.Helper()
 	var table strings.Builder
@@ -158,7 +158,7 @@ func compareCounts(t *testing.T, log string, i int, found map[string][][]string)
 	t.Logf("\n%s", &table)
 }
 
-// scanned is sluice scan's answer to a question, as the readers print theirs.
+// scanned returns the answer of sluice scan to a question, in the form that the readers print.
 func scanned(t *testing.T, data, zone string, question int) string {
 	t.Helper()
 	c := &counts[question]

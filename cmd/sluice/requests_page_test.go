@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestTheRequestsPageIsBoundedAndRunsNothing: one report at a time, for so long; an error is
-// text, and the policy allows no script.
+// TestTheRequestsPageIsBoundedAndRunsNothing checks that one report runs at a time and has a time
+// limit, that errors are escaped, and that the policy allows no scripts.
 func TestTheRequestsPageIsBoundedAndRunsNothing(t *testing.T) {
 	t.Parallel()
 	p := &requestsPage{arguments: []string{"--data=" + t.TempDir(), "--quiet", "report", "--page", "--output-file=-"}, timeout: time.Minute}

@@ -13,15 +13,15 @@ import (
 	"sluice/monitor"
 )
 
-// rotations are the names that logrotate gives, by its documentation and what
-// people set: extension, dateext, dateformat, olddir, addextension.
+// rotations are names that logrotate gives to rotated logs, from its documentation and from common
+// settings of extension, dateext, dateformat, olddir and addextension.
 var rotations = []string{
 	"access.log.1", "access.log-20261128", "access-20261128.log", "access.1.log", "access.log.old", "access.log.bak", "access-2026-W48.log",
 	"20261128-access.log", "access.log_mon", "access.log-2026-11-28T14:30", "access.log.2026-11-28-1795874400", "access_20261128.log",
 	"old/access.log-20261128", "old/access.log", "access.log~", "yesterdays-requests.log",
 }
 
-// rotated is a directory of logs, and what was written to them.
+// rotated is a directory of logs, with the lines that were written to them.
 type rotated struct {
 	*testing.T
 	dir, data string
@@ -68,7 +68,7 @@ func (r *rotated) read(name string) []byte {
 	return b
 }
 
-// compress makes a compressed copy.
+// compress writes a gzip-compressed copy of a log.
 func (r *rotated) compress(from, to string) {
 	r.Helper()
 	var b bytes.Buffer
@@ -84,7 +84,7 @@ func (r *rotated) copy(from, to string) {
 	r.must(os.WriteFile(r.path(to), r.read(from), 0o600))
 }
 
-// follow starts a run that follows the logs of the pattern, and of old.
+// follow starts a run that follows the logs of the patterns.
 func (r *rotated) follow(patterns ...string) *follower {
 	r.Helper()
 	args := []string{"--quiet", "--data", r.data, "run", "--host", "web01", "--cpu", "0", "--latency", "50ms", "--no-nice"}
@@ -94,7 +94,7 @@ func (r *rotated) follow(patterns ...string) *follower {
 	return start(r.T, args...)
 }
 
-// settled waits until all that was written is read, and nothing is held back.
+// settled waits until everything that was written is read and no log is held back.
 func (r *rotated) settled(c *follower) (s monitor.Status) {
 	r.Helper()
 	c.await(r.T, func() (come bool) {
@@ -105,7 +105,7 @@ func (r *rotated) settled(c *follower) (s monitor.Status) {
 	return s
 }
 
-// end stops a run when all is read.
+// end stops a run when everything is read.
 func (r *rotated) end(c *follower) monitor.Status {
 	r.Helper()
 	s := r.settled(c)
@@ -115,7 +115,7 @@ func (r *rotated) end(c *follower) monitor.Status {
 	return s
 }
 
-// exact fails unless table and archive have every line once, and the audit finds no difference.
+// exact fails unless table and archive contain every line once and audit finds no difference.
 func (r *rotated) exact() {
 	r.Helper()
 	sameLines(r.T, "archive", archived(r.T, filepath.Join(r.data, "archive")), r.written.Bytes())
@@ -123,7 +123,7 @@ func (r *rotated) exact() {
 	r.sluice(0, "audit")
 }
 
-// sluice runs a command that ends with a status, and returns what it prints.
+// sluice runs a command that must exit with status, and returns its standard output.
 func (r *rotated) sluice(status int, args ...string) []byte {
 	r.Helper()
 	c := command(r.T, append([]string{"--quiet", "--data", r.data}, args...)...)
@@ -136,8 +136,8 @@ func (r *rotated) sluice(status int, args ...string) []byte {
 	return stdout.Bytes()
 }
 
-// TestACopyIsKnownByItsContent: whatever its name is, and whenever it was made, no line
-// of it is lost and none is stored twice. Each way of rotating has a directory.
+// TestACopyIsKnownByItsContent checks that no line of a copy is lost and none is stored twice,
+// regardless of the copy's name and time. Each way of rotating has its own directory.
 func TestACopyIsKnownByItsContent(t *testing.T) {
 	patterns := []string{"*/*", "*/old/*"}
 	each := func(do func(log, copied string)) {
@@ -214,8 +214,9 @@ func TestACopyIsKnownByItsContent(t *testing.T) {
 	}
 }
 
-// TestLogsOfTheSameLinesAreLogsOfTheirOwn: a health check asks every virtual host in
-// the same second. Their logs are rotated and deleted, and no line is left out.
+// TestLogsOfTheSameLinesAreLogsOfTheirOwn writes the same lines to several logs, as a health check
+// does that requests every virtual host in the same second. The logs are rotated and deleted, and
+// no line may be omitted.
 func TestLogsOfTheSameLinesAreLogsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	r := newRotated(t)
@@ -240,8 +241,9 @@ func TestLogsOfTheSameLinesAreLogsOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestLogsThatBeginAlikeAreNotTakenForOne when both are compressed while nothing
-// follows them: each is read on in its own copy, whose name tells.
+// TestLogsThatBeginAlikeAreNotTakenForOne compresses logs that begin with the same lines while no
+// process follows them. Reading each must continue in its own copy, which is identified by its
+// name.
 func TestLogsThatBeginAlikeAreNotTakenForOne(t *testing.T) {
 	t.Parallel()
 	r := newRotated(t)
@@ -255,7 +257,7 @@ func TestLogsThatBeginAlikeAreNotTakenForOne(t *testing.T) {
 	for _, name := range logs {
 		r.grow(name, 7)
 	}
-	for _, name := range logs[:3] { // the last one stays, and is nobody's copy
+	for _, name := range logs[:3] { // the last log stays and is not a copy
 		r.compress(name, name+"-20261128.gz")
 		r.must(os.Remove(r.path(name)))
 	}
@@ -263,8 +265,8 @@ func TestLogsThatBeginAlikeAreNotTakenForOne(t *testing.T) {
 	r.exact()
 }
 
-// TestASymbolicLinkIsSwitchedWhileAway: yesterday's log is read to its end, wherever it
-// is.
+// TestASymbolicLinkIsSwitchedWhileAway changes the target of a symbolic link while no process runs.
+// The previous log must be read to its end, in whichever directory it is.
 func TestASymbolicLinkIsSwitchedWhileAway(t *testing.T) {
 	t.Parallel()
 	r := newRotated(t)
@@ -288,8 +290,8 @@ func TestASymbolicLinkIsSwitchedWhileAway(t *testing.T) {
 	r.exact()
 }
 
-// TestALogThatIsGoneUnreadIsAnErrorUntilItIsAcknowledged, and one that was read to its
-// end is none.
+// TestALogThatIsGoneUnreadIsAnErrorUntilItIsAcknowledged also checks that deleting a log that was
+// read to its end is not an error.
 func TestALogThatIsGoneUnreadIsAnErrorUntilItIsAcknowledged(t *testing.T) {
 	t.Parallel()
 	r := newRotated(t)
@@ -307,12 +309,12 @@ func TestALogThatIsGoneUnreadIsAnErrorUntilItIsAcknowledged(t *testing.T) {
 	}
 	r.exact()
 
-	r.must(os.Remove(r.path("read.log.1"))) // as its rotation does: it had been read
+	r.must(os.Remove(r.path("read.log.1"))) // as its rotation does, after it was read
 	r.grow("access.log", 7)
-	r.written.Truncate(r.written.Len() - 7*len(r.read("access.log"))/20) // nobody will see them
+	r.written.Truncate(r.written.Len() - 7*len(r.read("access.log"))/20) // these lines are lost
 	r.must(os.Remove(r.path("access.log")))
 	r.grow("access.log", 5)
-	for range 2 { // a restart does not end it
+	for range 2 { // the error remains after a restart
 		c = r.follow("*.log")
 		s := r.settled(c)
 		if s.LostFiles != 1 || len(s.Logs.Losses) != 1 || !s.Logs.Losses[0].Unknown || s.Logs.Losses[0].Path != r.path("access.log") || s.Logs.Losses[0].From == 0 {
@@ -345,8 +347,8 @@ func TestALogThatIsGoneUnreadIsAnErrorUntilItIsAcknowledged(t *testing.T) {
 	}
 }
 
-// TestPathsAreBytes: a name that is not UTF-8 is the same name after a restart, in the
-// archive, and in what is said of it.
+// TestPathsAreBytes checks that a name that is not UTF-8 remains the same after a restart, in the
+// archive and in the output of commands.
 func TestPathsAreBytes(t *testing.T) {
 	t.Parallel()
 	r := newRotated(t)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// configured writes Hadoop's files again, the client's, with words of them changed,
-// old and new in turn.
+// configured writes the client's Hadoop configuration files again with words replaced: pairs of old
+// and new.
 func (u *user) configured(words ...string) {
 	u.t.Helper()
 	conf := u.t.TempDir()
@@ -37,8 +37,8 @@ func newArchive(name string) (url string) {
 	return fmt.Sprintf("hdfs:///sluicetest/%s-%d/%%Y%%m%%d/%%{host}", name, time.Now().UnixNano())
 }
 
-// wholeArchive is from no archive to one that agrees with log and table, and to
-// another table that is made of it. hbase are flags for the table's commands alone.
+// wholeArchive creates an archive, checks that it agrees with log and table, and fills another
+// table from it. hbase are flags that only the commands of the table get.
 func (u *user) wholeArchive(hbase []string, login ...string) {
 	u.t.Helper()
 	url := newArchive("whole")
@@ -71,7 +71,7 @@ func (u *user) wholeArchive(hbase []string, login ...string) {
 	}
 }
 
-// refused: nothing can be stored, and a sentence says why.
+// refused checks that storing fails and that the error contains sentence.
 func (u *user) refused(what, sentence string, flags ...string) {
 	u.t.Helper()
 	_, errs := u.fails(append([]string{"run", "--once", "--host", "web01", "--archive", newArchive("refused"), u.log}, flags...)...)
@@ -81,7 +81,7 @@ func (u *user) refused(what, sentence string, flags ...string) {
 	u.t.Logf("%s: %s", what, errs)
 }
 
-// nothingLeft: no file is there of archives that were refused, nor one in any _tmp.
+// nothingLeft checks that rejected archives left no file, and that no _tmp directory contains one.
 func (u *user) nothingLeft() {
 	u.t.Helper()
 	out, err := u.c.HDFS("-ls", "-R", "/sluicetest")
@@ -95,7 +95,7 @@ func (u *user) nothingLeft() {
 	}
 }
 
-// archives: an archive is written and read at each protection.
+// archives writes and reads an archive at each protection.
 func (u *user) archives(login ...string) {
 	for _, protection := range []string{"authentication", "integrity", "privacy"} {
 		u.configured(acceptsAll, accepts(protection))
@@ -111,8 +111,8 @@ func (u *user) archives(login ...string) {
 	u.nothingLeft()
 }
 
-// archiveAtPrivacyAlone: data nodes that have no AES seal by RC4, and a client that
-// asks for less is told by each kind of server.
+// archiveAtPrivacyAlone uses servers that require privacy. Data nodes without AES encrypt with RC4,
+// and a client with less protection gets an error from each kind of server.
 func (u *user) archiveAtPrivacyAlone(hbase ...string) {
 	u.wholeArchive(hbase)
 	u.configured(acceptsPrivacy, accepts("integrity"))

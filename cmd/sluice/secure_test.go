@@ -14,12 +14,12 @@ import (
 	"sluice/test/cluster"
 )
 
-// user types commands at a secured cluster, with the settings that an operator has:
-// Hadoop's files, and flags for what these do not say.
+// user runs commands against a secured cluster with the settings of an operator: Hadoop's
+// configuration files, and flags for what they do not contain.
 type user struct {
 	t     *testing.T
 	c     *cluster.Cluster
-	flags []string // that every command gets
+	flags []string // flags of every command
 	log   string
 }
 
@@ -32,13 +32,13 @@ func newUser(t *testing.T, c *cluster.Cluster, flags ...string) *user {
 	return &user{t, c, flags, filepath.Join("..", "..", "testdata", "logs", "access.log")}
 }
 
-// sluice types a command for a table of the cluster in its hbase-site.xml.
+// sluice runs a command with a table of the cluster in hbase-site.xml.
 func (u *user) sluice(want int, table string, args ...string) (stdout, stderr string) {
 	u.t.Helper()
 	return u.types(want, append(args, "--table", table)...)
 }
 
-// types a command.
+// types runs a command that must exit with status want.
 func (u *user) types(want int, args ...string) (stdout, stderr string) {
 	u.t.Helper()
 	status, stdout, stderr := u.command(args...)
@@ -48,7 +48,7 @@ func (u *user) types(want int, args ...string) (stdout, stderr string) {
 	return stdout, stderr
 }
 
-// fails is types, for any status but success.
+// fails runs a command that must exit with a status other than 0.
 func (u *user) fails(args ...string) (stdout, stderr string) {
 	u.t.Helper()
 	status, stdout, stderr := u.command(args...)
@@ -68,7 +68,7 @@ func (u *user) command(args ...string) (status int, stdout, stderr string) {
 	return status, out.String(), errs.String()
 }
 
-// wholePath is from no table to its rows.
+// wholePath creates a table, writes a log to it and reads it back.
 func (u *user) wholePath(flags ...string) (table string) {
 	u.t.Helper()
 	table = fmt.Sprintf("hbase:///sluicetest:t%d", time.Now().UnixNano())
@@ -92,7 +92,7 @@ func (u *user) wholePath(flags ...string) (table string) {
 	return table
 }
 
-// told: a command fails, with a sentence and no word of how it was noticed.
+// told checks that a command fails with an error that contains sentence and no low-level cause.
 func (u *user) told(what, table, sentence string, flags ...string) {
 	u.t.Helper()
 	_, errs := u.sluice(2, table, append([]string{"scan", "--count"}, flags...)...)
@@ -102,8 +102,8 @@ func (u *user) told(what, table, sentence string, flags ...string) {
 	u.t.Logf("%s: %s", what, errs)
 }
 
-// Each mode of the cluster takes half a minute to start. The last one is that of the
-// tests of hbase/sasl, which come next.
+// Starting the cluster in each mode takes half a minute. The last test uses the mode of the
+// tests of hbase/sasl, which run next.
 
 func TestMutualTLSWithKerberos(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Kerberos: "privacy", TLS: "mutual"})
@@ -164,9 +164,9 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	u.told("no place", table, "HBASE_CONF_DIR")
 }
 
-// ticketRunsOut follows a log with a ticket that lives 12 seconds: what comes after
-// its end is stored and archived, by connections that were made before. A new client is
-// told, and is well with a new ticket.
+// ticketRunsOut follows a log with a ticket that is valid for 12 seconds. Lines that are written
+// after its end must be stored and archived over the existing connections. New clients must get an
+// error, and succeed with a new ticket.
 func (u *user) ticketRunsOut(table string) {
 	t := u.t
 	if _, err := exec.LookPath("kinit"); err != nil {
@@ -228,7 +228,7 @@ func (u *user) ticketRunsOut(table string) {
 	}
 }
 
-// rows waits until a path has a row.
+// rows waits until one row has the path.
 func (u *user) rows(table, path string) {
 	u.t.Helper()
 	deadline := time.After(5 * time.Minute)
@@ -244,7 +244,7 @@ func (u *user) rows(table, path string) {
 	}
 }
 
-// archived waits until an archive has so many lines.
+// archived waits until an archive has this number of lines.
 func (u *user) archived(url string, lines int) {
 	u.t.Helper()
 	deadline := time.After(5 * time.Minute)

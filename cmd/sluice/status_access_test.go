@@ -72,8 +72,8 @@ func secured(t *testing.T, access statusAccess) (url string) {
 	return "https://" + f.StatusListen
 }
 
-// TestAStatusPortIsReadWithATokenOrACertificate, and with neither by nobody: no page, no
-// figure, no file.
+// TestAStatusPortIsReadWithATokenOrACertificate also checks that without either no page, metric or
+// file is served.
 func TestAStatusPortIsReadWithATokenOrACertificate(t *testing.T) {
 	dir := t.TempDir()
 	ca, stranger := newAuthority(t, dir), newAuthority(t, t.TempDir())
@@ -94,7 +94,7 @@ func TestAStatusPortIsReadWithATokenOrACertificate(t *testing.T) {
 	if err != nil || !roots.AppendCertsFromPEM(pem) {
 		t.Fatal(err)
 	}
-	// ask returns the status, 0 where TLS refused.
+	// ask returns the status of the response. 0: the TLS handshake failed.
 	ask := func(url, page, certificate string, set func(*http.Request)) int {
 		t.Helper()
 		config := &tls.Config{RootCAs: roots}
@@ -154,7 +154,6 @@ func TestAStatusPortIsReadWithATokenOrACertificate(t *testing.T) {
 	}
 }
 
-// TestTopReadsASecuredStatusPort.
 func TestTopReadsASecuredStatusPort(t *testing.T) {
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
@@ -180,8 +179,8 @@ func TestTopReadsASecuredStatusPort(t *testing.T) {
 	}
 }
 
-// TestAClientIsNotBelievedForACertificateThatNobodyAskedFor: without --status-tls-ca the
-// system's authorities must not count as ours.
+// TestAClientIsNotBelievedForACertificateThatNobodyAskedFor checks that without --status-tls-ca
+// client certificates are not verified with the system's authorities.
 func TestAClientIsNotBelievedForACertificateThatNobodyAskedFor(t *testing.T) {
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)

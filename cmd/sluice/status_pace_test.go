@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestAnswersOfTheStatusPortTakeAQuarterOfAProcessor, however many clients ask, and a check
-// does not wait for pages.
+// TestAnswersOfTheStatusPortTakeAQuarterOfAProcessor sends many requests. Responses must not take
+// more than a quarter of a processor, and a check must not wait for pages.
 func TestAnswersOfTheStatusPortTakeAQuarterOfAProcessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()

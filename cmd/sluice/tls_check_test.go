@@ -14,7 +14,7 @@ import (
 	"sluice/monitor"
 )
 
-// issueAs writes a certificate as change makes it, and returns its flags.
+// issueAs writes a certificate that change has modified, and returns its flags.
 func (a *authority) issueAs(t *testing.T, dir, name string, change func(*x509.Certificate)) tlsFlags {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -78,7 +78,7 @@ func TestACertificateThatCannotBeUsedIsNamed(t *testing.T) {
 	}
 }
 
-// TestACollectorWithAnExpiredCertificateSaysSo, in its log and in /health.
+// TestACollectorWithAnExpiredCertificateSaysSo checks the collector's log and /health.
 func TestACollectorWithAnExpiredCertificateSaysSo(t *testing.T) {
 	dir := t.TempDir()
 	f := newAuthority(t, dir).issueAs(t, dir, "c1", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })

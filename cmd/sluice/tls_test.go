@@ -48,7 +48,7 @@ func (a *authority) sign(t *testing.T, c *x509.Certificate, key *ecdsa.PublicKey
 	return der
 }
 
-// issue writes dir/NAME.pem and dir/NAME.key, of a certificate for host.
+// issue writes a certificate for host and its key to dir/NAME.pem and dir/NAME.key.
 func (a *authority) issue(t *testing.T, dir, name, host string, serial int64) []string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -74,7 +74,8 @@ func writePEM(t *testing.T, path, kind string, der []byte) {
 	}
 }
 
-// TestAnAgentWritesItsOwnHostOnly: the certificate's name is the host.
+// TestAnAgentWritesItsOwnHostOnly checks that an agent can send only lines of the host in its
+// certificate.
 func TestAnAgentWritesItsOwnHostOnly(t *testing.T) {
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
@@ -115,7 +116,8 @@ func TestAnAgentWritesItsOwnHostOnly(t *testing.T) {
 	sameLines(t, "archive", archived(t, filepath.Join(dir, "data", "archive")), []byte("a line\n"))
 }
 
-// TestRenewedCertificatesAreTaken without a restart; half a renewal changes nothing.
+// TestRenewedCertificatesAreTaken checks that renewed certificates are used without a restart, and
+// that an incomplete renewal changes nothing.
 func TestRenewedCertificatesAreTaken(t *testing.T) {
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)

@@ -16,8 +16,8 @@ import (
 	"sluice/monitor"
 )
 
-// terminal is a pseudo-terminal of so many columns and rows; what is written to tty is
-// read from screen.
+// terminal opens a pseudo-terminal with this number of columns and rows. What is written to tty can
+// be read from screen.
 func terminal(t *testing.T, columns, rows uint16) (screen, tty *os.File) {
 	t.Helper()
 	must := func(err error) {
@@ -38,8 +38,8 @@ func terminal(t *testing.T, columns, rows uint16) (screen, tty *os.File) {
 	return screen, tty
 }
 
-// TestTopShowsWhatIsNewAndLeavesTheTerminalAsItWas: each look is shown, a server that is
-// away too, and Ctrl-C ends it.
+// TestTopShowsWhatIsNewAndLeavesTheTerminalAsItWas checks that each status is shown, also while the
+// server cannot be reached, and that Ctrl-C ends the command.
 func TestTopShowsWhatIsNewAndLeavesTheTerminalAsItWas(t *testing.T) {
 	var looks atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -64,7 +64,7 @@ func TestTopShowsWhatIsNewAndLeavesTheTerminalAsItWas(t *testing.T) {
 	b := make([]byte, 64<<10)
 	for told := false; ; {
 		n, err := screen.Read(b)
-		if err != nil { // EIO: nobody has the terminal any more
+		if err != nil { // EIO: no process has the terminal open any more
 			break
 		}
 		shown.Write(b[:n])

@@ -13,8 +13,8 @@ import (
 	"sluice/query"
 )
 
-// Values with a unit, as people write them, on the command line, in the
-// environment and in a configuration file alike.
+// This file parses values with a unit on the command line, in the
+// environment and in the configuration file.
 
 // popText returns a flag's value as text. YAML can contain numbers instead.
 func popText(ctx *kong.DecodeContext, what string) (string, error) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ways are the three ways to give a flag of run.
+// ways returns the three ways to set a flag of run.
 func ways(flag, value string) map[string]func(t *testing.T, c *cli) error {
 	parse := func(t *testing.T, c *cli, args ...string) error {
 		_, err := grammar(t, c).Parse(joinNegative(append([]string{"run", "access.log"}, args...)))

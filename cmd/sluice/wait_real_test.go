@@ -13,10 +13,10 @@ import (
 	"sluice/test/cluster"
 )
 
-// TestARunThatGivesUpHBaseLosesNothing: a run --once whose region servers died ends
-// after --wait, and the next one goes on: each line is stored once.
+// TestARunThatGivesUpHBaseLosesNothing kills the region servers under a run --once. The run must
+// end after --wait, and the next one continue, so that each line is stored once.
 func TestARunThatGivesUpHBaseLosesNothing(t *testing.T) {
-	t.Parallel() // behind the others, which need no turn at the cluster
+	t.Parallel() // runs after the other tests, which do not wait for the cluster
 	c := cluster.Start(t, cluster.Options{Exclusive: true})
 	dir := t.TempDir()
 	log := filepath.Join(dir, "access.log")

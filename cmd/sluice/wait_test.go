@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// peerOf listens on this machine and lets serve have each connection until the test ends.
+// peerOf listens on this machine and calls serve with each connection until the test ends.
 func peerOf(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -39,7 +39,7 @@ func peerOf(t *testing.T, serve func(net.Conn)) string {
 
 func silent(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
-// garbage answers like another kind of server, whose first bytes are no length.
+// garbage responds like a server of another protocol, whose first bytes are not a length.
 func garbage(c net.Conn) {
 	_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
 	silent(c)
@@ -47,8 +47,8 @@ func garbage(c net.Conn) {
 
 func hangsUp(c net.Conn) { _ = c.Close() }
 
-// blackhole is an address whose packets go unanswered: a socket that accepts nothing
-// and whose backlog is full.
+// blackhole returns an address that does not answer packets: a socket that accepts no connections
+// and has a full backlog.
 func blackhole(t *testing.T) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -75,7 +75,7 @@ func blackhole(t *testing.T) string {
 	return ""
 }
 
-// zooKeeperWithoutHBase takes sessions and has no node.
+// zooKeeperWithoutHBase accepts sessions and has no nodes.
 func zooKeeperWithoutHBase(c net.Conn) {
 	reply := func(body []byte) {
 		_, _ = c.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
@@ -89,7 +89,7 @@ func zooKeeperWithoutHBase(c net.Conn) {
 		if _, err := io.ReadFull(c, request); err != nil {
 			return
 		}
-		if first { // ConnectResponse: version, time-out, session, password
+		if first { // ConnectResponse: version, timeout, session, password
 			body := binary.BigEndian.AppendUint32(make([]byte, 4), 10_000)
 			body = binary.BigEndian.AppendUint64(body, 1)
 			reply(append(binary.BigEndian.AppendUint32(body, 16), make([]byte, 16)...))
@@ -104,8 +104,8 @@ func zooKeeperWithoutHBase(c net.Conn) {
 	}
 }
 
-// TestAClusterThatDoesNotAnswerIsGivenUp: what a person waits for ends after --wait,
-// with an error that names each server and what it said, and a hint.
+// TestAClusterThatDoesNotAnswerIsGivenUp checks that commands that a user waits for end after
+// --wait with a hint and an error that names each server and its failure.
 func TestAClusterThatDoesNotAnswerIsGivenUp(t *testing.T) {
 	dead, hole := freeAddress(t), blackhole(t)
 	mute, odd, short := peerOf(t, silent), peerOf(t, garbage), peerOf(t, hangsUp)
@@ -153,7 +153,8 @@ func TestAClusterThatDoesNotAnswerIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestAnInterruptEndsTheWaitForACluster: Ctrl-C, also of what waits for ever.
+// TestAnInterruptEndsTheWaitForACluster checks that Ctrl-C ends commands, also those that wait
+// without a limit.
 func TestAnInterruptEndsTheWaitForACluster(t *testing.T) {
 	hole, mute, empty := blackhole(t), peerOf(t, silent), peerOf(t, zooKeeperWithoutHBase)
 	log := filepath.Join(t.TempDir(), "access.log")
@@ -202,8 +203,8 @@ func TestAnInterruptEndsTheWaitForACluster(t *testing.T) {
 	}
 }
 
-// awaitConnection waits until a process has a connection to another, or makes one: by
-// then it catches interrupts.
+// awaitConnection waits until a process has or opens a connection to another process. It handles
+// interrupts by then.
 func awaitConnection(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
