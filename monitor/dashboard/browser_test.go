@@ -27,16 +27,16 @@ import (
 
 var screenshots = flag.String("screenshots", "", "directory for pictures of the pages, as a browser shows them")
 
-// browser is a tab of a real browser, and what it complained about.
+// browser is a tab of a real browser, and the problems that it reported.
 type browser struct {
 	ctx context.Context
-	own string // the only server that may be asked
+	own string // URL of the only server to which requests are permitted
 
 	mu       sync.Mutex
 	problems []string
 }
 
-// open starts chromium. Without it the test is left out, unless CI=true.
+// open starts chromium. If it is missing, the test is skipped, or fails if CI=true.
 func open(t *testing.T, own string) *browser {
 	t.Helper()
 	if testing.Short() {
@@ -65,12 +65,14 @@ func open(t *testing.T, own string) *browser {
 	t.Cleanup(cancel)
 	b.ctx = ctx
 	b.do(t, call(network.Enable, network.EnableParams{}), call(log.Enable, cdp.Empty{}), call(runtime.Enable, cdp.Empty{}))
-	b.ctx, cancel = context.WithTimeout(ctx, 2*time.Minute) // of what follows: the first call's would be the browser's
+	// The limit is for the following calls only: one on the first call would end the browser.
+	b.ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
 	return b
 }
 
-// hear notes requests to others, and what a console would show as an error.
+// hear records requests to other servers and everything that the browser's console would show as an
+// error or warning.
 func (b *browser) hear(event any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -93,7 +95,7 @@ func (b *browser) hear(event any) {
 	}
 }
 
-// call is a command of the browser's protocol.
+// call returns an action that sends a command of the DevTools protocol.
 func call[P, R any](command cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, command, params)
@@ -108,7 +110,7 @@ func (b *browser) do(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// value is what an expression is in the page, as text.
+// value returns the value of an expression in the page as text.
 func (b *browser) value(t *testing.T, expression string) string {
 	t.Helper()
 	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+expression+")"))
@@ -130,7 +132,7 @@ func (b *browser) await(t *testing.T, expression string) {
 	}
 }
 
-// quiet fails if the browser complained.
+// quiet reports every problem that the browser recorded as an error.
 func (b *browser) quiet(t *testing.T) {
 	t.Helper()
 	b.mu.Lock()
@@ -154,7 +156,7 @@ func (b *browser) picture(t *testing.T, name string) {
 	}
 }
 
-// views are the ways in which people look at the pages.
+// views are the screen sizes and color schemes in which the pages are tested.
 var views = []struct {
 	name          string
 	width, height int64
@@ -165,7 +167,7 @@ var views = []struct {
 	{"telephone", 390, 844, false},
 }
 
-// set makes the browser look that way.
+// set returns an action that sets the browser to views[i].
 func set(i int) chromedp.Action[chromedp.Void] {
 	v := views[i]
 	scheme := "light"
@@ -201,11 +203,11 @@ func TestThePagesInABrowser(t *testing.T) {
 		`document.querySelectorAll("#hosts tbody tr").length`:                                              "100",
 		`document.querySelectorAll("#glance a").length`:                                                    "100",
 		`document.querySelectorAll("img, script:not([src])").length`:                                       "0",
-		`[...document.querySelectorAll("#hosts tbody tr th")].slice(0, 2).map(h => h.innerText).join(" ")`: "img01.example.net " + hostile, // the oldest lines
+		`[...document.querySelectorAll("#hosts tbody tr th")].slice(0, 2).map(h => h.innerText).join(" ")`: "img01.example.net " + hostile, // the hosts with the oldest lines
 		`document.querySelector("#hosts tbody tr .state").innerText`:                                       "ERROR",
 		`document.querySelectorAll("#hosts .spark .t").length`:                                             "100",
 		`document.documentElement.scrollWidth <= innerWidth`:                                               "true",
-		`document.querySelector("#glance").getBoundingClientRect().bottom <= innerHeight`:                  "true", // a hundred on one screen
+		`document.querySelector("#glance").getBoundingClientRect().bottom <= innerHeight`:                  "true", // a hundred hosts fit on one screen
 	} {
 		if got := b.value(t, expression); got != want {
 			t.Errorf("%s: %q, want %q", expression, got, want)
@@ -224,7 +226,7 @@ func TestThePagesInABrowser(t *testing.T) {
 	b.withoutScript(t, handler)
 }
 
-// views takes pictures, and looks that nothing is wider than the screen.
+// views takes screenshots in every view and checks that no page is wider than the screen.
 func (b *browser) views(t *testing.T, page string) {
 	t.Helper()
 	for i, v := range views {
@@ -245,7 +247,7 @@ func (b *browser) filter(t *testing.T) {
 	}
 }
 
-// oneHost follows the link of the worst host.
+// oneHost follows the link of the one host that the filter left, and checks its page.
 func (b *browser) oneHost(t *testing.T) {
 	t.Helper()
 	b.do(t, chromedp.Click(chromedp.CSS("#hosts tbody tr:not([hidden]) th a")), chromedp.WaitVisible(chromedp.CSS("#chart-traffic")))
@@ -269,7 +271,8 @@ func (b *browser) oneHost(t *testing.T) {
 	}
 }
 
-// renewal: the script shows new figures by itself, and says when there are none.
+// renewal checks that the script shows new figures without a reload, and reports when the server
+// does not answer.
 func (b *browser) renewal(t *testing.T, server *httptest.Server, fleet *atomic.Pointer[monitor.Fleet]) {
 	t.Helper()
 	b.do(t, chromedp.Navigate(server.URL+"/"), chromedp.WaitVisible(chromedp.CSS("#hosts")))
@@ -288,7 +291,7 @@ func (b *browser) renewal(t *testing.T, server *httptest.Server, fleet *atomic.P
 	}
 }
 
-// withoutScript: the page is the same.
+// withoutScript checks that the page without scripts shows the same hosts and reloads itself.
 func (b *browser) withoutScript(t *testing.T, handler http.Handler) {
 	t.Helper()
 	server := httptest.NewServer(handler)

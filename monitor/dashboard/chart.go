@@ -8,7 +8,7 @@ import (
 	"sluice/monitor/history"
 )
 
-// The size of a chart and of its margins, in the units of its picture.
+// The size of a chart and its margins, in SVG units.
 const (
 	chartWidth  = 720
 	chartHeight = 168
@@ -18,26 +18,27 @@ const (
 	plotBottom  = chartHeight - 24
 )
 
-// chart is a picture, and the figures behind it.
+// chart is an SVG chart and the table of its values.
 type chart struct {
 	ID, Title, Unit, Desc string
 	Width, Height         int
-	X0                    int // left edge of the picture
+	X0                    int // left edge of the viewBox
 	Left, Right           int
 	Top, Bottom           int
 	Y, X                  []tick
 	Shapes                []shape
-	Legend                []shape // those with a name, from the top
+	Legend                []shape // shapes with a name, in order from the top
 	Columns               []string
 	Rows                  [][]string
 }
 
-// shape is a line or an area of a chart. Class is its look.
+// shape is a line or an area of a chart. Class is its CSS class, Data the data of its SVG path.
 type shape struct {
 	Class, Name, Data string
 }
 
-// frame begins a chart of a span.
+// frame returns a chart without shapes for the span that begins at the first of points, with its
+// time axis.
 func (s *span) frame(id, title, unit string, points []point) *chart {
 	from := points[0].from
 	to := from.Add(s.length)
@@ -49,10 +50,12 @@ func (s *span) frame(id, title, unit string, points []point) *chart {
 	}
 }
 
-// edge is how near to the end of the axis a mark has no text: it would be cut.
+// edge is the distance from the right end of the plot within which a tick has no text, because it
+// would be cut off.
 const edge = 18
 
-// vertical sets the marks of the values, and returns where a value is.
+// vertical sets the ticks of the value axis, whose end is the last tick. It returns the function
+// that calculates the y coordinate of a value.
 func (c *chart) vertical(ticks []float64, text func(float64) string) func(float64) float64 {
 	top := ticks[len(ticks)-1]
 	y := func(v float64) float64 { return plotBottom - (plotBottom-plotTop)*min(v, top)/top }
@@ -62,10 +65,11 @@ func (c *chart) vertical(ticks []float64, text func(float64) string) func(float6
 	return y
 }
 
-// columnX is where point i of n begins.
+// columnX returns the x coordinate of the left edge of point i of n.
 func columnX(i, n int) float64 { return plotLeft + (plotRight-plotLeft)*float64(i)/float64(n) }
 
-// steps is the area between two rows of values, a step for each; absent where value says so.
+// steps returns the path data of the area between the low and high values of n points, drawn as
+// steps. Points for which value returns false are gaps.
 func steps(n int, y func(float64) float64, value func(i int) (low, high float64, ok bool)) string {
 	var p path
 	for i := 0; i < n; {
@@ -80,7 +84,7 @@ func steps(n int, y func(float64) float64, value func(i int) (low, high float64,
 			}
 			end++
 		}
-		for j := i; j < end; j++ { // the upper edge, then back along the lower one
+		for j := i; j < end; j++ { // the upper edge from left to right, then the lower one back
 			_, high, _ := value(j)
 			p.to(columnX(j, n), y(high))
 			p.to(columnX(j+1, n), y(high))
@@ -96,7 +100,8 @@ func steps(n int, y func(float64) float64, value func(i int) (low, high float64,
 	return string(p.b)
 }
 
-// classNames are the classes of statuses, as history counts them, from the bottom of a chart.
+// classNames are the classes of HTTP status codes in the order of a chart, from the bottom up.
+// index is the class's index in history.Sample.ByClass.
 var classNames = []struct {
 	class, name string
 	index       int
@@ -104,7 +109,8 @@ var classNames = []struct {
 	{"c2", "2xx", 1}, {"c3", "3xx", 2}, {"c4", "4xx", 3}, {"c5", "5xx", 4}, {"c0", "other or none", 0},
 }
 
-// traffic is lines a second by the class of their status; an agent does not know classes.
+// traffic returns the chart of lines per second by status class. Without classes (an agent does not
+// parse lines) it has only the total, which history stores under class 0.
 func (s *span) traffic(points []point, classes bool) *chart {
 	c := s.frame("traffic", "Traffic", "lines/s", points)
 	most := 0.0
@@ -151,7 +157,8 @@ func (s *span) traffic(points []point, classes bool) *chart {
 	return c
 }
 
-// single is a chart of one value.
+// single adds one area, the figures and the description to the chart c. Values are rounded to text
+// by text; ticks returns the ticks for a maximum.
 func (s *span) single(c *chart, points []point, class string, ticks func(float64) []float64, text func(float64) string, value func(*point) float64) *chart {
 	most := 0.0
 	for i := range points {
@@ -194,7 +201,7 @@ func (s *span) parseErrors(points []point) *chart {
 	return s.single(c, points, "bad", numberTicks, rateText, func(p *point) float64 { return 60 * p.rate(p.ParseErrors) })
 }
 
-// tableRows are the most rows of the table behind a chart.
+// tableRows is the maximum number of rows of the table of a chart.
 const tableRows = 32
 
 func (c *chart) table(s *span, points []point, cells func(*point) []string) {
@@ -203,7 +210,7 @@ func (c *chart) table(s *span, points []point, cells func(*point) []string) {
 	if s.bucket >= day {
 		layout = "2 Jan 2006"
 	}
-	for i := len(rows) - 1; i >= 0; i-- { // the newest first
+	for i := len(rows) - 1; i >= 0; i-- { // newest first
 		p := &rows[i]
 		row := []string{p.from.UTC().Format(layout)}
 		if p.seconds == 0 {
@@ -218,10 +225,11 @@ func (c *chart) table(s *span, points []point, cells func(*point) []string) {
 	}
 }
 
-// describe says in words what the chart shows.
+// describe sets the chart's description: its range of time, what, and the share of points without
+// data.
 func (c *chart) describe(points []point, what string) {
 	absent := 0
-	for i := range points[:len(points)-1] { // the last one is not over
+	for i := range points[:len(points)-1] { // the last point is still in progress
 		if points[i].seconds == 0 {
 			absent++
 		}
@@ -235,7 +243,7 @@ func (c *chart) describe(points []point, what string) {
 	}
 }
 
-// states is a band with the host's state over time: the worse, the higher.
+// states returns the chart of the host's level over time, a band that is higher for a worse level.
 func (s *span) states(points []point) *chart {
 	c := s.frame("states", "State", "", points)
 	c.Height, c.Bottom, c.Top = 34, 30, 4

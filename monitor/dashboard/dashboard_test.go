@@ -17,7 +17,7 @@ import (
 	"sluice/monitor/history"
 )
 
-// ask returns a page's status and text.
+// ask requests path and returns the response and its body.
 func ask(t testing.TB, h http.Handler, path string) (*httptest.ResponseRecorder, string) {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -25,7 +25,8 @@ func ask(t testing.TB, h http.Handler, path string) (*httptest.ResponseRecorder,
 	return w, w.Body.String()
 }
 
-// fullSparks are the last days of hosts, with a sample in every quarter of an hour.
+// fullSparks returns spark lines of the fleet's hosts, with a sample in every quarter of an hour of
+// both days.
 func fullSparks(f *monitor.Fleet) map[string]*history.Spark {
 	sparks := map[string]*history.Spark{}
 	i := 0
@@ -41,7 +42,7 @@ func fullSparks(f *monitor.Fleet) map[string]*history.Spark {
 	return sparks
 }
 
-// thousand renders the page of all hosts.
+// thousand renders the page of all hosts and returns its size in bytes.
 func thousand(t testing.TB, p *pages, f *monitor.Fleet, sparks map[string]*history.Spark) int {
 	h := f.Check(limits)
 	var b bytes.Buffer
@@ -70,7 +71,7 @@ func newPages(t testing.TB) *pages {
 	return p
 }
 
-// cpu is what the process has used, of user and kernel.
+// cpu returns the CPU time that the process has used, in user and kernel mode.
 func cpu(b *testing.B) time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
@@ -79,7 +80,7 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// BenchmarkHosts is the page of all hosts, in CPU time and bytes.
+// BenchmarkHosts measures the rendering of the page of all hosts: CPU time per page, and bytes.
 func BenchmarkHosts(b *testing.B) {
 	for _, n := range []int{10, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -114,7 +115,8 @@ func TestWhatOtherMachinesNamedIsText(t *testing.T) {
 	}
 }
 
-// TestPagesAreForThemselves: nothing of another server, nothing inline, nothing kept.
+// TestPagesAreForThemselves checks that pages load nothing from other servers, have no inline
+// scripts or styles, and are not cached.
 func TestPagesAreForThemselves(t *testing.T) {
 	f := demo(3)
 	h := pagesOf(t, f, nil)
@@ -176,7 +178,8 @@ func TestTheWorstHostComesFirst(t *testing.T) {
 	}
 }
 
-// TestWhatFailsIsNotGreen: a sink that failed a moment ago is no error yet, and not well.
+// TestWhatFailsIsNotGreen checks that a sink that began to fail a moment ago is WARN: not an error
+// yet, and not OKAY.
 func TestWhatFailsIsNotGreen(t *testing.T) {
 	f := monitor.Fleet{Now: now, Sinks: monitor.Sinks(now, []collector.Trouble{{What: "archive: store", Since: now.Add(-time.Second), Attempts: 1, Error: "refused"}})}
 	h := f.Check(limits)
@@ -192,7 +195,8 @@ func TestWhatFailsIsNotGreen(t *testing.T) {
 	}
 }
 
-// TestAHostThatWentIsStillShown, as recorded before.
+// TestAHostThatWentIsStillShown checks that a host that is no longer in the fleet has a page made
+// from its history.
 func TestAHostThatWentIsStillShown(t *testing.T) {
 	f := demo(5)
 	store := remember(t, &f, 5, 0)
@@ -254,7 +258,8 @@ func TestAxesEndAtRoundNumbers(t *testing.T) {
 	}
 }
 
-// TestAGapIsNoLine: what was not observed is not drawn, neither as zero nor as a line over it.
+// TestAGapIsNoLine checks that an interval without samples is a gap: neither zero nor bridged by a
+// line.
 func TestAGapIsNoLine(t *testing.T) {
 	flat := func(v float32) float64 { return float64(v) }
 	for want, values := range map[string][]float32{

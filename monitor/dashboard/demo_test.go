@@ -16,15 +16,15 @@ import (
 	"sluice/monitor/history"
 )
 
-// now is the time of the tests: a Saturday afternoon.
+// now is the current time in the tests, a Saturday afternoon.
 var now = time.Date(2026, 11, 28, 15, 7, 12, 0, time.UTC)
 
 var limits = monitor.Thresholds{SilentAfter: 2 * time.Minute, MaxLag: 10 * time.Minute, RollInterval: 2 * time.Hour}
 
-// hostile is a host's name that would be an element, if it were not escaped.
+// hostile is a host name that would become an HTML element if it were not escaped.
 const hostile = `<img src=x onerror=alert(1)>"'&shop`
 
-// hostName is the name of a made-up host.
+// hostName returns the name of simulated host i.
 func hostName(i int) string {
 	if i == 7 {
 		return hostile
@@ -32,7 +32,7 @@ func hostName(i int) string {
 	return fmt.Sprintf("%s%02d.example.net", []string{"web", "shop", "api", "img"}[i%4], i/4+1)
 }
 
-// demo is a collector with n hosts, of which some are not well.
+// demo returns the state of a collector with n hosts, some of which have problems.
 func demo(n int) monitor.Fleet {
 	senders := make([]receiver.Host, 0, n)
 	state := collector.State{Waiting: map[string]collector.Waiting{}, Arrivals: map[string]collector.Arrivals{}}
@@ -62,7 +62,8 @@ func demo(n int) monitor.Fleet {
 		Sinks: sinks, Counts: monitor.Counts{Lines: 412_330_123, Rows: 412_330_001, Segments: 2310}, BufferBytes: 1_220_000_000, BufferMaxBytes: 10_737_418_240, Segments: 61, UntabledBytes: 811_000}
 }
 
-// rate is a made-up host's lines a second: a day's and a week's rhythm, and a little unrest.
+// rate returns the lines per second of simulated host i: a rhythm of days and weeks, and a little
+// noise.
 func rate(i int, at time.Time) float64 {
 	hour := float64(at.Hour()) + float64(at.Minute())/60
 	v := 3 + float64(i%9)*11
@@ -74,8 +75,8 @@ func rate(i int, at time.Time) float64 {
 	return v * (0.92 + 0.16*(unrest-math.Floor(unrest)))
 }
 
-// remember makes the history of the hosts: the last days in steps, and the last hours by the
-// minute of the first few.
+// remember makes the history of the first n hosts over the last days. Hosts 3 and 7 have a sample
+// in every minute, except that host 3 has a gap; the others have one every 15 minutes.
 func remember(t testing.TB, f *monitor.Fleet, n int, days int) *history.Store {
 	s := history.New(history.Config{FS: vfs.OS{}, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	counts := make([]history.Observation, n)
@@ -102,7 +103,7 @@ func remember(t testing.TB, f *monitor.Fleet, n int, days int) *history.Store {
 	return s
 }
 
-// minute adds what a host did in a minute.
+// minute adds to o what host i counts in the minute at at.
 func minute(o *history.Observation, i int, at time.Time) {
 	lines := int64(60 * rate(i, at))
 	switch {
@@ -127,7 +128,7 @@ func minute(o *history.Observation, i int, at time.Time) {
 	o.Bytes += lines * 230
 }
 
-// pagesOf are the pages of a fleet.
+// pagesOf returns the handler of the pages of a fleet.
 func pagesOf(t testing.TB, f monitor.Fleet, h *history.Store) http.Handler {
 	t.Helper()
 	handler, err := Handler(Config{Look: func() monitor.Fleet { return f }, Thresholds: limits, History: h, Logs: demoLogs})
@@ -137,7 +138,7 @@ func pagesOf(t testing.TB, f monitor.Fleet, h *history.Store) http.Handler {
 	return handler
 }
 
-// demoLogs are those of any host.
+// demoLogs returns the same logs for every host.
 func demoLogs(string, int) ([]Log, bool) {
 	return []Log{
 		{Path: "/var/log/apache2/access.log", Read: 1_422_918_110, Stored: 1_420_011_000, Newest: now.Add(-3 * time.Second)},

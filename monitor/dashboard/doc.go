@@ -1,9 +1,10 @@
-// Package dashboard serves what a collector, an agent or a run knows of its hosts as web pages:
+// Package dashboard serves the state of the hosts of a collector, an agent or a run as web pages:
 // all hosts, the worst first (/), one host with its charts (/host/NAME), and the sinks (/sinks).
 //
-// The pages need no script and nothing from another server. Charts are SVG, made here; the
-// script (assets/page.js) loads the page again every 15 s and filters hosts by name.
+// The pages work without scripts and load nothing from other servers. Charts are SVG, drawn by this
+// package. The script (assets/page.js) reloads the page every 15 s and filters hosts by name.
 //
-// Names of hosts, paths and reasons come from other machines. They reach a page through
-// html/template only; what is made without it (paths of charts) is made of numbers.
+// Names of hosts, paths and reasons come from other machines. They are written to a page only by
+// html/template, which escapes them. The only text made without it, the paths of charts, contains
+// only numbers and letters of SVG commands.
 package dashboard

@@ -15,36 +15,38 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// Config is what the pages tell of.
+// Config is the source of the pages' data.
 type Config struct {
-	// Look is asked for each page, by several goroutines.
+	// Look returns the current state. It is called for each page, by several goroutines at a time.
 	Look       func() monitor.Fleet
 	Thresholds monitor.Thresholds
-	// History of the hosts; nil: there is none.
+	// History is the history of the hosts. nil: none is kept.
 	History *history.Store
-	// Logs are those of a host, at most so many; nil: they are not known.
+	// Logs returns the logs of a host, at most limit of them; more is true if there are others.
+	// nil: the logs are not known.
 	Logs func(host string, limit int) (logs []Log, more bool)
-	// Requests is the path of the page about the requests in the table; "": there is none.
+	// Requests is the path of the page about the requests in the table. "": there is no such page.
 	Requests string
 }
 
-// Log is how far a log is.
+// Log is how much of a log was read and stored. Read and Stored are in bytes.
 type Log struct {
 	Path string
-	// Read is how far the log was received (by a collector) or seen (by who reads it), Stored
-	// how much of it table and archive have.
+	// Read is how much a collector has received, or, in a process that reads the log, the length
+	// that it saw. Stored is how much is in table and archive.
 	Read, Stored int64
-	// Newest is the time in its newest line that is stored; zero where it is not known.
+	// Newest is the time of the newest stored line; zero if it is not known.
 	Newest time.Time
-	// Gone: its file is not there any more.
+	// Gone is true if the file no longer exists.
 	Gone bool
 }
 
-// policy is the Content-Security-Policy: nothing of another server, nothing in the page itself
-// that runs.
+// policy is the Content-Security-Policy. It permits nothing from other servers and no inline
+// scripts or styles.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// Handler serves the pages.
+// Handler returns the handler of the pages and their assets. The error is of parsing the embedded
+// templates.
 func Handler(cfg Config) (http.Handler, error) {
 	p := &pages{Config: cfg}
 	if err := p.parse(); err != nil {
@@ -68,7 +70,8 @@ func Handler(cfg Config) (http.Handler, error) {
 	return Secured(mux), nil
 }
 
-// Secured sets the headers that keep a page to itself.
+// Secured wraps next and sets the security headers: the Content-Security-Policy, and headers that
+// keep other sites from reading or embedding the answer.
 func Secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -81,13 +84,13 @@ func Secured(next http.Handler) http.Handler {
 	})
 }
 
-// pages makes pages.
+// pages renders the pages. It may be used by several goroutines after parse.
 type pages struct {
 	Config
 	templates map[string]*template.Template
 }
 
-// parse reads the templates.
+// parse parses the embedded templates.
 func (p *pages) parse() error {
 	layout, err := template.New("layout.html").ParseFS(assets, "assets/layout.html", "assets/chart.html")
 	if err != nil {
@@ -106,10 +109,10 @@ func (p *pages) parse() error {
 	return nil
 }
 
-// head is what every page has at its top.
+// head is the data that every page has.
 type head struct {
 	Title    string
-	Section  string // of the navigation
+	Section  string // the current section in the navigation
 	Requests string
 	Status   string
 	Kind     monitor.Kind
@@ -119,7 +122,7 @@ type head struct {
 	Now      time.Time
 	Hosts    int
 	Charts   []*chart
-	Problems []string // of reading the history
+	Problems []string // errors of reading the history
 }
 
 func (p *pages) head(f *monitor.Fleet, h *monitor.Health, title, section string) head {
@@ -129,7 +132,8 @@ func (p *pages) head(f *monitor.Fleet, h *monitor.Health, title, section string)
 	}
 }
 
-// show writes a page, whole or as an error.
+// show renders the page name and writes it with the status. The page is rendered to memory first,
+// so a template error gives status 500 instead of half a page.
 func (p *pages) show(w http.ResponseWriter, status int, name string, data any) {
 	var b bytes.Buffer
 	if err := p.templates[name].ExecuteTemplate(&b, "layout.html", data); err != nil {

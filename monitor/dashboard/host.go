@@ -10,7 +10,7 @@ import (
 	"sluice/monitor/history"
 )
 
-// The most rows of a host's page.
+// The maximum numbers of rows on a host's page.
 const (
 	maxLogs    = 200
 	maxChanges = 60
@@ -19,7 +19,7 @@ const (
 type hostPage struct {
 	head
 	Name, URL string
-	Present   bool // it is among the hosts of now
+	Present   bool // the host is in the current state of this process
 	HostState string
 	Since     string
 	Reasons   []string
@@ -80,7 +80,7 @@ func (p *pages) host(w http.ResponseWriter, r *http.Request) {
 	p.show(w, http.StatusOK, "host.html", &data)
 }
 
-// spanOf returns the span of that name, or a day.
+// spanOf returns the span called name, or the span of 24 hours if there is none.
 func spanOf(name string) *span {
 	if i := slices.IndexFunc(spans, func(s span) bool { return s.Name == name }); i >= 0 {
 		return &spans[i]
@@ -100,7 +100,8 @@ func (p *pages) changes(host string, page *head) []history.Change {
 	return changes
 }
 
-// charts draws a host's charts of a span.
+// charts adds the charts of a host for the span s to page. A failure to read the history is added
+// to its Problems.
 func (p *pages) charts(now time.Time, kind monitor.Kind, host string, s *span, page *head) {
 	if p.History == nil {
 		return
@@ -182,7 +183,8 @@ func logRows(now time.Time, logs []Log) (rows []logRow) {
 	return rows
 }
 
-// changeRows are the changes, the newest first, and how long each lasted.
+// changeRows returns up to maxChanges rows, the newest change first, with the time that each state
+// lasted.
 func changeRows(now time.Time, changes []history.Change) (rows []changeRow) {
 	for i := len(changes) - 1; i >= 0 && len(rows) < maxChanges; i-- {
 		c := &changes[i]

@@ -14,25 +14,25 @@ import (
 	"sluice/monitor/history"
 )
 
-// row is a host in the list of all.
+// row is a host in the list of all hosts.
 type row struct {
 	Name, URL   string
-	Short       string // Name without the domain that most hosts have
+	Short       string // Name without the domain, if most hosts have it
 	Status      string
 	Reason      string
 	MoreReasons int
-	Since       string // how long it has its state; "": not known
+	Since       string // how long the host has had its level; "": not known
 	Rate        string
 	Spark       spark
 	Errors      string // parse errors of the last 24 hours
 	ErrorShare  string
-	Failed      string // 5xx
+	Failed      string // share of responses with a 5xx status in the last 24 hours
 	Lag, Unread string
 	bad         int
 	lag         float64
 }
 
-// gridFrom is the number of hosts from which on all are shown at a glance first.
+// gridFrom is the number of hosts from which the page begins with a compact grid of all hosts.
 const gridFrom = 13
 
 type hostsPage struct {
@@ -44,12 +44,12 @@ type hostsPage struct {
 	Facts    []fact
 	Rows     []row
 	Grid     bool
-	Classes  bool // of statuses are known
+	Classes  bool // whether status classes are known
 	Excluded int
 	Total    spark
 }
 
-// fact is a number at the top of a page.
+// fact is a figure at the top of a page.
 type fact struct{ Name, Value, Note string }
 
 func (p *pages) hosts(w http.ResponseWriter, _ *http.Request) {
@@ -64,7 +64,7 @@ func (p *pages) hosts(w http.ResponseWriter, _ *http.Request) {
 	p.show(w, http.StatusOK, "hosts.html", data)
 }
 
-// hostsPage is all that the page of all hosts says.
+// hostsPage returns the data of the page of all hosts.
 func (p *pages) hostsPage(f *monitor.Fleet, h *monitor.Health, sparks map[string]*history.Spark) *hostsPage {
 	data := &hostsPage{head: p.head(f, h, "Hosts", "hosts"), Classes: f.Kind != monitor.Agent}
 	for name, x := range h.Metrics {
@@ -85,7 +85,8 @@ func (p *pages) hostsPage(f *monitor.Fleet, h *monitor.Health, sparks map[string
 	return data
 }
 
-// worse sorts hosts: the worst level, the oldest line that waits, the name.
+// worse compares hosts: worst level first, then, among hosts that are not okay, the oldest line
+// that is not in the table, then by name.
 func worse(a, b row) int {
 	byLag := 0
 	if a.bad > 0 {
@@ -94,7 +95,8 @@ func worse(a, b row) int {
 	return cmp.Or(cmp.Compare(b.bad, a.bad), byLag, strings.Compare(a.Name, b.Name))
 }
 
-// shorten leaves out the domain that more than half of the hosts have.
+// shorten sets the Short names: without the domain if more than half of the hosts have the same
+// one.
 func shorten(rows []row) {
 	domains := map[string]int{}
 	for i := range rows {
@@ -111,7 +113,7 @@ func shorten(rows []row) {
 	}
 }
 
-// silentSeconds after its last message a host's rate is not known.
+// silentSeconds is the time since its last message after which a host's rate is not known.
 const silentSeconds = 30
 
 func newRow(now time.Time, name string, x *monitor.Host, s *history.Spark) row {
@@ -136,7 +138,7 @@ func newRow(now time.Time, name string, x *monitor.Host, s *history.Spark) row {
 
 func hostURL(name string) string { return "/host/" + url.PathEscape(name) }
 
-// summary says how many hosts are how.
+// summary returns a sentence with the number of hosts that have errors and warnings.
 func summary(rows []row) string {
 	var n [3]int
 	for _, r := range rows {
@@ -168,7 +170,7 @@ func texts(all []string) []string {
 	return shown
 }
 
-// facts are the numbers of the whole.
+// facts returns the figures of all hosts together.
 func facts(f *monitor.Fleet, h *monitor.Health) []fact {
 	var rate, lag float64
 	var unread int64
@@ -209,7 +211,8 @@ func oldestNote(host, where string) string {
 	return "oldest line not in " + where + ": " + host
 }
 
-// total is the sum of the hosts that are shown.
+// total returns the sum of the spark lines of hosts. A point is negative (no data) only if no host
+// has data.
 func total(sparks map[string]*history.Spark, hosts map[string]monitor.Host) *history.Spark {
 	sum := &history.Spark{}
 	for i := range sum.Today {

@@ -8,7 +8,7 @@ import (
 	"sluice/monitor/history"
 )
 
-// Observations are the hosts of h for their history.
+// Observations returns the state of the hosts of h as the history stores it.
 func Observations(h *monitor.Health) []history.Observation {
 	all := make([]history.Observation, 0, len(h.Metrics))
 	for name, x := range h.Metrics {
@@ -22,7 +22,7 @@ func Observations(h *monitor.Health) []history.Observation {
 		if a := x.Arrived; a != nil {
 			o.Bytes, o.ParseErrors = a.Bytes, a.ParseErrors
 			o.ByClass = [history.Classes]int64{a.ByClass[0] + a.ByClass[1], a.ByClass[2], a.ByClass[3], a.ByClass[4], a.ByClass[5]}
-		} else { // an agent does not look into its lines
+		} else { // an agent does not parse its lines
 			o.Bytes, o.ByClass[0] = x.Bytes, x.Lines
 		}
 		all = append(all, o)
@@ -30,7 +30,7 @@ func Observations(h *monitor.Health) []history.Observation {
 	return all
 }
 
-// reasonsOf are a host's errors, then its warnings.
+// reasonsOf returns the texts of a host's errors, then of its warnings.
 func reasonsOf(x *monitor.Host) []string { return slices.Concat(x.Reasons, x.Warnings) }
 
 func levelOf(status monitor.Level) history.Level {

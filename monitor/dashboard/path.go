@@ -2,11 +2,11 @@ package dashboard
 
 import "strconv"
 
-// path is the data of an SVG path: numbers and letters only. Coordinates are rounded to a
-// tenth; points are relative to each other, which is shorter.
+// path builds the data of an SVG path, which contains only numbers and letters. Coordinates are
+// rounded to a tenth. Points are relative to the previous one, which is shorter.
 type path struct {
 	b    []byte
-	x, y int // of the pen, in tenths
+	x, y int // the current point, in tenths
 	open bool
 }
 
@@ -17,7 +17,7 @@ func tenths(v float64) int {
 	return int(v*10 + 0.5)
 }
 
-// to draws a line to a point, or begins there.
+// to draws a line to a point, or begins a line there if none is open.
 func (p *path) to(x, y float64) {
 	tx, ty := tenths(x), tenths(y)
 	if !p.open {
@@ -33,15 +33,15 @@ func (p *path) to(x, y float64) {
 	p.x, p.y = tx, ty
 }
 
-// gap ends a line: the next point begins another.
+// gap ends the line; the next point begins another one.
 func (p *path) gap() {
-	if p.open && p.b[len(p.b)-1] == 'l' { // a point alone is a short line
+	if p.open && p.b[len(p.b)-1] == 'l' { // a single point would be invisible: draw a short line
 		p.b = append(p.b, "1 0"...)
 	}
 	p.open = false
 }
 
-// close closes an area.
+// close closes the current area.
 func (p *path) close() {
 	p.gap()
 	p.b = append(p.b, 'z')

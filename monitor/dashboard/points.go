@@ -6,18 +6,19 @@ import (
 	"sluice/monitor/history"
 )
 
-// point is a piece of time of a chart.
+// point is one interval of a chart, with the samples in it added up.
 type point struct {
 	history.Sample
 	from time.Time
-	// seconds were observed; 0: there is no sample.
+	// seconds is how much of the interval was observed. 0: there is no sample.
 	seconds int64
 }
 
-// rate is a count as one a second.
+// rate returns a count of this interval as a count per second.
 func (p *point) rate(n int64) float64 { return float64(n) / float64(max(p.seconds, 1)) }
 
-// points are a host's samples of a span that ends now, a bucket each.
+// points returns the samples of a host, one point for each bucket of the span. The last bucket is
+// the one that contains now.
 func (s *span) points(h *history.Store, host string, now time.Time) ([]point, error) {
 	step, read, unit := history.QuarterMinutes*time.Minute, h.Quarters, int64(60)
 	if s.minutes {
@@ -41,7 +42,8 @@ func (s *span) points(h *history.Store, host string, now time.Time) ([]point, er
 	return points, nil
 }
 
-// take adds a sample, whose Covered is in units of so many seconds.
+// take adds a sample, whose Covered is in units of unit seconds. A sample that covers nothing is
+// ignored.
 func (p *point) take(x *history.Sample, unit int64) {
 	if x.Covered == 0 {
 		return
@@ -50,7 +52,7 @@ func (p *point) take(x *history.Sample, unit int64) {
 	p.seconds += int64(x.Covered) * unit
 }
 
-// merged are the points for a table: at most so many rows.
+// merged returns the points added up to at most rows points, for a table.
 func merged(points []point, rows int) []point {
 	each := (len(points) + rows - 1) / rows
 	var out []point

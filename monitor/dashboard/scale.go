@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// tick is a mark on an axis.
+// tick is a mark on an axis, at an x or y coordinate.
 type tick struct {
-	At    float64 // x or y
+	At    float64
 	Text  string
-	Minor bool // its text is left out on a narrow screen
+	Minor bool // its text is hidden on a narrow screen
 }
 
-// numberTicks are round numbers from 0 to at least top; the last one is the axis' end.
+// numberTicks returns round numbers from 0 to at least top. The last one is the end of the axis.
 func numberTicks(top float64) []float64 {
 	if top <= 0 {
 		return []float64{0, 1}
@@ -27,10 +27,10 @@ func numberTicks(top float64) []float64 {
 	return multiples(step, top)
 }
 
-// ageSteps are round ages, in seconds.
+// ageSteps are the distances between ticks of an age axis, in seconds.
 var ageSteps = []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 4 * 3600, 6 * 3600, 12 * 3600, 24 * 3600}
 
-// ageTicks are round ages from 0 to at least top seconds.
+// ageTicks returns round ages from 0 to at least top, in seconds.
 func ageTicks(top float64) []float64 {
 	for _, step := range ageSteps {
 		if 4*step >= top {
@@ -50,15 +50,16 @@ func multiples(step, top float64) []float64 {
 	}
 }
 
-// span is a range of time that a page can show.
+// span is a range of time that a page can show. It ends at the present.
 type span struct {
-	Name   string // in the address
+	Name   string // the value of range in the URL
 	Title  string
 	length time.Duration
-	// bucket is one point of a chart; minutes: it is made of minutes, else of quarters of an hour.
+	// bucket is the interval of one point. minutes: the points are made of minutes, otherwise of
+	// quarters of an hour.
 	bucket  time.Duration
 	minutes bool
-	// every is the time between two marks; layout is theirs.
+	// every is the time between two ticks, layout their format.
 	every  time.Duration
 	layout string
 }
@@ -72,7 +73,8 @@ var spans = []span{
 	{"400d", "400 days", 400 * day, day, false, 30 * day, "Jan"},
 }
 
-// timeTicks are the marks between from and to, at round times of UTC.
+// timeTicks returns the ticks between from and to, at round times of UTC. x calculates the
+// coordinate of a time.
 func (s *span) timeTicks(from, to time.Time, x func(time.Time) float64) (ticks []tick) {
 	defer func() {
 		for i := range ticks {
@@ -81,7 +83,7 @@ func (s *span) timeTicks(from, to time.Time, x func(time.Time) float64) (ticks [
 			}
 		}
 	}()
-	if s.every > 7*day { // the first of each month
+	if s.every > 7*day { // a tick on the first of each month
 		for at, i := time.Date(from.Year(), from.Month(), 1, 0, 0, 0, 0, time.UTC), 0; at.Before(to); at = at.AddDate(0, 1, 0) {
 			if at.After(from) {
 				ticks = append(ticks, tick{x(at), at.Format(s.layout), i%2 == 1})

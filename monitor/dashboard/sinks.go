@@ -9,7 +9,7 @@ import (
 	"sluice/monitor"
 )
 
-// sinkRow is a sink: table, archive, spool, checkpoint.
+// sinkRow is the row of a sink: table, archive, spool or checkpoint.
 type sinkRow struct {
 	Name, Status, What string
 	Failing            bool
@@ -27,7 +27,7 @@ type sinksPage struct {
 	Warnings []string
 }
 
-// purposes are what the sinks are for.
+// purposes are the descriptions of the sinks.
 var purposes = map[string]string{
 	monitor.Table: "rows of typed cells", monitor.Archive: "the lines as they were, gzip files", monitor.Spool: "what is received and not stored yet, on this machine",
 	monitor.Checkpoint: "how far each log is stored", "start": "what the process waits for before it can start",

@@ -6,20 +6,21 @@ import (
 	"sluice/monitor/history"
 )
 
-// The size of a spark line, in the units of its picture.
+// The size of a spark line, in SVG units.
 const (
 	sparkWidth  = 96
 	sparkHeight = 22
 )
 
-// spark is a host's day as a line, with the same day of last week as an area behind it.
+// spark is the spark line of a host: the last 24 hours as a line, in front of the same hours one
+// week before as an area.
 type spark struct {
-	Today, LastWeek string // data of SVG paths
-	Text            string // what the line says, in words
+	Today, LastWeek string // path data
+	Text            string // description of the line
 }
 
-// newSpark draws the lines a second of a day: a point each half an hour, and each hour of last
-// week, so that a thousand hosts are less than a megabyte.
+// newSpark draws the lines per second of 24 hours, one point per half hour, and one point per hour
+// of last week. More points would make the page of a thousand hosts larger than a megabyte.
 func newSpark(x *history.Spark) spark {
 	today, week := halves(x.Today[:]), halves(halves(x.LastWeek[:]))
 	top, least, most := float32(0), float32(-1), float32(-1)
@@ -47,7 +48,8 @@ func newSpark(x *history.Spark) spark {
 	}
 }
 
-// halves are the means of each two quarters of an hour.
+// halves returns the mean of each two consecutive values. Negative values (no data) are left out of
+// a mean.
 func halves(quarters []float32) []float32 {
 	half := make([]float32, len(quarters)/2)
 	for i := range half {
@@ -64,7 +66,8 @@ func halves(quarters []float32) []float32 {
 	return half
 }
 
-// linePath is a line through values, with gaps where they are negative.
+// linePath returns the path data of a line through values, with gaps where they are negative (no
+// data).
 func linePath(values []float32, step float64, y func(float32) float64) string {
 	p := path{b: make([]byte, 0, 8*len(values))}
 	for i, v := range values {
@@ -77,7 +80,8 @@ func linePath(values []float32, step float64, y func(float32) float64) string {
 	return p.String()
 }
 
-// areaPath is the area below values.
+// areaPath returns the path data of the area below values, with gaps where they are negative (no
+// data).
 func areaPath(values []float32, step float64, y func(float32) float64) string {
 	p := path{b: make([]byte, 0, 8*len(values))}
 	for i, v := range values {
@@ -97,5 +101,6 @@ func areaPath(values []float32, step float64, y func(float32) float64) string {
 	return string(p.b)
 }
 
-// whole rounds to whole units: a spark line is small, and there may be a thousand.
+// whole rounds to whole units. That is enough for a small picture, and a page may have a thousand
+// of them.
 func whole(v float64) float64 { return float64(int(v + 0.5)) }

@@ -9,11 +9,12 @@ import (
 	"unicode"
 )
 
-// maxText bounds a reason or a name on a page.
+// maxText is the maximum length of a reason or a name on a page, in characters.
 const maxText = 300
 
-// visible is a text of another machine as it can be shown: what is not printable, such as marks
-// that turn the direction of writing, is replaced.
+// visible makes a text from another machine safe to show: characters that are not printable, such
+// as those that change the direction of writing, are replaced, and a text longer than maxText is
+// cut.
 func visible(s string) string {
 	n := 0
 	return strings.Map(func(r rune) rune {
@@ -29,7 +30,7 @@ func visible(s string) string {
 	}, s)
 }
 
-// ageText is an age in at most two units; "–" is none.
+// ageText returns an age in at most two units; "–" for no age (0 or less).
 func ageText(seconds float64) string {
 	switch d := time.Duration(min(seconds, 1e9) * float64(time.Second)); {
 	case seconds <= 0:
@@ -54,7 +55,7 @@ func two(n int, unit string, m int, smaller string) string {
 	return fmt.Sprintf("%d %s %d %s", n, unit, m, smaller)
 }
 
-// bytesText is a number of bytes in a decimal unit.
+// bytesText returns a number of bytes in a decimal unit.
 func bytesText(n int64) string {
 	if n < 1000 {
 		return fmt.Sprintf("%d B", max(n, 0))
@@ -69,7 +70,7 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%.0f %cB", v, "kMGTPE"[unit])
 }
 
-// countText is a number with its thousands apart.
+// countText returns a number with its thousands separated.
 func countText(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
@@ -78,7 +79,7 @@ func countText(n int64) string {
 	return s
 }
 
-// rateText is a number of lines a second, with the digits that matter.
+// rateText returns a number of lines per second with the significant digits.
 func rateText(v float64) string {
 	switch {
 	case v <= 0:
@@ -93,7 +94,7 @@ func rateText(v float64) string {
 	return countText(int64(math.Round(v)))
 }
 
-// shareText is a part of a whole in percent.
+// shareText returns part as a percentage of whole.
 func shareText(part, whole int64) string {
 	switch share := 100 * float64(part) / float64(max(whole, 1)); {
 	case part == 0:
