@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// Thresholds are the limits beyond which a state is an error. None limits the traffic: a web
-// server without requests has no old line.
+// Thresholds are the limits beyond which a state is an error. There is no limit on the traffic: a
+// web server without requests has no old lines.
 type Thresholds struct {
 	// SilentAfter is the time without a heartbeat after which a host is silent, and without a
 	// collector after which an agent has failed.
 	SilentAfter time.Duration
-	// MaxLag is how old a line may be and not be in the table, how long a governor may
-	// pause and a sink may fail.
+	// MaxLag is the maximum age of a line that is not in the table, and the maximum time for which
+	// a governor may pause and a sink may fail.
 	MaxLag time.Duration
 	// RollInterval is added to MaxLag for the archive, whose files stay open that long. 0: unknown,
 	// the archive's lag is not checked.
 	RollInterval time.Duration
 }
 
-// Health is /health: what an uptime checker looks at.
+// Health is the content of /health, which uptime checkers read.
 type Health struct {
 	Status  Level           `json:"status"`
 	Metrics map[string]Host `json:"metrics"`
@@ -39,13 +39,13 @@ type Process struct {
 	Warnings []string        `json:"warnings,omitempty"`
 	Problems []Problem       `json:"problems,omitempty"`
 	Sinks    map[string]Sink `json:"sinks,omitempty"`
-	// BufferBytes wait in the spool, or in an agent's window; BufferMaxBytes may.
+	// BufferBytes is the size of the spool, or of an agent's window, BufferMaxBytes its limit.
 	BufferBytes    int64 `json:"buffer_bytes"`
 	BufferMaxBytes int64 `json:"buffer_max_bytes"`
 	Disk           *Disk `json:"disk,omitempty"`
 }
 
-// Well reports whether there is no error. A warning is none.
+// Well reports whether there is no error. Warnings are ignored.
 func (h *Health) Well() bool { return h.Status != Failing }
 
 // Check calculates the state of every host and of the process.
@@ -78,7 +78,7 @@ func (f *Fleet) Check(t Thresholds) Health {
 	return h
 }
 
-// problem is what is wrong with a sink, nil if nothing is.
+// problem returns the problem of a sink, nil if it does not fail.
 func (s *Sink) problem(now time.Time, name string, t Thresholds) *Problem {
 	if s.FailingSeconds <= 0 {
 		return nil
@@ -92,7 +92,7 @@ func (s *Sink) problem(now time.Time, name string, t Thresholds) *Problem {
 	return &p
 }
 
-// span is for people.
+// span returns a duration rounded to seconds, for messages.
 func span(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second)).Round(time.Second)
 }

@@ -14,14 +14,14 @@ import (
 	"sluice/ingest/tail"
 )
 
-// now is the collector's clock.
+// now is the time of the collector's clock.
 var now = time.Unix(1_800_000_000, 0)
 
 func before(d time.Duration) time.Time { return now.Add(-d) }
 
 var limits = Thresholds{SilentAfter: 2 * time.Minute, MaxLag: 10 * time.Minute, RollInterval: 2 * time.Hour}
 
-// beatAt is a heartbeat of a host whose clock is wrong by skew.
+// beatAt returns a host that sent a heartbeat at at, and whose clock is wrong by skew.
 func beatAt(at time.Time, skew time.Duration, counters map[string]int64) receiver.Host {
 	return receiver.Host{Connections: 1, Missed: true, Seen: at, BeatAt: at, Beat: protocol.Heartbeat{TimeMs: at.Add(skew).UnixMilli(), Counters: counters}}
 }
@@ -117,7 +117,7 @@ func TestASinkThatFailsIsSaidWithItsReason(t *testing.T) {
 		t.Errorf("%s: %q", h.Status, h.Process.Reasons)
 	}
 	for name, want := range map[string]Sink{
-		Archive: {"WARN", 120, 5, "archive: store: no such host"}, // not for long
+		Archive: {"WARN", 120, 5, "archive: store: no such host"}, // shorter than MaxLag
 		Spool:   {"WARN", 60, 1, "spool: no space left"},
 		Table:   {"ERROR", 1200, 4, "no region server"},
 	} {

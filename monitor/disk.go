@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// Disk is the disk that holds lines which are not stored yet.
+// Disk is the file system that holds lines which are not stored yet.
 type Disk struct {
 	Path      string `json:"path"`
 	FreeBytes int64  `json:"free_bytes"`
-	// FullSeconds is when it is full at the present rate; 0: it does not fill.
+	// FullSeconds is the time until it is full at the present rate. 0: it does not fill.
 	FullSeconds float64 `json:"full_seconds,omitempty"`
 }
 
-// fillsSoon is the time until the disk is full, below which a warning is reported.
+// fillsSoon is the time until the disk is full below which a warning is reported.
 const fillsSoon = 6 * time.Hour
 
-// diskProblems is that the disk is short, or will be.
+// diskProblems returns an error if the spool may grow larger than the free space, or else a warning
+// if the disk is full soon.
 func (f *Fleet) diskProblems() []Problem {
 	d := f.Disk
 	if d == nil {
@@ -36,9 +37,10 @@ func (f *Fleet) diskProblems() []Problem {
 	return nil
 }
 
-// DiskRate estimates when a disk is full, from looks at it. One goroutine uses it.
+// DiskRate estimates when a disk is full from measurements of its free space. It must not be used
+// by several goroutines at the same time.
 type DiskRate struct {
-	looks []diskLook // in the order of time
+	looks []diskLook // oldest first
 }
 
 type diskLook struct {
@@ -47,14 +49,14 @@ type diskLook struct {
 }
 
 const (
-	// The rate is that of the last diskWindow, and known after diskKnown.
+	// The rate is measured over the last diskWindow. It is not reported before diskKnown.
 	diskWindow = 30 * time.Minute
 	diskKnown  = 10 * time.Minute
 	maxLooks   = 64
 )
 
-// Look takes one more measurement and returns when the disk is full, 0 if it does not fill
-// or that is not known yet.
+// Look adds a measurement of the free bytes and returns the time until the disk is full. 0: it does
+// not fill, or the rate is not known yet.
 func (r *DiskRate) Look(now time.Time, free int64) (full time.Duration) {
 	if n := len(r.looks); n == 0 || now.Sub(r.looks[n-1].at) >= diskWindow/maxLooks {
 		r.looks = append(r.looks, diskLook{now, free})

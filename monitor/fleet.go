@@ -17,70 +17,72 @@ type Fleet struct {
 	Now   time.Time
 	Began time.Time
 	Kind  Kind
-	Host  string // that it runs on
-	// Version is the program's.
+	Host  string // on which the process runs
+	// Version is the version of the program.
 	Version string
 	Hosts   map[string]Host
 	Sinks   map[string]Sink
 	Counts  Counts
-	// Problems are those of the process itself.
+	// Problems are the problems of the process itself, besides those that Check finds.
 	Problems []Problem
-	// Frozen is for how long of the last age the process did not run; nil: it always did.
+	// Frozen returns for how much of the last age the process did not run, because the machine was
+	// suspended. nil: it always ran.
 	Frozen func(age time.Duration) time.Duration
-	// Disk is that of the spool, or of an agent's data; nil: not known.
+	// Disk is the disk of the spool, or of an agent's data directory; nil: not known.
 	Disk *Disk
-	// BufferBytes wait in the spool, or in an agent's window; BufferMaxBytes may, 0 for
-	// no bound. Segments and UntabledBytes are of a spool.
+	// BufferBytes is the size of the spool, or of an agent's window, BufferMaxBytes its limit (0:
+	// none). Segments and UntabledBytes describe the spool; an agent has none.
 	BufferBytes, BufferMaxBytes int64
 	Segments                    int
 	UntabledBytes               int64
 }
 
-// Kind is a command of sluice.
+// Kind is the sluice command that a process runs.
 type Kind string
 
-// The commands that say how they are.
+// The commands whose state is reported.
 const (
 	Run       Kind = "run"
 	Agent     Kind = "agent"
 	Collector Kind = "collector"
 )
 
-// Counts are since the process began. Accepted lines and batches are on disk, of an
-// agent: on its collector's.
+// Counts are counted since the process began. Accepted lines and batches are on disk: for an agent
+// on the disk of its collector.
 type Counts struct {
 	Lines, Bytes, Accepted, Batches, Rows, ParseErrors, Segments, Failures int64
 }
 
-// Sink is something that lines go to.
+// Sink is a destination of lines and its state.
 type Sink struct {
 	Status Level `json:"status"`
-	// FailingSeconds is for how long it has failed, Attempts how often; 0: it works.
+	// FailingSeconds is how long it has been failing, Attempts how often it was tried. 0: it works.
 	FailingSeconds float64 `json:"failing_seconds"`
 	Attempts       int     `json:"attempts"`
 	Error          string  `json:"error,omitempty"`
 }
 
-// The sinks of who stores.
+// The sinks of a collector or a run. An agent has only Checkpoint.
 const (
 	Table      = "table"
-	Columnar   = "columnar" // a table of files beside one in HBase
+	Columnar   = "columnar" // a columnar table besides the one in HBase
 	Archive    = "archive"
 	Spool      = "spool"
 	Checkpoint = "checkpoint"
 )
 
-// Listener is named beside the sinks while a collector cannot accept connections.
+// Listener is the name of an additional sink while a collector cannot accept connections.
 const Listener = "listener"
 
-// Sinks are those of who stores, by what is tried again.
+// Sinks returns the sinks of a collector or a run, calculated from the operations that are being
+// retried.
 func Sinks(now time.Time, troubles []collector.Trouble) map[string]Sink {
 	sinks := map[string]Sink{Table: {}, Archive: {}, Spool: {}, Checkpoint: {}}
 	for _, t := range troubles {
 		name := sinkOf(t)
 		s := sinks[name]
 		s.Attempts += t.Attempts
-		if age := now.Sub(t.Since).Seconds(); s.Error == "" || age > s.FailingSeconds { // the oldest is the reason
+		if age := now.Sub(t.Since).Seconds(); s.Error == "" || age > s.FailingSeconds { // report the error of the oldest failure
 			s.FailingSeconds, s.Error = max(age, 0.001), cmp.Or(t.Error, t.What)
 		}
 		sinks[name] = s
@@ -88,8 +90,8 @@ func Sinks(now time.Time, troubles []collector.Trouble) map[string]Sink {
 	return sinks
 }
 
-// AgentSinks are those of an agent: its checkpoint. That its collector takes nothing is
-// said of its host.
+// AgentSinks returns the sinks of an agent, which are only its checkpoint. A collector that accepts
+// no batches is reported as a problem of the host.
 func AgentSinks(now time.Time, s agent.State) map[string]Sink {
 	checkpoint := Sink{Attempts: s.UnsavedAttempts, Error: s.Unsaved}
 	if s.UnsavedSince != nil {
@@ -98,8 +100,9 @@ func AgentSinks(now time.Time, s agent.State) map[string]Sink {
 	return map[string]Sink{Checkpoint: checkpoint}
 }
 
-// sinkOf: beside a sink's own name, with what it does behind a colon, it is a segment
-// that cannot be finished.
+// sinkOf returns the name of the sink that is retried. Trouble.What is the name of a sink, with an
+// optional operation after a colon, or otherwise names a segment that cannot be finished; then its
+// error decides between spool and archive.
 func sinkOf(t collector.Trouble) string {
 	name, _, _ := strings.Cut(t.What, ":")
 	switch {

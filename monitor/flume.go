@@ -2,8 +2,8 @@ package monitor
 
 import "strconv"
 
-// Flume's names, by type (org.apache.flume.instrumentation): whoever scrapes its
-// reports may look for any of them.
+// The names of all Flume counters by component type (org.apache.flume.instrumentation). Reports
+// contain all of them, those without a value as 0, because a scraper may expect any of them.
 var (
 	flumeSource = []string{"EventReceivedCount", "EventAcceptedCount", "AppendReceivedCount", "AppendAcceptedCount", "AppendBatchReceivedCount",
 		"AppendBatchAcceptedCount", "OpenConnectionCount", "EventReadFail", "ChannelWriteFail", "GenericProcessingFail"}
@@ -13,8 +13,8 @@ var (
 		"BatchCompleteCount", "EventDrainAttemptCount", "EventDrainSuccessCount", "EventWriteFail", "ChannelReadFail"}
 )
 
-// FlumeMetrics is /metrics.json: what Flume's JSON reporting says, by its names. Spool
-// and window are channels, in bytes.
+// FlumeMetrics returns the content of /metrics.json: the report of Flume's JSON monitoring, with
+// its names. The spool, or the window of an agent, is a channel; its size is in bytes.
 func (f *Fleet) FlumeMetrics() map[string]map[string]string {
 	report := map[string]map[string]string{}
 	add := func(kind, name string, all []string, known map[string]int64) map[string]string {

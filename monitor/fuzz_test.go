@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzStatusFile: no bytes make Read panic, and what it takes is the same once it was
-// written.
+// FuzzStatusFile checks that Read does not panic for any content, and that a status that it accepts
+// is the same after Write and Read.
 func FuzzStatusFile(f *testing.F) {
 	for _, name := range []string{"health.json", "agent_health.json"} {
 		b, err := os.ReadFile(filepath.Join("testdata", name))
@@ -29,7 +29,7 @@ func FuzzStatusFile(f *testing.F) {
 			return
 		}
 		if err := Write(path, &s); err != nil {
-			return // a time that JSON cannot say
+			return // a time that JSON cannot represent
 		}
 		first, err := Read(path)
 		if err != nil {

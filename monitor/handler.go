@@ -12,10 +12,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// hostHandler rejects requests whose Host header is a name that is not one of
-// names: a web page elsewhere can let a name of its own resolve to this address (DNS
-// rebinding) and would read the answer. IP addresses, localhost and requests
-// without a Host are served: a page cannot be loaded from those names.
+// hostHandler rejects requests whose Host header is a name that is not in names. A web page of
+// another site could otherwise resolve a name of its own to this address (DNS rebinding) and read
+// the answer. IP addresses, localhost and requests without a Host are accepted, because no such
+// page can be loaded from them.
 func hostHandler(names []string, next http.Handler) http.Handler {
 	known := map[string]bool{"": true, "localhost": true}
 	for _, name := range names {

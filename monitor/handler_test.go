@@ -17,7 +17,7 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
-// example is a collector with a host that is well and two that are not.
+// example returns the state of a collector with one host without problems and two with errors.
 func example() Fleet {
 	full := beatAt(before(2*time.Second), 0, map[string]int64{protocol.Files: 12, protocol.WrittenBytes: 5_000_000_000, protocol.ReadBytes: 4_999_999_000, protocol.ReceivedBytes: 4_999_998_000,
 		protocol.StoredBytes: 4_900_000_000, protocol.UnreceivedMs: 200, protocol.UnstoredMs: 40 * minute, protocol.LinesPerSecond: 812})
@@ -33,7 +33,8 @@ func example() Fleet {
 		BufferBytes: 50, BufferMaxBytes: 100, Segments: 3, UntabledBytes: 11}
 }
 
-// TestTheThreePagesStayAsTheyAre: others read them.
+// TestTheThreePagesStayAsTheyAre compares the pages with golden files, because other programs parse
+// them.
 func TestTheThreePagesStayAsTheyAre(t *testing.T) {
 	collector := example()
 	agent := Fleet{Now: now, Began: before(time.Hour), Kind: Agent, Host: "web01", Counts: Counts{Lines: 9, Bytes: 900, Accepted: 8, Batches: 2, Failures: 1},
@@ -78,8 +79,8 @@ func TestTheThreePagesStayAsTheyAre(t *testing.T) {
 	}
 }
 
-// TestATableForPeopleHoldsNothingThatATerminalObeys, and those come first that are not
-// well.
+// TestATableForPeopleHoldsNothingThatATerminalObeys checks that the table has no control
+// characters, and that hosts with errors come first.
 func TestATableForPeopleHoldsNothingThatATerminalObeys(t *testing.T) {
 	f := example()
 	h := f.Check(limits)
@@ -104,7 +105,8 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// A web page elsewhere can let a name of its own resolve to the status server.
+// TestARequestForANameThatIsNotOursIsRejected checks the defense against DNS rebinding, in which
+// another site's page resolves a name of its own to the status server.
 func TestARequestForANameThatIsNotOursIsRejected(t *testing.T) {
 	handler := Handler(example, limits, []string{"c1", "C1.example.com."}, http.NotFoundHandler())
 	for host, want := range map[string]int{

@@ -25,12 +25,12 @@ type Host struct {
 	// Acknowledged is an active acknowledgement by an operator. Until it ends, the host's errors
 	// count as warnings.
 	Acknowledged *watch.Ack `json:"acknowledged,omitempty"`
-	Agent        string     `json:"agent,omitempty"` // the sender's name and version
+	Agent        string     `json:"agent,omitempty"` // name and version of the sending program
 	// SeenSeconds is the time since the host last sent something.
 	SeenSeconds float64 `json:"seen_seconds"`
 	Connections int     `json:"connections"`
 
-	// Of all logs that are there: written >= read >= received >= stored.
+	// Bytes of all logs that exist: written >= read >= received >= stored.
 	Files         int64 `json:"files"`
 	WrittenBytes  int64 `json:"written_bytes"`
 	ReadBytes     int64 `json:"read_bytes"`
@@ -48,37 +48,38 @@ type Host struct {
 	LostBytes      int64    `json:"lost_bytes"`
 	LostFiles      int64    `json:"lost_files"`
 
-	// Lines and Bytes came of it since this process began, those sent again too; Busy
-	// and Refused batches were not taken.
+	// Lines and Bytes were sent by the host since this process began, including those that were
+	// sent again. Busy and Refused count its batches that were not accepted: for the time being, or
+	// at all.
 	Lines   int64 `json:"lines"`
 	Bytes   int64 `json:"bytes"`
 	Busy    int64 `json:"busy"`
 	Refused int64 `json:"refused"`
-	// Arrived are its lines that were received since this process began, each once; nil in an
+	// Arrived counts the lines that were received since this process began, each once. nil in an
 	// agent, which does not parse lines.
 	Arrived *collector.Arrivals `json:"arrived,omitempty"`
-	// SpoolBytes are the host's in the collector's spool.
+	// SpoolBytes is the size of the host's data in the collector's spool.
 	SpoolBytes int64 `json:"spool_bytes"`
 
-	// NeverHeard: it is expected since ExpectedSince, and nothing came of it. Elsewhere: it is
-	// with another collector.
+	// NeverHeard is true if the host has been expected since ExpectedSince and has sent nothing.
+	// Elsewhere is true if it sends to another collector.
 	NeverHeard    bool      `json:"never_heard,omitempty"`
 	ExpectedSince time.Time `json:"expected_since,omitzero"`
 	Elsewhere     bool      `json:"elsewhere,omitempty"`
-	// ClockOffsetSeconds is by how much its clock is ahead of ours; nil: not known.
+	// ClockOffsetSeconds is how far its clock is ahead of this process's clock; nil: not known.
 	ClockOffsetSeconds *float64 `json:"clock_offset_seconds,omitempty"`
-	// Restarts of its agent in the last minutes.
+	// Restarts is the number of restarts of its agent in the last watch.RestartWindow.
 	Restarts           int       `json:"restarts,omitempty"`
 	CertificateExpires time.Time `json:"certificate_expires,omitzero"`
 
 	certificateIssued time.Time
-	heard             bool          // in this process
-	missed            bool          // it is an error when it is silent
-	silence           time.Duration // for how long we were awake and heard nothing
-	similar           string        // a host that sends under a name that begins alike
-	lossSeen          watch.Loss    // what of its loss was acknowledged here
-	rejected          []Rejection   // connections with its certificate
-	troubles          []Problem     // what it says is wrong, and what its lines are
+	heard             bool          // it has sent something to this process
+	missed            bool          // its silence is an error
+	silence           time.Duration // time since its last message in which this process ran
+	similar           string        // a sending host whose name differs only in the domain
+	lossSeen          watch.Loss    // the part of its loss that was acknowledged here
+	rejected          []Rejection   // rejected connections with its certificate or name
+	troubles          []Problem     // problems that it reports, and those of its lines
 }
 
 // Add adds a problem with a formatted text.
@@ -89,7 +90,7 @@ func (h *Host) Add(kind ProblemKind, format string, args ...any) {
 // Warn adds a warning of the kind Noted.
 func (h *Host) Warn(format string, args ...any) { h.Add(Noted, format, args...) }
 
-// Fail adds an error that reading has.
+// Fail adds an error of the kind Unreadable.
 func (h *Host) Fail(format string, args ...any) {
 	h.Add(Unreadable, format, args...)
 }
@@ -97,18 +98,19 @@ func (h *Host) Fail(format string, args ...any) {
 // Governor is the state of the limits on a host's reading.
 type Governor struct {
 	PausedSeconds  float64 `json:"paused_seconds"`   // 0: it reads
-	BytesPerSecond int64   `json:"bytes_per_second"` // that may be read; 0: no limit
+	BytesPerSecond int64   `json:"bytes_per_second"` // reading limit; 0: none
 	Reason         string  `json:"reason"`
 }
 
-// Sender is a host that sends to a collector, which has waiting of it.
+// Sender returns the state of a host that sends to a collector. waiting are its lines that are
+// received and not stored, share its share of the spool.
 func Sender(now time.Time, h receiver.Host, waiting collector.Waiting, share collector.Share) Host {
 	since := now.Sub(h.BeatAt)
 	x := beat(&h.Beat, since)
 	if _, said := h.Beat.Counters[protocol.UnreceivedMs]; !said && h.OldestUnreadMs > 0 {
 		x.UnreceivedSeconds = ago(h.Beat.TimeMs-h.OldestUnreadMs, since)
 	}
-	if !h.Missed && h.Connections == 0 { // another collector has what it reads now
+	if !h.Missed && h.Connections == 0 { // it sends to another collector now, which reports these
 		x.UnreceivedSeconds, x.UnstoredSeconds, x.troubles = 0, 0, nil
 	}
 	x.heard = !h.Earlier
@@ -119,7 +121,7 @@ func Sender(now time.Time, h receiver.Host, waiting collector.Waiting, share col
 	}
 	x.Agent, x.Connections, x.SeenSeconds = h.Agent, h.Connections, now.Sub(h.Seen).Seconds()
 	x.Lines, x.Bytes, x.Busy, x.Refused = h.Lines, h.Bytes, h.Busy, h.Refused
-	// Who sends no heartbeats is well as long as its connection is there.
+	// The silence of a host that sends no heartbeats is an error only without a connection.
 	x.missed = h.Missed && (h.Earlier || !h.BeatAt.IsZero() || h.Connections == 0)
 	x.wait(waiting)
 	for _, f := range h.Faults {
@@ -135,7 +137,7 @@ func Sender(now time.Time, h receiver.Host, waiting collector.Waiting, share col
 // arrive sets the counts of received lines.
 func (h *Host) arrive(a collector.Arrivals) { h.Arrived = &a }
 
-// arrived is Arrived, or what an agent knows: the lines that its collector has.
+// arrived returns Arrived or, in an agent, the lines that its collector has acknowledged.
 func (h *Host) arrived() collector.Arrivals {
 	if h.Arrived == nil {
 		return collector.Arrivals{Lines: h.Lines, Bytes: h.Bytes}
@@ -143,7 +145,7 @@ func (h *Host) arrived() collector.Arrivals {
 	return *h.Arrived
 }
 
-// share adds what the host has of the spool.
+// share sets the host's part of the spool and adds the problems of exceeding its share.
 func (h *Host) share(s collector.Share) {
 	h.SpoolBytes = s.Bytes
 	if s.Dates != "" {
@@ -154,14 +156,14 @@ func (h *Host) share(s collector.Share) {
 	}
 }
 
-// slow adds a warning that the host's lines are slow to parse.
+// slow adds a problem if the host's lines are slow to parse.
 func (h *Host) slow(s collector.Slow) {
 	if s.Seconds > 0 {
 		h.troubles = append(h.troubles, SlowFormat.New(fmt.Sprintf("the format of %.100q is slow: parsing %d bytes of lines took %s", s.Path, s.Bytes, span(s.Seconds))))
 	}
 }
 
-// Reader is a host whose logs an agent in this process reads.
+// Reader returns the state of a host whose logs an agent in this process reads.
 func Reader(now time.Time, h protocol.Heartbeat, s agent.State, silentAfter, maxLag time.Duration) Host {
 	x := beat(&h, 0)
 	x.heard, x.Agent = true, "collector: "+s.Collector
@@ -177,7 +179,7 @@ func Reader(now time.Time, h protocol.Heartbeat, s agent.State, silentAfter, max
 	return x
 }
 
-// Follower is a host whose logs this process both reads and stores.
+// Follower returns the state of a host whose logs this process both reads and stores.
 func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, waiting collector.Waiting, arrived collector.Arrivals) Host {
 	x := Host{
 		Files: int64(s.Files), WrittenBytes: s.WrittenBytes, ReadBytes: s.ReadBytes, ReceivedBytes: s.ReadBytes, StoredBytes: s.StoredBytes,
@@ -199,8 +201,8 @@ func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, 
 	return x
 }
 
-// beat is what a heartbeat says that came a while ago. All its times are of one clock,
-// so only their distances count.
+// beat returns the state that a heartbeat reported the time since ago. All its times are of the
+// sender's clock, so only their differences are used.
 func beat(h *protocol.Heartbeat, since time.Duration) Host {
 	c := h.Counters
 	x := Host{
@@ -217,7 +219,7 @@ func beat(h *protocol.Heartbeat, since time.Duration) Host {
 	return x
 }
 
-// reports are the problems that an agent reports as texts.
+// reports returns the problems that an agent reported as texts.
 func reports(texts []string) (problems []Problem) {
 	for _, text := range texts {
 		problems = append(problems, ReportOf(text))
@@ -225,7 +227,8 @@ func reports(texts []string) (problems []Problem) {
 	return problems
 }
 
-// ago is an age of so many ms, so long ago, in seconds; 0 stays 0.
+// ago returns, in seconds, the present value of an age that was ms milliseconds the time since ago.
+// 0 stays 0: there is none.
 func ago(ms int64, since time.Duration) float64 {
 	if ms <= 0 {
 		return 0
@@ -233,7 +236,7 @@ func ago(ms int64, since time.Duration) float64 {
 	return float64(ms)/1000 + since.Seconds()
 }
 
-// wait adds what is received and not stored.
+// wait raises the ages to those of lines that are received and not stored.
 func (h *Host) wait(w collector.Waiting) {
 	h.UntabledSeconds = max(h.UnreceivedSeconds, w.UntabledSeconds)
 	h.UnstoredSeconds = max(h.UnstoredSeconds, h.UntabledSeconds, w.UnstoredSeconds)

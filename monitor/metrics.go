@@ -6,13 +6,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// exporter is a Fleet for Prometheus, looked at when it is asked for.
+// exporter is a prometheus.Collector for a Fleet. Each scrape calls look.
 type exporter struct {
 	look       func() Fleet
 	thresholds Thresholds
 }
 
-// Describe sends nothing: which hosts there are is known when they have come.
+// Describe sends nothing, which makes this an unchecked collector: the hosts, and so the metrics,
+// are not known in advance.
 func (exporter) Describe(chan<- *prometheus.Desc) {}
 
 const (
@@ -20,7 +21,7 @@ const (
 	gauge = prometheus.GaugeValue
 )
 
-// ofHosts are said of each host, under sluice_host_.
+// ofHosts are the metrics of each host, with the prefix sluice_host_.
 var ofHosts = []struct {
 	kind       prometheus.ValueType
 	name, help string
@@ -49,7 +50,7 @@ var ofHosts = []struct {
 	{count, "refused_total", "Batches of the host that were refused.", func(h *Host) float64 { return float64(h.Refused) }},
 }
 
-// ofProcess are said of the process, under sluice_.
+// ofProcess are the metrics of the process, with the prefix sluice_.
 var ofProcess = []struct {
 	kind       prometheus.ValueType
 	name, help string
@@ -69,7 +70,7 @@ var ofProcess = []struct {
 	{gauge, "untabled_bytes", "Bytes of lines that are received and not in the table.", func(f *Fleet) float64 { return float64(f.UntabledBytes) }},
 }
 
-// Collect is for Prometheus.
+// Collect sends the current metrics. Prometheus may call it concurrently.
 func (e exporter) Collect(out chan<- prometheus.Metric) {
 	f := e.look()
 	health := f.Check(e.thresholds)
@@ -115,7 +116,8 @@ var (
 	hostExpiry  = prometheus.NewDesc("sluice_host_certificate_expires_timestamp_seconds", "When the host's certificate expires.", []string{"host"}, nil)
 )
 
-// hostSigns sends what only some hosts have.
+// hostSigns sends the metrics that only some hosts have: problems, version, clock offset and
+// certificate expiry.
 func (exporter) hostSigns(out chan<- prometheus.Metric, name string, h *Host) {
 	sent := map[ProblemKind]bool{}
 	for _, p := range h.Problems {

@@ -8,7 +8,7 @@ import (
 	"sluice/ingest/protocol"
 )
 
-// Level is how bad a state is.
+// Level is the severity of a state.
 type Level string
 
 // The levels. An uptime checker gets 503 for Failing only.
@@ -18,7 +18,7 @@ const (
 	Failing Level = "ERROR"
 )
 
-// rank orders levels.
+// rank returns 0 to 2, greater for a worse level. An unknown level counts as Failing.
 func (l Level) rank() int {
 	switch l {
 	case Okay, "":
@@ -44,7 +44,7 @@ type Problem struct {
 	Text  string      `json:"text"`
 }
 
-// ProblemKind is one of a fixed list, so that alerts can be written for it.
+// ProblemKind is the kind of a problem, one of a fixed list, so that alerts can be written for it.
 type ProblemKind string
 
 // Kinds of problems of a host.
@@ -97,8 +97,8 @@ type KindOfProblem struct {
 	Meaning string
 }
 
-// Kinds are all kinds of problems with their level. Documents, metrics and alert rules
-// are compared with it by tests.
+// Kinds are all kinds of problems with their levels. Tests compare documents, metrics and alert
+// rules with it.
 var Kinds = []KindOfProblem{
 	{NeverHeard, Failing, "expected, and never heard since"},
 	{Silent, Failing, "no message for --silent-after"},
@@ -137,7 +137,8 @@ var Kinds = []KindOfProblem{
 	{Misconfigured, Failing, "the process cannot work as it is configured"},
 }
 
-// New returns a problem of the kind, at the level of the kind.
+// New returns a problem of the kind, at the level that Kinds has for it. A kind that is not in
+// Kinds is an error.
 func (k ProblemKind) New(text string) Problem {
 	i := slices.IndexFunc(Kinds, func(row KindOfProblem) bool { return row.Kind == k })
 	if i < 0 {
@@ -162,7 +163,7 @@ func ReportOf(text string) Problem {
 	return Unreadable.New(text)
 }
 
-// byLevel sorts problems, the worst first.
+// byLevel sorts problems, the worst first; the order within a level is kept.
 func byLevel(problems []Problem) {
 	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(b.Level.rank(), a.Level.rank()) })
 }
@@ -177,7 +178,7 @@ func textsOf(problems []Problem, level Level) (texts []string) {
 	return texts
 }
 
-// levelOf is the level of the worst problem.
+// levelOf returns the level of the worst problem.
 func levelOf(problems []Problem) Level {
 	level := Okay
 	for _, p := range problems {

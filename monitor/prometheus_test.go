@@ -16,7 +16,8 @@ import (
 	"sluice/ingest/collector"
 )
 
-// TestTheAlertRulesAreSound, and fire for what they are for: as Prometheus's own tool says.
+// TestTheAlertRulesAreSound checks the alert rules with promtool, Prometheus's own tool: that they
+// are valid and fire in the situations of their tests.
 func TestTheAlertRulesAreSound(t *testing.T) {
 	for _, args := range [][]string{{"check", "rules", "rules.yml"}, {"test", "rules", "rules_test.yml"}} {
 		promtool, err := exec.LookPath("promtool")
@@ -31,7 +32,8 @@ func TestTheAlertRulesAreSound(t *testing.T) {
 	}
 }
 
-// TestRulesAndDashboardAskForMetricsThatAreThere.
+// TestRulesAndDashboardAskForMetricsThatAreThere checks that the metrics that the alert rules and
+// the dashboard use exist.
 func TestRulesAndDashboardAskForMetricsThatAreThere(t *testing.T) {
 	clock := beatAt(now, 0, nil)
 	clock.ClockOffset, clock.ClockKnown, clock.Expires, clock.Agent, clock.Refused = time.Hour, true, now, "sluice 1", 1
@@ -68,7 +70,8 @@ func TestRulesAndDashboardAskForMetricsThatAreThere(t *testing.T) {
 	}
 }
 
-// TestTheDocumentListsAllKindsOfProblems, each with its level and meaning.
+// TestTheDocumentListsAllKindsOfProblems checks that the document has each kind with its level and
+// meaning.
 func TestTheDocumentListsAllKindsOfProblems(t *testing.T) {
 	text, err := os.ReadFile("../docs/watching.md")
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"sluice/monitor/watch"
 )
 
-// judge calculates a host's problems and its level from what is known of it. It is the one
-// place where that is done; offset is how far this process's own clock is off.
+// judge calculates a host's problems and its level. This is the only place where that is done.
+// offset is how far the clocks of most hosts are ahead of this process's own (clockOffset).
 func (h *Host) judge(name string, f *Fleet, t Thresholds, offset time.Duration) {
 	problems := slices.Concat(h.absence(f, t), h.lag(f, t), h.troubles)
 	if h.Refused > 0 {
@@ -34,7 +34,7 @@ func (h *Host) judge(name string, f *Fleet, t Thresholds, offset time.Duration) 
 	}
 }
 
-// absence is that nothing is heard of a host.
+// absence returns a problem if an expected host is silent for too long.
 func (h *Host) absence(f *Fleet, t Thresholds) []Problem {
 	if h.Elsewhere || !h.missed || h.silence <= t.SilentAfter {
 		return nil
@@ -49,7 +49,7 @@ func (h *Host) absence(f *Fleet, t Thresholds) []Problem {
 	return []Problem{Silent.New(fmt.Sprintf("silent for %s", span(h.SeenSeconds)))}
 }
 
-// lag is that lines wait for too long, or that reading stands still.
+// lag returns problems if lines have waited for too long, or the governor has paused for too long.
 func (h *Host) lag(f *Fleet, t Thresholds) (problems []Problem) {
 	// Time in which the process did not run (a suspended machine) is not counted as lag.
 	over := func(seconds float64, limit time.Duration) bool {
@@ -72,7 +72,7 @@ func (h *Host) lag(f *Fleet, t Thresholds) (problems []Problem) {
 	return problems
 }
 
-// unacknowledged is what the host lost, less what was acknowledged here.
+// unacknowledged returns the host's loss less the part that was acknowledged here.
 func (h *Host) unacknowledged() (files, bytes int64) {
 	lost := watch.Loss{Files: h.LostFiles, Bytes: h.LostBytes}
 	x := watch.Host{Lost: lost, Seen: h.lossSeen}
@@ -80,8 +80,8 @@ func (h *Host) unacknowledged() (files, bytes int64) {
 	return lost.Files, lost.Bytes
 }
 
-// maxRestarts in watch.RestartWindow are those of an upgrade and of a change of the
-// configuration or two.
+// maxRestarts is the number of restarts in watch.RestartWindow that is not reported: an upgrade and
+// one or two changes of the configuration.
 const maxRestarts = 3
 
 func (h *Host) restarts(now time.Time) []Problem {
@@ -96,9 +96,10 @@ const (
 	expiresNow  = 3 * 24 * time.Hour
 )
 
-// CertificateProblem is that a certificate expires, or has; nil if it does not soon. A
-// notAfter of zero is not known. One for a short time is renewed late: it is reported in its
-// last third, and an error in its last tenth.
+// CertificateProblem returns a problem if a certificate has expired or expires soon, else nil. A
+// zero notAfter means that the expiry is not known. A certificate with a short lifetime is renewed
+// late, so it is reported only in the last third of its lifetime, and as an error in the last
+// tenth. what names the certificate in the text.
 func CertificateProblem(now, notBefore, notAfter time.Time, what string) *Problem {
 	left, lifetime := notAfter.Sub(now), notAfter.Sub(notBefore)
 	if notAfter.IsZero() || left >= min(expiresSoon, lifetime/3) {
@@ -116,7 +117,8 @@ func CertificateProblem(now, notBefore, notAfter time.Time, what string) *Proble
 	return &p
 }
 
-// certificates are the host's own; its authority is checked where it is used.
+// certificates returns the problem of the host's own certificate. Its CA's certificate is checked
+// by the process that uses it.
 func (h *Host) certificates(now time.Time) []Problem {
 	if p := CertificateProblem(now, h.certificateIssued, h.CertificateExpires, "its certificate"); p != nil {
 		return []Problem{*p}

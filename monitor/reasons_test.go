@@ -17,12 +17,14 @@ import (
 	"sluice/monitor/watch"
 )
 
-// asleep is the collector's time without hearing a host, as a File of watch counts it.
+// asleep returns a function that returns d as the awake time since a host was last heard, as a
+// watch.File calculates it.
 func asleep(d time.Duration) func(*watch.Host) time.Duration {
 	return func(*watch.Host) time.Duration { return d }
 }
 
-// TestEveryKindOfProblemIsNamedWithItsLevel, and nothing else is: each row makes one fault.
+// TestEveryKindOfProblemIsNamedWithItsLevel checks that each row, which has one fault, is reported
+// as that problem and no other.
 func TestEveryKindOfProblemIsNamedWithItsLevel(t *testing.T) {
 	well := func() receiver.Host {
 		h := beatAt(before(time.Second), 0, map[string]int64{protocol.StartedMs: 1})
@@ -37,7 +39,7 @@ func TestEveryKindOfProblemIsNamedWithItsLevel(t *testing.T) {
 		kind       ProblemKind
 		level      Level
 		text       string
-		unknown    bool // nothing of it in this process
+		unknown    bool // the host has sent nothing to this process
 		unexpected bool
 	}{
 		{name: "well", level: Okay},
@@ -161,7 +163,8 @@ func restartsAt(n int, ago time.Duration) (all []int64) {
 	return all
 }
 
-// TestAWrongClockOfTheCollectorNamesNoHost: of ten hosts one is wrong, too.
+// TestAWrongClockOfTheCollectorNamesNoHost checks that a wrong clock of the collector is not
+// reported as the hosts' problem. One of the ten hosts has a wrong clock, too.
 func TestAWrongClockOfTheCollectorNamesNoHost(t *testing.T) {
 	f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{}}
 	for i := range 10 {
@@ -183,7 +186,8 @@ func TestAWrongClockOfTheCollectorNamesNoHost(t *testing.T) {
 	}
 }
 
-// TestTimeInWhichNothingRanMakesNoLineOld: a machine that was suspended for an hour.
+// TestTimeInWhichNothingRanMakesNoLineOld checks that an hour in which the machine was suspended is
+// not counted as lag.
 func TestTimeInWhichNothingRanMakesNoLineOld(t *testing.T) {
 	f := Fleet{Now: now, Kind: Run, Hosts: map[string]Host{"web01": {UntabledSeconds: 3700}}, Frozen: func(age time.Duration) time.Duration { return min(age, time.Hour) }}
 	if h := f.Check(limits); !h.Well() {
@@ -204,7 +208,8 @@ func TestAnExpectedHostThatSendsUnderAnotherNameIsNamed(t *testing.T) {
 	}
 }
 
-// TestARejectedCertificateIsAReasonUnderItsHost, while that is not connected.
+// TestARejectedCertificateIsAReasonUnderItsHost checks that a rejected certificate is reported as a
+// problem of its host while the host is not connected.
 func TestARejectedCertificateIsAReasonUnderItsHost(t *testing.T) {
 	for connections, want := range []int{1, 0} {
 		h := beatAt(before(time.Minute), 0, nil)
@@ -255,8 +260,8 @@ func TestADiskWithLessRoomThanTheSpoolMayTakeIsAnError(t *testing.T) {
 	}
 }
 
-// TestAnUptimeCheckerGets503ForErrorsOnly, of the whole and of one host, unless it asks for
-// warnings, too.
+// TestAnUptimeCheckerGets503ForErrorsOnly checks the status of /health and of /health/HOST: 503 for
+// errors, and for warnings only with ?warn=503.
 func TestAnUptimeCheckerGets503ForErrorsOnly(t *testing.T) {
 	clock := beatAt(now, 0, nil)
 	clock.ClockOffset, clock.ClockKnown = time.Hour, true
@@ -289,7 +294,8 @@ func TestKindsOfProblemsAreEachThereOnce(t *testing.T) {
 	}
 }
 
-// TestWhatIsRememberedOfTheHostThatIsReadHereReplacesNothing: this process knows better.
+// TestWhatIsRememberedOfTheHostThatIsReadHereReplacesNothing checks that the stored state of a host
+// does not replace the state that this process has read itself.
 func TestWhatIsRememberedOfTheHostThatIsReadHereReplacesNothing(t *testing.T) {
 	s := tail.Status{At: now}
 	c := new(tail.Counters)

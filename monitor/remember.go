@@ -60,8 +60,8 @@ func (h *Host) recall(now time.Time, r *watch.Host) {
 	}
 }
 
-// similar is a host that sends, nobody expects, and whose name without domain is that of
-// another one; "": there is none.
+// similar returns a host that sends, is not expected, and whose name without domain is equal to
+// that of name. "": there is none.
 func (f *Fleet) similar(name string) string {
 	short, _, _ := strings.Cut(name, ".")
 	for other, x := range f.Hosts {
@@ -72,7 +72,7 @@ func (f *Fleet) similar(name string) string {
 	return ""
 }
 
-// SeenOf returns the state of a host that is to be stored.
+// SeenOf returns the part of a host's state that is to be stored.
 func SeenOf(h *receiver.Host) watch.Seen {
 	s := watch.Seen{Host: h.Name, Missed: h.Missed}
 	if h.Earlier {

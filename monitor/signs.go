@@ -16,9 +16,9 @@ import (
 // clockBound is the difference between two clocks above which it is reported.
 const clockBound = 30 * time.Second
 
-// clockOffset is by how much this process's clock is behind those of its hosts, where most
-// of at least three agree on that: then it is the one that is wrong, and the hosts are
-// compared with each other.
+// clockOffset returns how far the clocks of the hosts are ahead of this process's clock, if more
+// than half of at least three connected hosts agree on that: then it is this clock that is wrong,
+// and hosts are compared with each other. Otherwise it returns 0 and no problem.
 func (f *Fleet) clockOffset() (time.Duration, *Problem) {
 	var all []float64
 	for _, h := range f.Hosts {
@@ -77,8 +77,8 @@ func (h *Host) unparsable() (problems []Problem) {
 	return problems
 }
 
-// otherVersion is that the agent's version differs from this process's by more than a minor
-// one. Versions that are no numbers are not compared.
+// otherVersion returns a problem if the agent's version differs from this process's by more than
+// one minor version. Versions that are not numbers are not compared.
 func (h *Host) otherVersion(ours string) []Problem {
 	name, theirs, _ := strings.Cut(h.Agent, " ")
 	a, aOK := minorOf(ours)
@@ -93,8 +93,8 @@ func (h *Host) otherVersion(ours string) []Problem {
 	return []Problem{OtherVersion.New(fmt.Sprintf("its agent is %s: version %.40s, this is %s", older, theirs, ours))}
 }
 
-// minorOf reads the first two numbers of a version: 1.4 of "v1.4.2 0123abc". A version
-// made of a commit (v0.0.0-2026…) has none.
+// minorOf returns the first two numbers of a version: 1.4 of "v1.4.2 0123abc". A version that is
+// made from a commit (v0.0.0-2026…) has none.
 func minorOf(version string) (v [2]int, ok bool) {
 	version, _, _ = strings.Cut(strings.TrimPrefix(version, "v"), " ")
 	if strings.HasPrefix(version, "0.0.0") {
@@ -114,36 +114,38 @@ func minorOf(version string) (v [2]int, ok bool) {
 	return v, true
 }
 
-// Rejection is that connections with a host's certificate, or one that names it, were
-// rejected.
+// Rejection counts the rejected connections with a host's certificate, or with one that names the
+// host, that have the same cause. At and Peer are of the last one.
 type Rejection struct {
 	At    time.Time
 	Peer  string
 	Cause string
 	Count int64
-	// Proven: the certificate is signed by our authority, so it is the host's.
+	// Proven is true if the certificate is signed by this server's CA, so it is the host's own.
 	Proven bool
 }
 
-// Rejections stores the rejected connections of each host. Its methods may be called by
-// several goroutines.
+// Rejections stores the rejected connections of each host. Its methods may be called by several
+// goroutines at a time.
 type Rejections struct {
 	mu     sync.Mutex
-	byHost map[string]map[string]*Rejection // by host and cause
+	byHost map[string]map[string]*Rejection // by host and cause; guarded by mu
 }
 
 const (
-	// maxRejectedNames and maxCauses bound what is kept of certificates that anybody can show.
+	// maxRejectedNames and maxCauses limit the stored rejections, because anyone can send
+	// certificates. maxCauses limits both the causes of a name and the names of a certificate.
 	maxRejectedNames, maxCauses = 1000, 4
 	maxCauseBytes               = 300
 )
 
-// Note keeps one more rejected connection of each host that the certificate names.
+// Note adds a rejected connection to each host that the certificate names. A certificate that is
+// not proven adds no host above maxRejectedNames.
 func (r *Rejections) Note(now time.Time, names []string, peer, cause string, proven bool) {
 	cause = strings.ToValidUTF8(cause[:min(len(cause), maxCauseBytes)], "")
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.byHost == nil || len(r.byHost) >= maxRejectedNames { // the old ones may go
+	if r.byHost == nil || len(r.byHost) >= maxRejectedNames {
 		r.forget(now)
 	}
 	for _, name := range names[:min(len(names), maxCauses)] {
@@ -168,7 +170,7 @@ func (r *Rejections) Note(now time.Time, names []string, peer, cause string, pro
 	}
 }
 
-// forget drops what is not reported any more. r.mu is held.
+// forget deletes rejections that are too old to be reported. r.mu must be held.
 func (r *Rejections) forget(now time.Time) {
 	if r.byHost == nil {
 		r.byHost = map[string]map[string]*Rejection{}
@@ -202,8 +204,8 @@ func (f *Fleet) Reject(r *Rejections) {
 // rejectedFor is the time for which a rejected connection is reported.
 const rejectedFor = 10 * time.Minute
 
-// rejections are reasons while the host is not connected otherwise; a certificate that is
-// not the authority's may be anybody's.
+// rejections returns the problems of rejected connections, unless the host is connected otherwise.
+// A certificate that the CA did not sign may be anyone's, and the text says so.
 func (h *Host) rejections(now time.Time) (problems []Problem) {
 	for _, r := range h.rejected {
 		if now.Sub(r.At) >= rejectedFor || h.Connections > 0 {

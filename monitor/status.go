@@ -27,28 +27,30 @@ type Status struct {
 	Began   time.Time `json:"began"`
 	Host    string    `json:"host"`
 	Version string    `json:"version"`
-	// Lines and the like count since it began.
+	// Lines and the following counters count since Began.
 	Lines        int64 `json:"lines"`
 	Bytes        int64 `json:"bytes"`
 	Rows         int64 `json:"rows"`
 	ParseErrors  int64 `json:"parse_errors"`
 	ArchiveFiles int64 `json:"archive_files"`
-	// LostBytes were deleted before they were read, LostFiles times.
+	// LostBytes is the number of bytes that were deleted before they were read, LostFiles of the
+	// logs in which that happened.
 	LostBytes int64 `json:"lost_bytes"`
 	LostFiles int64 `json:"lost_files"`
-	// Failures counts reads that failed; Logs names what fails now.
+	// Failures counts failed reads. Logs has the current failures.
 	Failures int64          `json:"failures"`
 	Governor governor.State `json:"governor,omitzero"`
 	Logs     tail.Status    `json:"logs,omitzero"`
-	// Storing is the way from the spool to table and archive.
+	// Storing is the state of a collector or a run, which stores lines from the spool in table and
+	// archive.
 	Storing *collector.State `json:"storing,omitempty"`
-	// Sending is an agent's way to its collector.
+	// Sending is the state of an agent's connection to its collector.
 	Sending *agent.State `json:"sending,omitempty"`
-	// Health is what /health says.
+	// Health is the content of /health.
 	Health *Health `json:"health,omitempty"`
 }
 
-// maxStatusBytes bounds a status file: ten thousand hosts.
+// maxStatusBytes is the maximum size of a status file, enough for ten thousand hosts.
 const maxStatusBytes = 16 << 20
 
 // Write replaces the status file at path. The file is not synced: after a crash, the next process
@@ -58,8 +60,8 @@ func Write(path string, s *Status) error {
 	if err != nil {
 		return fmt.Errorf("status: %w", err)
 	}
-	// Always a new file: one that another user placed there, or a link, must not be
-	// written through.
+	// Always create a new file: it must not be written through a link or a file that another user
+	// placed there.
 	temporary := path + ".tmp"
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("status: %w", err)
@@ -86,13 +88,13 @@ func Write(path string, s *Status) error {
 	return nil
 }
 
-// spareBytes of newlines end a status file: on a full disk a longer status than the last
-// one has to fit into its blocks.
+// spareBytes is the number of newlines at the end of a status file. On a full disk, a status that
+// is longer than the last one must fit into the file's existing blocks.
 const spareBytes = 8 << 10
 
-// overwrite puts b into the file at path, as far as it has blocks for it, because the
-// disk is full. The process may be the only one that says so. It returns full if it
-// cannot.
+// overwrite writes b into the existing file at path without allocating blocks, because the disk is
+// full: the status file may be the only place where that is reported. It returns full if b does not
+// fit.
 func overwrite(path string, b []byte, full error) (err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
 	if err != nil {

@@ -19,7 +19,8 @@ func TestAStatusIsReadAsItWasWritten(t *testing.T) {
 		t.Errorf("no status yet: %v", err)
 	}
 	at := time.Unix(1_800_000_000, 5).UTC()
-	for _, lines := range []int64{1, 2} { // the second replaces the first
+	// The second status replaces the first.
+	for _, lines := range []int64{1, 2} {
 		want := Status{At: at, PID: 7, Began: at, Host: "web01", Lines: lines, LostBytes: 3, Governor: governor.State{Level: governor.Paused, Reason: "busy", Since: at}}
 		if err := Write(path, &want); err != nil {
 			t.Fatal(err)
@@ -28,7 +29,7 @@ func TestAStatusIsReadAsItWasWritten(t *testing.T) {
 			t.Errorf("%+v, want %+v: %v", got, want, err)
 		}
 	}
-	if left, _ := filepath.Glob(path + ".*"); len(left) > 0 { // the pattern is right
+	if left, _ := filepath.Glob(path + ".*"); len(left) > 0 { // the pattern is valid
 		t.Errorf("%s is left", left)
 	}
 }

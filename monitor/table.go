@@ -11,9 +11,9 @@ import (
 	"unicode"
 )
 
-// Table is Health for people, a line each: the process and its sinks, then hosts, those
-// that are not well first, each with the reasons below it. What a terminal would obey
-// is left out: names and reasons come from other hosts.
+// Table returns the state as lines of text for a terminal: the process and its sinks, then the
+// hosts, the worst first, each with its problems below it. Control characters are left out, because
+// names and problems come from other hosts.
 func (h *Health) Table() []string {
 	var b strings.Builder
 	p := &h.Process
@@ -58,7 +58,7 @@ func (h *Health) Table() []string {
 
 func (s Sink) text() string {
 	switch {
-	case s.FailingSeconds > 0 && s.Status != Failing: // not for long yet
+	case s.FailingSeconds > 0 && s.Status != Failing: // shorter than MaxLag
 		return fmt.Sprintf("fails for %s", span(s.FailingSeconds))
 	case s.FailingSeconds > 0:
 		return fmt.Sprintf("ERROR for %s", span(s.FailingSeconds))
@@ -76,8 +76,8 @@ func (h *Health) count(status Level) (n int) {
 	return n
 }
 
-// hosts writes the table itself. Reasons would make columns wide: they are put in
-// between afterwards.
+// hosts writes the table of hosts. The problems are inserted after the table has been aligned,
+// because they would make its columns wide.
 func (h *Health) hosts(b *strings.Builder) {
 	names := slices.SortedFunc(maps.Keys(h.Metrics), func(a, b string) int {
 		wrong := func(name string) int {
@@ -109,7 +109,8 @@ func (h *Health) hosts(b *strings.Builder) {
 	}
 }
 
-// heard is how long ago a host said something; of a process's own host that is now.
+// heard returns the time since a host's last message as text. The host of an agent or a run has
+// none: the process reads its logs itself.
 func (h *Health) heard(x *Host) string {
 	if h.Process.Kind != Collector {
 		return "-"
@@ -157,7 +158,7 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%.1f %cB", v, units[i])
 }
 
-// clean is a word that cannot end a line or a column.
+// clean returns s without characters that would end a line or a column.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\t' || r == '\n' {

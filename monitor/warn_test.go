@@ -11,7 +11,8 @@ import (
 	"sluice/ingest/protocol"
 )
 
-// TestAWarningIsSaidAndIsNoError: /health stays at 200, and the host is named.
+// TestAWarningIsSaidAndIsNoError checks that a warning is reported under its host, and that /health
+// still has status 200.
 func TestAWarningIsSaidAndIsNoError(t *testing.T) {
 	heard := beatAt(now, 0, nil)
 	heard.Beat.Troubles = []string{protocol.WarningPrefix + "CustomLog /a.log is not read"}
