@@ -14,25 +14,25 @@ import (
 	"sluice/schema"
 )
 
-// FollowConfig is what Follow works with.
+// FollowConfig configures Follow.
 type FollowConfig struct {
 	Checkpoint *checkpoint.File
 	Collector  *collector.Collector
-	// Tail says what is followed; Follow gives it Checkpoint and Position.
+	// Tail configures the tailer. Follow sets its Checkpoint and Position.
 	Tail tail.Config
-	// Ticks are when what is due by the clock is done: rows made durable, segments
-	// sealed. Once a few seconds.
+	// Ticks triggers the work that depends on the clock: flushing rows and sealing segments. It
+	// should tick every few seconds.
 	Ticks <-chan time.Time
-	// Report, if any, is called at the start and at every tick, by one goroutine.
+	// Report, if not nil, is called at the start and at every tick, always from the same goroutine.
 	Report func(*tail.Tailer)
 }
 
-// errReread: the spool's disk did not keep what was read.
+// errReread reports that the spool's disk lost lines that were read.
 var errReread = errors.New("lines that the spool's disk did not keep are read again")
 
-// Follow reads logs as they grow, until ctx is done; what was read by then is in
-// segments and on its way to the table. The caller closes the collector, whatever
-// Follow returns: nil when ctx ended it.
+// Follow reads logs as they grow, until ctx is done. What was read by then is in segments, and is
+// being written to the table. It returns nil when ctx ended it. The caller closes the collector,
+// whatever Follow returns.
 func Follow(ctx context.Context, cfg FollowConfig) error {
 	cfg.Tail.Checkpoint = cfg.Checkpoint
 	for {
@@ -44,7 +44,7 @@ func Follow(ctx context.Context, cfg FollowConfig) error {
 	}
 }
 
-// follow is Follow, until something has to be read again.
+// follow runs one tailer. It returns errReread if lines must be read again.
 func (cfg *FollowConfig) follow(ctx context.Context) error {
 	dropped := cfg.Collector.Dropped()
 	positions := cfg.Collector.Positions()
@@ -53,7 +53,7 @@ func (cfg *FollowConfig) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// What was read is kept even when the user had enough.
+	// What was read is still stored after ctx is done.
 	group, reading := errgroup.WithContext(ctx)
 	taken, done := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error { return tailer.Run(reading) })
@@ -69,12 +69,11 @@ func (cfg *FollowConfig) follow(ctx context.Context) error {
 // retryCheckInterval is the time between checks whether the collector retries an operation.
 const retryCheckInterval = 500 * time.Millisecond
 
-// takeGrace is how long after the end what was read may take to be taken.
+// takeGrace is the time after ctx is done in which the collector may still accept what was read.
 const takeGrace = 10 * time.Second
 
-// giveUp calls done when what was read cannot be taken once ctx has ended: at once if
-// the collector retries something that failed, else after takeGrace. The next start
-// reads those lines again.
+// giveUp ends take after ctx is done, by calling done: at once if the collector is retrying a
+// failed operation, otherwise after takeGrace. The next process reads the remaining lines again.
 func (cfg *FollowConfig) giveUp(ctx, taken context.Context, done func()) {
 	select {
 	case <-ctx.Done():
@@ -95,11 +94,12 @@ func (cfg *FollowConfig) giveUp(ctx, taken context.Context, done func()) {
 	done()
 }
 
-// take gives the collector what the tailer reads.
+// take passes the batches of the tailer to the collector. It returns errReread if Collector.Dropped
+// has changed since the start.
 func (cfg *FollowConfig) take(ctx context.Context, tailer *tail.Tailer, dropped int) error {
-	var known int64 // streams that the saved checkpoint has
+	var known int64 // number of streams in the saved checkpoint
 	for d := range tailer.Deliveries() {
-		// The spool may hold only what the checkpoint can name.
+		// The checkpoint must have a stream before the spool contains lines of it.
 		if streams := tailer.Counters().Streams.Load(); streams != known {
 			if err := cfg.Collector.SaveCheckpoint(ctx); err != nil {
 				return err
@@ -128,14 +128,15 @@ func (cfg *FollowConfig) append(ctx context.Context, b tail.Batch) error {
 	return nil
 }
 
-// tick does what is due by the clock, until ctx is done.
+// tick passes ticks to the collector until ctx is done, and calls Report. It returns the
+// collector's error.
 func (cfg *FollowConfig) tick(ctx context.Context, tailer *tail.Tailer) error {
 	report := func() {
 		if cfg.Report != nil {
 			cfg.Report(tailer)
 		}
 	}
-	report() // the last life's is not ours
+	report() // replaces the report of the previous process
 	for {
 		select {
 		case now := <-cfg.Ticks:

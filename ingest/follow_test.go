@@ -17,7 +17,7 @@ import (
 	"sluice/ingest/tail"
 )
 
-// following is a Follow that runs beside the test.
+// following is a running Follow.
 type following struct {
 	collector *collector.Collector
 	ticks     chan time.Time
@@ -26,7 +26,7 @@ type following struct {
 	ended     chan error
 }
 
-// follow begins to follow the logs of the site's folder.
+// follow starts Follow for the logs in the site's directory.
 func (s *site) follow(t *testing.T) *following {
 	t.Helper()
 	discard := slog.New(slog.DiscardHandler)
@@ -52,14 +52,14 @@ func (s *site) follow(t *testing.T) *following {
 		})
 	}()
 	select {
-	case <-f.reports: // at once, so that nobody takes the last life's for this one's
+	case <-f.reports: // at the start, so that the previous process's report is replaced
 	case err := <-f.ended:
 		t.Fatalf("it ended: %v", err)
 	}
 	return f
 }
 
-// tick has done what is due at that time.
+// tick sends a tick and waits until it was handled.
 func (f *following) tick(t *testing.T, now time.Time) {
 	t.Helper()
 	select {
@@ -70,13 +70,13 @@ func (f *following) tick(t *testing.T, now time.Time) {
 	}
 }
 
-// tickUntil ticks at the same time until so many lines were taken.
+// tickUntil sends ticks of the same time until that many lines were received.
 func (f *following) tickUntil(t *testing.T, now time.Time, lines int64) {
 	t.Helper()
 	f.tickFor(t, now, func() bool { return f.collector.Counters.Lines.Load() >= lines })
 }
 
-// tickFor ticks at the same time until it is so.
+// tickFor sends ticks of the same time until so returns true.
 func (f *following) tickFor(t *testing.T, now time.Time, so func() bool) {
 	t.Helper()
 	for deadline := time.After(time.Minute); !so(); {
@@ -89,7 +89,7 @@ func (f *following) tickFor(t *testing.T, now time.Time, so func() bool) {
 	}
 }
 
-// end has it end, and closes its collector.
+// end stops Follow and closes its collector.
 func (f *following) end(t *testing.T) {
 	t.Helper()
 	f.stop()
@@ -101,16 +101,16 @@ func (f *following) end(t *testing.T) {
 	}
 }
 
-// TestFollowStoresWhatGrows, makes rows durable with a tick, archives with the
-// clock, and goes on in a next life from where it got to.
+// TestFollowStoresWhatGrows checks that a tick flushes rows and that idle segments are archived,
+// and that the next process continues where this one stopped.
 func TestFollowStoresWhatGrows(t *testing.T) {
 	s, log := newSite(t), collectortest.Log(50)+"\n"
 	s.write(t, "access.log", log)
 	f := s.follow(t)
 	now := time.Unix(1_800_000_000, 0)
 	f.tickUntil(t, now, 50)
-	f.tickFor(t, now, func() bool { return len(s.table.Lines()) == 50 }) // durable, with no commit
-	f.tick(t, now)                                                       // sees the segment as long as it is now
+	f.tickFor(t, now, func() bool { return len(s.table.Lines()) == 50 }) // flushed before any commit
+	f.tick(t, now)                                                       // records the present size of the segment
 	if got := len(s.archive.Lines(t)); got != 0 {
 		t.Errorf("%d lines are archived at once", got)
 	}
@@ -133,8 +133,8 @@ func TestFollowStoresWhatGrows(t *testing.T) {
 	}
 }
 
-// TestFollowGoesOnFromItsSpool: what was received by a life that ended badly is
-// not read from the log again.
+// TestFollowGoesOnFromItsSpool checks that lines that an aborted process had received are not read
+// from the log again.
 func TestFollowGoesOnFromItsSpool(t *testing.T) {
 	s, log := newSite(t), collectortest.Log(50)+"\n"
 	s.write(t, "access.log", log)
@@ -154,8 +154,8 @@ func TestFollowGoesOnFromItsSpool(t *testing.T) {
 	}
 }
 
-// TestFollowEndsWhenNothingCanBeStored, and says what failed; the next life
-// stores it.
+// TestFollowEndsWhenNothingCanBeStored checks that Follow returns the archive's error, and that the
+// next process stores the lines.
 func TestFollowEndsWhenNothingCanBeStored(t *testing.T) {
 	s, log := newSite(t), collectortest.Log(20_000)+"\n"
 	full := errors.New("no space left on device")
@@ -197,9 +197,8 @@ func (s *site) append(t *testing.T, name, text string) {
 	}
 }
 
-// TestACopyOfALogWhoseEndWasNotSavedIsNotStoredTwice: the process dies when the
-// spool has more than the checkpoint says, and the log is copied and truncated
-// before the next life.
+// TestACopyOfALogWhoseEndWasNotSavedIsNotStoredTwice aborts a process whose spool has more than its
+// checkpoint. The log is copied and truncated before the next process starts.
 func TestACopyOfALogWhoseEndWasNotSavedIsNotStoredTwice(t *testing.T) {
 	s, log := newSite(t), collectortest.Log(50)+"\n"
 	s.write(t, "access.log", log)

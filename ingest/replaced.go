@@ -13,20 +13,21 @@ import (
 	"sluice/schema"
 )
 
-// ReplacedError reports a log of an earlier run whose name is another file's now, and of
-// which no copy was found: what was written to it after that run is lost, if anything.
+// ReplacedError reports a log of an earlier run whose path now is another file, and of which no
+// copy was found. What was written to it after that run, if anything, is lost.
 type ReplacedError struct {
 	Path string
-	From int64 // what was read of it
+	From int64 // bytes that were read of it
 }
 
-// Error says it for people.
+// Error returns the message, with a hint.
 func (e *ReplacedError) Error() string {
 	return fmt.Sprintf("%s: it was replaced after an earlier run had read %d bytes of it, and no copy of it is beside it: what was written to it after that is lost\nhint: give the rotated copy, too, if there is one (%[1]s*); sluice ack --lost ends this error in status and audit", schema.PathText(e.Path), e.From)
 }
 
-// replaced returns the logs of earlier runs that were replaced unread. known are the
-// streams before this run, streams those of logs. What is lost is kept in the checkpoint.
+// replaced returns a ReplacedError for each log of an earlier run that was replaced before it was
+// read to its end. known are the streams before this run, streams those of logs. The losses are
+// recorded in the checkpoint.
 func (cfg *OnceConfig) replaced(known []*checkpoint.Stream, logs []logfile.Log, streams []*checkpoint.Stream) (failed []error) {
 	latest := map[string]*checkpoint.Stream{}
 	for _, s := range known {
@@ -37,7 +38,7 @@ func (cfg *OnceConfig) replaced(known []*checkpoint.Stream, logs []logfile.Log, 
 	for i, l := range logs {
 		s := latest[l.Path]
 		if s == nil || streams[i] == nil || s.GoneUnix != 0 || slices.Contains(streams, s) || checkpoint.RotatedName(l.Path) != filepath.Clean(l.Path) {
-			continue // a rotated copy was finished when it got its name
+			continue // a rotated copy does not grow under its name
 		}
 		from := cfg.Collector.Received(s)
 		if path, length := cfg.copyOf(s, l.Path); path != "" {
@@ -54,13 +55,14 @@ func (cfg *OnceConfig) replaced(known []*checkpoint.Stream, logs []logfile.Log, 
 	return failed
 }
 
-// copyOf finds a file beside a log, or where it was seen last, that holds the stream, and
-// the length of its content; "" if there is none.
+// copyOf returns the file that has the content of the stream, and the length of that content. It
+// searches the log's directory and the directories where the log was last seen. "": there is none.
+// If there are several, it returns the longest.
 func (cfg *OnceConfig) copyOf(s *checkpoint.Stream, path string) (found string, length int64) {
 	for _, dir := range slices.Compact(append([]string{filepath.Dir(path)}, s.Dirs()...)) {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			continue // it is gone, with what was in it
+			continue // the directory no longer exists
 		}
 		for _, e := range entries {
 			other := filepath.Join(dir, e.Name())
@@ -98,7 +100,7 @@ func (cfg *OnceConfig) isCopy(s *checkpoint.Stream, path string) bool {
 	return same && err == nil
 }
 
-// contentBytes is how many bytes a file holds, as far as it can be read.
+// contentBytes returns the number of bytes of a log's content, uncompressed, up to the first error.
 func contentBytes(path string) int64 {
 	r, err := logfile.Open(path)
 	if err != nil {

@@ -17,35 +17,36 @@ import (
 	"sluice/schema"
 )
 
-// OnceConfig is what Once works with.
+// OnceConfig configures Once.
 type OnceConfig struct {
 	Checkpoint *checkpoint.File
 	Collector  *collector.Collector
 	Host       string
-	// Format is a LogFormat, a nickname, a pattern (parse.Lookup), or auto.
+	// Format is a LogFormat, a nickname, a pattern (parse.Lookup), or parse.AutoName.
 	Format string
-	// Zone is an IANA name for times that say no zone; empty is UTC.
+	// Zone is the IANA name of the time zone of times without one. "": UTC.
 	Zone string
-	// Labels are those of all logs; nil leaves a known log the ones it has.
+	// Labels are the labels of all logs. nil: a known log keeps its labels.
 	Labels map[string]string
 	Log    *slog.Logger
-	// Now is the clock; nil: time.Now.
+	// Now is the clock. nil: time.Now.
 	Now func() time.Time
 }
 
-// OnceResult is what became of the logs.
+// OnceResult is the result of Once.
 type OnceResult struct {
-	// Files were read to their end; EarlierBytes of them were stored before.
+	// Files is the number of logs that were read to their end, EarlierBytes the number of bytes
+	// that earlier runs had stored.
 	Files, EarlierBytes int64
-	// Failed has an error for each log that could not be read to its end.
+	// Failed has an error for each log that could not be read to its end, and for each log that was
+	// replaced before that.
 	Failed []error
 }
 
-// Once reads every log to its end, from where an earlier run got to. A log that
-// fails is left where it is and the next one is read. When ctx is done Once
-// stops between two batches. An error is one of table, archive or spool: the
-// lines not stored yet are read again by the next run. The caller closes the
-// collector, whatever Once returns.
+// Once reads every log to its end, from the position that an earlier run reached. A log that fails
+// is left at its last position, and the next one is read. When ctx is done, Once stops between two
+// batches. An error is of table, archive, spool or checkpoint, or ctx's; the next run reads the
+// lines that are not stored yet again. The caller closes the collector, whatever Once returns.
 func Once(ctx context.Context, cfg OnceConfig, logs []logfile.Log) (OnceResult, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -61,7 +62,7 @@ func Once(ctx context.Context, cfg OnceConfig, logs []logfile.Log) (OnceResult, 
 		}
 		streams[i] = t
 	}
-	// The spool may hold only what the checkpoint can name.
+	// The checkpoint must have a stream before the spool contains lines of it.
 	if err := cfg.Checkpoint.Save(); err != nil {
 		return result, err
 	}
@@ -89,13 +90,13 @@ func Once(ctx context.Context, cfg OnceConfig, logs []logfile.Log) (OnceResult, 
 	return result, cfg.Checkpoint.Save()
 }
 
-// logError is an error of one log, not of what takes its lines.
+// logError is an error of one log, as opposed to one of storing its lines.
 type logError struct{ error }
 
 func (e *logError) Unwrap() error { return e.error }
 
-// identify opens the log, chooses its format, and finds its stream. A log
-// without a line has no stream: nil.
+// identify opens the log, chooses its format, and finds its stream. A log without any content has
+// no stream: nil.
 func (cfg *OnceConfig) identify(l logfile.Log) (*checkpoint.Stream, error) {
 	r, err := l.Open()
 	if err != nil {
@@ -109,7 +110,7 @@ func (cfg *OnceConfig) identify(l logfile.Log) (*checkpoint.Stream, error) {
 	if len(start) == 0 {
 		return nil, nil
 	}
-	// A stream is known by its first line, which a torn one is not.
+	// A stream is identified by its first line, which must be complete.
 	damaged := (*logfile.DamagedError)(nil)
 	if errors.As(err, &damaged) && len(start) < schema.MaxHeadBytes && bytes.IndexByte(start, '\n') < 0 {
 		return nil, unreadable(l.Path, 0, err)
@@ -135,8 +136,8 @@ func (cfg *OnceConfig) identify(l logfile.Log) (*checkpoint.Stream, error) {
 	return t, nil
 }
 
-// read takes one log from where it is stored to its end. It returns how many
-// bytes were stored before.
+// read reads one log from its stored position to its end. It returns the number of bytes that were
+// stored before.
 func (cfg *OnceConfig) read(ctx context.Context, l logfile.Log, t *checkpoint.Stream) (int64, error) {
 	r, err := l.Open()
 	if err != nil {
@@ -152,7 +153,7 @@ func (cfg *OnceConfig) read(ctx context.Context, l logfile.Log, t *checkpoint.St
 	free <- nil
 	free <- nil
 	group, ctx := errgroup.WithContext(ctx)
-	var unread error // of the log: what was read before it is stored all the same
+	var unread error // error of the log; what was read before it is still stored
 	group.Go(func() error {
 		defer close(chunks)
 		err := logfile.ReadChunks(ctx, r, stored, free, chunks)
@@ -172,8 +173,8 @@ func (cfg *OnceConfig) read(ctx context.Context, l logfile.Log, t *checkpoint.St
 	return stored, err
 }
 
-// unreadable says how much of a log could be read. Its lines up to end are stored;
-// behind end may be the beginning of a line, which is none until the log is whole.
+// unreadable returns the error of a log whose lines up to end are stored. After end there may be
+// the beginning of a line, which is not stored until the log is whole.
 func unreadable(path string, end int64, err error) error {
 	var damaged *logfile.DamagedError
 	if errors.As(err, &damaged) && end == 0 {
@@ -185,7 +186,7 @@ func unreadable(path string, end int64, err error) error {
 	return fmt.Errorf("%s: read: %w", path, err)
 }
 
-// append gives the collector one log's lines.
+// append passes one log's lines to the collector.
 func (cfg *OnceConfig) append(ctx context.Context, t *checkpoint.Stream, chunks <-chan logfile.Chunk, free chan<- []byte) error {
 	var holeBytes int64
 	defer func() {

@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// site is a folder, a table and an archive that runs share.
+// site is a directory, a table and an archive that several runs share.
 type site struct {
 	dir     string
 	table   *collectortest.Table
@@ -36,7 +36,7 @@ func newSite(t *testing.T) *site {
 	return &site{t.TempDir(), collectortest.NewTable(), collectortest.NewArchive(vfs.OS{})}
 }
 
-// once runs over the named files of the site's folder.
+// once runs Once over the named files in the site's directory, with a collector of its own.
 func (s *site) once(t *testing.T, ctx context.Context, names ...string) (OnceResult, *collector.Counters, error) {
 	t.Helper()
 	var logs []logfile.Log
@@ -70,7 +70,7 @@ func (s *site) write(t *testing.T, name, text string) {
 	}
 }
 
-// holds fails unless table and archive hold these lines exactly.
+// holds fails unless table and archive contain exactly these lines.
 func (s *site) holds(t *testing.T, text string) {
 	t.Helper()
 	want := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
@@ -83,8 +83,8 @@ func (s *site) holds(t *testing.T, text string) {
 	}
 }
 
-// TestOnceStoresGrowthOnly: run after run, through a rename, a compressed copy
-// and a last line that was not finished.
+// TestOnceStoresGrowthOnly checks that each run stores only new lines, also after a rename, of a
+// compressed copy, and after a last line without newline.
 func TestOnceStoresGrowthOnly(t *testing.T) {
 	s, log := newSite(t), collectortest.Log(50)+"\n"
 	s.write(t, "access.log", log)
@@ -141,7 +141,7 @@ func gzipped(t *testing.T, text string) string {
 	return b.String()
 }
 
-// TestOnceReadsWhatCompressedLogsHold.
+// TestOnceReadsWhatCompressedLogsHold checks gzip with one and two members, and zstd.
 func TestOnceReadsWhatCompressedLogsHold(t *testing.T) {
 	log := collectortest.Log(50)
 	encoder, err := zstd.NewWriter(nil)
@@ -164,10 +164,11 @@ func TestOnceReadsWhatCompressedLogsHold(t *testing.T) {
 	}
 }
 
-// TestOneBadLogDoesNotStopTheOthers, and what could be read of it is stored.
+// TestOneBadLogDoesNotStopTheOthers checks that a torn log does not stop the others, and that its
+// readable part is stored.
 func TestOneBadLogDoesNotStopTheOthers(t *testing.T) {
 	s, log := newSite(t), collectortest.Log(40)+"\n"
-	var random strings.Builder // so that half of the file holds whole lines
+	var random strings.Builder // so that half of the compressed file contains whole lines
 	for i := range 200_000 {
 		random.WriteString("bad " + strings.Repeat(string(rune('a'+i*7%26)), i*31%17) + "\n")
 	}
@@ -182,21 +183,21 @@ func TestOneBadLogDoesNotStopTheOthers(t *testing.T) {
 	if counters.Lines.Load() <= 40 {
 		t.Errorf("%d lines: nothing of the torn log", counters.Lines.Load())
 	}
-	s.write(t, "torn.gz", whole) // put back whole: the rest is stored
+	s.write(t, "torn.gz", whole) // restore the whole file: the rest is stored
 	if result, _, err := s.once(t, t.Context(), "torn.gz"); err != nil || len(result.Failed) > 0 {
 		t.Fatalf("%v, %v", err, result.Failed)
 	}
 	s.holds(t, random.String()+log)
 }
 
-// TestALogThatShrankIsAnError: its lines are not read as if they were new.
+// TestALogThatShrankIsAnError checks that the lines of a log that shrank are not read as new.
 func TestALogThatShrankIsAnError(t *testing.T) {
 	s, log := newSite(t), collectortest.Log(40)+"\n"
 	s.write(t, "access.log", log)
 	if _, _, err := s.once(t, t.Context(), "access.log"); err != nil {
 		t.Fatal(err)
 	}
-	s.write(t, "access.log", log[:len(log)/2]) // the same inode and first line
+	s.write(t, "access.log", log[:len(log)/2]) // inode and first line stay the same
 	result, _, err := s.once(t, t.Context(), "access.log")
 	if err != nil || len(result.Failed) != 1 || !strings.Contains(result.Failed[0].Error(), "shorter than what is stored") {
 		t.Errorf("%v, %v", err, result.Failed)
@@ -204,12 +205,13 @@ func TestALogThatShrankIsAnError(t *testing.T) {
 	s.holds(t, log)
 }
 
-// TestInterruptedRunKeepsWhatItRead: the next run goes on from there.
+// TestInterruptedRunKeepsWhatItRead checks that the run after an interrupted one stores the
+// remaining lines.
 func TestInterruptedRunKeepsWhatItRead(t *testing.T) {
 	s, log := newSite(t), collectortest.Log(60_000)+"\n"
 	s.write(t, "access.log", log)
 	ctx, cancel := context.WithCancel(t.Context())
-	s.archive.Fail = func() error { cancel(); return nil } // at the first segment
+	s.archive.Fail = func() error { cancel(); return nil } // when the first segment is archived
 	_, counters, err := s.once(t, ctx, "access.log")
 	if !errors.Is(err, context.Canceled) || counters.Lines.Load() == 0 || counters.Lines.Load() >= 60_000 {
 		t.Fatalf("%d lines, %v: want some, and canceled", counters.Lines.Load(), err)
@@ -220,8 +222,8 @@ func TestInterruptedRunKeepsWhatItRead(t *testing.T) {
 	s.holds(t, log)
 }
 
-// TestLogsOfTheSameLinesAreAllStored: a health check writes the same line to
-// every virtual host's log in one second, and none of them is a copy.
+// TestLogsOfTheSameLinesAreAllStored checks logs with identical content, such as virtual hosts'
+// logs with one health check in the same second: none is taken for a copy of another.
 func TestLogsOfTheSameLinesAreAllStored(t *testing.T) {
 	s, log := newSite(t), collectortest.Log(1)+"\n"
 	var want string

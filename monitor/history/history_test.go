@@ -21,7 +21,7 @@ import (
 	"sluice/ingest/segment/vfs/crashfs"
 )
 
-// start is the beginning of a quarter of an hour, which is one of the rings' first slots too.
+// start is the beginning of a quarter of an hour, which is stored in the first slot of both rings.
 var start = time.Unix(minuteSlots*60*2000, 0)
 
 func at(minute, second int) time.Time {
@@ -36,7 +36,8 @@ func newStore(fsys vfs.FS, dir string, log *bytes.Buffer) *Store {
 	return New(Config{FS: fsys, Dir: dir, Log: slog.New(handler)})
 }
 
-// served is a host that has answered so many requests since its process started.
+// served returns an observation of a host that has answered that many requests since its process
+// started.
 func served(host string, requests int64) Observation {
 	return Observation{Host: host, ByClass: [Classes]int64{1, requests, 0, 0, requests / 10}, Bytes: requests * 200, ParseErrors: 1,
 		UntabledSeconds: 0.2, UnstoredSeconds: 3600, UnreadBytes: 77, Governor: GovernorLimited}
@@ -91,7 +92,7 @@ func TestARecordWithAWrongBitIsAbsent(t *testing.T) {
 
 func TestAMinuteIsWrittenWithWhatItCounted(t *testing.T) {
 	s := newStore(vfs.OS{}, filepath.Join(t.TempDir(), "history"), nil)
-	for i := range 12 * 3 { // three minutes, 10 requests each 5 s
+	for i := range 12 * 3 { // three minutes with 10 requests every 5 s
 		o := served("web01", int64(10*(i+1)))
 		if i == 14 {
 			o.Level, o.UntabledSeconds = Error, 900.5
@@ -116,14 +117,15 @@ func TestAMinuteIsWrittenWithWhatItCounted(t *testing.T) {
 	}
 }
 
-// TestAProcessGoesOnWhereTheLastOneStopped, in the same minute, with counters that begin at 0.
+// TestAProcessGoesOnWhereTheLastOneStopped checks a restart within a minute, after which the host's
+// counters begin at 0 again.
 func TestAProcessGoesOnWhereTheLastOneStopped(t *testing.T) {
 	dir := t.TempDir()
 	s := newStore(vfs.OS{}, dir, nil)
 	for i := range 20 {
 		s.Observe(at(i, 20), []Observation{served("web01", int64(100*(i+1)))})
 	}
-	s.flush(at(19, 20), true) // as Run does at its end
+	s.flush(at(19, 20), true) // as Run does when it ends
 	s = newStore(vfs.OS{}, dir, nil)
 	s.Observe(at(19, 30), []Observation{served("web01", 7)})
 	s.Observe(at(30, 0), []Observation{served("web01", 7)})
@@ -139,7 +141,8 @@ func TestAProcessGoesOnWhereTheLastOneStopped(t *testing.T) {
 	if err != nil || quarters[0].ByClass[1] != value(number(1500)) || quarters[0].Covered != 15 {
 		t.Errorf("the quarter that was over: %+v, %v", quarters[0], err)
 	}
-	// The second was not over when the process ended, and is made of its minutes by the next.
+	// The second quarter was not over when the process ended. The next process makes it from its
+	// minutes.
 	s = newStore(vfs.OS{}, dir, nil)
 	s.Observe(at(50, 0), []Observation{served("web01", 0)})
 	quarters, err = s.Quarters("web01", at(0, 0), at(45, 0))
@@ -167,7 +170,7 @@ func TestAHostsStateIsKeptOverARestart(t *testing.T) {
 	if x := s.Sparks(at(9, 0))["web01"]; !x.Since.Equal(at(1, 10)) || x.Level != Error {
 		t.Errorf("since %v, %v", x.Since, x.Level)
 	}
-	for i := range 300 { // more than a file has room for, and as often as may be in a minute
+	for i := range 300 { // more changes than a file can hold, as many per minute as are kept
 		s.Observe(at(10+i/8, i%8*7), []Observation{{Host: "web01", Level: Level(i % 3), Reason: fmt.Sprint(i)}})
 	}
 	changes, err := s.Changes("web01")
@@ -182,7 +185,8 @@ func TestAHostsStateIsKeptOverARestart(t *testing.T) {
 	}
 }
 
-// TestADamagedFileCostsItsHistoryOnly.
+// TestADamagedFileCostsItsHistoryOnly checks that a damaged file is renamed and a new one begun,
+// and that other hosts are unaffected.
 func TestADamagedFileCostsItsHistoryOnly(t *testing.T) {
 	for what, damage := range map[string]func(path string) error{
 		"shorter":        func(path string) error { return os.Truncate(path, 1000) },
@@ -225,8 +229,8 @@ func overwrite(path string, offset int64, text string) error {
 	return errors.Join(err, f.Close())
 }
 
-// TestACrashAtAnyWriteLeavesWhatWasOrNothing: whatever a power cut leaves, each minute has what
-// was written or is absent, and the next process goes on.
+// TestACrashAtAnyWriteLeavesWhatWasOrNothing checks that after a power failure at any operation
+// each minute has what was written or is absent, and that the next process writes its minutes.
 func TestACrashAtAnyWriteLeavesWhatWasOrNothing(t *testing.T) {
 	random := rand.New(rand.NewPCG(18, 4))
 	life := func(fsys *crashfs.FS, from int) *Store {
@@ -263,8 +267,8 @@ func TestACrashAtAnyWriteLeavesWhatWasOrNothing(t *testing.T) {
 	}
 }
 
-// TestADiskThatFailsCostsHistoryOnly: each operation fails in turn, and it is said once, then
-// seldom, and when it is over.
+// TestADiskThatFailsCostsHistoryOnly checks that failed writes are logged at growing intervals, and
+// once when they succeed again.
 func TestADiskThatFailsCostsHistoryOnly(t *testing.T) {
 	var log bytes.Buffer
 	fsys := crashfs.New()
@@ -323,7 +327,8 @@ func TestHostsAreBoundedAndTheLongestIdleGivesWay(t *testing.T) {
 	}
 }
 
-// TestNoNameOfAHostIsAnotherFile.
+// TestNoNameOfAHostIsAnotherFile checks that every host name has its own file name, which stays
+// inside the directory and within 255 bytes.
 func TestNoNameOfAHostIsAnotherFile(t *testing.T) {
 	seen := map[string]string{}
 	for _, host := range []string{"", ".", "..", "../web01", "a/b", "_", "_x", "\x00", "web01", "WEB01", "web01.history", strings.Repeat("a", 240), strings.Repeat("a", 241), strings.Repeat("a", 253), "\xff", "<b>"} {
@@ -350,7 +355,8 @@ func TestObservingAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestRunWritesThePresentMinuteAtItsEnd, as much of it as there was.
+// TestRunWritesThePresentMinuteAtItsEnd checks that Run writes the observed part of the current
+// minute when it ends.
 func TestRunWritesThePresentMinuteAtItsEnd(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -371,13 +377,13 @@ func TestRunWritesThePresentMinuteAtItsEnd(t *testing.T) {
 
 func TestOfferNeverWaits(t *testing.T) {
 	s := newStore(vfs.OS{}, t.TempDir(), nil)
-	for i := range 10 { // nobody takes them
+	for i := range 10 { // Run is not running, so nothing receives them
 		s.Offer(at(0, i), nil)
 	}
 }
 
-// FuzzReadingAFile: whatever is in a file, what is read of it is within bounds, and the file can
-// be written.
+// FuzzReadingAFile checks that for any content of a file the values that are read are within their
+// limits, and that the file can still be written.
 func FuzzReadingAFile(f *testing.F) {
 	s := newStore(vfs.OS{}, f.TempDir(), nil)
 	s.Observe(at(0, 0), []Observation{{Host: "web01", Level: Error, Reason: "why"}})
@@ -424,7 +430,7 @@ func FuzzReadingAFile(f *testing.F) {
 	})
 }
 
-// cpu is what the process has used, of user and kernel.
+// cpu returns the CPU time that the process has used, in user and kernel mode.
 func cpu(b *testing.B) time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
@@ -433,8 +439,8 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// BenchmarkMinute is what a minute of so many hosts costs: twelve observations and one write,
-// in CPU time, and what the hosts take in memory.
+// BenchmarkMinute measures one minute of n hosts, twelve observations and one write: the CPU time
+// per minute, and the memory per host.
 func BenchmarkMinute(b *testing.B) {
 	for _, n := range []int{10, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

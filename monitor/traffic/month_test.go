@@ -14,26 +14,26 @@ import (
 	"sluice/monitor"
 )
 
-// month is a simulated month of web hosts, after two weeks in which their rhythm is learnt.
+// month simulates a month of web hosts, after two weeks in which a Watch learns their rhythm.
 type month struct {
 	random *rand.Rand
 	sites  []*site
-	day    float64 // what the day does to all, its logarithm
+	day    float64 // logarithm of a factor for all hosts, which changes slowly
 }
 
-// site is a host: how many lines it sends, and when.
+// site is a simulated host.
 type site struct {
 	name         string
-	from, to     int64 // slots in which it is there
-	drainedFrom  int64 // its lines fall to nothing until to; 0: no
+	from, to     int64 // first slot, and the slot after the last one
+	drainedFrom  int64 // from then on its lines fall linearly to none at to; 0: never
 	perMinute    float64
-	swing, phase float64 // of the day
+	swing, phase float64 // amplitude and phase (hours) of the daily rhythm
 	weekend      float64
 	holiday      float64
-	noise        float64 // its logarithm, which changes slowly
-	joined       int64   // another host takes a tenth of its traffic from then on
-	peak         int64   // a viral peak begins
-	late         float64 // lines of the last minutes that come in the next quarter
+	noise        float64 // logarithm of a factor of its own, which changes slowly
+	joined       int64   // from then on another host takes 1/11 of its traffic; 0: never
+	peak         int64   // start of a viral peak; 0: none
+	late         float64 // lines that arrive one slot later
 	failure      *failure
 	deployed     int64
 }
@@ -53,7 +53,7 @@ const (
 	monthFaults = 30
 )
 
-// holidays are days of the month on which all hosts have less to do.
+// holidays are the days on which all hosts have less traffic.
 var holidays = []int64{18, 32, 33}
 
 func newMonth(seed uint64) *month {
@@ -63,12 +63,12 @@ func newMonth(seed uint64) *month {
 		s := &site{name: fmt.Sprintf("web%02d", i+1), to: monthSlots, perMinute: 6 * math.Exp(r.Float64()*math.Log(100)),
 			swing: 0.5 + r.Float64(), phase: r.NormFloat64() * 1.2, weekend: 0.35 + r.Float64(), holiday: 0.45 * math.Exp(0.1*r.NormFloat64())}
 		switch {
-		case i >= 45: // added
+		case i >= 45: // hosts that are added
 			s.from = int64(15+5*(i-45))*day + r.Int64N(day)
-		case i >= 42: // retired, over a day and a half
+		case i >= 42: // hosts that are drained over three days and retired
 			s.to = int64(19+8*(i-42)) * day
 			s.drainedFrom = s.to - 3*day
-		case i >= 32: // behind one load balancer, which gets another host
+		case i >= 32: // hosts behind one load balancer, which gets another host
 			s.joined = 24 * day
 		}
 		m.sites = append(m.sites, s)
@@ -78,7 +78,7 @@ func newMonth(seed uint64) *month {
 	return m
 }
 
-// fail plans the failures: one of a host at a time.
+// fail plans the failures, each of one host.
 func (m *month) fail() {
 	kinds := []string{"one virtual host's log unread", "half of the lines missing", "dead at dawn"}
 	for i := range monthFaults {
@@ -99,7 +99,8 @@ func (m *month) fail() {
 	}
 }
 
-// lines are those of a slot; a host that is not there is left out.
+// lines returns the lines of each host in a slot, without the hosts that do not exist then. It must
+// be called for each slot in order.
 func (m *month) lines(slot int64) map[string]float32 {
 	r := m.random
 	m.day = 0.9*m.day + 0.02*r.NormFloat64()
@@ -115,12 +116,12 @@ func (m *month) lines(slot int64) map[string]float32 {
 		if f := s.failure; f != nil && f.at <= slot && slot < f.end {
 			n = poisson(r, n*f.factor)
 		}
-		if slot >= s.deployed { // a restart every few days: some lines come later
+		if slot >= s.deployed { // a restart every two to five days delays a tenth of the lines
 			s.deployed, s.late = slot+int64(2*day+r.IntN(3*day)), s.late+n*0.1
 			n *= 0.9
 		}
 		n, s.late = n+s.late, 0
-		if slot%4 == 3 { // the hour's file ends
+		if slot%4 == 3 { // at the end of the hour's file some lines arrive late
 			s.late = math.Floor(n * 0.04 * r.Float64())
 			n -= s.late
 		}
@@ -129,7 +130,7 @@ func (m *month) lines(slot int64) map[string]float32 {
 	return all
 }
 
-// expected is a site's rhythm.
+// expected returns the mean number of lines of a site in a slot, without noise and failures.
 func (s *site) expected(slot int64) float64 {
 	hour := float64(slot%day)/4 - s.phase
 	n := 15 * s.perMinute * math.Exp(-s.swing*(1+math.Cos(2*math.Pi*(hour-3)/24)))
@@ -151,7 +152,7 @@ func (s *site) expected(slot int64) float64 {
 	return n
 }
 
-// gamma has mean 1; its shape is a whole number.
+// gamma returns a gamma-distributed number with mean 1.
 func gamma(r *rand.Rand, shape int) (x float64) {
 	for range shape {
 		x += r.ExpFloat64()
@@ -159,7 +160,8 @@ func gamma(r *rand.Rand, shape int) (x float64) {
 	return x / float64(shape)
 }
 
-// poisson is exact for small means, and normal for large ones.
+// poisson returns a Poisson-distributed number: exact for means up to 50, from a normal
+// distribution above.
 func poisson(r *rand.Rand, mean float64) float64 {
 	if mean > 50 {
 		return math.Max(0, math.Round(mean+math.Sqrt(mean)*r.NormFloat64()))
@@ -171,9 +173,9 @@ func poisson(r *rand.Rand, mean float64) float64 {
 	return n
 }
 
-// TestASimulatedMonth: 50 hosts with a rhythm of days and weeks, holidays, deployments, hosts that
-// are added and retired, a viral peak, and log files of an hour. There is no error, at most one
-// warning without a cause, and each of 30 partial failures is found.
+// TestASimulatedMonth simulates 50 hosts with a rhythm of days and weeks, holidays, deployments,
+// hosts that are added and retired, a viral peak, and log files of an hour. There must be no error,
+// at most one warning without a cause, and each of 30 partial failures must be found.
 func TestASimulatedMonth(t *testing.T) {
 	if raceDetector || testing.Short() {
 		t.Skip("left out: one goroutine that runs for long; make plain runs it")
@@ -181,7 +183,7 @@ func TestASimulatedMonth(t *testing.T) {
 	for _, seed := range []uint64{1, 2, 3} {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			m, w := newMonth(seed), New()
-			wrong := map[string]int64{} // by host: the last slot of a warning without a cause
+			wrong := map[string]int64{} // by host, the last slot with a warning that has no cause
 			falseWarnings, falseErrors := 0, 0
 			for slot := range int64(monthSlots) {
 				lines := m.lines(slot)
@@ -235,7 +237,7 @@ func TestASimulatedMonth(t *testing.T) {
 
 func clock(slot int64) string { return fmt.Sprintf("%02d:%02d", slot%day/4, slot%4*15) }
 
-// healthOf is what /health says of hosts that are well but for what is found.
+// healthOf returns the content of /health for hosts whose only problems are the findings in low.
 func healthOf(slot int64, lines map[string]float32, low map[string]Finding) monitor.Health {
 	now := time.Unix(1_800_000_000+900*slot, 0)
 	f := monitor.Fleet{Now: now, Kind: monitor.Collector, Hosts: map[string]monitor.Host{}}

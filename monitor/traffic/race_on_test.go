@@ -2,5 +2,6 @@
 
 package traffic
 
-// raceDetector is true if the race detector is on, which finds nothing in a simulated month.
+// raceDetector is true in a binary built with the race detector. A simulated month runs in one
+// goroutine, so the race detector finds nothing there.
 const raceDetector = true
