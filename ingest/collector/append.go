@@ -14,7 +14,7 @@ type appender struct {
 	life     *lifecycle
 	spool    *spool
 	sealer   *sealer
-	columns  *columnQueue // gets the columns of what is appended
+	columns  *columnQueue // gets the column chunks of the appended cuts
 	encoders chan *segment.Encoder
 }
 
@@ -33,8 +33,8 @@ func newAppender(cfg *Config, life *lifecycle, spool *spool, columns *columnQueu
 	return a, nil
 }
 
-// append writes a parcel's cut i as one member into the open segment of its host, period and
-// labels.
+// append writes cut i of the parcel from, which is the batch b, as one member to the open segment
+// of its host, period and label group. The error wraps ErrBusy if the batch can be offered again.
 func (a *appender) append(ctx context.Context, st *streamState, b schema.Batch, from *parcel, i int) (*piece, error) {
 	key := segmentKey{b.Stream.Host, from.cuts[i].period, a.cfg.Naming.Group(b.Labels)}
 	for {
@@ -48,11 +48,11 @@ func (a *appender) append(ctx context.Context, st *streamState, b schema.Batch, 
 		if p, err := a.appendTo(ctx, sp, st, b, from, i); p != nil || err != nil {
 			return p, err
 		}
-		// It was rolled in the moment between.
+		// The segment was sealed before the append: use a new one.
 	}
 }
 
-// appendTo returns nil, and no error, for a segment that is not open any more.
+// appendTo appends to the segment sp. It returns nil and no error if the segment is no longer open.
 func (a *appender) appendTo(ctx context.Context, sp *spooled, st *streamState, b schema.Batch, from *parcel, i int) (*piece, error) {
 	sp.use.RLock()
 	defer sp.use.RUnlock()
@@ -67,7 +67,7 @@ func (a *appender) appendTo(ctx context.Context, sp *spooled, st *streamState, b
 			a.spool.rollBroken(sp)
 			return nil, a.life.spoolFailed(err)
 		}
-		a.columns.pass(sp, m, &b, from, i) // before the segment can be sealed
+		a.columns.pass(sp, m, &b, from, i) // sp.use is held, so the segment cannot be sealed before this
 		x := &from.cuts[i]
 		p := &piece{stream: st, Range: b.Range, lines: x.lines - x.holes, errors: x.errors, first: x.first, last: x.last, in: sp, member: m, at: a.cfg.Now()}
 		a.spool.appended(p, x.zone)
@@ -77,9 +77,9 @@ func (a *appender) appendTo(ctx context.Context, sp *spooled, st *streamState, b
 	}
 }
 
-// closeSome makes room for one more open segment where as many are open as may be. It
-// rolls those of the host that has the most, and seals what is rolled itself: those who
-// archive segments may be waiting for the archive.
+// closeSome ensures that one more segment may be opened. At the limit it rolls the open segments of
+// the host that has the most, and seals rolled segments itself: the goroutines that archive
+// segments may be blocked by the archive.
 func (a *appender) closeSome(key segmentKey) error {
 	for {
 		sp := a.spool.closeFirst(key)

@@ -9,8 +9,7 @@ import (
 	"sluice/ingest/checkpoint"
 )
 
-// archiver seals segments that were rolled and stores them in the archive. Several goroutines run
-// it.
+// archiver seals rolled segments and stores them in the archive. Several goroutines call run.
 type archiver struct {
 	cfg      *Config
 	life     *lifecycle
@@ -18,10 +17,10 @@ type archiver struct {
 	sealer   *sealer
 	columns  *columnQueue
 	counters *Counters
-	nudge    func() // a segment may be complete
+	nudge    func() // wakes the goroutine that commits: a segment may be complete
 }
 
-// run archives segments.
+// run archives segments until ctx ends, or, if the collector is not patient, until an error.
 func (a *archiver) run(ctx context.Context) error {
 	for {
 		select {
@@ -30,7 +29,7 @@ func (a *archiver) run(ctx context.Context) error {
 			if err != nil && (!a.cfg.Patient || ctx.Err() != nil) {
 				return err
 			}
-			if err != nil { // others are archived meanwhile
+			if err != nil { // retried after a pause, so that other segments are archived meanwhile
 				a.life.retries.Failed(sp.name.String(), nil, err)
 				a.life.after(sp.pause.Next(), func() { a.spool.feedMore(sp) })
 			}
@@ -43,7 +42,7 @@ func (a *archiver) run(ctx context.Context) error {
 	}
 }
 
-// archive takes one segment into the archive.
+// archive seals one segment and stores it in the archive. A segment without pieces is only dropped.
 func (a *archiver) archive(ctx context.Context, sp *spooled) error {
 	if err := a.sealer.seal(sp); err != nil {
 		return fmt.Errorf("spool: %w", err)
@@ -76,8 +75,8 @@ func (a *archiver) store(ctx context.Context, sp *spooled) error {
 	return nil
 }
 
-// noteUnmarked remembers the directory of a segment that is about to be archived as
-// name.
+// noteUnmarked records the directory of name, under which a segment is about to be archived, in the
+// checkpoint, so that the marker marks it when its day is over.
 func (a *archiver) noteUnmarked(sp *spooled, name string) error {
 	if !a.cfg.MarkClosed {
 		return nil

@@ -8,39 +8,39 @@ import (
 	"sluice/schema"
 )
 
-// Classes are the classes of HTTP statuses: index 1 is 1xx, 5 is 5xx, and 0 is lines without
-// a status or with another number.
+// Classes is the number of classes of HTTP statuses: index 1 is 1xx, 5 is 5xx, and 0 is lines
+// without a status or with another number.
 const Classes = 6
 
-// Arrivals counts the lines of one host since the process started. Each line is counted once,
-// when its range first gets into the spool: a batch that is sent again, and a range that an
-// earlier process received, are not counted. The exception is a segment whose disk failed:
-// what it did not keep is received, and counted, again.
+// Arrivals counts the lines of one host since the process started. Each line is counted once, when
+// its range is first appended to the spool. A batch that is sent again, and a range that an earlier
+// process received, are not counted. The exception is a segment whose disk failed: lines that the
+// disk lost are received, and counted, again.
 type Arrivals struct {
 	Lines       int64 `json:"lines"`
 	Bytes       int64 `json:"bytes"`
 	ParseErrors int64 `json:"parse_errors"`
-	// ByClass are the lines by the class of their status.
+	// ByClass counts the lines by the class of their status.
 	ByClass [Classes]int64 `json:"by_class"`
-	// AheadSeconds is how far the latest of the newest lines' times was after the time at
-	// which they came; 0: it was not, or no line has a time.
+	// AheadSeconds is how far the latest time in the most recent lines was after the time at which
+	// they were received. 0: it was not later, or no line has a time.
 	AheadSeconds float64 `json:"ahead_seconds,omitempty"`
-	// Unparsed are the logs many of whose lines do not parse.
+	// Unparsed lists the logs of which many lines do not parse.
 	Unparsed []Unparsed `json:"unparsed,omitempty"`
 }
 
-// arrivals is Arrivals while it counts. Several streams of a host count side by side.
+// arrivals holds the counters of an Arrivals. The streams of a host update it concurrently.
 type arrivals struct {
 	lines, bytes, parseErrors atomic.Int64
 	byClass                   [Classes]atomic.Int64
-	ahead                     atomic.Int64 // nanoseconds; of the last cut with dated lines
+	ahead                     atomic.Int64 // nanoseconds, of the last cut that had dated lines
 	parsing                   parsing
 }
 
-// maxArrivalHosts bounds the hosts that are counted. A receiver knows fewer hosts.
+// maxArrivalHosts is the limit of hosts that are counted. A receiver's limit of hosts is lower.
 const maxArrivalHosts = 20_000
 
-// add counts a cut that is in the spool. a is nil for a host beyond the bound.
+// add counts a cut that was appended to the spool. a is nil for a host above the limit.
 func (a *arrivals) add(x *cut) {
 	if a == nil {
 		return
@@ -55,7 +55,8 @@ func (a *arrivals) add(x *cut) {
 	}
 }
 
-// parsed notes how the lines of a cut parsed, which are in data; that begins at offset.
+// parsed records the event times and parse errors of a cut. data is the batch that contains the
+// cut, and begins at offset in its stream. a may be nil.
 func (a *arrivals) parsed(now time.Time, path string, x *cut, data []byte, offset int64) {
 	if a == nil {
 		return
@@ -66,7 +67,7 @@ func (a *arrivals) parsed(now time.Time, path string, x *cut, data []byte, offse
 	a.parsing.note(now, path, x, data, offset)
 }
 
-// arrivalCounts has the counters of all hosts that sent lines since the process started. It is
+// arrivalCounts holds the counters of all hosts that sent lines since the process started. It is
 // safe for concurrent use.
 type arrivalCounts struct {
 	mu     sync.Mutex
@@ -91,7 +92,7 @@ func (c *arrivalCounts) list(now time.Time) map[string]Arrivals {
 	return counts
 }
 
-// of returns the counters of a host, or nil beyond the bound.
+// of returns the counters of a host, which are created by the first call, or nil above the limit.
 func (c *arrivalCounts) of(host string) *arrivals {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,8 +104,8 @@ func (c *arrivalCounts) of(host string) *arrivals {
 	return a
 }
 
-// classOf returns the class of a record's status, which is field i of it; i is negative where
-// the format has none.
+// classOf returns the class of the status of a record, which is its field i. i is negative if the
+// format has no status.
 func classOf(rec *schema.Record, i int) int {
 	if i < 0 || rec.Values[i].State == schema.Null {
 		return 0

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// backlog is what was received and not offered to the table, by host. It is safe for concurrent
-// use.
+// backlog holds the pieces whose rows are still to be read from their segments and put into the
+// table, by host. It is safe for concurrent use.
 //
-// One goroutine parses it. A sender names the format, so a host's pieces may take
-// thousands of times as long as another's: each host gets the same time, not the same
+// One goroutine parses them. A sender chooses the format of its logs, so a host's pieces may take
+// thousands of times as long as another's. Therefore each host gets the same time, not the same
 // number of pieces.
 type backlog struct {
 	mu    sync.Mutex
@@ -17,7 +17,7 @@ type backlog struct {
 }
 
 type hostBacklog struct {
-	pieces []*piece // first in, first out
+	pieces []*piece // oldest first
 	spent  time.Duration
 }
 
@@ -33,20 +33,21 @@ func (b *backlog) add(pieces ...*piece) {
 			x = new(hostBacklog)
 			b.hosts[host] = x
 		}
-		if least := b.least(); least != nil && len(x.pieces) == 0 { // no credit for the time before
+		if least := b.least(); least != nil && len(x.pieces) == 0 { // a host gets no credit for the time in which it had no pieces
 			x.spent = max(x.spent, least.spent)
 		}
 		x.pieces = append(x.pieces, p)
 	}
 }
 
-// next takes a piece of the host on which the least time was spent, nil: there is none.
+// next removes and returns the oldest piece of the host on which the least time was spent. nil:
+// there is none.
 func (b *backlog) next() *piece {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x := b.least()
 	if x == nil {
-		clear(b.hosts) // what was spent counts as long as somebody waits
+		clear(b.hosts) // times are compared only while pieces are waiting
 		return nil
 	}
 	p := x.pieces[0]
@@ -55,7 +56,7 @@ func (b *backlog) next() *piece {
 	return p
 }
 
-// spend records the time that a host's piece took.
+// spend records the time that parsing a host's piece took.
 func (b *backlog) spend(host string, d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -64,7 +65,8 @@ func (b *backlog) spend(host string, d time.Duration) {
 	}
 }
 
-// least returns the host with pieces on which the least time was spent. b.mu is held.
+// least returns the host with pieces on which the least time was spent, at equal times the one
+// whose piece is older. b.mu must be held.
 func (b *backlog) least() (least *hostBacklog) {
 	for _, x := range b.hosts {
 		if len(x.pieces) == 0 {

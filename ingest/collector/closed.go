@@ -9,12 +9,12 @@ import (
 	"sluice/archive"
 )
 
-// lastZone is where a day ends last, for segments of which the zone is not known:
-// those of an earlier process.
+// lastZone is the time zone, in seconds east of UTC, in which a day ends last. It is used for
+// segments whose zone is not known: those of an earlier process.
 const lastZone = -12 * 3600
 
-// marker marks the directories of days that ended, and for which no segment waits, as complete.
-// It is used by one goroutine.
+// marker marks the archive's directories of days that are over as complete, once no segment for
+// them is left to be archived. mark and closed must not be called concurrently.
 type marker struct {
 	cfg   *Config
 	life  *lifecycle
@@ -22,7 +22,7 @@ type marker struct {
 	ticks chan time.Time
 }
 
-// run marks directories at each tick.
+// run marks directories at each tick, until ctx ends or an error.
 func (m *marker) run(ctx context.Context) error {
 	for {
 		select {
@@ -36,7 +36,7 @@ func (m *marker) run(ctx context.Context) error {
 	}
 }
 
-// mark marks the directories to which nothing is to come any more.
+// mark marks the directories to which no more files will be added.
 func (m *marker) mark(ctx context.Context, now time.Time) error {
 	closed, err := m.closed(now)
 	if err != nil || len(closed) == 0 {
@@ -49,11 +49,12 @@ func (m *marker) mark(ctx context.Context, now time.Time) error {
 		}
 		m.cfg.Checkpoint.RemoveUnmarked(dir)
 	}
-	// What a crash forgets is marked again, which changes nothing.
+	// If a crash loses this save, the directories are marked again, which changes nothing.
 	return m.life.attempt(ctx, "checkpoint", m.cfg.Checkpoint.Save)
 }
 
-// closed are the directories of days that ended, for which no segment waits.
+// closed returns the unmarked directories of days that are over and for which no segment is left to
+// be archived.
 func (m *marker) closed(now time.Time) ([]string, error) {
 	var dirs, waiting []archive.Span
 	for _, d := range m.cfg.Checkpoint.Unmarked() {

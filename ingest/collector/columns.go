@@ -9,26 +9,27 @@ import (
 	"sluice/table/columnar"
 )
 
-// columnFiller is the one goroutine that fills the Parquet files of open segments.
+// columnFiller writes the Parquet files of segments that are still open. Only one goroutine calls
+// run.
 type columnFiller struct {
 	cfg   *Config
 	queue *columnQueue
 	files map[*spooled]*columnFile
-	bytes int // of memory, of all files
+	bytes int // memory that all files take
 }
 
-// columnFile is the Parquet file of a segment that is being written.
+// columnFile is the unfinished Parquet file of a segment.
 type columnFile struct {
 	localFile
-	writer *columnar.Writer // nil: given up
-	// next is where the next member begins. Members that were written by several goroutines
-	// come out of order: waiting has those before which one is missing.
+	writer *columnar.Writer // nil: the file was given up
+	// next is the offset of the next member to write. Several goroutines append members, so parts
+	// may come out of order: waiting holds, by offset, parts that come after a missing one.
 	next    int64
 	waiting map[int64]columnPart
 	bytes   int
 }
 
-// run writes chunks into the files of their segments, in the segments' order.
+// run writes chunks to the files of their segments, in the order of the segments' members.
 func (f *columnFiller) run(ctx context.Context) error {
 	defer f.close()
 	for {
@@ -45,7 +46,7 @@ func (f *columnFiller) run(ctx context.Context) error {
 	}
 }
 
-// take writes a part and those that waited for it.
+// take writes a part, and the parts that waited for it, to the file of its segment.
 func (f *columnFiller) take(p columnPart) {
 	file := f.files[p.sp]
 	if file == nil {
@@ -82,7 +83,7 @@ func (cfg *Config) columnOptions(sp *spooled) columnar.WriterOptions {
 
 var errColumnMemory = errors.New("the Parquet files of open segments take too much memory")
 
-// giveUp leaves a file to be made from its segment.
+// giveUp removes an unfinished file. It will be made from its segment instead.
 func (f *columnFiller) giveUp(sp *spooled, file *columnFile, err error) {
 	f.cfg.Log.Debug("Parquet file given up, it will be made from its segment", "segment", sp.name, "err", err)
 	f.bytes -= file.bytes
@@ -92,7 +93,7 @@ func (f *columnFiller) giveUp(sp *spooled, file *columnFile, err error) {
 	}
 }
 
-// drop lets go of the parts of a file that was given up.
+// drop releases the waiting parts of a file.
 func (f *columnFiller) drop(file *columnFile) {
 	for _, p := range file.waiting {
 		f.queue.release(p)
@@ -100,7 +101,8 @@ func (f *columnFiller) drop(file *columnFile) {
 	clear(file.waiting)
 }
 
-// end finishes the file of a sealed segment and gives the segment to those that store it.
+// end finishes the file of a sealed segment, and adds the segment to the queue for storing. If the
+// file was given up or does not match the segment, columnsPath is "".
 func (f *columnFiller) end(sp *spooled) {
 	var path string
 	if file := f.files[sp]; file != nil {
@@ -123,13 +125,14 @@ func (f *columnFiller) end(sp *spooled) {
 	f.queue.add(sp)
 }
 
-// finish writes what the file still lacks.
+// finish writes the rest of the file and closes it.
 func (file *columnFile) finish() error {
 	_, err := file.writer.Close()
 	return errors.Join(err, file.Close())
 }
 
-// close gives file handles back; the next process makes the files again.
+// close releases memory and closes the files. They are left incomplete: the next process makes them
+// from their segments.
 func (f *columnFiller) close() {
 	for _, file := range f.files {
 		f.drop(file)
@@ -137,7 +140,7 @@ func (f *columnFiller) close() {
 	}
 }
 
-// columnsPath is the Parquet file of a segment on our disk.
+// columnsPath returns the path of a segment's Parquet file in the spool.
 func (cfg *Config) columnsPath(sp *spooled) string {
 	return filepath.Join(cfg.SpoolDir, filepath.FromSlash(strings.TrimSuffix(sp.name.String(), ".gz"))) + columnsSuffix
 }

@@ -9,17 +9,18 @@ import (
 	"sluice/ingest/segment/vfs"
 )
 
-// localFile is a file that is made when more than a few bytes are written to it, so that
-// the many that have no row group yet take no descriptor.
+// localFile is a file that is created by the first write beyond headBytes. Many Parquet files have
+// no row group yet, and would otherwise use a file descriptor each.
 type localFile struct {
 	fsys vfs.FS
 	path string
 	file vfs.File
-	head []byte // not written yet
+	head []byte // not yet written to the file
 	size int64
 }
 
-// headBytes are kept back: a Parquet file begins with 4.
+// headBytes is the number of bytes that are buffered before the file is created. The header of a
+// Parquet file has 4.
 const headBytes = 16
 
 func (l *localFile) Write(p []byte) (int, error) {
@@ -46,7 +47,7 @@ func (l *localFile) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close gives the handle back.
+// Close closes the file if it was created. It may be called again.
 func (l *localFile) Close() error {
 	if l.file == nil {
 		return nil
@@ -56,7 +57,7 @@ func (l *localFile) Close() error {
 	return err
 }
 
-// remove closes and removes the file.
+// remove closes and deletes the file, if it exists.
 func (l *localFile) remove() error {
 	err := l.Close()
 	if gone := l.fsys.Remove(l.path); !errors.Is(gone, fs.ErrNotExist) {

@@ -14,37 +14,38 @@ import (
 )
 
 const (
-	// columnQueueBytes bounds the lines whose columns wait to be written.
+	// columnQueueBytes is the limit of bytes of lines whose column chunks wait to be written.
 	columnQueueBytes = 2 << 20
-	// columnFileBytes bounds the memory of the Parquet files that are being filled. A file
-	// that would go beyond it is made from its segment when that is sealed.
+	// columnFileBytes is the limit of the memory of all unfinished Parquet files. A file that
+	// exceeds it is given up, and made from its segment when that is sealed.
 	columnFileBytes = 48 << 20
-	// columnsSuffix ends the name of a segment's Parquet file on our disk. It need not
-	// survive a crash: it is made again from the segment.
+	// columnsSuffix is the suffix of a segment's Parquet file in the spool. The file need not
+	// survive a crash, because it can be made from the segment again.
 	columnsSuffix = ".parquet.open"
 )
 
-// columnQueue is what is on its way to Columns: chunks of lines to the goroutine that
-// fills files, and then sealed segments to those that store them. It is safe for concurrent use.
+// columnQueue connects the three steps of storing Parquet files: appenders pass chunks to the
+// goroutine that fills files, which passes sealed segments to the goroutines that store them. It is
+// safe for concurrent use.
 type columnQueue struct {
 	cfg  *Config
 	life *lifecycle
 
-	room  *semaphore.Weighted // bytes of lines whose chunks wait
+	room  *semaphore.Weighted // bytes of lines whose chunks are queued
 	parts chan columnPart
 	spare sync.Pool     // *columnar.Chunk
-	wake  chan struct{} // due is not empty
+	wake  chan struct{} // receives a value when due is not empty
 
 	mu  sync.Mutex // guards what follows
 	due []*spooled
-	// spent is how long each host's segments took to store, of those that wait, and busy how
-	// many of a host's are being stored: a sender chooses the format, so one host's segment
-	// may take thousands of times as long as another's.
+	// spent is the time that storing each host's segments took since due was last empty. busy is
+	// the number of each host's segments that are being stored. A sender chooses the format, so one
+	// host's segment may take thousands of times as long as another's.
 	spent map[string]time.Duration
 	busy  map[string]int
 }
 
-// columnPart is the chunk of a segment's member, or the segment's end.
+// columnPart is the chunk of a segment's member, or the end of a segment.
 type columnPart struct {
 	sp     *spooled
 	member segment.Member
@@ -52,7 +53,7 @@ type columnPart struct {
 	labels map[string]string
 	errors int
 	chunk  *columnar.Chunk // nil: the segment is sealed
-	weight int64           // of it in the queue
+	weight int64           // bytes that it takes of room
 }
 
 func newColumnQueue(cfg *Config, life *lifecycle) *columnQueue {
@@ -65,8 +66,8 @@ func newColumnQueue(cfg *Config, life *lifecycle) *columnQueue {
 	return q
 }
 
-// pass hands the chunk of a parcel's cut i, which is the member m, to the goroutine
-// that fills files. That one never waits for who calls this.
+// pass sends the chunk of the parcel's cut i, which was appended as the member m, to the goroutine
+// that fills files. It may block, but not forever: that goroutine never waits for a caller of pass.
 func (q *columnQueue) pass(sp *spooled, m segment.Member, b *schema.Batch, from *parcel, i int) {
 	if from.spare == nil {
 		return
@@ -92,7 +93,8 @@ func (q *columnQueue) release(p columnPart) {
 	}
 }
 
-// end says that no more chunks of a sealed segment come.
+// end reports that a sealed segment gets no more chunks. Further calls for the same segment do
+// nothing.
 func (q *columnQueue) end(ctx context.Context, sp *spooled) error {
 	if q.cfg.Columns == nil {
 		return nil
@@ -110,7 +112,7 @@ func (q *columnQueue) end(ctx context.Context, sp *spooled) error {
 	}
 }
 
-// add gives a sealed segment to those that store.
+// add queues a sealed segment to be stored.
 func (q *columnQueue) add(sp *spooled) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -118,7 +120,7 @@ func (q *columnQueue) add(sp *spooled) {
 	q.rouse()
 }
 
-// rouse wakes one of those that store.
+// rouse wakes one of the goroutines that store.
 func (q *columnQueue) rouse() {
 	select {
 	case q.wake <- struct{}{}:
@@ -126,13 +128,14 @@ func (q *columnQueue) rouse() {
 	}
 }
 
-// next takes the segment of the host that has the fewest being stored and on which the
-// least time was spent; nil: there is none.
+// next removes and returns a segment to store: of the host with the fewest segments being stored,
+// and among these of the host on which the least time was spent. nil: there is none. done must
+// follow.
 func (q *columnQueue) next() *spooled {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.due) == 0 {
-		clear(q.spent) // what was spent counts as long as somebody waits
+		clear(q.spent) // times are compared only while segments are waiting
 		return nil
 	}
 	best := 0
@@ -151,7 +154,7 @@ func (q *columnQueue) next() *spooled {
 	return sp
 }
 
-// done notes that a segment was stored, or not, after so long.
+// done records the end of an attempt to store a segment, and the time that it took.
 func (q *columnQueue) done(sp *spooled, took time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

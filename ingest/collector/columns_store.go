@@ -8,17 +8,18 @@ import (
 	"sluice/table/columnar"
 )
 
-// columnStorer gives the Parquet files of sealed segments to Columns. Several goroutines run it.
+// columnStorer stores the Parquet files of sealed segments in Columns. Several goroutines call run.
 type columnStorer struct {
 	cfg      *Config
 	life     *lifecycle
 	queue    *columnQueue
 	streams  *streams
 	counters *Counters
-	nudge    func() // a segment may be complete
+	nudge    func() // wakes the goroutine that commits: a segment may be complete
 }
 
-// run gives the Parquet files of sealed segments to Columns.
+// run stores the Parquet files of queued segments until ctx ends, or, if the collector is not
+// patient, until an error.
 func (c *columnStorer) run(ctx context.Context) error {
 	for {
 		sp := c.queue.next()
@@ -37,7 +38,7 @@ func (c *columnStorer) run(ctx context.Context) error {
 		if err != nil && (!c.cfg.Patient || ctx.Err() != nil) {
 			return err
 		}
-		if err != nil { // others are stored meanwhile
+		if err != nil { // retried after a pause, so that other segments are stored meanwhile
 			c.life.retries.Failed(c.trouble(sp), nil, err)
 			c.life.after(sp.columnPause.Next(), func() { c.queue.add(sp) })
 		}
@@ -45,7 +46,7 @@ func (c *columnStorer) run(ctx context.Context) error {
 	}
 }
 
-// trouble is what State calls the failure to store a segment's Parquet file.
+// trouble returns the name under which State reports a failure to store a segment's Parquet file.
 func (c *columnStorer) trouble(sp *spooled) string {
 	if c.cfg.Table == nil {
 		return "table: " + sp.name.String()
@@ -53,10 +54,10 @@ func (c *columnStorer) trouble(sp *spooled) string {
 	return "columnar: " + sp.name.String()
 }
 
-// store takes the Parquet file of a sealed segment to Columns. It can be done
-// again: the file is made from the segment alone, and has the same bytes each time.
+// store stores the Parquet file of a sealed segment in Columns, and removes the local file. It can
+// be repeated: the file is made from the segment alone, and has the same bytes each time.
 func (c *columnStorer) store(ctx context.Context, sp *spooled) error {
-	// One that an earlier process left may be stored.
+	// A segment that an earlier process left may be stored already.
 	if c.streams.unstored(sp.content()) {
 		name, err := c.cfg.nameIn(c.cfg.ColumnNaming, sp, columnar.Suffix)
 		if err != nil {
@@ -89,7 +90,7 @@ func (c *columnStorer) store(ctx context.Context, sp *spooled) error {
 	return nil
 }
 
-// make makes the Parquet file of a sealed segment from the segment.
+// make writes the Parquet file of a sealed segment from the segment.
 func (c *columnStorer) make(ctx context.Context, sp *spooled) (err error) {
 	from, err := sp.open(c.cfg.FS)
 	if err != nil {

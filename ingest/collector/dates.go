@@ -6,37 +6,37 @@ import (
 	"time"
 )
 
-// A host's lines say which days' files they go to, so a host can make a file and a
-// directory of each line. These bounds are far above what a backfill of two years of
-// daily logs needs; a host that meets one waits.
+// A line's time decides to which day's file it belongs, so a host could create a file and a
+// directory with each line. These limits are far above what a backfill of two years of daily logs
+// needs. The batches of a host that reaches one wait.
 const (
-	// maxOpenSegments bounds the segments of all hosts that are open at a time, maxHostOpen
-	// those of one host: a log whose lines are in no order of time would open one for
-	// every day there is.
+	// maxOpenSegments is the limit of the open segments of all hosts, maxHostOpen that of one host.
+	// A log whose lines are in no order of time would otherwise keep one open for every day.
 	maxOpenSegments = 512
 	maxHostOpen     = 64
-	// maxHourDates and maxHourFiles bound the days of which a host begins files within an
-	// hour, and the files.
+	// maxHourDates is the limit of days for which a host may begin files within an hour,
+	// maxHourFiles the limit of these files.
 	maxHourDates = 2_000
 	maxHourFiles = 10_000
 )
 
-// dates bounds the segments that each host begins. Its methods want spool.mu.
+// dates limits the segments that each host begins. spool.mu must be held during calls of its
+// methods.
 type dates struct {
 	cfg   *Config
 	begun map[string]*begun // by host
 }
 
-// begun are the segments that a host began within the hour.
+// begun counts the segments that a host has begun in an hour.
 type begun struct {
 	since time.Time
 	files int
 	dates map[string]bool
-	waits string // why it may begin no more; "": it may
+	waits string // why the host may not begin more; "": it has not reached a limit
 }
 
-// mayBegin records that a host begins a segment. The error wraps ErrBusy: the host's lines wait
-// for the next hour.
+// mayBegin records that a host begins a segment. At a limit it returns an error that wraps ErrBusy:
+// the host's lines wait for the next hour.
 func (d *dates) mayBegin(key segmentKey) error {
 	if d.cfg.HostShare == 0 {
 		return nil
@@ -67,13 +67,13 @@ func (d *dates) mayBegin(key segmentKey) error {
 
 func (b *begun) over(now time.Time) bool { return now.Sub(b.since) >= time.Hour || now.Before(b.since) }
 
-// forget drops what is more than an hour old.
+// forget deletes counts that are more than an hour old.
 func (d *dates) forget() {
 	now := d.cfg.Now()
 	maps.DeleteFunc(d.begun, func(_ string, b *begun) bool { return b.over(now) })
 }
 
-// report adds to each host's share why it waits.
+// report sets Dates in the shares of the hosts that have reached a limit.
 func (d *dates) report(shares map[string]Share) {
 	for host, b := range d.begun {
 		if b.waits != "" {

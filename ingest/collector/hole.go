@@ -9,29 +9,31 @@ import (
 	"sluice/schema"
 )
 
-// A hole is what of a stream was not received though what comes behind it was. Batches
-// that would make one are refused, unless their sender has what is before stored
-// elsewhere: then the hole is a gap, which the checkpoint remembers. Lines that come for
-// a gap are taken like any others.
+// A hole is a range of a stream that was not received although lines after it were. A batch that
+// would leave a hole is rejected, unless its sender has the range before it stored elsewhere. Then
+// the hole becomes a gap, which is recorded in the checkpoint. Lines that arrive for a gap are
+// stored like any others.
 
-// ErrHole is a batch behind lines that were not received. ErrAhead is one behind lines
-// that were offered and not taken: it can be offered again, after those.
+// ErrHole reports a batch after lines that were never offered. ErrAhead reports a batch after lines
+// that were offered and not accepted: it can be offered again, after those lines.
 var (
 	ErrHole  = errors.New("lines before it were never sent")
 	ErrAhead = fmt.Errorf("%w: lines before it were not taken", ErrBusy)
 )
 
 const (
-	// maxGaps bounds the gaps of one stream: one for each time that its host was at
+	// maxGaps is the limit of the gaps of one stream. A gap remains each time that its host sent to
 	// another collector and its log was not finished there.
 	maxGaps = 8
-	// holeAfter a segment is stored and lines before it have not come, these are not
-	// waited for any more: a failing disk's senders offer them again within seconds.
+	// holeAfter is the time after which a stored segment no longer waits for lines before it that
+	// have not arrived. The senders of a collector whose disk fails offer them again within
+	// seconds.
 	holeAfter = 10 * time.Minute
 )
 
-// checkHole refuses a batch that would make a hole, and notes the gap where the sender
-// may leave one.
+// checkHole returns an error if a batch at start would leave a hole. A gap that the sender may
+// leave is recorded in st. The sender has everything before claimed stored, and has offered
+// everything before offered.
 func (s *streams) checkHole(st *streamState, start, claimed, offered int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,7 +54,7 @@ func (s *streams) checkHole(st *streamState, start, claimed, offered int64) erro
 	return nil
 }
 
-// missing are the gaps before what is stored, for the checkpoint. streams.mu is held.
+// missing returns the gaps before the stored position, for the checkpoint. streams.mu must be held.
 func (st *streamState) missing() []schema.Range {
 	if st.tracked.Sparse {
 		return nil
@@ -67,8 +69,8 @@ func (st *streamState) missing() []schema.Range {
 	return missing
 }
 
-// giveUpBefore makes a gap of what was never received before a stored piece, and reports whether
-// there was such a gap.
+// giveUpBefore turns the ranges before a stored piece that were never received into gaps, and
+// reports whether it did. It does nothing if the stream would have more than maxGaps.
 func (s *streams) giveUpBefore(p *piece) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,7 +80,7 @@ func (s *streams) giveUpBefore(p *piece) bool {
 	}
 	gaps := slices.Clone(st.gaps)
 	for _, r := range st.stored.Missing(schema.Range{End: p.Start}) {
-		if len(st.received.Missing(r)) > 0 { // what is received is on its way
+		if len(st.received.Missing(r)) > 0 { // a range that was received will be stored
 			gaps.Add(r)
 		}
 	}

@@ -13,18 +13,19 @@ import (
 	"sluice/retry"
 )
 
-// lifecycle is what the parts of a Collector share: their goroutines, the error that ended
-// them, the waiting for a change, and what is being retried. It is safe for concurrent use.
+// lifecycle is shared by the parts of a Collector: their goroutines, the error that stopped them,
+// the notification of changes, and the operations that are being retried. It is safe for concurrent
+// use.
 type lifecycle struct {
-	ctx     context.Context // ends the goroutines
-	patient bool            // what fails is retried
+	ctx     context.Context // done when the goroutines must stop
+	patient bool            // failed operations are retried
 	retries retry.Registry
 
 	cancel context.CancelFunc
 	group  *errgroup.Group
 
 	mu      sync.Mutex
-	err     error // why the collector ended; nil: it works
+	err     error // why the collector stopped; nil: it is running
 	changed chan struct{}
 }
 
@@ -36,7 +37,7 @@ func newLifecycle(ctx context.Context, patient bool, now func() time.Time, log *
 	return l
 }
 
-// start starts a goroutine. The collector ends with its error.
+// start runs work in a goroutine. An error of work stops the collector.
 func (l *lifecycle) start(work func(context.Context) error) {
 	l.group.Go(func() error {
 		err := work(l.ctx)
@@ -45,7 +46,7 @@ func (l *lifecycle) start(work func(context.Context) error) {
 	})
 }
 
-// after calls do after a pause, unless the collector ends before.
+// after calls do in a goroutine after a pause, unless the collector stops before.
 func (l *lifecycle) after(pause time.Duration, do func()) {
 	l.group.Go(func() error {
 		if err := retry.Sleep(l.ctx, pause); err != nil {
@@ -56,13 +57,13 @@ func (l *lifecycle) after(pause time.Duration, do func()) {
 	})
 }
 
-// stop ends the goroutines and waits for them.
+// stop stops the goroutines and waits for them.
 func (l *lifecycle) stop() {
 	l.cancel()
 	l.group.Wait() //nolint:errcheck // fail has the reason
 }
 
-// fail ends all calls that wait, for good. The first error is kept.
+// fail makes all waiting calls return. The first error is kept, except context.Canceled.
 func (l *lifecycle) fail(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -84,15 +85,15 @@ func (l *lifecycle) announceLocked() {
 	l.changed = make(chan struct{})
 }
 
-// changes returns a channel that is closed at the next change. A caller gets it before it
-// looks at what it waits for, so that no change is missed.
+// changes returns a channel that is closed at the next change. A caller must get it before it
+// checks the state that it waits for, or it may miss a change.
 func (l *lifecycle) changes() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.changed
 }
 
-// ended returns the error that ended the collector; if there is none, err.
+// ended returns the error that stopped the collector, or err if there is none.
 func (l *lifecycle) ended(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,7 +103,8 @@ func (l *lifecycle) ended(err error) error {
 	return err
 }
 
-// attempt calls do, again and again until it succeeds if the collector is patient.
+// attempt calls do. If the collector is patient, it retries until do succeeds or ctx ends. what
+// names the operation in State.
 func (l *lifecycle) attempt(ctx context.Context, what string, do func() error) error {
 	pause := newBackoff()
 	for {
@@ -121,7 +123,8 @@ func (l *lifecycle) attempt(ctx context.Context, what string, do func() error) e
 	}
 }
 
-// pause waits until changed is closed, or firstPause.
+// pause waits until changed is closed or firstPause has passed. It returns the error that stopped
+// the collector, or ctx's.
 func (l *lifecycle) pause(ctx context.Context, changed <-chan struct{}) error {
 	select {
 	case <-changed:
@@ -133,8 +136,8 @@ func (l *lifecycle) pause(ctx context.Context, changed <-chan struct{}) error {
 	}
 }
 
-// spoolFailed returns what a sender gets for an error of the spool's disk: ErrBusy, if the
-// collector is patient.
+// spoolFailed returns the error for a sender after an error of the spool's disk. If the collector
+// is patient, it wraps ErrBusy, and State reports the failure.
 func (l *lifecycle) spoolFailed(err error) error {
 	err = fmt.Errorf("spool: %w", err)
 	if !l.patient {
@@ -152,11 +155,11 @@ func (l *lifecycle) retried() (list []Trouble) {
 	return list
 }
 
-// How long is waited before something is tried again.
+// The first and the longest pause between attempts.
 const (
 	firstPause = 500 * time.Millisecond
 	maxPause   = time.Minute
 )
 
-// newBackoff returns the pauses of an operation.
+// newBackoff returns the pauses between attempts of one operation.
 func newBackoff() retry.Backoff { return retry.Backoff{First: firstPause, Max: maxPause} }

@@ -10,40 +10,40 @@ import (
 	"sluice/table/columnar"
 )
 
-// cut is a run of lines of one batch that belong to one period.
+// cut is a run of lines of one batch that belong to the same period.
 type cut struct {
 	schema.Range
 	lines, errors int64
-	holes         int64 // of lines: NUL bytes, for which there is no row
-	bad           int64 // where the first line stands that does not parse, if errors > 0
-	badEnd        int64 // lines at the end, in a row, that do not parse
-	first, last   int64 // event times; 0 where none is dated
+	holes         int64 // lines that consist of NUL bytes, which have no row
+	bad           int64 // offset of the first line that does not parse, if errors > 0
+	badEnd        int64 // number of consecutive lines at the end that do not parse
+	first, last   int64 // event times; 0 if no line has one
 	byClass       [Classes]int64
 	period        string
-	zone          int32 // its seconds east of UTC
+	zone          int32 // of the first line, seconds east of UTC
 }
 
-// parcel is a batch on its way to the table.
+// parcel is a parsed batch on its way to the table. It is reused.
 type parcel struct {
-	weight int64 // of it in the queue for the table; 0: it is not in it
-	// columnWeight is what of Columns' room is not handed on with a chunk yet.
+	weight int64 // bytes that it takes of the table's queue; 0: it is not queued
+	// columnWeight is the part of the column queue's room that has not been passed on with a chunk.
 	columnWeight int64
 	wantsRows    bool
 	data         []byte
-	lines        []byte // what is read: data, or the sender's own bytes
+	lines        []byte // lines to parse: data, or the sender's buffer
 	rows         schema.Rows
 	rec          schema.Record
 	cuts         []cut
 	pieces       []*piece
-	// chunks has the columns of each cut, if they are wanted: spare says of where.
+	// chunks holds the columns of each cut, if columns are wanted. They come from spare.
 	chunks []*columnar.Chunk
-	spare  *sync.Pool // of *columnar.Chunk; nil: they are not
+	spare  *sync.Pool // of *columnar.Chunk; nil: columns are not wanted
 }
 
 func (p *parcel) reset() {
 	p.rows.Reset()
 	clear(p.pieces)
-	for _, chunk := range p.chunks { // of cuts that were not spooled
+	for _, chunk := range p.chunks { // chunks of cuts that were not appended to the spool
 		if chunk != nil {
 			p.spare.Put(chunk)
 		}
@@ -53,7 +53,7 @@ func (p *parcel) reset() {
 	p.chunks, p.spare = p.chunks[:0], nil
 }
 
-// chunk returns the one of the current cut, empty at first.
+// chunk returns the chunk of the current cut, which is empty at first.
 func (p *parcel) chunk() *columnar.Chunk {
 	for len(p.chunks) <= len(p.cuts) {
 		chunk := p.spare.Get().(*columnar.Chunk)
@@ -63,23 +63,24 @@ func (p *parcel) chunk() *columnar.Chunk {
 	return p.chunks[len(p.cuts)]
 }
 
-// periodLayout, cut to the unit, names periods in segment names.
+// periodLayout is the layout of a period's name in the name of a segment. It is cut to the unit of
+// the period: day, hour or minute.
 const periodLayout = "200601021504"
 
-// period is the time that one segment's lines are of, in the log's zone.
+// period is the range of time of the lines of one segment, in the time zone of the log.
 type period struct {
 	from, to int64 // nanoseconds since 1970
 	zone     int32
 	name     string
 }
 
-// checkEvery is how many bytes are parsed between two looks whether to stop.
+// checkEvery is the number of bytes that are parsed between two checks of the context.
 const checkEvery = 4 << 10
 
-// read turns the parcel's lines, which stand at offset of their stream, into cuts
-// by period and, where they are wanted, into rows and columns. It stops early only
-// if ctx is canceled (a deadline bounds waiting only: a batch that parses longer than that
-// would never get on): the regular expression may be a stranger's, and slow.
+// read parses the parcel's lines, which begin at offset in their stream, into cuts by period and,
+// if wanted, into rows and columns. It stops early only if ctx is canceled, because a sender may
+// choose a slow regular expression. A deadline of ctx limits only waiting: a batch that takes
+// longer than that to parse would never be accepted.
 func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset int64) error {
 	data := p.lines
 	var run cut
@@ -104,7 +105,7 @@ func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset 
 			run = cut{Range: schema.Range{Start: offset}, period: name, zone: r.period.zone}
 		}
 		if p.spare != nil {
-			chunk := p.chunk() // also for a hole, which makes no row
+			chunk := p.chunk() // a line of NUL bytes also needs a chunk, although it has no row
 			if ok {
 				r.columns.Append(chunk, offset+int64(at), &p.rec)
 			}
@@ -135,7 +136,7 @@ func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset 
 	return nil
 }
 
-// count sets what a piece's lines are from the cuts of all of them.
+// count sets the counts and times of a piece to the sums over all its cuts.
 func (p *piece) count(cuts []cut) {
 	p.lines, p.errors, p.first, p.last = 0, 0, 0, 0
 	for i := range cuts {
@@ -158,8 +159,8 @@ func (x *cut) extend(t int64) {
 	x.last = max(x.last, t)
 }
 
-// periodOf returns the name of a line's period. A line without a time goes where
-// the line before it went.
+// periodOf returns the name of a line's period. A line without a time belongs to the period of the
+// line before it.
 func (r *lineReader) periodOf(rec *schema.Record, naming Naming) string {
 	p := &r.period
 	switch {

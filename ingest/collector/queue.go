@@ -2,9 +2,10 @@ package collector
 
 import "context"
 
-// newParcel returns a parcel for a batch. If the queue for the table has room, the
-// parcel owns a copy of the lines; otherwise it borrows them. If there are Columns, it
-// waits until these have room. rows is false while the table cannot be used yet.
+// newParcel returns a parcel for a batch. If the queue for the table has room, the parcel owns a
+// copy of the lines; otherwise it borrows data, for parsing only. Without SpoolAhead it waits for
+// that room. If there are Columns, it waits until the column queue has room. rows is false while
+// the table cannot be used yet. handOver or release must follow.
 func (w *tableWriter) newParcel(ctx context.Context, data []byte, rows bool) (*parcel, error) {
 	p := w.spare.Get().(*parcel)
 	p.reset()
@@ -38,8 +39,8 @@ func (w *tableWriter) newParcel(ctx context.Context, data []byte, rows bool) (*p
 	return p, nil
 }
 
-// handOver gives a parcel to the goroutine that puts rows, or leaves its pieces to be
-// read again.
+// handOver passes a parcel to the goroutine that puts rows. If the parcel is not in the queue or
+// the channel is full, it adds the pieces to the backlog instead, to be read from their segments.
 func (w *tableWriter) handOver(p *parcel) {
 	if len(p.pieces) == 0 || w.cfg.Table == nil {
 		w.release(p)
@@ -49,7 +50,7 @@ func (w *tableWriter) handOver(p *parcel) {
 		select {
 		case w.parcels <- p:
 			return
-		default: // many small ones
+		default: // the channel is full of small parcels
 		}
 	}
 	w.backlog.add(p.pieces...)
@@ -57,7 +58,7 @@ func (w *tableWriter) handOver(p *parcel) {
 	w.nudge()
 }
 
-// release takes a parcel back.
+// release returns a parcel's room to the queues, and the parcel to the pool.
 func (w *tableWriter) release(p *parcel) {
 	if p.weight > 0 {
 		w.queue.Release(p.weight)

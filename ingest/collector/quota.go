@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// errFull is an ErrBusy that ends when the spool shrinks.
+// errFull is an ErrBusy that is resolved when the spool shrinks.
 var errFull = fmt.Errorf("%w: no room in the spool", ErrBusy)
 
-// maxSpoolPieces bounds the batches in the spool: each takes some 300 bytes of memory
-// until it is stored, however short it is.
+// maxSpoolPieces is the limit of batches in the spool. Each takes about 300 bytes of memory until
+// it is stored, even if it is short.
 const maxSpoolPieces = 2_000_000
 
-// quota counts what the spool has, in all and of each host, and compares it with the limits.
-// Its methods want spool.mu.
+// quota counts the bytes and pieces in the spool, in total and by host, and compares them with the
+// limits. spool.mu must be held during calls of its methods.
 type quota struct {
 	cfg *Config
-	// bytes and pieces are those of all files, hosts what each host has of both.
+	// bytes and pieces are the totals of all files, hosts the shares of each host.
 	bytes, pieces int64
 	hosts         map[string]*share
 }
 
-// share is what one host has in the spool.
+// share is the part of the spool that one host uses.
 type share struct {
 	bytes, pieces int64
-	overSince     time.Time // since when batches of it wait for its own room; zero: they do not
+	overSince     time.Time // since when its batches have been waiting for room; zero: they are not
 }
 
-// grow records that a host has so much more.
+// grow adds bytes and pieces, which may be negative, to the share of a host.
 func (q *quota) grow(name string, bytes, pieces int64) {
 	q.bytes += bytes
 	q.pieces += pieces
@@ -43,7 +43,7 @@ func (q *quota) grow(name string, bytes, pieces int64) {
 	}
 }
 
-// checkFull returns an error if the spool has as much as it may have.
+// checkFull returns errFull, wrapped, if the spool has reached its limit.
 func (q *quota) checkFull() error {
 	limit := q.cfg.SpoolMaxBytes
 	switch {
@@ -55,8 +55,8 @@ func (q *quota) checkFull() error {
 	return nil
 }
 
-// checkShare returns an error if the host has as much as it may have while that much is left
-// for others.
+// checkShare returns errFull, wrapped, if the host has used its share, which is HostShare times the
+// room that is left for all.
 func (q *quota) checkShare(host string) error {
 	x := q.hosts[host]
 	if x == nil || q.cfg.HostShare == 0 {
@@ -73,7 +73,7 @@ func (q *quota) checkShare(host string) error {
 	return err
 }
 
-// over returns why nothing more of a host may come, or nil.
+// over returns an error if the host has used its share, without recording that.
 func (q *quota) over(host string, x *share) error {
 	times := int64(q.cfg.HostShare)
 	if limit := q.cfg.SpoolMaxBytes; limit > 0 && x.bytes >= times*(limit-q.bytes) {
@@ -85,7 +85,7 @@ func (q *quota) over(host string, x *share) error {
 	return nil
 }
 
-// report returns what each host has.
+// report returns the share of each host.
 func (q *quota) report(now time.Time) map[string]Share {
 	shares := map[string]Share{}
 	for host, x := range q.hosts {

@@ -2,5 +2,6 @@
 
 package collector
 
-// raceDetector: what repeats a thing thousands of times does it less often.
+// raceDetector is true in a binary built with the race detector, which runs tests with thousands of
+// repetitions less often.
 const raceDetector = true

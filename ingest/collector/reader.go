@@ -11,18 +11,19 @@ import (
 	"sluice/table/columnar"
 )
 
-// lineReader reads one stream's lines. Not safe for concurrent use.
+// lineReader parses the lines of one stream. It is not safe for concurrent use.
 type lineReader struct {
 	format  *parse.Format
 	labels  map[string]string
 	encoder *schema.RowEncoder // nil: rows are not wanted
 	columns *columnar.Encoder  // nil: columns are not wanted
-	status  int                // index of the status field, -1 where the format has none
-	schema  string             // of packed records
-	period  period             // of the last dated line
+	status  int                // index of the status field; -1: the format has none
+	schema  string             // schema of packed records
+	period  period             // period of the last line with a time
 }
 
-// prepare makes the reader one of the stream's present format and labels.
+// prepare sets the reader up for the stream's current format and labels. It does nothing if they
+// have not changed.
 func (r *lineReader) prepare(stream *schema.Stream, labels map[string]string, cfg *Config, columns bool) error {
 	rows := cfg.Table != nil && cfg.tableReady()
 	if r.format != nil && r.format.String() == stream.Format && maps.Equal(r.labels, labels) && (r.encoder != nil || !rows) {
@@ -51,8 +52,8 @@ func (r *lineReader) prepare(stream *schema.Stream, labels map[string]string, cf
 	return nil
 }
 
-// prepare makes one of a stream's readers one of its present format, and returns
-// the stream as the checkpoint has it.
+// prepare sets up one of a stream's readers for the current format and labels, and returns the
+// stream and labels as the checkpoint has them. Only st.reader encodes columns.
 func (cfg *Config) prepare(st *streamState, r *lineReader) (*schema.Stream, map[string]string, error) {
 	origin, labels := cfg.origin(st.tracked)
 	if err := r.prepare(origin, labels, cfg, cfg.Columns != nil && r == &st.reader); err != nil {
@@ -64,7 +65,8 @@ func (cfg *Config) prepare(st *streamState, r *lineReader) (*schema.Stream, map[
 	return origin, labels, nil
 }
 
-// origin is the stream as the checkpoint has it now; its format may change once.
+// origin returns the stream and its labels as the checkpoint has them now. The format may change
+// once.
 func (cfg *Config) origin(t *checkpoint.Stream) (s *schema.Stream, labels map[string]string) {
 	cfg.Checkpoint.Update(func() {
 		now := t.Stream

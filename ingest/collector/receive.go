@@ -10,8 +10,8 @@ import (
 	"sluice/schema"
 )
 
-// intake takes batches: it parses what was not received before, appends it to the spool, and
-// gives its rows to the table writer. It is safe for concurrent use.
+// intake accepts batches: it parses what was not received before, appends it to the spool, and
+// passes its rows to the table writer. It is safe for concurrent use.
 type intake struct {
 	cfg      *Config
 	life     *lifecycle
@@ -22,7 +22,7 @@ type intake struct {
 	counters *Counters
 }
 
-// append takes a batch of a stream, if check, called first, allows it.
+// append accepts a batch of a stream. check, if not nil, is called first and can reject it.
 func (in *intake) append(ctx context.Context, t *checkpoint.Stream, b schema.Batch, check func(*streamState) error) error {
 	st := in.streams.of(t)
 	st.taking.Lock()
@@ -57,7 +57,7 @@ func (in *intake) append(ctx context.Context, t *checkpoint.Stream, b schema.Bat
 	return nil
 }
 
-// take puts a batch that is new into segments and hands its rows on.
+// take appends a batch that was not received before to segments, and passes on its rows.
 func (in *intake) take(ctx context.Context, st *streamState, b schema.Batch) (err error) {
 	p, err := in.table.newParcel(ctx, b.Data, st.reader.encoder != nil)
 	if err != nil {
@@ -77,7 +77,9 @@ func (in *intake) take(ctx context.Context, st *streamState, b schema.Batch) (er
 		part.Lines = int(x.lines)
 		var piece *piece
 		if piece, err = in.appender.append(ctx, st, part, p, i); err != nil {
-			break // the rows of what is spooled go on; the others do no harm
+			// The rows of the cuts that were appended must be put. Those of the other cuts are
+			// harmless: they are put again with the same keys.
+			break
 		}
 		p.pieces = append(p.pieces, piece)
 		in.counters.Lines.Add(x.lines - x.holes)
@@ -90,7 +92,8 @@ func (in *intake) take(ctx context.Context, st *streamState, b schema.Batch) (er
 	return err
 }
 
-// offer is append that waits until the spool has room.
+// offer is append, but waits until the spool has room. If the collector is patient, it waits for
+// any ErrBusy.
 func (in *intake) offer(ctx context.Context, t *checkpoint.Stream, b schema.Batch) error {
 	for {
 		changed := in.life.changes()
@@ -99,7 +102,7 @@ func (in *intake) offer(ctx context.Context, t *checkpoint.Stream, b schema.Batc
 			return err
 		}
 		if !errors.Is(err, errFull) {
-			changed = nil // a failed disk is not better because a segment of it was given up
+			changed = nil // a removed segment does not mean that a failed disk works again
 		}
 		if paused := in.life.pause(ctx, changed); paused != nil {
 			return fmt.Errorf("%w; %w", paused, err)
