@@ -20,7 +20,7 @@ type cut struct {
 	first, last   int64 // event times; 0 if no line has one
 	byClass       [Classes]int64
 	period        string
-	zone          int32 // of the first line, seconds east of UTC
+	zone          int32 // of the period, seconds east of UTC
 }
 
 // parcel is a parsed batch on its way to the table. It is reused.

@@ -78,7 +78,7 @@ func (in *intake) take(ctx context.Context, st *streamState, b schema.Batch) (er
 		var piece *piece
 		if piece, err = in.appender.append(ctx, st, part, p, i); err != nil {
 			// The rows of the cuts that were appended must be put. Those of the other cuts are
-			// harmless: they are put again with the same keys.
+			// harmless: they have the same keys when they are put again.
 			break
 		}
 		p.pieces = append(p.pieces, piece)

@@ -12,9 +12,9 @@ import (
 	"sluice/ingest/segment"
 )
 
-// recovery takes up the segments of an earlier process: each is made whole and
-// sealed, and its pieces are received; those that are not stored are to be
-// written to the table again. It runs before the goroutines are started, and takes no lock.
+// recovery recovers the segments of an earlier process. Each is truncated after its last whole
+// batch and sealed. Its pieces count as received; the rows of those that are not stored will be put
+// again. It runs before the goroutines are started, so it locks nothing that it reads.
 type recovery struct {
 	cfg     *Config
 	streams *streams
@@ -22,7 +22,7 @@ type recovery struct {
 	backlog *backlog
 }
 
-// run takes up all segments.
+// run recovers all segments. cutBytes is the number of bytes that were truncated.
 func (c *recovery) run() (cutBytes int64, err error) {
 	hosts, err := c.cfg.FS.ReadDir(c.cfg.SpoolDir)
 	if err != nil {
@@ -49,10 +49,10 @@ func (c *recovery) run() (cutBytes int64, err error) {
 	return cutBytes, nil
 }
 
-// file takes up one segment.
+// file recovers one segment. A file that is not a segment is ignored.
 func (c *recovery) file(file string) (cutBytes int64, err error) {
 	path := filepath.Join(c.cfg.SpoolDir, filepath.FromSlash(file))
-	if strings.HasSuffix(file, columnsSuffix) { // it is made again from the segment
+	if strings.HasSuffix(file, columnsSuffix) { // it will be made from its segment
 		return 0, c.cfg.FS.Remove(path)
 	}
 	bare, stored := strings.CutSuffix(file, segment.StoredSuffix)
@@ -61,7 +61,7 @@ func (c *recovery) file(file string) (cutBytes int64, err error) {
 		err = errors.New("an open segment cannot be stored")
 	}
 	if err != nil {
-		// A file that is not ours must not keep the lines of every host waiting.
+		// Do not fail: a foreign file must not keep the lines of every host waiting.
 		c.cfg.Log.Warn("file in the spool is not a segment, ignored", "path", path, "err", err)
 		return 0, nil
 	}
@@ -82,7 +82,7 @@ func (c *recovery) file(file string) (cutBytes int64, err error) {
 	if err := c.pieces(sp); err != nil {
 		return cutBytes, err
 	}
-	// A checkpoint that was put back from a copy may know less than the file's name says.
+	// A checkpoint that was restored from a backup may know less than the file's name says.
 	if sp.stored = stored && sp.untabled == 0; sp.stored {
 		sp.archived, sp.storedAt = true, c.cfg.Now()
 	} else {
@@ -91,7 +91,7 @@ func (c *recovery) file(file string) (cutBytes int64, err error) {
 	return cutBytes, nil
 }
 
-// pieces reads what a sealed segment holds.
+// pieces reads the pieces of a sealed segment.
 func (c *recovery) pieces(sp *spooled) (err error) {
 	f, err := c.cfg.FS.OpenFile(sp.path, os.O_RDONLY, 0)
 	if err != nil {
@@ -118,7 +118,7 @@ func (c *recovery) pieces(sp *spooled) (err error) {
 			return fmt.Errorf("%s: %w", sp.path, err)
 		}
 		if sp.stored && c.cfg.Checkpoint.Stream(m.Stream) == nil {
-			continue // a log that is gone, and forgotten since
+			continue // the log no longer exists, and the checkpoint has forgotten it
 		}
 		st, err := c.piece(sp, r, m)
 		if err != nil {
@@ -136,8 +136,9 @@ func (c *recovery) pieces(sp *spooled) (err error) {
 	return nil
 }
 
-// labels reads the labels that a segment's lines have in common from its first member. A
-// segment of other ones was begun with another archive pattern; it can go to one directory only.
+// labels reads, from its first member, the labels that the lines of a segment have in common. A
+// segment with others was begun with another archive pattern; it can be archived in one directory
+// only.
 func (c *recovery) labels(sp *spooled, r *segment.Reader, m segment.Member) error {
 	group := c.cfg.Naming.Group(sp.labels)
 	if group == "" || m.EntryBytes == 0 {
@@ -155,8 +156,9 @@ func (c *recovery) labels(sp *spooled, r *segment.Reader, m segment.Member) erro
 	return nil
 }
 
-// trackedOf is the stream that a member is of. One that another host named is not saved
-// before its lines are spooled: the segment says what it is.
+// trackedOf returns the stream of a member. A stream that another host declared is not saved in the
+// checkpoint before its lines are in the spool, so with DeclareFound it is restored from the
+// segment.
 func (c *recovery) trackedOf(sp *spooled, r *segment.Reader, m segment.Member) (*checkpoint.Stream, error) {
 	if tracked := c.cfg.Checkpoint.Stream(m.Stream); tracked != nil {
 		return tracked, nil
@@ -190,9 +192,9 @@ func (c *recovery) piece(sp *spooled, r *segment.Reader, m segment.Member) (*str
 	return st, nil
 }
 
-// rememberTail notes the stream's last bytes: what the last life noted may not
-// have been saved. Without it a copy of the log could not be told from another
-// log, and would be stored twice.
+// rememberTail records the stream's last bytes in the checkpoint, which the previous process may
+// not have saved. Without them, a copy of the log could not be distinguished from another log, and
+// would be stored twice.
 func (c *recovery) rememberTail(st *streamState, r *segment.Reader, m segment.Member) error {
 	t := st.tracked
 	if m.Range.End <= t.TailAt {

@@ -1,13 +1,15 @@
 package collector
 
-// admit says whether a batch of a host may come.
+// admit returns an error if a batch of a host cannot be accepted: the one that stopped the
+// collector, or errFull, wrapped.
 func (s *spool) admit(host string) error {
 	if err := s.life.ended(nil); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// What is open keeps room from others: it is sealed, a host's own where it is its share.
+	// Open segments use room until they are stored, so they are rolled: all of them if the spool is
+	// full, those of the host if it has used its share.
 	if err := s.quota.checkFull(); err != nil {
 		s.rollIf(func(*spooled) bool { return true })
 		return err
@@ -19,7 +21,8 @@ func (s *spool) admit(host string) error {
 	return nil
 }
 
-// appended records a piece, and rolls its segment if it is long enough.
+// appended records a piece that was appended, and rolls segments that have reached RollBytes, or
+// all of the host if it has too many open. zone is that of the piece's lines.
 func (s *spool) appended(p *piece, zone int32) {
 	s.life.retries.Recovered("spool", nil)
 	s.mu.Lock()
@@ -37,7 +40,8 @@ func (s *spool) appended(p *piece, zone int32) {
 	s.feed()
 }
 
-// closeFirst returns the segment to seal before another can be opened, or nil.
+// closeFirst returns a rolled segment that must be sealed before another can be opened for key, or
+// nil. If there is none, it first rolls the segments of the host that has the most open.
 func (s *spool) closeFirst(key segmentKey) *spooled {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,15 +10,15 @@ import (
 	"sluice/schema"
 )
 
-// sealer seals segments, after a failed write or sync from what is on disk. It is safe for
+// sealer seals segments. After a failed write or sync it recovers them from disk. It is safe for
 // concurrent use.
 type sealer struct {
 	cfg   *Config
 	spool *spool
 }
 
-// seal gives the segment its final name; one that could not be written any more
-// is made whole first.
+// seal seals the segment, which gives its file the final name. A segment after a failed write or
+// sync is recovered first. It does nothing if the segment is sealed already.
 func (s *sealer) seal(sp *spooled) error {
 	sp.use.Lock()
 	defer sp.use.Unlock()
@@ -37,18 +37,18 @@ func (s *sealer) seal(sp *spooled) error {
 		}
 		s.cfg.Log.Warn("segment seal failed, recovering the segment", "segment", sp.name, "err", err)
 	}
-	if err := sp.writer.Close(); err != nil { // what is on disk counts, and Recover looks
+	if err := sp.writer.Close(); err != nil { // Recover reads what is on disk
 		s.cfg.Log.Warn("cannot close a failed segment, recovering it from disk", "segment", sp.name, "err", err)
 	}
 	return s.mend(sp)
 }
 
-// mend recovers a segment after a failed write or sync. What of it is not on
-// disk was not received after all.
+// mend recovers a segment after a failed write or sync, and seals it. Pieces that are not on disk
+// are removed, as if they had not been received.
 func (s *sealer) mend(sp *spooled) error {
 	open := sp.writer.Path()
 	sealed := strings.TrimSuffix(open, segment.OpenSuffix)
-	if _, err := s.cfg.FS.Stat(sealed); err == nil { // it failed after its last step
+	if _, err := s.cfg.FS.Stat(sealed); err == nil { // the rename was done, only its sync failed
 		if err := s.cfg.FS.SyncDir(filepath.Dir(sealed)); err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func (s *sealer) mend(sp *spooled) error {
 	return nil
 }
 
-// keepOnly forgets the pieces that are not among the members.
+// keepOnly removes the pieces of a segment that are not among the members.
 func (s *spool) keepOnly(sp *spooled, members []segment.Member) {
 	whole := map[place]bool{}
 	for _, m := range members {
@@ -90,7 +90,8 @@ func (s *spool) keepOnly(sp *spooled, members []segment.Member) {
 	s.dropped += len(dropped)
 }
 
-// sealed records that the segment is whole, on disk, under its final name.
+// sealed records that the segment is sealed under the name path. "": it had no whole batch, and
+// there is no file.
 func (s *spool) sealed(sp *spooled, path string) {
 	s.mu.Lock()
 	s.writers--
@@ -102,7 +103,7 @@ func (s *spool) sealed(sp *spooled, path string) {
 	s.life.announce()
 }
 
-// place is where a piece stands.
+// place identifies a piece by its stream and range.
 type place struct {
 	stream schema.StreamID
 	schema.Range

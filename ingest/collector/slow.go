@@ -15,9 +15,10 @@ type Slow struct {
 }
 
 const (
-	// slowBatch is a long time for a batch: one of 1 MiB in a LogFormat takes 5 ms.
+	// slowBatch is the time from which parsing a batch counts as slow. A batch of 1 MiB in a usual
+	// LogFormat takes 5 ms.
 	slowBatch = time.Second
-	// slowFor a slow batch is reported.
+	// slowFor is the time for which a slow batch is reported.
 	slowFor = 10 * time.Minute
 )
 
@@ -43,7 +44,7 @@ func (s *slowHosts) note(now time.Time, host, path string, bytes int, took time.
 	}
 }
 
-// list returns the hosts that were slow lately.
+// list returns the last slow batch of each host, and forgets those that are older than slowFor.
 func (s *slowHosts) list(now time.Time) map[string]Slow {
 	s.mu.Lock()
 	defer s.mu.Unlock()

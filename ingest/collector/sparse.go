@@ -13,32 +13,33 @@ import (
 	"sluice/schema"
 )
 
-// sparseKept is how long a segment with lines of sparse streams stays on our disk
-// after it is stored: their sender (Flume) sends a batch again whose answer it did not
-// get, and only what is here tells that from other lines in the same place.
+// sparseKept is how long a segment with lines of sparse streams is kept after it is stored. Their
+// sender (Flume) sends a batch again if it did not receive the answer. Only the kept lines
+// distinguish that from other lines at the same position.
 const sparseKept = 10 * time.Minute
 
-// maxKeptPieces bounds what is kept for that: Flume's batches are small, and each is a
-// piece of some 200 bytes in memory.
+// maxKeptPieces is the limit of pieces that are kept for that. Flume's batches are small, and each
+// is a piece of about 200 bytes in memory.
 const maxKeptPieces = 100_000
 
-// Match is what a sparse stream's lines in some range are to others that are offered
-// there.
+// Match is the result of comparing lines that are offered for a range of a sparse stream with the
+// lines that were received there.
 type Match int
 
 const (
-	// Fresh: no line was ever received there.
+	// Fresh: no line was received in the range.
 	Fresh Match = iota
-	// Same: what was received there is the same; the rest, if any, was not.
+	// Same: the lines that were received in the range are equal to those offered. There may be
+	// others that were not received.
 	Same
-	// Different: other lines were.
+	// Different: other lines were received in the range.
 	Different
-	// Forgotten: some may have been; they are not here to look at.
+	// Forgotten: lines may have been received, but they are no longer in the spool to be compared.
 	Forgotten
 )
 
-// compare says how lines, which are at a range of a sparse stream, go together with
-// what was received of it.
+// compare compares lines, offered for the range r of a sparse stream, with the lines that were
+// received there.
 func (in *intake) compare(ctx context.Context, st *streamState, r schema.Range, lines []byte) (Match, error) {
 	for range compareTries {
 		if err := in.life.ended(nil); err != nil {
@@ -53,7 +54,7 @@ func (in *intake) compare(ctx context.Context, st *streamState, r schema.Range, 
 		}
 		same, err := in.same(held, r, lines)
 		if errors.Is(err, os.ErrNotExist) && ctx.Err() == nil {
-			continue // it was sealed, or forgotten, in the moment between
+			continue // the file was renamed or removed since held returned
 		}
 		if err != nil {
 			return Forgotten, fmt.Errorf("spool: compare %v of stream %s: %w", r, st.tracked.ID, err)
@@ -66,11 +67,12 @@ func (in *intake) compare(ctx context.Context, st *streamState, r schema.Range, 
 	return Forgotten, nil
 }
 
-// compareTries: a segment's file changes its name twice and goes away once.
+// compareTries is enough for all changes of a segment's file during compare: it is renamed twice
+// and removed once.
 const compareTries = 4
 
-// held returns the pieces of a stream that have some of a range, and up to where other pieces may
-// have been removed.
+// held returns the pieces of a stream that overlap a range, and the position before which other
+// pieces may have been removed from the spool.
 func (s *spool) held(st *streamState, r schema.Range) (pieces []*piece, forgotten int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,8 +90,8 @@ func (s *spool) held(st *streamState, r schema.Range) (pieces []*piece, forgotte
 	return pieces, forgotten
 }
 
-// known reports whether some of a range was received, and up to where a sparse stream may have
-// had lines that the spool no longer has.
+// known reports whether some of a range was received, and returns the position before which a
+// sparse stream may have had lines that are no longer in the spool.
 func (s *streams) known(st *streamState, r schema.Range) (some bool, forgotten int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +99,8 @@ func (s *streams) known(st *streamState, r schema.Range) (some bool, forgotten i
 	return len(missing) != 1 || missing[0] != r, st.forgotten
 }
 
-// same reports whether pieces have the same bytes as lines where both have any.
+// same reports whether the bytes of the pieces are equal to lines, which begin at r.Start, where
+// they overlap.
 func (in *intake) same(pieces []*piece, r schema.Range, lines []byte) (bool, error) {
 	for _, p := range pieces {
 		data, err := p.data(in.cfg.FS)
@@ -112,7 +115,7 @@ func (in *intake) same(pieces []*piece, r schema.Range, lines []byte) (bool, err
 	return true, nil
 }
 
-// data reads a piece from its segment.
+// data reads the lines of a piece from its segment.
 func (p *piece) data(fsys vfs.FS) (data []byte, err error) {
 	f, err := p.in.open(fsys)
 	if err != nil {
@@ -124,8 +127,8 @@ func (p *piece) data(fsys vfs.FS) (data []byte, err error) {
 	return r.Data()
 }
 
-// forgetSparse: the file of a piece is gone. If the stream is sparse, it is not compared any more.
-// streams.mu is held.
+// forgetSparse removes a piece of a sparse stream from its sets, because its file was removed: its
+// lines can no longer be compared. streams.mu must be held.
 func (st *streamState) forgetSparse(p *piece) {
 	if !st.tracked.Sparse {
 		return

@@ -11,9 +11,9 @@ import (
 	"sluice/ingest/segment"
 )
 
-// spool has the segments: which are open, to be archived, and kept until they are stored, and
-// what hosts have of them. Appender, syncer and sealer work on their files. It is safe for
-// concurrent use.
+// spool holds the segments: those that are open, those that are to be archived, and those that are
+// kept until they are stored. It also counts what each host has of them. Appender, syncer and
+// sealer work on their files. It is safe for concurrent use.
 type spool struct {
 	cfg     *Config
 	life    *lifecycle
@@ -22,19 +22,19 @@ type spool struct {
 
 	mu   sync.Mutex // guards what follows
 	open map[segmentKey]*spooled
-	// opened counts them by host.
+	// opened counts the open segments by host.
 	opened map[string]int
-	// writers counts the segments that are not sealed: each has its file open.
+	// writers counts the segments that are not sealed. Each has an open file.
 	writers int
-	due     []*spooled // rolled, and not yet given to those who archive
-	kept    []*spooled // rolled, not removed
+	due     []*spooled // rolled, and not yet passed to the goroutines that archive
+	kept    []*spooled // rolled, and not removed yet
 	quota   quota
 	dates   dates
-	dropped int // pieces that a failing disk did not keep
+	dropped int // number of pieces that a failing disk lost
 }
 
-// segmentKey is what the lines of a segment have in common: they go to one directory of the
-// archive. The group is that of their labels (Naming).
+// segmentKey is what the lines of a segment have in common, because they are archived in one
+// directory. group is the group of their labels (Naming).
 type segmentKey struct{ host, period, group string }
 
 func newSpool(cfg *Config, life *lifecycle, streams *streams) *spool {
@@ -45,7 +45,9 @@ func newSpool(cfg *Config, life *lifecycle, streams *streams) *spool {
 	}
 }
 
-// segment returns the open segment of a key, created if there is none, for lines with labels.
+// segment returns the open segment of a key. If there is none, it creates one for lines with
+// labels. The error wraps ErrBusy if the host may begin no more segments now or, in a patient
+// collector, if the disk fails.
 func (s *spool) segment(key segmentKey, labels map[string]string) (*spooled, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,15 +69,16 @@ func (s *spool) segment(key segmentKey, labels map[string]string) (*spooled, err
 	return sp, nil
 }
 
-// roll ends the open segments that are at least minBytes long.
+// roll rolls the open segments that are at least minBytes long: no more is appended to them, and
+// they are archived.
 func (s *spool) roll(minBytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rollIf(func(sp *spooled) bool { return sp.size() >= minBytes })
 }
 
-// rollOld ends the open segments whose first line came interval ago, or whose
-// last one came idle ago; 0 is never.
+// rollOld rolls the open segments that a tick first saw interval ago, or whose size last changed
+// idle ago. 0: never.
 func (s *spool) rollOld(now time.Time, interval, idle time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +97,7 @@ func (s *spool) rollOld(now time.Time, interval, idle time.Duration) {
 	})
 }
 
-// rollBroken ends a segment that cannot be written any more.
+// rollBroken rolls a segment after a failed write or sync.
 func (s *spool) rollBroken(broken *spooled) {
 	broken.set(func() { broken.broken = true })
 	s.mu.Lock()
@@ -102,12 +105,12 @@ func (s *spool) rollBroken(broken *spooled) {
 	s.rollIf(func(sp *spooled) bool { return sp == broken })
 }
 
-// ofHost is for rollIf: all of a host.
+// ofHost returns a condition for rollIf: all segments of a host.
 func ofHost(host string) func(*spooled) bool {
 	return func(sp *spooled) bool { return sp.name.Host == host }
 }
 
-// rollIf ends open segments. s.mu is held.
+// rollIf rolls the open segments for which due returns true. s.mu must be held.
 func (s *spool) rollIf(due func(*spooled) bool) {
 	for key, sp := range s.open {
 		if due(sp) {
@@ -122,21 +125,21 @@ func (s *spool) rollIf(due func(*spooled) bool) {
 	s.feed()
 }
 
-// feed gives segments that were rolled to the goroutines that archive, as far as these have
-// room. s.mu is held.
+// feed passes rolled segments to the goroutines that archive, as long as the channel has room. s.mu
+// must be held.
 func (s *spool) feed() {
 	for len(s.due) > 0 {
 		select {
 		case s.rolled <- s.due[0]:
 			s.due = s.due[1:]
 		default:
-			return // whoever finishes one feeds the next
+			return // the goroutine that has archived one calls feedMore
 		}
 	}
 }
 
-// feedMore is feed after one was archived. again is a segment that has to be archived again; nil:
-// none.
+// feedMore calls feed after a segment was archived. again, if not nil, is a segment that must be
+// archived again.
 func (s *spool) feedMore(again *spooled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,14 +149,14 @@ func (s *spool) feedMore(again *spooled) {
 	s.feed()
 }
 
-// rolledSegments returns the segments that were rolled and not removed.
+// rolledSegments returns the segments that were rolled and not removed yet.
 func (s *spool) rolledSegments() []*spooled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.kept)
 }
 
-// all returns the open segments and those that were rolled and not removed. s.mu is held.
+// all returns the open segments and those that were rolled and not removed yet. s.mu must be held.
 func (s *spool) all() []*spooled {
 	return append(slices.Collect(maps.Values(s.open)), s.kept...)
 }
@@ -165,7 +168,8 @@ func (s *spool) segments() []*spooled {
 	return s.all()
 }
 
-// roomy reports whether segments may be kept that are only compared with.
+// roomy reports whether there is room to keep stored segments only to compare batches of sparse
+// streams with them.
 func (s *spool) roomy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +180,7 @@ func (s *spool) roomy() bool {
 	return pieces < maxKeptPieces && (s.cfg.SpoolMaxBytes == 0 || s.quota.bytes < s.cfg.SpoolMaxBytes/2)
 }
 
-// drop takes a segment off the list whose file was removed, or that has no lines.
+// drop removes a segment from the list, because its file was removed or it has no lines.
 func (s *spool) drop(sp *spooled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,7 +190,7 @@ func (s *spool) drop(sp *spooled) {
 	s.streams.release(pieces)
 }
 
-// close closes the files of segments that are open; the next process recovers them.
+// close closes the files of the segments that are not sealed. The next process recovers them.
 func (s *spool) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,11 +13,11 @@ import (
 	"sluice/retry"
 )
 
-// spooled is a segment on the collector's disk, from its first member until it is stored and
-// removed.
+// spooled is a segment in the spool, from its first member until it is stored and removed.
 type spooled struct {
 	name segment.Name
-	// labels are those of its first lines; those of the others are of the same group.
+	// labels are the labels of its first lines. Those of the other lines are of the same group
+	// (Naming).
 	labels map[string]string
 	// use is read-locked to append, to sync and to open the file, and write-locked to seal and
 	// to rename it.
@@ -30,28 +30,31 @@ type spooled struct {
 	columnPause retry.Backoff // owned by the goroutine that stores its Parquet file
 
 	mu       sync.Mutex // guards what follows
-	path     string     // the file's present name
+	path     string     // current path of the file
 	bytes    int64
 	pieces   []*piece
-	fresh    []*piece // not synced
-	untabled int      // pieces whose rows were not put
+	fresh    []*piece // pieces that are not synced yet
+	untabled int      // number of pieces whose rows have not been put
 	broken   bool     // a write or a sync failed
 	archived bool
-	// columnsEnded: no more chunks come for its Parquet file. columned: Columns has that file.
+	// columnsEnded is true if no more chunks come for its Parquet file, columned if Columns has
+	// that file.
 	columnsEnded, columned bool
 	sealedAt               time.Time
 	stored                 bool
 	storedAt               time.Time
 	ticks                  growth
-	zone                   int32 // the westernmost of its lines', seconds east of UTC
+	zone                   int32 // westernmost zone of its lines, seconds east of UTC
 	zoned                  bool  // zone is known
 
-	// columnsPath is its Parquet file in the spool, complete; "": it has to be made from the
-	// segment. Owned by the goroutine that fills the file, then by the one that stores it.
+	// columnsPath is the path of its complete Parquet file in the spool. "": the file must be made
+	// from the segment. It is owned by the goroutine that fills the file, then by the one that
+	// stores it.
 	columnsPath string
 }
 
-// growth is when a segment was first and last seen to grow, as ticks tell.
+// growth is the size of a segment at the last tick, and the times of the ticks that saw it first
+// and that last saw it grow.
 type growth struct {
 	bytes         int64
 	opened, grown time.Time
@@ -61,7 +64,8 @@ func newSpooled(name segment.Name, labels map[string]string) *spooled {
 	return &spooled{name: name, labels: labels, pause: newBackoff(), columnPause: newBackoff()}
 }
 
-// add records a piece that was appended. zone is that of its lines.
+// add records a piece that was appended. zone is the zone of its lines. wantsRows is true if its
+// rows are to be put.
 func (sp *spooled) add(p *piece, zone int32, wantsRows bool) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
@@ -76,7 +80,8 @@ func (sp *spooled) add(p *piece, zone int32, wantsRows bool) {
 	sp.bytes += p.member.Bytes
 }
 
-// synced removes the pieces from fresh that end by size, and returns them.
+// synced removes the pieces that end within the first size bytes of the file from fresh, and
+// returns them.
 func (sp *spooled) synced(size int64) (synced []*piece) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
@@ -93,7 +98,7 @@ func (sp *spooled) synced(size int64) (synced []*piece) {
 	return synced
 }
 
-// drop removes the pieces that are not kept, and returns them.
+// drop removes the pieces for which kept returns false, and returns them.
 func (sp *spooled) drop(kept func(*piece) bool) (dropped []*piece) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
@@ -124,14 +129,15 @@ func (p *piece) setTabled() {
 	}
 }
 
-// state returns whether a piece was dropped, and whether its segment waits to be mended.
+// state returns whether a piece was dropped, and whether its segment has yet to be recovered after
+// a failed write or sync.
 func (p *piece) state() (dropped, waits bool) {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
 	return p.dropped, p.in.broken && p.in.writer != nil
 }
 
-// content returns the segment's pieces at the moment.
+// content returns a copy of the current list of pieces.
 func (sp *spooled) content() []*piece {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
@@ -145,14 +151,14 @@ func (sp *spooled) count() int {
 	return len(sp.pieces)
 }
 
-// size returns the segment's length.
+// size returns the length of the segment in bytes.
 func (sp *spooled) size() int64 {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	return sp.bytes
 }
 
-// file returns the file's present name.
+// file returns the current path of the file.
 func (sp *spooled) file() string {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
@@ -166,14 +172,14 @@ func (sp *spooled) open(fsys vfs.FS) (vfs.File, error) {
 	return fsys.OpenFile(sp.file(), os.O_RDONLY, 0)
 }
 
-// age returns whether the segment is stored, for how long, and the file's present name.
+// age returns whether the segment is stored, for how long, and the current path of the file.
 func (sp *spooled) age(now time.Time) (stored bool, age time.Duration, path string) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	return sp.stored, now.Sub(sp.storedAt), sp.path
 }
 
-// isStored reports whether the checkpoint says that the segment is stored.
+// isStored reports whether the saved checkpoint covers the segment.
 func (sp *spooled) isStored() bool {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
@@ -194,14 +200,14 @@ func (sp *spooled) isBroken() bool {
 	return sp.broken
 }
 
-// set changes the fields that mu guards.
+// set calls change with mu locked.
 func (sp *spooled) set(change func()) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	change()
 }
 
-// remove deletes a file, if it is still there.
+// remove deletes a file. It is not an error if the file does not exist.
 func remove(fsys vfs.FS, path string) error {
 	if err := fsys.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

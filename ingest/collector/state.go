@@ -7,54 +7,55 @@ import (
 	"sluice/schema"
 )
 
-// State is what a Collector is about.
+// State is the state of a Collector, as the status file reports it.
 type State struct {
-	// Segments are on our disk, SpoolBytes long in all.
+	// Segments is the number of segments in the spool, SpoolBytes their total size.
 	Segments   int   `json:"segments"`
 	SpoolBytes int64 `json:"spool_bytes"`
-	// UntabledBytes were received, and are not in the table: the table's lag. If there is no
-	// table but Columns, what is in open segments does not count: they are read with it.
+	// UntabledBytes is the number of bytes that were received and are not in the table. If there is
+	// Columns but no Table, open segments are not counted, because Columns gets only sealed ones.
 	UntabledBytes int64 `json:"untabled_bytes"`
-	// Waiting are the hosts with lines that are received and not stored.
+	// Waiting has the hosts with lines that are received and not stored.
 	Waiting map[string]Waiting `json:"waiting,omitempty"`
-	// Shares are what each host has in the spool.
+	// Shares has the part of the spool that each host uses.
 	Shares map[string]Share `json:"shares,omitempty"`
-	// Slow are the hosts whose lines took long to parse lately.
+	// Slow has the hosts with a batch that recently took long to parse.
 	Slow map[string]Slow `json:"slow,omitempty"`
-	// Arrivals are the lines of each host that came since the process started. /health has
-	// them; the status file does not say them twice.
+	// Arrivals counts the lines of each host that were received since the process started. They are
+	// part of /health, and left out here so that the status file does not contain them twice.
 	Arrivals map[string]Arrivals `json:"-"`
-	// Troubles are what is tried again, the oldest first.
+	// Troubles are the operations that are being retried, the oldest first.
 	Troubles []Trouble `json:"troubles,omitempty"`
 }
 
-// Waiting is how old what waits of a host is, from when it was received on.
+// Waiting is how long the lines of a host have been waiting since they were received.
 type Waiting struct {
-	// UntabledSeconds is the age of the oldest line that is not in the table,
-	// UnstoredSeconds of the oldest that table and archive do not have both; 0: none.
+	// UntabledSeconds is the age of the oldest line that is not in the table, UnstoredSeconds of
+	// the oldest that is not in both table and archive. 0: none.
 	UntabledSeconds float64 `json:"untabled_seconds"`
 	UnstoredSeconds float64 `json:"unstored_seconds"`
 }
 
-// Share is what a host has of the spool.
+// Share is the part of the spool that a host uses.
 type Share struct {
 	Bytes   int64 `json:"bytes"`
 	Batches int64 `json:"batches"`
-	// OverSeconds it has waited for its share, 0: it does not wait.
+	// OverSeconds is how long its batches have been waiting because it has used its share. 0: they
+	// are not waiting.
 	OverSeconds float64 `json:"over_seconds,omitempty"`
-	// Dates are why it waits until it may begin more files; "": it does not.
+	// Dates is the reason why it may not begin more files at present. "": it may.
 	Dates string `json:"dates,omitempty"`
 }
 
-// Trouble is something that fails and is tried again.
+// Trouble is an operation that failed and is being retried.
 type Trouble struct {
-	What     string    `json:"what"` // spool, archive, checkpoint
+	What     string    `json:"what"` // the sink, with an operation after a colon, or a segment
 	Since    time.Time `json:"since"`
 	Attempts int       `json:"attempts"`
 	Error    string    `json:"error"`
 }
 
-// State returns what the collector is about.
+// State returns the current state.
 func (c *Collector) State() State {
 	now := c.cfg.Now()
 	s := State{Troubles: c.life.retried(), Waiting: map[string]Waiting{}}
@@ -72,26 +73,29 @@ func (c *Collector) Dropped() int {
 	return c.spool.dropped
 }
 
-// Positions returns the received position of each stream that has segments or was used.
+// Positions returns the received position of each stream that the collector has used since the
+// start or that has segments in the spool.
 func (c *Collector) Positions() map[schema.StreamID]int64 { return c.streams.positions() }
 
-// Received returns the position up to which a stream was received, on disk or not yet.
+// Received returns the position up to which a stream was received, whether or not it is on disk
+// yet.
 func (c *Collector) Received(t *checkpoint.Stream) int64 { return c.streams.received(t) }
 
-// Position is how far a stream is received, on disk, and how far it is stored.
+// Position is the position up to which a stream is received and on disk, and the one up to which it
+// is stored.
 type Position struct{ Received, Stored int64 }
 
-// Position returns a stream's. claimed is up to where the one who asks knows it to be
-// stored, here or elsewhere; 0 is nothing. What is claimed is believed for this answer
-// only, so that nobody can make lines of others count as received.
+// Position returns the position of a stream. claimed is the position before which the caller knows
+// everything to be stored, here or elsewhere; 0: nothing. The claim is used only for this answer,
+// so that a sender cannot make other senders' lines count as received.
 func (c *Collector) Position(t *checkpoint.Stream, claimed int64) Position {
 	return c.streams.position(t, claimed)
 }
 
-// Held are the streams that the spool has something of.
+// Held returns the streams that have lines in the spool.
 func (c *Collector) Held() map[schema.StreamID]bool { return c.streams.held() }
 
-// report adds what the spool has to s.
+// report adds the state of the spool to to.
 func (s *spool) report(now time.Time, to *State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,14 +109,15 @@ func (s *spool) report(now time.Time, to *State) {
 	}
 }
 
-// report adds what waits in a segment to s. rows is whether there is a table for rows.
+// report adds the lines of a segment that are not stored to s. rows is true if there is a table for
+// rows.
 func (sp *spooled) report(now time.Time, rows bool, s *State) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	if sp.stored || len(sp.pieces) == 0 {
 		return
 	}
-	// Pieces are in the order in which they came.
+	// The pieces are in the order in which they were received.
 	w := s.Waiting[sp.name.Host]
 	w.UnstoredSeconds = max(w.UnstoredSeconds, now.Sub(sp.pieces[0].at).Seconds())
 	if !rows && !sp.sealedAt.IsZero() && !sp.columned {

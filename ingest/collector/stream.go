@@ -10,50 +10,50 @@ import (
 	"sluice/schema"
 )
 
-// streamState is a stream that batches come for.
+// streamState is the state of a stream for which batches are received.
 type streamState struct {
 	tracked  *checkpoint.Stream
-	arrivals *arrivals // of its host
+	arrivals *arrivals // counters of its host; nil: they are not counted
 
-	taking sync.Mutex // held while a batch is taken, so that lines stay in order
+	taking sync.Mutex // held while a batch is accepted, to keep the lines in order
 	reader lineReader
 
-	declared bool       // its directory row was put; the goroutine that stores owns it
-	again    lineReader // and reads segments with this
+	declared bool       // its row in the stream directory was put
+	again    lineReader // reads segments again; both are owned by the goroutine that puts rows
 
 	// Guarded by streams.mu:
 	received schema.RangeSet // in segments, or stored
-	synced   schema.RangeSet // of these, what survives a crash
+	synced   schema.RangeSet // the part of received that survives a crash
 	stored   schema.RangeSet // in table and archive
-	// gaps are before what was received and were not: their sender has them stored
-	// elsewhere, or they are long overdue (hole.go).
+	// gaps are ranges before received ones that were not received: their sender has them stored
+	// elsewhere, or they are no longer waited for (hole.go).
 	gaps   schema.RangeSet
 	pieces []*piece // stored, beyond tracked.Stored
-	held   int      // pieces of it in the spool
-	// forgotten is up to where a sparse stream may have had lines that the spool has
-	// no more.
+	held   int      // number of its pieces in the spool
+	// forgotten is the position before which a sparse stream may have had lines that are no longer
+	// in the spool.
 	forgotten int64
 }
 
-// piece is one member of a segment: a range of a stream, and what its lines were.
+// piece is one member of a segment: a range of a stream, with the counts and times of its lines.
 type piece struct {
 	stream *streamState
 	schema.Range
-	// lines to last are set when it is made, or, if it is read again, by the goroutine that
-	// puts rows.
+	// lines, errors, first and last are set when the piece is made or, if it is read again, by the
+	// goroutine that puts rows.
 	lines, errors int64
-	first, last   int64 // event times; 0 where no line is dated
+	first, last   int64 // event times; 0: no line has one
 	in            *spooled
 	member        segment.Member
 	earlier       bool      // an earlier process received it
-	at            time.Time // when it was received; of an earlier one, when it was taken up
+	at            time.Time // when it was received; if earlier, when it was recovered
 
 	// Guarded by in.mu:
 	tabled  bool // its rows were put, or there is no table
 	dropped bool // a failed disk lost it
 }
 
-// claim takes everything before position as stored, but for gaps.
+// claim marks everything before position as stored, except the gaps.
 func (st *streamState) claim(position int64, gaps []schema.Range) {
 	for _, set := range []*schema.RangeSet{&st.received, &st.synced, &st.stored} {
 		set.Add(schema.Range{Start: 0, End: position})
@@ -64,10 +64,11 @@ func (st *streamState) claim(position int64, gaps []schema.Range) {
 	st.gaps = slices.Clone(gaps)
 }
 
-// advance moves the stream's position in the checkpoint over what is stored, counts the pieces
-// before it, and returns the entry. streams.mu is held, and checkpoint.File.mu (Update).
+// advance moves the stream's position in the checkpoint to the end of what is stored without holes,
+// counts the pieces before it, and returns the entry. streams.mu must be held, and
+// checkpoint.File.mu (it is called by Update).
 func (st *streamState) advance() schema.StreamEntry {
-	e := &st.tracked.StreamEntry // its Stream is read without the lock, and stays
+	e := &st.tracked.StreamEntry // its Stream is read without the lock, and must not be changed
 	stored := st.stored.PrefixOver(st.gaps)
 	if e.Sparse {
 		stored = st.stored.Reached()

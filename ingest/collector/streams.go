@@ -7,8 +7,8 @@ import (
 	"sluice/schema"
 )
 
-// streams has the streams that batches come for, and how far each is received, synced and
-// stored. It is safe for concurrent use.
+// streams holds the streams for which batches are received, and the positions up to which each is
+// received, synced and stored. It is safe for concurrent use.
 type streams struct {
 	checkpoint *checkpoint.File
 	arrivals   *arrivalCounts
@@ -21,7 +21,7 @@ func newStreams(cp *checkpoint.File) *streams {
 	return &streams{checkpoint: cp, arrivals: newArrivalCounts(), byID: map[schema.StreamID]*streamState{}}
 }
 
-// of returns the state of a stream, created at its first batch.
+// of returns the state of a stream, which is created by the first call.
 func (s *streams) of(t *checkpoint.Stream) *streamState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,7 +34,7 @@ func (s *streams) of(t *checkpoint.Stream) *streamState {
 	return st
 }
 
-// newState returns the state of a stream as the checkpoint has it.
+// newState returns the initial state of a stream, made from its entry in the checkpoint.
 func (s *streams) newState(t *checkpoint.Stream) *streamState {
 	st := &streamState{tracked: t}
 	if stored := s.checkpoint.Stored(t); t.Sparse {
@@ -45,8 +45,8 @@ func (s *streams) newState(t *checkpoint.Stream) *streamState {
 	return st
 }
 
-// forget drops the streams that the checkpoint has forgotten, except those that a segment
-// still has lines of.
+// forget deletes the streams that the checkpoint has forgotten, except those that have lines in the
+// spool.
 func (s *streams) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,18 +76,18 @@ func (s *streams) received(t *checkpoint.Stream) int64 {
 	return st.received.Prefix()
 }
 
-// position returns a stream's position if everything before claimed is stored.
+// position returns the position of a stream, if everything before claimed counts as stored.
 func (s *streams) position(t *checkpoint.Stream, claimed int64) Position {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.byID[t.ID]
 	if st == nil {
-		st = s.newState(t) // not kept: a sender may name many that it sends nothing of
+		st = s.newState(t) // not kept: a sender may ask for many streams and send no lines
 	}
 	return Position{st.synced.ReachFrom(claimed), st.stored.ReachFrom(claimed)}
 }
 
-// held returns the streams that the spool has lines of.
+// held returns the streams that have lines in the spool.
 func (s *streams) held() map[schema.StreamID]bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,15 +122,15 @@ func (s *streams) receive(p *piece) {
 	p.stream.received.Add(p.Range)
 }
 
-// takeUp records a piece that an earlier process received, and reports whether it is stored.
-// kept is that its segment is stored and stays to be compared with.
+// takeUp records a piece that an earlier process received, and reports whether it is stored. kept
+// is true if its segment is stored and kept only to compare sparse streams with.
 func (s *streams) takeUp(p *piece, kept bool) (stored bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := p.stream
 	st.held++
 	if kept && st.tracked.Sparse && p.End <= s.checkpoint.Stored(st.tracked) {
-		st.stored.Add(p.Range) // the checkpoint has the greatest end only, not each line
+		st.stored.Add(p.Range) // the checkpoint has only the end of a sparse stream, no ranges
 		st.received.Add(p.Range)
 		st.synced.Add(p.Range)
 	}
@@ -142,7 +142,7 @@ func (s *streams) takeUp(p *piece, kept bool) (stored bool) {
 	return false
 }
 
-// sync records pieces that survive a crash.
+// sync records that pieces survive a crash.
 func (s *streams) sync(pieces []*piece) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,7 +151,7 @@ func (s *streams) sync(pieces []*piece) {
 	}
 }
 
-// lose records pieces that a failed disk lost.
+// lose records that a failed disk lost pieces.
 func (s *streams) lose(pieces []*piece) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +161,7 @@ func (s *streams) lose(pieces []*piece) {
 	}
 }
 
-// release records that the segment of pieces was removed from the spool.
+// release records that the segment of the pieces was removed from the spool.
 func (s *streams) release(pieces []*piece) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -183,8 +183,8 @@ func (s *streams) unstored(pieces []*piece) bool {
 	return false
 }
 
-// advance records pieces as stored, moves the streams' positions in the checkpoint, and
-// returns the streams' entries as they are then.
+// advance records pieces as stored, moves the positions of their streams in the checkpoint, and
+// returns the streams' new entries.
 func (s *streams) advance(pieces []*piece) (entries []schema.StreamEntry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,22 +5,23 @@ import (
 	"time"
 )
 
-// sweepInterval is the time between two sweeps of the archive: what a collector that lost its
-// disk left unfinished is old enough to be removed only long after others have started.
+// sweepInterval is the time between two sweeps of the archive. Sweeping once at the start is not
+// enough: an unfinished upload of a collector that lost its disk is old enough to be removed only
+// long after other collectors have started.
 const sweepInterval = 12 * time.Hour
 
-// sweepAtOnce is how long a start waits for the first sweep: an archive that is there answers
-// within this time, and an error that an operator must correct ends the start.
+// sweepAtOnce is how long the start waits for the first sweep. An archive that is available answers
+// within this time; an error that an operator must correct then ends the start.
 const sweepAtOnce = 3 * time.Second
 
-// sweeper removes what earlier processes left unfinished in the archive and in Columns.
+// sweeper removes files from the archive and from Columns that earlier processes did not complete.
 type sweeper struct {
 	cfg   *Config
 	life  *lifecycle
-	swept chan error // gets the result of the first sweep if it took long; nil: it was done
+	swept chan error // receives the result of the first sweep if that takes long, else nil
 }
 
-// sweep removes what earlier processes left unfinished in the archive and in Columns.
+// sweep removes the incomplete files from the archive and from Columns.
 func (s *sweeper) sweep(ctx context.Context) error {
 	if err := s.cfg.Archive.Sweep(ctx); err != nil {
 		return err
@@ -31,8 +32,8 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	return nil
 }
 
-// first is the sweep of a start. A patient collector does not wait for an archive that does
-// not answer: lines wait in the spool meanwhile, and run takes over.
+// first sweeps at the start. A patient collector does not wait for an archive that does not answer:
+// lines wait in the spool meanwhile, and run waits for the result.
 func (s *sweeper) first(ctx context.Context) error {
 	if !s.cfg.Patient {
 		return s.sweep(ctx)
@@ -53,17 +54,17 @@ func (s *sweeper) first(ctx context.Context) error {
 	}
 }
 
-// giveUp waits for the first sweep when a start failed. The lifecycle has been stopped.
+// giveUp waits for the first sweep after a failed start. The lifecycle must be stopped.
 func (s *sweeper) giveUp() {
 	if s.swept != nil {
 		<-s.swept
 	}
 }
 
-// run sweeps the archive from time to time.
+// run sweeps the archive every sweepInterval until ctx ends.
 func (s *sweeper) run(ctx context.Context) error {
 	if s.swept != nil {
-		if err := <-s.swept; err != nil { // it ends with ctx
+		if err := <-s.swept; err != nil { // the sweep ends with ctx
 			err = s.life.attempt(ctx, "archive: sweep", func() error { return s.sweep(ctx) })
 			if err != nil {
 				return err

@@ -9,7 +9,7 @@ import (
 	"sluice/schema"
 )
 
-// syncsAtOnce is how many files are synced side by side.
+// syncsAtOnce is the number of files that are synced at the same time.
 const syncsAtOnce = 8
 
 // syncer makes segments durable. It is safe for concurrent use.
@@ -21,7 +21,8 @@ type syncer struct {
 }
 
 // sync waits until a range of a stream that was appended is on disk. Calls that wait at the same
-// time share an fsync: one a segment is for all that was appended before it.
+// time share an fsync, because one for each segment makes everything durable that was appended
+// before. The error wraps ErrBusy if the disk lost the range.
 func (s *syncer) sync(ctx context.Context, st *streamState, r schema.Range) error {
 	for {
 		changed := s.life.changes()
@@ -37,7 +38,7 @@ func (s *syncer) sync(ctx context.Context, st *streamState, r schema.Range) erro
 		}
 		select {
 		case s.requests <- struct{}{}:
-		default: // asked for already
+		default: // a request is pending
 		}
 		select {
 		case <-changed:
@@ -47,7 +48,7 @@ func (s *syncer) sync(ctx context.Context, st *streamState, r schema.Range) erro
 	}
 }
 
-// run syncs what is asked for.
+// run syncs the open segments at each request until ctx ends.
 func (s *syncer) run(ctx context.Context) error {
 	for {
 		select {
@@ -59,11 +60,13 @@ func (s *syncer) run(ctx context.Context) error {
 	}
 }
 
-// syncOpen makes all open segments durable as they are now.
+// syncOpen makes everything in the open segments durable that was appended before.
 func (s *syncer) syncOpen() {
 	open := s.spool.unsynced()
 	if len(open) == 0 {
-		return // it is in a segment that is being sealed or mended, which tells
+		// The range is in a segment that is being sealed or recovered, which wakes the waiting
+		// calls.
+		return
 	}
 	var group errgroup.Group
 	group.SetLimit(syncsAtOnce)
@@ -92,7 +95,7 @@ func (s *syncer) syncOne(sp *spooled) {
 	sp.use.RLock()
 	defer sp.use.RUnlock()
 	if sp.writer == nil {
-		return // sealed meanwhile: those who wait are told by that
+		return // sealing has synced it and wakes the waiting calls
 	}
 	size := sp.writer.Size()
 	if err := sp.writer.Sync(); err != nil {
@@ -102,5 +105,5 @@ func (s *syncer) syncOne(sp *spooled) {
 		}
 		return
 	}
-	s.streams.sync(sp.synced(size)) // no piece is lost meanwhile: that needs sp.use
+	s.streams.sync(sp.synced(size)) // no piece is dropped meanwhile, because that needs sp.use
 }

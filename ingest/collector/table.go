@@ -12,29 +12,29 @@ import (
 	"sluice/schema"
 )
 
-// tableQueueBytes bounds the lines that wait for the table in memory. Their rows
-// take up to four times as much.
+// tableQueueBytes is the limit of bytes of lines that wait for the table in memory. Their rows take
+// up to four times as much.
 const tableQueueBytes = 2 << 20
 
-// tableWriter puts the rows of what was received: of parcels, which wait in a queue, and of the
+// tableWriter puts the rows of received lines: of parcels, which wait in a queue, and of the
 // backlog, which it reads from segments again. newParcel, handOver and release may be called
-// concurrently, the other methods by the goroutine that puts rows and commits.
+// concurrently, the other methods only by the goroutine that puts rows and commits.
 type tableWriter struct {
 	cfg      *Config
 	life     *lifecycle
 	columns  *columnQueue
 	counters *Counters
 	slow     *slowHosts
-	backlog  *backlog // received, and not offered to the table
+	backlog  *backlog // pieces whose rows are not in a parcel
 
 	queue   *semaphore.Weighted // bytes of lines that wait for the table
 	parcels chan *parcel
 	spare   sync.Pool     // *parcel
-	wake    chan struct{} // there is something else to do than parcels
+	wake    chan struct{} // there is work other than parcels
 
-	rows  schema.Rows // of the stream directory
+	rows  schema.Rows // rows of the stream directory
 	dirty bool        // rows were put since the last Flush
-	scrap parcel      // for what is read from segments
+	scrap parcel      // parcel for pieces that are read from segments
 
 	reading *spooled // the segment that file and reader are of
 	file    vfs.File
@@ -84,7 +84,7 @@ func (w *tableWriter) work(ctx context.Context) (worked bool, err error) {
 	if p == nil {
 		return false, nil
 	}
-	if _, waits := p.state(); waits { // its segment is mended first
+	if _, waits := p.state(); waits { // its segment must be recovered first
 		w.backlog.add(p)
 		return false, nil
 	}
@@ -130,8 +130,8 @@ func (w *tableWriter) write(ctx context.Context, p *parcel) error {
 	return nil
 }
 
-// declare puts a stream's own row: rows are read by their stream's format, so it
-// goes first.
+// declare puts a stream's row in the stream directory before its first rows, because rows are read
+// with the format of their stream.
 func (w *tableWriter) declare(ctx context.Context, st *streamState) error {
 	if st.declared {
 		return nil
@@ -145,7 +145,7 @@ func (w *tableWriter) declare(ctx context.Context, st *streamState) error {
 	return nil
 }
 
-// putEntries puts the streams' own rows.
+// putEntries puts the streams' rows in the stream directory.
 func (w *tableWriter) putEntries(ctx context.Context, entries []schema.StreamEntry) error {
 	if w.cfg.Table == nil {
 		return nil

@@ -11,31 +11,34 @@ import (
 	"sluice/schema"
 )
 
-// Unparsed is a log many of whose lines do not parse. They are stored as raw lines.
+// Unparsed is a log of which many lines do not parse. They are stored as raw lines.
 type Unparsed struct {
 	Path string `json:"path"`
-	// Lines of the last minutes, and how many of them did not parse.
+	// Lines is the number of lines in the last minutes, Errors the number of those that did not
+	// parse.
 	Lines  int64 `json:"lines"`
 	Errors int64 `json:"errors"`
-	// InARow is how many of the last lines did not parse, without one that did.
+	// InARow is the number of lines since the last one that did parse.
 	InARow int64 `json:"in_a_row"`
-	// Example is the beginning of one such line.
+	// Example is the beginning of a line that did not parse.
 	Example string `json:"example"`
 }
 
 const (
-	// Lines are counted in two spans of parsingSpan: the present one and the one before.
+	// parsingSpan is the length of the two spans in which lines are counted: the current one and
+	// the one before.
 	parsingSpan = 5 * time.Minute
-	// A log is reported from so many unparsable lines in a row on, or from a share of
-	// 1/unparsedShare of at least unparsedLines on. Requests that are no HTTP do parse, so
-	// a scanner causes neither.
+	// A log is reported from unparsedInARow consecutive lines that do not parse, or from a share of
+	// 1/unparsedShare of at least unparsedLines lines. Requests that are not HTTP do parse, so a
+	// scanner causes neither.
 	unparsedInARow, unparsedShare, unparsedLines = 20, 10, 100
-	// maxExampleBytes of a line are shown, maxUnparsedLogs of a host are counted.
+	// maxExampleBytes is the limit of an example's length, maxUnparsedLogs of the logs of a host
+	// that are counted.
 	maxExampleBytes, maxUnparsedLogs = 200, 64
 )
 
-// parsing counts the lines of one host's logs that do not parse, from the first such line
-// of a log on.
+// parsing counts the lines of one host's logs that do not parse. A log is counted from its first
+// such line on. It is safe for concurrent use.
 type parsing struct {
 	some atomic.Bool // logs is not empty
 
@@ -45,13 +48,13 @@ type parsing struct {
 
 type parsingLog struct {
 	present, before struct{ lines, errors int64 }
-	began           time.Time // of present
+	began           time.Time // start of present
 	inARow          int64
 	example         string
 }
 
-// note counts the lines of a cut; data are the lines of the parcel that it is of, which
-// stand at offset of their stream.
+// note counts the lines of a cut. data is the batch that contains the cut, and begins at offset in
+// its stream.
 func (n *parsing) note(now time.Time, path string, x *cut, data []byte, offset int64) {
 	if x.errors == 0 && !n.some.Load() {
 		return
@@ -83,7 +86,7 @@ func (n *parsing) note(now time.Time, path string, x *cut, data []byte, offset i
 	l.inARow += x.badEnd
 }
 
-// turn begins another span where the present one is over.
+// turn begins a new span if the current one is over.
 func (l *parsingLog) turn(now time.Time) {
 	age := now.Sub(l.began)
 	if age < parsingSpan {
@@ -120,7 +123,7 @@ func (n *parsing) list(now time.Time) (all []Unparsed) {
 	return all
 }
 
-// exampleOf is the beginning of the line that data begins with.
+// exampleOf returns the beginning of the first line in data, as printable text.
 func exampleOf(data []byte) string {
 	line, _, _, _ := schema.CutLine(data)
 	return schema.PathText(string(line[:min(len(line), maxExampleBytes)]))
