@@ -10,8 +10,8 @@ import (
 	"sluice/schema"
 )
 
-// TestALineIsCountedOnceAtItsHost: not again when it is sent again, and not when the process
-// was killed and its sender offers all of it to the next one.
+// TestALineIsCountedOnceAtItsHost checks that a line is not counted again when it is sent again,
+// also if the process was killed and the sender offers everything to the next one.
 func TestALineIsCountedOnceAtItsHost(t *testing.T) {
 	r := newRig(t, nil)
 	var b strings.Builder
@@ -56,7 +56,7 @@ func TestALineIsCountedOnceAtItsHost(t *testing.T) {
 	}
 }
 
-// TestCountingByClassAllocatesNothing.
+// TestCountingByClassAllocatesNothing checks parsing and counting a batch.
 func TestCountingByClassAllocatesNothing(t *testing.T) {
 	r := newRig(t, nil)
 	log := strings.Repeat("192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 7\n", 100)

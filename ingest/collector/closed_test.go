@@ -11,8 +11,8 @@ import (
 	"sluice/ingest/collector/collectortest"
 )
 
-// closer returns a rig whose collector marks directories, by a clock that does not move. Each
-// restart sets the clock.
+// closer returns a rig whose collector marks directories, with a clock that stands still at now.
+// restartAt restarts it with another time.
 func closer(t *testing.T, now time.Time) (r *rig, restartAt func(time.Time)) {
 	r = newRig(t, func(c *Config) {
 		c.Columns, c.ColumnNaming, c.RollBytes, c.Patient = nil, nil, 64<<10, false
@@ -38,7 +38,7 @@ func TestClosedDaysAreMarked(t *testing.T) {
 	r, restartAt := closer(t, at(18, 0, 59))
 	for i, process := range []struct {
 		now  time.Time
-		want string // marked so far
+		want string // directories that are marked by then
 	}{
 		{at(18, 0, 59), ""},
 		{at(18, 1, 0), "20150517/web01"},

@@ -17,8 +17,8 @@ import (
 	"sluice/table/columnar"
 )
 
-// sameAsSegments fails unless each Parquet file has the bytes that its archived segment
-// makes.
+// sameAsSegments fails unless each Parquet file has the bytes that are made from its archived
+// segment.
 func (r *rig) sameAsSegments(t *testing.T) {
 	t.Helper()
 	if len(r.columns.Files) != len(r.archive.Files) || len(r.columns.Files) == 0 {
@@ -38,8 +38,8 @@ func (r *rig) sameAsSegments(t *testing.T) {
 	}
 }
 
-// TestAFileIsTheSameHoweverItIsMade: filled while the segment grows, by many goroutines
-// that append to it, or made from it because there was no memory for it.
+// TestAFileIsTheSameHoweverItIsMade compares files that are filled while many goroutines append to
+// the segment with files that are made from the segment because memory was short.
 func TestAFileIsTheSameHoweverItIsMade(t *testing.T) {
 	for name, memory := range map[string]int{"filled": 0, "made from its segment": 1, "given up half way": 100_000} {
 		t.Run(name, func(t *testing.T) {
@@ -65,8 +65,8 @@ func TestAFileIsTheSameHoweverItIsMade(t *testing.T) {
 	}
 }
 
-// TestATableOfColumnsThatIsAwayIsWaitedFor: State says since when and why, segments stay,
-// and when it is back all of them are stored.
+// TestATableOfColumnsThatIsAwayIsWaitedFor checks that State reports the failure, that the segments
+// stay, and that all of them are stored when the columnar table is available again.
 func TestATableOfColumnsThatIsAwayIsWaitedFor(t *testing.T) {
 	log := collectortest.Log(300)
 	for _, rows := range []bool{true, false} {
@@ -118,8 +118,8 @@ func TestATableOfColumnsThatIsAwayIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestWhatIsStoredIsNotMadeAgain: a segment that is kept after it was stored costs a start
-// no Parquet file.
+// TestWhatIsStoredIsNotMadeAgain checks that no Parquet file is made at a start for a stored
+// segment that is kept.
 func TestWhatIsStoredIsNotMadeAgain(t *testing.T) {
 	log := collectortest.Log(200)
 	r := newRig(t, func(c *Config) { c.KeepLocal = 1 << 40; c.Table = nil })

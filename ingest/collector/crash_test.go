@@ -24,7 +24,7 @@ import (
 var replayFile = flag.String("replay", "", "run the script in this file instead of random ones")
 
 // machine is a collector of one log, with the disk and the sinks that it uses. Disk and archives
-// fail from one operation on; the collector is aborted then, and the log is read by the next one.
+// fail from one operation on. The collector is aborted then, and the next one reads the log.
 type machine struct {
 	fs  *crashfs.FS
 	to  sinks
@@ -32,7 +32,7 @@ type machine struct {
 
 	collector *Collector // nil: not running
 	stream    *checkpoint.Stream
-	read      int // position of the next batch in the log
+	read      int // position in the log of the next batch
 
 	mu     sync.Mutex
 	left   int // operations that do not fail; negative: no limit
@@ -91,7 +91,7 @@ func (m *machine) abort(t testing.TB) {
 	m.collector = nil
 }
 
-// start starts a collector on what the one before left.
+// start starts a collector on the disk that the previous one left.
 func (m *machine) start(t testing.TB) {
 	m.abort(t)
 	m.stop(t, m.open())
@@ -130,7 +130,8 @@ func (m *machine) open() error {
 	return nil
 }
 
-// append gives the collector the next bytes of the log, to the end of a line.
+// append passes the next bytes of the log to the collector, at least that many, to the end of a
+// line.
 func (m *machine) append(t testing.TB, bytes int) {
 	if m.collector == nil || m.read >= len(m.log) {
 		return
@@ -158,7 +159,8 @@ func (m *machine) close(t testing.TB) {
 	m.stop(t, err)
 }
 
-// crash loses power: of what was not durable, the seed chooses what is left.
+// crash simulates a power failure. The seed chooses which of the writes that were not durable are
+// kept.
 func (m *machine) crash(t testing.TB, seed int) {
 	m.abort(t)
 	random := rand.New(rand.NewPCG(uint64(seed), 1))
@@ -170,8 +172,8 @@ func (m *machine) crash(t testing.TB, seed int) {
 	m.use()
 }
 
-// check reads the rest of the log without faults. A second
-// collector finds nothing to do. Every line must be in each sink once.
+// check reads the rest of the log without faults, twice: the second collector must find nothing to
+// do. Every line must be in each sink once.
 func (m *machine) check(t testing.TB) {
 	m.failFrom(-1)
 	m.abort(t)
@@ -201,13 +203,13 @@ func (m *machine) check(t testing.TB) {
 	}
 }
 
-// sinks are what a collector stores in; table or columns may be nil.
+// sinks are the sinks of a collector. table or columns may be nil.
 type sinks struct {
 	table            *collectortest.Table
 	archive, columns *collectortest.Archive
 }
 
-// use gives the sinks of files a file system, and a way to fail.
+// use sets the file system of the sinks that store files, and the function that makes them fail.
 func (s sinks) use(fs vfs.FS, fail func() error) {
 	for _, files := range []*collectortest.Archive{s.archive, s.columns} {
 		if files != nil {
@@ -216,7 +218,7 @@ func (s sinks) use(fs vfs.FS, fail func() error) {
 	}
 }
 
-// holds fails unless each sink holds the lines, each once.
+// holds fails unless each sink contains exactly these lines.
 func (s sinks) holds(t testing.TB, what string, want []string) {
 	t.Helper()
 	check := func(name string, got []string) {
@@ -260,8 +262,8 @@ func crashMachine(started **machine) *replay.Machine[*machine] {
 	}
 }
 
-// TestEveryLineIsStoredOnceWhereverPowerFails stops at every operation on the
-// disk and in the archive, loses power, and goes on.
+// TestEveryLineIsStoredOnceWhereverPowerFails simulates a power failure at every operation on the
+// disk and in the archive, after which another collector continues.
 func TestEveryLineIsStoredOnceWhereverPowerFails(t *testing.T) {
 	for _, c := range []struct {
 		sinks string
@@ -273,7 +275,7 @@ func TestEveryLineIsStoredOnceWhereverPowerFails(t *testing.T) {
 			if testing.Short() {
 				c.seeds = 1
 			}
-			if raceDetector { // each of them once more without it: make plain
+			if raceDetector { // all operations are tested without it: make plain
 				c.seeds, stride = 1, 7
 			}
 			var m *machine
@@ -291,7 +293,7 @@ func TestEveryLineIsStoredOnceWhereverPowerFails(t *testing.T) {
 	}
 }
 
-// powerFailsAt returns a script in which a collector reads a log of 120 lines, and power fails at
+// powerFailsAt returns a script in which a collector reads a log of 120 lines and power fails at
 // operation n.
 func powerFailsAt(sinks string, seed uint64, n int) replay.Script {
 	random := rand.New(rand.NewPCG(seed, uint64(n)))

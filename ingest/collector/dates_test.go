@@ -12,7 +12,7 @@ import (
 	"sluice/schema"
 )
 
-// dated are lines of a day each, from a day on.
+// dated returns n lines, the first of day number day, the others step days apart.
 func dated(day, n, step int) string {
 	var b strings.Builder
 	for i := range n {
@@ -22,7 +22,7 @@ func dated(day, n, step int) string {
 	return b.String()
 }
 
-// dateRig is a collector whose clock stands still.
+// dateRig returns a rig whose clock stands still and whose limit of open segments is open.
 func dateRig(t *testing.T, open int) *rig {
 	return newRig(t, func(c *Config) {
 		c.HostShare, c.SpoolAhead, c.RollBytes, c.OpenSegments = 3, true, 1<<30, open
@@ -30,8 +30,9 @@ func dateRig(t *testing.T, open int) *rig {
 	})
 }
 
-// TestAHostMayNotBeginAFileForEachLine: it waits, with what was taken kept, and goes on an
-// hour later; another host does not wait.
+// TestAHostMayNotBeginAFileForEachLine checks that a host with too many days waits, that the
+// accepted lines are kept and the others accepted an hour later, and that another host does not
+// wait.
 func TestAHostMayNotBeginAFileForEachLine(t *testing.T) {
 	r := dateRig(t, 0)
 	log := dated(0, maxHourDates+100, 1)
@@ -64,7 +65,8 @@ func TestAHostMayNotBeginAFileForEachLine(t *testing.T) {
 	r.holds(t, "each line once", log, honest)
 }
 
-// TestABackfillOfTwoYearsOfDailyLogsDoesNotWait, several logs a day, one log after the other.
+// TestABackfillOfTwoYearsOfDailyLogsDoesNotWait checks ten logs with a line per day, one log after
+// the other.
 func TestABackfillOfTwoYearsOfDailyLogsDoesNotWait(t *testing.T) {
 	r := dateRig(t, 0)
 	defer r.collector.Abort() //nolint:errcheck // what is stored is another test's
@@ -77,7 +79,8 @@ func TestABackfillOfTwoYearsOfDailyLogsDoesNotWait(t *testing.T) {
 	}
 }
 
-// TestAHostWithManyDaysRollsItsOwnSegments, not those of others.
+// TestAHostWithManyDaysRollsItsOwnSegments checks that such a host does not make other hosts'
+// segments roll.
 func TestAHostWithManyDaysRollsItsOwnSegments(t *testing.T) {
 	for _, total := range []int{0, 20} {
 		r := dateRig(t, total)
@@ -108,7 +111,8 @@ func TestAHostWithManyDaysRollsItsOwnSegments(t *testing.T) {
 	}
 }
 
-// TestTheBacklogGivesEachHostTheSameTime, however long the pieces of one take.
+// TestTheBacklogGivesEachHostTheSameTime checks a host whose pieces take a hundred times as long as
+// another's.
 func TestTheBacklogGivesEachHostTheSameTime(t *testing.T) {
 	r := newRig(t, nil)
 	defer r.collector.Abort() //nolint:errcheck // nothing was sent
@@ -146,8 +150,8 @@ func TestTheBacklogGivesEachHostTheSameTime(t *testing.T) {
 	}
 }
 
-// TestParsingEndsWithItsContext, and nothing of the batch is taken; a deadline is for
-// waiting, and ends no parsing.
+// TestParsingEndsWithItsContext checks that nothing of a batch is accepted if its context is
+// canceled, and that a deadline, which limits waiting only, does not stop parsing.
 func TestParsingEndsWithItsContext(t *testing.T) {
 	r := newRig(t, nil)
 	log := numbered(10 * checkEvery / len("bad 00000\n"))

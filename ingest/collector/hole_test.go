@@ -15,13 +15,13 @@ import (
 	"sluice/schema"
 )
 
-// batch is a part of a log, from and to in bytes.
+// batch returns the part of a log between the offsets from and to.
 func batch(s *checkpoint.Stream, log string, from, to int) schema.Batch {
 	data := []byte(log[from:to])
 	return schema.Batch{Stream: &s.Stream, Range: schema.Range{Start: int64(from), End: int64(to)}, Data: data, Lines: logfile.CountLines(data)}
 }
 
-// numbered are lines of ten bytes.
+// numbered returns n lines of ten bytes each.
 func numbered(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -63,8 +63,8 @@ func TestABatchThatLeavesAHoleIsRefused(t *testing.T) {
 	}
 }
 
-// TestLinesThatComeForAGapAreStored, once, though what is behind them is, and a restart
-// lies between: a claim makes no lines count as received.
+// TestLinesThatComeForAGapAreStored checks that the lines of a gap are stored once, although lines
+// after them are stored, also after a restart: a claim does not make lines count as received.
 func TestLinesThatComeForAGapAreStored(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.RollBytes = 1 })
 	log := numbered(30)
@@ -105,8 +105,8 @@ func TestLinesThatComeForAGapAreStored(t *testing.T) {
 	}
 }
 
-// TestSegmentsBehindAHoleLeaveTheSpool: a disk may have left a hole, or a collector that
-// took any batch. What is stored does not wait for ever for what is not.
+// TestSegmentsBehindAHoleLeaveTheSpool checks that stored segments do not wait forever for a hole
+// before them, which a failing disk, or a collector that accepted any batch, may have left.
 func TestSegmentsBehindAHoleLeaveTheSpool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -134,7 +134,7 @@ func TestSegmentsBehindAHoleLeaveTheSpool(t *testing.T) {
 		if n := r.collector.State().Segments; n != 0 {
 			t.Errorf("%d segments wait still", n)
 		}
-		r.restart(t) // what is known of the hole is on the disk
+		r.restart(t) // the gap must be in the saved checkpoint
 		s = r.cp.Stream(s.ID)
 		if s.Stored != 200 || fmt.Sprint(s.Missing) != "[[0,100)]" {
 			t.Errorf("stored %d, missing %v", s.Stored, s.Missing)
@@ -149,8 +149,8 @@ func TestSegmentsBehindAHoleLeaveTheSpool(t *testing.T) {
 	})
 }
 
-// TestOneHostDoesNotFillTheSpoolForOthers, however many bytes it sends or how small its
-// batches are, and not after a restart either.
+// TestOneHostDoesNotFillTheSpoolForOthers checks the shares of hosts that send until they are
+// rejected, also after a restart.
 func TestOneHostDoesNotFillTheSpoolForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(c *Config) { c.SpoolMaxBytes, c.HostShare, c.SpoolAhead = 40_000, 3, true })

@@ -12,8 +12,9 @@ import (
 	"sluice/ingest/segment"
 )
 
-// TestWhatTheSpoolKeepsIsStoredOnce: over restarts, and when its log is forgotten meanwhile,
-// until it is old enough to go.
+// TestWhatTheSpoolKeepsIsStoredOnce checks that a segment that KeepLocal keeps is not stored again
+// after restarts, nor when its log is forgotten meanwhile, and that it is removed when it is old
+// enough.
 func TestWhatTheSpoolKeepsIsStoredOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(c *Config) { c.KeepLocal = 30 * 24 * time.Hour })
@@ -39,7 +40,7 @@ func TestWhatTheSpoolKeepsIsStoredOnce(t *testing.T) {
 			t.Fatal("nothing is kept")
 		}
 		for name := range r.archive.Files {
-			r.archive.Files[name] = nil // a repair wrote it again
+			r.archive.Files[name] = nil // as if a repair had written it again
 		}
 		r.restart(t)
 		r.cp.Forget(func(*checkpoint.Stream) bool { return true })

@@ -25,11 +25,10 @@ import (
 	"sluice/schema"
 )
 
-// labelled are the logs of one host, by the value of their label site, and the directories
-// that they belong into.
+// labelled maps the values of the label site of one host's logs to the directories of their lines.
 var labelled = map[string]string{"shop": "shop", "a/../b": "a%2F..%2Fb", "": "unknown", "unknown": "%75nknown"}
 
-// logOf is a log in which each line, dated or not, names its site.
+// logOf returns a log in which each line, with a time or without, contains its site.
 func logOf(site string) string {
 	var b strings.Builder
 	for i := range 40 {
@@ -42,7 +41,8 @@ func logOf(site string) string {
 	return b.String()
 }
 
-// labelledLife sends all logs, some lines of each in turn.
+// labelledLife runs a collector that receives all logs, some lines of each in turn, until they are
+// stored or an error occurs.
 func labelledLife(fs *crashfs.FS, table *collectortest.Table, archive *collectortest.Archive, naming Naming, random *rand.Rand) error {
 	ctx := context.Background()
 	if err := vfs.MkdirAll(fs, "/data", 0o700); err != nil {
@@ -97,9 +97,9 @@ func labelledLife(fs *crashfs.FS, table *collectortest.Table, archive *collector
 	return c.Close(ctx)
 }
 
-// TestAnOpenSegmentsLabelsSurviveAPowerCut stops at every operation on the disk and in the
-// archive, loses power, and goes on: what was in open segments is archived in the directories
-// of its labels, which only the segments themselves tell.
+// TestAnOpenSegmentsLabelsSurviveAPowerCut simulates a power failure at every operation on the disk
+// and in the archive. The lines of open segments must then be archived in the directories of their
+// labels, which only the segments themselves contain.
 func TestAnOpenSegmentsLabelsSurviveAPowerCut(t *testing.T) {
 	naming, err := archive.ParsePattern("/logs/%Y%m%d/%{label:site}/%{host}")
 	if err != nil {
@@ -141,7 +141,8 @@ func TestAnOpenSegmentsLabelsSurviveAPowerCut(t *testing.T) {
 				t.Fatalf("operation %d: %s is left", op, name)
 			}
 		}
-		// A repair has written the archive's files again: what is kept does not come back.
+		// Clear the archive's files, as if a repair had written them again: kept segments must not
+		// be stored again.
 		for name := range archive.Files {
 			archive.Files[name] = nil
 		}
@@ -155,7 +156,7 @@ func TestAnOpenSegmentsLabelsSurviveAPowerCut(t *testing.T) {
 	}
 }
 
-// checkLabelled: each line is in a directory of its own site, and once.
+// checkLabelled fails unless the archive contains each line once, in a directory of its site.
 func checkLabelled(t *testing.T, op int, archive *collectortest.Archive) {
 	t.Helper()
 	var want, got []string
@@ -194,7 +195,7 @@ func unzip(t *testing.T, content []byte) string {
 	return string(text)
 }
 
-// TestLabelsThatChangeBeginAnotherSegment: the same log, labelled otherwise by its operator.
+// TestLabelsThatChangeBeginAnotherSegment checks a log whose labels the operator changes.
 func TestLabelsThatChangeBeginAnotherSegment(t *testing.T) {
 	naming, err := archive.ParsePattern("/logs/%Y%m%d/%{label:site}")
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 	"sluice/schema"
 )
 
-// rig is a collector on a disk in memory, with one log of a host.
+// rig is a collector with a file system in memory and its sinks.
 type rig struct {
 	fs        *crashfs.FS
 	table     *collectortest.Table
@@ -61,7 +61,7 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	return r
 }
 
-// restart ends the collector and starts it again on what is on the disk.
+// restart aborts the collector and starts another one on the same file system.
 func (r *rig) restart(t *testing.T) {
 	t.Helper()
 	err := r.collector.Abort()
@@ -77,7 +77,7 @@ func (r *rig) restart(t *testing.T) {
 	}
 }
 
-// stream enters a log of a host.
+// stream adds a log of a host to the checkpoint.
 func (r *rig) stream(t *testing.T, host, log string, inode uint64) *checkpoint.Stream {
 	t.Helper()
 	origin := schema.StreamEntry{Stream: schema.Stream{Host: host, Path: "access.log", Format: "common"}}
@@ -91,7 +91,7 @@ func (r *rig) stream(t *testing.T, host, log string, inode uint64) *checkpoint.S
 	return s
 }
 
-// send offers a log in pieces, each until it is on disk: what a sender does.
+// send offers a log in batches, and waits until each is on disk, as a sender does.
 func (r *rig) send(ctx context.Context, s *checkpoint.Stream, log string, random *rand.Rand) error {
 	for position := 0; position < len(log); {
 		end := min(len(log), position+1+random.IntN(900))
@@ -108,7 +108,7 @@ func (r *rig) send(ctx context.Context, s *checkpoint.Stream, log string, random
 		}
 		switch {
 		case errors.Is(err, ErrBusy):
-			position = int(r.collector.Received(s)) // what the disk did not keep is sent again
+			position = int(r.collector.Received(s)) // lines that the disk lost are sent again
 		case err != nil:
 			return err
 		default:
@@ -118,7 +118,7 @@ func (r *rig) send(ctx context.Context, s *checkpoint.Stream, log string, random
 	return nil
 }
 
-// holds fails unless table and archive hold the lines, once, and the spool nothing.
+// holds fails unless each sink contains exactly these lines and the spool is empty.
 func (r *rig) holds(t *testing.T, what string, logs ...string) {
 	t.Helper()
 	var want []string
@@ -132,8 +132,8 @@ func (r *rig) holds(t *testing.T, what string, logs ...string) {
 	}
 }
 
-// TestADiskThatFailsAndComesBackLosesNothing: three operations in a row fail,
-// wherever that is, and the same collector goes on.
+// TestADiskThatFailsAndComesBackLosesNothing makes three consecutive operations fail, at every
+// position, and checks that the same collector continues.
 func TestADiskThatFailsAndComesBackLosesNothing(t *testing.T) {
 	log := collectortest.Log(60)
 	for from := 0; ; from++ {
@@ -163,7 +163,7 @@ func TestADiskThatFailsAndComesBackLosesNothing(t *testing.T) {
 			if left := r.collector.State().Troubles; len(left) > 0 {
 				t.Errorf("%s: troubles left: %v", what, left)
 			}
-			// An empty file that could neither be used nor removed is the next life's.
+			// An empty file that could be neither used nor removed is left for the next process.
 			r.fs.Fail = nil
 			next, err := New(t.Context(), r.collector.cfg)
 			if err != nil {
@@ -181,8 +181,8 @@ func TestADiskThatFailsAndComesBackLosesNothing(t *testing.T) {
 	}
 }
 
-// TestASlowTableHoldsUpNoSender that the collector may spool ahead for; its rows are
-// read from the segments later.
+// TestASlowTableHoldsUpNoSender checks that with SpoolAhead batches do not wait for a table that
+// hangs, and that their rows are read from the segments later.
 func TestASlowTableHoldsUpNoSender(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.SpoolAhead, c.RollBytes = true, 1<<20 })
 	log := collectortest.Log(200_000)
@@ -201,7 +201,8 @@ func TestASlowTableHoldsUpNoSender(t *testing.T) {
 	r.holds(t, "the table was slow", log)
 }
 
-// TestAFullSpoolSaysBusy, and goes on when the archive does; nothing is dropped.
+// TestAFullSpoolSaysBusy checks that a full spool rejects batches with ErrBusy, and that all lines
+// are stored when the archive is available again.
 func TestAFullSpoolSaysBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(c *Config) { c.SpoolMaxBytes = 4000 })
@@ -235,7 +236,8 @@ func TestAFullSpoolSaysBusy(t *testing.T) {
 	})
 }
 
-// TestManySendersShareACollector, each host's lines in its own files.
+// TestManySendersShareACollector checks twenty hosts that send at the same time; each host's lines
+// are archived in its own files.
 func TestManySendersShareACollector(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.SpoolAhead, c.RollBytes, c.Uploads = true, 10_000, 3 })
 	var logs []string
@@ -261,8 +263,8 @@ func TestManySendersShareACollector(t *testing.T) {
 	}
 }
 
-// TestWhatASenderClaimsIsStoredElsewhere: a collector that knows nothing of a stream
-// goes on from there.
+// TestWhatASenderClaimsIsStoredElsewhere checks that a collector that knows nothing of a stream
+// accepts it from the position that the sender claims.
 func TestWhatASenderClaimsIsStoredElsewhere(t *testing.T) {
 	r := newRig(t, nil)
 	s := r.stream(t, "web01", "bad line\n", 2)

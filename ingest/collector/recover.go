@@ -14,7 +14,7 @@ import (
 
 // recovery recovers the segments of an earlier process. Each is truncated after its last whole
 // batch and sealed. Its pieces count as received; the rows of those that are not stored will be put
-// again. It runs before the goroutines are started, so it locks nothing that it reads.
+// again. It runs before the goroutines are started, so it does not lock the spool.
 type recovery struct {
 	cfg     *Config
 	streams *streams

@@ -48,7 +48,7 @@ func (s *sealer) seal(sp *spooled) error {
 func (s *sealer) mend(sp *spooled) error {
 	open := sp.writer.Path()
 	sealed := strings.TrimSuffix(open, segment.OpenSuffix)
-	if _, err := s.cfg.FS.Stat(sealed); err == nil { // the rename was done, only its sync failed
+	if _, err := s.cfg.FS.Stat(sealed); err == nil { // it was renamed: only the sync of the directory failed
 		if err := s.cfg.FS.SyncDir(filepath.Dir(sealed)); err != nil {
 			return err
 		}

@@ -179,7 +179,7 @@ func (sp *spooled) age(now time.Time) (stored bool, age time.Duration, path stri
 	return sp.stored, now.Sub(sp.storedAt), sp.path
 }
 
-// isStored reports whether the saved checkpoint covers the segment.
+// isStored reports whether the segment's lines are recorded as stored in the checkpoint.
 func (sp *spooled) isStored() bool {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()

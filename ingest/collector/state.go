@@ -13,7 +13,8 @@ type State struct {
 	Segments   int   `json:"segments"`
 	SpoolBytes int64 `json:"spool_bytes"`
 	// UntabledBytes is the number of bytes that were received and are not in the table. If there is
-	// Columns but no Table, open segments are not counted, because Columns gets only sealed ones.
+	// Columns but no Table, open segments are not counted, because queries read their lines from
+	// the spool.
 	UntabledBytes int64 `json:"untabled_bytes"`
 	// Waiting has the hosts with lines that are received and not stored.
 	Waiting map[string]Waiting `json:"waiting,omitempty"`

@@ -18,7 +18,7 @@ const sweepAtOnce = 3 * time.Second
 type sweeper struct {
 	cfg   *Config
 	life  *lifecycle
-	swept chan error // receives the result of the first sweep if that takes long, else nil
+	swept chan error // gets the result of the first sweep if it takes long; nil: it is done
 }
 
 // sweep removes the incomplete files from the archive and from Columns.

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// TestTheArchiveIsSweptAgain: what a lost collector left is old enough only long after the start.
+// TestTheArchiveIsSweptAgain checks that sweeps are repeated: files of a collector that was lost
+// are old enough to be removed only long after the start.
 func TestTheArchiveIsSweptAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestLinesWaitInTheSpoolUntilTheTableIsThere, over a restart too, and each has its row then.
+// TestLinesWaitInTheSpoolUntilTheTableIsThere checks that lines of two processes wait until the
+// table is ready, and that each then has its row.
 func TestLinesWaitInTheSpoolUntilTheTableIsThere(t *testing.T) {
 	ready := make(chan struct{})
 	r := newRig(t, func(c *Config) { c.TableReady, c.SpoolAhead, c.Columns = ready, true, nil })
@@ -16,7 +17,7 @@ func TestLinesWaitInTheSpoolUntilTheTableIsThere(t *testing.T) {
 	}
 	log := b.String()
 	s := r.stream(t, "web01", log, 2)
-	half := strings.Index(log, "/50 ") // some line's middle
+	half := strings.Index(log, "/50 ") // the middle of a line
 	half = strings.LastIndexByte(log[:half], '\n') + 1
 	if err := r.collector.Append(t.Context(), s, batch(s, log, 0, half)); err != nil {
 		t.Fatal(err)

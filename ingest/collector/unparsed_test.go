@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// TestLinesThatDoNotParseAreReportedByLog: with the share and an example, and until lines
-// parse again; a scanner's requests and a few broken lines are not.
+// TestLinesThatDoNotParseAreReportedByLog checks that a log is reported with counts and an example
+// until lines parse again, and that requests that are not HTTP and a few broken lines are not
+// reported.
 func TestLinesThatDoNotParseAreReportedByLog(t *testing.T) {
 	clock := time.Unix(1_800_000_000, 0)
 	r := newRig(t, func(c *Config) { c.Now = func() time.Time { return clock } })
@@ -38,7 +39,7 @@ func TestLinesThatDoNotParseAreReportedByLog(t *testing.T) {
 	if want := fmt.Sprintf("[{%s 45 40 30 %s}]", s.Path, strings.TrimSpace(bad)); fmt.Sprint(got) != want {
 		t.Errorf("%+v, want %s", got, want)
 	}
-	clock = clock.Add(time.Hour) // the log is quiet: it is still so
+	clock = clock.Add(time.Hour) // a log without new lines stays reported
 	if got := r.collector.State().Arrivals["web01"].Unparsed; len(got) != 1 {
 		t.Errorf("an hour later: %+v", got)
 	}
@@ -50,7 +51,8 @@ func TestLinesThatDoNotParseAreReportedByLog(t *testing.T) {
 	}
 }
 
-// TestTheShareOfLinesThatDoNotParseIsOfTheLastMinutes.
+// TestTheShareOfLinesThatDoNotParseIsOfTheLastMinutes checks that older lines are not counted, and
+// the limit of logs.
 func TestTheShareOfLinesThatDoNotParseIsOfTheLastMinutes(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	var n parsing

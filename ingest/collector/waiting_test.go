@@ -9,7 +9,8 @@ import (
 	"sluice/ingest/collector/collectortest"
 )
 
-// TestWhatWaitsHasAnAge: by host, of what the table lacks and of what is not stored.
+// TestWhatWaitsHasAnAge checks the ages, by host, of lines that are not in the table and of lines
+// that are not stored.
 func TestWhatWaitsHasAnAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(c *Config) { c.SpoolAhead, c.RollBytes = true, 1<<20 })
@@ -46,7 +47,7 @@ func TestWhatWaitsHasAnAge(t *testing.T) {
 
 		r = newRig(t, func(c *Config) { c.SpoolAhead, c.RollBytes = true, 1<<20 })
 		release := make(chan struct{})
-		r.table.BeforePut = func() { <-release } // it hangs
+		r.table.BeforePut = func() { <-release } // the table hangs
 		send("web01", 1)
 		time.Sleep(time.Minute)
 		send("web01", 2)
