@@ -82,7 +82,8 @@ func Sinks(now time.Time, troubles []collector.Trouble) map[string]Sink {
 		name := sinkOf(t)
 		s := sinks[name]
 		s.Attempts += t.Attempts
-		if age := now.Sub(t.Since).Seconds(); s.Error == "" || age > s.FailingSeconds { // report the error of the oldest failure
+		// Report the error of the oldest failure.
+		if age := now.Sub(t.Since).Seconds(); s.Error == "" || age > s.FailingSeconds {
 			s.FailingSeconds, s.Error = max(age, 0.001), cmp.Or(t.Error, t.What)
 		}
 		sinks[name] = s

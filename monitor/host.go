@@ -201,8 +201,8 @@ func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, 
 	return x
 }
 
-// beat returns the state that a heartbeat reported the time since ago. All its times are of the
-// sender's clock, so only their differences are used.
+// beat returns the state that a heartbeat reported. since is the time since then. All times in the
+// heartbeat are of the sender's clock, so only their differences are used.
 func beat(h *protocol.Heartbeat, since time.Duration) Host {
 	c := h.Counters
 	x := Host{
@@ -227,8 +227,8 @@ func reports(texts []string) (problems []Problem) {
 	return problems
 }
 
-// ago returns, in seconds, the present value of an age that was ms milliseconds the time since ago.
-// 0 stays 0: there is none.
+// ago returns the present value, in seconds, of an age that was ms milliseconds when it was
+// reported. since is the time since then. 0 stays 0: there is none.
 func ago(ms int64, since time.Duration) float64 {
 	if ms <= 0 {
 		return 0

@@ -157,8 +157,8 @@ func (s *span) traffic(points []point, classes bool) *chart {
 	return c
 }
 
-// single adds one area, the figures and the description to the chart c. Values are rounded to text
-// by text; ticks returns the ticks for a maximum.
+// single adds one area, the figures and the description to the chart c. ticks returns the ticks for
+// a maximum, text formats a value.
 func (s *span) single(c *chart, points []point, class string, ticks func(float64) []float64, text func(float64) string, value func(*point) float64) *chart {
 	most := 0.0
 	for i := range points {
