@@ -17,7 +17,7 @@ import (
 const tableQueueBytes = 2 << 20
 
 // tableWriter puts the rows of received lines: of parcels, which wait in a queue, and of the
-// backlog, which it reads from segments again. newParcel, handOver and release may be called
+// backlog, which it reads from segments again. newParcel, handOver, release and nudge may be called
 // concurrently, the other methods only by the goroutine that puts rows and commits.
 type tableWriter struct {
 	cfg      *Config
