@@ -61,7 +61,7 @@ var ofProcess = []struct {
 	{count, "accepted_lines_total", "Lines that are on disk, of an agent on its collector's.", func(f *Fleet) float64 { return float64(f.Counts.Accepted) }},
 	{count, "batches_total", "Batches of these.", func(f *Fleet) float64 { return float64(f.Counts.Batches) }},
 	{count, "table_rows_total", "Rows written to the table.", func(f *Fleet) float64 { return float64(f.Counts.Rows) }},
-	{count, "parse_errors_total", "Lines that did not parse; they are stored all the same.", func(f *Fleet) float64 { return float64(f.Counts.ParseErrors) }},
+	{count, "parse_errors_total", "Lines that did not parse; they are stored too.", func(f *Fleet) float64 { return float64(f.Counts.ParseErrors) }},
 	{count, "archived_segments_total", "Files stored in the archive.", func(f *Fleet) float64 { return float64(f.Counts.Segments) }},
 	{count, "read_failures_total", "Times a log or a directory could not be read.", func(f *Fleet) float64 { return float64(f.Counts.Failures) }},
 	{gauge, "buffer_bytes", "Bytes in the spool, or in an agent's window.", func(f *Fleet) float64 { return float64(f.BufferBytes) }},

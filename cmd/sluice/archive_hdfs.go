@@ -28,10 +28,10 @@ type tree struct {
 	pattern   archive.Pattern
 }
 
-// folder is an archive that needs no Close.
-type folder struct{ *localdir.Archive }
+// localTree is an archive in a local directory, which needs no Close.
+type localTree struct{ *localdir.Archive }
 
-func (folder) Close() error { return nil }
+func (localTree) Close() error { return nil }
 
 func isHDFS(url string) bool { return strings.HasPrefix(url, hdfs.Scheme) }
 
@@ -92,7 +92,7 @@ func (a *app) openTree(f archiveFlags, t tree, owner string, unattended bool) (a
 	if err != nil {
 		return nil, openError(err)
 	}
-	return folder{local}, nil
+	return localTree{local}, nil
 }
 
 // openArchive opens the archive for the collector owner.
@@ -112,7 +112,7 @@ func (a *app) readTree(t tree) (archiveCloser, error) {
 		if err != nil {
 			return nil, usage("%w: name another with %s or --data", err, t.flag)
 		}
-		return folder{local}, nil
+		return localTree{local}, nil
 	}
 	opened, err := a.openHDFS(t.flag, t.url, t.pattern, hdfs.Options{Wait: a.patience(false)})
 	if err != nil {

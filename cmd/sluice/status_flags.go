@@ -110,7 +110,7 @@ func (f *statusFlags) serve(a *app, w watched) (end func(), err error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), time.Second)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
-			server.Close() //nolint:errcheck // whoever asks still is cut off
+			server.Close() //nolint:errcheck // open connections are cut off
 		}
 		<-done
 	}, nil
