@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -162,6 +163,11 @@ func TestSIGHUPDoesNotEndADaemon(t *testing.T) {
 		})
 	}
 	t.Run("parse", func(t *testing.T) {
+		// Under nohup the command would inherit that SIGHUP is ignored. A signal that is caught here
+		// has its default action there.
+		caught := make(chan os.Signal, 1)
+		signal.Notify(caught, syscall.SIGHUP)
+		defer signal.Stop(caught)
 		log := filepath.Join(t.TempDir(), "access.log")
 		appendTo(t, log, logLine(0))
 		r, w := pipe(t)
