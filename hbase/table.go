@@ -17,6 +17,7 @@ import (
 type Table struct {
 	url     URL
 	layout  schema.Layout
+	family  map[string]string // attributes of the column family
 	cluster *region.Cluster
 	regions *region.Table
 	retries *retry.Registry
@@ -30,14 +31,14 @@ type Trouble = retry.State
 // for are ErrTableNotFound, ErrNoLayout and *LayoutError.
 func Open(ctx context.Context, url URL, o Options) (*Table, error) {
 	a := OpenAdmin(url, o)
-	layout, err := a.Layout(ctx)
+	layout, d, err := a.describe(ctx)
 	if err == nil && o.Layout != nil && !layout.Equal(*o.Layout) {
 		err = &LayoutError{url.Table, layout, *o.Layout}
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
-	t := &Table{url: url, layout: layout, cluster: a.cluster, regions: a.cluster.Table(url.Table), retries: a.retries}
+	t := &Table{url: url, layout: layout, family: d.family, cluster: a.cluster, regions: a.cluster.Table(url.Table), retries: a.retries}
 	t.writer = newWriter(t.cluster, t.regions, t.retries, layout, o.withDefaults())
 	return t, nil
 }

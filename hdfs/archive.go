@@ -199,6 +199,18 @@ func (a *Archive) There(ctx context.Context) error {
 	return a.on("", "open", err)
 }
 
+// Has reports whether there is a file of this name.
+func (a *Archive) Has(ctx context.Context, name string) (bool, error) {
+	if err := archive.CheckName(name); err != nil {
+		return false, err
+	}
+	err := a.again(ctx, "look", func(c *client) error { return regular(c, a.path(name)) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, a.on(name, "look for", err)
+}
+
 // List implements archive.Archive.
 func (a *Archive) List(ctx context.Context) ([]archive.File, error) {
 	return a.ListWhere(ctx, func(string) bool { return true })

@@ -53,6 +53,14 @@ func (r *Rows) Reset() {
 	r.refs, r.keys, r.cells, r.arena = r.refs[:0], r.keys[:0], r.cells[:0], r.arena[:0]
 }
 
+// Append adds a row that was made elsewhere. The key is copied; cells, in the order of their
+// qualifiers, must stay unchanged as long as the block is used.
+func (r *Rows) Append(key []byte, time int64, cells []Cell) {
+	r.keys = append(r.keys, key...)
+	r.cells = append(r.cells, cells...)
+	r.end(time)
+}
+
 // Len is the number of rows.
 func (r *Rows) Len() int { return len(r.refs) }
 

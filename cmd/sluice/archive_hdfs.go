@@ -35,9 +35,9 @@ func (localTree) Close() error { return nil }
 
 func isHDFS(url string) bool { return strings.HasPrefix(url, hdfs.Scheme) }
 
-// openHDFS opens the archive of a URL, which flag names, below the pattern's root. HDFS
-// is not asked yet.
-func (a *app) openHDFS(flag, url string, pattern archive.Pattern, o hdfs.Options) (*hdfs.Archive, error) {
+// openHDFS opens the directory root in the cluster of a URL, which flag names. HDFS is not
+// asked yet.
+func (a *app) openHDFS(flag, url, root string, o hdfs.Options) (*hdfs.Archive, error) {
 	authority, _, err := hdfs.SplitURL(url)
 	if err != nil {
 		return nil, usage("%s %w", flag, err)
@@ -54,7 +54,7 @@ func (a *app) openHDFS(flag, url string, pattern archive.Pattern, o hdfs.Options
 		cluster = cluster.WithKerberos(login)
 	}
 	o.Logger = a.log
-	opened, err := hdfs.Open(cluster, pattern.Root(), o)
+	opened, err := hdfs.Open(cluster, root, o)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -68,7 +68,7 @@ func (a *app) openToWrite(f archiveFlags, t tree, owner string, wait time.Durati
 		return nil, err
 	}
 	options.Owner, options.Wait = owner, wait
-	return a.openHDFS(t.flag, t.url, t.pattern, options)
+	return a.openHDFS(t.flag, t.url, t.pattern.Root(), options)
 }
 
 // openTree opens a tree for the collector owner. HDFS is not asked yet, but a log-in that
@@ -114,7 +114,7 @@ func (a *app) readTree(t tree) (archiveCloser, error) {
 		}
 		return localTree{local}, nil
 	}
-	opened, err := a.openHDFS(t.flag, t.url, t.pattern, hdfs.Options{Wait: a.patience(false)})
+	opened, err := a.openHDFS(t.flag, t.url, t.pattern.Root(), hdfs.Options{Wait: a.patience(false)})
 	if err != nil {
 		return nil, err
 	}

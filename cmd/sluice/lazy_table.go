@@ -133,7 +133,7 @@ func (s *stores) tableTroubles() (troubles []collector.Trouble) {
 		}
 		x = lazy.opened()
 	}
-	if t, ok := x.(*hbase.Table); ok {
+	if t, ok := x.(interface{ State() []hbase.Trouble }); ok {
 		for _, x := range t.State() {
 			troubles = append(troubles, collector.Trouble{What: "table: " + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
 		}

@@ -41,7 +41,7 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 	if columns != nil {
 		return r.refill(a, format, archive, pattern, *columns)
 	}
-	table, err := a.writeHBase(r.tableFlags, layout, false)
+	table, err := a.loadHBase(r.tableFlags, layout, false, loading{r.loadFlags, 0})
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,7 @@ type runCmd struct {
 	storeFlags
 	followFlags
 	statusFlags
+	loadFlags
 	FromArchive string   `placeholder:"URL" help:"Write the lines of an archive to the table, with their original keys and cells; no log is read. It can be repeated without effect."`
 	Once        bool     `help:"Read each log to its current end, store it, and stop. The next run continues there."`
 	Host        string   `placeholder:"NAME" help:"The web host that wrote the logs (default: this one)."`
@@ -130,7 +131,7 @@ func (r *runCmd) Run(a *app) error {
 // once reads every log to its present end; failed are those that cannot be opened.
 func (r *runCmd) once(a *app, format string, logs []logfile.Log, failed []error) (err error) {
 	began := time.Now()
-	s, err := r.open(a, storeOptions{formats: []string{format}})
+	s, err := r.open(a, storeOptions{formats: []string{format}, load: loading{r.loadFlags, logBytes(logs)}})
 	if a.interrupted(err) {
 		return exitError(1)
 	}

@@ -91,6 +91,7 @@ type storeOptions struct {
 	formats []string // of the logs, for the layout of a table that is made
 	// checkpoint is a file, spool a directory; "" are those of --data.
 	checkpoint, spool string
+	load              loading // of rows into HBase
 	// collector has what goes beyond the flags; open fills in the rest.
 	collector collector.Config
 }
@@ -145,7 +146,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	s.patient, s.spool = c.Patient, spool
 	c.FS, c.SpoolDir, c.Checkpoint = vfs.OS{}, spool, s.checkpoint
 	c.Archive, c.Naming = s.archive, pattern
-	if err := r.openTables(a, s, &c, layout); err != nil {
+	if err := r.openTables(a, s, &c, layout, o.load); err != nil {
 		return s, err
 	}
 	c.RollBytes, c.RollInterval, c.RollIdle, c.Level, c.Log = r.RollSize.bytes(), r.RollInterval, r.RollIdle, r.Level, a.log
@@ -169,7 +170,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 }
 
 // openTables opens the table, or tables, of a collector.
-func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *schema.Layout) (err error) {
+func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *schema.Layout, load loading) (err error) {
 	holdLittle()
 	if r.onHBase() {
 		if c.SpoolAhead {
@@ -178,7 +179,7 @@ func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *
 			if err := lazy.soon(); err != nil {
 				return err
 			}
-		} else if s.table, err = a.writeHBase(r.tableFlags, layout, c.Patient); err != nil {
+		} else if s.table, err = a.loadHBase(r.tableFlags, layout, c.Patient, load); err != nil {
 			return err
 		}
 		c.Table, c.TableReady = s.table, s.tableReady()

@@ -1,0 +1,117 @@
+package bulkload
+
+import (
+	"context"
+	"fmt"
+
+	"sluice/hbase/region"
+	"sluice/hbase/rpc"
+)
+
+// load loads a file, and removes it. If it crosses the border of a region, its parts are loaded. If
+// it cannot be loaded, its rows are written with Put.
+func (l *Loader) load(ctx context.Context, f *localFile) error {
+	t := transfer{Loader: l, file: f, backoff: rpc.Backoff{Limit: l.cluster.Limit()}}
+	defer l.retries.GiveUp(t.what(), &t)
+	for {
+		v, err := t.step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case v == loaded:
+			l.retries.Recovered(t.what(), &t)
+			return f.remove()
+		case v == puts:
+			return l.putBack(ctx, f, err)
+		case v == fail:
+			return err
+		}
+		l.retries.Failed(t.what(), &t, err)
+		if err := t.backoff.Wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// transfer is a file on its way to its region.
+type transfer struct {
+	*Loader
+	file    *localFile
+	staged  bool // as far as is known
+	tries   int
+	backoff rpc.Backoff
+}
+
+func (t *transfer) what() string { return "bulk load into " + t.regions.Name() }
+
+// step makes one attempt. The error is why it is not loaded.
+func (t *transfer) step(ctx context.Context) (verdict, error) {
+	t.backoff.Begin()
+	r, err := t.locate(ctx, t.file.first)
+	if err != nil {
+		return fail, err
+	}
+	if t.file.crosses(r) {
+		if err := t.loadParts(ctx, r); err != nil {
+			return fail, err
+		}
+		return loaded, nil
+	}
+	name := t.session.stagedName(t.file.name)
+	if !t.staged {
+		if err := t.session.staging.Store(ctx, t.file.path, name); err != nil {
+			return puts, fmt.Errorf("upload to the staging directory: %w", err)
+		}
+		t.staged = true
+	}
+	a := attempt{staged: true}
+	a.answer, a.err = t.ask(ctx, r)
+	if a.err != nil || !a.answer {
+		t.tries++
+		if a.staged, err = t.session.staging.Has(ctx, name); err != nil {
+			return puts, fmt.Errorf("look into the staging directory: %w", err)
+		}
+	}
+	a.tries = t.tries
+	v := decide(a)
+	if v == loaded {
+		return v, nil
+	}
+	t.react(r, v, a.err)
+	err = fmt.Errorf("region %q: %w", r.Name, errRejected)
+	if a.err != nil {
+		err = fmt.Errorf("region %q: %w", r.Name, a.err)
+	}
+	return v, err
+}
+
+var errRejected = fmt.Errorf("its server does not load the file, and does not say why: its log does")
+
+// react prepares the next attempt.
+func (t *transfer) react(r *region.Region, v verdict, err error) {
+	switch {
+	case v == stage:
+		t.staged = false
+		t.file.rename()
+	case v == locate && err == nil:
+		t.regions.Drop(r)
+	}
+	if err != nil {
+		t.forget(r, err)
+	}
+}
+
+// ask asks the region's server to take the staged file.
+func (t *transfer) ask(ctx context.Context, r *region.Region) (bool, error) {
+	user, err := t.session.staging.Token(ctx)
+	if err != nil {
+		return false, err
+	}
+	s := t.session
+	response, err := t.call(ctx, r, methodLoad, loadRequest(s.token, s.family, s.uri(t.file.name), r, user))
+	if err != nil {
+		return false, err
+	}
+	defer response.Release()
+	return parseLoaded(response.Message)
+}

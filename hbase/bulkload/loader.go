@@ -1,0 +1,256 @@
+package bulkload
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/hbase/hfile"
+	"sluice/hbase/region"
+	"sluice/hbase/rpc"
+	"sluice/retry"
+	"sluice/schema"
+)
+
+// Table writes rows with Put; an hbase.Table is one.
+type Table interface {
+	Put(ctx context.Context, rows *schema.Rows) error
+	Flush(ctx context.Context) error
+}
+
+// Options are the settings of a Loader. Dir, OpenStaging and Layout are required.
+type Options struct {
+	// Dir is a directory on the local disk for the files until they are loaded. One process at a
+	// time uses it.
+	Dir string
+	// OpenStaging opens the staging directory of a URI.
+	OpenStaging func(uri string) (Staging, error)
+	// Layout is the table's.
+	Layout schema.Layout
+	// Compression is that of the files; compactions write the family's.
+	Compression hfile.Compression
+	// MinFileBytes is the size of a region's rows below which no file is begun: they go to Put.
+	MinFileBytes int
+	// Logger is required.
+	Logger *slog.Logger
+}
+
+const (
+	// maxWindowBytes bounds the rows of a region in memory, for lines that are very long.
+	maxWindowBytes = 8 << 20
+	// uploads is the number of files that are loaded at a time.
+	uploads = 4
+)
+
+// Loader writes rows as files, and what cannot be in one with Put. It is safe for concurrent use,
+// except Close.
+type Loader struct {
+	o       Options
+	cluster *region.Cluster
+	regions *region.Table
+	retries *retry.Registry
+	table   Table
+	lock    *os.File
+	session *session
+
+	token chan struct{} // held by a running Put or Flush
+	runs  map[*region.Region]*run
+	last  *run
+	files []*localFile // complete, not loaded
+	rest  schema.Rows  // for Put
+	put   int64        // rows that went to Put
+
+	mu sync.Mutex
+	// reason is why rows go to Put now; nil: they do not.
+	reason error
+}
+
+// Open asks the cluster for a staging directory, and removes those of earlier processes. After an
+// error the table's own Put can be used, unless [Permanent] reports that it would fail, too.
+func Open(ctx context.Context, cluster *region.Cluster, regions *region.Table, retries *retry.Registry, table Table, o Options) (l *Loader, err error) {
+	l = &Loader{o: o, cluster: cluster, regions: regions, retries: retries, table: table,
+		token: make(chan struct{}, 1), runs: map[*region.Region]*run{}}
+	if l.lock, err = lockDir(o.Dir); err != nil {
+		return nil, fmt.Errorf("bulk load: %w", err)
+	}
+	if err = l.sweep(ctx); err == nil {
+		l.session, err = l.prepare(ctx)
+	}
+	if err == nil { // whether the file system answers, before any row is accepted
+		_, err = l.session.staging.Has(ctx, l.session.stagedName("none"))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("bulk load: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+// Put sorts rows into files. They are durable when the next Flush has returned nil, and not visible
+// before. Errors are those of Table.Put, and of the local disk.
+func (l *Loader) Put(ctx context.Context, rows *schema.Rows) error {
+	if err := l.acquire(ctx); err != nil {
+		return err
+	}
+	defer l.release()
+	if l.failed() {
+		return l.table.Put(ctx, rows)
+	}
+	l.rest.Reset()
+	for i := range rows.Len() {
+		key, time, cells := rows.Key(i), rows.Time(i), rows.Cells(i)
+		if time <= 0 || !fits(key, cells) {
+			// Without a time, and the stream directory: their timestamps are the server's. Too
+			// large: Put finds out what the server accepts.
+			l.rest.Append(key, time, cells)
+			continue
+		}
+		if err := l.add(ctx, key, time, cells); err != nil {
+			return fmt.Errorf("bulk load: %w", err)
+		}
+	}
+	if l.rest.Len() == 0 {
+		return nil
+	}
+	l.put += int64(l.rest.Len())
+	return l.table.Put(ctx, &l.rest)
+}
+
+// fits reports whether a row can be in a file.
+func fits(key []byte, cells []schema.Cell) bool {
+	bytes := 0
+	for i := range cells {
+		bytes += len(cells[i].Value)
+	}
+	return len(key) > 0 && len(cells) > 0 && bytes < maxWindowBytes
+}
+
+// add adds a row to the run of its region.
+func (l *Loader) add(ctx context.Context, key []byte, time int64, cells []schema.Cell) error {
+	if l.last == nil || !l.last.region.Has(key) {
+		r, err := l.locate(ctx, key)
+		if err != nil {
+			return err
+		}
+		if l.last = l.runs[r]; l.last == nil {
+			l.last = &run{region: r}
+			l.runs[r] = l.last
+		}
+	}
+	return l.addTo(ctx, l.last, key, time, cells)
+}
+
+// locate finds a key's region.
+func (l *Loader) locate(ctx context.Context, key []byte) (r *region.Region, err error) {
+	if r := l.regions.Known(key); r != nil {
+		return r, nil
+	}
+	err = l.cluster.Retry(ctx, "a region of "+l.regions.Name(), func(ctx context.Context) error {
+		r, err = l.regions.Locate(ctx, key)
+		return err
+	})
+	return r, err
+}
+
+// Flush returns nil when every row of earlier Puts is durable.
+func (l *Loader) Flush(ctx context.Context) error {
+	if err := l.acquire(ctx); err != nil {
+		return err
+	}
+	defer l.release()
+	for _, r := range l.runs {
+		if err := l.end(ctx, r); err != nil {
+			return fmt.Errorf("bulk load: %w", err)
+		}
+	}
+	clear(l.runs)
+	l.last = nil
+	if err := l.loadFiles(ctx); err != nil {
+		return fmt.Errorf("bulk load: %w", err)
+	}
+	return l.table.Flush(ctx)
+}
+
+// loadFiles loads all complete files. Those that were loaded are removed, so that after an error the
+// next Flush goes on with the others.
+func (l *Loader) loadFiles(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(uploads)
+	for _, f := range l.files {
+		group.Go(func() error { return l.load(ctx, f) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	l.files = nil
+	return nil
+}
+
+func (l *Loader) acquire(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case l.token <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *Loader) release() { <-l.token }
+
+// Close removes the staging directory and local files. It does not flush, nor close the table.
+func (l *Loader) Close() error {
+	var errs []error
+	for _, r := range l.runs {
+		if r.file != nil {
+			errs = append(errs, r.file.discard())
+		}
+	}
+	for _, f := range l.files {
+		errs = append(errs, f.remove())
+	}
+	if s := l.session; s != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+		defer cancel()
+		if err := l.cleanup(ctx, s.token); err != nil {
+			l.o.Logger.Warn("cannot remove the staging directory, will retry at the next start", "directory", s.token, "err", err)
+		}
+		errs = append(errs, s.staging.Close())
+	}
+	return errors.Join(append(errs, l.lock.Close())...)
+}
+
+func remoteError(err error) *rpc.RemoteError {
+	var remote *rpc.RemoteError
+	errors.As(err, &remote)
+	return remote
+}
+
+// crosses reports whether a file has rows outside the region.
+func (f *localFile) crosses(r *region.Region) bool {
+	return bytes.Compare(f.first, r.Start) < 0 || !r.Has(f.last)
+}
+
+// setReason lets all further rows go to Put.
+func (l *Loader) setReason(reason error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reason == nil {
+		l.reason = reason
+		l.o.Logger.Warn("bulk load failed, rows are written with Put", "table", l.regions.Name(), "reason", reason)
+	}
+}
+
+// failed reports whether rows go to Put.
+func (l *Loader) failed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.reason != nil
+}
