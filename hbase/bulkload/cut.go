@@ -4,12 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 
-	"crypto/rand"
-
-	"sluice/hbase/hfile"
 	"sluice/hbase/region"
 	"sluice/schema"
 )
@@ -17,73 +12,11 @@ import (
 // putRows is the number of rows that are read from a file and written with Put at a time.
 const putRows = 1024
 
-// eachRow reads a file's rows in order. Their bytes are valid until do returns.
-func (l *Loader) eachRow(f *localFile, do func(key []byte, eventNanos int64, cells []schema.Cell) error) (err error) {
-	in, err := os.Open(f.path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, in.Close()) }()
-	var key []byte
-	var time int64
-	var cells []schema.Cell
-	var values buffer
-	pass := func() error {
-		if len(cells) == 0 {
-			return nil
-		}
-		err := do(key, time, cells)
-		cells, values.arena = cells[:0], values.arena[:0]
-		return err
-	}
-	err = hfile.Read(in, l.o.Compression, func(c hfile.Cell) error {
-		if string(c.Row) != string(key) {
-			if err := pass(); err != nil {
-				return err
-			}
-			key, time = append(key[:0], c.Row...), int64(c.Timestamp)*1e6
-		}
-		at := len(values.arena)
-		values.arena = append(values.arena, c.Value...) // growing does not move earlier values
-		cells = append(cells, schema.Cell{Qualifier: string(c.Qualifier), Value: values.arena[at:]})
-		return nil
-	})
-	if err == nil {
-		err = pass()
-	}
-	return err
-}
-
-// loadParts cuts a file at the end of the region r, which its first row is in, and loads both parts.
+// loadParts cuts a file at the border of the region r, which its first row is in, and loads the
+// parts.
 func (t *transfer) loadParts(ctx context.Context, r *region.Region) error {
-	var parts []*localFile
-	var w *fileWriter
-	end := func() error {
-		part, err := w.close()
-		w = nil
-		parts = append(parts, part)
-		return err
-	}
-	err := t.eachRow(t.file, func(key []byte, time int64, cells []schema.Cell) (err error) {
-		if w != nil && r.Has(w.file.last) && !r.Has(key) {
-			if err := end(); err != nil {
-				return err
-			}
-		}
-		if w == nil {
-			if w, err = t.create(true); err != nil {
-				return err
-			}
-		}
-		return w.add(key, time, cells)
-	})
-	if err == nil && w != nil {
-		err = end()
-	}
+	parts, err := t.cut(r)
 	if err != nil {
-		if w != nil {
-			err = errors.Join(err, w.discard())
-		}
 		return fmt.Errorf("cut a file at the border of the region %q: %w", r.Name, err)
 	}
 	for _, part := range parts {
@@ -94,26 +27,59 @@ func (t *transfer) loadParts(ctx context.Context, r *region.Region) error {
 	return nil
 }
 
-// putBack writes a file's rows with Put, and all later ones, because the next file would meet the
-// same reason.
-func (l *Loader) putBack(ctx context.Context, f *localFile, reason error) error {
-	l.setReason(reason)
-	var rows schema.Rows
-	err := l.eachRow(f, func(key []byte, time int64, cells []schema.Cell) error {
-		rows.Append(key, time, copied(cells))
-		if rows.Len() < putRows {
-			return nil
+// cut copies a file's rows into one file for those in the region, and another one for those behind
+// it.
+func (t *transfer) cut(r *region.Region) (parts []*localFile, err error) {
+	var w *fileWriter
+	defer func() {
+		if err != nil && w != nil {
+			err = errors.Join(err, w.discard())
 		}
-		defer rows.Reset()
-		return l.table.Put(ctx, &rows)
-	})
-	if err == nil {
-		err = l.table.Put(ctx, &rows)
+	}()
+	end := func() error {
+		part, err := w.close()
+		w = nil
+		parts = append(parts, part)
+		return err
 	}
-	if err != nil {
+	for row, err := range t.rows(t.file) {
+		if err == nil && w != nil && r.Has(w.file.last) && !r.Has(row.key) {
+			err = end()
+		}
+		if err == nil && w == nil {
+			w, err = t.create(true)
+		}
+		if err == nil {
+			err = w.add(row.key, row.time, row.cells)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return parts, end()
+}
+
+// putBack writes a file's rows with Put, and lets all later ones go there, because the next file
+// would fail for the same reason.
+func (l *Loader) putBack(ctx context.Context, f *localFile, reason error) error {
+	l.giveUp(reason)
+	var rows schema.Rows
+	for row, err := range l.rows(f) {
+		if err == nil {
+			rows.Append(row.key, row.time, copied(row.cells))
+			if rows.Len() == putRows {
+				err = l.table.Put(ctx, &rows)
+				rows.Reset()
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("write the rows of a file with Put: %w", err)
+		}
+	}
+	if err := l.table.Put(ctx, &rows); err != nil {
 		return fmt.Errorf("write the rows of a file with Put: %w", err)
 	}
-	return f.remove()
+	return nil
 }
 
 // copied returns a copy of cells with their values.
@@ -124,6 +90,3 @@ func copied(cells []schema.Cell) []schema.Cell {
 	}
 	return all
 }
-
-// rename gives the file another name in the staging directory.
-func (f *localFile) rename() { f.name = strings.ToLower(rand.Text()) }

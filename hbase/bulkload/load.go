@@ -2,7 +2,10 @@ package bulkload
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
+	"strings"
 
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
@@ -22,7 +25,10 @@ func (l *Loader) load(ctx context.Context, f *localFile) error {
 			l.retries.Recovered(t.what(), &t)
 			return f.remove()
 		case v == puts:
-			return l.putBack(ctx, f, err)
+			if err := l.putBack(ctx, f, err); err != nil {
+				return err
+			}
+			return f.remove()
 		case v == fail:
 			return err
 		}
@@ -85,14 +91,15 @@ func (t *transfer) step(ctx context.Context) (verdict, error) {
 	return v, err
 }
 
-var errRejected = fmt.Errorf("its server does not load the file, and does not say why: its log does")
+var errRejected = errors.New("its server does not load the file, and does not say why: its log does")
 
 // react prepares the next attempt.
 func (t *transfer) react(r *region.Region, v verdict, err error) {
 	switch {
 	case v == stage:
 		t.staged = false
-		t.file.rename()
+		t.file.name = strings.ToLower(rand.Text()) // an earlier call may still be running
+
 	case v == locate && err == nil:
 		t.regions.Drop(r)
 	}

@@ -2,6 +2,7 @@ package bulkload
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,13 +38,19 @@ type Options struct {
 	Compression hfile.Compression
 	// MinFileBytes is the size of a region's rows below which no file is begun: they go to Put.
 	MinFileBytes int
+	// WindowBytes and LocalBytes bound the rows in memory and the files on the local disk; 0: 64 MiB
+	// and 4 GiB.
+	WindowBytes int
+	LocalBytes  int64
 	// Logger is required.
 	Logger *slog.Logger
 }
 
 const (
-	// maxWindowBytes bounds the rows of a region in memory, for lines that are very long.
-	maxWindowBytes = 8 << 20
+	// maxRowBytes is the size of a row's values above which it is not sorted.
+	maxRowBytes = 1 << 20
+	// maxLocalBytes bounds the files on the local disk: beyond it they are loaded before a Flush.
+	maxLocalBytes = 4 << 30
 	// uploads is the number of files that are loaded at a time.
 	uploads = 4
 )
@@ -59,23 +66,24 @@ type Loader struct {
 	lock    *os.File
 	session *session
 
-	token chan struct{} // held by a running Put or Flush
-	runs  map[*region.Region]*run
-	last  *run
-	files []*localFile // complete, not loaded
-	rest  schema.Rows  // for Put
-	put   int64        // rows that went to Put
+	// token is held by a running Put or Flush, and guards all up to mu.
+	token      chan struct{}
+	runs       map[*region.Region]*run
+	last       *run
+	localBytes int64
+	rest       schema.Rows // for Put
 
-	mu sync.Mutex
-	// reason is why rows go to Put now; nil: they do not.
-	reason error
+	mu         sync.Mutex
+	reason     error             // why rows go to Put now; nil: they do not
+	qualifiers map[string]string // one string for each, for rows that are read from files
 }
 
 // Open asks the cluster for a staging directory, and removes those of earlier processes. After an
 // error the table's own Put can be used, unless [Permanent] reports that it would fail, too.
 func Open(ctx context.Context, cluster *region.Cluster, regions *region.Table, retries *retry.Registry, table Table, o Options) (l *Loader, err error) {
+	o.WindowBytes, o.LocalBytes = cmp.Or(o.WindowBytes, maxWindowBytes), cmp.Or(o.LocalBytes, maxLocalBytes)
 	l = &Loader{o: o, cluster: cluster, regions: regions, retries: retries, table: table,
-		token: make(chan struct{}, 1), runs: map[*region.Region]*run{}}
+		token: make(chan struct{}, 1), runs: map[*region.Region]*run{}, qualifiers: map[string]string{}}
 	if l.lock, err = lockDir(o.Dir); err != nil {
 		return nil, fmt.Errorf("bulk load: %w", err)
 	}
@@ -114,10 +122,11 @@ func (l *Loader) Put(ctx context.Context, rows *schema.Rows) error {
 			return fmt.Errorf("bulk load: %w", err)
 		}
 	}
-	if l.rest.Len() == 0 {
-		return nil
+	if l.localBytes >= l.o.LocalBytes {
+		if err := l.loadAll(ctx); err != nil {
+			return fmt.Errorf("bulk load: %w", err)
+		}
 	}
-	l.put += int64(l.rest.Len())
 	return l.table.Put(ctx, &l.rest)
 }
 
@@ -127,7 +136,7 @@ func fits(key []byte, cells []schema.Cell) bool {
 	for i := range cells {
 		bytes += len(cells[i].Value)
 	}
-	return len(key) > 0 && len(cells) > 0 && bytes < maxWindowBytes
+	return len(key) > 0 && len(cells) > 0 && bytes < maxRowBytes
 }
 
 // add adds a row to the run of its region.
@@ -163,31 +172,49 @@ func (l *Loader) Flush(ctx context.Context) error {
 		return err
 	}
 	defer l.release()
-	for _, r := range l.runs {
-		if err := l.end(ctx, r); err != nil {
-			return fmt.Errorf("bulk load: %w", err)
-		}
-	}
-	clear(l.runs)
-	l.last = nil
-	if err := l.loadFiles(ctx); err != nil {
+	if err := l.loadAll(ctx); err != nil {
 		return fmt.Errorf("bulk load: %w", err)
 	}
 	return l.table.Flush(ctx)
 }
 
-// loadFiles loads all complete files. Those that were loaded are removed, so that after an error the
-// next Flush goes on with the others.
-func (l *Loader) loadFiles(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
+// loadAll loads all rows that were put: one file a region. What is loaded is removed, so that after
+// an error the next call goes on with the rest.
+func (l *Loader) loadAll(ctx context.Context) error {
+	for _, r := range l.runs {
+		if err := l.end(ctx, r); err != nil {
+			return err
+		}
+	}
+	l.last = nil
+	group, loading := errgroup.WithContext(ctx)
 	group.SetLimit(uploads)
-	for _, f := range l.files {
-		group.Go(func() error { return l.load(ctx, f) })
+	for _, r := range l.runs {
+		group.Go(func() error { return l.loadRun(loading, r) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	l.files = nil
+	clear(l.runs)
+	l.localBytes = 0
+	return nil
+}
+
+// loadRun loads the files of a run, as one.
+func (l *Loader) loadRun(ctx context.Context, r *run) error {
+	if len(r.files) > 1 {
+		merged, err := l.merge(r.files, true)
+		if err != nil {
+			return err
+		}
+		r.files = append(r.files[:0], merged)
+	}
+	for len(r.files) > 0 {
+		if err := l.load(ctx, r.files[0]); err != nil {
+			return err
+		}
+		r.files = r.files[1:]
+	}
 	return nil
 }
 
@@ -209,12 +236,7 @@ func (l *Loader) release() { <-l.token }
 func (l *Loader) Close() error {
 	var errs []error
 	for _, r := range l.runs {
-		if r.file != nil {
-			errs = append(errs, r.file.discard())
-		}
-	}
-	for _, f := range l.files {
-		errs = append(errs, f.remove())
+		errs = append(errs, r.discard()...)
 	}
 	if s := l.session; s != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
@@ -238,8 +260,8 @@ func (f *localFile) crosses(r *region.Region) bool {
 	return bytes.Compare(f.first, r.Start) < 0 || !r.Has(f.last)
 }
 
-// setReason lets all further rows go to Put.
-func (l *Loader) setReason(reason error) {
+// giveUp lets all further rows go to Put.
+func (l *Loader) giveUp(reason error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.reason == nil {
@@ -253,4 +275,16 @@ func (l *Loader) failed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.reason != nil
+}
+
+// intern returns a qualifier as a string; there are some dozens of them.
+func (l *Loader) intern(qualifier []byte) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, ok := l.qualifiers[string(qualifier)]
+	if !ok {
+		s = string(qualifier)
+		l.qualifiers[s] = s
+	}
+	return s
 }

@@ -9,28 +9,31 @@ import (
 )
 
 const (
-	// windowRows is the number of rows of a region that are sorted at a time: those of a log are
-	// nearly in order. At twice that the lower half is written.
-	windowRows = 1024
-	// maxLate is the part of a window, in rows, that may sort before what the file has already:
-	// such rows go to Put. If there are more, older lines follow, and a new file begins.
-	maxLate = windowRows / 8
+	// maxWindowBytes bounds the rows that are sorted in memory, of all regions.
+	maxWindowBytes = 64 << 20
+	// minWindowBytes is the least window of one region: some hundred rows.
+	minWindowBytes = 256 << 10
+	// maxLate is the part of a window that may sort before what the file has already: such rows go
+	// to Put. If there are more, older lines follow, and another file begins.
+	maxLate = 8
 )
 
-// run is the open file of one region, and the rows that are still to be sorted.
+// run is the rows of one region: those that are still to be sorted, the open file, and complete
+// ones.
 type run struct {
-	region      *region.Region
-	window      buffer
-	spare       buffer
-	windowBytes int
-	file        *fileWriter // nil: none was begun
-	cells       []schema.Cell
+	region *region.Region
+	window buffer
+	spare  buffer
+	file   *fileWriter  // nil: none was begun
+	files  []*localFile // complete, each sorted, overlapping
+	cells  []schema.Cell
 }
 
-// addTo adds a row to a run.
+// addTo adds a row to a run. If the window is full, its lower half is written: the lines of a log
+// are nearly in order, and rows that follow sort behind it.
 func (l *Loader) addTo(ctx context.Context, r *run, key []byte, time int64, cells []schema.Cell) error {
 	r.window.add(key, time, cells)
-	if len(r.window.rows) < 2*windowRows && len(r.window.arena) < maxWindowBytes {
+	if len(r.window.arena) < l.windowBytes() {
 		return nil
 	}
 	r.window.sort()
@@ -43,6 +46,9 @@ func (l *Loader) addTo(ctx context.Context, r *run, key []byte, time int64, cell
 	return nil
 }
 
+// windowBytes is the share of one region.
+func (l *Loader) windowBytes() int { return max(minWindowBytes, l.o.WindowBytes/max(1, len(l.runs))) }
+
 // write writes the first n rows of a sorted window to the run's file.
 func (l *Loader) write(ctx context.Context, r *run, n int) error {
 	late := 0
@@ -51,13 +57,13 @@ func (l *Loader) write(ctx context.Context, r *run, n int) error {
 			late++
 		}
 	}
-	if late > maxLate {
+	if late > n/maxLate {
 		if err := l.endFile(r); err != nil {
 			return err
 		}
 		late = 0
 	}
-	if err := l.putWindow(ctx, r, 0, late); err != nil {
+	if err := l.putWindow(ctx, r, late); err != nil {
 		return err
 	}
 	for i := late; i < n; i++ {
@@ -77,17 +83,16 @@ func (l *Loader) write(ctx context.Context, r *run, n int) error {
 	return nil
 }
 
-// putWindow writes rows of the window with Put.
-func (l *Loader) putWindow(ctx context.Context, r *run, from, to int) error {
-	if from == to {
+// putWindow writes the first n rows of the window with Put.
+func (l *Loader) putWindow(ctx context.Context, r *run, n int) error {
+	if n == 0 {
 		return nil
 	}
 	var rows schema.Rows
-	for i := from; i < to; i++ {
+	for i := range n {
 		key, time, cells := r.window.row(nil, i)
 		rows.Append(key, time, cells)
 	}
-	l.put += int64(to - from)
 	return l.table.Put(ctx, &rows)
 }
 
@@ -99,7 +104,8 @@ func (l *Loader) endFile(r *run) error {
 	if err != nil {
 		return err
 	}
-	l.files = append(l.files, f)
+	r.files = append(r.files, f)
+	l.localBytes += f.bytes
 	return nil
 }
 
@@ -107,8 +113,8 @@ func (l *Loader) endFile(r *run) error {
 func (l *Loader) end(ctx context.Context, r *run) error {
 	r.window.sort()
 	n := len(r.window.rows)
-	if r.file == nil && len(r.window.arena) < l.o.MinFileBytes {
-		err := l.putWindow(ctx, r, 0, n)
+	if r.file == nil && len(r.files) == 0 && len(r.window.arena) < l.o.MinFileBytes {
+		err := l.putWindow(ctx, r, n)
 		r.window.reset()
 		return err
 	}
@@ -120,4 +126,15 @@ func (l *Loader) end(ctx context.Context, r *run) error {
 		return nil
 	}
 	return l.endFile(r)
+}
+
+// discard removes a run's files.
+func (r *run) discard() (errs []error) {
+	if r.file != nil {
+		errs = append(errs, r.file.discard())
+	}
+	for _, f := range r.files {
+		errs = append(errs, f.remove())
+	}
+	return errs
 }
