@@ -36,10 +36,10 @@ type attempt struct {
 	answer bool  // of the server: loaded
 	err    error // of the call
 	staged bool  // the file is where it was uploaded
-	tries  int   // attempts with this file so far, this one included
+	tries  int   // attempts with this file whose failure has no known end, this one included
 }
 
-// maxTries bounds the attempts that fail without a reason that names what to wait for.
+// maxTries bounds those attempts, and with them the copies of a file that a region may get.
 const maxTries = 8
 
 // decide decides what follows an attempt.

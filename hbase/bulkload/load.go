@@ -44,7 +44,7 @@ type transfer struct {
 	*Loader
 	file    *localFile
 	staged  bool // as far as is known
-	tries   int
+	tries   int  // see attempt
 	backoff rpc.Backoff
 }
 
@@ -73,9 +73,12 @@ func (t *transfer) step(ctx context.Context) (verdict, error) {
 	a := attempt{staged: true}
 	a.answer, a.err = t.ask(ctx, r)
 	if a.err != nil || !a.answer {
-		t.tries++
 		if a.staged, err = t.session.staging.Has(ctx, name); err != nil {
 			return puts, fmt.Errorf("look into the staging directory: %w", err)
+		}
+		// A server that is away is waited for, as Put does; each other failure counts.
+		if a.err == nil || !a.staged || region.Classify(a.err) == rpc.Doubt {
+			t.tries++
 		}
 	}
 	a.tries = t.tries
