@@ -257,12 +257,13 @@ func TestAFileThatWasLoadedAlreadyIsLoadedOnce(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	w := newWorld(t, c, layoutOf(t, schema.LayoutTyped))
 	var earlier atomic.Int32
+	var l *bulkload.Loader
 	l, at := w.loader(func(s *staging, ctx context.Context, localPath, name string) error {
 		if err := s.Archive.Store(ctx, localPath, name); err != nil {
 			return err
 		}
 		if earlier.Add(1) == 1 {
-			return bulkload.Load(ctx, w.table, s.uri, name)
+			return bulkload.LoadStaged(ctx, l, localPath, name)
 		}
 		return nil
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
 
 	"sluice/hbase/wire"
 )
@@ -30,6 +31,11 @@ const maxReadBytes = maxBlockBytes + 2*MaxCellBytes
 // their checksums. It ends with the first error of do.
 func Read(in io.Reader, c Compression, do func(Cell) error) error {
 	r := reader{in: in, compression: c, do: do}
+	defer func() {
+		if r.zstd != nil {
+			r.zstd.Close()
+		}
+	}()
 	for {
 		more, err := r.block()
 		if err != nil || !more {
@@ -43,6 +49,7 @@ type reader struct {
 	compression Compression
 	do          func(Cell) error
 
+	zstd   *zstd.Decoder // nil: not needed yet
 	packed []byte
 	plain  []byte
 	key    []byte
@@ -81,7 +88,7 @@ func (r *reader) block() (more bool, err error) {
 	default: // the upper levels of the index are behind the data
 		return false, nil
 	}
-	r.plain, err = unpack(r.compression, r.plain[:0], r.packed[headerBytes:end], int(uncompressed))
+	r.plain, err = r.unpack(r.plain[:0], r.packed[headerBytes:end], int(uncompressed))
 	if err != nil {
 		return false, damaged("a compressed block", err)
 	}
@@ -170,7 +177,7 @@ func (r *reader) difference(b []byte) (rest []byte, ok bool) {
 // nextKey makes a key that shares its first bytes with the last one.
 func (r *reader) nextKey(c *cutter, keyLen, shared, sharedTimestamp int) bool {
 	last := r.key
-	rowEnd := rowLengthBytes + int(binary.BigEndian.Uint16(last))
+	rowEnd := rowLengthBytes + int(binary.BigEndian.Uint16(last)) // of a key that pass has checked
 	familyEnd := rowEnd + 1 + int(last[rowEnd])
 	var family, timestamp [256]byte
 	familyBytes := copy(family[:], last[rowEnd:familyEnd])
@@ -243,17 +250,22 @@ func (c *cutter) uvarint() int {
 }
 
 // unpack appends a block's body without its compression. The result has the given number of bytes.
-func unpack(c Compression, dst, body []byte, size int) ([]byte, error) {
+func (r *reader) unpack(dst, body []byte, size int) ([]byte, error) {
 	var err error
-	switch c {
+	switch r.compression {
 	case Uncompressed:
 		dst = append(dst, body...)
 	case Snappy:
-		dst, err = unpackSnappy(dst, body, size)
+		dst, err = unpackChunks(dst, body, size, decodeSnappy)
+	case Zstd:
+		var z *zstd.Decoder
+		if z, err = r.decoder(); err == nil {
+			dst, err = unpackChunks(dst, body, size, func(chunk []byte) ([]byte, error) { return z.DecodeAll(chunk, nil) })
+		}
 	case Gzip:
 		dst, err = unpackGzip(dst, body, size)
 	default:
-		err = fmt.Errorf("%v cannot be read", c)
+		err = fmt.Errorf("%v cannot be read", r.compression)
 	}
 	if err == nil && len(dst) != size {
 		err = fmt.Errorf("it has %d bytes, not %d", len(dst), size)
@@ -261,8 +273,15 @@ func unpack(c Compression, dst, body []byte, size int) ([]byte, error) {
 	return dst, err
 }
 
-// unpackSnappy is the inverse of appendSnappy.
-func unpackSnappy(dst, body []byte, size int) ([]byte, error) {
+func (r *reader) decoder() (_ *zstd.Decoder, err error) {
+	if r.zstd == nil {
+		r.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(chunkBytes))
+	}
+	return r.zstd, err
+}
+
+// unpackChunks is the inverse of packer.appendChunks.
+func unpackChunks(dst, body []byte, size int, decode func(chunk []byte) ([]byte, error)) ([]byte, error) {
 	c := cutter{rest: body, ok: true}
 	if total := c.take(4); !c.ok || int(binary.BigEndian.Uint32(total)) != size {
 		return nil, errors.New("its length is another")
@@ -273,17 +292,27 @@ func unpackSnappy(dst, body []byte, size int) ([]byte, error) {
 			return nil, io.ErrUnexpectedEOF
 		}
 		chunk := c.take(int(binary.BigEndian.Uint32(length)))
-		n, err := snappy.DecodedLen(chunk)
-		if err != nil || len(dst)+n > size {
-			return nil, errors.New("it is not snappy of this length")
+		if !c.ok {
+			return nil, io.ErrUnexpectedEOF
 		}
-		plain, err := snappy.Decode(nil, chunk)
+		plain, err := decode(chunk)
 		if err != nil {
 			return nil, err
+		}
+		if len(dst)+len(plain) > size {
+			return nil, errors.New("its chunks are longer than the block")
 		}
 		dst = append(dst, plain...)
 	}
 	return dst, nil
+}
+
+// decodeSnappy decompresses a chunk.
+func decodeSnappy(chunk []byte) ([]byte, error) {
+	if n, err := snappy.DecodedLen(chunk); err != nil || n > chunkBytes {
+		return nil, errors.New("it is not a chunk of snappy")
+	}
+	return snappy.Decode(nil, chunk)
 }
 
 func unpackGzip(dst, body []byte, limit int) ([]byte, error) {
