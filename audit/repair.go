@@ -63,6 +63,9 @@ func (r *repair) run(ctx context.Context) error {
 		r.done.Rows += int64(rows.Len())
 		return r.Table.Put(ctx, rows)
 	})
+	if err == nil { // an entry says that rows are stored: they are first
+		err = r.Table.Flush(ctx)
+	}
 	if err == nil {
 		err = r.enterStreams(ctx)
 	}

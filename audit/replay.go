@@ -140,6 +140,9 @@ func (r *Replay) Run(ctx context.Context) (failed []string, err error) {
 	if err == nil {
 		err = r.spares(ctx, &writers[0])
 	}
+	if err == nil { // an entry says that rows are stored: they are first
+		err = r.cfg.Table.Flush(ctx)
+	}
 	if err == nil {
 		r.settle()
 		err = r.enter(ctx)

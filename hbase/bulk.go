@@ -29,15 +29,17 @@ func (t *Table) BulkLoader(ctx context.Context, o bulkload.Options) (*bulkload.L
 	return l, nil
 }
 
-// compression returns the family's compression, if a file can have it: the servers have it. Others
-// are left to compactions.
+// compression returns the family's compression, if every server with it reads the files. ZSTD has two
+// formats, of which the servers read one, and others are not written here: such files have GZ, which
+// needs no library, until they are compacted.
 func (t *Table) compression() hfile.Compression {
-	for _, c := range []hfile.Compression{hfile.Snappy, hfile.Gzip} {
-		if strings.EqualFold(t.family["COMPRESSION"], c.String()) {
-			return c
-		}
+	switch strings.ToUpper(t.family["COMPRESSION"]) {
+	case "", hfile.Uncompressed.String():
+		return hfile.Uncompressed
+	case hfile.Snappy.String():
+		return hfile.Snappy
 	}
-	return hfile.Uncompressed
+	return hfile.Gzip
 }
 
 // Regions returns the number of the table's regions.

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 
 	"sluice/hbase"
 	"sluice/hbase/bulkload"
 	"sluice/hdfs"
+	"sluice/ingest/checkpoint"
 	"sluice/ingest/logfile"
 	"sluice/schema"
 )
@@ -20,70 +23,130 @@ type loadFlags struct {
 }
 
 const (
-	loadAuto = "auto"
 	loadPut  = "put"
+	loadBulk = "bulk"
 )
 
-// loading is how rows are to be written, and the size of the log that they are made of.
-type loading struct {
-	loadFlags
-	bytes int64
-}
+// commitBytes of log are stored at a time by a run that loads files: each commit loads a file a region.
+const commitBytes = 4 << 30
 
-// logBytes is the size of logs on disk.
-func logBytes(logs []logfile.Log) (total int64) {
+// minLoadBytes is the size of a region's rows below which auto writes them with Put.
+const minLoadBytes = 1 << 20
+
+// unread is the number of bytes of the logs that are not stored yet.
+func unread(logs []logfile.Log, saved *checkpoint.File) (total int64) {
+	stored := map[logfile.ID]int64{}
+	for _, s := range saved.Streams() {
+		for _, id := range s.Files {
+			stored[id] = max(stored[id], saved.Stored(s))
+		}
+	}
 	for _, l := range logs {
 		if info, err := os.Stat(l.Path); err == nil {
-			total += info.Size()
+			total += max(0, info.Size()-stored[l.ID])
 		}
 	}
 	return total
 }
 
-// loadedTable is a table in HBase whose rows are written by bulk loads.
+// loadedTable is a table in HBase whose rows are written by bulk loads as soon as these pay: when it is
+// expected, or found, that there are rows enough.
 type loadedTable struct {
 	*hbase.Table
-	loader *bulkload.Loader
+	app     *app
+	url     string
+	load    string
+	regions int
+
+	mu     sync.Mutex // held by calls of Put until it is decided
+	bytes  int64      // of rows that are expected or were put
+	loader atomic.Pointer[bulkload.Loader]
+	failed atomic.Bool // loading is not possible
 }
 
-// Put implements ingest.Table.
-func (t *loadedTable) Put(ctx context.Context, rows *schema.Rows) error {
-	return t.loader.Put(ctx, rows)
-}
-
-// Flush implements ingest.Table.
-func (t *loadedTable) Flush(ctx context.Context) error { return t.loader.Flush(ctx) }
-
-// Close closes the loader and the table.
-func (t *loadedTable) Close() error { return errors.Join(t.loader.Close(), t.Table.Close()) }
-
-// loadHBase opens a table in HBase for writing, by bulk loads if the flags ask for them.
-func (a *app) loadHBase(t tableFlags, layout *schema.Layout, unattended bool, load loading) (table, error) {
-	opened, err := a.writeHBase(t, layout, unattended)
-	if err != nil || load.Load == loadPut || load.Load == "" {
+// loadHBase opens a table in HBase for writing, by bulk loads where the flags ask for them.
+func (a *app) loadHBase(t tableFlags, layout *schema.Layout, flags loadFlags) (table, error) {
+	opened, err := a.writeHBase(t, layout, false)
+	rows, ok := opened.(*hbase.Table)
+	if err != nil || !ok || flags.Load == loadPut {
 		return opened, err
 	}
-	rows := opened.(*hbase.Table)
-	if load.Load == loadAuto {
-		regions, err := rows.Regions(a.ctx)
-		if err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
-		if !bulkload.Worth(load.bytes, regions) {
-			return rows, nil
-		}
-	}
-	loader, err := rows.BulkLoader(a.ctx, bulkload.Options{
-		Dir: filepath.Join(a.cli.Data, "load"), OpenStaging: a.openStaging, Logger: a.log,
-	})
-	if err == nil {
-		return &loadedTable{rows, loader}, nil
-	}
-	if a.ctx.Err() != nil {
+	x := &loadedTable{Table: rows, app: a, url: t.Table, load: flags.Load}
+	if x.regions, err = rows.Regions(a.ctx); err != nil {
 		return nil, errors.Join(err, rows.Close())
 	}
-	a.log.Warn("bulk load not possible, rows are written with Put", "table", t.Table, "reason", err)
-	return rows, nil
+	return x, nil
+}
+
+// expect says that rows of so many bytes of log follow, and returns whether they are loaded.
+func (t *loadedTable) expect(bytes int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.bytes = max(t.bytes, bytes)
+	return t.pays()
+}
+
+func (t *loadedTable) pays() bool { return t.load == loadBulk || bulkload.Worth(t.bytes, t.regions) }
+
+// Put implements collector.Table.
+func (t *loadedTable) Put(ctx context.Context, rows *schema.Rows) error {
+	if t.loader.Load() == nil && !t.failed.Load() {
+		if err := t.decide(ctx, rows); err != nil {
+			return err
+		}
+	}
+	if l := t.loader.Load(); l != nil {
+		return l.Put(ctx, rows)
+	}
+	return t.Table.Put(ctx, rows)
+}
+
+// decide counts rows, and opens the loader when they are enough.
+func (t *loadedTable) decide(ctx context.Context, rows *schema.Rows) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range rows.Len() {
+		for _, c := range rows.Cells(i) {
+			t.bytes += int64(len(c.Value))
+		}
+	}
+	if !t.pays() || t.loader.Load() != nil || t.failed.Load() {
+		return nil
+	}
+	least := minLoadBytes
+	if t.load == loadBulk {
+		least = 0
+	}
+	l, err := t.BulkLoader(ctx, bulkload.Options{
+		Dir: filepath.Join(t.app.cli.Data, "load"), OpenStaging: t.app.openStaging, MinFileBytes: least, Logger: t.app.log,
+	})
+	switch {
+	case err == nil:
+		t.loader.Store(l)
+	case ctx.Err() != nil:
+		return err
+	default:
+		t.failed.Store(true)
+		t.app.log.Warn("bulk load not possible, rows are written with Put", "table", t.url, "reason", err)
+	}
+	return nil
+}
+
+// Flush implements collector.Table.
+func (t *loadedTable) Flush(ctx context.Context) error {
+	if l := t.loader.Load(); l != nil {
+		return l.Flush(ctx)
+	}
+	return t.Table.Flush(ctx)
+}
+
+// Close closes the loader and the table.
+func (t *loadedTable) Close() error {
+	var err error
+	if l := t.loader.Load(); l != nil {
+		err = l.Close()
+	}
+	return errors.Join(err, t.Table.Close())
 }
 
 // staging is a staging directory in HDFS.
@@ -100,9 +163,12 @@ func (a *app) openStaging(uri string) (bulkload.Staging, error) {
 	if !isHDFS(uri) {
 		return nil, fmt.Errorf("it is not in HDFS")
 	}
-	_, root, err := hdfs.SplitURL(uri)
+	authority, root, err := hdfs.SplitURL(uri)
 	if err != nil {
 		return nil, err
+	}
+	if cluster, err := hdfs.Locate(authority); err == nil && cluster.Kerberos != nil {
+		return nil, errors.New("with Kerberos the region servers need an HDFS delegation token of this client, which it cannot ask for")
 	}
 	opened, err := a.openHDFS("--table: staging directory", uri, root, hdfs.Options{
 		Owner: "load", Permissions: stagingPermissions, Uploads: 4, Wait: a.patience(false),

@@ -41,7 +41,7 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 	if columns != nil {
 		return r.refill(a, format, archive, pattern, *columns)
 	}
-	table, err := a.loadHBase(r.tableFlags, layout, false, loading{r.loadFlags, 0})
+	table, err := a.loadHBase(r.tableFlags, layout, r.loadFlags)
 	if err != nil {
 		return err
 	}
@@ -53,6 +53,9 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 	replay, err := audit.NewReplay(a.ctx, cfg)
 	if err != nil {
 		return err
+	}
+	if t, ok := table.(*loadedTable); ok {
+		t.expect(replay.Total())
 	}
 	shown := showCounts(a, replay.Total(), func() (lines, bytes int64) { return replay.Lines.Load(), replay.Bytes.Load() })
 	failed, err := replay.Run(a.ctx)

@@ -131,7 +131,7 @@ func (r *runCmd) Run(a *app) error {
 // once reads every log to its present end; failed are those that cannot be opened.
 func (r *runCmd) once(a *app, format string, logs []logfile.Log, failed []error) (err error) {
 	began := time.Now()
-	s, err := r.open(a, storeOptions{formats: []string{format}, load: loading{r.loadFlags, logBytes(logs)}})
+	s, err := r.open(a, storeOptions{formats: []string{format}, load: r.loadFlags, logs: logs})
 	if a.interrupted(err) {
 		return exitError(1)
 	}

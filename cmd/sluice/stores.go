@@ -14,6 +14,7 @@ import (
 	"sluice/archive"
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/collector"
+	"sluice/ingest/logfile"
 	"sluice/ingest/segment/vfs"
 	"sluice/parse"
 	"sluice/query"
@@ -91,7 +92,9 @@ type storeOptions struct {
 	formats []string // of the logs, for the layout of a table that is made
 	// checkpoint is a file, spool a directory; "" are those of --data.
 	checkpoint, spool string
-	load              loading // of rows into HBase
+	// load is how rows get into HBase, and logs are what they are made of; only once.
+	load loadFlags
+	logs []logfile.Log
 	// collector has what goes beyond the flags; open fills in the rest.
 	collector collector.Config
 }
@@ -146,7 +149,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	s.patient, s.spool = c.Patient, spool
 	c.FS, c.SpoolDir, c.Checkpoint = vfs.OS{}, spool, s.checkpoint
 	c.Archive, c.Naming = s.archive, pattern
-	if err := r.openTables(a, s, &c, layout, o.load); err != nil {
+	if err := r.openTables(a, s, &c, layout, o); err != nil {
 		return s, err
 	}
 	c.RollBytes, c.RollInterval, c.RollIdle, c.Level, c.Log = r.RollSize.bytes(), r.RollInterval, r.RollIdle, r.Level, a.log
@@ -170,7 +173,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 }
 
 // openTables opens the table, or tables, of a collector.
-func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *schema.Layout, load loading) (err error) {
+func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *schema.Layout, o storeOptions) (err error) {
 	holdLittle()
 	if r.onHBase() {
 		if c.SpoolAhead {
@@ -179,7 +182,7 @@ func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *
 			if err := lazy.soon(); err != nil {
 				return err
 			}
-		} else if s.table, err = a.loadHBase(r.tableFlags, layout, c.Patient, load); err != nil {
+		} else if err := r.openRows(a, s, c, layout, o); err != nil {
 			return err
 		}
 		c.Table, c.TableReady = s.table, s.tableReady()
@@ -199,6 +202,26 @@ func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *
 	}
 	c.Columns, c.ColumnNaming, c.AllLines = columnTree{s.columns}, t.pattern, r.ColumnarLines == "all"
 	return a.noteFeed(*t, c.SpoolDir)
+}
+
+// openRows opens a table in HBase.
+func (r *storeFlags) openRows(a *app, s *stores, c *collector.Config, layout *schema.Layout, o storeOptions) error {
+	if o.load.Load == "" {
+		opened, err := a.writeHBase(r.tableFlags, layout, c.Patient)
+		if err == nil {
+			s.table = opened
+		}
+		return err
+	}
+	opened, err := a.loadHBase(r.tableFlags, layout, o.load)
+	if err != nil {
+		return err
+	}
+	s.table = opened
+	if t, ok := opened.(*loadedTable); ok && t.expect(unread(o.logs, s.checkpoint)) {
+		c.CommitBytes = commitBytes
+	}
+	return nil
 }
 
 // columnar is the columnar table that the flags name; nil: none.

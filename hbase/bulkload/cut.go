@@ -47,7 +47,7 @@ func (t *transfer) cut(r *region.Region) (parts []*localFile, err error) {
 			err = end()
 		}
 		if err == nil && w == nil {
-			w, err = t.create(true)
+			w, err = t.create(t.file.exclude)
 		}
 		if err == nil {
 			err = w.add(row.key, row.time, row.cells)

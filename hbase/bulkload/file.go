@@ -19,6 +19,8 @@ type localFile struct {
 	path, name  string
 	first, last []byte // row keys
 	bytes       int64
+	exclude     bool // from minor compactions
+	level       int  // of merging: 0 is a file of a window
 }
 
 func (f *localFile) remove() error {
@@ -27,6 +29,9 @@ func (f *localFile) remove() error {
 	}
 	return nil
 }
+
+// writeBufferBytes is the buffer of a file that is being written; there is one for each region.
+const writeBufferBytes = 64 << 10
 
 // fileWriter writes an HFile to the local disk.
 type fileWriter struct {
@@ -39,13 +44,14 @@ type fileWriter struct {
 // create begins a file.
 func (l *Loader) create(exclude bool) (*fileWriter, error) {
 	w := &fileWriter{}
+	w.file.exclude = exclude
 	w.file.name = strings.ToLower(rand.Text())
 	w.file.path = filepath.Join(l.o.Dir, w.file.name+fileSuffix)
 	var err error
 	if w.out, err = os.OpenFile(w.file.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, err
 	}
-	w.lines = bufio.NewWriterSize(w.out, 256<<10)
+	w.lines = bufio.NewWriterSize(w.out, writeBufferBytes)
 	w.hfile, err = hfile.NewWriter(w.lines, hfile.Options{
 		Family: l.o.Layout.Family, Encoding: hfile.FastDiff, Compression: l.o.Compression,
 		ExcludeFromMinorCompaction: exclude, Created: time.Now(),

@@ -51,6 +51,8 @@ const (
 	maxRowBytes = 1 << 20
 	// maxLocalBytes bounds the files on the local disk: beyond it they are loaded before a Flush.
 	maxLocalBytes = 4 << 30
+	// maxRuns bounds the regions with a window and an open file; before a further one all are loaded.
+	maxRuns = 512
 	// uploads is the number of files that are loaded at a time.
 	uploads = 4
 )
@@ -147,11 +149,30 @@ func (l *Loader) add(ctx context.Context, key []byte, time int64, cells []schema
 			return err
 		}
 		if l.last = l.runs[r]; l.last == nil {
-			l.last = &run{region: r}
+			if len(l.runs) >= maxRuns {
+				if err := l.loadAll(ctx); err != nil {
+					return err
+				}
+			}
+			l.last = l.newRun(ctx, r)
 			l.runs[r] = l.last
 		}
 	}
+	if l.last.full {
+		l.rest.Append(key, time, cells)
+		return nil
+	}
 	return l.addTo(ctx, l.last, key, time, cells)
+}
+
+// newRun begins a run for a region.
+func (l *Loader) newRun(ctx context.Context, r *region.Region) *run {
+	n, ok := l.storeFiles(ctx, r)
+	full := ok && n >= maxStoreFiles
+	if full {
+		l.o.Logger.Info("region has too many files, its rows are written with Put", "region", string(r.Name), "files", n, "limit", maxStoreFiles)
+	}
+	return &run{region: r, exclude: ok && n < maxExcludedFiles, full: full}
 }
 
 // locate finds a key's region.
@@ -203,7 +224,7 @@ func (l *Loader) loadAll(ctx context.Context) error {
 // loadRun loads the files of a run, as one.
 func (l *Loader) loadRun(ctx context.Context, r *run) error {
 	if len(r.files) > 1 {
-		merged, err := l.merge(r.files, true)
+		merged, err := l.merge(r.files, r.exclude)
 		if err != nil {
 			return err
 		}

@@ -7,8 +7,11 @@ import (
 	"sluice/hbase/region"
 )
 
-// The methods are of ClientService; fields are numbered as in Client.proto.
+// The methods are of ClientService, methodStoreFiles of AdminService; fields are numbered as in
+// Client.proto and Admin.proto.
 const (
+	methodStoreFiles = "GetStoreFile"
+
 	methodPrepare = "PrepareBulkLoad"
 	methodLoad    = "BulkLoadHFile"
 	methodCleanup = "CleanupBulkLoad"
@@ -56,6 +59,22 @@ func parseLoaded(message []byte) (loaded bool, err error) {
 		}
 	}
 	return loaded, f.Err
+}
+
+// storeFilesRequest asks for the names of a region's files.
+func storeFilesRequest(family string, r *region.Region) []byte {
+	return protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, r.Specifier()), 2, family)
+}
+
+// parseStoreFiles returns the number of the files.
+func parseStoreFiles(message []byte) (n int, err error) {
+	f := protobuf.Read(message)
+	for f.Next() {
+		if f.Number == 1 {
+			n++
+		}
+	}
+	return n, f.Err
 }
 
 // cleanupRequest asks for the staging directory to be removed.

@@ -18,6 +18,9 @@ const (
 	maxLate = 8
 )
 
+// fanIn is the number of files that are merged into one.
+const fanIn = 16
+
 // run is the rows of one region: those that are still to be sorted, the open file, and complete
 // ones.
 type run struct {
@@ -27,6 +30,8 @@ type run struct {
 	file   *fileWriter  // nil: none was begun
 	files  []*localFile // complete, each sorted, overlapping
 	cells  []schema.Cell
+	// exclude and full follow from the number of files that the region had: see storeFiles.
+	exclude, full bool
 }
 
 // addTo adds a row to a run. If the window is full, its lower half is written: the lines of a log
@@ -69,7 +74,7 @@ func (l *Loader) write(ctx context.Context, r *run, n int) error {
 	for i := late; i < n; i++ {
 		if r.file == nil {
 			var err error
-			if r.file, err = l.create(true); err != nil {
+			if r.file, err = l.create(r.exclude); err != nil {
 				return err
 			}
 		}
@@ -106,7 +111,27 @@ func (l *Loader) endFile(r *run) error {
 	}
 	r.files = append(r.files, f)
 	l.localBytes += f.bytes
-	return nil
+	return l.mergeLevels(r)
+}
+
+// mergeLevels merges the last files of a run when there are fanIn of one level, so that a run never
+// has many: each is open when they are merged at the end.
+func (l *Loader) mergeLevels(r *run) error {
+	for {
+		level, from := r.files[len(r.files)-1].level, len(r.files)
+		for from > 0 && r.files[from-1].level == level {
+			from--
+		}
+		if len(r.files)-from < fanIn {
+			return nil
+		}
+		merged, err := l.merge(r.files[from:], r.exclude)
+		if err != nil {
+			return err
+		}
+		merged.level = level + 1
+		r.files = append(r.files[:from], merged)
+	}
 }
 
 // end writes the rest of a run. Few rows go to Put, if no file was begun.

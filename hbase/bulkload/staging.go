@@ -2,6 +2,7 @@ package bulkload
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -62,7 +63,8 @@ func (l *Loader) prepare(ctx context.Context) (*session, error) {
 	}
 	staging, err := l.o.OpenStaging(token)
 	if err != nil {
-		return nil, fmt.Errorf("staging directory %s: %w", token, err)
+		err = fmt.Errorf("staging directory %s: %w", token, err)
+		return nil, errors.Join(err, l.cleanup(ctx, token))
 	}
 	return &session{token: token, family: l.o.Layout.Family, staging: staging}, nil
 }

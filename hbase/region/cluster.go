@@ -41,6 +41,11 @@ func (c *Cluster) Call(ctx context.Context, server rpc.Server, request *rpc.Requ
 	return c.pool.Call(ctx, server, rpc.ClientService, request)
 }
 
+// Admin calls the administrative service of a region server.
+func (c *Cluster) Admin(ctx context.Context, server rpc.Server, request *rpc.Request) (*rpc.Response, error) {
+	return c.pool.Call(ctx, server, rpc.AdminService, request)
+}
+
 // metaCall calls the server of the meta table, and drops the cached server if it is no longer that.
 func (c *Cluster) metaCall(ctx context.Context, request *rpc.Request) (*rpc.Response, error) {
 	response, err := c.found(ctx, &c.meta, c.registry.Meta, rpc.ClientService, request)

@@ -18,6 +18,8 @@ import (
 const (
 	ClientService = "ClientService"
 	MasterService = "MasterService"
+	// AdminService is of region servers, too.
+	AdminService = "AdminService"
 	// MetaService (ClientMetaService) locates the master and the meta table.
 	MetaService = "ClientMetaService"
 )

@@ -182,7 +182,7 @@ func (c *Collector) Close(ctx context.Context) error {
 
 // drain rolls every segment and waits until all is stored.
 func (c *Collector) drain(ctx context.Context) error {
-	c.committer.flushSoon()
+	c.committer.drain()
 	for {
 		changed := c.life.changes()
 		c.spool.roll(0)

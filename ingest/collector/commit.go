@@ -34,6 +34,7 @@ type committer struct {
 
 	mu       sync.Mutex
 	flushing bool // the table's rows are to be made durable
+	draining bool // Close waits for what is left: Config.CommitBytes no longer applies
 	// forgetting: files of what is stored are being removed.
 	forgetting bool
 }
@@ -61,6 +62,13 @@ func (c *committer) flushSoon() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flushing = true
+}
+
+// drain asks for a flush as flushSoon does, and for commits without delay from now on.
+func (c *committer) drain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flushing, c.draining = true, true
 }
 
 // pending reports whether a segment that was rolled is not stored, or a flush or the removal of
@@ -104,7 +112,7 @@ func (c *committer) tick(ctx context.Context) error {
 // repeats steps that change nothing when repeated.
 func (c *committer) commit(ctx context.Context) error {
 	ready := c.ready()
-	if len(ready) == 0 {
+	if len(ready) == 0 || c.early(ready) {
 		return nil
 	}
 	if err := c.table.flush(ctx); err != nil {
@@ -132,6 +140,24 @@ func (c *committer) commit(ctx context.Context) error {
 		sp.set(func() { sp.stored, sp.storedAt = true, c.cfg.Now() })
 	}
 	return c.forget(ctx)
+}
+
+// early reports whether the commit waits for more segments: see Config.CommitBytes. It does not
+// wait where that could fill the spool.
+func (c *committer) early(ready []*spooled) bool {
+	if c.cfg.CommitBytes == 0 {
+		return false
+	}
+	c.mu.Lock()
+	draining := c.draining
+	c.mu.Unlock()
+	var bytes int64
+	for _, sp := range ready {
+		for _, p := range sp.content() {
+			bytes += p.Len()
+		}
+	}
+	return bytes < c.cfg.CommitBytes && c.spool.roomy() && !draining
 }
 
 // ready are the segments that the archive and Columns have and whose rows were put.

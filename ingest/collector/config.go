@@ -35,6 +35,9 @@ type Config struct {
 	// RollInterval after its first line a segment is sealed and archived, RollIdle
 	// after its last one; 0 is never.
 	RollInterval, RollIdle time.Duration
+	// CommitBytes of log are committed together, for a table whose Flush is expensive; 0: each
+	// segment as soon as the archive and the table have it. Close commits the rest.
+	CommitBytes int64
 	// SpoolMaxBytes bounds the segments on our disk; at it Append says ErrBusy. 0
 	// is no bound.
 	SpoolMaxBytes int64

@@ -1,0 +1,39 @@
+package bulkload
+
+import (
+	"context"
+	"time"
+
+	"sluice/hbase/region"
+	"sluice/hbase/rpc"
+)
+
+// A region's number of files decides how a further one is added. Rows written with Put wait while a
+// region has 16 files (hbase.hstore.blockingStoreFiles), so a load leaves room below that.
+const (
+	// maxExcludedFiles is the number of files below which a further one is left out of minor
+	// compactions. HBase asks for a compaction after each load, which would write the rows again at
+	// the cost that loading avoids; the next major compaction includes such files.
+	maxExcludedFiles = 6
+	// maxStoreFiles is the number of files from which a region gets its rows by Put: its
+	// compactions are behind.
+	maxStoreFiles = 12
+	// storeFilesTimeout bounds the question. Without an answer the file takes part in minor
+	// compactions.
+	storeFilesTimeout = 10 * time.Second
+)
+
+// storeFiles returns the number of a region's files; ok is false if it is not known.
+func (l *Loader) storeFiles(ctx context.Context, r *region.Region) (n int, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, storeFilesTimeout)
+	defer cancel()
+	response, err := l.cluster.Admin(ctx, r.Server, &rpc.Request{Method: methodStoreFiles, Param: storeFilesRequest(l.o.Layout.Family, r)})
+	if err == nil {
+		n, err = parseStoreFiles(response.Message)
+		response.Release()
+	}
+	if err != nil {
+		l.o.Logger.Debug("cannot count the files of a region", "region", string(r.Name), "err", err)
+	}
+	return n, err == nil
+}
