@@ -8,6 +8,7 @@ import (
 
 	"sluice/hbase/bulkload"
 	"sluice/hbase/hfile"
+	"sluice/schema"
 )
 
 // ErrNoBulkLoad is wrapped by the error for a table that files must not be loaded into.
@@ -20,6 +21,9 @@ func (t *Table) BulkLoader(ctx context.Context, o bulkload.Options) (*bulkload.L
 		if value := t.family[attribute]; value != "" && !strings.EqualFold(value, "false") {
 			return nil, fmt.Errorf("hbase: %s: %w: its family has %s %s", t.url.Table, ErrNoBulkLoad, attribute, value)
 		}
+	}
+	if t.layout.Name == schema.LayoutFlume {
+		return nil, fmt.Errorf("hbase: %s: %w: rows of the layout %s are Flume's", t.url.Table, ErrNoBulkLoad, t.layout.Name)
 	}
 	o.Layout, o.Compression = t.layout, t.compression()
 	l, err := bulkload.Open(ctx, t.cluster, t.regions, t.retries, t, o)

@@ -42,6 +42,8 @@ type hbaseClientKind struct {
 // hbaseClients are the clients that can be measured.
 var hbaseClients = []hbaseClientKind{
 	{"sluice", false, "write", "scan"},
+	{"sluice-bulk", false, "bulk", ""},
+	{"java-bulk", true, "write\tbulk", ""},
 	{"java-buffered", true, "write\tbuffered", ""},
 	{"java-async", true, "write\tasync", ""},
 	{"java-one", true, "", "scan\tone"},
@@ -57,7 +59,7 @@ func CheckHBaseClient(name string) error {
 func hbaseClientOf(name string) (hbaseClientKind, error) {
 	i := slices.IndexFunc(hbaseClients, func(k hbaseClientKind) bool { return k.name == name })
 	if i < 0 {
-		return hbaseClientKind{}, fmt.Errorf("no client is called %q: use sluice, java-buffered, java-async (which write), java-one, java-each (which scan)", name)
+		return hbaseClientKind{}, fmt.Errorf("no client is called %q: use sluice, sluice-bulk, java-bulk, java-buffered, java-async (which write), java-one, java-each (which scan)", name)
 	}
 	return hbaseClients[i], nil
 }

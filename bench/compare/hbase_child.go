@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/hbase"
+	"sluice/hbase/bulkload"
 	"sluice/schema"
 )
 
@@ -39,6 +40,7 @@ type hbaseReply struct {
 //
 //	rows LOG FORMAT   set the log whose rows are written
 //	write URL         write the rows to a table
+//	bulk URL          load the rows as files
 //	scan URL          read every cell of a table in time order
 //	profile FILE      write a CPU profile of the following requests
 //
@@ -77,7 +79,9 @@ func (c *hbaseChild) act(ctx context.Context, words []string) (hbaseReply, error
 		}
 		return hbaseReply{}, pprof.StartCPUProfile(f)
 	case words[0] == "write" && len(words) == 2:
-		return c.onTable(ctx, words[1], c.write)
+		return c.onTable(ctx, words[1], func(ctx context.Context, t *hbase.Table) (hbaseReply, error) { return c.write(ctx, t, t.Layout()) })
+	case words[0] == "bulk" && len(words) == 2:
+		return c.onTable(ctx, words[1], c.bulk)
 	case words[0] == "scan" && len(words) == 2:
 		return c.onTable(ctx, words[1], c.scan)
 	}
@@ -102,8 +106,8 @@ func (c *hbaseChild) onTable(ctx context.Context, url string, do func(context.Co
 	return r, err
 }
 
-func (c *hbaseChild) write(ctx context.Context, table *hbase.Table) (r hbaseReply, err error) {
-	source, err := openRows(c.log, c.format, table.Layout())
+func (c *hbaseChild) write(ctx context.Context, table bulkload.Table, layout schema.Layout) (r hbaseReply, err error) {
+	source, err := openRows(c.log, c.format, layout)
 	if err != nil {
 		return r, err
 	}

@@ -33,7 +33,7 @@ type hbaseCmd struct {
 	File        string   `arg:"" optional:"" help:"Log to measure with, instead of the sample log."`
 	Format      string   `default:"auto" placeholder:"F" help:"LogFormat string, or a name, or auto (recognized from the first lines)."`
 	Layouts     []string `default:"typed" placeholder:"NAME" help:"Layouts to measure, one after another."`
-	Clients     []string `default:"sluice,java-buffered,java-async,java-one,java-each" placeholder:"NAME" help:"Clients to measure in turn: sluice, java-buffered (BufferedMutator), java-async (AsyncBufferedMutator), and scanning java-one (one scanner), java-each (one scanner for each salt)."`
+	Clients     []string `default:"sluice,java-buffered,java-async,java-one,java-each" placeholder:"NAME" help:"Clients to measure in turn: sluice, java-buffered (BufferedMutator), java-async (AsyncBufferedMutator), sluice-bulk and java-bulk (files that are loaded), and scanning java-one (one scanner), java-each (one scanner for each salt)."`
 	Compression string   `default:"NONE" placeholder:"C" help:"Compression of the column family."`
 	CPUProfile  string   `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of sluice's client, for go tool pprof: one file for each layout and phase."`
 }

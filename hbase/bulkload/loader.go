@@ -170,7 +170,7 @@ func (l *Loader) newRun(ctx context.Context, r *region.Region) *run {
 	n, ok := l.storeFiles(ctx, r)
 	full := ok && n >= maxStoreFiles
 	if full {
-		l.o.Logger.Info("region has too many files, its rows are written with Put", "region", string(r.Name), "files", n, "limit", maxStoreFiles)
+		l.o.Logger.Info("region has too many files, its rows are written with Put", "table", l.regions.Name(), "files", n, "limit", maxStoreFiles)
 	}
 	return &run{region: r, exclude: ok && n < maxExcludedFiles, full: full}
 }

@@ -33,7 +33,7 @@ func (l *Loader) storeFiles(ctx context.Context, r *region.Region) (n int, ok bo
 		response.Release()
 	}
 	if err != nil {
-		l.o.Logger.Debug("cannot count the files of a region", "region", string(r.Name), "err", err)
+		l.o.Logger.Debug("cannot count the files of a region", "table", l.regions.Name(), "err", err)
 	}
 	return n, err == nil
 }

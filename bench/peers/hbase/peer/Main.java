@@ -20,7 +20,7 @@ import org.apache.hadoop.hbase.client.RegionInfo;
  *
  *   rows FILE                 map a file of rows, and look once at each
  *   make                      make the Puts of all rows, and send nothing
- *   write buffered|async T    write all rows into a table
+ *   write buffered|async|bulk T  write all rows into a table
  *   scan one|each T           read a table, by one scanner or by one a salt, in a thread each
  *   print T                   print every row, see Scans.print
  *   flush T                   write the table's memory to files
@@ -70,6 +70,9 @@ public final class Main {
         return Writes.make(rows);
       case "write":
         TableName to = TableName.valueOf(words[2]);
+        if (words[1].equals("bulk")) {
+          return Bulk.load(connection, to, rows);
+        }
         return words[1].equals("async") ? Writes.async(async, to, rows) : Writes.buffered(connection, to, rows);
       case "scan":
         TableName from = TableName.valueOf(words[2]);

@@ -73,6 +73,52 @@ final class RowFile {
     }
   }
 
+  /** Where the rows begin, in the order of their keys. */
+  int[] sorted() {
+    int[] at = new int[(int) count.rows];
+    ByteBuffer b = file.duplicate();
+    b.position(starts[0]);
+    for (int i = 0; i < at.length; i++) {
+      at[i] = b.position();
+      skip(b);
+    }
+    return java.util.Arrays.stream(at).boxed().sorted((x, y) -> key(x).compareTo(key(y))).mapToInt(x -> x).toArray();
+  }
+
+  private ByteBuffer key(int at) {
+    // ByteBuffer compares signed bytes, HBase unsigned ones.
+    byte[] key = new byte[file.getShort(at) & 0xffff];
+    file.get(at + 2, key);
+    for (int i = 0; i < key.length; i++) {
+      key[i] ^= (byte) 0x80;
+    }
+    return ByteBuffer.wrap(key);
+  }
+
+  private static void skip(ByteBuffer b) {
+    b.position(b.position() + (b.getShort(b.position()) & 0xffff) + 2 + 8);
+    for (int cells = b.getShort() & 0xffff; cells > 0; cells--) {
+      b.position(b.position() + 6 + b.getInt(b.position() + 2));
+    }
+  }
+
+  /** The row that begins at a position. */
+  Put row(int at) {
+    ByteBuffer b = file.duplicate();
+    b.position(at);
+    Put put = new Put(bytes(b, b.getShort() & 0xffff));
+    long timestamp = b.getLong();
+    for (int cells = b.getShort() & 0xffff; cells > 0; cells--) {
+      byte[] qualifier = qualifiers[b.getShort() & 0xffff];
+      put.addImmutable(family, qualifier, timestamp, bytes(b, b.getInt()));
+    }
+    return put;
+  }
+
+  byte[] family() {
+    return family;
+  }
+
   private static byte[] bytes(ByteBuffer b, int n) {
     byte[] bytes = new byte[n];
     b.get(bytes);

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/bench/sample"
+	"sluice/hbase"
+	"sluice/test/cluster"
+)
+
+// loadRig is a log, and a table with a collector that loads files.
+type loadRig struct {
+	*testing.T
+	cluster            *cluster.Cluster
+	dir, log, table    string
+	want               []byte // the log's lines, sorted
+	name, layout, data string
+}
+
+func newLoadRig(t *testing.T, c *cluster.Cluster, layout string, lines int) *loadRig {
+	r := &loadRig{T: t, cluster: c, dir: t.TempDir(), layout: "--layout=" + layout, name: fmt.Sprintf("load%s%d", layout, time.Now().UnixNano())}
+	t.Setenv("HADOOP_CONF_DIR", c.ConfDir)
+	r.log, r.data = filepath.Join(r.dir, "access.log"), filepath.Join(r.dir, "data")
+	r.table = fmt.Sprintf("--table=hbase://%s/sluicetest:%s", c.ZooKeeper, r.name)
+	var text bytes.Buffer
+	if err := errors.Join(sample.Write(&text, 1, lines), os.WriteFile(r.log, text.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	r.want = sorted(text.Bytes())
+	r.sluice("schema", "apply", r.table, r.layout)
+	return r
+}
+
+// sluice runs a command to its end, and returns what it printed.
+func (r *loadRig) sluice(args ...string) string {
+	r.Helper()
+	var out, errs bytes.Buffer
+	if code := run(r.Context(), append([]string{"--data", r.data, "-q"}, args...), strings.NewReader(""), &out, &errs); code != 0 {
+		r.Fatalf("%q: status %d: %s%s", args, code, &out, &errs)
+	}
+	if strings.Contains(errs.String(), "bulk load") {
+		r.Errorf("%q: %s", args, &errs)
+	}
+	return out.String()
+}
+
+// holds checks that archive and table have the log's lines, cell by cell, and that no file is left.
+func (r *loadRig) holds() {
+	r.Helper()
+	if out := r.sluice("audit", r.table); !strings.Contains(out, "differences=0") {
+		r.Errorf("audit: %s", out)
+	}
+	if got := sorted([]byte(r.sluice("scan", "--output", "raw", r.table))); !bytes.Equal(got, r.want) {
+		r.Errorf("the table has %d bytes of lines, the log %d", len(got), len(r.want))
+	}
+	if left := r.files("*.*"); len(left) > 0 {
+		r.Errorf("left on the local disk: %v", left)
+	}
+}
+
+func (r *loadRig) files(pattern string) []string {
+	names, err := filepath.Glob(filepath.Join(r.data, "load", pattern))
+	if err != nil {
+		r.Fatal(err)
+	}
+	return names
+}
+
+// stagingIsEmpty checks that HBase's file system has nothing of these tables any more.
+func stagingIsEmpty(t *testing.T, c *cluster.Cluster, rigs ...*loadRig) {
+	t.Helper()
+	out, err := c.HDFS("-ls", "-R", "/hbase/staging")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rigs {
+		for line := range strings.Lines(out) {
+			if strings.Contains(line, r.name) {
+				t.Errorf("left in HDFS: %s", line)
+			}
+		}
+	}
+}
+
+// moments are those at which a run is killed.
+func (r *loadRig) moments() map[string]func() bool {
+	most, begun := 0, false
+	return map[string]func() bool{
+		"a staging directory was made": func() bool { return len(r.files("*.staging")) > 0 },
+		"rows are being sorted":        func() bool { return len(r.files("*.hfile")) > 0 },
+		"some files are loaded": func() bool {
+			n := len(r.files("*.hfile"))
+			most = max(most, n)
+			return n < most
+		},
+		"all files are loaded": func() bool {
+			n := len(r.files("*.hfile"))
+			begun = begun || n > 0
+			return begun && n == 0
+		},
+	}
+}
+
+// killWhen runs sluice until the moment, and kills it. It reports false if the run ended before.
+func (r *loadRig) killWhen(moment func() bool) bool {
+	r.Helper()
+	c := command(r.T, "--data", r.data, "-q", "run", "--once", "--host", "web01", "--load", "bulk", r.layout, r.table, r.log)
+	var text bytes.Buffer
+	c.Stdout, c.Stderr = &text, &text
+	if err := c.Start(); err != nil {
+		r.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				r.Fatalf("%v: %s", err, &text)
+			}
+			return false
+		default:
+			if moment() {
+				_ = c.Process.Kill() // it may have ended by itself
+				err := <-ended
+				return errors.As(err, new(*exec.ExitError))
+			}
+		}
+	}
+}
+
+// A run that loads files is killed at each of its steps, and regions are split and moved meanwhile;
+// then a table is filled from the archive, and one is repaired.
+func TestARunThatLoadsFilesStoresEveryLineOnceWhateverIsKilled(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{})
+	var all []*loadRig
+	for _, layout := range []string{"typed", "packed"} {
+		r := newLoadRig(t, c, layout, 40_000)
+		all = append(all, r)
+		killed := 0
+		for what, moment := range r.moments() {
+			if r.killWhen(moment) {
+				killed++
+				r.splitAndMove(killed)
+				continue
+			}
+			t.Logf("%s: the run ended before it was killed when %s", layout, what)
+			if err := os.RemoveAll(r.data); err != nil { // every line again: the same rows
+				t.Fatal(err)
+			}
+		}
+		if killed == 0 {
+			t.Error("no run was killed")
+		}
+		r.sluice("run", "--once", "--host", "web01", "--load", "bulk", r.layout, r.table, r.log)
+		r.holds()
+		for _, fill := range [][]string{
+			{"run", "--load", "bulk", "--from-archive", "dir:" + filepath.Join(r.data, "archive/%Y%m%d/%{host}")},
+			{"audit", "--load", "bulk", "--repair"},
+		} {
+			r.table = strings.TrimRight(r.table, "x") + strings.Repeat("x", len(fill)%4)
+			r.sluice("schema", "apply", r.table, r.layout)
+			if fill[0] == "audit" {
+				var out, errs bytes.Buffer // the status is that of the second comparison
+				run(t.Context(), append(append([]string{"--data", r.data, "-q"}, fill...), r.table), strings.NewReader(""), &out, &errs)
+				if !strings.Contains(out.String(), "compared again") {
+					t.Errorf("audit --repair: %s%s", &out, &errs)
+				}
+			} else {
+				r.sluice(append(fill, r.table, r.layout)...)
+			}
+			r.holds()
+		}
+	}
+	stagingIsEmpty(t, c, all...)
+}
+
+// splitAndMove splits the region of a salt, and moves one of its parts.
+func (r *loadRig) splitAndMove(salt int) {
+	r.Helper()
+	u, err := hbase.ParseURL(strings.TrimPrefix(r.table, "--table="))
+	if err != nil {
+		r.Fatal(err)
+	}
+	admin := hbase.OpenAdmin(u, hbase.Options{})
+	defer admin.Close()
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Minute)
+	defer cancel()
+	start := time.Date(2026, time.September, 2, 21, 55, 30, 0, time.UTC) // half a minute into the log
+	middle := binary.BigEndian.AppendUint64([]byte{byte(salt)}, uint64(start.UnixNano()))
+	if err := errors.Join(admin.Split(ctx, middle), admin.Move(ctx, middle)); err != nil {
+		r.Log(err)
+	}
+}
