@@ -20,7 +20,6 @@ import (
 type auditCmd struct {
 	tableFlags
 	archiveFlags
-	loadFlags
 	Host   string `env:"SLUICE_AUDIT_HOST" placeholder:"H" help:"Only these web hosts, comma-separated."`
 	From   string `placeholder:"T" help:"Only lines at or after this time, for example because older files were deleted: 2015-05-17, -90d, RFC 3339."`
 	To     string `placeholder:"T" help:"Only lines before this time."`
@@ -109,7 +108,7 @@ func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
 	if !c.onHBase() {
 		return c.repairColumnar(a, cfg, archive)
 	}
-	table, err := a.loadHBase(c.tableFlags, nil, c.loadFlags)
+	table, err := a.writeHBase(c.tableFlags, nil, false)
 	if err != nil {
 		return err
 	}
