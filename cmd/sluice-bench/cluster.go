@@ -15,7 +15,7 @@ import (
 	"sluice/schema"
 )
 
-// clusterFlags are those of hbase and path.
+// clusterFlags are the flags that hbase and path share.
 type clusterFlags struct {
 	Cluster string `default:"test/cluster/cluster" placeholder:"FILE" help:"The script that started the cluster; CLUSTER_HOME and the script's other variables say which cluster."`
 	Lines   int    `default:"1000000" placeholder:"N" help:"Lines of the sample log."`
@@ -38,7 +38,7 @@ type hbaseCmd struct {
 	CPUProfile  string   `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of sluice's client, for go tool pprof: one file for each layout and phase."`
 }
 
-// Run measures our client beside HBase's own.
+// Run measures sluice's HBase client and HBase's own Java client in turn.
 func (c *hbaseCmd) Run(a *app) error {
 	if err := c.valid(); err != nil {
 		return usageError{err}
@@ -109,7 +109,7 @@ type pathCmd struct {
 	WireCompression string   `default:"s2" enum:"none,s2,zstd" placeholder:"NAME" help:"The agents' --compression: none, s2 or zstd."`
 }
 
-// Run measures the whole path, from log files to HBase and HDFS.
+// Run measures sluice and Flume from log files to HBase and HDFS.
 func (c *pathCmd) Run(a *app) error {
 	if err := c.check(); err != nil {
 		return err

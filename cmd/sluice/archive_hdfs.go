@@ -15,14 +15,13 @@ import (
 	"sluice/hdfs/protection"
 )
 
-// archiveCloser is an archive that a command opened and closes.
+// archiveCloser is an archive that the command that opened it must close.
 type archiveCloser interface {
 	archive.Archive
 	Close() error
 }
 
-// tree is where dated files are, below the root of a pattern: an archive, or a columnar
-// table.
+// tree is a directory of dated files, the root of a path pattern: an archive or a columnar table.
 type tree struct {
 	flag, url string // that name it; the URL is empty for a directory, or hdfs://…
 	pattern   archive.Pattern
@@ -35,8 +34,8 @@ func (localTree) Close() error { return nil }
 
 func isHDFS(url string) bool { return strings.HasPrefix(url, hdfs.Scheme) }
 
-// openHDFS opens the directory root in the cluster of a URL, which flag names. HDFS is not
-// asked yet.
+// openHDFS opens the directory root in the cluster of a URL, the value of flag. It makes no
+// connection.
 func (a *app) openHDFS(flag, url, root string, o hdfs.Options) (*hdfs.Archive, error) {
 	authority, _, err := hdfs.SplitURL(url)
 	if err != nil {
@@ -71,9 +70,8 @@ func (a *app) openToWrite(f archiveFlags, t tree, owner string, wait time.Durati
 	return a.openHDFS(t.flag, t.url, t.pattern.Root(), options)
 }
 
-// openTree opens a tree for the collector owner. HDFS is not asked yet, but a log-in that
-// can never succeed is an error. An unattended process waits for HDFS however long it
-// takes.
+// openTree opens a tree for the collector owner. It makes no connection to HDFS, but a log-in that
+// can never succeed is an error. An unattended process retries HDFS without limit.
 func (a *app) openTree(f archiveFlags, t tree, owner string, unattended bool) (archiveCloser, error) {
 	if isHDFS(t.url) {
 		opened, err := a.openToWrite(f, t, owner, a.patience(unattended))
@@ -100,12 +98,12 @@ func (a *app) openArchive(f archiveFlags, pattern archive.Pattern, owner string,
 	return a.openTree(f, tree{"--archive", f.Archive, pattern}, owner, unattended)
 }
 
-// readArchive opens an archive that is there, to be read.
+// readArchive opens an existing archive for reading.
 func (a *app) readArchive(url string, pattern archive.Pattern) (archiveCloser, error) {
 	return a.readTree(tree{"--archive", url, pattern})
 }
 
-// readTree opens a tree that is there, to be read.
+// readTree opens an existing tree for reading.
 func (a *app) readTree(t tree) (archiveCloser, error) {
 	if !isHDFS(t.url) {
 		local, err := localdir.OpenToRead(t.pattern.Root())
@@ -131,7 +129,7 @@ func (a *app) readTree(t tree) (archiveCloser, error) {
 	return opened, nil
 }
 
-// checkHDFS is the doctor's part for a tree in HDFS.
+// checkHDFS runs the checks of sluice doctor for a tree in HDFS.
 func (a *app) checkHDFS(f archiveFlags, t tree) (part, error) {
 	opened, err := a.openToWrite(f, t, "doctor", a.patience(false))
 	if err != nil {

@@ -27,7 +27,7 @@ type auditCmd struct {
 	Repair bool   `help:"Write missing and different rows to the table, archive lines that only a log has, and rewrite archive files without duplicate and damaged ranges. Stop sluice first."`
 }
 
-// Help is kong's longer help.
+// Help returns the detailed help text; kong calls it.
 func (auditCmd) Help() string {
 	return `Compares, for every stream, log, archive and table: the log's bytes with the archive's
 as far as the log is on this host, and every row of the table with what its line makes,
@@ -92,7 +92,7 @@ func runAudit(a *app, cfg audit.Config) error {
 	return nil
 }
 
-// repair mends, and compares again where anything differed.
+// repair stores what is missing in the archive and the table, and compares again if anything differed.
 func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
 	began := time.Now()
 	lock, err := lockForRepair(a.cli.Data)
@@ -126,9 +126,9 @@ func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
 	return runAudit(a, cfg)
 }
 
-// lockForRepair keeps a collector out of the data directory, and fails if an
-// earlier one has left segments: it would archive them under names whose files are
-// others now.
+// lockForRepair locks the data directory against a collector. It fails if an earlier collector left
+// segments there, because the next one would archive them under names that the repair has given to
+// other files.
 func lockForRepair(data string) (*os.File, error) {
 	lock, err := lockData(data)
 	if err != nil {
@@ -166,7 +166,7 @@ func (c *auditCmd) openWritable(a *app, cfg audit.Config) (archiveCloser, error)
 	return a.openArchive(c.archiveFlags, cfg.Pattern, owner, false)
 }
 
-// config is what is compared, without the table and the archive.
+// config returns what is to be compared, without the table and the archive.
 func (c *auditCmd) config(a *app) (cfg audit.Config, err error) {
 	cfg = audit.Config{Hosts: splitHosts(c.Host), Named: c.Show}
 	if cfg.From, cfg.To, err = parseSpan(c.From, c.To); err != nil {
@@ -191,7 +191,7 @@ func (c *auditCmd) config(a *app) (cfg audit.Config, err error) {
 	return cfg, err
 }
 
-// readCheckpoint reads the checkpoint of a data directory; nil if there is none.
+// readCheckpoint reads the checkpoint of a data directory. It returns nil if there is none.
 func readCheckpoint(data string) (*checkpoint.File, error) {
 	path := filepath.Join(data, "checkpoint")
 	if !exists(path) {

@@ -12,15 +12,15 @@ import (
 	"sluice/schema"
 )
 
-// storedTable is a table that lines are stored in.
+// storedTable is a table that a collector writes to.
 type storedTable interface {
 	collector.Table
 	Close() error
 }
 
-// lazyTable is a table in HBase that is opened in the background, so that a collector
-// takes lines into its spool while HBase does not answer. Its methods are called once
-// ready is closed.
+// lazyTable is a table in HBase that is opened in the background, so that a collector accepts lines
+// into its spool while HBase is unavailable. The methods of the table may be called only after ready
+// is closed.
 type lazyTable struct {
 	url   string
 	began time.Time
@@ -32,7 +32,7 @@ type lazyTable struct {
 	err   error
 }
 
-// openLazily starts to open a table.
+// openLazily starts to open a table and returns at once.
 func openLazily(url string, open func() (table, error)) *lazyTable {
 	t := &lazyTable{url: url, began: time.Now(), ready: make(chan struct{}), done: make(chan struct{})}
 	go func() {
@@ -48,15 +48,15 @@ func openLazily(url string, open func() (table, error)) *lazyTable {
 	return t
 }
 
-// opened returns the table, nil while it is not there.
+// opened returns the table, or nil while it is not open.
 func (t *lazyTable) opened() table {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.table
 }
 
-// failed waits until the table is open, or cannot be: then it returns why. What passes is
-// tried again by open itself.
+// failed waits until the table is open, or cannot be opened: then it returns the error. open itself
+// retries temporary failures.
 func (t *lazyTable) failed(ctx context.Context) error {
 	select {
 	case <-t.done:
@@ -71,7 +71,7 @@ func (t *lazyTable) failed(ctx context.Context) error {
 	return t.err
 }
 
-// waitsFor names what opening the stores may wait for.
+// waitsFor returns the names of what opening the stores may wait for.
 func (r *storeFlags) waitsFor() string {
 	places := []string{"the spool"}
 	if r.Table != "" {
@@ -83,7 +83,8 @@ func (r *storeFlags) waitsFor() string {
 	return strings.Join(places, ", ")
 }
 
-// soon waits for a little while whether the table is open at once, or cannot be.
+// soon waits up to openAtOnce for the table to be opened or to fail, so that an error of the user is
+// reported before the start is.
 func (t *lazyTable) soon() error {
 	select {
 	case <-t.done:
@@ -94,10 +95,10 @@ func (t *lazyTable) soon() error {
 	return t.err
 }
 
-// openAtOnce is how long a cluster that is there may take to answer.
+// openAtOnce is how long an available cluster may take to answer.
 const openAtOnce = 3 * time.Second
 
-// trouble is that the table is not there yet; nil: it is.
+// trouble describes the wait for the table. It returns nil if the table is open.
 func (t *lazyTable) trouble() *collector.Trouble {
 	if t.opened() != nil {
 		return nil
@@ -124,7 +125,7 @@ func (t *lazyTable) Close() error {
 	return nil
 }
 
-// tableTroubles are what the table tries again.
+// tableTroubles returns the operations that the table retries.
 func (s *stores) tableTroubles() (troubles []collector.Trouble) {
 	var x any = s.table
 	if lazy, ok := s.table.(*lazyTable); ok {
@@ -141,7 +142,8 @@ func (s *stores) tableTroubles() (troubles []collector.Trouble) {
 	return troubles
 }
 
-// tableReady is closed when the table may be used; nil: it may be now.
+// tableReady returns a channel that is closed when the table can be used, or nil if it can be used
+// now.
 func (s *stores) tableReady() <-chan struct{} {
 	if lazy, ok := s.table.(*lazyTable); ok {
 		return lazy.ready
@@ -149,7 +151,7 @@ func (s *stores) tableReady() <-chan struct{} {
 	return nil
 }
 
-// waiting reports whether the table is not there yet.
+// waiting reports whether the table is not open yet.
 func (s *stores) waiting() bool {
 	lazy, ok := s.table.(*lazyTable)
 	return ok && lazy.opened() == nil

@@ -12,7 +12,7 @@ import (
 	"sluice/print"
 )
 
-// replay puts an archive into the table.
+// replay writes the rows of an archive to the table.
 func (r *runCmd) replay(a *app, format string) (err error) {
 	began := time.Now()
 	if r.Once || len(r.Files) > 0 {
@@ -66,7 +66,7 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 	return r.replayed(a, failed, replay.Lines.Load(), replay.Bytes.Load(), replay.ParseErrors.Load(), time.Since(began), replay.Files())
 }
 
-// replayed prints what became of an archive.
+// replayed prints how many lines and files of an archive were written.
 func (r *runCmd) replayed(a *app, failed []string, lines, bytes, parseErrors int64, took time.Duration, files int) error {
 	for _, text := range failed {
 		print.Textln(a.stderr, "sluice:", text)

@@ -16,14 +16,15 @@ import (
 	"sluice/print"
 )
 
-// formatFlags say how lines are read.
+// formatFlags select the format of lines.
 type formatFlags struct {
 	Format   string `default:"auto" placeholder:"F" help:"LogFormat string, or a name: auto (recognized from the first lines), ${formats}. With the prefix syslog:, cri: or docker: for lines in such an envelope."`
 	Pattern  string `placeholder:"RE" help:"Regular expression with named groups, (?P<status>\\d+), instead of a LogFormat."`
 	Timezone string `placeholder:"ZONE" help:"Time zone of times without one, such as Europe/Berlin (default UTC)."`
 }
 
-// text returns what parse.Lookup takes, or auto, checked.
+// text returns the format for parse.Lookup, or "auto". It returns an error if the flags contradict
+// each other or the format is invalid.
 func (f formatFlags) text() (string, *time.Location, error) {
 	zone, err := time.LoadLocation(f.Timezone)
 	if err != nil {
@@ -63,7 +64,7 @@ type runCmd struct {
 	Files       []string `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX. With --once, files compressed with gzip, zstd, bzip2 or xz are read, too, whatever their name."`
 }
 
-// Help is kong's longer help.
+// Help returns the detailed help text; kong calls it.
 func (runCmd) Help() string {
 	return `Reads Apache access logs and stores every line twice: as a row of typed cells in a
 table, and byte for byte in a gzip archive by date and host. Without --table and
@@ -128,7 +129,7 @@ func (r *runCmd) Run(a *app) error {
 	return r.once(a, format, logs, failed)
 }
 
-// once reads every log to its present end; failed are those that cannot be opened.
+// once reads every log to its present end. failed has the logs that cannot be opened.
 func (r *runCmd) once(a *app, format string, logs []logfile.Log, failed []error) (err error) {
 	began := time.Now()
 	s, err := r.open(a, storeOptions{formats: []string{format}, load: r.loadFlags, logs: logs})
@@ -166,8 +167,8 @@ func (r *runCmd) once(a *app, format string, logs []logfile.Log, failed []error)
 	return nil
 }
 
-// interrupted reports whether the user had enough before anything was taken: the table
-// was not there, or what an earlier run left was being stored. All of it is still there.
+// interrupted reports whether the user interrupted the run before a line was read: while the table
+// was unavailable, or what an earlier run left was being stored. Nothing is lost.
 func (a *app) interrupted(err error) bool {
 	if a.ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return false
@@ -180,7 +181,7 @@ func notStored(err error) error {
 	return fmt.Errorf("not every line is stored; mend this and run again, it goes on from there: %w", err)
 }
 
-// summary is the last line.
+// summary prints the last line of a run.
 func (r *runCmd) summary(w io.Writer, c *collector.Counters, result ingest.OnceResult, took time.Duration) {
 	print.Textf(w, "lines=%d bytes=%d rows=%d parse_errors=%d seconds=%.2f files=%d failed=%d earlier_bytes=%d archive_files=%d\n",
 		c.Lines.Load(), c.Bytes.Load(), c.Rows.Load(), c.ParseErrors.Load(), took.Seconds(),

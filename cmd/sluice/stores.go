@@ -21,7 +21,7 @@ import (
 	"sluice/schema"
 )
 
-// storeFlags say where lines go, and in which shape.
+// storeFlags select where lines are stored, and in which layout and files.
 type storeFlags struct {
 	tableFlags
 	columnarFlags
@@ -38,8 +38,8 @@ type storeFlags struct {
 	MarkGrace      time.Duration `default:"2h" placeholder:"TIME" help:"Time after midnight, in the log's time zone, in which lines of the previous day may still arrive; then --mark-closed-days marks the day, and its files of a columnar table are merged."`
 }
 
-// layout is the one that the table must have, nil: the one it has. A cell that no
-// format has a field for is a mistake that the table would keep for ever.
+// layout returns the layout that the table must have, or nil for the one that it has. A cell whose
+// field is in no format is an error, because the table would keep it.
 func (r *storeFlags) layout(formats []string) (*schema.Layout, error) {
 	if r.Layout == "" && len(r.Cells) == 0 {
 		return nil, nil
@@ -73,7 +73,7 @@ func (r *storeFlags) layout(formats []string) (*schema.Layout, error) {
 	return &layout, nil
 }
 
-// stores is what a run works with, opened.
+// stores has the checkpoint, the table and the archive of a run, opened.
 type stores struct {
 	locks      []*os.File
 	checkpoint *checkpoint.File
@@ -83,23 +83,23 @@ type stores struct {
 	collector  *collector.Collector
 	patient    bool   // what fails is tried again
 	spool      string // a directory
-	// stopCompacting ends what compactBeside began; nil: it did not.
+	// stopCompacting stops the goroutine of compactBeside. It is nil if there is none.
 	stopCompacting func()
 }
 
-// storeOptions are what a command says of its stores.
+// storeOptions are the options of a command for its stores.
 type storeOptions struct {
 	formats []string // of the logs, for the layout of a table that is made
-	// checkpoint is a file, spool a directory; "" are those of --data.
+	// checkpoint is a file, spool a directory; "" selects those of --data.
 	checkpoint, spool string
-	// load is how rows get into HBase, and logs are what they are made of; only once.
+	// load is how rows are written to HBase, and logs are the logs that are read; only of run --once.
 	load loadFlags
 	logs []logfile.Log
-	// collector has what goes beyond the flags; open fills in the rest.
+	// collector has settings that are not flags; open sets the others.
 	collector collector.Config
 }
 
-// checkRolls checks what can be said wrongly of archive files.
+// checkRolls validates the flags for the size and age of archive files.
 func (r *storeFlags) checkRolls() error {
 	if r.RollSize < 1 || r.Level < 1 || r.Level > 9 {
 		return usage("--roll-size must be at least 1MiB, --level 1 to 9")
@@ -110,7 +110,8 @@ func (r *storeFlags) checkRolls() error {
 	return nil
 }
 
-// open opens everything before anything is read.
+// open opens the checkpoint, the table and the archive, and starts the collector, before a log is
+// read.
 func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	s = &stores{}
 	defer func() {
@@ -224,7 +225,7 @@ func (r *storeFlags) openRows(a *app, s *stores, c *collector.Config, layout *sc
 	return nil
 }
 
-// columnar is the columnar table that the flags name; nil: none.
+// columnar returns the columnar table that the flags name, or nil if there is none.
 func (r *storeFlags) columnar(a *app) (*tree, error) {
 	if r.onHBase() && r.Columnar == "" {
 		return nil, nil
@@ -240,8 +241,8 @@ func (r *storeFlags) columnar(a *app) (*tree, error) {
 	return &t, err
 }
 
-// openCheckpoint opens the checkpoint at path, "" for that of --data, and keeps others
-// away from it.
+// openCheckpoint opens the checkpoint at path, or that of --data if path is empty, and locks it and
+// its data directory.
 func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) {
 	lock, err := lockData(a.cli.Data)
 	if err != nil {
@@ -274,7 +275,7 @@ func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) 
 	return file, locks, nil
 }
 
-// state is what the collector is about, with what table and archive try again.
+// state returns the state of the collector, with the operations that table and archive retry.
 func (s *stores) state() *collector.State {
 	state := s.collector.State()
 	state.Troubles = append(state.Troubles, s.tableTroubles()...)
@@ -292,12 +293,12 @@ func (s *stores) state() *collector.State {
 	return &state
 }
 
-// drainTime bounds how long one who follows logs, or was told to stop, waits at its
-// end for an archive or a table that is away; the next start goes on with what is left.
+// drainTime is how long a process that follows logs, or that was stopped, waits at its end for an
+// unavailable archive or table. The next start stores what is left.
 const drainTime = time.Minute
 
-// finish stores what was received, unless storing is what failed. Who stops it while a
-// cluster does not answer does not wait for that: the next start stores what is left.
+// finish stores what was received, unless storing has failed. A process that is stopped while a
+// cluster does not answer does not wait for it: the next start stores what is left.
 func (s *stores) finish(ctx context.Context, failed error) error {
 	stopped := ctx.Err() != nil
 	if stopped && failed == nil && len(s.state().Troubles) > 0 {

@@ -12,7 +12,7 @@ import (
 	"sluice/schema"
 )
 
-// Collector takes batches to the table and the archive. Its methods may be called by several
+// Collector stores batches in the table and the archive. Its methods may be called by several
 // goroutines. Its parts, each with a lock of its own where it needs one:
 //
 //   - intake parses a batch, and appender appends it to a segment (receive.go, append.go),
@@ -36,9 +36,9 @@ type Collector struct {
 	marker    *marker
 }
 
-// New recovers what an earlier process left in the spool (a torn tail is
-// cut; whole batches are written to the table again and archived) and starts to
-// work. The caller ends it with Close or Abort. ctx is for the start only.
+// New recovers what an earlier process left in the spool, and starts the collector's goroutines. An
+// incomplete batch at the end of a segment is cut off; complete ones are written to the table again
+// and archived. The caller must call Close or Abort. ctx is used only during the start.
 func New(ctx context.Context, cfg Config) (*Collector, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -68,7 +68,7 @@ func New(ctx context.Context, cfg Config) (*Collector, error) {
 	return c, nil
 }
 
-// takeUp readies archive and spool.
+// takeUp prepares the archive and recovers the spool.
 func (c *Collector) takeUp(ctx context.Context, sweeper *sweeper) error {
 	if err := sweeper.first(ctx); err != nil {
 		return err
@@ -118,46 +118,43 @@ func (c *Collector) start(sweeper *sweeper) {
 	c.spool.feedMore(nil)
 }
 
-// Append takes a batch: what of it was not received before goes into segments,
-// and towards the table. The stream must be in the checkpoint, saved. Batches of
-// one stream are taken in the order of the calls. b.Data is not kept.
+// Append accepts a batch: the part that was not received before is appended to segments, and queued
+// for the table. The stream must be in the saved checkpoint. Batches of one stream are accepted in
+// the order of the calls. b.Data is not kept.
 //
-// An error that wraps ErrBusy says that the batch, or its last part, was not taken
-// and can be offered again; any other is for good. Whether what was taken survives
-// a crash says Sync.
+// An error that wraps ErrBusy means that the batch, or its last part, was not accepted and can be
+// offered again; any other error is permanent. The batch is durable only after Sync.
 func (c *Collector) Append(ctx context.Context, t *checkpoint.Stream, b schema.Batch) error {
 	return c.intake.append(ctx, t, b, nil)
 }
 
-// Receive is Append for a batch of a sender that claims to have everything before
-// claimed stored, and has offered everything before offered.
+// Receive is Append for a batch of a sender that says that everything before claimed is stored, and
+// that has offered everything before offered.
 func (c *Collector) Receive(ctx context.Context, t *checkpoint.Stream, b schema.Batch, claimed, offered int64) error {
 	return c.intake.append(ctx, t, b, func(st *streamState) error {
 		return c.streams.checkHole(st, b.Range.Start, claimed, offered)
 	})
 }
 
-// Offer is Append that waits until the spool has room.
+// Offer is Append, but waits until the spool has room.
 func (c *Collector) Offer(ctx context.Context, t *checkpoint.Stream, b schema.Batch) error {
 	return c.intake.offer(ctx, t, b)
 }
 
-// Sync waits until a range that Append took is on disk. Those who wait together
-// share the wait: one fsync a segment is for all that was appended before it. An
-// error that wraps ErrBusy says that the disk failed and that the range has to be
-// offered again.
+// Sync waits until a range that Append accepted is on disk. Concurrent calls share one fsync for each
+// segment. An error that wraps ErrBusy means that the disk failed, and that the range must be offered
+// again.
 func (c *Collector) Sync(ctx context.Context, t *checkpoint.Stream, r schema.Range) error {
 	return c.syncer.sync(ctx, c.streams.of(t), r)
 }
 
-// Compare says how lines, which are at a range of a sparse stream, go together with
-// what was received of it.
+// Compare reports how lines at a range of a sparse stream agree with what was received of it.
 func (c *Collector) Compare(ctx context.Context, t *checkpoint.Stream, r schema.Range, lines []byte) (Match, error) {
 	return c.intake.compare(ctx, c.streams.of(t), r, lines)
 }
 
-// Tick does what is due by the clock: rows become durable, and segments that are
-// old or idle are sealed and archived. It does not wait for that.
+// Tick starts what is due by the clock: the table is flushed, and old or idle segments are sealed and
+// archived. It does not wait for that.
 func (c *Collector) Tick(now time.Time) error {
 	c.spool.rollOld(now, c.cfg.RollInterval, c.cfg.RollIdle)
 	c.streams.forget()
@@ -170,8 +167,8 @@ func (c *Collector) Tick(now time.Time) error {
 	return c.life.ended(nil)
 }
 
-// Close archives what is left and brings the checkpoint up to date; it waits for
-// that until ctx ends. What is not stored then is taken up by the next process.
+// Close archives the rest and saves the checkpoint; it waits for that until ctx ends. The next
+// process stores what is not stored then.
 func (c *Collector) Close(ctx context.Context) error {
 	err := c.drain(ctx)
 	if err == nil && c.cfg.MarkClosed {
@@ -199,8 +196,8 @@ func (c *Collector) drain(ctx context.Context) error {
 	}
 }
 
-// Abort lets go of everything at once. Nothing is lost: the next process goes on
-// from there.
+// Abort stops at once, without storing the rest. Nothing is lost: the next process recovers the
+// spool.
 func (c *Collector) Abort() error {
 	c.life.fail(errEnded)
 	c.life.stop()

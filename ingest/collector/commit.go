@@ -16,7 +16,7 @@ import (
 
 // rowWriter is what a committer needs of a tableWriter.
 type rowWriter interface {
-	// work puts some rows, and reports whether there were any; await waits for some.
+	// work puts some rows, and reports whether there were any; await waits for rows.
 	work(ctx context.Context) (worked bool, err error)
 	await(ctx context.Context) error
 	putEntries(ctx context.Context, entries []schema.StreamEntry) error
@@ -106,10 +106,10 @@ func (c *committer) tick(ctx context.Context) error {
 	return nil
 }
 
-// commit makes segments stored that are in the archive, in the table and in Columns. The
-// order is the guarantee: the archive has the file, Columns has the Parquet file and rows
-// are durable, then the checkpoint says so, and only then the local file goes. A crash between any two
-// repeats steps that change nothing when repeated.
+// commit marks segments as stored that are in the archive, the table and Columns. The order is what
+// guarantees that no line is lost: first the archive has the file, Columns has the Parquet file and
+// the rows are durable; then the checkpoint is saved; and only then is the local file removed. After a
+// crash between two steps the earlier ones are repeated, which changes nothing.
 func (c *committer) commit(ctx context.Context) error {
 	ready := c.ready()
 	if len(ready) == 0 || c.early(ready) {
@@ -123,7 +123,7 @@ func (c *committer) commit(ctx context.Context) error {
 		pieces = append(pieces, sp.content()...)
 	}
 	entries := c.streams.advance(pieces)
-	// The streams' own rows too, or a crash would leave old ones behind for good.
+	// The rows of the stream directory are flushed too: after a crash they would stay old.
 	if err := c.table.putEntries(ctx, entries); err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (c *committer) markStored(sp *spooled) error {
 	return nil
 }
 
-// covered: what is before the segment's pieces is stored too.
+// covered reports whether everything before the segment's pieces is stored too.
 func (c *committer) covered(sp *spooled) bool {
 	for _, p := range sp.content() {
 		if p.End > c.cfg.Checkpoint.Stored(p.stream.tracked) {
@@ -220,8 +220,8 @@ func (c *committer) covered(sp *spooled) bool {
 	return true
 }
 
-// keeps is how long a segment stays after it is stored. What is kept to compare with gives way
-// where the spool needs its room.
+// keeps returns how long a segment stays after it is stored. Segments that are kept for comparison
+// are removed earlier if the spool needs the room.
 func (c *committer) keeps(sp *spooled, roomy bool) time.Duration {
 	if roomy && slices.ContainsFunc(sp.content(), func(p *piece) bool { return p.stream.tracked.Sparse }) {
 		return max(c.cfg.KeepLocal, sparseKept)
@@ -229,8 +229,8 @@ func (c *committer) keeps(sp *spooled, roomy bool) time.Duration {
 	return c.cfg.KeepLocal
 }
 
-// giveUpHoles makes gaps of what stored segments have waited for in vain, so that they
-// do not stay in the spool for ever. The checkpoint says so before their files go.
+// giveUpHoles records as gaps the ranges that stored segments have waited for too long, so that the
+// segments do not stay in the spool. The checkpoint has the gaps before the files are removed.
 func (c *committer) giveUpHoles(ctx context.Context) error {
 	found := false
 	for _, sp := range c.spool.rolledSegments() {
