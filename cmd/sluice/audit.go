@@ -92,7 +92,8 @@ func runAudit(a *app, cfg audit.Config) error {
 	return nil
 }
 
-// repair stores what is missing in the archive and the table, and compares again if anything differed.
+// repair stores what is missing in the archive and the table, and compares again if anything
+// differed.
 func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
 	began := time.Now()
 	lock, err := lockForRepair(a.cli.Data)

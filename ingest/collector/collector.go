@@ -141,9 +141,9 @@ func (c *Collector) Offer(ctx context.Context, t *checkpoint.Stream, b schema.Ba
 	return c.intake.offer(ctx, t, b)
 }
 
-// Sync waits until a range that Append accepted is on disk. Concurrent calls share one fsync for each
-// segment. An error that wraps ErrBusy means that the disk failed, and that the range must be offered
-// again.
+// Sync waits until a range that Append accepted is on disk. Concurrent calls share one fsync for
+// each segment. An error that wraps ErrBusy means that the disk failed, and that the range must be
+// offered again.
 func (c *Collector) Sync(ctx context.Context, t *checkpoint.Stream, r schema.Range) error {
 	return c.syncer.sync(ctx, c.streams.of(t), r)
 }
@@ -153,8 +153,8 @@ func (c *Collector) Compare(ctx context.Context, t *checkpoint.Stream, r schema.
 	return c.intake.compare(ctx, c.streams.of(t), r, lines)
 }
 
-// Tick starts what is due by the clock: the table is flushed, and old or idle segments are sealed and
-// archived. It does not wait for that.
+// Tick starts what is due by the clock: the table is flushed, and old or idle segments are sealed
+// and archived. It does not wait for that.
 func (c *Collector) Tick(now time.Time) error {
 	c.spool.rollOld(now, c.cfg.RollInterval, c.cfg.RollIdle)
 	c.streams.forget()

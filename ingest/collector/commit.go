@@ -108,8 +108,8 @@ func (c *committer) tick(ctx context.Context) error {
 
 // commit marks segments as stored that are in the archive, the table and Columns. The order is what
 // guarantees that no line is lost: first the archive has the file, Columns has the Parquet file and
-// the rows are durable; then the checkpoint is saved; and only then is the local file removed. After a
-// crash between two steps the earlier ones are repeated, which changes nothing.
+// the rows are durable; then the checkpoint is saved; and only then is the local file removed. After
+// a crash between two steps the earlier ones are repeated, which changes nothing.
 func (c *committer) commit(ctx context.Context) error {
 	ready := c.ready()
 	if len(ready) == 0 || c.early(ready) {
