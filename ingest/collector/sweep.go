@@ -43,10 +43,7 @@ func (s *sweeper) first(ctx context.Context) error {
 	select {
 	case err := <-swept:
 		return err
-	case <-ctx.Done():
-		s.life.cancel()
-		<-swept
-		return ctx.Err()
+	// An interrupt does not end the wait: the spool is stored if the archive answers.
 	case <-time.After(sweepAtOnce):
 		s.cfg.Log.Warn("archive does not answer, lines wait in the spool")
 		s.swept = swept
