@@ -87,14 +87,14 @@ func TestWhichHostsACollectorSpeaksOf(t *testing.T) {
 		{Name: "visiting", Seen: before(time.Hour), Connections: 1},
 		{Name: "just gone", Seen: before(time.Minute)},
 	}
-	state := collector.State{Waiting: map[string]collector.Waiting{"away, with lines here": {UnstoredSeconds: 5}, "of an earlier life": {UntabledSeconds: 7, UnstoredSeconds: 8}}}
+	state := collector.State{Waiting: map[string]collector.Waiting{"away, with lines here": {UnstoredSeconds: 5}, "of an earlier process": {UntabledSeconds: 7, UnstoredSeconds: 8}}}
 	got := Senders(now, hosts, &state, limits.SilentAfter)
-	for name, want := range map[string]bool{"missed": true, "away": false, "away, with lines here": true, "visiting": true, "just gone": true, "of an earlier life": true} {
+	for name, want := range map[string]bool{"missed": true, "away": false, "away, with lines here": true, "visiting": true, "just gone": true, "of an earlier process": true} {
 		if _, ok := got[name]; ok != want {
 			t.Errorf("%s: %v", name, ok)
 		}
 	}
-	if x := got["of an earlier life"]; x.UntabledSeconds != 7 || x.UnstoredSeconds != 8 {
+	if x := got["of an earlier process"]; x.UntabledSeconds != 7 || x.UnstoredSeconds != 8 {
 		t.Errorf("%+v", x)
 	}
 }

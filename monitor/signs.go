@@ -205,7 +205,8 @@ func (f *Fleet) Reject(r *Rejections) {
 const rejectedFor = 10 * time.Minute
 
 // rejections returns the problems of rejected connections, unless the host is connected otherwise.
-// A certificate that the CA did not sign may be anyone's, and the text says so.
+// Anyone can make a certificate that the CA did not sign: then the text only says that it names the
+// host.
 func (h *Host) rejections(now time.Time) (problems []Problem) {
 	for _, r := range h.rejected {
 		if now.Sub(r.At) >= rejectedFor || h.Connections > 0 {

@@ -22,6 +22,19 @@ type loadFlags struct {
 	Load string `default:"auto" enum:"auto,put,bulk" help:"How rows are written to a table in HBase: put sends them to the region servers; bulk writes files that the servers take as they are (a bulk load), which costs them much less; auto is bulk for large logs, and put otherwise and where a bulk load is not possible."`
 }
 
+// check rejects --load bulk where it would have no effect.
+func (f loadFlags) check(onHBase, ends bool) error {
+	switch {
+	case f.Load != loadBulk:
+		return nil
+	case !onHBase:
+		return usage("--load bulk is for a table in HBase\nhint: name it with --table hbase://…, or leave out --load")
+	case !ends:
+		return usage("--load bulk is for --once and --from-archive: rows of followed logs are written with Put\nhint: leave out --load, or give --once")
+	}
+	return nil
+}
+
 const (
 	loadPut  = "put"
 	loadBulk = "bulk"

@@ -189,3 +189,20 @@ func (r *loadRig) splitAndMove(salt int) {
 		r.Log(err)
 	}
 }
+
+func TestABulkLoadThatCannotBeIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		onHBase, ends bool
+		want          string
+	}{{false, true, "for a table in HBase"}, {true, false, "--once and --from-archive"}, {true, true, ""}} {
+		err := loadFlags{Load: loadBulk}.check(c.onHBase, c.ends)
+		if got := fmt.Sprint(err); c.want == "" && err != nil || !strings.Contains(got, c.want) {
+			t.Errorf("on HBase %t, ends %t: %v, want %q", c.onHBase, c.ends, err, c.want)
+		}
+		for _, other := range []string{"auto", loadPut} {
+			if err := (loadFlags{Load: other}).check(c.onHBase, c.ends); err != nil {
+				t.Errorf("%s: %v", other, err)
+			}
+		}
+	}
+}

@@ -93,6 +93,9 @@ func (r *runCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := r.loadFlags.check(r.onHBase(), r.Once || r.FromArchive != ""); err != nil {
+		return err
+	}
 	if r.FromArchive != "" {
 		return r.replay(a, format)
 	}

@@ -39,7 +39,7 @@ func (l *Loader) load(ctx context.Context, f *localFile) error {
 	}
 }
 
-// transfer is a file on its way to its region.
+// transfer is the load of one file into its region.
 type transfer struct {
 	*Loader
 	file    *localFile
@@ -76,7 +76,7 @@ func (t *transfer) step(ctx context.Context) (verdict, error) {
 		if a.staged, err = t.session.staging.Has(ctx, name); err != nil {
 			return puts, fmt.Errorf("look into the staging directory: %w", err)
 		}
-		// A server that is away is waited for, as Put does; each other failure counts.
+		// An unavailable server is retried without limit, as Put does; each other failure counts.
 		if a.err == nil || !a.staged || region.Classify(a.err) == rpc.Doubt {
 			t.tries++
 		}
@@ -94,7 +94,7 @@ func (t *transfer) step(ctx context.Context) (verdict, error) {
 	return v, err
 }
 
-var errRejected = errors.New("its server does not load the file, and does not say why: its log does")
+var errRejected = errors.New("its server rejected the file without a reason; the server's log has it")
 
 // react prepares the next attempt.
 func (t *transfer) react(r *region.Region, v verdict, err error) {

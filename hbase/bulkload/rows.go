@@ -19,7 +19,7 @@ type row struct {
 }
 
 // errStop ends reading a file.
-var errStop = errors.New("no more rows are wanted")
+var errStop = errors.New("reading was stopped")
 
 // rows returns the rows of a file in their order. An error is the last element.
 func (l *Loader) rows(f *localFile) iter.Seq2[*row, error] {
