@@ -98,7 +98,7 @@ func (id *identifier) isCopy(f *file, s *checkpoint.Stream) {
 	}
 	id.cfg.Log.Info("log is a copy of another log, not read", "path", f.path(), "original", s.Path)
 	f.copyOf, f.read, f.part, f.growth = s, f.size, false, nil
-	id.set.cool(f)
+	id.cooler.cool(f)
 }
 
 // deleted reports whether a file is open and has no name any more.

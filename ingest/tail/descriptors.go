@@ -27,6 +27,28 @@ const (
 	pressedStep = 8
 )
 
+// descriptors opens files, and limits the number of open ones to the descriptors that are available.
+type descriptors struct {
+	*env
+	contents *contents
+	set      *fileSet
+	cooler   *cooler
+
+	inUse           *file      // is being looked at, so it must stay open whatever else is opened
+	maxOpen, budget int        // limit of open logs: as configured, and at present
+	noDescriptors   bool       // logged already
+	restsOpen       func() int // returns how many descriptors compressed copies have
+}
+
+func newDescriptors(e *env, c *contents, set *fileSet, co *cooler) *descriptors {
+	de := &descriptors{env: e, contents: c, set: set, cooler: co, maxOpen: e.cfg.MaxOpen}
+	if de.maxOpen == 0 {
+		de.maxOpen = processBudget()
+	}
+	de.budget = de.maxOpen
+	return de
+}
+
 // openBudget returns how many logs a process with that limit of descriptors may keep open.
 func openBudget(limit uint64) int {
 	n := int(min(limit, 1<<30))
@@ -43,10 +65,10 @@ func processBudget() int {
 }
 
 // makeRoom closes logs until n more may be opened.
-func (set *fileSet) makeRoom(n int) {
-	for over := len(set.hot) + set.restsOpen() + n - set.budget; over > 0; over-- {
-		if f := set.victim(); f != nil {
-			set.evict(f)
+func (de *descriptors) makeRoom(n int) {
+	for over := len(de.set.hot) + de.restsOpen() + n - de.budget; over > 0; over-- {
+		if f := de.victim(); f != nil {
+			de.evict(f)
 		}
 	}
 }
@@ -58,36 +80,36 @@ func noDescriptor(err error) bool {
 
 // pressed closes some logs if err means that no descriptor is free. It reports whether the failed
 // call should be repeated.
-func (set *fileSet) pressed(err error) bool {
+func (de *descriptors) pressed(err error) bool {
 	if !noDescriptor(err) {
 		return false
 	}
-	open := len(set.hot)
-	if !set.noDescriptors {
-		set.noDescriptors = true
-		set.cfg.Log.Warn("no file descriptor left, keeping fewer logs open", "open_logs", open, "err", err,
+	open := len(de.set.hot)
+	if !de.noDescriptors {
+		de.noDescriptors = true
+		de.cfg.Log.Warn("no file descriptor left, keeping fewer logs open", "open_logs", open, "err", err,
 			"hint", "raise LimitNOFILE= of the unit (ulimit -n); with ENFILE, fs.file-max")
 	}
-	set.budget = max(min(set.budget, open)-pressedStep, minOpen)
-	set.makeRoom(0)
-	return len(set.hot) < open
+	de.budget = max(min(de.budget, open)-pressedStep, minOpen)
+	de.makeRoom(0)
+	return len(de.set.hot) < open
 }
 
 // relieve lets the budget grow again after pressed made it smaller.
-func (set *fileSet) relieve() {
-	if set.budget < set.maxOpen {
-		set.budget = min(set.budget+max(set.budget/8, 1), set.maxOpen)
+func (de *descriptors) relieve() {
+	if de.budget < de.maxOpen {
+		de.budget = min(de.budget+max(de.budget/8, 1), de.maxOpen)
 		return
 	}
-	set.noDescriptors = false
+	de.noDescriptors = false
 }
 
 // victim returns the log to close next, or nil if all open ones must stay open.
-func (set *fileSet) victim() *file {
+func (de *descriptors) victim() *file {
 	var best *file
 	bestRank := 0
-	for _, f := range set.hot {
-		rank := set.evictionRank(f)
+	for _, f := range de.set.hot {
+		rank := de.evictionRank(f)
 		if rank > 0 && (best == nil || rank < bestRank || rank == bestRank && f.active.Before(best.active)) {
 			best, bestRank = f, rank
 		}
@@ -96,9 +118,9 @@ func (set *fileSet) victim() *file {
 }
 
 // evictionRank returns in which order logs may be closed, beginning with 1; 0 must stay open.
-func (set *fileSet) evictionRank(f *file) int {
+func (de *descriptors) evictionRank(f *file) int {
 	switch {
-	case f == set.inUse:
+	case f == de.inUse:
 		return 0
 	case len(f.places) > 0 && !f.unseen && !f.behind():
 		return 1
@@ -114,7 +136,7 @@ func (set *fileSet) evictionRank(f *file) int {
 func (f *file) behind() bool { return f.size > f.read && !f.part }
 
 // evict closes a log that victim chose.
-func (set *fileSet) evict(f *file) {
+func (de *descriptors) evict(f *file) {
 	var st unix.Stat_t
 	if err := unix.Fstat(f.fd, &st); err == nil && st.Size > f.size { // it has grown since the last look
 		f.size, f.part = st.Size, false
@@ -123,23 +145,23 @@ func (set *fileSet) evict(f *file) {
 	case len(f.places) == 0 && (f.unseen || f.size > f.read):
 		return
 	case len(f.places) == 0:
-		if !set.cool(f) { // it was removed, so no event would report a write
-			set.end(f)
+		if !de.cooler.cool(f) { // it was removed, so no event would report a write
+			de.set.end(f)
 		}
 	case f.state == stateHeld:
-		set.poll(f, &st)
-	case !f.unseen && set.cool(f):
+		de.cooler.poll(f, &st)
+	case !f.unseen && de.cooler.cool(f):
 	case f.unseen || f.behind():
-		set.to(f, stateWaiting)
+		de.set.to(f, stateWaiting)
 	default:
-		set.poll(f, &st)
+		de.cooler.poll(f, &st)
 	}
 }
 
 // readDir is os.ReadDir for a process that may have no free descriptor.
-func (set *fileSet) readDir(path string) ([]fs.DirEntry, error) {
+func (de *descriptors) readDir(path string) ([]fs.DirEntry, error) {
 	entries, err := os.ReadDir(path)
-	if err != nil && set.pressed(err) {
+	if err != nil && de.pressed(err) {
 		return os.ReadDir(path)
 	}
 	return entries, err

@@ -108,13 +108,13 @@ func TestAProcessWithoutADescriptorLeftGoesOn(t *testing.T) {
 		w.append(name, lines(name, 1))
 	}
 	w.turn(time.Second)
-	if !w.tailer.set.pressed(&os.PathError{Op: "open", Path: "x", Err: unix.EMFILE}) {
+	if !w.tailer.descriptors.pressed(&os.PathError{Op: "open", Path: "x", Err: unix.EMFILE}) {
 		t.Error("no log was closed")
 	}
 	if n := w.openFiles(); n != 12 {
 		t.Errorf("%d logs are open, want 12", n)
 	}
-	if w.tailer.set.pressed(&os.PathError{Op: "open", Path: "x", Err: unix.EACCES}) {
+	if w.tailer.descriptors.pressed(&os.PathError{Op: "open", Path: "x", Err: unix.EACCES}) {
 		t.Error("a permission error is treated as a lack of descriptors")
 	}
 	for i := range 20 {
@@ -127,8 +127,8 @@ func TestAProcessWithoutADescriptorLeftGoesOn(t *testing.T) {
 	}
 	w.wantSet(want...)
 	w.turns(600)
-	if w.tailer.set.budget != 100 || w.tailer.set.noDescriptors {
-		t.Errorf("the budget stays at %d", w.tailer.set.budget)
+	if w.tailer.descriptors.budget != 100 || w.tailer.descriptors.noDescriptors {
+		t.Errorf("the budget stays at %d", w.tailer.descriptors.budget)
 	}
 	if n := strings.Count(w.log.String(), "no file descriptor left"); n != 1 {
 		t.Errorf("logged %d times", n)

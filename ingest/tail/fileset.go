@@ -7,12 +7,10 @@ import (
 	"sluice/ingest/logfile"
 )
 
-// fileSet has all files by their state. It opens and closes them, and limits the number of open
-// ones to the descriptors that are available.
+// fileSet has all files by their state.
 type fileSet struct {
 	*env
-	contents *contents
-	streams  *streams
+	streams *streams
 
 	files map[logfile.ID]*file
 	// The files by their state; changed by fileSet.to only:
@@ -23,28 +21,15 @@ type fileSet struct {
 	coldBy  map[int32]*file // cold, by watch descriptor
 	polled  map[*file]bool  // polled, shelved, and cold if the watch may not report every write
 
-	inUse   *file // is being looked at, so it must stay open whatever else is opened
-	orphans int   // number of open logs without a name
+	orphans int // number of open logs without a name
 	// moved, if not nil, is called before each transition. For tests.
 	moved func(f *file, next state)
-
-	maxOpen, budget int        // limit of open logs: as configured, and at present
-	noDescriptors   bool       // logged already
-	restsOpen       func() int // returns how many descriptors compressed copies have
-	lastPoll        time.Time
-	unwatchable     map[string]bool // reasons why idle logs are not watched that were logged already
 }
 
-func newFileSet(e *env, c *contents, s *streams) *fileSet {
-	set := &fileSet{
-		env: e, contents: c, streams: s, maxOpen: e.cfg.MaxOpen,
-		files: map[logfile.ID]*file{}, coldBy: map[int32]*file{}, polled: map[*file]bool{}, unwatchable: map[string]bool{},
+func newFileSet(e *env, s *streams) *fileSet {
+	return &fileSet{
+		env: e, streams: s, files: map[logfile.ID]*file{}, coldBy: map[int32]*file{}, polled: map[*file]bool{},
 	}
-	if set.maxOpen == 0 {
-		set.maxOpen = processBudget()
-	}
-	set.budget = set.maxOpen
-	return set
 }
 
 // fileOf returns the file from which a stream is being read, or nil.
@@ -102,4 +87,36 @@ func (set *fileSet) noteSizes() {
 			}
 		}
 	})
+}
+
+// failed records that a file cannot be read; it is tried again. It is logged from the second
+// failure on: when logrotate has just created a log, only root may read it until owner and
+// permissions are set.
+func (set *fileSet) failed(f *file, err error) {
+	set.counters.Failures.Add(1)
+	f.fail(err, set.now)
+	set.to(f, stateFailing)
+	if f.attempts == attemptsToTell {
+		set.cfg.Log.Warn("log read failed, retrying", "path", f.path(), "err", err)
+	}
+}
+
+// replace makes fd the descriptor of a file, and closes the previous one.
+func (set *fileSet) replace(f *file, fd int) {
+	set.closeFile(f)
+	f.fd, f.failure = fd, failure{}
+	if f.state.isOpen() {
+		set.hot = append(set.hot, f)
+	}
+	set.to(f, stateOpen)
+}
+
+// countOrphans counts the open logs without a name.
+func (set *fileSet) countOrphans() {
+	set.orphans = 0
+	for _, f := range set.hot {
+		if len(f.places) == 0 {
+			set.orphans++
+		}
+	}
 }

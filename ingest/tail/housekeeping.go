@@ -28,116 +28,132 @@ const (
 	forgetAfter = 7 * 24 * time.Hour
 )
 
+// housekeeper does what no event starts: it tries failed files again, polls and lists, lets quiet
+// files go cold, ends finished ones and forgets streams.
+type housekeeper struct {
+	*env
+	streams     *streams
+	set         *fileSet
+	cooler      *cooler
+	descriptors *descriptors
+	directories *directories
+	strays      *strayFinder
+	identifier  *identifier
+	searcher    *searcher
+	sweeper     *sweeper
+	opener      *opener
+}
+
 // housekeep does the periodic work that is due.
-func (t *Tailer) housekeep(ctx context.Context) {
-	t.retry()
-	t.pollCold()
-	t.listDue()
-	t.set.countOrphans()
-	for _, f := range slices.Clone(t.set.hot) {
+func (hk *housekeeper) housekeep(ctx context.Context) {
+	hk.retry()
+	hk.opener.pollCold()
+	hk.listDue()
+	hk.set.countOrphans()
+	for _, f := range slices.Clone(hk.set.hot) {
 		if f.fd >= 0 { // otherwise it was closed while another file was handled
-			t.checkQuiet(ctx, f)
+			hk.checkQuiet(ctx, f)
 		}
 	}
-	for _, f := range slices.Clone(t.set.held) {
-		if f.state == stateHeld || f.state == stateShelved && len(f.places) > 0 && t.set.open(f) {
-			t.identifier.meet(f)
+	for _, f := range slices.Clone(hk.set.held) {
+		if f.state == stateHeld || f.state == stateShelved && len(f.places) > 0 && hk.descriptors.open(f) {
+			hk.identifier.meet(f)
 		}
 	}
-	t.discovery.warnOfUnmatched()
-	t.discovery.lookForStrays()
-	t.nextHousekeeping = t.now.Add(housekeepingInterval)
-	if len(t.set.hot) == 0 && len(t.set.failing) == 0 && !t.discovery.directoriesFail() {
-		t.nextHousekeeping = t.now.Add(idleHousekeepingInterval)
-		if len(t.set.polled) > 0 {
-			t.nextHousekeeping = t.now.Add(min(t.set.pollInterval(), idleHousekeepingInterval))
+	hk.directories.warnOfUnmatched()
+	hk.strays.look()
+	hk.nextHousekeeping = hk.now.Add(housekeepingInterval)
+	if len(hk.set.hot) == 0 && len(hk.set.failing) == 0 && !hk.directories.directoriesFail() {
+		hk.nextHousekeeping = hk.now.Add(idleHousekeepingInterval)
+		if len(hk.set.polled) > 0 {
+			hk.nextHousekeeping = hk.now.Add(min(hk.cooler.pollInterval(), idleHousekeepingInterval))
 		}
 	}
 }
 
 // checkQuiet lets a quiet file go cold, and ends one that is finished.
-func (t *Tailer) checkQuiet(ctx context.Context, f *file) {
-	quiet := t.now.Sub(f.active)
+func (hk *housekeeper) checkQuiet(ctx context.Context, f *file) {
+	quiet := hk.now.Sub(f.active)
 	switch {
 	case len(f.places) == 0:
-		t.closeOrphan(ctx, f)
-	case quiet < t.set.quiet() || f.state == stateHeld:
+		hk.closeOrphan(ctx, f)
+	case quiet < hk.cooler.quiet() || f.state == stateHeld:
 	case f.size > f.read && !f.part: // complete lines, for which no buffer was free
 	case f.size > f.read && f.stream != nil && !f.live:
 		// It was renamed, has been quiet for long, and its last line has no newline: the line is
 		// delivered without.
-		if t.sweeper.finishLine(ctx, f) {
-			f.active = t.now
+		if hk.sweeper.finishLine(ctx, f) {
+			f.active = hk.now
 		}
 	default:
-		t.set.cool(f)
+		hk.cooler.cool(f)
 	}
 }
 
 // retry tries failed logs again.
-func (t *Tailer) retry() {
-	for _, f := range slices.Clone(t.set.failing) {
-		if t.now.Before(f.next) {
+func (hk *housekeeper) retry() {
+	for _, f := range slices.Clone(hk.set.failing) {
+		if hk.now.Before(f.next) {
 			continue
 		}
 		if len(f.places) == 0 { // removed meanwhile
-			t.sweeper.lostUnread(f)
-			t.set.end(f)
+			hk.sweeper.lostUnread(f)
+			hk.set.end(f)
 			continue
 		}
-		if t.set.open(f) {
-			f.active = t.now
-			t.identifier.meet(f)
+		if hk.descriptors.open(f) {
+			f.active = hk.now
+			hk.identifier.meet(f)
 		}
 	}
 }
 
 // listDue lists the directories that are due.
-func (t *Tailer) listDue() {
-	all := !t.now.Before(t.discovery.nextListing)
-	if !all && t.now.Before(t.discovery.nextDirs) && !t.relist {
+func (hk *housekeeper) listDue() {
+	all := !hk.now.Before(hk.directories.nextListing)
+	if !all && hk.now.Before(hk.directories.nextDirs) && !hk.relist {
 		return
 	}
-	t.relist = false
+	hk.relist = false
 	if all {
-		t.discovery.treesFit()
+		hk.directories.treesFit()
 	}
-	t.discovery.findDirs()
-	for _, d := range slices.Collect(maps.Values(t.discovery.dirs)) {
-		t.discovery.checkDirectory(d)
-		if all || !d.listed && !t.now.Before(d.next) || d.links || d.unwatched || len(d.unseen) > 0 || t.watch.dirs < 0 {
-			t.discovery.list(d)
+	hk.directories.findDirs()
+	for _, d := range slices.Collect(maps.Values(hk.directories.byPath)) {
+		hk.directories.checkDirectory(d)
+		if all || !d.listed && !hk.now.Before(d.next) || d.links || d.unwatched || len(d.unseen) > 0 || hk.watch.dirs < 0 {
+			hk.directories.list(d)
 		}
 	}
-	t.discovery.nextDirs = t.now.Add(dirsInterval)
+	hk.directories.nextDirs = hk.now.Add(dirsInterval)
 	if all {
-		t.discovery.nextListing = t.now.Add(listingInterval)
-		t.watchAgain()
-		clear(t.devices)
-		t.forget()
+		hk.directories.nextListing = hk.now.Add(listingInterval)
+		hk.watchAgain()
+		clear(hk.devices)
+		hk.forget()
 	}
-	t.searcher.seekMissing()
+	hk.searcher.seekMissing()
 }
 
 // forget removes streams that will not be needed again: with daily rotations of 800 logs the
 // checkpoint would grow by 800 streams a day.
-func (t *Tailer) forget() {
-	t.cfg.Checkpoint.Forget(func(s *checkpoint.Stream) bool {
-		if s.GoneUnix == 0 || t.now.Sub(time.Unix(s.GoneUnix, 0)) < forgetAfter || slices.Contains(t.streams.missing, s) || t.set.fileOf(s) != nil {
+func (hk *housekeeper) forget() {
+	hk.cfg.Checkpoint.Forget(func(s *checkpoint.Stream) bool {
+		if s.GoneUnix == 0 || hk.now.Sub(time.Unix(s.GoneUnix, 0)) < forgetAfter || slices.Contains(hk.streams.missing, s) || hk.set.fileOf(s) != nil {
 			return false
 		}
-		if s.Stored < t.streams.positions[s.ID] || s.Stored+s.LostBytes < s.SeenBytes {
+		if s.Stored < hk.streams.positions[s.ID] || s.Stored+s.LostBytes < s.SeenBytes {
 			return false // not stored yet, or not counted as lost
 		}
-		delete(t.streams.positions, s.ID)
+		delete(hk.streams.positions, s.ID)
 		return true
 	})
 }
 
 // watchAgain asks the kernel again for watches that it did not provide before. Logs that went cold
 // without one are polled until their next write.
-func (t *Tailer) watchAgain() {
-	if t.watch.again() {
-		t.cfg.Log.Info("inotify watches available again")
+func (hk *housekeeper) watchAgain() {
+	if hk.watch.again() {
+		hk.cfg.Log.Info("inotify watches available again")
 	}
 }

@@ -11,10 +11,12 @@ import (
 // identifier finds out which stream a file is, or which log it is a copy of.
 type identifier struct {
 	*env
-	contents *contents
-	streams  *streams
-	set      *fileSet
-	skipOld  bool // the checkpoint has no streams, and existing lines are not wanted
+	contents    *contents
+	streams     *streams
+	set         *fileSet
+	cooler      *cooler
+	descriptors *descriptors
+	skipOld     bool // the checkpoint has no streams, and existing lines are not wanted
 }
 
 // identify finds or creates the stream of an open file. It returns false while the first line is
@@ -160,9 +162,9 @@ func (id *identifier) skipToEnd(f *file) {
 // meet identifies an open file that has no stream yet. It returns false while its first line is
 // incomplete, or if it must not be read.
 func (id *identifier) meet(f *file) bool {
-	before := id.set.inUse
-	id.set.inUse = f
-	defer func() { id.set.inUse = before }()
+	before := id.descriptors.inUse
+	id.descriptors.inUse = f
+	defer func() { id.descriptors.inUse = before }()
 	if !id.identify(f, false) {
 		return false
 	}

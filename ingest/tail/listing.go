@@ -42,7 +42,7 @@ func (sr *searcher) listing(dir string, anew bool) *listing {
 		l.modified = info.ModTime()
 		l.settled = time.Since(l.modified) >= settles
 	}
-	entries, err := sr.set.readDir(dir)
+	entries, err := sr.descriptors.readDir(dir)
 	if err != nil {
 		l.err = err
 		return l

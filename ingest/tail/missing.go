@@ -25,7 +25,7 @@ func (sr *searcher) findMissing() {
 func (sr *searcher) seekMissing() {
 	var later, sought []*checkpoint.Stream
 	for _, s := range sr.streams.missing {
-		switch d := sr.discovery.dirs[filepath.Dir(s.Path)]; {
+		switch d := sr.directories.byPath[filepath.Dir(s.Path)]; {
 		case d == nil: // no source names it any more
 		case !d.listed:
 			later = append(later, s)
@@ -40,7 +40,7 @@ func (sr *searcher) seekMissing() {
 			if sr.set.fileOf(s) != nil {
 				return true
 			}
-			d := sr.discovery.dirs[filepath.Dir(s.Path)]
+			d := sr.directories.byPath[filepath.Dir(s.Path)]
 			m := d.match(filepath.Base(s.Path))
 			if m == nil {
 				m = d.matchers[0]
@@ -55,7 +55,7 @@ func (sr *searcher) seekMissing() {
 	}
 	for _, s := range sought {
 		if err := starved[s]; err != nil {
-			sr.set.pressed(err)
+			sr.descriptors.pressed(err)
 			sr.streams.missing = append(sr.streams.missing, s)
 			continue
 		}

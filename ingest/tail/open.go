@@ -36,64 +36,42 @@ func openRegular(path string) (fd int, st unix.Stat_t, err error) {
 func idOf(st *unix.Stat_t) logfile.ID { return logfile.ID{Device: st.Dev, Inode: st.Ino} }
 
 // open opens a file by its name, and checks that it is still the same file.
-func (set *fileSet) open(f *file) bool {
-	set.makeRoom(1)
+func (de *descriptors) open(f *file) bool {
+	de.makeRoom(1)
 	fd, st, err := openRegular(f.path())
-	if err != nil && set.pressed(err) {
+	if err != nil && de.pressed(err) {
 		fd, st, err = openRegular(f.path())
 	}
 	if err == nil && idOf(&st) != f.id {
 		unix.Close(fd)
 		err = fmt.Errorf("%s: another file has this name", f.path())
-		set.relist = true
+		de.relist = true
 	}
 	if errors.Is(err, unix.ENOENT) && len(f.places) > 0 {
-		set.relist = true
+		de.relist = true
 	}
 	if err != nil {
-		set.failed(f, err)
+		de.set.failed(f, err)
 		return false
 	}
 	if f.err != nil {
 		if f.attempts >= attemptsToTell {
-			set.cfg.Log.Info("log read recovered", "path", f.path(), "after", set.ago(f.since))
+			de.cfg.Log.Info("log read recovered", "path", f.path(), "after", de.ago(f.since))
 		}
 		f.failure = failure{}
 	}
 	f.fd, f.size, f.refused.size = fd, st.Size, -1
 	f.unseen = true
 	if f.bornNs == 0 {
-		f.bornNs = set.bornNs(f.id, logfile.BornNs(fd))
+		f.bornNs = de.bornNs(f.id, logfile.BornNs(fd))
 	}
 	if f.state == stateShelved {
-		set.to(f, stateHeld)
+		de.set.to(f, stateHeld)
 	} else {
-		set.to(f, stateOpen)
+		de.set.to(f, stateOpen)
 	}
 	if f.stream != nil {
-		set.contents.met(f)
+		de.contents.met(f)
 	}
 	return true
-}
-
-// failed records that a file cannot be read; it is tried again. It is logged from the second
-// failure on: when logrotate has just created a log, only root may read it until owner and
-// permissions are set.
-func (set *fileSet) failed(f *file, err error) {
-	set.counters.Failures.Add(1)
-	f.fail(err, set.now)
-	set.to(f, stateFailing)
-	if f.attempts == attemptsToTell {
-		set.cfg.Log.Warn("log read failed, retrying", "path", f.path(), "err", err)
-	}
-}
-
-// replace makes fd the descriptor of a file, and closes the previous one.
-func (set *fileSet) replace(f *file, fd int) {
-	set.closeFile(f)
-	f.fd, f.failure = fd, failure{}
-	if f.state.isOpen() {
-		set.hot = append(set.hot, f)
-	}
-	set.to(f, stateOpen)
 }

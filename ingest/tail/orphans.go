@@ -39,10 +39,10 @@ func writersOf(fd int) writers {
 }
 
 // closeOrphan closes a log without a name when it is finished.
-func (t *Tailer) closeOrphan(ctx context.Context, f *file) {
-	quiet := t.now.Sub(f.active)
+func (hk *housekeeper) closeOrphan(ctx context.Context, f *file) {
+	quiet := hk.now.Sub(f.active)
 	if quiet >= orphanQuiet {
-		t.retire(ctx, f)
+		hk.retire(ctx, f)
 		return
 	}
 	if quiet < orphanGrace || f.behind() {
@@ -53,23 +53,30 @@ func (t *Tailer) closeOrphan(ctx context.Context, f *file) {
 		return // it has a name elsewhere
 	}
 	known := writersUnknown
-	if t.local(f) {
-		known = t.cfg.writers(f.fd)
+	if hk.local(f) {
+		known = hk.cfg.writers(f.fd)
 	}
 	// After the answer, so that retire sees everything that was written before it.
-	if known == writersNone || known == writersUnknown && t.set.orphans > maxOrphans {
-		if t.retire(ctx, f) {
-			t.set.orphans--
+	if known == writersNone || known == writersUnknown && hk.set.orphans > maxOrphans {
+		if hk.retire(ctx, f) {
+			hk.set.orphans--
 		}
 	}
 }
 
-// countOrphans counts the open logs without a name.
-func (set *fileSet) countOrphans() {
-	set.orphans = 0
-	for _, f := range set.hot {
-		if len(f.places) == 0 {
-			set.orphans++
-		}
+// retire closes a file without a name that is finished. It returns false if it must be tried again.
+func (hk *housekeeper) retire(ctx context.Context, f *file) bool {
+	var st unix.Stat_t
+	switch err := unix.Fstat(f.fd, &st); {
+	case err == nil && st.Nlink > 0:
+		return hk.cooler.cool(f) // it was moved to where no source looks
+	case err == nil && st.Size > f.size: // the next sweep reads it
+		f.size, f.part = st.Size, false
+		return false
 	}
+	if f.size > f.read && (!f.part || !hk.sweeper.finishLine(ctx, f)) {
+		return false
+	}
+	hk.set.end(f)
+	return true
 }

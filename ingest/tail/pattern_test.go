@@ -250,15 +250,15 @@ func TestATreeIsBoundedAndHasNoLoop(t *testing.T) {
 	}
 	w.start()
 	defer w.stop()
-	if len(w.tailer.discovery.dirs) > 3 || w.all() != "a1\n" { // including the directory of the state
-		t.Errorf("%d directories, %q", len(w.tailer.discovery.dirs), w.all())
+	if len(w.tailer.directories.byPath) > 3 || w.all() != "a1\n" { // including the directory of the state
+		t.Errorf("%d directories, %q", len(w.tailer.directories.byPath), w.all())
 	}
-	m := w.tailer.discovery.matchers[0]
+	m := w.tailer.directories.matchers[0]
 	for i := range maxTreeDirs {
-		w.tailer.discovery.addDirectory(m, fmt.Sprintf("%s/none/%d", w.dir, i))
+		w.tailer.directories.addDirectory(m, fmt.Sprintf("%s/none/%d", w.dir, i))
 	}
-	if len(w.tailer.discovery.dirs) != maxTreeDirs || m.err == nil || strings.Count(w.log.String(), "source has too many directories") != 1 {
-		t.Errorf("%d directories, %v\n%s", len(w.tailer.discovery.dirs), m.err, w.log.String())
+	if len(w.tailer.directories.byPath) != maxTreeDirs || m.err == nil || strings.Count(w.log.String(), "source has too many directories") != 1 {
+		t.Errorf("%d directories, %v\n%s", len(w.tailer.directories.byPath), m.err, w.log.String())
 	}
 	w.tailer.publish()
 	if s := w.tailer.Status(); len(s.Failing) == 0 || !strings.Contains(fmt.Sprint(s.Failing), "below **") {

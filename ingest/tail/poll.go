@@ -21,22 +21,22 @@ const (
 )
 
 // pollCold opens the polled logs that changed.
-func (t *Tailer) pollCold() {
-	if len(t.set.polled) == 0 || t.now.Sub(t.set.lastPoll) < t.set.pollInterval() {
+func (op *opener) pollCold() {
+	if len(op.set.polled) == 0 || op.now.Sub(op.lastPoll) < op.cooler.pollInterval() {
 		return
 	}
-	t.set.lastPoll = t.now
-	for f := range t.set.polled {
-		t.compare(f)
+	op.lastPoll = op.now
+	for f := range op.set.polled {
+		op.compare(f)
 	}
 }
 
 // compare checks a polled log.
-func (t *Tailer) compare(f *file) {
+func (op *opener) compare(f *file) {
 	if len(f.places) == 0 {
 		if f.state != stateCold { // removed, and no event reports it
-			t.sweeper.lostUnread(f)
-			t.set.end(f)
+			op.sweeper.lostUnread(f)
+			op.set.end(f)
 		}
 		return
 	}
@@ -44,17 +44,17 @@ func (t *Tailer) compare(f *file) {
 	err := unix.Stat(f.path(), &st)
 	switch {
 	case errors.Is(err, unix.ENOENT) || err == nil && idOf(&st) != f.id:
-		t.relist = true // the name is gone or belongs to another file
+		op.relist = true // the name is gone or belongs to another file
 	case err != nil:
-		t.warm(f) // opening it reports the reason
+		op.warm(f) // opening it reports the reason
 	default:
-		t.compareTo(f, &st)
+		op.compareTo(f, &st)
 	}
 }
 
 // compareTo opens a closed log whose size or modification time has changed.
-func (t *Tailer) compareTo(f *file, st *unix.Stat_t) {
+func (op *opener) compareTo(f *file, st *unix.Stat_t) {
 	if f.state.asleep() && (st.Size != f.size || st.Mtim != f.modified) {
-		t.warm(f)
+		op.warm(f)
 	}
 }

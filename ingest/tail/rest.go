@@ -26,11 +26,12 @@ type rest struct {
 // restReader reads the rests of streams from compressed copies, one copy after the other.
 type restReader struct {
 	*env
-	streams    *streams
-	deliveries *deliveries
-	set        *fileSet
-	rests      []*rest
-	nextRest   time.Time // not opened before that time
+	streams     *streams
+	deliveries  *deliveries
+	set         *fileSet
+	descriptors *descriptors
+	rests       []*rest
+	nextRest    time.Time // not opened before that time
 }
 
 // readRest queues a compressed copy to be read from position as the stream's continuation. It is
@@ -102,7 +103,7 @@ func (rr *restReader) continueRests(ctx context.Context) (waits bool) {
 // continueFirst reads a batch from the first copy in the queue.
 func (rr *restReader) continueFirst(r *rest) {
 	err := r.open()
-	if err != nil && rr.set.pressed(err) {
+	if err != nil && rr.descriptors.pressed(err) {
 		err = r.open()
 	}
 	switch {

@@ -170,7 +170,7 @@ func (c *chaos) hole(name, to string) {
 
 // descriptors changes the number of descriptors of the process.
 func (c *chaos) descriptors(n int) {
-	c.maxOpen, c.tailer.set.maxOpen, c.tailer.set.budget = n, n, n
+	c.maxOpen, c.tailer.descriptors.maxOpen, c.tailer.descriptors.budget = n, n, n
 }
 
 // elsewhere is grow by another host, without an event of inotify.
@@ -178,7 +178,7 @@ func (c *chaos) elsewhere(name string, lines int) {
 	if !c.remote {
 		return
 	}
-	c.must(c.tailer.coldEvents()) // events of other files so far
+	c.must(c.tailer.opener.coldEvents()) // events of other files so far
 	for wd, f := range c.tailer.set.coldBy {
 		if filepath.Base(f.path()) == name {
 			c.tailer.watch.unwatchCold(wd)

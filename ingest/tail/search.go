@@ -40,14 +40,16 @@ func (q *quest) failed(err error) {
 // gone.
 type searcher struct {
 	*env
-	contents   *contents
-	streams    *streams
-	set        *fileSet
-	discovery  *discovery
-	identifier *identifier
-	rests      *restReader
-	listings   map[string]*listing // of the present step
-	heads      heads
+	contents    *contents
+	streams     *streams
+	set         *fileSet
+	descriptors *descriptors
+	directories *directories
+	names       *names
+	identifier  *identifier
+	rests       *restReader
+	listings    map[string]*listing // of the present step
+	heads       heads
 }
 
 // continueInCopy searches for the copy of a log that was just truncated, and lets its unread part
@@ -72,7 +74,7 @@ func (sr *searcher) search(q *quest) bool {
 	if sr.searchNames(q) || sr.searchAll(q) {
 		return true
 	}
-	if q.err == nil || !sr.set.pressed(q.err) {
+	if q.err == nil || !sr.descriptors.pressed(q.err) {
 		return false
 	}
 	q.err = nil
@@ -129,8 +131,8 @@ const maxSearchedDirs = 256
 // in the sources' directories, because one may be logrotate's olddir.
 func (sr *searcher) searchAll(q *quest) bool {
 	dirs := append(q.stream.Dirs(), filepath.Dir(q.path))
-	for dir := range sr.discovery.dirs {
-		if len(sr.discovery.dirs) <= maxSearchedDirs || strings.HasPrefix(dir, filepath.Dir(q.stream.Path)+"/") {
+	for dir := range sr.directories.byPath {
+		if len(sr.directories.byPath) <= maxSearchedDirs || strings.HasPrefix(dir, filepath.Dir(q.stream.Path)+"/") {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -271,7 +273,7 @@ func contentLength(path string) int64 {
 
 // readCopy follows an uncompressed copy as the stream's continuation.
 func (sr *searcher) readCopy(q *quest, path string) bool {
-	sr.set.makeRoom(1)
+	sr.descriptors.makeRoom(1)
 	fd, st, err := openRegular(path)
 	if err != nil {
 		q.failed(err)
@@ -285,8 +287,8 @@ func (sr *searcher) readCopy(q *quest, path string) bool {
 	if f == nil {
 		f = &file{id: idOf(&st), source: q.source, fd: -1, wd: -1, last: path, bornNs: sr.bornNs(idOf(&st), logfile.BornNs(fd))}
 		sr.set.files[f.id] = f
-		if d := sr.discovery.dirs[filepath.Dir(path)]; d != nil {
-			sr.discovery.named(f, d, filepath.Base(path))
+		if d := sr.directories.byPath[filepath.Dir(path)]; d != nil {
+			sr.names.named(f, d, filepath.Base(path))
 		}
 	}
 	sr.set.replace(f, fd)

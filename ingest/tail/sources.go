@@ -41,62 +41,70 @@ func (s *Source) readsAs(o *Source) bool {
 	return s.Format == o.Format && s.Zone == o.Zone && maps.Equal(s.Labels, o.Labels)
 }
 
-// takeSources applies the sources that were set since the last step.
-func (di *discovery) takeSources() {
-	if di.cfg.Changing == nil || di.cfg.Changing.current.Load() == di.taken {
+// sourceChanges applies the changes of Config.Changing to the directories and files.
+type sourceChanges struct {
+	*env
+	set         *fileSet
+	directories *directories
+	taken       *[]Source // the current sources of Config.Changing; nil: not read yet
+}
+
+// take applies the sources that were set since the last step.
+func (sc *sourceChanges) take() {
+	if sc.cfg.Changing == nil || sc.cfg.Changing.current.Load() == sc.taken {
 		return
 	}
-	di.taken = di.cfg.Changing.current.Load()
+	sc.taken = sc.cfg.Changing.current.Load()
 	old := map[string]*matcher{}
-	for _, m := range di.matchers[len(di.cfg.Sources):] {
+	for _, m := range sc.directories.matchers[len(sc.cfg.Sources):] {
 		old[m.Pattern] = m
 	}
-	di.matchers = di.matchers[:len(di.cfg.Sources):len(di.cfg.Sources)]
-	for _, s := range *di.taken {
+	sc.directories.matchers = sc.directories.matchers[:len(sc.cfg.Sources):len(sc.cfg.Sources)]
+	for _, s := range *sc.taken {
 		m := old[s.Pattern]
 		switch {
 		case m != nil && m.same(&s):
 			delete(old, s.Pattern)
 			if !m.readsAs(&s) {
 				m.Source = s
-				di.readAnew(m)
+				sc.readAnew(m)
 			}
 		default:
 			var err error
 			if m, err = newMatcher(s); err != nil {
-				di.cfg.Log.Warn("source is wrong, not followed", "source", s.Pattern, "err", err)
+				sc.cfg.Log.Warn("source is wrong, not followed", "source", s.Pattern, "err", err)
 				continue
 			}
-			m.began = di.now
+			m.began = sc.now
 		}
-		di.matchers = append(di.matchers, m)
+		sc.directories.matchers = append(sc.directories.matchers, m)
 	}
-	di.relist = true
-	di.leaveSources(old)
+	sc.relist = true
+	sc.leave(old)
 }
 
-// leaveSources removes sources. Their logs are assigned to another source that matches them.
-func (di *discovery) leaveSources(gone map[string]*matcher) {
+// leave removes sources. Their logs are assigned to another source that matches them.
+func (sc *sourceChanges) leave(gone map[string]*matcher) {
 	dropped := map[*matcher]bool{}
 	for _, m := range gone {
 		dropped[m] = true
 	}
-	for _, d := range di.dirs {
+	for _, d := range sc.directories.byPath {
 		d.matchers = slices.DeleteFunc(d.matchers, func(m *matcher) bool { return dropped[m] })
 		d.byBase = nil
 		for _, m := range d.matchers {
 			d.index(m)
 		}
 	}
-	di.findDirs()
-	for _, f := range di.set.files {
+	sc.directories.findDirs()
+	for _, f := range sc.set.files {
 		if !dropped[f.source] {
 			continue
 		}
 		for _, p := range f.places {
 			if m := p.dir.match(p.name); m != nil {
 				f.source, m.matched = m, true
-				di.readAs(f)
+				sc.readAs(f)
 				break
 			}
 		}
@@ -104,27 +112,27 @@ func (di *discovery) leaveSources(gone map[string]*matcher) {
 }
 
 // readAnew parses the logs of a source as it is configured now.
-func (di *discovery) readAnew(m *matcher) {
-	for _, f := range di.set.files {
+func (sc *sourceChanges) readAnew(m *matcher) {
+	for _, f := range sc.set.files {
 		if f.source == m {
-			di.readAs(f)
+			sc.readAs(f)
 		}
 	}
 }
 
 // readAs gives a known stream the format, zone and labels of its source, for lines that are not
 // read yet.
-func (di *discovery) readAs(f *file) {
+func (sc *sourceChanges) readAs(f *file) {
 	if f.stream == nil {
 		return
 	}
-	di.cfg.Checkpoint.Update(func() {
+	sc.cfg.Checkpoint.Update(func() {
 		if f.source.Format != parse.AutoName {
 			f.stream.Format = f.source.Format
 		}
 		f.stream.Zone, f.stream.Labels = f.source.Zone, f.source.Labels
 	})
-	di.cfg.Log.Info("log format changed", "path", f.path(), "format", f.stream.Format)
+	sc.cfg.Log.Info("log format changed", "path", f.path(), "format", f.stream.Format)
 }
 
 // Patterns are compiled sources, to ask which files they match.

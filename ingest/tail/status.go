@@ -138,7 +138,7 @@ func (t *Tailer) Status() Status {
 
 func (t *Tailer) publish() {
 	s := Status{At: t.now, Files: len(t.set.files), Hot: len(t.set.hot), BytesPerSecond: int64(t.margins.pace.bytesPerSecond), LinesPerSecond: t.margins.pace.linesPerSecond}
-	for _, d := range t.discovery.dirs {
+	for _, d := range t.directories.byPath {
 		if d.err != nil {
 			s.Failing = append(s.Failing, Failure{schema.PathText(d.path), d.err.Error(), d.since, d.attempts})
 		}
@@ -151,7 +151,7 @@ func (t *Tailer) publish() {
 			s.Failing = append(s.Failing, Failure{schema.PathText(filepath.Join(d.path, name)), f.err.Error(), f.since, f.attempts})
 		}
 	}
-	for _, m := range t.discovery.matchers {
+	for _, m := range t.directories.matchers {
 		if m.err != nil {
 			s.Failing = append(s.Failing, Failure{schema.PathText(m.Pattern), m.err.Error(), m.since, m.attempts})
 		}

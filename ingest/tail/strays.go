@@ -40,34 +40,44 @@ const (
 	strayBytes = 64 << 10
 )
 
-// lookForStrays checks some of the followed directories for other files that grow and are access
+// strayFinder finds access logs beside the followed ones that no source matches.
+type strayFinder struct {
+	*env
+	descriptors *descriptors
+	directories *directories
+	pending     []*directory // must still be checked
+	next        time.Time
+}
+
+// look checks some of the followed directories for other files that grow and are access
 // logs, such as a new virtual host's log.
-func (di *discovery) lookForStrays() {
-	if len(di.strays) == 0 {
-		if di.now.Before(di.nextStrays) {
+func (sf *strayFinder) look() {
+	if len(sf.pending) == 0 {
+		if sf.now.Before(sf.next) {
 			return
 		}
-		di.nextStrays = di.now.Add(strayInterval)
-		for _, d := range di.dirs {
+		sf.next = sf.now.Add(strayInterval)
+		for _, d := range sf.directories.byPath {
 			if d.err == nil && len(d.matchers) > 0 && len(d.files) > 0 {
-				di.strays = append(di.strays, d)
+				sf.pending = append(sf.pending, d)
 			} else {
 				d.strays = nil
 			}
 		}
 	}
-	for names := 0; names < maxStrayNames && len(di.strays) > 0; {
-		d := di.strays[0]
-		di.strays = di.strays[1:]
-		entries, err := di.set.readDir(d.path)
+	for names := 0; names < maxStrayNames && len(sf.pending) > 0; {
+		d := sf.pending[0]
+		sf.pending = sf.pending[1:]
+		entries, err := sf.descriptors.readDir(d.path)
 		if err == nil { // the listing reports the error
-			di.lookAtStrays(d, entries)
+			sf.lookAt(d, entries)
 		}
 		names += 1 + len(entries)
 	}
 }
 
-func (di *discovery) lookAtStrays(d *directory, entries []fs.DirEntry) {
+// lookAt compares the other files of a directory with what was seen at the last check.
+func (sf *strayFinder) lookAt(d *directory, entries []fs.DirEntry) {
 	there := make(map[string]bool)
 	for _, e := range entries {
 		name := e.Name()
@@ -97,12 +107,12 @@ func (di *discovery) lookAtStrays(d *directory, entries []fs.DirEntry) {
 		case size == s.size:
 			continue
 		}
-		s.size, s.grown = size, di.now
+		s.size, s.grown = size, sf.now
 		if !s.decided {
 			s.decided = true
-			s.isLog = di.isAccessLog(d, name, size)
+			s.isLog = sf.isAccessLog(d, name, size)
 			if s.isLog {
-				di.cfg.Log.Warn("access log not named by any source, not read", "path", filepath.Join(d.path, name), "hint", "name it, or leave it out with --exclude")
+				sf.cfg.Log.Warn("access log not named by any source, not read", "path", filepath.Join(d.path, name), "hint", "name it, or leave it out with --exclude")
 			}
 		}
 	}
@@ -126,7 +136,7 @@ func (d *directory) foreign(name string) bool {
 
 // isAccessLog reports whether the file's last lines match the format of a log beside it, or a
 // well-known one. Error logs do not.
-func (di *discovery) isAccessLog(d *directory, name string, size int64) bool {
+func (sf *strayFinder) isAccessLog(d *directory, name string, size int64) bool {
 	for followed := range d.files {
 		if checkpoint.KinshipOf(name, followed) == checkpoint.RotatedHere {
 			return false

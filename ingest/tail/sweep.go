@@ -25,14 +25,15 @@ const minRead = 64 << 10
 // sweeper reads what was appended to files.
 type sweeper struct {
 	*env
-	contents   *contents
-	streams    *streams
-	deliveries *deliveries
-	set        *fileSet
-	identifier *identifier
-	searcher   *searcher
-	turn       int // where the last sweep had to stop
-	sweeping   []*file
+	contents    *contents
+	streams     *streams
+	deliveries  *deliveries
+	set         *fileSet
+	descriptors *descriptors
+	identifier  *identifier
+	searcher    *searcher
+	turn        int // where the last sweep had to stop
+	sweeping    []*file
 }
 
 // sweep looks at every open file once. It reports whether there is more to read now, and whether a
@@ -67,10 +68,10 @@ func (sw *sweeper) sweep(ctx context.Context) (again, waits bool) {
 
 // look reads what was appended to a file and adds it to the current delivery.
 func (sw *sweeper) look(ctx context.Context, f *file) outcome {
-	before := sw.set.inUse
-	sw.set.inUse = f // it must stay open, because a look may open copies of it
+	before := sw.descriptors.inUse
+	sw.descriptors.inUse = f // it must stay open, because a look may open copies of it
 	seen := sw.lookAt(ctx, f)
-	sw.set.inUse = before
+	sw.descriptors.inUse = before
 	f.unseen = seen != atEnd
 	return seen
 }
@@ -220,5 +221,5 @@ func (sw *sweeper) reopen(f *file) bool {
 		sw.set.end(f)
 		return false
 	}
-	return sw.set.open(f)
+	return sw.descriptors.open(f)
 }

@@ -14,29 +14,48 @@ import (
 // Tailer follows logs. Run is its only goroutine; Deliveries, Status and Delivery.Release may be
 // called from others. It consists of these parts, each of which uses only those before it:
 //
-//	env         configuration, counters, the time of the current step
-//	contents    the first bytes of files, and the mark before a position
-//	streams     positions and losses of streams whose files are gone
-//	deliveries  the buffers and their reuse
-//	fileSet     the files with their state, and which are open
-//	discovery   directories and the names in them
-//	identifier  which stream a file is, or which log it is a copy of
-//	restReader  the parts of streams that compressed copies have
-//	searcher    the files that have streams whose own file is gone
-//	sweeper     reading
-//	margins     how long before their deletion lines will be read
+//	env           configuration, counters, the time of the current step
+//	contents      the first bytes of files, and the mark before a position
+//	streams       positions and losses of streams whose files are gone
+//	deliveries    the buffers and their reuse
+//	fileSet       the files with their state
+//	cooler        quiet files: closed, and watched or polled
+//	descriptors   which files are open
+//	names         which file has which name
+//	directories   the directories of the sources, and their lists
+//	nameEvents    what is reported about the directories
+//	sourceChanges sources that are added and removed
+//	strayFinder   access logs that no source matches
+//	identifier    which stream a file is, or which log it is a copy of
+//	restReader    the parts of streams that compressed copies have
+//	searcher      the files that have streams whose own file is gone
+//	sweeper       reading
+//	opener        files that are found, or were written after they were closed
+//	housekeeper   what is done at intervals
+//	margins       how long before their deletion lines will be read
+//
+// Two calls go back: names gives the opener the files that it finds (the interface follower), and
+// descriptors asks the restReader how many it has.
 type Tailer struct {
 	*env
-	contents   *contents
-	streams    *streams
-	deliveries *deliveries
-	set        *fileSet
-	discovery  *discovery
-	identifier *identifier
-	rests      *restReader
-	searcher   *searcher
-	sweeper    *sweeper
-	margins    *margins
+	contents    *contents
+	streams     *streams
+	deliveries  *deliveries
+	set         *fileSet
+	cooler      *cooler
+	descriptors *descriptors
+	names       *names
+	directories *directories
+	events      *nameEvents
+	sources     *sourceChanges
+	strays      *strayFinder
+	identifier  *identifier
+	rests       *restReader
+	searcher    *searcher
+	sweeper     *sweeper
+	opener      *opener
+	housekeeper *housekeeper
+	margins     *margins
 
 	lastSweep time.Time
 	statusMu  sync.Mutex
@@ -74,7 +93,7 @@ func New(cfg Config) (*Tailer, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.discovery.matchers = append(t.discovery.matchers, m)
+		t.directories.matchers = append(t.directories.matchers, m)
 	}
 	return t, nil
 }
@@ -86,22 +105,42 @@ func (t *Tailer) assemble(e *env) {
 	t.contents = &contents{env: e, seed: maphash.MakeSeed(), scratch: make([]byte, max(parse.HeadBytes, schema.MaxHeadBytes))}
 	t.streams = &streams{env: e, positions: map[schema.StreamID]int64{}, atStart: known}
 	t.deliveries = &deliveries{env: e, contents: t.contents, free: make(chan *Delivery, buffers), out: make(chan *Delivery, buffers)}
-	t.set = newFileSet(e, t.contents, t.streams)
-	t.discovery = &discovery{
-		env: e, contents: t.contents, set: t.set, follower: t, dirs: map[string]*directory{}, dirsBy: map[int32]*directory{},
-		moving: map[uint32]*file{}, renamed: map[uint32]*matcher{},
+	t.set = newFileSet(e, t.streams)
+	t.cooler = &cooler{env: e, set: t.set, unwatchable: map[string]bool{}}
+	t.descriptors = newDescriptors(e, t.contents, t.set, t.cooler)
+	t.names = &names{env: e, contents: t.contents, set: t.set}
+	t.directories = &directories{
+		env: e, descriptors: t.descriptors, names: t.names, byPath: map[string]*directory{}, byWatch: map[int32]*directory{},
 	}
-	t.identifier = &identifier{env: e, contents: t.contents, streams: t.streams, set: t.set, skipOld: e.cfg.FromEnd && len(known) == 0}
-	t.rests = &restReader{env: e, deliveries: t.deliveries, set: t.set, streams: t.streams}
+	t.events = &nameEvents{
+		env: e, names: t.names, directories: t.directories, moving: map[uint32]*file{}, renamed: map[uint32]*matcher{},
+	}
+	t.sources = &sourceChanges{env: e, set: t.set, directories: t.directories}
+	t.strays = &strayFinder{env: e, descriptors: t.descriptors, directories: t.directories}
+	t.identifier = &identifier{
+		env: e, contents: t.contents, streams: t.streams, set: t.set, cooler: t.cooler, descriptors: t.descriptors,
+		skipOld: e.cfg.FromEnd && len(known) == 0,
+	}
+	t.rests = &restReader{env: e, deliveries: t.deliveries, set: t.set, descriptors: t.descriptors, streams: t.streams}
 	t.searcher = &searcher{
-		env: e, contents: t.contents, streams: t.streams, set: t.set, discovery: t.discovery, identifier: t.identifier, rests: t.rests,
-		listings: map[string]*listing{}, heads: heads{},
+		env: e, contents: t.contents, streams: t.streams, set: t.set, descriptors: t.descriptors, names: t.names,
+		directories: t.directories, identifier: t.identifier, rests: t.rests, listings: map[string]*listing{}, heads: heads{},
 	}
 	t.sweeper = &sweeper{
-		env: e, contents: t.contents, streams: t.streams, deliveries: t.deliveries, set: t.set, identifier: t.identifier, searcher: t.searcher,
+		env: e, contents: t.contents, streams: t.streams, deliveries: t.deliveries, set: t.set, descriptors: t.descriptors,
+		identifier: t.identifier, searcher: t.searcher,
+	}
+	t.opener = &opener{
+		env: e, contents: t.contents, set: t.set, cooler: t.cooler, descriptors: t.descriptors, identifier: t.identifier,
+		searcher: t.searcher, sweeper: t.sweeper,
+	}
+	t.housekeeper = &housekeeper{
+		env: e, streams: t.streams, set: t.set, cooler: t.cooler, descriptors: t.descriptors, directories: t.directories,
+		strays: t.strays, identifier: t.identifier, searcher: t.searcher, sweeper: t.sweeper, opener: t.opener,
 	}
 	t.margins = &margins{env: e, contents: t.contents, set: t.set}
-	t.set.restsOpen = func() int { return min(len(t.rests.rests), 1) }
+	t.names.follower = t.opener
+	t.descriptors.restsOpen = func() int { return min(len(t.rests.rests), 1) }
 }
 
 // Deliveries returns the channel of what is read, in order for each stream. It is closed when Run
@@ -163,38 +202,38 @@ func (t *Tailer) stop() {
 func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err error) {
 	t.now = t.cfg.Now()
 	clear(t.searcher.listings)
-	t.discovery.takeSources()
+	t.sources.take()
 	if t.gate != nil {
 		t.gate.Allow(0)
 	}
 	if t.first {
-		t.discovery.listAll()
-		t.meetAll()
+		t.directories.listAll()
+		t.opener.meetAll()
 		t.first = false
-		t.discovery.warnOfUnmatched()
+		t.directories.warnOfUnmatched()
 		t.nextHousekeeping = t.now.Add(housekeepingInterval)
 	}
-	if err := t.discovery.events(); err != nil {
+	if err := t.events.handle(); err != nil {
 		return 0, false, err
 	}
 	interval := t.cfg.interval(len(t.set.hot))
 	if early := interval - t.now.Sub(t.lastSweep); early > 0 && early <= interval {
 		return early, false, nil // directory events were handled; the sweep is not due
 	}
-	if err := t.coldEvents(); err != nil {
+	if err := t.opener.coldEvents(); err != nil {
 		return 0, false, err
 	}
 	t.lastSweep = t.now
 	due := !t.now.Before(t.nextHousekeeping)
 	if due {
-		t.housekeep(ctx)
+		t.housekeeper.housekeep(ctx)
 	}
 	restsWait := t.rests.continueRests(ctx)
 	again, waits := t.sweeper.sweep(ctx)
 	if due && t.now.Sub(t.margins.pace.at) >= statusInterval { // after the sweep, because sizes are current then
 		t.margins.update()
 		t.publish()
-		t.set.relieve()
+		t.descriptors.relieve()
 	}
 	switch {
 	case waits || restsWait:

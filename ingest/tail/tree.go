@@ -98,17 +98,17 @@ func (d *directory) inTree() bool {
 
 // addDirectory adds a directory of a source. It returns nil if the limit of directories below ** is
 // reached.
-func (di *discovery) addDirectory(m *matcher, path string) *directory {
-	d := di.dirs[path]
+func (di *directories) addDirectory(m *matcher, path string) *directory {
+	d := di.byPath[path]
 	if d == nil {
-		if m.tree != "" && len(di.dirs) >= maxTreeDirs {
+		if m.tree != "" && len(di.byPath) >= maxTreeDirs {
 			if m.fail(errTreeTooLarge, di.now) {
 				di.cfg.Log.Warn("source has too many directories", "source", m.Pattern, "err", m.err)
 			}
 			return nil
 		}
 		d = &directory{path: path, wd: -1, files: map[string]*file{}}
-		di.dirs[path] = d
+		di.byPath[path] = d
 	}
 	for _, known := range d.matchers {
 		if known == m {
@@ -123,7 +123,7 @@ func (di *discovery) addDirectory(m *matcher, path string) *directory {
 
 // listTree lists the new directories in d. Symbolic links to directories are not followed below **,
 // so there is no loop and no directory has two names.
-func (di *discovery) listTree(d *directory, entries []fs.DirEntry) {
+func (di *directories) listTree(d *directory, entries []fs.DirEntry) {
 	if !d.inTree() {
 		return
 	}
@@ -135,7 +135,7 @@ func (di *discovery) listTree(d *directory, entries []fs.DirEntry) {
 }
 
 // enterTree follows the directory with that name in d too.
-func (di *discovery) enterTree(d *directory, name string) {
+func (di *directories) enterTree(d *directory, name string) {
 	path := filepath.Join(d.path, name)
 	var child *directory
 	for _, m := range d.matchers {
@@ -162,12 +162,12 @@ func (d *directory) optional() bool {
 
 // directoryGone drops a directory that was found by ** and does not exist any more. It returns
 // false if the directory must be tried again.
-func (di *discovery) directoryGone(d *directory, err error) bool {
+func (di *directories) directoryGone(d *directory, err error) bool {
 	if !errors.Is(err, fs.ErrNotExist) || !d.optional() {
 		return false
 	}
-	if di.dirs[d.path] == d {
-		delete(di.dirs, d.path)
+	if di.byPath[d.path] == d {
+		delete(di.byPath, d.path)
 	}
 	di.cfg.Log.Debug("directory of a pattern removed", "path", d.path)
 	return true
@@ -179,14 +179,14 @@ func newDirectory(e event) bool {
 }
 
 // treesFit resets the errors about too large trees before a new listing.
-func (di *discovery) treesFit() {
+func (di *directories) treesFit() {
 	for _, m := range di.matchers {
 		m.failure = failure{}
 	}
 }
 
 // warnOfUnmatched logs which sources no file has matched so far, and when one has.
-func (di *discovery) warnOfUnmatched() {
+func (di *directories) warnOfUnmatched() {
 	for _, m := range di.matchers {
 		if !m.matched && !m.warned && !m.Optional {
 			m.warned = true
