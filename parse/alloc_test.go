@@ -9,7 +9,7 @@ import (
 
 func TestParsingDoesNotAllocate(t *testing.T) {
 	if raceDetector {
-		t.Skip("counted without the race detector: make allocations")
+		t.Skip("counted without the race detector: make plain")
 	}
 	const many = `%v:%p %a %A %l %u %{%d/%b/%Y %T}t.%{msec_frac}t %{end:usec}t "%m %U%q %H" %>s %s %b %D %{ms}T %X %k "%{Referer}i" %L %P`
 	const manyLine = `www.example.com:80 2001:db8::1 192.0.2.1 - "" 17/May/2015 10:05:03.250 1431857103250000 "GET /a b?c HTTP/1.1" 200 302 - 12 3 + 0 "\"" - 42`

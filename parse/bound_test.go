@@ -11,7 +11,7 @@ import (
 // whatever its format.
 func TestHostileLinesAreReadInStepsThatGrowWithTheLine(t *testing.T) {
 	if raceDetector {
-		t.Skip("counted without the race detector: make allocations")
+		t.Skip("counted without the race detector: make plain")
 	}
 	const begin = `192.0.2.1 - bob [25/Jun/2017:10:14:35 +0000] "GET /`
 	for _, format := range []string{

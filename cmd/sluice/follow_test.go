@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -193,9 +194,24 @@ func (c *follower) awaitFor(t *testing.T, patience time.Duration, come func() bo
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("it does not come\n%s", c.said(t))
+			t.Fatalf("the condition was not met within %s; standard error:\n%s\n%s", patience, c.said(t), c.lastHealth(t))
 		}
 	}
+}
+
+// lastHealth returns what /health says if the process has a status port: the usual cause of a
+// condition that is not met.
+func (c *follower) lastHealth(t *testing.T) string {
+	t.Helper()
+	i := slices.Index(c.Args, "--status-listen")
+	if i < 0 {
+		return ""
+	}
+	text, err := json.Marshal(askHealth(t, c.Args[i+1]))
+	if err != nil {
+		return err.Error()
+	}
+	return "/health: " + string(text)
 }
 
 // end stops the process with SIGTERM and returns the result of Wait.
