@@ -127,7 +127,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 		return err
 	}
 	defer end()
-	a.log.Info("following logs", "sources", len(sources), "collectors", c.Collector, "cpu_percent", c.CPU)
+	a.log.Info("following logs", "sources", countSources(sources, configuration), "collectors", c.Collector, "cpu_percent", c.CPU)
 	return at.agent.Run(a.ctx)
 }
 

@@ -142,6 +142,9 @@ func TestLogsComeFromApachesConfiguration(t *testing.T) {
 	if err := c.end(t); err != nil {
 		t.Fatalf("%v\n%s", err, c.said(t))
 	}
+	if said := c.said(t); !strings.Contains(said, `msg="following logs" sources=1 `) && !strings.Contains(said, `msg="following logs" sources=2 `) {
+		t.Errorf("the logs of the configuration are not counted at the start: %s", said)
+	}
 	if strings.Contains(c.said(t), "cannot save the logs") {
 		t.Errorf("the first start, without a data directory: %s", c.said(t))
 	}

@@ -63,6 +63,15 @@ func changing(configuration *apacheconf.Follower) *tail.SourceSet {
 	return configuration.Sources()
 }
 
+// countSources returns the number of sources that are followed: the named ones, or else those of the
+// configuration, which may be nil.
+func countSources(named []tail.Source, configuration *apacheconf.Follower) int {
+	if configuration == nil {
+		return len(named)
+	}
+	return len(named) + len(configuration.Sources().Sources())
+}
+
 // warnOf adds the problems and warnings of a configuration to the host that this process reads.
 // configuration may be nil.
 func warnOf(h *monitor.Host, configuration *apacheconf.Follower) {

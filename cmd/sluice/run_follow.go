@@ -77,7 +77,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 		return errors.Join(err, s.collector.Abort())
 	}
 	defer end()
-	a.log.Info("following logs", "sources", len(sources), "cpu_percent", r.CPU)
+	a.log.Info("following logs", "sources", countSources(sources, configuration), "cpu_percent", r.CPU)
 	report := func(t *tail.Tailer) {
 		at.tailer.Store(t)
 		a.acknowledge(w.file, r.Host, s.checkpoint, t.Counters())

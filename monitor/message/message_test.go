@@ -19,6 +19,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sluice/monitor"
@@ -154,6 +155,33 @@ func TestChangesAreSentOnceInOneMessage(t *testing.T) {
 	delete(w.levels, "web01")
 	w.pass(time.Minute)
 	w.want(t, "a host that is not watched any more", "web01 OKAY")
+}
+
+// TestTheStateSavedLastHasWhatAllChannelsSent: while the first of two channels saves its state, the
+// second one sends its message.
+func TestTheStateSavedLastHasWhatAllChannelsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		channels := []Sender{&recorder{name: "first"}, &recorder{name: "second"}}
+		var m *Messenger
+		var saved []byte
+		interrupted := false
+		m = New(Config{Senders: channels, Log: slog.New(slog.DiscardHandler), Save: func(state []byte) {
+			if !interrupted {
+				interrupted = true
+				go m.step(t.Context(), 1)
+				synctest.Wait() // it has saved its state, or waits until this call returns
+			}
+			saved = state
+		}})
+		m.Offer([]State{{Host: "web01", Level: monitor.Failing, Problems: []monitor.Problem{monitor.Silent.New("silent")}}})
+		m.step(t.Context(), 0)
+		synctest.Wait()
+		for _, c := range channels {
+			if len(c.(*recorder).sent) != 1 || !strings.Contains(string(saved), `"`+c.Name()+`":{"web01"`) {
+				t.Errorf("the state saved last lacks the message of channel %s: %s", c.Name(), saved)
+			}
+		}
+	})
 }
 
 // TestFailureOf100HostsIsOneMessage: there is at most one message a minute.

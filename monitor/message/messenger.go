@@ -31,7 +31,8 @@ type Config struct {
 	Wait time.Duration
 	// Saved is the last state passed to Save, by an earlier process. nil: none.
 	Saved []byte
-	// Save, if not nil, stores the state after each message. Several goroutines call it.
+	// Save, if not nil, stores the state after each message. Calls do not overlap, and a later call
+	// has the later state.
 	Save func(state []byte)
 	Log  *slog.Logger
 	// Now is the clock; nil: time.Now.
@@ -41,6 +42,9 @@ type Config struct {
 // Messenger sends what changed to all channels. Its methods may be called by several goroutines.
 type Messenger struct {
 	cfg Config
+	// saving has an item while the state is passed to Config.Save, so that a later state is saved
+	// later. It is taken before mu.
+	saving chan struct{}
 
 	mu       sync.Mutex
 	channels []*channel
@@ -54,7 +58,7 @@ func New(cfg Config) *Messenger {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	m := &Messenger{cfg: cfg, began: cfg.Now()}
+	m := &Messenger{cfg: cfg, began: cfg.Now(), saving: make(chan struct{}, 1)}
 	saved := map[string]map[string]told{}
 	if len(cfg.Saved) > 0 {
 		if err := json.Unmarshal(cfg.Saved, &saved); err != nil {
@@ -154,10 +158,6 @@ func (m *Messenger) step(ctx context.Context, i int) {
 	m.mu.Lock()
 	failed := c.err != nil
 	c.sent(now, &whole, err)
-	var state []byte
-	if err == nil {
-		state = m.stateText()
-	}
 	m.mu.Unlock()
 	switch {
 	case err != nil && !failed:
@@ -165,7 +165,20 @@ func (m *Messenger) step(ctx context.Context, i int) {
 	case err == nil:
 		m.cfg.Log.Info("message sent", "peer", c.name, "hosts", len(whole.Changes))
 	}
-	if state != nil && m.cfg.Save != nil {
+	if err == nil && m.cfg.Save != nil {
+		m.save()
+	}
+}
+
+// save passes the present state to Config.Save. Channels that send at the same time save one after
+// the other: otherwise the older of two states could be saved last.
+func (m *Messenger) save() {
+	m.saving <- struct{}{}
+	defer func() { <-m.saving }()
+	m.mu.Lock()
+	state := m.stateText()
+	m.mu.Unlock()
+	if state != nil {
 		m.cfg.Save(state)
 	}
 }
