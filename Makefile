@@ -47,7 +47,7 @@ check:
 
 # Packages without a goroutine have no race to detect, and are tested faster without the
 # detector: package rules holds this list to that.
-SEQUENTIAL = doctor hadoop/site hbase/wire ingest/logfile parse/httpdconf print schema table/parquet test/rules
+SEQUENTIAL = doctor hadoop/site hbase/hfile hbase/wire ingest/logfile parse/httpdconf print schema table/parquet test/rules
 
 # Five packages at a time: on two processors, as many of them wait for a process or for the
 # cluster, which they use in turn, as compute; so do the tests of one that run beside others.
