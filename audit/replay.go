@@ -122,18 +122,19 @@ func (r *Replay) Run(ctx context.Context) (failed []string, err error) {
 	for i := range writers {
 		writers[i] = replayWriter{replay: r, known: map[schema.StreamID]*schema.RowEncoder{}}
 	}
-	err = r.catalog.Walk(ctx, func(worker int, i int32, data []byte, bad *segment.FormatError) error {
+	// By time: a bulk load sorts rows as they come, and writes those twice that come late.
+	err = r.catalog.WalkByTime(ctx, func(worker int, i int32, data []byte, bad *segment.FormatError) (until int64, err error) {
 		m := &r.catalog.Members[i]
 		s := r.streams[m.Stream]
 		if s == nil {
-			return nil
+			return 0, nil
 		}
 		if bad != nil {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.bad[i] = true
 			r.fail("%s: bytes %v of stream %s: %v", r.catalog.Files[m.File].Name, m.Range, m.Stream, bad)
-			return nil
+			return 0, nil
 		}
 		return writers[worker].put(ctx, s, data[m.Fresh-m.Range.Start:], m.Fresh)
 	})
@@ -168,7 +169,7 @@ func (r *Replay) spares(ctx context.Context, w *replayWriter) (err error) {
 			}
 			data, err := reader.Data(ctx, m)
 			if err == nil {
-				err = w.put(ctx, s, data[part.Start-m.Range.Start:part.End-m.Range.Start], part.Start)
+				_, err = w.put(ctx, s, data[part.Start-m.Range.Start:part.End-m.Range.Start], part.Start)
 			}
 			if err != nil {
 				return err
@@ -224,7 +225,8 @@ type replayWriter struct {
 	rec    schema.Record
 }
 
-func (w *replayWriter) put(ctx context.Context, s *replayed, data []byte, start int64) error {
+// put writes the rows of lines, and returns the time of the last line; 0: none has a time.
+func (w *replayWriter) put(ctx context.Context, s *replayed, data []byte, start int64) (until int64, err error) {
 	encoder := w.known[s.entry.ID]
 	if encoder == nil {
 		encoder = w.replay.cfg.Table.Layout().NewRowEncoder(&s.entry.Stream, s.format.Fields())
@@ -238,7 +240,7 @@ func (w *replayWriter) put(ctx context.Context, s *replayed, data []byte, start 
 		n.add(&w.rec)
 	}
 	if err := w.replay.cfg.Table.Put(ctx, &w.rows); err != nil {
-		return err
+		return 0, err
 	}
 	w.replay.Lines.Add(n.lines)
 	w.replay.Bytes.Add(int64(len(data)))
@@ -246,5 +248,5 @@ func (w *replayWriter) put(ctx context.Context, s *replayed, data []byte, start 
 	w.replay.mu.Lock()
 	defer w.replay.mu.Unlock()
 	s.merge(n)
-	return nil
+	return n.last, nil
 }

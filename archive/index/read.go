@@ -52,14 +52,19 @@ func (w *window) ReadAt(p []byte, off int64) (int, error) {
 // Reader reads members of a catalog; reading them in the order of the files is fastest. It is not
 // safe for concurrent use. The caller must call Close.
 type Reader struct {
-	catalog *Catalog
-	file    int32 // -1: none is open
-	src     archive.Reader
-	segment *segment.Reader
+	catalog     *Catalog
+	windowBytes int
+	file        int32 // -1: none is open
+	src         archive.Reader
+	segment     *segment.Reader
 }
 
 // NewReader returns a reader without an open file.
-func (c *Catalog) NewReader() *Reader { return &Reader{catalog: c, file: -1} }
+func (c *Catalog) NewReader() *Reader { return c.newReader(dataWindowBytes) }
+
+func (c *Catalog) newReader(windowBytes int) *Reader {
+	return &Reader{catalog: c, windowBytes: windowBytes, file: -1}
+}
 
 // Segment returns the segment.Reader of the member's file.
 func (r *Reader) Segment(ctx context.Context, m *Member) (*segment.Reader, error) {
@@ -77,7 +82,7 @@ func (r *Reader) Segment(ctx context.Context, m *Member) (*segment.Reader, error
 		return nil, err
 	}
 	r.file, r.src = m.File, src
-	r.segment = segment.NewReader(newWindow(src, src.Size(), dataWindowBytes), src.Size())
+	r.segment = segment.NewReader(newWindow(src, src.Size(), r.windowBytes), src.Size())
 	return r.segment, nil
 }
 
