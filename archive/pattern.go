@@ -148,7 +148,7 @@ func (p *Pattern) parseElement(s string) error {
 			return err
 		}
 		if p.names(first) > 1 {
-			return fmt.Errorf("one directory's name holds two of %%{host} and %%{label:NAME}, which could not be told apart again; put a slash between them")
+			return fmt.Errorf("one directory's name holds two of %%{host} and %%{label:NAME}, whose values could not be separated again; put a slash between them")
 		}
 	}
 	return nil
@@ -171,7 +171,7 @@ func badElement(s string) error {
 // parseEscape parses what follows a percent sign and returns the text after it.
 func (p *Pattern) parseEscape(s string) (rest string, err error) {
 	if s == "" {
-		return "", fmt.Errorf("it ends in a lone %%; write %%%% for a percent sign")
+		return "", fmt.Errorf("it ends in a single %%; write %%%% for a percent sign")
 	}
 	switch s[0] {
 	case '%':

@@ -234,7 +234,7 @@ func TestWhatDiffersIsNamed(t *testing.T) {
 	for _, want := range []string{
 		fmt.Sprintf("row missing: bytes [%d,", w.streams[0].start[33]),
 		fmt.Sprintf("row different: bytes [%d,", w.streams[1].start[44]),
-		`cell host is "web02"; the line makes "web01"`,
+		`cell host is "web02", expected from the line: "web01"`,
 		fmt.Sprintf("log different: bytes [%d,", w.streams[1].start[100]),
 	} {
 		if !strings.Contains(text, want) {

@@ -14,7 +14,7 @@ import (
 )
 
 func damageText(f *index.File, d index.Damage) string {
-	return fmt.Sprintf("%s: %d bytes at byte %d are no member: %s", f.Name, d.Bytes, d.Offset, d.Reason)
+	return fmt.Sprintf("%s: %d bytes at byte %d are not a gzip member of sluice: %s", f.Name, d.Bytes, d.Offset, d.Reason)
 }
 
 // encoder encodes lines as the rows that a table must have. It is not safe for concurrent use.
@@ -179,7 +179,7 @@ func (a *audit) checkMembers(ctx context.Context, s *stream, r *index.Reader) er
 			_, err := r.Data(ctx, m)
 			var bad *segment.FormatError
 			if !errors.As(err, &bad) {
-				return fmt.Errorf("%s: a member that could not be read can be read now, or not at all: %w", name, err)
+				return fmt.Errorf("%s: a damaged member was read differently the second time (a disk error?): %w", name, err)
 			}
 			a.differ(s, Difference{ArchiveDamaged, m.Range, name + ": " + bad.Error()})
 			continue

@@ -363,14 +363,14 @@ func cellDifference(have, want []schema.Cell) string {
 	haveRow, wantRow := schema.Row{Cells: have}, schema.Row{Cells: want}
 	for _, w := range want {
 		if h, ok := haveRow.Cell(w.Qualifier); !ok {
-			return fmt.Sprintf("no cell %s; the line makes %.60q", w.Qualifier, w.Value)
+			return fmt.Sprintf("cell %s is missing, expected from the line: %.60q", w.Qualifier, w.Value)
 		} else if !bytes.Equal(h, w.Value) {
-			return fmt.Sprintf("cell %s is %.60q; the line makes %.60q", w.Qualifier, h, w.Value)
+			return fmt.Sprintf("cell %s is %.60q, expected from the line: %.60q", w.Qualifier, h, w.Value)
 		}
 	}
 	for _, h := range have {
 		if _, ok := wantRow.Cell(h.Qualifier); !ok {
-			return fmt.Sprintf("cell %s is %.60q; the line makes none", h.Qualifier, h.Value)
+			return fmt.Sprintf("cell %s is %.60q, expected from the line: none", h.Qualifier, h.Value)
 		}
 	}
 	return "its cells are in another order"

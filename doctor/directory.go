@@ -26,7 +26,7 @@ func Directory(r *Report, name, dir string) {
 			return "", err
 		}
 		if where != abs {
-			return fmt.Sprintf("%s is not there; it will be made below %s", dir, where), nil
+			return fmt.Sprintf("%s does not exist; it will be created in %s", dir, where), nil
 		}
 		return dir + " is there", nil
 	}) {
@@ -62,7 +62,7 @@ func existing(dir string) (string, error) {
 func tryFile(dir string) (err error) {
 	f, err := os.CreateTemp(dir, ".sluice-doctor-")
 	if err != nil {
-		return fmt.Errorf("%w: it must be this user's to write", err)
+		return fmt.Errorf("%w: this user must be able to create files in it", err)
 	}
 	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
 	const text = "a line of the doctor's\n"
@@ -70,14 +70,14 @@ func tryFile(dir string) (err error) {
 		return err
 	}
 	if err := f.Sync(); err != nil {
-		return fmt.Errorf("what is written cannot be brought to disk: %w", err)
+		return fmt.Errorf("a written file cannot be synced to disk: %w", err)
 	}
 	b, err := os.ReadFile(f.Name())
 	if err != nil {
 		return err
 	}
 	if string(b) != text {
-		return fmt.Errorf("%s does not hold what was written to it", f.Name())
+		return fmt.Errorf("%s has other bytes than were written to it", f.Name())
 	}
 	d, err := os.Open(dir)
 	if err != nil {

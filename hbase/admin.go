@@ -86,7 +86,7 @@ func (a *Admin) Create(ctx context.Context, c Creation) (compression string, mad
 		}
 	}
 	if lacksCompression(err) {
-		err = fmt.Errorf("the cluster's servers have no %s (leave the compression out, and sluice takes one that they have): %w", c.Compression, err)
+		err = fmt.Errorf("the region servers do not support %s (without --compression, sluice chooses one that they support): %w", c.Compression, err)
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("hbase: create %s: %w", a.url.Table, err)
@@ -242,7 +242,7 @@ func (a *Admin) procedure(ctx context.Context, method string, param []byte) erro
 			return err
 		}
 		if waited := time.Since(began); limit > 0 && waited >= limit {
-			return &rpc.UnreachableError{Waited: waited, Attempts: 1, Err: fmt.Errorf("%s: the master has begun and not finished it, as when no region server can take a region; it goes on, and asked again it is one table", method)}
+			return &rpc.UnreachableError{Waited: waited, Attempts: 1, Err: fmt.Errorf("%s: the master has started it and not finished, for example because no region server can open a region; the master continues, and repeating the command creates no second table", method)}
 		}
 		select {
 		case <-tick.C:

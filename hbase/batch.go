@@ -29,7 +29,7 @@ var errEmptyRow = errors.New("a row without cells")
 func checkRow(key []byte, cells []schema.Cell) error {
 	switch {
 	case len(key) == 0 || len(key) > wire.MaxRowBytes:
-		return fmt.Errorf("a row key of %d bytes: HBase takes 1 to %d", len(key), wire.MaxRowBytes)
+		return fmt.Errorf("a row key of %d bytes: HBase accepts 1 to %d", len(key), wire.MaxRowBytes)
 	case len(cells) == 0:
 		return errEmptyRow
 	}

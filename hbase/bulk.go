@@ -23,7 +23,7 @@ func (t *Table) BulkLoader(ctx context.Context, o bulkload.Options) (*bulkload.L
 		}
 	}
 	if t.layout.Name == schema.LayoutFlume {
-		return nil, fmt.Errorf("hbase: %s: %w: rows of the layout %s are Flume's", t.url.Table, ErrNoBulkLoad, t.layout.Name)
+		return nil, fmt.Errorf("hbase: %s: %w: rows of the layout %s are for Flume's readers", t.url.Table, ErrNoBulkLoad, t.layout.Name)
 	}
 	o.Layout, o.Compression = t.layout, t.compression()
 	l, err := bulkload.Open(ctx, t.cluster, t.regions, t.retries, t, o)

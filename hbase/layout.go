@@ -15,7 +15,7 @@ var (
 	// ErrTableDisabled is returned if the table is disabled.
 	ErrTableDisabled = region.ErrTableDisabled
 	// ErrNoLayout is returned if the table was not created by sluice.
-	ErrNoLayout = errors.New("the table's descriptor has no layout of sluice's (attribute " + schema.LayoutAttribute + ")")
+	ErrNoLayout = errors.New("the table's descriptor has no layout of sluice (attribute " + schema.LayoutAttribute + ")")
 )
 
 // FamilyError reports that the table exists with the required layout, but its family was created

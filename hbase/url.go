@@ -91,7 +91,7 @@ func (p Place) ParseURL(text string) (u URL, err error) {
 // servers returns the quorum's servers. Unlike in a URL, a port is for one server only.
 func (p Place) servers() (all []rpc.Server, err error) {
 	if p.Quorum == "" {
-		return nil, errors.New("it names no ZooKeeper, and there is no hbase.zookeeper.quorum in an hbase-site.xml (in the directory HBASE_CONF_DIR)")
+		return nil, errors.New("it names no ZooKeeper server, and no hbase-site.xml (in the directory HBASE_CONF_DIR) has hbase.zookeeper.quorum")
 	}
 	for name := range strings.SplitSeq(p.Quorum, ",") {
 		one, err := parseServers(strings.TrimSpace(name), cmp.Or(p.Port, defaultZooKeeper))

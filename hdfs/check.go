@@ -50,7 +50,7 @@ func (a *Archive) checkNameNode(c *client) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s is active, we are %s; %d copies, blocks of %d MiB", c.lastNameNode(), c.User(), defaults.Replication, defaults.BlockSize>>20), nil
+	return fmt.Sprintf("%s is active, logged in as %s; %d copies, blocks of %d MiB", c.lastNameNode(), c.User(), defaults.Replication, defaults.BlockSize>>20), nil
 }
 
 func checkSpace(c *client) (string, error) {
@@ -59,7 +59,7 @@ func checkSpace(c *client) (string, error) {
 		return "", err
 	}
 	if info.Remaining == 0 {
-		return "", fmt.Errorf("none is left of %d GiB, or no data node is there", info.Capacity>>30)
+		return "", fmt.Errorf("no space is left of %d GiB, or no data node is running", info.Capacity>>30)
 	}
 	return fmt.Sprintf("%d of %d GiB", info.Remaining>>30, info.Capacity>>30), nil
 }

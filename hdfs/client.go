@@ -86,7 +86,7 @@ func (c *conn) checkFirst(p []byte) error {
 	}
 	c.first = append(c.first, p[:min(len(p), lengthBytes-len(c.first))]...)
 	if len(c.first) == lengthBytes && binary.BigEndian.Uint32(c.first) > maxFirstAnswer {
-		return fmt.Errorf("what it says is not a name node's: it begins %q", c.first)
+		return fmt.Errorf("its answer is not a name node's: it begins %q", c.first)
 	}
 	return nil
 }

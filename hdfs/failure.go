@@ -89,7 +89,7 @@ func explain(err error, kerberos bool) error {
 	}
 	text := err.Error()
 	if !kerberos && (strings.Contains(text, "unexpected sequence number") || strings.Contains(text, "broken pipe") || strings.Contains(text, "connection reset")) {
-		err = fmt.Errorf("%w (a name node with Kerberos ends a connection without in this way: does HADOOP_CONF_DIR name the cluster's configuration, and does its core-site.xml say hadoop.security.authentication?)", err)
+		err = fmt.Errorf("%w (a name node with Kerberos ends a connection without in this way: does HADOOP_CONF_DIR name the cluster's configuration, and does its core-site.xml set hadoop.security.authentication?)", err)
 	}
 	return err
 }

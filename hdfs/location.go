@@ -78,7 +78,7 @@ func Locate(authority string) (Cluster, error) {
 	if o.User = os.Getenv("HADOOP_USER_NAME"); o.User == "" {
 		u, err := user.Current()
 		if err != nil {
-			return Cluster{}, fmt.Errorf("who we are is not known: %w; say it with HADOOP_USER_NAME", err)
+			return Cluster{}, fmt.Errorf("cannot find the user's name: %w; set HADOOP_USER_NAME", err)
 		}
 		o.User = u.Username
 	}
@@ -108,7 +108,7 @@ func protections(conf site.Site, setting string) (list []sasl.Protection, err er
 			list = append(list, p)
 		case "":
 		default:
-			return nil, fmt.Errorf("hadoop's configuration: %s is %q: it may have authentication, integrity and privacy", setting, conf.Get(setting))
+			return nil, fmt.Errorf("hadoop's configuration: %s is %q: allowed are authentication, integrity and privacy", setting, conf.Get(setting))
 		}
 	}
 	return list, nil
@@ -122,11 +122,11 @@ func defaultAuthority(conf site.Site) (string, error) {
 		}
 		u, err := url.Parse(value)
 		if err != nil || u.Scheme != "hdfs" || u.Host == "" {
-			return "", fmt.Errorf("hadoop's configuration: %s is %q, which is no HDFS: name the name nodes", property, value)
+			return "", fmt.Errorf("hadoop's configuration: %s is %q, which is not an HDFS: give the name nodes", property, value)
 		}
 		return u.Host, nil
 	}
-	return "", fmt.Errorf("which name node? HADOOP_CONF_DIR has no core-site.xml with fs.defaultFS: name one, as in hdfs://nn1:8020/logs")
+	return "", fmt.Errorf("no name node given, and HADOOP_CONF_DIR has no core-site.xml with fs.defaultFS: name one, as in hdfs://nn1:8020/logs")
 }
 
 func nameNodes(conf site.Site, authority string) ([]string, error) {

@@ -181,7 +181,7 @@ func unreadable(path string, end int64, err error) error {
 		return fmt.Errorf("%w; it has no whole line before that", err)
 	}
 	if damaged != nil {
-		return fmt.Errorf("%w; the whole lines before it are stored, up to byte %d of what it holds; put a sound copy in its place and run again, it goes on from there", err, end)
+		return fmt.Errorf("%w; the whole lines before it are stored, up to byte %d of what it holds; replace it with an undamaged copy and run again, the run continues from there", err, end)
 	}
 	return fmt.Errorf("%s: read: %w", path, err)
 }

@@ -87,7 +87,7 @@ func (s *Sink) problem(now time.Time, name string, t Thresholds) *Problem {
 	if s.FailingSeconds > t.MaxLag.Seconds() {
 		kind = SinkFails
 	}
-	p := kind.New(fmt.Sprintf("the %s fails for %s, since %s, %d attempts: %s", name, span(s.FailingSeconds),
+	p := kind.New(fmt.Sprintf("the %s has failed for %s, since %s, %d attempts: %s", name, span(s.FailingSeconds),
 		now.Add(-span(s.FailingSeconds)).UTC().Format(time.RFC3339), s.Attempts, s.Error))
 	return &p
 }

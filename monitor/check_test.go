@@ -110,8 +110,8 @@ func TestASinkThatFailsIsSaidWithItsReason(t *testing.T) {
 	f := Fleet{Now: now, Began: before(time.Hour), Kind: Collector, Sinks: Sinks(now, troubles)}
 	h := f.Check(limits)
 	want := []string{
-		"the checkpoint fails for 1h0m0s, since 2027-01-15T07:00:00Z, 9 attempts: read-only file system",
-		"the table fails for 20m0s, since 2027-01-15T07:40:00Z, 4 attempts: no region server",
+		"the checkpoint has failed for 1h0m0s, since 2027-01-15T07:00:00Z, 9 attempts: read-only file system",
+		"the table has failed for 20m0s, since 2027-01-15T07:40:00Z, 4 attempts: no region server",
 	}
 	if h.Well() || strings.Join(h.Process.Reasons, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%s: %q", h.Status, h.Process.Reasons)

@@ -224,7 +224,7 @@ func (c *compiler) timeField(d directive, end bool) (int, uint64, error) {
 	}
 	part := *moment + 1 // all bits below are taken
 	if part == 0 {
-		return 0, 0, fmt.Errorf("%w: %s is the 65th time of one moment", ErrFormat, d.text)
+		return 0, 0, fmt.Errorf("%w: %s is the 65th directive of one time, 64 are supported", ErrFormat, d.text)
 	}
 	*moment |= part
 	return *index, part, nil

@@ -123,10 +123,10 @@ func TestQuestionsThatCannotBeAsked(t *testing.T) {
 		q    Question
 		want string
 	}{
-		{Question{By: []string{"pth"}}, `there is no field "pth"; there are`},
+		{Question{By: []string{"pth"}}, `unknown field "pth"; the fields are`},
 		{Question{Measures: []Measure{{Sum, "agent", 0}}}, "sum of agent: it is not a number; numbers are offset, status, bytes"},
 		{Question{Measures: []Measure{{Avg, "time", 0}}}, "avg of time: it is not a number"},
-		{Question{Measures: []Measure{{Max, "size", 0}}}, `there is no field "size"`},
+		{Question{Measures: []Measure{{Max, "size", 0}}}, `unknown field "size"`},
 	} {
 		if err := c.q.Check(fields); !errors.Is(err, ErrQuestion) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %s", c.q, err, c.want)

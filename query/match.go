@@ -87,7 +87,7 @@ func missingField(names []string, formats [][]schema.Field) error {
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("there is no field %q; there are %s", name, strings.Join(known, ", "))
+			return fmt.Errorf("unknown field %q; the fields are %s", name, strings.Join(known, ", "))
 		}
 	}
 	return nil

@@ -126,7 +126,7 @@ func TestUnknownFieldsAreNamedWhenCompiled(t *testing.T) {
 	}
 	common, agent := testFormat(t, "common").Fields(), testFormat(t, "agent").Fields()
 	_, err = Compile(f, common, agent)
-	if !errors.Is(err, ErrFilter) || !strings.Contains(err.Error(), `no field "stauts"; there are host, file, `) || !strings.Contains(err.Error(), "status, bytes, agent") {
+	if !errors.Is(err, ErrFilter) || !strings.Contains(err.Error(), `unknown field "stauts"; the fields are host, file, `) || !strings.Contains(err.Error(), "status, bytes, agent") {
 		t.Errorf("%v does not name the fields there are", err)
 	}
 	f, err = Parse("agent contains x or status = 404 or host = y", testNow, nil)

@@ -109,7 +109,7 @@ func (q *Question) ParseOrder(s string) error {
 	columns, keys := q.columns()
 	at := slices.Index(columns, column)
 	if at < 0 {
-		return fmt.Errorf("%q is not a column of the answer; there are %s", column, strings.Join(columns, ", "))
+		return fmt.Errorf("%q is not a column of the answer; the columns are %s", column, strings.Join(columns, ", "))
 	}
 	switch direction {
 	case "":

@@ -75,13 +75,13 @@ func (c *Catalog) Verify(ctx context.Context, pattern archive.Pattern, report fu
 // fileProblems returns the problems that the headers show.
 func (c *Catalog) fileProblems(f *File) (found []Problem) {
 	for _, d := range f.Damage {
-		found = append(found, Problem{File: f.Name, Text: fmt.Sprintf("%d bytes at byte %d are no member: %s", d.Bytes, d.Offset, d.Reason)})
+		found = append(found, Problem{File: f.Name, Text: fmt.Sprintf("%d bytes at byte %d are not a gzip member of sluice: %s", d.Bytes, d.Offset, d.Reason)})
 	}
 	if f.Misplaced && !f.Foreign {
-		found = append(found, Problem{File: f.Name, Text: "the archive's pattern makes no such name"})
+		found = append(found, Problem{File: f.Name, Text: "its name does not match the archive's pattern"})
 	}
 	if f.Mixed {
-		found = append(found, Problem{File: f.Name, Text: "it holds lines of other labels than its first line's"})
+		found = append(found, Problem{File: f.Name, Text: "it has lines with other labels than its first line"})
 	}
 	return found
 }
@@ -92,7 +92,7 @@ func (c *Catalog) streamProblems(s *Stream, report func(Problem)) {
 		report(Problem{Stream: s.Entry.ID, Range: hole, Text: "missing"})
 	}
 	for _, d := range c.Doubled(s, nil) {
-		report(Problem{c.Files[d.File].Name, s.Entry.ID, d.Range, "stands in the archive twice"})
+		report(Problem{c.Files[d.File].Name, s.Entry.ID, d.Range, "is in the archive twice"})
 	}
 }
 
@@ -139,7 +139,7 @@ func (v *verifier) check(m *Member, data []byte) (string, error) {
 		}
 		if dir != want {
 			if wrong++; wrong == 1 {
-				example = fmt.Sprintf("the line at byte %d belongs into %s", offset, dir)
+				example = fmt.Sprintf("the line at byte %d belongs in %s", offset, dir)
 			}
 		}
 	}

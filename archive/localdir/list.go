@@ -96,7 +96,7 @@ func (l *listing) link(file, name string) error {
 			return nil // removed
 		}
 		target, _ := os.Readlink(file) //nolint:errcheck // for the message
-		return fmt.Errorf("%s is a symbolic link to %s, which is not there: is a disk not mounted?", file, target)
+		return fmt.Errorf("%s is a symbolic link to %s, which does not exist: is a disk not mounted?", file, target)
 	}
 	if err != nil || info.IsDir() && !l.want(name) {
 		return err

@@ -60,7 +60,7 @@ func TestAMovedDirectoryIsReadThroughItsLink(t *testing.T) {
 	list("d1/h/a 6, d3/h/c 6")
 
 	must(os.Rename(elsewhere, elsewhere+".away"))
-	if _, err := a.List(t.Context()); err == nil || !strings.Contains(err.Error(), elsewhere+", which is not there") {
+	if _, err := a.List(t.Context()); err == nil || !strings.Contains(err.Error(), elsewhere+", which does not exist") {
 		t.Errorf("a link to nothing: %v", err)
 	}
 	must(os.Remove(filepath.Join(real, "d2")))

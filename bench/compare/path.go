@@ -80,7 +80,7 @@ var pathWays = map[string]pathWay{
 // CheckWay returns an error if there is no way with that name.
 func CheckWay(name string) error {
 	if pathWays[name] == nil {
-		return fmt.Errorf("no way is called %q: typed, packed (ours, by the table's layout), flume-file (durable), flume-memory", name)
+		return fmt.Errorf("unknown way %q, the ways are: typed, packed (ours, by the table's layout), flume-file (durable), flume-memory", name)
 	}
 	return nil
 }

@@ -80,7 +80,7 @@ func TailChild(ctx context.Context, in io.Reader, out io.Writer) error {
 	requests, replies := json.NewDecoder(in), json.NewEncoder(out)
 	var spec tailSpec
 	if err := requests.Decode(&spec); err != nil {
-		return fmt.Errorf("read what to do: %w", err)
+		return fmt.Errorf("read the request: %w", err)
 	}
 	latency := &latencies{now: time.Now}
 	work, err := newTailWork(spec, latency)

@@ -23,7 +23,7 @@ type clusterFlags struct {
 
 func (c *clusterFlags) check() error {
 	if c.Lines < 1 {
-		return usage("--lines takes 1 or more")
+		return usage("--lines must be at least 1")
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (c *pathCmd) Run(a *app) error {
 	}
 	for _, n := range c.Hosts {
 		if n < 1 {
-			return usage("--hosts takes 1 or more")
+			return usage("--hosts must be at least 1")
 		}
 	}
 	return a.withPeers(func(sluice compare.Command, peersDir, dir string) error {

@@ -121,7 +121,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func (a *app) check() error {
 	if a.Rounds < 1 {
-		return usage("--rounds takes 1 or more")
+		return usage("--rounds must be at least 1")
 	}
 	return nil
 }

@@ -27,9 +27,9 @@ func TestWrongUseIsReportedBeforeAnythingRuns(t *testing.T) {
 		"hbase --layouts fastest":            "fastest",
 		"hbase --format %Q":                  "not a LogFormat",
 		"hbase missing.log":                  "missing.log: no such file",
-		"path --lines 0":                     "--lines takes 1 or more",
-		"path --hosts 0":                     "--hosts takes 1 or more",
-		"--rounds 0 tail":                    "--rounds takes 1 or more",
+		"path --lines 0":                     "--lines must be at least 1",
+		"path --hosts 0":                     "--hosts must be at least 1",
+		"--rounds 0 tail":                    "--rounds must be at least 1",
 		"hog":                                "hint: build it with go build ./cmd/sluice",
 		"--dir missing/dir tail --window 1s": "--dir: ",
 	} {

@@ -78,11 +78,11 @@ func (c *ackCmd) Run(a *app) (err error) {
 	r := ackRequest(*c)
 	switch {
 	case !r.Lost && r.For == 0 && !r.End:
-		return usage("nothing to acknowledge is named\nhint: sluice ack --lost, or sluice ack HOST --for 8h --why TEXT")
+		return usage("no problem to acknowledge was given\nhint: sluice ack --lost, or sluice ack HOST --for 8h --why TEXT")
 	case r.Host == "" && !r.Lost:
 		return usage("--for and --end need a host\nhint: sluice ack HOST --for 8h --why TEXT")
 	case r.For < 0 || r.For > watch.MaxAck:
-		return usage("--for takes more than 0 and at most 30d")
+		return usage("--for must be greater than 0 and at most 30d")
 	case r.For > 0 && (strings.TrimSpace(r.Why) == "" || r.End):
 		return usage("--for needs --why, and no --end")
 	}
@@ -171,7 +171,7 @@ func (r *ackResult) print(a *app) error {
 func (r *ackRequest) apply(now time.Time, w *watch.File, own string, cp *checkpoint.File, counters *tail.Counters) (result ackResult) {
 	fail := func(err error) ackResult {
 		if errors.Is(err, watch.ErrUnknownHost) {
-			err = fmt.Errorf("no host %q is known here\nhint: sluice status lists them", r.Host)
+			err = fmt.Errorf("unknown host %q\nhint: sluice status lists them", r.Host)
 		}
 		return ackResult{Error: err.Error()}
 	}
@@ -188,7 +188,7 @@ func (r *ackRequest) apply(now time.Time, w *watch.File, own string, cp *checkpo
 		}
 	}
 	if r.Lost && r.Host == "" && cp == nil {
-		return fail(errors.New("a collector has lost nothing itself\nhint: sluice ack HOST --lost"))
+		return fail(errors.New("a collector reads no logs, so it has no lost lines of its own\nhint: sluice ack HOST --lost"))
 	}
 	if r.Lost && r.Host != "" && r.Host != own {
 		loss, err := w.AcknowledgeLoss(r.Host)

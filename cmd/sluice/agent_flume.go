@@ -19,7 +19,7 @@ func (c *agentCmd) findFlume() error {
 	for i, address := range c.Collector {
 		rest, ok := strings.CutPrefix(address, flumeScheme)
 		if ok && i > 0 && !c.flume {
-			return usage("--collector %s: an agent delivers to Flume's collectors or to ours, not to both", address)
+			return usage("--collector %s: an agent sends to Flume or to collectors of sluice, not to both", address)
 		}
 		c.flume = c.flume || ok
 		c.Collector[i] = strings.TrimSuffix(rest, "/")

@@ -22,7 +22,7 @@ type apacheFlags struct {
 func (f *followFlags) apache(a *app, named []tail.Source, exclude []string, zone string) (*apacheconf.Follower, error) {
 	if f.ApacheConf == "" {
 		if len(f.Define) > 0 {
-			return nil, usage("--define goes with --apache-conf")
+			return nil, usage("--define requires --apache-conf")
 		}
 		return nil, nil
 	}

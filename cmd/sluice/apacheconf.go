@@ -40,7 +40,7 @@ func (p *parseCmd) listApacheLogs(a *app) error {
 		}
 	}
 	if len(config.Logs) == 0 {
-		return usage("%s: httpd writes no access log by this configuration", p.ApacheConf)
+		return usage("%s: this configuration has httpd write no access log", p.ApacheConf)
 	}
 	return nil
 }

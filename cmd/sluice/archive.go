@@ -113,7 +113,7 @@ func (c *archiveLsCmd) list(a *app, held *index.Catalog) error {
 	}
 	for i := range held.Files {
 		if f := &held.Files[i]; f.Foreign {
-			print.Textf(a.stdout, "not of sluice: %s, %d bytes\n", f.Name, f.Bytes)
+			print.Textf(a.stdout, "not written by sluice: %s, %d bytes\n", f.Name, f.Bytes)
 		}
 	}
 	return nil
@@ -219,13 +219,13 @@ func (c *archiveVerifyCmd) verify(a *app, held *index.Catalog, pattern archive.P
 		lines, logBytes = lines+f.Lines, logBytes+f.LogBytes
 		if f.Foreign {
 			foreign++
-			print.Textf(a.stdout, "not of sluice, left alone: %s\n", f.Name)
+			print.Textf(a.stdout, "not written by sluice, left unchanged: %s\n", f.Name)
 		}
 	}
 	for _, id := range held.StreamIDs() {
 		if s := held.Streams[id]; held.Begin(s) > 0 && !s.Entry.Sparse && c.Day == "" {
 			later++
-			print.Textf(a.stdout, "begins at byte %d, what was before is not here: stream %s %s %s\n", held.Begin(s), id, s.Entry.Host, s.Entry.Path)
+			print.Textf(a.stdout, "begins at byte %d, earlier lines are not in this archive: stream %s %s %s\n", held.Begin(s), id, s.Entry.Host, s.Entry.Path)
 		}
 	}
 	print.Textf(a.stdout, "files=%d members=%d streams=%d lines=%d bytes=%d problems=%d foreign=%d begin_later=%d seconds=%.2f\n",

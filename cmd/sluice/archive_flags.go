@@ -29,7 +29,7 @@ func (f archiveFlags) options() (hdfs.Options, error) {
 	}
 	bits, err := strconv.ParseUint(strconv.Itoa(f.ArchivePermissions), 8, 32)
 	if err == nil && (bits > 0o777 || bits&0o600 != 0o600) {
-		err = errors.New("between 600 and 777, and the owner must read and write")
+		err = errors.New("it must be from 600 to 777 and let the owner read and write")
 	}
 	if err != nil {
 		return o, usage("--archive-permissions %d: octal, such as 640: %w", f.ArchivePermissions, err)

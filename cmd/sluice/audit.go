@@ -225,7 +225,7 @@ func printAudit(w io.Writer, r *audit.Report, quiet bool, took time.Duration) {
 		print.Textln(w, "LOST:", l)
 	}
 	for _, name := range r.Foreign {
-		print.Textln(w, "not of sluice, left alone:", name)
+		print.Textln(w, "not written by sluice, left unchanged:", name)
 	}
 	print.Textf(w, "streams=%d lines=%d bytes=%d rows=%d differing_streams=%d differences=%d seconds=%.2f\n",
 		len(r.Streams), lines, bytes, rows, differing, r.Differences(), took.Seconds())
@@ -235,13 +235,13 @@ func printRepairs(w io.Writer, done *audit.Repairs) {
 	for _, x := range []struct {
 		what  string
 		names []string
-	}{{"restored from the log", done.Restored}, {"written again", done.Rewritten}, {"removed, for all of it stands elsewhere", done.Removed}} {
+	}{{"restored from the log", done.Restored}, {"written again", done.Rewritten}, {"removed, because other files have all of its lines", done.Removed}} {
 		for _, name := range x.names {
 			print.Textf(w, "%s: %s\n", x.what, name)
 		}
 	}
 	for _, text := range done.Left {
-		print.Textln(w, "left as it is:", text)
+		print.Textln(w, "not repaired:", text)
 	}
 	print.Textf(w, "rows_written=%d streams_entered=%d files_restored=%d files_rewritten=%d files_removed=%d\n",
 		done.Rows, done.Streams, len(done.Restored), len(done.Rewritten), len(done.Removed))

@@ -169,7 +169,7 @@ func damagedFiles(a *app, t tree) (names map[string]bool, err error) {
 	names = map[string]bool{}
 	_, err = columnar.Verify(a.ctx, files, nil, func(p columnar.Problem) {
 		names[p.File] = true
-		a.log.Warn("table file damaged, its segments are made again", "file", p.File, "err", p.Text)
+		a.log.Warn("table file damaged, rebuilding it from its segments", "file", p.File, "err", p.Text)
 	})
 	return names, err
 }
@@ -197,14 +197,14 @@ func (c *auditCmd) refill(a *app, cfg audit.Config, t tree, held map[schema.Stre
 	}
 	failed, err := refill.Run(a.ctx)
 	for _, text := range failed {
-		print.Textln(a.stdout, "left as it is:", text)
+		print.Textln(a.stdout, "not repaired:", text)
 	}
 	if err != nil {
 		return err
 	}
 	removed, err := columnar.RemoveBadMerged(a.ctx, files, len(failed) == 0)
 	for _, name := range removed {
-		print.Textln(a.stdout, "removed, and made again in parts:", name)
+		print.Textln(a.stdout, "removed and rebuilt in parts:", name)
 	}
 	return err
 }

@@ -48,7 +48,7 @@ sluice-bench measures sluice beside other programs.`
 
 func (c *benchCmd) Run(a *app) error {
 	if c.Lines < 1 || c.Rounds < 1 {
-		return usage("--lines and --rounds take 1 or more")
+		return usage("--lines and --rounds must be at least 1")
 	}
 	if c.CPUProfile != "" && c.What == "query" {
 		return usage("--cpuprofile cannot be used with query, which starts processes")

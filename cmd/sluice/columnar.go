@@ -21,7 +21,7 @@ const (
 )
 
 // hintDamaged is the hint for a file of a columnar table that cannot be read.
-const hintDamaged = "sluice table verify names each damaged file, and sluice audit --repair makes it again from the archive; move a file that sluice did not write out of the table's directory"
+const hintDamaged = "sluice table verify names each damaged file, and sluice audit --repair rebuilds it from the archive; move a file that sluice did not write out of the table's directory"
 
 // columnarFlags select a columnar table in addition to a table in HBase.
 type columnarFlags struct {
@@ -93,7 +93,7 @@ func (t tree) checkColumnar() error {
 	}
 	old, err := filepath.Glob(filepath.Join(root, "marker.manifest.*"))
 	if err == nil && len(old) > 0 {
-		err = usage("%s: the directory %s holds a table of an older sluice, which this one does not read\nhint: move it away and fill a table from the archive: mv %s %s.old && sluice run --from-archive URL", t.flag, root, root, root)
+		err = usage("%s: the directory %s has a table of an older version of sluice, which this version cannot read\nhint: move it away and fill a table from the archive: mv %s %s.old && sluice run --from-archive URL", t.flag, root, root, root)
 	}
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (t *columnarTable) Close() error { return errors.Join(t.Snapshot.Close(), t
 
 // Put returns an error: a columnar table is written in files of whole segments only.
 func (t *columnarTable) Put(context.Context, *schema.Rows) error {
-	return errors.New("a columnar table takes no rows")
+	return errors.New("a columnar table does not accept rows")
 }
 
 // Flush does nothing.

@@ -35,7 +35,7 @@ func checkPrivate(flag, dir string) error {
 		}
 		sys, ok := info.Sys().(*syscall.Stat_t)
 		if !ok {
-			return fmt.Errorf("%s %s: the file system names no owner", flag, dir)
+			return fmt.Errorf("%s %s: the file system does not report an owner", flag, dir)
 		}
 		if owner := int(sys.Uid); owner != os.Geteuid() && owner != 0 {
 			name := userName(owner)

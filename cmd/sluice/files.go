@@ -45,7 +45,7 @@ func (e excludeFlags) expand(patterns []string) (logs []logfile.Log, failed []er
 		}
 	}
 	if len(logs) == 0 && len(failed) == 0 {
-		return nil, nil, usage("--exclude leaves out every file that is named")
+		return nil, nil, usage("--exclude matches every file that is named, so none is left")
 	}
 	return logs, failed, nil
 }

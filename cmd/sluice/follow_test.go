@@ -86,7 +86,7 @@ func TestAStartThatIsInterruptedStoresWhatWasLeft(t *testing.T) {
 	for _, args := range [][]string{{"run", "--host", "web01", "--no-nice", log}, {"run", "--once", "--host", "web01", log}} {
 		var stdout, stderr bytes.Buffer
 		code := run(interrupted, append([]string{"--quiet", "--data", data}, args...), nil, &stdout, &stderr)
-		if said := stderr.String(); code != 0 && !strings.Contains(said, "interrupted; run again to go on") || strings.Contains(said, "context canceled") {
+		if said := stderr.String(); code != 0 && !strings.Contains(said, "interrupted; run again to continue") || strings.Contains(said, "context canceled") {
 			t.Errorf("%v: status %d: %s", args, code, said)
 		}
 		if left := files(t, filepath.Join(data, "spool")); len(left) > 0 {

@@ -29,7 +29,7 @@ func openError(err error) error {
 }
 
 // hintFull is the hint for a full disk.
-const hintFull = "free space on that disk (df shows it) and start again; nothing is lost, it goes on from there"
+const hintFull = "free space on that disk (df shows it) and start again; nothing is lost, sluice continues from there"
 
 // These are the pauses between attempts to start while a disk is full or unavailable.
 const (

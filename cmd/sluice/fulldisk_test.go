@@ -223,13 +223,13 @@ func TestADiskThatFillsUpInARunLosesNothing(t *testing.T) {
 	for range 2 {
 		fill()
 		d.write(20_000)
-		d.eventually("FAILS, AND IS TRIED AGAIN", stderr, "status", "--data", d.data)
+		d.eventually("FAILING, RETRYING", stderr, "status", "--data", d.data)
 		free()
 		d.eventually(fmt.Sprintf("rows=%d ", len(d.lines)), stderr, "audit", "--data", d.data)
 	}
 	fill()
 	d.write(20_000)
-	d.eventually("FAILS, AND IS TRIED AGAIN", stderr, "status", "--data", d.data)
+	d.eventually("FAILING, RETRYING", stderr, "status", "--data", d.data)
 	if err := stop(); err != nil {
 		t.Errorf("stopped on a full disk: %v\n%s", err, stderr)
 	}

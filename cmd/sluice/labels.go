@@ -53,7 +53,7 @@ func (e *entries) ofLabels(among []schema.StreamID, l labels) ([]schema.StreamID
 		if have == "" {
 			have = "no labels at all"
 		}
-		return nil, usage("--label %s: no log in the table has it; there is: %s", missing, have)
+		return nil, usage("--label %s: no log in the table has this label; the table has: %s", missing, have)
 	}
 	return ids, nil
 }

@@ -181,7 +181,7 @@ func (a *app) openStaging(uri string) (bulkload.Staging, error) {
 		return nil, err
 	}
 	if cluster, err := hdfs.Locate(authority); err == nil && cluster.Kerberos != nil {
-		return nil, errors.New("with Kerberos the region servers need an HDFS delegation token of this client, which it cannot ask for")
+		return nil, errors.New("with Kerberos the region servers need an HDFS delegation token of this client, which sluice cannot request")
 	}
 	opened, err := a.openHDFS("--table: staging directory", uri, root, hdfs.Options{
 		Owner: "load", Permissions: stagingPermissions, Uploads: 4, Wait: a.patience(false),

@@ -59,7 +59,7 @@ func (f *messageFlags) check() error {
 
 func (f *messageFlags) password() (password string, err error) {
 	if (f.SMTPUser == "") != (f.SMTPPasswordFile == "") {
-		return "", usage("--smtp-user and --smtp-password-file go together")
+		return "", usage("--smtp-user and --smtp-password-file must be given together")
 	}
 	if f.SMTPUser == "" {
 		return "", nil

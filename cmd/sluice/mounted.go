@@ -110,7 +110,7 @@ func hintPassing(err error) string {
 	case errors.Is(err, syscall.EROFS):
 		return "the kernel makes a file system read-only after errors of its disk (dmesg shows them): repair it, mount it for writing and start again, or give another directory"
 	case mayPass(err):
-		return "check the disk or the file server that the directory is on (dmesg, findmnt) and start again; nothing is lost, it goes on from there"
+		return "check the disk or the file server that the directory is on (dmesg, findmnt) and start again; nothing is lost, sluice continues from there"
 	}
 	return ""
 }

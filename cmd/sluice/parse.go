@@ -55,7 +55,7 @@ func (p *parseCmd) Run(a *app) error {
 		return p.listApacheLogs(a)
 	}
 	if p.ServerRoot != "" || len(p.Define) > 0 {
-		return usage("--server-root and --define go with --apache-conf")
+		return usage("--server-root and --define require --apache-conf")
 	}
 	if err := p.parseFollowFlags.check(); err != nil {
 		return err
@@ -155,7 +155,7 @@ func (p *parseCmd) logs(sources []tail.Source) (logs []input, err error) {
 		}
 	}
 	if len(logs) == 0 {
-		return nil, usage("--exclude leaves out every file that is named")
+		return nil, usage("--exclude matches every file that is named, so none is left")
 	}
 	return logs, nil
 }

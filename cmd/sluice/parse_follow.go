@@ -27,10 +27,10 @@ type parseFollowFlags struct {
 
 func (f *parseFollowFlags) check() error {
 	if !f.Follow && (f.FromEnd || f.Latency != 0 || f.CPU != 0 || f.Checkpoint != "") {
-		return usage("--from-end, --latency, --cpu and --checkpoint go with --follow")
+		return usage("--from-end, --latency, --cpu and --checkpoint require --follow")
 	}
 	if f.CPU < 0 || f.Latency < 0 {
-		return usage("--cpu and --latency take 0 or more")
+		return usage("--cpu and --latency must be at least 0")
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func (f *questionFlags) measures(q *query.Question) error {
 	var names []string
 	for _, m := range q.Measures {
 		if slices.Contains(names, m.Name()) {
-			return usage("%s is asked for twice", m.Name())
+			return usage("%s is given twice", m.Name())
 		}
 		names = append(names, m.Name())
 	}

@@ -16,7 +16,7 @@ import (
 func (r *runCmd) replay(a *app, format string) (err error) {
 	began := time.Now()
 	if r.Once || len(r.Files) > 0 {
-		return usage("--from-archive reads an archive and no log: leave --once and the logs out")
+		return usage("--from-archive reads an archive and no logs: leave out --once and the logs")
 	}
 	columns, err := r.columnar(a)
 	if err != nil {
@@ -61,7 +61,7 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 	failed, err := replay.Run(a.ctx)
 	shown()
 	if err != nil {
-		return fmt.Errorf("not every line is in the table; mend this and run again, rows that are there are written over themselves: %w", err)
+		return fmt.Errorf("not every line is in the table; correct this and run again, existing rows are overwritten with the same cells: %w", err)
 	}
 	return r.replayed(a, failed, replay.Lines.Load(), replay.Bytes.Load(), replay.ParseErrors.Load(), time.Since(began), replay.Files())
 }
@@ -113,7 +113,7 @@ func (r *runCmd) refill(a *app, format string, from archiveCloser, pattern archi
 	failed, err := refill.Run(a.ctx)
 	shown()
 	if err != nil {
-		return fmt.Errorf("not every file is in the table\nhint: correct this and run again, files that are there stay: %w", err)
+		return fmt.Errorf("not every file is in the table\nhint: correct this and run again, existing files are kept: %w", err)
 	}
 	return r.replayed(a, failed, refill.Lines.Load(), refill.Bytes.Load(), refill.ParseErrors.Load(), time.Since(began), refill.Files())
 }

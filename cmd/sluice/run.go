@@ -123,7 +123,7 @@ func (r *runCmd) Run(a *app) error {
 		return usage("--source cannot be used with --once\nhint: name the logs and give --format")
 	}
 	if len(r.Files) == 0 {
-		return usage("which logs? Name them: sluice run --once /var/log/apache2/access.log")
+		return usage("no logs given\nhint: name them: sluice run --once /var/log/apache2/access.log")
 	}
 	logs, failed, err := r.expand(r.Files)
 	if err != nil {
@@ -162,7 +162,7 @@ func (r *runCmd) once(a *app, format string, logs []logfile.Log, failed []error)
 	}
 	r.summary(a.stdout, &s.collector.Counters, result, time.Since(began))
 	if interrupted {
-		print.Textln(a.stderr, "sluice: interrupted; run again to go on")
+		print.Textln(a.stderr, "sluice: interrupted; run again to continue")
 	}
 	if interrupted || len(result.Failed) > 0 {
 		return exitError(1)
@@ -176,12 +176,12 @@ func (a *app) interrupted(err error) bool {
 	if a.ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return false
 	}
-	print.Textln(a.stderr, "sluice: interrupted before it took anything: the table did not answer yet, or what an earlier run left was being stored; nothing is lost, run again to go on")
+	print.Textln(a.stderr, "sluice: interrupted before it read any line: the table did not answer yet, or lines of an earlier run were being stored; nothing is lost, run again to continue")
 	return true
 }
 
 func notStored(err error) error {
-	return fmt.Errorf("not every line is stored; mend this and run again, it goes on from there: %w", err)
+	return fmt.Errorf("not every line is stored; correct this and run again, the run continues from there: %w", err)
 }
 
 // summary prints the last line of a run.

@@ -105,7 +105,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 // and limits it to one processor.
 func (f *followFlags) govern(a *app, trace *governor.Trace) (*governor.Governor, error) {
 	if f.CPU < 0 || f.Latency < 0 || f.MinMargin < 0 {
-		return nil, usage("--cpu, --latency and --min-margin take 0 or more")
+		return nil, usage("--cpu, --latency and --min-margin must be at least 0")
 	}
 	if f.FromStart && f.FromEnd {
 		return nil, usage("--from-start and --from-end exclude each other\nhint: give one of them")

@@ -129,7 +129,7 @@ func TestTLSAlone(t *testing.T) {
 	t.Setenv("HADOOP_CONF_DIR", "")
 	plain := "hbase://" + c.ZooKeeper + "/" + strings.TrimPrefix(table, "hbase:///")
 	out, _ := u.sluice(1, plain, "doctor")
-	if !strings.Contains(out, "does it want TLS") || !strings.Contains(out, "--hbase-tls-ca") || strings.Contains(out, "EOF") || strings.Contains(out, "broken pipe") {
+	if !strings.Contains(out, "does it require TLS") || !strings.Contains(out, "--hbase-tls-ca") || strings.Contains(out, "EOF") || strings.Contains(out, "broken pipe") {
 		t.Errorf("a plain client's doctor:\n%s", out)
 	}
 }

@@ -130,7 +130,7 @@ func printStoring(w io.Writer, s *monitor.Status, now time.Time) {
 	if storing := s.Storing; storing != nil {
 		print.Textf(w, "waiting: %d archive files, %d bytes on this disk; %d bytes of lines for the table\n", storing.Segments, storing.SpoolBytes, storing.UntabledBytes)
 		for _, x := range storing.Troubles {
-			print.Textf(w, "FAILS, AND IS TRIED AGAIN: %s for %s, %d attempts: %s\n", x.What, now.Sub(x.Since).Round(time.Second), x.Attempts, x.Error)
+			print.Textf(w, "FAILING, RETRYING: %s for %s, %d attempts: %s\n", x.What, now.Sub(x.Since).Round(time.Second), x.Attempts, x.Error)
 		}
 	}
 }

@@ -32,10 +32,10 @@ const (
 // address outside the loopback network. flag is the flag of that address, for messages.
 func (f *statusAccess) check(flag string, address *net.TCPAddr) error {
 	if (f.StatusTLSCert == "") != (f.StatusTLSKey == "") {
-		return usage("--status-tls-cert and --status-tls-key go together")
+		return usage("--status-tls-cert and --status-tls-key must be given together")
 	}
 	if f.StatusTLSCA != "" && f.StatusTLSCert == "" {
-		return usage("--status-tls-ca needs --status-tls-cert and --status-tls-key: a client shows its certificate to a server that has one")
+		return usage("--status-tls-ca needs --status-tls-cert and --status-tls-key: a client presents a certificate only to a server that has one")
 	}
 	if f.StatusTokenFile != "" {
 		if _, err := f.token(); err != nil {

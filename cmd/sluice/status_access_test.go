@@ -40,7 +40,7 @@ func TestAStatusPortBeyondThisMachineAsksWhoItIs(t *testing.T) {
 		{"10.0.0.5:4142", statusAccess{StatusTLSCert: "c", StatusTLSKey: "k", StatusTokenFile: token}, ""},
 		{"10.0.0.5:4142", statusAccess{StatusTLSCert: "c", StatusTLSKey: "k", StatusTLSCA: "a"}, ""},
 		{"10.0.0.5:4142", statusAccess{InsecureStatus: true}, ""},
-		{":4142", statusAccess{StatusTLSCert: "c"}, "go together"},
+		{":4142", statusAccess{StatusTLSCert: "c"}, "must be given together"},
 		{":4142", statusAccess{StatusTLSCA: "a"}, "--status-tls-ca needs"},
 		{":4142", statusAccess{StatusTokenFile: short}, "holds 15 characters, want 16"},
 		{":4142", statusAccess{StatusTokenFile: filepath.Join(dir, "none")}, "no such file"},

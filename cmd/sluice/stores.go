@@ -105,7 +105,7 @@ func (r *storeFlags) checkRolls() error {
 		return usage("--roll-size must be at least 1MiB, --level 1 to 9")
 	}
 	if r.MarkGrace < 0 || r.SpoolMax < 0 || r.KeepLocal < 0 {
-		return usage("--mark-grace, --spool-max and --keep-local take 0 or more")
+		return usage("--mark-grace, --spool-max and --keep-local must be at least 0")
 	}
 	return nil
 }
@@ -267,7 +267,7 @@ func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) 
 	}
 	file, err := checkpoint.Open(vfs.OS{}, path, id)
 	if err == nil && file.Collector() == parseCollector {
-		err = fmt.Errorf("%s: it is of sluice parse: what was only printed is not stored; name another file", path)
+		err = fmt.Errorf("%s: this checkpoint is of sluice parse, whose lines were printed and not stored; give another file", path)
 	}
 	if err != nil {
 		return nil, locks, openError(err)

@@ -27,7 +27,7 @@ func (f tlsFlags) files(anonymous bool) (*tlsFiles, error) {
 	}
 	only := tlsFlags{TLSCA: f.TLSCA}
 	if (f.TLSCert == "" || f.TLSKey == "" || f.TLSCA == "") && (!anonymous || f != only) {
-		return nil, usage("--tls-cert, --tls-key and --tls-ca go together: both sides show a certificate")
+		return nil, usage("--tls-cert, --tls-key and --tls-ca must be given together: both sides present a certificate")
 	}
 	t := &tlsFiles{flags: f}
 	if _, err := t.read(); err != nil {
@@ -93,7 +93,7 @@ func (t *tlsFiles) read() (*tls.Config, error) {
 		}
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(text) {
-			return t.config, t.unless(errors.New("--tls-ca " + t.flags.TLSCA + ": it holds no certificate in PEM"))
+			return t.config, t.unless(errors.New("--tls-ca " + t.flags.TLSCA + ": it has no certificate in PEM"))
 		}
 		authority = lastExpiry(text)
 		config.RootCAs, config.ClientCAs, config.ClientAuth = pool, pool, tls.RequireAndVerifyClientCert

@@ -100,7 +100,7 @@ func TestAnAgentWritesItsOwnHostOnly(t *testing.T) {
 		t.Error(err)
 	}
 	plain := start(t, agentArgs(filepath.Join(dir, "plain"), "web01", address, log)...)
-	plain.await(t, func() bool { return strings.Contains(plain.said(t), "does it want TLS?") })
+	plain.await(t, func() bool { return strings.Contains(plain.said(t), "does it require TLS?") })
 	if err := plain.end(t); err != nil {
 		t.Error(err)
 	}

@@ -45,7 +45,7 @@ const maxHealthBytes = 16 << 20
 func (c *topCmd) Run(a *app) error {
 	u, err := url.Parse(c.Status)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return usage("--status %s: write http://HOST:PORT, as --status-listen of the other has it", c.Status)
+		return usage("--status %s: write http://HOST:PORT, the --status-listen address of the other process", c.Status)
 	}
 	if c.Interval < 100*time.Millisecond {
 		return usage("--interval must be at least 100ms")
@@ -128,7 +128,7 @@ func (k *asker) look(ctx context.Context) (*monitor.Health, error) {
 	}
 	var h monitor.Health
 	if err := json.Unmarshal(body, &h); err != nil || h.Status == "" {
-		return nil, fmt.Errorf("%s is not a sluice's: it answers %s, %.60q", k.at, answer.Status, body)
+		return nil, fmt.Errorf("%s is not a status server of sluice: it answered %s, %.60q", k.at, answer.Status, body)
 	}
 	return &h, nil
 }

@@ -83,7 +83,7 @@ func TestTopShowsWhatIsNewAndLeavesTheTerminalAsItWas(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 	at := 0
-	for _, what := range []string{"web01", "  silent", "web02", "it answers", "web04"} {
+	for _, what := range []string{"web01", "  silent", "web02", "it answered", "web04"} {
 		i := strings.Index(text[at:], what)
 		if i < 0 {
 			t.Fatalf("%q is not shown behind what comes before it: %q", what, text)

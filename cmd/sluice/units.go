@@ -49,9 +49,9 @@ func parseDuration(text string) (time.Duration, error) {
 	}
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("%q is no length of time: write a number and its unit, such as 90s, 15m, 2h, 1d or 1w", text)
+		return 0, fmt.Errorf("%q is not a duration: write a number and its unit, such as 90s, 15m, 2h, 1d or 1w", text)
 	case d < 0:
-		return 0, fmt.Errorf("%q: a length of time is not negative", text)
+		return 0, fmt.Errorf("%q: a duration cannot be negative", text)
 	}
 	return d, nil
 }
@@ -67,7 +67,7 @@ func (p *percent) Decode(ctx *kong.DecodeContext) error {
 	}
 	n, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(text, "%")), 64)
 	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) || n < 0 {
-		return fmt.Errorf("%q is no percentage: write a number from 0 on, such as 5 or 5%%", text)
+		return fmt.Errorf("%q is not a percentage: write a number from 0 on, such as 5 or 5%%", text)
 	}
 	*p = percent(n)
 	return nil
@@ -96,11 +96,11 @@ func (m *mebibytes) Decode(ctx *kong.DecodeContext) error {
 	size := n * unit / (1 << 20)
 	switch {
 	case err != nil || !known:
-		return fmt.Errorf("%q is no size: write a number of MiB, such as 100, or one with a unit, such as 100MiB, 10GB or 10GiB", text)
+		return fmt.Errorf("%q is not a size: write a number of MiB, such as 100, or one with a unit, such as 100MiB, 10GB or 10GiB", text)
 	case n > 0 && size < 1:
 		return fmt.Errorf("%q is less than 1 MiB", text)
 	case size > maxMebibytes:
-		return fmt.Errorf("%q is more than there can be", text)
+		return fmt.Errorf("%q is too large", text)
 	}
 	*m = mebibytes(size)
 	return nil

@@ -115,7 +115,7 @@ func TestAClusterThatDoesNotAnswerIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := strings.Join([]string{dead, hole, mute, odd, short, "nosuch.invalid:2181"}, ",")
-	saysAll := []string{dead + ": ", "connection refused", hole + ": ", "i/o timeout", mute + ": it took the connection", odd + ": ", "HTTP", short + ": ", "nosuch.invalid", "lookup"}
+	saysAll := []string{dead + ": ", "connection refused", hole + ": ", "i/o timeout", mute + ": it accepted the connection", odd + ": ", "HTTP", short + ": ", "nosuch.invalid", "lookup"}
 	for name, c := range map[string]struct {
 		args []string
 		want []string
@@ -124,9 +124,9 @@ func TestAClusterThatDoesNotAnswerIsGivenUp(t *testing.T) {
 		"scan, a dead port":          {[]string{"scan", "--table", "hbase://" + dead + "/t", "--wait", "1s"}, []string{dead + ": ", "connection refused"}},
 		"scan, masters":              {[]string{"scan", "--table", "hbase+rpc://" + strings.Join([]string{dead, hole, mute, odd}, ",") + "/t", "--hbase-timeout", "500ms", "--wait", "6s"}, []string{dead + ": ", "connection refused", hole + ": ", "timeout", mute + ": ", odd + ": ", "malformed"}},
 		"scan, garbage":              {[]string{"scan", "--table", "hbase://" + odd + "/t", "--wait", "1s"}, []string{`not ZooKeeper's: it begins "HTTP"`}},
-		"scan, no master registered": {[]string{"scan", "--table", "hbase://" + empty + "/t", "--wait", "1s"}, []string{empty, "/hbase/master", "the node is not there", "hint: check that HBase's master runs"}},
+		"scan, no master registered": {[]string{"scan", "--table", "hbase://" + empty + "/t", "--wait", "1s"}, []string{empty, "/hbase/master", "the node does not exist", "hint: check that HBase's master runs"}},
 		"scan, another node":         {[]string{"scan", "--table", "hbase://" + empty + "/other/t", "--wait", "1s"}, []string{"/other/master", "zookeeper.znode.parent"}},
-		"archive ls":                 {[]string{"archive", "ls", "hdfs://" + strings.Join([]string{dead, mute, odd, short, hole, "nosuch.invalid:8020"}, ",") + "/logs", "--wait", "9s"}, []string{dead + ": ", "connection refused", mute + ": it took the connection", odd + ": ", `"HTTP"`, short + ": ", hole + ": ", "nosuch.invalid:8020: ", "hint: check that HDFS runs"}},
+		"archive ls":                 {[]string{"archive", "ls", "hdfs://" + strings.Join([]string{dead, mute, odd, short, hole, "nosuch.invalid:8020"}, ",") + "/logs", "--wait", "9s"}, []string{dead + ": ", "connection refused", mute + ": it accepted the connection", odd + ": ", `"HTTP"`, short + ": ", hole + ": ", "nosuch.invalid:8020: ", "hint: check that HDFS runs"}},
 		"archive verify":             {[]string{"archive", "verify", "hdfs://" + hole + "/logs", "--wait", "1s"}, []string{hole + ": no answer in time"}},
 		"audit, archive":             {[]string{"audit", "--table", "hbase://" + dead + "/t", "--archive", "hdfs://" + dead + "/logs", "--wait", "1s"}, []string{"archive hdfs:/logs", dead}},
 		"run --once":                 {[]string{"run", "--once", log, "--table", "hbase://" + dead + "/t", "--wait", "1s"}, []string{dead}},

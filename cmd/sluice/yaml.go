@@ -98,7 +98,7 @@ func checkKeys(node *kong.Node, keys map[string]any, path string) error {
 		below, isMap := value.(map[string]any)
 		if i < 0 || !isMap {
 			slices.Sort(known)
-			return fmt.Errorf("configuration: %q is no flag of sluice%s; there are: %s", path+key, strings.ReplaceAll(" "+path, ".", ""), strings.Join(known, ", "))
+			return fmt.Errorf("configuration: %q is not a flag of sluice%s; its flags are: %s", path+key, strings.ReplaceAll(" "+path, ".", ""), strings.Join(known, ", "))
 		}
 		if err := checkKeys(node.Children[i], below, path+key+"."); err != nil {
 			return err

@@ -66,7 +66,7 @@ func (c *conn) next() error {
 	}
 	n := binary.BigEndian.Uint32(length[:])
 	if n > maxTokenBytes {
-		return fmt.Errorf("%w: it is to have %d bytes", errToken, n)
+		return fmt.Errorf("%w: its length is given as %d bytes", errToken, n)
 	}
 	if c.token.Cap() > keepBytes {
 		c.token = bytes.Buffer{}

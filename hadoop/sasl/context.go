@@ -54,7 +54,7 @@ func (c *Context) Agree(offer []byte) (answer []byte, err error) {
 	taken := int(binary.BigEndian.Uint32(data) & 0xffffff)
 	c.agreed, c.maxPlain = chosen, min(taken, maxOurTokenBytes)-c.secrets.maxOverhead()
 	if chosen != Authentication && c.maxPlain < 1 {
-		return nil, fmt.Errorf("the server takes tokens of %d bytes, too few to say anything", taken)
+		return nil, fmt.Errorf("the server accepts tokens of at most %d bytes, too few for any message", taken)
 	}
 	return c.secrets.wrap(answer, false)
 }

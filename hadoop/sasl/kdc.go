@@ -75,11 +75,11 @@ type kdc struct {
 func (k *kdc) logIn(ctx context.Context, name types.PrincipalName, realm string, keys *keytab.Keytab) (t ticket, err error) {
 	request, err := messages.NewASReqForTGT(realm, k.config, name)
 	if err != nil {
-		return t, fmt.Errorf("make a request for a ticket: %w", err)
+		return t, fmt.Errorf("build the request for a ticket: %w", err)
 	}
 	b, err := request.Marshal()
 	if err != nil {
-		return t, fmt.Errorf("make a request for a ticket: %w", err)
+		return t, fmt.Errorf("build the request for a ticket: %w", err)
 	}
 	answer, err := k.ask(ctx, realm, b)
 	var refused messages.KRBError
@@ -99,7 +99,7 @@ func (k *kdc) logIn(ctx context.Context, name types.PrincipalName, realm string,
 	lenient := *k.config
 	lenient.LibDefaults.Clockskew = verifyAnySkew
 	if ok, err := reply.Verify(&lenient, credentials.NewFromPrincipalName(name, realm).WithKeytab(keys), request); !ok {
-		return t, fmt.Errorf("%w: the KDC's answer for %s@%s does not fit the keytab: make a new one, for its keys changed: %w", ErrPrincipal, name.PrincipalNameString(), realm, err)
+		return t, fmt.Errorf("%w: the KDC's answer for %s@%s cannot be decrypted with the keytab: the principal's keys have changed, make a new keytab: %w", ErrPrincipal, name.PrincipalNameString(), realm, err)
 	}
 	if err := k.checkClock(reply.DecryptedEncPart.AuthTime); err != nil {
 		return t, err
@@ -112,7 +112,7 @@ func (k *kdc) logIn(ctx context.Context, name types.PrincipalName, realm string,
 func preauthenticate(request *messages.ASReq, refused messages.KRBError, name types.PrincipalName, realm string, keys *keytab.Keytab) ([]byte, error) {
 	var hints types.PADataSequence
 	if err := hints.Unmarshal(refused.EData); err != nil {
-		return nil, fmt.Errorf("the KDC asks for preauthentication, not saying how: %w", err)
+		return nil, fmt.Errorf("the KDC requires preauthentication, but names no method: %w", err)
 	}
 	for _, hint := range hints {
 		if hint.PADataType != patype.PA_ETYPE_INFO2 {
@@ -120,7 +120,7 @@ func preauthenticate(request *messages.ASReq, refused messages.KRBError, name ty
 		}
 		info, err := hint.GetETypeInfo2()
 		if err != nil || len(info) == 0 {
-			return nil, fmt.Errorf("the KDC asks for preauthentication, not saying how: %w", err)
+			return nil, fmt.Errorf("the KDC requires preauthentication, but names no method: %w", err)
 		}
 		key, version, err := keys.GetEncryptionKey(name, realm, 0, info[0].EType)
 		if err != nil {
@@ -141,7 +141,7 @@ func preauthenticate(request *messages.ASReq, refused messages.KRBError, name ty
 		request.PAData = append(request.PAData, types.PAData{PADataType: patype.PA_ENC_TIMESTAMP, PADataValue: value})
 		return request.Marshal()
 	}
-	return nil, errors.New("the KDC asks for preauthentication of a kind that a keytab does not serve")
+	return nil, errors.New("the KDC requires a kind of preauthentication that is not possible with a keytab")
 }
 
 // serviceTicket gets a ticket for a service, following referrals to other realms.
@@ -149,11 +149,11 @@ func (k *kdc) serviceTicket(ctx context.Context, name types.PrincipalName, realm
 	for range maxReferrals {
 		request, err := messages.NewTGSReq(name, realm, k.config, tgt.ticket, tgt.key, service, false)
 		if err != nil {
-			return t, fmt.Errorf("make a request for a ticket: %w", err)
+			return t, fmt.Errorf("build the request for a ticket: %w", err)
 		}
 		b, err := request.Marshal()
 		if err != nil {
-			return t, fmt.Errorf("make a request for a ticket: %w", err)
+			return t, fmt.Errorf("build the request for a ticket: %w", err)
 		}
 		answer, err := k.ask(ctx, realm, b)
 		if err != nil {
@@ -195,7 +195,7 @@ func skewed(ahead time.Duration) error {
 	if ahead < 0 {
 		word = "behind"
 	}
-	return fmt.Errorf("%w: this machine's is %v %s the KDC's: set it (NTP)", ErrClockSkew, ahead.Abs().Round(time.Second), word)
+	return fmt.Errorf("%w: the clock of this machine is %v %s the KDC's: set it (NTP)", ErrClockSkew, ahead.Abs().Round(time.Second), word)
 }
 
 // explain adds to a KDC's error what an operator can do.
@@ -214,9 +214,9 @@ func (k *kdc) explain(err error, who string) error {
 	case errorcode.KRB_AP_ERR_SKEW:
 		return skewed(k.now().Sub(refused.STime))
 	case errorcode.KRB_AP_ERR_TKT_EXPIRED:
-		return fmt.Errorf("%w, says the KDC: %w", ErrExpired, refused)
+		return fmt.Errorf("%w, the KDC answered: %w", ErrExpired, refused)
 	}
-	return fmt.Errorf("the KDC refuses %s: %w", who, refused)
+	return fmt.Errorf("the KDC rejected %s: %w", who, refused)
 }
 
 // ask sends a request to the realm's KDCs in turn until one answers.

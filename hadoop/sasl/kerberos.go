@@ -72,7 +72,7 @@ func New(c Config) (*Kerberos, error) {
 	protectionSetting := first(c.ProtectionSetting, "hbase.rpc.protection")
 	for _, p := range c.Protections {
 		if !slices.Contains([]Protection{Authentication, Integrity, Privacy}, p) {
-			return nil, fmt.Errorf("Kerberos: a protection (%s) is authentication, integrity or privacy, not %q", protectionSetting, p)
+			return nil, fmt.Errorf("Kerberos: a protection (%s) must be authentication, integrity or privacy, not %q", protectionSetting, p)
 		}
 	}
 	krb5, err := c.load()
@@ -177,7 +177,7 @@ func (k *Kerberos) handshake(ctx context.Context, raw net.Conn, server hadoop.Se
 	offer, err := readReply(raw)
 	if err != nil {
 		service, _ := k.servicePrincipal(server.Host)
-		return nil, fmt.Errorf("show the ticket for %s: %w", service.PrincipalNameString(), err)
+		return nil, fmt.Errorf("present the ticket for %s: %w", service.PrincipalNameString(), err)
 	}
 	return agree(raw, c, offer)
 }

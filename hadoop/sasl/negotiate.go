@@ -49,11 +49,11 @@ func readReply(r io.Reader) ([]byte, error) {
 	if status != 0 {
 		class, err := readPart(r)
 		if err != nil {
-			return nil, fmt.Errorf("the server speaks no SASL: %w", err)
+			return nil, fmt.Errorf("the server does not support SASL: %w", err)
 		}
 		text, err := readPart(r)
 		if err != nil {
-			return nil, fmt.Errorf("the server speaks no SASL: %w", err)
+			return nil, fmt.Errorf("the server does not support SASL: %w", err)
 		}
 		return nil, &hadoop.RemoteError{Class: string(class), Message: string(text)}
 	}
@@ -71,9 +71,9 @@ func readPart(r io.Reader) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case n == fallBack:
-		return nil, fmt.Errorf("%w, and Kerberos was asked for: leave out the Kerberos settings, or set hbase.security.authentication to kerberos in the server's hbase-site.xml", ErrNoSecurity)
+		return nil, fmt.Errorf("%w, and Kerberos is configured: leave out the Kerberos settings, or set hbase.security.authentication to kerberos in the server's hbase-site.xml", ErrNoSecurity)
 	case n < 0 || n > maxReplyBytes:
-		return nil, fmt.Errorf("a part of the server's answer is to have %d bytes", n)
+		return nil, fmt.Errorf("a part of the server's answer is given as %d bytes long", n)
 	}
 	b := make([]byte, n)
 	_, err = io.ReadFull(r, b)

@@ -47,9 +47,9 @@ func TestReadReply(t *testing.T) {
 	}{
 		"no security":       {number(0, fallBack), "the server has no security"},
 		"a refusal":         {refusal, "Class: text"},
-		"nothing":           {nil, "does it want TLS"},
-		"too long":          {number(0, maxReplyBytes+1), "is to have 65537 bytes"},
-		"another protocol":  {[]byte("HTTP/1.1 400 Bad Request"), "speaks no SASL"},
+		"nothing":           {nil, "does it require TLS"},
+		"too long":          {number(0, maxReplyBytes+1), "is given as 65537 bytes"},
+		"another protocol":  {[]byte("HTTP/1.1 400 Bad Request"), "does not support SASL"},
 		"the end in a word": {number(0, 9), "EOF"},
 	} {
 		_, err := readReply(bytes.NewReader(c.answer))

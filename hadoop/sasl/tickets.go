@@ -54,7 +54,7 @@ func (t *tickets) get(ctx context.Context, service types.PrincipalName, realm st
 		var err error
 		crossing := types.PrincipalName{NameType: 2, NameString: []string{"krbtgt", realm}}
 		if tgt, err = t.kdc.serviceTicket(ctx, t.name, t.realm, tgt, crossing); err != nil {
-			return ticket{}, t.name, t.realm, fmt.Errorf("get into realm %s: %w", realm, err)
+			return ticket{}, t.name, t.realm, fmt.Errorf("log in to realm %s: %w", realm, err)
 		}
 	} else {
 		realm = t.realm
@@ -128,7 +128,7 @@ func readCache(path, principal string, now time.Time) (cache ticketCache, best c
 		return cache, best, fmt.Errorf("%w: %w", ErrNoTicket, err)
 	}
 	if info.Size() > maxCacheBytes {
-		return cache, best, fmt.Errorf("%w: %s has %d bytes, which no ticket cache has", ErrNoTicket, path, info.Size())
+		return cache, best, fmt.Errorf("%w: %s has %d bytes, too many for a ticket cache", ErrNoTicket, path, info.Size())
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -139,7 +139,7 @@ func readCache(path, principal string, now time.Time) (cache ticketCache, best c
 	}
 	whose := cache.name + "@" + cache.realm
 	if principal != "" && principal != whose && principal != cache.name {
-		return cache, best, fmt.Errorf("%w: %s has those of %s, not of %s: run kinit %s, or name a keytab", ErrNoTicket, path, whose, principal, principal)
+		return cache, best, fmt.Errorf("%w: %s has tickets of %s, not of %s: run kinit %s, or name a keytab", ErrNoTicket, path, whose, principal, principal)
 	}
 	for _, e := range cache.entries {
 		if e.server == "krbtgt/"+cache.realm && e.realm == cache.realm && e.end.After(best.end) {
@@ -147,10 +147,10 @@ func readCache(path, principal string, now time.Time) (cache ticketCache, best c
 		}
 	}
 	if best.ticket == nil {
-		return cache, best, fmt.Errorf("%w: %s has none for getting tickets: run kinit", ErrNoTicket, path)
+		return cache, best, fmt.Errorf("%w: %s has no ticket-granting ticket: run kinit", ErrNoTicket, path)
 	}
 	if !best.end.After(now) {
-		return cache, best, fmt.Errorf("%w: that of %s in %s ended at %s: run kinit, or use a keytab, from which new ones are got in time",
+		return cache, best, fmt.Errorf("%w: the ticket of %s in %s expired at %s: run kinit, or use a keytab, with which tickets are renewed in time",
 			ErrExpired, whose, path, best.end.Format(time.RFC3339))
 	}
 	return cache, best, nil

@@ -77,7 +77,7 @@ func (c TLSConfig) load() (*tls.Config, error) {
 	if c.CertificateFile != "" {
 		own, err := tls.LoadX509KeyPair(c.CertificateFile, first(c.KeyFile, c.CertificateFile))
 		if err != nil {
-			return nil, fmt.Errorf("our certificate %s: %w", c.CertificateFile, err)
+			return nil, fmt.Errorf("the client certificate %s: %w", c.CertificateFile, err)
 		}
 		settings.Certificates = []tls.Certificate{own}
 	}

@@ -100,7 +100,7 @@ func (s *secrets) wrap(data []byte, seal bool) ([]byte, error) {
 	return append(append(header, data...), sum...), nil
 }
 
-var errToken = errors.New("the server's token is not what was agreed on")
+var errToken = errors.New("the server's token does not have the negotiated protection")
 
 // unwrap returns the data of the peer's next token, and checks its sequence number and that it is
 // sealed or not as agreed. The result may be a part of token, whose bytes are moved.
@@ -117,7 +117,7 @@ func (s *secrets) unwrap(token []byte, sealed bool) ([]byte, error) {
 		return nil, fmt.Errorf("%w: sealed is %v, want %v", errToken, !sealed, sealed)
 	}
 	if s.counted && number != s.received {
-		return nil, fmt.Errorf("%w: it has number %d, want %d: something was lost, repeated or put in on the way", errToken, number, s.received)
+		return nil, fmt.Errorf("%w: its sequence number is %d, expected %d: a message was lost, repeated or inserted", errToken, number, s.received)
 	}
 	body := token[tokenHeaderBytes:]
 	rotateLeft(body, rotation)

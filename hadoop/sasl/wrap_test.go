@@ -116,7 +116,7 @@ func TestAChangedTokenIsRejected(t *testing.T) {
 		if _, err := a.unwrap(bytes.Clone(token), seal); err != nil {
 			t.Errorf("the token itself: %v", err)
 		}
-		if _, err := a.unwrap(bytes.Clone(token), seal); err == nil || !strings.Contains(err.Error(), "number 77, want 78") {
+		if _, err := a.unwrap(bytes.Clone(token), seal); err == nil || !strings.Contains(err.Error(), "number is 77, expected 78") {
 			t.Errorf("the same token again: %v", err)
 		}
 	}

@@ -74,7 +74,7 @@ func (t *transfer) step(ctx context.Context) (verdict, error) {
 	a.answer, a.err = t.ask(ctx, r)
 	if a.err != nil || !a.answer {
 		if a.staged, err = t.session.staging.Has(ctx, name); err != nil {
-			return puts, fmt.Errorf("look into the staging directory: %w", err)
+			return puts, fmt.Errorf("list the staging directory: %w", err)
 		}
 		// An unavailable server is retried without limit, as Put does; each other failure counts.
 		if a.err == nil || !a.staged || region.Classify(a.err) == rpc.Doubt {

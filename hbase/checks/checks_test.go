@@ -179,7 +179,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 	if failed != 1 {
 		t.Errorf("no table: %d failed", failed)
 	}
-	wants(t, text, "FAILED table none", "the table is not there", "skipped regions", "skipped row")
+	wants(t, text, "FAILED table none", "the table does not exist", "skipped regions", "skipped row")
 
 	flume, err := schema.NewLayout(schema.LayoutFlume)
 	check(t, err)
@@ -202,5 +202,5 @@ func TestAServerThatHangsIsNamed(t *testing.T) {
 	if failed == 0 {
 		t.Error("nothing failed")
 	}
-	wants(t, text, "FAILED region server "+c.RegionServers[1]+": "+c.RegionServers[1]+": connection lost: the server is silent", "ok region server "+c.RegionServers[0])
+	wants(t, text, "FAILED region server "+c.RegionServers[1]+": "+c.RegionServers[1]+": connection lost: the server does not answer", "ok region server "+c.RegionServers[0])
 }

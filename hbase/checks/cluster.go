@@ -25,7 +25,7 @@ func (e *examination) zooKeeper(ctx context.Context) {
 			case err != nil:
 				return "", 0, err
 			case !m.Found:
-				return "", 0, fmt.Errorf("it has no node %s, so it is not this cluster's, or the node is another: name it, hbase://%s/ZNODE/%s (zookeeper.znode.parent)", e.URL.Root, address, e.URL.Table)
+				return "", 0, fmt.Errorf("it has no node %s: either it is not this cluster's, or the cluster's node has another name: give it, hbase://%s/ZNODE/%s (zookeeper.znode.parent)", e.URL.Root, address, e.URL.Table)
 			}
 			text := m.Mode
 			if text == "" {
@@ -71,7 +71,7 @@ func (e *examination) askMaster(ctx context.Context) bool {
 			return "", fmt.Errorf("%s: GetClusterStatus: %w", e.master, err)
 		}
 		if len(e.status.live) == 0 {
-			return "", errors.New("it has no region server: start some")
+			return "", errors.New("it has no region server: start at least one")
 		}
 		text := fmt.Sprintf("HBase %s, cluster %s; region servers: %d", e.status.version, e.status.id, len(e.status.live))
 		if n := len(e.status.dead); n > 0 {

@@ -44,7 +44,7 @@ func (e *examination) clock(p *probe) {
 		if ahead < 0 {
 			text = fmt.Sprintf("%v behind ours", -ahead.Round(time.Millisecond))
 		}
-		text += fmt.Sprintf(", give or take %v", half.Round(time.Millisecond)+time.Millisecond)
+		text += fmt.Sprintf(", ± %v", half.Round(time.Millisecond)+time.Millisecond)
 		if ahead.Abs()-half > maxClockDifference {
 			return "", 0, fmt.Errorf("%s: set both by NTP", text)
 		}
@@ -70,7 +70,7 @@ func (p *probe) run(ctx context.Context) (_ string, err error) {
 	began := time.Now()
 	defer func() {
 		if e := p.delete(ctx); e != nil {
-			err = errors.Join(err, fmt.Errorf("delete it: %w: it may be left: in the HBase shell, deleteall '%s', \"%s\", '%s:%s'",
+			err = errors.Join(err, fmt.Errorf("delete it: %w: the test cell may remain; in the HBase shell: deleteall '%s', \"%s\", '%s:%s'",
 				e, p.URL.Table, shellKey(p.key), p.layout.Family, p.qualifier))
 		}
 	}()
@@ -86,7 +86,7 @@ func (p *probe) run(ctx context.Context) (_ string, err error) {
 	case err != nil:
 		return "", fmt.Errorf("read: %w", err)
 	case cell == nil:
-		return "", errors.New("what was written is not there")
+		return "", errors.New("the row that was written was not found")
 	case string(cell.Value) != probeValue:
 		return "", fmt.Errorf("it holds %.40q, not what was written", cell.Value)
 	}
@@ -105,7 +105,7 @@ func (p *probe) delete(ctx context.Context) error {
 	}
 	cell, err := p.get(ctx)
 	if err == nil && cell != nil {
-		err = errors.New("it is still there")
+		err = errors.New("the row is still found")
 	}
 	return err
 }

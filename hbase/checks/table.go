@@ -59,20 +59,20 @@ func (e *examination) assignments(ctx context.Context) bool {
 		for i, a := range e.regions {
 			switch {
 			case !bytes.Equal(a.Start, end) || i > 0 && len(end) == 0:
-				wrong = append(wrong, fmt.Sprintf("nothing is between the keys %x and %x", end, a.Start))
+				wrong = append(wrong, fmt.Sprintf("no region has the keys from %x to %x", end, a.Start))
 			case a.Server.Host == "" || a.State != "" && a.State != region.OpenState:
-				wrong = append(wrong, fmt.Sprintf("the one from key %x is %s", a.Start, a.State))
+				wrong = append(wrong, fmt.Sprintf("the region from key %x is %s", a.Start, a.State))
 			case e.status.live != nil && !e.status.alive(a.Server):
-				wrong = append(wrong, fmt.Sprintf("the one from key %x is on %s, which is dead", a.Start, a.Server))
+				wrong = append(wrong, fmt.Sprintf("the region from key %x is on %s, which is dead", a.Start, a.Server))
 			}
 			servers[a.Server.Address()] = true
 			end = a.End
 		}
 		if len(e.regions) == 0 || len(end) > 0 {
-			wrong = append(wrong, fmt.Sprintf("nothing is behind the key %x", end))
+			wrong = append(wrong, fmt.Sprintf("no region has the keys after %x", end))
 		}
 		if n := len(wrong); n > 0 {
-			return "", fmt.Errorf("of %d regions %d are not served (in a moment they may be; if not, see the master's page, or HBCK2): %s",
+			return "", fmt.Errorf("of %d regions, %d are wrong (wait a moment; if that does not help, see the master's page, or use HBCK2): %s",
 				len(e.regions), n, strings.Join(wrong[:min(n, shownRegions)], "; "))
 		}
 		return fmt.Sprintf("%d, all open; servers that have them: %d", len(e.regions), len(servers)), nil

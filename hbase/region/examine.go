@@ -64,7 +64,7 @@ func ExamineZooKeeper(ctx context.Context, address, root string, timeout time.Du
 		r.member.Mode = m.Mode
 		m, err = r.member, r.err
 	case <-ctx.Done():
-		err = fmt.Errorf("it takes connections, and no session within %v: %w", 2*timeout, rpc.ErrSilent)
+		err = fmt.Errorf("it accepts connections, but starts no session within %v: %w", 2*timeout, rpc.ErrSilent)
 	}
 	return m, errors.Join(err, z.Close()) // ends pending calls
 }
@@ -96,7 +96,7 @@ func askMode(ctx context.Context, address string, timeout time.Duration) (string
 	}
 	var silent net.Error
 	if errors.As(lines.Err(), &silent) && silent.Timeout() {
-		return "", fmt.Errorf("it takes connections, and gives no answer within %v: %w", timeout, rpc.ErrSilent)
+		return "", fmt.Errorf("it accepts connections, but does not answer within %v: %w", timeout, rpc.ErrSilent)
 	}
 	return "", nil // not allowed
 }
@@ -128,7 +128,7 @@ func tryNode(conn *zk.Conn, root string) (m Member, err error) {
 		err = fmt.Errorf("read the temporary node %s: %w", name, err)
 	}
 	if e := conn.Delete(name, -1); e != nil {
-		err = errors.Join(err, fmt.Errorf("remove the temporary node %s, which goes by itself: %w", name, e))
+		err = errors.Join(err, fmt.Errorf("remove the temporary node %s, which ZooKeeper removes at the end of the session: %w", name, e))
 	}
 	return m, err
 }

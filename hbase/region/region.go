@@ -15,7 +15,7 @@ import (
 
 var (
 	// ErrTableNotFound is returned if the meta table has no region of the table.
-	ErrTableNotFound = errors.New("the table is not there")
+	ErrTableNotFound = errors.New("the table does not exist")
 	// ErrTableDisabled is returned if the table is disabled.
 	ErrTableDisabled = errors.New("the table is disabled")
 	// ErrNotOpen is returned if the meta table has no open region for a key.

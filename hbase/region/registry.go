@@ -26,7 +26,7 @@ var (
 	// ErrNoServer is returned if the cluster has no such server now.
 	ErrNoServer = errors.New("no server")
 	// ErrNoNode is returned if ZooKeeper has no such node. It is also an ErrNoServer.
-	ErrNoNode = errors.New("the node is not there")
+	ErrNoNode = errors.New("the node does not exist")
 )
 
 // ParseServerName parses a ServerName {1 host, 2 port, 3 start code}.

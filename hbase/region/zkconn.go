@@ -69,7 +69,7 @@ func (z *ZooKeeper) dial(network, address string, timeout time.Duration) (net.Co
 		z.answers.note(address, err)
 		return nil, err
 	}
-	z.answers.note(address, errors.New("it took the connection and has said nothing yet"))
+	z.answers.note(address, errors.New("it accepted the connection and has not answered yet"))
 	c := &zkConn{Conn: conn, first: z.timeout, limit: z.session(), note: func(err error) { z.answers.note(address, err) }}
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -101,7 +101,7 @@ func (c *zkConn) Read(p []byte) (int, error) {
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.note(errors.New("it took the connection and says nothing"))
+		c.note(errors.New("it accepted the connection and does not answer"))
 	case errors.Is(err, io.EOF):
 		c.note(errors.New("it closed the connection: does it find a quorum, and is it ZooKeeper?"))
 	case err != nil && !errors.Is(err, net.ErrClosed):
@@ -125,7 +125,7 @@ func (c *zkConn) check(p []byte) error {
 		}
 		length := binary.BigEndian.Uint32(c.header[:])
 		if length > maxZooKeeperFrame {
-			return fmt.Errorf("what it says is not ZooKeeper's: it begins %q", c.header)
+			return fmt.Errorf("its answer is not ZooKeeper's: it begins %q", c.header)
 		}
 		c.have, c.left = 0, int(length)
 		if !c.heard {

@@ -112,7 +112,7 @@ func TestEveryServerIsNamedWithWhatItSaid(t *testing.T) {
 			t.Fatalf("%v", err)
 		}
 		missing := ""
-		for _, want := range []string{servers[0] + ": dial tcp", "connection refused", silent + ": it took the connection and says nothing", foreign + `: what it says is not ZooKeeper's: it begins "HTTP"`, "nosuch.invalid:2181: "} {
+		for _, want := range []string{servers[0] + ": dial tcp", "connection refused", silent + ": it accepted the connection and does not answer", foreign + `: its answer is not ZooKeeper's: it begins "HTTP"`, "nosuch.invalid:2181: "} {
 			if !strings.Contains(err.Error(), want) {
 				missing = want
 			}

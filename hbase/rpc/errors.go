@@ -15,7 +15,7 @@ var (
 	ErrLost = errors.New("connection lost")
 	// ErrSilent is returned if the server's machine accepts bytes, and the server does not respond.
 	// It is also an ErrLost.
-	ErrSilent = errors.New("the server is silent")
+	ErrSilent = errors.New("the server does not answer")
 	// ErrMute and ErrSettings are those of package hadoop.
 	ErrMute     = hadoop.ErrMute
 	ErrSettings = hadoop.ErrSettings

@@ -120,5 +120,5 @@ func CutCell(block []byte) (c Cell, rest []byte, err error) {
 }
 
 func errCell(block []byte) error {
-	return fmt.Errorf("%w: %d bytes that begin with %.12x are no cell", ErrMalformed, len(block), block)
+	return fmt.Errorf("%w: %d bytes that begin with %.12x are not a cell", ErrMalformed, len(block), block)
 }

@@ -217,7 +217,7 @@ func readHandshake(r io.Reader) (payload, option []byte, err error) {
 		}
 	}
 	if f.Err == nil && status != 0 {
-		return nil, nil, fmt.Errorf("it refuses the block's token: status %d: %s", status, text)
+		return nil, nil, fmt.Errorf("it rejected the block's token: status %d: %s", status, text)
 	}
 	return payload, option, f.Err
 }
@@ -227,12 +227,12 @@ func readDelimited(r io.Reader) ([]byte, error) {
 	n, err := binary.ReadUvarint(byteReader{r})
 	if err != nil {
 		if errors.Is(err, io.EOF) {
-			err = fmt.Errorf("it ended the connection, not saying why: its log does: %w", io.ErrUnexpectedEOF)
+			err = fmt.Errorf("it closed the connection without a reason, see its log: %w", io.ErrUnexpectedEOF)
 		}
 		return nil, err
 	}
 	if n > maxHandshakeBytes {
-		return nil, fmt.Errorf("an answer is to have %d bytes", n)
+		return nil, fmt.Errorf("an answer's length is given as %d bytes", n)
 	}
 	message := make([]byte, n)
 	_, err = io.ReadFull(r, message)

@@ -196,16 +196,16 @@ func TestWhyALogInFails(t *testing.T) {
 		want    string
 		is      error
 	}{
-		{"another password", good, at(peer{offers: "auth-int", password: "other"}), "it refuses the block's token: status 2: no such token", nil},
+		{"another password", good, at(peer{offers: "auth-int", password: "other"}), "it rejected the block's token: status 2: no such token", nil},
 		{"less than we want", good, at(peer{offers: "auth", password: "secret"}), `dfs.data.transfer.protection is ["authentication"], ours ["privacy" "integrity"]`, ErrSettings},
 		{"no token", readRequest(opBlockSum, "", ""), func(net.Conn) {}, "dfs.block.access.token.enable", ErrSettings},
 		{"another operation", readRequest(0x56, "who", "secret"), func(net.Conn) {}, "operation 0x56", nil},
 		{"half a request", good[:9], func(net.Conn) {}, "malformed", nil},
-		{"the end", good, func(c net.Conn) { _, _ = io.ReadFull(c, make([]byte, 7)) }, "its log does", io.ErrUnexpectedEOF},
+		{"the end", good, func(c net.Conn) { _, _ = io.ReadFull(c, make([]byte, 7)) }, "see its log", io.ErrUnexpectedEOF},
 		{"a long answer", good, func(c net.Conn) {
 			_, _ = io.ReadFull(c, make([]byte, 7))
 			_, _ = c.Write([]byte{0xff, 0xff, 0xff, 0xff, 0x0f})
-		}, "is to have 4294967295 bytes", nil},
+		}, "is given as 4294967295 bytes", nil},
 	} {
 		err := logInAt(t, c.request, c.talk)
 		if err == nil || !strings.Contains(err.Error(), c.want) || c.is != nil && !errors.Is(err, c.is) {

@@ -87,7 +87,7 @@ func (d *digest) answer(challenge string, accept []sasl.Protection) (response st
 		quote(d.user), quote(d.realm), quote(d.nonce), d.cnonce, d.service, d.proof("AUTHENTICATE:"), d.qop)
 	if d.agreed == sasl.Privacy {
 		if !slices.Contains(strings.Split(values["cipher"], ","), "rc4") {
-			return "", fmt.Errorf("%w: the data node seals by %q, and we by rc4 or, where both sides have it, AES: set dfs.encrypt.data.transfer.algorithm to rc4", sasl.ErrProtection, values["cipher"])
+			return "", fmt.Errorf("%w: the data node encrypts with %q; sluice supports rc4 and, if both sides have it, AES: set dfs.encrypt.data.transfer.algorithm to rc4", sasl.ErrProtection, values["cipher"])
 		}
 		response += ",cipher=rc4"
 	}
@@ -123,7 +123,7 @@ func (d *digest) verify(answer string) error {
 		return err
 	}
 	if !hmac.Equal([]byte(values["rspauth"]), []byte(d.proof(":"))) {
-		return fmt.Errorf("the data node does not know the block's token: it may not be what it says")
+		return fmt.Errorf("the data node could not prove that it knows the block's token: it may be another server")
 	}
 	return nil
 }

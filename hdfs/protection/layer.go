@@ -71,7 +71,7 @@ func (h *half) wrap(dst, data []byte) []byte {
 	return dst
 }
 
-var errMessage = errors.New("the data node's message is not what was agreed on")
+var errMessage = errors.New("the data node's message does not have the negotiated protection")
 
 // unwrap returns the data of the next message, as a part of it.
 func (h *half) unwrap(message []byte) ([]byte, error) {
@@ -80,7 +80,7 @@ func (h *half) unwrap(message []byte) ([]byte, error) {
 	}
 	sealed, trailer := message[:len(message)-6], message[len(message)-6:]
 	if number := binary.BigEndian.Uint32(trailer[2:]); trailer[0] != 0 || trailer[1] != 1 || number != h.number {
-		return nil, fmt.Errorf("%w: it has number %d, want %d: something was lost, repeated or put in on the way", errMessage, number, h.number)
+		return nil, fmt.Errorf("%w: its sequence number is %d, expected %d: a message was lost, repeated or inserted", errMessage, number, h.number)
 	}
 	if h.cipher != nil {
 		h.cipher.XORKeyStream(sealed, sealed)
@@ -155,7 +155,7 @@ func (c *wrapped) next() error {
 	}
 	n := binary.BigEndian.Uint32(length[:])
 	if n > maxMessageBytes {
-		return fmt.Errorf("%w: it is to have %d bytes", errMessage, n)
+		return fmt.Errorf("%w: its length is given as %d bytes", errMessage, n)
 	}
 	c.received.Reset()
 	if _, err := io.CopyN(&c.received, c.Conn, int64(n)); err != nil {

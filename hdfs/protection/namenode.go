@@ -53,7 +53,7 @@ var ErrSettings = hadoop.ErrSettings
 // ErrSettings.
 func NameNode(ctx context.Context, raw net.Conn, host string, kerberos *sasl.Kerberos) (net.Conn, error) {
 	if _, err := raw.Write([]byte{'h', 'r', 'p', 'c', 9, 0, authSASL}); err != nil {
-		return nil, fmt.Errorf("begin with the name node: %w", err)
+		return nil, fmt.Errorf("send the first bytes to the name node: %w", err)
 	}
 	offered, err := ask(raw, stateNegotiate, nil, nil)
 	if err != nil {
@@ -72,7 +72,7 @@ func NameNode(ctx context.Context, raw net.Conn, host string, kerberos *sasl.Ker
 		return nil, err
 	}
 	if challenge.state != stateChallenge {
-		return nil, fmt.Errorf("the name node answers our ticket with state %d", challenge.state)
+		return nil, fmt.Errorf("the name node answered the ticket with state %d", challenge.state)
 	}
 	answer, err := agreement.Agree(challenge.token)
 	if err != nil {
@@ -83,7 +83,7 @@ func NameNode(ctx context.Context, raw net.Conn, host string, kerberos *sasl.Ker
 		return nil, err
 	}
 	if done.state != stateSuccess {
-		return nil, fmt.Errorf("the name node ends the log-in with state %d", done.state)
+		return nil, fmt.Errorf("the name node ended the log-in with state %d", done.state)
 	}
 	return &nameNode{Conn: raw, context: agreement, preamble: preambleBytes}, nil
 }
@@ -156,7 +156,7 @@ func ask(raw net.Conn, state uint64, token, auth []byte) (saslMessage, error) {
 	var packet bytes.Buffer
 	m, err := readAnswer(raw, &packet, maxHandshakeBytes)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
-		err = fmt.Errorf("log in at the name node: it ended the connection: %w", err)
+		err = fmt.Errorf("log in at the name node: it closed the connection: %w", err)
 	}
 	return m, err
 }
@@ -179,7 +179,7 @@ func readPacket(r io.Reader, buffer *bytes.Buffer, maxBytes uint32, call int32) 
 	}
 	n := binary.BigEndian.Uint32(length[:])
 	if n > maxBytes {
-		return nil, fmt.Errorf("the name node's answer is to have %d bytes", n)
+		return nil, fmt.Errorf("the length of the name node's answer is given as %d bytes", n)
 	}
 	if buffer.Cap() > keepBytes {
 		*buffer = bytes.Buffer{}
@@ -229,7 +229,7 @@ func answerError(header []byte, want int32) error {
 		return &refusal{class, text}
 	}
 	if uint32(call) != uint32(want) {
-		return fmt.Errorf("the name node's answer is that to call %d, not %d", int32(call), want)
+		return fmt.Errorf("the name node answered call %d, not %d", int32(call), want)
 	}
 	return nil
 }
@@ -239,7 +239,7 @@ type refusal struct{ class, text string }
 
 func (r *refusal) Error() string {
 	text, _, _ := strings.Cut(r.text, "\n")
-	text = fmt.Sprintf("the name node refuses us (%s: %s)", r.class, text)
+	text = fmt.Sprintf("the name node rejected the log-in (%s: %s)", r.class, text)
 	if r.Is(ErrSettings) {
 		text += ": dfs.namenode.kerberos.principal must be who it is, and the clocks must agree"
 	}
@@ -306,7 +306,7 @@ func (c *nameNode) Read(b []byte) (int, error) {
 			return 0, err
 		}
 		if m.state != stateWrap {
-			return 0, fmt.Errorf("the name node's answer is not wrapped, but of state %d", m.state)
+			return 0, fmt.Errorf("the name node's answer has state %d and is not wrapped", m.state)
 		}
 		if c.data, err = c.context.Unwrap(m.token); err != nil {
 			return 0, err

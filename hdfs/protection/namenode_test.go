@@ -43,8 +43,8 @@ func TestNameNodesAnswers(t *testing.T) {
 			"javax.security.sasl.SaslException: GSS initiate failed): dfs.namenode", ErrSettings},
 		{"without Kerberos it says", packet(answer(-1, 2, "org.apache.hadoop.security.AccessControlException", "SIMPLE"), nil), "AccessControlException", ErrSettings},
 		{"the end", good[:9], "EOF", io.ErrUnexpectedEOF},
-		{"a long one", []byte{0xff, 0, 0, 0}, "is to have 4278190080 bytes", nil},
-		{"another call's", packet(answer(7, 0, "", ""), nil), "to call 7, not -33", nil},
+		{"a long one", []byte{0xff, 0, 0, 0}, "is given as 4278190080 bytes", nil},
+		{"another call's", packet(answer(7, 0, "", ""), nil), "answered call 7, not -33", nil},
 		{"no message", packet(answer(callSASL, 0, "", ""), nil), "malformed", nil},
 	} {
 		_, err := readAnswer(bytes.NewReader(c.answer), &buffer, 1000)

@@ -131,7 +131,7 @@ func (s *session) behindNewline(t *checkpoint.Stream, position int64) bool {
 
 // distrust records and logs a position that failed the check; the last few are kept.
 func (s *session) distrust(t *checkpoint.Stream, p protocol.Position) {
-	text := fmt.Sprintf("the collector says that %s is stored up to byte %d, which was not sent or is within a line: it is not believed", t.Path, p.Stored)
+	text := fmt.Sprintf("the collector says that %s is stored up to byte %d, which was not sent or is within a line: the position is ignored", t.Path, p.Stored)
 	if s.agent.noteDistrusted(text) {
 		s.cfg.Log.Error("collector claims an impossible position", "path", t.Path, "stream", t.ID, "offset", p.Stored)
 	}

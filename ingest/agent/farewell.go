@@ -89,7 +89,7 @@ func (a *Agent) sayFarewell(ctx context.Context) {
 	for {
 		for _, address := range a.farewells.due(a.cfg.Collectors, a.cfg.Now()) {
 			if err := a.farewell(ctx, address); err != nil {
-				a.cfg.Log.Debug("collector not told that this host is with another one, retrying", "collector", address, "err", err)
+				a.cfg.Log.Debug("collector not notified that this host uses another one, retrying", "collector", address, "err", err)
 				continue
 			}
 			a.farewells.done(address, a.cfg.Now())

@@ -22,7 +22,7 @@ func (a *Agent) Heartbeat() protocol.Heartbeat {
 	tailer := a.tailer
 	skipped := a.skipped
 	for id, why := range a.refused {
-		h.Troubles = append(h.Troubles, fmt.Sprintf("the collector refuses stream %s: %s", id, why))
+		h.Troubles = append(h.Troubles, fmt.Sprintf("the collector rejected stream %s: %s", id, why))
 	}
 	h.Troubles = append(h.Troubles, a.distrusted...)
 	a.mu.Unlock()

@@ -188,7 +188,7 @@ func (s *session) receive(p *parcel, reply []byte) (busy string, err error) {
 		s.noteBusy("")
 	case protocol.Busy:
 		s.stored(protocol.Position{Stream: p.stream.ID, Received: r.Received, Stored: r.Stored})
-		return cmp.Or(r.Reason, "it says no reason"), nil
+		return cmp.Or(r.Reason, "no reason given"), nil
 	case protocol.Refused:
 		if s.contested(p, r.Received) {
 			return "", errAgain

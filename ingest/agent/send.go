@@ -20,8 +20,8 @@ const (
 
 var (
 	errDrained = errors.New("all is sent")
-	errHome    = errors.New("this host's first collector is there again")
-	errAgain   = errors.New("the collector lacks what it had; it is read again")
+	errHome    = errors.New("this host's preferred collector is available again")
+	errAgain   = errors.New("the collector lost lines that it had received; they are read again")
 )
 
 // send keeps a connection to a collector until ctx is done and all is sent. It closes met when the

@@ -161,7 +161,7 @@ func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[
 			return nil, fmt.Errorf("welcome: %w", err)
 		}
 		if c := s.cfg.Compression; c != protocol.None && !slices.Contains(w.Compressions, c) {
-			return nil, fmt.Errorf("collector %s takes no batches compressed by %s", w.Collector, c)
+			return nil, fmt.Errorf("collector %s does not accept batches compressed with %s", w.Collector, c)
 		}
 		sent := s.window.tails()
 		tails := map[schema.StreamID]protocol.Tail{}

@@ -130,7 +130,7 @@ func (f *far) take(m *protocol.Batch) protocol.Receipt {
 	f.offers++
 	switch {
 	case !known:
-		return protocol.Receipt{Status: protocol.UnknownStream, Reason: "say hello with it first"}
+		return protocol.Receipt{Status: protocol.UnknownStream, Reason: "hello for this stream expected first"}
 	case f.busy != "":
 		return protocol.Receipt{Status: protocol.Busy, Reason: f.busy, Received: p.Received, Stored: p.Stored}
 	}

@@ -195,7 +195,7 @@ func TestPipesBecomePatterns(t *testing.T) {
 	if len(got) != 5 {
 		t.Errorf("%q", got)
 	}
-	s.wantReport(f, "", `CustomLog |/opt/ship --to somewhere (`+s.path("httpd.conf")+`:4) is not read: it goes to the command`,
+	s.wantReport(f, "", `CustomLog |/opt/ship --to somewhere (`+s.path("httpd.conf")+`:4) is not read: the log is piped to the command`,
 		"odd.log ("+s.path("httpd.conf")+":7): its LogFormat cannot be read", "is written in another LogFormat than by "+s.path("httpd.conf")+":8")
 }
 

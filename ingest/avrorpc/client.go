@@ -19,7 +19,7 @@ import (
 // answering, because it hangs or the network is interrupted.
 var (
 	ErrClosed = errors.New("the connection was closed")
-	ErrSilent = errors.New("the server is silent")
+	ErrSilent = errors.New("the server does not answer")
 )
 
 // RemoteError is an error that the server sent as the reply to a call. The connection remains
@@ -98,9 +98,9 @@ func NewClient(ctx context.Context, conn net.Conn, p *Protocol, o ClientOptions)
 		cancel()
 		_ = conn.Close() // the error of the handshake is reported
 		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
-			err = fmt.Errorf("it hung up: is it a collector, and does it want TLS? %w", err)
+			err = fmt.Errorf("it closed the connection: is it a collector, and does it require TLS? %w", err)
 		}
-		return nil, fmt.Errorf("shake hands with %s: %w", conn.RemoteAddr(), err)
+		return nil, fmt.Errorf("handshake with %s: %w", conn.RemoteAddr(), err)
 	}
 	c.done.Go(func() { c.fail(c.write()) })
 	c.done.Go(func() { c.fail(c.read()); cancel() })

@@ -65,7 +65,7 @@ func readHandshake(r *Reader, ours []*Protocol) (*Protocol, match) {
 		return p, matchClient
 	}
 	if text != nil {
-		r.Fail(fmt.Sprintf("protocol %.60q, which is not served here: is its sender of another version?", name))
+		r.Fail(fmt.Sprintf("protocol %.60q, which is not served here: does its sender have another version?", name))
 	}
 	return guess, matchNone
 }
@@ -130,5 +130,5 @@ func otherVersion(p *Protocol, text []byte) error {
 	if theirs, _, found := strings.Cut(name, "."); err != nil || !found || theirs != ours || name == p.Name {
 		return nil
 	}
-	return fmt.Errorf("%w: the other side speaks %.60q, this one %q: upgrade the older of the two", ErrProtocol, name, p.Name)
+	return fmt.Errorf("%w: the other side uses %.60q, this one %q: upgrade the older of the two", ErrProtocol, name, p.Name)
 }

@@ -127,7 +127,7 @@ type compressed struct{ *deflated }
 
 func (c compressed) Read(b []byte) (int, error) {
 	if c.raw > 2*c.read+maxIdleDeflated {
-		return 0, fmt.Errorf("%w: %d compressed bytes that say %d", ErrLimit, c.raw, c.read)
+		return 0, fmt.Errorf("%w: %d compressed bytes that claim to be %d", ErrLimit, c.raw, c.read)
 	}
 	n, err := c.Conn.Read(b)
 	c.raw += int64(n)

@@ -137,7 +137,7 @@ func Open(fsys vfs.FS, path, collector string) (*File, error) {
 		return nil, fmt.Errorf("checkpoint: read %s: %w", path, err)
 	}
 	if len(b) > maxFileBytes {
-		return nil, fmt.Errorf("checkpoint: %s has more than %d bytes, which no sluice writes", path, maxFileBytes)
+		return nil, fmt.Errorf("checkpoint: %s has more than %d bytes, so sluice did not write it", path, maxFileBytes)
 	}
 	if err := c.decode(b); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w; put back a copy of it, or move it and the spool away to store every log again from its beginning", path, ErrDamaged, err)

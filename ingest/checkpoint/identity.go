@@ -142,7 +142,7 @@ func (t *Stream) hasFile(id logfile.ID, bornNs int64) bool {
 type OtherHostError struct{ Host, Other string }
 
 func (e *OtherHostError) Error() string {
-	return fmt.Sprintf("its lines are stored as host %[2]s's, and would be stored once more as %[1]s's: go on with --host %[2]s, or begin anew with another --data", e.Host, e.Other)
+	return fmt.Sprintf("its lines are stored under host %[2]s, and would be stored again under %[1]s: use --host %[2]s, or start from the beginning with another --data", e.Host, e.Other)
 }
 
 // Elsewhere returns an *OtherHostError if the file has a stream of another host.

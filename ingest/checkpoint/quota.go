@@ -41,7 +41,7 @@ func (q Quota) WithDefaults() Quota {
 const MaxLabelBytes = 4 << 10
 
 // ErrQuota is returned if a host, or all hosts together, have reached the limit of streams.
-var ErrQuota = errors.New("no more streams are taken")
+var ErrQuota = errors.New("limit of streams reached")
 
 // usage is the number and the size of declared streams.
 type usage struct {
@@ -123,13 +123,13 @@ func (c *File) room(host string, streams int, bytes int64) error {
 	total.add(streams, bytes)
 	switch {
 	case streams > 0 && u.streams > q.HostStreams:
-		return fmt.Errorf("%w: host %s has %d streams, the most that one may have", ErrQuota, host, q.HostStreams)
+		return fmt.Errorf("%w: host %s has %d streams, the limit of one host", ErrQuota, host, q.HostStreams)
 	case bytes > 0 && u.bytes > q.HostBytes:
-		return fmt.Errorf("%w: paths, formats and labels of host %s take %d bytes, %d is the most", ErrQuota, host, u.bytes, q.HostBytes)
+		return fmt.Errorf("%w: paths, formats and labels of host %s take %d bytes, the limit is %d", ErrQuota, host, u.bytes, q.HostBytes)
 	case streams > 0 && total.streams > q.Streams:
-		return fmt.Errorf("%w: all hosts together have %d streams, the most that there may be", ErrQuota, q.Streams)
+		return fmt.Errorf("%w: all hosts together have %d streams, the limit", ErrQuota, q.Streams)
 	case bytes > 0 && total.bytes > q.Bytes:
-		return fmt.Errorf("%w: paths, formats and labels of all hosts take %d bytes, %d is the most", ErrQuota, total.bytes, q.Bytes)
+		return fmt.Errorf("%w: paths, formats and labels of all hosts take %d bytes, the limit is %d", ErrQuota, total.bytes, q.Bytes)
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func checkLabels(labels map[string]string) error {
 		n += len(name) + len(value)
 	}
 	if n > MaxLabelBytes {
-		return fmt.Errorf("its labels have %d bytes, %d is the most", n, MaxLabelBytes)
+		return fmt.Errorf("its labels have %d bytes, the limit is %d", n, MaxLabelBytes)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func (c *Collector) takeUp(ctx context.Context, sweeper *sweeper) error {
 	r := &recovery{cfg: &c.cfg, streams: c.streams, spool: c.spool, backlog: c.table.backlog}
 	cut, err := r.run()
 	if err != nil {
-		return fmt.Errorf("spool: take up what an earlier run left: %w", err)
+		return fmt.Errorf("spool: recover what an earlier run left: %w", err)
 	}
 	if cut > 0 {
 		c.cfg.Log.Warn("torn segment truncated; its lines are read from the log again", "bytes", cut)
@@ -191,7 +191,7 @@ func (c *Collector) drain(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("%d segments are not stored yet, the next start goes on with them: %w", c.State().Segments, ctx.Err())
+			return fmt.Errorf("%d segments are not stored yet, the next start continues with them: %w", c.State().Segments, ctx.Err())
 		}
 	}
 }

@@ -85,7 +85,7 @@ var errColumnMemory = errors.New("the Parquet files of open segments take too mu
 
 // giveUp removes an unfinished file. It will be made from its segment instead.
 func (f *columnFiller) giveUp(sp *spooled, file *columnFile, err error) {
-	f.cfg.Log.Debug("Parquet file given up, it will be made from its segment", "segment", sp.name, "err", err)
+	f.cfg.Log.Debug("unfinished Parquet file dropped, it will be rebuilt from its segment", "segment", sp.name, "err", err)
 	f.bytes -= file.bytes
 	file.writer, file.bytes = nil, 0
 	if err := file.remove(); err != nil {

@@ -18,7 +18,7 @@ import (
 // that were offered and not accepted: it can be offered again, after those lines.
 var (
 	ErrHole  = errors.New("lines before it were never sent")
-	ErrAhead = fmt.Errorf("%w: lines before it were not taken", ErrBusy)
+	ErrAhead = fmt.Errorf("%w: lines before it were not accepted", ErrBusy)
 )
 
 const (

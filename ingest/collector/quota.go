@@ -6,7 +6,7 @@ import (
 )
 
 // errFull is an ErrBusy that is resolved when the spool shrinks.
-var errFull = fmt.Errorf("%w: no room in the spool", ErrBusy)
+var errFull = fmt.Errorf("%w: no space in the spool", ErrBusy)
 
 // maxSpoolPieces is the limit of batches in the spool. Each takes about 300 bytes of memory until
 // it is stored, even if it is short.
@@ -50,7 +50,7 @@ func (q *quota) checkFull() error {
 	case limit > 0 && q.bytes >= limit:
 		return fmt.Errorf("%w: the spool %s is full: %d bytes, --spool-max is %d", errFull, q.cfg.SpoolDir, q.bytes, limit)
 	case q.cfg.HostShare > 0 && q.pieces >= maxSpoolPieces:
-		return fmt.Errorf("%w: %d batches are in the spool %s, the most that there may be", errFull, q.pieces, q.cfg.SpoolDir)
+		return fmt.Errorf("%w: %d batches are in the spool %s, the limit", errFull, q.pieces, q.cfg.SpoolDir)
 	}
 	return nil
 }
@@ -77,10 +77,10 @@ func (q *quota) checkShare(host string) error {
 func (q *quota) over(host string, x *share) error {
 	times := int64(q.cfg.HostShare)
 	if limit := q.cfg.SpoolMaxBytes; limit > 0 && x.bytes >= times*(limit-q.bytes) {
-		return fmt.Errorf("%w for host %s: it has %d bytes there, and %d are left free for all, --spool-max is %d, --host-share %d", errFull, host, x.bytes, limit-q.bytes, limit, times)
+		return fmt.Errorf("%w for host %s: it uses %d bytes, and %d are free for all hosts, --spool-max is %d, --host-share %d", errFull, host, x.bytes, limit-q.bytes, limit, times)
 	}
 	if left := maxSpoolPieces - q.pieces; x.pieces >= times*left {
-		return fmt.Errorf("%w for host %s: %d of its batches are there, and %d more may come of all", errFull, host, x.pieces, left)
+		return fmt.Errorf("%w for host %s: it has %d batches there, and %d more are allowed for all hosts", errFull, host, x.pieces, left)
 	}
 	return nil
 }

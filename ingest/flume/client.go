@@ -11,7 +11,7 @@ import (
 
 // ErrFailed is a status other than OK: the source could not put the events into its channels. They
 // may be sent again; Flume stores them twice then if it had put them into some channels.
-var ErrFailed = errors.New("flume's source has not taken the events")
+var ErrFailed = errors.New("the Flume source did not accept the events")
 
 // Client sends events to a Flume Avro source.
 type Client struct{ *avrorpc.Client }

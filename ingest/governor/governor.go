@@ -278,7 +278,7 @@ func (g *Governor) judge(now time.Time, worst reading, pause bool, busy, urgent 
 	case g.slow(now) && worst.name != "":
 		return Slowed, fmt.Sprintf("%s; using %.1f %% of a core at most%s", worst.String(), g.cores*100, also)
 	case g.slow(now):
-		return Slowed, fmt.Sprintf("the host was under pressure; coming back, using %.1f %% of a core at most%s", g.cores*100, also)
+		return Slowed, fmt.Sprintf("the host was under pressure; recovering, using %.1f %% of a core at most%s", g.cores*100, also)
 	case now.Sub(g.wanting) < calm && !g.wanting.IsZero():
 		return Slowed, fmt.Sprintf("the budget of %.1f %% of a core is used up (--cpu)%s", g.cores*100, also)
 	}

@@ -210,7 +210,7 @@ type members struct {
 	inside bool
 }
 
-var errNoMember = errors.New("what is behind the last gzip member is no gzip data")
+var errNoMember = errors.New("the data after the last gzip member is not gzip")
 
 func (m *members) Read(p []byte) (int, error) {
 	for {

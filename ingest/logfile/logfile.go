@@ -134,7 +134,7 @@ func Skip(r io.Reader, position int64) error {
 func IDOf(info os.FileInfo) (ID, error) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return ID{}, errors.New("the file system tells no inode")
+		return ID{}, errors.New("the file system reports no inode")
 	}
 	return ID{uint64(st.Dev), st.Ino}, nil
 }

@@ -230,7 +230,7 @@ func (x *xzReader) closeStream() error {
 		return err
 	}
 	if blocks != x.blocks {
-		return fmt.Errorf("its index has %d blocks, and it has %d", blocks, x.blocks)
+		return fmt.Errorf("its index has %d blocks, and the file has %d", blocks, x.blocks)
 	}
 	var unpadded, size uint64
 	for range blocks {

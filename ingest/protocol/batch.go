@@ -125,7 +125,7 @@ func (c *Codec) Data(m *Batch, room []byte) (data []byte, err error) {
 		return nil, fmt.Errorf("%w: %d bytes for %s", ErrBody, len(data), m.Range)
 	}
 	if crc32.Checksum(data, castagnoli) != m.CRC {
-		return nil, fmt.Errorf("%w: its checksum is another", ErrBody)
+		return nil, fmt.Errorf("%w: its checksum does not match", ErrBody)
 	}
 	return data, nil
 }

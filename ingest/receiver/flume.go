@@ -181,10 +181,10 @@ func (s *flumeSession) hostOf(header []byte) (string, error) {
 		return host, nil
 	}
 	if len(s.hosts) >= maxHosts {
-		return "", fmt.Errorf("events of %d hosts came by this connection already", maxHosts)
+		return "", fmt.Errorf("this connection has sent events of %d hosts, the limit", maxHosts)
 	}
 	if !s.room(host) {
-		return "", fmt.Errorf("%d hosts have come already", maxHosts)
+		return "", fmt.Errorf("%d hosts have connected, the limit", maxHosts)
 	}
 	s.hosts[host] = true
 	s.note(host, func(h *Host) {

@@ -26,7 +26,7 @@ func (s *session) hello(ctx context.Context, params []byte) (avrorpc.Finisher, e
 		return nil, err
 	}
 	if !s.room(host) {
-		return nil, fmt.Errorf("%w: %d hosts have come already", avrorpc.ErrHangUp, maxHosts)
+		return nil, fmt.Errorf("%w: %d hosts have connected, the limit", avrorpc.ErrHangUp, maxHosts)
 	}
 	if err := s.mayName(host, hello.Streams); err != nil {
 		return nil, fmt.Errorf("%w: %w", avrorpc.ErrHangUp, err)
@@ -90,7 +90,7 @@ func (s *session) noteSpelling(spelled string) {
 		}
 	})
 	if many {
-		s.fault(s.host, "spelling", fmt.Sprintf("it says its name in more than %d spellings, the last one %.100q; they all count as one host", maxSpellings, spelled))
+		s.fault(s.host, "spelling", fmt.Sprintf("it spells its name in more than %d ways, the last one %.100q; they all count as one host", maxSpellings, spelled))
 	}
 }
 
@@ -163,10 +163,10 @@ func (s *session) mayName(host string, streams []protocol.Stream) error {
 		named += h.named
 	}
 	if named > 2*q.HostStreams {
-		return fmt.Errorf("connections of host %s name %d streams, %d is the most", host, named, 2*q.HostStreams)
+		return fmt.Errorf("connections of host %s name %d streams, the limit is %d", host, named, 2*q.HostStreams)
 	}
 	if s.named+len(fresh) > 2*q.Streams {
-		return fmt.Errorf("%d streams are named by all connections, the most that may be", s.named)
+		return fmt.Errorf("all connections together name %d streams, the limit", s.named)
 	}
 	return nil
 }

@@ -180,7 +180,7 @@ func TestAWelcomeHasTheFingerprintOfWhatCame(t *testing.T) {
 		t.Errorf("%+v", tails)
 	}
 	other := lines(100, 12)
-	if r := w.append(7, 0, other[:len(other)/2]+other[len(other)/2:]); r.Status != protocol.Refused || !strings.Contains(r.Reason, "other lines") {
+	if r := w.append(7, 0, other[:len(other)/2]+other[len(other)/2:]); r.Status != protocol.Refused || !strings.Contains(r.Reason, "differ from those") {
 		t.Errorf("another log: %+v", r)
 	}
 	if n := c.core.Counters.Lines.Load(); n != 10 {

@@ -63,11 +63,11 @@ func (s *session) Begin(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher,
 	case c.Message == protocol.MessageHello:
 		return s.hello(ctx, c.Params)
 	case s.host == "" && c.Message == protocol.MessageAppend:
-		return receipt(protocol.Receipt{Status: protocol.UnknownStream, Reason: "say hello first"}), nil
+		return receipt(protocol.Receipt{Status: protocol.UnknownStream, Reason: "hello expected first"}), nil
 	case c.Message == protocol.MessageAppend:
 		return s.append(ctx, c)
 	case s.host == "":
-		return nil, errors.New("say hello first")
+		return nil, errors.New("hello expected first")
 	case c.Message == protocol.MessageStatus:
 		if err := s.turn(ctx); err != nil { // a large heartbeat takes as long as a batch
 			return nil, err
@@ -86,11 +86,11 @@ func (s *session) append(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher
 	}
 	known := s.streams[m.Stream]
 	if known == nil {
-		return receipt(protocol.Receipt{Status: protocol.UnknownStream, Reason: "say hello with it first"}), nil
+		return receipt(protocol.Receipt{Status: protocol.UnknownStream, Reason: "hello for this stream expected first"}), nil
 	}
 	if known.tracked != nil && !s.cfg.Checkpoint.Touch(known.tracked, s.cfg.Now()) {
 		s.forgetSaid(m.Stream, known)
-		return receipt(protocol.Receipt{Status: protocol.UnknownStream, Reason: "it was forgotten, say hello with it again"}), nil
+		return receipt(protocol.Receipt{Status: protocol.UnknownStream, Reason: "the stream was forgotten, hello expected again"}), nil
 	}
 	if known.refused != "" {
 		return s.answer(known, protocol.Refused, errors.New(known.refused)), nil
@@ -124,7 +124,7 @@ var errRefused = errors.New("refused")
 func (s *session) take(ctx context.Context, known *said, m *protocol.Batch) error {
 	t := known.tracked
 	if m.Range.Len() > MaxBodyBytes || m.Range.End > schema.MaxOffset {
-		return fmt.Errorf("%w: a batch %v; %d bytes are taken at a time, up to %d", errRefused, m.Range, MaxBodyBytes, int64(schema.MaxOffset))
+		return fmt.Errorf("%w: a batch %v; a batch may have %d bytes, and end at byte %d", errRefused, m.Range, MaxBodyBytes, int64(schema.MaxOffset))
 	}
 	if err := s.turn(ctx); err != nil {
 		return err
@@ -155,7 +155,7 @@ func (s *session) take(ctx context.Context, known *said, m *protocol.Batch) erro
 		return fmt.Errorf("%w: %d lines that are %d", errRefused, m.Lines, lines)
 	}
 	if s.cfg.Checkpoint.Contradicts(t, data, m.Range.Start) {
-		return fmt.Errorf("%w: it has other lines before byte %d than those that came there: another log needs another id", errRefused, m.Range.End)
+		return fmt.Errorf("%w: its lines before byte %d differ from those that were received: another log needs another id", errRefused, m.Range.End)
 	}
 	err = s.cfg.Collector.Receive(ctx, t, schema.Batch{Stream: &t.Stream, Range: m.Range, Data: data, Lines: m.Lines}, known.claimed, known.offered)
 	if errors.Is(err, collector.ErrHole) {

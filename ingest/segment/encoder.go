@@ -94,7 +94,7 @@ func describe(b schema.Batch) (Member, error) {
 	}
 	unterminated := b.Data[n-1] != '\n'
 	if lines := countLines(b.Data); lines != b.Lines {
-		return Member{}, fmt.Errorf("batch %v says %d lines and has %d", b.Range, b.Lines, lines)
+		return Member{}, fmt.Errorf("batch %v claims %d lines and has %d", b.Range, b.Lines, lines)
 	}
 	return Member{Stream: b.Stream.ID, Range: b.Range, Lines: b.Lines, Unterminated: unterminated}, nil
 }

@@ -148,7 +148,7 @@ func parseHeader(src []byte, offset int64) (m Member, synced int64, bad *FormatE
 	case m.Bytes < int64(m.headBytes()+minBodyBytes) || m.Bytes > maxMemberBytes || n/maxInflation > m.Bytes:
 		reason = fmt.Sprintf("impossible length %d for %d bytes of log", m.Bytes, n)
 	case synced < 0 || synced > offset:
-		reason = fmt.Sprintf("%d bytes before it are said to be synced", synced)
+		reason = fmt.Sprintf("it claims that %d bytes before it are synced", synced)
 	}
 	if reason != "" {
 		return Member{}, 0, &FormatError{Offset: offset, Reason: reason, Foreign: true}

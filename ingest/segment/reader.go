@@ -132,7 +132,7 @@ func (r *Reader) Data() ([]byte, error) {
 	case uint32(len(r.data)) != binary.LittleEndian.Uint32(trailer[4:]):
 		return nil, r.bad(m.Offset, "the length in its trailer is wrong")
 	case r.data[len(r.data)-1] != '\n' || countLines(r.data) != m.Lines:
-		return nil, r.bad(m.Offset, fmt.Sprintf("it does not hold the %d whole lines it says", m.Lines))
+		return nil, r.bad(m.Offset, fmt.Sprintf("it does not have the %d whole lines that its header claims", m.Lines))
 	}
 	return r.data[:m.Range.Len()], nil
 }

@@ -116,9 +116,9 @@ func (b *backlog) marginText() string {
 	case b.margin < -forEver/2:
 		return "and hardly anything is being read"
 	case b.margin < 0:
-		return fmt.Sprintf("at the present pace reading takes %s longer than that", (-b.margin).Round(time.Second))
+		return fmt.Sprintf("at the present rate, reading takes %s longer than that", (-b.margin).Round(time.Second))
 	}
-	return fmt.Sprintf("at the present pace reading ends %s before that", b.margin.Round(time.Second))
+	return fmt.Sprintf("at the present rate, reading ends %s before that", b.margin.Round(time.Second))
 }
 
 // estimate estimates when the unread part is deleted and how long reading it takes. The pace is

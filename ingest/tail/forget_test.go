@@ -78,7 +78,7 @@ func TestANewHostNameStoresNoLogAgain(t *testing.T) {
 	w.turns(3)
 	w.want(lines("a", 3), lines("c", 2))
 	failing := w.tailer.Status().Failing
-	if len(failing) != 1 || !strings.Contains(failing[0].Error, "go on with --host web01") {
+	if len(failing) != 1 || !strings.Contains(failing[0].Error, "use --host web01") {
 		t.Errorf("failing: %+v", failing)
 	}
 	w.stop()

@@ -191,7 +191,7 @@ func facts(f *monitor.Fleet, h *monitor.Health) []fact {
 	}
 	buffer := fact{"Spool", bytesText(f.BufferBytes), ""}
 	if f.Kind == monitor.Agent {
-		buffer.Name = "On the way"
+		buffer.Name = "In flight"
 	}
 	if f.BufferMaxBytes > 0 {
 		buffer.Note = "of " + bytesText(f.BufferMaxBytes)

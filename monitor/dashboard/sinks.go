@@ -53,7 +53,7 @@ func (p *pages) sinks(w http.ResponseWriter, _ *http.Request) {
 	data := sinksPage{head: p.head(&f, &h, "Sinks", "sinks"), Sinks: sinkRows(f.Now, &h), Reasons: texts(h.Process.Reasons), Warnings: texts(h.Process.Warnings)}
 	buffer := fact{"Spool", bytesText(f.BufferBytes), countText(int64(f.Segments)) + " files"}
 	if f.Kind == monitor.Agent {
-		buffer = fact{"On the way", bytesText(f.BufferBytes), ""}
+		buffer = fact{"In flight", bytesText(f.BufferBytes), ""}
 	}
 	if f.BufferMaxBytes > 0 {
 		buffer.Value += " of " + bytesText(f.BufferMaxBytes)

@@ -75,7 +75,7 @@ func Open(fsys vfs.FS, path string) (*File, error) {
 		f.doc = document{Kind: documentKind, Version: documentVersion, Hosts: map[string]*Host{}}
 		f.damage = fmt.Sprintf("%s was damaged (%s) and is now %s.damaged: acknowledgements, losses and the times of last messages are forgotten", path, err, path)
 		if err := fsys.Rename(path, path+".damaged"); err != nil {
-			return nil, fmt.Errorf("watch: put the damaged %s aside: %w", path, err)
+			return nil, fmt.Errorf("watch: rename the damaged %s: %w", path, err)
 		}
 	}
 	f.began = time.Duration(f.doc.AwakeMs) * time.Millisecond
@@ -98,7 +98,7 @@ func (f *File) decode(b []byte) error {
 		return fmt.Errorf("it is %q version %d, not %q version %d", doc.Kind, doc.Version, documentKind, documentVersion)
 	}
 	if doc.AwakeMs < 0 || len(doc.Hosts) > MaxHosts {
-		return errors.New("it holds what no sluice writes")
+		return errors.New("it has content that sluice does not write")
 	}
 	for name, h := range doc.Hosts {
 		if h == nil || name == "" || len(h.Restarts) > maxRestarts {

@@ -122,7 +122,7 @@ func (f *finder) list(dir string) ([]os.DirEntry, error) {
 		return nil, openError(dir, err)
 	}
 	if f.left -= len(entries); f.left < 0 {
-		return nil, fmt.Errorf("%s: an include looks at more than %d names; name the files more closely", dir, maxFiles)
+		return nil, fmt.Errorf("%s: an include examines more than %d names; use a narrower pattern", dir, maxFiles)
 	}
 	return slices.Clip(entries), nil
 }

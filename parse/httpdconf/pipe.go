@@ -26,7 +26,7 @@ func (p pipe) globs(under func(string) string) ([]string, error) {
 		argv = firstCommand(argv)
 	}
 	argv = cutPrefixes(argv)
-	unknown := fmt.Errorf("it goes to the command %q, whose files are not known; name those that it writes", p.command)
+	unknown := fmt.Errorf("the log is piped to the command %q, whose files are not known; name those that it writes", p.command)
 	if len(argv) == 0 {
 		return nil, unknown
 	}
@@ -46,7 +46,7 @@ func (p pipe) globs(under func(string) string) ([]string, error) {
 	}
 	for i, name := range names {
 		if p.shell && strings.ContainsAny(name, "$`~{") {
-			return nil, fmt.Errorf("it goes to %s, whose file name a shell computes: %s; name the files that it writes", filepath.Base(argv[0]), name)
+			return nil, fmt.Errorf("the log is piped to %s, whose file name a shell computes: %s; name the files that it writes", filepath.Base(argv[0]), name)
 		}
 		names[i] = under(name)
 	}
@@ -116,7 +116,7 @@ func rotatelogs(args []string) ([]string, error) {
 	numbered, hasNumber := flags['n']
 	switch {
 	case strings.Contains(name, "%") && hasNumber:
-		return nil, fmt.Errorf("refuses -n with a %% in %s", name)
+		return nil, fmt.Errorf("rejects -n with a %% in %s", name)
 	case strings.Contains(name, "%"):
 		return []string{strftimeGlob(name)}, nil
 	case has(flags, 't'):
@@ -124,7 +124,7 @@ func rotatelogs(args []string) ([]string, error) {
 	case hasNumber:
 		n, err := strconv.Atoi(numbered)
 		if err != nil || n < 1 {
-			return nil, fmt.Errorf("refuses -n %s", numbered)
+			return nil, fmt.Errorf("rejects -n %s", numbered)
 		}
 		return append([]string{escapeGlob(name)}, numbers(escapeGlob(name)+".", n-1)...), nil
 	}

@@ -71,7 +71,7 @@ func (b *Batch) holds(column, i int, rec *schema.Record, field int) bool {
 func (b *Batch) checkRow(i int, e *schema.Entry) error {
 	column, err := b.Check(i, e)
 	if err == nil && column != "" {
-		err = fmt.Errorf("%w: its column %s is not what its line says", ErrFile, column)
+		err = fmt.Errorf("%w: its column %s differs from its line", ErrFile, column)
 	}
 	return err
 }

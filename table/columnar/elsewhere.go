@@ -16,7 +16,7 @@ import (
 const maxMoves = 20
 
 // errPruned is returned if a file was removed, and no other has its rows.
-var errPruned = errors.New("the file was removed while it was to be read, and no other has its rows (sluice prune?): ask again")
+var errPruned = errors.New("the file was removed before it was read, and no other file has its rows (sluice prune?): repeat the query")
 
 // elsewhere returns the parts with the rows of a part whose file was merged since the snapshot was
 // taken. They count what the part counted.

@@ -182,7 +182,7 @@ func (b *Batch) Line(dst []byte, i int) ([]byte, error) {
 	}
 	line, ok := s.writer.Append(dst, s.fields, zone)
 	if !ok {
-		return dst, fmt.Errorf("%w: a row of stream %s lacks its line, and its fields make none", ErrFile, b.streams.streams[stream].Stream.ID)
+		return dst, fmt.Errorf("%w: a row of stream %s lacks its line, and it cannot be rebuilt from its fields", ErrFile, b.streams.streams[stream].Stream.ID)
 	}
 	return line, nil
 }

@@ -65,7 +65,7 @@ func Prune(ctx context.Context, store TreeStore, o PruneOptions) (done Pruning, 
 }
 
 // errNotNoted is returned if the removal could not be recorded, so the file was kept.
-var errNotNoted = errors.New("cannot note what is removed")
+var errNotNoted = errors.New("cannot record what is removed")
 
 // lastZone is the westernmost time zone, in which a day ends last.
 const lastZone = 12 * time.Hour

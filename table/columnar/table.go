@@ -76,7 +76,7 @@ type Bounds struct {
 const snapshotAttempts = 50
 
 // errChanged is returned if files were replaced while a snapshot was taken.
-var errChanged = errors.New("the table's files change all the time")
+var errChanged = errors.New("the table's files kept changing while they were listed")
 
 // Snapshot returns the current content of the table: every line that was in the spool or in the
 // tree when the call began, once, and possibly later lines. Close it.
