@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"sluice/ingest/segment/vfs"
 	"sluice/ingest/segment/vfs/crashfs"
 	"sluice/schema"
+	"sluice/test/replay"
 )
 
 // rig is a collector with a file system in memory and its sinks.
@@ -35,7 +37,7 @@ type rig struct {
 	cfg       Config
 }
 
-func newRig(t *testing.T, change func(*Config)) *rig {
+func newRig(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
 	r := &rig{fs: crashfs.New(), table: collectortest.NewTable()}
 	r.archive, r.columns = collectortest.NewArchive(nil), collectortest.NewArchive(nil)
@@ -62,7 +64,7 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 }
 
 // restart aborts the collector and starts another one on the same file system.
-func (r *rig) restart(t *testing.T) {
+func (r *rig) restart(t testing.TB) {
 	t.Helper()
 	err := r.collector.Abort()
 	if err == nil {
@@ -78,7 +80,7 @@ func (r *rig) restart(t *testing.T) {
 }
 
 // stream adds a log of a host to the checkpoint.
-func (r *rig) stream(t *testing.T, host, log string, inode uint64) *checkpoint.Stream {
+func (r *rig) stream(t testing.TB, host, log string, inode uint64) *checkpoint.Stream {
 	t.Helper()
 	origin := schema.StreamEntry{Stream: schema.Stream{Host: host, Path: "access.log", Format: "common"}}
 	s, err := r.cp.Identify(origin, checkpoint.Log{Path: origin.Path, ID: logfile.ID{Device: 1, Inode: inode}, Start: []byte(log), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(log)), nil }})
@@ -92,34 +94,36 @@ func (r *rig) stream(t *testing.T, host, log string, inode uint64) *checkpoint.S
 }
 
 // send offers a log in batches, and waits until each is on disk, as a sender does.
-func (r *rig) send(ctx context.Context, s *checkpoint.Stream, log string, random *rand.Rand) error {
-	for position := 0; position < len(log); {
-		end := min(len(log), position+1+random.IntN(900))
-		if i := strings.IndexByte(log[end:], '\n'); i >= 0 {
-			end += i + 1
-		} else {
-			end = len(log)
-		}
-		data := []byte(log[position:end])
-		b := schema.Batch{Stream: &s.Stream, Range: schema.Range{Start: int64(position), End: int64(end)}, Data: data, Lines: logfile.CountLines(data)}
-		err := r.collector.Offer(ctx, s, b)
-		if err == nil {
-			err = r.collector.Sync(ctx, s, b.Range)
-		}
-		switch {
-		case errors.Is(err, ErrBusy):
-			position = int(r.collector.Received(s)) // lines that the disk lost are sent again
-		case err != nil:
-			return err
-		default:
-			position = end
-		}
+func (r *rig) send(ctx context.Context, s *checkpoint.Stream, log string, random *rand.Rand) (err error) {
+	for position := 0; position < len(log) && err == nil; {
+		position, err = r.sendOne(ctx, s, log, position, 1+random.IntN(900))
 	}
-	return nil
+	return err
+}
+
+// sendOne offers at least so many bytes of a log from a position on, to the end of a line. It returns
+// the position of the next batch.
+func (r *rig) sendOne(ctx context.Context, s *checkpoint.Stream, log string, position, bytes int) (int, error) {
+	end := min(len(log), position+bytes)
+	if i := strings.IndexByte(log[end:], '\n'); i >= 0 {
+		end += i + 1
+	} else {
+		end = len(log)
+	}
+	data := []byte(log[position:end])
+	b := schema.Batch{Stream: &s.Stream, Range: schema.Range{Start: int64(position), End: int64(end)}, Data: data, Lines: logfile.CountLines(data)}
+	err := r.collector.Offer(ctx, s, b)
+	if err == nil {
+		err = r.collector.Sync(ctx, s, b.Range)
+	}
+	if errors.Is(err, ErrBusy) {
+		return int(r.collector.Received(s)), nil // lines that the disk lost are sent again
+	}
+	return end, err
 }
 
 // holds fails unless each sink contains exactly these lines and the spool is empty.
-func (r *rig) holds(t *testing.T, what string, logs ...string) {
+func (r *rig) holds(t testing.TB, what string, logs ...string) {
 	t.Helper()
 	var want []string
 	for _, log := range logs {
@@ -132,53 +136,111 @@ func (r *rig) holds(t *testing.T, what string, logs ...string) {
 	}
 }
 
+// patience is a rig whose disk fails for some operations while a log is sent.
+type patience struct {
+	*rig
+	stream *checkpoint.Stream
+	log    string
+	sent   int // how many bytes of the log are on the disk
+
+	mu          sync.Mutex
+	count       int // operations so far
+	first, last int // the operations that fail
+	failed      int
+}
+
+func newPatience(t testing.TB, lines int) *patience {
+	p := &patience{rig: newRig(t, nil), log: collectortest.Log(lines), first: -1, last: -1}
+	p.stream = p.rig.stream(t, "web01", p.log, 2)
+	fail := func() error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.count++; p.count > p.first && p.count <= p.last {
+			p.failed++
+			return crashfs.ErrInjected
+		}
+		return nil
+	}
+	p.fs.Fail = func(crashfs.Op) error { return fail() }
+	return p
+}
+
+// check sends the rest of the log and closes the collector. Each sink must have every line.
+func (p *patience) check(t testing.TB) {
+	if err := p.sendTo(t.Context(), len(p.log), 900); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.collector.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if left := p.collector.State().Troubles; len(left) > 0 {
+		t.Errorf("troubles left: %v", left)
+	}
+	// An empty file that could be neither used nor removed is left for the next process.
+	p.fs.Fail = nil
+	next, err := New(t.Context(), p.collector.cfg)
+	if err != nil {
+		t.Fatalf("the next start: %v", err)
+	}
+	if err := next.Close(t.Context()); err != nil {
+		t.Fatalf("the next start: %v", err)
+	}
+	p.holds(t, "at the end", p.log)
+}
+
+// sendTo sends the log up to a position, in batches of so many bytes.
+func (p *patience) sendTo(ctx context.Context, to, bytes int) error {
+	for p.sent < min(to, len(p.log)) {
+		sent, err := p.sendOne(ctx, p.stream, p.log, p.sent, bytes)
+		if err != nil {
+			return err
+		}
+		p.sent = sent
+	}
+	return nil
+}
+
 // TestADiskThatFailsAndComesBackLosesNothing makes three consecutive operations fail, at every
 // position, and checks that the same collector continues.
 func TestADiskThatFailsAndComesBackLosesNothing(t *testing.T) {
-	log := collectortest.Log(60)
-	for from := 0; ; from++ {
-		failed := 0
-		synctest.Test(t, func(t *testing.T) {
-			random := rand.New(rand.NewPCG(1, uint64(from)))
-			r := newRig(t, nil)
-			s := r.stream(t, "web01", log, 2)
-			var mu sync.Mutex
-			count := 0
-			r.fs.Fail = func(crashfs.Op) error {
-				mu.Lock()
-				defer mu.Unlock()
-				if count++; count > from && count <= from+3 {
-					failed++
-					return crashfs.ErrInjected
+	var p *patience
+	m := replay.Machine[*patience]{
+		Start: func(t testing.TB) *patience { p = newPatience(t, 60); return p },
+		Ops: map[string]func(testing.TB, *patience, replay.Args){
+			"fail N COUNT": func(t testing.TB, p *patience, a replay.Args) {
+				count, err := strconv.Atoi(a[1])
+				if err != nil {
+					t.Fatal(err)
 				}
-				return nil
-			}
-			what := fmt.Sprintf("operations %d to %d fail", from, from+2)
-			if err := r.send(t.Context(), s, log, random); err != nil {
-				t.Fatalf("%s: %v", what, err)
-			}
-			if err := r.collector.Close(t.Context()); err != nil {
-				t.Fatalf("%s: %v", what, err)
-			}
-			if left := r.collector.State().Troubles; len(left) > 0 {
-				t.Errorf("%s: troubles left: %v", what, left)
-			}
-			// An empty file that could be neither used nor removed is left for the next process.
-			r.fs.Fail = nil
-			next, err := New(t.Context(), r.collector.cfg)
-			if err != nil {
-				t.Fatalf("%s: the next life: %v", what, err)
-			}
-			if err := next.Close(t.Context()); err != nil {
-				t.Fatalf("%s: the next life: %v", what, err)
-			}
-			r.holds(t, what, log)
-		})
-		if failed == 0 {
-			t.Logf("%d operations", from)
-			return
-		}
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				p.first, p.last = p.count+a.Int(0), p.count+a.Int(0)+count
+			},
+			"send N": func(t testing.TB, p *patience, a replay.Args) {
+				if err := p.sendTo(t.Context(), p.sent+1, a.Int(0)); err != nil {
+					t.Fatal(err)
+				}
+			},
+		},
+		End: func(t testing.TB, p *patience) { p.check(t) }, Bubble: true, Attempts: 300,
 	}
+	m.Each(t, *replayFile, func(yield func(replay.Script) bool) {
+		for from, more := 0, true; more; from++ {
+			random := rand.New(rand.NewPCG(1, uint64(from)))
+			s := replay.Script{replay.NewOp("fail", from, 3)}
+			for bytes := 0; bytes < len(collectortest.Log(60)); {
+				size := 1 + random.IntN(900)
+				s = append(s, replay.NewOp("send", size))
+				bytes += size
+			}
+			if !yield(s) {
+				return
+			}
+			if more = p.failed > 0; !more {
+				t.Logf("%d operations", from)
+			}
+		}
+	})
 }
 
 // TestASlowTableHoldsUpNoSender checks that with SpoolAhead batches do not wait for a table that

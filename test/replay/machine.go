@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 // Machine runs scripts on a W: what is tested, beside a model of what it should do.
@@ -26,6 +27,8 @@ type Machine[W any] struct {
 	Fixed int
 	// Attempts bounds how many smaller scripts are run; 0 is 1,000.
 	Attempts int
+	// Bubble runs each script in a bubble of testing/synctest. The test must be a *testing.T then.
+	Bubble bool
 }
 
 // Test runs the script in the file, if it has a name, otherwise a random script for each seed
@@ -54,6 +57,19 @@ func (m *Machine[W]) Each(t *testing.T, file string, scripts iter.Seq[Script]) {
 			return
 		}
 	}
+}
+
+// Text runs a script that is given as text, for example by a fuzz test. It returns false if the text
+// is not a script.
+func (m *Machine[W]) Text(t *testing.T, text string) bool {
+	s, err := parse(text, m.usages())
+	if err != nil {
+		return false
+	}
+	if why := m.run(t, s); why != "" {
+		t.Errorf("%s\n%s", why, s)
+	}
+	return true
 }
 
 // again runs the script in the file; false if it has no name.
@@ -97,7 +113,15 @@ func (m *Machine[W]) check(t testing.TB, name string, s Script) {
 }
 
 // run runs a script, and returns why it failed; empty: it did not.
-func (m *Machine[W]) run(t testing.TB, s Script) string {
+func (m *Machine[W]) run(t testing.TB, s Script) (why string) {
+	if m.Bubble {
+		synctest.Test(t.(*testing.T), func(t *testing.T) { why = m.do(t, s) })
+		return why
+	}
+	return m.do(t, s)
+}
+
+func (m *Machine[W]) do(t testing.TB, s Script) string {
 	usages := m.usages()
 	return record(t, func(t testing.TB) {
 		w := m.Start(t)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // faulty is a set with a bug and its model. It forgets a number that is put again after it was
@@ -141,6 +142,27 @@ func TestARunEndsWithFatalAndItsCleanups(t *testing.T) {
 	}
 	if why := record(t, func(t testing.TB) { t.FailNow() }); why == "" {
 		t.Error("FailNow is no failure")
+	}
+}
+
+func TestAScriptRunsInABubble(t *testing.T) {
+	m := Machine[*time.Time]{
+		Start: func(testing.TB) *time.Time { now := time.Now(); return &now },
+		Ops: map[string]func(testing.TB, *time.Time, Args){
+			"sleep N": func(_ testing.TB, _ *time.Time, a Args) { time.Sleep(time.Duration(a.Int(0)) * time.Hour) },
+		},
+		End: func(t testing.TB, began *time.Time) {
+			if d := time.Since(*began); d > 5*time.Hour {
+				t.Fatalf("%v", d)
+			}
+		},
+		Bubble: true,
+	}
+	if !m.Text(t, "sleep 2\nsleep 3") || m.Text(t, "sleep") {
+		t.Error("a text is not taken for what it is")
+	}
+	if why := m.run(t, Script{NewOp("sleep", 6)}); why != "6h0m0s" {
+		t.Errorf("the run failed because of %q", why)
 	}
 }
 
