@@ -69,7 +69,7 @@ type runningCollector struct {
 }
 
 // collect starts a collector with its state in dir and its archive in dir/archive.
-func collect(t *testing.T, dir, address string, spoolMaxBytes int64, options ...func(*Config)) *runningCollector {
+func collect(t testing.TB, dir, address string, spoolMaxBytes int64, options ...func(*Config)) *runningCollector {
 	t.Helper()
 	c := &runningCollector{dir: dir, ended: make(chan error, 1)}
 	log := slog.New(slog.DiscardHandler)
@@ -124,7 +124,7 @@ func (c *runningCollector) pass(d time.Duration) {
 }
 
 // end stops the collector. With kill, what is not stored stays in the spool.
-func (c *runningCollector) end(t *testing.T, kill bool) {
+func (c *runningCollector) end(t testing.TB, kill bool) {
 	t.Helper()
 	c.cancel()
 	err := <-c.ended
@@ -140,7 +140,7 @@ func (c *runningCollector) end(t *testing.T, kill bool) {
 }
 
 // holds fails unless the archive has exactly these lines, each once.
-func (c *runningCollector) holds(t *testing.T, want string) {
+func (c *runningCollector) holds(t testing.TB, want string) {
 	t.Helper()
 	var got bytes.Buffer
 	err := filepath.WalkDir(filepath.Join(c.dir, "archive"), func(path string, d fs.DirEntry, err error) error {

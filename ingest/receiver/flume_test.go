@@ -3,14 +3,12 @@ package receiver
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/flume"
@@ -19,7 +17,7 @@ import (
 // sink is a Flume agent's connection.
 type sink struct{ *flume.Client }
 
-func (c *runningCollector) sink(t *testing.T) *sink {
+func (c *runningCollector) sink(t testing.TB) *sink {
 	t.Helper()
 	conn, err := net.Dial("tcp", c.address)
 	if err != nil {
@@ -32,7 +30,7 @@ func (c *runningCollector) sink(t *testing.T) *sink {
 	return &sink{client}
 }
 
-func (s *sink) close(t *testing.T) {
+func (s *sink) close(t testing.TB) {
 	t.Helper()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -40,7 +38,7 @@ func (s *sink) close(t *testing.T) {
 }
 
 // deliver sends events and fails unless they are accepted.
-func (s *sink) deliver(t *testing.T, events ...flume.Event) {
+func (s *sink) deliver(t testing.TB, events ...flume.Event) {
 	t.Helper()
 	if err := s.Append(t.Context(), events); err != nil {
 		t.Fatal(err)
@@ -128,52 +126,6 @@ func TestTheEndOfARotatedLogIsRecognizedAtTheOffsetsOfTheNext(t *testing.T) {
 
 // after returns the text behind the line that contains byte at.
 func after(text string, at int) string { return text[at+strings.Index(text[at:], "\n")+1:] }
-
-// Flume's lines are stored once when logs are rotated, batches are sent again because a reply was
-// lost, and connections and collectors end.
-func TestFlumesLinesAreStoredOnceWhateverHappens(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
-	dir := filepath.Join(t.TempDir(), "c1")
-	c := collect(t, dir, "127.0.0.1:0", 0)
-	s := c.sink(t)
-	var all strings.Builder
-	written := 0
-	var queue []flume.Event // what Flume has in its channel
-	log := ""
-	read := 0
-	for range 400 {
-		switch n := random.IntN(20); {
-		case n == 0 && read == len(log): // rotated after all was read
-			log, read = "", 0
-		case n == 1:
-			s.close(t)
-			s = c.sink(t)
-		case n == 2:
-			s.close(t)
-			c.end(t, true)
-			c = collect(t, dir, c.address, 0)
-			s = c.sink(t)
-		default:
-			text := lines(written, 1+random.IntN(8))
-			written += strings.Count(text, "\n")
-			log += text
-			all.WriteString(text)
-		}
-		queue = append(queue, located(log, read, len(log))...)
-		read = len(log)
-		batch := queue[:min(len(queue), 1+random.IntN(12))]
-		s.deliver(t, batch...)
-		if random.IntN(3) > 0 { // otherwise the reply was lost
-			queue = queue[len(batch):]
-		}
-	}
-	s.deliver(t, queue...)
-	s.close(t)
-	c.end(t, false)
-	c.holds(t, all.String())
-}
 
 // Events without an offset are numbered and all stored, also if two are equal. An event with an
 // invalid offset is treated in the same way.

@@ -3,6 +3,7 @@ package receiver
 import (
 	"compress/gzip"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,23 +12,21 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/protocol"
 	"sluice/schema"
+	"sluice/test/replay"
 )
 
-// model is a model test: what two hosts do to a collector, one operation a line, and what the
-// collector must do. web01 is honest. evil is not: it sends anything about any stream. The id of
-// web01's stream is 7.
-//
-//	honest hello | honest append LINES | honest drop | honest beat
-//	evil hello ID CLAIM | evil append ID START LINES | evil drop | evil beat
-//	twin hello ID CLAIM | twin append ID START LINES | twin drop | twin beat
-//	archive shut | archive open
-//	restart                     the collector is killed and started again
+// replayFile is a script of one of this package's tests of random operations.
+var replayFile = flag.String("replay", "", "run the script in this file instead of random ones")
+
+// model is a model test: what two hosts do to a collector, and what the collector must do. web01 is
+// honest. evil is not: it sends anything about any stream. The id of web01's stream is 7.
 //
 // The twin is the hostile host without TLS, so that it can use web01's name. It may claim anything,
 // and appends far beyond what web01 has written, or to other streams: a sender that writes at
@@ -36,8 +35,8 @@ import (
 // Whatever they do, web01's lines are stored once each, its positions are those that it sent, and
 // evil has no more than its share of the spool.
 type model struct {
-	t      *testing.T
-	c      *runningCollector
+	t      testing.TB
+	c      *runningCollector // nil: not running
 	wires  map[string]*wire
 	said   map[string]bool // streams that a connection of evil or twin named
 	sent   int             // lines of web01 that were acknowledged
@@ -51,57 +50,75 @@ const twinStart = 1 << 30
 // modelSpoolBytes is small, so that evil reaches its share.
 const modelSpoolBytes = 24 << 10
 
-// run executes the operations of a text. It returns false if the text is not valid.
-func (m *model) run(text string) bool {
-	for line := range strings.Lines(text) {
-		words := strings.Fields(line)
-		if len(words) == 0 {
-			continue
-		}
-		if !m.step(words) {
-			return false
-		}
-		m.check(line)
+// twoHosts is the machine of the model test.
+func twoHosts() *replay.Machine[*model] {
+	// step runs an operation and checks the invariants.
+	step := func(do func(m *model, a replay.Args)) func(testing.TB, *model, replay.Args) {
+		return func(_ testing.TB, m *model, a replay.Args) { do(m, a); m.check() }
 	}
-	return true
+	return &replay.Machine[*model]{
+		Random: randomActs, Start: newModel, End: func(_ testing.TB, m *model) { m.end() }, Attempts: 100,
+		Ops: map[string]func(testing.TB, *model, replay.Args){
+			"hello":    step(func(m *model, _ replay.Args) { m.honest() }),
+			"append N": step(func(m *model, a replay.Args) { m.deliver(a.Int(0)) }),
+			"beat WHO": step(func(m *model, a replay.Args) { m.beat(a[0]) }),
+			"drop WHO": step(func(m *model, a replay.Args) { m.drop(a[0]) }),
+			"claim WHO STREAM POSITION": step(func(m *model, a replay.Args) {
+				if id, at, ok := streamAt(a); ok {
+					m.claim(a[0], id, at)
+				}
+			}),
+			"forge WHO STREAM START N": step(func(m *model, a replay.Args) {
+				id, at, ok := streamAt(a)
+				if n := a.Int(3); ok && at < schema.MaxOffset/2 && n > 0 && n <= 200 && (a[0] == "evil" || id != 7 || at >= twinStart) {
+					m.forge(a[0], id, at, n)
+				}
+			}),
+			"archive-shut": step(func(m *model, _ replay.Args) { m.c.shut.Store(true) }),
+			"archive-open": step(func(m *model, _ replay.Args) { m.c.shut.Store(false) }),
+			// The collector is killed and started again.
+			"restart": step(func(m *model, _ replay.Args) { m.restart() }),
+		},
+	}
 }
 
-func (m *model) step(words []string) bool {
-	var id, at, n int64
-	switch verb := strings.Join(words[:min(2, len(words))], " "); {
-	case verb == "restart":
-		m.restart()
-	case verb == "archive shut" || verb == "archive open":
-		m.c.shut.Store(words[1] == "shut")
-	case verb == "honest drop" || verb == "evil drop" || verb == "twin drop":
-		m.drop(words[0])
-	case verb == "honest beat" || verb == "evil beat" || verb == "twin beat":
-		if w := m.wires[words[0]]; w != nil {
-			if _, err := w.beat(protocol.Heartbeat{Troubles: []string{"none"}}); err != nil {
-				m.t.Fatal(err)
-			}
-		}
-	case verb == "honest hello":
-		m.honest()
-	case scan(words, "honest append %d", &n) && n > 0 && n <= 200:
-		m.deliver(int(n))
-	case scan(words, "evil hello %d %d", &id, &at) && at >= 0 && at <= schema.MaxOffset:
-		m.evilHello("evil", schema.StreamID(id), at)
-	case scan(words, "twin hello %d %d", &id, &at) && at >= 0 && at <= schema.MaxOffset:
-		m.evilHello("twin", schema.StreamID(id), at)
-	case scan(words, "twin append %d %d %d", &id, &at, &n) && at >= 0 && at < schema.MaxOffset/2 && n > 0 && n <= 200 && (id != 7 || at >= twinStart):
-		m.evilAppend("twin", schema.StreamID(id), at, int(n))
-	case scan(words, "evil append %d %d %d", &id, &at, &n) && at >= 0 && at < schema.MaxOffset/2 && n > 0 && n <= 200:
-		m.evilAppend("evil", schema.StreamID(id), at, int(n))
-	default:
-		return false
-	}
-	return true
+// streamAt returns the stream and the position of an operation of a hostile host; ok is false if they
+// are not valid. They may be larger than an int.
+func streamAt(a replay.Args) (id schema.StreamID, at int64, ok bool) {
+	n, err := strconv.ParseInt(a[1], 10, 64)
+	at, err2 := strconv.ParseInt(a[2], 10, 64)
+	return schema.StreamID(n), at, err == nil && err2 == nil && at >= 0 && at <= schema.MaxOffset && names[a[0]] != ""
 }
 
-func scan(words []string, format string, values ...any) bool {
-	n, err := fmt.Sscanf(strings.Join(words, " "), format, values...)
-	return err == nil && n == len(values)
+func newModel(t testing.TB) *model {
+	m := &model{t: t, wires: map[string]*wire{}, said: map[string]bool{}}
+	m.start(filepath.Join(t.TempDir(), "c1"))
+	t.Cleanup(func() {
+		if m.c != nil { // the script failed
+			m.c.end(t, true)
+		}
+	})
+	return m
+}
+
+func (m *model) start(dir string) {
+	m.c = collect(m.t, dir, "127.0.0.1:0", modelSpoolBytes)
+	m.c.receiver.cfg.Checkpoint.SetQuota(checkpoint.Quota{HostStreams: 50})
+}
+
+// stop ends the collector.
+func (m *model) stop(kill bool) {
+	c := m.c
+	m.c = nil
+	c.end(m.t, kill)
+}
+
+func (m *model) beat(who string) {
+	if w := m.wires[who]; w != nil {
+		if _, err := w.beat(protocol.Heartbeat{Troubles: []string{"none"}}); err != nil {
+			m.t.Fatal(err)
+		}
+	}
 }
 
 func (m *model) drop(who string) {
@@ -123,9 +140,9 @@ func (m *model) restart() {
 	for _, who := range []string{"honest", "evil", "twin"} {
 		m.drop(who)
 	}
-	m.c.end(m.t, true)
-	shut := m.c.shut.Load()
-	m.c = collect(m.t, m.c.dir, "127.0.0.1:0", modelSpoolBytes)
+	shut, dir := m.c.shut.Load(), m.c.dir
+	m.stop(true)
+	m.start(dir)
 	m.c.shut.Store(shut)
 	m.hole = false
 }
@@ -142,6 +159,9 @@ func (m *model) position() int64 { return int64(len(lines(0, m.sent))) }
 
 // deliver sends lines of web01. Only a full spool may delay them, and no other sender can fill it.
 func (m *model) deliver(n int) {
+	if n <= 0 || n > 200 {
+		return
+	}
 	if m.wires["honest"] == nil {
 		m.honest()
 	}
@@ -161,16 +181,16 @@ func (m *model) share(host string) int64 { return m.c.core.State().Shares[host].
 // names are the host names that the senders use.
 var names = map[string]string{"evil": "evil", "twin": "web01"}
 
-func (m *model) evilHello(who string, id schema.StreamID, claim int64) {
+func (m *model) claim(who string, id schema.StreamID, claim int64) {
 	w := m.wire(who)
 	if _, err := w.tryHello(names[who], named(id, claim)); err == nil {
 		m.said[who+id.String()] = true
 	}
 }
 
-func (m *model) evilAppend(who string, id schema.StreamID, at int64, n int) {
+func (m *model) forge(who string, id schema.StreamID, at int64, n int) {
 	if !m.said[who+id.String()] {
-		m.evilHello(who, id, 0)
+		m.claim(who, id, 0)
 	}
 	text := strings.ReplaceAll(lines(900_000+m.forged, n), "GET /", "GET /evil")
 	r := m.wire(who).append(id, at, text)
@@ -184,19 +204,19 @@ func (m *model) evilAppend(who string, id schema.StreamID, at int64, n int) {
 }
 
 // check checks the invariants.
-func (m *model) check(after string) {
+func (m *model) check() {
 	free := max(0, modelSpoolBytes-m.c.core.State().SpoolBytes)
 	if x := m.share("evil"); x > modelSpoolBytes*3/4+20_000 {
-		m.t.Fatalf("after %q evil has %d bytes of the spool, %d are free", after, x, free)
+		m.t.Fatalf("evil has %d bytes of the spool, %d are free", x, free)
 	}
 	if m.hole && m.c.known("evil").fault("batch") == "" {
-		m.t.Fatalf("after %q evil is not named", after)
+		m.t.Fatalf("evil is not named")
 	}
 }
 
-// lines returns the lines of a host in the archive.
-func (m *model) lines(host string) (all []string) {
-	err := filepath.WalkDir(filepath.Join(m.c.dir, "archive"), func(path string, d fs.DirEntry, err error) error {
+// lines returns the lines of a host in the archive of the collector in dir.
+func (m *model) lines(dir, host string) (all []string) {
+	err := filepath.WalkDir(filepath.Join(dir, "archive"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".gz") || filepath.Base(filepath.Dir(path)) != host {
 			return err
 		}
@@ -219,106 +239,110 @@ func (m *model) lines(host string) (all []string) {
 	return slices.Sorted(slices.Values(all))
 }
 
-// play executes a text against a collector and checks what it stored.
-func play(t *testing.T, text string) {
-	m := &model{t: t, c: collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", modelSpoolBytes), wires: map[string]*wire{}, said: map[string]bool{}}
-	m.c.receiver.cfg.Checkpoint.SetQuota(checkpoint.Quota{HostStreams: 50})
-	if !m.run(text) {
-		t.Log("the text is not one of the model's")
-	}
+// end stops the collector and checks what it stored.
+func (m *model) end() {
 	m.drop("honest")
 	m.drop("evil")
 	m.drop("twin")
 	m.c.shut.Store(false)
-	m.c.end(t, false)
-	got := slices.DeleteFunc(m.lines("web01"), func(line string) bool { return strings.Contains(line, "GET /evil") }) // without the twin's
+	dir := m.c.dir
+	m.stop(false)
+	got := slices.DeleteFunc(m.lines(dir, "web01"), func(line string) bool { return strings.Contains(line, "GET /evil") }) // without the twin's
 	if want := sorted(lines(0, m.sent)); !slices.Equal(got, want) {
-		t.Errorf("%d lines of web01 are stored, %d were acknowledged", len(got), len(want))
+		m.t.Errorf("%d lines of web01 are stored, %d were acknowledged", len(got), len(want))
 	}
-	for _, line := range m.lines("evil") {
+	for _, line := range m.lines(dir, "evil") {
 		if !strings.Contains(line, "evil") {
-			t.Fatalf("a line of web01 is evil's: %q", line)
+			m.t.Fatalf("a line of web01 is evil's: %q", line)
 		}
 	}
 }
 
-// acts returns n random operations.
-func acts(seed uint64, n int) string {
-	random := rand.New(rand.NewPCG(seed, 0))
-	var b strings.Builder
+// randomActs returns random operations.
+func randomActs(random *rand.Rand) (s replay.Script) {
+	add := func(verb string, args ...any) { s = append(s, replay.NewOp(verb, args...)) }
+	acts, streams := 60, 9
+	siege := random.IntN(3) == 0
+	if siege { // so that the spool becomes full
+		add("archive-shut")
+		acts, streams = 150, 40
+	}
 	ends := map[int]int64{} // where evil's streams can continue
-	for range n {
-		id := 1 + random.IntN(9)
+	for range acts {
+		id := 1 + random.IntN(streams)
 		at := []int64{0, ends[id], 1 << 20, ends[id] / 2, random.Int64N(1 << 40)}[random.IntN(5)]
+		if siege && random.IntN(5) > 0 {
+			at = ends[id]
+		}
 		switch random.IntN(12) {
 		case 0:
-			fmt.Fprintln(&b, "honest hello")
+			add("hello")
 		case 1, 2, 3:
-			fmt.Fprintf(&b, "honest append %d\n", 1+random.IntN(40))
+			add("append", 1+random.IntN(40))
 		case 4:
-			fmt.Fprintln(&b, []string{"honest drop", "evil drop", "twin drop", "honest beat", "evil beat", "twin beat", "archive shut", "archive open"}[random.IntN(8)])
+			switch who := []string{"honest", "evil", "twin"}[random.IntN(3)]; random.IntN(8) {
+			case 0, 1, 2:
+				add("drop", who)
+			case 3, 4, 5:
+				add("beat", who)
+			case 6:
+				add("archive-shut")
+			default:
+				if !siege {
+					add("archive-open")
+				}
+			}
 		case 5, 6:
-			fmt.Fprintf(&b, "%s hello %d %d\n", hostile(random), id, at)
+			add("claim", hostile(random), id, at)
 		case 7, 8, 9, 10:
-			count, who := 1+random.IntN(100), hostile(random)
+			count, who := 1+random.IntN(200), hostile(random)
 			if id == 7 && who == "twin" {
 				at += twinStart
 			}
-			fmt.Fprintf(&b, "%s append %d %d %d\n", who, id, at, count)
+			add("forge", who, id, at, count)
 			ends[id] = at + int64(len(strings.ReplaceAll(lines(900_000, count), "GET /", "GET /evil")))
 		case 11:
 			if random.IntN(3) == 0 {
-				fmt.Fprintln(&b, "restart")
+				add("restart")
 			}
 		}
 	}
-	return b.String()
+	return s
 }
 
 func hostile(random *rand.Rand) string { return []string{"evil", "evil", "twin"}[random.IntN(3)] }
 
-// Random operations of a hostile host do not affect an honest one. Add a text that failed to the
+// Random operations of a hostile host do not affect an honest one. Add a script that failed to the
 // seeds of FuzzTwoHosts.
 func TestAHostileHostDoesNotAffectOthers(t *testing.T) {
 	rounds := 20
 	if testing.Short() {
 		rounds = 5
 	}
-	for range rounds {
-		seed := rand.Uint64()
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			text := acts(seed, 60)
-			defer func() {
-				if t.Failed() {
-					t.Log("\n" + text)
-				}
-			}()
-			play(t, text)
-		})
-	}
+	twoHosts().Test(t, *replayFile, rounds)
 }
 
 // evilFills returns operations that fill a spool without limits.
 func evilFills() string {
 	var b strings.Builder
 	for id := range 25 {
-		fmt.Fprintf(&b, "evil append %d 0 200\n", id+1)
+		fmt.Fprintf(&b, "forge evil %d 0 200\n", id+1)
 	}
 	return b.String()
 }
 
 // FuzzTwoHosts executes generated operations.
 func FuzzTwoHosts(f *testing.F) {
-	f.Add("archive shut\n" + strings.Repeat("evil append 1 0 200\nevil hello 2 0\nevil append 3 0 200\nevil append 2 0 200\nevil append 4 0 200\nhonest append 9\n", 4))
-	f.Add("archive shut\n" + evilFills() + "honest append 200\nrestart\nhonest append 200\n")
-	f.Add("honest append 5\nevil hello 7 0\nevil append 7 0 5\nhonest append 5\nrestart\nhonest hello\n")
-	f.Add("evil append 7 1048576 100\nevil hello 7 140737488355328\nevil append 7 140000000000000 3\nhonest append 5\nevil beat\n")
-	f.Add("evil append 1 0 100\nevil append 2 0 200\nrestart\nevil append 1 0 100\nhonest append 200\nhonest beat\n")
-	f.Add("honest append 5\ntwin hello 7 140737488355328\ntwin append 7 140000000000000 3\nhonest append 5\ntwin append 3 0 9\nrestart\nhonest hello\nhonest append 5\n")
+	f.Add("archive-shut\n" + strings.Repeat("forge evil 1 0 200\nclaim evil 2 0\nforge evil 3 0 200\nforge evil 2 0 200\nforge evil 4 0 200\nappend 9\n", 4))
+	f.Add("archive-shut\n" + evilFills() + "append 200\nrestart\nappend 200\n")
+	f.Add("append 5\nclaim evil 7 0\nforge evil 7 0 5\nappend 5\nrestart\nhello\n")
+	f.Add("forge evil 7 1048576 100\nclaim evil 7 140737488355328\nforge evil 7 140000000000000 3\nappend 5\nbeat evil\n")
+	f.Add("forge evil 1 0 100\nforge evil 2 0 200\nrestart\nforge evil 1 0 100\nappend 200\nbeat honest\n")
+	f.Add("append 5\nclaim twin 7 140737488355328\nforge twin 7 140000000000000 3\nappend 5\nforge twin 3 0 9\nrestart\nhello\nappend 5\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Count(text, "\n") > 30 {
 			t.Skip()
 		}
-		play(t, text)
+		twoHosts().Text(t, text)
 	})
 }

@@ -17,18 +17,18 @@ import (
 
 // wire is a sender that a test controls.
 type wire struct {
-	t      *testing.T
+	t      testing.TB
 	client *avrorpc.Client
 	codec  *protocol.Codec
 }
 
-func dial(t *testing.T, address string) *wire {
+func dial(t testing.TB, address string) *wire {
 	t.Helper()
 	return dialFrom(t, "", address)
 }
 
 // dialFrom connects from a local address; "": any.
-func dialFrom(t *testing.T, from, address string) *wire {
+func dialFrom(t testing.TB, from, address string) *wire {
 	t.Helper()
 	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).DialContext(t.Context(), "tcp", address)
 	if err != nil {

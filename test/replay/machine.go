@@ -32,7 +32,7 @@ type Machine[W any] struct {
 }
 
 // Test runs the script in the file, if it has a name, otherwise a random script for each seed
-// below seeds, each as a subtest.
+// below seeds until one fails, each as a subtest.
 func (m *Machine[W]) Test(t *testing.T, file string, seeds int) {
 	if m.again(t, file) {
 		return
@@ -42,6 +42,9 @@ func (m *Machine[W]) Test(t *testing.T, file string, seeds int) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			m.check(t, name, m.Random(rand.New(rand.NewPCG(seed, 7))))
 		})
+		if t.Failed() { // to reduce one script takes long enough
+			return
+		}
 	}
 }
 
