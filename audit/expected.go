@@ -148,25 +148,25 @@ func (a *audit) complete(ctx context.Context, s *stream, r *index.Reader, e *enc
 			return err
 		}
 		for _, p := range spare {
-			data, err := a.pieceData(ctx, s, r, p)
+			data, err := a.rangeData(ctx, s, r, p)
 			if err != nil {
 				return err
 			}
 			s.lines.merge(e.count(t, s, data, p.Start))
-			s.pieces = append(s.pieces, p)
+			s.ranges = append(s.ranges, p)
 		}
 	}
-	s.sortPieces()
+	s.sortRanges()
 	for _, hole := range s.holes() {
 		if err := a.fromLog(s, hole, e, t); err != nil {
 			return err
 		}
 	}
-	s.sortPieces()
+	s.sortRanges()
 	return a.compareLog(ctx, s, r)
 }
 
-// checkMembers adds the ranges of the intact members to the pieces, and reports damaged and
+// checkMembers adds the ranges of the intact members to s.ranges, and reports damaged and
 // duplicate ones.
 func (a *audit) checkMembers(ctx context.Context, s *stream, r *index.Reader) error {
 	if s.held == nil {
@@ -185,7 +185,7 @@ func (a *audit) checkMembers(ctx context.Context, s *stream, r *index.Reader) er
 			continue
 		}
 		if m.Fresh < m.Range.End {
-			s.pieces = append(s.pieces, piece{m.FreshRange(), i})
+			s.ranges = append(s.ranges, locatedRange{m.FreshRange(), i})
 		}
 	}
 	for _, d := range a.catalog.Doubled(s.held, func(i int32) bool { return a.damaged[i] }) {
@@ -210,9 +210,9 @@ func (a *audit) spareable(s *stream) (ranges []schema.Range) {
 	return ranges
 }
 
-// holes returns the ranges below Stored without a piece, except pruned ones. The pieces are sorted.
-// Ranges of a sparse stream may never have been sent: they are missing only if the table has rows
-// of them.
+// holes returns the ranges below Stored that s.ranges lacks, except pruned ones. s.ranges is
+// sorted. Ranges of a sparse stream may never have been sent: they are missing only if the table
+// has rows of them.
 func (s *stream) holes() []schema.Range {
 	least := int64(0)
 	if s.Sparse {
@@ -220,7 +220,7 @@ func (s *stream) holes() []schema.Range {
 	}
 	var holes []schema.Range
 	at := min(s.skipped(), s.Stored)
-	for _, p := range s.pieces {
+	for _, p := range s.ranges {
 		if start := min(p.Start, s.Stored); start > at+least {
 			holes = append(holes, s.pruned.Missing(schema.Range{Start: at, End: start})...)
 		}
@@ -232,13 +232,13 @@ func (s *stream) holes() []schema.Range {
 	return holes
 }
 
-func (s *stream) sortPieces() {
-	slices.SortFunc(s.pieces, func(a, b piece) int { return int(min(max(a.Start-b.Start, -1), 1)) })
+func (s *stream) sortRanges() {
+	slices.SortFunc(s.ranges, func(a, b locatedRange) int { return int(min(max(a.Start-b.Start, -1), 1)) })
 }
 
 // spare finds the bytes of a hole, those of a damaged member, in other members that have them, too.
-func (a *audit) spare(ctx context.Context, s *stream, r *index.Reader, hole schema.Range) ([]piece, error) {
-	var found []piece
+func (a *audit) spare(ctx context.Context, s *stream, r *index.Reader, hole schema.Range) ([]locatedRange, error) {
+	var found []locatedRange
 	if s.held == nil {
 		return nil, nil
 	}
@@ -251,14 +251,14 @@ func (a *audit) spare(ctx context.Context, s *stream, r *index.Reader, hole sche
 		if _, err := r.Data(ctx, m); err != nil {
 			return nil, err
 		}
-		found = append(found, piece{part, i})
+		found = append(found, locatedRange{part, i})
 		hole.Start = part.End
 	}
 	return found, nil
 }
 
-// pieceData reads a piece from the archive.
-func (a *audit) pieceData(ctx context.Context, s *stream, r *index.Reader, p piece) ([]byte, error) {
+// rangeData reads a range from the archive.
+func (a *audit) rangeData(ctx context.Context, s *stream, r *index.Reader, p locatedRange) ([]byte, error) {
 	m := &a.catalog.Members[p.member]
 	data, err := r.Data(ctx, m)
 	if err != nil {
@@ -284,7 +284,7 @@ func (a *audit) fromLog(s *stream, hole schema.Range, e *encoder, t tally) error
 		got.logged = n.lines
 	}
 	if got.Len() > 0 {
-		s.pieces = append(s.pieces, piece{got.Range, noMember})
+		s.ranges = append(s.ranges, locatedRange{got.Range, noMember})
 		s.missing = append(s.missing, got)
 	}
 	if got.End < hole.End {
@@ -333,7 +333,7 @@ func (a *audit) compareLog(ctx context.Context, s *stream, r *index.Reader) erro
 	if s.log == nil {
 		return nil
 	}
-	for _, p := range s.pieces {
+	for _, p := range s.ranges {
 		if p.member == noMember {
 			continue
 		}
@@ -344,7 +344,7 @@ func (a *audit) compareLog(ctx context.Context, s *stream, r *index.Reader) erro
 		if int64(len(logged)) == p.Len() && p.Range == a.catalog.Members[p.member].FreshRange() && a.seeds.bytes(logged) == a.sums[p.member] {
 			continue
 		}
-		data, err := a.pieceData(ctx, s, r, p)
+		data, err := a.rangeData(ctx, s, r, p)
 		if err != nil {
 			return err
 		}

@@ -62,8 +62,8 @@ type batch struct {
 	reader   *index.Reader
 }
 
-// pinpoint compares the chunks with differences line by line. rewrite, if not nil, gets the rows that
-// are missing or different in the table.
+// pinpoint compares the chunks with differences line by line. rewrite, if not nil, gets the rows
+// that are missing or different in the table.
 func (a *audit) pinpoint(ctx context.Context, bad []chunk, expected, found tally, rewrite func(*schema.Rows) error) (err error) {
 	r := a.catalog.NewReader()
 	defer func() { err = errors.Join(err, r.Close()) }()
@@ -77,7 +77,7 @@ func (a *audit) pinpoint(ctx context.Context, bad []chunk, expected, found tally
 			if a.streams[c.stream] == nil { // rows of an unknown stream
 				a.streams[c.stream] = &stream{Stream: Stream{StreamEntry: schema.StreamEntry{Stream: schema.Stream{ID: c.stream}}}}
 			}
-			if a.streams[c.stream].format == nil && len(a.streams[c.stream].pieces) > 0 {
+			if a.streams[c.stream].format == nil && len(a.streams[c.stream].ranges) > 0 {
 				continue // FormatUnknown
 			}
 			b.chunks[c] = true
@@ -136,7 +136,7 @@ func (b *batch) rewrite(ctx context.Context, put func(*schema.Rows) error) error
 		if s.format == nil {
 			continue
 		}
-		err := b.eachPiece(ctx, s, func(data []byte, start int64) error {
+		err := b.eachRange(ctx, s, func(data []byte, start int64) error {
 			rows.Reset()
 			for offset, line := range index.Lines(data, start) {
 				w, m := b.lines[place{id, offset}], s.missingAt(offset)
@@ -178,27 +178,27 @@ func (b *batch) eachLine(ctx context.Context, each func(s *stream, line []byte, 
 			}
 			return nil
 		}
-		if err := b.eachPiece(ctx, s, visit); err != nil {
+		if err := b.eachRange(ctx, s, visit); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// eachPiece reads the pieces that overlap the chunks.
-func (b *batch) eachPiece(ctx context.Context, s *stream, visit func(data []byte, start int64) error) (err error) {
+// eachRange reads the ranges that overlap the chunks.
+func (b *batch) eachRange(ctx context.Context, s *stream, visit func(data []byte, start int64) error) (err error) {
 	opened := false
 	defer func() {
 		if opened {
 			err = errors.Join(err, s.log.close())
 		}
 	}()
-	for _, p := range s.pieces {
+	for _, p := range s.ranges {
 		if !b.touches(s.ID, p.Range) {
 			continue
 		}
 		if p.member != noMember {
-			data, err := b.audit.pieceData(ctx, s, b.reader, p)
+			data, err := b.audit.rangeData(ctx, s, b.reader, p)
 			if err == nil {
 				err = visit(data, p.Start)
 			}
@@ -342,15 +342,15 @@ func (b *batch) explain(ctx context.Context, s *stream, row *schema.Row) (string
 	if s.Counts[RowDifferent] >= int64(b.audit.Named) {
 		return text, nil
 	}
-	i := slices.IndexFunc(s.pieces, func(p piece) bool { return row.Offset >= p.Start && row.Offset < p.End })
-	if i < 0 || s.pieces[i].member == noMember {
+	i := slices.IndexFunc(s.ranges, func(p locatedRange) bool { return row.Offset >= p.Start && row.Offset < p.End })
+	if i < 0 || s.ranges[i].member == noMember {
 		return text, nil
 	}
-	data, err := b.audit.pieceData(ctx, s, b.reader, s.pieces[i])
+	data, err := b.audit.rangeData(ctx, s, b.reader, s.ranges[i])
 	if err != nil {
 		return "", err
 	}
-	line, _, _ := bytes.Cut(data[row.Offset-s.pieces[i].Start:], []byte("\n"))
+	line, _, _ := bytes.Cut(data[row.Offset-s.ranges[i].Start:], []byte("\n"))
 	b.encoder.rows.Reset()
 	if !b.encoder.line(s, line, row.Offset) {
 		return text, nil

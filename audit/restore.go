@@ -37,11 +37,11 @@ type restored struct {
 func (r *repair) restore(ctx context.Context) error {
 	for _, s := range r.streams {
 		x := &restorer{repair: r, stream: s, place: index.NewPlace(r.Pattern, s.Host, s.Labels), open: map[string]*restored{}}
-		for _, p := range s.pieces {
+		for _, p := range s.ranges {
 			if m := s.missingAt(p.Start); p.member != noMember || m != nil && m.disputed {
 				continue
 			}
-			if err := x.piece(ctx, p.Range); err != nil {
+			if err := x.locatedRange(ctx, p.Range); err != nil {
 				return fmt.Errorf("restore %v of %s: %w", p.Range, s.LogPath, err)
 			}
 		}
@@ -49,7 +49,7 @@ func (r *repair) restore(ctx context.Context) error {
 	return nil
 }
 
-func (x *restorer) piece(ctx context.Context, r schema.Range) (err error) {
+func (x *restorer) locatedRange(ctx context.Context, r schema.Range) (err error) {
 	if err := x.stream.log.open(); err != nil {
 		return err
 	}

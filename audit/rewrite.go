@@ -96,7 +96,7 @@ func (r *repair) fate(ctx context.Context, reader *index.Reader, i int32) (keep,
 		return keepWhole, nil
 	case m.Fresh == m.Range.Start:
 		return keepWhole, nil
-	case slices.ContainsFunc(s.pieces, func(p piece) bool { return p.member == i && p.Start < m.Fresh }):
+	case slices.ContainsFunc(s.ranges, func(p locatedRange) bool { return p.member == i && p.Start < m.Fresh }):
 		return keepWhole, nil // the other copy is damaged
 	}
 	same, err := r.sameBytes(ctx, reader, s, m)
@@ -115,7 +115,7 @@ func (r *repair) fate(ctx context.Context, reader *index.Reader, i int32) (keep,
 // covers reports whether the archive has all of the range, after the restore.
 func (s *stream) covers(r schema.Range) bool {
 	at := r.Start
-	for _, p := range s.pieces {
+	for _, p := range s.ranges {
 		if m := s.missingAt(p.Start); m != nil && m.disputed {
 			continue
 		}
@@ -126,7 +126,7 @@ func (s *stream) covers(r schema.Range) bool {
 	return at >= r.End
 }
 
-// sameBytes compares the parts of a member that are elsewhere, too, with the pieces.
+// sameBytes compares the parts of a member that are elsewhere, too, with the ranges.
 func (r *repair) sameBytes(ctx context.Context, reader *index.Reader, s *stream, m *index.Member) (bool, error) {
 	data, err := reader.Data(ctx, m)
 	if err != nil {
@@ -134,7 +134,7 @@ func (r *repair) sameBytes(ctx context.Context, reader *index.Reader, s *stream,
 	}
 	twice := bytes.Clone(data[:m.Fresh-m.Range.Start])
 	at := m.Range.Start
-	for _, p := range s.pieces {
+	for _, p := range s.ranges {
 		part := schema.Range{Start: max(p.Start, m.Range.Start), End: min(p.End, m.Fresh)}
 		if part.Len() <= 0 {
 			continue
@@ -142,7 +142,7 @@ func (r *repair) sameBytes(ctx context.Context, reader *index.Reader, s *stream,
 		if p.member == noMember || part.Start != at {
 			return false, nil
 		}
-		other, err := r.pieceData(ctx, s, reader, piece{part, p.member})
+		other, err := r.rangeData(ctx, s, reader, locatedRange{part, p.member})
 		if err != nil {
 			return false, err
 		}

@@ -22,11 +22,11 @@ type stream struct {
 	format      *parse.Format // nil: see FormatUnknown
 	log         *log          // nil: no log here
 	pruned      schema.RangeSet
-	// pieces are the ranges of the lines with their locations, sorted, without overlaps. missing
+	// ranges are the ranges of the lines with their locations, sorted, without overlaps. missing
 	// are the parts of the stored range that the archive lacks.
-	pieces  []piece
+	ranges  []locatedRange
 	missing []missing
-	// lines counts the lines of the pieces.
+	// lines counts the lines of the ranges.
 	lines count
 }
 
@@ -72,8 +72,8 @@ func (c *count) extend(time int64) {
 	c.last = max(c.last, time)
 }
 
-// piece is a range and its location: a member, or the log (noMember).
-type piece struct {
+// locatedRange is a range and its location: a member, or the log (noMember).
+type locatedRange struct {
 	schema.Range
 	member int32
 }
@@ -182,7 +182,7 @@ func (a *audit) finish() {
 			a.differMissing(s, m)
 		}
 		s.LinesRead = s.lines.lines
-		for _, p := range s.pieces {
+		for _, p := range s.ranges {
 			if p.member != noMember {
 				s.ArchiveBytes += min(p.End, s.Stored) - min(p.Start, s.Stored)
 			}

@@ -12,7 +12,7 @@ type Request struct {
 	Method string
 	// Param is the message.
 	Param []byte
-	// Cells is the cell block, in pieces that are written one after the other; none for most
+	// Cells is the cell block, in buffers that are written one after the other; none for most
 	// methods.
 	Cells [][]byte
 }

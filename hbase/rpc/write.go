@@ -24,7 +24,7 @@ type writer struct {
 	head    []byte
 	scratch []byte
 	bounds  []bound
-	pieces  [][]byte
+	buffers [][]byte
 	calls   []*call
 	snappy  [][]byte
 }
@@ -104,8 +104,8 @@ func appendHeader(dst []byte, c *call, blockBytes int) []byte {
 
 func blockBytes(cells [][]byte) int {
 	n := 0
-	for _, piece := range cells {
-		n += len(piece)
+	for _, buffer := range cells {
+		n += len(buffer)
 	}
 	return n
 }
@@ -114,41 +114,41 @@ func appendLength(dst []byte, n int) []byte { return binary.BigEndian.AppendUint
 
 // flush writes the gathered calls.
 func (w *writer) flush() error {
-	w.pieces = w.pieces[:0]
+	w.buffers = w.buffers[:0]
 	start := 0
 	for _, b := range w.bounds {
-		w.pieces = append(w.pieces, w.head[start:b.end])
-		w.pieces = append(w.pieces, b.cells...)
+		w.buffers = append(w.buffers, w.head[start:b.end])
+		w.buffers = append(w.buffers, b.cells...)
 		start = b.end
 	}
-	pieces := w.pieces
-	for len(pieces) > 0 {
+	buffers := w.buffers
+	for len(buffers) > 0 {
 		var now net.Buffers
-		now, pieces = cut(pieces, writeBytes)
+		now, buffers = cut(buffers, writeBytes)
 		if err := w.conn.conn.SetWriteDeadline(time.Now().Add(w.conn.options.Timeout)); err != nil {
 			return err
 		}
 		if _, err := now.WriteTo(w.conn.conn); err != nil {
 			return err
 		}
-		if len(pieces) > 0 || w.conn.waiting() <= len(w.calls) {
+		if len(buffers) > 0 || w.conn.waiting() <= len(w.calls) {
 			w.conn.sign()
 		}
 	}
-	clear(w.pieces) // drops references to the callers' bytes
+	clear(w.buffers) // drops references to the callers' bytes
 	clear(w.bounds)
 	return nil
 }
 
-// cut splits off pieces of at most size bytes; it shortens the first of the rest in place.
-func cut(pieces [][]byte, size int) (front, rest [][]byte) {
-	for i, piece := range pieces {
-		if len(piece) > size {
-			front = append(append(front, pieces[:i]...), piece[:size])
-			pieces[i] = piece[size:]
-			return front, pieces[i:]
+// cut splits off buffers of at most size bytes; it shortens the first of the rest in place.
+func cut(buffers [][]byte, size int) (front, rest [][]byte) {
+	for i, buffer := range buffers {
+		if len(buffer) > size {
+			front = append(append(front, buffers[:i]...), buffer[:size])
+			buffers[i] = buffer[size:]
+			return front, buffers[i:]
 		}
-		size -= len(piece)
+		size -= len(buffer)
 	}
-	return append(front, pieces...), nil // a copy: writing empties it
+	return append(front, buffers...), nil // a copy: writing empties it
 }

@@ -13,7 +13,7 @@ import (
 const maxDistrusted = 4
 
 // noteRefused records that the collector rejects a stream. It reports whether that was known.
-func (a *Agent) noteRefused(p *parcel, why string) (known bool) {
+func (a *Agent) noteRefused(p *encodedBatch, why string) (known bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	_, known = a.refused[p.stream.ID]

@@ -92,11 +92,11 @@ func bounded(troubles []string) []string {
 func (w *window) unreceived(now time.Time) (bytes int64, oldest time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, p := range w.parcels {
+	for _, p := range w.batches {
 		bytes += p.Len()
 	}
-	if len(w.parcels) > 0 {
-		oldest = now.Sub(w.parcels[0].at)
+	if len(w.batches) > 0 {
+		oldest = now.Sub(w.batches[0].at)
 	}
 	return bytes, oldest
 }

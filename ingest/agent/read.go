@@ -144,7 +144,7 @@ func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.C
 			if m.Compression != protocol.None {
 				room = m.Body[:0]
 			}
-			p := &parcel{stream: b.Stream, Range: b.Range, lines: b.Lines, at: a.cfg.Now(), head: m.AppendHead(nil), body: append([]byte(nil), m.Body...), tail: tailOf(b.Stream.ID, b.Data, b.End)}
+			p := &encodedBatch{stream: b.Stream, Range: b.Range, lines: b.Lines, at: a.cfg.Now(), head: m.AppendHead(nil), body: append([]byte(nil), m.Body...), tail: tailOf(b.Stream.ID, b.Data, b.End)}
 			if err := a.window.add(ctx, p); err != nil {
 				return err
 			}

@@ -54,13 +54,13 @@ func (s *session) noteBusy(why string) (changed bool) {
 	return changed
 }
 
-// sent is a parcel in flight.
+// sent is a batch in flight.
 type sent struct {
-	*parcel
+	*encodedBatch
 	call *avrorpc.Pending
 }
 
-// round sends parcels, beginning with the first that is not acknowledged. If the collector did not
+// round sends batches, beginning with the first that is not acknowledged. If the collector did not
 // accept one, busy is its reason, and round returns when the calls in flight have ended. If busy is
 // "", all is sent and no more will come.
 func (s *session) round(ctx context.Context) (busy string, err error) {
@@ -100,7 +100,7 @@ func (s *session) round(ctx context.Context) (busy string, err error) {
 			if reply, err = c.call.Wait(ctx, reply[:0]); err != nil {
 				return err
 			}
-			why, err := s.receive(c.parcel, reply)
+			why, err := s.receive(c.encodedBatch, reply)
 			if err != nil {
 				return err
 			}
@@ -119,9 +119,9 @@ func (s *session) round(ctx context.Context) (busy string, err error) {
 // second.
 const callsInFlight = 64
 
-// start sends a parcel when the collector permits it. If the collector does not know the stream, a
+// start sends a batch when the collector permits it. If the collector does not know the stream, a
 // hello with the stream is sent first.
-func (s *session) start(ctx context.Context, p *parcel) (*avrorpc.Pending, error) {
+func (s *session) start(ctx context.Context, p *encodedBatch) (*avrorpc.Pending, error) {
 	s.mu.Lock()
 	paused, lift, limit := s.pause, s.lift, s.limit
 	s.mu.Unlock()
@@ -171,7 +171,7 @@ func (s *session) introduce(ctx context.Context) error {
 
 // receive handles the reply to a batch. busy is the collector's reason for not accepting it; the
 // batch must then be sent again.
-func (s *session) receive(p *parcel, reply []byte) (busy string, err error) {
+func (s *session) receive(p *encodedBatch, reply []byte) (busy string, err error) {
 	var r protocol.Receipt
 	if err := r.Decode(reply); err != nil {
 		return "", fmt.Errorf("receipt: %w", err)
@@ -202,7 +202,7 @@ func (s *session) receive(p *parcel, reply []byte) (busy string, err error) {
 
 // refuse stops sending a stream that the collector rejects. Its lines remain in the log and are
 // offered again later.
-func (s *session) refuse(p *parcel, why string) {
+func (s *session) refuse(p *encodedBatch, why string) {
 	known := s.agent.noteRefused(p, why)
 	s.agent.skip(s.window.forget(p.stream))
 	if !known {

@@ -123,7 +123,7 @@ func (s *session) greet(ctx context.Context) error {
 	if again = s.agent.readsAgain() || again; again {
 		return s.agent.restart(ctx, from)
 	}
-	s.window.remove(func(p *parcel) bool { return p.End <= from[p.stream.ID] })
+	s.window.remove(func(p *encodedBatch) bool { return p.End <= from[p.stream.ID] })
 	return nil
 }
 

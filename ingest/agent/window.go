@@ -13,8 +13,8 @@ import (
 	"sluice/schema"
 )
 
-// parcel is an encoded batch that is not known to be received by a collector.
-type parcel struct {
+// encodedBatch is an encoded batch that is not known to be received by a collector.
+type encodedBatch struct {
 	stream *checkpoint.Stream
 	schema.Range
 	seq        uint64
@@ -24,19 +24,19 @@ type parcel struct {
 	tail       protocol.Tail // fingerprint of its last bytes, uncompressed
 }
 
-// maxParcels limits the window when batches are small: ten thousand logs that each grow by one line
-// make as many parcels.
-const maxParcels = 8192
+// maxWindowBatches limits the window when batches are small: ten thousand logs that each grow by
+// one line make as many batches.
+const maxWindowBatches = 8192
 
-// window holds parcels in the order in which they were read. Its methods may be called
+// window holds batches in the order in which they were read. Its methods may be called
 // concurrently.
 type window struct {
 	limit int64
 
 	mu      sync.Mutex
-	parcels []*parcel
+	batches []*encodedBatch
 	bytes   int64
-	last    uint64 // seq of the last parcel
+	last    uint64 // seq of the last batch
 	read    map[schema.StreamID]int64
 	// acks are the fingerprints of the last acknowledged bytes of each stream.
 	acks    map[schema.StreamID]protocol.Tail
@@ -55,14 +55,14 @@ func (w *window) announce() {
 	w.changed = make(chan struct{})
 }
 
-// add appends a parcel. It waits while the window is full.
-func (w *window) add(ctx context.Context, p *parcel) error {
+// add appends a batch. It waits while the window is full.
+func (w *window) add(ctx context.Context, p *encodedBatch) error {
 	for {
 		w.mu.Lock()
-		if len(w.parcels) == 0 || w.bytes+int64(len(p.body)) <= w.limit && len(w.parcels) < maxParcels {
+		if len(w.batches) == 0 || w.bytes+int64(len(p.body)) <= w.limit && len(w.batches) < maxWindowBatches {
 			w.last++
 			p.seq = w.last
-			w.parcels = append(w.parcels, p)
+			w.batches = append(w.batches, p)
 			w.bytes += int64(len(p.body))
 			w.read[p.stream.ID] = p.End
 			w.announce()
@@ -79,20 +79,20 @@ func (w *window) add(ctx context.Context, p *parcel) error {
 	}
 }
 
-// next returns the first parcel after seq, and waits for one. It returns nil if no more will be
+// next returns the first batch after seq, and waits for one. It returns nil if no more will be
 // added and all have been acknowledged.
-func (w *window) next(ctx context.Context, seq uint64) (*parcel, error) {
+func (w *window) next(ctx context.Context, seq uint64) (*encodedBatch, error) {
 	for {
 		w.mu.Lock()
-		i, found := slices.BinarySearchFunc(w.parcels, seq, func(p *parcel, seq uint64) int { return cmp.Compare(p.seq, seq) })
+		i, found := slices.BinarySearchFunc(w.batches, seq, func(p *encodedBatch, seq uint64) int { return cmp.Compare(p.seq, seq) })
 		if found {
 			i++
 		}
-		if i < len(w.parcels) {
+		if i < len(w.batches) {
 			defer w.mu.Unlock()
-			return w.parcels[i], nil
+			return w.batches[i], nil
 		}
-		drained := w.ended && len(w.parcels) == 0
+		drained := w.ended && len(w.batches) == 0
 		changed := w.changed
 		w.mu.Unlock()
 		if drained {
@@ -106,28 +106,28 @@ func (w *window) next(ctx context.Context, seq uint64) (*parcel, error) {
 	}
 }
 
-// done removes a parcel that a collector acknowledged.
-func (w *window) done(p *parcel) {
+// done removes a batch that a collector acknowledged.
+func (w *window) done(p *encodedBatch) {
 	w.mu.Lock()
 	if p.End > w.acks[p.stream.ID].At {
 		w.acks[p.stream.ID] = p.tail
 	}
 	w.mu.Unlock()
-	w.remove(func(o *parcel) bool { return o == p })
+	w.remove(func(o *encodedBatch) bool { return o == p })
 }
 
-func (w *window) remove(gone func(*parcel) bool) {
+func (w *window) remove(gone func(*encodedBatch) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	before := len(w.parcels)
-	w.parcels = slices.DeleteFunc(w.parcels, func(p *parcel) bool {
+	before := len(w.batches)
+	w.batches = slices.DeleteFunc(w.batches, func(p *encodedBatch) bool {
 		if gone(p) {
 			w.bytes -= int64(len(p.body))
 			return true
 		}
 		return false
 	})
-	if len(w.parcels) < before {
+	if len(w.batches) < before {
 		w.announce()
 	}
 }
@@ -149,11 +149,11 @@ type ending struct {
 func (w *window) tails() map[ending]protocol.Tail {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	tails := make(map[ending]protocol.Tail, len(w.acks)+len(w.parcels))
+	tails := make(map[ending]protocol.Tail, len(w.acks)+len(w.batches))
 	for id, t := range w.acks {
 		tails[ending{id, t.At}] = t
 	}
-	for _, p := range w.parcels {
+	for _, p := range w.batches {
 		tails[ending{p.stream.ID, p.End}] = p.tail
 	}
 	return tails
@@ -171,9 +171,9 @@ func (w *window) keep(known func(schema.StreamID) bool) {
 	w.kept = max(len(w.acks), 500)
 }
 
-// forget removes a stream's parcels, and returns how many bytes of the log they are.
+// forget removes a stream's batches, and returns how many bytes of the log they are.
 func (w *window) forget(t *checkpoint.Stream) (bytes int64) {
-	w.remove(func(p *parcel) bool {
+	w.remove(func(p *encodedBatch) bool {
 		if p.stream != t {
 			return false
 		}
@@ -197,7 +197,7 @@ func (w *window) spans() map[schema.StreamID]span {
 	for id, read := range w.read {
 		spans[id] = span{read, read}
 	}
-	for _, p := range w.parcels {
+	for _, p := range w.batches {
 		if s := spans[p.stream.ID]; p.Start < s.acked {
 			spans[p.stream.ID] = span{p.Start, s.read}
 		}
@@ -205,13 +205,13 @@ func (w *window) spans() map[schema.StreamID]span {
 	return spans
 }
 
-// streams returns the streams of the parcels, each once, without those that has reports true for.
+// streams returns the streams of the batches, each once, without those that has reports true for.
 func (w *window) streams(has func(*checkpoint.Stream) bool) []*checkpoint.Stream {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var streams []*checkpoint.Stream
 	seen := map[schema.StreamID]bool{}
-	for _, p := range w.parcels {
+	for _, p := range w.batches {
 		if !seen[p.stream.ID] && !has(p.stream) {
 			seen[p.stream.ID] = true
 			streams = append(streams, p.stream)
@@ -220,11 +220,11 @@ func (w *window) streams(has func(*checkpoint.Stream) bool) []*checkpoint.Stream
 	return streams
 }
 
-// clear removes all parcels; the caller reads the logs again.
+// clear removes all batches; the caller reads the logs again.
 func (w *window) clear() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.parcels, w.bytes = nil, 0
+	w.batches, w.bytes = nil, 0
 	clear(w.read)
 	w.announce()
 }

@@ -278,7 +278,7 @@ func (n *near) put(t *testing.T, s *checkpoint.Stream, from, to int64) {
 	for ; from < to; from += 10 {
 		m := protocol.Batch{Stream: s.ID, Range: schema.Range{Start: from, End: from + 10}, Lines: 1}
 		codec.Encode(&m, []byte(putLine), nil)
-		if err := n.window.add(t.Context(), &parcel{stream: s, Range: m.Range, head: m.AppendHead(nil), body: m.Body, tail: tailOf(s.ID, []byte(putLine), m.Range.End)}); err != nil {
+		if err := n.window.add(t.Context(), &encodedBatch{stream: s, Range: m.Range, head: m.AppendHead(nil), body: m.Body, tail: tailOf(s.ID, []byte(putLine), m.Range.End)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -33,9 +33,10 @@ func newAppender(cfg *Config, life *lifecycle, spool *spool, columns *columnQueu
 	return a, nil
 }
 
-// append writes cut i of the parcel from, which is the batch b, as one member to the open segment
-// of its host, period and label group. The error wraps ErrBusy if the batch can be offered again.
-func (a *appender) append(ctx context.Context, st *streamState, b schema.Batch, from *parcel, i int) (*piece, error) {
+// append writes cut i of the parsed batch from, which is the batch b, as one member to the open
+// segment of its host, period and label group. The error wraps ErrBusy if the batch can be offered
+// again.
+func (a *appender) append(ctx context.Context, st *streamState, b schema.Batch, from *parsedBatch, i int) (*spooledBatch, error) {
 	key := segmentKey{b.Stream.Host, from.cuts[i].period, a.cfg.Naming.Group(b.Labels)}
 	for {
 		if err := a.closeSome(key); err != nil {
@@ -53,7 +54,7 @@ func (a *appender) append(ctx context.Context, st *streamState, b schema.Batch, 
 }
 
 // appendTo appends to the segment sp. It returns nil and no error if the segment is no longer open.
-func (a *appender) appendTo(ctx context.Context, sp *spooled, st *streamState, b schema.Batch, from *parcel, i int) (*piece, error) {
+func (a *appender) appendTo(ctx context.Context, sp *spooled, st *streamState, b schema.Batch, from *parsedBatch, i int) (*spooledBatch, error) {
 	sp.use.RLock()
 	defer sp.use.RUnlock()
 	if sp.writer == nil {
@@ -69,7 +70,7 @@ func (a *appender) appendTo(ctx context.Context, sp *spooled, st *streamState, b
 		}
 		a.columns.pass(sp, m, &b, from, i) // sp.use is held, so the segment cannot be sealed before this
 		x := &from.cuts[i]
-		p := &piece{stream: st, Range: b.Range, lines: x.lines - x.holes, errors: x.errors, first: x.first, last: x.last, in: sp, member: m, at: a.cfg.Now()}
+		p := &spooledBatch{stream: st, Range: b.Range, lines: x.lines - x.holes, errors: x.errors, first: x.first, last: x.last, in: sp, member: m, at: a.cfg.Now()}
 		a.spool.appended(p, x.zone)
 		return p, nil
 	case <-ctx.Done():

@@ -42,7 +42,8 @@ func (a *archiver) run(ctx context.Context) error {
 	}
 }
 
-// archive seals one segment and stores it in the archive. A segment without pieces is only dropped.
+// archive seals one segment and stores it in the archive. A segment without spooled batches is only
+// dropped.
 func (a *archiver) archive(ctx context.Context, sp *spooled) error {
 	if err := a.sealer.seal(sp); err != nil {
 		return fmt.Errorf("spool: %w", err)

@@ -65,7 +65,7 @@ func TestCountingByClassAllocatesNothing(t *testing.T) {
 	if _, _, err := r.collector.cfg.prepare(st, &st.reader); err != nil {
 		t.Fatal(err)
 	}
-	p := &parcel{lines: []byte(log), cuts: make([]cut, 0, 4)}
+	p := &parsedBatch{lines: []byte(log), cuts: make([]cut, 0, 4)}
 	if n := testing.AllocsPerRun(20, func() {
 		p.cuts = p.cuts[:0]
 		if err := p.read(t.Context(), &st.reader, collectortest.Days{}, 0); err != nil {

@@ -5,58 +5,58 @@ import (
 	"time"
 )
 
-// backlog holds the pieces whose rows are still to be read from their segments and put into the
-// table, by host. It is safe for concurrent use.
+// backlog holds the spooled batches whose rows are still to be read from their segments and put
+// into the table, by host. It is safe for concurrent use.
 //
-// One goroutine parses them. A sender chooses the format of its logs, so a host's pieces may take
-// thousands of times as long as another's. Therefore each host gets the same time, not the same
-// number of pieces.
+// One goroutine parses them. A sender chooses the format of its logs, so a host's spooled batches
+// may take thousands of times as long as another's. Therefore each host gets the same time, not the
+// same number of spooled batches.
 type backlog struct {
 	mu    sync.Mutex
 	hosts map[string]*hostBacklog
 }
 
 type hostBacklog struct {
-	pieces []*piece // oldest first
-	spent  time.Duration
+	batches []*spooledBatch // oldest first
+	spent   time.Duration
 }
 
 func newBacklog() *backlog { return &backlog{hosts: map[string]*hostBacklog{}} }
 
-func (b *backlog) add(pieces ...*piece) {
+func (b *backlog) add(batches ...*spooledBatch) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, p := range pieces {
+	for _, p := range batches {
 		host := p.stream.tracked.Host
 		x := b.hosts[host]
 		if x == nil {
 			x = new(hostBacklog)
 			b.hosts[host] = x
 		}
-		if least := b.least(); least != nil && len(x.pieces) == 0 { // a host gets no credit for the time in which it had no pieces
+		if least := b.least(); least != nil && len(x.batches) == 0 { // a host gets no credit for the time in which it had no spooled batches
 			x.spent = max(x.spent, least.spent)
 		}
-		x.pieces = append(x.pieces, p)
+		x.batches = append(x.batches, p)
 	}
 }
 
-// next removes and returns the oldest piece of the host on which the least time was spent. nil:
-// there is none.
-func (b *backlog) next() *piece {
+// next removes and returns the oldest spooled batch of the host on which the least time was spent.
+// nil: there is none.
+func (b *backlog) next() *spooledBatch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x := b.least()
 	if x == nil {
-		clear(b.hosts) // times are compared only while pieces are waiting
+		clear(b.hosts) // times are compared only while spooled batches are waiting
 		return nil
 	}
-	p := x.pieces[0]
-	x.pieces[0] = nil
-	x.pieces = x.pieces[1:]
+	p := x.batches[0]
+	x.batches[0] = nil
+	x.batches = x.batches[1:]
 	return p
 }
 
-// spend records the time that parsing a host's piece took.
+// spend records the time that parsing a host's spooled batch took.
 func (b *backlog) spend(host string, d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -65,14 +65,14 @@ func (b *backlog) spend(host string, d time.Duration) {
 	}
 }
 
-// least returns the host with pieces on which the least time was spent, at equal times the one
-// whose piece is older. b.mu must be held.
+// least returns the host with spooled batches on which the least time was spent, at equal times the
+// one whose spooledBatch is older. b.mu must be held.
 func (b *backlog) least() (least *hostBacklog) {
 	for _, x := range b.hosts {
-		if len(x.pieces) == 0 {
+		if len(x.batches) == 0 {
 			continue
 		}
-		if least == nil || x.spent < least.spent || x.spent == least.spent && x.pieces[0].at.Before(least.pieces[0].at) {
+		if least == nil || x.spent < least.spent || x.spent == least.spent && x.batches[0].at.Before(least.batches[0].at) {
 			least = x
 		}
 	}

@@ -66,9 +66,10 @@ func newColumnQueue(cfg *Config, life *lifecycle) *columnQueue {
 	return q
 }
 
-// pass sends the chunk of the parcel's cut i, which was appended as the member m, to the goroutine
-// that fills files. It may block, but not forever: that goroutine never waits for a caller of pass.
-func (q *columnQueue) pass(sp *spooled, m segment.Member, b *schema.Batch, from *parcel, i int) {
+// pass sends the chunk of the parsed batch's cut i, which was appended as the member m, to the
+// goroutine that fills files. It may block, but not forever: that goroutine never waits for a
+// caller of pass.
+func (q *columnQueue) pass(sp *spooled, m segment.Member, b *schema.Batch, from *parsedBatch, i int) {
 	if from.spare == nil {
 		return
 	}

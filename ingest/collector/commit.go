@@ -108,8 +108,8 @@ func (c *committer) tick(ctx context.Context) error {
 
 // commit marks segments as stored that are in the archive, the table and Columns. The order is what
 // guarantees that no line is lost: first the archive has the file, Columns has the Parquet file and
-// the rows are durable; then the checkpoint is saved; and only then is the local file removed. After
-// a crash between two steps the earlier ones are repeated, which changes nothing.
+// the rows are durable; then the checkpoint is saved; and only then is the local file removed.
+// After a crash between two steps the earlier ones are repeated, which changes nothing.
 func (c *committer) commit(ctx context.Context) error {
 	ready := c.ready()
 	if len(ready) == 0 || c.early(ready) {
@@ -118,11 +118,11 @@ func (c *committer) commit(ctx context.Context) error {
 	if err := c.table.flush(ctx); err != nil {
 		return err
 	}
-	var pieces []*piece
+	var batches []*spooledBatch
 	for _, sp := range ready {
-		pieces = append(pieces, sp.content()...)
+		batches = append(batches, sp.content()...)
 	}
-	entries := c.streams.advance(pieces)
+	entries := c.streams.advance(batches)
 	// The rows of the stream directory are flushed too: after a crash they would stay old.
 	if err := c.table.putEntries(ctx, entries); err != nil {
 		return err
@@ -210,7 +210,7 @@ func (c *committer) markStored(sp *spooled) error {
 	return nil
 }
 
-// covered reports whether everything before the segment's pieces is stored too.
+// covered reports whether everything before the segment's spooled batches is stored too.
 func (c *committer) covered(sp *spooled) bool {
 	for _, p := range sp.content() {
 		if p.End > c.cfg.Checkpoint.Stored(p.stream.tracked) {
@@ -223,7 +223,7 @@ func (c *committer) covered(sp *spooled) bool {
 // keeps returns how long a segment stays after it is stored. Segments that are kept for comparison
 // are removed earlier if the spool needs the room.
 func (c *committer) keeps(sp *spooled, roomy bool) time.Duration {
-	if roomy && slices.ContainsFunc(sp.content(), func(p *piece) bool { return p.stream.tracked.Sparse }) {
+	if roomy && slices.ContainsFunc(sp.content(), func(p *spooledBatch) bool { return p.stream.tracked.Sparse }) {
 		return max(c.cfg.KeepLocal, sparseKept)
 	}
 	return c.cfg.KeepLocal

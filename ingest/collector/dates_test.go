@@ -111,8 +111,8 @@ func TestAHostWithManyDaysRollsItsOwnSegments(t *testing.T) {
 	}
 }
 
-// TestTheBacklogGivesEachHostTheSameTime checks a host whose pieces take a hundred times as long as
-// another's.
+// TestTheBacklogGivesEachHostTheSameTime checks a host whose spooled batches take a hundred times
+// as long as another's.
 func TestTheBacklogGivesEachHostTheSameTime(t *testing.T) {
 	r := newRig(t, nil)
 	defer r.collector.Abort() //nolint:errcheck // nothing was sent
@@ -121,10 +121,10 @@ func TestTheBacklogGivesEachHostTheSameTime(t *testing.T) {
 	fast := &streamState{tracked: r.stream(t, "web01", "b\n", 3)}
 	at := time.Unix(0, 0)
 	for range 20 {
-		b.add(&piece{stream: slow, at: at})
+		b.add(&spooledBatch{stream: slow, at: at})
 	}
 	for i := range 1000 {
-		b.add(&piece{stream: fast, at: at.Add(1), Range: schema.Range{Start: int64(i)}})
+		b.add(&spooledBatch{stream: fast, at: at.Add(1), Range: schema.Range{Start: int64(i)}})
 	}
 	turns, next := map[string]int{}, int64(0)
 	for range 500 {
@@ -167,7 +167,7 @@ func TestParsingEndsWithItsContext(t *testing.T) {
 	}
 	ctx, cancel = context.WithDeadline(t.Context(), time.Unix(1, 0))
 	defer cancel()
-	if err := (&parcel{lines: []byte(log)}).read(ctx, &st.reader, collectortest.Days{}, 0); err != nil {
+	if err := (&parsedBatch{lines: []byte(log)}).read(ctx, &st.reader, collectortest.Days{}, 0); err != nil {
 		t.Errorf("a deadline ended parsing: %v", err)
 	}
 	if err := r.collector.Append(t.Context(), s, batch(s, log, 0, len(log))); err != nil {

@@ -69,9 +69,9 @@ func (st *streamState) missing() []schema.Range {
 	return missing
 }
 
-// giveUpBefore turns the ranges before a stored piece that were never received into gaps, and
-// reports whether it did. It does nothing if the stream would have more than maxGaps.
-func (s *streams) giveUpBefore(p *piece) bool {
+// giveUpBefore turns the ranges before a stored spooled batch that were never received into gaps,
+// and reports whether it did. It does nothing if the stream would have more than maxGaps.
+func (s *streams) giveUpBefore(p *spooledBatch) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := p.stream

@@ -200,8 +200,8 @@ func TestOneHostDoesNotFillTheSpoolForOthers(t *testing.T) {
 		if err := r.collector.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if len(r.collector.State().Shares) > 0 || r.collector.spool.quota.bytes != 0 || r.collector.spool.quota.pieces != 0 {
-			t.Errorf("what is counted of an empty spool: %+v, %d bytes, %d batches", r.collector.State().Shares, r.collector.spool.quota.bytes, r.collector.spool.quota.pieces)
+		if len(r.collector.State().Shares) > 0 || r.collector.spool.quota.bytes != 0 || r.collector.spool.quota.batches != 0 {
+			t.Errorf("what is counted of an empty spool: %+v, %d bytes, %d batches", r.collector.State().Shares, r.collector.spool.quota.bytes, r.collector.spool.quota.batches)
 		}
 	})
 }

@@ -23,8 +23,8 @@ type cut struct {
 	zone          int32 // of the period, seconds east of UTC
 }
 
-// parcel is a parsed batch on its way to the table. It is reused.
-type parcel struct {
+// parsedBatch holds the lines of a batch, parsed, until their rows are put. It is reused.
+type parsedBatch struct {
 	weight int64 // bytes that it takes of the table's queue; 0: it is not queued
 	// columnWeight is the part of the column queue's room that has not been passed on with a chunk.
 	columnWeight int64
@@ -34,27 +34,27 @@ type parcel struct {
 	rows         schema.Rows
 	rec          schema.Record
 	cuts         []cut
-	pieces       []*piece
+	batches      []*spooledBatch
 	// chunks holds the columns of each cut, if columns are wanted. They come from spare.
 	chunks []*columnar.Chunk
 	spare  *sync.Pool // of *columnar.Chunk; nil: columns are not wanted
 }
 
-func (p *parcel) reset() {
+func (p *parsedBatch) reset() {
 	p.rows.Reset()
-	clear(p.pieces)
+	clear(p.batches)
 	for _, chunk := range p.chunks { // chunks of cuts that were not appended to the spool
 		if chunk != nil {
 			p.spare.Put(chunk)
 		}
 	}
 	clear(p.chunks)
-	p.weight, p.columnWeight, p.wantsRows, p.lines, p.cuts, p.pieces = 0, 0, false, nil, p.cuts[:0], p.pieces[:0]
+	p.weight, p.columnWeight, p.wantsRows, p.lines, p.cuts, p.batches = 0, 0, false, nil, p.cuts[:0], p.batches[:0]
 	p.chunks, p.spare = p.chunks[:0], nil
 }
 
 // chunk returns the chunk of the current cut, which is empty at first.
-func (p *parcel) chunk() *columnar.Chunk {
+func (p *parsedBatch) chunk() *columnar.Chunk {
 	for len(p.chunks) <= len(p.cuts) {
 		chunk := p.spare.Get().(*columnar.Chunk)
 		chunk.Reset()
@@ -77,11 +77,11 @@ type period struct {
 // checkEvery is the number of bytes that are parsed between two checks of the context.
 const checkEvery = 4 << 10
 
-// read parses the parcel's lines, which begin at offset in their stream, into cuts by period and,
-// if wanted, into rows and columns. It stops early only if ctx is canceled, because a sender may
-// choose a slow regular expression. A deadline of ctx limits only waiting: a batch that takes
+// read parses the parsed batch's lines, which begin at offset in their stream, into cuts by period
+// and, if wanted, into rows and columns. It stops early only if ctx is canceled, because a sender
+// may choose a slow regular expression. A deadline of ctx limits only waiting: a batch that takes
 // longer than that to parse would never be accepted.
-func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset int64) error {
+func (p *parsedBatch) read(ctx context.Context, r *lineReader, naming Naming, offset int64) error {
 	data := p.lines
 	var run cut
 	for unchecked := 0; len(data) > 0; {
@@ -136,8 +136,8 @@ func (p *parcel) read(ctx context.Context, r *lineReader, naming Naming, offset 
 	return nil
 }
 
-// count sets the counts and times of a piece to the sums over all its cuts.
-func (p *piece) count(cuts []cut) {
+// count sets the counts and times of a spooled batch to the sums over all its cuts.
+func (p *spooledBatch) count(cuts []cut) {
 	p.lines, p.errors, p.first, p.last = 0, 0, 0, 0
 	for i := range cuts {
 		x := &cuts[i]

@@ -2,12 +2,12 @@ package collector
 
 import "context"
 
-// newParcel returns a parcel for a batch. If the queue for the table has room, the parcel owns a
-// copy of the lines; otherwise it borrows data, for parsing only. Without SpoolAhead it waits for
+// newParsedBatch prepares a batch for parsing. If the queue for the table has room, the result owns
+// a copy of the lines; otherwise it borrows data, for parsing only. Without SpoolAhead it waits for
 // that room. If there are Columns, it waits until the column queue has room. rows is false while
 // the table cannot be used yet. handOver or release must follow.
-func (w *tableWriter) newParcel(ctx context.Context, data []byte, rows bool) (*parcel, error) {
-	p := w.spare.Get().(*parcel)
+func (w *tableWriter) newParsedBatch(ctx context.Context, data []byte, rows bool) (*parsedBatch, error) {
+	p := w.spare.Get().(*parsedBatch)
 	p.reset()
 	p.lines = data
 	n := min(int64(len(data)), tableQueueBytes)
@@ -39,27 +39,28 @@ func (w *tableWriter) newParcel(ctx context.Context, data []byte, rows bool) (*p
 	return p, nil
 }
 
-// handOver passes a parcel to the goroutine that puts rows. If the parcel is not in the queue or
-// the channel is full, it adds the pieces to the backlog instead, to be read from their segments.
-func (w *tableWriter) handOver(p *parcel) {
-	if len(p.pieces) == 0 || w.cfg.Table == nil {
+// handOver passes a parsed batch to the goroutine that puts rows. If the parsedBatch is not in the
+// queue or the channel is full, it adds the spooled batches to the backlog instead, to be read from
+// their segments.
+func (w *tableWriter) handOver(p *parsedBatch) {
+	if len(p.batches) == 0 || w.cfg.Table == nil {
 		w.release(p)
 		return
 	}
 	if p.weight > 0 {
 		select {
-		case w.parcels <- p:
+		case w.batches <- p:
 			return
-		default: // the channel is full of small parcels
+		default: // the channel is full of small parsed batches
 		}
 	}
-	w.backlog.add(p.pieces...)
+	w.backlog.add(p.batches...)
 	w.release(p)
 	w.nudge()
 }
 
-// release returns a parcel's room to the queues, and the parcel to the pool.
-func (w *tableWriter) release(p *parcel) {
+// release returns a parsed batch's room to the queues, and the parsed batch to the pool.
+func (w *tableWriter) release(p *parsedBatch) {
 	if p.weight > 0 {
 		w.queue.Release(p.weight)
 	}

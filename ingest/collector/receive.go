@@ -59,7 +59,7 @@ func (in *intake) append(ctx context.Context, t *checkpoint.Stream, b schema.Bat
 
 // take appends a batch that was not received before to segments, and passes on its rows.
 func (in *intake) take(ctx context.Context, st *streamState, b schema.Batch) (err error) {
-	p, err := in.table.newParcel(ctx, b.Data, st.reader.encoder != nil)
+	p, err := in.table.newParsedBatch(ctx, b.Data, st.reader.encoder != nil)
 	if err != nil {
 		return err
 	}
@@ -75,13 +75,13 @@ func (in *intake) take(ctx context.Context, st *streamState, b schema.Batch) (er
 		part := b
 		part.Range, part.Data = x.Range, b.Data[x.Start-b.Range.Start:x.End-b.Range.Start]
 		part.Lines = int(x.lines)
-		var piece *piece
-		if piece, err = in.appender.append(ctx, st, part, p, i); err != nil {
+		var spooledBatch *spooledBatch
+		if spooledBatch, err = in.appender.append(ctx, st, part, p, i); err != nil {
 			// The rows of the cuts that were appended must be put. Those of the other cuts are
 			// harmless: they have the same keys when they are put again.
 			break
 		}
-		p.pieces = append(p.pieces, piece)
+		p.batches = append(p.batches, spooledBatch)
 		in.counters.Lines.Add(x.lines - x.holes)
 		in.counters.Bytes.Add(x.Len())
 		in.counters.ParseErrors.Add(x.errors)

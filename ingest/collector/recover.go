@@ -13,8 +13,8 @@ import (
 )
 
 // recovery recovers the segments of an earlier process. Each is truncated after its last whole
-// batch and sealed. Its pieces count as received; the rows of those that are not stored will be put
-// again. It runs before the goroutines are started, so it does not lock the spool.
+// batch and sealed. Its spooled batches count as received; the rows of those that are not stored
+// will be put again. It runs before the goroutines are started, so it does not lock the spool.
 type recovery struct {
 	cfg     *Config
 	streams *streams
@@ -79,7 +79,7 @@ func (c *recovery) file(file string) (cutBytes int64, err error) {
 	sp := newSpooled(name, nil)
 	sp.path, sp.stored, sp.sealedAt = path, stored, c.cfg.Now()
 	c.spool.kept = append(c.spool.kept, sp)
-	if err := c.pieces(sp); err != nil {
+	if err := c.batches(sp); err != nil {
 		return cutBytes, err
 	}
 	// A checkpoint that was restored from a backup may know less than the file's name says.
@@ -91,8 +91,8 @@ func (c *recovery) file(file string) (cutBytes int64, err error) {
 	return cutBytes, nil
 }
 
-// pieces reads the pieces of a sealed segment.
-func (c *recovery) pieces(sp *spooled) (err error) {
+// batches reads the spooled batches of a sealed segment.
+func (c *recovery) batches(sp *spooled) (err error) {
 	f, err := c.cfg.FS.OpenFile(sp.path, os.O_RDONLY, 0)
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func (c *recovery) pieces(sp *spooled) (err error) {
 		if sp.stored && c.cfg.Checkpoint.Stream(m.Stream) == nil {
 			continue // the log no longer exists, and the checkpoint has forgotten it
 		}
-		st, err := c.piece(sp, r, m)
+		st, err := c.spooledBatch(sp, r, m)
 		if err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func (c *recovery) trackedOf(sp *spooled, r *segment.Reader, m segment.Member) (
 	return c.cfg.Checkpoint.Restore(entry), nil
 }
 
-func (c *recovery) piece(sp *spooled, r *segment.Reader, m segment.Member) (*streamState, error) {
+func (c *recovery) spooledBatch(sp *spooled, r *segment.Reader, m segment.Member) (*streamState, error) {
 	tracked, err := c.trackedOf(sp, r, m)
 	if err != nil {
 		return nil, err
@@ -182,8 +182,8 @@ func (c *recovery) piece(sp *spooled, r *segment.Reader, m segment.Member) (*str
 	if _, _, err := c.cfg.prepare(st, &st.again); err != nil {
 		return nil, err
 	}
-	p := &piece{stream: st, Range: m.Range, lines: int64(m.Lines), in: sp, member: m, earlier: true, at: c.cfg.Now()}
-	sp.pieces = append(sp.pieces, p)
+	p := &spooledBatch{stream: st, Range: m.Range, lines: int64(m.Lines), in: sp, member: m, earlier: true, at: c.cfg.Now()}
+	sp.batches = append(sp.batches, p)
 	c.spool.quota.grow(sp.name.Host, 0, 1)
 	if p.tabled = c.streams.takeUp(p, sp.stored); !p.tabled {
 		sp.untabled++

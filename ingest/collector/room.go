@@ -21,9 +21,9 @@ func (s *spool) admit(host string) error {
 	return nil
 }
 
-// appended records a piece that was appended, and rolls segments that have reached RollBytes, or
-// all of the host if it has too many open. zone is that of the piece's lines.
-func (s *spool) appended(p *piece, zone int32) {
+// appended records a spooled batch that was appended, and rolls segments that have reached
+// RollBytes, or all of the host if it has too many open. zone is that of the spooled batch's lines.
+func (s *spool) appended(p *spooledBatch, zone int32) {
 	s.life.retries.Recovered("spool", nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()

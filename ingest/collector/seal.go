@@ -43,8 +43,8 @@ func (s *sealer) seal(sp *spooled) error {
 	return s.mend(sp)
 }
 
-// mend recovers a segment after a failed write or sync, and seals it. Pieces that are not on disk
-// are removed, as if they had not been received.
+// mend recovers a segment after a failed write or sync, and seals it. Spooled batches that are not
+// on disk are removed, as if they had not been received.
 func (s *sealer) mend(sp *spooled) error {
 	open := sp.writer.Path()
 	sealed := strings.TrimSuffix(open, segment.OpenSuffix)
@@ -74,7 +74,7 @@ func (s *sealer) mend(sp *spooled) error {
 	return nil
 }
 
-// keepOnly removes the pieces of a segment that are not among the members.
+// keepOnly removes the spooled batches of a segment that are not among the members.
 func (s *spool) keepOnly(sp *spooled, members []segment.Member) {
 	whole := map[place]bool{}
 	for _, m := range members {
@@ -82,7 +82,7 @@ func (s *spool) keepOnly(sp *spooled, members []segment.Member) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	dropped := sp.drop(func(p *piece) bool { return whole[place{p.stream.tracked.ID, p.Range}] })
+	dropped := sp.drop(func(p *spooledBatch) bool { return whole[place{p.stream.tracked.ID, p.Range}] })
 	for _, p := range dropped {
 		s.quota.grow(sp.name.Host, -p.member.Bytes, -1)
 	}
@@ -97,13 +97,13 @@ func (s *spool) sealed(sp *spooled, path string) {
 	s.writers--
 	sp.set(func() {
 		sp.writer, sp.path, sp.sealedAt, sp.fresh = nil, path, s.cfg.Now(), nil
-		s.streams.sync(sp.pieces)
+		s.streams.sync(sp.batches)
 	})
 	s.mu.Unlock()
 	s.life.announce()
 }
 
-// place identifies a piece by its stream and range.
+// place identifies a spooled batch by its stream and range.
 type place struct {
 	stream schema.StreamID
 	schema.Range

@@ -18,9 +18,9 @@ import (
 // distinguish that from other lines at the same position.
 const sparseKept = 10 * time.Minute
 
-// maxKeptPieces is the limit of pieces that are kept for that. Flume's batches are small, and each
-// is a piece of about 200 bytes in memory.
-const maxKeptPieces = 100_000
+// maxKeptBatches is the limit of spooled batches that are kept for that. Flume's batches are small,
+// and each is a spooled batch of about 200 bytes in memory.
+const maxKeptBatches = 100_000
 
 // Match is the result of comparing lines that are offered for a range of a sparse stream with the
 // lines that were received there.
@@ -71,9 +71,9 @@ func (in *intake) compare(ctx context.Context, st *streamState, r schema.Range, 
 // and removed once.
 const compareTries = 4
 
-// held returns the pieces of a stream that overlap a range, and the position before which other
-// pieces may have been removed from the spool.
-func (s *spool) held(st *streamState, r schema.Range) (pieces []*piece, forgotten int64) {
+// held returns the spooled batches of a stream that overlap a range, and the position before which
+// other spooled batches may have been removed from the spool.
+func (s *spool) held(st *streamState, r schema.Range) (batches []*spooledBatch, forgotten int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	some, forgotten := s.streams.known(st, r)
@@ -83,11 +83,11 @@ func (s *spool) held(st *streamState, r schema.Range) (pieces []*piece, forgotte
 	for _, sp := range s.all() {
 		for _, p := range sp.content() {
 			if p.stream == st && p.Start < r.End && r.Start < p.End {
-				pieces = append(pieces, p)
+				batches = append(batches, p)
 			}
 		}
 	}
-	return pieces, forgotten
+	return batches, forgotten
 }
 
 // known reports whether some of a range was received, and returns the position before which a
@@ -99,10 +99,10 @@ func (s *streams) known(st *streamState, r schema.Range) (some bool, forgotten i
 	return len(missing) != 1 || missing[0] != r, st.forgotten
 }
 
-// same reports whether the bytes of the pieces are equal to lines, which begin at r.Start, where
-// they overlap.
-func (in *intake) same(pieces []*piece, r schema.Range, lines []byte) (bool, error) {
-	for _, p := range pieces {
+// same reports whether the bytes of the spooled batches are equal to lines, which begin at r.Start,
+// where they overlap.
+func (in *intake) same(batches []*spooledBatch, r schema.Range, lines []byte) (bool, error) {
+	for _, p := range batches {
 		data, err := p.data(in.cfg.FS)
 		if err != nil {
 			return false, err
@@ -115,8 +115,8 @@ func (in *intake) same(pieces []*piece, r schema.Range, lines []byte) (bool, err
 	return true, nil
 }
 
-// data reads the lines of a piece from its segment.
-func (p *piece) data(fsys vfs.FS) (data []byte, err error) {
+// data reads the lines of a spooled batch from its segment.
+func (p *spooledBatch) data(fsys vfs.FS) (data []byte, err error) {
 	f, err := p.in.open(fsys)
 	if err != nil {
 		return nil, err
@@ -127,9 +127,9 @@ func (p *piece) data(fsys vfs.FS) (data []byte, err error) {
 	return r.Data()
 }
 
-// forgetSparse removes a piece of a sparse stream from its sets, because its file was removed: its
-// lines can no longer be compared. streams.mu must be held.
-func (st *streamState) forgetSparse(p *piece) {
+// forgetSparse removes a spooled batch of a sparse stream from its sets, because its file was
+// removed: its lines can no longer be compared. streams.mu must be held.
+func (st *streamState) forgetSparse(p *spooledBatch) {
 	if !st.tracked.Sparse {
 		return
 	}

@@ -30,7 +30,7 @@ type spool struct {
 	kept    []*spooled // rolled, and not removed yet
 	quota   quota
 	dates   dates
-	dropped int // number of pieces that a failing disk lost
+	dropped int // number of spooled batches that a failing disk lost
 }
 
 // segmentKey is what the lines of a segment have in common, because they are archived in one
@@ -173,11 +173,11 @@ func (s *spool) segments() []*spooled {
 func (s *spool) roomy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	pieces := 0
+	batches := 0
 	for _, sp := range s.kept {
-		pieces += sp.count()
+		batches += sp.count()
 	}
-	return pieces < maxKeptPieces && (s.cfg.SpoolMaxBytes == 0 || s.quota.bytes < s.cfg.SpoolMaxBytes/2)
+	return batches < maxKeptBatches && (s.cfg.SpoolMaxBytes == 0 || s.quota.bytes < s.cfg.SpoolMaxBytes/2)
 }
 
 // drop removes a segment from the list, because its file was removed or it has no lines.
@@ -185,9 +185,9 @@ func (s *spool) drop(sp *spooled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kept = slices.DeleteFunc(s.kept, func(o *spooled) bool { return o == sp })
-	pieces := sp.content()
-	s.quota.grow(sp.name.Host, -sp.size(), -int64(len(pieces)))
-	s.streams.release(pieces)
+	batches := sp.content()
+	s.quota.grow(sp.name.Host, -sp.size(), -int64(len(batches)))
+	s.streams.release(batches)
 }
 
 // close closes the files of the segments that are not sealed. The next process recovers them.

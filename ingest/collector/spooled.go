@@ -32,10 +32,10 @@ type spooled struct {
 	mu       sync.Mutex // guards what follows
 	path     string     // current path of the file
 	bytes    int64
-	pieces   []*piece
-	fresh    []*piece // pieces that are not synced yet
-	untabled int      // number of pieces whose rows have not been put
-	broken   bool     // a write or a sync failed
+	batches  []*spooledBatch
+	fresh    []*spooledBatch // spooled batches that are not synced yet
+	untabled int             // number of spooled batches whose rows have not been put
+	broken   bool            // a write or a sync failed
 	archived bool
 	// columnsEnded is true if no more chunks come for its Parquet file, columned if Columns has
 	// that file.
@@ -64,12 +64,12 @@ func newSpooled(name segment.Name, labels map[string]string) *spooled {
 	return &spooled{name: name, labels: labels, pause: newBackoff(), columnPause: newBackoff()}
 }
 
-// add records a piece that was appended. zone is the zone of its lines. wantsRows is true if its
-// rows are to be put.
-func (sp *spooled) add(p *piece, zone int32, wantsRows bool) {
+// add records a spooled batch that was appended. zone is the zone of its lines. wantsRows is true
+// if its rows are to be put.
+func (sp *spooled) add(p *spooledBatch, zone int32, wantsRows bool) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	sp.pieces = append(sp.pieces, p)
+	sp.batches = append(sp.batches, p)
 	sp.fresh = append(sp.fresh, p)
 	if p.tabled = !wantsRows; wantsRows {
 		sp.untabled++
@@ -80,9 +80,9 @@ func (sp *spooled) add(p *piece, zone int32, wantsRows bool) {
 	sp.bytes += p.member.Bytes
 }
 
-// synced removes the pieces that end within the first size bytes of the file from fresh, and
-// returns them.
-func (sp *spooled) synced(size int64) (synced []*piece) {
+// synced removes the spooled batches that end within the first size bytes of the file from fresh,
+// and returns them.
+func (sp *spooled) synced(size int64) (synced []*spooledBatch) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	kept := sp.fresh[:0]
@@ -98,12 +98,12 @@ func (sp *spooled) synced(size int64) (synced []*piece) {
 	return synced
 }
 
-// drop removes the pieces for which kept returns false, and returns them.
-func (sp *spooled) drop(kept func(*piece) bool) (dropped []*piece) {
+// drop removes the spooled batches for which kept returns false, and returns them.
+func (sp *spooled) drop(kept func(*spooledBatch) bool) (dropped []*spooledBatch) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	left := []*piece{}
-	for _, p := range sp.pieces {
+	left := []*spooledBatch{}
+	for _, p := range sp.batches {
 		if kept(p) {
 			left = append(left, p)
 			continue
@@ -115,12 +115,12 @@ func (sp *spooled) drop(kept func(*piece) bool) (dropped []*piece) {
 		sp.bytes -= p.member.Bytes
 		dropped = append(dropped, p)
 	}
-	sp.pieces = left
+	sp.batches = left
 	return dropped
 }
 
-// setTabled records that a piece's rows were put.
-func (p *piece) setTabled() {
+// setTabled records that a spooled batch's rows were put.
+func (p *spooledBatch) setTabled() {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
 	p.tabled = true
@@ -129,26 +129,26 @@ func (p *piece) setTabled() {
 	}
 }
 
-// state returns whether a piece was dropped, and whether its segment has yet to be recovered after
-// a failed write or sync.
-func (p *piece) state() (dropped, waits bool) {
+// state returns whether a spooled batch was dropped, and whether its segment has yet to be
+// recovered after a failed write or sync.
+func (p *spooledBatch) state() (dropped, waits bool) {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
 	return p.dropped, p.in.broken && p.in.writer != nil
 }
 
-// content returns a copy of the current list of pieces.
-func (sp *spooled) content() []*piece {
+// content returns a copy of the current list of spooled batches.
+func (sp *spooled) content() []*spooledBatch {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	return slices.Clone(sp.pieces)
+	return slices.Clone(sp.batches)
 }
 
-// count returns the number of the segment's pieces.
+// count returns the number of the segment's spooled batches.
 func (sp *spooled) count() int {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	return len(sp.pieces)
+	return len(sp.batches)
 }
 
 // size returns the length of the segment in bytes.

@@ -115,20 +115,20 @@ func (s *spool) report(now time.Time, to *State) {
 func (sp *spooled) report(now time.Time, rows bool, s *State) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	if sp.stored || len(sp.pieces) == 0 {
+	if sp.stored || len(sp.batches) == 0 {
 		return
 	}
-	// The pieces are in the order in which they were received.
+	// The spooled batches are in the order in which they were received.
 	w := s.Waiting[sp.name.Host]
-	w.UnstoredSeconds = max(w.UnstoredSeconds, now.Sub(sp.pieces[0].at).Seconds())
+	w.UnstoredSeconds = max(w.UnstoredSeconds, now.Sub(sp.batches[0].at).Seconds())
 	if !rows && !sp.sealedAt.IsZero() && !sp.columned {
-		for _, p := range sp.pieces {
+		for _, p := range sp.batches {
 			s.UntabledBytes += p.Len()
 		}
 		w.UntabledSeconds = max(w.UntabledSeconds, now.Sub(sp.sealedAt).Seconds())
 	}
 	if rows && sp.untabled > 0 {
-		for _, p := range sp.pieces {
+		for _, p := range sp.batches {
 			if !p.tabled {
 				s.UntabledBytes += p.Len()
 				w.UntabledSeconds = max(w.UntabledSeconds, now.Sub(p.at).Seconds())

@@ -27,20 +27,21 @@ type streamState struct {
 	stored   schema.RangeSet // in table and archive
 	// gaps are ranges before received ones that were not received: their sender has them stored
 	// elsewhere, or they are no longer waited for (hole.go).
-	gaps   schema.RangeSet
-	pieces []*piece // stored, beyond tracked.Stored
-	held   int      // number of its pieces in the spool
+	gaps    schema.RangeSet
+	batches []*spooledBatch // stored, beyond tracked.Stored
+	held    int             // number of its spooled batches in the spool
 	// forgotten is the position before which a sparse stream may have had lines that are no longer
 	// in the spool.
 	forgotten int64
 }
 
-// piece is one member of a segment: a range of a stream, with the counts and times of its lines.
-type piece struct {
+// spooledBatch is one member of a segment: a range of a stream, with the counts and times of its
+// lines.
+type spooledBatch struct {
 	stream *streamState
 	schema.Range
-	// lines, errors, first and last are set when the piece is made or, if it is read again, by the
-	// goroutine that puts rows.
+	// lines, errors, first and last are set when the spooledBatch is made or, if it is read again,
+	// by the goroutine that puts rows.
 	lines, errors int64
 	first, last   int64 // event times; 0: no line has one
 	in            *spooled
@@ -65,7 +66,7 @@ func (st *streamState) claim(position int64, gaps []schema.Range) {
 }
 
 // advance moves the stream's position in the checkpoint to the end of what is stored without holes,
-// counts the pieces before it, and returns the entry. streams.mu must be held, and
+// counts the spooled batches before it, and returns the entry. streams.mu must be held, and
 // checkpoint.File.mu (it is called by Update).
 func (st *streamState) advance() schema.StreamEntry {
 	e := &st.tracked.StreamEntry // its Stream is read without the lock, and must not be changed
@@ -73,7 +74,7 @@ func (st *streamState) advance() schema.StreamEntry {
 	if e.Sparse {
 		stored = st.stored.Reached()
 	}
-	st.pieces = slices.DeleteFunc(st.pieces, func(p *piece) bool {
+	st.batches = slices.DeleteFunc(st.batches, func(p *spooledBatch) bool {
 		if p.End > stored {
 			return false
 		}

@@ -114,17 +114,17 @@ func (s *streams) survives(st *streamState, r schema.Range) (synced, lost bool) 
 	return len(st.synced.Missing(r)) == 0, len(st.received.Missing(r)) > 0
 }
 
-// receive records a piece that was appended to a segment.
-func (s *streams) receive(p *piece) {
+// receive records a spooled batch that was appended to a segment.
+func (s *streams) receive(p *spooledBatch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.stream.held++
 	p.stream.received.Add(p.Range)
 }
 
-// takeUp records a piece that an earlier process received, and reports whether it is stored. kept
-// is true if its segment is stored and kept only to compare sparse streams with.
-func (s *streams) takeUp(p *piece, kept bool) (stored bool) {
+// takeUp records a spooled batch that an earlier process received, and reports whether it is
+// stored. kept is true if its segment is stored and kept only to compare sparse streams with.
+func (s *streams) takeUp(p *spooledBatch, kept bool) (stored bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := p.stream
@@ -142,40 +142,40 @@ func (s *streams) takeUp(p *piece, kept bool) (stored bool) {
 	return false
 }
 
-// sync records that pieces survive a crash.
-func (s *streams) sync(pieces []*piece) {
+// sync records that spooled batches survive a crash.
+func (s *streams) sync(batches []*spooledBatch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range pieces {
+	for _, p := range batches {
 		p.stream.synced.Add(p.Range)
 	}
 }
 
-// lose records that a failed disk lost pieces.
-func (s *streams) lose(pieces []*piece) {
+// lose records that a failed disk lost spooled batches.
+func (s *streams) lose(batches []*spooledBatch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range pieces {
+	for _, p := range batches {
 		p.stream.received.Remove(p.Range)
 		p.stream.held--
 	}
 }
 
-// release records that the segment of the pieces was removed from the spool.
-func (s *streams) release(pieces []*piece) {
+// release records that the segment of the spooled batches was removed from the spool.
+func (s *streams) release(batches []*spooledBatch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range pieces {
+	for _, p := range batches {
 		p.stream.held--
 		p.stream.forgetSparse(p)
 	}
 }
 
-// unstored reports whether some of the pieces are not stored.
-func (s *streams) unstored(pieces []*piece) bool {
+// unstored reports whether some of the spooled batches are not stored.
+func (s *streams) unstored(batches []*spooledBatch) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range pieces {
+	for _, p := range batches {
 		if len(p.stream.stored.Missing(p.Range)) > 0 {
 			return true
 		}
@@ -183,16 +183,16 @@ func (s *streams) unstored(pieces []*piece) bool {
 	return false
 }
 
-// advance records pieces as stored, moves the positions of their streams in the checkpoint, and
-// returns the streams' new entries.
-func (s *streams) advance(pieces []*piece) (entries []schema.StreamEntry) {
+// advance records spooled batches as stored, moves the positions of their streams in the
+// checkpoint, and returns the streams' new entries.
+func (s *streams) advance(batches []*spooledBatch) (entries []schema.StreamEntry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	touched := map[*streamState]bool{}
-	for _, p := range pieces {
+	for _, p := range batches {
 		p.stream.stored.Add(p.Range)
 		p.stream.gaps.Remove(p.Range)
-		p.stream.pieces = append(p.stream.pieces, p)
+		p.stream.batches = append(p.stream.batches, p)
 		touched[p.stream] = true
 	}
 	s.checkpoint.Update(func() {

@@ -77,7 +77,7 @@ func (s *syncer) syncOpen() {
 	s.life.announce()
 }
 
-// unsynced returns the open segments with pieces that may not survive a crash.
+// unsynced returns the open segments with spooled batches that may not survive a crash.
 func (s *spool) unsynced() (open []*spooled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,5 +105,5 @@ func (s *syncer) syncOne(sp *spooled) {
 		}
 		return
 	}
-	s.streams.sync(sp.synced(size)) // no piece is dropped meanwhile, because that needs sp.use
+	s.streams.sync(sp.synced(size)) // no spooledBatch is dropped meanwhile, because that needs sp.use
 }

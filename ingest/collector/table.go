@@ -16,25 +16,25 @@ import (
 // up to four times as much.
 const tableQueueBytes = 2 << 20
 
-// tableWriter puts the rows of received lines: of parcels, which wait in a queue, and of the
-// backlog, which it reads from segments again. newParcel, handOver, release and nudge may be called
-// concurrently, the other methods only by the goroutine that puts rows and commits.
+// tableWriter puts the rows of received lines: of parsed batches, which wait in a queue, and of the
+// backlog, which it reads from segments again. newParsedBatch, handOver, release and nudge may be
+// called concurrently, the other methods only by the goroutine that puts rows and commits.
 type tableWriter struct {
 	cfg      *Config
 	life     *lifecycle
 	columns  *columnQueue
 	counters *Counters
 	slow     *slowHosts
-	backlog  *backlog // pieces whose rows are not in a parcel
+	backlog  *backlog // spooled batches whose rows are not in a parsed batch
 
 	queue   *semaphore.Weighted // bytes of lines that wait for the table
-	parcels chan *parcel
-	spare   sync.Pool     // *parcel
-	wake    chan struct{} // there is work other than parcels
+	batches chan *parsedBatch
+	spare   sync.Pool     // *parsedBatch
+	wake    chan struct{} // there is work other than parsed batches
 
 	rows  schema.Rows // rows of the stream directory
 	dirty bool        // rows were put since the last Flush
-	scrap parcel      // parcel for pieces that are read from segments
+	scrap parsedBatch // parsed batch for spooled batches that are read from segments
 
 	reading *spooled // the segment that file and reader are of
 	file    vfs.File
@@ -45,9 +45,9 @@ func newTableWriter(cfg *Config, life *lifecycle, columns *columnQueue, counters
 	w := &tableWriter{
 		cfg: cfg, life: life, columns: columns, counters: counters, backlog: newBacklog(),
 		slow:  &slowHosts{log: cfg.Log, byHost: map[string]Slow{}},
-		queue: semaphore.NewWeighted(tableQueueBytes), parcels: make(chan *parcel, 1024), wake: make(chan struct{}, 1),
+		queue: semaphore.NewWeighted(tableQueueBytes), batches: make(chan *parsedBatch, 1024), wake: make(chan struct{}, 1),
 	}
-	w.spare.New = func() any { return new(parcel) }
+	w.spare.New = func() any { return new(parsedBatch) }
 	return w
 }
 
@@ -72,11 +72,11 @@ func (w *tableWriter) awaitTable(ctx context.Context) error {
 	}
 }
 
-// work puts the rows of a parcel or, if there is none, of a piece of the backlog. It does not
-// wait; worked is false if there is neither.
+// work puts the rows of a parsed batch or, if there is none, of a spooled batch of the backlog. It
+// does not wait; worked is false if there is neither.
 func (w *tableWriter) work(ctx context.Context) (worked bool, err error) {
 	select {
-	case p := <-w.parcels:
+	case p := <-w.batches:
 		return true, w.put(ctx, p)
 	default:
 	}
@@ -91,10 +91,10 @@ func (w *tableWriter) work(ctx context.Context) (worked bool, err error) {
 	return true, w.life.attempt(ctx, "spool", func() error { return w.again(ctx, p) })
 }
 
-// await waits for a parcel, and puts its rows, or for nudge.
+// await waits for a parsed batch, and puts its rows, or for nudge.
 func (w *tableWriter) await(ctx context.Context) error {
 	select {
-	case p := <-w.parcels:
+	case p := <-w.batches:
 		return w.put(ctx, p)
 	case <-w.wake:
 		return nil
@@ -103,15 +103,15 @@ func (w *tableWriter) await(ctx context.Context) error {
 	}
 }
 
-// put writes a parcel's rows.
-func (w *tableWriter) put(ctx context.Context, p *parcel) error {
+// put writes a parsed batch's rows.
+func (w *tableWriter) put(ctx context.Context, p *parsedBatch) error {
 	defer w.release(p)
 	return w.write(ctx, p)
 }
 
-func (w *tableWriter) write(ctx context.Context, p *parcel) error {
+func (w *tableWriter) write(ctx context.Context, p *parsedBatch) error {
 	if w.cfg.Table != nil {
-		for _, x := range p.pieces {
+		for _, x := range p.batches {
 			if err := w.declare(ctx, x.stream); err != nil {
 				return err
 			}
@@ -121,7 +121,7 @@ func (w *tableWriter) write(ctx context.Context, p *parcel) error {
 			return err
 		}
 	}
-	for _, x := range p.pieces {
+	for _, x := range p.batches {
 		x.setTabled()
 		if w.cfg.Table != nil && !x.earlier {
 			w.counters.Rows.Add(x.lines)
@@ -170,8 +170,8 @@ func (w *tableWriter) flush(ctx context.Context) error {
 	return nil
 }
 
-// again reads a piece from its segment and writes its rows.
-func (w *tableWriter) again(ctx context.Context, x *piece) error {
+// again reads a spooled batch from its segment and writes its rows.
+func (w *tableWriter) again(ctx context.Context, x *spooledBatch) error {
 	data, err := w.data(x)
 	if err != nil || data == nil {
 		return err
@@ -184,7 +184,7 @@ func (w *tableWriter) again(ctx context.Context, x *piece) error {
 	p := &w.scrap
 	p.reset()
 	p.lines, p.wantsRows = data, w.cfg.Table != nil
-	p.pieces = append(p.pieces, x)
+	p.batches = append(p.batches, x)
 	began := w.cfg.Now()
 	if err := p.read(ctx, &st.again, w.cfg.Naming, x.Start); err != nil {
 		return err
@@ -196,8 +196,8 @@ func (w *tableWriter) again(ctx context.Context, x *piece) error {
 	return w.write(ctx, p)
 }
 
-// data returns a piece's lines, nil if it was dropped.
-func (w *tableWriter) data(x *piece) ([]byte, error) {
+// data returns a spooled batch's lines, nil if it was dropped.
+func (w *tableWriter) data(x *spooledBatch) ([]byte, error) {
 	if dropped, _ := x.state(); dropped {
 		return nil, nil
 	}

@@ -108,8 +108,8 @@ type batchReader struct {
 func (s *Snapshot) jobs(w *Want) []job {
 	var jobs []job
 	for _, f := range s.fresh {
-		for _, piece := range f.pieces(w) {
-			jobs = append(jobs, piece)
+		for _, run := range f.runs(w) {
+			jobs = append(jobs, run)
 		}
 	}
 	for _, p := range s.parts {

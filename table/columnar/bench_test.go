@@ -27,10 +27,10 @@ func BenchmarkWrite(b *testing.B) {
 			b.Fatal(err)
 		}
 		offset := int64(0)
-		for _, piece := range s.pieces(1 << 20) {
+		for _, part := range s.parts(1 << 20) {
 			c.Reset()
 			start, bad := offset, 0
-			for data := piece; len(data) > 0; {
+			for data := part; len(data) > 0; {
 				line, at, size, ok := schema.CutLine(data)
 				if ok {
 					f.Parse(line, &rec)

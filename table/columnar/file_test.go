@@ -56,8 +56,8 @@ func (s *testLog) put(t testing.TB, w *Writer, e *Encoder, f *parse.Format, offs
 	}
 }
 
-// pieces splits the data into parts of whole lines of about bytesEach bytes.
-func (s *testLog) pieces(bytesEach int) (pieces [][]byte) {
+// parts splits the data into parts of whole lines of about bytesEach bytes.
+func (s *testLog) parts(bytesEach int) (parts [][]byte) {
 	for data := s.data; len(data) > 0; {
 		n := min(bytesEach, len(data))
 		if i := bytes.IndexByte(data[n-1:], '\n'); i >= 0 {
@@ -65,9 +65,9 @@ func (s *testLog) pieces(bytesEach int) (pieces [][]byte) {
 		} else {
 			n = len(data)
 		}
-		pieces, data = append(pieces, data[:n]), data[n:]
+		parts, data = append(parts, data[:n]), data[n:]
 	}
-	return pieces
+	return parts
 }
 
 // file writes the logs to a file, alternating between parts of each.
@@ -79,12 +79,12 @@ func file(t testing.TB, o WriterOptions, e EncoderOptions, bytesEach int, source
 		*testLog
 		f       *parse.Format
 		e       *Encoder
-		pieces  [][]byte
+		parts   [][]byte
 		written int64
 	}
 	var states []*state
 	for i := range sources {
-		s := &state{testLog: &sources[i], f: sources[i].parser(t), pieces: sources[i].pieces(bytesEach)}
+		s := &state{testLog: &sources[i], f: sources[i].parser(t), parts: sources[i].parts(bytesEach)}
 		var err error
 		if s.e, err = NewEncoder(&s.Stream, s.Labels, s.f, e); err != nil {
 			t.Fatal(err)
@@ -94,10 +94,10 @@ func file(t testing.TB, o WriterOptions, e EncoderOptions, bytesEach int, source
 	for more := true; more; {
 		more = false
 		for _, s := range states {
-			if len(s.pieces) > 0 {
-				s.put(t, w, s.e, s.f, s.written, s.pieces[0])
-				s.written += int64(len(s.pieces[0]))
-				s.pieces = s.pieces[1:]
+			if len(s.parts) > 0 {
+				s.put(t, w, s.e, s.f, s.written, s.parts[0])
+				s.written += int64(len(s.parts[0]))
+				s.parts = s.parts[1:]
 				more = true
 			}
 		}

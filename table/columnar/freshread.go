@@ -10,32 +10,32 @@ import (
 	"sluice/schema"
 )
 
-// freshPieceBytes is the size of a piece of lines of a fresh segment: small enough for all
+// memberRunBytes is the size of the lines of a memberRun: small enough for all
 // processors and for bounded memory.
-const freshPieceBytes = 2 << 20
+const memberRunBytes = 2 << 20
 
-// freshPiece is some members of a fresh segment.
-type freshPiece struct {
+// memberRun is consecutive members of a segment in the spool.
+type memberRun struct {
 	segment *freshSegment
 	members []freshMember
 }
 
-// pieces splits the segment's members that may have selected rows.
-func (f *freshSegment) pieces(w *Want) []freshPiece {
-	var pieces []freshPiece
+// runs splits the segment's members that may have selected rows.
+func (f *freshSegment) runs(w *Want) []memberRun {
+	var runs []memberRun
 	var n int64
 	for i, m := range f.members {
 		if w.Streams != nil && !slices.Contains(w.Streams, m.Stream) {
 			continue
 		}
-		if len(pieces) == 0 || n+m.Range.Len() > freshPieceBytes {
-			pieces, n = append(pieces, freshPiece{segment: f}), 0
+		if len(runs) == 0 || n+m.Range.Len() > memberRunBytes {
+			runs, n = append(runs, memberRun{segment: f}), 0
 		}
-		last := &pieces[len(pieces)-1]
+		last := &runs[len(runs)-1]
 		last.members = append(last.members, f.members[i])
 		n += m.Range.Len()
 	}
-	return pieces
+	return runs
 }
 
 // freshReader makes batches of fresh lines. It is not safe for concurrent use.
@@ -56,9 +56,9 @@ type freshStream struct {
 	used    bool
 }
 
-func (p freshPiece) read(ctx context.Context, r *batchReader, fn func(*Batch, Selection) error) error {
+func (p memberRun) read(ctx context.Context, r *batchReader, fn func(*Batch, Selection) error) error {
 	b := &r.batch
-	if err := r.fresh.readPiece(ctx, p, b); err != nil {
+	if err := r.fresh.readRun(ctx, p, b); err != nil {
 		return err
 	}
 	choose := r.want.chooser(r.streams, nil)
@@ -82,8 +82,8 @@ func (r *freshReader) open(f *freshSegment) {
 	}
 }
 
-// readPiece sets b to the rows of a piece.
-func (r *freshReader) readPiece(ctx context.Context, p freshPiece, b *Batch) error {
+// readRun sets b to the rows of a run of members.
+func (r *freshReader) readRun(ctx context.Context, p memberRun, b *Batch) error {
 	r.open(p.segment)
 	var used []*freshStream
 	for _, m := range p.members {

@@ -53,9 +53,9 @@ func (s *Snapshot) Lines(ctx context.Context, w Want, reverse bool, match Match)
 	}
 }
 
-// merge merges the sorted lines of row groups and of pieces of fresh segments. It holds few lines
-// of each: a source whose first line cannot be next holds none, and loaders read the others on when
-// their lines are used up, or shortly before.
+// merge merges the sorted lines of row groups and of runs of members of fresh segments. It holds
+// few lines of each: a source whose first line cannot be next holds none, and loaders read the
+// others on when their lines are used up, or shortly before.
 type merge struct {
 	snapshot *Snapshot
 	want     *Want
@@ -262,9 +262,9 @@ func (m *merge) push(c *cursor) {
 func (m *merge) open() {
 	var spans []span
 	for _, f := range m.snapshot.fresh {
-		for _, p := range f.pieces(m.want) {
+		for _, p := range f.runs(m.want) {
 			spans = append(spans, anyTime)
-			m.push(&cursor{source: &freshSource{piece: p}, bound: anyTime.first(m.reverse)})
+			m.push(&cursor{source: &freshSource{run: p}, bound: anyTime.first(m.reverse)})
 		}
 	}
 	for _, p := range m.snapshot.parts {

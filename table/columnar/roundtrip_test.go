@@ -245,10 +245,10 @@ func TestFileOfASegmentIsTheFileOfItsLines(t *testing.T) {
 				t.Fatal(err)
 			}
 			offset := int64(0)
-			for _, piece := range l.pieces(5000) {
-				l.put(t, w, e, f, offset, piece)
-				r := schema.Range{Start: offset, End: offset + int64(len(piece))}
-				b := schema.Batch{Stream: &l.Stream, Labels: l.Labels, Range: r, Data: piece, Lines: bytes.Count(piece, []byte("\n"))}
+			for _, part := range l.parts(5000) {
+				l.put(t, w, e, f, offset, part)
+				r := schema.Range{Start: offset, End: offset + int64(len(part))}
+				b := schema.Batch{Stream: &l.Stream, Labels: l.Labels, Range: r, Data: part, Lines: bytes.Count(part, []byte("\n"))}
 				if _, err := seg.Append(gz, b); err != nil {
 					t.Fatal(err)
 				}
@@ -293,9 +293,9 @@ func TestMemoryOfAWriterIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	offset, most := int64(0), 0
-	for _, piece := range l.pieces(1 << 20) {
-		l.put(t, w, e, f, offset, piece)
-		offset += int64(len(piece))
+	for _, part := range l.parts(1 << 20) {
+		l.put(t, w, e, f, offset, part)
+		offset += int64(len(part))
 		most = max(most, w.MemoryBytes())
 	}
 	if _, err := w.Close(); err != nil {

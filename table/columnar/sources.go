@@ -171,17 +171,17 @@ func (l *loader) hold(h *held, rows Selection, skip int) (n int, err error) {
 	return n, nil
 }
 
-// freshSource reads the lines of a piece of a fresh segment.
+// freshSource reads the lines of a run of members of a fresh segment.
 type freshSource struct {
-	piece freshPiece
-	read  int // rows, in the order of the scan
+	run  memberRun
+	read int // rows, in the order of the scan
 }
 
 func (f *freshSource) close() error { return nil }
 
 // load implements lineSource.
 func (f *freshSource) load(ctx context.Context, l *loader, h *held) error {
-	if err := l.fresh.readPiece(ctx, f.piece, &l.batch); err != nil {
+	if err := l.fresh.readRun(ctx, f.run, &l.batch); err != nil {
 		return err
 	}
 	m, g := l.merge, groupOf(&l.batch)

@@ -17,8 +17,8 @@ type collector struct {
 	positions  map[int32]*position // by host
 	open       map[int32]*segment  // by host
 	sealed     []*segment          // not stored yet
-	pieces     []piece             // received, and not in the table yet; the oldest first
-	backlog    int64               // bytes of pieces
+	pending    []pendingRange      // received, and not in the table yet; the oldest first
+	backlog    int64               // bytes of ranges
 	spoolBytes int64               // compressed
 
 	freeAt     time.Duration // when it is done with what it has to do
@@ -30,8 +30,8 @@ type collector struct {
 // that are stored, and gaps, which the host says are stored elsewhere.
 type position struct{ received, stored, gaps schema.RangeSet }
 
-// piece is a range that is to be written to the table.
-type piece struct {
+// pendingRange is a range that is to be written to the table.
+type pendingRange struct {
 	schema.Range
 	segment *segment
 }
@@ -91,7 +91,7 @@ func (w *world) receive(c *collector, h *host, r schema.Range) {
 		s.ranges.Add(part)
 		s.bytes += part.Len()
 		s.pending += part.Len()
-		c.pieces = append(c.pieces, piece{part, s})
+		c.pending = append(c.pending, pendingRange{part, s})
 		c.backlog += part.Len()
 		c.spoolBytes += compressed(part.Len())
 		c.inHour += part.Len()
@@ -109,8 +109,8 @@ func (c *collector) seal(s *segment) {
 // write writes up to n bytes to the table, the oldest first, and returns how many it wrote.
 func (c *collector) write(n int64) (written int64) {
 	done := 0
-	for done < len(c.pieces) && written < n {
-		p := &c.pieces[done]
+	for done < len(c.pending) && written < n {
+		p := &c.pending[done]
 		size := min(p.Len(), n-written)
 		p.Start += size
 		p.segment.pending -= size
@@ -119,7 +119,7 @@ func (c *collector) write(n int64) (written int64) {
 			done++
 		}
 	}
-	c.pieces = c.pieces[done:]
+	c.pending = c.pending[done:]
 	c.backlog -= written
 	return written
 }
