@@ -55,14 +55,14 @@ race:
 ifeq ($(RACE),)
 	@echo "no C compiler: the race detector is left out" >&2; [ "$$CI" != true ]
 endif
-	test/cluster/cluster hold $(GO) test -p 5 -parallel 4 -timeout 45m $(RACE) $$($(GO) list ./... | grep -vxE '$(subst $() ,|,$(SEQUENTIAL:%=sluice/%))')
+	test/cluster/cluster hold $(GO) test -p 5 -parallel 6 -timeout 45m $(RACE) $$($(GO) list ./... | grep -vxE '$(subst $() ,|,$(SEQUENTIAL:%=sluice/%))')
 
 # The race detector allocates by itself, empties pools and slows the code, so what is
 # counted, is bounded by the CPU's time, or repeats a thing thousands of times is tested
 # once more without it.
 plain:
 	$(GO) test $(SEQUENTIAL:%=./%)
-	$(GO) test -run 'Alloc|InSteps|LongestLines|WhereverPowerFails|SeesEveryLineOnce|SimulatedMonth|FourThousandLogs' ./...
+	$(GO) test -run 'Alloc|InSteps|LongestLines|WhereverPowerFails|SeesEveryLineOnce|SimulatedMonth|FourThousandLogs|EveryLineIsStoredOnce' ./...
 
 # Every fuzz target there is, for FUZZTIME each.
 fuzz:

@@ -22,6 +22,7 @@ import (
 // each, and a collector. All three processes are killed with SIGKILL at random times and restarted;
 // then archive and table must contain every line exactly once.
 func TestWhatAgentsSendIsStoredOnceWhateverIsKilled(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	dir := t.TempDir()
@@ -68,6 +69,7 @@ func TestWhatAgentsSendIsStoredOnceWhateverIsKilled(t *testing.T) {
 // TestASecondSignalEndsAnAgentAtOnce checks that a second signal ends an agent even if its
 // collector hangs and does not answer. The next start sends the remaining lines.
 func TestASecondSignalEndsAnAgentAtOnce(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	log, data, collected := filepath.Join(dir, "access.log"), filepath.Join(dir, "agent"), filepath.Join(dir, "data")
 	if err := os.WriteFile(log, []byte("a line\n"), 0o600); err != nil {

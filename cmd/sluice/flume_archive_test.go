@@ -133,6 +133,7 @@ func (s *sparse) archive() string {
 // TestFlumesStreamsAreReplayed checks that a table filled from the archive alone has the same rows
 // as the table that was filled when Flume delivered the lines.
 func TestFlumesStreamsAreReplayed(t *testing.T) {
+	t.Parallel()
 	s := deliverSparse(t)
 	stored(t, s.dir, s.want)
 	for _, args := range [][]string{{"audit"}, {"archive", "verify"}, {"run", "--from-archive", s.archive(), "--table", s.table("again")}, {"audit", "--table", s.table("again")}} {
@@ -149,6 +150,7 @@ func TestFlumesStreamsAreReplayed(t *testing.T) {
 // TestFlumesStreamsAreMended checks that errors in a table or an archive of Flume's streams are
 // found, and repaired if the lines exist elsewhere.
 func TestFlumesStreamsAreMended(t *testing.T) {
+	t.Parallel()
 	s := deliverSparse(t)
 	file := s.largest(t)
 	sound, err := os.ReadFile(file)

@@ -14,6 +14,7 @@ import (
 // TestFlumeAndAgentsShareOnePort delivers to one port from a sluice agent with a certificate, and
 // from a Flume that compresses and has no certificate.
 func TestFlumeAndAgentsShareOnePort(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	data, address := filepath.Join(dir, "data"), freeAddress(t)
 	ca := newAuthority(t, dir)
@@ -39,6 +40,7 @@ func TestFlumeAndAgentsShareOnePort(t *testing.T) {
 // TestEventsWithoutAPlaceAreStored checks that events without an offset, from the exec and spooldir
 // sources of Flume, are stored as often as they were delivered.
 func TestEventsWithoutAPlaceAreStored(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	log, spool, data, address := filepath.Join(dir, "access.log"), filepath.Join(dir, "done"), filepath.Join(dir, "data"), freeAddress(t)
 	if err := os.Mkdir(spool, 0o700); err != nil {
@@ -60,6 +62,7 @@ func TestEventsWithoutAPlaceAreStored(t *testing.T) {
 // TestAnAgentDeliversToASecuredFlume delivers to a Flume with TLS and compression, with a first
 // collector that is unavailable.
 func TestAnAgentDeliversToASecuredFlume(t *testing.T) {
+	t.Parallel()
 	flumeJars(t) // skips the test if Java is missing
 	dir := t.TempDir()
 	log, data, address := filepath.Join(dir, "access.log"), filepath.Join(dir, "data"), freeAddress(t)

@@ -156,6 +156,7 @@ func stored(t *testing.T, data string, lines []byte) {
 // Then Flume loses its position file and sends the log again. Archive and table must contain every
 // line exactly once.
 func TestWhatFlumeDeliversIsStoredOnceWhateverIsKilled(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	dir := t.TempDir()
@@ -278,6 +279,7 @@ func (f *flume) holds(t *testing.T, log []byte, headers ...string) {
 // random times delivers every line with its offset to an unmodified Flume. After an orderly stop,
 // an agent must not send acknowledged events again.
 func TestAnAgentDeliversToFlumeWhateverIsKilled(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	dir := t.TempDir()

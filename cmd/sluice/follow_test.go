@@ -25,6 +25,7 @@ import (
 // random times and restarted, and finally stopped; then archive and table must contain every line
 // exactly once.
 func TestFollowedLinesAreStoredOnceWhateverIsKilled(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -65,6 +66,7 @@ func TestFollowedLinesAreStoredOnceWhateverIsKilled(t *testing.T) {
 // TestAStartThatIsInterruptedStoresWhatWasLeft checks that a start that is interrupted immediately
 // stores the segments that a killed process left, and reports at most that it was interrupted.
 func TestAStartThatIsInterruptedStoresWhatWasLeft(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	log, data := filepath.Join(dir, "access.log"), filepath.Join(dir, "data")
 	if err := os.WriteFile(log, []byte("a line\n"), 0o600); err != nil {

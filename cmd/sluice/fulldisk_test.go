@@ -216,6 +216,7 @@ func TestAStartOnAFullDiskEndsOrWaitsForRoom(t *testing.T) {
 // TestADiskThatFillsUpInARunLosesNothing fills the disk of the table, the spool, the checkpoint and
 // the archive during a run.
 func TestADiskThatFillsUpInARunLosesNothing(t *testing.T) {
+	t.Parallel()
 	d, fill, free := newFullDisk(t, 24<<20)
 	d.write(1000)
 	stderr, stop := d.start(d.run()...)

@@ -10,6 +10,7 @@ import (
 // TestOneCommandsGrammarReadsWhatTheWholeOneReads checks that the grammar of one command gives the
 // same result as that of all commands, including errors and help.
 func TestOneCommandsGrammarReadsWhatTheWholeOneReads(t *testing.T) {
+	t.Parallel()
 	config := configFile(t, "scan:\n  status: \"404\"\nrun:\n  table: parquet:x\n")
 	for _, line := range []string{
 		"version", "scan --count --status 5xx", "--data scan run x.log", "--data run scan --limit 3", "-q scan --from -2h --host web1",

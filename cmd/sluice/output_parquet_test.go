@@ -18,6 +18,7 @@ import (
 // TestParquetOutputHasEveryLine prints logs of two formats, with lines of arbitrary bytes, to a
 // file, and rebuilds the lines from its rows.
 func TestParquetOutputHasEveryLine(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	hostile := []byte("raw \xff bytes\n" + `10.0.0.1 - - [17/May/2015:10:05:03 +0000] "GET /\xff HTTP/1.1" 200 5 "-" "\xfe"` + "\n\n" +
 		"10.0.0.1 - - [17/May/2015:10:05:03 +0000] \"GET /\xff HTTP/1.1\" 200 5 \"-\" \"\\\\xfe\"\n")

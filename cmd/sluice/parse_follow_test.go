@@ -74,9 +74,11 @@ func pipe(t *testing.T) (r, w *os.File) {
 
 // TestFollowedRecordsAreSeenAtOnceInEveryOutput reads each record before it writes the next line.
 func TestFollowedRecordsAreSeenAtOnceInEveryOutput(t *testing.T) {
+	t.Parallel()
 	for _, output := range []string{"json", "avrojson", "csv", "tsv", "table", "raw"} {
 		t.Run(output, func(t *testing.T) {
 			log := filepath.Join(t.TempDir(), "access.log")
+			appendTo(t, log, "") // a source that matches nothing at the start is a warning
 			r, w := pipe(t)
 			c := parseFollow(t, w, "--output", output, log)
 			lines := bufio.NewScanner(r)
@@ -98,6 +100,7 @@ func TestFollowedRecordsAreSeenAtOnceInEveryOutput(t *testing.T) {
 // TestAFollowedAvroFileIsWholeAfterEachBurst checks that a reader receives each record at once, and
 // that the file is valid when following ends.
 func TestAFollowedAvroFileIsWholeAfterEachBurst(t *testing.T) {
+	t.Parallel()
 	log := filepath.Join(t.TempDir(), "access.log")
 	r, w := pipe(t)
 	c := parseFollow(t, w, "--output", "avro", "--format", "common", log)
@@ -198,6 +201,7 @@ func TestABrokenConnectionIsNotAClosedOutput(t *testing.T) {
 
 // TestFollowingEndsThoughNobodyReadsItsOutput stops a process whose output pipe remains full.
 func TestFollowingEndsThoughNobodyReadsItsOutput(t *testing.T) {
+	t.Parallel()
 	log := filepath.Join(t.TempDir(), "access.log")
 	appendTo(t, log, strings.Repeat(logLine(1), 10000))
 	r, w := pipe(t)
@@ -213,6 +217,7 @@ func TestFollowingEndsThoughNobodyReadsItsOutput(t *testing.T) {
 // TestAKilledParseWithACheckpointLosesNoLine kills parse with SIGKILL. Lines that were printed in
 // the last second before that may be printed again; after a normal stop none may be.
 func TestAKilledParseWithACheckpointLosesNoLine(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))

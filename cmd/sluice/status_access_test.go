@@ -17,6 +17,7 @@ import (
 )
 
 func TestAStatusPortBeyondThisMachineAsksWhoItIs(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -75,6 +76,7 @@ func secured(t *testing.T, access statusAccess) (url string) {
 // TestAStatusPortIsReadWithATokenOrACertificate also checks that without either no page, metric or
 // file is served.
 func TestAStatusPortIsReadWithATokenOrACertificate(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ca, stranger := newAuthority(t, dir), newAuthority(t, t.TempDir())
 	ca.issue(t, dir, "c1", "c1", 2)
@@ -155,6 +157,7 @@ func TestAStatusPortIsReadWithATokenOrACertificate(t *testing.T) {
 }
 
 func TestTopReadsASecuredStatusPort(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
 	ca.issue(t, dir, "c1", "c1", 2)

@@ -35,6 +35,7 @@ func (a *authority) issueAs(t *testing.T, dir, name string, change func(*x509.Ce
 }
 
 func TestACertificateThatCannotBeUsedIsNamed(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
 	for _, test := range []struct {
@@ -80,6 +81,7 @@ func TestACertificateThatCannotBeUsedIsNamed(t *testing.T) {
 
 // TestACollectorWithAnExpiredCertificateSaysSo checks the collector's log and /health.
 func TestACollectorWithAnExpiredCertificateSaysSo(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	f := newAuthority(t, dir).issueAs(t, dir, "c1", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 	data := filepath.Join(dir, "data")

@@ -77,6 +77,7 @@ func writePEM(t *testing.T, path, kind string, der []byte) {
 // TestAnAgentWritesItsOwnHostOnly checks that an agent can send only lines of the host in its
 // certificate.
 func TestAnAgentWritesItsOwnHostOnly(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
 	address := freeAddress(t)
@@ -119,6 +120,7 @@ func TestAnAgentWritesItsOwnHostOnly(t *testing.T) {
 // TestRenewedCertificatesAreTaken checks that renewed certificates are used without a restart, and
 // that an incomplete renewal changes nothing.
 func TestRenewedCertificatesAreTaken(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
 	ca.issue(t, dir, "c1", "c1", 2)
