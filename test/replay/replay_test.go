@@ -149,7 +149,7 @@ func TestAScriptRunsInABubble(t *testing.T) {
 	m := Machine[*time.Time]{
 		Start: func(testing.TB) *time.Time { now := time.Now(); return &now },
 		Ops: map[string]func(testing.TB, *time.Time, Args){
-			"sleep N": func(_ testing.TB, _ *time.Time, a Args) { time.Sleep(time.Duration(a.Int(0)) * time.Hour) },
+			"sleep N": func(_ testing.TB, _ *time.Time, a Args) { <-time.After(time.Duration(a.Int(0)) * time.Hour) },
 		},
 		End: func(t testing.TB, began *time.Time) {
 			if d := time.Since(*began); d > 5*time.Hour {
