@@ -38,7 +38,7 @@ type Options struct {
 	Compression hfile.Compression
 	// MinFileBytes is the size of a region's rows below which no file is begun: they go to Put.
 	MinFileBytes int
-	// WindowBytes and LocalBytes bound the rows in memory and the files on the local disk; 0: 64 MiB
+	// WindowBytes and LocalBytes bound the rows in memory and the files on the local disk; 0: 32 MiB
 	// and 4 GiB.
 	WindowBytes int
 	LocalBytes  int64
@@ -74,6 +74,7 @@ type Loader struct {
 	last       *run
 	localBytes int64
 	rest       schema.Rows // for Put
+	memory     memory
 
 	mu         sync.Mutex
 	reason     error             // why rows go to Put now; nil: they do not
@@ -172,7 +173,7 @@ func (l *Loader) newRun(ctx context.Context, r *region.Region) *run {
 	if full {
 		l.o.Logger.Info("region has too many files, its rows are written with Put", "table", l.regions.Name(), "files", n, "limit", maxStoreFiles)
 	}
-	return &run{region: r, exclude: ok && n < maxExcludedFiles, full: full}
+	return &run{region: r, window: window{memory: &l.memory}, exclude: ok && n < maxExcludedFiles, full: full}
 }
 
 // locate finds a key's region.

@@ -10,7 +10,7 @@ import (
 
 const (
 	// maxWindowBytes bounds the rows that are sorted in memory, of all regions.
-	maxWindowBytes = 64 << 20
+	maxWindowBytes = 32 << 20
 	// minWindowBytes is the least window of one region: some hundred rows.
 	minWindowBytes = 256 << 10
 	// maxLate is the part of a window that may sort before what the file has already: such rows go
@@ -25,11 +25,10 @@ const fanIn = 16
 // ones.
 type run struct {
 	region *region.Region
-	window buffer
-	spare  buffer
+	window window
 	file   *fileWriter  // nil: none was begun
 	files  []*localFile // complete, each sorted, overlapping
-	cells  []schema.Cell
+	bytes  int          // of keys and values that were added
 	// exclude and full follow from the number of files that the region had: see storeFiles.
 	exclude, full bool
 }
@@ -38,23 +37,21 @@ type run struct {
 // are nearly in order, and rows that follow sort behind it.
 func (l *Loader) addTo(ctx context.Context, r *run, key []byte, time int64, cells []schema.Cell) error {
 	r.window.add(key, time, cells)
-	if len(r.window.arena) < l.windowBytes() {
+	r.bytes += len(key)
+	for i := range cells {
+		r.bytes += len(cells[i].Value)
+	}
+	if r.window.bytes() < l.windowBytes() {
 		return nil
 	}
 	r.window.sort()
-	half := max(1, len(r.window.rows)/2)
-	if err := l.write(ctx, r, half); err != nil {
-		return err
-	}
-	r.window.moveTo(&r.spare, half)
-	r.window, r.spare = r.spare, r.window
-	return nil
+	return l.write(ctx, r, max(1, len(r.window.rows)/2))
 }
 
 // windowBytes is the share of one region.
 func (l *Loader) windowBytes() int { return max(minWindowBytes, l.o.WindowBytes/max(1, len(l.runs))) }
 
-// write writes the first n rows of a sorted window to the run's file.
+// write writes the first n rows of a sorted window to the run's file, and removes them.
 func (l *Loader) write(ctx context.Context, r *run, n int) error {
 	late := 0
 	if r.file != nil {
@@ -78,13 +75,11 @@ func (l *Loader) write(ctx context.Context, r *run, n int) error {
 				return err
 			}
 		}
-		var key []byte
-		var time int64
-		key, time, r.cells = r.window.row(r.cells[:0], i)
-		if err := r.file.add(key, time, r.cells); err != nil {
+		if err := r.window.write(r.file, i); err != nil {
 			return err
 		}
 	}
+	r.window.remove(n)
 	return nil
 }
 
@@ -138,15 +133,16 @@ func (l *Loader) mergeLevels(r *run) error {
 func (l *Loader) end(ctx context.Context, r *run) error {
 	r.window.sort()
 	n := len(r.window.rows)
-	if r.file == nil && len(r.files) == 0 && len(r.window.arena) < l.o.MinFileBytes {
-		err := l.putWindow(ctx, r, n)
-		r.window.reset()
-		return err
+	if r.file == nil && len(r.files) == 0 && r.bytes < l.o.MinFileBytes {
+		if err := l.putWindow(ctx, r, n); err != nil {
+			return err
+		}
+		r.window.remove(n)
+		return nil
 	}
 	if err := l.write(ctx, r, n); err != nil {
 		return err
 	}
-	r.window.reset()
 	if r.file == nil {
 		return nil
 	}
