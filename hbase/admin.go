@@ -35,7 +35,7 @@ func OpenAdmin(url URL, o Options) *Admin {
 func (a *Admin) Close() error { return a.cluster.Close() }
 
 // State returns the operations that are being retried.
-func (a *Admin) State() []Trouble { return a.retries.List() }
+func (a *Admin) State() []RetryState { return a.retries.List() }
 
 // Creation is the attributes of a new table.
 type Creation struct {

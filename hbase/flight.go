@@ -18,7 +18,7 @@ type flight struct {
 	backoff rpc.Backoff
 	doubts  int
 	pause   bool
-	waited  map[string]bool // names in Troubles
+	waited  map[string]bool // names in Retries
 	why     error           // of the last failed attempt
 }
 
@@ -243,7 +243,7 @@ func (f *flight) relocate(ctx context.Context) error {
 	return nil
 }
 
-// note adds a failure to Troubles.
+// note adds a failure to Retries.
 func (f *flight) note(what string, err error) {
 	if f.waited == nil {
 		f.waited = make(map[string]bool)

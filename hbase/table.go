@@ -24,8 +24,9 @@ type Table struct {
 	writer  *writer
 }
 
-// Trouble is an operation that is being retried: what, since when, how often, and the last error.
-type Trouble = retry.State
+// RetryState is an operation that is being retried: what, since when, how often, and the last
+// error.
+type RetryState = retry.State
 
 // Open opens an existing table, and reads its layout; it retries until ctx ends. Errors to check
 // for are ErrTableNotFound, ErrNoLayout and *LayoutError.
@@ -47,7 +48,7 @@ func Open(ctx context.Context, url URL, o Options) (*Table, error) {
 func (t *Table) Layout() schema.Layout { return t.layout }
 
 // State returns the operations that are being retried, the oldest first.
-func (t *Table) State() []Trouble { return t.retries.List() }
+func (t *Table) State() []RetryState { return t.retries.List() }
 
 // Put sends rows, and keeps no reference to them. It returns when they were sent or are queued:
 // they are durable when the next Flush has returned nil, and a scan of this Table sees them. It

@@ -81,7 +81,7 @@ func (cfg *FollowConfig) giveUp(ctx, taken context.Context, done func()) {
 		return
 	}
 	end := time.After(takeGrace)
-	for len(cfg.Collector.State().Troubles) == 0 {
+	for len(cfg.Collector.State().Retries) == 0 {
 		select {
 		case <-taken.Done():
 			return

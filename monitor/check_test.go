@@ -68,7 +68,7 @@ func TestHealthSaysWhatIsWrongWithAHost(t *testing.T) {
 
 		{"refused", with(beatAt(now, 0, nil), func(h *receiver.Host) { h.Refused = 2 }), collector.Waiting{}, "2 of its batches were refused"},
 		{"lost lines", beatAt(now, 0, map[string]int64{protocol.LostFiles: 1, protocol.LostBytes: 7}), collector.Waiting{}, "7 bytes in 1 logs were deleted before they were read"},
-		{"a reader that died", with(beatAt(now, 0, nil), func(h *receiver.Host) { h.Beat.Troubles = []string{"reading is stuck for 5m0s"} }), collector.Waiting{}, "reading is stuck for 5m0s"},
+		{"a reader that died", with(beatAt(now, 0, nil), func(h *receiver.Host) { h.Beat.Problems = []string{"reading is stuck for 5m0s"} }), collector.Waiting{}, "reading is stuck for 5m0s"},
 	} {
 		f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01": Sender(now, test.host, test.waiting, collector.Share{})}}
 		h := f.Check(limits)
@@ -100,14 +100,14 @@ func TestWhichHostsACollectorSpeaksOf(t *testing.T) {
 }
 
 func TestASinkThatFailsIsSaidWithItsReason(t *testing.T) {
-	troubles := []collector.Trouble{
+	retries := []collector.RetryState{
 		{What: "table: write rows", Since: before(20 * time.Minute), Attempts: 4, Error: "no region server"},
 		{What: "web01/20260903-000001", Since: before(time.Minute), Attempts: 2, Error: "archive: store: connection refused"},
 		{What: "web02/20260903-000002", Since: before(2 * time.Minute), Attempts: 3, Error: "archive: store: no such host"},
 		{What: "web03/20260903-000003", Since: before(time.Minute), Attempts: 1, Error: "spool: no space left"},
 		{What: "checkpoint", Since: before(time.Hour), Attempts: 9, Error: "read-only file system"},
 	}
-	f := Fleet{Now: now, Began: before(time.Hour), Kind: Collector, Sinks: Sinks(now, troubles)}
+	f := Fleet{Now: now, Began: before(time.Hour), Kind: Collector, Sinks: Sinks(now, retries)}
 	h := f.Check(limits)
 	want := []string{
 		"the checkpoint has failed for 1h0m0s, since 2027-01-15T07:00:00Z, 9 attempts: read-only file system",

@@ -76,9 +76,9 @@ const Listener = "listener"
 
 // Sinks returns the sinks of a collector or a run, calculated from the operations that are being
 // retried.
-func Sinks(now time.Time, troubles []collector.Trouble) map[string]Sink {
+func Sinks(now time.Time, retries []collector.RetryState) map[string]Sink {
 	sinks := map[string]Sink{Table: {}, Archive: {}, Spool: {}, Checkpoint: {}}
-	for _, t := range troubles {
+	for _, t := range retries {
 		name := sinkOf(t)
 		s := sinks[name]
 		s.Attempts += t.Attempts
@@ -101,10 +101,10 @@ func AgentSinks(now time.Time, s agent.State) map[string]Sink {
 	return map[string]Sink{Checkpoint: checkpoint}
 }
 
-// sinkOf returns the name of the sink that is retried. Trouble.What is the name of a sink, with an
-// optional operation after a colon, or otherwise names a segment that cannot be finished; then its
-// error decides between spool and archive.
-func sinkOf(t collector.Trouble) string {
+// sinkOf returns the name of the sink that is retried. RetryState.What is the name of a sink, with
+// an optional operation after a colon, or otherwise names a segment that cannot be finished; then
+// its error decides between spool and archive.
+func sinkOf(t collector.RetryState) string {
 	name, _, _ := strings.Cut(t.What, ":")
 	switch {
 	case slices.Contains([]string{Table, Columnar, Archive, Spool, Checkpoint}, name):

@@ -28,7 +28,7 @@ func example() Fleet {
 	return Fleet{Now: now, Began: before(26 * time.Hour), Kind: Collector, Host: "c1", Version: "1",
 		Hosts: map[string]Host{"web01": Sender(now, full, collector.Waiting{UntabledSeconds: 1.5, UnstoredSeconds: 2400}, collector.Share{}), "web02": Sender(now, paused, collector.Waiting{}, collector.Share{}),
 			"web\u202e03": Sender(now, beatAt(before(5*time.Minute), 0, nil), collector.Waiting{}, collector.Share{})},
-		Sinks:       Sinks(now, []collector.Trouble{{What: "archive", Since: before(time.Hour), Attempts: 8, Error: "no such host"}, {What: "table: flush", Since: before(time.Minute), Attempts: 1}}),
+		Sinks:       Sinks(now, []collector.RetryState{{What: "archive", Since: before(time.Hour), Attempts: 8, Error: "no such host"}, {What: "table: flush", Since: before(time.Minute), Attempts: 1}}),
 		Counts:      Counts{Lines: 7, Bytes: 700, Accepted: 7, Batches: 2, Rows: 6, Segments: 1},
 		BufferBytes: 50, BufferMaxBytes: 100, Segments: 3, UntabledBytes: 11}
 }

@@ -38,7 +38,8 @@ type Host struct {
 	StoredBytes   int64 `json:"stored_bytes"`
 
 	// UnreceivedSeconds is the age of the oldest line that the collector has not acknowledged. The
-	// next ones are for lines that are not in the table, and not in both table and archive. 0: none.
+	// next ones are for lines that are not in the table, and not in both table and archive. 0:
+	// none.
 	UnreceivedSeconds float64 `json:"unreceived_seconds"`
 	UntabledSeconds   float64 `json:"untabled_seconds"`
 	UnstoredSeconds   float64 `json:"unstored_seconds"`
@@ -79,12 +80,12 @@ type Host struct {
 	similar           string        // a sending host whose name differs only in the domain
 	lossSeen          watch.Loss    // the part of its loss that was acknowledged here
 	rejected          []Rejection   // rejected connections with its certificate or name
-	troubles          []Problem     // problems that it reports, and those of its lines
+	problems          []Problem     // problems that it reports, and those of its lines
 }
 
 // Add adds a problem with a formatted text.
 func (h *Host) Add(kind ProblemKind, format string, args ...any) {
-	h.troubles = append(h.troubles, kind.New(fmt.Sprintf(format, args...)))
+	h.problems = append(h.problems, kind.New(fmt.Sprintf(format, args...)))
 }
 
 // Warn adds a warning of the kind Noted.
@@ -111,7 +112,7 @@ func Sender(now time.Time, h receiver.Host, waiting collector.Waiting, share col
 		x.UnreceivedSeconds = ago(h.Beat.TimeMs-h.OldestUnreadMs, since)
 	}
 	if !h.Missed && h.Connections == 0 { // it sends to another collector now, which reports these
-		x.UnreceivedSeconds, x.UnstoredSeconds, x.troubles = 0, 0, nil
+		x.UnreceivedSeconds, x.UnstoredSeconds, x.problems = 0, 0, nil
 	}
 	x.heard = !h.Earlier
 	x.silence, x.Elsewhere, x.certificateIssued, x.CertificateExpires = now.Sub(h.Seen), h.Elsewhere && h.Connections == 0, h.Issued, h.Expires
@@ -125,7 +126,7 @@ func Sender(now time.Time, h receiver.Host, waiting collector.Waiting, share col
 	x.missed = h.Missed && (h.Earlier || !h.BeatAt.IsZero() || h.Connections == 0)
 	x.wait(waiting)
 	for _, f := range h.Faults {
-		x.troubles = append(x.troubles, Faulty.New(fmt.Sprintf("%s (%d times, the last at %s)", f.Text, f.Count, f.At.UTC().Format(time.RFC3339))))
+		x.problems = append(x.problems, Faulty.New(fmt.Sprintf("%s (%d times, the last at %s)", f.Text, f.Count, f.At.UTC().Format(time.RFC3339))))
 	}
 	if h.Shared != "" {
 		x.Add(SharedName, "%s", h.Shared)
@@ -149,17 +150,17 @@ func (h *Host) arrived() collector.Arrivals {
 func (h *Host) share(s collector.Share) {
 	h.SpoolBytes = s.Bytes
 	if s.Dates != "" {
-		h.troubles = append(h.troubles, OverShare.New(s.Dates))
+		h.problems = append(h.problems, OverShare.New(s.Dates))
 	}
 	if s.OverSeconds > 0 {
-		h.troubles = append(h.troubles, OverShare.New(fmt.Sprintf("it has used its share of the spool for %s, %d bytes in %d batches, and waits until they are stored", span(s.OverSeconds), s.Bytes, s.Batches)))
+		h.problems = append(h.problems, OverShare.New(fmt.Sprintf("it has used its share of the spool for %s, %d bytes in %d batches, and waits until they are stored", span(s.OverSeconds), s.Bytes, s.Batches)))
 	}
 }
 
 // slow adds a problem if the host's lines are slow to parse.
 func (h *Host) slow(s collector.Slow) {
 	if s.Seconds > 0 {
-		h.troubles = append(h.troubles, SlowFormat.New(fmt.Sprintf("the format of %.100q is slow: parsing %d bytes of lines took %s", s.Path, s.Bytes, span(s.Seconds))))
+		h.problems = append(h.problems, SlowFormat.New(fmt.Sprintf("the format of %.100q is slow: parsing %d bytes of lines took %s", s.Path, s.Bytes, span(s.Seconds))))
 	}
 }
 
@@ -170,10 +171,10 @@ func Reader(now time.Time, h protocol.Heartbeat, s agent.State, silentAfter, max
 	if s.Connected {
 		x.Connections = 1
 	} else if away := now.Sub(s.Since); away > silentAfter {
-		x.troubles = append(x.troubles, NoCollector.New(fmt.Sprintf("no collector for %s: %s", round(away), s.Error)))
+		x.problems = append(x.problems, NoCollector.New(fmt.Sprintf("no collector for %s: %s", round(away), s.Error)))
 	}
 	if s.BusySince != nil && now.Sub(*s.BusySince) > maxLag {
-		x.troubles = append(x.troubles, CollectorBusy.New(fmt.Sprintf("the collector accepts no batches for %s: %s", round(now.Sub(*s.BusySince)), s.Busy)))
+		x.problems = append(x.problems, CollectorBusy.New(fmt.Sprintf("the collector accepts no batches for %s: %s", round(now.Sub(*s.BusySince)), s.Busy)))
 	}
 	x.Lines = s.SentLines
 	return x
@@ -184,7 +185,7 @@ func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, 
 	x := Host{
 		Files: int64(s.Files), WrittenBytes: s.WrittenBytes, ReadBytes: s.ReadBytes, ReceivedBytes: s.ReadBytes, StoredBytes: s.StoredBytes,
 		UnstoredSeconds: s.UnstoredSeconds, LinesPerSecond: s.LinesPerSecond, LostBytes: c.LostBytes.Load(), LostFiles: c.LostFiles.Load(),
-		Governor: Governor{BytesPerSecond: g.BytesPerSecond, Reason: g.Reason}, Lines: c.Lines.Load(), Bytes: c.Bytes.Load(), troubles: reports(s.Troubles(now)),
+		Governor: Governor{BytesPerSecond: g.BytesPerSecond, Reason: g.Reason}, Lines: c.Lines.Load(), Bytes: c.Bytes.Load(), problems: reports(s.Problems(now)),
 	}
 	x.heard = true
 	for _, text := range s.Warnings(now) {
@@ -210,7 +211,7 @@ func beat(h *protocol.Heartbeat, since time.Duration) Host {
 		ReceivedBytes: c[protocol.ReceivedBytes], StoredBytes: c[protocol.StoredBytes],
 		LinesPerSecond: float64(c[protocol.LinesPerSecond]), LostBytes: c[protocol.LostBytes], LostFiles: c[protocol.LostFiles],
 		UnreceivedSeconds: ago(c[protocol.UnreceivedMs], since), UnstoredSeconds: ago(c[protocol.UnstoredMs], since),
-		Governor: Governor{BytesPerSecond: h.Governor.Budget, Reason: h.Governor.Reason}, troubles: reports(h.Troubles),
+		Governor: Governor{BytesPerSecond: h.Governor.Budget, Reason: h.Governor.Reason}, problems: reports(h.Problems),
 	}
 	x.UntabledSeconds = x.UnreceivedSeconds
 	if h.Governor.PausedSinceMs > 0 {

@@ -110,7 +110,7 @@ func (e exporter) Collect(out chan<- prometheus.Metric) {
 }
 
 var (
-	hostTrouble = prometheus.NewDesc("sluice_host_trouble", "Level of each kind of problem that the host has: 1 for WARN, 2 for ERROR.", []string{"host", "kind"}, nil)
+	hostProblem = prometheus.NewDesc("sluice_host_trouble", "Level of each kind of problem that the host has: 1 for WARN, 2 for ERROR.", []string{"host", "kind"}, nil)
 	hostInfo    = prometheus.NewDesc("sluice_host_info", "1, for its label: the version of the host's agent.", []string{"host", "version"}, nil)
 	hostClock   = prometheus.NewDesc("sluice_host_clock_offset_seconds", "By how much the host's clock is ahead of this process's.", []string{"host"}, nil)
 	hostExpiry  = prometheus.NewDesc("sluice_host_certificate_expires_timestamp_seconds", "When the host's certificate expires.", []string{"host"}, nil)
@@ -123,7 +123,7 @@ func (exporter) hostSigns(out chan<- prometheus.Metric, name string, h *Host) {
 	for _, p := range h.Problems {
 		if !sent[p.Kind] {
 			sent[p.Kind] = true
-			out <- prometheus.MustNewConstMetric(hostTrouble, gauge, float64(p.Level.rank()), name, string(p.Kind))
+			out <- prometheus.MustNewConstMetric(hostProblem, gauge, float64(p.Level.rank()), name, string(p.Kind))
 		}
 	}
 	if version, ok := strings.CutPrefix(h.Agent, "sluice "); ok {

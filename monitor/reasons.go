@@ -11,7 +11,7 @@ import (
 // judge calculates a host's problems and its level. This is the only place where that is done.
 // offset is how far the clocks of most hosts are ahead of this process's own (clockOffset).
 func (h *Host) judge(name string, f *Fleet, t Thresholds, offset time.Duration) {
-	problems := slices.Concat(h.absence(f, t), h.lag(f, t), h.troubles)
+	problems := slices.Concat(h.absence(f, t), h.lag(f, t), h.problems)
 	if h.Refused > 0 {
 		problems = append(problems, Refused.New(fmt.Sprintf("%d of its batches were refused", h.Refused)))
 	}

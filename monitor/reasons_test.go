@@ -103,7 +103,7 @@ func TestEveryKindOfProblemIsNamedWithItsLevel(t *testing.T) {
 		}, kind: Lost, level: Failing, text: "7 bytes in 1 logs were deleted before they were read"},
 		{name: "loss that was acknowledged here", change: func(h *receiver.Host, r *watch.Host, _ *collector.State) {
 			h.Beat.Counters[protocol.LostFiles], h.Beat.Counters[protocol.LostBytes], r.Seen = 1, 7, watch.Loss{Files: 1, Bytes: 7}
-			h.Beat.Troubles = []string{"[lost] /a.log was replaced"}
+			h.Beat.Problems = []string{"[lost] /a.log was replaced"}
 		}, level: Okay},
 		{name: "loss of a host that is away", unknown: true, silence: time.Second, change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) {
 			r.HeardUnix, r.Lost = before(time.Minute).Unix(), watch.Loss{Files: 2, Bytes: 9}
@@ -117,9 +117,9 @@ func TestEveryKindOfProblemIsNamedWithItsLevel(t *testing.T) {
 			r.Ack = &watch.Ack{Until: now, Why: "known"}
 		}, kind: Refused, level: Failing, text: "1 of its batches were refused"},
 		{name: "a warning of its agent", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
-			h.Beat.Troubles = []string{"[unparsable] text"}
+			h.Beat.Problems = []string{"[unparsable] text"}
 		}, kind: Unparsable, level: Warn, text: "text"},
-		{name: "a report of its agent", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Beat.Troubles = []string{"[what] text"} }, kind: Unreadable, level: Failing, text: "[what] text"},
+		{name: "a report of its agent", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Beat.Problems = []string{"[what] text"} }, kind: Unreadable, level: Failing, text: "[what] text"},
 	} {
 		h, r := well(), watch.Host{ExpectedUnix: since.Unix()}
 		h.Name = "web01"

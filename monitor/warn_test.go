@@ -15,7 +15,7 @@ import (
 // still has status 200.
 func TestAWarningIsSaidAndIsNoError(t *testing.T) {
 	heard := beatAt(now, 0, nil)
-	heard.Beat.Troubles = []string{protocol.WarningPrefix + "CustomLog /a.log is not read"}
+	heard.Beat.Problems = []string{protocol.WarningPrefix + "CustomLog /a.log is not read"}
 	host := Sender(now, heard, collector.Waiting{}, collector.Share{})
 	host.Warn("sends %d lines/min", 2)
 	shared := beatAt(now, 0, nil)
@@ -37,7 +37,7 @@ func TestAWarningIsSaidAndIsNoError(t *testing.T) {
 	if w.Code != http.StatusOK {
 		t.Errorf("status %d", w.Code)
 	}
-	heard.Beat.Troubles = append(heard.Beat.Troubles, "an error")
+	heard.Beat.Problems = append(heard.Beat.Problems, "an error")
 	f.Hosts["web01"] = Sender(now, heard, collector.Waiting{}, collector.Share{})
 	if h := f.Check(limits); h.Well() || h.Metrics["web01"].Status != "ERROR" || len(h.Metrics["web01"].Warnings) != 1 {
 		t.Errorf("%+v", h)

@@ -63,8 +63,8 @@ func changing(configuration *apacheconf.Follower) *tail.SourceSet {
 	return configuration.Sources()
 }
 
-// countSources returns the number of sources that are followed: the named ones, or else those of the
-// configuration, which may be nil.
+// countSources returns the number of sources that are followed: the named ones, or else those of
+// the configuration, which may be nil.
 func countSources(named []tail.Source, configuration *apacheconf.Follower) int {
 	if configuration == nil {
 		return len(named)
@@ -78,8 +78,8 @@ func warnOf(h *monitor.Host, configuration *apacheconf.Follower) {
 	if configuration == nil {
 		return
 	}
-	troubles, warnings := configuration.Report()
-	for _, text := range troubles {
+	problems, warnings := configuration.Report()
+	for _, text := range problems {
 		h.Fail("%s", text)
 	}
 	for _, text := range warnings {
@@ -99,7 +99,7 @@ func definesOf(all []string) map[string]string {
 
 // reportOf returns the configuration's Report for the heartbeats of an agent, nil without a
 // configuration.
-func reportOf(configuration *apacheconf.Follower) func() (troubles, warnings []string) {
+func reportOf(configuration *apacheconf.Follower) func() (problems, warnings []string) {
 	if configuration == nil {
 		return nil
 	}

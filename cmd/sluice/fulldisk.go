@@ -45,8 +45,8 @@ type starting struct {
 	thresholds monitor.Thresholds
 	waitsFor   string // what open needs (table, archive, segments in the spool), as text
 
-	mu      sync.Mutex
-	trouble collector.Trouble
+	mu         sync.Mutex
+	retryState collector.RetryState
 }
 
 // startsAtOnce is the time after which a slow start is reported.
@@ -75,7 +75,7 @@ func (s *starting) patiently(a *app, open func() error) error {
 
 // waitFor reports that the start takes long, and returns the result of open.
 func (s *starting) waitFor(a *app, began time.Time, opened <-chan error) error {
-	s.trouble = collector.Trouble{What: "start", Since: began, Attempts: 1, Error: "waiting for " + s.waitsFor}
+	s.retryState = collector.RetryState{What: "start", Since: began, Attempts: 1, Error: "waiting for " + s.waitsFor}
 	end, err := s.flags.serve(a, watched{look: func() monitor.Fleet { return s.fleet(began) }, thresholds: s.thresholds})
 	if err != nil {
 		return errors.Join(err, <-opened)
@@ -97,7 +97,7 @@ func (s *starting) waitFor(a *app, began time.Time, opened <-chan error) error {
 // waitForDisk calls open again, with increasing pauses, while a disk is full, read-only or
 // unavailable. err is the error of the first attempt.
 func (s *starting) waitForDisk(a *app, began time.Time, err error, open func() error) error {
-	s.trouble = collector.Trouble{What: "start", Since: began}
+	s.retryState = collector.RetryState{What: "start", Since: began}
 	end, served := s.flags.serve(a, watched{look: func() monitor.Fleet { return s.fleet(began) }, thresholds: s.thresholds})
 	if served != nil {
 		return errors.Join(served, err)
@@ -116,7 +116,7 @@ func (s *starting) waitForDisk(a *app, began time.Time, err error, open func() e
 		err = open()
 	}
 	if err == nil {
-		a.log.Info("start recovered", "after", time.Since(began).Round(time.Second), "attempts", s.trouble.Attempts)
+		a.log.Info("start recovered", "after", time.Since(began).Round(time.Second), "attempts", s.retryState.Attempts)
 	}
 	return err
 }
@@ -124,8 +124,8 @@ func (s *starting) waitForDisk(a *app, began time.Time, err error, open func() e
 func (s *starting) note(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trouble.Attempts++
-	s.trouble.Error = err.Error()
+	s.retryState.Attempts++
+	s.retryState.Error = err.Error()
 }
 
 func (s *starting) fleet(began time.Time) monitor.Fleet {
@@ -135,7 +135,7 @@ func (s *starting) fleet(began time.Time) monitor.Fleet {
 	return monitor.Fleet{
 		Now: now, Began: began, Kind: s.kind, Host: s.host, Version: version(),
 		Sinks: map[string]monitor.Sink{"start": {
-			FailingSeconds: max(now.Sub(began).Seconds(), 0.001), Attempts: s.trouble.Attempts, Error: cmp.Or(s.trouble.Error, "the disk fails"),
+			FailingSeconds: max(now.Sub(began).Seconds(), 0.001), Attempts: s.retryState.Attempts, Error: cmp.Or(s.retryState.Error, "the disk fails"),
 		}},
 	}
 }
@@ -146,7 +146,7 @@ func (s *starting) report(a *app, began time.Time) {
 	h := f.Check(s.thresholds)
 	status := monitor.Status{
 		At: f.Now, PID: os.Getpid(), Began: began, Host: s.host, Version: version(),
-		Storing: &collector.State{Troubles: []collector.Trouble{s.trouble}}, Health: &h,
+		Storing: &collector.State{Retries: []collector.RetryState{s.retryState}}, Health: &h,
 	}
 	if err := monitor.Write(statusPath(a.cli.Data), &status); err != nil {
 		a.log.Warn("cannot write the status file, will retry", "err", err)

@@ -19,8 +19,8 @@ type storedTable interface {
 }
 
 // lazyTable is a table in HBase that is opened in the background, so that a collector accepts lines
-// into its spool while HBase is unavailable. The methods of the table may be called only after ready
-// is closed.
+// into its spool while HBase is unavailable. The methods of the table may be called only after
+// ready is closed.
 type lazyTable struct {
 	url   string
 	began time.Time
@@ -83,8 +83,8 @@ func (r *storeFlags) waitsFor() string {
 	return strings.Join(places, ", ")
 }
 
-// soon waits up to openAtOnce for the table to be opened or to fail, so that an error of the user is
-// reported before the start is.
+// soon waits up to openAtOnce for the table to be opened or to fail, so that an error of the user
+// is reported before the start is.
 func (t *lazyTable) soon() error {
 	select {
 	case <-t.done:
@@ -98,12 +98,12 @@ func (t *lazyTable) soon() error {
 // openAtOnce is how long an available cluster may take to answer.
 const openAtOnce = 3 * time.Second
 
-// trouble describes the wait for the table. It returns nil if the table is open.
-func (t *lazyTable) trouble() *collector.Trouble {
+// retryState describes the wait for the table. It returns nil if the table is open.
+func (t *lazyTable) retryState() *collector.RetryState {
 	if t.opened() != nil {
 		return nil
 	}
-	return &collector.Trouble{What: "table: open", Since: t.began, Attempts: 1, Error: "waiting for " + t.url + " to answer; agents are served from the spool"}
+	return &collector.RetryState{What: "table: open", Since: t.began, Attempts: 1, Error: "waiting for " + t.url + " to answer; agents are served from the spool"}
 }
 
 // Layout implements collector.Table.
@@ -125,21 +125,21 @@ func (t *lazyTable) Close() error {
 	return nil
 }
 
-// tableTroubles returns the operations that the table retries.
-func (s *stores) tableTroubles() (troubles []collector.Trouble) {
+// tableRetries returns the operations that the table retries.
+func (s *stores) tableRetries() (retries []collector.RetryState) {
 	var x any = s.table
 	if lazy, ok := s.table.(*lazyTable); ok {
-		if t := lazy.trouble(); t != nil {
-			return []collector.Trouble{*t}
+		if t := lazy.retryState(); t != nil {
+			return []collector.RetryState{*t}
 		}
 		x = lazy.opened()
 	}
-	if t, ok := x.(interface{ State() []hbase.Trouble }); ok {
+	if t, ok := x.(interface{ State() []hbase.RetryState }); ok {
 		for _, x := range t.State() {
-			troubles = append(troubles, collector.Trouble{What: "table: " + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
+			retries = append(retries, collector.RetryState{What: "table: " + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
 		}
 	}
-	return troubles
+	return retries
 }
 
 // tableReady returns a channel that is closed when the table can be used, or nil if it can be used

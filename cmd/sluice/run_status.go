@@ -51,7 +51,7 @@ func (r *following) fleet() monitor.Fleet {
 	f := monitor.Fleet{
 		Now: now, Began: r.began, Kind: monitor.Run, Host: r.cmd.Host, Version: version(),
 		Hosts: map[string]monitor.Host{r.cmd.Host: host},
-		Sinks: monitor.Sinks(now, state.Troubles), Counts: counts,
+		Sinks: monitor.Sinks(now, state.Retries), Counts: counts,
 		BufferBytes: state.SpoolBytes, BufferMaxBytes: r.cmd.SpoolMax.bytes(), Segments: state.Segments, UntabledBytes: state.UntabledBytes,
 	}
 	r.watch.add(&f)

@@ -68,7 +68,7 @@ func (c *statusCmd) Run(a *app) error {
 // tolerates for some time.
 func well(s *monitor.Status) bool {
 	return len(s.Logs.Failing) == 0 && len(s.Logs.Refused) == 0 && (s.Logs.Files > 0 || len(s.Logs.Unmatched) == 0) && s.LostFiles == 0 && s.Governor.Level != "paused" && sends(s.Sending) &&
-		(s.Storing == nil || len(s.Storing.Troubles) == 0) && (s.Health == nil || s.Health.Well())
+		(s.Storing == nil || len(s.Storing.Retries) == 0) && (s.Health == nil || s.Health.Well())
 }
 
 // sends reports whether an agent can send to a collector, and no stream is rejected and the
@@ -129,7 +129,7 @@ func printStoring(w io.Writer, s *monitor.Status, now time.Time) {
 	print.Textf(w, "stored: %d lines, %d bytes, %d parse errors, %d archive files\n", s.Lines, s.Bytes, s.ParseErrors, s.ArchiveFiles)
 	if storing := s.Storing; storing != nil {
 		print.Textf(w, "waiting: %d archive files, %d bytes on this disk; %d bytes of lines for the table\n", storing.Segments, storing.SpoolBytes, storing.UntabledBytes)
-		for _, x := range storing.Troubles {
+		for _, x := range storing.Retries {
 			print.Textf(w, "FAILING, RETRYING: %s for %s, %d attempts: %s\n", x.What, now.Sub(x.Since).Round(time.Second), x.Attempts, x.Error)
 		}
 	}

@@ -92,7 +92,8 @@ type storeOptions struct {
 	formats []string // of the logs, for the layout of a table that is made
 	// checkpoint is a file, spool a directory; "" selects those of --data.
 	checkpoint, spool string
-	// load is how rows are written to HBase, and logs are the logs that are read; only of run --once.
+	// load is how rows are written to HBase, and logs are the logs that are read; only of run
+	// --once.
 	load loadFlags
 	logs []logfile.Log
 	// collector has settings that are not flags; open sets the others.
@@ -278,7 +279,7 @@ func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) 
 // state returns the state of the collector, with the operations that table and archive retry.
 func (s *stores) state() *collector.State {
 	state := s.collector.State()
-	state.Troubles = append(state.Troubles, s.tableTroubles()...)
+	state.Retries = append(state.Retries, s.tableRetries()...)
 	columns := "table: "
 	if s.table != nil {
 		columns = "columnar: "
@@ -286,7 +287,7 @@ func (s *stores) state() *collector.State {
 	for what, files := range map[string]archiveCloser{"archive: ": s.archive, columns: s.columns} {
 		if files, ok := files.(retried); ok {
 			for _, x := range files.Retries() {
-				state.Troubles = append(state.Troubles, collector.Trouble{What: what + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
+				state.Retries = append(state.Retries, collector.RetryState{What: what + x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
 			}
 		}
 	}
@@ -301,7 +302,7 @@ const drainTime = time.Minute
 // cluster does not answer does not wait for it: the next start stores what is left.
 func (s *stores) finish(ctx context.Context, failed error) error {
 	stopped := ctx.Err() != nil
-	if stopped && failed == nil && len(s.state().Troubles) > 0 {
+	if stopped && failed == nil && len(s.state().Retries) > 0 {
 		return s.collector.Abort()
 	}
 	ctx = context.WithoutCancel(ctx)

@@ -44,7 +44,7 @@ type Config struct {
 	Governor func() protocol.Governor
 	// Others, if not nil, returns problems and warnings about this host's logs from outside the
 	// tailer.
-	Others func() (troubles, warnings []string)
+	Others func() (problems, warnings []string)
 	// Report, if not nil, is called at the start and at every heartbeat, always from the same
 	// goroutine.
 	Report func(*tail.Tailer)

@@ -32,8 +32,8 @@ func TestAPositionIsAcceptedOnlyAsFarAsItCanBeChecked(t *testing.T) {
 				t.Errorf("after a report of %d the checkpoint has %d, want %d", step.says, got, step.want)
 			}
 		}
-		if h := n.Heartbeat(); len(h.Troubles) == 0 || !strings.Contains(h.Troubles[0], "the position is ignored") {
-			t.Errorf("no problem in the heartbeat: %q", h.Troubles)
+		if h := n.Heartbeat(); len(h.Problems) == 0 || !strings.Contains(h.Problems[0], "the position is ignored") {
+			t.Errorf("no problem in the heartbeat: %q", h.Problems)
 		}
 		first.whole(t, 0, 500)
 	})

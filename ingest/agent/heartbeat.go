@@ -22,27 +22,27 @@ func (a *Agent) Heartbeat() protocol.Heartbeat {
 	tailer := a.tailer
 	skipped := a.skipped
 	for id, why := range a.refused {
-		h.Troubles = append(h.Troubles, fmt.Sprintf("the collector rejected stream %s: %s", id, why))
+		h.Problems = append(h.Problems, fmt.Sprintf("the collector rejected stream %s: %s", id, why))
 	}
-	h.Troubles = append(h.Troubles, a.distrusted...)
+	h.Problems = append(h.Problems, a.distrusted...)
 	a.mu.Unlock()
-	slices.Sort(h.Troubles)
+	slices.Sort(h.Problems)
 	var s tail.Status
 	c := new(tail.Counters)
 	if tailer != nil {
 		s, c = tailer.Status(), tailer.Counters()
-		h.Troubles = append(h.Troubles, s.Troubles(now)...)
+		h.Problems = append(h.Problems, s.Problems(now)...)
 	}
 	warnings := s.Warnings(now)
 	if a.cfg.Others != nil {
-		troubles, others := a.cfg.Others()
-		h.Troubles, warnings = append(h.Troubles, troubles...), append(others, warnings...)
+		problems, others := a.cfg.Others()
+		h.Problems, warnings = append(h.Problems, problems...), append(others, warnings...)
 	}
 	for _, text := range warnings {
-		h.Troubles = append(h.Troubles, protocol.WarningPrefix+text)
+		h.Problems = append(h.Problems, protocol.WarningPrefix+text)
 	}
 	lost := lossOf(c, a.cfg.Checkpoint, tailer == nil)
-	h.Troubles = bounded(h.Troubles)
+	h.Problems = bounded(h.Problems)
 	unreceived, oldest := a.window.unreceived(now)
 	if since := now.Sub(s.At); s.UnreadSeconds > 0 {
 		oldest = max(oldest, seconds(s.UnreadSeconds)+since)
@@ -80,11 +80,11 @@ func lossOf(c *tail.Counters, file *checkpoint.File, early bool) (l loss) {
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // bounded cuts texts to the limits of the protocol, in length and number.
-func bounded(troubles []string) []string {
-	for i, text := range troubles {
-		troubles[i] = text[:min(len(text), protocol.MaxStringBytes)]
+func bounded(problems []string) []string {
+	for i, text := range problems {
+		problems[i] = text[:min(len(text), protocol.MaxStringBytes)]
 	}
-	return protocol.FirstTroubles(troubles, protocol.MaxTroubles)
+	return protocol.FirstProblems(problems, protocol.MaxProblems)
 }
 
 // unreceived returns how many bytes of the window are not known to be received, and the time since

@@ -229,16 +229,16 @@ func (f *Follower) follow(now time.Time, sources []tail.Source) (changed bool) {
 }
 
 // Report returns problems and warnings for /health.
-func (f *Follower) Report() (troubles, warnings []string) {
+func (f *Follower) Report() (problems, warnings []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch followed := len(f.sources.Sources()); {
 	case f.err != nil && f.read.IsZero() && followed == 0 && len(f.cfg.Named) == 0:
-		troubles = append(troubles, fmt.Sprintf("the Apache configuration cannot be read since %s, so no log is followed: %v", f.since.UTC().Format(time.RFC3339), f.err))
+		problems = append(problems, fmt.Sprintf("the Apache configuration cannot be read since %s, so no log is followed: %v", f.since.UTC().Format(time.RFC3339), f.err))
 	case f.err != nil:
 		warnings = append(warnings, fmt.Sprintf("the Apache configuration cannot be read since %s, the last one stays in use: %v", f.since.UTC().Format(time.RFC3339), f.err))
 	case followed == 0 && len(f.cfg.Named) == 0:
-		troubles = append(troubles, fmt.Sprintf("the Apache configuration %s names no log that can be read", f.cfg.Path))
+		problems = append(problems, fmt.Sprintf("the Apache configuration %s names no log that can be read", f.cfg.Path))
 	}
-	return troubles, append(warnings, f.warnings...)
+	return problems, append(warnings, f.warnings...)
 }

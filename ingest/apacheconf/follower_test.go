@@ -76,11 +76,11 @@ func (s *server) want(f *Follower, want ...string) {
 }
 
 // wantReport fails unless the report has exactly these texts, each a part of one.
-func (s *server) wantReport(f *Follower, trouble string, warnings ...string) {
+func (s *server) wantReport(f *Follower, problem string, warnings ...string) {
 	s.Helper()
-	troubles, got := f.Report()
-	if text := strings.Join(troubles, "\n"); !strings.Contains(text, trouble) || (trouble == "") != (text == "") {
-		s.Errorf("troubles %q, want %q", troubles, trouble)
+	problems, got := f.Report()
+	if text := strings.Join(problems, "\n"); !strings.Contains(text, problem) || (problem == "") != (text == "") {
+		s.Errorf("problems %q, want %q", problems, problem)
 	}
 	if len(got) != len(warnings) {
 		s.Errorf("warnings\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(warnings, "\n"))

@@ -39,15 +39,15 @@ func (c *columnStorer) run(ctx context.Context) error {
 			return err
 		}
 		if err != nil { // retried after a pause, so that other segments are stored meanwhile
-			c.life.retries.Failed(c.trouble(sp), nil, err)
+			c.life.retries.Failed(c.retryName(sp), nil, err)
 			c.life.after(sp.columnPause.Next(), func() { c.queue.add(sp) })
 		}
 		c.nudge()
 	}
 }
 
-// trouble returns the name under which State reports a failure to store a segment's Parquet file.
-func (c *columnStorer) trouble(sp *spooled) string {
+// retryName returns the name under which State reports a failure to store a segment's Parquet file.
+func (c *columnStorer) retryName(sp *spooled) string {
 	if c.cfg.Table == nil {
 		return "table: " + sp.name.String()
 	}
@@ -77,7 +77,7 @@ func (c *columnStorer) store(ctx context.Context, sp *spooled) error {
 			return fmt.Errorf("spool: remove a Parquet file that is stored: %w", err)
 		}
 	}
-	c.life.retries.Recovered(c.trouble(sp), nil)
+	c.life.retries.Recovered(c.retryName(sp), nil)
 	sp.columnsPath = ""
 	sp.set(func() { sp.columned = true })
 	if c.cfg.Table == nil {

@@ -89,8 +89,8 @@ func TestATableOfColumnsThatIsAwayIsWaitedFor(t *testing.T) {
 			if rows {
 				what = "columnar: web01/"
 			}
-			if len(state.Troubles) == 0 || !strings.HasPrefix(state.Troubles[0].What, what) || !strings.Contains(state.Troubles[0].Error, "no space left") {
-				t.Fatalf("%+v: want the trouble of %s", state.Troubles, what)
+			if len(state.Retries) == 0 || !strings.HasPrefix(state.Retries[0].What, what) || !strings.Contains(state.Retries[0].Error, "no space left") {
+				t.Fatalf("%+v: want a retry of %s", state.Retries, what)
 			}
 			if lag := state.UntabledBytes; (lag > 0) == rows {
 				t.Errorf("rows %v: %d bytes are not in the table", rows, lag)
@@ -104,7 +104,7 @@ func TestATableOfColumnsThatIsAwayIsWaitedFor(t *testing.T) {
 			if err := r.collector.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if state := r.collector.State(); len(state.Troubles) > 0 || state.UntabledBytes > 0 {
+			if state := r.collector.State(); len(state.Retries) > 0 || state.UntabledBytes > 0 {
 				t.Errorf("left: %+v", state)
 			}
 			if lines := int64(strings.Count(log, "\n") + 1); r.collector.Counters.Rows.Load() != lines {

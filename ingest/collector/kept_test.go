@@ -49,7 +49,7 @@ func TestWhatTheSpoolKeepsIsStoredOnce(t *testing.T) {
 		}
 		r.restart(t)
 		synctest.Wait()
-		if state := r.collector.State(); len(state.Troubles) > 0 || len(state.Waiting) > 0 || state.Segments != kept() {
+		if state := r.collector.State(); len(state.Retries) > 0 || len(state.Waiting) > 0 || state.Segments != kept() {
 			t.Errorf("%+v, kept are %d", state, kept())
 		}
 		time.Sleep(31 * 24 * time.Hour)

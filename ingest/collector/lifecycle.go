@@ -148,9 +148,9 @@ func (l *lifecycle) spoolFailed(err error) error {
 }
 
 // retried returns the operations that are being retried.
-func (l *lifecycle) retried() (list []Trouble) {
+func (l *lifecycle) retried() (list []RetryState) {
 	for _, x := range l.retries.List() {
-		list = append(list, Trouble{What: x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
+		list = append(list, RetryState{What: x.What, Since: x.Since, Attempts: x.Attempts, Error: x.Err.Error()})
 	}
 	return list
 }

@@ -101,8 +101,8 @@ func (r *rig) send(ctx context.Context, s *checkpoint.Stream, log string, random
 	return err
 }
 
-// sendOne offers at least so many bytes of a log from a position on, to the end of a line. It returns
-// the position of the next batch.
+// sendOne offers at least so many bytes of a log from a position on, to the end of a line. It
+// returns the position of the next batch.
 func (r *rig) sendOne(ctx context.Context, s *checkpoint.Stream, log string, position, bytes int) (int, error) {
 	end := min(len(log), position+bytes)
 	if i := strings.IndexByte(log[end:], '\n'); i >= 0 {
@@ -173,8 +173,8 @@ func (p *patience) check(t testing.TB) {
 	if err := p.collector.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if left := p.collector.State().Troubles; len(left) > 0 {
-		t.Errorf("troubles left: %v", left)
+	if left := p.collector.State().Retries; len(left) > 0 {
+		t.Errorf("retries left: %v", left)
 	}
 	// An empty file that could be neither used nor removed is left for the next process.
 	p.fs.Fail = nil
@@ -277,7 +277,7 @@ func TestAFullSpoolSaysBusy(t *testing.T) {
 		sending.Go(func() error { return r.send(t.Context(), s, log, rand.New(rand.NewPCG(1, 1))) })
 		synctest.Wait()
 		state := r.collector.State()
-		if state.SpoolBytes < 4000 || state.SpoolBytes > 8000 || len(state.Troubles) == 0 || !strings.Contains(state.Troubles[0].Error, down.Error()) {
+		if state.SpoolBytes < 4000 || state.SpoolBytes > 8000 || len(state.Retries) == 0 || !strings.Contains(state.Retries[0].Error, down.Error()) {
 			t.Errorf("%+v: want a full spool, and why", state)
 		}
 		data := []byte("bad line\n")

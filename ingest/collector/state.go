@@ -25,8 +25,8 @@ type State struct {
 	// Arrivals counts the lines of each host that were received since the process started. They are
 	// part of /health, and left out here so that the status file does not contain them twice.
 	Arrivals map[string]Arrivals `json:"-"`
-	// Troubles are the operations that are being retried, the oldest first.
-	Troubles []Trouble `json:"troubles,omitempty"`
+	// Retries are the operations that are being retried, the oldest first.
+	Retries []RetryState `json:"troubles,omitempty"`
 }
 
 // Waiting is how long the lines of a host have been waiting since they were received.
@@ -48,8 +48,8 @@ type Share struct {
 	Dates string `json:"dates,omitempty"`
 }
 
-// Trouble is an operation that failed and is being retried.
-type Trouble struct {
+// RetryState is an operation that failed and is being retried.
+type RetryState struct {
 	What     string    `json:"what"` // the sink, with an operation after a colon, or a segment
 	Since    time.Time `json:"since"`
 	Attempts int       `json:"attempts"`
@@ -59,7 +59,7 @@ type Trouble struct {
 // State returns the current state.
 func (c *Collector) State() State {
 	now := c.cfg.Now()
-	s := State{Troubles: c.life.retried(), Waiting: map[string]Waiting{}}
+	s := State{Retries: c.life.retried(), Waiting: map[string]Waiting{}}
 	c.spool.report(now, &s)
 	s.Slow = c.table.slow.list(now)
 	s.Arrivals = c.streams.arrivals.list(now)

@@ -33,7 +33,7 @@ const (
 	MaxStreams     = 20_000
 	maxLabels      = 64
 	MaxCounters    = 1024
-	MaxTroubles    = 32
+	MaxProblems    = 32
 	MaxStringBytes = 8 << 10
 	// MaxCounterBytes limits a counter's name, MaxTailBytes the length of a Tail.
 	MaxCounterBytes = 64

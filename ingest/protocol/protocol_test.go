@@ -27,7 +27,7 @@ func messages() []message {
 			{ID: 7, Path: "/var/log/access.log", Format: "combined", Zone: "Europe/Berlin", Labels: map[string]string{"a": "b"}, FirstLine: []byte("x"), Size: 99, Stored: 12}}},
 		&Welcome{Collector: "c1", Positions: positions, MaxBatchBytes: 1 << 20, Compressions: []Compression{Zstd, S2}},
 		&Receipt{Status: Refused, Reason: "why", Received: 5, Stored: 4},
-		&Heartbeat{Host: "web01", TimeMs: 1, Streams: []Progress{{7, 3, 2, 1}}, Governor: Governor{1, 2, "busy"}, Counters: map[string]int64{"lines": 4}, Troubles: []string{"a log cannot be read", ""}},
+		&Heartbeat{Host: "web01", TimeMs: 1, Streams: []Progress{{7, 3, 2, 1}}, Governor: Governor{1, 2, "busy"}, Counters: map[string]int64{"lines": 4}, Problems: []string{"a log cannot be read", ""}},
 		&Directive{Positions: positions, Pause: true, MaxBytesPerSecond: 5, Reason: "full"},
 	}
 }

@@ -31,21 +31,21 @@ type Heartbeat struct {
 	Streams  []Progress
 	Governor Governor
 	Counters map[string]int64
-	// Troubles are errors, and warnings with WarningPrefix; a collector of an older version shows
+	// Problems are errors, and warnings with WarningPrefix; a collector of an older version shows
 	// these as errors.
-	Troubles []string
+	Problems []string
 }
 
-// WarningPrefix begins a trouble that is not an error.
+// WarningPrefix begins a problem that is not an error.
 const WarningPrefix = "warning: "
 
-// FirstTroubles returns at most n troubles; the last one reports how many were left out, as a
+// FirstProblems returns at most n problems; the last one reports how many were left out, as a
 // warning if they are all warnings.
-func FirstTroubles(troubles []string, n int) []string {
-	if len(troubles) <= n {
-		return troubles
+func FirstProblems(problems []string, n int) []string {
+	if len(problems) <= n {
+		return problems
 	}
-	first, rest := troubles[:n-1:n-1], troubles[n-1:]
+	first, rest := problems[:n-1:n-1], problems[n-1:]
 	text := fmt.Sprintf("and %d more", len(rest))
 	if !slices.ContainsFunc(rest, func(t string) bool { return !strings.HasPrefix(t, WarningPrefix) }) {
 		text = WarningPrefix + text
@@ -97,11 +97,11 @@ func (h *Heartbeat) Append(b []byte) []byte {
 	for k, v := range h.Counters {
 		b = avrorpc.AppendLong(avrorpc.AppendBytes(b, k), v)
 	}
-	b = avrorpc.AppendCount(avrorpc.AppendEnd(b, len(h.Counters)), len(h.Troubles))
-	for _, text := range h.Troubles {
+	b = avrorpc.AppendCount(avrorpc.AppendEnd(b, len(h.Counters)), len(h.Problems))
+	for _, text := range h.Problems {
 		b = avrorpc.AppendBytes(b, text)
 	}
-	return avrorpc.AppendEnd(b, len(h.Troubles))
+	return avrorpc.AppendEnd(b, len(h.Problems))
 }
 
 // Decode parses what Append wrote, from an untrusted sender. It keeps nothing of b.
@@ -120,8 +120,8 @@ func (h *Heartbeat) Decode(b []byte) error {
 		k := r.String(MaxCounterBytes)
 		h.Counters[k] = r.Long()
 	}
-	for items := r.Items(MaxTroubles); items.Next(); {
-		h.Troubles = append(h.Troubles, r.String(MaxStringBytes))
+	for items := r.Items(MaxProblems); items.Next(); {
+		h.Problems = append(h.Problems, r.String(MaxStringBytes))
 	}
 	return r.End()
 }

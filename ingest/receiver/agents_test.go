@@ -356,8 +356,8 @@ func TestARejectedLogDoesNotDelayOthers(t *testing.T) {
 	write(t, logs, "b.log", lines(20, 10))
 	s = followAs(t, logs, false, []string{c.address}, labelled)
 	await(t, "refused", func() bool { return len(s.State().Refused) == 1 })
-	if h := s.Heartbeat(); len(h.Troubles) != 1 || !strings.Contains(h.Troubles[0], "rejected stream "+stream.ID.String()+": ") {
-		t.Errorf("the rejected log is not in the heartbeat: %q", h.Troubles)
+	if h := s.Heartbeat(); len(h.Problems) != 1 || !strings.Contains(h.Problems[0], "rejected stream "+stream.ID.String()+": ") {
+		t.Errorf("the rejected log is not in the heartbeat: %q", h.Problems)
 	}
 	c.received(t, s, 20)
 	s.end(t)

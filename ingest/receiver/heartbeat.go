@@ -14,8 +14,8 @@ const (
 	// Limits of the text that is kept of a heartbeat. It is shown to people.
 	maxAgentBytes   = 128
 	maxReasonBytes  = 512
-	maxTroubles     = 8
-	maxTroubleBytes = 512
+	maxProblems     = 8
+	maxProblemBytes = 512
 	// looksPerSecond is the limit of positions that one host's heartbeats look up. Beyond it a
 	// heartbeat is answered without positions.
 	looksPerSecond = 100_000
@@ -36,14 +36,14 @@ func cut(text string, bytes int) string {
 // kept returns the part of a heartbeat that is kept: known counters, and texts cut to their limits.
 func kept(b *protocol.Heartbeat) protocol.Heartbeat {
 	k := protocol.Heartbeat{TimeMs: b.TimeMs, Governor: b.Governor, Counters: make(map[string]int64, len(counters))}
-	k.Governor.Reason = cut(b.Governor.Reason, maxTroubleBytes)
+	k.Governor.Reason = cut(b.Governor.Reason, maxProblemBytes)
 	for _, name := range counters {
 		if n, ok := b.Counters[name]; ok {
 			k.Counters[name] = n
 		}
 	}
-	for _, text := range protocol.FirstTroubles(b.Troubles, maxTroubles+1) {
-		k.Troubles = append(k.Troubles, cut(text, maxTroubleBytes))
+	for _, text := range protocol.FirstProblems(b.Problems, maxProblems+1) {
+		k.Problems = append(k.Problems, cut(text, maxProblemBytes))
 	}
 	return k
 }

@@ -82,8 +82,8 @@ func twoHosts() *replay.Machine[*model] {
 	}
 }
 
-// streamAt returns the stream and the position of an operation of a hostile host; ok is false if they
-// are not valid. They may be larger than an int.
+// streamAt returns the stream and the position of an operation of a hostile host; ok is false if
+// they are not valid. They may be larger than an int.
 func streamAt(a replay.Args) (id schema.StreamID, at int64, ok bool) {
 	n, err := strconv.ParseInt(a[1], 10, 64)
 	at, err2 := strconv.ParseInt(a[2], 10, 64)
@@ -115,7 +115,7 @@ func (m *model) stop(kill bool) {
 
 func (m *model) beat(who string) {
 	if w := m.wires[who]; w != nil {
-		if _, err := w.beat(protocol.Heartbeat{Troubles: []string{"none"}}); err != nil {
+		if _, err := w.beat(protocol.Heartbeat{Problems: []string{"none"}}); err != nil {
 			m.t.Fatal(err)
 		}
 	}

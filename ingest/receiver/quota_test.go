@@ -254,18 +254,18 @@ func TestWhatIsKeptOfAHeartbeatIsLimited(t *testing.T) {
 	for i := range protocol.MaxCounters - 1 {
 		b.Counters[fmt.Sprint("made up ", i)] = 1
 	}
-	for range protocol.MaxTroubles {
-		b.Troubles = append(b.Troubles, strings.Repeat("\xff\u00fc", 2000))
+	for range protocol.MaxProblems {
+		b.Problems = append(b.Problems, strings.Repeat("\xff\u00fc", 2000))
 	}
 	if _, err := w.beat(b); err != nil {
 		t.Fatal(err)
 	}
 	k := c.known("evil").Beat
-	if len(k.Counters) != 1 || k.Counters[protocol.ReadBytes] != 5 || len(k.Troubles) != maxTroubles+1 || len(k.Governor.Reason) > maxTroubleBytes {
-		t.Errorf("%d counters, %d troubles, a reason of %d bytes are kept", len(k.Counters), len(k.Troubles), len(k.Governor.Reason))
+	if len(k.Counters) != 1 || k.Counters[protocol.ReadBytes] != 5 || len(k.Problems) != maxProblems+1 || len(k.Governor.Reason) > maxProblemBytes {
+		t.Errorf("%d counters, %d problems, a reason of %d bytes are kept", len(k.Counters), len(k.Problems), len(k.Governor.Reason))
 	}
-	for _, text := range k.Troubles {
-		if len(text) > maxTroubleBytes || strings.ToValidUTF8(text, "") != text {
+	for _, text := range k.Problems {
+		if len(text) > maxProblemBytes || strings.ToValidUTF8(text, "") != text {
 			t.Errorf("%.20q, %d bytes", text, len(text))
 		}
 	}

@@ -112,11 +112,11 @@ func TestAStuckOrFailingReaderIsReported(t *testing.T) {
 		{Path: "/a.log", Error: "permission denied", Since: now.Add(-time.Hour)},
 		{Path: "/rotated.log", Error: "no such file", Since: now.Add(-time.Second)},
 	}}
-	if got := s.Troubles(now); len(got) != 1 || got[0] != "/a.log cannot be read for 1h0m0s: permission denied" {
+	if got := s.Problems(now); len(got) != 1 || got[0] != "/a.log cannot be read for 1h0m0s: permission denied" {
 		t.Errorf("%q", got)
 	}
 	s = Status{At: now.Add(-5 * time.Minute)}
-	if got := s.Troubles(now); len(got) != 1 || got[0] != "reading is stuck for 5m0s" {
+	if got := s.Problems(now); len(got) != 1 || got[0] != "reading is stuck for 5m0s" {
 		t.Errorf("%q", got)
 	}
 }

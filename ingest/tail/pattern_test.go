@@ -158,11 +158,11 @@ func TestASourceWithoutAFileIsReported(t *testing.T) {
 	}
 	later := w.clock.Add(2 * time.Minute)
 	status.At = later
-	if got := status.Troubles(later); len(got) > 0 {
-		t.Errorf("troubles though a log is followed: %q", got)
+	if got := status.Problems(later); len(got) > 0 {
+		t.Errorf("problems though a log is followed: %q", got)
 	}
-	if status.Files = 0; !strings.Contains(fmt.Sprint(status.Troubles(later)), "acess*: no file matches") || len(status.Troubles(w.clock)) > 0 {
-		t.Errorf("troubles where no log is followed: %q at once, %q later", status.Troubles(w.clock), status.Troubles(later))
+	if status.Files = 0; !strings.Contains(fmt.Sprint(status.Problems(later)), "acess*: no file matches") || len(status.Problems(w.clock)) > 0 {
+		t.Errorf("problems where no log is followed: %q at once, %q later", status.Problems(w.clock), status.Problems(later))
 	}
 	w.append("one.txt", "line\n")
 	for range 3 {

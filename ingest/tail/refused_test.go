@@ -40,9 +40,9 @@ func TestAFileThatIsNotALogIsNotRead(t *testing.T) {
 	if s.UnreadBytes != 0 || s.UnreadSeconds != 0 || s.WrittenBytes != int64(len(a)) {
 		t.Errorf("%d bytes unread of %d written: a zip counts", s.UnreadBytes, s.WrittenBytes)
 	}
-	troubles := strings.Join(s.Troubles(w.clock), "\n")
-	if !strings.Contains(troubles, "/new.log is not read: the file is not a log but a zip archive: leave it out with --exclude") {
-		t.Errorf("troubles: %s", troubles)
+	problems := strings.Join(s.Problems(w.clock), "\n")
+	if !strings.Contains(problems, "/new.log is not read: the file is not a log but a zip archive: leave it out with --exclude") {
+		t.Errorf("problems: %s", problems)
 	}
 
 	// If it grows it is still refused, and logged only once.

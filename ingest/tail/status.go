@@ -63,31 +63,31 @@ const (
 	stuckAfter = time.Minute
 )
 
-// Troubles describes what prevents logs from being read.
-func (s *Status) Troubles(now time.Time) (troubles []string) {
+// Problems describes what prevents logs from being read.
+func (s *Status) Problems(now time.Time) (problems []string) {
 	if age := now.Sub(s.At); age > stuckAfter {
-		troubles = append(troubles, fmt.Sprintf("reading is stuck for %s", age.Round(time.Second)))
+		problems = append(problems, fmt.Sprintf("reading is stuck for %s", age.Round(time.Second)))
 	}
 	for _, f := range s.Failing {
 		if age := now.Sub(f.Since); age > deadAfter {
-			troubles = append(troubles, fmt.Sprintf("%s cannot be read for %s: %s", f.Path, age.Round(time.Second), f.Error))
+			problems = append(problems, fmt.Sprintf("%s cannot be read for %s: %s", f.Path, age.Round(time.Second), f.Error))
 		}
 	}
 	for _, l := range s.Losses {
 		if l.Unknown {
-			troubles = append(troubles, "[lost] "+l.String()) // the prefix is a kind in monitor.Kinds
+			problems = append(problems, "[lost] "+l.String()) // the prefix is a kind in monitor.Kinds
 		}
 	}
 	// Logs of a source may be created later; but if nothing at all is followed, it is a mistake.
 	for _, f := range s.Unmatched {
 		if age := now.Sub(f.Since); s.Files == 0 && age > unmatchedAfter {
-			troubles = append(troubles, fmt.Sprintf("source %s: %s", f.Path, f.Error))
+			problems = append(problems, fmt.Sprintf("source %s: %s", f.Path, f.Error))
 		}
 	}
 	for _, r := range s.Refused {
-		troubles = append(troubles, r.String())
+		problems = append(problems, r.String())
 	}
-	return troubles
+	return problems
 }
 
 // Warnings describes which logs may be missing from the sources.
@@ -95,7 +95,7 @@ func (s *Status) Warnings(now time.Time) (warnings []string) {
 	for _, path := range s.Strays {
 		warnings = append(warnings, path+" grows beside logs that are read, and no source names it")
 	}
-	for _, f := range s.Unmatched { // if nothing at all is followed, Troubles reports it
+	for _, f := range s.Unmatched { // if nothing at all is followed, Problems reports it
 		if age := now.Sub(f.Since); s.Files > 0 && age > unmatchedAfter {
 			warnings = append(warnings, fmt.Sprintf("source %s: %s since %s", f.Path, f.Error, f.Since.UTC().Format(time.RFC3339)))
 		}

@@ -181,7 +181,7 @@ func TestTheWorstHostComesFirst(t *testing.T) {
 // TestWhatFailsIsNotGreen checks that a sink that began to fail a moment ago is WARN: not an error
 // yet, and not OKAY.
 func TestWhatFailsIsNotGreen(t *testing.T) {
-	f := monitor.Fleet{Now: now, Sinks: monitor.Sinks(now, []collector.Trouble{{What: "archive: store", Since: now.Add(-time.Second), Attempts: 1, Error: "refused"}})}
+	f := monitor.Fleet{Now: now, Sinks: monitor.Sinks(now, []collector.RetryState{{What: "archive: store", Since: now.Add(-time.Second), Attempts: 1, Error: "refused"}})}
 	h := f.Check(limits)
 	for _, s := range sinkRows(now, &h) {
 		if want := map[bool]string{true: "WARN", false: "OKAY"}[s.Name == "archive"]; s.Status != want {

@@ -51,13 +51,13 @@ func demo(n int) monitor.Fleet {
 			h.Beat.Counters[protocol.ReadBytes] = written - 84_000_000
 			h.Beat.Governor = protocol.Governor{PausedSinceMs: now.Add(-25 * time.Minute).UnixMilli(), Reason: "<script>alert(2)</script> others wait for disks"}
 		case 18:
-			h.Beat.Troubles = []string{"/var/log/apache2/shop\u202e.log cannot be read for 5m0s: permission denied"}
+			h.Beat.Problems = []string{"/var/log/apache2/shop\u202e.log cannot be read for 5m0s: permission denied"}
 		}
 		senders = append(senders, h)
 		state.Waiting[h.Name] = collector.Waiting{UntabledSeconds: 0.8, UnstoredSeconds: 1800}
 		state.Arrivals[h.Name] = collector.Arrivals{Lines: 41_233_000 + lines, Bytes: 9_000_000_000}
 	}
-	sinks := monitor.Sinks(now, []collector.Trouble{{What: "archive: store", Since: now.Add(-3 * time.Minute), Attempts: 9, Error: "dial tcp 10.0.0.3:8020: connection refused"}})
+	sinks := monitor.Sinks(now, []collector.RetryState{{What: "archive: store", Since: now.Add(-3 * time.Minute), Attempts: 9, Error: "dial tcp 10.0.0.3:8020: connection refused"}})
 	return monitor.Fleet{Now: now, Began: now.Add(-26 * time.Hour), Kind: monitor.Collector, Host: "collector1", Version: "1.0", Hosts: monitor.Senders(now, senders, &state, limits.SilentAfter),
 		Sinks: sinks, Counts: monitor.Counts{Lines: 412_330_123, Rows: 412_330_001, Segments: 2310}, BufferBytes: 1_220_000_000, BufferMaxBytes: 10_737_418_240, Segments: 61, UntabledBytes: 811_000}
 }

@@ -51,7 +51,7 @@ type Observation struct {
 type Store struct {
 	cfg      Config
 	incoming chan observed
-	trouble  trouble
+	failure  writeFailure
 
 	mu       sync.Mutex // guards what follows
 	hosts    map[string]*host
@@ -71,10 +71,10 @@ func New(cfg Config) *Store {
 		cfg.MaxHosts = defaultMaxHosts
 	}
 	s := &Store{cfg: cfg, incoming: make(chan observed, 1), hosts: map[string]*host{}}
-	s.trouble.log = cfg.Log
+	s.failure.log = cfg.Log
 	names, err := cfg.FS.ReadDir(cfg.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.trouble.failed(time.Time{}, err)
+		s.failure.failed(time.Time{}, err)
 	}
 	for _, name := range names {
 		if strings.HasSuffix(name, suffix) {
@@ -164,7 +164,7 @@ func (s *Store) load(at time.Time, h *host) {
 		err = errors.Join(h.load(f, at), f.Close())
 	}
 	if err != nil {
-		s.trouble.failed(at, err)
+		s.failure.failed(at, err)
 	}
 }
 
@@ -234,9 +234,9 @@ func (s *Store) flush(at time.Time, all bool) {
 	}
 	switch {
 	case failed != nil:
-		s.trouble.failed(at, failed)
+		s.failure.failed(at, failed)
 	case len(due) > 0:
-		s.trouble.recovered(at)
+		s.failure.recovered(at)
 	}
 }
 

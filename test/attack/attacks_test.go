@@ -191,8 +191,8 @@ func heartbeats(ctx context.Context, x *target) {
 	for i := range protocol.MaxStreams {
 		h.Streams = append(h.Streams, protocol.Progress{Stream: schema.StreamID(i)})
 	}
-	for range protocol.MaxTroubles {
-		h.Troubles = append(h.Troubles, strings.Repeat("\x1b", 8000))
+	for range protocol.MaxProblems {
+		h.Problems = append(h.Problems, strings.Repeat("\x1b", 8000))
 	}
 	each(ctx, x, 4, func(ctx context.Context, s *sender, _ int) error {
 		if err := s.hello(ctx, evil); err != nil {

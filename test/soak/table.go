@@ -191,10 +191,10 @@ func (p *pace) watch() {
 func (p *pace) report() {
 	p.journal.Say("pace", fmt.Sprintf("%d lines in %d rows put, longest without a put %d s; %d rows compared in %d scans; at most %d MiB resident; the program ran %d times, killed %d, at most %d MiB; writer %s",
 		p.writer.Logs.lines.Load(), p.puts, p.longest, p.reader.rows.Load(), p.reader.scans.Load(), peakRSSBytes("self")>>20,
-		p.command.runs.Load(), p.command.kills.Load(), p.command.peakRSSBytes>>20, troubles(p.writer.Table)))
+		p.command.runs.Load(), p.command.kills.Load(), p.command.peakRSSBytes>>20, retries(p.writer.Table)))
 }
 
-func troubles(t *hbase.Table) string {
+func retries(t *hbase.Table) string {
 	state := t.State()
 	if len(state) == 0 {
 		return "is well"

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// trouble logs disk errors: the first at once, then at growing intervals with a count, and the
+// writeFailure logs disk errors: the first at once, then at growing intervals with a count, and the
 // recovery. It is not safe for concurrent use.
-type trouble struct {
+type writeFailure struct {
 	log      *slog.Logger
 	since    time.Time
 	next     time.Time
@@ -20,7 +20,7 @@ const (
 	maxReport   = time.Hour
 )
 
-func (t *trouble) failed(at time.Time, err error) {
+func (t *writeFailure) failed(at time.Time, err error) {
 	if t.failures == 0 {
 		t.since, t.pause, t.next = at, firstReport, at
 	}
@@ -33,10 +33,10 @@ func (t *trouble) failed(at time.Time, err error) {
 	t.pause = min(2*t.pause, maxReport)
 }
 
-func (t *trouble) recovered(at time.Time) {
+func (t *writeFailure) recovered(at time.Time) {
 	if t.failures == 0 {
 		return
 	}
 	t.log.Info("history write recovered", "after", at.Sub(t.since).Round(time.Second), "attempts", t.failures)
-	*t = trouble{log: t.log}
+	*t = writeFailure{log: t.log}
 }
