@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -18,10 +21,24 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"sluice": main, "fetch": fetch})
 }
 
-// TestScripts runs the scripts in testdata/script, which call sluice as its users do.
+// TestScripts runs the scripts in testdata/script, which call sluice as its users do. With the race
+// detector it runs those with a process in the background; make plain runs all.
 func TestScripts(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	if raceDetector {
+		scripts = slices.DeleteFunc(scripts, func(path string) bool {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return !bytes.Contains(text, []byte("&\n"))
+		})
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Files:               scripts,
 		RequireExplicitExec: true,
 		Condition:           condition,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"until": until, "answers": answers},
@@ -63,7 +80,11 @@ func condition(name string) (bool, error) {
 func until(ts *testscript.TestScript, fails bool, args []string) {
 	pattern, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
-	tick := time.NewTicker(200 * time.Millisecond)
+	interval := 100 * time.Millisecond
+	if raceDetector { // the start of a process takes half a second
+		interval = time.Second
+	}
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	deadline := time.After(5 * time.Minute)
 	for {
