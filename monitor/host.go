@@ -78,7 +78,9 @@ type Host struct {
 	missed            bool          // its silence is an error
 	silence           time.Duration // time since its last message in which this process ran
 	similar           string        // a sending host whose name differs only in the domain
-	lossSeen          watch.Loss    // the part of its loss that was acknowledged here
+	lost              watch.Loss    // its loss, with numbers
+	lossSeen          watch.Loss    // the part of it that was acknowledged here
+	lossSeenNumber    int64         // lost.Last at that time
 	rejected          []Rejection   // rejected connections with its certificate or name
 	problems          []Problem     // problems that it reports, and those of its lines
 }
@@ -209,15 +211,21 @@ func beat(h *protocol.Heartbeat, since time.Duration) Host {
 	x := Host{
 		Files: c[protocol.Files], WrittenBytes: c[protocol.WrittenBytes], ReadBytes: c[protocol.ReadBytes],
 		ReceivedBytes: c[protocol.ReceivedBytes], StoredBytes: c[protocol.StoredBytes],
-		LinesPerSecond: float64(c[protocol.LinesPerSecond]), LostBytes: c[protocol.LostBytes], LostFiles: c[protocol.LostFiles],
+		LinesPerSecond:    float64(c[protocol.LinesPerSecond]),
 		UnreceivedSeconds: ago(c[protocol.UnreceivedMs], since), UnstoredSeconds: ago(c[protocol.UnstoredMs], since),
 		Governor: Governor{BytesPerSecond: h.Governor.Budget, Reason: h.Governor.Reason}, problems: reports(h.Problems),
 	}
+	x.lose(lossOf(c))
 	x.UntabledSeconds = x.UnreceivedSeconds
 	if h.Governor.PausedSinceMs > 0 {
 		x.Governor.PausedSeconds = max(ago(h.TimeMs-h.Governor.PausedSinceMs, since), 0.001)
 	}
 	return x
+}
+
+// lose sets what a host reports as lost.
+func (h *Host) lose(lost watch.Loss) {
+	h.lost, h.LostFiles, h.LostBytes = lost, lost.Files, lost.Bytes
 }
 
 // reports returns the problems that an agent reported as texts.

@@ -74,9 +74,9 @@ func (h *Host) lag(f *Fleet, t Thresholds) (problems []Problem) {
 
 // unacknowledged returns the host's loss less the part that was acknowledged here.
 func (h *Host) unacknowledged() (files, bytes int64) {
-	lost := watch.Loss{Files: h.LostFiles, Bytes: h.LostBytes}
-	x := watch.Host{Lost: lost, Seen: h.lossSeen}
-	lost = x.Unacknowledged()
+	x := watch.Host{Lost: h.lost, Seen: h.lossSeen, SeenNumber: h.lossSeenNumber}
+	x.Lost.Files, x.Lost.Bytes = h.LostFiles, h.LostBytes // those of a process's own logs have no numbers
+	lost := x.Unacknowledged()
 	return lost.Files, lost.Bytes
 }
 

@@ -21,7 +21,7 @@ func (f *Fleet) Remember(hosts map[string]watch.Host, silence func(*watch.Host) 
 			}
 			x = Host{Agent: r.Agent}
 		}
-		x.lossSeen, x.Acknowledged, x.Restarts = r.Seen, r.Ack, r.RestartsAt(f.Now)
+		x.lossSeen, x.lossSeenNumber, x.Acknowledged, x.Restarts = r.Seen, r.SeenNumber, r.Ack, r.RestartsAt(f.Now)
 		if expected {
 			x.ExpectedSince = time.Unix(r.ExpectedUnix, 0).UTC()
 		}
@@ -53,7 +53,7 @@ func (h *Host) recall(now time.Time, r *watch.Host) {
 	if h.Agent == "" {
 		h.Agent = r.Agent
 	}
-	h.LostFiles, h.LostBytes = r.Lost.Files, r.Lost.Bytes
+	h.lose(r.Lost)
 	h.Elsewhere = h.Elsewhere || r.Elsewhere
 	if r.ExpiresUnix != 0 {
 		h.certificateIssued, h.CertificateExpires = time.Unix(r.IssuedUnix, 0).UTC(), time.Unix(r.ExpiresUnix, 0).UTC()
@@ -79,8 +79,14 @@ func SeenOf(h *receiver.Host) watch.Seen {
 		return s
 	}
 	s.Heard, s.Agent, s.StartedMs, s.Elsewhere, s.Issued, s.Expires = h.Seen, h.Agent, h.StartedMs, h.Elsewhere && h.Connections == 0, h.Issued, h.Expires
-	if files, said := h.Beat.Counters[protocol.LostFiles]; said {
-		s.Lost = &watch.Loss{Files: files, Bytes: h.Beat.Counters[protocol.LostBytes]}
+	if _, said := h.Beat.Counters[protocol.LostFiles]; said {
+		lost := lossOf(h.Beat.Counters)
+		s.Lost = &lost
 	}
 	return s
+}
+
+// lossOf returns the losses in a heartbeat's counters.
+func lossOf(c map[string]int64) watch.Loss {
+	return watch.Loss{Files: c[protocol.LostFiles], Bytes: c[protocol.LostBytes], First: c[protocol.FirstLoss], Last: max(0, c[protocol.LastLoss])}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,7 +36,8 @@ host that lost them:
 
     sluice --data /var/lib/sluice ack --lost
 
-At a collector, for one of its hosts, which the host itself still reports:
+At a collector, for one of its hosts; the host's agent is told with the answer to its
+next heartbeat, and removes these losses from its checkpoint:
 
     sluice --data /var/lib/sluice ack web03 --lost
 
@@ -176,7 +178,7 @@ func (r *ackRequest) apply(now time.Time, w *watch.File, own string, cp *checkpo
 		return ackResult{Error: err.Error()}
 	}
 	if r.Lost && cp != nil && (r.Host == "" || r.Host == own) {
-		losses := cp.AcknowledgeLosses()
+		losses := cp.AcknowledgeLosses(math.MaxInt64)
 		if counters != nil {
 			counters.Acknowledge(losses)
 		}
@@ -191,12 +193,16 @@ func (r *ackRequest) apply(now time.Time, w *watch.File, own string, cp *checkpo
 		return fail(errors.New("a collector reads no logs, so it has no lost lines of its own\nhint: sluice ack HOST --lost"))
 	}
 	if r.Lost && r.Host != "" && r.Host != own {
-		loss, err := w.AcknowledgeLoss(r.Host)
+		loss, numbered, err := w.AcknowledgeLoss(r.Host)
 		if err != nil {
 			return fail(err)
 		}
 		if loss.Files > 0 {
-			result.Done, result.Count = append(result.Done, fmt.Sprintf("%s: %d bytes in %d logs that were deleted before they were read", r.Host, loss.Bytes, loss.Files)), result.Count+1
+			text := fmt.Sprintf("%s: %d bytes in %d logs that were deleted before they were read", r.Host, loss.Bytes, loss.Files)
+			if !numbered {
+				text += "; its agent is of an older version: acknowledge them on the host, too"
+			}
+			result.Done, result.Count = append(result.Done, text), result.Count+1
 		}
 	}
 	if r.For > 0 || r.End {
@@ -212,18 +218,23 @@ func (r *ackRequest) apply(now time.Time, w *watch.File, own string, cp *checkpo
 }
 
 // acknowledge answers the request of an ack command, if there is one. The process that uses the
-// data directory calls it regularly. The parameters are those of apply.
-func (a *app) acknowledge(w *watch.File, own string, cp *checkpoint.File, counters *tail.Counters) {
+// data directory calls it regularly. The answer is given when the acknowledgement is durable. It
+// returns true if there was a request. The parameters are those of apply.
+func (a *app) acknowledge(w *watching, own string, cp *checkpoint.File, counters *tail.Counters) (asked bool) {
 	request := filepath.Join(a.cli.Data, ackName)
 	if !exists(request) {
-		return
+		return false
 	}
 	var r ackRequest
 	var result ackResult
 	if err := readSmall(request, &r); err != nil {
 		result.Error = err.Error()
 	} else {
-		result = r.apply(time.Now(), w, own, cp, counters)
+		now := time.Now()
+		result = r.apply(now, w.file, own, cp, counters)
+		if err := w.file.Save(now, w.awake.Time(now), false); err != nil && r.Host != "" && result.Error == "" {
+			result = ackResult{Error: fmt.Sprintf("acknowledged, but a restart would forget it: %s", err)}
+		}
 	}
 	for _, text := range result.Done {
 		a.log.Info("problem acknowledged", "reason", text)
@@ -235,6 +246,7 @@ func (a *app) acknowledge(w *watch.File, own string, cp *checkpoint.File, counte
 	if err != nil {
 		a.log.Warn("cannot answer a request to acknowledge", "err", err)
 	}
+	return true
 }
 
 // readSmall decodes a JSON file of at most maxAckBytes into v. It does not follow a symbolic link,

@@ -116,7 +116,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 		Compression: c.compression(), WindowBytes: c.Window.bytes(), FailoverAfter: c.FailoverAfter, Heartbeat: heartbeat, Drain: c.Drain,
 		Governor: func() protocol.Governor { return governed(gate.State()) }, Log: a.log,
 		Others: reportOf(configuration),
-		Report: func(t *tail.Tailer) { a.acknowledge(w.file, c.Host, file, t.Counters()); at.report(a, t) },
+		Report: func(t *tail.Tailer) { a.acknowledge(w, c.Host, file, t.Counters()); at.report(a, t) },
 		Tail:   tail.Config{Sources: sources, Changing: changing(configuration), Host: c.Host, FromEnd: c.FromEnd, Latency: c.Latency, Gate: gate, MinMargin: c.MinMargin, Log: a.log},
 	})
 	remembered, forget := a.keepHistory()

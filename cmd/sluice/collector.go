@@ -151,17 +151,17 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 	if err != nil {
 		return err
 	}
-	r, err := receiver.New(receiver.Config{Checkpoint: s.checkpoint, Collector: s.collector, Retired: c.Retired, AllowBacktracking: c.AllowBacktracking, Quota: checkpoint.Quota{HostStreams: c.HostStreams, HostBytes: c.HostText << 20}, FlumeFormat: format, FlumeZone: c.Flume.Timezone, Log: a.log})
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	gate := limits.NewGate(a.log)
 	w, endWatch, err := a.watch(s.spool, &c.messageFlags, monitor.Collector, host, c.expectFlags, c.Retired)
 	if err != nil {
 		return err
 	}
 	defer endWatch()
+	r, err := receiver.New(receiver.Config{Checkpoint: s.checkpoint, Collector: s.collector, Retired: c.Retired, AllowBacktracking: c.AllowBacktracking, Quota: checkpoint.Quota{HostStreams: c.HostStreams, HostBytes: c.HostText << 20}, FlumeFormat: format, FlumeZone: c.Flume.Timezone, AcknowledgedLoss: w.file.AcknowledgedLoss, Log: a.log})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	gate := limits.NewGate(a.log)
 	at := &collecting{cmd: c, host: host, began: time.Now(), stores: s, receiver: r, certificates: certificates, gate: gate, watch: w}
 	remembered, forget := a.keepHistory()
 	defer forget()
@@ -178,7 +178,7 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 		layers.TLS = certificates.server(!c.Flume.WithoutCertificate)
 		layers.Rejected = func(peer netip.AddrPort, err error) { w.rejected(certificates, peer, err) }
 	}
-	server := &avrorpc.Server{Services: []avrorpc.Service{r.Service(), r.FlumeService()}, Limits: limits, Gate: gate, Upgrade: layers.Upgrade, Log: a.log}
+	server := &avrorpc.Server{Services: append(r.Services(), r.FlumeService()), Limits: limits, Gate: gate, Upgrade: layers.Upgrade, Log: a.log}
 	a.log.Info("collector listening", "address", listener.Addr(), "tls", certificates != nil)
 	print.Textln(a.stdout, "listening on", listener.Addr())
 	group, ctx := errgroup.WithContext(a.ctx)
@@ -190,8 +190,10 @@ func (c *collectorCmd) serve(a *app, s *stores, listener net.Listener, certifica
 		ticker := time.NewTicker(tickInterval)
 		defer ticker.Stop()
 		for {
-			a.acknowledge(w.file, "", nil, nil)
-			at.report(a)
+			at.report(a) // an acknowledgement is for what the hosts have reported by now
+			if a.acknowledge(w, "", nil, nil) {
+				at.report(a)
+			}
 			select {
 			case now := <-ticker.C:
 				if err := r.Tick(now); err != nil {

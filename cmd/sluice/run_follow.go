@@ -80,7 +80,7 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	a.log.Info("following logs", "sources", countSources(sources, configuration), "cpu_percent", r.CPU)
 	report := func(t *tail.Tailer) {
 		at.tailer.Store(t)
-		a.acknowledge(w.file, r.Host, s.checkpoint, t.Counters())
+		a.acknowledge(w, r.Host, s.checkpoint, t.Counters())
 		at.report(a)
 	}
 	err = s.finish(a.ctx, ingest.Follow(a.ctx, ingest.FollowConfig{

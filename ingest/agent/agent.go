@@ -181,12 +181,15 @@ func (a *Agent) change(f func(*State)) {
 func (a *Agent) tick(ctx context.Context) {
 	ticker := time.NewTicker(a.cfg.Heartbeat)
 	defer ticker.Stop()
+	savedLoss := int64(0)
 	for {
 		a.mu.Lock()
 		tailer, dirty := a.tailer, a.dirty
 		a.dirty = false
 		a.mu.Unlock()
-		if dirty {
+		last := a.cfg.Checkpoint.CountLosses().Last
+		if dirty || last > savedLoss { // an acknowledgement of a loss is for the number that it has on disk
+			savedLoss = last
 			a.window.keep(func(id schema.StreamID) bool { return a.cfg.Checkpoint.Stream(id) != nil })
 			if err := a.trySave(); err != nil {
 				a.noteStored()

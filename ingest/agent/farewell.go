@@ -118,8 +118,14 @@ func (a *Agent) farewell(ctx context.Context, address string) error {
 	}
 	h := a.Heartbeat()
 	h.Counters[protocol.FirstChoice], h.Counters[protocol.Elsewhere] = 0, 1
-	if _, err := client.Call(ctx, protocol.MessageStatus, h.Append(nil), nil, nil); err != nil {
+	reply, err := client.Call(ctx, protocol.MessageStatus, h.Append(nil), nil, nil)
+	if err != nil {
 		return fmt.Errorf("heartbeat: %w", err)
 	}
+	var d protocol.Directive
+	if err := d.DecodeVersion(reply, protocol.VersionOf(client.Protocol())); err != nil {
+		return fmt.Errorf("directive: %w", err)
+	}
+	a.acknowledge(&h, &d) // the operator may have used this collector
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"sluice/ingest/checkpoint"
 	"sluice/ingest/protocol"
 	"sluice/ingest/tail"
 )
@@ -28,9 +27,8 @@ func (a *Agent) Heartbeat() protocol.Heartbeat {
 	a.mu.Unlock()
 	slices.Sort(h.Problems)
 	var s tail.Status
-	c := new(tail.Counters)
 	if tailer != nil {
-		s, c = tailer.Status(), tailer.Counters()
+		s = tailer.Status()
 		h.Problems = append(h.Problems, s.Problems(now)...)
 	}
 	warnings := s.Warnings(now)
@@ -41,7 +39,7 @@ func (a *Agent) Heartbeat() protocol.Heartbeat {
 	for _, text := range warnings {
 		h.Problems = append(h.Problems, protocol.WarningPrefix+text)
 	}
-	lost := lossOf(c, a.cfg.Checkpoint, tailer == nil)
+	lost := a.cfg.Checkpoint.CountLosses()
 	h.Problems = bounded(h.Problems)
 	unreceived, oldest := a.window.unreceived(now)
 	if since := now.Sub(s.At); s.UnreadSeconds > 0 {
@@ -55,26 +53,10 @@ func (a *Agent) Heartbeat() protocol.Heartbeat {
 		protocol.Files: int64(s.Files), protocol.WrittenBytes: s.WrittenBytes, protocol.ReadBytes: s.ReadBytes,
 		protocol.ReceivedBytes: max(s.ReadBytes-unreceived-skipped, s.StoredBytes), protocol.StoredBytes: s.StoredBytes,
 		protocol.UnacknowledgedBytes: a.window.size(), protocol.LinesPerSecond: int64(s.LinesPerSecond + 0.5),
-		protocol.LostBytes: lost.bytes, protocol.LostFiles: lost.files, protocol.StartedMs: a.started.UnixMilli(),
-		protocol.UnreceivedMs: oldest.Milliseconds(), protocol.UnstoredMs: unstored.Milliseconds(),
+		protocol.LostBytes: lost.Bytes, protocol.LostFiles: lost.Files, protocol.FirstLoss: lost.First, protocol.LastLoss: lost.Last,
+		protocol.StartedMs: a.started.UnixMilli(), protocol.UnreceivedMs: oldest.Milliseconds(), protocol.UnstoredMs: unstored.Milliseconds(),
 	}
 	return h
-}
-
-// loss counts files that were deleted before all of their bytes were acknowledged, and these bytes.
-type loss struct{ files, bytes int64 }
-
-// lossOf returns the losses for a heartbeat. early is true before the tailer runs; then they are
-// those that the checkpoint has of previous processes.
-func lossOf(c *tail.Counters, file *checkpoint.File, early bool) (l loss) {
-	if !early {
-		return loss{c.LostFiles.Load(), c.LostBytes.Load()}
-	}
-	for _, x := range file.Losses() {
-		l.files++
-		l.bytes += x.Bytes
-	}
-	return l
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -244,9 +244,10 @@ func (s *session) heartbeat(ctx context.Context) error {
 		return fmt.Errorf("heartbeat: %w", err)
 	}
 	var d protocol.Directive
-	if err := d.Decode(reply); err != nil {
+	if err := d.DecodeVersion(reply, protocol.VersionOf(s.client.Protocol())); err != nil {
 		return fmt.Errorf("directive: %w", err)
 	}
+	s.agent.acknowledge(&h, &d)
 	s.obey(&d)
 	for _, p := range d.Positions {
 		if s.beyond(p) {

@@ -96,11 +96,11 @@ func (a *Agent) connect(ctx context.Context, address string) (*avrorpc.Client, e
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
-	spoken := protocol.New()
+	spoken, options := protocol.New(), avrorpc.ClientOptions{InFlight: callsInFlight, Bytes: a.cfg.WindowBytes, Earlier: protocol.Earlier()}
 	if a.cfg.Flume {
-		spoken = flume.Protocol()
+		spoken, options.Earlier = flume.Protocol(), nil
 	}
-	return avrorpc.NewClient(ctx, conn, spoken, avrorpc.ClientOptions{InFlight: callsInFlight, Bytes: a.cfg.WindowBytes})
+	return avrorpc.NewClient(ctx, conn, spoken, options)
 }
 
 // lookHome tries the collectors that this host prefers to the present one from time to time. It

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,11 +39,14 @@ type far struct {
 	tails   map[schema.StreamID]protocol.Tail
 	greeted int
 	conns   []net.Conn
+	version protocol.Version // the only one that it speaks; 0: Version3
+	// acknowledged is the number up to which it acknowledges losses.
+	acknowledged int64
 }
 
 // serve handles one connection until it ends.
 func (f *far) serve(ctx context.Context, conn net.Conn) error {
-	server := &avrorpc.Server{Services: []avrorpc.Service{{Protocol: protocol.New(), Open: func(context.Context, avrorpc.Peer) (avrorpc.Session, error) {
+	server := &avrorpc.Server{Services: []avrorpc.Service{{Protocol: cmp.Or(f.version, protocol.Version3).Protocol(), Open: func(context.Context, avrorpc.Peer) (avrorpc.Session, error) {
 		return farSession{f}, nil
 	}}}, Limits: avrorpc.Limits{Drain: time.Millisecond}}
 	return server.Serve(ctx, &single{conn: conn, closed: make(chan struct{})})
@@ -101,11 +105,12 @@ func (f farSession) Begin(_ context.Context, c *avrorpc.Call) (avrorpc.Finisher,
 		r := f.take(&m)
 		return reply(r.Append), nil
 	}
-	var d protocol.Directive
+	d := protocol.Directive{AcknowledgedLoss: f.acknowledged}
 	for _, p := range f.have {
 		d.Positions = append(d.Positions, p)
 	}
-	return reply(d.Append), nil
+	v := cmp.Or(f.version, protocol.Version3)
+	return reply(func(b []byte) []byte { return d.AppendVersion(b, v) }), nil
 }
 
 func reply(encode func([]byte) []byte) avrorpc.Finisher {

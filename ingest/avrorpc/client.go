@@ -2,6 +2,8 @@ package avrorpc
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +41,9 @@ type ClientOptions struct {
 	// Probe is how long the server may be silent before it is sent a ping, and how long it has for
 	// the answer; it is also the time limit of a write and of the handshake. Default: 10 s.
 	Probe time.Duration
+	// Earlier are earlier versions of the protocol, with other names. One is used if the server has
+	// it and not the newest one.
+	Earlier []*Protocol
 }
 
 func (o ClientOptions) withDefaults() ClientOptions {
@@ -63,6 +68,7 @@ type Client struct {
 	conn    net.Conn
 	in      *frameReader
 	options ClientOptions
+	spoken  *Protocol
 	count   *semaphore.Weighted
 	bytes   *semaphore.Weighted
 	broken  chan struct{}
@@ -108,41 +114,58 @@ func NewClient(ctx context.Context, conn net.Conn, p *Protocol, o ClientOptions)
 	return c, nil
 }
 
-// greet makes the handshake with a ping. A server that does not know the protocol's hash is sent
-// its text.
+// greet makes the handshake with a ping. A server that does not know the protocol's hash is offered
+// an earlier version, if its own protocol is one, and otherwise sent the text.
 func (c *Client) greet(p *Protocol) error {
-	server := p.Hash
-	for _, text := range []bool{false, true} {
-		b := appendRequestHandshake(make([]byte, frameHead, 128), p, server, text)
-		b = append(b, 0, 0) // no metadata, and no message's name: a ping
-		copy(b, appendFrame(nil, 0, len(b)-frameHead))
-		if err := c.conn.SetDeadline(time.Now().Add(c.options.Probe)); err != nil {
-			return err
-		}
-		if _, err := c.conn.Write(b); err != nil {
-			return err
-		}
-		c.in.limits.Idle = c.options.Probe
-		f, err := c.in.next()
-		c.in.limits.Idle = 0
-		if err != nil {
-			return err
-		}
-		r := NewReader(f.b)
-		m, spoken := readHandshakeReply(&r, &server)
-		if err = r.Err(); err == nil && m == matchNone {
-			err = otherVersion(p, spoken)
-		}
-		c.in.frames.put(f)
+	server, withText := p.Hash, false
+	for range 3 {
+		m, text, err := c.shakeHands(p, &server, withText)
 		if err != nil {
 			return err
 		}
 		if m != matchNone {
+			c.spoken = p
 			return c.conn.SetDeadline(time.Time{})
 		}
+		if earlier := named(c.options.Earlier, text); earlier != nil && earlier != p {
+			p = earlier
+			continue
+		}
+		if err := otherVersion(p, text); err != nil || withText {
+			return cmp.Or(err, ErrProtocol)
+		}
+		withText = true
 	}
 	return ErrProtocol
 }
+
+// shakeHands sends one handshake and reads the reply, whose text has a copy of the server's
+// protocol if it is present; server is then set to its hash.
+func (c *Client) shakeHands(p *Protocol, server *Hash, withText bool) (m match, text []byte, err error) {
+	b := appendRequestHandshake(make([]byte, frameHead, 128), p, *server, withText)
+	b = append(b, 0, 0) // no metadata, and no message's name: a ping
+	copy(b, appendFrame(nil, 0, len(b)-frameHead))
+	if err := c.conn.SetDeadline(time.Now().Add(c.options.Probe)); err != nil {
+		return 0, nil, err
+	}
+	if _, err := c.conn.Write(b); err != nil {
+		return 0, nil, err
+	}
+	c.in.limits.Idle = c.options.Probe
+	f, err := c.in.next()
+	c.in.limits.Idle = 0
+	if err != nil {
+		return 0, nil, err
+	}
+	defer c.in.frames.put(f)
+	r := NewReader(f.b)
+	m, text = readHandshakeReply(&r, server)
+	return m, bytes.Clone(text), r.Err()
+}
+
+// Protocol returns the protocol of the handshake: the one passed to NewClient, or one of
+// ClientOptions.Earlier.
+func (c *Client) Protocol() *Protocol { return c.spoken }
 
 // Pending is a call in flight.
 type Pending struct {

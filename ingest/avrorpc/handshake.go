@@ -122,6 +122,17 @@ func readHandshakeReply(r *Reader, server *Hash) (m match, text []byte) {
 	return m, text
 }
 
+// named returns the protocol that has the name of a protocol's text, or nil.
+func named(protocols []*Protocol, text []byte) *Protocol {
+	name, err := protocolName(text)
+	for _, p := range protocols {
+		if err == nil && p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
 // otherVersion returns an error if a server has another version of a protocol: one of the same
 // namespace with another name.
 func otherVersion(p *Protocol, text []byte) error {

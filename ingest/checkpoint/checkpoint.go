@@ -57,6 +57,8 @@ type document struct {
 	Hosts []string `json:"hosts,omitempty"`
 	// Losses are lines that were deleted before they were read, until they are acknowledged.
 	Losses []Loss `json:"losses,omitempty"`
+	// LastLoss is the greatest number of a loss that was used.
+	LastLoss int64 `json:"last_loss,omitempty"`
 }
 
 // Stream is a stream with its stored position.
@@ -170,6 +172,7 @@ func (c *File) decode(b []byte) error {
 	for i := range doc.Losses {
 		doc.Losses[i].Path = schema.PathOf(doc.Losses[i].Path, doc.Losses[i].PathBytes)
 	}
+	doc.numberAll()
 	slices.Sort(doc.Hosts)
 	c.doc = doc
 	c.index()

@@ -1,24 +1,6 @@
 package protocol
 
-import (
-	_ "embed"
-
-	"sluice/ingest/avrorpc"
-	"sluice/schema"
-)
-
-//go:embed collector.avpr
-var text string
-
-// New returns the protocol, for avrorpc's Service and NewClient. It panics if the embedded text is
-// invalid, which a test excludes.
-func New() *avrorpc.Protocol {
-	p, err := avrorpc.NewProtocol(text)
-	if err != nil {
-		panic(err) // the embedded text is constant
-	}
-	return p
-}
+import "sluice/schema"
 
 // The protocol's messages.
 const (

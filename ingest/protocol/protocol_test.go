@@ -28,9 +28,16 @@ func messages() []message {
 		&Welcome{Collector: "c1", Positions: positions, MaxBatchBytes: 1 << 20, Compressions: []Compression{Zstd, S2}},
 		&Receipt{Status: Refused, Reason: "why", Received: 5, Stored: 4},
 		&Heartbeat{Host: "web01", TimeMs: 1, Streams: []Progress{{7, 3, 2, 1}}, Governor: Governor{1, 2, "busy"}, Counters: map[string]int64{"lines": 4}, Problems: []string{"a log cannot be read", ""}},
-		&Directive{Positions: positions, Pause: true, MaxBytesPerSecond: 5, Reason: "full"},
+		&Directive{Positions: positions, Pause: true, MaxBytesPerSecond: 5, Reason: "full", AcknowledgedLoss: 1 << 60},
+		&directive2{Directive{Positions: positions, Pause: true, MaxBytesPerSecond: 5, Reason: "full"}},
 	}
 }
+
+// directive2 is a Directive in the encoding of Version2.
+type directive2 struct{ Directive }
+
+func (d *directive2) Append(b []byte) []byte { return d.AppendVersion(b, Version2) }
+func (d *directive2) Decode(b []byte) error  { return d.DecodeVersion(b, Version2) }
 
 func TestMessagesComeBackAsTheyWereAndCutOnesAreRefused(t *testing.T) {
 	for _, m := range messages() {
@@ -46,6 +53,19 @@ func TestMessagesComeBackAsTheyWereAndCutOnesAreRefused(t *testing.T) {
 		}
 		if err := got.Decode(append(b, 0)); !errors.Is(err, avrorpc.ErrMalformed) {
 			t.Errorf("%T and a byte: %v", m, err)
+		}
+	}
+}
+
+// TestEarlierVersionsStayAsTheyWere: agents and collectors of these versions know them by their
+// hashes.
+func TestEarlierVersionsStayAsTheyWere(t *testing.T) {
+	if got := fmt.Sprintf("%x", Version2.Protocol().Hash); got != "835c102cad938e16dd5a8c25da5b8d57" {
+		t.Errorf("version 2 has the hash %s", got)
+	}
+	for _, v := range Versions() {
+		if VersionOf(v.Protocol()) != v || v.Protocol().Name != fmt.Sprintf("sluice.Collector%d", v) {
+			t.Errorf("version %d is %q", v, v.Protocol().Name)
 		}
 	}
 }

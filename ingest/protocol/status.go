@@ -69,9 +69,13 @@ const (
 	UnacknowledgedBytes = "unacknowledged_bytes"
 	Files               = "files"
 	LinesPerSecond      = "lines_per_second"
-	// Since the sender started: bytes deleted before they were read, and in how many logs.
+	// Losses that are not acknowledged: bytes deleted before they were read, and in how many logs.
+	// Each loss has a number greater than those before it. FirstLoss is that of the oldest one that
+	// is not acknowledged (0: none), LastLoss the greatest that the sender has ever used (0: none).
 	LostBytes = "lost_bytes"
 	LostFiles = "lost_files"
+	FirstLoss = "first_loss"
+	LastLoss  = "last_loss"
 	// FirstChoice is 0 if the host prefers another collector, which then reports the host when it
 	// is silent.
 	FirstChoice = "first_choice"
@@ -132,17 +136,33 @@ type Directive struct {
 	Pause             bool
 	MaxBytesPerSecond int64 // 0: no limit
 	Reason            string
+	// AcknowledgedLoss is the number up to which an operator acknowledged the sender's losses at
+	// this collector. 0: none, or the version has none.
+	AcknowledgedLoss int64
 }
 
-// Append appends the message's encoding.
-func (d *Directive) Append(b []byte) []byte {
+// Append appends the message's encoding in the newest version.
+func (d *Directive) Append(b []byte) []byte { return d.AppendVersion(b, Version3) }
+
+// AppendVersion appends the message's encoding in a version.
+func (d *Directive) AppendVersion(b []byte, v Version) []byte {
 	b = avrorpc.AppendBool(appendPositions(b, d.Positions), d.Pause)
-	return avrorpc.AppendBytes(avrorpc.AppendLong(b, d.MaxBytesPerSecond), d.Reason)
+	b = avrorpc.AppendBytes(avrorpc.AppendLong(b, d.MaxBytesPerSecond), d.Reason)
+	if v == Version2 {
+		return b
+	}
+	return avrorpc.AppendLong(b, d.AcknowledgedLoss)
 }
 
 // Decode parses what Append wrote, from an untrusted sender. It reuses the memory of Positions.
-func (d *Directive) Decode(b []byte) error {
+func (d *Directive) Decode(b []byte) error { return d.DecodeVersion(b, Version3) }
+
+// DecodeVersion parses what AppendVersion wrote, as Decode does.
+func (d *Directive) DecodeVersion(b []byte, v Version) error {
 	r := avrorpc.NewReader(b)
 	*d = Directive{Positions: readPositions(&r, d.Positions[:0]), Pause: r.Bool(), MaxBytesPerSecond: r.Long(), Reason: r.String(MaxStringBytes)}
+	if v != Version2 {
+		d.AcknowledgedLoss = r.Long()
+	}
 	return r.End()
 }

@@ -105,7 +105,7 @@ func collect(t testing.TB, dir, address string, spoolMaxBytes int64, options ...
 	limits := Limits(1 << 16)
 	limits.Drain = 100 * time.Millisecond
 	go func() {
-		c.ended <- (&avrorpc.Server{Services: []avrorpc.Service{c.receiver.Service(), c.receiver.FlumeService()}, Limits: limits}).Serve(ctx, listener)
+		c.ended <- (&avrorpc.Server{Services: append(c.receiver.Services(), c.receiver.FlumeService()), Limits: limits}).Serve(ctx, listener)
 	}()
 	return c
 }

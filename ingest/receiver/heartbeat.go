@@ -24,8 +24,8 @@ const (
 // counters are the counters that are kept of a heartbeat.
 var counters = []string{
 	protocol.WrittenBytes, protocol.ReadBytes, protocol.ReceivedBytes, protocol.StoredBytes, protocol.UnreceivedMs, protocol.UnstoredMs,
-	protocol.UnacknowledgedBytes, protocol.Files, protocol.LinesPerSecond, protocol.LostBytes, protocol.LostFiles, protocol.FirstChoice,
-	protocol.StartedMs, protocol.Elsewhere,
+	protocol.UnacknowledgedBytes, protocol.Files, protocol.LinesPerSecond, protocol.LostBytes, protocol.LostFiles, protocol.FirstLoss, protocol.LastLoss,
+	protocol.FirstChoice, protocol.StartedMs, protocol.Elsewhere,
 }
 
 // cut returns a text of at most so many bytes, as valid UTF-8.
@@ -48,7 +48,8 @@ func kept(b *protocol.Heartbeat) protocol.Heartbeat {
 	return k
 }
 
-// status handles a heartbeat. The reply has the positions that changed.
+// status handles a heartbeat. The reply has the positions that changed, and the number of the last
+// loss that was acknowledged here.
 func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 	if err := s.beat.Decode(params); err != nil {
 		return nil, fmt.Errorf("%w: heartbeat: %w", avrorpc.ErrHangUp, err)
@@ -82,11 +83,11 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 		s.fault(s.host, "name", fmt.Sprintf("two agents use this name, at %s and %s: give one of them another with --host", s.peer.Address, twin.peer.Address))
 	}
 	s.beat = protocol.Heartbeat{}
-	var d protocol.Directive
+	d := protocol.Directive{AcknowledgedLoss: s.cfg.AcknowledgedLoss(s.host)}
 	if looks {
 		d.Positions = s.positions()
 	}
-	return avrorpc.FinishFunc(func(_ context.Context, b []byte) ([]byte, error) { return d.Append(b), nil }), nil
+	return avrorpc.FinishFunc(func(_ context.Context, b []byte) ([]byte, error) { return d.AppendVersion(b, s.version), nil }), nil
 }
 
 // positions returns the positions that changed since they were reported.

@@ -62,6 +62,9 @@ type Config struct {
 	AllowBacktracking bool
 	// Retired are hosts that are no longer expected, until they connect again.
 	Retired []string
+	// AcknowledgedLoss returns the number up to which the losses of a host were acknowledged here,
+	// 0 if none were. nil: none of any host.
+	AcknowledgedLoss func(host string) int64
 	// Now is the clock of Hosts and Tick. nil: time.Now.
 	Now func() time.Time
 }
@@ -98,6 +101,9 @@ type decoder struct {
 func New(cfg Config) (*Receiver, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.AcknowledgedLoss == nil {
+		cfg.AcknowledgedLoss = func(string) int64 { return 0 }
 	}
 	cfg.Quota = cfg.Quota.WithDefaults()
 	cfg.Checkpoint.SetQuota(cfg.Quota)
@@ -151,11 +157,14 @@ func Limits(openFiles int) avrorpc.Limits {
 	return avrorpc.Limits{FrameBytes: MaxBodyBytes + 1<<20, Conns: conns, ConnsPerPeer: max(1, conns/16)}
 }
 
-// Service returns the service for agents.
-func (r *Receiver) Service() avrorpc.Service {
-	return avrorpc.Service{Protocol: protocol.New(), Open: func(_ context.Context, peer avrorpc.Peer) (avrorpc.Session, error) {
-		return &session{Receiver: r, peer: peer, streams: map[schema.StreamID]*said{}, active: map[schema.StreamID]*said{}}, nil
-	}}
+// Services returns the services for agents: one for each version of the protocol, the newest first.
+func (r *Receiver) Services() (services []avrorpc.Service) {
+	for _, v := range protocol.Versions() {
+		services = append(services, avrorpc.Service{Protocol: v.Protocol(), Open: func(_ context.Context, peer avrorpc.Peer) (avrorpc.Session, error) {
+			return &session{Receiver: r, version: v, peer: peer, streams: map[schema.StreamID]*said{}, active: map[schema.StreamID]*said{}}, nil
+		}})
+	}
+	return services
 }
 
 // Tick forgets old streams and hosts, saves the checkpoint if necessary, and calls the collector's

@@ -16,6 +16,7 @@ import (
 // session is one agent's connection. Begin is called by one goroutine.
 type session struct {
 	*Receiver
+	version protocol.Version
 	peer    avrorpc.Peer
 	host    string // "" before hello
 	streams map[schema.StreamID]*said

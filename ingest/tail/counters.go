@@ -22,6 +22,6 @@ type Counters struct {
 func (c *Counters) Acknowledge(losses []checkpoint.Loss) {
 	for _, l := range losses {
 		c.LostBytes.Add(-l.Bytes)
-		c.LostFiles.Add(-1)
+		c.LostFiles.Add(-1 - l.Joined)
 	}
 }

@@ -81,10 +81,9 @@ func New(cfg Config) (*Tailer, error) {
 		cfg: cfg, gate: cfg.Gate, now: cfg.Now(), first: true, devices: map[uint64]bool{},
 	})
 	t.began, t.status.At = t.now, t.now
-	for _, l := range cfg.Checkpoint.Losses() { // until they are acknowledged
-		t.counters.LostBytes.Add(l.Bytes)
-		t.counters.LostFiles.Add(1)
-	}
+	lost := cfg.Checkpoint.CountLosses() // until they are acknowledged
+	t.counters.LostBytes.Store(lost.Bytes)
+	t.counters.LostFiles.Store(lost.Files)
 	for range buffers {
 		t.deliveries.free <- &Delivery{from: t.deliveries}
 	}

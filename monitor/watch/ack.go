@@ -51,18 +51,30 @@ func (f *File) Acknowledge(now time.Time, host string, span time.Duration, why s
 }
 
 // AcknowledgeLoss stores that an operator knows what host lost, and returns what was not
-// acknowledged before. Returns ErrUnknownHost for an unknown host.
-func (f *File) AcknowledgeLoss(host string) (Loss, error) {
+// acknowledged before. numbered is true if the host's agent can be told so (AcknowledgedLoss).
+// Returns ErrUnknownHost for an unknown host.
+func (f *File) AcknowledgeLoss(host string) (fresh Loss, numbered bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	h := f.doc.Hosts[f.spelled(host)]
 	if h == nil {
-		return Loss{}, fmt.Errorf("watch: acknowledge %q: %w", host, ErrUnknownHost)
+		return Loss{}, false, fmt.Errorf("watch: acknowledge %q: %w", host, ErrUnknownHost)
 	}
-	fresh := h.Unacknowledged()
-	h.Seen = h.Lost
+	fresh = h.Unacknowledged()
+	h.Seen, h.SeenNumber = Loss{Files: h.Lost.Files, Bytes: h.Lost.Bytes}, h.Lost.Last
 	f.changed, f.urgent = true, true
-	return fresh, nil
+	return fresh, h.SeenNumber > 0, nil
+}
+
+// AcknowledgedLoss returns the number up to which the losses of host were acknowledged here. 0: none
+// were.
+func (f *File) AcknowledgedLoss(host string) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if h := f.doc.Hosts[host]; h != nil {
+		return h.SeenNumber
+	}
+	return 0
 }
 
 // EndAcks removes the acknowledgements that have ended and returns their hosts.

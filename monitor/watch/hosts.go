@@ -22,9 +22,11 @@ type Host struct {
 	// StartedMs is when its agent was started, by the host's clock, in ms since 1970.
 	StartedMs int64   `json:"started_ms,omitempty"`
 	Restarts  []int64 `json:"restarts,omitempty"`
-	// Lost is what the host reports as lost. Seen is how much of it was acknowledged here.
-	Lost Loss `json:"lost,omitzero"`
-	Seen Loss `json:"lost_acknowledged,omitzero"`
+	// Lost is what the host reports as lost. Seen is how much of it was acknowledged here, and
+	// SeenNumber the Last of Lost at that time.
+	Lost       Loss  `json:"lost,omitzero"`
+	Seen       Loss  `json:"lost_acknowledged,omitzero"`
+	SeenNumber int64 `json:"lost_acknowledged_number,omitempty"`
 	// IssuedUnix and ExpiresUnix are the validity of the host's certificate.
 	IssuedUnix  int64 `json:"certificate_issued,omitempty"`
 	ExpiresUnix int64 `json:"certificate_expires,omitempty"`
@@ -32,19 +34,42 @@ type Host struct {
 	Ack *Ack `json:"acknowledged,omitempty"`
 }
 
-// Loss counts logs, and their bytes, that were deleted before they were read.
+// Loss counts logs, and their bytes, that were deleted before they were read, as an agent reports
+// them until they are acknowledged.
 type Loss struct {
 	Files int64 `json:"files"`
 	Bytes int64 `json:"bytes"`
-}
-
-// less returns the part of l that is not in seen.
-func (l Loss) less(seen Loss) Loss {
-	return Loss{max(0, l.Files-seen.Files), max(0, l.Bytes-seen.Bytes)}
+	// First is the number of the oldest loss that is counted, and Last the greatest number that the
+	// agent has ever given to a loss. 0: none, or an agent of an older version.
+	First int64 `json:"first,omitempty"`
+	Last  int64 `json:"last,omitempty"`
 }
 
 // Unacknowledged returns the part of Lost that was not acknowledged here.
-func (h *Host) Unacknowledged() Loss { return h.Lost.less(h.Seen) }
+func (h *Host) Unacknowledged() Loss {
+	seen := h.Seen
+	switch {
+	case h.Lost.Last == 0: // an older version, without numbers
+	case h.Lost.Last == h.SeenNumber:
+		return Loss{}
+	case h.Lost.Last < h.SeenNumber, h.Lost.First > h.SeenNumber:
+		seen = Loss{} // the numbers begin anew, or what was acknowledged is not counted any more
+	}
+	return Loss{Files: max(0, h.Lost.Files-seen.Files), Bytes: max(0, h.Lost.Bytes-seen.Bytes)}
+}
+
+// lose stores what the host reports as lost.
+func (h *Host) lose(lost Loss) {
+	h.Lost = lost
+	if lost.Last < h.SeenNumber { // its checkpoint is another one now, or its agent of an older version
+		h.SeenNumber = 0
+	}
+	// Losses that were acknowledged on the host itself are not in its count any more.
+	h.Seen = Loss{Files: min(h.Seen.Files, lost.Files), Bytes: min(h.Seen.Bytes, lost.Bytes)}
+	if lost.Last > 0 && lost.First > h.SeenNumber {
+		h.Seen = Loss{}
+	}
+}
 
 const (
 	maxRestarts = 16
@@ -128,9 +153,8 @@ func (f *File) note(h *Host, s *Seen, now time.Time) {
 		h.StartedMs = s.StartedMs
 	}
 	if s.Lost != nil && *s.Lost != h.Lost {
-		h.Lost, f.urgent = *s.Lost, true
-		// Losses that were acknowledged on the host itself are not in its count any more.
-		h.Seen = Loss{min(h.Seen.Files, h.Lost.Files), min(h.Seen.Bytes, h.Lost.Bytes)}
+		h.lose(*s.Lost)
+		f.urgent = true
 	}
 	if !s.Expires.IsZero() {
 		h.IssuedUnix, h.ExpiresUnix = s.Issued.Unix(), s.Expires.Unix()

@@ -40,7 +40,7 @@ func TestStateSurvivesARestart(t *testing.T) {
 	f.Expect(start, 0, []string{"web01", "web02"})
 	heard := start.Add(20 * time.Second)
 	for i := range int64(3) {
-		f.Observe(start.Add(30*time.Second), 30*time.Second, []Seen{{Host: "web01", Heard: heard, StartedMs: 1 + i, Lost: &Loss{1, 7}, Agent: "sluice 1", Missed: true}})
+		f.Observe(start.Add(30*time.Second), 30*time.Second, []Seen{{Host: "web01", Heard: heard, StartedMs: 1 + i, Lost: &Loss{Files: 1, Bytes: 7}, Agent: "sluice 1", Missed: true}})
 	}
 	if err := f.Acknowledge(start, "WEB01.", time.Hour, "a\nreason\x1b"); err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestStateSurvivesARestart(t *testing.T) {
 	f.Expect(later, 0, []string{"web01", "web02"})
 	hosts := f.Hosts()
 	one, two := hosts["web01"], hosts["web02"]
-	if one.HeardUnix != heard.Unix() || one.Unacknowledged() != (Loss{1, 7}) || len(one.Restarts) != 2 || one.Ack == nil || one.Ack.Why != "a reason" || string(f.Messages()) != `{"a":1}` {
+	if one.HeardUnix != heard.Unix() || one.Unacknowledged() != (Loss{Files: 1, Bytes: 7}) || len(one.Restarts) != 2 || one.Ack == nil || one.Ack.Why != "a reason" || string(f.Messages()) != `{"a":1}` {
 		t.Errorf("%+v", one)
 	}
 	if two.ExpectedUnix != start.Unix() || two.HeardUnix != 0 {
@@ -66,21 +66,68 @@ func TestStateSurvivesARestart(t *testing.T) {
 	if got := f.Silence(&two, time.Second); got != 31*time.Second {
 		t.Errorf("web02 is silent for %s", got)
 	}
-	if loss, err := f.AcknowledgeLoss("web01"); err != nil || loss != (Loss{1, 7}) {
+	if loss, numbered, err := f.AcknowledgeLoss("web01"); err != nil || numbered || loss != (Loss{Files: 1, Bytes: 7}) {
 		t.Errorf("%v, %v", loss, err)
 	}
-	f.Observe(later, time.Second, []Seen{{Host: "web01", Heard: later, Lost: &Loss{2, 9}}})
-	if one = f.Hosts()["web01"]; one.Unacknowledged() != (Loss{1, 2}) {
+	f.Observe(later, time.Second, []Seen{{Host: "web01", Heard: later, Lost: &Loss{Files: 2, Bytes: 9}}})
+	if one = f.Hosts()["web01"]; one.Unacknowledged() != (Loss{Files: 1, Bytes: 2}) {
 		t.Errorf("%+v", one)
 	}
-	f.Observe(later, time.Second, []Seen{{Host: "web01", Heard: later, Lost: &Loss{0, 0}}}) // acknowledged there
-	f.Observe(later, time.Second, []Seen{{Host: "web01", Heard: later, Lost: &Loss{1, 5}}})
-	if one = f.Hosts()["web01"]; one.Unacknowledged() != (Loss{1, 5}) {
+	f.Observe(later, time.Second, []Seen{{Host: "web01", Heard: later, Lost: &Loss{Files: 0, Bytes: 0}}}) // acknowledged there
+	f.Observe(later, time.Second, []Seen{{Host: "web01", Heard: later, Lost: &Loss{Files: 1, Bytes: 5}}})
+	if one = f.Hosts()["web01"]; one.Unacknowledged() != (Loss{Files: 1, Bytes: 5}) {
 		t.Errorf("%+v", one)
 	}
 	if ended := f.EndAcks(later); !slices.Equal(ended, []string{"web01"}) {
 		t.Errorf("ended: %q", ended)
 	}
+}
+
+// TestAnAcknowledgementOfLossesIsBoundByTheirNumber checks what of a host's losses is acknowledged,
+// and what its agent is told, while the agent applies the acknowledgement and loses more.
+func TestAnAcknowledgementOfLossesIsBoundByTheirNumber(t *testing.T) {
+	fsys := crashfs.New()
+	f := open(t, fsys)
+	report := func(lost Loss) {
+		f.Observe(start, time.Second, []Seen{{Host: "web01", Heard: start, Lost: &lost}})
+		save(t, f, start, time.Second)
+		f = open(t, fsys) // over a restart
+	}
+	want := func(when string, fresh Loss, number int64) {
+		t.Helper()
+		h := f.Hosts()["web01"]
+		if got := h.Unacknowledged(); got != fresh || f.AcknowledgedLoss("web01") != number {
+			t.Errorf("%s: %+v and number %d, want %+v and %d", when, got, f.AcknowledgedLoss("web01"), fresh, number)
+		}
+	}
+	report(Loss{Files: 2, Bytes: 9, First: 10, Last: 11})
+	want("a loss", Loss{Files: 2, Bytes: 9}, 0)
+	for range 2 {
+		if fresh, numbered, err := f.AcknowledgeLoss("web01"); err != nil || !numbered || fresh.Files != 2 && fresh.Files != 0 {
+			t.Errorf("%+v, %v, %v", fresh, numbered, err)
+		}
+		want("acknowledged", Loss{}, 11)
+	}
+	report(Loss{Files: 3, Bytes: 14, First: 10, Last: 12})
+	want("another loss before the agent applied it", Loss{Files: 1, Bytes: 5}, 11)
+	report(Loss{Files: 1, Bytes: 5, First: 12, Last: 12})
+	want("the agent applied it", Loss{Files: 1, Bytes: 5}, 11)
+	report(Loss{Files: 2, Bytes: 7, First: 12, Last: 13})
+	want("and loses again", Loss{Files: 2, Bytes: 7}, 11)
+	if _, _, err := f.AcknowledgeLoss("web01"); err != nil {
+		t.Error(err)
+	}
+	report(Loss{Last: 13})
+	want("all are acknowledged", Loss{}, 13)
+	report(Loss{Files: 1, Bytes: 1, First: 14, Last: 14})
+	want("the next loss, smaller than those before", Loss{Files: 1, Bytes: 1}, 13)
+	report(Loss{Files: 1, Bytes: 3, First: 5, Last: 5})
+	want("another checkpoint, of a clock that is behind", Loss{Files: 1, Bytes: 3}, 0)
+	report(Loss{Files: 1, Bytes: 3})
+	if _, numbered, err := f.AcknowledgeLoss("web01"); err != nil || numbered {
+		t.Errorf("%v, %v", numbered, err)
+	}
+	want("an agent of an older version", Loss{}, 0)
 }
 
 func TestHostsThatAreNotExpectedAreForgotten(t *testing.T) {

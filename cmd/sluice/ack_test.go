@@ -1,0 +1,86 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment/vfs"
+)
+
+// TestALossAcknowledgedAtTheCollectorLeavesTheAgent: an agent was away while its log was replaced.
+// Agent and collector are killed around the acknowledgement; it must reach the agent's checkpoint,
+// not come back, and not cover a later loss. The test takes some heartbeats, of three seconds each.
+func TestALossAcknowledgedAtTheCollectorLeavesTheAgent(t *testing.T) {
+	t.Parallel()
+	r := newRotated(t)
+	data, address, status := t.TempDir(), freeAddress(t), freeAddress(t)
+	collectorRuns := append(collectorArgs(data, address), "--status-listen", status)
+	agentRuns := agentArgs(r.data, "web03", address, r.path("*.log"))
+	losses := func() checkpoint.LossCount {
+		file, err := checkpoint.Open(vfs.OS{}, filepath.Join(r.data, "checkpoint"), "")
+		r.must(err)
+		return file.CountLosses()
+	}
+	kill := func(c *follower) {
+		t.Helper()
+		r.must(c.Process.Kill())
+		_ = c.Wait() // it was killed
+	}
+	// isAs waits until the collector has a heartbeat with some losses, and the host is well if they
+	// are acknowledged.
+	isAs := func(c *follower, lost int64, well bool) {
+		t.Helper()
+		c.await(t, func() bool {
+			h := askHealth(t, status)
+			if h == nil || h.Metrics["web03"].Files == 0 || h.Metrics["web03"].LostFiles != lost {
+				return false
+			}
+			return h.Well() == well && strings.Contains(strings.Join(h.Metrics["web03"].Reasons, " "), "deleted before they were read") != well
+		})
+	}
+	ack := func(want string) {
+		t.Helper()
+		if said := answerOf(t, data, "ack", "web03", "--lost"); !strings.Contains(said, want) {
+			t.Errorf("ack says %s", said)
+		}
+	}
+	replaced := func() { // while no agent runs
+		r.must(os.Remove(r.path("access.log")))
+		r.grow("access.log", 5)
+	}
+
+	r.grow("access.log", 13)
+	collector, agent := start(t, collectorRuns...), start(t, agentRuns...)
+	agent.await(t, func() bool { h := askHealth(t, status); return h != nil && h.Metrics["web03"].ReceivedBytes > 0 })
+	r.must(agent.end(t))
+	replaced()
+	agent = start(t, agentRuns...)
+	isAs(collector, 1, false)
+	agent.await(t, func() bool { return losses().Files == 1 })
+	kill(agent)
+	ack("acknowledged=1")
+	kill(collector)
+
+	collector, agent = start(t, collectorRuns...), start(t, agentRuns...)
+	agent.await(t, func() bool { return losses().Files == 0 })
+	kill(agent)
+	kill(collector)
+	collector, agent = start(t, collectorRuns...), start(t, agentRuns...)
+	isAs(collector, 0, true)
+	if got := losses(); got.Files != 0 {
+		t.Errorf("after a restart: %+v", got)
+	}
+
+	r.must(agent.end(t))
+	replaced()
+	agent = start(t, agentRuns...)
+	isAs(collector, 1, false)
+	ack("acknowledged=1")
+	agent.await(t, func() bool { return losses().Files == 0 })
+	ack("acknowledged=0")
+	r.must(agent.end(t))
+	r.must(collector.end(t))
+}
