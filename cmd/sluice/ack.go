@@ -36,8 +36,8 @@ host that lost them:
 
     sluice --data /var/lib/sluice ack --lost
 
-At a collector, for one of its hosts; the host's agent is told with the answer to its
-next heartbeat, and removes these losses from its checkpoint:
+At a collector, for one of its hosts; the answer to the next heartbeat has it, and the
+host's agent removes these losses from its checkpoint:
 
     sluice --data /var/lib/sluice ack web03 --lost
 
