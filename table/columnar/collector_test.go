@@ -20,41 +20,62 @@ import (
 	"sluice/ingest/segment/vfs"
 	"sluice/schema"
 	"sluice/table/columnar"
+	"sluice/test/replay"
 )
 
 // TestAScanBesideARunningCollectorSeesEveryLineOnce scans a table thousands of times while a
 // collector.Collector seals, archives, stores, is aborted and restarted, and while the table is
 // compacted.
 func TestAScanBesideARunningCollectorSeesEveryLineOnce(t *testing.T) {
-	scans := int64(2000)
-	few := testing.Short() || raceDetector
-	if few {
-		scans = 100
+	steps, perStep, few := besideSteps()
+	var r *running
+	m := replay.Machine[*running]{
+		Start: func(t testing.TB) *running { r = newRunning(t, perStep); return r },
+		Ops: map[string]func(testing.TB, *running, replay.Args){
+			"write LOG N": func(t testing.TB, r *running, a replay.Args) {
+				r.do(t, func() error { return r.write(number(t, a[0])%len(r.logs), a.Int(1)) })
+			},
+			"roll": func(t testing.TB, r *running, _ replay.Args) { r.do(t, r.roll) },
+			"ahead": func(t testing.TB, r *running, _ replay.Args) {
+				r.do(t, func() error { return r.ahead.Step(context.Background()) })
+			},
+			"compact": func(t testing.TB, r *running, _ replay.Args) { r.do(t, r.compact) },
+			"restart": func(t testing.TB, r *running, _ replay.Args) { r.do(t, r.restart) },
+		},
+		Random: func(random *rand.Rand) replay.Script { return randomCollecting(random, steps) },
+		End:    func(t testing.TB, r *running) { r.check(t) }, Attempts: 100,
 	}
-	r := newRunning(t)
-	r.beside(t, scans, r.step)
-	segments := r.collector.Counters.Segments.Load() + r.segments
-	if err := r.collector.Close(t.Context()); err != nil {
-		t.Fatal(err)
+	m.Test(t, *replayFile, 1)
+	t.Logf("%d scans; %d batches, %d starts, %d segments, %d files merged", r.scans.done.Load(), r.batches, r.starts, r.segments, r.merged)
+	if *replayFile == "" && !few && !t.Failed() && (r.starts < 3 || r.segments < 30 || r.merged < 3) {
+		t.Errorf("%d starts, %d segments, %d files merged: too few", r.starts, r.segments, r.merged)
 	}
-	ended, cancel := context.WithCancel(t.Context()) // for a step after the test has ended
-	cancel()
-	for range 2 { // the second time for changes since the last scan
-		if err := r.look(ended, r.rng); err != nil {
-			t.Error(err)
+}
+
+// randomCollecting returns random steps of a collector.
+func randomCollecting(random *rand.Rand, n int) (s replay.Script) {
+	for range n {
+		switch n := random.IntN(100); {
+		case n < 75:
+			s = append(s, replay.NewOp("write", random.IntN(3), 1+random.IntN(4)))
+		case n < 85:
+			s = append(s, replay.NewOp("roll"))
+		case n < 88:
+			s = append(s, replay.NewOp("ahead"))
+		case n < 97:
+			s = append(s, replay.NewOp("compact"))
+		default:
+			s = append(s, replay.NewOp("restart"))
 		}
 	}
-	t.Logf("%d scans; %d batches, %d starts, %d segments, %d files merged", scans, r.batches, r.starts, segments, r.merged)
-	if !few && (r.starts < 3 || segments < 30 || r.merged < 3) {
-		t.Errorf("%d starts, %d segments, %d files merged: too few", r.starts, segments, r.merged)
-	}
+	return s
 }
 
 // running is a collector with its table and archive in local directories.
 type running struct {
 	*witness
+	scans     *scans
 	dir       string
-	rng       *rand.Rand
 	store     *localdir.Archive
 	ahead     *columnar.Ahead
 	file      *checkpoint.File
@@ -63,11 +84,11 @@ type running struct {
 	clock     time.Time
 
 	batches, starts, merged int
-	segments                int64 // counters of aborted collectors
+	segments                int64 // of collectors that ended
 }
 
-func newRunning(t *testing.T) *running {
-	r := &running{dir: t.TempDir(), rng: rand.New(rand.NewPCG(11, 7)), clock: time.Now()}
+func newRunning(t testing.TB, perStep int) *running {
+	r := &running{dir: t.TempDir(), clock: time.Now()}
 	var err error
 	if r.store, err = localdir.Open(filepath.Join(r.dir, "table"), "c1"); err != nil {
 		t.Fatal(err)
@@ -79,6 +100,12 @@ func newRunning(t *testing.T) *running {
 	if err = r.start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if r.collector != nil { // the script failed
+			_ = r.collector.Abort()
+		}
+	})
+	r.scans = r.beside(t, perStep)
 	return r
 }
 
@@ -128,29 +155,53 @@ func (p placing) Store(ctx context.Context, local, name string) error {
 	return columnar.Place(ctx, p.Archive, local, name)
 }
 
-// step takes one random step: a batch, or an event such as an abort.
-func (r *running) step() error {
-	ctx := context.Background()
-	switch n := r.rng.IntN(100); {
-	case n < 75:
-		return r.write(r.rng.IntN(len(r.logs)))
-	case n < 85: // seal all open segments
-		r.clock = r.clock.Add(2 * time.Minute)
-		return r.collector.Tick(r.clock)
-	case n < 88:
-		return r.ahead.Step(ctx)
-	case n < 97:
-		done, err := columnar.Compact(ctx, r.store, columnar.CompactOptions{TempDir: r.dir, Closed: everyDay})
-		r.merged += done.Merged
-		return err
-	default:
-		r.segments += r.collector.Counters.Segments.Load()
-		return errors.Join(r.collector.Abort(), r.start())
+// do takes a step when a scan allows it.
+func (r *running) do(t testing.TB, step func() error) {
+	r.scans.wait(t)
+	if err := step(); err != nil {
+		t.Fatalf("collector: %v", err)
 	}
 }
 
-func (r *running) write(i int) error {
-	batch, lines := r.logs[i].batch(1 + r.rng.IntN(4))
+// roll seals all open segments.
+func (r *running) roll() error {
+	r.clock = r.clock.Add(2 * time.Minute)
+	return r.collector.Tick(r.clock)
+}
+
+func (r *running) compact() error {
+	done, err := columnar.Compact(context.Background(), r.store, columnar.CompactOptions{TempDir: r.dir, Closed: everyDay})
+	r.merged += done.Merged
+	return err
+}
+
+// restart aborts the collector and starts another one on its data.
+func (r *running) restart() error {
+	r.segments += r.collector.Counters.Segments.Load()
+	return errors.Join(r.collector.Abort(), r.start())
+}
+
+// check stops the scans, closes the collector and scans twice.
+func (r *running) check(t testing.TB) {
+	r.scans.stop()
+	r.scans.check(t)
+	r.segments += r.collector.Counters.Segments.Load()
+	c := r.collector
+	r.collector = nil
+	if err := c.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context()) // no step is allowed any more
+	cancel()
+	for range 2 { // the second time for changes since the last scan
+		if err := r.look(ended, rand.New(rand.NewPCG(11, 7))); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func (r *running) write(i, n int) error {
+	batch, lines := r.logs[i].batch(n)
 	r.writing(i, lines)
 	r.batches++
 	batch.Stream = &r.tracked[i].Stream

@@ -1,63 +1,121 @@
 package columnar_test
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 
 	"sluice/schema"
 	"sluice/table/columnar"
+	"sluice/test/replay"
 )
+
+// replayFile is a script of one of this package's tests of random operations.
+var replayFile = flag.String("replay", "", "run the script in this file instead of random ones")
+
+// ranges is a tree whose segments have some ranges of two logs of a host several times.
+type ranges struct {
+	*tree
+	logs    []*testLog
+	batches []schema.Batch
+	stored  map[int]bool   // indexes of batches
+	next    []schema.Batch // of the segment that will be written
+}
+
+func newRanges(t testing.TB) *ranges {
+	x := newTree(t)
+	return &ranges{tree: x, logs: []*testLog{newTestLog(t, "web01", 1, "combined"), newTestLog(t, "web01", 2, "common")}, stored: map[int]bool{}}
+}
+
+// write makes a batch of the next lines of a log.
+func (r *ranges) write(log, lines int) {
+	b, want := r.logs[log%len(r.logs)].batch(lines)
+	r.batches = append(r.batches, b)
+	r.want = append(r.want, want...)
+}
+
+// send adds batches of one log to the next segment: that with the index first, and up to n-1 later
+// ones, joined with it.
+func (r *ranges) send(first, n int) {
+	if first < len(r.batches) {
+		r.next = append(r.next, joined(r.batches, first, n, r.stored)...)
+	}
+}
+
+// store writes the next segment. It gets into the tree unless it is to stay in the spool.
+func (r *ranges) store(spooled bool) {
+	switch next := r.next; {
+	case len(next) == 0:
+	case spooled:
+		w := r.segment("web01")
+		for _, b := range next {
+			r.append(w, b)
+		}
+	default:
+		r.storeBatches("web01", next...)
+	}
+	r.next = nil
+}
+
+// check stores what is not stored yet, and compares scans of the table with the lines.
+func (r *ranges) check() {
+	r.store(false)
+	for i := range r.batches {
+		if !r.stored[i] {
+			r.send(i, 1)
+			r.store(i%4 == 0)
+		}
+	}
+	r.expect(schema.Scan{})
+	r.expect(schema.Scan{From: firstTime.UnixNano() + 20e9})
+	r.expectSound()
+	r.compact()
+	r.expect(schema.Scan{})
+}
 
 // TestARangeInSeveralFilesCountsOnce covers ranges that Flume sent again, hosts that changed
 // collector, and a replay after a crash.
 func TestARangeInSeveralFilesCountsOnce(t *testing.T) {
-	for seed := range uint64(30) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(seed, 9))
-			x := newTree(t)
-			logs := []*testLog{newTestLog(t, "web01", seed*2, "combined"), newTestLog(t, "web01", seed*2+1, "common")}
-			var batches []schema.Batch
+	m := replay.Machine[*ranges]{
+		Start: newRanges, End: func(_ testing.TB, r *ranges) { r.check() },
+		Ops: map[string]func(testing.TB, *ranges, replay.Args){
+			"write N LINES": func(t testing.TB, r *ranges, a replay.Args) { r.write(a.Int(0), number(t, a[1])) },
+			"send BATCH N":  func(t testing.TB, r *ranges, a replay.Args) { r.send(number(t, a[0]), a.Int(1)) },
+			"store":         func(_ testing.TB, r *ranges, _ replay.Args) { r.store(false) },
+			"spool":         func(_ testing.TB, r *ranges, _ replay.Args) { r.store(true) },
+			"compact":       func(_ testing.TB, r *ranges, _ replay.Args) { r.compact() },
+		},
+		Random: func(random *rand.Rand) (s replay.Script) {
+			add := func(verb string, args ...any) { s = append(s, replay.NewOp(verb, args...)) }
 			for range 12 {
-				b, want := logs[rng.IntN(2)].batch(1 + rng.IntN(60))
-				batches = append(batches, b)
-				x.want = append(x.want, want...)
+				add("write", random.IntN(2), 1+random.IntN(60))
 			}
-			stored := map[int]bool{}
-			store := func(indexes ...int) {
-				var some []schema.Batch
-				for _, i := range indexes {
-					some = append(some, joined(batches, i, 1+rng.IntN(3), stored)...)
+			for range 6 + random.IntN(6) {
+				add("send", random.IntN(12), 1+random.IntN(3))
+				for random.IntN(3) == 0 { // again within the segment
+					add("send", random.IntN(12), 1+random.IntN(3))
 				}
-				for rng.IntN(3) == 0 { // sent again within the segment
-					some = append(some, joined(batches, rng.IntN(len(batches)), 1+rng.IntN(3), stored)...)
-				}
-				switch rng.IntN(4) {
-				case 0: // not yet in the tree
-					w := x.segment("web01")
-					for _, b := range some {
-						x.append(w, b)
-					}
-				default:
-					x.storeBatches("web01", some...)
+				add([]string{"spool", "store", "store", "store"}[random.IntN(4)])
+				if random.IntN(8) == 0 {
+					add("compact")
 				}
 			}
-			for range 6 + rng.IntN(6) {
-				store(rng.IntN(len(batches)))
-			}
-			for i := range batches {
-				if !stored[i] {
-					store(i)
-				}
-			}
-			x.expect(schema.Scan{})
-			x.expect(schema.Scan{From: firstTime.UnixNano() + 20e9})
-			x.expectSound()
-			x.compact()
-			x.expect(schema.Scan{})
-		})
+			return s
+		},
 	}
+	m.Test(t, *replayFile, 30)
+}
+
+// number returns a number that a smaller script keeps as it is.
+func number(t testing.TB, word string) int {
+	n, err := strconv.Atoi(word)
+	if err != nil || n < 0 {
+		t.Fatalf("%q is no number from 0 on", word)
+	}
+	return n
 }
 
 // joined returns up to n batches of one stream, from index i on, joined into one or unchanged.

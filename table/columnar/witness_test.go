@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"sluice/schema"
 	"sluice/table/columnar"
@@ -52,51 +53,69 @@ func (w *witness) wrote(log int) {
 	w.acked[log] = len(w.lines[log])
 }
 
-// beside calls step repeatedly while two goroutines scan, until they have made the given number of
-// scans.
-func (w *witness) beside(t *testing.T, scans int64, step func() error) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var group sync.WaitGroup
-	var failed atomic.Pointer[string]
-	var done atomic.Int64
-	fail := func(format string, args ...any) {
-		text := fmt.Sprintf(format, args...)
-		failed.CompareAndSwap(nil, &text)
-		cancel()
-	}
-	group.Go(func() {
-		defer cancel() // also if step fails the test
-		for {
-			select {
-			case <-w.allow:
-			case <-ctx.Done():
-				return
-			}
-			if err := step(); err != nil {
-				fail("collector: %v", err)
-			}
-		}
-	})
+// scans are goroutines that scan while a script runs. They stop with the test.
+type scans struct {
+	*witness
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+	done   atomic.Int64
+	failed atomic.Pointer[string]
+}
+
+// beside starts two goroutines that scan, perStep times for each step of a script on average.
+func (w *witness) beside(t testing.TB, perStep int) *scans {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &scans{witness: w, cancel: cancel}
 	for reader := range 2 {
-		group.Go(func() {
+		s.group.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(reader), 3))
-			for ctx.Err() == nil && done.Add(1) <= scans {
-				if rng.Int64N(min(scans/50, 12)) == 0 {
+			for ctx.Err() == nil {
+				if rng.IntN(perStep) == 0 {
 					w.step(ctx)
 				}
+				s.done.Add(1)
 				if err := w.look(ctx, rng); err != nil && ctx.Err() == nil {
-					fail("scan %d: %v", done.Load(), err)
+					text := fmt.Sprintf("scan %d: %v", s.done.Load(), err)
+					s.failed.CompareAndSwap(nil, &text)
+					cancel()
 				}
 			}
-			cancel()
 		})
 	}
-	group.Wait()
-	if text := failed.Load(); text != nil {
+	t.Cleanup(s.stop)
+	return s
+}
+
+func (s *scans) stop() {
+	s.cancel()
+	s.group.Wait()
+}
+
+// wait waits until a scan allows the next step of the script. It fails the test if a scan failed.
+func (s *scans) wait(t testing.TB) {
+	for s.failed.Load() == nil {
+		select {
+		case <-s.allow:
+			return
+		case <-time.After(time.Millisecond): // a scan may have failed
+		}
+	}
+	s.check(t)
+}
+
+// check fails the test if a scan failed.
+func (s *scans) check(t testing.TB) {
+	if text := s.failed.Load(); text != nil {
 		t.Fatal(*text)
 	}
+}
+
+// besideSteps returns how many steps a script has beside which scans run, and the scans for each.
+func besideSteps() (steps, perStep int, few bool) {
+	if testing.Short() || raceDetector {
+		return 45, 4, true
+	}
+	return 340, 12, false
 }
 
 // step allows one step, unless ctx has ended.

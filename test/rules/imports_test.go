@@ -63,7 +63,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 		"table/tabletest archive/localdir bench/sample"},
 
 	{"table/parquet", "", ""},
-	{"table/columnar", "schema parse archive table/parquet ingest/segment", "ingest/segment/vfs archive/localdir ingest/checkpoint ingest/collector ingest/logfile bench/sample hdfs test/cluster test/pyreaders"},
+	{"table/columnar", "schema parse archive table/parquet ingest/segment", "ingest/segment/vfs archive/localdir ingest/checkpoint ingest/collector ingest/logfile bench/sample hdfs test/cluster test/pyreaders test/replay"},
 
 	{"query", "schema table/columnar", "parse bench/sample"},
 	{"print", "schema query", "parse bench/sample test/pyreaders"},
