@@ -82,11 +82,11 @@ func TestARangeInSeveralFilesCountsOnce(t *testing.T) {
 	m := replay.Machine[*ranges]{
 		Start: newRanges, End: func(_ testing.TB, r *ranges) { r.check() },
 		Ops: map[string]func(testing.TB, *ranges, replay.Args){
-			"write N LINES": func(t testing.TB, r *ranges, a replay.Args) { r.write(a.Int(0), number(t, a[1])) },
-			"send BATCH N":  func(t testing.TB, r *ranges, a replay.Args) { r.send(number(t, a[0]), a.Int(1)) },
-			"store":         func(_ testing.TB, r *ranges, _ replay.Args) { r.store(false) },
-			"spool":         func(_ testing.TB, r *ranges, _ replay.Args) { r.store(true) },
-			"compact":       func(_ testing.TB, r *ranges, _ replay.Args) { r.compact() },
+			"write LOG N":  func(t testing.TB, r *ranges, a replay.Args) { r.write(number(t, a[0]), a.Int(1)) },
+			"send BATCH N": func(t testing.TB, r *ranges, a replay.Args) { r.send(number(t, a[0]), a.Int(1)) },
+			"store":        func(_ testing.TB, r *ranges, _ replay.Args) { r.store(false) },
+			"spool":        func(_ testing.TB, r *ranges, _ replay.Args) { r.store(true) },
+			"compact":      func(_ testing.TB, r *ranges, _ replay.Args) { r.compact() },
 		},
 		Random: func(random *rand.Rand) (s replay.Script) {
 			add := func(verb string, args ...any) { s = append(s, replay.NewOp(verb, args...)) }
