@@ -23,6 +23,8 @@ type HBaseConfig struct {
 	// Clients are names of hbaseClients.
 	Clients []string
 	Rounds  int
+	// Compact measures the first major compaction after the last round of each client.
+	Compact bool
 	Dir     string // for temporary files
 	// CPUProfile is the prefix of the names of CPU profiles of sluice's client, before layout and
 	// operation; empty: no profiles.
@@ -97,9 +99,23 @@ type HBaseWrite struct {
 	// first pass.
 	ColdCPU    float64      `json:"cold_cpu_seconds_per_million"`
 	ServersCPU measure.Cost `json:"servers_cpu_seconds_per_million"` // of the region servers, until the end of a flush
-	PeakBytes  int64        `json:"peak_bytes"`
+	// DataNodesCPU is that of all data nodes, over the same time.
+	DataNodesCPU measure.Cost `json:"data_nodes_cpu_seconds_per_million"`
+	DiskBytes    float64      `json:"disk_bytes_per_row"` // of one replica, after the last round
+	PeakBytes    int64        `json:"peak_bytes"`
+	// Compaction is the first major compaction of the last round's table; nil without
+	// HBaseConfig.Compact.
+	Compaction *HBaseCompaction `json:"compaction,omitempty"`
 	// Allocs is the number of allocations for each row; only for sluice.
 	Allocs float64 `json:"allocations_per_row,omitempty"`
+}
+
+// HBaseCompaction is the cost of a major compaction for the servers.
+type HBaseCompaction struct {
+	Seconds      float64 `json:"seconds"`
+	ServersCPU   float64 `json:"servers_cpu_seconds_per_million"`
+	DataNodesCPU float64 `json:"data_nodes_cpu_seconds_per_million"`
+	DiskBytes    float64 `json:"disk_bytes_per_row"` // afterwards, of one replica
 }
 
 // HBaseScan is the result of a client that reads every row and cell.
@@ -142,6 +158,25 @@ func allocsText(n float64) string {
 	return fmt.Sprintf("%.4f", n)
 }
 
+func printWrites(b *strings.Builder, writes []*HBaseWrite) {
+	measure.WriteTable(b, "write\trows/s\tclient CPU\tmaking rows\tfrom its start\tservers' CPU\tdata nodes' CPU\tdisk bytes a row\tpeak MB\tallocations a row", func(row func(string, ...any)) {
+		for _, x := range writes {
+			row("%s\t%s\t%s\t%s\t%.2f\t%s\t%s\t%.0f\t%.0f\t%s", x.Client, x.RowsPerSec.Text(0), x.CPU.Text(2), x.MakeCPU.Text(2), x.ColdCPU, x.ServersCPU.Text(2), x.DataNodesCPU.Text(2),
+				x.DiskBytes, float64(x.PeakBytes)/1e6, allocsText(x.Allocs))
+		}
+	})
+	if !slices.ContainsFunc(writes, func(w *HBaseWrite) bool { return w.Compaction != nil }) {
+		return
+	}
+	measure.WriteTable(b, "first major compaction\tseconds\tservers' CPU\tdata nodes' CPU\tdisk bytes a row", func(row func(string, ...any)) {
+		for _, w := range writes {
+			if c := w.Compaction; c != nil {
+				row("%s\t%.1f\t%.2f\t%.2f\t%.0f", w.Client, c.Seconds, c.ServersCPU, c.DataNodesCPU, c.DiskBytes)
+			}
+		}
+	})
+}
+
 // Print writes the result as text.
 func (r *HBase) Print(w io.Writer) error {
 	var b strings.Builder
@@ -150,11 +185,7 @@ func (r *HBase) Print(w io.Writer) error {
 	for _, l := range r.Layouts {
 		measure.WriteTable(&b, fmt.Sprintf("layout %s, compression %s: %.1f cells, %.0f bytes of values, on disk %.0f bytes a row", l.Name, l.Compression, l.CellsPerRow, l.ValueBytes, l.DiskBytes),
 			func(func(string, ...any)) {})
-		measure.WriteTable(&b, "write\trows/s\tclient CPU\tmaking rows\tfrom its start\tservers' CPU\tpeak MB\tallocations a row", func(row func(string, ...any)) {
-			for _, x := range l.Writes {
-				row("%s\t%s\t%s\t%s\t%.2f\t%s\t%.0f\t%s", x.Client, x.RowsPerSec.Text(0), x.CPU.Text(2), x.MakeCPU.Text(2), x.ColdCPU, x.ServersCPU.Text(1), float64(x.PeakBytes)/1e6, allocsText(x.Allocs))
-			}
-		})
+		printWrites(&b, l.Writes)
 		measure.WriteTable(&b, "scan\trows/s\tclient CPU\tservers' CPU\tpeak MB\tallocations a row", func(row func(string, ...any)) {
 			for _, x := range l.Scans {
 				row("%s\t%s\t%s\t%s\t%.0f\t%s", x.Client, x.RowsPerSec.Text(0), x.CPU.Text(2), x.ServersCPU.Text(1), float64(x.PeakBytes)/1e6, allocsText(x.Allocs))

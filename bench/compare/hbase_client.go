@@ -66,10 +66,10 @@ func (c *hbaseClient) ask(request string) (r hbaseReply, err error) {
 
 // hbasePass is the cost of a request.
 type hbasePass struct {
-	reply      hbaseReply
-	wall       time.Duration
-	cpu        time.Duration // of the client
-	serversCPU time.Duration
+	reply hbaseReply
+	wall  time.Duration
+	cpu   time.Duration // of the client
+	used  serverCPU
 }
 
 // timed is ask with measurements from outside of the process.

@@ -20,6 +20,7 @@ type hbaseMeasurement struct {
 	cfg       *HBaseConfig
 	zookeeper string
 	servers   []int // process ids
+	dataNodes []int
 	classes   string
 	helper    *hbaseClient // a Java client that flushes tables
 	tables    int          // number of tables created
@@ -36,6 +37,9 @@ func (m *hbaseMeasurement) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	if m.servers, err = m.cfg.Cluster.RegionServers(ctx); err != nil {
+		return err
+	}
+	if m.dataNodes, err = m.cfg.Cluster.DataNodes(ctx); err != nil {
 		return err
 	}
 	m.classes = filepath.Join(m.cfg.Dir, "classes")
@@ -70,6 +74,8 @@ type hbaseTurn struct {
 	client        *hbaseClient
 	passes, makes []hbasePass
 	cold          time.Duration // CPU time from the start of the process to the end of its first pass
+	diskBytes     float64       // a row, after the last pass
+	compaction    *HBaseCompaction
 }
 
 // start starts the configured clients for which can is true.
@@ -143,7 +149,10 @@ func (m *hbaseMeasurement) writes(ctx context.Context, l *HBaseLayout) (last str
 		}
 		last = fmt.Sprintf("bench%d_%d", os.Getpid(), m.tables)
 		m.tables++
-		return m.write(ctx, l, t, last, round)
+		if err := m.write(ctx, l, t, last, round); err != nil || round < m.cfg.Rounds {
+			return err
+		}
+		return m.afterwards(ctx, t, last)
 	})
 	if err != nil {
 		return last, err
@@ -151,6 +160,9 @@ func (m *hbaseMeasurement) writes(ctx context.Context, l *HBaseLayout) (last str
 	for _, t := range turns {
 		w := &HBaseWrite{Client: t.client.kind.name, ColdCPU: measure.PerMillion(t.cold, m.rows)}
 		w.RowsPerSec, w.CPU, w.ServersCPU = m.costs(t.passes)
+		w.DataNodesCPU = measure.CostOf(t.passes, func(p hbasePass) float64 { return measure.PerMillion(p.used.dataNodes, m.rows) })
+		w.DiskBytes, w.Compaction = t.diskBytes, t.compaction
+		l.DiskBytes = t.diskBytes
 		w.MakeCPU = measure.CostOf(t.makes, func(p hbasePass) float64 { return measure.PerMillion(p.cpu, m.rows) })
 		w.Allocs = m.allocs(t.passes)
 		if w.PeakBytes, err = measure.PeakBytes(t.client.pid); err != nil {
@@ -158,8 +170,7 @@ func (m *hbaseMeasurement) writes(ctx context.Context, l *HBaseLayout) (last str
 		}
 		l.Writes = append(l.Writes, w)
 	}
-	l.DiskBytes, err = m.diskBytes(ctx, last)
-	return last, err
+	return last, nil
 }
 
 // write fills a table with a client, and flushes it.
@@ -167,7 +178,7 @@ func (m *hbaseMeasurement) write(ctx context.Context, l *HBaseLayout, t *hbaseTu
 	if err := m.create(ctx, name); err != nil {
 		return err
 	}
-	servers, err := peers.CPUOf(m.servers)
+	before, err := m.serverCPU()
 	if err != nil {
 		return err
 	}
@@ -183,11 +194,9 @@ func (m *hbaseMeasurement) write(ctx context.Context, l *HBaseLayout, t *hbaseTu
 	if _, err := m.helper.ask("flush\t" + name); err != nil {
 		return err
 	}
-	after, err := peers.CPUOf(m.servers)
-	if err != nil {
+	if p.used, err = m.serverCPUSince(before); err != nil {
 		return err
 	}
-	p.serversCPU = after - servers
 	made := hbasePass{cpu: p.reply.Encode}
 	p.cpu -= p.reply.Encode
 	if t.client.kind.java {
@@ -222,7 +231,7 @@ func (m *hbaseMeasurement) scans(ctx context.Context, l *HBaseLayout, name strin
 		return err
 	}
 	err = m.inTurn(turns, "scans", func(t *hbaseTurn, round int) error {
-		servers, err := peers.CPUOf(m.servers)
+		before, err := m.serverCPU()
 		if err != nil {
 			return err
 		}
@@ -230,8 +239,7 @@ func (m *hbaseMeasurement) scans(ctx context.Context, l *HBaseLayout, name strin
 		if err != nil {
 			return err
 		}
-		after, err := peers.CPUOf(m.servers)
-		p.serversCPU = after - servers
+		p.used, err = m.serverCPUSince(before)
 		if err := errors.Join(err, m.sameRows(l, t, p.reply)); err != nil || round == 0 {
 			return err
 		}
@@ -257,7 +265,7 @@ func (m *hbaseMeasurement) costs(passes []hbasePass) (rowsPerSec, cpu, servers m
 	seconds := measure.CostOf(passes, func(p hbasePass) float64 { return measure.PerMillion(p.wall, m.rows) })
 	rowsPerSec = measure.Cost{Median: 1e6 / seconds.Median, Min: 1e6 / seconds.Min}
 	cpu = measure.CostOf(passes, func(p hbasePass) float64 { return measure.PerMillion(p.cpu, m.rows) })
-	return rowsPerSec, cpu, measure.CostOf(passes, func(p hbasePass) float64 { return measure.PerMillion(p.serversCPU, m.rows) })
+	return rowsPerSec, cpu, measure.CostOf(passes, func(p hbasePass) float64 { return measure.PerMillion(p.used.regionServers, m.rows) })
 }
 
 // allocs returns the number of allocations for each row, in all passes.

@@ -80,13 +80,23 @@ func (c HBaseCluster) Environment(ctx context.Context) (map[string]string, error
 
 // RegionServers returns the process ids of the region servers.
 func (c HBaseCluster) RegionServers(ctx context.Context) (pids []int, err error) {
+	return c.daemons(ctx, "regionserver")
+}
+
+// DataNodes returns the process ids of the data nodes.
+func (c HBaseCluster) DataNodes(ctx context.Context) (pids []int, err error) {
+	return c.daemons(ctx, "datanode")
+}
+
+// daemons returns the process ids of the daemons whose names begin with kind.
+func (c HBaseCluster) daemons(ctx context.Context, kind string) (pids []int, err error) {
 	status, err := c.call(ctx, "status")
 	if err != nil {
 		return nil, err
 	}
 	for line := range strings.Lines(status) { // regionserver1  pid 26499  port 16020  up
 		words := strings.Fields(line)
-		if len(words) < 3 || !strings.HasPrefix(words[0], "regionserver") {
+		if len(words) < 3 || !strings.HasPrefix(words[0], kind) {
 			continue
 		}
 		pid, err := strconv.Atoi(words[2])

@@ -29,18 +29,34 @@ func (c *clusterFlags) check() error {
 }
 
 type hbaseCmd struct {
+	hbaseFlags
+	Clients []string `default:"sluice,java-buffered,java-async,java-one,java-each" placeholder:"NAME" help:"Clients to measure in turn: sluice, java-buffered (BufferedMutator), java-async (AsyncBufferedMutator), sluice-bulk and java-bulk (files that are loaded), and scanning java-one (one scanner), java-each (one scanner for each salt)."`
+	Compact bool     `help:"Measure the first major compaction after the last round of each client, too."`
+}
+
+// Run measures sluice's HBase client and HBase's own Java client in turn.
+func (c *hbaseCmd) Run(a *app) error { return c.measure(a, c.Clients, c.Compact) }
+
+type loadCmd struct {
+	hbaseFlags
+	Clients []string `default:"sluice,sluice-bulk,java-bulk" placeholder:"NAME" help:"Clients to measure in turn: sluice (Put), sluice-bulk, java-bulk (HBase's writer of files and BulkLoadHFiles)."`
+}
+
+// Run measures bulk loads beside Put, with the major compaction that follows.
+func (c *loadCmd) Run(a *app) error { return c.measure(a, c.Clients, true) }
+
+// hbaseFlags are the flags that hbase and load share.
+type hbaseFlags struct {
 	clusterFlags
 	File        string   `arg:"" optional:"" help:"Log to measure with, instead of the sample log."`
 	Format      string   `default:"auto" placeholder:"F" help:"LogFormat string, or a name, or auto (recognized from the first lines)."`
 	Layouts     []string `default:"typed" placeholder:"NAME" help:"Layouts to measure, one after another."`
-	Clients     []string `default:"sluice,java-buffered,java-async,java-one,java-each" placeholder:"NAME" help:"Clients to measure in turn: sluice, java-buffered (BufferedMutator), java-async (AsyncBufferedMutator), sluice-bulk and java-bulk (files that are loaded), and scanning java-one (one scanner), java-each (one scanner for each salt)."`
 	Compression string   `default:"NONE" placeholder:"C" help:"Compression of the column family."`
 	CPUProfile  string   `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile of sluice's client, for go tool pprof: one file for each layout and phase."`
 }
 
-// Run measures sluice's HBase client and HBase's own Java client in turn.
-func (c *hbaseCmd) Run(a *app) error {
-	if err := c.valid(); err != nil {
+func (c *hbaseFlags) measure(a *app, clients []string, compact bool) error {
+	if err := c.valid(clients); err != nil {
 		return usageError{err}
 	}
 	return a.inDir(func(dir string) error {
@@ -50,7 +66,7 @@ func (c *hbaseCmd) Run(a *app) error {
 		}
 		result, err := compare.MeasureHBase(a.ctx, compare.HBaseConfig{
 			Cluster: peers.HBaseCluster{Script: c.Cluster}, Log: path, Format: c.Format,
-			Layouts: c.Layouts, Compression: c.Compression, Clients: c.Clients, Rounds: a.Rounds, Dir: dir, CPUProfile: c.CPUProfile,
+			Layouts: c.Layouts, Compression: c.Compression, Clients: clients, Rounds: a.Rounds, Compact: compact, Dir: dir, CPUProfile: c.CPUProfile,
 			Spawn: spawn("hbase"), Say: a.say,
 		})
 		if err != nil {
@@ -60,11 +76,11 @@ func (c *hbaseCmd) Run(a *app) error {
 	})
 }
 
-func (c *hbaseCmd) valid() error {
+func (c *hbaseFlags) valid(clients []string) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	for _, name := range c.Clients {
+	for _, name := range clients {
 		if err := compare.CheckHBaseClient(name); err != nil {
 			return err
 		}
@@ -87,7 +103,7 @@ func (c *hbaseCmd) valid() error {
 }
 
 // log returns the path of the log to measure with; without one, it writes the sample log.
-func (c *hbaseCmd) log(a *app, dir string) (string, error) {
+func (c *hbaseFlags) log(a *app, dir string) (string, error) {
 	if c.File != "" {
 		return c.File, nil
 	}

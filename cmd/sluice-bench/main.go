@@ -35,6 +35,7 @@ type cli struct {
 	Web   webCmd   `cmd:"" help:"Load a web server, with and without a reader of its logs."`
 	Hog   hogCmd   `cmd:"" help:"Follow logs on a host where other processes use the CPU."`
 	HBase hbaseCmd `cmd:"" name:"hbase" help:"Write to and scan an HBase cluster, beside HBase's own Java client."`
+	Load  loadCmd  `cmd:"" name:"load" help:"Load files into an HBase cluster, beside Put and HBase's own loader, and compact them."`
 	Path  pathCmd  `cmd:"" help:"Run agents and a collector, from log files to HBase and HDFS, beside Flume."`
 	Child childCmd `cmd:"" hidden:"" help:"A process that tail or hbase start."`
 }
@@ -48,6 +49,7 @@ func (cli) Help() string {
     ./sluice-bench web --picture web.svg      # needs apache2, wrk; java and mvn for flume
     ./sluice-bench hog --rate 2000 --load 40s # needs stress-ng
     test/cluster/cluster up && ./sluice-bench hbase --layouts typed,packed --rounds 3; test/cluster/cluster down
+    ./sluice-bench load --compression SNAPPY --rounds 3     # with a cluster, too
     ./sluice-bench path --ways typed,flume-file --rounds 3  # with a cluster, too
 
 On a machine with other work, compare only ratios within one output.`

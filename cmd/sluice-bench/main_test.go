@@ -24,6 +24,7 @@ func TestWrongUseIsReportedBeforeAnythingRuns(t *testing.T) {
 		"tail --readers fastest":             `"fastest" is no reader`,
 		"web --beside fastest":               `"fastest" cannot run beside a web server`,
 		"hbase --clients fastest":            `no client is called "fastest"`,
+		"load --clients fastest":             `no client is called "fastest"`,
 		"hbase --layouts fastest":            "fastest",
 		"hbase --format %Q":                  "not a LogFormat",
 		"hbase missing.log":                  "missing.log: no such file",

@@ -22,7 +22,8 @@ import org.apache.hadoop.hbase.util.Bytes;
 
 /**
  * Rows written by HBase's own writer of store files, a file a region as HFileOutputFormat2 does in its reducers, and loaded by HBase's
- * own tool. Sorting is given away: only positions are sorted, and the rows stay in the mapped file.
+ * own tool. Only keys and positions are sorted, and the rows stay in the mapped file: the shuffle of a MapReduce job, which sorts
+ * whole rows, would cost more.
  */
 final class Bulk {
   private Bulk() {}

@@ -10,6 +10,7 @@ import org.apache.hadoop.hbase.HBaseConfiguration;
 import org.apache.hadoop.hbase.TableName;
 import org.apache.hadoop.hbase.client.Admin;
 import org.apache.hadoop.hbase.client.AsyncConnection;
+import org.apache.hadoop.hbase.client.CompactionState;
 import org.apache.hadoop.hbase.client.Connection;
 import org.apache.hadoop.hbase.client.ConnectionFactory;
 import org.apache.hadoop.hbase.client.RegionInfo;
@@ -24,8 +25,11 @@ import org.apache.hadoop.hbase.client.RegionInfo;
  *   scan one|each T           read a table, by one scanner or by one a salt, in a thread each
  *   print T                   print every row, see Scans.print
  *   flush T                   write the table's memory to files
+ *   compact T                 merge each region's files into one (a major compaction), and wait until that is done
  */
 public final class Main {
+  private static final long COMPACTION_MILLIS = 600_000;
+
   private final Connection connection;
   private final AsyncConnection async;
   private RowFile rows;
@@ -82,6 +86,9 @@ public final class Main {
       case "flush":
         flush(TableName.valueOf(words[1]));
         return new Count();
+      case "compact":
+        compact(TableName.valueOf(words[1]));
+        return new Count();
       default:
         throw new IllegalArgumentException("no command: " + words[0]);
     }
@@ -92,6 +99,24 @@ public final class Main {
     try (Admin admin = connection.getAdmin()) {
       for (RegionInfo region : admin.getRegions(table)) {
         admin.flushRegion(region.getRegionName());
+      }
+    }
+  }
+  /** Waits for the time of each region's last major compaction, which is also there if it was over before the first question. */
+  private void compact(TableName table) throws Exception {
+    long began = System.currentTimeMillis();
+    try (Admin admin = connection.getAdmin()) {
+      for (RegionInfo region : admin.getRegions(table)) {
+        admin.majorCompactRegion(region.getRegionName());
+      }
+      for (RegionInfo region : admin.getRegions(table)) {
+        byte[] name = region.getRegionName();
+        while (admin.getCompactionStateForRegion(name) != CompactionState.NONE || admin.getLastMajorCompactionTimestampForRegion(name) < began) {
+          if (System.currentTimeMillis() - began > COMPACTION_MILLIS) {
+            throw new IOException("the major compaction of " + region.getRegionNameAsString() + " does not end");
+          }
+          Thread.sleep(100);
+        }
       }
     }
   }

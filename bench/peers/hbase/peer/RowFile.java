@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.function.Function;
+import org.apache.hadoop.hbase.HConstants;
 import org.apache.hadoop.hbase.client.Put;
 
 /**
@@ -75,25 +77,21 @@ final class RowFile {
 
   /** Where the rows begin, in the order of their keys. */
   int[] sorted() {
-    int[] at = new int[(int) count.rows];
+    Key[] keys = new Key[(int) count.rows];
     ByteBuffer b = file.duplicate();
     b.position(starts[0]);
-    for (int i = 0; i < at.length; i++) {
-      at[i] = b.position();
+    for (int i = 0; i < keys.length; i++) {
+      int at = b.position();
+      byte[] key = new byte[file.getShort(at) & 0xffff];
+      file.get(at + 2, key);
+      keys[i] = new Key(key, at);
       skip(b);
     }
-    return java.util.Arrays.stream(at).boxed().sorted((x, y) -> key(x).compareTo(key(y))).mapToInt(x -> x).toArray();
+    Arrays.sort(keys, (x, y) -> Arrays.compareUnsigned(x.bytes, y.bytes));
+    return Arrays.stream(keys).mapToInt(k -> k.at).toArray();
   }
 
-  private ByteBuffer key(int at) {
-    // ByteBuffer compares signed bytes, HBase unsigned ones.
-    byte[] key = new byte[file.getShort(at) & 0xffff];
-    file.get(at + 2, key);
-    for (int i = 0; i < key.length; i++) {
-      key[i] ^= (byte) 0x80;
-    }
-    return ByteBuffer.wrap(key);
-  }
+  private record Key(byte[] bytes, int at) {}
 
   private static void skip(ByteBuffer b) {
     b.position(b.position() + (b.getShort(b.position()) & 0xffff) + 2 + 8);
@@ -104,10 +102,12 @@ final class RowFile {
 
   /** The row that begins at a position. */
   Put row(int at) {
-    ByteBuffer b = file.duplicate();
-    b.position(at);
+    ByteBuffer b = file.duplicate().position(at);
     Put put = new Put(bytes(b, b.getShort() & 0xffff));
     long timestamp = b.getLong();
+    if (timestamp == HConstants.LATEST_TIMESTAMP) { // a server replaces it in a Put, and not in a file
+      timestamp = System.currentTimeMillis();
+    }
     for (int cells = b.getShort() & 0xffff; cells > 0; cells--) {
       byte[] qualifier = qualifiers[b.getShort() & 0xffff];
       put.addImmutable(family, qualifier, timestamp, bytes(b, b.getInt()));
