@@ -53,6 +53,7 @@ type Archive struct {
 	root     string
 	o        Options
 	kerberos bool
+	service  tokenService
 	pool     *pool
 	retries  *retry.Registry
 	uploads  chan struct{}
@@ -84,7 +85,7 @@ func Open(cluster Cluster, root string, o Options) (*Archive, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Archive{
-		root: path.Clean(root), o: o, kerberos: cluster.login != nil,
+		root: path.Clean(root), o: o, kerberos: cluster.login != nil, service: cluster.service,
 		pool: &pool{options: cluster.options, login: cluster.login, transfer: cluster.transfer, dialTCP: (&net.Dialer{}).DialContext,
 			timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses), said: map[string]string{}},
 		retries: &retry.Registry{Of: "hdfs", Now: time.Now, Log: o.Logger},

@@ -367,20 +367,28 @@ func (p *pool) connect(ctx context.Context, c *client) (*dfs.Client, error) {
 	return made, nil
 }
 
-// fetchKey gets the data encryption key from the last name node, on a connection of its own: the
-// library gets one, too, but does not return it.
-func (c *client) fetchKey(ctx context.Context, user string) (*protection.DataKey, error) {
+// fetchKey gets the data encryption key: the library gets one, too, but does not return it.
+func (c *client) fetchKey(ctx context.Context, user string) (key *protection.DataKey, err error) {
+	err = c.onNameNode(ctx, func(made net.Conn) error {
+		key, err = protection.FetchDataKey(made, user)
+		return err
+	})
+	return key, err
+}
+
+// onNameNode calls do with a connection of its own to the last name node, logged in, for one
+// request that the library does not have.
+func (c *client) onNameNode(ctx context.Context, do func(net.Conn) error) error {
 	address := c.lastNameNode()
 	made, err := c.dial(ctx, "tcp", address, false)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	safe, err := c.logIn(ctx, made, address)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	key, err := protection.FetchDataKey(safe, user)
-	return key, errors.Join(err, safe.Close())
+	return errors.Join(do(safe), safe.Close())
 }
 
 // done takes a client back. After an error the client is closed, and the next one starts with

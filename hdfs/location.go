@@ -27,6 +27,7 @@ type Cluster struct {
 	Kerberos *sasl.Config
 	login    *sasl.Kerberos
 	transfer []sasl.Protection // dfs.data.transfer.protection
+	service  tokenService
 }
 
 // NameNodes returns host:port of the cluster's name nodes.
@@ -69,7 +70,7 @@ func Locate(authority string) (Cluster, error) {
 	if o.Addresses, err = nameNodes(conf, authority); err != nil {
 		return Cluster{}, err
 	}
-	cluster := Cluster{}
+	cluster := Cluster{service: newTokenService(conf, authority)}
 	if conf.Is("hadoop.security.authentication", "kerberos") {
 		if cluster.Kerberos, cluster.transfer, err = security(conf); err != nil {
 			return Cluster{}, err

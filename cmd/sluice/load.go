@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sluice/hbase"
 	"sluice/hbase/bulkload"
@@ -163,10 +164,29 @@ func (t *loadedTable) Close() error {
 }
 
 // staging is a staging directory in HDFS.
-type staging struct{ *hdfs.Archive }
+type staging struct {
+	*hdfs.Archive
+	mu    sync.Mutex
+	token *hdfs.Token // the last one
+}
+
+// maxTokenAge is a part of the day that a name node's tokens are valid by default.
+const maxTokenAge = time.Hour
 
 // Token implements bulkload.Staging.
-func (staging) Token(context.Context) (*bulkload.DelegationToken, error) { return nil, nil }
+func (s *staging) Token(ctx context.Context) (*bulkload.DelegationToken, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.token == nil || time.Since(s.token.Fetched) > maxTokenAge {
+		fetched, err := s.Archive.Token(ctx)
+		if err != nil || fetched == nil {
+			return nil, err
+		}
+		s.token = fetched
+	}
+	t := s.token
+	return &bulkload.DelegationToken{Identifier: t.Identifier, Password: t.Password, Kind: t.Kind, Service: t.Service}, nil
+}
 
 // stagingPermissions: the user of the region servers must be able to move files.
 const stagingPermissions = 0o777
@@ -176,12 +196,9 @@ func (a *app) openStaging(uri string) (bulkload.Staging, error) {
 	if !isHDFS(uri) {
 		return nil, fmt.Errorf("it is not in HDFS")
 	}
-	authority, root, err := hdfs.SplitURL(uri)
+	_, root, err := hdfs.SplitURL(uri)
 	if err != nil {
 		return nil, err
-	}
-	if cluster, err := hdfs.Locate(authority); err == nil && cluster.Kerberos != nil {
-		return nil, errors.New("with Kerberos the region servers need an HDFS delegation token of this client, which sluice cannot request")
 	}
 	opened, err := a.openHDFS("--table: staging directory", uri, root, hdfs.Options{
 		Owner: "load", Permissions: stagingPermissions, Uploads: 4, Wait: a.patience(false),
@@ -189,5 +206,5 @@ func (a *app) openStaging(uri string) (bulkload.Staging, error) {
 	if err != nil {
 		return nil, err
 	}
-	return staging{opened}, nil
+	return &staging{Archive: opened}, nil
 }

@@ -92,6 +92,27 @@ func (u *user) wholePath(flags ...string) (table string) {
 	return table
 }
 
+// loadsFiles loads a log as files, with a delegation token of HDFS for the region servers, and reads
+// it back.
+func (u *user) loadsFiles(flags ...string) {
+	u.t.Helper()
+	table := fmt.Sprintf("hbase:///sluicetest:load%d", time.Now().UnixNano())
+	with := func(args ...string) []string { return append(args, flags...) }
+	u.sluice(0, table, with("schema", "apply")...)
+	_, errs := u.sluice(0, table, with("run", "--once", "--host", "web01", "--load", "bulk", u.log)...)
+	if strings.Contains(errs, "bulk load") { // why rows were written with Put
+		u.t.Errorf("run --load bulk: %s", errs)
+	}
+	out, _ := u.sluice(0, table, with("scan", "--output", "raw")...)
+	want, err := os.ReadFile(u.log)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	if len(out) != len(want) {
+		u.t.Errorf("%d bytes were read back, %d loaded", len(out), len(want))
+	}
+}
+
 // told checks that a command fails with an error that contains sentence and no low-level cause.
 func (u *user) told(what, table, sentence string, flags ...string) {
 	u.t.Helper()
@@ -110,6 +131,7 @@ func TestMutualTLSWithKerberos(t *testing.T) {
 	u := newUser(t, c, "--kerberos-keytab="+c.ClientKeytab)
 	authority, certificate := "--hbase-tls-ca="+c.TLSAuthority, "--hbase-tls-cert="+c.TLSClient
 	table := u.wholePath(authority, certificate)
+	u.loadsFiles(authority, certificate)
 	out, _ := u.sluice(0, table, "doctor", authority, certificate)
 	if !strings.Contains(out, "the master's certificate is for localhost, 127.0.0.1, until 20") || strings.Count(out, "its certificate is good until") != 2 {
 		t.Errorf("doctor says of TLS:\n%s", out)
@@ -142,6 +164,7 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	for _, protection := range []string{"authentication", "integrity", "privacy"} {
 		table = u.wholePath(keytab, "--hbase-protection", protection)
 	}
+	u.loadsFiles(keytab)
 	out, _ := u.sluice(0, table, "doctor", keytab)
 	if !strings.Contains(out, "a ticket for sluice@SLUICE.TEST until 20") {
 		t.Errorf("doctor says of the ticket:\n%s", out)
@@ -233,7 +256,8 @@ func (u *user) rows(table, path string) {
 	u.t.Helper()
 	deadline := time.After(5 * time.Minute)
 	for {
-		if out, _ := u.sluice(0, table, "scan", "--count", "--path", path); out == "1\n" {
+		// Status 1 is a row that is there before its stream is in the table's directory.
+		if status, out, _ := u.command("scan", "--count", "--path", path, "--table", table); status == 0 && out == "1\n" {
 			return
 		}
 		select {

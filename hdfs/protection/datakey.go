@@ -1,20 +1,11 @@
 package protection
 
 import (
-	"bytes"
-	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"net"
 
 	"sluice/hadoop/protobuf"
-)
-
-const (
-	protocolClass = "org.apache.hadoop.hdfs.protocol.ClientProtocol"
-	// callContext is the number of the packet with the user's name.
-	callContext = -3
-	clientBytes = 16
 )
 
 // DataKey is the key that a client logs in with at data nodes if dfs.encrypt.data.transfer is set,
@@ -24,19 +15,7 @@ type DataKey struct{ user, password string }
 // FetchDataKey requests the key of a user from a name node on an authenticated connection without
 // earlier requests. It is nil if data nodes need none.
 func FetchDataKey(made net.Conn, user string) (*DataKey, error) {
-	id := rand.Text()[:clientBytes]
-	b := []byte{'h', 'r', 'p', 'c', 9, 0, 0}
-	who := protobuf.AppendBytes(nil, 2, protobuf.AppendBytes(nil, 1, user))
-	b = appendPacket(b[:preambleBytes:preambleBytes], callContext, id, protobuf.AppendBytes(who, 3, protocolClass))
-	if _, err := made.Write(b); err != nil {
-		return nil, fmt.Errorf("ask for the key of data nodes: %w", err)
-	}
-	method := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, "getDataEncryptionKey"), 2, protocolClass)
-	if _, err := made.Write(appendPacket(nil, 0, id, protobuf.AppendUint(method, 3, 1), nil)); err != nil {
-		return nil, fmt.Errorf("ask for the key of data nodes: %w", err)
-	}
-	var buffer bytes.Buffer
-	message, err := readPacket(made, &buffer, maxHandshakeBytes, 0)
+	message, err := call(made, user, "getDataEncryptionKey", nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the key of data nodes: %w", err)
 	}
