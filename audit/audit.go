@@ -31,7 +31,7 @@ type Config struct {
 	// directory.
 	Checkpoint *checkpoint.File
 	// Before is the result of Look before the table was opened; nil: no collector is running.
-	Before *Sight
+	Before *Snapshot
 	// Host is this host's name, for logs that are searched by the directory.
 	Host string
 	// Hosts are the hosts to compare; empty: all.

@@ -142,12 +142,12 @@ func (a *audit) complete(ctx context.Context, s *stream, r *index.Reader, e *enc
 	if err := a.checkMembers(ctx, s, r); err != nil {
 		return err
 	}
-	for _, hole := range a.spareable(s) {
-		spare, err := a.spare(ctx, s, r, hole)
+	for _, hole := range a.replaceable(s) {
+		replacement, err := a.replacement(ctx, s, r, hole)
 		if err != nil {
 			return err
 		}
-		for _, p := range spare {
+		for _, p := range replacement {
 			data, err := a.rangeData(ctx, s, r, p)
 			if err != nil {
 				return err
@@ -194,8 +194,8 @@ func (a *audit) checkMembers(ctx context.Context, s *stream, r *index.Reader) er
 	return nil
 }
 
-// spareable are the ranges below Stored that may be in a second member.
-func (a *audit) spareable(s *stream) (ranges []schema.Range) {
+// replaceable are the ranges below Stored that may be in a second member.
+func (a *audit) replaceable(s *stream) (ranges []schema.Range) {
 	if !s.Sparse {
 		return s.holes()
 	}
@@ -236,8 +236,9 @@ func (s *stream) sortRanges() {
 	slices.SortFunc(s.ranges, func(a, b locatedRange) int { return int(min(max(a.Start-b.Start, -1), 1)) })
 }
 
-// spare finds the bytes of a hole, those of a damaged member, in other members that have them, too.
-func (a *audit) spare(ctx context.Context, s *stream, r *index.Reader, hole schema.Range) ([]locatedRange, error) {
+// replacement finds the bytes of a hole, those of a damaged member, in other members that have
+// them, too.
+func (a *audit) replacement(ctx context.Context, s *stream, r *index.Reader, hole schema.Range) ([]locatedRange, error) {
 	var found []locatedRange
 	if s.held == nil {
 		return nil, nil

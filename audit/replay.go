@@ -139,7 +139,7 @@ func (r *Replay) Run(ctx context.Context) (failed []string, err error) {
 		return writers[worker].put(ctx, s, data[m.Fresh-m.Range.Start:], m.Fresh)
 	})
 	if err == nil {
-		err = r.spares(ctx, &writers[0])
+		err = r.replacements(ctx, &writers[0])
 	}
 	if err == nil { // an entry says that rows are stored: they are first
 		err = r.cfg.Table.Flush(ctx)
@@ -154,8 +154,8 @@ func (r *Replay) Run(ctx context.Context) (failed []string, err error) {
 	return r.failed, err
 }
 
-// spares writes the second copy of ranges whose first copy is damaged.
-func (r *Replay) spares(ctx context.Context, w *replayWriter) (err error) {
+// replacements writes the second copy of ranges whose first copy is damaged.
+func (r *Replay) replacements(ctx context.Context, w *replayWriter) (err error) {
 	reader := r.catalog.NewReader()
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	for i := range r.bad {

@@ -35,10 +35,10 @@ func (s Server) String() string { return s.Address() }
 type Handshake func(ctx context.Context, conn net.Conn, server Server) (net.Conn, error)
 
 var (
-	// ErrMute is returned if the server closed a connection without sending anything. It is also an
-	// ErrLost. HBase does so if it requires TLS and the client does not use it, and servers of
-	// other protocols do.
-	ErrMute = errors.New("the server closed the connection without an answer: is it HBase, and does it require TLS, a client certificate, or neither?")
+	// ErrNoAnswer is returned if the server closed a connection without sending anything. It is
+	// also an ErrLost. HBase does so if it requires TLS and the client does not use it, and servers
+	// of other protocols do.
+	ErrNoAnswer = errors.New("the server closed the connection without an answer: is it HBase, and does it require TLS, a client certificate, or neither?")
 	// ErrSettings is returned if client and server cannot work together before settings, tickets or
 	// certificates are changed. Errors of a Handshake may be one.
 	ErrSettings = errors.New("settings")

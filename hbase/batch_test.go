@@ -58,7 +58,7 @@ func TestAnAnswerThatDoesNotFitItsRequestIsMalformed(t *testing.T) {
 		"three rows":        region(one(0), one(1), one(1)),
 		"a row that is not": region(one(0), one(2)),
 	} {
-		if _, err := parseMulti(message, []*batch{two}); err == nil || rpc.Classify(err) != rpc.Doubt {
+		if _, err := parseMulti(message, []*batch{two}); err == nil || rpc.Classify(err) != rpc.Unknown {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -14,12 +14,12 @@ type flight struct {
 	lane  *lane // whose in-flight bytes it counts in
 	bytes int
 
-	todo    []*batch
-	backoff rpc.Backoff
-	doubts  int
-	pause   bool
-	waited  map[string]bool // names in Retries
-	why     error           // of the last failed attempt
+	todo     []*batch
+	backoff  rpc.Backoff
+	unknowns int
+	pause    bool
+	waited   map[string]bool // names in Retries
+	why      error           // of the last failed attempt
 }
 
 // checkStateAt is the number of attempts after which, and after whose multiples, the table's state
@@ -169,8 +169,8 @@ func (f *flight) failed(b *batch, err error, shared bool) error {
 	case rpc.RefuseRow:
 		return f.isolate(b, err, shared)
 	case rpc.RetryNow:
-	case rpc.Doubt:
-		if f.doubts++; f.doubts > maxDoubts {
+	case rpc.Unknown:
+		if f.unknowns++; f.unknowns > maxUnknowns {
 			return err
 		}
 		f.pause = true
@@ -189,8 +189,8 @@ func (f *flight) failed(b *batch, err error, shared bool) error {
 	return nil
 }
 
-// maxDoubts bounds the unknown errors of a flight.
-const maxDoubts = 10
+// maxUnknowns bounds the unknown errors of a flight.
+const maxUnknowns = 10
 
 // isolate finds the row that fails its batch by retrying halves until one row is alone with the
 // error.

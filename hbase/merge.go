@@ -89,13 +89,13 @@ type names struct{ sorted []string }
 const (
 	// maxNames bounds the cache for a table that other programs write, too.
 	maxNames = 4096
-	// soon is the number of names that are compared before searching.
-	soon = 4
+	// scanAhead is the number of names that are compared before searching.
+	scanAhead = 4
 )
 
 // find returns the index of a qualifier that is expected at an index or soon after it.
 func (n *names) find(place int, qualifier []byte) int {
-	for i := place; i < min(place+soon, len(n.sorted)); i++ {
+	for i := place; i < min(place+scanAhead, len(n.sorted)); i++ {
 		if n.sorted[i] == string(qualifier) {
 			return i
 		}

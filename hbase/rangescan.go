@@ -49,7 +49,7 @@ func (r *rangeScan) run(ctx context.Context) error {
 		r.at, r.past = r.stop, true
 	}
 	backoff := rpc.Backoff{Limit: r.table.cluster.Limit()}
-	doubts := 0
+	unknowns := 0
 	what := "scan of " + r.table.url.Table
 	defer r.table.retries.GiveUp(what, r)
 	for {
@@ -60,7 +60,7 @@ func (r *rangeScan) run(ctx context.Context) error {
 		}
 		if progress && backoff.Attempts > 0 {
 			r.table.retries.Recovered(what, r)
-			backoff, doubts = rpc.Backoff{Limit: backoff.Limit}, 0
+			backoff, unknowns = rpc.Backoff{Limit: backoff.Limit}, 0
 		}
 		if err == nil {
 			continue
@@ -69,8 +69,8 @@ func (r *rangeScan) run(ctx context.Context) error {
 		switch region.Classify(err) {
 		case rpc.GiveUp, rpc.RefuseRow:
 			return err
-		case rpc.Doubt:
-			if doubts++; doubts > maxDoubts {
+		case rpc.Unknown:
+			if unknowns++; unknowns > maxUnknowns {
 				return err
 			}
 		}

@@ -87,7 +87,7 @@ func Open(cluster Cluster, root string, o Options) (*Archive, error) {
 	return &Archive{
 		root: path.Clean(root), o: o, kerberos: cluster.login != nil, service: cluster.service,
 		pool: &pool{options: cluster.options, login: cluster.login, transfer: cluster.transfer, dialTCP: (&net.Dialer{}).DialContext,
-			timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses), said: map[string]string{}},
+			timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses), results: map[string]string{}},
 		retries: &retry.Registry{Of: "hdfs", Now: time.Now, Log: o.Logger},
 		uploads: make(chan struct{}, o.Uploads), temp: temp, waiting: wait,
 	}, nil

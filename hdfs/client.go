@@ -263,16 +263,16 @@ type pool struct {
 	mu        sync.Mutex
 	idle      []*client
 	nameNodes []string          // in the order of attempts
-	said      map[string]string // the result of the last connection to each
+	results   map[string]string // the result of the last connection to each
 }
 
 // noteConnection saves the result of a connection to a name node.
 func (p *pool) noteConnection(nameNode string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.said[nameNode] = connected
+	p.results[nameNode] = connected
 	if err != nil {
-		p.said[nameNode] = err.Error()
+		p.results[nameNode] = err.Error()
 	}
 }
 
@@ -282,7 +282,7 @@ func (p *pool) answers() string {
 	defer p.mu.Unlock()
 	text := make([]string, len(p.options.Addresses))
 	for i, address := range p.options.Addresses {
-		text[i] = address + ": " + cmp.Or(p.said[address], "not tried yet")
+		text[i] = address + ": " + cmp.Or(p.results[address], "not tried yet")
 	}
 	return strings.Join(text, "; ")
 }
@@ -448,12 +448,12 @@ func (p *pool) optionsFor(c *client) dfs.ClientOptions {
 func (p *pool) noteFailure(nameNode string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch said := p.said[nameNode]; {
+	switch result := p.results[nameNode]; {
 	case err == nil:
-	case said == "":
-		p.said[nameNode] = err.Error()
-	case said == connected:
-		p.said[nameNode] = connected + ", and then: " + err.Error()
+	case result == "":
+		p.results[nameNode] = err.Error()
+	case result == connected:
+		p.results[nameNode] = connected + ", and then: " + err.Error()
 	}
 }
 

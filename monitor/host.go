@@ -110,7 +110,7 @@ type Governor struct {
 func Sender(now time.Time, h receiver.Host, waiting collector.Waiting, share collector.Share) Host {
 	since := now.Sub(h.BeatAt)
 	x := beat(&h.Beat, since)
-	if _, said := h.Beat.Counters[protocol.UnreceivedMs]; !said && h.OldestUnreadMs > 0 {
+	if _, ok := h.Beat.Counters[protocol.UnreceivedMs]; !ok && h.OldestUnreadMs > 0 {
 		x.UnreceivedSeconds = ago(h.Beat.TimeMs-h.OldestUnreadMs, since)
 	}
 	if !h.Missed && h.Connections == 0 { // it sends to another collector now, which reports these

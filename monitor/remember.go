@@ -79,7 +79,7 @@ func SeenOf(h *receiver.Host) watch.Seen {
 		return s
 	}
 	s.Heard, s.Agent, s.StartedMs, s.Elsewhere, s.Issued, s.Expires = h.Seen, h.Agent, h.StartedMs, h.Elsewhere && h.Connections == 0, h.Issued, h.Expires
-	if _, said := h.Beat.Counters[protocol.LostFiles]; said {
+	if _, ok := h.Beat.Counters[protocol.LostFiles]; ok {
 		lost := lossOf(h.Beat.Counters)
 		s.Lost = &lost
 	}

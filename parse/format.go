@@ -27,8 +27,8 @@ type Format struct {
 
 	moment [2]uint64 // the parts of time and of end_time, a bit each
 
-	pattern *pattern // instead of steps
-	patient *pattern // with a longer timeout, if it backtracks: see Readings
+	pattern      *pattern // instead of steps
+	retryPattern *pattern // with a longer timeout, if it backtracks: see Readings
 
 	envelope envelope // around each line
 }

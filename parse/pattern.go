@@ -72,11 +72,11 @@ func compilePattern(expr string, zone *time.Location) (*Format, error) {
 	}
 	f.pattern = p
 	if f.Backtracks() {
-		patient, err := newBacktracking(bytesAsRunes(expr), patientTimeout)
+		retryPattern, err := newBacktracking(bytesAsRunes(expr), retryTimeout)
 		if err != nil {
 			return nil, fmt.Errorf("%w: pattern %q: %w", ErrFormat, expr, err)
 		}
-		f.patient = &pattern{engine: patient, groups: p.groups, zone: zone}
+		f.retryPattern = &pattern{engine: retryPattern, groups: p.groups, zone: zone}
 	}
 	return f, nil
 }

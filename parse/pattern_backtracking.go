@@ -21,8 +21,8 @@ const (
 	patternTimeout = 4 * time.Millisecond
 	longTimeout    = 40 * time.Millisecond
 	longLine       = 8 << 10
-	// patientTimeout is patternTimeout for Readings.
-	patientTimeout = 100 * patternTimeout
+	// retryTimeout is patternTimeout for Readings.
+	retryTimeout = 100 * patternTimeout
 	// patternTick is the resolution of regexp2's clock, which runs while patterns are matched and
 	// takes a thousandth of a core.
 	patternTick = time.Millisecond
@@ -160,8 +160,8 @@ func (f *Format) Readings(line []byte, rec *schema.Record, ok func(*schema.Recor
 	if ok(rec) {
 		return true
 	}
-	patient := *f
-	patient.pattern = f.patient
-	patient.Parse(line, rec)
+	retryPattern := *f
+	retryPattern.pattern = f.retryPattern
+	retryPattern.Parse(line, rec)
 	return ok(rec)
 }

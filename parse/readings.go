@@ -29,10 +29,10 @@ type readings struct {
 
 // boundary is the positions where one step may start.
 type boundary struct {
-	count  int
-	starts [maxStarts]int
-	leads  [maxStarts]uint64 // reachable starts of the next step, as bits by index
-	alive  uint64            // the starts that lead to the end
+	count     int
+	starts    [maxStarts]int
+	leads     [maxStarts]uint64 // reachable starts of the next step, as bits by index
+	reachable uint64            // the starts that lead to the end
 }
 
 // add returns the index of a start, -1 if there are too many.
@@ -52,7 +52,7 @@ func (b *boundary) add(start int) int {
 
 // certain returns the start if there is only one.
 func (b *boundary) certain() (int, bool) {
-	return b.starts[bits.TrailingZeros64(b.alive)&(maxStarts-1)], b.alive&(b.alive-1) == 0
+	return b.starts[bits.TrailingZeros64(b.reachable)&(maxStarts-1)], b.reachable&(b.reachable-1) == 0
 }
 
 type outcome uint8
@@ -149,19 +149,19 @@ func hasSuffixAt(line []byte, end int, lit string) bool {
 
 // prune removes the starts that do not lead to the end.
 func (g *readings) prune(last int) outcome {
-	alive := uint64(1)
-	g.boundaries[last].alive = alive
+	reachable := uint64(1)
+	g.boundaries[last].reachable = reachable
 	for i := last - 1; i >= 0; i-- {
 		b := &g.boundaries[i]
-		b.alive = 0
+		b.reachable = 0
 		for a := range b.count {
-			if b.leads[a]&alive != 0 {
-				b.alive |= 1 << a
+			if b.leads[a]&reachable != 0 {
+				b.reachable |= 1 << a
 			}
 		}
-		alive = b.alive
+		reachable = b.reachable
 	}
-	if alive == 0 {
+	if reachable == 0 {
 		return unread
 	}
 	return read

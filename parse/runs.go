@@ -66,13 +66,13 @@ func (r *reader) pins(low, high, from, to int) {
 // accepted if the unquoted values after it fit.
 func (r *reader) walk(low, high, from int, tooManyQuotes, torn bool) {
 	c := r.sections(low, high)
-	believed, quoted := low, false
+	certainFrom, quoted := low, false
 	for r.walkSection(&c, &from, torn) {
-		if quoted = !quoted; quoted && c.lit >= believed { // a section without quotes was read
-			believed = c.lit + 1
+		if quoted = !quoted; quoted && c.lit >= certainFrom { // a section without quotes was read
+			certainFrom = c.lit + 1
 		}
 	}
-	for i := believed; tooManyQuotes && i < min(c.lit+1, high); i++ {
+	for i := certainFrom; tooManyQuotes && i < min(c.lit+1, high); i++ {
 		r.null(&r.f.steps[i])
 	}
 }
@@ -140,12 +140,12 @@ func (r *reader) steps(sec section, from int) {
 			} else if !s.free { // for text, forward has the better position
 				r.unfit(s, p, max(p, q))
 			}
-			r.doubtNames(sec.low, i, s.ident)
+			r.clearNames(sec.low, i, s.ident)
 			return
 		}
 		if !hasPrefixAt(r.line, q, lit) || s.last && q+len(lit) != len(r.line) {
 			r.differs(i, q)
-			r.doubtNames(sec.low, i, false)
+			r.clearNames(sec.low, i, false)
 			return
 		}
 		r.assign(s, p, q)
@@ -153,10 +153,10 @@ func (r *reader) steps(sec section, from int) {
 	}
 }
 
-// doubtNames clears the values that steps has read of [low, high) at the line's start, unless it is
+// clearNames clears the values that steps has read of [low, high) at the line's start, unless it is
 // certain that this is a line of the format: any word may be a host name. An IP address makes it
 // certain, unless the value after it is one, too.
-func (r *reader) doubtNames(low, high int, shifted bool) {
+func (r *reader) clearNames(low, high int, shifted bool) {
 	steps := r.f.steps[low:high]
 	for i := range steps {
 		v := &r.rec.Values[steps[i].field]

@@ -263,9 +263,9 @@ type Double struct {
 	schema.Range
 }
 
-// Doubled returns the ranges that an earlier member has, too. Members for which doubt is true are
-// ignored; nil ignores none.
-func (c *Catalog) Doubled(s *Stream, doubt func(member int32) bool) []Double {
+// Doubled returns the ranges that an earlier member has, too. Members for which uncertain is true
+// are ignored; nil ignores none.
+func (c *Catalog) Doubled(s *Stream, uncertain func(member int32) bool) []Double {
 	var found []Double
 	gap := int64(0)
 	if s.Entry.Sparse {
@@ -273,7 +273,7 @@ func (c *Catalog) Doubled(s *Stream, doubt func(member int32) bool) []Double {
 	}
 	for _, i := range s.Members {
 		m := &c.Members[i]
-		if m.Fresh == m.Range.Start || doubt != nil && doubt(i) {
+		if m.Fresh == m.Range.Start || uncertain != nil && uncertain(i) {
 			continue
 		}
 		if last := len(found) - 1; last >= 0 && found[last].File == m.File {

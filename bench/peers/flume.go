@@ -129,7 +129,7 @@ func startFlume(ctx context.Context, name, text, home, classPath string) (*Flume
 		case <-ctx.Done():
 			return nil, errors.Join(ctx.Err(), f.Stop())
 		case err := <-f.ended:
-			return nil, fmt.Errorf("flume ended: %w: %s", err, f.Said())
+			return nil, fmt.Errorf("flume ended: %w: %s", err, f.Output())
 		case <-tick.C:
 			if report, err := f.counters(ctx); err == nil && len(report) > 0 {
 				return f, nil
@@ -137,7 +137,7 @@ func startFlume(ctx context.Context, name, text, home, classPath string) (*Flume
 		}
 	}
 	stopped := f.Stop()
-	return nil, errors.Join(fmt.Errorf("flume's counters did not answer within %s: %s", flumeStarts, f.Said()), stopped)
+	return nil, errors.Join(fmt.Errorf("flume's counters did not answer within %s: %s", flumeStarts, f.Output()), stopped)
 }
 
 func freePort() (int, error) {
@@ -193,8 +193,8 @@ func readReport(r io.Reader) (report flumeReport, err error) {
 	return report, nil
 }
 
-// Said returns the agent's output, which usually has its errors.
-func (f *Flume) Said() string {
+// Output returns the agent's output, which usually has its errors.
+func (f *Flume) Output() string {
 	text, err := os.ReadFile(f.log)
 	if err != nil {
 		return err.Error()

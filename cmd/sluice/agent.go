@@ -135,7 +135,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 // or unavailable. The caller closes locks, also after an error.
 func (c *agentCmd) start(a *app) (file *checkpoint.File, locks []*os.File, err error) {
 	start := &starting{waitsFor: "the checkpoint in --data", kind: monitor.Agent, host: c.Host, flags: &c.statusFlags, thresholds: monitor.Thresholds{SilentAfter: silentAfter, MaxLag: c.MaxLag}}
-	err = start.patiently(a, func() (err error) {
+	err = start.withRetry(a, func() (err error) {
 		if err := closeAll(locks); err != nil {
 			return err
 		}

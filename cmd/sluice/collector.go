@@ -99,10 +99,10 @@ func (c *collectorCmd) Run(a *app) (err error) {
 	}
 	var s *stores
 	start := &starting{waitsFor: c.waitsFor(), kind: monitor.Collector, host: host, flags: &c.statusFlags, thresholds: monitor.Thresholds{SilentAfter: c.SilentAfter, MaxLag: c.MaxLag, RollInterval: c.RollInterval}}
-	err = start.patiently(a, func() (err error) {
+	err = start.withRetry(a, func() (err error) {
 		s, err = c.open(a, storeOptions{
 			formats: []string{parse.AutoName, format}, checkpoint: c.Checkpoint, spool: c.Spool,
-			collector: collector.Config{Patient: true, SpoolAhead: true, HostShare: c.HostShare, OpenSegments: min(openFiles/8, 512), DeclareFound: true},
+			collector: collector.Config{RetryFailures: true, SpoolAhead: true, HostShare: c.HostShare, OpenSegments: min(openFiles/8, 512), DeclareFound: true},
 		})
 		return err
 	})

@@ -65,7 +65,7 @@ func startFlume(t *testing.T, conf, settings string, fill ...string) *flume {
 			t.Error(err)
 		}
 		if t.Failed() {
-			said := f.Said()
+			said := f.Output()
 			t.Logf("flume said:\n%s", said[max(0, len(said)-4000):])
 		}
 	})

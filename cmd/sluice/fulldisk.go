@@ -52,10 +52,10 @@ type starting struct {
 // startsAtOnce is the time after which a slow start is reported.
 const startsAtOnce = 5 * time.Second
 
-// patiently calls open until it succeeds, fails with a permanent error, or the process is stopped.
+// withRetry calls open until it succeeds, fails with a permanent error, or the process is stopped.
 // If this takes longer than startsAtOnce, the log, the status file and /health report what the
 // process waits for, and since when.
-func (s *starting) patiently(a *app, open func() error) error {
+func (s *starting) withRetry(a *app, open func() error) error {
 	began := time.Now()
 	opened := make(chan error, 1)
 	go func() { opened <- open() }()

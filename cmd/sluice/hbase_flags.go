@@ -148,7 +148,7 @@ func explainHBase(err error, url string) error {
 		return usage("%w: the servers rejected the Kerberos ticket\nhint: --hbase-service must be their principal (hbase.regionserver.kerberos.principal), and the clocks must agree", err)
 	case remote != nil && (strings.HasSuffix(remote.Class, ".AccessDeniedException") || strings.HasSuffix(remote.Class, ".AccessControlException")):
 		return usage("%w: this user lacks permission: in the HBase shell, grant it RWC on the table or its namespace (C is for reading the table's layout, and for schema apply)", err)
-	case errors.Is(err, rpc.ErrMute):
+	case errors.Is(err, rpc.ErrNoAnswer):
 		return fmt.Errorf("%w (for TLS: --hbase-tls-ca, --hbase-tls-cert)", err)
 	}
 	return err

@@ -27,11 +27,11 @@ type lateTree struct {
 	err   error         // of the last attempt
 }
 
-// openOrLate calls open. If patient is true and open fails with an error that may pass, it returns
-// a lateTree instead of the error.
-func (a *app) openOrLate(patient bool, open func() (archiveCloser, error)) (archiveCloser, error) {
+// openOrLate calls open. If retryFailures is true and open fails with an error that may pass, it
+// returns a lateTree instead of the error.
+func (a *app) openOrLate(retryFailures bool, open func() (archiveCloser, error)) (archiveCloser, error) {
 	files, err := open()
-	if err == nil || !patient || !mayPass(err) {
+	if err == nil || !retryFailures || !mayPass(err) {
 		return files, err
 	}
 	ctx, end := context.WithCancel(context.WithoutCancel(a.ctx))

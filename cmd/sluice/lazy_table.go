@@ -83,9 +83,9 @@ func (r *storeFlags) waitsFor() string {
 	return strings.Join(places, ", ")
 }
 
-// soon waits up to openAtOnce for the table to be opened or to fail, so that an error of the user
-// is reported before the start is.
-func (t *lazyTable) soon() error {
+// waitOpen waits up to openAtOnce for the table to be opened or to fail, so that an error of the
+// user is reported before the start is.
+func (t *lazyTable) waitOpen() error {
 	select {
 	case <-t.done:
 	case <-time.After(openAtOnce):

@@ -48,8 +48,8 @@ func (r *runCmd) follow(a *app, format string) (err error) {
 	defer func() { err = errors.Join(err, trace.Close()) }()
 	var s *stores
 	start := &starting{waitsFor: r.waitsFor(), kind: monitor.Run, host: r.Host, flags: &r.statusFlags, thresholds: monitor.Thresholds{SilentAfter: silentAfter, MaxLag: r.MaxLag, RollInterval: r.RollInterval}}
-	err = start.patiently(a, func() (err error) {
-		s, err = r.open(a, storeOptions{formats: formats, collector: collector.Config{Patient: true}})
+	err = start.withRetry(a, func() (err error) {
+		s, err = r.open(a, storeOptions{formats: formats, collector: collector.Config{RetryFailures: true}})
 		return err
 	})
 	if a.interrupted(err) {

@@ -75,14 +75,14 @@ func (r *storeFlags) layout(formats []string) (*schema.Layout, error) {
 
 // stores has the checkpoint, the table and the archive of a run, opened.
 type stores struct {
-	locks      []*os.File
-	checkpoint *checkpoint.File
-	table      storedTable   // in HBase; nil: there is none
-	columns    archiveCloser // the tree of a columnar table; nil: there is none
-	archive    archiveCloser
-	collector  *collector.Collector
-	patient    bool   // what fails is tried again
-	spool      string // a directory
+	locks         []*os.File
+	checkpoint    *checkpoint.File
+	table         storedTable   // in HBase; nil: there is none
+	columns       archiveCloser // the tree of a columnar table; nil: there is none
+	archive       archiveCloser
+	collector     *collector.Collector
+	retryFailures bool   // what fails is tried again
+	spool         string // a directory
 	// stopCompacting stops the goroutine of compactBeside. It is nil if there is none.
 	stopCompacting func()
 }
@@ -141,14 +141,14 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	if err := errors.Join(checkMounted("--spool", spool), checkPrivate("--spool", spool)); err != nil {
 		return s, err
 	}
-	s.archive, err = a.openOrLate(o.collector.Patient, func() (archiveCloser, error) {
-		return a.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector(), o.collector.Patient)
+	s.archive, err = a.openOrLate(o.collector.RetryFailures, func() (archiveCloser, error) {
+		return a.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector(), o.collector.RetryFailures)
 	})
 	if err != nil {
 		return s, err
 	}
 	c := o.collector
-	s.patient, s.spool = c.Patient, spool
+	s.retryFailures, s.spool = c.RetryFailures, spool
 	c.FS, c.SpoolDir, c.Checkpoint = vfs.OS{}, spool, s.checkpoint
 	c.Archive, c.Naming = s.archive, pattern
 	if err := r.openTables(a, s, &c, layout, o); err != nil {
@@ -157,7 +157,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	c.RollBytes, c.RollInterval, c.RollIdle, c.Level, c.Log = r.RollSize.bytes(), r.RollInterval, r.RollIdle, r.Level, a.log
 	c.SpoolMaxBytes, c.KeepLocal, c.Uploads = r.SpoolMax.bytes(), r.KeepLocal, r.ArchiveUploads
 	c.MarkClosed, c.ClosedGrace = r.MarkClosedDays, r.MarkGrace
-	if c.Patient && !s.checkpoint.Found() { // a spool without a checkpoint would be an error
+	if c.RetryFailures && !s.checkpoint.Found() { // a spool without a checkpoint would be an error
 		if err := s.checkpoint.Save(); err != nil {
 			return s, err
 		}
@@ -166,7 +166,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	if errors.Is(err, fs.ErrPermission) {
 		err = openError(err)
 	}
-	if err == nil && s.patient && s.columns != nil {
+	if err == nil && s.retryFailures && s.columns != nil {
 		if t, err := r.columnar(a); err == nil {
 			s.compactBeside(a, r.archiveFlags, *t, spool, r.MarkGrace)
 		}
@@ -179,9 +179,9 @@ func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *
 	holdLittle()
 	if r.onHBase() {
 		if c.SpoolAhead {
-			lazy := openLazily(r.Table, func() (table, error) { return a.writeHBase(r.tableFlags, layout, c.Patient) })
+			lazy := openLazily(r.Table, func() (table, error) { return a.writeHBase(r.tableFlags, layout, c.RetryFailures) })
 			s.table = lazy
-			if err := lazy.soon(); err != nil {
+			if err := lazy.waitOpen(); err != nil {
 				return err
 			}
 		} else if err := r.openRows(a, s, c, layout, o); err != nil {
@@ -196,8 +196,8 @@ func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *
 	if archived, ok := c.Naming.(archive.Pattern); ok && t.pattern.Unit() > archived.Unit() {
 		return usage("%s: its directories are of one %s, those of the archive of one %s\nhint: give --archive a pattern with the same escapes: a file of either has the lines of one segment", t.flag, t.pattern.Unit(), archived.Unit())
 	}
-	s.columns, err = a.openOrLate(c.Patient, func() (archiveCloser, error) {
-		return a.openColumnar(r.archiveFlags, *t, s.checkpoint.Collector(), c.Patient)
+	s.columns, err = a.openOrLate(c.RetryFailures, func() (archiveCloser, error) {
+		return a.openColumnar(r.archiveFlags, *t, s.checkpoint.Collector(), c.RetryFailures)
 	})
 	if err != nil {
 		return err
@@ -209,7 +209,7 @@ func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *
 // openRows opens a table in HBase.
 func (r *storeFlags) openRows(a *app, s *stores, c *collector.Config, layout *schema.Layout, o storeOptions) error {
 	if o.load.Load == "" {
-		opened, err := a.writeHBase(r.tableFlags, layout, c.Patient)
+		opened, err := a.writeHBase(r.tableFlags, layout, c.RetryFailures)
 		if err == nil {
 			s.table = opened
 		}
@@ -306,7 +306,7 @@ func (s *stores) finish(ctx context.Context, failed error) error {
 		return s.collector.Abort()
 	}
 	ctx = context.WithoutCancel(ctx)
-	if s.patient || stopped {
+	if s.retryFailures || stopped {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, drainTime)
 		defer cancel()

@@ -42,7 +42,7 @@ func readReply(r io.Reader) ([]byte, error) {
 	status, err := readInt32(r)
 	if err != nil {
 		if ended(err) {
-			return nil, hadoop.ErrMute
+			return nil, hadoop.ErrNoAnswer
 		}
 		return nil, err
 	}

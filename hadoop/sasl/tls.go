@@ -35,7 +35,7 @@ func TLS(c TLSConfig, next hadoop.Handshake) (hadoop.Handshake, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, raw net.Conn, server hadoop.Server) (net.Conn, error) {
-		conn, err := c.greet(ctx, settings, raw, server)
+		conn, err := c.doHandshake(ctx, settings, raw, server)
 		if err != nil {
 			return nil, err
 		}
@@ -54,7 +54,7 @@ func (c TLSConfig) Certificate(ctx context.Context, server hadoop.Server) (*x509
 		return nil, err
 	}
 	defer raw.Close()
-	conn, err := c.greet(ctx, settings, raw, server)
+	conn, err := c.doHandshake(ctx, settings, raw, server)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (c TLSConfig) load() (*tls.Config, error) {
 	return settings, nil
 }
 
-func (c TLSConfig) greet(ctx context.Context, settings *tls.Config, raw net.Conn, server hadoop.Server) (*tls.Conn, error) {
+func (c TLSConfig) doHandshake(ctx context.Context, settings *tls.Config, raw net.Conn, server hadoop.Server) (*tls.Conn, error) {
 	mine := settings.Clone()
 	mine.ServerName = first(c.ServerName, server.Host)
 	conn := tls.Client(raw, mine)
@@ -113,7 +113,7 @@ func explainTLS(err error, name string) error {
 	case errors.As(err, &alert) && alert.Op == "remote error":
 		text = "the server refuses us: it may want a certificate of ours, or another one"
 	case ended(err):
-		return fmt.Errorf("%w: %w", ErrTLS, hadoop.ErrMute)
+		return fmt.Errorf("%w: %w", ErrTLS, hadoop.ErrNoAnswer)
 	default:
 		return fmt.Errorf("%w: %w", ErrTLS, err)
 	}

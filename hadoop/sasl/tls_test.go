@@ -115,7 +115,7 @@ func TestTLSErrorsNameTheCause(t *testing.T) {
 		"expired":                       {expired, TLSConfig{AuthorityFile: oldFile}, "has expired", rpc.ErrSettings},
 		"ours is asked for":             {mutual, TLSConfig{AuthorityFile: file}, "it may want a certificate of ours", rpc.ErrSettings},
 		"the server does not speak TLS": {plain, TLSConfig{AuthorityFile: file}, "does not speak it", rpc.ErrSettings},
-		"the server says nothing":       {mute, TLSConfig{AuthorityFile: file}, "without an answer", rpc.ErrMute},
+		"the server says nothing":       {mute, TLSConfig{AuthorityFile: file}, "without an answer", rpc.ErrNoAnswer},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		cert, err := c.config.Certificate(ctx, c.server)

@@ -77,7 +77,7 @@ func (t *transfer) step(ctx context.Context) (verdict, error) {
 			return puts, fmt.Errorf("list the staging directory: %w", err)
 		}
 		// An unavailable server is retried without limit, as Put does; each other failure counts.
-		if a.err == nil || !a.staged || region.Classify(a.err) == rpc.Doubt {
+		if a.err == nil || !a.staged || region.Classify(a.err) == rpc.Unknown {
 			t.tries++
 		}
 	}

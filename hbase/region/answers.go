@@ -11,20 +11,20 @@ import (
 type answers struct {
 	servers []string // in the order of the user's URL
 
-	mu   sync.Mutex
-	said map[string]string
+	mu      sync.Mutex
+	results map[string]string
 }
 
 // note saves a server's result; nil: success.
 func (a *answers) note(server string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.said == nil {
-		a.said = make(map[string]string)
+	if a.results == nil {
+		a.results = make(map[string]string)
 	}
-	a.said[server] = "it answers"
+	a.results[server] = "it answers"
 	if err != nil {
-		a.said[server] = err.Error()
+		a.results[server] = err.Error()
 	}
 }
 
@@ -34,13 +34,13 @@ func (a *answers) String() string {
 	defer a.mu.Unlock()
 	text := make([]string, len(a.servers))
 	for i, server := range a.servers {
-		said, ok := a.said[server]
+		result, ok := a.results[server]
 		if !ok {
-			said = "not tried yet"
+			result = "not tried yet"
 		}
-		text[i] = said
-		if !strings.HasPrefix(said, server+": ") {
-			text[i] = fmt.Sprintf("%s: %s", server, said)
+		text[i] = result
+		if !strings.HasPrefix(result, server+": ") {
+			text[i] = fmt.Sprintf("%s: %s", server, result)
 		}
 	}
 	return strings.Join(text, "; ")

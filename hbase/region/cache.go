@@ -92,12 +92,12 @@ func (t *Table) Drop(r *Region) { t.replace(r, nil) }
 // so if it moved back and forth, and was split after that, each of two would refer to the other.
 // The meta table is read instead.
 func (t *Table) Moved(r *Region, to rpc.Server) {
-	if r.told {
+	if r.redirected {
 		t.Drop(r)
 		return
 	}
 	moved := *r
-	moved.Server, moved.told = to, true
+	moved.Server, moved.redirected = to, true
 	t.replace(r, &moved)
 }
 

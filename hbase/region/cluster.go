@@ -96,7 +96,7 @@ func (c *Cluster) found(ctx context.Context, known *rpc.Server, find func(contex
 // Failures are recorded in the registry under name.
 func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Context) error) error {
 	b := rpc.Backoff{Limit: c.limit}
-	var doubts int
+	var unknowns int
 	var last error
 	defer c.retries.GiveUp(name, &b)
 	for {
@@ -119,8 +119,8 @@ func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Contex
 		switch reaction := Classify(err); reaction {
 		case rpc.GiveUp, rpc.RefuseRow:
 			return err
-		case rpc.Doubt:
-			if doubts++; doubts > maxDoubts {
+		case rpc.Unknown:
+			if unknowns++; unknowns > maxUnknowns {
 				return err
 			}
 		}
@@ -133,8 +133,8 @@ func (c *Cluster) Retry(ctx context.Context, name string, do func(context.Contex
 	}
 }
 
-// maxDoubts bounds the unknown errors; 10 attempts take about 15 seconds.
-const maxDoubts = 10
+// maxUnknowns bounds the unknown errors; 10 attempts take about 15 seconds.
+const maxUnknowns = 10
 
 // Classify is rpc.Classify, extended by this package's errors.
 func Classify(err error) rpc.Reaction {

@@ -30,7 +30,7 @@ type Region struct {
 	Start, End []byte
 	Server     rpc.Server
 
-	told bool // Server was named by another server, not the meta table
+	redirected bool // Server was named by another server, not the meta table
 }
 
 // Has reports whether the key is in the region.

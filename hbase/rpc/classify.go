@@ -22,13 +22,13 @@ const (
 	Locate
 	// Reopen: open a scanner after the last row received.
 	Reopen
-	// Doubt: unknown, possibly temporary: pause, and give up after a number of attempts.
-	Doubt
+	// Unknown: unknown, possibly temporary: pause, and give up after a number of attempts.
+	Unknown
 )
 
 var reactionNames = [...]string{
 	GiveUp: "give up", RefuseRow: "refuse the row", RetryNow: "retry now", Pause: "pause",
-	Locate: "locate again", Reopen: "open the scanner again", Doubt: "retry some times",
+	Locate: "locate again", Reopen: "open the scanner again", Unknown: "retry some times",
 }
 
 func (r Reaction) String() string { return reactionNames[r] }
@@ -56,12 +56,12 @@ func Classify(err error) Reaction {
 		return classify(remote)
 	case errors.Is(err, context.DeadlineExceeded):
 		return Locate // a call timed out: the region may have moved
-	case errors.Is(err, ErrMute):
-		return Doubt // it closed just then, or never accepts this client
+	case errors.Is(err, ErrNoAnswer):
+		return Unknown // it closed just then, or never accepts this client
 	case errors.Is(err, ErrLost):
 		return Locate // the server may be dead, and its regions will be opened by others
 	}
-	return Doubt // for example a response that cannot be parsed
+	return Unknown // for example a response that cannot be parsed
 }
 
 // classify decides by the class's name: exceptions of rows have nothing else.
@@ -135,5 +135,5 @@ func byLastName(e *RemoteError) Reaction {
 	case e.Overloaded:
 		return Pause
 	}
-	return Doubt
+	return Unknown
 }

@@ -99,7 +99,7 @@ func Dial(ctx context.Context, server Server, service string, o Options) (*Conn,
 	if err != nil {
 		return nil, lost(server, dialError(ctx, err))
 	}
-	conn, err := greet(ctx, raw, server, service, o)
+	conn, err := doHandshake(ctx, raw, server, service, o)
 	if err != nil {
 		err = lost(server, dialError(ctx, err))
 		return nil, errors.Join(err, raw.Close())
@@ -127,8 +127,8 @@ func lost(server Server, err error) error {
 	return fmt.Errorf("%s: %w: %w", server, ErrLost, err)
 }
 
-// greet does the handshake, and sends the connection header.
-func greet(ctx context.Context, raw net.Conn, server Server, service string, o Options) (net.Conn, error) {
+// doHandshake does the handshake, and sends the connection header.
+func doHandshake(ctx context.Context, raw net.Conn, server Server, service string, o Options) (net.Conn, error) {
 	deadline, _ := ctx.Deadline()
 	if err := raw.SetDeadline(deadline); err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func (c *Conn) explain(err error) error {
 	ended := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	switch {
 	case ended && !c.heard.Load():
-		return ErrMute
+		return ErrNoAnswer
 	case errors.Is(err, io.EOF):
 		return errors.New("the server closed the connection")
 	}

@@ -49,7 +49,7 @@ func TestAServerThatNeverSaidAWordIsMute(t *testing.T) {
 		}
 		<-c.Broken()
 		_, err = c.Call(t.Context(), &Request{Method: "Get"})
-		if errors.Is(err, ErrMute) == words || !errors.Is(err, ErrLost) {
+		if errors.Is(err, ErrNoAnswer) == words || !errors.Is(err, ErrLost) {
 			t.Errorf("it had said something: %v; %v", words, err)
 		}
 		if err := c.Close(); err != nil {

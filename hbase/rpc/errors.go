@@ -16,8 +16,8 @@ var (
 	// ErrSilent is returned if the server's machine accepts bytes, and the server does not respond.
 	// It is also an ErrLost.
 	ErrSilent = errors.New("the server does not answer")
-	// ErrMute and ErrSettings are those of package hadoop.
-	ErrMute     = hadoop.ErrMute
+	// ErrNoAnswer and ErrSettings are those of package hadoop.
+	ErrNoAnswer = hadoop.ErrNoAnswer
 	ErrSettings = hadoop.ErrSettings
 	// ErrClosed is returned if the connection or the pool was closed on this side.
 	ErrClosed = errors.New("rpc: closed")

@@ -63,24 +63,24 @@ type Gate struct {
 	log    *slog.Logger
 	now    func() time.Time
 
-	mu            sync.Mutex
-	peers         map[netip.Prefix]*peer
-	total         int
-	admitted      int64 // in total
-	authenticated int   // of total
-	rejected      int64 // connections rejected or replaced, in total
-	unlogged      int64 // rejected since the last log message
-	logged        time.Time
-	recent        rejections
-	delayed       rejections                 // connections that had to wait
-	accepts       bucket                     // for connections that do not authenticate
-	served        bucket                     // for connections that have sent something
-	rates         map[netip.Prefix]*bucket   // the same for each peer; limited by maxPaced
-	swept         time.Time                  // when rates was last cleaned
-	replaced      map[netip.Prefix]time.Time // when an authenticated connection of the peer was replaced
-	failure       Failure
-	failureLogged time.Time
-	failureSaid   bool // this failure was logged
+	mu              sync.Mutex
+	peers           map[netip.Prefix]*peer
+	total           int
+	admitted        int64 // in total
+	authenticated   int   // of total
+	rejected        int64 // connections rejected or replaced, in total
+	unlogged        int64 // rejected since the last log message
+	logged          time.Time
+	recent          rejections
+	delayed         rejections                 // connections that had to wait
+	accepts         bucket                     // for connections that do not authenticate
+	served          bucket                     // for connections that have sent something
+	rates           map[netip.Prefix]*bucket   // the same for each peer; limited by maxPaced
+	swept           time.Time                  // when rates was last cleaned
+	replaced        map[netip.Prefix]time.Time // when an authenticated connection of the peer was replaced
+	failure         Failure
+	failureLogged   time.Time
+	failureReported bool // this failure was logged
 }
 
 // peer is an address or network that has places. Both lists are sorted, the oldest first.

@@ -63,17 +63,17 @@ func (g *Gate) AcceptFailed(err error) {
 	f.Err = err
 	f.Attempts++
 	if now.Sub(g.failureLogged) >= logInterval {
-		g.failureLogged, g.failureSaid = now, true
+		g.failureLogged, g.failureReported = now, true
 		g.log.Warn("cannot accept connections, retrying", "err", err, "attempts", f.Attempts)
 	}
 }
 
 // accepted ends a failure. g.mu must be held.
 func (g *Gate) accepted(now time.Time) {
-	if g.failureSaid {
+	if g.failureReported {
 		g.log.Info("connections are accepted again", "after", now.Sub(g.failure.Since).Round(time.Millisecond), "attempts", g.failure.Attempts)
 	}
-	g.failure, g.failureSaid = Failure{}, false
+	g.failure, g.failureReported = Failure{}, false
 }
 
 // Failing returns the present failure.

@@ -113,7 +113,7 @@ func (s *session) beyond(p protocol.Position) bool {
 
 // contested reports whether the collector rejected a batch although it already has lines at its
 // position. These may be another log's lines; a hello finds out. It reports true once for each
-// position, so that the agent does not greet forever.
+// position, so that the agent does not send hellos forever.
 func (s *session) contested(p *encodedBatch, received int64) bool {
 	return received > p.Start && s.agent.noteContested(ending{p.stream.ID, p.Start})
 }

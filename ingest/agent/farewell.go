@@ -13,8 +13,8 @@ const (
 	// farewellInterval is the time between two attempts to tell a collector that this host is
 	// connected to another one.
 	farewellInterval = 10 * time.Second
-	// farewellAgain is the time after which a collector is informed again, because it may have lost its
-	// data.
+	// farewellAgain is the time after which a collector is informed again, because it may have lost
+	// its data.
 	farewellAgain = 10 * time.Minute
 	// farewellTimeout is the time limit of one such message.
 	farewellTimeout = 10 * time.Second
@@ -23,21 +23,21 @@ const (
 // farewells tracks which collectors know that this host is connected to another one. A collector
 // reports each host that was connected to it as missing until the host tells it where it is.
 type farewells struct {
-	mu      sync.Mutex
-	present string               // address of the connected collector; "": none
-	told    map[string]time.Time // when each collector was informed last, by address
-	changed chan struct{}        // has capacity for one
+	mu       sync.Mutex
+	present  string               // address of the connected collector; "": none
+	notified map[string]time.Time // when each collector was informed last, by address
+	changed  chan struct{}        // has capacity for one
 }
 
 func newFarewells() *farewells {
-	return &farewells{told: map[string]time.Time{}, changed: make(chan struct{}, 1)}
+	return &farewells{notified: map[string]time.Time{}, changed: make(chan struct{}, 1)}
 }
 
 // arrived records that the host is connected to a collector.
 func (f *farewells) arrived(address string) {
 	f.mu.Lock()
 	f.present = address
-	delete(f.told, address)
+	delete(f.notified, address)
 	f.mu.Unlock()
 	select {
 	case f.changed <- struct{}{}:
@@ -60,7 +60,7 @@ func (f *farewells) due(all []string, now time.Time) (due []string) {
 		return nil
 	}
 	for _, address := range all {
-		at, known := f.told[address]
+		at, known := f.notified[address]
 		if address != f.present && (!known || now.Sub(at) >= farewellAgain) {
 			due = append(due, address)
 		}
@@ -74,7 +74,7 @@ func (f *farewells) done(address string, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.present != address {
-		f.told[address] = now
+		f.notified[address] = now
 	}
 }
 

@@ -29,7 +29,7 @@ const (
 // flumeSession sends to a Flume Avro source until the connection breaks, all is sent, or a
 // preferred collector is reachable again, as session does for a collector. When Flume replies OK
 // its channel has the events, and they count as stored.
-func (a *Agent) flumeSession(ctx context.Context, route *Route, greeted func()) (home string, err error) {
+func (a *Agent) flumeSession(ctx context.Context, route *Route, connected func()) (preferred string, err error) {
 	collector := route.Present()
 	c, err := a.connect(ctx, collector)
 	if err != nil {
@@ -41,10 +41,10 @@ func (a *Agent) flumeSession(ctx context.Context, route *Route, greeted func()) 
 		*st = State{Collector: collector, Connected: true, Since: s.began, SentLines: st.SentLines, SentBatches: st.SentBatches}
 	})
 	a.cfg.Log.Info("Flume source connected", "collector", collector)
-	greeted()
+	connected()
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.deliver(running, &flume.Client{Client: c}) })
-	group.Go(func() (err error) { home, err = a.lookHome(running, route); return err })
+	group.Go(func() (err error) { preferred, err = a.lookForPreferred(running, route); return err })
 	group.Go(func() error {
 		select {
 		case <-c.Broken():
@@ -53,7 +53,7 @@ func (a *Agent) flumeSession(ctx context.Context, route *Route, greeted func()) 
 			return nil
 		}
 	})
-	return home, group.Wait()
+	return preferred, group.Wait()
 }
 
 // deliver sends the batches of the window and waits for more. Only one request is in flight, as

@@ -236,7 +236,7 @@ func (s *session) heartbeat(ctx context.Context) error {
 	spans := s.window.spans()
 	h := s.agent.Heartbeat()
 	h.Counters[protocol.FirstChoice] = 0
-	if s.home {
+	if s.preferred {
 		h.Counters[protocol.FirstChoice] = 1
 	}
 	reply, err := s.client.Call(ctx, protocol.MessageStatus, h.Append(nil), nil, nil)

@@ -32,7 +32,8 @@ func NewRoute(host string, collectors []string, failoverAfter time.Duration, now
 // Present returns the collector to connect to.
 func (r *Route) Present() string { return r.order[r.at] }
 
-// Preferred returns the collectors that the host prefers to the present one, the first choice first.
+// Preferred returns the collectors that the host prefers to the present one, the first choice
+// first.
 func (r *Route) Preferred() []string { return r.order[:r.at] }
 
 // LookInterval is the time between two attempts to reach the collectors of Preferred.
@@ -43,11 +44,11 @@ func (r *Route) Return(collector string, now time.Time) {
 	r.at, r.away = max(slices.Index(r.order, collector), 0), now
 }
 
-// Failed is called when a connection to the present collector could not be made, or ended; greeted
-// is that the collector had answered on it. Either the next collector is now the present one, to be
-// tried at once (moved), or the same one is to be tried again after the pause.
-func (r *Route) Failed(now time.Time, greeted bool) (pause time.Duration, moved bool) {
-	if greeted {
+// Failed is called when a connection to the present collector could not be made, or ended;
+// connected is that the collector had answered on it. Either the next collector is now the present
+// one, to be tried at once (moved), or the same one is to be tried again after the pause.
+func (r *Route) Failed(now time.Time, connected bool) (pause time.Duration, moved bool) {
+	if connected {
 		r.away = now
 		r.backoff.Reset()
 	}

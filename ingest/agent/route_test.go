@@ -8,11 +8,11 @@ import (
 
 // step of a route: what happens, and where the host connects then.
 type step struct {
-	after    time.Duration // since the step before
-	greeted  bool          // a connection that had answered ended; otherwise none could be made
-	back     bool          // the first choice is available again
-	present  int           // in the order of preference
-	maxPause time.Duration // 0: tried at once
+	after     time.Duration // since the step before
+	connected bool          // a connection that had answered ended; otherwise none could be made
+	back      bool          // the first choice is available again
+	present   int           // in the order of preference
+	maxPause  time.Duration // 0: tried at once
 }
 
 func TestARouteMovesAfterFailoverAfterAndReturns(t *testing.T) {
@@ -23,18 +23,18 @@ func TestARouteMovesAfterFailoverAfterAndReturns(t *testing.T) {
 		steps         []step
 	}{
 		{"a restart is waited for", []string{"a", "b", "c"}, 30 * time.Second, []step{
-			{greeted: true, maxPause: time.Second},
+			{connected: true, maxPause: time.Second},
 			{after: 29 * time.Second, maxPause: time.Second},
 		}},
 		{"the next is tried at once, and the one after it", []string{"a", "b", "c"}, 30 * time.Second, []step{
-			{greeted: true, maxPause: time.Second},
+			{connected: true, maxPause: time.Second},
 			{after: 30 * time.Second, present: 1},
 			{after: 30 * time.Second, present: 2},
 			{after: 30 * time.Second, present: 0},
 		}},
 		{"an answer begins the time anew", []string{"a", "b"}, 30 * time.Second, []step{
 			{after: 20 * time.Second, maxPause: time.Second},
-			{after: 20 * time.Second, greeted: true, maxPause: time.Second},
+			{after: 20 * time.Second, connected: true, maxPause: time.Second},
 			{after: 20 * time.Second, maxPause: time.Second},
 		}},
 		{"it returns", []string{"a", "b"}, 30 * time.Second, []step{
@@ -61,7 +61,7 @@ func TestARouteMovesAfterFailoverAfterAndReturns(t *testing.T) {
 					r.Return(order[0], now)
 				} else {
 					var moved bool
-					if pause, moved = r.Failed(now, s.greeted); moved != (s.maxPause == 0) {
+					if pause, moved = r.Failed(now, s.connected); moved != (s.maxPause == 0) {
 						t.Errorf("step %d: moved is %v", i, moved)
 					}
 				}

@@ -19,9 +19,9 @@ const (
 )
 
 var (
-	errDrained = errors.New("all is sent")
-	errHome    = errors.New("this host's preferred collector is available again")
-	errAgain   = errors.New("the collector lost lines that it had received; they are read again")
+	errDrained   = errors.New("all is sent")
+	errPreferred = errors.New("this host's preferred collector is available again")
+	errAgain     = errors.New("the collector lost lines that it had received; they are read again")
 )
 
 // send keeps a connection to a collector until ctx is done and all is sent. It closes met when the
@@ -36,31 +36,31 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 		}
 	}
 	for {
-		greeted := false
+		connected := false
 		session := a.session
 		if a.cfg.Flume {
 			session = a.flumeSession
 		}
-		home, err := session(running, route, func() { greeted = true; meet() })
+		preferred, err := session(running, route, func() { connected = true; meet() })
 		meet()
 		switch {
 		case errors.Is(err, errDrained):
 			return nil
 		case running.Err() != nil:
 			return nil
-		case errors.Is(err, errHome):
-			a.cfg.Log.Info("preferred collector available again, reconnecting to it", "collector", home)
-			route.Return(home, a.cfg.Now())
+		case errors.Is(err, errPreferred):
+			a.cfg.Log.Info("preferred collector available again, reconnecting to it", "collector", preferred)
+			route.Return(preferred, a.cfg.Now())
 			continue
 		}
-		a.disconnected(route.Present(), err, greeted)
+		a.disconnected(route.Present(), err, connected)
 		if ctx.Err() != nil {
 			if n := a.window.size(); n > 0 {
 				a.cfg.Log.Warn("stopped before all read lines were sent; they will be read again at the next start", "bytes", n)
 			}
 			return nil
 		}
-		pause, moved := route.Failed(a.cfg.Now(), greeted)
+		pause, moved := route.Failed(a.cfg.Now(), connected)
 		if moved {
 			a.cfg.Log.Warn("collector unreachable, trying the next one", "collector", route.Present())
 			continue
@@ -74,18 +74,18 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 }
 
 // disconnected records why there is no connection, and logs each reason once.
-func (a *Agent) disconnected(address string, err error, greeted bool) {
+func (a *Agent) disconnected(address string, err error, connected bool) {
 	now := a.cfg.Now()
 	text := err.Error()
-	said := false
+	announced := false
 	a.change(func(s *State) {
-		said = !s.Connected && !greeted && s.Error == text
+		announced = !s.Connected && !connected && s.Error == text
 		if s.Connected {
 			s.Since = now
 		}
 		s.Collector, s.Connected, s.Error = address, false, text
 	})
-	if !said {
+	if !announced {
 		a.cfg.Log.Warn("collector connection failed, retrying", "collector", address, "err", err)
 	}
 }
@@ -103,9 +103,9 @@ func (a *Agent) connect(ctx context.Context, address string) (*avrorpc.Client, e
 	return avrorpc.NewClient(ctx, conn, spoken, options)
 }
 
-// lookHome tries the collectors that this host prefers to the present one from time to time. It
-// returns the first one that is available, and errHome.
-func (a *Agent) lookHome(ctx context.Context, route *Route) (home string, err error) {
+// lookForPreferred tries the collectors that this host prefers to the present one from time to
+// time. It returns the first one that is available, and errPreferred.
+func (a *Agent) lookForPreferred(ctx context.Context, route *Route) (preferred string, err error) {
 	if len(route.Preferred()) == 0 {
 		return "", nil
 	}
@@ -125,7 +125,7 @@ func (a *Agent) lookHome(ctx context.Context, route *Route) (home string, err er
 			if err := c.Close(); err != nil {
 				return "", err
 			}
-			return collector, errHome
+			return collector, errPreferred
 		}
 	}
 }

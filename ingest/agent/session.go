@@ -31,17 +31,17 @@ const (
 // session is one connection to a collector, beginning with hello. State that is kept longer belongs
 // to the Agent.
 type session struct {
-	agent  *Agent
-	cfg    *Config
-	window *window
-	client *avrorpc.Client
-	home   bool // the collector is this host's first choice
-	began  time.Time
+	agent     *Agent
+	cfg       *Config
+	window    *window
+	client    *avrorpc.Client
+	preferred bool // the collector is this host's first choice
+	began     time.Time
 
 	// mu guards the fields below. It is released before Agent.mu or window.mu is taken.
-	mu   sync.Mutex
-	said map[schema.StreamID]*checkpoint.Stream
-	as   map[schema.StreamID]schema.StreamEntry // how the collector was asked to parse each of them
+	mu        sync.Mutex
+	announced map[schema.StreamID]*checkpoint.Stream
+	as        map[schema.StreamID]schema.StreamEntry // how the collector was asked to parse each of them
 	// limits are the positions up to which the collector has proved to have each stream; reported
 	// positions beyond that are rejected.
 	limits map[schema.StreamID]int64
@@ -52,8 +52,8 @@ type session struct {
 }
 
 // session sends to the route's present collector until the connection breaks or something else is
-// to be done; home is the collector to return to if the error is errHome.
-func (a *Agent) session(ctx context.Context, route *Route, greeted func()) (home string, err error) {
+// to be done; preferred is the collector to return to if the error is errPreferred.
+func (a *Agent) session(ctx context.Context, route *Route, connected func()) (preferred string, err error) {
 	collector := route.Present()
 	client, err := a.connect(ctx, collector)
 	if err != nil {
@@ -61,7 +61,7 @@ func (a *Agent) session(ctx context.Context, route *Route, greeted func()) (home
 	}
 	defer client.Close() //nolint:errcheck // it returns nil
 	s := a.newSession(client, len(route.Preferred()) == 0)
-	if err := s.greet(ctx); err != nil {
+	if err := s.sayHello(ctx); err != nil {
 		return "", err
 	}
 	a.change(func(st *State) {
@@ -70,30 +70,30 @@ func (a *Agent) session(ctx context.Context, route *Route, greeted func()) (home
 	a.cfg.Log.Info("collector connected", "collector", collector)
 	a.farewells.arrived(collector)
 	defer a.farewells.left()
-	greeted()
+	connected()
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.send(running) })
 	group.Go(func() error { return s.beat(running) })
-	group.Go(func() (err error) { home, err = a.lookHome(running, route); return err })
+	group.Go(func() (err error) { preferred, err = a.lookForPreferred(running, route); return err })
 	err = group.Wait()
 	if errors.Is(err, errDrained) { // one more heartbeat, for what was stored meanwhile
 		if last := s.heartbeat(ctx); last != nil {
 			a.cfg.Log.Debug("last heartbeat failed", "err", last)
 		}
 	}
-	return home, err
+	return preferred, err
 }
 
-func (a *Agent) newSession(client *avrorpc.Client, home bool) *session {
+func (a *Agent) newSession(client *avrorpc.Client, preferred bool) *session {
 	return &session{
-		agent: a, cfg: &a.cfg, window: a.window, client: client, home: home, began: a.cfg.Now(), said: map[schema.StreamID]*checkpoint.Stream{}, as: map[schema.StreamID]schema.StreamEntry{},
+		agent: a, cfg: &a.cfg, window: a.window, client: client, preferred: preferred, began: a.cfg.Now(), announced: map[schema.StreamID]*checkpoint.Stream{}, as: map[schema.StreamID]schema.StreamEntry{},
 		limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{}, lift: make(chan struct{}),
 	}
 }
 
-// greet sends a hello with the streams that the collector may have, and lets each be sent from the
-// position that the collector reports.
-func (s *session) greet(ctx context.Context) error {
+// sayHello sends a hello with the streams that the collector may have, and lets each be sent from
+// the position that the collector reports.
+func (s *session) sayHello(ctx context.Context) error {
 	s.window.keep(func(id schema.StreamID) bool { return s.cfg.Checkpoint.Stream(id) != nil })
 	spans := s.window.spans()
 	var streams []*checkpoint.Stream
@@ -149,7 +149,7 @@ func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[
 				room -= len(name) + len(value)
 			}
 			s.mu.Lock()
-			s.said[t.ID], s.as[t.ID] = t, as
+			s.announced[t.ID], s.as[t.ID] = t, as
 			s.mu.Unlock()
 		}
 		reply, err := s.client.Call(ctx, protocol.MessageHello, h.Append(nil), nil, nil)
@@ -191,16 +191,16 @@ func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[
 func (s *session) named(id schema.StreamID) *checkpoint.Stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.said[id]
+	return s.announced[id]
 }
 
 // knows reports whether the collector knows how a stream is parsed now. The format of a log can
 // change while it is followed, if the Apache configuration that it comes from changes.
 func (s *session) knows(t *checkpoint.Stream) (known bool) {
 	s.mu.Lock()
-	said, as := s.said[t.ID] != nil, s.as[t.ID]
+	announced, as := s.announced[t.ID] != nil, s.as[t.ID]
 	s.mu.Unlock()
-	if !said {
+	if !announced {
 		return false
 	}
 	s.cfg.Checkpoint.Update(func() {

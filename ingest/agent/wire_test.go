@@ -30,16 +30,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // far is a fake collector whose behaviour a test sets.
 type far struct {
-	mu      sync.Mutex
-	away    bool   // it closes connections
-	busy    string // its reason for not accepting batches
-	offers  int    // number of batches that were offered
-	took    []schema.Range
-	have    map[schema.StreamID]protocol.Position
-	tails   map[schema.StreamID]protocol.Tail
-	greeted int
-	conns   []net.Conn
-	version protocol.Version // the only one that it speaks; 0: Version3
+	mu        sync.Mutex
+	away      bool   // it closes connections
+	busy      string // its reason for not accepting batches
+	offers    int    // number of batches that were offered
+	took      []schema.Range
+	have      map[schema.StreamID]protocol.Position
+	tails     map[schema.StreamID]protocol.Tail
+	connected int
+	conns     []net.Conn
+	version   protocol.Version // the only one that it speaks; 0: Version3
 	// acknowledged is the number up to which it acknowledges losses.
 	acknowledged int64
 }
@@ -81,7 +81,7 @@ func (f farSession) Begin(_ context.Context, c *avrorpc.Call) (avrorpc.Finisher,
 	defer f.mu.Unlock()
 	switch c.Message {
 	case protocol.MessageHello:
-		f.greeted++
+		f.connected++
 		var h protocol.Hello
 		if err := h.Decode(c.Params); err != nil {
 			return nil, err
@@ -168,7 +168,7 @@ func (f *far) cut(away bool) {
 func (f *far) hellos() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.greeted
+	return f.connected
 }
 
 // whole fails unless the batches cover [from, to) of a stream, each byte once.

@@ -82,7 +82,7 @@ type Client struct {
 	last    int32
 	err     error
 
-	spare sync.Pool
+	pool sync.Pool
 }
 
 // NewClient makes the handshake on conn. It closes conn if that fails.
@@ -96,7 +96,7 @@ func NewClient(ctx context.Context, conn net.Conn, p *Protocol, o ClientOptions)
 		in: &frameReader{conn: conn, in: bufio.NewReaderSize(conn, readBuffer), frames: frames,
 			limits: Limits{FrameBytes: o.ReplyBytes, Buffers: 4096, Frame: o.Probe}, ended: running}}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	err := c.greet(p)
+	err := c.doHandshake(p)
 	if !stop() {
 		err = errors.Join(ctx.Err(), err)
 	}
@@ -114,9 +114,9 @@ func NewClient(ctx context.Context, conn net.Conn, p *Protocol, o ClientOptions)
 	return c, nil
 }
 
-// greet makes the handshake with a ping. A server that does not know the protocol's hash is offered
+// doHandshake makes the handshake with a ping. A server that does not know the protocol's hash is offered
 // an earlier version, if its own protocol is one, and otherwise sent the text.
-func (c *Client) greet(p *Protocol) error {
+func (c *Client) doHandshake(p *Protocol) error {
 	server, withText := p.Hash, false
 	for range 3 {
 		m, text, err := c.shakeHands(p, &server, withText)
@@ -204,7 +204,7 @@ func (c *Client) Start(ctx context.Context, message string, head, body []byte) (
 		c.count.Release(1)
 		return nil, err
 	}
-	p, ok := c.spare.Get().(*Pending)
+	p, ok := c.pool.Get().(*Pending)
 	if !ok {
 		p = &Pending{client: c, ended: make(chan struct{}, 1)}
 	}
@@ -260,7 +260,7 @@ func (p *Pending) Wait(ctx context.Context, dst []byte) ([]byte, error) {
 	p.head, p.body = nil, nil
 	p.client.settle(p)
 	if cap(p.reply) <= maxKeptReply {
-		p.client.spare.Put(p)
+		p.client.pool.Put(p)
 	}
 	return dst, err
 }

@@ -64,12 +64,12 @@ type Call struct {
 	// answered with an error, and pings are answered at a limited rate.
 	Idle bool
 
-	frame     *frame
-	handshake match // if the call had one
-	greets    bool
-	finisher  Finisher
-	err       error
-	reply     []byte
+	frame       *frame
+	handshake   match // if the call had one
+	isHandshake bool
+	finisher    Finisher
+	err         error
+	reply       []byte
 }
 
 // Session answers the calls of one connection.

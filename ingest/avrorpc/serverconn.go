@@ -114,7 +114,7 @@ func (c *serverConn) envelope(ctx context.Context, call *Call) (ping bool, err e
 		if r.Err() != nil {
 			return false, r.Err()
 		}
-		call.greets, call.handshake, c.known = true, m, p
+		call.isHandshake, call.handshake, c.known = true, m, p
 		if m == matchNone {
 			return true, nil
 		}
@@ -198,10 +198,10 @@ func (c *serverConn) end(call *Call) {
 // answer finishes a call and writes its reply.
 func (c *serverConn) answer(call *Call) error {
 	b := appendFrame(call.reply, call.frame.serial, 0)
-	if call.greets {
+	if call.isHandshake {
 		b = appendHandshake(b, c.known, call.handshake)
 	}
-	if !call.greets || call.handshake != matchNone {
+	if !call.isHandshake || call.handshake != matchNone {
 		b = append(b, 0) // no metadata
 		b = c.result(call, b)
 	}

@@ -20,13 +20,14 @@ type archiver struct {
 	nudge    func() // wakes the goroutine that commits: a segment may be complete
 }
 
-// run archives segments until ctx ends, or, if the collector is not patient, until an error.
+// run archives segments until ctx ends, or, if the collector does not retry failures, until an
+// error.
 func (a *archiver) run(ctx context.Context) error {
 	for {
 		select {
 		case sp := <-a.spool.rolled:
 			err := a.archive(ctx, sp)
-			if err != nil && (!a.cfg.Patient || ctx.Err() != nil) {
+			if err != nil && (!a.cfg.RetryFailures || ctx.Err() != nil) {
 				return err
 			}
 			if err != nil { // retried after a pause, so that other segments are archived meanwhile

@@ -15,7 +15,7 @@ import (
 // restartAt restarts it with another time.
 func closer(t *testing.T, now time.Time) (r *rig, restartAt func(time.Time)) {
 	r = newRig(t, func(c *Config) {
-		c.Columns, c.ColumnNaming, c.RollBytes, c.Patient = nil, nil, 64<<10, false
+		c.Columns, c.ColumnNaming, c.RollBytes, c.RetryFailures = nil, nil, 64<<10, false
 		c.MarkClosed, c.ClosedGrace, c.Now = true, time.Hour, func() time.Time { return now }
 	})
 	return r, func(at time.Time) {

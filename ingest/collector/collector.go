@@ -46,7 +46,7 @@ func New(ctx context.Context, cfg Config) (*Collector, error) {
 	cfg.Uploads = max(cfg.Uploads, 1)
 	cfg.columnBytes = cmp.Or(cfg.columnBytes, columnFileBytes)
 	cfg.OpenSegments = cmp.Or(cfg.OpenSegments, maxOpenSegments)
-	c := &Collector{cfg: cfg, life: newLifecycle(ctx, cfg.Patient, cfg.Now, cfg.Log), streams: newStreams(cfg.Checkpoint)}
+	c := &Collector{cfg: cfg, life: newLifecycle(ctx, cfg.RetryFailures, cfg.Now, cfg.Log), streams: newStreams(cfg.Checkpoint)}
 	c.spool = newSpool(&c.cfg, c.life, c.streams)
 	c.syncer = &syncer{life: c.life, streams: c.streams, spool: c.spool, requests: make(chan struct{}, 1)}
 	c.columns = newColumnQueue(&c.cfg, c.life)
@@ -158,7 +158,7 @@ func (c *Collector) Compare(ctx context.Context, t *checkpoint.Stream, r schema.
 func (c *Collector) Tick(now time.Time) error {
 	c.spool.rollOld(now, c.cfg.RollInterval, c.cfg.RollIdle)
 	c.streams.forget()
-	c.committer.flushSoon()
+	c.committer.requestFlush()
 	c.table.nudge()
 	select {
 	case c.marker.ticks <- now:
@@ -215,7 +215,7 @@ func (c *Collector) Err() error {
 	return c.life.ended(errEnded)
 }
 
-// SaveCheckpoint saves the checkpoint. A patient collector retries until it succeeds.
+// SaveCheckpoint saves the checkpoint. A collector that retries failures does so until it succeeds.
 func (c *Collector) SaveCheckpoint(ctx context.Context) error {
 	return c.life.attempt(ctx, "checkpoint", c.cfg.Checkpoint.Save)
 }

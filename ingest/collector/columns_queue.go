@@ -33,7 +33,7 @@ type columnQueue struct {
 
 	room  *semaphore.Weighted // bytes of lines whose chunks are queued
 	parts chan columnPart
-	spare sync.Pool     // *columnar.Chunk
+	pool  sync.Pool     // *columnar.Chunk
 	wake  chan struct{} // receives a value when due is not empty
 
 	mu  sync.Mutex // guards what follows
@@ -62,7 +62,7 @@ func newColumnQueue(cfg *Config, life *lifecycle) *columnQueue {
 		room: semaphore.NewWeighted(columnQueueBytes), parts: make(chan columnPart, 64), wake: make(chan struct{}, 1),
 		spent: map[string]time.Duration{}, busy: map[string]int{},
 	}
-	q.spare.New = func() any { return new(columnar.Chunk) }
+	q.pool.New = func() any { return new(columnar.Chunk) }
 	return q
 }
 
@@ -70,7 +70,7 @@ func newColumnQueue(cfg *Config, life *lifecycle) *columnQueue {
 // goroutine that fills files. It may block, but not forever: that goroutine never waits for a
 // caller of pass.
 func (q *columnQueue) pass(sp *spooled, m segment.Member, b *schema.Batch, from *parsedBatch, i int) {
-	if from.spare == nil {
+	if from.pool == nil {
 		return
 	}
 	x := &from.cuts[i]
@@ -89,7 +89,7 @@ func (q *columnQueue) pass(sp *spooled, m segment.Member, b *schema.Batch, from 
 
 func (q *columnQueue) release(p columnPart) {
 	if p.chunk != nil {
-		q.spare.Put(p.chunk)
+		q.pool.Put(p.chunk)
 		q.room.Release(p.weight)
 	}
 }

@@ -19,7 +19,7 @@ type columnStorer struct {
 }
 
 // run stores the Parquet files of queued segments until ctx ends, or, if the collector is not
-// patient, until an error.
+// retry failures, until an error.
 func (c *columnStorer) run(ctx context.Context) error {
 	for {
 		sp := c.queue.next()
@@ -35,7 +35,7 @@ func (c *columnStorer) run(ctx context.Context) error {
 		err := c.store(ctx, sp)
 		c.queue.done(sp, c.cfg.Now().Sub(began))
 		c.life.announce()
-		if err != nil && (!c.cfg.Patient || ctx.Err() != nil) {
+		if err != nil && (!c.cfg.RetryFailures || ctx.Err() != nil) {
 			return err
 		}
 		if err != nil { // retried after a pause, so that other segments are stored meanwhile

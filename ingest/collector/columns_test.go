@@ -131,7 +131,7 @@ func TestWhatIsStoredIsNotMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.columns.Fail = func() error { return errors.New("stored again") }
-	r.cfg.Patient = false
+	r.cfg.RetryFailures = false
 	r.restart(t)
 	if err := r.collector.Close(t.Context()); err != nil {
 		t.Error(err)

@@ -23,7 +23,7 @@ type rowWriter interface {
 	flush(ctx context.Context) error
 }
 
-// committer saves in the checkpoint what is stored, and removes the segments of it. flushSoon
+// committer saves in the checkpoint what is stored, and removes the segments of it. requestFlush
 // and pending may be called concurrently, the other methods by one goroutine.
 type committer struct {
 	cfg     *Config
@@ -57,14 +57,14 @@ func (c *committer) run(ctx context.Context) error {
 	}
 }
 
-// flushSoon asks for a flush of the table and the removal of what is stored.
-func (c *committer) flushSoon() {
+// requestFlush asks for a flush of the table and the removal of what is stored.
+func (c *committer) requestFlush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flushing = true
 }
 
-// drain asks for a flush as flushSoon does, and for commits without delay from now on.
+// drain asks for a flush as requestFlush does, and for commits without delay from now on.
 func (c *committer) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,7 +82,7 @@ func (c *committer) pending() bool {
 	return c.flushing || c.forgetting
 }
 
-// tick does what flushSoon asked for.
+// tick does what requestFlush asked for.
 func (c *committer) tick(ctx context.Context) error {
 	c.mu.Lock()
 	flush := c.flushing
@@ -157,7 +157,7 @@ func (c *committer) early(ready []*spooled) bool {
 			bytes += p.Len()
 		}
 	}
-	return bytes < c.cfg.CommitBytes && c.spool.roomy() && !draining
+	return bytes < c.cfg.CommitBytes && c.spool.hasRoom() && !draining
 }
 
 // ready are the segments that the archive and Columns have and whose rows were put.
@@ -173,12 +173,12 @@ func (c *committer) ready() []*spooled {
 // kept for a while.
 func (c *committer) forget(ctx context.Context) error {
 	kept := c.spool.rolledSegments()
-	roomy := c.spool.roomy()
+	hasRoom := c.spool.hasRoom()
 	for _, sp := range kept {
 		stored, age, path := sp.age(c.cfg.Now())
 		switch {
 		case !stored || !c.covered(sp):
-		case age >= c.keeps(sp, roomy):
+		case age >= c.keeps(sp, hasRoom):
 			if err := c.life.attempt(ctx, "spool", func() error { return remove(c.cfg.FS, path) }); err != nil {
 				return fmt.Errorf("spool: remove what is stored: %w", err)
 			}
@@ -222,8 +222,8 @@ func (c *committer) covered(sp *spooled) bool {
 
 // keeps returns how long a segment stays after it is stored. Segments that are kept for comparison
 // are removed earlier if the spool needs the room.
-func (c *committer) keeps(sp *spooled, roomy bool) time.Duration {
-	if roomy && slices.ContainsFunc(sp.content(), func(p *spooledBatch) bool { return p.stream.tracked.Sparse }) {
+func (c *committer) keeps(sp *spooled, hasRoom bool) time.Duration {
+	if hasRoom && slices.ContainsFunc(sp.content(), func(p *spooledBatch) bool { return p.stream.tracked.Sparse }) {
 		return max(c.cfg.KeepLocal, sparseKept)
 	}
 	return c.cfg.KeepLocal

@@ -17,8 +17,8 @@ type Config struct {
 	Checkpoint *checkpoint.File
 	// Table gets a row for each line; nil: there is none.
 	Table Table
-	// TableReady is closed when Table can be used; nil: it can be used now. Until then lines wait in
-	// the spool, which requires SpoolAhead.
+	// TableReady is closed when Table can be used; nil: it can be used now. Until then lines wait
+	// in the spool, which requires SpoolAhead.
 	TableReady <-chan struct{}
 	Archive    Archive
 	Naming     Naming
@@ -40,15 +40,15 @@ type Config struct {
 	CommitBytes int64
 	// SpoolMaxBytes is the size of the spool from which Append returns ErrBusy; 0: no limit.
 	SpoolMaxBytes int64
-	// HostShare is the share of the spool that one host may use, as a multiple of the free room: the
-	// fuller the spool, the smaller the share, so that there is always room for another host. 0: one
-	// host may use all.
+	// HostShare is the share of the spool that one host may use, as a multiple of the free room:
+	// the fuller the spool, the smaller the share, so that there is always room for another host.
+	// 0: one host may use all.
 	HostShare int
 	// OpenSegments is the limit of open segments of all hosts, including those that were rolled and
 	// are not sealed; 0: 512.
 	OpenSegments int
-	// DeclareFound adds a stream that is in a segment of the spool, and not in the checkpoint, to the
-	// checkpoint. Without it such a stream is an error.
+	// DeclareFound adds a stream that is in a segment of the spool, and not in the checkpoint, to
+	// the checkpoint. Without it such a stream is an error.
 	DeclareFound bool
 	// KeepLocal is how long a segment's file stays after it is stored.
 	KeepLocal time.Duration
@@ -60,9 +60,9 @@ type Config struct {
 	// that was received for them is archived.
 	MarkClosed  bool
 	ClosedGrace time.Duration
-	// Patient retries what fails until it succeeds; State reports it. Without it the first error
-	// stops the collector.
-	Patient bool
+	// RetryFailures retries what fails until it succeeds; State reports it. Without it the first
+	// error stops the collector.
+	RetryFailures bool
 	// SpoolAhead accepts batches without waiting for the table; what the table does not have yet is
 	// read from the segments again. Without it Append waits for the table.
 	SpoolAhead bool

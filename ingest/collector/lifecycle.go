@@ -17,9 +17,9 @@ import (
 // the notification of changes, and the operations that are being retried. It is safe for concurrent
 // use.
 type lifecycle struct {
-	ctx     context.Context // done when the goroutines must stop
-	patient bool            // failed operations are retried
-	retries retry.Registry
+	ctx           context.Context // done when the goroutines must stop
+	retryFailures bool            // failed operations are retried
+	retries       retry.Registry
 
 	cancel context.CancelFunc
 	group  *errgroup.Group
@@ -29,8 +29,8 @@ type lifecycle struct {
 	changed chan struct{}
 }
 
-func newLifecycle(ctx context.Context, patient bool, now func() time.Time, log *slog.Logger) *lifecycle {
-	l := &lifecycle{patient: patient, changed: make(chan struct{})}
+func newLifecycle(ctx context.Context, retryFailures bool, now func() time.Time, log *slog.Logger) *lifecycle {
+	l := &lifecycle{retryFailures: retryFailures, changed: make(chan struct{})}
 	l.retries.Now, l.retries.Log = now, log
 	ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	l.group, l.ctx = errgroup.WithContext(ctx)
@@ -103,8 +103,8 @@ func (l *lifecycle) ended(err error) error {
 	return err
 }
 
-// attempt calls do. If the collector is patient, it retries until do succeeds or ctx ends. what
-// names the operation in State.
+// attempt calls do. If the collector retries failures, it retries until do succeeds or ctx ends.
+// what names the operation in State.
 func (l *lifecycle) attempt(ctx context.Context, what string, do func() error) error {
 	pause := newBackoff()
 	for {
@@ -113,7 +113,7 @@ func (l *lifecycle) attempt(ctx context.Context, what string, do func() error) e
 			l.retries.Recovered(what, nil)
 			return nil
 		}
-		if !l.patient || ctx.Err() != nil {
+		if !l.retryFailures || ctx.Err() != nil {
 			return err
 		}
 		l.retries.Failed(what, nil, err)
@@ -137,10 +137,10 @@ func (l *lifecycle) pause(ctx context.Context, changed <-chan struct{}) error {
 }
 
 // spoolFailed returns the error for a sender after an error of the spool's disk. If the collector
-// is patient, it wraps ErrBusy, and State reports the failure.
+// retries failures, it wraps ErrBusy, and State reports the failure.
 func (l *lifecycle) spoolFailed(err error) error {
 	err = fmt.Errorf("spool: %w", err)
-	if !l.patient {
+	if !l.retryFailures {
 		return err
 	}
 	l.retries.Failed("spool", nil, err)

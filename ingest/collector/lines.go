@@ -35,9 +35,9 @@ type parsedBatch struct {
 	rec          schema.Record
 	cuts         []cut
 	batches      []*spooledBatch
-	// chunks holds the columns of each cut, if columns are wanted. They come from spare.
+	// chunks holds the columns of each cut, if columns are wanted. They come from pool.
 	chunks []*columnar.Chunk
-	spare  *sync.Pool // of *columnar.Chunk; nil: columns are not wanted
+	pool   *sync.Pool // of *columnar.Chunk; nil: columns are not wanted
 }
 
 func (p *parsedBatch) reset() {
@@ -45,18 +45,18 @@ func (p *parsedBatch) reset() {
 	clear(p.batches)
 	for _, chunk := range p.chunks { // chunks of cuts that were not appended to the spool
 		if chunk != nil {
-			p.spare.Put(chunk)
+			p.pool.Put(chunk)
 		}
 	}
 	clear(p.chunks)
 	p.weight, p.columnWeight, p.wantsRows, p.lines, p.cuts, p.batches = 0, 0, false, nil, p.cuts[:0], p.batches[:0]
-	p.chunks, p.spare = p.chunks[:0], nil
+	p.chunks, p.pool = p.chunks[:0], nil
 }
 
 // chunk returns the chunk of the current cut, which is empty at first.
 func (p *parsedBatch) chunk() *columnar.Chunk {
 	for len(p.chunks) <= len(p.cuts) {
-		chunk := p.spare.Get().(*columnar.Chunk)
+		chunk := p.pool.Get().(*columnar.Chunk)
 		chunk.Reset()
 		p.chunks = append(p.chunks, chunk)
 	}
@@ -104,7 +104,7 @@ func (p *parsedBatch) read(ctx context.Context, r *lineReader, naming Naming, of
 			}
 			run = cut{Range: schema.Range{Start: offset}, period: name, zone: r.period.zone}
 		}
-		if p.spare != nil {
+		if p.pool != nil {
 			chunk := p.chunk() // a line of NUL bytes also needs a chunk, although it has no row
 			if ok {
 				r.columns.Append(chunk, offset+int64(at), &p.rec)

@@ -51,7 +51,7 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	}
 	cfg := Config{
 		FS: r.fs, SpoolDir: "/data/spool", Checkpoint: r.cp, Table: r.table, Archive: r.archive, Naming: collectortest.Days{},
-		Columns: r.columns, ColumnNaming: collectortest.Days{}, rowGroupRows: 50, RollBytes: 900, Level: 1, Patient: true, Log: slog.New(slog.DiscardHandler),
+		Columns: r.columns, ColumnNaming: collectortest.Days{}, rowGroupRows: 50, RollBytes: 900, Level: 1, RetryFailures: true, Log: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
 		change(&cfg)

@@ -7,7 +7,7 @@ import "context"
 // that room. If there are Columns, it waits until the column queue has room. rows is false while
 // the table cannot be used yet. handOver or release must follow.
 func (w *tableWriter) newParsedBatch(ctx context.Context, data []byte, rows bool) (*parsedBatch, error) {
-	p := w.spare.Get().(*parsedBatch)
+	p := w.pool.Get().(*parsedBatch)
 	p.reset()
 	p.lines = data
 	n := min(int64(len(data)), tableQueueBytes)
@@ -19,7 +19,7 @@ func (w *tableWriter) newParsedBatch(ctx context.Context, data []byte, rows bool
 			w.release(p)
 			return nil, w.life.ended(err)
 		}
-		p.columnWeight, p.spare = n, &w.columns.spare
+		p.columnWeight, p.pool = n, &w.columns.pool
 	}
 	if w.cfg.Table == nil || !rows {
 		return p, nil
@@ -68,5 +68,5 @@ func (w *tableWriter) release(p *parsedBatch) {
 		w.columns.room.Release(p.columnWeight)
 	}
 	p.reset()
-	w.spare.Put(p)
+	w.pool.Put(p)
 }

@@ -92,13 +92,13 @@ func (in *intake) take(ctx context.Context, st *streamState, b schema.Batch) (er
 	return err
 }
 
-// offer is append, but waits until the spool has room. If the collector is patient, it waits for
-// any ErrBusy.
+// offer is append, but waits until the spool has room. If the collector retries failures, it waits
+// for any ErrBusy.
 func (in *intake) offer(ctx context.Context, t *checkpoint.Stream, b schema.Batch) error {
 	for {
 		changed := in.life.changes()
 		err := in.append(ctx, t, b, nil)
-		if !errors.Is(err, ErrBusy) || !in.cfg.Patient && !errors.Is(err, errFull) {
+		if !errors.Is(err, ErrBusy) || !in.cfg.RetryFailures && !errors.Is(err, errFull) {
 			return err
 		}
 		if !errors.Is(err, errFull) {

@@ -32,7 +32,7 @@ func (s *sealer) seal(sp *spooled) error {
 			return nil
 		}
 		sp.set(func() { sp.broken = true })
-		if !s.cfg.Patient {
+		if !s.cfg.RetryFailures {
 			return err
 		}
 		s.cfg.Log.Warn("segment seal failed, recovering the segment", "segment", sp.name, "err", err)
@@ -40,12 +40,12 @@ func (s *sealer) seal(sp *spooled) error {
 	if err := sp.writer.Close(); err != nil { // Recover reads what is on disk
 		s.cfg.Log.Warn("cannot close a failed segment, recovering it from disk", "segment", sp.name, "err", err)
 	}
-	return s.mend(sp)
+	return s.repair(sp)
 }
 
-// mend recovers a segment after a failed write or sync, and seals it. Spooled batches that are not
-// on disk are removed, as if they had not been received.
-func (s *sealer) mend(sp *spooled) error {
+// repair recovers a segment after a failed write or sync, and seals it. Spooled batches that are
+// not on disk are removed, as if they had not been received.
+func (s *sealer) repair(sp *spooled) error {
 	open := sp.writer.Path()
 	sealed := strings.TrimSuffix(open, segment.OpenSuffix)
 	if _, err := s.cfg.FS.Stat(sealed); err == nil { // it was renamed: only the sync of the directory failed

@@ -46,8 +46,8 @@ func newSpool(cfg *Config, life *lifecycle, streams *streams) *spool {
 }
 
 // segment returns the open segment of a key. If there is none, it creates one for lines with
-// labels. The error wraps ErrBusy if the host may begin no more segments now or, in a patient
-// collector, if the disk fails.
+// labels. The error wraps ErrBusy if the host may begin no more segments now or, if the collector
+// retries failures, if the disk fails.
 func (s *spool) segment(key segmentKey, labels map[string]string) (*spooled, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,9 +168,9 @@ func (s *spool) segments() []*spooled {
 	return s.all()
 }
 
-// roomy reports whether there is room to keep stored segments only to compare batches of sparse
+// hasRoom reports whether there is room to keep stored segments only to compare batches of sparse
 // streams with them.
-func (s *spool) roomy() bool {
+func (s *spool) hasRoom() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	batches := 0

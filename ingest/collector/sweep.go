@@ -32,10 +32,10 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	return nil
 }
 
-// first sweeps at the start. A patient collector does not wait for an archive that does not answer:
-// lines wait in the spool meanwhile, and run waits for the result.
+// first sweeps at the start. A collector that retries failures does not wait for an archive that
+// does not answer: lines wait in the spool meanwhile, and run waits for the result.
 func (s *sweeper) first(ctx context.Context) error {
-	if !s.cfg.Patient {
+	if !s.cfg.RetryFailures {
 		return s.sweep(ctx)
 	}
 	swept := make(chan error, 1)

@@ -100,7 +100,7 @@ func (s *syncer) syncOne(sp *spooled) {
 	size := sp.writer.Size()
 	if err := sp.writer.Sync(); err != nil {
 		s.spool.rollBroken(sp)
-		if err = s.life.spoolFailed(err); !s.life.patient {
+		if err = s.life.spoolFailed(err); !s.life.retryFailures {
 			s.life.fail(err)
 		}
 		return

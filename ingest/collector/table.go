@@ -29,12 +29,12 @@ type tableWriter struct {
 
 	queue   *semaphore.Weighted // bytes of lines that wait for the table
 	batches chan *parsedBatch
-	spare   sync.Pool     // *parsedBatch
+	pool    sync.Pool     // *parsedBatch
 	wake    chan struct{} // there is work other than parsed batches
 
-	rows  schema.Rows // rows of the stream directory
-	dirty bool        // rows were put since the last Flush
-	scrap parsedBatch // parsed batch for spooled batches that are read from segments
+	rows   schema.Rows // rows of the stream directory
+	dirty  bool        // rows were put since the last Flush
+	reread parsedBatch // parsed batch for spooled batches that are read from segments
 
 	reading *spooled // the segment that file and reader are of
 	file    vfs.File
@@ -47,7 +47,7 @@ func newTableWriter(cfg *Config, life *lifecycle, columns *columnQueue, counters
 		slow:  &slowHosts{log: cfg.Log, byHost: map[string]Slow{}},
 		queue: semaphore.NewWeighted(tableQueueBytes), batches: make(chan *parsedBatch, 1024), wake: make(chan struct{}, 1),
 	}
-	w.spare.New = func() any { return new(parsedBatch) }
+	w.pool.New = func() any { return new(parsedBatch) }
 	return w
 }
 
@@ -181,7 +181,7 @@ func (w *tableWriter) again(ctx context.Context, x *spooledBatch) error {
 	if err != nil {
 		return err
 	}
-	p := &w.scrap
+	p := &w.reread
 	p.reset()
 	p.lines, p.wantsRows = data, w.cfg.Table != nil
 	p.batches = append(p.batches, x)

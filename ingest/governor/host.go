@@ -117,7 +117,7 @@ func (h *host) update(c *counters, now time.Time) {
 		got, ok = c.parse(b)
 	}
 	if !ok {
-		h.say(&c.absent, c.path, err)
+		h.logOnce(&c.absent, c.path, err)
 		*c = counters{path: c.path, parse: c.parse, absent: true, next: c.next}
 		return
 	}
@@ -142,7 +142,7 @@ func (h *host) updateLoad(now time.Time) {
 		running, ok = loadNow(b)
 	}
 	if !ok {
-		h.say(&h.loadAbsent, "proc/loadavg", err)
+		h.logOnce(&h.loadAbsent, "proc/loadavg", err)
 		h.loadAt = time.Time{}
 		return
 	}
@@ -153,13 +153,13 @@ func (h *host) updateLoad(now time.Time) {
 	h.load, h.loadAt = load, now
 }
 
-// say logs once that a file has no data. A missing file is usual on older kernels and in
+// logOnce logs once that a file has no data. A missing file is usual on older kernels and in
 // containers.
-func (h *host) say(said *bool, path string, err error) {
-	if *said {
+func (h *host) logOnce(logged *bool, path string, err error) {
+	if *logged {
 		return
 	}
-	*said = true
+	*logged = true
 	switch {
 	case err == nil:
 		h.log.Warn("cannot parse a file of the kernel, governing without it", "path", filepath.Join(h.root, path))

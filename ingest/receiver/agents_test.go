@@ -88,7 +88,7 @@ func collect(t testing.TB, dir, address string, spoolMaxBytes int64, options ...
 	must(err)
 	c.core, err = collector.New(t.Context(), collector.Config{
 		FS: vfs.OS{}, SpoolDir: filepath.Join(dir, "spool"), Checkpoint: file, Table: new(counted), Archive: shut{store, &c.shut}, Naming: pattern,
-		RollBytes: 16 << 10, SpoolMaxBytes: spoolMaxBytes, Level: 1, Patient: true, SpoolAhead: true, HostShare: 3, DeclareFound: true, Log: log,
+		RollBytes: 16 << 10, SpoolMaxBytes: spoolMaxBytes, Level: 1, RetryFailures: true, SpoolAhead: true, HostShare: 3, DeclareFound: true, Log: log,
 	})
 	must(err)
 	cfg := Config{Checkpoint: file, Collector: c.core, FlumeFormat: "common", FlumeWait: time.Second, Log: log, Now: c.now}

@@ -55,7 +55,7 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 		return nil, fmt.Errorf("%w: heartbeat: %w", avrorpc.ErrHangUp, err)
 	}
 	missed := true
-	if first, said := s.beat.Counters[protocol.FirstChoice]; said {
+	if first, ok := s.beat.Counters[protocol.FirstChoice]; ok {
 		missed = first != 0
 	}
 	started, elsewhere := s.beat.Counters[protocol.StartedMs], s.beat.Counters[protocol.Elsewhere] != 0
@@ -76,7 +76,7 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 		h.StartedMs, h.Elsewhere = started, elsewhere
 		h.ClockOffset, h.ClockKnown = h.clock.add(s.beat.TimeMs, now)
 		looks = h.looks.take(now, len(s.active))
-		s.alive.beat(now)
+		s.liveness.beat(now)
 		twin = s.twin(h, now)
 	})
 	if twin != nil {
@@ -97,8 +97,8 @@ func (s *session) positions() (changed []protocol.Position) {
 			break
 		}
 		p := s.cfg.Collector.Position(x.tracked, x.claimed)
-		if p != x.told {
-			x.told = p
+		if p != x.reported {
+			x.reported = p
 			changed = append(changed, protocol.Position{Stream: id, Received: p.Received, Stored: p.Stored})
 		}
 		if p.Received == p.Stored && p.Received >= x.offered {
@@ -142,7 +142,7 @@ func oldest(streams []protocol.Progress) (ms int64) {
 // liveness has the times of a session's hello and of its last two heartbeats.
 type liveness struct{ hello, before, last time.Time }
 
-func (l *liveness) said(now time.Time) { l.hello = now }
+func (l *liveness) greeted(now time.Time) { l.hello = now }
 
 func (l *liveness) beat(now time.Time) { l.before, l.last = l.last, now }
 
@@ -151,7 +151,7 @@ func (l *liveness) beat(now time.Time) { l.before, l.last = l.last, now }
 // hello of the next connection, so it is not taken for one. r.mu must be held.
 func (s *session) twin(h *Host, now time.Time) *session {
 	for o := range h.sessions {
-		if o != s && o.alive.before.After(s.alive.hello) && s.alive.before.After(o.alive.hello) && now.Sub(o.alive.last) < faultFor {
+		if o != s && o.liveness.before.After(s.liveness.hello) && s.liveness.before.After(o.liveness.hello) && now.Sub(o.liveness.last) < faultFor {
 			return o
 		}
 	}

@@ -40,7 +40,7 @@ func (s *session) hello(ctx context.Context, params []byte) (avrorpc.Finisher, e
 		h.Issued, h.Expires = s.peer.Issued, s.peer.Expires
 		if first {
 			h.Connections++
-			s.alive.said(s.cfg.Now())
+			s.liveness.greeted(s.cfg.Now())
 			h.sessions[s] = true
 		}
 	})
@@ -58,12 +58,12 @@ func (s *session) hello(ctx context.Context, params []byte) (avrorpc.Finisher, e
 			continue
 		}
 		known.claimed = max(known.claimed, x.Stored)
-		known.told = s.cfg.Collector.Position(known.tracked, known.claimed)
-		known.offered = max(known.offered, known.told.Received)
-		if known.told.Received > known.told.Stored {
+		known.reported = s.cfg.Collector.Position(known.tracked, known.claimed)
+		known.offered = max(known.offered, known.reported.Received)
+		if known.reported.Received > known.reported.Stored {
 			s.active[x.ID] = known
 		}
-		welcome.Positions = append(welcome.Positions, protocol.Position{Stream: x.ID, Received: known.told.Received, Stored: known.told.Stored})
+		welcome.Positions = append(welcome.Positions, protocol.Position{Stream: x.ID, Received: known.reported.Received, Stored: known.reported.Stored})
 		if at, hash, length := s.cfg.Checkpoint.Tail(known.tracked); length > 0 {
 			welcome.Tails = append(welcome.Tails, protocol.Tail{Stream: x.ID, At: at, Length: length, Hash: hash})
 		}
@@ -178,13 +178,13 @@ func (s *session) prune() {
 	}
 	for id, x := range s.streams {
 		if x.tracked != nil && s.cfg.Checkpoint.Stream(x.tracked.ID) != x.tracked {
-			s.forgetSaid(id, x)
+			s.forgetStream(id, x)
 		}
 	}
 }
 
-// forgetSaid drops one such stream.
-func (s *session) forgetSaid(id schema.StreamID, x *said) {
+// forgetStream drops one such stream.
+func (s *session) forgetStream(id schema.StreamID, x *namedStream) {
 	delete(s.streams, id)
 	delete(s.active, id)
 	s.note(s.host, func(h *Host) {
@@ -204,7 +204,7 @@ func (s *session) declareAll(spelled string, streams []protocol.Stream, wrong ma
 		known := s.streams[x.ID]
 		had := known != nil && known.tracked != nil
 		if known == nil {
-			known = new(said)
+			known = new(namedStream)
 			s.streams[x.ID] = known
 			s.note(s.host, func(h *Host) { h.named++; s.named++ })
 		}
@@ -227,7 +227,7 @@ func (s *session) declareAll(spelled string, streams []protocol.Stream, wrong ma
 	}
 }
 
-func (s *session) declare(known *said, spelled string, x *protocol.Stream, wrong error) error {
+func (s *session) declare(known *namedStream, spelled string, x *protocol.Stream, wrong error) error {
 	known.refused = ""
 	entry := schema.StreamEntry{Stream: schema.Stream{ID: x.ID, Host: s.host, Path: x.Path, Format: x.Format, Zone: x.Zone}, Labels: x.Labels}
 	if wrong != nil {

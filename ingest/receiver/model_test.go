@@ -35,13 +35,13 @@ var replayFile = flag.String("replay", "", "run the script in this file instead 
 // Whatever they do, web01's lines are stored once each, its positions are those that it sent, and
 // evil has no more than its share of the spool.
 type model struct {
-	t      testing.TB
-	c      *runningCollector // nil: not running
-	wires  map[string]*wire
-	said   map[string]bool // streams that a connection of evil or twin named
-	sent   int             // lines of web01 that were acknowledged
-	forged int             // lines of evil
-	hole   bool            // evil sent a batch after a gap since the collector started
+	t           testing.TB
+	c           *runningCollector // nil: not running
+	wires       map[string]*wire
+	namedStream map[string]bool // streams that a connection of evil or twin named
+	sent        int             // lines of web01 that were acknowledged
+	forged      int             // lines of evil
+	hole        bool            // evil sent a batch after a gap since the collector started
 }
 
 // twinStart is beyond all that web01 writes.
@@ -91,7 +91,7 @@ func streamAt(a replay.Args) (id schema.StreamID, at int64, ok bool) {
 }
 
 func newModel(t testing.TB) *model {
-	m := &model{t: t, wires: map[string]*wire{}, said: map[string]bool{}}
+	m := &model{t: t, wires: map[string]*wire{}, namedStream: map[string]bool{}}
 	m.start(filepath.Join(t.TempDir(), "c1"))
 	t.Cleanup(func() {
 		if m.c != nil { // the script failed
@@ -126,7 +126,7 @@ func (m *model) drop(who string) {
 		w.close()
 		delete(m.wires, who)
 	}
-	maps.DeleteFunc(m.said, func(stream string, _ bool) bool { return strings.HasPrefix(stream, who) })
+	maps.DeleteFunc(m.namedStream, func(stream string, _ bool) bool { return strings.HasPrefix(stream, who) })
 }
 
 func (m *model) wire(who string) *wire {
@@ -184,12 +184,12 @@ var names = map[string]string{"evil": "evil", "twin": "web01"}
 func (m *model) claim(who string, id schema.StreamID, claim int64) {
 	w := m.wire(who)
 	if _, err := w.tryHello(names[who], named(id, claim)); err == nil {
-		m.said[who+id.String()] = true
+		m.namedStream[who+id.String()] = true
 	}
 }
 
 func (m *model) forge(who string, id schema.StreamID, at int64, n int) {
-	if !m.said[who+id.String()] {
+	if !m.namedStream[who+id.String()] {
 		m.claim(who, id, 0)
 	}
 	text := strings.ReplaceAll(lines(900_000+m.forged, n), "GET /", "GET /evil")

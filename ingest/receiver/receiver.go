@@ -161,7 +161,7 @@ func Limits(openFiles int) avrorpc.Limits {
 func (r *Receiver) Services() (services []avrorpc.Service) {
 	for _, v := range protocol.Versions() {
 		services = append(services, avrorpc.Service{Protocol: v.Protocol(), Open: func(_ context.Context, peer avrorpc.Peer) (avrorpc.Session, error) {
-			return &session{Receiver: r, version: v, peer: peer, streams: map[schema.StreamID]*said{}, active: map[schema.StreamID]*said{}}, nil
+			return &session{Receiver: r, version: v, peer: peer, streams: map[schema.StreamID]*namedStream{}, active: map[schema.StreamID]*namedStream{}}, nil
 		}})
 	}
 	return services

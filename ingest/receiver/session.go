@@ -19,20 +19,20 @@ type session struct {
 	version protocol.Version
 	peer    avrorpc.Peer
 	host    string // "" before hello
-	streams map[schema.StreamID]*said
+	streams map[schema.StreamID]*namedStream
 	// active are the streams whose position may have changed since it was reported.
-	active map[schema.StreamID]*said
-	beat   protocol.Heartbeat
-	alive  liveness
-	turns  chan struct{} // those of the host
-	again  bool          // this session has already sent a message
+	active   map[schema.StreamID]*namedStream
+	beat     protocol.Heartbeat
+	liveness liveness
+	turns    chan struct{} // those of the host
+	again    bool          // this session has already sent a message
 }
 
-// said is a stream that a hello named, by the sender's id.
-type said struct {
-	tracked *checkpoint.Stream // nil: rejected
-	refused string
-	told    collector.Position
+// namedStream is a stream that a hello named, by the sender's id.
+type namedStream struct {
+	tracked  *checkpoint.Stream // nil: rejected
+	refused  string
+	reported collector.Position
 	// claimed is the position up to which the sender reports the stream as stored. offered is the
 	// end of its consecutive batches.
 	claimed, offered int64
@@ -90,7 +90,7 @@ func (s *session) append(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher
 		return receipt(protocol.Receipt{Status: protocol.UnknownStream, Reason: "hello for this stream expected first"}), nil
 	}
 	if known.tracked != nil && !s.cfg.Checkpoint.Touch(known.tracked, s.cfg.Now()) {
-		s.forgetSaid(m.Stream, known)
+		s.forgetStream(m.Stream, known)
 		return receipt(protocol.Receipt{Status: protocol.UnknownStream, Reason: "the stream was forgotten, hello expected again"}), nil
 	}
 	if known.refused != "" {
@@ -122,7 +122,7 @@ func (s *session) append(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher
 var errRefused = errors.New("refused")
 
 // take decodes a body and appends it to the collector's spool.
-func (s *session) take(ctx context.Context, known *said, m *protocol.Batch) error {
+func (s *session) take(ctx context.Context, known *namedStream, m *protocol.Batch) error {
 	t := known.tracked
 	if m.Range.Len() > MaxBodyBytes || m.Range.End > schema.MaxOffset {
 		return fmt.Errorf("%w: a batch %v; a batch may have %d bytes, and end at byte %d", errRefused, m.Range, MaxBodyBytes, int64(schema.MaxOffset))
@@ -181,7 +181,7 @@ func (s *session) turn(ctx context.Context) error {
 func (s *session) turnOver() { <-s.turns }
 
 // failed returns the reply to a batch that was not accepted.
-func (s *session) failed(known *said, err error) (avrorpc.Finisher, error) {
+func (s *session) failed(known *namedStream, err error) (avrorpc.Finisher, error) {
 	switch {
 	case errors.Is(err, collector.ErrBusy):
 		s.note(s.host, func(h *Host) { h.Busy++ })
@@ -195,7 +195,7 @@ func (s *session) failed(known *said, err error) (avrorpc.Finisher, error) {
 }
 
 // answer returns a receipt that has the stream's position at the time when it is sent.
-func (s *session) answer(known *said, status protocol.Status, why error) avrorpc.Finisher {
+func (s *session) answer(known *namedStream, status protocol.Status, why error) avrorpc.Finisher {
 	r := protocol.Receipt{Status: status}
 	if why != nil {
 		r.Reason = why.Error()

@@ -129,14 +129,14 @@ func (s *scan) headers() error {
 // Recover.
 func (s *scan) checkMembers(all bool) error {
 	r := NewReader(s.file, s.size)
-	inDoubt := len(s.members)
-	for inDoubt > 0 && s.members[inDoubt-1].Offset >= s.synced {
-		inDoubt--
+	firstUnsynced := len(s.members)
+	for firstUnsynced > 0 && s.members[firstUnsynced-1].Offset >= s.synced {
+		firstUnsynced--
 	}
-	for i, m := range s.members[inDoubt:] {
+	for i, m := range s.members[firstUnsynced:] {
 		bad, err := check(r, m)
 		if bad != nil {
-			s.members, s.torn = s.members[:inDoubt+i], bad
+			s.members, s.torn = s.members[:firstUnsynced+i], bad
 			break
 		}
 		if err != nil {
@@ -147,7 +147,7 @@ func (s *scan) checkMembers(all bool) error {
 	for _, claim := range s.claims[:len(s.members)] {
 		vouched = max(vouched, claim)
 	}
-	for _, m := range s.members[:inDoubt] {
+	for _, m := range s.members[:firstUnsynced] {
 		if !all && m.Offset < vouched {
 			continue
 		}

@@ -16,8 +16,8 @@ const (
 	remindAfter = 24 * time.Hour
 )
 
-// told is the level of a host that a channel sent last. It is kept over a restart.
-type told struct {
+// sentLevel is the level of a host that a channel sent last. It is kept over a restart.
+type sentLevel struct {
 	Level monitor.Level `json:"level"`
 	At    time.Time     `json:"at"` // when it was sent
 }
@@ -30,9 +30,9 @@ type seen struct {
 
 // channel decides what is sent by one Sender, and when. It is not safe for concurrent use.
 type channel struct {
-	name string
-	told map[string]told
-	seen map[string]seen
+	name     string
+	lastSent map[string]sentLevel
+	seen     map[string]seen
 	// changedAt is the time of the first change that was not sent yet. Zero: there is none.
 	changedAt time.Time
 	triedAt   time.Time // last attempt
@@ -43,7 +43,7 @@ type channel struct {
 }
 
 func newChannel(name string) *channel {
-	return &channel{name: name, told: map[string]told{}, seen: map[string]seen{}}
+	return &channel{name: name, lastSent: map[string]sentLevel{}, seen: map[string]seen{}}
 }
 
 // next returns the message that is due. nil: none.
@@ -83,7 +83,7 @@ func (c *channel) changes(now time.Time, states []State) (changes []Change) {
 			changes = append(changes, Change{s, was, x.since})
 		}
 	}
-	for host, t := range c.told { // hosts that are not watched any more
+	for host, t := range c.lastSent { // hosts that are not watched any more
 		if !present[host] && t.Level != monitor.Okay {
 			changes = append(changes, Change{State{Host: host, Level: monitor.Okay}, t.Level, now})
 		}
@@ -98,7 +98,7 @@ func (c *channel) changes(now time.Time, states []State) (changes []Change) {
 }
 
 func (c *channel) was(host string) monitor.Level {
-	return cmp.Or(c.told[host].Level, monitor.Okay)
+	return cmp.Or(c.lastSent[host].Level, monitor.Okay)
 }
 
 // lasting returns all states with a problem that is not acknowledged, if one of them was sent
@@ -110,7 +110,7 @@ func (c *channel) lasting(now time.Time, states []State) (all []Change) {
 			continue
 		}
 		all = append(all, Change{s, s.Level, c.seen[s.Host].since})
-		due = due || now.Sub(c.told[s.Host].At) >= remindAfter
+		due = due || now.Sub(c.lastSent[s.Host].At) >= remindAfter
 	}
 	if !due {
 		return nil
@@ -133,9 +133,9 @@ func (c *channel) sent(now time.Time, m *Message, err error) {
 	c.err, c.changedAt = nil, time.Time{}
 	for _, x := range m.Changes {
 		if x.Level == monitor.Okay {
-			delete(c.told, x.Host)
+			delete(c.lastSent, x.Host)
 		} else {
-			c.told[x.Host] = told{x.Level, now}
+			c.lastSent[x.Host] = sentLevel{x.Level, now}
 		}
 	}
 }

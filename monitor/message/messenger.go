@@ -59,7 +59,7 @@ func New(cfg Config) *Messenger {
 		cfg.Now = time.Now
 	}
 	m := &Messenger{cfg: cfg, began: cfg.Now(), saving: make(chan struct{}, 1)}
-	saved := map[string]map[string]told{}
+	saved := map[string]map[string]sentLevel{}
 	if len(cfg.Saved) > 0 {
 		if err := json.Unmarshal(cfg.Saved, &saved); err != nil {
 			cfg.Log.Warn("saved state of messages unreadable, all problems are sent again", "err", err)
@@ -68,7 +68,7 @@ func New(cfg Config) *Messenger {
 	for _, s := range cfg.Senders {
 		c := newChannel(s.Name())
 		for host, t := range saved[c.name] {
-			c.told[host] = t
+			c.lastSent[host] = t
 		}
 		m.channels = append(m.channels, c)
 	}
@@ -185,9 +185,9 @@ func (m *Messenger) save() {
 
 // stateText returns the state that New reads from Config.Saved. m.mu is held.
 func (m *Messenger) stateText() []byte {
-	all := map[string]map[string]told{}
+	all := map[string]map[string]sentLevel{}
 	for _, c := range m.channels {
-		all[c.name] = c.told
+		all[c.name] = c.lastSent
 	}
 	text, err := json.Marshal(all)
 	if err != nil {

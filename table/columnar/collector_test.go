@@ -143,7 +143,7 @@ func (r *running) start() error {
 	r.collector, err = collector.New(context.Background(), collector.Config{
 		FS: vfs.OS{}, SpoolDir: filepath.Join(r.dir, "spool"), Checkpoint: r.file, Archive: files, Naming: pattern,
 		Columns: placing{r.store}, ColumnNaming: pattern, RollBytes: 1500, RollInterval: time.Minute, Level: 1, Uploads: 2,
-		Patient: true, Log: slog.New(slog.DiscardHandler),
+		RetryFailures: true, Log: slog.New(slog.DiscardHandler),
 	})
 	return err
 }

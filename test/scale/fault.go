@@ -74,7 +74,7 @@ func (w *world) configure(within time.Duration) {
 	names := w.names()
 	for _, h := range w.hosts {
 		h.session++
-		h.at, h.greeted, h.sent = nil, false, schema.Range{}
+		h.at, h.connected, h.sent = nil, false, schema.Range{}
 		// What only a window had is read again.
 		h.route = agent.NewRoute(h.name, names, w.cfg.FailoverAfter, w.clock())
 		w.later(time.Duration(w.rand.Int64N(int64(within)+1)), connect, h)

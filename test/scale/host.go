@@ -30,7 +30,7 @@ type host struct {
 	reached       int64        // the greatest acked that there was
 	claimed       int64        // what it told the present collector to be stored
 	sent          schema.Range // on its way
-	greeted       bool         // the present collector has answered
+	connected     bool         // the present collector has answered
 	busy          retry.Backoff
 
 	governor *governor.Governor // nil: it never was behind
@@ -49,7 +49,7 @@ func (w *world) write(h *host) {
 func (w *world) connect(h *host) {
 	c := w.byName[h.route.Present()]
 	h.session++
-	h.greeted = false
+	h.connected = false
 	w.out.attempt(w.now)
 	if !w.reaches(h, c) {
 		// A machine that is up refuses at once; one behind a split does not answer.
@@ -63,28 +63,28 @@ func (w *world) connect(h *host) {
 	}
 	h.at = c
 	c.handshakes++
-	w.later(c.work(w.now, handshakeCost), greeted, h)
+	w.later(c.work(w.now, handshakeCost), connected, h)
 }
 
 // disconnected asks the route where to go on, and when.
 func (w *world) disconnected(h *host) {
-	wasGreeted := h.greeted
-	h.at, h.greeted, h.sent = nil, false, schema.Range{}
+	wasConnected := h.connected
+	h.at, h.connected, h.sent = nil, false, schema.Range{}
 	h.session++
-	pause, moved := h.route.Failed(w.clock(), wasGreeted)
+	pause, moved := h.route.Failed(w.clock(), wasConnected)
 	if moved {
 		w.out.failovers++
 	}
 	w.later(pause, connect, h)
 }
 
-// greet is the collector's answer to hello: from where it wants the log.
-func (w *world) greet(h *host) {
+// welcome is the collector's answer to hello: from where it wants the log.
+func (w *world) welcome(h *host) {
 	if !w.reaches(h, h.at) {
 		w.disconnected(h)
 		return
 	}
-	h.greeted = true
+	h.connected = true
 	h.busy = retry.Backoff{First: 250 * time.Millisecond, Max: 10 * time.Second}
 	p := h.at.position(h.number)
 	h.learn(p)

@@ -17,18 +17,18 @@ type event struct {
 type kind uint8
 
 const (
-	connect  kind = iota // the host tries to connect to its present collector
-	greeted              // the collector has answered it
-	failed               // no connection could be made
-	poll                 // the host reads what was written, and sends it
-	received             // the collector has what the host sent
-	look                 // the host tries the collectors that it prefers
-	tick                 // all collectors write to the table and seal segments
-	fault                // the next step of the plan
+	connect   kind = iota // the host tries to connect to its present collector
+	connected             // the collector has answered it
+	failed                // no connection could be made
+	poll                  // the host reads what was written, and sends it
+	received              // the collector has what the host sent
+	look                  // the host tries the collectors that it prefers
+	tick                  // all collectors write to the table and seal segments
+	fault                 // the next step of the plan
 )
 
-// queue has the events that have not happened yet, the earliest first: a binary heap. (container/heap
-// would box each of the 60 million events of a large run.)
+// queue has the events that have not happened yet, the earliest first: a binary heap.
+// (container/heap would box each of the 60 million events of a large run.)
 type queue struct {
 	events []event
 	seq    uint64

@@ -30,7 +30,8 @@ type world struct {
 	hbasePart  float64
 	draining   bool // the day is over: nothing more is written, and segments are sealed
 
-	// Directories that governors read as "/": of a host at rest, and of one whose processors are busy.
+	// Directories that governors read as "/": of a host at rest, and of one whose processors are
+	// busy.
 	calmRoot, busyRoot string
 
 	out *record
@@ -131,8 +132,8 @@ func (w *world) happen(e event) {
 	switch e.kind {
 	case connect:
 		w.connect(h)
-	case greeted:
-		w.greet(h)
+	case connected:
+		w.welcome(h)
 	case failed:
 		w.disconnected(h)
 	case poll:

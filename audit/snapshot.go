@@ -15,18 +15,18 @@ import (
 	"sluice/schema"
 )
 
-// Sight is the content of archive and spool at some moment. A collector removes a segment from its
-// spool when archive and table have it, durably. So a file that was in the archive, and has no
+// Snapshot is the content of archive and spool at some moment. A collector removes a segment from
+// its spool when archive and table have it, durably. So a file that was in the archive, and has no
 // ranges in the spool, is in a table that is opened after that.
-type Sight struct {
+type Snapshot struct {
 	files  map[string]bool
 	ranges map[schema.StreamID][]schema.Range
 }
 
 // Look must be called before the table is opened, if a collector may be running. spoolDir is the
 // directory of its segments.
-func Look(ctx context.Context, a index.Archive, spoolDir string) (*Sight, error) {
-	s := &Sight{files: map[string]bool{}, ranges: map[schema.StreamID][]schema.Range{}}
+func Look(ctx context.Context, a index.Archive, spoolDir string) (*Snapshot, error) {
+	s := &Snapshot{files: map[string]bool{}, ranges: map[schema.StreamID][]schema.Range{}}
 	list, err := a.List(ctx)
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func Look(ctx context.Context, a index.Archive, spoolDir string) (*Sight, error)
 }
 
 // read reads the headers of a segment, which may be growing.
-func (s *Sight) read(name string) (err error) {
+func (s *Snapshot) read(name string) (err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
@@ -75,14 +75,14 @@ func (s *Sight) read(name string) (err error) {
 }
 
 // settled reports whether a member must be in the table.
-func (s *Sight) settled(file string, m *index.Member) bool {
+func (s *Snapshot) settled(file string, m *index.Member) bool {
 	return s == nil || s.files[file] && !slices.ContainsFunc(s.ranges[m.Stream], func(r schema.Range) bool {
 		return r.Start < m.Range.End && m.Range.Start < r.End
 	})
 }
 
 // inFlight returns the number of bytes of a stream in the spool beyond the stored position.
-func (s *Sight) inFlight(id schema.StreamID, stored int64) (n int64) {
+func (s *Snapshot) inFlight(id schema.StreamID, stored int64) (n int64) {
 	if s == nil {
 		return 0
 	}
