@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestMatchIsTheWayBackFromExpand(t *testing.T) {
+func TestMatchInvertsExpand(t *testing.T) {
 	event := time.Date(2026, 9, 3, 7, 5, 9, 0, time.FixedZone("", 2*3600))
 	day := time.Date(2026, 9, 3, 0, 0, 0, 0, time.UTC)
 	hour := day.Add(7 * time.Hour)

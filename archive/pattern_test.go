@@ -85,7 +85,7 @@ func TestPeriodsFollowTheLogsOwnZone(t *testing.T) {
 	}
 }
 
-func TestBadPatternsSayWhatToWrite(t *testing.T) {
+func TestBadPatternsReportWhatToWrite(t *testing.T) {
 	for pattern, hint := range map[string]string{
 		"":                            "begin with a directory",
 		"%Y/%{host}":                  "begin with a directory",

@@ -126,7 +126,7 @@ func (w *world) rewrite(name string, members ...int) {
 	}
 }
 
-func TestNothingDiffersWhereNothingIsWrong(t *testing.T) {
+func TestIntactDataHasNoDifferences(t *testing.T) {
 	w := newWorld(t)
 	w.fillTable()
 	report := w.audit()
@@ -433,7 +433,7 @@ func TestAQuarantinedRowCountsAsStored(t *testing.T) {
 		}
 	}
 	if report := w.audit(); report.Differences() > 0 || len(w.quarantine) != 2 {
-		t.Errorf("rows that were taken after all: %s", named(report))
+		t.Errorf("rows that were stored although they were rejected: %s", named(report))
 	}
 	w.drop = func(x *worldStream, line int) bool { return x == s && (line == 20 || line == 21) }
 	w.fillTable()
@@ -472,8 +472,8 @@ func TestLinesBeforeFromAreNotMissed(t *testing.T) {
 	}
 }
 
-// TestALabelThatWasTakenAwayIsNotTheTables: HBase keeps the cell of it in the directory's row.
-func TestALabelThatWasTakenAwayIsNotTheTables(t *testing.T) {
+// TestARemovedLabelIsNotInTheTable: HBase keeps the cell of it in the directory's row.
+func TestARemovedLabelIsNotInTheTable(t *testing.T) {
 	w := newWorld(t)
 	w.fillTable()
 	id := w.streams[0].ID

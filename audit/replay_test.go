@@ -91,7 +91,7 @@ func TestAReplayIntoTheTableItCameFromChangesNoRow(t *testing.T) {
 	}
 }
 
-func TestAReplayTakesWhatIsSoundAndNamesTheRest(t *testing.T) {
+func TestAReplayStoresIntactMembersAndReportsTheRest(t *testing.T) {
 	w := newWorld(t)
 	_, sound := w.replayInto(newTable(t, nil), ReplayConfig{})
 	damages[5].do(w) // a byte of the archive changed

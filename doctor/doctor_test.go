@@ -50,7 +50,7 @@ func TestAFolderIsWrittenToAndLeftAsItWas(t *testing.T) {
 	}
 }
 
-func TestAFolderThatIsNoneIsSaid(t *testing.T) {
+func TestAPathThatIsNotADirectoryIsReported(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -98,7 +98,7 @@ func TestARegionThatWentToAndFroAndWasSplitIsFound(t *testing.T) {
 
 // One row that no server takes must not keep the others back, however the server
 // says it.
-func TestARefusedRowIsKeptElsewhereAndTheOthersAreWritten(t *testing.T) {
+func TestARejectedRowIsQuarantinedAndTheOthersAreWritten(t *testing.T) {
 	const never = "org.apache.hadoop.hbase.DoNotRetryIOException"
 	for name, refuse := range map[string]func(bad bool) (row, region string){
 		"by row": func(bad bool) (string, string) {
@@ -143,7 +143,7 @@ func TestARefusedRowIsKeptElsewhereAndTheOthersAreWritten(t *testing.T) {
 	}
 }
 
-func TestWithoutAPlaceForRefusedRowsWritingEnds(t *testing.T) {
+func TestWithoutAQuarantineARejectedRowEndsWriting(t *testing.T) {
 	f := newFake(t)
 	layout := typed(t)
 	f.refuse = func([]byte) (string, string) { return "org.apache.hadoop.hbase.DoNotRetryIOException", "" }

@@ -16,9 +16,9 @@ import (
 	"sluice/test/cluster"
 )
 
-// TestAFamilyMadeAnotherWayIsSaid attribute by attribute; a compression that is
+// TestAFamilyWithOtherSettingsIsReported attribute by attribute; a compression that is
 // not asked for may be any.
-func TestAFamilyMadeAnotherWayIsSaid(t *testing.T) {
+func TestAFamilyWithOtherSettingsIsReported(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	u := newURL(t, c)
 	a := hbase.OpenAdmin(u, hbase.Options{})

@@ -114,7 +114,7 @@ func TestATableKeepsItsLayout(t *testing.T) {
 	u.Table = "sluicetest:" + u.Table
 	a := hbase.OpenAdmin(u, hbase.Options{})
 	if _, err := hbase.Open(t.Context(), u, hbase.Options{}); err == nil || !strings.Contains(err.Error(), "not there") {
-		t.Errorf("a table that is not there: %v", err)
+		t.Errorf("a missing table: %v", err)
 	}
 	layout := typed(t)
 	layout.Salts = 3

@@ -65,7 +65,7 @@ func TestAPlaceFillsWhatAURLLeavesOut(t *testing.T) {
 		}
 	}
 	if _, err := (Place{Quorum: "zk1,,zk2"}).ParseURL("hbase:///t"); err == nil {
-		t.Error("a quorum with a hole is taken")
+		t.Error("a quorum with an empty name was accepted")
 	}
 }
 

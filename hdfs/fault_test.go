@@ -29,7 +29,7 @@ func noise(t testing.TB, size int) (path string, content []byte) {
 	return path, content
 }
 
-func TestAnUploadOutlivesItsServers(t *testing.T) {
+func TestAnUploadSurvivesFailingServers(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Exclusive: true})
 	root := newRoot(t)
 	// Small blocks: the name node is asked for each.

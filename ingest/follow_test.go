@@ -82,7 +82,7 @@ func (f *following) tickFor(t *testing.T, now time.Time, so func() bool) {
 	for deadline := time.After(time.Minute); !so(); {
 		select {
 		case <-deadline:
-			t.Fatalf("it never came to it; %d lines were taken", f.collector.Counters.Lines.Load())
+			t.Fatalf("the condition was not reached, %d lines were received", f.collector.Counters.Lines.Load())
 		default:
 			f.tick(t, now)
 		}
@@ -133,9 +133,9 @@ func TestFollowStoresWhatGrows(t *testing.T) {
 	}
 }
 
-// TestFollowGoesOnFromItsSpool checks that lines that an aborted process had received are not read
-// from the log again.
-func TestFollowGoesOnFromItsSpool(t *testing.T) {
+// TestFollowContinuesFromItsSpool checks that lines that an aborted process had received are not
+// read from the log again.
+func TestFollowContinuesFromItsSpool(t *testing.T) {
 	s, log := newSite(t), collectortest.Log(50)+"\n"
 	s.write(t, "access.log", log)
 	f := s.follow(t)

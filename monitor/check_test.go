@@ -31,7 +31,7 @@ const (
 	hour   = 60 * minute
 )
 
-func TestHealthSaysWhatIsWrongWithAHost(t *testing.T) {
+func TestHealthReportsProblemsOfAHost(t *testing.T) {
 	paused := func(skew, since time.Duration) receiver.Host {
 		h := beatAt(now, skew, nil)
 		h.Beat.Governor = protocol.Governor{PausedSinceMs: now.Add(skew - since).UnixMilli(), Reason: "load"}
@@ -99,7 +99,7 @@ func TestWhichHostsACollectorSpeaksOf(t *testing.T) {
 	}
 }
 
-func TestASinkThatFailsIsSaidWithItsReason(t *testing.T) {
+func TestAFailingSinkIsReportedWithItsReason(t *testing.T) {
 	retries := []collector.RetryState{
 		{What: "table: write rows", Since: before(20 * time.Minute), Attempts: 4, Error: "no region server"},
 		{What: "web01/20260903-000001", Since: before(time.Minute), Attempts: 2, Error: "archive: store: connection refused"},
@@ -127,7 +127,7 @@ func TestASinkThatFailsIsSaidWithItsReason(t *testing.T) {
 	}
 }
 
-func TestAnAgentWithoutACollectorSaysSo(t *testing.T) {
+func TestAnAgentWithoutACollectorReportsIt(t *testing.T) {
 	busySince := before(15 * time.Minute)
 	for _, test := range []struct {
 		state agent.State

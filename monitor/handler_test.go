@@ -79,9 +79,9 @@ func TestTheThreePagesStayAsTheyAre(t *testing.T) {
 	}
 }
 
-// TestATableForPeopleHoldsNothingThatATerminalObeys checks that the table has no control
+// TestATableForPeopleHasNoTerminalControls checks that the table has no control
 // characters, and that hosts with errors come first.
-func TestATableForPeopleHoldsNothingThatATerminalObeys(t *testing.T) {
+func TestATableForPeopleHasNoTerminalControls(t *testing.T) {
 	f := example()
 	h := f.Check(limits)
 	text := strings.Join(h.Table(), "\n") + "\n"

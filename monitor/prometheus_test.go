@@ -32,9 +32,9 @@ func TestTheAlertRulesAreSound(t *testing.T) {
 	}
 }
 
-// TestRulesAndDashboardAskForMetricsThatAreThere checks that the metrics that the alert rules and
+// TestRulesAndDashboardUseExistingMetrics checks that the metrics that the alert rules and
 // the dashboard use exist.
-func TestRulesAndDashboardAskForMetricsThatAreThere(t *testing.T) {
+func TestRulesAndDashboardUseExistingMetrics(t *testing.T) {
 	clock := beatAt(now, 0, nil)
 	clock.ClockOffset, clock.ClockKnown, clock.Expires, clock.Agent, clock.Refused = time.Hour, true, now, "sluice 1", 1
 	f := example()

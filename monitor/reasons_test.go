@@ -256,7 +256,7 @@ func TestADiskWithLessRoomThanTheSpoolMayTakeIsAnError(t *testing.T) {
 		}
 	}
 	if r.Look(now.Add(31*time.Minute), 2000) != 0 {
-		t.Error("a disk that was emptied fills")
+		t.Error("a disk with free space is reported as filling")
 	}
 }
 

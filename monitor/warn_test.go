@@ -11,9 +11,9 @@ import (
 	"sluice/ingest/protocol"
 )
 
-// TestAWarningIsSaidAndIsNoError checks that a warning is reported under its host, and that /health
-// still has status 200.
-func TestAWarningIsSaidAndIsNoError(t *testing.T) {
+// TestAWarningIsReportedAndIsNotAnError checks that a warning is reported under its host, and that
+// /health still has status 200.
+func TestAWarningIsReportedAndIsNotAnError(t *testing.T) {
 	heard := beatAt(now, 0, nil)
 	heard.Beat.Problems = []string{protocol.WarningPrefix + "CustomLog /a.log is not read"}
 	host := Sender(now, heard, collector.Waiting{}, collector.Share{})

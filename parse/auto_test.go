@@ -72,8 +72,8 @@ func TestAutoFindsWhatStandsAroundTheLines(t *testing.T) {
 	}
 }
 
-// TestAutoSaysWhatIsWrong in one sentence, with the first line as an example.
-func TestAutoSaysWhatIsWrong(t *testing.T) {
+// TestAutoReportsWhatIsWrong in one sentence, with the first line as an example.
+func TestAutoReportsWhatIsWrong(t *testing.T) {
 	for head, want := range map[string]string{
 		"\nMay 17 kernel: something\nmore\n": `no format that is known reads any of the first 2 lines; its first line is "May 17 kernel: something" (as combined: byte 15: `,
 		"{\"a\": 1}\r\n":                     `its lines are JSON, which is not read, such as "{\"a\": 1}"`,

@@ -120,7 +120,7 @@ func TestEveryDirectiveHasItsFieldAndType(t *testing.T) {
 	}
 }
 
-func TestFieldNamesAreUniqueAndSayWhichRequest(t *testing.T) {
+func TestFieldNamesAreUniqueAndNameTheRequest(t *testing.T) {
 	for _, c := range []struct{ format, fields string }{
 		{`%s %>s`, "original_status:int status:int"},
 		{`%>s %s`, "status:int original_status:int"},
@@ -162,7 +162,7 @@ func TestPathHasItsQuery(t *testing.T) {
 	}
 }
 
-func TestBadFormatsSayWhatIsWrong(t *testing.T) {
+func TestBadFormatsReportWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ format, message string }{
 		{"", "no directive"},
 		{"plain text", "has no directive"},

@@ -167,7 +167,7 @@ func TestPatternsThatBacktrackReadTheLongestLines(t *testing.T) {
 	}
 }
 
-func TestBadPatternsSayWhatIsWrong(t *testing.T) {
+func TestBadPatternsReportWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ expr, message string }{
 		{`(`, "pattern"},
 		{`(?P<a>x`, "pattern"},

@@ -8,7 +8,7 @@ import (
 )
 
 // What strftime writes has a fixed width; a shorter number is one that was cut.
-func TestATimeThatWasCutOrSaysTooLittleIsNull(t *testing.T) {
+func TestATruncatedOrIncompleteTimeIsNull(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +38,8 @@ func TestATimeThatWasCutOrSaysTooLittleIsNull(t *testing.T) {
 		{`%{%F %T %Z}t`, "2015-05-17 10:05:03 +5", ""},
 		{`%{%F %T %Z}t`, "2015-05-17 10:05:03 +054", ""},
 		{`%{%F %T %Z}t`, "2015-05-17 10:05:03 +99", ""},
-		// A name must be that of the zone that the user gives, and tells both hours of autumn apart.
+		// A name must be that of the zone that the user gives, and tells both hours of autumn
+		// apart.
 		{`%{%F %T %Z}t`, "2015-05-17 10:05:03 GMT", "2015-05-17T10:05:03Z"},
 		{`%{%F %T %Z}t`, "2015-05-17 10:05:03 CEST", "2015-05-17T10:05:03+02:00"},
 		{`%{%F %T %Z}t`, "2015-05-17 10:05:03 CET", ""},

@@ -17,7 +17,7 @@ type stringer string
 
 func (s stringer) String() string { return string(s) }
 
-func TestWhatPeopleReadIsHarmless(t *testing.T) {
+func TestOutputForPeopleIsEscaped(t *testing.T) {
 	const want = `web\x1b[31m01\x0d\x0a\xe2\x80\xaegol\xe2\x81\xa6\xe2\x80\x8f\xd8\x9c\xe2\x80\xa8\xff\xc2\x9b2J\x7f\x09`
 	if got := Text(hostileName); got != want {
 		t.Errorf("%q", got)

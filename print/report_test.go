@@ -65,7 +65,7 @@ func TestReports(t *testing.T) {
 	}
 }
 
-func TestTablesSayWhatIsEstimated(t *testing.T) {
+func TestTablesMarkEstimates(t *testing.T) {
 	r := query.Report{Columns: []string{"count", "distinct_client"}, Bar: -1, Estimated: map[string]float64{"distinct_client": query.DistinctError}}
 	var b bytes.Buffer
 	if err := Report(&b, "table", Options{}, r); err != nil || !strings.HasSuffix(b.String(), "(distinct_client is an estimate, ± 0.8 %)\n") {

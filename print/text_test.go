@@ -81,7 +81,7 @@ func FuzzText(f *testing.F) {
 		}
 		for _, r := range string(tableText.append(nil, text)) {
 			if r < ' ' || r >= 0x7f && r < 0xa0 || turnsText(r) {
-				t.Fatalf("a terminal would act upon %q", r)
+				t.Fatalf("control characters are not escaped: %q", r)
 			}
 		}
 	})

@@ -93,7 +93,7 @@ func TestGroupsAndMeasures(t *testing.T) {
 	}
 }
 
-func TestAFormatsOwnHourGoesBefore(t *testing.T) {
+func TestAFormatsOwnHourHasPrecedence(t *testing.T) {
 	a := answerOf(t, Question{By: []string{"hour"}}, "")
 	own := testFormat(t, `pattern:(?P<hour>\S+) (?P<user>\S+)`)
 	if err := errors.Join(a.Add(testEntry(t, own, "12345678 x")), a.Add(testEntry(t, testFormat(t, "combined"), testLine))); err != nil {
@@ -117,7 +117,7 @@ func TestSumsDoNotOverflow(t *testing.T) {
 	}
 }
 
-func TestQuestionsThatCannotBeAsked(t *testing.T) {
+func TestInvalidQuestionsAreErrors(t *testing.T) {
 	fields := testFormat(t, "combined").Fields()
 	for _, c := range []struct {
 		q    Question

@@ -81,7 +81,7 @@ func TestExpressions(t *testing.T) {
 	}
 }
 
-func TestExpressionErrorsSayWhereAndWhat(t *testing.T) {
+func TestExpressionErrorsReportWhereAndWhat(t *testing.T) {
 	for expr, want := range map[string]string{
 		``:                                  `expected a field, not, or ( at byte 0, found the end`,
 		`status`:                            `expected = != < <= > >= =~ !~ in, contains, starts with or is null behind status at byte 6, found the end`,
@@ -138,7 +138,7 @@ func TestUnknownFieldsAreNamedWhenCompiled(t *testing.T) {
 	}
 }
 
-func TestFiltersThatMeanNothingAreRefused(t *testing.T) {
+func TestInvalidFiltersAreRejected(t *testing.T) {
 	for _, f := range []*schema.Filter{
 		{Op: schema.And}, {Op: schema.Not}, {Op: schema.Op(99)}, {Op: schema.Matches, Text: "("}, {Op: schema.Within, Text: "x"},
 		{Op: schema.Not, Args: []*schema.Filter{{Op: schema.Matches, Text: "("}}},
@@ -201,7 +201,7 @@ func TestFlags(t *testing.T) {
 		func() (*schema.Filter, error) { return Method("GET,,HEAD") }, func() (*schema.Filter, error) { return Client("10.0.0.0/33") },
 	} {
 		if _, err := bad(); err == nil || !strings.Contains(err.Error(), "expected") {
-			t.Errorf("error %v does not say what was expected", err)
+			t.Errorf("error %v does not name what was expected", err)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func TestAnOperationRecoversWithItsLastWaiter(t *testing.T) {
 		t.Errorf("%d first failures in the log, want 2: %s", n, said.String())
 	}
 	if registry.Recovered("another scan", nil) {
-		t.Error("what never failed has recovered")
+		t.Error("a recovery was logged without a failure")
 	}
 }
 

@@ -50,7 +50,7 @@ func TestParseErrorTextIsThatOfError(t *testing.T) {
 	}
 }
 
-func TestAFormatsOwnFieldGoesBefore(t *testing.T) {
+func TestAFormatsOwnFieldHasPrecedence(t *testing.T) {
 	e := testEntry()
 	fields := []Field{{Name: "file"}}
 	e.Record.Reset([]byte("own"), fields)

@@ -19,9 +19,9 @@ func layouts(t *testing.T) []Layout {
 	return out
 }
 
-// TestKeysSortByTimeAndComeBack: what a key is made of can be read from it, and
+// TestKeysSortByTimeAndAreDecoded: what a key is made of can be read from it, and
 // within a salt keys sort by time, stream and offset.
-func TestKeysSortByTimeAndComeBack(t *testing.T) {
+func TestKeysSortByTimeAndAreDecoded(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, l := range layouts(t) {
 		var last Row
@@ -94,9 +94,9 @@ func TestRangesHoldJustTheirTimes(t *testing.T) {
 	}
 }
 
-// TestNobodyComesAcrossSpareKeys: neither a scan nor the directory; and each is in a
+// TestSpareKeysAreInNoScan: neither a scan nor the directory; and each is in a
 // region of its own.
-func TestNobodyComesAcrossSpareKeys(t *testing.T) {
+func TestSpareKeysAreInNoScan(t *testing.T) {
 	typed := layouts(t)[0]
 	typed.Salts = maxSalts
 	for _, l := range append(layouts(t), typed) {

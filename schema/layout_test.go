@@ -34,8 +34,8 @@ func FuzzLayout(f *testing.F) {
 	})
 }
 
-// TestLayoutsThatCannotBeAreRefused by name, family and salts.
-func TestLayoutsThatCannotBeAreRefused(t *testing.T) {
+// TestInvalidLayoutsAreRejected by name, family and salts.
+func TestInvalidLayoutsAreRejected(t *testing.T) {
 	for _, l := range []Layout{
 		{}, {Name: "packed", Family: "l"}, {Name: "packed", Family: "l", Salts: 8, Cells: []string{"status"}}, {Name: "other", Family: "l", Salts: 8}, {Name: "typed", Salts: 8}, {Name: "typed", Family: "a:b", Salts: 8},
 		{Name: "typed", Family: "l"}, {Name: "typed", Family: "l", Salts: 255}, {Name: "flume", Family: "prop", Salts: 8}, {Name: "typed", Family: "l'", Salts: 8},

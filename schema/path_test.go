@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAPathThatIsNoTextComesBackFromJSON(t *testing.T) {
+func TestAPathThatIsNotUTF8SurvivesJSON(t *testing.T) {
 	texts := map[string]string{}
 	for _, path := range []string{"/l/access.log", "/l/caf\xe9_access.log", "/l/caf\xc3\xa9_access.log", "/l/\xff\xfe", "/l/caf\ufffd_access.log", `/l/caf\xe9_access.log`, "/l/caf\xe9\\x", "/l/caf\xe9\\\\x"} {
 		type written struct {

@@ -129,7 +129,7 @@ const (
 	day4 = "20260904/web01/access.c1-000002.log.gz"
 )
 
-func TestVerifySaysWhatIsWrong(t *testing.T) {
+func TestVerifyReportsWhatIsWrong(t *testing.T) {
 	first := batch(&stream, 0, 0, 0, 5)
 	second := batch(&stream, first.Range.End, 0, 5, 5)
 	third := batch(&stream, second.Range.End, 1, 10, 5)

@@ -157,7 +157,7 @@ func (c *endingContext) Err() error {
 	return nil
 }
 
-func TestOpenSaysWhatCannotBeWritten(t *testing.T) {
+func TestOpenReportsWhatCannotBeWritten(t *testing.T) {
 	file := writeFile(t, filepath.Join(t.TempDir(), "file"), "x")
 	for name, root := range map[string]string{
 		"the root is a file":         file,
@@ -186,7 +186,7 @@ func TestAnOwnerIsNoPath(t *testing.T) {
 	}
 }
 
-func TestAFolderWithoutPermissionIsSaid(t *testing.T) {
+func TestADirectoryWithoutPermissionIsReported(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("root may write everywhere; the read-only disk and the file in the way are tested instead")
 	}

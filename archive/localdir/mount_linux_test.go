@@ -45,7 +45,7 @@ func TestAFullDiskIsReportedAndRecovers(t *testing.T) {
 	}
 }
 
-func TestAReadOnlyDiskIsSaid(t *testing.T) {
+func TestAReadOnlyDiskIsReported(t *testing.T) {
 	root := mount(t, "size=1m")
 	a := openArchive(t, root)
 	local := writeFile(t, filepath.Join(t.TempDir(), "1.gz"), "x")

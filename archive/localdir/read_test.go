@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-func TestAnArchiveIsReadWithoutBeingTouched(t *testing.T) {
+func TestAnArchiveIsReadWithoutBeingChanged(t *testing.T) {
 	root := t.TempDir()
 	if _, err := OpenToRead(filepath.Join(root, "none")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("one that is not there: %v", err)
+		t.Errorf("a missing one: %v", err)
 	}
 	a, err := OpenToRead(root)
 	if err != nil {

@@ -116,7 +116,7 @@ func TestAFileOfRowsHasTheCells(t *testing.T) {
 	}
 }
 
-func TestOurClientSaysWhatIsWrongAndGoesOn(t *testing.T) {
+func TestTheClientReportsErrorsAndContinues(t *testing.T) {
 	var out strings.Builder
 	if err := HBaseChild(t.Context(), strings.NewReader("nonsense\nscan\tnowhere\n"), &out); err != nil {
 		t.Fatal(err)

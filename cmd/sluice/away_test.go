@@ -58,9 +58,9 @@ func aways(t *testing.T) map[string]away {
 	}
 }
 
-// TestACollectorTakesLinesWhileASinkIsAwayAtItsStart checks that /health reports the sink and the
-// cause, and that all lines are stored when the sink is available again.
-func TestACollectorTakesLinesWhileASinkIsAwayAtItsStart(t *testing.T) {
+// TestACollectorReceivesLinesThoughASinkIsUnavailableAtItsStart checks that /health reports the
+// sink and the cause, and that all lines are stored when the sink is available again.
+func TestACollectorReceivesLinesThoughASinkIsUnavailableAtItsStart(t *testing.T) {
 	t.Parallel()
 	for name, x := range aways(t) {
 		t.Run(name, func(t *testing.T) {
@@ -212,6 +212,6 @@ func TestAMountPointOfFstabThatIsNotMountedIsFound(t *testing.T) {
 		}
 	}
 	if got := missingMount("/mnt/nas/logs", fstab, mountinfo+fmt.Sprintln("31 24 0:50 / /mnt/nas rw - nfs4 nas:/logs rw")); got != "" {
-		t.Errorf("mounted, but %q is missed", got)
+		t.Errorf("mounted, but %q is reported missing", got)
 	}
 }

@@ -39,9 +39,9 @@ func isUp(t *testing.T, c *follower, dir, name string) {
 	})
 }
 
-// TestADaemonOutlivesTheReadersOfItsOutput checks that a long-running command continues to work if
-// its output is a pipe without a reader or a full pipe.
-func TestADaemonOutlivesTheReadersOfItsOutput(t *testing.T) {
+// TestADaemonContinuesWithoutTheReadersOfItsOutput checks that a long-running command continues to
+// work if its output is a pipe without a reader or a full pipe.
+func TestADaemonContinuesWithoutTheReadersOfItsOutput(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"run", "agent", "collector"} {
 		for _, how := range []string{"closed", "full"} {
@@ -106,9 +106,9 @@ func fill(t *testing.T, w *os.File) {
 	}
 }
 
-// TestTheLogGoesOnWhenItsPipeIsReadAgain checks that messages are written again after the pipe of
-// the log was full.
-func TestTheLogGoesOnWhenItsPipeIsReadAgain(t *testing.T) {
+// TestLoggingContinuesWhenItsPipeIsReadAgain checks that messages are written again after the pipe
+// of the log was full.
+func TestLoggingContinuesWhenItsPipeIsReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	appendTo(t, filepath.Join(dir, "access.log"), logLine(0))
 	r, w := pipe(t)
@@ -138,7 +138,7 @@ func TestTheLogGoesOnWhenItsPipeIsReadAgain(t *testing.T) {
 		}
 	}()
 	if text := <-said; text == "" {
-		t.Error("nothing was said after the pipe was read again")
+		t.Error("no message after the pipe was read again")
 	}
 	if err := c.end(t); err != nil {
 		t.Error(err)
@@ -164,8 +164,8 @@ func TestSIGHUPDoesNotEndADaemon(t *testing.T) {
 		})
 	}
 	t.Run("parse", func(t *testing.T) {
-		// Under nohup the command would inherit that SIGHUP is ignored. A signal that is caught here
-		// has its default action there.
+		// Under nohup the command would inherit that SIGHUP is ignored. A signal that is caught
+		// here has its default action there.
 		caught := make(chan os.Signal, 1)
 		signal.Notify(caught, syscall.SIGHUP)
 		defer signal.Stop(caught)

@@ -147,9 +147,9 @@ func TestFlumesStreamsAreReplayed(t *testing.T) {
 	}
 }
 
-// TestFlumesStreamsAreMended checks that errors in a table or an archive of Flume's streams are
+// TestFlumesStreamsAreRepaired checks that errors in a table or an archive of Flume's streams are
 // found, and repaired if the lines exist elsewhere.
-func TestFlumesStreamsAreMended(t *testing.T) {
+func TestFlumesStreamsAreRepaired(t *testing.T) {
 	t.Parallel()
 	s := deliverSparse(t)
 	file := s.largest(t)

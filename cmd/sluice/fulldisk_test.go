@@ -253,7 +253,7 @@ func TestAFreshStartOnAFullDiskWaits(t *testing.T) {
 	for _, stderr := range []said{collector, sender} {
 		for end := time.Now().Add(5 * time.Minute); !strings.Contains(stderr.String(), "start failed, retrying"); <-time.After(50 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("not said: %s", stderr)
+				t.Fatalf("not reported: %s", stderr)
 			}
 		}
 	}

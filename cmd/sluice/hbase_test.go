@@ -45,7 +45,7 @@ func runAndScan(t *testing.T, c *cluster.Cluster, layout []string) {
 	}
 	ingest := func() []string { return append([]string{"run", "--once", "--host", "web01", log}, layout...) }
 	if _, errs := sluice(2, append(ingest(), table)...); !strings.Contains(errs, "sluice schema apply") {
-		t.Errorf("a table that is not there: %s", errs)
+		t.Errorf("a missing table: %s", errs)
 	}
 	for _, want := range []string{"made", "there already"} {
 		if out, _ := sluice(0, append([]string{"schema", "apply", table}, layout...)...); !strings.Contains(out, want) {

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// TestALogCompressedToXZWhileAwayIsReadOn checks that a run reads the rest of a log that was
+// TestALogCompressedToXZWhileStoppedIsReadOn checks that a run reads the rest of a log that was
 // compressed with xz while no process was running, and that /health is OKAY.
-func TestALogCompressedToXZWhileAwayIsReadOn(t *testing.T) {
+func TestALogCompressedToXZWhileStoppedIsReadOn(t *testing.T) {
 	t.Parallel()
 	r := newRotated(t)
 	r.grow("access.log", 13)

@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// TestAWebhookIsToldOfAHostThatNeverCame checks that the message about a host that never connected
-// is sent once, even if the process is killed and started again, and that no ping is sent while the
-// error lasts.
-func TestAWebhookIsToldOfAHostThatNeverCame(t *testing.T) {
+// TestAWebhookReportsAHostThatNeverConnected checks that the message about a host that never
+// connected is sent once, even if the process is killed and started again, and that no ping is sent
+// while the error lasts.
+func TestAWebhookReportsAHostThatNeverConnected(t *testing.T) {
 	t.Parallel()
 	var posts, pings atomic.Int64
 	told := make(chan string, 8)

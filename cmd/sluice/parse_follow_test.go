@@ -199,8 +199,8 @@ func TestABrokenConnectionIsNotAClosedOutput(t *testing.T) {
 	}
 }
 
-// TestFollowingEndsThoughNobodyReadsItsOutput stops a process whose output pipe remains full.
-func TestFollowingEndsThoughNobodyReadsItsOutput(t *testing.T) {
+// TestFollowingEndsThoughItsOutputIsNotRead stops a process whose output pipe remains full.
+func TestFollowingEndsThoughItsOutputIsNotRead(t *testing.T) {
 	t.Parallel()
 	log := filepath.Join(t.TempDir(), "access.log")
 	appendTo(t, log, strings.Repeat(logLine(1), 10000))

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// TestARealPrometheusRaisesTheAlertOfAHostThatNeverCame runs Prometheus with the rules of the
+// TestARealPrometheusRaisesTheAlertOfAHostThatNeverConnected runs Prometheus with the rules of the
 // documentation, with shorter times. It must raise the alert of a host that never connected, and no
 // other.
-func TestARealPrometheusRaisesTheAlertOfAHostThatNeverCame(t *testing.T) {
+func TestARealPrometheusRaisesTheAlertOfAHostThatNeverConnected(t *testing.T) {
 	t.Parallel()
 	prometheus, err := exec.LookPath("prometheus")
 	if err != nil {

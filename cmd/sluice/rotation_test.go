@@ -265,9 +265,9 @@ func TestLogsThatBeginAlikeAreNotTakenForOne(t *testing.T) {
 	r.exact()
 }
 
-// TestASymbolicLinkIsSwitchedWhileAway changes the target of a symbolic link while no process runs.
-// The previous log must be read to its end, in whichever directory it is.
-func TestASymbolicLinkIsSwitchedWhileAway(t *testing.T) {
+// TestASymbolicLinkIsSwitchedWhileStopped changes the target of a symbolic link while no process
+// runs. The previous log must be read to its end, in whichever directory it is.
+func TestASymbolicLinkIsSwitchedWhileStopped(t *testing.T) {
 	t.Parallel()
 	r := newRotated(t)
 	for _, dir := range []string{"", "days/"} {
@@ -290,9 +290,9 @@ func TestASymbolicLinkIsSwitchedWhileAway(t *testing.T) {
 	r.exact()
 }
 
-// TestALogThatIsGoneUnreadIsAnErrorUntilItIsAcknowledged also checks that deleting a log that was
+// TestALogDeletedUnreadIsAnErrorUntilItIsAcknowledged also checks that deleting a log that was
 // read to its end is not an error.
-func TestALogThatIsGoneUnreadIsAnErrorUntilItIsAcknowledged(t *testing.T) {
+func TestALogDeletedUnreadIsAnErrorUntilItIsAcknowledged(t *testing.T) {
 	t.Parallel()
 	r := newRotated(t)
 	for _, name := range []string{"access.log", "read.log", "quiet.log"} {

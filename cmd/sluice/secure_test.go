@@ -92,8 +92,8 @@ func (u *user) wholePath(flags ...string) (table string) {
 	return table
 }
 
-// loadsFiles loads a log as files, with a delegation token of HDFS for the region servers, and reads
-// it back.
+// loadsFiles loads a log as files, with a delegation token of HDFS for the region servers, and
+// reads it back.
 func (u *user) loadsFiles(flags ...string) {
 	u.t.Helper()
 	table := fmt.Sprintf("hbase:///sluicetest:load%d", time.Now().UnixNano())
@@ -134,7 +134,7 @@ func TestMutualTLSWithKerberos(t *testing.T) {
 	u.loadsFiles(authority, certificate)
 	out, _ := u.sluice(0, table, "doctor", authority, certificate)
 	if !strings.Contains(out, "the master's certificate is for localhost, 127.0.0.1, until 20") || strings.Count(out, "its certificate is good until") != 2 {
-		t.Errorf("doctor says of TLS:\n%s", out)
+		t.Errorf("the doctor's report of TLS:\n%s", out)
 	}
 	u.told("a client with a store that only Java reads", table, "give --hbase-tls-ca ca.pem")
 	u.told("a client without a certificate", table, "it may want a certificate of ours", authority)
@@ -167,7 +167,7 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	u.loadsFiles(keytab)
 	out, _ := u.sluice(0, table, "doctor", keytab)
 	if !strings.Contains(out, "a ticket for sluice@SLUICE.TEST until 20") {
-		t.Errorf("doctor says of the ticket:\n%s", out)
+		t.Errorf("the doctor's report of the ticket:\n%s", out)
 	}
 	u.told("nobody", table, "neither a keytab nor a ticket cache")
 	u.told("somebody who is not in the keytab", table, "has no key of somebody@SLUICE.TEST", keytab, "--kerberos-principal=somebody")
@@ -238,7 +238,7 @@ func (u *user) ticketRunsOut(table string) {
 	appendLine("after")
 	u.told("one whose ticket ran out", table, "run kinit, or use a keytab")
 	if _, errs := u.types(2, "archive", "ls", url); !strings.Contains(errs, "run kinit, or use a keytab") {
-		t.Errorf("an archive for one whose ticket ran out: %s", errs)
+		t.Errorf("an archive with an expired ticket: %s", errs)
 	}
 	another := cache + "-of-another"
 	kinit("10m", another)

@@ -16,7 +16,7 @@ import (
 	"sluice/monitor"
 )
 
-func TestAStatusPortBeyondThisMachineAsksWhoItIs(t *testing.T) {
+func TestAStatusPortOnTheNetworkRequiresAuthentication(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := func(name, text string) string {
@@ -182,9 +182,9 @@ func TestTopReadsASecuredStatusPort(t *testing.T) {
 	}
 }
 
-// TestAClientIsNotBelievedForACertificateThatNobodyAskedFor checks that without --status-tls-ca
+// TestAClientCertificateThatWasNotRequestedIsNotTrusted checks that without --status-tls-ca
 // client certificates are not verified with the system's authorities.
-func TestAClientIsNotBelievedForACertificateThatNobodyAskedFor(t *testing.T) {
+func TestAClientCertificateThatWasNotRequestedIsNotTrusted(t *testing.T) {
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
 	ca.issue(t, dir, "c1", "c1", 2)

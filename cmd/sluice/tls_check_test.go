@@ -79,8 +79,8 @@ func TestACertificateThatCannotBeUsedIsNamed(t *testing.T) {
 	}
 }
 
-// TestACollectorWithAnExpiredCertificateSaysSo checks the collector's log and /health.
-func TestACollectorWithAnExpiredCertificateSaysSo(t *testing.T) {
+// TestACollectorReportsThatItsCertificateHasExpired checks the collector's log and /health.
+func TestACollectorReportsThatItsCertificateHasExpired(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	f := newAuthority(t, dir).issueAs(t, dir, "c1", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })

@@ -59,7 +59,7 @@ func TestUnitsAreReadFromFlagEnvironmentAndFile(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoUnitIsRefused(t *testing.T) {
+func TestInvalidUnitsAreRejected(t *testing.T) {
 	for _, c := range []struct{ flag, value, want string }{
 		{"cpu", "-1", "from 0 on"}, {"cpu", "NaN", "percentage"}, {"cpu", "5%%", "percentage"}, {"cpu", "five", "percentage"}, {"cpu", "Inf", "percentage"},
 		{"spool-max", "10XB", "size"}, {"spool-max", "-1", "size"}, {"spool-max", "1k6", "size"}, {"spool-max", "GB", "size"}, {"spool-max", "99999999T", "more than"},

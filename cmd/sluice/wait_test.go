@@ -104,9 +104,9 @@ func zooKeeperWithoutHBase(c net.Conn) {
 	}
 }
 
-// TestAClusterThatDoesNotAnswerIsGivenUp checks that commands that a user waits for end after
+// TestAClusterThatDoesNotAnswerTimesOut checks that commands that a user waits for end after
 // --wait with a hint and an error that names each server and its failure.
-func TestAClusterThatDoesNotAnswerIsGivenUp(t *testing.T) {
+func TestAClusterThatDoesNotAnswerTimesOut(t *testing.T) {
 	dead, hole := freeAddress(t), blackhole(t)
 	mute, odd, short := peerOf(t, silent), peerOf(t, garbage), peerOf(t, hangsUp)
 	empty := peerOf(t, zooKeeperWithoutHBase)
@@ -194,7 +194,7 @@ func TestAnInterruptEndsTheWaitForACluster(t *testing.T) {
 			case <-ended:
 			case <-time.After(30 * time.Second):
 				_ = cmd.Process.Kill()
-				t.Errorf("it goes on after an interrupt:\n%s", <-ended)
+				t.Errorf("the process continues after an interrupt:\n%s", <-ended)
 			}
 			if state := cmd.ProcessState; state == nil || !state.Exited() {
 				t.Errorf("it was killed by the signal: %v\n%s", state, &output)
@@ -234,7 +234,7 @@ func awaitConnection(t *testing.T, cmd *exec.Cmd) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatal("it connects to nothing")
+			t.Fatal("it has no connection")
 		}
 	}
 }

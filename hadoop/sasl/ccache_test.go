@@ -60,7 +60,7 @@ func FuzzParseCache(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := parseCache(b)
 		if err == nil && (c.name == "" || c.realm == "") {
-			t.Errorf("a cache of nobody: %+v", c)
+			t.Errorf("a cache without a principal: %+v", c)
 		}
 	})
 }

@@ -84,7 +84,7 @@ func testTicketsExpire(t *testing.T, c *cluster.Cluster) {
 	}
 	ahead.Store(int64(4 * time.Minute))
 	if err := clusterID(t, c, h); err != nil {
-		t.Errorf("a connection after the ticket ran out: %v", err)
+		t.Errorf("a connection with an expired ticket: %v", err)
 	}
 	if _, err := conn.Call(t.Context(), &rpc.Request{Method: "GetClusterId"}); err != nil {
 		t.Errorf("a call on the connection of before: %v", err)
@@ -106,7 +106,7 @@ func testLogIns(t *testing.T, c *cluster.Cluster) {
 		}
 		who, until, err := krb5.LogIn(t.Context())
 		if err == nil && (who != c.ClientPrincipal || !until.After(time.Now())) {
-			t.Errorf("we are %s until %v", who, until)
+			t.Errorf("principal %s, valid until %v", who, until)
 		}
 		return err
 	}

@@ -144,7 +144,7 @@ func seesOnlyItsLines(t *testing.T, u hbase.URL, layout schema.Layout) {
 	cancel()
 	for _, p := range probes {
 		if _, err := p.run(interrupted); err == nil {
-			t.Error("an examination that was interrupted went well")
+			t.Error("an interrupted examination returned no error")
 		}
 		if cell, err := p.get(t.Context()); err != nil || cell != nil {
 			t.Errorf("%s: %x is left, %v", layout.Name, p.key, err)
@@ -153,7 +153,7 @@ func seesOnlyItsLines(t *testing.T, u hbase.URL, layout schema.Layout) {
 	check(t, e.cluster.Close())
 }
 
-func TestWhatIsWrongIsSaid(t *testing.T) {
+func TestProblemsAreReported(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	u, _ := newTable(t, c, schema.LayoutTyped)
 	o := hbase.Options{Timeout: 2 * time.Second}

@@ -110,7 +110,7 @@ func TestAFailedWriteStaysAnError(t *testing.T) {
 	}
 }
 
-func TestOptionsThatCannotBeAreRejected(t *testing.T) {
+func TestInvalidOptionsAreRejected(t *testing.T) {
 	for name, change := range map[string]func(*hfile.Options){
 		"family":       func(o *hfile.Options) { o.Family = "" },
 		"long family":  func(o *hfile.Options) { o.Family = strings.Repeat("f", 128) },
@@ -207,8 +207,8 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// Cells that are made from the input: in order all are in the file, otherwise exactly those that sort
-// behind the last one accepted.
+// Cells that are made from the input: in order all are in the file, otherwise exactly those that
+// sort behind the last one accepted.
 func FuzzCells(f *testing.F) {
 	f.Add([]byte("\x01a\x01q\x05\x01v\x01b\x01q\x05\x01v"), byte(4), byte(0))
 	f.Add([]byte("\x02ab\x00\x05\x00\x01a\x01q\x05\x01v"), byte(0), byte(1))

@@ -12,7 +12,7 @@ import (
 )
 
 // srvr may be switched off, a server may be without its quorum, and one may hang.
-func TestWhatAZooKeeperServerSaysOfItself(t *testing.T) {
+func TestTheStateOfAZooKeeperServer(t *testing.T) {
 	for answer, want := range map[string]struct {
 		mode string
 		err  error
@@ -36,7 +36,7 @@ func TestWhatAZooKeeperServerSaysOfItself(t *testing.T) {
 			defer conn.Close()
 			word := make([]byte, 4)
 			if _, err := io.ReadFull(conn, word); err != nil || string(word) != "srvr" {
-				t.Errorf("it was asked %q, %v", word, err)
+				t.Errorf("the server got %q, %v", word, err)
 			}
 			if answer == "" {
 				_, _ = io.Copy(io.Discard, conn) // until the other side has had enough

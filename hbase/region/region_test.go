@@ -53,7 +53,7 @@ func TestARegionThatIsFoundTakesThePlaceOfThoseItOverlaps(t *testing.T) {
 
 // Two servers that each gave the region to the other, and lost it then, send from one
 // to the other until they forget.
-func TestTwoServersThatSendToEachOtherAreNotBelieved(t *testing.T) {
+func TestCyclicRedirectsOfARegionEnd(t *testing.T) {
 	table := (&Cluster{}).Table("t")
 	table.insert(at("", ""))
 	for _, to := range []string{"b", "a"} {
@@ -62,7 +62,7 @@ func TestTwoServersThatSendToEachOtherAreNotBelieved(t *testing.T) {
 		}
 	}
 	if r := table.Known([]byte("k")); r != nil {
-		t.Errorf("after the second word it is thought to be at %v", r.Server)
+		t.Errorf("the second redirect left its server at %v", r.Server)
 	}
 }
 

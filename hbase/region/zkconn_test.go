@@ -69,9 +69,9 @@ func TestServersAreTriedInTurn(t *testing.T) {
 	}
 }
 
-// TestEveryServerIsNamedWithWhatItSaid: dead, silent, foreign, closing, and a name that
+// TestEveryServerIsReportedWithItsAnswer: dead, silent, foreign, closing, and a name that
 // cannot be looked up, which does not keep the others from being tried.
-func TestEveryServerIsNamedWithWhatItSaid(t *testing.T) {
+func TestEveryServerIsReportedWithItsAnswer(t *testing.T) {
 	listen := func(serve func(net.Conn)) string {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

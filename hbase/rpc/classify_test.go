@@ -60,7 +60,7 @@ func TestEachExceptionHasItsReaction(t *testing.T) {
 	}
 }
 
-func TestRegionMovedSaysWhere(t *testing.T) {
+func TestRegionMovedNamesTheServer(t *testing.T) {
 	for text, want := range map[string]*Server{
 		"Region moved to: hostname=rs2.example port=16020 startCode=17. As of locationSeqNum=4.": {Host: "rs2.example", Port: 16020},
 		"hostname=a port=99999 startCode=1": nil,

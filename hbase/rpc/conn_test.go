@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A server that wants TLS says nothing to a client without: that is told from one
 // that ended, which had said something.
-func TestAServerThatNeverSaidAWordIsMute(t *testing.T) {
+func TestAServerThatSentNothingIsErrNoAnswer(t *testing.T) {
 	for _, words := range []bool{false, true} {
 		ours, theirs := net.Pipe()
 		dialed := make(chan struct{}) // a pipe that is closed as its last byte is read may call the write a failure
@@ -50,7 +50,7 @@ func TestAServerThatNeverSaidAWordIsMute(t *testing.T) {
 		<-c.Broken()
 		_, err = c.Call(t.Context(), &Request{Method: "Get"})
 		if errors.Is(err, ErrNoAnswer) == words || !errors.Is(err, ErrLost) {
-			t.Errorf("it had said something: %v; %v", words, err)
+			t.Errorf("it has already sent something: %v; %v", words, err)
 		}
 		if err := c.Close(); err != nil {
 			t.Error(err)
@@ -206,7 +206,7 @@ func TestASilentServerIsGivenUpAtTheTimeout(t *testing.T) {
 			t.Errorf("noticed after %s, want the timeout", took)
 		}
 		if a, b := <-f.requests, <-f.requests; a.method != "Multi" || b.method != probeMethod {
-			t.Errorf("the server was asked %s, %s", a.method, b.method)
+			t.Errorf("the server got requests %s, %s", a.method, b.method)
 		}
 		if _, err := c.Call(t.Context(), &Request{Method: "Get"}); !errors.Is(err, ErrLost) {
 			t.Errorf("a call afterwards: %v", err)
@@ -215,20 +215,20 @@ func TestASilentServerIsGivenUpAtTheTimeout(t *testing.T) {
 }
 
 // A caller who goes when his own time is up leaves the probe behind.
-func TestASilentServerIsNoticedThoughCallersLeave(t *testing.T) {
+func TestASilentServerIsDetectedThoughCallersCancel(t *testing.T) {
 	in(t, func(t *testing.T, c *Conn, f *fake) {
 		for range 3 {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			_, err := c.Call(ctx, &Request{Method: "Get"})
 			cancel()
 			if err == nil {
-				t.Error("an answer of nobody")
+				t.Error("got an answer from a stopped server")
 			}
 		}
 		select {
 		case <-c.Broken():
 		default:
-			t.Error("the connection is still thought to be good")
+			t.Error("the connection is still considered usable")
 		}
 	})
 }

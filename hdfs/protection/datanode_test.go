@@ -120,7 +120,7 @@ func acceptAES(raw net.Conn, old *wrapped, reply []byte) (net.Conn, error) {
 
 // A request gets to the data node whole, and an answer of several messages comes back
 // in whichever pieces it is read.
-func TestWhatIsAskedAndAnswered(t *testing.T) {
+func TestRequestsAndAnswersPassWhole(t *testing.T) {
 	for _, p := range []peer{
 		{offers: "auth", password: "secret"}, {offers: "auth-int", password: "secret"},
 		{offers: "auth-conf", password: "secret"}, {offers: "auth-conf", password: "secret", aes: true},
@@ -179,7 +179,7 @@ func logInAt(t *testing.T, request []byte, talk func(theirs net.Conn)) error {
 	var told error
 	_, err := DataNode(ours, []sasl.Protection{sasl.Privacy, sasl.Integrity}, nil, func(err error) { told = err }).Write(request)
 	if told != err {
-		t.Errorf("told is %v of %v", told, err)
+		t.Errorf("reported error %v, want %v", told, err)
 	}
 	ours.Close()
 	<-done
@@ -289,7 +289,7 @@ func FuzzLogIn(f *testing.F) {
 	f.Fuzz(func(t *testing.T, challenge, proof []byte) {
 		raw := script{says: bytes.NewReader(append(bytes.Clone(challenge), proof...))}
 		if _, err := handshake(raw, newDigest("who", "secret", digestService), nil); err == nil {
-			t.Error("a log-in with whoever does not know the token")
+			t.Error("the log-in at a server without the token succeeded")
 		}
 	})
 }

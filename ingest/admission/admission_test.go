@@ -56,14 +56,14 @@ func TestPendingConnectionsDoNotKeepAnHonestPeerOut(t *testing.T) {
 		t.Error("the oldest pending connection was not closed")
 	}
 	if !f.Authenticate(honest) {
-		t.Error("the honest peer lost its place")
+		t.Error("the connection of the honest peer was closed")
 	}
 	for range 1000 {
 		f.connect("192.0.2.1")
 		f.connect("192.0.2.2")
 	}
 	if !f.Authenticate(honest) {
-		t.Error("an authenticated connection lost its place")
+		t.Error("an authenticated connection was closed")
 	}
 	if f.total > 100 {
 		t.Errorf("%d connections, more than the limit", f.total)
@@ -160,7 +160,7 @@ func TestAPeerDoesNotTakeTheTurnsOfOthersThatHaveFewerPlaces(t *testing.T) {
 func TestWhereRejectedConnectionsComeFromIsReportedForAWhile(t *testing.T) {
 	f := newFixture(t, Limits{Conns: 3, ConnsPerPeer: 1})
 	if w := f.Warnings(); w != nil {
-		t.Errorf("nothing happened: %q", w)
+		t.Errorf("warnings before any rejection: %q", w)
 	}
 	for range 10 {
 		f.connect("192.0.2.9")
@@ -222,7 +222,7 @@ func TestOnePeerHasNoMoreThanItsPlaces(t *testing.T) {
 	}
 }
 
-func TestAConnectionThatIsHeldOpenGivesWayToItsNeighbour(t *testing.T) {
+func TestAnIdleConnectionIsClosedForAnotherPeer(t *testing.T) {
 	f := newFixture(t, Limits{Conns: 100, ConnsPerPeer: 2})
 	held, _ := f.connect("192.0.2.1")
 	f.connect("192.0.2.1")
@@ -231,7 +231,7 @@ func TestAConnectionThatIsHeldOpenGivesWayToItsNeighbour(t *testing.T) {
 	}
 	f.now = f.now.Add(2 * time.Second)
 	if _, p := f.connect("192.0.2.1"); p == nil || !held.closed {
-		t.Errorf("place %v, closed %v: the connection that authenticates does not get in", p, held.closed)
+		t.Errorf("place %v, closed %v: the authenticating connection was not admitted", p, held.closed)
 	}
 }
 

@@ -121,7 +121,7 @@ func TestTheConfigurationIsFollowed(t *testing.T) {
 	s.look(f)
 	s.want(f, "logs/access.log "+short, "logs/shop.log %h %B %t")
 	if all := f.Sources().Sources(); !all[1].Optional {
-		t.Error("that its file goes is said")
+		t.Error("a missing file is still reported, its source is not optional")
 	}
 	s.clock = s.clock.Add(keepFor)
 	s.look(f)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestAConnectionThatOnlyTalksIsAnsweredAtABoundedRate(t *testing.T) {
+func TestAConnectionWithoutBatchesIsAnsweredAtABoundedRate(t *testing.T) {
 	var a allowance
 	began := time.Unix(1_800_000_000, 0)
 	now := began
@@ -30,7 +30,7 @@ func TestAConnectionThatOnlyTalksIsAnsweredAtABoundedRate(t *testing.T) {
 	}
 }
 
-func TestCompressedBytesThatSayNothingEndAConnection(t *testing.T) {
+func TestCompressedBytesWithoutDataEndAConnection(t *testing.T) {
 	for name, c := range map[string]struct {
 		fill []byte
 		ends bool

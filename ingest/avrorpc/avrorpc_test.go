@@ -164,7 +164,7 @@ func TestAHungServerIsNoticed(t *testing.T) {
 	}
 }
 
-func TestACallThatNobodyWaitsForGivesItsPlaceBack(t *testing.T) {
+func TestAnAbandonedCallReleasesItsPlace(t *testing.T) {
 	open := make(chan struct{})
 	c := connect(t, echoServer(t, Limits{}, func(c *Call) (Finisher, error) {
 		return FinishFunc(func(_ context.Context, reply []byte) ([]byte, error) { <-open; return reply, nil }), nil

@@ -18,7 +18,7 @@ func idle() *Client {
 
 // A call is settled once if its reply arrives in the moment in which it was written and its caller
 // gives up.
-func TestACallThatNobodyWaitsForIsSettledOnce(t *testing.T) {
+func TestAnAbandonedCallIsCompletedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := idle()
 		for range 1000 {
@@ -42,7 +42,7 @@ func TestACallThatNobodyWaitsForIsSettledOnce(t *testing.T) {
 }
 
 // A call that was not written is settled once if its caller gives up while the connection fails.
-func TestACallThatWasNotWrittenIsSettledOnce(t *testing.T) {
+func TestACallThatWasNotWrittenIsCompletedOnce(t *testing.T) {
 	c := idle()
 	p, err := c.Start(t.Context(), "append", nil, []byte("x"))
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 
 // A handshake that is not completed ends the connection: TLS's and the protocol's, from a peer that
 // sends nothing, or a byte at intervals.
-func TestAHandshakeThatDoesNotComeEndsTheConnection(t *testing.T) {
+func TestAMissingHandshakeEndsTheConnection(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)

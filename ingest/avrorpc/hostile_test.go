@@ -133,7 +133,7 @@ func TestFramesThatOnePeerDoesNotEndLeaveRoomForOthers(t *testing.T) {
 }
 
 // A frame that is not completed in time ends the connection.
-func TestAFrameThatDoesNotComeEndsTheConnection(t *testing.T) {
+func TestAMissingFrameEndsTheConnection(t *testing.T) {
 	address := echoServer(t, Limits{Frame: 20 * time.Millisecond}, nil)
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

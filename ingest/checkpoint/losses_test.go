@@ -55,7 +55,7 @@ func TestAnAcknowledgementDoesNotCoverLaterLosses(t *testing.T) {
 	c = openLosses(t, crashfs.New())
 	c.AddLoss(Loss{Path: "e", AtUnix: 101})
 	if got := c.AcknowledgeLosses(known.Last); len(got) > 0 {
-		t.Errorf("an acknowledgement of a checkpoint that was lost: %+v", got)
+		t.Errorf("an acknowledgement for a lost checkpoint: %+v", got)
 	}
 }
 

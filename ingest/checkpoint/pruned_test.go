@@ -10,7 +10,7 @@ import (
 	"sluice/schema"
 )
 
-func TestWhatWasPrunedIsRemembered(t *testing.T) {
+func TestPrunedRangesAreRecorded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pruned")
 	p, err := OpenPruned(vfs.OS{}, path)
 	if err != nil || len(p.Table)+len(p.Archive) != 0 {

@@ -61,7 +61,7 @@ func TestAHostHasItsQuotaOfStreams(t *testing.T) {
 	declare("evil", 4, false)
 	declare("evil", 5, true)
 	if idle := c.Idle("evil", at); len(idle) != 3 || idle[2].ID != 4 {
-		t.Errorf("idle the longest is not first: %+v", idle)
+		t.Errorf("the longest idle is not first: %+v", idle)
 	}
 }
 

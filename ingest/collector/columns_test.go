@@ -65,9 +65,9 @@ func TestAFileIsTheSameHoweverItIsMade(t *testing.T) {
 	}
 }
 
-// TestATableOfColumnsThatIsAwayIsWaitedFor checks that State reports the failure, that the segments
-// stay, and that all of them are stored when the columnar table is available again.
-func TestATableOfColumnsThatIsAwayIsWaitedFor(t *testing.T) {
+// TestAnUnavailableColumnarTableIsWaitedFor checks that State reports the failure, that the
+// segments stay, and that all of them are stored when the columnar table is available again.
+func TestAnUnavailableColumnarTableIsWaitedFor(t *testing.T) {
 	log := collectortest.Log(300)
 	for _, rows := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {

@@ -30,7 +30,7 @@ func numbered(n int) string {
 	return b.String()
 }
 
-func TestABatchThatLeavesAHoleIsRefused(t *testing.T) {
+func TestABatchAfterAGapIsRejected(t *testing.T) {
 	r := newRig(t, nil)
 	log := numbered(10)
 	s := r.stream(t, "web01", log, 2)
@@ -63,9 +63,9 @@ func TestABatchThatLeavesAHoleIsRefused(t *testing.T) {
 	}
 }
 
-// TestLinesThatComeForAGapAreStored checks that the lines of a gap are stored once, although lines
+// TestLinesOfAGapAreStoredLater checks that the lines of a gap are stored once, although lines
 // after them are stored, also after a restart: a claim does not make lines count as received.
-func TestLinesThatComeForAGapAreStored(t *testing.T) {
+func TestLinesOfAGapAreStoredLater(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.RollBytes = 1 })
 	log := numbered(30)
 	s := r.stream(t, "web01", log, 2)

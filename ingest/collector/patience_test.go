@@ -200,9 +200,9 @@ func (p *patience) sendTo(ctx context.Context, to, bytes int) error {
 	return nil
 }
 
-// TestADiskThatFailsAndComesBackLosesNothing makes three consecutive operations fail, at every
+// TestADiskThatRecoversLosesNothing makes three consecutive operations fail, at every
 // position, and checks that the same collector continues.
-func TestADiskThatFailsAndComesBackLosesNothing(t *testing.T) {
+func TestADiskThatRecoversLosesNothing(t *testing.T) {
 	var p *patience
 	m := replay.Machine[*patience]{
 		Start: func(t testing.TB) *patience { p = newPatience(t, 60); return p },
@@ -243,9 +243,9 @@ func TestADiskThatFailsAndComesBackLosesNothing(t *testing.T) {
 	})
 }
 
-// TestASlowTableHoldsUpNoSender checks that with SpoolAhead batches do not wait for a table that
+// TestASlowTableDelaysNoSender checks that with SpoolAhead batches do not wait for a table that
 // hangs, and that their rows are read from the segments later.
-func TestASlowTableHoldsUpNoSender(t *testing.T) {
+func TestASlowTableDelaysNoSender(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.SpoolAhead, c.RollBytes = true, 1<<20 })
 	log := collectortest.Log(200_000)
 	s := r.stream(t, "web01", log, 2)
@@ -263,9 +263,9 @@ func TestASlowTableHoldsUpNoSender(t *testing.T) {
 	r.holds(t, "the table was slow", log)
 }
 
-// TestAFullSpoolSaysBusy checks that a full spool rejects batches with ErrBusy, and that all lines
-// are stored when the archive is available again.
-func TestAFullSpoolSaysBusy(t *testing.T) {
+// TestAFullSpoolAnswersBusy checks that a full spool rejects batches with ErrBusy, and that all
+// lines are stored when the archive is available again.
+func TestAFullSpoolAnswersBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(c *Config) { c.SpoolMaxBytes = 4000 })
 		log := collectortest.Log(2000)
@@ -336,7 +336,7 @@ func TestWhatASenderClaimsIsStoredElsewhere(t *testing.T) {
 	data := []byte("bad new line\n")
 	b := schema.Batch{Stream: &s.Stream, Range: schema.Range{Start: 1000, End: 1013}, Data: data, Lines: 1}
 	if got := r.collector.Position(s, 0); got != (Position{}) {
-		t.Fatalf("another is told %+v of what one claimed", got)
+		t.Fatalf("another connection got %+v, which only the first one claimed", got)
 	}
 	if err := r.collector.Receive(t.Context(), s, b, 1000, 1000); err != nil {
 		t.Fatal(err)

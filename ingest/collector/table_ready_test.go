@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestLinesWaitInTheSpoolUntilTheTableIsThere checks that lines of two processes wait until the
+// TestLinesWaitInTheSpoolUntilTheTableIsAvailable checks that lines of two processes wait until the
 // table is ready, and that each then has its row.
-func TestLinesWaitInTheSpoolUntilTheTableIsThere(t *testing.T) {
+func TestLinesWaitInTheSpoolUntilTheTableIsAvailable(t *testing.T) {
 	ready := make(chan struct{})
 	r := newRig(t, func(c *Config) { c.TableReady, c.SpoolAhead, c.Columns = ready, true, nil })
 	var b strings.Builder

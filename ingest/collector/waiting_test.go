@@ -9,9 +9,9 @@ import (
 	"sluice/ingest/collector/collectortest"
 )
 
-// TestWhatWaitsHasAnAge checks the ages, by host, of lines that are not in the table and of lines
-// that are not stored.
-func TestWhatWaitsHasAnAge(t *testing.T) {
+// TestWaitingLinesHaveAnAge checks the ages, by host, of lines that are not in the table and of
+// lines that are not stored.
+func TestWaitingLinesHaveAnAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(c *Config) { c.SpoolAhead, c.RollBytes = true, 1<<20 })
 		send := func(host string, inode uint64) {

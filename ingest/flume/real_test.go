@@ -197,7 +197,7 @@ func TestAnUnchangedFlumeDelivers(t *testing.T) {
 
 // An unchanged Flume accepts what the client sends; compared with what Flume's file_roll sink
 // writes, including the headers.
-func TestAnUnchangedFlumeTakesWhatWeDeliver(t *testing.T) {
+func TestAnUnchangedFlumeAcceptsBatches(t *testing.T) {
 	for _, layer := range layers {
 		t.Run(layer.name, func(t *testing.T) {
 			home, want, port := t.TempDir(), lines(t, 1000), freePort(t)

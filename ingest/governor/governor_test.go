@@ -106,7 +106,7 @@ func TestTheBudgetIsKeptWhateverAByteCosts(t *testing.T) {
 }
 
 // Reading slows within two seconds of a load and resumes after it, without oscillating.
-func TestStepsAsideAndComesBack(t *testing.T) {
+func TestBudgetFallsUnderPressureAndRecovers(t *testing.T) {
 	p := newPlant(t, Config{CPUShare: 0.05})
 	p.run(30*time.Second, 1_000_000, nil)
 	if s := p.g.State(); s.Level != Full {
@@ -130,11 +130,11 @@ func TestStepsAsideAndComesBack(t *testing.T) {
 	p.others, p.waiting = 0, 0
 	p.run(5*time.Second, 1_000_000, nil)
 	if s := p.g.State(); s.Level != Slowed {
-		t.Errorf("it is back after 5 s: %+v", s)
+		t.Errorf("the budget has recovered after only 5 s: %+v", s)
 	}
 	p.run(15*time.Second, 1_000_000, nil)
 	if s := p.g.State(); s.Level != Full {
-		t.Errorf("it is not back after 20 s: %+v", s)
+		t.Errorf("the budget has not recovered after 20 s: %+v", s)
 	}
 	if n := p.changes(); n != 2 {
 		t.Errorf("%d changes of level, want 2:\n%s", n, p.log.String())
@@ -142,7 +142,7 @@ func TestStepsAsideAndComesBack(t *testing.T) {
 }
 
 // A load around the limit for five minutes does not cause many changes of level.
-func TestALoadThatHoversDoesNotRockIt(t *testing.T) {
+func TestALoadNearTheLimitCausesNoOscillation(t *testing.T) {
 	p := newPlant(t, Config{CPUShare: 0.05})
 	random := rand.New(rand.NewPCG(1, 2))
 	p.others = 1.5
@@ -174,7 +174,7 @@ func TestDownstreamPausesAndUrgencyOverridesTheBudget(t *testing.T) {
 }
 
 // A clock that is set back, or a long suspension, gives no credit.
-func TestAClockThatJumpsGivesNothingAway(t *testing.T) {
+func TestAClockJumpAddsNoBudget(t *testing.T) {
 	p := newPlant(t, Config{CPUShare: 0.05})
 	p.run(time.Minute, 1<<30, nil)
 	for _, jump := range []time.Duration{-time.Hour, 24 * time.Hour} {
@@ -205,7 +205,7 @@ func TestACgroupsLimitBoundsTheBudget(t *testing.T) {
 }
 
 // Missing and malformed files are logged once and do not stop the governor.
-func TestMissingAndMalformedFilesAreSaidOnce(t *testing.T) {
+func TestMissingAndMalformedFilesAreLoggedOnce(t *testing.T) {
 	p := newPlant(t, Config{CPUShare: 0.05})
 	p.run(5*time.Second, 1_000_000, func() {
 		p.write("proc/pressure/cpu", "some total=x\n")

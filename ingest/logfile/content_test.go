@@ -38,7 +38,7 @@ func utf16Text(s string, big, mark bool) string {
 	return string(b)
 }
 
-func TestWhatIsNoLogIsRefusedByName(t *testing.T) {
+func TestFilesThatAreNotLogsAreRejectedByName(t *testing.T) {
 	tar := make([]byte, 1024)
 	copy(tar, "access.log")
 	copy(tar[257:], "ustar\x0000")

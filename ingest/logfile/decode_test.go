@@ -246,7 +246,7 @@ func TestAWrongChecksumLosesNoLine(t *testing.T) {
 }
 
 // A compression bomb needs little memory: 256 MiB of zeros, and a dictionary of 1.5 GiB.
-func TestACompressedBombTakesNoMemory(t *testing.T) {
+func TestACompressionBombUsesBoundedMemory(t *testing.T) {
 	var bomb bytes.Buffer
 	w, err := gzip.NewWriterLevel(&bomb, 9)
 	if err != nil {
@@ -292,7 +292,7 @@ func TestACompressedBombTakesNoMemory(t *testing.T) {
 }
 
 // The name does not decide: an uncompressed log may be called .gz.
-func TestTheNameSaysNothing(t *testing.T) {
+func TestCompressionIsNotTakenFromTheName(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log.gz")
 	log := text(3)
 	if err := os.WriteFile(path, log, 0o600); err != nil {

@@ -22,7 +22,7 @@ func FuzzDecode(f *testing.F) {
 				continue
 			}
 			if err := m.Decode(m.Append(nil)); err != nil {
-				t.Fatalf("what was decoded does not come back: %v", err)
+				t.Fatalf("decoded values cannot be encoded and decoded again: %v", err)
 			}
 		}
 		var m Batch

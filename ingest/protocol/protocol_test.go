@@ -39,7 +39,7 @@ type directive2 struct{ Directive }
 func (d *directive2) Append(b []byte) []byte { return d.AppendVersion(b, Version2) }
 func (d *directive2) Decode(b []byte) error  { return d.DecodeVersion(b, Version2) }
 
-func TestMessagesComeBackAsTheyWereAndCutOnesAreRefused(t *testing.T) {
+func TestMessagesAreDecodedAndTruncatedOnesAreRejected(t *testing.T) {
 	for _, m := range messages() {
 		b := m.Append(nil)
 		got := reflect.New(reflect.TypeOf(m).Elem()).Interface().(message)
@@ -79,7 +79,7 @@ func codec(t testing.TB) *Codec {
 	return c
 }
 
-func TestBodiesComeBackAndDamagedOnesDoNot(t *testing.T) {
+func TestBodiesAreDecodedAndDamageIsDetected(t *testing.T) {
 	c := codec(t)
 	data := bytes.Repeat([]byte("127.0.0.1 - - a line\n"), 1000)
 	for compression := range Compression(compressions) {

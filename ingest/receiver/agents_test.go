@@ -297,7 +297,7 @@ func TestACollectorThatLostItsDiskIsSentItsLinesAgain(t *testing.T) {
 
 // After a failover the second collector has no lines of the agent, so it is sent all that is not
 // stored. After the return the first collector learns what the second one stored.
-func TestAnAgentGoesToTheNextCollectorAndComesBack(t *testing.T) {
+func TestAnAgentFailsOverAndReturns(t *testing.T) {
 	root, logs := t.TempDir(), t.TempDir()
 	one, two := collect(t, filepath.Join(root, "c1"), "127.0.0.1:0", 0), collect(t, filepath.Join(root, "c2"), "127.0.0.1:0", 0)
 	write(t, logs, "a.log", lines(0, 10))

@@ -151,7 +151,7 @@ func (m *model) restart() {
 func (m *model) honest() {
 	p := m.wire("honest").hello("web01", named(7, 0)).Positions
 	if len(p) != 1 || p[0].Received != m.position() || p[0].Stored > p[0].Received {
-		m.t.Fatalf("web01 sent up to byte %d and is told %+v", m.position(), p)
+		m.t.Fatalf("web01 sent up to byte %d, got position %+v", m.position(), p)
 	}
 }
 

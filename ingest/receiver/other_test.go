@@ -38,7 +38,7 @@ func TestARebuiltHostsLogIsAnotherLog(t *testing.T) {
 
 // An agent without its checkpoint continues with the same log; what the collector has is not sent
 // again.
-func TestAnAgentThatForgotGoesOnWithTheSameLog(t *testing.T) {
+func TestAnAgentWithoutItsCheckpointContinuesTheSameLog(t *testing.T) {
 	dir, logs := filepath.Join(t.TempDir(), "c1"), t.TempDir()
 	c := collect(t, dir, "127.0.0.1:0", 0)
 	write(t, logs, "a.log", lines(0, 101))

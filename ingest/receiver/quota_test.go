@@ -156,7 +156,7 @@ func TestASenderCannotMoveAnothersPosition(t *testing.T) {
 	}
 	again := dial(t, c.address)
 	if p := again.hello("web01", named(7, 0)).Positions; len(p) != 1 || p[0].Received != int64(len(first+second)) || p[0].Stored > p[0].Received {
-		t.Errorf("a new connection is told %+v", p)
+		t.Errorf("a new connection got %+v", p)
 	}
 	for _, w := range []*wire{honest, evil, as, again} {
 		w.close()
@@ -166,7 +166,7 @@ func TestASenderCannotMoveAnothersPosition(t *testing.T) {
 }
 
 // A welcome has the fingerprint of what was received, and a batch with other lines is rejected.
-func TestAWelcomeHasTheFingerprintOfWhatCame(t *testing.T) {
+func TestAWelcomeHasTheFingerprintOfReceivedBytes(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
 	w := dial(t, c.address)
@@ -222,14 +222,14 @@ func TestAHostsStreamsAreBounded(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	if !next() || c.receiver.cfg.Checkpoint.Usage("web01") > 20 {
-		t.Errorf("an idle one did not give way: %d streams", c.receiver.cfg.Checkpoint.Usage("web01"))
+		t.Errorf("no idle stream was forgotten: %d streams", c.receiver.cfg.Checkpoint.Usage("web01"))
 	}
 	if r := w.append(1, 0, line); r.Status != protocol.UnknownStream {
 		t.Errorf("one that was forgotten: %+v", r)
 	}
 	w.hello("web01", named(1, 500))
 	if r := w.append(1, 500, line); r.Status != protocol.OK || r.Received != 500+int64(len(line)) {
-		t.Errorf("it goes on: %+v", r)
+		t.Errorf("the session should continue, got %+v", r)
 	}
 	// What its connections hold is limited too, including rejected streams.
 	var err error
@@ -271,7 +271,7 @@ func TestWhatIsKeptOfAHeartbeatIsLimited(t *testing.T) {
 	}
 	b.Counters = map[string]int64{strings.Repeat("n", protocol.MaxCounterBytes+1): 1}
 	if _, err := w.beat(b); err == nil {
-		t.Error("a counter with a long name is taken")
+		t.Error("a counter with a long name was accepted")
 	}
 }
 
@@ -328,7 +328,7 @@ func TestTwoAgentsWithOneNameAreReported(t *testing.T) {
 	}
 	c.pass(faultFor)
 	if why := c.known("web01").fault("name"); why != "" {
-		t.Errorf("it is named for ever: %s", why)
+		t.Errorf("the fault should have expired: %s", why)
 	}
 }
 

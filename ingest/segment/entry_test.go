@@ -156,7 +156,7 @@ func TestCopiedMembersAreTheSameBytes(t *testing.T) {
 }
 
 // Damage anywhere in a file affects only the member that it is in.
-func TestAReaderGoesOnAfterDamage(t *testing.T) {
+func TestAReaderContinuesAfterDamage(t *testing.T) {
 	content, members := openSegment(t)
 	for at := members[0].Offset; at < members[1].End(); at += 7 {
 		damaged := bytes.Clone(content)

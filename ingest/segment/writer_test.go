@@ -62,7 +62,7 @@ func readBack(src io.ReaderAt, size int64) (members []Member, data [][]byte, err
 	}
 }
 
-func TestReaderGivesBackWhatWasAppended(t *testing.T) {
+func TestReaderReturnsWhatWasAppended(t *testing.T) {
 	pieces := [][]byte{sampleLines(1, 100), []byte("\n"), []byte("no newline"), sampleLines(2, 9000), []byte("x\r\n\x00\xff\n")}
 	path := filepath.Join(t.TempDir(), "web01", "20260903-1.gz")
 	sealed, want := writeSegment(t, vfs.OS{}, path, pieces...)
@@ -239,7 +239,7 @@ func TestAnErrorStopsTheWriter(t *testing.T) {
 			}
 			_, appendErr := w.Append(enc, batchOf(0, []byte("a\n")))
 			if err := errors.Join(appendErr, w.Sync()); !errors.Is(err, crashfs.ErrInjected) {
-				t.Fatalf("the fault did not come through: %v", err)
+				t.Fatalf("the injected fault was not returned: %v", err)
 			}
 			fsys.Fail = nil
 			if _, err := w.Append(enc, batchOf(2, []byte("b\n"))); !errors.Is(err, crashfs.ErrInjected) {

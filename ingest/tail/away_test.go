@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestAway has one scenario a row: what happens to the logs between two runs of the process. Each
-// begins with a log whose lines a are stored.
-func TestAway(t *testing.T) {
+// TestLogsThatChangeWhileStopped has one scenario a row: what happens to the logs between two runs
+// of the process. Each begins with a log whose lines a are stored.
+func TestLogsThatChangeWhileStopped(t *testing.T) {
 	a, b, c := lines("a", 3), lines("b", 3), lines("c", 3)
 	tests := []struct {
 		name     string

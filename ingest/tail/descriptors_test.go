@@ -99,7 +99,7 @@ func TestARemovedLogIsReadBeforeADescriptorIsTaken(t *testing.T) {
 
 // A process without a free descriptor continues with fewer open logs, and opens more again when
 // descriptors are free.
-func TestAProcessWithoutADescriptorLeftGoesOn(t *testing.T) {
+func TestAProcessWithoutFreeDescriptorsContinues(t *testing.T) {
 	w := newWorld(t)
 	w.maxOpen = 100
 	w.start()

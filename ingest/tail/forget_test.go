@@ -10,7 +10,7 @@ import (
 
 // Streams that are gone and stored are forgotten, not before a week, and never one that is not
 // stored.
-func TestStreamsThatAreGoneAndStoredAreForgotten(t *testing.T) {
+func TestDeletedAndStoredStreamsAreForgotten(t *testing.T) {
 	w := newWorld(t)
 	w.start()
 	w.append("access.log", lines("a", 3))

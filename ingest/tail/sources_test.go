@@ -195,7 +195,7 @@ func TestRotationsBelongToTheirLogsSource(t *testing.T) {
 	w.turns(2)
 	for _, s := range w.checkpoint.Streams() {
 		if strings.HasSuffix(s.Path, "access.log.2") {
-			t.Error("a removed source finds new files")
+			t.Error("a removed source still finds new files")
 		}
 	}
 }

@@ -127,7 +127,7 @@ func (b *browser) await(t *testing.T, expression string) {
 		select {
 		case <-tick.C:
 		case <-b.ctx.Done():
-			t.Fatalf("never true: %s", expression)
+			t.Fatalf("timed out waiting for %s", expression)
 		}
 	}
 }

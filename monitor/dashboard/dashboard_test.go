@@ -191,7 +191,7 @@ func TestWhatFailsIsNotGreen(t *testing.T) {
 	none := monitor.Fleet{Now: now}
 	h = none.Check(limits)
 	if _, text := ask(t, pagesOf(t, none, nil), "/"); !strings.Contains(text, "No host has connected yet") {
-		t.Error("no host is not said")
+		t.Error("the page does not say that no host has connected")
 	}
 }
 

@@ -76,7 +76,7 @@ func TestARecordWithAWrongBitIsAbsent(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	if got.get(&b, &minuteTable, 12345+minuteSlots) || got.get(&b, &quarterTable, 12345) {
-		t.Error("a record passes for one of another time or table")
+		t.Error("a record was accepted for another time or table")
 	}
 	for bit := range recordBytes * 8 {
 		damaged := b
@@ -117,9 +117,9 @@ func TestAMinuteIsWrittenWithWhatItCounted(t *testing.T) {
 	}
 }
 
-// TestAProcessGoesOnWhereTheLastOneStopped checks a restart within a minute, after which the host's
-// counters begin at 0 again.
-func TestAProcessGoesOnWhereTheLastOneStopped(t *testing.T) {
+// TestAProcessContinuesWhereTheLastOneStopped checks a restart within a minute, after which the
+// host's counters begin at 0 again.
+func TestAProcessContinuesWhereTheLastOneStopped(t *testing.T) {
 	dir := t.TempDir()
 	s := newStore(vfs.OS{}, dir, nil)
 	for i := range 20 {
@@ -185,9 +185,9 @@ func TestAHostsStateIsKeptOverARestart(t *testing.T) {
 	}
 }
 
-// TestADamagedFileCostsItsHistoryOnly checks that a damaged file is renamed and a new one begun,
+// TestADamagedFileLosesItsHistoryOnly checks that a damaged file is renamed and a new one begun,
 // and that other hosts are unaffected.
-func TestADamagedFileCostsItsHistoryOnly(t *testing.T) {
+func TestADamagedFileLosesItsHistoryOnly(t *testing.T) {
 	for what, damage := range map[string]func(path string) error{
 		"shorter":        func(path string) error { return os.Truncate(path, 1000) },
 		"empty":          func(path string) error { return os.Truncate(path, 0) },
@@ -267,9 +267,9 @@ func TestACrashAtAnyWriteLeavesWhatWasOrNothing(t *testing.T) {
 	}
 }
 
-// TestADiskThatFailsCostsHistoryOnly checks that failed writes are logged at growing intervals, and
+// TestAFailingDiskLosesHistoryOnly checks that failed writes are logged at growing intervals, and
 // once when they succeed again.
-func TestADiskThatFailsCostsHistoryOnly(t *testing.T) {
+func TestAFailingDiskLosesHistoryOnly(t *testing.T) {
 	var log bytes.Buffer
 	fsys := crashfs.New()
 	failing := true
@@ -296,7 +296,7 @@ func TestADiskThatFailsCostsHistoryOnly(t *testing.T) {
 	}
 }
 
-func TestHostsAreBoundedAndTheLongestIdleGivesWay(t *testing.T) {
+func TestHostsAreBoundedAndTheLongestIdleIsForgotten(t *testing.T) {
 	dir := t.TempDir()
 	var log bytes.Buffer
 	s := newStore(vfs.OS{}, dir, &log)

@@ -21,8 +21,8 @@ func write(t *testing.T, dir, name, text string) string {
 	return path
 }
 
-// TestRefusalSaysWhereAndWhat: what httpd refuses is refused, with its place.
-func TestRefusalSaysWhereAndWhat(t *testing.T) {
+// TestRejectionReportsWhereAndWhat: what httpd refuses is refused, with its place.
+func TestRejectionReportsWhereAndWhat(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"missing include":      {"\nInclude absent.conf", "httpd.conf:2: include: DIR/absent.conf: file does not exist; create it, or use IncludeOptional"},
 		"nothing matches":      {"Include *.none", `httpd.conf:1: include: nothing in DIR matches "*.none"; use IncludeOptional`},
@@ -147,7 +147,7 @@ func TestWarningsAreBounded(t *testing.T) {
 	}
 }
 
-func TestUnreadableFileSaysPermission(t *testing.T) {
+func TestUnreadableFileReportsPermission(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("root may read everything")
 	}

@@ -189,9 +189,9 @@ func sampleLog(t testing.TB, seed uint64, lines int) []byte {
 	return b
 }
 
-// TestLinesComeBackByteForByte writes several streams and formats to one file with several row
+// TestLinesAreReadBackByteForByte writes several streams and formats to one file with several row
 // groups; not all streams have the same labels.
-func TestLinesComeBackByteForByte(t *testing.T) {
+func TestLinesAreReadBackByteForByte(t *testing.T) {
 	hostile, err := os.ReadFile("../../parse/testdata/hostile.log")
 	if err != nil {
 		t.Log(err)

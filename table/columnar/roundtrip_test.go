@@ -91,10 +91,10 @@ func randomLogs(rng *rand.Rand) []testLog {
 	return logs
 }
 
-// TestRandomLogsComeBack checks that rows come back byte for byte and field by field, in any format
-// and however they are split into chunks; that the same segment makes the same bytes; and that a
-// merged file has the rows of its parts.
-func TestRandomLogsComeBack(t *testing.T) {
+// TestRandomLogsAreReadBack checks that rows come back byte for byte and field by field, in any
+// format and however they are split into chunks; that the same segment makes the same bytes; and
+// that a merged file has the rows of its parts.
+func TestRandomLogsAreReadBack(t *testing.T) {
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}

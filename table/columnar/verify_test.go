@@ -66,7 +66,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 	}
 }
 
-func TestADamagedMergedFileGoesWhenItsRowsAreInOthers(t *testing.T) {
+func TestADamagedMergedFileIsRemovedWhenItsRowsAreInOthers(t *testing.T) {
 	x := newTree(t)
 	l := newTestLog(t, "web01", 1, "combined")
 	var segments []string

@@ -34,7 +34,7 @@ func TestAStartedClusterAnswers(t *testing.T) {
 		t.Errorf("hdfs -ls /: %q, %v", out, err)
 	}
 	if out, err = c.Java(nil, "no.such.Class"); err == nil || !strings.Contains(err.Error(), "no.such.Class") {
-		t.Errorf("a class that is not there: %q, %v", out, err)
+		t.Errorf("a missing class: %q, %v", out, err)
 	}
 }
 

@@ -68,8 +68,8 @@ func TestTheSmallestScriptThatFailsIsPrinted(t *testing.T) {
 		if !found || !strings.Contains(printed, fmt.Sprintf("of %d that were tried", runs)) {
 			t.Fatalf("seed %d, %d runs: %s", seed, runs, printed)
 		}
-		// Seven operations at most: three puts make the set large, and the fault needs one number put,
-		// deleted, put and looked for.
+		// Seven operations at most: three puts make the set large, and the fault needs one number
+		// put, deleted, put and looked for.
 		if n := strings.Count(script, "\n") + 1; n > 8 || !strings.HasPrefix(script, "settings a b\n") {
 			t.Errorf("seed %d: the script has %d lines:\n%s", seed, n, script)
 		}
@@ -159,7 +159,7 @@ func TestAScriptRunsInABubble(t *testing.T) {
 		Bubble: true,
 	}
 	if !m.Text(t, "sleep 2\nsleep 3") || m.Text(t, "sleep") {
-		t.Error("a text is not taken for what it is")
+		t.Error("the text was not recognized")
 	}
 	if why := m.run(t, Script{NewOp("sleep", 6)}); why != "6h0m0s" {
 		t.Errorf("the run failed because of %q", why)

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// plainRooms are the packages whose comments and texts have the words of CONTRIBUTING.md.
+// plainPackages are the packages whose comments and texts have the words of CONTRIBUTING.md.
 // It grows; a package that was added is not removed.
-var plainRooms = []string{
+var plainPackages = []string{
 	"archive", "archive/archivetest", "archive/index", "archive/localdir",
 	"audit", "doctor",
 	"bench", "bench/benchtest", "bench/compare", "bench/fleet", "bench/measure", "bench/peers", "bench/sample", "bench/trace",
@@ -31,9 +31,9 @@ var plainRooms = []string{
 // directory, client or server, calculate, the next run, repair, close, in flight.
 var literary = regexp.MustCompile(`(?i)\b(folders?|whoever|nobody|reckon\w*|none of ours|(is|are|was|were) told|earlier li(fe|ves)|(this|present|next|later) life|mends|mended|let(s|ting)? go of|on their way|none the (worse|less)|all the same|takes down)\b`)
 
-func TestRewrittenRoomsUsePlainWords(t *testing.T) {
+func TestPackagesUsePlainWords(t *testing.T) {
 	for _, s := range sources(t) {
-		if s.test() || !slices.Contains(plainRooms, s.dir()) {
+		if s.test() || !slices.Contains(plainPackages, s.dir()) {
 			continue
 		}
 		for _, group := range s.file.Comments {
@@ -52,13 +52,13 @@ func TestRewrittenRoomsUsePlainWords(t *testing.T) {
 	}
 }
 
-// TestPlainRoomsExist checks that each entry of plainRooms is a package.
-func TestPlainRoomsExist(t *testing.T) {
+// TestPlainPackagesExist checks that each entry of plainPackages is a package.
+func TestPlainPackagesExist(t *testing.T) {
 	dirs := map[string]bool{}
 	for _, s := range sources(t) {
 		dirs[s.dir()] = true
 	}
-	for _, room := range plainRooms {
+	for _, room := range plainPackages {
 		if !dirs[room] {
 			t.Errorf("there is no package %s", room)
 		}

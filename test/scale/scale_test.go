@@ -60,7 +60,7 @@ func TestTheRhythmsMeanIsOne(t *testing.T) {
 	}
 }
 
-func TestAPlanThatIsNotUnderstoodIsRefused(t *testing.T) {
+func TestAnInvalidPlanIsRejected(t *testing.T) {
 	for _, plan := range []string{"9 kill 1 for 1h", "09:00 kill", "09:00 kill many for 1h", "09:00 kill 1 for long", "09:00 burn 1 for 1h", "09:00 split x% for 1h"} {
 		if _, err := parsePlan(plan); err == nil || !strings.Contains(err.Error(), "plan, line 1") {
 			t.Errorf("%q: %v", plan, err)
