@@ -68,10 +68,11 @@ plain:
 fuzz:
 	GO=$(GO) test/rules/fuzz.sh $(FUZZTIME)
 
-# Other engines on columnar tables, with Spark (450 MB from PyPI, and Java), which make test leaves
-# out: the counts of each, beside those of sluice scan. LOG is one more log in Apache's combined format.
+# Other programs on columnar tables and archives, with Spark (450 MB from PyPI) and Hive (Maven),
+# which make test leaves out: the counts of each, beside those of sluice scan. LOG is one more log in
+# Apache's combined format.
 readers:
-	$(GO) test -v -count 1 -timeout 30m -run CountWhatScanCounts ./cmd/sluice -spark $(if $(LOG),-log $(abspath $(LOG)))
+	$(GO) test -v -count 1 -timeout 30m -run CountWhatScanCounts ./cmd/sluice -readers all $(if $(LOG),-log $(abspath $(LOG)))
 
 # A real cluster of its own, and faults in the order of SEED: docs/soak.md.
 soak:

@@ -32,12 +32,13 @@ SET mapreduce.input.fileinputformat.input.dir.recursive=true;
 }
 
 // HiveDDL returns an external table of the lines of an archive, whose root is at the URL location:
-// one column, because Hive cannot read a LogFormat.
+// one column, because Hive cannot read a LogFormat. The delimiter of lines is no statement: SET
+// removes spaces and newlines from its value, and unescapes nothing.
 func (p Pattern) HiveDDL(table, location string) string {
 	settings, partitions, after := p.HiveLocation(table)
 	return `-- Each row is a line as Apache wrote it. Bytes that are not UTF-8 are read as U+FFFD.
--- Without this setting Hive ends a line at a CR, too:
-SET textinputformat.record.delimiter=\n;
+-- Hive ends a line at a CR, too, and removes a CR before the newline. To read the exact lines, start
+-- it with: hive --hiveconf textinputformat.record.delimiter=$'\n'
 ` + settings + "CREATE EXTERNAL TABLE `" + table + "` (\n  `logbody` STRING\n)\n" + partitions +
 		"ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.RegexSerDe'\nWITH SERDEPROPERTIES ('input.regex' = '(?s)(.*)')\nSTORED AS TEXTFILE\n" +
 		"LOCATION '" + location + "';\n" + after

@@ -18,8 +18,8 @@ import (
 )
 
 var (
-	withSpark = flag.Bool("spark", false, "have Spark read the columnar table, too: make readers")
-	realLog   = flag.String("log", "", "a log of Apache's combined format in UTC that other engines count, too")
+	withReaders = flag.String("readers", "", "other programs that read tables, too: spark, hive, phoenix and java with commas between, or all: make readers")
+	realLog     = flag.String("log", "", "a log of Apache's combined format in UTC that other engines count, too")
 )
 
 // countedLog is a log whose counts all readers must agree on, with the time zone of its days.
@@ -87,11 +87,16 @@ func TestOtherReadersCountWhatScanCounts(t *testing.T) {
 	}
 	dir := t.TempDir()
 	logs := countedLogs(t, dir)
-	var trees []string
+	var trees, archives []string
 	want := make([][]string, len(logs))
 	for i, l := range logs {
 		data := filepath.Join(dir, l.name)
-		if out, err := command(t, "run", "--once", "--quiet", "--data", data, "--archive", "dir:"+data+"-archive", "--host", "web1", l.path).CombinedOutput(); err != nil {
+		archive := "dir:" + data + "-archive"
+		if i > 0 {
+			archive += "/day=%Y-%m-%d/host=%{host}" // the form for Hive and Spark
+		}
+		archives = append(archives, archive)
+		if out, err := command(t, "run", "--once", "--quiet", "--data", data, "--archive", archive, "--host", "web1", l.path).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", l.name, err, out)
 		}
 		trees = append(trees, filepath.Join(data, "table"))
@@ -103,12 +108,20 @@ func TestOtherReadersCountWhatScanCounts(t *testing.T) {
 	for _, reader := range []string{"pyarrow", "pandas", "polars", "duckdb", "chdb"} {
 		found[reader] = answersOf(t, pyreaders.Run(t, pyreaders.Parquet, append([]string{reader, "counts"}, trees...)...))
 	}
-	if *withSpark {
+	if wanted("spark") {
 		found["spark"] = answersOf(t, pyreaders.Run(t, pyreaders.Spark, trees...))
+	}
+	if wanted("hive") {
+		found["hive"] = hiveCounts(t, logs, trees, archives)
 	}
 	for i, l := range logs {
 		compareCounts(t, l.name, i, found)
 	}
+}
+
+// wanted reports whether a program is one of -readers.
+func wanted(reader string) bool {
+	return *withReaders == "all" || slices.Contains(strings.Split(*withReaders, ","), reader)
 }
 
 // answersOf parses answers from lines of JSON, each of which is a list of answers.

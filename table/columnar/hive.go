@@ -32,6 +32,8 @@ func HiveDDL(t HiveTable) string {
 	b.WriteString(`-- Columns of a directory's name (day, host) choose directories: name them in WHERE. ` + "`time`" + ` is in
 -- nanoseconds since 1970, and NULL if the line has no readable time. ` + "`logbody`" + ` is NULL if the other
 -- columns contain the whole line. Rows of segments that are still open are in no file yet.
+-- The files are compressed with zstd. Hive 3.1 reads it if Hadoop's native library does (hadoop
+-- checknative), or with parquet-hadoop-bundle 1.12 and zstd-jni in its class path before hive-exec.
 `)
 	b.WriteString(settings)
 	fmt.Fprintf(&b, "CREATE EXTERNAL TABLE `%s` (\n", table)

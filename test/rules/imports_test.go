@@ -80,6 +80,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"monitor/watch", "ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
 
 	{"test/cluster", "", ""},
+	{"test/javareaders", "", ""},
 	{"test/pyreaders", "", ""},
 	{"test/replay", "", ""},
 	{"test/scale", "schema ingest/agent ingest/governor retry", ""},
@@ -99,7 +100,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"test/attack", "test/cluster", "test/pyreaders", "test/replay", "test/scale", "test/soak", "table/tabletest", "archive/archivetest", "bench/benchtest", "ingest/collector/collectortest", "ingest/segment/vfs/crashfs"}
+var testOnly = []string{"test/attack", "test/cluster", "test/javareaders", "test/pyreaders", "test/replay", "test/scale", "test/soak", "table/tabletest", "archive/archivetest", "bench/benchtest", "ingest/collector/collectortest", "ingest/segment/vfs/crashfs"}
 
 // comparing are packages that start and measure other programs; only they, and tests, may
 // import them, so that nothing of other programs is linked into sluice.

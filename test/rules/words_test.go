@@ -24,7 +24,7 @@ var plainPackages = []string{
 	"ingest/receiver", "ingest/segment", "ingest/segment/vfs", "ingest/segment/vfs/crashfs", "ingest/tail",
 	"parse", "parse/httpdconf", "print", "query", "retry", "schema",
 	"table/columnar", "table/parquet", "table/tabletest",
-	"test/attack", "test/cluster", "test/pyreaders", "test/replay", "test/soak",
+	"test/attack", "test/cluster", "test/javareaders", "test/pyreaders", "test/replay", "test/soak",
 }
 
 // literary are words and phrases that personify a program, or that have a plainer one:
