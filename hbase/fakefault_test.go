@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"sluice/hbase"
+	"sluice/hbase/bulkload"
 	"sluice/schema"
 	"sluice/table/tabletest"
 )
@@ -93,6 +95,32 @@ func TestARegionThatWentToAndFroAndWasSplitIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, t.Context(), table, layout, 2000)
+	check(t, table.Close())
+}
+
+// Without ADMIN or CREATE there is no staging directory. That is reported at once, with the server's
+// reason, and the table's own Put still works.
+func TestABulkLoadWithoutPermissionIsNotRetried(t *testing.T) {
+	f := newFake(t)
+	layout := typed(t)
+	table := openFake(t, f, layout, hbase.Options{})
+	prepared := 0
+	f.fault(0, func(method string) string {
+		if method == "PrepareBulkLoad" {
+			prepared++
+			return "org.apache.hadoop.hbase.security.AccessDeniedException"
+		}
+		return ""
+	})
+	_, err := table.BulkLoader(t.Context(), bulkload.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "AccessDenied") || prepared != 1 {
+		t.Errorf("%d calls: %v", prepared, err)
+	}
+	check(t, table.Put(t.Context(), lines(layout, tabletest.NewLog("web01", 1), 100)))
+	check(t, table.Flush(t.Context()))
+	if n := count(t, table, schema.Scan{}); n != 100 {
+		t.Errorf("%d rows, want 100", n)
+	}
 	check(t, table.Close())
 }
 

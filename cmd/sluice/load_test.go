@@ -15,6 +15,10 @@ import (
 
 	"sluice/bench/sample"
 	"sluice/hbase"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/logfile"
+	"sluice/ingest/segment/vfs"
+	"sluice/schema"
 	"sluice/test/cluster"
 )
 
@@ -204,5 +208,54 @@ func TestABulkLoadThatCannotBeIsRefused(t *testing.T) {
 				t.Errorf("%s: %v", other, err)
 			}
 		}
+	}
+}
+
+// auto counts what is expected, or what was put.
+func TestAutoLoadsFilesIfThereIsEnoughForEachRegion(t *testing.T) {
+	const enough = 8 * 16 << 20
+	for _, c := range []struct {
+		load  string
+		bytes int64
+		want  bool
+	}{{"auto", enough, true}, {"auto", enough - 1, false}, {loadBulk, 0, true}} {
+		x := &loadedTable{load: c.load, regions: 8}
+		if got := x.expect(c.bytes); got != c.want {
+			t.Errorf("%s, %d bytes expected: %t", c.load, c.bytes, got)
+		}
+	}
+	x := &loadedTable{load: "auto", regions: 8}
+	var rows schema.Rows
+	rows.Append([]byte("key"), 1, []schema.Cell{{Qualifier: "line", Value: make([]byte, enough/4-1)}})
+	for range 4 {
+		if err := x.decide(t.Context(), &rows); err != nil || x.pays() {
+			t.Fatalf("%d bytes were put: %t, %v", x.bytes, x.pays(), err)
+		}
+	}
+	if x.bytes += 4; !x.pays() {
+		t.Errorf("%d bytes were put, and files are not loaded", x.bytes)
+	}
+}
+
+// Bytes that are stored already do not count.
+func TestTheSizeOfALoadIsThatOfTheLinesThatAreNotStored(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "access.log")
+	if err := os.WriteFile(path, make([]byte, 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	saved, err := checkpoint.Open(vfs.OS{}, filepath.Join(dir, "checkpoint"), "collector")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := logfile.ID{Device: 1, Inode: 2}
+	logs := []logfile.Log{{Path: path, ID: id}, {Path: filepath.Join(dir, "absent")}}
+	if n := unread(logs, saved); n != 1000 {
+		t.Errorf("%d bytes of a new log", n)
+	}
+	stream := saved.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path}}, checkpoint.Log{Path: path, ID: id, Start: []byte("line\n")})
+	saved.Update(func() { stream.Stored = 400 })
+	if n := unread(logs, saved); n != 600 {
+		t.Errorf("%d bytes of a log of which 400 are stored", n)
 	}
 }

@@ -42,3 +42,43 @@ func TestWhatFollowsAnAttempt(t *testing.T) {
 		}
 	}
 }
+
+// The numbers are those of docs/bulkload.md.
+func TestTheNumberOfARegionsFilesDecidesHowAFurtherOneIsAdded(t *testing.T) {
+	limits := fileLimits{maxExcludedFiles, maxStoreFiles}
+	for _, c := range []struct {
+		files                int
+		known, exclude, full bool
+	}{
+		{0, true, true, false},
+		{5, true, true, false},
+		{6, true, false, false},
+		{11, true, false, false},
+		{12, true, false, true},
+		{100, true, false, true},
+		{0, false, false, false}, // without an answer: the compactions bound them
+	} {
+		if exclude, full := limits.addition(c.files, c.known); exclude != c.exclude || full != c.full {
+			t.Errorf("%d files, known %t: exclude %t, full %t", c.files, c.known, exclude, full)
+		}
+	}
+}
+
+func TestLoadingPaysFromASizeForEachRegion(t *testing.T) {
+	for _, c := range []struct {
+		bytes   int64
+		regions int
+		want    bool
+	}{
+		{16 << 20, 1, true},
+		{16<<20 - 1, 1, false},
+		{8 * 16 << 20, 8, true},
+		{8*16<<20 - 1, 8, false},
+		{1 << 40, 0, false}, // not known
+		{0, 8, false},
+	} {
+		if got := Worth(c.bytes, c.regions); got != c.want {
+			t.Errorf("%d bytes, %d regions: %t", c.bytes, c.regions, got)
+		}
+	}
+}

@@ -67,6 +67,7 @@ type Loader struct {
 	table   Table
 	lock    *os.File
 	session *session
+	limits  fileLimits
 
 	// token is held by a running Put or Flush, and guards all up to mu.
 	token      chan struct{}
@@ -82,11 +83,11 @@ type Loader struct {
 }
 
 // Open asks the cluster for a staging directory, and removes those of earlier processes. After an
-// error the table's own Put can be used, unless [Permanent] reports that it would fail, too.
+// error the table's own Put can be used, which may fail for the same reason.
 func Open(ctx context.Context, cluster *region.Cluster, regions *region.Table, retries *retry.Registry, table Table, o Options) (l *Loader, err error) {
 	o.WindowBytes, o.LocalBytes = cmp.Or(o.WindowBytes, maxWindowBytes), cmp.Or(o.LocalBytes, maxLocalBytes)
 	l = &Loader{o: o, cluster: cluster, regions: regions, retries: retries, table: table,
-		token: make(chan struct{}, 1), runs: map[*region.Region]*run{}, qualifiers: map[string]string{}}
+		limits: fileLimits{maxExcludedFiles, maxStoreFiles}, token: make(chan struct{}, 1), runs: map[*region.Region]*run{}, qualifiers: map[string]string{}}
 	if l.lock, err = lockDir(o.Dir); err != nil {
 		return nil, fmt.Errorf("bulk load: %w", err)
 	}
@@ -169,11 +170,11 @@ func (l *Loader) add(ctx context.Context, key []byte, time int64, cells []schema
 // newRun begins a run for a region.
 func (l *Loader) newRun(ctx context.Context, r *region.Region) *run {
 	n, ok := l.storeFiles(ctx, r)
-	full := ok && n >= maxStoreFiles
+	exclude, full := l.limits.addition(n, ok)
 	if full {
-		l.o.Logger.Info("region has too many files, its rows are written with Put", "table", l.regions.Name(), "files", n, "limit", maxStoreFiles)
+		l.o.Logger.Info("region has too many files, its rows are written with Put", "table", l.regions.Name(), "files", n, "limit", l.limits.most)
 	}
-	return &run{region: r, window: window{memory: &l.memory}, exclude: ok && n < maxExcludedFiles, full: full}
+	return &run{region: r, window: window{memory: &l.memory}, exclude: exclude, full: full}
 }
 
 // locate finds a key's region.

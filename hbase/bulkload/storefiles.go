@@ -23,6 +23,16 @@ const (
 	storeFilesTimeout = 10 * time.Second
 )
 
+// fileLimits are the numbers of a region's files from which a further one is added in another way.
+type fileLimits struct{ excluded, most int }
+
+// addition returns how a region with n files gets a further one: exclude is whether the file is left
+// out of minor compactions, full whether the region gets rows by Put instead. Without an answer, known
+// is false.
+func (x fileLimits) addition(n int, known bool) (exclude, full bool) {
+	return known && n < x.excluded, known && n >= x.most
+}
+
 // storeFiles returns the number of a region's files; ok is false if it is not known.
 func (l *Loader) storeFiles(ctx context.Context, r *region.Region) (n int, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, storeFilesTimeout)

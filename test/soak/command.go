@@ -34,6 +34,8 @@ type Command struct {
 
 	logs         []hostLog
 	lines, count atomic.Int64 // count of logs
+	stored       atomic.Int64 // lines of the logs that a run has stored
+	ended        atomic.Bool
 }
 
 // hostLog is a log file and its host.
@@ -49,6 +51,7 @@ const (
 // Run implements Load.
 func (c *Command) Run(ctx context.Context, enough <-chan struct{}) error {
 	rng := rand.New(rand.NewPCG(c.Seed, 5))
+	defer c.ended.Store(true)
 	for i := uint64(0); ; i++ {
 		l, err := c.write(i)
 		if err != nil {
@@ -59,6 +62,7 @@ func (c *Command) Run(ctx context.Context, enough <-chan struct{}) error {
 				return err
 			}
 		}
+		c.stored.Store(c.lines.Load())
 		select {
 		case <-enough:
 			return nil

@@ -46,6 +46,15 @@ func TestTheArchiveHolds(t *testing.T) {
 	})
 }
 
+// Every line that was loaded as part of a file is in table and archive, once and intact, and nothing is
+// left of the loads, whatever happens to daemons, regions, disk and program.
+func TestTheBulkLoadHolds(t *testing.T) {
+	if *soakLength == 0 {
+		t.Skip("left out without -soak: even the recovery from one fault takes longer than the tests have")
+	}
+	soak(t, BulkLoad, nil)
+}
+
 // Every line of the web servers is in table and archive, once, whatever happens to agents,
 // collectors, the links between them and the cluster.
 func TestTheAgentsHold(t *testing.T) {

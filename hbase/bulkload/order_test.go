@@ -1,0 +1,60 @@
+package bulkload
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"sluice/hbase/hfile"
+	"sluice/hbase/region"
+	"sluice/schema"
+)
+
+// putTable counts the rows that go to Put.
+type putTable struct{ rows int }
+
+func (p *putTable) Put(_ context.Context, rows *schema.Rows) error { p.rows += rows.Len(); return nil }
+func (p *putTable) Flush(context.Context) error                    { return nil }
+
+// The rows of several hosts, with the same times, come in batches: by time, as a replay reads them, or
+// host by host.
+func TestRowsOfHostsThatComeByTimeMakeOneFile(t *testing.T) {
+	const hosts, batches, batchRows = 8, 8, 250
+	for _, byTime := range []bool{true, false} {
+		table := &putTable{}
+		l := &Loader{table: table, o: Options{
+			Dir: t.TempDir(), Layout: schema.Layout{Family: "l"}, Compression: hfile.Uncompressed,
+			WindowBytes: 1 << 20,
+		}}
+		r := &run{region: &region.Region{}, window: window{memory: &l.memory}}
+		l.runs = map[*region.Region]*run{r.region: r}
+		value := make([]byte, 150)
+		add := func(host, batch int) {
+			for i := range batchRows {
+				at := int64(batch*batchRows + i + 1)
+				key := fmt.Appendf(nil, "%012d-%02d", at, host)
+				if err := l.addTo(t.Context(), r, key, at*1e6, []schema.Cell{{Qualifier: "line", Value: value}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for i := range hosts * batches {
+			if byTime {
+				add(i%hosts, i/hosts)
+			} else {
+				add(i/batches, i%batches)
+			}
+		}
+		if err := l.end(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if one := len(r.files) == 1; one != byTime || table.rows > 0 {
+			t.Errorf("by time %t: %d files; %d rows for Put", byTime, len(r.files), table.rows)
+		}
+		for _, err := range r.discard() {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
