@@ -19,12 +19,20 @@ func (t *transfer) loadParts(ctx context.Context, r *region.Region) error {
 	if err != nil {
 		return fmt.Errorf("cut a file at the border of the region %q: %w", r.Name, err)
 	}
-	for _, part := range parts {
-		if err := t.load(ctx, part); err != nil {
-			return err
+	for i, part := range parts {
+		if err := t.load(ctx, part); err != nil { // the whole file stays, and is cut again
+			return errors.Join(err, removeAll(parts[i:]))
 		}
 	}
 	return nil
+}
+
+func removeAll(files []*localFile) error {
+	var errs []error
+	for _, f := range files {
+		errs = append(errs, f.remove())
+	}
+	return errors.Join(errs...)
 }
 
 // cut copies a file's rows into one file for those in the region, and another one for those behind
@@ -35,11 +43,16 @@ func (t *transfer) cut(r *region.Region) (parts []*localFile, err error) {
 		if err != nil && w != nil {
 			err = errors.Join(err, w.discard())
 		}
+		if err != nil {
+			err = errors.Join(err, removeAll(parts))
+		}
 	}()
 	end := func() error {
 		part, err := w.close()
 		w = nil
-		parts = append(parts, part)
+		if err == nil {
+			parts = append(parts, part)
+		}
 		return err
 	}
 	for row, err := range t.rows(t.file) {
@@ -53,7 +66,7 @@ func (t *transfer) cut(r *region.Region) (parts []*localFile, err error) {
 			err = w.add(row.key, row.time, row.cells)
 		}
 		if err != nil {
-			return nil, err
+			return parts, err
 		}
 	}
 	return parts, end()

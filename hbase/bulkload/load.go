@@ -17,7 +17,10 @@ func (l *Loader) load(ctx context.Context, f *localFile) error {
 	t := transfer{Loader: l, file: f, backoff: rpc.Backoff{Limit: l.cluster.Limit()}}
 	defer l.retries.GiveUp(t.what(), &t)
 	for {
-		v, err := t.step(ctx)
+		v, err := puts, error(nil)
+		if !l.failed() { // otherwise this file would fail as another one did, perhaps after a long wait
+			v, err = t.step(ctx)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

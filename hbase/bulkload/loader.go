@@ -76,6 +76,9 @@ type Loader struct {
 	localBytes int64
 	rest       schema.Rows // for Put
 	memory     memory
+	// broken is the error after which rows are neither in a file nor in the table: no later Flush
+	// may succeed.
+	broken error
 
 	mu         sync.Mutex
 	reason     error             // why rows go to Put now; nil: they do not
@@ -110,6 +113,9 @@ func (l *Loader) Put(ctx context.Context, rows *schema.Rows) error {
 		return err
 	}
 	defer l.release()
+	if l.broken != nil {
+		return l.broken
+	}
 	if l.failed() {
 		return l.table.Put(ctx, rows)
 	}
@@ -123,7 +129,8 @@ func (l *Loader) Put(ctx context.Context, rows *schema.Rows) error {
 			continue
 		}
 		if err := l.add(ctx, key, time, cells); err != nil {
-			return fmt.Errorf("bulk load: %w", err)
+			l.broken = fmt.Errorf("bulk load: %w", err)
+			return l.broken
 		}
 	}
 	if l.localBytes >= l.o.LocalBytes {
@@ -195,6 +202,9 @@ func (l *Loader) Flush(ctx context.Context) error {
 		return err
 	}
 	defer l.release()
+	if l.broken != nil {
+		return l.broken
+	}
 	if err := l.loadAll(ctx); err != nil {
 		return fmt.Errorf("bulk load: %w", err)
 	}
@@ -206,6 +216,7 @@ func (l *Loader) Flush(ctx context.Context) error {
 func (l *Loader) loadAll(ctx context.Context) error {
 	for _, r := range l.runs {
 		if err := l.end(ctx, r); err != nil {
+			l.broken = fmt.Errorf("bulk load: %w", err)
 			return err
 		}
 	}

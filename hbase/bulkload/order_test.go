@@ -1,33 +1,18 @@
 package bulkload
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
-	"sluice/hbase/hfile"
-	"sluice/hbase/region"
 	"sluice/schema"
 )
-
-// putTable counts the rows that go to Put.
-type putTable struct{ rows int }
-
-func (p *putTable) Put(_ context.Context, rows *schema.Rows) error { p.rows += rows.Len(); return nil }
-func (p *putTable) Flush(context.Context) error                    { return nil }
 
 // The rows of several hosts, with the same times, come in batches: by time, as a replay reads them, or
 // host by host.
 func TestRowsOfHostsThatComeByTimeMakeOneFile(t *testing.T) {
 	const hosts, batches, batchRows = 8, 8, 250
 	for _, byTime := range []bool{true, false} {
-		table := &putTable{}
-		l := &Loader{table: table, o: Options{
-			Dir: t.TempDir(), Layout: schema.Layout{Family: "l"}, Compression: hfile.Uncompressed,
-			WindowBytes: 1 << 20,
-		}}
-		r := &run{region: &region.Region{}, window: window{memory: &l.memory}}
-		l.runs = map[*region.Region]*run{r.region: r}
+		l, r, table := newLocal(t)
 		value := make([]byte, 150)
 		add := func(host, batch int) {
 			for i := range batchRows {

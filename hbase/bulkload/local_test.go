@@ -1,0 +1,133 @@
+package bulkload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"sluice/hbase/hfile"
+	"sluice/hbase/region"
+	"sluice/retry"
+	"sluice/schema"
+)
+
+// putTable counts the rows that go to Put.
+type putTable struct {
+	rows int
+	err  error // of Put
+}
+
+func (p *putTable) Put(_ context.Context, rows *schema.Rows) error {
+	p.rows += rows.Len()
+	return p.err
+}
+
+func (p *putTable) Flush(context.Context) error { return nil }
+
+// newLocal returns a loader without a cluster, and the run of its only region.
+func newLocal(t *testing.T) (*Loader, *run, *putTable) {
+	t.Helper()
+	table, cluster := &putTable{}, &region.Cluster{}
+	l := &Loader{
+		o: Options{
+			Dir: t.TempDir(), Layout: schema.Layout{Family: "l"}, Compression: hfile.Uncompressed,
+			WindowBytes: 1 << 20, LocalBytes: 1 << 30, Logger: slog.New(slog.DiscardHandler),
+		},
+		cluster: cluster, regions: cluster.Table("t"), retries: &retry.Registry{}, table: table,
+		token: make(chan struct{}, 1), qualifiers: map[string]string{},
+	}
+	r := &run{region: &region.Region{}, window: window{memory: &l.memory}}
+	l.runs, l.last = map[*region.Region]*run{r.region: r}, r
+	return l, r, table
+}
+
+// localRows returns rows with the keys 000, 001 and so on.
+func localRows(n int) *schema.Rows {
+	rows := new(schema.Rows)
+	for i := range n {
+		rows.Append(fmt.Appendf(nil, "%03d", i), 1e6, []schema.Cell{{Qualifier: "line", Value: []byte("GET / HTTP/1.1")}})
+	}
+	return rows
+}
+
+// localFiles returns the files on the local disk.
+func localFiles(t *testing.T, l *Loader) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(l.o.Dir, "*"+fileSuffix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// After an error of the local disk rows may be lost: no Flush may report them as durable.
+func TestNoFlushSucceedsAfterALocalFileWasLost(t *testing.T) {
+	l, _, _ := newLocal(t)
+	if err := l.Put(t.Context(), localRows(10)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(l.o.Dir, l.o.Dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Flush(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("Flush without a disk: %v", err)
+	}
+	if err := os.Rename(l.o.Dir+".away", l.o.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Put(t.Context(), localRows(1)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Put after it: %v", err)
+	}
+	if err := l.Flush(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Flush after it: %v", err)
+	}
+}
+
+// One file could not be loaded: the others are not even tried, and their rows go to Put.
+func TestFilesAreNotTriedAfterOneCouldNotBeLoaded(t *testing.T) {
+	l, _, table := newLocal(t)
+	if err := l.Put(t.Context(), localRows(10)); err != nil {
+		t.Fatal(err)
+	}
+	l.giveUp(errors.New("the staging directory is full"))
+	if err := l.Flush(t.Context()); err != nil { // a try would need a session, and there is none
+		t.Fatal(err)
+	}
+	if table.rows != 10 || len(localFiles(t, l)) > 0 {
+		t.Errorf("%d rows were put; left are %v", table.rows, localFiles(t, l))
+	}
+}
+
+// A load ends between the parts of a file: the file stays for the next Flush, its parts do not.
+func TestPartsOfAFileThatCouldNotBeLoadedAreRemoved(t *testing.T) {
+	l, r, table := newLocal(t)
+	if err := l.Put(t.Context(), localRows(10)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.end(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	whole := r.files[0]
+	first := &region.Region{End: []byte("004")}
+	x := transfer{Loader: l, file: whole}
+	parts, err := x.cut(first)
+	if err != nil || len(parts) != 2 || string(parts[0].last) != "003" || string(parts[1].first) != "004" || len(localFiles(t, l)) != 3 {
+		t.Fatalf("cut into %d parts: %v, %v", len(parts), localFiles(t, l), err)
+	}
+	if err := removeAll(parts); err != nil {
+		t.Fatal(err)
+	}
+	l.giveUp(errors.New("no loads"))
+	table.err = errors.New("no puts either")
+	if err := x.loadParts(t.Context(), first); !errors.Is(err, table.err) {
+		t.Errorf("load of the parts: %v", err)
+	}
+	if left := localFiles(t, l); len(left) != 1 || left[0] != whole.path {
+		t.Errorf("left are %v, want the whole file", left)
+	}
+}
