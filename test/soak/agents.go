@@ -46,8 +46,18 @@ func Agents(ctx context.Context, c Config) (err error) {
 	}
 	ways, sinks := AgentFaults(run.hosts, run.collectors, run.archived.lose), SinkFaults(c.Seed)
 	free, plan := planOf(c.Seed, ways, c.Length, wayGap), Plan(^c.Seed, sinks, c.Length) // with other seeds, or both plans would begin at the same time
-	if c.Draw != nil {
-		free, plan = c.Draw(slices.Concat(ways, sinks)), nil
+	switch all := slices.Concat(ways, sinks); {
+	case c.Replay != "":
+		if plan, err = ParsePlan(c.Replay, all); err != nil {
+			return err
+		}
+		isFree := func(e Event) bool {
+			return slices.ContainsFunc(ways, func(f Fault) bool { return f.Name == e.Fault.Name })
+		}
+		free = slices.DeleteFunc(slices.Clone(plan), func(e Event) bool { return !isFree(e) })
+		plan = slices.DeleteFunc(plan, isFree)
+	case c.Draw != nil:
+		free, plan = c.Draw(all), nil
 	}
 	for _, e := range slices.Concat(free, plan) {
 		c.Journal.Say("plan", fmt.Sprintf("%6.1f s: %s for %v", e.At.Seconds(), e.Fault.Name, e.Hold.Round(100*time.Millisecond)))

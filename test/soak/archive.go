@@ -32,9 +32,9 @@ func Archive(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, run.close()) }()
-	plan := c.Plan
-	if plan == nil {
-		plan = Plan(c.Seed, ArchiveFaults(c.Seed, run.disk), c.Length)
+	plan, err := c.events(ArchiveFaults(c.Seed, run.disk))
+	if err != nil {
+		return err
 	}
 	once, follower, a := run.once, run.follower, run.archived
 	soak := &Soak{

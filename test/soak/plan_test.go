@@ -30,6 +30,39 @@ func TestASeedGivesOnePlan(t *testing.T) {
 	}
 }
 
+// A plan is read from its text as it is, and a part of the lines is a plan.
+func TestAPlanIsReadFromItsText(t *testing.T) {
+	plans(func(seed uint64, plan []Event) {
+		faults := HBaseFaults(seed)
+		text := PlanText(plan)
+		again, err := ParsePlan("# a comment\n\n"+text, faults)
+		if err != nil || len(again) != len(plan) || PlanText(again) != text {
+			t.Fatalf("seed %d: %v\n%s\nis read as\n%s", seed, err, text, PlanText(again))
+		}
+		for i, e := range again {
+			if want := plan[i]; e.At != want.At || e.Hold != want.Hold || e.N != want.N || e.Fault.Name != want.Fault.Name || e.Fault.Begin == nil {
+				t.Fatalf("seed %d: %+v, want %+v", seed, e, want)
+			}
+		}
+		half, _, _ := strings.Cut(text, "\n")
+		if part, err := ParsePlan(half, faults); err != nil || len(part) != 1 {
+			t.Errorf("%q is read as %v: %v", half, part, err)
+		}
+	})
+	for text, want := range map[string]string{
+		"1s 2s 3":                        "want the time",
+		"\n1s 2s 3 kill everybody":       `line 2 of the plan, "1s 2s 3 kill everybody": no fault has the name`,
+		"1 2s 3 kill master":             "missing unit",
+		"1s -2s 3 kill master":           "negative",
+		"1s 2s -3 kill master":           "invalid syntax",
+		"1s 2s 3 kill master\n1s 2s 3 a": "line 2",
+	} {
+		if plan, err := ParsePlan(text, HBaseFaults(1)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is read as %v: %v", text, plan, err)
+		}
+	}
+}
+
 func TestEveryFaultIsDrawn(t *testing.T) {
 	seen := map[string]int{}
 	plans(func(_ uint64, plan []Event) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,8 +39,16 @@ type Soak struct {
 // replays logs, and its regions have moved.
 const patience = 5 * time.Minute
 
-// Run runs the loads and the plan, repairs everything, waits for the loads, and checks.
+// Run runs the loads and the plan, repairs everything, waits for the loads, and checks. Its error has
+// the text of the plan.
 func (s *Soak) Run(ctx context.Context) error {
+	if err := s.run(ctx); err != nil {
+		return fmt.Errorf("%w\nThe plan, for -replay FILE, of which lines can be left out:\n%s", err, PlanText(slices.Concat(s.Free, s.Plan)))
+	}
+	return nil
+}
+
+func (s *Soak) run(ctx context.Context) error {
 	s.World.Journal.Say("world", fmt.Sprintf("%d faults in %v", len(s.Plan)+len(s.Free), s.Length))
 	loadsCtx, giveUp := context.WithCancel(ctx)
 	defer giveUp()

@@ -3,6 +3,7 @@ package soak
 import (
 	"context"
 	"flag"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,7 @@ var (
 	soakLength = flag.Duration("soak", 0, "soak for so long, on a cluster of its own; 0: shortly, on the tests' one")
 	soakSeed   = flag.Uint64("seed", 1, "of the soak's plan and logs")
 	soakLayout = flag.String("layout", schema.LayoutTyped, "the soaked table's layout")
+	soakReplay = flag.String("replay", "", "run the plan in this file instead of the one of the seed")
 	soakLogs   = flag.Int("logs", 60, "how many logs of 50,000 lines there are at most")
 )
 
@@ -88,10 +90,16 @@ func soak(t *testing.T, run func(context.Context, Config) error, short []Event) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	var replay []byte
+	if *soakReplay != "" {
+		if replay, err = os.ReadFile(*soakReplay); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Logf("seed %d, layout %s", *soakSeed, layout.Name)
 	err = run(t.Context(), Config{
 		Binary: build(t), Cluster: c, Journal: NewJournal(t.Output()), Dir: t.TempDir(), Seed: *soakSeed, Length: length,
-		Layout: layout, MaxLogs: *soakLogs, Plan: plan,
+		Layout: layout, MaxLogs: *soakLogs, Plan: plan, Replay: string(replay),
 	})
 	if err != nil {
 		t.Errorf("go test ./soak -v -run '^%s$' -soak %v -seed %d -layout %s: %v", t.Name(), length, *soakSeed, layout.Name, err)

@@ -32,6 +32,8 @@ type Config struct {
 	MaxLogs int
 	// Plan is the events; nil: drawn from Seed.
 	Plan []Event
+	// Replay is the text of a plan (see ParsePlan) that is run instead.
+	Replay string
 	// Draw makes the plan of a soak whose faults depend on its own processes.
 	Draw func(own []Fault) []Event
 }
@@ -63,9 +65,9 @@ func Table(ctx context.Context, c Config) (err error) {
 		tables[i] = t
 	}
 	logs := &Logs{Layout: c.Layout}
-	plan := c.Plan
-	if plan == nil {
-		plan = Plan(c.Seed, HBaseFaults(c.Seed), c.Length)
+	plan, err := c.events(HBaseFaults(c.Seed))
+	if err != nil {
+		return err
 	}
 	writer := &Writer{Logs: logs, Table: tables[0], Seed: c.Seed, MaxLogs: c.MaxLogs}
 	reader := &Reader{Logs: logs, Table: tables[1], Seed: c.Seed}

@@ -1,0 +1,77 @@
+package soak
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// PlanText returns a plan as text, in the order of the events' times. Each line has an event's time,
+// its duration, its random number and the name of the fault. A part of the lines is a plan too.
+func PlanText(plan []Event) string {
+	plan = slices.Clone(plan)
+	slices.SortStableFunc(plan, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
+	var b strings.Builder
+	for _, e := range plan {
+		fmt.Fprintf(&b, "%v %v %d %s\n", e.At, e.Hold, e.N, e.Fault.Name)
+	}
+	return b.String()
+}
+
+// ParsePlan reads the text of a plan. Empty lines and lines that begin with # are comments. faults are
+// those that it may name.
+func ParsePlan(text string, faults []Fault) ([]Event, error) {
+	plan := []Event{}
+	for i, line := range strings.Split(text, "\n") {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		e, err := parseEvent(strings.Fields(line), faults)
+		if err != nil {
+			return nil, fmt.Errorf("soak: line %d of the plan, %q: %w", i+1, line, err)
+		}
+		plan = append(plan, e)
+	}
+	slices.SortStableFunc(plan, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
+	return plan, nil
+}
+
+// parseEvent reads the words of a line.
+func parseEvent(words []string, faults []Fault) (e Event, err error) {
+	if len(words) < 4 {
+		return e, fmt.Errorf("want the time, the duration, a number and the fault, for example: 4s 2s 17 %s", faults[0].Name)
+	}
+	for i, d := range []*time.Duration{&e.At, &e.Hold} {
+		if *d, err = time.ParseDuration(words[i]); err == nil && *d < 0 {
+			err = fmt.Errorf("%s is negative", words[i])
+		}
+		if err != nil {
+			return e, err
+		}
+	}
+	if e.N, err = strconv.ParseUint(words[2], 10, 64); err != nil {
+		return e, err
+	}
+	name := strings.Join(words[3:], " ")
+	i := slices.IndexFunc(faults, func(f Fault) bool { return f.Name == name })
+	if i < 0 {
+		return e, fmt.Errorf("no fault has the name %q; a seed determines which data node is killed", name)
+	}
+	e.Fault = &faults[i]
+	return e, nil
+}
+
+// events returns the events of a soak with these faults: those of the text Replay, or of Plan, or
+// drawn from the seed.
+func (c *Config) events(faults []Fault) ([]Event, error) {
+	switch {
+	case c.Replay != "":
+		return ParsePlan(c.Replay, faults)
+	case c.Plan != nil:
+		return c.Plan, nil
+	}
+	return Plan(c.Seed, faults, c.Length), nil
+}
