@@ -227,12 +227,5 @@ func (m *merge) before(a, b *schema.Row) bool {
 	if m.reverse {
 		a, b = b, a
 	}
-	c := cmp.Compare(a.Time, b.Time)
-	if c == 0 {
-		c = cmp.Compare(a.Stream, b.Stream)
-	}
-	if c == 0 {
-		c = cmp.Compare(a.Offset, b.Offset)
-	}
-	return c < 0
+	return a.Order().Compare(b.Order()) < 0
 }

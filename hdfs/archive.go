@@ -89,23 +89,12 @@ func Open(cluster Cluster, root string, o Options) (*Archive, error) {
 		pool: &pool{options: cluster.options, login: cluster.login, transfer: cluster.transfer, dialTCP: (&net.Dialer{}).DialContext,
 			timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses), results: map[string]string{}},
 		retries: &retry.Registry{Of: "hdfs", Now: time.Now, Log: o.Logger},
-		uploads: make(chan struct{}, o.Uploads), temp: temp, waiting: wait,
+		uploads: make(chan struct{}, o.Uploads), temp: temp, waiting: retry.Sleep,
 	}, nil
 }
 
 // Close closes the connections. No call may be running.
 func (a *Archive) Close() error { return a.pool.close() }
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
 
 // again calls call with a client, with the retries of retry.
 func (a *Archive) again(ctx context.Context, what string, call func(*client) error) error {

@@ -171,7 +171,7 @@ func (r *Receiver) resolve(ctx context.Context, p place, at cursor, start int64,
 // dates reports whether the line has a time. Without one, equal bytes at the same offset of two
 // files do not prove that it is the same line.
 func dates(t *checkpoint.Stream, line []byte) bool {
-	format, err := parse.Lookup(t.Format, nil)
+	format, err := parse.OfStream(&t.Stream)
 	if err != nil {
 		return false
 	}

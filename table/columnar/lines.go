@@ -77,22 +77,11 @@ func newMerge(s *Snapshot, w *Want, reverse bool, match Match) *merge {
 	return m
 }
 
-// lineKey is a line's position in the order.
-type lineKey struct {
-	time   int64
-	stream schema.StreamID
-	offset int64
-}
-
-func (k lineKey) compare(o lineKey) int {
-	return cmp.Or(cmp.Compare(k.time, o.time), cmp.Compare(k.stream, o.stream), cmp.Compare(k.offset, o.offset))
-}
-
 // cursor is a source with the lines that were read of it.
 type cursor struct {
 	source lineSource
 	// bound is at most the key of the next line, if lines is empty.
-	bound lineKey
+	bound schema.RowOrder
 	held
 	at   int
 	next *load // the load in progress; nil: none
@@ -107,7 +96,7 @@ type held struct {
 }
 
 type heldLine struct {
-	key    lineKey
+	key    schema.RowOrder
 	stream *schema.Stream
 	end    int // of its text, which begins at the end of the line before
 }
@@ -120,7 +109,7 @@ type lineSource interface {
 }
 
 // key is the key of the cursor's next line, or its bound.
-func (c *cursor) key() lineKey {
+func (c *cursor) key() schema.RowOrder {
 	if c.at < len(c.lines) {
 		return c.lines[c.at].key
 	}
@@ -130,8 +119,8 @@ func (c *cursor) key() lineKey {
 func (m *merge) less(a, b *cursor) bool { return m.before(a.key(), b.key()) }
 
 // before reports whether a line comes before another in the order of the scan.
-func (m *merge) before(a, b lineKey) bool {
-	n := a.compare(b)
+func (m *merge) before(a, b schema.RowOrder) bool {
+	n := a.Compare(b)
 	if m.reverse {
 		n = -n
 	}
@@ -159,7 +148,7 @@ func (m *merge) run(ctx context.Context, yield func(*Line) bool) error {
 		if c.at > 0 {
 			start = c.lines[c.at-1].end
 		}
-		line = Line{Stream: h.stream, Offset: h.key.offset, Time: h.key.time, Bytes: c.text[start:h.end:h.end]}
+		line = Line{Stream: h.stream, Offset: h.key.Offset, Time: h.key.Time, Bytes: c.text[start:h.end:h.end]}
 		if !yield(&line) {
 			return nil
 		}
@@ -293,11 +282,11 @@ type span struct{ from, to int64 }
 var anyTime = span{0, 1<<63 - 1}
 
 // first is a bound of the first line in an order.
-func (s span) first(reverse bool) lineKey {
+func (s span) first(reverse bool) schema.RowOrder {
 	if reverse {
-		return lineKey{s.to, ^schema.StreamID(0), 1<<63 - 1}
+		return schema.RowOrder{Time: s.to, Stream: ^schema.StreamID(0), Offset: 1<<63 - 1}
 	}
-	return lineKey{time: s.from}
+	return schema.RowOrder{Time: s.from}
 }
 
 func spanOf(g *GroupInfo) span {

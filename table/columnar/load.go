@@ -1,6 +1,9 @@
 package columnar
 
-import "context"
+import (
+	"context"
+	"sluice/schema"
+)
 
 // loader reads lines of sources, of one at a time. There is one for each processor.
 type loader struct {
@@ -108,7 +111,7 @@ func (m *merge) neediest() (neediest *cursor) {
 }
 
 // lastKey is the last line that the cursor holds, or the bound of its next.
-func (c *cursor) lastKey() lineKey {
+func (c *cursor) lastKey() schema.RowOrder {
 	if n := len(c.lines); c.at < n {
 		return c.lines[n-1].key
 	}

@@ -122,11 +122,11 @@ func (c *mergeCursor) locate() error {
 }
 
 // key is that of the next row.
-func (c *mergeCursor) key() lineKey {
+func (c *mergeCursor) key() schema.RowOrder {
 	i := c.rows[c.at]
-	k := lineKey{stream: c.ids[c.streams.Codes[i]], offset: c.offsets.Ints[i]}
+	k := schema.RowOrder{Stream: c.ids[c.streams.Codes[i]], Offset: c.offsets.Ints[i]}
 	if c.times != nil && !c.times.Null(int(i)) {
-		k.time = c.times.Ints[i]
+		k.Time = c.times.Ints[i]
 	}
 	return k
 }
@@ -186,7 +186,7 @@ func (m *fileMerge) push(c *mergeCursor) {
 	}
 }
 
-func (m *fileMerge) less(i, j int) bool { return m.heap[i].key().compare(m.heap[j].key()) < 0 }
+func (m *fileMerge) less(i, j int) bool { return m.heap[i].key().Compare(m.heap[j].key()) < 0 }
 
 // down moves the first cursor to its place.
 func (m *fileMerge) down() {

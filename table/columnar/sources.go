@@ -162,9 +162,9 @@ func (l *loader) hold(h *held, rows Selection, skip int) (n int, err error) {
 			return n, err
 		}
 		line := heldLine{stream: &stream.Stream, end: len(h.text)}
-		line.key.stream, line.key.offset = line.stream.ID, offsets.Ints[i]
+		line.key.Stream, line.key.Offset = line.stream.ID, offsets.Ints[i]
 		if times != nil && !times.Null(i) {
-			line.key.time = times.Ints[i]
+			line.key.Time = times.Ints[i]
 		}
 		h.lines = append(h.lines, line)
 	}

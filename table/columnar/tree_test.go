@@ -2,7 +2,6 @@ package columnar_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -32,7 +31,7 @@ type line struct {
 }
 
 func compareLines(a, b line) int {
-	return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.stream, b.stream), cmp.Compare(a.offset, b.offset))
+	return schema.RowOrder{Time: a.time, Stream: a.stream, Offset: a.offset}.Compare(schema.RowOrder{Time: b.time, Stream: b.stream, Offset: b.offset})
 }
 
 // testLog generates a log as it is read.

@@ -134,7 +134,7 @@ func (v *verifier) file(ctx context.Context, t *Table, f archive.File) (err erro
 func (v *verifier) rows() error {
 	b := &v.batch
 	times, offsets := b.Column(schema.TimeField), b.Column(schema.OffsetField)
-	var last lineKey
+	var last schema.RowOrder
 	for i := range b.Rows {
 		s, err := b.Stream(i)
 		if err == nil {
@@ -146,15 +146,15 @@ func (v *verifier) rows() error {
 		if err != nil {
 			return fmt.Errorf("row %d: %w", i, err)
 		}
-		k := lineKey{stream: s.Stream.ID, offset: offsets.Ints[i]}
+		k := schema.RowOrder{Stream: s.Stream.ID, Offset: offsets.Ints[i]}
 		if times != nil && !times.Null(i) {
-			k.time = times.Ints[i]
+			k.Time = times.Ints[i]
 		}
-		if i > 0 && k.compare(last) <= 0 {
+		if i > 0 && k.Compare(last) <= 0 {
 			return fmt.Errorf("row %d is not in the order of time, stream and offset", i)
 		}
 		last = k
-		v.lines[k.stream] = append(v.lines[k.stream], verifiedLine{k.offset, k.offset + int64(len(v.entry.Record.Line))})
+		v.lines[k.Stream] = append(v.lines[k.Stream], verifiedLine{k.Offset, k.Offset + int64(len(v.entry.Record.Line))})
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package tabletest
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,6 +22,10 @@ type row struct {
 	time, offset int64
 	stream       schema.StreamID
 	text         string
+}
+
+func (r row) order() schema.RowOrder {
+	return schema.RowOrder{Time: r.time, Stream: r.stream, Offset: r.offset}
 }
 
 // text formats all of a row.
@@ -86,7 +89,7 @@ func (f *fixture) model(s schema.Scan) []string {
 		}
 	}
 	slices.SortFunc(rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.stream, b.stream), cmp.Compare(a.offset, b.offset))
+		return a.order().Compare(b.order())
 	})
 	if s.Reverse {
 		slices.Reverse(rows)

@@ -2,7 +2,6 @@ package tabletest
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -103,7 +102,7 @@ func (m *Memory) sorted(ranges []schema.KeyRange) ([]*schema.Row, error) {
 		rows = append(rows, row)
 	}
 	slices.SortFunc(rows, func(a, b *schema.Row) int {
-		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Offset, b.Offset))
+		return a.Order().Compare(b.Order())
 	})
 	return rows, nil
 }

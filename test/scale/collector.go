@@ -21,13 +21,13 @@ type collector struct {
 	backlog    int64               // bytes of ranges
 	spoolBytes int64               // compressed
 
-	freeAt     time.Duration // when it is done with what it has to do
+	freeAt     time.Duration // when it has done all pending work
 	inHour     int64         // bytes received in this hour
 	handshakes int           // in this tick
 }
 
-// position is what a collector has of a host's log, as ingest's streams: ranges that are received,
-// that are stored, and gaps, which the host says are stored elsewhere.
+// position has the ranges of a host's log that a collector received and stored, like the streams of
+// ingest/collector, and the gaps, which the host reports as stored elsewhere.
 type position struct{ received, stored, gaps schema.RangeSet }
 
 // pendingRange is a range that is to be written to the table.
@@ -56,8 +56,8 @@ func (c *collector) position(host int32) *position {
 	return p
 }
 
-// work returns after what time the collector is done with something that takes d, after all that it
-// has to do already.
+// work adds work that takes d to the pending work of the collector, and returns how long it is until
+// all of it is done.
 func (c *collector) work(now, d time.Duration) time.Duration {
 	c.freeAt = max(c.freeAt, now) + d
 	return c.freeAt - now
@@ -66,11 +66,11 @@ func (c *collector) work(now, d time.Duration) time.Duration {
 // full reports whether the spool has no room.
 func (c *collector) full(limit int64) bool { return c.spoolBytes >= limit }
 
-// receive takes a range of a host into its segment. Known bytes are cut off, as ingest does.
+// receive takes a range of a host into its segment. Bytes that it has already are cut off, as by ingest/collector.
 func (w *world) receive(c *collector, h *host, r schema.Range) {
 	p := c.position(h.number)
 	if to := p.received.ReachFrom(h.claimed); r.Start > to {
-		// ingest.Collector rejects such a batch: lines before it would be missing.
+		// collector.Collector rejects such a batch: lines before it would be missing.
 		panic(fmt.Sprintf("%s sends %v to %s, which has it to %d", h.name, r, c.name, to))
 	}
 	for _, gap := range p.received.Missing(schema.Range{End: r.Start}) {
@@ -124,7 +124,7 @@ func (c *collector) write(n int64) (written int64) {
 	return written
 }
 
-// roll seals what is old or idle, and stores what is sealed and in the table.
+// roll seals segments that are old or idle, and stores those that are sealed and in the table.
 func (w *world) roll(c *collector) {
 	for _, s := range c.open {
 		if w.draining || w.now-s.first >= w.cfg.RollInterval || w.now-s.last >= w.cfg.RollIdle {
@@ -147,7 +147,7 @@ func (w *world) roll(c *collector) {
 	c.sealed = kept
 }
 
-// tick is what collectors do between the events of hosts: they share HBase's rate, seal and store.
+// tick does the periodic work of all collectors: they write to the table, seal and store.
 func (w *world) tick() {
 	w.share()
 	for _, c := range w.collectors {
@@ -158,8 +158,8 @@ func (w *world) tick() {
 	w.out.sample(w)
 }
 
-// share lets collectors write to the table: each at most at its own rate, all together at HBase's,
-// which is divided equally among those that have something to write.
+// share writes pending ranges of all collectors to the table: of each at most at its own rate, of all
+// together at most at HBase's, which is divided equally among those with pending ranges.
 func (w *world) share() {
 	left := w.cfg.HBaseLinesPerSecond * w.hbasePart * lineBytes * tickInterval.Seconds()
 	most := int64(w.cfg.TableLinesPerSecond * lineBytes * tickInterval.Seconds())

@@ -2,7 +2,7 @@ package scale
 
 import "time"
 
-// Config is what is simulated. Bytes are those of the logs unless "stored" is in the name.
+// Config configures a simulation. Bytes are those of the logs unless "stored" is in the name.
 type Config struct {
 	Seed              uint64
 	Hosts, Collectors int
@@ -22,7 +22,7 @@ type Config struct {
 	HBaseLinesPerSecond, CollectorLinesPerSecond, TableLinesPerSecond float64
 }
 
-// What a line costs: docs/benchmarks.md has the measurements.
+// The costs of a line. docs/benchmarks.md has the measurements.
 const (
 	lineBytes     = 230
 	compression   = 4.6 // of gzip at level 1

@@ -1,8 +1,8 @@
-// Package scale simulates a day of thousands of web hosts, their collectors and HBase, to find what
-// to set for how many hosts and what breaks first: docs/scale.md.
+// Package scale simulates a day of thousands of web hosts, their collectors and HBase, to find the
+// settings for a number of hosts, and which part is overloaded first: docs/scale.md.
 //
-// It is a simulation of discrete events with a clock of its own. What decides is the real code: the
-// choice of a collector (agent.Route), the pauses between attempts (retry.Backoff), the governor of
+// It is a simulation of discrete events with a clock of its own. Decisions are made by the real code:
+// the choice of a collector (agent.Route), the pauses between attempts (retry.Backoff), the governor of
 // an agent with backlog (governor.Governor, which reads /proc/pressure/cpu of a directory that the
 // simulation writes), and the sets of ranges that are received, claimed and stored
 // (schema.RangeSet). What they act on is a model: logs are numbers of bytes, collectors and HBase

@@ -8,7 +8,7 @@ import (
 	"sluice/schema"
 )
 
-// fault does a step of the plan.
+// fault executes a step of the plan.
 func (w *world) fault(s step) {
 	switch s.verb {
 	case "kill":
@@ -50,7 +50,7 @@ func (w *world) fault(s step) {
 	w.out.step(w, s)
 }
 
-// choose returns n collectors that are up, by chance.
+// choose returns n running collectors, at random.
 func (w *world) choose(n int) (chosen []*collector) {
 	for _, i := range w.rand.Perm(len(w.collectors)) {
 		if c := w.collectors[i]; c.up && !c.lost && len(chosen) < n {
@@ -60,7 +60,7 @@ func (w *world) choose(n int) (chosen []*collector) {
 	return chosen
 }
 
-// broken ends the connections to a collector that is gone. What it received stays on its disk.
+// broken ends the connections to a collector that was stopped. What it received stays on its disk.
 func (w *world) broken(c *collector) {
 	for _, h := range w.hosts {
 		if h.at == c {
@@ -69,19 +69,19 @@ func (w *world) broken(c *collector) {
 	}
 }
 
-// configure restarts each agent within a time, with the collectors that there are now.
+// configure restarts each agent within a time, with the list of the present collectors.
 func (w *world) configure(within time.Duration) {
 	names := w.names()
 	for _, h := range w.hosts {
 		h.session++
 		h.at, h.connected, h.sent = nil, false, schema.Range{}
-		// What only a window had is read again.
+		// Lines that were only in the window are read again.
 		h.route = agent.NewRoute(h.name, names, w.cfg.FailoverAfter, w.clock())
 		w.later(time.Duration(w.rand.Int64N(int64(within)+1)), connect, h)
 	}
 }
 
-// unstored is how many bytes are not known to be stored by a collector that still has its disk.
+// unstored returns how many bytes are not known to be stored by a collector that still has its disk.
 func (w *world) unstored() (n int64) {
 	for _, h := range w.hosts {
 		n += w.missing(h)
@@ -89,7 +89,7 @@ func (w *world) unstored() (n int64) {
 	return n
 }
 
-// missing is how many bytes of a host's log no collector has stored.
+// missing returns how many bytes of a host's log no collector has stored.
 func (w *world) missing(h *host) (n int64) {
 	var stored schema.RangeSet
 	for _, c := range w.collectors {
@@ -108,7 +108,7 @@ func (w *world) missing(h *host) (n int64) {
 // drained reports whether everything is stored that was written.
 func (w *world) drained() bool {
 	if int64(w.now)%int64(time.Minute) != 0 {
-		return false // it takes a while to find out
+		return false // the exact answer below is expensive
 	}
 	for _, c := range w.collectors {
 		if !c.lost && (c.backlog > 0 || len(c.open) > 0 || len(c.sealed) > 0) {

@@ -28,12 +28,12 @@ type host struct {
 	// up to stored one has said that it is stored.
 	acked, stored int64
 	reached       int64        // the greatest acked that there was
-	claimed       int64        // what it told the present collector to be stored
-	sent          schema.Range // on its way
+	claimed       int64        // reported as stored to the present collector
+	sent          schema.Range // in flight
 	connected     bool         // the present collector has answered
 	busy          retry.Backoff
 
-	governor *governor.Governor // nil: it never was behind
+	governor *governor.Governor // nil: the host was never behind
 	used     time.Duration      // CPU time
 }
 
@@ -52,7 +52,7 @@ func (w *world) connect(h *host) {
 	h.connected = false
 	w.out.attempt(w.now)
 	if !w.reaches(h, c) {
-		// A machine that is up refuses at once; one behind a split does not answer.
+		// A running machine rejects a connection at once; one beyond a split does not answer.
 		wait := time.Millisecond
 		if c.up && !c.lost {
 			wait = dialTimeout
@@ -66,7 +66,7 @@ func (w *world) connect(h *host) {
 	w.later(c.work(w.now, handshakeCost), connected, h)
 }
 
-// disconnected asks the route where to go on, and when.
+// disconnected determines, by the route, the next collector to connect to and when.
 func (w *world) disconnected(h *host) {
 	wasConnected := h.connected
 	h.at, h.connected, h.sent = nil, false, schema.Range{}
@@ -78,7 +78,7 @@ func (w *world) disconnected(h *host) {
 	w.later(pause, connect, h)
 }
 
-// welcome is the collector's answer to hello: from where it wants the log.
+// welcome handles the collector's reply to hello, which has the position to read from.
 func (w *world) welcome(h *host) {
 	if !w.reaches(h, h.at) {
 		w.disconnected(h)
@@ -99,15 +99,15 @@ func (w *world) welcome(h *host) {
 	w.poll(h)
 }
 
-// learn takes what the collector has stored.
+// learn updates the stored position by the collector's.
 func (h *host) learn(p *position) {
 	h.stored = max(h.stored, p.stored.PrefixOver(p.gaps))
 }
 
-// poll reads what was written since, and sends it.
+// poll reads the bytes that were written since the last poll, and sends them.
 func (w *world) poll(h *host) {
 	w.write(h)
-	if !w.reaches(h, h.at) { // it is seen when something is sent, or by a heartbeat
+	if !w.reaches(h, h.at) { // noticed when something is sent, or by a heartbeat
 		w.disconnected(h)
 		return
 	}
@@ -159,7 +159,7 @@ func (w *world) govern(h *host, want int64) int64 {
 	return int64(n)
 }
 
-// acknowledge is the collector's receipt: what was sent is on its disk.
+// acknowledge handles the collector's receipt: the range that was sent is on its disk.
 func (w *world) acknowledge(h *host) {
 	if !w.reaches(h, h.at) {
 		w.disconnected(h)
@@ -176,7 +176,7 @@ func (w *world) acknowledge(h *host) {
 	w.later(pollInterval, poll, h)
 }
 
-// look tries the collectors that the host prefers to the present one.
+// look tries to connect to the collectors that the host prefers to the present one.
 func (w *world) look(h *host) {
 	for _, name := range h.route.Preferred() {
 		w.out.attempt(w.now)

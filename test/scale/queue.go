@@ -13,7 +13,7 @@ type event struct {
 	session int32
 }
 
-// kind is what an event is.
+// kind is the kind of an event.
 type kind uint8
 
 const (

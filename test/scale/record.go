@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// record is what is counted during a run.
+// record has the figures that are counted during a run.
 type record struct {
 	failovers, busy, held int
 	again                 int64 // bytes that were acknowledged, and are sent again
@@ -28,7 +28,7 @@ type record struct {
 	done      []*recovery
 }
 
-// hour is how the load was divided among the collectors that were there.
+// hour has the distribution of the load among the running collectors in an hour.
 type hour struct {
 	maxByMean float64
 	calm      bool
@@ -111,7 +111,7 @@ func (r *record) sample(w *world) {
 	}
 }
 
-// raise takes the greater of each figure.
+// raise replaces each figure by a greater one.
 func (x *recovery) raise(now *recovery) {
 	x.unread, x.again, x.backlog, x.lag = max(x.unread, now.unread), max(x.again, now.again), max(x.backlog, now.backlog), max(x.lag, now.lag)
 }
@@ -151,7 +151,7 @@ func (r *record) hour(w *world) {
 	r.disturbed = false
 }
 
-// load is the greatest load of a collector by the mean one, of the hours without a fault and of all.
+// load returns the greatest load of a collector divided by the mean one, of the hours without a fault and of all.
 func (r *record) load() (calm, all float64) {
 	for _, h := range r.hours {
 		all = max(all, h.maxByMean)
@@ -162,7 +162,7 @@ func (r *record) load() (calm, all float64) {
 	return calm, all
 }
 
-// report is the figures as text.
+// report returns the figures as text.
 func (r *record) report(cfg Config) string {
 	var b strings.Builder
 	gb := func(n int64) float64 { return float64(n) / 1e9 }

@@ -28,7 +28,7 @@ type world struct {
 	plan       []step // what has not happened yet
 	split      bool
 	hbasePart  float64
-	draining   bool // the day is over: nothing more is written, and segments are sealed
+	draining   bool // the days are over: nothing more is written, and segments are sealed
 
 	// Directories that governors read as "/": of a host at rest, and of one whose processors are
 	// busy.
@@ -71,7 +71,7 @@ func (w *world) addCollector() *collector {
 	return c
 }
 
-// names returns the collectors as agents know them.
+// names returns the addresses of the collectors, as agents have them.
 func (w *world) names() []string {
 	var names []string
 	for _, c := range w.collectors {
@@ -97,7 +97,8 @@ func (w *world) addHosts() {
 // clock is the time of the simulation.
 func (w *world) clock() time.Time { return w.start.Add(w.now) }
 
-// run lets the days happen, and then what is left be stored. It fails if a byte is not stored.
+// run simulates the days, and then the time until everything is stored. It returns an error if a byte
+// is not stored.
 func (w *world) run() error {
 	end := time.Duration(w.cfg.Days) * 24 * time.Hour
 	for w.now < end {
@@ -156,7 +157,7 @@ func (w *world) reaches(h *host, c *collector) bool {
 	return c.up && !c.lost && (!w.split || !h.cut || c.number < len(w.collectors)/2)
 }
 
-// writePressure writes what a busy host's kernel says of its processors now.
+// writePressure writes the file in which the kernel of a busy host reports the load of its processors.
 func (w *world) writePressure() {
 	line := fmt.Sprintf("some avg10=90.00 avg60=90.00 avg300=90.00 total=%d\n", int64(0.9*w.now.Seconds()*1e6))
 	if err := os.WriteFile(filepath.Join(w.busyRoot, "proc/pressure/cpu"), []byte(line), 0o666); err != nil {

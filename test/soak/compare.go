@@ -59,7 +59,7 @@ func compareRows(a, b *schema.Row, aOK, bOK bool) int {
 	if !aOK || !bOK {
 		return cmp.Compare(btoi(bOK), btoi(aOK))
 	}
-	return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Offset, b.Offset))
+	return a.Order().Compare(b.Order())
 }
 
 func btoi(b bool) int {

@@ -2,12 +2,10 @@ package soak
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"iter"
 	"slices"
-	"time"
 
 	"sluice/archive/localdir"
 	"sluice/parse"
@@ -56,7 +54,7 @@ func (l *log) yield(layout schema.Layout, s schema.Scan, dated bool, yield func(
 		}
 	}
 	slices.SortFunc(list, func(a, b schema.Row) int {
-		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Offset, b.Offset))
+		return a.Order().Compare(b.Order())
 	})
 	for i := range list {
 		row := &list[i]
@@ -72,7 +70,7 @@ func (l *log) yield(layout schema.Layout, s schema.Scan, dated bool, yield func(
 
 // rows returns the rows of the log.
 func (l *log) rows(layout schema.Layout) (*schema.Rows, error) {
-	format, err := parse.Lookup(l.stream.Format, time.UTC)
+	format, err := parse.OfStream(&l.stream)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +117,7 @@ func openReference(ctx context.Context, dir string, layout schema.Layout) (*refe
 		return nil, errors.Join(err, snapshot.Close())
 	}
 	for i := range streams {
-		format, err := parse.Lookup(streams[i].Format, time.UTC)
+		format, err := parse.OfStream(&streams[i].Stream)
 		if err != nil {
 			return nil, errors.Join(err, snapshot.Close())
 		}
