@@ -14,8 +14,10 @@
 // the same load balancer. A peak of one host does not change the median; in a share of the sum it
 // would make all others look low. level(h) ≤ 1 is the median of lines/weekly over 6 hours before
 // the window, so that the expectation follows a host that is drained over days. The level is not
-// updated while the host is low. A host whose level is below one half is considered drained and is
-// not judged.
+// updated while the host is low, nor, for up to a day, by quarters of an hour more than 3 standard
+// deviations below the expectation: otherwise a loss that is not found within some hours would
+// become the level and hide itself. A host whose level is below one half is considered drained and
+// is not judged.
 //
 // Small counts, as at night, are not normally distributed. So a host is low if the logarithm of
 // lines/expected is below zero by a number of standard deviations and the ratio is below a limit;

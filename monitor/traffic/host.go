@@ -42,6 +42,8 @@ type host struct {
 	spread   [len(windows)]float64 // standard deviations of the logs, by window
 	measured int64                 // slot at which spread was calculated
 
+	withheld int64 // slots that were left out of ratios, one after the other
+
 	low  *Finding
 	calm int // quarters of an hour since it was low
 }
@@ -149,6 +151,31 @@ func median(x []float64) float64 {
 		return (x[n/2-1] + x[n/2]) / 2
 	}
 	return x[len(x)/2]
+}
+
+// compare returns the logarithm of lines/expected in a window, and its standard deviation.
+func (h *host) compare(lines, expected float64, window int) (log, deviation float64) {
+	return math.Log((lines + 1) / (expected + 1)), math.Sqrt(h.spread[window]*h.spread[window] + 1/(expected+1))
+}
+
+const (
+	// outlier is the number of standard deviations below zero from which the level does not follow,
+	// and maxWithheld the number of slots for which it does not.
+	outlier     = 3
+	maxWithheld = day
+)
+
+// learn lets the level follow the lines of the last slot, unless they are so few that they may be a
+// failure that is not found yet: a level that follows it would hide it. Lines that stay so few for
+// a day are the host's level.
+func (h *host) learn(lines, weekly float64, window int) {
+	level := h.level(0)
+	if log, deviation := h.compare(lines, weekly*level, window); level < drained || log >= -outlier*deviation {
+		h.withheld = 0
+	} else if h.withheld++; h.withheld <= maxWithheld {
+		return
+	}
+	h.noteRatio(lines / weekly)
 }
 
 // noteRatio adds lines/weekly of a slot, from which the level is calculated.

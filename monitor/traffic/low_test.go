@@ -39,3 +39,33 @@ func TestATimeWithoutObservationIsNotATimeWithoutLines(t *testing.T) {
 		}
 	}
 }
+
+// TestALossThatIsNotFoundAtOnceIsNotTheLevel: a host lost a third of its lines, which is within the
+// limits; when it has lost half of them some hours later, it is found. A loss of a third that lasts
+// for more than a day is its new level.
+func TestALossThatIsNotFoundAtOnceIsNotTheLevel(t *testing.T) {
+	for _, c := range []struct {
+		hours int64
+		found bool
+	}{{18, true}, {36, false}} {
+		w := New()
+		low := false
+		const began = 4 * week
+		for slot := int64(0); slot < began+4*c.hours+8; slot++ {
+			lines := map[string]float32{"b": 1000, "c": 1000, "d": 1000, "e": 1000, "a": 1000}
+			if slot >= began {
+				lines["a"] = 670
+			}
+			if slot >= began+4*c.hours {
+				lines["a"] = 500
+			}
+			w.Observe(slot, lines)
+			if _, low = w.Low()["a"]; low && slot < began+4*c.hours {
+				t.Fatalf("low at %s", clock(slot))
+			}
+		}
+		if low != c.found {
+			t.Errorf("after %d hours: low %v", c.hours, low)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package traffic
 
 import (
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -130,12 +129,12 @@ func (w *Watch) judge(h *host) {
 		}
 		if !noted && i < 2 && weekly >= windows[i].least && h.low == nil {
 			noted = true // from the hour if the quarter has too few lines
-			h.noteRatio(lines / weekly)
+			h.learn(lines, weekly, i)
 		}
 		level := h.level(windows[i].before)
 		expected := weekly * level
-		log := math.Log((lines + 1) / (expected + 1))
-		if level >= drained && expected >= windows[i].least && lines < windows[i].ratio*expected && log < -windows[i].deviations*math.Sqrt(h.spread[i]*h.spread[i]+1/(expected+1)) {
+		log, deviation := h.compare(lines, expected, i)
+		if level >= drained && expected >= windows[i].least && lines < windows[i].ratio*expected && log < -windows[i].deviations*deviation {
 			if found == nil {
 				found = w.finding(lines, expected, windows[i].quarters)
 			}
