@@ -28,7 +28,7 @@ const (
 
 	maxFirstAnswer = 64 << 20 // bytes
 
-	connected = "it took the connection"
+	connected = "it accepted the connection"
 )
 
 // client is a client of the library, with the connections that it opened: the library sets no

@@ -78,9 +78,9 @@ type Host struct {
 	missed            bool          // its silence is an error
 	silence           time.Duration // time since its last message in which this process ran
 	similar           string        // a sending host whose name differs only in the domain
-	lost              watch.Loss    // its loss, with numbers
+	lost              watch.Loss    // what its agent reports as lost, with the numbers of the losses
 	lossSeen          watch.Loss    // the part of it that was acknowledged here
-	lossSeenNumber    int64         // lost.Last at that time
+	lossSeenNumber    int64         // number of the last loss that was acknowledged
 	rejected          []Rejection   // rejected connections with its certificate or name
 	problems          []Problem     // problems that it reports, and those of its lines
 }

@@ -55,7 +55,7 @@ func readDirective(s string) (directive, string, error) {
 }
 
 type spec struct {
-	field string // field name; a trailing _ takes the argument behind it
+	field string // field name; a trailing _ takes the argument after it
 	kind  schema.Kind
 	op    op
 }

@@ -129,7 +129,7 @@ func (r *reader) readInt(s *step, p int) (int, string) {
 }
 
 // readQuery reads %q: nothing, or '?' and the query. The field is what stands
-// behind the question mark.
+// after the question mark.
 func (r *reader) readQuery(s *step, p int) (int, string) {
 	end := r.textEnd(s, p)
 	if end < 0 {

@@ -19,7 +19,7 @@ func address(field, text string) (*schema.Filter, error) {
 	if bracketed {
 		var closed bool
 		if inner, closed = strings.CutSuffix(inner, "]"); !closed {
-			return nil, fmt.Errorf("%s for %s; leave out what stands behind the bracket", addressForms, field)
+			return nil, fmt.Errorf("%s for %s; leave out what follows the bracket", addressForms, field)
 		}
 		text = inner
 	}

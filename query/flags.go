@@ -59,7 +59,7 @@ func Path(prefix string) (*schema.Filter, error) {
 	hint := ""
 	switch {
 	case strings.ContainsRune(prefix, '?'):
-		hint = `leave out the ? and what is behind it; the query is a field of its own: --where 'query contains "..."'`
+		hint = `leave out the ? and what follows it; the query is a field of its own: --where 'query contains "..."'`
 	case len(prefix) > 1 && strings.HasSuffix(prefix, "*"):
 		hint = "leave out the *; all paths that start so are found"
 	case !strings.HasPrefix(prefix, "/") && !strings.Contains(prefix, ":") && prefix != "*":

@@ -146,7 +146,7 @@ func (p *parser) test() (*schema.Filter, error) {
 		}
 		return unless(f), nil
 	}
-	return nil, p.expected("= != < <= > >= =~ !~ in, contains, starts with or is null behind " + field)
+	return nil, p.expected("= != < <= > >= =~ !~ in, contains, starts with or is null after " + field)
 }
 
 // value parses a value to compare the field with.

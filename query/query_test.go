@@ -84,8 +84,8 @@ func TestExpressions(t *testing.T) {
 func TestExpressionErrorsReportWhereAndWhat(t *testing.T) {
 	for expr, want := range map[string]string{
 		``:                                  `expected a field, not, or ( at byte 0, found the end`,
-		`status`:                            `expected = != < <= > >= =~ !~ in, contains, starts with or is null behind status at byte 6, found the end`,
-		`status 500`:                        `behind status at byte 7, found "500"`,
+		`status`:                            `expected = != < <= > >= =~ !~ in, contains, starts with or is null after status at byte 6, found the end`,
+		`status 500`:                        `after status at byte 7, found "500"`,
 		`status = `:                         `expected a value at byte 9, found the end`,
 		`status = abc`:                      `expected a number for status (404), a class (5xx) or a range (400-499) at byte 9, found "abc"`,
 		`status < 5xx`:                      `expected a number for status at byte 9`,
@@ -261,7 +261,7 @@ func TestWhatFindsNothingForCertainIsRefused(t *testing.T) {
 		parse     func(string) (*schema.Filter, error)
 		text, say string
 	}{
-		{Client, "192.0.2", "192.0.2.*"}, {Client, "192.0.2.", "192.0.2.*"}, {Client, "10", "10.*"}, {Client, "192.0.2.1:80", "expected an address"}, {Client, "[::1]:443", "behind the bracket"},
+		{Client, "192.0.2", "192.0.2.*"}, {Client, "192.0.2.", "192.0.2.*"}, {Client, "10", "10.*"}, {Client, "192.0.2.1:80", "expected an address"}, {Client, "[::1]:443", "follows the bracket"},
 		{Client, "192.*.2.1", "expected"}, {Client, "192.0.2.1*", "expected"}, {Client, "*", "expected"}, {Client, "192.0.2.9-192.0.2.1", "lower to a higher"}, {Client, "192.0.2.1-x", "range"},
 		{Client, "192.0.2.1-fe80::1", "range"}, {Client, "10.0.0.0/33", "expected"}, {Client, "fe80::%eth0/10", "expected"}, {Client, "300.1.2.3", "expected"}, {Client, "fe80::*", "expected"}, {Client, "", "expected"},
 		{Client, "a b", "expected"}, {Client, "[web.example.org]", "IPv6"},

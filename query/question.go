@@ -117,7 +117,7 @@ func (q *Question) ParseOrder(s string) error {
 	case "asc", "desc":
 		q.Order = Order{column, direction == "desc"}
 	default:
-		return fmt.Errorf("%q: expected asc or desc behind the colon", s)
+		return fmt.Errorf("%q: expected asc or desc after the colon", s)
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 // each, and a collector. All three processes are killed with SIGKILL at random times and restarted;
 // then archive and table must contain every line exactly once.
 func TestWhatAgentsSendIsStoredOnceWhateverIsKilled(t *testing.T) {
+	notShort(t, "it kills processes again and again")
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

@@ -14,6 +14,7 @@ import (
 // TestALineIsCountedOnceHoweverOftenItsAgentIsKilled checks that the host's line count equals that
 // of the log, although a killed agent sends lines again that were not acknowledged as stored.
 func TestALineIsCountedOnceHoweverOftenItsAgentIsKilled(t *testing.T) {
+	notShort(t, "it kills processes again and again")
 	t.Parallel()
 	dir := t.TempDir()
 	log := filepath.Join(dir, "access.log")

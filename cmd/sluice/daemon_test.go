@@ -42,6 +42,7 @@ func isUp(t *testing.T, c *follower, dir, name string) {
 // TestADaemonContinuesWithoutTheReadersOfItsOutput checks that a long-running command continues to
 // work if its output is a pipe without a reader or a full pipe.
 func TestADaemonContinuesWithoutTheReadersOfItsOutput(t *testing.T) {
+	notShort(t, "it starts nine daemons")
 	t.Parallel()
 	for _, name := range []string{"run", "agent", "collector"} {
 		for _, how := range []string{"closed", "full"} {

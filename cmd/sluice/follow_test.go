@@ -25,6 +25,7 @@ import (
 // random times and restarted, and finally stopped; then archive and table must contain every line
 // exactly once.
 func TestFollowedLinesAreStoredOnceWhateverIsKilled(t *testing.T) {
+	notShort(t, "it kills processes again and again")
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

@@ -20,6 +20,7 @@ import (
 // except in CI.
 func smallDisk(t *testing.T, bytes int) (dir string, fill, free func()) {
 	t.Helper()
+	notShort(t, "it fills a disk")
 	dir = t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
 		if os.Getenv("CI") != "" {

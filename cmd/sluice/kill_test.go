@@ -22,6 +22,7 @@ import (
 // TestEveryLineIsStoredOnceWhateverIsKilled kills a run with SIGKILL at random moments, ten times,
 // and starts it again each time. Archive and table must then contain every line exactly once.
 func TestEveryLineIsStoredOnceWhateverIsKilled(t *testing.T) {
+	notShort(t, "it kills processes again and again")
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

@@ -21,6 +21,14 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"sluice": main, "fetch": fetch})
 }
 
+// notShort skips a test with -short (make quick), for a reason such as the processes that it starts.
+func notShort(t testing.TB, reason string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("left out by -short: " + reason)
+	}
+}
+
 // TestScripts runs the scripts in testdata/script, which call sluice as its users do. With the race
 // detector it runs those with a process in the background; make plain runs all.
 func TestScripts(t *testing.T) {

@@ -217,6 +217,7 @@ func TestFollowingEndsThoughItsOutputIsNotRead(t *testing.T) {
 // TestAKilledParseWithACheckpointLosesNoLine kills parse with SIGKILL. Lines that were printed in
 // the last second before that may be printed again; after a normal stop none may be.
 func TestAKilledParseWithACheckpointLosesNoLine(t *testing.T) {
+	notShort(t, "it kills processes again and again")
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

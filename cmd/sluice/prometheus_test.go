@@ -17,6 +17,7 @@ import (
 // documentation, with shorter times. It must raise the alert of a host that never connected, and no
 // other.
 func TestARealPrometheusRaisesTheAlertOfAHostThatNeverConnected(t *testing.T) {
+	notShort(t, "it runs Prometheus")
 	t.Parallel()
 	prometheus, err := exec.LookPath("prometheus")
 	if err != nil {

@@ -31,6 +31,8 @@ type rotated struct {
 }
 
 func newRotated(t *testing.T) *rotated {
+	t.Helper()
+	notShort(t, "it runs sluice through rotations; ingest/tail tests them without processes")
 	return &rotated{T: t, dir: t.TempDir(), data: t.TempDir()}
 }
 

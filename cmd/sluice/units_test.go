@@ -62,7 +62,7 @@ func TestUnitsAreReadFromFlagEnvironmentAndFile(t *testing.T) {
 func TestInvalidUnitsAreRejected(t *testing.T) {
 	for _, c := range []struct{ flag, value, want string }{
 		{"cpu", "-1", "from 0 on"}, {"cpu", "NaN", "percentage"}, {"cpu", "5%%", "percentage"}, {"cpu", "five", "percentage"}, {"cpu", "Inf", "percentage"},
-		{"spool-max", "10XB", "size"}, {"spool-max", "-1", "size"}, {"spool-max", "1k6", "size"}, {"spool-max", "GB", "size"}, {"spool-max", "99999999T", "more than"},
+		{"spool-max", "10XB", "size"}, {"spool-max", "-1", "size"}, {"spool-max", "1k6", "size"}, {"spool-max", "GB", "size"}, {"spool-max", "99999999T", "too large"},
 		{"roll-size", "100KB", "less than 1 MiB"}, {"roll-interval", "5", "unit"}, {"roll-interval", "1x", "unit"}, {"roll-interval", "-1h", "negative"},
 		{"min-margin", "tomorrow", "unit"}, {"latency", "9999999w", "unit"},
 	} {

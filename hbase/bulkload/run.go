@@ -34,7 +34,7 @@ type run struct {
 }
 
 // addTo adds a row to a run. If the window is full, its lower half is written: the lines of a log
-// are nearly in order, and rows that follow sort behind it.
+// are nearly in order, and rows that follow sort after it.
 func (l *Loader) addTo(ctx context.Context, r *run, key []byte, time int64, cells []schema.Cell) error {
 	r.window.add(key, time, cells)
 	r.bytes += len(key)

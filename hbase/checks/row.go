@@ -141,7 +141,7 @@ func (p *probe) mutate(ctx context.Context, kind uint64) error {
 
 // get reads the cell: nil where there is none. The answer's cells are in the
 // message, GetResponse {1 Result {1 Cell {3 qualifier, 4 timestamp, 6 value}}}, for a
-// client that does not say its version, as ours; else behind it.
+// client that does not say its version, as ours; else after it.
 func (p *probe) get(ctx context.Context) (*wire.Cell, error) {
 	column := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, p.layout.Family), 2, p.qualifier)
 	get := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, p.key), 2, column)

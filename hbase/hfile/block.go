@@ -33,7 +33,7 @@ const (
 )
 
 const (
-	// A header is 8 bytes of magic | u32 bytes behind the header, checksums included | u32 bytes of
+	// A header is 8 bytes of magic | u32 bytes after the header, checksums included | u32 bytes of
 	// the body before compression | i64 offset of the last block of this kind, or -1 | u8 checksum
 	// type | u32 bytes a checksum | u32 bytes of header and body.
 	headerBytes   = 33
@@ -82,7 +82,7 @@ type place struct {
 	bytes  int // on disk, with header and checksums
 }
 
-// writeBlock writes a block, whose body is behind room for the header.
+// writeBlock writes a block, whose body is after room for the header.
 func (w *Writer) writeBlock(kind blockKind, m magic, body []byte) (place, error) {
 	b, err := w.packed.pack(body)
 	if err != nil {

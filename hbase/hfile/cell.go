@@ -9,7 +9,7 @@ import (
 )
 
 // shared returns how many bytes of its key a cell shares with the last one, without the timestamp,
-// and whether it sorts behind that cell.
+// and whether it sorts after that cell.
 func (w *Writer) shared(row []byte, qualifier string, timestampMillis uint64) (n int, sorted bool) {
 	if len(w.key) == 0 {
 		return 0, true

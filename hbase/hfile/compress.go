@@ -36,7 +36,7 @@ func newPacker(c Compression) (p packer, err error) {
 	return p, err
 }
 
-// pack returns a block with its body compressed, behind the same room for a header. It is valid until
+// pack returns a block with its body compressed, after the same room for a header. It is valid until
 // the next call. In a compressed file a server expects every block to be compressed, even where that
 // makes it larger.
 func (p *packer) pack(block []byte) ([]byte, error) {

@@ -24,7 +24,7 @@ type Cell struct {
 // ErrDamaged is wrapped by the error for a file that no Writer wrote, or that was changed.
 var ErrDamaged = errors.New("damaged file")
 
-// maxReadBytes bounds a block: a cell of MaxCellBytes behind one that is nearly as large as a block.
+// maxReadBytes bounds a block: a cell of MaxCellBytes after one that is nearly as large as a block.
 const maxReadBytes = maxBlockBytes + 2*MaxCellBytes
 
 // Read reads the cells of a file that a Writer with this compression wrote, in order, and verifies
@@ -85,7 +85,7 @@ func (r *reader) block() (more bool, err error) {
 	case dataMagic, encodedDataMagic:
 	case leafMagic:
 		return true, nil
-	default: // the upper levels of the index are behind the data
+	default: // the upper levels of the index are after the data
 		return false, nil
 	}
 	r.plain, err = r.unpack(r.plain[:0], r.packed[headerBytes:end], int(uncompressed))

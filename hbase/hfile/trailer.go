@@ -18,7 +18,7 @@ const (
 // codecs are the numbers of HBase's class Compression.Algorithm.
 var codecs = map[Compression]uint64{Gzip: 1, Uncompressed: 2, Snappy: 3, Zstd: 6}
 
-// writeEnd writes what is behind the data blocks.
+// writeEnd writes what is after the data blocks.
 func (w *Writer) writeEnd() error {
 	root, count, err := w.writeIndex()
 	if err != nil {

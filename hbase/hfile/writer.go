@@ -9,7 +9,7 @@ import (
 	"sluice/hbase/wire"
 )
 
-// ErrOrder is wrapped by the error for a cell that does not sort behind the one before it.
+// ErrOrder is wrapped by the error for a cell that does not sort after the one before it.
 var ErrOrder = errors.New("cells out of order")
 
 var errClosed = errors.New("hfile: the file is closed")
@@ -50,7 +50,7 @@ type Writer struct {
 	checksums         []byte // of one block
 	index             index
 
-	body  []byte // of the open data block, behind room for its header
+	body  []byte // of the open data block, after room for its header
 	plain int    // bytes of the open block's cells before encoding; 0 if no block is open
 
 	// key is that of the last cell. Its row ends at rowEnd, its family at familyEnd.
@@ -163,7 +163,7 @@ func checkCell(row []byte, qualifier string, timestampMillis uint64, value []byt
 }
 
 func (w *Writer) orderError(row []byte, qualifier string, timestampMillis uint64) error {
-	return fmt.Errorf("hfile: %w: row %.80x, qualifier %.80q, timestamp %d behind row %.80x, qualifier %.80q, timestamp %d", ErrOrder,
+	return fmt.Errorf("hfile: %w: row %.80x, qualifier %.80q, timestamp %d was appended after row %.80x, qualifier %.80q, timestamp %d", ErrOrder,
 		row, qualifier, timestampMillis, w.key[rowLengthBytes:w.rowEnd], w.key[w.familyEnd:len(w.key)-keySuffixBytes], w.timestamp())
 }
 

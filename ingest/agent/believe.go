@@ -9,7 +9,7 @@ import (
 	"sluice/schema"
 )
 
-// Positions that a collector reports are checked before they are used. A position must be behind a
+// Positions that a collector reports are checked before they are used. A position must be after a
 // newline, and not beyond what this agent has sent, or the collector must prove by a fingerprint of
 // the bytes before it that it has these lines. Too low a position only costs sending lines again;
 // too high a one would count lines as stored that are not.

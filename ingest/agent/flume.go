@@ -122,7 +122,7 @@ func newEvents(host string, now func() time.Time) *events {
 }
 
 // of fills e.events with the lines of p from position from on, up to flumeEvents or flumeBytes. It
-// returns the position behind the last one.
+// returns the position after the last one.
 func (e *events) of(p *encodedBatch, from int64) (end int64) {
 	if p.stream != e.stream {
 		e.stream = p.stream

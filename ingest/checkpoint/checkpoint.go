@@ -80,7 +80,7 @@ type Stream struct {
 	Tail      string `json:"tail,omitempty"`
 	TailAt    int64  `json:"tail_at,omitempty"`
 	tail      []byte // the bytes of Tail that are not hashed yet
-	// Marks are checksums of the stream's beginning and of samples behind it: fingerprint.go.
+	// Marks are checksums of the stream's beginning and of samples after it: fingerprint.go.
 	// Checkpoints of older versions have none; then the marks begin where reading continues.
 	Marks []Mark `json:"marks,omitempty"`
 	// Born is when each of Files was created, in nanoseconds since 1970; 0: not known. Files beyond

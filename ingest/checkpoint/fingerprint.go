@@ -14,7 +14,7 @@ import (
 )
 
 // A stream's fingerprint consists of its first line (Head), the checksum of its first prefixBytes,
-// samples behind that, and the bytes before the last recorded position (Tail). One sample is kept
+// samples after that, and the bytes before the last recorded position (Tail). One sample is kept
 // for each power of two of the stream's length: a log of any length has few, and a copy can be
 // compared without reading all of it.
 
@@ -44,7 +44,7 @@ func (c *File) Remember(t *Stream, before []byte, position int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if position < t.TailAt {
-		return // the range is read again; the recorded position is behind it
+		return // the range is read again; the recorded position is after it
 	}
 	t.extendPrefix(before, position)
 	before = before[max(0, len(before)-tailBytes):]
@@ -55,7 +55,7 @@ func (c *File) Remember(t *Stream, before []byte, position int64) {
 	t.TailBytes, t.TailAt = len(before), position
 }
 
-// RememberLast is Remember if position is behind all that was recorded before.
+// RememberLast is Remember if position is after all that was recorded before.
 func (c *File) RememberLast(t *Stream, before []byte, position int64) {
 	c.mu.Lock()
 	behind := position > t.TailAt

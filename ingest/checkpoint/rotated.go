@@ -58,7 +58,7 @@ func KinshipOf(path, log string) Kinship {
 }
 
 // isRotated reports whether name is the log's name with a rotation's insertion before, within or
-// behind it: access-20261128.log, access.1.log, access.log.old, 20261128-access.log.
+// after it: access-20261128.log, access.1.log, access.log.old, 20261128-access.log.
 func isRotated(name, log string) bool {
 	name, log = trimCompressed(name), trimCompressed(log)
 	n := len(name) - len(log)

@@ -34,7 +34,7 @@ const (
 // estimate only decides how much may be read until the next step.
 type budget struct {
 	seconds float64 // with bytes: sums for the cost, which decay in costMemory
-	cpu     float64 // seconds and bytes behind the cost, forgotten in costMemory
+	cpu     float64 // CPU seconds and bytes from which the cost is calculated, forgotten in costMemory
 	bytes   float64
 }
 

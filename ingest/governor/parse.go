@@ -147,7 +147,7 @@ func cgroupPaths(b []byte) (v1, v2 string) {
 	return v1, v2
 }
 
-// value returns the number behind key in the line that begins with key.
+// value returns the number after key in the line that begins with key.
 func value(b []byte, key string) (uint64, bool) {
 	line, found := lineWith(b, key)
 	n, ok := number(bytes.TrimSpace(line))

@@ -202,7 +202,7 @@ func (d *decoder) Close() error {
 	return nil
 }
 
-// members reads a gzip file member by member, to distinguish data behind the last member from a
+// members reads a gzip file member by member, to distinguish data after the last member from a
 // damaged member.
 type members struct {
 	in     *bufio.Reader

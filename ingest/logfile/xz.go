@@ -20,7 +20,7 @@ import (
 // requests, up to 4 GiB.
 type xzReader struct {
 	in     *bufio.Reader
-	flags  [2]byte // of the stream; zero behind its end
+	flags  [2]byte // of the stream; zero after its end
 	inside bool    // within a stream
 	block  *xzBlock
 	// Counts of the stream's blocks, which its index must have too.

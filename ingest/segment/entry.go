@@ -12,7 +12,7 @@ import (
 )
 
 // A stream's entry is in the header of its first member in a segment, as a
-// second subfield behind the first:
+// second subfield after the first:
 //
 //	62  'S' 'E'     the subfield's id
 //	64  n + 4 (2, LE)

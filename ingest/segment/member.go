@@ -128,7 +128,7 @@ func parseHeader(src []byte, offset int64) (m Member, synced int64, bad *FormatE
 		Bytes:        int64(be.Uint32(src[46:])),
 	}
 	synced = int64(be.Uint64(src[50:]))
-	// All bytes behind the first subfield are the entry.
+	// All bytes after the first subfield are the entry.
 	behind := int(binary.LittleEndian.Uint16(src[xlenAt:])) - xlen
 	if src[17]&flagEntry != 0 {
 		m.EntryBytes = behind - entryFrameBytes

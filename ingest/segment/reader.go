@@ -60,7 +60,7 @@ func (r *Reader) Next() (Member, error) {
 }
 
 // At positions the reader at m, which a Reader of the same file returned: Data and Entry read m,
-// and Next the member behind it.
+// and Next the member after it.
 func (r *Reader) At(m Member) { r.member, r.next = m, m.End() }
 
 // Resync continues after a *FormatError of Next: it searches the next intact header and returns how

@@ -90,8 +90,8 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// told returns the texts of the messages since the last call.
-func (w *world) sentLevel() (texts []string) {
+// sentTexts returns the texts of the messages since the last call.
+func (w *world) sentTexts() (texts []string) {
 	for _, m := range w.to.sent {
 		var parts []string
 		for _, c := range m.Changes {
@@ -112,7 +112,7 @@ func (w *world) sentLevel() (texts []string) {
 
 func (w *world) want(t *testing.T, when string, want ...string) {
 	t.Helper()
-	if got := w.sentLevel(); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", append([]string(nil), want...)) {
+	if got := w.sentTexts(); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", append([]string(nil), want...)) {
 		t.Errorf("%s: %q, want %q", when, got, want)
 	}
 }
@@ -198,7 +198,7 @@ func TestFailureOf100HostsIsOneMessage(t *testing.T) {
 		}
 	}
 	w.pass(10 * time.Minute)
-	got := w.sentLevel()
+	got := w.sentTexts()
 	if len(got) != 1 || !strings.HasPrefix(got[0], "web000 ERROR, web001 ERROR") || !strings.HasSuffix(got[0], "web049 ERROR +50") {
 		t.Errorf("%q", got)
 	}
@@ -206,7 +206,7 @@ func TestFailureOf100HostsIsOneMessage(t *testing.T) {
 		w.levels["web000"] = []monitor.Level{monitor.Okay, monitor.Failing}[i%2]
 		w.pass(31 * time.Second)
 	}
-	if n := len(w.sentLevel()); n > 31 {
+	if n := len(w.sentTexts()); n > 31 {
 		t.Errorf("%d messages in 31 minutes", n)
 	}
 }

@@ -28,7 +28,7 @@ func (r *reducer) keeps(smaller Script) bool {
 	return why != ""
 }
 
-// leaveOut leaves out operations behind the first ones, which are fixed.
+// leaveOut leaves out operations after the first ones, which are fixed.
 func (r *reducer) leaveOut(fixed int) {
 	for n := (len(r.script) - fixed + 1) / 2; n > 0; n /= 2 {
 		for again := true; again; {
