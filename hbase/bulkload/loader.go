@@ -97,8 +97,12 @@ func Open(ctx context.Context, cluster *region.Cluster, regions *region.Table, r
 	if err = l.sweep(ctx); err == nil {
 		l.session, err = l.prepare(ctx)
 	}
-	if err == nil { // whether the file system answers, before any row is accepted
+	// Whether the file system answers, before any row is accepted.
+	if err == nil {
 		_, err = l.session.staging.Has(ctx, l.session.stagedName("none"))
+	}
+	if err == nil {
+		_, err = l.session.staging.Token(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("bulk load: %w", err), l.Close())

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -71,8 +71,10 @@ func (p *packer) appendChunks(body []byte) {
 		if p.compression == Zstd {
 			b = p.zstd.EncodeAll(chunk, b)
 		} else {
-			b = slices.Grow(b, snappy.MaxEncodedLen(len(chunk)))
-			b = b[:at+len(snappy.Encode(b[at:cap(b)], chunk))] // in place
+			// snappy.Encode would be s2.EncodeSnappyBetter, which needs twice the CPU for 5 % fewer
+			// bytes of a log.
+			b = slices.Grow(b, s2.MaxEncodedLen(len(chunk)))
+			b = b[:at+len(s2.EncodeSnappy(b[at:cap(b)], chunk))] // in place
 		}
 		binary.BigEndian.PutUint32(b[at-4:], uint32(len(b)-at))
 	}
