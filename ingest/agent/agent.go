@@ -66,8 +66,8 @@ type Agent struct {
 	begin   map[schema.StreamID]int64  // where the current tailer began, if later than the stored position
 	refused map[schema.StreamID]string // streams that the collector rejects, with the reason
 	skipped int64                      // bytes that were read of rejected streams
-	// distrusted are messages about reported positions that failed the check in believe.go.
-	distrusted []string
+	// rejectedPositions are messages about reported positions that failed the check in accept.go.
+	rejectedPositions []string
 	// lastContested is the last position at which the collector had other lines than the log.
 	lastContested ending
 	forked        bool // a log became another stream: all logs must be read again

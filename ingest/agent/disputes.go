@@ -9,8 +9,8 @@ import (
 // Rejected streams and positions that failed the check are kept longer than the session in which
 // they occurred. All of it is guarded by Agent.mu.
 
-// maxDistrusted is how many messages about failed checks are kept.
-const maxDistrusted = 4
+// maxRejectedPositions is how many messages about failed checks are kept.
+const maxRejectedPositions = 4
 
 // noteRefused records that the collector rejects a stream. It reports whether that was known.
 func (a *Agent) noteRefused(p *encodedBatch, why string) (known bool) {
@@ -75,15 +75,15 @@ func (a *Agent) noteContested(at ending) bool {
 	return true
 }
 
-// noteDistrusted keeps a message about a position that failed the check, at most maxDistrusted of
+// noteRejectedPosition keeps a message about a position that failed the check, at most maxRejectedPositions of
 // them. It reports whether the message is new.
-func (a *Agent) noteDistrusted(text string) bool {
+func (a *Agent) noteRejectedPosition(text string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if slices.Contains(a.distrusted, text) {
+	if slices.Contains(a.rejectedPositions, text) {
 		return false
 	}
-	a.distrusted = append(a.distrusted, text)
-	a.distrusted = a.distrusted[max(0, len(a.distrusted)-maxDistrusted):]
+	a.rejectedPositions = append(a.rejectedPositions, text)
+	a.rejectedPositions = a.rejectedPositions[max(0, len(a.rejectedPositions)-maxRejectedPositions):]
 	return true
 }

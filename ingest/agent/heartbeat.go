@@ -23,7 +23,7 @@ func (a *Agent) Heartbeat() protocol.Heartbeat {
 	for id, why := range a.refused {
 		h.Problems = append(h.Problems, fmt.Sprintf("the collector rejected stream %s: %s", id, why))
 	}
-	h.Problems = append(h.Problems, a.distrusted...)
+	h.Problems = append(h.Problems, a.rejectedPositions...)
 	a.mu.Unlock()
 	slices.Sort(h.Problems)
 	var s tail.Status

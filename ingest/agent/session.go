@@ -173,7 +173,7 @@ func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[
 			if t == nil {
 				continue
 			}
-			at, err := s.believe(t, p, tails[p.Stream], sent)
+			at, err := s.acceptPosition(t, p, tails[p.Stream], sent)
 			if err != nil {
 				others = append(others, t)
 				continue
@@ -219,8 +219,8 @@ func (s *session) stored(p protocol.Position) (stored int64) {
 	if stored = s.cfg.Checkpoint.Stored(t); p.Stored <= stored {
 		return stored
 	}
-	if !s.believable(t, p.Stored) {
-		s.distrust(t, p)
+	if !s.acceptable(t, p.Stored) {
+		s.rejectPosition(t, p)
 		return stored
 	}
 	s.cfg.Checkpoint.Update(func() {

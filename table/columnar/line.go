@@ -51,13 +51,15 @@ func (s *streamSources) format(i int) (*parse.Format, error) {
 
 // lineBuilders rebuild lines of a batch's rows.
 type lineBuilders struct {
-	logbody, stream, offset, time, zone int // numbers of the columns, -1
+	logbody, stream, offset, time, zone int // indexes of the columns; -1: not in the batch
 	located                             bool
-	streamOf                            []int32 // by value of the column stream: index, -1 - index into several
-	several                             [][]int
-	sources                             []*lineBuilder // by stream, created once a batch
-	known                               map[*parse.Format]*lineBuilder
-	traits                              [][]trait // of each column's values; 0 is unknown
+	// streamOf has, for each value of the column stream, the index of its stream or, if several streams
+	// have that id, -1 minus an index into several.
+	streamOf []int32
+	several  [][]int
+	sources  []*lineBuilder // by stream, created once a batch
+	known    map[*parse.Format]*lineBuilder
+	traits   [][]trait // of each column's values; 0 is unknown
 
 	line []byte
 	rec  schema.Record
@@ -67,7 +69,7 @@ type lineBuilders struct {
 type lineBuilder struct {
 	format  *parse.Format
 	writer  *parse.LineWriter
-	columns []int // of each field, -1
+	columns []int // index of each field's column; -1: none
 	fields  []parse.FieldValue
 }
 

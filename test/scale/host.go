@@ -88,8 +88,8 @@ func (w *world) welcome(h *host) {
 	h.busy = retry.Backoff{First: 250 * time.Millisecond, Max: 10 * time.Second}
 	p := h.at.position(h.number)
 	h.learn(p)
-	// As agent.session.believe: what it received beyond what this agent knows to be acknowledged is
-	// not believed.
+	// As agent.session.acceptPosition: a received position beyond what this agent knows to be
+	// acknowledged is ignored.
 	from := max(h.stored, min(p.received.ReachFrom(h.stored), h.acked))
 	w.out.again += max(h.acked-from, 0)
 	h.acked, h.claimed = from, h.stored

@@ -52,10 +52,10 @@ func (s *session) compare(t *checkpoint.Stream, tail protocol.Tail, sent map[end
 	return same
 }
 
-// believe returns the position from which a stream must be sent, given the position and the
+// acceptPosition returns the position from which a stream must be sent, given the position and the
 // fingerprint in a welcome, and records what is stored. sent are the fingerprints of the batches
 // sent so far. It returns errOther if the collector has other lines.
-func (s *session) believe(t *checkpoint.Stream, p protocol.Position, tail protocol.Tail, sent map[ending]protocol.Tail) (from int64, err error) {
+func (s *session) acceptPosition(t *checkpoint.Stream, p protocol.Position, tail protocol.Tail, sent map[ending]protocol.Tail) (from int64, err error) {
 	own := s.cfg.Checkpoint.Stored(t)
 	limit := max(own, s.window.acked(t.ID))
 	if tail.At > own {
@@ -91,8 +91,8 @@ func (s *session) fork(streams []*checkpoint.Stream) error {
 	return errOther
 }
 
-// believable reports whether a position that a collector reports as stored may be recorded.
-func (s *session) believable(t *checkpoint.Stream, stored int64) bool {
+// acceptable reports whether a position that a collector reports as stored may be recorded.
+func (s *session) acceptable(t *checkpoint.Stream, stored int64) bool {
 	s.mu.Lock()
 	limit := s.limits[t.ID]
 	s.mu.Unlock()
@@ -129,10 +129,10 @@ func (s *session) behindNewline(t *checkpoint.Stream, position int64) bool {
 	return err == nil && n == 1 && b[0] == '\n'
 }
 
-// distrust records and logs a position that failed the check; the last few are kept.
-func (s *session) distrust(t *checkpoint.Stream, p protocol.Position) {
+// rejectPosition records and logs a position that failed the check; the last few are kept.
+func (s *session) rejectPosition(t *checkpoint.Stream, p protocol.Position) {
 	text := fmt.Sprintf("the collector says that %s is stored up to byte %d, which was not sent or is within a line: the position is ignored", t.Path, p.Stored)
-	if s.agent.noteDistrusted(text) {
+	if s.agent.noteRejectedPosition(text) {
 		s.cfg.Log.Error("collector claims an impossible position", "path", t.Path, "stream", t.ID, "offset", p.Stored)
 	}
 }
