@@ -13,19 +13,19 @@ import (
 	"sluice/schema"
 )
 
-// ReplacedError reports a log of an earlier run whose path now is another file, and of which no
+// replacedError reports a log of an earlier run whose path now is another file, and of which no
 // copy was found. What was written to it after that run, if anything, is lost.
-type ReplacedError struct {
+type replacedError struct {
 	Path string
 	From int64 // bytes that were read of it
 }
 
 // Error returns the message, with a hint.
-func (e *ReplacedError) Error() string {
+func (e *replacedError) Error() string {
 	return fmt.Sprintf("%s: it was replaced after an earlier run had read %d bytes of it, and no copy of it is beside it: what was written to it after that is lost\nhint: give the rotated copy, too, if there is one (%[1]s*); sluice ack --lost ends this error in status and audit", schema.PathText(e.Path), e.From)
 }
 
-// replaced returns a ReplacedError for each log of an earlier run that was replaced before it was
+// replaced returns a replacedError for each log of an earlier run that was replaced before it was
 // read to its end. known are the streams before this run, streams those of logs. The losses are
 // recorded in the checkpoint.
 func (cfg *OnceConfig) replaced(known []*checkpoint.Stream, logs []logfile.Log, streams []*checkpoint.Stream) (failed []error) {
@@ -50,7 +50,7 @@ func (cfg *OnceConfig) replaced(known []*checkpoint.Stream, logs []logfile.Log, 
 		now := cfg.Now().Unix()
 		cfg.Checkpoint.Update(func() { s.GoneUnix = now })
 		cfg.Checkpoint.AddLoss(checkpoint.Loss{Path: s.Path, Stream: s.ID, From: from, Unknown: true, AtUnix: now})
-		failed = append(failed, &ReplacedError{Path: s.Path, From: from})
+		failed = append(failed, &replacedError{Path: s.Path, From: from})
 	}
 	return failed
 }

@@ -98,8 +98,8 @@ func (f *Format) String() string { return f.text }
 // changed.
 func (f *Format) Fields() []schema.Field { return f.fields }
 
-// NeedsZone reports whether the format's times have no zone, so that one must be known otherwise.
-func (f *Format) NeedsZone() bool {
+// needsZone reports whether the format's times have no zone, so that one must be known otherwise.
+func (f *Format) needsZone() bool {
 	for _, s := range f.steps {
 		if s.op == opTime && s.clock.local() {
 			return !slices.ContainsFunc(f.steps, func(s step) bool { return s.op == opTime && s.clock.zoned() })

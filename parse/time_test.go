@@ -138,7 +138,7 @@ func TestNeedsZone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := f.NeedsZone(); got != want {
+		if got := f.needsZone(); got != want {
 			t.Errorf("%s: %v", format, got)
 		}
 	}

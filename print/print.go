@@ -56,8 +56,8 @@ const kinds = "raw, json, avrojson, avro, csv, tsv, table"
 // CSVSafe is csv for spreadsheets: no value is evaluated as a formula.
 const CSVSafe = "csv-safe"
 
-// ErrKind marks an unknown output.
-var ErrKind = errors.New("print: output")
+// errKind marks an unknown output.
+var errKind = errors.New("print: output")
 
 // New returns a printer of one of Kinds. It writes to w once for each entry: use a buffered writer
 // for many entries. The error for an unknown field wraps [query.ErrFilter].
@@ -85,7 +85,7 @@ func New(w io.Writer, kind string, o Options) (Printer, error) {
 	case "table":
 		return newTable(w, o), nil
 	}
-	return nil, fmt.Errorf("%w %q is not known: use one of %s", ErrKind, kind, kinds)
+	return nil, fmt.Errorf("%w %q is not known: use one of %s", errKind, kind, kinds)
 }
 
 // columns returns the output's fields if all entries have the same.

@@ -139,7 +139,7 @@ func TestAnOutputOfNothing(t *testing.T) {
 }
 
 func TestWrongOptionsAreRefused(t *testing.T) {
-	if _, err := New(nil, "xml", Options{}); !errors.Is(err, ErrKind) || !strings.Contains(err.Error(), "use one of raw, json") {
+	if _, err := New(nil, "xml", Options{}); !errors.Is(err, errKind) || !strings.Contains(err.Error(), "use one of raw, json") {
 		t.Errorf("%v", err)
 	}
 	_, err := New(nil, "csv", Options{Fields: []string{"stauts"}, Formats: [][]schema.Field{lookup(t, "common").Fields()}})

@@ -29,7 +29,7 @@ func Report(w io.Writer, kind string, o Options, r query.Report) error {
 	case "table":
 		out = reportTable(r)
 	default:
-		return fmt.Errorf("%w %q is not for summaries: use one of json, csv, tsv, table", ErrKind, kind)
+		return fmt.Errorf("%w %q is not for summaries: use one of json, csv, tsv, table", errKind, kind)
 	}
 	return write(w, out)
 }

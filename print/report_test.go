@@ -75,7 +75,7 @@ func TestTablesMarkEstimates(t *testing.T) {
 
 func TestReportsHaveNoOtherOutputs(t *testing.T) {
 	for _, kind := range []string{"raw", "avro", "avrojson", ""} {
-		if err := Report(&bytes.Buffer{}, kind, Options{}, query.Report{}); !errors.Is(err, ErrKind) {
+		if err := Report(&bytes.Buffer{}, kind, Options{}, query.Report{}); !errors.Is(err, errKind) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}

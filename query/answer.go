@@ -54,7 +54,7 @@ func NewAnswer(q Question) (*Answer, error) {
 	if q.Every != 0 {
 		span, err := newSpanner(q.Every, q.Zone)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrQuestion, err)
+			return nil, fmt.Errorf("%w: %w", errQuestion, err)
 		}
 		a.keys = append(a.keys, groupKey{name: schema.TimeField, span: span})
 	}
@@ -63,14 +63,14 @@ func NewAnswer(q Question) (*Answer, error) {
 		if width := spans[name]; width != 0 {
 			span, err := newSpanner(width, q.Zone)
 			if err != nil {
-				return nil, fmt.Errorf("%w: %w", ErrQuestion, err)
+				return nil, fmt.Errorf("%w: %w", errQuestion, err)
 			}
 			k.span, k.own, k.day = span, true, name == DayKey
 		}
 		a.keys = append(a.keys, k)
 	}
 	if len(a.keys) > 64 {
-		return nil, fmt.Errorf("%w: groups of %d fields: 64 is the most", ErrQuestion, len(a.keys))
+		return nil, fmt.Errorf("%w: groups of %d fields: 64 is the most", errQuestion, len(a.keys))
 	}
 	if len(a.keys) > 0 {
 		a.exact = maxExactGroup

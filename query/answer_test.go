@@ -128,7 +128,7 @@ func TestInvalidQuestionsAreErrors(t *testing.T) {
 		{Question{Measures: []Measure{{Avg, "time", 0}}}, "avg of time: it is not a number"},
 		{Question{Measures: []Measure{{Max, "size", 0}}}, `unknown field "size"`},
 	} {
-		if err := c.q.Check(fields); !errors.Is(err, ErrQuestion) || !strings.Contains(err.Error(), c.want) {
+		if err := c.q.Check(fields); !errors.Is(err, errQuestion) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %s", c.q, err, c.want)
 		}
 	}
@@ -150,7 +150,7 @@ func TestInvalidQuestionsAreErrors(t *testing.T) {
 	if err != nil || m[0].Name() != "p50_bytes" || m[1].Name() != "p99.9_bytes" {
 		t.Errorf("%v, %v", m, err)
 	}
-	if _, err := NewAnswer(Question{Every: time.Millisecond}); !errors.Is(err, ErrQuestion) {
+	if _, err := NewAnswer(Question{Every: time.Millisecond}); !errors.Is(err, errQuestion) {
 		t.Error(err)
 	}
 }

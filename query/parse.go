@@ -15,10 +15,10 @@ const (
 )
 
 // Parse parses an expression. Times without a zone are in zone, and relative ones ("-2h") before
-// now. The error is a [*SyntaxError]. [Compile] checks the names of the fields.
+// now. The error is a [*syntaxError]. [Compile] checks the names of the fields.
 func Parse(expr string, now time.Time, zone *time.Location) (*schema.Filter, error) {
 	if len(expr) > maxExprBytes {
-		return nil, &SyntaxError{expr, maxExprBytes, "the end (an expression has at most 65536 bytes)"}
+		return nil, &syntaxError{expr, maxExprBytes, "the end (an expression has at most 65536 bytes)"}
 	}
 	tokens, err := readTokens(expr)
 	if err != nil {
@@ -44,7 +44,7 @@ type parser struct {
 }
 
 func (p *parser) expected(what string) error {
-	return &SyntaxError{p.expr, p.tokens[0].offset, what}
+	return &syntaxError{p.expr, p.tokens[0].offset, what}
 }
 
 // take consumes the keyword, in any case, or the symbol if it is next.
@@ -158,7 +158,7 @@ func (p *parser) value(field, op string) (*schema.Filter, error) {
 	}
 	f, err := compare(field, op, literal{text, t.kind == quotedToken, p.now, p.zone})
 	if err != nil {
-		return nil, &SyntaxError{p.expr, t.offset, err.Error()}
+		return nil, &syntaxError{p.expr, t.offset, err.Error()}
 	}
 	return f, nil
 }

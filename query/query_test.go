@@ -112,7 +112,7 @@ func TestExpressionErrorsReportWhereAndWhat(t *testing.T) {
 		strings.Repeat(" ", 70000):          `at most 65536 bytes`,
 	} {
 		_, err := Parse(expr, testNow, time.UTC)
-		var syntax *SyntaxError
+		var syntax *syntaxError
 		if !errors.As(err, &syntax) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40s: %v\nwant %s", expr, err, want)
 		}
@@ -336,7 +336,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, expr string) {
 		filter, err := Parse(expr, testNow, time.UTC)
 		if err != nil {
-			var syntax *SyntaxError
+			var syntax *syntaxError
 			if !errors.As(err, &syntax) || syntax.Offset < 0 || syntax.Offset > len(expr) {
 				t.Fatalf("%q: an error without a place: %v", expr, err)
 			}

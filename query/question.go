@@ -11,8 +11,8 @@ import (
 	"sluice/schema"
 )
 
-// ErrQuestion marks a question that cannot be answered for these entries.
-var ErrQuestion = errors.New("cannot answer")
+// errQuestion marks a question that cannot be answered for these entries.
+var errQuestion = errors.New("cannot answer")
 
 // Names of groups by time, for [Question.By]. A format's own field of that name takes precedence.
 const (
@@ -166,22 +166,22 @@ func (q *Question) Fields() []string {
 var spans = map[string]time.Duration{HourKey: time.Hour, DayKey: 24 * time.Hour}
 
 // Check returns an error for a question that cannot be answered: a field that none of the formats
-// has, or one that a measure cannot be calculated from. The error wraps ErrQuestion.
+// has, or one that a measure cannot be calculated from. The error wraps errQuestion.
 func (q *Question) Check(formats ...[]schema.Field) error {
 	for _, name := range q.By {
 		if spans[name] != 0 {
 			continue
 		}
 		if err := missingField([]string{name}, formats); err != nil {
-			return fmt.Errorf("%w: %w, hour, day", ErrQuestion, err)
+			return fmt.Errorf("%w: %w, hour, day", errQuestion, err)
 		}
 	}
 	for _, m := range q.Measures {
 		if err := missingField([]string{m.Field}, formats); err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrQuestion, m.Operation, err)
+			return fmt.Errorf("%w: %s: %w", errQuestion, m.Operation, err)
 		}
 		if !m.fits(formats) {
-			return fmt.Errorf("%w: %s of %s: it is not a number; numbers are %s", ErrQuestion, m.Operation, m.Field,
+			return fmt.Errorf("%w: %s of %s: it is not a number; numbers are %s", errQuestion, m.Operation, m.Field,
 				strings.Join(numberFields(formats), ", "))
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Report returns the current answer. The error wraps ErrTooManySpans.
+// Report returns the current answer. The error wraps errTooManySpans.
 func (a *Answer) Report() (Report, error) {
 	r := Report{Bar: -1, Approximate: a.groups.floor > 0, Floor: a.groups.floor}
 	r.Columns, r.Keys = a.question.columns()
@@ -290,6 +290,6 @@ func (a *Answer) tooManySpans(list []*group) error {
 	}
 	start, _ := a.keys[0].span.start(int64(first.low))
 	end, _ := a.keys[0].span.start(int64(last.low))
-	return fmt.Errorf("%w: more than %d of %v from %s to %s: use wider ones, or a shorter time (--from, --to)", ErrTooManySpans,
+	return fmt.Errorf("%w: more than %d of %v from %s to %s: use wider ones, or a shorter time (--from, --to)", errTooManySpans,
 		maxSpans, time.Duration(a.keys[0].span.width), start.Format(time.DateOnly), end.Format(time.DateOnly))
 }

@@ -15,8 +15,8 @@ const (
 	maxSpans = 100_000
 )
 
-// ErrTooManySpans is returned if the entries' times span too many intervals of the width.
-var ErrTooManySpans = errors.New("too many spans of time")
+// errTooManySpans is returned if the entries' times span too many intervals of the width.
+var errTooManySpans = errors.New("too many spans of time")
 
 // spanner numbers intervals of one width that start at multiples of it on the wall clock of a zone:
 // days at midnight, hours at the full hour, weeks on Monday. The hour that is repeated at the end

@@ -67,7 +67,7 @@ func TestSpansFollowTheWallClock(t *testing.T) {
 func TestSpansAreBounded(t *testing.T) {
 	a := answerOf(t, Question{Every: time.Second}, "")
 	addTimes(t, a, "2015-05-17T10:05:03Z", "1970-01-01T00:00:00Z", "")
-	if _, err := a.Report(); !errors.Is(err, ErrTooManySpans) || !strings.Contains(err.Error(), "from 1970-01-01 to 2015-05-17") {
+	if _, err := a.Report(); !errors.Is(err, errTooManySpans) || !strings.Contains(err.Error(), "from 1970-01-01 to 2015-05-17") {
 		t.Errorf("45 years of seconds: %v", err)
 	}
 	for _, width := range []time.Duration{-time.Hour, time.Millisecond, 1500 * time.Millisecond, 367 * 24 * time.Hour, 1<<63 - 1} {

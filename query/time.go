@@ -12,8 +12,8 @@ import (
 // timeForms lists the accepted forms, for the error of a time.
 const timeForms = "2015-05-17, 2015-05-17 10:05, 2015-05-17T10:05:03Z, 17/May/2015:10:05:03 +0000, now, today, yesterday, -2h, -7d, or seconds since 1970"
 
-// ErrTime marks an invalid time or duration.
-var ErrTime = errors.New("not a time")
+// errTime marks an invalid time or duration.
+var errTime = errors.New("not a time")
 
 // timeLayouts are tried in turn; those without a zone are in the caller's.
 var timeLayouts = []string{
@@ -25,17 +25,17 @@ var timeLayouts = []string{
 // ParseTime parses a time as nanoseconds since 1970: RFC 3339 and shorter forms of it, Apache's %t
 // with or without brackets, "now", "today" and "yesterday" (their midnight), "-2h" (before now;
 // units as in [ParseLast]), or seconds since 1970 (nine digits or more, optionally with a
-// fraction). A time without a zone is in zone; nil is UTC. The error wraps ErrTime.
+// fraction). A time without a zone is in zone; nil is UTC. The error wraps errTime.
 func ParseTime(s string, now time.Time, zone *time.Location) (int64, error) {
 	if zone == nil {
 		zone = time.UTC
 	}
 	t, ok := readTime(strings.TrimSpace(s), now.In(zone))
 	if !ok {
-		return 0, fmt.Errorf("%w: %q: use %s", ErrTime, s, timeForms)
+		return 0, fmt.Errorf("%w: %q: use %s", errTime, s, timeForms)
 	}
 	if t.Before(time.Unix(0, 0)) || t.After(time.Unix(0, math.MaxInt64)) {
-		return 0, fmt.Errorf("%w: %q is not between 1970 and 2262", ErrTime, s)
+		return 0, fmt.Errorf("%w: %q is not between 1970 and 2262", errTime, s)
 	}
 	return t.UnixNano(), nil
 }
@@ -89,7 +89,7 @@ var units = map[string]time.Duration{
 }
 
 // ParseLast parses a duration: whole numbers of s, m, h, d (24 hours) and w, one after another,
-// "90m" or "1d12h". It must be greater than 0. The error wraps ErrTime.
+// "90m" or "1d12h". It must be greater than 0. The error wraps errTime.
 func ParseLast(s string) (time.Duration, error) {
 	var total time.Duration
 	for rest := s; rest != ""; {
@@ -112,5 +112,5 @@ func ParseLast(s string) (time.Duration, error) {
 }
 
 func lastError(s string) error {
-	return fmt.Errorf("%w: a length of %q: use numbers of s, m, h, d or w, such as 90m, 24h, 7d, 1d12h, up to 292 years", ErrTime, s)
+	return fmt.Errorf("%w: a length of %q: use numbers of s, m, h, d or w, such as 90m, 24h, 7d, 1d12h, up to 292 years", errTime, s)
 }

@@ -38,7 +38,7 @@ func TestTimesAsPeopleWriteThem(t *testing.T) {
 		}
 	}
 	for _, s := range []string{"", "-", "2h", "2015", "2015-13-01", "2015-05-32", "tomorrow", "-2x", "1969-12-31", "-99999d", "99999999999999999999", "2300-01-01", "1431857103.1234567890", "1431857103.x"} {
-		if got, err := ParseTime(s, now, nil); !errors.Is(err, ErrTime) {
+		if got, err := ParseTime(s, now, nil); !errors.Is(err, errTime) {
 			t.Errorf("%q is %d, %v", s, got, err)
 		}
 	}
@@ -53,7 +53,7 @@ func TestLengthsOfTime(t *testing.T) {
 		}
 	}
 	for _, s := range []string{"", "0h", "h", "5", "-5h", "5 h", "1.5h", "9999999w", "106751d23h99999999h", "9223372036854775808s"} {
-		if got, err := ParseLast(s); !errors.Is(err, ErrTime) {
+		if got, err := ParseLast(s); !errors.Is(err, errTime) {
 			t.Errorf("%q is %v, %v", s, got, err)
 		}
 	}

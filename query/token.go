@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// SyntaxError is an error at a position of an expression.
-type SyntaxError struct {
+// syntaxError is an error at a position of an expression.
+type syntaxError struct {
 	Expr     string
 	Offset   int    // byte of Expr
 	Expected string // what is valid there
 }
 
-func (e *SyntaxError) Error() string {
+func (e *syntaxError) Error() string {
 	found := "the end"
 	if e.Offset < len(e.Expr) {
 		rest := []rune(e.Expr[e.Offset:])
@@ -77,7 +77,7 @@ func readToken(expr string, offset int) (token, int, error) {
 				return token{symbolToken, s, offset}, offset + len(s), nil
 			}
 		}
-		return token{}, 0, &SyntaxError{expr, offset, "!= or !~"}
+		return token{}, 0, &syntaxError{expr, offset, "!= or !~"}
 	}
 	end := strings.IndexAny(expr[offset:], spaces+symbols)
 	if end < 0 {
@@ -95,7 +95,7 @@ func readQuoted(expr string, offset int) (token, int, error) {
 			return token{quotedToken, expr[offset+1 : i], offset}, i + 1, nil
 		}
 	}
-	return token{}, 0, &SyntaxError{expr, len(expr), "the closing " + expr[offset:offset+1]}
+	return token{}, 0, &syntaxError{expr, len(expr), "the closing " + expr[offset:offset+1]}
 }
 
 // unquote unescapes a quoted token.
@@ -122,7 +122,7 @@ func (t token) unquote(expr string) (string, error) {
 		default:
 			n, err := strconv.ParseUint(t.text[min(i+1, len(t.text)):min(i+3, len(t.text))], 16, 8)
 			if c != 'x' || err != nil || i+2 >= len(t.text) {
-				return "", &SyntaxError{expr, t.offset + i, `\\ for a backslash, or \" \' \n \r \t \xhh,`}
+				return "", &syntaxError{expr, t.offset + i, `\\ for a backslash, or \" \' \n \r \t \xhh,`}
 			}
 			b.WriteByte(byte(n))
 			i += 2

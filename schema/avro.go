@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// ErrAvro marks a schema that Avro cannot express.
-var ErrAvro = errors.New("schema: avro")
+// errAvro marks a schema that Avro cannot express.
+var errAvro = errors.New("schema: avro")
 
 var avroName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
 
@@ -28,10 +28,10 @@ func AvroFields(fields []Field) []Field {
 // AvroSchema returns the Avro schema of a record with these fields and this name (with a namespace
 // and a dot before it, if any), in one line of JSON. The host is a string and logbody bytes, never
 // null; all others are a union of null and string, long, or timestamp-micros. The error wraps
-// ErrAvro.
+// errAvro.
 func AvroSchema(name string, fields []Field) (string, error) {
 	if !avroName.MatchString(name) {
-		return "", fmt.Errorf("%w: %q is not the name of a record: use letters, digits, _ and dots", ErrAvro, name)
+		return "", fmt.Errorf("%w: %q is not the name of a record: use letters, digits, _ and dots", errAvro, name)
 	}
 	type field struct {
 		Name    string           `json:"name"`
@@ -48,7 +48,7 @@ func AvroSchema(name string, fields []Field) (string, error) {
 	for _, f := range fields {
 		avro := AvroName(f.Name)
 		if seen[avro] {
-			return "", fmt.Errorf("%w: two fields called %s", ErrAvro, avro)
+			return "", fmt.Errorf("%w: two fields called %s", errAvro, avro)
 		}
 		seen[avro] = true
 		out := field{Name: avro}
@@ -64,7 +64,7 @@ func AvroSchema(name string, fields []Field) (string, error) {
 	}
 	b, err := json.Marshal(record)
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrAvro, err)
+		return "", fmt.Errorf("%w: %w", errAvro, err)
 	}
 	return string(b), nil
 }

@@ -24,11 +24,11 @@ func TestAvroSchemaOfCombined(t *testing.T) {
 
 func TestNamesThatAvroRefuses(t *testing.T) {
 	for _, name := range []string{"", "1x", "a b", "a..b", "a.", `a"`} {
-		if _, err := AvroSchema(name, nil); !errors.Is(err, ErrAvro) {
+		if _, err := AvroSchema(name, nil); !errors.Is(err, errAvro) {
 			t.Errorf("record %q: %v", name, err)
 		}
 	}
-	if _, err := AvroSchema("x", []Field{{Name: "a-b"}, {Name: "a_b"}}); !errors.Is(err, ErrAvro) {
+	if _, err := AvroSchema("x", []Field{{Name: "a-b"}, {Name: "a_b"}}); !errors.Is(err, errAvro) {
 		t.Errorf("two fields of one name: %v", err)
 	}
 	for name, want := range map[string]string{"status": "status", "x-y.z": "x_y_z", "9lives": "_9lives", "größe": "gr____e", "": "_"} {

@@ -7,11 +7,11 @@ import (
 )
 
 // PhoenixDDL returns a view over the HBase table, with comments on how to query it. Names are
-// quoted, because those of the cells are in lower case. It returns an ErrLayout for a packed table,
+// quoted, because those of the cells are in lower case. It returns an errLayout for a packed table,
 // which Phoenix cannot read.
 func (l Layout) PhoenixDDL(t TableDDL, fields []Field) (string, error) {
 	if l.Name == LayoutPacked {
-		return "", fmt.Errorf("%w: Phoenix cannot read a packed table: it would show each row as bytes; use the layout typed", ErrLayout)
+		return "", fmt.Errorf("%w: Phoenix cannot read a packed table: it would show each row as bytes; use the layout typed", errLayout)
 	}
 	var b strings.Builder
 	name := `"` + t.sqlName() + `"`

@@ -68,7 +68,7 @@ func TestDDL(t *testing.T) {
 			phoenixTable.Name = "web:accesslog"
 		}
 		phoenix, err := l.PhoenixDDL(phoenixTable, combinedFields)
-		if packed := name == LayoutPacked; packed != errors.Is(err, ErrLayout) {
+		if packed := name == LayoutPacked; packed != errors.Is(err, errLayout) {
 			t.Errorf("%s for Phoenix: %v", name, err)
 		} else if !packed {
 			golden(t, "ddl_"+name+"_phoenix.txt", phoenix)

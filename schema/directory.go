@@ -112,7 +112,7 @@ func (l Layout) ParseStream(row *Row) (StreamEntry, error) {
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return e, fmt.Errorf("%w: stream directory row %x: %w", ErrLayout, row.Key, err)
+		return e, fmt.Errorf("%w: stream directory row %x: %w", errLayout, row.Key, err)
 	}
 	return e, nil
 }

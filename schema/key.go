@@ -72,7 +72,7 @@ func (l Layout) ParseKey(row *Row) error {
 		return parseFlumeKey(row)
 	}
 	if len(k) != saltedKeyBytes {
-		return fmt.Errorf("%w: a row key of %d bytes, not %d: %x", ErrLayout, len(k), saltedKeyBytes, k)
+		return fmt.Errorf("%w: a row key of %d bytes, not %d: %x", errLayout, len(k), saltedKeyBytes, k)
 	}
 	row.Time = int64(binary.BigEndian.Uint64(k[1:]))
 	row.Stream = StreamID(binary.BigEndian.Uint64(k[9:]))
@@ -91,7 +91,7 @@ func parseFlumeKey(row *Row) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: row key %q is not <nanos>:<stream>:<offset>", ErrLayout, k)
+	return fmt.Errorf("%w: row key %q is not <nanos>:<stream>:<offset>", errLayout, k)
 }
 
 // KeyRange is the keys Start <= key < Stop.

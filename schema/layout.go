@@ -31,23 +31,23 @@ const (
 	LayoutFlume  = "flume"
 )
 
-// DefaultSalts is the number of regions of a new table.
-const DefaultSalts = 8
+// defaultSalts is the number of regions of a new table.
+const defaultSalts = 8
 
-// ErrLayout marks a layout that cannot be used.
-var ErrLayout = errors.New("schema: layout")
+// errLayout marks a layout that cannot be used.
+var errLayout = errors.New("schema: layout")
 
 // NewLayout returns the layout called name with its defaults.
 func NewLayout(name string) (Layout, error) {
 	switch name {
 	case LayoutTyped, "":
-		return Layout{Name: LayoutTyped, Family: "l", Salts: DefaultSalts}, nil
+		return Layout{Name: LayoutTyped, Family: "l", Salts: defaultSalts}, nil
 	case LayoutPacked:
-		return Layout{Name: LayoutPacked, Family: "l", Salts: DefaultSalts}, nil
+		return Layout{Name: LayoutPacked, Family: "l", Salts: defaultSalts}, nil
 	case LayoutFlume:
 		return Layout{Name: LayoutFlume, Family: "prop"}, nil
 	}
-	return Layout{}, fmt.Errorf("%w %q is not known: use typed, packed or flume", ErrLayout, name)
+	return Layout{}, fmt.Errorf("%w %q is not known: use typed, packed or flume", errLayout, name)
 }
 
 // Marshal encodes the layout for the table's descriptor.
@@ -63,7 +63,7 @@ func (l Layout) Marshal() []byte {
 func UnmarshalLayout(b []byte) (Layout, error) {
 	var l Layout
 	if err := json.Unmarshal(b, &l); err != nil {
-		return l, fmt.Errorf("%w: not readable: %w", ErrLayout, err)
+		return l, fmt.Errorf("%w: not readable: %w", errLayout, err)
 	}
 	return l, l.Check()
 }
@@ -72,15 +72,15 @@ func UnmarshalLayout(b []byte) (Layout, error) {
 func (l Layout) Check() error {
 	switch {
 	case l.Name != LayoutTyped && l.Name != LayoutPacked && l.Name != LayoutFlume:
-		return fmt.Errorf("%w %q is not known: use typed, packed or flume", ErrLayout, l.Name)
+		return fmt.Errorf("%w %q is not known: use typed, packed or flume", errLayout, l.Name)
 	case l.Family == "" || strings.Trim(l.Family, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "":
-		return fmt.Errorf("%w: family %q is not a column family's name", ErrLayout, l.Family)
+		return fmt.Errorf("%w: family %q is not a column family's name", errLayout, l.Family)
 	case l.Name != LayoutFlume && (l.Salts < 1 || l.Salts > maxSalts):
-		return fmt.Errorf("%w: %d salts: use 1 to %d", ErrLayout, l.Salts, maxSalts)
+		return fmt.Errorf("%w: %d salts: use 1 to %d", errLayout, l.Salts, maxSalts)
 	case l.Name == LayoutFlume && l.Salts != 0:
-		return fmt.Errorf("%w: flume keys have no salt", ErrLayout)
+		return fmt.Errorf("%w: flume keys have no salt", errLayout)
 	case l.Name == LayoutPacked && len(l.Cells) > 0:
-		return fmt.Errorf("%w: packed has one cell a row: a choice of cells is for typed", ErrLayout)
+		return fmt.Errorf("%w: packed has one cell a row: a choice of cells is for typed", errLayout)
 	}
 	return nil
 }

@@ -19,8 +19,8 @@ func FuzzLayout(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l, err := UnmarshalLayout(b)
 		if err != nil {
-			if !errors.Is(err, ErrLayout) {
-				t.Fatalf("%v is no ErrLayout", err)
+			if !errors.Is(err, errLayout) {
+				t.Fatalf("%v is no errLayout", err)
 			}
 			return
 		}
@@ -40,11 +40,11 @@ func TestInvalidLayoutsAreRejected(t *testing.T) {
 		{}, {Name: "packed", Family: "l"}, {Name: "packed", Family: "l", Salts: 8, Cells: []string{"status"}}, {Name: "other", Family: "l", Salts: 8}, {Name: "typed", Salts: 8}, {Name: "typed", Family: "a:b", Salts: 8},
 		{Name: "typed", Family: "l"}, {Name: "typed", Family: "l", Salts: 255}, {Name: "flume", Family: "prop", Salts: 8}, {Name: "typed", Family: "l'", Salts: 8},
 	} {
-		if err := l.Check(); !errors.Is(err, ErrLayout) {
+		if err := l.Check(); !errors.Is(err, errLayout) {
 			t.Errorf("%+v: %v", l, err)
 		}
 	}
-	if _, err := NewLayout("nonsense"); !errors.Is(err, ErrLayout) {
+	if _, err := NewLayout("nonsense"); !errors.Is(err, errLayout) {
 		t.Errorf("nonsense: %v", err)
 	}
 }

@@ -26,7 +26,7 @@ func packedFields(fields []Field) []Field {
 	return append([]Field{{Name: LogbodyField}}, columns[:len(columns)-1]...)
 }
 
-// PackedSchema returns the writer schema of a format's packed records. The error wraps ErrAvro if
+// PackedSchema returns the writer schema of a format's packed records. The error wraps errAvro if
 // two of the fields have the same name in Avro.
 func PackedSchema(fields []Field) (string, error) {
 	return AvroSchema(packedRecord, packedFields(fields))

@@ -39,8 +39,8 @@ func (e settingsError) Is(target error) bool { return target == hadoop.ErrSettin
 const (
 	// ErrNoTicket is returned if there is no usable ticket, and no way to get one.
 	ErrNoTicket settingsError = "no Kerberos ticket"
-	// ErrExpired is returned if the ticket has expired.
-	ErrExpired settingsError = "the Kerberos ticket has expired"
+	// errExpired is returned if the ticket has expired.
+	errExpired settingsError = "the Kerberos ticket has expired"
 	// ErrClockSkew is returned if the clocks of client and server differ too much.
 	ErrClockSkew settingsError = "the clocks differ"
 	// ErrPrincipal is returned if the KDC does not know a principal, or its key is wrong.
@@ -214,7 +214,7 @@ func (k *kdc) explain(err error, who string) error {
 	case errorcode.KRB_AP_ERR_SKEW:
 		return skewed(k.now().Sub(refused.STime))
 	case errorcode.KRB_AP_ERR_TKT_EXPIRED:
-		return fmt.Errorf("%w, the KDC answered: %w", ErrExpired, refused)
+		return fmt.Errorf("%w, the KDC answered: %w", errExpired, refused)
 	}
 	return fmt.Errorf("the KDC rejected %s: %w", who, refused)
 }

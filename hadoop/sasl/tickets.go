@@ -151,7 +151,7 @@ func readCache(path, principal string, now time.Time) (cache ticketCache, best c
 	}
 	if !best.end.After(now) {
 		return cache, best, fmt.Errorf("%w: the ticket of %s in %s expired at %s: run kinit, or use a keytab, with which tickets are renewed in time",
-			ErrExpired, whose, path, best.end.Format(time.RFC3339))
+			errExpired, whose, path, best.end.Format(time.RFC3339))
 	}
 	return cache, best, nil
 }

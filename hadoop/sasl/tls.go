@@ -25,8 +25,8 @@ type TLSConfig struct {
 	ServerName string
 }
 
-// ErrTLS is returned if the TLS handshake with the server failed.
-var ErrTLS = errors.New("TLS")
+// errTLS is returned if the TLS handshake with the server failed.
+var errTLS = errors.New("TLS")
 
 // TLS returns a handshake that wraps another one in TLS. The files are read once.
 func TLS(c TLSConfig, next hadoop.Handshake) (hadoop.Handshake, error) {
@@ -113,9 +113,9 @@ func explainTLS(err error, name string) error {
 	case errors.As(err, &alert) && alert.Op == "remote error":
 		text = "the server refuses us: it may want a certificate of ours, or another one"
 	case ended(err):
-		return fmt.Errorf("%w: %w", ErrTLS, hadoop.ErrNoAnswer)
+		return fmt.Errorf("%w: %w", errTLS, hadoop.ErrNoAnswer)
 	default:
-		return fmt.Errorf("%w: %w", ErrTLS, err)
+		return fmt.Errorf("%w: %w", errTLS, err)
 	}
-	return fmt.Errorf("%w: %s: %w", ErrTLS, text, settingsError(err.Error()))
+	return fmt.Errorf("%w: %s: %w", errTLS, text, settingsError(err.Error()))
 }

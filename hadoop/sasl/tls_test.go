@@ -123,7 +123,7 @@ func TestTLSErrorsNameTheCause(t *testing.T) {
 		switch {
 		case c.want == "" && (err != nil || cert.DNSNames[0] != "localhost"):
 			t.Errorf("%s: %v", what, err)
-		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !errors.Is(err, c.is) || !errors.Is(err, ErrTLS)):
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !errors.Is(err, c.is) || !errors.Is(err, errTLS)):
 			t.Errorf("%s: %v; want %q in it", what, err, c.want)
 		case err != nil && rpc.Classify(err) == rpc.Locate:
 			t.Errorf("%s is tried for ever: %v", what, err)

@@ -58,7 +58,7 @@ func (c *Cluster) Assignments(ctx context.Context, table string) (all []Assignme
 }
 
 func parseAssignment(row []wire.Cell) (a Assignment, split bool, err error) {
-	if a.Region, err = parseRegion(row); err != nil && !errors.Is(err, ErrNotOpen) {
+	if a.Region, err = parseRegion(row); err != nil && !errors.Is(err, errNotOpen) {
 		return a, false, err
 	}
 	for _, c := range row {

@@ -141,7 +141,7 @@ func Classify(err error) rpc.Reaction {
 	switch {
 	case errors.Is(err, ErrTableNotFound), errors.Is(err, ErrTableDisabled):
 		return rpc.GiveUp
-	case errors.Is(err, ErrNotOpen), errors.Is(err, ErrNoServer):
+	case errors.Is(err, errNotOpen), errors.Is(err, errNoServer):
 		return rpc.Locate
 	}
 	return rpc.Classify(err)

@@ -34,8 +34,8 @@ type Member struct {
 // maxWords bounds the reply to a four-letter word.
 const maxWords = 64 << 10
 
-// ErrNotServing is returned if the server runs but is not part of a quorum.
-var ErrNotServing = errors.New("the server runs but serves no clients: it has no quorum of ZooKeeper servers")
+// errNotServing is returned if the server runs but is not part of a quorum.
+var errNotServing = errors.New("the server runs but serves no clients: it has no quorum of ZooKeeper servers")
 
 // ExamineZooKeeper checks one server: its mode, whether it accepts a session, and whether a
 // temporary node can be created, read and removed. root is the cluster's node.
@@ -91,7 +91,7 @@ func askMode(ctx context.Context, address string, timeout time.Duration) (string
 			return mode, nil
 		}
 		if strings.Contains(line, "not currently serving requests") {
-			return "", ErrNotServing
+			return "", errNotServing
 		}
 	}
 	var silent net.Error

@@ -19,7 +19,7 @@ func TestTheStateOfAZooKeeperServer(t *testing.T) {
 	}{
 		"Zookeeper version: 3.8.4\nLatency min/avg/max: 0/0.0/0\nMode: follower\nNode count: 5\n": {"follower", nil},
 		"srvr is not executed because it is not in the whitelist.\n":                              {"", nil},
-		"This ZooKeeper instance is not currently serving requests\n":                             {"", ErrNotServing},
+		"This ZooKeeper instance is not currently serving requests\n":                             {"", errNotServing},
 		"": {"", rpc.ErrSilent},
 	} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

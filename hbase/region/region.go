@@ -18,8 +18,8 @@ var (
 	ErrTableNotFound = errors.New("the table does not exist")
 	// ErrTableDisabled is returned if the table is disabled.
 	ErrTableDisabled = errors.New("the table is disabled")
-	// ErrNotOpen is returned if the meta table has no open region for a key.
-	ErrNotOpen = errors.New("no server has the region open")
+	// errNotOpen is returned if the meta table has no open region for a key.
+	errNotOpen = errors.New("no server has the region open")
 )
 
 // Region is a part of a table: the keys Start <= key < End; an empty End is the table's. It is
@@ -77,7 +77,7 @@ func (c *Cluster) lookup(ctx context.Context, table string, key []byte) (*Region
 		return nil, fmt.Errorf("the meta table's row %q: %w", row[0].Row, err)
 	}
 	if !r.Has(key) {
-		return nil, fmt.Errorf("%w: after %q", ErrNotOpen, r.Name)
+		return nil, fmt.Errorf("%w: after %q", errNotOpen, r.Name)
 	}
 	return r, nil
 }
@@ -118,12 +118,12 @@ func (c *Cluster) metaRows(ctx context.Context, scan []byte, rows int) ([]wire.C
 		}
 	}
 	if f.Err == nil && len(cells) == 0 && more {
-		return nil, fmt.Errorf("%w: the meta table gave no row and says that there are more", ErrNotOpen)
+		return nil, fmt.Errorf("%w: the meta table gave no row and says that there are more", errNotOpen)
 	}
 	return cells, f.Err
 }
 
-// parseRegion parses a region's row. With ErrNotOpen it returns a Region without a server.
+// parseRegion parses a region's row. With errNotOpen it returns a Region without a server.
 func parseRegion(row []wire.Cell) (*Region, error) {
 	r := &Region{Name: row[0].Row}
 	var info, server []byte
@@ -155,7 +155,7 @@ func parseRegion(row []wire.Cell) (*Region, error) {
 	case f.Err != nil:
 		return nil, f.Err
 	case offline || len(server) == 0:
-		return r, ErrNotOpen
+		return r, errNotOpen
 	}
 	host, port, err := net.SplitHostPort(string(server))
 	if err == nil {

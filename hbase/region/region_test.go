@@ -83,8 +83,8 @@ func TestARowOfTheMetaTable(t *testing.T) {
 		cells []wire.Cell
 		want  error
 	}{
-		"no server yet":  {row("", false), ErrNotOpen},
-		"a split parent": {row("rs:16020", true), ErrNotOpen},
+		"no server yet":  {row("", false), errNotOpen},
+		"a split parent": {row("rs:16020", true), errNotOpen},
 		"no port":        {row("rs", false), wire.ErrMalformed},
 		"port 0":         {row("rs:0", false), wire.ErrMalformed},
 		"no regioninfo":  {row("rs:16020", false)[1:], wire.ErrMalformed},

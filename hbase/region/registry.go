@@ -23,9 +23,9 @@ type Registry interface {
 }
 
 var (
-	// ErrNoServer is returned if the cluster has no such server now.
-	ErrNoServer = errors.New("no server")
-	// ErrNoNode is returned if ZooKeeper has no such node. It is also an ErrNoServer.
+	// errNoServer is returned if the cluster has no such server now.
+	errNoServer = errors.New("no server")
+	// ErrNoNode is returned if ZooKeeper has no such node. It is also an errNoServer.
 	ErrNoNode = errors.New("the node does not exist")
 )
 
@@ -109,7 +109,7 @@ func (r *RPCRegistry) Meta(ctx context.Context) (rpc.Server, error) {
 				}
 			}
 		}
-		return rpc.Server{}, errors.Join(ErrNoServer, f.Err)
+		return rpc.Server{}, errors.Join(errNoServer, f.Err)
 	})
 }
 
@@ -122,7 +122,7 @@ func (r *RPCRegistry) Master(ctx context.Context) (rpc.Server, error) {
 				return ParseServerName(f.Bytes)
 			}
 		}
-		return rpc.Server{}, errors.Join(ErrNoServer, f.Err)
+		return rpc.Server{}, errors.Join(errNoServer, f.Err)
 	})
 }
 

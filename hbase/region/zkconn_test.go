@@ -108,7 +108,7 @@ func TestEveryServerIsReportedWithItsAnswer(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		_, err := z.Master(ctx)
 		cancel()
-		if err == nil || !errors.Is(err, ErrNoServer) && !errors.Is(err, context.DeadlineExceeded) {
+		if err == nil || !errors.Is(err, errNoServer) && !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("%v", err)
 		}
 		missing := ""

@@ -77,7 +77,7 @@ func (z *ZooKeeper) connect() (*zk.Conn, error) {
 	}
 	conn, events, err := zk.Connect(z.servers, z.session(), zk.WithDialer(z.dial), zk.WithHostProvider(new(zkServers)), zk.WithLogger(zkLog{z.log}))
 	if err != nil {
-		return nil, fmt.Errorf("zookeeper %v: %w: %w", z.servers, ErrNoServer, err)
+		return nil, fmt.Errorf("zookeeper %v: %w: %w", z.servers, errNoServer, err)
 	}
 	go func() {
 		for range events { // until the connection is closed
@@ -87,7 +87,7 @@ func (z *ZooKeeper) connect() (*zk.Conn, error) {
 	return conn, nil
 }
 
-// server reads the server in a node; a missing node, and an unavailable ZooKeeper, are ErrNoServer.
+// server reads the server in a node; a missing node, and an unavailable ZooKeeper, are errNoServer.
 func (z *ZooKeeper) server(ctx context.Context, node string) (rpc.Server, error) {
 	conn, err := z.connect()
 	if err != nil {
@@ -108,10 +108,10 @@ func (z *ZooKeeper) server(ctx context.Context, node string) (rpc.Server, error)
 		return rpc.Server{}, fmt.Errorf("zookeeper: no answer for %s: %w (%s)", name, ctx.Err(), &z.answers)
 	case r := <-done:
 		if errors.Is(r.err, zk.ErrNoNode) {
-			return rpc.Server{}, fmt.Errorf("zookeeper %v: %s: %w: %w", z.servers, name, ErrNoServer, ErrNoNode)
+			return rpc.Server{}, fmt.Errorf("zookeeper %v: %s: %w: %w", z.servers, name, errNoServer, ErrNoNode)
 		}
 		if r.err != nil {
-			return rpc.Server{}, fmt.Errorf("zookeeper: %s: %w: %w (%s)", name, ErrNoServer, r.err, &z.answers)
+			return rpc.Server{}, fmt.Errorf("zookeeper: %s: %w: %w (%s)", name, errNoServer, r.err, &z.answers)
 		}
 		server, err := parseZNode(r.bytes)
 		if err != nil {

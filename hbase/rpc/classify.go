@@ -48,7 +48,7 @@ func Classify(err error) Reaction {
 		return RetryNow
 	case errors.As(err, &unreachable):
 		return GiveUp // the user's time limit is over
-	case errors.Is(err, context.Canceled), errors.Is(err, ErrClosed):
+	case errors.Is(err, context.Canceled), errors.Is(err, errClosed):
 		return GiveUp // cancelled by the caller
 	case errors.Is(err, ErrSettings):
 		return GiveUp // needs an action by the operator

@@ -50,7 +50,7 @@ func TestEachExceptionHasItsReaction(t *testing.T) {
 		{lost(Server{}, ErrNoAnswer), Unknown},
 		{context.DeadlineExceeded, Locate},
 		{context.Canceled, GiveUp},
-		{ErrClosed, GiveUp},
+		{errClosed, GiveUp},
 		{errors.New("what?"), Unknown},
 		{nil, RetryNow},
 	} {

@@ -173,7 +173,7 @@ func (c *Conn) Broken() <-chan struct{} { return c.broken }
 
 // Close closes the connection, ends every pending call, and waits for the goroutines.
 func (c *Conn) Close() error {
-	c.fail(ErrClosed)
+	c.fail(errClosed)
 	c.done.Wait()
 	return nil
 }
@@ -197,7 +197,7 @@ func (c *Conn) fail(err error) {
 		c.mu.Unlock()
 		return
 	}
-	if errors.Is(err, ErrClosed) {
+	if errors.Is(err, errClosed) {
 		c.err = fmt.Errorf("%s: %w", c.server, err)
 	} else {
 		c.err = lost(c.server, c.explain(err))

@@ -19,8 +19,8 @@ var (
 	// ErrNoAnswer and ErrSettings are those of package hadoop.
 	ErrNoAnswer = hadoop.ErrNoAnswer
 	ErrSettings = hadoop.ErrSettings
-	// ErrClosed is returned if the connection or the pool was closed on this side.
-	ErrClosed = errors.New("rpc: closed")
+	// errClosed is returned if the connection or the pool was closed on this side.
+	errClosed = errors.New("rpc: closed")
 )
 
 // RemoteError is an exception returned by a server.

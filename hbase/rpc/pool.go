@@ -35,7 +35,7 @@ func (p *Pool) Get(ctx context.Context, server Server, service string) (*Conn, e
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
-		return nil, ErrClosed
+		return nil, errClosed
 	}
 	e := p.entries[key]
 	if e == nil {
@@ -68,7 +68,7 @@ func (p *Pool) Get(ctx context.Context, server Server, service string) (*Conn, e
 	if p.closed {
 		e.conn = nil
 		_ = conn.Close()
-		return nil, ErrClosed
+		return nil, errClosed
 	}
 	return conn, nil
 }

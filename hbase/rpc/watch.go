@@ -23,7 +23,7 @@ func (c *Conn) watch() error {
 	for {
 		select {
 		case <-c.broken:
-			return ErrClosed
+			return errClosed
 		case <-tick.C:
 		}
 		silence := time.Since(c.start) - time.Duration(c.lastSign.Load())

@@ -41,7 +41,7 @@ func (c *Conn) write() error {
 	for {
 		select {
 		case <-c.broken:
-			return ErrClosed
+			return errClosed
 		case first := <-c.queue:
 			w.gather(first)
 		}

@@ -58,7 +58,7 @@ func TestCompressedBytesWithoutDataEndAConnection(t *testing.T) {
 			}()
 			_, err := io.Copy(io.Discard, Deflate(server))
 			server.Close()
-			if errors.Is(err, ErrLimit) != c.ends {
+			if errors.Is(err, errLimit) != c.ends {
 				t.Errorf("%v", err)
 			}
 		})

@@ -159,7 +159,7 @@ func TestAHungServerIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := c.Call(t.Context(), "append", nil, nil, nil); !errors.Is(err, ErrSilent) {
+	if _, err := c.Call(t.Context(), "append", nil, nil, nil); !errors.Is(err, errSilent) {
 		t.Error(err)
 	}
 }

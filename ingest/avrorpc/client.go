@@ -17,11 +17,11 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// ErrClosed is returned by calls after [Client.Close], and ErrSilent if the server stopped
+// errClosed is returned by calls after [Client.Close], and errSilent if the server stopped
 // answering, because it hangs or the network is interrupted.
 var (
-	ErrClosed = errors.New("the connection was closed")
-	ErrSilent = errors.New("the server does not answer")
+	errClosed = errors.New("the connection was closed")
+	errSilent = errors.New("the server does not answer")
 )
 
 // RemoteError is an error that the server sent as the reply to a call. The connection remains
@@ -132,11 +132,11 @@ func (c *Client) doHandshake(p *Protocol) error {
 			continue
 		}
 		if err := otherVersion(p, text); err != nil || withText {
-			return cmp.Or(err, ErrProtocol)
+			return cmp.Or(err, errProtocol)
 		}
 		withText = true
 	}
-	return ErrProtocol
+	return errProtocol
 }
 
 // shakeHands sends one handshake and reads the reply, whose text has a copy of the server's
@@ -319,7 +319,7 @@ func (c *Client) Err() error {
 
 // Close ends the connection and all calls, and waits for its goroutines. It returns nil.
 func (c *Client) Close() error {
-	c.fail(ErrClosed)
+	c.fail(errClosed)
 	c.done.Wait()
 	return nil
 }

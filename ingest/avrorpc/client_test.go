@@ -49,7 +49,7 @@ func TestACallThatWasNotWrittenIsCompletedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	pending := c.pending
-	c.pending, c.queue, c.err = nil, nil, ErrClosed // as in fail
+	c.pending, c.queue, c.err = nil, nil, errClosed // as in fail
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := p.Wait(ctx, nil); !errors.Is(err, context.Canceled) {

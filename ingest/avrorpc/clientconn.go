@@ -146,7 +146,7 @@ func (c *Client) watch() error {
 		case signs != seen:
 			seen, asked = signs, false
 		case asked:
-			return fmt.Errorf("%w for %s", ErrSilent, 2*c.options.Probe)
+			return fmt.Errorf("%w for %s", errSilent, 2*c.options.Probe)
 		default:
 			asked = true
 			c.probe()

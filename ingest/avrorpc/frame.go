@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// ErrLimit is wrapped by errors about a peer that exceeds a limit.
-var ErrLimit = errors.New("beyond the limit")
+// errLimit is wrapped by errors about a peer that exceeds a limit.
+var errLimit = errors.New("beyond the limit")
 
 const (
 	ownBytes   = 4 << 10 // of each frame, not counted in the budget
@@ -112,7 +112,7 @@ func (r *frameReader) buffers(f *frame, began time.Time) (*frame, error) {
 		return f, err
 	}
 	if count < 0 || int(count) > r.limits.Buffers {
-		return f, fmt.Errorf("%w: a frame of %d buffers", ErrLimit, count)
+		return f, fmt.Errorf("%w: a frame of %d buffers", errLimit, count)
 	}
 	for range count {
 		n, err := r.int32()
@@ -120,7 +120,7 @@ func (r *frameReader) buffers(f *frame, began time.Time) (*frame, error) {
 			return f, err
 		}
 		if n < 0 || int(n) > r.limits.FrameBytes-len(f.b) {
-			return f, fmt.Errorf("%w: a buffer of %d bytes after %d", ErrLimit, n, len(f.b))
+			return f, fmt.Errorf("%w: a buffer of %d bytes after %d", errLimit, n, len(f.b))
 		}
 		for left := int(n); left > 0; {
 			if len(f.b) == cap(f.b) {

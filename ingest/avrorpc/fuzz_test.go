@@ -42,7 +42,7 @@ func FuzzFrames(f *testing.F) {
 		for {
 			f, err := in.next()
 			if err != nil {
-				if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, ErrLimit) {
+				if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, errLimit) {
 					t.Fatal(err)
 				}
 				break

@@ -13,8 +13,8 @@ const (
 	maxName         = 256
 )
 
-// ErrProtocol means that the peer uses no protocol that this side has.
-var ErrProtocol = errors.New("no protocol in common")
+// errProtocol means that the peer uses no protocol that this side has.
+var errProtocol = errors.New("no protocol in common")
 
 // match is the result of a handshake.
 type match int64
@@ -141,5 +141,5 @@ func otherVersion(p *Protocol, text []byte) error {
 	if theirs, _, found := strings.Cut(name, "."); err != nil || !found || theirs != ours || name == p.Name {
 		return nil
 	}
-	return fmt.Errorf("%w: the other side uses %.60q, this one %q: upgrade the older of the two", ErrProtocol, name, p.Name)
+	return fmt.Errorf("%w: the other side uses %.60q, this one %q: upgrade the older of the two", errProtocol, name, p.Name)
 }

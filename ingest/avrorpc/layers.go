@@ -14,8 +14,8 @@ import (
 	"github.com/klauspost/compress/zlib"
 )
 
-// ErrPlain means that a connection does not use TLS although it must.
-var ErrPlain = errors.New("the connection is not secured by TLS")
+// errPlain means that a connection does not use TLS although it must.
+var errPlain = errors.New("the connection is not secured by TLS")
 
 // Layers has an Upgrade for Server: it examines a connection's first byte and removes TLS and zlib,
 // each at most once, in either order. In Flume up to 1.9 TLS is the outer layer, in later versions
@@ -53,7 +53,7 @@ func (l Layers) Upgrade(ctx context.Context, conn net.Conn) (net.Conn, error) {
 		case p.first[0] == zlibFirst && !deflated:
 			conn, deflated = Deflate(p), true
 		case l.TLS != nil && !secured:
-			return nil, ErrPlain
+			return nil, errPlain
 		default:
 			return p, nil
 		}
@@ -127,7 +127,7 @@ type compressed struct{ *deflated }
 
 func (c compressed) Read(b []byte) (int, error) {
 	if c.raw > 2*c.read+maxIdleDeflated {
-		return 0, fmt.Errorf("%w: %d compressed bytes that claim to be %d", ErrLimit, c.raw, c.read)
+		return 0, fmt.Errorf("%w: %d compressed bytes that claim to be %d", errLimit, c.raw, c.read)
 	}
 	n, err := c.Conn.Read(b)
 	c.raw += int64(n)

@@ -135,7 +135,7 @@ func (c *serverConn) open(ctx context.Context, p *Protocol) (err error) {
 			return err
 		}
 	}
-	return ErrProtocol
+	return errProtocol
 }
 
 // internName saves an allocation for each call with a common name.

@@ -87,7 +87,7 @@ func TestTheNewestVersionOfBothSidesIsUsed(t *testing.T) {
 // If the two sides have no version of a protocol in common, the error names both.
 func TestAVersionMismatchNamesBothVersions(t *testing.T) {
 	_, err := greet(t, []*Protocol{protocolOf(t, "Collector4")}, protocolOf(t, "Collector3"), protocolOf(t, "Collector2"))
-	if !errors.Is(err, ErrProtocol) || !strings.Contains(err.Error(), `"sluice.Collector4"`) || !strings.Contains(err.Error(), "upgrade") {
+	if !errors.Is(err, errProtocol) || !strings.Contains(err.Error(), `"sluice.Collector4"`) || !strings.Contains(err.Error(), "upgrade") {
 		t.Errorf("%v", err)
 	}
 }

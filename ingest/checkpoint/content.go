@@ -15,12 +15,12 @@ import (
 	"sluice/schema"
 )
 
-// ErrNoContent is returned if no uncompressed file of the stream can be read now. It may be
+// errNoContent is returned if no uncompressed file of the stream can be read now. It may be
 // compressed or removed.
-var ErrNoContent = errors.New("no file of the stream can be read")
+var errNoContent = errors.New("no file of the stream can be read")
 
 // ReadAt reads the stream's bytes from its log; fewer than len(b) if the log ends before. It
-// returns ErrNoContent if there is no file to read.
+// returns errNoContent if there is no file to read.
 func (c *File) ReadAt(t *Stream, b []byte, offset int64) (n int, err error) {
 	c.mu.Lock()
 	t.settleTail()
@@ -46,7 +46,7 @@ func (t *Stream) open() (*os.File, error) {
 	}
 	entries, err := os.ReadDir(filepath.Dir(t.Path))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %w", ErrNoContent, err)
+		return nil, fmt.Errorf("%w: %w", errNoContent, err)
 	}
 	name := RotatedName(t.Path)
 	for _, e := range entries {
@@ -58,7 +58,7 @@ func (t *Stream) open() (*os.File, error) {
 			return f, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s", ErrNoContent, t.Path)
+	return nil, fmt.Errorf("%w: %s", errNoContent, t.Path)
 }
 
 // openAs opens a file if it is the stream's: it must be one of its files by inode and birth time

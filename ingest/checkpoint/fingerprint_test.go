@@ -97,7 +97,7 @@ func TestALogIsNotReadFromAFileThatGotItsInode(t *testing.T) {
 		t.Fatalf("the log itself: %d, %v", n, err)
 	}
 	s.Born[0]-- // it was created at another time
-	if _, err := c.ReadAt(s, b, 0); !errors.Is(err, ErrNoContent) {
+	if _, err := c.ReadAt(s, b, 0); !errors.Is(err, errNoContent) {
 		t.Errorf("%v, want ErrNoContent", err)
 	}
 }

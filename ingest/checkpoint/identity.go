@@ -59,7 +59,7 @@ type Log struct {
 }
 
 // Identify finds the stream of a log, or adds one with the host, path, format, zone and labels of
-// origin. It may return an *OtherHostError.
+// origin. It may return an *otherHostError.
 func (c *File) Identify(origin schema.StreamEntry, l Log) (*Stream, error) {
 	if t := c.Find(origin.Host, l); t != nil {
 		return t, nil
@@ -137,21 +137,21 @@ func (t *Stream) hasFile(id logfile.ID, bornNs int64) bool {
 	return false
 }
 
-// OtherHostError reports that the log's lines are stored under another host name, and would be stored
+// otherHostError reports that the log's lines are stored under another host name, and would be stored
 // once more under this one, for example after the machine was renamed.
-type OtherHostError struct{ Host, Other string }
+type otherHostError struct{ Host, Other string }
 
-func (e *OtherHostError) Error() string {
+func (e *otherHostError) Error() string {
 	return fmt.Sprintf("its lines are stored under host %[2]s, and would be stored again under %[1]s: use --host %[2]s, or start from the beginning with another --data", e.Host, e.Other)
 }
 
-// Elsewhere returns an *OtherHostError if the file has a stream of another host.
+// Elsewhere returns an *otherHostError if the file has a stream of another host.
 func (c *File) Elsewhere(host string, id logfile.ID, start []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, t := range slices.Backward(c.byFile[id]) {
 		if t.Host != host && t.Begins(start) {
-			return &OtherHostError{host, t.Host}
+			return &otherHostError{host, t.Host}
 		}
 	}
 	return nil

@@ -14,11 +14,11 @@ import (
 // the hole becomes a gap, which is recorded in the checkpoint. Lines that arrive for a gap are
 // stored like any others.
 
-// ErrHole reports a batch after lines that were never offered. ErrAhead reports a batch after lines
+// ErrHole reports a batch after lines that were never offered. errAhead reports a batch after lines
 // that were offered and not accepted: it can be offered again, after those lines.
 var (
 	ErrHole  = errors.New("lines before it were never sent")
-	ErrAhead = fmt.Errorf("%w: lines before it were not accepted", ErrBusy)
+	errAhead = fmt.Errorf("%w: lines before it were not accepted", ErrBusy)
 )
 
 const (
@@ -39,7 +39,7 @@ func (s *streams) checkHole(st *streamState, start, claimed, offered int64) erro
 	defer s.mu.Unlock()
 	if to := st.received.ReachFrom(claimed); start > to {
 		if start <= max(offered, claimed) {
-			return fmt.Errorf("%w: up to byte %d is received, the batch begins at %d", ErrAhead, to, start)
+			return fmt.Errorf("%w: up to byte %d is received, the batch begins at %d", errAhead, to, start)
 		}
 		return fmt.Errorf("%w: up to byte %d is received, the batch begins at %d", ErrHole, to, start)
 	}

@@ -42,7 +42,7 @@ func TestABatchAfterAGapIsRejected(t *testing.T) {
 	}{
 		{"nothing is received", 10, 20, 0, 0, ErrHole},
 		{"the beginning", 0, 50, 0, 0, nil},
-		{"behind what was offered and not taken", 70, 80, 0, 70, ErrAhead},
+		{"behind what was offered and not taken", 70, 80, 0, 70, errAhead},
 		{"behind that", 80, 90, 0, 70, ErrHole},
 		{"what was received, and more", 30, 60, 0, 50, nil},
 		{"what follows", 60, 70, 0, 60, nil},

@@ -5,7 +5,7 @@
 // configured rate and from which everything that this process uses is drawn; the host's pressure
 // ([pressure]), the kernel's measure of other processes that wait for CPU and disk, which reduces
 // the budget and stops reading if it is severe; and requests of the receiving side
-// ([Governor.SetBusy]).
+// (setBusy).
 //
 // A pressure counts only as far as other processes cause it. An agent at nice 19 waits for the CPU
 // whenever another process runs, and one that reads a cold log waits for the disk; the kernel

@@ -157,9 +157,9 @@ func (g *Governor) Wait() time.Duration {
 	return min(max(next, g.budget.owed(g.cores), time.Millisecond), maxWait)
 }
 
-// SetBusy stops reading because of reason, for example that the queue to the collector is full; an
+// setBusy stops reading because of reason, for example that the queue to the collector is full; an
 // empty reason lets reading continue.
-func (g *Governor) SetBusy(reason string) {
+func (g *Governor) setBusy(reason string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.busy = reason

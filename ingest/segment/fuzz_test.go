@@ -49,7 +49,7 @@ func FuzzRecover(f *testing.F) {
 		put(t, fsys, path, content)
 		rec, err := Recover(fsys, path, RecoverOptions{VerifyAll: all})
 		if err != nil {
-			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotSegment) {
+			if !errors.Is(err, errDamaged) && !errors.Is(err, errNotSegment) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(get(t, fsys, path), content) {

@@ -12,14 +12,14 @@ import (
 	"sluice/ingest/segment/vfs"
 )
 
-// ErrNotSegment is returned if the file does not begin like a segment, or was written by a
+// errNotSegment is returned if the file does not begin like a segment, or was written by a
 // later version. The file is not changed.
-var ErrNotSegment = errors.New("not a segment that this version can read; move it away")
+var errNotSegment = errors.New("not a segment that this version can read; move it away")
 
-// ErrDamaged is returned if bytes that had reached the disk, and may have been acknowledged,
+// errDamaged is returned if bytes that had reached the disk, and may have been acknowledged,
 // differ from what was written. The file is not changed, so that a person or a repair
 // can examine it; Reader still reads the intact members.
-var ErrDamaged = errors.New("the segment is damaged")
+var errDamaged = errors.New("the segment is damaged")
 
 // RecoverOptions configures Recover.
 type RecoverOptions struct {
@@ -47,7 +47,7 @@ type Recovery struct {
 // and may include later ones, so positions must be taken from Members. The file keeps its open
 // name; call Seal next. Recover can be interrupted and run again.
 //
-// It returns ErrNotSegment or ErrDamaged, wrapped with offset and reason, if it did not change the
+// It returns errNotSegment or errDamaged, wrapped with offset and reason, if it did not change the
 // file, or an error of the file system.
 func Recover(fsys vfs.FS, openPath string, opts RecoverOptions) (Recovery, error) {
 	rec, err := recoverFile(fsys, openPath, opts)
@@ -153,7 +153,7 @@ func (s *scan) checkMembers(all bool) error {
 		}
 		bad, err := check(r, m)
 		if bad != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, bad)
+			return fmt.Errorf("%w: %w", errDamaged, bad)
 		}
 		if err != nil {
 			return err
@@ -180,7 +180,7 @@ func (s *scan) checkTail() error {
 		return nil
 	}
 	if s.torn.Foreign {
-		return fmt.Errorf("%w: %w", ErrNotSegment, s.torn)
+		return fmt.Errorf("%w: %w", errNotSegment, s.torn)
 	}
 	if cut == 0 {
 		head := make([]byte, min(s.size, int64(len(headerPrefix)-1)))
@@ -192,7 +192,7 @@ func (s *scan) checkTail() error {
 			copy(head[xlenAt:], headerPrefix[xlenAt:xlenAt+2])
 		}
 		if !strings.HasPrefix(headerPrefix, string(head)) && !zeros {
-			return fmt.Errorf("%w: %w", ErrNotSegment, s.torn)
+			return fmt.Errorf("%w: %w", errNotSegment, s.torn)
 		}
 	}
 	later, err := s.laterClaim(cut)
@@ -200,7 +200,7 @@ func (s *scan) checkTail() error {
 		return err
 	}
 	if later >= 0 {
-		return fmt.Errorf("%w: %w, and the member at byte %d was written after these bytes were on disk", ErrDamaged, s.torn, later)
+		return fmt.Errorf("%w: %w, and the member at byte %d was written after these bytes were on disk", errDamaged, s.torn, later)
 	}
 	return nil
 }

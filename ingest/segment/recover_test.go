@@ -122,7 +122,7 @@ func TestRecoverLeavesDamageInSyncedBytesAlone(t *testing.T) {
 			}
 			continue
 		}
-		if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotSegment) {
+		if !errors.Is(err, errDamaged) && !errors.Is(err, errNotSegment) {
 			t.Fatalf("byte %d changed: %v, want ErrDamaged", at, err)
 		}
 		if !bytes.Equal(after, damaged) {
@@ -144,7 +144,7 @@ func TestRecoverNeverChangesWhatIsNotASegment(t *testing.T) {
 	}
 	for name, content := range cases {
 		_, after, err := recoverBytes(t, content, RecoverOptions{})
-		if !errors.Is(err, ErrNotSegment) {
+		if !errors.Is(err, errNotSegment) {
 			t.Errorf("%s: %v, want ErrNotSegment", name, err)
 		}
 		if !bytes.Equal(after, content) {

@@ -211,7 +211,7 @@ func (r *batchReader) readGroup(p *part, group int, fn func(*Batch, Selection) e
 	if from >= to {
 		return nil
 	}
-	if err := p.file.ReadRows(group, from, to, columns, &r.batch); err != nil {
+	if err := p.file.readRows(group, from, to, columns, &r.batch); err != nil {
 		return fmt.Errorf("table: read %s: %w", p.name, err)
 	}
 	rows := choose.choose(g, &r.batch)

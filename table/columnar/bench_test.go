@@ -91,7 +91,7 @@ func BenchmarkRead(b *testing.B) {
 	for _, c := range f.Columns() {
 		n := int64(0)
 		for _, g := range f.Groups() {
-			s, _ := g.Stats(c.Name)
+			s, _ := g.stats(c.Name)
 			n += s.CompressedBytes
 		}
 		b.Logf("%s: %.2f bytes a line", c.Name, float64(n)/float64(*benchLines))

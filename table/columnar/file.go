@@ -52,9 +52,9 @@ type ColumnStats struct {
 	CompressedBytes int64
 }
 
-// Stats returns the statistics of a column; ok is false if the file does not have it: all rows are
+// stats returns the statistics of a column; ok is false if the file does not have it: all rows are
 // null.
-func (g *GroupInfo) Stats(name string) (s ColumnStats, ok bool) {
+func (g *GroupInfo) stats(name string) (s ColumnStats, ok bool) {
 	for i := range g.columns {
 		if g.columns[i].Name == name {
 			return g.columns[i], true
@@ -184,7 +184,7 @@ func (f *File) Pages(group int) []PageInfo {
 }
 
 // checkPages reads the page index of every column of a group, which Read does not need and
-// ReadRows does, and compares the bounds of pages with b, which has the group's rows.
+// readRows does, and compares the bounds of pages with b, which has the group's rows.
 func (f *File) checkPages(group int, b *Batch) error {
 	for i, c := range f.columns {
 		pages, err := f.file.Pages(group, i)
@@ -209,11 +209,11 @@ func (f *File) checkPages(group int, b *Batch) error {
 // Read decodes columns of a row group into b; nil columns are all. Missing columns are left out.
 // The error wraps ErrFile, or is that of the reader.
 func (f *File) Read(group int, columns []string, b *Batch) error {
-	return f.ReadRows(group, 0, f.groups[group].Rows, columns, b)
+	return f.readRows(group, 0, f.groups[group].Rows, columns, b)
 }
 
-// ReadRows is Read for the rows [from, to) of the group. It reads their pages, and dictionaries.
-func (f *File) ReadRows(group, from, to int, columns []string, b *Batch) error {
+// readRows is Read for the rows [from, to) of the group. It reads their pages, and dictionaries.
+func (f *File) readRows(group, from, to int, columns []string, b *Batch) error {
 	if b.decoder == nil {
 		var err error
 		if b.decoder, err = parquet.NewDecoder(); err != nil {

@@ -23,9 +23,9 @@ type mergeColumn struct {
 
 func (m *mergeState) reset() { m.writer = nil }
 
-// AddRanges adds the ranges of a stream whose rows are added with AppendBatch. It must be called
+// addRanges adds the ranges of a stream whose rows are added with AppendBatch. It must be called
 // before the stream's first row.
-func (w *Writer) AddRanges(s *StreamMeta) {
+func (w *Writer) addRanges(s *StreamMeta) {
 	m := &w.meta.Streams[w.stream(&s.Stream, s.Labels)]
 	for _, r := range s.Ranges {
 		m.add(r)
@@ -37,7 +37,7 @@ func (w *Writer) AddRanges(s *StreamMeta) {
 const mergeRows = 256
 
 // AppendBatch adds rows of a batch with all columns, in the given order, for merging files.
-// AddRanges adds their ranges.
+// addRanges adds their ranges.
 func (w *Writer) AppendBatch(b *Batch, rows []int32) error {
 	for len(rows) > 0 && w.err == nil {
 		n := min(len(rows), mergeRows, w.opts.RowGroupRows-w.group.rows)

@@ -18,7 +18,7 @@ func writeMerged(ctx context.Context, out io.Writer, inputs []mergeInput, ranges
 	o.RowGroupRows = mergedGroupRows
 	w := NewWriter(out, o)
 	for _, s := range ranges {
-		w.AddRanges(s)
+		w.addRanges(s)
 	}
 	m := &fileMerge{writer: w}
 	for i := range inputs {
@@ -86,7 +86,7 @@ func (c *mergeCursor) read() (bool, error) {
 			continue
 		}
 		from, to := c.row, min(c.row+mergeReadRows, info.Rows)
-		if err := p.file.ReadRows(g, from, to, nil, &c.batch); err != nil {
+		if err := p.file.readRows(g, from, to, nil, &c.batch); err != nil {
 			return false, fmt.Errorf("%s: %w", p.name, err)
 		}
 		c.row = to

@@ -190,7 +190,7 @@ func mergeFiles(t *testing.T, files ...*File) *File {
 	w := NewWriter(&out, WriterOptions{Replaces: []string{"a", "b"}, RowGroupRows: 300})
 	for _, f := range files {
 		for i := range f.Meta().Streams {
-			w.AddRanges(&f.Meta().Streams[i])
+			w.addRanges(&f.Meta().Streams[i])
 		}
 	}
 	var batches [2]Batch

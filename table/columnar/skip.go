@@ -81,6 +81,6 @@ func statsOf(f *schema.Filter, file *File, g *GroupInfo) (ColumnStats, bool) {
 	if !found {
 		return ColumnStats{}, false
 	}
-	s, ok := g.Stats(f.Field)
+	s, ok := g.stats(f.Field)
 	return s, ok && s.Bounded
 }

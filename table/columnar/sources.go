@@ -71,7 +71,7 @@ func (g *groupSource) begin(l *loader) error {
 	choose := m.want.chooser(l.streams, g.part.counts)
 	columns := append(slices.Clone(m.want.Columns), choose.columns(info)...)
 	slices.Sort(columns)
-	if err := file.ReadRows(g.group, g.from, g.to, slices.Compact(columns), &l.narrow); err != nil {
+	if err := file.readRows(g.group, g.from, g.to, slices.Compact(columns), &l.narrow); err != nil {
 		return err
 	}
 	g.matched, g.selected = g.from, slices.Clone(m.match(l.worker, &l.narrow, choose.choose(info, &l.narrow)))
@@ -105,7 +105,7 @@ func (g *groupSource) loadRows(l *loader, h *held, from, to int) error {
 		rows = l.part
 	}
 	if rows.Count(n) > 0 {
-		if err := g.part.file.ReadRows(g.group, from, to, storedLineColumns, &l.batch); err != nil {
+		if err := g.part.file.readRows(g.group, from, to, storedLineColumns, &l.batch); err != nil {
 			return err
 		}
 		if m.match == nil {

@@ -2,8 +2,8 @@ package scale
 
 import "time"
 
-// Config configures a simulation. Bytes are those of the logs unless "stored" is in the name.
-type Config struct {
+// config configures a simulation. Bytes are those of the logs unless "stored" is in the name.
+type config struct {
 	Seed              uint64
 	Hosts, Collectors int
 	Plan              string
@@ -42,11 +42,11 @@ const (
 	behindBytes = 1 << 20
 )
 
-// Defaults returns the configuration of so many hosts and collectors, with the defaults of the flags.
-func Defaults(hosts, collectors int) Config {
+// defaults returns the configuration of so many hosts and collectors, with the defaults of the flags.
+func defaults(hosts, collectors int) config {
 	lines := 10.0
 	peak := float64(hosts) * lines * peakFactor
-	return Config{
+	return config{
 		Seed: 1, Hosts: hosts, Collectors: collectors, Days: 1, LinesPerSecond: lines, Spread: 1,
 		FailoverAfter: 30 * time.Second, RollInterval: 2 * time.Hour, RollIdle: 15 * time.Minute,
 		RollBytes: 100 << 20, SpoolMaxBytes: 10 << 30, AgentCPU: 0.05,

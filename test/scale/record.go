@@ -163,7 +163,7 @@ func (r *record) load() (calm, all float64) {
 }
 
 // report returns the figures as text.
-func (r *record) report(cfg Config) string {
+func (r *record) report(cfg config) string {
 	var b strings.Builder
 	gb := func(n int64) float64 { return float64(n) / 1e9 }
 	days := float64(cfg.Days)

@@ -27,9 +27,9 @@ const everyFault = `
 `
 
 func TestEveryByteIsStoredWhateverFails(t *testing.T) {
-	cfg := Defaults(200, 8)
+	cfg := defaults(200, 8)
 	if *hosts > 0 {
-		cfg = Defaults(*hosts, *collectors)
+		cfg = defaults(*hosts, *collectors)
 	}
 	cfg.Plan, cfg.Seed, cfg.RollInterval, cfg.Spread = everyFault, *seed, *roll, *spread
 	w, err := newWorld(cfg, t.TempDir())

@@ -15,7 +15,7 @@ import (
 
 // world is a simulation. It is used by one goroutine.
 type world struct {
-	cfg   Config
+	cfg   config
 	rand  *rand.Rand
 	queue queue
 	now   time.Duration // since the start, which is midnight
@@ -38,7 +38,7 @@ type world struct {
 }
 
 // newWorld makes a world before its first event. dir is an empty directory of its own.
-func newWorld(cfg Config, dir string) (*world, error) {
+func newWorld(cfg config, dir string) (*world, error) {
 	plan, err := parsePlan(cfg.Plan)
 	if err != nil {
 		return nil, err
