@@ -154,7 +154,7 @@ func (c *agentCmd) check() error {
 		return usageError{err}
 	}
 	if len(c.Collector) == 0 {
-		return usage("no collector given\nhint: --collector c1:4141, or several: --collector c1:4141,c2:4141")
+		return usage("no collector given\nhint: give --collector c1:4141, or several: --collector c1:4141,c2:4141")
 	}
 	if err := c.findFlume(); err != nil {
 		return err

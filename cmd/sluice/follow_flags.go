@@ -72,7 +72,7 @@ func (s *source) UnmarshalJSON(b []byte) error {
 func (f *followFlags) sources(files, exclude []string, format, zone string) ([]tail.Source, error) {
 	sources, err := sourcesOf(files, f.Source, exclude, format, zone, f.Label)
 	if err == nil && len(sources) == 0 && f.ApacheConf == "" {
-		err = usage("no logs given\nhint: name them, or a pattern of them: sluice run '/var/log/apache2/*access*.log'\nhint: --apache-conf /etc/apache2/apache2.conf takes them from the web server's configuration")
+		err = usage("no logs given\nhint: name them, or a pattern of them: sluice run '/var/log/apache2/*access*.log', or take them from the web server's configuration: --apache-conf /etc/apache2/apache2.conf")
 	}
 	return sources, err
 }

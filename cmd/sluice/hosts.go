@@ -31,9 +31,9 @@ func (l hostList) check(there string, known []string) error {
 			slices.Sort(known)
 			known = slices.DeleteFunc(slices.Compact(known), func(h string) bool { return h == "" })
 			if len(known) == 0 {
-				return usage("--host %s: %s no line of it", host, there)
+				return usage("--host %s: %s no line of this host", host, there)
 			}
-			return usage("--host %s: %s no line of it, only of: %s", host, there, strings.Join(known, ", "))
+			return usage("--host %s: %s no line of this host, only of: %s", host, there, strings.Join(known, ", "))
 		}
 	}
 	return nil
