@@ -1,11 +1,10 @@
 // Package governor limits how many bytes a second an agent may read, so that the web server on the
 // same host is not affected.
 //
-// Three things limit reading: the budget ([budget]), CPU seconds that fill a bucket at the
-// configured rate and from which everything that this process uses is drawn; the host's pressure
+// Two things limit reading: the budget ([budget]), CPU seconds that fill a bucket at the configured
+// rate and from which everything that this process uses is drawn; and the host's pressure
 // ([pressure]), the kernel's measure of other processes that wait for CPU and disk, which reduces
-// the budget and stops reading if it is severe; and requests of the receiving side
-// (setBusy).
+// the budget and stops reading if it is severe.
 //
 // A pressure counts only as far as other processes cause it. An agent at nice 19 waits for the CPU
 // whenever another process runs, and one that reads a cold log waits for the disk; the kernel

@@ -86,7 +86,6 @@ type Governor struct {
 	readings  []reading
 
 	mu     sync.Mutex
-	busy   string
 	urgent string
 	state  State
 }
@@ -157,14 +156,6 @@ func (g *Governor) Wait() time.Duration {
 	return min(max(next, g.budget.owed(g.cores), time.Millisecond), maxWait)
 }
 
-// setBusy stops reading because of reason, for example that the queue to the collector is full; an
-// empty reason lets reading continue.
-func (g *Governor) setBusy(reason string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.busy = reason
-}
-
 // SetUrgent reports whether unread lines are about to be deleted.
 func (g *Governor) SetUrgent(urgent bool, reason string) {
 	g.mu.Lock()
@@ -198,7 +189,7 @@ func (g *Governor) step(now time.Time) {
 	worst, target, pause := g.weigh()
 	g.follow(target, dt)
 	g.mu.Lock()
-	busy, urgent := g.busy, g.urgent
+	urgent := g.urgent
 	g.mu.Unlock()
 	catchUp := urgent != "" && g.cfg.CatchUp
 	g.cores = g.fullCores() * g.factor
@@ -215,7 +206,7 @@ func (g *Governor) step(now time.Time) {
 	if g.cfg.CPUShare == 0 && g.factor == 1 && math.IsInf(g.host.limitCores(), 1) || catchUp {
 		g.allowance = math.MaxInt64
 	}
-	level, reason := g.judge(now, worst, pause && !catchUp, busy, urgent, catchUp)
+	level, reason := g.judge(now, worst, pause && !catchUp, urgent, catchUp)
 	if level == Paused {
 		g.allowance = 0
 	}
@@ -263,14 +254,12 @@ func (g *Governor) slow(now time.Time) bool {
 }
 
 // judge returns the level and its reason.
-func (g *Governor) judge(now time.Time, worst reading, pause bool, busy, urgent string, catchUp bool) (Level, string) {
+func (g *Governor) judge(now time.Time, worst reading, pause bool, urgent string, catchUp bool) (Level, string) {
 	also := ""
 	if urgent != "" {
 		also = "; urgent: " + urgent
 	}
 	switch {
-	case busy != "":
-		return Paused, "downstream is busy: " + busy + also
 	case pause:
 		return Paused, worst.String() + also
 	case catchUp:
