@@ -116,7 +116,7 @@ func TestAClusterThatDoesNotAnswerTimesOut(t *testing.T) {
 	}
 	all := strings.Join([]string{dead, hole, mute, odd, short, "nosuch.invalid:2181"}, ",")
 	// Each server is asked at least once in this time, also on a busy machine.
-	waitForAll := "9s"
+	waitForAll := "20s"
 	if raceDetector {
 		waitForAll = "40s"
 	}
