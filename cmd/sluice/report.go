@@ -161,10 +161,18 @@ func (r *reporter) measures(all ...query.Measure) (known []query.Measure) {
 	return known
 }
 
+// pageGroupBytes is the memory limit of the groups of a question for a page. With the default, a
+// table with some million paths takes more than requestsMemory, and most of the time to collect
+// garbage.
+const pageGroupBytes = requestsMemory / 3
+
 // answer queries the table. It returns nil and adds a note to the report if there are too many
 // groups.
 func (r *reporter) answer(what string, q query.Question) (*query.Report, error) {
 	q.Zone = time.Local
+	if r.cmd.Page {
+		q.MaxBytes = pageGroupBytes
+	}
 	var read atomic.Int64
 	answer, err := r.entries.answerColumns(r.app.ctx, r.source, r.scan, q, &read)
 	var report query.Report

@@ -23,6 +23,9 @@ const (
 	// requestsTimeout is the time limit of a report. It is less than statusTimeout, so that an
 	// error message can be sent before the connection is closed.
 	requestsTimeout = statusTimeout - 2*time.Second
+	// requestsMemory is the limit in bytes above which a report's process collects garbage all the
+	// time.
+	requestsMemory = 256 << 20
 	// requestsKept is how long a page is served again for the same query.
 	requestsKept = 30 * time.Second
 	// maxRequestsPage and maxRequestsQuery are the limits in bytes of a page and of its query.
@@ -114,7 +117,7 @@ func (p *requestsPage) ask(ctx context.Context, flags []string) ([]byte, error) 
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", append(append([]string{}, p.arguments...), flags...)...)
 	cmd.Args[0] = "sluice"
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOMEMLIMIT=256MiB", "GOGC=100")
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", fmt.Sprintf("GOMEMLIMIT=%d", requestsMemory), "GOGC=100")
 	var stdout, stderr bounded
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -122,12 +125,28 @@ func (p *requestsPage) ask(ctx context.Context, flags []string) ([]byte, error) 
 		return nil, fmt.Errorf("the report took longer than %s. Choose a shorter time or fewer hosts, or run `sluice report`, which has no limit", p.timeout)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s (%w)", strings.TrimPrefix(strings.TrimSpace(stderr.String()), "sluice: "), err)
+		return nil, &reportError{strings.TrimPrefix(strings.TrimSpace(stderr.String()), "sluice: "), err}
 	}
 	if stdout.over {
 		return nil, errors.New("the report is too large for a page")
 	}
 	return stdout.Bytes(), nil
+}
+
+// reportError is the error of a report's process: what it printed, without the dashes of a flag,
+// which is a field of the page's form.
+type reportError struct {
+	text string
+	err  error
+}
+
+func (e *reportError) Unwrap() error { return e.err }
+
+func (e *reportError) Error() string {
+	if e.text == "" { // it was killed
+		return "the report failed: " + e.err.Error()
+	}
+	return strings.TrimPrefix(e.text, "--")
 }
 
 // bounded is a buffer of at most maxRequestsPage bytes. A write that does not fit is dropped, and

@@ -26,7 +26,7 @@ func TestTheRequestsPageIsBoundedAndRunsNothing(t *testing.T) {
 		}
 	}
 	ask("", http.StatusBadRequest, "no table at")
-	ask("?from=%3Cscript%3E", http.StatusBadRequest, "&lt;script&gt;")
+	ask("?from=%3Cscript%3E", http.StatusBadRequest, "<p>from: not a time: &#34;&lt;script&gt;&#34;")
 	ask("?host="+strings.Repeat("x", maxRequestsQuery), http.StatusBadRequest, "too long")
 	p.running.Lock()
 	ask("?last=2h", http.StatusServiceUnavailable, "Another report")
