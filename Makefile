@@ -31,7 +31,8 @@ build:
 test: check plain race fuzz
 
 # For a developer, before each commit: no Java, cluster, browser, race detector, staticcheck or
-# fuzzing. Go caches the result of a package that did not change.
+# fuzzing, and no tests that kill processes again and again, fill disks or follow many logs with the
+# real binary. Go caches the result of a package that did not change.
 quick:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) test -short ./...

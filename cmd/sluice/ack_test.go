@@ -43,8 +43,8 @@ func TestALossAcknowledgedAtTheCollectorLeavesTheAgent(t *testing.T) {
 	}
 	ack := func(want string) {
 		t.Helper()
-		if said := answerOf(t, data, "ack", "web03", "--lost"); !strings.Contains(said, want) {
-			t.Errorf("ack says %s", said)
+		if output := answerOf(t, data, "ack", "web03", "--lost"); !strings.Contains(output, want) {
+			t.Errorf("ack says %s", output)
 		}
 	}
 	replaced := func() { // while no agent runs

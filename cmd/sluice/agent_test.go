@@ -62,7 +62,7 @@ func TestWhatAgentsSendIsStoredOnceWhateverIsKilled(t *testing.T) {
 		untilAllIsSent(t, filepath.Join(dir, fmt.Sprint("agent", i)), args)
 	}
 	if err := collector.end(t); err != nil {
-		t.Fatalf("%v\n%s", err, collector.said(t))
+		t.Fatalf("%v\n%s", err, collector.output(t))
 	}
 	sameAsLogs(t, data, servers, logs)
 }
@@ -99,18 +99,18 @@ func TestASecondSignalEndsAnAgentAtOnce(t *testing.T) {
 		case <-again.C: // the first starts the drain; signals sent at once may be merged
 			_ = c.Process.Signal(syscall.SIGTERM) // the process may have ended already
 		case <-late:
-			t.Fatalf("it does not end\n%s", c.said(t))
+			t.Fatalf("it does not end\n%s", c.output(t))
 		}
 	}
 	if c.ProcessState.Exited() {
-		t.Fatalf("it ended by itself: %v\n%s", c.ProcessState, c.said(t))
+		t.Fatalf("it ended by itself: %v\n%s", c.ProcessState, c.output(t))
 	}
 	if err := collector.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	untilAllIsSent(t, data, args)
 	if err := collector.end(t); err != nil {
-		t.Fatalf("%v\n%s", err, collector.said(t))
+		t.Fatalf("%v\n%s", err, collector.output(t))
 	}
 	sameLines(t, "archive", archived(t, filepath.Join(collected, "archive")), []byte("a line\n"))
 }
@@ -123,7 +123,7 @@ func killAgainAndAgain(t *testing.T, random *rand.Rand, args []string) {
 		err := c.Wait()
 		timer.Stop()
 		if c.ProcessState.Exited() {
-			t.Fatalf("it ended before it was killed: %v\n%s", err, c.said(t))
+			t.Fatalf("it ended before it was killed: %v\n%s", err, c.output(t))
 		}
 	}
 }
@@ -155,7 +155,7 @@ func untilAllIsSent(t *testing.T, data string, args []string) {
 		return err == nil && s.PID == c.Process.Pid && s.Logs.Files > 0 && s.Logs.UnreadBytes == 0 && s.Sending.Connected && s.Sending.UnacknowledgedBytes == 0
 	})
 	if err := c.end(t); err != nil {
-		t.Fatalf("%v\n%s", err, c.said(t))
+		t.Fatalf("%v\n%s", err, c.output(t))
 	}
 }
 

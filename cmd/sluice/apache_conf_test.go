@@ -75,8 +75,8 @@ IncludeOptional sites/*.conf
 	t.Cleanup(func() {
 		stopped := c.Process.Signal(syscall.SIGTERM)
 		if err := errors.Join(stopped, c.Wait(), out.Close()); err != nil || t.Failed() {
-			said, _ := os.ReadFile(s.path("out"))
-			t.Logf("apache2: %v\n%s", err, said)
+			output, _ := os.ReadFile(s.path("out"))
+			t.Logf("apache2: %v\n%s", err, output)
 		}
 	})
 	return s
@@ -128,7 +128,7 @@ func TestLogsComeFromApachesConfiguration(t *testing.T) {
 	c := start(t, "--data", data, "run", "--host", "web01", "--no-nice", "--latency", "50ms", "--apache-conf", s.path("httpd.conf"))
 	c.await(t, func() bool { return s.ask("main", "/first") })
 	s.site("shop", `%v %>s %t \"%r\" %{ms}T`)
-	c.await(t, func() bool { return strings.Contains(c.said(t), `msg="logs taken from the apache configuration"`) })
+	c.await(t, func() bool { return strings.Contains(c.output(t), `msg="logs taken from the apache configuration"`) })
 	s.graceful()
 	c.await(t, func() bool { // the old child processes answer for some time after the restart
 		s.ask("shop", "/second")
@@ -140,13 +140,13 @@ func TestLogsComeFromApachesConfiguration(t *testing.T) {
 		return err == nil && st.Logs.Files == 2 && st.Lines > 1 && st.Health != nil && st.Health.Status == "OKAY"
 	})
 	if err := c.end(t); err != nil {
-		t.Fatalf("%v\n%s", err, c.said(t))
+		t.Fatalf("%v\n%s", err, c.output(t))
 	}
-	if said := c.said(t); !strings.Contains(said, `msg="following logs" sources=1 `) && !strings.Contains(said, `msg="following logs" sources=2 `) {
-		t.Errorf("the logs of the configuration are not counted at the start: %s", said)
+	if output := c.output(t); !strings.Contains(output, `msg="following logs" sources=1 `) && !strings.Contains(output, `msg="following logs" sources=2 `) {
+		t.Errorf("the logs of the configuration are not counted at the start: %s", output)
 	}
-	if strings.Contains(c.said(t), "cannot save the logs") {
-		t.Errorf("the first start, without a data directory: %s", c.said(t))
+	if strings.Contains(c.output(t), "cannot save the logs") {
+		t.Errorf("the first start, without a data directory: %s", c.output(t))
 	}
 	got := answerOf(t, data, "scan", "--fields", "path,vhost,status,file,parse_error", "--where", "path = '/second' and vhost = 'shop.test'", "--limit", "1", "--output", "tsv")
 	if !strings.Contains(got, "/second\tshop.test\t404\t"+s.path("logs/shop-access.log")) {
@@ -187,7 +187,7 @@ func TestAnAgentNamesLogsThatItDoesNotRead(t *testing.T) {
 	})
 	for _, c := range []*follower{agent, collector} {
 		if err := c.end(t); err != nil {
-			t.Errorf("%v\n%s", err, c.said(t))
+			t.Errorf("%v\n%s", err, c.output(t))
 		}
 	}
 }

@@ -95,7 +95,7 @@ func TestACollectorReceivesLinesThoughASinkIsUnavailableAtItsStart(t *testing.T)
 					continue
 				}
 				if err := p.end(t); err != nil {
-					t.Errorf("%v\n%s", err, p.said(t))
+					t.Errorf("%v\n%s", err, p.output(t))
 				}
 			}
 		})
@@ -115,7 +115,7 @@ func TestAReadOnlyDataDirectoryIsNamedAndTriedAgain(t *testing.T) {
 			return h != nil && h.Process.Sinks["start"].FailingSeconds > 0 && strings.Contains(h.Process.Sinks["start"].Error, "read-only file system")
 		})
 		if err := c.end(t); err != nil {
-			t.Errorf("%s: %v\n%s", name, err, c.said(t))
+			t.Errorf("%s: %v\n%s", name, err, c.output(t))
 		}
 	}
 	c := start(t, append(collectorArgs(filepath.Join(dir, "data"), freeAddress(t)), "--status-listen", status)...)
@@ -130,7 +130,7 @@ func TestAReadOnlyDataDirectoryIsNamedAndTriedAgain(t *testing.T) {
 		return !waits // the status may be ERROR because the disk is small
 	})
 	if err := c.end(t); err != nil {
-		t.Errorf("%v\n%s", err, c.said(t))
+		t.Errorf("%v\n%s", err, c.output(t))
 	}
 }
 

@@ -57,6 +57,6 @@ func TestALineIsCountedOnceHoweverOftenItsAgentIsKilled(t *testing.T) {
 		t.Errorf("%+v, want %d lines", got.Arrived, lines)
 	}
 	if err := collector.end(t); err != nil {
-		t.Fatalf("%v\n%s", err, collector.said(t))
+		t.Fatalf("%v\n%s", err, collector.output(t))
 	}
 }

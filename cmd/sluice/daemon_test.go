@@ -124,21 +124,21 @@ func TestLoggingContinuesWhenItsPipeIsReadAgain(t *testing.T) {
 	if err := c.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	said := make(chan string, 1)
+	output := make(chan string, 1)
 	go func() {
-		defer close(said)
+		defer close(output)
 		lines := bufio.NewScanner(r)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
 			if strings.Contains(lines.Text(), "SIGHUP ignored") {
-				said <- lines.Text()
+				output <- lines.Text()
 				for lines.Scan() { // discard the rest
 				}
 				return
 			}
 		}
 	}()
-	if text := <-said; text == "" {
+	if text := <-output; text == "" {
 		t.Error("no message after the pipe was read again")
 	}
 	if err := c.end(t); err != nil {
@@ -158,9 +158,9 @@ func TestSIGHUPDoesNotEndADaemon(t *testing.T) {
 			if err := c.Process.Signal(syscall.SIGHUP); err != nil {
 				t.Fatal(err)
 			}
-			c.await(t, func() bool { return strings.Contains(c.said(t), "SIGHUP ignored") })
+			c.await(t, func() bool { return strings.Contains(c.output(t), "SIGHUP ignored") })
 			if err := c.end(t); err != nil {
-				t.Errorf("%v\n%s", err, c.said(t))
+				t.Errorf("%v\n%s", err, c.output(t))
 			}
 		})
 	}

@@ -109,7 +109,7 @@ func (d *drill) await(what string, come func(h *monitor.Health) bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			d.Fatalf("%s does not come: %s\n%s\n%s", what, strings.Join(last.Table(), "\n"), d.collector.said(d.T), d.seen)
+			d.Fatalf("%s does not come: %s\n%s\n%s", what, strings.Join(last.Table(), "\n"), d.collector.output(d.T), d.seen)
 		}
 	}
 }

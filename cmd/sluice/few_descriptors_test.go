@@ -75,13 +75,13 @@ func TestACollectorWithFewDescriptorsServesAllHostsInTurn(t *testing.T) {
 		t.Error(err)
 	}
 	if err := collector.end(t); err != nil {
-		t.Fatalf("%v\n%s", err, collector.said(t))
+		t.Fatalf("%v\n%s", err, collector.output(t))
 	}
 	// Lines that could not be stored in the table for lack of descriptors are in the spool.
 	collector = startWith(t, 0, args...)
 	collector.await(t, func() bool { return askHealth(t, status) != nil })
 	if err := collector.end(t); err != nil {
-		t.Fatalf("%v\n%s", err, collector.said(t))
+		t.Fatalf("%v\n%s", err, collector.output(t))
 	}
 	storedOnce(t, data, logs.Bytes())
 }

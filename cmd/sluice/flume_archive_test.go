@@ -100,7 +100,7 @@ func deliverSparse(t *testing.T) sparse {
 		}
 	}
 	if err := errors.Join(client.Close(), c.end(t)); err != nil {
-		t.Fatalf("%v\n%s", err, c.said(t))
+		t.Fatalf("%v\n%s", err, c.output(t))
 	}
 	return s
 }

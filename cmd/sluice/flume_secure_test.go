@@ -32,7 +32,7 @@ func TestFlumeAndAgentsShareOnePort(t *testing.T) {
 	untilAllIsSent(t, filepath.Join(dir, "agent"), agent)
 	f.delivered(t, bytes.Count(theirs, []byte("\n")))
 	if err := collector.end(t); err != nil {
-		t.Fatalf("%v\n%s", err, collector.said(t))
+		t.Fatalf("%v\n%s", err, collector.output(t))
 	}
 	stored(t, data, append(ours, asFlumeReads(theirs)...))
 }
@@ -54,7 +54,7 @@ func TestEventsWithoutAPlaceAreStored(t *testing.T) {
 	f := startFlume(t, "others.conf", "", "@LOG@", log, "@SPOOL@", spool, "@PORT@", portOf(t, address))
 	f.delivered(t, bytes.Count(followed, []byte("\n"))+bytes.Count(finished, []byte("\n")))
 	if err := collector.end(t); err != nil {
-		t.Fatalf("%v\n%s", err, collector.said(t))
+		t.Fatalf("%v\n%s", err, collector.output(t))
 	}
 	stored(t, data, append(followed, finished...))
 }

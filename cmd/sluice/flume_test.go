@@ -65,8 +65,8 @@ func startFlume(t *testing.T, conf, settings string, fill ...string) *flume {
 			t.Error(err)
 		}
 		if t.Failed() {
-			said := f.Output()
-			t.Logf("flume said:\n%s", said[max(0, len(said)-4000):])
+			output := f.Output()
+			t.Logf("flume said:\n%s", output[max(0, len(output)-4000):])
 		}
 	})
 	return f
@@ -185,7 +185,7 @@ func TestWhatFlumeDeliversIsStoredOnceWhateverIsKilled(t *testing.T) {
 			f.delivered(t, bytes.Count(fresh, []byte("\n")))
 		}
 		if err := c.end(t); err != nil {
-			t.Fatalf("%v\n%s", err, c.said(t))
+			t.Fatalf("%v\n%s", err, c.output(t))
 		}
 		if err := os.Rename(log, filepath.Join(dir, "rotated")); err != nil {
 			t.Fatal(err)

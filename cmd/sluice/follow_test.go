@@ -52,7 +52,7 @@ func TestFollowedLinesAreStoredOnceWhateverIsKilled(t *testing.T) {
 		err := c.Wait()
 		timer.Stop()
 		if c.ProcessState.Exited() {
-			t.Fatalf("it ended before it was killed: %v\n%s", err, c.said(t))
+			t.Fatalf("it ended before it was killed: %v\n%s", err, c.output(t))
 		}
 	}
 	stopServers()
@@ -89,8 +89,8 @@ func TestAStartThatIsInterruptedStoresWhatWasLeft(t *testing.T) {
 	for _, args := range [][]string{{"run", "--host", "web01", "--no-nice", log}, {"run", "--once", "--host", "web01", log}} {
 		var stdout, stderr bytes.Buffer
 		code := run(interrupted, append([]string{"--quiet", "--data", data}, args...), nil, &stdout, &stderr)
-		if said := stderr.String(); code != 0 && !strings.Contains(said, "interrupted; run again to continue") || strings.Contains(said, "context canceled") {
-			t.Errorf("%v: status %d: %s", args, code, said)
+		if output := stderr.String(); code != 0 && !strings.Contains(output, "interrupted; run again to continue") || strings.Contains(output, "context canceled") {
+			t.Errorf("%v: status %d: %s", args, code, output)
 		}
 		if left := files(t, filepath.Join(data, "spool")); len(left) > 0 {
 			t.Errorf("%v: segments left in the spool: %v", args, left)
@@ -144,7 +144,7 @@ func untilAllIsRead(t *testing.T, data string, args []string) {
 		return err == nil && s.PID == c.Process.Pid && s.Logs.Files > 0 && s.Logs.UnreadBytes == 0
 	})
 	if err := c.end(t); err != nil {
-		t.Fatalf("%v\n%s", err, c.said(t))
+		t.Fatalf("%v\n%s", err, c.output(t))
 	}
 }
 
@@ -173,7 +173,7 @@ func newFollower(t *testing.T, args ...string) *follower {
 }
 
 // said returns the standard error of the process so far.
-func (c *follower) said(t *testing.T) string {
+func (c *follower) output(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(c.stderr)
 	if err != nil {
@@ -197,7 +197,7 @@ func (c *follower) awaitFor(t *testing.T, patience time.Duration, come func() bo
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("the condition was not met within %s; standard error:\n%s\n%s", patience, c.said(t), c.lastHealth(t))
+			t.Fatalf("the condition was not met within %s; standard error:\n%s\n%s", patience, c.output(t), c.lastHealth(t))
 		}
 	}
 }

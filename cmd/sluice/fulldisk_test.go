@@ -82,9 +82,9 @@ func (d *fullDisk) write(n int) {
 }
 
 // said is the path of the file with a process's standard error; String returns its content.
-type said string
+type output string
 
-func (s said) String() string {
+func (s output) String() string {
 	b, err := os.ReadFile(string(s))
 	if err != nil {
 		return err.Error()
@@ -94,14 +94,14 @@ func (s said) String() string {
 
 // start starts a command. stop sends SIGTERM, waits for the end, and fails the test after 40
 // seconds.
-func (d *fullDisk) start(args ...string) (stderr said, stop func() error) {
+func (d *fullDisk) start(args ...string) (stderr output, stop func() error) {
 	d.t.Helper()
 	file, err := os.Create(filepath.Join(d.t.TempDir(), "stderr"))
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	defer file.Close()
-	stderr = said(file.Name())
+	stderr = output(file.Name())
 	cmd := command(d.t, args...)
 	cmd.Stderr = file
 	if err := cmd.Start(); err != nil {
@@ -130,7 +130,7 @@ func (d *fullDisk) output(args ...string) (string, int) {
 }
 
 // eventually runs a command until its output contains the text.
-func (d *fullDisk) eventually(text string, stderr said, args ...string) {
+func (d *fullDisk) eventually(text string, stderr output, args ...string) {
 	d.t.Helper()
 	var out string
 	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); <-time.After(200 * time.Millisecond) {
@@ -251,7 +251,7 @@ func TestAFreshStartOnAFullDiskWaits(t *testing.T) {
 	agent := filepath.Join(d.dir, "agent")
 	collector, stopCollector := d.start("collector", "--data", d.data, "--listen", "127.0.0.1:0", "--roll-idle", "1s")
 	sender, stopSender := d.start("agent", "--data", agent, "--host", "web01", "--collector", "127.0.0.1:1", d.log)
-	for _, stderr := range []said{collector, sender} {
+	for _, stderr := range []output{collector, sender} {
 		for end := time.Now().Add(5 * time.Minute); !strings.Contains(stderr.String(), "start failed, retrying"); <-time.After(50 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("not reported: %s", stderr)
@@ -316,7 +316,7 @@ func TestADiskThatFillsUpUnderACollectorOrAnAgentLosesNothing(t *testing.T) {
 	})
 	for _, c := range []*follower{agent, collector} {
 		if err := c.end(t); err != nil {
-			t.Errorf("%v\n%s", err, c.said(t))
+			t.Errorf("%v\n%s", err, c.output(t))
 		}
 	}
 	d.holds()

@@ -19,10 +19,10 @@ func TestOneCommandsGrammarReadsWhatTheWholeOneReads(t *testing.T) {
 		"scan --help", "--help", "run --cpu 5 x", "scan --limit many", "--config " + config + " scan", "scan --config=" + config, "agent", "parse --follow x",
 	} {
 		args := strings.Fields(line)
-		var out, wholeOut, said, wholeSaid bytes.Buffer
-		c, k, exited, err := commandLine(args, &out, &said)
+		var out, wholeOut, output, wholeSaid bytes.Buffer
+		c, k, exited, err := commandLine(args, &out, &output)
 		whole, wholeK, wholeExited, wholeErr := readArgs(joinNegative(args), &wholeOut, &wholeSaid)
-		if (err == nil) != (wholeErr == nil) || err != nil && err.Error() != wholeErr.Error() || exited != wholeExited || out.String() != wholeOut.String() || said.String() != wholeSaid.String() {
+		if (err == nil) != (wholeErr == nil) || err != nil && err.Error() != wholeErr.Error() || exited != wholeExited || out.String() != wholeOut.String() || output.String() != wholeSaid.String() {
 			t.Errorf("%q: %v, status %d, %q; with all commands %v, status %d, %q", line, err, exited, out.String(), wholeErr, wholeExited, wholeOut.String())
 			continue
 		}

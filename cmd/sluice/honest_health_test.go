@@ -64,15 +64,15 @@ func TestTwoAgentsWithOneNameAreReported(t *testing.T) {
 		return h != nil && !h.Well() && h.Metrics["web01"].Lines >= 200 && twins.MatchString(strings.Join(h.Metrics["web01"].Reasons, "\n"))
 	})
 	collector.await(t, func() bool {
-		return twins.MatchString(collector.said(t)) && strings.Contains(collector.said(t), "level=WARN")
+		return twins.MatchString(collector.output(t)) && strings.Contains(collector.output(t), "level=WARN")
 	})
 	for _, a := range agents {
 		if err := a.end(t); err != nil {
-			t.Errorf("%v\n%s", err, a.said(t))
+			t.Errorf("%v\n%s", err, a.output(t))
 		}
 	}
 	if err := collector.end(t); err != nil {
-		t.Fatalf("%v\n%s", err, collector.said(t))
+		t.Fatalf("%v\n%s", err, collector.output(t))
 	}
 	storedOnce(t, data, logs.Bytes())
 }

@@ -17,7 +17,7 @@ import (
 func TestAWebhookReportsAHostThatNeverConnected(t *testing.T) {
 	t.Parallel()
 	var posts, pings atomic.Int64
-	told := make(chan string, 8)
+	reported := make(chan string, 8)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			pings.Add(1)
@@ -28,7 +28,7 @@ func TestAWebhookReportsAHostThatNeverConnected(t *testing.T) {
 			t.Error(err)
 		}
 		posts.Add(1)
-		told <- m.Text
+		reported <- m.Text
 	}))
 	defer server.Close()
 	dir := t.TempDir()
@@ -39,7 +39,7 @@ func TestAWebhookReportsAHostThatNeverConnected(t *testing.T) {
 	var text string
 	c.await(t, func() bool {
 		select {
-		case text = <-told:
+		case text = <-reported:
 			return true
 		default:
 			return false

@@ -37,8 +37,8 @@ func TestParquetOutputHasEveryLine(t *testing.T) {
 	}
 	slices.Sort(paths)
 	out := filepath.Join(dir, "out.parquet")
-	if said, err := command(t, append([]string{"parse", "--output", "parquet", "--output-file", out}, paths...)...).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, said)
+	if output, err := command(t, append([]string{"parse", "--output", "parquet", "--output-file", out}, paths...)...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
 	}
 	info, err := os.Stat(out)
 	if err != nil {

@@ -87,11 +87,11 @@ func TestFollowedRecordsAreSeenAtOnceInEveryOutput(t *testing.T) {
 				for lines.Scan() && !strings.Contains(lines.Text(), fmt.Sprintf("/%06d", n)) {
 				}
 				if err := lines.Err(); err != nil {
-					t.Fatalf("record %d: %v\n%s", n, err, c.said(t))
+					t.Fatalf("record %d: %v\n%s", n, err, c.output(t))
 				}
 			}
-			if err := c.end(t); err != nil || c.said(t) != "" || lines.Scan() {
-				t.Errorf("%v; it says %q; then %q", err, c.said(t), lines.Text())
+			if err := c.end(t); err != nil || c.output(t) != "" || lines.Scan() {
+				t.Errorf("%v; it says %q; then %q", err, c.output(t), lines.Text())
 			}
 		})
 	}
@@ -119,7 +119,7 @@ func TestAFollowedAvroFileIsWholeAfterEachBurst(t *testing.T) {
 		}
 	}
 	if err := c.end(t); err != nil || file.HasNext() || file.Error() != nil {
-		t.Errorf("it ends with %v, the file with %v\n%s", err, file.Error(), c.said(t))
+		t.Errorf("it ends with %v, the file with %v\n%s", err, file.Error(), c.output(t))
 	}
 }
 
@@ -128,8 +128,8 @@ func TestAFollowedAvroFileIsWholeAfterEachBurst(t *testing.T) {
 func TestAnOutputWithoutAReaderEndsFollowingQuietly(t *testing.T) {
 	ended := func(t *testing.T, c *follower) {
 		t.Helper()
-		if err := c.Wait(); err != nil || c.said(t) != "" {
-			t.Errorf("%v; it says %q", err, c.said(t))
+		if err := c.Wait(); err != nil || c.output(t) != "" {
+			t.Errorf("%v; it says %q", err, c.output(t))
 		}
 	}
 	t.Run("after the first record", func(t *testing.T) {
@@ -209,8 +209,8 @@ func TestFollowingEndsThoughItsOutputIsNotRead(t *testing.T) {
 	if _, err := r.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.end(t); err == nil || !strings.Contains(c.said(t), "standard output took nothing") {
-		t.Errorf("%v; it says %q", err, c.said(t))
+	if err := c.end(t); err == nil || !strings.Contains(c.output(t), "standard output took nothing") {
+		t.Errorf("%v; it says %q", err, c.output(t))
 	}
 }
 
@@ -277,7 +277,7 @@ func TestAKilledParseWithACheckpointLosesNoLine(t *testing.T) {
 		write()
 		timer := time.AfterFunc(time.Duration(random.Int64N(int64(1500*time.Millisecond))), func() { c.Process.Kill() })
 		if err := c.Wait(); c.ProcessState.Exited() {
-			t.Fatalf("it ended before it was killed: %v\n%s", err, c.said(t))
+			t.Fatalf("it ended before it was killed: %v\n%s", err, c.output(t))
 		}
 		timer.Stop()
 	}
@@ -285,7 +285,7 @@ func TestAKilledParseWithACheckpointLosesNoLine(t *testing.T) {
 	write() // when these lines are printed, the process has started
 	c.awaitFor(t, 5*time.Minute, func() bool { return missing() < 0 })
 	if err := c.end(t); err != nil {
-		t.Fatalf("%v\n%s", err, c.said(t))
+		t.Fatalf("%v\n%s", err, c.output(t))
 	}
 
 	size := len(printed())
@@ -293,7 +293,7 @@ func TestAKilledParseWithACheckpointLosesNoLine(t *testing.T) {
 	appendTo(t, log, logLine(lines))
 	c.await(t, func() bool { return bytes.HasSuffix(printed(), []byte(logLine(lines))) })
 	if err := c.end(t); err != nil {
-		t.Fatalf("%v\n%s", err, c.said(t))
+		t.Fatalf("%v\n%s", err, c.output(t))
 	}
 	if got := string(printed()[size:]); got != logLine(lines) {
 		t.Errorf("after a clean end %d bytes were printed, not the new line alone", len(got))

@@ -112,7 +112,7 @@ func (r *rotated) end(c *follower) monitor.Status {
 	r.Helper()
 	s := r.settled(c)
 	if err := c.end(r.T); err != nil {
-		r.Fatalf("%v\n%s", err, c.said(r.T))
+		r.Fatalf("%v\n%s", err, c.output(r.T))
 	}
 	return s
 }
@@ -320,23 +320,23 @@ func TestALogDeletedUnreadIsAnErrorUntilItIsAcknowledged(t *testing.T) {
 		c = r.follow("*.log")
 		s := r.settled(c)
 		if s.LostFiles != 1 || len(s.Logs.Losses) != 1 || !s.Logs.Losses[0].Unknown || s.Logs.Losses[0].Path != r.path("access.log") || s.Logs.Losses[0].From == 0 {
-			t.Errorf("%d logs are lost: %+v\n%s", s.LostFiles, s.Logs.Losses, c.said(t))
+			t.Errorf("%d logs are lost: %+v\n%s", s.LostFiles, s.Logs.Losses, c.output(t))
 		}
 		if s.Health.Well() || !strings.Contains(strings.Join(s.Health.Metrics["web01"].Reasons, "\n"), "no copy of it was found") {
 			t.Errorf("health says %+v", s.Health)
 		}
-		if said := string(r.sluice(1, "status")); !strings.Contains(said, "LOST: 0 bytes in 1 logs") || !strings.Contains(said, "access.log was replaced or deleted") {
-			t.Errorf("status says %s", said)
+		if output := string(r.sluice(1, "status")); !strings.Contains(output, "LOST: 0 bytes in 1 logs") || !strings.Contains(output, "access.log was replaced or deleted") {
+			t.Errorf("status says %s", output)
 		}
 		r.end(c)
-		if said := string(r.sluice(1, "audit")); !strings.Contains(said, "LOST: "+r.path("access.log")) {
-			t.Errorf("audit says %s", said)
+		if output := string(r.sluice(1, "audit")); !strings.Contains(output, "LOST: "+r.path("access.log")) {
+			t.Errorf("audit says %s", output)
 		}
 	}
 	c = r.follow("*.log")
 	r.settled(c)
-	if said := string(r.sluice(0, "ack", "--lost")); !strings.Contains(said, "acknowledged=1") {
-		t.Errorf("ack says %s", said)
+	if output := string(r.sluice(0, "ack", "--lost")); !strings.Contains(output, "acknowledged=1") {
+		t.Errorf("ack says %s", output)
 	}
 	c.await(t, func() bool {
 		s, err := monitor.Read(statusPath(r.data))
@@ -363,9 +363,9 @@ func TestPathsAreBytes(t *testing.T) {
 	r.grow(name, 5)
 	r.end(r.follow("*.log"))
 	r.exact()
-	for _, said := range [][]byte{r.sluice(0, "archive", "ls", "--ranges"), r.sluice(0, "scan", "--fields", "file", "--output", "tsv")} {
-		if !bytes.Contains(said, []byte(name)) && !bytes.Contains(said, []byte(`caf\xe9_access.log`)) {
-			t.Errorf("it has another name: %q", said)
+	for _, output := range [][]byte{r.sluice(0, "archive", "ls", "--ranges"), r.sluice(0, "scan", "--fields", "file", "--output", "tsv")} {
+		if !bytes.Contains(output, []byte(name)) && !bytes.Contains(output, []byte(`caf\xe9_access.log`)) {
+			t.Errorf("it has another name: %q", output)
 		}
 	}
 	sameLines(t, "archive", r.sluice(0, "archive", "cat"), r.written.Bytes())

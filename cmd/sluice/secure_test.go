@@ -113,8 +113,8 @@ func (u *user) loadsFiles(flags ...string) {
 	}
 }
 
-// told checks that a command fails with an error that contains sentence and no low-level cause.
-func (u *user) told(what, table, sentence string, flags ...string) {
+// reported checks that a command fails with an error that contains sentence and no low-level cause.
+func (u *user) reported(what, table, sentence string, flags ...string) {
 	u.t.Helper()
 	_, errs := u.sluice(2, table, append([]string{"scan", "--count"}, flags...)...)
 	if !strings.Contains(errs, sentence) || strings.Contains(errs, "EOF") || strings.Contains(errs, "broken pipe") {
@@ -136,11 +136,11 @@ func TestMutualTLSWithKerberos(t *testing.T) {
 	if !strings.Contains(out, "the master's certificate is for localhost, 127.0.0.1, until 20") || strings.Count(out, "its certificate is good until") != 2 {
 		t.Errorf("the doctor's report of TLS:\n%s", out)
 	}
-	u.told("a client with a store that only Java reads", table, "give --hbase-tls-ca ca.pem")
-	u.told("a client without a certificate", table, "it may want a certificate of ours", authority)
-	u.told("a client that trusts others", table, "give its authority's certificate", "--hbase-tls-ca=system", certificate)
+	u.reported("a client with a store that only Java reads", table, "give --hbase-tls-ca ca.pem")
+	u.reported("a client without a certificate", table, "it may want a certificate of ours", authority)
+	u.reported("a client that trusts others", table, "give its authority's certificate", "--hbase-tls-ca=system", certificate)
 	u.archiveAtPrivacyAlone(authority, certificate)
-	u.told("a client of another protection", table, `the server's hbase.rpc.protection is "privacy"`, authority, certificate, "--hbase-protection=authentication")
+	u.reported("a client of another protection", table, `the server's hbase.rpc.protection is "privacy"`, authority, certificate, "--hbase-protection=authentication")
 }
 
 func TestTLSAlone(t *testing.T) {
@@ -169,11 +169,11 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	if !strings.Contains(out, "a ticket for sluice@SLUICE.TEST until 20") {
 		t.Errorf("the doctor's report of the ticket:\n%s", out)
 	}
-	u.told("nobody", table, "neither a keytab nor a ticket cache")
-	u.told("somebody who is not in the keytab", table, "has no key of somebody@SLUICE.TEST", keytab, "--kerberos-principal=somebody")
-	u.told("a service that is not there", table, "the KDC knows no service other/localhost@SLUICE.TEST", keytab, "--hbase-service=other/_HOST")
-	u.told("a ticket for another service", table, "--hbase-service must be their principal", keytab, "--hbase-service=HTTP/_HOST")
-	u.told("a client with TLS", table, "leave out the TLS settings", keytab, "--hbase-tls-ca=system")
+	u.reported("nobody", table, "neither a keytab nor a ticket cache")
+	u.reported("somebody who is not in the keytab", table, "has no key of somebody@SLUICE.TEST", keytab, "--kerberos-principal=somebody")
+	u.reported("a service that is not there", table, "the KDC knows no service other/localhost@SLUICE.TEST", keytab, "--hbase-service=other/_HOST")
+	u.reported("a ticket for another service", table, "--hbase-service must be their principal", keytab, "--hbase-service=HTTP/_HOST")
+	u.reported("a client with TLS", table, "leave out the TLS settings", keytab, "--hbase-tls-ca=system")
 	out, _ = u.sluice(1, table, "doctor", keytab, "--hbase-service=other/_HOST")
 	if !strings.Contains(out, "FAILED   master") || !strings.Contains(out, "knows no service") || !strings.Contains(out, "skipped  row") {
 		t.Errorf("doctor with a service that is not there:\n%s", out)
@@ -183,8 +183,8 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	t.Setenv("HBASE_CONF_DIR", "")
 	t.Setenv("HADOOP_CONF_DIR", "")
 	plain := "hbase://" + c.ZooKeeper + "/" + strings.TrimPrefix(table, "hbase:///")
-	u.told("a client without settings", plain, "set HBASE_CONF_DIR to the directory of its hbase-site.xml")
-	u.told("no place", table, "HBASE_CONF_DIR")
+	u.reported("a client without settings", plain, "set HBASE_CONF_DIR to the directory of its hbase-site.xml")
+	u.reported("no place", table, "HBASE_CONF_DIR")
 }
 
 // ticketRunsOut follows a log with a ticket that is valid for 12 seconds, or for longer if this
@@ -253,7 +253,7 @@ func (u *user) ticketRunsOutAfter(life time.Duration, table string) bool {
 	u.rows(table, "/before-"+life.String())
 	<-end
 	appendLine("after-" + life.String())
-	u.told("one whose ticket ran out", table, "run kinit, or use a keytab")
+	u.reported("one whose ticket ran out", table, "run kinit, or use a keytab")
 	if _, errs := u.types(2, "archive", "ls", url); !strings.Contains(errs, "run kinit, or use a keytab") {
 		t.Errorf("an archive with an expired ticket: %s", errs)
 	}

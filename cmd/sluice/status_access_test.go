@@ -171,14 +171,14 @@ func TestTopReadsASecuredStatusPort(t *testing.T) {
 		code := run(t.Context(), append([]string{"top", "--once", "--status", url}, args...), nil, &stdout, &stderr)
 		return code, stdout.String() + stderr.String()
 	}
-	if code, said := top("--tls-ca", ca.path, "--token-file", token); code != 0 || !strings.Contains(said, "web01") {
-		t.Errorf("status %d: %s", code, said)
+	if code, output := top("--tls-ca", ca.path, "--token-file", token); code != 0 || !strings.Contains(output, "web01") {
+		t.Errorf("status %d: %s", code, output)
 	}
-	if code, said := top("--tls-ca", ca.path); code == 0 || !strings.Contains(said, "give --token-file") {
-		t.Errorf("without the token: status %d: %s", code, said)
+	if code, output := top("--tls-ca", ca.path); code == 0 || !strings.Contains(output, "give --token-file") {
+		t.Errorf("without the token: status %d: %s", code, output)
 	}
-	if code, said := top("--token-file", token); code == 0 || !strings.Contains(said, "certificate") {
-		t.Errorf("without the authority: status %d: %s", code, said)
+	if code, output := top("--token-file", token); code == 0 || !strings.Contains(output, "certificate") {
+		t.Errorf("without the authority: status %d: %s", code, output)
 	}
 }
 

@@ -90,8 +90,8 @@ func TestACollectorReportsThatItsCertificateHasExpired(t *testing.T) {
 		s, err := monitor.Read(statusPath(data))
 		return err == nil && s.Health != nil && !s.Health.Well() && len(s.Health.Process.Reasons) == 1 && strings.Contains(s.Health.Process.Reasons[0], "expired on")
 	})
-	if said := collector.said(t); !strings.Contains(said, "certificate unusable") {
-		t.Errorf("its log says %s", said)
+	if output := collector.output(t); !strings.Contains(output, "certificate unusable") {
+		t.Errorf("its log says %s", output)
 	}
 	if err := collector.end(t); err != nil {
 		t.Error(err)

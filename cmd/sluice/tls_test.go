@@ -96,12 +96,12 @@ func TestAnAgentWritesItsOwnHostOnly(t *testing.T) {
 	}
 	thief := filepath.Join(dir, "thief")
 	other := start(t, append(agentArgs(thief, "web02", address, log), certificate...)...)
-	other.await(t, func() bool { return strings.Contains(other.said(t), "may not write streams of host web02") })
+	other.await(t, func() bool { return strings.Contains(other.output(t), "may not write streams of host web02") })
 	if err := other.end(t); err != nil {
 		t.Error(err)
 	}
 	plain := start(t, agentArgs(filepath.Join(dir, "plain"), "web01", address, log)...)
-	plain.await(t, func() bool { return strings.Contains(plain.said(t), "does it require TLS?") })
+	plain.await(t, func() bool { return strings.Contains(plain.output(t), "does it require TLS?") })
 	if err := plain.end(t); err != nil {
 		t.Error(err)
 	}

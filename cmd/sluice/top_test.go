@@ -62,14 +62,14 @@ func TestTopShowsWhatIsNewAndLeavesTheTerminalAsItWas(t *testing.T) {
 	tty.Close()
 	var shown strings.Builder
 	b := make([]byte, 64<<10)
-	for told := false; ; {
+	for reported := false; ; {
 		n, err := screen.Read(b)
 		if err != nil { // EIO: no process has the terminal open any more
 			break
 		}
 		shown.Write(b[:n])
-		if !told && strings.Contains(shown.String(), "web04") {
-			told = true
+		if !reported && strings.Contains(shown.String(), "web04") {
+			reported = true
 			if err := c.Process.Signal(syscall.SIGINT); err != nil {
 				t.Fatal(err)
 			}

@@ -49,10 +49,10 @@ func TestARunThatGivesUpHBaseLosesNothing(t *testing.T) {
 	sluice(0, "schema", "apply", table)
 	each(c.Kill)
 	for _, args := range [][]string{{"run", "--once", "--host", "web01", log}, {"scan", "--count"}, {"audit"}} {
-		said := sluice(1, append(args, table, "--hbase-timeout", "2s", "--wait", "6s")...)
+		output := sluice(1, append(args, table, "--hbase-timeout", "2s", "--wait", "6s")...)
 		for _, want := range []string{"gave up after", "hint: check that HBase runs"} {
-			if !strings.Contains(said, want) {
-				t.Errorf("%s: it lacks %q:\n%s", args[0], want, said)
+			if !strings.Contains(output, want) {
+				t.Errorf("%s: it lacks %q:\n%s", args[0], want, output)
 			}
 		}
 	}
