@@ -18,9 +18,9 @@ var conditions = map[string]func(r *reader, args string, at place) (bool, error)
 	"ifmodule": negatable(func(r *reader, name string, _ place) bool { return r.modules[name] }),
 	"iffile": negatable(func(r *reader, path string, _ place) bool {
 		if len(r.looked) < maxFiles {
-			r.looked[r.under(path)] = true
+			r.looked[r.root.under(path)] = true
 		}
-		_, err := os.Stat(r.under(path))
+		_, err := os.Stat(r.root.under(path))
 		return err == nil // httpd, too, treats a file that it may not read as missing
 	}),
 	// Which directives exist depends on the modules' code, which is not available here.
@@ -30,7 +30,7 @@ var conditions = map[string]func(r *reader, args string, at place) (bool, error)
 }
 
 func assumed(r *reader, name string, at place) bool {
-	r.warn(at, "whether httpd knows %s depends on its build; it is assumed to", name)
+	r.warnings.add(at, "whether httpd knows %s depends on its build; it is assumed to", name)
 	return true
 }
 

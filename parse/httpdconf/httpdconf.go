@@ -116,5 +116,5 @@ func Read(path string, opts Options) (*Config, error) {
 		return nil, fmt.Errorf("apache configuration: %w", err)
 	}
 	logs := r.resolve()
-	return &Config{Logs: logs, Warnings: r.warnings, Looked: slices.Sorted(maps.Keys(r.looked))}, nil
+	return &Config{Logs: logs, Warnings: r.warnings.texts, Looked: slices.Sorted(maps.Keys(r.looked))}, nil
 }

@@ -16,7 +16,7 @@ func (r *reader) include(args []string, optional bool) error {
 	if len(args) != 1 || args[0] == "" {
 		return errors.New("takes one file, directory or pattern; quote a name that has spaces")
 	}
-	name := r.under(args[0])
+	name := r.root.under(args[0])
 	if r.depth >= maxIncludeDepth {
 		return fmt.Errorf("%s would be included more than %d files deep; does a file include itself?", name, maxIncludeDepth)
 	}

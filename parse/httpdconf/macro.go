@@ -19,8 +19,14 @@ type macroLine struct {
 	at   place
 }
 
-// defineMacro reads a macro's head and collects its body.
-func (r *reader) defineMacro(in *input, args string, at place) error {
+// macros are the macros that are defined at this point of the configuration.
+type macros struct {
+	defined map[string]*macro
+	using   []string // being expanded, the innermost last
+}
+
+// define reads a macro's head and collects its body.
+func (x *macros) define(in *input, args string, at place) error {
 	w := words(args)
 	if len(w) == 0 || w[0] == "" {
 		return errors.New("<Macro> needs a name")
@@ -43,7 +49,7 @@ func (r *reader) defineMacro(in *input, args string, at place) error {
 		}
 		if nested == 0 {
 			in.collect = nil
-			r.macros[m.name] = m
+			x.defined[m.name] = m
 			return nil
 		}
 		m.body = append(m.body, macroLine{line, at})
@@ -58,18 +64,18 @@ func (r *reader) use(in *input, args []string, at place) error {
 		return errors.New("needs a macro's name")
 	}
 	name := strings.ToLower(args[0])
-	m, ok := r.macros[name]
+	m, ok := r.macros.defined[name]
 	if !ok {
 		return fmt.Errorf("macro %s is not defined above; define it with <Macro %s>", name, name)
 	}
-	if slices.Contains(r.using, name) {
+	if slices.Contains(r.macros.using, name) {
 		return fmt.Errorf("macro %s uses itself", name)
 	}
 	if len(args)-1 != len(m.params) {
 		return fmt.Errorf("macro %s takes %d arguments, not %d", name, len(m.params), len(args)-1)
 	}
-	r.using = append(r.using, name)
-	defer func() { r.using = r.using[:len(r.using)-1] }()
+	r.macros.using = append(r.macros.using, name)
+	defer func() { r.macros.using = r.macros.using[:len(r.macros.using)-1] }()
 	arguments := m.replacer(args[1:])
 	for _, l := range m.body {
 		var text boundedText
@@ -116,10 +122,10 @@ func (b *boundedText) WriteString(s string) (int, error) {
 	return b.Builder.WriteString(s)
 }
 
-func (r *reader) undefMacro(args []string) error {
+func (x *macros) undefine(args []string) error {
 	if len(args) == 0 {
 		return errors.New("needs a macro's name")
 	}
-	delete(r.macros, strings.ToLower(args[0]))
+	delete(x.defined, strings.ToLower(args[0]))
 	return nil
 }

@@ -20,78 +20,51 @@ func (p place) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
 
 // reader is the state of one Read: what httpd knows at this point of its configuration.
 type reader struct {
-	root      string // ServerRoot
-	rootFixed bool   // given by Options
-	version   string
-	vars      variables
-	modules   map[string]bool
-	macros    map[string]*macro
-	using     []string // macros being expanded, the innermost last
+	root    *serverRoot
+	version string
+	vars    variables
+	modules map[string]bool
+	macros  macros
 
-	open      []section // sections not yet closed, over all files being read
-	depth     int       // files being read
-	files     int       // files read
+	sections  sections
+	depth     int // files being read
+	files     int // files read
 	looked    map[string]bool
 	bytesLeft int
 
-	main     *server
-	virtual  []*server
-	current  *server
-	logs     []*directive
-	warnings []string
+	servers  servers
+	warnings warnings
 }
 
 func newReader(path string, opts Options) (*reader, error) {
-	r := &reader{
-		root:      opts.ServerRoot,
-		rootFixed: opts.ServerRoot != "",
-		version:   opts.Version,
-		modules:   compiledIn(opts.Modules),
-		macros:    map[string]*macro{},
-		bytesLeft: maxTotalBytes,
-		looked:    map[string]bool{filepath.Join(filepath.Dir(path), "envvars"): true},
-		main:      newServer(""),
-	}
-	r.current = r.main
-	if r.version == "" {
-		r.version = defaultVersion
-	}
-	dir := filepath.Dir(path)
-	if r.root == "" {
-		r.root = dir
-		if filepath.Base(dir) == "conf" {
-			r.root = filepath.Dir(dir)
-		}
-	}
-	root, err := filepath.Abs(r.root)
+	root, err := newServerRoot(path, opts.ServerRoot)
 	if err != nil {
-		return nil, fmt.Errorf("apache configuration: server root %s: %w", r.root, err)
+		return nil, err
 	}
-	r.root = root
-	env, err := readEnvvars(dir, opts.Env)
+	env, err := readEnvvars(filepath.Dir(path), opts.Env)
 	if err != nil {
 		return nil, fmt.Errorf("apache configuration: %w", err)
 	}
-	r.vars = newVariables(opts.Defines, env)
+	r := &reader{
+		root:      root,
+		version:   opts.Version,
+		vars:      newVariables(opts.Defines, env),
+		modules:   compiledIn(opts.Modules),
+		macros:    macros{defined: map[string]*macro{}},
+		bytesLeft: maxTotalBytes,
+		looked:    map[string]bool{filepath.Join(filepath.Dir(path), "envvars"): true},
+	}
+	if r.version == "" {
+		r.version = defaultVersion
+	}
+	main := newServer("")
+	r.servers = servers{sections: &r.sections, warnings: &r.warnings, version: r.version, main: main, current: main}
 	return r, nil
 }
 
-func (r *reader) warn(at place, format string, args ...any) {
-	switch len(r.warnings) {
-	case maxWarnings:
-	case maxWarnings - 1:
-		r.warnings = append(r.warnings, fmt.Sprintf("more than %d warnings; the others are not shown", maxWarnings))
-	default:
-		r.warnings = append(r.warnings, at.String()+": "+fmt.Sprintf(format, args...))
-	}
-}
-
-// under resolves a path like httpd: relative ones start at ServerRoot.
-func (r *reader) under(path string) string {
-	if filepath.IsAbs(path) {
-		return filepath.Clean(path)
-	}
-	return filepath.Join(r.root, path)
+// resolve returns the logs of a configuration that was read.
+func (r *reader) resolve() []Log {
+	return (&resolver{root: r.root, servers: &r.servers, warnings: &r.warnings}).resolve()
 }
 
 // readFile reads one file to its end. A section must end in the file it starts in.
@@ -106,7 +79,7 @@ func (r *reader) readFile(path string) error {
 	}
 	r.depth++
 	defer func() { r.depth-- }()
-	in := &input{base: len(r.open)}
+	in := &input{base: len(r.sections.open)}
 	for l := (lines{rest: text}); ; {
 		line, number, ok, err := l.next()
 		at := place{path, number}
@@ -189,7 +162,7 @@ func (r *reader) act(in *input, text string, at place) error {
 	name = strings.ToLower(name)
 	if understood[strings.TrimSuffix(name, ">")] {
 		for _, v := range missing {
-			r.warn(at, "${%s} is not defined; give httpd's value of it as a define or in the environment", v)
+			r.warnings.add(at, "${%s} is not defined; give httpd's value of it as a define or in the environment", v)
 		}
 	}
 	switch {

@@ -1,14 +1,13 @@
 package httpdconf
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
 
 // input is a file being read, with its open sections.
 type input struct {
-	base int // earlier sections in reader.open belong to the including files
+	base int // earlier sections in sections.open belong to the including files
 	// collect consumes raw lines that are not directives (a section whose condition is false, a
 	// macro's body, Perl) until it finds the end and clears itself.
 	collect   func(line string, at place) error
@@ -57,17 +56,17 @@ func (r *reader) openSection(in *input, tag, args string, at place) error {
 	}
 	switch {
 	case name == "macro":
-		return r.defineMacro(in, args, at)
+		return r.macros.define(in, args, at)
 	case foreign[name]:
-		r.warn(at, "<%s> is not run: a log that it sets up is not listed", name)
+		r.warnings.add(at, "<%s> is not run: a log that it sets up is not listed", name)
 		in.ignore(s)
 		return nil
 	case name == "virtualhost":
-		if err := r.openVirtualHost(args); err != nil {
+		if err := r.servers.openVirtualHost(args); err != nil {
 			return err
 		}
 	}
-	r.open = append(r.open, s)
+	r.sections.open = append(r.sections.open, s)
 	return nil
 }
 
@@ -76,16 +75,16 @@ func (r *reader) closeSection(in *input, tag string) error {
 	if !ok {
 		return fmt.Errorf("%s has no closing '>'; write %s> without a space", tag, tag)
 	}
-	if len(r.open) == in.base {
+	if len(r.sections.open) == in.base {
 		return fmt.Errorf("%s closes nothing in this file; remove it or add <%s …>", tag, name)
 	}
-	last := r.open[len(r.open)-1]
+	last := r.sections.open[len(r.sections.open)-1]
 	if last.name != name {
 		return fmt.Errorf("expected </%s> (for %s), found %s", last.name, last.at, tag)
 	}
-	r.open = r.open[:len(r.open)-1]
+	r.sections.open = r.sections.open[:len(r.sections.open)-1]
 	if name == "virtualhost" {
-		r.current = r.main
+		r.servers.current = r.servers.main
 	}
 	return nil
 }
@@ -96,42 +95,13 @@ func (r *reader) endFile(in *input) error {
 		s := in.collected
 		return &placedError{s.at, fmt.Errorf("<%s> is not closed in its file; add </%s>", s.name, s.name)}
 	}
-	for _, s := range r.open[in.base:] {
+	for _, s := range r.sections.open[in.base:] {
 		if !s.decided {
 			return &placedError{s.at, fmt.Errorf("<%s> is not closed in its file; add </%s>", s.name, s.name)}
 		}
-		r.warn(s.at, "<%s> is not closed in its file; httpd takes the rest of the file as part of it", s.name)
+		r.warnings.add(s.at, "<%s> is not closed in its file; httpd takes the rest of the file as part of it", s.name)
 	}
-	r.open = r.open[:in.base]
-	return nil
-}
-
-// within is the innermost section that is a context to httpd: "" or a name.
-func (r *reader) within() string {
-	for i := len(r.open) - 1; i >= 0; i-- {
-		if !r.open[i].decided {
-			return r.open[i].name
-		}
-	}
-	return ""
-}
-
-// errContext is returned for a directive where httpd does not allow it.
-var errContext = errors.New("not allowed here")
-
-// serverLevel is an error in <Directory>, <If> and their like.
-func (r *reader) serverLevel() error {
-	if in := r.within(); in != "" && in != "virtualhost" {
-		return fmt.Errorf("%w, inside <%s>; move it out to the server or virtual host", errContext, in)
-	}
-	return nil
-}
-
-// globalOnly is an error in every section, <VirtualHost> too.
-func (r *reader) globalOnly() error {
-	if in := r.within(); in != "" {
-		return fmt.Errorf("%w, inside <%s>; move it to the top level", errContext, in)
-	}
+	r.sections.open = r.sections.open[:in.base]
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package httpdconf
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -65,35 +64,6 @@ func special(path string) string {
 		return path + " is of a process, not a log file; write a file to have a log"
 	}
 	return ""
-}
-
-// judge sets Unread, and the files of a pipe.
-func (r *reader) judge(d *directive) {
-	switch {
-	case !strings.Contains(d.Format, "%"):
-		d.Unread = fmt.Sprintf("every line of it is %q, for its format has no directive", d.Format)
-	case undefinedVariable(d.Pipe + d.Path):
-		d.Unread = d.Pipe + d.Path + " has a variable that is not defined here; give httpd's value of it (--define NAME=VALUE)"
-	case d.Pipe != "":
-		var err error
-		if d.Rotated, err = (pipe{d.Pipe, d.shell}).globs(r.underGlob); err != nil {
-			d.Unread = err.Error()
-		}
-	case d.Provider != "":
-		d.Unread = d.Provider + " is a log of the system, not a file"
-	case isProvider(filepath.Base(d.Path)):
-		d.Unread = d.Path + " is where httpd 2.4 writes what was meant for syslog; write \"|/usr/bin/logger …\" for syslog, or a file"
-	default:
-		d.Unread = notALogFile(d.Path, !r.rootFixed)
-	}
-}
-
-// underGlob makes a glob absolute.
-func (r *reader) underGlob(glob string) string {
-	if filepath.IsAbs(glob) {
-		return filepath.Clean(glob)
-	}
-	return filepath.Join(escapeGlob(r.root), glob)
 }
 
 // undefinedVariable reports whether a path still has a ${NAME}.
