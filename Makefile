@@ -69,9 +69,9 @@ plain:
 fuzz:
 	GO=$(GO) test/rules/fuzz.sh $(FUZZTIME)
 
-# Other programs on columnar tables and archives, with Spark (450 MB from PyPI) and Hive (Maven),
-# which make test leaves out: the counts of each, beside those of sluice scan. LOG is one more log in
-# Apache's combined format.
+# Other programs on columnar tables, archives and tables in HBase, with Spark (450 MB from PyPI),
+# Hive and Phoenix (Maven), which make test leaves out: the counts of each, beside those of sluice
+# scan. LOG is one more log in Apache's combined format.
 readers:
 	$(GO) test -v -count 1 -timeout 30m -run CountWhatScanCounts ./cmd/sluice -readers all $(if $(LOG),-log $(abspath $(LOG)))
 

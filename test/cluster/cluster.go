@@ -27,10 +27,10 @@ type Cluster struct {
 	// certificate.
 	TLSAuthority, TLSClient string
 
-	script, home, dir string
-	environment       []string
-	options           Options
-	unlock            func() error
+	script, home, dir, lib string
+	environment            []string
+	options                Options
+	unlock                 func() error
 
 	mu     sync.Mutex
 	paused map[string]bool
@@ -96,6 +96,9 @@ func (c *Cluster) HDFS(args ...string) (string, error) {
 // Home returns the directory with the daemons' logs (log/NAME.log) and, with Kerberos, the realm
 // (kdc) and all keytabs.
 func (c *Cluster) Home() string { return c.home }
+
+// Jars returns the directory of the jars of servers and clients.
+func (c *Cluster) Jars() string { return c.lib }
 
 func (c *Cluster) setPaused(name string, paused bool) {
 	c.mu.Lock()

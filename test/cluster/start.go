@@ -26,6 +26,9 @@ type Options struct {
 	// Own is for a test that takes minutes: a plain cluster that no other test uses, so that no
 	// other test has to wait.
 	Own bool
+	// Phoenix is for tests of Phoenix: a plain cluster of its own that has it in the class path of
+	// all servers and of Java. Maven downloads its jars.
+	Phoenix bool
 	// Kerberos is the only quality of protection that servers accept, "authentication", "integrity"
 	// or "privacy", or AnyProtection if they accept all. "" is no Kerberos.
 	Kerberos string
@@ -43,6 +46,7 @@ const (
 	plainOffset   = 10_000
 	guardedOffset = 15_000
 	ownOffset     = 4_000
+	phoenixOffset = 7_000
 )
 
 func (o Options) guarded() bool { return o.Kerberos != "" || o.TLS != "" }
@@ -227,6 +231,10 @@ func newCluster(script, dir string, options Options) *Cluster {
 	if options.Own {
 		name, offset = "own", ownOffset
 	}
+	lib, phoenix := "lib", ""
+	if options.Phoenix {
+		name, offset, lib, phoenix = "phoenix", phoenixOffset, "phoenix-lib", "1"
+	}
 	// Use only the first JIT compiler: short-lived servers need 40 % less CPU to start. Soak tests
 	// run longer, and use both.
 	tier := 1
@@ -235,8 +243,8 @@ func newCluster(script, dir string, options Options) *Cluster {
 	}
 	home := filepath.Join(dir, name)
 	return &Cluster{
-		script: script, home: home, dir: dir, options: options, paused: map[string]bool{},
-		environment: append(os.Environ(), "CLUSTER_HOME="+home, "CLUSTER_LIB="+filepath.Join(dir, "lib"),
+		script: script, home: home, dir: dir, lib: filepath.Join(dir, lib), options: options, paused: map[string]bool{},
+		environment: append(os.Environ(), "CLUSTER_HOME="+home, "CLUSTER_LIB="+filepath.Join(dir, lib), "CLUSTER_PHOENIX="+phoenix,
 			"CLUSTER_TIER="+strconv.Itoa(tier), "CLUSTER_OFFSET="+strconv.Itoa(offset), "CLUSTER_DATANODES=2", "CLUSTER_REGIONSERVERS=2"),
 	}
 }

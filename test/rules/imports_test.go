@@ -80,7 +80,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"monitor/watch", "ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
 
 	{"test/cluster", "", ""},
-	{"test/javareaders", "", ""},
+	{"test/javareaders", "test/cluster", ""},
 	{"test/pyreaders", "", ""},
 	{"test/replay", "", ""},
 	{"test/scale", "schema ingest/agent ingest/governor retry", ""},
