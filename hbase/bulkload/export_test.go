@@ -5,6 +5,9 @@ import (
 	"errors"
 )
 
+// Uploads is the number of files that are loaded at a time.
+const Uploads = uploads
+
 // Abandon ends a loader as a kill does: its staging directory stays.
 func Abandon(l *Loader) error {
 	s := l.session.staging
@@ -38,4 +41,21 @@ func LoadStaged(ctx context.Context, l *Loader, localPath, name string) error {
 		return nil
 	}
 	return errors.New("an empty file")
+}
+
+// SetLimits replaces the numbers of a region's files from which a further one is not left out of
+// compactions, and from which rows go to Put.
+func SetLimits(l *Loader, excluded, most int) { l.limits = fileLimits{excluded, most} }
+
+// CountFiles returns the number of files of the region with the key.
+func CountFiles(ctx context.Context, l *Loader, key []byte) (int, error) {
+	r, err := l.locate(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	n, ok := l.storeFiles(ctx, r)
+	if !ok {
+		return 0, errors.New("the number of files is not known")
+	}
+	return n, nil
 }

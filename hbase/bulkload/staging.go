@@ -58,8 +58,8 @@ func (l *Loader) prepare(ctx context.Context) (*session, error) {
 	if !strings.Contains(token, "/") {
 		return nil, fmt.Errorf("the staging directory's name is %.200q", token)
 	}
-	if err := l.record(token); err != nil {
-		return nil, err
+	if err := l.record(token); err != nil { // a full disk
+		return nil, errors.Join(err, l.cleanup(ctx, token))
 	}
 	staging, err := l.o.OpenStaging(token)
 	if err != nil {
