@@ -141,7 +141,7 @@ func (r *Replay) Run(ctx context.Context) (failed []string, err error) {
 	if err == nil {
 		err = r.replacements(ctx, &writers[0])
 	}
-	if err == nil { // an entry says that rows are stored: they are first
+	if err == nil { // before the stream directory, whose entries claim that the rows are stored
 		err = r.cfg.Table.Flush(ctx)
 	}
 	if err == nil {
