@@ -15,7 +15,9 @@ func (h *Host) judge(name string, f *Fleet, t Thresholds, offset time.Duration) 
 	if h.Refused > 0 {
 		problems = append(problems, Refused.New(fmt.Sprintf("%d of its batches were refused", h.Refused)))
 	}
-	if files, bytes := h.unacknowledged(); files > 0 {
+	if files, bytes := h.unacknowledged(); files > 0 && bytes == 0 {
+		problems = append(problems, Lost.New(fmt.Sprintf("lines in %d logs were deleted before they were read; how many is not known", files)))
+	} else if files > 0 {
 		problems = append(problems, Lost.New(fmt.Sprintf("%d bytes in %d logs were deleted before they were read", bytes, files)))
 	} else {
 		problems = slices.DeleteFunc(problems, func(p Problem) bool { return p.Kind == Lost })

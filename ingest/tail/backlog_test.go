@@ -154,3 +154,81 @@ func TestABacklogOfARenamedLogIsNotCutInsideALine(t *testing.T) {
 		w.stop()
 	}
 }
+
+// A log that is truncated while nothing may be read is reported as lost at once, also if another
+// log waits first, and only once.
+func TestATruncationIsReportedWhileReadingWaits(t *testing.T) {
+	w := newWorld(t, "*.log")
+	gate := &meter{world: w, perSecond: 1 << 20}
+	w.gate = gate
+	w.append("a.log", lines("a", 10))
+	w.append("b.log", lines("b", 10))
+	w.start()
+	w.turn(statusInterval)
+	gate.perSecond, gate.left = 0, 0
+	more := lines("more", 100)
+	w.append("a.log", more)
+	w.append("b.log", more)
+	w.turn(2 * statusInterval)
+	w.truncate("b.log")
+	w.append("b.log", lines("new", 1))
+	w.turn(2 * statusInterval)
+	s := w.tailer.Status()
+	if len(s.Losses) != 1 || s.Losses[0].Bytes != int64(len(more)) || s.Losses[0].Path != w.path("b.log") {
+		t.Errorf("losses %v, want %d bytes", s.Losses, len(more))
+	}
+	gate.perSecond = 1 << 20
+	w.turn(2 * statusInterval)
+	if n := w.tailer.Counters().LostFiles.Load(); n != 1 {
+		t.Errorf("%d losses, want 1", n)
+	}
+	if s := w.tailer.Status(); s.UnreadBytes != 0 {
+		t.Errorf("%d bytes unread", s.UnreadBytes)
+	}
+}
+
+// The same for a log of which nothing was read yet.
+func TestATruncationIsReportedBeforeAnythingIsRead(t *testing.T) {
+	w := newWorld(t, "*.log")
+	w.gate = &meter{world: w}
+	w.append("a.log", lines("a", 100))
+	w.start()
+	w.turn(2 * statusInterval)
+	w.truncate("a.log")
+	w.turn(2 * statusInterval)
+	if s := w.tailer.Status(); len(s.Losses) != 1 || s.Losses[0].Bytes != int64(len(lines("a", 100))) {
+		t.Errorf("losses %v", s.Losses)
+	}
+}
+
+// A log that was truncated while it was followed is not reported again after a restart, as one that
+// was replaced meanwhile: all that is known of it is counted.
+func TestATruncatedLogIsNotLostAgainAtTheNextStart(t *testing.T) {
+	for _, unread := range []int{0, 100} {
+		w := newWorld(t, "*.log")
+		gate := &meter{world: w, perSecond: 1 << 20}
+		w.gate = gate
+		w.append("a.log", lines("a", 10))
+		w.start()
+		w.turn(2 * statusInterval)
+		gate.perSecond, gate.left = 0, 0
+		w.append("a.log", lines("more", unread))
+		w.turn(2 * statusInterval)
+		w.truncate("a.log")
+		gate.perSecond = 1 << 20
+		w.turn(2 * statusInterval)
+		before := w.tailer.Status().Losses
+		w.save()
+		w.stop()
+		w.start()
+		w.turn(2 * statusInterval)
+		if after := w.tailer.Status().Losses; len(after) != len(before) || len(after) != min(unread, 1) {
+			t.Errorf("%d lines unread: losses %v, after a restart %v", unread, before, after)
+		}
+		w.append("a.log", lines("new", 1))
+		w.turn(2 * statusInterval)
+		if s := w.tailer.Status(); s.UnreadBytes != 0 || s.Files != 1 {
+			t.Errorf("%d bytes unread in %d files", s.UnreadBytes, s.Files)
+		}
+	}
+}

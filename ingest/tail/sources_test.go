@@ -125,7 +125,7 @@ func TestAnAccessLogWithoutASourceIsReported(t *testing.T) {
 	if warnings := s.Warnings(w.clock); !slices.Contains(warnings, w.path("ssl_access.log")+" grows beside logs that are read, and no source names it") {
 		t.Errorf("%q", warnings)
 	}
-	for range 40 {
+	for range 2 * int(strayFor/strayInterval) {
 		w.turn(strayInterval)
 	}
 	if got := strays(); got != "" {

@@ -56,8 +56,10 @@ const (
 	// progress.
 	deadAfter = 10 * time.Second
 	// unmatchedAfter is how long a web server that starts at the same time may take to create its
-	// logs.
-	unmatchedAfter = time.Minute
+	// logs before a source without a file is a warning, and nothingAfter before it is an error that
+	// no source has one.
+	unmatchedAfter = 15 * time.Second
+	nothingAfter   = time.Minute
 	// stuckAfter is the age at which a status means that the Tailer is stuck; a new one is
 	// published every few seconds.
 	stuckAfter = time.Minute
@@ -80,7 +82,7 @@ func (s *Status) Problems(now time.Time) (problems []string) {
 	}
 	// Logs of a source may be created later; but if nothing at all is followed, it is a mistake.
 	for _, f := range s.Unmatched {
-		if age := now.Sub(f.Since); s.Files == 0 && age > unmatchedAfter {
+		if age := now.Sub(f.Since); s.Files == 0 && age > nothingAfter {
 			problems = append(problems, fmt.Sprintf("source %s: %s", f.Path, f.Error))
 		}
 	}
@@ -95,8 +97,8 @@ func (s *Status) Warnings(now time.Time) (warnings []string) {
 	for _, path := range s.Strays {
 		warnings = append(warnings, path+" grows beside logs that are read, and no source names it")
 	}
-	for _, f := range s.Unmatched { // if nothing at all is followed, Problems reports it
-		if age := now.Sub(f.Since); s.Files > 0 && age > unmatchedAfter {
+	for _, f := range s.Unmatched { // if nothing at all is followed, Problems reports it later
+		if age := now.Sub(f.Since); age > unmatchedAfter && (s.Files > 0 || age <= nothingAfter) {
 			warnings = append(warnings, fmt.Sprintf("source %s: %s since %s", f.Path, f.Error, f.Since.UTC().Format(time.RFC3339)))
 		}
 	}

@@ -28,8 +28,11 @@ type stray struct {
 }
 
 const (
-	// strayInterval is the time between two checks of a directory's other files.
-	strayInterval = 30 * time.Second
+	// strayInterval is the time between two checks of a directory's other files. With more than
+	// 10,000 files it is longer, by strayPause for each, up to maxStrayInterval.
+	strayInterval    = 10 * time.Second
+	maxStrayInterval = 30 * time.Second
+	strayPause       = time.Millisecond
 	// strayFor is how long a stray is reported after its last growth.
 	strayFor = 15 * time.Minute
 	// maxStrays limits what is remembered of a directory, and maxStrayNames the names that are
@@ -56,14 +59,16 @@ func (sf *strayFinder) look() {
 		if sf.now.Before(sf.next) {
 			return
 		}
-		sf.next = sf.now.Add(strayInterval)
+		names := 0
 		for _, d := range sf.directories.byPath {
 			if d.err == nil && len(d.matchers) > 0 && len(d.files) > 0 {
 				sf.pending = append(sf.pending, d)
+				names += len(d.files) + len(d.strays)
 			} else {
 				d.strays = nil
 			}
 		}
+		sf.next = sf.now.Add(min(max(strayInterval, time.Duration(names)*strayPause), maxStrayInterval))
 	}
 	for names := 0; names < maxStrayNames && len(sf.pending) > 0; {
 		d := sf.pending[0]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/logfile"
@@ -172,6 +173,7 @@ func (sw *sweeper) truncated(f *file) {
 		was, unread := f.read, f.unread()
 		if !sw.searcher.continueInCopy(f) {
 			sw.streams.lost(f, unread)
+			sw.cfg.Checkpoint.Update(func() { s.GoneUnix = sw.now.Unix() }) // nothing is left to search for
 		}
 		sw.cfg.Log.Info("log truncated", "path", f.path(), "read_bytes", was, "stream", s.ID)
 		sw.streams.positions[s.ID] = max(sw.streams.positions[s.ID], was)
@@ -179,6 +181,28 @@ func (sw *sweeper) truncated(f *file) {
 	}
 	f.stream, f.copied, f.hole, f.holeBytes = nil, false, 0, 0
 	f.read, f.size, f.mark, f.growth = 0, 0, sw.contents.markOf(nil), nil
+}
+
+// checkTruncated looks for logs that were truncated while reading has to wait, so that their loss is
+// reported at once, and not when they are read.
+func (sw *sweeper) checkTruncated() {
+	before := sw.descriptors.inUse
+	for _, f := range slices.Clone(sw.set.hot) {
+		if f.fd < 0 || f.stream == nil || f.unread() == 0 {
+			continue
+		}
+		size, err := fileSize(f.fd)
+		if err != nil || f.read == 0 && size >= f.size { // without a position there are no bytes to compare
+			continue
+		}
+		b := sw.contents.before[:f.markSize()]
+		if n, err := pread(f.fd, b, f.read-int64(len(b))); err != nil || f.read > 0 && n == len(b) && sw.contents.markOf(b) == f.mark {
+			continue // a look reports the error
+		}
+		sw.descriptors.inUse = f // it must stay open, because copies may be opened
+		sw.truncated(f)
+	}
+	sw.descriptors.inUse = before
 }
 
 // lostUnread counts the unread part of a log that is gone, unless a copy has it.

@@ -230,6 +230,9 @@ func (t *Tailer) step(ctx context.Context) (pause time.Duration, cold bool, err 
 	restsWait := t.rests.continueRests(ctx)
 	again, waits := t.sweeper.sweep(ctx)
 	if due && t.now.Sub(t.margins.pace.at) >= statusInterval { // after the sweep, because sizes are current then
+		if waits {
+			t.sweeper.checkTruncated()
+		}
 		t.margins.update()
 		t.publish()
 		t.descriptors.relieve()
