@@ -27,7 +27,15 @@ func (d *drill) absent() []*fault {
 		{what: "failed over to c3 and died there, while c2 is down", at: "c3", host: "web16", kind: monitor.Silent, cause: "silent for", inject: func(f *fault) {
 			d.kill(d.collectors["c2"].follower)
 			delete(d.collectors, "c2")
-			d.when("c3", "web16", func(x monitor.Host) bool { return x.Connections == 1 }, func() {
+			// An agent connects for a moment to tell c3 that it is at c2.
+			seen := 0
+			connected := func(x monitor.Host) bool {
+				if seen++; x.Connections != 1 {
+					seen = 0
+				}
+				return seen > 10
+			}
+			d.when("c3", "web16", connected, func() {
 				d.kill(d.agents["web16"])
 				f.injected = time.Now()
 			})
