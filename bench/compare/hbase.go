@@ -115,7 +115,6 @@ type HBaseCompaction struct {
 	Seconds      float64 `json:"seconds"`
 	ServersCPU   float64 `json:"servers_cpu_seconds_per_million"`
 	DataNodesCPU float64 `json:"data_nodes_cpu_seconds_per_million"`
-	DiskBytes    float64 `json:"disk_bytes_per_row"` // afterwards, of one replica
 }
 
 // HBaseScan is the result of a client that reads every row and cell.
@@ -168,10 +167,10 @@ func printWrites(b *strings.Builder, writes []*HBaseWrite) {
 	if !slices.ContainsFunc(writes, func(w *HBaseWrite) bool { return w.Compaction != nil }) {
 		return
 	}
-	measure.WriteTable(b, "first major compaction\tseconds\tservers' CPU\tdata nodes' CPU\tdisk bytes a row", func(row func(string, ...any)) {
+	measure.WriteTable(b, "first major compaction\tseconds\tservers' CPU\tdata nodes' CPU", func(row func(string, ...any)) {
 		for _, w := range writes {
 			if c := w.Compaction; c != nil {
-				row("%s\t%.1f\t%.2f\t%.2f\t%.0f", w.Client, c.Seconds, c.ServersCPU, c.DataNodesCPU, c.DiskBytes)
+				row("%s\t%.1f\t%.2f\t%.2f", w.Client, c.Seconds, c.ServersCPU, c.DataNodesCPU)
 			}
 		}
 	})

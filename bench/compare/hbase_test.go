@@ -141,7 +141,7 @@ func TestPrintHBase(t *testing.T) {
 		Layouts: []*HBaseLayout{{
 			Name: "typed", Compression: "NONE", CellsPerRow: 10.6, ValueBytes: 432, DiskBytes: 560,
 			Writes: []*HBaseWrite{
-				{"sluice", cost(60000, 61000), cost(0.8, 0.75), cost(0.4, 0.3), 1.25, cost(20, 19), cost(3.5, 3.4), 131, 80e6, &HBaseCompaction{4.5, 11.25, 1.5, 122}, 0.03},
+				{"sluice", cost(60000, 61000), cost(0.8, 0.75), cost(0.4, 0.3), 1.25, cost(20, 19), cost(3.5, 3.4), 131, 80e6, &HBaseCompaction{4.5, 11.25, 1.5}, 0.03},
 				{"java-async", cost(48000, 49000), cost(7, 6), cost(0.5, 0.4), 16, cost(22, 21), cost(3.6, 3.5), 132, 1e9, nil, 0},
 			},
 			Scans: []*HBaseScan{{"sluice", cost(381000, 390000), cost(0.9, 0.8), cost(3.5, 3), 70e6, 0.08}},
