@@ -24,7 +24,7 @@ type messageFlags struct {
 	WebhookFormat    string        `default:"json" enum:"json,alertmanager" help:"json, which has a field text that chat programs show, or alertmanager, for an address such as http://alertmanager:9093/api/v2/alerts."`
 	MailTo           []string      `placeholder:"ADDRESS" help:"Send the same messages by mail to these addresses."`
 	MailFrom         string        `placeholder:"ADDRESS" help:"Sender of these mails (default: sluice@HOST)."`
-	SMTP             string        `name:"smtp" default:"127.0.0.1:25" placeholder:"HOST:PORT" help:"Mail server. STARTTLS is used, and required unless the server is on this machine."`
+	SMTP             string        `name:"smtp" default:"127.0.0.1:25" placeholder:"HOST:PORT" help:"Mail server. STARTTLS is used, and required and verified unless the server is on this machine."`
 	SMTPUser         string        `name:"smtp-user" placeholder:"NAME" help:"User name at the mail server."`
 	SMTPPasswordFile string        `name:"smtp-password-file" type:"path" placeholder:"FILE" help:"File with the password of --smtp-user."`
 	PingURL          string        `placeholder:"URL" help:"Ask for this address once a minute while there is no error: a service there reports when the requests stop."`
