@@ -52,7 +52,7 @@ func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
 		lines = fmt.Sprintf("`%s` IS NOT NULL", packedQualifier)
 	case LayoutFlume:
 		fmt.Fprintf(&b, hiveFlume, key, name, key, int64(exampleFrom), key, int64(exampleTo))
-		keyType, keySuffix, lines = "STRING", "", fmt.Sprintf("`%s` < ':'", key)
+		keyType, keySuffix, lines = "STRING", "", fmt.Sprintf("`%s` < ':' AND %s", key, lines)
 	default:
 		b.WriteString(hiveNothingPushed)
 	}
@@ -63,6 +63,6 @@ func (l Layout) HiveDDL(t TableDDL, fields []Field) string {
 	if i := Index(fields, TimeField); i >= 0 && l.Name == LayoutTyped && l.keeps(TimeField) {
 		moment = ", CAST(`time` / 1000000000 AS TIMESTAMP) AS `event_time`"
 	}
-	fmt.Fprintf(&b, "-- Without the rows of the stream directory:\nCREATE VIEW `%s` AS\nSELECT `%s`%s%s\nFROM `%s_hbase` WHERE %s;\n", name, key, names.String(), moment, name, lines)
+	fmt.Fprintf(&b, "-- Without the rows of the stream directory. Hive reads only the columns that a query names, and a row\n-- that has none of them is missing: each line has the column that is not NULL below.\nCREATE VIEW `%s` AS\nSELECT `%s`%s%s\nFROM `%s_hbase` WHERE %s;\n", name, key, names.String(), moment, name, lines)
 	return b.String()
 }

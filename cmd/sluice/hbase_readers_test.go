@@ -18,6 +18,7 @@ import (
 	"sluice/schema"
 	"sluice/test/cluster"
 	"sluice/test/javareaders"
+	"sluice/test/pyreaders"
 )
 
 // Bounds of the time range that readers of an HBase table are asked for: some lines are earlier,
@@ -158,6 +159,10 @@ func TestHBaseReadersCountWhatScanCounts(t *testing.T) {
 	if *withReaders == "" {
 		t.Skip("left out without -readers: it downloads other programs; make readers")
 	}
+	var python string
+	if wanted("spark") {
+		python = pyreaders.Python(t, pyreaders.Spark)
+	}
 	c := cluster.Start(t, cluster.Options{Phoenix: true})
 	for _, layout := range []string{schema.LayoutTyped, schema.LayoutFlume, schema.LayoutPacked} {
 		t.Run(layout, func(t *testing.T) {
@@ -167,10 +172,35 @@ func TestHBaseReadersCountWhatScanCounts(t *testing.T) {
 			if wanted("java") {
 				found["Java"] = answersOfRows(javareaders.Client(t, c, lines, len(hbaseQuestions)))
 			}
+			if wanted("spark") {
+				found["PySpark"] = answersOfRows(javareaders.Spark(t, c, python, lines, len(hbaseQuestions)))
+			}
 			if layout != schema.LayoutPacked && wanted("phoenix") { // packed has no SQL
 				found["Phoenix"] = r.phoenix(layout)
 			}
+			if layout != schema.LayoutPacked && wanted("hive") {
+				found["Hive"] = r.hive(layout)
+			}
 			compareAnswers(t, layout, found)
+		})
+	}
+}
+
+// TestReadersOfHBase25CountWhatScanCounts checks the same with the release before: its servers, and
+// its Java client.
+func TestReadersOfHBase25CountWhatScanCounts(t *testing.T) {
+	if !wanted("java") {
+		t.Skip("left out without -readers java: it downloads another HBase; make readers")
+	}
+	c := cluster.Start(t, cluster.Options{HBase: "2.5.10-hadoop3"})
+	for _, layout := range []string{schema.LayoutTyped, schema.LayoutFlume, schema.LayoutPacked} {
+		t.Run(layout, func(t *testing.T) {
+			r := newHBaseRig(t, c, layout)
+			lines := javareaders.Lines{Table: r.name, Layout: layout, From: nanoseconds(t, rangeFrom), To: nanoseconds(t, rangeTo)}
+			compareAnswers(t, layout, map[string][]string{
+				"sluice scan": r.scanned(),
+				"Java":        answersOfRows(javareaders.Client(t, c, lines, len(hbaseQuestions))),
+			})
 		})
 	}
 }

@@ -29,6 +29,8 @@ type Options struct {
 	// Phoenix is for tests of Phoenix: a plain cluster of its own that has it in the class path of
 	// all servers and of Java. Maven downloads its jars.
 	Phoenix bool
+	// HBase is a version of HBase, if it is not the usual one. The cluster is one of its own.
+	HBase string
 	// Kerberos is the only quality of protection that servers accept, "authentication", "integrity"
 	// or "privacy", or AnyProtection if they accept all. "" is no Kerberos.
 	Kerberos string
@@ -47,6 +49,7 @@ const (
 	guardedOffset = 15_000
 	ownOffset     = 4_000
 	phoenixOffset = 7_000
+	versionOffset = 8_000
 )
 
 func (o Options) guarded() bool { return o.Kerberos != "" || o.TLS != "" }
@@ -235,6 +238,9 @@ func newCluster(script, dir string, options Options) *Cluster {
 	if options.Phoenix {
 		name, offset, lib, phoenix = "phoenix", phoenixOffset, "phoenix-lib", "1"
 	}
+	if options.HBase != "" {
+		name, offset, lib = "hbase-"+options.HBase, versionOffset, "lib-"+options.HBase
+	}
 	// Use only the first JIT compiler: short-lived servers need 40 % less CPU to start. Soak tests
 	// run longer, and use both.
 	tier := 1
@@ -244,7 +250,7 @@ func newCluster(script, dir string, options Options) *Cluster {
 	home := filepath.Join(dir, name)
 	return &Cluster{
 		script: script, home: home, dir: dir, lib: filepath.Join(dir, lib), options: options, paused: map[string]bool{},
-		environment: append(os.Environ(), "CLUSTER_HOME="+home, "CLUSTER_LIB="+filepath.Join(dir, lib), "CLUSTER_PHOENIX="+phoenix,
+		environment: append(os.Environ(), "CLUSTER_HOME="+home, "CLUSTER_LIB="+filepath.Join(dir, lib), "CLUSTER_PHOENIX="+phoenix, "CLUSTER_HBASE="+options.HBase,
 			"CLUSTER_TIER="+strconv.Itoa(tier), "CLUSTER_OFFSET="+strconv.Itoa(offset), "CLUSTER_DATANODES=2", "CLUSTER_REGIONSERVERS=2"),
 	}
 }

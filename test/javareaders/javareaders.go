@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-//go:embed java hive
+//go:embed java hive spark
 var sources embed.FS
 
 // compile compiles programs of java/ against jars, and returns the directory of their classes.

@@ -40,7 +40,7 @@ func Run(t testing.TB, s Set, args ...string) (lines []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(python(t, s), append([]string{"-c", string(script)}, args...)...)
+	cmd := exec.Command(Python(t, s), append([]string{"-c", string(script)}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -63,9 +63,9 @@ func Run(t testing.TB, s Set, args ...string) (lines []string) {
 	return lines
 }
 
-// python returns the interpreter of the set's virtual environment. It is created once and kept in
+// Python returns the interpreter of the set's virtual environment. It is created once and kept in
 // the cache of the tests.
-func python(t testing.TB, s Set) string {
+func Python(t testing.TB, s Set) string {
 	t.Helper()
 	leaveOut := func(err error) {
 		t.Helper()
