@@ -1,6 +1,7 @@
 package query
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -152,6 +153,9 @@ func (p *parser) test() (*schema.Filter, error) {
 // value parses a value to compare the field with.
 func (p *parser) value(field, op string) (*schema.Filter, error) {
 	t := p.tokens[0]
+	if t.kind == wordToken && strings.EqualFold(t.text, "null") { // nothing equals null, and few mean the text
+		return nil, p.expected(fmt.Sprintf(`a value (%s is null, %[1]s is not null; "null" in quotes is a text)`, field))
+	}
 	text, err := p.text("a value")
 	if err != nil {
 		return nil, err

@@ -87,6 +87,8 @@ func TestExpressionErrorsReportWhereAndWhat(t *testing.T) {
 		`status`:                            `expected = != < <= > >= =~ !~ in, contains, starts with or is null after status at byte 6, found the end`,
 		`status 500`:                        `after status at byte 7, found "500"`,
 		`status = `:                         `expected a value at byte 9, found the end`,
+		`user == null`:                      `expected a value (user is null, user is not null; "null" in quotes is a text) at byte 8, found "null"`,
+		`user in (x, NULL)`:                 `expected a value (user is null`,
 		`status = abc`:                      `expected a number for status (404), a class (5xx) or a range (400-499) at byte 9, found "abc"`,
 		`status < 5xx`:                      `expected a number for status at byte 9`,
 		`status = 499-400`:                  `expected a number for status`,

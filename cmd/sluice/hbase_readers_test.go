@@ -46,7 +46,7 @@ var hbaseQuestions = []struct {
 	{"null or empty", "", nil, ""}, // the sum of the two before, for readers in which they are one
 	{"blank lines", `--count --where logbody==""`, []string{"count"}, ""},
 	{"undated", "--by day", []string{"day", "count"}, "null"},
-	{"errors", "--count --where parse_error!=null", []string{"count"}, ""},
+	{"errors", "--count --where parse_error!=\"\"", []string{"count"}, ""},
 	{"not UTF-8", "--output raw --where status==7", nil, ""}, // the line, as hexadecimal digits
 }
 

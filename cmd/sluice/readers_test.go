@@ -71,7 +71,7 @@ var counts = []struct {
 	{"5xx", "--count --where status>=500", []string{"count"}, false},
 	{"by status", "--by status", []string{"status", "count"}, false},
 	{"undated", "--by day", nil, false},
-	{"errors", "--count --where parse_error!=null", []string{"count"}, false},
+	{"errors", "--count --where parse_error!=\"\"", []string{"count"}, false},
 	{"user null", "--by user", nil, false},
 	{"user empty", `--count --where user==""`, []string{"count"}, false},
 	{"distinct", "--distinct client,path,agent", []string{"distinct_client", "distinct_path", "distinct_agent"}, false},
