@@ -63,7 +63,7 @@ endif
 # once more without it.
 plain:
 	$(GO) test $(SEQUENTIAL:%=./%)
-	$(GO) test -run 'Alloc|InSteps|LongestLines|WhereverPowerFails|SeesEveryLineOnce|SimulatedMonth|FourThousandLogs|TestScripts|EveryLineIsStoredOnce' ./...
+	$(GO) test -parallel 6 -run 'Alloc|InSteps|LongestLines|WhereverPowerFails|SeesEveryLineOnce|SimulatedMonth|FourThousandLogs|TestScripts|EveryLineIsStoredOnce' ./...
 
 # Every fuzz target there is, for FUZZTIME each.
 fuzz:

@@ -2,6 +2,7 @@ package hbase_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -113,7 +114,7 @@ func TestATableKeepsItsLayout(t *testing.T) {
 	u := newURL(t, c)
 	u.Table = "sluicetest:" + u.Table
 	a := hbase.OpenAdmin(u, hbase.Options{})
-	if _, err := hbase.Open(t.Context(), u, hbase.Options{}); err == nil || !strings.Contains(err.Error(), "not there") {
+	if _, err := hbase.Open(t.Context(), u, hbase.Options{}); !errors.Is(err, hbase.ErrTableNotFound) {
 		t.Errorf("a missing table: %v", err)
 	}
 	layout := typed(t)

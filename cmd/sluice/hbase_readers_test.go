@@ -175,6 +175,12 @@ func TestHBaseReadersCountWhatScanCounts(t *testing.T) {
 			if wanted("spark") {
 				found["PySpark"] = answersOfRows(javareaders.Spark(t, c, python, lines, len(hbaseQuestions)))
 			}
+			if layout == schema.LayoutTyped && wanted("spark") {
+				shell := answersOfRows(javareaders.SparkShell(t, c, python, lines))
+				if want := found["sluice scan"][:len(shell)]; !slices.Equal(shell, want) {
+					t.Errorf("Spark's shell says %q, sluice scan %q", shell, want)
+				}
+			}
 			if layout != schema.LayoutPacked && wanted("phoenix") { // packed has no SQL
 				found["Phoenix"] = r.phoenix(layout)
 			}

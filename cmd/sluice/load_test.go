@@ -80,7 +80,9 @@ func (r *loadRig) files(pattern string) []string {
 	return names
 }
 
-// stagingIsEmpty checks that HBase's file system has nothing of these tables any more.
+// stagingIsEmpty checks that no file is left in HBase's staging directories, and no directory but
+// one, empty, for each log: a program that was killed when it had asked for a directory and did not
+// have its name yet leaves it (docs/bulkload.md).
 func stagingIsEmpty(t *testing.T, c *cluster.Cluster, rigs ...*loadRig) {
 	t.Helper()
 	out, err := c.HDFS("-ls", "-R", "/hbase/staging")
@@ -88,10 +90,14 @@ func stagingIsEmpty(t *testing.T, c *cluster.Cluster, rigs ...*loadRig) {
 		t.Fatal(err)
 	}
 	for _, r := range rigs {
+		var left []string
 		for line := range strings.Lines(out) {
 			if strings.Contains(line, r.name) {
-				t.Errorf("left in HDFS: %s", line)
+				left = append(left, strings.TrimSpace(line))
 			}
+		}
+		if len(left) > 1 || len(left) == 1 && left[0][0] != 'd' {
+			t.Errorf("left in HDFS: %q", left)
 		}
 	}
 }

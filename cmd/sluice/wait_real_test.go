@@ -46,7 +46,7 @@ func TestARunThatGivesUpHBaseLosesNothing(t *testing.T) {
 			}
 		}
 	}
-	sluice(0, "schema", "apply", table)
+	sluice(0, "schema", "apply", table, "--wait", "5m") // the master may have to be restarted
 	each(c.Kill)
 	for _, args := range [][]string{{"run", "--once", "--host", "web01", log}, {"scan", "--count"}, {"audit"}} {
 		output := sluice(1, append(args, table, "--hbase-timeout", "2s", "--wait", "6s")...)

@@ -117,18 +117,18 @@ func TestAClusterThatDoesNotAnswerTimesOut(t *testing.T) {
 	}
 	all := strings.Join([]string{dead, hole, mute, odd, short, "nosuch.invalid:2181"}, ",")
 	// Each server is asked at least once in this time, also on a busy machine.
-	waitForAll := "20s"
+	waitForAll, timeout := "20s", "500ms"
 	if raceDetector {
-		waitForAll = "40s"
+		waitForAll, timeout = "60s", "5s"
 	}
 	saysAll := []string{dead + ": ", "connection refused", hole + ": ", "i/o timeout", mute + ": it accepted the connection", odd + ": ", "HTTP", short + ": ", "nosuch.invalid", "lookup"}
 	for name, c := range map[string]struct {
 		args []string
 		want []string
 	}{
-		"schema apply, ZooKeeper":    {[]string{"schema", "apply", "--table", "hbase://" + all + "/t", "--hbase-timeout", "500ms", "--wait", waitForAll}, saysAll},
+		"schema apply, ZooKeeper":    {[]string{"schema", "apply", "--table", "hbase://" + all + "/t", "--hbase-timeout", timeout, "--wait", waitForAll}, saysAll},
 		"scan, a dead port":          {[]string{"scan", "--table", "hbase://" + dead + "/t", "--wait", "1s"}, []string{dead + ": ", "connection refused"}},
-		"scan, masters":              {[]string{"scan", "--table", "hbase+rpc://" + strings.Join([]string{dead, hole, mute, odd}, ",") + "/t", "--hbase-timeout", "500ms", "--wait", waitForAll}, []string{dead + ": ", "connection refused", hole + ": ", "timeout", mute + ": ", odd + ": ", "malformed"}},
+		"scan, masters":              {[]string{"scan", "--table", "hbase+rpc://" + strings.Join([]string{dead, hole, mute, odd}, ",") + "/t", "--hbase-timeout", timeout, "--wait", waitForAll}, []string{dead + ": ", "connection refused", hole + ": ", "timeout", mute + ": ", odd + ": ", "malformed"}},
 		"scan, garbage":              {[]string{"scan", "--table", "hbase://" + odd + "/t", "--wait", "1s"}, []string{`not ZooKeeper's: it begins "HTTP"`}},
 		"scan, no master registered": {[]string{"scan", "--table", "hbase://" + empty + "/t", "--wait", "1s"}, []string{empty, "/hbase/master", "the node does not exist", "hint: check that HBase's master runs"}},
 		"scan, another node":         {[]string{"scan", "--table", "hbase://" + empty + "/other/t", "--wait", "1s"}, []string{"/other/master", "zookeeper.znode.parent"}},

@@ -31,6 +31,7 @@ type Cluster struct {
 	environment            []string
 	options                Options
 	unlock                 func() error
+	unwatch                func() // ends keepUp
 
 	mu     sync.Mutex
 	paused map[string]bool
@@ -39,15 +40,19 @@ type Cluster struct {
 // The names of daemons: zookeeper, namenode, datanode1, datanode2, master, regionserver1,
 // regionserver2 and, with Kerberos, kdc. regionserverN listens on RegionServers[N-1].
 
-// Kill kills a daemon with SIGKILL, to simulate a crash.
+// Kill kills a daemon with SIGKILL, to simulate a crash. From now on the test must restart daemons
+// itself.
 func (c *Cluster) Kill(name string) error {
+	c.unwatch()
 	c.setPaused(name, false)
 	_, err := c.call(nil, "kill", name)
 	return err
 }
 
 // Pause stops a daemon with SIGSTOP: connections stay open, and the kernel still accepts new ones.
+// From now on the test must restart daemons itself.
 func (c *Cluster) Pause(name string) error {
+	c.unwatch()
 	c.setPaused(name, true)
 	_, err := c.call(nil, "pause", name)
 	return err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -95,17 +96,16 @@ func Start(t testing.TB, options Options) *Cluster {
 	if err := c.up(); err != nil {
 		t.Fatal(err)
 	}
-	if !options.Exclusive && !options.Own { // such tests kill daemons themselves
-		ctx, cancel := context.WithCancel(context.Background())
-		watched := make(chan error, 1)
-		go func() { watched <- c.keepUp(ctx) }()
-		t.Cleanup(func() {
-			cancel()
-			if err := <-watched; err != nil {
-				t.Errorf("start what gave up: %v", err)
-			}
-		})
-	}
+	ctx, cancel := context.WithCancel(context.Background())
+	watched := make(chan error, 1)
+	go func() { watched <- c.keepUp(ctx) }()
+	c.unwatch = sync.OnceFunc(func() {
+		cancel()
+		if err := <-watched; err != nil {
+			t.Errorf("start what gave up: %v", err)
+		}
+	})
+	t.Cleanup(c.unwatch)
 	return c
 }
 
@@ -150,7 +150,7 @@ func stopped(t testing.TB, options Options) *Cluster {
 // watchInterval is the interval at which a shared cluster is checked.
 const watchInterval = 10 * time.Second
 
-// keepUp restarts daemons that exited, like an init system: a server that lost its disk or name
+// keepUp restarts daemons that exited, like an init system, until a test kills one itself: a server that lost its disk or name
 // node in an earlier test may exit after the end of that test, and the current one would wait for
 // it forever.
 func (c *Cluster) keepUp(ctx context.Context) error {
@@ -249,7 +249,8 @@ func newCluster(script, dir string, options Options) *Cluster {
 	}
 	home := filepath.Join(dir, name)
 	return &Cluster{
-		script: script, home: home, dir: dir, lib: filepath.Join(dir, lib), options: options, paused: map[string]bool{},
+		unwatch: func() {},
+		script:  script, home: home, dir: dir, lib: filepath.Join(dir, lib), options: options, paused: map[string]bool{},
 		environment: append(os.Environ(), "CLUSTER_HOME="+home, "CLUSTER_LIB="+filepath.Join(dir, lib), "CLUSTER_PHOENIX="+phoenix, "CLUSTER_HBASE="+options.HBase,
 			"CLUSTER_TIER="+strconv.Itoa(tier), "CLUSTER_OFFSET="+strconv.Itoa(offset), "CLUSTER_DATANODES=2", "CLUSTER_REGIONSERVERS=2"),
 	}
