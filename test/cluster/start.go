@@ -150,9 +150,9 @@ func stopped(t testing.TB, options Options) *Cluster {
 // watchInterval is the interval at which a shared cluster is checked.
 const watchInterval = 10 * time.Second
 
-// keepUp restarts daemons that exited, like an init system, until a test kills one itself: a server that lost its disk or name
-// node in an earlier test may exit after the end of that test, and the current one would wait for
-// it forever.
+// keepUp restarts daemons that exited, like an init system, until the test kills one itself. A
+// server that lost its disk or name node in an earlier test may exit after the end of that test,
+// and the current one would wait for it forever.
 func (c *Cluster) keepUp(ctx context.Context) error {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
