@@ -101,7 +101,7 @@ func (u *user) archives(login ...string) {
 		u.configured(acceptsAll, accepts(protection))
 		u.wholeArchive(nil, login...)
 	}
-	u.refused("nobody", "there is neither a keytab nor a ticket cache")
+	u.refused("a client without a ticket", "there is neither a keytab nor a ticket cache")
 	u.refused("somebody who is not in the keytab", "has no key of somebody@SLUICE.TEST", append(login, "--kerberos-principal=somebody")...)
 	u.configured("hdfs/localhost@", "other/_HOST@")
 	u.refused("a service that is not there", "the KDC knows no service other/localhost@SLUICE.TEST: the host must be named as in the servers' keytabs, and the name before it as in dfs.namenode.kerberos.principal", login...)

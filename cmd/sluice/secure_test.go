@@ -169,7 +169,7 @@ func TestKerberosAtEachProtection(t *testing.T) {
 	if !strings.Contains(out, "a ticket for sluice@SLUICE.TEST until 20") {
 		t.Errorf("the doctor's report of the ticket:\n%s", out)
 	}
-	u.reported("nobody", table, "neither a keytab nor a ticket cache")
+	u.reported("a client without a ticket", table, "neither a keytab nor a ticket cache")
 	u.reported("somebody who is not in the keytab", table, "has no key of somebody@SLUICE.TEST", keytab, "--kerberos-principal=somebody")
 	u.reported("a service that is not there", table, "the KDC knows no service other/localhost@SLUICE.TEST", keytab, "--hbase-service=other/_HOST")
 	u.reported("a ticket for another service", table, "--hbase-service must be their principal", keytab, "--hbase-service=HTTP/_HOST")

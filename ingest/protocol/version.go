@@ -16,6 +16,8 @@ const (
 	Version3 Version = 3
 )
 
+const nameOfVersion2 = "sluice.Collector2"
+
 var (
 	//go:embed collector2.avpr
 	text2 string
@@ -53,7 +55,7 @@ func Earlier() (earlier []*avrorpc.Protocol) {
 
 // VersionOf returns the version of a protocol that New or Earlier returned.
 func VersionOf(p *avrorpc.Protocol) Version {
-	if p.Name == Version2.Protocol().Name {
+	if p.Name == nameOfVersion2 { // Version2.Protocol would parse the text with each heartbeat
 		return Version2
 	}
 	return Version3

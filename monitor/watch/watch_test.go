@@ -84,7 +84,7 @@ func TestStateSurvivesARestart(t *testing.T) {
 }
 
 // TestAnAcknowledgementOfLossesIsBoundByTheirNumber checks what of a host's losses is acknowledged,
-// and what its agent is told, while the agent applies the acknowledgement and loses more.
+// and what its agent receives, while the agent applies the acknowledgement and loses more.
 func TestAnAcknowledgementOfLossesIsBoundByTheirNumber(t *testing.T) {
 	fsys := crashfs.New()
 	f := open(t, fsys)
