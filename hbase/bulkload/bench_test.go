@@ -70,31 +70,37 @@ func writeFiles(b *testing.B, layout schema.Layout, c hfile.Compression, batches
 		b.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	l := &Loader{o: Options{Dir: dir, Layout: layout, Compression: c, WindowBytes: maxWindowBytes}, table: discard{}, runs: map[*region.Region]*run{}}
+	s := newSorter(dir, layout, c, maxWindowBytes)
 	bySalt := map[byte]*run{}
 	for _, batch := range batches {
 		for i := range batch.Len() {
 			key := batch.Key(i)
 			r := bySalt[key[0]]
 			if r == nil {
-				r = &run{region: &region.Region{}, window: window{memory: &l.memory}}
-				bySalt[key[0]], l.runs[r.region] = r, r
+				r = s.begin(&region.Region{}, false, false)
+				bySalt[key[0]] = r
 			}
 			if batch.Time(i) <= 0 {
 				continue
 			}
-			if err := l.addTo(b.Context(), r, key, batch.Time(i), batch.Cells(i)); err != nil {
+			if err := s.add(b.Context(), r, key, batch.Time(i), batch.Cells(i)); err != nil {
 				b.Fatal(err)
 			}
 			rows++
 		}
 	}
-	for _, r := range bySalt {
-		if err := l.end(b.Context(), r); err != nil {
-			b.Fatal(err)
-		}
+	if err := s.endAll(b.Context()); err != nil {
+		b.Fatal(err)
 	}
 	return rows
+}
+
+// newSorter returns a sorter whose table forgets rows.
+func newSorter(dir string, layout schema.Layout, c hfile.Compression, windowBytes int) *sorter {
+	return &sorter{
+		local: &localDir{path: dir, family: layout.Family, compression: c}, table: discard{},
+		windowBytes: windowBytes, runs: map[*region.Region]*run{},
+	}
 }
 
 // discard is a table that forgets rows.

@@ -15,12 +15,12 @@ const putRows = 1024
 // loadParts cuts a file at the border of the region r, which its first row is in, and loads the
 // parts.
 func (t *transfer) loadParts(ctx context.Context, r *region.Region) error {
-	parts, err := t.cut(r)
+	parts, err := t.u.local.cut(t.file, r)
 	if err != nil {
 		return fmt.Errorf("cut a file at the border of the region %q: %w", r.Name, err)
 	}
 	for i, part := range parts {
-		if err := t.load(ctx, part); err != nil { // the whole file stays, and is cut again
+		if err := t.u.load(ctx, part); err != nil { // the whole file stays, and is cut again
 			return errors.Join(err, removeAll(parts[i:]))
 		}
 	}
@@ -37,7 +37,7 @@ func removeAll(files []*localFile) error {
 
 // cut copies a file's rows into one file for those in the region, and another one for those behind
 // it.
-func (t *transfer) cut(r *region.Region) (parts []*localFile, err error) {
+func (d *localDir) cut(f *localFile, r *region.Region) (parts []*localFile, err error) {
 	var w *fileWriter
 	defer func() {
 		if err != nil && w != nil {
@@ -55,12 +55,12 @@ func (t *transfer) cut(r *region.Region) (parts []*localFile, err error) {
 		}
 		return err
 	}
-	for row, err := range t.rows(t.file) {
+	for row, err := range d.rows(f) {
 		if err == nil && w != nil && r.Has(w.file.last) && !r.Has(row.key) {
 			err = end()
 		}
 		if err == nil && w == nil {
-			w, err = t.create(t.file.exclude)
+			w, err = d.create(f.exclude)
 		}
 		if err == nil {
 			err = w.add(row.key, row.time, row.cells)
@@ -74,14 +74,14 @@ func (t *transfer) cut(r *region.Region) (parts []*localFile, err error) {
 
 // putBack writes a file's rows with Put, and lets all later ones go there, because the next file
 // would fail for the same reason.
-func (l *Loader) putBack(ctx context.Context, f *localFile, reason error) error {
-	l.giveUp(reason)
+func (u *uploader) putBack(ctx context.Context, f *localFile, reason error) error {
+	u.fallback.giveUp(reason)
 	var rows schema.Rows
-	for row, err := range l.rows(f) {
+	for row, err := range u.local.rows(f) {
 		if err == nil {
 			rows.Append(row.key, row.time, copied(row.cells))
 			if rows.Len() == putRows {
-				err = l.table.Put(ctx, &rows)
+				err = u.table.Put(ctx, &rows)
 				rows.Reset()
 			}
 		}
@@ -89,7 +89,7 @@ func (l *Loader) putBack(ctx context.Context, f *localFile, reason error) error 
 			return fmt.Errorf("write the rows of a file with Put: %w", err)
 		}
 	}
-	if err := l.table.Put(ctx, &rows); err != nil {
+	if err := u.table.Put(ctx, &rows); err != nil {
 		return fmt.Errorf("write the rows of a file with Put: %w", err)
 	}
 	return nil

@@ -21,16 +21,16 @@ func Abandon(l *Loader) error {
 // LoadStaged loads the file that is staged as name, and whose copy is at localPath, as another client
 // would.
 func LoadStaged(ctx context.Context, l *Loader, localPath, name string) error {
-	for row, err := range l.rows(&localFile{path: localPath}) {
+	for row, err := range l.local.rows(&localFile{path: localPath}) {
 		if err != nil {
 			return err
 		}
-		r, err := l.locate(ctx, row.key)
+		r, err := l.servers.locate(ctx, row.key)
 		if err != nil {
 			return err
 		}
 		s := l.session
-		response, err := l.call(ctx, r, methodLoad, loadRequest(s.token, s.family, s.token+"/"+name, r, nil))
+		response, err := l.servers.call(ctx, r, methodLoad, loadRequest(s.token, s.family, s.token+"/"+name, r, nil))
 		if err != nil {
 			return err
 		}
@@ -49,11 +49,11 @@ func SetLimits(l *Loader, excluded, most int) { l.limits = fileLimits{excluded, 
 
 // CountFiles returns the number of files of the region with the key.
 func CountFiles(ctx context.Context, l *Loader, key []byte) (int, error) {
-	r, err := l.locate(ctx, key)
+	r, err := l.servers.locate(ctx, key)
 	if err != nil {
 		return 0, err
 	}
-	n, ok := l.storeFiles(ctx, r)
+	n, ok := l.servers.storeFiles(ctx, r)
 	if !ok {
 		return 0, errors.New("the number of files is not known")
 	}

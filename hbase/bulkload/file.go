@@ -2,17 +2,52 @@ package bulkload
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"sluice/hbase/hfile"
+	"sluice/hbase/region"
 	"sluice/schema"
 )
+
+// localDir is the directory on the local disk with the files that are to be loaded. Its methods can
+// be called concurrently, with different files.
+type localDir struct {
+	path        string
+	family      string
+	compression hfile.Compression
+
+	mu         sync.Mutex
+	qualifiers map[string]string // one string for each, for rows that are read from files
+}
+
+// fileSuffix ends the name of an HFile on the local disk. It need not survive a crash: its rows are
+// made again.
+const fileSuffix = ".hfile"
+
+// sweep removes the files of earlier processes.
+func (d *localDir) sweep() error {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), fileSuffix) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(d.path, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // localFile is a complete HFile on the local disk.
 type localFile struct {
@@ -30,6 +65,11 @@ func (f *localFile) remove() error {
 	return nil
 }
 
+// crosses reports whether a file has rows outside the region.
+func (f *localFile) crosses(r *region.Region) bool {
+	return bytes.Compare(f.first, r.Start) < 0 || !r.Has(f.last)
+}
+
 // writeBufferBytes is the buffer of a file that is being written; there is one for each region.
 const writeBufferBytes = 64 << 10
 
@@ -42,18 +82,18 @@ type fileWriter struct {
 }
 
 // create begins a file.
-func (l *Loader) create(exclude bool) (*fileWriter, error) {
+func (d *localDir) create(exclude bool) (*fileWriter, error) {
 	w := &fileWriter{}
 	w.file.exclude = exclude
 	w.file.name = strings.ToLower(rand.Text())
-	w.file.path = filepath.Join(l.o.Dir, w.file.name+fileSuffix)
+	w.file.path = filepath.Join(d.path, w.file.name+fileSuffix)
 	var err error
 	if w.out, err = os.OpenFile(w.file.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, err
 	}
 	w.lines = bufio.NewWriterSize(w.out, writeBufferBytes)
 	w.hfile, err = hfile.NewWriter(w.lines, hfile.Options{
-		Family: l.o.Layout.Family, Encoding: hfile.FastDiff, Compression: l.o.Compression,
+		Family: d.family, Encoding: hfile.FastDiff, Compression: d.compression,
 		ExcludeFromMinorCompaction: exclude, Created: time.Now(),
 	})
 	if err != nil {

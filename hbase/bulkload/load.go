@@ -7,35 +7,79 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
+	"sluice/retry"
 )
+
+// uploads is the number of files that are loaded at a time.
+const uploads = 4
+
+// uploader loads files into their regions.
+type uploader struct {
+	servers  *servers
+	session  *session
+	local    *localDir
+	table    Table // for rows of files that cannot be loaded
+	fallback fallback
+	retries  *retry.Registry
+}
+
+// loadAll loads the files of all runs. A file that is loaded is removed, also from its run.
+func (u *uploader) loadAll(ctx context.Context, runs map[*region.Region]*run) error {
+	group, loading := errgroup.WithContext(ctx)
+	group.SetLimit(uploads)
+	for _, r := range runs {
+		group.Go(func() error { return u.loadRun(loading, r) })
+	}
+	return group.Wait()
+}
+
+// loadRun loads the files of a run, as one.
+func (u *uploader) loadRun(ctx context.Context, r *run) error {
+	if len(r.files) > 1 {
+		merged, err := u.local.merge(r.files, r.exclude)
+		if err != nil {
+			return err
+		}
+		r.files = append(r.files[:0], merged)
+	}
+	for len(r.files) > 0 {
+		if err := u.load(ctx, r.files[0]); err != nil {
+			return err
+		}
+		r.files = r.files[1:]
+	}
+	return nil
+}
 
 // load loads a file, and removes it. If it crosses the border of a region, its parts are loaded. If
 // it cannot be loaded, its rows are written with Put.
-func (l *Loader) load(ctx context.Context, f *localFile) error {
-	t := transfer{Loader: l, file: f, backoff: rpc.Backoff{Limit: l.cluster.Limit()}}
-	defer l.retries.GiveUp(t.what(), &t)
+func (u *uploader) load(ctx context.Context, f *localFile) error {
+	t := transfer{u: u, file: f, backoff: rpc.Backoff{Limit: u.servers.cluster.Limit()}}
+	defer u.retries.GiveUp(t.what(), &t)
 	for {
 		v, err := puts, error(nil)
-		if !l.failed() { // otherwise this file would fail as another one did, perhaps after a long wait
+		if !u.fallback.active() { // otherwise this file would fail as another one did, perhaps after a long wait
 			v, err = t.step(ctx)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case v == loaded:
-			l.retries.Recovered(t.what(), &t)
+			u.retries.Recovered(t.what(), &t)
 			return f.remove()
 		case v == puts:
-			if err := l.putBack(ctx, f, err); err != nil {
+			if err := u.putBack(ctx, f, err); err != nil {
 				return err
 			}
 			return f.remove()
 		case v == fail:
 			return err
 		}
-		l.retries.Failed(t.what(), &t, err)
+		u.retries.Failed(t.what(), &t, err)
 		if err := t.backoff.Wait(ctx, err); err != nil {
 			return err
 		}
@@ -44,19 +88,19 @@ func (l *Loader) load(ctx context.Context, f *localFile) error {
 
 // transfer is the load of one file into its region.
 type transfer struct {
-	*Loader
+	u       *uploader
 	file    *localFile
 	staged  bool // as far as is known
 	tries   int  // see attempt
 	backoff rpc.Backoff
 }
 
-func (t *transfer) what() string { return "bulk load into " + t.regions.Name() }
+func (t *transfer) what() string { return "bulk load into " + t.u.servers.regions.Name() }
 
 // step makes one attempt. The error is why it is not loaded.
 func (t *transfer) step(ctx context.Context) (verdict, error) {
 	t.backoff.Begin()
-	r, err := t.locate(ctx, t.file.first)
+	r, err := t.u.servers.locate(ctx, t.file.first)
 	if err != nil {
 		return fail, err
 	}
@@ -66,9 +110,9 @@ func (t *transfer) step(ctx context.Context) (verdict, error) {
 		}
 		return loaded, nil
 	}
-	name := t.session.stagedName(t.file.name)
+	name := t.u.session.stagedName(t.file.name)
 	if !t.staged {
-		if err := t.session.staging.Store(ctx, t.file.path, name); err != nil {
+		if err := t.u.session.staging.Store(ctx, t.file.path, name); err != nil {
 			return puts, fmt.Errorf("upload to the staging directory: %w", err)
 		}
 		t.staged = true
@@ -76,7 +120,7 @@ func (t *transfer) step(ctx context.Context) (verdict, error) {
 	a := attempt{staged: true}
 	a.answer, a.err = t.ask(ctx, r)
 	if a.err != nil || !a.answer {
-		if a.staged, err = t.session.staging.Has(ctx, name); err != nil {
+		if a.staged, err = t.u.session.staging.Has(ctx, name); err != nil {
 			return puts, fmt.Errorf("list the staging directory: %w", err)
 		}
 		// An unavailable server is retried without limit, as Put does; each other failure counts.
@@ -107,21 +151,21 @@ func (t *transfer) react(r *region.Region, v verdict, err error) {
 		t.file.name = strings.ToLower(rand.Text()) // an earlier call may still be running
 
 	case v == locate && err == nil:
-		t.regions.Drop(r)
+		t.u.servers.regions.Drop(r)
 	}
 	if err != nil {
-		t.forget(r, err)
+		t.u.servers.forget(r, err)
 	}
 }
 
 // ask asks the region's server to take the staged file.
 func (t *transfer) ask(ctx context.Context, r *region.Region) (bool, error) {
-	user, err := t.session.staging.Token(ctx)
+	user, err := t.u.session.staging.Token(ctx)
 	if err != nil {
 		return false, err
 	}
-	s := t.session
-	response, err := t.call(ctx, r, methodLoad, loadRequest(s.token, s.family, s.uri(t.file.name), r, user))
+	s := t.u.session
+	response, err := t.u.servers.call(ctx, r, methodLoad, loadRequest(s.token, s.family, s.uri(t.file.name), r, user))
 	if err != nil {
 		return false, err
 	}

@@ -33,17 +33,12 @@ func (p *putTable) Flush(context.Context) error { return nil }
 func newLocal(t *testing.T) (*Loader, *run, *putTable) {
 	t.Helper()
 	table, cluster := &putTable{}, &region.Cluster{}
-	l := &Loader{
-		o: Options{
-			Dir: t.TempDir(), Layout: schema.Layout{Family: "l"}, Compression: hfile.Uncompressed,
-			WindowBytes: 1 << 20, LocalBytes: 1 << 30, Logger: slog.New(slog.DiscardHandler),
-		},
-		cluster: cluster, regions: cluster.Table("t"), retries: &retry.Registry{}, table: table,
-		token: make(chan struct{}, 1), qualifiers: map[string]string{},
-	}
-	r := &run{region: &region.Region{}, window: window{memory: &l.memory}}
-	l.runs, l.last = map[*region.Region]*run{r.region: r}, r
-	return l, r, table
+	l := newLoader(cluster, cluster.Table("t"), &retry.Registry{}, table, Options{
+		Dir: t.TempDir(), Layout: schema.Layout{Family: "l"}, Compression: hfile.Uncompressed,
+		WindowBytes: 1 << 20, LocalBytes: 1 << 30, Logger: slog.New(slog.DiscardHandler),
+	})
+	l.last = l.sorter.begin(&region.Region{}, false, false)
+	return l, l.last, table
 }
 
 // localRows returns rows with the keys 000, 001 and so on.
@@ -58,7 +53,7 @@ func localRows(n int) *schema.Rows {
 // localFiles returns the files on the local disk.
 func localFiles(t *testing.T, l *Loader) []string {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(l.o.Dir, "*"+fileSuffix))
+	names, err := filepath.Glob(filepath.Join(l.local.path, "*"+fileSuffix))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,13 +66,13 @@ func TestNoFlushSucceedsAfterALocalFileWasLost(t *testing.T) {
 	if err := l.Put(t.Context(), localRows(10)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(l.o.Dir, l.o.Dir+".away"); err != nil {
+	if err := os.Rename(l.local.path, l.local.path+".away"); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Flush(t.Context()); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("Flush without a disk: %v", err)
 	}
-	if err := os.Rename(l.o.Dir+".away", l.o.Dir); err != nil {
+	if err := os.Rename(l.local.path+".away", l.local.path); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Put(t.Context(), localRows(1)); !errors.Is(err, fs.ErrNotExist) {
@@ -94,7 +89,7 @@ func TestFilesAreNotTriedAfterOneCouldNotBeLoaded(t *testing.T) {
 	if err := l.Put(t.Context(), localRows(10)); err != nil {
 		t.Fatal(err)
 	}
-	l.giveUp(errors.New("the staging directory is full"))
+	l.uploader.fallback.giveUp(errors.New("the staging directory is full"))
 	if err := l.Flush(t.Context()); err != nil { // a try would need a session, and there is none
 		t.Fatal(err)
 	}
@@ -109,20 +104,20 @@ func TestPartsOfAFileThatCouldNotBeLoadedAreRemoved(t *testing.T) {
 	if err := l.Put(t.Context(), localRows(10)); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.end(t.Context(), r); err != nil {
+	if err := l.sorter.end(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	whole := r.files[0]
 	first := &region.Region{End: []byte("004")}
-	x := transfer{Loader: l, file: whole}
-	parts, err := x.cut(first)
+	x := transfer{u: l.uploader, file: whole}
+	parts, err := l.local.cut(whole, first)
 	if err != nil || len(parts) != 2 || string(parts[0].last) != "003" || string(parts[1].first) != "004" || len(localFiles(t, l)) != 3 {
 		t.Fatalf("cut into %d parts: %v, %v", len(parts), localFiles(t, l), err)
 	}
 	if err := removeAll(parts); err != nil {
 		t.Fatal(err)
 	}
-	l.giveUp(errors.New("no loads"))
+	l.uploader.fallback.giveUp(errors.New("no loads"))
 	table.err = errors.New("no puts either")
 	if err := x.loadParts(t.Context(), first); !errors.Is(err, table.err) {
 		t.Errorf("load of the parts: %v", err)

@@ -18,7 +18,7 @@ func TestRowsOfHostsThatComeByTimeMakeOneFile(t *testing.T) {
 			for i := range batchRows {
 				at := int64(batch*batchRows + i + 1)
 				key := fmt.Appendf(nil, "%012d-%02d", at, host)
-				if err := l.addTo(t.Context(), r, key, at*1e6, []schema.Cell{{Qualifier: "line", Value: value}}); err != nil {
+				if err := l.sorter.add(t.Context(), r, key, at*1e6, []schema.Cell{{Qualifier: "line", Value: value}}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -30,7 +30,7 @@ func TestRowsOfHostsThatComeByTimeMakeOneFile(t *testing.T) {
 				add(i/batches, i%batches)
 			}
 		}
-		if err := l.end(t.Context(), r); err != nil {
+		if err := l.sorter.end(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 		if one := len(r.files) == 1; one != byTime || table.rows > 0 {

@@ -1,7 +1,6 @@
 package bulkload
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,18 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// recordSuffix ends the name of a file that names a staging directory.
-	recordSuffix = ".staging"
-	// fileSuffix ends the name of an HFile on the local disk. It need not survive a crash: its rows
-	// are made again.
-	fileSuffix = ".hfile"
-)
+// recordSuffix ends the name of a file that names a staging directory.
+const recordSuffix = ".staging"
 
 // record is a staging directory of this or an earlier process.
 type record struct {
 	Table string `json:"table"`
 	Token string `json:"token"`
+	path  string
 }
 
 // ErrInUse is returned if another process uses the local directory.
@@ -45,24 +40,31 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// recordPath is the file for a token, whose last element is unique.
-func (l *Loader) recordPath(token string) string {
+// records are the names of staging directories that this and earlier processes were given, one in
+// each file, so that the next process removes what this one could not.
+type records struct {
+	dir   string
+	table string
+}
+
+// path is the file for a token, whose last element is unique.
+func (r *records) path(token string) string {
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' {
 			return r
 		}
 		return '-'
 	}, token[strings.LastIndexByte(token, '/')+1:])
-	return filepath.Join(l.o.Dir, name+recordSuffix)
+	return filepath.Join(r.dir, name+recordSuffix)
 }
 
-// record saves a token, so that the next process removes the directory if this one cannot.
-func (l *Loader) record(token string) (err error) {
-	b, err := json.Marshal(record{l.regions.Name(), token})
+// save saves a token.
+func (r *records) save(token string) (err error) {
+	b, err := json.Marshal(record{Table: r.table, Token: token})
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(l.recordPath(token), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(r.path(token), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -73,50 +75,33 @@ func (l *Loader) record(token string) (err error) {
 	return f.Sync()
 }
 
-func (l *Loader) unrecord(token string) error {
-	if err := os.Remove(l.recordPath(token)); !errors.Is(err, fs.ErrNotExist) {
+// remove removes the record of a directory that was removed.
+func (r *records) remove(token string) error {
+	if err := os.Remove(r.path(token)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-// sweep removes what an earlier process left: files on the local disk, and staging directories of
-// this table. Directories that cannot be removed stay recorded, and are only logged.
-func (l *Loader) sweep(ctx context.Context) error {
-	names, err := os.ReadDir(l.o.Dir)
+// all returns the records of all tables. The token of one that a crash has torn is empty.
+func (r *records) all() (all []record, err error) {
+	entries, err := os.ReadDir(r.dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, entry := range names {
-		path := filepath.Join(l.o.Dir, entry.Name())
-		switch {
-		case strings.HasSuffix(entry.Name(), fileSuffix):
-			if err := os.Remove(path); err != nil {
-				return err
-			}
-		case strings.HasSuffix(entry.Name(), recordSuffix):
-			l.sweepRecorded(ctx, path)
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), recordSuffix) {
+			continue
 		}
+		saved := record{path: filepath.Join(r.dir, entry.Name())}
+		b, err := os.ReadFile(saved.path)
+		if err == nil {
+			err = json.Unmarshal(b, &saved)
+		}
+		if err != nil {
+			saved.Token = ""
+		}
+		all = append(all, saved)
 	}
-	return ctx.Err()
-}
-
-// sweepRecorded removes one staging directory, if it is of this table.
-func (l *Loader) sweepRecorded(ctx context.Context, path string) {
-	var r record
-	b, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(b, &r)
-	}
-	switch {
-	case err != nil || r.Token == "": // torn by a crash: nothing was staged yet
-		err = os.Remove(path)
-	case r.Table != l.regions.Name():
-		return // that table's next process removes it
-	default:
-		err = l.cleanup(ctx, r.Token)
-	}
-	if err != nil && ctx.Err() == nil {
-		l.o.Logger.Warn("cannot remove the staging directory of an earlier process, will retry at the next start", "path", path, "err", err)
-	}
+	return all, nil
 }

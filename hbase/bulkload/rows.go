@@ -22,7 +22,7 @@ type row struct {
 var errStop = errors.New("reading was stopped")
 
 // rows returns the rows of a file in their order. An error is the last element.
-func (l *Loader) rows(f *localFile) iter.Seq2[*row, error] {
+func (d *localDir) rows(f *localFile) iter.Seq2[*row, error] {
 	return func(yield func(*row, error) bool) {
 		in, err := os.Open(f.path)
 		if err != nil {
@@ -38,7 +38,7 @@ func (l *Loader) rows(f *localFile) iter.Seq2[*row, error] {
 			next.cells, values = next.cells[:0], values[:0]
 			return nil
 		}
-		err = hfile.Read(in, l.o.Compression, func(c hfile.Cell) error {
+		err = hfile.Read(in, d.compression, func(c hfile.Cell) error {
 			if !bytes.Equal(c.Row, next.key) {
 				if err := pass(); err != nil {
 					return err
@@ -47,7 +47,7 @@ func (l *Loader) rows(f *localFile) iter.Seq2[*row, error] {
 			}
 			at := len(values)
 			values = append(values, c.Value...) // growing does not move earlier values
-			next.cells = append(next.cells, schema.Cell{Qualifier: l.intern(c.Qualifier), Value: values[at:len(values):len(values)]})
+			next.cells = append(next.cells, schema.Cell{Qualifier: d.intern(c.Qualifier), Value: values[at:len(values):len(values)]})
 			return nil
 		})
 		if err == nil {
@@ -58,6 +58,21 @@ func (l *Loader) rows(f *localFile) iter.Seq2[*row, error] {
 			yield(nil, err)
 		}
 	}
+}
+
+// intern returns a qualifier as a string; there are some dozens of them.
+func (d *localDir) intern(qualifier []byte) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, ok := d.qualifiers[string(qualifier)]
+	if !ok {
+		if d.qualifiers == nil {
+			d.qualifiers = map[string]string{}
+		}
+		s = string(qualifier)
+		d.qualifiers[s] = s
+	}
+	return s
 }
 
 // source is a file that is being merged, at its next row.
@@ -85,12 +100,12 @@ func (s *sources) Pop() any {
 }
 
 // merge makes one file of several of a region, and removes them.
-func (l *Loader) merge(files []*localFile, exclude bool) (merged *localFile, err error) {
-	w, err := l.create(exclude)
+func (d *localDir) merge(files []*localFile, exclude bool) (merged *localFile, err error) {
+	w, err := d.create(exclude)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.mergeInto(w, files); err != nil {
+	if err := d.mergeInto(w, files); err != nil {
 		return nil, errors.Join(err, w.discard())
 	}
 	if merged, err = w.close(); err != nil {
@@ -102,7 +117,7 @@ func (l *Loader) merge(files []*localFile, exclude bool) (merged *localFile, err
 	return merged, err
 }
 
-func (l *Loader) mergeInto(w *fileWriter, files []*localFile) error {
+func (d *localDir) mergeInto(w *fileWriter, files []*localFile) error {
 	var open sources
 	defer func() {
 		for _, s := range open {
@@ -111,7 +126,7 @@ func (l *Loader) mergeInto(w *fileWriter, files []*localFile) error {
 	}()
 	for i, f := range files {
 		s := &source{index: i}
-		s.pull, s.stop = iter.Pull2(l.rows(f))
+		s.pull, s.stop = iter.Pull2(d.rows(f))
 		more, err := s.next()
 		if err != nil {
 			return err

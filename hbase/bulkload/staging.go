@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"path"
 	"strings"
-	"time"
 
 	"sluice/hbase/region"
-	"sluice/hbase/rpc"
 )
 
 // Staging is a directory in HBase's file system, to which files are uploaded. Names are relative to
@@ -23,10 +23,6 @@ type Staging interface {
 	Token(ctx context.Context) (*DelegationToken, error)
 	Close() error
 }
-
-// callTimeout bounds a call. A server takes a file in some milliseconds, unless it has to copy it
-// from another file system.
-const callTimeout = 60 * time.Second
 
 // session is a staging directory of this process.
 type session struct {
@@ -45,9 +41,18 @@ func (s *session) uri(name string) string {
 	return strings.TrimSuffix(s.token, "/") + "/" + s.stagedName(name)
 }
 
+// directories requests and removes staging directories.
+type directories struct {
+	servers *servers
+	records records
+	family  string
+	open    func(uri string) (Staging, error)
+	logger  *slog.Logger
+}
+
 // prepare asks for a staging directory, records it for the next process, and opens it.
-func (l *Loader) prepare(ctx context.Context) (*session, error) {
-	message, err := l.anyRegion(ctx, methodPrepare, func(r *region.Region) []byte { return prepareRequest(l.regions.Name(), r) })
+func (d *directories) prepare(ctx context.Context) (*session, error) {
+	message, err := d.servers.callAny(ctx, methodPrepare, func(r *region.Region) []byte { return prepareRequest(d.records.table, r) })
 	if err != nil {
 		return nil, err
 	}
@@ -58,59 +63,55 @@ func (l *Loader) prepare(ctx context.Context) (*session, error) {
 	if !strings.Contains(token, "/") {
 		return nil, fmt.Errorf("the staging directory's name is %.200q", token)
 	}
-	if err := l.record(token); err != nil { // a full disk
-		return nil, errors.Join(err, l.cleanup(ctx, token))
+	if err := d.records.save(token); err != nil { // a full disk
+		return nil, errors.Join(err, d.remove(ctx, token))
 	}
-	staging, err := l.o.OpenStaging(token)
+	staging, err := d.open(token)
 	if err != nil {
 		err = fmt.Errorf("staging directory %s: %w", token, err)
-		return nil, errors.Join(err, l.cleanup(ctx, token))
+		return nil, errors.Join(err, d.remove(ctx, token))
 	}
-	return &session{token: token, family: l.o.Layout.Family, staging: staging}, nil
+	return &session{token: token, family: d.family, staging: staging}, nil
 }
 
-// cleanup removes a staging directory and the record of it.
-func (l *Loader) cleanup(ctx context.Context, token string) error {
-	_, err := l.anyRegion(ctx, methodCleanup, func(r *region.Region) []byte { return cleanupRequest(token, r) })
+// remove removes a staging directory and the record of it.
+func (d *directories) remove(ctx context.Context, token string) error {
+	_, err := d.servers.callAny(ctx, methodCleanup, func(r *region.Region) []byte { return cleanupRequest(token, r) })
 	if err != nil {
 		return fmt.Errorf("remove the staging directory %s: %w", token, err)
 	}
-	return l.unrecord(token)
+	return d.records.remove(token)
 }
 
-// anyRegion calls a method at the table's first region, whose server does what is common to all.
-func (l *Loader) anyRegion(ctx context.Context, method string, param func(*region.Region) []byte) (message []byte, err error) {
-	err = l.cluster.Retry(ctx, method, func(ctx context.Context) error {
-		r, err := l.regions.Locate(ctx, nil)
-		if err != nil {
-			return err
+// sweep removes the staging directories that earlier processes left for this table. Those that cannot
+// be removed stay recorded, and are only logged.
+func (d *directories) sweep(ctx context.Context) error {
+	all, err := d.records.all()
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		switch {
+		case r.Token == "": // torn by a crash: nothing was staged yet
+			err = os.Remove(r.path)
+		case r.Table != d.records.table:
+			continue // that table's next process removes it
+		default:
+			err = d.remove(ctx, r.Token)
 		}
-		response, err := l.call(ctx, r, method, param(r))
-		if err != nil {
-			l.forget(r, err)
-			return err
+		if err != nil && ctx.Err() == nil {
+			d.logger.Warn("cannot remove the staging directory of an earlier process, will retry at the next start", "path", r.path, "err", err)
 		}
-		message = response.Message // kept, so the response is not released
-		return nil
-	})
-	return message, err
+	}
+	return ctx.Err()
 }
 
-// call makes one call to a region's server.
-func (l *Loader) call(ctx context.Context, r *region.Region, method string, param []byte) (*rpc.Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+// close removes a session's directory, whatever has become of the caller's context.
+func (d *directories) close(s *session) error {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	return l.cluster.Call(ctx, r.Server, &rpc.Request{Method: method, Param: param})
-}
-
-// forget drops the cached location of a region if the error says that it is old.
-func (l *Loader) forget(r *region.Region, err error) {
-	if region.Classify(err) != rpc.Locate {
-		return
+	if err := d.remove(ctx, s.token); err != nil {
+		d.logger.Warn("cannot remove the staging directory, will retry at the next start", "directory", s.token, "err", err)
 	}
-	if remote := remoteError(err); remote != nil && remote.Moved != nil {
-		l.regions.Moved(r, *remote.Moved)
-		return
-	}
-	l.regions.Drop(r)
+	return s.staging.Close()
 }

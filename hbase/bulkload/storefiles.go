@@ -34,16 +34,16 @@ func (x fileLimits) addition(n int, known bool) (exclude, full bool) {
 }
 
 // storeFiles returns the number of a region's files; ok is false if it is not known.
-func (l *Loader) storeFiles(ctx context.Context, r *region.Region) (n int, ok bool) {
+func (s *servers) storeFiles(ctx context.Context, r *region.Region) (n int, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, storeFilesTimeout)
 	defer cancel()
-	response, err := l.cluster.Admin(ctx, r.Server, &rpc.Request{Method: methodStoreFiles, Param: storeFilesRequest(l.o.Layout.Family, r)})
+	response, err := s.cluster.Admin(ctx, r.Server, &rpc.Request{Method: methodStoreFiles, Param: storeFilesRequest(s.family, r)})
 	if err == nil {
 		n, err = parseStoreFiles(response.Message)
 		response.Release()
 	}
 	if err != nil {
-		l.o.Logger.Debug("cannot count the files of a region", "table", l.regions.Name(), "err", err)
+		s.logger.Debug("cannot count the files of a region", "table", s.regions.Name(), "err", err)
 	}
 	return n, err == nil
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"testing"
 
+	"sluice/hbase/hfile"
+	"sluice/hbase/region"
 	"sluice/schema"
 )
 
@@ -152,8 +154,8 @@ func TestRowsThatAreWrittenToAFileAllocateNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Loader{o: Options{Dir: t.TempDir(), Layout: layout, WindowBytes: 1 << 20}, table: discard{}}
-	r := &run{window: window{memory: &l.memory}}
+	s := newSorter(t.TempDir(), layout, hfile.Uncompressed, 1<<20)
+	r := s.begin(&region.Region{}, false, false)
 	cells := rowWith(3, 1)
 	key := make([]byte, 8)
 	const rows = 20_000
@@ -162,7 +164,7 @@ func TestRowsThatAreWrittenToAFileAllocateNothing(t *testing.T) {
 		for range rows {
 			next++
 			binary.BigEndian.PutUint64(key, next^3) // nearly in order
-			if err := l.addTo(t.Context(), r, key, 1e9, cells); err != nil {
+			if err := s.add(t.Context(), r, key, 1e9, cells); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -15,7 +15,6 @@ var largeTypes = map[string]string{
 	"ingest/checkpoint.File": "one document with one lock; each file of the package has the methods of one subject",
 	"cmd/sluice.app":         "what the commands share: how sinks are opened for their flags",
 	"hdfs.Archive":           "every call goes through one pool of connections with its retries",
-	"hbase/bulkload.Loader":  "one load, from rows to files that are loaded",
 	"ingest/agent.Agent":     "to be taken apart: connection, window and disputes",
 }
 

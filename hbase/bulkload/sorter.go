@@ -3,6 +3,7 @@ package bulkload
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"sluice/hbase/region"
 	"sluice/schema"
@@ -33,26 +34,52 @@ type run struct {
 	exclude, full bool
 }
 
-// addTo adds a row to a run. If the window is full, its lower half is written: the lines of a log
+// sorter sorts rows into files on the local disk: one run for each region. One call at a time.
+type sorter struct {
+	local *localDir
+	table Table // for rows that sort before what their file has
+	// windowBytes bounds the rows in memory, minFileBytes is the size of a region's rows below which
+	// no file is begun.
+	windowBytes, minFileBytes int
+
+	memory memory
+	runs   map[*region.Region]*run
+	bytes  int64 // of complete files
+}
+
+// begin begins a run.
+func (s *sorter) begin(r *region.Region, exclude, full bool) *run {
+	x := &run{region: r, window: window{memory: &s.memory}, exclude: exclude, full: full}
+	s.runs[r] = x
+	return x
+}
+
+// clear forgets all runs, whose files are loaded.
+func (s *sorter) clear() {
+	clear(s.runs)
+	s.bytes = 0
+}
+
+// add adds a row to a run. If the window is full, its lower half is written: the lines of a log
 // are nearly in order, and rows that follow sort after it.
-func (l *Loader) addTo(ctx context.Context, r *run, key []byte, time int64, cells []schema.Cell) error {
+func (s *sorter) add(ctx context.Context, r *run, key []byte, time int64, cells []schema.Cell) error {
 	r.window.add(key, time, cells)
 	r.bytes += len(key)
 	for i := range cells {
 		r.bytes += len(cells[i].Value)
 	}
-	if r.window.bytes() < l.windowBytes() {
+	if r.window.bytes() < s.share() {
 		return nil
 	}
 	r.window.sort()
-	return l.write(ctx, r, max(1, len(r.window.rows)/2))
+	return s.write(ctx, r, max(1, len(r.window.rows)/2))
 }
 
-// windowBytes is the share of one region.
-func (l *Loader) windowBytes() int { return max(minWindowBytes, l.o.WindowBytes/max(1, len(l.runs))) }
+// share is the part of windowBytes for one region.
+func (s *sorter) share() int { return max(minWindowBytes, s.windowBytes/max(1, len(s.runs))) }
 
 // write writes the first n rows of a sorted window to the run's file, and removes them.
-func (l *Loader) write(ctx context.Context, r *run, n int) error {
+func (s *sorter) write(ctx context.Context, r *run, n int) error {
 	late := 0
 	if r.file != nil {
 		for late < n && bytes.Compare(r.window.key(late), r.file.file.last) <= 0 {
@@ -60,18 +87,18 @@ func (l *Loader) write(ctx context.Context, r *run, n int) error {
 		}
 	}
 	if late > n/maxLate {
-		if err := l.endFile(r); err != nil {
+		if err := s.endFile(r); err != nil {
 			return err
 		}
 		late = 0
 	}
-	if err := l.putWindow(ctx, r, late); err != nil {
+	if err := s.putWindow(ctx, r, late); err != nil {
 		return err
 	}
 	for i := late; i < n; i++ {
 		if r.file == nil {
 			var err error
-			if r.file, err = l.create(r.exclude); err != nil {
+			if r.file, err = s.local.create(r.exclude); err != nil {
 				return err
 			}
 		}
@@ -84,7 +111,7 @@ func (l *Loader) write(ctx context.Context, r *run, n int) error {
 }
 
 // putWindow writes the first n rows of the window with Put.
-func (l *Loader) putWindow(ctx context.Context, r *run, n int) error {
+func (s *sorter) putWindow(ctx context.Context, r *run, n int) error {
 	if n == 0 {
 		return nil
 	}
@@ -93,11 +120,11 @@ func (l *Loader) putWindow(ctx context.Context, r *run, n int) error {
 		key, time, cells := r.window.row(nil, i)
 		rows.Append(key, time, cells)
 	}
-	return l.table.Put(ctx, &rows)
+	return s.table.Put(ctx, &rows)
 }
 
 // endFile completes the run's file.
-func (l *Loader) endFile(r *run) error {
+func (s *sorter) endFile(r *run) error {
 	w := r.file
 	r.file = nil
 	f, err := w.close()
@@ -105,13 +132,13 @@ func (l *Loader) endFile(r *run) error {
 		return err
 	}
 	r.files = append(r.files, f)
-	l.localBytes += f.bytes
-	return l.mergeLevels(r)
+	s.bytes += f.bytes
+	return s.mergeLevels(r)
 }
 
 // mergeLevels merges the last files of a run when there are fanIn of one level, so that a run never
 // has many: each is open when they are merged at the end.
-func (l *Loader) mergeLevels(r *run) error {
+func (s *sorter) mergeLevels(r *run) error {
 	for {
 		level, from := r.files[len(r.files)-1].level, len(r.files)
 		for from > 0 && r.files[from-1].level == level {
@@ -120,7 +147,7 @@ func (l *Loader) mergeLevels(r *run) error {
 		if len(r.files)-from < fanIn {
 			return nil
 		}
-		merged, err := l.merge(r.files[from:], r.exclude)
+		merged, err := s.local.merge(r.files[from:], r.exclude)
 		if err != nil {
 			return err
 		}
@@ -130,23 +157,42 @@ func (l *Loader) mergeLevels(r *run) error {
 }
 
 // end writes the rest of a run. Few rows go to Put, if no file was begun.
-func (l *Loader) end(ctx context.Context, r *run) error {
+func (s *sorter) end(ctx context.Context, r *run) error {
 	r.window.sort()
 	n := len(r.window.rows)
-	if r.file == nil && len(r.files) == 0 && r.bytes < l.o.MinFileBytes {
-		if err := l.putWindow(ctx, r, n); err != nil {
+	if r.file == nil && len(r.files) == 0 && r.bytes < s.minFileBytes {
+		if err := s.putWindow(ctx, r, n); err != nil {
 			return err
 		}
 		r.window.remove(n)
 		return nil
 	}
-	if err := l.write(ctx, r, n); err != nil {
+	if err := s.write(ctx, r, n); err != nil {
 		return err
 	}
 	if r.file == nil {
 		return nil
 	}
-	return l.endFile(r)
+	return s.endFile(r)
+}
+
+// endAll ends all runs.
+func (s *sorter) endAll(ctx context.Context) error {
+	for _, r := range s.runs {
+		if err := s.end(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// discard removes the files of all runs.
+func (s *sorter) discard() error {
+	var errs []error
+	for _, r := range s.runs {
+		errs = append(errs, r.discard()...)
+	}
+	return errors.Join(errs...)
 }
 
 // discard removes a run's files.
