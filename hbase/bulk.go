@@ -11,19 +11,19 @@ import (
 	"sluice/schema"
 )
 
-// ErrNoBulkLoad is wrapped by the error for a table that files must not be loaded into.
-var ErrNoBulkLoad = errors.New("its files cannot be written by a client")
+// errNoBulkLoad is wrapped by the error for a table that files must not be loaded into.
+var errNoBulkLoad = errors.New("its files cannot be written by a client")
 
 // BulkLoader returns a writer of rows as files, which can be used instead of Put and Flush. It must
 // be closed before the table. Options.Layout and Options.Compression are set from the table.
 func (t *Table) BulkLoader(ctx context.Context, o bulkload.Options) (*bulkload.Loader, error) {
 	for _, attribute := range []string{"ENCRYPTION", "IS_MOB"} {
 		if value := t.family[attribute]; value != "" && !strings.EqualFold(value, "false") {
-			return nil, fmt.Errorf("hbase: %s: %w: its family has %s %s", t.url.Table, ErrNoBulkLoad, attribute, value)
+			return nil, fmt.Errorf("hbase: %s: %w: its family has %s %s", t.url.Table, errNoBulkLoad, attribute, value)
 		}
 	}
 	if t.layout.Name == schema.LayoutFlume {
-		return nil, fmt.Errorf("hbase: %s: %w: rows of the layout %s are for Flume's readers", t.url.Table, ErrNoBulkLoad, t.layout.Name)
+		return nil, fmt.Errorf("hbase: %s: %w: rows of the layout %s are for Flume's readers", t.url.Table, errNoBulkLoad, t.layout.Name)
 	}
 	o.Layout, o.Compression = t.layout, t.compression()
 	l, err := bulkload.Open(ctx, t.cluster, t.regions, t.retries, t, o)

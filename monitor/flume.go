@@ -13,9 +13,9 @@ var (
 		"BatchCompleteCount", "EventDrainAttemptCount", "EventDrainSuccessCount", "EventWriteFail", "ChannelReadFail"}
 )
 
-// FlumeMetrics returns the content of /metrics.json: the report of Flume's JSON monitoring, with
+// flumeMetrics returns the content of /metrics.json: the report of Flume's JSON monitoring, with
 // its names. The spool, or the window of an agent, is a channel; its size is in bytes.
-func (f *Fleet) FlumeMetrics() map[string]map[string]string {
+func (f *Fleet) flumeMetrics() map[string]map[string]string {
 	report := map[string]map[string]string{}
 	add := func(kind, name string, all []string, known map[string]int64) map[string]string {
 		x := map[string]string{"Type": kind, "StartTime": strconv.FormatInt(f.Began.UnixMilli(), 10), "StopTime": "0"}

@@ -74,7 +74,7 @@ func Handler(look func() Fleet, t Thresholds, names []string, pages http.Handler
 	})
 	mux.HandleFunc("GET /metrics.json", func(w http.ResponseWriter, _ *http.Request) {
 		f := look()
-		answer(w, http.StatusOK, f.FlumeMetrics())
+		answer(w, http.StatusOK, f.flumeMetrics())
 	})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(exporter{look, t}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -81,7 +81,7 @@ type Host struct {
 	lost              watch.Loss    // what its agent reports as lost, with the numbers of the losses
 	lossSeen          watch.Loss    // the part of it that was acknowledged here
 	lossSeenNumber    int64         // number of the last loss that was acknowledged
-	rejected          []Rejection   // rejected connections with its certificate or name
+	rejected          []rejection   // rejected connections with its certificate or name
 	problems          []Problem     // problems that it reports, and those of its lines
 }
 
@@ -231,7 +231,7 @@ func (h *Host) lose(lost watch.Loss) {
 // reports returns the problems that an agent reported as texts.
 func reports(texts []string) (problems []Problem) {
 	for _, text := range texts {
-		problems = append(problems, ReportOf(text))
+		problems = append(problems, reportOf(text))
 	}
 	return problems
 }

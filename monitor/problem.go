@@ -90,16 +90,16 @@ const (
 	Misconfigured ProblemKind = "configuration"
 )
 
-// KindOfProblem is a row of Kinds.
-type KindOfProblem struct {
-	Kind    ProblemKind
-	Level   Level
-	Meaning string
+// kindOfProblem is a row of kinds.
+type kindOfProblem struct {
+	kind    ProblemKind
+	level   Level
+	meaning string
 }
 
-// Kinds are all kinds of problems with their levels. Tests compare documents, metrics and alert
+// kinds are all kinds of problems with their levels. Tests compare documents, metrics and alert
 // rules with it.
-var Kinds = []KindOfProblem{
+var kinds = []kindOfProblem{
 	{NeverHeard, Failing, "expected, and never heard since"},
 	{Silent, Failing, "no message for --silent-after"},
 	{Unreceived, Failing, "a line older than --max-lag is not received"},
@@ -137,23 +137,23 @@ var Kinds = []KindOfProblem{
 	{Misconfigured, Failing, "the process cannot work as it is configured"},
 }
 
-// New returns a problem of the kind, at the level that Kinds has for it. A kind that is not in
-// Kinds is an error.
+// New returns a problem of the kind, at the level that kinds has for it. A kind that is not in
+// kinds is an error.
 func (k ProblemKind) New(text string) Problem {
-	i := slices.IndexFunc(Kinds, func(row KindOfProblem) bool { return row.Kind == k })
+	i := slices.IndexFunc(kinds, func(row kindOfProblem) bool { return row.kind == k })
 	if i < 0 {
 		return Problem{k, Failing, text}
 	}
-	return Problem{k, Kinds[i].Level, text}
+	return Problem{k, kinds[i].level, text}
 }
 
-// ReportOf returns the problem that an agent reported as a text. One that begins with a kind in
+// reportOf returns the problem that an agent reported as a text. One that begins with a kind in
 // brackets, "[unparsable] …", is of that kind; any other is UnreadLog if it is marked as a
 // warning, else Unreadable.
-func ReportOf(text string) Problem {
+func reportOf(text string) Problem {
 	text, warning := strings.CutPrefix(text, protocol.WarningPrefix)
 	if rest, ok := strings.CutPrefix(text, "["); ok {
-		if kind, what, ok := strings.Cut(rest, "] "); ok && slices.ContainsFunc(Kinds, func(row KindOfProblem) bool { return string(row.Kind) == kind }) {
+		if kind, what, ok := strings.Cut(rest, "] "); ok && slices.ContainsFunc(kinds, func(row kindOfProblem) bool { return string(row.kind) == kind }) {
 			return ProblemKind(kind).New(what)
 		}
 	}

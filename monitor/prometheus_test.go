@@ -209,8 +209,8 @@ func TestTheDocumentListsAllKindsOfProblems(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rows []string
-	for _, k := range Kinds {
-		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |", k.Kind, k.Level, k.Meaning))
+	for _, k := range kinds {
+		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |", k.kind, k.level, k.meaning))
 	}
 	var got []string
 	for line := range strings.Lines(string(text)) {

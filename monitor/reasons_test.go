@@ -286,11 +286,11 @@ func TestAnUptimeCheckerGets503ForErrorsOnly(t *testing.T) {
 
 func TestKindsOfProblemsAreEachThereOnce(t *testing.T) {
 	seen := map[ProblemKind]bool{}
-	for _, k := range Kinds {
-		if seen[k.Kind] || k.Meaning == "" || !slices.Contains([]Level{Warn, Failing}, k.Level) {
+	for _, k := range kinds {
+		if seen[k.kind] || k.meaning == "" || !slices.Contains([]Level{Warn, Failing}, k.level) {
 			t.Errorf("%+v", k)
 		}
-		seen[k.Kind] = true
+		seen[k.kind] = true
 	}
 }
 

@@ -114,22 +114,22 @@ func minorOf(version string) (v [2]int, ok bool) {
 	return v, true
 }
 
-// Rejection counts the rejected connections with a host's certificate, or with one that names the
-// host, that have the same cause. At and Peer are of the last one.
-type Rejection struct {
-	At    time.Time
-	Peer  string
-	Cause string
-	Count int64
-	// Proven is true if the certificate is signed by this server's CA, so it is the host's own.
-	Proven bool
+// rejection counts the rejected connections with a host's certificate, or with one that names the
+// host, that have the same cause. at and peer are of the last one.
+type rejection struct {
+	at    time.Time
+	peer  string
+	cause string
+	count int64
+	// proven is true if the certificate is signed by this server's CA, so it is the host's own.
+	proven bool
 }
 
 // Rejections stores the rejected connections of each host. Its methods may be called by several
 // goroutines at a time.
 type Rejections struct {
 	mu     sync.Mutex
-	byHost map[string]map[string]*Rejection // by host and cause; guarded by mu
+	byHost map[string]map[string]*rejection // by host and cause; guarded by mu
 }
 
 const (
@@ -154,7 +154,7 @@ func (r *Rejections) Note(now time.Time, names []string, peer, cause string, pro
 			continue
 		}
 		if causes == nil {
-			causes = map[string]*Rejection{}
+			causes = map[string]*rejection{}
 			r.byHost[name] = causes
 		}
 		x := causes[cause]
@@ -162,21 +162,21 @@ func (r *Rejections) Note(now time.Time, names []string, peer, cause string, pro
 			continue
 		}
 		if x == nil {
-			x = &Rejection{Cause: cause, Proven: proven}
+			x = &rejection{cause: cause, proven: proven}
 			causes[cause] = x
 		}
-		x.At, x.Peer = now, peer
-		x.Count++
+		x.at, x.peer = now, peer
+		x.count++
 	}
 }
 
 // forget deletes rejections that are too old to be reported. r.mu must be held.
 func (r *Rejections) forget(now time.Time) {
 	if r.byHost == nil {
-		r.byHost = map[string]map[string]*Rejection{}
+		r.byHost = map[string]map[string]*rejection{}
 	}
 	for name, causes := range r.byHost {
-		maps.DeleteFunc(causes, func(_ string, x *Rejection) bool { return now.Sub(x.At) >= rejectedFor })
+		maps.DeleteFunc(causes, func(_ string, x *rejection) bool { return now.Sub(x.at) >= rejectedFor })
 		if len(causes) == 0 {
 			delete(r.byHost, name)
 		}
@@ -209,12 +209,12 @@ const rejectedFor = 10 * time.Minute
 // host.
 func (h *Host) rejections(now time.Time) (problems []Problem) {
 	for _, r := range h.rejected {
-		if now.Sub(r.At) >= rejectedFor || h.Connections > 0 {
+		if now.Sub(r.at) >= rejectedFor || h.Connections > 0 {
 			continue
 		}
-		text := fmt.Sprintf("its connections from %s are rejected: %s (%d times, the last at %s)", r.Peer, r.Cause, r.Count, r.At.UTC().Format(time.RFC3339))
-		if !r.Proven {
-			text = fmt.Sprintf("connections from %s that name it are rejected: %s (%d times, the last at %s)", r.Peer, r.Cause, r.Count, r.At.UTC().Format(time.RFC3339))
+		text := fmt.Sprintf("its connections from %s are rejected: %s (%d times, the last at %s)", r.peer, r.cause, r.count, r.at.UTC().Format(time.RFC3339))
+		if !r.proven {
+			text = fmt.Sprintf("connections from %s that name it are rejected: %s (%d times, the last at %s)", r.peer, r.cause, r.count, r.at.UTC().Format(time.RFC3339))
 		}
 		problems = append(problems, Rejected.New(text))
 	}

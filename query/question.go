@@ -143,25 +143,6 @@ func (q *Question) columns() (names []string, keys int) {
 	return names, keys
 }
 
-// Fields returns the names of the fields that the question needs.
-func (q *Question) Fields() []string {
-	var names []string
-	if q.Every != 0 {
-		names = append(names, schema.TimeField)
-	}
-	for _, name := range q.By {
-		names = append(names, name)
-		if spans[name] != 0 {
-			names = append(names, schema.TimeField)
-		}
-	}
-	for _, m := range q.Measures {
-		names = append(names, m.Field)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
 // spans are the keys that are intervals of time.
 var spans = map[string]time.Duration{HourKey: time.Hour, DayKey: 24 * time.Hour}
 

@@ -32,9 +32,9 @@ const (
 	MaxOffset = 1<<48 - 1
 )
 
-// Salt is the region of a line: a stream's chunks of 64 KiB are assigned round-robin, so that a
+// salt is the region of a line: a stream's chunks of 64 KiB are assigned round-robin, so that a
 // batch goes to one or two regions, and a load in time order to all.
-func (l Layout) Salt(id StreamID, offset int64) byte {
+func (l Layout) salt(id StreamID, offset int64) byte {
 	return byte((uint64(id) + uint64(offset)>>chunkBits) % uint64(l.Salts))
 }
 
@@ -44,7 +44,7 @@ func (l Layout) AppendKey(dst []byte, time int64, id StreamID, offset int64) []b
 		return appendFlumeKey(dst, time, id, offset)
 	}
 	var k [saltedKeyBytes + 2]byte
-	k[0] = l.Salt(id, offset)
+	k[0] = l.salt(id, offset)
 	binary.BigEndian.PutUint64(k[1:], uint64(time))
 	binary.BigEndian.PutUint64(k[9:], uint64(id))
 	binary.BigEndian.PutUint64(k[17:], uint64(offset)<<16)

@@ -129,11 +129,11 @@ func TestSpareKeysAreInNoScan(t *testing.T) {
 func TestABatchGoesToFewSalts(t *testing.T) {
 	l := layouts(t)[0]
 	for chunk := range int64(20) {
-		salt := l.Salt(99, chunk<<16)
-		if l.Salt(99, chunk<<16+65535) != salt {
+		salt := l.salt(99, chunk<<16)
+		if l.salt(99, chunk<<16+65535) != salt {
 			t.Errorf("chunk %d has two salts", chunk)
 		}
-		if next := l.Salt(99, (chunk+1)<<16); int(next) != (int(salt)+1)%l.Salts {
+		if next := l.salt(99, (chunk+1)<<16); int(next) != (int(salt)+1)%l.Salts {
 			t.Errorf("after salt %d comes %d", salt, next)
 		}
 	}

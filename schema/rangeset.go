@@ -113,11 +113,11 @@ func (s RangeSet) Reached() int64 {
 
 // Prefix is the position up to which the set has every byte from the stream's
 // beginning.
-func (s RangeSet) Prefix() int64 { return s.Reach(0) }
+func (s RangeSet) Prefix() int64 { return s.reach(0) }
 
-// Reach is the position up to which the set has every byte from at on; at itself, where
+// reach is the position up to which the set has every byte from at on; at itself, where
 // it has not the first of them.
-func (s RangeSet) Reach(at int64) int64 {
+func (s RangeSet) reach(at int64) int64 {
 	i := sort.Search(len(s), func(i int) bool { return s[i].End > at })
 	if i < len(s) && s[i].Start <= at {
 		return s[i].End
@@ -128,10 +128,10 @@ func (s RangeSet) Reach(at int64) int64 {
 // PrefixOver is Prefix where the bytes of gaps count as had; it does not end with a gap.
 func (s RangeSet) PrefixOver(gaps RangeSet) (end int64) {
 	for at := int64(0); ; {
-		next := s.Reach(at)
+		next := s.reach(at)
 		if next > at {
 			end = next
-		} else if next = gaps.Reach(at); next == at {
+		} else if next = gaps.reach(at); next == at {
 			return end
 		}
 		at = next
@@ -140,5 +140,5 @@ func (s RangeSet) PrefixOver(gaps RangeSet) (end int64) {
 
 // ReachFrom is how far the set goes where everything before claimed counts as had.
 func (s RangeSet) ReachFrom(claimed int64) int64 {
-	return max(s.Prefix(), s.Reach(claimed))
+	return max(s.Prefix(), s.reach(claimed))
 }

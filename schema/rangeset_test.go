@@ -49,8 +49,8 @@ func TestRangeSetIsASetOfBytes(t *testing.T) {
 			}
 			return at
 		}
-		if at := rng.Int64N(size); set.Prefix() != reach(0) || set.Reach(at) != reach(at) || set.ReachFrom(at) != max(reach(0), reach(at)) {
-			t.Fatalf("%v: prefix %d, reach of %d %d and %d", set, set.Prefix(), at, set.Reach(at), set.ReachFrom(at))
+		if at := rng.Int64N(size); set.Prefix() != reach(0) || set.reach(at) != reach(at) || set.ReachFrom(at) != max(reach(0), reach(at)) {
+			t.Fatalf("%v: prefix %d, reach of %d %d and %d", set, set.Prefix(), at, set.reach(at), set.ReachFrom(at))
 		}
 		for i := 1; i < len(set); i++ {
 			if set[i].Start <= set[i-1].End {

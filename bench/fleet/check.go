@@ -63,7 +63,7 @@ type progress struct {
 // must have the bytes that were written there; and a life must be in one stream only.
 func Verify(l *Ledger, rows []Row) *Report {
 	v := verifier{lives: map[lifeKey]*progress{}, streams: map[uint64]*Life{}}
-	lines, bytes := l.Total()
+	lines, bytes := l.total()
 	v.report.Lines, v.report.Bytes = int64(lines), bytes
 	for _, life := range l.Lives {
 		v.lives[lifeKey{life.File, life.Life}] = &progress{life: life}

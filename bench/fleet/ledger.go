@@ -86,8 +86,8 @@ func (l *Life) lineEndingAt(end int64) (lines int, ok bool) {
 	return i + 1, ok
 }
 
-// Total returns the number of lines and bytes written.
-func (l *Ledger) Total() (lines int, bytes int64) {
+// total returns the number of lines and bytes written.
+func (l *Ledger) total() (lines int, bytes int64) {
 	for _, life := range l.Lives {
 		lines, bytes = lines+life.Lines, bytes+life.Bytes
 	}

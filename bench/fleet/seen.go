@@ -37,7 +37,7 @@ func (s *Seen) Add(line []byte) (id LineID, nanos int64, ok bool) {
 // bytes after a line's id.
 func VerifySeen(l *Ledger, seen []*Seen) *Report {
 	r := &Report{}
-	lines, bytes := l.Total()
+	lines, bytes := l.total()
 	r.Lines, r.Bytes = int64(lines), bytes
 	byFile := map[int]*Seen{}
 	for _, s := range seen {

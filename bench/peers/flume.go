@@ -150,11 +150,11 @@ func freePort() (int, error) {
 
 // Taken returns the number of lines that the null sink has taken.
 func (f *Flume) Taken(ctx context.Context) (int64, error) {
-	return f.Count(ctx, "CHANNEL.memory", "EventTakeSuccessCount")
+	return f.count(ctx, "CHANNEL.memory", "EventTakeSuccessCount")
 }
 
-// Count returns a counter of a component, by the names in Flume's report.
-func (f *Flume) Count(ctx context.Context, component, counter string) (int64, error) {
+// count returns a counter of a component, by the names in Flume's report.
+func (f *Flume) count(ctx context.Context, component, counter string) (int64, error) {
 	report, err := f.counters(ctx)
 	if err != nil {
 		return 0, err

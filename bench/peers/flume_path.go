@@ -55,10 +55,10 @@ func (p *FlumePath) StartAgent(ctx context.Context, jars, home string) (err erro
 // Stored returns the number of events that both sinks of the collector have committed. The HBase
 // sink drops lines that do not match its expression.
 func (p *FlumePath) Stored(ctx context.Context) (int64, error) {
-	rows, err := p.Collector.Count(ctx, "CHANNEL.rows", "EventTakeSuccessCount")
+	rows, err := p.Collector.count(ctx, "CHANNEL.rows", "EventTakeSuccessCount")
 	if err != nil {
 		return 0, err
 	}
-	files, err := p.Collector.Count(ctx, "CHANNEL.files", "EventTakeSuccessCount")
+	files, err := p.Collector.count(ctx, "CHANNEL.files", "EventTakeSuccessCount")
 	return min(rows, files), err
 }

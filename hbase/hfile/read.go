@@ -21,11 +21,11 @@ type Cell struct {
 	Timestamp             uint64 // milliseconds since 1970
 }
 
-// ErrDamaged is wrapped by the error for a file that no Writer wrote, or that was changed.
-var ErrDamaged = errors.New("damaged file")
+// errDamaged is wrapped by the error for a file that no Writer wrote, or that was changed.
+var errDamaged = errors.New("damaged file")
 
-// maxReadBytes bounds a block: a cell of MaxCellBytes after one that is nearly as large as a block.
-const maxReadBytes = maxBlockBytes + 2*MaxCellBytes
+// maxReadBytes bounds a block: a cell of maxCellBytes after one that is nearly as large as a block.
+const maxReadBytes = maxBlockBytes + 2*maxCellBytes
 
 // Read reads the cells of a file that a Writer with this compression wrote, in order, and verifies
 // their checksums. It ends with the first error of do.
@@ -106,9 +106,9 @@ func damaged(what string, err error) error {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return fmt.Errorf("hfile: %w: %s: %w", ErrDamaged, what, err)
+		return fmt.Errorf("hfile: %w: %s: %w", errDamaged, what, err)
 	}
-	return fmt.Errorf("hfile: %w: %s", ErrDamaged, what)
+	return fmt.Errorf("hfile: %w: %s", errDamaged, what)
 }
 
 // wholeCells passes on the cells of a block without encoding.

@@ -14,9 +14,9 @@ var ErrOrder = errors.New("cells out of order")
 
 var errClosed = errors.New("hfile: the file is closed")
 
-// MaxCellBytes is the maximum size of a cell: key, value and their lengths. It is the limit that a
+// maxCellBytes is the maximum size of a cell: key, value and their lengths. It is the limit that a
 // server has for a Put, by default.
-const MaxCellBytes = 10 << 20
+const maxCellBytes = 10 << 20
 
 const (
 	// A key is u16 row length | row | u8 family length | family | qualifier | u64 timestamp |
@@ -94,7 +94,7 @@ func (w *Writer) Append(row []byte, qualifier string, timestampMillis uint64, va
 		return w.err
 	}
 	keyLen := rowLengthBytes + len(row) + 1 + len(w.options.Family) + len(qualifier) + keySuffixBytes
-	if len(row) == 0 || len(row) > wire.MaxRowBytes || timestampMillis >= wire.Latest || cellLengthBytes+keyLen+len(value) > MaxCellBytes {
+	if len(row) == 0 || len(row) > wire.MaxRowBytes || timestampMillis >= wire.Latest || cellLengthBytes+keyLen+len(value) > maxCellBytes {
 		return checkCell(row, qualifier, timestampMillis, value)
 	}
 	shared, sorted := w.shared(row, qualifier, timestampMillis)
@@ -124,9 +124,6 @@ func (w *Writer) Append(row []byte, qualifier string, timestampMillis uint64, va
 	w.maxTimestamp = max(w.maxTimestamp, timestampMillis)
 	return nil
 }
-
-// Bytes returns the bytes that are written, and those of the open block before compression.
-func (w *Writer) Bytes() int64 { return w.offset + int64(len(w.body)) }
 
 // Close writes the rest of the file. It does not close the io.Writer.
 func (w *Writer) Close() (Summary, error) {
@@ -158,7 +155,7 @@ func checkCell(row []byte, qualifier string, timestampMillis uint64, value []byt
 		return fmt.Errorf("hfile: row %.80x has the timestamp %d: a server does not replace it in a file", row, timestampMillis)
 	default:
 		return fmt.Errorf("hfile: row %.80x has a cell with a qualifier of %d and a value of %d bytes: the maximum of a cell is %d",
-			row, len(qualifier), len(value), MaxCellBytes)
+			row, len(qualifier), len(value), maxCellBytes)
 	}
 }
 

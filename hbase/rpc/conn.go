@@ -165,12 +165,6 @@ func connectionHeader(service string, o Options) []byte {
 	return protobuf.AppendBytes(h, 5, version)
 }
 
-// Server returns the connection's server.
-func (c *Conn) Server() Server { return c.server }
-
-// Broken is closed when the connection is broken.
-func (c *Conn) Broken() <-chan struct{} { return c.broken }
-
 // Close closes the connection, ends every pending call, and waits for the goroutines.
 func (c *Conn) Close() error {
 	c.fail(errClosed)

@@ -47,7 +47,7 @@ func TestAServerThatSentNothingIsErrNoAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		<-c.Broken()
+		<-c.broken
 		_, err = c.Call(t.Context(), &Request{Method: "Get"})
 		if errors.Is(err, ErrNoAnswer) == words || !errors.Is(err, ErrLost) {
 			t.Errorf("it has already sent something: %v; %v", words, err)
@@ -226,7 +226,7 @@ func TestASilentServerIsDetectedThoughCallersCancel(t *testing.T) {
 			}
 		}
 		select {
-		case <-c.Broken():
+		case <-c.broken:
 		default:
 			t.Error("the connection is still considered usable")
 		}

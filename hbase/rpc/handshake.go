@@ -18,7 +18,6 @@ type Handshake = hadoop.Handshake
 const (
 	authSimple   = 80
 	AuthKerberos = 81
-	AuthDigest   = 82
 )
 
 // Preamble returns the first bytes of a connection.

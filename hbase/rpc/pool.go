@@ -51,7 +51,7 @@ func (p *Pool) Get(ctx context.Context, server Server, service string) (*Conn, e
 	defer func() { <-e.token }()
 	if e.conn != nil {
 		select {
-		case <-e.conn.Broken():
+		case <-e.conn.broken:
 			_ = e.conn.Close() // waits for its goroutines only
 			e.conn = nil
 		default:

@@ -33,7 +33,7 @@ func TestARealServerAnswersProbes(t *testing.T) {
 			}
 		}
 		select {
-		case <-conn.Broken():
+		case <-conn.broken:
 			t.Errorf("%s: the connection broke", service)
 		default:
 		}

@@ -265,8 +265,8 @@ func TestRejectionsAreLoggedOnceAMinuteWithTheirCount(t *testing.T) {
 	if !strings.Contains(f.log.String(), "rejected=1000\n") {
 		t.Errorf("the count is missing:\n%s", f.log.String())
 	}
-	if f.Rejected() != 1001 {
-		t.Errorf("%d rejected, want 1001", f.Rejected())
+	if f.rejected != 1001 {
+		t.Errorf("%d rejected, want 1001", f.rejected)
 	}
 }
 
@@ -312,7 +312,7 @@ func TestAListenerServesAPeerThatComesAfterAFlood(t *testing.T) {
 		defer dial(from).Close()
 		defer (<-accepted).Close()
 	}
-	if g.Rejected() != 2 {
-		t.Errorf("%d rejected, want the fourth and one that was replaced", g.Rejected())
+	if g.rejected != 2 {
+		t.Errorf("%d rejected, want the fourth and one that was replaced", g.rejected)
 	}
 }

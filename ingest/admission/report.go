@@ -83,14 +83,6 @@ func (g *Gate) Failing() Failure {
 	return g.failure
 }
 
-// Rejected returns how many connections were rejected, or closed for another one, since the gate
-// was created.
-func (g *Gate) Rejected() int64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.rejected
-}
-
 // Warnings returns warnings for operators: that connections cannot be accepted, and that some were
 // rejected or had to wait within the last minutes, with the address of most of them.
 func (g *Gate) Warnings() (warnings []string) {

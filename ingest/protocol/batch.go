@@ -13,8 +13,8 @@ import (
 	"sluice/schema"
 )
 
-// ErrBody means that a body does not match its batch.
-var ErrBody = errors.New("the batch's body is damaged")
+// errBody means that a body does not match its batch.
+var errBody = errors.New("the batch's body is damaged")
 
 // Batch is a range of whole lines of a stream, as it is sent.
 type Batch struct {
@@ -97,7 +97,7 @@ func (c *Codec) Encode(m *Batch, data, room []byte) {
 }
 
 // Data returns a batch's bytes: Body itself, or in room's memory. It decompresses at most the
-// length of the range. It returns an ErrBody if the bytes do not match the batch.
+// length of the range. It returns an errBody if the bytes do not match the batch.
 func (c *Codec) Data(m *Batch, room []byte) (data []byte, err error) {
 	want := m.Range.Len()
 	switch m.Compression {
@@ -119,13 +119,13 @@ func (c *Codec) Data(m *Batch, room []byte) (data []byte, err error) {
 		data = m.Body
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s of %s: %w", ErrBody, m.Compression, m.Range, err)
+		return nil, fmt.Errorf("%w: %s of %s: %w", errBody, m.Compression, m.Range, err)
 	}
 	if int64(len(data)) != want {
-		return nil, fmt.Errorf("%w: %d bytes for %s", ErrBody, len(data), m.Range)
+		return nil, fmt.Errorf("%w: %d bytes for %s", errBody, len(data), m.Range)
 	}
 	if crc32.Checksum(data, castagnoli) != m.CRC {
-		return nil, fmt.Errorf("%w: its checksum does not match", ErrBody)
+		return nil, fmt.Errorf("%w: its checksum does not match", errBody)
 	}
 	return data, nil
 }

@@ -103,7 +103,7 @@ func TestBodiesAreDecodedAndDamageIsDetected(t *testing.T) {
 		} {
 			bad := m
 			hurt(&bad)
-			if _, err := c.Data(&bad, nil); !errors.Is(err, ErrBody) {
+			if _, err := c.Data(&bad, nil); !errors.Is(err, errBody) {
 				t.Errorf("%s: a damaged body: %v", compression, err)
 			}
 		}
@@ -120,7 +120,7 @@ func TestABombTakesNoMoreMemoryThanItsRange(t *testing.T) {
 	m := Batch{Range: schema.Range{End: 1000}, Lines: 1, Compression: Zstd, Body: bomb}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if _, err := c.Data(&m, nil); !errors.Is(err, ErrBody) {
+	if _, err := c.Data(&m, nil); !errors.Is(err, errBody) {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)

@@ -53,13 +53,13 @@ func strangers(t *testing.T) []stranger {
 		{"a length that is not allowed", writes(func(*rand.Rand) []byte { return frame(1 << 31) })},
 		{"more buffers than are allowed", writes(func(*rand.Rand) []byte { return []byte{0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff} })},
 		{"a frame of the greatest length that never comes", writes(func(rng *rand.Rand) []byte {
-			return append(frame(MaxBodyBytes), make([]byte, rng.IntN(64<<10))...)
+			return append(frame(maxBodyBytes), make([]byte, rng.IntN(64<<10))...)
 		})},
 		{"half a head", writes(func(*rand.Rand) []byte { return []byte{0, 0} })},
 		{"nothing", func(net.Conn, *rand.Rand) error { return nil }},
 		{"a bomb", func(conn net.Conn, rng *rand.Rand) error {
 			// One decompresses to the announced range, and one to more.
-			return offer(conn, bomb, []int64{MaxBodyBytes, 1000}[rng.IntN(2)])
+			return offer(conn, bomb, []int64{maxBodyBytes, 1000}[rng.IntN(2)])
 		}},
 		{"a host that is none", func(conn net.Conn, _ *rand.Rand) error {
 			return call(conn, protocol.MessageHello, (&protocol.Hello{Host: "../../etc"}).Append(nil), nil)

@@ -22,9 +22,9 @@ import (
 )
 
 const (
-	// MaxBodyBytes is the limit of a batch's uncompressed bytes: the longest line, and the batch
+	// maxBodyBytes is the limit of a batch's uncompressed bytes: the longest line, and the batch
 	// that a sender had before it.
-	MaxBodyBytes = logfile.MaxLineBytes + 1<<20
+	maxBodyBytes = logfile.MaxLineBytes + 1<<20
 	// batchBytes is the batch size that senders are asked for.
 	batchBytes = 1 << 20
 	// keptRoomBytes is how much memory a decoder keeps between batches.
@@ -112,7 +112,7 @@ func New(cfg Config) (*Receiver, error) {
 	r := &Receiver{cfg: cfg, decoders: make(chan *decoder, hostsDecoding*runtime.GOMAXPROCS(0)), decoded: semaphore.NewWeighted(maxDecodedBytes), hosts: map[string]*Host{}, live: map[schema.StreamID]int{}, places: newPlaces(), evicted: map[string]time.Time{}}
 	r.runs.New = func() any { return new(run) }
 	for range cap(r.decoders) {
-		codec, err := protocol.NewCodec(MaxBodyBytes)
+		codec, err := protocol.NewCodec(maxBodyBytes)
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +154,7 @@ const reservedFiles = 32
 // so many files: half are for connections, and one address may have a sixteenth of these.
 func Limits(openFiles int) avrorpc.Limits {
 	conns := max(2, min(maxConns, openFiles/2, openFiles-reservedFiles))
-	return avrorpc.Limits{FrameBytes: MaxBodyBytes + 1<<20, Conns: conns, ConnsPerPeer: max(1, conns/16)}
+	return avrorpc.Limits{FrameBytes: maxBodyBytes + 1<<20, Conns: conns, ConnsPerPeer: max(1, conns/16)}
 }
 
 // Services returns the services for agents: one for each version of the protocol, the newest first.

@@ -124,8 +124,8 @@ var errRefused = errors.New("refused")
 // take decodes a body and appends it to the collector's spool.
 func (s *session) take(ctx context.Context, known *namedStream, m *protocol.Batch) error {
 	t := known.tracked
-	if m.Range.Len() > MaxBodyBytes || m.Range.End > schema.MaxOffset {
-		return fmt.Errorf("%w: a batch %v; a batch may have %d bytes, and end at byte %d", errRefused, m.Range, MaxBodyBytes, int64(schema.MaxOffset))
+	if m.Range.Len() > maxBodyBytes || m.Range.End > schema.MaxOffset {
+		return fmt.Errorf("%w: a batch %v; a batch may have %d bytes, and end at byte %d", errRefused, m.Range, maxBodyBytes, int64(schema.MaxOffset))
 	}
 	if err := s.turn(ctx); err != nil {
 		return err

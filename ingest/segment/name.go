@@ -43,14 +43,14 @@ func ParseName(s string) (n Name, open bool, err error) {
 	if !gz || !dash || err != nil || n.String() != bare {
 		return Name{}, false, fmt.Errorf("segment: %q is not HOST/YYYYMMDD-SEQ.gz", s)
 	}
-	if err := n.Check(); err != nil {
+	if err := n.check(); err != nil {
 		return Name{}, false, err
 	}
 	return n, open, nil
 }
 
-// Check returns an error if the host or the period cannot be part of a file name.
-func (n Name) Check() error {
+// check returns an error if the host or the period cannot be part of a file name.
+func (n Name) check() error {
 	if err := CheckHost(n.Host); err != nil {
 		return err
 	}

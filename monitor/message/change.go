@@ -56,8 +56,8 @@ func StatesOf(h *monitor.Health) []State {
 	return states
 }
 
-// Subject returns a summary of the message in one line.
-func (m *Message) Subject() string {
+// subject returns a summary of the message in one line.
+func (m *Message) subject() string {
 	var names []string
 	worst := monitor.Okay
 	for _, c := range m.Changes {
@@ -78,8 +78,8 @@ func (m *Message) Subject() string {
 	return clean(fmt.Sprintf("sluice %s: %s", worst, list))
 }
 
-// Text returns the message as plain text of several lines.
-func (m *Message) Text() string {
+// text returns the message as plain text of several lines.
+func (m *Message) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "From the %s at %s.\n", clean(m.Process), m.At.UTC().Format(time.RFC3339))
 	for _, c := range m.Changes {

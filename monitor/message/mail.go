@@ -110,7 +110,7 @@ func (m *Mail) text(x *Message) []byte {
 	header := func(name, value string) { fmt.Fprintf(&b, "%s: %s\r\n", name, value) }
 	header("From", m.From)
 	header("To", strings.Join(m.To, ", "))
-	header("Subject", mime.QEncoding.Encode("utf-8", x.Subject()))
+	header("Subject", mime.QEncoding.Encode("utf-8", x.subject()))
 	header("Date", x.At.UTC().Format(time.RFC1123Z))
 	header("Auto-Submitted", "auto-generated")
 	header("MIME-Version", "1.0")
@@ -118,7 +118,7 @@ func (m *Mail) text(x *Message) []byte {
 	header("Content-Transfer-Encoding", "quoted-printable")
 	b.WriteString("\r\n")
 	w := quotedprintable.NewWriter(&b)
-	w.Write([]byte(x.Text())) //nolint:errcheck // it goes to memory
+	w.Write([]byte(x.text())) //nolint:errcheck // it goes to memory
 	w.Close()                 //nolint:errcheck // it goes to memory
 	return b.Bytes()
 }

@@ -44,7 +44,7 @@ func (w *Webhook) Name() string {
 func (w *Webhook) Send(ctx context.Context, m *Message) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	method, body := http.MethodPost, any(envelope{Version: 1, Text: m.Subject() + "\n" + m.Text(), Message: m})
+	method, body := http.MethodPost, any(envelope{Version: 1, Text: m.subject() + "\n" + m.text(), Message: m})
 	if w.Alertmanager {
 		body = alerts(m)
 	}
@@ -123,7 +123,7 @@ func newAlert(m *Message, c *Change, level monitor.Level, ends time.Time) alert 
 	}
 	if level == c.Level {
 		one := Message{At: m.At, Process: m.Process, Changes: []Change{*c}}
-		a.Annotations = map[string]string{"summary": one.Subject(), "description": one.Text()}
+		a.Annotations = map[string]string{"summary": one.subject(), "description": one.text()}
 	}
 	return a
 }

@@ -1,7 +1,7 @@
 // Package traffic finds hosts that send far fewer lines than expected from their own last weeks
 // and from the traffic of all hosts. There is no fixed threshold to configure.
 //
-// A [Watch] takes the number of lines of each host for each quarter of an hour; a [Live] reads
+// A watch takes the number of lines of each host for each quarter of an hour; a [Live] reads
 // them from a collector's history. The expected number of lines of host h is calculated from what
 // it sent at the same time of the last four weeks, o = 1 … 4 weeks ago:
 //

@@ -14,12 +14,12 @@ type History interface {
 	Quarters(host string, from, to time.Time) ([]history.Sample, error)
 }
 
-// Live watches the hosts of a collector. Run and Look must not be called at the same time; Low may
+// Live watches the hosts of a collector. Run and look must not be called at the same time; Low may
 // be called at any time.
 type Live struct {
 	history History
 	log     *slog.Logger
-	watch   *Watch
+	watch   *watch
 	slot    int64 // the last slot that was judged; 0: none
 
 	mu  sync.Mutex
@@ -28,7 +28,7 @@ type Live struct {
 
 // NewLive returns a Live that reads from h.
 func NewLive(h History, log *slog.Logger) *Live {
-	return &Live{history: h, log: log, watch: New()}
+	return &Live{history: h, log: log, watch: newWatch()}
 }
 
 const (
@@ -39,16 +39,16 @@ const (
 	leastCovered = 10
 	// replayed is the number of slots that are judged again at a start, to calculate deviations.
 	replayed = residuals + day
-	// lookInterval is the time between two calls of Look.
+	// lookInterval is the time between two calls of look.
 	lookInterval = time.Minute
 )
 
-// Run calls Look every lookInterval until ctx is done. hosts returns the present hosts.
+// Run calls look every lookInterval until ctx is done. hosts returns the present hosts.
 func (l *Live) Run(ctx context.Context, hosts func() []string) {
 	ticker := time.NewTicker(lookInterval)
 	defer ticker.Stop()
 	for {
-		l.Look(time.Now(), hosts())
+		l.look(time.Now(), hosts())
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -57,9 +57,9 @@ func (l *Live) Run(ctx context.Context, hosts func() []string) {
 	}
 }
 
-// Look judges each quarter of an hour that is over, once. The first call reads five weeks of the
+// look judges each quarter of an hour that is over, once. The first call reads five weeks of the
 // history.
-func (l *Live) Look(now time.Time, hosts []string) {
+func (l *Live) look(now time.Time, hosts []string) {
 	last := now.Add(-settled).Unix()/int64(quarter.Seconds()) - 1
 	if l.slot == 0 {
 		l.replay(last, hosts)
@@ -67,9 +67,9 @@ func (l *Live) Look(now time.Time, hosts []string) {
 	for slot := max(l.slot+1, last-day); slot <= last; slot++ {
 		lines := map[string]float32{}
 		for _, name := range hosts {
-			if !l.watch.Known(name) {
+			if !l.watch.known(name) {
 				first := slot - remembered + 1
-				l.watch.Load(name, first, l.lines(name, first, slot-1))
+				l.watch.load(name, first, l.lines(name, first, slot-1))
 			}
 			if n := l.lines(name, slot, slot); n[0] >= 0 {
 				lines[name] = n[0]
@@ -81,7 +81,7 @@ func (l *Live) Look(now time.Time, hosts []string) {
 		return
 	}
 	l.slot = last
-	low := l.watch.Low()
+	low := l.watch.low()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for name, f := range low {
@@ -104,7 +104,7 @@ func (l *Live) replay(last int64, hosts []string) {
 	for _, name := range hosts {
 		before := first - remembered
 		all := l.lines(name, before, last)
-		l.watch.Load(name, before, all[:first-before])
+		l.watch.load(name, before, all[:first-before])
 		recent[name] = all[first-before:]
 	}
 	for slot := first; slot <= last; slot++ {
@@ -119,7 +119,7 @@ func (l *Live) replay(last int64, hosts []string) {
 	l.slot = last
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.low = l.watch.Low()
+	l.low = l.watch.low()
 }
 
 // lines returns the lines of a host in the slots from first to last. Negative: not observed, or

@@ -42,18 +42,18 @@ func TestLowHostIsFoundFromTheHistory(t *testing.T) {
 	var said strings.Builder
 	log := slog.New(slog.NewTextHandler(&said, nil))
 	l := NewLive(h, log)
-	l.Look(at(start).Add(settled), hosts)
+	l.look(at(start).Add(settled), hosts)
 	for slot := start; slot < start+4; slot++ {
-		l.Look(at(slot+1).Add(settled), hosts)
+		l.look(at(slot+1).Add(settled), hosts)
 		if low := l.Low(); len(low) > 0 {
 			t.Fatalf("slot %d: %v", slot-start, low)
 		}
 	}
-	l.Look(at(start+5).Add(settled-time.Second), hosts)
+	l.look(at(start+5).Add(settled-time.Second), hosts)
 	if len(l.Low()) > 0 {
 		t.Error("judged before it was over")
 	}
-	l.Look(at(start+5).Add(settled), hosts)
+	l.look(at(start+5).Add(settled), hosts)
 	f, ok := l.Low()["web02"]
 	if want := "sends 34 lines/min, 102 are expected: 7.7 % of the traffic of all, usually 20 %"; !ok || len(l.Low()) != 1 || f.String() != want {
 		t.Errorf("%v %s", l.Low(), f.String())
@@ -62,13 +62,13 @@ func TestLowHostIsFoundFromTheHistory(t *testing.T) {
 		t.Error(said.String())
 	}
 	again := NewLive(h, log)
-	again.Look(at(start+6).Add(settled), hosts)
+	again.look(at(start+6).Add(settled), hosts)
 	if _, ok := again.Low()["web02"]; !ok {
 		t.Error("not found after a restart")
 	}
 	h.halved = ""
 	for slot := start + 6; slot < start+9; slot++ {
-		l.Look(at(slot+1).Add(settled), hosts)
+		l.look(at(slot+1).Add(settled), hosts)
 	}
 	if len(l.Low()) > 0 {
 		t.Errorf("still low after it recovered: %v", l.Low())

@@ -5,7 +5,7 @@ import "testing"
 // TestADayThatWasLowIsNotExpectedLater: a host is found again on a weekday on which it was low in
 // the two weeks before.
 func TestADayThatWasLowIsNotExpectedLater(t *testing.T) {
-	w := New()
+	w := newWatch()
 	const usual, few, half = 1000, 10, 400
 	lowAt := func(slot int64) bool { return slot%week >= 2*day && slot%week < 3*day }
 	for slot := int64(4 * week); slot < 8*week+3*day; slot++ {
@@ -17,7 +17,7 @@ func TestADayThatWasLowIsNotExpectedLater(t *testing.T) {
 			lines["a"] = few
 		}
 		w.Observe(slot, lines)
-		if _, low := w.Low()["a"]; low != (lines["a"] < usual) && slot%day > 40 {
+		if _, low := w.low()["a"]; low != (lines["a"] < usual) && slot%day > 40 {
 			t.Fatalf("week %d, day %d, %s: low %v with %v lines", slot/week-4, slot%week/day, clock(slot), low, lines["a"])
 		}
 	}
@@ -26,7 +26,7 @@ func TestADayThatWasLowIsNotExpectedLater(t *testing.T) {
 // TestATimeWithoutObservationIsNotATimeWithoutLines: a host that was away for an hour is not low
 // when it is back.
 func TestATimeWithoutObservationIsNotATimeWithoutLines(t *testing.T) {
-	w := New()
+	w := newWatch()
 	const away = 4*week + 40
 	for slot := int64(0); slot < away+day; slot++ {
 		lines := map[string]float32{"b": 1000, "c": 1000, "d": 1000, "e": 1000, "a": 1000}
@@ -34,7 +34,7 @@ func TestATimeWithoutObservationIsNotATimeWithoutLines(t *testing.T) {
 			delete(lines, "a")
 		}
 		w.Observe(slot, lines)
-		if f, low := w.Low()["a"]; low {
+		if f, low := w.low()["a"]; low {
 			t.Fatalf("%s after it was away: %s", clock(slot), f.String())
 		}
 	}
@@ -48,7 +48,7 @@ func TestALossThatIsNotFoundAtOnceIsNotTheLevel(t *testing.T) {
 		hours int64
 		found bool
 	}{{18, true}, {36, false}} {
-		w := New()
+		w := newWatch()
 		low := false
 		const began = 4 * week
 		for slot := int64(0); slot < began+4*c.hours+8; slot++ {
@@ -60,7 +60,7 @@ func TestALossThatIsNotFoundAtOnceIsNotTheLevel(t *testing.T) {
 				lines["a"] = 500
 			}
 			w.Observe(slot, lines)
-			if _, low = w.Low()["a"]; low && slot < began+4*c.hours {
+			if _, low = w.low()["a"]; low && slot < began+4*c.hours {
 				t.Fatalf("low at %s", clock(slot))
 			}
 		}

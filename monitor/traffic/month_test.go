@@ -14,7 +14,7 @@ import (
 	"sluice/monitor"
 )
 
-// month simulates a month of web hosts, after two weeks in which a Watch learns their rhythm.
+// month simulates a month of web hosts, after two weeks in which a watch learns their rhythm.
 type month struct {
 	random *rand.Rand
 	sites  []*site
@@ -182,13 +182,13 @@ func TestASimulatedMonth(t *testing.T) {
 	}
 	for _, seed := range []uint64{1, 2, 3, 41} {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			m, w := newMonth(seed), New()
+			m, w := newMonth(seed), newWatch()
 			wrong := map[string]int64{} // by host, the last slot with a warning that has no cause
 			falseWarnings, falseErrors := 0, 0
 			for slot := range int64(monthSlots) {
 				lines := m.lines(slot)
 				w.Observe(slot, lines)
-				h := healthOf(slot, lines, w.Low())
+				h := healthOf(slot, lines, w.low())
 				for name, x := range h.Metrics {
 					if x.Status == "ERROR" {
 						falseErrors++

@@ -47,19 +47,19 @@ func number(v float64) string {
 	return strings.TrimSuffix(text, ".0")
 }
 
-// Watch judges the traffic of hosts. It is not safe for concurrent use.
-type Watch struct {
+// watch judges the traffic of hosts. It is not safe for concurrent use.
+type watch struct {
 	hosts map[string]*host
 	slot  int64
 	all   factors
 }
 
-// New returns a Watch without hosts.
-func New() *Watch { return &Watch{hosts: map[string]*host{}} }
+// newWatch returns a watch without hosts.
+func newWatch() *watch { return &watch{hosts: map[string]*host{}} }
 
-// Load sets the lines of a host in the slots from first on, which must precede the first observed
+// load sets the lines of a host in the slots from first on, which must precede the first observed
 // slot. Negative numbers were not observed. Deviations are calculated from later slots only.
-func (w *Watch) Load(name string, first int64, lines []float32) {
+func (w *watch) load(name string, first int64, lines []float32) {
 	h := newHost(first)
 	for i, n := range lines {
 		if n >= 0 && h.last < h.first {
@@ -74,12 +74,12 @@ func (w *Watch) Load(name string, first int64, lines []float32) {
 	}
 }
 
-// Known reports whether a host was observed or loaded.
-func (w *Watch) Known(name string) bool { return w.hosts[name] != nil }
+// known reports whether a host was observed or loaded.
+func (w *watch) known(name string) bool { return w.hosts[name] != nil }
 
 // Observe adds the lines of each host in a slot and judges all hosts. slot is the Unix time divided
 // by 15 minutes and must increase. A host that is not in lines was not observed.
-func (w *Watch) Observe(slot int64, lines map[string]float32) {
+func (w *watch) Observe(slot int64, lines map[string]float32) {
 	w.slot = slot
 	for name, n := range lines {
 		h := w.hosts[name]
@@ -100,8 +100,8 @@ func (w *Watch) Observe(slot int64, lines map[string]float32) {
 	}
 }
 
-// Low returns the hosts that are low in the last slot, with their findings.
-func (w *Watch) Low() map[string]Finding {
+// low returns the hosts that are low in the last slot, with their findings.
+func (w *watch) low() map[string]Finding {
 	low := map[string]Finding{}
 	for name, h := range w.hosts {
 		if h.low != nil && h.last == w.slot {
@@ -112,7 +112,7 @@ func (w *Watch) Low() map[string]Finding {
 }
 
 // judge judges the last slot of a host.
-func (w *Watch) judge(h *host) {
+func (w *watch) judge(h *host) {
 	if h.last != w.slot {
 		return // not observed: silence is reported by package monitor
 	}
@@ -162,7 +162,7 @@ func (w *Watch) judge(h *host) {
 }
 
 // finding returns the rates and shares of a low host.
-func (w *Watch) finding(lines, expected float64, quarters int64) *Finding {
+func (w *watch) finding(lines, expected float64, quarters int64) *Finding {
 	minutes := float64(15 * quarters)
 	f := &Finding{Lines: lines / minutes, Expected: expected / minutes}
 	total := 0.0

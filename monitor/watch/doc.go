@@ -5,6 +5,6 @@
 // A File is one small file (DATA/watch), replaced as a whole like the checkpoint. Its size is
 // bounded. If it is damaged, only this state is lost. An Awake clock counts the time in which
 // the process ran. The silence of a host is measured by it, so that a machine that was
-// suspended reports no host as silent when it resumes. Expand and Expectation read lists of
-// expected hosts.
+// suspended reports no host as silent when it resumes. Expectation reads lists of expected
+// hosts.
 package watch

@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// MaxExpected is the limit of expected hosts.
-const MaxExpected = 10_000
+// maxExpected is the limit of expected hosts.
+const maxExpected = 10_000
 
-// Expand returns the hosts of a list of names and ranges. web01..web10 is a range at the end of
+// expandAll returns the hosts of a list of names and ranges. web01..web10 is a range at the end of
 // a name, with the number of digits of its first host; shop[1-3].example.com is a range inside
 // one.
-func Expand(list []string) ([]string, error) {
+func expandAll(list []string) ([]string, error) {
 	var hosts []string
 	for _, item := range list {
 		item = strings.TrimSpace(item)
-		names, err := expand(item, MaxExpected-len(hosts))
+		names, err := expand(item, maxExpected-len(hosts))
 		if err != nil {
 			return nil, fmt.Errorf("%q: %w", item, err)
 		}
@@ -31,7 +31,7 @@ func Expand(list []string) ([]string, error) {
 	return hosts, nil
 }
 
-var errTooMany = fmt.Errorf("more than %d hosts", MaxExpected)
+var errTooMany = fmt.Errorf("more than %d hosts", maxExpected)
 
 func expand(item string, room int) ([]string, error) {
 	if item == "" || strings.ContainsAny(item, " \t/@,;") {
@@ -111,7 +111,7 @@ type Expectation struct {
 
 // NewExpectation reads the list and the file, if path is not "".
 func NewExpectation(list []string, path string) (*Expectation, error) {
-	names, err := Expand(list)
+	names, err := expandAll(list)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (e *Expectation) Reload() (changed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", e.path, err)
 	}
-	if len(hosts)+len(e.names) > MaxExpected {
+	if len(hosts)+len(e.names) > maxExpected {
 		return false, fmt.Errorf("%s: %w", e.path, errTooMany)
 	}
 	e.size, e.modified = info.Size(), info.ModTime()
@@ -163,11 +163,11 @@ func readList(r io.Reader, size int64) ([]string, error) {
 	for n := 1; lines.Scan(); n++ {
 		text, _, _ := strings.Cut(lines.Text(), "#")
 		items := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\r' })
-		names, err := Expand(items)
+		names, err := expandAll(items)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
-		if hosts = append(hosts, names...); len(hosts) > MaxExpected {
+		if hosts = append(hosts, names...); len(hosts) > maxExpected {
 			return nil, errTooMany
 		}
 	}

@@ -17,10 +17,10 @@ import (
 const (
 	documentKind    = "watch"
 	documentVersion = 1
-	// maxFileBytes is the limit of the file's size: MaxHosts of about 1,600 bytes.
+	// maxFileBytes is the limit of the file's size: maxHosts of about 1,600 bytes.
 	maxFileBytes = 32 << 20
-	// MaxHosts is the limit of hosts in a File.
-	MaxHosts = 20_000
+	// maxHosts is the limit of hosts in a File.
+	maxHosts = 20_000
 	// saveInterval is the time between two saves of when hosts were last heard. Changes by an
 	// operator are saved at once.
 	saveInterval = 15 * time.Second
@@ -97,7 +97,7 @@ func (f *File) decode(b []byte) error {
 	if doc.Kind != documentKind || doc.Version != documentVersion {
 		return fmt.Errorf("it is %q version %d, not %q version %d", doc.Kind, doc.Version, documentKind, documentVersion)
 	}
-	if doc.AwakeMs < 0 || len(doc.Hosts) > MaxHosts {
+	if doc.AwakeMs < 0 || len(doc.Hosts) > maxHosts {
 		return errors.New("it has content that sluice does not write")
 	}
 	for name, h := range doc.Hosts {

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -161,14 +160,14 @@ func (f *File) note(h *Host, s *Seen, now time.Time) {
 	}
 }
 
-// host returns the state of a host and creates it if needed. nil: MaxHosts is reached. f.mu is
+// host returns the state of a host and creates it if needed. nil: maxHosts is reached. f.mu is
 // held.
 func (f *File) host(name string, now time.Time) *Host {
 	h := f.doc.Hosts[name]
 	if h != nil {
 		return h
 	}
-	if len(f.doc.Hosts) >= MaxHosts && !f.evict(now) {
+	if len(f.doc.Hosts) >= maxHosts && !f.evict(now) {
 		return nil
 	}
 	h = &Host{}
@@ -262,17 +261,4 @@ func (f *File) Hosts() map[string]Host {
 // process ran.
 func (f *File) Silence(h *Host, awake time.Duration) time.Duration {
 	return max(0, f.began+awake-time.Duration(h.HeardMs)*time.Millisecond)
-}
-
-// Expected returns the names of the expected hosts, sorted.
-func (f *File) Expected() []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.Sorted(maps.Keys(maps.Collect(func(yield func(string, bool) bool) {
-		for name, h := range f.doc.Hosts {
-			if h.ExpectedUnix != 0 && !yield(name, true) {
-				return
-			}
-		}
-	})))
 }

@@ -84,7 +84,7 @@ func (b *Batch) need(wanted func(name string) bool) error {
 	}
 	n := len(b.columns)
 	for i, c := range b.file.columns {
-		if wanted(c.Name) && b.Column(c.Name) == nil {
+		if wanted(c.name) && b.Column(c.name) == nil {
 			if err := b.read(i); err != nil {
 				return err
 			}

@@ -141,9 +141,9 @@ func (w *Want) rows(f *File, group int) (from, to int) {
 		return 0, n
 	}
 	from, to = n, 0
-	for _, p := range f.Pages(group) {
-		if p.MaxTime >= w.From && (w.To <= 0 || p.MinTime < w.To) {
-			from, to = min(from, p.FirstRow), p.FirstRow+p.Rows
+	for _, p := range f.pages(group) {
+		if p.maxTime >= w.From && (w.To <= 0 || p.minTime < w.To) {
+			from, to = min(from, p.firstRow), p.firstRow+p.rows
 		}
 	}
 	return from, to

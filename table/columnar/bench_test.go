@@ -85,15 +85,15 @@ func BenchmarkRead(b *testing.B) {
 	}
 	read("all", nil, false)
 	read("lines", nil, true)
-	for _, c := range f.Columns() {
-		read(c.Name, []string{c.Name}, false)
+	for _, c := range f.columns {
+		read(c.name, []string{c.name}, false)
 	}
-	for _, c := range f.Columns() {
+	for _, c := range f.columns {
 		n := int64(0)
 		for _, g := range f.Groups() {
-			s, _ := g.stats(c.Name)
-			n += s.CompressedBytes
+			s, _ := g.stats(c.name)
+			n += s.compressedBytes
 		}
-		b.Logf("%s: %.2f bytes a line", c.Name, float64(n)/float64(*benchLines))
+		b.Logf("%s: %.2f bytes a line", c.name, float64(n)/float64(*benchLines))
 	}
 }

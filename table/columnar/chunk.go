@@ -40,18 +40,6 @@ func (c *Chunk) Reset() {
 // Len is the number of rows.
 func (c *Chunk) Len() int { return len(c.offsets) }
 
-// Bytes is the approximate memory of the chunk's rows.
-func (c *Chunk) Bytes() int {
-	n := 25*len(c.offsets) + c.parseErrors.bytes() + c.lines.bytes()
-	for i := range c.texts {
-		n += c.texts[i].bytes()
-	}
-	for i := range c.ints {
-		n += c.ints[i].bytes()
-	}
-	return n
-}
-
 // textBytes is the maximum length of its different texts in a row group: one that is not UTF-8
 // becomes up to four times as long.
 func (c *Chunk) textBytes() int {

@@ -18,49 +18,49 @@ var ErrFile = errors.New("columnar: not a readable file of columns")
 type File struct {
 	file    *parquet.File
 	meta    Meta
-	columns []ColumnInfo
+	columns []columnInfo
 	groups  []GroupInfo
 	time    int // number of the column time, -1
 	streams *streamSources
 }
 
-// ColumnInfo is one column of a file.
-type ColumnInfo struct {
-	Name string
-	Kind schema.Kind
+// columnInfo is one column of a file.
+type columnInfo struct {
+	name string
+	kind schema.Kind
 }
 
 // GroupInfo is one row group.
 type GroupInfo struct {
 	Rows int
-	// MinTime and MaxTime are of the dated rows; Undated is the number of the others.
+	// minTime and maxTime are of the dated rows; Undated is the number of the others.
 	MinTime, MaxTime int64
 	Undated          int
-	columns          []ColumnStats
+	columns          []columnStats
 }
 
-// ColumnStats are the statistics of a column of a row group.
-type ColumnStats struct {
-	Name  string
-	Nulls int
-	// Bounded: Min and Max, or MinInt and MaxInt for numbers and times, bound the values. The
+// columnStats are the statistics of a column of a row group.
+type columnStats struct {
+	name  string
+	nulls int
+	// bounded: min and max, or minInt and maxInt for numbers and times, bound the values. The
 	// bounds of texts need not occur as values.
-	Bounded        bool
-	Min, Max       []byte
-	MinInt, MaxInt int64
-	// CompressedBytes is the size of the column in the file.
-	CompressedBytes int64
+	bounded        bool
+	min, max       []byte
+	minInt, maxInt int64
+	// compressedBytes is the size of the column in the file.
+	compressedBytes int64
 }
 
 // stats returns the statistics of a column; ok is false if the file does not have it: all rows are
 // null.
-func (g *GroupInfo) stats(name string) (s ColumnStats, ok bool) {
+func (g *GroupInfo) stats(name string) (s columnStats, ok bool) {
 	for i := range g.columns {
-		if g.columns[i].Name == name {
+		if g.columns[i].name == name {
 			return g.columns[i], true
 		}
 	}
-	return ColumnStats{}, false
+	return columnStats{}, false
 }
 
 // OpenFile reads the footer of a file of the given size. The error wraps ErrFile, or is that of r.
@@ -88,8 +88,8 @@ func OpenFile(r io.ReaderAt, size int64) (*File, error) {
 		return nil, fmt.Errorf("%w: it has %d rows and says %d", ErrFile, rows, f.meta.Rows)
 	}
 	for i, c := range file.Columns() {
-		f.columns = append(f.columns, ColumnInfo{c.Name, f.kind(c)})
-		if c.Name == schema.TimeField && f.columns[i].Kind == schema.Time {
+		f.columns = append(f.columns, columnInfo{c.Name, f.kind(c)})
+		if c.Name == schema.TimeField && f.columns[i].kind == schema.Time {
 			f.time = i
 		}
 	}
@@ -123,22 +123,22 @@ func (f *File) kind(c parquet.Column) schema.Kind {
 // group returns the description of a row group.
 func (f *File) group(i int) GroupInfo {
 	g := &f.file.Groups()[i]
-	info := GroupInfo{Rows: int(g.Rows), Undated: int(g.Rows), columns: make([]ColumnStats, len(f.columns))}
+	info := GroupInfo{Rows: int(g.Rows), Undated: int(g.Rows), columns: make([]columnStats, len(f.columns))}
 	for j := range g.Chunks {
 		c := &g.Chunks[j]
-		s := ColumnStats{Name: f.columns[j].Name, Nulls: int(c.Nulls), Bounded: c.Bounded, CompressedBytes: c.CompressedBytes}
+		s := columnStats{name: f.columns[j].name, nulls: int(c.Nulls), bounded: c.Bounded, compressedBytes: c.CompressedBytes}
 		switch {
 		case !c.Bounded:
-		case isText(f.columns[j].Kind):
-			s.Min, s.Max = c.Min, c.Max
+		case isText(f.columns[j].kind):
+			s.min, s.max = c.Min, c.Max
 		default:
-			s.MinInt, s.MaxInt = parquet.Int(c.Min), parquet.Int(c.Max)
+			s.minInt, s.maxInt = parquet.Int(c.Min), parquet.Int(c.Max)
 		}
 		info.columns[j] = s
 	}
 	if f.time >= 0 {
 		s := &info.columns[f.time]
-		info.MinTime, info.MaxTime, info.Undated = s.MinInt, s.MaxInt, s.Nulls
+		info.MinTime, info.MaxTime, info.Undated = s.minInt, s.maxInt, s.nulls
 	}
 	return info
 }
@@ -146,38 +146,35 @@ func (f *File) group(i int) GroupInfo {
 // Meta returns the file's description. It is shared and must not be changed.
 func (f *File) Meta() *Meta { return &f.meta }
 
-// Columns returns the file's columns in their order.
-func (f *File) Columns() []ColumnInfo { return f.columns }
-
 // Groups returns the file's row groups. They are shared and must not be changed.
 func (f *File) Groups() []GroupInfo { return f.groups }
 
-// PageInfo is a run of rows of a row group that can be read separately.
-type PageInfo struct {
-	FirstRow, Rows int
-	// MinTime and MaxTime bound the rows' times; a row without a time counts as time 0.
-	MinTime, MaxTime int64
+// pageInfo is a run of rows of a row group that can be read separately.
+type pageInfo struct {
+	firstRow, rows int
+	// minTime and maxTime bound the rows' times; a row without a time counts as time 0.
+	minTime, maxTime int64
 }
 
-// Pages returns the pages of a row group, in their order; one page if the file has no page index.
-func (f *File) Pages(group int) []PageInfo {
+// pages returns the pages of a row group, in their order; one page if the file has no page index.
+func (f *File) pages(group int) []pageInfo {
 	g := &f.groups[group]
-	whole := PageInfo{Rows: g.Rows, MinTime: g.MinTime, MaxTime: g.MaxTime}
+	whole := pageInfo{rows: g.Rows, minTime: g.MinTime, maxTime: g.MaxTime}
 	if g.Undated > 0 {
-		whole.MinTime = 0
+		whole.minTime = 0
 	}
 	if f.time < 0 {
-		return []PageInfo{whole}
+		return []pageInfo{whole}
 	}
 	pages, err := f.file.Pages(group, f.time)
 	if err != nil || len(pages) == 1 {
-		return []PageInfo{whole}
+		return []pageInfo{whole}
 	}
-	infos := make([]PageInfo, len(pages))
+	infos := make([]pageInfo, len(pages))
 	for i, p := range pages {
-		infos[i] = PageInfo{p.FirstRow, p.Rows, p.Min, p.Max}
+		infos[i] = pageInfo{p.FirstRow, p.Rows, p.Min, p.Max}
 		if p.Nulls > 0 {
-			infos[i].MinTime = 0
+			infos[i].minTime = 0
 		}
 	}
 	return infos
@@ -189,16 +186,16 @@ func (f *File) checkPages(group int, b *Batch) error {
 	for i, c := range f.columns {
 		pages, err := f.file.Pages(group, i)
 		if err != nil {
-			return fmt.Errorf("%w: page index of column %s: %w", ErrFile, c.Name, err)
+			return fmt.Errorf("%w: page index of column %s: %w", ErrFile, c.name, err)
 		}
-		values := b.Column(c.Name)
+		values := b.Column(c.name)
 		for _, p := range pages {
 			if !p.Bounded || values == nil || len(values.Ints) < p.FirstRow+p.Rows {
 				continue
 			}
 			for row := p.FirstRow; row < p.FirstRow+p.Rows; row++ {
 				if v := values.Ints[row]; !values.Null(row) && (v < p.Min || v > p.Max) {
-					return fmt.Errorf("%w: page index of column %s: %d is not from %d to %d", ErrFile, c.Name, v, p.Min, p.Max)
+					return fmt.Errorf("%w: page index of column %s: %d is not from %d to %d", ErrFile, c.name, v, p.Min, p.Max)
 				}
 			}
 		}
@@ -223,7 +220,7 @@ func (f *File) readRows(group, from, to int, columns []string, b *Batch) error {
 	b.reset(f.streams)
 	b.Rows, b.file, b.group, b.from, b.to = to-from, f, group, from, to
 	for i, c := range f.columns {
-		if columns != nil && !slices.Contains(columns, c.Name) {
+		if columns != nil && !slices.Contains(columns, c.name) {
 			continue
 		}
 		if err := b.read(i); err != nil {
@@ -237,8 +234,8 @@ func (f *File) readRows(group, from, to int, columns []string, b *Batch) error {
 func (b *Batch) read(i int) error {
 	f := b.file
 	c := f.columns[i]
-	column, texts, ints := b.add(c.Name, c.Kind)
-	if isText(c.Kind) {
+	column, texts, ints := b.add(c.name, c.kind)
+	if isText(c.kind) {
 		if err := b.decoder.Texts(f.file, b.group, i, b.from, b.to, texts); err != nil {
 			return fileError(err)
 		}

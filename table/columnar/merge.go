@@ -23,7 +23,7 @@ type mergeColumn struct {
 
 func (m *mergeState) reset() { m.writer = nil }
 
-// addRanges adds the ranges of a stream whose rows are added with AppendBatch. It must be called
+// addRanges adds the ranges of a stream whose rows are added with appendMerged. It must be called
 // before the stream's first row.
 func (w *Writer) addRanges(s *StreamMeta) {
 	m := &w.meta.Streams[w.stream(&s.Stream, s.Labels)]
@@ -36,9 +36,9 @@ func (w *Writer) addRanges(s *StreamMeta) {
 // mergeRows is the number of rows after which a merge checks whether the row group is full.
 const mergeRows = 256
 
-// AppendBatch adds rows of a batch with all columns, in the given order, for merging files.
+// appendMerged adds rows of a batch with all columns, in the given order, for merging files.
 // addRanges adds their ranges.
-func (w *Writer) AppendBatch(b *Batch, rows []int32) error {
+func (w *Writer) appendMerged(b *Batch, rows []int32) error {
 	for len(rows) > 0 && w.err == nil {
 		n := min(len(rows), mergeRows, w.opts.RowGroupRows-w.group.rows)
 		if w.err = w.prepareMerge(b); w.err == nil {

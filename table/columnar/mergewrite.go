@@ -138,7 +138,7 @@ func (c *mergeCursor) flush(w *Writer) error {
 	}
 	rows := c.rows[c.written:c.at]
 	c.written = c.at
-	return w.AppendBatch(&c.batch, rows)
+	return w.appendMerged(&c.batch, rows)
 }
 
 func (m *fileMerge) run(ctx context.Context) error {

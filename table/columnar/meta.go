@@ -20,10 +20,10 @@ type Meta struct {
 	Segment string `json:"segment,omitempty"`
 	// Replaces are the names of the files that this one was merged from; it has their rows.
 	Replaces []string `json:"replaces,omitempty"`
-	// Rows is the number of rows, Undated of those without an event time.
+	// rows is the number of rows, Undated of those without an event time.
 	Rows    int64 `json:"rows"`
 	Undated int64 `json:"undated,omitempty"`
-	// MinTime and MaxTime are the earliest and latest event time of the dated rows, in nanoseconds
+	// minTime and maxTime are the earliest and latest event time of the dated rows, in nanoseconds
 	// since 1970; 0 without a dated row.
 	MinTime int64 `json:"min_time"`
 	MaxTime int64 `json:"max_time"`

@@ -49,7 +49,7 @@ func readersTree(t *testing.T) (dir string, files []string) {
 }
 
 // rowsOf returns the rows of a file in the output format of read.py.
-func rowsOf(t *testing.T, path string) (rows []string, columns []ColumnInfo) {
+func rowsOf(t *testing.T, path string) (rows []string, columns []columnInfo) {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -63,8 +63,8 @@ func rowsOf(t *testing.T, path string) (rows []string, columns []ColumnInfo) {
 		}
 		for i := range batch.Rows {
 			row := []any{}
-			for _, info := range f.Columns() {
-				c := batch.Column(info.Name)
+			for _, info := range f.columns {
+				c := batch.Column(info.name)
 				switch {
 				case c.Null(i):
 					row = append(row, nil)
@@ -79,7 +79,7 @@ func rowsOf(t *testing.T, path string) (rows []string, columns []ColumnInfo) {
 			rows = append(rows, marshal(t, row))
 		}
 	}
-	return rows, f.Columns()
+	return rows, f.columns
 }
 
 func marshal(t *testing.T, v any) string {

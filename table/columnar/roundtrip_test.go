@@ -206,7 +206,7 @@ func mergeFiles(t *testing.T, files ...*File) *File {
 			}
 			for len(rows) > 0 {
 				n := min(len(rows), 100)
-				if err := w.AppendBatch(b, rows[:n]); err != nil {
+				if err := w.appendMerged(b, rows[:n]); err != nil {
 					t.Fatal(err)
 				}
 				rows = rows[n:]
@@ -397,7 +397,7 @@ func FuzzFile(f *testing.F) {
 		var batch Batch
 		var e schema.Entry
 		for g := range file.Groups() {
-			file.Pages(g)
+			file.pages(g)
 			if err := file.Read(g, nil, &batch); err != nil {
 				continue
 			}

@@ -30,7 +30,7 @@ func mayMatch(f *schema.Filter, file *File, g *GroupInfo) bool {
 		return mayCompare(f, file, g)
 	case schema.Prefix:
 		s, ok := statsOf(f, file, g)
-		return !ok || string(s.Max) >= f.Text && string(s.Min[:min(len(s.Min), len(f.Text))]) <= f.Text
+		return !ok || string(s.max) >= f.Text && string(s.min[:min(len(s.min), len(f.Text))]) <= f.Text
 	}
 	return true
 }
@@ -44,43 +44,43 @@ func mayCompare(f *schema.Filter, file *File, g *GroupInfo) bool {
 	if f.Kind == schema.Int || f.Kind == schema.Time {
 		switch f.Op {
 		case schema.Equal:
-			return s.MinInt <= f.Num && f.Num <= s.MaxInt
+			return s.minInt <= f.Num && f.Num <= s.maxInt
 		case schema.Less:
-			return s.MinInt < f.Num
+			return s.minInt < f.Num
 		default:
-			return s.MinInt <= f.Num
+			return s.minInt <= f.Num
 		}
 	}
 	switch f.Op {
 	case schema.Equal:
-		return string(s.Min) <= f.Text && f.Text <= string(s.Max)
+		return string(s.min) <= f.Text && f.Text <= string(s.max)
 	case schema.Less:
-		return string(s.Min) < f.Text
+		return string(s.min) < f.Text
 	default:
-		return string(s.Min) <= f.Text
+		return string(s.min) <= f.Text
 	}
 }
 
 // statsOf returns the bounds of the filter's field, if the group has them, and if they are bounds
 // of the values that the filter compares: not for a computed field, nor if there is a column of
 // another kind of the same name, nor for text that is stored escaped.
-func statsOf(f *schema.Filter, file *File, g *GroupInfo) (ColumnStats, bool) {
+func statsOf(f *schema.Filter, file *File, g *GroupInfo) (columnStats, bool) {
 	number := f.Kind == schema.Int || f.Kind == schema.Time
 	found := false
-	for _, c := range file.Columns() {
-		if strings.HasPrefix(c.Name, f.Field+"_") && c.Name == f.Field+"_"+c.Kind.String() {
-			return ColumnStats{}, false
+	for _, c := range file.columns {
+		if strings.HasPrefix(c.name, f.Field+"_") && c.name == f.Field+"_"+c.kind.String() {
+			return columnStats{}, false
 		}
-		if c.Name == f.Field {
-			if (c.Kind == schema.Int || c.Kind == schema.Time) != number {
-				return ColumnStats{}, false
+		if c.name == f.Field {
+			if (c.kind == schema.Int || c.kind == schema.Time) != number {
+				return columnStats{}, false
 			}
 			found = true
 		}
 	}
 	if !found {
-		return ColumnStats{}, false
+		return columnStats{}, false
 	}
 	s, ok := g.stats(f.Field)
-	return s, ok && s.Bounded
+	return s, ok && s.bounded
 }

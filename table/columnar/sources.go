@@ -14,7 +14,7 @@ type groupSource struct {
 	start, end int // the rows of the group that it has
 	begun      bool
 	from, to   int // those that were not read yet
-	pages      []PageInfo
+	pages      []pageInfo
 	// selected are the rows from matched on that match, if there is a match.
 	selected Selection
 	matched  int
@@ -63,7 +63,7 @@ func (g *groupSource) begin(l *loader) error {
 		g.from = g.to
 		return nil
 	}
-	g.pages = file.Pages(g.group)
+	g.pages = file.pages(g.group)
 	if m.match == nil {
 		return nil
 	}
@@ -84,11 +84,11 @@ func (g *groupSource) begin(l *loader) error {
 // nextPage returns the remaining rows of the next page.
 func (g *groupSource) nextPage(reverse bool) (from, to int) {
 	for _, p := range g.pages {
-		end := p.FirstRow + p.Rows
+		end := p.firstRow + p.rows
 		switch {
-		case reverse && p.FirstRow < g.to && g.to <= end:
-			return max(p.FirstRow, g.from), g.to
-		case !reverse && p.FirstRow <= g.from && g.from < end:
+		case reverse && p.firstRow < g.to && g.to <= end:
+			return max(p.firstRow, g.from), g.to
+		case !reverse && p.firstRow <= g.from && g.from < end:
 			return g.from, min(end, g.to)
 		}
 	}

@@ -94,7 +94,7 @@ func (w *Writer) footer(metadata map[string]string, sorting []Sorting) []byte {
 	for _, c := range w.columns {
 		writeSchema(&h, c)
 	}
-	h.i64(3, w.Rows())
+	h.i64(3, w.rows())
 	h.list(4, thriftStruct, len(w.groups))
 	for i := range w.groups {
 		w.writeGroup(&h, i, sorting)

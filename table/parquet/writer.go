@@ -115,8 +115,8 @@ func (w *Writer) inOrder(order []int) {
 // Err returns the first error.
 func (w *Writer) Err() error { return w.err }
 
-// Rows returns the number of rows written.
-func (w *Writer) Rows() (n int64) {
+// rows returns the number of rows written.
+func (w *Writer) rows() (n int64) {
 	for _, g := range w.groups {
 		n += g.Rows
 	}
