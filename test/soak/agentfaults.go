@@ -6,71 +6,71 @@ import (
 	"time"
 )
 
-// AgentFaults returns the faults of agents, collectors and the links between them. lost is called
+// agentFaults returns the faults of agents, collectors and the links between them. lost is called
 // with the id of a collector whose disk is gone.
-func AgentFaults(hosts []*WebHost, collectors []*Service, lost func(id string)) []Fault {
-	var faults []Fault
+func agentFaults(hosts []*webHost, collectors []*service, lost func(id string)) []fault {
+	var faults []fault
 	var all []string
 	for _, h := range hosts {
-		all = append(all, h.Name)
+		all = append(all, h.name)
 		faults = append(faults,
-			killService(h.Agent, 3, 10*time.Second),
-			pauseService(h.Agent, 2, 25*time.Second),
-			disturb("cut "+h.Name+" off", Down, h.Links, 3, 10*time.Second, h.Name),
-			disturb("slow "+h.Name+" down", Slow, h.Links, 2, 20*time.Second, h.Name),
-			disturb("swallow what "+h.Name+" is answered", Mute, h.Links, 3, 25*time.Second, h.Name),
-			disturb("swallow all from and to "+h.Name, HalfOpen, h.Links, 2, 30*time.Second, h.Name),
+			killService(h.agent, 3, 10*time.Second),
+			pauseService(h.agent, 2, 25*time.Second),
+			disturb("cut "+h.name+" off", down, h.links, 3, 10*time.Second, h.name),
+			disturb("slow "+h.name+" down", slow, h.links, 2, 20*time.Second, h.name),
+			disturb("swallow what "+h.name+" is answered", mute, h.links, 3, 25*time.Second, h.name),
+			disturb("swallow all from and to "+h.name, halfOpen, h.links, 2, 30*time.Second, h.name),
 		)
 	}
 	for j, c := range collectors {
-		var links []*Link
+		var links []*link
 		for _, h := range hosts {
-			links = append(links, h.Links[j])
+			links = append(links, h.links[j])
 		}
 		faults = append(faults,
 			killService(c, 4, 15*time.Second),
 			pauseService(c, 3, 35*time.Second),
 			loseService(c, 1, 15*time.Second, lost),
-			disturb("cut "+c.Name+" off", Down, links, 2, 20*time.Second, all...),
-			disturb("swallow what "+c.Name+" answers", Mute, links, 2, 25*time.Second, all...),
+			disturb("cut "+c.name+" off", down, links, 2, 20*time.Second, all...),
+			disturb("swallow what "+c.name+" answers", mute, links, 2, 25*time.Second, all...),
 		)
 	}
 	return faults
 }
 
-// SinkFaults returns the faults of the cluster that the collectors write to: HBase's and HDFS's.
-func SinkFaults(seed uint64) []Fault {
-	return slices.Concat(HBaseFaults(seed), ArchiveFaults(seed, nil))
+// sinkFaults returns the faults of the cluster that the collectors write to: HBase's and HDFS's.
+func sinkFaults(seed uint64) []fault {
+	return slices.Concat(hbaseFaults(seed), archiveFaults(seed, nil))
 }
 
 // killService kills a process with SIGKILL, and starts it again after the hold.
-func killService(s *Service, weight int, maxHold time.Duration) Fault {
-	return Fault{
-		Name: "kill " + s.Name, Claims: []string{s.Name}, Weight: weight, MaxHold: maxHold,
-		Begin: func(context.Context, *World, uint64) error { s.Kill(); return nil },
-		End:   func(context.Context, *World) error { s.Start(); return nil },
+func killService(s *service, weight int, maxHold time.Duration) fault {
+	return fault{
+		name: "kill " + s.name, claims: []string{s.name}, weight: weight, maxHold: maxHold,
+		begin: func(context.Context, *world, uint64) error { s.killNow(); return nil },
+		end:   func(context.Context, *world) error { s.start(); return nil },
 	}
 }
 
 // pauseService stops a process with SIGSTOP: its connections stay open and get no reply.
-func pauseService(s *Service, weight int, maxHold time.Duration) Fault {
-	return Fault{
-		Name: "pause " + s.Name, Claims: []string{s.Name}, Weight: weight, MaxHold: maxHold,
-		Begin: func(context.Context, *World, uint64) error { s.Pause(); return nil },
-		End:   func(context.Context, *World) error { s.Resume(); return nil },
+func pauseService(s *service, weight int, maxHold time.Duration) fault {
+	return fault{
+		name: "pause " + s.name, claims: []string{s.name}, weight: weight, maxHold: maxHold,
+		begin: func(context.Context, *world, uint64) error { s.pause(); return nil },
+		end:   func(context.Context, *world) error { s.resume(); return nil },
 	}
 }
 
 // loseService kills a process and deletes its data directory.
-func loseService(s *Service, weight int, maxHold time.Duration, lost func(id string)) Fault {
-	return Fault{
-		Name: "lose the disk of " + s.Name, Claims: []string{s.Name}, Weight: weight, MaxHold: maxHold,
-		Begin: func(ctx context.Context, _ *World, _ uint64) error {
-			id, err := s.Lose(ctx)
+func loseService(s *service, weight int, maxHold time.Duration, lost func(id string)) fault {
+	return fault{
+		name: "lose the disk of " + s.name, claims: []string{s.name}, weight: weight, maxHold: maxHold,
+		begin: func(ctx context.Context, _ *world, _ uint64) error {
+			id, err := s.lose(ctx)
 			lost(id)
 			return err
 		},
-		End: func(context.Context, *World) error { s.Start(); return nil },
+		end: func(context.Context, *world) error { s.start(); return nil },
 	}
 }
 
@@ -78,18 +78,18 @@ func loseService(s *Service, weight int, maxHold time.Duration, lost func(id str
 const maxDelay = 2 * time.Second
 
 // disturb sets the mode of links, and makes them work again after the hold.
-func disturb(name string, w LinkMode, links []*Link, weight int, maxHold time.Duration, claims ...string) Fault {
-	set := func(w LinkMode, delay time.Duration) {
+func disturb(name string, w linkMode, links []*link, weight int, maxHold time.Duration, claims ...string) fault {
+	set := func(w linkMode, delay time.Duration) {
 		for _, l := range links {
-			l.Set(w, delay)
+			l.set(w, delay)
 		}
 	}
-	return Fault{
-		Name: name, Claims: claims, Weight: weight, MaxHold: maxHold,
-		Begin: func(_ context.Context, _ *World, n uint64) error {
+	return fault{
+		name: name, claims: claims, weight: weight, maxHold: maxHold,
+		begin: func(_ context.Context, _ *world, n uint64) error {
 			set(w, time.Duration(n%uint64(maxDelay)))
 			return nil
 		},
-		End: func(context.Context, *World) error { set(Up, 0); return nil },
+		end: func(context.Context, *world) error { set(up, 0); return nil },
 	}
 }

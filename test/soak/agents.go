@@ -35,44 +35,44 @@ const (
 	spoolMax = "4"
 )
 
-// Agents tests agents and collectors: three hosts with growing, rotated logs, an agent on each, and
+// soakAgents tests agents and collectors: three hosts with growing, rotated logs, an agent on each, and
 // two collectors that all use. The connections between them are disturbed, and agents, collectors
 // and the cluster's daemons are killed and paused.
-func Agents(ctx context.Context, c Config) (err error) {
+func soakAgents(ctx context.Context, c config) (err error) {
 	run, err := c.agents(ctx)
 	defer func() { err = errors.Join(err, run.close()) }()
 	if err != nil {
 		return err
 	}
-	ways, sinks := AgentFaults(run.hosts, run.collectors, run.archived.lose), SinkFaults(c.Seed)
-	free, plan := planOf(c.Seed, ways, c.Length, wayGap), Plan(^c.Seed, sinks, c.Length) // with other seeds, or both plans would begin at the same time
+	ways, sinks := agentFaults(run.hosts, run.collectors, run.archived.lose), sinkFaults(c.seed)
+	free, plan := planOf(c.seed, ways, c.length, wayGap), drawPlan(^c.seed, sinks, c.length) // with other seeds, or both plans would begin at the same time
 	switch all := slices.Concat(ways, sinks); {
-	case c.Replay != "":
-		if plan, err = ParsePlan(c.Replay, all); err != nil {
+	case c.replay != "":
+		if plan, err = parsePlan(c.replay, all); err != nil {
 			return err
 		}
-		isFree := func(e Event) bool {
-			return slices.ContainsFunc(ways, func(f Fault) bool { return f.Name == e.Fault.Name })
+		isFree := func(e event) bool {
+			return slices.ContainsFunc(ways, func(f fault) bool { return f.name == e.fault.name })
 		}
-		free = slices.DeleteFunc(slices.Clone(plan), func(e Event) bool { return !isFree(e) })
+		free = slices.DeleteFunc(slices.Clone(plan), func(e event) bool { return !isFree(e) })
 		plan = slices.DeleteFunc(plan, isFree)
-	case c.Draw != nil:
-		free, plan = c.Draw(all), nil
+	case c.draw != nil:
+		free, plan = c.draw(all), nil
 	}
 	for _, e := range slices.Concat(free, plan) {
-		c.Journal.Say("plan", fmt.Sprintf("%6.1f s: %s for %v", e.At.Seconds(), e.Fault.Name, e.Hold.Round(100*time.Millisecond)))
+		c.journal.say("plan", fmt.Sprintf("%6.1f s: %s for %v", e.at.Seconds(), e.fault.name, e.hold.Round(100*time.Millisecond)))
 	}
 	a := run.archived
-	soak := &Soak{
-		World:  &World{Cluster: c.Cluster, Admin: run.admin, Key: run.key, Journal: c.Journal},
-		Plan:   plan,
-		Free:   free,
-		Length: c.Length,
-		Loads:  []Load{run},
-		Watch:  run.watch,
-		Report: run.report,
-		Done:   run.stored,
-		Checks: []Check{
+	soak := &scenario{
+		world:       &world{cluster: c.cluster, admin: run.admin, key: run.key, journal: c.journal},
+		plan:        plan,
+		free:        free,
+		length:      c.length,
+		loads:       []load{run},
+		everySecond: run.watch,
+		report:      run.report,
+		done:        run.stored,
+		checks: []check{
 			{"every agent's checkpoint says that all is stored", run.remembered},
 			{"no segment is left in the spools", a.emptySpools},
 			{"no temporary file and no open lease is left", a.tidy},
@@ -89,11 +89,11 @@ func Agents(ctx context.Context, c Config) (err error) {
 
 // agentsRun is the state of a running soak of agents and collectors.
 type agentsRun struct {
-	Config
-	hosts      []*WebHost
-	collectors []*Service
+	config
+	hosts      []*webHost
+	collectors []*service
 	addresses  []string // of the collectors
-	links      []*Link
+	links      []*link
 	admin      *hbase.Admin
 	archived   *archived
 	stores     []string // flags that name table and archive
@@ -102,10 +102,10 @@ type agentsRun struct {
 }
 
 // agents prepares the soak.
-func (c Config) agents(ctx context.Context) (r *agentsRun, err error) {
-	r = &agentsRun{Config: c}
-	name := fmt.Sprintf("soak_%d_%d", c.Seed, time.Now().UnixNano())
-	table := fmt.Sprintf("hbase://%s/%s", c.Cluster.ZooKeeper, name)
+func (c config) agents(ctx context.Context) (r *agentsRun, err error) {
+	r = &agentsRun{config: c}
+	name := fmt.Sprintf("soak_%d_%d", c.seed, time.Now().UnixNano())
+	table := fmt.Sprintf("hbase://%s/%s", c.cluster.ZooKeeper, name)
 	url, err := hbase.ParseURL(table)
 	if err != nil {
 		return r, err
@@ -113,18 +113,18 @@ func (c Config) agents(ctx context.Context) (r *agentsRun, err error) {
 	if r.admin, err = c.create(ctx, url); err != nil {
 		return r, err
 	}
-	archive := fmt.Sprintf("%s%s/%s/%%Y%%m%%d/%%{host}", hdfs.Scheme, c.Cluster.NameNode, name)
+	archive := fmt.Sprintf("%s%s/%s/%%Y%%m%%d/%%{host}", hdfs.Scheme, c.cluster.NameNode, name)
 	r.stores = []string{"--table", table, "--archive", archive}
 	for j := range collectorCount {
 		if err := r.collector(j); err != nil {
 			return r, err
 		}
 	}
-	for i, rotation := range rotations(c.Length)[:webHosts] {
+	for i, rotation := range rotations(c.length)[:webHosts] {
 		h, err := r.host(i)
 		r.hosts = append(r.hosts, h)
 		if err == nil {
-			err = h.serve(rotation, c.Seed<<8+uint64(i))
+			err = h.serve(rotation, c.seed<<8+uint64(i))
 		}
 		if err != nil {
 			return r, err
@@ -134,7 +134,7 @@ func (c Config) agents(ctx context.Context) (r *agentsRun, err error) {
 		return r, err
 	}
 	for _, s := range r.collectors {
-		r.archived.spools = append(r.archived.spools, s.Data)
+		r.archived.spools = append(r.archived.spools, s.data)
 	}
 	r.archived.logs = r.logs
 	return r, nil
@@ -151,9 +151,9 @@ func (r *agentsRun) collector(j int) error {
 		return err
 	}
 	name := fmt.Sprintf("collector%d", j+1)
-	r.collectors = append(r.collectors, &Service{
-		Program: Program{Binary: r.Binary, Data: filepath.Join(r.Dir, name), Output: r.output(name)}, Name: name,
-		Args: append([]string{"collector", "--listen", address, "--layout", r.Layout.Name, "--archive-timeout", "5s", "--drain", "1m",
+	r.collectors = append(r.collectors, &service{
+		program: program{binary: r.binary, data: filepath.Join(r.dir, name), output: r.output(name)}, name: name,
+		args: append([]string{"collector", "--listen", address, "--layout", r.layout.Name, "--archive-timeout", "5s", "--drain", "1m",
 			"--roll-size", "1", "--roll-interval", "3s", "--roll-idle", "2s", "--spool-max", spoolMax}, r.stores...),
 	})
 	r.addresses = append(r.addresses, address)
@@ -163,31 +163,31 @@ func (r *agentsRun) collector(j int) error {
 // host adds a host with its agent. The addresses of the collectors determine which of them an agent
 // prefers, so each address gets its link after the preference is known: the hosts are spread over
 // the collectors.
-func (r *agentsRun) host(i int) (*WebHost, error) {
-	h := &WebHost{Name: fmt.Sprintf("web%02d", i+1)}
-	h.Dir = filepath.Join(r.Dir, h.Name)
-	args := []string{"agent", "--host", h.Name, "--format", logFormat, "--cpu", "0", "--no-nice", "--latency", "100ms", "--min-margin", "0", "--failover-after", failoverAfter}
-	byAddress := map[string]*Link{}
+func (r *agentsRun) host(i int) (*webHost, error) {
+	h := &webHost{name: fmt.Sprintf("web%02d", i+1)}
+	h.dir = filepath.Join(r.dir, h.name)
+	args := []string{"agent", "--host", h.name, "--format", logFormat, "--cpu", "0", "--no-nice", "--latency", "100ms", "--min-margin", "0", "--failover-after", failoverAfter}
+	byAddress := map[string]*link{}
 	for range r.collectors {
-		l, err := NewLink()
+		l, err := newLink()
 		if err != nil {
 			return h, err
 		}
 		r.links = append(r.links, l)
-		byAddress[l.Address()] = l
-		args = append(args, "--collector", l.Address())
+		byAddress[l.address()] = l
+		args = append(args, "--collector", l.address())
 	}
-	h.Links = make([]*Link, len(r.collectors))
-	for n, address := range agent.Preference(h.Name, slices.Collect(maps.Keys(byAddress))) {
+	h.links = make([]*link, len(r.collectors))
+	for n, address := range agent.Preference(h.name, slices.Collect(maps.Keys(byAddress))) {
 		j := (i + n) % len(r.collectors)
-		h.Links[j] = byAddress[address]
-		h.Links[j].Target = r.addresses[j]
+		h.links[j] = byAddress[address]
+		h.links[j].target = r.addresses[j]
 	}
 	name := fmt.Sprintf("agent%d", i+1)
-	data := filepath.Join(r.Dir, name)
-	h.Agent = &Service{
-		Program: Program{Binary: r.Binary, Data: data, Output: r.output(name)}, Name: name,
-		Args: append(args, filepath.Join(h.Dir, "*.log*")),
+	data := filepath.Join(r.dir, name)
+	h.agent = &service{
+		program: program{binary: r.binary, data: data, output: r.output(name)}, name: name,
+		args: append(args, filepath.Join(h.dir, "*.log*")),
 	}
 	return h, os.MkdirAll(data, 0o700)
 }
@@ -207,7 +207,7 @@ func (r *agentsRun) close() (err error) {
 
 // key returns a key that a row may have.
 func (r *agentsRun) key(n uint64) []byte {
-	salt := byte(n % uint64(max(1, r.Layout.Salts)))
-	at := clockStart().Add(time.Duration(n % uint64(clockFactor*r.Length)))
+	salt := byte(n % uint64(max(1, r.layout.Salts)))
+	at := clockStart().Add(time.Duration(n % uint64(clockFactor*r.length)))
 	return binary.BigEndian.AppendUint64([]byte{salt}, uint64(at.UnixNano()))
 }

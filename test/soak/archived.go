@@ -48,8 +48,8 @@ func (a *archived) ofLost(line string) bool {
 }
 
 // want counts the lines of the logs.
-func (a *archived) want() (Tallies, error) {
-	t := Tallies{}
+func (a *archived) want() (tallies, error) {
+	t := tallies{}
 	for _, l := range a.logs() {
 		f, err := os.Open(l.path)
 		if err == nil {
@@ -73,7 +73,7 @@ func (a *archived) lines(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	got := Tallies{}
+	got := tallies{}
 	for _, f := range files {
 		if err := a.count(ctx, got, f); err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
@@ -82,7 +82,7 @@ func (a *archived) lines(ctx context.Context) error {
 	return want.equal(got)
 }
 
-func (a *archived) count(ctx context.Context, t Tallies, f archive.File) (err error) {
+func (a *archived) count(ctx context.Context, t tallies, f archive.File) (err error) {
 	r, err := a.archive.Open(ctx, f.Name)
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (a *archived) hadoop(context.Context) error {
 	if err != nil {
 		return err
 	}
-	got := Tallies{}
+	got := tallies{}
 	for host := range want {
 		if strings.Contains(host, " ") {
 			continue // a day of a host

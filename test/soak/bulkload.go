@@ -29,30 +29,30 @@ const (
 	putInstead = "rows are written with Put"
 )
 
-// BulkLoad tests bulk loads: the program stores one log after the other with --load bulk, and fills a
+// soakBulkLoad tests bulk loads: the program stores one log after the other with --load bulk, and fills a
 // second table from the archive of them. Both are killed while daemons fail, regions are split and
 // moved, and the disk for their files is full.
-func BulkLoad(ctx context.Context, c Config) (err error) {
+func soakBulkLoad(ctx context.Context, c config) (err error) {
 	run, err := c.bulkLoad(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, run.close()) }()
-	plan := c.Plan
+	plan := c.plan
 	if plan == nil {
-		plan = planOf(c.Seed, BulkLoadFaults(c.Seed, run.disk), c.Length, loadGap)
+		plan = planOf(c.seed, bulkLoadFaults(c.seed, run.disk), c.length, loadGap)
 	}
 	a := run.archived
-	soak := &Soak{
-		World:  &World{Cluster: c.Cluster, Admin: run.admin, Key: run.key, Journal: c.Journal},
-		Plan:   plan,
-		Length: c.Length,
-		Loads:  []Load{run.once, run.refill},
-		Watch:  run.watch,
-		Report: run.report,
-		Last:   run.last,
-		Done:   func() int64 { return run.once.runs.Load() - run.once.kills.Load() - run.once.gaveUp.Load() },
-		Checks: []Check{
+	soak := &scenario{
+		world:       &world{cluster: c.cluster, admin: run.admin, key: run.key, journal: c.journal},
+		plan:        plan,
+		length:      c.length,
+		loads:       []load{run.once, run.refill},
+		everySecond: run.watch,
+		report:      run.report,
+		last:        run.last,
+		done:        func() int64 { return run.once.runs.Load() - run.once.kills.Load() - run.once.gaveUp.Load() },
+		checks: []check{
 			{"no segment is left in the spools", a.emptySpools},
 			{"no file is left in the staging directories and on the local disk", run.tidy},
 			{"for every host and day the archive has the logs' lines", a.lines},
@@ -66,24 +66,24 @@ func BulkLoad(ctx context.Context, c Config) (err error) {
 	return soak.Run(ctx)
 }
 
-// BulkLoadFaults returns the faults of a table's cluster and, if it is not nil, of the disk for the
+// bulkLoadFaults returns the faults of a table's cluster and, if it is not nil, of the disk for the
 // files.
-func BulkLoadFaults(seed uint64, disk *Disk) []Fault {
-	faults := HBaseFaults(seed)
+func bulkLoadFaults(seed uint64, disk *disk) []fault {
+	faults := hbaseFaults(seed)
 	if disk != nil {
-		faults = append(faults, FillDisk(disk, 3, 8*time.Second))
+		faults = append(faults, fillDisk(disk, 3, 8*time.Second))
 	}
 	return faults
 }
 
 // bulkLoadRun is the state of a running soak of bulk loads.
 type bulkLoadRun struct {
-	Config
+	config
 	name     string // begins the names of both tables
 	admin    *hbase.Admin
-	disk     *Disk // nil: no permission to mount one
-	once     *Command
-	refill   *Refill
+	disk     *disk // nil: no permission to mount one
+	once     *command
+	refill   *refill
 	archived *archived
 	archive  string
 	fellBack atomic.Int64 // messages of programs that wrote rows with Put instead
@@ -91,8 +91,8 @@ type bulkLoadRun struct {
 }
 
 // bulkLoad prepares the soak.
-func (c Config) bulkLoad(ctx context.Context) (r *bulkLoadRun, err error) {
-	r = &bulkLoadRun{Config: c, name: fmt.Sprintf("soak_%d_%d", c.Seed, time.Now().UnixNano())}
+func (c config) bulkLoad(ctx context.Context) (r *bulkLoadRun, err error) {
+	r = &bulkLoadRun{config: c, name: fmt.Sprintf("soak_%d_%d", c.seed, time.Now().UnixNano())}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.close())
@@ -112,43 +112,43 @@ func (c Config) bulkLoad(ctx context.Context) (r *bulkLoadRun, err error) {
 	r.admin = hbase.OpenAdmin(urls[""], c.options("admin"))
 	dirs := map[string]string{}
 	for _, d := range []string{"disk", "logs", "again"} {
-		dirs[d] = filepath.Join(c.Dir, d)
+		dirs[d] = filepath.Join(c.dir, d)
 		if err := os.Mkdir(dirs[d], 0o700); err != nil {
 			return r, err
 		}
 	}
 	var excuse func(time.Time) bool
-	if r.disk, err = MountDisk(dirs["disk"], loadDiskBytes); err == nil {
-		excuse = r.disk.WasFull
+	if r.disk, err = mountDisk(dirs["disk"], loadDiskBytes); err == nil {
+		excuse = r.disk.wasFull
 	} else {
-		c.Journal.Say("world", "no disk will be full: "+err.Error())
+		c.journal.say("world", "no disk will be full: "+err.Error())
 	}
-	r.archive = fmt.Sprintf("%s%s/%s/%%Y%%m%%d/%%{host}", hdfs.Scheme, c.Cluster.NameNode, r.name)
-	r.once = &Command{
-		Program: Program{Binary: c.Binary, Data: filepath.Join(dirs["disk"], "once"), Excuse: excuse, Output: r.output("once")},
-		Dir:     dirs["logs"], Table: urls[""], URL: r.tableURL(""), Options: c.options("check"), Layout: c.Layout.Name, Seed: c.Seed,
-		Hosts: []string{"web01", "web02"}, Text: c.loadedLog,
-		Flags: []string{"--wait", "0", "--load", "bulk", "--archive", r.archive, "--archive-timeout", "5s", "--roll-size", "1"},
+	r.archive = fmt.Sprintf("%s%s/%s/%%Y%%m%%d/%%{host}", hdfs.Scheme, c.cluster.NameNode, r.name)
+	r.once = &command{
+		program: program{binary: c.binary, data: filepath.Join(dirs["disk"], "once"), excuse: excuse, output: r.output("once")},
+		dir:     dirs["logs"], table: urls[""], url: r.tableURL(""), options: c.options("check"), layout: c.layout.Name, seed: c.seed,
+		hosts: []string{"web01", "web02"}, generate: c.loadedLog,
+		flags: []string{"--wait", "0", "--load", "bulk", "--archive", r.archive, "--archive-timeout", "5s", "--roll-size", "1"},
 	}
-	r.refill = &Refill{
-		Program: Program{Binary: c.Binary, Data: filepath.Join(dirs["disk"], "refill"), Excuse: excuse, Output: r.output("refill")},
-		Source:  r.once, Archive: r.archive, URL: r.tableURL("_again"), Table: urls["_again"], Layout: c.Layout.Name, Seed: c.Seed,
+	r.refill = &refill{
+		program: program{binary: c.binary, data: filepath.Join(dirs["disk"], "refill"), excuse: excuse, output: r.output("refill")},
+		source:  r.once, archive: r.archive, url: r.tableURL("_again"), table: urls["_again"], layout: c.layout.Name, seed: c.seed,
 	}
 	if r.archived, err = c.look(r.archive); err != nil {
 		return r, err
 	}
-	r.archived.spools = []string{r.once.Data}
+	r.archived.spools = []string{r.once.data}
 	r.archived.logs = func() []hostLog { return r.once.logs }
 	return r, nil
 }
 
 func (r *bulkLoadRun) tableURL(suffix string) string {
-	return fmt.Sprintf("hbase://%s/%s%s", r.Cluster.ZooKeeper, r.name, suffix)
+	return fmt.Sprintf("hbase://%s/%s%s", r.cluster.ZooKeeper, r.name, suffix)
 }
 
 // output writes a program's output to the journal, and counts when it gives up loading files.
 func (r *bulkLoadRun) output(who string) func(string) {
-	say := r.Config.output(who)
+	say := r.config.output(who)
 	return func(line string) {
 		if strings.Contains(line, putInstead) {
 			r.fellBack.Add(1)
@@ -160,22 +160,22 @@ func (r *bulkLoadRun) output(who string) func(string) {
 const loadedDays = 6
 
 // loadedLog generates a log: every second one is one long day, the others have all days.
-func (c Config) loadedLog(i uint64) ([]byte, error) {
+func (c config) loadedLog(i uint64) ([]byte, error) {
 	if i%2 == 1 {
-		return daysOf(c.Seed<<20+i, 1, 60_000)
+		return daysOf(c.seed<<20+i, 1, 60_000)
 	}
-	return daysOf(c.Seed<<20+i, loadedDays, 4_000)
+	return daysOf(c.seed<<20+i, loadedDays, 4_000)
 }
 
 // key returns a key that a row may have: with any salt, around midnight of one of the days.
 func (r *bulkLoadRun) key(n uint64) []byte {
 	rng := rand.New(rand.NewPCG(n, 4))
 	at := time.Date(2026, time.September, 3+rng.IntN(loadedDays), 0, 0, 0, 0, time.UTC).Add(below(rng, 4*time.Minute) - 2*time.Minute)
-	return binary.BigEndian.AppendUint64([]byte{byte(rng.IntN(max(1, r.Layout.Salts)))}, uint64(at.UnixNano()))
+	return binary.BigEndian.AppendUint64([]byte{byte(rng.IntN(max(1, r.layout.Salts)))}, uint64(at.UnixNano()))
 }
 
 // last makes sure that a region was split, and that the disk was full.
-func (r *bulkLoadRun) last(ctx context.Context, w *World) error {
+func (r *bulkLoadRun) last(ctx context.Context, w *world) error {
 	return errors.Join(atLeastOneSplit(ctx, w), r.disk.atLeastOnceFull(ctx, w))
 }
 
@@ -183,7 +183,7 @@ func (r *bulkLoadRun) last(ctx context.Context, w *World) error {
 // a program has recorded, and no local file. A program that was killed when it had asked for a directory
 // and did not have its name yet leaves that directory, empty: docs/bulkload.md.
 func (r *bulkLoadRun) tidy(context.Context) error {
-	out, err := r.Cluster.HDFS("-ls", "-R", "/hbase/staging")
+	out, err := r.cluster.HDFS("-ls", "-R", "/hbase/staging")
 	if err != nil {
 		return err
 	}
@@ -199,13 +199,13 @@ func (r *bulkLoadRun) tidy(context.Context) error {
 		dirs = append(dirs, path)
 	}
 	if len(dirs) > 0 {
-		r.Journal.Say("check", fmt.Sprintf("%d empty staging directories are left: %v", len(dirs), dirs))
+		r.journal.say("check", fmt.Sprintf("%d empty staging directories are left: %v", len(dirs), dirs))
 	}
 	if kills := r.once.kills.Load() + r.refill.kills.Load(); int64(len(dirs)) > max(1, kills/4) {
 		return fmt.Errorf("%d empty staging directories after %d kills", len(dirs), kills)
 	}
-	for _, p := range []*Program{&r.once.Program, &r.refill.Program} {
-		left, err := filepath.Glob(filepath.Join(p.Data, "load", "*.*"))
+	for _, p := range []*program{&r.once.program, &r.refill.program} {
+		left, err := filepath.Glob(filepath.Join(p.data, "load", "*.*"))
 		if err != nil || len(left) > 0 {
 			return errors.Join(err, fmt.Errorf("left on the local disk: %v", left))
 		}
@@ -215,8 +215,8 @@ func (r *bulkLoadRun) tidy(context.Context) error {
 
 // refilled compares the table that was filled from the archive with the logs.
 func (r *bulkLoadRun) refilled(ctx context.Context) error {
-	all := &Command{
-		Program: Program{Binary: r.Binary}, Dir: filepath.Join(r.Dir, "again"), Table: r.refill.Table, Options: r.once.Options, Layout: r.Layout.Name, logs: r.once.logs,
+	all := &command{
+		program: program{binary: r.binary}, dir: filepath.Join(r.dir, "again"), table: r.refill.table, options: r.once.options, layout: r.layout.Name, logs: r.once.logs,
 	}
 	all.lines.Store(r.once.lines.Load())
 	return all.check(ctx)
@@ -243,13 +243,13 @@ func (r *bulkLoadRun) watch() {
 }
 
 func (r *bulkLoadRun) report() {
-	r.Journal.Say("pace", fmt.Sprintf("%d lines in %d logs; %d rows in %d tables filled from the archive; %d warnings of rows that were put instead",
+	r.journal.say("pace", fmt.Sprintf("%d lines in %d logs; %d rows in %d tables filled from the archive; %d warnings of rows that were put instead",
 		r.once.lines.Load(), r.once.count.Load(), r.refill.rows.Load(), r.refill.fills.Load(), r.fellBack.Load()))
 	for _, x := range []struct {
 		who string
-		p   *Program
-	}{{"once", &r.once.Program}, {"refill", &r.refill.Program}} {
-		r.Journal.Say("pace", fmt.Sprintf("%s: ran %d times, killed %d, gave up for its disk %d, at most %d MiB", x.who,
+		p   *program
+	}{{"once", &r.once.program}, {"refill", &r.refill.program}} {
+		r.journal.say("pace", fmt.Sprintf("%s: ran %d times, killed %d, gave up for its disk %d, at most %d MiB", x.who,
 			x.p.runs.Load(), x.p.kills.Load(), x.p.gaveUp.Load(), x.p.peakRSSBytes>>20))
 	}
 }
@@ -270,39 +270,39 @@ func (r *bulkLoadRun) close() error {
 		err = errors.Join(err, r.admin.Close())
 	}
 	if r.disk != nil {
-		err = errors.Join(err, r.disk.Unmount())
+		err = errors.Join(err, r.disk.unmount())
 	}
 	return err
 }
 
-// Refill is a load: the program fills a table from an archive with bulk loads, again and again, while
+// refill is a load: the program fills a table from an archive with bulk loads, again and again, while
 // the archive grows. It is killed with SIGKILL at random times.
-type Refill struct {
-	Program
-	// Source fills the archive.
-	Source       *Command
-	Archive, URL string // as the flags' values
-	Table        hbase.URL
-	Layout       string
-	Seed         uint64
+type refill struct {
+	program
+	// source fills the archive.
+	source       *command
+	archive, url string // as the flags' values
+	table        hbase.URL
+	layout       string
+	seed         uint64
 
 	rows, fills atomic.Int64 // of runs that succeeded
 }
 
-// Run implements Load. When the source has ended, the program fills the table once more.
-func (f *Refill) Run(ctx context.Context, _ <-chan struct{}) error {
-	rng := rand.New(rand.NewPCG(f.Seed, 7))
-	for f.Source.stored.Load() == 0 && ctx.Err() == nil {
+// Run implements load. When the source has ended, the program fills the table once more.
+func (f *refill) Run(ctx context.Context, _ <-chan struct{}) error {
+	rng := rand.New(rand.NewPCG(f.seed, 7))
+	for f.source.stored.Load() == 0 && ctx.Err() == nil {
 		wait(ctx, 100*time.Millisecond) // there is no archive yet
 	}
 	for {
-		whole := f.Source.ended.Load()
+		whole := f.source.ended.Load()
 		life := time.Duration(0)
 		if !whole && rng.IntN(2) == 0 {
 			life = below(rng, 2*maxRun)
 		}
-		stored := f.Source.stored.Load()
-		done, err := f.runFor(ctx, life, "run", "--wait", "0", "--from-archive", f.Archive, "--load", "bulk", "--layout", f.Layout, "--table", f.URL)
+		stored := f.source.stored.Load()
+		done, err := f.runFor(ctx, life, "run", "--wait", "0", "--from-archive", f.archive, "--load", "bulk", "--layout", f.layout, "--table", f.url)
 		if err == nil && done {
 			err = f.has(ctx, stored)
 		}
@@ -314,8 +314,8 @@ func (f *Refill) Run(ctx context.Context, _ <-chan struct{}) error {
 
 // has checks that the table has at least the rows of the logs that were in the archive when the
 // program began. A later run would write what this one lost.
-func (f *Refill) has(ctx context.Context, stored int64) error {
-	table, err := hbase.Open(ctx, f.Table, hbase.Options{})
+func (f *refill) has(ctx context.Context, stored int64) error {
+	table, err := hbase.Open(ctx, f.table, hbase.Options{})
 	if err != nil {
 		return err
 	}
@@ -341,14 +341,14 @@ func (f *Refill) has(ctx context.Context, stored int64) error {
 // too, and looks into the logs of the region servers: a wrong checksum is a warning there, and a
 // second read.
 func (r *bulkLoadRun) files(context.Context) error {
-	classes := filepath.Join(r.Dir, "classes")
+	classes := filepath.Join(r.dir, "classes")
 	if err := os.Mkdir(classes, 0o700); err != nil {
 		return err
 	}
-	if _, err := r.Cluster.Java(nil, "com.sun.tools.javac.Main", "-nowarn", "-Xlint:none", "-d", classes, "testdata/CountChecksums.java"); err != nil {
+	if _, err := r.cluster.Java(nil, "com.sun.tools.javac.Main", "-nowarn", "-Xlint:none", "-d", classes, "testdata/CountChecksums.java"); err != nil {
 		return err
 	}
-	out, err := r.Cluster.Java([]string{"CLUSTER_CP=" + classes}, "CountChecksums", r.name)
+	out, err := r.cluster.Java([]string{"CLUSTER_CP=" + classes}, "CountChecksums", r.name)
 	if err != nil {
 		return err
 	}
@@ -356,8 +356,8 @@ func (r *bulkLoadRun) files(context.Context) error {
 	if _, err := fmt.Sscanf(out, "files=%d loaded=%d cells=%d failures=%d", &files, &loaded, &cells, &failures); err != nil {
 		return fmt.Errorf("%q: %w", out, err)
 	}
-	r.Journal.Say("check", strings.TrimSpace(out))
-	logs, err := filepath.Glob(filepath.Join(r.Cluster.Home(), "log", "regionserver*.log"))
+	r.journal.say("check", strings.TrimSpace(out))
+	logs, err := filepath.Glob(filepath.Join(r.cluster.Home(), "log", "regionserver*.log"))
 	if err != nil || len(logs) == 0 {
 		return errors.Join(err, errors.New("no logs of region servers"))
 	}
@@ -369,7 +369,7 @@ func (r *bulkLoadRun) files(context.Context) error {
 		for line := range strings.Lines(string(text)) {
 			if strings.Contains(line, "checksum verification failed") {
 				failures++
-				r.Journal.Say("check", strings.TrimSpace(line))
+				r.journal.say("check", strings.TrimSpace(line))
 			}
 		}
 	}

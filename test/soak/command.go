@@ -16,21 +16,21 @@ import (
 	"sluice/schema"
 )
 
-// Command is a load: the program stores one log after another in a table with --once, is killed
+// command is a load: the program stores one log after another in a table with --once, is killed
 // with SIGKILL at random times, and is run again until it succeeds.
-type Command struct {
-	Program
-	Dir     string // for logs and the reference
-	Table   hbase.URL
-	URL     string // Table as the flag's value
-	Options hbase.Options
-	Layout  string // name of the layout
-	Seed    uint64
-	// Hosts are used for the logs in turn.
-	Hosts []string
-	// Flags are additional flags. Text generates a log; nil: one of linesPerFile lines.
-	Flags []string
-	Text  func(i uint64) ([]byte, error)
+type command struct {
+	program
+	dir     string // for logs and the reference
+	table   hbase.URL
+	url     string // table as the flag's value
+	options hbase.Options
+	layout  string // name of the layout
+	seed    uint64
+	// hosts are used for the logs in turn.
+	hosts []string
+	// flags are additional flags. generate generates a log; nil: one of linesPerFile lines.
+	flags    []string
+	generate func(i uint64) ([]byte, error)
 
 	logs         []hostLog
 	lines, count atomic.Int64 // count of logs
@@ -48,9 +48,9 @@ const (
 	maxRun = 4 * time.Second
 )
 
-// Run implements Load.
-func (c *Command) Run(ctx context.Context, enough <-chan struct{}) error {
-	rng := rand.New(rand.NewPCG(c.Seed, 5))
+// Run implements load.
+func (c *command) Run(ctx context.Context, enough <-chan struct{}) error {
+	rng := rand.New(rand.NewPCG(c.seed, 5))
 	defer c.ended.Store(true)
 	for i := uint64(0); ; i++ {
 		l, err := c.write(i)
@@ -72,8 +72,8 @@ func (c *Command) Run(ctx context.Context, enough <-chan struct{}) error {
 }
 
 // write writes the next log.
-func (c *Command) write(i uint64) (hostLog, error) {
-	l := hostLog{c.Hosts[i%uint64(len(c.Hosts))], filepath.Join(c.Dir, fmt.Sprintf("access%03d.log", i))}
+func (c *command) write(i uint64) (hostLog, error) {
+	l := hostLog{c.hosts[i%uint64(len(c.hosts))], filepath.Join(c.dir, fmt.Sprintf("access%03d.log", i))}
 	text, err := c.text(i)
 	if err == nil {
 		err = os.WriteFile(l.path, text, 0o600)
@@ -84,17 +84,17 @@ func (c *Command) write(i uint64) (hostLog, error) {
 	return l, err
 }
 
-func (c *Command) text(i uint64) ([]byte, error) {
-	if c.Text != nil {
-		return c.Text(i)
+func (c *command) text(i uint64) ([]byte, error) {
+	if c.generate != nil {
+		return c.generate(i)
 	}
 	var text bytes.Buffer
-	err := sample.Write(&text, c.Seed<<20+i, linesPerFile)
+	err := sample.Write(&text, c.seed<<20+i, linesPerFile)
 	return text.Bytes(), err
 }
 
 // once runs the program. Every second run, until enough is closed, is killed after a random time.
-func (c *Command) once(ctx context.Context, l hostLog, rng *rand.Rand, enough <-chan struct{}) (done bool, err error) {
+func (c *command) once(ctx context.Context, l hostLog, rng *rand.Rand, enough <-chan struct{}) (done bool, err error) {
 	life := time.Duration(0)
 	if rng.IntN(2) == 0 {
 		select {
@@ -103,20 +103,20 @@ func (c *Command) once(ctx context.Context, l hostLog, rng *rand.Rand, enough <-
 			life = below(rng, maxRun)
 		}
 	}
-	return c.runFor(ctx, life, c.args(l, c.URL, l.path)...)
+	return c.runFor(ctx, life, c.args(l, c.url, l.path)...)
 }
 
 // args returns the arguments of a run.
-func (c *Command) args(l hostLog, table string, paths ...string) []string {
-	args := append([]string{"run", "--once", "--host", l.host, "--layout", c.Layout, "--format", logFormat, "--table", table}, c.Flags...)
+func (c *command) args(l hostLog, table string, paths ...string) []string {
+	args := append([]string{"run", "--once", "--host", l.host, "--layout", c.layout, "--format", logFormat, "--table", table}, c.flags...)
 	return append(args, paths...)
 }
 
 // check compares the table with a columnar table that the undisturbed program makes from the same
 // files.
-func (c *Command) check(ctx context.Context) (err error) {
-	reference := Program{Binary: c.Binary, Data: filepath.Join(c.Dir, "reference")}
-	dir := filepath.Join(reference.Data, "table")
+func (c *command) check(ctx context.Context) (err error) {
+	reference := program{binary: c.binary, data: filepath.Join(c.dir, "reference")}
+	dir := filepath.Join(reference.data, "table")
 	paths := map[string][]string{}
 	for _, l := range c.logs {
 		paths[l.host] = append(paths[l.host], l.path)
@@ -127,7 +127,7 @@ func (c *Command) check(ctx context.Context) (err error) {
 			return fmt.Errorf("fill the columnar table: %w: %s", err, out)
 		}
 	}
-	layout, err := schema.NewLayout(c.Layout)
+	layout, err := schema.NewLayout(c.layout)
 	if err != nil {
 		return err
 	}
@@ -136,12 +136,12 @@ func (c *Command) check(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, want.Close()) }()
-	got, err := hbase.Open(ctx, c.Table, c.Options)
+	got, err := hbase.Open(ctx, c.table, c.options)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, got.Close()) }()
-	rows, err := Same(ctx, want, got, schema.Scan{})
+	rows, err := sameLines(ctx, want, got, schema.Scan{})
 	if lines := c.lines.Load(); err == nil && rows != lines {
 		err = fmt.Errorf("%d rows of %d lines", rows, lines)
 	}

@@ -12,17 +12,17 @@ import (
 	"sluice/schema"
 )
 
-// Scanner is a table that a check reads.
-type Scanner interface {
+// scanner is a table that a check reads.
+type scanner interface {
 	Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error]
 }
 
 // maxListed is the maximum number of differences in an error.
 const maxListed = 5
 
-// Same scans both tables and compares every byte of every cell. It returns the number of rows of
+// sameLines scans both tables and compares every byte of every cell. It returns the number of rows of
 // want; an error lists the differences.
-func Same(ctx context.Context, want, got Scanner, s schema.Scan) (rows int64, err error) {
+func sameLines(ctx context.Context, want, got scanner, s schema.Scan) (rows int64, err error) {
 	nextWant, stopWant := iter.Pull2(want.Scan(ctx, s))
 	defer stopWant()
 	nextGot, stopGot := iter.Pull2(got.Scan(ctx, s))

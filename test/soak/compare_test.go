@@ -57,7 +57,7 @@ func TestDifferencesAreFound(t *testing.T) {
 		"another key":        {rowsOf{row(1, "200"), otherKey, row(3, "200")}, "1 rows differ: other cells"},
 		"an error":           {rowsOf{row(1, "200"), row(-1, "")}, "the scan broke"},
 	} {
-		rows, err := Same(t.Context(), want, c.got, schema.Scan{})
+		rows, err := sameLines(t.Context(), want, c.got, schema.Scan{})
 		if c.text == "" {
 			if err != nil || rows != 3 {
 				t.Errorf("%s: %d rows, %v", name, rows, err)

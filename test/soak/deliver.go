@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Run implements Load: hosts write until enough is closed. When all agents know that everything is
+// Run implements load: hosts write until enough is closed. When all agents know that everything is
 // stored, the agents are stopped, then the collectors.
 func (r *agentsRun) Run(ctx context.Context, enough <-chan struct{}) error {
 	running, cancel := context.WithCancel(ctx)
@@ -22,7 +22,7 @@ func (r *agentsRun) Run(ctx context.Context, enough <-chan struct{}) error {
 		collectors.Go(func() error { return s.Run(running) })
 	}
 	for _, h := range r.hosts {
-		agents.Go(func() error { return h.Agent.Run(running) })
+		agents.Go(func() error { return h.agent.Run(running) })
 		writers.Go(func() error {
 			if err := h.write(running, enough); err != nil {
 				return err
@@ -34,14 +34,14 @@ func (r *agentsRun) Run(ctx context.Context, enough <-chan struct{}) error {
 		err := writers.Wait()
 		r.written()
 		for _, h := range r.hosts {
-			h.Agent.Stop()
+			h.agent.stop()
 		}
 		return err
 	})
 	all.Go(func() error {
 		err := agents.Wait()
 		for _, s := range r.collectors {
-			s.Stop()
+			s.stop()
 		}
 		return err
 	})
@@ -57,7 +57,7 @@ func (r *agentsRun) Run(ctx context.Context, enough <-chan struct{}) error {
 func (r *agentsRun) written() {
 	for _, h := range r.hosts {
 		lines, bytes, rotations := h.fleet.Written()
-		r.Journal.Say("pace", fmt.Sprintf("%s wrote %d lines, %d bytes, and rotated %d times", h.Name, lines, bytes, rotations))
+		r.journal.say("pace", fmt.Sprintf("%s wrote %d lines, %d bytes, and rotated %d times", h.name, lines, bytes, rotations))
 	}
 }
 
@@ -72,10 +72,10 @@ func (r *agentsRun) stored() (sum int64) {
 	return sum
 }
 
-func (r *agentsRun) services() (all []*Service) {
+func (r *agentsRun) services() (all []*service) {
 	all = slices.Clone(r.collectors)
 	for _, h := range r.hosts {
-		all = append(all, h.Agent)
+		all = append(all, h.agent)
 	}
 	return all
 }
@@ -94,29 +94,29 @@ func (r *agentsRun) report() {
 	r.stored()
 	for _, h := range r.hosts {
 		connections, resets := 0, 0
-		text := fmt.Sprintf("%s: %d bytes are stored;", h.Name, h.stored.Load())
-		for j, l := range h.Links {
+		text := fmt.Sprintf("%s: %d bytes are stored;", h.name, h.stored.Load())
+		for j, l := range h.links {
 			l.mu.Lock()
-			text += fmt.Sprintf(" %d connections to %s,", l.connections, r.collectors[j].Name)
+			text += fmt.Sprintf(" %d connections to %s,", l.connections, r.collectors[j].name)
 			connections, resets = connections+l.connections, resets+l.resets
 			l.mu.Unlock()
 		}
-		r.Journal.Say("pace", fmt.Sprintf("%s %d of %d reset", text, resets, connections))
+		r.journal.say("pace", fmt.Sprintf("%s %d of %d reset", text, resets, connections))
 	}
 	for _, s := range r.services() {
-		r.Journal.Say("pace", fmt.Sprintf("%s: ran %d times, killed %d, at most %d MiB", s.Name, s.runs.Load(), s.kills.Load(), s.peakRSSBytes>>20))
+		r.journal.say("pace", fmt.Sprintf("%s: ran %d times, killed %d, at most %d MiB", s.name, s.runs.Load(), s.kills.Load(), s.peakRSSBytes>>20))
 	}
 }
 
 func (r *agentsRun) bounded() error {
 	for _, h := range r.hosts {
-		if rss := h.Agent.peakRSSBytes; rss > maxAgentRSSBytes {
-			return fmt.Errorf("%s had %d MiB resident", h.Agent.Name, rss>>20)
+		if rss := h.agent.peakRSSBytes; rss > maxAgentRSSBytes {
+			return fmt.Errorf("%s had %d MiB resident", h.agent.name, rss>>20)
 		}
 	}
 	for _, s := range r.collectors {
 		if rss := s.peakRSSBytes; rss > maxReceivingRSSBytes {
-			return fmt.Errorf("%s had %d MiB resident", s.Name, rss>>20)
+			return fmt.Errorf("%s had %d MiB resident", s.name, rss>>20)
 		}
 	}
 	return nil
@@ -127,7 +127,7 @@ func (r *agentsRun) logs() (all []hostLog) {
 	for _, h := range r.hosts {
 		logs, err := h.logs()
 		if err != nil {
-			r.Journal.Say("check", err.Error())
+			r.journal.say("check", err.Error())
 		}
 		all = append(all, logs...)
 	}

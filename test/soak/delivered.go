@@ -27,7 +27,7 @@ func (r *agentsRun) remembered(context.Context) error {
 			return err
 		}
 		if _, want, _ := h.fleet.Written(); got != want {
-			return fmt.Errorf("%s: %d bytes of %d", h.Name, got, want)
+			return fmt.Errorf("%s: %d bytes of %d", h.name, got, want)
 		}
 	}
 	return nil
@@ -36,7 +36,7 @@ func (r *agentsRun) remembered(context.Context) error {
 // repairDoubles runs sluice audit, whose differences may only be ranges that the archive has twice,
 // and repairs them.
 func (r *agentsRun) repairDoubles(ctx context.Context) error {
-	p := Program{Binary: r.Binary, Data: filepath.Join(r.Dir, "repair")}
+	p := program{binary: r.binary, data: filepath.Join(r.dir, "repair")}
 	out, err := p.command(ctx, slices.Concat([]string{"audit"}, r.stores)...).CombinedOutput()
 	var wrong []error
 	for _, m := range differs.FindAllStringSubmatch(string(out), -1) {
@@ -52,7 +52,7 @@ func (r *agentsRun) repairDoubles(ctx context.Context) error {
 	if len(wrong) > 0 || err != nil && r.doubled == 0 {
 		return fmt.Errorf("audit: %w: %s", errors.Join(append(wrong, err)...), out)
 	}
-	r.Journal.Say("check", fmt.Sprintf("%d ranges were archived twice", r.doubled))
+	r.journal.say("check", fmt.Sprintf("%d ranges were archived twice", r.doubled))
 	if r.doubled == 0 {
 		return nil
 	}
@@ -68,10 +68,10 @@ func (r *agentsRun) rows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	got := Tallies{}
+	got := tallies{}
 	for _, h := range r.hosts {
-		p := Program{Binary: r.Binary, Data: filepath.Join(r.Dir, "scan")}
-		cmd := p.command(ctx, "scan", "--host", h.Name, "--output", "raw", "--table", r.stores[1])
+		p := program{binary: r.binary, data: filepath.Join(r.dir, "scan")}
+		cmd := p.command(ctx, "scan", "--host", h.name, "--output", "raw", "--table", r.stores[1])
 		out, err := cmd.StdoutPipe()
 		if err == nil {
 			err = cmd.Start()
@@ -79,8 +79,8 @@ func (r *agentsRun) rows(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(got.read(out, h.Name, ""), cmd.Wait()); err != nil {
-			return fmt.Errorf("scan %s: %w", h.Name, err)
+		if err := errors.Join(got.read(out, h.name, ""), cmd.Wait()); err != nil {
+			return fmt.Errorf("scan %s: %w", h.name, err)
 		}
 	}
 	return want.equal(got)
@@ -89,9 +89,9 @@ func (r *agentsRun) rows(ctx context.Context) error {
 // audit runs sluice audit for each host's logs, with its agent's checkpoint.
 func (r *agentsRun) audit(ctx context.Context) error {
 	for _, h := range r.hosts {
-		out, err := h.Agent.command(ctx, slices.Concat([]string{"audit", "--host", h.Name}, r.stores)...).CombinedOutput()
+		out, err := h.agent.command(ctx, slices.Concat([]string{"audit", "--host", h.name}, r.stores)...).CombinedOutput()
 		if err != nil {
-			return fmt.Errorf("%s: %w: %s", h.Name, err, out)
+			return fmt.Errorf("%s: %w: %s", h.name, err, out)
 		}
 	}
 	return nil

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Disk is a small file system in memory that can be filled.
-type Disk struct {
-	Dir string
+// disk is a small file system in memory that can be filled.
+type disk struct {
+	dir string
 
 	mu      sync.Mutex
 	full    bool
@@ -24,21 +24,21 @@ type Disk struct {
 // fullAtLast is how long the disk is filled at the end if no fault filled it.
 const fullAtLast = 5 * time.Second
 
-// MountDisk mounts a disk on dir, which requires root. The caller must call Unmount.
-func MountDisk(dir string, bytes int64) (*Disk, error) {
+// mountDisk mounts a disk on dir, which requires root. The caller must call unmount.
+func mountDisk(dir string, bytes int64) (*disk, error) {
 	if err := unix.Mount("sluice-soak", dir, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID, fmt.Sprintf("size=%d,mode=0700", bytes)); err != nil {
 		return nil, fmt.Errorf("mount a small disk on %s: %w", dir, err)
 	}
-	return &Disk{Dir: dir}, nil
+	return &disk{dir: dir}, nil
 }
 
-// Unmount unmounts the disk and discards its content.
-func (d *Disk) Unmount() error { return unix.Unmount(d.Dir, unix.MNT_DETACH) }
+// unmount unmounts the disk and discards its content.
+func (d *disk) unmount() error { return unix.Unmount(d.dir, unix.MNT_DETACH) }
 
-func (d *Disk) ballast() string { return filepath.Join(d.Dir, "ballast") }
+func (d *disk) ballast() string { return filepath.Join(d.dir, "ballast") }
 
-// Fill fills the disk until no byte is free.
-func (d *Disk) Fill() (err error) {
+// fill fills the disk until no byte is free.
+func (d *disk) fill() (err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.full = true
@@ -58,39 +58,39 @@ func (d *Disk) Fill() (err error) {
 	return nil
 }
 
-// Empty removes the file of Fill.
-func (d *Disk) Empty() error {
+// empty removes the file of fill.
+func (d *disk) empty() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.full, d.emptied = false, time.Now()
 	return os.Remove(d.ballast())
 }
 
-// WasFull reports whether the disk was full at any time since then.
-func (d *Disk) WasFull(since time.Time) bool {
+// wasFull reports whether the disk was full at any time since then.
+func (d *disk) wasFull(since time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.full || d.emptied.After(since)
 }
 
 // atLeastOnceFull fills the disk while the loads run, if no fault did.
-func (d *Disk) atLeastOnceFull(ctx context.Context, w *World) error {
-	if d == nil || d.WasFull(time.Time{}) {
+func (d *disk) atLeastOnceFull(ctx context.Context, w *world) error {
+	if d == nil || d.wasFull(time.Time{}) {
 		return nil
 	}
-	w.Journal.Say("fault", fmt.Sprintf("fill the spool's disk for %v, for it never was", fullAtLast))
-	err := d.Fill()
+	w.journal.say("fault", fmt.Sprintf("fill the spool's disk for %v, for it never was", fullAtLast))
+	err := d.fill()
 	wait(ctx, fullAtLast)
-	err = errors.Join(err, d.Empty())
-	w.Journal.Say("fault", "fill the spool's disk: over")
+	err = errors.Join(err, d.empty())
+	w.journal.say("fault", "fill the spool's disk: over")
 	return err
 }
 
-// FillDisk fills the disk, and empties it after the hold.
-func FillDisk(d *Disk, weight int, maxHold time.Duration) Fault {
-	return Fault{
-		Name: "fill the spool's disk", Claims: []string{"disk"}, Weight: weight, MaxHold: maxHold,
-		Begin: func(context.Context, *World, uint64) error { return d.Fill() },
-		End:   func(context.Context, *World) error { return d.Empty() },
+// fillDisk fills the disk, and empties it after the hold.
+func fillDisk(d *disk, weight int, maxHold time.Duration) fault {
+	return fault{
+		name: "fill the spool's disk", claims: []string{"disk"}, weight: weight, maxHold: maxHold,
+		begin: func(context.Context, *world, uint64) error { return d.fill() },
+		end:   func(context.Context, *world) error { return d.empty() },
 	}
 }

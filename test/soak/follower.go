@@ -17,16 +17,16 @@ import (
 	"sluice/bench/sample"
 )
 
-// Follower is a load: the program follows a log that grows and is rotated, and is killed with
+// follower is a load: the program follows a log that grows and is rotated, and is killed with
 // SIGKILL at random times and run again. When enough is closed it is stopped, and a run with --once
 // stores the rest.
-type Follower struct {
-	Program
-	Dir string // directory of the log
-	// Flags are the flags of both runs, with the table and the archive.
-	Flags []string
-	Host  string
-	Seed  uint64
+type follower struct {
+	program
+	dir string // directory of the log
+	// flags are the flags of both runs, with the table and the archive.
+	flags []string
+	host  string
+	seed  uint64
 
 	logs         []hostLog // the last one is being written
 	lines, count atomic.Int64
@@ -44,8 +44,8 @@ const (
 	followOn = 10 * time.Second
 )
 
-// Run implements Load.
-func (f *Follower) Run(ctx context.Context, enough <-chan struct{}) error {
+// Run implements load.
+func (f *follower) Run(ctx context.Context, enough <-chan struct{}) error {
 	g, both := errgroup.WithContext(ctx)
 	g.Go(func() error { return f.grow(both, enough) })
 	g.Go(func() error { return f.follow(both, enough) })
@@ -69,8 +69,8 @@ func (f *Follower) Run(ctx context.Context, enough <-chan struct{}) error {
 	return nil
 }
 
-func (f *Follower) follow(ctx context.Context, enough <-chan struct{}) error {
-	rng := rand.New(rand.NewPCG(f.Seed, 6))
+func (f *follower) follow(ctx context.Context, enough <-chan struct{}) error {
+	rng := rand.New(rand.NewPCG(f.seed, 6))
 	for {
 		select {
 		case <-enough:
@@ -87,38 +87,38 @@ func (f *Follower) follow(ctx context.Context, enough <-chan struct{}) error {
 	}
 }
 
-func (f *Follower) args(more ...string) []string {
-	args := append([]string{"run", "--host", f.Host, "--format", logFormat}, f.Flags...)
+func (f *follower) args(more ...string) []string {
+	args := append([]string{"run", "--host", f.host, "--format", logFormat}, f.flags...)
 	if len(more) == 0 {
 		more = []string{"--cpu", "0", "--no-nice", "--roll-interval", "5s", "--roll-idle", "2s"}
 	}
 	return append(append(args, more...), f.current()+"*")
 }
 
-func (f *Follower) current() string { return filepath.Join(f.Dir, "access.log") }
+func (f *follower) current() string { return filepath.Join(f.dir, "access.log") }
 
 // grow writes the log, and rotates it like logrotate.
-func (f *Follower) grow(ctx context.Context, enough <-chan struct{}) error {
+func (f *follower) grow(ctx context.Context, enough <-chan struct{}) error {
 	for i := uint64(0); ; i++ {
-		text, err := daysOf(f.Seed<<20+1<<19+i, 3, linesPerFollowed/3)
+		text, err := daysOf(f.seed<<20+1<<19+i, 3, linesPerFollowed/3)
 		if err != nil {
 			return err
 		}
 		over, err := f.writeLog(ctx, enough, text)
 		if err != nil || over {
-			f.logs = append(f.logs, hostLog{f.Host, f.current()})
+			f.logs = append(f.logs, hostLog{f.host, f.current()})
 			return err
 		}
 		rotated := fmt.Sprintf("%s.%d", f.current(), i)
 		if err := os.Rename(f.current(), rotated); err != nil {
 			return err
 		}
-		f.logs = append(f.logs, hostLog{f.Host, rotated})
+		f.logs = append(f.logs, hostLog{f.host, rotated})
 	}
 }
 
 // writeLog writes one log in bursts. over reports that enough was closed before its end.
-func (f *Follower) writeLog(ctx context.Context, enough <-chan struct{}, text []byte) (over bool, err error) {
+func (f *follower) writeLog(ctx context.Context, enough <-chan struct{}, text []byte) (over bool, err error) {
 	f.count.Add(1)
 	file, err := os.OpenFile(f.current(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// Journal writes one line for each event, with the time since the start. It is safe for concurrent
+// journal writes one line for each event, with the time since the start. It is safe for concurrent
 // use.
-type Journal struct {
+type journal struct {
 	mu     sync.Mutex
 	began  time.Time
 	w      io.Writer
 	counts map[string]int
 }
 
-// NewJournal starts a journal.
-func NewJournal(w io.Writer) *Journal {
-	return &Journal{began: time.Now(), w: w, counts: map[string]int{}}
+// newJournal starts a journal.
+func newJournal(w io.Writer) *journal {
+	return &journal{began: time.Now(), w: w, counts: map[string]int{}}
 }
 
-// Say writes a line; who is its source, such as fault, world or a client.
-func (j *Journal) Say(who, text string) {
+// say writes a line; who is its source, such as fault, world or a client.
+func (j *journal) say(who, text string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.counts[who]++
@@ -39,21 +39,21 @@ func (j *Journal) Say(who, text string) {
 	fmt.Fprintf(j.w, "%7.1f %-7s %s\n", time.Since(j.began).Seconds(), who, text)
 }
 
-// Count returns the number of lines of a source.
-func (j *Journal) Count(who string) int {
+// count returns the number of lines of a source.
+func (j *journal) count(who string) int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.counts[who]
 }
 
-// Logger returns a logger that writes to the journal.
-func (j *Journal) Logger(who string) *slog.Logger {
+// logger returns a logger that writes to the journal.
+func (j *journal) logger(who string) *slog.Logger {
 	return slog.New(journalHandler{j: j, who: who})
 }
 
 // journalHandler is a slog.Handler that ignores the time of a record, as the journal has its own.
 type journalHandler struct {
-	j    *Journal
+	j    *journal
 	who  string
 	with string
 }
@@ -71,6 +71,6 @@ func (h journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (h journalHandler) Handle(_ context.Context, r slog.Record) error {
 	text := r.Message + h.with
 	r.Attrs(func(a slog.Attr) bool { text += " " + a.String(); return true })
-	h.j.Say(h.who, text)
+	h.j.say(h.who, text)
 	return nil
 }

@@ -11,31 +11,31 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// LinkMode is how a link treats the bytes that it receives.
-type LinkMode int
+// linkMode is how a link treats the bytes that it receives.
+type linkMode int
 
 const (
-	// Up forwards them.
-	Up LinkMode = iota
-	// Down resets every connection, including new ones.
-	Down
-	// Slow delays each read of up to 32 KiB.
-	Slow
-	// Mute discards the server's replies: the server processes requests, and the client does not
+	// up forwards them.
+	up linkMode = iota
+	// down resets every connection, including new ones.
+	down
+	// slow delays each read of up to 32 KiB.
+	slow
+	// mute discards the server's replies: the server processes requests, and the client does not
 	// know.
-	Mute
-	// HalfOpen discards everything, like a router that lost the connection's state; neither side
+	mute
+	// halfOpen discards everything, like a router that lost the connection's state; neither side
 	// sees the end of the connection.
-	HalfOpen
+	halfOpen
 )
 
-// Link is a TCP proxy from one agent to one collector, with faults.
-type Link struct {
-	Target   string // host:port; constant after Run was called
+// link is a TCP proxy from one agent to one collector, with faults.
+type link struct {
+	target   string // host:port; constant after Run was called
 	listener net.Listener
 
 	mu      sync.Mutex
-	mode    LinkMode
+	mode    linkMode
 	delay   time.Duration // of each read, if slow
 	changed chan struct{}
 	pipes   map[*pipe]bool
@@ -50,20 +50,20 @@ type pipe struct {
 	lost    bool
 }
 
-// NewLink listens on a new port until Run ends.
-func NewLink() (*Link, error) {
+// newLink listens on a new port until Run ends.
+func newLink() (*link, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	return &Link{listener: l, changed: make(chan struct{}), pipes: map[*pipe]bool{}}, nil
+	return &link{listener: l, changed: make(chan struct{}), pipes: map[*pipe]bool{}}, nil
 }
 
-// Address returns the address for agents.
-func (l *Link) Address() string { return l.listener.Addr().String() }
+// address returns the address for agents.
+func (l *link) address() string { return l.listener.Addr().String() }
 
 // Run accepts connections until ctx ends.
-func (l *Link) Run(ctx context.Context) error {
+func (l *link) Run(ctx context.Context) error {
 	var pipes errgroup.Group
 	stop := context.AfterFunc(ctx, func() {
 		_ = l.close() // Accept returns the error
@@ -88,26 +88,26 @@ func (l *Link) Run(ctx context.Context) error {
 }
 
 // close closes a link that may not have been run.
-func (l *Link) close() error {
+func (l *link) close() error {
 	if err := l.listener.Close(); !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil
 }
 
-// Set changes the mode. Connections that lost bytes are reset when the link is up again, as a
+// set changes the mode. Connections that lost bytes are reset when the link is up again, as a
 // restarted router does.
-func (l *Link) Set(w LinkMode, delay time.Duration) {
+func (l *link) set(w linkMode, delay time.Duration) {
 	l.mu.Lock()
 	l.mode, l.delay = w, delay
 	close(l.changed)
 	l.changed = make(chan struct{})
 	l.mu.Unlock()
-	l.reset(func(p *pipe) bool { return w == Down || w == Up && p.lost })
+	l.reset(func(p *pipe) bool { return w == down || w == up && p.lost })
 }
 
 // reset resets the selected connections.
-func (l *Link) reset(which func(*pipe) bool) {
+func (l *link) reset(which func(*pipe) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for p := range l.pipes {
@@ -129,8 +129,8 @@ func (p *pipe) abort() {
 }
 
 // serve forwards one connection until its end.
-func (l *Link) serve(ctx context.Context, in net.Conn) {
-	out, err := (&net.Dialer{}).DialContext(ctx, "tcp", l.Target)
+func (l *link) serve(ctx context.Context, in net.Conn) {
+	out, err := (&net.Dialer{}).DialContext(ctx, "tcp", l.target)
 	if err != nil { // the collector is not running
 		(&pipe{in: in, out: in}).abort()
 		return
@@ -138,7 +138,7 @@ func (l *Link) serve(ctx context.Context, in net.Conn) {
 	p := &pipe{in: in, out: out}
 	l.mu.Lock()
 	l.connections++
-	refused := l.mode == Down || ctx.Err() != nil
+	refused := l.mode == down || ctx.Err() != nil
 	if !refused {
 		l.pipes[p] = true
 	}
@@ -156,7 +156,7 @@ func (l *Link) serve(ctx context.Context, in net.Conn) {
 }
 
 // carry copies bytes in one direction until the connection ends.
-func (l *Link) carry(ctx context.Context, p *pipe, from, to net.Conn, replies bool) {
+func (l *link) carry(ctx context.Context, p *pipe, from, to net.Conn, replies bool) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
@@ -188,12 +188,12 @@ func (l *Link) carry(ctx context.Context, p *pipe, from, to net.Conn, replies bo
 }
 
 // pass waits as long as the link delays data, and reports whether to forward it.
-func (l *Link) pass(ctx context.Context, p *pipe, replies bool) bool {
+func (l *link) pass(ctx context.Context, p *pipe, replies bool) bool {
 	l.mu.Lock()
-	if l.mode == HalfOpen || l.mode == Mute && replies {
+	if l.mode == halfOpen || l.mode == mute && replies {
 		p.lost = true
 	}
-	slow, delay, lost, changed := l.mode == Slow, l.delay, p.lost, l.changed
+	slow, delay, lost, changed := l.mode == slow, l.delay, p.lost, l.changed
 	l.mu.Unlock()
 	if slow && !lost {
 		late := time.NewTimer(delay)
@@ -209,17 +209,17 @@ func (l *Link) pass(ctx context.Context, p *pipe, replies bool) bool {
 	return !lost || !replies && l.muted()
 }
 
-func (l *Link) muted() bool {
+func (l *link) muted() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.mode == Mute
+	return l.mode == mute
 }
 
 // untilUp waits until the link is up again, and the connections with losses are reset.
-func (l *Link) untilUp(ctx context.Context, p *pipe) {
+func (l *link) untilUp(ctx context.Context, p *pipe) {
 	for {
 		l.mu.Lock()
-		over, changed := l.mode == Up || l.mode == Down, l.changed
+		over, changed := l.mode == up || l.mode == down, l.changed
 		l.mu.Unlock()
 		if over || ctx.Err() != nil {
 			p.abort()

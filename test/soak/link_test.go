@@ -75,11 +75,11 @@ func TestALinkFollowsItsMode(t *testing.T) {
 	e := &echo{Listener: listener}
 	go e.serve()
 	defer listener.Close()
-	l, err := NewLink()
+	l, err := newLink()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Target = listener.Addr().String()
+	l.target = listener.Addr().String()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(ctx) }()
@@ -91,7 +91,7 @@ func TestALinkFollowsItsMode(t *testing.T) {
 	}()
 	dial := func() (net.Conn, *bufio.Reader) {
 		t.Helper()
-		conn, err := net.Dial("tcp", l.Address())
+		conn, err := net.Dial("tcp", l.address())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,32 +120,32 @@ func TestALinkFollowsItsMode(t *testing.T) {
 	defer conn.Close()
 	say(conn)
 	answered(in)
-	l.Set(Mute, 0)
+	l.set(mute, 0)
 	say(conn)
 	e.came(t, 2) // received, and the reply is discarded
-	l.Set(Up, 0)
+	l.set(up, 0)
 	reset(in)
 
 	conn, in = dial()
 	defer conn.Close()
 	say(conn)
 	answered(in)
-	l.Set(HalfOpen, 0)
+	l.set(halfOpen, 0)
 	say(conn)
-	l.Set(Slow, time.Millisecond)
+	l.set(slow, time.Millisecond)
 	say(conn) // sent after lost bytes, or before the loss was noticed
-	l.Set(Down, 0)
+	l.set(down, 0)
 	reset(in)
 
-	l.Set(Slow, time.Millisecond)
+	l.set(slow, time.Millisecond)
 	conn, in = dial()
 	defer conn.Close()
 	say(conn)
 	answered(in)
-	l.Set(Down, 0)
+	l.set(down, 0)
 	reset(in)
 	// The connection is reset when it is accepted, during or after Dial.
-	last, err := net.Dial("tcp", l.Address())
+	last, err := net.Dial("tcp", l.address())
 	if errors.Is(err, syscall.ECONNRESET) {
 		return
 	}

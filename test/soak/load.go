@@ -15,8 +15,8 @@ import (
 	"sluice/schema"
 )
 
-// Load is work that is done while faults happen.
-type Load interface {
+// load is work that is done while faults happen.
+type load interface {
 	// Run works at full speed until enough is closed, then finishes what it has begun and returns
 	// nil. It must not give up before ctx ends: a broken cluster is not an error.
 	Run(ctx context.Context, enough <-chan struct{}) error
@@ -31,9 +31,9 @@ const (
 	againEvery = 2
 )
 
-// Logs are the logs that were written so far. Writer generates them, Reader reads them.
-type Logs struct {
-	Layout schema.Layout
+// logs are the logs that were written so far. writer generates them, reader reads them.
+type logs struct {
+	layout schema.Layout
 
 	mu   sync.Mutex
 	done []*log
@@ -78,7 +78,7 @@ func (l *log) text() ([]byte, error) {
 }
 
 // pick returns a random log that was written and flushed; nil if there is none yet.
-func (l *Logs) pick(rng *rand.Rand) *log {
+func (l *logs) pick(rng *rand.Rand) *log {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.done) == 0 {
@@ -87,39 +87,39 @@ func (l *Logs) pick(rng *rand.Rand) *log {
 	return l.done[rng.IntN(len(l.done))]
 }
 
-// Writer is a load that writes one log after another.
-type Writer struct {
-	Logs    *Logs
-	Table   *hbase.Table
-	Seed    uint64
-	MaxLogs int // after these, existing logs are written again
+// writer is a load that writes one log after another.
+type writer struct {
+	logs    *logs
+	table   *hbase.Table
+	seed    uint64
+	maxLogs int // after these, existing logs are written again
 }
 
-// Run implements Load.
-func (w *Writer) Run(ctx context.Context, enough <-chan struct{}) error {
+// Run implements load.
+func (w *writer) Run(ctx context.Context, enough <-chan struct{}) error {
 	format, err := parse.Lookup("combined", time.UTC)
 	if err != nil {
 		return err
 	}
-	rng := rand.New(rand.NewPCG(w.Seed, 2))
+	rng := rand.New(rand.NewPCG(w.seed, 2))
 	for i := uint64(0); ; i++ {
 		select {
 		case <-enough:
 			return nil
 		default:
 		}
-		l, first := newLog(w.Seed, i), i < uint64(w.MaxLogs)
+		l, first := newLog(w.seed, i), i < uint64(w.maxLogs)
 		if !first {
-			i := rng.IntN(w.MaxLogs) / againEvery * againEvery
-			l = newLog(w.Seed, uint64(i))
+			i := rng.IntN(w.maxLogs) / againEvery * againEvery
+			l = newLog(w.seed, uint64(i))
 		}
 		if err := w.write(ctx, l, format, first); err != nil {
 			return err
 		}
 		if first {
-			w.Logs.mu.Lock()
-			w.Logs.done = append(w.Logs.done, l)
-			w.Logs.mu.Unlock()
+			w.logs.mu.Lock()
+			w.logs.done = append(w.logs.done, l)
+			w.logs.mu.Unlock()
 			if i%againEvery == 0 {
 				if err := w.write(ctx, l, format, false); err != nil {
 					return err
@@ -130,22 +130,22 @@ func (w *Writer) Run(ctx context.Context, enough <-chan struct{}) error {
 }
 
 // write puts a log into the table.
-func (w *Writer) write(ctx context.Context, l *log, format *parse.Format, first bool) error {
+func (w *writer) write(ctx context.Context, l *log, format *parse.Format, first bool) error {
 	text, err := l.text()
 	if err != nil {
 		return err
 	}
-	encoder := w.Table.Layout().NewRowEncoder(&l.stream, format.Fields())
+	encoder := w.table.Layout().NewRowEncoder(&l.stream, format.Fields())
 	var rows schema.Rows
 	var rec schema.Record
 	put := func() error {
 		if first {
-			w.Logs.lines.Add(int64(rows.Len()))
+			w.logs.lines.Add(int64(rows.Len()))
 		}
-		if err := w.Table.Put(ctx, &rows); err != nil {
+		if err := w.table.Put(ctx, &rows); err != nil {
 			return err
 		}
-		w.Logs.puts.Add(int64(rows.Len()))
+		w.logs.puts.Add(int64(rows.Len()))
 		rows.Reset()
 		return nil
 	}
@@ -163,33 +163,33 @@ func (w *Writer) write(ctx context.Context, l *log, format *parse.Format, first 
 	if err := put(); err != nil {
 		return err
 	}
-	return w.Table.Flush(ctx)
+	return w.table.Flush(ctx)
 }
 
-// Reader is a load that scans written logs, with its own client, and compares them.
-type Reader struct {
-	Logs  *Logs
-	Table *hbase.Table
-	Seed  uint64
+// reader is a load that scans written logs, with its own client, and compares them.
+type reader struct {
+	logs  *logs
+	table *hbase.Table
+	seed  uint64
 
 	rows, scans atomic.Int64
 }
 
-// Run implements Load.
-func (r *Reader) Run(ctx context.Context, enough <-chan struct{}) error {
-	rng := rand.New(rand.NewPCG(r.Seed, 3))
+// Run implements load.
+func (r *reader) Run(ctx context.Context, enough <-chan struct{}) error {
+	rng := rand.New(rand.NewPCG(r.seed, 3))
 	for {
 		select {
 		case <-enough:
 			return nil
 		default:
 		}
-		l := r.Logs.pick(rng)
+		l := r.logs.pick(rng)
 		if l == nil {
 			wait(ctx, 100*time.Millisecond)
 			continue
 		}
-		rows, err := Same(ctx, r.Logs, r.Table, l.scan())
+		rows, err := sameLines(ctx, r.logs, r.table, l.scan())
 		if err != nil {
 			return fmt.Errorf("scan of %s: %w", l.stream.Host, err)
 		}

@@ -6,28 +6,28 @@ import (
 	"time"
 )
 
-// Fault is a failure and its repair.
-type Fault struct {
-	Name string
-	// Claims are the daemons, or groups of them, that no other fault may touch at the same time.
-	Claims []string
-	// Weight is its relative frequency.
-	Weight int
-	// MaxHold is its maximum duration; 0: it has none.
-	MaxHold time.Duration
-	// Begin causes the fault, End repairs it; nil: there is nothing to repair. n is the event's
+// fault is a failure and its repair.
+type fault struct {
+	name string
+	// claims are the daemons, or groups of them, that no other fault may touch at the same time.
+	claims []string
+	// weight is its relative frequency.
+	weight int
+	// maxHold is its maximum duration; 0: it has none.
+	maxHold time.Duration
+	// begin causes the fault, end repairs it; nil: there is nothing to repair. n is the event's
 	// random number.
-	Begin func(ctx context.Context, w *World, n uint64) error
-	End   func(ctx context.Context, w *World) error
+	begin func(ctx context.Context, w *world, n uint64) error
+	end   func(ctx context.Context, w *world) error
 }
 
-// Event is a fault at a time.
-type Event struct {
-	// At is the time of the beginning since the start, Hold the duration.
-	At, Hold time.Duration
-	Fault    *Fault
-	// N is a random number for Begin and End.
-	N uint64
+// event is a fault at a time.
+type event struct {
+	// at is the time of the beginning since the start, hold the duration.
+	at, hold time.Duration
+	fault    *fault
+	// n is a random number for begin and end.
+	n uint64
 }
 
 const (
@@ -43,19 +43,19 @@ const (
 	settling = 10 * time.Second
 )
 
-// Plan draws the events for a duration. The same seed gives the same plan.
-func Plan(seed uint64, faults []Fault, length time.Duration) []Event {
+// drawPlan draws the events for a duration. The same seed gives the same plan.
+func drawPlan(seed uint64, faults []fault, length time.Duration) []event {
 	return planOf(seed, faults, length, maxGap)
 }
 
-// planOf is Plan with another maximum gap.
-func planOf(seed uint64, faults []Fault, length, maxGap time.Duration) []Event {
+// planOf is drawPlan with another maximum gap.
+func planOf(seed uint64, faults []fault, length, maxGap time.Duration) []event {
 	rng := rand.New(rand.NewPCG(seed, 0x736f616b))
 	free := map[string]time.Duration{} // end of each claim
-	var plan []Event
+	var plan []event
 	for at := calm; at < length; at += minGap + below(rng, maxGap-minGap) {
-		f := draw(rng, faults, func(f *Fault) bool {
-			for _, c := range f.Claims {
+		f := draw(rng, faults, func(f *fault) bool {
+			for _, c := range f.claims {
 				if free[c] > at {
 					return false
 				}
@@ -65,12 +65,12 @@ func planOf(seed uint64, faults []Fault, length, maxGap time.Duration) []Event {
 		if f == nil {
 			continue
 		}
-		e := Event{At: at, Fault: f, N: rng.Uint64()}
-		if f.MaxHold > 0 {
-			e.Hold = 500*time.Millisecond + below(rng, f.MaxHold)
+		e := event{at: at, fault: f, n: rng.Uint64()}
+		if f.maxHold > 0 {
+			e.hold = 500*time.Millisecond + below(rng, f.maxHold)
 		}
-		for _, c := range f.Claims {
-			free[c] = at + e.Hold + settling
+		for _, c := range f.claims {
+			free[c] = at + e.hold + settling
 		}
 		plan = append(plan, e)
 	}
@@ -78,11 +78,11 @@ func planOf(seed uint64, faults []Fault, length, maxGap time.Duration) []Event {
 }
 
 // draw selects one of the permitted faults, by weight.
-func draw(rng *rand.Rand, faults []Fault, may func(*Fault) bool) *Fault {
+func draw(rng *rand.Rand, faults []fault, may func(*fault) bool) *fault {
 	total := 0
 	for i := range faults {
 		if may(&faults[i]) {
-			total += faults[i].Weight
+			total += faults[i].weight
 		}
 	}
 	if total == 0 {
@@ -93,7 +93,7 @@ func draw(rng *rand.Rand, faults []Fault, may func(*Fault) bool) *Fault {
 		if !may(&faults[i]) {
 			continue
 		}
-		if n -= faults[i].Weight; n < 0 {
+		if n -= faults[i].weight; n < 0 {
 			return &faults[i]
 		}
 	}

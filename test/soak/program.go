@@ -12,22 +12,22 @@ import (
 	"time"
 )
 
-// Program is sluice with one data directory, which is run again and again and killed in between.
+// program is sluice with one data directory, which is run again and again and killed in between.
 // Only one run at a time.
-type Program struct {
-	Binary, Data string
-	// Excuse reports whether it may have failed since that time; nil: it may not.
-	Excuse func(since time.Time) bool
-	// Output gets each line of standard error; nil: they are dropped.
-	Output func(line string)
+type program struct {
+	binary, data string
+	// excuse reports whether it may have failed since that time; nil: it may not.
+	excuse func(since time.Time) bool
+	// output gets each line of standard error; nil: they are dropped.
+	output func(line string)
 
 	runs, kills, gaveUp, pid atomic.Int64
 	peakRSSBytes             int64 // as sampled by watch
 }
 
 // command returns a command that is killed when ctx ends.
-func (p *Program) command(ctx context.Context, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, p.Binary, append([]string{"--data", p.Data, "-q"}, args...)...)
+func (p *program) command(ctx context.Context, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, p.binary, append([]string{"--data", p.data, "-q"}, args...)...)
 }
 
 // restartPause is the time after which a failed program is started again, as by an init system.
@@ -35,7 +35,7 @@ const restartPause = time.Second
 
 // runFor runs the program until its end, or kills it with SIGKILL after life (0: never). done
 // reports that it succeeded.
-func (p *Program) runFor(ctx context.Context, life time.Duration, args ...string) (done bool, err error) {
+func (p *program) runFor(ctx context.Context, life time.Duration, args ...string) (done bool, err error) {
 	alive, cancel := ctx, context.CancelFunc(func() {})
 	if life > 0 {
 		alive, cancel = context.WithTimeout(ctx, life)
@@ -45,7 +45,7 @@ func (p *Program) runFor(ctx context.Context, life time.Duration, args ...string
 }
 
 // stopped runs it until stop is closed, and stops it; then it must succeed.
-func (p *Program) stopped(ctx context.Context, stop <-chan struct{}, args ...string) (done bool, err error) {
+func (p *program) stopped(ctx context.Context, stop <-chan struct{}, args ...string) (done bool, err error) {
 	texts, tell := context.WithCancel(ctx)
 	defer tell()
 	cmd := p.command(texts, args...)
@@ -61,12 +61,12 @@ func (p *Program) stopped(ctx context.Context, stop <-chan struct{}, args ...str
 }
 
 // end runs cmd; alive ends when it is killed. done reports that it succeeded.
-func (p *Program) end(ctx, alive context.Context, cmd *exec.Cmd) (done bool, err error) {
+func (p *program) end(ctx, alive context.Context, cmd *exec.Cmd) (done bool, err error) {
 	began := time.Now()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	if p.Output != nil {
-		cmd.Stderr = lines{texts: p.Output, kept: &stderr}
+	if p.output != nil {
+		cmd.Stderr = lines{texts: p.output, kept: &stderr}
 	}
 	if err = cmd.Start(); err == nil {
 		p.pid.Store(int64(cmd.Process.Pid))
@@ -82,7 +82,7 @@ func (p *Program) end(ctx, alive context.Context, cmd *exec.Cmd) (done bool, err
 	case alive.Err() != nil:
 		p.kills.Add(1)
 		return false, nil
-	case p.Excuse != nil && p.Excuse(began):
+	case p.excuse != nil && p.excuse(began):
 		p.gaveUp.Add(1)
 		wait(ctx, restartPause)
 		return false, nil
@@ -105,7 +105,7 @@ func (l lines) Write(p []byte) (int, error) {
 
 // watch samples the memory of the running process. The maximum from wait4 cannot be used: it
 // includes the memory of this process between fork and exec.
-func (p *Program) watch() {
+func (p *program) watch() {
 	if pid := p.pid.Load(); pid != 0 {
 		p.peakRSSBytes = max(p.peakRSSBytes, peakRSSBytes(strconv.FormatInt(pid, 10)))
 	}

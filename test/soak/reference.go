@@ -15,7 +15,7 @@ import (
 
 // Scan yields the rows of the logs' lines, in the order of a table. The lines are generated again
 // from the seeds, so that they need not be kept.
-func (l *Logs) Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error] {
+func (l *logs) Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error] {
 	return func(yield func(*schema.Row, error) bool) {
 		l.mu.Lock()
 		logs := slices.Clone(l.done)
@@ -29,7 +29,7 @@ func (l *Logs) Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, e
 					yield(nil, err)
 					return
 				}
-				if !x.yield(l.Layout, s, dated, yield) {
+				if !x.yield(l.layout, s, dated, yield) {
 					return
 				}
 			}

@@ -14,12 +14,12 @@ import (
 	"sluice/ingest/segment/vfs"
 )
 
-// Service is a permanently running program, as under an init system. Faults kill, pause and start
+// service is a permanently running program, as under an init system. Faults kill, pause and start
 // it; if it ends by itself, it has failed.
-type Service struct {
-	Program
-	Name string
-	Args []string
+type service struct {
+	program
+	name string
+	args []string
 
 	mu       sync.Mutex
 	kill     context.CancelFunc // of the current process
@@ -27,8 +27,8 @@ type Service struct {
 	stopping bool
 }
 
-// Run runs it until Stop was called and it has ended without error.
-func (s *Service) Run(ctx context.Context) error {
+// Run runs it until stop was called and it has ended without error.
+func (s *service) Run(ctx context.Context) error {
 	for {
 		s.mu.Lock()
 		down := s.down
@@ -49,7 +49,7 @@ func (s *Service) Run(ctx context.Context) error {
 }
 
 // runOnce runs one process until its end.
-func (s *Service) runOnce(ctx context.Context) (over bool, err error) {
+func (s *service) runOnce(ctx context.Context) (over bool, err error) {
 	alive, kill := context.WithCancel(ctx)
 	defer kill()
 	s.mu.Lock()
@@ -59,7 +59,7 @@ func (s *Service) runOnce(ctx context.Context) (over bool, err error) {
 	}
 	s.kill = kill
 	s.mu.Unlock()
-	done, err := s.end(ctx, alive, s.command(alive, s.Args...))
+	done, err := s.end(ctx, alive, s.command(alive, s.args...))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -70,28 +70,28 @@ func (s *Service) runOnce(ctx context.Context) (over bool, err error) {
 		err = errors.New("it failed when it was stopped")
 	}
 	if err != nil {
-		err = fmt.Errorf("%s: %w", s.Name, err)
+		err = fmt.Errorf("%s: %w", s.name, err)
 	}
 	return s.stopping, err
 }
 
 // signal sends a signal to the process, if there is one.
-func (s *Service) signal(sig syscall.Signal) {
+func (s *service) signal(sig syscall.Signal) {
 	if pid := s.pid.Load(); pid > 0 {
 		_ = syscall.Kill(int(pid), sig) // it may just have ended, which Run detects
 	}
 }
 
-// Stop stops it with SIGTERM.
-func (s *Service) Stop() {
+// stop stops it with SIGTERM.
+func (s *service) stop() {
 	s.mu.Lock()
 	s.stopping = true
 	s.mu.Unlock()
 	s.signal(syscall.SIGTERM)
 }
 
-// Kill kills it with SIGKILL; Start permits it to run again.
-func (s *Service) Kill() {
+// killNow kills it with SIGKILL; start permits it to run again.
+func (s *service) killNow() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = make(chan struct{})
@@ -100,30 +100,30 @@ func (s *Service) Kill() {
 	}
 }
 
-// Lose kills it and deletes its data directory. It returns its id, which is in the names of its
-// files in the archive. After Start it has a new id.
-func (s *Service) Lose(ctx context.Context) (id string, err error) {
-	s.Kill()
+// lose kills it and deletes its data directory. It returns its id, which is in the names of its
+// files in the archive. After start it has a new id.
+func (s *service) lose(ctx context.Context) (id string, err error) {
+	s.killNow()
 	for s.pid.Load() != 0 && ctx.Err() == nil {
 		wait(ctx, 10*time.Millisecond)
 	}
-	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(s.Data, "checkpoint"), "")
+	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(s.data, "checkpoint"), "")
 	if err != nil {
 		return "", err
 	}
-	return file.Collector(), os.RemoveAll(s.Data)
+	return file.Collector(), os.RemoveAll(s.data)
 }
 
-// Start starts it after Kill or Lose.
-func (s *Service) Start() {
+// start starts it after killNow or lose.
+func (s *service) start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	close(s.down)
 	s.down = nil
 }
 
-// Pause stops it with SIGSTOP.
-func (s *Service) Pause() { s.signal(syscall.SIGSTOP) }
+// pause stops it with SIGSTOP.
+func (s *service) pause() { s.signal(syscall.SIGSTOP) }
 
-// Resume continues it after Pause.
-func (s *Service) Resume() { s.signal(syscall.SIGCONT) }
+// resume continues it after pause.
+func (s *service) resume() { s.signal(syscall.SIGCONT) }

@@ -28,23 +28,23 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Every flushed row is in the table, once and intact, whatever happens to the daemons.
 func TestTheTableHolds(t *testing.T) {
-	faults := HBaseFaults(1)
-	soak(t, Table, []Event{
-		{At: 2 * time.Second, Fault: named(t, faults, "split a region"), N: 1},
-		{At: 4 * time.Second, Fault: named(t, faults, "pause regionserver1"), Hold: 2 * time.Second},
-		{At: 5 * time.Second, Fault: named(t, faults, "move a region"), N: 2},
-		{At: 8 * time.Second, Fault: named(t, faults, "kill regionserver2"), Hold: time.Second},
+	faults := hbaseFaults(1)
+	soak(t, soakTable, []event{
+		{at: 2 * time.Second, fault: named(t, faults, "split a region"), n: 1},
+		{at: 4 * time.Second, fault: named(t, faults, "pause regionserver1"), hold: 2 * time.Second},
+		{at: 5 * time.Second, fault: named(t, faults, "move a region"), n: 2},
+		{at: 8 * time.Second, fault: named(t, faults, "kill regionserver2"), hold: time.Second},
 	})
 }
 
 // Every line is in the archive, once, in the file of its host and day, and no partial file is left,
 // whatever happens to daemons, disk and program.
 func TestTheArchiveHolds(t *testing.T) {
-	faults := ArchiveFaults(1, nil)
-	soak(t, Archive, []Event{
-		{At: 2 * time.Second, Fault: named(t, faults, "pause namenode"), Hold: 2 * time.Second},
-		{At: 5 * time.Second, Fault: named(t, faults, "pause datanode2"), Hold: 3 * time.Second},
-		{At: 10 * time.Second, Fault: named(t, faults, "kill datanode1"), Hold: time.Second},
+	faults := archiveFaults(1, nil)
+	soak(t, soakArchive, []event{
+		{at: 2 * time.Second, fault: named(t, faults, "pause namenode"), hold: 2 * time.Second},
+		{at: 5 * time.Second, fault: named(t, faults, "pause datanode2"), hold: 3 * time.Second},
+		{at: 10 * time.Second, fault: named(t, faults, "kill datanode1"), hold: time.Second},
 	})
 }
 
@@ -54,34 +54,34 @@ func TestTheBulkLoadHolds(t *testing.T) {
 	if *soakLength == 0 {
 		t.Skip("left out without -soak: even the recovery from one fault takes longer than the tests have")
 	}
-	soak(t, BulkLoad, nil)
+	soak(t, soakBulkLoad, nil)
 }
 
 // Every line of the web servers is in table and archive, once, whatever happens to agents,
 // collectors, the links between them and the cluster.
 func TestTheAgentsHold(t *testing.T) {
-	soak(t, func(ctx context.Context, c Config) error {
-		if c.Plan != nil { // the short plan: its faults are created with the processes
-			c.Plan, c.Draw = nil, func(faults []Fault) []Event {
-				return []Event{
-					{At: 3 * time.Second, Fault: named(t, faults, "swallow what collector1 answers"), Hold: 2 * time.Second},
-					{At: 4 * time.Second, Fault: named(t, faults, "kill collector2"), Hold: 5 * time.Second},
-					{At: 6 * time.Second, Fault: named(t, faults, "kill agent1"), Hold: 500 * time.Millisecond},
-					{At: 8 * time.Second, Fault: named(t, faults, "pause regionserver1"), Hold: 2 * time.Second},
-					{At: 9 * time.Second, Fault: named(t, faults, "cut web02 off"), Hold: time.Second},
-					{At: 10 * time.Second, Fault: named(t, faults, "pause collector1"), Hold: 2 * time.Second},
-					{At: 12 * time.Second, Fault: named(t, faults, "swallow all from and to web03"), Hold: time.Second},
+	soak(t, func(ctx context.Context, c config) error {
+		if c.plan != nil { // the short plan: its faults are created with the processes
+			c.plan, c.draw = nil, func(faults []fault) []event {
+				return []event{
+					{at: 3 * time.Second, fault: named(t, faults, "swallow what collector1 answers"), hold: 2 * time.Second},
+					{at: 4 * time.Second, fault: named(t, faults, "kill collector2"), hold: 5 * time.Second},
+					{at: 6 * time.Second, fault: named(t, faults, "kill agent1"), hold: 500 * time.Millisecond},
+					{at: 8 * time.Second, fault: named(t, faults, "pause regionserver1"), hold: 2 * time.Second},
+					{at: 9 * time.Second, fault: named(t, faults, "cut web02 off"), hold: time.Second},
+					{at: 10 * time.Second, fault: named(t, faults, "pause collector1"), hold: 2 * time.Second},
+					{at: 12 * time.Second, fault: named(t, faults, "swallow all from and to web03"), hold: time.Second},
 				}
 			}
 		}
-		return Agents(ctx, c)
-	}, []Event{})
+		return soakAgents(ctx, c)
+	}, []event{})
 }
 
 // soak runs a soak for the duration of the flags, or the short plan, on the tests' cluster.
-func soak(t *testing.T, run func(context.Context, Config) error, short []Event) {
+func soak(t *testing.T, run func(context.Context, config) error, short []event) {
 	options := cluster.Options{Own: true}
-	length, plan := *soakLength, []Event(nil)
+	length, plan := *soakLength, []event(nil)
 	if length == 0 {
 		options, length, plan = cluster.Options{Exclusive: true}, 15*time.Second, short
 	}
@@ -97,9 +97,9 @@ func soak(t *testing.T, run func(context.Context, Config) error, short []Event) 
 		}
 	}
 	t.Logf("seed %d, layout %s", *soakSeed, layout.Name)
-	err = run(t.Context(), Config{
-		Binary: build(t), Cluster: c, Journal: NewJournal(t.Output()), Dir: t.TempDir(), Seed: *soakSeed, Length: length,
-		Layout: layout, MaxLogs: *soakLogs, Plan: plan, Replay: string(replay),
+	err = run(t.Context(), config{
+		binary: build(t), cluster: c, journal: newJournal(t.Output()), dir: t.TempDir(), seed: *soakSeed, length: length,
+		layout: layout, maxLogs: *soakLogs, plan: plan, replay: string(replay),
 	})
 	if err != nil {
 		t.Errorf("go test ./soak -v -run '^%s$' -soak %v -seed %d -layout %s: %v", t.Name(), length, *soakSeed, layout.Name, err)
@@ -117,9 +117,9 @@ func build(t *testing.T) string {
 }
 
 // named returns the fault of that name.
-func named(t *testing.T, faults []Fault, name string) *Fault {
+func named(t *testing.T, faults []fault, name string) *fault {
 	t.Helper()
-	i := slices.IndexFunc(faults, func(f Fault) bool { return f.Name == name })
+	i := slices.IndexFunc(faults, func(f fault) bool { return f.name == name })
 	if i < 0 {
 		t.Fatalf("no fault is called %s", name)
 	}

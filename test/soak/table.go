@@ -17,31 +17,31 @@ import (
 	"sluice/test/cluster"
 )
 
-// Config is the parameters of a soak.
-type Config struct {
-	Cluster *cluster.Cluster
-	Journal *Journal
-	// Dir is an empty directory for references and logs.
-	Dir string
-	// Binary is the path of sluice.
-	Binary string
-	Seed   uint64
-	Length time.Duration
-	Layout schema.Layout
-	// MaxLogs limits the size of the table, in logs of 50,000 lines.
-	MaxLogs int
-	// Plan is the events; nil: drawn from Seed.
-	Plan []Event
-	// Replay is the text of a plan (see ParsePlan) that is run instead.
-	Replay string
-	// Draw makes the plan of a soak whose faults depend on its own processes.
-	Draw func(own []Fault) []Event
+// config is the parameters of a soak.
+type config struct {
+	cluster *cluster.Cluster
+	journal *journal
+	// dir is an empty directory for references and logs.
+	dir string
+	// binary is the path of sluice.
+	binary string
+	seed   uint64
+	length time.Duration
+	layout schema.Layout
+	// maxLogs limits the size of the table, in logs of 50,000 lines.
+	maxLogs int
+	// plan is the events; nil: drawn from seed.
+	plan []event
+	// replay is the text of a plan (see parsePlan) that is run instead.
+	replay string
+	// draw makes the plan of a soak whose faults depend on its own processes.
+	draw func(own []fault) []event
 }
 
-// Table tests the table on HBase: a writer and a reader, each with its own client, and the program,
+// soakTable tests the table on HBase: a writer and a reader, each with its own client, and the program,
 // which fills another table and is killed.
-func Table(ctx context.Context, c Config) (err error) {
-	text := fmt.Sprintf("hbase://%s/soak_%d_%d", c.Cluster.ZooKeeper, c.Seed, time.Now().UnixNano())
+func soakTable(ctx context.Context, c config) (err error) {
+	text := fmt.Sprintf("hbase://%s/soak_%d_%d", c.cluster.ZooKeeper, c.seed, time.Now().UnixNano())
 	url, err := hbase.ParseURL(text)
 	if err != nil {
 		return err
@@ -64,24 +64,24 @@ func Table(ctx context.Context, c Config) (err error) {
 		defer func() { err = errors.Join(err, t.Close()) }()
 		tables[i] = t
 	}
-	logs := &Logs{Layout: c.Layout}
-	plan, err := c.events(HBaseFaults(c.Seed))
+	logs := &logs{layout: c.layout}
+	plan, err := c.events(hbaseFaults(c.seed))
 	if err != nil {
 		return err
 	}
-	writer := &Writer{Logs: logs, Table: tables[0], Seed: c.Seed, MaxLogs: c.MaxLogs}
-	reader := &Reader{Logs: logs, Table: tables[1], Seed: c.Seed}
-	pace := &pace{journal: c.Journal, writer: writer, reader: reader, command: command}
-	soak := &Soak{
-		World:  &World{Cluster: c.Cluster, Admin: admin, Key: func(n uint64) []byte { return logs.key(c.Layout, n) }, Journal: c.Journal},
-		Plan:   plan,
-		Length: c.Length,
-		Loads:  []Load{writer, reader, command},
-		Watch:  pace.watch,
-		Report: pace.report,
-		Last:   atLeastOneSplit,
-		Done:   logs.puts.Load,
-		Checks: []Check{
+	writer := &writer{logs: logs, table: tables[0], seed: c.seed, maxLogs: c.maxLogs}
+	reader := &reader{logs: logs, table: tables[1], seed: c.seed}
+	pace := &pace{journal: c.journal, writer: writer, reader: reader, command: command}
+	soak := &scenario{
+		world:       &world{cluster: c.cluster, admin: admin, key: func(n uint64) []byte { return logs.key(c.layout, n) }, journal: c.journal},
+		plan:        plan,
+		length:      c.length,
+		loads:       []load{writer, reader, command},
+		everySecond: pace.watch,
+		report:      pace.report,
+		last:        atLeastOneSplit,
+		done:        logs.puts.Load,
+		checks: []check{
 			{"rows and cells are those of the logs", func(ctx context.Context) error { return same(ctx, logs, tables[1]) }},
 			{"the program's rows are those of its logs", command.check},
 			{"nothing is tried again any more", func(context.Context) error { return quiet(tables[:]) }},
@@ -91,21 +91,21 @@ func Table(ctx context.Context, c Config) (err error) {
 	return soak.Run(ctx)
 }
 
-func (c Config) options(who string) hbase.Options {
-	return hbase.Options{Logger: c.Journal.Logger(who)}
+func (c config) options(who string) hbase.Options {
+	return hbase.Options{Logger: c.journal.logger(who)}
 }
 
 // create creates a table.
-func (c Config) create(ctx context.Context, url hbase.URL) (*hbase.Admin, error) {
+func (c config) create(ctx context.Context, url hbase.URL) (*hbase.Admin, error) {
 	admin := hbase.OpenAdmin(url, c.options("admin"))
-	if _, _, err := admin.Create(ctx, hbase.Creation{Layout: c.Layout}); err != nil {
+	if _, _, err := admin.Create(ctx, hbase.Creation{Layout: c.layout}); err != nil {
 		return nil, errors.Join(err, admin.Close())
 	}
 	return admin, nil
 }
 
 // command creates the table of the program.
-func (c Config) command(ctx context.Context, text string) (*Command, error) {
+func (c config) command(ctx context.Context, text string) (*command, error) {
 	url, err := hbase.ParseURL(text)
 	if err != nil {
 		return nil, err
@@ -114,18 +114,18 @@ func (c Config) command(ctx context.Context, text string) (*Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(c.Dir, "command")
+	dir := filepath.Join(c.dir, "command")
 	if err := errors.Join(admin.Close(), os.Mkdir(dir, 0o700)); err != nil {
 		return nil, err
 	}
-	return &Command{
-		Program: Program{Binary: c.Binary, Data: filepath.Join(dir, "data")},
-		Dir:     dir, Table: url, URL: text, Options: c.options("check"), Layout: c.Layout.Name, Seed: c.Seed, Hosts: []string{"web01"},
+	return &command{
+		program: program{binary: c.binary, data: filepath.Join(dir, "data")},
+		dir:     dir, table: url, url: text, options: c.options("check"), layout: c.layout.Name, seed: c.seed, hosts: []string{"web01"},
 	}, nil
 }
 
 // key returns a key that a row may have: with any salt, in the hours written so far.
-func (l *Logs) key(layout schema.Layout, n uint64) []byte {
+func (l *logs) key(layout schema.Layout, n uint64) []byte {
 	rng := rand.New(rand.NewPCG(n, 4))
 	log := l.pick(rng)
 	if log == nil {
@@ -136,8 +136,8 @@ func (l *Logs) key(layout schema.Layout, n uint64) []byte {
 }
 
 // same compares the whole table with the reference, and its rows with the lines.
-func same(ctx context.Context, logs *Logs, table *hbase.Table) error {
-	rows, err := Same(ctx, logs, table, schema.Scan{})
+func same(ctx context.Context, logs *logs, table *hbase.Table) error {
+	rows, err := sameLines(ctx, logs, table, schema.Scan{})
 	if lines := logs.lines.Load(); err == nil && rows != lines {
 		err = fmt.Errorf("%d rows of %d lines", rows, lines)
 	}
@@ -163,10 +163,10 @@ const maxCommandRSSBytes = 128 << 20
 
 // pace records the speed of the loads.
 type pace struct {
-	journal *Journal
-	writer  *Writer
-	reader  *Reader
-	command *Command
+	journal *journal
+	writer  *writer
+	reader  *reader
+	command *command
 
 	seconds, still, longest int
 	puts                    int64
@@ -177,7 +177,7 @@ const tellEverySeconds = 15
 func (p *pace) watch() {
 	p.seconds++
 	p.command.watch()
-	puts := p.writer.Logs.puts.Load()
+	puts := p.writer.logs.puts.Load()
 	if puts > p.puts {
 		p.still = 0
 	} else {
@@ -191,9 +191,9 @@ func (p *pace) watch() {
 }
 
 func (p *pace) report() {
-	p.journal.Say("pace", fmt.Sprintf("%d lines in %d rows put, longest without a put %d s; %d rows compared in %d scans; at most %d MiB resident; the program ran %d times, killed %d, at most %d MiB; writer %s",
-		p.writer.Logs.lines.Load(), p.puts, p.longest, p.reader.rows.Load(), p.reader.scans.Load(), peakRSSBytes("self")>>20,
-		p.command.runs.Load(), p.command.kills.Load(), p.command.peakRSSBytes>>20, retries(p.writer.Table)))
+	p.journal.say("pace", fmt.Sprintf("%d lines in %d rows put, longest without a put %d s; %d rows compared in %d scans; at most %d MiB resident; the program ran %d times, killed %d, at most %d MiB; writer %s",
+		p.writer.logs.lines.Load(), p.puts, p.longest, p.reader.rows.Load(), p.reader.scans.Load(), peakRSSBytes("self")>>20,
+		p.command.runs.Load(), p.command.kills.Load(), p.command.peakRSSBytes>>20, retries(p.writer.table)))
 }
 
 func retries(t *hbase.Table) string {

@@ -14,22 +14,22 @@ import (
 	"time"
 )
 
-// Tally is the number of lines and the sum of their hashes. Equal tallies have the same lines, each
+// tally is the number of lines and the sum of their hashes. Equal tallies have the same lines, each
 // as often, in any order.
-type Tally struct {
-	Lines    int64
+type tally struct {
+	lines    int64
 	sum, sm2 uint64
 }
 
-func (t *Tally) add(line []byte) {
+func (t *tally) add(line []byte) {
 	h := sha256.Sum256(line)
-	t.Lines++
+	t.lines++
 	t.sum += binary.LittleEndian.Uint64(h[:])
 	t.sm2 += binary.LittleEndian.Uint64(h[8:])
 }
 
-// Tallies are tallies by host ("web01") and by host and day ("web01 20260903").
-type Tallies map[string]*Tally
+// tallies are tallies by host ("web01") and by host and day ("web01 20260903").
+type tallies map[string]*tally
 
 // dated matches lines with an unambiguous day. Other lines, such as those with an extra quote,
 // count for their host only.
@@ -37,7 +37,7 @@ var dated = regexp.MustCompile(`^[0-9a-f.:]+ - [0-9A-Za-z-]+ \[(\d\d/[A-Z][a-z]{
 
 // read counts a host's lines. day is that of their directory; "": any. A dated line of another day
 // is an error.
-func (t Tallies) read(r io.Reader, host, day string) error {
+func (t tallies) read(r io.Reader, host, day string) error {
 	in := bufio.NewReaderSize(r, 1<<16)
 	for {
 		line, err := in.ReadBytes('\n')
@@ -64,18 +64,18 @@ func (t Tallies) read(r io.Reader, host, day string) error {
 	}
 }
 
-func (t Tallies) of(key string) *Tally {
+func (t tallies) of(key string) *tally {
 	if t[key] == nil {
-		t[key] = new(Tally)
+		t[key] = new(tally)
 	}
 	return t[key]
 }
 
 // equal returns an error that lists the differences.
-func (t Tallies) equal(got Tallies) error {
+func (t tallies) equal(got tallies) error {
 	var texts []string
 	keys := slices.Compact(slices.Sorted(func(yield func(string) bool) {
-		for _, m := range []Tallies{t, got} {
+		for _, m := range []tallies{t, got} {
 			for key := range maps.Keys(m) {
 				if !yield(key) {
 					return
@@ -86,10 +86,10 @@ func (t Tallies) equal(got Tallies) error {
 	for _, key := range keys {
 		want, have := t.of(key), got.of(key)
 		switch {
-		case want.Lines != have.Lines:
-			texts = append(texts, fmt.Sprintf("%s: %d lines, want %d", key, have.Lines, want.Lines))
+		case want.lines != have.lines:
+			texts = append(texts, fmt.Sprintf("%s: %d lines, want %d", key, have.lines, want.lines))
 		case *want != *have:
-			texts = append(texts, fmt.Sprintf("%s: %d lines, with different content", key, have.Lines))
+			texts = append(texts, fmt.Sprintf("%s: %d lines, with different content", key, have.lines))
 		}
 	}
 	if len(texts) == 0 {

@@ -24,7 +24,7 @@ func TestTalliesReportDifferences(t *testing.T) {
 		"in another day's file":        {third + odd + fourth, "", "a line of 20260904 is in 20260903 of web01"},
 		"no end":                       {third + odd, strings.TrimSpace(fourth), "without its end"},
 	} {
-		want, got := Tallies{}, Tallies{}
+		want, got := tallies{}, tallies{}
 		if err := want.read(strings.NewReader(third+odd+fourth), "web01", ""); err != nil {
 			t.Fatal(err)
 		}

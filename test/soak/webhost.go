@@ -15,12 +15,12 @@ import (
 	"sluice/ingest/segment/vfs"
 )
 
-// WebHost is a host with a web server that writes and rotates logs, and an agent.
-type WebHost struct {
-	Name  string
-	Dir   string // of the logs
-	Agent *Service
-	Links []*Link // one for each collector
+// webHost is a host with a web server that writes and rotates logs, and an agent.
+type webHost struct {
+	name  string
+	dir   string // of the logs
+	agent *service
+	links []*link // one for each collector
 
 	fleet *fleet.Fleet
 	// stored is the position in the agent's checkpoint when it was last read.
@@ -64,18 +64,18 @@ func rotations(length time.Duration) []fleet.Config {
 }
 
 // serve creates the host's logs; write continues them.
-func (h *WebHost) serve(c fleet.Config, seed uint64) (err error) {
-	if err := os.Mkdir(h.Dir, 0o700); err != nil {
+func (h *webHost) serve(c fleet.Config, seed uint64) (err error) {
+	if err := os.Mkdir(h.dir, 0o700); err != nil {
 		return err
 	}
-	c.Dir, c.Seed, c.Now = h.Dir, seed, clock()
+	c.Dir, c.Seed, c.Now = h.dir, seed, clock()
 	c.Files, c.Busy, c.LinesPerSecond, c.Shape, c.Staggered = logsPerHost, logsPerHost-1, linesPerClockSecond, fleet.Even, true
 	h.fleet, err = fleet.New(c)
 	return err
 }
 
 // write writes and rotates until enough is closed.
-func (h *WebHost) write(ctx context.Context, enough <-chan struct{}) (err error) {
+func (h *webHost) write(ctx context.Context, enough <-chan struct{}) (err error) {
 	defer func() { err = errors.Join(err, h.fleet.Close()) }()
 	h.fleet.Begin()
 	tick := time.NewTicker(stepInterval)
@@ -95,8 +95,8 @@ func (h *WebHost) write(ctx context.Context, enough <-chan struct{}) (err error)
 }
 
 // look reads how many bytes the agent knows to be stored.
-func (h *WebHost) look() (bytes int64, err error) {
-	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(h.Agent.Data, "checkpoint"), "")
+func (h *webHost) look() (bytes int64, err error) {
+	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(h.agent.data, "checkpoint"), "")
 	if err != nil {
 		return 0, err
 	}
@@ -107,7 +107,7 @@ func (h *WebHost) look() (bytes int64, err error) {
 }
 
 // drained waits until the agent knows that all lines are stored. The host must not write meanwhile.
-func (h *WebHost) drained(ctx context.Context) error {
+func (h *webHost) drained(ctx context.Context) error {
 	_, want, _ := h.fleet.Written()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -117,21 +117,21 @@ func (h *WebHost) drained(ctx context.Context) error {
 			return err
 		}
 		if got > want {
-			return fmt.Errorf("%s: the checkpoint has %d bytes as stored, but %d were written", h.Name, got, want)
+			return fmt.Errorf("%s: the checkpoint has %d bytes as stored, but %d were written", h.name, got, want)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %d bytes are stored of %d: %w", h.Name, got, want, ctx.Err())
+			return fmt.Errorf("%s: %d bytes are stored of %d: %w", h.name, got, want, ctx.Err())
 		}
 	}
 }
 
 // logs returns the host's log files.
-func (h *WebHost) logs() (logs []hostLog, err error) {
-	err = filepath.WalkDir(h.Dir, func(path string, d fs.DirEntry, err error) error {
+func (h *webHost) logs() (logs []hostLog, err error) {
+	err = filepath.WalkDir(h.dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
-			logs = append(logs, hostLog{h.Name, path})
+			logs = append(logs, hostLog{h.name, path})
 		}
 		return err
 	})

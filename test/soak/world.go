@@ -13,14 +13,14 @@ import (
 	"sluice/test/cluster"
 )
 
-// World is the system that faults act on.
-type World struct {
-	Cluster *cluster.Cluster
-	// Admin manages the table that the load writes.
-	Admin *hbase.Admin
-	// Key returns a key that a row of the table may have, for a random number.
-	Key     func(n uint64) []byte
-	Journal *Journal
+// world is the system that faults act on.
+type world struct {
+	cluster *cluster.Cluster
+	// admin manages the table that the load writes.
+	admin *hbase.Admin
+	// key returns a key that a row of the table may have, for a random number.
+	key     func(n uint64) []byte
+	journal *journal
 
 	mu     sync.Mutex
 	held   map[string]bool
@@ -28,7 +28,7 @@ type World struct {
 }
 
 // hold takes all claims, or none of them.
-func (w *World) hold(claims ...string) bool {
+func (w *world) hold(claims ...string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if slices.ContainsFunc(claims, func(c string) bool { return w.held[c] }) {
@@ -43,7 +43,7 @@ func (w *World) hold(claims ...string) bool {
 	return true
 }
 
-func (w *World) letGo(claims ...string) {
+func (w *world) letGo(claims ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range claims {
@@ -56,7 +56,7 @@ const keepInterval = 2 * time.Second
 
 // keep restarts daemons that exited by themselves, like an init system, until ctx ends: a region
 // server that was declared dead, or whose log lost its data nodes, exits.
-func (w *World) keep(ctx context.Context) error {
+func (w *world) keep(ctx context.Context) error {
 	tick := time.NewTicker(keepInterval)
 	defer tick.Stop()
 	for {
@@ -65,7 +65,7 @@ func (w *World) keep(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		dead, err := w.Cluster.Dead()
+		dead, err := w.cluster.Dead()
 		if err != nil {
 			return err
 		}
@@ -75,36 +75,36 @@ func (w *World) keep(ctx context.Context) error {
 	}
 }
 
-func (w *World) revive(name string) {
+func (w *world) revive(name string) {
 	if !w.hold(name) {
 		return // held by a fault
 	}
 	defer w.letGo(name)
-	if dead, err := w.Cluster.Dead(); err != nil || !slices.Contains(dead, name) {
+	if dead, err := w.cluster.Dead(); err != nil || !slices.Contains(dead, name) {
 		return // was held by a fault
 	}
-	w.Journal.Say("world", name+" had given up, and is started")
-	if err := w.Cluster.StartDaemon(name); err != nil {
-		w.Journal.Say("world", err.Error())
+	w.journal.say("world", name+" had given up, and is started")
+	if err := w.cluster.StartDaemon(name); err != nil {
+		w.journal.say("world", err.Error())
 	}
 }
 
 // heal waits until all daemons run and HBase serves. keep must run meanwhile, because a server may
 // exit late because of a fault.
-func (w *World) heal(ctx context.Context) error {
+func (w *world) heal(ctx context.Context) error {
 	var err error
 	for range 3 {
-		dead, deadErr := w.Cluster.Dead()
-		for ; deadErr == nil && len(dead) > 0 && ctx.Err() == nil; dead, deadErr = w.Cluster.Dead() {
+		dead, deadErr := w.cluster.Dead()
+		for ; deadErr == nil && len(dead) > 0 && ctx.Err() == nil; dead, deadErr = w.cluster.Dead() {
 			wait(ctx, keepInterval)
 		}
 		if deadErr != nil || ctx.Err() != nil {
 			return cmp.Or(deadErr, ctx.Err())
 		}
-		if err = w.Cluster.AwaitHBase(); err == nil {
+		if err = w.cluster.AwaitHBase(); err == nil {
 			return nil
 		}
-		w.Journal.Say("world", err.Error())
+		w.journal.say("world", err.Error())
 	}
 	return fmt.Errorf("the cluster does not come back: %w", err)
 }
@@ -114,36 +114,36 @@ const faultTimeout = 2 * time.Minute
 
 // act runs an event. A fault that could not be caused (a split of a region that moves) is written
 // to the journal but is not an error, because the cluster may be broken.
-func (w *World) act(ctx context.Context, e Event) {
-	f := e.Fault
-	if !w.hold(f.Claims...) {
-		w.Journal.Say("fault", f.Name+": skipped, the cluster is being repaired")
+func (w *world) act(ctx context.Context, e event) {
+	f := e.fault
+	if !w.hold(f.claims...) {
+		w.journal.say("fault", f.name+": skipped, the cluster is being repaired")
 		return
 	}
-	defer w.letGo(f.Claims...)
+	defer w.letGo(f.claims...)
 	begin, cancel := context.WithTimeout(ctx, faultTimeout)
 	defer cancel()
-	text := f.Name
-	if e.Hold > 0 {
-		text = fmt.Sprintf("%s for %v", f.Name, e.Hold.Round(100*time.Millisecond))
+	text := f.name
+	if e.hold > 0 {
+		text = fmt.Sprintf("%s for %v", f.name, e.hold.Round(100*time.Millisecond))
 	}
-	w.Journal.Say("fault", text)
-	err := f.Begin(begin, w, e.N)
+	w.journal.say("fault", text)
+	err := f.begin(begin, w, e.n)
 	switch {
 	case err != nil:
-		w.Journal.Say("fault", f.Name+": "+err.Error())
-	case f.End == nil:
-		w.Journal.Say("fault", f.Name+": done")
+		w.journal.say("fault", f.name+": "+err.Error())
+	case f.end == nil:
+		w.journal.say("fault", f.name+": done")
 	}
-	if f.End == nil {
+	if f.end == nil {
 		return
 	}
-	wait(ctx, e.Hold)
-	if err := f.End(ctx, w); err != nil {
-		w.Journal.Say("fault", f.Name+": repair: "+err.Error())
+	wait(ctx, e.hold)
+	if err := f.end(ctx, w); err != nil {
+		w.journal.say("fault", f.name+": repair: "+err.Error())
 		return
 	}
-	w.Journal.Say("fault", f.Name+": over")
+	w.journal.say("fault", f.name+": over")
 }
 
 func wait(ctx context.Context, d time.Duration) {
