@@ -102,7 +102,7 @@ func TestEveryRowIsThereWhileRegionsChange(t *testing.T) {
 // dropped, for the master may be gone.
 func openNew(t *testing.T, u hbase.URL, layout schema.Layout, o hbase.Options) *hbase.Table {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	a := hbase.OpenAdmin(u, o)
 	_, _, err := a.Create(ctx, hbase.Creation{Layout: layout})
@@ -116,7 +116,7 @@ func openNew(t *testing.T, u hbase.URL, layout schema.Layout, o hbase.Options) *
 // writeThrough puts rows before, during and after the fault, and looks for them all.
 func writeThrough(t *testing.T, table *hbase.Table, layout schema.Layout, fault func()) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // recovery takes minutes on a busy machine
 	defer cancel()
 	const rows, before, after = 1000, 10, 10
 	var g errgroup.Group

@@ -31,36 +31,33 @@ type Cluster struct {
 	environment            []string
 	options                Options
 	unlock                 func() error
-	unwatch                func() // ends keepUp
 
 	mu     sync.Mutex
 	paused map[string]bool
+	killed map[string]bool // by the test, and not started again
 }
 
 // The names of daemons: zookeeper, namenode, datanode1, datanode2, master, regionserver1,
 // regionserver2 and, with Kerberos, kdc. regionserverN listens on RegionServers[N-1].
 
-// Kill kills a daemon with SIGKILL, to simulate a crash. From now on the test must restart daemons
-// itself.
+// Kill kills a daemon with SIGKILL, to simulate a crash. It stays away until StartDaemon.
 func (c *Cluster) Kill(name string) error {
-	c.unwatch()
-	c.setPaused(name, false)
+	c.mark(c.killed, name, true) // before it is dead, so that keepUp does not start it
+	c.mark(c.paused, name, false)
 	_, err := c.call(nil, "kill", name)
 	return err
 }
 
 // Pause stops a daemon with SIGSTOP: connections stay open, and the kernel still accepts new ones.
-// From now on the test must restart daemons itself.
 func (c *Cluster) Pause(name string) error {
-	c.unwatch()
-	c.setPaused(name, true)
+	c.mark(c.paused, name, true)
 	_, err := c.call(nil, "pause", name)
 	return err
 }
 
 // Resume continues a paused daemon.
 func (c *Cluster) Resume(name string) error {
-	c.setPaused(name, false)
+	c.mark(c.paused, name, false)
 	_, err := c.call(nil, "resume", name)
 	return err
 }
@@ -69,6 +66,9 @@ func (c *Cluster) Resume(name string) error {
 // may need more time to use it.
 func (c *Cluster) StartDaemon(name string) error {
 	_, err := c.call(nil, "start", name)
+	if err == nil {
+		c.mark(c.killed, name, false)
+	}
 	return err
 }
 
@@ -105,14 +105,20 @@ func (c *Cluster) Home() string { return c.home }
 // Jars returns the directory of the jars of servers and clients.
 func (c *Cluster) Jars() string { return c.lib }
 
-func (c *Cluster) setPaused(name string, paused bool) {
+func (c *Cluster) mark(daemons map[string]bool, name string, marked bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if paused {
-		c.paused[name] = true
+	if marked {
+		daemons[name] = true
 	} else {
-		delete(c.paused, name)
+		delete(daemons, name)
 	}
+}
+
+func (c *Cluster) isKilled(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.killed[name]
 }
 
 // maxCallDuration limits one call of the script. The longest is the first start on a slow network,

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -96,16 +95,20 @@ func Start(t testing.TB, options Options) *Cluster {
 	if err := c.up(); err != nil {
 		t.Fatal(err)
 	}
+	if options.Own { // a soak test restarts its daemons itself
+		return c
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	watched := make(chan error, 1)
 	go func() { watched <- c.keepUp(ctx) }()
-	c.unwatch = sync.OnceFunc(func() {
+	t.Cleanup(func() {
 		cancel()
-		if err := <-watched; err != nil {
-			t.Errorf("start what gave up: %v", err)
+		notStarted := <-watched
+		if t.Failed() {
+			dead, err := c.Dead()
+			t.Logf("daemons that are not running: %q (error: %v); last error of a restart: %v", dead, err, notStarted)
 		}
 	})
-	t.Cleanup(c.unwatch)
 	return c
 }
 
@@ -150,10 +153,11 @@ func stopped(t testing.TB, options Options) *Cluster {
 // watchInterval is the interval at which a shared cluster is checked.
 const watchInterval = 10 * time.Second
 
-// keepUp restarts daemons that exited, like an init system, until the test kills one itself. A
-// server that lost its disk or name node in an earlier test may exit after the end of that test,
-// and the current one would wait for it forever.
-func (c *Cluster) keepUp(ctx context.Context) error {
+// keepUp restarts daemons that exited, like an init system, except those that the test killed. A
+// server that lost its disk, name node or ZooKeeper session, in this test or an earlier one, may
+// exit, and the test would wait for it forever. It returns the last error of a restart; a restart
+// can fail while the test keeps away what the daemon needs.
+func (c *Cluster) keepUp(ctx context.Context) (last error) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for {
@@ -163,15 +167,16 @@ func (c *Cluster) keepUp(ctx context.Context) error {
 				continue // the next check tries again
 			}
 			if err := c.startDead(); err != nil {
-				return err
+				last = err
 			}
 		case <-ctx.Done():
-			return nil
+			return last
 		}
 	}
 }
 
-// startDead starts daemons that are not running, unless another process has done so meanwhile.
+// startDead starts daemons that are not running and were not killed by the test, unless another
+// process has done so meanwhile.
 func (c *Cluster) startDead() (err error) {
 	unlock, err := lock(c.home+".up", unix.LOCK_EX)
 	if err != nil {
@@ -182,12 +187,13 @@ func (c *Cluster) startDead() (err error) {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, name := range dead {
-		if err := c.StartDaemon(name); err != nil {
-			return err
+		if !c.isKilled(name) {
+			errs = append(errs, c.StartDaemon(name))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func need(t testing.TB, programs ...string) {
@@ -249,8 +255,7 @@ func newCluster(script, dir string, options Options) *Cluster {
 	}
 	home := filepath.Join(dir, name)
 	return &Cluster{
-		unwatch: func() {},
-		script:  script, home: home, dir: dir, lib: filepath.Join(dir, lib), options: options, paused: map[string]bool{},
+		script: script, home: home, dir: dir, lib: filepath.Join(dir, lib), options: options, paused: map[string]bool{}, killed: map[string]bool{},
 		environment: append(os.Environ(), "CLUSTER_HOME="+home, "CLUSTER_LIB="+filepath.Join(dir, lib), "CLUSTER_PHOENIX="+phoenix, "CLUSTER_HBASE="+options.HBase,
 			"CLUSTER_TIER="+strconv.Itoa(tier), "CLUSTER_OFFSET="+strconv.Itoa(offset), "CLUSTER_DATANODES=2", "CLUSTER_REGIONSERVERS=2"),
 	}
