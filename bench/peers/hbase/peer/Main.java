@@ -41,6 +41,9 @@ public final class Main {
     Configuration conf = HBaseConfiguration.create();
     connection = ConnectionFactory.createConnection(conf);
     async = ConnectionFactory.createAsyncConnection(conf).get();
+    try (Admin admin = connection.getAdmin()) {
+      admin.balancerSwitch(false, true); // it would move regions of a table while they are measured
+    }
   }
 
   public static void main(String[] args) throws Exception {
