@@ -44,6 +44,7 @@ type hbaseClientKind struct {
 // hbaseClients are the clients that can be measured.
 var hbaseClients = []hbaseClientKind{
 	{"sluice", false, "write", "scan"},
+	{"sluice-rows", false, "replay", ""},
 	{"sluice-bulk", false, "bulk", ""},
 	{"java-bulk", true, "write\tbulk", ""},
 	{"java-buffered", true, "write\tbuffered", ""},
@@ -61,7 +62,7 @@ func CheckHBaseClient(name string) error {
 func hbaseClientOf(name string) (hbaseClientKind, error) {
 	i := slices.IndexFunc(hbaseClients, func(k hbaseClientKind) bool { return k.name == name })
 	if i < 0 {
-		return hbaseClientKind{}, fmt.Errorf("no client is called %q: use sluice, sluice-bulk, java-bulk, java-buffered, java-async (which write), java-one, java-each (which scan)", name)
+		return hbaseClientKind{}, fmt.Errorf("no client is called %q: use sluice, sluice-rows, sluice-bulk, java-bulk, java-buffered, java-async (which write), java-one, java-each (which scan)", name)
 	}
 	return hbaseClients[i], nil
 }
@@ -92,8 +93,8 @@ type HBaseWrite struct {
 	// CPU is the CPU time of all threads, user and system, for a million rows, from rows in memory
 	// to durable.
 	CPU measure.Cost `json:"cpu_seconds_per_million"`
-	// MakeCPU is the time for reading, parsing and making rows, which is not part of CPU for
-	// sluice; for Java it is the time for making Puts from the rows' bytes, which is a part of CPU.
+	// MakeCPU is the time for making rows, which is not part of CPU for sluice: by reading and
+	// parsing the log, or of the rows' bytes (sluice-rows); for Java it is the time for making Puts from the rows' bytes, which is a part of CPU.
 	MakeCPU measure.Cost `json:"make_cpu_seconds_per_million"`
 	// ColdCPU is the CPU time for a million rows, from the start of the process to the end of its
 	// first pass.

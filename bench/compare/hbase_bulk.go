@@ -23,7 +23,11 @@ func (c *hbaseChild) bulk(ctx context.Context, table *hbase.Table) (r hbaseReply
 		return r, err
 	}
 	defer func() { err = errors.Join(err, loader.Close()) }()
-	return c.write(ctx, loader, table.Layout())
+	source, err := openRows(c.log, c.format, table.Layout())
+	if err != nil {
+		return r, err
+	}
+	return write(ctx, loader, source)
 }
 
 // staging is a directory in a cluster without Kerberos.

@@ -38,11 +38,12 @@ type hbaseReply struct {
 
 // HBaseChild is the process of sluice's client. It reads requests from in:
 //
-//	rows LOG FORMAT   set the log whose rows are written
-//	write URL         write the rows to a table
-//	bulk URL          load the rows as files
-//	scan URL          read every cell of a table in time order
-//	profile FILE      write a CPU profile of the following requests
+//	rows LOG FORMAT FILE   set the log whose rows are written, and the file of the same rows for Java
+//	write URL              write the rows of the log to a table
+//	replay URL             write the rows of the file
+//	bulk URL               load the rows of the log as files
+//	scan URL               read every cell of a table in time order
+//	profile FILE           write a CPU profile of the following requests
 //
 // It ends at the end of in.
 func HBaseChild(ctx context.Context, in io.Reader, out io.Writer) error {
@@ -65,12 +66,12 @@ func HBaseChild(ctx context.Context, in io.Reader, out io.Writer) error {
 	return requests.Err()
 }
 
-type hbaseChild struct{ log, format string }
+type hbaseChild struct{ log, format, rowFile string }
 
 func (c *hbaseChild) act(ctx context.Context, words []string) (hbaseReply, error) {
 	switch {
-	case words[0] == "rows" && len(words) == 3:
-		c.log, c.format = words[1], words[2]
+	case words[0] == "rows" && len(words) == 4:
+		c.log, c.format, c.rowFile = words[1], words[2], words[3]
 		return hbaseReply{}, nil
 	case words[0] == "profile" && len(words) == 2:
 		f, err := os.Create(words[1]) // closed by the end of the process
@@ -79,7 +80,21 @@ func (c *hbaseChild) act(ctx context.Context, words []string) (hbaseReply, error
 		}
 		return hbaseReply{}, pprof.StartCPUProfile(f)
 	case words[0] == "write" && len(words) == 2:
-		return c.onTable(ctx, words[1], func(ctx context.Context, t *hbase.Table) (hbaseReply, error) { return c.write(ctx, t, t.Layout()) })
+		return c.onTable(ctx, words[1], func(ctx context.Context, t *hbase.Table) (hbaseReply, error) {
+			source, err := openRows(c.log, c.format, t.Layout())
+			if err != nil {
+				return hbaseReply{}, err
+			}
+			return write(ctx, t, source)
+		})
+	case words[0] == "replay" && len(words) == 2:
+		return c.onTable(ctx, words[1], func(ctx context.Context, t *hbase.Table) (hbaseReply, error) {
+			source, err := openReplay(c.rowFile)
+			if err != nil {
+				return hbaseReply{}, err
+			}
+			return write(ctx, t, source)
+		})
 	case words[0] == "bulk" && len(words) == 2:
 		return c.onTable(ctx, words[1], c.bulk)
 	case words[0] == "scan" && len(words) == 2:
@@ -106,11 +121,8 @@ func (c *hbaseChild) onTable(ctx context.Context, url string, do func(context.Co
 	return r, err
 }
 
-func (c *hbaseChild) write(ctx context.Context, table bulkload.Table, layout schema.Layout) (r hbaseReply, err error) {
-	source, err := openRows(c.log, c.format, layout)
-	if err != nil {
-		return r, err
-	}
+// write writes the rows of source to table, and closes source.
+func write(ctx context.Context, table bulkload.Table, source rowMaker) (r hbaseReply, err error) {
 	defer func() { err = errors.Join(err, source.close()) }()
 	// Rows are made concurrently with Put, as in a collector. The channel has no buffer: when a
 	// batch is received, the one before the last is no longer used.
@@ -125,7 +137,7 @@ func (c *hbaseChild) write(ctx context.Context, table bulkload.Table, layout sch
 				return err
 			}
 			select {
-			case batches <- source.rows:
+			case batches <- source.made():
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -152,7 +164,7 @@ func (c *hbaseChild) write(ctx context.Context, table bulkload.Table, layout sch
 }
 
 // timedNext calls source.next and returns the CPU time of the thread.
-func timedNext(source *rowSource) (more bool, used time.Duration, err error) {
+func timedNext(source rowMaker) (more bool, used time.Duration, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var before, after unix.Timespec

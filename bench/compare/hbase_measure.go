@@ -90,7 +90,7 @@ func (m *hbaseMeasurement) start(ctx context.Context, what string, can func(hbas
 		}
 		rows := "rows\t" + m.rowFile
 		if !kind.java {
-			rows = "rows\t" + m.cfg.Log + "\t" + m.cfg.Format
+			rows = "rows\t" + m.cfg.Log + "\t" + m.cfg.Format + "\t" + m.rowFile
 		}
 		c, err := startHBaseClient(kind, m.command(ctx, kind), rows)
 		if err != nil {

@@ -104,6 +104,8 @@ func (s *rowSource) next() (bool, error) {
 	return true, nil
 }
 
+func (s *rowSource) made() *schema.Rows { return s.rows }
+
 func (s *rowSource) close() error { return s.log.Close() }
 
 // writeRowFile writes the rows of a log in the format of peer/RowFile.java: the keys, timestamps

@@ -3,6 +3,7 @@ package compare
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,6 +114,57 @@ func TestAFileOfRowsHasTheCells(t *testing.T) {
 	}
 	if !bytes.Equal(got.Bytes(), want.Bytes()) {
 		t.Error("the cells differ")
+	}
+}
+
+// A client that replays the file of rows writes the rows of the log.
+func TestAReplayHasTheRowsOfTheLog(t *testing.T) {
+	path := benchtest.File(t, sampleText(t, 9000)) // several batches
+	for _, name := range []string{schema.LayoutTyped, schema.LayoutPacked} {
+		layout, err := schema.NewLayout(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "rows")
+		if err := writeRowFile(file, path, "combined", layout); err != nil {
+			t.Fatal(err)
+		}
+		var got, want bytes.Buffer
+		if err := eachRows(path, "combined", layout, dumpTimedRows(&want)); err != nil {
+			t.Fatal(err)
+		}
+		r, err := openReplay(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batches := 0
+		for more, _ := r.next(); more; more, _ = r.next() {
+			batches++
+			if err := dumpTimedRows(&got)(r.made()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.close(); err != nil {
+			t.Error(err)
+		}
+		if batches < 2 || !bytes.Equal(got.Bytes(), want.Bytes()) {
+			t.Errorf("%s: %d batches, or other rows", name, batches)
+		}
+	}
+}
+
+// dumpTimedRows is dumpRows with the time of each row, in the milliseconds of a cell.
+func dumpTimedRows(b *bytes.Buffer) func(*schema.Rows) error {
+	return func(rows *schema.Rows) error {
+		for i := range rows.Len() {
+			var row schema.Rows
+			row.Append(rows.Key(i), rows.Time(i), rows.Cells(i))
+			fmt.Fprint(b, max(rows.Time(i), 0)/1e6, " ")
+			if err := dumpRows(b)(&row); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 

@@ -77,6 +77,7 @@ const (
 	readerFlume = "flume"
 
 	readerSluice = "sluice"
+	readerAgent  = "agent"
 	readerSweep  = "sweep"
 )
 

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sluice/bench/measure"
 	"sluice/bench/peers"
@@ -21,9 +24,10 @@ import (
 // reader of its logs.
 type WebConfig struct {
 	Hosts   int
-	Beside  []string // none, sluice, flume
+	Beside  []string // none, agent, sluice, flume
 	Rounds  int
-	Load    time.Duration // of each measurement; a third of it before is a warm-up
+	Load    time.Duration // of each measurement; warm is before it, and cool after it
+	Seed    uint64        // of the order of the readers in each round
 	Dir     string
 	Peers   string // cache directory for Flume's jars
 	Command Command
@@ -48,7 +52,7 @@ type WebRow struct {
 	P99               measure.Cost `json:"p99_milliseconds"`
 	// OfNone is the number of requests a second divided by that without a reader, in the same
 	// round.
-	OfNone measure.Cost `json:"of_none"`
+	OfNone measure.Ratio `json:"of_none"`
 	// CPU is the reader's under load, in percent of one core.
 	CPU    measure.Cost `json:"cpu_percent"`
 	Errors int          `json:"errors"`
@@ -68,14 +72,18 @@ type webReader interface {
 
 // CheckBeside returns an error if there is no reader with that name.
 func CheckBeside(name string) error {
-	if !slices.Contains([]string{readerNone, readerSluice, readerFlume}, name) {
-		return fmt.Errorf("%q cannot run beside a web server: none, sluice or flume", name)
+	if !slices.Contains([]string{readerNone, readerAgent, readerSluice, readerFlume}, name) {
+		return fmt.Errorf("%q cannot run beside a web server: none, agent, sluice or flume", name)
 	}
 	return nil
 }
 
-// MeasureWeb loads an Apache with wrk, with each reader in turn. Each round begins with another
-// reader.
+// maxWarm limits the load before a measurement, and the time after it in which a reader catches up.
+const maxWarm = 10 * time.Second
+
+func (cfg *WebConfig) warm() time.Duration { return min(cfg.Load/3, maxWarm) }
+
+// MeasureWeb loads an Apache with wrk. Each round has every reader once, in random order.
 func MeasureWeb(ctx context.Context, cfg WebConfig) (*Web, error) {
 	logs := filepath.Join(cfg.Dir, "logs")
 	if err := errors.Join(os.Chmod(cfg.Dir, 0o755), os.Mkdir(logs, 0o755)); err != nil {
@@ -90,9 +98,9 @@ func MeasureWeb(ctx context.Context, cfg WebConfig) (*Web, error) {
 	for _, name := range cfg.Beside {
 		w.Rows = append(w.Rows, &WebRow{Beside: name})
 	}
+	order := rand.New(rand.NewPCG(cfg.Seed, 0))
 	for round := range cfg.Rounds {
-		for i := range cfg.Beside {
-			at := (i + round) % len(cfg.Beside)
+		for _, at := range order.Perm(len(cfg.Beside)) {
 			cfg.Say(fmt.Sprintf("%s, round %d", cfg.Beside[at], round+1))
 			if err := w.measure(ctx, cfg, server, logs, w.Rows[at], &figures[at]); err != nil {
 				return nil, errors.Join(fmt.Errorf("beside %s: %w", cfg.Beside[at], err), server.Stop())
@@ -102,12 +110,12 @@ func MeasureWeb(ctx context.Context, cfg WebConfig) (*Web, error) {
 	none := slices.Index(cfg.Beside, readerNone)
 	for i, f := range figures {
 		for round := range f.rate {
-			if none >= 0 {
+			if none >= 0 && none != i {
 				f.ofNone = append(f.ofNone, f.rate[round]/figures[none].rate[round])
 			}
 		}
 		r := w.Rows[i]
-		r.RequestsPerSecond, r.P99, r.OfNone, r.CPU = measure.NewCost(f.rate), measure.NewCost(f.p99), measure.NewCost(f.ofNone), measure.NewCost(f.cpu)
+		r.RequestsPerSecond, r.P99, r.OfNone, r.CPU = measure.NewCost(f.rate), measure.NewCost(f.p99), measure.NewRatio(f.ofNone), measure.NewCost(f.cpu)
 	}
 	return w, server.Stop()
 }
@@ -128,7 +136,8 @@ func (w *Web) measure(ctx context.Context, cfg WebConfig, server *peers.Apache, 
 		return err
 	}
 	failed := func(err error) error { return errors.Join(err, reader.stop()) }
-	if _, err := peers.Wrk(ctx, home, server.URL, cfg.Hosts, cfg.Load/3); err != nil {
+	unix.Sync() // so that what an earlier reader wrote is not written to disk beside this one
+	if _, err := peers.Wrk(ctx, home, server.URL, cfg.Hosts, cfg.warm()); err != nil {
 		return failed(err)
 	}
 	used, err := reader.cpu()
@@ -145,7 +154,7 @@ func (w *Web) measure(ctx context.Context, cfg WebConfig, server *peers.Apache, 
 	if err != nil {
 		return failed(err)
 	}
-	if err := pause(ctx, cfg.Load/3); err != nil { // the picture also shows the time after the load
+	if err := pause(ctx, cfg.warm()); err != nil { // the picture also shows the time after the load
 		return failed(err)
 	}
 	logged, err := countLogs(logs)
@@ -177,6 +186,8 @@ func (cfg *WebConfig) startReader(ctx context.Context, name, logs, home string) 
 		return noReader{}, nil
 	case readerSluice:
 		return startRunner(ctx, cfg.Command, logs, home)
+	case readerAgent:
+		return startWebAgent(ctx, cfg.Command, logs, home)
 	}
 	jars, err := peers.Jars(ctx, cfg.Peers)
 	if err != nil {
@@ -240,8 +251,8 @@ func (w *Web) Wrong() []string {
 		if r.Errors > 0 {
 			wrong = append(wrong, fmt.Sprintf("beside %s %d requests failed", r.Beside, r.Errors))
 		}
-		if r.Beside == readerSluice && r.Taken != r.Logged {
-			wrong = append(wrong, fmt.Sprintf("%d lines were logged, %d stored", r.Logged, r.Taken))
+		if (r.Beside == readerSluice || r.Beside == readerAgent) && r.Taken != r.Logged {
+			wrong = append(wrong, fmt.Sprintf("beside %s %d lines were logged, %d stored or received", r.Beside, r.Logged, r.Taken))
 		}
 	}
 	return wrong
@@ -255,10 +266,10 @@ func (w *Web) Picture(out io.Writer) error {
 // Print writes the result as text.
 func (w *Web) Print(out io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "apache2, %d virtual hosts, wrk on all cores, %.0f s each; median of %d rounds\n", w.Hosts, w.Seconds, w.Rounds)
-	measure.WriteTable(&b, "beside\trequests/s\tof none: median (least)\tp99 ms\treader's CPU %\tlogged\ttaken\terrors", func(row func(string, ...any)) {
+	fmt.Fprintf(&b, "apache2, %d virtual hosts, wrk on all cores, %.0f s each; median of %d rounds; of none: mean of pairs, 95 %% confidence interval\n", w.Hosts, w.Seconds, w.Rounds)
+	measure.WriteTable(&b, "beside\trequests/s\tof none\tp99 ms\treader's CPU %\tlogged\ttaken\terrors", func(row func(string, ...any)) {
 		for _, r := range w.Rows {
-			row("%s\t%.0f\t%s\t%.1f\t%s\t%d\t%d\t%d", r.Beside, r.RequestsPerSecond.Median, orDash(r.OfNone.Median > 0, "%.4f (%.4f)", r.OfNone.Median, r.OfNone.Min),
+			row("%s\t%.0f\t%s\t%.1f\t%s\t%d\t%d\t%d", r.Beside, r.RequestsPerSecond.Median, r.OfNone,
 				r.P99.Median, orDash(r.CPU.Median > 0, "%.2f", r.CPU.Median), r.Logged, r.Taken, r.Errors)
 		}
 	})

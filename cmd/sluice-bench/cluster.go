@@ -30,7 +30,7 @@ func (c *clusterFlags) check() error {
 
 type hbaseCmd struct {
 	hbaseFlags
-	Clients []string `default:"sluice,java-buffered,java-async,java-one,java-each" placeholder:"NAME" help:"Clients to measure in turn: sluice, java-buffered (BufferedMutator), java-async (AsyncBufferedMutator), sluice-bulk and java-bulk (files that are loaded), and scanning java-one (one scanner), java-each (one scanner for each salt)."`
+	Clients []string `default:"sluice,java-buffered,java-async,java-one,java-each" placeholder:"NAME" help:"Clients to measure in turn: sluice, sluice-rows (writes the file of rows that Java writes, so that its time has no parsing), java-buffered (BufferedMutator), java-async (AsyncBufferedMutator), sluice-bulk and java-bulk (files that are loaded), and scanning java-one (one scanner), java-each (one scanner for each salt)."`
 	Compact bool     `help:"Measure the first major compaction after the last round of each client, too."`
 }
 

@@ -17,9 +17,9 @@ type pictureFlag struct {
 
 type webCmd struct {
 	pictureFlag
-	Beside []string      `default:"none,sluice,flume" placeholder:"NAME" help:"Programs to run beside the server, in turn: none, sluice, flume."`
+	Beside []string      `default:"none,agent,sluice,flume" placeholder:"NAME" help:"Programs to run beside the server, in random order in each round: none, agent (to a collector that discards), sluice (run), flume."`
 	Files  int           `default:"800" placeholder:"N" help:"Number of virtual hosts, each with a log of its own."`
-	Load   time.Duration `default:"12s" placeholder:"TIME" help:"Length of a measurement."`
+	Load   time.Duration `default:"60s" placeholder:"TIME" help:"Length of a measurement. Up to ten seconds more before it and after it are not measured."`
 }
 
 // Run measures a web server with and without a reader of its logs.
@@ -31,7 +31,7 @@ func (c *webCmd) Run(a *app) error {
 	}
 	return a.withPeers(func(sluice compare.Command, peers, dir string) error {
 		result, err := compare.MeasureWeb(a.ctx, compare.WebConfig{
-			Hosts: c.Files, Beside: c.Beside, Rounds: a.Rounds, Load: c.Load, Dir: dir, Peers: peers, Command: sluice, Say: a.say,
+			Hosts: c.Files, Beside: c.Beside, Rounds: a.Rounds, Load: c.Load, Seed: a.Seed, Dir: dir, Peers: peers, Command: sluice, Say: a.say,
 		})
 		if err != nil {
 			return err
