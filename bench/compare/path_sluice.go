@@ -124,9 +124,13 @@ func sluiceWay(layout string) pathWay {
 }
 
 // agents starts an agent for each host, without a CPU budget.
-func (m *pathMeasurement) agents(ctx context.Context, address, dir string, hosts []string) (all []*process, err error) {
-	for _, host := range hosts {
-		a, err := m.start(ctx, host, "agent", "--quiet", "--data", filepath.Join(dir, host+".data"), "--host", host, "--collector", address,
+func (m *pathMeasurement) agents(ctx context.Context, collector, dir string, hosts []string) (all []*process, err error) {
+	addresses, err := relays(ctx, len(hosts), collector)
+	if err != nil {
+		return nil, err
+	}
+	for i, host := range hosts {
+		a, err := m.start(ctx, host, "agent", "--quiet", "--data", filepath.Join(dir, host+".data"), "--host", host, "--collector", addresses[i],
 			"--format", "combined", "--cpu", "0", "--no-nice", "--compression", m.Compression, filepath.Join(dir, host, "*.log"))
 		if err != nil {
 			return all, err
