@@ -106,6 +106,9 @@ type generation struct {
 	life *Life
 }
 
+// idleFor is how long idle files have not been written.
+const idleFor = time.Hour
+
 // New creates the files with one line each, because an empty log has no identity yet. The caller
 // must call Close.
 func New(c Config) (_ *Fleet, err error) {
@@ -136,6 +139,10 @@ func New(c Config) (_ *Fleet, err error) {
 			return nil, err
 		}
 		l.current.f = nil
+		idle := c.Now().Add(-idleFor)
+		if err := os.Chtimes(l.path, idle, idle); err != nil {
+			return nil, err
+		}
 	}
 	f.Begin()
 	return f, nil

@@ -17,11 +17,17 @@ import (
 // first line, wherever that begins.
 
 // headOf reads a file from its first line on, as many bytes as the detection of a format needs.
-func (c *contents) headOf(f *file) ([]byte, error) {
+func (c *contents) headOf(f *file) ([]byte, error) { return c.head(f, parse.HeadBytes) }
+
+// startOf reads a file from its first line on, as many bytes as identify a stream.
+func (c *contents) startOf(f *file) ([]byte, error) { return c.head(f, schema.MaxHeadBytes) }
+
+// head reads at most limit bytes of a file from its first line on. They are valid until the next call.
+func (c *contents) head(f *file, limit int) ([]byte, error) {
 	if f.hole > 0 && !stillHole(f.fd, f.hole) {
 		f.hole = 0
 	}
-	b := c.scratch[:parse.HeadBytes]
+	b := c.scratch[:limit]
 	for {
 		n, err := pread(f.fd, b, f.hole)
 		if err != nil {
@@ -29,8 +35,9 @@ func (c *contents) headOf(f *file) ([]byte, error) {
 		}
 		skip := schema.LeadingNULs(b[:n])
 		if skip == 0 {
-			return b[:n], nil
+			return b[:min(n, limit)], nil
 		}
+		b = c.scratch[:parse.HeadBytes] // the hole may be long
 		if f.hole += int64(skip); skip == n {
 			f.hole = dataAfter(f.fd, f.hole)
 		}
@@ -64,7 +71,7 @@ func (c *contents) begins(f *file, b []byte) bool {
 	if b[0] != 0 {
 		return f.stream.Begins(b)
 	}
-	start, err := c.headOf(f)
+	start, err := c.startOf(f)
 	return err == nil && f.stream.Begins(start)
 }
 

@@ -25,15 +25,22 @@ func (id *identifier) identify(f *file, finished bool) bool {
 	if f.stillRefused() {
 		return false
 	}
-	start, err := id.contents.headOf(f)
+	start, err := id.contents.startOf(f)
 	if err != nil {
 		id.set.failed(f, err)
 		return false
 	}
-	if seen := f.hole + int64(len(start)); seen != f.size {
+	known := id.cfg.Checkpoint.Find(id.cfg.Host, f.seen(start))
+	if known == nil { // its content decides whether it is a log, and which format it has
+		if start, err = id.contents.headOf(f); err != nil {
+			id.set.failed(f, err)
+			return false
+		}
+	}
+	// A log that is longer than its head has not changed for that reason: it may be an idle one.
+	if seen := f.hole + int64(len(start)); seen > f.size || seen < f.size && len(start) < schema.MaxHeadBytes {
 		f.size, f.active = max(f.size, seen), id.now
 	}
-	known := id.cfg.Checkpoint.Find(id.cfg.Host, f.seen(start))
 	if known == nil && len(start) > 0 && id.refuse(f, start) {
 		return false
 	}
@@ -130,6 +137,11 @@ func (id *identifier) setFormat(f *file, start []byte) {
 // guess detects the format from a log's first lines. If they match none, the previous log of that
 // name decides.
 func (id *identifier) guess(f *file, start []byte) string {
+	if len(start) == schema.MaxHeadBytes { // it is a known stream, of which no more was read
+		if head, err := id.contents.headOf(f); err == nil {
+			start = head
+		}
+	}
 	guessed, err := parse.Auto(start, nil)
 	if err == nil {
 		return guessed.String()

@@ -41,7 +41,7 @@ func (op *opener) meetAll() {
 		if !op.descriptors.open(f) {
 			continue
 		}
-		start, err := op.contents.headOf(f)
+		start, err := op.contents.startOf(f)
 		if err != nil {
 			op.set.failed(f, err)
 			continue

@@ -116,8 +116,8 @@ func (sr *searcher) searchHeld(q *quest) bool {
 		if !f.deleted() || !sr.cfg.Checkpoint.MayHold(q.stream, f.path(), f.bornNs) {
 			continue
 		}
-		start, err := sr.contents.headOf(f)
-		if err == nil && sr.isQuest(q, start[:min(len(start), schema.MaxHeadBytes)], contentOf(f)) {
+		start, err := sr.contents.startOf(f)
+		if err == nil && sr.isQuest(q, start, contentOf(f)) {
 			return sr.takeFile(q, f)
 		}
 	}
