@@ -29,8 +29,10 @@ type tableWriter struct {
 
 	queue   *semaphore.Weighted // bytes of lines that wait for the table
 	batches chan *parsedBatch
-	pool    sync.Pool     // *parsedBatch
-	wake    chan struct{} // there is work other than parsed batches
+	// queued has parsed batches with memory for lines and rows, of which the queue limits the
+	// number, and pool those without.
+	queued, pool sync.Pool     // *parsedBatch
+	wake         chan struct{} // there is work other than parsed batches
 
 	rows   schema.Rows // rows of the stream directory
 	dirty  bool        // rows were put since the last Flush
@@ -38,7 +40,7 @@ type tableWriter struct {
 
 	reading *spooled // the segment that file and reader are of
 	file    vfs.File
-	reader  *segment.Reader
+	reader  segment.Reader
 }
 
 func newTableWriter(cfg *Config, life *lifecycle, columns *columnQueue, counters *Counters) *tableWriter {
@@ -48,6 +50,7 @@ func newTableWriter(cfg *Config, life *lifecycle, columns *columnQueue, counters
 		queue: semaphore.NewWeighted(tableQueueBytes), batches: make(chan *parsedBatch, 1024), wake: make(chan struct{}, 1),
 	}
 	w.pool.New = func() any { return new(parsedBatch) }
+	w.queued.New = w.pool.New
 	return w
 }
 
@@ -207,7 +210,8 @@ func (w *tableWriter) data(x *spooledBatch) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.reading, w.file, w.reader = sp, file, segment.NewReader(file, 1<<62)
+		w.reading, w.file = sp, file
+		w.reader.Reset(file, 1<<62)
 	}
 	w.reader.At(x.member)
 	data, err := w.reader.Data()
@@ -223,5 +227,5 @@ func (w *tableWriter) close() {
 	if w.file != nil {
 		w.file.Close() // it was read only
 	}
-	w.reading, w.file, w.reader = nil, nil, nil
+	w.reading, w.file = nil, nil
 }

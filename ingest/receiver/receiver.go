@@ -147,6 +147,10 @@ func (r *Receiver) Close() {
 // maxConns is the limit of connections in a process that can open enough files.
 const maxConns = 1024
 
+// maxFrameBytes limits the batches that are being received, compressed, of all senders: what a
+// collector on two processors parses in about a second.
+const maxFrameBytes = 16 << 20
+
 // reservedFiles are kept for table, archive, spool and status in a process that can open few files.
 const reservedFiles = 32
 
@@ -154,7 +158,7 @@ const reservedFiles = 32
 // so many files: half are for connections, and one address may have a sixteenth of these.
 func Limits(openFiles int) avrorpc.Limits {
 	conns := max(2, min(maxConns, openFiles/2, openFiles-reservedFiles))
-	return avrorpc.Limits{FrameBytes: maxBodyBytes + 1<<20, Conns: conns, ConnsPerPeer: max(1, conns/16)}
+	return avrorpc.Limits{FrameBytes: maxBodyBytes + 1<<20, Bytes: maxFrameBytes, Conns: conns, ConnsPerPeer: max(1, conns/16)}
 }
 
 // Services returns the services for agents: one for each version of the protocol, the newest first.

@@ -25,12 +25,27 @@ type Reader struct {
 	raw     []byte
 	data    []byte
 	body    bytes.Reader
+	more    [1]byte       // a local array would be allocated for each member
 	inflate io.ReadCloser // also a flate.Resetter
 }
 
 // NewReader returns a Reader of the first size bytes of src, which must not change meanwhile.
 func NewReader(src io.ReaderAt, size int64) *Reader {
 	return &Reader{src: src, size: size}
+}
+
+// keptBytes is how much memory of each buffer Reset keeps.
+const keptBytes = 2 << 20
+
+// Reset makes the Reader one of another segment, as NewReader does, and keeps its memory.
+func (r *Reader) Reset(src io.ReaderAt, size int64) {
+	if cap(r.raw) > keptBytes {
+		r.raw = nil
+	}
+	if cap(r.data) > keptBytes {
+		r.data = nil
+	}
+	r.src, r.size, r.next, r.member, r.synced = src, size, 0, Member{}, 0
 }
 
 // Next returns the next member's description. At the end it returns io.EOF. If the bytes are not a
@@ -148,8 +163,7 @@ func (r *Reader) fill(n int) error {
 	if _, err := io.ReadFull(r.inflate, r.data); err != nil {
 		return fmt.Errorf("its data cannot be inflated to %d bytes: %w", n, err)
 	}
-	var more [1]byte
-	if k, err := r.inflate.Read(more[:]); k != 0 || err != io.EOF {
+	if k, err := r.inflate.Read(r.more[:]); k != 0 || err != io.EOF {
 		return fmt.Errorf("its data does not end after %d bytes", n)
 	}
 	if r.body.Len() != 0 {

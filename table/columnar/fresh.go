@@ -50,11 +50,12 @@ func openFresh(dir string, b Bounds) (list []*freshSegment, err error) {
 			return nil, err
 		}
 	}
+	var r segment.Reader
 	for name := range names {
 		if n, _, err := segment.ParseName(filepath.ToSlash(name)); err != nil || !b.wantSegment(n) {
 			continue // not a segment
 		}
-		f, err := openSegment(filepath.Join(dir, name))
+		f, err := openSegment(filepath.Join(dir, name), &r)
 		if err != nil {
 			return list, err
 		}
@@ -92,8 +93,8 @@ func (b Bounds) wantSegment(n segment.Name) bool {
 }
 
 // openSegment opens a segment by its current name; nil if it was removed: it is in the tree, or was
-// empty.
-func openSegment(path string) (*freshSegment, error) {
+// empty. It uses r's memory.
+func openSegment(path string, r *segment.Reader) (*freshSegment, error) {
 	for _, try := range []string{path + segment.OpenSuffix, path} {
 		file, err := os.Open(try)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -103,8 +104,8 @@ func openSegment(path string) (*freshSegment, error) {
 			return nil, fmt.Errorf("spool: %w", err)
 		}
 		f := &freshSegment{File: file, path: path, open: try != path}
-		if err = f.readHeaders(); err == nil && f.open {
-			err = f.cutTorn()
+		if err = f.readHeaders(r); err == nil && f.open {
+			err = f.cutTorn(r)
 		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("spool: %s: %w", try, err), file.Close())
@@ -115,14 +116,14 @@ func openSegment(path string) (*freshSegment, error) {
 }
 
 // readHeaders finds the complete members. Bytes after the last one are being written.
-func (f *freshSegment) readHeaders() error {
+func (f *freshSegment) readHeaders(r *segment.Reader) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
 	f.size = info.Size()
 	streams := map[schema.StreamID]*schema.StreamEntry{}
-	r := segment.NewReader(f, f.size)
+	r.Reset(f, f.size)
 	for {
 		m, err := r.Next()
 		var torn *segment.FormatError
@@ -151,8 +152,8 @@ func (f *freshSegment) readHeaders() error {
 
 // cutTorn removes members at the end whose data is incomplete, after a crash and before the
 // collector's next start.
-func (f *freshSegment) cutTorn() error {
-	r := segment.NewReader(f, f.size)
+func (f *freshSegment) cutTorn(r *segment.Reader) error {
+	r.Reset(f, f.size)
 	for n := len(f.members); n > 0; n-- {
 		r.At(f.members[n-1].Member)
 		_, err := r.Data()

@@ -41,7 +41,7 @@ func (f *freshSegment) runs(w *Want) []memberRun {
 // freshReader makes batches of fresh lines. It is not safe for concurrent use.
 type freshReader struct {
 	segment *freshSegment
-	reader  *segment.Reader
+	reader  segment.Reader
 	formats parse.Formats
 	streams map[*schema.StreamEntry]*freshStream
 	rec     schema.Record
@@ -78,7 +78,8 @@ func groupOf(b *Batch) GroupInfo {
 // open sets the current segment.
 func (r *freshReader) open(f *freshSegment) {
 	if r.segment != f {
-		r.segment, r.reader = f, segment.NewReader(f, f.size)
+		r.segment = f
+		r.reader.Reset(f, f.size)
 	}
 }
 
