@@ -51,19 +51,24 @@ check:
 SEQUENTIAL = doctor hadoop/site hbase/hfile hbase/wire ingest/logfile parse/httpdconf print schema table/parquet test/rules
 
 # Five packages at a time: on two processors, as many of them wait for a process or for the
-# cluster, which they use in turn, as compute; so do the tests of one that run beside others.
+# cluster, which they use in turn, as compute; so do the tests of one that run beside others. By
+# default a program with the race detector sleeps for a second when it ends, and the tests start
+# a thousand of them.
 race:
 ifeq ($(RACE),)
 	@echo "no C compiler: the race detector is left out" >&2; [ "$$CI" != true ]
 endif
-	test/cluster/cluster hold $(GO) test -p 5 -parallel 6 -timeout 45m $(RACE) $$($(GO) list ./... | grep -vxE '$(subst $() ,|,$(SEQUENTIAL:%=sluice/%))')
+	GORACE=atexit_sleep_ms=50 test/cluster/cluster hold $(GO) test -vet=off -p 5 -parallel 6 -timeout 45m $(RACE) $$($(GO) list ./... | grep -vxE '$(subst $() ,|,$(SEQUENTIAL:%=sluice/%))')
 
 # The race detector allocates by itself, empties pools and slows the code, so what is
 # counted, is bounded by the CPU's time, or repeats a thing thousands of times is tested
 # once more without it.
+#
+# Only the packages with such tests are built for it. go vet has run over all of them before.
+PLAIN = Alloc|InSteps|LongestLines|WhereverPowerFails|SeesEveryLineOnce|SimulatedMonth|FourThousandLogs|TestScripts|EveryLineIsStoredOnce
 plain:
-	$(GO) test $(SEQUENTIAL:%=./%)
-	$(GO) test -parallel 6 -run 'Alloc|InSteps|LongestLines|WhereverPowerFails|SeesEveryLineOnce|SimulatedMonth|FourThousandLogs|TestScripts|EveryLineIsStoredOnce' ./...
+	$(GO) test -vet=off $(SEQUENTIAL:%=./%)
+	$(GO) test -vet=off -parallel 6 -run '$(PLAIN)' $$(grep -lE '^func \w*($(PLAIN))' $$(git ls-files '*_test.go') | xargs -n 1 dirname | sort -u | sed 's:^:./:')
 
 # Every fuzz target there is, for FUZZTIME each.
 fuzz:

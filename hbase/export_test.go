@@ -17,7 +17,7 @@ func (t *Table) admin() *Admin { return &Admin{url: t.url, cluster: t.cluster, r
 
 // MetaServer is the address of the meta table's server.
 func MetaServer(ctx context.Context, u URL) (string, error) {
-	z := region.NewZooKeeper(u.addresses(), u.Root, time.Second, slog.New(slog.DiscardHandler))
+	z := region.NewZooKeeper(u.addresses(), u.Root, 10*time.Second, slog.New(slog.DiscardHandler))
 	server, err := z.Meta(ctx)
 	return server.Address(), errors.Join(err, z.Close())
 }

@@ -30,7 +30,7 @@ func TestAFamilyWithOtherSettingsIsReported(t *testing.T) {
 		t.Fatalf("create: compression %s, %v", compression, err)
 	}
 	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		defer cancel()
 		check(t, a.Drop(ctx))
 		check(t, a.Close())
@@ -59,7 +59,7 @@ func TestATTLCountsFromTheEvent(t *testing.T) {
 	u := newURL(t, c)
 	a := hbase.OpenAdmin(u, hbase.Options{})
 	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		defer cancel()
 		check(t, a.Drop(ctx))
 		check(t, a.Close())

@@ -41,7 +41,7 @@ func newTable(t testing.TB, c *cluster.Cluster, layout schema.Layout, o hbase.Op
 		t.Fatalf("create: made is %v, %v", made, err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		defer cancel()
 		if err := a.Drop(ctx); err != nil {
 			t.Error(err)
@@ -61,6 +61,11 @@ func newTable(t testing.TB, c *cluster.Cluster, layout schema.Layout, o hbase.Op
 func TestContractOnARealCluster(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	tabletest.Run(t, func(t *testing.T, layout schema.Layout) tabletest.Table {
+		// The order over many regions is the client's work: TestContract tests it with as many. Servers
+		// need minutes of the CPU for all of these tests, so here is one, over rows in all regions.
+		if layout.Salts > 100 && !strings.HasSuffix(t.Name(), "rows_of_one_time_stand_by_stream_and_offset") {
+			t.Skip("TestContract tests it with this number of regions")
+		}
 		return newTable(t, c, layout, hbase.Options{})
 	})
 }

@@ -33,7 +33,7 @@ func TestAnUploadSurvivesFailingServers(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Exclusive: true})
 	root := newRoot(t)
 	// Small blocks: the name node is asked for each.
-	a := openIn(t, c, root, Options{Timeout: 2 * time.Second, BlockBytes: 8 << 20})
+	a := openIn(t, c, root, Options{Timeout: 4 * time.Second, BlockBytes: 8 << 20})
 	t.Cleanup(func() {
 		if err := a.again(context.WithoutCancel(t.Context()), "remove the test's files", func(c *client) error { return c.RemoveAll(root) }); err != nil {
 			t.Logf("the test's files stay: %v", err)

@@ -79,7 +79,7 @@ func (f *following) tickUntil(t *testing.T, now time.Time, lines int64) {
 // tickFor sends ticks of the same time until so returns true.
 func (f *following) tickFor(t *testing.T, now time.Time, so func() bool) {
 	t.Helper()
-	for deadline := time.After(time.Minute); !so(); {
+	for deadline := time.After(5 * time.Minute); !so(); {
 		select {
 		case <-deadline:
 			t.Fatalf("the condition was not reached, %d lines were received", f.collector.Counters.Lines.Load())

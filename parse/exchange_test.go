@@ -187,7 +187,7 @@ func (h *httpd) send(t *testing.T, all []*exchange) {
 			if conn, err = net.Dial("tcp", address); err != nil {
 				t.Fatal(err)
 			}
-			if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			if err := conn.SetDeadline(time.Now().Add(5 * time.Minute)); err != nil {
 				t.Fatal(err)
 			}
 			in, keepalive = bufio.NewReader(conn), 0

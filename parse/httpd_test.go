@@ -46,8 +46,8 @@ DocumentRoot "%[1]s/htdocs"
 HttpProtocolOptions Unsafe LenientMethods Allow0.9
 AllowEncodedSlashes On
 AcceptFilter http none
-KeepAliveTimeout 5
-RequestReadTimeout header=1 body=1
+KeepAliveTimeout 300
+RequestReadTimeout header=5 body=5
 RemoteIPHeader X-Forwarded-For
 RemoteIPInternalProxy 127.0.0.1 ::1
 Redirect 302 /old http://www.example.com/new

@@ -25,7 +25,7 @@ type Apache struct {
 
 const (
 	apacheProgram = "/usr/sbin/apache2"
-	apacheStarts  = 15 * time.Second
+	apacheStarts  = time.Minute
 	apachePoll    = 50 * time.Millisecond
 	pageBytes     = 2 << 10
 )

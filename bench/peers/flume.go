@@ -45,8 +45,8 @@ type Flume struct {
 }
 
 const (
-	flumeStarts  = 3 * time.Minute
-	flumeStops   = 10 * time.Second
+	flumeStarts  = 5 * time.Minute
+	flumeStops   = time.Minute
 	flumePoll    = 100 * time.Millisecond
 	maxMetrics   = 1 << 20
 	ticksASecond = 100 // USER_HZ, which is 100 on all platforms of Go on Linux

@@ -129,21 +129,34 @@ func killAgainAndAgain(t *testing.T, random *rand.Rand, args []string) {
 }
 
 func collectorArgs(data, address string) []string {
-	return []string{"--quiet", "--data", data, "collector", "--listen", address, "--roll-size", "1", "--roll-interval", "2s"}
+	return []string{"--quiet", "--data", data, "collector", "--listen", address, "--roll-size", "1", "--roll-interval", "2s", "--drain", "5m"}
 }
 
 func agentArgs(data, host, collectors, glob string) []string {
 	return []string{"--quiet", "--data", data, "agent", "--collector", collectors, "--host", host, "--cpu", "0", "--latency", "100ms", "--no-nice", glob}
 }
 
+// freeAddress returns an address on which nothing listens, and which no other test gets while this
+// one runs, nor a client while a server is restarted: the port is below those that the kernel chooses
+// itself, and the UDP port of the same number is a lock between the processes of tests.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, ports = 27_000, 4_000 // between those of test/cluster
+	for range ports {
+		address := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(ports))
+		lock, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue
+		}
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			t.Cleanup(func() { lock.Close() })
+			return address
+		}
+		lock.Close()
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // untilAllIsSent runs an agent until a collector has acknowledged all of its lines, then stops it.

@@ -173,7 +173,7 @@ func (d *drill) afterwards() []*fault {
 		&fault{what: "collector restarted while a host is dead: silent since its last word", at: "c3", host: "web16", kind: monitor.Silent, cause: "silent for", also: []monitor.ProblemKind{monitor.Unarchived}, inject: func(*fault) {
 			d.kill(d.collectors["c3"].follower)
 			d.startCollector("c3")
-			d.when("c3", "web16", func(x monitor.Host) bool { return x.SeenSeconds >= time.Since(died).Seconds()-1 }, func() {})
+			d.when("c3", "web16", func(x monitor.Host) bool { return x.SeenSeconds >= d.asked.Sub(died).Seconds()-1 }, func() {})
 		}, repair: func() { d.start("web16") }},
 		&fault{what: "lines truncated before an agent's restart", at: "c1", host: "web14", kind: monitor.Lost, cause: "deleted before they were read", inject: func(*fault) {
 			if err := d.agents["web14"].end(d.T); err != nil {

@@ -44,7 +44,7 @@ func (d *drill) setUp() {
 	order := agent.Preference("web16", []string{freeAddress(d.T), freeAddress(d.T)})
 	d.collector("c1", d.data, freeAddress(d.T), append(limit, "--max-lag", "10m", "--expect", "web01..web14")...)
 	d.collector("c2", d.path("c2", "data"), order[0])
-	d.collector("c3", d.path("c3", "data"), order[1], "--max-lag", "20s")
+	d.collector("c3", d.path("c3", "data"), order[1], "--max-lag", patience())
 	for i := range 14 {
 		if host := fmt.Sprintf("web%02d", i+1); host != "web11" && host != "web12" {
 			d.add(host)
@@ -125,9 +125,10 @@ func (d *drill) collector(name, data, listen string, more ...string) {
 	d.must(os.MkdirAll(d.path(name, ""), 0o700))
 	d.certify(name, aYear)
 	c := &drillCollector{listen: listen, status: freeAddress(d.T)}
-	c.args = append(collectorArgs(data, c.listen), "--status-listen", c.status, "--silent-after", "20s",
+	c.args = append(collectorArgs(data, c.listen), "--status-listen", c.status, "--silent-after", patience(),
 		"--tls-cert", d.path(name, "own.pem"), "--tls-key", d.path(name, "own.key"), "--tls-ca", d.path(name, "ca.pem"))
 	c.args = append(c.args, more...)
+	c.args[slices.Index(c.args, "--drain")+1] = "5s" // c4 ends without its table
 	d.authority(name, 3*aYear)
 	d.collectors[name] = c
 	d.startCollector(name)

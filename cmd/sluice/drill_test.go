@@ -19,6 +19,15 @@ var longDrill = flag.Bool("drill", false, "also suspend all processes, and requi
 // namedWithin is the limit of the time until a fault is reported, on a machine without other load.
 const namedWithin = 30 * time.Second
 
+// patience is --silent-after and --max-lag of the collectors: on a machine with other load a host
+// without a fault may be late by more than a short time.
+func patience() string {
+	if *longDrill {
+		return "20s"
+	}
+	return "60s"
+}
+
 // drill is a group of collectors and agents into which faults are injected.
 type drill struct {
 	*testing.T
@@ -28,6 +37,7 @@ type drill struct {
 	agents     map[string]*follower
 	extra      map[string][]string // arguments of a host's agent, in addition to the common ones
 	only       map[string]string   // the log that a host's agent reads, if not all of its directory
+	asked      time.Time           // when the health was requested last
 	older      map[string]bool     // hosts with an agent of an older version
 	program    [2]string           // of the older and of the current version
 	growing    []string            // logs that get a line each time the health is requested
@@ -107,6 +117,7 @@ func (d *drill) look() map[string]*monitor.Health {
 	for _, path := range d.growing {
 		d.writeTo("", path, lineAt(time.Now()))
 	}
+	d.asked = time.Now()
 	all := map[string]*monitor.Health{}
 	for name, c := range d.collectors {
 		if h := askHealth(d.T, c.status); h != nil {
@@ -150,13 +161,13 @@ func (d *drill) note(now time.Time, collector, host string, problems []monitor.P
 	}
 }
 
-// await requests the health until come returns true for the answers, and fails the test after three
+// await requests the health until come returns true for the answers, and fails the test after ten
 // minutes.
 func (d *drill) await(what string, come func(all map[string]*monitor.Health) bool) {
 	d.Helper()
-	tick := time.NewTicker(200 * time.Millisecond)
+	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(3 * time.Minute); ; {
+	for deadline := time.After(10 * time.Minute); ; {
 		all := d.look()
 		if come(all) {
 			return

@@ -55,7 +55,7 @@ func TestACollectorWithFewDescriptorsServesAllHostsInTurn(t *testing.T) {
 		agents.Go(func() error { return a.Run(ctx) })
 	}
 	rejects := false
-	collector.awaitFor(t, 3*time.Minute, func() bool {
+	collector.await(t, func() bool {
 		h := askHealth(t, status)
 		if h == nil {
 			return false
@@ -109,7 +109,7 @@ func agentFrom(t *testing.T, from net.IP, collector, path string) *agent.Agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: from}, Timeout: 10 * time.Second}
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: from}, Timeout: time.Minute}
 	log := slog.New(slog.DiscardHandler)
 	return agent.New(agent.Config{
 		Collectors: []string{collector}, Checkpoint: file, Name: "test", WindowBytes: 1 << 20,
@@ -121,10 +121,11 @@ func agentFrom(t *testing.T, from net.IP, collector, path string) *agent.Agent {
 	})
 }
 
-// askHealth returns the health from a status port, nil if it did not answer.
+// askHealth returns the health from a status port, nil if it did not answer. The time limit is for a
+// process that hangs.
 func askHealth(t *testing.T, address string) *monitor.Health {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/health", nil)
 	if err != nil {

@@ -185,11 +185,7 @@ func (c *follower) output(t *testing.T) string {
 // await waits until come returns true, and fails the test after five minutes.
 func (c *follower) await(t *testing.T, come func() bool) {
 	t.Helper()
-	c.awaitFor(t, 5*time.Minute, come)
-}
-
-func (c *follower) awaitFor(t *testing.T, patience time.Duration, come func() bool) {
-	t.Helper()
+	const patience = 5 * time.Minute
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(patience)

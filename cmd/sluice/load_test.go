@@ -139,6 +139,8 @@ func (r *loadRig) killWhen(moment func() bool) bool {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
 	for {
 		select {
 		case err := <-ended:
@@ -146,7 +148,7 @@ func (r *loadRig) killWhen(moment func() bool) bool {
 				r.Fatalf("%v: %s", err, &text)
 			}
 			return false
-		default:
+		case <-tick.C:
 			if waits = waits && !recorded(); !waits && moment() {
 				_ = c.Process.Kill() // it may have ended by itself
 				err := <-ended
@@ -198,7 +200,7 @@ func (r *loadRig) splitAndMove(salt int) {
 	}
 	admin := hbase.OpenAdmin(u, hbase.Options{})
 	defer admin.Close()
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Minute)
 	defer cancel()
 	start := time.Date(2026, time.September, 2, 21, 55, 10, 0, time.UTC) // ten seconds into the log
 	middle := binary.BigEndian.AppendUint64([]byte{byte(salt)}, uint64(start.UnixNano()))

@@ -283,7 +283,7 @@ func TestAKilledParseWithACheckpointLosesNoLine(t *testing.T) {
 	}
 	c := began()
 	write() // when these lines are printed, the process has started
-	c.awaitFor(t, 5*time.Minute, func() bool { return missing() < 0 })
+	c.await(t, func() bool { return missing() < 0 })
 	if err := c.end(t); err != nil {
 		t.Fatalf("%v\n%s", err, c.output(t))
 	}

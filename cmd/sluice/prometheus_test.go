@@ -41,13 +41,13 @@ func TestARealPrometheusRaisesTheAlertOfAHostThatNeverConnected(t *testing.T) {
 	}
 	short := strings.NewReplacer("for: 30s", "for: 1s", "for: 15m", "for: 1s", "for: 2m", "for: 1s", "for: 5m", "for: 1m").Replace(string(rules))
 	write("rules.yml", short)
-	write("prometheus.yml", fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n  - job_name: sluice\n    static_configs: [{targets: [%q]}]\n", status))
-	collector := start(t, append(collectorArgs(filepath.Join(dir, "data"), listen), "--status-listen", status, "--silent-after", "12s", "--expect", "web01..web02")...)
+	write("prometheus.yml", fmt.Sprintf("global: {scrape_interval: 10s, scrape_timeout: 10s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n  - job_name: sluice\n    static_configs: [{targets: [%q]}]\n", status))
+	collector := start(t, append(collectorArgs(filepath.Join(dir, "data"), listen), "--status-listen", status, "--silent-after", "40s", "--expect", "web01..web02")...)
 	agent := start(t, agentArgs(filepath.Join(dir, "agent"), "web01", listen, log)...)
 	collector.await(t, func() bool { h := askHealth(t, status); return h != nil && h.Metrics["web01"].Connections == 1 })
 	c := exec.CommandContext(t.Context(), prometheus, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "tsdb"), "--web.listen-address="+web, "--log.level=error")
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
-	c.WaitDelay = 10 * time.Second
+	c.WaitDelay = time.Minute
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}

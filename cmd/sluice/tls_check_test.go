@@ -90,9 +90,7 @@ func TestACollectorReportsThatItsCertificateHasExpired(t *testing.T) {
 		s, err := monitor.Read(statusPath(data))
 		return err == nil && s.Health != nil && !s.Health.Well() && len(s.Health.Process.Reasons) == 1 && strings.Contains(s.Health.Process.Reasons[0], "expired on")
 	})
-	if output := collector.output(t); !strings.Contains(output, "certificate unusable") {
-		t.Errorf("its log says %s", output)
-	}
+	collector.await(t, func() bool { return strings.Contains(collector.output(t), "certificate unusable") })
 	if err := collector.end(t); err != nil {
 		t.Error(err)
 	}

@@ -78,7 +78,7 @@ func testTicketsExpire(t *testing.T, c *cluster.Cluster) {
 	settings.Krb5Config = short
 	settings.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	h := kerberos(t, settings)
-	conn, err := rpc.Dial(t.Context(), server(t, c.RegionServers[0]), rpc.MetaService, rpc.Options{Handshake: h, Timeout: 10 * time.Second})
+	conn, err := rpc.Dial(t.Context(), server(t, c.RegionServers[0]), rpc.MetaService, rpc.Options{Handshake: h, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

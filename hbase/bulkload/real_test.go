@@ -53,7 +53,7 @@ func newWorld(t *testing.T, c *cluster.Cluster, layout schema.Layout) *world {
 	check(t, err)
 	t.Cleanup(func() {
 		check(t, w.table.Close())
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		defer cancel()
 		check(t, w.admin.Drop(ctx))
 		check(t, w.admin.Close())
@@ -319,7 +319,7 @@ func TestARegionWithManyFilesGetsItsRowsByPut(t *testing.T) {
 func TestRowsAreWrittenWithPutIfTheStagingDirectoryIsFull(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	w := newWorld(t, c, layoutOf(t, schema.LayoutTyped))
-	w.wait = 5 * time.Second // longer than a busy machine needs to connect
+	w.wait = 20 * time.Second // longer than a busy machine needs to connect
 	l, at := w.loader(nil)
 	_, dir, err := hdfs.SplitURL(*at)
 	check(t, err)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"sluice/ingest/agent"
 	"sluice/ingest/protocol"
 )
 
@@ -25,10 +26,10 @@ func TestACollectorMissesTheHostsThatPreferIt(t *testing.T) {
 	one, two := collect(t, filepath.Join(root, "c1"), "127.0.0.1:0", 0), collect(t, filepath.Join(root, "c2"), "127.0.0.1:0", 0)
 	write(t, logs, "a.log", lines(0, 10))
 	s := follow(t, logs, one.address, two.address)
-	await(t, "connected", func() bool { return s.State().Connected })
-	if s.State().Collector == two.address { // the order depends on the ports
+	if agent.Preference("web01", []string{one.address, two.address})[0] == two.address { // it depends on the ports
 		one, two = two, one
 	}
+	await(t, "connected to the first choice", func() bool { return s.State().Connected && s.State().Collector == one.address })
 	one.received(t, s, 10)
 	await(t, "a heartbeat", func() bool { return !one.host().BeatAt.IsZero() })
 	if h := one.host(); !h.Missed || h.Earlier || h.Connections != 1 {

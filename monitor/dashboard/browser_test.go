@@ -66,7 +66,7 @@ func open(t *testing.T, own string) *browser {
 	b.ctx = ctx
 	b.do(t, call(network.Enable, network.EnableParams{}), call(log.Enable, cdp.Empty{}), call(runtime.Enable, cdp.Empty{}))
 	// The limit is for the following calls only: one on the first call would end the browser.
-	b.ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	b.ctx, cancel = context.WithTimeout(ctx, 10*time.Minute)
 	t.Cleanup(cancel)
 	return b
 }

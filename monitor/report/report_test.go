@@ -73,7 +73,7 @@ func TestReportInABrowser(t *testing.T) {
 		if err := os.WriteFile(path, []byte(page), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		args := []string{"--headless", "--disable-gpu", "--user-data-dir=" + filepath.Join(dir, name), "--enable-logging=stderr", "--window-size=1000,1200", "--dump-dom", "file://" + path}
 		if os.Geteuid() == 0 { // chromium's sandbox does not work for root

@@ -22,7 +22,7 @@ func TestTheTableInHDFS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	archive, err := hdfs.Open(at, "/columnar/"+time.Now().Format("150405.000"), hdfs.Options{Owner: "test", Wait: time.Minute})
+	archive, err := hdfs.Open(at, "/columnar/"+time.Now().Format("150405.000"), hdfs.Options{Owner: "test", Wait: 5 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

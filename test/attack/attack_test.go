@@ -131,7 +131,7 @@ func (w *world) deliver(t *testing.T, index int, a attack) (r result) {
 	began := time.Now()
 	await(t, collector, func() bool { // the attack has started
 		r.look(t, p.Status, began)
-		return !a.named || a.inTime || r.named > 0 || time.Since(began) > maxNamed
+		return !a.named || a.inTime || r.named > 0 || *honestLines > 0 && time.Since(began) > maxNamed
 	})
 	if a.openFiles > 0 {
 		wait(t.Context(), 2*time.Second) // all connections of the attacker are open

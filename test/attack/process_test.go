@@ -103,7 +103,7 @@ func freeAddress(t *testing.T) string {
 
 // healthOf reads /health from a status port; nil if that failed.
 func healthOf(ctx context.Context, address string) *monitor.Health {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/health", nil)
 	if err != nil {

@@ -49,7 +49,7 @@ func (e *echo) came(t *testing.T, n int) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	late := time.After(time.Minute)
+	late := time.After(5 * time.Minute)
 	for {
 		e.mu.Lock()
 		got := len(e.lines)

@@ -37,7 +37,7 @@ type scenario struct {
 
 // patience is the time within which loads must end when all daemons run again. A restarted server
 // replays logs, and its regions have moved.
-const patience = 5 * time.Minute
+const patience = 10 * time.Minute
 
 // Run runs the loads and the plan, repairs everything, waits for the loads, and checks. Its error has
 // the text of the plan.
