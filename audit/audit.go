@@ -87,7 +87,7 @@ func newAudit(ctx context.Context, cfg Config) (*audit, error) {
 	a.sums, a.damaged = make([]digest, len(a.catalog.Members)), make([]bool, len(a.catalog.Members))
 	a.addCatalog()
 	if cfg.Checkpoint != nil {
-		a.report.Losses = cfg.Checkpoint.Losses()
+		a.report.Losses = cfg.Checkpoint.Losses.All()
 	}
 	return a, a.findLogs()
 }

@@ -210,14 +210,14 @@ func (a *audit) isLog(s *stream, c candidate) (bool, error) {
 		return schema.NewStreamID(s.Host, c.ID.Device, c.ID.Inode, first) == s.ID, nil
 	}
 	if slices.Contains(s.tracked.Files, c.ID) {
-		if t := a.Checkpoint.Find(s.Host, c.seen()); t != nil {
+		if t := a.Checkpoint.Logs.Find(s.Host, c.seen()); t != nil {
 			return t == s.tracked, nil
 		}
 		// Otherwise another log got its inode, or its first line was changed.
-		return a.Checkpoint.HoldsEnd(s.tracked, c.Open)
+		return a.Checkpoint.Fingerprints.HoldsEnd(s.tracked, c.Open)
 	}
-	if !s.tracked.Begins(c.start) || !a.Checkpoint.MayHold(s.tracked, c.Path, c.BornNs) || a.Checkpoint.Find(s.Host, c.seen()) != nil {
+	if !s.tracked.Begins(c.start) || !a.Checkpoint.Logs.MayHold(s.tracked, c.Path, c.BornNs) || a.Checkpoint.Logs.Find(s.Host, c.seen()) != nil {
 		return false, nil
 	}
-	return a.Checkpoint.Holds(s.tracked, c.Open)
+	return a.Checkpoint.Fingerprints.Holds(s.tracked, c.Open)
 }

@@ -116,14 +116,14 @@ func (w *world) newStream(path string, number int) *worldStream {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s.Stream, err = w.checkpoint.Identify(schema.StreamEntry{
+	s.Stream, err = w.checkpoint.Logs.Identify(schema.StreamEntry{
 		Stream: schema.Stream{Host: "web01", Path: path, Format: w.formatText()}, Labels: map[string]string{"site": "shop"},
 	}, checkpoint.Log{Path: path, ID: l.ID, Start: slices.Concat(s.lines...), Open: l.Open})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	s.Stored = at
-	w.checkpoint.Remember(s.Stream, slices.Concat(s.lines...), at)
+	w.checkpoint.Fingerprints.Remember(s.Stream, slices.Concat(s.lines...), at)
 	return s
 }
 

@@ -124,7 +124,7 @@ func (cfg *FollowConfig) append(ctx context.Context, b tail.Batch) error {
 	if err != nil {
 		return fmt.Errorf("store %s %v: %w", b.Stream.Path, b.Range, err)
 	}
-	cfg.Checkpoint.Remember(b.Stream, b.Data, b.End)
+	cfg.Checkpoint.Fingerprints.Remember(b.Stream, b.Data, b.End)
 	return nil
 }
 

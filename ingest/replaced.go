@@ -49,7 +49,7 @@ func (cfg *OnceConfig) replaced(known []*checkpoint.Stream, logs []logfile.Log, 
 		}
 		now := cfg.Now().Unix()
 		cfg.Checkpoint.Update(func() { s.GoneUnix = now })
-		cfg.Checkpoint.AddLoss(checkpoint.Loss{Path: s.Path, Stream: s.ID, From: from, Unknown: true, AtUnix: now})
+		cfg.Checkpoint.Losses.Add(checkpoint.Loss{Path: s.Path, Stream: s.ID, From: from, Unknown: true, AtUnix: now})
 		failed = append(failed, &replacedError{Path: s.Path, From: from})
 	}
 	return failed
@@ -90,13 +90,13 @@ func (cfg *OnceConfig) isCopy(s *checkpoint.Stream, path string) bool {
 	if err = errors.Join(err, r.Close()); err != nil || len(start) == 0 || !s.Begins(start) {
 		return false
 	}
-	if cfg.Checkpoint.HasFile(s, l.ID, l.BornNs) {
+	if cfg.Checkpoint.Logs.HasFile(s, l.ID, l.BornNs) {
 		return true
 	}
-	if !cfg.Checkpoint.HasTail(s) || !cfg.Checkpoint.MayHold(s, path, l.BornNs) {
+	if !cfg.Checkpoint.Fingerprints.HasTail(s) || !cfg.Checkpoint.Logs.MayHold(s, path, l.BornNs) {
 		return false
 	}
-	same, err := cfg.Checkpoint.Holds(s, l.Open)
+	same, err := cfg.Checkpoint.Fingerprints.Holds(s, l.Open)
 	return same && err == nil
 }
 

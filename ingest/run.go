@@ -123,7 +123,7 @@ func (cfg *OnceConfig) identify(l logfile.Log) (*checkpoint.Stream, error) {
 		}
 		format = f.String()
 	}
-	t, err := cfg.Checkpoint.Identify(schema.StreamEntry{Stream: schema.Stream{Host: cfg.Host, Path: l.Path}, Labels: cfg.Labels}, checkpoint.Log{Path: l.Path, ID: l.ID, BornNs: l.BornNs, Start: start, Open: l.Open})
+	t, err := cfg.Checkpoint.Logs.Identify(schema.StreamEntry{Stream: schema.Stream{Host: cfg.Host, Path: l.Path}, Labels: cfg.Labels}, checkpoint.Log{Path: l.Path, ID: l.ID, BornNs: l.BornNs, Start: start, Open: l.Open})
 	if err != nil {
 		return nil, &logError{fmt.Errorf("%s: %w", l.Path, err)}
 	}
@@ -206,7 +206,7 @@ func (cfg *OnceConfig) append(ctx context.Context, t *checkpoint.Stream, chunks 
 		if err != nil {
 			return err
 		}
-		cfg.Checkpoint.Remember(t, c.Data, end)
+		cfg.Checkpoint.Fingerprints.Remember(t, c.Data, end)
 		free <- c.Data[:0]
 	}
 	return nil

@@ -94,7 +94,7 @@ func (s *sluiceTail) delivered(d *tail.Delivery) error {
 		if err := s.take(uint64(b.Stream.ID), b.Start, b.Data, b.Lines); err != nil {
 			return err
 		}
-		s.checkpoint.Remember(b.Stream, b.Data, b.End)
+		s.checkpoint.Fingerprints.Remember(b.Stream, b.Data, b.End)
 		s.stored(b.Stream, b.Range)
 	}
 	return nil

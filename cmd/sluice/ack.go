@@ -178,7 +178,7 @@ func (r *ackRequest) apply(now time.Time, w *watch.File, own string, cp *checkpo
 		return ackResult{Error: err.Error()}
 	}
 	if r.Lost && cp != nil && (r.Host == "" || r.Host == own) {
-		losses := cp.AcknowledgeLosses(math.MaxInt64)
+		losses := cp.Losses.Acknowledge(math.MaxInt64)
 		if counters != nil {
 			counters.Acknowledge(losses)
 		}

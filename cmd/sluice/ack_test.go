@@ -22,7 +22,7 @@ func TestALossAcknowledgedAtTheCollectorLeavesTheAgent(t *testing.T) {
 	losses := func() checkpoint.LossCount {
 		file, err := checkpoint.Open(vfs.OS{}, filepath.Join(r.data, "checkpoint"), "")
 		r.must(err)
-		return file.CountLosses()
+		return file.Losses.Count()
 	}
 	kill := func(c *follower) {
 		t.Helper()

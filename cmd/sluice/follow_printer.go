@@ -86,7 +86,7 @@ func (f *followPrinter) delivery(d *tail.Delivery) error {
 		return err
 	}
 	for _, b := range d.Batches {
-		f.checkpoint.Remember(b.Stream, b.Data, b.End)
+		f.checkpoint.Fingerprints.Remember(b.Stream, b.Data, b.End)
 		f.checkpoint.Update(func() { b.Stream.Stored = max(b.Stream.Stored, b.End) })
 	}
 	f.unsaved = true

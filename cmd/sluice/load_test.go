@@ -268,7 +268,7 @@ func TestTheSizeOfALoadIsThatOfTheLinesThatAreNotStored(t *testing.T) {
 	if n := unread(logs, saved); n != 1000 {
 		t.Errorf("%d bytes of a new log", n)
 	}
-	stream := saved.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path}}, checkpoint.Log{Path: path, ID: id, Start: []byte("line\n")})
+	stream := saved.Logs.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path}}, checkpoint.Log{Path: path, ID: id, Start: []byte("line\n")})
 	saved.Update(func() { stream.Stored = 400 })
 	if n := unread(logs, saved); n != 600 {
 		t.Errorf("%d bytes of a log of which 400 are stored", n)

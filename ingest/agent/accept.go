@@ -42,7 +42,7 @@ func (s *session) compare(t *checkpoint.Stream, tail protocol.Tail, sent map[end
 		return other
 	}
 	b := make([]byte, tail.Length)
-	n, err := s.cfg.Checkpoint.ReadAt(t, b, tail.At-int64(tail.Length))
+	n, err := s.cfg.Checkpoint.Logs.ReadAt(t, b, tail.At-int64(tail.Length))
 	switch {
 	case err != nil:
 		return unknown
@@ -125,7 +125,7 @@ func (s *session) behindNewline(t *checkpoint.Stream, position int64) bool {
 		return true
 	}
 	var b [1]byte
-	n, err := s.cfg.Checkpoint.ReadAt(t, b[:], position-1)
+	n, err := s.cfg.Checkpoint.Logs.ReadAt(t, b[:], position-1)
 	return err == nil && n == 1 && b[0] == '\n'
 }
 

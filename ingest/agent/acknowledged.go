@@ -10,7 +10,7 @@ func (a *Agent) acknowledge(h *protocol.Heartbeat, d *protocol.Directive) {
 	if d.AcknowledgedLoss <= 0 || d.AcknowledgedLoss > h.Counters[protocol.LastLoss] {
 		return
 	}
-	losses := a.cfg.Checkpoint.AcknowledgeLosses(d.AcknowledgedLoss)
+	losses := a.cfg.Checkpoint.Losses.Acknowledge(d.AcknowledgedLoss)
 	if len(losses) == 0 {
 		return
 	}

@@ -17,7 +17,7 @@ func (n *near) losses(t *testing.T) checkpoint.LossCount {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return file.CountLosses()
+	return file.Losses.Count()
 }
 
 // TestLossesAcknowledgedAtTheCollectorLeaveTheCheckpoint: those that the collector does not know
@@ -27,20 +27,20 @@ func TestLossesAcknowledgedAtTheCollectorLeaveTheCheckpoint(t *testing.T) {
 		n, first, second := agentOf(t, nil)
 		defer n.close()
 		s := n.stream(t)
-		n.file.AddLoss(checkpoint.Loss{Path: "a", Bytes: 3, AtUnix: 100})
+		n.file.Losses.Add(checkpoint.Loss{Path: "a", Bytes: 3, AtUnix: 100})
 		n.sending()
 		n.put(t, s, 0, 100)
 		time.Sleep(10 * time.Second)
 		if got := n.losses(t); got.Files != 1 {
 			t.Errorf("a loss is durable before it is acknowledged: %+v", got)
 		}
-		number := n.file.CountLosses().Last
+		number := n.file.Losses.Count().Last
 		first.set(func(f *far) { f.acknowledged = number + 1 })
 		time.Sleep(10 * time.Second)
 		if got := n.losses(t); got.Files != 1 {
 			t.Errorf("a number that this agent did not report: %+v", got)
 		}
-		n.file.AddLoss(checkpoint.Loss{Path: "b", Bytes: 4, AtUnix: 100})
+		n.file.Losses.Add(checkpoint.Loss{Path: "b", Bytes: 4, AtUnix: 100})
 		first.set(func(f *far) { f.acknowledged = number })
 		time.Sleep(10 * time.Second)
 		if got := n.losses(t); got.Files != 1 || got.Bytes != 4 {
@@ -69,8 +69,8 @@ func TestAnAgentSendsToACollectorOfTheVersionBefore(t *testing.T) {
 		n, first, _ := agentOf(t, nil)
 		defer n.close()
 		s := n.stream(t)
-		n.file.AddLoss(checkpoint.Loss{Path: "a", Bytes: 3, AtUnix: 100})
-		first.version, first.acknowledged = protocol.Version2, n.file.CountLosses().Last
+		n.file.Losses.Add(checkpoint.Loss{Path: "a", Bytes: 3, AtUnix: 100})
+		first.version, first.acknowledged = protocol.Version2, n.file.Losses.Count().Last
 		n.sending()
 		n.put(t, s, 0, 100)
 		time.Sleep(10 * time.Second)

@@ -187,7 +187,7 @@ func (a *Agent) tick(ctx context.Context) {
 		tailer, dirty := a.tailer, a.dirty
 		a.dirty = false
 		a.mu.Unlock()
-		last := a.cfg.Checkpoint.CountLosses().Last
+		last := a.cfg.Checkpoint.Losses.Count().Last
 		if dirty || last > savedLoss { // an acknowledgement of a loss is for the number that it has on disk
 			savedLoss = last
 			a.window.keep(func(id schema.StreamID) bool { return a.cfg.Checkpoint.Stream(id) != nil })

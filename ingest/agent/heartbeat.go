@@ -39,7 +39,7 @@ func (a *Agent) Heartbeat() protocol.Heartbeat {
 	for _, text := range warnings {
 		h.Problems = append(h.Problems, protocol.WarningPrefix+text)
 	}
-	lost := a.cfg.Checkpoint.CountLosses()
+	lost := a.cfg.Checkpoint.Losses.Count()
 	h.Problems = bounded(h.Problems)
 	unreceived, oldest := a.window.unreceived(now)
 	if since := now.Sub(s.At); s.UnreadSeconds > 0 {

@@ -123,8 +123,8 @@ func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.C
 	for d := range tailer.Deliveries() {
 		fresh := false
 		for _, b := range d.Batches {
-			fresh = fresh || !a.cfg.Checkpoint.HasTail(b.Stream)
-			a.cfg.Checkpoint.Remember(b.Stream, b.Data, b.End)
+			fresh = fresh || !a.cfg.Checkpoint.Fingerprints.HasTail(b.Stream)
+			a.cfg.Checkpoint.Fingerprints.Remember(b.Stream, b.Data, b.End)
 		}
 		// After a crash the last bytes of a stream distinguish it from a copy of its log. They must
 		// be saved before a collector may have lines of the stream, or the copy would be sent as

@@ -267,7 +267,7 @@ func (n *near) stream(t *testing.T) *checkpoint.Stream {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := n.file.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path, Format: "common"}}, checkpoint.Log{Path: path, ID: l.ID, Start: []byte(putLine)})
+	s := n.file.Logs.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path, Format: "common"}}, checkpoint.Log{Path: path, ID: l.ID, Start: []byte(putLine)})
 	n.file.Update(func() { s.SeenBytes = 1000 })
 	return s
 }

@@ -22,7 +22,7 @@ func openText(s string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(s)), nil }
 }
 
-// identify calls File.Identify for a log whose content is text.
+// identify calls Logs.Identify for a log whose content is text.
 func identify(t testing.TB, c *File, id logfile.ID, text string) *Stream {
 	t.Helper()
 	return identifyAt(t, c, "missing/access.log", id, text)
@@ -30,7 +30,7 @@ func identify(t testing.TB, c *File, id logfile.ID, text string) *Stream {
 
 func identifyAt(t testing.TB, c *File, path string, id logfile.ID, text string) *Stream {
 	t.Helper()
-	tracked, err := c.Identify(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path, Format: "common"}}, Log{Path: path, ID: id, Start: []byte(text), Open: openText(text)})
+	tracked, err := c.Logs.Identify(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path, Format: "common"}}, Log{Path: path, ID: id, Start: []byte(text), Open: openText(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestIdentity(t *testing.T) {
 		}
 		tracked := identify(t, c, log12, log)
 		tracked.Stored = int64(len(log))
-		c.Remember(tracked, []byte(log), int64(len(log)))
+		c.Fingerprints.Remember(tracked, []byte(log), int64(len(log)))
 		return c, tracked
 	}
 	for _, test := range []struct {

@@ -1,8 +1,6 @@
 package checkpoint
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +10,6 @@ import (
 	"slices"
 
 	"sluice/ingest/logfile"
-	"sluice/schema"
 )
 
 // errNoContent is returned if no uncompressed file of the stream can be read now. It may be
@@ -21,12 +18,10 @@ var errNoContent = errors.New("no file of the stream can be read")
 
 // ReadAt reads the stream's bytes from its log; fewer than len(b) if the log ends before. It
 // returns errNoContent if there is no file to read.
-func (c *File) ReadAt(t *Stream, b []byte, offset int64) (n int, err error) {
-	c.mu.Lock()
-	t.settleTail()
-	known := *t
-	known.Files, known.Born = slices.Clone(t.Files), slices.Clone(t.Born)
-	c.mu.Unlock()
+func (l *Logs) ReadAt(t *Stream, b []byte, offset int64) (n int, err error) {
+	l.mu.Lock()
+	known := t.snapshot()
+	l.mu.Unlock()
 	f, err := known.open()
 	if err != nil {
 		return 0, err
@@ -75,7 +70,7 @@ func (t *Stream) openAs(path string) *os.File {
 	}
 	if info, err = f.Stat(); err == nil { // of the open file, because the name may belong to another one now
 		id, err := logfile.IDOf(info)
-		if err == nil && t.hasFile(id, logfile.BornNs(int(f.Fd()))) && t.isIn(f) {
+		if err == nil && t.hasFile(id, logfile.BornNs(int(f.Fd()))) && t.endMatches(f) {
 			return f
 		}
 	}
@@ -83,37 +78,64 @@ func (t *Stream) openAs(path string) *os.File {
 	return nil
 }
 
-func (t *Stream) isIn(f *os.File) bool {
-	start := make([]byte, t.HeadBytes)
-	if _, err := f.ReadAt(start, 0); err != nil || !t.Begins(start) {
-		return false
+// exists reports whether one of the stream's files still exists: in a directory of Dirs, or in dir.
+func (l *Logs) exists(t *Stream, dir string) bool {
+	l.mu.Lock()
+	known := t.snapshot()
+	l.mu.Unlock()
+	dirs := known.Dirs()
+	if !slices.Contains(dirs, dir) {
+		dirs = append(dirs, dir)
 	}
-	if t.TailBytes == 0 {
-		return true
-	}
-	tail := make([]byte, t.TailBytes)
-	_, err := f.ReadAt(tail, t.TailAt-int64(t.TailBytes))
-	return err == nil && hashOf(tail) == t.Tail
+	return slices.ContainsFunc(dirs, known.existsIn)
 }
 
-// Fork creates another stream for a stream's log, which continues where t is stored, and removes t.
-// It is used if a collector has other lines under t's id.
-func (c *File) Fork(t *Stream) (*Stream, error) {
-	c.mu.Lock()
-	old, err := hex.DecodeString(t.Seed)
-	if err != nil || len(old) == 0 {
-		old = fmt.Append(nil, t.ID)
+// existsIn reports whether one of the stream's files still exists, complete, in a directory.
+func (t *Stream) existsIn(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist) // if the directory cannot be read, it may exist
 	}
-	fork := *t
-	fork.Files, fork.tail = slices.Clone(t.Files), slices.Clone(t.tail)
-	for c.byID[fork.ID] != nil {
-		sum := sha256.Sum256(append([]byte("fork"), old...))
-		old = sum[:len(schema.StreamSeed{})]
-		fork.name(schema.StreamSeed(old))
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		id, err := logfile.IDOf(info)
+		if err != nil || !slices.Contains(t.Files, id) {
+			continue
+		}
+		l, err := logfile.Look(filepath.Join(dir, e.Name()))
+		if err != nil || !t.hasFile(l.ID, l.BornNs) {
+			continue
+		}
+		if whole, err := t.isWhole(l.Path); whole || err != nil {
+			return true
+		}
 	}
-	c.doc.Streams = slices.DeleteFunc(c.doc.Streams, func(o *Stream) bool { return o == t })
-	c.doc.Streams = append(c.doc.Streams, &fork)
-	c.index()
-	c.mu.Unlock()
-	return &fork, c.Save()
+	return false
+}
+
+// isWhole reports whether the file, which has the stream's inode, still has the stream: it was not
+// truncated, and is not another file with the same inode.
+func (t *Stream) isWhole(path string) (bool, error) {
+	r, err := logfile.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	start := make([]byte, t.HeadBytes)
+	if _, err := io.ReadFull(r, start); err != nil {
+		return false, nil
+	}
+	if !t.Begins(start) {
+		return false, nil
+	}
+	if _, plain := r.(io.Seeker); !plain {
+		// If a compressed file is damaged, a copy of the log may have what it lacks.
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			return false, nil
+		}
+	}
+	return t.matches(func() (io.ReadCloser, error) { return logfile.Open(path) })
 }

@@ -11,12 +11,8 @@ import (
 	"slices"
 
 	"sluice/ingest/logfile"
+	"sluice/schema"
 )
-
-// A stream's fingerprint consists of its first line (Head), the checksum of its first prefixBytes,
-// samples after that, and the bytes before the last recorded position (Tail). One sample is kept
-// for each power of two of the stream's length: a log of any length has few, and a copy can be
-// compared without reading all of it.
 
 const (
 	// tailBytes are enough to distinguish two logs: a whole line with its time.
@@ -24,6 +20,8 @@ const (
 	// prefixBytes are compared completely: logs that begin alike usually differ in them.
 	prefixBytes = 64 << 10
 )
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Mark is start, end and CRC-32C of a range of a stream. It is an array, because there are many and
 // that is the shortest form in JSON.
@@ -37,80 +35,80 @@ func (m Mark) valid() bool { return 0 <= m[0] && m[0] <= m[1] && m[1]-m[0] <= pr
 
 func (m Mark) matches(b []byte) bool { return int64(crc32.Checksum(b, castagnoli)) == m[2] }
 
-// Remember records the bytes before position for Holds: those of a batch, or at least the last
-// tailBytes. They are copied. Their hash is only calculated when it is needed, because Remember is
-// called thousands of times a second.
-func (c *File) Remember(t *Stream, before []byte, position int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if position < t.TailAt {
-		return // the range is read again; the recorded position is after it
-	}
-	t.extendPrefix(before, position)
-	before = before[max(0, len(before)-tailBytes):]
-	if power := bits.Len64(uint64(position)); position > prefixBytes && power > bits.Len64(uint64(t.TailAt)) {
-		t.Marks = append(t.Marks, markOf(position-int64(len(before)), before))
-	}
-	t.tail = append(t.tail[:0], before...)
-	t.TailBytes, t.TailAt = len(before), position
+// Fingerprint is what a file must have to be a stream's log or a copy of it: the stream's first line
+// (Head), the checksum of its first prefixBytes, samples after that, and the bytes before the last
+// recorded position (Tail). One sample is kept for each power of two of the stream's length: a log
+// of any length has few, and a copy can be compared without reading all of it.
+type Fingerprint struct {
+	// HeadBytes is the length of the stream's first line, and Head its hash.
+	HeadBytes int    `json:"head_bytes"`
+	Head      string `json:"head"`
+	// TailBytes is how many bytes before TailAt have the hash Tail, if known. Together with Head it
+	// distinguishes a copy of this log from another log that begins alike.
+	TailBytes int    `json:"tail_bytes,omitempty"`
+	Tail      string `json:"tail,omitempty"`
+	TailAt    int64  `json:"tail_at,omitempty"`
+	tail      []byte // the bytes of Tail that are not hashed yet
+	// Marks are checksums of the stream's beginning and of samples after it. Checkpoints of older
+	// versions have none; then the marks begin where reading continues.
+	Marks []Mark `json:"marks,omitempty"`
 }
 
-// RememberLast is Remember if position is after all that was recorded before.
-func (c *File) RememberLast(t *Stream, before []byte, position int64) {
-	c.mu.Lock()
-	behind := position > t.TailAt
-	c.mu.Unlock()
-	if behind { // a concurrent call of another sender in between is harmless
-		c.Remember(t, before, position)
+// head returns the first line of b, at most schema.MaxHeadBytes of it.
+func head(b []byte) []byte {
+	b = b[:min(len(b), schema.MaxHeadBytes)]
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return b[:i+1]
 	}
+	return b
 }
 
-// Tail returns what Remember recorded last: the hash of the length bytes before at. length is 0 if
-// nothing was recorded.
-func (c *File) Tail(t *Stream) (at int64, hash [12]byte, length int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	t.settleTail()
-	sum, err := hex.DecodeString(t.Tail)
-	if err != nil || len(sum) != len(hash) || t.TailBytes == 0 {
-		return 0, hash, 0
-	}
-	return t.TailAt, [12]byte(sum), t.TailBytes
+func hashOf(b []byte) string {
+	sum := TailHash(b)
+	return hex.EncodeToString(sum[:])
 }
 
-// TailHash returns the hash of a stream's last bytes, as in Tail.
+// HeadOf returns the hash of the first line of a file that starts with b, as in Fingerprint.Head.
+func HeadOf(b []byte) string {
+	return hashOf(head(b))
+}
+
+// TailHash returns the hash of a stream's last bytes, as in Fingerprints.Tail.
 func TailHash(b []byte) [12]byte {
 	sum := sha256.Sum256(b)
 	return [12]byte(sum[:12])
 }
 
-// Contradicts reports whether data, which begin at start, differ from the recorded tail. It returns
-// false if data do not include all of the tail.
-func (c *File) Contradicts(t *Stream, data []byte, start int64) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	from := t.TailAt - int64(t.TailBytes)
-	if t.TailBytes == 0 || from < start || t.TailAt > start+int64(len(data)) {
-		return false
+// Begins reports whether a file that starts with b can be the stream.
+func (p *Fingerprint) Begins(b []byte) bool {
+	return len(b) >= p.HeadBytes && hashOf(b[:p.HeadBytes]) == p.Head
+}
+
+// extend records the bytes before position: those of a batch, or at least the last tailBytes.
+func (p *Fingerprint) extend(before []byte, position int64) {
+	if position < p.TailAt {
+		return // the range is read again; the recorded position is after it
 	}
-	b := data[from-start : t.TailAt-start]
-	if t.tail != nil {
-		return !bytes.Equal(b, t.tail)
+	p.extendPrefix(before, position)
+	before = before[max(0, len(before)-tailBytes):]
+	if power := bits.Len64(uint64(position)); position > prefixBytes && power > bits.Len64(uint64(p.TailAt)) {
+		p.Marks = append(p.Marks, markOf(position-int64(len(before)), before))
 	}
-	return hashOf(b) != t.Tail
+	p.tail = append(p.tail[:0], before...)
+	p.TailBytes, p.TailAt = len(before), position
 }
 
 // extendPrefix adds the bytes before position to the first mark, if they continue it and it is
 // shorter than prefixBytes.
-func (t *Stream) extendPrefix(before []byte, position int64) {
+func (p *Fingerprint) extendPrefix(before []byte, position int64) {
 	start := position - int64(len(before))
-	if len(t.Marks) == 0 {
+	if len(p.Marks) == 0 {
 		if start >= prefixBytes {
 			return
 		}
-		t.Marks = []Mark{{start, start, 0}}
+		p.Marks = []Mark{{start, start, 0}}
 	}
-	m := &t.Marks[0]
+	m := &p.Marks[0]
 	end := min(position, prefixBytes)
 	if start > m[1] || end <= m[1] || m[0] >= prefixBytes {
 		return
@@ -119,57 +117,69 @@ func (t *Stream) extendPrefix(before []byte, position int64) {
 	m[1] = end
 }
 
-// settleTail calculates Tail from the bytes that Remember recorded.
-func (t *Stream) settleTail() {
-	if t.tail != nil {
-		t.Tail = hashOf(t.tail)
+// settle calculates Tail from the bytes that extend recorded.
+func (p *Fingerprint) settle() {
+	if p.tail != nil {
+		p.Tail = hashOf(p.tail)
 	}
 }
 
-// HasTail reports whether bytes were recorded that Holds can compare.
-func (c *File) HasTail(t *Stream) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return t.TailBytes > 0
+// snapshot returns a copy for comparisons after File.mu, which must be held, is released.
+func (p *Fingerprint) snapshot() Fingerprint {
+	p.settle()
+	known := *p
+	known.tail, known.Marks = nil, slices.Clone(p.Marks)
+	return known
 }
 
-// Holds reports whether the content has the stream's fingerprint, except for the first line, which
-// Stream.Begins compares.
-func (c *File) Holds(t *Stream, open func() (io.ReadCloser, error)) (bool, error) {
-	c.mu.Lock()
-	t.settleTail()
-	known := *t
-	known.Marks = slices.Clone(t.Marks)
-	c.mu.Unlock()
-	return known.contentMatches(open)
+// recorded reports whether bytes were recorded that matches can compare.
+func (p *Fingerprint) recorded() bool { return p.TailBytes > 0 }
+
+// contradicts reports whether data, which begin at start, differ from the recorded tail. It returns
+// false if data do not include all of the tail.
+func (p *Fingerprint) contradicts(data []byte, start int64) bool {
+	from := p.TailAt - int64(p.TailBytes)
+	if p.TailBytes == 0 || from < start || p.TailAt > start+int64(len(data)) {
+		return false
+	}
+	b := data[from-start : p.TailAt-start]
+	if p.tail != nil {
+		return !bytes.Equal(b, p.tail)
+	}
+	return hashOf(b) != p.Tail
 }
 
-// HoldsEnd is Holds for a file that is known to be the stream's by its inode and birth time: only
-// the last bytes are compared, because the file may have been edited in place.
-func (c *File) HoldsEnd(t *Stream, open func() (io.ReadCloser, error)) (bool, error) {
-	c.mu.Lock()
-	t.settleTail()
-	known := *t
-	known.Marks = nil
-	c.mu.Unlock()
-	return known.contentMatches(open)
-}
-
-func (t *Stream) contentMatches(open func() (io.ReadCloser, error)) (same bool, err error) {
+// matches reports whether the content has the fingerprint, except for the first line, which Begins
+// compares.
+func (p *Fingerprint) matches(open func() (io.ReadCloser, error)) (same bool, err error) {
 	r, err := open()
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	window := window{r: r}
-	for _, m := range t.Marks {
+	for _, m := range p.Marks {
 		b, err := window.read(m[0], m[1])
 		if err != nil || !m.matches(b) {
 			return false, nil // shorter, damaged, or other bytes: not this stream
 		}
 	}
-	b, err := window.read(t.TailAt-int64(t.TailBytes), t.TailAt)
-	return err == nil && hashOf(b) == t.Tail, nil
+	b, err := window.read(p.TailAt-int64(p.TailBytes), p.TailAt)
+	return err == nil && hashOf(b) == p.Tail, nil
+}
+
+// endMatches reports whether a file that can be read anywhere has the first line and the tail.
+func (p *Fingerprint) endMatches(f io.ReaderAt) bool {
+	start := make([]byte, p.HeadBytes)
+	if _, err := f.ReadAt(start, 0); err != nil || !p.Begins(start) {
+		return false
+	}
+	if p.TailBytes == 0 {
+		return true
+	}
+	tail := make([]byte, p.TailBytes)
+	_, err := f.ReadAt(tail, p.TailAt-int64(p.TailBytes))
+	return err == nil && hashOf(tail) == p.Tail
 }
 
 // window reads ranges of content, which may overlap, in the order of their ends, from a reader that

@@ -29,10 +29,10 @@ func TestAFingerprintTellsLogsApart(t *testing.T) {
 		for i := range 1 + random.IntN(3000) {
 			log = fmt.Appendf(log, "line %d %d\n", i, random.Int())
 		}
-		s := c.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: "/l/access.log"}}, Log{Path: "/l/access.log", Start: log})
+		s := c.Logs.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: "/l/access.log"}}, Log{Path: "/l/access.log", Start: log})
 		for at := 0; at < len(log); {
 			end := min(len(log), at+1+random.IntN(1+len(log)/3))
-			c.Remember(s, log[at:end], int64(end))
+			c.Fingerprints.Remember(s, log[at:end], int64(end))
 			if at = end; random.IntN(3) == 0 { // some of it is read again after a crash
 				if err := c.Save(); err != nil {
 					t.Fatal(err)
@@ -46,7 +46,7 @@ func TestAFingerprintTellsLogsApart(t *testing.T) {
 		}
 		same := func(b []byte) bool {
 			t.Helper()
-			is, err := c.Holds(s, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewBuffer(b)), nil })
+			is, err := c.Fingerprints.Holds(s, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewBuffer(b)), nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,14 +90,14 @@ func TestALogIsNotReadFromAFileThatGotItsInode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := c.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path}}, Log{Path: path, ID: l.ID, BornNs: l.BornNs, Start: text})
-	c.Remember(s, text, int64(len(text)))
+	s := c.Logs.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path}}, Log{Path: path, ID: l.ID, BornNs: l.BornNs, Start: text})
+	c.Fingerprints.Remember(s, text, int64(len(text)))
 	b := make([]byte, 8)
-	if n, err := c.ReadAt(s, b, 0); err != nil || n != len(b) {
+	if n, err := c.Logs.ReadAt(s, b, 0); err != nil || n != len(b) {
 		t.Fatalf("the log itself: %d, %v", n, err)
 	}
 	s.Born[0]-- // it was created at another time
-	if _, err := c.ReadAt(s, b, 0); !errors.Is(err, errNoContent) {
+	if _, err := c.Logs.ReadAt(s, b, 0); !errors.Is(err, errNoContent) {
 		t.Errorf("%v, want ErrNoContent", err)
 	}
 }

@@ -21,7 +21,7 @@ func FuzzCheckpoint(f *testing.F) {
 		if err := c.decode(vfs.WithSum(body)); err != nil {
 			return
 		}
-		for _, tracked := range c.doc.Streams {
+		for _, tracked := range c.streams.all {
 			if tracked != nil && tracked.Stored < 0 {
 				t.Errorf("stored is %d", tracked.Stored)
 			}

@@ -1,26 +1,35 @@
 package checkpoint
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
-// Hosts returns the hosts that are reported as missing when they are silent, because they send to
-// this directory's collector and not to another one. The slice belongs to the caller.
-func (c *File) Hosts() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.doc.Hosts)
+// ExpectedHosts are the hosts that are reported as missing when they are silent, because they send
+// to this directory's collector and not to another one.
+type ExpectedHosts struct {
+	mu    *sync.Mutex // File.mu
+	hosts []string    // sorted
 }
 
-// Expect sets whether a host is reported as missing when it is silent. It reports whether that
-// changed and must be saved.
-func (c *File) Expect(host string, expected bool) (changed bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	i, known := slices.BinarySearch(c.doc.Hosts, host)
+// All returns the hosts. The slice belongs to the caller.
+func (e *ExpectedHosts) All() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.hosts)
+}
+
+// Set sets whether a host is reported as missing when it is silent. It reports whether that changed
+// and must be saved.
+func (e *ExpectedHosts) Set(host string, expected bool) (changed bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	i, known := slices.BinarySearch(e.hosts, host)
 	switch {
 	case expected && !known:
-		c.doc.Hosts = slices.Insert(c.doc.Hosts, i, host)
+		e.hosts = slices.Insert(e.hosts, i, host)
 	case !expected && known:
-		c.doc.Hosts = slices.Delete(c.doc.Hosts, i, i+1)
+		e.hosts = slices.Delete(e.hosts, i, i+1)
 	}
 	return expected != known
 }

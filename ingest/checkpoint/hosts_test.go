@@ -25,14 +25,14 @@ func TestHostsThatAreMissedAreRemembered(t *testing.T) {
 	}{
 		{"web02", true, true}, {"web01", true, true}, {"web02", true, false}, {"web03", false, false}, {"web04", true, true}, {"web04", false, true},
 	} {
-		if changed := c.Expect(step.host, step.expected); changed != step.changed {
+		if changed := c.Expected.Set(step.host, step.expected); changed != step.changed {
 			t.Errorf("%+v: %v", step, changed)
 		}
 	}
 	if err := c.Save(); err != nil {
 		t.Fatal(err)
 	}
-	if got := open().Hosts(); !slices.Equal(got, []string{"web01", "web02"}) {
+	if got := open().Expected.All(); !slices.Equal(got, []string{"web01", "web02"}) {
 		t.Errorf("%q", got)
 	}
 }

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"sluice/schema"
 )
@@ -39,78 +40,85 @@ func (l Loss) String() string {
 	return fmt.Sprintf("%s: %d bytes from byte %d on were deleted before they were read", path, l.Bytes, l.From)
 }
 
+// Losses are the losses that are not acknowledged.
+type Losses struct {
+	mu   *sync.Mutex // File.mu
+	list []Loss      // the oldest first
+	last int64       // the greatest number that was used
+}
+
 // maxLosses limits the losses that are kept separately; beyond it the oldest are joined into one.
 const maxLosses = 1000
 
-// AddLoss numbers a loss and keeps it until it is acknowledged. It is durable after the next Save.
-func (c *File) AddLoss(l Loss) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l.PathBytes = schema.PathBytes(l.Path)
-	c.doc.number(&l)
-	c.doc.Losses = append(c.doc.Losses, l)
-	if n := len(c.doc.Losses); n > maxLosses {
-		oldest, next := &c.doc.Losses[0], &c.doc.Losses[1]
+// Add numbers a loss and keeps it until it is acknowledged. It is durable after the next Save.
+func (l *Losses) Add(loss Loss) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	loss.PathBytes = schema.PathBytes(loss.Path)
+	l.number(&loss)
+	l.list = append(l.list, loss)
+	if n := len(l.list); n > maxLosses {
+		oldest, next := &l.list[0], &l.list[1]
 		next.Bytes += oldest.Bytes
 		next.Joined += 1 + oldest.Joined
 		next.Unknown = next.Unknown || oldest.Unknown
-		c.doc.Losses = slices.Delete(c.doc.Losses, 0, 1)
+		l.list = slices.Delete(l.list, 0, 1)
 	}
 }
 
 // number gives a loss the next number, which is at least its time in microseconds: if this
 // checkpoint is lost or replaced by an older copy, its numbers are not used again for other losses.
-func (d *document) number(l *Loss) {
-	d.LastLoss = max(d.LastLoss+1, l.AtUnix*1_000_000)
-	l.Number = d.LastLoss
+func (l *Losses) number(loss *Loss) {
+	l.last = max(l.last+1, loss.AtUnix*1_000_000)
+	loss.Number = l.last
 }
 
-// numberAll numbers the losses of a checkpoint of an older version. Their second may be that of a
-// loss that had a number and was acknowledged before an older version wrote the checkpoint, so they
-// are numbered as of the next one.
-func (d *document) numberAll() {
-	for i := range d.Losses {
-		if l := &d.Losses[i]; l.Number == 0 {
-			d.LastLoss = max(d.LastLoss+1, (l.AtUnix+1)*1_000_000)
-			l.Number = d.LastLoss
+// set replaces the losses by those of a file. Those of an older version have no number, and get
+// one. Their second may be that of a loss that had a number and was acknowledged before an older
+// version wrote the checkpoint, so they are numbered as of the next one.
+func (l *Losses) set(list []Loss, last int64) {
+	l.list, l.last = list, last
+	for i := range l.list {
+		if loss := &l.list[i]; loss.Number == 0 {
+			l.last = max(l.last+1, (loss.AtUnix+1)*1_000_000)
+			loss.Number = l.last
 		}
 	}
 }
 
-// CountLosses sums up the losses that are not acknowledged.
-func (c *File) CountLosses() LossCount {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := LossCount{Last: c.doc.LastLoss}
-	for i := range c.doc.Losses {
-		l := &c.doc.Losses[i]
-		n.Files += 1 + l.Joined
-		n.Bytes += l.Bytes
+// Count sums up the losses that are not acknowledged.
+func (l *Losses) Count() LossCount {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := LossCount{Last: l.last}
+	for i := range l.list {
+		n.Files += 1 + l.list[i].Joined
+		n.Bytes += l.list[i].Bytes
 	}
-	if len(c.doc.Losses) > 0 {
-		n.First = c.doc.Losses[0].Number
+	if len(l.list) > 0 {
+		n.First = l.list[0].Number
 	}
 	return n
 }
 
-// Losses returns the losses that are not acknowledged, the oldest first. The slice belongs to the
+// All returns the losses that are not acknowledged, the oldest first. The slice belongs to the
 // caller.
-func (c *File) Losses() []Loss {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.doc.Losses)
+func (l *Losses) All() []Loss {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.list)
 }
 
-// AcknowledgeLosses removes the losses with numbers up to last, and returns them. The removal is
-// durable after the next Save.
-func (c *File) AcknowledgeLosses(last int64) (acknowledged []Loss) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// Acknowledge removes the losses with numbers up to last, and returns them. The removal is durable
+// after the next Save.
+func (l *Losses) Acknowledge(last int64) (acknowledged []Loss) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	n := 0
-	for n < len(c.doc.Losses) && c.doc.Losses[n].Number <= last {
+	for n < len(l.list) && l.list[n].Number <= last {
 		n++
 	}
-	acknowledged = slices.Clone(c.doc.Losses[:n])
-	c.doc.Losses = slices.Delete(c.doc.Losses, 0, n)
+	acknowledged = slices.Clone(l.list[:n])
+	l.list = slices.Delete(l.list, 0, n)
 	return acknowledged
 }

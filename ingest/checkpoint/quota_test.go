@@ -31,11 +31,11 @@ func TestAHostHasItsQuotaOfStreams(t *testing.T) {
 	fs := crashfs.New()
 	c := opened(t, fs)
 	quota := Quota{HostStreams: 3, Streams: 5}
-	c.SetQuota(quota)
+	c.Declared.SetQuota(quota)
 	at := time.Unix(1_000_000, 0)
 	declare := func(host string, id schema.StreamID, refused bool) {
 		t.Helper()
-		if _, err := c.Declare(entryOf(host, id, "/a.log"), true, at); errors.Is(err, ErrQuota) != refused {
+		if _, err := c.Declared.Declare(entryOf(host, id, "/a.log"), true, at); errors.Is(err, ErrQuota) != refused {
 			t.Errorf("host %s, stream %s: %v", host, id, err)
 		}
 		at = at.Add(time.Second)
@@ -52,15 +52,15 @@ func TestAHostHasItsQuotaOfStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = opened(t, fs)
-	c.SetQuota(quota)
+	c.Declared.SetQuota(quota)
 	declare("evil", 4, true)
-	if idle := c.Idle("evil", at); len(idle) != 3 {
+	if idle := c.Declared.Idle("evil", at); len(idle) != 3 {
 		t.Errorf("%d are idle", len(idle))
 	}
 	c.Forget(func(t *Stream) bool { return t.ID == 2 })
 	declare("evil", 4, false)
 	declare("evil", 5, true)
-	if idle := c.Idle("evil", at); len(idle) != 3 || idle[2].ID != 4 {
+	if idle := c.Declared.Idle("evil", at); len(idle) != 3 || idle[2].ID != 4 {
 		t.Errorf("the longest idle is not first: %+v", idle)
 	}
 }
@@ -68,11 +68,11 @@ func TestAHostHasItsQuotaOfStreams(t *testing.T) {
 // The text of a host's streams is limited: paths, formats and labels, by their length in the file.
 func TestAHostHasItsQuotaOfText(t *testing.T) {
 	c := opened(t, crashfs.New())
-	c.SetQuota(Quota{HostBytes: 1000, Bytes: 1500})
+	c.Declared.SetQuota(Quota{HostBytes: 1000, Bytes: 1500})
 	now := time.Unix(1, 0)
 	declare := func(host string, id schema.StreamID, text string, refused bool) {
 		t.Helper()
-		if _, err := c.Declare(entryOf(host, id, "/"+text), true, now); errors.Is(err, ErrQuota) != refused {
+		if _, err := c.Declared.Declare(entryOf(host, id, "/"+text), true, now); errors.Is(err, ErrQuota) != refused {
 			t.Errorf("%s %d with %d bytes: %v", host, id, len(text), err)
 		}
 	}
@@ -83,11 +83,11 @@ func TestAHostHasItsQuotaOfText(t *testing.T) {
 	declare("web02", 4, strings.Repeat("a", 200), true) // the limit of all hosts
 	e := entryOf("web01", 3, "/")
 	e.Labels = map[string]string{"site": strings.Repeat("x", 600)}
-	if _, err := c.Declare(e, true, now); !errors.Is(err, ErrQuota) {
+	if _, err := c.Declared.Declare(e, true, now); !errors.Is(err, ErrQuota) {
 		t.Errorf("labels that came later: %v", err)
 	}
 	e.Labels["site"] = strings.Repeat("x", MaxLabelBytes)
-	if _, err := c.Declare(e, true, now); err == nil || errors.Is(err, ErrQuota) {
+	if _, err := c.Declared.Declare(e, true, now); err == nil || errors.Is(err, ErrQuota) {
 		t.Errorf("labels that are too long for any: %v", err)
 	}
 }
@@ -113,7 +113,7 @@ func TestSaveWritesNothingThatOpenCannotRead(t *testing.T) {
 	fs := crashfs.New()
 	c := opened(t, fs)
 	now := time.Unix(1, 0)
-	if _, err := c.Declare(entryOf("web01", 1, "/a.log"), true, now); err != nil {
+	if _, err := c.Declared.Declare(entryOf("web01", 1, "/a.log"), true, now); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Save(); err != nil {
@@ -121,7 +121,7 @@ func TestSaveWritesNothingThatOpenCannotRead(t *testing.T) {
 	}
 	c.maxBytes = 10_000
 	for id := range schema.StreamID(100) {
-		if _, err := c.Declare(entryOf("web01", 2+id, fmt.Sprintf("/%d.log", id)), true, now); err != nil {
+		if _, err := c.Declared.Declare(entryOf("web01", 2+id, fmt.Sprintf("/%d.log", id)), true, now); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -145,7 +145,7 @@ func TestAHostReachesNoStreamOfAnother(t *testing.T) {
 	theirs := seed.ID("web01")
 	declare := func(host string, own bool) *Stream {
 		t.Helper()
-		s, err := c.Declare(entryOf(host, theirs, "/a.log"), own, now)
+		s, err := c.Declared.Declare(entryOf(host, theirs, "/a.log"), own, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ func TestAHostReachesNoStreamOfAnother(t *testing.T) {
 	if honest.ID != theirs || evil.ID == theirs || evil.Host != "evil" || honest.Host != "web01" {
 		t.Errorf("evil has %s, web01 %s; the id is %s", evil.ID, honest.ID, theirs)
 	}
-	if declare("evil", false) != evil || declare("web01", true) != honest || c.Known("evil", theirs) != evil || c.Known("web01", theirs) != honest {
+	if declare("evil", false) != evil || declare("web01", true) != honest || c.Declared.Known("evil", theirs) != evil || c.Declared.Known("web01", theirs) != honest {
 		t.Error("named again they are other streams")
 	}
 	if other := declare("web02", false); other == evil || other.ID == evil.ID {

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -13,31 +14,36 @@ type Directory struct {
 	Start time.Time `json:"start"`
 }
 
-// Unmarked returns the directories that must still be marked. The slice belongs to the caller.
-func (c *File) Unmarked() []Directory {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.doc.Unmarked)
+// Unmarked are the directories that must still be marked as complete.
+type Unmarked struct {
+	mu   *sync.Mutex // File.mu
+	dirs []Directory
 }
 
-// AddUnmarked records a directory. If it is known already the later Start is kept, because a day
-// ends later in western time zones. It is durable after the next Save; until then the segment is in
-// the spool.
-func (c *File) AddUnmarked(d Directory) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	i := slices.IndexFunc(c.doc.Unmarked, func(o Directory) bool { return o.Dir == d.Dir })
+// All returns the directories that must still be marked. The slice belongs to the caller.
+func (u *Unmarked) All() []Directory {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.dirs)
+}
+
+// Add records a directory. If it is known already the later Start is kept, because a day ends later
+// in western time zones. It is durable after the next Save; until then the segment is in the spool.
+func (u *Unmarked) Add(d Directory) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	i := slices.IndexFunc(u.dirs, func(o Directory) bool { return o.Dir == d.Dir })
 	switch {
 	case i < 0:
-		c.doc.Unmarked = append(c.doc.Unmarked, d)
-	case d.Start.After(c.doc.Unmarked[i].Start):
-		c.doc.Unmarked[i] = d
+		u.dirs = append(u.dirs, d)
+	case d.Start.After(u.dirs[i].Start):
+		u.dirs[i] = d
 	}
 }
 
-// RemoveUnmarked removes a directory that is marked.
-func (c *File) RemoveUnmarked(dir string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.doc.Unmarked = slices.DeleteFunc(c.doc.Unmarked, func(d Directory) bool { return d.Dir == dir })
+// Remove removes a directory that is marked.
+func (u *Unmarked) Remove(dir string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.dirs = slices.DeleteFunc(u.dirs, func(d Directory) bool { return d.Dir == dir })
 }

@@ -95,6 +95,6 @@ func (a *archiver) noteUnmarked(sp *spooled, name string) error {
 	})
 	y, m, day := start.Date()
 	start = time.Date(y, m, day, start.Hour(), start.Minute(), 0, 0, time.FixedZone("", zone))
-	a.cfg.Checkpoint.AddUnmarked(checkpoint.Directory{Dir: path.Dir(name), Start: start})
+	a.cfg.Checkpoint.Unmarked.Add(checkpoint.Directory{Dir: path.Dir(name), Start: start})
 	return nil
 }

@@ -47,7 +47,7 @@ func (m *marker) mark(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("archive: mark %s as complete: %w", dir, err)
 		}
-		m.cfg.Checkpoint.RemoveUnmarked(dir)
+		m.cfg.Checkpoint.Unmarked.Remove(dir)
 	}
 	// If a crash loses this save, the directories are marked again, which changes nothing.
 	return m.life.attempt(ctx, "checkpoint", m.cfg.Checkpoint.Save)
@@ -57,7 +57,7 @@ func (m *marker) mark(ctx context.Context, now time.Time) error {
 // be archived.
 func (m *marker) closed(now time.Time) ([]string, error) {
 	var dirs, waiting []archive.Span
-	for _, d := range m.cfg.Checkpoint.Unmarked() {
+	for _, d := range m.cfg.Checkpoint.Unmarked.All() {
 		dirs = append(dirs, archive.Span{Dir: d.Dir, Start: d.Start})
 	}
 	if len(dirs) == 0 {

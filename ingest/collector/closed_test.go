@@ -63,7 +63,7 @@ func TestADayIsNotClosedBeforeItsLinesAreArchived(t *testing.T) {
 	year := time.Date(2016, 1, 1, 0, 0, 0, 0, time.UTC)
 	r, _ := closer(t, year)
 	r.fill(t) // into segments that stay open
-	r.cp.AddUnmarked(checkpoint.Directory{Dir: "20150517/web01", Start: year.AddDate(-1, 0, 0)})
+	r.cp.Unmarked.Add(checkpoint.Directory{Dir: "20150517/web01", Start: year.AddDate(-1, 0, 0)})
 	if closed, err := r.collector.marker.closed(year); err != nil || len(closed) != 0 {
 		t.Errorf("closed are %q, %v, while a segment is open", closed, err)
 	}

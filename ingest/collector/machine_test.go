@@ -116,7 +116,7 @@ func (m *machine) open() error {
 	for i, l := range m.logs {
 		seen := checkpoint.Log{Path: "access.log", ID: logfile.ID{Device: 1, Inode: uint64(2 + i)}, Start: []byte(l.text), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(l.text)), nil }}
 		origin := schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: "access.log", Format: "common"}, Labels: l.labels}
-		if l.tracked, err = file.Identify(origin, seen); err != nil {
+		if l.tracked, err = file.Logs.Identify(origin, seen); err != nil {
 			return err
 		}
 	}

@@ -83,7 +83,7 @@ func (r *rig) restart(t testing.TB) {
 func (r *rig) stream(t testing.TB, host, log string, inode uint64) *checkpoint.Stream {
 	t.Helper()
 	origin := schema.StreamEntry{Stream: schema.Stream{Host: host, Path: "access.log", Format: "common"}}
-	s, err := r.cp.Identify(origin, checkpoint.Log{Path: origin.Path, ID: logfile.ID{Device: 1, Inode: inode}, Start: []byte(log), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(log)), nil }})
+	s, err := r.cp.Logs.Identify(origin, checkpoint.Log{Path: origin.Path, ID: logfile.ID{Device: 1, Inode: inode}, Start: []byte(log), Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(log)), nil }})
 	if err == nil {
 		err = r.cp.Save()
 	}

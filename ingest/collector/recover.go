@@ -170,7 +170,7 @@ func (c *recovery) trackedOf(sp *spooled, r *segment.Reader, m segment.Member) (
 	if err != nil {
 		return nil, err
 	}
-	return c.cfg.Checkpoint.Restore(entry), nil
+	return c.cfg.Checkpoint.Declared.Restore(entry), nil
 }
 
 func (c *recovery) spooledBatch(sp *spooled, r *segment.Reader, m segment.Member) (*streamState, error) {
@@ -203,7 +203,7 @@ func (c *recovery) rememberTail(st *streamState, r *segment.Reader, m segment.Me
 	r.At(m)
 	data, err := r.Data()
 	if err == nil {
-		c.cfg.Checkpoint.Remember(t, data, m.Range.End)
+		c.cfg.Checkpoint.Fingerprints.Remember(t, data, m.Range.End)
 	}
 	return err
 }

@@ -62,7 +62,7 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 	if started > 0 { // such an agent reports when it moves to another collector; until then it is expected here
 		missed = !elsewhere
 	}
-	if s.cfg.Checkpoint.Expect(s.host, missed) { // only changes when a host is new, moves or returns
+	if s.cfg.Checkpoint.Expected.Set(s.host, missed) { // only changes when a host is new, moves or returns
 		s.unsaved.Store(true)
 	}
 	now, looks := s.cfg.Now(), false

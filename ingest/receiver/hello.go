@@ -64,7 +64,7 @@ func (s *session) hello(ctx context.Context, params []byte) (avrorpc.Finisher, e
 			s.active[x.ID] = known
 		}
 		welcome.Positions = append(welcome.Positions, protocol.Position{Stream: x.ID, Received: known.reported.Received, Stored: known.reported.Stored})
-		if at, hash, length := s.cfg.Checkpoint.Tail(known.tracked); length > 0 {
+		if at, hash, length := s.cfg.Checkpoint.Fingerprints.Tail(known.tracked); length > 0 {
 			welcome.Tails = append(welcome.Tails, protocol.Tail{Stream: x.ID, At: at, Length: length, Hash: hash})
 		}
 	}
@@ -253,14 +253,14 @@ func (s *session) declare(known *namedStream, spelled string, x *protocol.Stream
 // stored completely and were idle for the longest time. r.declaring must be held.
 func (r *Receiver) enter(entry schema.StreamEntry, own bool) (*checkpoint.Stream, error) {
 	now := r.cfg.Now()
-	t, err := r.cfg.Checkpoint.Declare(entry, own, now)
+	t, err := r.cfg.Checkpoint.Declared.Declare(entry, own, now)
 	if !errors.Is(err, checkpoint.ErrQuota) {
 		return t, err
 	}
 	if !r.evict(entry.Host, now) {
 		return nil, err
 	}
-	return r.cfg.Checkpoint.Declare(entry, own, now)
+	return r.cfg.Checkpoint.Declared.Declare(entry, own, now)
 }
 
 // idleBefore is how long a stream must be idle before it can be forgotten for another: longer than
@@ -277,7 +277,7 @@ func (r *Receiver) evict(host string, now time.Time) bool {
 	if last, looked := r.evicted[host]; looked && now.Sub(last) < evictAgain && !now.Before(last) {
 		return false
 	}
-	idle := r.cfg.Checkpoint.Idle(host, now.Add(-idleBefore))
+	idle := r.cfg.Checkpoint.Declared.Idle(host, now.Add(-idleBefore))
 	idle = r.stored(idle)
 	idle = idle[:min(len(idle), max(1, r.cfg.Quota.HostStreams/10))]
 	if len(idle) == 0 {

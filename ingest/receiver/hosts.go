@@ -124,7 +124,7 @@ func (r *Receiver) room(host string) bool {
 	}
 	var idle []*Host
 	for _, h := range r.hosts {
-		if h.Connections == 0 && h.Lines == 0 && r.cfg.Checkpoint.Usage(h.Name) == 0 {
+		if h.Connections == 0 && h.Lines == 0 && r.cfg.Checkpoint.Declared.Usage(h.Name) == 0 {
 			idle = append(idle, h)
 		}
 	}
@@ -139,7 +139,7 @@ func (r *Receiver) room(host string) bool {
 // forgetHost removes a host, also from the list of expected hosts. r.mu must be held.
 func (r *Receiver) forgetHost(h *Host) {
 	delete(r.hosts, h.Name)
-	if r.cfg.Checkpoint.Expect(h.Name, false) {
+	if r.cfg.Checkpoint.Expected.Set(h.Name, false) {
 		r.unsaved.Store(true)
 	}
 }

@@ -103,7 +103,7 @@ func newModel(t testing.TB) *model {
 
 func (m *model) start(dir string) {
 	m.c = collect(m.t, dir, "127.0.0.1:0", modelSpoolBytes)
-	m.c.receiver.cfg.Checkpoint.SetQuota(checkpoint.Quota{HostStreams: 50})
+	m.c.receiver.cfg.Checkpoint.Declared.SetQuota(checkpoint.Quota{HostStreams: 50})
 }
 
 // stop ends the collector.

@@ -86,6 +86,6 @@ func (c *runningCollector) stores(t *testing.T, id schema.StreamID, to int64) bo
 	if err := c.core.Tick(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	x := c.receiver.cfg.Checkpoint.Known("web01", id)
+	x := c.receiver.cfg.Checkpoint.Declared.Known("web01", id)
 	return x != nil && c.core.Position(x, to-1).Received >= to
 }

@@ -182,7 +182,7 @@ func dates(t *checkpoint.Stream, line []byte) bool {
 
 // streamsOf returns a place's streams, the newest first.
 func (r *Receiver) streamsOf(p place) []*checkpoint.Stream {
-	known := r.cfg.Checkpoint.Named(p.host, p.file)
+	known := r.cfg.Checkpoint.Logs.Named(p.host, p.file)
 	n := 0
 	for _, t := range known {
 		if t.Sparse && t.Path == p.file {
@@ -219,7 +219,7 @@ func (r *Receiver) begin(p place, start int64, first, lines []byte) (*checkpoint
 	}
 	switch {
 	case start == 0:
-		r.cfg.Checkpoint.Begin(t, append(first[:len(first):len(first)], '\n'))
+		r.cfg.Checkpoint.Logs.Begin(t, append(first[:len(first):len(first)], '\n'))
 	case start > 0:
 		r.cfg.Checkpoint.Update(func() { t.SkippedBytes = start })
 	}

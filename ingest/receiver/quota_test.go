@@ -195,7 +195,7 @@ func TestAHostsStreamsAreBounded(t *testing.T) {
 	defer c.end(t, false)
 	c.pass(0)
 	c.receiver.cfg.Quota = checkpoint.Quota{HostStreams: 20}.WithDefaults()
-	c.receiver.cfg.Checkpoint.SetQuota(c.receiver.cfg.Quota)
+	c.receiver.cfg.Checkpoint.Declared.SetQuota(c.receiver.cfg.Quota)
 	w := dial(t, c.address)
 	line := lines(0, 1)
 	id := schema.StreamID(0)
@@ -221,8 +221,8 @@ func TestAHostsStreamsAreBounded(t *testing.T) {
 	if r := w.append(3, 0, line); r.Status != protocol.OK { // this one is not idle
 		t.Errorf("%+v", r)
 	}
-	if !next() || c.receiver.cfg.Checkpoint.Usage("web01") > 20 {
-		t.Errorf("no idle stream was forgotten: %d streams", c.receiver.cfg.Checkpoint.Usage("web01"))
+	if !next() || c.receiver.cfg.Checkpoint.Declared.Usage("web01") > 20 {
+		t.Errorf("no idle stream was forgotten: %d streams", c.receiver.cfg.Checkpoint.Declared.Usage("web01"))
 	}
 	if r := w.append(1, 0, line); r.Status != protocol.UnknownStream {
 		t.Errorf("one that was forgotten: %+v", r)
@@ -344,9 +344,9 @@ func TestASenderWithManyNamesDoesNotLockOthersOut(t *testing.T) {
 			t.Fatal(errors.New(name))
 		}
 		c.receiver.note(name, func(*Host) {})
-		c.receiver.cfg.Checkpoint.Expect(name, true)
+		c.receiver.cfg.Checkpoint.Expected.Set(name, true)
 	}
-	if !c.receiver.room("web02") || c.known("web01").Name == "" || len(c.receiver.Hosts()) > maxHosts || len(c.receiver.cfg.Checkpoint.Hosts()) > maxHosts {
-		t.Errorf("%d hosts, %d expected", len(c.receiver.Hosts()), len(c.receiver.cfg.Checkpoint.Hosts()))
+	if !c.receiver.room("web02") || c.known("web01").Name == "" || len(c.receiver.Hosts()) > maxHosts || len(c.receiver.cfg.Checkpoint.Expected.All()) > maxHosts {
+		t.Errorf("%d hosts, %d expected", len(c.receiver.Hosts()), len(c.receiver.cfg.Checkpoint.Expected.All()))
 	}
 }

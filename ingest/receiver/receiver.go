@@ -106,7 +106,7 @@ func New(cfg Config) (*Receiver, error) {
 		cfg.AcknowledgedLoss = func(string) int64 { return 0 }
 	}
 	cfg.Quota = cfg.Quota.WithDefaults()
-	cfg.Checkpoint.SetQuota(cfg.Quota)
+	cfg.Checkpoint.Declared.SetQuota(cfg.Quota)
 	cfg.FlumeFormat = cmp.Or(cfg.FlumeFormat, parse.AutoName)
 	cfg.FlumeWait = cmp.Or(cfg.FlumeWait, flumeWait)
 	r := &Receiver{cfg: cfg, decoders: make(chan *decoder, hostsDecoding*runtime.GOMAXPROCS(0)), decoded: semaphore.NewWeighted(maxDecodedBytes), hosts: map[string]*Host{}, live: map[schema.StreamID]int{}, places: newPlaces(), evicted: map[string]time.Time{}}
@@ -120,7 +120,7 @@ func New(cfg Config) (*Receiver, error) {
 	}
 	changed := !cfg.Checkpoint.Found() // a later start would report a spool without a checkpoint as an error
 	for _, host := range cfg.Retired {
-		changed = cfg.Checkpoint.Expect(host, false) || changed
+		changed = cfg.Checkpoint.Expected.Set(host, false) || changed
 	}
 	if changed {
 		if err := cfg.Checkpoint.Save(); err != nil {
@@ -131,7 +131,7 @@ func New(cfg Config) (*Receiver, error) {
 			cfg.Log.Warn("cannot save the list of expected hosts, will retry", "err", err)
 		}
 	}
-	for _, host := range cfg.Checkpoint.Hosts() {
+	for _, host := range cfg.Checkpoint.Expected.All() {
 		r.hosts[host] = &Host{Name: host, Seen: cfg.Now(), Missed: true, Earlier: true}
 	}
 	return r, nil

@@ -89,7 +89,7 @@ func (s *session) append(ctx context.Context, c *avrorpc.Call) (avrorpc.Finisher
 	if known == nil {
 		return receipt(protocol.Receipt{Status: protocol.UnknownStream, Reason: "hello for this stream expected first"}), nil
 	}
-	if known.tracked != nil && !s.cfg.Checkpoint.Touch(known.tracked, s.cfg.Now()) {
+	if known.tracked != nil && !s.cfg.Checkpoint.Declared.Touch(known.tracked, s.cfg.Now()) {
 		s.forgetStream(m.Stream, known)
 		return receipt(protocol.Receipt{Status: protocol.UnknownStream, Reason: "the stream was forgotten, hello expected again"}), nil
 	}
@@ -155,7 +155,7 @@ func (s *session) take(ctx context.Context, known *namedStream, m *protocol.Batc
 	if lines := logfile.CountLines(data); lines != m.Lines {
 		return fmt.Errorf("%w: %d lines that are %d", errRefused, m.Lines, lines)
 	}
-	if s.cfg.Checkpoint.Contradicts(t, data, m.Range.Start) {
+	if s.cfg.Checkpoint.Fingerprints.Contradicts(t, data, m.Range.Start) {
 		return fmt.Errorf("%w: its lines before byte %d differ from those that were received: another log needs another id", errRefused, m.Range.End)
 	}
 	err = s.cfg.Collector.Receive(ctx, t, schema.Batch{Stream: &t.Stream, Range: m.Range, Data: data, Lines: m.Lines}, known.claimed, known.offered)
@@ -163,7 +163,7 @@ func (s *session) take(ctx context.Context, known *namedStream, m *protocol.Batc
 		return fmt.Errorf("%w: %w", errRefused, err)
 	}
 	if err == nil {
-		s.cfg.Checkpoint.RememberLast(t, data, m.Range.End)
+		s.cfg.Checkpoint.Fingerprints.RememberLast(t, data, m.Range.End)
 	}
 	return err
 }

@@ -34,7 +34,7 @@ const (
 // may be a copy of an existing log. If the file continues a log whose file is gone, it returns
 // false and the file has that log's stream.
 func (id *identifier) holdBack(f *file, start []byte) bool {
-	for _, s := range id.cfg.Checkpoint.Like(id.cfg.Host, f.path(), start) {
+	for _, s := range id.cfg.Checkpoint.Logs.Like(id.cfg.Host, f.path(), start) {
 		original := id.set.fileOf(s)
 		if original == f {
 			continue
@@ -110,7 +110,7 @@ func (f *file) deleted() bool {
 // adopt makes a file the continuation of a stream whose own file is gone. It reports whether the
 // file can be one.
 func (id *identifier) adopt(f *file, s *checkpoint.Stream) bool {
-	if !id.cfg.Checkpoint.MayHold(s, f.path(), f.bornNs) {
+	if !id.cfg.Checkpoint.Logs.MayHold(s, f.path(), f.bornNs) {
 		return false
 	}
 	if s.GoneUnix != 0 && !slices.Contains(id.streams.missing, s) { // it was read to its end
@@ -118,18 +118,18 @@ func (id *identifier) adopt(f *file, s *checkpoint.Stream) bool {
 			return false
 		}
 	}
-	if !id.cfg.Checkpoint.HasTail(s) && id.streams.position(s) > 0 {
+	if !id.cfg.Checkpoint.Fingerprints.HasTail(s) && id.streams.position(s) > 0 {
 		return false
 	}
 	// If nothing was read of the stream, only its beginning can be compared, and all of this file
 	// is read.
-	if same, err := id.cfg.Checkpoint.Holds(s, contentOf(f)); id.cfg.Checkpoint.HasTail(s) && (err != nil || !same) {
+	if same, err := id.cfg.Checkpoint.Fingerprints.Holds(s, contentOf(f)); id.cfg.Checkpoint.Fingerprints.HasTail(s) && (err != nil || !same) {
 		return false
 	}
 	if !id.resume(f, id.streams.position(s)) {
 		return false
 	}
-	id.cfg.Checkpoint.AddFile(s, f.path(), f.id, f.bornNs)
+	id.cfg.Checkpoint.Logs.AddFile(s, f.path(), f.id, f.bornNs)
 	f.stream, f.copied, f.live = s, true, false
 	id.streams.missing = slices.DeleteFunc(id.streams.missing, func(o *checkpoint.Stream) bool { return o == s })
 	return true

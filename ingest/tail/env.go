@@ -33,7 +33,7 @@ func (e *env) ago(since time.Time) time.Duration { return e.now.Sub(since).Round
 // addLoss counts a loss, and keeps it in the checkpoint until it is acknowledged.
 func (e *env) addLoss(l checkpoint.Loss) {
 	l.AtUnix = e.now.Unix()
-	e.cfg.Checkpoint.AddLoss(l)
+	e.cfg.Checkpoint.Losses.Add(l)
 	e.counters.LostBytes.Add(l.Bytes)
 	e.counters.LostFiles.Add(1)
 }

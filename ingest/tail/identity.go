@@ -30,7 +30,7 @@ func (id *identifier) identify(f *file, finished bool) bool {
 		id.set.failed(f, err)
 		return false
 	}
-	known := id.cfg.Checkpoint.Find(id.cfg.Host, f.seen(start))
+	known := id.cfg.Checkpoint.Logs.Find(id.cfg.Host, f.seen(start))
 	if known == nil { // its content decides whether it is a log, and which format it has
 		if start, err = id.contents.headOf(f); err != nil {
 			id.set.failed(f, err)
@@ -62,7 +62,7 @@ func (id *identifier) identify(f *file, finished bool) bool {
 		// truncated between two reads.
 		id.cfg.Log.Info("log truncated between reads", "path", f.path(), "stream", s.ID, "offset", id.streams.position(s))
 		id.streams.missing = append(id.streams.missing, s)
-	} else if err := id.cfg.Checkpoint.Elsewhere(id.cfg.Host, f.id, start); err != nil {
+	} else if err := id.cfg.Checkpoint.Logs.Elsewhere(id.cfg.Host, f.id, start); err != nil {
 		id.set.failed(f, err)
 		return false
 	} else if id.holdBack(f, start) {
@@ -97,12 +97,12 @@ func (id *identifier) resume(f *file, position int64) bool {
 // continues reports whether a file that begins as the stream does also has the stream's last bytes
 // at their position.
 func (id *identifier) continues(f *file, s *checkpoint.Stream) bool {
-	if !id.cfg.Checkpoint.HasTail(s) {
+	if !id.cfg.Checkpoint.Fingerprints.HasTail(s) {
 		return true
 	}
-	holds := id.cfg.Checkpoint.Holds
+	holds := id.cfg.Checkpoint.Fingerprints.Holds
 	if f.bornNs != 0 && id.bornAt == nil && s.BornNs() != 0 {
-		holds = id.cfg.Checkpoint.HoldsEnd
+		holds = id.cfg.Checkpoint.Fingerprints.HoldsEnd
 	}
 	same, err := holds(s, contentOf(f))
 	return same && err == nil
@@ -111,7 +111,7 @@ func (id *identifier) continues(f *file, s *checkpoint.Stream) bool {
 // begin creates a new stream for a file.
 func (id *identifier) begin(f *file, start []byte) bool {
 	origin := schema.StreamEntry{Stream: schema.Stream{Host: id.cfg.Host, Path: f.path()}, Labels: f.source.Labels}
-	f.stream = id.cfg.Checkpoint.Add(origin, f.seen(start))
+	f.stream = id.cfg.Checkpoint.Logs.Add(origin, f.seen(start))
 	f.live, f.copied, f.read, f.mark = true, false, 0, id.contents.markOf(nil)
 	id.setFormat(f, start)
 	if id.skipOld && id.first {
@@ -146,7 +146,7 @@ func (id *identifier) guess(f *file, start []byte) string {
 	if err == nil {
 		return guessed.String()
 	}
-	for _, s := range id.cfg.Checkpoint.Named(id.cfg.Host, f.path()) {
+	for _, s := range id.cfg.Checkpoint.Logs.Named(id.cfg.Host, f.path()) {
 		if s != f.stream && s.Format != "" {
 			return s.Format
 		}

@@ -46,7 +46,7 @@ func (op *opener) meetAll() {
 			op.set.failed(f, err)
 			continue
 		}
-		if op.cfg.Checkpoint.Find(op.cfg.Host, f.seen(start)) != nil {
+		if op.cfg.Checkpoint.Logs.Find(op.cfg.Host, f.seen(start)) != nil {
 			op.identifier.meet(f)
 			op.cooler.settle(f)
 			continue

@@ -43,7 +43,7 @@ func (rr *restReader) readRest(q *quest, path string) bool {
 		return false
 	}
 	if l, err := logfile.Look(path); err == nil {
-		rr.cfg.Checkpoint.AddFile(r.stream, path, l.ID, rr.bornNs(l.ID, l.BornNs))
+		rr.cfg.Checkpoint.Logs.AddFile(r.stream, path, l.ID, rr.bornNs(l.ID, l.BornNs))
 	}
 	rr.cfg.Log.Info("reading the rest of a log from its compressed copy", "path", r.stream.Path, "copy", path, "offset", r.position)
 	if len(rr.rests) > 0 {

@@ -31,7 +31,7 @@ func wantAllRead(w *world, want []string) {
 	w.Helper()
 	w.turns(400)
 	w.wantSet(want...)
-	if n := w.tailer.counters.LostFiles.Load(); n > 0 || len(w.checkpoint.Losses()) > 0 {
+	if n := w.tailer.counters.LostFiles.Load(); n > 0 || len(w.checkpoint.Losses.All()) > 0 {
 		w.Errorf("%d losses are reported\n%s", n, w.log.String())
 	}
 	w.tailer.stop()
@@ -124,7 +124,7 @@ func TestACopyRemovedWhileItWaitsIsSearchedAgain(t *testing.T) {
 		w.turn(time.Second)
 	}
 	w.wantSet(append(want[:19:19], lines("read19", 2))...)
-	losses := w.checkpoint.Losses()
+	losses := w.checkpoint.Losses.All()
 	if len(losses) != 1 || losses[0].Path != w.path("19.log") || !losses[0].Unknown {
 		t.Errorf("%+v\n%s", losses, w.log.String())
 	}

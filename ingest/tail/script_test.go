@@ -247,7 +247,7 @@ func (c *chaos) end() {
 		c.Errorf("%d lines delivered, %d written; lost %v, doubled or torn %v\n%s", len(got), len(want), missing(want, got), missing(got, want), c.log.String())
 	}
 	if n := c.tailer.counters.LostFiles.Load(); n != 0 {
-		c.Errorf("%d logs are counted as lost: %v\n%s", n, c.checkpoint.Losses(), c.log.String())
+		c.Errorf("%d logs are counted as lost: %v\n%s", n, c.checkpoint.Losses.All(), c.log.String())
 	}
 	if c.Failed() {
 		c.dump()

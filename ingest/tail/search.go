@@ -113,7 +113,7 @@ func (sr *searcher) searchNames(q *quest) bool {
 // compressed and removed.
 func (sr *searcher) searchHeld(q *quest) bool {
 	for _, f := range sr.set.held {
-		if !f.deleted() || !sr.cfg.Checkpoint.MayHold(q.stream, f.path(), f.bornNs) {
+		if !f.deleted() || !sr.cfg.Checkpoint.Logs.MayHold(q.stream, f.path(), f.bornNs) {
 			continue
 		}
 		start, err := sr.contents.startOf(f)
@@ -171,8 +171,8 @@ func (sr *searcher) candidate(q *quest, path string) (c candidate, ok bool) {
 		return c, false // a log of its own, or the stream's own file, which was truncated
 	}
 	born := sr.bornNs(l.ID, l.BornNs)
-	known := sr.cfg.Checkpoint.HasFile(q.stream, l.ID, born)
-	if !known && !sr.cfg.Checkpoint.MayHold(q.stream, path, born) {
+	known := sr.cfg.Checkpoint.Logs.HasFile(q.stream, l.ID, born)
+	if !known && !sr.cfg.Checkpoint.Logs.MayHold(q.stream, path, born) {
 		return c, false
 	}
 	r, err := logfile.Open(path)
@@ -185,7 +185,7 @@ func (sr *searcher) candidate(q *quest, path string) (c candidate, ok bool) {
 	if err != nil {
 		return c, false
 	}
-	if o := sr.cfg.Checkpoint.Find(sr.cfg.Host, checkpoint.Log{ID: l.ID, BornNs: born, Start: start}); o != nil && o != q.stream && sr.holds(q, o, l.Open) {
+	if o := sr.cfg.Checkpoint.Logs.Find(sr.cfg.Host, checkpoint.Log{ID: l.ID, BornNs: born, Start: start}); o != nil && o != q.stream && sr.holds(q, o, l.Open) {
 		return c, false
 	}
 	if !sr.isQuest(q, start, l.Open) {
@@ -196,10 +196,10 @@ func (sr *searcher) candidate(q *quest, path string) (c candidate, ok bool) {
 
 // holds reports whether the content has a stream's fingerprint.
 func (sr *searcher) holds(q *quest, s *checkpoint.Stream, open func() (io.ReadCloser, error)) bool {
-	if !sr.cfg.Checkpoint.HasTail(s) {
+	if !sr.cfg.Checkpoint.Fingerprints.HasTail(s) {
 		return true // nothing was read of it
 	}
-	same, err := sr.cfg.Checkpoint.Holds(s, open)
+	same, err := sr.cfg.Checkpoint.Fingerprints.Holds(s, open)
 	q.failed(err)
 	return same && err == nil
 }
@@ -306,6 +306,6 @@ func (sr *searcher) takeFile(q *quest, f *file) bool {
 		return false
 	}
 	sr.contents.met(f)
-	sr.cfg.Checkpoint.AddFile(q.stream, f.path(), f.id, f.bornNs)
+	sr.cfg.Checkpoint.Logs.AddFile(q.stream, f.path(), f.id, f.bornNs)
 	return true
 }

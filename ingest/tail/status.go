@@ -210,7 +210,7 @@ func (t *Tailer) publish() {
 	s.Strays = s.Strays[:min(len(s.Strays), maxNamed)]
 	slices.Sort(s.Copies)
 	s.Copies = s.Copies[:min(len(s.Copies), maxNamed)]
-	s.Losses = t.cfg.Checkpoint.Losses()
+	s.Losses = t.cfg.Checkpoint.Losses.All()
 	s.Losses = s.Losses[:min(len(s.Losses), maxNamed)]
 	s.Refused = s.Refused[:min(len(s.Refused), maxNamed)]
 	t.statusMu.Lock()

@@ -81,7 +81,7 @@ func New(cfg Config) (*Tailer, error) {
 		cfg: cfg, gate: cfg.Gate, now: cfg.Now(), first: true, devices: map[uint64]bool{},
 	})
 	t.began, t.status.At = t.now, t.now
-	lost := cfg.Checkpoint.CountLosses() // until they are acknowledged
+	lost := cfg.Checkpoint.Losses.Count() // until they are acknowledged
 	t.counters.LostBytes.Store(lost.Bytes)
 	t.counters.LostFiles.Store(lost.Files)
 	for range buffers {

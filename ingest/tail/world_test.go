@@ -185,7 +185,7 @@ func (w *world) deliver(d *Delivery) {
 			w.save() // as Follow does
 		}
 		w.got[id] = append(w.got[id], b.Data...)
-		w.checkpoint.Remember(b.Stream, b.Data, b.End)
+		w.checkpoint.Fingerprints.Remember(b.Stream, b.Data, b.End)
 		w.checkpoint.Update(func() { b.Stream.Stored = b.End })
 	}
 	d.Release()

@@ -122,7 +122,7 @@ func (r *running) start() error {
 	r.tracked = nil
 	for i, l := range r.logs {
 		start := "log " + l.stream.Path
-		tracked, err := r.file.Identify(schema.StreamEntry{Stream: schema.Stream{Host: l.stream.Host, Path: l.stream.Path, Format: l.stream.Format}}, checkpoint.Log{
+		tracked, err := r.file.Logs.Identify(schema.StreamEntry{Stream: schema.Stream{Host: l.stream.Host, Path: l.stream.Path, Format: l.stream.Format}}, checkpoint.Log{
 			Path: l.stream.Path, ID: logfile.ID{Device: 1, Inode: uint64(i + 1)}, Start: []byte(start),
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(start)), nil },
 		})
