@@ -85,7 +85,7 @@ func (s *session) fork(streams []*checkpoint.Stream) error {
 		if err != nil {
 			return err
 		}
-		s.agent.noteForked()
+		s.disputes.fork()
 		s.cfg.Log.Error("collector has other lines under this log's stream, sending the log as another stream", "path", t.Path, "stream", t.ID, "new_stream", forked.ID)
 	}
 	return errOther
@@ -115,7 +115,7 @@ func (s *session) beyond(p protocol.Position) bool {
 // position. These may be another log's lines; a hello finds out. It reports true once for each
 // position, so that the agent does not send hellos forever.
 func (s *session) contested(p *encodedBatch, received int64) bool {
-	return received > p.Start && s.agent.noteContested(ending{p.stream.ID, p.Start})
+	return received > p.Start && s.disputes.contest(ending{p.stream.ID, p.Start})
 }
 
 // behindNewline reports whether a position is the end of what was acknowledged, or follows a
@@ -132,7 +132,7 @@ func (s *session) behindNewline(t *checkpoint.Stream, position int64) bool {
 // rejectPosition records and logs a position that failed the check; the last few are kept.
 func (s *session) rejectPosition(t *checkpoint.Stream, p protocol.Position) {
 	text := fmt.Sprintf("the collector says that %s is stored up to byte %d, which was not sent or is within a line: the position is ignored", t.Path, p.Stored)
-	if s.agent.noteRejectedPosition(text) {
+	if s.disputes.rejectPosition(text) {
 		s.cfg.Log.Error("collector claims an impossible position", "path", t.Path, "stream", t.ID, "offset", p.Stored)
 	}
 }

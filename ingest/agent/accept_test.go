@@ -70,7 +70,7 @@ func TestAWelcomesPositionNeedsItsFingerprint(t *testing.T) {
 				if forked := streams[0].ID != s.ID; len(streams) != 1 || forked != test.forks {
 					t.Errorf("%d streams, forked: %v", len(streams), forked)
 				}
-				if at := n.position(streams[0]); at != test.from {
+				if at := n.reader.position(streams[0]); at != test.from {
 					t.Errorf("sending begins at %d, want %d", at, test.from)
 				}
 			})

@@ -6,24 +6,21 @@ import "sluice/ingest/protocol"
 // h is the heartbeat that d is the reply to: a number beyond what it reported is not of this
 // checkpoint, and is ignored. A collector repeats the number, so it does not matter if this process
 // is killed before the checkpoint is saved.
-func (a *Agent) acknowledge(h *protocol.Heartbeat, d *protocol.Directive) {
+func (r *reporter) acknowledge(h *protocol.Heartbeat, d *protocol.Directive) {
 	if d.AcknowledgedLoss <= 0 || d.AcknowledgedLoss > h.Counters[protocol.LastLoss] {
 		return
 	}
-	losses := a.cfg.Checkpoint.Losses.Acknowledge(d.AcknowledgedLoss)
+	losses := r.cfg.Checkpoint.Losses.Acknowledge(d.AcknowledgedLoss)
 	if len(losses) == 0 {
 		return
 	}
-	a.mu.Lock()
-	tailer := a.tailer
-	a.mu.Unlock()
-	if tailer != nil {
+	if tailer := r.reader.current(); tailer != nil {
 		tailer.Counters().Acknowledge(losses)
 	}
-	a.noteStored()
+	r.saver.changed()
 	bytes := int64(0)
 	for _, l := range losses {
 		bytes += l.Bytes
 	}
-	a.cfg.Log.Info("losses acknowledged at the collector", "count", len(losses), "bytes", bytes)
+	r.cfg.Log.Info("losses acknowledged at the collector", "count", len(losses), "bytes", bytes)
 }

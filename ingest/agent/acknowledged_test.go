@@ -52,7 +52,7 @@ func TestLossesAcknowledgedAtTheCollectorLeaveTheCheckpoint(t *testing.T) {
 		// The operator may use a collector that the host is not connected to.
 		second.set(func(f *far) { f.acknowledged = number + 1 })
 		n.farewells.arrived(n.order()[0])
-		if err := n.farewell(t.Context(), n.order()[1]); err != nil {
+		if err := n.farewells.tell(t.Context(), n.order()[1]); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -53,55 +52,23 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Agent sends logs to collectors. Run may be called once. State may be called at any time.
+// Agent sends logs to collectors. Run may be called once. State and Heartbeat may be called at any
+// time.
 type Agent struct {
-	cfg    Config
-	window *window
-	// started is the start time of the process, as reported to collectors.
-	started   time.Time
+	*env
+	reader    *reader
+	reporter  *reporter
 	farewells *farewells
-
-	mu      sync.Mutex // guards the fields below
-	state   State
-	begin   map[schema.StreamID]int64  // where the current tailer began, if later than the stored position
-	refused map[schema.StreamID]string // streams that the collector rejects, with the reason
-	skipped int64                      // bytes that were read of rejected streams
-	// rejectedPositions are messages about reported positions that failed the check in accept.go.
-	rejectedPositions []string
-	// lastContested is the last position at which the collector had other lines than the log.
-	lastContested ending
-	forked        bool // a log became another stream: all logs must be read again
-	tailer        *tail.Tailer
-	dirty         bool // a stored position changed and the checkpoint is not saved yet
-	// halt stops the current tailer; nil if none runs. restarting is closed when the restart that
-	// was requested has been done; from are the positions that it requested.
-	halt       func()
-	restarting chan struct{}
-	from       map[schema.StreamID]int64
+	sender    *sender
 }
 
-// State is the state of the connection to the collectors.
-type State struct {
-	Collector string    `json:"collector"`
-	Connected bool      `json:"connected"`
-	Since     time.Time `json:"since"`           // start of Connected, or of the disconnection
-	Error     string    `json:"error,omitempty"` // why it is disconnected
-	// Busy is the collector's reason for not accepting batches. "": it accepts them.
-	Busy      string     `json:"busy,omitempty"`
-	BusySince *time.Time `json:"busy_since,omitempty"`
-	// UnacknowledgedBytes is the compressed size of batches that were read and are not known to be
-	// on a collector's disk.
-	UnacknowledgedBytes int64 `json:"unacknowledged_bytes"`
-	// SentLines and SentBatches were acknowledged by a collector since the agent started.
-	SentLines   int64 `json:"sent_lines"`
-	SentBatches int64 `json:"sent_batches"`
-	// Refused are the rejected streams, with the collector's reason.
-	Refused map[string]string `json:"refused,omitempty"`
-	// Unsaved is the error of saving the checkpoint, which has failed since UnsavedSince,
-	// UnsavedAttempts times. "": the last save succeeded.
-	Unsaved         string     `json:"unsaved,omitempty"`
-	UnsavedSince    *time.Time `json:"unsaved_since,omitempty"`
-	UnsavedAttempts int        `json:"unsaved_attempts,omitempty"`
+// env is shared by all parts of an Agent. It is kept from one connection to the next.
+type env struct {
+	cfg        *Config
+	window     *window
+	connection *connectionState
+	disputes   *disputes
+	saver      *saver
 }
 
 // New returns an Agent; Run starts it.
@@ -109,8 +76,12 @@ func New(cfg Config) *Agent {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Agent{cfg: cfg, started: cfg.Now(), farewells: newFarewells(), window: newWindow(cfg.WindowBytes),
-		begin: map[schema.StreamID]int64{}, refused: map[schema.StreamID]string{}, state: State{Since: cfg.Now()}}
+	e := &env{cfg: &cfg, window: newWindow(cfg.WindowBytes), connection: newConnectionState(&cfg), disputes: newDisputes(), saver: &saver{cfg: &cfg}}
+	a := &Agent{env: e, reader: newReader(e)}
+	a.reporter = &reporter{env: e, reader: a.reader, started: cfg.Now()}
+	a.farewells = newFarewells(&cfg, a.reporter)
+	a.sender = &sender{env: e, reader: a.reader, reporter: a.reporter, farewells: a.farewells}
+	return a
 }
 
 // Run reads and sends until ctx is done, then sends for up to Drain what was read by then. It
@@ -130,11 +101,11 @@ func (a *Agent) Run(ctx context.Context) error {
 		case <-running.Done():
 			return nil
 		}
-		return a.read(ctx, running)
+		return a.reader.run(ctx, running)
 	})
-	group.Go(func() error { defer stop(); return a.send(ctx, running, met) })
+	group.Go(func() error { defer stop(); return a.sender.run(ctx, running, met) })
 	group.Go(func() error { a.tick(running); return nil })
-	group.Go(func() error { a.sayFarewell(running); return nil })
+	group.Go(func() error { a.farewells.run(running); return nil })
 	group.Go(func() error {
 		select {
 		case <-ctx.Done():
@@ -156,43 +127,16 @@ func (a *Agent) Run(ctx context.Context) error {
 	return err
 }
 
-// State returns a copy of the current state.
-func (a *Agent) State() State {
-	unacknowledged := a.window.size()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	s := a.state
-	s.UnacknowledgedBytes = unacknowledged
-	s.Refused = map[string]string{}
-	for id, why := range a.refused {
-		s.Refused[id.String()] = why
-	}
-	return s
-}
-
-// change calls f with the state while mu is held.
-func (a *Agent) change(f func(*State)) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	f(&a.state)
-}
-
-// tick calls Report and saves changed positions at each heartbeat interval.
+// tick saves changed positions and calls Report at each heartbeat interval.
 func (a *Agent) tick(ctx context.Context) {
 	ticker := time.NewTicker(a.cfg.Heartbeat)
 	defer ticker.Stop()
-	savedLoss := int64(0)
 	for {
-		a.mu.Lock()
-		tailer, dirty := a.tailer, a.dirty
-		a.dirty = false
-		a.mu.Unlock()
-		last := a.cfg.Checkpoint.Losses.Count().Last
-		if dirty || last > savedLoss { // an acknowledgement of a loss is for the number that it has on disk
-			savedLoss = last
+		tailer := a.reader.current()
+		if a.saver.due() {
 			a.window.keep(func(id schema.StreamID) bool { return a.cfg.Checkpoint.Stream(id) != nil })
-			if err := a.trySave(); err != nil {
-				a.noteStored()
+			if err := a.saver.try(); err != nil {
+				a.saver.changed()
 			}
 		}
 		if tailer != nil && a.cfg.Report != nil {
@@ -206,9 +150,15 @@ func (a *Agent) tick(ctx context.Context) {
 	}
 }
 
-// noteStored marks the checkpoint as changed, so that tick saves it.
-func (a *Agent) noteStored() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.dirty = true
+// State returns a copy of the current state.
+func (a *Agent) State() State {
+	unacknowledged := a.window.size()
+	s := a.connection.snapshot()
+	s.UnacknowledgedBytes = unacknowledged
+	s.Refused = a.disputes.reasons()
+	s.Unsaved, s.UnsavedSince, s.UnsavedAttempts = a.saver.failing()
+	return s
 }
+
+// Heartbeat returns the state of this host as reported to collectors.
+func (a *Agent) Heartbeat() protocol.Heartbeat { return a.reporter.heartbeat() }

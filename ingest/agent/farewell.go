@@ -23,14 +23,18 @@ const (
 // farewells tracks which collectors know that this host is connected to another one. A collector
 // reports each host that was connected to it as missing until the host tells it where it is.
 type farewells struct {
+	cfg      *Config
+	reporter *reporter
+	changed  chan struct{} // has capacity for one
+
+	// mu guards the fields below.
 	mu       sync.Mutex
 	present  string               // address of the connected collector; "": none
 	notified map[string]time.Time // when each collector was informed last, by address
-	changed  chan struct{}        // has capacity for one
 }
 
-func newFarewells() *farewells {
-	return &farewells{notified: map[string]time.Time{}, changed: make(chan struct{}, 1)}
+func newFarewells(cfg *Config, r *reporter) *farewells {
+	return &farewells{cfg: cfg, reporter: r, notified: map[string]time.Time{}, changed: make(chan struct{}, 1)}
 }
 
 // arrived records that the host is connected to a collector.
@@ -78,24 +82,23 @@ func (f *farewells) done(address string, now time.Time) {
 	}
 }
 
-// sayFarewell tells the other collectors that this host is not connected to them, until ctx is
-// done.
-func (a *Agent) sayFarewell(ctx context.Context) {
-	if a.cfg.Flume || len(a.cfg.Collectors) < 2 {
+// run tells the other collectors that this host is not connected to them, until ctx is done.
+func (f *farewells) run(ctx context.Context) {
+	if f.cfg.Flume || len(f.cfg.Collectors) < 2 {
 		return
 	}
 	ticker := time.NewTicker(farewellInterval)
 	defer ticker.Stop()
 	for {
-		for _, address := range a.farewells.due(a.cfg.Collectors, a.cfg.Now()) {
-			if err := a.farewell(ctx, address); err != nil {
-				a.cfg.Log.Debug("collector not notified that this host uses another one, retrying", "collector", address, "err", err)
+		for _, address := range f.due(f.cfg.Collectors, f.cfg.Now()) {
+			if err := f.tell(ctx, address); err != nil {
+				f.cfg.Log.Debug("collector not notified that this host uses another one, retrying", "collector", address, "err", err)
 				continue
 			}
-			a.farewells.done(address, a.cfg.Now())
+			f.done(address, f.cfg.Now())
 		}
 		select {
-		case <-a.farewells.changed:
+		case <-f.changed:
 		case <-ticker.C:
 		case <-ctx.Done():
 			return
@@ -103,29 +106,20 @@ func (a *Agent) sayFarewell(ctx context.Context) {
 	}
 }
 
-// farewell tells one collector that this host is connected to another one.
-func (a *Agent) farewell(ctx context.Context, address string) error {
+// tell tells one collector that this host is connected to another one.
+func (f *farewells) tell(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, farewellTimeout)
 	defer cancel()
-	client, err := a.connect(ctx, address)
+	client, err := f.cfg.connect(ctx, address)
 	if err != nil {
 		return err
 	}
 	defer client.Close() //nolint:errcheck // it returns nil
-	hello := protocol.Hello{Host: a.cfg.Tail.Host, Agent: a.cfg.Name}
+	hello := protocol.Hello{Host: f.cfg.Tail.Host, Agent: f.cfg.Name}
 	if _, err := client.Call(ctx, protocol.MessageHello, hello.Append(nil), nil, nil); err != nil {
 		return fmt.Errorf("say hello: %w", err)
 	}
-	h := a.Heartbeat()
-	h.Counters[protocol.FirstChoice], h.Counters[protocol.Elsewhere] = 0, 1
-	reply, err := client.Call(ctx, protocol.MessageStatus, h.Append(nil), nil, nil)
-	if err != nil {
-		return fmt.Errorf("heartbeat: %w", err)
-	}
-	var d protocol.Directive
-	if err := d.DecodeVersion(reply, protocol.VersionOf(client.Protocol())); err != nil {
-		return fmt.Errorf("directive: %w", err)
-	}
-	a.acknowledge(&h, &d) // the operator may have used this collector
-	return nil
+	// An acknowledgement is in the reply too: the operator may have used this collector.
+	_, err = f.reporter.report(ctx, client, map[string]int64{protocol.FirstChoice: 0, protocol.Elsewhere: 1})
+	return err
 }

@@ -26,25 +26,23 @@ const (
 	flumeBytes = 1 << 20
 )
 
-// flumeSession sends to a Flume Avro source until the connection breaks, all is sent, or a
-// preferred collector is reachable again, as session does for a collector. When Flume replies OK
+// runFlumeSession sends to a Flume Avro source until the connection breaks, all is sent, or a
+// preferred collector is reachable again, as runSession does for a collector. When Flume replies OK
 // its channel has the events, and they count as stored.
-func (a *Agent) flumeSession(ctx context.Context, route *Route, connected func()) (preferred string, err error) {
+func (s *sender) runFlumeSession(ctx context.Context, route *Route, connected func()) (preferred string, err error) {
 	collector := route.Present()
-	c, err := a.connect(ctx, collector)
+	c, err := s.cfg.connect(ctx, collector)
 	if err != nil {
 		return "", err
 	}
 	defer c.Close() //nolint:errcheck // it returns nil
-	s := a.newSession(c, len(route.Preferred()) == 0)
-	a.change(func(st *State) {
-		*st = State{Collector: collector, Connected: true, Since: s.began, SentLines: st.SentLines, SentBatches: st.SentBatches}
-	})
-	a.cfg.Log.Info("Flume source connected", "collector", collector)
+	s.connection.connected(collector, s.cfg.Now())
+	s.cfg.Log.Info("Flume source connected", "collector", collector)
 	connected()
+	f := &flumeSession{env: s.env, client: &flume.Client{Client: c}}
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.deliver(running, &flume.Client{Client: c}) })
-	group.Go(func() (err error) { preferred, err = a.lookForPreferred(running, route); return err })
+	group.Go(func() error { return f.deliver(running) })
+	group.Go(func() (err error) { preferred, err = s.lookForPreferred(running, route); return err })
 	group.Go(func() error {
 		select {
 		case <-c.Broken():
@@ -56,9 +54,15 @@ func (a *Agent) flumeSession(ctx context.Context, route *Route, connected func()
 	return preferred, group.Wait()
 }
 
+// flumeSession is one connection to a Flume Avro source.
+type flumeSession struct {
+	*env
+	client *flume.Client
+}
+
 // deliver sends the batches of the window and waits for more. Only one request is in flight, as
 // with Flume's own sink, because Flume's source does not keep the order of concurrent requests.
-func (s *session) deliver(ctx context.Context, c *flume.Client) error {
+func (s *flumeSession) deliver(ctx context.Context) error {
 	e := newEvents(s.cfg.Tail.Host, s.cfg.Now)
 	for {
 		p, err := s.window.next(ctx, 0)
@@ -75,12 +79,12 @@ func (s *session) deliver(ctx context.Context, c *flume.Client) error {
 				break
 			}
 			end := e.of(p, from)
-			if err := s.offer(ctx, c, e.events); err != nil {
+			if err := s.offer(ctx, e.events); err != nil {
 				return fmt.Errorf("%s from byte %d: %w", p.stream.Path, from, err)
 			}
 			s.cfg.Checkpoint.Update(func() { p.stream.Stored = max(p.stream.Stored, end) })
-			s.agent.noteStored()
-			s.agent.change(func(st *State) { st.SentLines += int64(len(e.events)); st.SentBatches++ })
+			s.saver.changed()
+			s.connection.sent(len(e.events))
 		}
 		s.window.done(p)
 	}
@@ -88,19 +92,19 @@ func (s *session) deliver(ctx context.Context, c *flume.Client) error {
 
 // offer sends events, and repeats it with pauses while the source rejects them because its channel
 // is full.
-func (s *session) offer(ctx context.Context, c *flume.Client, events []flume.Event) error {
+func (s *flumeSession) offer(ctx context.Context, events []flume.Event) error {
 	backoff := retry.Backoff{First: firstPause, Max: maxPause}
 	for {
-		err := c.Append(ctx, events)
+		err := s.client.Append(ctx, events)
 		var remote *avrorpc.RemoteError
 		if err == nil {
-			s.noteBusy("")
+			s.connection.busy("")
 			return nil
 		}
 		if !errors.Is(err, flume.ErrFailed) && !errors.As(err, &remote) {
 			return err
 		}
-		s.noteBusy(err.Error())
+		s.connection.busy(err.Error())
 		if err := backoff.Wait(ctx); err != nil {
 			return err
 		}

@@ -1,47 +1,67 @@
 package agent
 
 import (
+	"context"
 	"fmt"
-	"slices"
+	"maps"
 	"time"
 
+	"sluice/ingest/avrorpc"
 	"sluice/ingest/protocol"
 	"sluice/ingest/tail"
 )
 
-// Heartbeat returns the state of this host as reported to collectors: bytes written, read, received
+// reporter reports the state of this host to collectors, and takes back what operators acknowledged
+// there.
+type reporter struct {
+	*env
+	reader  *reader
+	started time.Time // of the process, as reported to collectors
+}
+
+// report sends a heartbeat with the additional counters in where, and returns the directive in the
+// reply.
+func (r *reporter) report(ctx context.Context, client *avrorpc.Client, where map[string]int64) (*protocol.Directive, error) {
+	h := r.heartbeat()
+	maps.Copy(h.Counters, where)
+	reply, err := client.Call(ctx, protocol.MessageStatus, h.Append(nil), nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("heartbeat: %w", err)
+	}
+	d := new(protocol.Directive)
+	if err := d.DecodeVersion(reply, protocol.VersionOf(client.Protocol())); err != nil {
+		return nil, fmt.Errorf("directive: %w", err)
+	}
+	r.acknowledge(&h, d)
+	return d, nil
+}
+
+// heartbeat returns the state of this host as reported to collectors: bytes written, read, received
 // and stored, the age of the oldest line that is not, and the problems.
-func (a *Agent) Heartbeat() protocol.Heartbeat {
-	now := a.cfg.Now()
-	h := protocol.Heartbeat{Host: a.cfg.Tail.Host, TimeMs: now.UnixMilli()}
-	if a.cfg.Governor != nil {
-		h.Governor = a.cfg.Governor()
+func (r *reporter) heartbeat() protocol.Heartbeat {
+	now := r.cfg.Now()
+	h := protocol.Heartbeat{Host: r.cfg.Tail.Host, TimeMs: now.UnixMilli()}
+	if r.cfg.Governor != nil {
+		h.Governor = r.cfg.Governor()
 	}
-	a.mu.Lock()
-	tailer := a.tailer
-	skipped := a.skipped
-	for id, why := range a.refused {
-		h.Problems = append(h.Problems, fmt.Sprintf("the collector rejected stream %s: %s", id, why))
-	}
-	h.Problems = append(h.Problems, a.rejectedPositions...)
-	a.mu.Unlock()
-	slices.Sort(h.Problems)
+	var skipped int64
+	h.Problems, skipped = r.disputes.problems()
 	var s tail.Status
-	if tailer != nil {
+	if tailer := r.reader.current(); tailer != nil {
 		s = tailer.Status()
 		h.Problems = append(h.Problems, s.Problems(now)...)
 	}
 	warnings := s.Warnings(now)
-	if a.cfg.Others != nil {
-		problems, others := a.cfg.Others()
+	if r.cfg.Others != nil {
+		problems, others := r.cfg.Others()
 		h.Problems, warnings = append(h.Problems, problems...), append(others, warnings...)
 	}
 	for _, text := range warnings {
 		h.Problems = append(h.Problems, protocol.WarningPrefix+text)
 	}
-	lost := a.cfg.Checkpoint.Losses.Count()
+	lost := r.cfg.Checkpoint.Losses.Count()
 	h.Problems = bounded(h.Problems)
-	unreceived, oldest := a.window.unreceived(now)
+	unreceived, oldest := r.window.unreceived(now)
 	if since := now.Sub(s.At); s.UnreadSeconds > 0 {
 		oldest = max(oldest, seconds(s.UnreadSeconds)+since)
 	}
@@ -52,9 +72,9 @@ func (a *Agent) Heartbeat() protocol.Heartbeat {
 	h.Counters = map[string]int64{
 		protocol.Files: int64(s.Files), protocol.WrittenBytes: s.WrittenBytes, protocol.ReadBytes: s.ReadBytes,
 		protocol.ReceivedBytes: max(s.ReadBytes-unreceived-skipped, s.StoredBytes), protocol.StoredBytes: s.StoredBytes,
-		protocol.UnacknowledgedBytes: a.window.size(), protocol.LinesPerSecond: int64(s.LinesPerSecond + 0.5),
+		protocol.UnacknowledgedBytes: r.window.size(), protocol.LinesPerSecond: int64(s.LinesPerSecond + 0.5),
 		protocol.LostBytes: lost.Bytes, protocol.LostFiles: lost.Files, protocol.FirstLoss: lost.First, protocol.LastLoss: lost.Last,
-		protocol.StartedMs: a.started.UnixMilli(), protocol.UnreceivedMs: oldest.Milliseconds(), protocol.UnstoredMs: unstored.Milliseconds(),
+		protocol.StartedMs: r.started.UnixMilli(), protocol.UnreceivedMs: oldest.Milliseconds(), protocol.UnstoredMs: unstored.Milliseconds(),
 	}
 	return h
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"time"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,17 +14,35 @@ import (
 	"sluice/schema"
 )
 
-// read follows the logs and puts batches into the window until ctx is done; what was read by then
+// reader follows the logs, and puts what it reads into the window. It begins again from other
+// positions when a session requests it.
+type reader struct {
+	*env
+
+	// mu guards the fields below. It may be held while locks of other parts are taken.
+	mu     sync.Mutex
+	begin  map[schema.StreamID]int64 // where the current tailer began, if later than the stored position
+	tailer *tail.Tailer
+	// halt stops the current tailer; nil if none runs. restarting is closed when the restart that
+	// was requested has been done; from are the positions that it requested.
+	halt       func()
+	restarting chan struct{}
+	from       map[schema.StreamID]int64
+}
+
+func newReader(e *env) *reader { return &reader{env: e, begin: map[schema.StreamID]int64{}} }
+
+// run follows the logs and puts batches into the window until ctx is done; what was read by then
 // is put into it too. If running is done it returns at once.
-func (a *Agent) read(ctx, running context.Context) error {
+func (r *reader) run(ctx, running context.Context) error {
 	codec, err := protocol.NewCodec(tailBytes)
 	if err != nil {
 		return err
 	}
 	defer codec.Close()
 	for {
-		err := a.readOn(ctx, running, codec)
-		if !a.restarted() || err != nil || ctx.Err() != nil || running.Err() != nil {
+		err := r.follow(ctx, running, codec)
+		if !r.restarted() || err != nil || ctx.Err() != nil || running.Err() != nil {
 			return err
 		}
 	}
@@ -33,53 +51,53 @@ func (a *Agent) read(ctx, running context.Context) error {
 // tailBytes is the length of a full batch of the tailer.
 const tailBytes = 1 << 20
 
-// readOn runs one tailer until it is stopped.
-func (a *Agent) readOn(ctx, running context.Context, codec *protocol.Codec) error {
+// follow runs one tailer until it is stopped.
+func (r *reader) follow(ctx, running context.Context, codec *protocol.Codec) error {
 	reading, stopReading := context.WithCancel(running)
 	defer stopReading()
 	taking, stopTaking := context.WithCancel(running)
 	defer stopTaking()
 	defer context.AfterFunc(ctx, stopReading)()
 
-	cfg := a.cfg.Tail
-	cfg.Checkpoint, cfg.Position = a.cfg.Checkpoint, a.position
+	cfg := r.cfg.Tail
+	cfg.Checkpoint, cfg.Position = r.cfg.Checkpoint, r.position
 	tailer, err := tail.New(cfg)
 	if err != nil {
 		return err
 	}
-	a.mu.Lock()
-	a.tailer = tailer
-	a.halt = func() { stopReading(); stopTaking() }
-	a.mu.Unlock()
+	r.mu.Lock()
+	r.tailer = tailer
+	r.halt = func() { stopReading(); stopTaking() }
+	r.mu.Unlock()
 	var group errgroup.Group
 	group.Go(func() error { return tailer.Run(reading) })
 	group.Go(func() error {
 		defer stopReading()
-		return a.take(taking, tailer, codec)
+		return r.take(taking, tailer, codec)
 	})
 	if err = group.Wait(); errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.halt = nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.halt = nil
 	return err
 }
 
-// restart makes the agent read all logs again: each from its position in from, or else from the
+// restart makes the reader read all logs again: each from its position in from, or else from the
 // acknowledged one. The caller must not send meanwhile. restart returns when the window has no
 // batches from before.
-func (a *Agent) restart(ctx context.Context, from map[schema.StreamID]int64) error {
-	a.mu.Lock()
-	halt, done := a.halt, make(chan struct{})
+func (r *reader) restart(ctx context.Context, from map[schema.StreamID]int64) error {
+	r.mu.Lock()
+	halt, done := r.halt, make(chan struct{})
 	if halt == nil { // no tailer runs; the next one begins at these positions
-		maps.Copy(a.begin, from)
-		a.window.clear()
-		a.mu.Unlock()
+		maps.Copy(r.begin, from)
+		r.window.clear()
+		r.mu.Unlock()
 		return nil
 	}
-	a.from, a.restarting, a.halt = from, done, nil
-	a.mu.Unlock()
+	r.from, r.restarting, r.halt = from, done, nil
+	r.mu.Unlock()
 	halt()
 	select {
 	case <-done:
@@ -90,62 +108,75 @@ func (a *Agent) restart(ctx context.Context, from map[schema.StreamID]int64) err
 }
 
 // restarted completes a restart that was requested; it reports whether there was one.
-func (a *Agent) restarted() bool {
-	spans := a.window.spans()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.restarting == nil {
+func (r *reader) restarted() bool {
+	spans := r.window.spans()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.restarting == nil {
 		return false
 	}
 	for id, s := range spans {
-		a.begin[id] = s.acked
+		r.begin[id] = s.acked
 	}
-	maps.Copy(a.begin, a.from)
-	clear(a.refused)
-	a.skipped = 0
-	a.window.clear()
-	close(a.restarting)
-	a.restarting, a.from = nil, nil
+	maps.Copy(r.begin, r.from)
+	r.disputes.offerAgain()
+	r.window.clear()
+	close(r.restarting)
+	r.restarting, r.from = nil, nil
 	return true
 }
 
 // position returns the position from which a stream is read.
-func (a *Agent) position(t *checkpoint.Stream) int64 {
-	stored := a.cfg.Checkpoint.Stored(t)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return max(stored, a.begin[t.ID])
+func (r *reader) position(t *checkpoint.Stream) int64 {
+	stored := r.cfg.Checkpoint.Stored(t)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(stored, r.begin[t.ID])
+}
+
+// beginAt lets the next tailer begin a stream at a position, if that is later than the stored one.
+func (r *reader) beginAt(id schema.StreamID, position int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begin[id] = position
+}
+
+// current returns the tailer that runs, or ran last; nil before the first.
+func (r *reader) current() *tail.Tailer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.tailer
 }
 
 // take encodes what the tailer reads and puts it into the window.
-func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.Codec) error {
+func (r *reader) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.Codec) error {
 	var room []byte
 	for d := range tailer.Deliveries() {
 		fresh := false
 		for _, b := range d.Batches {
-			fresh = fresh || !a.cfg.Checkpoint.Fingerprints.HasTail(b.Stream)
-			a.cfg.Checkpoint.Fingerprints.Remember(b.Stream, b.Data, b.End)
+			fresh = fresh || !r.cfg.Checkpoint.Fingerprints.HasTail(b.Stream)
+			r.cfg.Checkpoint.Fingerprints.Remember(b.Stream, b.Data, b.End)
 		}
 		// After a crash the last bytes of a stream distinguish it from a copy of its log. They must
 		// be saved before a collector may have lines of the stream, or the copy would be sent as
 		// another log.
 		if fresh {
-			if err := a.save(ctx); err != nil {
+			if err := r.saver.save(ctx); err != nil {
 				return err
 			}
 		}
 		for _, b := range d.Batches {
-			if a.refuses(b.Stream.ID) {
-				a.skip(b.Len())
+			if r.disputes.refuses(b.Stream.ID) {
+				r.disputes.skip(b.Len())
 				continue // the log keeps the lines until they are read again
 			}
-			m := protocol.Batch{Stream: b.Stream.ID, Range: b.Range, Lines: b.Lines, Compression: a.cfg.Compression}
+			m := protocol.Batch{Stream: b.Stream.ID, Range: b.Range, Lines: b.Lines, Compression: r.cfg.Compression}
 			codec.Encode(&m, b.Data, room)
 			if m.Compression != protocol.None {
 				room = m.Body[:0]
 			}
-			p := &encodedBatch{stream: b.Stream, Range: b.Range, lines: b.Lines, at: a.cfg.Now(), head: m.AppendHead(nil), body: append([]byte(nil), m.Body...), tail: tailOf(b.Stream.ID, b.Data, b.End)}
-			if err := a.window.add(ctx, p); err != nil {
+			p := &encodedBatch{stream: b.Stream, Range: b.Range, lines: b.Lines, at: r.cfg.Now(), head: m.AppendHead(nil), body: append([]byte(nil), m.Body...), tail: tailOf(b.Stream.ID, b.Data, b.End)}
+			if err := r.window.add(ctx, p); err != nil {
 				return err
 			}
 		}
@@ -153,43 +184,3 @@ func (a *Agent) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.C
 	}
 	return nil
 }
-
-// save saves the checkpoint, and retries until it succeeds. Nothing is read meanwhile.
-func (a *Agent) save(ctx context.Context) error {
-	for a.trySave() != nil {
-		select {
-		case <-time.After(saveAgain):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// trySave saves the checkpoint once, and records the result in the state.
-func (a *Agent) trySave() error {
-	err := a.cfg.Checkpoint.Save()
-	a.mu.Lock()
-	s := &a.state
-	first, attempts, since := s.UnsavedAttempts == 0, s.UnsavedAttempts, s.UnsavedSince
-	if err == nil {
-		s.Unsaved, s.UnsavedSince, s.UnsavedAttempts = "", nil, 0
-	} else {
-		s.Unsaved = err.Error()
-		s.UnsavedAttempts++
-		if first {
-			now := a.cfg.Now()
-			s.UnsavedSince = &now
-		}
-	}
-	a.mu.Unlock()
-	switch {
-	case err == nil && !first:
-		a.cfg.Log.Info("checkpoint save recovered", "after", a.cfg.Now().Sub(*since).Round(time.Second), "attempts", attempts)
-	case err != nil && first:
-		a.cfg.Log.Warn("checkpoint save failed, retrying", "err", err)
-	}
-	return err
-}
-
-const saveAgain = 5 * time.Second

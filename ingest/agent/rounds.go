@@ -25,33 +25,13 @@ func (s *session) send(ctx context.Context) error {
 		if busy == "" {
 			return errDrained
 		}
-		if s.noteBusy(busy) {
+		if s.connection.busy(busy) {
 			backoff.Reset()
 		}
 		if err := backoff.Wait(ctx); err != nil {
 			return err
 		}
 	}
-}
-
-// noteBusy records the collector's reason for not accepting batches; "" means that it accepts them.
-// It reports whether this changed.
-func (s *session) noteBusy(why string) (changed bool) {
-	s.agent.change(func(st *State) {
-		if changed = (st.Busy == "") != (why == ""); changed {
-			now := s.cfg.Now()
-			st.BusySince = &now
-		}
-		if st.Busy = why; why == "" {
-			st.BusySince = nil
-		}
-	})
-	if changed && why != "" {
-		s.cfg.Log.Warn("collector busy, retrying", "reason", why)
-	} else if changed {
-		s.cfg.Log.Info("collector accepts batches again")
-	}
-	return changed
 }
 
 // sent is a batch in flight.
@@ -122,20 +102,14 @@ const callsInFlight = 64
 // start sends a batch when the collector permits it. If the collector does not know the stream, a
 // hello with the stream is sent first.
 func (s *session) start(ctx context.Context, p *encodedBatch) (*avrorpc.Pending, error) {
-	s.mu.Lock()
-	paused, lift, limit := s.pause, s.lift, s.limit
-	s.mu.Unlock()
+	pace := s.pacing.current()
 	if !s.knows(p.stream) {
 		if err := s.introduce(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if paused {
-		select {
-		case <-lift:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	if err := pace.begin(ctx); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	s.sent[p.stream.ID] = max(s.sent[p.stream.ID], p.End)
@@ -144,12 +118,7 @@ func (s *session) start(ctx context.Context, p *encodedBatch) (*avrorpc.Pending,
 	if err != nil {
 		return nil, fmt.Errorf("send %s %v: %w", p.stream.Path, p.Range, err)
 	}
-	if limit > 0 {
-		select {
-		case <-time.After(time.Duration(float64(len(p.body)) / float64(limit) * float64(time.Second))):
-		case <-ctx.Done():
-		}
-	}
+	pace.spend(ctx, len(p.body))
 	return call, nil
 }
 
@@ -184,8 +153,8 @@ func (s *session) receive(p *encodedBatch, reply []byte) (busy string, err error
 			return "", errAgain // a hello finds out which log's lines the collector has
 		}
 		s.stored(at)
-		s.agent.change(func(st *State) { st.SentLines += int64(p.lines); st.SentBatches++ })
-		s.noteBusy("")
+		s.connection.sent(p.lines)
+		s.connection.busy("")
 	case protocol.Busy:
 		s.stored(protocol.Position{Stream: p.stream.ID, Received: r.Received, Stored: r.Stored})
 		return cmp.Or(r.Reason, "no reason given"), nil
@@ -203,8 +172,12 @@ func (s *session) receive(p *encodedBatch, reply []byte) (busy string, err error
 // refuse stops sending a stream that the collector rejects. Its lines remain in the log and are
 // offered again later.
 func (s *session) refuse(p *encodedBatch, why string) {
-	known := s.agent.noteRefused(p, why)
-	s.agent.skip(s.window.forget(p.stream))
+	known := s.disputes.refuses(p.stream.ID)
+	if !known {
+		s.reader.beginAt(p.stream.ID, p.Start)
+	}
+	s.disputes.refuse(p.stream.ID, why)
+	s.disputes.skip(s.window.forget(p.stream))
 	if !known {
 		s.cfg.Log.Error("collector rejected a log, will retry", "path", p.stream.Path, "range", p.Range.String(), "reason", why)
 	}
@@ -218,7 +191,7 @@ func (s *session) beat(ctx context.Context) error {
 		if err := s.heartbeat(ctx); err != nil {
 			return err
 		}
-		if s.cfg.Now().Sub(s.began) > refusedAgain && s.agent.refusing() {
+		if s.cfg.Now().Sub(s.began) > refusedAgain && s.disputes.refusing() {
 			return errAgain
 		}
 		select {
@@ -234,45 +207,23 @@ func (s *session) heartbeat(ctx context.Context) error {
 	// Taken before the call: what is acknowledged now is synced at the collector, whatever is in
 	// flight.
 	spans := s.window.spans()
-	h := s.agent.Heartbeat()
-	h.Counters[protocol.FirstChoice] = 0
+	firstChoice := int64(0)
 	if s.preferred {
-		h.Counters[protocol.FirstChoice] = 1
+		firstChoice = 1
 	}
-	reply, err := s.client.Call(ctx, protocol.MessageStatus, h.Append(nil), nil, nil)
+	d, err := s.reporter.report(ctx, s.client, map[string]int64{protocol.FirstChoice: firstChoice})
 	if err != nil {
-		return fmt.Errorf("heartbeat: %w", err)
+		return err
 	}
-	var d protocol.Directive
-	if err := d.DecodeVersion(reply, protocol.VersionOf(s.client.Protocol())); err != nil {
-		return fmt.Errorf("directive: %w", err)
-	}
-	s.agent.acknowledge(&h, &d)
-	s.obey(&d)
+	s.pacing.obey(d)
 	for _, p := range d.Positions {
 		if s.beyond(p) {
 			return errAgain
 		}
 		s.stored(p)
-		if x, ok := spans[p.Stream]; ok && p.Received < x.acked && !s.agent.refuses(p.Stream) {
+		if x, ok := spans[p.Stream]; ok && p.Received < x.acked && !s.disputes.refuses(p.Stream) {
 			return errAgain
 		}
 	}
 	return nil
-}
-
-// obey applies a directive: pause, resume, or limit the rate of sending.
-func (s *session) obey(d *protocol.Directive) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.pause && !d.Pause {
-		close(s.lift)
-		s.lift = make(chan struct{})
-	}
-	if d.Pause && !s.pause {
-		s.cfg.Log.Info("collector paused sending", "reason", d.Reason)
-	} else if s.pause && !d.Pause {
-		s.cfg.Log.Info("collector resumed sending")
-	}
-	s.pause, s.limit = d.Pause, d.MaxBytesPerSecond
 }

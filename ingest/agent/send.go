@@ -24,10 +24,18 @@ var (
 	errAgain     = errors.New("the collector lost lines that it had received; they are read again")
 )
 
-// send keeps a connection to a collector until ctx is done and all is sent. It closes met when the
+// sender keeps a connection to a collector, and sends on it what is in the window.
+type sender struct {
+	*env
+	reader    *reader
+	reporter  *reporter
+	farewells *farewells
+}
+
+// run keeps a connection to a collector until ctx is done and all is sent. It closes met when the
 // first collector has answered, or could not be reached.
-func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
-	route := NewRoute(a.cfg.Tail.Host, a.cfg.Collectors, a.cfg.FailoverAfter, a.cfg.Now())
+func (s *sender) run(ctx, running context.Context, met chan struct{}) error {
+	route := NewRoute(s.cfg.Tail.Host, s.cfg.Collectors, s.cfg.FailoverAfter, s.cfg.Now())
 	var first bool
 	meet := func() {
 		if !first {
@@ -37,9 +45,9 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 	}
 	for {
 		connected := false
-		session := a.session
-		if a.cfg.Flume {
-			session = a.flumeSession
+		session := s.runSession
+		if s.cfg.Flume {
+			session = s.runFlumeSession
 		}
 		preferred, err := session(running, route, func() { connected = true; meet() })
 		meet()
@@ -49,20 +57,20 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 		case running.Err() != nil:
 			return nil
 		case errors.Is(err, errPreferred):
-			a.cfg.Log.Info("preferred collector available again, reconnecting to it", "collector", preferred)
-			route.Return(preferred, a.cfg.Now())
+			s.cfg.Log.Info("preferred collector available again, reconnecting to it", "collector", preferred)
+			route.Return(preferred, s.cfg.Now())
 			continue
 		}
-		a.disconnected(route.Present(), err, connected)
+		s.connection.disconnected(route.Present(), err, connected)
 		if ctx.Err() != nil {
-			if n := a.window.size(); n > 0 {
-				a.cfg.Log.Warn("stopped before all read lines were sent; they will be read again at the next start", "bytes", n)
+			if n := s.window.size(); n > 0 {
+				s.cfg.Log.Warn("stopped before all read lines were sent; they will be read again at the next start", "bytes", n)
 			}
 			return nil
 		}
-		pause, moved := route.Failed(a.cfg.Now(), connected)
+		pause, moved := route.Failed(s.cfg.Now(), connected)
 		if moved {
-			a.cfg.Log.Warn("collector unreachable, trying the next one", "collector", route.Present())
+			s.cfg.Log.Warn("collector unreachable, trying the next one", "collector", route.Present())
 			continue
 		}
 		select {
@@ -73,31 +81,14 @@ func (a *Agent) send(ctx, running context.Context, met chan struct{}) error {
 	}
 }
 
-// disconnected records why there is no connection, and logs each reason once.
-func (a *Agent) disconnected(address string, err error, connected bool) {
-	now := a.cfg.Now()
-	text := err.Error()
-	announced := false
-	a.change(func(s *State) {
-		announced = !s.Connected && !connected && s.Error == text
-		if s.Connected {
-			s.Since = now
-		}
-		s.Collector, s.Connected, s.Error = address, false, text
-	})
-	if !announced {
-		a.cfg.Log.Warn("collector connection failed, retrying", "collector", address, "err", err)
-	}
-}
-
 // connect returns a client whose handshake is complete.
-func (a *Agent) connect(ctx context.Context, address string) (*avrorpc.Client, error) {
-	conn, err := a.cfg.Dial(ctx, address)
+func (cfg *Config) connect(ctx context.Context, address string) (*avrorpc.Client, error) {
+	conn, err := cfg.Dial(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
-	spoken, options := protocol.New(), avrorpc.ClientOptions{InFlight: callsInFlight, Bytes: a.cfg.WindowBytes, Earlier: protocol.Earlier()}
-	if a.cfg.Flume {
+	spoken, options := protocol.New(), avrorpc.ClientOptions{InFlight: callsInFlight, Bytes: cfg.WindowBytes, Earlier: protocol.Earlier()}
+	if cfg.Flume {
 		spoken, options.Earlier = flume.Protocol(), nil
 	}
 	return avrorpc.NewClient(ctx, conn, spoken, options)
@@ -105,7 +96,7 @@ func (a *Agent) connect(ctx context.Context, address string) (*avrorpc.Client, e
 
 // lookForPreferred tries the collectors that this host prefers to the present one from time to
 // time. It returns the first one that is available, and errPreferred.
-func (a *Agent) lookForPreferred(ctx context.Context, route *Route) (preferred string, err error) {
+func (s *sender) lookForPreferred(ctx context.Context, route *Route) (preferred string, err error) {
 	if len(route.Preferred()) == 0 {
 		return "", nil
 	}
@@ -118,7 +109,7 @@ func (a *Agent) lookForPreferred(ctx context.Context, route *Route) (preferred s
 			return "", ctx.Err()
 		}
 		for _, collector := range route.Preferred() {
-			c, err := a.connect(ctx, collector)
+			c, err := s.cfg.connect(ctx, collector)
 			if err != nil {
 				continue // it is still unreachable
 			}

@@ -29,16 +29,17 @@ const (
 )
 
 // session is one connection to a collector, beginning with hello. State that is kept longer belongs
-// to the Agent.
+// to the parts of env, and to the reader.
 type session struct {
-	agent     *Agent
-	cfg       *Config
-	window    *window
+	*env
+	reader    *reader
+	reporter  *reporter
 	client    *avrorpc.Client
 	preferred bool // the collector is this host's first choice
 	began     time.Time
+	pacing    *pacing
 
-	// mu guards the fields below. It is released before Agent.mu or window.mu is taken.
+	// mu guards the fields below. It is released before a lock of another part is taken.
 	mu        sync.Mutex
 	announced map[schema.StreamID]*checkpoint.Stream
 	as        map[schema.StreamID]schema.StreamEntry // how the collector was asked to parse each of them
@@ -46,48 +47,44 @@ type session struct {
 	// positions beyond that are rejected.
 	limits map[schema.StreamID]int64
 	sent   map[schema.StreamID]int64 // the greatest end that was sent
-	pause  bool                      // the collector asked to pause
-	limit  int64                     // bytes a second; 0: no limit
-	lift   chan struct{}             // closed when the pause ends
 }
 
-// session sends to the route's present collector until the connection breaks or something else is
-// to be done; preferred is the collector to return to if the error is errPreferred.
-func (a *Agent) session(ctx context.Context, route *Route, connected func()) (preferred string, err error) {
+// runSession sends to the route's present collector until the connection breaks or something else
+// is to be done; preferred is the collector to return to if the error is errPreferred.
+func (s *sender) runSession(ctx context.Context, route *Route, connected func()) (preferred string, err error) {
 	collector := route.Present()
-	client, err := a.connect(ctx, collector)
+	client, err := s.cfg.connect(ctx, collector)
 	if err != nil {
 		return "", err
 	}
 	defer client.Close() //nolint:errcheck // it returns nil
-	s := a.newSession(client, len(route.Preferred()) == 0)
-	if err := s.sayHello(ctx); err != nil {
+	x := s.newSession(client, len(route.Preferred()) == 0)
+	if err := x.sayHello(ctx); err != nil {
 		return "", err
 	}
-	a.change(func(st *State) {
-		*st = State{Collector: collector, Connected: true, Since: s.began, SentLines: st.SentLines, SentBatches: st.SentBatches}
-	})
-	a.cfg.Log.Info("collector connected", "collector", collector)
-	a.farewells.arrived(collector)
-	defer a.farewells.left()
+	s.connection.connected(collector, x.began)
+	s.cfg.Log.Info("collector connected", "collector", collector)
+	s.farewells.arrived(collector)
+	defer s.farewells.left()
 	connected()
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.send(running) })
-	group.Go(func() error { return s.beat(running) })
-	group.Go(func() (err error) { preferred, err = a.lookForPreferred(running, route); return err })
+	group.Go(func() error { return x.send(running) })
+	group.Go(func() error { return x.beat(running) })
+	group.Go(func() (err error) { preferred, err = s.lookForPreferred(running, route); return err })
 	err = group.Wait()
 	if errors.Is(err, errDrained) { // one more heartbeat, for what was stored meanwhile
-		if last := s.heartbeat(ctx); last != nil {
-			a.cfg.Log.Debug("last heartbeat failed", "err", last)
+		if last := x.heartbeat(ctx); last != nil {
+			s.cfg.Log.Debug("last heartbeat failed", "err", last)
 		}
 	}
 	return preferred, err
 }
 
-func (a *Agent) newSession(client *avrorpc.Client, preferred bool) *session {
+func (s *sender) newSession(client *avrorpc.Client, preferred bool) *session {
 	return &session{
-		agent: a, cfg: &a.cfg, window: a.window, client: client, preferred: preferred, began: a.cfg.Now(), announced: map[schema.StreamID]*checkpoint.Stream{}, as: map[schema.StreamID]schema.StreamEntry{},
-		limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{}, lift: make(chan struct{}),
+		env: s.env, reader: s.reader, reporter: s.reporter, client: client, preferred: preferred, began: s.cfg.Now(), pacing: newPacing(s.cfg.Log),
+		announced: map[schema.StreamID]*checkpoint.Stream{}, as: map[schema.StreamID]schema.StreamEntry{},
+		limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{},
 	}
 }
 
@@ -98,7 +95,7 @@ func (s *session) sayHello(ctx context.Context) error {
 	spans := s.window.spans()
 	var streams []*checkpoint.Stream
 	for _, t := range s.cfg.Checkpoint.Streams() {
-		position := s.agent.position(t)
+		position := s.reader.position(t)
 		s.cfg.Checkpoint.Update(func() {
 			if t.Stored < t.SeenBytes-t.LostBytes || spans[t.ID].read > t.Stored || position > t.Stored {
 				streams = append(streams, t)
@@ -113,15 +110,15 @@ func (s *session) sayHello(ctx context.Context) error {
 	for _, t := range streams {
 		x, ok := spans[t.ID]
 		if !ok {
-			p := s.agent.position(t)
+			p := s.reader.position(t)
 			x = span{p, p}
 		}
 		if at, ok := from[t.ID]; ok && (at < x.acked || at > x.read) {
 			again = true
 		}
 	}
-	if again = s.agent.readsAgain() || again; again {
-		return s.agent.restart(ctx, from)
+	if again = s.disputes.readsAgain() || again; again {
+		return s.reader.restart(ctx, from)
 	}
 	s.window.remove(func(p *encodedBatch) bool { return p.End <= from[p.stream.ID] })
 	return nil
@@ -227,6 +224,6 @@ func (s *session) stored(p protocol.Position) (stored int64) {
 		t.Stored = max(t.Stored, p.Stored)
 		stored = t.Stored
 	})
-	s.agent.noteStored()
+	s.saver.changed()
 	return stored
 }

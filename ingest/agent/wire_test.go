@@ -246,7 +246,7 @@ func (n *near) sending() {
 	running, stop := context.WithCancel(context.Background())
 	end := n.end
 	n.end = func() { stop(); end() }
-	n.all.Go(func() { _ = n.send(running, running, make(chan struct{})) }) // nil: running ended it
+	n.all.Go(func() { _ = n.sender.run(running, running, make(chan struct{})) }) // nil: running ended it
 	n.all.Go(func() { n.tick(running) })
 }
 

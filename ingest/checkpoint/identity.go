@@ -125,8 +125,8 @@ func (l *Logs) Find(host string, f Log) *Stream {
 }
 
 // Like returns the streams that begin as the file does, so that it may be a copy of them, which
-// Fingerprints.Holds decides. They are sorted by how closely the names are related, the newest first among
-// equals.
+// Fingerprints.Holds decides. They are sorted by how closely the names are related, the newest first
+// among equals.
 func (l *Logs) Like(host, path string, start []byte) []*Stream {
 	l.mu.Lock()
 	defer l.mu.Unlock()
