@@ -44,7 +44,7 @@ func (f *archiveReadFlags) read(a *app, do func(*index.Catalog, archive.Pattern)
 	if err != nil {
 		return err
 	}
-	archive, err := a.readArchive(f.URL+f.Archive, pattern)
+	archive, err := a.trees.readArchive(f.URL+f.Archive, pattern)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -27,6 +28,13 @@ type tree struct {
 	pattern   archive.Pattern
 }
 
+// trees opens trees of dated files, in local directories and in HDFS.
+type trees struct {
+	ctx context.Context
+	cli *cli
+	log *slog.Logger
+}
+
 // localTree is an archive in a local directory, which needs no Close.
 type localTree struct{ *localdir.Archive }
 
@@ -36,7 +44,7 @@ func isHDFS(url string) bool { return strings.HasPrefix(url, hdfs.Scheme) }
 
 // openHDFS opens the directory root in the cluster of a URL, the value of flag. It makes no
 // connection.
-func (a *app) openHDFS(flag, url, root string, o hdfs.Options) (*hdfs.Archive, error) {
+func (o *trees) openHDFS(flag, url, root string, options hdfs.Options) (*hdfs.Archive, error) {
 	authority, _, err := hdfs.SplitURL(url)
 	if err != nil {
 		return nil, usage("%s %w", flag, err)
@@ -46,14 +54,14 @@ func (a *app) openHDFS(flag, url, root string, o hdfs.Options) (*hdfs.Archive, e
 		return nil, usage("%s %s: %w", flag, url, err)
 	}
 	if cluster.Kerberos != nil {
-		login, err := sasl.New(a.cli.kerberosFlags.as(*cluster.Kerberos))
+		login, err := sasl.New(o.cli.kerberosFlags.as(*cluster.Kerberos))
 		if err != nil {
 			return nil, usageError{err}
 		}
 		cluster = cluster.WithKerberos(login)
 	}
-	o.Logger = a.log
-	opened, err := hdfs.Open(cluster, root, o)
+	options.Logger = o.log
+	opened, err := hdfs.Open(cluster, root, options)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -61,24 +69,24 @@ func (a *app) openHDFS(flag, url, root string, o hdfs.Options) (*hdfs.Archive, e
 }
 
 // openToWrite opens a tree in HDFS for the collector owner.
-func (a *app) openToWrite(f archiveFlags, t tree, owner string, wait time.Duration) (*hdfs.Archive, error) {
+func (o *trees) openToWrite(f archiveFlags, t tree, owner string, wait time.Duration) (*hdfs.Archive, error) {
 	options, err := f.options()
 	if err != nil {
 		return nil, err
 	}
 	options.Owner, options.Wait = owner, wait
-	return a.openHDFS(t.flag, t.url, t.pattern.Root(), options)
+	return o.openHDFS(t.flag, t.url, t.pattern.Root(), options)
 }
 
-// openTree opens a tree for the collector owner. It makes no connection to HDFS, but a log-in that
-// can never succeed is an error. An unattended process retries HDFS without limit.
-func (a *app) openTree(f archiveFlags, t tree, owner string, unattended bool) (archiveCloser, error) {
+// open opens a tree for the collector owner. It makes no connection to HDFS, but a log-in that can
+// never succeed is an error. An unattended process retries HDFS without limit.
+func (o *trees) open(f archiveFlags, t tree, owner string, unattended bool) (archiveCloser, error) {
 	if isHDFS(t.url) {
-		opened, err := a.openToWrite(f, t, owner, a.patience(unattended))
+		opened, err := o.openToWrite(f, t, owner, o.cli.patience(unattended))
 		if err != nil {
 			return nil, err
 		}
-		if err := opened.LogIn(a.ctx); errors.Is(err, protection.ErrSettings) {
+		if err := opened.LogIn(o.ctx); errors.Is(err, protection.ErrSettings) {
 			return nil, usageError{errors.Join(err, opened.Close())}
 		}
 		return opened, nil // a KDC that is away may come back, as a name node may
@@ -94,17 +102,17 @@ func (a *app) openTree(f archiveFlags, t tree, owner string, unattended bool) (a
 }
 
 // openArchive opens the archive for the collector owner.
-func (a *app) openArchive(f archiveFlags, pattern archive.Pattern, owner string, unattended bool) (archiveCloser, error) {
-	return a.openTree(f, tree{"--archive", f.Archive, pattern}, owner, unattended)
+func (o *trees) openArchive(f archiveFlags, pattern archive.Pattern, owner string, unattended bool) (archiveCloser, error) {
+	return o.open(f, tree{"--archive", f.Archive, pattern}, owner, unattended)
 }
 
 // readArchive opens an existing archive for reading.
-func (a *app) readArchive(url string, pattern archive.Pattern) (archiveCloser, error) {
-	return a.readTree(tree{"--archive", url, pattern})
+func (o *trees) readArchive(url string, pattern archive.Pattern) (archiveCloser, error) {
+	return o.read(tree{"--archive", url, pattern})
 }
 
-// readTree opens an existing tree for reading.
-func (a *app) readTree(t tree) (archiveCloser, error) {
+// read opens an existing tree for reading.
+func (o *trees) read(t tree) (archiveCloser, error) {
 	if !isHDFS(t.url) {
 		local, err := localdir.OpenToRead(t.pattern.Root())
 		if err != nil {
@@ -112,11 +120,11 @@ func (a *app) readTree(t tree) (archiveCloser, error) {
 		}
 		return localTree{local}, nil
 	}
-	opened, err := a.openHDFS(t.flag, t.url, t.pattern.Root(), hdfs.Options{Wait: a.patience(false)})
+	opened, err := o.openHDFS(t.flag, t.url, t.pattern.Root(), hdfs.Options{Wait: o.cli.patience(false)})
 	if err != nil {
 		return nil, err
 	}
-	if err = opened.There(a.ctx); err != nil {
+	if err = opened.There(o.ctx); err != nil {
 		err = errors.Join(err, opened.Close())
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -130,8 +138,8 @@ func (a *app) readTree(t tree) (archiveCloser, error) {
 }
 
 // checkHDFS runs the checks of sluice doctor for a tree in HDFS.
-func (a *app) checkHDFS(f archiveFlags, t tree) (part, error) {
-	opened, err := a.openToWrite(f, t, "doctor", a.patience(false))
+func (o *trees) checkHDFS(f archiveFlags, t tree) (part, error) {
+	opened, err := o.openToWrite(f, t, "doctor", o.cli.patience(false))
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (c *auditCmd) Run(a *app) (err error) {
 	if c.Repair {
 		return c.repair(a, cfg)
 	}
-	archive, err := a.readArchive(c.Archive, cfg.Pattern)
+	archive, err := a.trees.readArchive(c.Archive, cfg.Pattern)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
 	if !c.onHBase() {
 		return c.repairColumnar(a, cfg, archive)
 	}
-	table, err := a.writeHBase(c.tableFlags, nil, false)
+	table, err := a.hbase.write(c.tableFlags, nil, false)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func exists(path string) bool {
 
 // openWritable opens an existing archive for changes.
 func (c *auditCmd) openWritable(a *app, cfg audit.Config) (archiveCloser, error) {
-	there, err := a.readArchive(c.Archive, cfg.Pattern)
+	there, err := a.trees.readArchive(c.Archive, cfg.Pattern)
 	if err == nil {
 		err = there.Close()
 	}
@@ -164,7 +164,7 @@ func (c *auditCmd) openWritable(a *app, cfg audit.Config) (archiveCloser, error)
 	if cfg.Checkpoint != nil {
 		owner = cfg.Checkpoint.Collector()
 	}
-	return a.openArchive(c.archiveFlags, cfg.Pattern, owner, false)
+	return a.trees.openArchive(c.archiveFlags, cfg.Pattern, owner, false)
 }
 
 // config returns what is to be compared, without the table and the archive.
@@ -188,7 +188,7 @@ func (c *auditCmd) config(a *app) (cfg audit.Config, err error) {
 	if cfg.Pruned, err = readPruned(a.cli.Data); err != nil {
 		return cfg, err
 	}
-	cfg.Quarantine, err = a.readQuarantine()
+	cfg.Quarantine, err = a.quarantine.rows()
 	return cfg, err
 }
 

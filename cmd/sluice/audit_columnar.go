@@ -31,7 +31,7 @@ func (c *auditCmd) openAudited(a *app) (table, error) {
 	if c.onHBase() {
 		return a.openTable(c.tableFlags)
 	}
-	t, err := a.tableTree(c.tableFlags)
+	t, err := a.trees.ofTable(c.tableFlags)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (c *auditCmd) openAudited(a *app) (table, error) {
 
 // openAuditedTree opens a columnar table for an audit, without the files named in without.
 func openAuditedTree(a *app, t tree, without map[string]bool) (*auditedTable, error) {
-	opened, err := a.readColumnar(a.ctx, t, columnar.TableOptions{Skip: without}, columnar.Bounds{})
+	opened, err := a.trees.readColumnar(a.ctx, t, columnar.TableOptions{Skip: without}, columnar.Bounds{})
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (r *auditedRows) batch(b *columnar.Batch, selected columnar.Selection) erro
 // differences and no damaged files.
 func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archiveCloser) (err error) {
 	began := time.Now()
-	t, err := a.tableTree(c.tableFlags)
+	t, err := a.trees.ofTable(c.tableFlags)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (c *auditCmd) repairColumnar(a *app, cfg audit.Config, to archiveCloser) (e
 
 // damagedFiles reads every file of a columnar table and returns the names of the damaged ones.
 func damagedFiles(a *app, t tree) (names map[string]bool, err error) {
-	files, err := a.readTree(t)
+	files, err := a.trees.read(t)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +181,7 @@ func (c *auditCmd) refill(a *app, cfg audit.Config, t tree, held map[schema.Stre
 	if cfg.Checkpoint != nil {
 		owner = cfg.Checkpoint.Collector()
 	}
-	files, err := a.openColumnar(c.archiveFlags, t, owner, false)
+	files, err := a.trees.openColumnar(c.archiveFlags, t, owner, false)
 	if err != nil {
 		return err
 	}

@@ -31,10 +31,10 @@ type columnarFlags struct {
 
 // columnarTree parses parquet:DIR or parquet:hdfs://…/PATTERN; "" is parquet:DATA/table. It opens
 // nothing. flag is the flag's name, for errors.
-func (a *app) columnarTree(flag, url string) (tree, error) {
+func (o *trees) columnarTree(flag, url string) (tree, error) {
 	none := tree{}
 	if url == "" {
-		url = parquetScheme + filepath.Join(a.cli.Data, "table")
+		url = parquetScheme + filepath.Join(o.cli.Data, "table")
 	}
 	if dir, old := strings.CutPrefix(url, embeddedScheme); old {
 		return none, usage("%s %s: sluice has no embedded table any more\nhint: write parquet:%s, or another directory if that one is of an older sluice, and fill it from the archive once: sluice run --from-archive URL --table parquet:DIR", flag, url, dir)
@@ -102,11 +102,11 @@ func (t tree) checkColumnar() error {
 }
 
 // openColumnar opens a columnar table for writing by the collector owner.
-func (a *app) openColumnar(f archiveFlags, t tree, owner string, unattended bool) (archiveCloser, error) {
+func (o *trees) openColumnar(f archiveFlags, t tree, owner string, unattended bool) (archiveCloser, error) {
 	if err := t.checkColumnar(); err != nil {
 		return nil, err
 	}
-	return a.openTree(f, t, owner, unattended)
+	return o.open(f, t, owner, unattended)
 }
 
 // columnTree is a columnar table open for writing.
@@ -125,20 +125,20 @@ type columnarTable struct {
 
 // readColumnar opens a snapshot of a columnar table for reading. It includes lines that a collector
 // with this --data directory has in its spool and has not stored in the table yet.
-func (a *app) readColumnar(ctx context.Context, t tree, o columnar.TableOptions, within columnar.Bounds) (*columnarTable, error) {
-	spool := a.feeds(t)
+func (o *trees) readColumnar(ctx context.Context, t tree, options columnar.TableOptions, within columnar.Bounds) (*columnarTable, error) {
+	spool := o.spoolOf(t)
 	if !isHDFS(t.url) && !exists(t.pattern.Root()) {
 		return nil, usage("no table at %s: fill one with `sluice run --once access.log`, or name another with %s or --data", t.pattern.Root(), t.flag)
 	}
 	if err := t.checkColumnar(); err != nil {
 		return nil, err
 	}
-	o.Spool, o.Log, o.Partitions = spool, a.log, columnar.PartitionsOf(t.pattern)
-	files, err := a.readTree(t)
+	options.Spool, options.Log, options.Partitions = spool, o.log, columnar.PartitionsOf(t.pattern)
+	files, err := o.read(t)
 	if err != nil {
 		return nil, err
 	}
-	snapshot, err := columnar.OpenTable(files, o).Snapshot(ctx, within)
+	snapshot, err := columnar.OpenTable(files, options).Snapshot(ctx, within)
 	if err != nil {
 		return nil, errors.Join(err, files.Close())
 	}

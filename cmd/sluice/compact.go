@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -39,7 +40,7 @@ func (c *compactCmd) Run(a *app) (err error) {
 	if c.TargetSize < 1 || c.MarkGrace < 0 {
 		return usage("--target-size must be at least 1MiB, --mark-grace at least 0")
 	}
-	m, err := a.openMaintenance(c.tableFlags, c.archiveFlags)
+	m, err := a.compactor.open(c.tableFlags, c.archiveFlags)
 	if err != nil {
 		return err
 	}
@@ -61,6 +62,15 @@ func closedBefore(now time.Time, grace time.Duration) func(columnar.Partition) b
 	}
 }
 
+// compactor opens columnar tables for compaction and pruning, and merges the files of one beside a
+// collector.
+type compactor struct {
+	ctx   context.Context
+	cli   *cli
+	log   *slog.Logger
+	trees *trees
+}
+
 // maintenance is a columnar table that is open for compaction or pruning. A lock allows one process
 // at a time with the same --data.
 type maintenance struct {
@@ -69,44 +79,44 @@ type maintenance struct {
 	lock  *os.File
 }
 
-// openMaintenance opens the columnar table that the flags select.
-func (a *app) openMaintenance(t tableFlags, f archiveFlags) (*maintenance, error) {
+// open opens the columnar table that the flags select, for compaction or pruning.
+func (c *compactor) open(t tableFlags, f archiveFlags) (*maintenance, error) {
 	if t.onHBase() {
 		return nil, usage("--table %s: only a columnar table has files\nhint: name its tree (--table parquet:…); old rows in HBase go by the family's TTL", t.Table)
 	}
-	columns, err := a.tableTree(t)
+	columns, err := c.trees.ofTable(t)
 	if err != nil {
 		return nil, err
 	}
 	if !isHDFS(columns.url) && !exists(columns.pattern.Root()) {
 		return nil, usage("no table at %s: name another with --table or --data", columns.pattern.Root())
 	}
-	return a.maintain(f, columns, false)
+	return c.maintain(f, columns, false)
 }
 
 // maintain locks a tree, opens it for compaction or pruning, and removes what an interrupted
 // process with the same --data left.
-func (a *app) maintain(f archiveFlags, t tree, unattended bool) (*maintenance, error) {
-	if err := checkPrivate("--data", a.cli.Data); err != nil {
+func (c *compactor) maintain(f archiveFlags, t tree, unattended bool) (*maintenance, error) {
+	if err := checkPrivate("--data", c.cli.Data); err != nil {
 		return nil, err
 	}
-	if err := vfs.MkdirAll(vfs.OS{}, a.cli.Data, 0o750); err != nil {
-		return nil, openError(fmt.Errorf("--data: make the directory %s: %w", a.cli.Data, err))
+	if err := vfs.MkdirAll(vfs.OS{}, c.cli.Data, 0o750); err != nil {
+		return nil, openError(fmt.Errorf("--data: make the directory %s: %w", c.cli.Data, err))
 	}
-	lock, err := lockFile(filepath.Join(a.cli.Data, "compact.lock"))
+	lock, err := lockFile(filepath.Join(c.cli.Data, "compact.lock"))
 	if err != nil {
-		return nil, openError(fmt.Errorf("--data %s: compact or prune: %w", a.cli.Data, err))
+		return nil, openError(fmt.Errorf("--data %s: compact or prune: %w", c.cli.Data, err))
 	}
 	m := &maintenance{tree: t, lock: lock}
-	owner, err := a.maintainer()
+	owner, err := c.owner()
 	if err == nil {
-		m.files, err = a.openColumnar(f, t, owner, unattended)
+		m.files, err = c.trees.openColumnar(f, t, owner, unattended)
 	}
 	if err == nil {
-		err = m.files.Sweep(a.ctx)
+		err = m.files.Sweep(c.ctx)
 	}
 	if err == nil {
-		err = removeHalfMerged(a.cli.Data)
+		err = removeHalfMerged(c.cli.Data)
 	}
 	if err != nil {
 		return nil, errors.Join(err, m.close())
@@ -114,10 +124,10 @@ func (a *app) maintain(f archiveFlags, t tree, unattended bool) (*maintenance, e
 	return m, nil
 }
 
-// maintainer returns the owner of temporary files in the table: the same in each process with this
+// owner returns the owner of temporary files in the table: the same in each process with this
 // --data, so that the next one removes the files of a crashed one.
-func (a *app) maintainer() (string, error) {
-	file, err := readCheckpoint(a.cli.Data)
+func (c *compactor) owner() (string, error) {
+	file, err := readCheckpoint(c.cli.Data)
 	if err != nil || file == nil {
 		return "compact", err
 	}
@@ -154,8 +164,8 @@ const (
 func (s *stores) compactBeside(a *app, f archiveFlags, t tree, spool string, grace time.Duration) {
 	ctx, cancel := context.WithCancel(a.ctx)
 	var workers sync.WaitGroup
-	workers.Go(func() { a.compactForever(ctx, f, t, grace) })
-	workers.Go(func() { a.columnsAhead(ctx, spool) })
+	workers.Go(func() { a.compactor.run(ctx, f, t, grace) })
+	workers.Go(func() { a.compactor.columnsAhead(ctx, spool) })
 	s.stopCompacting = func() { cancel(); workers.Wait() }
 }
 
@@ -164,14 +174,14 @@ const aheadInterval = 2 * time.Second
 
 // columnsAhead writes columns of the spool's open segments until ctx ends. An error is logged when
 // it first occurs.
-func (a *app) columnsAhead(ctx context.Context, spool string) {
+func (c *compactor) columnsAhead(ctx context.Context, spool string) {
 	ticker := time.NewTicker(aheadInterval)
 	defer ticker.Stop()
 	ahead := columnar.NewAhead(spool, columnar.DefaultAheadBytes)
 	for failing := false; ; {
 		err := ahead.Step(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
-			a.log.Warn("cannot make columns of open segments, queries read their lines instead", "err", err)
+			c.log.Warn("cannot make columns of open segments, queries read their lines instead", "err", err)
 		}
 		failing = err != nil
 		select {
@@ -182,9 +192,9 @@ func (a *app) columnsAhead(ctx context.Context, spool string) {
 	}
 }
 
-// compactForever merges files of a columnar table until ctx ends. Errors are logged and retried at
-// the next interval.
-func (a *app) compactForever(ctx context.Context, f archiveFlags, t tree, grace time.Duration) {
+// run merges files of a columnar table until ctx ends. Errors are logged and retried at the next
+// interval.
+func (c *compactor) run(ctx context.Context, f archiveFlags, t tree, grace time.Duration) {
 	ticker := time.NewTicker(compactInterval)
 	defer ticker.Stop()
 	for n := 0; ; n++ {
@@ -192,8 +202,8 @@ func (a *app) compactForever(ctx context.Context, f archiveFlags, t tree, grace 
 		if n%compactAllEvery != 0 {
 			bounds.From = time.Now().AddDate(0, 0, -recentDays).UnixNano()
 		}
-		if err := a.compactOnce(ctx, f, t, grace, bounds); err != nil && ctx.Err() == nil {
-			a.log.Warn("cannot merge table files, will retry", "table", t.id(), "err", err, "retry_in", compactInterval)
+		if err := c.once(ctx, f, t, grace, bounds); err != nil && ctx.Err() == nil {
+			c.log.Warn("cannot merge table files, will retry", "table", t.id(), "err", err, "retry_in", compactInterval)
 		}
 		select {
 		case <-ticker.C:
@@ -203,14 +213,15 @@ func (a *app) compactForever(ctx context.Context, f archiveFlags, t tree, grace 
 	}
 }
 
-func (a *app) compactOnce(ctx context.Context, f archiveFlags, t tree, grace time.Duration, bounds columnar.Bounds) (err error) {
-	m, err := a.maintain(f, t, true)
+// once merges the files of a columnar table once.
+func (c *compactor) once(ctx context.Context, f archiveFlags, t tree, grace time.Duration, bounds columnar.Bounds) (err error) {
+	m, err := c.maintain(f, t, true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
 	_, err = columnar.Compact(ctx, m.files, columnar.CompactOptions{
-		TempDir: a.cli.Data, Partitions: columnar.PartitionsOf(t.pattern), Bounds: bounds, Closed: closedBefore(time.Now(), grace), Log: a.log,
+		TempDir: c.cli.Data, Partitions: columnar.PartitionsOf(t.pattern), Bounds: bounds, Closed: closedBefore(time.Now(), grace), Log: c.log,
 	})
 	return err
 }

@@ -75,7 +75,7 @@ func (d *doctorCmd) archive(a *app) (part, error) {
 		return nil, err
 	}
 	if isHDFS(d.Archive) {
-		return a.checkHDFS(d.archiveFlags, tree{"--archive", d.Archive, pattern})
+		return a.trees.checkHDFS(d.archiveFlags, tree{"--archive", d.Archive, pattern})
 	}
 	return func(_ context.Context, r *doctor.Report) error {
 		doctor.Directory(r, "archive", pattern.Root())
@@ -85,7 +85,7 @@ func (d *doctorCmd) archive(a *app) (part, error) {
 
 func (d *doctorCmd) table(a *app) (part, error) {
 	if d.onHBase() {
-		h, err := a.hbaseTable(d.tableFlags)
+		h, err := a.hbase.locate(d.tableFlags)
 		if err != nil {
 			return nil, err
 		}
@@ -103,7 +103,7 @@ func (d *doctorCmd) table(a *app) (part, error) {
 			return checks.Run(ctx, checks.Subject{URL: h.url, Options: h.options, Kerberos: h.kerberos, TLS: h.tls}, r)
 		}, nil
 	}
-	t, err := a.tableTree(d.tableFlags)
+	t, err := a.trees.ofTable(d.tableFlags)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (d *doctorCmd) table(a *app) (part, error) {
 		return nil
 	}
 	if isHDFS(t.url) {
-		if examine, err = a.checkHDFS(d.archiveFlags, t); err != nil {
+		if examine, err = a.trees.checkHDFS(d.archiveFlags, t); err != nil {
 			return nil, err
 		}
 	}
@@ -133,7 +133,7 @@ func (a *app) checkColumnarFiles(ctx context.Context, t tree) (_ string, err err
 	if !isHDFS(t.url) && !exists(t.pattern.Root()) {
 		return "", doctor.Skip("there is no table yet; the first run makes it")
 	}
-	table, err := a.readColumnar(ctx, t, columnar.TableOptions{}, columnar.Bounds{})
+	table, err := a.trees.readColumnar(ctx, t, columnar.TableOptions{}, columnar.Bounds{})
 	if isHDFS(t.url) && errors.Is(err, fs.ErrNotExist) {
 		return "", doctor.Skip("there is no table yet; the first run makes it")
 	}

@@ -19,20 +19,20 @@ type feed struct {
 func feedPath(data string) string { return filepath.Join(data, "columnar.json") }
 
 // noteFeed records in the data directory that the spool's segments are stored in the tree.
-func (a *app) noteFeed(t tree, spool string) error {
+func noteFeed(data string, t tree, spool string) error {
 	spool, err := filepath.Abs(spool)
 	if err != nil {
 		return err
 	}
 	now := feed{Table: t.id(), Spool: spool}
-	if old, err := readFeed(a.cli.Data); err == nil && old == now {
+	if old, err := readFeed(data); err == nil && old == now {
 		return nil
 	}
 	text, err := json.Marshal(now)
 	if err != nil {
 		return err
 	}
-	path := feedPath(a.cli.Data)
+	path := feedPath(data)
 	if err = os.WriteFile(path+".tmp", append(text, '\n'), 0o640); err == nil {
 		err = os.Rename(path+".tmp", path)
 	}
@@ -50,13 +50,13 @@ func readFeed(data string) (f feed, err error) {
 	return f, err
 }
 
-// feeds returns the spool whose segments are stored in the tree, "" for none. If the file cannot be
-// read, it logs a warning and returns "".
-func (a *app) feeds(t tree) string {
-	f, err := readFeed(a.cli.Data)
+// spoolOf returns the spool whose segments are stored in the tree, "" for none. If the file cannot
+// be read, it logs a warning and returns "".
+func (o *trees) spoolOf(t tree) string {
+	f, err := readFeed(o.cli.Data)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			a.log.Warn("cannot read which table the spool's lines are for, only stored lines are read", "path", feedPath(a.cli.Data), "err", err)
+			o.log.Warn("cannot read which table the spool's lines are for, only stored lines are read", "path", feedPath(o.cli.Data), "err", err)
 		}
 		return ""
 	}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -34,8 +36,17 @@ type hbaseTable struct {
 	files    []string        // Hadoop configuration files that were read
 }
 
-// hbaseTable parses the table's URL and reads Hadoop's configuration files. It does not connect.
-func (a *app) hbaseTable(t tableFlags) (h hbaseTable, err error) {
+// hbaseTables opens tables in HBase.
+type hbaseTables struct {
+	ctx        context.Context
+	cli        *cli
+	log        *slog.Logger
+	trees      *trees      // for staging directories
+	quarantine *quarantine // for rows that the servers reject
+}
+
+// locate parses the table's URL and reads Hadoop's configuration files. It does not connect.
+func (o *hbaseTables) locate(t tableFlags) (h hbaseTable, err error) {
 	if t.HBaseTimeout <= 0 {
 		return h, usage("--hbase-timeout %s: must be greater than 0", t.HBaseTimeout)
 	}
@@ -54,8 +65,8 @@ func (a *app) hbaseTable(t tableFlags) (h hbaseTable, err error) {
 		return h, usage("--table %w", err)
 	}
 	handshake := rpc.Handshake(rpc.Simple)
-	if t.kerberized(files, a.cli.kerberosFlags) {
-		if h.kerberos, err = t.kerberos(files, a.cli.kerberosFlags); err != nil {
+	if t.kerberized(files, o.cli.kerberosFlags) {
+		if h.kerberos, err = t.kerberos(files, o.cli.kerberosFlags); err != nil {
 			return h, usageError{err}
 		}
 		handshake = h.kerberos.Handshake(rpc.Preamble(rpc.AuthKerberos))
@@ -68,7 +79,7 @@ func (a *app) hbaseTable(t tableFlags) (h hbaseTable, err error) {
 			return h, usageError{err}
 		}
 	}
-	h.options = hbase.Options{Timeout: t.HBaseTimeout, Handshake: handshake, Logger: a.log}
+	h.options = hbase.Options{Timeout: t.HBaseTimeout, Handshake: handshake, Logger: o.log}
 	return h, nil
 }
 

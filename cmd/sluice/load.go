@@ -67,7 +67,7 @@ func unread(logs []logfile.Log, saved *checkpoint.File) (total int64) {
 // expected, or found, that there are rows enough.
 type loadedTable struct {
 	*hbase.Table
-	app     *app
+	tables  *hbaseTables
 	url     string
 	load    string
 	regions int
@@ -78,15 +78,15 @@ type loadedTable struct {
 	failed atomic.Bool // loading is not possible
 }
 
-// loadHBase opens a table in HBase for writing, by bulk loads where the flags ask for them.
-func (a *app) loadHBase(t tableFlags, layout *schema.Layout, flags loadFlags) (table, error) {
-	opened, err := a.writeHBase(t, layout, false)
+// load opens a table in HBase for writing, by bulk loads where the flags ask for them.
+func (o *hbaseTables) load(t tableFlags, layout *schema.Layout, flags loadFlags) (table, error) {
+	opened, err := o.write(t, layout, false)
 	rows, ok := opened.(*hbase.Table)
 	if err != nil || !ok || flags.Load == loadPut {
 		return opened, err
 	}
-	x := &loadedTable{Table: rows, app: a, url: t.Table, load: flags.Load}
-	if x.regions, err = rows.Regions(a.ctx); err != nil {
+	x := &loadedTable{Table: rows, tables: o, url: t.Table, load: flags.Load}
+	if x.regions, err = rows.Regions(o.ctx); err != nil {
 		return nil, errors.Join(err, rows.Close())
 	}
 	return x, nil
@@ -132,7 +132,7 @@ func (t *loadedTable) decide(ctx context.Context, rows *schema.Rows) error {
 		least = 0
 	}
 	l, err := t.BulkLoader(ctx, bulkload.Options{
-		Dir: filepath.Join(t.app.cli.Data, "load"), OpenStaging: t.app.openStaging, MinFileBytes: least, Logger: t.app.log,
+		Dir: filepath.Join(t.tables.cli.Data, "load"), OpenStaging: t.tables.openStaging, MinFileBytes: least, Logger: t.tables.log,
 	})
 	switch {
 	case err == nil:
@@ -141,7 +141,7 @@ func (t *loadedTable) decide(ctx context.Context, rows *schema.Rows) error {
 		return err
 	default:
 		t.failed.Store(true)
-		t.app.log.Warn("bulk load not possible, rows are written with Put", "table", t.url, "reason", err)
+		t.tables.log.Warn("bulk load not possible, rows are written with Put", "table", t.url, "reason", err)
 	}
 	return nil
 }
@@ -192,7 +192,7 @@ func (s *staging) Token(ctx context.Context) (*bulkload.DelegationToken, error) 
 const stagingPermissions = 0o777
 
 // openStaging opens the staging directory of a URI. HDFS is not connected yet.
-func (a *app) openStaging(uri string) (bulkload.Staging, error) {
+func (o *hbaseTables) openStaging(uri string) (bulkload.Staging, error) {
 	if !isHDFS(uri) {
 		return nil, fmt.Errorf("it is not in HDFS")
 	}
@@ -200,8 +200,8 @@ func (a *app) openStaging(uri string) (bulkload.Staging, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := a.openHDFS("--table: staging directory", uri, root, hdfs.Options{
-		Owner: "load", Permissions: stagingPermissions, Uploads: 4, Wait: a.patience(false),
+	opened, err := o.trees.openHDFS("--table: staging directory", uri, root, hdfs.Options{
+		Owner: "load", Permissions: stagingPermissions, Uploads: 4, Wait: o.cli.patience(false),
 	})
 	if err != nil {
 		return nil, err

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
@@ -58,7 +57,10 @@ type app struct {
 	log            *slog.Logger
 	logs           *logWriter // the writer of log; its Write never blocks
 
-	quarantining sync.Mutex // guards the quarantine file
+	trees      *trees
+	hbase      *hbaseTables
+	quarantine *quarantine
+	compactor  *compactor
 }
 
 // usageError is an error that the user can correct on the command line or in the environment. The
@@ -112,8 +114,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	logs := newLogWriter(stderr)
 	defer logs.flush(logFlushTimeout)
-	a := &app{ctx: ctx, cli: c, stdin: stdin, stdout: stdout, stderr: stderr, logs: logs, log: slog.New(newThrottle(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level})))}
+	a := newApp(ctx, c, slog.New(newThrottle(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}))))
+	a.stdin, a.stdout, a.stderr, a.logs = stdin, stdout, stderr, logs
 	return a.status(k.Run(a))
+}
+
+// newApp returns an app without standard streams.
+func newApp(ctx context.Context, c *cli, log *slog.Logger) *app {
+	a := &app{ctx: ctx, cli: c, log: log, trees: &trees{ctx, c, log}, quarantine: &quarantine{cli: c, log: log}}
+	a.hbase = &hbaseTables{ctx, c, log, a.trees, a.quarantine}
+	a.compactor = &compactor{ctx, c, log, a.trees}
+	return a
 }
 
 // status prints the error and its hints, and returns the exit status.

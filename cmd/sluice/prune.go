@@ -90,7 +90,7 @@ func (p *pruner) table(a *app) (err error) {
 	if p.cmd.onHBase() {
 		return usage("--table %s: old rows in HBase go by the family's TTL\nhint: add --only archive", p.cmd.Table)
 	}
-	m, err := a.openMaintenance(p.cmd.tableFlags, p.cmd.archiveFlags)
+	m, err := a.compactor.open(p.cmd.tableFlags, p.cmd.archiveFlags)
 	if err != nil {
 		return err
 	}
@@ -115,14 +115,14 @@ func (p *pruner) archive(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	owner, err := a.maintainer()
+	owner, err := a.compactor.owner()
 	if err != nil {
 		return openError(err)
 	}
 	if !isHDFS(p.cmd.Archive) && !exists(pattern.Root()) {
 		return usage("no archive at %s: name another with --archive or --data, or add --only table", pattern.Root())
 	}
-	files, err := a.openArchive(p.cmd.archiveFlags, pattern, owner, false)
+	files, err := a.trees.openArchive(p.cmd.archiveFlags, pattern, owner, false)
 	if err != nil {
 		return err
 	}

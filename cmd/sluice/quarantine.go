@@ -8,14 +8,25 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 
 	"sluice/schema"
 )
+
+// quarantine is the file of the rows that servers reject, in the data directory.
+type quarantine struct {
+	cli *cli
+	log *slog.Logger
+	mu  sync.Mutex // held while the file is written
+}
+
+func (q *quarantine) path() string { return filepath.Join(q.cli.Data, "quarantine.jsonl") }
 
 // refusedRow is a line of the quarantine file: a row that the servers reject.
 type refusedRow struct {
@@ -24,9 +35,9 @@ type refusedRow struct {
 	Cells  map[string][]byte `json:"cells"` // base64
 }
 
-// quarantine appends a row that the table rejected permanently to DATA/quarantine.jsonl and syncs
+// add appends a row that the table rejected permanently to DATA/quarantine.jsonl and syncs
 // the file. The row then counts as stored. Calls may run at the same time.
-func (a *app) quarantine(key []byte, cells []schema.Cell, reason error) error {
+func (q *quarantine) add(key []byte, cells []schema.Cell, reason error) error {
 	row := refusedRow{Key: hex.EncodeToString(key), Reason: reason.Error(), Cells: make(map[string][]byte)}
 	for _, c := range cells {
 		row.Cells[c.Qualifier] = c.Value
@@ -35,13 +46,13 @@ func (a *app) quarantine(key []byte, cells []schema.Cell, reason error) error {
 	if err != nil {
 		return fmt.Errorf("quarantine row %s: %w", row.Key, err)
 	}
-	name := filepath.Join(a.cli.Data, "quarantine.jsonl")
-	a.quarantining.Lock()
-	defer a.quarantining.Unlock()
+	name := q.path()
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	if err := appendLine(name, line); err != nil {
 		return fmt.Errorf("quarantine row %s: %w", row.Key, err)
 	}
-	a.log.Warn("table rejected a row, row quarantined", "key", row.Key, "err", reason, "path", name)
+	q.log.Warn("table rejected a row, row quarantined", "key", row.Key, "err", reason, "path", name)
 	return nil
 }
 
@@ -87,10 +98,10 @@ func wholeLines(f *os.File) (end int64, err error) {
 	return 0, nil
 }
 
-// readQuarantine returns the cells of the quarantined rows by key, sorted by qualifier. Of a row
-// that was quarantined twice, it returns the later one.
-func (a *app) readQuarantine() (rows map[string][]schema.Cell, err error) {
-	name := filepath.Join(a.cli.Data, "quarantine.jsonl")
+// rows returns the cells of the quarantined rows by key, sorted by qualifier. Of a row that was
+// quarantined twice, it returns the later one.
+func (q *quarantine) rows() (rows map[string][]schema.Cell, err error) {
+	name := q.path()
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

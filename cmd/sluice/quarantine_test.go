@@ -21,22 +21,22 @@ func FuzzQuarantine(f *testing.F) {
 	f.Add([]byte(`{"key":"no hex"}`+"\n"), []byte{2}, []byte{})
 	f.Add([]byte("null\n"), []byte{3}, []byte("x"))
 	f.Fuzz(func(t *testing.T, file, key, value []byte) {
-		a := &app{cli: new(cli), log: slog.New(slog.DiscardHandler)}
+		a := newApp(t.Context(), new(cli), slog.New(slog.DiscardHandler))
 		a.cli.Data = t.TempDir()
 		name := filepath.Join(a.cli.Data, "quarantine.jsonl")
 		if err := os.WriteFile(name, file, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := a.readQuarantine(); err != nil {
+		if _, err := a.quarantine.rows(); err != nil {
 			return
 		}
 		if err := os.Remove(name); err != nil {
 			t.Fatal(err)
 		}
-		if err := a.quarantine(key, []schema.Cell{{Qualifier: "line", Value: value}}, errors.New("refused")); err != nil {
+		if err := a.quarantine.add(key, []schema.Cell{{Qualifier: "line", Value: value}}, errors.New("refused")); err != nil {
 			t.Fatal(err)
 		}
-		rows, err := a.readQuarantine()
+		rows, err := a.quarantine.rows()
 		if cells := rows[string(key)]; err != nil || len(cells) != 1 || !bytes.Equal(cells[0].Value, value) {
 			t.Errorf("%x: %v, %v", key, cells, err)
 		}
@@ -47,10 +47,10 @@ func FuzzQuarantine(f *testing.F) {
 // simulating a kill in the middle of a write.
 func TestAQuarantinedRowBehindATornOneIsRead(t *testing.T) {
 	dir, fill, free := smallDisk(t, 1<<20)
-	a := &app{cli: new(cli), log: slog.New(slog.DiscardHandler)}
+	a := newApp(t.Context(), new(cli), slog.New(slog.DiscardHandler))
 	a.cli.Data = dir
 	keep := func(key byte, bytes int) error {
-		return a.quarantine([]byte{key}, []schema.Cell{{Qualifier: "line", Value: make([]byte, bytes)}}, errors.New("refused"))
+		return a.quarantine.add([]byte{key}, []schema.Cell{{Qualifier: "line", Value: make([]byte, bytes)}}, errors.New("refused"))
 	}
 	if err := keep(1, 10); err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestAQuarantinedRowBehindATornOneIsRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	rows, err := a.readQuarantine()
+	rows, err := a.quarantine.rows()
 	if err != nil || len(rows) != 3 || len(rows["\x01"][0].Value) != 10 || len(rows["\x03"][0].Value) != 100_000 {
 		t.Errorf("%d rows: %v", len(rows), err)
 	}

@@ -33,7 +33,7 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 	if err != nil {
 		return usage("--from-archive: %w", err)
 	}
-	archive, err := a.readArchive(r.FromArchive, pattern)
+	archive, err := a.trees.readArchive(r.FromArchive, pattern)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (r *runCmd) replay(a *app, format string) (err error) {
 	if columns != nil {
 		return r.refill(a, format, archive, pattern, *columns)
 	}
-	table, err := a.loadHBase(r.tableFlags, layout, r.loadFlags)
+	table, err := a.hbase.load(r.tableFlags, layout, r.loadFlags)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (r *runCmd) refill(a *app, format string, from archiveCloser, pattern archi
 	if err != nil {
 		return err
 	}
-	files, err := a.openColumnar(r.archiveFlags, t, owner, false)
+	files, err := a.trees.openColumnar(r.archiveFlags, t, owner, false)
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (s *schemaCmd) apply(a *app, fields []schema.Field) (err error) {
 	if !s.onHBase() {
 		return usage("schema apply creates a table in HBase\nhint: name it with --table hbase://ZOOKEEPER/TABLE")
 	}
-	h, err := a.hbaseTable(s.tableFlags)
+	h, err := a.hbase.locate(s.tableFlags)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (s *schemaCmd) apply(a *app, fields []schema.Field) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	h.options.Wait = a.patience(false)
+	h.options.Wait = a.cli.patience(false)
 	admin := hbase.OpenAdmin(h.url, h.options)
 	defer func() { err = errors.Join(err, admin.Close()) }()
 	compression, made, err := admin.Create(a.ctx, hbase.Creation{Layout: layout, Compression: s.Compression, TTL: s.TTL, Schema: avro})

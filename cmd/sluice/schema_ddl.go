@@ -58,11 +58,11 @@ func (s *schemaCmd) statements(layout schema.Layout, t schema.TableDDL, fields [
 
 // ofHBase returns the statements for an existing table in HBase.
 func (s *schemaCmd) ofHBase(a *app, format *parse.Format) (out string, err error) {
-	h, err := a.hbaseTable(s.tableFlags)
+	h, err := a.hbase.locate(s.tableFlags)
 	if err != nil {
 		return "", err
 	}
-	h.options.Wait = a.patience(false)
+	h.options.Wait = a.cli.patience(false)
 	admin := hbase.OpenAdmin(h.url, h.options)
 	defer func() { err = errors.Join(err, admin.Close()) }()
 	c, err := admin.Describe(a.ctx)
@@ -93,7 +93,7 @@ func (s *schemaCmd) ofParquet(a *app, format *parse.Format) (out string, err err
 	if s.Kind != "hive" {
 		return "", usage("schema %s is for a table in HBase; --table %s is a tree of Parquet files\nhint: sluice schema hive --table %s; docs/columnar.md has the forms for other programs", s.Kind, s.Table, s.Table)
 	}
-	tree, err := a.tableTree(s.tableFlags)
+	tree, err := a.trees.ofTable(s.tableFlags)
 	if err != nil {
 		return "", err
 	}

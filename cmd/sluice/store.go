@@ -43,15 +43,15 @@ func (t tableFlags) onHBase() bool {
 // checkTable returns an error if the flags do not name a table. It opens nothing.
 func (a *app) checkTable(t tableFlags) error {
 	if t.onHBase() {
-		_, err := a.hbaseTable(t)
+		_, err := a.hbase.locate(t)
 		return err
 	}
-	_, err := a.tableTree(t)
+	_, err := a.trees.ofTable(t)
 	return err
 }
 
-// tableTree returns the columnar table that the flags name.
-func (a *app) tableTree(t tableFlags) (tree, error) { return a.columnarTree("--table", t.Table) }
+// ofTable returns the columnar table that the flags name.
+func (o *trees) ofTable(t tableFlags) (tree, error) { return o.columnarTree("--table", t.Table) }
 
 // openTable opens an existing table for reading.
 func (a *app) openTable(t tableFlags) (table, error) {
@@ -62,20 +62,20 @@ func (a *app) openTable(t tableFlags) (table, error) {
 // have rows within the bounds are read.
 func (a *app) openTableWithin(t tableFlags, within columnar.Bounds) (table, error) {
 	if t.onHBase() {
-		return a.openHBase(t, hbase.Options{Wait: a.patience(false)})
+		return a.hbase.open(t, hbase.Options{Wait: a.cli.patience(false)})
 	}
-	tree, err := a.tableTree(t)
+	tree, err := a.trees.ofTable(t)
 	if err != nil {
 		return nil, err
 	}
-	return a.readColumnar(a.ctx, tree, columnar.TableOptions{}, within)
+	return a.trees.readColumnar(a.ctx, tree, columnar.TableOptions{}, within)
 }
 
-// writeHBase opens a table in HBase for writing. layout is the layout that it must have; nil: any.
+// write opens a table in HBase for writing. layout is the layout that it must have; nil: any.
 // The table is not created, because that is a decision about the cluster. An unattended process
 // waits for the cluster without a time limit.
-func (a *app) writeHBase(t tableFlags, layout *schema.Layout, unattended bool) (table, error) {
-	return a.openHBase(t, hbase.Options{Layout: layout, Refused: a.quarantine, Wait: a.patience(unattended)})
+func (o *hbaseTables) write(t tableFlags, layout *schema.Layout, unattended bool) (table, error) {
+	return o.open(t, hbase.Options{Layout: layout, Refused: o.quarantine.add, Wait: o.cli.patience(unattended)})
 }
 
 // holdLittle makes garbage collection more frequent, unless GOGC is set. Agents and collectors keep
@@ -88,14 +88,14 @@ func holdLittle() {
 	}
 }
 
-// openHBase opens an existing table. Of options, it uses Layout, Refused and Wait.
-func (a *app) openHBase(t tableFlags, options hbase.Options) (table, error) {
-	h, err := a.hbaseTable(t)
+// open opens an existing table. Of options, it uses Layout, Refused and Wait.
+func (o *hbaseTables) open(t tableFlags, options hbase.Options) (table, error) {
+	h, err := o.locate(t)
 	if err != nil {
 		return nil, err
 	}
 	h.options.Layout, h.options.Refused, h.options.Wait = options.Layout, options.Refused, options.Wait
-	table, err := hbase.Open(a.ctx, h.url, h.options)
+	table, err := hbase.Open(o.ctx, h.url, h.options)
 	if err != nil {
 		return nil, explainHBase(err, t.Table)
 	}

@@ -142,7 +142,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 		return s, err
 	}
 	s.archive, err = a.openOrLate(o.collector.RetryFailures, func() (archiveCloser, error) {
-		return a.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector(), o.collector.RetryFailures)
+		return a.trees.openArchive(r.archiveFlags, pattern, s.checkpoint.Collector(), o.collector.RetryFailures)
 	})
 	if err != nil {
 		return s, err
@@ -179,7 +179,7 @@ func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *
 	holdLittle()
 	if r.onHBase() {
 		if c.SpoolAhead {
-			lazy := openLazily(r.Table, func() (table, error) { return a.writeHBase(r.tableFlags, layout, c.RetryFailures) })
+			lazy := openLazily(r.Table, func() (table, error) { return a.hbase.write(r.tableFlags, layout, c.RetryFailures) })
 			s.table = lazy
 			if err := lazy.waitOpen(); err != nil {
 				return err
@@ -197,25 +197,25 @@ func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *
 		return usage("%s: its directories are of one %s, those of the archive of one %s\nhint: give --archive a pattern with the same escapes: a file of either has the lines of one segment", t.flag, t.pattern.Unit(), archived.Unit())
 	}
 	s.columns, err = a.openOrLate(c.RetryFailures, func() (archiveCloser, error) {
-		return a.openColumnar(r.archiveFlags, *t, s.checkpoint.Collector(), c.RetryFailures)
+		return a.trees.openColumnar(r.archiveFlags, *t, s.checkpoint.Collector(), c.RetryFailures)
 	})
 	if err != nil {
 		return err
 	}
 	c.Columns, c.ColumnNaming, c.AllLines = columnTree{s.columns}, t.pattern, r.ColumnarLines == "all"
-	return a.noteFeed(*t, c.SpoolDir)
+	return noteFeed(a.cli.Data, *t, c.SpoolDir)
 }
 
 // openRows opens a table in HBase.
 func (r *storeFlags) openRows(a *app, s *stores, c *collector.Config, layout *schema.Layout, o storeOptions) error {
 	if o.load.Load == "" {
-		opened, err := a.writeHBase(r.tableFlags, layout, c.RetryFailures)
+		opened, err := a.hbase.write(r.tableFlags, layout, c.RetryFailures)
 		if err == nil {
 			s.table = opened
 		}
 		return err
 	}
-	opened, err := a.loadHBase(r.tableFlags, layout, o.load)
+	opened, err := a.hbase.load(r.tableFlags, layout, o.load)
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func (r *storeFlags) columnar(a *app) (*tree, error) {
 	if r.onHBase() {
 		flag, url = "--columnar", r.Columnar
 	}
-	t, err := a.columnarTree(flag, url)
+	t, err := a.trees.columnarTree(flag, url)
 	return &t, err
 }
 

@@ -38,11 +38,11 @@ func (c *tableVerifyCmd) Run(a *app) (err error) {
 	if c.onHBase() {
 		return usage("--table %s: only a columnar table has files\nhint: sluice audit compares a table in HBase with its archive", c.Table)
 	}
-	t, err := a.tableTree(c.tableFlags)
+	t, err := a.trees.ofTable(c.tableFlags)
 	if err != nil {
 		return err
 	}
-	files, err := a.readTree(t)
+	files, err := a.trees.read(t)
 	if err != nil {
 		return err
 	}

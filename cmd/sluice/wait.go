@@ -13,11 +13,11 @@ import (
 // patience returns how long operations on a cluster are retried, 0 for no limit. An unattended
 // process waits until the cluster is available again; for a command that a user waits for, --wait
 // is the limit.
-func (a *app) patience(unattended bool) time.Duration {
+func (c *cli) patience(unattended bool) time.Duration {
 	if unattended {
 		return 0
 	}
-	return a.cli.Wait
+	return c.Wait
 }
 
 // unreachable returns the hint for a cluster that did not answer within --wait. "": another error.
