@@ -86,7 +86,7 @@ func sluiceWay(layout string) pathWay {
 		life, end := context.WithCancel(ctx) // for processes that are left after an error
 		defer end()
 		collector, err := m.start(life, "collector", "collector", "--quiet", "--data", filepath.Join(dir, "collector"), "--listen", address,
-			"--status-listen", status, "--table", table, "--archive", archive)
+			"--status-listen", status, "--table", table, "--archive", archive, "--drain", "15m")
 		if err != nil {
 			return r, err
 		}

@@ -33,7 +33,7 @@ type agentCmd struct {
 	Checkpoint    string        `type:"path" placeholder:"FILE" help:"File with the position of each log (default: DATA/checkpoint)."`
 	Host          string        `placeholder:"NAME" help:"The name under which lines are stored (default: this machine's)."`
 	Compression   string        `default:"s2" enum:"none,zstd,s2" help:"Compression of the connection: s2 (least CPU), zstd (30 % fewer bytes for twice the CPU) or none."`
-	Window        mebibytes     `default:"8" placeholder:"MIB" help:"Memory limit of compressed batches that are read and not yet on a collector's disk."`
+	Window        mebibytes     `default:"4" placeholder:"MIB" help:"Memory limit of compressed batches that are read and not yet on a collector's disk."`
 	FailoverAfter time.Duration `default:"30s" placeholder:"TIME" help:"Time for which a collector may be unreachable before the next one is used; 0 is no limit."`
 	Drain         time.Duration `default:"10s" placeholder:"TIME" help:"Time limit for sending what was read after the signal to stop."`
 	Files         []string      `arg:"" optional:"" name:"file" help:"Logs, globs of them (**, {a,b}), or re:DIR/REGEX."`
