@@ -55,11 +55,16 @@ func event(body string, headers ...string) flume.Event {
 
 // located returns the lines of text[from:to] as events with offsets, as TAILDIR sends them.
 func located(text string, from, to int) (events []flume.Event) {
+	return locatedOn("web01", text, from, to)
+}
+
+// locatedOn is located for a log of another host, which has the same path.
+func locatedOn(host, text string, from, to int) (events []flume.Event) {
 	at := 0
 	for line := range strings.Lines(text) {
 		if at >= from && at < to {
 			body := strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
-			events = append(events, event(body, flume.HeaderHost, "web01", flume.HeaderFile, "/log/access.log", flume.HeaderByteOffset, strconv.Itoa(at)))
+			events = append(events, event(body, flume.HeaderHost, host, flume.HeaderFile, "/log/access.log", flume.HeaderByteOffset, strconv.Itoa(at)))
 		}
 		at += len(line)
 	}

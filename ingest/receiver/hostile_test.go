@@ -22,7 +22,7 @@ import (
 	"sluice/schema"
 )
 
-// stranger is what one hostile connection does. It leaves the connection open.
+// stranger is one hostile connection, which stays open.
 type stranger struct {
 	name string
 	does func(conn net.Conn, rng *rand.Rand) error

@@ -21,7 +21,7 @@ func (c *runningCollector) host() Host {
 
 // A collector reports the hosts that prefer it as missing, also after a restart, but not a host
 // that was connected only while its own collector was away, nor a retired one.
-func TestACollectorMissesTheHostsThatPreferIt(t *testing.T) {
+func TestHostsThatPreferACollectorAreReportedMissing(t *testing.T) {
 	root, logs := t.TempDir(), t.TempDir()
 	one, two := collect(t, filepath.Join(root, "c1"), "127.0.0.1:0", 0), collect(t, filepath.Join(root, "c2"), "127.0.0.1:0", 0)
 	write(t, logs, "a.log", lines(0, 10))

@@ -45,7 +45,7 @@ func TestTwoAddressesThatUseOneNameAtTheSameTimeAreAWarning(t *testing.T) {
 	}{
 		{"a forger beside an agent", forger, true},
 		{"a host that moved", []step{{honest, true, 0}, {honest, false, time.Second}, {other, true, 5 * time.Second}, {other, false, 5 * time.Second}, {other, false, 5 * time.Second}}, false},
-		{"a host that moved, with batches on their way", append(start, quick...), false},
+		{"a host that moved, with batches in flight", append(start, quick...), false},
 		{"a host that comes from two addresses in turn", reconnects, false},
 		{"two connections that go on minutes apart", append(start, seldom...), false},
 		{"two connections of one address", append(start, sameAddress...), false},

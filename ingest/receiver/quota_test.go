@@ -245,7 +245,7 @@ func TestAHostsStreamsAreBounded(t *testing.T) {
 }
 
 // What is kept of a heartbeat is limited.
-func TestWhatIsKeptOfAHeartbeatIsLimited(t *testing.T) {
+func TestTheStoredPartOfAHeartbeatIsBounded(t *testing.T) {
 	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
 	defer c.end(t, false)
 	w := dial(t, c.address)

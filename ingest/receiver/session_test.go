@@ -90,14 +90,14 @@ func TestAWrongBatchIsRejectedAndTheConnectionContinues(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := hello(protocol.Hello{Host: "web02"}); err == nil {
-		t.Error("one connection speaks for two hosts")
+		t.Error("one connection is accepted for two hosts")
 	}
 	for _, test := range []struct {
 		name   string
 		change func(*protocol.Batch)
 		want   protocol.Status
 	}{
-		{"a stream that was not said", func(m *protocol.Batch) { m.Stream = 9 }, protocol.UnknownStream},
+		{"a stream that was not declared", func(m *protocol.Batch) { m.Stream = 9 }, protocol.UnknownStream},
 		{"a format that is none", func(m *protocol.Batch) { m.Stream = 8 }, protocol.Refused},
 		{"another checksum", func(m *protocol.Batch) { m.CRC++ }, protocol.Refused},
 		{"more lines than it has", func(m *protocol.Batch) { m.Lines = 2 }, protocol.Refused},

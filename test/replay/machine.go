@@ -69,7 +69,7 @@ func (m *Machine[W]) Text(t *testing.T, text string) bool {
 	if err != nil {
 		return false
 	}
-	if why := m.run(t, s); why != "" {
+	if why, _ := m.run(t, s); why != "" {
 		t.Errorf("%s\n%s", why, s)
 	}
 	return true
@@ -88,7 +88,7 @@ func (m *Machine[W]) again(t *testing.T, file string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if why := m.run(t, s); why != "" {
+	if why, _ := m.run(t, s); why != "" {
 		t.Error(why)
 	}
 	return true
@@ -100,7 +100,7 @@ func (m *Machine[W]) check(t testing.TB, name string, s Script) {
 	if again, err := parse(s.String(), m.usages()); err != nil || again.String() != s.String() {
 		t.Fatalf("%v\nthe script\n%sis read as\n%s", err, s, again)
 	}
-	why := m.run(t, s)
+	why, ran := m.run(t, s)
 	if why == "" {
 		return
 	}
@@ -108,27 +108,29 @@ func (m *Machine[W]) check(t testing.TB, name string, s Script) {
 	if attempts == 0 {
 		attempts = 1000
 	}
-	r := &reducer{fails: func(s Script) string { return m.run(t, s) }, attempts: attempts, script: s, why: why}
-	r.leaveOut(m.Fixed)
+	r := &reducer{fails: func(s Script) (string, int) { return m.run(t, s) }, fixed: m.Fixed, attempts: attempts, script: s[:max(ran, min(m.Fixed, len(s)))], why: why}
+	r.leaveOut()
 	r.lessen(m.usages())
 	t.Errorf("%s\nThe smallest script that fails, of %d that were tried; `go test -run '^%s$' -replay FILE` runs it again:\n%s",
 		r.why, 1+attempts-r.attempts, name, r.script)
 }
 
-// run runs a script, and returns why it failed; empty: it did not.
-func (m *Machine[W]) run(t testing.TB, s Script) (why string) {
+// run runs a script, and returns why it failed; empty: it did not. ran is the number of operations
+// that began; those after them are not needed for the failure.
+func (m *Machine[W]) run(t testing.TB, s Script) (why string, ran int) {
 	if m.Bubble {
-		synctest.Test(t.(*testing.T), func(t *testing.T) { why = m.do(t, s) })
-		return why
+		synctest.Test(t.(*testing.T), func(t *testing.T) { why, ran = m.do(t, s) })
+		return why, ran
 	}
 	return m.do(t, s)
 }
 
-func (m *Machine[W]) do(t testing.TB, s Script) string {
+func (m *Machine[W]) do(t testing.TB, s Script) (why string, ran int) {
 	usages := m.usages()
-	return record(t, func(t testing.TB) {
+	why = record(t, func(t testing.TB) {
 		w := m.Start(t)
 		for _, o := range s {
+			ran++
 			m.Ops[usages[o.Verb]](t, w, o.Args)
 			if t.Failed() {
 				return
@@ -138,6 +140,7 @@ func (m *Machine[W]) do(t testing.TB, s Script) string {
 			m.End(t, w)
 		}
 	})
+	return why, ran
 }
 
 // usages are the keys of Ops by verb.

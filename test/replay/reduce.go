@@ -7,11 +7,13 @@ import (
 )
 
 // reducer looks for the smallest script that fails, by delta debugging: it leaves out
-// operations, half of them at first and single ones at last, then makes numbers smaller.
+// operations, half of them at first, then single ones, and pairs at last, then makes numbers smaller.
+// The operations after the one that failed are left out without a run.
 type reducer struct {
-	fails    func(Script) string // why a script fails; empty: it does not
-	attempts int                 // how many more scripts may be run
-	script   Script              // the smallest that failed so far
+	fails    func(Script) (why string, ran int) // why a script fails; empty: it does not
+	fixed    int                                // operations at the beginning that stay
+	attempts int                                // how many more scripts may be run
+	script   Script                             // the smallest that failed so far
 	why      string
 }
 
@@ -21,15 +23,16 @@ func (r *reducer) keeps(smaller Script) bool {
 		return false
 	}
 	r.attempts--
-	why := r.fails(smaller)
+	why, ran := r.fails(smaller)
 	if why != "" {
-		r.script, r.why = smaller, why
+		r.script, r.why = smaller[:max(ran, min(r.fixed, len(smaller)))], why
 	}
 	return why != ""
 }
 
-// leaveOut leaves out operations after the first ones, which are fixed.
-func (r *reducer) leaveOut(fixed int) {
+// leaveOut leaves out operations after the fixed ones.
+func (r *reducer) leaveOut() {
+	fixed := r.fixed
 	for n := (len(r.script) - fixed + 1) / 2; n > 0; n /= 2 {
 		for again := true; again; {
 			again = false
@@ -42,20 +45,35 @@ func (r *reducer) leaveOut(fixed int) {
 			}
 		}
 	}
+	r.leaveOutPairs()
+}
+
+// leaveOutPairs leaves out operations of which one needs the other, such as a crash and a start.
+func (r *reducer) leaveOutPairs() {
+	for i := r.fixed; i < len(r.script); i++ {
+		for j := i + 1; j < len(r.script) && r.attempts > 0; {
+			without := slices.Delete(slices.Clone(r.script), j, j+1)
+			if !r.keeps(slices.Delete(without, i, i+1)) {
+				j++
+			} else {
+				j = i + 1
+			}
+		}
+	}
 }
 
 // lessen replaces numbers by 1 or half of them.
 func (r *reducer) lessen(usages map[string]string) {
-	for i := range r.script {
+	for i := 0; i < len(r.script); i++ {
 		for k, word := range strings.Fields(usages[r.script[i].Verb])[1:] {
-			if word != number {
+			if word != number || i >= len(r.script) {
 				continue
 			}
 			n := r.script[i].Args.Int(k)
 			if n <= 1 || r.keeps(r.with(i, k, 1)) {
 				continue
 			}
-			for n > 3 && r.keeps(r.with(i, k, n/2)) {
+			for n > 3 && i < len(r.script) && r.keeps(r.with(i, k, n/2)) {
 				n /= 2
 			}
 		}

@@ -81,11 +81,11 @@ func TestTheSmallestScriptThatFailsIsPrinted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if why := again.run(t, s); !strings.HasSuffix(why, "is in the set: false") {
+		if why, _ := again.run(t, s); !strings.HasSuffix(why, "is in the set: false") {
 			t.Errorf("seed %d: the printed script does not fail: %s", seed, why)
 		}
 		for i := 1; i < len(s); i++ {
-			if why := again.run(t, slices.Delete(slices.Clone(s), i, i+1)); why != "" {
+			if why, _ := again.run(t, slices.Delete(slices.Clone(s), i, i+1)); why != "" {
 				t.Errorf("seed %d: operation %d could be left out of\n%s", seed, i, script)
 			}
 		}
@@ -107,6 +107,33 @@ func TestEachScriptIsRunBeforeTheNext(t *testing.T) {
 	})
 	if runs != 5 {
 		t.Errorf("%d runs of 5 scripts", runs)
+	}
+}
+
+// A script fails at its third operation, and has operations that are allowed in pairs only: the rest
+// is left out with few runs.
+func TestOperationsAfterTheFailureAndPairsAreLeftOut(t *testing.T) {
+	m := &Machine[*int]{
+		Start: func(testing.TB) *int { return new(int) },
+		Ops: map[string]func(testing.TB, *int, Args){
+			"open":  func(t testing.TB, n *int, _ Args) { *n++ },
+			"close": func(t testing.TB, n *int, _ Args) { *n-- },
+			"fail": func(t testing.TB, n *int, _ Args) {
+				if *n == 0 {
+					t.Error("failed")
+				}
+			},
+			"wait": func(testing.TB, *int, Args) {},
+		},
+		Attempts: 20,
+	}
+	s := Script{NewOp("open"), NewOp("wait"), NewOp("close"), NewOp("fail")}
+	for range 1000 {
+		s = append(s, NewOp("wait"))
+	}
+	printed := record(t, func(t testing.TB) { m.check(t, "TestPairs", s) })
+	if !strings.HasSuffix(printed, "again:\nfail") {
+		t.Errorf("printed: %s", printed)
 	}
 }
 
@@ -161,7 +188,7 @@ func TestAScriptRunsInABubble(t *testing.T) {
 	if !m.Text(t, "sleep 2\nsleep 3") || m.Text(t, "sleep") {
 		t.Error("the text was not recognized")
 	}
-	if why := m.run(t, Script{NewOp("sleep", 6)}); why != "6h0m0s" {
+	if why, _ := m.run(t, Script{NewOp("sleep", 6)}); why != "6h0m0s" {
 		t.Errorf("the run failed because of %q", why)
 	}
 }
