@@ -28,8 +28,13 @@ func TestAScanBesideAWriterSeesEveryLineOnce(t *testing.T) {
 			},
 			"seal HOST": func(t testing.TB, b *busy, a replay.Args) { b.do(t, func() error { return b.sealOne(a[0]) }) },
 			"move":      func(t testing.TB, b *busy, _ replay.Args) { b.do(t, b.moveOne) },
-			"compact":   func(t testing.TB, b *busy, _ replay.Args) { b.do(t, b.compactAll) },
-			"prune":     func(t testing.TB, b *busy, _ replay.Args) { b.do(t, b.prune) },
+			"scan-during-move N": func(t testing.TB, b *busy, a replay.Args) {
+				b.do(t, func() error {
+					return b.lookDuring(b.store, columnar.TableOptions{Spool: b.spool}, a.Int(0), b.moveOne)
+				})
+			},
+			"compact": func(t testing.TB, b *busy, _ replay.Args) { b.do(t, b.compactAll) },
+			"prune":   func(t testing.TB, b *busy, _ replay.Args) { b.do(t, b.prune) },
 		},
 		Random: func(random *rand.Rand) replay.Script { return randomSteps(random, steps) },
 		End:    func(t testing.TB, b *busy) { b.scans.stop(); b.scans.check(t) }, Attempts: 100,
@@ -51,13 +56,18 @@ func randomSteps(random *rand.Rand, n int) (s replay.Script) {
 			s = append(s, replay.NewOp("ahead"))
 		case n < 75:
 			s = append(s, replay.NewOp("seal", []string{"web01", "web02", "old"}[random.IntN(3)]))
-		case n < 95:
+		case n < 85:
 			s = append(s, replay.NewOp("move"))
+		case n < 95:
+			s = append(s, replay.NewOp("scan-during-move", 1+random.IntN(2)))
 		case n < 98:
 			s = append(s, replay.NewOp("compact"))
 		default:
 			s = append(s, replay.NewOp("prune"))
 		}
+	}
+	for listing := range 2 { // at each of the two listings of a scan, in any script
+		s = append(s, replay.NewOp("write", 0, 3), replay.NewOp("seal", "web01"), replay.NewOp("scan-during-move", 1+listing))
 	}
 	return s
 }

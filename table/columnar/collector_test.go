@@ -36,6 +36,11 @@ func TestAScanBesideARunningCollectorSeesEveryLineOnce(t *testing.T) {
 				r.do(t, func() error { return r.write(number(t, a[0])%len(r.logs), a.Int(1)) })
 			},
 			"roll": func(t testing.TB, r *running, _ replay.Args) { r.do(t, r.roll) },
+			"scan-during-roll N": func(t testing.TB, r *running, a replay.Args) {
+				r.do(t, func() error {
+					return r.lookDuring(r.store, columnar.TableOptions{Spool: filepath.Join(r.dir, "spool")}, a.Int(0), r.rollAndStore)
+				})
+			},
 			"ahead": func(t testing.TB, r *running, _ replay.Args) {
 				r.do(t, func() error { return r.ahead.Step(context.Background()) })
 			},
@@ -58,8 +63,10 @@ func randomCollecting(random *rand.Rand, n int) (s replay.Script) {
 		switch n := random.IntN(100); {
 		case n < 75:
 			s = append(s, replay.NewOp("write", random.IntN(3), 1+random.IntN(4)))
-		case n < 85:
+		case n < 82:
 			s = append(s, replay.NewOp("roll"))
+		case n < 85:
+			s = append(s, replay.NewOp("scan-during-roll", 1+random.IntN(2)))
 		case n < 88:
 			s = append(s, replay.NewOp("ahead"))
 		case n < 97:
@@ -67,6 +74,9 @@ func randomCollecting(random *rand.Rand, n int) (s replay.Script) {
 		default:
 			s = append(s, replay.NewOp("restart"))
 		}
+	}
+	for listing := range 2 { // at each of the two listings of a scan, in any script
+		s = append(s, replay.NewOp("write", 0, 3), replay.NewOp("scan-during-roll", 1+listing))
 	}
 	return s
 }
@@ -167,6 +177,24 @@ func (r *running) do(t testing.TB, step func() error) {
 func (r *running) roll() error {
 	r.clock = r.clock.Add(2 * time.Minute)
 	return r.collector.Tick(r.clock)
+}
+
+// rollAndStore seals all open segments and waits until they are in the table, and not in the spool.
+func (r *running) rollAndStore() error {
+	for deadline := time.After(time.Minute); ; {
+		if err := r.roll(); err != nil { // the first one only notes that a segment is open
+			return err
+		}
+		left, err := filepath.Glob(filepath.Join(r.dir, "spool", "*", "*.gz*"))
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		select {
+		case <-deadline:
+			return fmt.Errorf("the spool still has %v", left)
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 func (r *running) compact() error {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/archive"
 	"sluice/schema"
 	"sluice/table/columnar"
 )
@@ -128,11 +129,40 @@ func (w *witness) step(ctx context.Context) {
 
 // look scans once, and compares the result with the lines before and after the scan. If ctx has
 // ended, no step runs meanwhile.
-func (w *witness) look(ctx context.Context, rng *rand.Rand) (err error) {
+func (w *witness) look(ctx context.Context, rng *rand.Rand) error {
+	return w.lookAt(ctx, w.table, rng)
+}
+
+// lookDuring is look at a table with that store. do runs after the n-th time that the scan listed
+// the tree, so that segments leave the spool, or files are replaced, while the scan looks for them.
+func (w *witness) lookDuring(store columnar.ReadStore, o columnar.TableOptions, n int, do func() error) error {
+	l := &listings{ReadStore: store, left: n, do: do}
+	ended, cancel := context.WithCancel(context.Background()) // no other step is allowed
+	cancel()
+	return errors.Join(w.lookAt(ended, columnar.OpenTable(l, o), rand.New(rand.NewPCG(uint64(n), 11))), l.err)
+}
+
+// listings is a store that calls do once, after a number of listings.
+type listings struct {
+	columnar.ReadStore
+	left int
+	do   func() error
+	err  error // of do
+}
+
+func (l *listings) List(ctx context.Context) ([]archive.File, error) {
+	files, err := l.ReadStore.List(ctx)
+	if l.left--; l.left == 0 {
+		l.err = l.do()
+	}
+	return files, err
+}
+
+func (w *witness) lookAt(ctx context.Context, table *columnar.Table, rng *rand.Rand) (err error) {
 	w.mu.Lock()
 	acked := append([]int{}, w.acked...)
 	w.mu.Unlock()
-	s, err := w.table.Snapshot(context.Background(), columnar.Bounds{})
+	s, err := table.Snapshot(context.Background(), columnar.Bounds{})
 	if err != nil {
 		return err
 	}
