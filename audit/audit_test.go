@@ -14,15 +14,15 @@ import (
 	"sluice/schema"
 )
 
-// secondFile is one in the middle of the archive.
+// secondFile is a file in the middle of the archive.
 const secondFile = "20260902/web01/access.c1-000003.log.gz"
 
-// damage is a way in which log, archive or table come to differ.
+// damage is a way in which log, archive and table can differ.
 type damage struct {
 	name string
 	// do damages; table damages must come before the table is filled.
 	do func(w *world)
-	// want is what is found where nothing else is damaged.
+	// want is what is found if nothing else is damaged.
 	want string
 	// stays is what a repair leaves, "" for nothing.
 	stays string
@@ -89,7 +89,7 @@ var damages = []damage{
 	}, "archive begins later 2", "", 1},
 }
 
-// rewrite writes a file of the archive again with these of its members.
+// rewrite writes a file of the archive again, with only these of its members.
 func (w *world) rewrite(name string, members ...int) {
 	w.t.Helper()
 	c := w.catalog()
@@ -224,7 +224,7 @@ func testDamages(t *testing.T, damages ...damage) {
 	}
 }
 
-func TestWhatDiffersIsNamed(t *testing.T) {
+func TestEachDifferenceIsReported(t *testing.T) {
 	w := newWorld(t)
 	damages[0].do(w)
 	damages[1].do(w)
@@ -243,8 +243,8 @@ func TestWhatDiffersIsNamed(t *testing.T) {
 	}
 }
 
-// What no log has any more is not invented: it stays, and it is said what to do.
-func TestWhatIsNowhereElseIsLeftAsItIs(t *testing.T) {
+// Lines that no log has any more cannot be repaired: nothing is changed, and a hint says what to do.
+func TestLinesThatNoLogHasAreNotRepaired(t *testing.T) {
 	for _, i := range []int{2, 5, 6, 9} {
 		d := damages[i]
 		t.Run(d.name, func(t *testing.T) {
@@ -267,9 +267,8 @@ func TestWhatIsNowhereElseIsLeftAsItIs(t *testing.T) {
 	}
 }
 
-// Of two copies one is damaged, in the file that comes first or in the other one:
-// the sound one stays, and is found.
-func TestOfTwoCopiesTheSoundOneStays(t *testing.T) {
+// One of two copies is damaged, in the first file or in the second: the intact copy is kept and used.
+func TestTheIntactOneOfTwoCopiesIsKept(t *testing.T) {
 	for _, second := range []string{"20260901/web01/access.c0-000002.log.gz", "20260901/web01/access.c2-000002.log.gz"} {
 		w := newWorld(t)
 		m := w.catalog().Members[7]
@@ -395,7 +394,7 @@ func TestWhatIsNotStoredYetIsNoDifference(t *testing.T) {
 	}
 }
 
-// A table that was put back from an old copy says itself that less is stored.
+// A table that was restored from an old copy has fewer lines, as its own streams show.
 func TestATableBehindItsArchiveIsFoundAndRepaired(t *testing.T) {
 	w := newWorld(t)
 	stored := w.streams[0].Stored
@@ -443,7 +442,7 @@ func TestAQuarantinedRowCountsAsStored(t *testing.T) {
 	}
 }
 
-// Where old files were deleted on purpose, only younger lines are asked for.
+// If old files were deleted on purpose, only later lines are compared.
 func TestLinesBeforeFromAreNotMissed(t *testing.T) {
 	w := newWorld(t)
 	for _, name := range []string{"1.log.gz", "2.log.gz"} {
@@ -472,7 +471,7 @@ func TestLinesBeforeFromAreNotMissed(t *testing.T) {
 	}
 }
 
-// TestARemovedLabelIsNotInTheTable: HBase keeps the cell of it in the directory's row.
+// TestARemovedLabelIsNotInTheTable: HBase keeps the label's cell in the row of the directory.
 func TestARemovedLabelIsNotInTheTable(t *testing.T) {
 	w := newWorld(t)
 	w.fillTable()

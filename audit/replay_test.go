@@ -10,7 +10,7 @@ import (
 	"sluice/table/tabletest"
 )
 
-// contents is everything that a table holds, as text.
+// contents returns the content of a table as text.
 func contents(t *testing.T, table *tabletest.Memory) string {
 	t.Helper()
 	var b strings.Builder
@@ -48,8 +48,8 @@ func (w *world) replayInto(table *tabletest.Memory, cfg ReplayConfig) (failed []
 	return failed, contents(w.t, table)
 }
 
-// The table is lost, the checkpoint, the logs: the archive alone makes it again,
-// and a second replay changes nothing.
+// Table, checkpoint and logs are lost: the table is rebuilt from the archive, and a second replay
+// changes nothing.
 func TestAnArchiveAloneMakesTheTableAgain(t *testing.T) {
 	w := newWorld(t)
 	for _, s := range w.streams { // as a collector counts them
@@ -77,7 +77,7 @@ func TestAnArchiveAloneMakesTheTableAgain(t *testing.T) {
 	}
 }
 
-// rowsOf leaves the directory out.
+// rowsOf returns the rows without the directory.
 func rowsOf(contents string) string {
 	return contents[:strings.Index(contents, "{Stream:")]
 }
@@ -103,7 +103,7 @@ func TestAReplayStoresIntactMembersAndReportsTheRest(t *testing.T) {
 	if !strings.Contains(got, fmt.Sprintf("Stored:%d ", m.Range.Start)) {
 		t.Errorf("stored reaches beyond what is damaged: %s", got[len(got)-800:])
 	}
-	// The same range once more, sound: nothing is missing.
+	// The same range again, intact: nothing is missing.
 	w2 := newWorld(t)
 	for _, d := range []int{5} {
 		b, err := os.ReadFile(w2.path("20260901/web01/access.c1-000002.log.gz"))

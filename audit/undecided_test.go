@@ -12,7 +12,7 @@ import (
 // slowPattern backtracks over the x of a line before it reads the rest of it.
 const slowPattern = `pattern:\[(?P<time>[^\]]+)\] (?:(\S+)+(?= )y|(?P<rest>.*))$`
 
-// slowLine is one that a run's time does not suffice for, but far more does.
+// slowLine is a line that exceeds the time limit of a run, but not a much longer one.
 func slowLine(t *testing.T, f *parse.Format) string {
 	t.Helper()
 	var rec schema.Record
@@ -26,7 +26,7 @@ func slowLine(t *testing.T, f *parse.Format) string {
 	return ""
 }
 
-// reading appends the row of a line as one of its readings makes it.
+// reading appends the row of a line for one of its two results.
 func reading(t *testing.T, w *world, rows *schema.Rows, s *worldStream, line int, f *parse.Format, decided bool) {
 	t.Helper()
 	encoder := w.table.Layout().NewRowEncoder(&s.StreamEntry.Stream, f.Fields())

@@ -24,7 +24,7 @@ import (
 	"sluice/table/tabletest"
 )
 
-// TestMain leaves regexp2's clock alone: it stops a second after the last match.
+// TestMain ignores the goroutine of regexp2's clock, which stops a second after the last match.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/dlclark/regexp2/v2.runClock"))
 }
@@ -45,7 +45,7 @@ type world struct {
 	checkpoint *checkpoint.File
 	streams    []*worldStream
 	quarantine map[string][]schema.Cell
-	// drop and change say which rows the table gets otherwise.
+	// drop and change are the rows that the table does not get, or gets with changes.
 	drop, change func(s *worldStream, line int) bool
 	layout       *schema.Layout // nil: typed
 	format       string         // "": combined
@@ -63,7 +63,7 @@ type worldStream struct {
 
 func newWorld(t *testing.T) *world { return newWorldOf(t, "", nil) }
 
-// newWorldOf has logs of a format of their own, with lines of their own in the middle.
+// newWorldOf is newWorld with another format, and with other lines in the middle of the logs.
 func newWorldOf(t *testing.T, format string, own map[int]string) *world {
 	t.Helper()
 	dir := t.TempDir()
@@ -187,7 +187,7 @@ func newTable(t *testing.T, layout *schema.Layout) *tabletest.Memory {
 	return table
 }
 
-// fillTable makes the table anew, of the logs' lines.
+// fillTable makes a new table of the logs' lines.
 func (w *world) fillTable() {
 	w.t.Helper()
 	w.table = newTable(w.t, w.layout)
@@ -252,7 +252,7 @@ func (w *world) repair() *Report {
 	return report
 }
 
-// catalog reads the archive as it is.
+// catalog reads the present archive.
 func (w *world) catalog() *index.Catalog {
 	w.t.Helper()
 	c, err := index.Read(w.t.Context(), w.archive, w.pattern, nil)
@@ -262,7 +262,7 @@ func (w *world) catalog() *index.Catalog {
 	return c
 }
 
-// path is where a file of the archive is.
+// path returns the path of a file of the archive.
 func (w *world) path(name string) string {
 	return filepath.Join(w.dir, "archive", filepath.FromSlash(name))
 }
@@ -279,7 +279,7 @@ func (w *world) edit(name string, change func([]byte) []byte) {
 	}
 }
 
-// kinds are the numbers of each kind that differ, as text.
+// kinds returns the number of differences of each kind, as text.
 func kindsOf(r *Report) string {
 	var total [kinds]int64
 	for _, s := range r.Streams {

@@ -15,7 +15,7 @@ func collect() (*Report, *[]Result) {
 	return &Report{Show: func(r Result) { all = append(all, r) }}, &all
 }
 
-func TestAStepIsWellOrFailedOrSkipped(t *testing.T) {
+func TestAStepPassesFailsOrIsSkipped(t *testing.T) {
 	r, all := collect()
 	now := time.Unix(0, 0)
 	r.Now = func() time.Time { now = now.Add(time.Second); return now }
@@ -37,7 +37,7 @@ func TestAStepIsWellOrFailedOrSkipped(t *testing.T) {
 	}
 }
 
-func TestAFolderIsWrittenToAndLeftAsItWas(t *testing.T) {
+func TestADirectoryCheckLeavesTheDirectoryUnchanged(t *testing.T) {
 	dir := t.TempDir()
 	r, all := collect()
 	Directory(r, "archive", dir)

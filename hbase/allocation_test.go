@@ -11,7 +11,7 @@ import (
 	"sluice/schema"
 )
 
-// elevenCells is a row as most are.
+// elevenCells returns a typical row.
 func elevenCells() []schema.Cell {
 	cells := []schema.Cell{{Qualifier: "logbody", Value: make([]byte, 226)}}
 	for _, q := range []string{"agent", "bytes", "client", "host", "method", "path", "protocol", "referer", "status", "time"} {
@@ -22,8 +22,7 @@ func elevenCells() []schema.Cell {
 
 const rowsOfATest = 1000
 
-// What is allocated on the way from rows to durable ones is for requests, not for
-// their rows and cells.
+// Writing allocates for each request, not for its rows and cells.
 func TestAnAnswerToARequestAllocatesNothingForItsRows(t *testing.T) {
 	var result []byte
 	for i := range rowsOfATest {
@@ -41,7 +40,7 @@ func TestAnAnswerToARequestAllocatesNothingForItsRows(t *testing.T) {
 	}
 }
 
-// answer is a scan's answer of rowsOfATest rows, and the block that is made of it.
+// answer returns a scan's response with rowsOfATest rows, and its decoded block.
 func answer(t testing.TB, layout schema.Layout, cells []schema.Cell) (message, block []byte) {
 	t.Helper()
 	var b batch
@@ -53,7 +52,7 @@ func answer(t testing.TB, layout schema.Layout, cells []schema.Cell) (message, b
 	return protobuf.AppendBool(protobuf.AppendBytes(nil, 1, counts), 8, true), b.cells
 }
 
-// reader reads one answer as a scan does.
+// reader reads one response as a scan does.
 type reader struct {
 	merge merge
 	names names
@@ -90,7 +89,7 @@ func (r *reader) read(t testing.TB, message, cells []byte) (rows int) {
 	}
 }
 
-// Rows that are read point into the answer that they came in.
+// Rows that are read point into the response that contained them.
 func TestReadingRowsAllocatesNothingForThemAndTheirCells(t *testing.T) {
 	layout, cells := typedLayout(t), elevenCells()
 	message, block := answer(t, layout, cells)
@@ -101,7 +100,7 @@ func TestReadingRowsAllocatesNothingForThemAndTheirCells(t *testing.T) {
 		}
 	}
 	read()
-	// For the answer: its block, the list of its rows, and how many cells each has.
+	// For the response: its block, the list of its rows, and the number of cells of each.
 	if n := testing.AllocsPerRun(100, read); n > 30 {
 		t.Errorf("%v allocations for %d rows of %d cells", n, rowsOfATest, len(cells))
 	}
@@ -116,7 +115,7 @@ func typedLayout(t testing.TB) schema.Layout {
 	return layout
 }
 
-// BenchmarkReadRows reads rows out of an answer; an operation is a row.
+// BenchmarkReadRows reads rows of a response; an operation is a row.
 func BenchmarkReadRows(b *testing.B) {
 	layout := typedLayout(b)
 	for name, cells := range map[string][]schema.Cell{"eleven cells": elevenCells(), "two cells": elevenCells()[:2]} {

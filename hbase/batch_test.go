@@ -25,7 +25,7 @@ func TestEncodingRowsAllocatesNothing(t *testing.T) {
 		m.encode(list, SyncWAL)
 	}
 	request()
-	// One a request, the region's name in it: not one a row, nor one a cell.
+	// One for each request, which is the region's name: none for a row or a cell.
 	if n := testing.AllocsPerRun(100, request); n > 2 {
 		t.Errorf("%v allocations for a request of 100 rows", n)
 	}

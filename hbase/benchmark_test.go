@@ -13,7 +13,7 @@ import (
 
 const benchmarkRows = 200_000
 
-// client is the CPU time of this process so far.
+// client returns the CPU time of this process.
 func client(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -22,7 +22,7 @@ func client(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// measure reports rows a second and the client's CPU seconds a million rows.
+// measure reports rows per second, and the client's CPU seconds for a million rows.
 func measure(b *testing.B, do func() int) {
 	b.Helper()
 	b.ResetTimer()
@@ -34,8 +34,7 @@ func measure(b *testing.B, do func() int) {
 	b.ReportMetric((client(b)-cpu).Seconds()*1e6/float64(rows), "cpu-s/Mrow")
 }
 
-// BenchmarkTable writes and scans rows of eleven fields, host and logbody on a
-// real cluster.
+// BenchmarkTable writes and scans rows of eleven fields, host and logbody, with a real cluster.
 func BenchmarkTable(b *testing.B) {
 	c := cluster.Start(b, cluster.Options{})
 	layout := typed(b)

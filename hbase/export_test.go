@@ -10,7 +10,7 @@ import (
 	"sluice/hbase/region"
 )
 
-// Name is the table's.
+// Name returns the table's name.
 func Name(t *Table) string { return t.url.Table }
 
 func (t *Table) admin() *Admin { return &Admin{url: t.url, cluster: t.cluster, retries: t.retries} }

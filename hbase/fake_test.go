@@ -18,9 +18,9 @@ import (
 	"sluice/hbase/wire"
 )
 
-// fake is a cluster of one server with one table in memory, master and meta table
-// included. It speaks the protocol as far as we do, and makes the faults that a
-// real one makes too seldom: see its hooks.
+// fake is a cluster of one server with one table in memory, with master and meta table. It implements
+// the part of the protocol that the client uses, and faults that are rare in a real cluster: see its
+// hooks.
 type fake struct {
 	t        testing.TB
 	listener net.Listener
@@ -37,14 +37,14 @@ type fake struct {
 	scanners   map[uint64]*fakeScanner
 	lastID     uint64
 
-	// hook, where not nil, may answer a call instead: with an exception's class.
+	// hook, if not nil, may answer a call instead, with the class of an exception.
 	hook func(method string) (exception string)
-	// refuse is the exception of a row, or of its whole region.
+	// refuse returns the exception for a row, or for its whole region.
 	refuse func(key []byte) (row, region string)
-	// toAndFro: who asks for a region that is not there any more is told that it was
-	// moved to this very server.
+	// toAndFro: a request for a region that no longer exists is answered with a redirect to this
+	// server.
 	toAndFro bool
-	// results bounds what one answer of a scan holds, in cells: rows come in pieces.
+	// results limits the cells of one response of a scan, so that rows are in several results.
 	results int
 }
 
@@ -83,7 +83,7 @@ func (f *fake) url(t testing.TB) hbase.URL {
 	return u
 }
 
-// fault sets results and hook of a server that is at work.
+// fault sets results and hook while the server runs.
 func (f *fake) fault(results int, hook func(method string) string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -215,7 +215,7 @@ func (f *fake) create(param []byte) {
 	}
 }
 
-// region is the name of region i.
+// region returns the name of region i.
 func (f *fake) region(i int) string {
 	return f.name + "," + string(f.starts[i]) + "," + string(rune('0'+f.epoch)) + ".e."
 }
@@ -232,7 +232,7 @@ func (f *fake) bounds(name string) (start, end []byte, ok bool) {
 	return nil, nil, false
 }
 
-// split gives every region another name, and two of them a neighbour.
+// split renames all regions, and splits two of them.
 func (f *fake) split(keys ...[]byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -350,7 +350,7 @@ func (f *fake) scan(param []byte) (message, block []byte, exception string) {
 	return message, block, ""
 }
 
-// open takes the rows of a scan as they are.
+// open selects the rows of a scan at its start.
 func (f *fake) open(scan, regionStart, regionEnd []byte, limit int) *fakeScanner {
 	from, to := field(scan, 3), field(scan, 4)
 	reverse, includeFrom, includeTo := number(scan, 15) != 0, number(scan, 21) != 0, number(scan, 22) != 0
@@ -389,7 +389,7 @@ func (f *fake) open(scan, regionStart, regionEnd []byte, limit int) *fakeScanner
 	return s
 }
 
-// streamsOf are the streams that a filter asks for.
+// streamsOf returns the streams that a filter selects.
 func streamsOf(filter []byte) map[string]bool {
 	found := map[string]bool{}
 	switch name := string(field(filter, 1)); {
@@ -408,7 +408,7 @@ func streamsOf(filter []byte) map[string]bool {
 	return found
 }
 
-// meta answers a lookup: the last region that begins no later than the key.
+// meta answers a lookup with the last region that begins at or before the key.
 func (f *fake) meta(scan []byte) (message, block []byte, exception string) {
 	message = protobuf.AppendBool(nil, 8, false)
 	if f.descriptor == nil || number(scan, 15) == 0 {

@@ -27,9 +27,8 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// A row may come in several results, over answers; and scanners may be lost between
-// them.
-func TestRowsInPiecesAreJoined(t *testing.T) {
+// A row may be in several results of several responses, and scanners may be lost between them.
+func TestRowsInSeveralResultsAreJoined(t *testing.T) {
 	f := newFake(t)
 	layout := typed(t)
 	layout.Salts = 2
@@ -72,14 +71,14 @@ func TestARegionIsSplitWhileItIsWrittenAndScanned(t *testing.T) {
 	}
 	same(t, t.Context(), table, layout, 10_000)
 	if n := count(t, table, schema.Scan{Reverse: true}); n != 10_000 {
-		t.Errorf("%d rows the other way round, want 10000", n)
+		t.Errorf("%d rows in reverse order, want 10000", n)
 	}
 	check(t, table.Close())
 }
 
-// A server remembers where a region went for two minutes, also when that was split
-// since: two of them sent writers from one to the other all that time.
-func TestARegionThatWentToAndFroAndWasSplitIsFound(t *testing.T) {
+// A server redirects to the server that a region was moved to for two minutes, also if the region was
+// split since then. Two such servers redirected writers to each other for all of that time.
+func TestARegionThatMovedTwiceAndWasSplitIsFound(t *testing.T) {
 	f := newFake(t)
 	layout := typed(t)
 	table := openFake(t, f, layout, hbase.Options{})
@@ -124,8 +123,7 @@ func TestABulkLoadWithoutPermissionIsNotRetried(t *testing.T) {
 	check(t, table.Close())
 }
 
-// One row that no server takes must not keep the others back, however the server
-// says it.
+// One row that the server rejects must not delay the others, whichever way it is rejected.
 func TestARejectedRowIsQuarantinedAndTheOthersAreWritten(t *testing.T) {
 	const never = "org.apache.hadoop.hbase.DoNotRetryIOException"
 	for name, refuse := range map[string]func(bad bool) (row, region string){
@@ -177,7 +175,7 @@ func TestWithoutAQuarantineARejectedRowEndsWriting(t *testing.T) {
 	f.refuse = func([]byte) (string, string) { return "org.apache.hadoop.hbase.DoNotRetryIOException", "" }
 	table := openFake(t, f, layout, hbase.Options{})
 	check(t, table.Put(t.Context(), lines(layout, tabletest.NewLog("web01", 1), 10)))
-	for range 2 { // for good
+	for range 2 { // permanently
 		if err := table.Flush(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be stored") {
 			t.Errorf("flush: %v", err)
 		}
@@ -185,7 +183,7 @@ func TestWithoutAQuarantineARejectedRowEndsWriting(t *testing.T) {
 	check(t, table.Close())
 }
 
-// What is tried again can be seen, and ends with the caller's context.
+// A retry is in the state, and ends with the caller's context.
 func TestAServerThatIsTooBusyIsSeenAndTriedAgain(t *testing.T) {
 	f := newFake(t)
 	layout := typed(t)

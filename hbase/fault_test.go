@@ -15,14 +15,13 @@ import (
 	"sluice/test/cluster"
 )
 
-// Faults in the middle of writing: afterwards every row that was put is there,
-// cell by cell, and once.
+// After faults during writing each row that was put is in the table once, with all cells.
 func TestEveryRowIsThereAfterAFault(t *testing.T) {
 	type clusterFault struct {
 		name   string
 		happen func(*testing.T, *cluster.Cluster)
 	}
-	// In this order fewer servers are away when the next one begins.
+	// In this order fewer servers are down when the next fault begins.
 	faults := []clusterFault{
 		{"both region servers are paused shortly", func(t *testing.T, c *cluster.Cluster) {
 			for _, name := range []string{"regionserver1", "regionserver2"} {
@@ -50,7 +49,7 @@ func TestEveryRowIsThereAfterAFault(t *testing.T) {
 		}},
 		{"a region server is paused and taken for dead", func(t *testing.T, c *cluster.Cluster) {
 			check(t, c.Pause("regionserver2"))
-			t.Cleanup(func() { // resumed it would find itself taken for dead, and end
+			t.Cleanup(func() { // a resumed server would find that its session expired, and exit
 				check(t, c.Kill("regionserver2"))
 				check(t, c.StartDaemon("regionserver2"))
 			})
@@ -76,7 +75,7 @@ func TestEveryRowIsThereAfterAFault(t *testing.T) {
 	}
 }
 
-// Regions that move, split and merge while they are written.
+// Regions move, split and merge while they are written.
 func TestEveryRowIsThereWhileRegionsChange(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	layout := typed(t)
@@ -98,8 +97,8 @@ func TestEveryRowIsThereWhileRegionsChange(t *testing.T) {
 	check(t, table.Close())
 }
 
-// openNew makes and opens a table of a cluster that is to be broken; it is not
-// dropped, for the master may be gone.
+// openNew creates and opens a table of a cluster for tests with faults. The table is not dropped,
+// because the master may be down.
 func openNew(t *testing.T, u hbase.URL, layout schema.Layout, o hbase.Options) *hbase.Table {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
@@ -113,7 +112,7 @@ func openNew(t *testing.T, u hbase.URL, layout schema.Layout, o hbase.Options) *
 	return table
 }
 
-// writeThrough puts rows before, during and after the fault, and looks for them all.
+// writeThrough puts rows before, during and after the fault, and checks that all are stored.
 func writeThrough(t *testing.T, table *hbase.Table, layout schema.Layout, fault func()) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // recovery takes minutes on a busy machine
@@ -151,7 +150,7 @@ func writeThrough(t *testing.T, table *hbase.Table, layout schema.Layout, fault 
 	same(t, ctx, table, layout, rows*blocks)
 }
 
-// same holds the table's rows to those of the log from its beginning.
+// same compares the table's rows with those of the log from its beginning.
 func same(t *testing.T, ctx context.Context, table *hbase.Table, layout schema.Layout, n int) {
 	t.Helper()
 	log := tabletest.NewLog("web01", 1)
@@ -195,7 +194,7 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// await lets a daemon be in its state for a while.
+// await waits until a daemon was in its state for some time.
 func await(t *testing.T, d time.Duration) {
 	t.Helper()
 	select {

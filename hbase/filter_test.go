@@ -10,8 +10,8 @@ import (
 	"sluice/schema"
 )
 
-// TestABlocksExpressionFindsEachOfItsAddresses in whatever way it is written. Go's
-// expressions stand for Java's, which read these the same.
+// TestABlocksExpressionFindsEachOfItsAddresses in each notation. Go's regular expressions are used
+// instead of Java's, which match these in the same way.
 func TestABlocksExpressionFindsEachOfItsAddresses(t *testing.T) {
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 0))
@@ -46,7 +46,7 @@ func TestABlocksExpressionFindsEachOfItsAddresses(t *testing.T) {
 				t.Fatalf("seed %d: %s is in %s, and %s does not find it", seed, text, p, expr)
 			}
 		}
-		if a.Is4() && p.Bits() >= 8 { // and leaves out what it can
+		if a.Is4() && p.Bits() >= 8 { // and excludes the others
 			b[0] ^= 1
 			other, _ := netip.AddrFromSlice(b)
 			if re.MatchString(other.String()) {

@@ -16,8 +16,8 @@ import (
 	"sluice/test/cluster"
 )
 
-// TestAFamilyWithOtherSettingsIsReported attribute by attribute; a compression that is
-// not asked for may be any.
+// TestAFamilyWithOtherSettingsIsReported checks each attribute. Any compression is accepted if none
+// is configured.
 func TestAFamilyWithOtherSettingsIsReported(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	u := newURL(t, c)
@@ -52,8 +52,8 @@ func TestAFamilyWithOtherSettingsIsReported(t *testing.T) {
 	}
 }
 
-// TestATTLCountsFromTheEvent, and from the writing where there is no time: an old row
-// is gone at once, an undated one stays, and put again it is still one.
+// TestATTLCountsFromTheEvent checks that a row expires by its event time, or by the time of writing if
+// it has none: an old row expires at once, an undated one stays, also if it is put again.
 func TestATTLCountsFromTheEvent(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	u := newURL(t, c)
@@ -103,8 +103,8 @@ func TestATTLCountsFromTheEvent(t *testing.T) {
 	check(t, table.Close())
 }
 
-// TestAFilterOnAFieldWithoutACellLosesNoRow in any layout: what a server cannot
-// look at it lets through.
+// TestAFilterOnAFieldWithoutACellLosesNoRow checks each layout: a server returns rows that it cannot
+// decide.
 func TestAFilterOnAFieldWithoutACellLosesNoRow(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	few := typed(t)
@@ -159,7 +159,7 @@ func TestAFilterOnAFieldWithoutACellLosesNoRow(t *testing.T) {
 	}
 }
 
-// matching are the lines that a filter wants, as whoever scans finds them.
+// matching returns the lines that match a filter.
 func matching(t *testing.T, filter *schema.Filter, lines []string) (wanted []string) {
 	t.Helper()
 	format, err := parse.Lookup("combined", nil)

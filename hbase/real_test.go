@@ -19,10 +19,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// tables numbers the tables of a process; the time tells processes apart.
+// tables numbers the tables of a process; the time distinguishes processes.
 var tables atomic.Int64
 
-// newURL names a table that is not there yet.
+// newURL returns the URL of a table that does not exist.
 func newURL(t testing.TB, c *cluster.Cluster) hbase.URL {
 	t.Helper()
 	u, err := hbase.ParseURL(fmt.Sprintf("hbase://%s/t%d_%d", c.ZooKeeper, time.Now().UnixNano(), tables.Add(1)))
@@ -32,7 +32,7 @@ func newURL(t testing.TB, c *cluster.Cluster) hbase.URL {
 	return u
 }
 
-// newTable makes a table, which is dropped with the test.
+// newTable creates a table, which is dropped at the end of the test.
 func newTable(t testing.TB, c *cluster.Cluster, layout schema.Layout, o hbase.Options) *hbase.Table {
 	t.Helper()
 	u := newURL(t, c)
@@ -70,7 +70,7 @@ func TestContractOnARealCluster(t *testing.T) {
 	})
 }
 
-// Masters know where everything is, without ZooKeeper.
+// Masters locate all regions, without ZooKeeper.
 func TestMastersAreARegistry(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	layout := typed(t)
@@ -124,7 +124,7 @@ func TestATableKeepsItsLayout(t *testing.T) {
 	}
 	layout := typed(t)
 	layout.Salts = 3
-	for _, made := range []bool{true, false} { // the second time it is there
+	for _, made := range []bool{true, false} { // the second time it exists
 		if _, m, err := a.Create(t.Context(), hbase.Creation{Layout: layout, TTL: time.Hour}); err != nil || m != made {
 			t.Fatalf("create: made is %v, %v", m, err)
 		}
@@ -157,7 +157,7 @@ func typed(t testing.TB) schema.Layout {
 	return l
 }
 
-// lines are the log's next n as rows that keep their bytes.
+// lines returns the log's next n lines as rows that own their bytes.
 func lines(layout schema.Layout, log *tabletest.Log, n int) *schema.Rows {
 	var rows schema.Rows
 	e := layout.NewRowEncoder(&log.Stream, tabletest.Fields)

@@ -42,9 +42,9 @@ func TestURLs(t *testing.T) {
 	}
 }
 
-// hbase-site.xml says what a URL leaves out. There, unlike in a URL, a port belongs to
-// one server alone.
-func TestAPlaceFillsWhatAURLLeavesOut(t *testing.T) {
+// hbase-site.xml has the settings that are not in a URL. There, unlike in a URL, a port belongs to one
+// server only.
+func TestTheSiteFileCompletesAURL(t *testing.T) {
 	p := Place{Quorum: "zk1, zk2:2222 ,zk3", Port: 2100, Root: "/secure/"}
 	for text, want := range map[string]struct {
 		servers []string

@@ -68,8 +68,8 @@ func backend(open func(*testing.T) *Archive) archivetest.Backend {
 	}
 }
 
-// leave makes a temporary file that was last written age ago. Every second one stays open, as
-// where its writer was killed.
+// leave creates a temporary file that was last written age ago. Every second one stays open, as if
+// its writer was killed.
 func leave(t *testing.T, a *Archive, name string, age time.Duration) {
 	t.Helper()
 	err := a.pool.do(t.Context(), func(c *client) error {
@@ -114,7 +114,7 @@ func TestChecksumIsHadoops(t *testing.T) {
 			t.Fatal(err)
 		}
 		if fields := strings.Fields(out); len(fields) < 3 || !strings.HasSuffix(fields[len(fields)-1], fmt.Sprintf("%x", sum)) {
-			t.Errorf("%s: hdfs dfs -checksum says %q, we %x", name, out, sum)
+			t.Errorf("%s: hdfs dfs -checksum prints %q, want %x", name, out, sum)
 		}
 	}
 }
@@ -139,7 +139,7 @@ func TestCheckLeavesNothingBehind(t *testing.T) {
 		return true
 	})
 	if there() {
-		t.Errorf("%s is there: who stores may not be who asked", root)
+		t.Errorf("%s exists: the user that stores may differ from the one that checked", root)
 	}
 	if err := a.Store(t.Context(), writeFile(t, "x"), "day/1.gz"); err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestCheckLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// leftovers are the names in _tmp.
+// leftovers returns the names in _tmp.
 func leftovers(t *testing.T, a *Archive) string {
 	t.Helper()
 	var names []string

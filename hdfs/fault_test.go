@@ -14,7 +14,7 @@ import (
 	"sluice/test/cluster"
 )
 
-// noise are bytes that do not compress, and take a while to send.
+// noise returns bytes that do not compress, so that sending them takes some time.
 func noise(t testing.TB, size int) (path string, content []byte) {
 	t.Helper()
 	random := rand.NewChaCha8([32]byte{1})
@@ -81,7 +81,7 @@ func TestAnUploadSurvivesFailingServers(t *testing.T) {
 	}
 }
 
-// until waits until something is so, which it must be before the upload ends.
+// until waits for a condition, which must be met before the upload ends.
 func until(t *testing.T, stored chan error, what string, so func() bool) {
 	t.Helper()
 	for !so() {

@@ -15,8 +15,8 @@ import (
 	"sluice/test/cluster"
 )
 
-// openSecured opens an archive of its own, with the client's keytab, as a
-// configuration says that asks for this protection alone.
+// openSecured opens a new archive with the client's keytab and a configuration that requires this
+// protection.
 func openSecured(t *testing.T, c *cluster.Cluster, protection string) *Archive {
 	t.Helper()
 	const all = "<value>authentication,integrity,privacy</value>"
@@ -27,7 +27,7 @@ func openSecured(t *testing.T, c *cluster.Cluster, protection string) *Archive {
 			t.Fatal(err)
 		}
 		if !bytes.Contains(b, []byte(all)) {
-			t.Fatalf("%s asks for no protection", name)
+			t.Fatalf("%s requires no protection", name)
 		}
 		b = bytes.ReplaceAll(b, []byte(all), []byte("<value>"+protection+"</value>"))
 		if err := os.WriteFile(filepath.Join(conf, name), b, 0o600); err != nil {
@@ -57,7 +57,7 @@ func openSecured(t *testing.T, c *cluster.Cluster, protection string) *Archive {
 	return a
 }
 
-// wiretap keeps what goes over connections, both ways.
+// wiretap records the bytes of connections in both directions.
 type wiretap struct {
 	mu   sync.Mutex
 	seen []byte
@@ -96,8 +96,8 @@ func (c tapped) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// At each protection files are stored, compared and read back, and what is said to
-// name nodes and data nodes is in the clear below privacy and nowhere at it.
+// With each protection files are stored, compared and read back. What is sent to name nodes and data
+// nodes is readable on the network, except with privacy.
 func TestEachProtection(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Kerberos: cluster.AnyProtection})
 	for _, protection := range []string{"authentication", "integrity", "privacy"} {
@@ -112,7 +112,7 @@ func TestEachProtection(t *testing.T) {
 			const word = "words that stand in the file and in no protocol"
 			content := []byte(strings.Repeat("0123456789", 250_000) + word) // 2.4 blocks, the last chunk short
 			local := writeFile(t, string(content))
-			for range 2 { // the second time it is there, and is compared
+			for range 2 { // the second time it exists, and is compared
 				if err := a.Store(t.Context(), local, "name-of-the-file/1.gz"); err != nil {
 					t.Fatal(err)
 				}
@@ -133,7 +133,7 @@ func TestEachProtection(t *testing.T) {
 	})
 }
 
-// leaveOpen begins a temporary file, as an earlier life may have.
+// leaveOpen begins a temporary file, as an earlier process may have.
 func leaveOpen(t *testing.T, a *Archive, name string) {
 	t.Helper()
 	err := a.pool.do(t.Context(), func(c *client) error {

@@ -129,7 +129,7 @@ func TestFollowStoresWhatGrows(t *testing.T) {
 	f.end(t)
 	s.holds(t, log+"bad and more\n")
 	if got := f.collector.Counters.Lines.Load(); got != 1 {
-		t.Errorf("the second life took %d lines, want 1", got)
+		t.Errorf("the second process stored %d lines, want 1", got)
 	}
 }
 
@@ -150,7 +150,7 @@ func TestFollowContinuesFromItsSpool(t *testing.T) {
 	f.end(t)
 	s.holds(t, log+"bad more\n")
 	if got := f.collector.Counters.Lines.Load(); got != 1 {
-		t.Errorf("the second life took %d lines, want 1", got)
+		t.Errorf("the second process stored %d lines, want 1", got)
 	}
 }
 

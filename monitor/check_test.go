@@ -79,7 +79,7 @@ func TestHealthReportsProblemsOfAHost(t *testing.T) {
 	}
 }
 
-func TestWhichHostsACollectorSpeaksOf(t *testing.T) {
+func TestSendersAreTheHostsWithLinesOrAConnection(t *testing.T) {
 	hosts := []receiver.Host{
 		{Name: "missed", Missed: true, Seen: before(time.Hour)},
 		{Name: "away", Seen: before(time.Hour)},

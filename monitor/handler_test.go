@@ -33,9 +33,9 @@ func example() Fleet {
 		BufferBytes: 50, BufferMaxBytes: 100, Segments: 3, UntabledBytes: 11}
 }
 
-// TestTheThreePagesStayAsTheyAre compares the pages with golden files, because other programs parse
+// TestStatusPagesMatchTheirGoldenFiles compares the pages with golden files, because other programs parse
 // them.
-func TestTheThreePagesStayAsTheyAre(t *testing.T) {
+func TestStatusPagesMatchTheirGoldenFiles(t *testing.T) {
 	collector := example()
 	agent := Fleet{Now: now, Began: before(time.Hour), Kind: Agent, Host: "web01", Counts: Counts{Lines: 9, Bytes: 900, Accepted: 8, Batches: 2, Failures: 1},
 		Hosts: map[string]Host{"web01": {Connections: 1}}, BufferBytes: 5, BufferMaxBytes: 10}
@@ -105,9 +105,9 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// TestARequestForANameThatIsNotOursIsRejected checks the defense against DNS rebinding, in which
+// TestARequestForAnotherHostNameIsRejected checks the defense against DNS rebinding, in which
 // another site's page resolves a name of its own to the status server.
-func TestARequestForANameThatIsNotOursIsRejected(t *testing.T) {
+func TestARequestForAnotherHostNameIsRejected(t *testing.T) {
 	handler := Handler(example, limits, []string{"c1", "C1.example.com."}, http.NotFoundHandler())
 	for host, want := range map[string]int{
 		"c1": 200, "c1:4142": 200, "C1.Example.com:4142": 200, "c1.example.com.": 200,

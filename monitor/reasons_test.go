@@ -52,7 +52,7 @@ func TestEveryKindOfProblemIsNamedWithItsLevel(t *testing.T) {
 		{name: "dead since before the restart", unknown: true, silence: 121 * time.Second, change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) {
 			r.HeardUnix = before(30 * time.Minute).Unix()
 		}, kind: Silent, level: Failing, text: "silent for 30m0s"},
-		{name: "nobody expects it, and it was forgotten", unknown: true, unexpected: true, silence: time.Hour, level: ""},
+		{name: "not expected, and forgotten", unknown: true, unexpected: true, silence: time.Hour, level: ""},
 		{name: "silent", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
 			h.Seen, h.BeatAt = before(3*time.Minute), before(3*time.Minute)
 		}, silence: 3 * time.Minute, kind: Silent, level: Failing, text: "silent for 3m0s"},
@@ -284,7 +284,7 @@ func TestAnUptimeCheckerGets503ForErrorsOnly(t *testing.T) {
 	}
 }
 
-func TestKindsOfProblemsAreEachThereOnce(t *testing.T) {
+func TestEachKindOfProblemIsListedOnce(t *testing.T) {
 	seen := map[ProblemKind]bool{}
 	for _, k := range kinds {
 		if seen[k.kind] || k.meaning == "" || !slices.Contains([]Level{Warn, Failing}, k.level) {
@@ -294,9 +294,9 @@ func TestKindsOfProblemsAreEachThereOnce(t *testing.T) {
 	}
 }
 
-// TestWhatIsRememberedOfTheHostThatIsReadHereReplacesNothing checks that the stored state of a host
+// TestStoredStateOfAHostDoesNotReplaceWhatWasRead checks that the stored state of a host
 // does not replace the state that this process has read itself.
-func TestWhatIsRememberedOfTheHostThatIsReadHereReplacesNothing(t *testing.T) {
+func TestStoredStateOfAHostDoesNotReplaceWhatWasRead(t *testing.T) {
 	s := tail.Status{At: now}
 	c := new(tail.Counters)
 	c.LostFiles.Add(1)

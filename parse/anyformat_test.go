@@ -29,7 +29,7 @@ var texts = []string{
 	"a; b=c", "http://x/?a=b", "Mozilla/5.0 (X11; Linux)", "GET / HTTP/1.1", "[24/Jun/2017:10:14:35 +0000]", "|", "a|b", ":", "a:1", "=", `" 200 1`,
 }
 
-// between are the texts that stand between two directives.
+// between are the texts between two directives.
 var between = []string{" ", " ", " ", " ", " ", `" "`, ` "`, `" `, "|", ",", ";", ": ", " - ", "", ":", "\t", ` x=`, `" y="`, "] [", " ["}
 
 // anyLine makes a format and a line as Apache writes it by that format, and
@@ -74,8 +74,8 @@ func anyLine(rng *rand.Rand) (format, line string, values []string) {
 	return f.String(), l.String(), values
 }
 
-// A format may separate its values by anything, or by nothing. Whatever it is, no
-// value becomes another one without an error.
+// A format may separate its values by any text, or by none. No value is read as another one without
+// an error.
 func TestWhatApacheWritesByAnyFormatIsReadRightOrNull(t *testing.T) {
 	if *seed == 0 {
 		*seed = rand.Uint64()

@@ -97,7 +97,7 @@ type checker struct {
 
 func (c *checker) text(name string, want *string) {
 	c.t.Helper()
-	if want != nil && *want == "-" { // a log does not tell it from null
+	if want != nil && *want == "-" { // a log has the same text for null
 		want = nil
 	}
 	if i := c.rec.Index(name); c.rec.Null(i) != (want == nil) || want != nil && string(c.rec.Bytes(i)) != *want {
@@ -126,7 +126,7 @@ func (c *checker) null(names ...string) {
 	}
 }
 
-// parts splits the request that was sent as a person would.
+// parts splits the request that was sent into method, path and protocol.
 func (e *exchange) parts() (method, path, query, protocol *string) {
 	if e.request == nil {
 		return
@@ -195,14 +195,14 @@ func compareVhost(c *checker, e *exchange) {
 	}
 }
 
-// blanks reports whether a line that has neither the user nor the addresses in
-// quotes does not tell where the one ends and the other begins.
+// blanks reports whether a line with the user and the addresses without quotes is ambiguous, because
+// one of them has blanks.
 func (e *exchange) blanks() bool {
 	return e.user != nil && strings.Contains(*e.user, " ") || e.forwarded != nil && strings.Contains(strings.ReplaceAll(*e.forwarded, ", ", ","), " ")
 }
 
-// compareForwarded compares what stands without quotes: it is as it was sent, or
-// null where the line may mean something else.
+// compareForwarded compares values without quotes: each is as it was sent, or null if the line is
+// ambiguous.
 func compareForwarded(c *checker, e *exchange) {
 	list, user := c.rec.Index("header_x_forwarded_for"), c.rec.Index("user")
 	if e.blanks() {

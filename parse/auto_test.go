@@ -29,8 +29,8 @@ func TestAutoFindsTheFormat(t *testing.T) {
 	}
 }
 
-// TestAutoFindsWhatStandsAroundTheLines: what many people have.
-func TestAutoFindsWhatStandsAroundTheLines(t *testing.T) {
+// TestAutoFindsEnvelopes checks common texts before and after the lines.
+func TestAutoFindsEnvelopes(t *testing.T) {
 	const common = `192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5`
 	const combined = common + ` "-" "curl/8.5.0"`
 	const combinedFormat = `%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`
@@ -43,7 +43,7 @@ func TestAutoFindsWhatStandsAroundTheLines(t *testing.T) {
 		{combined + ` "-"` + "\n" + combined + ` "198.51.100.9, 2001:db8::1"` + "\n", combinedFormat + ` "%{X-Forwarded-For}i"`},
 		{"www.example.com " + combined + ` "198.51.100.9"` + "\n", "%v " + combinedFormat + ` "%{X-Forwarded-For}i"`},
 		{combined + ` "198.51.100.9" "example.com"` + "\n", combinedFormat + ` "%{X-Forwarded-For}i" "%{extra}n"`},
-		// Nothing says which header that is.
+		// The line does not show which header that is.
 		{combined + ` "-"` + "\n", combinedFormat + ` "%{extra}n"`},
 		{combined + ` "sid=1"` + "\n" + combined + ` "198.51.100.9"` + "\n", combinedFormat + ` "%{extra}n"`},
 		{combined + " 4711\n" + combined + " 12\n", combinedFormat + ` %{extra}n`},
@@ -65,7 +65,7 @@ func TestAutoFindsWhatStandsAroundTheLines(t *testing.T) {
 			t.Errorf("%.100q:\n%v, %v, want\n%s", c.head, f, err, c.name)
 			continue
 		}
-		// What is written down compiles to the same again.
+		// The format's text compiles to the same format.
 		if again, err := Lookup(f.String(), nil); err != nil || again.String() != f.String() {
 			t.Errorf("%s: %v, %v", f, again, err)
 		}

@@ -11,8 +11,7 @@ import (
 	"sluice/schema"
 )
 
-// benchLine has 226 bytes with its newline, the mean of the log that the
-// project's figures are of.
+// benchLine has 226 bytes with its newline, the mean of the log of docs/benchmarks.md.
 const benchLine = `198.51.100.23 - - [17/May/2015:10:05:03 +0000] "GET /presentations/2013/images/kibana-search.png HTTP/1.1" 200 203023 "http://example.com/presentations/2013/" "Mozilla/5.0 (X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox"`
 
 // benchPattern is combined as a regular expression.
@@ -95,7 +94,7 @@ func BenchmarkRegexp(b *testing.B) {
 	}
 }
 
-// BenchmarkSplit is the floor: the same lines are found and not looked into.
+// BenchmarkSplit is the lower limit: the same lines are found and not parsed.
 func BenchmarkSplit(b *testing.B) {
 	const lines = 1000
 	block := bytes.Repeat([]byte(benchLine+"\n"), lines)

@@ -7,8 +7,7 @@ import (
 	"sluice/schema"
 )
 
-// A line that somebody made to cost time costs a bounded number of looks a byte,
-// whatever its format.
+// A hostile line takes a bounded number of steps for each byte, in any format.
 func TestHostileLinesAreReadInStepsThatGrowWithTheLine(t *testing.T) {
 	if raceDetector {
 		t.Skip("counted without the race detector: make plain")

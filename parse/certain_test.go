@@ -62,12 +62,12 @@ func TestAValueIsNullWhereTheTextInFrontOfItIsNotTheFormats(t *testing.T) {
 		// A part of it is there.
 		{`[[%h %l %u %t "%r" %>s %b`, `[192.0.2.1 - bob @T ` + get + ` 200 1`, "user=bob time=0 " + gotten + " status=200 bytes=1", "byte 0: %h"},
 		{`[%h] %l %u %t "%r" %>s`, `192.0.2.1] - bob @T ` + get + ` 200`, "time=0 " + gotten + " status=200", "byte 0: %h"},
-		// A number, a text and a time behind it.
+		// A number, a text and a time after it.
 		{`pid %P %h`, `4711 192.0.2.1`, "client=192.0.2.1", "byte 0: %P"},
 		{`#%D %h`, `4711 192.0.2.1`, "client=192.0.2.1", "byte 0: %D"},
 		{`<%v> %D`, `www.example 7`, "", "byte 0: %v"},
 		{`- %t %h`, `@T 192.0.2.1`, "time=0 client=192.0.2.1", "byte 0: %t"},
-		// A text behind the last value.
+		// A text after the last value.
 		{`%h %>s %b|`, `192.0.2.1 200 5`, "client=192.0.2.1 status=200", "%b"},
 		{`%h %>s %b bytes`, `192.0.2.1 200 5 byte`, "", "%h: the line has more"},
 		{`"%r" <%D>`, get + ` <77`, gotten, "%D"},
@@ -75,7 +75,7 @@ func TestAValueIsNullWhereTheTextInFrontOfItIsNotTheFormats(t *testing.T) {
 	})
 }
 
-func TestANumberInTheLastPlaceIsAllThatStandsThere(t *testing.T) {
+func TestANumberAtTheEndIsAllOfTheRemainingText(t *testing.T) {
 	for _, value := range []string{"1,513", "198.51.100.7", "1e6", "2024-01-01", "0.350", "77 88", "77x", "--5", "5-", "+5", "0x10", "1 513", "\x0077", "77\x00"} {
 		checkCertain(t, []certainCase{
 			{`%h %l %u %t "%r" %>s %D`, `192.0.2.1 - - @T ` + get + ` 200 ` + value, "client=192.0.2.1 time=0 " + gotten + map[bool]string{false: " status=200"}[strings.Contains(value, " ")], "%"},
@@ -99,7 +99,7 @@ func TestANumberInTheLastPlaceIsAllThatStandsThere(t *testing.T) {
 		}
 	}
 	checkCertain(t, []certainCase{
-		// Read against the line's end: a user that is damaged stands in front.
+		// Read from the line's end: there is a damaged user before it.
 		{`%h %l %u %>s %D`, `192.0.2.1 -  bob 200 7.5`, "client=192.0.2.1 status=200", "%u"},
 		{`%h %{sec}t`, `192.0.2.1 1498385675.5`, "client=192.0.2.1", "%{sec}t"},
 		{`%h %{msec}t`, `192.0.2.1 1498385675000,5`, "client=192.0.2.1", "%{msec}t"},
@@ -147,7 +147,7 @@ func TestAHeaderWithBlanksIsReadToTheEndOfItsListOrNull(t *testing.T) {
 		{`%a %t "%r" %>s`, `198.51.100.9, @T ` + get + ` 200`, end, "byte 0: %a: an address"},
 		// An empty header.
 		{`%>s %{X-Forwarded-For}i %D`, `200  77`, "status=200 header_x_forwarded_for= duration_us=77", ""},
-		// A header that looks like the fields behind it.
+		// A header that looks like the fields after it.
 		{`%h %{X-A}i %l %u %t "%r" %>s`, `192.0.2.1 - - - bob @T ` + get + ` 200`, end, "byte 0: %h: the line has more"},
 		{`%h %{X-A}i %l %u %t "%r" %>s`, `192.0.2.1 a - b - bob @T ` + get + ` 200`, "client=192.0.2.1 " + end, "byte 10"},
 	})

@@ -20,7 +20,7 @@ func TestAFormatMayBeCopiedFromTheConfiguration(t *testing.T) {
 		// A backslash in front of a backslash is one, as httpd reads it.
 		`LogFormat "%h\\t%u" x`: `%h\t%u`,
 
-		// What is a format as it stands.
+		// Texts that are formats already.
 		combined:                        combined,
 		escaped:                         escaped,
 		"combined":                      "combined",

@@ -10,9 +10,8 @@ import (
 	"testing"
 )
 
-// TestNumbersInAWord agrees with strconv for numbers of every length and any
-// byte behind them.
-func TestNumbersInAWord(t *testing.T) {
+// TestNumbersAreParsedAsByStrconv compares with strconv, for numbers of every length and with any byte after them.
+func TestNumbersAreParsedAsByStrconv(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200_000 {
 		var b [8]byte
@@ -35,8 +34,8 @@ func TestNumbersInAWord(t *testing.T) {
 	}
 }
 
-// TestDottedQuads agrees with net/netip on addresses, and on what nearly is one.
-func TestDottedQuads(t *testing.T) {
+// TestAddressesAreParsedAsByNetip compares with net/netip, for addresses and for similar texts.
+func TestAddressesAreParsedAsByNetip(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	check := func(text, behind string) {
 		t.Helper()

@@ -99,7 +99,7 @@ func TestEveryDirectiveHasItsFieldAndType(t *testing.T) {
 		if got := fieldsOf(t, c.format); got != c.fields {
 			t.Errorf("%s: fields %s, want %s", c.format, got, c.fields)
 		}
-		// On its own, between other values, in quotes, and behind a percent sign.
+		// On its own, between other values, in quotes, and after a percent sign.
 		for _, around := range [][2]string{{"", ""}, {"%p ", " %%x"}, {`%p "`, `" %D`}, {"%% ", "|"}} {
 			f, err := Compile(around[0] + c.format + around[1])
 			if err != nil {
@@ -187,7 +187,7 @@ func TestBadFormatsReportWhatIsWrong(t *testing.T) {
 		}
 	}
 	if _, err := Lookup("combinde", nil); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "vhost_combined") {
-		t.Errorf("a nickname that is none: %v", err)
+		t.Errorf("a name that is no nickname: %v", err)
 	}
 }
 

@@ -36,7 +36,7 @@ func TestDocumentedDirectivesAreTheOnesThatCompile(t *testing.T) {
 		}
 		field := f.Fields()[len(f.Fields())-1] // of %r the request itself
 		if want := strings.Replace(row[2], "NAME", "name", 1); field.Name != want || field.Kind.String() != row[3] {
-			t.Errorf("%s is %s, %s; the page says %s, %s", row[1], field.Name, field.Kind, row[2], row[3])
+			t.Errorf("%s is %s, %s; the page has %s, %s", row[1], field.Name, field.Kind, row[2], row[3])
 		}
 	}
 	for name, s := range specs {
@@ -62,7 +62,7 @@ func TestDocumentedNamesAreTheNicknames(t *testing.T) {
 	}
 	for _, row := range rows {
 		if nicknames[row[1]] != row[2] {
-			t.Errorf("%s is %q, the page says %q", row[1], nicknames[row[1]], row[2])
+			t.Errorf("%s is %q, the page has %q", row[1], nicknames[row[1]], row[2])
 		}
 	}
 }

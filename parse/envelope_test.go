@@ -136,7 +136,7 @@ func TestEnvelopesDoNotAllocate(t *testing.T) {
 	}
 }
 
-// FuzzEnvelope: no line breaks it, and every value lies in the line.
+// FuzzEnvelope: no line makes it panic, and each value is within the line.
 func FuzzEnvelope(f *testing.F) {
 	for _, h := range append(syslogHeaders, criHeaders...) {
 		f.Add(h + inCombined)

@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// exchange is one request as it goes over the wire, and what the log must say
-// of it.
+// exchange is one request as it is sent, and what the log must have of it.
 type exchange struct {
 	raw string // as sent
 	// request is %r; null where Apache has none.
@@ -57,8 +56,8 @@ func ordinary(request string, client string, user, referer, agent *string) *exch
 	return e
 }
 
-// throughProxies sends a request that has come through others: the last address
-// is the client's for mod_remoteip, the list before it stays.
+// throughProxies sends a request that was forwarded by proxies: mod_remoteip takes the last address as
+// the client's, and keeps the list before it.
 func throughProxies(list, client string, user *string) *exchange {
 	page := "/through"
 	if user != nil {
@@ -75,7 +74,7 @@ func refused(request, kept string) *exchange {
 	return &exchange{raw: request + "\r\nHost: www.example.com\r\nUser-Agent: x\r\n", request: &kept}
 }
 
-// ended closes the header, and with it the connection unless it is kept.
+// ended ends the header, and the connection unless it is kept.
 func (e *exchange) ended() string {
 	if !strings.Contains(e.raw, "\r\nHost:") {
 		return e.raw
@@ -86,7 +85,7 @@ func (e *exchange) ended() string {
 	return e.raw + "Connection: close\r\n\r\n"
 }
 
-// hostile are the requests that logs get from the open network.
+// hostile are requests as they come from the internet.
 func hostile() []*exchange {
 	agent := str("Mozilla/5.0 (X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0")
 	all := []*exchange{
@@ -171,7 +170,7 @@ func visitors(rng *rand.Rand, n int) []*exchange {
 	return all
 }
 
-// send sends the requests one after the other and notes what came back.
+// send sends the requests one after the other and records the answers.
 func (h *httpd) send(t *testing.T, all []*exchange) {
 	t.Helper()
 	var conn net.Conn

@@ -21,7 +21,7 @@ var fuzzFormats = []string{
 
 var goldenLine = regexp.MustCompile(`(?m)^line ("(?:[^"\\]|\\.)*")$`)
 
-// goldenLines are the lines of the golden files, the best seeds there are.
+// goldenLines returns the lines of the golden files, as seeds.
 func goldenLines(f *testing.F) [][]byte {
 	text, err := os.ReadFile("testdata/golden/hostile.txt")
 	if err != nil {
@@ -41,7 +41,7 @@ func goldenLines(f *testing.F) [][]byte {
 	return lines
 }
 
-// checkRecord holds what is true of every record.
+// checkRecord checks what holds for every record.
 func checkRecord(t *testing.T, f *Format, line []byte, rec *schema.Record) {
 	if len(rec.Values) != len(f.Fields()) || len(rec.Fields) != len(f.Fields()) {
 		t.Fatalf("%d values of %d fields", len(rec.Values), len(f.Fields()))
@@ -97,7 +97,7 @@ func FuzzParse(f *testing.F) {
 			if !bytes.Equal(line, was) || !bytes.Equal(rec.Line, was) {
 				t.Fatal("the line was changed")
 			}
-			// A record that was used before says the same as a new one.
+			// A reused record has the same values as a new one.
 			again = schema.Record{}
 			format.Parse(line, &again)
 			if dump(&rec) != dump(&again) {

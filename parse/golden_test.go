@@ -22,9 +22,9 @@ var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 //	line "GET /" 3*"abc"
 //	client  addr  "198.51.100.1"
 //
-// The line is Go strings, each with an optional repetition. Behind it stands
-// what the record says: field, type and null, or the value in quotes; numbers
-// and times (ns since 1970) as they are; long values by length and checksum.
+// The line is Go strings, each with an optional repetition. The record follows: field, type and null,
+// or the value in quotes; numbers and times (ns since 1970) without quotes; long values by length and
+// checksum.
 func TestGoldenRecords(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txt")
 	if err != nil || len(files) == 0 {
@@ -99,7 +99,7 @@ func unquoteLine(t *testing.T, s string) string {
 	return b.String()
 }
 
-// dump writes a record as the golden files have it.
+// dump returns a record in the format of the golden files.
 func dump(rec *schema.Record) string {
 	var b strings.Builder
 	for i, f := range rec.Fields {

@@ -15,8 +15,8 @@ import (
 
 const httpdPath = "/usr/sbin/apache2"
 
-// httpd is an Apache started for one test, in a folder of its own. It has one
-// worker, so its logs have the order of the requests.
+// httpd is an Apache that is started for one test, in its own directory. It has one worker, so its
+// logs are in the order of the requests.
 type httpd struct {
 	root string
 	port string
@@ -115,7 +115,7 @@ func (h *httpd) write(t *testing.T, name, text string) {
 	}
 }
 
-// start returns when Apache says in its error log that it is up.
+// start returns when Apache's error log has the message that it has started.
 func (h *httpd) start(t *testing.T) {
 	t.Helper()
 	h.cmd = exec.Command(httpdPath, "-D", "FOREGROUND", "-f", filepath.Join(h.root, "httpd.conf"))
@@ -151,7 +151,7 @@ func (h *httpd) start(t *testing.T) {
 	}
 }
 
-// stop lets Apache finish what it has begun and waits for its end.
+// stop stops Apache after its pending requests and waits for its end.
 func (h *httpd) stop(t *testing.T) {
 	t.Helper()
 	if err := h.cmd.Process.Signal(syscall.SIGWINCH); err != nil { // graceful-stop
@@ -164,7 +164,7 @@ func (h *httpd) stop(t *testing.T) {
 	}
 }
 
-// kill ends an Apache that a failed test left behind, its worker too.
+// kill kills an Apache, with its worker, after a failed test.
 func (h *httpd) kill(t *testing.T) {
 	if h.over {
 		return
@@ -172,7 +172,7 @@ func (h *httpd) kill(t *testing.T) {
 	if err := h.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
-	t.Logf("apache2 says:\n%s", <-h.log)
+	t.Logf("apache2 logged:\n%s", <-h.log)
 	if err := h.cmd.Wait(); err != nil {
 		t.Log(err)
 	}

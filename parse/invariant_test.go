@@ -19,11 +19,11 @@ var (
 
 const apacheTime = "[02/Jan/2006:15:04:05 -0700]"
 
-// span is where a value stands in the line, with a time's brackets.
+// span is the position of a value in the line, with the brackets of a time.
 type span struct{ step, start, end int }
 
-// checkValues holds what is true of every value that was read by a LogFormat,
-// with the standard library as the judge of addresses, numbers and times.
+// checkValues checks what holds for every value that was read by a LogFormat. Addresses, numbers and
+// times are compared with the standard library.
 func checkValues(t *testing.T, f *Format, line []byte, rec *schema.Record) {
 	t.Helper()
 	line = bytes.TrimSuffix(line, []byte("\r"))
@@ -70,7 +70,7 @@ func checkValues(t *testing.T, f *Format, line []byte, rec *schema.Record) {
 	}
 }
 
-// checkSpan holds what stands around a value, and what is in none.
+// checkSpan checks the text around a value, and what no value may contain.
 func checkSpan(t *testing.T, f *Format, line []byte, own span) {
 	t.Helper()
 	s := &f.steps[own.step]
@@ -112,7 +112,7 @@ func checkSpan(t *testing.T, f *Format, line []byte, own span) {
 	}
 }
 
-// checkBorder holds that the byte beside a value is the format's, any blank for a blank.
+// checkBorder checks that the byte beside a value is the format's; any blank matches a blank.
 func checkBorder(t *testing.T, f *Format, s *step, want, got string) {
 	t.Helper()
 	blank := func(b string) bool { return b == " " || b == "\t" || b == "" }

@@ -54,7 +54,7 @@ func checkAlike(t *testing.T, expr string, l *linear, b *backtracking, line []by
 	}
 }
 
-// expressions makes random ones, of the parts that people use.
+// expressions returns random expressions, made of common parts.
 type expressions struct {
 	*rand.Rand
 	groups int

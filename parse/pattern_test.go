@@ -99,7 +99,7 @@ func TestPatternTimesAreExactOrNull(t *testing.T) {
 	}
 }
 
-func TestAPatternThatStarvesIsTriedAgain(t *testing.T) {
+func TestAPatternWithoutCPUTimeIsTriedAgain(t *testing.T) {
 	f, err := compilePattern(`^(?P<a>\w+) (?=\d)(?P<b>\d+)`, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 	"sluice/schema"
 )
 
-// valuesOf are a record's fields as a LineWriter wants them.
+// valuesOf returns a record's fields as a LineWriter needs them.
 func valuesOf(rec *schema.Record) []FieldValue {
 	values := make([]FieldValue, len(rec.Fields))
 	for i := range values {
@@ -18,8 +18,8 @@ func valuesOf(rec *schema.Record) []FieldValue {
 	return values
 }
 
-// checkRebuilt compares what a LineWriter writes of a line's record with what it says of
-// it, and returns whether that is the line.
+// checkRebuilt compares the line that a LineWriter writes of a record with the result of its check,
+// and returns whether it is the original line.
 func checkRebuilt(t *testing.T, w *LineWriter, line []byte, rec *schema.Record) bool {
 	t.Helper()
 	values := valuesOf(rec)
@@ -37,9 +37,9 @@ func checkRebuilt(t *testing.T, w *LineWriter, line []byte, rec *schema.Record) 
 	return same
 }
 
-// TestWhatApacheWritesIsWrittenAgain: no line of Apache's has to be kept beside its fields,
-// but for a request line that has no method or ends with a blank.
-func TestWhatApacheWritesIsWrittenAgain(t *testing.T) {
+// TestApachesLinesAreRebuiltFromTheirFields: no line of Apache's must be stored beside its fields, except for
+// a request line that has no method or ends with a blank.
+func TestApachesLinesAreRebuiltFromTheirFields(t *testing.T) {
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
@@ -63,7 +63,7 @@ func TestWhatApacheWritesIsWrittenAgain(t *testing.T) {
 	}
 }
 
-// FuzzRebuild: comparing a line says what writing and comparing says.
+// FuzzRebuild: comparing a line gives the same result as writing it and comparing the bytes.
 func FuzzRebuild(f *testing.F) {
 	formats := []string{"combined", "vhost_combined", `%a %{%d/%b/%Y:%H:%M:%S %z}t %U%q "%q" %X %D`, `%{msec}t %{%I:%M %p}t "%m" "%r" %u`}
 	for _, line := range []string{

@@ -14,7 +14,7 @@ import (
 
 var seed = flag.Uint64("seed", 0, "seed of the random lines; 0 is a new one each run")
 
-// sent is what a client did, as the record should say it; nil is null.
+// sent is a request, as the record should have it; nil is null.
 type sent struct {
 	client, ident, user, method, path, protocol, referer, agent *string
 	time                                                        time.Time
@@ -122,7 +122,7 @@ func randomSent(rng *rand.Rand) *sent {
 	return s
 }
 
-func TestWhatApacheWritesIsReadAsWhatWasSent(t *testing.T) {
+func TestApachesLinesHaveTheValuesThatWereSent(t *testing.T) {
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}

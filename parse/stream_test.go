@@ -8,7 +8,7 @@ import (
 	"sluice/schema"
 )
 
-// A stream's format has the stream's zone, and an error says which stream it is of.
+// A stream's format has the stream's zone, and an error names the stream.
 func TestOfStreamHasTheStreamsZone(t *testing.T) {
 	s := schema.Stream{Host: "web01", Path: "/var/log/a.log", Format: "pattern:(?P<time>[^ ]+ [^ ]+)", Zone: "America/New_York"}
 	known := parse.Formats{}

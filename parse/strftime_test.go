@@ -38,8 +38,7 @@ func TestATruncatedOrIncompleteTimeIsNull(t *testing.T) {
 		{`%{%F %T %Z}t`, "2015-05-17 10:05:03 +5", ""},
 		{`%{%F %T %Z}t`, "2015-05-17 10:05:03 +054", ""},
 		{`%{%F %T %Z}t`, "2015-05-17 10:05:03 +99", ""},
-		// A name must be that of the zone that the user gives, and tells both hours of autumn
-		// apart.
+		// A name must be that of the configured zone, and distinguishes the two equal hours in autumn.
 		{`%{%F %T %Z}t`, "2015-05-17 10:05:03 GMT", "2015-05-17T10:05:03Z"},
 		{`%{%F %T %Z}t`, "2015-05-17 10:05:03 CEST", "2015-05-17T10:05:03+02:00"},
 		{`%{%F %T %Z}t`, "2015-05-17 10:05:03 CET", ""},

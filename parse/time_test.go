@@ -79,7 +79,7 @@ func TestTimesInEveryForm(t *testing.T) {
 	}
 }
 
-func TestBeginAndEndAreTwoTimes(t *testing.T) {
+func TestBeginAndEndAreFieldsOfTheirOwn(t *testing.T) {
 	f, err := Compile(`%{end:usec}t %D %{begin:sec}t %{begin:usec_frac}t`)
 	if err != nil {
 		t.Fatal(err)
@@ -106,8 +106,8 @@ func TestEveryDayIsCountedAsTheStandardLibraryCounts(t *testing.T) {
 	}
 }
 
-// Every byte of a time is looked at: none may be another and be read all the same,
-// except a digit or a month that is itself right.
+// Every byte of a time is checked: no other byte is accepted in its place, except another valid digit
+// or month.
 func TestDamagedTimesAreRefused(t *testing.T) {
 	f, err := Compile("%t")
 	if err != nil {

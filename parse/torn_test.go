@@ -7,7 +7,7 @@ import (
 	"sluice/schema"
 )
 
-func TestTwoLinesThatMeetAreNotOneRow(t *testing.T) {
+func TestTwoLinesWithoutANewlineAreNotMixed(t *testing.T) {
 	const first = `192.0.2.1 - bob @T "GET /x HTTP/1.1" 200`
 	const second = `192.0.2.2 - joe @2 "GET /y HTTP/1.1" 404 3217 "-" "wget"`
 	const firstCertain = "client=192.0.2.1 user=bob time=0 " + gotten
@@ -26,13 +26,13 @@ func TestTwoLinesThatMeetAreNotOneRow(t *testing.T) {
 		{"combined", `192.0.2.1 - bob @T "GET /x` + "\x00\x00\x00" + second, "client=192.0.2.1 user=bob time=0", "%r"},
 		{"combined", "\x00\x00\x00" + second, "user=joe time=1 method=GET path=/y protocol=HTTP/1.1 status=404 bytes=3217 agent=wget", "byte 0: %h: an address"},
 		{"common", first + second[:strings.Index(second, ` "-"`)], firstCertain, "%>s: the text behind"},
-		// It breaks off behind a quote that is escaped.
+		// It ends after an escaped quote.
 		{"combined", `192.0.2.1 - bob @T "GET /x HTTP/1.1" 200 1 "-" "a \"`, firstCertain + " status=200 bytes=1", "%{User-Agent}i: no closing quote"},
 		{"combined", `192.0.2.1 - bob @T "GET /x HTTP/1.1" 200 1 "-" "a \\"`, firstCertain + ` status=200 bytes=1 agent=a \`, ""},
 		{"combined", `192.0.2.1 - bob @T "GET /x HTTP/1.1" 200 1 "a\"`, firstCertain + " status=200 bytes=1", "%{Referer}i: no closing quote"},
 		{`%h "%{Referer}i" %t "%r"`, `192.0.2.1 "a \" @T ` + get, "client=192.0.2.1 time=0 " + gotten, "%{Referer}i"},
 		{`%h "%r"`, `192.0.2.1 "GET / HTTP/1.1\"`, "client=192.0.2.1", "%r"},
-		// A quote that is not escaped is part of a request only where nothing speaks against it.
+		// A quote that is not escaped is part of a request only if no other reading is possible.
 		{"common", `192.0.2.1 - bob @T "GET /x HTTP/1.1" 20"GET /y HTTP/1.1" 404 3217`, "client=192.0.2.1 user=bob time=0", "%>s"},
 		{"common", `192.0.2.1 - bob @T "x" "GET /y HTTP/1.1" 404 3217`, "client=192.0.2.1 user=bob time=0", "%>s"},
 		{"common", `192.0.2.1 - bob @T "GET /?q="a" "b" HTTP/1.1" 404 3217`, `client=192.0.2.1 user=bob time=0 method=GET path=/?q="a" "b" protocol=HTTP/1.1 status=404 bytes=3217`, ""},
@@ -41,7 +41,7 @@ func TestTwoLinesThatMeetAreNotOneRow(t *testing.T) {
 	})
 }
 
-// Wherever one line breaks off and another begins, all values are of one of the two.
+// At whatever byte one line ends and another begins, all values are of one of the two lines.
 func TestNoRowHasValuesOfTwoLines(t *testing.T) {
 	formats := map[string][2]string{
 		"combined": {`198.51.100.23 - alice [17/May/2015:10:05:03 +0000] "GET /alpha HTTP/1.0" 201 5043 "http://a.example/" "curl/1"`,

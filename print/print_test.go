@@ -129,7 +129,7 @@ func TestFormatsInOneOutput(t *testing.T) {
 	}
 }
 
-func TestAnOutputOfNothing(t *testing.T) {
+func TestOutputsWithoutRecords(t *testing.T) {
 	o := Options{Fields: []string{"status", "path"}}
 	for kind, want := range map[string]string{"json": "", "raw": "", "avrojson": "", "csv": "status,path\n", "tsv": "status\tpath\n", "table": "status  path\n"} {
 		if got := output(t, kind, o, nil); string(got) != want {

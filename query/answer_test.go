@@ -11,7 +11,7 @@ import (
 	"sluice/schema"
 )
 
-// show is a report in one line: a row is its values joined by blanks, null a dash.
+// show returns a report in one line: a row is its values joined by blanks, null is a dash.
 func show(t testing.TB, a *Answer) string {
 	t.Helper()
 	r, err := a.Report()
@@ -155,8 +155,8 @@ func TestInvalidQuestionsAreErrors(t *testing.T) {
 	}
 }
 
-// TestFrequentStaysBounded counts far more values than fit: the memory stays where it
-// is, what is frequent is found, and no count is off by more than it says.
+// TestFrequentStaysBounded counts far more values than fit: the memory does not grow, frequent values
+// are found, and no count has a greater error than reported.
 func TestFrequentStaysBounded(t *testing.T) {
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 0))

@@ -83,8 +83,8 @@ func columnsFile(t testing.TB, o columnar.EncoderOptions, groupRows int, logs ..
 	return f
 }
 
-// hostileLogs have several formats, names of two kinds, fields that have the names of
-// others, and values that a file does not keep as they are.
+// hostileLogs have several formats, names of two kinds, fields that have the names of others, and
+// values that a file does not store unchanged.
 func hostileLogs(t testing.TB, rnd *rand.Rand) []columnsLog {
 	combined := []string{
 		"raw \xff bytes, no line at all", `10.0.0.1 - - [17/May/2015:10:05:03 +0000] "GET /\xff HTTP/1.1" 200 5 "-" "\xfe"`,
@@ -127,7 +127,7 @@ var questionFilters = []string{
 	`referer = "" and not (status = 200 or status = 302)`, "duration_us <= 55", "zone = c", `path = ""`, "bytes < 100 and time is null",
 }
 
-// anyQuestion makes a question and a filter out of the names and filters above.
+// anyQuestion returns a random question and filter of the names and filters above.
 func anyQuestion(t testing.TB, rnd *rand.Rand, formats [][]schema.Field) (Question, *schema.Filter) {
 	t.Helper()
 	pick := func() string { return questionNames[rnd.IntN(len(questionNames))] }
@@ -241,7 +241,7 @@ func byColumns(t testing.TB, rnd *rand.Rand, q Question, f *schema.Filter, forma
 	return r
 }
 
-// TestColumnsAnswerAsEntriesDo asks random questions of the same rows both ways.
+// TestColumnsAnswerAsEntriesDo answers random questions over the same rows in both ways.
 func TestColumnsAnswerAsEntriesDo(t *testing.T) {
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 0))
@@ -348,8 +348,7 @@ func TestColumnsDoNotAllocateForARow(t *testing.T) {
 	}
 }
 
-// Groups that do not fit into the memory are refused, or give way, also where they are put
-// together at the end.
+// Groups that do not fit into the memory are rejected or dropped, also when they are merged at the end.
 func TestPendingGroupsKeepToTheMemory(t *testing.T) {
 	var lines []string
 	for i := range 30_000 {

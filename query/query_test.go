@@ -258,10 +258,10 @@ func TestClientsAreFoundHoweverTheyAreWritten(t *testing.T) {
 	}
 }
 
-func TestWhatFindsNothingForCertainIsRefused(t *testing.T) {
+func TestConditionsThatNoRowCanMeetAreRejected(t *testing.T) {
 	for _, c := range []struct {
-		parse     func(string) (*schema.Filter, error)
-		text, say string
+		parse      func(string) (*schema.Filter, error)
+		text, want string
 	}{
 		{Client, "192.0.2", "192.0.2.*"}, {Client, "192.0.2.", "192.0.2.*"}, {Client, "10", "10.*"}, {Client, "192.0.2.1:80", "expected an address"}, {Client, "[::1]:443", "follows the bracket"},
 		{Client, "192.*.2.1", "expected"}, {Client, "192.0.2.1*", "expected"}, {Client, "*", "expected"}, {Client, "192.0.2.9-192.0.2.1", "lower to a higher"}, {Client, "192.0.2.1-x", "range"},
@@ -271,8 +271,8 @@ func TestWhatFindsNothingForCertainIsRefused(t *testing.T) {
 		{Method, "GET POST", "commas"}, {Method, "GET;POST", "commas"}, {Method, "G*", "such as GET"}, {Method, "!GET", "such as GET"},
 		{Path, "api", "starts with /"}, {Path, "/api/*", "leave out the *"}, {Path, "/api?x=1", "query"}, {Path, "", "starts with /"},
 	} {
-		if f, err := c.parse(c.text); err == nil || !strings.Contains(err.Error(), c.say) || !strings.Contains(err.Error(), "expected") {
-			t.Errorf("%q: %+v, %v; want %q", c.text, f, err, c.say)
+		if f, err := c.parse(c.text); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "expected") {
+			t.Errorf("%q: %+v, %v; want %q", c.text, f, err, c.want)
 		}
 	}
 	for _, c := range []struct {

@@ -2,5 +2,5 @@
 
 package query
 
-// raceDetector: what counts allocations is left out.
+// raceDetector: tests that count allocations are skipped.
 const raceDetector = true

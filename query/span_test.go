@@ -77,8 +77,8 @@ func TestSpansAreBounded(t *testing.T) {
 	}
 }
 
-// TestASpanIsTheSameWhateverCameBefore numbers times in any order: what is remembered of
-// the last one changes nothing.
+// TestASpanIsTheSameWhateverCameBefore numbers times in any order: the cached last span changes
+// nothing.
 func TestASpanIsTheSameWhateverCameBefore(t *testing.T) {
 	for _, name := range []string{"Europe/Berlin", "Australia/Lord_Howe", "America/New_York", "UTC"} {
 		zone, err := time.LoadLocation(name)

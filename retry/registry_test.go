@@ -22,16 +22,16 @@ func TestAnOperationRecoversWithItsLastWaiter(t *testing.T) {
 	registry.Recovered("a scan", one)
 	registry.Recovered("a scan", one)
 	if list := registry.List(); len(list) != 1 || list[0].Attempts != 3 || strings.Contains(said.String(), "recovered") {
-		t.Errorf("while one waits: %+v; said %s", list, said.String())
+		t.Errorf("while one waits: %+v; logged %s", list, said.String())
 	}
 	registry.Recovered("a scan", other)
 	if list := registry.List(); len(list) != 0 || strings.Count(said.String(), "recovered") != 1 {
-		t.Errorf("when none waits: %+v; said %s", list, said.String())
+		t.Errorf("when none waits: %+v; logged %s", list, said.String())
 	}
 	registry.Failed("a scan", one, errors.New("moved"))
 	registry.GiveUp("a scan", one)
 	if list := registry.List(); len(list) != 0 || strings.Count(said.String(), "recovered") != 1 {
-		t.Errorf("when it was given up: %+v; said %s", list, said.String())
+		t.Errorf("when it was given up: %+v; logged %s", list, said.String())
 	}
 	if n := strings.Count(said.String(), `msg="operation failed, retrying" operation="hbase: a scan" err=moved`); n != 2 {
 		t.Errorf("%d first failures in the log, want 2: %s", n, said.String())

@@ -38,7 +38,7 @@ func TestNamesThatAvroRefuses(t *testing.T) {
 	}
 }
 
-// TestAvroRecordsAreReadBack decodes with another's decoder what ours encodes.
+// TestAvroRecordsAreReadBack decodes the encoder's output with another implementation.
 func TestAvroRecordsAreReadBack(t *testing.T) {
 	fields := append(AvroFields(testEntry().Record.Fields), Field{Name: "offset", Kind: Int}, Field{Name: "no_such"}, Field{Name: "agent2", Kind: Int})
 	text, err := AvroSchema("x", fields)

@@ -38,7 +38,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// TestDDL pins the statements with which others make and read the table.
+// TestDDL compares the statements with which other programs create and read the table.
 func TestDDL(t *testing.T) {
 	typed, err := NewLayout(LayoutTyped)
 	if err != nil {

@@ -46,9 +46,9 @@ func TestKeysSortByTimeAndAreDecoded(t *testing.T) {
 	}
 }
 
-// TestRangesHoldJustTheirTimes: a key is in one of the ranges exactly when its
+// TestKeyRangesHaveExactlyTheKeysOfTheirTimes: a key is in one of the ranges exactly when its
 // time is within, and never in the directory's.
-func TestRangesHoldJustTheirTimes(t *testing.T) {
+func TestKeyRangesHaveExactlyTheKeysOfTheirTimes(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	in := func(r KeyRange, key []byte) bool {
 		return bytes.Compare(key, r.Start) >= 0 && (r.Stop == nil || bytes.Compare(key, r.Stop) < 0)
@@ -72,18 +72,18 @@ func TestRangesHoldJustTheirTimes(t *testing.T) {
 					t.Fatalf("%s: time %d is in %d ranges of [%d,%d), want %d", l.Name, time, found, from, to, want)
 				}
 				if in(l.DirectoryRange(), key) {
-					t.Fatalf("%s: %x lies in the stream directory", l.Name, key)
+					t.Fatalf("%s: %x is in the stream directory", l.Name, key)
 				}
 			}
 		}
 		var rows Rows
 		l.AppendStream(&rows, &StreamEntry{Stream: Stream{ID: 77, Host: "web01", Path: "p", Format: "combined", Zone: "Europe/Berlin", Sparse: true}, Labels: map[string]string{"site": "shop", "tier": ""}, First: 1, Last: 2, Stored: 3, Lines: 4, ParseErrors: 5})
 		if !in(l.DirectoryRange(), rows.Key(0)) {
-			t.Errorf("%s: the directory's row %x lies outside it", l.Name, rows.Key(0))
+			t.Errorf("%s: the directory's row %x is outside it", l.Name, rows.Key(0))
 		}
 		for _, r := range l.Ranges(0, 0) {
 			if in(r, rows.Key(0)) {
-				t.Errorf("%s: the directory's row lies among the lines", l.Name)
+				t.Errorf("%s: the directory's row is in the range of the lines", l.Name)
 			}
 		}
 		back, err := l.ParseStream(&Row{Key: rows.Key(0), Cells: rows.Cells(0)})
@@ -94,8 +94,8 @@ func TestRangesHoldJustTheirTimes(t *testing.T) {
 	}
 }
 
-// TestSpareKeysAreInNoScan: neither a scan nor the directory; and each is in a
-// region of its own.
+// TestSpareKeysAreInNoScan: they are in no range of a scan or of the directory, and each is in
+// another region.
 func TestSpareKeysAreInNoScan(t *testing.T) {
 	typed := layouts(t)[0]
 	typed.Salts = maxSalts
@@ -125,7 +125,7 @@ func TestSpareKeysAreInNoScan(t *testing.T) {
 	}
 }
 
-// TestABatchGoesToFewSalts: 64 KiB of a stream share a salt, the next go to the next.
+// TestABatchGoesToFewSalts: 64 KiB of a stream have one salt, the next 64 KiB the next salt.
 func TestABatchGoesToFewSalts(t *testing.T) {
 	l := layouts(t)[0]
 	for chunk := range int64(20) {

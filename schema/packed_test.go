@@ -26,8 +26,8 @@ func packedRow(t *testing.T, e *Entry) (rows *Rows, record []byte) {
 	return rows, cells[0].Value
 }
 
-// TestAPackedRecordIsReadByAnother decodes with another's schema parser,
-// fingerprint and decoder what ours makes.
+// TestAPackedRecordIsReadByAnother decodes the output with another implementation's schema parser,
+// fingerprint and decoder.
 func TestAPackedRecordIsReadByAnother(t *testing.T) {
 	e := testEntry()
 	e.Record.Line = append(e.Record.Line, "\x00\xff"...)
@@ -85,7 +85,7 @@ func TestTheFingerprintIsThatOfTheSpecification(t *testing.T) {
 	}
 }
 
-// TestPackingAllocatesNothing by the row, and reading the line none either.
+// TestPackingAllocatesNothing for a row, and reading its line allocates nothing either.
 func TestPackingAllocatesNothing(t *testing.T) {
 	e := testEntry()
 	l, err := NewLayout(LayoutPacked)
@@ -108,7 +108,7 @@ func TestPackingAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzPackedLine: a record from a damaged table is refused or has its line inside.
+// FuzzPackedLine: a record from a damaged table is rejected, or its line is within it.
 func FuzzPackedLine(f *testing.F) {
 	f.Add([]byte("\xc3\x01\x00\x00\x00\x00\x00\x00\x00\x00\x04ab"))
 	f.Add([]byte("\xc3\x01\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))

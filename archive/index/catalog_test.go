@@ -226,7 +226,7 @@ func TestFilesAreOfOneLabel(t *testing.T) {
 	}
 }
 
-func TestFilesThatAreNotOursAreListedAndSkipped(t *testing.T) {
+func TestForeignFilesAreListedAndSkipped(t *testing.T) {
 	c := read(t, memory{day3: file(t, batch(&stream, 0, 0, 0, 5)), "20260903/web01/part-0001": []byte("x"), "README": nil})
 	var foreign []string
 	for i := range c.Files {

@@ -88,7 +88,7 @@ func leftovers(t *testing.T, root string) []string {
 	return names
 }
 
-func TestOneFileSystemMeansNoCopy(t *testing.T) {
+func TestStoreLinksTheFileOnOneFileSystem(t *testing.T) {
 	dir := t.TempDir()
 	local := writeFile(t, filepath.Join(dir, "1.gz"), "x")
 	root := filepath.Join(dir, "archive")
@@ -157,7 +157,7 @@ func (c *endingContext) Err() error {
 	return nil
 }
 
-func TestOpenReportsWhatCannotBeWritten(t *testing.T) {
+func TestOpenReportsAnUnwritableDirectory(t *testing.T) {
 	file := writeFile(t, filepath.Join(t.TempDir(), "file"), "x")
 	for name, root := range map[string]string{
 		"the root is a file":         file,
@@ -175,7 +175,7 @@ func TestOpenReportsWhatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestAnOwnerIsNoPath(t *testing.T) {
+func TestAnOwnerCannotLeaveTheDirectory(t *testing.T) {
 	root := t.TempDir()
 	a, err := Open(root, "../../c1")
 	if err != nil {

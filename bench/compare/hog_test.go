@@ -7,8 +7,8 @@ import (
 	"sluice/bench/trace"
 )
 
-// TestAHogIsJudgedByTheTrace checks that shares are weighted by their duration.
-func TestAHogIsJudgedByTheTrace(t *testing.T) {
+// TestSharesAreWeightedByTheirDuration checks that shares are weighted by their duration.
+func TestSharesAreWeightedByTheirDuration(t *testing.T) {
 	at := func(s float64) time.Time { return time.UnixMilli(int64(s * 1e3)) }
 	step := func(s float64, level string, used, allowed float64) trace.Step {
 		return trace.Step{At: at(s), Level: level, CPUShare: used, BudgetShare: allowed}

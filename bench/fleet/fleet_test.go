@@ -227,7 +227,7 @@ func TestLateWritersWriteToTheRenamedFile(t *testing.T) {
 		t.Errorf("%d of 400 lines were late, not about 100", late)
 	}
 	if f.ledger.Lives[0].Lines != after {
-		t.Error("late writers went on after their time")
+		t.Error("late writers continued after their time")
 	}
 }
 

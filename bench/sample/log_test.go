@@ -43,7 +43,7 @@ func all(t testing.TB, r io.Reader) []byte {
 	return b
 }
 
-func TestReadingInPiecesGivesTheSameBytes(t *testing.T) {
+func TestReadingInPartsGivesTheSameBytes(t *testing.T) {
 	var want bytes.Buffer
 	n, err := New(3, 3000).WriteTo(&want)
 	if err != nil || n != int64(want.Len()) {

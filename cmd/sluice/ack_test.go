@@ -10,7 +10,7 @@ import (
 	"sluice/ingest/segment/vfs"
 )
 
-// TestALossAcknowledgedAtTheCollectorLeavesTheAgent: an agent was away while its log was replaced.
+// TestALossAcknowledgedAtTheCollectorLeavesTheAgent: an agent was stopped while its log was replaced.
 // Agent and collector are killed around the acknowledgement; it must reach the agent's checkpoint,
 // not come back, and not cover a later loss. The test takes some heartbeats, of three seconds each.
 func TestALossAcknowledgedAtTheCollectorLeavesTheAgent(t *testing.T) {
@@ -29,7 +29,7 @@ func TestALossAcknowledgedAtTheCollectorLeavesTheAgent(t *testing.T) {
 		r.must(c.Process.Kill())
 		_ = c.Wait() // it was killed
 	}
-	// isAs waits until the collector has a heartbeat with some losses, and the host is well if they
+	// isAs waits until the collector has a heartbeat with some losses, and the host is OKAY if they
 	// are acknowledged.
 	isAs := func(c *follower, lost int64, well bool) {
 		t.Helper()
@@ -44,7 +44,7 @@ func TestALossAcknowledgedAtTheCollectorLeavesTheAgent(t *testing.T) {
 	ack := func(want string) {
 		t.Helper()
 		if output := answerOf(t, data, "ack", "web03", "--lost"); !strings.Contains(output, want) {
-			t.Errorf("ack says %s", output)
+			t.Errorf("ack printed %s", output)
 		}
 	}
 	replaced := func() { // while no agent runs

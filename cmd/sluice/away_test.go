@@ -27,7 +27,7 @@ func readOnlyDisk(t *testing.T) (dir string, writable func()) {
 	return dir, func() { remount(0) }
 }
 
-// away is a sink of a collector that is unavailable when the collector starts.
+// away is a sink that is unavailable when its collector starts.
 type away struct {
 	args   []string // arguments of the collector
 	sink   string   // the sink that /health must report

@@ -31,7 +31,7 @@ const aYear = 365 * 24 * time.Hour
 //
 // c1 is the collector of web01 to web14; it expects web11, which does not exist, and its data is on
 // a small disk. web16 prefers c2 and may fail over to c3, web15 is added at c3. c4 is added with
-// a table in an HBase that is away. The agent of web12 runs in this process.
+// a table in an HBase that is unavailable. The agent of web12 runs in this process.
 func (d *drill) setUp() {
 	d.Helper()
 	d.ca = newAuthority(d.T, d.dir)
@@ -54,7 +54,7 @@ func (d *drill) setUp() {
 	d.add("web16")
 	d.prepare("web12")
 	d.clock(0)
-	// An agent remembers a log across a kill from the time at which the first lines of it are stored.
+	// An agent knows a log after a kill from the time at which the first lines of it are stored.
 	d.growing = []string{"web04/access.log"}
 	d.await("all hosts", func(all map[string]*monitor.Health) bool {
 		n := 0

@@ -10,10 +10,10 @@ import (
 	"sluice/monitor"
 )
 
-// TestAHostThatFailedOverIsMissedWhereItIs checks that a host is not reported as silent by a
+// TestASilentHostIsReportedByTheCollectorThatItUsedLast checks that a host is not reported as silent by a
 // collector that it left in an orderly way, and that it is reported by the second collector if it
-// dies while connected to that one.
-func TestAHostThatFailedOverIsMissedWhereItIs(t *testing.T) {
+// is killed while connected to that one.
+func TestASilentHostIsReportedByTheCollectorThatItUsedLast(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	log := filepath.Join(dir, "access.log")
@@ -80,7 +80,7 @@ func TestAHostThatFailedOverIsMissedWhereItIs(t *testing.T) {
 	}
 	a.Wait() //nolint:errcheck // it was killed
 	is(1, silent)
-	collectors[1].Process.Kill() //nolint:errcheck // the next one says so
+	collectors[1].Process.Kill() //nolint:errcheck // Wait returns its status
 	collectors[1].Wait()         //nolint:errcheck // it was killed
 	collectors[1] = start(t, args[1]...)
 	is(1, silent)

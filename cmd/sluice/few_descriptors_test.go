@@ -68,7 +68,7 @@ func TestACollectorWithFewDescriptorsServesAllHostsInTurn(t *testing.T) {
 		return received == int64(logs.Len())
 	})
 	if !rejects {
-		t.Error("/health did not say that connections are rejected")
+		t.Error("/health did not report that connections are rejected")
 	}
 	stop()
 	if err := agents.Wait(); err != nil {

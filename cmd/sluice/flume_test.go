@@ -66,7 +66,7 @@ func startFlume(t *testing.T, conf, settings string, fill ...string) *flume {
 		}
 		if t.Failed() {
 			output := f.Output()
-			t.Logf("flume said:\n%s", output[max(0, len(output)-4000):])
+			t.Logf("flume logged:\n%s", output[max(0, len(output)-4000):])
 		}
 	})
 	return f

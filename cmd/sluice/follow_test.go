@@ -198,7 +198,7 @@ func (c *follower) await(t *testing.T, come func() bool) {
 	}
 }
 
-// lastHealth returns what /health says if the process has a status port: the usual cause of a
+// lastHealth returns the content of /health if the process has a status port: the usual cause of a
 // condition that is not met.
 func (c *follower) lastHealth(t *testing.T) string {
 	t.Helper()

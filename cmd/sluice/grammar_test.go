@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestOneCommandsGrammarReadsWhatTheWholeOneReads checks that the grammar of one command gives the
+// TestTheGrammarOfOneCommandParsesAsTheFullGrammar checks that the grammar of one command gives the
 // same result as that of all commands, including errors and help.
-func TestOneCommandsGrammarReadsWhatTheWholeOneReads(t *testing.T) {
+func TestTheGrammarOfOneCommandParsesAsTheFullGrammar(t *testing.T) {
 	t.Parallel()
 	config := configFile(t, "scan:\n  status: \"404\"\nrun:\n  table: parquet:x\n")
 	for _, line := range []string{

@@ -178,7 +178,7 @@ func TestHBaseReadersCountWhatScanCounts(t *testing.T) {
 			if layout == schema.LayoutTyped && wanted("spark") {
 				shell := answersOfRows(javareaders.SparkShell(t, c, python, lines))
 				if want := found["sluice scan"][:len(shell)]; !slices.Equal(shell, want) {
-					t.Errorf("Spark's shell says %q, sluice scan %q", shell, want)
+					t.Errorf("Spark's shell printed %q, sluice scan %q", shell, want)
 				}
 			}
 			if layout != schema.LayoutPacked && wanted("phoenix") { // packed has no SQL
@@ -237,7 +237,7 @@ func compareAnswers(t *testing.T, layout string, found map[string][]string) {
 				got = answers[i]
 			}
 			if got != want && got != notAnswerable {
-				t.Errorf("%s: %s by %s: %s, sluice scan says %s", layout, q.name, reader, got, want)
+				t.Errorf("%s: %s by %s: %s, sluice scan: %s", layout, q.name, reader, got, want)
 			}
 			if len(got) > 24 {
 				got = got[:21] + "..."

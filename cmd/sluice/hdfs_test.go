@@ -127,17 +127,17 @@ func TestOneRunFillsHBaseAndHDFS(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.sameLines("zcat", string(plain))
-	u.mended(files)
+	u.repaired(files)
 }
 
-// mended truncates and then removes a file of the archive, and checks that an audit finds this and
+// repaired truncates and then removes a file of the archive, and checks that an audit finds this and
 // repairs it from the log.
-func (u *hdfsUser) mended(files []string) {
+func (u *hdfsUser) repaired(files []string) {
 	t := u.t
 	biggest := slices.MaxFunc(files, func(x, y string) int { return len(members(t, x)) - len(members(t, y)) })
 	cut := members(t, biggest)
 	if len(cut) < 2 {
-		t.Fatalf("%s has %d members; the test wants several", biggest, len(cut))
+		t.Fatalf("%s has %d members; the test needs several", biggest, len(cut))
 	}
 	short := filepath.Join(u.dir, "short.gz")
 	if err := os.WriteFile(short, bytes.Join(cut[1:], nil), 0o600); err != nil {

@@ -31,7 +31,7 @@ func TestALogCompressedToXZWhileStoppedIsReadOn(t *testing.T) {
 	c := start(t, "--quiet", "--data", r.data, "run", "--host", "web01", "--cpu", "0", "--latency", "50ms", "--no-nice", "--status-listen", status, r.path("access.log"))
 	r.settled(c)
 	if h := askHealth(t, status); h == nil || !h.Well() || h.Metrics["web01"].LostFiles != 0 {
-		t.Errorf("/health says %+v", h)
+		t.Errorf("/health: %+v", h)
 	}
 	r.end(c)
 	r.exact()

@@ -58,7 +58,7 @@ func TestEveryLineIsStoredOnceWhateverIsKilled(t *testing.T) {
 		err := c.Wait()
 		timer.Stop()
 		if err == nil { // the run finished before it was killed
-			t.Logf("finished after %d kills; starting over, in more of a hurry", killed)
+			t.Logf("finished after %d kills; starting again, with shorter times", killed)
 			if err := os.RemoveAll(filepath.Join(dir, "data")); err != nil {
 				t.Fatal(err)
 			}

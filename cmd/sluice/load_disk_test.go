@@ -12,8 +12,8 @@ import (
 	"sluice/test/cluster"
 )
 
-// A run whose files cannot be written because the disk is full, from the start or at some time, says
-// so and loses nothing; the next run goes on.
+// A run whose files cannot be written because the disk is full, from the start or at some time, reports
+// it and loses nothing; the next run continues.
 func TestALoadOnAFullDiskLosesNothing(t *testing.T) {
 	dir, fill, free := smallDisk(t, 256<<10)
 	c := cluster.Start(t, cluster.Options{})

@@ -91,7 +91,7 @@ func TestFollowedRecordsAreSeenAtOnceInEveryOutput(t *testing.T) {
 				}
 			}
 			if err := c.end(t); err != nil || c.output(t) != "" || lines.Scan() {
-				t.Errorf("%v; it says %q; then %q", err, c.output(t), lines.Text())
+				t.Errorf("%v; it printed %q; then %q", err, c.output(t), lines.Text())
 			}
 		})
 	}
@@ -129,7 +129,7 @@ func TestAnOutputWithoutAReaderEndsFollowingQuietly(t *testing.T) {
 	ended := func(t *testing.T, c *follower) {
 		t.Helper()
 		if err := c.Wait(); err != nil || c.output(t) != "" {
-			t.Errorf("%v; it says %q", err, c.output(t))
+			t.Errorf("%v; it printed %q", err, c.output(t))
 		}
 	}
 	t.Run("after the first record", func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestABrokenConnectionIsNotAClosedOutput(t *testing.T) {
 	other := &os.PathError{Op: "write", Path: "/var/spool/x", Err: syscall.EPIPE}
 	ours := &os.PathError{Op: "write", Path: os.Stdout.Name(), Err: syscall.EPIPE}
 	if a.outputClosed(network) || a.outputClosed(other) || a.outputClosed(io.ErrClosedPipe) || !a.outputClosed(fmt.Errorf("print: %w", ours)) {
-		t.Error("a broken connection is taken for an output without a reader, or the other way round")
+		t.Error("a broken connection is taken for an output without a reader, or the reverse")
 	}
 }
 
@@ -210,7 +210,7 @@ func TestFollowingEndsThoughItsOutputIsNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.end(t); err == nil || !strings.Contains(c.output(t), "standard output took nothing") {
-		t.Errorf("%v; it says %q", err, c.output(t))
+		t.Errorf("%v; it printed %q", err, c.output(t))
 	}
 }
 

@@ -84,7 +84,7 @@ func TestARealPrometheusRaisesTheAlertOfAHostThatNeverConnected(t *testing.T) {
 	if err := c.Process.Signal(os.Interrupt); err != nil {
 		t.Error(err)
 	}
-	c.Wait() //nolint:errcheck // it was told to end
+	c.Wait() //nolint:errcheck // it was killed
 	for _, p := range []*follower{agent, collector} {
 		if err := p.end(t); err != nil {
 			t.Error(err)

@@ -158,7 +158,7 @@ func compareCounts(t *testing.T, log string, i int, found map[string][][]string)
 				got = answers[i][q]
 			}
 			if got != want {
-				t.Errorf("%s: %s by %s: %s, sluice scan says %s", log, c.name, reader, got, want)
+				t.Errorf("%s: %s by %s: %s, sluice scan: %s", log, c.name, reader, got, want)
 			}
 			if len(got) > 24 {
 				got = got[:21] + "..."

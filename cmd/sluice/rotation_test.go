@@ -138,9 +138,9 @@ func (r *rotated) sluice(status int, args ...string) []byte {
 	return stdout.Bytes()
 }
 
-// TestACopyIsKnownByItsContent checks that no line of a copy is lost and none is stored twice,
+// TestACopyIsRecognizedByItsContent checks that no line of a copy is lost and none is stored twice,
 // regardless of the copy's name and time. Each way of rotating has its own directory.
-func TestACopyIsKnownByItsContent(t *testing.T) {
+func TestACopyIsRecognizedByItsContent(t *testing.T) {
 	patterns := []string{"*/*", "*/old/*"}
 	each := func(do func(log, copied string)) {
 		for i, name := range rotations {
@@ -323,20 +323,20 @@ func TestALogDeletedUnreadIsAnErrorUntilItIsAcknowledged(t *testing.T) {
 			t.Errorf("%d logs are lost: %+v\n%s", s.LostFiles, s.Logs.Losses, c.output(t))
 		}
 		if s.Health.Well() || !strings.Contains(strings.Join(s.Health.Metrics["web01"].Reasons, "\n"), "no copy of it was found") {
-			t.Errorf("health says %+v", s.Health)
+			t.Errorf("health: %+v", s.Health)
 		}
 		if output := string(r.sluice(1, "status")); !strings.Contains(output, "LOST: 0 bytes in 1 logs") || !strings.Contains(output, "access.log was replaced or deleted") {
-			t.Errorf("status says %s", output)
+			t.Errorf("status printed %s", output)
 		}
 		r.end(c)
 		if output := string(r.sluice(1, "audit")); !strings.Contains(output, "LOST: "+r.path("access.log")) {
-			t.Errorf("audit says %s", output)
+			t.Errorf("audit printed %s", output)
 		}
 	}
 	c = r.follow("*.log")
 	r.settled(c)
 	if output := string(r.sluice(0, "ack", "--lost")); !strings.Contains(output, "acknowledged=1") {
-		t.Errorf("ack says %s", output)
+		t.Errorf("ack printed %s", output)
 	}
 	c.await(t, func() bool {
 		s, err := monitor.Read(statusPath(r.data))

@@ -38,9 +38,9 @@ func terminal(t *testing.T, columns, rows uint16) (screen, tty *os.File) {
 	return screen, tty
 }
 
-// TestTopShowsWhatIsNewAndLeavesTheTerminalAsItWas checks that each status is shown, also while the
+// TestTopShowsEachStatusAndRestoresTheTerminal checks that each status is shown, also while the
 // server cannot be reached, and that Ctrl-C ends the command.
-func TestTopShowsWhatIsNewAndLeavesTheTerminalAsItWas(t *testing.T) {
+func TestTopShowsEachStatusAndRestoresTheTerminal(t *testing.T) {
 	var looks atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		n := looks.Add(1)

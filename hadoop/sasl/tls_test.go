@@ -111,7 +111,7 @@ func TestTLSErrorsNameTheCause(t *testing.T) {
 		"good":                          {good, TLSConfig{AuthorityFile: file}, "", nil},
 		"good, by both":                 {mutual, TLSConfig{AuthorityFile: file, CertificateFile: file}, "", nil},
 		"another name":                  {good, TLSConfig{AuthorityFile: file, ServerName: "other.example.com"}, "is not for other.example.com", rpc.ErrSettings},
-		"nobody vouches for it":         {good, TLSConfig{}, "give its authority's certificate", rpc.ErrSettings},
+		"an unknown authority":          {good, TLSConfig{}, "give its authority's certificate", rpc.ErrSettings},
 		"expired":                       {expired, TLSConfig{AuthorityFile: oldFile}, "has expired", rpc.ErrSettings},
 		"ours is asked for":             {mutual, TLSConfig{AuthorityFile: file}, "it may want a certificate of ours", rpc.ErrSettings},
 		"the server does not speak TLS": {plain, TLSConfig{AuthorityFile: file}, "does not speak it", rpc.ErrSettings},

@@ -26,7 +26,7 @@ func pair(t testing.TB, keyType int32) (initiator, acceptor *secrets) {
 	return initiator, acceptor
 }
 
-func TestWhatIsWrappedIsUnwrapped(t *testing.T) {
+func TestWrappedMessagesAreUnwrapped(t *testing.T) {
 	for _, keyType := range aesSHA1 {
 		for _, seal := range []bool{false, true} {
 			a, b := pair(t, keyType)

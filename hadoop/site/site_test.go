@@ -69,7 +69,7 @@ func TestAMissingFileIsAnErrorOnlyIfItsDirectoryIsSet(t *testing.T) {
 }
 
 // HDFS is configured by the files of HADOOP_CONF_DIR, or by those of HADOOP_HOME if it has none.
-func TestHDFSHasTheFilesOfOneDirectory(t *testing.T) {
+func TestHDFSIsConfiguredByOneDirectory(t *testing.T) {
 	conf, home := t.TempDir(), t.TempDir()
 	getenv := func(name string) string {
 		return map[string]string{"HADOOP_CONF_DIR": conf, "HADOOP_HOME": home}[name]

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// newTable makes a table with some lines in it.
+// newTable creates a table with some lines.
 func newTable(t *testing.T, c *cluster.Cluster, layoutName string) (hbase.URL, schema.Layout) {
 	t.Helper()
 	u, err := hbase.ParseURL(fmt.Sprintf("hbase://%s/t%d", c.ZooKeeper, time.Now().UnixNano()))
@@ -62,7 +62,7 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// examine is a whole run: a line a step.
+// examine runs all steps and returns a line for each.
 func examine(t *testing.T, u hbase.URL, o hbase.Options) (text string, failed int) {
 	t.Helper()
 	var b strings.Builder
@@ -83,7 +83,7 @@ func wants(t *testing.T, text string, parts ...string) {
 	}
 }
 
-func TestAWholeClusterIsWell(t *testing.T) {
+func TestAHealthyClusterPassesEveryCheck(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	for name, rows := range map[string]int{schema.LayoutTyped: 2, schema.LayoutFlume: 1} {
 		u, layout := newTable(t, c, name)
@@ -102,8 +102,8 @@ func TestAWholeClusterIsWell(t *testing.T) {
 	}
 }
 
-// seesOnlyItsLines: a row of the doctor's that is there is in no scan and in no
-// directory, and it is deleted though the examination was interrupted.
+// seesOnlyItsLines checks that the doctor's row is in no scan and in no directory, and is deleted even
+// if the checks were interrupted.
 func seesOnlyItsLines(t *testing.T, u hbase.URL, layout schema.Layout) {
 	t.Helper()
 	e := &examination{Subject: Subject{URL: u}, layout: layout}

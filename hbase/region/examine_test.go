@@ -11,7 +11,7 @@ import (
 	"sluice/hbase/rpc"
 )
 
-// srvr may be switched off, a server may be without its quorum, and one may hang.
+// srvr may be disabled, a server may have no quorum, and one may hang.
 func TestTheStateOfAZooKeeperServer(t *testing.T) {
 	for answer, want := range map[string]struct {
 		mode string
@@ -39,7 +39,7 @@ func TestTheStateOfAZooKeeperServer(t *testing.T) {
 				t.Errorf("the server got %q, %v", word, err)
 			}
 			if answer == "" {
-				_, _ = io.Copy(io.Discard, conn) // until the other side has had enough
+				_, _ = io.Copy(io.Discard, conn) // until the other side closes
 				return
 			}
 			_, _ = io.WriteString(conn, answer)

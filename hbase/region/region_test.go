@@ -41,7 +41,7 @@ func TestARegionThatIsFoundTakesThePlaceOfThoseItOverlaps(t *testing.T) {
 	if moved == nil || moved.Server.Host != "b" || r.Server.Host != "a" {
 		t.Errorf("moved: %v, before: %v", moved, r)
 	}
-	table.Drop(r) // what was found since stays
+	table.Drop(r) // regions that were found since then stay
 	if table.Known([]byte("b")) == nil {
 		t.Error("an old region dropped the new one")
 	}
@@ -51,8 +51,8 @@ func TestARegionThatIsFoundTakesThePlaceOfThoseItOverlaps(t *testing.T) {
 	}
 }
 
-// Two servers that each gave the region to the other, and lost it then, send from one
-// to the other until they forget.
+// Two servers that each moved the region to the other one, and no longer have it, redirect to each
+// other until these redirects expire.
 func TestCyclicRedirectsOfARegionEnd(t *testing.T) {
 	table := (&Cluster{}).Table("t")
 	table.insert(at("", ""))

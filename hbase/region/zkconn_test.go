@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// TestFramesAreFollowedInAnyPieces: a length of more than ZooKeeper sends is an error
-// before anybody allocates it, however the bytes come.
-func TestFramesAreFollowedInAnyPieces(t *testing.T) {
+// TestFramesAreParsedInAnyParts: a length beyond ZooKeeper's maximum is an error before memory is
+// allocated, however the bytes are split.
+func TestFramesAreParsedInAnyParts(t *testing.T) {
 	frame := func(n int) []byte {
 		return append(binary.BigEndian.AppendUint32(nil, uint32(n)), make([]byte, n)...)
 	}
@@ -41,8 +41,7 @@ func TestFramesAreFollowedInAnyPieces(t *testing.T) {
 	}
 }
 
-// TestServersAreTriedInTurn: each once before the library is told to pause, and from
-// the one after the last after a connection.
+// TestServersAreTriedInTurn: each once before a pause, and after a connection from the next one on.
 func TestServersAreTriedInTurn(t *testing.T) {
 	for _, names := range [][]string{{"a:1"}, {"a:1", "b:1"}, {"a:1", "b:1", "c:1", "d:1", "e:1"}} {
 		var s zkServers
@@ -69,8 +68,8 @@ func TestServersAreTriedInTurn(t *testing.T) {
 	}
 }
 
-// TestEveryServerIsReportedWithItsAnswer: dead, silent, foreign, closing, and a name that
-// cannot be looked up, which does not keep the others from being tried.
+// TestEveryServerIsReportedWithItsAnswer: refused, without an answer, not a ZooKeeper, closing, and a
+// name that cannot be resolved, after which the others are tried.
 func TestEveryServerIsReportedWithItsAnswer(t *testing.T) {
 	listen := func(serve func(net.Conn)) string {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

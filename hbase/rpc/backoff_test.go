@@ -42,13 +42,13 @@ func TestABackoffEndsAtItsLimit(t *testing.T) {
 	})
 }
 
-// TestABackoffBeginsWithTheFirstAttempt: time that went by before it does not count, nor
-// does the time of the pauses' owner after success (a new Backoff).
+// TestABackoffBeginsWithTheFirstAttempt: neither the time before it counts, nor the time after a
+// success (a new Backoff).
 func TestABackoffBeginsWithTheFirstAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := Backoff{Limit: time.Minute}
 		b.Begin()
-		time.Sleep(time.Hour) // an attempt that went well, and no failure yet
+		time.Sleep(time.Hour) // a successful attempt, and no failure yet
 		b.Begin()
 		if err := b.Wait(t.Context(), errors.New("refused")); err != nil {
 			t.Error(err)

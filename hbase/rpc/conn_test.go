@@ -21,12 +21,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A server that wants TLS says nothing to a client without: that is told from one
-// that ended, which had said something.
+// A server that requires TLS sends nothing to a client without it. This is distinguished from a server
+// that ended, which had sent something.
 func TestAServerThatSentNothingIsErrNoAnswer(t *testing.T) {
 	for _, words := range []bool{false, true} {
 		ours, theirs := net.Pipe()
-		dialed := make(chan struct{}) // a pipe that is closed as its last byte is read may call the write a failure
+		dialed := make(chan struct{}) // if a pipe is closed when its last byte is read, the write may fail
 		c, err := Dial(t.Context(), Server{Host: "a", Port: 1}, ClientService, Options{
 			Handshake: func(_ context.Context, conn net.Conn, _ Server) (net.Conn, error) { return conn, nil },
 			Dial: func(context.Context, string) (net.Conn, error) {
@@ -65,7 +65,7 @@ type received struct {
 	cells  []byte
 }
 
-// fake is a server behind a pipe; the test is its brain.
+// fake is a server at the other end of a pipe, whose answers the test decides.
 type fake struct {
 	conn     net.Conn
 	requests chan received
@@ -194,8 +194,8 @@ func TestAnExceptionIsAnError(t *testing.T) {
 	})
 }
 
-// A stopped process says nothing, and its machine goes on taking bytes.
-func TestASilentServerIsGivenUpAtTheTimeout(t *testing.T) {
+// A stopped process sends nothing, and its kernel continues to receive bytes.
+func TestACallToASilentServerEndsAtTheTimeout(t *testing.T) {
 	in(t, func(t *testing.T, c *Conn, f *fake) {
 		began := time.Now()
 		_, err := c.Call(t.Context(), &Request{Method: "Multi"})
@@ -214,7 +214,7 @@ func TestASilentServerIsGivenUpAtTheTimeout(t *testing.T) {
 	})
 }
 
-// A caller who goes when his own time is up leaves the probe behind.
+// If a caller's own context ends, the probe continues.
 func TestASilentServerIsDetectedThoughCallersCancel(t *testing.T) {
 	in(t, func(t *testing.T, c *Conn, f *fake) {
 		for range 3 {

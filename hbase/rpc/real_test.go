@@ -9,7 +9,7 @@ import (
 	"sluice/test/cluster"
 )
 
-// A probe must get an answer from a real server, and do the connection no harm.
+// A real server answers a probe, and the connection can be used afterwards.
 func TestARealServerAnswersProbes(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	for service, address := range map[string]string{ClientService: c.RegionServers[0], MasterService: c.Master} {

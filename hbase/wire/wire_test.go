@@ -37,7 +37,7 @@ func TestACellReadsAsItWasWritten(t *testing.T) {
 	}
 }
 
-// The bytes of one cell, counted out by hand from class KeyValue.
+// The bytes of one cell, as class KeyValue defines them.
 func TestACellHasTheBytesOfAKeyValue(t *testing.T) {
 	got := AppendCell(nil, []byte("r"), "f", "q", 1, Put, []byte("v"))
 	want := []byte("\x00\x00\x00\x18\x00\x00\x00\x0f\x00\x00\x00\x01\x00\x01r\x01fq\x00\x00\x00\x00\x00\x00\x00\x01\x04v")
@@ -54,7 +54,7 @@ func TestAppendCellAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestWhatIsCutOffIsMalformed(t *testing.T) {
+func TestTruncatedCellsAreMalformed(t *testing.T) {
 	cell := AppendCell(nil, []byte("row"), "l", "q", 1, Put, []byte("value"))
 	snappy := AppendSnappy(nil, [][]byte{bytes.Repeat([]byte("abc"), 1000)})
 	for n := 1; n < len(cell); n++ {

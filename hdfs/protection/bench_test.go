@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// sink takes everything.
+// sink accepts everything.
 type sink struct{ net.Conn }
 
 func (sink) Write(b []byte) (int, error) { return len(b), nil }
 
-// BenchmarkProtection writes packets of a block at each protection, to nowhere.
+// BenchmarkProtection writes packets of a block with each protection, and discards them.
 func BenchmarkProtection(b *testing.B) {
 	packet := bytes.Repeat([]byte{7}, 65_536+600)
 	made := map[string]net.Conn{}

@@ -47,7 +47,7 @@ func TestDataKeyIsFetched(t *testing.T) {
 	}
 }
 
-// readCalls reads a preamble, who we are, and a call.
+// readCalls reads a preamble, a connection context and a call.
 func readCalls(r io.Reader) error {
 	head := make([]byte, preambleBytes)
 	if _, err := io.ReadFull(r, head); err != nil {

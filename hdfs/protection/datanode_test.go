@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// readRequest asks for a block, with a token.
+// readRequest is a request for a block, with a token.
 func readRequest(op byte, identifier, password string) []byte {
 	token := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, identifier), 2, password)
 	header := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, "block"), 2, token)
@@ -31,14 +31,14 @@ func readRequest(op byte, identifier, password string) []byte {
 	return protobuf.AppendDelimited([]byte{0, 28, op}, protobuf.AppendBytes(nil, 1, header))
 }
 
-// peer is a data node as far as the log-in goes.
+// peer is the log-in of a data node.
 type peer struct {
 	offers   string // protections
 	password string
-	aes      bool // it takes an offer of AES
+	aes      bool // it accepts AES if it is offered
 }
 
-// accept answers a log-in and gives the connection that follows.
+// accept answers a log-in and returns the connection that follows.
 func (p peer) accept(raw net.Conn) (net.Conn, error) {
 	magic := make([]byte, 4)
 	if _, err := io.ReadFull(raw, magic); err != nil || binary.BigEndian.Uint32(magic) != startOfSASL {
@@ -91,7 +91,7 @@ func (p peer) accept(raw net.Conn) (net.Conn, error) {
 	return acceptAES(raw, swapped, reply)
 }
 
-// acceptAES sends keys behind the proof.
+// acceptAES sends keys after the proof.
 func acceptAES(raw net.Conn, old *wrapped, reply []byte) (net.Conn, error) {
 	inKey, outKey, iv := bytes.Repeat([]byte{1}, 16), bytes.Repeat([]byte{2}, 16), bytes.Repeat([]byte{3}, 16)
 	option := protobuf.AppendUint(nil, 1, suiteAES)
@@ -118,8 +118,8 @@ func acceptAES(raw net.Conn, old *wrapped, reply []byte) (net.Conn, error) {
 	return made, nil
 }
 
-// A request gets to the data node whole, and an answer of several messages comes back
-// in whichever pieces it is read.
+// The data node gets the complete request, and an answer of several messages can be read in parts of
+// any size.
 func TestRequestsAndAnswersPassWhole(t *testing.T) {
 	for _, p := range []peer{
 		{offers: "auth", password: "secret"}, {offers: "auth-int", password: "secret"},
@@ -136,7 +136,7 @@ func TestRequestsAndAnswersPassWhole(t *testing.T) {
 				if err == nil {
 					got := make([]byte, len(request))
 					if _, err = io.ReadFull(made, got); err == nil && !bytes.Equal(got, request) {
-						err = fmt.Errorf("asked was %q, want %q", got, request)
+						err = fmt.Errorf("the request was %q, want %q", got, request)
 					}
 				}
 				for at := 0; at < len(answer) && err == nil; at += 1_000 {
@@ -166,7 +166,7 @@ func TestRequestsAndAnswersPassWhole(t *testing.T) {
 	}
 }
 
-// logInAt is a log-in by a request at what talks over theirs.
+// logInAt logs in with a request at the server at the other end.
 func logInAt(t *testing.T, request []byte, talk func(theirs net.Conn)) error {
 	t.Helper()
 	ours, theirs := net.Pipe()
@@ -186,7 +186,7 @@ func logInAt(t *testing.T, request []byte, talk func(theirs net.Conn)) error {
 	return err
 }
 
-func TestWhyALogInFails(t *testing.T) {
+func TestErrorsOfALogInNameTheCause(t *testing.T) {
 	at := func(p peer) func(net.Conn) { return func(c net.Conn) { _, _ = p.accept(c) } }
 	good := readRequest(opReadBlock, "who", "secret")
 	for _, c := range []struct {
@@ -214,8 +214,7 @@ func TestWhyALogInFails(t *testing.T) {
 	}
 }
 
-// Whatever one bit is turned in, the message is refused; so is one that comes twice
-// or in another one's place.
+// A message with any bit flipped is rejected, and so is one that is repeated or out of order.
 func TestAChangedMessageIsRefused(t *testing.T) {
 	for _, seal := range []bool{false, true} {
 		make2 := func() (from, to *half) {
@@ -256,7 +255,7 @@ func TestAChangedMessageIsRefused(t *testing.T) {
 	}
 }
 
-// A length that is promised takes no memory, and the end within a message is one.
+// An announced length allocates no memory, and the end of the stream within a message is an error.
 func TestLengthsAreNotTrusted(t *testing.T) {
 	for _, c := range []struct {
 		bytes []byte
@@ -282,7 +281,7 @@ func TestLengthsAreNotTrusted(t *testing.T) {
 	}
 }
 
-// FuzzLogIn: what a data node says may be anything.
+// FuzzLogIn reads any bytes as the answers of a data node.
 func FuzzLogIn(f *testing.F) {
 	f.Add(appendHandshake(nil, []byte(`realm="0",nonce="n",qop="auth-conf",cipher="rc4"`), false), appendHandshake(nil, []byte("rspauth=x"), true))
 	f.Add(appendHandshake(nil, []byte(`realm="0",nonce="n",qop="auth"`), false), []byte{1})
@@ -294,7 +293,7 @@ func FuzzLogIn(f *testing.F) {
 	})
 }
 
-// script is a connection to who says what was written before.
+// script is a connection that returns prepared bytes.
 type script struct {
 	net.Conn
 	says *bytes.Reader

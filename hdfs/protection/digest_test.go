@@ -9,7 +9,7 @@ import (
 	"sluice/hadoop/sasl"
 )
 
-// The example of RFC 2831, 4, of IMAP.
+// The IMAP example of RFC 2831, section 4.
 func TestDigestIsTheRFCs(t *testing.T) {
 	d := &digest{user: "chris", password: "secret", service: "imap/elwood.innosoft.com", cnonce: "OA6MHXh6VqTrRk"}
 	response, err := d.answer(`realm="elwood.innosoft.com",nonce="OA6MG9tEQGm2hh",qop="auth",algorithm=md5-sess,charset=utf-8`, nil)
@@ -48,7 +48,7 @@ func TestDirectives(t *testing.T) {
 	}
 }
 
-// many are so many directives.
+// many returns that many directives.
 func many(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -57,7 +57,7 @@ func many(n int) string {
 	return b.String()
 }
 
-func TestTheFirstProtectionThatIsOffered(t *testing.T) {
+func TestTheFirstAcceptedProtectionThatIsOfferedIsChosen(t *testing.T) {
 	const all = `qop="auth,auth-int,auth-conf",cipher="3des,rc4"`
 	for _, c := range []struct {
 		challenge string

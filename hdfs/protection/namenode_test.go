@@ -61,7 +61,7 @@ func TestNameNodesAnswers(t *testing.T) {
 	}
 }
 
-// FuzzNameNode: what a name node says may be anything.
+// FuzzNameNode reads any bytes as the answer of a name node.
 func FuzzNameNode(f *testing.F) {
 	f.Add(packet(answer(callSASL, 0, "", ""), protobuf.AppendBytes(protobuf.AppendUint(nil, 2, stateWrap), 3, "token")))
 	f.Add(packet(answer(-1, 2, "Class", "text"), nil))

@@ -157,7 +157,7 @@ func TestAPeerDoesNotTakeTheTurnsOfOthersThatHaveFewerPlaces(t *testing.T) {
 	}
 }
 
-func TestWhereRejectedConnectionsComeFromIsReportedForAWhile(t *testing.T) {
+func TestPeersOfRejectedConnectionsAreReportedForSomeTime(t *testing.T) {
 	f := newFixture(t, Limits{Conns: 3, ConnsPerPeer: 1})
 	if w := f.Warnings(); w != nil {
 		t.Errorf("warnings before any rejection: %q", w)
@@ -176,7 +176,7 @@ func TestWhereRejectedConnectionsComeFromIsReportedForAWhile(t *testing.T) {
 	}
 }
 
-func TestThatNoConnectionCanBeAcceptedIsReportedUntilOneIs(t *testing.T) {
+func TestFailuresToAcceptAreReportedUntilOneConnectionIsAccepted(t *testing.T) {
 	f := newFixture(t, Limits{Conns: 3, ConnsPerPeer: 1})
 	for range 100 {
 		f.AcceptFailed(syscall.EMFILE)

@@ -160,7 +160,7 @@ func TestAConfigurationThatCannotBeReadChangesNothing(t *testing.T) {
 			s.want(f)
 			s.wantReport(f, "so no log is followed")
 			os.RemoveAll(s.path("httpd.conf"))
-			s.write("httpd.conf", main+"# mended\n")
+			s.write("httpd.conf", main+"# repaired\n")
 			s.clock = s.clock.Add(time.Hour) // a file that took long to read is not read again soon
 			s.look(f)
 			s.want(f, before...)

@@ -25,7 +25,7 @@ func TestAConnectionWithoutBatchesIsAnsweredAtABoundedRate(t *testing.T) {
 	now = now.Add(time.Minute)
 	for i := range idleRate {
 		if d := a.take(now); d != 0 {
-			t.Fatalf("after a quiet minute answer %d waits for %v", i, d)
+			t.Fatalf("after a minute without calls answer %d waits for %v", i, d)
 		}
 	}
 }

@@ -139,7 +139,7 @@ func TestAnErrorIsAReply(t *testing.T) {
 	}
 }
 
-func TestAHungServerIsNoticed(t *testing.T) {
+func TestAHungServerIsDetected(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
 	go func() { // makes the handshake, then reads and answers nothing

@@ -212,7 +212,7 @@ func TestMissingAndMalformedFilesAreLoggedOnce(t *testing.T) {
 }
 
 // Calling Allow between two steps does not allocate.
-func TestAllocAskingBetweenStepsAllocatesNothing(t *testing.T) {
+func TestAllocAllowBetweenStepsAllocatesNothing(t *testing.T) {
 	p := newPlant(t, Config{CPUShare: 0.05})
 	if n := testing.AllocsPerRun(100, func() { p.g.Read(p.g.Allow(100)) }); n != 0 {
 		t.Errorf("%v allocations", n)

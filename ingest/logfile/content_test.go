@@ -69,7 +69,7 @@ func TestFilesThatAreNotLogsAreRejectedByName(t *testing.T) {
 }
 
 // A log with odd bytes is a log: bytes from other writers and hostile clients.
-func TestALogOfOddBytesIsALog(t *testing.T) {
+func TestALogMayHaveAnyBytes(t *testing.T) {
 	hello := `192.0.2.1 - - [17/May/2015:10:05:03 +0000] "` + "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.ReplaceAll(randomBytes(3, 400), "\n", "x") + `" 400 226 "-" "-"` + "\n"
 	for name, start := range map[string]string{
 		"empty": "", "a line": apacheLine, "one byte": "1", "a newline": "\n", "Latin-1": strings.Repeat("caf\xe9 \xdcber \xff\xfe\n", 50),
@@ -90,7 +90,7 @@ func TestALogOfOddBytesIsALog(t *testing.T) {
 }
 
 // The content of a compressed file is recognized too: a compressed tar archive is not a log.
-func TestWhatIsInACompressedFileIsLookedAt(t *testing.T) {
+func TestTheContentOfACompressedFileIsRecognized(t *testing.T) {
 	tar := make([]byte, 1024)
 	copy(tar[257:], "ustar")
 	for want, inner := range map[string][]byte{

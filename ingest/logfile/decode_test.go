@@ -97,7 +97,7 @@ func TestCompressedFilesAreReadByTheirFirstBytes(t *testing.T) {
 				t.Errorf("%d bytes of %d, %v", len(got), len(log), err)
 			}
 			if l, err := Look(path); err != nil || !l.Compressed() {
-				t.Errorf("Look says %+v, %v", l, err)
+				t.Errorf("Look returned %+v, %v", l, err)
 			}
 			// Concatenated compressed files are one log.
 			both := append(pack(t, c, log), pack(t, c, more)...)
@@ -162,7 +162,7 @@ func TestTruncatedFileGivesWhatIsBeforeTheCut(t *testing.T) {
 }
 
 // Every cut is detected, also between two blocks and within every header, and every changed byte.
-func TestEveryCutIsNoticed(t *testing.T) {
+func TestEveryTruncationIsDetected(t *testing.T) {
 	log := text(30)
 	blocks := func(check byte) []byte {
 		var b bytes.Buffer

@@ -57,9 +57,9 @@ func TestMessagesAreDecodedAndTruncatedOnesAreRejected(t *testing.T) {
 	}
 }
 
-// TestEarlierVersionsStayAsTheyWere: agents and collectors of these versions know them by their
+// TestEarlierVersionsKeepTheirHashes: agents and collectors of these versions know them by their
 // hashes.
-func TestEarlierVersionsStayAsTheyWere(t *testing.T) {
+func TestEarlierVersionsKeepTheirHashes(t *testing.T) {
 	if got := fmt.Sprintf("%x", Version2.Protocol().Hash); got != "835c102cad938e16dd5a8c25da5b8d57" {
 		t.Errorf("version 2 has the hash %s", got)
 	}

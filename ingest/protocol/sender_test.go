@@ -98,7 +98,7 @@ func (c *collected) Begin(_ context.Context, call *avrorpc.Call) (avrorpc.Finish
 }
 
 // A sender that knows only docs/protocol.avdl delivers: Avro's Java client.
-func TestASenderWrittenFromThePageDelivers(t *testing.T) {
+func TestASenderMadeFromTheProtocolFileDelivers(t *testing.T) {
 	jars := senderJars(t)
 	var log bytes.Buffer
 	if err := sample.Write(&log, 3, 5000); err != nil {

@@ -213,7 +213,7 @@ func (c *chaos) switchLink(link, to string) {
 	c.must(os.Rename(c.path("link.tmp"), c.path(link)))
 }
 
-// recall resets what was delivered to what the saved checkpoint has.
+// recall resets the delivered positions to those of the saved checkpoint.
 func (c *chaos) recall() {
 	c.kept = nil
 	saved := map[string]int64{}

@@ -96,7 +96,7 @@ func BenchmarkHosts(b *testing.B) {
 	}
 }
 
-func TestWhatOtherMachinesNamedIsText(t *testing.T) {
+func TestNamesFromOtherHostsAreEscaped(t *testing.T) {
 	f := demo(20)
 	h := pagesOf(t, f, remember(t, &f, 10, 0))
 	for _, path := range []string{"/", "/sinks", hostURL(hostile), "/host/" + strings.Repeat("%3Cb%3E", 40), "/host/x%00y%E2%80%AE"} {
@@ -115,9 +115,9 @@ func TestWhatOtherMachinesNamedIsText(t *testing.T) {
 	}
 }
 
-// TestPagesAreForThemselves checks that pages load nothing from other servers, have no inline
+// TestPagesLoadNothingFromOtherServers checks that pages load nothing from other servers, have no inline
 // scripts or styles, and are not cached.
-func TestPagesAreForThemselves(t *testing.T) {
+func TestPagesLoadNothingFromOtherServers(t *testing.T) {
 	f := demo(3)
 	h := pagesOf(t, f, nil)
 	for _, path := range []string{"/", "/sinks", "/host/web01.example.net", "/host/none", "/none", "/assets/page.js", "/assets/page.css", "/assets/icon.svg"} {
@@ -195,9 +195,9 @@ func TestWhatFailsIsNotGreen(t *testing.T) {
 	}
 }
 
-// TestAHostThatWentIsStillShown checks that a host that is no longer in the fleet has a page made
+// TestARemovedHostHasAPageFromItsHistory checks that a host that is no longer in the fleet has a page made
 // from its history.
-func TestAHostThatWentIsStillShown(t *testing.T) {
+func TestARemovedHostHasAPageFromItsHistory(t *testing.T) {
 	f := demo(5)
 	store := remember(t, &f, 5, 0)
 	delete(f.Hosts, hostName(1))
@@ -207,7 +207,7 @@ func TestAHostThatWentIsStillShown(t *testing.T) {
 	}
 }
 
-func TestWhatAnAgentKnowsOfItsHost(t *testing.T) {
+func TestObservationsOfAnAgentAndOfACollector(t *testing.T) {
 	f := monitor.Fleet{Now: now, Kind: monitor.Agent, Host: "web01", Hosts: map[string]monitor.Host{"web01": {Lines: 70, Bytes: 700, WrittenBytes: 90, ReadBytes: 60, UntabledSeconds: 3, Governor: monitor.Governor{PausedSeconds: 1}}}}
 	h := f.Check(limits)
 	got := Observations(&h)

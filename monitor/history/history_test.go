@@ -67,7 +67,7 @@ func TestNumbersBelow128AreExactAndAllAreWithinAHalfPercent(t *testing.T) {
 	}
 }
 
-func TestARecordWithAWrongBitIsAbsent(t *testing.T) {
+func TestADamagedRecordIsAbsent(t *testing.T) {
 	want := Sample{ByClass: [Classes]int64{1, 20, 3, 4, 5}, Bytes: 6400, ParseErrors: 7, UntabledSeconds: 8, UnstoredSeconds: 7232, UnreadBytes: 100, Governor: GovernorPaused, Level: Error, Covered: 60}
 	var b [recordBytes]byte
 	want.put(&b, &minuteTable, 12345)
@@ -90,7 +90,7 @@ func TestARecordWithAWrongBitIsAbsent(t *testing.T) {
 	}
 }
 
-func TestAMinuteIsWrittenWithWhatItCounted(t *testing.T) {
+func TestAMinuteHasTheCountsOfItsObservations(t *testing.T) {
 	s := newStore(vfs.OS{}, filepath.Join(t.TempDir(), "history"), nil)
 	for i := range 12 * 3 { // three minutes with 10 requests every 5 s
 		o := served("web01", int64(10*(i+1)))
@@ -135,7 +135,7 @@ func TestAProcessContinuesWhereTheLastOneStopped(t *testing.T) {
 		t.Errorf("the minute of the restart: %+v", m)
 	}
 	if got[25].Covered != 0 {
-		t.Error("a minute in which nobody looked has a sample")
+		t.Error("a minute without an observation has a sample")
 	}
 	quarters, err := s.Quarters("web01", at(0, 0), at(45, 0))
 	if err != nil || quarters[0].ByClass[1] != value(number(1500)) || quarters[0].Covered != 15 {
@@ -229,9 +229,9 @@ func overwrite(path string, offset int64, text string) error {
 	return errors.Join(err, f.Close())
 }
 
-// TestACrashAtAnyWriteLeavesWhatWasOrNothing checks that after a power failure at any operation
+// TestACrashAtAnyWriteLeavesEachMinuteWholeOrAbsent checks that after a power failure at any operation
 // each minute has what was written or is absent, and that the next process writes its minutes.
-func TestACrashAtAnyWriteLeavesWhatWasOrNothing(t *testing.T) {
+func TestACrashAtAnyWriteLeavesEachMinuteWholeOrAbsent(t *testing.T) {
 	random := rand.New(rand.NewPCG(18, 4))
 	life := func(fsys *crashfs.FS, from int) *Store {
 		s := newStore(fsys, "/data/history", nil)
@@ -285,7 +285,7 @@ func TestAFailingDiskLosesHistoryOnly(t *testing.T) {
 		s.Observe(at(i, 0), []Observation{{Host: "web01", ByClass: [Classes]int64{0, int64(100 * (i + 1))}}, {Host: "web02"}})
 	}
 	if n := strings.Count(log.String(), "history write failed"); n < 5 || n > 9 {
-		t.Errorf("said %d times in 100 minutes:\n%s", n, &log)
+		t.Errorf("logged %d times in 100 minutes:\n%s", n, &log)
 	}
 	if strings.Count(log.String(), "history write recovered") != 1 {
 		t.Errorf("%s", &log)

@@ -32,9 +32,9 @@ func (c *counted) Quarters(host string, from, to time.Time) (samples []history.S
 	return samples, nil
 }
 
-// TestLowHostIsFoundFromTheHistory checks also a host that was low before the collector was
+// TestALowHostIsFoundFromItsHistory checks also a host that was low before the collector was
 // started, and that a quarter of an hour with few observed minutes is not judged.
-func TestLowHostIsFoundFromTheHistory(t *testing.T) {
+func TestALowHostIsFoundFromItsHistory(t *testing.T) {
 	const start = int64(2_000_000)
 	at := func(slot int64) time.Time { return time.Unix(slot*900, 0) }
 	hosts := []string{"web01", "web02", "web03", "web04", "web05"}

@@ -23,7 +23,7 @@ func TestADayThatWasLowIsNotExpectedLater(t *testing.T) {
 	}
 }
 
-// TestATimeWithoutObservationIsNotATimeWithoutLines: a host that was away for an hour is not low
+// TestATimeWithoutObservationIsNotATimeWithoutLines: a host that was not observed for an hour is not low
 // when it is back.
 func TestATimeWithoutObservationIsNotATimeWithoutLines(t *testing.T) {
 	w := newWatch()
@@ -35,15 +35,15 @@ func TestATimeWithoutObservationIsNotATimeWithoutLines(t *testing.T) {
 		}
 		w.Observe(slot, lines)
 		if f, low := w.low()["a"]; low {
-			t.Fatalf("%s after it was away: %s", clock(slot), f.String())
+			t.Fatalf("%s after it was not observed: %s", clock(slot), f.String())
 		}
 	}
 }
 
-// TestALossThatIsNotFoundAtOnceIsNotTheLevel: a host lost a third of its lines, which is within the
+// TestALossWithinTheLimitsDoesNotChangeTheLevelAtOnce: a host lost a third of its lines, which is within the
 // limits; when it has lost half of them some hours later, it is found. A loss of a third that lasts
 // for more than a day is its new level.
-func TestALossThatIsNotFoundAtOnceIsNotTheLevel(t *testing.T) {
+func TestALossWithinTheLimitsDoesNotChangeTheLevelAtOnce(t *testing.T) {
 	for _, c := range []struct {
 		hours int64
 		found bool

@@ -58,8 +58,8 @@ func TestInstalledApache(t *testing.T) {
 	}
 }
 
-// TestIncludesInHttpdsOrder asks httpd itself which files it reads, and when. Each
-// of the scenario's files holds one log.
+// TestIncludesInHttpdsOrder compares the order of the files with httpd's own. Each file of the
+// scenario has one log.
 func TestIncludesInHttpdsOrder(t *testing.T) {
 	needApache(t)
 	root, err := filepath.Abs("testdata/includes")

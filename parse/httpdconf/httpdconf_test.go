@@ -14,7 +14,7 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the golden files under testdata")
 
-// TestScenarios reads each folder of testdata and compares with its want.txt.
+// TestScenarios reads each directory of testdata and compares with its want.txt.
 func TestScenarios(t *testing.T) {
 	folders, err := filepath.Glob("testdata/*")
 	if err != nil || len(folders) == 0 {
@@ -80,7 +80,7 @@ func scenarioOptions(t *testing.T, root string) (opts Options) {
 	return opts
 }
 
-// describe is a golden file's text: a block a log, then the warnings.
+// describe returns the text of a golden file: a block for each log, then the warnings.
 func describe(c *Config) string {
 	var b strings.Builder
 	for _, l := range c.Logs {

@@ -47,7 +47,7 @@ func TestGlobsMatchWhatRotatelogsWrites(t *testing.T) {
 		"-t -n 4 DIR/both 10B":                           {"both.1"},
 		`"DIR/a [b]*?.log" 1M`:                           {"a b.log.1795881600", "a [b]xy.log.1795881600"},
 	} {
-		dir := t.TempDir() // its name has no % of the command's
+		dir := t.TempDir() // its name has no % as the command has
 		t.Run(command, func(t *testing.T) {
 			command := strings.ReplaceAll(command, "DIR", dir)
 			argv, err := shellWords(command)
@@ -72,7 +72,7 @@ func TestGlobsMatchWhatCronologWrites(t *testing.T) {
 		"DIR/fixed.log":                             {"fixed.log.1"},
 		"DIR/%x/%X.%E.%q.%10Y":                      {"access.log"},
 	} {
-		dir := t.TempDir() // its name has no % of the command's
+		dir := t.TempDir() // its name has no % as the command has
 		t.Run(command, func(t *testing.T) {
 			command := strings.ReplaceAll(command, "DIR", dir)
 			writes(t, exec.Command(program, strings.Fields(command)...))
@@ -81,7 +81,7 @@ func TestGlobsMatchWhatCronologWrites(t *testing.T) {
 	}
 }
 
-// writes feeds a command some lines and waits for its end.
+// writes sends lines to a command and waits for its end.
 func writes(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	in, err := cmd.StdinPipe()
@@ -108,7 +108,7 @@ func writes(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// checkGlobs compares what lies in dir with the globs of a command.
+// checkGlobs compares the files in dir with the globs of a command.
 func checkGlobs(t *testing.T, dir, command string, others []string) {
 	t.Helper()
 	globs, err := pipe{command: command}.globs(filepath.Clean)

@@ -21,7 +21,7 @@ func write(t *testing.T, dir, name, text string) string {
 	return path
 }
 
-// TestRejectionReportsWhereAndWhat: what httpd refuses is refused, with its place.
+// TestRejectionReportsWhereAndWhat: what httpd rejects is rejected, with file and line.
 func TestRejectionReportsWhereAndWhat(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"missing include":      {"\nInclude absent.conf", "httpd.conf:2: include: DIR/absent.conf: file does not exist; create it, or use IncludeOptional"},
@@ -50,7 +50,7 @@ func TestRejectionReportsWhereAndWhat(t *testing.T) {
 		"log without format":   {"CustomLog logs/a", "customlog: takes a file, a format"},
 		"log with condition":   {"CustomLog logs/a f if=x", `condition "if=x"`},
 		"empty condition":      {"CustomLog logs/a f env=!", "is empty"},
-		"log in a folder":      {"<Directory />\nCustomLog a f", "httpd.conf:2: customlog: not allowed here, inside <directory>"},
+		"log in a directory":   {"<Directory />\nCustomLog a f", "httpd.conf:2: customlog: not allowed here, inside <directory>"},
 		"global log in a host": {"<VirtualHost *:80>\nGlobalLog a f", "httpd.conf:2: globallog: not allowed here, inside <virtualhost>"},
 		"transfer log":         {"TransferLog a b", "takes one file"},
 		"pipe to nothing":      {`CustomLog "||$ " f`, "no command follows '|'"},
@@ -83,9 +83,9 @@ func TestRejectionReportsWhereAndWhat(t *testing.T) {
 	}
 }
 
-// TestNoConfigurationKeepsItBusy: files, variables and arguments that multiply
-// each other end in an error, not in all memory.
-func TestNoConfigurationKeepsItBusy(t *testing.T) {
+// TestConfigurationsThatMultiplyAreErrors: files, variables and arguments that multiply each other are an error
+// before they take all memory.
+func TestConfigurationsThatMultiplyAreErrors(t *testing.T) {
 	var doubling strings.Builder
 	doubling.WriteString("Define A0 0123456789\n")
 	for i := 1; i <= 40; i++ {
@@ -116,8 +116,8 @@ func TestNoConfigurationKeepsItBusy(t *testing.T) {
 	}
 }
 
-// TestMacrosCannotMultiply runs with a smaller bound: the real one takes seconds.
-func TestMacrosCannotMultiply(t *testing.T) {
+// TestMacrosAreBounded uses a smaller limit, because reaching the real one takes seconds.
+func TestMacrosAreBounded(t *testing.T) {
 	text := "<Macro M0>\nTimeout 5\n</Macro>\n"
 	for i := 1; i <= 40; i++ {
 		text += fmt.Sprintf("<Macro M%d>\nUse M%d\nUse M%d\n</Macro>\n", i, i-1, i-1)
@@ -163,7 +163,7 @@ func TestUnreadableFileReportsPermission(t *testing.T) {
 	}
 }
 
-func TestNotAConfiguration(t *testing.T) {
+func TestFilesThatCannotBeConfigurationsAreErrors(t *testing.T) {
 	dir := t.TempDir()
 	for path, want := range map[string]string{
 		dir:                          "not a regular file",

@@ -34,8 +34,8 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// FuzzRead: no configuration makes Read panic or hang, every log it lists has one
-// target and a place, and words and lines lose no byte that is not theirs to drop.
+// FuzzRead: no configuration makes Read panic or hang, each log that it lists has one target and a
+// position, and words and lines lose only the bytes that httpd drops.
 func FuzzRead(f *testing.F) {
 	seeds, err := filepath.Glob("testdata/*/*.conf")
 	if err != nil || len(seeds) == 0 {
@@ -75,7 +75,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// checkLines holds the line and word readers to what they promise.
+// checkLines checks the invariants of the readers of lines and words.
 func checkLines(t *testing.T, text []byte) {
 	l := lines{rest: text}
 	last := 0

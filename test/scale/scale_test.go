@@ -48,7 +48,7 @@ func TestEveryByteIsStoredWhateverFails(t *testing.T) {
 	}
 }
 
-func TestTheRhythmsMeanIsOne(t *testing.T) {
+func TestTheDailyRhythmHasTheMeanOne(t *testing.T) {
 	sum, most := 0.0, 0.0
 	for m := range 24 * 60 {
 		x := rhythm(time.Duration(m) * time.Minute)
