@@ -191,8 +191,8 @@ func TestProblemsAreReported(t *testing.T) {
 	wants(t, text, "FAILED table", "layout typed, not flume")
 }
 
-// A server that hangs takes connections. The examination says which it is, and leaves
-// out what it would hang at. A sound server may need longer than the first time limits on a busy
+// A server that hangs accepts connections. The checks name it, and skip the steps that need it. A
+// healthy server may need longer than the first time limits on a busy
 // machine, and the last one is longer than the session that a server that hangs may have.
 func TestAServerThatHangsIsNamed(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Exclusive: true})
