@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -77,17 +78,47 @@ func isRotated(name, log string) bool {
 	return false
 }
 
+// Origins returns the names of the logs that a rotation may have made a file of this name from, without
+// compressors' suffixes: those of which it is RotatedHere in their directory (KinshipOf). The first
+// one is name itself without such a suffix.
+func Origins(name string) []string {
+	name = trimCompressed(name)
+	logs := []string{name}
+	for from := range len(name) {
+		if from > 0 && joined(name[from-1], name[from]) {
+			continue
+		}
+		for to := from + 1; to <= min(len(name), from+maxDecorationBytes); to++ {
+			if to < len(name) && joined(name[to-1], name[to]) {
+				continue
+			}
+			if !isDecoration(name[from:to]) {
+				if isLetter(name[to-1]) { // it ends with another word, which longer parts have, too
+					break
+				}
+				continue
+			}
+			if log := name[:from] + name[to:]; !slices.Contains(logs, log) {
+				logs = append(logs, log)
+			}
+		}
+	}
+	return logs
+}
+
 // joined reports whether two bytes belong to one number or to one word.
 func joined(a, b byte) bool { return isDigit(a) && isDigit(b) || isLetter(a) && isLetter(b) }
 
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
+// maxDecorationBytes is the limit of what a rotation inserts into a name.
+const maxDecorationBytes = 64
+
 // isDecoration reports whether s consists of numbers, separators and the words that rotations use,
 // with at least one number or word.
 func isDecoration(s string) bool {
-	const maxBytes = 64
-	if len(s) > maxBytes {
+	if len(s) > maxDecorationBytes {
 		return false
 	}
 	found := s == "~"

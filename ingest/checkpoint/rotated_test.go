@@ -1,6 +1,11 @@
 package checkpoint
 
-import "testing"
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
 
 func TestNamesOfRotationsAreKnown(t *testing.T) {
 	for _, test := range []struct {
@@ -40,5 +45,36 @@ func TestNamesOfRotationsAreKnown(t *testing.T) {
 		if got := KinshipOf(test.path, test.log); got != test.want {
 			t.Errorf("%q of %q: %d, want %d", test.path, test.log, got, test.want)
 		}
+	}
+}
+
+// Origins finds the same logs as a comparison of each pair of names.
+func TestOriginsAreTheLogsOfWhichAFileIsARotation(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 20))
+	parts := []string{"access", "log", "mon", "old", "a", "site", "1", "20261128", "80", ".", "-", "_", "~", ".gz", strings.Repeat("9", 40)}
+	name := func() string {
+		var b strings.Builder
+		for range 1 + random.IntN(6) {
+			b.WriteString(parts[random.IntN(len(parts))])
+		}
+		return b.String()
+	}
+	related := 0
+	for range 50_000 {
+		file, log := name(), name()
+		if random.IntN(2) == 0 { // a part of the file's name is left out
+			from := random.IntN(len(file))
+			log = file[:from] + file[from+random.IntN(len(file)-from):]
+		}
+		want := isRotated(file, log)
+		if got := slices.Contains(Origins(file), trimCompressed(log)); got != want {
+			t.Fatalf("%q of %q: %t, want %t; %q", file, log, got, want, Origins(file))
+		}
+		if want {
+			related++
+		}
+	}
+	if related < 1000 {
+		t.Errorf("%d pairs are related", related)
 	}
 }

@@ -2,12 +2,8 @@ package tail
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
-	"slices"
 	"time"
-
-	"sluice/ingest/checkpoint"
 )
 
 // backlog estimates when a file's unread part will be deleted by rotation.
@@ -37,6 +33,8 @@ type margins struct {
 	contents *contents
 	set      *fileSet
 	pace     pace
+	// list is listGenerations, but in tests.
+	list func(dir string) *generations
 }
 
 // measure updates the pace from the total of bytes and lines read so far. The first call only
@@ -66,6 +64,7 @@ func (m *margins) update() {
 		}
 		unread += f.unread()
 	}
+	listed := map[string]*generations{} // each directory once: it may have thousands of logs
 	for _, f := range m.set.hot {
 		// Lines that came since the previous estimate are not a backlog, because the next sweep
 		// reads them. Neither is an incomplete line, or a copy that is held back.
@@ -77,7 +76,7 @@ func (m *margins) update() {
 			f.deadline, f.estimatedAt, f.warned = time.Time{}, time.Time{}, false
 			continue
 		}
-		m.estimate(f, unread)
+		m.estimate(f, unread, listed)
 		if !f.deadline.IsZero() && f.margin < m.cfg.MinMargin && (urgent == nil || f.margin < urgent.margin) {
 			urgent = f
 		}
@@ -122,11 +121,15 @@ func (b *backlog) marginText() string {
 }
 
 // estimate estimates when the unread part is deleted and how long reading it takes. The pace is
-// shared by the unread parts of all logs.
-func (m *margins) estimate(f *file, unread int64) {
+// shared by the unread parts of all logs. listed has the directories that were listed by this update.
+func (m *margins) estimate(f *file, unread int64, listed map[string]*generations) {
 	if m.now.Sub(f.estimatedAt) > time.Minute {
 		f.estimatedAt = m.now
-		f.deadline = m.deadlineOf(f)
+		dir := filepath.Dir(f.path())
+		if listed[dir] == nil {
+			listed[dir] = m.list(dir)
+		}
+		f.deadline = deadlineOf(f, listed[dir].of(f.path()))
 	}
 	if f.deadline.IsZero() {
 		return
@@ -138,12 +141,11 @@ func (m *margins) estimate(f *file, unread int64) {
 	f.margin = f.deadline.Sub(m.now) - time.Duration(seconds*float64(time.Second))
 }
 
-// deadlineOf estimates when the unread part is deleted from the log's earlier generations in its
-// directory: the time between them is the period of rotation, and their number is how many
+// deadlineOf estimates when the unread part is deleted from the times of the log's earlier
+// generations in its directory: the time between them is the period of rotation, and their number is how many
 // rotations a log is kept for. A log that is truncated in place loses its unread part at the next
 // rotation. It returns zero if there are fewer than two generations.
-func (m *margins) deadlineOf(f *file) time.Time {
-	times := generations(f.path())
+func deadlineOf(f *file, times []time.Time) time.Time {
 	if len(times) < 2 {
 		return time.Time{}
 	}
@@ -167,28 +169,6 @@ func (m *margins) deadlineOf(f *file) time.Time {
 		}
 	}
 	return newest.Add(period * time.Duration(max(1, older)))
-}
-
-// generations returns the times of the last write to each earlier generation of the log, in
-// ascending order.
-func generations(path string) []time.Time {
-	dir := filepath.Dir(path)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
-	}
-	var times []time.Time
-	for _, e := range entries {
-		name := filepath.Join(dir, e.Name())
-		if name == path || checkpoint.RotatedName(name) != checkpoint.RotatedName(path) && checkpoint.KinshipOf(name, path) != checkpoint.RotatedHere {
-			continue
-		}
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
-			times = append(times, info.ModTime())
-		}
-	}
-	slices.SortFunc(times, time.Time.Compare)
-	return times
 }
 
 // rotated records that the file was truncated in place.

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -231,4 +232,32 @@ func TestATruncatedLogIsNotLostAgainAtTheNextStart(t *testing.T) {
 			t.Errorf("%d bytes unread in %d files", s.UnreadBytes, s.Files)
 		}
 	}
+}
+
+// However many logs of a directory are behind, it is listed once for all of them: ten thousand logs
+// with a listing each kept a process from stopping for half an hour.
+func TestADirectoryIsListedOnceForAllLogsThatAreBehind(t *testing.T) {
+	const logs = 200
+	w := newWorld(t, "*access.log")
+	w.gate, w.minMargin = &meter{world: w}, time.Hour // nothing is read
+	for i := range logs {
+		name := fmt.Sprintf("site%03d-access.log", i)
+		w.generation(name+".2", 100*time.Second)
+		w.generation(name+".1", 50*time.Second)
+		w.append(name, lines(name, 100))
+	}
+	w.start()
+	listed := 0
+	w.tailer.margins.list = func(dir string) *generations { listed++; return listGenerations(dir) }
+	w.turns(8)
+	behind := w.tailer.Status().Behind
+	for _, b := range behind {
+		if b.MarginSeconds == nil {
+			t.Errorf("%s: no margin is known", b.Path)
+		}
+	}
+	if len(behind) == 0 || listed == 0 || listed > 8 {
+		t.Errorf("%d listings, %d logs are behind", listed, len(behind))
+	}
+	w.tailer.stop()
 }

@@ -137,7 +137,7 @@ func (t *Tailer) assemble(e *env) {
 		env: e, streams: t.streams, set: t.set, cooler: t.cooler, descriptors: t.descriptors, directories: t.directories,
 		strays: t.strays, identifier: t.identifier, searcher: t.searcher, sweeper: t.sweeper, opener: t.opener,
 	}
-	t.margins = &margins{env: e, contents: t.contents, set: t.set}
+	t.margins = &margins{env: e, contents: t.contents, set: t.set, list: listGenerations}
 	t.names.follower = t.opener
 	t.descriptors.restsOpen = func() int { return min(len(t.rests.rests), 1) }
 }
