@@ -30,9 +30,6 @@ type Cluster struct {
 	service  tokenService
 }
 
-// NameNodes returns host:port of the cluster's name nodes.
-func (c Cluster) NameNodes() []string { return c.options.Addresses }
-
 // WithKerberos sets the client's log-in.
 func (c Cluster) WithKerberos(login *sasl.Kerberos) Cluster {
 	c.login = login

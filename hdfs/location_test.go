@@ -37,7 +37,7 @@ func TestLocateFindsNameNodes(t *testing.T) {
 		t.Setenv("HADOOP_CONF_DIR", c.conf)
 		t.Setenv("HADOOP_HOME", "")
 		cluster, err := Locate(c.authority)
-		if got := strings.Join(cluster.NameNodes(), " "); got != c.want || (err != nil) != (c.want == "") {
+		if got := strings.Join(cluster.options.Addresses, " "); got != c.want || (err != nil) != (c.want == "") {
 			t.Errorf("%q: %q, %v; want %q", c.authority, got, err, c.want)
 		}
 	}

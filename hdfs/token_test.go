@@ -30,7 +30,7 @@ func TestATokensServiceIsNamedAsHadoopDoes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := where.service.of(t.Context(), where.NameNodes()[0])
+		got, err := where.service.of(t.Context(), where.options.Addresses[0])
 		if err != nil || got != c.want {
 			t.Errorf("%s, %s: %q, %v, want %q", c.authority, c.settings, got, err, c.want)
 		}

@@ -1,7 +1,6 @@
 package parse
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -142,20 +141,4 @@ func TestNeedsZone(t *testing.T) {
 			t.Errorf("%s: %v", format, got)
 		}
 	}
-}
-
-func ExampleFormat_Parse() {
-	f, err := Lookup("common", nil)
-	if err != nil {
-		panic(err)
-	}
-	var rec schema.Record
-	f.Parse([]byte(`192.0.2.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a.gif HTTP/1.0" 200 2326`), &rec)
-	for i, field := range rec.Fields {
-		if !rec.Null(i) && !field.Derived {
-			fmt.Printf("%s=%s ", field.Name, rec.Bytes(i))
-		}
-	}
-	fmt.Println(rec.Time)
-	// Output: client=192.0.2.1 user=frank time=10/Oct/2000:13:55:36 -0700 method=GET path=/a.gif protocol=HTTP/1.0 status=200 bytes=2326 971211336000000000
 }

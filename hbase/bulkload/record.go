@@ -22,8 +22,8 @@ type record struct {
 	path  string
 }
 
-// ErrInUse is returned if another process uses the local directory.
-var ErrInUse = errors.New("another process uses the directory")
+// errInUse is returned if another process uses the local directory.
+var errInUse = errors.New("another process uses the directory")
 
 // lockDir creates the local directory and locks it until the file is closed.
 func lockDir(dir string) (*os.File, error) {
@@ -35,7 +35,7 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", dir, ErrInUse), f.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", dir, errInUse), f.Close())
 	}
 	return f, nil
 }
