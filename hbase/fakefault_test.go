@@ -12,31 +12,42 @@ import (
 
 	"sluice/hbase"
 	"sluice/hbase/bulkload"
+	"sluice/hbase/hbasetest"
 	"sluice/schema"
 	"sluice/table/tabletest"
 )
 
-func openFake(t *testing.T, f *fake, layout schema.Layout, o hbase.Options) *hbase.Table {
+// fake returns a running cluster in memory.
+func fake(t *testing.T) *hbasetest.Server {
 	t.Helper()
-	return openNew(t, f.url(t), layout, o)
+	s := hbasetest.New(t, "127.0.0.1:0")
+	s.Start()
+	return s
+}
+
+func openFake(t *testing.T, f *hbasetest.Server, layout schema.Layout, o hbase.Options) *hbase.Table {
+	t.Helper()
+	u, err := hbase.ParseURL(f.URL())
+	check(t, err)
+	return openNew(t, u, layout, o)
 }
 
 func TestContract(t *testing.T) {
 	tabletest.Run(t, func(t *testing.T, layout schema.Layout) tabletest.Table {
-		return openFake(t, newFake(t), layout, hbase.Options{})
+		return openFake(t, fake(t), layout, hbase.Options{})
 	})
 }
 
 // A row may be in several results of several responses, and scanners may be lost between them.
 func TestRowsInSeveralResultsAreJoined(t *testing.T) {
-	f := newFake(t)
+	f := fake(t)
 	layout := typed(t)
 	layout.Salts = 2
 	table := openFake(t, f, layout, hbase.Options{})
 	check(t, table.Put(t.Context(), lines(layout, tabletest.NewLog("web01", 1), 1000)))
 	check(t, table.Flush(t.Context()))
 	calls := 0
-	f.fault(2, func(method string) string {
+	f.Fault(2, func(method string) string {
 		if calls++; method == "Scan" && calls%60 == 59 {
 			return "org.apache.hadoop.hbase.UnknownScannerException"
 		}
@@ -47,7 +58,7 @@ func TestRowsInSeveralResultsAreJoined(t *testing.T) {
 }
 
 func TestARegionIsSplitWhileItIsWrittenAndScanned(t *testing.T) {
-	f := newFake(t)
+	f := fake(t)
 	layout := typed(t)
 	table := openFake(t, f, layout, hbase.Options{})
 	log := tabletest.NewLog("web01", 1)
@@ -55,7 +66,7 @@ func TestARegionIsSplitWhileItIsWrittenAndScanned(t *testing.T) {
 		check(t, table.Put(t.Context(), lines(layout, log, 1000)))
 		if i%3 == 1 {
 			check(t, table.Flush(t.Context()))
-			f.split([]byte{byte(i), 0x18, 0xd1}, []byte{byte(i), 0x80})
+			f.Split([]byte{byte(i), 0x18, 0xd1}, []byte{byte(i), 0x80})
 		}
 	}
 	check(t, table.Flush(t.Context()))
@@ -63,7 +74,7 @@ func TestARegionIsSplitWhileItIsWrittenAndScanned(t *testing.T) {
 	for _, err := range table.Scan(t.Context(), schema.Scan{}) {
 		check(t, err)
 		if seen++; seen == 5000 {
-			f.split([]byte{6, 0x18, 0xd1})
+			f.Split([]byte{6, 0x18, 0xd1})
 		}
 	}
 	if seen != 10_000 {
@@ -79,14 +90,14 @@ func TestARegionIsSplitWhileItIsWrittenAndScanned(t *testing.T) {
 // A server redirects to the server that a region was moved to for two minutes, also if the region was
 // split since then. Two such servers redirected writers to each other for all of that time.
 func TestARegionThatMovedTwiceAndWasSplitIsFound(t *testing.T) {
-	f := newFake(t)
+	f := fake(t)
 	layout := typed(t)
 	table := openFake(t, f, layout, hbase.Options{})
 	log := tabletest.NewLog("web01", 1)
 	check(t, table.Put(t.Context(), lines(layout, log, 1000)))
 	check(t, table.Flush(t.Context()))
-	f.toAndFro = true
-	f.split([]byte{1, 0x18, 0xd1})
+	f.ToAndFro = true
+	f.Split([]byte{1, 0x18, 0xd1})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	check(t, table.Put(ctx, lines(layout, log, 1000)))
@@ -100,11 +111,11 @@ func TestARegionThatMovedTwiceAndWasSplitIsFound(t *testing.T) {
 // Without ADMIN or CREATE there is no staging directory. That is reported at once, with the server's
 // reason, and the table's own Put still works.
 func TestABulkLoadWithoutPermissionIsNotRetried(t *testing.T) {
-	f := newFake(t)
+	f := fake(t)
 	layout := typed(t)
 	table := openFake(t, f, layout, hbase.Options{})
 	prepared := 0
-	f.fault(0, func(method string) string {
+	f.Fault(0, func(method string) string {
 		if method == "PrepareBulkLoad" {
 			prepared++
 			return "org.apache.hadoop.hbase.security.AccessDeniedException"
@@ -141,12 +152,12 @@ func TestARejectedRowIsQuarantinedAndTheOthersAreWritten(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFake(t)
+			f := fake(t)
 			layout := typed(t)
 			rows := lines(layout, tabletest.NewLog("web01", 1), 3000)
 			bad := []string{string(rows.Key(7)), string(rows.Key(2900))}
 			slices.Sort(bad)
-			f.refuse = func(key []byte) (string, string) { return refuse(slices.Contains(bad, string(key))) }
+			f.Refuse = func(key []byte) (string, string) { return refuse(slices.Contains(bad, string(key))) }
 			var kept []string
 			table := openFake(t, f, layout, hbase.Options{Refused: func(key []byte, cells []schema.Cell, reason error) error {
 				if len(cells) < 10 || !strings.Contains(reason.Error(), "DoNotRetry") {
@@ -170,9 +181,9 @@ func TestARejectedRowIsQuarantinedAndTheOthersAreWritten(t *testing.T) {
 }
 
 func TestWithoutAQuarantineARejectedRowEndsWriting(t *testing.T) {
-	f := newFake(t)
+	f := fake(t)
 	layout := typed(t)
-	f.refuse = func([]byte) (string, string) { return "org.apache.hadoop.hbase.DoNotRetryIOException", "" }
+	f.Refuse = func([]byte) (string, string) { return "org.apache.hadoop.hbase.DoNotRetryIOException", "" }
 	table := openFake(t, f, layout, hbase.Options{})
 	check(t, table.Put(t.Context(), lines(layout, tabletest.NewLog("web01", 1), 10)))
 	for range 2 { // permanently
@@ -185,12 +196,12 @@ func TestWithoutAQuarantineARejectedRowEndsWriting(t *testing.T) {
 
 // A retry is in the state, and ends with the caller's context.
 func TestAServerThatIsTooBusyIsSeenAndTriedAgain(t *testing.T) {
-	f := newFake(t)
+	f := fake(t)
 	layout := typed(t)
 	table := openFake(t, f, layout, hbase.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	tries := 0
-	f.fault(0, func(method string) string {
+	f.Fault(0, func(method string) string {
 		if method != "Multi" {
 			return ""
 		}

@@ -125,7 +125,7 @@ var kinds = []kindOfProblem{
 	{Traffic, Warn, "far fewer lines than its share of the traffic"},
 	{SharedName, Warn, "agents at two addresses use its name"},
 	{Noted, Warn, "another warning, which its text describes"},
-	{OtherVersion, Warn, "versions differ by more than one minor version"},
+	{OtherVersion, Warn, "versions differ by more than one minor version, or builds by 30 days"},
 	{SinkFails, Failing, "table, archive, spool or checkpoint fails for longer than --max-lag"},
 	{SinkRetries, Warn, "table, archive, spool or checkpoint fails and is retried"},
 	{DiskShort, Failing, "less is free on the disk than the spool may still take"},

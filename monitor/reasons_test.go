@@ -96,7 +96,9 @@ func TestEveryKindOfProblemIsNamedWithItsLevel(t *testing.T) {
 		{name: "next minor version", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Agent = "sluice v1.5.9" }, level: Okay},
 		{name: "old version", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Agent = "sluice v1.2.0 def" }, kind: OtherVersion, level: Warn, text: "its agent is older: version v1.2.0 def, this is v1.4.2"},
 		{name: "new version", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Agent = "sluice v2.0.0" }, kind: OtherVersion, level: Warn, text: "its agent is newer"},
-		{name: "a build of a commit", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Agent = "sluice v0.0.0-2026-abc" }, level: Okay},
+		{name: "a build of a commit", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
+			h.Agent = "sluice v0.0.0-20261129133456-abc"
+		}, kind: OtherVersion, level: Warn, text: "its agent is another build: version v0.0.0-20261129133456-abc, this is v1.4.2"},
 		{name: "Flume", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) { h.Agent = "Flume 0.1" }, level: Okay},
 		{name: "loss", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {
 			h.Beat.Counters[protocol.LostFiles], h.Beat.Counters[protocol.LostBytes] = 1, 7

@@ -1,11 +1,9 @@
 package monitor
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -75,43 +73,6 @@ func (h *Host) unparsable() (problems []Problem) {
 		problems = append(problems, Unparsable.New(text+fmt.Sprintf("; they are stored as raw lines: compare --format with LogFormat; example: %q", u.Example)))
 	}
 	return problems
-}
-
-// otherVersion returns a problem if the agent's version differs from this process's by more than
-// one minor version. Versions that are not numbers are not compared.
-func (h *Host) otherVersion(ours string) []Problem {
-	name, theirs, _ := strings.Cut(h.Agent, " ")
-	a, aOK := minorOf(ours)
-	b, bOK := minorOf(theirs)
-	if name != "sluice" || !aOK || !bOK || a[0] == b[0] && max(a[1]-b[1], b[1]-a[1]) <= 1 {
-		return nil
-	}
-	older := "older"
-	if cmp.Or(cmp.Compare(b[0], a[0]), cmp.Compare(b[1], a[1])) > 0 {
-		older = "newer"
-	}
-	return []Problem{OtherVersion.New(fmt.Sprintf("its agent is %s: version %.40s, this is %s", older, theirs, ours))}
-}
-
-// minorOf returns the first two numbers of a version: 1.4 of "v1.4.2 0123abc". A version that is
-// made from a commit (v0.0.0-2026…) has none.
-func minorOf(version string) (v [2]int, ok bool) {
-	version, _, _ = strings.Cut(strings.TrimPrefix(version, "v"), " ")
-	if strings.HasPrefix(version, "0.0.0") {
-		return v, false
-	}
-	parts := strings.SplitN(version, ".", 3)
-	if len(parts) < 2 {
-		return v, false
-	}
-	for i := range v {
-		n, err := strconv.Atoi(parts[i])
-		if err != nil || n < 0 {
-			return v, false
-		}
-		v[i] = n
-	}
-	return v, true
 }
 
 // rejection counts the rejected connections with a host's certificate, or with one that names the

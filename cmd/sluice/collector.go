@@ -28,18 +28,20 @@ type collectorCmd struct {
 	tlsFlags
 	statusFlags
 	expectFlags
-	Listen            string        `default:"127.0.0.1:4141" placeholder:"HOST:PORT" help:"Address and port for agents."`
-	InsecureListen    bool          `help:"Listen on a network address without TLS. Any client that reaches the port can then write lines under any host's name."`
-	Checkpoint        string        `type:"path" placeholder:"FILE" help:"File with the position of each stream (default: DATA/checkpoint)."`
-	Spool             string        `type:"path" placeholder:"DIR" help:"Directory for batches that are received and not stored yet (default: DATA/spool)."`
-	SilentAfter       time.Duration `default:"2m" placeholder:"TIME" help:"Time without a message from a host after which /health and status report ERROR. An agent sends a heartbeat every 3 s, even without new lines."`
-	Retired           []string      `placeholder:"HOST" help:"Hosts that were taken out of service; they are no longer reported as missing."`
-	HostShare         int           `default:"3" placeholder:"N" help:"Limit of one host's part of the spool, as a multiple of the free space (--spool-max less what is used). With 3, a single host can fill three quarters of the spool, two hosts three sevenths each. At the limit, the host's batches wait and /health names the host. 0 is no limit."`
-	HostStreams       int           `default:"20000" placeholder:"N" help:"Limit of logs to remember for one host. At the limit, the collector forgets the log that has been idle longest and is stored completely; if there is none, it rejects the new log. All hosts together may have ten times as many."`
-	HostText          int64         `default:"16" placeholder:"MIB" help:"Limit of the paths, formats and labels of one host's logs in the checkpoint. All hosts together may have 16 times as much."`
-	AllowBacktracking bool          `help:"Accept any regular expression from agents. By default, the collector rejects a log if its pattern needs backtracking or has more than 1000 instructions, because its lines could slow down the collector. A rejected log waits on its host."`
-	Flume             flumeFlags    `embed:"" prefix:"flume-"`
-	Drain             time.Duration `default:"30s" placeholder:"TIME" help:"Time limit for storing after the signal to stop. What is left is stored after the next start."`
+	Listen             string        `default:"127.0.0.1:4141" placeholder:"HOST:PORT" help:"Address and port for agents."`
+	InsecureListen     bool          `help:"Listen on a network address without TLS. Any client that reaches the port can then write lines under any host's name."`
+	Checkpoint         string        `type:"path" placeholder:"FILE" help:"File with the position of each stream (default: DATA/checkpoint)."`
+	Spool              string        `type:"path" placeholder:"DIR" help:"Directory for batches that are received and not stored yet (default: DATA/spool)."`
+	SilentAfter        time.Duration `default:"2m" placeholder:"TIME" help:"Time without a message from a host after which /health and status report ERROR. An agent sends a heartbeat every 3 s, even without new lines."`
+	Retired            []string      `placeholder:"HOST" help:"Hosts that were taken out of service; they are no longer reported as missing."`
+	HostShare          int           `default:"3" placeholder:"N" help:"Limit of one host's part of the spool, as a multiple of the free space (--spool-max less what is used). With 3, a single host can fill three quarters of the spool, two hosts three sevenths each. At the limit, the host's batches wait and /health names the host. 0 is no limit."`
+	HostStreams        int           `default:"20000" placeholder:"N" help:"Limit of logs to remember for one host. At the limit, the collector forgets the log that has been idle longest and is stored completely; if there is none, it rejects the new log. All hosts together may have ten times as many."`
+	HostText           int64         `default:"16" placeholder:"MIB" help:"Limit of the paths, formats and labels of one host's logs in the checkpoint. All hosts together may have 16 times as much."`
+	Connections        int           `placeholder:"N" help:"Limit of connections from agents and Flume (default: 1024, or half of the limit of open files if that is less). Beyond it, hosts take turns."`
+	AddressConnections int           `placeholder:"N" help:"Limit of connections from one IPv4 address (default: a sixteenth of --connections); an IPv6 /64 network may have four times as many. Raise it if many hosts connect through one NAT gateway or TCP proxy. One sender at that address can then use as many."`
+	AllowBacktracking  bool          `help:"Accept any regular expression from agents. By default, the collector rejects a log if its pattern needs backtracking or has more than 1000 instructions, because its lines could slow down the collector. A rejected log waits on its host."`
+	Flume              flumeFlags    `embed:"" prefix:"flume-"`
+	Drain              time.Duration `default:"30s" placeholder:"TIME" help:"Time limit for storing after the signal to stop. What is left is stored after the next start."`
 }
 
 // Help returns the extended help text for kong.
@@ -74,6 +76,10 @@ func (c *collectorCmd) Run(a *app) (err error) {
 		return err
 	}
 	openFiles, err := maxOpenFiles()
+	if err != nil {
+		return err
+	}
+	limits, err := c.limits(openFiles)
 	if err != nil {
 		return err
 	}
@@ -113,7 +119,7 @@ func (c *collectorCmd) Run(a *app) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	err = c.serve(a, s, listener, certificates, format, receiver.Limits(openFiles))
+	err = c.serve(a, s, listener, certificates, format, limits)
 	return errors.Join(err, c.end(a, s, err))
 }
 
@@ -126,6 +132,21 @@ func maxOpenFiles() (int, error) {
 		return 0, fmt.Errorf("get the limit of open files: %w", err)
 	}
 	return int(min(limit.Cur, 1<<16)), nil
+}
+
+// limits returns the limits of the server for agents, in a process that can open so many files.
+func (c *collectorCmd) limits(openFiles int) (avrorpc.Limits, error) {
+	if c.Connections < 0 || c.AddressConnections < 0 {
+		return avrorpc.Limits{}, usage("--connections and --address-connections must be at least 1, or 0 for the default")
+	}
+	if most := receiver.MaxConns(openFiles); c.Connections > most {
+		return avrorpc.Limits{}, usage("--connections %d: this process can open %d files, and at most %d of them may be connections\nhint: raise LimitNOFILE= of the unit (ulimit -n) up to 65536, or give a smaller --connections", c.Connections, openFiles, most)
+	}
+	limits := receiver.Limits(openFiles, c.Connections, c.AddressConnections)
+	if c.AddressConnections > limits.Conns {
+		return avrorpc.Limits{}, usage("--address-connections %d: all addresses together may have %d connections\nhint: raise --connections, too, or give a smaller --address-connections", c.AddressConnections, limits.Conns)
+	}
+	return limits, nil
 }
 
 // listen opens the port for agents. Without TLS the address must be a loopback address, unless

@@ -127,12 +127,12 @@ func (d *drill) sinks() []*fault {
 			d.must(os.Remove(archive))
 			d.must(os.Rename(archive+".away", archive))
 		}},
-		{what: "HBase away at the collector's start", at: "c4", kind: monitor.SinkRetries, cause: "waiting for " + d.table + " to answer", inject: func(*fault) {
-			d.collector("c4", d.path("c4", "data"), freeAddress(d.T), "--table", d.table)
+		{what: "HBase away at the collector's start", at: "c4", kind: monitor.SinkRetries, cause: "waiting for " + d.hbase.table + " to answer", inject: func(*fault) {
+			d.collector("c4", d.path("c4", "data"), freeAddress(d.T), "--table", d.hbase.table)
 			d.extra["web17"] = []string{"--collector", d.collectors["c4"].listen}
 			d.add("web17")
 			d.when("c4", "web17", func(x monitor.Host) bool { return x.ReceivedBytes > 0 }, func() {})
-		}},
+		}, repair: d.hbase.start},
 	}
 	if d.fillDisk != nil {
 		faults = append(faults, &fault{what: "disk nearly full", at: "c1", kind: monitor.DiskShort, cause: "the spool may still take", inject: func(*fault) { d.nearlyFillDisk() }, repair: d.freeDisk})
@@ -168,6 +168,12 @@ func (d *drill) afterwards() []*fault {
 			d.fillDisk()
 			d.write("web09", strings.Repeat(lineAt(time.Now()), 1000))
 		}, repair: d.freeDisk})
+	}
+	if d.hbase.stop != nil {
+		faults = append(faults, &fault{what: "HBase gone while lines arrive", at: "c4", kind: monitor.SinkRetries, cause: "the table has failed", inject: func(*fault) {
+			d.hbase.stop()
+			d.write("web17", lineAt(time.Now()))
+		}, repair: d.hbase.start})
 	}
 	return append(faults,
 		&fault{what: "collector restarted while a host is dead: silent since its last word", at: "c3", host: "web16", kind: monitor.Silent, cause: "silent for", also: []monitor.ProblemKind{monitor.Unarchived}, inject: func(*fault) {

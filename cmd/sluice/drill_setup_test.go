@@ -39,7 +39,7 @@ func (d *drill) setUp() {
 	d.program = [2]string{older, current}
 	var limit []string
 	d.data, limit = d.smallDisk()
-	d.table = "hbase://" + freeAddress(d.T) + "/drill"
+	d.hbase = newDrillHBase(d.T)
 	// web16 prefers c2.
 	order := agent.Preference("web16", []string{freeAddress(d.T), freeAddress(d.T)})
 	d.collector("c1", d.data, freeAddress(d.T), append(limit, "--max-lag", "10m", "--expect", "web01..web14")...)

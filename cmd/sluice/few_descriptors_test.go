@@ -86,6 +86,65 @@ func TestACollectorWithFewDescriptorsServesAllHostsInTurn(t *testing.T) {
 	storedOnce(t, data, logs.Bytes())
 }
 
+// TestHostsBehindOneAddressAreConnectedAtTheSameTime: hosts behind a NAT gateway have one address, of
+// which a collector with so few files would serve three at a time.
+func TestHostsBehindOneAddressAreConnectedAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	const hosts = 8
+	dir := t.TempDir()
+	address, status := freeAddress(t), freeAddress(t)
+	collector := startWith(t, 96, append(collectorArgs(filepath.Join(dir, "data"), address), "--status-listen", status, "--address-connections", fmt.Sprint(hosts))...)
+	ctx, stop := context.WithCancel(t.Context())
+	agents, ctx := errgroup.WithContext(ctx)
+	for i := range hosts {
+		path := filepath.Join(dir, fmt.Sprintf("web%02d", i), "access.log")
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		appendTo(t, path, logLine(i))
+		a := agentFrom(t, net.IPv4(127, 0, 0, 1), address, path)
+		agents.Go(func() error { return a.Run(ctx) })
+	}
+	collector.await(t, func() bool {
+		h, connected := askHealth(t, status), 0
+		if h == nil {
+			return false
+		}
+		for _, host := range h.Metrics {
+			if host.Connections == 1 && host.ReceivedBytes > 0 {
+				connected++
+			}
+		}
+		return connected == hosts
+	})
+	stop()
+	if err := agents.Wait(); err != nil {
+		t.Error(err)
+	}
+	if err := collector.end(t); err != nil {
+		t.Errorf("%v\n%s", err, collector.output(t))
+	}
+}
+
+// TestLimitsOfConnectionsThatCannotBeKeptAreRefused checks the exit status and the hints.
+func TestLimitsOfConnectionsThatCannotBeKeptAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--connections", "49"}, "--connections 49: this process can open 96 files, and at most 48 of them may be connections\nhint: raise LimitNOFILE="},
+		{[]string{"--address-connections", "49"}, "--address-connections 49: all addresses together may have 48 connections\nhint: raise --connections, too"},
+		{[]string{"--connections", "10", "--address-connections", "11"}, "all addresses together may have 10 connections"},
+		{[]string{"--connections", "-1"}, "must be at least 1"},
+	} {
+		c := startWith(t, 96, append(collectorArgs(t.TempDir(), freeAddress(t)), x.args...)...)
+		if c.Wait(); c.ProcessState.ExitCode() != 2 || !strings.Contains(c.output(t), x.want) { //nolint:errcheck // the status is checked
+			t.Errorf("%q: %v\n%s", x.args, c.ProcessState, c.output(t))
+		}
+	}
+}
+
 // startWith starts sluice with a limit of open files; 0 keeps the current limit.
 func startWith(t *testing.T, openFiles int, args ...string) *follower {
 	t.Helper()

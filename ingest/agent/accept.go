@@ -12,7 +12,9 @@ import (
 // Positions that a collector reports are checked before they are used. A position must be after a
 // newline, and not beyond what this agent has sent, or the collector must prove by a fingerprint of
 // the bytes before it that it has these lines. Too low a position only costs sending lines again;
-// too high a one would count lines as stored that are not.
+// too high a one would count lines as stored that are not. A position that cannot be checked, because
+// no log has the bytes any more, is neither accepted nor reported as wrong; it counts when a log is
+// gone without a copy (claims), for then no line of it can be sent again.
 
 // errOther means that the collector has another log's lines under a stream's id.
 var errOther = errors.New("the collector has another log's lines under a log's id; the log is sent as a stream of its own")
@@ -27,16 +29,22 @@ func tailOf(id schema.StreamID, data []byte, end int64) protocol.Tail {
 type compared int
 
 const (
-	unknown compared = iota // the log cannot be read
+	unknown compared = iota // no log has the bytes
 	same
 	other
 )
 
-// compare compares a collector's fingerprint with what was sent up to the same position, or else
-// with the log file.
+// compare compares a collector's fingerprint with what was sent up to the same position, or with
+// what an earlier process recorded there, or else with the log file.
 func (s *session) compare(t *checkpoint.Stream, tail protocol.Tail, sent map[ending]protocol.Tail) compared {
 	if sent, ok := sent[ending{t.ID, tail.At}]; ok && sent.Length == tail.Length {
 		if sent.Hash == tail.Hash {
+			return same
+		}
+		return other
+	}
+	if at, hash, length := s.cfg.Checkpoint.Fingerprints.Tail(t); at == tail.At && length == tail.Length {
+		if hash == tail.Hash {
 			return same
 		}
 		return other
@@ -57,21 +65,26 @@ func (s *session) compare(t *checkpoint.Stream, tail protocol.Tail, sent map[end
 // sent so far. It returns errOther if the collector has other lines.
 func (s *session) acceptPosition(t *checkpoint.Stream, p protocol.Position, tail protocol.Tail, sent map[ending]protocol.Tail) (from int64, err error) {
 	own := s.cfg.Checkpoint.Stored(t)
-	limit := max(own, s.window.acked(t.ID))
+	limit, claimed := max(own, s.window.acked(t.ID)), int64(0)
 	if tail.At > own {
-		switch s.compare(t, tail, sent) {
-		case other:
+		result := s.compare(t, tail, sent)
+		if result == other {
 			return 0, errOther
-		case same:
+		}
+		if result == same {
 			limit = max(limit, tail.At)
 		}
+		if claimed = min(p.Received, tail.At); claimed <= own {
+			claimed = 0
+		}
 	}
+	s.claims.note(t.ID, s.collector, claimed)
 	s.mu.Lock()
 	s.limits[t.ID] = max(limit, s.limits[t.ID])
 	s.mu.Unlock()
 	own = s.stored(p)
 	_, ends := sent[ending{t.ID, p.Received}]
-	if p.Received > own && p.Received <= limit && (ends || s.behindNewline(t, p.Received)) {
+	if p.Received > own && p.Received <= limit && (ends || s.behindNewline(t, p.Received, limit) == same) {
 		return p.Received, nil
 	}
 	return max(own, min(p.Received, s.window.acked(t.ID))), nil
@@ -91,12 +104,24 @@ func (s *session) fork(streams []*checkpoint.Stream) error {
 	return errOther
 }
 
-// acceptable reports whether a position that a collector reports as stored may be recorded.
-func (s *session) acceptable(t *checkpoint.Stream, stored int64) bool {
+// check returns same if a position that a collector reports as stored may be recorded, other if it
+// is impossible, and unknown if it cannot be checked.
+func (s *session) check(t *checkpoint.Stream, stored int64) compared {
+	claimed, gone := s.claims.of(t.ID), false
+	s.cfg.Checkpoint.Update(func() { gone = t.GoneUnix != 0 })
+	if stored <= claimed && gone {
+		return same
+	}
 	s.mu.Lock()
-	limit := s.limits[t.ID]
+	proved := s.limits[t.ID]
 	s.mu.Unlock()
-	return stored <= max(limit, s.window.acked(t.ID)) && s.behindNewline(t, stored)
+	if stored > max(proved, s.window.acked(t.ID)) {
+		if stored <= claimed {
+			return unknown
+		}
+		return other
+	}
+	return s.behindNewline(t, stored, proved)
 }
 
 // beyond reports whether a collector has more of a stream than this agent has sent.
@@ -108,7 +133,7 @@ func (s *session) beyond(p protocol.Position) bool {
 	s.mu.Lock()
 	limit := max(s.limits[p.Stream], s.sent[p.Stream])
 	s.mu.Unlock()
-	return p.Received > max(limit, s.cfg.Checkpoint.Stored(t))
+	return p.Received > max(limit, s.cfg.Checkpoint.Stored(t), s.claims.of(p.Stream))
 }
 
 // contested reports whether the collector rejected a batch although it already has lines at its
@@ -118,15 +143,24 @@ func (s *session) contested(p *encodedBatch, received int64) bool {
 	return received > p.Start && s.disputes.contest(ending{p.stream.ID, p.Start})
 }
 
-// behindNewline reports whether a position is the end of what was acknowledged, or follows a
-// newline in the log.
-func (s *session) behindNewline(t *checkpoint.Stream, position int64) bool {
+// behindNewline returns same if a position is the end of what was acknowledged or follows a newline
+// in the log, other if it does not, and unknown if no log can be read. proved is the end of what the
+// collector has proved to have.
+func (s *session) behindNewline(t *checkpoint.Stream, position, proved int64) compared {
 	if s.window.acked(t.ID) == position {
-		return true
+		return same
 	}
 	var b [1]byte
 	n, err := s.cfg.Checkpoint.Logs.ReadAt(t, b[:], position-1)
-	return err == nil && n == 1 && b[0] == '\n'
+	switch {
+	case err != nil && position == proved: // the end of a batch
+		return same
+	case err != nil:
+		return unknown
+	case n < 1 || b[0] != '\n':
+		return other
+	}
+	return same
 }
 
 // rejectPosition records and logs a position that failed the check; the last few are kept.

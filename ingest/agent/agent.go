@@ -24,7 +24,7 @@ type Config struct {
 	// Dial connects to an address. It must return an error after a time limit of its own.
 	Dial       func(ctx context.Context, address string) (net.Conn, error)
 	Checkpoint *checkpoint.File
-	// Tail configures the tailer. The Agent sets its Checkpoint and Position.
+	// Tail configures the tailer. The Agent sets its Checkpoint, Position and Received.
 	Tail tail.Config
 	// Name is the name and version of the program, as reported to collectors.
 	Name        string
@@ -68,6 +68,7 @@ type env struct {
 	window     *window
 	connection *connectionState
 	disputes   *disputes
+	claims     *claims
 	saver      *saver
 }
 
@@ -76,7 +77,7 @@ func New(cfg Config) *Agent {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	e := &env{cfg: &cfg, window: newWindow(cfg.WindowBytes), connection: newConnectionState(&cfg), disputes: newDisputes(), saver: &saver{cfg: &cfg}}
+	e := &env{cfg: &cfg, window: newWindow(cfg.WindowBytes), connection: newConnectionState(&cfg), disputes: newDisputes(), claims: newClaims(), saver: &saver{cfg: &cfg}}
 	a := &Agent{env: e, reader: newReader(e)}
 	a.reporter = &reporter{env: e, reader: a.reader, started: cfg.Now()}
 	a.farewells = newFarewells(&cfg, a.reporter)

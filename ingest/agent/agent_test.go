@@ -165,14 +165,24 @@ func TestOnlyStoredPositionsAreSaved(t *testing.T) {
 // following runs an agent that follows a log in dir, with short intervals.
 func following(t *testing.T, dir string) (n *near, first, second *far, end func() error) {
 	t.Helper()
-	n, first, second = agentOf(t, func(c *Config) {
+	n, first, second = agentOf(t, logsIn(dir))
+	return n, first, second, running(n)
+}
+
+// logsIn configures an agent to follow a log in dir, with short intervals.
+func logsIn(dir string) func(*Config) {
+	return func(c *Config) {
 		c.FailoverAfter, c.Heartbeat, c.Drain = time.Millisecond, 5*time.Millisecond, 10*time.Millisecond
 		c.Tail.Sources, c.Tail.Latency = []tail.Source{{Pattern: filepath.Join(dir, "*.log"), Format: "common"}}, time.Millisecond
-	})
+	}
+}
+
+// running runs an agent until end is called, which returns its error.
+func running(n *near) (end func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(ctx) }()
-	return n, first, second, func() error { cancel(); return <-ended }
+	return func() error { cancel(); return <-ended }
 }
 
 // await polls until so returns true.

@@ -61,6 +61,7 @@ func (r *reader) follow(ctx, running context.Context, codec *protocol.Codec) err
 
 	cfg := r.cfg.Tail
 	cfg.Checkpoint, cfg.Position = r.cfg.Checkpoint, r.position
+	cfg.Received = func(t *checkpoint.Stream) int64 { return r.claims.of(t.ID) }
 	tailer, err := tail.New(cfg)
 	if err != nil {
 		return err

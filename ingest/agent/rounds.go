@@ -207,6 +207,9 @@ func (s *session) heartbeat(ctx context.Context) error {
 	// Taken before the call: what is acknowledged now is synced at the collector, whatever is in
 	// flight.
 	spans := s.window.spans()
+	if err := s.settleLosses(ctx); err != nil {
+		return err
+	}
 	firstChoice := int64(0)
 	if s.preferred {
 		firstChoice = 1

@@ -35,7 +35,8 @@ type session struct {
 	reader    *reader
 	reporter  *reporter
 	client    *avrorpc.Client
-	preferred bool // the collector is this host's first choice
+	collector string // its address
+	preferred bool   // the collector is this host's first choice
 	began     time.Time
 	pacing    *pacing
 
@@ -58,7 +59,7 @@ func (s *sender) runSession(ctx context.Context, route *Route, connected func())
 		return "", err
 	}
 	defer client.Close() //nolint:errcheck // it returns nil
-	x := s.newSession(client, len(route.Preferred()) == 0)
+	x := s.newSession(client, route)
 	if err := x.sayHello(ctx); err != nil {
 		return "", err
 	}
@@ -80,9 +81,9 @@ func (s *sender) runSession(ctx context.Context, route *Route, connected func())
 	return preferred, err
 }
 
-func (s *sender) newSession(client *avrorpc.Client, preferred bool) *session {
+func (s *sender) newSession(client *avrorpc.Client, route *Route) *session {
 	return &session{
-		env: s.env, reader: s.reader, reporter: s.reporter, client: client, preferred: preferred, began: s.cfg.Now(), pacing: newPacing(s.cfg.Log),
+		env: s.env, reader: s.reader, reporter: s.reporter, client: client, collector: route.Present(), preferred: len(route.Preferred()) == 0, began: s.cfg.Now(), pacing: newPacing(s.cfg.Log),
 		announced: map[schema.StreamID]*checkpoint.Stream{}, as: map[schema.StreamID]schema.StreamEntry{},
 		limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{},
 	}
@@ -91,7 +92,9 @@ func (s *sender) newSession(client *avrorpc.Client, preferred bool) *session {
 // sayHello sends a hello with the streams that the collector may have, and lets each be sent from
 // the position that the collector reports.
 func (s *session) sayHello(ctx context.Context) error {
-	s.window.keep(func(id schema.StreamID) bool { return s.cfg.Checkpoint.Stream(id) != nil })
+	known := func(id schema.StreamID) bool { return s.cfg.Checkpoint.Stream(id) != nil }
+	s.window.keep(known)
+	s.claims.keep(known)
 	spans := s.window.spans()
 	var streams []*checkpoint.Stream
 	for _, t := range s.cfg.Checkpoint.Streams() {
@@ -216,9 +219,12 @@ func (s *session) stored(p protocol.Position) (stored int64) {
 	if stored = s.cfg.Checkpoint.Stored(t); p.Stored <= stored {
 		return stored
 	}
-	if !s.acceptable(t, p.Stored) {
+	switch s.check(t, p.Stored) {
+	case other:
 		s.rejectPosition(t, p)
 		return stored
+	case unknown:
+		return stored // the lines are sent again if a copy of the log is found
 	}
 	s.cfg.Checkpoint.Update(func() {
 		t.Stored = max(t.Stored, p.Stored)

@@ -19,8 +19,10 @@ type Loss struct {
 	From  int64 `json:"from"`
 	Bytes int64 `json:"bytes"`
 	// Unknown: more may be lost, because the log was not followed when it was deleted.
-	Unknown bool  `json:"unknown,omitempty"`
-	AtUnix  int64 `json:"at_unix"`
+	Unknown bool `json:"unknown,omitempty"`
+	// Finished: the log was not written any more when it was last seen, so Bytes are all.
+	Finished bool  `json:"finished,omitempty"`
+	AtUnix   int64 `json:"at_unix"`
 	// Number is greater than those of all losses before, also of those that were acknowledged.
 	Number int64 `json:"number,omitempty"`
 	// Joined is the number of older losses whose bytes are counted in this one.
@@ -34,6 +36,9 @@ type LossCount struct{ Files, Bytes, First, Last int64 }
 // String describes the loss for operators.
 func (l Loss) String() string {
 	path := schema.PathText(l.Path)
+	if l.Unknown && l.Bytes == 0 {
+		return fmt.Sprintf("%s was replaced or deleted while it was not followed, and no copy of it was found: what was written to it after byte %d, if anything, was not read", path, l.From)
+	}
 	if l.Unknown {
 		return fmt.Sprintf("%s was replaced or deleted while it was not followed, and no copy of it was found: what it held from byte %d on was not read, at least %d bytes", path, l.From, l.Bytes)
 	}
@@ -107,6 +112,29 @@ func (l *Losses) All() []Loss {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.list)
+}
+
+// Correct removes from a stream's losses the bytes before received, because a collector has them. A
+// loss of which nothing remains is removed, unless more may be lost. It returns the number of bytes
+// and of losses that were removed. The correction is durable after the next Save.
+func (l *Losses) Correct(id schema.StreamID, received int64) (bytes, losses int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = slices.DeleteFunc(l.list, func(loss Loss) bool {
+		all := loss.Stream == id && loss.Joined == 0 && loss.From < received && loss.From+loss.Bytes <= received && (!loss.Unknown || loss.Finished)
+		if all {
+			bytes, losses = bytes+loss.Bytes, losses+1
+		}
+		return all
+	})
+	for i := range l.list {
+		if loss := &l.list[i]; loss.Stream == id && loss.Joined == 0 && loss.From < received {
+			n := min(loss.Bytes, received-loss.From)
+			loss.From, loss.Bytes = received, loss.Bytes-n
+			bytes += n
+		}
+	}
+	return bytes, losses
 }
 
 // Acknowledge removes the losses with numbers up to last, and returns them. The removal is durable

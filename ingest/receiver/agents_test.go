@@ -102,7 +102,7 @@ func collect(t testing.TB, dir, address string, spoolMaxBytes int64, options ...
 	c.address = listener.Addr().String()
 	var ctx context.Context
 	ctx, c.cancel = context.WithCancel(context.Background())
-	limits := Limits(1 << 16)
+	limits := Limits(1<<16, 0, 0)
 	limits.Drain = 100 * time.Millisecond
 	go func() {
 		c.ended <- (&avrorpc.Server{Services: append(c.receiver.Services(), c.receiver.FlumeService()), Limits: limits}).Serve(ctx, listener)

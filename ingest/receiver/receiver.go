@@ -144,8 +144,8 @@ func (r *Receiver) Close() {
 	}
 }
 
-// maxConns is the limit of connections in a process that can open enough files.
-const maxConns = 1024
+// defaultConns is the default limit of connections in a process that can open enough files.
+const defaultConns = 1024
 
 // maxFrameBytes limits the batches that are being received, compressed, of all senders: what a
 // collector on two processors parses in about a second.
@@ -154,11 +154,16 @@ const maxFrameBytes = 16 << 20
 // reservedFiles are kept for table, archive, spool and status in a process that can open few files.
 const reservedFiles = 32
 
+// MaxConns returns the greatest limit of connections in a process that can open so many files: half
+// of them are for connections.
+func MaxConns(openFiles int) int { return max(2, min(openFiles/2, openFiles-reservedFiles)) }
+
 // Limits returns the limits of a server that accepts the largest batch, in a process that can open
-// so many files: half are for connections, and one address may have a sixteenth of these.
-func Limits(openFiles int) avrorpc.Limits {
-	conns := max(2, min(maxConns, openFiles/2, openFiles-reservedFiles))
-	return avrorpc.Limits{FrameBytes: maxBodyBytes + 1<<20, Bytes: maxFrameBytes, Conns: conns, ConnsPerPeer: max(1, conns/16)}
+// so many files. conns limits the connections, and perAddress those of one address; 0 is the
+// default: MaxConns, at most 1,024, and a sixteenth of conns.
+func Limits(openFiles, conns, perAddress int) avrorpc.Limits {
+	conns = cmp.Or(conns, min(defaultConns, MaxConns(openFiles)))
+	return avrorpc.Limits{FrameBytes: maxBodyBytes + 1<<20, Bytes: maxFrameBytes, Conns: conns, ConnsPerPeer: cmp.Or(perAddress, max(1, conns/16))}
 }
 
 // Services returns the services for agents: one for each version of the protocol, the newest first.

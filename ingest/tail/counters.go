@@ -18,6 +18,13 @@ type Counters struct {
 	Failures atomic.Int64
 }
 
+// Correct subtracts bytes and losses that a collector was found to have. It may be called
+// concurrently.
+func (c *Counters) Correct(bytes, losses int64) {
+	c.LostBytes.Add(-bytes)
+	c.LostFiles.Add(-losses)
+}
+
 // Acknowledge subtracts losses from the counters. It may be called concurrently.
 func (c *Counters) Acknowledge(losses []checkpoint.Loss) {
 	for _, l := range losses {

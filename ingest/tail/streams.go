@@ -39,14 +39,14 @@ func (st *streams) lost(f *file, bytes int64) {
 const finishedFor = 24 * time.Hour
 
 // notFound records that a log is gone without a copy. If it was still written when it was last
-// seen, the number of unread lines is unknown.
+// seen, the number of unread lines is unknown. What the collector has is not lost.
 func (st *streams) notFound(s *checkpoint.Stream) {
-	position := st.position(s)
-	unread := max(0, s.SeenBytes-s.LostBytes-position)
+	from := max(st.position(s), st.cfg.Received(s))
+	unread := max(0, s.SeenBytes-s.LostBytes-from)
 	deleted := s.GoneUnix != 0 // while it was followed
 	st.cfg.Checkpoint.Update(func() { s.GoneUnix = st.now.Unix() })
-	if unread > 0 || !deleted && st.wasWritten(s) {
-		st.unknown(s, position, unread)
+	if written := !deleted && st.wasWritten(s); unread > 0 || written {
+		st.unknown(checkpoint.Loss{Path: s.Path, Stream: s.ID, From: from, Bytes: unread, Unknown: true, Finished: !written}, s)
 	}
 }
 
@@ -69,8 +69,8 @@ func (st *streams) wasWritten(s *checkpoint.Stream) bool {
 
 // unknown records that the bytes of a log from a position on were not read, and that their number
 // is unknown.
-func (st *streams) unknown(s *checkpoint.Stream, from, unread int64) {
-	st.cfg.Checkpoint.Update(func() { s.LostBytes += unread })
-	st.addLoss(checkpoint.Loss{Path: s.Path, Stream: s.ID, From: from, Bytes: unread, Unknown: true})
-	st.cfg.Log.Error("log was replaced or deleted while it was not followed, no copy of it was found", "path", s.Path, "stream", s.ID, "offset", from, "unread_bytes_at_least", unread)
+func (st *streams) unknown(l checkpoint.Loss, s *checkpoint.Stream) {
+	st.cfg.Checkpoint.Update(func() { s.LostBytes += l.Bytes })
+	st.addLoss(l)
+	st.cfg.Log.Error("log was replaced or deleted while it was not followed, no copy of it was found", "path", l.Path, "stream", l.Stream, "offset", l.From, "unread_bytes_at_least", l.Bytes)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"sluice/ingest/checkpoint"
 	"sluice/parse"
 	"sluice/schema"
 )
@@ -75,6 +76,9 @@ func New(cfg Config) (*Tailer, error) {
 	}
 	if cfg.Position == nil {
 		cfg.Position = cfg.Checkpoint.Stored
+	}
+	if cfg.Received == nil {
+		cfg.Received = func(*checkpoint.Stream) int64 { return 0 }
 	}
 	t := &Tailer{}
 	t.assemble(&env{

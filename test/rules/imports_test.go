@@ -37,7 +37,8 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"ingest/segment/vfs", "", "ingest/segment/vfs/crashfs"},
 	{"ingest/segment/vfs/crashfs", "ingest/segment/vfs", ""},
 
-	{"hbase", "schema hadoop/protobuf hbase/bulkload hbase/hfile hbase/region hbase/rpc hbase/wire retry", "table/tabletest parse query test/cluster"},
+	{"hbase", "schema hadoop/protobuf hbase/bulkload hbase/hfile hbase/region hbase/rpc hbase/wire retry", "hbase/hbasetest table/tabletest parse query test/cluster"},
+	{"hbase/hbasetest", "hadoop/protobuf hbase/wire", ""},
 	{"hbase/bulkload", "schema hadoop/protobuf hbase/hfile hbase/region hbase/rpc retry", "hbase hdfs parse table/tabletest bench/sample test/cluster"},
 	{"hbase/hfile", "hadoop/protobuf hbase/wire", "test/cluster"},
 	{"hbase/region", "hadoop/protobuf hbase/rpc hbase/wire retry", ""},
@@ -100,7 +101,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"test/attack", "test/cluster", "test/javareaders", "test/pyreaders", "test/replay", "test/scale", "test/soak", "table/tabletest", "archive/archivetest", "bench/benchtest", "ingest/collector/collectortest", "ingest/segment/vfs/crashfs"}
+var testOnly = []string{"test/attack", "test/cluster", "test/javareaders", "test/pyreaders", "test/replay", "test/scale", "test/soak", "hbase/hbasetest", "table/tabletest", "archive/archivetest", "bench/benchtest", "ingest/collector/collectortest", "ingest/segment/vfs/crashfs"}
 
 // comparing are packages that start and measure other programs; only they, and tests, may
 // import them, so that nothing of other programs is linked into sluice.
