@@ -65,7 +65,7 @@ endif
 # once more without it.
 #
 # Only the packages with such tests are built for it. go vet has run over all of them before.
-PLAIN = Alloc|InSteps|LongestLines|WhereverPowerFails|SeesEveryLineOnce|SimulatedMonth|FourThousandLogs|TestScripts|EveryLineIsStoredOnce
+PLAIN = Alloc|InSteps|LongestLines|WhereverPowerFails|SeesEveryLineOnce|SimulatedMonth|FourThousandLogs|TestScripts|EveryLineIsStoredOnce|AnswerAsEntriesDo
 plain:
 	$(GO) test -vet=off $(SEQUENTIAL:%=./%)
 	$(GO) test -vet=off -parallel 6 -run '$(PLAIN)' $$(grep -lE '^func \w*($(PLAIN))' $$(git ls-files '*_test.go') | xargs -n 1 dirname | sort -u | sed 's:^:./:')

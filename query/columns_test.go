@@ -254,7 +254,11 @@ func TestColumnsAnswerAsEntriesDo(t *testing.T) {
 	fresh := hostileLogs(t, rnd)
 	all := []*columnar.File{columnsFile(t, columnar.EncoderOptions{}, 300, logs...), columnsFile(t, columnar.EncoderOptions{AllLines: true}, 200, logs...)}
 	plain := []*columnar.File{columnsFile(t, columnar.EncoderOptions{}, 500, logs[0], logs[3])}
-	for range 400 {
+	rounds := 400
+	if raceDetector || testing.Short() { // there is one goroutine; make plain tests all
+		rounds = 40
+	}
+	for range rounds {
 		formats, files, read := formats, all, [][]columnsLog{logs, logs, fresh}
 		if rnd.IntN(2) == 0 { // formats that agree on what every name is
 			formats, files, read = some, plain, [][]columnsLog{{logs[0], logs[3]}, {fresh[0], fresh[3]}}

@@ -2,5 +2,5 @@
 
 package query
 
-// raceDetector: tests that count allocations are skipped.
+// raceDetector: tests that count allocations are skipped, and repetitions are fewer.
 const raceDetector = true
