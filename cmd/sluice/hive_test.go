@@ -65,7 +65,7 @@ func hiveCounts(t *testing.T, logs []countedLog, trees, archives []string) (answ
 	return answers
 }
 
-// rowsAsJSON returns rows of numbers as compareCounts compares them.
+// rowsAsJSON returns rows of numbers as compareAnswers compares them.
 func rowsAsJSON(rows []javareaders.Row) string {
 	slices.SortFunc(rows, func(a, b javareaders.Row) int { // null first
 		key := func(row javareaders.Row) string { return fmt.Sprintf("%v %20v", row[0] != "null", row[0]) }

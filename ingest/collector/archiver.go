@@ -27,12 +27,8 @@ func (a *archiver) run(ctx context.Context) error {
 		select {
 		case sp := <-a.spool.rolled:
 			err := a.archive(ctx, sp)
-			if err != nil && (!a.cfg.RetryFailures || ctx.Err() != nil) {
+			if err = a.life.retryLater(ctx, sp.name.String(), &sp.pause, err, func() { a.spool.feedMore(sp) }); err != nil {
 				return err
-			}
-			if err != nil { // retried after a pause, so that other segments are archived meanwhile
-				a.life.retries.Failed(sp.name.String(), nil, err)
-				a.life.after(sp.pause.Next(), func() { a.spool.feedMore(sp) })
 			}
 			a.spool.feedMore(nil)
 			a.life.announce()

@@ -18,7 +18,7 @@ type columnStorer struct {
 	nudge    func() // wakes the goroutine that commits: a segment may be complete
 }
 
-// run stores the Parquet files of queued segments until ctx ends, or, if the collector is not
+// run stores the Parquet files of queued segments until ctx ends, or, if the collector does not
 // retry failures, until an error.
 func (c *columnStorer) run(ctx context.Context) error {
 	for {
@@ -35,12 +35,8 @@ func (c *columnStorer) run(ctx context.Context) error {
 		err := c.store(ctx, sp)
 		c.queue.done(sp, c.cfg.Now().Sub(began))
 		c.life.announce()
-		if err != nil && (!c.cfg.RetryFailures || ctx.Err() != nil) {
+		if err = c.life.retryLater(ctx, c.retryName(sp), &sp.columnPause, err, func() { c.queue.add(sp) }); err != nil {
 			return err
-		}
-		if err != nil { // retried after a pause, so that other segments are stored meanwhile
-			c.life.retries.Failed(c.retryName(sp), nil, err)
-			c.life.after(sp.columnPause.Next(), func() { c.queue.add(sp) })
 		}
 		c.nudge()
 	}

@@ -57,6 +57,18 @@ func (l *lifecycle) after(pause time.Duration, do func()) {
 	})
 }
 
+// retryLater handles the result of an operation on a segment, which what names in State. It returns
+// an error that ends the goroutine. If failures are retried, again is called after a pause instead,
+// so that the goroutine can work on other segments meanwhile.
+func (l *lifecycle) retryLater(ctx context.Context, what string, pause *retry.Backoff, err error, again func()) error {
+	if err == nil || !l.retryFailures || ctx.Err() != nil {
+		return err
+	}
+	l.retries.Failed(what, nil, err)
+	l.after(pause.Next(), again)
+	return nil
+}
+
 // stop stops the goroutines and waits for them.
 func (l *lifecycle) stop() {
 	l.cancel()
