@@ -1,13 +1,13 @@
 package hdfs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -15,13 +15,6 @@ import (
 
 	"sluice/archive"
 	"sluice/retry"
-)
-
-const (
-	firstWait = 200 * time.Millisecond
-	maxWait   = 15 * time.Second
-	// cleanupTime bounds the clean-up after ctx has ended; the next start's Sweep does the rest.
-	cleanupTime = 5 * time.Second
 )
 
 // Options are the attributes of new files, and time limits.
@@ -49,144 +42,83 @@ type Options struct {
 
 // Archive implements archive.Archive in HDFS. A failing operation is retried until the context or
 // Options.Wait ends, unless a retry cannot help. It is safe for concurrent use.
+//
+// caller makes the calls; uploader stores files, with the attributes of creator, by way of tempFiles.
 type Archive struct {
-	root     string
-	o        Options
-	kerberos bool
-	service  tokenService
-	pool     *pool
-	retries  *retry.Registry
-	uploads  chan struct{}
-	temp     *archive.TempNames // nil: for reading only
-	waiting  func(context.Context, time.Duration) error
+	root    root
+	service tokenService
+	calls   *caller
+	temp    *tempFiles
+	uploads *uploader
 }
 
 var _ archive.Archive = (*Archive)(nil)
 
-// Open uses the directory root of a cluster as an archive. It does not connect to the cluster.
-func Open(cluster Cluster, root string, o Options) (*Archive, error) {
-	var temp *archive.TempNames
+// Open uses the directory at of a cluster as an archive. It does not connect to the cluster.
+func Open(cluster Cluster, at string, o Options) (*Archive, error) {
+	var names *archive.TempNames
 	if o.Owner != "" {
 		var err error
-		if temp, err = archive.NewTempNames(o.Owner); err != nil {
-			return nil, fmt.Errorf("archive %s: %w", root, err)
+		if names, err = archive.NewTempNames(o.Owner); err != nil {
+			return nil, fmt.Errorf("archive %s: %w", at, err)
 		}
-	}
-	if o.Permissions == 0 {
-		o.Permissions = 0o640
-	}
-	if o.Uploads == 0 {
-		o.Uploads = 2
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 30 * time.Second
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	conns := &pool{
+		options: cluster.options, login: cluster.login, transfer: cluster.transfer, dialTCP: (&net.Dialer{}).DialContext,
+		timeout: cmp.Or(o.Timeout, 30*time.Second), now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses), results: map[string]string{},
+	}
+	calls := &caller{
+		pool: conns, retries: &retry.Registry{Of: "hdfs", Now: time.Now, Log: o.Logger}, wait: o.Wait, sleep: retry.Sleep,
+	}
+	files := &creator{
+		permissions: cmp.Or(o.Permissions, 0o640), user: o.User, group: o.Group,
+		replication: o.Replication, blockBytes: o.BlockBytes, sleep: retry.Sleep,
+	}
+	dir := root(path.Clean(at))
+	temp := &tempFiles{dir: dir.path(archive.TmpDir), names: names, calls: calls, creator: files, logger: o.Logger}
 	return &Archive{
-		root: path.Clean(root), o: o, kerberos: cluster.login != nil, service: cluster.service,
-		pool: &pool{options: cluster.options, login: cluster.login, transfer: cluster.transfer, dialTCP: (&net.Dialer{}).DialContext,
-			timeout: o.Timeout, now: time.Now, nameNodes: slices.Clone(cluster.options.Addresses), results: map[string]string{}},
-		retries: &retry.Registry{Of: "hdfs", Now: time.Now, Log: o.Logger},
-		uploads: make(chan struct{}, o.Uploads), temp: temp, waiting: retry.Sleep,
+		root: dir, service: cluster.service, calls: calls, temp: temp,
+		uploads: &uploader{calls: calls, creator: files, temp: temp, slots: make(chan struct{}, cmp.Or(o.Uploads, 2))},
 	}, nil
 }
 
 // Close closes the connections. No call may be running.
-func (a *Archive) Close() error { return a.pool.close() }
+func (a *Archive) Close() error { return a.calls.pool.close() }
 
-// again calls call with a client, with the retries of retry.
-func (a *Archive) again(ctx context.Context, what string, call func(*client) error) error {
-	return a.retry(ctx, what, func(by time.Time) error { return a.pool.doBy(ctx, by, call) })
-}
+// root is the archive's directory in HDFS.
+type root string
 
-// retry calls attempt until it succeeds, its error is permanent, or ctx or Options.Wait ends. by is
-// the time until which an attempt must have its connection.
-func (a *Archive) retry(ctx context.Context, what string, attempt func(by time.Time) error) (err error) {
-	waiter := new(int)
-	defer func() {
-		if err == nil {
-			a.retries.Recovered(what, waiter)
-		} else {
-			a.retries.GiveUp(what, waiter)
-		}
-	}()
-	began, attempts := time.Now(), 0
-	backoff := retry.Backoff{First: firstWait, Max: maxWait}
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		err := attempt(a.connectedBy(began))
-		if err == nil {
-			return nil
-		}
-		if ended := ctx.Err(); ended != nil {
-			return fmt.Errorf("%w; the last attempt: %w", ended, err)
-		}
-		err = explain(err, a.kerberos)
-		if permanent(err) {
-			return err
-		}
-		attempts++
-		pause := backoff.Next()
-		if waited := time.Since(began); a.o.Wait > 0 && waited+pause >= a.o.Wait {
-			return &UnreachableError{Waited: waited, Attempts: attempts, Err: err, NameNodes: a.pool.answers()}
-		}
-		a.retries.Failed(what, waiter, err)
-		if ended := a.waiting(ctx, pause); ended != nil {
-			return fmt.Errorf("%w; the last attempt: %w", ended, err)
-		}
-	}
-}
-
-// connectedBy returns the time until which an attempt must have its connection; zero is no limit.
-// began is the first attempt's start. Each name node gets its share of Options.Wait.
-func (a *Archive) connectedBy(began time.Time) time.Time {
-	if a.o.Wait <= 0 {
-		return time.Time{}
-	}
-	share := time.Now().Add(a.o.Wait / time.Duration(max(1, len(a.pool.options.Addresses))))
-	if end := began.Add(a.o.Wait); end.Before(share) {
-		return end
-	}
-	return share
-}
+// path returns the path of an archive file.
+func (r root) path(name string) string { return path.Join(string(r), name) }
 
 // on adds the operation and the name to an error.
-func (a *Archive) on(name, what string, err error) error {
+func (r root) on(name, what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("archive hdfs:%s: %s: %w", a.root, strings.TrimSuffix(what+" "+name, " "), err)
-}
-
-func (a *Archive) path(name string) string { return path.Join(a.root, name) }
-
-func (a *Archive) tmpDir() string { return path.Join(a.root, archive.TmpDir) }
-
-func (a *Archive) tmpName() string {
-	return path.Join(a.tmpDir(), a.temp.Next())
+	return fmt.Errorf("archive hdfs:%s: %s: %w", r, strings.TrimSuffix(what+" "+name, " "), err)
 }
 
 // LogIn makes one attempt to get a ticket, if one is needed. The error is protection.ErrSettings if
 // a retry cannot help.
 func (a *Archive) LogIn(ctx context.Context) error {
-	if a.pool.login == nil {
+	if a.calls.pool.login == nil {
 		return nil
 	}
-	_, _, err := a.pool.login.LogIn(ctx)
-	return a.on("", "log in", err)
+	_, _, err := a.calls.pool.login.LogIn(ctx)
+	return a.root.on("", "log in", err)
 }
 
 // There returns fs.ErrNotExist, with the path, if the archive's root does not exist.
 func (a *Archive) There(ctx context.Context) error {
-	err := a.again(ctx, "look", func(c *client) error {
-		_, err := c.Stat(a.root)
+	err := a.calls.again(ctx, "look", func(c *client) error {
+		_, err := c.Stat(string(a.root))
 		return err
 	})
-	return a.on("", "open", err)
+	return a.root.on("", "open", err)
 }
 
 // Has reports whether there is a file of this name.
@@ -194,11 +126,11 @@ func (a *Archive) Has(ctx context.Context, name string) (bool, error) {
 	if err := archive.CheckName(name); err != nil {
 		return false, err
 	}
-	err := a.again(ctx, "look", func(c *client) error { return regular(c, a.path(name)) })
+	err := a.calls.again(ctx, "look", func(c *client) error { return regular(c, a.root.path(name)) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil, a.on(name, "look for", err)
+	return err == nil, a.root.on(name, "look for", err)
 }
 
 // List implements archive.Archive.
@@ -209,23 +141,24 @@ func (a *Archive) List(ctx context.Context) ([]archive.File, error) {
 // ListWhere is List without the directories that want rejects, and what is below them.
 func (a *Archive) ListWhere(ctx context.Context, want func(dir string) bool) ([]archive.File, error) {
 	var files []archive.File
-	err := a.again(ctx, "list", func(c *client) error {
+	err := a.calls.again(ctx, "list", func(c *client) error {
 		files = nil
-		err := a.list(ctx, c, "", want, &files)
+		err := a.root.list(ctx, c, "", want, &files)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // no root yet, or a directory that was removed
 		}
 		return err
 	})
 	if err != nil {
-		return nil, a.on("", "list", err)
+		return nil, a.root.on("", "list", err)
 	}
 	slices.SortFunc(files, func(x, y archive.File) int { return strings.Compare(x.Name, y.Name) })
 	return files, nil
 }
 
-func (a *Archive) list(ctx context.Context, c *client, dir string, want func(dir string) bool, files *[]archive.File) error {
-	infos, err := c.ReadDir(a.path(dir))
+// list appends the files below dir.
+func (r root) list(ctx context.Context, c *client, dir string, want func(dir string) bool, files *[]archive.File) error {
+	infos, err := c.ReadDir(r.path(dir))
 	if err != nil {
 		return err
 	}
@@ -238,7 +171,7 @@ func (a *Archive) list(ctx context.Context, c *client, dir string, want func(dir
 		case archive.CheckName(name) != nil: // hidden, or not readable as an archive file
 		case info.IsDir() && !want(name):
 		case info.IsDir():
-			if err := a.list(ctx, c, name, want, files); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := r.list(ctx, c, name, want, files); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		default:
@@ -253,13 +186,13 @@ func (a *Archive) Remove(ctx context.Context, name string) error {
 	if err := archive.CheckName(name); err != nil {
 		return err
 	}
-	err := a.again(ctx, "remove "+name, func(c *client) error {
-		if err := regular(c, a.path(name)); err != nil {
+	err := a.calls.again(ctx, "remove "+name, func(c *client) error {
+		if err := regular(c, a.root.path(name)); err != nil {
 			return err
 		}
-		return c.Client.Remove(a.path(name))
+		return c.Client.Remove(a.root.path(name))
 	})
-	return a.on(name, "remove", err)
+	return a.root.on(name, "remove", err)
 }
 
 // remove removes a file, and with it the lease on it, if they exist.
@@ -279,41 +212,5 @@ func regular(c *client, name string) error {
 	return err
 }
 
-// mkdirAll creates dir and missing directories above it, with the attributes of the options.
-func (a *Archive) mkdirAll(c *client, dir string) error {
-	info, err := c.Stat(dir)
-	if err == nil && !info.IsDir() {
-		return fmt.Errorf("%s: %w", dir, errNotDirectory)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := a.mkdirAll(c, path.Dir(dir)); err != nil {
-		return err
-	}
-	err = c.Mkdir(dir, dirPermissions(a.o.Permissions))
-	if errors.Is(err, fs.ErrExist) { // another upload created it
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return a.chown(c, dir)
-}
-
-// dirPermissions adds the execute bit for each read bit, and write access for the owner.
-func dirPermissions(file fs.FileMode) fs.FileMode { return file | 0o300 | file&0o444>>2 }
-
-func (a *Archive) chown(c *client, name string) error {
-	if a.o.User == "" && a.o.Group == "" {
-		return nil
-	}
-	err := c.Chown(name, a.o.User, a.o.Group)
-	if errors.Is(err, os.ErrPermission) {
-		return fmt.Errorf("give %s to %s:%s, which only HDFS's superuser may: %w", name, a.o.User, a.o.Group, err)
-	}
-	return err
-}
-
 // Retries returns the operations that are being retried, the oldest first.
-func (a *Archive) Retries() []retry.State { return a.retries.List() }
+func (a *Archive) Retries() []retry.State { return a.calls.retries.List() }

@@ -48,7 +48,7 @@ func BenchmarkStoreBesidePut(b *testing.B) {
 		b.Run(fmt.Sprintf("%d", files), func(b *testing.B) {
 			rounds := map[string][]float64{}
 			for b.Loop() {
-				dir := path.Join(a.root, time.Now().Format("150405.000"))
+				dir := path.Join(string(a.root), time.Now().Format("150405.000"))
 				store := measure(b, unix.RUSAGE_SELF, func() error {
 					return atOnce(files, func(i int) error {
 						return a.Store(b.Context(), local, fmt.Sprintf("%s/%d.gz", path.Base(dir), i))
@@ -71,7 +71,7 @@ func BenchmarkStoreBesidePut(b *testing.B) {
 				}
 				rounds["store/put"] = append(rounds["store/put"], alone.took.Seconds()/store.took.Seconds())
 				rounds["put-start-s"] = append(rounds["put-start-s"], start.took.Seconds())
-				if err := a.again(b.Context(), "remove", func(c *client) error { return c.RemoveAll(a.root) }); err != nil {
+				if err := a.calls.again(b.Context(), "remove", func(c *client) error { return c.RemoveAll(string(a.root)) }); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 	"time"
+
+	"sluice/hadoop/sasl"
 )
 
 // Check runs the steps of a check through step, which reports whether a step succeeded. Each step
@@ -16,28 +18,29 @@ import (
 func (a *Archive) Check(ctx context.Context, step func(name string, do func() (found string, err error)) bool) {
 	one := func(name string, do func(c *client) (string, error)) bool {
 		return step("archive: "+name, func() (found string, err error) {
-			err = a.pool.doBy(ctx, a.connectedBy(time.Now()), func(c *client) error {
+			err = a.calls.once(ctx, func(c *client) error {
 				found, err = do(c)
 				return err
 			})
 			if err != nil {
-				err = fmt.Errorf("%w (name nodes: %s)", explain(err, a.kerberos), a.pool.answers())
+				err = fmt.Errorf("%w (name nodes: %s)", err, a.calls.pool.answers())
 			}
 			return found, err
 		})
 	}
-	if a.kerberos && !step("archive: kerberos", func() (string, error) { return a.checkLogIn(ctx) }) {
+	login := a.calls.pool.login
+	if login != nil && !step("archive: kerberos", func() (string, error) { return checkLogIn(ctx, login) }) {
 		return
 	}
-	if !one("name node", a.checkNameNode) {
+	if !one("name node", checkNameNode) {
 		return
 	}
 	one("free space", checkSpace)
-	one("write, compare, delete", func(c *client) (string, error) { return a.checkWrite(ctx, c) })
+	one("write, compare, delete", func(c *client) (string, error) { return a.uploads.check(ctx, c) })
 }
 
-func (a *Archive) checkLogIn(ctx context.Context) (string, error) {
-	who, until, err := a.pool.login.LogIn(ctx)
+func checkLogIn(ctx context.Context, login *sasl.Kerberos) (string, error) {
+	who, until, err := login.LogIn(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -45,7 +48,7 @@ func (a *Archive) checkLogIn(ctx context.Context) (string, error) {
 }
 
 // checkNameNode returns the active name node.
-func (a *Archive) checkNameNode(c *client) (string, error) {
+func checkNameNode(c *client) (string, error) {
 	defaults, err := c.ServerDefaults()
 	if err != nil {
 		return "", err
@@ -64,8 +67,8 @@ func checkSpace(c *client) (string, error) {
 	return fmt.Sprintf("%d of %d GiB", info.Remaining>>30, info.Capacity>>30), nil
 }
 
-// checkWrite uploads a line as Store does.
-func (a *Archive) checkWrite(ctx context.Context, c *client) (found string, err error) {
+// check uploads a line as Store does, and removes it.
+func (u *uploader) check(ctx context.Context, c *client) (found string, err error) {
 	f, err := os.CreateTemp("", "sluice-check-")
 	if err != nil {
 		return "", err
@@ -75,18 +78,18 @@ func (a *Archive) checkWrite(ctx context.Context, c *client) (found string, err 
 	if _, err := f.WriteString(text); err != nil {
 		return "", err
 	}
-	missing := a.missing(c, a.tmpDir())
+	dirs := missing(c, u.temp.dir)
 	defer func() {
-		for _, dir := range missing {
+		for _, dir := range dirs {
 			_ = remove(c, dir) // fails if it is no longer empty
 		}
 	}()
-	if err := a.mkdirAll(c, a.tmpDir()); err != nil {
+	if err := u.creator.mkdirAll(c, u.temp.dir); err != nil {
 		return "", err
 	}
-	tmp := a.tmpName()
-	if err := a.upload(ctx, c, source{File: f, bytes: int64(len(text))}, tmp); err != nil {
-		a.discard(ctx, tmp)
+	tmp := u.temp.next()
+	if err := u.upload(ctx, c, source{File: f, bytes: int64(len(text))}, tmp); err != nil {
+		u.temp.discard(ctx, tmp)
 		return "", err
 	}
 	info, err := c.Stat(tmp)
@@ -101,7 +104,7 @@ func (a *Archive) checkWrite(ctx context.Context, c *client) (found string, err 
 }
 
 // missing returns dir and its parents as far as they do not exist, the deepest first.
-func (a *Archive) missing(c *client, dir string) (dirs []string) {
+func missing(c *client, dir string) (dirs []string) {
 	for ; dir != "/"; dir = path.Dir(dir) {
 		if _, err := c.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 			break

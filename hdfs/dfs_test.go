@@ -72,11 +72,11 @@ func backend(open func(*testing.T) *Archive) archivetest.Backend {
 // its writer was killed.
 func leave(t *testing.T, a *Archive, name string, age time.Duration) {
 	t.Helper()
-	err := a.pool.do(t.Context(), func(c *client) error {
-		if err := a.mkdirAll(c, a.tmpDir()); err != nil {
+	err := a.calls.pool.do(t.Context(), func(c *client) error {
+		if err := a.temp.creator.mkdirAll(c, a.temp.dir); err != nil {
 			return err
 		}
-		path := a.tmpDir() + "/" + name
+		path := a.temp.dir + "/" + name
 		w, err := c.CreateFile(path, 1, 1<<20, 0o600)
 		if err == nil && len(name)%2 == 0 {
 			err = w.Close()
@@ -105,7 +105,7 @@ func TestChecksumIsHadoops(t *testing.T) {
 		if err := a.Store(t.Context(), path, name); err != nil {
 			t.Fatal(err)
 		}
-		out, err := c.HDFS("-checksum", a.path(name))
+		out, err := c.HDFS("-checksum", a.root.path(name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,8 +124,8 @@ func TestCheckLeavesNothingBehind(t *testing.T) {
 	root := newRoot(t)
 	a := openIn(t, c, root+"/logs", Options{})
 	there := func() (there bool) {
-		if err := a.pool.do(t.Context(), func(c *client) error {
-			there = len(a.missing(c, root)) == 0
+		if err := a.calls.pool.do(t.Context(), func(c *client) error {
+			there = len(missing(c, root)) == 0
 			return nil
 		}); err != nil {
 			t.Fatal(err)
@@ -154,8 +154,8 @@ func TestCheckLeavesNothingBehind(t *testing.T) {
 func leftovers(t *testing.T, a *Archive) string {
 	t.Helper()
 	var names []string
-	err := a.pool.do(t.Context(), func(c *client) error {
-		infos, err := c.ReadDir(a.tmpDir())
+	err := a.calls.pool.do(t.Context(), func(c *client) error {
+		infos, err := c.ReadDir(a.temp.dir)
 		for _, info := range infos {
 			names = append(names, info.Name())
 		}

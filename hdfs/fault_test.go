@@ -35,11 +35,11 @@ func TestAnUploadSurvivesFailingServers(t *testing.T) {
 	// Small blocks: the name node is asked for each.
 	a := openIn(t, c, root, Options{Timeout: 4 * time.Second, BlockBytes: 8 << 20})
 	t.Cleanup(func() {
-		if err := a.again(context.WithoutCancel(t.Context()), "remove the test's files", func(c *client) error { return c.RemoveAll(root) }); err != nil {
+		if err := a.calls.again(context.WithoutCancel(t.Context()), "remove the test's files", func(c *client) error { return c.RemoveAll(root) }); err != nil {
 			t.Logf("the test's files stay: %v", err)
 		}
 	})
-	if err := a.again(t.Context(), "begin", func(c *client) error { return a.mkdirAll(c, a.tmpDir()) }); err != nil {
+	if err := a.calls.again(t.Context(), "begin", func(c *client) error { return a.temp.creator.mkdirAll(c, a.temp.dir) }); err != nil {
 		t.Fatal(err)
 	}
 	path, content := noise(t, 160<<20)
@@ -75,7 +75,7 @@ func TestAnUploadSurvivesFailingServers(t *testing.T) {
 			expect(t, a, name, content)
 		})
 	}
-	out, err := c.Java(nil, "org.apache.hadoop.hdfs.tools.DFSck", a.root, "-openforwrite")
+	out, err := c.Java(nil, "org.apache.hadoop.hdfs.tools.DFSck", string(a.root), "-openforwrite")
 	if err != nil || !strings.Contains(out, "HEALTHY") || strings.Contains(out, "OPENFORWRITE") {
 		t.Errorf("fsck: %s, %v", out, err)
 	}

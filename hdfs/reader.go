@@ -14,10 +14,11 @@ import (
 // reader implements archive.Reader. It keeps its client, so that further reads need no new
 // connection; a failed read is retried with another client.
 type reader struct {
-	ctx  context.Context // that of Open, as io.ReaderAt has none
-	a    *Archive
-	name string
-	size int64
+	ctx   context.Context // that of Open, as io.ReaderAt has none
+	calls *caller
+	root  root
+	name  string
+	size  int64
 
 	mu     sync.Mutex
 	client *client // nil: not connected
@@ -29,10 +30,10 @@ func (a *Archive) Open(ctx context.Context, name string) (archive.Reader, error)
 	if err := archive.CheckName(name); err != nil {
 		return nil, err
 	}
-	r := &reader{ctx: ctx, a: a, name: name}
-	err := a.retry(ctx, "open "+name, r.open)
+	r := &reader{ctx: ctx, calls: a.calls, root: a.root, name: name}
+	err := a.calls.retry(ctx, "open "+name, r.open)
 	if err != nil {
-		return nil, a.on(name, "open", err)
+		return nil, a.root.on(name, "open", err)
 	}
 	r.size = r.file.Stat().Size()
 	return r, nil
@@ -40,17 +41,17 @@ func (a *Archive) Open(ctx context.Context, name string) (archive.Reader, error)
 
 // open makes one attempt.
 func (r *reader) open(by time.Time) error {
-	c, err := r.a.pool.take(r.ctx, by)
+	c, err := r.calls.pool.take(r.ctx, by)
 	if err != nil {
 		return err
 	}
-	f, err := c.Client.Open(r.a.path(r.name))
+	f, err := c.Client.Open(r.root.path(r.name))
 	if err == nil && f.Stat().IsDir() {
 		err = errDirectory
 	}
 	if err != nil {
 		err = c.because(err)
-		r.a.pool.done(c, err)
+		r.calls.pool.done(c, err)
 		return err
 	}
 	r.client, r.file = c, f
@@ -66,7 +67,7 @@ func (r *reader) ReadAt(p []byte, offset int64) (n int, err error) {
 		return 0, io.EOF
 	}
 	want := p[:min(int64(len(p)), r.size-offset)]
-	err = r.a.retry(r.ctx, "read "+r.name, func(by time.Time) error {
+	err = r.calls.retry(r.ctx, "read "+r.name, func(by time.Time) error {
 		if r.client == nil {
 			if err := r.open(by); err != nil {
 				return err
@@ -78,13 +79,13 @@ func (r *reader) ReadAt(p []byte, offset int64) (n int, err error) {
 		}
 		if err != nil {
 			err = r.client.because(err)
-			r.a.pool.done(r.client, err)
+			r.calls.pool.done(r.client, err)
 			r.client = nil
 		}
 		return err
 	})
 	if err != nil {
-		return n, r.a.on(r.name, "read", err)
+		return n, r.root.on(r.name, "read", err)
 	}
 	if n < len(p) {
 		return n, io.EOF
@@ -99,7 +100,7 @@ func (r *reader) Close() error {
 		return nil
 	}
 	err := r.file.Close()
-	r.a.pool.done(r.client, err)
+	r.calls.pool.done(r.client, err)
 	r.client = nil
 	return err
 }

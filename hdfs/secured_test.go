@@ -104,7 +104,7 @@ func TestEachProtection(t *testing.T) {
 		t.Run(protection, func(t *testing.T) {
 			a := openSecured(t, c, protection)
 			var tap wiretap
-			a.pool.dialTCP = tap.dial
+			a.calls.pool.dialTCP = tap.dial
 			leaveOpen(t, a, "c1~1-1")
 			if err := a.Sweep(t.Context()); err != nil {
 				t.Fatal(err)
@@ -136,11 +136,11 @@ func TestEachProtection(t *testing.T) {
 // leaveOpen begins a temporary file, as an earlier process may have.
 func leaveOpen(t *testing.T, a *Archive, name string) {
 	t.Helper()
-	err := a.pool.do(t.Context(), func(c *client) error {
-		if err := a.mkdirAll(c, a.tmpDir()); err != nil {
+	err := a.calls.pool.do(t.Context(), func(c *client) error {
+		if err := a.temp.creator.mkdirAll(c, a.temp.dir); err != nil {
 			return err
 		}
-		_, err := c.CreateFile(a.tmpDir()+"/"+name, 1, 1<<20, 0o600)
+		_, err := c.CreateFile(a.temp.dir+"/"+name, 1, 1<<20, 0o600)
 		return err
 	})
 	if err != nil {

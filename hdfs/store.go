@@ -11,31 +11,35 @@ import (
 	"path"
 	"time"
 
-	dfs "github.com/colinmarc/hdfs/v2"
-
 	"sluice/archive"
 )
 
 const (
 	writeBytes = 1 << 20
-	// closePause is the time between two attempts to close a file while data nodes report its last
-	// block; closeTries bounds them.
-	closePause = 200 * time.Millisecond
-	closeTries = 300
+	// cleanupTime bounds the clean-up after ctx has ended; the next start's Sweep does the rest.
+	cleanupTime = 5 * time.Second
 )
 
 var errReadOnly = errors.New("it was opened for reading only")
 
 // Store implements archive.Archive.
 func (a *Archive) Store(ctx context.Context, localPath, name string) error {
-	err := a.fromFile(ctx, localPath, name, a.place)
-	return a.on(name, "store "+localPath+" as", err)
+	err := a.uploads.fromFile(ctx, localPath, name, a.root.path(name), a.uploads.place)
+	return a.root.on(name, "store "+localPath+" as", err)
 }
 
 // Replace implements archive.Archive.
 func (a *Archive) Replace(ctx context.Context, localPath, name string) error {
-	err := a.fromFile(ctx, localPath, name, a.replace)
-	return a.on(name, "replace", err)
+	err := a.uploads.fromFile(ctx, localPath, name, a.root.path(name), a.uploads.replace)
+	return a.root.on(name, "replace", err)
+}
+
+// uploader copies local files to the archive. It is safe for concurrent use.
+type uploader struct {
+	calls   *caller
+	creator *creator
+	temp    *tempFiles
+	slots   chan struct{} // one for each upload that may run
 }
 
 // source is an open local file.
@@ -60,11 +64,11 @@ func openSource(localPath string) (source, error) {
 }
 
 // fromFile calls put until it succeeds. put may write tmp, a new name each time.
-func (a *Archive) fromFile(ctx context.Context, localPath, name string, put func(ctx context.Context, c *client, src source, tmp, final string) error) (err error) {
+func (u *uploader) fromFile(ctx context.Context, localPath, name, final string, put func(ctx context.Context, c *client, src source, tmp, final string) error) (err error) {
 	if err := archive.CheckName(name); err != nil {
 		return err
 	}
-	if a.o.Owner == "" {
+	if u.temp.names == nil {
 		return errReadOnly
 	}
 	src, err := openSource(localPath)
@@ -73,55 +77,45 @@ func (a *Archive) fromFile(ctx context.Context, localPath, name string, put func
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 	select {
-	case a.uploads <- struct{}{}:
+	case u.slots <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-a.uploads }()
+	defer func() { <-u.slots }()
 	var left string // by the last attempt
-	err = a.again(ctx, "store "+name, func(c *client) error {
+	err = u.calls.again(ctx, "store "+name, func(c *client) error {
 		if left != "" {
 			if err := remove(c, left); err != nil {
 				return err
 			}
 		}
-		left = a.tmpName()
+		left = u.temp.next()
 		attempt, cancel := context.WithTimeout(ctx, archive.MaxUploadTime)
 		defer cancel()
-		return put(attempt, c, src, left, a.path(name))
+		return put(attempt, c, src, left, final)
 	})
 	if err != nil && left != "" {
-		a.discard(ctx, left)
+		u.temp.discard(ctx, left)
 	}
 	return err
 }
 
-// discard makes one attempt to remove the temporary file of a failed upload; otherwise Sweep
-// removes it.
-func (a *Archive) discard(ctx context.Context, tmp string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-	defer cancel()
-	if err := a.pool.do(ctx, func(c *client) error { return remove(c, tmp) }); err != nil {
-		a.o.Logger.Warn("cannot remove the temporary file of an upload, will retry at the next start", "path", tmp, "err", err)
-	}
-}
-
 // place is one attempt of Store.
-func (a *Archive) place(ctx context.Context, c *client, src source, tmp, final string) error {
+func (u *uploader) place(ctx context.Context, c *client, src source, tmp, final string) error {
 	// An earlier attempt may have placed the file and failed after that.
-	switch there, err := a.sameAs(ctx, c, src, final); {
+	switch there, err := sameAs(ctx, c, src, final); {
 	case err != nil:
 		return err
 	case there:
 		return nil
 	}
-	if err := a.mkdirAll(c, a.tmpDir()); err != nil {
+	if err := u.creator.mkdirAll(c, u.temp.dir); err != nil {
 		return err
 	}
-	if err := a.upload(ctx, c, src, tmp); err != nil {
+	if err := u.upload(ctx, c, src, tmp); err != nil {
 		return err
 	}
-	if err := a.mkdirAll(c, path.Dir(final)); err != nil {
+	if err := u.creator.mkdirAll(c, path.Dir(final)); err != nil {
 		return err
 	}
 	// Rename overwrites: check again, though each name has one owner.
@@ -135,14 +129,14 @@ func (a *Archive) place(ctx context.Context, c *client, src source, tmp, final s
 }
 
 // replace is one attempt of Replace.
-func (a *Archive) replace(ctx context.Context, c *client, src source, tmp, final string) error {
+func (u *uploader) replace(ctx context.Context, c *client, src source, tmp, final string) error {
 	if err := regular(c, final); err != nil {
 		return err
 	}
-	if err := a.mkdirAll(c, a.tmpDir()); err != nil {
+	if err := u.creator.mkdirAll(c, u.temp.dir); err != nil {
 		return err
 	}
-	if err := a.upload(ctx, c, src, tmp); err != nil {
+	if err := u.upload(ctx, c, src, tmp); err != nil {
 		return err
 	}
 	return c.Rename(tmp, final)
@@ -150,7 +144,7 @@ func (a *Archive) replace(ctx context.Context, c *client, src source, tmp, final
 
 // sameAs reports whether final has the bytes of src. It returns archive.ErrConflict if it has
 // others.
-func (a *Archive) sameAs(ctx context.Context, c *client, src source, final string) (bool, error) {
+func sameAs(ctx context.Context, c *client, src source, final string) (bool, error) {
 	err := regular(c, final)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -173,12 +167,8 @@ func (a *Archive) sameAs(ctx context.Context, c *client, src source, final strin
 }
 
 // upload writes all of tmp, and verifies it.
-func (a *Archive) upload(ctx context.Context, c *client, src source, tmp string) error {
-	replication, blockBytes, err := a.shape(c)
-	if err != nil {
-		return err
-	}
-	dst, err := c.CreateFile(tmp, replication, blockBytes, a.o.Permissions)
+func (u *uploader) upload(ctx context.Context, c *client, src source, tmp string) error {
+	dst, blockBytes, err := u.creator.create(c, tmp)
 	if err != nil {
 		return err
 	}
@@ -195,7 +185,7 @@ func (a *Archive) upload(ctx context.Context, c *client, src source, tmp string)
 		_ = dst.Close()
 		return err
 	}
-	if err := a.finish(ctx, dst); err != nil {
+	if err := u.creator.finish(ctx, dst); err != nil {
 		return err
 	}
 	have, err := stored(c, tmp)
@@ -206,41 +196,7 @@ func (a *Archive) upload(ctx context.Context, c *client, src source, tmp string)
 		return fmt.Errorf("the copy has %d bytes with checksum %s, and %d with %s were written",
 			have.bytes, hex.EncodeToString(have.sum), src.bytes, hex.EncodeToString(want))
 	}
-	return a.chown(c, tmp)
-}
-
-// finish closes the file. It retries only while the name node waits for data nodes: after another
-// error a second Close may return nil although the file is incomplete.
-func (a *Archive) finish(ctx context.Context, dst *dfs.FileWriter) error {
-	err := dst.Close()
-	for range closeTries {
-		if !dfs.IsErrReplicating(err) {
-			return err
-		}
-		if err := a.waiting(ctx, closePause); err != nil {
-			return err
-		}
-		err = dst.Close()
-	}
-	return err
-}
-
-// shape returns replication and block size of a new file.
-func (a *Archive) shape(c *client) (replication int, blockBytes int64, err error) {
-	if replication, blockBytes = a.o.Replication, a.o.BlockBytes; replication > 0 && blockBytes > 0 {
-		return replication, blockBytes, nil
-	}
-	defaults, err := c.ServerDefaults()
-	if err != nil {
-		return 0, 0, err
-	}
-	if replication == 0 {
-		replication = defaults.Replication
-	}
-	if blockBytes == 0 {
-		blockBytes = defaults.BlockSize
-	}
-	return replication, blockBytes, nil
+	return u.creator.chown(c, tmp)
 }
 
 // state is what the name node returns for a file.
@@ -271,37 +227,32 @@ func (a *Archive) Mark(ctx context.Context, dir string) error {
 	if err := archive.CheckName(dir); err != nil {
 		return err
 	}
-	if a.o.Owner == "" {
+	if a.temp.names == nil {
 		return errReadOnly
 	}
-	err := a.again(ctx, "mark "+dir, func(c *client) error {
-		if err := a.mkdirAll(c, a.path(dir)); err != nil {
-			return err
-		}
-		done := path.Join(a.path(dir), archive.DoneFile)
-		if err := regular(c, done); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		replication, blockBytes, err := a.shape(c)
-		if err != nil {
-			return err
-		}
-		// Renamed, so that a file whose Close failed is left to Sweep, and is not a mark.
-		if err := a.mkdirAll(c, a.tmpDir()); err != nil {
-			return err
-		}
-		tmp := a.tmpName()
-		w, err := c.CreateFile(tmp, replication, blockBytes, a.o.Permissions)
-		if err != nil {
-			return err
-		}
-		if err := a.finish(ctx, w); err != nil {
-			return err
-		}
-		if err := a.chown(c, tmp); err != nil {
-			return err
-		}
-		return c.Rename(tmp, done)
-	})
-	return a.on(dir, "mark as complete", err)
+	err := a.calls.again(ctx, "mark "+dir, func(c *client) error { return a.uploads.mark(ctx, c, a.root.path(dir)) })
+	return a.root.on(dir, "mark as complete", err)
+}
+
+// mark is one attempt of Mark.
+func (u *uploader) mark(ctx context.Context, c *client, dir string) error {
+	if err := u.creator.mkdirAll(c, dir); err != nil {
+		return err
+	}
+	done := path.Join(dir, archive.DoneFile)
+	if err := regular(c, done); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	// Renamed, so that a file whose Close failed is left to Sweep, and is not a mark.
+	if err := u.creator.mkdirAll(c, u.temp.dir); err != nil {
+		return err
+	}
+	tmp := u.temp.next()
+	if err := u.creator.empty(ctx, c, tmp); err != nil {
+		return err
+	}
+	if err := u.creator.chown(c, tmp); err != nil {
+		return err
+	}
+	return c.Rename(tmp, done)
 }

@@ -24,10 +24,10 @@ type Token struct {
 // Token requests a delegation token from the name node. It is nil in a cluster without Kerberos,
 // where none is needed.
 func (a *Archive) Token(ctx context.Context) (token *Token, err error) {
-	if a.pool.login == nil {
+	if a.calls.pool.login == nil {
 		return nil, nil
 	}
-	err = a.again(ctx, "get a delegation token", func(c *client) error {
+	err = a.calls.again(ctx, "get a delegation token", func(c *client) error {
 		user, _, err := c.login.LogIn(ctx)
 		if err != nil {
 			return err
@@ -42,7 +42,7 @@ func (a *Archive) Token(ctx context.Context) (token *Token, err error) {
 			return err
 		})
 	})
-	return token, a.on("", "get a delegation token for", err)
+	return token, a.root.on("", "get a delegation token for", err)
 }
 
 // tokenService is how Hadoop names the service of a token (SecurityUtil.buildTokenService, HAUtilClient).

@@ -12,7 +12,6 @@ const maxMethods = 25
 // largeTypes are the types with more methods, and why. It shrinks; types are not added.
 var largeTypes = map[string]string{
 	"parse.reader": "one line is read without allocation: parts would have to share all of its state",
-	"hdfs.Archive": "every call goes through one pool of connections with its retries",
 }
 
 // TestTypesHaveFewMethods counts the methods of each type outside tests.
