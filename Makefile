@@ -68,7 +68,7 @@ endif
 PLAIN = Alloc|InSteps|LongestLines|WhereverPowerFails|SeesEveryLineOnce|SimulatedMonth|FourThousandLogs|TestScripts|EveryLineIsStoredOnce|AnswerAsEntriesDo
 plain:
 	$(GO) test -vet=off $(SEQUENTIAL:%=./%)
-	$(GO) test -vet=off -parallel 6 -run '$(PLAIN)' $$(grep -lE '^func \w*($(PLAIN))' $$(git ls-files '*_test.go') | xargs -n 1 dirname | sort -u | sed 's:^:./:')
+	$(GO) test -vet=off -parallel 6 -run '$(PLAIN)' $$(grep -rlE --include='*_test.go' '^func \w*($(PLAIN))' . | xargs -n 1 dirname | sort -u)
 
 # Every fuzz target there is, for FUZZTIME each.
 fuzz:
