@@ -33,7 +33,7 @@ func TestFailoverAfterFailoverAfter(t *testing.T) {
 		}
 		second.whole(t, 0, 100)
 		first.set(func(f *far) { f.away = false })
-		time.Sleep(31 * time.Second)
+		time.Sleep(31*time.Second + MaxLeaving) // nothing is stored
 		if at := n.State(); !at.Connected || at.Collector != n.order()[0] {
 			t.Errorf("the agent did not return to the first collector: %+v", at)
 		}

@@ -111,9 +111,9 @@ func (s *session) start(ctx context.Context, p *encodedBatch) (*avrorpc.Pending,
 	if err := pace.begin(ctx); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	s.sent[p.stream.ID] = max(s.sent[p.stream.ID], p.End)
-	s.mu.Unlock()
+	if err := s.departure.noteSent(ctx, p); err != nil {
+		return nil, err
+	}
 	call, err := s.client.Start(ctx, protocol.MessageAppend, p.head, p.body)
 	if err != nil {
 		return nil, fmt.Errorf("send %s %v: %w", p.stream.Path, p.Range, err)
@@ -210,11 +210,14 @@ func (s *session) heartbeat(ctx context.Context) error {
 	if err := s.settleLosses(ctx); err != nil {
 		return err
 	}
-	firstChoice := int64(0)
+	counters := map[string]int64{protocol.FirstChoice: 0}
 	if s.preferred {
-		firstChoice = 1
+		counters[protocol.FirstChoice] = 1
 	}
-	d, err := s.reporter.report(ctx, s.client, map[string]int64{protocol.FirstChoice: firstChoice})
+	if s.departure.begun() {
+		counters[protocol.Leaving] = 1
+	}
+	d, err := s.reporter.report(ctx, s.client, counters)
 	if err != nil {
 		return err
 	}

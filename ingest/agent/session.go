@@ -39,6 +39,7 @@ type session struct {
 	preferred bool   // the collector is this host's first choice
 	began     time.Time
 	pacing    *pacing
+	departure departure
 
 	// mu guards the fields below. It is released before a lock of another part is taken.
 	mu        sync.Mutex
@@ -71,7 +72,10 @@ func (s *sender) runSession(ctx context.Context, route *Route, connected func())
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return x.send(running) })
 	group.Go(func() error { return x.beat(running) })
-	group.Go(func() (err error) { preferred, err = s.lookForPreferred(running, route); return err })
+	group.Go(func() (err error) {
+		preferred, err = x.departure.await(running, func(ctx context.Context) (string, error) { return s.lookForPreferred(ctx, route) })
+		return err
+	})
 	err = group.Wait()
 	if errors.Is(err, errDrained) { // one more heartbeat, for what was stored meanwhile
 		if last := x.heartbeat(ctx); last != nil {
@@ -82,11 +86,13 @@ func (s *sender) runSession(ctx context.Context, route *Route, connected func())
 }
 
 func (s *sender) newSession(client *avrorpc.Client, route *Route) *session {
-	return &session{
+	x := &session{
 		env: s.env, reader: s.reader, reporter: s.reporter, client: client, collector: route.Present(), preferred: len(route.Preferred()) == 0, began: s.cfg.Now(), pacing: newPacing(s.cfg.Log),
 		announced: map[schema.StreamID]*checkpoint.Stream{}, as: map[schema.StreamID]schema.StreamEntry{},
 		limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{},
 	}
+	x.departure.session = x
+	return x
 }
 
 // sayHello sends a hello with the streams that the collector may have, and lets each be sent from

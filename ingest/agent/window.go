@@ -237,6 +237,13 @@ func (w *window) end() {
 	w.announce()
 }
 
+// isEnded reports whether nothing more will be added.
+func (w *window) isEnded() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended
+}
+
 func (w *window) size() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -40,6 +40,7 @@ type far struct {
 	connected int
 	conns     []net.Conn
 	version   protocol.Version // the only one that it speaks; 0: Version3
+	leaving   int              // number of heartbeats of a host that waits until its lines are stored
 	// acknowledged is the number up to which it acknowledges losses.
 	acknowledged int64
 }
@@ -104,6 +105,13 @@ func (f farSession) Begin(_ context.Context, c *avrorpc.Call) (avrorpc.Finisher,
 		}
 		r := f.take(&m)
 		return reply(r.Append), nil
+	}
+	var h protocol.Heartbeat
+	if err := h.Decode(c.Params); err != nil {
+		return nil, err
+	}
+	if h.Counters[protocol.Leaving] != 0 {
+		f.leaving++
 	}
 	d := protocol.Directive{AcknowledgedLoss: f.acknowledged}
 	for _, p := range f.have {

@@ -167,6 +167,10 @@ func (c *Collector) Tick(now time.Time) error {
 	return c.life.ended(nil)
 }
 
+// Roll starts sealing and archiving the open segments of a host, which will send no more lines. It
+// does not wait for that.
+func (c *Collector) Roll(host string) { c.spool.rollHost(host) }
+
 // Close archives the rest and saves the checkpoint; it waits for that until ctx ends. The next
 // process stores what is not stored then.
 func (c *Collector) Close(ctx context.Context) error {

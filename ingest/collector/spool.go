@@ -105,6 +105,13 @@ func (s *spool) rollBroken(broken *spooled) {
 	s.rollIf(func(sp *spooled) bool { return sp == broken })
 }
 
+// rollHost rolls the open segments of a host.
+func (s *spool) rollHost(host string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rollIf(ofHost(host))
+}
+
 // ofHost returns a condition for rollIf: all segments of a host.
 func ofHost(host string) func(*spooled) bool {
 	return func(sp *spooled) bool { return sp.name.Host == host }

@@ -84,6 +84,9 @@ const (
 	// Elsewhere is 1 if the host is connected to another collector, or about to be. A sender that
 	// reports StartedMs reports this to each of its other collectors.
 	Elsewhere = "elsewhere"
+	// Leaving is 1 if the host sends no more batches on this connection, and waits until those that
+	// were received are stored: the collector should archive the host's segments now.
+	Leaving = "leaving"
 )
 
 // Append appends the message's encoding.

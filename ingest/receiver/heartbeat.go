@@ -82,6 +82,9 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 	if twin != nil {
 		s.fault(s.host, "name", fmt.Sprintf("two agents use this name, at %s and %s: give one of them another with --host", s.peer.Address, twin.peer.Address))
 	}
+	if s.beat.Counters[protocol.Leaving] != 0 {
+		s.cfg.Collector.Roll(s.host)
+	}
 	s.beat = protocol.Heartbeat{}
 	d := protocol.Directive{AcknowledgedLoss: s.cfg.AcknowledgedLoss(s.host)}
 	if looks {

@@ -16,6 +16,8 @@ type config struct {
 	FailoverAfter, RollInterval, RollIdle time.Duration
 	RollBytes, SpoolMaxBytes              int64 // compressed
 	AgentCPU                              float64
+	// Return is when a host leaves a collector for one that it prefers: see the constants.
+	Return string
 
 	// HBaseLinesPerSecond is what HBase can take of all collectors, CollectorLinesPerSecond what one
 	// collector can receive, TableLinesPerSecond what it can write to the table.
@@ -42,6 +44,22 @@ const (
 	behindBytes = 1 << 20
 )
 
+// When a host returns to a collector that it prefers and that is available again. The agent does
+// returnSealed; the others are simulated to compare with it.
+const (
+	returnAtOnce = "at once"
+	// returnNever: never.
+	returnNever = "never"
+	// returnStored: when all but returnBytes of what the present collector received is stored, which
+	// is after one of its segments was sealed.
+	returnStored = "stored"
+	// returnSealed: the host sends nothing, the present collector seals the host's segment and stores
+	// it, and then the host returns, but after agent.MaxLeaving in any case.
+	returnSealed = "sealed"
+
+	returnBytes = 1 << 20
+)
+
 // defaults returns the configuration of so many hosts and collectors, with the defaults of the flags.
 func defaults(hosts, collectors int) config {
 	lines := 10.0
@@ -49,7 +67,7 @@ func defaults(hosts, collectors int) config {
 	return config{
 		Seed: 1, Hosts: hosts, Collectors: collectors, Days: 1, LinesPerSecond: lines, Spread: 1,
 		FailoverAfter: 30 * time.Second, RollInterval: 2 * time.Hour, RollIdle: 15 * time.Minute,
-		RollBytes: 100 << 20, SpoolMaxBytes: 10 << 30, AgentCPU: 0.05,
+		RollBytes: 100 << 20, SpoolMaxBytes: 10 << 30, AgentCPU: 0.05, Return: returnSealed,
 		HBaseLinesPerSecond: 1.5 * peak, CollectorLinesPerSecond: 280_000, TableLinesPerSecond: 60_000,
 	}
 }

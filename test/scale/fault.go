@@ -75,6 +75,7 @@ func (w *world) configure(within time.Duration) {
 	for _, h := range w.hosts {
 		h.session++
 		h.at, h.connected, h.sent = nil, false, schema.Range{}
+		h.leaving, h.returned = 0, false
 		// Lines that were only in the window are read again.
 		h.route = agent.NewRoute(h.name, names, w.cfg.FailoverAfter, w.clock())
 		w.later(time.Duration(w.rand.Int64N(int64(within)+1)), connect, h)

@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"fmt"
 	"time"
 
 	"sluice/ingest/agent"
@@ -32,6 +33,8 @@ type host struct {
 	sent          schema.Range // in flight
 	connected     bool         // the present collector has answered
 	busy          retry.Backoff
+	leaving       time.Duration // since when nothing is sent, before a return; 0: not
+	returned      bool          // the present connection is a return
 
 	governor *governor.Governor // nil: the host was never behind
 	used     time.Duration      // CPU time
@@ -71,6 +74,7 @@ func (w *world) disconnected(h *host) {
 	wasConnected := h.connected
 	h.at, h.connected, h.sent = nil, false, schema.Range{}
 	h.session++
+	h.leaving, h.returned = 0, false
 	pause, moved := h.route.Failed(w.clock(), wasConnected)
 	if moved {
 		w.out.failovers++
@@ -92,6 +96,11 @@ func (w *world) welcome(h *host) {
 	// acknowledged is ignored.
 	from := max(h.stored, min(p.received.ReachFrom(h.stored), h.acked))
 	w.out.again += max(h.acked-from, 0)
+	if h.returned {
+		w.out.returns++
+		w.out.againReturned += max(h.acked-from, 0)
+		h.returned = false
+	}
 	h.acked, h.claimed = from, h.stored
 	if len(h.route.Preferred()) > 0 {
 		w.later(h.route.LookInterval(), look, h)
@@ -112,6 +121,10 @@ func (w *world) poll(h *host) {
 		return
 	}
 	h.learn(h.at.position(h.number))
+	if h.leaving > 0 {
+		w.later(pollInterval, poll, h)
+		return
+	}
 	want := min(int64(h.written)-h.acked, maxBatchBytes)
 	if want <= 0 {
 		w.later(pollInterval, poll, h)
@@ -181,13 +194,56 @@ func (w *world) look(h *host) {
 	for _, name := range h.route.Preferred() {
 		w.out.attempt(w.now)
 		if c := w.byName[name]; w.reaches(h, c) {
+			if after := w.leave(h); after > 0 {
+				w.later(after, look, h)
+				return
+			}
 			c.handshakes++
 			h.route.Return(name, w.clock())
 			h.session++
 			h.at, h.sent = nil, schema.Range{}
+			h.leaving, h.returned = 0, true
 			w.later(0, connect, h)
 			return
 		}
 	}
+	h.leaving = 0
 	w.later(h.route.LookInterval(), look, h)
+}
+
+// leave prepares a return. It returns 0 if the host may return now, otherwise the time after which it
+// asks again.
+func (w *world) leave(h *host) time.Duration {
+	if !w.reaches(h, h.at) {
+		return h.route.LookInterval()
+	}
+	h.learn(h.at.position(h.number))
+	switch w.cfg.Return {
+	case returnAtOnce:
+	case returnNever:
+		return time.Hour
+	case returnStored:
+		if h.acked-h.stored > returnBytes {
+			return h.route.LookInterval()
+		}
+	case returnSealed:
+		if h.leaving == 0 {
+			h.leaving = w.now
+		}
+		if w.now-h.leaving >= agent.MaxLeaving { // lines wait meanwhile
+			return 0
+		}
+		if h.sent.Len() > 0 {
+			return tickInterval
+		}
+		if s := h.at.open[h.number]; s != nil {
+			h.at.seal(s)
+		}
+		if h.acked > h.stored {
+			return tickInterval
+		}
+	default:
+		panic(fmt.Sprintf("hosts return %q, which is not known", w.cfg.Return))
+	}
+	return 0
 }

@@ -10,6 +10,8 @@ import (
 type record struct {
 	failovers, busy, held int
 	again                 int64 // bytes that were acknowledged, and are sent again
+	returns               int   // to preferred collectors
+	againReturned         int64 // the part of again that returns caused
 	written, storedBytes  int64
 	files                 int
 	fileBytes             int64
@@ -168,10 +170,11 @@ func (r *record) report(cfg config) string {
 	gb := func(n int64) float64 { return float64(n) / 1e9 }
 	days := float64(cfg.Days)
 	calm, all := r.load()
-	fmt.Fprintf(&b, "hosts %d, collectors %d, %.0f lines/s and host, --roll-interval %v, seed %d\n", cfg.Hosts, cfg.Collectors, cfg.LinesPerSecond, cfg.RollInterval, cfg.Seed)
+	fmt.Fprintf(&b, "hosts %d, collectors %d, %.0f lines/s and host, --roll-interval %v, seed %d, return %s\n", cfg.Hosts, cfg.Collectors, cfg.LinesPerSecond, cfg.RollInterval, cfg.Seed, cfg.Return)
 	fmt.Fprintf(&b, "lines a day                  %.0f million, %.1f GB\n", float64(r.written)/lineBytes/1e6/days, gb(r.written)/days)
 	fmt.Fprintf(&b, "bytes not stored             0\n")
 	fmt.Fprintf(&b, "bytes stored twice           %.2f %% (in the archive; rows overwrite themselves)\n", 100*float64(r.storedBytes-r.written)/float64(r.written))
+	fmt.Fprintf(&b, "sent again                   %.1f GB, of it %.1f GB by %d returns\n", gb(r.again), gb(r.againReturned), r.returns)
 	fmt.Fprintf(&b, "load, busiest by mean        %.2f without a fault, %.2f in all hours\n", calm, all)
 	fmt.Fprintf(&b, "most unread                  %.2f GB, oldest line %v\n", gb(r.most.unread), r.most.lag.Round(time.Second))
 	fmt.Fprintf(&b, "most waiting for the table   %.2f GB\n", gb(r.most.backlog))

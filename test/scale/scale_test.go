@@ -13,6 +13,7 @@ var (
 	collectors = flag.Int("collectors", 50, "collectors to simulate")
 	roll       = flag.Duration("roll-interval", 2*time.Hour, "age at which a segment is sealed")
 	seed       = flag.Uint64("seed", 1, "what is drawn by chance")
+	returns    = flag.String("return", returnSealed, "when a host returns to a preferred collector: at once, stored, sealed (as the agent) or never")
 	spread     = flag.Float64("spread", 1, "how much hosts differ: the standard deviation of the logarithm of their rates")
 )
 
@@ -31,7 +32,7 @@ func TestEveryByteIsStoredWhateverFails(t *testing.T) {
 	if *hosts > 0 {
 		cfg = defaults(*hosts, *collectors)
 	}
-	cfg.Plan, cfg.Seed, cfg.RollInterval, cfg.Spread = everyFault, *seed, *roll, *spread
+	cfg.Plan, cfg.Seed, cfg.RollInterval, cfg.Spread, cfg.Return = everyFault, *seed, *roll, *spread, *returns
 	w, err := newWorld(cfg, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
