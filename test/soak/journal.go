@@ -13,22 +13,20 @@ import (
 // journal writes one line for each event, with the time since the start. It is safe for concurrent
 // use.
 type journal struct {
-	mu     sync.Mutex
-	began  time.Time
-	w      io.Writer
-	counts map[string]int
+	mu    sync.Mutex
+	began time.Time
+	w     io.Writer
 }
 
 // newJournal starts a journal.
 func newJournal(w io.Writer) *journal {
-	return &journal{began: time.Now(), w: w, counts: map[string]int{}}
+	return &journal{began: time.Now(), w: w}
 }
 
 // say writes a line; who is its source, such as fault, world or a client.
 func (j *journal) say(who, text string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.counts[who]++
 	if i := strings.IndexByte(text, '\n'); i >= 0 {
 		text = text[:i]
 	}
@@ -37,13 +35,6 @@ func (j *journal) say(who, text string) {
 		text = text[:most] + "…"
 	}
 	fmt.Fprintf(j.w, "%7.1f %-7s %s\n", time.Since(j.began).Seconds(), who, text)
-}
-
-// count returns the number of lines of a source.
-func (j *journal) count(who string) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.counts[who]
 }
 
 // logger returns a logger that writes to the journal.
