@@ -82,7 +82,7 @@ func (o *trees) openToWrite(f archiveFlags, t tree, owner string, wait time.Dura
 // never succeed is an error. An unattended process retries HDFS without limit.
 func (o *trees) open(f archiveFlags, t tree, owner string, unattended bool) (archiveCloser, error) {
 	if isHDFS(t.url) {
-		opened, err := o.openToWrite(f, t, owner, o.cli.patience(unattended))
+		opened, err := o.openToWrite(f, t, owner, o.cli.retryLimit(unattended))
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +120,7 @@ func (o *trees) read(t tree) (archiveCloser, error) {
 		}
 		return localTree{local}, nil
 	}
-	opened, err := o.openHDFS(t.flag, t.url, t.pattern.Root(), hdfs.Options{Wait: o.cli.patience(false)})
+	opened, err := o.openHDFS(t.flag, t.url, t.pattern.Root(), hdfs.Options{Wait: o.cli.retryLimit(false)})
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (o *trees) read(t tree) (archiveCloser, error) {
 
 // checkHDFS runs the checks of sluice doctor for a tree in HDFS.
 func (o *trees) checkHDFS(f archiveFlags, t tree) (part, error) {
-	opened, err := o.openToWrite(f, t, "doctor", o.cli.patience(false))
+	opened, err := o.openToWrite(f, t, "doctor", o.cli.retryLimit(false))
 	if err != nil {
 		return nil, err
 	}

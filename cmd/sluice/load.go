@@ -201,7 +201,7 @@ func (o *hbaseTables) openStaging(uri string) (bulkload.Staging, error) {
 		return nil, err
 	}
 	opened, err := o.trees.openHDFS("--table: staging directory", uri, root, hdfs.Options{
-		Owner: "load", Permissions: stagingPermissions, Uploads: 4, Wait: o.cli.patience(false),
+		Owner: "load", Permissions: stagingPermissions, Uploads: 4, Wait: o.cli.retryLimit(false),
 	})
 	if err != nil {
 		return nil, err

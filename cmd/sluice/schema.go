@@ -96,7 +96,7 @@ func (s *schemaCmd) apply(a *app, fields []schema.Field) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	h.options.Wait = a.cli.patience(false)
+	h.options.Wait = a.cli.retryLimit(false)
 	admin := hbase.OpenAdmin(h.url, h.options)
 	defer func() { err = errors.Join(err, admin.Close()) }()
 	compression, made, err := admin.Create(a.ctx, hbase.Creation{Layout: layout, Compression: s.Compression, TTL: s.TTL, Schema: avro})

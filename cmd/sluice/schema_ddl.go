@@ -62,7 +62,7 @@ func (s *schemaCmd) ofHBase(a *app, format *parse.Format) (out string, err error
 	if err != nil {
 		return "", err
 	}
-	h.options.Wait = a.cli.patience(false)
+	h.options.Wait = a.cli.retryLimit(false)
 	admin := hbase.OpenAdmin(h.url, h.options)
 	defer func() { err = errors.Join(err, admin.Close()) }()
 	c, err := admin.Describe(a.ctx)

@@ -62,7 +62,7 @@ func (a *app) openTable(t tableFlags) (table, error) {
 // have rows within the bounds are read.
 func (a *app) openTableWithin(t tableFlags, within columnar.Bounds) (table, error) {
 	if t.onHBase() {
-		return a.hbase.open(t, hbase.Options{Wait: a.cli.patience(false)})
+		return a.hbase.open(t, hbase.Options{Wait: a.cli.retryLimit(false)})
 	}
 	tree, err := a.trees.ofTable(t)
 	if err != nil {
@@ -75,7 +75,7 @@ func (a *app) openTableWithin(t tableFlags, within columnar.Bounds) (table, erro
 // The table is not created, because that is a decision about the cluster. An unattended process
 // waits for the cluster without a time limit.
 func (o *hbaseTables) write(t tableFlags, layout *schema.Layout, unattended bool) (table, error) {
-	return o.open(t, hbase.Options{Layout: layout, Refused: o.quarantine.add, Wait: o.cli.patience(unattended)})
+	return o.open(t, hbase.Options{Layout: layout, Refused: o.quarantine.add, Wait: o.cli.retryLimit(unattended)})
 }
 
 // holdLittle makes garbage collection more frequent, unless GOGC is set. Agents and collectors keep

@@ -10,10 +10,10 @@ import (
 	"sluice/hdfs"
 )
 
-// patience returns how long operations on a cluster are retried, 0 for no limit. An unattended
+// retryLimit returns how long operations on a cluster are retried, 0 for no limit. An unattended
 // process waits until the cluster is available again; for a command that a user waits for, --wait
 // is the limit.
-func (c *cli) patience(unattended bool) time.Duration {
+func (c *cli) retryLimit(unattended bool) time.Duration {
 	if unattended {
 		return 0
 	}

@@ -225,7 +225,7 @@ func (l *Loader) Flush(ctx context.Context) error {
 }
 
 // loadAll loads all rows that were put: one file a region. What is loaded is removed, so that after
-// an error the next call goes on with the rest.
+// an error the next call continues with the rest.
 func (l *Loader) loadAll(ctx context.Context) error {
 	if err := l.sorter.endAll(ctx); err != nil {
 		l.broken = fmt.Errorf("bulk load: %w", err)

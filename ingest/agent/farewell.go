@@ -56,7 +56,7 @@ func (f *farewells) left() {
 	f.present = ""
 }
 
-// due returns the collectors in all that must be told now.
+// due returns the collectors in all that must be notified now.
 func (f *farewells) due(all []string, now time.Time) (due []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -35,9 +35,9 @@ type scenario struct {
 	done func() int64
 }
 
-// patience is the time within which loads must end when all daemons run again. A restarted server
+// endLimit is the time within which loads must end when all daemons run again. A restarted server
 // replays logs, and its regions have moved.
-const patience = 10 * time.Minute
+const endLimit = 10 * time.Minute
 
 // Run runs the loads and the plan, repairs everything, waits for the loads, and checks. Its error has
 // the text of the plan.
@@ -64,7 +64,7 @@ func (s *scenario) run(ctx context.Context) error {
 	close(enough)
 	ended := make(chan error, 1)
 	go func() { ended <- loads.Wait() }()
-	late := time.NewTimer(patience)
+	late := time.NewTimer(endLimit)
 	defer late.Stop()
 	select {
 	case e := <-ended:
@@ -74,7 +74,7 @@ func (s *scenario) run(ctx context.Context) error {
 		<-watched
 		s.report()
 		giveUp()
-		err = errors.Join(err, fmt.Errorf("a call was not answered %v after all daemons ran again: %w", patience, <-ended))
+		err = errors.Join(err, fmt.Errorf("a call was not answered %v after all daemons ran again: %w", endLimit, <-ended))
 	}
 	stopWatching()
 	<-watched

@@ -56,7 +56,7 @@ func rotations(length time.Duration) []fleet.Config {
 		{Rotation: fleet.Rename, RotateEvery: 11 * time.Second},
 	}
 	for i := range c {
-		c[i].Keep = int((length+2*patience)/c[i].RotateEvery) + 1 // keep all logs, because the checks compare with them
+		c[i].Keep = int((length+2*endLimit)/c[i].RotateEvery) + 1 // keep all logs, because the checks compare with them
 		c[i].RotateEvery *= clockFactor
 		c[i].LateFor *= clockFactor
 	}

@@ -136,8 +136,8 @@ func (r *rig) holds(t testing.TB, what string, logs ...string) {
 	}
 }
 
-// patience is a rig whose disk fails for some operations while a log is sent.
-type patience struct {
+// failingRig is a rig whose disk fails for some operations while a log is sent.
+type failingRig struct {
 	*rig
 	stream *checkpoint.Stream
 	log    string
@@ -149,8 +149,8 @@ type patience struct {
 	failed      int
 }
 
-func newPatience(t testing.TB, lines int) *patience {
-	p := &patience{rig: newRig(t, nil), log: collectortest.Log(lines), first: -1, last: -1}
+func newFailingRig(t testing.TB, lines int) *failingRig {
+	p := &failingRig{rig: newRig(t, nil), log: collectortest.Log(lines), first: -1, last: -1}
 	p.stream = p.rig.stream(t, "web01", p.log, 2)
 	fail := func() error {
 		p.mu.Lock()
@@ -166,7 +166,7 @@ func newPatience(t testing.TB, lines int) *patience {
 }
 
 // check sends the rest of the log and closes the collector. Each sink must have every line.
-func (p *patience) check(t testing.TB) {
+func (p *failingRig) check(t testing.TB) {
 	if err := p.sendTo(t.Context(), len(p.log), 900); err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func (p *patience) check(t testing.TB) {
 }
 
 // sendTo sends the log up to a position, in batches of so many bytes.
-func (p *patience) sendTo(ctx context.Context, to, bytes int) error {
+func (p *failingRig) sendTo(ctx context.Context, to, bytes int) error {
 	for p.sent < min(to, len(p.log)) {
 		sent, err := p.sendOne(ctx, p.stream, p.log, p.sent, bytes)
 		if err != nil {
@@ -203,11 +203,11 @@ func (p *patience) sendTo(ctx context.Context, to, bytes int) error {
 // TestADiskThatRecoversLosesNothing makes three consecutive operations fail, at every
 // position, and checks that the same collector continues.
 func TestADiskThatRecoversLosesNothing(t *testing.T) {
-	var p *patience
-	m := replay.Machine[*patience]{
-		Start: func(t testing.TB) *patience { p = newPatience(t, 60); return p },
-		Ops: map[string]func(testing.TB, *patience, replay.Args){
-			"fail N COUNT": func(t testing.TB, p *patience, a replay.Args) {
+	var p *failingRig
+	m := replay.Machine[*failingRig]{
+		Start: func(t testing.TB) *failingRig { p = newFailingRig(t, 60); return p },
+		Ops: map[string]func(testing.TB, *failingRig, replay.Args){
+			"fail N COUNT": func(t testing.TB, p *failingRig, a replay.Args) {
 				count, err := strconv.Atoi(a[1])
 				if err != nil {
 					t.Fatal(err)
@@ -216,13 +216,13 @@ func TestADiskThatRecoversLosesNothing(t *testing.T) {
 				defer p.mu.Unlock()
 				p.first, p.last = p.count+a.Int(0), p.count+a.Int(0)+count
 			},
-			"send N": func(t testing.TB, p *patience, a replay.Args) {
+			"send N": func(t testing.TB, p *failingRig, a replay.Args) {
 				if err := p.sendTo(t.Context(), p.sent+1, a.Int(0)); err != nil {
 					t.Fatal(err)
 				}
 			},
 		},
-		End: func(t testing.TB, p *patience) { p.check(t) }, Bubble: true, Attempts: 300,
+		End: func(t testing.TB, p *failingRig) { p.check(t) }, Bubble: true, Attempts: 300,
 	}
 	m.Each(t, *replayFile, func(yield func(replay.Script) bool) {
 		for from, more := 0, true; more; from++ {
