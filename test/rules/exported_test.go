@@ -3,10 +3,12 @@ package rules
 import (
 	"go/ast"
 	"go/token"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -59,17 +61,7 @@ func TestExportedNamesAreUsedElsewhere(t *testing.T) {
 		}
 	}
 	for dir, p := range packages {
-		for name := range p.needed {
-			p.need(name)
-		}
-		for name, signature := range p.methods {
-			typ, method, _ := strings.Cut(name, ".")
-			if selectedElsewhere(selected[method], dir) && (p.needed[typ] || !ast.IsExported(typ)) {
-				for _, mentioned := range signature {
-					p.need(mentioned)
-				}
-			}
-		}
+		p.close(dir, selected)
 		for name, place := range p.at {
 			typ, method, isMethod := strings.Cut(name, ".")
 			used := p.needed[name]
@@ -141,6 +133,25 @@ func (p *exports) need(name string) {
 	for _, other := range append(mentions, p.values[name]...) {
 		if other != name {
 			p.need(other)
+		}
+	}
+}
+
+// close marks what the needed names mention: also in the signatures of their methods, which may need
+// further types with methods.
+func (p *exports) close(dir string, selected map[string]map[string]bool) {
+	for _, name := range slices.Collect(maps.Keys(p.needed)) {
+		p.need(name)
+	}
+	for before := -1; before != len(p.needed); {
+		before = len(p.needed)
+		for name, signature := range p.methods {
+			typ, method, _ := strings.Cut(name, ".")
+			if selectedElsewhere(selected[method], dir) && (p.needed[typ] || !ast.IsExported(typ)) {
+				for _, mentioned := range signature {
+					p.need(mentioned)
+				}
+			}
 		}
 	}
 }
