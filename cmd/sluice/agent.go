@@ -73,7 +73,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 	if err := errors.Join(c.check(), c.statusFlags.check(), c.excludeFlags.check()); err != nil {
 		return err
 	}
-	holdLittle()
+	holdLittle(gcPercentBuffers)
 	sources, err := c.sources(c.Files, c.Exclude, format, c.Timezone)
 	if err != nil {
 		return err

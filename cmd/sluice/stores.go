@@ -176,7 +176,11 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 
 // openTables opens the table, or tables, of a collector.
 func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *schema.Layout, o storeOptions) (err error) {
-	holdLittle()
+	if r.onHBase() && r.Columnar == "" {
+		holdLittle(gcPercentBuffers)
+	} else {
+		holdLittle(gcPercentColumns)
+	}
 	if r.onHBase() {
 		if c.SpoolAhead {
 			lazy := openLazily(r.Table, func() (table, error) { return a.hbase.write(r.tableFlags, layout, c.RetryFailures) })

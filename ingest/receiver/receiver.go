@@ -148,8 +148,8 @@ func (r *Receiver) Close() {
 const defaultConns = 1024
 
 // maxFrameBytes limits the batches that are being received, compressed, of all senders: what a
-// collector on two processors parses in about a second.
-const maxFrameBytes = 16 << 20
+// collector on two processors parses in about half a second.
+const maxFrameBytes = 8 << 20
 
 // reservedFiles are kept for table, archive, spool and status in a process that can open few files.
 const reservedFiles = 32
