@@ -147,10 +147,6 @@ func (r *Receiver) Close() {
 // defaultConns is the default limit of connections in a process that can open enough files.
 const defaultConns = 1024
 
-// maxFrameBytes limits the batches that are being received, compressed, of all senders: what a
-// collector on two processors parses in about half a second.
-const maxFrameBytes = 8 << 20
-
 // reservedFiles are kept for table, archive, spool and status in a process that can open few files.
 const reservedFiles = 32
 
@@ -163,7 +159,7 @@ func MaxConns(openFiles int) int { return max(2, min(openFiles/2, openFiles-rese
 // default: MaxConns, at most 1,024, and a sixteenth of conns.
 func Limits(openFiles, conns, perAddress int) avrorpc.Limits {
 	conns = cmp.Or(conns, min(defaultConns, MaxConns(openFiles)))
-	return avrorpc.Limits{FrameBytes: maxBodyBytes + 1<<20, Bytes: maxFrameBytes, Conns: conns, ConnsPerPeer: cmp.Or(perAddress, max(1, conns/16))}
+	return avrorpc.Limits{FrameBytes: maxBodyBytes + 1<<20, Conns: conns, ConnsPerPeer: cmp.Or(perAddress, max(1, conns/16))}
 }
 
 // Services returns the services for agents: one for each version of the protocol, the newest first.
