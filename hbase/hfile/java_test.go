@@ -1,6 +1,7 @@
 package hfile_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -45,8 +46,9 @@ func TestHBaseReadsTheFiles(t *testing.T) {
 			}
 		}
 	}
+	damaged := damagedFile(t, filepath.Join(dir, "damaged"))
 	classes, jars := compile(t, c, "testdata/ReadHFiles.java"), zstdJars(t)
-	out, err := c.Java([]string{"CLUSTER_CP=" + classes + ":" + jars + "/*"}, "ReadHFiles", slices.Collect(maps.Keys(want))...)
+	out, err := c.Java([]string{"CLUSTER_CP=" + classes + ":" + jars + "/*"}, "ReadHFiles", append(slices.Collect(maps.Keys(want)), damaged)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +62,27 @@ func TestHBaseReadsTheFiles(t *testing.T) {
 			t.Errorf("%s\n got %s\nwant %s", filepath.Base(path), got[path], want)
 		}
 	}
+	// After a wrong checksum HBase reads the block again from the file system, which has no checksum
+	// of its own here: only the counter tells it.
+	if columns := strings.Split(got[damaged], "\t"); len(columns) < 3 || columns[2] == "0" {
+		t.Errorf("no wrong checksum is counted in a file with a changed value: %q", got[damaged])
+	}
+}
+
+// damagedFile writes a file in which one byte of a value differs from that of its checksum, so that
+// its cells can still be read.
+func damagedFile(t *testing.T, path string) string {
+	t.Helper()
+	b, _ := write(t, options(), []cell{{"row", "line", 1, "GET /index.html"}, {"row2", "line", 1, "GET /"}})
+	at := bytes.Index(b, []byte("index"))
+	if at < 0 {
+		t.Fatal("the value is not in the file")
+	}
+	b[at] ^= 1
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 var codecNames = map[hfile.Compression]string{hfile.Uncompressed: "NONE", hfile.Snappy: "SNAPPY", hfile.Zstd: "ZSTD", hfile.Gzip: "GZ"}
