@@ -44,11 +44,6 @@ func (t *texts) reset() {
 	t.codes, t.traits, t.last = t.codes[:0], t.traits[:0], -1
 }
 
-// bytes is the size of the column.
-func (t *texts) bytes() int {
-	return len(t.dict.Data) + 4*(len(t.dict.Ends)+len(t.codes)) + len(t.traits)
-}
-
 // memory is the size of the column's arrays.
 func (t *texts) memory() int {
 	return cap(t.dict.Data) + 4*(cap(t.dict.Ends)+cap(t.codes)) + 8*cap(t.slots) + cap(t.traits)
@@ -144,5 +139,4 @@ func (n *ints) fill(rows int) {
 
 func (n *ints) ok(i int) bool { return n.valid[i>>6]>>(i&63)&1 == 1 }
 
-func (n *ints) bytes() int  { return 8 * (len(n.values) + len(n.valid)) }
 func (n *ints) memory() int { return 8 * (cap(n.values) + cap(n.valid)) }
