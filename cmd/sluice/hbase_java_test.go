@@ -21,7 +21,8 @@ import (
 )
 
 // TestHBasesOwnClientReadsTheSameRows checks that HBase's Java client reads the rows that `sluice
-// run` stored: the same cells, byte for byte, and numbers that Bytes.toLong decodes.
+// run` stored, one half with Put, and the other half as files that were loaded: the same cells, byte
+// for byte, and numbers that Bytes.toLong decodes.
 func TestHBasesOwnClientReadsTheSameRows(t *testing.T) {
 	t.Parallel() // runs after the sequential tests, because it waits for the shared cluster
 	if _, err := exec.LookPath("javac"); err != nil && os.Getenv("CI") != "true" {
@@ -41,23 +42,40 @@ func TestHBasesOwnClientReadsTheSameRows(t *testing.T) {
 	if err := sample.Write(&text, 1, 3000); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(log, text.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, layout := range []string{schema.LayoutTyped, schema.LayoutPacked, schema.LayoutFlume} {
+	half := bytes.IndexByte(text.Bytes()[text.Len()/2:], '\n') + text.Len()/2 + 1
+	for layout, compression := range map[string]string{schema.LayoutTyped: "SNAPPY", schema.LayoutPacked: "GZ", schema.LayoutFlume: "NONE"} {
 		t.Run(layout, func(t *testing.T) {
 			table := fmt.Sprintf("java%d", time.Now().UnixNano())
 			url := fmt.Sprintf("hbase://%s/%s", c.ZooKeeper, table)
 			sluice := func(args ...string) string {
 				t.Helper()
-				var out, errs bytes.Buffer
-				if got := run(t.Context(), append([]string{"--data", filepath.Join(dir, layout), "-q"}, args...), strings.NewReader(""), &out, &errs); got != 0 {
-					t.Fatalf("%q: status %d: %s", args, got, errs.String())
+				cmd := command(t, append([]string{"--data", filepath.Join(dir, layout), "-q"}, args...)...)
+				cmd.Env = append(cmd.Environ(), "HADOOP_CONF_DIR="+c.ConfDir)
+				var errs bytes.Buffer
+				cmd.Stderr = &errs
+				out, err := cmd.Output()
+				if err != nil {
+					t.Fatalf("%q: %v: %s", args, err, &errs)
 				}
-				return out.String()
+				if strings.Contains(errs.String(), "bulk load") {
+					t.Errorf("%q: rows are written with Put instead: %s", args, &errs)
+				}
+				return string(out)
 			}
-			sluice("schema", "apply", "--layout", layout, "--table", url)
-			sluice("run", "--once", "--host", "web01", "--layout", layout, "--table", url, log)
+			store := func(text []byte, load string) {
+				t.Helper()
+				if err := os.WriteFile(log, text, 0o600); err != nil { // the same file, which has grown
+					t.Fatal(err)
+				}
+				sluice("run", "--once", "--host", "web01", "--layout", layout, "--table", url, "--load", load, log)
+			}
+			sluice("schema", "apply", "--layout", layout, "--compression", compression, "--table", url)
+			store(text.Bytes()[:half], loadPut)
+			if layout == schema.LayoutFlume { // its rows are never loaded
+				store(text.Bytes(), loadPut)
+			} else {
+				store(text.Bytes(), loadBulk)
+			}
 			printed, err := c.Java([]string{"CLUSTER_CP=" + dir}, peers.HBaseMain, "print", table)
 			if err != nil {
 				t.Fatal(err)
