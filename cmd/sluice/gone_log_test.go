@@ -8,7 +8,8 @@ import (
 	"testing"
 
 	"sluice/ingest/agent"
-	"sluice/monitor"
+	"sluice/ingest/checkpoint"
+	"sluice/ingest/segment/vfs"
 )
 
 // lastWords is a log whose agent is stopped when the collector has received its lines and not
@@ -150,7 +151,9 @@ func TestALossIsCorrectedWhenTheHostsCollectorReturns(t *testing.T) {
 	for _, p := range []*follower{c, second, l.collector} {
 		l.must(p.end(t))
 	}
-	if s, err := monitor.Read(statusPath(l.data)); err != nil || s.LostBytes != 0 || s.LostFiles != 1 {
-		t.Errorf("%v: %d bytes in %d logs are lost", err, s.LostBytes, s.LostFiles)
+	file, err := checkpoint.Open(vfs.OS{}, filepath.Join(l.data, "checkpoint"), "")
+	l.must(err)
+	if lost := file.Losses.Count(); lost.Bytes != 0 || lost.Files != 1 {
+		t.Errorf("%d bytes in %d logs are lost", lost.Bytes, lost.Files)
 	}
 }
