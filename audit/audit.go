@@ -17,7 +17,7 @@ type Table interface {
 	Layout() schema.Layout
 	Scan(ctx context.Context, s schema.Scan) iter.Seq2[*schema.Row, error]
 	Streams(ctx context.Context) ([]schema.StreamEntry, error)
-	// Put and Flush are used by Repair.
+	// Put and Flush are used by Repair. Rows need not be in a Scan before the next Flush.
 	Put(ctx context.Context, rows *schema.Rows) error
 	Flush(ctx context.Context) error
 }
@@ -46,6 +46,9 @@ type Config struct {
 	Quarantine map[string][]schema.Cell
 	// Named is the number of differences of a stream to list.
 	Named int
+	// Expect, if not nil, is called by Repair before it writes rows, with about how many bytes of log
+	// the table has no rows of.
+	Expect func(bytes int64)
 }
 
 // audit is the state of a running audit.
@@ -108,7 +111,11 @@ func (a *audit) compare(ctx context.Context, rewrite func(*schema.Rows) error) e
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if err := a.pinpoint(ctx, differing(expected, found), expected, found, rewrite); err != nil {
+	bad := differing(expected, found)
+	if rewrite != nil && a.Expect != nil {
+		a.Expect(a.absent(bad, expected, found))
+	}
+	if err := a.pinpoint(ctx, bad, expected, found, rewrite); err != nil {
 		return err
 	}
 	a.finish()

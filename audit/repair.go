@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"sluice/archive/index"
 	"sluice/ingest/segment"
@@ -51,11 +53,31 @@ func Repair(ctx context.Context, cfg Config, m WritableArchive, dir string) (*Re
 		return nil, err
 	}
 	r := &repair{audit: a, archive: m, encoder: enc, done: &a.report.Repairs}
-	if r.dir, err = os.MkdirTemp(dir, "repair-"); err != nil {
+	if err := removeTemporary(dir); err != nil {
+		return nil, err
+	}
+	if r.dir, err = os.MkdirTemp(dir, temporary); err != nil {
 		return nil, err
 	}
 	err = r.run(ctx)
 	return &a.report, errors.Join(err, os.RemoveAll(r.dir))
+}
+
+// temporary begins the name of the directory for temporary files; digits follow.
+const temporary = "repair-"
+
+// removeTemporary removes the directories of repairs that were killed.
+func removeTemporary(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if number, ok := strings.CutPrefix(e.Name(), temporary); ok && e.IsDir() && strings.Trim(number, "0123456789") == "" {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
 }
 
 func (r *repair) run(ctx context.Context) error {

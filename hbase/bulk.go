@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"sluice/hbase/bulkload"
@@ -31,6 +32,15 @@ func (t *Table) BulkLoader(ctx context.Context, o bulkload.Options) (*bulkload.L
 		return nil, fmt.Errorf("hbase: %s: %w", t.url.Table, err)
 	}
 	return l, nil
+}
+
+// SweepBulkLoads removes what killed bulk loads into this table left in the directory and in HBase's
+// file system, as BulkLoader does.
+func (t *Table) SweepBulkLoads(ctx context.Context, dir string, logger *slog.Logger) error {
+	if err := bulkload.Sweep(ctx, t.cluster, t.regions, bulkload.Options{Dir: dir, Logger: logger}); err != nil {
+		return fmt.Errorf("hbase: %s: %w", t.url.Table, err)
+	}
+	return nil
 }
 
 // compression returns the family's compression, if every server with it reads the files. ZSTD has two

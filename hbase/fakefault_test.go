@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sluice/hbase"
 	"sluice/hbase/bulkload"
@@ -130,6 +134,40 @@ func TestABulkLoadWithoutPermissionIsNotRetried(t *testing.T) {
 	check(t, table.Flush(t.Context()))
 	if n := count(t, table, schema.Scan{}); n != 100 {
 		t.Errorf("%d rows, want 100", n)
+	}
+	check(t, table.Close())
+}
+
+// What a killed load left is removed also if no other load follows. That of another table stays for
+// its next run.
+func TestWhatAKilledBulkLoadLeftIsRemoved(t *testing.T) {
+	f, dir := fake(t), t.TempDir()
+	table := openFake(t, f, typed(t), hbase.Options{})
+	logger := slog.New(slog.DiscardHandler)
+	check(t, table.SweepBulkLoads(t.Context(), filepath.Join(dir, "absent"), logger))
+	for name, text := range map[string]string{
+		"ours__x.staging":   `{"table":"t","token":"hdfs://n/staging/ours__x"}`,
+		"theirs__x.staging": `{"table":"other","token":"hdfs://n/staging/theirs__x"}`,
+		"torn.staging":      `{"tab`,
+		"rows.hfile":        "",
+	} {
+		check(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	lock, err := os.Create(filepath.Join(dir, "lock"))
+	check(t, err)
+	check(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX))
+	check(t, table.SweepBulkLoads(t.Context(), dir, logger)) // the other process may be loading
+	if removed := f.Removed(); len(removed) > 0 {
+		t.Errorf("removed from a running process: %v", removed)
+	}
+	check(t, lock.Close())
+	check(t, table.SweepBulkLoads(t.Context(), dir, logger))
+	if removed := f.Removed(); !slices.Equal(removed, []string{"hdfs://n/staging/ours__x"}) {
+		t.Errorf("removed in HDFS: %v", removed)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*.*"))
+	if err != nil || !slices.Equal(left, []string{filepath.Join(dir, "theirs__x.staging")}) {
+		t.Errorf("left: %v, %v", left, err)
 	}
 	check(t, table.Close())
 }

@@ -20,6 +20,7 @@ import (
 type auditCmd struct {
 	tableFlags
 	archiveFlags
+	loadFlags
 	Host   string `env:"SLUICE_AUDIT_HOST" placeholder:"H" help:"Only these web hosts, comma-separated."`
 	From   string `placeholder:"T" help:"Only lines at or after this time, for example because older files were deleted: 2015-05-17, -90d, RFC 3339."`
 	To     string `placeholder:"T" help:"Only lines before this time."`
@@ -40,12 +41,16 @@ byte for byte. Prints a line for each stream, its differences below it, and coun
 
 Lines that are not stored yet are no difference. The logs are those in the checkpoint of
 --data, or without a checkpoint those in the table's stream directory. --repair compares
-again when it is done; the exit status is that of the second comparison.`
+again when it is done; the exit status is that of the second comparison. Many missing rows
+of a table in HBase are written as files (--load).`
 }
 
 func (c *auditCmd) Run(a *app) (err error) {
 	if c.Show < 0 {
 		return usage("--show must be at least 0")
+	}
+	if err := c.loadFlags.check(c.onHBase(), true); c.Repair && err != nil {
+		return err
 	}
 	cfg, err := c.config(a)
 	if err != nil {
@@ -109,11 +114,14 @@ func (c *auditCmd) repair(a *app, cfg audit.Config) (err error) {
 	if !c.onHBase() {
 		return c.repairColumnar(a, cfg, archive)
 	}
-	table, err := a.hbase.write(c.tableFlags, nil, false)
+	table, err := a.hbase.load(c.tableFlags, nil, c.loadFlags)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
+	if t, ok := table.(*loadedTable); ok {
+		cfg.Expect = func(bytes int64) { t.expect(bytes) }
+	}
 	cfg.Table, cfg.Archive = table, archive
 	report, err := audit.Repair(a.ctx, cfg, archive, a.cli.Data)
 	if report != nil {

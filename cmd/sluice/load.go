@@ -31,7 +31,7 @@ func (f loadFlags) check(onHBase, ends bool) error {
 	case !onHBase:
 		return usage("--load bulk is for a table in HBase\nhint: name it with --table hbase://…, or leave out --load")
 	case !ends:
-		return usage("--load bulk is for --once and --from-archive: rows of followed logs are written with Put\nhint: leave out --load, or give --once")
+		return usage("--load bulk is for --once, --from-archive and --repair: rows of followed logs are written with Put\nhint: leave out --load, or give --once")
 	}
 	return nil
 }
@@ -72,18 +72,26 @@ type loadedTable struct {
 	load    string
 	regions int
 
-	mu     sync.Mutex // held by calls of Put until it is decided
-	bytes  int64      // of rows that are expected or were put
-	loader atomic.Pointer[bulkload.Loader]
-	failed atomic.Bool // loading is not possible
+	mu       sync.Mutex // held by calls of Put until it is decided
+	expected int64      // bytes of log
+	put      int64      // bytes of rows
+	loader   atomic.Pointer[bulkload.Loader]
+	failed   atomic.Bool // loading is not possible
 }
 
 // load opens a table in HBase for writing, by bulk loads where the flags ask for them.
 func (o *hbaseTables) load(t tableFlags, layout *schema.Layout, flags loadFlags) (table, error) {
 	opened, err := o.write(t, layout, false)
 	rows, ok := opened.(*hbase.Table)
-	if err != nil || !ok || flags.Load == loadPut {
+	if err != nil || !ok {
 		return opened, err
+	}
+	// This run may have too few rows for a bulk load, which would do it.
+	if err := rows.SweepBulkLoads(o.ctx, o.loadDir(), o.log); err != nil && o.ctx.Err() == nil {
+		o.log.Warn("cannot remove what an earlier bulk load left, will retry at the next start", "path", o.loadDir(), "err", err)
+	}
+	if flags.Load == loadPut {
+		return opened, nil
 	}
 	x := &loadedTable{Table: rows, tables: o, url: t.Table, load: flags.Load}
 	if x.regions, err = rows.Regions(o.ctx); err != nil {
@@ -92,15 +100,20 @@ func (o *hbaseTables) load(t tableFlags, layout *schema.Layout, flags loadFlags)
 	return x, nil
 }
 
+// loadDir is the directory for files that are not loaded yet.
+func (o *hbaseTables) loadDir() string { return filepath.Join(o.cli.Data, "load") }
+
 // expect says that rows of so many bytes of log follow, and returns whether they are loaded.
 func (t *loadedTable) expect(bytes int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.bytes = max(t.bytes, bytes)
+	t.expected = max(t.expected, bytes)
 	return t.pays()
 }
 
-func (t *loadedTable) pays() bool { return t.load == loadBulk || bulkload.Worth(t.bytes, t.regions) }
+func (t *loadedTable) pays() bool {
+	return t.load == loadBulk || bulkload.Worth(max(t.expected, t.put), t.regions)
+}
 
 // Put implements collector.Table.
 func (t *loadedTable) Put(ctx context.Context, rows *schema.Rows) error {
@@ -121,7 +134,7 @@ func (t *loadedTable) decide(ctx context.Context, rows *schema.Rows) error {
 	defer t.mu.Unlock()
 	for i := range rows.Len() {
 		for _, c := range rows.Cells(i) {
-			t.bytes += int64(len(c.Value))
+			t.put += int64(len(c.Value))
 		}
 	}
 	if !t.pays() || t.loader.Load() != nil || t.failed.Load() {
@@ -132,7 +145,7 @@ func (t *loadedTable) decide(ctx context.Context, rows *schema.Rows) error {
 		least = 0
 	}
 	l, err := t.BulkLoader(ctx, bulkload.Options{
-		Dir: filepath.Join(t.tables.cli.Data, "load"), OpenStaging: t.tables.openStaging, MinFileBytes: least, Logger: t.tables.log,
+		Dir: t.tables.loadDir(), OpenStaging: t.tables.openStaging, MinFileBytes: least, Logger: t.tables.log,
 	})
 	switch {
 	case err == nil:

@@ -116,12 +116,12 @@ func (r *loadRig) moments() map[string]func() bool {
 	}
 }
 
-// killWhen runs sluice until the moment, and kills it. It reports false if the run ended before.
+// killWhen runs a command until the moment, and kills it. It reports false if the run ended before.
 //
 // Files of a killed run are there when the next one starts, so the moment is not asked before this
 // run has recorded its own staging directory: what a kill before that leaves is not removed
 // (docs/bulkload.md).
-func (r *loadRig) killWhen(moment func() bool) bool {
+func (r *loadRig) killWhen(moment func() bool, args ...string) bool {
 	r.Helper()
 	earlier := r.files("*.staging")
 	recorded := func() bool {
@@ -131,7 +131,7 @@ func (r *loadRig) killWhen(moment func() bool) bool {
 		})
 	}
 	waits := true
-	c := command(r.T, "--data", r.data, "-q", "run", "--once", "--host", "web01", "--load", "bulk", r.layout, r.table, r.log)
+	c := command(r.T, append([]string{"--data", r.data, "-q"}, args...)...)
 	var text bytes.Buffer
 	c.Stdout, c.Stderr = &text, &text
 	if err := c.Start(); err != nil {
@@ -168,7 +168,7 @@ func TestARunThatLoadsFilesStoresEveryLineOnceWhateverIsKilled(t *testing.T) {
 		all = append(all, r)
 		killed := 0
 		for what, moment := range r.moments() {
-			if r.killWhen(moment) {
+			if r.killWhen(moment, "run", "--once", "--host", "web01", "--load", "bulk", r.layout, r.table, r.log) {
 				killed++
 				r.splitAndMove(killed)
 				continue
@@ -213,7 +213,7 @@ func TestABulkLoadThatCannotBeIsRefused(t *testing.T) {
 	for _, c := range []struct {
 		onHBase, ends bool
 		want          string
-	}{{false, true, "for a table in HBase"}, {true, false, "--once and --from-archive"}, {true, true, ""}} {
+	}{{false, true, "for a table in HBase"}, {true, false, "--once, --from-archive and --repair"}, {true, true, ""}} {
 		err := loadFlags{Load: loadBulk}.check(c.onHBase, c.ends)
 		if got := fmt.Sprint(err); c.want == "" && err != nil || !strings.Contains(got, c.want) {
 			t.Errorf("on HBase %t, ends %t: %v, want %q", c.onHBase, c.ends, err, c.want)
@@ -244,11 +244,11 @@ func TestAutoLoadsFilesIfThereIsEnoughForEachRegion(t *testing.T) {
 	rows.Append([]byte("key"), 1, []schema.Cell{{Qualifier: "line", Value: make([]byte, enough/4-1)}})
 	for range 4 {
 		if err := x.decide(t.Context(), &rows); err != nil || x.pays() {
-			t.Fatalf("%d bytes were put: %t, %v", x.bytes, x.pays(), err)
+			t.Fatalf("%d bytes were put: %t, %v", x.put, x.pays(), err)
 		}
 	}
-	if x.bytes += 4; !x.pays() {
-		t.Errorf("%d bytes were put, and files are not loaded", x.bytes)
+	if x.put += 4; !x.pays() {
+		t.Errorf("%d bytes were put, and files are not loaded", x.put)
 	}
 }
 

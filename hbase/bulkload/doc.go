@@ -7,4 +7,5 @@
 // file, and all rows if loading fails for good, go to the table's own Put.
 //
 // [decide] decides what follows an attempt to load a file. [Worth] decides whether loading pays.
+// [Sweep] removes what killed processes left.
 package bulkload

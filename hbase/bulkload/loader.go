@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"sluice/hbase/hfile"
 	"sluice/hbase/region"
@@ -112,12 +113,36 @@ func Open(ctx context.Context, cluster *region.Cluster, regions *region.Table, r
 	return l, nil
 }
 
-// prepare removes what earlier processes left, and opens a staging directory.
-func (l *Loader) prepare(ctx context.Context) (err error) {
+// Sweep removes what killed processes left: files in o.Dir and, if they were for this table, their
+// staging directories. It does nothing if another process uses o.Dir.
+func Sweep(ctx context.Context, cluster *region.Cluster, regions *region.Table, o Options) error {
+	left, err := filepath.Glob(filepath.Join(o.Dir, "*.*"))
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	lock, err := lockDir(o.Dir)
+	if errors.Is(err, errInUse) {
+		return nil
+	}
+	if err == nil {
+		err = errors.Join(newLoader(cluster, regions, nil, nil, o).sweep(ctx), lock.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("bulk load: %w", err)
+	}
+	return nil
+}
+
+func (l *Loader) sweep(ctx context.Context) error {
 	if err := l.local.sweep(); err != nil {
 		return err
 	}
-	if err := l.directories.sweep(ctx); err != nil {
+	return l.directories.sweep(ctx)
+}
+
+// prepare removes what earlier processes left, and opens a staging directory.
+func (l *Loader) prepare(ctx context.Context) (err error) {
+	if err := l.sweep(ctx); err != nil {
 		return err
 	}
 	if l.session, err = l.directories.prepare(ctx); err != nil {

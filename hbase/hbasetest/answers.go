@@ -62,6 +62,9 @@ func (s *Server) answer(method string, param, cells []byte) (message, block []by
 		return s.multi(param, cells), nil, ""
 	case "Scan":
 		return s.scan(param)
+	case "CleanupBulkLoad":
+		s.removed = append(s.removed, string(field(param, 1)))
+		return nil, nil, ""
 	}
 	return nil, nil, "java.lang.UnsupportedOperationException"
 }
@@ -272,8 +275,16 @@ func streamsOf(filter []byte) map[string]bool {
 // meta answers a lookup with the last region that begins no later than the key.
 func (s *Server) meta(scan []byte) (message, block []byte, exception string) {
 	message = protobuf.AppendBool(nil, 8, false)
-	if s.descriptor == nil || number(scan, 15) == 0 {
+	if s.descriptor == nil {
 		return message, nil, ""
+	}
+	if number(scan, 15) == 0 { // the rows of all regions
+		for i := range s.starts {
+			if bytes.Compare([]byte(s.region(i)), field(scan, 3)) >= 0 {
+				message, block = protobuf.AppendUint(message, 1, 2), s.appendRegion(block, i)
+			}
+		}
+		return message, block, ""
 	}
 	key := bytes.TrimPrefix(field(scan, 3), []byte(s.name+","))
 	key = key[:bytes.LastIndexByte(key, ',')]
@@ -283,10 +294,14 @@ func (s *Server) meta(scan []byte) (message, block []byte, exception string) {
 			at = i
 		}
 	}
-	name := s.region(at)
+	return protobuf.AppendUint(message, 1, 2), s.appendRegion(nil, at), ""
+}
+
+// appendRegion appends a region's row of the meta table.
+func (s *Server) appendRegion(block []byte, i int) []byte {
+	name := s.region(i)
 	start, end, _ := s.bounds(name)
 	info := append([]byte("PBUF"), protobuf.AppendBytes(protobuf.AppendBytes(nil, 3, start), 4, end)...)
-	block = wire.AppendCell(nil, []byte(name), "info", "regioninfo", 1, wire.Put, info)
-	block = wire.AppendCell(block, []byte(name), "info", "server", 1, wire.Put, []byte(s.address))
-	return protobuf.AppendUint(message, 1, 2), block, ""
+	block = wire.AppendCell(block, []byte(name), "info", "regioninfo", 1, wire.Put, info)
+	return wire.AppendCell(block, []byte(name), "info", "server", 1, wire.Put, []byte(s.address))
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 
@@ -40,6 +41,7 @@ type Server struct {
 	lastID     uint64
 	hook       func(method string) (exception string)
 	results    int // cells in a result; 0: no limit
+	removed    []string
 }
 
 type scanner struct {
@@ -93,6 +95,13 @@ func (s *Server) Fault(results int, hook func(method string) string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.results, s.hook = results, hook
+}
+
+// Removed returns the staging directories of bulk loads that clients had removed.
+func (s *Server) Removed() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.removed)
 }
 
 func (s *Server) accept(l net.Listener) error {
