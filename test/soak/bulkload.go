@@ -88,6 +88,7 @@ type bulkLoadRun struct {
 	archive  string
 	fellBack atomic.Int64 // messages of programs that wrote rows with Put instead
 	seconds  int
+	logged   map[string]int64 // bytes of the region servers' logs at the start
 }
 
 // bulkLoad prepares the soak.
@@ -98,6 +99,9 @@ func (c config) bulkLoad(ctx context.Context) (r *bulkLoadRun, err error) {
 			err = errors.Join(err, r.close())
 		}
 	}()
+	if r.logged, err = r.serverLogs(); err != nil {
+		return r, err
+	}
 	urls := map[string]hbase.URL{}
 	for _, suffix := range []string{"", "_again"} {
 		url, err := hbase.ParseURL(r.tableURL(suffix))
@@ -302,7 +306,7 @@ func (f *refill) Run(ctx context.Context, _ <-chan struct{}) error {
 			life = below(rng, 2*maxRun)
 		}
 		stored := f.source.stored.Load()
-		done, err := f.runFor(ctx, life, "run", "--wait", "0", "--from-archive", f.archive, "--load", "bulk", "--layout", f.layout, "--table", f.url)
+		done, err := f.runFor(ctx, life, f.args()...)
 		if err == nil && done {
 			err = f.has(ctx, stored)
 		}
@@ -310,6 +314,11 @@ func (f *refill) Run(ctx context.Context, _ <-chan struct{}) error {
 			return err
 		}
 	}
+}
+
+// args returns the arguments of a run.
+func (f *refill) args() []string {
+	return []string{"run", "--wait", "0", "--from-archive", f.archive, "--load", "bulk", "--layout", f.layout, "--table", f.url}
 }
 
 // has checks that the table has at least the rows of the logs that were in the archive when the
@@ -333,51 +342,6 @@ func (f *refill) has(ctx context.Context, stored int64) error {
 	f.fills.Add(1)
 	if rows < stored {
 		return fmt.Errorf("the table has %d rows of %d lines that were in the archive before it was filled", rows, stored)
-	}
-	return nil
-}
-
-// files lets HBase's own reader read every file of both tables, those that compactions have replaced
-// too, and looks into the logs of the region servers: a wrong checksum is a warning there, and a
-// second read.
-func (r *bulkLoadRun) files(context.Context) error {
-	classes := filepath.Join(r.dir, "classes")
-	if err := os.Mkdir(classes, 0o700); err != nil {
-		return err
-	}
-	if _, err := r.cluster.Java(nil, "com.sun.tools.javac.Main", "-nowarn", "-Xlint:none", "-d", classes, "testdata/CountChecksums.java"); err != nil {
-		return err
-	}
-	out, err := r.cluster.Java([]string{"CLUSTER_CP=" + classes}, "CountChecksums", r.name)
-	if err != nil {
-		return err
-	}
-	var files, loaded, cells, failures int64
-	if _, err := fmt.Sscanf(out, "files=%d loaded=%d cells=%d failures=%d", &files, &loaded, &cells, &failures); err != nil {
-		return fmt.Errorf("%q: %w", out, err)
-	}
-	r.journal.say("check", strings.TrimSpace(out))
-	logs, err := filepath.Glob(filepath.Join(r.cluster.Home(), "log", "regionserver*.log"))
-	if err != nil || len(logs) == 0 {
-		return errors.Join(err, errors.New("no logs of region servers"))
-	}
-	for _, path := range logs {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		for line := range strings.Lines(string(text)) {
-			if strings.Contains(line, "checksum verification failed") {
-				failures++
-				r.journal.say("check", strings.TrimSpace(line))
-			}
-		}
-	}
-	switch {
-	case failures > 0:
-		return fmt.Errorf("%d checksums were wrong", failures)
-	case loaded == 0 || cells == 0:
-		return fmt.Errorf("no file was loaded: %s", out)
 	}
 	return nil
 }
