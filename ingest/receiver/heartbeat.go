@@ -48,6 +48,10 @@ func kept(b *protocol.Heartbeat) protocol.Heartbeat {
 	return k
 }
 
+// rollAgain is the least time between two requests of a host to archive its segments: a hostile one
+// would otherwise make a file of each batch.
+const rollAgain = 20 * time.Second
+
 // status handles a heartbeat. The reply has the positions that changed, and the number of the last
 // loss that was acknowledged here.
 func (s *session) status(params []byte) (avrorpc.Finisher, error) {
@@ -65,7 +69,7 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 	if s.cfg.Checkpoint.Expected.Set(s.host, missed) { // only changes when a host is new, moves or returns
 		s.unsaved.Store(true)
 	}
-	now, looks := s.cfg.Now(), false
+	now, looks, leaves := s.cfg.Now(), false, s.beat.Counters[protocol.Leaving] != 0
 	var twin *session
 	s.note(s.host, func(h *Host) {
 		if len(s.beat.Streams) > 0 {
@@ -76,13 +80,16 @@ func (s *session) status(params []byte) (avrorpc.Finisher, error) {
 		h.StartedMs, h.Elsewhere = started, elsewhere
 		h.ClockOffset, h.ClockKnown = h.clock.add(s.beat.TimeMs, now)
 		looks = h.looks.take(now, len(s.active))
+		if leaves = leaves && now.Sub(h.rolled) >= rollAgain; leaves {
+			h.rolled = now
+		}
 		s.liveness.beat(now)
 		twin = s.twin(h, now)
 	})
 	if twin != nil {
 		s.fault(s.host, "name", fmt.Sprintf("two agents use this name, at %s and %s: give one of them another with --host", s.peer.Address, twin.peer.Address))
 	}
-	if s.beat.Counters[protocol.Leaving] != 0 {
+	if leaves {
 		s.cfg.Collector.Roll(s.host)
 	}
 	s.beat = protocol.Heartbeat{}

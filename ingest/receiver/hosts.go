@@ -50,6 +50,7 @@ type Host struct {
 	spellings map[string]bool
 	turns     chan struct{} // its capacity is the number that may be in use at a time
 	clock     clockSamples
+	rolled    time.Time // when its segments were last archived on its request
 }
 
 // Fault is a violation of the protocol or of a limit; there is one for each kind.

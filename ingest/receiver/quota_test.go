@@ -275,6 +275,29 @@ func TestTheStoredPartOfAHeartbeatIsBounded(t *testing.T) {
 	}
 }
 
+// A host that says with each heartbeat that it leaves does not get an archive file for each batch.
+func TestAHostThatLeavesAgainAndAgainMakesFewFiles(t *testing.T) {
+	c := collect(t, filepath.Join(t.TempDir(), "c1"), "127.0.0.1:0", 0)
+	w := dial(t, c.address)
+	w.hello("evil", named(7, 0))
+	var sent strings.Builder
+	for i := range 30 {
+		batch := lines(i, 1)
+		w.append(7, int64(sent.Len()), batch)
+		sent.WriteString(batch)
+		if _, err := w.beat(protocol.Heartbeat{Counters: map[string]int64{protocol.Leaving: 1}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.close()
+	c.end(t, false)
+	c.holds(t, sent.String())
+	files, err := filepath.Glob(filepath.Join(c.dir, "archive", "*", "evil", "*.gz"))
+	if err != nil || len(files) == 0 || len(files) > 10 { // one for each rollAgain, and one at the end
+		t.Errorf("%d files for 30 batches: %v", len(files), err)
+	}
+}
+
 // A host that looks up too many positions in a second is answered without them until it has waited.
 func TestHeartbeatsLookUpABoundedNumberOfPositions(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
