@@ -100,7 +100,7 @@ func TestARegionThatMovedTwiceAndWasSplitIsFound(t *testing.T) {
 	log := tabletest.NewLog("web01", 1)
 	check(t, table.Put(t.Context(), lines(layout, log, 1000)))
 	check(t, table.Flush(t.Context()))
-	f.ToAndFro = true
+	f.RegionsMoved = true
 	f.Split([]byte{1, 0x18, 0xd1})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()

@@ -152,7 +152,7 @@ func (s *Server) multi(param, cells []byte) (response []byte) {
 		var why string
 		if !ok {
 			regionFault = notServing
-			if s.ToAndFro {
+			if s.RegionsMoved {
 				host, port, _ := net.SplitHostPort(s.address)
 				regionFault = "org.apache.hadoop.hbase.exceptions.RegionMovedException"
 				why = "Region moved to: hostname=" + host + " port=" + port + " startCode=1. As of locationSeqNum=4."

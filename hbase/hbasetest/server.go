@@ -19,11 +19,11 @@ import (
 
 // Server is the cluster. Its methods may be called by several goroutines at a time.
 type Server struct {
-	// Refuse, if not nil, returns the exception of a row, or of its whole region. ToAndFro: a client
-	// that names a region that no longer exists is told that it was moved to this server. Both are
-	// set before the first call.
-	Refuse   func(key []byte) (row, region string)
-	ToAndFro bool
+	// Refuse, if not nil, returns the exception of a row, or of its whole region. With RegionsMoved
+	// the exception for a region that does not exist any more is RegionMovedException, with this
+	// server's address. Both are set before the first call.
+	Refuse       func(key []byte) (row, region string)
+	RegionsMoved bool
 
 	t       testing.TB
 	address string
