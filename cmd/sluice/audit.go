@@ -49,7 +49,10 @@ func (c *auditCmd) Run(a *app) (err error) {
 	if c.Show < 0 {
 		return usage("--show must be at least 0")
 	}
-	if err := c.loadFlags.check(c.onHBase(), true); c.Repair && err != nil {
+	if !c.Repair && c.Load != loadAuto {
+		return usage("--load %s without --repair: a comparison writes no rows\nhint: leave out --load, or give --repair", c.Load)
+	}
+	if err := c.loadFlags.check(c.onHBase(), true); err != nil {
 		return err
 	}
 	cfg, err := c.config(a)

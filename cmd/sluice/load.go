@@ -37,6 +37,7 @@ func (f loadFlags) check(onHBase, ends bool) error {
 }
 
 const (
+	loadAuto = "auto"
 	loadPut  = "put"
 	loadBulk = "bulk"
 )

@@ -72,6 +72,17 @@ func TestARepairLoadsFilesIfTheTableLacksManyRows(t *testing.T) {
 	}
 }
 
+func TestAnAuditThatRepairsNothingRefusesToLoad(t *testing.T) {
+	var out, errs bytes.Buffer
+	for _, load := range []string{loadBulk, loadPut} {
+		errs.Reset()
+		args := []string{"--data", t.TempDir(), "audit", "--table=hbase://127.0.0.1:1/web", "--load", load}
+		if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != 2 || !strings.Contains(errs.String(), "without --repair") {
+			t.Errorf("--load %s: status %d: %s", load, code, &errs)
+		}
+	}
+}
+
 // tableOfOneSalt creates a table, and returns the flag that names it.
 func tableOfOneSalt(t *testing.T, url string) string {
 	t.Helper()

@@ -191,6 +191,26 @@ func TestARunThatLoadsFilesStoresEveryLineOnceWhateverIsKilled(t *testing.T) {
 	stagingIsEmpty(t, c, all...)
 }
 
+// A repair of a table that lacks all rows loads files, and is killed at each of its steps.
+func TestARepairThatLoadsFilesStoresEveryRowOnceWhateverIsKilled(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{})
+	r := newLoadRig(t, c, "packed", 10_000)
+	r.sluice("run", "--once", "--host", "web01", r.log)
+	repair := []string{"audit", "--repair", "--load", "bulk", r.table}
+	killed := 0
+	for _, moment := range r.moments() {
+		if r.killWhen(moment, repair...) {
+			killed++
+		}
+	}
+	if killed == 0 {
+		t.Error("no repair was killed")
+	}
+	r.sluice(repair...)
+	r.holds()
+	stagingIsEmpty(t, c, r)
+}
+
 // splitAndMove splits the region of a salt, and moves one of its parts.
 func (r *loadRig) splitAndMove(salt int) {
 	r.Helper()
@@ -218,7 +238,7 @@ func TestABulkLoadThatCannotBeIsRefused(t *testing.T) {
 		if got := fmt.Sprint(err); c.want == "" && err != nil || !strings.Contains(got, c.want) {
 			t.Errorf("on HBase %t, ends %t: %v, want %q", c.onHBase, c.ends, err, c.want)
 		}
-		for _, other := range []string{"auto", loadPut} {
+		for _, other := range []string{loadAuto, loadPut} {
 			if err := (loadFlags{Load: other}).check(c.onHBase, c.ends); err != nil {
 				t.Errorf("%s: %v", other, err)
 			}
@@ -233,13 +253,13 @@ func TestAutoLoadsFilesIfThereIsEnoughForEachRegion(t *testing.T) {
 		load  string
 		bytes int64
 		want  bool
-	}{{"auto", enough, true}, {"auto", enough - 1, false}, {loadBulk, 0, true}} {
+	}{{loadAuto, enough, true}, {loadAuto, enough - 1, false}, {loadBulk, 0, true}} {
 		x := &loadedTable{load: c.load, regions: 8}
 		if got := x.expect(c.bytes); got != c.want {
 			t.Errorf("%s, %d bytes expected: %t", c.load, c.bytes, got)
 		}
 	}
-	x := &loadedTable{load: "auto", regions: 8}
+	x := &loadedTable{load: loadAuto, regions: 8}
 	var rows schema.Rows
 	rows.Append([]byte("key"), 1, []schema.Cell{{Qualifier: "line", Value: make([]byte, enough/4-1)}})
 	for range 4 {

@@ -35,14 +35,14 @@ func (e echo) Begin(_ context.Context, c *Call) (Finisher, error) {
 	if e.begin != nil {
 		return e.begin(c)
 	}
-	return (*echoed)(c), nil
+	return echoed(bytes.Clone(c.Params)), nil
 }
 func (echo) Close() {}
 
-type echoed Call
+type echoed []byte
 
-func (c *echoed) Finish(_ context.Context, reply []byte) ([]byte, error) {
-	return append(reply, c.Params...), nil
+func (e echoed) Finish(_ context.Context, reply []byte) ([]byte, error) {
+	return append(reply, e...), nil
 }
 
 // serve starts a server and returns its address.
@@ -120,6 +120,42 @@ func TestCallsAreBegunInOrderAndAnsweredInAny(t *testing.T) {
 	}
 	if fmt.Sprint(order) != "[0 1 2]" {
 		t.Errorf("begun as %v", order)
+	}
+}
+
+// Calls that wait for the disk must not use up the memory for those that are received.
+func TestACallThatWasBegunHoldsNoMemoryOfItsRequest(t *testing.T) {
+	const calls = 8
+	begun, finish := make(chan struct{}, calls), make(chan struct{})
+	c := connect(t, echoServer(t, Limits{Bytes: 256 << 10}, func(*Call) (Finisher, error) {
+		begun <- struct{}{}
+		return FinishFunc(func(_ context.Context, reply []byte) ([]byte, error) {
+			<-finish
+			return reply, nil
+		}), nil
+	}), ClientOptions{})
+	var pending []*Pending
+	for range calls {
+		call, err := c.Start(t.Context(), "append", make([]byte, 200<<10), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pending = append(pending, call)
+	}
+	for i := range calls {
+		select {
+		case <-begun:
+		case <-time.After(time.Minute):
+			t.Errorf("%d of %d calls were begun, the others wait for memory", i, calls)
+			close(finish)
+			return
+		}
+	}
+	close(finish)
+	for _, call := range pending {
+		if _, err := call.Wait(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -21,8 +21,8 @@ const (
 	readBuffer = 16 << 10
 )
 
-// frame is a message in memory: its buffers joined. It is returned to the pools when its call is
-// answered.
+// frame is a message in memory: its buffers joined. It is returned to the pools when its call was
+// begun.
 type frame struct {
 	serial int32
 	b      []byte

@@ -53,8 +53,7 @@ func namesOf(c *x509.Certificate) []string {
 	return c.DNSNames
 }
 
-// Call is a request. It and what it refers to belong to the server again when Finish has returned,
-// or Begin with an error.
+// Call is a request. It belongs to the server again when Begin has returned.
 type Call struct {
 	Peer    *Peer
 	Message string // its name in the protocol
@@ -64,7 +63,8 @@ type Call struct {
 	// answered with an error, and pings are answered at a limited rate.
 	Idle bool
 
-	frame       *frame
+	frame       *frame // nil when it was begun
+	serial      int32
 	handshake   match // if the call had one
 	isHandshake bool
 	finisher    Finisher

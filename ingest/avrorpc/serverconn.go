@@ -92,13 +92,22 @@ func (c *serverConn) newCall(f *frame) *Call {
 	if !ok {
 		call = new(Call)
 	}
-	*call = Call{Peer: &c.peer, frame: f, reply: call.reply[:0]}
+	*call = Call{Peer: &c.peer, frame: f, serial: f.serial, reply: call.reply[:0]}
 	return call
 }
 
+// begun returns the frame of a call, so that calls that wait for the disk do not hold the memory
+// that others need to be received.
+func (c *serverConn) begun(call *Call) {
+	if call.frame != nil {
+		c.frames.put(call.frame)
+	}
+	call.frame, call.Params = nil, nil
+}
+
 func (c *serverConn) release(call *Call) {
-	c.frames.put(call.frame)
-	call.frame, call.Params, call.finisher, call.err = nil, nil, nil, nil
+	c.begun(call)
+	call.finisher, call.err = nil, nil
 	if cap(call.reply) <= maxKeptReply {
 		c.calls.Put(call)
 	}
@@ -160,7 +169,9 @@ func (c *serverConn) beginCalls() {
 			c.end(call)
 			continue
 		}
-		if call.finisher, call.err = c.session.Begin(c.drained, call); errors.Is(call.err, ErrHangUp) {
+		call.finisher, call.err = c.session.Begin(c.drained, call)
+		c.begun(call)
+		if errors.Is(call.err, ErrHangUp) {
 			c.broke(call.err)
 			c.end(call)
 			continue
@@ -197,7 +208,7 @@ func (c *serverConn) end(call *Call) {
 
 // answer finishes a call and writes its reply.
 func (c *serverConn) answer(call *Call) error {
-	b := appendFrame(call.reply, call.frame.serial, 0)
+	b := appendFrame(call.reply, call.serial, 0)
 	if call.isHandshake {
 		b = appendHandshake(b, c.known, call.handshake)
 	}
@@ -206,7 +217,7 @@ func (c *serverConn) answer(call *Call) error {
 		b = c.result(call, b)
 	}
 	n := len(b) - frameHead
-	copy(b, appendFrame(b[:0:frameHead], call.frame.serial, n))
+	copy(b, appendFrame(b[:0:frameHead], call.serial, n))
 	call.reply = b
 	c.mu.Lock()
 	defer c.mu.Unlock()
