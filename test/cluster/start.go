@@ -92,8 +92,11 @@ func Start(t testing.TB, options Options) *Cluster {
 			t.Error(err)
 		}
 	})
-	if err := c.up(); err != nil {
-		t.Fatal(err)
+	if err := c.up(false); err != nil {
+		t.Logf("the cluster is removed and created again: %v", err)
+		if err := c.up(true); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if options.Own { // a soak test restarts its daemons itself
 		return c
@@ -277,15 +280,16 @@ func (c *Cluster) acquire() error {
 	return err
 }
 
-// up starts the daemons that are not running. A cluster with missing daemons is removed and created
-// again, because starting a stopped one takes a minute longer than an empty one.
-func (c *Cluster) up() (err error) {
+// up starts the daemons that are not running. A cluster with missing daemons, or any if anew is
+// given, is removed and created again, because starting a stopped one takes a minute longer than an
+// empty one.
+func (c *Cluster) up(anew bool) (err error) {
 	unlock, err := lock(c.home+".up", unix.LOCK_EX)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	if !c.runs() {
+	if anew || !c.runs() {
 		if err := c.reap(); err != nil {
 			return err
 		}
