@@ -70,6 +70,7 @@ type env struct {
 	disputes   *disputes
 	claims     *claims
 	saver      *saver
+	share      *share
 }
 
 // New returns an Agent; Run starts it.
@@ -77,7 +78,7 @@ func New(cfg Config) *Agent {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	e := &env{cfg: &cfg, window: newWindow(cfg.WindowBytes), connection: newConnectionState(&cfg), disputes: newDisputes(), claims: newClaims(), saver: &saver{cfg: &cfg}}
+	e := &env{cfg: &cfg, window: newWindow(cfg.WindowBytes), connection: newConnectionState(&cfg), disputes: newDisputes(), claims: newClaims(), saver: &saver{cfg: &cfg}, share: &share{}}
 	a := &Agent{env: e, reader: newReader(e)}
 	a.reporter = &reporter{env: e, reader: a.reader, started: cfg.Now()}
 	a.farewells = newFarewells(&cfg, a.reporter)

@@ -171,17 +171,28 @@ func (r *reader) take(ctx context.Context, tailer *tail.Tailer, codec *protocol.
 				r.disputes.skip(b.Len())
 				continue // the log keeps the lines until they are read again
 			}
-			m := protocol.Batch{Stream: b.Stream.ID, Range: b.Range, Lines: b.Lines, Compression: r.cfg.Compression}
-			codec.Encode(&m, b.Data, room)
-			if m.Compression != protocol.None {
-				room = m.Body[:0]
-			}
-			p := &encodedBatch{stream: b.Stream, Range: b.Range, lines: b.Lines, at: r.cfg.Now(), head: m.AppendHead(nil), body: append([]byte(nil), m.Body...), tail: tailOf(b.Stream.ID, b.Data, b.End)}
-			if err := r.window.add(ctx, p); err != nil {
-				return err
+			for part := range cut(b, r.share.batchBytes()) {
+				var p *encodedBatch
+				p, room = r.encode(codec, &part, room)
+				if err := r.window.add(ctx, p); err != nil {
+					return err
+				}
 			}
 		}
 		d.Release()
 	}
 	return nil
+}
+
+// encode compresses a batch into room, which is returned to be used again, and copies it.
+func (r *reader) encode(codec *protocol.Codec, b *tail.Batch, room []byte) (*encodedBatch, []byte) {
+	m := protocol.Batch{Stream: b.Stream.ID, Range: b.Range, Lines: b.Lines, Compression: r.cfg.Compression}
+	codec.Encode(&m, b.Data, room)
+	if m.Compression != protocol.None {
+		room = m.Body[:0]
+	}
+	return &encodedBatch{
+		stream: b.Stream, Range: b.Range, lines: b.Lines, at: r.cfg.Now(),
+		head: m.AppendHead(nil), body: append([]byte(nil), m.Body...), tail: tailOf(b.Stream.ID, b.Data, b.End),
+	}, room
 }

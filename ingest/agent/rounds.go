@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"sluice/ingest/avrorpc"
 	"sluice/ingest/protocol"
@@ -48,6 +49,8 @@ func (s *session) round(ctx context.Context) (busy string, err error) {
 	sending, stop := context.WithCancel(ctx)
 	defer stop()
 	calls := make(chan sent, callsInFlight)
+	limit := s.share.inFlightBytes()
+	room := semaphore.NewWeighted(limit)
 	group.Go(func() error {
 		defer close(calls)
 		for seq := uint64(0); ; {
@@ -56,6 +59,9 @@ func (s *session) round(ctx context.Context) (busy string, err error) {
 				return nil
 			}
 			var call *avrorpc.Pending
+			if err == nil {
+				err = room.Acquire(sending, min(p.Len(), limit))
+			}
 			if err == nil {
 				call, err = s.start(sending, p)
 			}
@@ -80,6 +86,7 @@ func (s *session) round(ctx context.Context) (busy string, err error) {
 			if reply, err = c.call.Wait(ctx, reply[:0]); err != nil {
 				return err
 			}
+			room.Release(min(c.Len(), limit))
 			why, err := s.receive(c.encodedBatch, reply)
 			if err != nil {
 				return err

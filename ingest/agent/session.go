@@ -169,6 +169,7 @@ func (s *session) hello(ctx context.Context, streams []*checkpoint.Stream) (map[
 		if c := s.cfg.Compression; c != protocol.None && !slices.Contains(w.Compressions, c) {
 			return nil, fmt.Errorf("collector %s does not accept batches compressed with %s", w.Collector, c)
 		}
+		s.share.ask(w.MaxBatchBytes)
 		sent := s.window.tails()
 		tails := map[schema.StreamID]protocol.Tail{}
 		for _, tail := range w.Tails {

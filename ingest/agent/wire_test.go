@@ -40,6 +40,8 @@ type far struct {
 	connected int
 	conns     []net.Conn
 	version   protocol.Version // the only one that it speaks; 0: Version3
+	asks      int              // the batch size that it asks for; 0: 1 MiB
+	hold      chan struct{}    // if not nil, batches are answered when it is closed
 	leaving   int              // number of heartbeats of a host that waits until its lines are stored
 	// acknowledged is the number up to which it acknowledges losses.
 	acknowledged int64
@@ -87,7 +89,7 @@ func (f farSession) Begin(_ context.Context, c *avrorpc.Call) (avrorpc.Finisher,
 		if err := h.Decode(c.Params); err != nil {
 			return nil, err
 		}
-		w := protocol.Welcome{Collector: "far", MaxBatchBytes: 1 << 20, Compressions: []protocol.Compression{protocol.None}}
+		w := protocol.Welcome{Collector: "far", MaxBatchBytes: cmp.Or(f.asks, 1<<20), Compressions: []protocol.Compression{protocol.None}}
 		for _, s := range h.Streams {
 			p := f.have[s.ID]
 			p = protocol.Position{Stream: s.ID, Received: max(p.Received, s.Stored), Stored: max(p.Stored, s.Stored)}
@@ -104,6 +106,9 @@ func (f farSession) Begin(_ context.Context, c *avrorpc.Call) (avrorpc.Finisher,
 			return nil, err
 		}
 		r := f.take(&m)
+		if hold := f.hold; hold != nil {
+			return avrorpc.FinishFunc(func(_ context.Context, b []byte) ([]byte, error) { <-hold; return r.Append(b), nil }), nil
+		}
 		return reply(r.Append), nil
 	}
 	var h protocol.Heartbeat

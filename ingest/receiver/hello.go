@@ -44,7 +44,7 @@ func (s *session) hello(ctx context.Context, params []byte) (avrorpc.Finisher, e
 			h.sessions[s] = true
 		}
 	})
-	welcome := protocol.Welcome{Collector: s.cfg.Checkpoint.Collector(), MaxBatchBytes: batchBytes, Compressions: []protocol.Compression{protocol.None, protocol.Zstd, protocol.S2}}
+	welcome := protocol.Welcome{Collector: s.cfg.Checkpoint.Collector(), MaxBatchBytes: s.batchBytes(), Compressions: []protocol.Compression{protocol.None, protocol.Zstd, protocol.S2}}
 	wrong, err := s.checkAll(ctx, hello.Streams)
 	if err != nil {
 		return nil, err
@@ -69,6 +69,13 @@ func (s *session) hello(ctx context.Context, params []byte) (avrorpc.Finisher, e
 		}
 	}
 	return avrorpc.FinishFunc(func(_ context.Context, b []byte) ([]byte, error) { return welcome.Append(b), nil }), nil
+}
+
+// batchBytes is the batch size that a sender is asked for.
+func (r *Receiver) batchBytes() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return min(max(sharedBatchBytes/max(len(r.hosts), 1), minBatchBytes), maxBatchBytes)
 }
 
 // maxSpellings is how many spellings of its name an honest host may have: the certificate's, and

@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -86,4 +87,17 @@ func TestAHeartbeatReportsWrittenAndStoredBytes(t *testing.T) {
 	}
 	s.end(t)
 	c.end(t, false)
+}
+
+// Each host has some batches in flight, so many hosts are asked for smaller ones.
+func TestManyHostsAreAskedForSmallerBatches(t *testing.T) {
+	r := &Receiver{hosts: map[string]*Host{}}
+	for _, c := range []struct{ hosts, want int }{{0, maxBatchBytes}, {32, maxBatchBytes}, {64, maxBatchBytes / 2}, {128, minBatchBytes}, {1000, minBatchBytes}} {
+		for len(r.hosts) < c.hosts {
+			r.hosts[fmt.Sprint(len(r.hosts))] = &Host{}
+		}
+		if got := r.batchBytes(); got != c.want {
+			t.Errorf("%d hosts are asked for batches of %d bytes, want %d", c.hosts, got, c.want)
+		}
+	}
 }

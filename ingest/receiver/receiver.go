@@ -25,8 +25,12 @@ const (
 	// maxBodyBytes is the limit of a batch's uncompressed bytes: the longest line, and the batch
 	// that a sender had before it.
 	maxBodyBytes = logfile.MaxLineBytes + 1<<20
-	// batchBytes is the batch size that senders are asked for.
-	batchBytes = 1 << 20
+	// senders are asked for batches of maxBatchBytes or, if they are many, for smaller ones, of
+	// which all hosts together have sharedBatchBytes, but not for less than minBatchBytes: an agent
+	// has the fewer batches in flight the smaller they are.
+	maxBatchBytes    = 1 << 20
+	minBatchBytes    = 256 << 10
+	sharedBatchBytes = 32 << 20
 	// keptRoomBytes is how much memory a decoder keeps between batches.
 	keptRoomBytes = 2 << 20
 	// hostsDecoding is how many batches are decoded and parsed at a time, for each processor. One
