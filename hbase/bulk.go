@@ -34,6 +34,14 @@ func (t *Table) BulkLoader(ctx context.Context, o bulkload.Options) (*bulkload.L
 	return l, nil
 }
 
+// Replicated reports whether the column family is replicated to peer clusters. Peers get loaded rows
+// only if the servers have hbase.replication.bulkload.enabled, which is false by default and which
+// no call returns.
+func (t *Table) Replicated() bool {
+	scope := t.family["REPLICATION_SCOPE"]
+	return scope != "" && scope != "0"
+}
+
 // SweepBulkLoads removes what killed bulk loads into this table left in the directory and in HBase's
 // file system, as BulkLoader does.
 func (t *Table) SweepBulkLoads(ctx context.Context, dir string, logger *slog.Logger) error {

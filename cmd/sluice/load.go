@@ -20,7 +20,7 @@ import (
 
 // loadFlags say how rows get into a table in HBase.
 type loadFlags struct {
-	Load string `default:"auto" enum:"auto,put,bulk" help:"How rows are written to a table in HBase: put sends them to the region servers; bulk writes files that the servers take as they are (a bulk load), which costs them much less; auto is bulk for large logs, and put otherwise and where a bulk load is not possible."`
+	Load string `default:"auto" enum:"auto,put,bulk" help:"How rows are written to a table in HBase: put sends them to the region servers; bulk writes files that the servers take as they are (a bulk load), which costs them much less; auto is bulk for large logs, and put otherwise, into a replicated table, and where a bulk load is not possible."`
 }
 
 // check rejects --load bulk where it would have no effect.
@@ -68,16 +68,17 @@ func unread(logs []logfile.Log, saved *checkpoint.File) (total int64) {
 // expected, or found, that there are rows enough.
 type loadedTable struct {
 	*hbase.Table
-	tables  *hbaseTables
-	url     string
-	load    string
-	regions int
+	tables     *hbaseTables
+	url        string
+	load       string
+	regions    int
+	replicated bool // to peers, which may not get loaded rows
 
 	mu       sync.Mutex // held by calls of Put until it is decided
 	expected int64      // bytes of log
 	put      int64      // bytes of rows
 	loader   atomic.Pointer[bulkload.Loader]
-	failed   atomic.Bool // loading is not possible
+	failed   atomic.Bool // loading is not possible, or not safe with auto
 }
 
 // load opens a table in HBase for writing, by bulk loads where the flags ask for them.
@@ -94,7 +95,7 @@ func (o *hbaseTables) load(t tableFlags, layout *schema.Layout, flags loadFlags)
 	if flags.Load == loadPut {
 		return opened, nil
 	}
-	x := &loadedTable{Table: rows, tables: o, url: t.Table, load: flags.Load}
+	x := &loadedTable{Table: rows, tables: o, url: t.Table, load: flags.Load, replicated: rows.Replicated()}
 	if x.regions, err = rows.Regions(o.ctx); err != nil {
 		return nil, errors.Join(err, rows.Close())
 	}
@@ -109,7 +110,22 @@ func (t *loadedTable) expect(bytes int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.expected = max(t.expected, bytes)
-	return t.pays()
+	return t.mayLoad()
+}
+
+// mayLoad reports whether rows are loaded from now on. auto does not load into a replicated table:
+// the servers confirm such a load also if the peers do not get its rows.
+func (t *loadedTable) mayLoad() bool {
+	if t.failed.Load() || !t.pays() {
+		return false
+	}
+	if t.load == loadBulk || !t.replicated {
+		return true
+	}
+	t.failed.Store(true)
+	t.tables.log.Warn("bulk load not used, rows are written with Put", "table", t.url, "reason",
+		"the column family is replicated (REPLICATION_SCOPE), and its peers get loaded rows only if the servers have hbase.replication.bulkload.enabled; --load bulk loads nevertheless")
+	return false
 }
 
 func (t *loadedTable) pays() bool {
@@ -138,7 +154,7 @@ func (t *loadedTable) decide(ctx context.Context, rows *schema.Rows) error {
 			t.put += int64(len(c.Value))
 		}
 	}
-	if !t.pays() || t.loader.Load() != nil || t.failed.Load() {
+	if t.loader.Load() != nil || !t.mayLoad() {
 		return nil
 	}
 	least := minLoadBytes

@@ -15,17 +15,24 @@ import (
 )
 
 // A repair asks for a bulk load before it writes the first row, if the table lacks many rows or with
-// --load bulk. Here the server denies it, so all rows are written with Put.
+// --load bulk. If the table is replicated, only --load bulk asks, because peers may not get loaded
+// rows. Here the server denies it, so all rows are written with Put.
 func TestARepairLoadsFilesIfTheTableLacksManyRows(t *testing.T) {
 	const many, few = 400, 2 // lines of 90 kB: 16 MiB of log and more for each of the two regions, or not
 	for name, c := range map[string]struct {
-		lines int
-		flags []string
-		asks  int
+		lines  int
+		flags  []string
+		scope  string // REPLICATION_SCOPE of the column family; "": it has none
+		asks   int
+		reason string // of writing with Put, in the log; "": none
 	}{
-		"many rows":          {many, nil, 1},
-		"few rows":           {few, nil, 0},
-		"few rows, as files": {few, []string{"--load", "bulk"}, 1},
+		"many rows":                 {many, nil, "", 1, "AccessDeniedException"},
+		"few rows":                  {few, nil, "", 0, ""},
+		"few rows, as files":        {few, []string{"--load", "bulk"}, "", 1, "AccessDeniedException"},
+		"many rows, not replicated": {many, nil, "0", 1, "AccessDeniedException"},
+		"many rows, replicated":     {many, nil, "1", 0, "hbase.replication.bulkload.enabled"},
+		"few rows, replicated":      {few, nil, "1", 0, ""},
+		"replicated, as files":      {many, []string{"--load", "bulk"}, "1", 1, "AccessDeniedException"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -40,6 +47,9 @@ func TestARepairLoadsFilesIfTheTableLacksManyRows(t *testing.T) {
 			server := hbasetest.New(t, "127.0.0.1:0")
 			server.Start()
 			table := tableOfOneSalt(t, server.URL())
+			if c.scope != "" {
+				server.Alter("REPLICATION_SCOPE", c.scope)
+			}
 			asked, written := 0, false
 			server.Fault(0, func(method string) string {
 				switch method {
@@ -53,8 +63,10 @@ func TestARepairLoadsFilesIfTheTableLacksManyRows(t *testing.T) {
 				}
 				return ""
 			})
+			var errs bytes.Buffer
 			sluice := func(args ...string) string {
-				var out, errs bytes.Buffer
+				var out bytes.Buffer
+				errs.Reset()
 				if code := run(t.Context(), append([]string{"--data", filepath.Join(dir, "data"), "-q"}, args...), strings.NewReader(""), &out, &errs); code != 0 {
 					t.Fatalf("%q: status %d: %s%s", args, code, &out, &errs)
 				}
@@ -64,6 +76,9 @@ func TestARepairLoadsFilesIfTheTableLacksManyRows(t *testing.T) {
 			out := sluice(append([]string{"audit", "--repair", table}, c.flags...)...)
 			if want := fmt.Sprintf("rows_written=%d streams_entered=1 ", c.lines); !strings.Contains(out, want) || asked != c.asks {
 				t.Errorf("asked %d times for a bulk load: %s", asked, out)
+			}
+			if n := strings.Count(errs.String(), "bulk load"); (n > 0) != (c.reason != "") || !strings.Contains(errs.String(), c.reason) {
+				t.Errorf("the log has %q, want the reason %q", &errs, c.reason)
 			}
 			if out := sluice("audit", table); !strings.Contains(out, "differences=0") {
 				t.Error(out)

@@ -97,6 +97,22 @@ func (s *Server) Fault(results int, hook func(method string) string) {
 	s.results, s.hook = results, hook
 }
 
+// Alter adds an attribute to the table's column family. Clients see it when they open the table.
+func (s *Server) Alter(attribute, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var altered []byte
+	for f := protobuf.Read(s.descriptor); f.Next(); {
+		content := f.Bytes
+		if f.Number == 3 { // ColumnFamilySchema {1 name, 2 attributes}
+			pair := protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, attribute), 2, value)
+			content = protobuf.AppendBytes(slices.Clone(content), 2, pair)
+		}
+		altered = protobuf.AppendBytes(altered, f.Number, content)
+	}
+	s.descriptor = altered
+}
+
 // Removed returns the staging directories of bulk loads that clients had removed.
 func (s *Server) Removed() []string {
 	s.mu.Lock()
