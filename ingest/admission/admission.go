@@ -96,8 +96,17 @@ type Place struct {
 	conn net.Conn  // closed when the place is given to another connection
 	at   time.Time // when it was admitted or authenticated
 	seq  int64     // sequence number of its admission
-	left bool      // guarded by Gate.mu
+	// ended is closed when the place is returned or given to another connection.
+	ended chan struct{}
+
+	// Guarded by Gate.mu:
+	left     bool
+	servedAt time.Time // until then the permit of Delay is taken ahead
+	rate     *bucket   // of its peer; nil before Delay
 }
+
+// Ended returns a channel that is closed when the connection has no place any more.
+func (p *Place) Ended() <-chan struct{} { return p.ended }
 
 // From returns the peer that the place counts for: an IPv4 address, or an IPv6 /64.
 func (p *Place) From() netip.Prefix { return p.from }
@@ -130,7 +139,7 @@ func (g *Gate) Admit(conn net.Conn, addr netip.Addr) *Place {
 		return nil
 	}
 	g.admitted++
-	place := &Place{from: from, conn: conn, at: now, seq: g.admitted}
+	place := &Place{from: from, conn: conn, at: now, seq: g.admitted, ended: make(chan struct{})}
 	p.pending = append(p.pending, place)
 	g.total++
 	g.peers[from] = p
@@ -176,7 +185,7 @@ func (g *Gate) roomFor(p *peer, from netip.Prefix, now time.Time) bool {
 // evict closes a connection to give its place to another one. g.mu must be held.
 func (g *Gate) evict(place *Place, now time.Time) {
 	g.reject(place.from.Addr(), now)
-	g.free(place)
+	g.free(place, now)
 	place.conn.Close() //nolint:errcheck // its goroutine gets the error of the closed connection
 }
 
@@ -192,12 +201,17 @@ func (g *Gate) reject(addr netip.Addr, now time.Time) {
 	}
 }
 
-// free returns a place, once. g.mu must be held.
-func (g *Gate) free(place *Place) {
+// free returns a place, once, and its permit if it was not served. g.mu must be held.
+func (g *Gate) free(place *Place, now time.Time) {
 	if place.left {
 		return
 	}
 	place.left = true
+	close(place.ended)
+	if now.Before(place.servedAt) {
+		place.rate.left++
+		g.served.left++
+	}
 	p := g.peers[place.from]
 	if !remove(&p.pending, place) && remove(&p.authenticated, place) {
 		g.authenticated--
@@ -289,7 +303,7 @@ func (g *Gate) noteReplaced(from netip.Prefix, now time.Time) {
 func (g *Gate) Leave(place *Place) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.free(place)
+	g.free(place, g.now())
 }
 
 // network returns what counts as one peer. A host with one IPv6 address usually has its whole /64.

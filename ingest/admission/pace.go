@@ -42,6 +42,11 @@ func (b *bucket) fill(now time.Time, perSecond, most float64) {
 	b.at = now
 }
 
+// full reports whether the bucket would be full if it was filled now. A new one is the same then.
+func (b *bucket) full(now time.Time, perSecond, most float64) bool {
+	return b.left+perSecond*now.Sub(b.at).Seconds() >= most
+}
+
 // take takes a permit and returns after what time it is valid.
 func (b *bucket) take(now time.Time, perSecond, most float64) time.Duration {
 	b.fill(now, perSecond, most)
@@ -62,19 +67,27 @@ func (g *Gate) Pause() time.Duration {
 }
 
 // Delay returns how long a connection that has sent its first byte must wait before it is served: 0
-// unless its peer, or all together, connect too often. It may be called once for a place. Waiting
-// connections have places, so the wait is limited by their number.
+// unless its peer, or all together, connect too often. It may be called once for a place. A place
+// that is returned or replaced before that time returns its permit, so the wait is limited by the
+// number of places.
 func (g *Gate) Delay(place *Place) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
-	places := float64(g.limitOf(place.from))
-	delay := max(g.paced(place.from, now).take(now, peerRate*places/float64(g.limits.ConnsPerPeer), places),
-		g.served.take(now, processorRate*float64(runtime.GOMAXPROCS(0)), float64(g.limits.Conns)))
+	rate, places := g.rateOf(place.from)
+	place.rate = g.paced(place.from, now)
+	delay := max(place.rate.take(now, rate, places), g.served.take(now, processorRate*float64(runtime.GOMAXPROCS(0)), float64(g.limits.Conns)))
+	place.servedAt = now.Add(delay)
 	if delay > 0 {
 		g.delayed.add(place.from, now)
 	}
 	return delay
+}
+
+// rateOf returns how many permits a peer's bucket gets a second, and how many it holds.
+func (g *Gate) rateOf(from netip.Prefix) (perSecond, most float64) {
+	most = float64(g.limitOf(from))
+	return peerRate * most / float64(g.limits.ConnsPerPeer), most
 }
 
 // paced returns the bucket of a peer. g.mu must be held.
@@ -84,8 +97,10 @@ func (g *Gate) paced(from netip.Prefix, now time.Time) *bucket {
 	}
 	if len(g.rates) >= maxPaced && now.Sub(g.swept) >= sweepInterval {
 		g.swept = now
-		full := time.Duration(float64(g.limits.ConnsPerPeer) / peerRate * float64(time.Second))
-		maps.DeleteFunc(g.rates, func(_ netip.Prefix, b *bucket) bool { return b.left >= 0 && now.Sub(b.at) >= full })
+		maps.DeleteFunc(g.rates, func(from netip.Prefix, b *bucket) bool {
+			perSecond, most := g.rateOf(from)
+			return b.full(now, perSecond, most)
+		})
 	}
 	if len(g.rates) >= maxPaced {
 		from = netip.Prefix{}

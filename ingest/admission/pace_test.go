@@ -77,19 +77,71 @@ func TestAPeerThatConnectsAgainAndAgainWaitsAndOthersDoNot(t *testing.T) {
 func TestConnectionsOfManyPeersAreServedAtABoundedRate(t *testing.T) {
 	f := newFixture(t, Limits{Conns: 100, ConnsPerPeer: 10})
 	total := processorRate * runtime.GOMAXPROCS(0)
-	var places []*Place
-	var longest time.Duration
-	for i := range 100 + total { // all at once
-		_, p := f.connect(fmt.Sprintf("10.0.%d.%d", i/100, i%100))
-		if p == nil {
-			t.Fatal("rejected")
+	var waiting []*Place // the first one is served first
+	served, admitted := 0, 0
+	for end := f.now.Add(10 * time.Second); f.now.Before(end); served++ { // the places are always taken
+		for len(waiting) < 100 {
+			_, p := f.connect(fmt.Sprintf("10.0.%d.%d", admitted/100, admitted%100))
+			if p == nil {
+				t.Fatal("rejected")
+			}
+			if d, most := f.Delay(p), 100*time.Second/time.Duration(total); d > most+time.Microsecond {
+				t.Fatalf("one of 100 waiting connections waits for %v, want %v at most", d, most)
+			}
+			waiting = append(waiting, p)
+			admitted++
 		}
-		longest = max(longest, f.Delay(p))
-		f.Leave(p)
-		places = append(places, p)
+		if f.now.Before(waiting[0].servedAt) {
+			f.now = waiting[0].servedAt
+		}
+		f.Leave(waiting[0])
+		waiting = waiting[1:]
 	}
-	if longest < 900*time.Millisecond || longest > 1100*time.Millisecond {
-		t.Errorf("the last of %d connections waits for %v, want a second", len(places), longest)
+	if want := 100 + 10*total; served < want-1 || served > want+1 {
+		t.Errorf("%d connections were served in 10 s, want %d", served, want)
+	}
+}
+
+// Connections that are replaced while they wait are never served, so they cost others no time.
+func TestConnectionsReplacedWhileTheyWaitDoNotDelayOtherPeers(t *testing.T) {
+	const conns = 1024
+	f := newFixture(t, Limits{Conns: conns, ConnsPerPeer: 64})
+	total := processorRate * runtime.GOMAXPROCS(0)
+	networks := total/(peerRate*networkFactor) + 1 // enough to exceed the rate of all peers
+	for ms := range 60_000 {
+		if f.Pause() == 0 {
+			if _, p := f.connect(fmt.Sprintf("2001:db8:0:%x::1", ms%networks)); p != nil {
+				f.Delay(p)
+			}
+		}
+		f.now = f.now.Add(time.Millisecond)
+	}
+	_, honest := f.connect("192.0.2.9")
+	if honest == nil {
+		t.Fatal("another peer was rejected")
+	}
+	if d, most := f.Delay(honest), time.Duration(conns)*time.Second/time.Duration(total); d > most {
+		t.Errorf("another peer waits for %v, want %v at most", d, most)
+	}
+	if f.rejected == 0 {
+		t.Error("no connection was replaced")
+	}
+}
+
+func TestARateIsForgottenAfterMoreConnectionsThanPlaces(t *testing.T) {
+	f := newFixture(t, Limits{Conns: 100, ConnsPerPeer: 2})
+	for i := range maxPaced + 1 {
+		for range 3 { // each is served, the last one by a permit taken ahead
+			_, p := f.connect(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String())
+			f.now = f.now.Add(f.Delay(p))
+			f.Leave(p)
+		}
+	}
+	f.now = f.now.Add(time.Minute)
+	_, p := f.connect("192.0.2.1")
+	f.Delay(p)
+	if f.rates[p.from] == nil || len(f.rates) >= maxPaced {
+		t.Errorf("after a minute %d rates are kept, that of a new peer: %v", len(f.rates), f.rates[p.from])
 	}
 }
 

@@ -169,7 +169,11 @@ func (n *listening) begin(ctx context.Context, raw net.Conn, place *admission.Pl
 		return nil, err
 	}
 	if delay := n.gate.Delay(place); delay > 0 {
-		if wait(ctx, delay); ctx.Err() != nil {
+		select {
+		case <-time.After(delay):
+		case <-place.Ended():
+			return nil, errReplaced
+		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 		if err := raw.SetDeadline(time.Now().Add(n.Limits.Frame)); err != nil {
