@@ -184,12 +184,17 @@ func (l *Loader) Put(ctx context.Context, rows *schema.Rows) error {
 			return l.broken
 		}
 	}
-	if l.sorter.bytes >= l.localBytes {
-		if err := l.loadAll(ctx); err != nil {
-			return fmt.Errorf("bulk load: %w", err)
-		}
+	// Before the load: if it fails, a later Flush may succeed, and these rows would be lost.
+	if err := l.table.Put(ctx, &l.rest); err != nil {
+		return err
 	}
-	return l.table.Put(ctx, &l.rest)
+	if l.sorter.localBytes() < l.localBytes {
+		return nil
+	}
+	if err := l.loadAll(ctx); err != nil {
+		return fmt.Errorf("bulk load: %w", err)
+	}
+	return nil
 }
 
 // fits reports whether a row can be in a file.

@@ -44,7 +44,6 @@ type sorter struct {
 
 	memory memory
 	runs   map[*region.Region]*run
-	bytes  int64 // of complete files
 }
 
 // begin begins a run.
@@ -55,9 +54,20 @@ func (s *sorter) begin(r *region.Region, exclude, full bool) *run {
 }
 
 // clear forgets all runs, whose files are loaded.
-func (s *sorter) clear() {
-	clear(s.runs)
-	s.bytes = 0
+func (s *sorter) clear() { clear(s.runs) }
+
+// localBytes is the size of all files on the local disk. Open files count, because rows in order are
+// all written to one file, which is complete only at the end.
+func (s *sorter) localBytes() (n int64) {
+	for _, r := range s.runs {
+		if r.file != nil {
+			n += r.file.hfile.Bytes()
+		}
+		for _, f := range r.files {
+			n += f.bytes
+		}
+	}
+	return n
 }
 
 // add adds a row to a run. If the window is full, its lower half is written: the lines of a log
@@ -132,7 +142,6 @@ func (s *sorter) endFile(r *run) error {
 		return err
 	}
 	r.files = append(r.files, f)
-	s.bytes += f.bytes
 	return s.mergeLevels(r)
 }
 

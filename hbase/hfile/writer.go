@@ -125,6 +125,10 @@ func (w *Writer) Append(row []byte, qualifier string, timestampMillis uint64, va
 	return nil
 }
 
+// Bytes is the number of bytes written so far. The rows of the open block, and what Close writes, are
+// not in it.
+func (w *Writer) Bytes() int64 { return w.offset }
+
 // Close writes the rest of the file. It does not close the io.Writer.
 func (w *Writer) Close() (Summary, error) {
 	if w.err != nil {
