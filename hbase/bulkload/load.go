@@ -83,6 +83,9 @@ func (u *uploader) load(ctx context.Context, f *localFile) error {
 		if err := t.backoff.Wait(ctx, err); err != nil {
 			return err
 		}
+		if err := u.servers.checkEnabled(ctx, t.backoff.Attempts); err != nil {
+			return err
+		}
 	}
 }
 
@@ -116,6 +119,10 @@ func (t *transfer) step(ctx context.Context) (verdict, error) {
 			return puts, fmt.Errorf("upload to the staging directory: %w", err)
 		}
 		t.staged = true
+		// The upload does not count as failing attempts: after a long one even a first failure would
+		// be the last. decide bounds the number of uploads.
+		t.backoff = rpc.Backoff{Limit: t.u.servers.cluster.Limit()}
+		t.backoff.Begin()
 	}
 	a := attempt{staged: true}
 	a.answer, a.err = t.ask(ctx, r)

@@ -1,6 +1,7 @@
 package bulkload
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -43,7 +44,9 @@ func (s *servers) call(ctx context.Context, r *region.Region, method string, par
 
 // callAny calls a method at the table's first region, whose server does what is common to all.
 func (s *servers) callAny(ctx context.Context, method string, param func(*region.Region) []byte) (message []byte, err error) {
+	attempts := 0
 	err = s.cluster.Retry(ctx, method, func(ctx context.Context) error {
+		attempts++
 		r, err := s.regions.Locate(ctx, nil)
 		if err != nil {
 			return err
@@ -51,12 +54,29 @@ func (s *servers) callAny(ctx context.Context, method string, param func(*region
 		response, err := s.call(ctx, r, method, param(r))
 		if err != nil {
 			s.forget(r, err)
-			return err
+			return cmp.Or(s.checkEnabled(ctx, attempts), err)
 		}
 		message = response.Message // kept, so the response is not released
 		return nil
 	})
 	return message, err
+}
+
+// checkStateAt is the number of attempts after which, and after whose multiples, the table's state
+// is checked.
+const checkStateAt = 6
+
+// checkEnabled checks the table's state if it is time for that after a number of failed attempts.
+// The servers of a disabled table only answer that they do not have its regions, which would be
+// retried without end.
+func (s *servers) checkEnabled(ctx context.Context, attempts int) error {
+	if attempts%checkStateAt != 0 {
+		return nil
+	}
+	if err := s.cluster.CheckEnabled(ctx, s.regions.Name()); region.Classify(err) == rpc.GiveUp {
+		return err
+	}
+	return nil
 }
 
 // forget drops the cached location of a region if the error says that it is old.
