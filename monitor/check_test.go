@@ -66,7 +66,8 @@ func TestHealthReportsProblemsOfAHost(t *testing.T) {
 		{"paused a moment ago by a clock that is an hour behind", paused(-time.Hour, time.Second), collector.Waiting{}, ""},
 		{"paused for long by a clock that is an hour ahead", paused(time.Hour, 20*time.Minute), collector.Waiting{}, "its governor pauses for 20m0s: load"},
 
-		{"refused", with(beatAt(now, 0, nil), func(h *receiver.Host) { h.Refused = 2 }), collector.Waiting{}, "2 of its batches were refused"},
+		{"refused", with(beatAt(now, 0, nil), func(h *receiver.Host) { h.Refused, h.RefusedAt = 2, before(9*time.Minute) }), collector.Waiting{}, "2 of its batches were refused"},
+		{"refused long ago", with(beatAt(now, 0, nil), func(h *receiver.Host) { h.Refused, h.RefusedAt = 2, before(10*time.Minute) }), collector.Waiting{}, ""},
 		{"lost lines", beatAt(now, 0, map[string]int64{protocol.LostFiles: 1, protocol.LostBytes: 7}), collector.Waiting{}, "7 bytes in 1 logs were deleted before they were read"},
 		{"a reader that died", with(beatAt(now, 0, nil), func(h *receiver.Host) { h.Beat.Problems = []string{"reading is stuck for 5m0s"} }), collector.Waiting{}, "reading is stuck for 5m0s"},
 	} {

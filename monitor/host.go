@@ -74,6 +74,7 @@ type Host struct {
 	CertificateExpires time.Time `json:"certificate_expires,omitzero"`
 
 	certificateIssued time.Time
+	refusedAt         time.Time     // when the last of its batches was refused
 	heard             bool          // it has sent something to this process
 	missed            bool          // its silence is an error
 	silence           time.Duration // time since its last message in which this process ran
@@ -123,7 +124,7 @@ func Sender(now time.Time, h receiver.Host, waiting collector.Waiting, share col
 		x.ClockOffsetSeconds = &offset
 	}
 	x.Agent, x.Connections, x.SeenSeconds = h.Agent, h.Connections, now.Sub(h.Seen).Seconds()
-	x.Lines, x.Bytes, x.Busy, x.Refused = h.Lines, h.Bytes, h.Busy, h.Refused
+	x.Lines, x.Bytes, x.Busy, x.Refused, x.refusedAt = h.Lines, h.Bytes, h.Busy, h.Refused, h.RefusedAt
 	// The silence of a host that sends no heartbeats is an error only without a connection.
 	x.missed = h.Missed && (h.Earlier || !h.BeatAt.IsZero() || h.Connections == 0)
 	x.wait(waiting)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/ingest/receiver"
 	"sluice/monitor/watch"
 )
 
@@ -12,7 +13,7 @@ import (
 // offset is how far the clocks of most hosts are ahead of this process's own (clockOffset).
 func (h *Host) judge(name string, f *Fleet, t Thresholds, offset time.Duration) {
 	problems := slices.Concat(h.absence(f, t), h.lag(f, t), h.problems)
-	if h.Refused > 0 {
+	if h.Refused > 0 && f.Now.Sub(h.refusedAt) < receiver.FaultFor {
 		problems = append(problems, Refused.New(fmt.Sprintf("%d of its batches were refused", h.Refused)))
 	}
 	if files, bytes := h.unacknowledged(); files > 0 && bytes == 0 {

@@ -111,11 +111,11 @@ func TestEveryKindOfProblemIsNamedWithItsLevel(t *testing.T) {
 			r.HeardUnix, r.Lost = before(time.Minute).Unix(), watch.Loss{Files: 2, Bytes: 9}
 		}, kind: Lost, level: Failing, text: "9 bytes in 2 logs"},
 		{name: "acknowledged", change: func(h *receiver.Host, r *watch.Host, _ *collector.State) {
-			h.Refused = 1
+			h.Refused, h.RefusedAt = 1, now
 			r.Ack = &watch.Ack{Until: now.Add(time.Hour), Why: "known"}
 		}, kind: Refused, level: Warn, text: "1 of its batches were refused"},
 		{name: "acknowledged until a moment ago", change: func(h *receiver.Host, r *watch.Host, _ *collector.State) {
-			h.Refused = 1
+			h.Refused, h.RefusedAt = 1, now
 			r.Ack = &watch.Ack{Until: now, Why: "known"}
 		}, kind: Refused, level: Failing, text: "1 of its batches were refused"},
 		{name: "a warning of its agent", change: func(h *receiver.Host, _ *watch.Host, _ *collector.State) {

@@ -212,7 +212,7 @@ func (s *flumeSession) busy(ctx context.Context, host string, err error) error {
 // Close implements flume.Receiver.
 func (s *flumeSession) Close() {
 	for host := range s.hosts {
-		s.note(host, func(h *Host) { h.Connections-- })
+		s.change(host, func(h *Host) { h.Connections-- })
 	}
 	s.forgetCursors()
 }

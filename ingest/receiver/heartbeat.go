@@ -161,7 +161,7 @@ func (l *liveness) beat(now time.Time) { l.before, l.last = l.last, now }
 // hello of the next connection, so it is not taken for one. r.mu must be held.
 func (s *session) twin(h *Host, now time.Time) *session {
 	for o := range h.sessions {
-		if o != s && o.liveness.before.After(s.liveness.hello) && s.liveness.before.After(o.liveness.hello) && now.Sub(o.liveness.last) < faultFor {
+		if o != s && o.liveness.before.After(s.liveness.hello) && s.liveness.before.After(o.liveness.hello) && now.Sub(o.liveness.last) < FaultFor {
 			return o
 		}
 	}

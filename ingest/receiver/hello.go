@@ -194,7 +194,7 @@ func (s *session) prune() {
 func (s *session) forgetStream(id schema.StreamID, x *namedStream) {
 	delete(s.streams, id)
 	delete(s.active, id)
-	s.note(s.host, func(h *Host) {
+	s.change(s.host, func(h *Host) {
 		h.named--
 		s.named--
 		s.leave(x.tracked)

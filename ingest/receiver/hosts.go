@@ -37,6 +37,8 @@ type Host struct {
 	// Batches, Lines and Bytes were received since this process started. Busy and Refused count
 	// batches that were not accepted.
 	Batches, Lines, Bytes, Busy, Refused int64
+	// RefusedAt is when the last batch was refused.
+	RefusedAt time.Time
 	// Faults are its violations of the protocol or of its limits in the last minutes.
 	Faults []Fault
 	// Shared is a warning that two addresses use the host's name at the same time; "": they do not.
@@ -57,13 +59,13 @@ type Host struct {
 type Fault struct {
 	Kind, Text string
 	At         time.Time // of the last occurrence
-	Count      int64     // occurrences since there was none for faultFor
+	Count      int64     // occurrences since there was none for FaultFor
 	logged     time.Time
 }
 
 const (
-	// faultFor is how long a fault is reported after its last occurrence.
-	faultFor = 10 * time.Minute
+	// FaultFor is how long a fault is reported after its last occurrence.
+	FaultFor = 10 * time.Minute
 	// faultLogged is the least time between two log messages about it.
 	faultLogged = time.Minute
 	// forgetHostAfter is how long a host that is not expected is kept after its last message.
@@ -82,7 +84,7 @@ func (r *Receiver) fault(host, kind, text string) {
 			h.Faults = append(h.Faults, Fault{Kind: kind})
 		}
 		x := &h.Faults[i]
-		if now.Sub(x.At) >= faultFor {
+		if now.Sub(x.At) >= FaultFor {
 			x.Count = 0
 		}
 		x.Text, x.At = text, now
@@ -107,7 +109,7 @@ func (r *Receiver) Hosts() []Host {
 	for _, h := range r.hosts {
 		x := *h
 		x.sessions = nil
-		x.Faults = slices.DeleteFunc(slices.Clone(h.Faults), func(f Fault) bool { return now.Sub(f.At) >= faultFor })
+		x.Faults = slices.DeleteFunc(slices.Clone(h.Faults), func(f Fault) bool { return now.Sub(f.At) >= FaultFor })
 		x.Shared = h.interleaved.text(h.Name, now)
 		hosts = append(hosts, x)
 	}
@@ -158,6 +160,15 @@ func (r *Receiver) forgetHosts(now time.Time) {
 
 // note changes the state of a host that has just sent something; a new host is added.
 func (r *Receiver) note(host string, change func(*Host)) {
+	r.change(host, func(h *Host) {
+		h.Seen, h.Earlier = r.cfg.Now(), false
+		change(h)
+	})
+}
+
+// change changes the state of a host without a message from it: when the kernel gives up the
+// connection of a dead host, minutes after its last message, its silence must not begin again.
+func (r *Receiver) change(host string, change func(*Host)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h := r.hosts[host]
@@ -171,6 +182,5 @@ func (r *Receiver) note(host string, change func(*Host)) {
 	if h.sessions == nil {
 		h.sessions = map[*session]bool{}
 	}
-	h.Seen, h.Earlier = r.cfg.Now(), false
 	change(h)
 }

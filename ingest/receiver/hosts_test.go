@@ -5,9 +5,12 @@ import (
 	"log/slog"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"sluice/ingest/agent"
+	"sluice/ingest/checkpoint"
 	"sluice/ingest/protocol"
+	"sluice/schema"
 )
 
 // host returns the collector's state of web01.
@@ -98,6 +101,26 @@ func TestManyHostsAreAskedForSmallerBatches(t *testing.T) {
 		}
 		if got := r.batchBytes(); got != c.want {
 			t.Errorf("%d hosts are asked for batches of %d bytes, want %d", c.hosts, got, c.want)
+		}
+	}
+}
+
+// The kernel gives up the connection of a host without power many minutes after its last message.
+func TestTheEndOfAConnectionDoesNotCountAsAMessage(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	heard := now
+	r := &Receiver{cfg: Config{Now: func() time.Time { return now }}, hosts: map[string]*Host{}, live: map[schema.StreamID]int{}}
+	agents := &session{Receiver: r, host: "web01", streams: map[schema.StreamID]*namedStream{7: {tracked: &checkpoint.Stream{}}}}
+	flumes := &flumeSession{Receiver: r, hosts: map[string]bool{"web02": true}}
+	r.note("web01", func(h *Host) { h.Connections++; h.sessions[agents] = true })
+	r.note("web02", func(h *Host) { h.Connections++ })
+	now = now.Add(16 * time.Minute)
+	agents.forgetStream(7, agents.streams[7])
+	agents.Close()
+	flumes.Close()
+	for _, h := range r.Hosts() {
+		if !h.Seen.Equal(heard) || h.Connections != 0 {
+			t.Errorf("%s: seen %v after its last message, %d connections", h.Name, h.Seen.Sub(heard), h.Connections)
 		}
 	}
 }

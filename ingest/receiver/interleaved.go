@@ -34,7 +34,7 @@ func (x *interleaving) spoke(from netip.Addr, again bool, now time.Time) (warn b
 	if !again || !between.IsValid() || between == from {
 		return false
 	}
-	if age := now.Sub(x.seen); age >= faultFor || x.times < interleavedTimes && age >= interleavedWithin {
+	if age := now.Sub(x.seen); age >= FaultFor || x.times < interleavedTimes && age >= interleavedWithin {
 		x.times, x.since = 0, now
 	} else if age < interleavedApart {
 		return false
@@ -46,7 +46,7 @@ func (x *interleaving) spoke(from netip.Addr, again bool, now time.Time) (warn b
 
 // text returns the warning for operators; "" if there is none.
 func (x *interleaving) text(host string, now time.Time) string {
-	if x.times < interleavedTimes || now.Sub(x.seen) >= faultFor {
+	if x.times < interleavedTimes || now.Sub(x.seen) >= FaultFor {
 		return ""
 	}
 	return fmt.Sprintf("two senders use the name %s at the same time, from %s and %s, since %s", host, x.first, x.second, x.since.UTC().Format(time.RFC3339))

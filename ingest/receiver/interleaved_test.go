@@ -68,7 +68,7 @@ func TestTwoAddressesThatUseOneNameAtTheSameTimeAreAWarning(t *testing.T) {
 			if c.warns != strings.HasPrefix(got, "two senders use the name web01 at the same time, from 127.0.0.1 and 127.0.0.2, since ") {
 				t.Errorf("%q", got)
 			}
-			s.pass(faultFor)
+			s.pass(FaultFor)
 			if got := s.known("web01").Shared; got != "" {
 				t.Errorf("the warning does not end: %q", got)
 			}

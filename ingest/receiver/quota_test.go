@@ -349,7 +349,7 @@ func TestTwoAgentsWithOneNameAreReported(t *testing.T) {
 			t.Errorf("%q does not name %s", why, address)
 		}
 	}
-	c.pass(faultFor)
+	c.pass(FaultFor)
 	if why := c.known("web01").fault("name"); why != "" {
 		t.Errorf("the fault should have expired: %s", why)
 	}

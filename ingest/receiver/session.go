@@ -43,7 +43,7 @@ func (s *session) Close() {
 	if s.host == "" {
 		return
 	}
-	s.note(s.host, func(h *Host) {
+	s.change(s.host, func(h *Host) {
 		h.Connections--
 		h.named -= len(s.streams)
 		s.named -= len(s.streams)
@@ -187,7 +187,7 @@ func (s *session) failed(known *namedStream, err error) (avrorpc.Finisher, error
 		s.note(s.host, func(h *Host) { h.Busy++ })
 		return s.answer(known, protocol.Busy, err), nil
 	case errors.Is(err, errRefused):
-		s.note(s.host, func(h *Host) { h.Refused++ })
+		s.note(s.host, func(h *Host) { h.Refused++; h.RefusedAt = h.Seen })
 		s.fault(s.host, "batch", fmt.Sprintf("batch of %.100q %s", known.tracked.Path, err))
 		return s.answer(known, protocol.Refused, err), nil
 	}

@@ -114,4 +114,7 @@ func TestAWrongBatchIsRejectedAndTheConnectionContinues(t *testing.T) {
 	if n := c.core.Counters.Lines.Load(); n != 1 {
 		t.Errorf("%d lines were received", n)
 	}
+	if h := c.host(); h.Refused != 3 || h.RefusedAt.IsZero() {
+		t.Errorf("%d batches were refused, the last at %v", h.Refused, h.RefusedAt)
+	}
 }
