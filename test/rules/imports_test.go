@@ -22,7 +22,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"ingest/collector", "schema parse archive table/columnar ingest/checkpoint ingest/segment ingest/segment/vfs retry",
 		"ingest/collector/collectortest ingest/logfile ingest/segment/vfs/crashfs test/replay"},
 	{"ingest/collector/collectortest", "schema table/columnar ingest/segment/vfs", ""},
-	{"ingest/agent", "schema ingest/avrorpc ingest/checkpoint ingest/flume ingest/protocol ingest/tail retry", "ingest/logfile ingest/segment/vfs"},
+	{"ingest/agent", "schema ingest/avrorpc ingest/checkpoint ingest/flume ingest/logfile ingest/protocol ingest/tail retry", "ingest/segment/vfs"},
 	{"ingest/receiver", "schema parse ingest/avrorpc ingest/checkpoint ingest/collector ingest/flume ingest/logfile ingest/protocol ingest/segment", "ingest/agent ingest/segment/vfs ingest/tail bench/sample archive archive/localdir test/replay"},
 	{"ingest/apacheconf", "parse parse/httpdconf ingest/logfile ingest/tail", ""},
 	{"ingest/admission", "", ""},
