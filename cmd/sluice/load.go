@@ -89,9 +89,7 @@ func (o *hbaseTables) load(t tableFlags, layout *schema.Layout, flags loadFlags)
 		return opened, err
 	}
 	// This run may have too few rows for a bulk load, which would do it.
-	if err := rows.SweepBulkLoads(o.ctx, o.loadDir(), o.log); err != nil && o.ctx.Err() == nil {
-		o.log.Warn("cannot remove what an earlier bulk load left, will retry at the next start", "path", o.loadDir(), "err", err)
-	}
+	o.sweepLoads(o.ctx, rows)
 	if flags.Load == loadPut {
 		return opened, nil
 	}

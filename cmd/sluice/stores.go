@@ -85,6 +85,8 @@ type stores struct {
 	spool         string // a directory
 	// stopCompacting stops the goroutine of compactBeside. It is nil if there is none.
 	stopCompacting func()
+	// stopSweeping stops the goroutine of sweepBeside. It is nil if there is none.
+	stopSweeping func()
 }
 
 // storeOptions are the options of a command for its stores.
@@ -190,6 +192,9 @@ func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *
 			}
 		} else if err := r.openRows(a, s, c, layout, o); err != nil {
 			return err
+		}
+		if o.load.Load == "" {
+			s.sweepBeside(a.hbase)
 		}
 		c.Table, c.TableReady = s.table, s.tableReady()
 	}
@@ -322,8 +327,10 @@ func (s *stores) finish(ctx context.Context, failed error) error {
 }
 
 func (s *stores) close() error {
-	if s.stopCompacting != nil {
-		s.stopCompacting()
+	for _, stop := range []func(){s.stopCompacting, s.stopSweeping} {
+		if stop != nil {
+			stop()
+		}
 	}
 	var errs []error
 	if s.table != nil {
