@@ -35,7 +35,7 @@ type Options struct {
 	// Timeout bounds a connection attempt and the silence of a server. 0: 30 s.
 	Timeout time.Duration
 	// Wait is the time after which a failing operation returns an *UnreachableError; 0: it is
-	// retried until its context ends.
+	// retried until its context ends. The time of a first attempt that was connected does not count.
 	Wait   time.Duration
 	Logger *slog.Logger
 }

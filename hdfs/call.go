@@ -2,6 +2,7 @@ package hdfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,7 +29,8 @@ func (x *caller) again(ctx context.Context, what string, call func(*client) erro
 }
 
 // retry calls attempt until it succeeds, its error is permanent, or ctx or Options.Wait ends. by is
-// the time until which an attempt must have its connection.
+// the time until which an attempt must have its connection. Options.Wait begins at the end of the
+// first attempt, or at its start if it got no connection.
 func (x *caller) retry(ctx context.Context, what string, attempt func(by time.Time) error) (err error) {
 	waiter := new(int)
 	defer func() {
@@ -56,6 +58,11 @@ func (x *caller) retry(ctx context.Context, what string, attempt func(by time.Ti
 			return err
 		}
 		attempts++
+		if attempts == 1 && !errors.As(err, new(connectError)) {
+			// It has perhaps worked until now: a long upload that loses a data node would otherwise have
+			// no second attempt.
+			began = time.Now()
+		}
 		pause := backoff.Next()
 		if waited := time.Since(began); x.wait > 0 && waited+pause >= x.wait {
 			return &UnreachableError{Waited: waited, Attempts: attempts, Err: err, NameNodes: x.pool.answers()}
@@ -68,7 +75,7 @@ func (x *caller) retry(ctx context.Context, what string, attempt func(by time.Ti
 }
 
 // connectedBy returns the time until which an attempt must have its connection; zero is no limit.
-// began is the first attempt's start. Each name node gets its share of Options.Wait.
+// began is the start of Options.Wait. Each name node gets its share of Options.Wait.
 func (x *caller) connectedBy(began time.Time) time.Time {
 	if x.wait <= 0 {
 		return time.Time{}

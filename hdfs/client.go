@@ -303,7 +303,8 @@ func (p *pool) doBy(ctx context.Context, by time.Time, call func(*client) error)
 	return err
 }
 
-// take returns a client until done; its connections are closed when ctx ends.
+// take returns a client until done; its connections are closed when ctx ends. Without a connection to a
+// name node the error is a connectError.
 func (p *pool) take(ctx context.Context, by time.Time) (*client, error) {
 	c := p.pop()
 	c.stop = context.AfterFunc(ctx, c.abort)
@@ -319,7 +320,7 @@ func (p *pool) take(ctx context.Context, by time.Time) (*client, error) {
 		}
 		c.abort()
 		p.demote(c.lastNameNode())
-		return nil, err
+		return nil, connectError{err}
 	}
 	c.Client = made
 	return c, c.because(nil) // clears the error of another name node

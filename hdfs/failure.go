@@ -18,6 +18,11 @@ type localError struct{ error }
 
 func (e localError) Unwrap() error { return e.error }
 
+// connectError is the error of an attempt that got no connection to a name node.
+type connectError struct{ error }
+
+func (e connectError) Unwrap() error { return e.error }
+
 // UnreachableError reports that an operation failed for Options.Wait.
 type UnreachableError struct {
 	Waited   time.Duration
