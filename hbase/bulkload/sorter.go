@@ -12,7 +12,7 @@ import (
 const (
 	// maxWindowBytes bounds the rows that are sorted in memory, of all regions.
 	maxWindowBytes = 32 << 20
-	// minWindowBytes is the least window of one region: some hundred rows.
+	// minWindowBytes is the least mean window of a region: some hundred rows.
 	minWindowBytes = 256 << 10
 	// maxLate is the part of a window that may sort before what the file has already: such rows go
 	// to Put. If there are more, older lines follow, and another file begins.
@@ -27,6 +27,7 @@ const fanIn = 16
 type run struct {
 	region *region.Region
 	window window
+	held   int          // bytes of the window, as counted in sorter.held
 	file   *fileWriter  // nil: none was begun
 	files  []*localFile // complete, each sorted, overlapping
 	bytes  int          // of keys and values that were added
@@ -44,6 +45,7 @@ type sorter struct {
 
 	memory memory
 	runs   map[*region.Region]*run
+	held   int // bytes of all windows
 }
 
 // begin begins a run.
@@ -54,7 +56,10 @@ func (s *sorter) begin(r *region.Region, exclude, full bool) *run {
 }
 
 // clear forgets all runs, whose files are loaded.
-func (s *sorter) clear() { clear(s.runs) }
+func (s *sorter) clear() {
+	clear(s.runs)
+	s.held = 0
+}
 
 // localBytes is the size of all files on the local disk. Open files count, because rows in order are
 // all written to one file, which is complete only at the end.
@@ -70,23 +75,42 @@ func (s *sorter) localBytes() (n int64) {
 	return n
 }
 
-// add adds a row to a run. If the window is full, its lower half is written: the lines of a log
-// are nearly in order, and rows that follow sort after it.
+// add adds a row to a run. If the windows are full, the lower half of the largest one is written: the
+// lines of a log are nearly in order, and rows that follow sort after it. The largest one need not be
+// this run's, as regions that get no more rows would keep theirs.
 func (s *sorter) add(ctx context.Context, r *run, key []byte, time int64, cells []schema.Cell) error {
 	r.window.add(key, time, cells)
+	s.count(r)
 	r.bytes += len(key)
 	for i := range cells {
 		r.bytes += len(cells[i].Value)
 	}
-	if r.window.bytes() < s.share() {
-		return nil
+	for s.held >= max(s.windowBytes, minWindowBytes*len(s.runs)) {
+		r := s.largest()
+		r.window.sort()
+		if err := s.write(ctx, r, max(1, len(r.window.rows)/2)); err != nil {
+			return err
+		}
 	}
-	r.window.sort()
-	return s.write(ctx, r, max(1, len(r.window.rows)/2))
+	return nil
 }
 
-// share is the part of windowBytes for one region.
-func (s *sorter) share() int { return max(minWindowBytes, s.windowBytes/max(1, len(s.runs))) }
+// count adds to held what a run's window has gained or lost.
+func (s *sorter) count(r *run) {
+	n := r.window.bytes()
+	s.held += n - r.held
+	r.held = n
+}
+
+// largest returns the run with the largest window.
+func (s *sorter) largest() (most *run) {
+	for _, r := range s.runs {
+		if most == nil || r.held > most.held {
+			most = r
+		}
+	}
+	return most
+}
 
 // write writes the first n rows of a sorted window to the run's file, and removes them.
 func (s *sorter) write(ctx context.Context, r *run, n int) error {
@@ -117,6 +141,7 @@ func (s *sorter) write(ctx context.Context, r *run, n int) error {
 		}
 	}
 	r.window.remove(n)
+	s.count(r)
 	return nil
 }
 
@@ -174,6 +199,7 @@ func (s *sorter) end(ctx context.Context, r *run) error {
 			return err
 		}
 		r.window.remove(n)
+		s.count(r)
 		return nil
 	}
 	if err := s.write(ctx, r, n); err != nil {

@@ -28,7 +28,11 @@ type windowRow struct {
 	order  uint32 // of the rows that are not sorted yet
 }
 
-const windowRowBytes = prefixBytes + 8 + 4 + 4
+const (
+	windowRowBytes = prefixBytes + 8 + 4 + 4
+	// maxUnused is how many times as many rows as it has a window keeps room for.
+	maxUnused = 3
+)
 
 // prefix is the first bytes of a key, as numbers of the same order: all of the keys that sluice makes,
 // so that sorting does not look into the records.
@@ -136,6 +140,9 @@ func (w *window) remove(n int) {
 	}
 	w.rows = slices.Delete(w.rows, 0, n)
 	w.sorted = len(w.rows)
+	if cap(w.rows) > maxUnused*(w.sorted+1) { // the window shrinks; one that is filled again keeps its arrays
+		w.rows, w.spare = slices.Clone(w.rows), nil
+	}
 	if w.sorted == 0 && w.filled != nil {
 		w.release(w.filled)
 		w.filled = nil

@@ -180,3 +180,34 @@ func TestRowsThatAreWrittenToAFileAllocateNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Regions get rows one after the other, as those of a table that is split by time do: the windows of
+// regions that get no more rows give their memory to the next ones.
+func TestTheMemoryOfAllWindowsIsBounded(t *testing.T) {
+	const windowBytes, regions, valueBytes = 8 << 20, 32, 40
+	s := newSorter(t.TempDir(), schema.Layout{Family: "l"}, hfile.Uncompressed, windowBytes)
+	cells := []schema.Cell{{Qualifier: "line", Value: make([]byte, valueBytes)}}
+	key := make([]byte, 8)
+	next := uint64(0)
+	for i := range regions {
+		r := s.begin(&region.Region{}, false, false)
+		for range windowBytes / (i + 1) / (valueBytes + 2*windowRowBytes) {
+			next++
+			binary.BigEndian.PutUint64(key, next)
+			if err := s.add(t.Context(), r, key, 1e9, cells); err != nil {
+				t.Fatal(err)
+			}
+		}
+		counted, arrays := 0, 0
+		for _, r := range s.runs {
+			counted += r.window.bytes()
+			arrays += windowRowBytes * (cap(r.window.rows) + cap(r.window.spare))
+		}
+		if counted > windowBytes || arrays > 2*windowBytes {
+			t.Fatalf("the windows of %d regions have %d bytes, and arrays of %d, the limit is %d", i+1, counted, arrays, windowBytes)
+		}
+	}
+	if err := s.discard(); err != nil {
+		t.Fatal(err)
+	}
+}
