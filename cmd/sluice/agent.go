@@ -112,7 +112,7 @@ func (c *agentCmd) Run(a *app) (err error) {
 	at := &sending{cmd: c, began: time.Now(), gate: gate, certificates: certificates, watch: w}
 	defer a.followApache(configuration)()
 	at.agent = agent.New(agent.Config{
-		Collectors: c.Collector, Flume: c.flume, Dial: c.dial(certificates), Checkpoint: file, Name: "sluice " + version(),
+		Collectors: c.Collector, Flume: c.flume, Dial: c.dial(certificates), Certificate: certificates.certificate, Checkpoint: file, Name: "sluice " + version(),
 		Compression: c.compression(), WindowBytes: c.Window.bytes(), FailoverAfter: c.FailoverAfter, Heartbeat: heartbeat, Drain: c.Drain,
 		Governor: func() protocol.Governor { return governed(gate.State()) }, Log: a.log,
 		Others: reportOf(configuration),

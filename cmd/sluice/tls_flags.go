@@ -102,6 +102,18 @@ func (t *tlsFiles) read() (*tls.Config, error) {
 	return t.config, nil
 }
 
+// certificate returns the certificate that is in use now, in DER; nil: none.
+func (t *tlsFiles) certificate() []byte {
+	if t == nil || t.flags.TLSCert == "" {
+		return nil
+	}
+	config, err := t.read()
+	if err != nil {
+		return nil
+	}
+	return config.Certificates[0].Certificate[0]
+}
+
 // unless returns nil if there is a previous configuration, which remains in use; otherwise it
 // returns err.
 func (t *tlsFiles) unless(err error) error {

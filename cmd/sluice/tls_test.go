@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -48,7 +49,8 @@ func (a *authority) sign(t *testing.T, c *x509.Certificate, key *ecdsa.PublicKey
 	return der
 }
 
-// issue writes a certificate for host and its key to dir/NAME.pem and dir/NAME.key.
+// issue writes a certificate for host and its key to dir/NAME.pem and dir/NAME.key. One with a greater
+// serial number expires later.
 func (a *authority) issue(t *testing.T, dir, name, host string, serial int64) []string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -59,7 +61,7 @@ func (a *authority) issue(t *testing.T, dir, name, host string, serial int64) []
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{host}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(3 * 365 * 24 * time.Hour),
+	c := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{host}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(3*365*24*time.Hour + time.Duration(serial)*time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}}
 	certificate, private := filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key")
 	writePEM(t, private, "EC PRIVATE KEY", der)
@@ -111,6 +113,19 @@ func TestAnAgentWritesItsOwnHostOnly(t *testing.T) {
 		s := status(own)
 		return s.Sending != nil && s.Sending.Connected && s.Lines == 1 && s.Sending.UnacknowledgedBytes == 0
 	})
+	if !testing.Short() { // an agent looks for a renewed certificate every 10 s
+		expires := func() time.Time {
+			s, err := monitor.Read(statusPath(filepath.Join(dir, "data")))
+			if err != nil || s.Health == nil {
+				return time.Time{}
+			}
+			return s.Health.Metrics["web01"].CertificateExpires
+		}
+		agent.await(t, func() bool { return !expires().IsZero() })
+		before := expires()
+		ca.issue(t, dir, "web01", "web01", 4)
+		agent.await(t, func() bool { return expires().After(before) })
+	}
 	if err := errors.Join(agent.end(t), collector.end(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -139,6 +154,7 @@ func TestRenewedCertificatesAreTaken(t *testing.T) {
 	if n := serial(); n != 2 {
 		t.Errorf("serial %d", n)
 	}
+	first := files.certificate()
 	whole, err := os.ReadFile(filepath.Join(dir, "c1.pem"))
 	if err != nil {
 		t.Fatal(err)
@@ -149,8 +165,14 @@ func TestRenewedCertificatesAreTaken(t *testing.T) {
 	if n := serial(); n != 2 {
 		t.Errorf("half a certificate: serial %d", n)
 	}
+	if !bytes.Equal(files.certificate(), first) {
+		t.Error("half a certificate counts as a renewed one")
+	}
 	ca.issue(t, dir, "c1", "c1", 4)
 	if n := serial(); n != 4 {
 		t.Errorf("renewed: serial %d", n)
+	}
+	if bytes.Equal(files.certificate(), first) {
+		t.Error("the renewed certificate is not detected")
 	}
 }

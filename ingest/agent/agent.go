@@ -22,8 +22,11 @@ type Config struct {
 	// Flume is true if the collectors are Flume Avro sources. Compression must then be None.
 	Flume bool
 	// Dial connects to an address. It must return an error after a time limit of its own.
-	Dial       func(ctx context.Context, address string) (net.Conn, error)
-	Checkpoint *checkpoint.File
+	Dial func(ctx context.Context, address string) (net.Conn, error)
+	// Certificate, if not nil, returns the certificate that Dial presents now, in DER. A session
+	// with a collector is renewed when it changed. It may be called concurrently.
+	Certificate func() []byte
+	Checkpoint  *checkpoint.File
 	// Tail configures the tailer. The Agent sets its Checkpoint, Position and Received.
 	Tail tail.Config
 	// Name is the name and version of the program, as reported to collectors.

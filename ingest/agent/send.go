@@ -60,6 +60,9 @@ func (s *sender) run(ctx, running context.Context, met chan struct{}) error {
 			s.cfg.Log.Info("preferred collector available again, reconnecting to it", "collector", preferred)
 			route.Return(preferred, s.cfg.Now())
 			continue
+		case errors.Is(err, errRenewed):
+			s.cfg.Log.Info("certificate renewed, reconnecting with it", "collector", route.Present())
+			continue
 		}
 		s.connection.disconnected(route.Present(), err, connected)
 		if ctx.Err() != nil {

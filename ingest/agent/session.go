@@ -54,7 +54,7 @@ type session struct {
 // runSession sends to the route's present collector until the connection breaks or something else
 // is to be done; preferred is the collector to return to if the error is errPreferred.
 func (s *sender) runSession(ctx context.Context, route *Route, connected func()) (preferred string, err error) {
-	collector := route.Present()
+	collector, presented := route.Present(), s.cfg.certificate()
 	client, err := s.cfg.connect(ctx, collector)
 	if err != nil {
 		return "", err
@@ -72,6 +72,7 @@ func (s *sender) runSession(ctx context.Context, route *Route, connected func())
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return x.send(running) })
 	group.Go(func() error { return x.beat(running) })
+	group.Go(func() error { return x.awaitRenewal(running, presented) })
 	group.Go(func() (err error) {
 		preferred, err = x.departure.await(running, func(ctx context.Context) (string, error) { return s.lookForPreferred(ctx, route) })
 		return err
