@@ -9,8 +9,12 @@ import (
 	"sluice/schema"
 )
 
-// putRows is the number of rows that are read from a file and written with Put at a time.
-const putRows = 1024
+// putRows and putBytes are the number of rows, and the size of their values, that are read from a file
+// and written with Put at a time.
+const (
+	putRows  = 1024
+	putBytes = 2 << 20
+)
 
 // loadParts cuts a file at the border of the region r, which its first row is in, and loads the
 // parts.
@@ -77,12 +81,15 @@ func (d *localDir) cut(f *localFile, r *region.Region) (parts []*localFile, err 
 func (u *uploader) putBack(ctx context.Context, f *localFile, reason error) error {
 	u.fallback.giveUp(reason)
 	var rows schema.Rows
+	size := 0
 	for row, err := range u.local.rows(f) {
 		if err == nil {
 			rows.Append(row.key, row.time, copied(row.cells))
-			if rows.Len() == putRows {
+			size += valueBytes(row.cells)
+			if rows.Len() == putRows || size >= putBytes {
 				err = u.table.Put(ctx, &rows)
 				rows.Reset()
+				size = 0
 			}
 		}
 		if err != nil {

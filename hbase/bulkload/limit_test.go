@@ -87,3 +87,21 @@ func TestRowsForPutAreNotLostIfALoadAtTheLimitFails(t *testing.T) {
 		t.Errorf("%d rows are in the table, want 11", table.rows)
 	}
 }
+
+// The rows of a file that cannot be loaded may be large.
+func TestRowsThatArePutBackHaveABoundedSize(t *testing.T) {
+	l, _, table := newLocal(t)
+	const rows, size = 40, maxRowBytes - 1000
+	for i := range rows {
+		if err := l.Put(t.Context(), sizedRows(i, 1, size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.uploader.fallback.giveUp(errors.New("no loads"))
+	if err := l.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if table.rows != rows || table.mostBytes > putBytes+maxRowBytes {
+		t.Errorf("%d rows were put, at most %d bytes at a time", table.rows, table.mostBytes)
+	}
+}

@@ -199,11 +199,14 @@ func (l *Loader) Put(ctx context.Context, rows *schema.Rows) error {
 
 // fits reports whether a row can be in a file.
 func fits(key []byte, cells []schema.Cell) bool {
-	bytes := 0
+	return len(key) > 0 && len(cells) > 0 && valueBytes(cells) < maxRowBytes
+}
+
+func valueBytes(cells []schema.Cell) (n int) {
 	for i := range cells {
-		bytes += len(cells[i].Value)
+		n += len(cells[i].Value)
 	}
-	return len(key) > 0 && len(cells) > 0 && bytes < maxRowBytes
+	return n
 }
 
 // add adds a row to the run of its region.

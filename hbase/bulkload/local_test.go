@@ -18,12 +18,20 @@ import (
 
 // putTable counts the rows that go to Put.
 type putTable struct {
-	rows int
-	err  error // of Put
+	rows      int
+	mostBytes int   // of the values of one Put
+	err       error // of Put
 }
 
 func (p *putTable) Put(_ context.Context, rows *schema.Rows) error {
 	p.rows += rows.Len()
+	n := 0
+	for i := range rows.Len() {
+		for _, c := range rows.Cells(i) {
+			n += len(c.Value)
+		}
+	}
+	p.mostBytes = max(p.mostBytes, n)
 	return p.err
 }
 

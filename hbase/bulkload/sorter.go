@@ -81,10 +81,7 @@ func (s *sorter) localBytes() (n int64) {
 func (s *sorter) add(ctx context.Context, r *run, key []byte, time int64, cells []schema.Cell) error {
 	r.window.add(key, time, cells)
 	s.count(r)
-	r.bytes += len(key)
-	for i := range cells {
-		r.bytes += len(cells[i].Value)
-	}
+	r.bytes += len(key) + valueBytes(cells)
 	for s.held >= max(s.windowBytes, minWindowBytes*len(s.runs)) {
 		r := s.largest()
 		r.window.sort()
