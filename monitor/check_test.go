@@ -89,8 +89,10 @@ func TestSendersAreTheHostsWithLinesOrAConnection(t *testing.T) {
 		{Name: "just gone", Seen: before(time.Minute)},
 	}
 	state := collector.State{Waiting: map[string]collector.Waiting{"away, with lines here": {UnstoredSeconds: 5}, "of an earlier process": {UntabledSeconds: 7, UnstoredSeconds: 8}}}
-	got := Senders(now, hosts, &state, limits.SilentAfter)
-	for name, want := range map[string]bool{"missed": true, "away": false, "away, with lines here": true, "visiting": true, "just gone": true, "of an earlier process": true} {
+	f := Fleet{Now: now, Hosts: Senders(now, hosts, &state)}
+	f.Remember(nil, nil)
+	got := f.Hosts
+	for name, want := range map[string]bool{"missed": true, "away": false, "away, with lines here": true, "visiting": true, "just gone": false, "of an earlier process": true} {
 		if _, ok := got[name]; ok != want {
 			t.Errorf("%s: %v", name, ok)
 		}

@@ -115,17 +115,16 @@ func sinkOf(t collector.RetryState) string {
 	return Archive
 }
 
-// Senders returns a collector's hosts. Hosts that returned to their preferred collector
-// and left no data here are omitted.
-func Senders(now time.Time, hosts []receiver.Host, s *collector.State, silentAfter time.Duration) map[string]Host {
+// Senders returns a collector's hosts. Remember omits those that send to another collector and have
+// nothing here, unless they are expected.
+func Senders(now time.Time, hosts []receiver.Host, s *collector.State) map[string]Host {
 	all := map[string]Host{}
 	for _, h := range hosts {
 		x := Sender(now, h, s.Waiting[h.Name], s.Shares[h.Name])
 		x.slow(s.Slow[h.Name])
 		x.arrive(s.Arrivals[h.Name])
-		if h.Missed || h.Connections > 0 || now.Sub(h.Seen) <= silentAfter || s.Waiting[h.Name] != (collector.Waiting{}) {
-			all[h.Name] = x
-		}
+		x.absent = x.away && len(x.problems) == 0 && s.Waiting[h.Name] == (collector.Waiting{})
+		all[h.Name] = x
 	}
 	for name, w := range s.Waiting {
 		if _, known := all[name]; !known { // received by an earlier process

@@ -76,6 +76,8 @@ type Host struct {
 	certificateIssued time.Time
 	refusedAt         time.Time     // when the last of its batches was refused
 	heard             bool          // it has sent something to this process
+	away              bool          // it sends to another collector, which reports the host's own problems
+	absent            bool          // it is away, and this process has neither lines nor problems of it
 	missed            bool          // its silence is an error
 	silence           time.Duration // time since its last message in which this process ran
 	similar           string        // a sending host whose name differs only in the domain
@@ -114,12 +116,14 @@ func Sender(now time.Time, h receiver.Host, waiting collector.Waiting, share col
 	if _, ok := h.Beat.Counters[protocol.UnreceivedMs]; !ok && h.OldestUnreadMs > 0 {
 		x.UnreceivedSeconds = ago(h.Beat.TimeMs-h.OldestUnreadMs, since)
 	}
-	if !h.Missed && h.Connections == 0 { // it sends to another collector now, which reports these
-		x.UnreceivedSeconds, x.UnstoredSeconds, x.problems = 0, 0, nil
+	// A host that repeats that it is with another collector is connected for a moment.
+	away := !h.Missed && (h.Connections == 0 || h.Elsewhere)
+	if away { // the collector to which it sends reports what is in the heartbeat
+		x = Host{}
 	}
-	x.heard = !h.Earlier
-	x.silence, x.Elsewhere, x.certificateIssued, x.CertificateExpires = now.Sub(h.Seen), h.Elsewhere && h.Connections == 0, h.Issued, h.Expires
-	if h.ClockKnown {
+	x.away, x.heard = away, !h.Earlier
+	x.silence, x.Elsewhere, x.certificateIssued, x.CertificateExpires = now.Sub(h.Seen), h.Elsewhere, h.Issued, h.Expires
+	if h.ClockKnown && !away {
 		offset := h.ClockOffset.Seconds()
 		x.ClockOffsetSeconds = &offset
 	}

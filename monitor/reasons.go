@@ -13,17 +13,11 @@ import (
 // offset is how far the clocks of most hosts are ahead of this process's own (clockOffset).
 func (h *Host) judge(name string, f *Fleet, t Thresholds, offset time.Duration) {
 	problems := slices.Concat(h.absence(f, t), h.lag(f, t), h.problems)
-	if h.Refused > 0 && f.Now.Sub(h.refusedAt) < receiver.FaultFor {
-		problems = append(problems, Refused.New(fmt.Sprintf("%d of its batches were refused", h.Refused)))
-	}
-	if files, bytes := h.unacknowledged(); files > 0 && bytes == 0 {
-		problems = append(problems, Lost.New(fmt.Sprintf("lines in %d logs were deleted before they were read; how many is not known", files)))
-	} else if files > 0 {
-		problems = append(problems, Lost.New(fmt.Sprintf("%d bytes in %d logs were deleted before they were read", bytes, files)))
+	if h.away {
+		problems = append(problems, h.rejections(f.Now)...)
 	} else {
-		problems = slices.DeleteFunc(problems, func(p Problem) bool { return p.Kind == Lost })
+		problems = h.addOwn(problems, f, offset)
 	}
-	problems = slices.Concat(problems, h.rejections(f.Now), h.certificates(f.Now), h.unparsable(), h.clock(offset), h.restarts(f.Now), h.otherVersion(f.Version))
 	byLevel(problems)
 	h.Problems, h.Status = problems, levelOf(problems)
 	h.Reasons, h.Warnings = textsOf(problems, Failing), textsOf(problems, Warn)
@@ -35,6 +29,22 @@ func (h *Host) judge(name string, f *Fleet, t Thresholds, offset time.Duration) 
 	} else {
 		h.Acknowledged = nil
 	}
+}
+
+// addOwn adds the problems of the host itself and of its lines, which only the collector reports to
+// which it sends.
+func (h *Host) addOwn(problems []Problem, f *Fleet, offset time.Duration) []Problem {
+	if h.Refused > 0 && f.Now.Sub(h.refusedAt) < receiver.FaultFor {
+		problems = append(problems, Refused.New(fmt.Sprintf("%d of its batches were refused", h.Refused)))
+	}
+	if files, bytes := h.unacknowledged(); files > 0 && bytes == 0 {
+		problems = append(problems, Lost.New(fmt.Sprintf("lines in %d logs were deleted before they were read; how many is not known", files)))
+	} else if files > 0 {
+		problems = append(problems, Lost.New(fmt.Sprintf("%d bytes in %d logs were deleted before they were read", bytes, files)))
+	} else {
+		problems = slices.DeleteFunc(problems, func(p Problem) bool { return p.Kind == Lost })
+	}
+	return slices.Concat(problems, h.rejections(f.Now), h.certificates(f.Now), h.unparsable(), h.clock(offset), h.restarts(f.Now), h.otherVersion(f.Version))
 }
 
 // absence returns a problem if an expected host is silent for too long.

@@ -45,7 +45,7 @@ func TestEveryKindOfProblemIsNamedWithItsLevel(t *testing.T) {
 		{name: "well", level: Okay},
 		{name: "never heard", unknown: true, silence: 3 * time.Minute, kind: NeverHeard, level: Failing, text: "never heard, expected since 2027-01-15T07:00:00Z"},
 		{name: "never heard, but we have just begun to wait", unknown: true, silence: time.Minute, level: Okay},
-		{name: "expected, and with another collector", unknown: true, silence: time.Hour, change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) { r.Elsewhere = true }, level: ""},
+		{name: "expected, and with another collector", unknown: true, silence: time.Hour, change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) { r.Elsewhere = true }, level: Okay},
 		{name: "heard before the restart", unknown: true, silence: 112 * time.Second, change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) {
 			r.HeardUnix = before(30 * time.Minute).Unix()
 		}, level: Okay},
@@ -139,7 +139,7 @@ func TestEveryKindOfProblemIsNamedWithItsLevel(t *testing.T) {
 		if test.unknown {
 			hosts = nil
 		}
-		f := Fleet{Now: now, Kind: Collector, Version: "v1.4.2 123", Hosts: Senders(now, hosts, &s, limits.SilentAfter)}
+		f := Fleet{Now: now, Kind: Collector, Version: "v1.4.2 123", Hosts: Senders(now, hosts, &s)}
 		f.Remember(map[string]watch.Host{"web01": r}, asleep(test.silence))
 		health := f.Check(limits)
 		x := health.Metrics["web01"]

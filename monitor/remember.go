@@ -10,13 +10,14 @@ import (
 )
 
 // Remember adds the stored state (package watch) to the hosts, and adds the expected hosts that
-// have sent nothing to this process. silence returns the awake time since a host was last heard.
+// have sent nothing to this process. It removes the hosts that send to another collector, have
+// nothing here and are not expected. silence returns the awake time since a host was last heard.
 func (f *Fleet) Remember(hosts map[string]watch.Host, silence func(*watch.Host) time.Duration) {
 	for name, r := range hosts {
 		x, present := f.Hosts[name]
 		expected := r.ExpectedUnix != 0
 		if !present {
-			if !expected || r.Elsewhere {
+			if !expected {
 				continue
 			}
 			x = Host{Agent: r.Agent}
@@ -36,6 +37,9 @@ func (f *Fleet) Remember(hosts map[string]watch.Host, silence func(*watch.Host) 
 		f.Hosts[name] = x
 	}
 	for name, x := range f.Hosts {
+		if x.absent && x.ExpectedSince.IsZero() {
+			delete(f.Hosts, name)
+		}
 		if x.NeverHeard {
 			x.similar = f.similar(name)
 			f.Hosts[name] = x
@@ -55,6 +59,7 @@ func (h *Host) recall(now time.Time, r *watch.Host) {
 	}
 	h.lose(r.Lost)
 	h.Elsewhere = h.Elsewhere || r.Elsewhere
+	h.away = h.Elsewhere
 	if r.ExpiresUnix != 0 {
 		h.certificateIssued, h.CertificateExpires = time.Unix(r.IssuedUnix, 0).UTC(), time.Unix(r.ExpiresUnix, 0).UTC()
 	}
@@ -78,7 +83,7 @@ func SeenOf(h *receiver.Host) watch.Seen {
 	if h.Earlier {
 		return s
 	}
-	s.Heard, s.Agent, s.StartedMs, s.Elsewhere, s.Issued, s.Expires = h.Seen, h.Agent, h.StartedMs, h.Elsewhere && h.Connections == 0, h.Issued, h.Expires
+	s.Heard, s.Agent, s.StartedMs, s.Elsewhere, s.Issued, s.Expires = h.Seen, h.Agent, h.StartedMs, h.Elsewhere, h.Issued, h.Expires
 	if _, ok := h.Beat.Counters[protocol.LostFiles]; ok {
 		lost := lossOf(h.Beat.Counters)
 		s.Lost = &lost

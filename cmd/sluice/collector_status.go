@@ -39,11 +39,11 @@ func (c *collecting) fleet() monitor.Fleet {
 	f := monitor.Fleet{
 		Problems: c.certificates.check(now, x509.ExtKeyUsageServerAuth, ""),
 		Now:      now, Began: c.began, Kind: monitor.Collector, Host: c.host, Version: version(),
-		Hosts: monitor.Senders(now, c.receiver.Hosts(), state, c.cmd.SilentAfter), Sinks: monitor.Sinks(now, state.Retries), Counts: c.stores.counts(),
+		Hosts: monitor.Senders(now, c.receiver.Hosts(), state), Sinks: monitor.Sinks(now, state.Retries), Counts: c.stores.counts(),
 		BufferBytes: state.SpoolBytes, BufferMaxBytes: c.cmd.SpoolMax.bytes(), Segments: state.Segments, UntabledBytes: state.UntabledBytes,
 	}
 	for name, low := range c.traffic.Low() {
-		if h, there := f.Hosts[name]; there {
+		if h, there := f.Hosts[name]; there && !h.Elsewhere {
 			h.Warn("%s", low.String())
 			f.Hosts[name] = h
 		}

@@ -216,10 +216,14 @@ func TestObservationsOfAnAgentAndOfACollector(t *testing.T) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	collector := monitor.Fleet{Now: now, Hosts: monitor.Senders(now, []receiver.Host{{Name: "web01", Seen: now, Connections: 1}},
-		&collector.State{Arrivals: map[string]collector.Arrivals{"web01": {Lines: 21, Bytes: 5, ParseErrors: 2, ByClass: [collector.Classes]int64{1, 2, 3, 4, 5, 6}}}}, limits.SilentAfter)}
+		&collector.State{Arrivals: map[string]collector.Arrivals{"web01": {Lines: 21, Bytes: 5, ParseErrors: 2, ByClass: [collector.Classes]int64{1, 2, 3, 4, 5, 6}}}})}
 	h = collector.Check(limits)
 	if got := Observations(&h)[0]; got.ByClass != [history.Classes]int64{3, 3, 4, 5, 6} || got.ParseErrors != 2 {
 		t.Errorf("%+v", got)
+	}
+	h.Metrics = map[string]monitor.Host{"web01": {Status: monitor.Okay, Elsewhere: true}, "web02": {Status: monitor.Okay, Elsewhere: true, UnstoredSeconds: 5}}
+	if got := Observations(&h); len(got) != 1 || got[0].Host != "web02" {
+		t.Errorf("hosts that are with another collector: %+v", got)
 	}
 	_, text := ask(t, pagesOf(t, f, remember(t, &f, 1, 0)), "/host/web01")
 	if strings.Contains(text, "did not parse") || !strings.Contains(text, "the collector does not have") {

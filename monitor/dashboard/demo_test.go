@@ -58,7 +58,7 @@ func demo(n int) monitor.Fleet {
 		state.Arrivals[h.Name] = collector.Arrivals{Lines: 41_233_000 + lines, Bytes: 9_000_000_000}
 	}
 	sinks := monitor.Sinks(now, []collector.RetryState{{What: "archive: store", Since: now.Add(-3 * time.Minute), Attempts: 9, Error: "dial tcp 10.0.0.3:8020: connection refused"}})
-	return monitor.Fleet{Now: now, Began: now.Add(-26 * time.Hour), Kind: monitor.Collector, Host: "collector1", Version: "1.0", Hosts: monitor.Senders(now, senders, &state, limits.SilentAfter),
+	return monitor.Fleet{Now: now, Began: now.Add(-26 * time.Hour), Kind: monitor.Collector, Host: "collector1", Version: "1.0", Hosts: monitor.Senders(now, senders, &state),
 		Sinks: sinks, Counts: monitor.Counts{Lines: 412_330_123, Rows: 412_330_001, Segments: 2310}, BufferBytes: 1_220_000_000, BufferMaxBytes: 10_737_418_240, Segments: 61, UntabledBytes: 811_000}
 }
 

@@ -8,10 +8,14 @@ import (
 	"sluice/monitor/history"
 )
 
-// Observations returns the state of the hosts of h as the history stores it.
+// Observations returns the state of the hosts of h as the history stores it. A host that sends to
+// another collector is not observed: no lines of it here are no fall of its traffic.
 func Observations(h *monitor.Health) []history.Observation {
 	all := make([]history.Observation, 0, len(h.Metrics))
 	for name, x := range h.Metrics {
+		if x.Elsewhere && x.Status == monitor.Okay && x.UnstoredSeconds == 0 {
+			continue
+		}
 		o := history.Observation{
 			Host: name, UntabledSeconds: x.UntabledSeconds, UnstoredSeconds: x.UnstoredSeconds, UnreadBytes: max(0, x.WrittenBytes-x.ReadBytes),
 			Governor: governorOf(&x.Governor), Level: levelOf(x.Status),
