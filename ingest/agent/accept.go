@@ -78,7 +78,7 @@ func (s *session) acceptPosition(t *checkpoint.Stream, p protocol.Position, tail
 			claimed = 0
 		}
 	}
-	s.claims.note(t.ID, s.collector, claimed)
+	s.claim(t.ID, claimed)
 	s.mu.Lock()
 	s.limits[t.ID] = max(limit, s.limits[t.ID])
 	s.mu.Unlock()
@@ -107,7 +107,7 @@ func (s *session) fork(streams []*checkpoint.Stream) error {
 // check returns same if a position that a collector reports as stored may be recorded, other if it
 // is impossible, and unknown if it cannot be checked.
 func (s *session) check(t *checkpoint.Stream, stored int64) compared {
-	claimed, gone := s.claims.of(t.ID), false
+	claimed, gone := s.claimOf(t.ID), false
 	s.cfg.Checkpoint.Update(func() { gone = t.GoneUnix != 0 })
 	if stored <= claimed && gone {
 		return same
@@ -133,7 +133,7 @@ func (s *session) beyond(p protocol.Position) bool {
 	s.mu.Lock()
 	limit := max(s.limits[p.Stream], s.sent[p.Stream])
 	s.mu.Unlock()
-	return p.Received > max(limit, s.cfg.Checkpoint.Stored(t), s.claims.of(p.Stream))
+	return p.Received > max(limit, s.cfg.Checkpoint.Stored(t), s.claimOf(p.Stream))
 }
 
 // contested reports whether the collector rejected a batch although it already has lines at its

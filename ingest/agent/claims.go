@@ -10,49 +10,70 @@ import (
 	"sluice/schema"
 )
 
-// claims has the positions up to which each collector reported to have received streams that could
-// not be compared, because no log has their bytes any more. They move no position from which a log
-// is read; they decide which bytes of a log that is gone are lost. Only the last report of a
-// collector counts, because it may have lost what it had. The methods may be called concurrently.
+// claims has the positions up to which the present collector reported to have received streams that
+// could not be compared, because no log has their bytes any more. They move no position from which a
+// log is read; they decide which bytes of a log that is gone are lost. The claims of a collector
+// count while it is unreachable, until another one has answered: the agent cannot know whether the
+// first one still has its data, and a loss that it does not have is corrected when it returns. The
+// methods may be called concurrently.
 type claims struct {
 	mu       sync.Mutex
-	received map[schema.StreamID]map[string]int64 // by address of the collector
+	received map[schema.StreamID]int64
 }
 
-func newClaims() *claims { return &claims{received: map[schema.StreamID]map[string]int64{}} }
+func newClaims() *claims { return &claims{received: map[schema.StreamID]int64{}} }
 
-// note records what a collector has of a stream. 0: nothing beyond what is stored.
-func (c *claims) note(id schema.StreamID, collector string, received int64) {
+// replace replaces all claims by those of a collector that has answered. It returns the claims that
+// were greater before.
+func (c *claims) replace(received map[schema.StreamID]int64) (lowered map[schema.StreamID]int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if received > 0 {
-		if c.received[id] == nil {
-			c.received[id] = map[string]int64{}
+	lowered = map[schema.StreamID]int64{}
+	for id, before := range c.received {
+		if received[id] < before {
+			lowered[id] = before
 		}
-		c.received[id][collector] = received
-		return
 	}
-	delete(c.received[id], collector)
-	if len(c.received[id]) == 0 {
-		delete(c.received, id)
+	c.received = maps.Clone(received)
+	return lowered
+}
+
+// of returns the position up to which the present collector has a stream.
+func (c *claims) of(id schema.StreamID) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.received[id]
+}
+
+// claim records up to where this session's collector has a stream. 0: nothing beyond what is stored.
+func (s *session) claim(id schema.StreamID, received int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.claimed[id] = received; received <= 0 {
+		delete(s.claimed, id)
 	}
 }
 
-// of returns the position up to which some collector has a stream.
-func (c *claims) of(id schema.StreamID) (received int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, at := range c.received[id] {
-		received = max(received, at)
-	}
-	return received
+// claimOf returns up to where this session's collector has a stream.
+func (s *session) claimOf(id schema.StreamID) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.claimed[id]
 }
 
-// keep removes the claims of streams that known reports false for.
-func (c *claims) keep(known func(schema.StreamID) bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	maps.DeleteFunc(c.received, func(id schema.StreamID, _ map[string]int64) bool { return !known(id) })
+// publishClaims replaces the claims by those of this session's collector. It reports whether the
+// collector has less than was reported before of a log that is gone: then the logs must be read
+// again, because its loss is recorded only when it is not found.
+func (s *session) publishClaims() (less bool) {
+	s.mu.Lock()
+	claimed := maps.Clone(s.claimed)
+	s.mu.Unlock()
+	for id, before := range s.claims.replace(claimed) {
+		if t := s.cfg.Checkpoint.Stream(id); t != nil {
+			s.cfg.Checkpoint.Update(func() { less = less || t.GoneUnix != 0 && t.Stored < before })
+		}
+	}
+	return less
 }
 
 // settleLosses asks the collector what it has of the streams with losses, each once in a session,
@@ -70,6 +91,7 @@ func (s *session) settleLosses(ctx context.Context) error {
 		if _, err := s.hello(ctx, streams); err != nil {
 			return err
 		}
+		s.publishClaims()
 	}
 	for i := range losses {
 		s.reporter.correctLosses(losses[i].Stream)
@@ -77,15 +99,20 @@ func (s *session) settleLosses(ctx context.Context) error {
 	return nil
 }
 
-// correctLosses removes from the losses of a stream what a collector has of it.
+// correctLosses removes from the losses of a stream what the present collector has of it, and what is
+// stored: the collector may have stored it since it was asked, and then reports no claim.
 func (r *reporter) correctLosses(id schema.StreamID) {
-	received := r.claims.of(id)
-	bytes, files := r.cfg.Checkpoint.Losses.Correct(id, received)
+	received, t := r.claims.of(id), r.cfg.Checkpoint.Stream(id)
+	if t != nil {
+		received = max(received, r.cfg.Checkpoint.Stored(t))
+	}
+	bytes, files := r.cfg.Checkpoint.Losses.Correct(id, received, func(bytes int64) {
+		if t != nil {
+			t.LostBytes = max(0, t.LostBytes-bytes)
+		}
+	})
 	if bytes == 0 && files == 0 {
 		return
-	}
-	if t := r.cfg.Checkpoint.Stream(id); t != nil {
-		r.cfg.Checkpoint.Update(func() { t.LostBytes = max(0, t.LostBytes-bytes) })
 	}
 	if tailer := r.reader.current(); tailer != nil {
 		tailer.Counters().Correct(bytes, files)

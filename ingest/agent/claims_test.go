@@ -5,10 +5,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/protocol"
 	"sluice/ingest/segment/vfs"
+	"sluice/schema"
 )
 
 // goneLog lets an agent send a log of 1,000 bytes and end, removes the log, and returns the next
@@ -109,18 +111,139 @@ func TestALossIsCorrectedWhenTheCollectorCanBeAsked(t *testing.T) {
 func TestACollectorsClaimIsReplacedByItsNextReport(t *testing.T) {
 	n, _, _ := agentOf(t, nil)
 	n.close()
-	a, b := n.order()[0], n.order()[1]
-	n.claims.note(1, a, 500)
-	n.claims.note(1, b, 300)
-	if got := n.claims.of(1); got != 500 {
-		t.Errorf("%d", got)
+	s := n.stream(t)
+	for _, step := range []struct {
+		reports int64
+		gone    bool
+		less    bool
+	}{{500, true, false}, {500, true, false}, {300, true, true}, {400, true, false}, {0, false, false}, {700, false, false}, {0, true, true}, {0, true, false}} {
+		n.file.Update(func() { s.GoneUnix = 0 })
+		if step.gone {
+			n.file.Update(func() { s.GoneUnix = 1 })
+		}
+		x := &session{env: n.env, claimed: map[schema.StreamID]int64{}}
+		x.claim(s.ID, step.reports)
+		if less := x.publishClaims(); less != step.less || n.claims.of(s.ID) != step.reports {
+			t.Errorf("%+v: less: %v, claim %d", step, less, n.claims.of(s.ID))
+		}
 	}
-	n.claims.note(1, a, 0)
-	if got := n.claims.of(1); got != 300 {
-		t.Errorf("%d", got)
+}
+
+// claimed lets an agent send a log of 1,000 bytes to its first collector, connect to it again, so
+// that it reports what it has, and removes the log.
+func claimed(t *testing.T, change func(*Config)) (n *near, first, second *far, s *checkpoint.Stream, end func() error) {
+	t.Helper()
+	dir := t.TempDir()
+	log := filepath.Join(dir, "a.log")
+	if err := os.WriteFile(log, []byte(lines(100)), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	n.claims.note(1, b, 0)
-	if got := n.claims.of(1); got != 0 || len(n.claims.received) != 0 {
-		t.Errorf("%d, %v", got, n.claims.received)
+	n, first, second = agentOf(t, func(c *Config) {
+		logsIn(dir)(c)
+		if change != nil {
+			change(c)
+		}
+	})
+	end = running(n)
+	await(t, "the first has all", func() bool { first.mu.Lock(); defer first.mu.Unlock(); return received(first) == 1000 })
+	s = n.file.Streams()[0]
+	first.cut(false)
+	await(t, "the claim", func() bool { return n.claims.of(s.ID) == 1000 })
+	if err := os.Remove(log); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the log is gone", func() (gone bool) { n.file.Update(func() { gone = s.GoneUnix != 0 }); return gone })
+	return n, first, second, s, end
+}
+
+// TestLinesThatOnlyAnUnreachableCollectorHasAreALoss: no log has them and the collector may have
+// lost its disk. If it returns with its data, nothing was lost.
+func TestLinesThatOnlyAnUnreachableCollectorHasAreALoss(t *testing.T) {
+	for name, restarted := range map[string]bool{"read by this reader": false, "read by an earlier reader": true} {
+		t.Run(name, func(t *testing.T) {
+			n, first, second, s, end := claimed(t, nil)
+			defer n.close()
+			if restarted {
+				readAgain(t, n)
+			}
+			first.cut(true)
+			await(t, "the loss", func() bool { return n.file.Losses.Count().Bytes == 1000 })
+			await(t, "the heartbeat", func() bool { return n.Heartbeat().Counters[protocol.LostBytes] == 1000 })
+			first.set(func(f *far) { f.away = false })
+			second.cut(true)
+			await(t, "the correction", func() bool { return n.file.Losses.Count().Files == 0 })
+			second.set(func(f *far) {
+				if len(f.took) > 0 {
+					t.Errorf("the second collector was sent %v of a log that is gone", f.took)
+				}
+			})
+			first.set(func(f *far) { f.have[s.ID] = protocol.Position{Stream: s.ID, Received: 1000, Stored: 600} })
+			await(t, "the stored position", func() bool { return n.stored(t, s.ID) == 600 })
+			first.whole(t, 0, 1000)
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestACollectorThatIsAwayForAMomentCausesNoLoss: until another collector has answered, the first one
+// is expected to have what it reported, also if the logs are read again meanwhile.
+func TestACollectorThatIsAwayForAMomentCausesNoLoss(t *testing.T) {
+	n, first, second, s, end := claimed(t, func(c *Config) { c.FailoverAfter = time.Hour })
+	defer n.close()
+	first.cut(true)
+	await(t, "it is away", func() bool { return !n.State().Connected })
+	readAgain(t, n)
+	first.cut(false)
+	await(t, "it is connected", func() bool { return n.State().Connected })
+	readAgain(t, n)
+	second.set(func(f *far) {
+		if l := n.file.Losses.All(); len(l) > 0 || len(f.took) > 0 {
+			t.Errorf("sent to the second collector: %v, losses %+v", f.took, l)
+		}
+	})
+	if got := n.claims.of(s.ID); got != 1000 {
+		t.Errorf("a claim of %d", got)
+	}
+	first.whole(t, 0, 1000)
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// readAgain lets the reader begin again, and waits until its tailer has searched for missing logs.
+func readAgain(t *testing.T, n *near) {
+	t.Helper()
+	before := n.reader.current()
+	if err := n.reader.restart(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "a status", func() bool {
+		tailer := n.reader.current()
+		return tailer != before && !tailer.Status().At.IsZero()
+	})
+}
+
+// TestALossIsCorrectedByWhatIsStored: the process that was told of the position ended before it
+// corrected the loss, and the collector reports nothing beyond what is stored to the next one.
+func TestALossIsCorrectedByWhatIsStored(t *testing.T) {
+	n, _, s := goneLog(t, true)
+	defer n.close()
+	for _, f := range n.far {
+		f.away = true
+	}
+	end := running(n)
+	await(t, "a loss", func() bool { return n.file.Losses.Count().Bytes == 1000 })
+	n.file.Update(func() { s.Stored = 1000 })
+	for _, f := range n.far {
+		f.set(func(f *far) {
+			f.away = false
+			f.have[s.ID] = protocol.Position{Stream: s.ID, Received: 1000, Stored: 1000}
+		})
+	}
+	await(t, "its correction", func() bool { return n.file.Losses.Count().Bytes == 0 })
+	if err := end(); err != nil {
+		t.Error(err)
 	}
 }

@@ -137,6 +137,7 @@ func (s *session) introduce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.publishClaims() // of logs that exist, so no loss depends on them
 	for _, t := range streams {
 		if at, ok := from[t.ID]; ok && at < spans[t.ID].acked {
 			return errAgain

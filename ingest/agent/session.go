@@ -49,6 +49,9 @@ type session struct {
 	// positions beyond that are rejected.
 	limits map[schema.StreamID]int64
 	sent   map[schema.StreamID]int64 // the greatest end that was sent
+	// claimed are the positions up to which the collector reported to have streams that could not be
+	// compared; those of the present collector are in claims.
+	claimed map[schema.StreamID]int64
 }
 
 // runSession sends to the route's present collector until the connection breaks or something else
@@ -90,7 +93,7 @@ func (s *sender) newSession(client *avrorpc.Client, route *Route) *session {
 	x := &session{
 		env: s.env, reader: s.reader, reporter: s.reporter, client: client, collector: route.Present(), preferred: len(route.Preferred()) == 0, began: s.cfg.Now(), pacing: newPacing(s.cfg.Log),
 		announced: map[schema.StreamID]*checkpoint.Stream{}, as: map[schema.StreamID]schema.StreamEntry{},
-		limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{},
+		limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{}, claimed: map[schema.StreamID]int64{},
 	}
 	x.departure.session = x
 	return x
@@ -101,13 +104,12 @@ func (s *sender) newSession(client *avrorpc.Client, route *Route) *session {
 func (s *session) sayHello(ctx context.Context) error {
 	known := func(id schema.StreamID) bool { return s.cfg.Checkpoint.Stream(id) != nil }
 	s.window.keep(known)
-	s.claims.keep(known)
 	spans := s.window.spans()
 	var streams []*checkpoint.Stream
 	for _, t := range s.cfg.Checkpoint.Streams() {
-		position := s.reader.position(t)
+		position, claimed := s.reader.position(t), s.claims.of(t.ID)
 		s.cfg.Checkpoint.Update(func() {
-			if t.Stored < t.SeenBytes-t.LostBytes || spans[t.ID].read > t.Stored || position > t.Stored {
+			if t.Stored < t.SeenBytes-t.LostBytes || spans[t.ID].read > t.Stored || position > t.Stored || claimed > t.Stored {
 				streams = append(streams, t)
 			}
 		})
@@ -116,7 +118,7 @@ func (s *session) sayHello(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	again := false
+	again := s.publishClaims()
 	for _, t := range streams {
 		x, ok := spans[t.ID]
 		if !ok {

@@ -56,9 +56,14 @@ type Losses struct {
 const maxLosses = 1000
 
 // Add numbers a loss and keeps it until it is acknowledged. It is durable after the next Save.
-func (l *Losses) Add(loss Loss) {
+func (l *Losses) Add(loss Loss) { l.AddWith(loss, func() {}) }
+
+// AddWith is Add with a change of the stream that the loss is of: no Save has one without the other.
+// change is called once, with the lock of Update held.
+func (l *Losses) AddWith(loss Loss, change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	change()
 	loss.PathBytes = schema.PathBytes(loss.Path)
 	l.number(&loss)
 	l.list = append(l.list, loss)
@@ -116,10 +121,13 @@ func (l *Losses) All() []Loss {
 
 // Correct removes from a stream's losses the bytes before received, because a collector has them. A
 // loss of which nothing remains is removed, unless more may be lost. It returns the number of bytes
-// and of losses that were removed. The correction is durable after the next Save.
-func (l *Losses) Correct(id schema.StreamID, received int64) (bytes, losses int64) {
+// and of losses that were removed. change is called with the number of bytes and with the lock of
+// Update held, so that no Save has the correction without the change. The correction is durable
+// after the next Save.
+func (l *Losses) Correct(id schema.StreamID, received int64, change func(bytes int64)) (bytes, losses int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer func() { change(bytes) }()
 	l.list = slices.DeleteFunc(l.list, func(loss Loss) bool {
 		all := loss.Stream == id && loss.Joined == 0 && loss.From < received && loss.From+loss.Bytes <= received && (!loss.Unknown || loss.Finished)
 		if all {

@@ -29,8 +29,8 @@ type Config struct {
 	Checkpoint *checkpoint.File
 	// Position returns the position from which a known stream is read. nil: the stored position.
 	Position func(*checkpoint.Stream) int64
-	// Received returns the position up to which a collector has a stream, if its log may be gone. What
-	// is before it is not lost. nil: no collector has more than Position.
+	// Received returns the position up to which the present collector has a stream, if its log may be
+	// gone. What is before it is not lost. nil: it has no more than Position.
 	Received func(*checkpoint.Stream) int64
 	// FromEnd: if the checkpoint has no log yet, logs that exist at the start are read from their
 	// end. All other logs are read completely, also those that were created while no process ran.
