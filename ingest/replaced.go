@@ -48,8 +48,8 @@ func (cfg *OnceConfig) replaced(known []*checkpoint.Stream, logs []logfile.Log, 
 			continue
 		}
 		now := cfg.Now().Unix()
-		cfg.Checkpoint.Update(func() { s.GoneUnix = now })
-		cfg.Checkpoint.Losses.Add(checkpoint.Loss{Path: s.Path, Stream: s.ID, From: from, Unknown: true, AtUnix: now})
+		loss := checkpoint.Loss{Path: s.Path, Stream: s.ID, From: from, Unknown: true, AtUnix: now}
+		cfg.Checkpoint.Losses.AddWith(loss, func() { s.GoneUnix = now })
 		failed = append(failed, &replacedError{Path: s.Path, From: from})
 	}
 	return failed

@@ -225,7 +225,7 @@ func readAgain(t *testing.T, n *near) {
 	})
 }
 
-// TestALossIsCorrectedByWhatIsStored: the process that was told of the position ended before it
+// TestALossIsCorrectedByWhatIsStored: the process that received the position ended before it
 // corrected the loss, and the collector reports nothing beyond what is stored to the next one.
 func TestALossIsCorrectedByWhatIsStored(t *testing.T) {
 	n, _, s := goneLog(t, true)

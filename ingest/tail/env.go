@@ -30,10 +30,16 @@ type env struct {
 // ago returns a rounded duration for messages.
 func (e *env) ago(since time.Time) time.Duration { return e.now.Sub(since).Round(time.Second) }
 
-// addLoss counts a loss, and keeps it in the checkpoint until it is acknowledged.
-func (e *env) addLoss(l checkpoint.Loss) {
+// addLoss counts a loss, and keeps it in the checkpoint until it is acknowledged. change, if not nil,
+// changes the stream as in Checkpoint.Update: a process that is killed leaves both in the checkpoint,
+// or neither. With the change alone the next process would not look for the lines again.
+func (e *env) addLoss(l checkpoint.Loss, change func()) {
 	l.AtUnix = e.now.Unix()
-	e.cfg.Checkpoint.Losses.Add(l)
+	if change == nil {
+		e.cfg.Checkpoint.Losses.Add(l)
+	} else {
+		e.cfg.Checkpoint.Losses.AddWith(l, change)
+	}
 	e.counters.LostBytes.Add(l.Bytes)
 	e.counters.LostFiles.Add(1)
 }

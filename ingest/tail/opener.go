@@ -91,7 +91,7 @@ func (op *opener) warm(f *file) {
 // writtenAway handles a file that was written after it was moved to where no source looks. Its new
 // lines cannot be read.
 func (op *opener) writtenAway(f *file) {
-	op.addLoss(checkpoint.Loss{Path: f.last, From: f.read, Unknown: true})
+	op.addLoss(checkpoint.Loss{Path: f.last, From: f.read, Unknown: true}, nil)
 	op.cfg.Log.Error("log written after it was moved out of the sources' directories, lines lost", "path", f.last, "inode", f.id.Inode, "hint", "add the directory that the log is moved to as a source")
 	op.set.end(f)
 }

@@ -30,8 +30,7 @@ func (st *streams) lost(f *file, bytes int64) {
 		return
 	}
 	s := f.stream
-	st.cfg.Checkpoint.Update(func() { s.LostBytes += bytes })
-	st.addLoss(checkpoint.Loss{Path: f.path(), Stream: s.ID, From: f.read, Bytes: bytes})
+	st.addLoss(checkpoint.Loss{Path: f.path(), Stream: s.ID, From: f.read, Bytes: bytes}, func() { s.LostBytes += bytes })
 	st.cfg.Log.Error("lines deleted before they were read, lines lost", "path", f.path(), "stream", s.ID, "offset", f.read, "bytes", bytes)
 }
 
@@ -44,10 +43,12 @@ func (st *streams) notFound(s *checkpoint.Stream) {
 	from := max(st.position(s), st.cfg.Received(s))
 	unread := max(0, s.SeenBytes-s.LostBytes-from)
 	deleted := s.GoneUnix != 0 // while it was followed
-	st.cfg.Checkpoint.Update(func() { s.GoneUnix = st.now.Unix() })
+	gone := func() { s.GoneUnix = st.now.Unix() }
 	if written := !deleted && st.wasWritten(s); unread > 0 || written {
-		st.unknown(checkpoint.Loss{Path: s.Path, Stream: s.ID, From: from, Bytes: unread, Unknown: true, Finished: !written}, s)
+		st.unknown(checkpoint.Loss{Path: s.Path, Stream: s.ID, From: from, Bytes: unread, Unknown: true, Finished: !written}, gone, s)
+		return
 	}
+	st.cfg.Checkpoint.Update(gone)
 }
 
 // wasWritten reports whether a log that is gone was still written when it was last seen: it had
@@ -68,9 +69,11 @@ func (st *streams) wasWritten(s *checkpoint.Stream) bool {
 }
 
 // unknown records that the bytes of a log from a position on were not read, and that their number
-// is unknown.
-func (st *streams) unknown(l checkpoint.Loss, s *checkpoint.Stream) {
-	st.cfg.Checkpoint.Update(func() { s.LostBytes += l.Bytes })
-	st.addLoss(l)
+// is unknown, and that it is gone.
+func (st *streams) unknown(l checkpoint.Loss, gone func(), s *checkpoint.Stream) {
+	st.addLoss(l, func() {
+		gone()
+		s.LostBytes += l.Bytes
+	})
 	st.cfg.Log.Error("log was replaced or deleted while it was not followed, no copy of it was found", "path", l.Path, "stream", l.Stream, "offset", l.From, "unread_bytes_at_least", l.Bytes)
 }

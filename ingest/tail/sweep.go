@@ -212,7 +212,7 @@ func (sw *sweeper) lostUnread(f *file) {
 	case f.stream != nil:
 		sw.streams.lost(f, f.unread())
 	case f.size > 0:
-		sw.addLoss(checkpoint.Loss{Path: f.last, Bytes: f.size})
+		sw.addLoss(checkpoint.Loss{Path: f.last, Bytes: f.size}, nil)
 		sw.cfg.Log.Error("log deleted before it could be read, lines lost", "path", f.last, "bytes", f.size, "err", f.err)
 	}
 }
