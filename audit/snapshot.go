@@ -34,7 +34,7 @@ func Look(ctx context.Context, a index.Archive, spoolDir string) (*Snapshot, err
 	for _, f := range list {
 		s.files[f.Name] = true
 	}
-	names, err := filepath.Glob(filepath.Join(spoolDir, "*", "*.gz*"))
+	names, err := fs.Glob(os.DirFS(spoolDir), "*/*.gz*")
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func Look(ctx context.Context, a index.Archive, spoolDir string) (*Snapshot, err
 		if strings.HasSuffix(name, segment.StoredSuffix) {
 			continue
 		}
-		if err := s.read(name); err != nil && !errors.Is(err, fs.ErrNotExist) { // stored meanwhile
+		if err := s.read(filepath.Join(spoolDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) { // stored meanwhile
 			return nil, err
 		}
 	}

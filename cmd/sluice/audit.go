@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -146,7 +147,7 @@ func lockForRepair(data string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	left, err := filepath.Glob(filepath.Join(data, "spool", "*", "*.gz*"))
+	left, err := fs.Glob(os.DirFS(filepath.Join(data, "spool")), "*/*.gz*")
 	left = slices.DeleteFunc(left, func(name string) bool { return strings.HasSuffix(name, segment.StoredSuffix) })
 	if err == nil && len(left) > 0 {
 		err = usage("an earlier run has left %d segments in %s: start `sluice run` again with the same flags, let it finish them, and repair then", len(left), filepath.Join(data, "spool"))

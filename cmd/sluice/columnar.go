@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -91,7 +93,7 @@ func (t tree) checkColumnar() error {
 	if err := checkPrivate(t.flag, root); err != nil {
 		return err
 	}
-	old, err := filepath.Glob(filepath.Join(root, "marker.manifest.*"))
+	old, err := fs.Glob(os.DirFS(root), "marker.manifest.*")
 	if err == nil && len(old) > 0 {
 		err = usage("%s: the directory %s has a table of an older version of sluice, which this version cannot read\nhint: move it away and fill a table from the archive: mv %s %s.old && sluice run --from-archive URL", t.flag, root, root, root)
 	}

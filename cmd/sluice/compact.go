@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -136,9 +137,9 @@ func (c *compactor) owner() (string, error) {
 
 // removeHalfMerged removes the temporary directories of a compaction that was killed.
 func removeHalfMerged(data string) error {
-	left, err := filepath.Glob(filepath.Join(data, "merge-*"))
-	for _, dir := range left {
-		err = errors.Join(err, os.RemoveAll(dir))
+	left, err := fs.Glob(os.DirFS(data), "merge-*")
+	for _, name := range left {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(data, name)))
 	}
 	return err
 }

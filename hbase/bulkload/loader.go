@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 
 	"sluice/hbase/hfile"
 	"sluice/hbase/region"
@@ -116,7 +116,7 @@ func Open(ctx context.Context, cluster *region.Cluster, regions *region.Table, r
 // Sweep removes what killed processes left: files in o.Dir and, if they were for this table, their
 // staging directories. It does nothing if another process uses o.Dir.
 func Sweep(ctx context.Context, cluster *region.Cluster, regions *region.Table, o Options) error {
-	left, err := filepath.Glob(filepath.Join(o.Dir, "*.*"))
+	left, err := fs.Glob(os.DirFS(o.Dir), "*.*")
 	if err != nil || len(left) == 0 {
 		return err
 	}

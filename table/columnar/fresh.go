@@ -69,23 +69,14 @@ func openFresh(dir string, b Bounds) (list []*freshSegment, err error) {
 
 // spoolNames adds the names of the segments, HOST/PERIOD-SEQ.gz, sealed or not.
 func spoolNames(dir string, names map[string]bool) error {
-	paths, err := filepath.Glob(filepath.Join(escapeGlob(dir), "*", "*.gz*"))
+	paths, err := fs.Glob(os.DirFS(dir), "*/*.gz*")
 	if err != nil {
 		return fmt.Errorf("spool %s: %w", dir, err)
 	}
-	for _, p := range paths {
-		name, err := filepath.Rel(dir, strings.TrimSuffix(p, segment.OpenSuffix))
-		if err != nil {
-			return err
-		}
-		names[name] = true
+	for _, path := range paths {
+		names[strings.TrimSuffix(path, segment.OpenSuffix)] = true
 	}
 	return nil
-}
-
-// escapeGlob escapes a directory's name for a pattern.
-func escapeGlob(dir string) string {
-	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(dir)
 }
 
 func (b Bounds) wantSegment(n segment.Name) bool {
