@@ -9,6 +9,7 @@ import (
 	"sluice/ingest/collector"
 	"sluice/ingest/protocol"
 	"sluice/ingest/receiver"
+	"sluice/ingest/segment/vfs/crashfs"
 	"sluice/monitor/watch"
 )
 
@@ -131,4 +132,46 @@ func TestAnUptimeCheckerFindsAnExpectedHostThatIsElsewhere(t *testing.T) {
 			t.Errorf("%d %s, want %d", w.Code, w.Body, code)
 		}
 	}
+}
+
+// TestAHostThatIsElsewhereAndDiesIsMissedWhereItIsExpected checks that a host which dies together
+// with its collector is reported by another one, also after restarts. A collector that starts again
+// gives the host the time to report where it is.
+func TestAHostThatIsElsewhereAndDiesIsMissedWhereItIsExpected(t *testing.T) {
+	fsys := crashfs.New()
+	open := func() *watch.File {
+		file, err := watch.Open(fsys, "/watch")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	file := open()
+	h, _ := farewell()
+	file.Expect(before(time.Hour), 0, []string{"web01"})
+	file.Observe(now, time.Hour, []watch.Seen{SeenOf(&h)})
+	check := func(when string, at time.Time, awake time.Duration, hosts []receiver.Host, want Level) {
+		t.Helper()
+		f := Fleet{Now: at, Kind: Collector, Hosts: Senders(at, hosts, &collector.State{})}
+		f.Remember(file.Hosts(), func(r *watch.Host) time.Duration { return file.Silence(r, awake) })
+		x, here := f.Check(limits).Metrics["web01"]
+		if !here || x.Status != want || x.Elsewhere != (want == Okay) || (want == Failing) != (len(x.Problems) == 1 && x.Problems[0].Kind == Silent) {
+			t.Errorf("%s: %s, elsewhere %t, %v", when, x.Status, x.Elsewhere, x.Problems)
+		}
+	}
+	for minutes, want := range map[int]Level{9: Okay, 25: Okay, 26: Failing} {
+		d := time.Duration(minutes) * time.Minute
+		check(d.String()+" later", now.Add(d), time.Hour+d, []receiver.Host{h}, want)
+		check(d.String()+" later, in a suspended machine", now.Add(d+time.Hour), time.Hour+d, []receiver.Host{h}, want)
+	}
+	if err := file.Save(now, time.Hour+20*time.Minute, true); err != nil {
+		t.Fatal(err)
+	}
+	file = open()
+	check("the start after a day", now.Add(24*time.Hour), 0, nil, Okay)
+	check("5 min after the start", now.Add(24*time.Hour), 5*time.Minute, nil, Okay)
+	check("6 min after the start", now.Add(24*time.Hour), 6*time.Minute, nil, Failing)
+	h.Seen = now.Add(25 * time.Hour)
+	file.Observe(h.Seen, time.Hour, []watch.Seen{SeenOf(&h)})
+	check("it reported where it is", h.Seen, time.Hour, []receiver.Host{h}, Okay)
 }

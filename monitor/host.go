@@ -78,6 +78,7 @@ type Host struct {
 	heard             bool          // it has sent something to this process
 	away              bool          // it sends to another collector, which reports the host's own problems
 	absent            bool          // it is away, and this process has neither lines nor problems of it
+	lapsed            bool          // its last report that it is with another collector is too old
 	missed            bool          // its silence is an error
 	silence           time.Duration // time since its last message in which this process ran
 	similar           string        // a sending host whose name differs only in the domain

@@ -59,7 +59,11 @@ func (h *Host) absence(f *Fleet, t Thresholds) []Problem {
 		}
 		return []Problem{NeverHeard.New(text)}
 	}
-	return []Problem{Silent.New(fmt.Sprintf("silent for %s", span(h.SeenSeconds)))}
+	text := fmt.Sprintf("silent for %s", span(h.SeenSeconds))
+	if h.lapsed {
+		text += "; it reported that it is with another collector and did not repeat that, as agents do every 10 min"
+	}
+	return []Problem{Silent.New(text)}
 }
 
 // lag returns problems if lines have waited for too long, or the governor has paused for too long.

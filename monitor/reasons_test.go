@@ -45,7 +45,7 @@ func TestEveryKindOfProblemIsNamedWithItsLevel(t *testing.T) {
 		{name: "well", level: Okay},
 		{name: "never heard", unknown: true, silence: 3 * time.Minute, kind: NeverHeard, level: Failing, text: "never heard, expected since 2027-01-15T07:00:00Z"},
 		{name: "never heard, but we have just begun to wait", unknown: true, silence: time.Minute, level: Okay},
-		{name: "expected, and with another collector", unknown: true, silence: time.Hour, change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) { r.Elsewhere = true }, level: Okay},
+		{name: "expected, and with another collector", unknown: true, silence: 24 * time.Minute, change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) { r.Elsewhere = true }, level: Okay},
 		{name: "heard before the restart", unknown: true, silence: 112 * time.Second, change: func(_ *receiver.Host, r *watch.Host, _ *collector.State) {
 			r.HeardUnix = before(30 * time.Minute).Unix()
 		}, level: Okay},

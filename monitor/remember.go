@@ -9,6 +9,11 @@ import (
 	"sluice/monitor/watch"
 )
 
+// elsewhereFor is the time, in which this process ran, for which a host counts as being with another
+// collector after it reported that. Agents repeat it every 10 min. Without repetition the host may
+// be dead, and its collector, too.
+const elsewhereFor = 25 * time.Minute
+
 // Remember adds the stored state (package watch) to the hosts, and adds the expected hosts that
 // have sent nothing to this process. It removes the hosts that send to another collector, have
 // nothing here and are not expected. silence returns the awake time since a host was last heard.
@@ -30,8 +35,12 @@ func (f *Fleet) Remember(hosts map[string]watch.Host, silence func(*watch.Host) 
 			x.recall(f.Now, &r)
 			x.missed = x.missed || expected
 		}
+		x.missed = x.missed || expected && x.Elsewhere
 		if s := silence(&r); !x.heard || s < x.silence {
 			x.silence = s
+		}
+		if x.missed && x.Elsewhere && x.silence > elsewhereFor {
+			x.Elsewhere, x.away, x.lapsed = false, false, true
 		}
 		x.NeverHeard = expected && !x.heard && r.HeardUnix == 0
 		f.Hosts[name] = x
