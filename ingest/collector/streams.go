@@ -25,11 +25,22 @@ func newStreams(cp *checkpoint.File) *streams {
 func (s *streams) of(t *checkpoint.Stream) *streamState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.byID[t.ID]
+	st := s.present(t)
 	if st == nil {
 		st = s.newState(t)
 		st.arrivals = s.arrivals.of(t.Host)
 		s.byID[t.ID] = st
+	}
+	return st
+}
+
+// present returns the state of a stream, or nil. If the checkpoint forgot the stream and it was
+// declared again, the state of the forgotten one does not count, because it would advance a
+// position that is not saved any more. s.mu must be held.
+func (s *streams) present(t *checkpoint.Stream) *streamState {
+	st := s.byID[t.ID]
+	if st != nil && st.tracked != t && st.held == 0 && s.checkpoint.Stream(t.ID) == t {
+		return nil
 	}
 	return st
 }
@@ -80,7 +91,7 @@ func (s *streams) received(t *checkpoint.Stream) int64 {
 func (s *streams) position(t *checkpoint.Stream, claimed int64) Position {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.byID[t.ID]
+	st := s.present(t)
 	if st == nil {
 		st = s.newState(t) // not kept: a sender may ask for many streams and send no lines
 	}
