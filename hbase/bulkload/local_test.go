@@ -1,6 +1,7 @@
 package bulkload
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"sluice/hbase/hfile"
@@ -27,9 +29,7 @@ func (p *putTable) Put(_ context.Context, rows *schema.Rows) error {
 	p.rows += rows.Len()
 	n := 0
 	for i := range rows.Len() {
-		for _, c := range rows.Cells(i) {
-			n += len(c.Value)
-		}
+		n += valueBytes(rows.Cells(i))
 	}
 	p.mostBytes = max(p.mostBytes, n)
 	return p.err
@@ -132,5 +132,53 @@ func TestPartsOfAFileThatCouldNotBeLoadedAreRemoved(t *testing.T) {
 	}
 	if left := localFiles(t, l); len(left) != 1 || left[0] != whole.path {
 		t.Errorf("left are %v, want the whole file", left)
+	}
+}
+
+// A run that was interrupted does not merge files that it will not load.
+func TestFilesAreNotMergedAfterAnInterrupt(t *testing.T) {
+	l, r, _ := newLocal(t)
+	for range 2 {
+		if err := l.Put(t.Context(), localRows(10)); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.sorter.end(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.uploader.loadAll(ctx, l.sorter.runs); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if left := localFiles(t, l); len(r.files) != 2 || len(left) != 2 {
+		t.Errorf("left are %v", left)
+	}
+}
+
+// A record that this user cannot read is of a directory that still has to be removed; a torn one is
+// not.
+func TestARecordThatCannotBeReadIsKept(t *testing.T) {
+	dir := t.TempDir()
+	var log bytes.Buffer
+	d := &directories{records: records{dir: dir, table: "t"}, logger: slog.New(slog.NewTextHandler(&log, nil))}
+	for name, text := range map[string]string{"torn.staging": `{"tab`, "empty.staging": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Opening a loop of links fails for any user, unlike a file without permissions.
+	if err := os.Symlink("loop.staging", filepath.Join(dir, "loop.staging")); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 || left[0].Name() != "loop.staging" {
+		t.Errorf("left are %v, %v", left, err)
+	}
+	if !strings.Contains(log.String(), "loop.staging") {
+		t.Errorf("logged: %s", &log)
 	}
 }

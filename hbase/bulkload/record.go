@@ -20,6 +20,7 @@ type record struct {
 	Table string `json:"table"`
 	Token string `json:"token"`
 	path  string
+	err   error // it cannot be read
 }
 
 // errInUse is returned if another process uses the local directory.
@@ -83,7 +84,8 @@ func (r *records) remove(token string) error {
 	return nil
 }
 
-// all returns the records of all tables. The token of one that a crash has torn is empty.
+// all returns the records of all tables. The token of one that a crash has torn is empty. One that
+// cannot be read, for example because another user wrote it, has the error.
 func (r *records) all() (all []record, err error) {
 	entries, err := os.ReadDir(r.dir)
 	if err != nil {
@@ -94,11 +96,8 @@ func (r *records) all() (all []record, err error) {
 			continue
 		}
 		saved := record{path: filepath.Join(r.dir, entry.Name())}
-		b, err := os.ReadFile(saved.path)
-		if err == nil {
-			err = json.Unmarshal(b, &saved)
-		}
-		if err != nil {
+		var b []byte
+		if b, saved.err = os.ReadFile(saved.path); saved.err == nil && json.Unmarshal(b, &saved) != nil {
 			saved.Token = ""
 		}
 		all = append(all, saved)

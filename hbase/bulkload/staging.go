@@ -92,6 +92,8 @@ func (d *directories) sweep(ctx context.Context) error {
 	}
 	for _, r := range all {
 		switch {
+		case r.err != nil:
+			err = r.err // it stays, as its directory may exist
 		case r.Token == "": // torn by a crash: nothing was staged yet
 			err = os.Remove(r.path)
 		case r.Table != d.records.table:
