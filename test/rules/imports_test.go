@@ -76,7 +76,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 	{"monitor/dashboard", "monitor monitor/history", "ingest/collector ingest/protocol ingest/receiver ingest/segment/vfs"},
 
 	{"doctor", "", ""},
-	{"monitor", "ingest/agent ingest/collector ingest/governor ingest/protocol ingest/receiver ingest/tail monitor/watch", ""},
+	{"monitor", "ingest/agent ingest/collector ingest/governor ingest/protocol ingest/receiver ingest/tail monitor/watch", "ingest/segment/vfs/crashfs"},
 	{"monitor/message", "monitor", ""},
 	{"monitor/watch", "ingest/segment/vfs", "ingest/segment/vfs/crashfs"},
 
