@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // changingWorld has one fixed source, a.log, and others that change.
@@ -213,5 +214,44 @@ func TestPatternsNameFiles(t *testing.T) {
 		if got := p.Name(dir + "/" + path); got != want {
 			t.Errorf("%s: %v", path, got)
 		}
+	}
+}
+
+// If the last log is removed while the server writes elsewhere, every source that needs a file is
+// named, first as a warning and then as an error, until a log is followed again.
+func TestSourcesWithoutAnyFileAnyMoreAreAnError(t *testing.T) {
+	w, set := changingWorld(t)
+	w.append("a.log", lines("a", 1))
+	set.Set([]Source{{Pattern: w.path("c.[0-9]"), Format: "common", Optional: true}})
+	w.start()
+	defer w.stop()
+	w.turn(statusInterval)
+	w.remove("a.log")
+	states := func(d time.Duration) (files int, unmatched []Failure, warnings, problems []string) {
+		w.turn(d)
+		s := w.tailer.Status()
+		return s.Files, s.Unmatched, s.Warnings(w.clock), s.Problems(w.clock)
+	}
+	since := time.Time{}
+	for range 3 * int(orphanQuiet/statusInterval) {
+		if files, unmatched, warnings, problems := states(statusInterval); files > 0 {
+			if len(unmatched)+len(warnings)+len(problems) > 0 {
+				t.Fatal(unmatched, warnings, problems)
+			}
+			continue
+		}
+		since = w.clock
+		break
+	}
+	files, unmatched, warnings, problems := states(2 * unmatchedAfter)
+	if files != 0 || len(unmatched) != 1 || unmatched[0].Path != w.path("a.log") || !unmatched[0].Since.Equal(since) || len(problems) != 0 || len(warnings) != 1 {
+		t.Errorf("soon: %d files, %v, %q, %q", files, unmatched, warnings, problems)
+	}
+	if _, _, warnings, problems = states(2 * nothingAfter); len(warnings) != 0 || len(problems) != 1 || !strings.Contains(problems[0], "/a.log: no file matches") {
+		t.Errorf("later: %q, %q", warnings, problems)
+	}
+	w.append("a.log", lines("b", 1))
+	if _, unmatched, warnings, problems = states(2 * statusInterval); len(unmatched)+len(warnings)+len(problems) > 0 {
+		t.Errorf("with a log again: %v, %q, %q", unmatched, warnings, problems)
 	}
 }

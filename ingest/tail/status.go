@@ -36,7 +36,8 @@ type Status struct {
 	Behind []Behind `json:"behind,omitempty"`
 	// Holes are the logs in which NUL bytes before lines were skipped.
 	Holes []Hole `json:"holes,omitempty"`
-	// Unmatched are the sources that no file has matched since the start.
+	// Unmatched are the sources that no file has matched since the start; if Files is 0, all sources
+	// that need a file, with the time since when there is none.
 	Unmatched []Failure `json:"unmatched,omitempty"`
 	// Strays are files beside followed logs that grow and have lines of an access log, but match no
 	// source.
@@ -138,7 +139,25 @@ func (t *Tailer) Status() Status {
 	return t.status
 }
 
+// unmatched reports whether a source has no file although it needs one, and since when.
+func (t *Tailer) unmatched(m *matcher) (unmatched bool, since time.Time) {
+	switch {
+	case m.Optional:
+		return false, since
+	case m.matched: // the logs may have been removed, while the server writes elsewhere
+		return len(t.set.files) == 0, t.emptySince
+	case !m.began.IsZero():
+		return true, m.began
+	}
+	return true, t.began
+}
+
 func (t *Tailer) publish() {
+	if len(t.set.files) > 0 {
+		t.emptySince = time.Time{}
+	} else if t.emptySince.IsZero() {
+		t.emptySince = t.now
+	}
 	s := Status{At: t.now, Files: len(t.set.files), Hot: len(t.set.hot), BytesPerSecond: int64(t.margins.pace.bytesPerSecond), LinesPerSecond: t.margins.pace.linesPerSecond}
 	for _, d := range t.directories.byPath {
 		if d.err != nil {
@@ -157,11 +176,7 @@ func (t *Tailer) publish() {
 		if m.err != nil {
 			s.Failing = append(s.Failing, Failure{schema.PathText(m.Pattern), m.err.Error(), m.since, m.attempts})
 		}
-		if !m.matched && !m.Optional {
-			since := t.began
-			if !m.began.IsZero() {
-				since = m.began
-			}
+		if unmatched, since := t.unmatched(m); unmatched {
 			s.Unmatched = append(s.Unmatched, Failure{Path: schema.PathText(m.Pattern), Error: "no file matches", Since: since})
 		}
 	}

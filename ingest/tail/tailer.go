@@ -58,9 +58,10 @@ type Tailer struct {
 	housekeeper *housekeeper
 	margins     *margins
 
-	lastSweep time.Time
-	statusMu  sync.Mutex
-	status    Status
+	lastSweep  time.Time
+	emptySince time.Time // since when no file is followed; zero: one is
+	statusMu   sync.Mutex
+	status     Status
 }
 
 // New returns a Tailer. Nothing is read before Run.
