@@ -137,6 +137,53 @@ func TestAnAccessLogWithoutASourceIsReported(t *testing.T) {
 	}
 }
 
+// A file that was not readable, or had lines of another kind, when it first grew is examined again.
+func TestAStrayIsExaminedAgainWhenItGrows(t *testing.T) {
+	odd := "AH00558: could not determine the server's name\n"
+	for name, test := range map[string]struct{ first, second, third string }{
+		"an odd line at the start": {odd, commonLine, commonLine},
+		"an odd line later":        {commonLine[:20], odd, commonLine + commonLine},
+		"an incomplete line":       {"", commonLine[:20], commonLine[20:]},
+		"many odd lines":           {strings.Repeat(odd, 2*strayBytes/len(odd)), odd, strings.Repeat(commonLine, 2*strayBytes/len(commonLine))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "access.log")
+			w.append("access.log", commonLine)
+			w.append("shop.log", test.first)
+			w.start()
+			defer w.stop()
+			for _, text := range []string{"", test.second, test.third} {
+				w.append("shop.log", text)
+				w.turn(strayInterval)
+				w.turn(strayInterval)
+			}
+			w.turn(statusInterval)
+			if got := w.tailer.Status().Strays; len(got) != 1 || got[0] != w.path("shop.log") {
+				t.Errorf("strays: %q", got)
+			}
+		})
+	}
+	t.Run("an error log", func(t *testing.T) {
+		w := newWorld(t, "access.log")
+		w.append("access.log", commonLine)
+		w.start()
+		defer w.stop()
+		d := w.tailer.directories.byPath[w.dir]
+		examined := 0
+		last := time.Time{}
+		for range int(6 * maxStrayPause / strayInterval) {
+			w.append("error.log", odd)
+			w.turn(strayInterval)
+			if s := d.strays["error.log"]; s != nil && s.next != last {
+				examined, last = examined+1, s.next
+			}
+		}
+		if got := w.tailer.Status().Strays; len(got) > 0 || examined < 5 || examined > 15 {
+			t.Errorf("strays: %q, examined %d times", got, examined)
+		}
+	})
+}
+
 // A source without a file is a warning after a while, if other logs are followed.
 func TestASourceWithoutAFileIsAWarning(t *testing.T) {
 	w, set := changingWorld(t)

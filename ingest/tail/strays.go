@@ -20,11 +20,14 @@ import (
 
 // stray is a file in a followed directory that no source matches.
 type stray struct {
-	id      logfile.ID
-	size    int64
-	grown   time.Time // time of the last growth that was seen
-	decided bool
-	isLog   bool // its lines are those of an access log
+	id    logfile.ID
+	size  int64
+	grown time.Time // time of the last growth that was seen
+	isLog bool      // its lines are those of an access log
+	// next is when it is examined again if it was not found to be an access log, and pause the time
+	// since the last examination: one line of another kind proves nothing.
+	next  time.Time
+	pause time.Duration
 }
 
 const (
@@ -35,6 +38,8 @@ const (
 	strayPause       = time.Millisecond
 	// strayFor is how long a stray is reported after its last growth.
 	strayFor = 15 * time.Minute
+	// maxStrayPause is the longest time between two examinations of a file that grows.
+	maxStrayPause = strayFor
 	// maxStrays limits what is remembered of a directory, and maxStrayNames the names that are
 	// checked in one step.
 	maxStrays     = 1000
@@ -113,15 +118,23 @@ func (sf *strayFinder) lookAt(d *directory, entries []fs.DirEntry) {
 			continue
 		}
 		s.size, s.grown = size, sf.now
-		if !s.decided {
-			s.decided = true
-			s.isLog = sf.isAccessLog(d, name, size)
-			if s.isLog {
-				sf.cfg.Log.Warn("access log not named by any source, not read", "path", filepath.Join(d.path, name), "hint", "name it, or leave it out with --exclude")
-			}
+		if !s.isLog && !sf.now.Before(s.next) {
+			sf.examine(d, name, s)
 		}
 	}
 	maps.DeleteFunc(d.strays, func(name string, _ *stray) bool { return !there[name] })
+}
+
+// examine decides whether a stray is an access log. If it is not known to be one, it is examined
+// again when it has grown, at growing intervals: it may not have been readable, or its lines were
+// not typical.
+func (sf *strayFinder) examine(d *directory, name string, s *stray) {
+	if s.isLog = sf.isAccessLog(d, name, s.size); s.isLog {
+		sf.cfg.Log.Warn("access log not named by any source, not read", "path", filepath.Join(d.path, name), "hint", "name it, or leave it out with --exclude")
+		return
+	}
+	s.pause = min(max(2*s.pause, strayInterval), maxStrayPause)
+	s.next = sf.now.Add(s.pause)
 }
 
 // foreign reports whether the file with that name is unrelated to the followed logs: not one of
@@ -139,8 +152,8 @@ func (d *directory) foreign(name string) bool {
 	return true
 }
 
-// isAccessLog reports whether the file's last lines match the format of a log beside it, or a
-// well-known one. Error logs do not.
+// isAccessLog reports whether one of some lines at the file's end matches the format of a log beside
+// it, or a well-known one. Lines of error logs do not.
 func (sf *strayFinder) isAccessLog(d *directory, name string, size int64) bool {
 	for followed := range d.files {
 		if checkpoint.KinshipOf(name, followed) == checkpoint.RotatedHere {
@@ -149,7 +162,7 @@ func (sf *strayFinder) isAccessLog(d *directory, name string, size int64) bool {
 	}
 	f, err := os.OpenFile(filepath.Join(d.path, name), os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return false // it may be readable at the next check
+		return false // it may be readable at the next examination
 	}
 	defer f.Close()
 	b := make([]byte, strayBytes)
@@ -161,8 +174,9 @@ func (sf *strayFinder) isAccessLog(d *directory, name string, size int64) bool {
 	if b = b[:n]; start > 0 { // it may begin within a line
 		_, b, _ = bytes.Cut(b, []byte("\n"))
 	}
-	line, _, whole := bytes.Cut(b, []byte("\n"))
-	if !whole {
+	lines := bytes.SplitN(b, []byte("\n"), maxStrayLines+1)
+	lines = lines[:len(lines)-1] // the last one may not be whole
+	if len(lines) == 0 {
 		return false
 	}
 	formats := map[string]bool{}
@@ -174,14 +188,18 @@ func (sf *strayFinder) isAccessLog(d *directory, name string, size int64) bool {
 	if guessed, err := parse.Auto(b, nil); err == nil {
 		formats[guessed.String()] = true
 	}
-	return slices.ContainsFunc(slices.Collect(maps.Keys(formats)), func(text string) bool { return reads(text, line) })
+	return slices.ContainsFunc(slices.Collect(maps.Keys(formats)), func(text string) bool { return reads(text, lines) })
 }
 
-// maxStrayFormats is how many formats of logs beside a stray are tried.
-const maxStrayFormats = 16
+const (
+	// maxStrayFormats is how many formats of logs beside a stray are tried, and maxStrayLines on how
+	// many of its lines.
+	maxStrayFormats = 16
+	maxStrayLines   = 16
+)
 
-// reads reports whether a line matches a format and has a time.
-func reads(text string, line []byte) bool {
+// reads reports whether one of the lines matches a format and has a time.
+func reads(text string, lines [][]byte) bool {
 	if strings.HasPrefix(text, parse.PatternPrefix) {
 		return false // a pattern may match any line
 	}
@@ -189,7 +207,9 @@ func reads(text string, line []byte) bool {
 	if err != nil {
 		return false
 	}
-	var rec schema.Record
-	format.Parse(line, &rec)
-	return rec.Dated && !rec.Err.Set()
+	return slices.ContainsFunc(lines, func(line []byte) bool {
+		var rec schema.Record
+		format.Parse(line, &rec)
+		return rec.Dated && !rec.Err.Set()
+	})
 }
