@@ -48,7 +48,11 @@ const commitBytes = 4 << 30
 // minLoadBytes is the size of a region's rows below which auto writes them with Put.
 const minLoadBytes = 1 << 20
 
-// unread is the number of bytes of the logs that are not stored yet.
+// compressionRatio is that of access logs, for an estimate: gzip makes them 7 to 10 times smaller.
+const compressionRatio = 8
+
+// unread is the number of bytes of the logs that are not stored yet. That of a compressed log is an
+// estimate, because its size before compression is only known when it was read.
 func unread(logs []logfile.Log, saved *checkpoint.File) (total int64) {
 	stored := map[logfile.ID]int64{}
 	for _, s := range saved.Streams() {
@@ -57,9 +61,15 @@ func unread(logs []logfile.Log, saved *checkpoint.File) (total int64) {
 		}
 	}
 	for _, l := range logs {
-		if info, err := os.Stat(l.Path); err == nil {
-			total += max(0, info.Size()-stored[l.ID])
+		info, err := os.Stat(l.Path)
+		if err != nil {
+			continue
 		}
+		size := info.Size()
+		if l.Compressed() {
+			size *= compressionRatio // stored positions are those in its lines
+		}
+		total += max(0, size-stored[l.ID])
 	}
 	return total
 }

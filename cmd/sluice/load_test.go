@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -287,6 +288,25 @@ func TestTheSizeOfALoadIsThatOfTheLinesThatAreNotStored(t *testing.T) {
 	logs := []logfile.Log{{Path: path, ID: id}, {Path: filepath.Join(dir, "absent")}}
 	if n := unread(logs, saved); n != 1000 {
 		t.Errorf("%d bytes of a new log", n)
+	}
+	packed := filepath.Join(dir, "access.log.2.gz")
+	var text bytes.Buffer
+	z := gzip.NewWriter(&text)
+	_, err = z.Write(bytes.Repeat([]byte("line\n"), 2000))
+	if err := errors.Join(err, z.Close(), os.WriteFile(packed, append(text.Bytes(), make([]byte, 1000-text.Len())...), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	compressed, err := logfile.Look(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := unread([]logfile.Log{compressed}, saved); n != 1000*compressionRatio {
+		t.Errorf("%d bytes of a new compressed log", n)
+	}
+	half := saved.Logs.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: packed}}, checkpoint.Log{Path: packed, ID: compressed.ID, Start: []byte("line\n")})
+	saved.Update(func() { half.Stored = 3000 }) // more than the file's size, and less than its lines'
+	if n := unread([]logfile.Log{compressed}, saved); n != 1000*compressionRatio-3000 {
+		t.Errorf("%d bytes of a compressed log of which 3000 are stored", n)
 	}
 	stream := saved.Logs.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path}}, checkpoint.Log{Path: path, ID: id, Start: []byte("line\n")})
 	saved.Update(func() { stream.Stored = 400 })
