@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"sluice/ingest/receiver"
 )
 
 // Thresholds are the limits beyond which a state is an error. There is no limit on the traffic: a
@@ -47,6 +49,19 @@ type Process struct {
 
 // Well reports whether there is no error. Warnings are ignored.
 func (h *Health) Well() bool { return h.Status != Failing }
+
+// spelled returns the host of a name, which may be spelled otherwise than the host spells it.
+func (h *Health) spelled(name string) (x Host, known bool) {
+	if x, known = h.Metrics[name]; known {
+		return x, true
+	}
+	for other, x := range h.Metrics {
+		if receiver.SameName(other, name) {
+			return x, true
+		}
+	}
+	return x, false
+}
 
 // Check calculates the state of every host and of the process.
 func (f *Fleet) Check(t Thresholds) Health {

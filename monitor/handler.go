@@ -65,7 +65,7 @@ func Handler(look func() Fleet, t Thresholds, names []string, pages http.Handler
 	mux.HandleFunc("GET /health/{host}", func(w http.ResponseWriter, r *http.Request) {
 		f := look()
 		h := f.Check(t)
-		x, ok := h.Metrics[r.PathValue("host")]
+		x, ok := h.spelled(r.PathValue("host"))
 		if !ok {
 			answer(w, http.StatusNotFound, map[string]string{"status": "UNKNOWN", "error": "this process knows no such host; hosts of --expect are known before they connect"})
 			return

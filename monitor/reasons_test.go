@@ -275,7 +275,7 @@ func TestAnUptimeCheckerGets503ForErrorsOnly(t *testing.T) {
 		url   string
 		code  int
 	}{
-		{f, "/health", 200}, {f, "/health?warn=503", 503}, {f, "/health/good", 200}, {f, "/health/warn", 200}, {f, "/health/warn?warn=503", 503}, {f, "/health/none", 404},
+		{f, "/health", 200}, {f, "/health?warn=503", 503}, {f, "/health/good", 200}, {f, "/health/warn", 200}, {f, "/health/warn?warn=503", 503}, {f, "/health/none", 404}, {f, "/health/WARN.?warn=503", 503},
 		{bad, "/health", 503}, {bad, "/health/good?warn=503", 200}, {bad, "/health/bad", 503},
 	} {
 		w := httptest.NewRecorder()

@@ -109,6 +109,7 @@ type Seen struct {
 func (f *File) Observe(now time.Time, awake time.Duration, hosts []Seen) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.respell(hosts)
 	missed := map[string]bool{}
 	for i := range hosts {
 		s := &hosts[i]
@@ -135,6 +136,28 @@ func (f *File) Observe(now time.Time, awake time.Duration, hosts []Seen) {
 			delete(f.doc.Hosts, name)
 			f.changed = true
 		}
+	}
+}
+
+// respell moves the state of a host that is stored under another spelling to the name that it uses:
+// one that was expected as WEB01 sends as web01. f.mu is held.
+func (f *File) respell(hosts []Seen) {
+	used, names := map[string]string{}, map[string]bool{}
+	for i := range hosts {
+		used[canonical(hosts[i].Host)], names[hosts[i].Host] = hosts[i].Host, true
+	}
+	for stored, h := range f.doc.Hosts {
+		name, known := used[canonical(stored)]
+		if !known || names[stored] {
+			continue
+		}
+		if x := f.doc.Hosts[name]; x != nil { // as an earlier version stored it, twice
+			x.ExpectedUnix, x.Ack = cmp.Or(x.ExpectedUnix, h.ExpectedUnix), cmp.Or(x.Ack, h.Ack)
+		} else {
+			f.doc.Hosts[name] = h
+		}
+		delete(f.doc.Hosts, stored)
+		f.changed, f.urgent = true, true
 	}
 }
 
@@ -193,11 +216,17 @@ func (f *File) evict(now time.Time) bool {
 func (f *File) Expect(now time.Time, awake time.Duration, hosts []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	named := map[string]bool{}
+	named, stored := map[string]bool{}, map[string]string{}
+	for name := range f.doc.Hosts {
+		stored[canonical(name)] = name
+	}
 	for _, name := range hosts {
 		named[canonical(name)] = true
-		known := f.spelled(name)
-		h := f.host(known, now)
+		if f.doc.Hosts[name] == nil {
+			name = cmp.Or(stored[canonical(name)], name)
+		}
+		stored[canonical(name)] = name
+		h := f.host(name, now)
 		if h == nil || h.ExpectedUnix != 0 {
 			continue
 		}
@@ -230,7 +259,16 @@ func (f *File) spelled(name string) string {
 	return name
 }
 
-func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+// canonical returns the same text for names that are equal in DNS: ASCII case and a final dot make no
+// difference. strings.ToLower is not used because it also changes other characters: U+212A to k.
+func canonical(name string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, strings.TrimSuffix(name, "."))
+}
 
 // Retire removes all state of hosts, so that they are not expected any more.
 func (f *File) Retire(hosts []string) {

@@ -153,6 +153,45 @@ func TestHostsThatAreNotExpectedAreForgotten(t *testing.T) {
 	}
 }
 
+// TestAHostIsExpectedInAnySpelling checks that a host that sends as web01 is the one that is expected
+// as WEB01, before and after its first message and over a restart, and that what an earlier version
+// stored of the two is put together.
+func TestAHostIsExpectedInAnySpelling(t *testing.T) {
+	fsys := crashfs.New()
+	f := open(t, fsys)
+	f.Expect(start, 0, []string{"WEB01.", "Web02"})
+	f.doc.Hosts["web02"] = &Host{HeardUnix: start.Unix(), Restarts: []int64{1}}
+	if err := f.Acknowledge(start, "web01", time.Hour, "known"); err != nil {
+		t.Fatal(err)
+	}
+	for restart := range 3 {
+		later := start.Add(time.Duration(1+restart) * time.Minute)
+		f.Observe(later, time.Second, []Seen{{Host: "web01", Heard: later}, {Host: "web02", Heard: later}})
+		hosts := f.Hosts()
+		one, two := hosts["web01"], hosts["web02"]
+		if len(hosts) != 2 || one.ExpectedUnix != start.Unix() || one.HeardUnix != later.Unix() || one.Ack == nil || two.ExpectedUnix != start.Unix() || two.HeardUnix != later.Unix() || len(two.Restarts) != 1 {
+			t.Errorf("restart %d: %+v", restart, hosts)
+		}
+		save(t, f, later, time.Second)
+		f = open(t, fsys)
+		f.Expect(later, 0, []string{"WEB01", "Web02"})
+	}
+	// Two senders whose names differ in case only are two hosts.
+	f.Observe(start, time.Second, []Seen{{Host: "web01", Heard: start}, {Host: "WEB01", Heard: start}, {Host: "web02", Heard: start}})
+	if hosts := f.Hosts(); len(hosts) != 3 {
+		t.Errorf("%+v", hosts)
+	}
+	f.Expect(start, 0, []string{"web03", "WEB03", "webk"})
+	f.Observe(start, time.Second, []Seen{{Host: "web\u212a", Heard: start}})
+	if hosts := f.Hosts(); hosts["WEB03"].ExpectedUnix != 0 || hosts["web03"].ExpectedUnix == 0 || hosts["webk"].ExpectedUnix == 0 {
+		t.Errorf("%+v", hosts)
+	}
+	f.Expect(start, 0, nil)
+	if hosts := f.Hosts(); hosts["web01"].ExpectedUnix != 0 || hosts["web02"].ExpectedUnix != 0 {
+		t.Errorf("not expected any more: %+v", hosts)
+	}
+}
+
 // TestDamagedFileIsRenamedAndReported checks also that a file that cannot be written is reported.
 func TestDamagedFileIsRenamedAndReported(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "watch")
