@@ -19,7 +19,7 @@ const (
 // loadParts cuts a file at the border of the region r, which its first row is in, and loads the
 // parts.
 func (t *transfer) loadParts(ctx context.Context, r *region.Region) error {
-	parts, err := t.u.local.cut(t.file, r)
+	parts, err := t.u.local.cut(ctx, t.file, r)
 	if err != nil {
 		return fmt.Errorf("cut a file at the border of the region %q: %w", r.Name, err)
 	}
@@ -41,7 +41,7 @@ func removeAll(files []*localFile) error {
 
 // cut copies a file's rows into one file for those in the region, and another one for those behind
 // it.
-func (d *localDir) cut(f *localFile, r *region.Region) (parts []*localFile, err error) {
+func (d *localDir) cut(ctx context.Context, f *localFile, r *region.Region) (parts []*localFile, err error) {
 	var w *fileWriter
 	defer func() {
 		if err != nil && w != nil {
@@ -59,7 +59,7 @@ func (d *localDir) cut(f *localFile, r *region.Region) (parts []*localFile, err 
 		}
 		return err
 	}
-	for row, err := range d.rows(f) {
+	for row, err := range d.rows(ctx, f) {
 		if err == nil && w != nil && r.Has(w.file.last) && !r.Has(row.key) {
 			err = end()
 		}
@@ -82,7 +82,7 @@ func (u *uploader) putBack(ctx context.Context, f *localFile, reason error) erro
 	u.fallback.giveUp(reason)
 	var rows schema.Rows
 	size := 0
-	for row, err := range u.local.rows(f) {
+	for row, err := range u.local.rows(ctx, f) {
 		if err == nil {
 			rows.Append(row.key, row.time, copied(row.cells))
 			size += valueBytes(row.cells)

@@ -21,7 +21,7 @@ func Abandon(l *Loader) error {
 // LoadStaged loads the file that is staged as name, and whose copy is at localPath, as another client
 // would.
 func LoadStaged(ctx context.Context, l *Loader, localPath, name string) error {
-	for row, err := range l.local.rows(&localFile{path: localPath}) {
+	for row, err := range l.local.rows(ctx, &localFile{path: localPath}) {
 		if err != nil {
 			return err
 		}

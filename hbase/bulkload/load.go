@@ -39,11 +39,8 @@ func (u *uploader) loadAll(ctx context.Context, runs map[*region.Region]*run) er
 
 // loadRun loads the files of a run, as one.
 func (u *uploader) loadRun(ctx context.Context, r *run) error {
-	if err := ctx.Err(); err != nil { // merging would take time, and is not interrupted
-		return err
-	}
 	if len(r.files) > 1 {
-		merged, err := u.local.merge(r.files, r.exclude)
+		merged, err := u.local.merge(ctx, r.files, r.exclude)
 		if err != nil {
 			return err
 		}

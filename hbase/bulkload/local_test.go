@@ -118,7 +118,7 @@ func TestPartsOfAFileThatCouldNotBeLoadedAreRemoved(t *testing.T) {
 	whole := r.files[0]
 	first := &region.Region{End: []byte("004")}
 	x := transfer{u: l.uploader, file: whole}
-	parts, err := l.local.cut(whole, first)
+	parts, err := l.local.cut(t.Context(), whole, first)
 	if err != nil || len(parts) != 2 || string(parts[0].last) != "003" || string(parts[1].first) != "004" || len(localFiles(t, l)) != 3 {
 		t.Fatalf("cut into %d parts: %v, %v", len(parts), localFiles(t, l), err)
 	}
@@ -135,8 +135,8 @@ func TestPartsOfAFileThatCouldNotBeLoadedAreRemoved(t *testing.T) {
 	}
 }
 
-// A run that was interrupted does not merge files that it will not load.
-func TestFilesAreNotMergedAfterAnInterrupt(t *testing.T) {
+// A run that was interrupted neither merges nor cuts files that it will not load: they may be large.
+func TestFilesAreNotMergedOrCutAfterAnInterrupt(t *testing.T) {
 	l, r, _ := newLocal(t)
 	for range 2 {
 		if err := l.Put(t.Context(), localRows(10)); err != nil {
@@ -151,8 +151,36 @@ func TestFilesAreNotMergedAfterAnInterrupt(t *testing.T) {
 	if err := l.uploader.loadAll(ctx, l.sorter.runs); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+	if _, err := l.local.cut(ctx, r.files[0], r.region); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 	if left := localFiles(t, l); len(r.files) != 2 || len(left) != 2 {
 		t.Errorf("left are %v", left)
+	}
+}
+
+// An interrupt that stops merging loses no rows: a later Flush loads the files as they are.
+func TestAFlushAfterAnInterruptedMergeHasAllRows(t *testing.T) {
+	l, r, table := newLocal(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for i := range fanIn {
+		if err := l.Put(ctx, sizedRows(i, 1, 10)); err != nil {
+			t.Fatal(err)
+		}
+		if i == fanIn-1 {
+			cancel()
+		}
+		if err := l.sorter.end(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(r.files) != fanIn {
+		t.Fatalf("%d files, want all of %d", len(r.files), fanIn)
+	}
+	l.uploader.fallback.giveUp(errors.New("no loads"))
+	if err := l.Flush(t.Context()); err != nil || table.rows != fanIn {
+		t.Errorf("%d rows are in the table, want %d: %v", table.rows, fanIn, err)
 	}
 }
 

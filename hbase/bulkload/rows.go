@@ -3,6 +3,7 @@ package bulkload
 import (
 	"bytes"
 	"container/heap"
+	"context"
 	"errors"
 	"iter"
 	"os"
@@ -21,8 +22,9 @@ type row struct {
 // errStop ends reading a file.
 var errStop = errors.New("reading was stopped")
 
-// rows returns the rows of a file in their order. An error is the last element.
-func (d *localDir) rows(f *localFile) iter.Seq2[*row, error] {
+// rows returns the rows of a file in their order. An error, also ctx's, is the last element: a file may
+// have gigabytes, and an interrupt does not wait for its end.
+func (d *localDir) rows(ctx context.Context, f *localFile) iter.Seq2[*row, error] {
 	return func(yield func(*row, error) bool) {
 		in, err := os.Open(f.path)
 		if err != nil {
@@ -41,6 +43,9 @@ func (d *localDir) rows(f *localFile) iter.Seq2[*row, error] {
 		err = hfile.Read(in, d.compression, func(c hfile.Cell) error {
 			if !bytes.Equal(c.Row, next.key) {
 				if err := pass(); err != nil {
+					return err
+				}
+				if err := ctx.Err(); err != nil {
 					return err
 				}
 				next.key, next.time = append(next.key[:0], c.Row...), int64(c.Timestamp)*1e6
@@ -100,12 +105,12 @@ func (s *sources) Pop() any {
 }
 
 // merge makes one file of several of a region, and removes them.
-func (d *localDir) merge(files []*localFile, exclude bool) (merged *localFile, err error) {
+func (d *localDir) merge(ctx context.Context, files []*localFile, exclude bool) (merged *localFile, err error) {
 	w, err := d.create(exclude)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.mergeInto(w, files); err != nil {
+	if err := d.mergeInto(ctx, w, files); err != nil {
 		return nil, errors.Join(err, w.discard())
 	}
 	if merged, err = w.close(); err != nil {
@@ -117,7 +122,7 @@ func (d *localDir) merge(files []*localFile, exclude bool) (merged *localFile, e
 	return merged, err
 }
 
-func (d *localDir) mergeInto(w *fileWriter, files []*localFile) error {
+func (d *localDir) mergeInto(ctx context.Context, w *fileWriter, files []*localFile) error {
 	var open sources
 	defer func() {
 		for _, s := range open {
@@ -126,7 +131,7 @@ func (d *localDir) mergeInto(w *fileWriter, files []*localFile) error {
 	}()
 	for i, f := range files {
 		s := &source{index: i}
-		s.pull, s.stop = iter.Pull2(d.rows(f))
+		s.pull, s.stop = iter.Pull2(d.rows(ctx, f))
 		more, err := s.next()
 		if err != nil {
 			return err

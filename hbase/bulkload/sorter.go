@@ -83,9 +83,9 @@ func (s *sorter) add(ctx context.Context, r *run, key []byte, time int64, cells 
 	s.count(r)
 	r.bytes += len(key) + valueBytes(cells)
 	for s.held >= max(s.windowBytes, minWindowBytes*len(s.runs)) {
-		r := s.largest()
-		r.window.sort()
-		if err := s.write(ctx, r, max(1, len(r.window.rows)/2)); err != nil {
+		most := s.largest()
+		most.window.sort()
+		if err := s.write(ctx, most, max(1, len(most.window.rows)/2)); err != nil {
 			return err
 		}
 	}
@@ -118,7 +118,7 @@ func (s *sorter) write(ctx context.Context, r *run, n int) error {
 		}
 	}
 	if late > n/maxLate {
-		if err := s.endFile(r); err != nil {
+		if err := s.endFile(ctx, r); err != nil {
 			return err
 		}
 		late = 0
@@ -156,7 +156,7 @@ func (s *sorter) putWindow(ctx context.Context, r *run, n int) error {
 }
 
 // endFile completes the run's file.
-func (s *sorter) endFile(r *run) error {
+func (s *sorter) endFile(ctx context.Context, r *run) error {
 	w := r.file
 	r.file = nil
 	f, err := w.close()
@@ -164,12 +164,12 @@ func (s *sorter) endFile(r *run) error {
 		return err
 	}
 	r.files = append(r.files, f)
-	return s.mergeLevels(r)
+	return s.mergeLevels(ctx, r)
 }
 
 // mergeLevels merges the last files of a run when there are fanIn of one level, so that a run never
 // has many: each is open when they are merged at the end.
-func (s *sorter) mergeLevels(r *run) error {
+func (s *sorter) mergeLevels(ctx context.Context, r *run) error {
 	for {
 		level, from := r.files[len(r.files)-1].level, len(r.files)
 		for from > 0 && r.files[from-1].level == level {
@@ -178,7 +178,10 @@ func (s *sorter) mergeLevels(r *run) error {
 		if len(r.files)-from < fanIn {
 			return nil
 		}
-		merged, err := s.local.merge(r.files[from:], r.exclude)
+		merged, err := s.local.merge(ctx, r.files[from:], r.exclude)
+		if ended := ctx.Err(); ended != nil && errors.Is(err, ended) {
+			return nil // the files are as before, and a later Flush can load them
+		}
 		if err != nil {
 			return err
 		}
@@ -205,7 +208,7 @@ func (s *sorter) end(ctx context.Context, r *run) error {
 	if r.file == nil {
 		return nil
 	}
-	return s.endFile(r)
+	return s.endFile(ctx, r)
 }
 
 // endAll ends all runs.
