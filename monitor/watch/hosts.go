@@ -19,8 +19,10 @@ type Host struct {
 	Elsewhere bool   `json:"elsewhere,omitempty"`
 	Agent     string `json:"agent,omitempty"`
 	// StartedMs is when its agent was started, by the host's clock, in ms since 1970.
-	StartedMs int64   `json:"started_ms,omitempty"`
-	Restarts  []int64 `json:"restarts,omitempty"`
+	StartedMs int64 `json:"started_ms,omitempty"`
+	// StartedBeforeMs is StartedMs of the start before that one.
+	StartedBeforeMs int64   `json:"started_before_ms,omitempty"`
+	Restarts        []int64 `json:"restarts,omitempty"`
 	// Lost is what the host reports as lost. Seen is how much of it was acknowledged here, and
 	// SeenNumber the Last of Lost at that time.
 	Lost       Loss  `json:"lost,omitzero"`
@@ -82,7 +84,7 @@ const (
 // RestartsAt returns the number of restarts of the agent in the last RestartWindow.
 func (h *Host) RestartsAt(now time.Time) (n int) {
 	for _, at := range h.Restarts {
-		if now.Sub(time.Unix(at, 0)) < RestartWindow {
+		if now.Sub(time.Unix(at, 0)).Abs() < RestartWindow { // a later one: this clock was ahead
 			n++
 		}
 	}
@@ -166,14 +168,7 @@ func (f *File) note(h *Host, s *Seen, now time.Time) {
 	h.Agent = cmp.Or(s.Agent, h.Agent)
 	f.urgent = f.urgent || h.Elsewhere != s.Elsewhere
 	h.Elsewhere = s.Elsewhere
-	if s.StartedMs > h.StartedMs {
-		if h.StartedMs > 0 {
-			h.Restarts = append(h.Restarts, now.Unix())
-			h.Restarts = slices.Clone(h.Restarts[max(0, len(h.Restarts)-maxRestarts):])
-			f.urgent = true
-		}
-		h.StartedMs = s.StartedMs
-	}
+	h.start(s.StartedMs, now)
 	if s.Lost != nil && *s.Lost != h.Lost {
 		h.lose(*s.Lost)
 		f.urgent = true
@@ -181,6 +176,22 @@ func (f *File) note(h *Host, s *Seen, now time.Time) {
 	if !s.Expires.IsZero() {
 		h.IssuedUnix, h.ExpiresUnix = s.Issued.Unix(), s.Expires.Unix()
 	}
+}
+
+// start stores the start time that the host's agent reports, and a restart if it is another one.
+// It may be earlier than the last one: the clock of a host may have been ahead. The start before
+// that is no restart: two agents that use one name report theirs in turn, which is reported as such.
+// A restart is not saved at once, so that a hostile sender does not make a write of each heartbeat;
+// after a kill it is reported again.
+func (h *Host) start(startedMs int64, now time.Time) {
+	if startedMs <= 0 || startedMs == h.StartedMs || startedMs == h.StartedBeforeMs {
+		return
+	}
+	if h.StartedMs > 0 {
+		h.Restarts = append(h.Restarts, now.Unix())
+		h.Restarts = slices.Clone(h.Restarts[max(0, len(h.Restarts)-maxRestarts):])
+	}
+	h.StartedBeforeMs, h.StartedMs = h.StartedMs, startedMs
 }
 
 // host returns the state of a host and creates it if needed. nil: maxHosts is reached. f.mu is

@@ -153,6 +153,42 @@ func TestHostsThatAreNotExpectedAreForgotten(t *testing.T) {
 	}
 }
 
+// TestEachStartOfAnAgentCounts checks that a start by a clock that was ahead does not hide those after
+// it, that two agents with one name, or a flood of start times, are bounded, and that restarts that
+// were noted by a clock of the collector that was ahead do not last.
+func TestEachStartOfAnAgentCounts(t *testing.T) {
+	const year = 365 * 24 * 3_600_000
+	fsys := crashfs.New()
+	f := open(t, fsys)
+	restarts := func(host string, now time.Time, started ...int64) int {
+		for _, ms := range started {
+			f.Observe(now, time.Second, []Seen{{Host: host, Heard: now, StartedMs: ms}})
+		}
+		h := f.Hosts()[host]
+		return h.RestartsAt(now)
+	}
+	if got := restarts("ahead", start, 1, 2, year, year, 3, 0, 3, 4, 5); got != 5 {
+		t.Errorf("%d restarts, want 5", got)
+	}
+	if got := restarts("twins", start, 1, 2, 1, 2, 1, 2, 1, 2); got != 1 {
+		t.Errorf("two agents with one name: %d restarts", got)
+	}
+	save(t, f, start, time.Second)
+	var flood []int64
+	for i := range int64(1000) {
+		flood = append(flood, 1+i)
+	}
+	if got := restarts("hostile", start, flood...); got != maxRestarts {
+		t.Errorf("a flood: %d restarts", got)
+	}
+	if err := f.Save(start.Add(time.Second), time.Second, false); err != nil || len(open(t, fsys).Hosts()["hostile"].Restarts) > 0 {
+		t.Errorf("a flood is saved more often than each %s: %v", saveInterval, err)
+	}
+	if got := restarts("ahead", start.Add(-year*time.Millisecond)); got != 0 {
+		t.Errorf("%d restarts are noted by a clock that was a year ahead", got)
+	}
+}
+
 // TestAHostIsExpectedInAnySpelling checks that a host that sends as web01 is the one that is expected
 // as WEB01, before and after its first message and over a restart, and that what an earlier version
 // stored of the two is put together.
