@@ -31,7 +31,7 @@ func (cfg *Config) certificate() []byte {
 // presented, and the collector accepts it. A connection may be open for longer than a certificate
 // is valid, and the collector reports the one that was presented. While the collector rejects the
 // new one, the session continues: a wrong certificate must not end a connection that works.
-func (s *session) awaitRenewal(ctx context.Context, presented []byte) error {
+func (s *sender) awaitRenewal(ctx context.Context, collector string, presented []byte) error {
 	pause := retry.Backoff{First: renewalInterval, Max: maxRenewalPause}
 	for attempts := 0; ; {
 		if err := pause.Wait(ctx); err != nil {
@@ -42,7 +42,7 @@ func (s *session) awaitRenewal(ctx context.Context, presented []byte) error {
 			pause.Reset()
 			continue
 		}
-		c, err := s.cfg.connect(ctx, s.collector)
+		c, err := s.cfg.connect(ctx, collector)
 		if err == nil {
 			return errors.Join(c.Close(), errRenewed)
 		}
@@ -50,6 +50,6 @@ func (s *session) awaitRenewal(ctx context.Context, presented []byte) error {
 			return ctx.Err()
 		}
 		attempts++
-		s.cfg.Log.Warn("collector unreachable with the renewed certificate, connection kept, retrying", "collector", s.collector, "err", err, "attempts", attempts)
+		s.cfg.Log.Warn("collector unreachable with the renewed certificate, connection kept, retrying", "collector", collector, "err", err, "attempts", attempts)
 	}
 }

@@ -75,7 +75,7 @@ func (s *sender) runSession(ctx context.Context, route *Route, connected func())
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return x.send(running) })
 	group.Go(func() error { return x.beat(running) })
-	group.Go(func() error { return x.awaitRenewal(running, presented) })
+	group.Go(func() error { return s.awaitRenewal(running, collector, presented) })
 	group.Go(func() (err error) {
 		preferred, err = x.departure.await(running, func(ctx context.Context) (string, error) { return s.lookForPreferred(ctx, route) })
 		return err
