@@ -8,9 +8,10 @@
 // unless they are from more peers than there are places.
 //
 // Some places are for pending connections only, so that one can always authenticate. When the
-// others are taken, authenticated connections take turns: the new one replaces one of the peer that
-// has the most, or the oldest one that has had its place for [Limits.Turn]. So more peers than
-// places are all served in turn, and a peer never replaces a connection of one that has fewer.
+// others are taken, authenticated connections take turns: the new one replaces one of the peer or
+// certificate that has the most, or the oldest one that has had its place for [Limits.Turn]. So more
+// peers than places are all served in turn, and a peer, or a host with many addresses, never
+// replaces a connection of one that has fewer.
 //
 // Most of the cost of a rejected connection is the kernel's, for accept and close. Therefore
 // connections that do not authenticate are accepted at a limited rate ([Gate.Pause]), and the
@@ -21,7 +22,6 @@ package admission
 import (
 	"cmp"
 	"log/slog"
-	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -77,6 +77,7 @@ type Gate struct {
 	served          bucket                     // for connections that have sent something
 	rates           map[netip.Prefix]*bucket   // the same for each peer; limited by maxPaced
 	swept           time.Time                  // when rates was last cleaned
+	certificates    map[string]*certificate    // of authenticated connections, by names
 	replaced        map[netip.Prefix]time.Time // when an authenticated connection of the peer was replaced
 	failure         Failure
 	failureLogged   time.Time
@@ -103,6 +104,8 @@ type Place struct {
 	left     bool
 	servedAt time.Time // until then the permit of Delay is taken ahead
 	rate     *bucket   // of its peer; nil before Delay
+	// certificate is nil before Authenticate, and without one.
+	certificate *certificate
 }
 
 // Ended returns a channel that is closed when the connection has no place any more.
@@ -117,7 +120,7 @@ func New(limits Limits, log *slog.Logger, now func() time.Time) *Gate {
 		now = time.Now
 	}
 	limits.Turn = cmp.Or(limits.Turn, defaultTurn)
-	return &Gate{limits: limits, log: log, now: now, peers: map[netip.Prefix]*peer{}, rates: map[netip.Prefix]*bucket{}, replaced: map[netip.Prefix]time.Time{}}
+	return &Gate{limits: limits, log: log, now: now, peers: map[netip.Prefix]*peer{}, rates: map[netip.Prefix]*bucket{}, replaced: map[netip.Prefix]time.Time{}, certificates: map[string]*certificate{}}
 }
 
 // Admit returns a place for a connection from addr, or nil if the connection must
@@ -216,6 +219,9 @@ func (g *Gate) free(place *Place, now time.Time) {
 	if !remove(&p.pending, place) && remove(&p.authenticated, place) {
 		g.authenticated--
 	}
+	if c := place.certificate; c != nil && remove(&c.places, place) && len(c.places) == 0 {
+		delete(g.certificates, c.names)
+	}
 	g.total--
 	if p.conns() == 0 {
 		delete(g.peers, place.from)
@@ -229,74 +235,6 @@ func remove(list *[]*Place, place *Place) bool {
 		*list = slices.Delete(*list, i, i+1)
 	}
 	return i >= 0
-}
-
-// Authenticate keeps the place for the connection until Leave, or until another connection takes
-// its turn. It returns false if the connection must be closed because its place was given away
-// before, or because no other connection can be replaced.
-func (g *Gate) Authenticate(place *Place) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if place.left {
-		return false
-	}
-	p := g.peers[place.from]
-	if !remove(&p.pending, place) {
-		return true // it has authenticated before
-	}
-	now := g.now()
-	place.at = now
-	g.accepts.left++
-	p.authenticated = append(p.authenticated, place)
-	g.authenticated++
-	if leaves := g.leaves(p, place, now); leaves != nil {
-		if leaves != place {
-			g.noteReplaced(leaves.from, now)
-		}
-		g.evict(leaves, now)
-	}
-	return !place.left
-}
-
-// leaves returns the connection that must be closed because place has authenticated: place itself
-// if no other can be replaced, nil if there is space for all. g.mu must be held.
-func (g *Gate) leaves(p *peer, place *Place, now time.Time) *Place {
-	due := func(q *peer) bool { return len(q.authenticated) > 0 && now.Sub(q.authenticated[0].at) >= g.limits.Turn }
-	if len(p.authenticated) > g.limitOf(place.from) {
-		if due(p) {
-			return p.authenticated[0]
-		}
-		return place
-	}
-	if g.authenticated <= g.limits.Conns-max(1, g.limits.Conns/pendingShare) || g.authenticated == 1 {
-		return nil
-	}
-	var most, oldest *peer
-	for _, other := range g.peers {
-		if n := len(other.authenticated); n > len(p.authenticated) && (most == nil || n > len(most.authenticated)) {
-			most = other
-		}
-		if len(other.authenticated) >= len(p.authenticated) && due(other) && (oldest == nil || other.authenticated[0].at.Before(oldest.authenticated[0].at)) {
-			oldest = other
-		}
-	}
-	switch {
-	case most != nil:
-		return most.authenticated[0]
-	case oldest != nil && now.Sub(g.replaced[place.from]) >= turnsAway*g.limits.Turn:
-		return oldest.authenticated[0]
-	}
-	return place
-}
-
-// noteReplaced records that a peer had its turn. g.mu must be held.
-func (g *Gate) noteReplaced(from netip.Prefix, now time.Time) {
-	if len(g.replaced) >= maxReported {
-		maps.DeleteFunc(g.replaced, func(_ netip.Prefix, at time.Time) bool { return now.Sub(at) >= turnsAway*g.limits.Turn })
-	}
-	if len(g.replaced) < maxReported {
-		g.replaced[from] = now
-	}
 }
 
 // Leave returns the place. It may be called more than once.

@@ -55,14 +55,14 @@ func TestPendingConnectionsDoNotKeepAnHonestPeerOut(t *testing.T) {
 	if !first.closed {
 		t.Error("the oldest pending connection was not closed")
 	}
-	if !f.Authenticate(honest) {
+	if !f.Authenticate(honest, nil) {
 		t.Error("the connection of the honest peer was closed")
 	}
 	for range 1000 {
 		f.connect("192.0.2.1")
 		f.connect("192.0.2.2")
 	}
-	if !f.Authenticate(honest) {
+	if !f.Authenticate(honest, nil) {
 		t.Error("an authenticated connection was closed")
 	}
 	if f.total > 100 {
@@ -75,7 +75,7 @@ func TestAuthenticatedConnectionsAreNotReplacedByPendingOnes(t *testing.T) {
 	var served []*conn
 	for _, addr := range []string{"192.0.2.1", "192.0.2.2"} {
 		c, p := f.connect(addr)
-		if !f.Authenticate(p) {
+		if !f.Authenticate(p, nil) {
 			t.Fatal("rejected below the limit")
 		}
 		served = append(served, c)
@@ -115,7 +115,7 @@ func TestMorePeersThanPlacesTakeTurns(t *testing.T) {
 				continue
 			}
 			conn, place := f.connect(fmt.Sprintf("192.0.2.%d", i+1))
-			if place != nil && f.Authenticate(place) {
+			if place != nil && f.Authenticate(place, nil) {
 				*c = client{conn, place, f.now}
 				everServed[i] = true
 			}
@@ -135,7 +135,7 @@ func TestAPeerDoesNotTakeTheTurnsOfOthersThatHaveFewerPlaces(t *testing.T) {
 	var honest []*conn
 	for i := range 31 {
 		c, p := f.connect(fmt.Sprintf("192.0.2.%d", i+1))
-		f.Authenticate(p)
+		f.Authenticate(p, nil)
 		honest = append(honest, c)
 	}
 	closed := func() (n int) {
@@ -149,7 +149,7 @@ func TestAPeerDoesNotTakeTheTurnsOfOthersThatHaveFewerPlaces(t *testing.T) {
 	for range 1000 {
 		f.now = f.now.Add(10 * time.Second)
 		if _, p := f.connect("198.51.100.1"); p != nil {
-			f.Authenticate(p)
+			f.Authenticate(p, nil)
 		}
 	}
 	if n := closed(); n > 1 {
@@ -245,7 +245,7 @@ func TestPlacesAreGivenBackOnce(t *testing.T) {
 	if f.total != 0 || len(f.peers) != 0 {
 		t.Errorf("%d places and %d peers are left", f.total, len(f.peers))
 	}
-	if f.Authenticate(a) {
+	if f.Authenticate(a, nil) {
 		t.Error("a place that was given back was authenticated")
 	}
 }
@@ -253,7 +253,7 @@ func TestPlacesAreGivenBackOnce(t *testing.T) {
 func TestRejectionsAreLoggedOnceAMinuteWithTheirCount(t *testing.T) {
 	f := newFixture(t, Limits{Conns: 1, ConnsPerPeer: 1})
 	_, p := f.connect("192.0.2.1")
-	f.Authenticate(p)
+	f.Authenticate(p, nil)
 	for range 1000 {
 		f.connect("192.0.2.2")
 	}

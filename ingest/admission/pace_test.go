@@ -21,7 +21,7 @@ func TestConnectionsThatDoNotAuthenticateAreAcceptedAtABoundedRate(t *testing.T)
 			accepted++
 			_, p := f.connect(fmt.Sprint(network, accepted%50))
 			if p != nil && authenticate {
-				f.Authenticate(p)
+				f.Authenticate(p, nil)
 				f.Leave(p)
 			}
 			f.now = f.now.Add(10 * time.Microsecond)

@@ -142,7 +142,7 @@ func (n *listening) serve(ctx context.Context, raw net.Conn, place *admission.Pl
 		return err
 	}
 	peer := peerOf(conn)
-	if len(peer.Names) > 0 && !n.gate.Authenticate(place) {
+	if len(peer.Names) > 0 && !n.gate.Authenticate(place, peer.Names) {
 		return errReplaced
 	}
 	c := &serverConn{listening: n, conn: conn, peer: peer, place: place, drained: drained, cancel: cancel,

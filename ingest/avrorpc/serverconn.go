@@ -73,7 +73,7 @@ func (c *serverConn) read(ctx context.Context, in *frameReader) error {
 			}
 			continue
 		}
-		if in.limits.Idle = first; !c.gate.Authenticate(c.place) {
+		if in.limits.Idle = first; !c.gate.Authenticate(c.place, c.peer.Names) {
 			c.release(call)
 			return errReplaced
 		}
