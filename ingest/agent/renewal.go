@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"sluice/ingest/protocol"
 	"sluice/retry"
 )
 
@@ -42,14 +43,26 @@ func (s *sender) awaitRenewal(ctx context.Context, collector string, presented [
 			pause.Reset()
 			continue
 		}
-		c, err := s.cfg.connect(ctx, collector)
+		err := s.tryCertificate(ctx, collector)
 		if err == nil {
-			return errors.Join(c.Close(), errRenewed)
+			return errRenewed
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		attempts++
-		s.cfg.Log.Warn("collector unreachable with the renewed certificate, connection kept, retrying", "collector", collector, "err", err, "attempts", attempts)
+		s.cfg.Log.Warn("renewed certificate not accepted, connection kept, retrying", "collector", collector, "err", err, "attempts", attempts)
 	}
+}
+
+// tryCertificate returns nil if a collector accepts the present certificate for this host.
+func (s *sender) tryCertificate(ctx context.Context, collector string) error {
+	client, err := s.cfg.connect(ctx, collector)
+	if err != nil {
+		return err
+	}
+	defer client.Close() //nolint:errcheck // it returns nil
+	hello := protocol.Hello{Host: s.cfg.Tail.Host, Agent: s.cfg.Name}
+	_, err = client.Call(ctx, protocol.MessageHello, hello.Append(nil), nil, nil)
+	return err
 }

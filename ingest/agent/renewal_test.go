@@ -54,8 +54,8 @@ func TestARenewedCertificateIsPresentedWithoutARestart(t *testing.T) {
 		n.put(t, s, 100, 200)
 		time.Sleep(time.Hour)
 		n.at(t, 0)
-		if hellos := first.hellos(); hellos != 2 {
-			t.Errorf("%d hellos, want one for each certificate", hellos)
+		if hellos := first.hellos(); hellos != 3 {
+			t.Errorf("%d hellos, want one for each certificate and one to try the new one", hellos)
 		}
 		first.whole(t, 0, 200)
 	})
@@ -74,7 +74,7 @@ func TestARenewedCertificateThatIsRejectedEndsNoConnection(t *testing.T) {
 		renew("right", false)
 		time.Sleep(2 * maxRenewalPause)
 		n.at(t, 0)
-		if hellos := first.hellos(); hellos != 2 {
+		if hellos := first.hellos(); hellos != 3 {
 			t.Errorf("%d hellos after the correction", hellos)
 		}
 		first.whole(t, 0, 200)
