@@ -217,12 +217,23 @@ func (r *ackRequest) apply(now time.Time, w *watch.File, own string, cp *checkpo
 	return result
 }
 
-// acknowledge answers the request of an ack command, if there is one. The process that uses the
-// data directory calls it regularly. The answer is given when the acknowledgement is durable. It
-// returns true if there was a request. The parameters are those of apply.
+// acknowledge answers the request of an ack command, if there is one that still waits. The process
+// that uses the data directory calls it regularly. The answer is given when the acknowledgement is
+// durable. It returns true if it answered. The parameters are those of apply.
 func (a *app) acknowledge(w *watching, own string, cp *checkpoint.File, counters *tail.Counters) (asked bool) {
 	request := filepath.Join(a.cli.Data, ackName)
-	if !exists(request) {
+	info, err := os.Lstat(request)
+	if err != nil {
+		return false
+	}
+	now := time.Now()
+	if now.Sub(info.ModTime()).Abs() > ackWait {
+		// Its command was killed. What it was to acknowledge is not known any more: there may be
+		// other losses now. A request of the future was made before the clock was set back.
+		a.log.Warn("old request to acknowledge ignored", "path", request, "reason", "its command does not wait any more")
+		if err := os.Remove(request); err != nil {
+			a.log.Warn("cannot remove an old request to acknowledge", "err", err)
+		}
 		return false
 	}
 	var r ackRequest
@@ -230,7 +241,6 @@ func (a *app) acknowledge(w *watching, own string, cp *checkpoint.File, counters
 	if err := readSmall(request, &r); err != nil {
 		result.Error = err.Error()
 	} else {
-		now := time.Now()
 		result = r.apply(now, w.file, own, cp, counters)
 		if err := w.file.Save(now, w.awake.Time(now), false); err != nil && r.Host != "" && result.Error == "" {
 			result = ackResult{Error: fmt.Sprintf("acknowledged, but a restart would forget it: %s", err)}

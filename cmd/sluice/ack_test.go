@@ -1,14 +1,57 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sluice/ingest/checkpoint"
 	"sluice/ingest/segment/vfs"
+	"sluice/monitor/watch"
 )
+
+// A command that was killed has left its request. It must not acknowledge losses that come later.
+func TestARequestToAcknowledgeWhoseCommandIsGoneIsIgnored(t *testing.T) {
+	for _, test := range []struct {
+		age     time.Duration
+		applied bool
+	}{{0, true}, {ackWait, true}, {ackWait + time.Second, false}, {-time.Second, true}, {-time.Hour, false}} { // or the clock was set back
+		synctest.Test(t, func(t *testing.T) { // for a clock that stands still
+			data := t.TempDir()
+			file, err := checkpoint.Open(vfs.OS{}, filepath.Join(data, "checkpoint"), "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			file.Losses.Add(checkpoint.Loss{Path: "/log/access.log", Bytes: 100})
+			hosts, err := watch.Open(vfs.OS{}, watchPath(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request, answer, written := filepath.Join(data, ackName), filepath.Join(data, ackAnswer), time.Now().Add(-test.age)
+			if err := errors.Join(os.WriteFile(request, []byte(`{"lost":true}`), 0o600), os.Chtimes(request, written, written)); err != nil {
+				t.Fatal(err)
+			}
+			var log bytes.Buffer
+			a := &app{cli: &cli{Data: data}, log: slog.New(slog.NewTextHandler(&log, nil))}
+			asked := a.acknowledge(&watching{file: hosts, awake: watch.NewAwake(time.Now())}, "web01", file, nil)
+			if left := file.Losses.Count().Files; asked != test.applied || (left == 0) != test.applied {
+				t.Errorf("age %s: answered %t, and %d losses are left", test.age, asked, left)
+			}
+			if exists(request) || exists(answer) != test.applied {
+				t.Errorf("age %s: request left: %t, answer: %t", test.age, exists(request), exists(answer))
+			}
+			if logged := strings.Contains(log.String(), "old request to acknowledge"); logged == test.applied {
+				t.Errorf("age %s: the log has %s", test.age, &log)
+			}
+		})
+	}
+}
 
 // TestALossAcknowledgedAtTheCollectorLeavesTheAgent: an agent was stopped while its log was replaced.
 // Agent and collector are killed around the acknowledgement; it must reach the agent's checkpoint,
