@@ -132,7 +132,7 @@ var kinds = []kindOfProblem{
 	{DiskFills, Warn, "the disk is full within 6 hours at the present rate"},
 	{Connections, Warn, "connections are rejected because there are too many"},
 	{StateUnsaved, Warn, "what must survive a restart cannot be saved, or was damaged"},
-	{ListUnread, Warn, "--expect-file cannot be read"},
+	{ListUnread, Warn, "--expect-file cannot be read or lists no host"},
 	{MessageUnsent, Warn, "a message to people could not be sent"},
 	{Misconfigured, Failing, "the process cannot work as it is configured"},
 }

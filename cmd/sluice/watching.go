@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,7 +25,7 @@ import (
 // expectFlags list the hosts that a collector expects before they connect.
 type expectFlags struct {
 	Expect     []string `placeholder:"HOSTS" help:"Hosts that must send: names and ranges, such as web01..web10,shop[1-3]. One that was never heard for --silent-after is an error in /health, also after a restart."`
-	ExpectFile string   `type:"path" placeholder:"FILE" help:"File with such hosts, separated by white space; # begins a comment. It is read again when it changes."`
+	ExpectFile string   `type:"path" placeholder:"FILE" help:"File with such hosts, separated by white space; # begins a comment. It is read again when it changes; while it lists none, the hosts stay as they were."`
 }
 
 // watchPath returns the path of the state of hosts that must survive a restart.
@@ -62,7 +63,11 @@ func (a *app) watch(disk string, f *messageFlags, kind monitor.Kind, host string
 	if w.expected, err = expect.read(); err != nil {
 		return nil, nil, err
 	}
-	w.file.Expect(now, 0, w.expected.Hosts())
+	hosts := w.expected.Hosts()
+	if !w.expected.FileRead() { // the hosts of an earlier process stay expected, as after Reload
+		hosts = slices.Concat(hosts, w.file.Expected())
+	}
+	w.file.Expect(now, 0, hosts)
 	messages, endMessages, err := f.messenger(a, w, kind, host)
 	if err != nil {
 		return nil, nil, err
@@ -120,7 +125,7 @@ func (w *watching) observe(a *app, now time.Time, seen []watch.Seen) {
 	w.mu.Lock()
 	changed, err := w.expected.Reload()
 	if err != nil && w.listErr == nil {
-		a.log.Warn("cannot read --expect-file, the hosts stay as they were", "err", err)
+		a.log.Warn("cannot use --expect-file, the hosts stay as they were", "err", err)
 	}
 	w.listErr = err
 	hosts := w.expected.Hosts()
@@ -156,7 +161,7 @@ func (w *watching) add(f *monitor.Fleet) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.listErr != nil {
-		f.Problems = append(f.Problems, monitor.ListUnread.New(fmt.Sprintf("--expect-file cannot be read, the expected hosts stay as they were: %s", w.listErr)))
+		f.Problems = append(f.Problems, monitor.ListUnread.New(fmt.Sprintf("--expect-file cannot be used, the expected hosts stay as they were: %s", w.listErr)))
 	}
 	var st unix.Statfs_t
 	if err := unix.Statfs(w.disk, &st); err == nil {

@@ -109,22 +109,32 @@ type Expectation struct {
 	hosts    []string
 }
 
-// NewExpectation reads the list and the file, if path is not "".
+// ErrNoHosts is the error of a file that lists no host: it is being written, or the program failed
+// that makes it.
+var ErrNoHosts = errors.New("it lists no host")
+
+// NewExpectation reads the list and the file, if path is not "". That the file lists no host is not
+// an error here: FileRead is false then, and Reload returns the error.
 func NewExpectation(list []string, path string) (*Expectation, error) {
 	names, err := expandAll(list)
 	if err != nil {
 		return nil, err
 	}
 	e := &Expectation{names: names, path: path, hosts: names}
-	_, err = e.Reload()
+	if _, err = e.Reload(); errors.Is(err, ErrNoHosts) {
+		err = nil
+	}
 	return e, err
 }
+
+// FileRead reports whether the file was read, or there is none.
+func (e *Expectation) FileRead() bool { return e.path == "" || !e.modified.IsZero() }
 
 // Hosts returns the names that were read last.
 func (e *Expectation) Hosts() []string { return e.hosts }
 
-// Reload reads the file again if it changed. If it cannot be read or is wrong, Reload returns an
-// error and the hosts stay unchanged.
+// Reload reads the file again if it changed. If it cannot be read, is wrong, or lists no host, Reload
+// returns an error and the hosts stay unchanged.
 func (e *Expectation) Reload() (changed bool, err error) {
 	if e.path == "" {
 		return false, nil
@@ -144,6 +154,9 @@ func (e *Expectation) Reload() (changed bool, err error) {
 	hosts, err := readList(io.LimitReader(f, maxListBytes+1), info.Size())
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", e.path, err)
+	}
+	if len(hosts) == 0 {
+		return false, fmt.Errorf("%s: %w", e.path, ErrNoHosts)
 	}
 	if len(hosts)+len(e.names) > maxExpected {
 		return false, fmt.Errorf("%s: %w", e.path, errTooMany)

@@ -255,6 +255,18 @@ func (f *File) Expect(now time.Time, awake time.Duration, hosts []string) {
 	}
 }
 
+// Expected returns the names of the expected hosts.
+func (f *File) Expected() (names []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, h := range f.doc.Hosts {
+		if h.ExpectedUnix != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // spelled returns the name under which a host is stored already, which may differ in case or in
 // a final dot, else name. f.mu is held.
 func (f *File) spelled(name string) string {

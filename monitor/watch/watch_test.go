@@ -325,6 +325,17 @@ func TestFileOfHostsIsReadAgainWhenItChanges(t *testing.T) {
 	if changed, err := e.Reload(); changed || err == nil || !strings.Contains(err.Error(), "line 1") || len(e.Hosts()) != 4 {
 		t.Error(changed, err)
 	}
+	for _, text := range []string{"", "# none\n"} {
+		write(text)
+		for range 2 {
+			if changed, err := e.Reload(); changed || !errors.Is(err, ErrNoHosts) || len(e.Hosts()) != 4 {
+				t.Errorf("a file that lists no host: %t, %v, %q", changed, err, e.Hosts())
+			}
+		}
+	}
+	if e, err := NewExpectation([]string{"x"}, path); err != nil || e.FileRead() || len(e.Hosts()) != 1 {
+		t.Errorf("a start with a file that lists no host: %v", err)
+	}
 	write("web09")
 	if changed, err := e.Reload(); !changed || err != nil || strings.Join(e.Hosts(), " ") != "x web09" {
 		t.Error(changed, err, e.Hosts())
