@@ -72,11 +72,12 @@ type Gate struct {
 	unlogged        int64 // rejected since the last log message
 	logged          time.Time
 	recent          rejections
-	delayed         rejections                 // connections that had to wait
-	accepts         bucket                     // for connections that do not authenticate
-	served          bucket                     // for connections that have sent something
-	rates           map[netip.Prefix]*bucket   // the same for each peer; limited by maxPaced
-	swept           time.Time                  // when rates was last cleaned
+	delayed         rejections               // connections that had to wait
+	accepts         bucket                   // for connections that do not authenticate
+	served          bucket                   // for connections that have sent something
+	rates           map[netip.Prefix]*bucket // the same for each peer; limited by maxPaced
+	swept           time.Time                // when rates was last cleaned
+	crowded         crowded
 	certificates    map[string]*certificate    // of authenticated connections, by names
 	replaced        map[netip.Prefix]time.Time // when an authenticated connection of the peer was replaced
 	failure         Failure

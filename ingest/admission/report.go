@@ -45,6 +45,21 @@ func (r *rejections) most() string {
 	return fmt.Sprintf("%d of them from %s", r.peers[most], peerText(most))
 }
 
+// crowded counts recent connections that were closed because of the limit for one certificate.
+type crowded struct {
+	names       string // of the certificate of the last one
+	since, last time.Time
+	total       int64
+}
+
+func (c *crowded) add(names string, now time.Time) {
+	if c.names != names || now.Sub(c.last) >= reportTime {
+		*c = crowded{names: names, since: now}
+	}
+	c.last = now
+	c.total++
+}
+
 // Failure is an error because of which no connection can be accepted, such as too many open files.
 type Failure struct {
 	Err      error // nil: connections are accepted
@@ -95,6 +110,10 @@ func (g *Gate) Warnings() (warnings []string) {
 	if r.late(now) {
 		warnings = append(warnings, fmt.Sprintf("connection limit reached (%d, %d of one address): %d connections rejected, or closed to serve others, since %s; %s",
 			g.limits.Conns, g.limits.ConnsPerPeer, r.total, r.since.UTC().Format(time.RFC3339), r.most()))
+	}
+	if c := &g.crowded; c.total > 0 && now.Sub(c.last) < reportTime {
+		warnings = append(warnings, fmt.Sprintf("too many connections with the certificate for %.100q (limit %d for each host): %d closed since %s: look which machines use it",
+			c.names, g.limitOfCertificate(), c.total, c.since.UTC().Format(time.RFC3339)))
 	}
 	if d := &g.delayed; d.late(now) {
 		warnings = append(warnings, fmt.Sprintf("too many new connections: %d had to wait since %s; %s", d.total, d.since.UTC().Format(time.RFC3339), d.most()))

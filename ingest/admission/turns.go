@@ -48,6 +48,12 @@ func (g *Gate) certify(place *Place, names []string) {
 	place.certificate = c
 }
 
+// limitOfCertificate returns how many connections a certificate may have for each host that it
+// names.
+func (g *Gate) limitOfCertificate() int {
+	return max(minCertificateConns, g.limits.Conns/certificateShare)
+}
+
 // Authenticate keeps the place for the connection until Leave, or until another connection takes
 // its turn. names are those of its certificate, if it has one. Authenticate returns false if the
 // connection must be closed because its place was given away before, or because no other connection
@@ -82,8 +88,9 @@ func (g *Gate) Authenticate(place *Place, names []string) bool {
 func (g *Gate) leaves(p *peer, place *Place, now time.Time) *Place {
 	due := func(x *Place) bool { return now.Sub(x.at) >= g.limits.Turn }
 	var own []*Place // the oldest of them must go
-	if c := place.certificate; c.connsPerHost() > max(minCertificateConns, g.limits.Conns/certificateShare) {
+	if c := place.certificate; c.connsPerHost() > g.limitOfCertificate() {
 		own = c.places
+		g.crowded.add(c.names, now)
 	} else if len(p.authenticated) > g.limitOf(place.from) {
 		own = p.authenticated
 	}

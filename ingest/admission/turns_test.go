@@ -2,6 +2,7 @@ package admission
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -42,6 +43,9 @@ func TestOneCertificateOnManyAddressesDoesNotTakeThePlacesOfOthers(t *testing.T)
 			}
 			if n := open(hostile); n != min(150-hosts, 10) {
 				t.Errorf("the certificate has %d connections", n)
+			}
+			if w := strings.Join(f.Warnings(), "\n"); hosts == 100 && !strings.Contains(w, "certificate for \"stolen\" (limit 10 for each host): ") {
+				t.Errorf("the certificate is not named: %s", w)
 			}
 			for i := range 2 { // more honest hosts come
 				if _, ok := f.certified(fmt.Sprintf("198.51.100.%d", i), fmt.Sprint("app", i)); !ok {
