@@ -44,8 +44,8 @@ type tlsFiles struct {
 	mu     sync.Mutex
 	stamps [3]stamp
 	config *tls.Config
-	// authority is the time at which the last certificate in --tls-ca expires.
-	authority time.Time
+	// authorities are the certificates in --tls-ca, each once.
+	authorities []*x509.Certificate
 }
 
 // stamp is the size and the modification time of a file, to detect changes.
@@ -83,7 +83,7 @@ func (t *tlsFiles) read() (*tls.Config, error) {
 		own = append(own, certificate)
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: own}
-	var authority time.Time
+	var authorities []*x509.Certificate
 	// Without --tls-ca a server requests no client certificates, because they would be verified
 	// with the system's authorities, which sign certificates for anyone.
 	if t.flags.TLSCA != "" {
@@ -95,10 +95,10 @@ func (t *tlsFiles) read() (*tls.Config, error) {
 		if !pool.AppendCertsFromPEM(text) {
 			return t.config, t.unless(errors.New("--tls-ca " + t.flags.TLSCA + ": it has no certificate in PEM"))
 		}
-		authority = lastExpiry(text)
+		authorities = parseCertificates(text)
 		config.RootCAs, config.ClientCAs, config.ClientAuth = pool, pool, tls.RequireAndVerifyClientCert
 	}
-	t.stamps, t.config, t.authority = now, config, authority
+	t.stamps, t.config, t.authorities = now, config, authorities
 	return t.config, nil
 }
 
