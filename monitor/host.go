@@ -94,9 +94,6 @@ func (h *Host) Add(kind ProblemKind, format string, args ...any) {
 	h.problems = append(h.problems, kind.New(fmt.Sprintf(format, args...)))
 }
 
-// Warn adds a warning of the kind Noted.
-func (h *Host) Warn(format string, args ...any) { h.Add(Noted, format, args...) }
-
 // Fail adds an error of the kind Unreadable.
 func (h *Host) Fail(format string, args ...any) {
 	h.Add(Unreadable, format, args...)

@@ -17,7 +17,7 @@ func TestAWarningIsReportedAndIsNotAnError(t *testing.T) {
 	heard := beatAt(now, 0, nil)
 	heard.Beat.Problems = []string{protocol.WarningPrefix + "CustomLog /a.log is not read"}
 	host := Sender(now, heard, collector.Waiting{}, collector.Share{})
-	host.Warn("sends %d lines/min", 2)
+	host.Add(Traffic, "sends %d lines/min", 2)
 	shared := beatAt(now, 0, nil)
 	shared.Shared = "two senders"
 	f := Fleet{Now: now, Kind: Collector, Hosts: map[string]Host{"web01": host, "web02": Sender(now, shared, collector.Waiting{}, collector.Share{})}}

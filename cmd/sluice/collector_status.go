@@ -44,7 +44,7 @@ func (c *collecting) fleet() monitor.Fleet {
 	}
 	for name, low := range c.traffic.Low() {
 		if h, there := f.Hosts[name]; there && !h.Elsewhere {
-			h.Warn("%s", low.String())
+			h.Add(monitor.Traffic, "%s", low.String())
 			f.Hosts[name] = h
 		}
 	}

@@ -59,10 +59,14 @@ func (c *channel) next(now time.Time, wait time.Duration, states []State) *Messa
 	}
 	m := &Message{At: now, Changes: changes}
 	if len(changes) == 0 {
-		if m.Changes = c.lasting(now, states); len(m.Changes) == 0 {
+		m.Changes = c.lasting(now, states)
+		m.Reminder = len(m.Changes) > 0
+		if !m.Reminder {
+			m.Changes = c.again(states)
+		}
+		if len(m.Changes) == 0 {
 			return nil
 		}
-		m.Reminder = true
 	} else if now.Sub(c.changedAt) < wait {
 		return nil
 	}
@@ -117,6 +121,17 @@ func (c *channel) lasting(now time.Time, states []State) (all []Change) {
 	}
 	sortChanges(all)
 	return all
+}
+
+// again returns the state of the process if the last attempt failed: what could not be sent is over,
+// and without another attempt the failure would last until the next change.
+func (c *channel) again(states []State) (own []Change) {
+	for _, s := range states {
+		if s.Host == "" && c.err != nil {
+			own = append(own, Change{s, s.Level, c.seen[s.Host].since})
+		}
+	}
+	return own
 }
 
 // sent records the result of sending m.

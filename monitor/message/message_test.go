@@ -231,6 +231,44 @@ func TestFailingChannelIsAProblem(t *testing.T) {
 	}
 }
 
+// TestFailureOfAChannelEndsThoughWhatItCouldNotSendIsOver checks that a channel is tried until it works,
+// also if the host whose failure could not be sent is well again.
+func TestFailureOfAChannelEndsThoughWhatItCouldNotSendIsOver(t *testing.T) {
+	w := newWorld(nil)
+	w.pass(time.Minute)
+	w.levels["web01"], w.to.err = monitor.Failing, errors.New("connection refused")
+	w.pass(2 * time.Minute)
+	w.levels["web01"] = monitor.Okay
+	w.pass(5 * time.Minute)
+	if p := w.Problems(); len(p) != 1 || !strings.Contains(p[0].Text, "7 attempts") {
+		t.Errorf("%v", p)
+	}
+	w.to.err = nil
+	w.pass(10 * time.Minute)
+	w.want(t, "the channel works again", " OKAY")
+	if p := w.Problems(); p != nil {
+		t.Error(p)
+	}
+}
+
+// TestPingEndsIfNothingIsKnown checks that a process whose reports hang is not pinged for.
+func TestPingEndsIfNothingIsKnown(t *testing.T) {
+	w := newWorld(nil)
+	w.pass(10 * time.Minute)
+	before := len(w.ping.sent)
+	for range 600 {
+		w.now = w.now.Add(time.Second)
+		w.stepPing(context.Background())
+	}
+	if n := len(w.ping.sent) - before; n < 1 || n > 3 {
+		t.Errorf("%d pings in the 10 minutes after the last report", n)
+	}
+	w.pass(time.Minute)
+	if n := len(w.ping.sent) - before; n < 2 || n > 4 {
+		t.Errorf("%d pings after reports are back", n)
+	}
+}
+
 // TestPingIsSentEachMinuteWhileThereIsNoError checks that an error stops the pings.
 func TestPingIsSentEachMinuteWhileThereIsNoError(t *testing.T) {
 	w := newWorld(nil)

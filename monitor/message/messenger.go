@@ -50,6 +50,7 @@ type Messenger struct {
 	channels []*channel
 	ping     *channel // nil: none
 	states   []State  // nil: none yet
+	offered  time.Time
 	began    time.Time
 }
 
@@ -82,7 +83,7 @@ func New(cfg Config) *Messenger {
 func (m *Messenger) Offer(states []State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.states = states
+	m.states, m.offered = states, m.cfg.Now()
 }
 
 // Problems returns a problem for each channel whose last attempt failed. A nil Messenger has
@@ -219,11 +220,15 @@ func withoutOwn(states []State, channel string) []State {
 	return own
 }
 
-// stepPing pings once a minute while there is no error.
+// statesFor is the age of the last states up to which they are pinged for. They are offered every few
+// seconds: a process whose reports hang does not know whether there is an error.
+const statesFor = 2 * time.Minute
+
+// stepPing pings once a minute while it is known that there is no error.
 func (m *Messenger) stepPing(ctx context.Context) {
 	now := m.cfg.Now()
 	m.mu.Lock()
-	due := m.states != nil && now.Sub(m.ping.triedAt) >= minInterval && wellOf(m.states)
+	due := m.states != nil && now.Sub(m.ping.triedAt) >= minInterval && now.Sub(m.offered) <= statesFor && wellOf(m.states)
 	m.mu.Unlock()
 	if !due {
 		return

@@ -245,7 +245,7 @@ func healthOf(slot int64, lines map[string]float32, low map[string]Finding) moni
 		beat := protocol.Heartbeat{TimeMs: now.UnixMilli()}
 		h := monitor.Sender(now, receiver.Host{Name: name, Connections: 1, Missed: true, Seen: now, BeatAt: now, Beat: beat}, collector.Waiting{}, collector.Share{})
 		if x, ok := low[name]; ok {
-			h.Warn("%s", x.String())
+			h.Add(monitor.Traffic, "%s", x.String())
 		}
 		f.Hosts[name] = h
 	}

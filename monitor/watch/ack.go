@@ -15,8 +15,12 @@ type Ack struct {
 	At    time.Time `json:"at"`
 }
 
-// Active reports whether the acknowledgement exists and has not ended. A nil Ack is not active.
-func (a *Ack) Active(now time.Time) bool { return a != nil && now.Before(a.Until) }
+// Active reports whether the acknowledgement exists and has not ended. A nil Ack is not active. One
+// that lasts for longer than MaxAck is not, except for an hour: it was made while this clock was
+// ahead.
+func (a *Ack) Active(now time.Time) bool {
+	return a != nil && now.Before(a.Until) && a.Until.Sub(now) <= MaxAck+time.Hour
+}
 
 // String returns the acknowledgement as a text for status and messages.
 func (a *Ack) String() string {

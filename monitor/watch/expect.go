@@ -109,9 +109,9 @@ type Expectation struct {
 	hosts    []string
 }
 
-// ErrNoHosts is the error of a file that lists no host: it is being written, or the program failed
+// errNoHosts is the error of a file that lists no host: it is being written, or the program failed
 // that makes it.
-var ErrNoHosts = errors.New("it lists no host")
+var errNoHosts = errors.New("it lists no host")
 
 // NewExpectation reads the list and the file, if path is not "". That the file lists no host is not
 // an error here: FileRead is false then, and Reload returns the error.
@@ -121,7 +121,7 @@ func NewExpectation(list []string, path string) (*Expectation, error) {
 		return nil, err
 	}
 	e := &Expectation{names: names, path: path, hosts: names}
-	if _, err = e.Reload(); errors.Is(err, ErrNoHosts) {
+	if _, err = e.Reload(); errors.Is(err, errNoHosts) {
 		err = nil
 	}
 	return e, err
@@ -156,7 +156,7 @@ func (e *Expectation) Reload() (changed bool, err error) {
 		return false, fmt.Errorf("%s: %w", e.path, err)
 	}
 	if len(hosts) == 0 {
-		return false, fmt.Errorf("%s: %w", e.path, ErrNoHosts)
+		return false, fmt.Errorf("%s: %w", e.path, errNoHosts)
 	}
 	if len(hosts)+len(e.names) > maxExpected {
 		return false, fmt.Errorf("%s: %w", e.path, errTooMany)

@@ -153,6 +153,21 @@ func TestHostsThatAreNotExpectedAreForgotten(t *testing.T) {
 	}
 }
 
+// TestAnAcknowledgementOfAClockThatWasAheadEnds checks that it does not hide errors for longer than
+// MaxAck after the clock was corrected.
+func TestAnAcknowledgementOfAClockThatWasAheadEnds(t *testing.T) {
+	f := open(t, crashfs.New())
+	f.Expect(start, 0, []string{"web01", "web02"})
+	for host, at := range map[string]time.Time{"web01": start.Add(365 * 24 * time.Hour), "web02": start} {
+		if err := f.Acknowledge(at, host, MaxAck, "known"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ended := f.EndAcks(start); !slices.Equal(ended, []string{"web01"}) {
+		t.Errorf("ended: %q", ended)
+	}
+}
+
 // TestEachStartOfAnAgentCounts checks that a start by a clock that was ahead does not hide those after
 // it, that two agents with one name, or a flood of start times, are bounded, and that restarts that
 // were noted by a clock of the collector that was ahead do not last.
@@ -328,7 +343,7 @@ func TestFileOfHostsIsReadAgainWhenItChanges(t *testing.T) {
 	for _, text := range []string{"", "# none\n"} {
 		write(text)
 		for range 2 {
-			if changed, err := e.Reload(); changed || !errors.Is(err, ErrNoHosts) || len(e.Hosts()) != 4 {
+			if changed, err := e.Reload(); changed || !errors.Is(err, errNoHosts) || len(e.Hosts()) != 4 {
 				t.Errorf("a file that lists no host: %t, %v, %q", changed, err, e.Hosts())
 			}
 		}
