@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -251,13 +252,18 @@ func TestABulkLoadThatCannotBeIsRefused(t *testing.T) {
 func TestAutoLoadsFilesIfThereIsEnoughForEachRegion(t *testing.T) {
 	const enough = 8 * 16 << 20
 	for _, c := range []struct {
-		load  string
-		bytes int64
-		want  bool
-	}{{loadAuto, enough, true}, {loadAuto, enough - 1, false}, {loadBulk, 0, true}} {
-		x := &loadedTable{load: c.load, regions: 8}
+		load       string
+		replicated bool
+		bytes      int64
+		want       bool
+	}{
+		{loadAuto, false, enough, true}, {loadAuto, false, enough - 1, false}, {loadBulk, false, 0, true},
+		{loadAuto, true, enough, false}, {loadBulk, true, 0, true},
+	} {
+		tables := &hbaseTables{log: slog.New(slog.DiscardHandler)}
+		x := &loadedTable{load: c.load, regions: 8, replicated: c.replicated, tables: tables}
 		if got := x.expect(c.bytes); got != c.want {
-			t.Errorf("%s, %d bytes expected: %t", c.load, c.bytes, got)
+			t.Errorf("%s, replicated %t, %d bytes expected: %t", c.load, c.replicated, c.bytes, got)
 		}
 	}
 	x := &loadedTable{load: loadAuto, regions: 8}
