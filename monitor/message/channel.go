@@ -114,7 +114,7 @@ func (c *channel) lasting(now time.Time, states []State) (all []Change) {
 			continue
 		}
 		all = append(all, Change{s, s.Level, c.seen[s.Host].since})
-		due = due || now.Sub(c.lastSent[s.Host].At) >= remindAfter
+		due = due || now.Sub(c.lastSent[s.Host].At).Abs() >= remindAfter // it may be of a clock that was ahead
 	}
 	if !due {
 		return nil

@@ -231,6 +231,20 @@ func TestFailingChannelIsAProblem(t *testing.T) {
 	}
 }
 
+// TestRemindersAreSentAfterAClockWasAhead checks that a message whose time is in the future, as it was
+// saved by a clock that was ahead, does not end reminders.
+func TestRemindersAreSentAfterAClockWasAhead(t *testing.T) {
+	w := newWorld(nil)
+	w.now = w.now.Add(365 * 24 * time.Hour)
+	w.levels["web01"] = monitor.Failing
+	w.pass(2 * time.Minute)
+	w.want(t, "by the clock that is ahead", "web01 ERROR")
+	w.now = w.now.Add(-365 * 24 * time.Hour)
+	w.restart()
+	w.pass(2 * time.Minute)
+	w.want(t, "by the corrected clock", "again: web01 ERROR")
+}
+
 // TestFailureOfAChannelEndsThoughWhatItCouldNotSendIsOver checks that a channel is tried until it works,
 // also if the host whose failure could not be sent is well again.
 func TestFailureOfAChannelEndsThoughWhatItCouldNotSendIsOver(t *testing.T) {
