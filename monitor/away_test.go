@@ -3,6 +3,7 @@ package monitor
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -130,6 +131,10 @@ func TestAnUptimeCheckerFindsAnExpectedHostThatIsElsewhere(t *testing.T) {
 		Handler(func() Fleet { return f }, limits, nil, http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1/health/web01?warn=503", nil))
 		if w.Code != code {
 			t.Errorf("%d %s, want %d", w.Code, w.Body, code)
+		}
+		health := f.Check(limits)
+		if table := strings.Join(health.Table(), "\n"); strings.Contains(table, "ago, elsewhere") != (code == http.StatusOK) {
+			t.Errorf("sluice top has no reason why the host is OKAY:\n%s", table)
 		}
 	}
 }

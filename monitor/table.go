@@ -118,7 +118,11 @@ func (h *Health) heard(x *Host) string {
 	if x.NeverHeard {
 		return "never"
 	}
-	return age(max(x.SeenSeconds, 0.1)) + " ago"
+	text := age(max(x.SeenSeconds, 0.1)) + " ago"
+	if x.Elsewhere { // OKAY although it was not heard for longer than --silent-after
+		text += ", elsewhere"
+	}
+	return text
 }
 
 func (g *Governor) text() string {
