@@ -92,8 +92,7 @@ func (r *reader) restart(ctx context.Context, from map[schema.StreamID]int64) er
 	r.mu.Lock()
 	halt, done := r.halt, make(chan struct{})
 	if halt == nil { // no tailer runs; the next one begins at these positions
-		maps.Copy(r.begin, from)
-		r.window.clear()
+		r.beginAgain(from)
 		r.mu.Unlock()
 		return nil
 	}
@@ -119,12 +118,19 @@ func (r *reader) restarted() bool {
 	for id, s := range spans {
 		r.begin[id] = s.acked
 	}
-	maps.Copy(r.begin, r.from)
 	r.disputes.offerAgain()
-	r.window.clear()
+	r.beginAgain(r.from)
 	close(r.restarting)
 	r.restarting, r.from = nil, nil
 	return true
+}
+
+// beginAgain lets the next tailer begin at the positions in from, and removes those of streams that
+// the checkpoint does not have any more. r.mu must be held.
+func (r *reader) beginAgain(from map[schema.StreamID]int64) {
+	maps.Copy(r.begin, from)
+	maps.DeleteFunc(r.begin, func(id schema.StreamID, _ int64) bool { return r.cfg.Checkpoint.Stream(id) == nil })
+	r.window.clear()
 }
 
 // position returns the position from which a stream is read.

@@ -40,7 +40,7 @@ type window struct {
 	read    map[schema.StreamID]int64
 	// acks are the fingerprints of the last acknowledged bytes of each stream.
 	acks    map[schema.StreamID]protocol.Tail
-	kept    int // length of acks after the last keep
+	kept    int // length of acks or read, the greater, after the last keep
 	ended   bool
 	changed chan struct{}
 }
@@ -164,12 +164,16 @@ func (w *window) tails() map[ending]protocol.Tail {
 func (w *window) keep(known func(schema.StreamID) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.acks) < 2*w.kept {
+	if max(len(w.acks), len(w.read)) < 2*w.kept {
 		return
 	}
 	maps.DeleteFunc(w.acks, func(id schema.StreamID, _ protocol.Tail) bool { return !known(id) })
-	w.kept = max(len(w.acks), 500)
+	maps.DeleteFunc(w.read, func(id schema.StreamID, _ int64) bool { return !known(id) })
+	w.kept = max(len(w.acks), len(w.read), keepAtLeast)
 }
+
+// keepAtLeast is how many streams' state is kept without looking which of them are still known.
+const keepAtLeast = 500
 
 // forget removes a stream's batches, and returns how many bytes of the log they are.
 func (w *window) forget(t *checkpoint.Stream) (bytes int64) {
