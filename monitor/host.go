@@ -194,7 +194,7 @@ func Follower(now time.Time, s tail.Status, c *tail.Counters, g governor.State, 
 	}
 	x.heard = true
 	for _, text := range s.Warnings(now) {
-		x.Add(UnreadLog, "%s", text)
+		x.problems = append(x.problems, reportOf(protocol.WarningPrefix+text))
 	}
 	if s.UnreadSeconds > 0 {
 		x.UnreceivedSeconds = s.UnreadSeconds + now.Sub(s.At).Seconds()

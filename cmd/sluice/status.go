@@ -161,6 +161,13 @@ func printLogs(w io.Writer, s *monitor.Status, now time.Time) {
 		}
 		print.Textf(w, "NUL bytes before lines skipped: %s, %d bytes\n", h.Path, h.Bytes)
 	}
+	for i, r := range s.Logs.Repeated {
+		if i == 10 {
+			print.Textf(w, "and %d more logs that are read again\n", len(s.Logs.Repeated)-i)
+			break
+		}
+		print.Textln(w, "READ AGAIN:", r)
+	}
 	for _, f := range s.Logs.Refused {
 		print.Textln(w, "NOT A LOG:", f)
 	}

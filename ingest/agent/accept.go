@@ -78,7 +78,7 @@ func (s *session) acceptPosition(t *checkpoint.Stream, p protocol.Position, tail
 			claimed = 0
 		}
 	}
-	s.claim(t.ID, claimed)
+	s.claimed.note(t.ID, claimed)
 	s.mu.Lock()
 	s.limits[t.ID] = max(limit, s.limits[t.ID])
 	s.mu.Unlock()
@@ -99,6 +99,7 @@ func (s *session) fork(streams []*checkpoint.Stream) error {
 			return err
 		}
 		s.disputes.fork()
+		s.cfg.Tail.Repeats.Add(t.Path, s.cfg.Now())
 		s.cfg.Log.Error("collector has other lines under this log's stream, sending the log as another stream", "path", t.Path, "stream", t.ID, "new_stream", forked.ID)
 	}
 	return errOther
@@ -107,7 +108,7 @@ func (s *session) fork(streams []*checkpoint.Stream) error {
 // check returns same if a position that a collector reports as stored may be recorded, other if it
 // is impossible, and unknown if it cannot be checked.
 func (s *session) check(t *checkpoint.Stream, stored int64) compared {
-	claimed, gone := s.claimOf(t.ID), false
+	claimed, gone := s.claimed.of(t.ID), false
 	s.cfg.Checkpoint.Update(func() { gone = t.GoneUnix != 0 })
 	if stored <= claimed && gone {
 		return same
@@ -133,7 +134,7 @@ func (s *session) beyond(p protocol.Position) bool {
 	s.mu.Lock()
 	limit := max(s.limits[p.Stream], s.sent[p.Stream])
 	s.mu.Unlock()
-	return p.Received > max(limit, s.cfg.Checkpoint.Stored(t), s.claimOf(p.Stream))
+	return p.Received > max(limit, s.cfg.Checkpoint.Stored(t), s.claimed.of(p.Stream))
 }
 
 // contested reports whether the collector rejected a batch although it already has lines at its

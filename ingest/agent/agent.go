@@ -81,6 +81,9 @@ func New(cfg Config) *Agent {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Tail.Repeats == nil { // the readers that follow one another share it
+		cfg.Tail.Repeats = new(tail.Repeats)
+	}
 	e := &env{cfg: &cfg, window: newWindow(cfg.WindowBytes), connection: newConnectionState(&cfg), disputes: newDisputes(), claims: newClaims(), saver: &saver{cfg: &cfg}, share: &share{}}
 	a := &Agent{env: e, reader: newReader(e)}
 	a.reporter = &reporter{env: e, reader: a.reader, started: cfg.Now()}

@@ -10,7 +10,7 @@ import (
 	"sluice/schema"
 )
 
-// claims has the positions up to which the present collector reported to have received streams that
+// claims has the positions up to which a collector, that of a session or the present one, reported to have received streams that
 // could not be compared, because no log has their bytes any more. They move no position from which a
 // log is read; they decide which bytes of a log that is gone are lost. The claims of a collector
 // count while it is unreachable, until another one has answered: the agent cannot know whether the
@@ -23,8 +23,24 @@ type claims struct {
 
 func newClaims() *claims { return &claims{received: map[schema.StreamID]int64{}} }
 
+// note records up to where a collector has a stream. 0: nothing beyond what is stored.
+func (c *claims) note(id schema.StreamID, received int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.received[id] = received; received <= 0 {
+		delete(c.received, id)
+	}
+}
+
+// all returns a copy of the claims.
+func (c *claims) all() map[schema.StreamID]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.received)
+}
+
 // replace replaces all claims by those of a collector that has answered. It returns the claims that
-// were greater before.
+// were greater before. received then belongs to c.
 func (c *claims) replace(received map[schema.StreamID]int64) (lowered map[schema.StreamID]int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -34,41 +50,22 @@ func (c *claims) replace(received map[schema.StreamID]int64) (lowered map[schema
 			lowered[id] = before
 		}
 	}
-	c.received = maps.Clone(received)
+	c.received = received
 	return lowered
 }
 
-// of returns the position up to which the present collector has a stream.
+// of returns the position up to which the collector has a stream.
 func (c *claims) of(id schema.StreamID) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.received[id]
 }
 
-// claim records up to where this session's collector has a stream. 0: nothing beyond what is stored.
-func (s *session) claim(id schema.StreamID, received int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.claimed[id] = received; received <= 0 {
-		delete(s.claimed, id)
-	}
-}
-
-// claimOf returns up to where this session's collector has a stream.
-func (s *session) claimOf(id schema.StreamID) int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.claimed[id]
-}
-
 // publishClaims replaces the claims by those of this session's collector. It reports whether the
 // collector has less than was reported before of a log that is gone: then the logs must be read
 // again, because its loss is recorded only when it is not found.
 func (s *session) publishClaims() (less bool) {
-	s.mu.Lock()
-	claimed := maps.Clone(s.claimed)
-	s.mu.Unlock()
-	for id, before := range s.claims.replace(claimed) {
+	for id, before := range s.claims.replace(s.claimed.all()) {
 		if t := s.cfg.Checkpoint.Stream(id); t != nil {
 			s.cfg.Checkpoint.Update(func() { less = less || t.GoneUnix != 0 && t.Stored < before })
 		}

@@ -40,6 +40,7 @@ type session struct {
 	began     time.Time
 	pacing    *pacing
 	departure departure
+	claimed   *claims // what the collector reported in this session; env.claims is kept longer
 
 	// mu guards the fields below. It is released before a lock of another part is taken.
 	mu        sync.Mutex
@@ -49,9 +50,6 @@ type session struct {
 	// positions beyond that are rejected.
 	limits map[schema.StreamID]int64
 	sent   map[schema.StreamID]int64 // the greatest end that was sent
-	// claimed are the positions up to which the collector reported to have streams that could not be
-	// compared; those of the present collector are in claims.
-	claimed map[schema.StreamID]int64
 }
 
 // runSession sends to the route's present collector until the connection breaks or something else
@@ -93,7 +91,7 @@ func (s *sender) newSession(client *avrorpc.Client, route *Route) *session {
 	x := &session{
 		env: s.env, reader: s.reader, reporter: s.reporter, client: client, collector: route.Present(), preferred: len(route.Preferred()) == 0, began: s.cfg.Now(), pacing: newPacing(s.cfg.Log),
 		announced: map[schema.StreamID]*checkpoint.Stream{}, as: map[schema.StreamID]schema.StreamEntry{},
-		limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{}, claimed: map[schema.StreamID]int64{},
+		limits: map[schema.StreamID]int64{}, sent: map[schema.StreamID]int64{}, claimed: newClaims(),
 	}
 	x.departure.session = x
 	return x

@@ -32,6 +32,9 @@ type Config struct {
 	// Received returns the position up to which the present collector has a stream, if its log may be
 	// gone. What is before it is not lost. nil: it has no more than Position.
 	Received func(*checkpoint.Stream) int64
+	// Repeats gets the logs that are read again. Tailers that follow one another may share it. nil: a
+	// new one.
+	Repeats *Repeats
 	// FromEnd: if the checkpoint has no log yet, logs that exist at the start are read from their
 	// end. All other logs are read completely, also those that were created while no process ran.
 	FromEnd bool

@@ -60,7 +60,11 @@ func (id *identifier) identify(f *file, finished bool) bool {
 		}
 		// Same inode and first line, but shorter, or other bytes before the position: it was
 		// truncated between two reads.
-		id.cfg.Log.Info("log truncated between reads", "path", f.path(), "stream", s.ID, "offset", id.streams.position(s))
+		position := id.streams.position(s)
+		id.cfg.Log.Warn("log truncated between reads, reading it again as another stream", "path", f.path(), "stream", s.ID, "offset", position)
+		if position > 0 {
+			id.cfg.Repeats.Add(f.path(), id.now)
+		}
 		id.streams.missing = append(id.streams.missing, s)
 	} else if err := id.cfg.Checkpoint.Logs.Elsewhere(id.cfg.Host, f.id, start); err != nil {
 		id.set.failed(f, err)

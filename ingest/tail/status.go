@@ -48,6 +48,8 @@ type Status struct {
 	Copies []string `json:"copies,omitempty"`
 	// Losses were deleted before they were read, and are not acknowledged.
 	Losses []checkpoint.Loss `json:"losses,omitempty"`
+	// Repeated are the logs that were read again in the last day.
+	Repeated []Repeat `json:"repeated,omitempty"`
 	// Refused are files that are not logs.
 	Refused []Refused `json:"refused,omitempty"`
 }
@@ -93,10 +95,14 @@ func (s *Status) Problems(now time.Time) (problems []string) {
 	return problems
 }
 
-// Warnings describes which logs may be missing from the sources.
+// Warnings describes which logs may be missing from the sources, and of which lines may be stored
+// twice.
 func (s *Status) Warnings(now time.Time) (warnings []string) {
 	for _, path := range s.Strays {
 		warnings = append(warnings, path+" grows beside logs that are read, and no source names it")
+	}
+	for _, r := range s.Repeated {
+		warnings = append(warnings, "[other] "+r.String()) // the prefix is a kind in monitor.Kinds
 	}
 	for _, f := range s.Unmatched { // if nothing at all is followed, Problems reports it later
 		if age := now.Sub(f.Since); age > unmatchedAfter && (s.Files > 0 || age <= nothingAfter) {
@@ -152,12 +158,25 @@ func (t *Tailer) unmatched(m *matcher) (unmatched bool, since time.Time) {
 	return true, t.began
 }
 
-func (t *Tailer) publish() {
+// publishSources adds the state of the sources to a status.
+func (t *Tailer) publishSources(s *Status) {
 	if len(t.set.files) > 0 {
 		t.emptySince = time.Time{}
 	} else if t.emptySince.IsZero() {
 		t.emptySince = t.now
 	}
+	for _, m := range t.directories.matchers {
+		if m.err != nil {
+			s.Failing = append(s.Failing, Failure{schema.PathText(m.Pattern), m.err.Error(), m.since, m.attempts})
+		}
+		if unmatched, since := t.unmatched(m); unmatched {
+			s.Unmatched = append(s.Unmatched, Failure{Path: schema.PathText(m.Pattern), Error: "no file matches", Since: since})
+		}
+	}
+	s.Unmatched = s.Unmatched[:min(len(s.Unmatched), maxNamed)]
+}
+
+func (t *Tailer) publish() {
 	s := Status{At: t.now, Files: len(t.set.files), Hot: len(t.set.hot), BytesPerSecond: int64(t.margins.pace.bytesPerSecond), LinesPerSecond: t.margins.pace.linesPerSecond}
 	for _, d := range t.directories.byPath {
 		if d.err != nil {
@@ -172,15 +191,7 @@ func (t *Tailer) publish() {
 			s.Failing = append(s.Failing, Failure{schema.PathText(filepath.Join(d.path, name)), f.err.Error(), f.since, f.attempts})
 		}
 	}
-	for _, m := range t.directories.matchers {
-		if m.err != nil {
-			s.Failing = append(s.Failing, Failure{schema.PathText(m.Pattern), m.err.Error(), m.since, m.attempts})
-		}
-		if unmatched, since := t.unmatched(m); unmatched {
-			s.Unmatched = append(s.Unmatched, Failure{Path: schema.PathText(m.Pattern), Error: "no file matches", Since: since})
-		}
-	}
-	s.Unmatched = s.Unmatched[:min(len(s.Unmatched), maxNamed)]
+	t.publishSources(&s)
 	for _, f := range t.set.failing {
 		s.Failing = append(s.Failing, Failure{schema.PathText(f.path()), f.err.Error(), f.since, f.attempts})
 	}
@@ -225,6 +236,7 @@ func (t *Tailer) publish() {
 	s.Strays = s.Strays[:min(len(s.Strays), maxNamed)]
 	slices.Sort(s.Copies)
 	s.Copies = s.Copies[:min(len(s.Copies), maxNamed)]
+	s.Repeated = t.cfg.Repeats.recent(t.now)
 	s.Losses = t.cfg.Checkpoint.Losses.All()
 	s.Losses = s.Losses[:min(len(s.Losses), maxNamed)]
 	s.Refused = s.Refused[:min(len(s.Refused), maxNamed)]

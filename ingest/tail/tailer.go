@@ -81,6 +81,9 @@ func New(cfg Config) (*Tailer, error) {
 	if cfg.Received == nil {
 		cfg.Received = func(*checkpoint.Stream) int64 { return 0 }
 	}
+	if cfg.Repeats == nil {
+		cfg.Repeats = new(Repeats)
+	}
 	t := &Tailer{}
 	t.assemble(&env{
 		cfg: cfg, gate: cfg.Gate, now: cfg.Now(), first: true, devices: map[uint64]bool{},
