@@ -10,12 +10,12 @@ import (
 	"sluice/schema"
 )
 
-// claims has the positions up to which a collector, that of a session or the present one, reported to have received streams that
-// could not be compared, because no log has their bytes any more. They move no position from which a
-// log is read; they decide which bytes of a log that is gone are lost. The claims of a collector
-// count while it is unreachable, until another one has answered: the agent cannot know whether the
-// first one still has its data, and a loss that it does not have is corrected when it returns. The
-// methods may be called concurrently.
+// claims has the positions up to which a collector, that of a session or the present one, reported
+// to have received streams that could not be compared, because no log has their bytes any more. They
+// move no position from which a log is read; they decide which bytes of a log that is gone are lost.
+// The claims of a collector count while it is unreachable, until another one has answered: the agent
+// cannot know whether the first one still has its data. Lines that only the first one has count as
+// lost from then on, until it returns. The methods may be called concurrently.
 type claims struct {
 	mu       sync.Mutex
 	received map[schema.StreamID]int64
