@@ -88,7 +88,10 @@ func (c *ackCmd) Run(a *app) (err error) {
 	case r.For > 0 && (strings.TrimSpace(r.Why) == "" || r.End):
 		return usage("--for needs --why, and no --end")
 	}
-	path := filepath.Join(a.cli.Data, "checkpoint")
+	path, err := checkpointPath(a.cli.Data)
+	if err != nil {
+		return err
+	}
 	if !exists(path) {
 		return usage("no checkpoint at %s\nhint: give --data as for the run, the agent or the collector", path)
 	}

@@ -139,7 +139,7 @@ func (c *agentCmd) start(a *app) (file *checkpoint.File, locks []*os.File, err e
 		if err := closeAll(locks); err != nil {
 			return err
 		}
-		file, locks, err = a.openCheckpoint(c.Checkpoint)
+		file, locks, err = a.openCheckpoint(c.Checkpoint, "")
 		if err == nil && !file.Found() {
 			err = file.Save()
 		}

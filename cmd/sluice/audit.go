@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -69,7 +68,11 @@ func (c *auditCmd) Run(a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, archive.Close()) }()
 	cfg.Archive = archive
-	if cfg.Before, err = audit.Look(a.ctx, cfg.Archive, filepath.Join(a.cli.Data, "spool")); err != nil {
+	spool, err := spoolPath(a.cli.Data)
+	if err != nil {
+		return err
+	}
+	if cfg.Before, err = audit.Look(a.ctx, cfg.Archive, spool); err != nil {
 		return err
 	}
 	table, err := c.openAudited(a)
@@ -147,10 +150,14 @@ func lockForRepair(data string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	left, err := fs.Glob(os.DirFS(filepath.Join(data, "spool")), "*/*.gz*")
+	spool, err := spoolPath(data)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	left, err := fs.Glob(os.DirFS(spool), "*/*.gz*")
 	left = slices.DeleteFunc(left, func(name string) bool { return strings.HasSuffix(name, segment.StoredSuffix) })
 	if err == nil && len(left) > 0 {
-		err = usage("an earlier run has left %d segments in %s: start `sluice run` again with the same flags, let it finish them, and repair then", len(left), filepath.Join(data, "spool"))
+		err = usage("an earlier run has left %d segments in %s: start `sluice run` again with the same flags, let it finish them, and repair then", len(left), spool)
 	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -206,9 +213,9 @@ func (c *auditCmd) config(a *app) (cfg audit.Config, err error) {
 
 // readCheckpoint reads the checkpoint of a data directory. It returns nil if there is none.
 func readCheckpoint(data string) (*checkpoint.File, error) {
-	path := filepath.Join(data, "checkpoint")
-	if !exists(path) {
-		return nil, nil
+	path, err := checkpointPath(data)
+	if err != nil || !exists(path) {
+		return nil, err
 	}
 	return checkpoint.Open(vfs.OS{}, path, "")
 }

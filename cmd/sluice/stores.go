@@ -136,7 +136,7 @@ func (r *storeFlags) open(a *app, o storeOptions) (s *stores, err error) {
 	if err != nil {
 		return s, err
 	}
-	if s.checkpoint, s.locks, err = a.openCheckpoint(o.checkpoint); err != nil {
+	if s.checkpoint, s.locks, err = a.openCheckpoint(o.checkpoint, o.spool); err != nil {
 		return s, err
 	}
 	spool := cmp.Or(o.spool, filepath.Join(a.cli.Data, "spool"))
@@ -252,13 +252,16 @@ func (r *storeFlags) columnar(a *app) (*tree, error) {
 }
 
 // openCheckpoint opens the checkpoint at path, or that of --data if path is empty, and locks it and
-// its data directory.
-func (a *app) openCheckpoint(path string) (*checkpoint.File, []*os.File, error) {
+// its data directory, where it records both places. spool is "" if it is that of --data, too.
+func (a *app) openCheckpoint(path, spool string) (*checkpoint.File, []*os.File, error) {
 	lock, err := lockData(a.cli.Data)
 	if err != nil {
 		return nil, nil, err
 	}
 	locks := []*os.File{lock}
+	if err := notePlaces(a.cli.Data, path, spool); err != nil {
+		return nil, locks, openError(err)
+	}
 	if path == "" {
 		path = filepath.Join(a.cli.Data, "checkpoint")
 	} else {

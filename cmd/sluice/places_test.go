@@ -46,3 +46,49 @@ func TestWhatIsLeftInADirectoryIsFoundIfItsNameLooksLikeAGlob(t *testing.T) {
 		}
 	}
 }
+
+// audit, prune, compact and ack have only --data: they use the checkpoint and the spool that the
+// last process with this directory used, wherever its flags put them.
+func TestCommandsFindACheckpointAndASpoolElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	data, file, spool := filepath.Join(dir, "data"), filepath.Join(dir, "state", "positions"), filepath.Join(dir, "spool")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.MkdirAll(filepath.Join(spool, "web01"), 0o700), os.MkdirAll(data, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	open := func(checkpoint, spool string) {
+		t.Helper()
+		a := &app{cli: &cli{Data: data}}
+		cp, locks, err := a.openCheckpoint(checkpoint, spool)
+		if err == nil {
+			err = cp.Save()
+		}
+		if err := errors.Join(err, closeAll(locks)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open(file, spool)
+	if cp, err := readCheckpoint(data); err != nil || cp == nil {
+		t.Errorf("the checkpoint at %s: %v, %v", file, cp, err)
+	}
+	segment := filepath.Join(spool, "web01", "20260902-7.gz")
+	if err := os.WriteFile(segment, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockForRepair(data); err == nil || !strings.Contains(err.Error(), spool) {
+		t.Errorf("a repair beside a spooled segment: %v", err)
+	}
+	open("", "")
+	lock, err := lockForRepair(data)
+	if err != nil {
+		t.Fatalf("a repair after a process with the spool in --data: %v", err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(placesPath(data), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readCheckpoint(data); err == nil || !strings.Contains(err.Error(), placesPath(data)) {
+		t.Errorf("a damaged record: %v", err)
+	}
+}
