@@ -52,7 +52,8 @@ const minLoadBytes = 1 << 20
 const compressionRatio = 8
 
 // unread is the number of bytes of the logs that are not stored yet. That of a compressed log is an
-// estimate, because its size before compression is only known when it was read.
+// estimate, because its size before compression is only known when it was read, and 0 if a part of
+// it is stored: most are stored completely, and of the others the rows that are put are counted.
 func unread(logs []logfile.Log, saved *checkpoint.File) (total int64) {
 	stored := map[logfile.ID]int64{}
 	for _, s := range saved.Streams() {
@@ -67,7 +68,10 @@ func unread(logs []logfile.Log, saved *checkpoint.File) (total int64) {
 		}
 		size := info.Size()
 		if l.Compressed() {
-			size *= compressionRatio // stored positions are those in its lines
+			if stored[l.ID] > 0 {
+				continue
+			}
+			size *= compressionRatio
 		}
 		total += max(0, size-stored[l.ID])
 	}

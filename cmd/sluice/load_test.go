@@ -310,9 +310,9 @@ func TestTheSizeOfALoadIsThatOfTheLinesThatAreNotStored(t *testing.T) {
 		t.Errorf("%d bytes of a new compressed log", n)
 	}
 	half := saved.Logs.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: packed}}, checkpoint.Log{Path: packed, ID: compressed.ID, Start: []byte("line\n")})
-	saved.Update(func() { half.Stored = 3000 }) // more than the file's size, and less than its lines'
-	if n := unread([]logfile.Log{compressed}, saved); n != 1000*compressionRatio-3000 {
-		t.Errorf("%d bytes of a compressed log of which 3000 are stored", n)
+	saved.Update(func() { half.Stored = 3000 })
+	if n := unread([]logfile.Log{compressed}, saved); n != 0 {
+		t.Errorf("%d bytes of a compressed log that is stored, or a part of it", n)
 	}
 	stream := saved.Logs.Add(schema.StreamEntry{Stream: schema.Stream{Host: "web01", Path: path}}, checkpoint.Log{Path: path, ID: id, Start: []byte("line\n")})
 	saved.Update(func() { stream.Stored = 400 })

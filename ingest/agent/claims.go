@@ -19,6 +19,8 @@ import (
 type claims struct {
 	mu       sync.Mutex
 	received map[schema.StreamID]int64
+	// owed: a claim of a gone log was lowered, and the logs were not read again since.
+	owed bool
 }
 
 func newClaims() *claims { return &claims{received: map[schema.StreamID]int64{}} }
@@ -39,11 +41,13 @@ func (c *claims) all() map[schema.StreamID]int64 {
 	return maps.Clone(c.received)
 }
 
-// replace replaces all claims by those of a collector that has answered. It returns the claims that
-// were greater before. received then belongs to c.
-func (c *claims) replace(received map[schema.StreamID]int64) (lowered map[schema.StreamID]int64) {
+// replace replaces all claims by those of a session's collector, which has answered. It returns the
+// claims that were greater before. They are copied with the lock held, because two hellos of a
+// session may end at the same time.
+func (c *claims) replace(session *claims) (lowered map[schema.StreamID]int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	received := session.all()
 	lowered = map[schema.StreamID]int64{}
 	for id, before := range c.received {
 		if received[id] < before {
@@ -61,16 +65,45 @@ func (c *claims) of(id schema.StreamID) int64 {
 	return c.received[id]
 }
 
-// publishClaims replaces the claims by those of this session's collector. It reports whether the
-// collector has less than was reported before of a log that is gone: then the logs must be read
-// again, because its loss is recorded only when it is not found.
-func (s *session) publishClaims() (less bool) {
-	for id, before := range s.claims.replace(s.claimed.all()) {
+// publishClaims replaces the claims by those of this session's collector. If the collector has less
+// than was reported before of a log that is gone, the logs must be read again, because its loss is
+// recorded only when it is not found.
+func (s *session) publishClaims() {
+	for id, before := range s.claims.replace(s.claimed) {
 		if t := s.cfg.Checkpoint.Stream(id); t != nil {
-			s.cfg.Checkpoint.Update(func() { less = less || t.GoneUnix != 0 && t.Stored < before })
+			less := false
+			s.cfg.Checkpoint.Update(func() { less = t.GoneUnix != 0 && t.Stored < before })
+			if less {
+				s.claims.owe(true)
+			}
 		}
 	}
-	return less
+}
+
+// owe sets whether the logs must be read again.
+func (c *claims) owe(owed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.owed = owed
+}
+
+// readsAgain reports whether the logs must be read again now. It waits while the window has lines of
+// logs that are gone: nothing else has these.
+func (c *claims) readsAgain(w *window, file *checkpoint.File) bool {
+	c.mu.Lock()
+	owed := c.owed
+	c.mu.Unlock()
+	if !owed {
+		return false
+	}
+	for _, t := range w.streams(func(*checkpoint.Stream) bool { return false }) {
+		gone := false
+		file.Update(func() { gone = t.GoneUnix != 0 })
+		if gone {
+			return false
+		}
+	}
+	return true
 }
 
 // settleLosses asks the collector what it has of the streams with losses, each once in a session,

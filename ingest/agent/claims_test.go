@@ -123,9 +123,35 @@ func TestACollectorsClaimIsReplacedByItsNextReport(t *testing.T) {
 		}
 		x := &session{env: n.env, claimed: newClaims()}
 		x.claimed.note(s.ID, step.reports)
-		if less := x.publishClaims(); less != step.less || n.claims.of(s.ID) != step.reports {
+		n.claims.owe(false)
+		x.publishClaims()
+		if less := n.claims.readsAgain(n.window, n.file); less != step.less || n.claims.of(s.ID) != step.reports {
 			t.Errorf("%+v: less: %v, claim %d", step, less, n.claims.of(s.ID))
 		}
+	}
+}
+
+// TestLogsAreNotReadAgainWhileOnlyTheWindowHasLines: reading again empties the window, and no log has
+// the lines of one that is gone.
+func TestLogsAreNotReadAgainWhileOnlyTheWindowHasLines(t *testing.T) {
+	n, _, _ := agentOf(t, nil)
+	n.close()
+	s := n.stream(t)
+	n.claims.owe(true)
+	if !n.claims.readsAgain(n.window, n.file) {
+		t.Error("with an empty window")
+	}
+	n.put(t, s, 0, 20)
+	if !n.claims.readsAgain(n.window, n.file) {
+		t.Error("with lines of a log that is there")
+	}
+	n.file.Update(func() { s.GoneUnix = 1 })
+	if n.claims.readsAgain(n.window, n.file) {
+		t.Error("with lines of a log that is gone")
+	}
+	n.window.remove(func(*encodedBatch) bool { return true })
+	if !n.claims.readsAgain(n.window, n.file) {
+		t.Error("after they were sent")
 	}
 }
 
@@ -212,7 +238,8 @@ func TestACollectorThatIsAwayForAMomentCausesNoLoss(t *testing.T) {
 	}
 }
 
-// readAgain lets the reader begin again at what is stored, as after a restart, and waits until its tailer has searched for the gone log s.
+// readAgain lets the reader begin again at what is stored, as after a restart, and waits until its
+// tailer has searched for the gone log s.
 func readAgain(t *testing.T, n *near, s *checkpoint.Stream) {
 	t.Helper()
 	n.file.Update(func() { s.GoneUnix = 1 })

@@ -230,6 +230,9 @@ func (s *session) heartbeat(ctx context.Context) error {
 		return err
 	}
 	s.pacing.obey(d)
+	if s.claims.readsAgain(s.window, s.cfg.Checkpoint) {
+		return errAgain
+	}
 	for _, p := range d.Positions {
 		if s.beyond(p) {
 			return errAgain

@@ -116,7 +116,8 @@ func (s *session) sayHello(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	again := s.publishClaims()
+	s.publishClaims()
+	again := s.claims.readsAgain(s.window, s.cfg.Checkpoint)
 	for _, t := range streams {
 		x, ok := spans[t.ID]
 		if !ok {
@@ -128,6 +129,7 @@ func (s *session) sayHello(ctx context.Context) error {
 		}
 	}
 	if again = s.disputes.readsAgain() || again; again {
+		s.claims.owe(false)
 		return s.reader.restart(ctx, from)
 	}
 	s.window.remove(func(p *encodedBatch) bool { return p.End <= from[p.stream.ID] })

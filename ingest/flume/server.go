@@ -15,7 +15,7 @@ const (
 // Receiver receives the events of one connection.
 type Receiver interface {
 	// Receive is called with one request after another; while it blocks no other is begun. The
-	// events are valid until wait has returned. wait is called concurrently with other requests; if
+	// events are valid until Receive has returned. wait is called concurrently with other requests; if
 	// it returns nil the reply is OK, so the events must be durable then. An error of either is the
 	// reply: the sink logs it, and sends the same events again on another connection, as after
 	// FAILED.
