@@ -165,6 +165,8 @@ func TestACompleteTimeInBracketsIsAFixedPointOfItsLine(t *testing.T) {
 		{"combined", `192.0.2.1 @T ` + rest, "client=192.0.2.1 " + end, "byte 0: %h: the line has fewer"},
 		{"combined", `www.example @T ` + rest, end, "byte 0: %h: the line has fewer"},
 		{"combined", `192.0.2.1 bob @T ` + rest, "client=192.0.2.1 " + end, "byte 0: %h: the line has fewer"},
+		{` %h %{x}i %l %t "%r"`, ` 192.0.2.1 @T ` + get, "client=192.0.2.1 time=0 " + gotten, "byte 0: %h: the line has fewer"},
+		{` %h %{x}i %l %t "%r"`, `192.0.2.1 @T ` + get, "time=0 " + gotten, "byte 0: %h: the line has fewer"},
 		{"combined", `@T ` + rest, end, "byte 0: %h"},
 		{"combined", `www.example 192.0.2.1 - joe @T (0 s) ` + rest, end, "byte 0: %h: the line has more"},
 		{"combined", `192.0.2.9 192.0.2.1 - - @T ` + rest, end, "byte 0: %h: the line has more"},

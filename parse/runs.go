@@ -218,7 +218,7 @@ func (r *reader) words(sec section, from, to int) bool {
 			reason = "the line has fewer values than its format"
 		}
 		r.note(from, first.directive, reason)
-		if a, b := r.word(p, to); n < want && b < to && sec.low == 0 && started && onlyAddr(steps) && validIP(r.line[a:b]) {
+		if a, b := r.word(p, to); n < want && b < to && sec.low == 0 && started && hasPrefixAt(r.line, from, sec.lead) && onlyAddr(steps) && validIP(r.line[a:b]) {
 			r.assign(first, a, b)
 		}
 		return false
