@@ -210,8 +210,8 @@ func (r *reader) read(s *step, p int) (int, string) {
 		if end < 0 {
 			return p, "no end of the request line"
 		}
-		if r.shared(s, p, end) {
-			return p, ambiguous
+		if r.shared(s, p, end) || s.free && bytes.IndexByte(r.line[p:end], '"') >= 0 {
+			return p, ambiguous // a server escapes quotes, so it may be another line's
 		}
 		r.setRequest(s, p, end)
 		return end, ""
