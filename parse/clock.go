@@ -287,6 +287,6 @@ func (f *Format) setTime(rec *schema.Record, clocks *[2]clock) {
 		field = f.end
 	}
 	if field >= 0 {
-		rec.Time, rec.Dated = rec.Values[field].Num, rec.Values[field].State != schema.Null
+		setDated(rec, &rec.Values[field])
 	}
 }

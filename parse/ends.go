@@ -218,7 +218,7 @@ func (r *reader) acceptQuoted(e *ends, q int) bool {
 	switch {
 	case !e.raw:
 		return e.s.op == opQuoted || e.s.op == opRequest || r.fits(e.s, e.p, q)
-	case e.s.op == opRequest && !r.isRequest(e.p, q):
+	case e.s.op == opRequest && !r.isRequest(e.p, q), e.s.op == opText && !r.fitsText(e.s, e.p, q):
 		return false
 	}
 	return !r.timeIn(e.p, q)

@@ -193,7 +193,7 @@ func (r *reader) fitsQuoted(s *step, p, q int) bool {
 	if inner < 0 || inner >= q {
 		return s.op != opText || r.fitsText(s, p, q)
 	}
-	if r.timeIn(p, q) || s.op == opRequest && !r.isRequest(p, q) {
+	if r.timeIn(p, q) || s.op == opRequest && !r.isRequest(p, q) || s.op == opText && !r.fitsText(s, p, q) {
 		return false
 	}
 	for s.op == opRequest && inner >= 0 && inner < q {

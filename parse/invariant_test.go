@@ -70,9 +70,12 @@ func checkValues(t *testing.T, f *Format, line []byte, rec *schema.Record) {
 	}
 }
 
-// moreBlanks reports whether text is before, which is blank, and more blanks: they are in no value.
-func moreBlanks(text, before string) bool {
-	return isBlank(before) && strings.Trim(text, " \t") == "" && strings.HasPrefix(text, before)
+// otherBlanks reports whether text is before, which ends with a blank, with other or more blanks at
+// its end: they are in no value.
+func otherBlanks(text, before string) bool {
+	last := len(before) - 1
+	blanks, found := strings.CutPrefix(text, before[:last])
+	return found && isBlank(before[last:]) && blanks != "" && strings.Trim(blanks, " \t") == ""
 }
 
 // checkSpan checks the text around a value, and what no value may contain.
@@ -84,7 +87,7 @@ func checkSpan(t *testing.T, f *Format, line []byte, own span) {
 		before = f.steps[own.step-1].lit
 	}
 	if s.op != opTime { // which is known by itself
-		if start := string(line[:own.start]); own.step == 0 && before != "" && start != before && !moreBlanks(start, before) {
+		if start := string(line[:own.start]); own.step == 0 && before != "" && start != before && !otherBlanks(start, before) {
 			t.Fatalf("%s of %s is %q behind %q, not %q", s.directive, f, line[own.start:own.end], line[:own.start], before)
 		}
 		checkBorder(t, f, s, before[max(0, len(before)-1):], string(line[max(0, own.start-1):own.start]))

@@ -40,8 +40,15 @@ func (f *Format) parseBare(line []byte, rec *schema.Record) {
 		field = f.end
 	}
 	if field >= 0 {
-		v := &rec.Values[field]
-		rec.Time, rec.Dated = v.Num, v.State != schema.Null
+		setDated(rec, &rec.Values[field])
+	}
+}
+
+// setDated sets the record's time from a value. A value that was begun and is null has a number, too.
+func setDated(rec *schema.Record, v *schema.Value) {
+	rec.Time, rec.Dated = 0, v.State != schema.Null
+	if rec.Dated {
+		rec.Time = v.Num
 	}
 }
 
