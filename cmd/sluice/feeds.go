@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"sluice/ingest/segment/vfs"
 )
 
 // feed is a file of the data directory. It names the spool whose segments are stored in a columnar
@@ -32,11 +34,7 @@ func noteFeed(data string, t tree, spool string) error {
 	if err != nil {
 		return err
 	}
-	path := feedPath(data)
-	if err = os.WriteFile(path+".tmp", append(text, '\n'), 0o640); err == nil {
-		err = os.Rename(path+".tmp", path)
-	}
-	if err != nil {
+	if err := vfs.Replace(vfs.OS{}, feedPath(data), append(text, '\n')); err != nil {
 		return fmt.Errorf("note the columnar table in --data: %w", err)
 	}
 	return nil

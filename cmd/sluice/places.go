@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"sluice/ingest/segment/vfs"
 )
 
 // places are the checkpoint and the spool of a data directory's process, as absolute paths. They are
@@ -38,17 +40,12 @@ func notePlaces(data, checkpoint, spool string) (err error) {
 	if err == nil && old == now {
 		return nil
 	}
-	path := placesPath(data)
 	if now == (places{}) {
-		err = os.Remove(path)
+		err = os.Remove(placesPath(data))
+	} else if text, failed := json.Marshal(now); failed != nil {
+		err = failed
 	} else {
-		var text []byte
-		if text, err = json.Marshal(now); err == nil {
-			err = os.WriteFile(path+".tmp", append(text, '\n'), 0o640)
-		}
-		if err == nil {
-			err = os.Rename(path+".tmp", path)
-		}
+		err = vfs.Replace(vfs.OS{}, placesPath(data), append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("record --checkpoint and --spool in --data: %w", err)

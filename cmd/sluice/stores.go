@@ -193,7 +193,7 @@ func (r *storeFlags) openTables(a *app, s *stores, c *collector.Config, layout *
 		} else if err := r.openRows(a, s, c, layout, o); err != nil {
 			return err
 		}
-		if o.load.Load == "" {
+		if o.load.Load == "" { // a process that follows logs; those that end sweep before their first row
 			s.sweepBeside(a.hbase)
 		}
 		c.Table, c.TableReady = s.table, s.tableReady()

@@ -1,10 +1,7 @@
 package bulkload
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
-	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -12,6 +9,7 @@ import (
 	"time"
 
 	"sluice/hadoop/protobuf"
+	"sluice/hbase/hbasetest"
 	"sluice/hbase/hfile"
 	"sluice/hbase/region"
 	"sluice/hbase/rpc"
@@ -51,76 +49,16 @@ func (f *fakeServer) Close() error                                   { return ni
 
 func (f *fakeServer) dial(context.Context, string) (net.Conn, error) {
 	ours, theirs := net.Pipe()
-	go f.serve(theirs)
+	go func() {
+		defer theirs.Close()
+		hbasetest.Talk(theirs, f.answer)
+	}()
 	return ours, nil
-}
-
-func (f *fakeServer) serve(c net.Conn) {
-	defer c.Close()
-	r := bufio.NewReader(c)
-	if _, err := r.Discard(6); err != nil {
-		return
-	}
-	if _, err := readFrame(r); err != nil { // the connection header
-		return
-	}
-	for {
-		b, err := readFrame(r)
-		if err != nil {
-			return
-		}
-		header, rest, err := protobuf.CutDelimited(b)
-		if err != nil {
-			return
-		}
-		param, _, err := protobuf.CutDelimited(rest)
-		if err != nil && len(rest) > 0 {
-			return
-		}
-		message, block, exception := f.answer(string(fieldOf(header, 3).Bytes), param)
-		h := protobuf.AppendUint(nil, 1, fieldOf(header, 1).Uint)
-		if exception != "" {
-			h = protobuf.AppendBytes(h, 2, protobuf.AppendBytes(nil, 1, exception))
-		} else if len(block) > 0 {
-			h = protobuf.AppendBytes(h, 3, protobuf.AppendUint(nil, 1, uint64(len(block))))
-		}
-		body := protobuf.AppendDelimited(nil, h)
-		if exception == "" {
-			body = append(protobuf.AppendDelimited(body, message), block...)
-		}
-		if _, err := c.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)); err != nil {
-			return
-		}
-	}
-}
-
-func readFrame(r io.Reader) ([]byte, error) {
-	var length [4]byte
-	if _, err := io.ReadFull(r, length[:]); err != nil {
-		return nil, err
-	}
-	b := make([]byte, binary.BigEndian.Uint32(length[:]))
-	_, err := io.ReadFull(r, b)
-	return b, err
-}
-
-// fieldOf returns the first field with the number; without one its value is zero.
-func fieldOf(message []byte, n int) (value struct {
-	Bytes []byte
-	Uint  uint64
-}) {
-	for f := protobuf.Read(message); f.Next(); {
-		if f.Number == n {
-			value.Bytes, value.Uint = f.Bytes, f.Uint
-			break
-		}
-	}
-	return value
 }
 
 const notServing = "org.apache.hadoop.hbase.NotServingRegionException"
 
-func (f *fakeServer) answer(method string, param []byte) (message, block []byte, exception string) {
+func (f *fakeServer) answer(method string, param, _ []byte) (message, block []byte, exception string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.calls == nil {
@@ -128,7 +66,7 @@ func (f *fakeServer) answer(method string, param []byte) (message, block []byte,
 	}
 	f.calls[method]++
 	if method == "Scan" {
-		return f.scanMeta(fieldOf(param, 2).Bytes)
+		return f.scanMeta(hbasetest.Field(param, 2))
 	}
 	if f.disabled {
 		return nil, nil, notServing
@@ -143,7 +81,7 @@ func (f *fakeServer) answer(method string, param []byte) (message, block []byte,
 func (f *fakeServer) scanMeta(scan []byte) (message, block []byte, exception string) {
 	const row = "t,,1.e."
 	message = protobuf.AppendBool(nil, 8, false)
-	if fieldOf(scan, 15).Uint == 0 {
+	if hbasetest.Number(scan, 15) == 0 {
 		state := uint64(0)
 		if f.disabled {
 			state = 1

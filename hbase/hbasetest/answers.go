@@ -11,7 +11,8 @@ import (
 	"sluice/hbase/wire"
 )
 
-func field(message []byte, n int) []byte {
+// Field returns the bytes of the first field with a number in a message; nil: there is none.
+func Field(message []byte, n int) []byte {
 	for f := protobuf.Read(message); f.Next(); {
 		if f.Number == n {
 			return f.Bytes
@@ -20,7 +21,8 @@ func field(message []byte, n int) []byte {
 	return nil
 }
 
-func number(message []byte, n int) uint64 {
+// Number returns the first field with a number in a message, as an unsigned integer; 0: there is none.
+func Number(message []byte, n int) uint64 {
 	for f := protobuf.Read(message); f.Next(); {
 		if f.Number == n {
 			return f.Uint
@@ -63,15 +65,15 @@ func (s *Server) answer(method string, param, cells []byte) (message, block []by
 	case "Scan":
 		return s.scan(param)
 	case "CleanupBulkLoad":
-		s.removed = append(s.removed, string(field(param, 1)))
+		s.removed = append(s.removed, string(Field(param, 1)))
 		return nil, nil, ""
 	}
 	return nil, nil, "java.lang.UnsupportedOperationException"
 }
 
 func (s *Server) create(param []byte) {
-	s.descriptor = field(param, 1)
-	s.name = string(field(field(s.descriptor, 1), 2))
+	s.descriptor = Field(param, 1)
+	s.name = string(Field(Field(s.descriptor, 1), 2))
 	s.starts = [][]byte{nil}
 	for p := protobuf.Read(param); p.Next(); {
 		if p.Number == 2 {
@@ -114,7 +116,7 @@ func (s *Server) multi(param, cells []byte) (response []byte) {
 		if p.Number != 1 {
 			continue
 		}
-		start, end, ok := s.bounds(string(field(field(p.Bytes, 1), 2)))
+		start, end, ok := s.bounds(string(Field(Field(p.Bytes, 1), 2)))
 		var result []byte
 		regionFault := ""
 		put := map[string][]byte{}
@@ -123,7 +125,7 @@ func (s *Server) multi(param, cells []byte) (response []byte) {
 				continue
 			}
 			var row []byte
-			for range number(field(a.Bytes, 2), 8) {
+			for range Number(Field(a.Bytes, 2), 8) {
 				n := 4 + binary.BigEndian.Uint32(cells)
 				row, cells = append(row, cells[:n]...), cells[n:]
 			}
@@ -141,7 +143,7 @@ func (s *Server) multi(param, cells []byte) (response []byte) {
 			if bytes.Compare(c.Row, start) < 0 || len(end) > 0 && bytes.Compare(c.Row, end) >= 0 {
 				rowFault = "org.apache.hadoop.hbase.exceptions.FailedSanityCheckException"
 			}
-			one := protobuf.AppendUint(nil, 1, number(a.Bytes, 1))
+			one := protobuf.AppendUint(nil, 1, Number(a.Bytes, 1))
 			if rowFault != "" {
 				one = protobuf.AppendBytes(one, 3, protobuf.AppendBytes(protobuf.AppendBytes(nil, 1, rowFault), 2, "Requested row out of range"))
 			} else {
@@ -171,15 +173,15 @@ func (s *Server) multi(param, cells []byte) (response []byte) {
 }
 
 func (s *Server) scan(param []byte) (message, block []byte, exception string) {
-	id := number(param, 3)
-	if number(param, 5) != 0 && id != 0 { // close
+	id := Number(param, 3)
+	if Number(param, 5) != 0 && id != 0 { // close
 		delete(s.scanners, id)
 		return nil, nil, ""
 	}
 	if id == 0 {
-		name := string(field(field(param, 1), 2))
+		name := string(Field(Field(param, 1), 2))
 		if name == "hbase:meta,,1" {
-			return s.meta(field(param, 2))
+			return s.meta(Field(param, 2))
 		}
 		start, end, ok := s.bounds(name)
 		if !ok {
@@ -187,10 +189,10 @@ func (s *Server) scan(param []byte) (message, block []byte, exception string) {
 		}
 		s.lastID++
 		id = s.lastID
-		s.scanners[id] = s.open(field(param, 2), start, end, int(number(param, 11)))
+		s.scanners[id] = s.open(Field(param, 2), start, end, int(Number(param, 11)))
 	} else if open := s.scanners[id]; open == nil {
 		return nil, nil, "org.apache.hadoop.hbase.UnknownScannerException"
-	} else if open.seq++; open.seq != number(param, 6)+1 {
+	} else if open.seq++; open.seq != Number(param, 6)+1 {
 		return nil, nil, "org.apache.hadoop.hbase.exceptions.OutOfOrderScannerNextException"
 	}
 	open := s.scanners[id]
@@ -216,12 +218,12 @@ func (s *Server) scan(param []byte) (message, block []byte, exception string) {
 
 // open returns a scanner of the present rows.
 func (s *Server) open(scan, regionStart, regionEnd []byte, limit int) *scanner {
-	from, to := field(scan, 3), field(scan, 4)
-	reverse, includeFrom, includeTo := number(scan, 15) != 0, number(scan, 21) != 0, number(scan, 22) != 0
+	from, to := Field(scan, 3), Field(scan, 4)
+	reverse, includeFrom, includeTo := Number(scan, 15) != 0, Number(scan, 21) != 0, Number(scan, 22) != 0
 	if reverse {
 		from, to, includeFrom, includeTo = to, from, includeTo, includeFrom
 	}
-	streams := streamsOf(field(scan, 5))
+	streams := streamsOf(Field(scan, 5))
 	var keys []string
 	for key := range s.rows {
 		low, high := strings.Compare(key, string(from)), strings.Compare(key, string(to))
@@ -256,12 +258,12 @@ func (s *Server) open(scan, regionStart, regionEnd []byte, limit int) *scanner {
 // streamsOf returns the streams that a filter selects.
 func streamsOf(filter []byte) map[string]bool {
 	found := map[string]bool{}
-	switch name := string(field(filter, 1)); {
+	switch name := string(Field(filter, 1)); {
 	case strings.HasSuffix(name, "RowFilter"):
-		compare := field(field(filter, 2), 1)
-		found[string(field(field(field(compare, 2), 2), 1))] = true
+		compare := Field(Field(filter, 2), 1)
+		found[string(Field(Field(Field(compare, 2), 2), 1))] = true
 	case strings.HasSuffix(name, "FilterList"):
-		for list := protobuf.Read(field(filter, 2)); list.Next(); {
+		for list := protobuf.Read(Field(filter, 2)); list.Next(); {
 			if list.Number == 2 {
 				for id := range streamsOf(list.Bytes) {
 					found[id] = true
@@ -278,15 +280,15 @@ func (s *Server) meta(scan []byte) (message, block []byte, exception string) {
 	if s.descriptor == nil {
 		return message, nil, ""
 	}
-	if number(scan, 15) == 0 { // the rows of all regions
+	if Number(scan, 15) == 0 { // the rows of all regions
 		for i := range s.starts {
-			if bytes.Compare([]byte(s.region(i)), field(scan, 3)) >= 0 {
+			if bytes.Compare([]byte(s.region(i)), Field(scan, 3)) >= 0 {
 				message, block = protobuf.AppendUint(message, 1, 2), s.appendRegion(block, i)
 			}
 		}
 		return message, block, ""
 	}
-	key := bytes.TrimPrefix(field(scan, 3), []byte(s.name+","))
+	key := bytes.TrimPrefix(Field(scan, 3), []byte(s.name+","))
 	key = key[:bytes.LastIndexByte(key, ',')]
 	at := 0
 	for i, start := range s.starts {

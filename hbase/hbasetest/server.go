@@ -132,11 +132,13 @@ func (s *Server) accept(l net.Listener) error {
 		}
 		s.conns = append(s.conns, c)
 		s.mu.Unlock()
-		s.group.Go(func() error { s.talk(c); return c.Close() })
+		s.group.Go(func() error { Talk(c, s.answer); return c.Close() })
 	}
 }
 
-func (s *Server) talk(c net.Conn) {
+// Talk answers the calls of one connection, without Kerberos and TLS, until it ends. answer returns the
+// message and the cell block of a reply, or the class of an exception. The caller closes c.
+func Talk(c net.Conn, answer func(method string, param, cells []byte) (message, block []byte, exception string)) {
 	r := bufio.NewReader(c)
 	if _, err := r.Discard(6); err != nil {
 		return
@@ -154,8 +156,8 @@ func (s *Server) talk(c net.Conn) {
 		if err1 != nil || err2 != nil {
 			return
 		}
-		id, method := number(header, 1), string(field(header, 3))
-		message, block, exception := s.answer(method, param, cells)
+		id, method := Number(header, 1), string(Field(header, 3))
+		message, block, exception := answer(method, param, cells)
 		h := protobuf.AppendUint(nil, 1, id)
 		if exception != "" {
 			h = protobuf.AppendBytes(h, 2, protobuf.AppendBytes(nil, 1, exception))

@@ -39,7 +39,7 @@ var edges = []struct{ pkg, imports, testImports string }{
 
 	{"hbase", "schema hadoop/protobuf hbase/bulkload hbase/hfile hbase/region hbase/rpc hbase/wire retry", "hbase/hbasetest table/tabletest parse query test/cluster"},
 	{"hbase/hbasetest", "hadoop/protobuf hbase/wire", ""},
-	{"hbase/bulkload", "schema hadoop/protobuf hbase/hfile hbase/region hbase/rpc retry", "hbase hbase/wire hdfs parse table/tabletest bench/sample test/cluster"},
+	{"hbase/bulkload", "schema hadoop/protobuf hbase/hfile hbase/region hbase/rpc retry", "hbase hbase/hbasetest hbase/wire hdfs parse table/tabletest bench/sample test/cluster"},
 	{"hbase/hfile", "hadoop/protobuf hbase/wire", "test/cluster"},
 	{"hbase/region", "hadoop/protobuf hbase/rpc hbase/wire retry", ""},
 	{"hbase/rpc", "hadoop hadoop/protobuf hbase/wire retry", "test/cluster"},
