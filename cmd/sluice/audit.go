@@ -157,7 +157,7 @@ func lockForRepair(data string) (*os.File, error) {
 	left, err := fs.Glob(os.DirFS(spool), "*/*.gz*")
 	left = slices.DeleteFunc(left, func(name string) bool { return strings.HasSuffix(name, segment.StoredSuffix) })
 	if err == nil && len(left) > 0 {
-		err = usage("an earlier run has left %d segments in %s: start `sluice run` again with the same flags, let it finish them, and repair then", len(left), spool)
+		err = usage("an earlier run has left %d segments in %s: start it again with the same flags, let it finish them, and repair then", len(left), spool)
 	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())

@@ -63,7 +63,7 @@ func readPlaces(data string) (p places, err error) {
 		err = json.Unmarshal(text, &p)
 	}
 	if err != nil {
-		return p, fmt.Errorf("read where checkpoint and spool are: %s: %w", placesPath(data), err)
+		return p, fmt.Errorf("read where checkpoint and spool are: %s: %w\nhint: start the process of --data again, which writes it anew", placesPath(data), err)
 	}
 	return p, nil
 }

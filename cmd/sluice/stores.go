@@ -259,9 +259,7 @@ func (a *app) openCheckpoint(path, spool string) (*checkpoint.File, []*os.File, 
 		return nil, nil, err
 	}
 	locks := []*os.File{lock}
-	if err := notePlaces(a.cli.Data, path, spool); err != nil {
-		return nil, locks, openError(err)
-	}
+	given := path
 	if path == "" {
 		path = filepath.Join(a.cli.Data, "checkpoint")
 	} else {
@@ -281,6 +279,9 @@ func (a *app) openCheckpoint(path, spool string) (*checkpoint.File, []*os.File, 
 	file, err := checkpoint.Open(vfs.OS{}, path, id)
 	if err == nil && file.Collector() == parseCollector {
 		err = fmt.Errorf("%s: this checkpoint is of sluice parse, whose lines were printed and not stored; give another file", path)
+	}
+	if err == nil { // the flags are right
+		err = notePlaces(a.cli.Data, given, spool)
 	}
 	if err != nil {
 		return nil, locks, openError(err)
